@@ -1,0 +1,453 @@
+package authority_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"docusign-auth-proxy/proxy/authority"
+)
+
+const demo = "demo.docusign.net"
+
+func newLeaves(t testing.TB, a *authority.Authority, o authority.Options) *authority.Leaves {
+	t.Helper()
+	if o.Now == nil {
+		o.Now = at(day0)
+	}
+	l, err := authority.NewLeaves(a, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// handshake runs a real handshake over loopback and returns both ends' views.
+func handshake(t testing.TB, server, client *tls.Config) (tls.ConnectionState, error, error) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	serverErr := make(chan error, 1)
+	go func() {
+		raw, err := listener.Accept()
+		if err != nil {
+			serverErr <- err
+			return
+		}
+		defer raw.Close()
+		conn := tls.Server(raw, server)
+		if err := conn.Handshake(); err != nil {
+			serverErr <- err
+			return
+		}
+		// One byte, so that a TLS 1.3 client has read its session ticket when it has read this.
+		_, err = conn.Write([]byte{1})
+		serverErr <- err
+	}()
+	raw, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	conn := tls.Client(raw, client)
+	clientErr := conn.Handshake()
+	if clientErr == nil {
+		_, clientErr = conn.Read(make([]byte, 1))
+	}
+	return conn.ConnectionState(), clientErr, <-serverErr
+}
+
+func trusting(a *authority.Authority, name string) *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AddCert(a.Certificate())
+	return &tls.Config{RootCAs: roots, ServerName: name, Time: at(day0)}
+}
+
+// nameless is a client that sends no SNI, as Java does for localhost, and checks the certificate against name.
+func nameless(a *authority.Authority, name string) *tls.Config {
+	c := trusting(a, "")
+	c.InsecureSkipVerify = true
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: c.RootCAs, DNSName: name, CurrentTime: day0})
+		return err
+	}
+	return c
+}
+
+func verify(a *authority.Authority, cert *tls.Certificate, name string, now time.Time) error {
+	roots := x509.NewCertPool()
+	roots.AddCert(a.Certificate())
+	_, err := cert.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: name, CurrentTime: now})
+	return err
+}
+
+func ecdsaHello(name string) *tls.ClientHelloInfo {
+	return &tls.ClientHelloInfo{
+		ServerName: name, SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
+		CipherSuites: []uint16{tls.TLS_AES_128_GCM_SHA256}, SupportedCurves: []tls.CurveID{tls.X25519},
+	}
+}
+
+func ecdsaLeaf(t testing.TB, l *authority.Leaves, host string) *tls.Certificate {
+	t.Helper()
+	cert, err := l.Config(host).GetCertificate(ecdsaHello(host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+func TestLeafFields(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	c := ecdsaLeaf(t, newLeaves(t, a, authority.Options{}), demo).Leaf
+	if c.Subject.CommonName != demo || fmt.Sprint(c.DNSNames, c.IPAddresses) != "[demo.docusign.net] []" {
+		t.Errorf("names %v %v %v", c.Subject, c.DNSNames, c.IPAddresses)
+	}
+	if !c.NotBefore.Equal(day0.Add(-time.Hour)) || !c.NotAfter.Equal(day0.Add(authority.DefaultLeafLife)) {
+		t.Errorf("term %v to %v", c.NotBefore, c.NotAfter)
+	}
+	if c.IsCA || len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageServerAuth || c.KeyUsage != x509.KeyUsageDigitalSignature {
+		t.Errorf("usage %v %v", c.KeyUsage, c.ExtKeyUsage)
+	}
+	if len(c.SubjectKeyId) != 20 || string(c.AuthorityKeyId) != string(a.Certificate().SubjectKeyId) {
+		t.Errorf("key identifiers %x %x", c.SubjectKeyId, c.AuthorityKeyId)
+	}
+}
+
+func TestHandshakes(t *testing.T) {
+	root := newAuthority(t, authority.Spec{})
+	modern := newLeaves(t, root, authority.Options{})
+	legacy := newLeaves(t, root, authority.Options{Profile: authority.Legacy})
+	client := func(change func(*tls.Config)) *tls.Config {
+		c := trusting(root, demo)
+		if change != nil {
+			change(c)
+		}
+		return c
+	}
+	only := func(version uint16, suites ...uint16) *tls.Config {
+		return client(func(c *tls.Config) { c.MinVersion, c.MaxVersion, c.CipherSuites = version, version, suites })
+	}
+	const refused = 0
+	tests := []struct {
+		name   string
+		leaves *authority.Leaves
+		client *tls.Config
+		want   uint16
+		key    string
+	}{
+		{"today's client gets TLS 1.3 and an ECDSA leaf", modern, client(nil), tls.VersionTLS13, "ECDSA"},
+		{"a TLS 1.2 client gets an ECDSA leaf", modern, only(tls.VersionTLS12), tls.VersionTLS12, "ECDSA"},
+		{"a TLS 1.2 client with RSA suites alone gets an RSA leaf", modern, only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256), tls.VersionTLS12, "RSA"},
+		{"the modern profile refuses TLS 1.1", modern, only(tls.VersionTLS11), refused, ""},
+		{"the modern profile refuses TLS 1.0", modern, only(tls.VersionTLS10), refused, ""},
+		{"the modern profile refuses RSA key exchange", modern, only(tls.VersionTLS12, tls.TLS_RSA_WITH_AES_128_CBC_SHA), refused, ""},
+		{"the modern profile refuses 3DES", modern, only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA), refused, ""},
+		{"the legacy profile gives today's client TLS 1.3 and an ECDSA leaf", legacy, client(nil), tls.VersionTLS13, "ECDSA"},
+		{"the legacy profile takes TLS 1.0 with ECDHE", legacy, only(tls.VersionTLS10), tls.VersionTLS10, "RSA"},
+		{"the legacy profile takes TLS 1.0 with RSA key exchange", legacy, only(tls.VersionTLS10, tls.TLS_RSA_WITH_AES_128_CBC_SHA), tls.VersionTLS10, "RSA"},
+		{"the legacy profile takes TLS 1.0 with RSA key exchange and 3DES", legacy, only(tls.VersionTLS10, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA), tls.VersionTLS10, "RSA"},
+		{"the legacy profile takes TLS 1.1", legacy, only(tls.VersionTLS11, tls.TLS_RSA_WITH_AES_256_CBC_SHA), tls.VersionTLS11, "RSA"},
+		{"the legacy profile takes TLS 1.2 with RSA key exchange", legacy, only(tls.VersionTLS12, tls.TLS_RSA_WITH_AES_256_GCM_SHA384), tls.VersionTLS12, "RSA"},
+		{"the legacy profile takes TLS 1.2 with 3DES", legacy, only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA), tls.VersionTLS12, "RSA"},
+		{"the legacy profile gives an ECDSA-offering TLS 1.0 client an RSA leaf all the same", legacy,
+			only(tls.VersionTLS10, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA), tls.VersionTLS10, "RSA"},
+		{"no profile takes RC4", legacy, only(tls.VersionTLS10, tls.TLS_RSA_WITH_RC4_128_SHA), refused, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			state, err, _ := handshake(t, tt.leaves.Config(demo), tt.client)
+			if tt.want == refused {
+				if err == nil {
+					t.Fatalf("took %x", state.Version)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := state.PeerCertificates[0].PublicKeyAlgorithm.String(); state.Version != tt.want || got != tt.key {
+				t.Errorf("%x with %s, want %x with %s", state.Version, got, tt.want, tt.key)
+			}
+			if len(state.PeerCertificates) != 1 {
+				t.Errorf("%d certificates sent, the root is the client's", len(state.PeerCertificates))
+			}
+		})
+	}
+}
+
+func TestALPN(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	l := newLeaves(t, a, authority.Options{})
+	for offered, want := range map[string]string{"h2 http/1.1": "h2", "http/1.1": "http/1.1", "": ""} {
+		c := trusting(a, demo)
+		c.NextProtos = strings.Fields(offered)
+		state, err, _ := handshake(t, l.Config(demo), c)
+		if err != nil || state.NegotiatedProtocol != want {
+			t.Errorf("offered %q: %q, %v", offered, state.NegotiatedProtocol, err)
+		}
+	}
+}
+
+func TestTicketsResume(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	l := newLeaves(t, a, authority.Options{})
+	door := l.ServerConfig(nil, nil)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for name, server := range map[string]func() *tls.Config{
+			"a host's config": func() *tls.Config { return l.Config(strings.ToUpper(demo) + ".") },
+			"the SNI door":    func() *tls.Config { return door },
+		} {
+			c := trusting(a, demo)
+			c.MaxVersion, c.ClientSessionCache = version, tls.NewLRUClientSessionCache(4)
+			for i, want := range []bool{false, true} {
+				state, err, _ := handshake(t, server(), c)
+				if err != nil || state.DidResume != want {
+					t.Errorf("%s, %x, connection %d: resumed %v, %v", name, version, i, state.DidResume, err)
+				}
+			}
+		}
+	}
+}
+
+func TestServerConfig(t *testing.T) {
+	root := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: append(authority.DefaultPermitted(), "apphost", "10.1.2.3")})
+	l := newLeaves(t, root, authority.Options{LocalNames: []string{"AppHost", "10.1.2.3", "not-permitted.example", "localhost"}})
+	demoOnly := func(sni string) bool { return sni == demo }
+	toDemo := func(net.Conn) string { return demo }
+	tests := []struct {
+		name    string
+		host    func(net.Conn) string
+		allow   func(string) bool
+		client  *tls.Config
+		refusal any
+	}{
+		{"SNI chooses the certificate", nil, nil, trusting(root, "na2.docusign.net"), nil},
+		{"an allowed SNI passes", nil, demoOnly, trusting(root, demo), nil},
+		{"a host that is not allowed is refused by name", nil, demoOnly, trusting(root, "na2.docusign.net"), new(*authority.NameError)},
+		{"a host outside the constraints is refused by name", nil, nil, trusting(root, "www.example.com"), new(*authority.ConstraintError)},
+		{"no SNI, called by address", nil, demoOnly, nameless(root, "127.0.0.1"), nil},
+		{"no SNI, called as localhost, as Java does", nil, demoOnly, nameless(root, "localhost"), nil},
+		{"no SNI, called by IPv6 loopback", nil, nil, nameless(root, "::1"), nil},
+		{"no SNI, called by the machine's name", nil, nil, nameless(root, "apphost"), nil},
+		{"no SNI, called by the machine's address", nil, nil, nameless(root, "10.1.2.3"), nil},
+		{"SNI of localhost", nil, nil, trusting(root, "localhost"), nil},
+		{"no SNI behind the hosts file", toDemo, demoOnly, nameless(root, demo), nil},
+		{"a default host of nothing means the local one", func(net.Conn) string { return "" }, nil, nameless(root, "localhost"), nil},
+		{"a default host outside the constraints is refused", func(net.Conn) string { return "example.com" }, nil, nameless(root, "x"), new(*authority.ConstraintError)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err, serverErr := handshake(t, l.ServerConfig(tt.host, tt.allow), tt.client)
+			if tt.refusal == nil {
+				if err != nil || serverErr != nil {
+					t.Fatalf("client %v, server %v", err, serverErr)
+				}
+				return
+			}
+			if err == nil || !errors.As(serverErr, tt.refusal) {
+				t.Errorf("client %v, server %v (%T)", err, serverErr, serverErr)
+			}
+		})
+	}
+}
+
+func TestLocalHost(t *testing.T) {
+	conn := func(ip string) net.Conn { return addressed{local: &net.TCPAddr{IP: net.ParseIP(ip), Port: 8443}} }
+	tests := []struct {
+		name      string
+		permitted []string
+		names     []string
+		ip        string
+		want      string
+	}{
+		{"loopback by address", nil, nil, "127.0.0.1", "127.0.0.1"},
+		{"a mapped address is its IPv4 address", nil, nil, "::ffff:127.0.0.1", "127.0.0.1"},
+		{"an address that is not permitted falls back to localhost", nil, nil, "10.1.2.3", "localhost"},
+		{"without localhost, to another local name", []string{"docusign.net", "apphost"}, []string{"apphost"}, "10.1.2.3", "apphost"},
+		{"with nothing permitted, to the name the error should show", []string{"docusign.net"}, nil, "10.1.2.3", "localhost"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: tt.permitted})
+			l := newLeaves(t, a, authority.Options{LocalNames: tt.names})
+			if got := l.LocalHost(conn(tt.ip)); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+type addressed struct {
+	net.Conn
+	local net.Addr
+}
+
+func (a addressed) LocalAddr() net.Addr { return a.local }
+
+func TestConfigRefusesOutsideConstraints(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	l := newLeaves(t, a, authority.Options{})
+	for _, host := range []string{"example.com", "10.1.2.3", "", "a b"} {
+		var refusal *authority.ConstraintError
+		if _, err := l.Config(host).GetCertificate(ecdsaHello("")); !errors.As(err, &refusal) {
+			t.Errorf("%q: %v", host, err)
+		}
+	}
+}
+
+func TestNewLeavesRefuses(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	for _, o := range []authority.Options{{Max: -1}, {Life: time.Second}, {Life: 398 * 24 * time.Hour}} {
+		if _, err := authority.NewLeaves(a, o); err == nil {
+			t.Errorf("took %+v", o)
+		}
+	}
+}
+
+func TestCacheIsBoundedAndForgetsTheLeastUsed(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	l := newLeaves(t, a, authority.Options{Max: 2})
+	first, second := l.Config("a.docusign.net"), l.Config("b.docusign.net")
+	if l.Config("A.docusign.net.") != first {
+		t.Error("the same host has two configs")
+	}
+	l.Config("c.docusign.net")
+	if l.Len() != 2 {
+		t.Errorf("%d hosts cached", l.Len())
+	}
+	if l.Config("a.docusign.net") != first {
+		t.Error("the host used last was forgotten")
+	}
+	if l.Config("b.docusign.net") == second {
+		t.Error("the least recently used host stayed")
+	}
+}
+
+func TestLeafIsReusedThenRenewed(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Life: 40 * 24 * time.Hour})
+	var now atomic.Pointer[time.Time]
+	set := func(d time.Duration) { v := day0.Add(d); now.Store(&v) }
+	set(0)
+	l := newLeaves(t, a, authority.Options{Now: func() time.Time { return *now.Load() }})
+
+	first := ecdsaLeaf(t, l, demo)
+	set(19 * 24 * time.Hour)
+	if ecdsaLeaf(t, l, demo) != first {
+		t.Error("a good leaf was signed again")
+	}
+	set(21 * 24 * time.Hour)
+	second := ecdsaLeaf(t, l, demo)
+	if second == first {
+		t.Error("two thirds of its life are over and it was not renewed")
+	}
+	if !second.Leaf.NotAfter.Equal(a.Expires()) {
+		t.Errorf("a leaf until %v under a CA until %v", second.Leaf.NotAfter, a.Expires())
+	}
+	set(40 * 24 * time.Hour)
+	if _, err := l.Config(demo).GetCertificate(ecdsaHello(demo)); !errors.Is(err, authority.ErrExpired) {
+		t.Errorf("expired CA: %v", err)
+	}
+}
+
+func TestClientsArrivingTogetherShareOneSignature(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	l := newLeaves(t, a, authority.Options{})
+	var got [16]*tls.Certificate
+	var wg sync.WaitGroup
+	for i := range got {
+		wg.Go(func() { got[i] = ecdsaLeaf(t, l, demo) })
+	}
+	wg.Wait()
+	for _, c := range got {
+		if c != got[0] {
+			t.Fatal("more than one leaf signed")
+		}
+	}
+}
+
+func TestLongHostNames(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	l := newLeaves(t, a, authority.Options{})
+	host := strings.Repeat("a", 60) + ".docusign.net"
+	c := ecdsaLeaf(t, l, host)
+	if err := verify(a, c, host, day0); err != nil || c.Leaf.Subject.CommonName != "docusign-auth-proxy leaf" {
+		t.Errorf("%v, %v", c.Leaf.Subject, err)
+	}
+}
+
+func TestOneKeyPerType(t *testing.T) {
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	l := newLeaves(t, a, authority.Options{})
+	old := &tls.ClientHelloInfo{SupportedVersions: []uint16{tls.VersionTLS10}}
+	x, err := l.Config("a.docusign.net").GetCertificate(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := l.Config("b.docusign.net").GetCertificate(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x == y || !x.PrivateKey.(*rsa.PrivateKey).Equal(y.PrivateKey) {
+		t.Error("RSA leaves do not share their key")
+	}
+	if x.Leaf.KeyUsage&x509.KeyUsageKeyEncipherment == 0 {
+		t.Error("an RSA leaf without key encipherment breaks RSA key exchange")
+	}
+	p, q := ecdsaLeaf(t, l, "a.docusign.net"), ecdsaLeaf(t, l, "b.docusign.net")
+	if !p.PrivateKey.(*ecdsa.PrivateKey).Equal(q.PrivateKey) {
+		t.Error("ECDSA leaves do not share their key")
+	}
+}
+
+func BenchmarkLeafHit(b *testing.B) {
+	l := newLeaves(b, newAuthority(b, authority.Spec{}), authority.Options{})
+	hello := ecdsaHello(demo)
+	ecdsaLeaf(b, l, demo)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.Config(demo).GetCertificate(hello); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkLeafMiss(b *testing.B) {
+	l := newLeaves(b, newAuthority(b, authority.Spec{}), authority.Options{Max: 1})
+	for i := 0; b.Loop(); i++ {
+		ecdsaLeaf(b, l, fmt.Sprintf("h%d.docusign.net", i&1))
+	}
+}
+
+func BenchmarkHandshakeFresh(b *testing.B)   { benchmarkHandshake(b, nil) }
+func BenchmarkHandshakeResumed(b *testing.B) { benchmarkHandshake(b, tls.NewLRUClientSessionCache(4)) }
+func BenchmarkHandshakeRSA(b *testing.B) {
+	benchmarkHandshake(b, nil, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)
+}
+
+func benchmarkHandshake(b *testing.B, cache tls.ClientSessionCache, suites ...uint16) {
+	a := newAuthority(b, authority.Spec{})
+	l := newLeaves(b, a, authority.Options{})
+	c := trusting(a, demo)
+	c.ClientSessionCache = cache
+	if len(suites) > 0 {
+		c.CipherSuites, c.MaxVersion = suites, tls.VersionTLS12
+	}
+	for b.Loop() {
+		if _, err, _ := handshake(b, l.Config(demo), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
