@@ -1,0 +1,325 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// Schema is the version of the file's layout that this program writes.
+const Schema = 1
+
+const (
+	bucketMeta      = "meta"
+	bucketTokens    = "tokens"
+	bucketPasswords = "passwords"
+	bucketUsers     = "users"
+	bucketAccounts  = "accounts"
+	bucketPins      = "pins"
+	bucketRefresh   = "refresh"
+	bucketLedger    = "ledger"
+
+	keyProgram = "program"
+	keySchema  = "schema"
+	program    = "docusign-auth-proxy"
+)
+
+func buckets() []string {
+	return []string{bucketTokens, bucketPasswords, bucketUsers, bucketAccounts, bucketPins, bucketRefresh, bucketLedger}
+}
+
+// file is the disk of a store with one: bbolt, with a checksum over every record because bbolt has none over its pages.
+type file struct {
+	path  string
+	db    *bbolt.DB
+	noted bool // the owner's note is ours to remove
+}
+
+func openFile(path string, timeout time.Duration, now time.Time) (*file, error) {
+	made, err := private(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{path: path}
+	if err := f.open(timeout); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	if err := f.prepare(made, now); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, errors.Join(err, f.close()))
+	}
+	return f, nil
+}
+
+// private refuses a file that everybody on the machine may touch, and reports whether there is none yet.
+// The group is let be: orchestrators give it to the files of a shared volume by themselves.
+func private(path string) (missing bool, err error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open store: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return false, fmt.Errorf("open store %s: not a regular file", path)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
+		return false, fmt.Errorf("open store %s: mode %04o lets every user of the machine in; run: chmod 600 %s", path, info.Mode().Perm(), path)
+	}
+	return false, nil
+}
+
+// open maps the file and reads all of it once. bbolt panics, or faults, on damaged pages; here that is an error.
+func (f *file) open(timeout time.Duration) (err error) {
+	var handle *os.File
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = f.damaged(fmt.Errorf("%v", p))
+			if handle != nil {
+				err = errors.Join(err, handle.Close()) // lets the lock go
+			}
+		}
+	}()
+	f.db, err = bbolt.Open(f.path, 0o600, &bbolt.Options{
+		Timeout: timeout,
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			h, err := os.OpenFile(name, flag, mode)
+			handle = h
+			return h, err
+		},
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return f.locked()
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum),
+		errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrInvalidMapping):
+		return f.damaged(err)
+	case err != nil:
+		return err
+	}
+	if err := f.verify(handle); err != nil {
+		return errors.Join(err, f.db.Close())
+	}
+	return nil
+}
+
+// verify looks at every page, so that damage shows at the start and not at the first write.
+func (f *file) verify(handle *os.File) error {
+	info, err := handle.Stat()
+	if err != nil {
+		return err
+	}
+	if err := checkPages(handle, info.Size(), f.db.Info().PageSize); err != nil {
+		return f.damaged(err)
+	}
+	return nil
+}
+
+func (f *file) damaged(cause error) error {
+	return fmt.Errorf("%w (%v): nothing was changed in it; put a copy from a backup in its place, or move it away to start empty (issued tokens and the ledger are then lost)",
+		ErrCorrupt, cause)
+}
+
+// prepare tells an own file from a foreign or newer one before anything is written.
+func (f *file) prepare(made bool, now time.Time) error {
+	fresh, err := f.recognise()
+	if err != nil {
+		return err
+	}
+	if fresh {
+		err = f.initialise()
+	}
+	if err == nil && made {
+		err = syncDir(filepath.Dir(f.path))
+	}
+	if err != nil {
+		return err
+	}
+	f.noted = true
+	return os.WriteFile(f.ownerFile(), []byte(owner(now)), 0o600)
+}
+
+func (f *file) recognise() (fresh bool, err error) {
+	err = f.db.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket([]byte(bucketMeta))
+		if meta == nil {
+			if k, _ := tx.Cursor().First(); k != nil {
+				return fmt.Errorf("%w: give another path", ErrForeign)
+			}
+			fresh = true
+			return nil
+		}
+		if string(meta.Get([]byte(keyProgram))) != program {
+			return fmt.Errorf("%w: give another path", ErrForeign)
+		}
+		return f.recogniseSchema(string(meta.Get([]byte(keySchema))))
+	})
+	return fresh, err
+}
+
+func (f *file) recogniseSchema(text string) error {
+	schema, err := strconv.Atoi(text)
+	if err != nil || schema < 1 {
+		return f.damaged(errors.New("no schema version"))
+	}
+	if schema > Schema {
+		return fmt.Errorf("%w: it has schema %d, this program knows %d; start the newer program again, or give another path", ErrNewer, schema, Schema)
+	}
+	return nil
+}
+
+func (f *file) initialise() error {
+	return f.db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range buckets() {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		meta, err := tx.CreateBucket([]byte(bucketMeta))
+		if err != nil {
+			return err
+		}
+		if err := meta.Put([]byte(keyProgram), []byte(program)); err != nil {
+			return err
+		}
+		return meta.Put([]byte(keySchema), strconv.AppendInt(nil, Schema, 10))
+	})
+}
+
+func (f *file) write(changes []change) error {
+	err := f.db.Update(func(tx *bbolt.Tx) error {
+		for _, c := range changes {
+			if err := apply(tx.Bucket([]byte(c.bucket)), c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write store %s: %w", f.path, err)
+	}
+	return nil
+}
+
+func apply(b *bbolt.Bucket, c change) error {
+	if c.value == nil {
+		return b.Delete([]byte(c.key))
+	}
+	return b.Put([]byte(c.key), seal(c))
+}
+
+func (f *file) each(bucket string, add func(string, []byte) error) error {
+	return f.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket))
+		if b == nil {
+			return fmt.Errorf("read store %s: %w", f.path, f.damaged(fmt.Errorf("no bucket %s", bucket)))
+		}
+		return b.ForEach(func(k, sealed []byte) error {
+			v, err := unseal(bucket, k, sealed)
+			if err != nil {
+				return fmt.Errorf("read store %s: %w", f.path, f.damaged(fmt.Errorf("%s: %w", bucket, err)))
+			}
+			return add(string(k), v)
+		})
+	})
+}
+
+func (f *file) close() error {
+	if !f.noted {
+		return f.db.Close()
+	}
+	// While the lock is still held, so that never the next owner's note is removed.
+	err := os.Remove(f.ownerFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, f.db.Close())
+}
+
+const sealSize = 4
+
+func checksum(bucket string, key, value []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	sum := crc32.Update(0, table, []byte(bucket))
+	sum = crc32.Update(sum, table, key)
+	return crc32.Update(sum, table, value)
+}
+
+func seal(c change) []byte {
+	sealed := make([]byte, sealSize, sealSize+len(c.value))
+	binary.BigEndian.PutUint32(sealed, checksum(c.bucket, []byte(c.key), c.value))
+	return append(sealed, c.value...)
+}
+
+// unseal returns a copy of the value, for bbolt's memory ends with the transaction.
+func unseal(bucket string, key, sealed []byte) ([]byte, error) {
+	if len(sealed) < sealSize || binary.BigEndian.Uint32(sealed) != checksum(bucket, key, sealed[sealSize:]) {
+		return nil, errors.New("a record's checksum is wrong")
+	}
+	return bytes.Clone(sealed[sealSize:]), nil
+}
+
+func (f *file) ownerFile() string { return f.path + ".owner" }
+
+// owner is the note that lets a second process say who holds the lock, in another container too.
+func owner(now time.Time) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("process %d on %s, since %s\n", os.Getpid(), host, now.UTC().Format(time.RFC3339))
+}
+
+func (f *file) locked() error {
+	holder := "a process that left no note"
+	if note, err := readHead(f.ownerFile(), 300); err == nil && len(note) > 0 {
+		holder = printable(note)
+	}
+	return fmt.Errorf("%w: held by %s; stop that process, or give this one a file of its own", ErrLocked, holder)
+}
+
+func readHead(path string, limit int) (head string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b := make([]byte, limit)
+	n, err := f.Read(b)
+	return string(b[:n]), err
+}
+
+func printable(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if strconv.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s))
+}
+
+// syncDir makes a new directory entry durable; Windows has no such call.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+const keySize = 32
+
+var errNoKey = errors.New("there is no key file")
+
+// keyring holds the master key, kept in a file beside the store so that a copy of the store alone gives nothing away.
+type keyring struct {
+	random io.Reader
+	path   string // empty: the key lives in memory only
+
+	mu     sync.Mutex
+	master []byte
+}
+
+// key derives the key for one purpose. Without a key file it makes one if create is set, else it is errNoKey.
+func (k *keyring) key(purpose string, create bool) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.master == nil {
+		master, err := k.read()
+		if errors.Is(err, errNoKey) && create {
+			master, err = k.create()
+		}
+		if err != nil {
+			return nil, err
+		}
+		k.master = master
+	}
+	return hkdf.Key(sha256.New, k.master, nil, program+" "+purpose, keySize)
+}
+
+func (k *keyring) read() ([]byte, error) {
+	if k.path == "" {
+		return nil, errNoKey
+	}
+	info, err := os.Stat(k.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNoKey
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
+		return nil, fmt.Errorf("key file %s: mode %04o lets every user of the machine read it; run: chmod 600 %s", k.path, info.Mode().Perm(), k.path)
+	}
+	text, err := readHead(k.path, 4*keySize)
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	master, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if err != nil || len(master) != keySize {
+		return nil, fmt.Errorf("key file %s: not a key; put a copy from a backup in its place, or move it away to have a new one made (refresh tokens must then be obtained again)", k.path)
+	}
+	return master, nil
+}
+
+// create writes the key under another name first: half a key must never be found under the right one.
+func (k *keyring) create() ([]byte, error) {
+	master := make([]byte, keySize)
+	if _, err := io.ReadFull(k.random, master); err != nil {
+		return nil, fmt.Errorf("make key: %w", err)
+	}
+	if k.path == "" {
+		return master, nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(k.path), filepath.Base(k.path)+".new*") // its mode is 0600
+	if err != nil {
+		return nil, fmt.Errorf("make key file: %w", err)
+	}
+	_, err = f.WriteString(base64.StdEncoding.EncodeToString(master) + "\n")
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), k.path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make key file: %w", errors.Join(err, os.Remove(f.Name())))
+	}
+	if err := syncDir(filepath.Dir(k.path)); err != nil {
+		return nil, fmt.Errorf("make key file: %w", err)
+	}
+	return master, nil
+}

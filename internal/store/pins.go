@@ -1,0 +1,119 @@
+package store
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Pin is a user whose password was taken from its first use.
+type Pin struct {
+	Integration, Username string
+	At                    time.Time
+}
+
+// pins holds the hash of the password first seen for a user. A pin never gives way to a newer one: whoever could push one
+// out could then pin a password of his own.
+type pins struct {
+	mu sync.RWMutex
+	m  map[string]pin
+}
+
+type pin struct {
+	Integration string `json:"integration"`
+	Username    string `json:"username"`
+	Hash        string `json:"hash"`
+	At          int64  `json:"at"` // Unix nanoseconds
+}
+
+// User names are e-mails, which do not differ by case (PROTOCOL.md §1.3).
+func pinKey(integration, username string) string {
+	return integration + "\x00" + strings.ToLower(username)
+}
+
+// Pin stores hash for the user unless one is stored, and returns the one that holds from then on. It is durable when
+// Pin returns. With Options.MaxPins others stored it is ErrFull.
+func (s *Store) Pin(integration, username, hash string) (pinned string, err error) {
+	if username == "" || hash == "" || len(integration)+len(username) > maxText || len(hash) > maxText {
+		return "", fmt.Errorf("pin password: %w", ErrSize)
+	}
+	key := pinKey(integration, username)
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	old, count, ok := s.pins.get(key)
+	if ok {
+		return old.Hash, nil
+	}
+	if count >= s.o.MaxPins {
+		return "", fmt.Errorf("pin password: %w", ErrFull)
+	}
+	p := pin{integration, username, hash, s.o.Now().UnixNano()}
+	if err := s.write(change{bucketPins, key, mustJSON(p)}); err != nil {
+		return "", fmt.Errorf("pin password: %w", err)
+	}
+	s.pins.set(key, p)
+	return hash, nil
+}
+
+// Pinned returns the pinned hash of a user. It touches no disk.
+func (s *Store) Pinned(integration, username string) (hash string, ok bool) {
+	p, _, ok := s.pins.get(pinKey(integration, username))
+	return p.Hash, ok
+}
+
+// Unpin forgets a user's hash and reports whether there was one.
+func (s *Store) Unpin(integration, username string) (bool, error) {
+	key := pinKey(integration, username)
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if _, _, ok := s.pins.get(key); !ok {
+		return false, nil
+	}
+	if err := s.write(change{bucket: bucketPins, key: key}); err != nil {
+		return false, fmt.Errorf("unpin password: %w", err)
+	}
+	s.pins.mu.Lock()
+	defer s.pins.mu.Unlock()
+	delete(s.pins.m, key)
+	return true, nil
+}
+
+// Pins lists the pinned users by integration and name.
+func (s *Store) Pins() []Pin {
+	s.pins.mu.RLock()
+	defer s.pins.mu.RUnlock()
+	list := make([]Pin, 0, len(s.pins.m))
+	for _, p := range s.pins.m {
+		list = append(list, Pin{p.Integration, p.Username, time.Unix(0, p.At)})
+	}
+	slices.SortFunc(list, func(a, b Pin) int {
+		return cmp.Or(cmp.Compare(a.Integration, b.Integration), cmp.Compare(a.Username, b.Username))
+	})
+	return list
+}
+
+func (p *pins) get(key string) (found pin, count int, ok bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	found, ok = p.m[key]
+	return found, len(p.m), ok
+}
+
+func (p *pins) set(key string, v pin) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.m[key] = v
+}
+
+func (p *pins) load(key string, value []byte) error {
+	var v pin
+	if err := json.Unmarshal(value, &v); err != nil {
+		return err
+	}
+	p.set(key, v)
+	return nil
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+// ErrUnreadable is a stored refresh token that the key at hand does not open.
+var ErrUnreadable = errors.New("the refresh token cannot be decrypted: its key file was lost or replaced; let the user give consent again")
+
+const maxRefreshToken = 16 << 10
+
+// refresh holds refresh tokens of authorization-code grants, encrypted, by the name that the caller gives them.
+type refresh struct {
+	mu sync.RWMutex
+	m  map[string][]byte
+}
+
+// PutRefresh stores a refresh token, in place of the one that had the name. It is durable when PutRefresh returns.
+// With Options.MaxRefresh others stored it is ErrFull.
+func (s *Store) PutRefresh(name string, token secret.Text) error {
+	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
+		return fmt.Errorf("store refresh token: %w", ErrSize)
+	}
+	aead, err := s.refreshCipher(true)
+	if err != nil {
+		return fmt.Errorf("store refresh token: %w", err)
+	}
+	sealed := aead.Seal(nil, nil, []byte(token.Reveal()), []byte(name))
+
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if old, n := s.refresh.get(name); old == nil && n >= s.o.MaxRefresh {
+		return fmt.Errorf("store refresh token: %w", ErrFull)
+	}
+	if err := s.write(change{bucketRefresh, name, sealed}); err != nil {
+		return fmt.Errorf("store refresh token: %w", err)
+	}
+	return s.refresh.load(name, sealed)
+}
+
+// Refresh returns the refresh token of that name; ok is false if there is none, the error ErrUnreadable if its key is gone.
+func (s *Store) Refresh(name string) (token secret.Text, ok bool, err error) {
+	sealed, _ := s.refresh.get(name)
+	if sealed == nil {
+		return secret.Text{}, false, nil
+	}
+	aead, err := s.refreshCipher(false)
+	if errors.Is(err, errNoKey) {
+		return secret.Text{}, false, ErrUnreadable
+	}
+	if err != nil {
+		return secret.Text{}, false, fmt.Errorf("read refresh token: %w", err)
+	}
+	clear, err := aead.Open(nil, nil, sealed, []byte(name))
+	if err != nil {
+		return secret.Text{}, false, ErrUnreadable
+	}
+	return secret.New(string(clear)), true, nil
+}
+
+// DeleteRefresh forgets a refresh token; one that is not there is no error.
+func (s *Store) DeleteRefresh(name string) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if old, _ := s.refresh.get(name); old == nil {
+		return nil
+	}
+	if err := s.write(change{bucket: bucketRefresh, key: name}); err != nil {
+		return fmt.Errorf("delete refresh token: %w", err)
+	}
+	s.refresh.mu.Lock()
+	defer s.refresh.mu.Unlock()
+	delete(s.refresh.m, name)
+	return nil
+}
+
+// RefreshNames lists the names of the stored refresh tokens.
+func (s *Store) RefreshNames() []string {
+	s.refresh.mu.RLock()
+	defer s.refresh.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.refresh.m))
+}
+
+func (s *Store) refreshCipher(create bool) (cipher.AEAD, error) {
+	key, err := s.keys.key("refresh tokens", create)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+func (r *refresh) get(name string) (sealed []byte, count int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.m[name], len(r.m)
+}
+
+func (r *refresh) load(name string, sealed []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.m[name] = bytes.Clone(sealed)
+	return nil
+}

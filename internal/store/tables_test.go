@@ -1,0 +1,207 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/store"
+)
+
+func TestLearnedIdsSurvive(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	c := newClock()
+	s := open(t, path, store.Options{Now: c.now})
+	for _, err := range []error{
+		s.Users().Learn("demo", "Anna@Example.com", "guid-1"),
+		s.Users().Learn("production", "anna@example.com", "guid-2"),
+		s.Users().Learn("demo", "gone@example.com", "guid-3"),
+		s.Flush(),
+		s.Accounts().Learn("demo", "1234567", "guid-4"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Users().Forget("demo", "GONE@example.com")
+	s.Users().Forget("demo", "never@example.com")
+	closeStore(t, s)
+	s = open(t, path, store.Options{Now: c.now})
+	for _, test := range []struct {
+		name        string
+		table       *store.Learned
+		scope, key  string
+		want        string
+		wantPresent bool
+	}{
+		{"names do not differ by case", s.Users(), "demo", "anna@EXAMPLE.com", "guid-1", true},
+		{"scopes are apart", s.Users(), "production", "anna@example.com", "guid-2", true},
+		{"what was forgotten stays so", s.Users(), "demo", "gone@example.com", "", false},
+		{"accounts are learned too", s.Accounts(), "demo", "1234567", "guid-4", true},
+		{"accounts and users are apart", s.Users(), "demo", "1234567", "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			guid, at, ok := test.table.Lookup(test.scope, test.key)
+			if guid != test.want || ok != test.wantPresent || at.IsZero() == ok {
+				t.Errorf("got %q, %v, %v", guid, at, ok)
+			}
+		})
+	}
+}
+
+func TestLearnedIdsAreBounded(t *testing.T) {
+	each(t, store.Options{Now: newClock().now, MaxLearned: 32}, func(t *testing.T, s *store.Store) {
+		for i := range 100 {
+			if err := s.Users().Learn("demo", strconv.Itoa(i), "guid"); err != nil {
+				t.Fatal(err)
+			}
+			if s.Users().Len() > 32 {
+				t.Fatalf("%d are known", s.Users().Len())
+			}
+		}
+		if _, _, ok := s.Users().Lookup("demo", "99"); !ok {
+			t.Error("the latest is gone")
+		}
+		if _, _, ok := s.Users().Lookup("demo", "0"); ok {
+			t.Error("the oldest is still there")
+		}
+		if err := s.Users().Learn("demo", strings.Repeat("x", 5000), "guid"); !errors.Is(err, store.ErrSize) {
+			t.Errorf("the error is %v", err)
+		}
+	})
+}
+
+func TestTheFirstPinHolds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path, store.Options{MaxPins: 2})
+	pin := func(integration, user, hash string) string {
+		t.Helper()
+		return must[string](t)(s.Pin(integration, user, hash))
+	}
+	if got := pin("billing", "Anna@example.com", "$1"); got != "$1" {
+		t.Errorf("the first pin gives %q", got)
+	}
+	if got := pin("billing", "anna@EXAMPLE.com", "$2"); got != "$1" {
+		t.Errorf("a second pin takes the place of the first: %q", got)
+	}
+	if got := pin("other", "anna@example.com", "$3"); got != "$3" {
+		t.Errorf("another integration gets %q", got)
+	}
+	if _, err := s.Pin("third", "anna@example.com", "$4"); !errors.Is(err, store.ErrFull) {
+		t.Errorf("a full table gives %v", err)
+	}
+	for _, bad := range [][2]string{{"", "$1"}, {"bob", ""}, {strings.Repeat("b", 1000), "$1"}, {"bob", strings.Repeat("$", 1000)}} {
+		if _, err := s.Pin("billing", bad[0], bad[1]); !errors.Is(err, store.ErrSize) {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	closeStore(t, s)
+	s = open(t, path, store.Options{MaxPins: 2})
+	if hash, ok := s.Pinned("billing", "anna@example.com"); !ok || hash != "$1" {
+		t.Errorf("after a restart it is %q, %v", hash, ok)
+	}
+	if pins := s.Pins(); len(pins) != 2 || pins[0].Integration != "billing" || pins[0].Username != "Anna@example.com" || pins[0].At.IsZero() {
+		t.Errorf("the list is %v", pins)
+	}
+	if !must[bool](t)(s.Unpin("billing", "anna@example.com")) || must[bool](t)(s.Unpin("billing", "anna@example.com")) {
+		t.Error("unpinning does not tell whether there was a pin")
+	}
+	if got := pin("billing", "anna@example.com", "$5"); got != "$5" {
+		t.Errorf("after unpinning it is %q", got)
+	}
+}
+
+func TestRefreshTokensAreEncrypted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	const canary = "c4n4ry-refresh-token"
+	s := open(t, path, store.Options{MaxRefresh: 2})
+	for _, err := range []error{
+		s.PutRefresh("anna", secret.New("old")),
+		s.PutRefresh("anna", secret.New(canary)),
+		s.PutRefresh("bob", secret.New("other")),
+		s.PutRefresh("bob", secret.New("other")),
+		s.DeleteRefresh("nobody"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.PutRefresh("third", secret.New("x")); !errors.Is(err, store.ErrFull) {
+		t.Errorf("a full table gives %v", err)
+	}
+	if err := s.DeleteRefresh("bob"); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{s.PutRefresh("", secret.New("x")), s.PutRefresh("x", secret.Text{}),
+		s.PutRefresh("x", secret.New(strings.Repeat("x", 1<<20)))} {
+		if !errors.Is(err, store.ErrSize) {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	closeStore(t, s)
+	if bytes.Contains(fileBytes(t, path), []byte(canary)) {
+		t.Error("the file holds the token in clear")
+	}
+	s = open(t, path, store.Options{})
+	if got, ok, err := s.Refresh("anna"); err != nil || !ok || got.Reveal() != canary {
+		t.Errorf("after a restart: %v, %v", ok, err)
+	}
+	if _, ok, err := s.Refresh("bob"); ok || err != nil {
+		t.Errorf("a deleted token: %v, %v", ok, err)
+	}
+	if names := s.RefreshNames(); !slices.Equal(names, []string{"anna"}) {
+		t.Errorf("the names are %v", names)
+	}
+}
+
+func TestRefreshTokensWithoutTheirKey(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		damage  func(t *testing.T, key string)
+		want    string
+		mayPut  bool
+		samekey bool
+	}{
+		{"a lost key makes them unreadable, and the next put makes a new key", func(t *testing.T, key string) {
+			if err := os.Remove(key); err != nil {
+				t.Fatal(err)
+			}
+		}, "consent again", true, false},
+		{"another key makes them unreadable", func(t *testing.T, key string) {
+			if err := os.WriteFile(key, []byte("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "consent again", true, true},
+		{"half a key is an error and is not replaced", func(t *testing.T, key string) {
+			if err := os.WriteFile(key, []byte("MDEyMzQ1"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "not a key", false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.db")
+			s := open(t, path, store.Options{})
+			if err := s.PutRefresh("anna", secret.New("token")); err != nil {
+				t.Fatal(err)
+			}
+			closeStore(t, s)
+			test.damage(t, path+".key")
+			s = open(t, path, store.Options{})
+			if _, ok, err := s.Refresh("anna"); ok || err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("reading gives %v, %v", ok, err)
+			}
+			if err := s.PutRefresh("anna", secret.New("again")); (err == nil) != test.mayPut {
+				t.Errorf("putting gives %v", err)
+			}
+			if got, ok, err := s.Refresh("anna"); test.mayPut && (err != nil || !ok || got.Reveal() != "again") {
+				t.Errorf("reading what was put gives %v, %v", ok, err)
+			}
+		})
+	}
+}
