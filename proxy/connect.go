@@ -1,0 +1,304 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/elazarl/goproxy"
+
+	"docusign-auth-proxy/proxy/egress"
+)
+
+const tunnelDialTime = 30 * time.Second
+
+var errTooManyTunnels = errors.New("limits.tunnels is reached")
+
+// newConnectProxy makes the goproxy server that handles CONNECT and nothing else. Its handler decides every CONNECT itself:
+// falling through would reach goproxy's default, which tunnels anywhere.
+func (s *Server) newConnectProxy() *goproxy.ProxyHttpServer {
+	p := goproxy.NewProxyHttpServer()
+	p.Logger = log.New(io.Discard, "", 0) // it would log addresses in its own words; the decision is recorded here
+	p.Tr = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("the default transport is not used")
+	}}
+	p.ConnectDial = nil
+	p.ConnectDialWithReq = func(r *http.Request, network, addr string) (net.Conn, error) {
+		return s.dialTunnel(r, network, addr)
+	}
+	p.ConnectionErrHandler = func(conn io.Writer, _ *goproxy.ProxyCtx, err error) {
+		writeConnectFailure(conn, err)
+	}
+	p.OnRequest().HandleConnectFunc(s.handleConnect)
+	return p
+}
+
+// handleConnect decides by policy alone (DESIGN: nothing falls through to goproxy's defaults).
+func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
+	st := s.state.Load()
+	host, err := egress.ParseHost(target, 443)
+	if err != nil {
+		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+err.Error())
+	}
+	d := st.Policy.Decide(host)
+	switch d.Action {
+	case egress.Intercept:
+		if st.Leaves == nil && host.Port() != 80 {
+			return s.refuseConnect(ctx, http.StatusForbidden, "no_ca", "this proxy has no CA to intercept TLS with; make one with docusign-auth-proxy ca init, or point the program's base URL at the proxy")
+		}
+		return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: func(r *http.Request, client net.Conn, _ *goproxy.ProxyCtx) {
+			s.intercept(r, client, host)
+		}}, target
+	case egress.Tunnel:
+		s.logConnect(ctx.Req, host.String(), "tunnel", d.Reason)
+		return &goproxy.ConnectAction{Action: goproxy.ConnectAccept}, host.String()
+	}
+	return s.refuseConnect(ctx, http.StatusForbidden, d.Reason, d.Detail)
+}
+
+func (s *Server) logConnect(r *http.Request, host, action, reason string) {
+	s.cfg.Log.Info("connect", "target", host, "action", action, "reason", reason, "client", r.RemoteAddr)
+}
+
+func (s *Server) refuseConnect(ctx *goproxy.ProxyCtx, status int, reason, detail string) (*goproxy.ConnectAction, string) {
+	s.logConnect(ctx.Req, ctx.Req.URL.Host, "refuse", reason)
+	s.recordRefusedConnect(ctx.Req, status, reason, detail)
+	body := "docusign-auth-proxy: " + detail + "\n"
+	ctx.Resp = &http.Response{
+		StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Request: ctx.Req, ContentLength: int64(len(body)), Close: true,
+		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "X-Docusign-Auth-Proxy-Cause": {reason}},
+		Body:   io.NopCloser(strings.NewReader(body)),
+	}
+	return &goproxy.ConnectAction{Action: goproxy.ConnectReject}, ""
+}
+
+// recordRefusedConnect lets refused tunnels show in the metrics like refused calls.
+func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detail string) {
+	b, _ := r.Context().Value(bindingKey{}).(*binding)
+	e := Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: DoorConnect, API: APIOther, Method: r.Method, Path: r.URL.Host, UserAgent: r.UserAgent(),
+		Integration: "unknown", Scheme: "none", Status: status, Outcome: OutcomeRefused, Cause: reason, Detail: detail}
+	if b != nil {
+		e.Client = b.client.Addr()
+	}
+	s.cfg.Recorder.Record(&e)
+}
+
+// intercept answers the CONNECT and hands the connection, not yet handshaken, to the inner server.
+func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
+	b, _ := r.Context().Value(bindingKey{}).(*binding)
+	bound := &boundConn{Conn: client, binding: binding{door: DoorConnect, target: host, client: b.client, local: b.local}}
+	if r.ProtoMajor == 2 {
+		bound.closed = make(chan struct{})
+	} else if _, err := io.WriteString(client, connectEstablished(r)); err != nil {
+		_ = client.Close()
+		return
+	}
+	s.logConnect(r, host.String(), "intercept", "docusign")
+	go s.sort(bound, func() *tls.Config {
+		if leaves := s.state.Load().Leaves; leaves != nil {
+			return leaves.Config(host.Name())
+		}
+		return nil
+	})
+	if bound.closed != nil { // an HTTP/2 stream lives as long as its handler
+		<-bound.closed
+	}
+}
+
+func connectEstablished(r *http.Request) string {
+	if r.ProtoMinor == 0 {
+		return "HTTP/1.0 200 Connection established\r\n\r\n"
+	}
+	return "HTTP/1.1 200 Connection established\r\n\r\n"
+}
+
+func writeConnectFailure(conn io.Writer, err error) {
+	status, detail := http.StatusBadGateway, "the host cannot be reached"
+	var refused *egress.RefusedError
+	switch {
+	case errors.Is(err, errTooManyTunnels):
+		status, detail = http.StatusServiceUnavailable, err.Error()
+	case errors.As(err, &refused):
+		status, detail = http.StatusForbidden, refused.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		status, detail = http.StatusGatewayTimeout, "the host did not answer in time"
+	}
+	body := "docusign-auth-proxy: " + detail + "\n"
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, http.StatusText(status), len(body), body)
+}
+
+// replayHijacker gives goproxy a connection that still holds what net/http had read ahead: a ClientHello may travel with the CONNECT.
+type replayHijacker struct {
+	http.ResponseWriter
+	http.Hijacker
+}
+
+// Hijack takes the connection over.
+func (h replayHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := h.Hijacker.Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	_ = c.SetDeadline(time.Time{})
+	if n := rw.Reader.Buffered(); n > 0 {
+		ahead, _ := rw.Reader.Peek(n)
+		c = &aheadConn{Conn: c, ahead: append([]byte(nil), ahead...)}
+	}
+	return c, rw, nil
+}
+
+// aheadConn gives bytes back that were read too early.
+type aheadConn struct {
+	net.Conn
+	ahead []byte
+}
+
+func (c *aheadConn) Read(p []byte) (int, error) {
+	if len(c.ahead) > 0 {
+		n := copy(p, c.ahead)
+		c.ahead = c.ahead[n:]
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}
+
+// serveConnect is the pipeline's way into goproxy.
+func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request) {
+	if hj, ok := w.(http.Hijacker); ok {
+		w = replayHijacker{ResponseWriter: w, Hijacker: hj}
+	}
+	if r.URL.Host == "" {
+		r.URL = &url.URL{Host: r.Host}
+	}
+	s.connect.ServeHTTP(w, r)
+}
+
+// tunnels counts raw tunnels and closes them at shutdown.
+type tunnels struct {
+	max  int64
+	open atomic.Int64
+	mu   sync.Mutex
+	all  map[*tunnelConn]struct{}
+	done bool
+}
+
+func (t *tunnels) reserve() bool {
+	if t.open.Add(1) > t.max {
+		t.open.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (t *tunnels) add(c *tunnelConn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done {
+		return false
+	}
+	if t.all == nil {
+		t.all = map[*tunnelConn]struct{}{}
+	}
+	t.all[c] = struct{}{}
+	return true
+}
+
+func (t *tunnels) remove(c *tunnelConn) {
+	t.mu.Lock()
+	delete(t.all, c)
+	t.mu.Unlock()
+	t.open.Add(-1)
+}
+
+func (t *tunnels) closeAll() {
+	t.mu.Lock()
+	t.done = true
+	conns := make([]*tunnelConn, 0, len(t.all))
+	for c := range t.all {
+		conns = append(conns, c)
+	}
+	t.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}
+
+// tunnelConn is the far side of a raw tunnel. Both directions pass through it, so one idle clock serves both.
+type tunnelConn struct {
+	net.Conn
+	idle    time.Duration
+	tunnels *tunnels
+	once    sync.Once
+}
+
+func (s *Server) dialTunnel(r *http.Request, network, addr string) (net.Conn, error) {
+	if !s.tunnels.reserve() {
+		s.cfg.Log.Warn("tunnel refused", "target", addr, "client", r.RemoteAddr, "reason", errTooManyTunnels)
+		return nil, errTooManyTunnels
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), tunnelDialTime)
+	defer cancel()
+	c, err := s.state.Load().TunnelDial(ctx, network, addr)
+	if err != nil {
+		s.tunnels.open.Add(-1)
+		s.cfg.Log.Warn("tunnel failed", "target", addr, "client", r.RemoteAddr, "error", err)
+		return nil, err
+	}
+	t := &tunnelConn{Conn: c, idle: s.cfg.TunnelIdle, tunnels: &s.tunnels}
+	if !s.tunnels.add(t) {
+		s.tunnels.open.Add(-1)
+		_ = c.Close()
+		return nil, net.ErrClosed
+	}
+	t.touch()
+	return t, nil
+}
+
+func (t *tunnelConn) touch() { _ = t.Conn.SetDeadline(time.Now().Add(t.idle)) }
+
+func (t *tunnelConn) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
+	if n > 0 {
+		t.touch()
+	}
+	return n, err
+}
+
+func (t *tunnelConn) Write(p []byte) (int, error) {
+	t.touch()
+	return t.Conn.Write(p)
+}
+
+// CloseWrite lets one direction end while the other goes on.
+func (t *tunnelConn) CloseWrite() error {
+	if c, ok := t.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}
+
+// CloseRead is the counterpart of CloseWrite; the read side ends with Close.
+func (t *tunnelConn) CloseRead() error {
+	if c, ok := t.Conn.(interface{ CloseRead() error }); ok {
+		return c.CloseRead()
+	}
+	return nil
+}
+
+// Close ends the tunnel.
+func (t *tunnelConn) Close() error {
+	t.once.Do(func() { t.tunnels.remove(t) })
+	return t.Conn.Close()
+}

@@ -1,0 +1,152 @@
+package proxy
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// exchange is one call on its way through the pipeline.
+type exchange struct {
+	server  *Server
+	state   *State
+	binding *binding
+	route   route
+	event   Event
+	start   time.Time
+	w       countingWriter
+
+	decision *translate.Decision
+	token    *oauth.Token
+	site     translate.Site
+	listed   bool // the call goes to a host of egress.tunnel, as it is
+	native   bool // the call's own credential goes upstream
+	body     *replayBody
+	edit     answerEdit // changes to the answer; nil = none
+	soap     *soapCall  // nil for REST
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(r *http.Request) *exchange {
+	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// countingWriter notes what the caller was answered.
+type countingWriter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader notes the final status; informational ones pass by.
+func (w *countingWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Flush sends what is buffered, for streamed answers.
+func (w *countingWriter) Flush() {
+	if f, ok := w.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// countingBody notes how much the caller sent.
+type countingBody struct {
+	io.ReadCloser
+	n int64
+}
+
+func (b *countingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	atomic.AddInt64(&b.n, int64(n))
+	return n, err
+}
+
+// requestIDs numbers the calls of one process: eight random digits and a counter.
+type requestIDs struct {
+	prefix string
+	n      *atomic.Uint64
+}
+
+func newRequestIDs() requestIDs {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // documented never to fail
+	return requestIDs{prefix: hex.EncodeToString(b[:]), n: new(atomic.Uint64)}
+}
+
+func (r requestIDs) next() string {
+	var b [28]byte
+	buf := append(b[:0], r.prefix...)
+	buf = append(buf, '-')
+	return string(strconv.AppendUint(buf, r.n.Add(1), 36))
+}
+
+// finish fills in the event and records it.
+func (x *exchange) finish() {
+	e := &x.event
+	e.Total = x.server.cfg.Now().Sub(x.start)
+	if e.Status == 0 {
+		e.Status = x.w.status
+	}
+	e.BytesOut = x.w.bytes
+	x.describe()
+	if e.Outcome == "" {
+		e.Outcome = outcomeOf(e.Status)
+	}
+	x.server.cfg.Recorder.Record(e)
+}
+
+func (x *exchange) describe() {
+	e := &x.event
+	d := x.decision
+	e.Integration = d.IntegrationName()
+	if d == nil {
+		e.Scheme = "none"
+		return
+	}
+	e.Key, e.Authenticator, e.Principal, e.Scheme, e.Conflict = d.Key, d.Authenticator, d.Principal, d.Scheme.String(), d.Conflict
+	if e.Mode == "" && d.Integration != nil {
+		e.Mode = d.Integration.Mode.String()
+	}
+}
+
+func outcomeOf(status int) Outcome {
+	switch {
+	case status == 0:
+		return OutcomeAborted
+	case status < 400:
+		return OutcomeOK
+	case status < 500:
+		return OutcomeClientError
+	}
+	return OutcomeServerError
+}
+
+// refused notes why the proxy itself answers with an error.
+func (x *exchange) refused(o Outcome, cause, detail, next string) {
+	x.event.Outcome, x.event.Cause, x.event.Detail, x.event.NextStep = o, cause, detail, next
+}

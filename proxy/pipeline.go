@@ -1,0 +1,413 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+
+	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/reply"
+)
+
+// Names of the headers that carry legacy credentials, in canonical form.
+const (
+	headerLegacy = "X-Docusign-Authentication"
+	headerActAs  = "X-Docusign-Act-As-User"
+)
+
+// ServeHTTP is the one pipeline behind all doors: host binding, recognise, authenticate, decide, token and site, rewrite, send, record.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b, _ := r.Context().Value(bindingKey{}).(*binding)
+	if b == nil {
+		b = &binding{door: DoorSidecar}
+	}
+	st := s.state.Load()
+	if r.Method == http.MethodConnect {
+		s.connectDoor(w, r, b, st)
+		return
+	}
+	s.active.Add(1)
+	defer s.active.Add(-1)
+	x := &exchange{server: s, state: st, binding: b, start: s.cfg.Now(), w: countingWriter{ResponseWriter: w}}
+	x.event = Event{
+		Time: x.start, RequestID: s.ids.next(), Door: b.door, Method: r.Method, Path: r.URL.Path,
+		Client: b.client.Addr(), UserAgent: r.UserAgent(), Limits: RateLimits{-1, -1, -1, -1, -1},
+	}
+	if r.TLS != nil {
+		x.event.TLSVersion = r.TLS.Version
+	}
+	body := &countingBody{ReadCloser: r.Body}
+	defer func() {
+		x.event.BytesIn = body.n
+		x.end(recover())
+	}()
+	r.Body = body
+	x.serve(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+}
+
+// end records the call, also when its handler panicked. http.ErrAbortHandler goes on to net/http, which drops the connection:
+// a cut answer must look cut to the caller.
+func (x *exchange) end(p any) {
+	if p != nil && p != http.ErrAbortHandler {
+		x.server.cfg.Log.Error("panic", "request_id", x.event.RequestID, "panic", panicText(p), "stack", string(debug.Stack()))
+		x.refused(OutcomeInternal, "panic", "the proxy failed; the stack is in the log", "report this log line")
+		if x.w.status == 0 {
+			x.event.Status = http.StatusInternalServerError
+			http.Error(&x.w, "internal error", http.StatusInternalServerError)
+			p = nil
+		} else {
+			p = http.ErrAbortHandler
+		}
+	}
+	if p == http.ErrAbortHandler && x.event.Outcome == "" {
+		x.refused(OutcomeAborted, "cut_off", "the connection broke while the answer was on its way", "")
+	}
+	x.finish()
+	if p != nil {
+		panic(p)
+	}
+}
+
+// panicText gives the type only: a panic's value may quote what it was working on.
+func panicText(p any) string {
+	if err, ok := p.(interface{ RuntimeError() }); ok {
+		return err.(error).Error()
+	}
+	return "not a runtime error"
+}
+
+func (s *Server) connectDoor(w http.ResponseWriter, r *http.Request, b *binding, st *State) {
+	if !b.target.IsZero() {
+		http.Error(w, "CONNECT inside a tunnel", http.StatusMethodNotAllowed)
+		return
+	}
+	if admitted := st.Clients.Admit(b.client, r.Header.Get("Proxy-Authorization")); !admitted.OK() {
+		s.recordRefusedConnect(r, admitted.Status, admitted.Reason, admitted.Detail)
+		writeNotAdmitted(w, r, admitted)
+		return
+	}
+	s.serveConnect(w, r)
+}
+
+func writeNotAdmitted(w http.ResponseWriter, r *http.Request, a egress.Admission) {
+	if a.Status == http.StatusProxyAuthRequired {
+		w.Header().Set("Proxy-Authenticate", a.Challenge)
+	}
+	reply.Caller{}.Text(a.Status, "docusign-auth-proxy: "+a.Detail).WriteTo(w, r)
+}
+
+func (x *exchange) serve(r *http.Request) {
+	target, ok := x.bind(r)
+	if !ok {
+		return
+	}
+	x.route = classify(r.Method, r.URL.Path, r.URL.RawQuery)
+	if !target.IsZero() && x.isAccountServer(target) {
+		x.route = route{api: APIAccountServer, open: true}
+	}
+	x.event.API, x.event.Account = x.route.api, x.route.account
+	if !target.IsZero() {
+		x.site = translate.Site{Base: httpsOrigin(target)}
+	} else {
+		x.site = translate.Site{Base: x.state.DefaultSite}
+	}
+	switch {
+	case x.route.api == APIAccountServer:
+		x.passOpen(r)
+	case x.route.local == localToken:
+		x.legacyToken(r)
+	case x.route.local == localRevoke:
+		x.legacyRevoke(r)
+	case x.route.local == localWSDL:
+		x.passWSDL(r)
+	case x.route.api.SOAP():
+		x.serveSOAP(r)
+	case x.route.open && !carriesCredential(r):
+		x.passOpen(r)
+	default:
+		x.serveREST(r)
+	}
+}
+
+func carriesCredential(r *http.Request) bool {
+	return len(r.Header[headerLegacy]) > 0 || len(r.Header["Authorization"]) > 0
+}
+
+// isAccountServer tells DocuSign's account server from its sites: there is no legacy credential to translate there.
+func (x *exchange) isAccountServer(h egress.Host) bool {
+	return h.Name() == x.state.AccountServer || h.Name() == "account.docusign.com" || h.Name() == "account-d.docusign.com"
+}
+
+// bind finds out where the call is for. It answers the call itself, and returns false, when it may not go there.
+// Only the CONNECT target, the absolute URI of a plain forward request, or the SNI of the hosts-file listener counts; a Host header never does.
+func (x *exchange) bind(r *http.Request) (egress.Host, bool) {
+	b := x.binding
+	switch {
+	case b.door == DoorConnect || b.door == DoorHosts:
+		return x.bindTunnel(r)
+	case r.URL.IsAbs() && !x.isSelf(r.URL.Host, r.URL.Scheme):
+		x.event.Door = DoorForward
+		return x.bindForward(r)
+	}
+	x.event.Door = DoorSidecar
+	return egress.Host{}, x.admit(r, x.state.LocalClients.AdmitAddress(x.binding.client))
+}
+
+func (x *exchange) admit(r *http.Request, a egress.Admission) bool {
+	if a.OK() {
+		return true
+	}
+	x.event.Status = a.Status
+	x.refused(OutcomeRefused, a.Reason, a.Detail, "list the client's network under egress.clients")
+	writeNotAdmitted(&x.w, r, a)
+	return false
+}
+
+func (x *exchange) bindTunnel(r *http.Request) (egress.Host, bool) {
+	target := x.binding.target
+	if x.binding.door == DoorHosts {
+		if !x.admit(r, x.state.LocalClients.AdmitAddress(x.binding.client)) {
+			return target, false
+		}
+		var err error
+		target, err = egress.ParseHost(r.TLS.ServerName, 443)
+		if r.TLS == nil || err != nil {
+			x.refuseHost(r, "a call to the hosts-file listener without a server name")
+			return target, false
+		}
+	}
+	inner, err := egress.ParseHost(r.Host, target.Port())
+	if err != nil || inner.Name() != target.Name() {
+		x.refuseHost(r, "the Host header names another host than the connection was opened for")
+		return target, false
+	}
+	return target, true
+}
+
+func (x *exchange) refuseHost(r *http.Request, detail string) {
+	x.refuse(r, &translate.Error{Detail: detail}, reply.HostMismatch)
+}
+
+func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
+	if !x.admit(r, x.state.Clients.Admit(x.binding.client, r.Header.Get("Proxy-Authorization"))) {
+		return egress.Host{}, false
+	}
+	port := uint16(80)
+	if strings.EqualFold(r.URL.Scheme, "https") {
+		port = 443
+	}
+	target, err := egress.ParseHost(r.URL.Host, port)
+	if err != nil {
+		x.refuse(r, &translate.Error{Detail: "request target: " + err.Error()}, reply.BadRequest)
+		return target, false
+	}
+	d := x.state.Policy.Decide(target)
+	switch d.Action {
+	case egress.Intercept:
+		return target, true
+	case egress.Tunnel:
+		x.passListed(r, target)
+		return target, false
+	}
+	x.event.Status = http.StatusForbidden
+	x.refused(OutcomeRefused, d.Reason, d.Detail, "")
+	reply.Caller{RequestID: x.event.RequestID}.Text(http.StatusForbidden, "docusign-auth-proxy: "+d.Detail).WriteTo(&x.w, r)
+	return target, false
+}
+
+// isSelf reports whether an absolute URI names the proxy itself: programs with HTTP_PROXY set may address the sidecar that way.
+func (x *exchange) isSelf(host, scheme string) bool {
+	port := uint16(80)
+	if strings.EqualFold(scheme, "https") {
+		port = 443
+	}
+	h, err := egress.ParseHost(host, port)
+	if err != nil || h.Port() != x.binding.local.Port() {
+		return false
+	}
+	return h.Name() == "localhost" && x.binding.local.Addr().IsLoopback() || h.Name() == x.binding.local.Addr().String()
+}
+
+// httpsOrigin is the upstream of a bound host: always https, since a bearer never leaves in clear.
+func httpsOrigin(h egress.Host) *url.URL {
+	if h.Port() == 443 || h.Port() == 80 {
+		return &url.URL{Scheme: "https", Host: h.WithPort(443).Authority()}
+	}
+	return &url.URL{Scheme: "https", Host: h.String()}
+}
+
+// serveREST translates a REST call, or says why not.
+func (x *exchange) serveREST(r *http.Request) {
+	if x.route.local == localPassword {
+		x.refusePasswordChange(r)
+		return
+	}
+	if !x.decide(r) {
+		return
+	}
+	if x.route.local == localLogin && x.decision.Action == translate.ActionTranslate {
+		x.serveLogin(r)
+		return
+	}
+	x.send(r)
+}
+
+// decide proves the credential and gets token and site. It answers the call itself, and returns false, when that fails.
+func (x *exchange) decide(r *http.Request) bool {
+	d, err := x.state.Translator.Decide(r.Context(), &translate.Call{
+		Legacy:        r.Header[headerLegacy],
+		Authorization: r.Header["Authorization"],
+		ActAs:         r.Header.Get(headerActAs),
+		Client:        x.binding.client.Addr(),
+	})
+	return x.decided(r, d, err)
+}
+
+func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bool {
+	x.decision = d
+	if err == nil && d.Action == translate.ActionTranslate {
+		err = x.prepare(r)
+	}
+	x.event.Translate = x.server.cfg.Now().Sub(x.start)
+	if err != nil {
+		x.refuse(r, err, kindOnWire(err))
+		return false
+	}
+	switch d.Action {
+	case translate.ActionPass:
+		x.native = true
+		x.event.Mode = "pass"
+		if base := x.state.Translator.KnownSite(d, x.route.account); base != nil && x.event.Door == DoorSidecar {
+			x.site.Base = base
+		}
+	case translate.ActionObserve:
+		x.native = true
+		x.event.Mode = "observe"
+	}
+	return true
+}
+
+// prepare gets the token and the site of a translated call.
+func (x *exchange) prepare(r *http.Request) error {
+	tr := x.state.Translator
+	token, err := tr.Token(r.Context(), x.decision)
+	if err != nil {
+		return err
+	}
+	site, err := tr.Site(r.Context(), x.decision, x.route.account)
+	if err != nil {
+		return err
+	}
+	x.token, x.site = token, site
+	return nil
+}
+
+// kindOnWire maps what went wrong to what the caller is told (PROTOCOL.md §8.3).
+func kindOnWire(err error) reply.Kind {
+	switch translate.KindOf(err) {
+	case translate.KindNoCredential:
+		return reply.NoCredential
+	case translate.KindUnreadable:
+		return reply.Unreadable
+	case translate.KindUnknownKey:
+		return reply.UnknownKey
+	case translate.KindBadLogin:
+		return reply.BadLogin
+	case translate.KindThrottled:
+		return reply.TooManyFailures
+	case translate.KindBusy:
+		return reply.Overloaded
+	case translate.KindNotAllowed:
+		return reply.NotAllowed
+	case translate.KindUnknownToken, translate.KindOAuthRefused:
+		return reply.InvalidToken
+	case translate.KindBlocked:
+		return reply.Blocked
+	case translate.KindTokenRefused:
+		return reply.GrantRefused
+	case translate.KindTokenUnavailable, translate.KindTokenTimeout:
+		return reply.TokenServer
+	case translate.KindPasswordChange:
+		return reply.PasswordChangeRefused
+	}
+	return reply.Internal
+}
+
+func outcomeOfKind(k reply.Kind) Outcome {
+	switch k {
+	case reply.GrantRefused, reply.TokenServer:
+		return OutcomeToken
+	case reply.Unreachable, reply.Timeout:
+		return OutcomeUnreachable
+	case reply.Internal:
+		return OutcomeInternal
+	}
+	return OutcomeRefused
+}
+
+// refuse answers a call in the caller's dialect and notes the true cause for the operator.
+func (x *exchange) refuse(r *http.Request, err error, kind reply.Kind) {
+	if x.w.status != 0 {
+		return // an answer is already on its way; nothing more can be said
+	}
+	if r.Context().Err() != nil {
+		x.refused(OutcomeAborted, "client_gone", "the program hung up before it was answered", "")
+		return
+	}
+	cause := causeOf(err, kind)
+	var te *translate.Error
+	next := ""
+	if errors.As(err, &te) {
+		next = te.NextStep
+	}
+	x.refused(outcomeOfKind(kind), cause, err.Error(), next)
+	x.answerFailure(r, reply.Failure{Kind: kind, Cause: cause, RetryAfter: retryAfter(err)})
+}
+
+// answerFailure writes a failure as REST or SOAP, whichever the call spoke.
+func (x *exchange) answerFailure(r *http.Request, f reply.Failure) {
+	if x.soap != nil || x.route.api.SOAP() {
+		x.soapCaller(r).RefuseOperation(x.soap.namespace(), x.soap.operation(), f).WriteTo(&x.w, r)
+		return
+	}
+	x.restCaller(r).Refuse(f).WriteTo(&x.w, r)
+}
+
+func (x *exchange) restCaller(r *http.Request) reply.Caller {
+	d := reply.ForREST(r.Header)
+	if x.route.api == APILegacyOAuth {
+		d = reply.ForOAuth(r.Header)
+	}
+	return reply.Caller{Dialect: d, RequestID: x.event.RequestID}
+}
+
+func (x *exchange) refusePasswordChange(r *http.Request) {
+	d, err := x.state.Translator.Decide(r.Context(), &translate.Call{
+		Legacy: r.Header[headerLegacy], Authorization: r.Header["Authorization"], ActAs: r.Header.Get(headerActAs), Client: x.binding.client.Addr(),
+	})
+	x.decision = d
+	if err == nil && d.Action != translate.ActionTranslate {
+		x.native = true
+		x.send(r)
+		return
+	}
+	if err == nil {
+		err = &translate.Error{Kind: translate.KindPasswordChange, Detail: "a password cannot be changed through OAuth", NextStep: "change the password in the configuration, and in the program"}
+	}
+	x.refuse(r, err, kindOnWire(err))
+}
+
+// passOpen forwards a call that needs no credential.
+func (x *exchange) passOpen(r *http.Request) {
+	x.native = true
+	x.event.Mode = "pass"
+	if x.decision == nil {
+		x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
+	}
+	x.send(r)
+}

@@ -1,0 +1,251 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/elazarl/goproxy"
+
+	"docusign-auth-proxy/proxy/authority"
+	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate"
+)
+
+// Config is what a Server keeps for its whole life. Zero values mean the default in brackets.
+type Config struct {
+	Log           *slog.Logger
+	Recorder      Recorder // told of every call
+	Now           func() time.Time
+	HeaderBytes   int           // largest request head [64 KiB]
+	HeaderTimeout time.Duration // for a request head and for a TLS handshake [10s]
+	IdleTimeout   time.Duration // keep-alive connections of callers [2m]
+	ReplayBody    int64         // request bodies up to this size can be sent again after a refused token [1 MiB]
+	SOAPHeader    int           // largest SOAP header region [256 KiB]
+	Tunnels       int           // raw tunnels at a time [256]
+	TunnelIdle    time.Duration // a raw tunnel without traffic is closed after this [10m]
+	Connections   int           // callers' connections at a time [4096]
+}
+
+func (c *Config) setDefaults() {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Recorder == nil {
+		c.Recorder = Recorders(nil)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	setDefault(&c.HeaderBytes, 64<<10)
+	setDefault(&c.HeaderTimeout, 10*time.Second)
+	setDefault(&c.IdleTimeout, 2*time.Minute)
+	setDefault(&c.ReplayBody, 1<<20)
+	setDefault(&c.SOAPHeader, 256<<10)
+	setDefault(&c.Tunnels, 256)
+	setDefault(&c.TunnelIdle, 10*time.Minute)
+	setDefault(&c.Connections, 4096)
+}
+
+func setDefault[T int | int64 | time.Duration](v *T, to T) {
+	if *v == 0 {
+		*v = to
+	}
+}
+
+// State is everything that a reload replaces, as one value. It is not changed after Swap.
+type State struct {
+	Translator    *translate.Translator
+	Policy        *egress.Policy    // which hosts may be reached
+	Clients       *egress.Clients   // who may use the forward proxy
+	LocalClients  *egress.Clients   // who may use the sidecar and the hosts-file listener, where no proxy credentials can be asked for
+	Upstream      http.RoundTripper // the way to DocuSign; checks addresses when it dials
+	Listed        http.RoundTripper // the way to the hosts of egress.tunnel for plain requests
+	TunnelDial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	Leaves        *authority.Leaves // nil = no CA: CONNECT to DocuSign and TLS to the sidecar are refused
+	DefaultSite   *url.URL          // origin for calls that name no account and have no user
+	AccountServer string            // host name of the account server, whose paths are not API paths
+	PublicURL     *url.URL          // origin of the sidecar written into log-in answers; nil = as the caller addressed it
+	Tokens        TokenIssuer       // nil = legacy tokens and API passwords are not issued
+
+	sidecarTLS, hostsTLS *tls.Config
+}
+
+// Server is the proxy: listeners, doors and the pipeline behind them.
+type Server struct {
+	cfg        Config
+	state      atomic.Pointer[State]
+	http       *http.Server
+	inner      *handoff
+	connect    *goproxy.ProxyHttpServer
+	upstream   *upstream
+	tunnels    tunnels
+	rehearsals rehearsals
+	stopping   chan struct{}
+	ids        requestIDs
+
+	mu        sync.Mutex
+	listeners []net.Listener
+	fresh     map[*boundConn]struct{} // not yet sorted, not yet known to http
+	active    atomic.Int64
+	open      atomic.Int64
+}
+
+// New makes a Server that serves nothing yet.
+func New(cfg Config, st *State) *Server {
+	cfg.setDefaults()
+	s := &Server{cfg: cfg, stopping: make(chan struct{}), inner: newHandoff(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}), fresh: map[*boundConn]struct{}{}}
+	s.ids = newRequestIDs()
+	s.tunnels.max = int64(cfg.Tunnels)
+	s.upstream = newUpstream(s)
+	s.connect = s.newConnectProxy()
+	s.Swap(st)
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s.http = &http.Server{
+		Handler:           s,
+		Protocols:         protocols,
+		ReadHeaderTimeout: cfg.HeaderTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
+		MaxHeaderBytes:    cfg.HeaderBytes,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			b, _ := bindingOf(c)
+			return context.WithValue(ctx, bindingKey{}, &b)
+		},
+		ConnState: s.countConnections,
+	}
+	return s
+}
+
+type bindingKey struct{}
+
+// Swap replaces the state; calls under way finish with the one they began with.
+func (s *Server) Swap(st *State) {
+	next := *st
+	if next.Leaves != nil {
+		next.sidecarTLS = next.Leaves.ServerConfig(localName, nil)
+		next.hostsTLS = next.Leaves.ServerConfig(func(net.Conn) string { return "" }, func(sni string) bool {
+			h, err := egress.ParseHost(sni, 443)
+			return err == nil && next.Policy.Decide(h).Action == egress.Intercept
+		})
+	}
+	s.state.Store(&next)
+}
+
+// State gives the state in force.
+func (s *Server) State() *State { return s.state.Load() }
+
+func (s *Server) sidecarTLS() *tls.Config { return s.state.Load().sidecarTLS }
+func (s *Server) hostsTLS() *tls.Config   { return s.state.Load().hostsTLS }
+
+// localName is the name of a certificate for callers that send no SNI: the address they dialled.
+func localName(c net.Conn) string {
+	ap := addrPort(c.LocalAddr())
+	if !ap.IsValid() || ap.Addr().IsLoopback() {
+		return "localhost"
+	}
+	return ap.Addr().String()
+}
+
+// Active gives the number of calls under way.
+func (s *Server) Active() int64 { return s.active.Load() }
+
+// OpenConnections gives the number of callers' connections.
+func (s *Server) OpenConnections() int64 { return s.open.Load() }
+
+// OpenTunnels gives the number of raw tunnels.
+func (s *Server) OpenTunnels() int64 { return s.tunnels.open.Load() }
+
+// Serve takes calls from the listener until Shutdown.
+func (s *Server) Serve(l net.Listener, door Door) error {
+	s.mu.Lock()
+	s.listeners = append(s.listeners, l)
+	s.mu.Unlock()
+	return s.accept(l, door)
+}
+
+// Run serves the connections that the listeners deliver; it returns nil after Shutdown.
+func (s *Server) Run() error {
+	if err := s.http.Serve(s.inner); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// Shutdown stops taking connections, lets the calls under way finish until ctx ends, then closes what is left.
+func (s *Server) Shutdown(ctx context.Context) error {
+	close(s.stopping)
+	s.mu.Lock()
+	for _, l := range s.listeners {
+		_ = l.Close()
+	}
+	// Connections that have not sent their first byte are not known to net/http yet and carry no call.
+	for c := range s.fresh {
+		_ = c.Conn.Close()
+	}
+	s.mu.Unlock()
+	err := s.http.Shutdown(ctx)
+	s.tunnels.closeAll()
+	if err != nil {
+		_ = s.http.Close()
+		return fmt.Errorf("calls were still under way when the time to stop was over: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) track(c *boundConn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.stopping:
+		return false
+	default:
+	}
+	if int(s.open.Load())+len(s.fresh) >= s.cfg.Connections {
+		s.cfg.Log.Warn("connection refused", "reason", "limits.connections is reached", "client", c.binding.client.String())
+		return false
+	}
+	s.fresh[c] = struct{}{}
+	return true
+}
+
+func (s *Server) untrack(c *boundConn) {
+	s.mu.Lock()
+	delete(s.fresh, c)
+	s.mu.Unlock()
+}
+
+func (s *Server) countConnections(_ net.Conn, cs http.ConnState) {
+	switch cs {
+	case http.StateNew:
+		s.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.open.Add(-1)
+	}
+}
+
+// rehearsals bounds how many observed calls are rehearsed at a time; above it some are not rehearsed, which loses nothing but a sample.
+type rehearsals struct{ running atomic.Int64 }
+
+const maxRehearsals = 64
+
+func (r *rehearsals) begin() bool {
+	if r.running.Add(1) > maxRehearsals {
+		r.running.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (r *rehearsals) end() { r.running.Add(-1) }

@@ -1,0 +1,330 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/reply"
+)
+
+// upstream sends calls to DocuSign: one ReverseProxy whose transport knows when a refused call may be sent once more.
+type upstream struct {
+	server *Server
+	proxy  *httputil.ReverseProxy
+}
+
+func newUpstream(s *Server) *upstream {
+	u := &upstream{server: s}
+	u.proxy = &httputil.ReverseProxy{
+		Rewrite:        u.rewrite,
+		Transport:      u,
+		ModifyResponse: u.modify,
+		ErrorHandler:   u.fail,
+		BufferPool:     &copyBuffers{},
+		ErrorLog:       slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	return u
+}
+
+// copyBuffers lends 32 KiB buffers for bodies.
+type copyBuffers struct{ pool sync.Pool }
+
+// Get lends a buffer.
+func (p *copyBuffers) Get() []byte {
+	if b, ok := p.pool.Get().(*[]byte); ok {
+		return *b
+	}
+	return make([]byte, 32<<10)
+}
+
+// Put takes a buffer back.
+func (p *copyBuffers) Put(b []byte) { p.pool.Put(&b) }
+
+// send forwards the call. A translated call's body is kept, within limits, so that it can be sent again when the token is refused.
+func (x *exchange) send(r *http.Request) {
+	if !x.native {
+		if err := x.keepBody(r); err != nil {
+			x.callerFailed(r, err)
+			return
+		}
+	}
+	if x.event.Mode == "observe" {
+		x.rehearse(r)
+	}
+	x.server.upstream.proxy.ServeHTTP(&x.w, r)
+}
+
+// callerFailed notes that the request could not be read to its end, and says so if the caller still listens.
+func (x *exchange) callerFailed(r *http.Request, err error) {
+	x.refuse(r, &translate.Error{Detail: "the request body could not be read", Err: err}, reply.BadRequest)
+}
+
+// rewrite makes the outbound request (PROTOCOL.md §12).
+func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
+	x := exchangeOf(pr.In)
+	out := pr.Out
+	out.URL.RawQuery, out.URL.ForceQuery = pr.In.URL.RawQuery, pr.In.URL.ForceQuery
+	for _, name := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if v, ok := pr.In.Header[name]; ok {
+			out.Header[name] = v // not ours; passes as it came
+		}
+	}
+	x.address(out)
+	if x.native {
+		return
+	}
+	delete(out.Header, headerLegacy)
+	delete(out.Header, headerActAs)
+	delete(out.Header, "Authorization")
+	if x.token != nil {
+		out.Header["Authorization"] = x.token.Header()
+	}
+	if x.body != nil && x.body.whole {
+		delete(out.Header, "Expect") // the proxy has read the body, so the caller has been told to continue
+	}
+	if x.edit != nil {
+		out.Header["Accept-Encoding"] = []string{"identity"} // the answer is going to be edited
+	}
+	x.pathInGUIDs(out)
+}
+
+// address points a request at the site.
+func (x *exchange) address(out *http.Request) {
+	out.URL.Scheme, out.URL.Host = x.site.Base.Scheme, x.site.Base.Host
+	out.Host = x.site.Base.Host
+	x.event.Site = x.site.Base.Host
+}
+
+// pathInGUIDs writes the account's GUID where the path has its number, for integrations that want it.
+func (x *exchange) pathInGUIDs(out *http.Request) {
+	if x.decision == nil || x.decision.Integration == nil || !x.decision.Integration.GUIDPaths || x.site.AccountID == "" || x.route.account == "" {
+		return
+	}
+	p := out.URL.Path
+	if x.route.end > len(p) || p[x.route.at:x.route.end] != x.route.account {
+		return
+	}
+	out.URL.Path = p[:x.route.at] + x.site.AccountID + p[x.route.end:]
+	out.URL.RawPath = ""
+	if escaped := strings.Replace(outPath(out.URL, p), x.route.account, x.site.AccountID, 1); escaped != "" {
+		out.URL.RawPath = escaped
+	}
+}
+
+// outPath gives the escaped form of the original path when it differs from the default one.
+func outPath(u *url.URL, original string) string {
+	was := url.URL{Path: original, RawPath: u.RawPath}
+	if esc := was.EscapedPath(); esc != (&url.URL{Path: original}).EscapedPath() {
+		return esc
+	}
+	return ""
+}
+
+// RoundTrip sends a call, and sends it once more when DocuSign refused it before doing any work and the cause could be mended.
+// After an ambiguous failure it never does.
+func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := exchangeOf(req)
+	began := u.server.cfg.Now()
+	defer func() { x.event.Upstream = u.server.cfg.Now().Sub(began) }()
+	if x.listed {
+		return x.state.Listed.RoundTrip(req)
+	}
+	resp, err := x.state.Upstream.RoundTrip(req)
+	if err != nil || x.native || x.token == nil {
+		return resp, err
+	}
+	why := x.refusedUpstream(resp)
+	if why == reply.Other || !x.body.replayable() || !x.mend(req.Context(), why) {
+		return resp, nil
+	}
+	drain(resp)
+	x.event.Replayed = why.String()
+	return x.state.Upstream.RoundTrip(x.again(req))
+}
+
+// mend gets what the refused call lacked: a new token, or the site to which the account has moved.
+func (x *exchange) mend(ctx context.Context, why reply.Upstream) bool {
+	tr := x.state.Translator
+	switch why {
+	case reply.TokenRefused:
+		token, err := tr.Renew(ctx, x.decision, x.token)
+		if err != nil {
+			x.event.Detail = "DocuSign refused the token and another could not be had: " + err.Error()
+			return false
+		}
+		x.token = token
+		return true
+	case reply.WrongSite:
+		site, moved, err := tr.MovedSite(ctx, x.decision, x.route.account, x.site)
+		if err != nil || !moved {
+			return false
+		}
+		x.site = site
+		return true
+	}
+	return false
+}
+
+// again makes the second request of a call.
+func (x *exchange) again(req *http.Request) *http.Request {
+	out := req.Clone(req.Context())
+	out.Body = x.body.reader()
+	out.Header["Authorization"] = x.token.Header()
+	x.address(out)
+	return out
+}
+
+// modify works on the answer before it goes to the caller.
+func (u *upstream) modify(resp *http.Response) error {
+	x := exchangeOf(resp.Request)
+	e := &x.event
+	h := resp.Header
+	if v := h["X-Docusign-Tracetoken"]; len(v) > 0 {
+		e.TraceToken = v[0]
+	}
+	readLimits(h, &e.Limits)
+	if e.TLSVersion == 0 {
+		delete(h, "Strict-Transport-Security") // means nothing on plain HTTP (PROTOCOL.md §12)
+	}
+	if resp.StatusCode >= 400 && e.Cause == "" {
+		x.noteUpstreamError(resp)
+	}
+	if x.edit != nil {
+		return x.edit(resp)
+	}
+	return nil
+}
+
+// noteUpstreamError keeps DocuSign's own error code for log and metric, and turns the status back for programs that know the old one.
+func (x *exchange) noteUpstreamError(resp *http.Response) {
+	body := peekBody(resp)
+	x.event.Cause = "docusign_" + strconv.Itoa(resp.StatusCode)
+	if code := reply.ErrorCode(body); code != "" {
+		x.event.Detail = "DocuSign answered " + code
+	}
+	if in := x.integration(); in != nil && in.OldStatusCodes && !x.native {
+		if old := reply.OldStatus(resp.StatusCode, body); old != resp.StatusCode {
+			resp.StatusCode, resp.Status = old, strconv.Itoa(old)+" "+http.StatusText(old)
+		}
+	}
+}
+
+func (x *exchange) integration() *translate.Integration {
+	if x.decision == nil {
+		return nil
+	}
+	return x.decision.Integration
+}
+
+func readLimits(h http.Header, l *RateLimits) {
+	for _, f := range [...]struct {
+		name string
+		to   *int64
+	}{
+		{"X-Ratelimit-Limit", &l.HourlyLimit}, {"X-Ratelimit-Remaining", &l.HourlyRemaining}, {"X-Ratelimit-Reset", &l.Reset},
+		{"X-Burstlimit-Limit", &l.BurstLimit}, {"X-Burstlimit-Remaining", &l.BurstRemaining},
+	} {
+		if v := h[f.name]; len(v) > 0 {
+			if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
+				*f.to = n
+			}
+		}
+	}
+}
+
+// fail answers a call that could not be sent or got no answer.
+func (u *upstream) fail(_ http.ResponseWriter, r *http.Request, err error) {
+	x := exchangeOf(r)
+	if r.Context().Err() != nil {
+		x.refused(OutcomeAborted, "client_gone", "the program hung up while DocuSign was working on the call", "")
+		return
+	}
+	if x.body != nil && x.body.callerErr != nil || isCallerError(err) {
+		x.callerFailed(r, err)
+		return
+	}
+	kind, next := explainFailure(err, x.site.Base)
+	x.refuse(r, &translate.Error{Detail: "DocuSign", Err: err, NextStep: next}, kind)
+}
+
+// callerError is a fault of the caller's own body, found while it was being forwarded.
+type callerError struct{ err error }
+
+func (e *callerError) Error() string { return "request body: " + e.err.Error() }
+func (e *callerError) Unwrap() error { return e.err }
+
+func isCallerError(err error) bool {
+	var ce *callerError
+	return errors.As(err, &ce)
+}
+
+// explainFailure says what the operator can do about a failure on the way out.
+func explainFailure(err error, base *url.URL) (reply.Kind, string) {
+	var refused *egress.RefusedError
+	var unknownCA x509.UnknownAuthorityError
+	var badName x509.HostnameError
+	var record tls.RecordHeaderError
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &refused):
+		return reply.Unreachable, refused.Hint
+	case errors.As(err, &unknownCA):
+		return reply.Unreachable, "the certificate of " + base.Host + " is signed by a CA this machine does not know; if a corporate proxy re-signs TLS, put its CA into upstream.ca_file"
+	case errors.As(err, &badName):
+		return reply.Unreachable, "the certificate is for another host; check egress.resolve and the hosts file"
+	case errors.As(err, &record):
+		return reply.Unreachable, "the other side does not speak TLS; check upstream.proxy and egress.resolve"
+	case errors.As(err, &dns):
+		return reply.Unreachable, "check this machine's DNS, or set egress.resolver or upstream.proxy"
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return reply.Timeout, "check the way to " + base.Host + ": docusign-auth-proxy doctor"
+	}
+	return reply.Unreachable, "check the way to " + base.Host + ": docusign-auth-proxy doctor"
+}
+
+// rehearse finds out beside the observed call whether translating it would have worked. The outcome is recorded with the call when it
+// is known in time, else by its own log line.
+func (x *exchange) rehearse(r *http.Request) {
+	d, tr, log := x.decision, x.state.Translator, x.server.cfg.Log
+	if d == nil || d.Integration == nil {
+		return
+	}
+	id, recorder := x.event.RequestID, x.server.cfg.Recorder
+	e := Event{Time: x.start, RequestID: id, Integration: d.IntegrationName(), Scheme: d.Scheme.String(), Door: x.event.Door, API: x.event.API}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
+	if !x.server.rehearsals.begin() {
+		cancel()
+		return
+	}
+	go func() {
+		defer x.server.rehearsals.end()
+		defer cancel()
+		err := tr.Rehearse(ctx, d)
+		e.Rehearsal = "would_work"
+		if err != nil {
+			e.Rehearsal = causeOf(err, kindOnWire(err))
+			var te *translate.Error
+			if errors.As(err, &te) {
+				e.NextStep = te.NextStep
+			}
+			log.Warn("rehearsal", "request_id", id, "integration", e.Integration, "result", e.Rehearsal, "error", err, "next_step", e.NextStep)
+		}
+		if rr, ok := recorder.(RehearsalRecorder); ok {
+			rr.RecordRehearsal(&e)
+		}
+	}()
+}

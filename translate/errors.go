@@ -1,0 +1,73 @@
+package translate
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind is why a call cannot be translated. Package proxy maps it to the caller's dialect in one place.
+type Kind uint8
+
+const (
+	KindInternal         Kind = iota
+	KindNoCredential          // nothing that could be a credential
+	KindUnreadable            // a legacy header that cannot be read (PROTOCOL.md §1.5)
+	KindUnknownKey            // integrator key not in the configuration
+	KindBadLogin              // user or password wrong
+	KindThrottled             // too many failures; shown as KindBadLogin
+	KindBusy                  // the machine is checking too many passwords at once
+	KindNotAllowed            // authenticator may not act for the principal, or the principal is unknown
+	KindUnknownToken          // an opaque bearer token nobody issued
+	KindOAuthRefused          // the program's own OAuth token is not let through
+	KindBlocked               // the integration is cut over
+	KindTokenRefused          // the account server refuses the grant; needs an operator
+	KindTokenUnavailable      // the account server cannot be reached or throttles
+	KindTokenTimeout          // the account server did not answer in time
+	KindPasswordChange        // PUT login_information/password
+)
+
+// label is a bounded word for metrics and the cause header.
+var kindLabels = [...]string{
+	KindInternal: "internal", KindNoCredential: "no_credential", KindUnreadable: "unreadable_credential", KindUnknownKey: "unknown_key",
+	KindBadLogin: "bad_login", KindThrottled: "throttled", KindBusy: "busy", KindNotAllowed: "principal_not_allowed", KindUnknownToken: "unknown_token",
+	KindOAuthRefused: "oauth_refused", KindBlocked: "blocked", KindTokenRefused: "token_refused", KindTokenUnavailable: "token_unavailable",
+	KindTokenTimeout: "token_timeout", KindPasswordChange: "password_change",
+}
+
+func (k Kind) String() string {
+	if int(k) < len(kindLabels) {
+		return kindLabels[k]
+	}
+	return "internal"
+}
+
+// Error is a refusal. Its text is for the operator's log; it never contains a secret.
+type Error struct {
+	Kind     Kind
+	Detail   string // what really happened
+	NextStep string // what the operator does about it; "" when nothing
+	Err      error  // cause; may be nil
+}
+
+func (e *Error) Error() string {
+	switch {
+	case e.Detail == "" && e.Err == nil:
+		return e.Kind.String()
+	case e.Err == nil:
+		return e.Detail
+	case e.Detail == "":
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%s: %v", e.Detail, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf gives the kind of the first Error in err's chain, KindInternal when there is none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return KindInternal
+}

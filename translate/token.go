@@ -1,0 +1,295 @@
+package translate
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// targetCell holds the session of a decision once its principal's GUID is known.
+type targetCell struct {
+	p    atomic.Pointer[oauth.Session]
+	info atomic.Pointer[oauth.UserInfo] // last seen
+}
+
+// Token gives a live bearer token for the decision's principal.
+func (t *Translator) Token(ctx context.Context, d *Decision) (*oauth.Token, error) {
+	s, err := t.session(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := s.Token(ctx)
+	if err != nil {
+		return nil, grantError(err)
+	}
+	return tok, nil
+}
+
+var errRefusedAgain = errors.New("new tokens have been refused several times just now, so the token is not what is wrong")
+
+// Renew gets another token after DocuSign refused the one used. The refused one is dropped; a newer one survives.
+func (t *Translator) Renew(ctx context.Context, d *Decision, used *oauth.Token) (*oauth.Token, error) {
+	s, err := t.session(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Invalidate(used) {
+		return nil, errRefusedAgain
+	}
+	token, err := s.Token(ctx)
+	if err != nil {
+		return nil, grantError(err)
+	}
+	return token, nil
+}
+
+// UserInfo gives the accounts and sites of the decision's principal.
+func (t *Translator) UserInfo(ctx context.Context, d *Decision) (*oauth.UserInfo, error) {
+	s, err := t.session(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	info, err := s.UserInfo(ctx)
+	if err != nil {
+		return nil, grantError(err)
+	}
+	if d.target.info.Swap(info) != info {
+		t.sites.learn(d, info)
+	}
+	return info, nil
+}
+
+// session finds whose token is needed: the principal's, never the authenticator's (PROTOCOL.md §0.3).
+func (t *Translator) session(ctx context.Context, d *Decision) (*oauth.Session, error) {
+	if s := d.target.p.Load(); s != nil {
+		return s, nil
+	}
+	sub, err := t.subject(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	s := t.cfg.OAuth.Session(d.member.identity(sub))
+	d.target.p.Store(s)
+	return s, nil
+}
+
+func (m *member) identity(sub string) oauth.Identity {
+	return oauth.Identity{Issuer: m.ClientID, Subject: strings.ToLower(sub), Scopes: m.Scopes}
+}
+
+func (t *Translator) subject(ctx context.Context, d *Decision) (string, error) {
+	if !d.OnBehalf() && d.user != nil && d.user.UserID != "" {
+		return d.user.UserID, nil
+	}
+	if id := d.member.userID(d.Principal); id != "" {
+		return id, nil
+	}
+	if d.member.AdminUserID == "" {
+		return "", &Error{Kind: KindNotAllowed, Detail: "no user GUID is known for " + d.Principal, NextStep: "add the user's GUID (user_id) to the configuration, or set oauth.admin_user_id so that the proxy can look it up"}
+	}
+	id, err := t.cfg.OAuth.LookupUser(ctx, d.member.identity(d.member.AdminUserID), d.Principal)
+	if err != nil {
+		return "", grantError(err)
+	}
+	return id, nil
+}
+
+// grantError keeps the operator's words of an oauth error and says whether waiting helps.
+func grantError(err error) error {
+	var ge *oauth.GrantError
+	if errors.As(err, &ge) {
+		kind := KindTokenRefused
+		if ge.Temporary() {
+			kind = KindTokenUnavailable
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			kind = KindTokenTimeout
+		}
+		return &Error{Kind: kind, Err: err, NextStep: ge.NextStep()}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Kind: KindTokenTimeout, Detail: "account server", Err: err, NextStep: "check the way to the account server: docusign-auth-proxy doctor"}
+	}
+	return asError(err, KindTokenUnavailable, "account server")
+}
+
+// Site is where a call goes.
+type Site struct {
+	Base      *url.URL // origin, https
+	AccountID string   // GUID of the account; "" when the call names none that is known
+	Info      *oauth.UserInfo
+}
+
+// Site picks the site of the account in the path (its GUID or number; "" = the default account) from UserInfo.
+// An account that UserInfo does not list goes to the default account's site, where DocuSign will say what is wrong.
+func (t *Translator) Site(ctx context.Context, d *Decision, account string) (Site, error) {
+	info, err := t.UserInfo(ctx, d)
+	if err != nil {
+		return Site{}, err
+	}
+	return t.siteIn(ctx, d, info, account)
+}
+
+func (t *Translator) siteIn(ctx context.Context, d *Decision, info *oauth.UserInfo, account string) (Site, error) {
+	if account == "" {
+		return defaultSite(info)
+	}
+	if a := info.Account(account); a != nil {
+		return siteOf(info, a)
+	}
+	guid, ok := d.member.numbers[account]
+	if !ok && !isGUID(account) {
+		learnt, err := t.cfg.OAuth.LearnAccountID(ctx, d.target.p.Load().Identity(), account)
+		guid, ok = learnt, err == nil
+	}
+	if ok {
+		if a := info.Account(guid); a != nil {
+			return siteOf(info, a)
+		}
+	}
+	return defaultSite(info)
+}
+
+func defaultSite(info *oauth.UserInfo) (Site, error) {
+	a := info.Default()
+	if a == nil {
+		return Site{}, &Error{Kind: KindTokenRefused, Detail: "UserInfo lists no account for this user", NextStep: "make the user a member of an account in this environment (demo and production have separate memberships)"}
+	}
+	s, err := siteOf(info, a)
+	s.AccountID = ""
+	return s, err
+}
+
+func siteOf(info *oauth.UserInfo, a *oauth.Account) (Site, error) {
+	if a.Untrusted != nil {
+		return Site{}, &Error{Kind: KindTokenUnavailable, Detail: "base_uri of account " + a.AccountID + " is not believed", Err: a.Untrusted, NextStep: "if the address is right, add its domain to egress.hosts"}
+	}
+	return Site{Base: a.BaseURI, AccountID: a.AccountID, Info: info}, nil
+}
+
+// MovedSite asks UserInfo again after a wrong-site answer and reports whether the account lives elsewhere now.
+func (t *Translator) MovedSite(ctx context.Context, d *Decision, account string, was Site) (Site, bool, error) {
+	s, err := t.session(ctx, d)
+	if err != nil {
+		return was, false, err
+	}
+	info, _, err := s.RefreshUserInfo(ctx, was.Info)
+	var soon *oauth.TooSoonError
+	if errors.As(err, &soon) {
+		return was, false, nil
+	}
+	if err != nil {
+		return was, false, grantError(err)
+	}
+	t.sites.learn(d, info)
+	now, err := t.siteIn(ctx, d, info, account)
+	if err != nil {
+		return was, false, err
+	}
+	return now, now.Base.Host != was.Base.Host, nil
+}
+
+// AccountNumber gives the number under which the integration knows an account, "" when it knows none.
+func (d *Decision) AccountNumber(guid string) string {
+	if d.member == nil {
+		return ""
+	}
+	return d.member.guids[legacy.Fold(guid)]
+}
+
+// AccountGUID gives the GUID of an account number that the configuration lists, "" when it lists none.
+func (d *Decision) AccountGUID(number string) string {
+	if d.member == nil {
+		return ""
+	}
+	return d.member.numbers[number]
+}
+
+// AppPassword gives the authenticator's App Password, empty when none is configured.
+func (d *Decision) AppPassword() (username string, ok bool) {
+	if d.user == nil || d.user.AppPassword.Empty() {
+		return "", false
+	}
+	return d.user.Username, true
+}
+
+func (t *Translator) importedToken(token string) (importedOwner, bool) {
+	if len(t.dir.imported) == 0 {
+		return importedOwner{}, false
+	}
+	o, ok := t.dir.imported[sha256.Sum256([]byte(token))]
+	return o, ok
+}
+
+const maxSites = 10_000
+
+// siteTable remembers the site and the integration of each account that UserInfo named, for calls that bring their own OAuth token
+// and so cannot be asked about.
+type siteTable struct {
+	mu   sync.RWMutex
+	rows map[string]siteRow // folded account GUID or number
+}
+
+type siteRow struct {
+	base        *url.URL
+	integration string
+	shared      bool // several integrations use the account
+}
+
+func newSiteTable() *siteTable { return &siteTable{rows: map[string]siteRow{}} }
+
+func (s *siteTable) learn(d *Decision, info *oauth.UserInfo) {
+	for _, a := range info.Accounts {
+		if a.Untrusted != nil {
+			continue
+		}
+		s.put(legacy.Fold(a.AccountID), a.BaseURI, d.member.Name)
+		if number := d.AccountNumber(a.AccountID); number != "" {
+			s.put(number, a.BaseURI, d.member.Name)
+		}
+	}
+}
+
+func (s *siteTable) put(account string, base *url.URL, integration string) {
+	s.mu.RLock()
+	row, ok := s.rows[account]
+	s.mu.RUnlock()
+	if ok && row.base.Host == base.Host && (row.shared || row.integration == integration) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ok && len(s.rows) >= maxSites {
+		return
+	}
+	s.rows[account] = siteRow{base: base, integration: integration, shared: ok && (row.shared || row.integration != integration)}
+}
+
+func (s *siteTable) get(account string) (siteRow, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	row, ok := s.rows[legacy.Fold(account)]
+	return row, ok
+}
+
+// KnownSite gives the site of an account that some translated call has visited, nil when none has, and fills in
+// the integration of a decision about a call with its own OAuth token where only one integration uses the account.
+func (t *Translator) KnownSite(d *Decision, account string) *url.URL {
+	row, ok := t.sites.get(account)
+	if !ok {
+		return nil
+	}
+	if d.Integration == nil && !row.shared {
+		if m := t.dir.byName(row.integration); m != nil {
+			d.member, d.Integration = m, m.Integration
+		}
+	}
+	return row.base
+}

@@ -1,0 +1,411 @@
+package translate
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// TokenOwner says whose a legacy bearer token or proxy-side password is.
+type TokenOwner struct {
+	Integration   string // name
+	Authenticator string // username as the configuration spells it
+	Principal     string // "" = the authenticator
+}
+
+// Issued looks up what the proxy itself handed out. Implementations must be quick: it is asked on the request path.
+type Issued interface {
+	Token(token string) (TokenOwner, bool)
+	Password(password string) (TokenOwner, bool)
+}
+
+// Pins keeps the password hashes of users that the configuration lists without one.
+type Pins interface {
+	Pinned(integration, username string) (bcryptHash string, ok bool)
+	Pin(integration, username, bcryptHash string) error
+}
+
+// Config is what New needs.
+type Config struct {
+	Integrations   []Integration
+	ObserveUnknown bool          // calls with an unknown key pass unchanged instead of being refused
+	OAuth          *oauth.Client // tokens and UserInfo
+	Issued         Issued        // nil = the proxy issues nothing
+	Pins           Pins          // nil = passwords are not pinned
+	MayPin         func(client netip.Addr) bool
+	OnPin          func(integration, username string, client netip.Addr) // told of every pinned password
+	RememberFor    time.Duration                                         // how long a proven credential is remembered; 0 = 1 hour
+	RememberMax    int                                                   // how many are; 0 = 10,000
+	Now            func() time.Time                                      // nil = time.Now
+	Previous       *Translator                                           // on reload: its proofs stay valid for passwords that did not change
+}
+
+// Translator decides about calls. It is safe for concurrent use and not changed after New.
+type Translator struct {
+	cfg       Config
+	dir       *directory
+	prover    *prover
+	decisions *memo[*Decision]
+	decoy     Password
+	sites     *siteTable
+}
+
+// New builds a Translator.
+func New(cfg Config) (*Translator, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.RememberFor == 0 {
+		cfg.RememberFor = time.Hour
+	}
+	if cfg.RememberMax == 0 {
+		cfg.RememberMax = 10_000
+	}
+	dir, err := newDirectory(cfg.Integrations)
+	if err != nil {
+		return nil, err
+	}
+	t := &Translator{cfg: cfg, dir: dir, decisions: newMemo[*Decision](cfg.RememberMax, cfg.RememberFor, cfg.Now), sites: newSiteTable()}
+	t.decoy = dir.slowest()
+	if prev := cfg.Previous; prev != nil {
+		t.prover = prev.prover
+		t.sites = prev.sites
+	} else {
+		t.prover = newProver(newHasher(), cfg.RememberMax, cfg.RememberFor, cfg.Now)
+	}
+	t.cfg.Previous = nil
+	return t, nil
+}
+
+// slowest gives a hash like those in the configuration, to be checked for users whom nobody knows.
+func (d *directory) slowest() Password {
+	var decoy Password
+	for _, m := range d.members {
+		for i := range m.Users {
+			if p := m.Users[i].Password; p.slow() {
+				return p
+			}
+			decoy = m.Users[i].Password
+		}
+	}
+	return decoy
+}
+
+// Action is what the pipeline does with a call.
+type Action uint8
+
+const (
+	ActionTranslate Action = iota // swap the credential
+	ActionPass                    // forward unchanged: the program brings its own OAuth token
+	ActionObserve                 // forward unchanged, and Rehearse
+)
+
+// Decision is what is known of a call once its credential has been looked at. A refused call has one too, as far as it went.
+type Decision struct {
+	Action        Action
+	Scheme        legacy.Scheme
+	Integration   *Integration // nil = unknown
+	Key           string       // integrator key as presented
+	Authenticator string       // username as the configuration spells it, or as presented
+	Principal     string       // as presented; Authenticator when nobody is acted for
+	Conflict      bool         // several credentials were present (PROTOCOL.md §16)
+
+	member   *member
+	user     *User
+	target   targetCell
+	rehearse *attemptedCall
+}
+
+// IntegrationName is the label: the configured name, or "unknown".
+func (d *Decision) IntegrationName() string {
+	if d == nil || d.Integration == nil {
+		return "unknown"
+	}
+	return d.Integration.Name
+}
+
+// OnBehalf reports whether somebody is acted for.
+func (d *Decision) OnBehalf() bool { return d.Principal != d.Authenticator }
+
+// Call is the part of an HTTP request that can carry a credential.
+type Call struct {
+	Legacy        []string // values of X-DocuSign-Authentication
+	Authorization []string // values of Authorization
+	ActAs         string   // X-DocuSign-Act-As-User
+	Client        netip.Addr
+}
+
+type attemptedCall struct {
+	cred   legacy.Credential
+	actAs  string
+	client netip.Addr
+}
+
+// Decide looks at the HTTP headers of a call, in the order of PROTOCOL.md §16. A credential that was proven before costs a keyed
+// hash and a map look-up, and allocates nothing.
+func (t *Translator) Decide(ctx context.Context, c *Call) (*Decision, error) {
+	if len(c.Legacy) > 0 {
+		return t.decideHeader(ctx, c)
+	}
+	if len(c.Authorization) > 0 {
+		return t.decideBearer(ctx, c)
+	}
+	return &Decision{}, &Error{Kind: KindNoCredential, Detail: "the call carries no credential"}
+}
+
+func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, error) {
+	var key digest
+	single := len(c.Legacy) == 1
+	if single {
+		auth := ""
+		if len(c.Authorization) > 0 {
+			auth = "+" // changes only the Conflict flag
+		}
+		key = t.prover.hash.sum("header", c.Legacy[0], c.ActAs, auth)
+		if d, ok := t.decisions.get(key); ok {
+			return d, nil
+		}
+	}
+	cred, err := legacy.ParseHeaders(c.Legacy, t.dir.isKey)
+	if err != nil {
+		return &Decision{Scheme: legacy.HeaderJSON}, &Error{Kind: KindUnreadable, Detail: "X-DocuSign-Authentication", Err: err, NextStep: "compare what the program sends with the forms in the README; a capture shows it masked"}
+	}
+	if !cred.Bearer.Empty() {
+		return t.decideToken(ctx, cred.Bearer.Reveal(), c)
+	}
+	d, lasting, err := t.Prove(ctx, cred, c.ActAs, c.Client)
+	d.Conflict = len(c.Authorization) > 0
+	if err == nil && lasting && single {
+		t.decisions.put(key, d)
+	}
+	return d, err
+}
+
+// Prove checks a credential that somebody has read, from wherever it came. lasting is false when the decision must not be remembered.
+func (t *Translator) Prove(ctx context.Context, cred legacy.Credential, actAs string, client netip.Addr) (d *Decision, lasting bool, err error) {
+	d = &Decision{Scheme: cred.Scheme, Key: cred.IntegratorKey, Authenticator: cred.Username}
+	d.Principal = d.Authenticator
+	if cred.OnBehalfOf != "" {
+		d.Principal = cred.OnBehalfOf
+	}
+	if actAs != "" {
+		d.Principal = actAs
+	}
+	d.member = t.dir.byIntegratorKey(cred.IntegratorKey)
+	if d.member == nil {
+		if t.cfg.ObserveUnknown {
+			d.Action = ActionObserve
+			return d, false, nil
+		}
+		return d, false, &Error{Kind: KindUnknownKey, Detail: "the integrator key is not in the configuration", NextStep: "add an integration with this key, or set unknown: observe"}
+	}
+	d.Integration = d.member.Integration
+	switch d.Integration.Mode {
+	case ModeBlock:
+		return d, false, &Error{Kind: KindBlocked, Detail: "the integration is cut over (mode: block)", NextStep: "switch the program to OAuth, or set mode: translate to let it go on"}
+	case ModeObserve:
+		d.Action = ActionObserve
+		d.rehearse = &attemptedCall{cred: cred, actAs: actAs, client: client}
+		return d, false, nil
+	}
+	lasting, err = t.proveMember(ctx, d, cred, client)
+	return d, lasting, err
+}
+
+func (t *Translator) proveMember(ctx context.Context, d *Decision, cred legacy.Credential, client netip.Addr) (bool, error) {
+	m := d.member
+	u := m.users[legacy.Fold(cred.Username)]
+	a := attempt{client: client, key: cred.IntegratorKey, username: cred.Username, candidates: cred.Passwords, decoy: t.decoy, known: u != nil}
+	if u != nil {
+		d.setUser(u)
+		a.username = u.Username
+		a.password = t.passwordOf(m, u)
+		a.accept = t.acceptIssued(m, u)
+		if a.password.kind == passwordNone && t.mayPin(client) {
+			return true, t.pin(m, u, cred, client)
+		}
+	}
+	lasting, err := t.prover.prove(ctx, a)
+	if err != nil {
+		return false, err
+	}
+	return lasting, t.checkPrincipal(d)
+}
+
+func (d *Decision) setUser(u *User) {
+	if d.Principal == d.Authenticator {
+		d.Principal = u.Username
+	}
+	d.user = u
+	d.Authenticator = u.Username
+}
+
+// checkPrincipal refuses principals that the authenticator may not act for.
+func (t *Translator) checkPrincipal(d *Decision) error {
+	if !d.OnBehalf() || d.member.mayActFor(d.user, d.Principal) {
+		return nil
+	}
+	return &Error{
+		Kind:     KindNotAllowed,
+		Detail:   d.Authenticator + " may not act for " + d.Principal,
+		NextStep: "if this is wanted, list the principal under may_act_for of the user",
+	}
+}
+
+func (t *Translator) passwordOf(m *member, u *User) Password {
+	if u.Password.kind != passwordNone || t.cfg.Pins == nil {
+		return u.Password
+	}
+	if hash, ok := t.cfg.Pins.Pinned(m.Name, u.Username); ok {
+		if p, err := BcryptPassword(hash); err == nil {
+			return p
+		}
+	}
+	return u.Password
+}
+
+func (t *Translator) mayPin(client netip.Addr) bool {
+	return t.cfg.Pins != nil && t.cfg.MayPin != nil && t.cfg.MayPin(client)
+}
+
+// pin stores the first password seen for a user whom the configuration lists without one.
+func (t *Translator) pin(m *member, u *User, cred legacy.Credential, client netip.Addr) error {
+	if len(cred.Passwords) == 0 || cred.Passwords[0].Empty() {
+		return &Error{Kind: KindBadLogin, Detail: "an empty password is not pinned"}
+	}
+	hash, err := HashBcrypt(cred.Passwords[0], bcrypt.DefaultCost)
+	if err != nil {
+		return &Error{Kind: KindBadLogin, Detail: "the password cannot be pinned", Err: err}
+	}
+	if err := t.cfg.Pins.Pin(m.Name, u.Username, hash); err != nil {
+		return &Error{Kind: KindInternal, Detail: "the password could not be pinned", Err: err, NextStep: "check that the store is writable"}
+	}
+	if t.cfg.OnPin != nil {
+		t.cfg.OnPin(m.Name, u.Username, client)
+	}
+	return nil
+}
+
+func (t *Translator) acceptIssued(m *member, u *User) func(secret.Text) bool {
+	if t.cfg.Issued == nil {
+		return nil
+	}
+	return func(s secret.Text) bool {
+		owner, ok := t.cfg.Issued.Password(s.Reveal())
+		return ok && owner.Integration == m.Name && owner.Authenticator == u.Username
+	}
+}
+
+// decideBearer looks at Authorization when there is no legacy header.
+func (t *Translator) decideBearer(ctx context.Context, c *Call) (*Decision, error) {
+	token, ok := legacy.Bearer(c.Authorization[0])
+	if !ok || len(c.Authorization) > 1 {
+		return &Decision{}, &Error{Kind: KindNoCredential, Detail: "Authorization is not a single bearer token"}
+	}
+	return t.decideToken(ctx, token, c)
+}
+
+func (t *Translator) decideToken(_ context.Context, token string, c *Call) (*Decision, error) {
+	if d, err := t.ownToken(token, c.ActAs); d != nil {
+		return d, err
+	}
+	if legacy.LooksLikeOAuth(token) {
+		d := &Decision{Action: ActionPass, Scheme: legacy.OAuthBearer}
+		t.attribute(d, token)
+		if d.Integration != nil && d.Integration.RefuseOAuth {
+			return d, &Error{Kind: KindOAuthRefused, Detail: "the program brings its own OAuth token", NextStep: "set pass_oauth_bearer: true to let it through"}
+		}
+		return d, nil
+	}
+	d := &Decision{Scheme: legacy.LegacyBearer}
+	if t.cfg.ObserveUnknown {
+		d.Action = ActionObserve
+		return d, nil
+	}
+	return d, &Error{
+		Kind:     KindUnknownToken,
+		Detail:   "a bearer token that neither this proxy issued nor the configuration imports",
+		NextStep: "if the program stored it years ago, list its SHA-256 under tokens of the integration; otherwise let the program log in again",
+	}
+}
+
+// ownToken finds a bearer token that the proxy issued or that the configuration imports (PROTOCOL.md §16 row 7).
+func (t *Translator) ownToken(token, actAs string) (*Decision, error) {
+	owner, ok := t.tokenOwner(token)
+	if !ok {
+		return nil, nil
+	}
+	d := &Decision{Scheme: legacy.LegacyBearer, member: owner.member, Integration: owner.member.Integration, Key: owner.member.Key, Authenticator: owner.user.Username, user: owner.user}
+	d.Principal = d.Authenticator
+	if owner.actsAs != "" {
+		d.Principal = owner.actsAs
+	}
+	if actAs != "" {
+		d.Principal = actAs
+	}
+	switch d.Integration.Mode {
+	case ModeBlock:
+		return d, &Error{Kind: KindBlocked, Detail: "the integration is cut over (mode: block)", NextStep: "switch the program to OAuth, or set mode: translate to let it go on"}
+	case ModeObserve:
+		d.Action = ActionObserve
+		return d, nil
+	}
+	return d, t.checkPrincipal(d)
+}
+
+func (t *Translator) tokenOwner(token string) (importedOwner, bool) {
+	if o, ok := t.importedToken(token); ok {
+		return o, true
+	}
+	if t.cfg.Issued == nil {
+		return importedOwner{}, false
+	}
+	owner, ok := t.cfg.Issued.Token(token)
+	if !ok {
+		return importedOwner{}, false
+	}
+	m := t.dir.byName(owner.Integration)
+	if m == nil {
+		return importedOwner{}, false
+	}
+	u := m.users[legacy.Fold(owner.Authenticator)]
+	if u == nil {
+		return importedOwner{}, false // the user was taken out of the configuration
+	}
+	return importedOwner{member: m, user: u, actsAs: owner.Principal}, true
+}
+
+// Rehearse finds out whether an observed call could have been translated.
+func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
+	if d.member == nil {
+		return &Error{Kind: KindUnknownKey, Detail: "the integrator key is not in the configuration", NextStep: "add an integration with this key"}
+	}
+	if d.rehearse != nil {
+		if _, err := t.proveMember(ctx, d, d.rehearse.cred, d.rehearse.client); err != nil {
+			return err
+		}
+	} else if err := t.checkPrincipal(d); err != nil {
+		return err
+	}
+	_, err := t.Token(ctx, d)
+	return err
+}
+
+// asError makes err an *Error.
+func asError(err error, fallback Kind, detail string) error {
+	var e *Error
+	if err == nil || errors.As(err, &e) {
+		return err
+	}
+	return &Error{Kind: fallback, Detail: detail, Err: err}
+}
+
+// IsKey reports whether a text is a configured integrator key.
+func (t *Translator) IsKey(s string) bool { return t.dir.isKey(s) }
