@@ -226,12 +226,12 @@ func (f *file) each(bucket string, add func(string, []byte) error) error {
 	return f.db.View(func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte(bucket))
 		if b == nil {
-			return fmt.Errorf("read store %s: %w", f.path, f.damaged(fmt.Errorf("no bucket %s", bucket)))
+			return f.damaged(fmt.Errorf("no bucket %s", bucket))
 		}
 		return b.ForEach(func(k, sealed []byte) error {
 			v, err := unseal(bucket, k, sealed)
 			if err != nil {
-				return fmt.Errorf("read store %s: %w", f.path, f.damaged(fmt.Errorf("%s: %w", bucket, err)))
+				return f.damaged(fmt.Errorf("%s: %w", bucket, err))
 			}
 			return add(string(k), v)
 		})

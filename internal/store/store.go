@@ -120,7 +120,7 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s, err := load(o, f, &keyring{random: o.Random, path: path + ".key"})
 	if err != nil {
-		return nil, errors.Join(err, f.close())
+		return nil, fmt.Errorf("open store %s: %w", path, errors.Join(err, f.close()))
 	}
 	return s, nil
 }
@@ -157,8 +157,14 @@ func load(o Options, d disk, k *keyring) (*Store, error) {
 		{bucketRefresh, s.refresh.load},
 		{bucketLedger, func(string, []byte) error { return nil }},
 	} {
-		if err := d.each(table.bucket, table.add); err != nil {
-			return nil, fmt.Errorf("read store: %w", err)
+		err := d.each(table.bucket, func(key string, value []byte) error {
+			if err := table.add(key, value); err != nil {
+				return fmt.Errorf("%w: a record in %s: %w", ErrCorrupt, table.bucket, err)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return s, nil

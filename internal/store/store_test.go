@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -194,6 +196,13 @@ func TestOpenRefuses(t *testing.T) {
 		}, store.ErrCorrupt},
 		{"a file cut to a few bytes", cut(func(int64) int64 { return 100 }), store.ErrCorrupt},
 		{"a file cut in the middle", cut(func(int64) int64 { return 5 * 4096 }), store.ErrCorrupt},
+		{"a record that is sound and makes no sense", func(t *testing.T, path string) {
+			valid(t, path)
+			boltFile(t, path, func(tx *bbolt.Tx) error {
+				sum := crc32.Checksum([]byte("pinspinno JSON"), crc32.MakeTable(crc32.Castagnoli))
+				return tx.Bucket([]byte("pins")).Put([]byte("pin"), append(binary.BigEndian.AppendUint32(nil, sum), "no JSON"...))
+			})
+		}, store.ErrCorrupt},
 		{"a record with a flipped bit", func(t *testing.T, path string) {
 			valid(t, path)
 			b := fileBytes(t, path)
