@@ -1,0 +1,248 @@
+package reply
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// MaxErrorBody is how much of an upstream error is read at most, in bytes. More may be given; a body cut off anywhere is read as far as it goes.
+const MaxErrorBody = 64 << 10
+
+const maxErrorText = 512
+
+// Upstream is what an upstream answer means for the question whether the call may be tried once more (PROTOCOL.md §7, §8.2, §16).
+type Upstream uint8
+
+// The meanings. Other includes success and everything unknown.
+const (
+	Other         Upstream = iota
+	TokenRefused           // the bearer token is expired, revoked or malformed: renew it, try once more
+	WrongSite              // the account is not here, or not this user's: look up the site again, try once more if it changed
+	LegacyRefused          // a user name, password or integrator key was refused: never try again, accounts get locked
+	RateLimited            // a limit is reached: never try again
+)
+
+// String returns a name fit for a log field or a metric label.
+func (u Upstream) String() string {
+	switch u {
+	case TokenRefused:
+		return "token_refused"
+	case WrongSite:
+		return "wrong_site"
+	case LegacyRefused:
+		return "legacy_refused"
+	case RateLimited:
+		return "rate_limited"
+	}
+	return "other"
+}
+
+// ClassifyUpstream reads an upstream answer. body is its beginning, decoded, or nil if it was not read; JSON, XML and SOAP faults are
+// understood. Only 4xx and SOAP faults (500) can be anything but Other, so nothing that may have done work is ever tried again.
+func ClassifyUpstream(status int, header http.Header, body []byte) Upstream {
+	if status == http.StatusTooManyRequests {
+		return RateLimited
+	}
+	if status < 400 || status > 500 {
+		return Other
+	}
+	e := readError(body)
+	if status == 500 && !e.fault {
+		return Other
+	}
+	if u := e.classify(); u != Other {
+		return u
+	}
+	if status == http.StatusUnauthorized && challengesToken(header) {
+		return TokenRefused
+	}
+	return Other
+}
+
+// ErrorCode returns the error code in an upstream error body in the spelling of REST, such as USER_LACKS_MEMBERSHIP; the names and the
+// known numbers of SOAP are translated. It is empty if there is none, and never longer than 64 letters, digits and underscores.
+func ErrorCode(body []byte) string { return readError(body).code }
+
+// OldStatus returns the status that DocuSign gave for the same error before 27 April 2026 (PROTOCOL.md §0.6, §8.2): limits were 400,
+// RECIPIENT_LIMIT_EXCEEDED was 429. All else, and a body that cannot be read, leaves status as it is.
+func OldStatus(status int, body []byte) int {
+	switch status {
+	case http.StatusTooManyRequests:
+		if isLimit(ErrorCode(body)) {
+			return http.StatusBadRequest
+		}
+	case http.StatusBadRequest:
+		if ErrorCode(body) == "RECIPIENT_LIMIT_EXCEEDED" {
+			return http.StatusTooManyRequests
+		}
+	}
+	return status
+}
+
+// isLimit covers the hourly and burst limits of calls, polling and envelopes. API_REQUEST_IS_THROTTLED was never 400.
+func isLimit(code string) bool {
+	known := strings.HasPrefix(code, "HOURLY_") || strings.HasPrefix(code, "BURST_") || strings.HasSuffix(code, "_APIINVOCATION_ENVELOPE_LIMIT_EXCEEDED")
+	return known && strings.HasSuffix(code, "_LIMIT_EXCEEDED")
+}
+
+// challengesToken reports whether a WWW-Authenticate line says that the bearer token is the trouble (RFC 6750 §3.1).
+func challengesToken(h http.Header) bool {
+	for _, v := range h.Values("Www-Authenticate") {
+		if v = strings.ToLower(v); strings.HasPrefix(v, "bearer") && strings.Contains(v, "invalid_token") {
+			return true
+		}
+	}
+	return false
+}
+
+// upstreamError is the code and text of an error body.
+type upstreamError struct {
+	code, message string
+	fault         bool // it is a SOAP fault
+}
+
+func (e upstreamError) classify() Upstream {
+	switch e.code {
+	case codeToken:
+		return TokenRefused
+	case codeMember, "USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT":
+		return WrongSite
+	case codeUser:
+		if e.says("invalid access token") {
+			return TokenRefused
+		}
+		return LegacyRefused
+	case codePartner:
+		if e.says("invalid account specified for user") {
+			return WrongSite
+		}
+		return LegacyRefused
+	case codeFormat:
+		return LegacyRefused
+	case "API_REQUEST_IS_THROTTLED":
+		return RateLimited
+	case codeAccount, "ACCOUNT_NOT_AUTHORIZED_FOR_ENVELOPE":
+		return Other // true on every site
+	}
+	switch {
+	case isLimit(e.code):
+		return RateLimited
+	case strings.HasPrefix(e.code, "ACCOUNT_"):
+		return WrongSite
+	}
+	return Other
+}
+
+func (e upstreamError) says(text string) bool {
+	return strings.Contains(strings.ToLower(e.message), text)
+}
+
+// readError finds code and text in JSON, XML or a SOAP fault. It wants no whole document: the body may be cut.
+func readError(body []byte) upstreamError {
+	body = body[:min(len(body), MaxErrorBody)]
+	body = bytes.TrimLeft(body[bom(body):], " \t\r\n")
+	var e upstreamError
+	switch {
+	case len(body) == 0:
+	case body[0] == '{':
+		e = readErrorJSON(body)
+	case body[0] == '<':
+		e = readErrorXML(body)
+	}
+	e.code = canonical(e.code)
+	return e
+}
+
+func readErrorJSON(body []byte) upstreamError {
+	var e upstreamError
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return e
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return e
+		}
+		var value any
+		switch name {
+		case "errorCode":
+			value = &e.code
+		case "message":
+			value = &e.message
+		default:
+			value = new(json.RawMessage)
+		}
+		if dec.Decode(value) != nil {
+			return e
+		}
+	}
+	return e
+}
+
+// readErrorXML reads errorDetails, and of an envelope only what stands in a Fault.
+func readErrorXML(body []byte) upstreamError {
+	var e upstreamError
+	dec := xml.NewDecoder(bytes.NewReader(body))
+	// The names and codes are ASCII in any charset that gets this far, so it need not be known.
+	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	inside, name, faultText := false, "", ""
+	var text []byte
+	for {
+		t, err := dec.Token()
+		if err != nil {
+			break
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			name, text = t.Name.Local, text[:0]
+			e.fault = e.fault || name == "Fault"
+			inside = inside || name == "Fault" || name == "errorDetails"
+		case xml.CharData:
+			text = append(text, t[:min(len(t), maxErrorText-len(text))]...)
+		case xml.EndElement:
+			if inside && name == t.Name.Local {
+				faultText = e.take(name, strings.TrimSpace(string(text)), faultText)
+			}
+			name = ""
+		}
+	}
+	if e.code == "" && e.fault {
+		e.code = faultText
+	}
+	e.message += " " + faultText
+	return e
+}
+
+// take keeps the text of an element that matters, and returns the fault's own sentence.
+func (e *upstreamError) take(name, text, faultText string) string {
+	switch {
+	case strings.EqualFold(name, "errorCode") && e.code == "":
+		e.code = text
+	case name == "message" || name == "Reason":
+		e.message = text
+	case name == "faultstring" || name == "Text":
+		return text
+	}
+	return faultText
+}
+
+// canonical turns a code of SOAP into the one of REST and drops anything that is no code.
+func canonical(code string) string {
+	switch code = strings.TrimSpace(code); code {
+	case "3":
+		return codePartner
+	case "111":
+		return codeAccount
+	case "207":
+		return "HOURLY_APIINVOCATION_LIMIT_EXCEEDED"
+	}
+	if token(code) != code || strings.ContainsAny(code, "-.:") {
+		return ""
+	}
+	return strings.ToUpper(code)
+}
