@@ -1,0 +1,105 @@
+package soap
+
+import (
+	"bufio"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
+	"strings"
+)
+
+// ratioSlack is the number of decoded bytes from which on MaxRatio counts.
+const ratioSlack = 1 << 20
+
+// Decode undoes the content coding of a request body while it streams: gzip, and deflate with or without its zlib frame.
+// What is forwarded is not compressed again: drop Content-Encoding; the length is unknown. The reader is bounded by
+// MaxDecoded and MaxRatio. Unknown codings (r is then untouched), corrupt data and bombs
+// are an *Error of KindCompression.
+func Decode(contentEncoding string, r io.Reader, o Options) (io.Reader, error) {
+	coding := strings.ToLower(strings.TrimSpace(contentEncoding))
+	if coding == "" || coding == "identity" {
+		return r, nil
+	}
+	o = o.withDefaults()
+	counted := &counter{r: r}
+	in := bufio.NewReaderSize(counted, 4<<10)
+	d := &decoder{in: counted, max: o.MaxDecoded, ratio: o.MaxRatio}
+	var err error
+	switch coding {
+	case "gzip", "x-gzip":
+		d.r, err = gzip.NewReader(in)
+	case "deflate":
+		d.r, err = inflate(in)
+	default:
+		return nil, refuse(KindCompression, 0, "a content coding other than gzip and deflate")
+	}
+	if err != nil {
+		err = d.explain(err)
+		return &failed{err}, err
+	}
+	return d, nil
+}
+
+// inflate tells zlib (what the name deflate means in HTTP) from raw deflate (what some clients send) by the first two bytes.
+func inflate(in *bufio.Reader) (io.Reader, error) {
+	head, err := in.Peek(2)
+	if err != nil {
+		return nil, err
+	}
+	if head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
+		return zlib.NewReader(in)
+	}
+	return flate.NewReader(in), nil
+}
+
+type counter struct {
+	r   io.Reader
+	n   int64
+	err error
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
+
+type decoder struct {
+	r          io.Reader
+	in         *counter
+	n          int64
+	max, ratio int64
+}
+
+func (d *decoder) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p)
+	d.n += int64(n)
+	switch {
+	case d.n > d.max:
+		return 0, refuse(KindCompression, int(d.n), "the decoded body exceeds its bound")
+	case d.n > ratioSlack && d.n/d.ratio > d.in.n:
+		return 0, refuse(KindCompression, int(d.n), "the body is compressed beyond any plausible ratio")
+	case err != nil && err != io.EOF:
+		return n, d.explain(err)
+	}
+	return n, err
+}
+
+// explain tells corrupt data from a failing connection.
+func (d *decoder) explain(err error) error {
+	var corrupt flate.CorruptInputError
+	switch {
+	case d.in.err != nil:
+		return asRead(d.in.err)
+	case errors.As(err, &corrupt), errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum),
+		errors.Is(err, zlib.ErrHeader), errors.Is(err, zlib.ErrChecksum), errors.Is(err, zlib.ErrDictionary),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return refuse(KindCompression, int(d.n), "the compressed body is corrupt or cut off")
+	}
+	return asRead(err)
+}

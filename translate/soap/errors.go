@@ -1,0 +1,92 @@
+package soap
+
+import "strconv"
+
+// Kind says why a message is refused. A Kind is itself an error, so errors.Is(err, KindDigest) works.
+type Kind uint8
+
+// The reasons for which a message is not forwarded.
+const (
+	KindIllFormed    Kind = iota + 1 // not well-formed XML, or not well-formed with namespaces
+	KindEntity                       // a reference to an entity other than the five of XML
+	KindDoctype                      // a document type declaration
+	KindEncoding                     // character encoding unknown, contradictory or violated
+	KindTooLarge                     // the header region (or a message that is read whole) exceeds its bound
+	KindTooComplex                   // too deep, too many attributes or namespaces
+	KindNotSOAP                      // well-formed, but not a SOAP 1.1 or 1.2 envelope
+	KindAmbiguous                    // two credentials, two Headers, two passwords
+	KindMisplaced                    // a credential where none is read and none can be taken out
+	KindToken                        // a UsernameToken that cannot be read
+	KindPasswordType                 // a password type other than PasswordText and PasswordDigest
+	KindDigest                       // PasswordDigest: there is no clear password to check or to swap
+	KindSigned                       // a signature covers what would have to change
+	KindEncrypted                    // an encrypted header
+	KindMultipart                    // multipart/related whose root part cannot be found or edited
+	KindCompression                  // content coding unknown, corrupt or beyond its bounds
+	KindValue                        // a new text that XML cannot carry
+	KindState                        // the edit does not fit what the message holds
+)
+
+// Error makes a Kind usable with errors.Is.
+func (k Kind) Error() string { return "soap: " + k.String() }
+
+// String returns a short name for operators, fit for a metric label.
+func (k Kind) String() string {
+	switch k {
+	case KindIllFormed:
+		return "ill-formed XML"
+	case KindEntity:
+		return "unknown entity"
+	case KindDoctype:
+		return "document type declaration"
+	case KindEncoding:
+		return "character encoding"
+	case KindTooLarge:
+		return "too large"
+	case KindTooComplex:
+		return "too complex"
+	case KindNotSOAP:
+		return "not a SOAP envelope"
+	case KindAmbiguous:
+		return "ambiguous credentials"
+	case KindMisplaced:
+		return "misplaced credential"
+	case KindToken:
+		return "unreadable UsernameToken"
+	case KindPasswordType:
+		return "unknown password type"
+	case KindDigest:
+		return "password digest"
+	case KindSigned:
+		return "signed credential"
+	case KindEncrypted:
+		return "encrypted header"
+	case KindMultipart:
+		return "multipart message"
+	case KindCompression:
+		return "content coding"
+	case KindValue:
+		return "value not representable"
+	case KindState:
+		return "edit not possible"
+	}
+	return "unknown reason"
+}
+
+// Error is a refusal. Detail is a fixed text for operators and never holds bytes of the message.
+type Error struct {
+	Kind   Kind
+	Offset int64 // byte offset in the message (after conversion, if it came in UTF-16)
+	Detail string
+}
+
+func (e *Error) Error() string {
+	return "soap: " + e.Kind.String() + " at byte " + strconv.FormatInt(e.Offset, 10) + ": " + e.Detail
+}
+
+// Unwrap lets errors.Is compare with a Kind.
+func (e *Error) Unwrap() error { return e.Kind }
+
+func refuse(k Kind, offset int, detail string) *Error {
+	return &Error{Kind: k, Offset: int64(offset), Detail: detail}
+}

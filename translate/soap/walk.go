@@ -1,0 +1,337 @@
+package soap
+
+import (
+	"bytes"
+	"strings"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+// field is an element with text that can be replaced.
+type field struct {
+	start, open int // of '<', and after the '>' of the start tag
+	close, end  int // where the end tag starts and ends; close == open == end for an empty-element tag
+	name        span
+	empty       bool
+	present     bool
+}
+
+// mark is an element that a signature can refer to by an attribute like wsu:Id.
+type mark struct {
+	id         text
+	start, end int // end is unknown (the end of the message) while it is zero
+	depth      int
+}
+
+// reference is what a signature or a SecurityTokenReference points at.
+type reference struct {
+	id  text
+	all bool // the whole document, or something that cannot be told
+}
+
+// walk follows the elements of an envelope up to the first element in Body. A refusal that leaves the structure readable is
+// noted and the walk goes on: the version and the operation are wanted for the fault.
+type walk struct {
+	e       *Envelope
+	s       *scanner
+	refusal *Error
+
+	inHeader, inBody     bool
+	headers, bodies      int
+	inSecurity, inToken  bool
+	securityStart        int
+	securityChildren     int
+	holdsToken           bool // the Security header at hand holds the token
+	tokens               int
+	current              *field // whose text is being read
+	credential           *credentialWalk
+	operationDone, ended bool
+}
+
+func (w *walk) refuse(k Kind, offset int, detail string) {
+	if w.refusal == nil && !w.e.options.Answer {
+		w.refusal = refuse(k, offset, detail)
+	}
+}
+
+// run reads to the end of the header region, or of the message if its body is the credential.
+func (w *walk) run() error {
+	for !w.ended {
+		ev, err := w.s.next()
+		if err != nil {
+			return err
+		}
+		switch ev {
+		case evStart:
+			err = w.start(w.s.top(), len(w.s.stack))
+		case evEnd:
+			err = w.finish(&w.s.closed, len(w.s.stack)+1)
+		case evText, evCDATA:
+			if w.current != nil {
+				w.s.text = w.s.appendText(w.s.text, w.s.tok, ev)
+			}
+		case evEOF:
+			w.ended = true
+		}
+		if err != nil {
+			return err
+		}
+	}
+	w.judge()
+	return nil
+}
+
+func (w *walk) start(el *element, depth int) error {
+	switch {
+	case depth == 1:
+		return w.envelope(el)
+	case depth == 2:
+		return w.section(el)
+	case w.inHeader:
+		return w.headerElement(el, depth)
+	case w.inBody:
+		return w.bodyElement(el, depth)
+	}
+	w.suspect(el) // below something that follows the Body
+	return nil
+}
+
+func (w *walk) envelope(el *element) error {
+	switch {
+	case w.s.is(el, nsSOAP11, "Envelope"):
+		w.e.Version = SOAP11
+	case w.s.is(el, nsSOAP12, "Envelope"):
+		w.e.Version = SOAP12
+	default:
+		return refuse(KindNotSOAP, el.start, "the root element is not the Envelope of SOAP 1.1 or 1.2")
+	}
+	w.e.envelopeName, w.e.prefixed = el.name, el.prefix
+	return w.mark(el, 1)
+}
+
+// section reads a child of Envelope.
+func (w *walk) section(el *element) error {
+	own := el.ns == w.s.stack[0].ns
+	switch local := w.s.local(el); {
+	case own && string(local) == "Header":
+		if w.headers++; w.headers > 1 || w.bodies > 0 {
+			return refuse(KindAmbiguous, el.start, "a second Header, or one after the Body")
+		}
+		w.inHeader = true
+		w.e.header = field{start: el.start, open: el.open, name: el.name, empty: w.s.noClose, present: true}
+	case own && string(local) == "Body":
+		if w.bodies++; w.bodies > 1 {
+			return refuse(KindAmbiguous, el.start, "a second Body")
+		}
+		w.inBody = true
+		w.e.body = el.start
+	case w.bodies == 0 || string(local) == "Header" || string(local) == "Body":
+		return refuse(KindNotSOAP, el.start, "an element in Envelope that is neither its Header nor its Body")
+	}
+	return w.mark(el, 2)
+}
+
+func (w *walk) headerElement(el *element, depth int) error {
+	if err := w.mark(el, depth); err != nil {
+		return err
+	}
+	if err := w.point(el); err != nil {
+		return err
+	}
+	if el.ns == nsXEnc && string(w.s.local(el)) == "EncryptedData" || w.s.is(el, nsWSSE11, "EncryptedHeader") {
+		w.refuse(KindEncrypted, el.start, "an encrypted header: the proxy cannot see whether a credential is inside")
+	}
+	switch {
+	case depth == 3 && w.s.is(el, nsWSSE, "Security"):
+		w.inSecurity, w.holdsToken = true, false
+		w.securityStart, w.securityChildren = el.start, 0
+		w.e.HasSecurity = true
+	case depth == 3 && w.s.is(el, nsAddressing, "To"):
+		return w.address(el)
+	case depth == 4 && w.inSecurity:
+		w.securityElement(el)
+	case depth == 5 && w.inToken:
+		w.tokenElement(el)
+	case w.current != nil:
+		w.refuse(KindToken, el.start, "an element inside a text that was to be read")
+	default:
+		w.suspect(el)
+	}
+	return nil
+}
+
+// suspect refuses a password where none is read: it would go upstream in clear.
+func (w *walk) suspect(el *element) {
+	local := w.s.local(el)
+	if bytes.EqualFold(local, []byte("UsernameToken")) || bytes.EqualFold(local, []byte("Password")) {
+		w.refuse(KindMisplaced, el.start, "a UsernameToken or Password outside its place in the Security header")
+	}
+}
+
+func (w *walk) address(el *element) error {
+	if len(w.e.to) >= 4 {
+		return refuse(KindTooComplex, el.start, "more than four To headers")
+	}
+	w.e.to = append(w.e.to, field{})
+	w.gather(&w.e.to[len(w.e.to)-1], el)
+	return nil
+}
+
+func (w *walk) securityElement(el *element) {
+	w.securityChildren++
+	switch {
+	case w.s.is(el, nsWSU, "Timestamp"):
+		w.e.HasTimestamp = true
+	case !w.s.is(el, nsWSSE, "UsernameToken"):
+		w.suspect(el)
+	case w.tokens > 0:
+		w.tokens++
+		w.refuse(KindAmbiguous, el.start, "a second UsernameToken")
+	default:
+		w.tokens++
+		w.inToken, w.holdsToken = true, true
+		w.e.Token = &w.e.token
+		w.e.tokenRange.start = el.start
+	}
+}
+
+func (w *walk) tokenElement(el *element) {
+	switch {
+	case w.s.is(el, nsWSSE, "Username"):
+		w.once(&w.e.username, el)
+	case w.s.is(el, nsWSSE, "Password"):
+		w.once(&w.e.password, el)
+		w.passwordType(el)
+	default:
+		w.suspect(el)
+	}
+}
+
+// once begins to gather the text of a field that may occur once.
+func (w *walk) once(f *field, el *element) {
+	if f.present {
+		w.refuse(KindAmbiguous, el.start, "two user names or two passwords in one credential")
+		return
+	}
+	w.gather(f, el)
+}
+
+func (w *walk) gather(f *field, el *element) {
+	*f = field{start: el.start, open: el.open, name: el.name, empty: w.s.noClose, present: true}
+	w.current, w.s.text = f, w.s.text[:0]
+}
+
+// passwordType reads the attribute Type, in either case (PROTOCOL.md §4.4); absent means PasswordText.
+func (w *walk) passwordType(el *element) {
+	found := false
+	for i := range w.s.attrs {
+		a := &w.s.attrs[i]
+		local := localName(w.s.slice(a.name), a.prefix)
+		if a.namespace || a.ns != nsNone && a.ns != nsWSSE || !bytes.EqualFold(local, []byte("Type")) {
+			continue
+		}
+		if found {
+			w.refuse(KindAmbiguous, a.name.start, "two types of one password")
+			continue
+		}
+		found = true
+		w.e.token.PasswordType = string(bytes.TrimSpace(w.s.bytes(w.s.value(a))))
+	}
+	switch kind := w.e.token.PasswordType; {
+	case kind == "" || strings.HasSuffix(kind, "PasswordText"):
+	case strings.HasSuffix(kind, "PasswordDigest"):
+		w.e.token.Digest = true
+		w.refuse(KindDigest, el.start, "the client sends a PasswordDigest: it holds no clear password to check or to replace; set the client to PasswordText")
+	default:
+		w.refuse(KindPasswordType, el.start, "the password is of a type other than PasswordText")
+	}
+}
+
+func (w *walk) bodyElement(el *element, depth int) error {
+	if depth == 3 && w.e.Operation.Local == "" {
+		if err := w.mark(el, depth); err != nil {
+			return err
+		}
+		local := w.s.local(el)
+		w.e.Operation = Name{el.ns.name(w.s.bytes(el.uri)), string(local)}
+		if el.ns == nsWSSE || bytes.EqualFold(local, []byte("UsernameToken")) {
+			w.refuse(KindMisplaced, el.start, "a WS-Security element in the Body")
+		}
+		if !w.e.options.Credential {
+			w.ended = true
+			return nil
+		}
+		w.credential = newCredentialWalk(w, el)
+		return nil
+	}
+	if w.credential == nil {
+		return nil
+	}
+	return w.credential.start(el, depth)
+}
+
+// finish is called for the element that has just ended, which was at depth.
+func (w *walk) finish(el *element, depth int) error {
+	w.closeMarks(depth)
+	if w.current != nil && w.current.start == el.start {
+		w.close()
+	}
+	switch {
+	case depth == 2 && w.inHeader:
+		w.inHeader = false
+		w.e.header.close, w.e.header.end = w.s.closeTag, w.s.pos
+	case depth == 2 && w.inBody:
+		w.inBody = false
+		w.ended = !w.e.options.Credential
+	case depth == 1 && w.bodies == 0:
+		return refuse(KindNotSOAP, w.s.closeTag, "an envelope without a Body")
+	case depth == 3 && w.inSecurity:
+		w.inSecurity = false
+		if w.holdsToken {
+			w.e.security = span{w.securityStart, w.s.pos}
+			w.e.securityOnly = w.securityChildren == 1
+		}
+	case depth == 4 && w.inToken:
+		w.inToken = false
+		w.e.tokenRange.end = w.s.pos
+		if !w.e.username.present {
+			w.refuse(KindToken, el.start, "a UsernameToken without a Username")
+		}
+	}
+	return nil
+}
+
+// close takes the text of the field that has just ended.
+func (w *walk) close() {
+	f := w.current
+	w.current = nil
+	f.close, f.end = w.s.closeTag, w.s.pos
+	switch {
+	case f == &w.e.username:
+		w.e.token.Username = string(w.s.text)
+	case f == &w.e.password:
+		w.e.token.Password, w.e.token.raw = w.secret(f)
+		w.e.token.HasPassword = true
+	case w.credential != nil:
+		w.credential.take(f)
+	case len(w.e.to) == 1:
+		w.e.To = string(bytes.TrimSpace(w.s.text))
+	}
+}
+
+// secret returns the gathered text of f, and its text as written if it has references but no other markup.
+func (w *walk) secret(f *field) (decoded, raw secret.Text) {
+	decoded = secret.New(string(w.s.text))
+	written := w.s.buf[f.open:f.close]
+	if bytes.IndexByte(written, '&') < 0 || bytes.IndexByte(written, '<') >= 0 {
+		return decoded, raw
+	}
+	return decoded, secret.New(string(w.s.appendRaw(nil, span{f.open, f.close})))
+}
+
+// judge decides what can only be decided when the whole header has been seen.
+func (w *walk) judge() {
+	if w.e.Token != nil && w.e.signed(w.e.tokenRange) {
+		w.refuse(KindSigned, w.e.tokenRange.start, "a signature covers the UsernameToken, or is made with it: the credential cannot be changed without breaking it")
+	}
+}

@@ -1,0 +1,90 @@
+package soap
+
+import (
+	"bytes"
+	"io"
+)
+
+// RewriteWSDL returns src with the addresses in it passed through rewrite (PROTOCOL.md §4.1): location of the SOAP 1.1, SOAP 1.2
+// and HTTP address elements and of wsdl:import, schemaLocation of xsd:import, include and redefine. Rewrite gets and returns the
+// decoded URL; what it returns as it was stays byte for byte. The result shares no memory with src only if something changed.
+// A document that cannot be read, or in UTF-16, is an *Error.
+func RewriteWSDL(src []byte, rewrite func(url string) string) ([]byte, error) {
+	o := Options{}.withDefaults()
+	s := &scanner{
+		buf: src, srcErr: io.EOF, limit: len(src), max: len(src),
+		maxDepth: o.MaxDepth, maxAttributes: o.MaxAttributes,
+	}
+	if err := s.prolog(""); err != nil {
+		return nil, err
+	}
+	if s.raw != nil {
+		return nil, refuse(KindEncoding, 0, "a WSDL in UTF-16 is not rewritten")
+	}
+	var out []byte
+	copied := 0
+	for {
+		ev, err := s.next()
+		if err != nil {
+			return nil, err
+		}
+		if ev == evEOF {
+			break
+		}
+		if ev != evStart {
+			continue
+		}
+		a := s.addressOf(s.top())
+		if a == nil {
+			continue
+		}
+		old := string(s.bytes(s.value(a)))
+		if changed := rewrite(old); changed != old {
+			out = append(out, src[copied:a.value.start]...)
+			out = s.appendQuoted(out, changed)
+			copied = a.value.end
+		}
+	}
+	if copied == 0 {
+		return src, nil
+	}
+	return append(out, src[copied:]...), nil
+}
+
+// addressOf returns the attribute of el that holds a URL to be rewritten.
+func (s *scanner) addressOf(el *element) *attribute {
+	want := ""
+	switch local := string(s.local(el)); {
+	case el.ns == nsWSDLAddress && local == "address", el.ns == nsWSDL && local == "import":
+		want = "location"
+	case el.ns == nsSchema && (local == "import" || local == "include" || local == "redefine"):
+		want = "schemaLocation"
+	default:
+		return nil
+	}
+	for i := range s.attrs {
+		if a := &s.attrs[i]; a.prefix == 0 && bytes.Equal(s.slice(a.name), []byte(want)) {
+			return a
+		}
+	}
+	return nil
+}
+
+// appendQuoted writes value so that it fits between quotes of either kind.
+func (s *scanner) appendQuoted(out []byte, value string) []byte {
+	for _, r := range value {
+		switch r {
+		case '&':
+			out = append(out, "&amp;"...)
+		case '<':
+			out = append(out, "&lt;"...)
+		case '"':
+			out = append(out, "&quot;"...)
+		case '\'':
+			out = append(out, "&apos;"...)
+		default:
+			out = s.enc.appendReferring(out, r)
+		}
+	}
+	return out
+}
