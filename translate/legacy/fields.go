@@ -1,0 +1,186 @@
+package legacy
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+// field is a member of the header's object that means something.
+type field uint8
+
+const (
+	fieldUsername field = iota
+	fieldPassword
+	fieldKey
+	fieldPrincipal
+	fieldBearer
+	fieldCount
+)
+
+func (n field) String() string {
+	return [fieldCount]string{"Username", "Password", "IntegratorKey", "SendOnBehalfOf", "Bearer"}[n]
+}
+
+// fieldNamed finds a field without regard to case and blanks around it.
+func fieldNamed(name string) (field, bool) {
+	name = strings.TrimSpace(name)
+	for n := range fieldCount {
+		if strings.EqualFold(name, n.String()) {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// fields is what a parser found. The texts are not trimmed yet.
+type fields struct {
+	values    [fieldCount]string // values[fieldPassword] is the first reading
+	present   [fieldCount]bool
+	passwords []string
+	latin     bool // each character of the passwords stands for one byte of a value that was not UTF-8
+}
+
+// set refuses a field that comes twice with different texts: whoever reads the value after the proxy might take the other one.
+func (f *fields) set(n field, texts ...string) (reason string) {
+	if f.present[n] && f.values[n] != texts[0] {
+		return "two different " + n.String() + " fields"
+	}
+	f.present[n] = true
+	f.values[n] = texts[0]
+	if n == fieldPassword {
+		f.passwords = append(f.passwords, texts...)
+	}
+	return ""
+}
+
+func (f *fields) sameNames(o *fields) bool {
+	for n := range fieldCount {
+		if n != fieldPassword && f.values[n] != o.values[n] {
+			return false
+		}
+	}
+	return true
+}
+
+// credential checks the names and settles the readings of the password. With an error the Credential still has the Scheme, and the key
+// when it could be read, so that the failure can be counted for its integration.
+func (f *fields) credential(scheme Scheme, isKey func(string) bool) (Credential, error) {
+	fail := func(c Credential, reason string) (Credential, error) {
+		return c, &FormatError{Scheme: scheme, Reason: reason}
+	}
+	c := Credential{Scheme: scheme}
+	key := f.name(fieldKey)
+	if reason := flaw(key); reason != "" {
+		return fail(c, reason+" in IntegratorKey")
+	}
+	c.IntegratorKey = key
+	username, principal := f.name(fieldUsername), f.name(fieldPrincipal)
+	switch {
+	case f.present[fieldBearer] && (username != "" || len(f.passwords) > 0):
+		return fail(c, "both a Bearer field and a user name or password")
+	case f.present[fieldBearer]:
+		return f.bearer(c)
+	case username == "" && key != "" && len(f.passwords) == 0:
+		return c, &FormatError{Scheme: scheme, Reason: reasonOnlyKey, OnlyKey: true}
+	case username == "":
+		return fail(c, "no Username")
+	}
+	if reason := flaw(principal); reason != "" {
+		return fail(c, reason+" in SendOnBehalfOf")
+	}
+	name, err := SplitUsername(scheme, username, key, isKey)
+	if err != nil {
+		return c, err
+	}
+	c.IntegratorKey = name.IntegratorKey
+	if principal != "" && name.OnBehalfOf != "" && Fold(principal) != Fold(name.OnBehalfOf) {
+		return fail(c, "two different principals: SendOnBehalfOf and the bracket in Username")
+	}
+	if principal == "" {
+		principal = name.OnBehalfOf
+	}
+	if Fold(principal) == Fold(name.Username) {
+		principal = ""
+	}
+	c.Username, c.OnBehalfOf, c.Passwords = name.Username, principal, f.readings()
+	return c, nil
+}
+
+const reasonOnlyKey = "only an integrator key"
+
+func (f *fields) bearer(c Credential) (Credential, error) {
+	token, ok := Bearer(f.values[fieldBearer])
+	if !ok {
+		return c, &FormatError{Scheme: c.Scheme, Reason: "a Bearer field that holds no token"}
+	}
+	c.Scheme = LegacyBearer
+	if LooksLikeOAuth(token) {
+		c.Scheme = OAuthBearer
+	}
+	c.Bearer = secret.New(token)
+	return c, nil
+}
+
+// name is a field in its one reading: names are looked up, not guessed.
+func (f *fields) name(n field) string { return strings.TrimSpace(f.values[n]) }
+
+// readLatin settles the names of a value that was not UTF-8.
+func (f *fields) readLatin() {
+	f.latin = true
+	for n, s := range f.values {
+		f.values[n] = likelyText(s)
+	}
+}
+
+// plainFields takes texts that came without the header's syntax around them.
+func plainFields(username, key string, passwords []string) *fields {
+	f := &fields{}
+	f.values[fieldUsername], f.values[fieldKey] = validName(username), validName(key)
+	for _, p := range passwords {
+		f.latin = f.latin || !utf8.ValidString(p)
+	}
+	for _, p := range passwords {
+		if f.latin {
+			p = fromLatin1(p)
+		}
+		f.passwords = append(f.passwords, p)
+	}
+	return f
+}
+
+// readings turns the texts of a password into candidates, the likely ones first.
+func (f *fields) readings() []secret.Text {
+	var list []secret.Text
+	add := func(s string) {
+		t := secret.New(s)
+		if s != "" && len(list) < maxPasswords && !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	for _, s := range f.passwords {
+		if f.latin {
+			s = likelyText(s)
+		}
+		add(s)
+	}
+	if !f.latin {
+		return list
+	}
+	for _, read := range []func(string) string{keep, toWindows1252, toBytes} {
+		for _, s := range f.passwords {
+			add(read(s))
+		}
+	}
+	return list
+}
+
+// withTrimmed adds the reading without the blanks that clients leave inside XML elements (PROTOCOL.md §1.4 V7).
+func withTrimmed(texts ...string) []string {
+	for _, s := range texts {
+		texts = append(texts, strings.TrimSpace(s))
+	}
+	return texts
+}
