@@ -1,0 +1,218 @@
+package legacy
+
+import (
+	"bytes"
+	"net/url"
+	"slices"
+	"strings"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+// TokenForm is the body of a legacy POST oauth2/token in one reading (PROTOCOL.md §3.1). Fields that were not sent are empty.
+type TokenForm struct {
+	GrantType string
+	ClientID  string // the integrator key
+	Username  string // authenticator; with a bearer token beside the form, the principal (PROTOCOL.md §3.4)
+	Password  secret.Text
+	Scope     string
+}
+
+// Credential is the credential of this reading, with scheme PasswordGrant. Errors are *FormatError.
+func (f TokenForm) Credential(isKey func(string) bool) (Credential, error) {
+	return plainFields(f.Username, f.ClientID, []string{f.Password.Reveal()}).credential(PasswordGrant, isKey)
+}
+
+// ParseTokenForm reads the body of a legacy POST oauth2/token. Many programs do not percent-encode, so there may be several readings,
+// to be tried in order: as the form demands; with "+" as itself; split at the known fields only; and that with nothing decoded.
+// There are at most four, all different. A field sent twice with different texts is refused. Errors are *FormatError.
+func ParseTokenForm(body []byte) (readings []TokenForm, err error) {
+	text, reason := formText(body)
+	if reason != "" {
+		return nil, &FormatError{Scheme: PasswordGrant, Reason: reason}
+	}
+	for _, r := range [...]formReading{
+		{split: splitPairs, decode: decodeStrict},
+		{split: splitPairs, decode: decodeKeepingPlus},
+		{split: splitKnown, decode: decodeKeepingPlus},
+		{split: splitKnown, decode: asItIs},
+	} {
+		f, ok, reason := r.read(text)
+		if reason != "" {
+			return nil, &FormatError{Scheme: PasswordGrant, Reason: reason}
+		}
+		if ok && !slices.Contains(readings, f) {
+			readings = append(readings, f)
+		}
+	}
+	if len(readings) == 0 {
+		return nil, &FormatError{Scheme: PasswordGrant, Reason: "no known form field"}
+	}
+	return readings, nil
+}
+
+// ParseRevokeForm reads the token from the body of a legacy POST oauth2/revoke (PROTOCOL.md §3.3). Errors are *FormatError.
+func ParseRevokeForm(body []byte) (secret.Text, error) {
+	fail := func(reason string) (secret.Text, error) {
+		return secret.Text{}, &FormatError{Scheme: LegacyBearer, Reason: reason}
+	}
+	text, reason := formText(body)
+	if reason != "" {
+		return fail(reason)
+	}
+	token, found := "", false
+	for _, p := range splitPairs(text) {
+		if !strings.EqualFold(p.name, "token") {
+			continue
+		}
+		value, _ := decodeKeepingPlus(p.value) // base64 has "+" and no blanks
+		if found && value != token {
+			return fail("two different token fields")
+		}
+		token, found = value, true
+	}
+	if token, found = Bearer(token); !found {
+		return fail("no token")
+	}
+	return secret.New(token), nil
+}
+
+// formText bounds and trims a form. Only what encoding never leaves bare is trimmed: old programs end the body with CRLF or NUL.
+func formText(body []byte) (text, reason string) {
+	if len(body) > maxValue {
+		return "", "more than 16 KiB"
+	}
+	body = bytes.TrimRight(bytes.TrimPrefix(body, []byte("\ufeff")), "\r\n\x00")
+	body = bytes.TrimLeft(body, blanks)
+	switch {
+	case len(body) == 0:
+		return "", "an empty form"
+	case body[0] == '<' || body[0] == '{':
+		return "", "JSON or XML instead of a form"
+	}
+	return string(body), ""
+}
+
+// pair is a field of a form, not decoded.
+type pair struct{ name, value string }
+
+// formReading is one way to take a form apart.
+type formReading struct {
+	split  func(string) []pair
+	decode func(string) (string, bool)
+}
+
+// read is not ok when the text has no such reading, or no known field in it.
+func (r formReading) read(text string) (f TokenForm, ok bool, reason string) {
+	var values [formCount]string
+	var present [formCount]bool
+	for _, p := range r.split(text) {
+		name, nameOK := r.decode(p.name)
+		value, valueOK := r.decode(p.value)
+		if !nameOK || !valueOK {
+			return f, false, ""
+		}
+		n, known := formFieldNamed(name)
+		if !known {
+			continue
+		}
+		if present[n] && values[n] != value {
+			return f, false, "two different " + n.String() + " fields"
+		}
+		values[n], present[n], ok = value, true, true
+	}
+	return TokenForm{
+		GrantType: values[formGrantType],
+		ClientID:  values[formClientID],
+		Username:  values[formUsername],
+		Password:  secret.New(values[formPassword]),
+		Scope:     values[formScope],
+	}, ok, ""
+}
+
+// formField is a field of the token form that means something.
+type formField uint8
+
+const (
+	formGrantType formField = iota
+	formClientID
+	formUsername
+	formPassword
+	formScope
+	formCount
+)
+
+func (n formField) String() string {
+	return [formCount]string{"grant_type", "client_id", "username", "password", "scope"}[n]
+}
+
+func formFieldNamed(name string) (formField, bool) {
+	for n := range formCount {
+		if strings.EqualFold(name, n.String()) {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+func splitPairs(text string) (pairs []pair) {
+	for part := range strings.SplitSeq(text, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		pairs = append(pairs, pair{name, value})
+	}
+	return pairs
+}
+
+// splitKnown splits only where a known field begins, so that "&" and "=" in a password survive.
+func splitKnown(text string) (pairs []pair) {
+	begin, name := 0, ""
+	end := func(i int) {
+		if name != "" {
+			pairs = append(pairs, pair{name, text[begin:i]})
+		}
+	}
+	for i := 0; i <= len(text); {
+		part, _, _ := strings.Cut(text[i:], "&")
+		if n, _, found := strings.Cut(part, "="); found {
+			if _, known := formFieldNamed(n); known {
+				end(i - 1)
+				begin, name = i+len(n)+1, n
+			}
+		}
+		i += len(part) + 1
+	}
+	end(len(text))
+	return pairs
+}
+
+// decodeStrict is application/x-www-form-urlencoded.
+func decodeStrict(s string) (string, bool) {
+	s, err := url.QueryUnescape(s)
+	return s, err == nil
+}
+
+// decodeKeepingPlus resolves %XX where it is well-formed, and nothing else.
+func decodeKeepingPlus(s string) (string, bool) {
+	if !strings.Contains(s, "%") {
+		return s, true
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+			b = append(b, hexDigit(s[i+1])<<4|hexDigit(s[i+2]))
+			i += 2
+			continue
+		}
+		b = append(b, s[i])
+	}
+	return string(b), true
+}
+
+func asItIs(s string) (string, bool) { return s, true }
+
+func hexDigit(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c | 0x20 - 'a' + 10
+}
