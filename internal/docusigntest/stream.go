@@ -35,6 +35,7 @@ type blob struct {
 // references, which some XML writers make of line ends.
 type base64Sum struct {
 	pending []byte
+	out     [3072]byte
 	sum     hash.Hash
 	size    int64
 	ended   bool
@@ -73,10 +74,9 @@ func (b *base64Sum) flush() {
 		b.err = errors.New("base64 goes on after its end")
 		return
 	}
-	var out [3072]byte
-	n, err := base64.StdEncoding.Decode(out[:], b.pending)
+	n, err := base64.StdEncoding.Decode(b.out[:], b.pending)
 	b.err = err
-	b.sum.Write(out[:n])
+	b.sum.Write(b.out[:n])
 	b.size += int64(n)
 	b.ended = b.pending[len(b.pending)-1] == '='
 	b.pending = b.pending[:0]
