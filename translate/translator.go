@@ -175,7 +175,11 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 	}
 	cred, err := legacy.ParseHeaders(c.Legacy, t.dir.isKey)
 	if err != nil {
-		return &Decision{Scheme: legacy.HeaderJSON}, &Error{Kind: KindUnreadable, Detail: "X-DocuSign-Authentication", Err: err, NextStep: "compare what the program sends with the forms in the README; a capture shows it masked"}
+		d := &Decision{Scheme: cred.Scheme, Key: cred.IntegratorKey, member: t.dir.byIntegratorKey(cred.IntegratorKey)}
+		if d.member != nil {
+			d.Integration = d.member.Integration
+		}
+		return d, &Error{Kind: KindUnreadable, Detail: "X-DocuSign-Authentication", Err: err, NextStep: "compare what the program sends with the forms in the README; a capture shows it masked"}
 	}
 	if !cred.Bearer.Empty() {
 		return t.decideToken(ctx, cred.Bearer.Reveal(), c)

@@ -134,3 +134,13 @@ func (l *Learned) load(key string, value []byte) error {
 	l.m[key] = f
 	return nil
 }
+
+// Each calls f for every name known, in no particular order. f must not call the Learned.
+func (l *Learned) Each(f func(scope, name, guid string)) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for key, v := range l.m {
+		scope, name, _ := strings.Cut(key, "\x00")
+		f(scope, name, v.GUID)
+	}
+}

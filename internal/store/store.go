@@ -5,7 +5,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -65,14 +64,21 @@ func (o Options) withDefaults() Options {
 	if o.OnError == nil {
 		o.OnError = func(error) {}
 	}
-	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
-	o.Flush = cmp.Or(o.Flush, DefaultFlush)
-	o.PerOwner = cmp.Or(o.PerOwner, DefaultPerOwner)
-	o.MaxIssued = cmp.Or(o.MaxIssued, DefaultMaxIssued)
-	o.MaxLearned = cmp.Or(o.MaxLearned, DefaultMaxLearned)
-	o.MaxPins = cmp.Or(o.MaxPins, DefaultMaxPins)
-	o.MaxRefresh = cmp.Or(o.MaxRefresh, DefaultMaxRefresh)
+	o.Timeout = positive(o.Timeout, DefaultTimeout)
+	o.Flush = positive(o.Flush, DefaultFlush)
+	o.PerOwner = positive(o.PerOwner, DefaultPerOwner)
+	o.MaxIssued = positive(o.MaxIssued, DefaultMaxIssued)
+	o.MaxLearned = positive(o.MaxLearned, DefaultMaxLearned)
+	o.MaxPins = positive(o.MaxPins, DefaultMaxPins)
+	o.MaxRefresh = positive(o.MaxRefresh, DefaultMaxRefresh)
 	return o
+}
+
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
 }
 
 // Store is the open state. All methods may be called from any goroutine; look-ups keep working after Close.
