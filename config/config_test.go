@@ -1,0 +1,367 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+var update = flag.Bool("update", false, "write the golden files of testdata anew")
+
+// TestFiles holds each file of testdata to the listing next to it: problems of a bad one, warnings of a good one.
+func TestFiles(t *testing.T) {
+	for _, kind := range []string{"good", "bad"} {
+		files := must(filepath.Glob("testdata/*." + kind + ".yml"))
+		if len(files) == 0 {
+			t.Fatalf("no %s files", kind)
+		}
+		for _, file := range files {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				c, err := Parse(must(os.ReadFile(file)), "proxy.yml", machine(t))
+				if (err == nil) != (kind == "good") {
+					t.Fatalf("the error of a %s file is:\n%v", kind, err)
+				}
+				compareGolden(t, strings.TrimSuffix(file, ".yml")+".txt", listing(t, c, err))
+			})
+		}
+	}
+}
+
+func listing(t *testing.T, c *Config, err error) string {
+	t.Helper()
+	if err == nil {
+		return c.Warnings.Error()
+	}
+	if c != nil {
+		t.Error("a configuration comes with the error")
+	}
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) == 0 {
+		t.Fatalf("the error is a %T", err)
+	}
+	return problems.Error()
+}
+
+// compareGolden takes an absent file for an empty one.
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if got != "" {
+		got += "\n"
+	}
+	if *update {
+		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		if got == "" {
+			return
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestEverythingIsRead(t *testing.T) {
+	c := parseFile(t, "testdata/everything.good.yml")
+	in := c.Integrations[0]
+	tests := []struct {
+		name      string
+		got, want any
+	}{
+		{"an origin loses upper case, its own port and the slash", c.AccountServer, "https://account.example.com"},
+		{"the hosts of a custom environment are believed after the given ones", c.Egress.Hosts,
+			[]string{".docusign.net", ".docusign.com", ".esign.example.com", "127.0.0.1", "account.example.com", "www.example.com"}},
+		{"a single address becomes a network", c.Egress.AllowAddresses, []netip.Prefix{netip.MustParsePrefix("10.9.8.7/32"), netip.MustParsePrefix("fd00::/8")}},
+		{"a tunnel's host is in lower case", c.Egress.Tunnel[0], "updates.example.org:443"},
+		{"a resolved host is in lower case", c.Egress.Resolve["account.example.com"], "127.0.0.1:9443"},
+		{"a resolver has a port", c.Egress.Resolver, "10.0.0.53:53"},
+		{"a duration may have parts", c.Upstream.ResponseTimeout, 90 * time.Second},
+		{"a size has a unit", c.Limits.SOAPHeader, Size(1 << 20)},
+		{"zero replaces a default", c.Limits.ReplayBody, Size(0)},
+		{"false replaces a default", in.PassOAuthBearer, false},
+		{"a list replaces its default", in.OAuth.Scopes, []string{"signature"}},
+		{"the case of an integrator key stays", in.IntegratorKey, "DOCU-230546A7-9c55-40ad-8fbf-af205d5494ad"},
+		{"a client id of its own goes before the old key", in.OAuth.ClientID, "330546a7-9c55-40ad-8fbf-af205d5494ad"},
+		{"the digest of a token is in lower case", in.Tokens[0].SHA256, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
+		{"an account number written as a number is a key", in.Users[0].Accounts["1234567"], "a1b2c3d4-0000-4000-8000-000000000010"},
+		{"a secret file loses its line end", in.Users[0].AppPassword.Text.Reveal(), "c4n4ry-file"},
+		{"a secret file of Windows loses its byte order mark", c.Upstream.ProxyPassword.Text.Reveal(), "c4n4ry-windows"},
+		{"a plain password is read from a variable", c.Egress.ProxyUsers[3].Password.Plain.Reveal(), "c4n4ry-variable"},
+		{"a hash is kept as it is", c.Egress.ProxyUsers[0].Password.Hash, "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"},
+		{"a path is relative to the file", c.Store, filepath.Join("state", "proxy.db")},
+		{"every file that was read is known", c.Files, []string{"ca-key.pem", "ca.pem", "key.pem", "keys/new.pem", "password.txt", "proxy.yml", "windows.txt"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if !reflect.DeepEqual(tt.got, tt.want) {
+				t.Errorf("got %v, want %v", tt.got, tt.want)
+			}
+		})
+	}
+}
+
+func parseFile(t *testing.T, file string) *Config {
+	t.Helper()
+	c, err := Parse(must(os.ReadFile(file)), "proxy.yml", machine(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestTheVocabularyMeansWhatItSays(t *testing.T) {
+	c := parseFile(t, "testdata/vocabulary.good.yml")
+	in := c.Integrations[0]
+	tests := []struct {
+		name      string
+		got, want any
+	}{
+		{"demo has its account server", c.AccountServer, DemoAccountServer},
+		{"the audience is the bare host", c.Audience, "account-d.docusign.com"},
+		{"demo has its site", c.Site, DemoSite},
+		{"an empty client id is the integrator key", in.OAuth.ClientID, in.IntegratorKey},
+		{"keys keep their order", in.OAuth.PrivateKeys[0].Source, "file keys/new.pem"},
+		{"the hosts of DocuSign are believed", c.Egress.Hosts, []string{".docusign.net", ".docusign.com"}},
+		{"what is not written has its default", c.Limits, Default().Limits},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if !reflect.DeepEqual(tt.got, tt.want) {
+				t.Errorf("got %v, want %v", tt.got, tt.want)
+			}
+		})
+	}
+	for _, k := range in.OAuth.PrivateKeys {
+		if key, err := k.RSA(); err != nil || key.N.BitLen() != 2048 {
+			t.Errorf("the key of %s: %v", k.Source, err)
+		}
+	}
+}
+
+func TestBelieves(t *testing.T) {
+	e := Egress{Hosts: []string{".docusign.net", "esign.example.com"}}
+	tests := []struct {
+		name string
+		host string
+		want bool
+	}{
+		{"a name below a suffix is believed", "eu.docusign.net", true},
+		{"the suffix itself is not a host", "docusign.net", false},
+		{"a name that merely ends alike is not believed", "evildocusign.net", false},
+		{"a name that merely begins alike is not believed", "eu.docusign.net.example.com", false},
+		{"an exact name is believed", "esign.example.com", true},
+		{"a name below an exact name is not believed", "a.esign.example.com", false},
+		{"no name is not believed", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := e.Believes(tt.host); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestProxyURL(t *testing.T) {
+	tests := []struct {
+		name, yaml, want string
+	}{
+		{"no proxy is no address", `{}`, ""},
+		{"a proxy without user stays as it is", `{proxy: "http://corp.example:3128/"}`, "http://corp.example:3128"},
+		{"a password of its own joins the user", `{proxy: "https://user@corp.example:3128", proxy_password: {file: password.txt}}`, "https://user:c4n4ry-file@corp.example:3128"},
+		{"a password in clear is used", `{proxy: "http://user:pw@corp.example:3128"}`, "http://user:pw@corp.example:3128"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := Parse([]byte("environment: demo\nunknown: observe\nupstream: "+tt.yaml), "proxy.yml", machine(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := c.Upstream.ProxyURL()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(u); got != tt.want && u != nil {
+				t.Errorf("got %s", got)
+			}
+			if (u == nil) != (tt.want == "") {
+				t.Errorf("got %v", u)
+			}
+		})
+	}
+}
+
+// TestSecretsNeverShow prints a configuration full of canaries in every way there is, and every message about one.
+func TestSecretsNeverShow(t *testing.T) {
+	var out strings.Builder
+	for _, file := range must(filepath.Glob("testdata/*.yml")) {
+		c, err := Parse(must(os.ReadFile(file)), "proxy.yml", machine(t))
+		fmt.Fprintln(&out, err)
+		if c == nil {
+			continue
+		}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			fmt.Fprintf(&out, verb+"\n"+verb+"\n", c, *c)
+			fmt.Fprintf(&out, verb+"\n"+verb+"\n"+verb+"\n", c.Admin, c.Upstream, c.Egress)
+			fmt.Fprintf(&out, verb+"\n", struct{ *Interception }{c.Interception})
+		}
+		out.Write(must(json.Marshal(c)))
+		out.Write(must(yaml.Marshal(c)))
+		slog.New(slog.NewTextHandler(&out, nil)).Info("m", "config", *c, "upstream", c.Upstream)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "config", *c, "upstream", c.Upstream)
+	}
+	for _, canary := range []string{"c4n4ry", fmt.Sprintf("%x", "c4n4ry"), "N9qo8uLOickgx2ZMRZoMye", "c29tZXNhbHR", "-----BEGIN RSA", "-----BEGIN PRIVATE"} {
+		if i := strings.Index(out.String(), canary); i >= 0 {
+			t.Errorf("%s shows in: …%s…", canary, out.String()[max(0, i-200):i+40])
+		}
+	}
+}
+
+func TestStringIsTheEffectiveConfiguration(t *testing.T) {
+	text := parseFile(t, "testdata/vocabulary.good.yml").String()
+	for _, want := range []string{"account_server: https://account-d.docusign.com", "header_bytes: 64KiB", "response_timeout: 2m0s", "password: bcrypt", "- file keys/old.pem"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in:\n%s", want, text)
+		}
+	}
+}
+
+func TestExamplesParseWithoutWarning(t *testing.T) {
+	files := maps.Clone(machineFiles())
+	files["old-password.txt"], files["app-password.txt"] = files["password.txt"], files["password.txt"]
+	for name, text := range Examples() {
+		t.Run(name, func(t *testing.T) {
+			c, err := Parse([]byte(text), "proxy.yml", environment(files, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range c.Warnings {
+				if name != "app-password" { // without a key, REST cannot work, and the example is about SOAP alone
+					t.Error(w)
+				}
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "proxy.yml")
+	write(t, path, ExampleMinimal)
+	write(t, filepath.Join(dir, "key.pem"), string(machineFiles()["key.pem"].Data))
+
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(dir, "key.pem"); !slices.Contains(c.Files, want) {
+		t.Errorf("%s is not among %v", want, c.Files)
+	}
+	_, err = Load(filepath.Join(dir, "absent.yml"))
+	var problems Problems
+	if !errors.As(err, &problems) || !strings.Contains(problems.Error(), "does not exist") {
+		t.Errorf("an absent file is reported as %v", err)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPermissionsAreNoMatterOnWindows(t *testing.T) {
+	env := machine(t)
+	env.GOOS = "windows"
+	text := strings.ReplaceAll(ExampleMinimal, "key.pem", "keys/shared.pem")
+	c, err := Parse([]byte(text), "proxy.yml", env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Warnings) > 0 {
+		t.Errorf("warned of:\n%v", c.Warnings)
+	}
+}
+
+func TestUnreadableFilesAreReportedByName(t *testing.T) {
+	env := environment(fstest.MapFS{}, nil)
+	env.Stat = machine(t).Stat
+	env.ReadFile = func(string) ([]byte, error) { return nil, os.ErrPermission }
+	_, err := Parse([]byte(ExampleMinimal), "proxy.yml", env)
+	if err == nil || !strings.Contains(err.Error(), "the file key.pem may not be read by this user") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEverythingIsBounded(t *testing.T) {
+	large := []byte("environment: demo\n" + strings.Repeat("# filler\n", MaxFileSize/8))
+	_, err := Parse(large, "proxy.yml", machine(t))
+	if err == nil || !strings.Contains(err.Error(), "larger than 1MiB") {
+		t.Errorf("got %v", err)
+	}
+	names := strings.Repeat("a@example.com, ", 1000)
+	laughs := "environment: demo\nintegrations:\n- &i\n  users: [{may_act_for: [" + names + "]}]\n" + strings.Repeat("- *i\n", 100)
+	_, err = Parse([]byte(laughs), "proxy.yml", machine(t))
+	if err == nil || !strings.Contains(err.Error(), "holds more than 50000 values") {
+		t.Error("aliases are not bounded")
+	}
+	var problems Problems
+	many := "environment: demo\nintegrations: [" + strings.Repeat("{}, ", 2000) + "]"
+	_, err = Parse([]byte(many), "proxy.yml", machine(t))
+	if !errors.As(err, &problems) || len(problems) != maxProblems {
+		t.Errorf("%d problems are told", len(problems))
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, file := range must(filepath.Glob("testdata/*.yml")) {
+		f.Add(must(os.ReadFile(file)))
+	}
+	for _, text := range Examples() {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse(data, "proxy.yml", machine(t))
+		if (c == nil) == (err == nil) {
+			t.Fatalf("configuration %v with error %v", c, err)
+		}
+		if err == nil {
+			if c.Environment == "" || c.AccountServer == "" || c.Site == "" || c.Audience == "" {
+				t.Errorf("an incomplete configuration passes: %s", c)
+			}
+			return
+		}
+		var problems Problems
+		if !errors.As(err, &problems) || len(problems) == 0 {
+			t.Fatalf("the error is %T", err)
+		}
+		for i, p := range problems {
+			if p.Message == "" || p.File != "proxy.yml" || (i > 0 && p.Line < problems[i-1].Line) {
+				t.Errorf("problem %d is out of order or empty: %v", i, problems)
+			}
+		}
+	})
+}

@@ -1,0 +1,331 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+// maxNodes bounds the values read from one file, which aliases could otherwise multiply without end.
+const maxNodes = 50_000
+
+// formed is a value that stands in the file as another struct: a password as one of four ways to give it.
+type formed interface {
+	// form returns a pointer to the struct of the file.
+	form() any
+	// fill makes the value from the decoded form.
+	fill(l *loader, path string, form any)
+}
+
+// decode reads n into v. What is wrong goes to the report, and v keeps its default.
+func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if l.budget--; l.budget == -1 {
+		l.problemAt(position{n.Line, n.Column}, "", fmt.Sprintf("holds more than %d values", maxNodes), "look for an alias that stands for too much")
+	}
+	if l.budget < 0 {
+		return
+	}
+	if !plainTag(n) {
+		l.mismatch(path, "has a YAML tag that is not understood", "leave out the word that starts with !")
+		return
+	}
+	if f, ok := v.Addr().Interface().(formed); ok {
+		l.decodeForm(n, f, path)
+		return
+	}
+	switch {
+	case isScalar(v.Type()):
+		l.decodeScalar(n, v, path, tag)
+	case v.Kind() == reflect.Struct:
+		l.decodeStruct(n, v, path, false)
+	case v.Kind() == reflect.Pointer:
+		section := reflect.New(v.Type().Elem())
+		setDefaults(section.Elem())
+		v.Set(section)
+		l.decode(n, section.Elem(), path, tag)
+	case v.Kind() == reflect.Slice:
+		l.decodeList(n, v, path, tag)
+	case v.Kind() == reflect.Map:
+		l.decodeMap(n, v, path)
+	}
+}
+
+func (l *loader) decodeForm(n *yaml.Node, f formed, path string) {
+	form := f.form()
+	before := len(l.problems)
+	l.decodeStruct(n, reflect.ValueOf(form).Elem(), path, true)
+	if len(l.problems) > before {
+		l.unread[path] = true
+		return
+	}
+	f.fill(l, path, form)
+}
+
+func (l *loader) decodeScalar(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
+	wanted := describeType(v.Type())
+	tags := map[reflect.Kind]string{reflect.Bool: "!!bool", reflect.Int: "!!int"}
+	needed, strict := tags[v.Kind()]
+	if n.Kind != yaml.ScalarNode || (strict && n.ShortTag() != needed) {
+		l.problem(path, fmt.Sprintf("must be %s, not %s", wanted, describeNode(n)), "")
+		return
+	}
+	err := setScalar(v, n.Value, tag)
+	if err == nil {
+		return
+	}
+	var wrong complaint
+	errors.As(err, &wrong)
+	l.problem(path, err.Error(), wrong.hint)
+}
+
+// decodeStruct reads a mapping with known keys. Inside a secret an unknown key is not repeated: it may be the secret itself.
+func (l *loader) decodeStruct(n *yaml.Node, v reflect.Value, path string, isSecret bool) {
+	fields, names := yamlFields(v.Type())
+	if n.Kind != yaml.MappingNode {
+		l.mismatch(path, fmt.Sprintf("must be a mapping with %s, not %s", sample(names), describeNode(n)), "")
+		return
+	}
+	l.eachPair(n, path, func(key string, at position, value *yaml.Node) {
+		field, known := fields[key]
+		if !known {
+			l.unknownKey(key, at, path, names, isSecret)
+			return
+		}
+		if !isNull(value) {
+			l.decode(value, v.FieldByIndex(field.Index), child(path, key), field.Tag)
+		}
+	})
+	for _, name := range names {
+		if f := fields[name]; f.Tag.Get("required") == "true" && v.FieldByIndex(f.Index).IsZero() {
+			l.problem(child(path, name), "is missing", choicesOf(f.Tag))
+		}
+	}
+}
+
+func choicesOf(tag reflect.StructTag) string {
+	choices := tag.Get("enum")
+	if choices == "" {
+		return ""
+	}
+	return "choose " + orList(strings.Split(choices, "|"))
+}
+
+func (l *loader) decodeMap(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.MappingNode {
+		l.mismatch(path, "must be a mapping, not "+describeNode(n), "")
+		return
+	}
+	entries := reflect.MakeMap(v.Type())
+	l.eachPair(n, path, func(key string, _ position, value *yaml.Node) {
+		entry := reflect.New(v.Type().Elem()).Elem()
+		l.decode(value, entry, child(path, key), "")
+		entries.SetMapIndex(reflect.ValueOf(key), entry)
+	})
+	v.Set(entries)
+}
+
+// decodeList reads a list in place of the default, or after it where the tag says that the default always holds.
+func (l *loader) decodeList(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
+	if n.Kind != yaml.SequenceNode {
+		l.mismatch(path, fmt.Sprintf("must be a list, not %s", describeNode(n)), "write it as [a, b] or with one - on each line")
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), 0, len(n.Content))
+	if tag.Get("extends") == "true" {
+		list = reflect.AppendSlice(list, v)
+	}
+	for i, node := range n.Content {
+		at := item(path, i)
+		l.positions[at] = position{node.Line, node.Column}
+		element := reflect.New(v.Type().Elem()).Elem()
+		setDefaults(element)
+		if isNull(node) {
+			l.mismatch(at, "is empty", "")
+		} else {
+			l.decode(node, element, at, tag)
+		}
+		list = reflect.Append(list, element) // also when faulty, so that later items keep their number
+	}
+	v.Set(list)
+}
+
+// eachPair visits the pairs of a mapping, notes where they stand and refuses repeated keys.
+func (l *loader) eachPair(n *yaml.Node, path string, visit func(key string, at position, value *yaml.Node)) {
+	first := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, value := n.Content[i], n.Content[i+1]
+		at := position{k.Line, k.Column}
+		if k.Kind != yaml.ScalarNode {
+			l.problemAt(at, path, "has a key that is not plain text", "")
+			continue
+		}
+		if line, again := first[k.Value]; again {
+			l.add(at, child(path, k.Value), "stands here a second time", fmt.Sprintf("the first is on line %d", line))
+			continue
+		}
+		first[k.Value] = k.Line
+		if value.Kind == yaml.ScalarNode {
+			l.positions[child(path, k.Value)] = position{value.Line, value.Column}
+		} else {
+			l.positions[child(path, k.Value)] = at
+		}
+		visit(k.Value, at, value)
+	}
+}
+
+func (l *loader) unknownKey(key string, at position, path string, known []string, isSecret bool) {
+	near := nearest(key, known)
+	if isSecret && near == "" {
+		l.problemAt(at, path, "has an unknown key", "known are "+orList(known))
+		return
+	}
+	hint := "known are " + orList(known)
+	if near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+		defer func() { l.faulty[child(path, near)] = true }() // not missing, only misspelt
+	} else if homes := homesOf(key); len(homes) > 0 {
+		hint = "it belongs to " + orList(homes)
+	}
+	l.problemAt(at, child(path, key), "unknown key", hint)
+}
+
+// homesOf names the sections that know a key.
+func homesOf(key string) []string {
+	var homes []string
+	walkSchema(func(path string, _ reflect.Type, _ reflect.StructField) {
+		parent, name, found := cutLast(path)
+		if found && name == key {
+			homes = append(homes, parent)
+		} else if path == key {
+			homes = append(homes, "the top level")
+		}
+	})
+	return homes
+}
+
+func cutLast(path string) (parent, name string, found bool) {
+	i := strings.LastIndexByte(path, '.')
+	if i < 0 {
+		return "", path, false
+	}
+	return path[:i], path[i+1:], true
+}
+
+// yamlFields returns the fields of a struct by their key, and the keys in order.
+func yamlFields(t reflect.Type) (map[string]reflect.StructField, []string) {
+	fields, names := map[string]reflect.StructField{}, []string{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name := f.Tag.Get("yaml"); name != "" && name != "-" {
+			fields[name] = f
+			names = append(names, name)
+		}
+	}
+	return fields, names
+}
+
+// setDefaults fills v with the defaults of its tags, and goes into sections that are always there.
+func setDefaults(v reflect.Value) {
+	if v.Kind() != reflect.Struct || isScalar(v.Type()) {
+		return
+	}
+	fields, _ := yamlFields(v.Type())
+	for _, f := range fields {
+		field := v.FieldByIndex(f.Index)
+		if text := f.Tag.Get("default"); text != "" {
+			mustSet(field, text, f)
+		} else {
+			setDefaults(field)
+		}
+	}
+}
+
+// mustSet panics on a default that its own field refuses, which is a mistake in the schema and not in any file.
+func mustSet(v reflect.Value, text string, f reflect.StructField) {
+	if v.Kind() != reflect.Slice {
+		if err := setScalar(v, text, f.Tag); err != nil {
+			panic(fmt.Sprintf("config: default of %s: %v", f.Name, err))
+		}
+		return
+	}
+	for _, one := range strings.Split(text, ", ") {
+		element := reflect.New(v.Type().Elem()).Elem()
+		mustSet(element, one, f)
+		v.Set(reflect.Append(v, element))
+	}
+}
+
+func isScalar(t reflect.Type) bool {
+	switch t {
+	case reflect.TypeFor[netip.Prefix](), reflect.TypeFor[secret.Text]():
+		return true
+	}
+	switch t.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:
+		return true
+	}
+	return false
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+// plainTag tells whether the value has the type its look gives it; !!binary and a program's own tags are refused.
+func plainTag(n *yaml.Node) bool {
+	switch n.ShortTag() {
+	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!map", "!!seq", "!!merge":
+		return true
+	}
+	return false
+}
+
+func describeType(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "a duration"
+	case reflect.TypeFor[Size]():
+		return "a size"
+	case reflect.TypeFor[netip.Prefix]():
+		return "an IP address or a network"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return "text"
+}
+
+func describeNode(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case n.ShortTag() == "!!bool":
+		return "true or false"
+	case n.ShortTag() == "!!int":
+		return "a number"
+	case n.ShortTag() == "!!float":
+		return "a fraction"
+	case isNull(n):
+		return "nothing"
+	}
+	return "text"
+}
+
+func sample(names []string) string {
+	if len(names) > 5 {
+		return strings.Join(names[:4], ", ") + ", …"
+	}
+	return orList(names)
+}

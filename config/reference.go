@@ -1,0 +1,191 @@
+package config
+
+import (
+	_ "embed" // the reference is made from the comments of schema.go
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+//go:embed schema.go
+var schemaSource string
+
+// Field is one key of the configuration file.
+type Field struct {
+	Path    string // as in "integrations[].users[].password.bcrypt"
+	Type    string // as in "duration", "list of text" or "translate | observe | block"
+	Default string // as it would be written, or in words; "required" and "none" where there is no default
+	Doc     string // effect, then danger
+}
+
+// Reference returns every key in the order of the schema, sections before their keys.
+func Reference() []Field {
+	docs := fieldComments()
+	var fields []Field
+	walkSchema(func(path string, owner reflect.Type, f reflect.StructField) {
+		fields = append(fields, Field{
+			Path:    path,
+			Type:    typeName(f.Type, f.Tag),
+			Default: defaultText(f),
+			Doc:     docs[owner.Name()+"."+f.Name],
+		})
+	})
+	return fields
+}
+
+// ReferenceMarkdown returns the reference as one table for the top level and one for each section.
+func ReferenceMarkdown() string {
+	var order []string
+	sections := map[string][]Field{}
+	for _, f := range Reference() {
+		parent, _, _ := cutLast(f.Path)
+		if sections[parent] == nil {
+			order = append(order, parent)
+		}
+		sections[parent] = append(sections[parent], f)
+	}
+	var b strings.Builder
+	for i, parent := range order {
+		if i > 0 {
+			fmt.Fprintf(&b, "\n### `%s`\n\n", parent)
+		}
+		b.WriteString("| Key | Type | Default | Meaning |\n|---|---|---|---|\n")
+		for _, f := range sections[parent] {
+			_, key, _ := cutLast(f.Path)
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", strings.TrimSuffix(key, "[]"), cell(f.Type), cell(f.Default), cell(f.Doc))
+		}
+	}
+	return b.String()
+}
+
+// cell keeps a text from ending its cell of a Markdown table, or from being taken for markup.
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "*", `\*`, "_", `\_`, "<", `\<`).Replace(text)
+}
+
+// walkSchema visits every key, sections before their keys.
+func walkSchema(visit func(path string, owner reflect.Type, f reflect.StructField)) {
+	walkStruct("", reflect.TypeFor[Config](), visit)
+}
+
+func walkStruct(path string, t reflect.Type, visit func(string, reflect.Type, reflect.StructField)) {
+	fields, names := yamlFields(t)
+	for _, name := range names {
+		f := fields[name]
+		at := name
+		if path != "" {
+			at = path + "." + name
+		}
+		inner := f.Type
+		switch inner.Kind() {
+		case reflect.Slice:
+			inner = inner.Elem()
+			if inner.Kind() == reflect.Struct && !isScalar(inner) {
+				at += "[]"
+			}
+		case reflect.Pointer:
+			inner = inner.Elem()
+		}
+		visit(at, t, f)
+		if s := structOf(inner); s != nil {
+			walkStruct(at, s, visit)
+		}
+	}
+}
+
+// structOf returns the struct whose keys stand in the file for a type, or nil for a single value.
+func structOf(t reflect.Type) reflect.Type {
+	if f, ok := reflect.New(t).Interface().(formed); ok {
+		return reflect.TypeOf(f.form()).Elem()
+	}
+	if t.Kind() == reflect.Struct && !isScalar(t) {
+		return t
+	}
+	return nil
+}
+
+func typeName(t reflect.Type, tag reflect.StructTag) string {
+	if choices := tag.Get("enum"); choices != "" {
+		return strings.ReplaceAll(choices, "|", " | ")
+	}
+	if low, high := tag.Get("min"), tag.Get("max"); high != "" {
+		return fmt.Sprintf("%s, %s to %s", typeName(t, ""), low, high)
+	}
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "duration"
+	case reflect.TypeFor[Size]():
+		return "size"
+	case reflect.TypeFor[netip.Prefix]():
+		return "network"
+	case reflect.TypeFor[secret.Text]():
+		return "secret text"
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		return "list of " + plural(typeName(t.Elem(), ""))
+	case reflect.Map:
+		return "mapping of text"
+	case reflect.Bool:
+		return "true | false"
+	case reflect.Int:
+		return "number"
+	case reflect.String:
+		return "text"
+	}
+	return "section"
+}
+
+func plural(word string) string {
+	if word == "section" || word == "network" {
+		return word + "s"
+	}
+	return word
+}
+
+func defaultText(f reflect.StructField) string {
+	if f.Tag.Get("required") == "true" {
+		return "required"
+	}
+	if words := f.Tag.Get("derived"); words != "" {
+		return words
+	}
+	if value := f.Tag.Get("default"); value != "" {
+		return value
+	}
+	if _, explicit := f.Tag.Lookup("default"); !explicit && f.Type.Kind() == reflect.Struct {
+		return "each key its own"
+	}
+	return "none"
+}
+
+// fieldComments returns the comments of schema.go by "Type.Field", each on one line.
+func fieldComments() map[string]string {
+	file, err := parser.ParseFile(token.NewFileSet(), "schema.go", schemaSource, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		panic(fmt.Sprintf("config: the embedded schema does not parse: %v", err))
+	}
+	comments := map[string]string{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		if s, ok := spec.Type.(*ast.StructType); ok {
+			for _, f := range s.Fields.List {
+				for _, name := range f.Names {
+					comments[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+				}
+			}
+		}
+		return false
+	})
+	return comments
+}

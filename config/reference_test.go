@@ -1,0 +1,111 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+func TestEveryKeyIsDocumented(t *testing.T) {
+	walkSchema(func(path string, _ reflect.Type, f reflect.StructField) {
+		_, hasDefault := f.Tag.Lookup("default")
+		told := hasDefault || f.Tag.Get("derived") != "" || f.Tag.Get("required") == "true"
+		section := f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Pointer
+		if !told && !section {
+			t.Errorf("%s (%s) tells no default", path, f.Name)
+		}
+		if bounded := f.Type.Kind() == reflect.Int || f.Type.Kind() == reflect.Int64; bounded && (f.Tag.Get("min") == "" || f.Tag.Get("max") == "") {
+			t.Errorf("%s (%s) has no bounds", path, f.Name)
+		}
+	})
+	for _, f := range Reference() {
+		if len(f.Doc) < 10 || !strings.HasSuffix(f.Doc, ".") {
+			t.Errorf("%s is documented as %q", f.Path, f.Doc)
+		}
+		if f.Type == "" || f.Default == "" {
+			t.Errorf("%s has type %q and default %q", f.Path, f.Type, f.Default)
+		}
+	}
+}
+
+// TestDefaultsObeyTheirOwnRules holds every default to the bounds and choices of its field.
+func TestDefaultsObeyTheirOwnRules(t *testing.T) {
+	walkSchema(func(path string, owner reflect.Type, _ reflect.StructField) {
+		defer func() {
+			if wrong := recover(); wrong != nil {
+				t.Errorf("%s: %v", path, wrong)
+			}
+		}()
+		setDefaults(reflect.New(owner).Elem())
+	})
+}
+
+// TestGoodFilesUseEveryKey keeps a key from being added without a file that shows it works.
+func TestGoodFilesUseEveryKey(t *testing.T) {
+	used := map[string]bool{}
+	for _, file := range must(filepath.Glob("testdata/*.good.yml")) {
+		var doc yaml.Node
+		if err := yaml.Unmarshal(must(os.ReadFile(file)), &doc); err != nil {
+			t.Fatal(err)
+		}
+		collectKeys(doc.Content[0], "", used)
+	}
+	for _, f := range Reference() {
+		if !used[strings.TrimSuffix(f.Path, "[]")] {
+			t.Errorf("no good file uses %s", f.Path)
+		}
+	}
+}
+
+func collectKeys(n *yaml.Node, path string, used map[string]bool) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i < len(n.Content); i += 2 {
+			at := strings.TrimPrefix(path+"."+n.Content[i].Value, ".")
+			used[at] = true
+			collectKeys(n.Content[i+1], at, used)
+		}
+	case yaml.SequenceNode:
+		for _, one := range n.Content {
+			collectKeys(one, path+"[]", used)
+		}
+	}
+}
+
+func TestReferenceMarkdown(t *testing.T) {
+	text := ReferenceMarkdown()
+	for _, want := range []string{
+		"| `environment` | demo \\| production \\| custom | required | Which DocuSign the calls go to.",
+		"### `integrations[].users[].password`",
+		"| `header_bytes` | size, 4KiB to 1MiB | 64KiB | ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the reference", want)
+		}
+	}
+	unescaped := regexp.MustCompile(`[^\\]\|`)
+	for line := range strings.Lines(text) {
+		if cells := len(unescaped.FindAllString(line, -1)); strings.HasPrefix(line, "| `") && cells != 4 {
+			t.Errorf("%d cells in %s", cells, line)
+		}
+	}
+}
+
+func TestReferenceIsInTheOrderOfTheSchema(t *testing.T) {
+	var top []string
+	for _, f := range Reference() {
+		if !strings.Contains(f.Path, ".") {
+			top = append(top, f.Path)
+		}
+	}
+	want := []string{"environment", "account_server", "audience", "site", "listen"}
+	if !slices.Equal(top[:len(want)], want) {
+		t.Errorf("the top level begins with %v", top)
+	}
+}

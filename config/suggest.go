@@ -1,0 +1,62 @@
+package config
+
+import "strings"
+
+// nearest returns the candidate that a mistyped word most likely stands for, or "".
+func nearest(word string, candidates []string) string {
+	best, bestDistance := "", min(len(word)/3, 3)+1
+	for _, c := range candidates {
+		if plain(c) == plain(word) {
+			return c
+		}
+		if d := distance(word, c); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	if best != "" {
+		return best
+	}
+	return sameBeginning(word, candidates)
+}
+
+// sameBeginning takes user for username, and warning for warn.
+func sameBeginning(word string, candidates []string) string {
+	for _, c := range candidates {
+		if min(len(word), len(c)) > 3 && (strings.HasPrefix(c, word) || strings.HasPrefix(word, c)) {
+			return c
+		}
+	}
+	return ""
+}
+
+// plain makes integratorKey, integrator-key and integrator_key the same word.
+func plain(s string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s))
+}
+
+// distance counts the letters to insert, delete, change or swap with a neighbour. Long words are not compared.
+func distance(a, b string) int {
+	const far = 64
+	if len(a) > far || len(b) > far {
+		return far
+	}
+	var before, last, row [far + 1]int
+	for j := range row {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
