@@ -1,0 +1,141 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+// clock is a time that stands still until it is told to move.
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+func newHolder(t *testing.T) (*Holder, fstest.MapFS, *clock) {
+	t.Helper()
+	files := maps.Clone(machineFiles())
+	files["proxy.yml"] = file(ExampleMinimal)
+	c := &clock{time.Unix(1000, 0)}
+	h := &Holder{Path: "proxy.yml", Environment: environment(files, nil), Now: c.Now}
+	if _, err := h.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	return h, files, c
+}
+
+func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text), Mode: 0o600} }
+
+func TestReloadKeepsTheLastGoodValue(t *testing.T) {
+	h, files, clock := newHolder(t)
+	good, since := h.Current(), h.LastSuccess()
+	if good == nil || !since.Equal(clock.now) || h.LastError() != nil {
+		t.Fatalf("after the first load: %v, %v, %v", good, since, h.LastError())
+	}
+
+	clock.now = clock.now.Add(time.Minute)
+	files["proxy.yml"] = file("environment: nowhere")
+	if next, err := h.Reload(); err == nil || next != nil {
+		t.Errorf("a bad file gives %v and %v", next, err)
+	}
+	if h.Current() != good || !h.LastSuccess().Equal(since) || h.LastError() == nil {
+		t.Error("a bad file replaces the good value, its time or no error")
+	}
+
+	files["proxy.yml"] = file(strings.ReplaceAll(ExampleMinimal, "nightly-billing", "renamed"))
+	next, err := h.Reload()
+	if err != nil || h.Current() != next || next.Integrations[0].Name != "renamed" {
+		t.Errorf("a mended file gives %v and %v", next, err)
+	}
+	if !h.LastSuccess().Equal(clock.now) || h.LastError() != nil {
+		t.Error("the time of a good reload is not kept, or the old error is")
+	}
+}
+
+func TestReloadAsksBeforeItReplaces(t *testing.T) {
+	h, _, _ := newHolder(t)
+	good := h.Current()
+	refused := errors.New("the listener cannot move")
+	h.Accept = func(old, next *Config) error {
+		if old != good || next == nil || h.Current() != good {
+			t.Error("the values offered are wrong")
+		}
+		return refused
+	}
+	if _, err := h.Reload(); !errors.Is(err, refused) || h.Current() != good || !errors.Is(h.LastError(), refused) {
+		t.Errorf("a refused value is in force, or the refusal is lost: %v", err)
+	}
+}
+
+func TestChanged(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(fstest.MapFS)
+		want   bool
+	}{
+		{"nothing was done", func(fstest.MapFS) {}, false},
+		{"the file was touched", func(f fstest.MapFS) {
+			f["proxy.yml"] = &fstest.MapFile{Data: []byte(ExampleMinimal), Mode: 0o600, ModTime: time.Unix(5000, 0)}
+		}, false},
+		{"the file has a new line", func(f fstest.MapFS) { f["proxy.yml"] = file(ExampleMinimal + "\n") }, true},
+		{"a key was replaced", func(f fstest.MapFS) { f["key.pem"] = f["keys/new.pem"] }, true},
+		{"a key was removed", func(f fstest.MapFS) { delete(f, "key.pem") }, true},
+		{"a file that is not named was changed", func(f fstest.MapFS) { f["password.txt"] = file("other") }, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h, files, _ := newHolder(t)
+			tt.change(files)
+			if got := h.Changed(); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestAMissingFileIsWatchedUntilItComes(t *testing.T) {
+	h, files, _ := newHolder(t)
+	key := files["key.pem"]
+	delete(files, "key.pem")
+	if _, err := h.Reload(); err == nil {
+		t.Fatal("a missing key is accepted")
+	}
+	if h.Changed() {
+		t.Error("a file that is still missing counts as a change at every tick")
+	}
+	files["key.pem"] = key
+	if !h.Changed() {
+		t.Error("the file came and nobody noticed")
+	}
+}
+
+func TestWatch(t *testing.T) {
+	h, files, _ := newHolder(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ticks, results, done := make(chan time.Time), make(chan error, 4), make(chan struct{})
+	go func() {
+		defer close(done)
+		h.Watch(ctx, ticks, func(_ *Config, err error) { results <- err })
+	}()
+
+	ticks <- time.Time{}
+	ticks <- time.Time{} // taken only when the first is dealt with
+	if len(results) != 0 {
+		t.Fatal("a tick without a change reloads")
+	}
+	cancel()
+	<-done
+
+	files["proxy.yml"] = file("environment: nowhere")
+	once := make(chan time.Time, 1)
+	once <- time.Time{}
+	close(once)
+	h.Watch(t.Context(), once, func(_ *Config, err error) { results <- err })
+	if len(results) != 1 || <-results == nil {
+		t.Error("a change is not reloaded once, or its error is not told")
+	}
+}
