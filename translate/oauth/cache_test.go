@@ -1,0 +1,535 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestColdCallersShareOneGrant(t *testing.T) {
+	d := newDocusign(t, 0)
+	d.gate = make(chan struct{})
+	c := d.client(t, nil)
+	var wg sync.WaitGroup
+	tokens := make([]*Token, 64)
+	for i := range tokens {
+		wg.Go(func() {
+			tok, err := c.Token(t.Context(), anna())
+			if err != nil {
+				t.Error(err)
+			}
+			tokens[i] = tok
+		})
+	}
+	<-d.arrived
+	if !fetching() {
+		t.Error("the leak check does not see a fetch")
+	}
+	close(d.gate)
+	wg.Wait()
+	for _, tok := range tokens {
+		if tok != tokens[0] {
+			t.Error("different tokens")
+		}
+	}
+	for range 10_000 {
+		mustToken(t, c, anna())
+	}
+	d.wantGrants(t, 1)
+}
+
+func TestKeyOfTheCache(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	bob := anna()
+	bob.Subject = "a1b2c3d4-0000-4000-8000-000000000021"
+	if a, b := mustToken(t, c, anna()), mustToken(t, c, bob); a.AccessToken.Equal(b.AccessToken) {
+		t.Error("two users share a token")
+	}
+	mustToken(t, c, anna())
+	d.wantGrants(t, 2)
+	more := anna()
+	more.Scopes = "signature impersonation extended"
+	if _, err := c.Token(t.Context(), more); err == nil {
+		t.Error("other scopes were served from the cache")
+	}
+}
+
+func TestWaitersLeaveOnTheirOwnContext(t *testing.T) {
+	d := newDocusign(t, 0)
+	d.gate = make(chan struct{})
+	c := d.client(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	first := make(chan error)
+	go func() {
+		_, err := c.Token(ctx, anna())
+		first <- err
+	}()
+	<-d.arrived
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("the first caller left with %v", err)
+	}
+	second := make(chan error)
+	go func() {
+		_, err := c.Token(t.Context(), anna())
+		second <- err
+	}()
+	close(d.gate)
+	if err := <-second; err != nil {
+		t.Errorf("the fetch died with its first caller: %v", err)
+	}
+	if _, err := c.Token(ctx, Identity{Issuer: testIssuer, Subject: "x", Scopes: testScopes}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller whose context has ended got %v", err)
+	}
+	d.wantGrants(t, 1)
+}
+
+func TestLifeOfAToken(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		life   int
+		at     time.Duration
+		served string // old: at once and no grant; background: at once and a grant; new: waits
+	}{
+		{"fresh", 3600, 0, "old"},
+		{"just before the soft edge (85 % with this jitter)", 3600, 3059 * time.Second, "old"},
+		{"at the soft edge", 3600, 3060 * time.Second, "background"},
+		{"just before the hard edge", 3600, 3569 * time.Second, "background"},
+		{"30 s before expiry", 3600, 3570 * time.Second, "new"},
+		{"long expired", 3600, 48 * time.Hour, "new"},
+		{"short-lived, before its last tenth", 60, 53 * time.Second, "background"},
+		{"short-lived, in its last tenth", 60, 54 * time.Second, "new"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDocusign(t, 0)
+			d.life = test.life
+			c := d.client(t, nil)
+			old := mustToken(t, c, anna())
+			d.clock.Advance(test.at)
+			got := mustToken(t, c, anna())
+			for range 5 {
+				mustToken(t, c, anna())
+			}
+			settle(c)
+			after := mustToken(t, c, anna())
+			want := map[string][3]bool{"old": {true, true, false}, "background": {true, false, true}, "new": {false, false, true}}[test.served]
+			if (got == old) != want[0] || (after == old) != want[1] {
+				t.Errorf("old token served: at once %v, afterwards %v", got == old, after == old)
+			}
+			if grants, _ := d.counts(); (grants == 2) != want[2] || grants > 2 {
+				t.Errorf("%d grants", grants)
+			}
+		})
+	}
+}
+
+func TestWallClockCountsToo(t *testing.T) {
+	now := time.Now() // with a monotonic reading
+	s := newSlot(1, now.Add(time.Minute), now.Add(time.Hour))
+	// After two hours of sleep the monotonic clock has not moved: a wall clock without monotonic reading shows it.
+	if s.usable(now.Round(0).Add(2*time.Hour)) || !s.usable(now.Add(time.Minute)) {
+		t.Error("the edge is judged by one clock only")
+	}
+}
+
+func TestRefreshFailureKeepsTheToken(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	old := mustToken(t, c, anna())
+	d.set(func() { d.reply = refuse(503, nil, "") })
+	d.clock.Advance(3100 * time.Second)
+	for range 100 {
+		if mustToken(t, c, anna()) != old {
+			t.Fatal("another token")
+		}
+		settle(c)
+	}
+	d.wantGrants(t, 2)
+	if st := c.Snapshot()[0]; st.Failure == nil || st.Failure.Label != "server_error" || st.Consent != ConsentGiven || !st.Expires.Equal(old.Expires) {
+		t.Errorf("state %+v, failure %+v", st, st.Failure)
+	}
+	d.clock.Advance(2 * time.Second) // past the first pause
+	mustToken(t, c, anna())
+	settle(c)
+	d.wantGrants(t, 3)
+	d.clock.Advance(3569*time.Second - 3102*time.Second)
+	mustToken(t, c, anna())
+	settle(c)
+	d.wantGrants(t, 4)
+	d.set(func() { d.reply = nil })
+	d.clock.Advance(time.Second) // hard edge: the pause ends here rather than failing callers
+	if mustToken(t, c, anna()) == old {
+		t.Error("an expiring token was served")
+	}
+	if st := c.Snapshot()[0]; st.Failure != nil {
+		t.Errorf("failure outlives success: %+v", st.Failure)
+	}
+}
+
+func TestNegativeCache(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		reply  func(http.ResponseWriter) bool
+		pauses []time.Duration
+	}{
+		{"a server error pauses seconds", refuse(500, nil, ""), []time.Duration{1100 * time.Millisecond, 2200 * time.Millisecond, 4400 * time.Millisecond}},
+		{"throttling pauses as asked", refuse(429, http.Header{"Retry-After": {"120"}}, ""), []time.Duration{2 * time.Minute, 2 * time.Minute}},
+		{"consent_required pauses a minute and doubles", refuse(400, nil, `{"error":"consent_required"}`),
+			[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute}},
+		{"invalid_grant too", refuse(400, nil, `{"error":"invalid_grant","error_description":"user_not_found"}`), []time.Duration{time.Minute, 2 * time.Minute}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDocusign(t, 0)
+			d.reply = test.reply
+			c := d.client(t, nil)
+			ask := func() *GrantError {
+				t.Helper()
+				_, err := c.Token(t.Context(), anna())
+				var ge *GrantError
+				if !errors.As(err, &ge) {
+					t.Fatalf("%v", err)
+				}
+				return ge
+			}
+			for i, pause := range test.pauses {
+				for range 20 {
+					if got := ask().RetryAfter; got != pause {
+						t.Fatalf("retry after %v, want %v", got, pause)
+					}
+				}
+				d.wantGrants(t, i+1)
+				d.clock.Advance(pause - time.Millisecond)
+				if got := ask().RetryAfter; got != time.Millisecond {
+					t.Fatalf("retry after %v", got)
+				}
+				d.wantGrants(t, i+1)
+				d.clock.Advance(time.Millisecond)
+			}
+			d.set(func() { d.reply = nil })
+			mustToken(t, c, anna())
+			d.wantGrants(t, len(test.pauses)+1)
+		})
+	}
+}
+
+func TestPausesOfPassingErrorsAreBounded(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	for count := range 200 {
+		if got := c.backoff(errTooShort, count); got <= 0 || got > 72*time.Second {
+			t.Fatalf("pause %v after %d failures", got, count)
+		}
+	}
+}
+
+func TestConsentGivenMeanwhile(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		lift func(*Client)
+	}{
+		{"Retry asks again at once", func(c *Client) { c.Retry(anna()) }},
+		{"ForgetErrors asks again at once", func(c *Client) { c.ForgetErrors() }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDocusign(t, 0)
+			d.reply = refuse(400, nil, `{"error":"consent_required"}`)
+			c := d.client(t, nil)
+			if _, err := c.UserInfo(t.Context(), anna()); err == nil {
+				t.Fatal("no error")
+			}
+			if st := c.Snapshot()[0]; st.Consent != ConsentMissing || st.Failure.NextStep == "" || st.Failure.Next.Sub(d.clock.Now()) != time.Minute {
+				t.Errorf("state %+v, failure %+v", st, st.Failure)
+			}
+			d.set(func() { d.reply = nil })
+			if _, err := c.UserInfo(t.Context(), anna()); err == nil {
+				t.Fatal("asked again before its time")
+			}
+			test.lift(c)
+			if _, err := c.UserInfo(t.Context(), anna()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestInvalidate(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	s := c.Session(anna())
+	first, err := s.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.Invalidate(first) {
+		t.Error("not dropped")
+	}
+	second := mustToken(t, c, anna())
+	if second == first {
+		t.Error("the refused token is served")
+	}
+	if !c.Invalidate(anna(), first) || mustToken(t, c, anna()) != second {
+		t.Error("a newer token did not survive")
+	}
+	if !c.Invalidate(anna(), nil) || !c.Invalidate(Identity{Issuer: "unknown"}, first) {
+		t.Error("nothing to drop is not nothing to gain")
+	}
+	d.wantGrants(t, 2)
+	for range 50 {
+		c.Invalidate(anna(), mustToken(t, c, anna()))
+	}
+	d.wantGrants(t, 1+invalidateBurst)
+	if c.Invalidate(anna(), mustToken(t, c, anna())) {
+		t.Error("it does not say that the token is kept")
+	}
+	d.clock.Advance(invalidateEvery)
+	if !c.Invalidate(anna(), mustToken(t, c, anna())) {
+		t.Error("the limit does not recover")
+	}
+}
+
+func TestTokensTooShortToUse(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, func(cfg *Config) {
+		cfg.Now = func() time.Time { d.clock.Advance(time.Minute); return d.clock.Now() } // every look at the clock takes a minute
+	})
+	d.life = 30
+	if _, err := c.Token(t.Context(), anna()); !errors.Is(err, errTooShort) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestClose(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	tok := mustToken(t, c, anna())
+	d.gate = make(chan struct{}) // never opened: the refresh hangs
+	d.clock.Advance(3100 * time.Second)
+	for range len(d.arrived) {
+		<-d.arrived
+	}
+	mustToken(t, c, anna())
+	<-d.arrived
+	c.Close() // ends the refresh
+	c.Close()
+	if mustToken(t, c, anna()) != tok {
+		t.Error("the live token is gone")
+	}
+	d.clock.Advance(time.Hour)
+	if _, err := c.Token(t.Context(), anna()); err == nil {
+		t.Error("an expired token")
+	}
+	if _, err := c.Token(t.Context(), Identity{Issuer: testIssuer, Subject: "b"}); !errors.Is(err, ErrClosed) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAdopt(t *testing.T) {
+	keys := func(list ...int) func(*Config) {
+		return func(cfg *Config) {
+			cfg.Issuers[0].Keys = nil
+			for _, i := range list {
+				cfg.Issuers[0].Keys = append(cfg.Issuers[0].Keys, testKey(t, i))
+			}
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		change  func(*Config)
+		carried bool
+	}{
+		{"the same configuration", nil, true},
+		{"a key is added in front", keys(1, 0), true},
+		{"all keys are others", keys(1), false},
+		{"the issuer is gone", func(cfg *Config) { cfg.Issuers = nil }, false},
+		{"another audience", func(cfg *Config) { cfg.Audience = "elsewhere" }, false},
+		{"granted otherwise now", func(cfg *Config) {
+			cfg.Granters = func(Identity) Granter {
+				return granter(func(context.Context, Identity) (*Token, error) { return nil, errors.New("no") })
+			}
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDocusign(t, 0)
+			d.skew = time.Hour / 2
+			old := d.client(t, nil)
+			tok := mustToken(t, old, anna())
+			info, err := old.UserInfo(t.Context(), anna())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := d.client(t, test.change)
+			c.Adopt(old)
+			c.Adopt(nil)
+			old.Close()
+			grants, calls := d.counts()
+			got, _ := c.Token(t.Context(), anna())
+			if (got == tok) != test.carried {
+				t.Errorf("token carried over: %v", got == tok)
+			}
+			if !test.carried {
+				return
+			}
+			u, err := c.UserInfo(t.Context(), anna())
+			if err != nil || u.Fetched != info.Fetched || u.Default().BaseURI == nil {
+				t.Errorf("user info %+v, %v", u, err)
+			}
+			if g, n := d.counts(); g != grants || n != calls {
+				t.Errorf("%d grants and %d calls after adoption", g-grants, n-calls)
+			}
+			if off, _ := c.ClockOffset(); off < time.Minute {
+				t.Errorf("clock offset %v", off)
+			}
+			if st := c.Keys(); !st[len(st)-1].Works {
+				t.Errorf("the key that works is forgotten: %+v", st)
+			}
+		})
+	}
+	t.Run("errors are not carried over", func(t *testing.T) {
+		d := newDocusign(t, 0)
+		d.reply = refuse(400, nil, `{"error":"consent_required"}`)
+		old := d.client(t, nil)
+		if _, err := old.Token(t.Context(), anna()); err == nil {
+			t.Fatal("no error")
+		}
+		d.reply = nil
+		c := d.client(t, nil)
+		c.Adopt(old)
+		mustToken(t, c, anna())
+	})
+	t.Run("sites are judged anew", func(t *testing.T) {
+		d := newDocusign(t, 0)
+		old := d.client(t, nil)
+		if u, err := old.UserInfo(t.Context(), anna()); err != nil || u.Default().BaseURI == nil {
+			t.Fatal(u, err)
+		}
+		c := d.client(t, func(cfg *Config) { cfg.TrustedBase = nil })
+		c.Adopt(old)
+		if u, err := c.UserInfo(t.Context(), anna()); err != nil || u.Default().BaseURI != nil || u.Default().Untrusted == nil {
+			t.Errorf("%+v, %v", u.Default(), err)
+		}
+	})
+}
+
+func TestEntriesAreBounded(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, func(cfg *Config) { cfg.MaxEntries = 4 })
+	user := func(i int) Identity { return Identity{testIssuer, fmt.Sprintf("user-%d", i), testScopes} }
+	held := c.Session(user(0))
+	for i := range 4 {
+		mustToken(t, c, user(i))
+		d.clock.Advance(2 * time.Second)
+	}
+	kept, err := held.Token(t.Context()) // user-0 is now the last used, user-1 the first to go
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.clock.Advance(2 * time.Second)
+	s := c.Session(user(1))
+	if _, err := s.Token(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustToken(t, c, user(4)) // user-2 goes
+	if n := len(c.Snapshot()); n != 4 {
+		t.Errorf("%d entries", n)
+	}
+	d.wantGrants(t, 5)
+	if again, err := held.Token(t.Context()); err != nil || again != kept {
+		t.Errorf("a used entry went: %v", err)
+	}
+	mustToken(t, c, user(2))
+	d.wantGrants(t, 6)
+	// A handle whose entry went finds the new one, so that there is still one grant per key.
+	for i := 5; i < 12; i++ {
+		mustToken(t, c, user(i))
+		d.clock.Advance(2 * time.Second)
+	}
+	a, err := s.Token(t.Context())
+	if err != nil || a != mustToken(t, c, user(1)) {
+		t.Errorf("the handle and the cache differ: %v", err)
+	}
+}
+
+func TestTableUnderLoad(t *testing.T) {
+	var built atomic.Int64
+	tab := newTable[int](50, func(*int) bool { return false })
+	now := newClock().Now()
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 2000 {
+				k := (i*7 + g) % 80
+				n := tab.findOrAdd(k, now, func(k int) *int { built.Add(1); return &k })
+				if *n.val != k {
+					t.Errorf("key %d holds %d", k, *n.val)
+				}
+				if i%50 == 0 {
+					tab.remove(k)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	n := 0
+	tab.each(func(int, *int) { n++ })
+	if n != tab.count || n > 50 {
+		t.Errorf("%d nodes, count %d", n, tab.count)
+	}
+}
+
+func TestBusyEntriesGoLast(t *testing.T) {
+	now := newClock().Now()
+	tab := newTable[int](2, func(busy bool) bool { return busy })
+	tab.findOrAdd(1, now, func(int) bool { return true })
+	tab.findOrAdd(2, now.Add(time.Hour), func(int) bool { return false })
+	tab.findOrAdd(3, now.Add(2*time.Hour), func(int) bool { return false })
+	if tab.find(1) == nil || tab.find(2) != nil {
+		t.Error("an entry with a fetch under way went before an idle one")
+	}
+}
+
+func TestWarmTokenDoesNotAllocate(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, func(cfg *Config) { cfg.Observer.CacheHit = func(Identity) {} })
+	s := c.Session(anna())
+	ctx := t.Context()
+	mustToken(t, c, anna())
+	if _, err := s.UserInfo(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(1000, func() { tok, _ := c.Token(ctx, anna()); _ = tok.Header() }); n != 0 {
+		t.Errorf("Client.Token allocates %v times", n)
+	}
+	if n := testing.AllocsPerRun(1000, func() { _, _ = s.Token(ctx); _, _ = s.UserInfo(ctx) }); n != 0 {
+		t.Errorf("Session allocates %v times", n)
+	}
+}
+
+func BenchmarkWarmToken(b *testing.B) {
+	d := newDocusign(b, 0)
+	c := d.client(b, func(cfg *Config) { cfg.Now = nil })
+	mustToken(b, c, anna())
+	s := c.Session(anna())
+	ctx := b.Context()
+	b.Run("client", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				_, _ = c.Token(ctx, anna())
+			}
+		})
+	})
+	b.Run("session", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				_, _ = s.Token(ctx)
+			}
+		})
+	})
+}

@@ -1,0 +1,345 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Kind says why no token could be had (PROTOCOL.md §6.4). Its String is a bounded metric label.
+type Kind uint8
+
+// The kinds. The terminal ones last until a person changes something; the others pass.
+const (
+	Unclassified         Kind = iota // an error of a Granter that is not a *GrantError; passes
+	ConsentRequired                  // terminal: the user never consented, or not to these scopes
+	UserNotFound                     // terminal: sub unknown in this environment, or inactive
+	InvalidSubject                   // terminal: sub is not a user GUID
+	IssuerNotFound                   // terminal: integration key unknown in this environment
+	InvalidKey                       // terminal: no private key fits, or wrong aud, or a wrong clock
+	ExpiredGrant                     // terminal: the assertion had expired on arrival
+	UnsupportedGrantType             // terminal
+	InvalidRequest                   // terminal
+	InvalidScope                     // terminal
+	Refused                          // terminal: any other OAuth error
+	NotConfigured                    // terminal: unknown integration key, or none of its keys given
+	Throttled                        // 429
+	ServerError                      // 5xx and the like
+	Network                          // no answer
+	BadAnswer                        // an answer that is not the account server's: HTML, a redirect, no token in it
+	kinds
+)
+
+func (k Kind) String() string {
+	names := [kinds]string{
+		"other", "consent_required", "user_not_found", "invalid_subject", "issuer_not_found", "invalid_key", "expired_grant",
+		"unsupported_grant_type", "invalid_request", "invalid_scope", "refused", "not_configured", "throttled", "server_error",
+		"network", "bad_answer",
+	}
+	if k >= kinds {
+		k = Unclassified
+	}
+	return names[k]
+}
+
+// Temporary reports whether the error may pass without anybody's help.
+func (k Kind) Temporary() bool {
+	return slices.Contains([]Kind{Unclassified, Throttled, ServerError, Network, BadAnswer}, k)
+}
+
+// knownCodes maps what DocuSign writes into error or error_description; it is not consistent about which (PROTOCOL.md §6.4).
+func knownCodes() []struct {
+	code string
+	kind Kind
+} {
+	return []struct {
+		code string
+		kind Kind
+	}{
+		{"consent_required", ConsentRequired},
+		{"user_not_found", UserNotFound},
+		{"invalid_subject", InvalidSubject},
+		{"issuer_not_found", IssuerNotFound},
+		{"no_valid_keys_or_signatures", InvalidKey},
+		{"expired_grant", ExpiredGrant},
+		{"unsupported_grant_type", UnsupportedGrantType},
+		{"invalid_scope", InvalidScope},
+	}
+}
+
+// classify names the kind of a refusal.
+func classify(status int, code, description string) Kind {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return Throttled
+	case status >= 500 || status == http.StatusRequestTimeout:
+		return ServerError
+	case code == "":
+		return BadAnswer
+	}
+	code, description = strings.ToLower(code), strings.ToLower(description)
+	for _, known := range knownCodes() {
+		if strings.Contains(code, known.code) || strings.Contains(description, known.code) {
+			return known.kind
+		}
+	}
+	switch code {
+	case "invalid_request":
+		return InvalidRequest
+	case "server_error", "temporarily_unavailable":
+		return ServerError
+	}
+	return Refused
+}
+
+// GrantError says why there is no token for Identity. It holds neither token nor assertion.
+type GrantError struct {
+	Kind        Kind
+	OAuthError  string        // "error" of the answer, cleaned; "" if there was none
+	Description string        // "error_description", or what came instead of an answer; cleaned and cut
+	HTTPStatus  int           // 0: no answer
+	RetryAfter  time.Duration // how long the cache will not ask again; 0 = it will at once
+	Identity    Identity
+	ConsentURL  string   // where the user consents; only with ConsentRequired
+	KeyIDs      []string // fingerprints of the keys that were tried; only with InvalidKey
+	audience    string
+	err         error
+}
+
+func (e *GrantError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "token for user %s with integration key %s: ", orNone(e.Identity.Subject), orNone(e.Identity.Issuer))
+	b.WriteString(e.Kind.String())
+	if e.OAuthError != "" && e.OAuthError != e.Kind.String() {
+		b.WriteString(": " + e.OAuthError)
+	}
+	if e.Description != "" && e.Description != e.Kind.String() && e.Description != e.OAuthError {
+		b.WriteString(": " + e.Description)
+	}
+	if e.HTTPStatus != 0 {
+		fmt.Fprintf(&b, " (HTTP %d)", e.HTTPStatus)
+	}
+	return b.String()
+}
+
+// Unwrap gives an *oauth2.RetrieveError when the account server refused, else the cause such as a *url.Error.
+func (e *GrantError) Unwrap() error { return e.err }
+
+// Temporary reports whether the error may pass without anybody's help: answer 503, not 401.
+func (e *GrantError) Temporary() bool { return e.Kind.Temporary() }
+
+// Label is a bounded label for metrics.
+func (e *GrantError) Label() string { return e.Kind.String() }
+
+// NextStep tells the operator what to do (PROTOCOL.md §6.4).
+func (e *GrantError) NextStep() string {
+	switch e.Kind {
+	case ConsentRequired:
+		return "let the user open " + e.ConsentURL + " in a browser, log in and accept; or let an organisation administrator consent for all users"
+	case UserNotFound:
+		return "check that " + e.Identity.Subject + " is the user's GUID (API Username), active, and of the environment of " + e.audience
+	case InvalidSubject:
+		return "put the user's GUID (API Username) where " + strconv.Quote(e.Identity.Subject) + " stands: an e-mail address cannot be used"
+	case IssuerNotFound:
+		return "check that integration key " + e.Identity.Issuer + " exists in the environment of " + e.audience + " (for production it must have gone live)"
+	case InvalidKey:
+		return "check that the private key (" + strings.Join(e.KeyIDs, ", ") + ") belongs to integration key " + e.Identity.Issuer +
+			" in the environment of " + e.audience + " (keys are not copied at go-live), and that this machine's clock is right"
+	case ExpiredGrant:
+		return "check this machine's clock"
+	case InvalidScope:
+		return "check the scopes " + strconv.Quote(e.Identity.Scopes) + "; signature impersonation is usual"
+	case UnsupportedGrantType, InvalidRequest:
+		return "this should not happen; report it with the text of the error"
+	case Refused:
+		return "look the error up in DocuSign's documentation of the JWT grant"
+	case NotConfigured:
+		return "give integration key " + orNone(e.Identity.Issuer) + " a private key in the configuration"
+	case Throttled:
+		return "wait; too many tokens were asked for"
+	case ServerError:
+		return "wait; the account server has a problem (status.docusign.com)"
+	case Network:
+		return "check that this machine reaches " + e.audience + ": name resolution, firewall, outgoing proxy, trusted certificates"
+	case BadAnswer:
+		return "check what stands between this machine and " + e.audience + ": the answer is not the account server's"
+	}
+	return "see the text of the error"
+}
+
+func (e *GrantError) withRetryAfter(d time.Duration) error {
+	c := *e
+	c.RetryAfter = d
+	return &c
+}
+
+// RequestError says why a call with a token failed: UserInfo or a look-up.
+type RequestError struct {
+	Operation  string // such as "user info"
+	Host       string
+	HTTPStatus int           // 0: no answer
+	Code       string        // "errorCode" or "error" of the answer, cleaned
+	Message    string        // "message" or "error_description", or what came instead of an answer; cleaned and cut
+	RetryAfter time.Duration // how long the cache will not ask again; 0 = it will at once
+	err        error
+}
+
+func (e *RequestError) Error() string {
+	parts := []string{e.Operation + " from " + e.Host}
+	for _, s := range []string{e.Code, e.Message} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	text := strings.Join(parts, ": ")
+	if e.HTTPStatus != 0 {
+		text += fmt.Sprintf(" (HTTP %d)", e.HTTPStatus)
+	}
+	return text
+}
+
+// Unwrap gives the cause if there was no answer.
+func (e *RequestError) Unwrap() error { return e.err }
+
+// Temporary reports whether the error may pass without anybody's help.
+func (e *RequestError) Temporary() bool {
+	return e.HTTPStatus < 400 || e.HTTPStatus >= 500 || e.HTTPStatus == http.StatusTooManyRequests || e.HTTPStatus == http.StatusRequestTimeout
+}
+
+// Label is a bounded label for metrics.
+func (e *RequestError) Label() string {
+	switch {
+	case e.HTTPStatus == 0:
+		return Network.String()
+	case e.HTTPStatus == http.StatusTooManyRequests:
+		return Throttled.String()
+	case e.HTTPStatus >= 500:
+		return ServerError.String()
+	case e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden:
+		return "unauthorized"
+	case e.HTTPStatus >= 400:
+		return Refused.String()
+	}
+	return BadAnswer.String()
+}
+
+func (e *RequestError) withRetryAfter(d time.Duration) error {
+	c := *e
+	c.RetryAfter = d
+	return &c
+}
+
+// TooSoonError says that UserInfo was asked for again too often; Wait is the time until it may be.
+type TooSoonError struct{ Wait time.Duration }
+
+func (e *TooSoonError) Error() string {
+	return "user info was refreshed too often; next time in " + e.Wait.Round(time.Second).String()
+}
+
+// LookupError says that a look-up was carried out and gave no single answer.
+type LookupError struct {
+	What       string   // "user" or "account"
+	Name       string   // what was looked for
+	Candidates []string // GUIDs, when there is more than one; else nothing was found
+	RetryAfter time.Duration
+}
+
+func (e *LookupError) Error() string {
+	if e.Ambiguous() {
+		return fmt.Sprintf("%s %s is ambiguous: %s; name the right one in the configuration", e.What, e.Name, strings.Join(e.Candidates, ", "))
+	}
+	return fmt.Sprintf("%s %s was not found", e.What, e.Name)
+}
+
+// Ambiguous reports whether there were several answers instead of none.
+func (e *LookupError) Ambiguous() bool { return len(e.Candidates) > 0 }
+
+// Temporary is false: only a person, or a change at DocuSign, helps.
+func (e *LookupError) Temporary() bool { return false }
+
+func (e *LookupError) withRetryAfter(d time.Duration) error {
+	c := *e
+	c.RetryAfter = d
+	return &c
+}
+
+// temporary is true for errors that do not know.
+func temporary(err error) bool {
+	var t interface{ Temporary() bool }
+	return !errors.As(err, &t) || t.Temporary()
+}
+
+// askedToWait is the pause an error asks for itself, 0 = none.
+func askedToWait(err error) time.Duration {
+	var g *GrantError
+	if errors.As(err, &g) {
+		return g.RetryAfter
+	}
+	var r *RequestError
+	if errors.As(err, &r) {
+		return r.RetryAfter
+	}
+	return 0
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s
+}
+
+// clean makes a stranger's text fit for a log line: one line, printable, at most limit bytes, nothing that looks like a token.
+func clean(s string, limit int) string {
+	s = strings.ToValidUTF8(s[:min(len(s), 16*limit)], "")
+	words := strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
+	for i, w := range words {
+		if tokenLike(w) {
+			words[i] = "[...]"
+		}
+	}
+	s = strings.Join(words, " ")
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "..."
+}
+
+// tokenLike recognises a JWT and any unbroken run too long to be a word, a host name or a GUID.
+func tokenLike(w string) bool { return strings.Contains(w, "eyJ") || len(w) > 100 }
+
+// describe says what an answer is that is not JSON.
+func describe(status int, mediaType string, body []byte) string {
+	what := "an answer"
+	if status != 0 {
+		what = strings.TrimSpace(fmt.Sprintf("HTTP %d %s", status, http.StatusText(status)))
+	}
+	if len(strings.TrimSpace(string(body))) == 0 {
+		return what + " with an empty body"
+	}
+	if mediaType == "" {
+		mediaType = "no content type"
+	}
+	return what + " with " + clean(mediaType, 60) + ", not the JSON expected: " + clean(string(body), 160)
+}
+
+// retryAfter reads a Retry-After header, seconds or a date (RFC 9110 §10.2.3); now is the server's clock.
+func retryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return 0
+	}
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, maxAsked)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(0, at.Sub(now)), maxAsked)
+}

@@ -1,0 +1,126 @@
+package oauth
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+)
+
+// State is what a status page shows of one identity. Zero times mean never.
+type State struct {
+	Identity                Identity
+	Obtained, Expires, Soft time.Time // of the live token
+	Consent                 ConsentState
+	Failure                 *Failure // of the last grant; nil if it worked
+	UserInfoFetched         time.Time
+	UserInfoFailure         *Failure
+	Sites                   []Site
+}
+
+// ConsentState is what grants have shown about consent.
+type ConsentState string
+
+// The consent states.
+const (
+	ConsentUnknown ConsentState = "unknown"
+	ConsentGiven   ConsentState = "given"
+	ConsentMissing ConsentState = "required"
+)
+
+// Failure describes fetches that failed, Count times of one sort in a row since Since; the next attempt is not before Next.
+type Failure struct {
+	Label             string // bounded
+	Text, NextStep    string
+	Temporary         bool
+	Since, Last, Next time.Time
+	Count             int
+}
+
+// Site is one account of a user and where it lives.
+type Site struct {
+	AccountID, Name string
+	Default         bool
+	Origin          string // "" if Untrusted says why it is not believed
+	Untrusted       string
+}
+
+// KeyState tells of one configured key whether it was the last that the account server took.
+type KeyState struct {
+	Issuer, KeyID, Name string
+	Works               bool
+}
+
+// Snapshot returns the state of every identity asked for so far, in a stable order.
+func (c *Client) Snapshot() []State {
+	now := c.cfg.Now()
+	var list []State
+	c.entries.each(func(_ Identity, e *entry) { list = append(list, e.state(now)) })
+	slices.SortFunc(list, func(a, b State) int {
+		return a.Identity.compare(b.Identity)
+	})
+	return list
+}
+
+// Keys returns the state of every configured key, by issuer and then in the order of the configuration.
+func (c *Client) Keys() []KeyState {
+	var list []KeyState
+	for _, is := range c.issuers {
+		good := is.good.Load()
+		for _, k := range is.keys {
+			list = append(list, KeyState{Issuer: is.id, KeyID: k.ID, Name: k.Name, Works: k == good})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b KeyState) int { return cmp.Compare(a.Issuer, b.Issuer) })
+	return list
+}
+
+func (e *entry) state(now time.Time) State {
+	s := State{Identity: e.id, Consent: ConsentUnknown}
+	failed := e.token.failure()
+	s.Failure = failed.describe()
+	if t := e.token.cur.Load(); t != nil && t.usable(now) {
+		s.Obtained, s.Expires, s.Soft = t.val.Obtained, t.val.Expires, t.val.Soft
+		s.Consent = ConsentGiven
+	}
+	var ge *GrantError
+	if errors.As(failed.err, &ge) && ge.Kind == ConsentRequired {
+		s.Consent = ConsentMissing
+	}
+	infoFailed := e.info.failure()
+	s.UserInfoFailure = infoFailed.describe()
+	if u, ok := e.info.peek(); ok {
+		s.UserInfoFetched = u.Fetched
+		s.Sites = u.sites()
+	}
+	return s
+}
+
+func (f *failure) describe() *Failure {
+	if f.err == nil {
+		return nil
+	}
+	d := &Failure{Label: "other", Text: f.err.Error(), Temporary: temporary(f.err), Since: f.since, Last: f.last, Next: f.until, Count: f.count}
+	var labelled interface{ Label() string }
+	if errors.As(f.err, &labelled) {
+		d.Label = labelled.Label()
+	}
+	var ge *GrantError
+	if errors.As(f.err, &ge) {
+		d.NextStep = ge.NextStep()
+	}
+	return d
+}
+
+func (u *UserInfo) sites() []Site {
+	list := make([]Site, 0, len(u.Accounts))
+	for i := range u.Accounts {
+		a := &u.Accounts[i]
+		s := Site{AccountID: a.AccountID, Name: a.Name, Default: a.IsDefault, Origin: a.origin()}
+		if a.Untrusted != nil {
+			s.Untrusted = a.Untrusted.Error()
+		}
+		list = append(list, s)
+	}
+	return list
+}

@@ -1,0 +1,75 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+const (
+	unknownLife   = 5 * time.Minute // of a token that came without a usable expires_in
+	maxLife       = 24 * time.Hour
+	hardMargin    = 30 * time.Second
+	maxTokenBytes = 16 << 10
+)
+
+// Token is an access token, immutable once it has left the cache. It never prints itself.
+type Token struct {
+	AccessToken secret.Text
+	Obtained    time.Time // when the request for it was sent, local clock
+	Expires     time.Time // Obtained plus expires_in, local clock
+	Soft        time.Time // when a background refresh begins
+
+	// Behind a pointer, so that fmt shows an address where a Token sits in an unexported field.
+	header *[1]string
+}
+
+// Header returns the value of the Authorization header. The slice is shared: assign it, never change it.
+func (t *Token) Header() []string {
+	if t.header == nil {
+		return []string{"Bearer " + t.AccessToken.Reveal()}
+	}
+	return t.header[:]
+}
+
+// Format keeps every verb of fmt from looking inside.
+func (t Token) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "token %s until %s", secret.Mask, t.Expires.Format(time.RFC3339))
+}
+
+// sealed checks a token fresh from a grant and completes it; fraction in [0,1) spreads the refreshes.
+func sealed(raw *Token, started time.Time, fraction float64) (slot[*Token], error) {
+	if raw == nil || !sendable(raw.AccessToken.Reveal()) {
+		return slot[*Token]{}, errors.New("the answer holds no access token that could be sent in a header")
+	}
+	t := *raw
+	if t.Obtained.IsZero() {
+		t.Obtained = started
+	}
+	life := unknownLife
+	if !t.Expires.IsZero() {
+		life = min(t.Expires.Sub(t.Obtained), maxLife)
+	}
+	if life <= 0 {
+		return slot[*Token]{}, errors.New("the token had expired when it arrived")
+	}
+	t.Expires = t.Obtained.Add(life)
+	t.Soft = t.Obtained.Add(time.Duration((0.8 + 0.1*fraction) * float64(life)))
+	t.header = &[1]string{"Bearer " + t.AccessToken.Reveal()}
+	return newSlot(&t, t.Soft, t.Expires.Add(-min(hardMargin, life/10))), nil
+}
+
+// sendable keeps line ends and blanks out of the header.
+func sendable(token string) bool {
+	if token == "" || len(token) > maxTokenBytes {
+		return false
+	}
+	for i := range len(token) {
+		if token[i] <= ' ' || token[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
