@@ -31,6 +31,8 @@ type exchange struct {
 	body     *replayBody
 	edit     answerEdit // changes to the answer; nil = none
 	soap     *soapCall  // nil for REST
+	// legacyHeader is sent as X-DocuSign-Authentication, with an App Password in it; "" = the header is removed.
+	legacyHeader string
 }
 
 type exchangeKey struct{}

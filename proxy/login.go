@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"docusign-auth-proxy/internal/secret"
@@ -107,11 +108,16 @@ func replaceBody(resp *http.Response, body []byte) {
 	_ = resp.Body.Close()
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))
-	resp.TransferEncoding = nil
-	resp.Header.Set("Content-Length", fmt.Sprint(len(body)))
+	setLength(resp)
 	for _, stale := range [...]string{"Etag", "Content-Md5", "Digest", "Transfer-Encoding"} {
 		resp.Header.Del(stale)
 	}
+}
+
+// setLength writes the length of an edited body into the head.
+func setLength(resp *http.Response) {
+	resp.TransferEncoding = nil
+	resp.Header.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
 }
 
 func replaceAnswer(resp *http.Response, a reply.Answer) {

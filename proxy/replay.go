@@ -54,6 +54,9 @@ func (x *exchange) keepBody(r *http.Request) error {
 		b.callerErr = err
 		return err
 	}
+	if b.whole && r.ContentLength < 0 && x.soap != nil {
+		r.ContentLength = int64(len(b.kept)) // old SOAP stacks expect Content-Length end to end (PROTOCOL.md §4.2)
+	}
 	if !b.whole {
 		r.Body = &streamedBody{Reader: io.MultiReader(bytes.NewReader(b.kept), r.Body), Closer: r.Body}
 		return nil

@@ -18,6 +18,7 @@ import (
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/soap"
 )
 
 // Config is what a Server keeps for its whole life. Zero values mean the default in brackets.
@@ -81,16 +82,17 @@ type State struct {
 
 // Server is the proxy: listeners, doors and the pipeline behind them.
 type Server struct {
-	cfg        Config
-	state      atomic.Pointer[State]
-	http       *http.Server
-	inner      *handoff
-	connect    *goproxy.ProxyHttpServer
-	upstream   *upstream
-	tunnels    tunnels
-	rehearsals rehearsals
-	stopping   chan struct{}
-	ids        requestIDs
+	cfg         Config
+	state       atomic.Pointer[State]
+	http        *http.Server
+	inner       *handoff
+	connect     *goproxy.ProxyHttpServer
+	upstream    *upstream
+	tunnels     tunnels
+	rehearsals  rehearsals
+	soapBuffers soap.Buffers
+	stopping    chan struct{}
+	ids         requestIDs
 
 	mu        sync.Mutex
 	listeners []net.Listener

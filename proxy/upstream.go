@@ -18,6 +18,7 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
+	"docusign-auth-proxy/translate/soap"
 )
 
 // upstream sends calls to DocuSign: one ReverseProxy whose transport knows when a refused call may be sent once more.
@@ -83,20 +84,23 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 		}
 	}
 	x.address(out)
+	if x.edit != nil {
+		out.Header["Accept-Encoding"] = []string{"identity"} // the answer is going to be edited
+	}
 	if x.native {
 		return
 	}
-	delete(out.Header, headerLegacy)
 	delete(out.Header, headerActAs)
+	delete(out.Header, headerLegacy)
+	if x.legacyHeader != "" {
+		out.Header[headerLegacy] = []string{x.legacyHeader}
+	}
 	delete(out.Header, "Authorization")
 	if x.token != nil {
 		out.Header["Authorization"] = x.token.Header()
 	}
 	if x.body != nil && x.body.whole {
 		delete(out.Header, "Expect") // the proxy has read the body, so the caller has been told to continue
-	}
-	if x.edit != nil {
-		out.Header["Accept-Encoding"] = []string{"identity"} // the answer is going to be edited
 	}
 	x.pathInGUIDs(out)
 }
@@ -250,6 +254,11 @@ func (u *upstream) fail(_ http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r)
 	if r.Context().Err() != nil {
 		x.refused(OutcomeAborted, "client_gone", "the program hung up while DocuSign was working on the call", "")
+		return
+	}
+	var refusal *soap.Error
+	if errors.As(err, &refusal) {
+		x.refuseMessage(r, refusal) // found while the body was streaming; the upstream saw a message that breaks off
 		return
 	}
 	if x.body != nil && x.body.callerErr != nil || isCallerError(err) {

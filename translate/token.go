@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -212,12 +213,12 @@ func (d *Decision) AccountGUID(number string) string {
 	return d.member.numbers[number]
 }
 
-// AppPassword gives the authenticator's App Password, empty when none is configured.
-func (d *Decision) AppPassword() (username string, ok bool) {
+// AppPassword gives the authenticator's App Password; ok is false when none is configured.
+func (d *Decision) AppPassword() (p secret.Text, ok bool) {
 	if d.user == nil || d.user.AppPassword.Empty() {
-		return "", false
+		return p, false
 	}
-	return d.user.Username, true
+	return d.user.AppPassword, true
 }
 
 func (t *Translator) importedToken(token string) (importedOwner, bool) {

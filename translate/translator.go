@@ -413,3 +413,26 @@ func asError(err error, fallback Kind, detail string) error {
 
 // IsKey reports whether a text is a configured integrator key.
 func (t *Translator) IsKey(s string) bool { return t.dir.isKey(s) }
+
+// Observed gives a decision to forward calls with this integrator key unchanged, nil when they are not merely observed.
+func (t *Translator) Observed(key string) *Decision {
+	m := t.dir.byIntegratorKey(key)
+	switch {
+	case m == nil && t.cfg.ObserveUnknown:
+		return &Decision{Action: ActionObserve, Key: key}
+	case m != nil && m.Mode == ModeObserve:
+		return &Decision{Action: ActionObserve, Key: key, member: m, Integration: m.Integration}
+	}
+	return nil
+}
+
+// WithConflict gives a copy of the decision that says that several credentials were present.
+func (d *Decision) WithConflict() *Decision {
+	c := &Decision{
+		Action: d.Action, Scheme: d.Scheme, Integration: d.Integration, Key: d.Key, Authenticator: d.Authenticator, Principal: d.Principal,
+		Conflict: true, member: d.member, user: d.user, rehearse: d.rehearse,
+	}
+	c.target.p.Store(d.target.p.Load())
+	c.target.info.Store(d.target.info.Load())
+	return c
+}

@@ -8,26 +8,39 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
+	"unique"
 )
 
 // Mask is what a Text shows of itself.
 const Mask = "[secret]"
 
-// Text is a secret string. The zero value is an empty secret.
-type Text struct{ s string }
+// Text is a secret string. The zero value is an empty secret. Two of them are == when their texts are.
+//
+// The text is held by a handle and not by value: fmt cannot call the methods of a field it may not see, and would print what lies in it.
+type Text struct{ h unique.Handle[string] }
 
 // New wraps s.
-func New(s string) Text { return Text{s} }
+func New(s string) Text {
+	if s == "" {
+		return Text{}
+	}
+	return Text{unique.Make(s)}
+}
 
 // Reveal returns the secret itself.
-func (t Text) Reveal() string { return t.s }
+func (t Text) Reveal() string {
+	if t.Empty() {
+		return ""
+	}
+	return t.h.Value()
+}
 
 // Empty reports whether there is no secret.
-func (t Text) Empty() bool { return t.s == "" }
+func (t Text) Empty() bool { return t == Text{} }
 
 // Equal compares in time that depends on neither the contents nor the lengths.
 func (t Text) Equal(o Text) bool {
-	a, b := sha256.Sum256([]byte(t.s)), sha256.Sum256([]byte(o.s))
+	a, b := sha256.Sum256([]byte(t.Reveal())), sha256.Sum256([]byte(o.Reveal()))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 

@@ -23,11 +23,18 @@ func TestSecretNeverPrints(t *testing.T) {
 		Pointer  *secret.Text
 	}{s, []secret.Text{s}, map[string]secret.Text{"a": s}, &s}
 
+	type hidden struct{ password secret.Text }
+	type deeper struct{ p *hidden }
+
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
 		fmt.Fprintf(&out, verb+"\n", s)
 		fmt.Fprintf(&out, verb+"\n", holder)
 		fmt.Fprintf(&out, verb+"\n", &holder)
+		fmt.Fprintf(&out, verb+"\n", hidden{s})
+		fmt.Fprintf(&out, verb+"\n", &hidden{s})
+		fmt.Fprintf(&out, verb+"\n", deeper{&hidden{s}})
+		fmt.Fprintf(&out, verb+"\n", []any{hidden{s}, &deeper{&hidden{s}}})
 	}
 	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
 		slog.New(h).Info("m", "secret", s, "holder", holder)
