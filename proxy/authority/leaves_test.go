@@ -257,7 +257,7 @@ func TestServerConfig(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || !errors.As(serverErr, tt.refusal) {
+			if err == nil || !errors.As(serverErr, tt.refusal) || !strings.HasPrefix(serverErr.Error(), "authority: ") {
 				t.Errorf("client %v, server %v (%T)", err, serverErr, serverErr)
 			}
 		})
@@ -302,7 +302,7 @@ func TestConfigRefusesOutsideConstraints(t *testing.T) {
 	l := newLeaves(t, a, authority.Options{})
 	for _, host := range []string{"example.com", "10.1.2.3", "", "a b"} {
 		var refusal *authority.ConstraintError
-		if _, err := l.Config(host).GetCertificate(ecdsaHello("")); !errors.As(err, &refusal) {
+		if _, err := l.Config(host).GetCertificate(ecdsaHello("")); !errors.As(err, &refusal) || !strings.Contains(err.Error(), fmt.Sprintf("%q", host)) {
 			t.Errorf("%q: %v", host, err)
 		}
 	}
@@ -410,6 +410,24 @@ func TestOneKeyPerType(t *testing.T) {
 	if !p.PrivateKey.(*ecdsa.PrivateKey).Equal(q.PrivateKey) {
 		t.Error("ECDSA leaves do not share their key")
 	}
+}
+
+// Whatever Permits lets through must end in a leaf that a client accepts for that host.
+func FuzzPermittedHostsVerify(f *testing.F) {
+	for _, host := range []string{"demo.docusign.net", "Demo.DocuSign.NET.", "[::1]", "[", "127.0.0.1", "127.1", "a_b.docusign.com", "::ffff:127.0.0.1", "x.localhost"} {
+		f.Add(host)
+	}
+	a := newAuthority(f, authority.Spec{Algorithm: authority.ECDSA})
+	l := newLeaves(f, a, authority.Options{Max: 4})
+	f.Fuzz(func(t *testing.T, host string) {
+		if a.Permits(host) != nil {
+			return
+		}
+		bare := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), ".")
+		if err := verify(a, ecdsaLeaf(t, l, host), bare, day0); err != nil {
+			t.Errorf("%q: %v", host, err)
+		}
+	})
 }
 
 func BenchmarkLeafHit(b *testing.B) {

@@ -6,7 +6,7 @@ import "crypto/tls"
 type Profile int
 
 const (
-	// Modern is TLS 1.2 and 1.3 with Go's default cipher suites.
+	// Modern is TLS 1.2 and 1.3 with forward secrecy: the suites that are Go's default.
 	Modern Profile = iota
 	// Legacy also takes TLS 1.0 and 1.1, RSA key exchange and 3DES, for stacks such as Java 6 and .NET 3.5.
 	// The danger: such a session has no forward secrecy, so keep the listener on loopback or on a trusted network.
@@ -18,16 +18,15 @@ const (
 // at zero, so neither profile depends on the environment or on a go:debug line in main.
 func (p Profile) apply(c *tls.Config) {
 	c.MinVersion = tls.VersionTLS12
-	if p != Legacy {
-		return
+	c.CipherSuites = modernSuites()
+	if p == Legacy {
+		c.MinVersion = tls.VersionTLS10
+		c.CipherSuites = append(c.CipherSuites, legacySuites()...)
 	}
-	c.MinVersion = tls.VersionTLS10
-	c.CipherSuites = legacySuites()
 }
 
-// legacySuites leaves out RC4 (RFC 7465) and the CBC-SHA256 suites (no constant-time code); no client seen needs them.
-// The order does not matter: crypto/tls prefers forward secrecy and AEAD by itself. TLS 1.3 suites are not configurable.
-func legacySuites() []uint16 {
+// modernSuites are for TLS 1.2; those of TLS 1.3 are not configurable. The order does not matter: crypto/tls has its own.
+func modernSuites() []uint16 {
 	return []uint16{
 		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 		tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -39,6 +38,13 @@ func legacySuites() []uint16 {
 		tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
 		tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
 		tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+	}
+}
+
+// legacySuites are what Legacy adds, without RC4 (RFC 7465) and the CBC-SHA256 suites (no constant-time code):
+// no client seen needs those.
+func legacySuites() []uint16 {
+	return []uint16{
 		tls.TLS_RSA_WITH_AES_128_GCM_SHA256,
 		tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
 		tls.TLS_RSA_WITH_AES_128_CBC_SHA,
