@@ -1,0 +1,198 @@
+package egress
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// The rules by which an address is refused: short, few and fixed, hence fit for a metric's label.
+const (
+	RuleSelf          = "self"           // one of the proxy's own listeners: a loop
+	RuleMetadata      = "metadata"       // a cloud's metadata or control service
+	RuleUnspecified   = "unspecified"    // "this network"; connecting to 0.0.0.0 reaches loopback
+	RuleLoopback      = "loopback"       //
+	RuleLinkLocal     = "link_local"     //
+	RulePrivate       = "private"        // RFC 1918, unique local, site local
+	RuleShared        = "shared"         // carrier-grade NAT, RFC 6598
+	RuleDocumentation = "documentation"  //
+	RuleSpecial       = "special"        // benchmarking, protocol assignments and other IANA special-purpose ranges
+	RuleTranslation   = "translation"    // IPv6 that hides an IPv4 address: 6to4, Teredo, compatible, local NAT64
+	RuleMulticast     = "multicast"      //
+	RuleReserved      = "reserved"       // 240.0.0.0/4 with the broadcast address
+	RuleUnknown       = "not_an_address" // nothing that could be judged
+)
+
+// RefusedError says that a connection was not made because of the address it would have gone to.
+type RefusedError struct {
+	// Host that was asked for.
+	Host Host
+	// Addr it resolved to.
+	Addr netip.AddrPort
+	// Rule is one of the Rule constants.
+	Rule string
+	// Hint tells the operator what to add to the configuration if the address is meant; "" if nothing can allow it.
+	Hint string
+}
+
+func (e *RefusedError) Error() string {
+	text := fmt.Sprintf("egress: %s leads to %s, which is refused (%s)", e.Host, e.Addr, e.Rule)
+	if e.Hint != "" {
+		text += ": " + e.Hint
+	}
+	return text
+}
+
+type addressRule struct {
+	rule   string
+	ranges []netip.Prefix
+	// never: no allow list opens it. exact: only an entry for this single address does.
+	never, exact bool
+}
+
+// addressRules follows the IANA special-purpose registries (RFC 6890), the most telling name first.
+func addressRules() []addressRule {
+	return []addressRule{
+		// AWS (and its containers and IPv6), Alibaba, Azure's wire server, Oracle. The broad ranges would not tell these apart.
+		{rule: RuleMetadata, exact: true, ranges: prefixes("169.254.169.254/32", "169.254.170.2/32", "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")},
+		{rule: RuleUnspecified, never: true, ranges: prefixes("0.0.0.0/8", "::/128")},
+		{rule: RuleLoopback, ranges: prefixes("127.0.0.0/8", "::1/128")},
+		{rule: RuleLinkLocal, ranges: prefixes("169.254.0.0/16", "fe80::/10")},
+		{rule: RulePrivate, ranges: prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10")},
+		{rule: RuleShared, ranges: prefixes("100.64.0.0/10")},
+		{rule: RuleDocumentation, ranges: prefixes("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")},
+		{rule: RuleTranslation, ranges: prefixes("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "192.88.99.0/24")},
+		{rule: RuleSpecial, ranges: prefixes("192.0.0.0/24", "198.18.0.0/15", "100::/64", "100:0:0:1::/64", "2001::/23", "5f00::/16")},
+		{rule: RuleMulticast, never: true, ranges: prefixes("224.0.0.0/4", "ff00::/8")},
+		{rule: RuleReserved, never: true, ranges: prefixes("240.0.0.0/4")},
+	}
+}
+
+func prefixes(texts ...string) []netip.Prefix {
+	out := make([]netip.Prefix, len(texts))
+	for i, t := range texts {
+		out[i] = netip.MustParsePrefix(t)
+	}
+	return out
+}
+
+// nat64 is the well-known prefix of RFC 6052 §2.1. Behind DNS64 it is how an IPv6-only machine reaches DocuSign's IPv4
+// addresses, so it is judged by the address inside.
+func nat64(ip netip.Addr) (netip.Addr, bool) {
+	b := ip.As16()
+	if !ip.Is6() || b[0] != 0x00 || b[1] != 0x64 || b[2] != 0xff || b[3] != 0x9b {
+		return netip.Addr{}, false
+	}
+	for _, v := range b[4:12] {
+		if v != 0 {
+			return netip.Addr{}, false
+		}
+	}
+	return netip.AddrFrom4([4]byte(b[12:])), true
+}
+
+// guard judges the address of one connection, at the last moment before it is made.
+type guard struct {
+	host       Host
+	allow      []netip.Prefix
+	configured bool // the operator named this very address (a company proxy): only a loop is refused
+	self       func() []netip.AddrPort
+	interfaces func() ([]net.Addr, error)
+}
+
+func (g *guard) check(to netip.AddrPort) error {
+	ip := to.Addr().Unmap().WithZone("")
+	to = netip.AddrPortFrom(ip, to.Port())
+	loop, err := g.loops(to)
+	if err != nil {
+		return err
+	}
+	if loop {
+		return g.refuse(to, RuleSelf, "")
+	}
+	if g.configured {
+		return nil
+	}
+	judged := ip
+	if inner, ok := nat64(ip); ok {
+		judged = inner
+	}
+	r := ruleFor(judged)
+	if r == nil || !r.never && g.allowed(ip, r.exact) {
+		return nil
+	}
+	hint := ""
+	if !r.never {
+		hint = fmt.Sprintf("add %q to egress.allow_addresses if this address is meant", netip.PrefixFrom(ip, ip.BitLen()))
+	}
+	return g.refuse(to, r.rule, hint)
+}
+
+func (g *guard) refuse(to netip.AddrPort, rule, hint string) error {
+	return &RefusedError{Host: g.host, Addr: to, Rule: rule, Hint: hint}
+}
+
+func (g *guard) allowed(ip netip.Addr, exact bool) bool {
+	for _, p := range g.allow {
+		if p.Contains(ip) && (!exact || p.IsSingleIP()) {
+			return true
+		}
+	}
+	return false
+}
+
+func ruleFor(ip netip.Addr) *addressRule {
+	if !ip.IsValid() {
+		return &addressRule{rule: RuleUnknown, never: true}
+	}
+	for _, r := range addressRules() {
+		if anyContains(r.ranges, ip) {
+			return &r
+		}
+	}
+	return nil
+}
+
+// loops reports whether to is one of the proxy's own listeners. A listener on the unspecified address answers on every
+// address of the machine.
+func (g *guard) loops(to netip.AddrPort) (bool, error) {
+	if g.self == nil {
+		return false, nil
+	}
+	for _, l := range g.self() {
+		if l.Port() != to.Port() {
+			continue
+		}
+		ip := l.Addr().Unmap().WithZone("")
+		if ip == to.Addr() || to.Addr().IsUnspecified() {
+			return true, nil
+		}
+		if !ip.IsUnspecified() {
+			continue
+		}
+		if local, err := g.local(to.Addr()); err != nil || local {
+			return local, err
+		}
+	}
+	return false, nil
+}
+
+func (g *guard) local(ip netip.Addr) (bool, error) {
+	if ip.IsLoopback() {
+		return true, nil
+	}
+	interfaces := g.interfaces
+	if interfaces == nil {
+		interfaces = net.InterfaceAddrs
+	}
+	addrs, err := interfaces()
+	if err != nil {
+		return false, fmt.Errorf("egress: list this machine's addresses: %w", err)
+	}
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Unmap().WithZone("") == ip {
+			return true, nil
+		}
+	}
+	return false, nil
+}

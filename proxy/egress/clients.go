@@ -1,0 +1,123 @@
+package egress
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+// More reasons: of an Admission.
+const (
+	ReasonAdmitted         = "admitted"
+	ReasonClientAddress    = "client_address"
+	ReasonClientUnknown    = "client_credential_missing"
+	ReasonClientCredential = "client_credential"
+)
+
+// maxProxyAuthorization bounds the header before it is decoded.
+const maxProxyAuthorization = 4 << 10
+
+// Clients says who may use the proxy. The zero value admits this machine alone, without a proxy user.
+type Clients struct {
+	// Allow lists the networks that may connect. nil means loopback; a list means exactly its networks, so a list that
+	// should serve this machine too must name 127.0.0.0/8.
+	Allow []netip.Prefix
+	// Verify checks a proxy user; nil asks for none. It is called for every request from an allowed address, so a slow hash must be
+	// remembered, and failures throttled, behind it.
+	Verify func(user string, password secret.Text) bool
+	// Realm in the challenge; default "docusign-auth-proxy".
+	Realm string
+}
+
+// Admission is what Clients says about a request.
+type Admission struct {
+	// Status to answer with: 403 or 407; 0 if the client is admitted.
+	Status int
+	// Challenge is the Proxy-Authenticate header that a 407 must carry (RFC 9110 §15.5.8).
+	Challenge string
+	// User is the proxy user that was verified, if one was asked for.
+	User string
+	// Reason is a fixed label, Detail a text for the log and the answer; it never holds a credential.
+	Reason, Detail string
+}
+
+// OK reports whether the client is admitted.
+func (a Admission) OK() bool { return a.Status == 0 }
+
+// Admit judges a request on the forward proxy's doors by the peer's address and its Proxy-Authorization header ("" if none).
+func (c *Clients) Admit(remote netip.AddrPort, proxyAuthorization string) Admission {
+	if a := c.AdmitAddress(remote); !a.OK() || c.Verify == nil {
+		return a
+	}
+	user, password, ok := basic(proxyAuthorization)
+	if !ok {
+		return c.challenge(ReasonClientUnknown, "a proxy user and password are needed (Basic)")
+	}
+	if !c.Verify(user, password) {
+		return c.challenge(ReasonClientCredential, "the proxy user or its password is wrong")
+	}
+	return Admission{User: user, Reason: ReasonAdmitted}
+}
+
+// AdmitAddress judges by the address alone, for the doors whose clients know no proxy: sidecar and hosts file.
+func (c *Clients) AdmitAddress(remote netip.AddrPort) Admission {
+	ip := remote.Addr().Unmap().WithZone("")
+	if c.allows(ip) {
+		return Admission{Reason: ReasonAdmitted}
+	}
+	detail := "clients must come from this machine"
+	if ip.IsValid() {
+		detail = fmt.Sprintf("%s is not a client of this proxy: add %q to egress.clients if it should be", ip, netip.PrefixFrom(ip, ip.BitLen()))
+	}
+	return Admission{Status: http.StatusForbidden, Reason: ReasonClientAddress, Detail: detail}
+}
+
+func (c *Clients) allows(ip netip.Addr) bool {
+	if c.Allow == nil {
+		return ip.IsLoopback()
+	}
+	return anyContains(c.Allow, ip)
+}
+
+func (c *Clients) challenge(reason, detail string) Admission {
+	realm := c.Realm
+	if realm == "" {
+		realm = "docusign-auth-proxy"
+	}
+	return Admission{
+		Status:    http.StatusProxyAuthRequired,
+		Challenge: fmt.Sprintf("Basic realm=%q", realm),
+		Reason:    reason,
+		Detail:    detail,
+	}
+}
+
+// basic reads RFC 7617 credentials.
+func basic(header string) (user string, password secret.Text, ok bool) {
+	const scheme = "basic "
+	if len(header) > maxProxyAuthorization || len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
+		return "", secret.Text{}, false
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.Trim(header[len(scheme):], " "))
+	if err != nil {
+		return "", secret.Text{}, false
+	}
+	user, pass, found := strings.Cut(string(raw), ":")
+	if !found || user == "" || strings.ContainsFunc(string(raw), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", secret.Text{}, false
+	}
+	return user, secret.New(pass), true
+}
+
+func anyContains(prefixes []netip.Prefix, ip netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,201 @@
+// Package egress decides which hosts may be reached through the proxy and by whom, and checks each connection's real address
+// at the moment it is made.
+// It must never compare a host as text that has not been normalised, nor open a connection to an address it has not judged.
+// The proxy's doors call Clients and Policy for a request; its transport and tunnels dial through Dialer or Proxy.
+package egress
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxName  = 253
+	maxLabel = 63
+)
+
+// Host is a normalised host and port: a DNS name in lower-case ASCII without final dot, or an address. Two Hosts that mean
+// the same are ==, and a Host can be a map's key. The zero value is no host.
+type Host struct {
+	name string // an address in its canonical form if addr is valid
+	addr netip.Addr
+	port uint16
+}
+
+// HostError says why a text is not a host. It quotes the text, cut to a length fit for a log.
+type HostError struct{ Input, Problem string }
+
+func (e *HostError) Error() string { return fmt.Sprintf("egress: host %q: %s", e.Input, e.Problem) }
+
+// ParseHost reads "name", "name:port", "192.0.2.1:port" or "[2001:db8::1]:port", as found in a CONNECT target, a Host
+// header, an absolute URI's authority or the configuration. A missing port is defaultPort; with defaultPort 0 it is an error.
+// Refused: user info, zones, names that are not ASCII (write them as xn--…), and IPv4 addresses in any form but four decimal
+// numbers, since resolvers would read 0x7f.1, 127.1 or 2130706433 as an address behind the policy's back.
+// The error is a *HostError.
+func ParseHost(s string, defaultPort uint16) (Host, error) {
+	name, port, err := splitPort(s, defaultPort)
+	if err == nil {
+		var h Host
+		if h, err = parseName(name); err == nil {
+			h.port = port
+			return h, nil
+		}
+	}
+	const shown = 100
+	if len(s) > shown {
+		s = s[:shown] + "…"
+	}
+	return Host{}, &HostError{Input: s, Problem: err.Error()}
+}
+
+func splitPort(s string, defaultPort uint16) (name string, port uint16, err error) {
+	name, digits := s, ""
+	if end := strings.IndexByte(s, ']'); end >= 0 {
+		if s[0] != '[' {
+			return "", 0, errors.New("a bracket in the wrong place")
+		}
+		name, digits = s[:end+1], s[end+1:]
+		if digits != "" && digits[0] != ':' {
+			return "", 0, errors.New("text after the closing bracket")
+		}
+		digits = strings.TrimPrefix(digits, ":")
+	} else if i := strings.IndexByte(s, ':'); i >= 0 {
+		name, digits = s[:i], s[i+1:]
+		if strings.Contains(digits, ":") {
+			return "", 0, errors.New("put an IPv6 address into brackets: [::1]:443")
+		}
+	}
+	port, err = parsePort(digits, defaultPort)
+	return name, port, err
+}
+
+func parsePort(digits string, defaultPort uint16) (uint16, error) {
+	if digits == "" {
+		if defaultPort == 0 {
+			return 0, errors.New("the port is missing")
+		}
+		return defaultPort, nil
+	}
+	if digits[0] < '1' || digits[0] > '9' {
+		return 0, errors.New("the port is not a number from 1 to 65535")
+	}
+	port, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return 0, errors.New("the port is not a number from 1 to 65535")
+	}
+	return uint16(port), nil
+}
+
+func parseName(s string) (Host, error) {
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		inner, closed := strings.CutSuffix(inner, "]")
+		ip, err := netip.ParseAddr(inner)
+		if !closed || err != nil || !ip.Is6() {
+			return Host{}, errors.New("no IPv6 address between the brackets")
+		}
+		if ip.Zone() != "" {
+			return Host{}, errors.New("an IPv6 zone means nothing beyond this machine")
+		}
+		return addressHost(ip), nil
+	}
+	s = strings.TrimSuffix(s, ".")
+	if err := checkName(s); err != nil {
+		return Host{}, err
+	}
+	s = strings.ToLower(s)
+	if !numeric(s[strings.LastIndexByte(s, '.')+1:]) {
+		return Host{name: s}, nil
+	}
+	ip, err := netip.ParseAddr(s)
+	if err != nil {
+		return Host{}, errors.New("write an IPv4 address as four decimal numbers")
+	}
+	return addressHost(ip), nil
+}
+
+// addressHost: an IPv4-mapped address reaches the IPv4 address, so it is that address.
+func addressHost(ip netip.Addr) Host {
+	ip = ip.Unmap()
+	return Host{name: ip.String(), addr: ip}
+}
+
+// checkName takes the letters, digits and hyphens of RFC 1123 §2.1 and the underscore that Windows machine names carry.
+// Refusing a final hyphen also refuses an xn-- label that hides a plain ASCII name (RFC 3492 §5: it ends in one).
+func checkName(s string) error {
+	if s == "" {
+		return errors.New("the name is missing")
+	}
+	if len(s) > maxName {
+		return errors.New("the name is longer than 253 characters")
+	}
+	start := 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && s[i] != '.' {
+			if !nameByte(s[i]) {
+				return errors.New("a character that no host name has (international names are written as xn--…)")
+			}
+			continue
+		}
+		label := s[start:i]
+		if label == "" || len(label) > maxLabel {
+			return errors.New("a part between dots is empty or longer than 63 characters")
+		}
+		if label[0] == '-' || label[len(label)-1] == '-' {
+			return errors.New("a part between dots begins or ends with a hyphen")
+		}
+		start = i + 1
+	}
+	return nil
+}
+
+func nameByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+// numeric follows the "ends in a number" test of the WHATWG URL standard: such a name is an address or nothing.
+func numeric(last string) bool {
+	if strings.Trim(last, "0123456789") == "" {
+		return true
+	}
+	hex, ok := strings.CutPrefix(last, "0x")
+	return ok && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
+// Name is the host without port: a DNS name, or an address without brackets.
+func (h Host) Name() string { return h.name }
+
+// Addr is the address, if the host is one.
+func (h Host) Addr() (netip.Addr, bool) { return h.addr, h.addr.IsValid() }
+
+// Port is 1 to 65535, and 0 only in the zero value.
+func (h Host) Port() uint16 { return h.port }
+
+// IsZero reports whether there is no host.
+func (h Host) IsZero() bool { return h == Host{} }
+
+// WithPort is the same host on another port.
+func (h Host) WithPort(port uint16) Host {
+	h.port = port
+	return h
+}
+
+// String is host:port, with brackets where needed: what CONNECT and net.Dial take.
+func (h Host) String() string { return h.bracketed() + ":" + strconv.Itoa(int(h.port)) }
+
+// Authority is what an https URL and its Host header carry: the port only if it is not 443.
+func (h Host) Authority() string {
+	if h.port == 443 {
+		return h.bracketed()
+	}
+	return h.String()
+}
+
+func (h Host) bracketed() string {
+	if h.addr.Is6() {
+		return "[" + h.name + "]"
+	}
+	return h.name
+}

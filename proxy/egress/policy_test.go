@@ -1,0 +1,111 @@
+package egress_test
+
+import (
+	"strings"
+	"testing"
+
+	"docusign-auth-proxy/proxy/egress"
+)
+
+func TestDecide(t *testing.T) {
+	listed := &egress.Policy{
+		Hosts:   []egress.Host{host(t, "127.0.0.1:9443"), host(t, "account.example:443")},
+		Tunnels: []egress.Host{host(t, "updates.example.com:443"), host(t, "demo.docusign.net:8443"), host(t, "[::1]:25")},
+	}
+	own := &egress.Policy{Suffixes: []string{".esign.example"}, Ports: []uint16{8443}}
+	var zero egress.Policy
+	tests := []struct {
+		name   string
+		policy *egress.Policy
+		host   string
+		action egress.Action
+		reason string
+	}{
+		{"a DocuSign host", &zero, "demo.docusign.net:443", egress.Intercept, egress.ReasonDocuSign},
+		{"a DocuSign host, plain", &zero, "na2.docusign.net:80", egress.Intercept, egress.ReasonDocuSign},
+		{"the account server", &zero, "account-d.docusign.com:443", egress.Intercept, egress.ReasonDocuSign},
+		{"the apex itself", &zero, "docusign.net:443", egress.Intercept, egress.ReasonDocuSign},
+		{"any spelling", &zero, "DEMO.docusign.net.:443", egress.Intercept, egress.ReasonDocuSign},
+		{"a DocuSign host on another port", &zero, "demo.docusign.net:8443", egress.Refuse, egress.ReasonDocuSignPort},
+		{"a name that merely ends alike", &zero, "evildocusign.net:443", egress.Refuse, egress.ReasonNotListed},
+		{"a name that merely begins alike", &zero, "docusign.net.evil.example:443", egress.Refuse, egress.ReasonNotListed},
+		{"an address", &zero, "192.0.2.1:443", egress.Refuse, egress.ReasonNotListed},
+		{"an unlisted host", listed, "www.example.com:443", egress.Refuse, egress.ReasonNotListed},
+		{"a listed host", listed, "Updates.Example.com:443", egress.Tunnel, egress.ReasonTunnel},
+		{"a listed address", listed, "[0:0::1]:25", egress.Tunnel, egress.ReasonTunnel},
+		{"a listed host on another port", listed, "updates.example.com:80", egress.Refuse, egress.ReasonNotListed},
+		{"below a listed host", listed, "x.updates.example.com:443", egress.Refuse, egress.ReasonNotListed},
+		{"a DocuSign host is not tunnelled even when listed", listed, "demo.docusign.net:8443", egress.Refuse, egress.ReasonDocuSignPort},
+		{"a further intercepted address", listed, "127.0.0.1:9443", egress.Intercept, egress.ReasonDocuSign},
+		{"a further intercepted address on another port", listed, "127.0.0.1:443", egress.Refuse, egress.ReasonNotListed},
+		{"a suffix of one's own", own, "a.esign.example:8443", egress.Intercept, egress.ReasonDocuSign},
+		{"a suffix of one's own replaces the default", own, "demo.docusign.net:8443", egress.Refuse, egress.ReasonNotListed},
+		{"ports of one's own replace the default", own, "a.esign.example:443", egress.Refuse, egress.ReasonDocuSignPort},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := tt.policy.Decide(host(t, tt.host))
+			if d.Action != tt.action || d.Reason != tt.reason {
+				t.Errorf("got %v, %s", d.Action, d.Reason)
+			}
+			if (d.Detail != "") != (d.Action == egress.Refuse) {
+				t.Errorf("detail %q", d.Detail)
+			}
+		})
+	}
+	if d := zero.Decide(host(t, "a.example:8080")); !strings.Contains(d.Detail, `add "a.example:8080" to egress.tunnel`) {
+		t.Errorf("detail %q", d.Detail)
+	}
+	if d := zero.Decide(egress.Host{}); d.Action != egress.Refuse {
+		t.Errorf("no host: %v", d)
+	}
+	if got := egress.Refuse.String() + egress.Intercept.String() + egress.Tunnel.String(); got != "refuseintercepttunnel" {
+		t.Error(got)
+	}
+}
+
+func TestDocuSign(t *testing.T) {
+	p := &egress.Policy{Hosts: []egress.Host{host(t, "127.0.0.1:9443")}}
+	for in, want := range map[string]bool{"na2.docusign.net": true, "na2.docusign.net:8443": true, "127.0.0.1:9443": true, "127.0.0.1:1": false, "docusign.net.evil.example": false} {
+		if p.DocuSign(host(t, in)) != want {
+			t.Errorf("%s: %v", in, !want)
+		}
+	}
+}
+
+func TestValidatePolicy(t *testing.T) {
+	good := egress.Policy{Suffixes: egress.DefaultSuffixes(), Tunnels: []egress.Host{host(t, "a.example")}}
+	if err := good.Validate(); err != nil {
+		t.Error(err)
+	}
+	bad := egress.Policy{
+		Suffixes: []string{"net", "DocuSign.net", "", ".", "10.0.0.1", "a b.net", "docusign.net:443"},
+		Ports:    []uint16{443, 0},
+		Tunnels:  []egress.Host{{}, host(t, "x.esign.example")},
+	}
+	bad.Suffixes = append(bad.Suffixes, "esign.example")
+	err := bad.Validate()
+	if err == nil {
+		t.Fatal("took a bad policy")
+	}
+	for _, want := range []string{`"net"`, `"DocuSign.net"`, `""`, `"."`, `"10.0.0.1"`, `"a b.net"`, `"docusign.net:443"`, "port 0", "without name", "x.esign.example"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("does not report %s:\n%v", want, err)
+		}
+	}
+	// What Validate refuses must still open nothing.
+	if d := (&egress.Policy{Suffixes: []string{"", "."}}).Decide(host(t, "a.example")); d.Action != egress.Refuse {
+		t.Errorf("an empty suffix matches: %v", d)
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	p := &egress.Policy{Tunnels: []egress.Host{host(b, "a.example"), host(b, "b.example")}}
+	h := host(b, "demo.docusign.net:443")
+	b.ReportAllocs()
+	for b.Loop() {
+		if p.Decide(h).Action != egress.Intercept {
+			b.Fatal("not intercepted")
+		}
+	}
+}

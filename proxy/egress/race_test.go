@@ -1,0 +1,60 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+)
+
+// A family that hangs must not hold the other one up, and must be let go once the other one has won.
+func TestRaceLeavesAHangingFamily(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	server := netip.MustParseAddrPort(l.Addr().String())
+	hung, let := make(chan struct{}), make(chan struct{})
+	d := &net.Dialer{ControlContext: func(ctx context.Context, network, _ string, _ syscall.RawConn) error {
+		if network == "tcp6" {
+			close(hung)
+			<-ctx.Done()
+			close(let)
+			return ctx.Err()
+		}
+		return nil
+	}}
+	h := Host{name: "demo.docusign.net", port: server.Port()}
+	conn, err := race(t.Context(), d, "tcp", h, []netip.Addr{netip.IPv6Loopback(), server.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	select {
+	case <-hung:
+		<-let
+	default: // this machine makes no IPv6 socket: the family failed instead of hanging, and the other one won all the same
+	}
+}
+
+func TestRaceReportsBothFamilies(t *testing.T) {
+	six, four := errors.New("six"), errors.New("four")
+	d := &net.Dialer{ControlContext: func(_ context.Context, network, _ string, _ syscall.RawConn) error {
+		if network == "tcp6" {
+			return six
+		}
+		return four
+	}}
+	_, err := race(t.Context(), d, "tcp", Host{name: "a", port: 1}, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()})
+	if !errors.Is(err, four) {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := race(ctx, d, "tcp", Host{name: "a", port: 1}, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}); err == nil {
+		t.Error("connected after the end")
+	}
+}
