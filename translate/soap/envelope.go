@@ -165,13 +165,12 @@ type Envelope struct {
 	envelopeName span
 	prefixed     int
 
-	marks      []mark
-	references []reference
-
 	end   int // of the header region
 	guard guard
 	edits []edit
 
+	toStore   [1]field // so that the usual message costs no more allocations
+	editStore [3]edit
 	converted int64 // the change of length by a conversion from UTF-16
 }
 
@@ -185,6 +184,7 @@ func Read(r io.Reader, o Options) (*Envelope, error) {
 		limit = o.MaxBody
 	}
 	e := &Envelope{options: o, s: o.Buffers.get()}
+	e.to, e.edits = e.toStore[:0], e.editStore[:0]
 	e.s.reset(r, o, limit)
 	err := e.read()
 	if err == nil {

@@ -71,23 +71,25 @@ type scanner struct {
 
 	maxDepth, maxAttributes int
 
-	enc      encoding
-	came     encoding // the encoding before a conversion
-	labelled span     // the value of encoding= in the XML declaration
-	pos      int
-	tok      span
-	stack    []element
-	closed   element // the element of the last evEnd
-	closeTag int     // where its end tag starts; equal to its open offset when it has none
-	noClose  bool    // the element of the last evStart is an empty-element tag
-	bindings []binding
-	attrs    []attribute
-	arena    []byte
-	text     []byte // scratch for the text of a field
-	names    []byte // scratch of the guard, as the next two
-	starts   []int
-	tag      []byte
-	rooted   bool // the root element has been seen
+	enc        encoding
+	came       encoding // the encoding before a conversion
+	labelled   span     // the value of encoding= in the XML declaration
+	pos        int
+	tok        span
+	stack      []element
+	closed     element // the element of the last evEnd
+	closeTag   int     // where its end tag starts; equal to its open offset when it has none
+	noClose    bool    // the element of the last evStart is an empty-element tag
+	bindings   []binding
+	attrs      []attribute
+	arena      []byte
+	text       []byte // scratch for the text of a field
+	marks      []mark // what signatures refer to, and how
+	references []reference
+	names      []byte // scratch of the guard, as the next two
+	starts     []int
+	tag        []byte
+	rooted     bool // the root element has been seen
 }
 
 func (s *scanner) reset(src io.Reader, o Options, limit int) {
@@ -95,7 +97,7 @@ func (s *scanner) reset(src io.Reader, o Options, limit int) {
 		src: src, buf: s.buf[:0], max: limit, limit: min(lookahead, limit),
 		maxDepth: o.MaxDepth, maxAttributes: o.MaxAttributes,
 		stack: s.stack[:0], bindings: s.bindings[:0], attrs: s.attrs[:0], arena: s.arena[:0], text: s.text[:0],
-		names: s.names, starts: s.starts, tag: s.tag,
+		marks: s.marks[:0], references: s.references[:0], names: s.names, starts: s.starts, tag: s.tag,
 	}
 }
 

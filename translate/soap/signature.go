@@ -13,18 +13,18 @@ func (w *walk) mark(el *element, depth int) error {
 			!bytes.EqualFold(localName(w.s.slice(a.name), a.prefix), []byte("id")) {
 			continue
 		}
-		if len(w.e.marks) >= maxNames {
+		if len(w.s.marks) >= maxNames {
 			return refuse(KindTooComplex, el.start, "too many elements with an Id")
 		}
-		w.e.marks = append(w.e.marks, mark{id: w.s.value(a), start: el.start, depth: depth})
+		w.s.marks = append(w.s.marks, mark{id: w.s.value(a), start: el.start, depth: depth})
 	}
 	return nil
 }
 
 // closeMarks gives the marks of the element that has just ended at depth their end.
 func (w *walk) closeMarks(depth int) {
-	for i := len(w.e.marks) - 1; i >= 0; i-- {
-		if m := &w.e.marks[i]; m.end == 0 && m.depth == depth {
+	for i := len(w.s.marks) - 1; i >= 0; i-- {
+		if m := &w.s.marks[i]; m.end == 0 && m.depth == depth {
 			m.end = w.s.pos
 		}
 	}
@@ -43,11 +43,11 @@ func (w *walk) point(el *element) error {
 	if target == nil && !signs {
 		return nil
 	}
-	if len(w.e.references) >= maxNames {
+	if len(w.s.references) >= maxNames {
 		return refuse(KindTooComplex, el.start, "too many references")
 	}
 	if target == nil {
-		w.e.references = append(w.e.references, reference{all: true})
+		w.s.references = append(w.s.references, reference{all: true})
 		return nil
 	}
 	uri := w.s.value(target)
@@ -55,14 +55,14 @@ func (w *walk) point(el *element) error {
 	switch {
 	case value == "":
 		if signs {
-			w.e.references = append(w.e.references, reference{all: true})
+			w.s.references = append(w.s.references, reference{all: true})
 		}
 	case value[0] != '#':
 	case strings.ContainsAny(value, "(%"):
-		w.e.references = append(w.e.references, w.pointer(uri, value))
+		w.s.references = append(w.s.references, w.pointer(uri, value))
 	default:
 		uri.start++
-		w.e.references = append(w.e.references, reference{id: uri})
+		w.s.references = append(w.s.references, reference{id: uri})
 	}
 	return nil
 }
@@ -82,13 +82,13 @@ func (w *walk) pointer(uri text, value string) reference {
 
 // signed reports whether a signature covers a byte of r.
 func (e *Envelope) signed(r span) bool {
-	for i := range e.references {
-		ref := &e.references[i]
+	for i := range e.s.references {
+		ref := &e.s.references[i]
 		if ref.all {
 			return true
 		}
-		for j := range e.marks {
-			m := &e.marks[j]
+		for j := range e.s.marks {
+			m := &e.s.marks[j]
 			if m.start < r.end && (m.end == 0 || m.end > r.start) && bytes.Equal(e.s.bytes(m.id), e.s.bytes(ref.id)) {
 				return true
 			}

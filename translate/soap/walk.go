@@ -235,7 +235,7 @@ func (w *walk) passwordType(el *element) {
 			continue
 		}
 		found = true
-		w.e.token.PasswordType = string(bytes.TrimSpace(w.s.bytes(w.s.value(a))))
+		w.e.token.PasswordType = passwordTypeOf(bytes.TrimSpace(w.s.bytes(w.s.value(a))))
 	}
 	switch kind := w.e.token.PasswordType; {
 	case kind == "" || strings.HasSuffix(kind, "PasswordText"):
@@ -247,13 +247,23 @@ func (w *walk) passwordType(el *element) {
 	}
 }
 
+// passwordTypeOf does not allocate for the type that nearly everybody sends.
+func passwordTypeOf(value []byte) string {
+	const text = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
+	if string(value) == text {
+		return text
+	}
+	return string(value)
+}
+
 func (w *walk) bodyElement(el *element, depth int) error {
 	if depth == 3 && w.e.Operation.Local == "" {
 		if err := w.mark(el, depth); err != nil {
 			return err
 		}
 		local := w.s.local(el)
-		w.e.Operation = Name{el.ns.name(w.s.bytes(el.uri)), string(local)}
+		w.s.text = w.s.appendRaw(w.s.text[:0], span{el.name.end - len(local), el.name.end})
+		w.e.Operation = Name{el.ns.name(w.s.bytes(el.uri)), string(w.s.text)}
 		if el.ns == nsWSSE || bytes.EqualFold(local, []byte("UsernameToken")) {
 			w.refuse(KindMisplaced, el.start, "a WS-Security element in the Body")
 		}
@@ -326,7 +336,8 @@ func (w *walk) secret(f *field) (decoded, raw secret.Text) {
 	if bytes.IndexByte(written, '&') < 0 || bytes.IndexByte(written, '<') >= 0 {
 		return decoded, raw
 	}
-	return decoded, secret.New(string(w.s.appendRaw(nil, span{f.open, f.close})))
+	w.s.text = w.s.appendRaw(w.s.text[:0], span{f.open, f.close})
+	return decoded, secret.New(string(w.s.text))
 }
 
 // judge decides what can only be decided when the whole header has been seen.

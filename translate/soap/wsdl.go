@@ -5,10 +5,9 @@ import (
 	"io"
 )
 
-// RewriteWSDL returns src with the addresses in it passed through rewrite (PROTOCOL.md §4.1): location of the SOAP 1.1, SOAP 1.2
-// and HTTP address elements and of wsdl:import, schemaLocation of xsd:import, include and redefine. Rewrite gets and returns the
-// decoded URL; what it returns as it was stays byte for byte. The result shares no memory with src only if something changed.
-// A document that cannot be read, or in UTF-16, is an *Error.
+// RewriteWSDL passes the addresses in src through rewrite, which gets and returns decoded URLs (PROTOCOL.md §4.1): location of the SOAP
+// and HTTP address elements and of wsdl:import, schemaLocation of xsd:import, include and redefine. All else stays byte for
+// byte; without a change the result is src itself. A document that cannot be read, or in UTF-16, is an *Error.
 func RewriteWSDL(src []byte, rewrite func(url string) string) ([]byte, error) {
 	o := Options{}.withDefaults()
 	s := &scanner{
