@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -19,7 +17,6 @@ import (
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/egress"
-	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -186,20 +183,14 @@ func policyOf(cfg *config.Config) (*egress.Policy, error) {
 func dialerOf(cfg *config.Config, self func() []netip.AddrPort) (*egress.Dialer, error) {
 	d := &egress.Dialer{Resolve: cfg.Egress.Resolve, Allow: cfg.Egress.AllowAddresses, Self: self, Timeout: cfg.Upstream.DialTimeout}
 	if cfg.Egress.Resolver != "" {
-		d.Lookup = resolverAt(cfg.Egress.Resolver)
+		// One DNS server, asked directly: net.Resolver would read the hosts file that points DocuSign's names at this proxy.
+		server, err := netip.ParseAddrPort(cfg.Egress.Resolver)
+		if err != nil {
+			return nil, fmt.Errorf("egress.resolver: %w", err)
+		}
+		d.Lookup = &egress.Resolver{Servers: []netip.AddrPort{server}}
 	}
 	return d, d.Validate()
-}
-
-// resolverAt asks one DNS server, past the hosts file.
-func resolverAt(addr string) *net.Resolver {
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		addr = net.JoinHostPort(addr, "53")
-	}
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, network, addr)
-	}}
 }
 
 // transportOf is the one way to DocuSign. It speaks HTTP/1.1: each call has its connection to itself, so a large upload never waits for another.

@@ -13,13 +13,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Old Windows and Java clients need RSA key exchange, 3DES and TLS 1.0, where the listener profile tls: legacy allows them;
-// the settings below let crypto/tls offer them at all. The modern profile sets its own, stricter lists.
-//
-//go:debug tlsrsakex=1
-//go:debug tls10server=1
-//go:debug tls3des=1
-
 func main() { os.Exit(mainExit(os.Args[1:])) }
 
 // exitError carries the exit code of a command that has said all there is to say.

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/proxy"
+)
+
+// rig is a running proxy in front of a running sandbox.
+type rig struct {
+	t       *testing.T
+	dir     string
+	path    string
+	sandbox *docusigntest.Sandbox
+	world   docusigntest.World
+	program *program
+	log     *syncBuffer
+	stop    context.CancelFunc
+	done    chan error
+}
+
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// newRig starts both; edit may change the configuration before it is written.
+func newRig(t *testing.T, edit func(*worldConfig)) *rig {
+	t.Helper()
+	return newRigWith(t, docusigntest.Options{}, edit)
+}
+
+func newRigWith(t *testing.T, o docusigntest.Options, edit func(*worldConfig)) *rig {
+	t.Helper()
+	sb, err := docusigntest.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sb.Close() })
+	world, err := sb.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, dir: t.TempDir(), sandbox: sb, world: world, log: &syncBuffer{}}
+	wc := worldConfig{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Hosts: "127.0.0.1:0", Cost: 4}
+	if edit != nil {
+		edit(&wc)
+	}
+	if r.path, err = wc.write(r.dir, sb, world); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	return r
+}
+
+func (r *rig) start() {
+	r.t.Helper()
+	cfg, err := config.Load(r.path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if r.program, err = newProgram(cfg, r.path, log); err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop, r.done = cancel, make(chan error, 1)
+	go func() { r.done <- r.program.run(ctx) }()
+	<-r.program.ready
+	r.t.Cleanup(r.halt)
+}
+
+// halt stops the proxy and waits for it; it may be called twice.
+func (r *rig) halt() {
+	r.stop()
+	select {
+	case err := <-r.done:
+		if err != nil {
+			r.t.Errorf("run: %v", err)
+		}
+		r.done <- nil
+	case <-time.After(30 * time.Second):
+		r.t.Error("the proxy did not stop")
+	}
+}
+
+func (r *rig) addr(door proxy.Door) string {
+	for _, l := range r.program.listeners {
+		if l.door == door {
+			return l.Addr().String()
+		}
+	}
+	r.t.Fatalf("no listener for %s", door)
+	return ""
+}
+
+func (r *rig) sidecar() string { return "http://" + r.addr(proxy.DoorSidecar) }
+
+// proxyCA is what an old program is told to trust.
+func (r *rig) proxyCA() *x509.CertPool {
+	pem, err := os.ReadFile(filepath.Join(r.dir, "ca.pem"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	return pool
+}
+
+// forwardClient is an HTTP client with HTTP_PROXY set.
+func (r *rig) forwardClient() *http.Client {
+	u := &url.URL{Scheme: "http", Host: r.addr(proxy.DoorSidecar)}
+	tr := &http.Transport{Proxy: http.ProxyURL(u), TLSClientConfig: &tls.Config{RootCAs: r.proxyCA()}, DisableCompression: true}
+	r.t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+const (
+	annaJSON   = `{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + docusigntest.GUIDKey + `"}`
+	legacyJSON = `{"Username":"legacy.user@example.com","Password":"p@ss<w&rd>é1","IntegratorKey":"` + docusigntest.LegacyKey + `"}`
+)
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (r *rig) do(c *http.Client, req *http.Request) answer {
+	r.t.Helper()
+	if c == nil {
+		c = http.DefaultClient
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		r.t.Fatalf("%s %s: %v\n%s", req.Method, req.URL, err, r.log)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatalf("%s %s: read: %v", req.Method, req.URL, err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+func request(t *testing.T, method, target string, body io.Reader, headers ...string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest(method, target, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	return req
+}
+
+// noLeak fails when a legacy credential reached the sandbox.
+func (r *rig) noLeak() {
+	r.t.Helper()
+	if leaks := r.sandbox.Leaks(); len(leaks) > 0 {
+		r.t.Errorf("legacy secrets reached DocuSign: %v", leaks)
+	}
+}
