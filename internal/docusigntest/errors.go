@@ -246,6 +246,21 @@ func appendXMLMembers(b []byte, o object) []byte {
 	return b
 }
 
+// sequence is an answer whose XML keeps the order of its members, as a WSDL wants it.
+type sequence []member
+
+// items is an array of sequences.
+type items struct {
+	item string
+	of   []sequence
+}
+
+// featureList is an array of texts, each in an EnabledFeatures element.
+type featureList []string
+
+// missing is an element that is there but nil.
+type missing struct{}
+
 func appendXML(b []byte, name string, v any) []byte {
 	start := len(b)
 	b = append(b, "<"+name+">"...)
@@ -257,10 +272,24 @@ func appendXML(b []byte, name string, v any) []byte {
 		b = strconv.AppendBool(b, v)
 	case object:
 		b = appendXMLMembers(b, v)
+	case sequence:
+		for _, m := range v {
+			b = appendXML(b, m.name, m.value)
+		}
 	case list:
 		for _, o := range v.of {
 			b = appendXML(b, v.item, o)
 		}
+	case items:
+		for _, o := range v.of {
+			b = appendXML(b, v.item, o)
+		}
+	case featureList:
+		for _, text := range v {
+			b = appendXML(b, "EnabledFeatures", text)
+		}
+	case missing:
+		return append(b[:start], "<"+name+` xsi:nil="true"/>`...)
 	}
 	if len(b) == inner {
 		return append(b[:start], "<"+name+"/>"...)

@@ -2,6 +2,7 @@ package docusigntest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -84,28 +85,45 @@ func spellings(password string) [][]byte {
 		latin1 = append(latin1, byte(r))
 	}
 	return [][]byte{
-		[]byte(password), bytes.Trim(quoted, `"`), []byte(html.EscapeString(password)), []byte(escapeXML(password)), []byte(url.QueryEscape(password)),
-		[]byte(url.PathEscape(password)), []byte(base64.StdEncoding.EncodeToString([]byte(password))), latin1,
-		[]byte(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(password)),
-		[]byte(strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(password)),
+		[]byte(password), bytes.Trim(quoted, `"`), []byte(url.QueryEscape(password)), []byte(url.PathEscape(password)),
+		[]byte(base64.StdEncoding.EncodeToString([]byte(password))), latin1,
 	}
 }
 
 func (r Recorded) holds(forms [][]byte) string {
+	body := string(r.plain())
 	for _, form := range forms {
-		if bytes.Contains(r.Body, form) {
+		if appears(body, string(form)) {
 			return "body"
 		}
 		if strings.Contains(r.RawQuery, string(form)) {
 			return "query"
 		}
 		for name, values := range r.Header {
-			if strings.Contains(strings.Join(values, "\n"), string(form)) {
+			if appears(strings.Join(values, "\n"), string(form)) {
 				return "header " + name
 			}
 		}
 	}
 	return ""
+}
+
+// appears looks at text as it is and with its XML references resolved, however they are written.
+func appears(text, form string) bool {
+	return strings.Contains(text, form) || strings.Contains(html.UnescapeString(text), form)
+}
+
+// plain is the kept part of the body, decompressed as far as it goes.
+func (r Recorded) plain() []byte {
+	if !strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+		return r.Body
+	}
+	z, err := gzip.NewReader(bytes.NewReader(r.Body))
+	if err != nil {
+		return r.Body
+	}
+	body, _ := io.ReadAll(io.LimitReader(z, 16*keepBody)) // a body that was cut ends with an error
+	return body
 }
 
 // recorder keeps the newest requests.

@@ -1,9 +1,10 @@
-// Package docusigntest is a strict stand-in for DocuSign on loopback: account server and REST sites that behave by
-// PROTOCOL.md and remember what reached them. It must never accept a legacy credential (header, password grant, act-as,
-// lower-case or old bearer): each one is refused and counted. The demo and sandbox commands and all tests start it.
+// Package docusigntest is a strict stand-in for DocuSign on loopback: account server, REST and SOAP sites that behave
+// by PROTOCOL.md and remember what reached them. It must never accept a legacy credential (header, UsernameToken, password
+// grant, act-as, old bearer): each is refused and counted. The demo and sandbox commands and all tests start it.
 package docusigntest
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -61,6 +63,7 @@ type Sandbox struct {
 	addr      string
 	addresses map[string]string // host name -> address of its own listener; empty without ByPort
 	routes    []route
+	services  []*soapService
 
 	counts   *counter
 	recorder *recorder
@@ -83,6 +86,7 @@ type knobs struct {
 	wrongSite    string
 	badToken     string
 	loginInfoOff int
+	noSOAPBearer bool
 }
 
 // Start opens the listeners and serves until Close.
@@ -102,7 +106,7 @@ func Start(o Options) (*Sandbox, error) {
 		knobs: knobs{tokenLife: time.Hour, wrongSite: "USER_LACKS_MEMBERSHIP", badToken: "AUTHORIZATION_INVALID_TOKEN"},
 	}
 	s.tokens = newTokenStore()
-	s.routes = restRoutes()
+	s.routes, s.services = restRoutes(), soapServices()
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -179,7 +183,7 @@ func (s *Sandbox) listen(address, identity string) (string, error) {
 		ReadHeaderTimeout: 20 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0),
+		ErrorLog:          log.New(panicsOnly{os.Stderr}, "", 0),
 	}
 	s.servers = append(s.servers, srv)
 	s.serving.Go(func() {
@@ -188,6 +192,16 @@ func (s *Sandbox) listen(address, identity string) (string, error) {
 		}
 	})
 	return ln.Addr().String(), nil
+}
+
+// panicsOnly passes a panic's report on; what clients do wrong in TLS is no news.
+type panicsOnly struct{ io.Writer }
+
+func (p panicsOnly) Write(line []byte) (int, error) {
+	if !bytes.Contains(line, []byte("panic")) {
+		return len(line), nil
+	}
+	return p.Writer.Write(line)
 }
 
 // Close ends every listener and connection and waits for the listeners' goroutines.
@@ -212,7 +226,11 @@ func (s *Sandbox) SiteURL(site string) string { return s.origin(strings.ToLower(
 // Sites are the names of the sites.
 func (s *Sandbox) Sites() []string { return slices.Clone(s.opts.Sites) }
 
+// origin is where a host is found; the empty host is the listener itself.
 func (s *Sandbox) origin(host string) string {
+	if host == "" {
+		return "https://" + s.addr
+	}
 	if own, ok := s.addresses[host]; ok {
 		return "https://" + own
 	}
@@ -286,6 +304,14 @@ func (s *Sandbox) SetLoginInformation(status int) {
 	s.knobs.loginInfoOff = status
 }
 
+// SetSOAPBearer tells whether the SOAP services take an access token; at first they do. Nothing public says that the
+// real ones do (PROTOCOL.md §4.10).
+func (s *Sandbox) SetSOAPBearer(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.knobs.noSOAPBearer = !on
+}
+
 // SetLimits enforces the hourly and burst limits of PROTOCOL.md §11 per account; 0 counts without enforcing.
 func (s *Sandbox) SetLimits(hourly, burst int) { s.limits.enforce(hourly, burst) }
 
@@ -325,6 +351,8 @@ func (s *Sandbox) dispatch(w http.ResponseWriter, r *http.Request, host string) 
 	switch {
 	case host == s.opts.AccountHost, host == "" && hasPathPrefix(r.URL.Path, "/oauth"):
 		s.serveAccount(w, r, host)
+	case hasPathPrefix(r.URL.Path, "/api/3.0"):
+		s.serveSOAP(w, r, host)
 	default:
 		s.serveREST(w, r, host)
 	}

@@ -21,6 +21,7 @@ import (
 const (
 	maxText   = 64 << 10 // longer text is hashed instead of kept
 	maxMarkup = 256 << 10
+	maxTexts  = 4 << 20 // all short texts of an XML document together
 	maxDepth  = 100
 )
 
@@ -352,7 +353,8 @@ func (w *jsonWalker) literal() error {
 func walkXML(r io.Reader, to tree) error {
 	x := newXMLReader(r)
 	var path []string
-	var texts []strings.Builder
+	var texts [][]byte
+	kept := 0
 	for {
 		token, long, err := x.next()
 		if err == io.EOF && len(texts) == 0 && x.seen {
@@ -366,13 +368,16 @@ func walkXML(r io.Reader, to tree) error {
 			if len(texts) > 0 {
 				path = append(path, t.Name.Local)
 			}
-			texts = append(texts, strings.Builder{})
+			texts = append(texts, nil)
 			if err := to.open(path); err != nil {
 				return err
 			}
 		case xml.CharData:
-			if len(texts) > 0 {
-				texts[len(texts)-1].Write(t)
+			if kept += len(t); kept > maxTexts {
+				return errors.New("xml: too much text")
+			}
+			if last := len(texts) - 1; last >= 0 {
+				texts[last] = append(texts[last], t...)
 			}
 		case xml.ProcInst:
 			if long != nil && to.encoded(path) {
@@ -381,7 +386,7 @@ func walkXML(r io.Reader, to tree) error {
 				}
 			}
 		case xml.EndElement:
-			text := texts[len(texts)-1].String()
+			text := string(texts[len(texts)-1])
 			if err := endElement(to, path, text); err != nil {
 				return err
 			}
