@@ -65,7 +65,9 @@ type Event struct {
 	Key           string // integrator key as presented; "" when there was none
 	Authenticator string
 	Principal     string
+	UnknownUser   bool // the integration is known, this user is not
 	Scheme        string
+	AppPassword   bool   // an App Password goes upstream instead of a token
 	Mode          string // translate, observe, block or pass
 	Account       string // as in the path
 	Site          string // host the call went to

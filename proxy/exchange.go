@@ -131,9 +131,14 @@ func (x *exchange) describe() {
 		return
 	}
 	e.Key, e.Authenticator, e.Principal, e.Scheme, e.Conflict = d.Key, d.Authenticator, d.Principal, d.Scheme.String(), d.Conflict
-	if e.Mode == "" && d.Integration != nil {
+	e.UnknownUser = d.Integration != nil && d.Scheme.Legacy() && !d.Listed()
+	if d.Integration == nil {
+		return
+	}
+	if e.Mode == "" {
 		e.Mode = d.Integration.Mode.String()
 	}
+	e.AppPassword = e.API.SOAP() && d.Integration.SOAP == translate.SOAPAppPassword
 }
 
 func outcomeOf(status int) Outcome {

@@ -131,6 +131,14 @@ func (d *Decision) IntegrationName() string {
 	return d.Integration.Name
 }
 
+// Listed reports whether the configuration lists the authenticator.
+func (d *Decision) Listed() bool {
+	if d.user != nil {
+		return true
+	}
+	return d.member != nil && d.member.users[legacy.Fold(d.Authenticator)] != nil
+}
+
 // OnBehalf reports whether somebody is acted for.
 func (d *Decision) OnBehalf() bool { return d.Principal != d.Authenticator }
 

@@ -81,12 +81,13 @@ func newRigWith(t *testing.T, o docusigntest.Options, edit func(*worldConfig)) *
 
 func (r *rig) start() {
 	r.t.Helper()
-	cfg, err := config.Load(r.path)
-	if err != nil {
+	holder := &config.Holder{Path: r.path}
+	if _, err := holder.Reload(); err != nil {
 		r.t.Fatal(err)
 	}
+	var err error
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if r.program, err = newProgram(cfg, r.path, log); err != nil {
+	if r.program, err = newProgram(holder, log); err != nil {
 		r.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/ledger"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
 )
@@ -31,7 +33,8 @@ func newRun() *cobra.Command {
 		Example: "  docusign-auth-proxy run --config proxy.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path)
+			holder := &config.Holder{Path: path}
+			cfg, err := holder.Reload()
 			if err != nil {
 				return err
 			}
@@ -39,7 +42,7 @@ func newRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := newProgram(cfg, path, log)
+			p, err := newProgram(holder, log)
 			if err != nil {
 				return err
 			}
@@ -66,8 +69,12 @@ type program struct {
 	started  time.Time
 	env      surroundings
 
-	reloading sync.Mutex
-	current   *assembled // guarded by reloading
+	holder     *config.Holder
+	ledger     *ledger.Ledger
+	assembling sync.Mutex
+	current    atomic.Pointer[assembled]
+	retired    sync.WaitGroup
+	stopped    chan struct{} // closed when no call is under way any more
 
 	listeners []boundListener
 	adminOn   net.Listener
@@ -79,9 +86,10 @@ type boundListener struct {
 	door proxy.Door
 }
 
-// newProgram opens the store and the listeners and builds the first state; nothing is served yet.
-func newProgram(cfg *config.Config, path string, log *slog.Logger) (p *program, err error) {
-	p = &program{log: log, path: path, started: time.Now(), registry: prometheus.NewRegistry(), ready: make(chan struct{})}
+// newProgram opens the store and the listeners and builds the first state; nothing is served yet. The holder must have a configuration.
+func newProgram(holder *config.Holder, log *slog.Logger) (p *program, err error) {
+	cfg := holder.Current()
+	p = &program{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), ready: make(chan struct{}), stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			p.closeAll()
@@ -93,19 +101,31 @@ func newProgram(cfg *config.Config, path string, log *slog.Logger) (p *program, 
 	if p.store, err = store.Open(cfg.Store, store.Options{OnError: func(err error) { log.Error("store", "error", err) }}); err != nil {
 		return nil, err
 	}
+	if p.ledger, err = ledger.New(ledger.Options{Store: p.store, OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
+		return nil, err
+	}
 	if err = p.listen(cfg); err != nil {
 		return nil, err
 	}
-	if err = p.observe(cfg); err != nil {
+	if err = p.observe(); err != nil {
 		return nil, err
 	}
-	if p.current, err = assemble(cfg, p.env, nil); err != nil {
+	first, err := assemble(cfg, p.env, nil)
+	if err != nil {
 		return nil, err
 	}
-	p.server = proxy.New(serverConfig(cfg, log, p.recorder(log)), p.current.state)
+	p.current.Store(first)
+	p.server = proxy.New(serverConfig(cfg, log, p.recorder(log)), first.state)
 	p.metrics.Watch(p.server)
+	p.configure(cfg)
+	p.metrics.SetReload(true, p.started)
 	p.admin = p.newAdmin(cfg)
+	holder.Accept = p.accept
 	return p, nil
+}
+
+// configure tells the parts that outlive a reload what the configuration names.
+func (p *program) configure(cfg *config.Config) {
 }
 
 func serverConfig(cfg *config.Config, log *slog.Logger, r proxy.Recorder) proxy.Config {
@@ -161,7 +181,7 @@ func (p *program) ownAddresses() []netip.AddrPort {
 }
 
 // observe sets up metrics and what the parts report to.
-func (p *program) observe(cfg *config.Config) error {
+func (p *program) observe() error {
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, commit, goVersion := buildVersion()
 	m, err := proxy.NewMetrics(p.registry, proxy.MetricsOptions{Version: version, Commit: commit, GoVersion: goVersion})
@@ -179,16 +199,15 @@ func (p *program) observe(cfg *config.Config) error {
 }
 
 func (p *program) recorder(log *slog.Logger) proxy.Recorder {
-	return proxy.Recorders{p.metrics, proxy.NewRequestLog(log)}
+	return proxy.Recorders{p.metrics, ledgerRecorder{p.ledger}, proxy.NewRequestLog(log)}
 }
 
 func (p *program) rememberLearned() {
-	p.reloading.Lock()
-	defer p.reloading.Unlock()
-	if p.current == nil {
+	a := p.current.Load()
+	if a == nil {
 		return
 	}
-	if err := remember(p.store, p.current.oauth.Learned()); err != nil {
+	if err := remember(p.store, a.oauth.Learned()); err != nil {
 		p.log.Warn("a look-up could not be remembered", "error", err)
 	}
 }
@@ -213,6 +232,8 @@ func (p *program) run(ctx context.Context) error {
 		})
 	}
 	serve("store", func() error { return p.store.Run(background) })
+	serve("ledger", func() error { return p.ledger.Run(background) })
+	serve("reload", func() error { return p.watch(background) })
 	serve("proxy", p.server.Run)
 	for _, l := range p.listeners {
 		serve("listener "+l.Addr().String(), func() error { return p.server.Serve(l.Listener, l.door) })
@@ -230,6 +251,7 @@ func (p *program) run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	err = errors.Join(err, p.shutdown())
+	close(p.stopped)
 	stopBackground()
 	work.Wait()
 	return err
@@ -237,15 +259,15 @@ func (p *program) run(ctx context.Context) error {
 
 func (p *program) announce() {
 	version, commit, _ := buildVersion()
-	cfg := p.current.cfg
+	cfg := p.holder.Current()
 	p.log.Info("started", "version", version, "commit", commit, "environment", cfg.Environment, "integrations", len(cfg.Integrations), "config", p.path)
-	if p.current.authority == nil {
+	if p.current.Load().authority == nil {
 		p.log.Info("no interception", "effect", "CONNECT to DocuSign is refused; programs can use the sidecar", "next_step", "docusign-auth-proxy ca init, then interception: in the configuration")
 	}
 }
 
 func (p *program) shutdown() error {
-	limit := p.current.cfg.Limits.Shutdown
+	limit := p.holder.Current().Limits.Shutdown
 	p.log.Info("stopping", "waiting_for_calls", p.server.Active(), "at_most", limit.String())
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -261,8 +283,9 @@ func (p *program) closeAll() {
 	if p.adminOn != nil {
 		_ = p.adminOn.Close()
 	}
-	if p.current != nil {
-		p.current.close()
+	p.retired.Wait()
+	if a := p.current.Load(); a != nil {
+		a.close()
 	}
 	if p.store != nil {
 		if err := p.store.Close(); err != nil {

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/translate/legacy"
+)
+
+// ledgerRecorder enters every call into the ledger.
+type ledgerRecorder struct{ ledger *ledger.Ledger }
+
+// Record implements proxy.Recorder.
+func (r ledgerRecorder) Record(e *proxy.Event) {
+	if e.Method == "CONNECT" {
+		return // a refused tunnel is no call of an integration
+	}
+	row := ledger.Event{
+		Time: e.Time, Integration: e.Integration, Key: e.Key, Authenticator: e.Authenticator, Principal: e.Principal, UnknownUser: e.UnknownUser,
+		Scheme: e.Scheme, Door: string(e.Door), API: string(e.API), Way: wayOf(e), Outcome: string(e.Outcome), Status: e.Status,
+		Client: e.Client.String(), UserAgent: e.UserAgent, BytesIn: e.BytesIn, BytesOut: e.BytesOut,
+	}
+	if e.Outcome != proxy.OutcomeOK {
+		row.Error = plainError(e)
+	}
+	r.ledger.Record(&row)
+}
+
+func plainError(e *proxy.Event) string {
+	switch {
+	case e.Detail == "":
+		return e.Cause
+	case e.NextStep == "":
+		return e.Detail
+	}
+	return e.Detail + " \u2192 " + e.NextStep
+}
+
+// wayOf says how the credential went on, or would have.
+func wayOf(e *proxy.Event) ledger.Way {
+	switch {
+	case e.Scheme == legacy.None.String():
+		return ledger.WayNone
+	case e.Scheme == legacy.OAuthBearer.String():
+		return ledger.WayNative
+	case e.Mode == "observe":
+		return ledger.WayForwarded
+	case e.AppPassword:
+		return ledger.WayAppPassword
+	}
+	return ledger.WayTranslated
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"docusign-auth-proxy/config"
+)
+
+const (
+	watchEvery = 2 * time.Second
+	// retireAfter is how long a replaced state may finish the calls it began with.
+	retireAfter = 5 * time.Minute
+)
+
+// accept is the one way in which a configuration takes effect after the start: SIGHUP, file watch and POST /-/reload all end here.
+// An error leaves everything as it was.
+func (p *program) accept(old, next *config.Config) error {
+	if old == nil {
+		return nil // the start; newProgram assembles
+	}
+	if changed := needsRestart(old, next); changed != "" {
+		return fmt.Errorf("%s changed, which needs a restart; everything else stays as it was", changed)
+	}
+	p.assembling.Lock()
+	defer p.assembling.Unlock()
+	a, err := assemble(next, p.env, p.current.Load())
+	if err != nil {
+		return err
+	}
+	previous := p.current.Swap(a)
+	p.server.Swap(a.state)
+	p.configure(next)
+	for _, w := range next.Warnings {
+		p.log.Warn("config", "warning", w.String())
+	}
+	p.retire(previous)
+	return nil
+}
+
+// needsRestart names a changed setting that a running process cannot take over.
+func needsRestart(old, next *config.Config) string {
+	switch {
+	case old.Listen != next.Listen:
+		return "listen"
+	case old.Store != next.Store:
+		return "store"
+	case old.Limits != next.Limits:
+		return "limits"
+	case old.Log != next.Log:
+		return "log"
+	}
+	return ""
+}
+
+// retire closes a replaced state once its calls have had time to finish, or at the end of the program.
+func (p *program) retire(a *assembled) {
+	p.retired.Go(func() {
+		select {
+		case <-time.After(retireAfter):
+		case <-p.stopped:
+		}
+		a.close()
+	})
+}
+
+// reload reads the configuration again and says what came of it.
+func (p *program) reload(context.Context) error {
+	_, err := p.holder.Reload()
+	p.reloaded(err)
+	return err
+}
+
+func (p *program) reloaded(err error) {
+	p.metrics.SetReload(err == nil, p.holder.LastSuccess())
+	if err == nil {
+		p.log.Info("configuration reloaded", "config", p.path)
+		return
+	}
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		p.log.Error("configuration not reloaded; the last good one stays in force", "config", p.path, "error", err)
+		return
+	}
+	for _, problem := range problems {
+		p.log.Error("configuration not reloaded; the last good one stays in force", "config", p.path, "problem", problem.String())
+	}
+}
+
+// watch reloads when a file changes or a signal asks for it.
+func (p *program) watch(ctx context.Context) error {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	signals, stop := reloadSignals()
+	defer stop()
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+				if err := p.reload(ctx); err != nil {
+					continue // reload has logged it
+				}
+			}
+		}
+	}()
+	p.holder.Watch(ctx, ticker.C, func(_ *config.Config, err error) { p.reloaded(err) })
+	return nil
+}
