@@ -42,12 +42,16 @@ func malformed() error { return &grantError{Code: "invalid_request"} }
 
 // serveAccount answers for the account server: token, consent and userinfo.
 func (s *Sandbox) serveAccount(w http.ResponseWriter, r *http.Request, host string) {
-	s.countPath(r.Method, s.opts.AccountHost, r.URL.Path)
+	path := r.URL.Path
+	if path != "/oauth/token" && path != "/oauth/userinfo" && path != "/oauth/auth" {
+		path = "unknown"
+	}
+	s.countPath(r.Method, s.opts.AccountHost, path)
 	if s.countLegacyHeaders(r) {
 		s.writeOAuth(w, r, http.StatusUnauthorized, &grantError{Code: "invalid_client"})
 		return
 	}
-	switch r.URL.Path {
+	switch path {
 	case "/oauth/token":
 		s.serveToken(w, r, s.audiences(host, r))
 	case "/oauth/userinfo":

@@ -41,6 +41,10 @@ type Options struct {
 	// (https://127.0.0.1:PORT) instead of names, for callers that cannot map names.
 	ByPort bool
 
+	// Authority is what AuthorityPEM gave in an earlier run, so that whoever trusts that certificate still does. Empty
+	// makes a new authority.
+	Authority []byte
+
 	// Latency delays every answer.
 	Latency time.Duration
 
@@ -95,7 +99,7 @@ func Start(o Options) (*Sandbox, error) {
 	if err := loopback(o.Listen); err != nil {
 		return nil, err
 	}
-	ca, err := newAuthority(o.Now(), append([]string{o.AccountHost}, o.Sites...))
+	ca, err := newAuthority(o.Now(), append([]string{o.AccountHost}, o.Sites...), o.Authority)
 	if err != nil {
 		return nil, fmt.Errorf("make certificates: %w", err)
 	}
@@ -252,6 +256,9 @@ func (s *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, 
 
 // CACert is the sandbox's certificate authority in PEM.
 func (s *Sandbox) CACert() []byte { return slices.Clone(s.authority.pem) }
+
+// AuthorityPEM is the sandbox's certificate authority with its private key, for Options.Authority of a later run.
+func (s *Sandbox) AuthorityPEM() []byte { return slices.Concat(s.authority.pem, s.authority.key) }
 
 // CertPool holds the sandbox's certificate authority alone.
 func (s *Sandbox) CertPool() *x509.CertPool {

@@ -7,7 +7,9 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -319,4 +321,29 @@ func TestPlannedFailures(t *testing.T) {
 			t.Errorf("%d bytes, error %v", len(b), err)
 		}
 	})
+}
+
+func TestTheLogHasOneLineAndNoSecret(t *testing.T) {
+	var lines bytes.Buffer
+	w := newWorld(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
+	w.client.Transport.(*http.Transport).DisableKeepAlives = true
+	w.call("GET", w.SiteURL("demo.docusign.net")+"/restapi/v2/login_information?secret=canary", "canary", nil, "X-DocuSign-Authentication", "canary")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := lines.String(); strings.Count(got, "\n") != 1 || strings.Contains(got, "canary") || !strings.Contains(got, "status=401") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestCountedPathsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		for _, origin := range []string{w.AccountServer(), w.SiteURL("demo.docusign.net"), w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts", w.SiteURL("demo.docusign.net") + "/api/3.0"} {
+			w.call("GET", fmt.Sprintf("%s/%d", origin, i), "", nil)
+		}
+	}
+	if n := len(w.Counts().Paths); n != 3 {
+		t.Errorf("%v", w.Counts().Paths)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -47,12 +48,19 @@ type node struct {
 	Children []node     `xml:",any"`
 }
 
+// schemas holds what was parsed, by file: parsing one takes longer than a test.
+var schemas sync.Map
+
 func loadSchema(t *testing.T, service *soapService) schema {
 	t.Helper()
+	if s, ok := schemas.Load(service.wsdl); ok {
+		return s.(schema)
+	}
 	var s schema
 	if err := xml.Unmarshal(service.description(), &s); err != nil {
 		t.Fatal(err)
 	}
+	schemas.Store(service.wsdl, s)
 	return s
 }
 

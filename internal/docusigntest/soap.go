@@ -126,17 +126,18 @@ type soapCall struct {
 func (s *Sandbox) serveSOAP(w http.ResponseWriter, r *http.Request, site string) {
 	path := strings.ToLower(r.URL.Path)
 	for _, service := range s.services {
-		if path != service.path && (service.schema == "" || path != service.schema) {
+		schema := service.schema != "" && path == service.schema
+		if path != service.path && !schema {
 			continue
 		}
 		(&restCall{s: s, w: w, r: r}).commonHeaders()
 		c := &soapCall{s: s, w: w, r: r, site: site, service: service}
-		switch r.Method {
-		case http.MethodPost:
+		switch {
+		case r.Method == http.MethodPost && !schema:
 			c.serve()
-		case http.MethodGet:
+		case r.Method == http.MethodGet:
 			s.countPath(r.Method, site, path)
-			c.describe(path == service.schema)
+			c.describe(schema)
 		default:
 			w.Header().Set("Allow", "GET, POST")
 			w.WriteHeader(http.StatusMethodNotAllowed)
@@ -208,9 +209,19 @@ func (c *soapCall) knownName() string {
 // countUnread counts the credentials of a message that could not be read to its end.
 func (c *soapCall) countUnread() {
 	c.s.countLegacyHeaders(c.r)
-	if c.msg.token != nil {
-		c.s.counts.add(func(n *Counts) { n.Legacy.WSSecurity++ })
-	}
+	c.s.counts.add(func(n *Counts) {
+		if c.msg.token != nil {
+			n.Legacy.WSSecurity++
+		}
+		if c.takesBody() && c.msg.operation != "" {
+			n.Legacy.Body++
+		}
+	})
+}
+
+// takesBody tells whether the operation's credential is in the body.
+func (c *soapCall) takesBody() bool {
+	return strings.HasSuffix(c.service.path, "/credential.asmx") && c.msg.operation != "Ping"
 }
 
 func (c *soapCall) unreadable(err error) *soapFault {
@@ -288,8 +299,7 @@ func (c *soapCall) credentials() ([]credential, *soapFault) {
 		given = append(given, credential{username: t.username, password: t.password, digest: t.digest, count: func(l *Legacy) { l.WSSecurity++ }})
 	}
 	_, asksEmail := c.msg.fields["Email"]
-	inBody := strings.HasSuffix(c.service.path, "/credential.asmx") && c.msg.operation != "Ping"
-	if inBody && (c.msg.fields["Password"] != "" || asksEmail && len(c.r.Header["Authorization"]) == 0) {
+	if c.takesBody() && (c.msg.fields["Password"] != "" || asksEmail && len(c.r.Header["Authorization"]) == 0) {
 		given = append(given, credential{username: c.msg.fields["Email"], password: c.msg.fields["Password"], count: func(l *Legacy) { l.Body++ }})
 	}
 	return given, denied

@@ -266,6 +266,15 @@ func TestMessagesAreRefused(t *testing.T) {
 	t.Run("SOAP 1.2 as text/xml with a made-up action is taken", func(t *testing.T) {
 		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+api.path, bearer, strings.NewReader(envelopeOf(soap12, "", ping)), "Content-Type", "text/xml", "SOAPAction", "x"), 200, soap12)
 	})
+	t.Run("a password nobody escaped is counted", func(t *testing.T) {
+		w.ResetCounts()
+		login := envelopeOf(soap11, "", operationOf(credentialSpace, "Login", "<Email>[k]a@example.com</Email><Password>a<b&c</Password>"))
+		w.wantReply(w.soap(w.service("credential"), soap11, login, ""), 500, "unable to read request")
+		w.wantReply(w.soap(api, soap11, envelopeOf(soap11, strings.Replace(tokenOf("[k]a", "x", ""), ">x<", ">a<b&c<", 1), ping), ""), 500, "unable to read request")
+		if got := w.Counts().Legacy; got != (Legacy{Body: 1, WSSecurity: 1}) {
+			t.Errorf("%+v", got)
+		}
+	})
 	t.Run("another path or method", func(t *testing.T) {
 		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+"/api/3.0/other.asmx", bearer, nil), 404)
 		w.wantReply(w.call("PUT", w.SiteURL("demo.docusign.net")+api.path, bearer, nil), 405)
@@ -443,7 +452,7 @@ func TestRecordedSOAPClients(t *testing.T) {
 }
 
 func TestALargeSOAPDocumentNeedsNoMemory(t *testing.T) {
-	const size = 32 << 20
+	const size = 6 << 20
 	before, after, _ := strings.Cut(envelopeOf(soap11, "", operationOf(apiSpace, "CreateAndSendEnvelope", sampleEnvelope)), "QUJDRA==")
 	var m0, m1 runtime.MemStats
 	runtime.ReadMemStats(&m0)
@@ -455,7 +464,7 @@ func TestALargeSOAPDocumentNeedsNoMemory(t *testing.T) {
 	if d := msg.content.documents[0]; d.Size != size/4*3 || d.Name != "a & b" {
 		t.Errorf("%+v", d)
 	}
-	if used := m1.TotalAlloc - m0.TotalAlloc; used > 2<<20 {
+	if used := m1.TotalAlloc - m0.TotalAlloc; used > 1<<20 {
 		t.Errorf("allocated %d bytes", used)
 	}
 }

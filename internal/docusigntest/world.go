@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,12 +46,15 @@ func (w World) User(email string) User {
 }
 
 // Seed fills the sandbox with the standard world. Every user has consented to both integrations; RSA keys are new each time.
-func (s *Sandbox) Seed() (World, error) {
+func (s *Sandbox) Seed() (World, error) { return s.SeedWith(nil) }
+
+// SeedWith is Seed with the PrivateKeys of an earlier World; missing ones are made.
+func (s *Sandbox) SeedWith(keys map[string][]byte) (World, error) {
 	w := World{PrivateKeys: map[string][]byte{}}
 	for _, key := range []string{LegacyKey, GUIDKey} {
-		private, err := rsa.GenerateKey(rand.Reader, 2048)
+		private, err := privateKey(keys[key])
 		if err != nil {
-			return World{}, fmt.Errorf("make the key of %s: %w", key, err)
+			return World{}, fmt.Errorf("key of %s: %w", key, err)
 		}
 		w.PrivateKeys[key] = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})
 		w.Integrations = append(w.Integrations, Integration{
@@ -71,6 +75,18 @@ func (s *Sandbox) Seed() (World, error) {
 	}
 	s.settle(w)
 	return w, nil
+}
+
+// privateKey reads a key that was kept, or makes one.
+func privateKey(kept []byte) (*rsa.PrivateKey, error) {
+	if len(kept) == 0 {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	block, _ := pem.Decode(kept)
+	if block == nil {
+		return nil, errors.New("it is not PEM")
+	}
+	return x509.ParsePKCS1PrivateKey(block.Bytes)
 }
 
 func (s *Sandbox) settle(w World) {
