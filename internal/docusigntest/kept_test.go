@@ -2,6 +2,7 @@ package docusigntest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"net/http"
 	"testing"
 )
@@ -34,9 +35,9 @@ func TestKeptAuthorityAndKeysAreTheSameInALaterRun(t *testing.T) {
 			t.Errorf("the key of %s is another", key)
 		}
 	}
-	client := clientOf(later)
-	client.Transport.(*http.Transport).TLSClientConfig.RootCAs = pool
-	resp, err := client.Get(later.SiteURL("demo.docusign.net") + "/restapi")
+	transport := &http.Transport{DialContext: later.Dial, TLSClientConfig: &tls.Config{RootCAs: pool}}
+	t.Cleanup(transport.CloseIdleConnections)
+	resp, err := (&http.Client{Transport: transport}).Get(later.SiteURL("demo.docusign.net") + "/restapi")
 	if err != nil {
 		t.Fatal(err)
 	}
