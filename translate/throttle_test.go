@@ -1,0 +1,149 @@
+package translate
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+func testProver() *prover { return newProver(newHasher(), 100, time.Hour, time.Now) }
+
+func guess(client, user, password string, known bool) attempt {
+	right, _ := PlainPassword(secret.New("right"))
+	return attempt{client: netip.MustParseAddr(client), key: "k", username: user, password: right, known: known, candidates: []secret.Text{secret.New(password)}}
+}
+
+func TestGuessingOneUserIsSlowedToOneASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testProver()
+		checked, start := 0, time.Now()
+		for i := range 200 {
+			_, err := p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
+			if KindOf(err) == KindBadLogin {
+				checked++
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		seconds := time.Since(start).Seconds()
+		if limit := userBurst + int(seconds) + 1; checked > limit || checked < userBurst {
+			t.Errorf("%d guesses were checked in %.0f s, want at most %d", checked, seconds, limit)
+		}
+	})
+}
+
+func TestTheRightPasswordStillWorksAmongGuesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testProver()
+		for i := range 50 {
+			_, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
+		}
+		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+			t.Errorf("the right password is refused after guesses: %v", err)
+		}
+		for i := range 50 {
+			_, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong again", i), true))
+		}
+		start := time.Now()
+		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
+			t.Errorf("a proven password waits %v behind guesses: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestAnAddressThatSpraysNamesIsRefusedUncheckedButRealUsersBehindItAreNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testProver()
+		throttled := 0
+		for i := range 100 {
+			if _, err := p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false)); KindOf(err) == KindThrottled {
+				throttled++
+			}
+		}
+		if throttled < 100-clientBurst {
+			t.Errorf("only %d of 100 made-up names were throttled", throttled)
+		}
+		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+			t.Errorf("a real user behind the same address is refused: %v", err)
+		}
+		if _, err := p.prove(context.Background(), guess("192.0.2.2", "bob", "right", true)); err != nil {
+			t.Errorf("a user from another address is refused: %v", err)
+		}
+	})
+}
+
+func TestTheSameWrongPasswordIsNotCheckedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testProver()
+		for range 1000 {
+			_, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "outdated", true))
+			if KindOf(err) != KindBadLogin {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
+			t.Errorf("an old server with an outdated password used up the allowance: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+func TestAWaiterLeavesOnItsOwnContextAndTheCheckGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testProver()
+		for i := range 10 {
+			_, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+				t.Errorf("the patient caller: %v", err)
+			}
+		})
+		if _, err := p.prove(ctx, guess("192.0.2.1", "anna", "right", true)); err == nil {
+			t.Error("the impatient caller was not let go")
+		}
+		wg.Wait()
+	})
+}
+
+func TestMemoForgetsTheOldestAndTheExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemo[int](160, time.Minute, time.Now)
+		h := newHasher()
+		for i := range 10_000 {
+			m.put(h.sum(fmt.Sprint(i)), i)
+		}
+		held := 0
+		for i := range m.shards {
+			held += len(m.shards[i].entries)
+		}
+		if held > 160+memoShards {
+			t.Errorf("%d entries are held, want about 160", held)
+		}
+		if v, ok := m.get(h.sum("9999")); !ok || v != 9999 {
+			t.Error("the newest entry is gone")
+		}
+		time.Sleep(2 * time.Minute)
+		if _, ok := m.get(h.sum("9999")); ok {
+			t.Error("an entry outlived its time")
+		}
+	})
+}
+
+func TestBucketsAreBounded(t *testing.T) {
+	th := newThrottle(time.Now)
+	for i := range 3 * maxBuckets {
+		th.admit(context.Background(), netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), "u", true)
+	}
+	if len(th.buckets) > maxBuckets || th.recent.Len() != len(th.buckets) {
+		t.Errorf("%d buckets, %d in the list; at most %d", len(th.buckets), th.recent.Len(), maxBuckets)
+	}
+}

@@ -1,0 +1,366 @@
+package translate_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+const (
+	key   = docusigntest.GUIDKey
+	other = docusigntest.LegacyKey
+)
+
+var loopback = netip.MustParseAddr("127.0.0.1")
+
+// world is a translator in front of the sandbox's account server.
+type world struct {
+	*translate.Translator
+	sandbox *docusigntest.Sandbox
+	oauth   *oauth.Client
+}
+
+func newWorld(t testing.TB, edit func(*translate.Config)) *world {
+	t.Helper()
+	sb, err := docusigntest.Start(docusigntest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sb.Close() })
+	seeded, err := sb.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := sandboxTransport(sb)
+	t.Cleanup(transport.CloseIdleConnections)
+	private, err := oauth.ParsePrivateKey("test", seeded.PrivateKeys[key])
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := oauth.New(oauth.Config{
+		AccountServer: sb.AccountServer(), HTTP: &http.Client{Transport: transport},
+		Issuers: []oauth.Issuer{{ClientID: key, Keys: []*oauth.Key{private}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	cfg := translate.Config{OAuth: client, Integrations: []translate.Integration{{
+		Name: "erp", Key: key, ClientID: key, Scopes: "signature impersonation", AdminUserID: docusigntest.AdminID,
+		Users: []translate.User{
+			{Username: "Anna@example.com", UserID: docusigntest.AnnaID, Password: bcrypt(t, "pässword"), MayActFor: []string{"bob@example.com"}, Accounts: map[string]string{"1234567": docusigntest.ExampleAccountID}},
+			{Username: "bob@example.com", Password: bcrypt(t, "bob")},
+		},
+		Tokens: []translate.ImportedToken{{SHA256: sha256.Sum256([]byte("b2xkLXN0b3JlZC10b2tlbi0tLS0=")), Username: "anna@example.com"}},
+	}}}
+	if edit != nil {
+		edit(&cfg)
+	}
+	tr, err := translate.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{tr, sb, client}
+}
+
+func sandboxTransport(sb *docusigntest.Sandbox) *http.Transport {
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.Proxy = nil
+	tr.DialContext = sb.Dial
+	tr.TLSClientConfig.RootCAs = sb.CertPool()
+	return tr
+}
+
+func bcrypt(t testing.TB, password string) translate.Password {
+	t.Helper()
+	hash, err := translate.HashBcrypt(secret.New(password), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := translate.BcryptPassword(hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func header(username, password, integratorKey, more string) []string {
+	return []string{fmt.Sprintf(`{"Username":%q,"Password":%q,"IntegratorKey":%q%s}`, username, password, integratorKey, more)}
+}
+
+func TestDecide(t *testing.T) {
+	w := newWorld(t, nil)
+	ok := header("anna@example.com", "pässword", key, "")
+	for _, c := range []struct {
+		name      string
+		call      translate.Call
+		kind      translate.Kind // -1 = accepted
+		action    translate.Action
+		scheme    legacy.Scheme
+		principal string
+	}{
+		{"the right password in a header is proven", translate.Call{Legacy: ok}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
+		{"user name and key are compared without regard to case", translate.Call{Legacy: header("ANNA@EXAMPLE.COM", "pässword", strings.ToUpper(key), "")}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
+		{"the user's GUID stands for the e-mail", translate.Call{Legacy: header(docusigntest.AnnaID, "pässword", key, "")}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
+		{"a password is compared exactly", translate.Call{Legacy: header("anna@example.com", "Pässword", key, "")}, translate.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
+		{"an empty password proves nothing", translate.Call{Legacy: header("anna@example.com", "", key, "")}, translate.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
+		{"an unknown user is refused like a wrong password", translate.Call{Legacy: header("eve@example.com", "x", key, "")}, translate.KindBadLogin, 0, legacy.HeaderJSON, "eve@example.com"},
+		{"an unknown key is refused", translate.Call{Legacy: header("anna@example.com", "pässword", other, "")}, translate.KindUnknownKey, 0, legacy.HeaderJSON, "anna@example.com"},
+		{"a header that cannot be read is refused", translate.Call{Legacy: []string{"nonsense"}}, translate.KindUnreadable, 0, legacy.None, ""},
+		{"two different headers are refused", translate.Call{Legacy: append(header("bob@example.com", "bob", key, ""), ok...)}, translate.KindUnreadable, 0, legacy.HeaderJSON, ""},
+		{"nothing at all is refused", translate.Call{}, translate.KindNoCredential, 0, legacy.None, ""},
+		{"SendOnBehalfOf selects a principal on the list", translate.Call{Legacy: header("anna@example.com", "pässword", key, `,"SendOnBehalfOf":"bob@example.com"`)}, 255, translate.ActionTranslate, legacy.HeaderJSON, "bob@example.com"},
+		{"SendOnBehalfOf of somebody else is refused", translate.Call{Legacy: header("anna@example.com", "pässword", key, `,"SendOnBehalfOf":"admin@example.com"`)}, translate.KindNotAllowed, 0, legacy.HeaderJSON, "admin@example.com"},
+		{"X-DocuSign-Act-As-User selects the principal", translate.Call{Legacy: ok, ActAs: "BOB@example.com"}, 255, translate.ActionTranslate, legacy.HeaderJSON, "BOB@example.com"},
+		{"who is not listed may act for nobody", translate.Call{Legacy: header("bob@example.com", "bob", key, ""), ActAs: "anna@example.com"}, translate.KindNotAllowed, 0, legacy.HeaderJSON, "anna@example.com"},
+		{"an OAuth token passes", translate.Call{Authorization: []string{"Bearer eyJ0eXAiOiJNVCJ9.AAAA.BBBB"}}, 255, translate.ActionPass, legacy.OAuthBearer, ""},
+		{"the legacy header wins over an OAuth token", translate.Call{Legacy: ok, Authorization: []string{"Bearer eyJ0eXAiOiJNVCJ9.AAAA.BBBB"}}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
+		{"an imported token is its user", translate.Call{Authorization: []string{"bearer b2xkLXN0b3JlZC10b2tlbi0tLS0="}}, 255, translate.ActionTranslate, legacy.LegacyBearer, "Anna@example.com"},
+		{"an imported token acts for a principal on the list", translate.Call{Authorization: []string{"bearer b2xkLXN0b3JlZC10b2tlbi0tLS0="}, ActAs: "bob@example.com"}, 255, translate.ActionTranslate, legacy.LegacyBearer, "bob@example.com"},
+		{"an opaque token nobody knows is refused", translate.Call{Authorization: []string{"bearer c29tZXRoaW5nLWVsc2UtLS0tLS0="}}, translate.KindUnknownToken, 0, legacy.LegacyBearer, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.call.Client = loopback
+			d, err := w.Decide(context.Background(), &c.call)
+			if c.kind == 255 && err != nil || c.kind != 255 && translate.KindOf(err) != c.kind {
+				t.Fatalf("error %v, want kind %v", err, c.kind)
+			}
+			if c.kind != 255 {
+				return
+			}
+			if d.Action != c.action || d.Scheme != c.scheme || d.Principal != c.principal {
+				t.Errorf("action %v scheme %v principal %q, want %v %v %q", d.Action, d.Scheme, d.Principal, c.action, c.scheme, c.principal)
+			}
+		})
+	}
+}
+
+func TestModesOfAnIntegration(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		mode    translate.Mode
+		unknown bool
+		key     string
+		action  translate.Action
+		kind    translate.Kind
+	}{
+		{"observe passes the call on unproven", translate.ModeObserve, false, key, translate.ActionObserve, 255},
+		{"block refuses it", translate.ModeBlock, false, key, 0, translate.KindBlocked},
+		{"unknown keys pass where they are observed", translate.ModeTranslate, true, other, translate.ActionObserve, 255},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, func(cfg *translate.Config) { cfg.Integrations[0].Mode = c.mode; cfg.ObserveUnknown = c.unknown })
+			d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "wrong", c.key, ""), Client: loopback})
+			if c.kind != 255 {
+				if translate.KindOf(err) != c.kind {
+					t.Fatalf("error %v", err)
+				}
+				return
+			}
+			if err != nil || d.Action != c.action {
+				t.Errorf("action %v, error %v", d.Action, err)
+			}
+		})
+	}
+}
+
+func TestRehearsalTellsWhetherTranslationWouldWork(t *testing.T) {
+	w := newWorld(t, func(cfg *translate.Config) { cfg.Integrations[0].Mode = translate.ModeObserve })
+	for _, c := range []struct {
+		name, password string
+		kind           translate.Kind
+	}{{"the right password", "pässword", 255}, {"a wrong one", "x", translate.KindBadLogin}} {
+		d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", c.password, key, ""), Client: loopback})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.Rehearse(context.Background(), d)
+		if c.kind == 255 && err != nil || c.kind != 255 && translate.KindOf(err) != c.kind {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestTokenIsThePrincipals(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, c := range []struct{ name, more, want string }{
+		{"the authenticator's own", "", docusigntest.AnnaID},
+		{"a principal's, looked up by e-mail", `,"SendOnBehalfOf":"bob@example.com"`, docusigntest.BobID},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "pässword", key, c.more), Client: loopback})
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := w.UserInfo(context.Background(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.EqualFold(info.Sub, c.want) {
+				t.Errorf("token of %s, want %s", info.Sub, c.want)
+			}
+		})
+	}
+}
+
+func TestSiteOfAnAccount(t *testing.T) {
+	w := newWorld(t, nil)
+	d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, account, host, guid string }{
+		{"its GUID selects the site", docusigntest.CaptureAccountID, "demo.docusign.net", docusigntest.CaptureAccountID},
+		{"a configured number stands for the GUID", "1234567", "na3.docusign.net", docusigntest.ExampleAccountID},
+		{"a number nobody configured is learnt", "1703061", "demo.docusign.net", docusigntest.CaptureAccountID},
+		{"no account means the default one", "", "na3.docusign.net", ""},
+		{"a foreign account goes to the default site", "99999999", "na3.docusign.net", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			site, err := w.Site(context.Background(), d, c.account)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if site.Base.Host != c.host || site.AccountID != c.guid {
+				t.Errorf("site %s account %q, want %s %q", site.Base.Host, site.AccountID, c.host, c.guid)
+			}
+		})
+	}
+}
+
+func TestManyCallersShareOneProofAndOneGrant(t *testing.T) {
+	w := newWorld(t, nil)
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback})
+			if err == nil {
+				_, err = w.Token(context.Background(), d)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := w.sandbox.Counts().Grants; n != 1 {
+		t.Errorf("%d grants, want 1", n)
+	}
+}
+
+func TestAReloadKeepsProofsOfPasswordsThatDidNotChange(t *testing.T) {
+	w := newWorld(t, nil)
+	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	if _, err := w.Decide(context.Background(), call); err != nil {
+		t.Fatal(err)
+	}
+	in := translate.Integration{Name: "erp", Key: key, ClientID: key, Users: []translate.User{{Username: "anna@example.com", UserID: docusigntest.AnnaID, Password: bcrypt(t, "another")}}}
+	next, err := translate.New(translate.Config{OAuth: w.oauth, Integrations: []translate.Integration{in}, Previous: w.Translator})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next.Decide(context.Background(), call); translate.KindOf(err) != translate.KindBadLogin {
+		t.Errorf("the old password is still taken after it was changed: %v", err)
+	}
+}
+
+func TestPinningTakesTheFirstPasswordAndHoldsToIt(t *testing.T) {
+	pins := &memoryPins{}
+	var told []string
+	w := newWorld(t, func(cfg *translate.Config) {
+		cfg.Integrations[0].Users[1].Password = translate.Password{}
+		cfg.Pins = pins
+		cfg.MayPin = netip.Addr.IsLoopback
+		cfg.OnPin = func(_, username string, _ netip.Addr) { told = append(told, username) }
+	})
+	for _, c := range []struct {
+		name, password, client string
+		ok                     bool
+	}{
+		{"a client from elsewhere pins nothing", "first", "192.0.2.1", false},
+		{"the first password is taken", "first", "127.0.0.1", true},
+		{"another one is refused from then on", "second", "127.0.0.1", false},
+		{"the first one goes on", "first", "192.0.2.1", true},
+	} {
+		_, err := w.Decide(context.Background(), &translate.Call{Legacy: header("bob@example.com", c.password, key, ""), Client: netip.MustParseAddr(c.client)})
+		if (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if len(told) != 1 {
+		t.Errorf("told of %v, want one pinning", told)
+	}
+}
+
+type memoryPins struct{ m sync.Map }
+
+func (p *memoryPins) Pinned(integration, username string) (string, bool) {
+	h, ok := p.m.Load(integration + username)
+	if !ok {
+		return "", false
+	}
+	return h.(string), true
+}
+
+func (p *memoryPins) Pin(integration, username, hash string) error {
+	p.m.Store(integration+username, hash)
+	return nil
+}
+
+func TestADecisionOnAHitDoesNotAllocate(t *testing.T) {
+	w := newWorld(t, nil)
+	ctx := context.Background()
+	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	if _, err := w.Decide(ctx, call); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(1000, func() { _, _ = w.Decide(ctx, call) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkDecideHit(b *testing.B) {
+	w := newWorld(b, nil)
+	ctx := context.Background()
+	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	if _, err := w.Decide(ctx, call); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := w.Decide(ctx, call); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDecideTokenSiteHit is the whole credential decision: who it is, a live token and the site of the account.
+func BenchmarkDecideTokenSiteHit(b *testing.B) {
+	w := newWorld(b, nil)
+	ctx := context.Background()
+	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	b.ReportAllocs()
+	for b.Loop() {
+		d, err := w.Decide(ctx, call)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.Token(ctx, d); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.Site(ctx, d, "1234567"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
