@@ -74,7 +74,7 @@ func (p *program) reload(context.Context) error {
 }
 
 func (p *program) reloaded(err error) {
-	p.metrics.SetReload(err == nil, p.holder.LastSuccess())
+	p.metrics.ConfigLoaded(err)
 	if err == nil {
 		p.log.Info("configuration reloaded", "config", p.path)
 		return

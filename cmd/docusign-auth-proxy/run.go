@@ -22,6 +22,7 @@ import (
 	"docusign-auth-proxy/internal/ledger"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/translate/oauth"
 )
 
 func newRun() *cobra.Command {
@@ -118,7 +119,6 @@ func newProgram(holder *config.Holder, log *slog.Logger) (p *program, err error)
 	p.server = proxy.New(serverConfig(cfg, log, p.recorder(log)), first.state)
 	p.metrics.Watch(p.server)
 	p.configure(cfg)
-	p.metrics.SetReload(true, p.started)
 	p.admin = p.newAdmin(cfg)
 	holder.Accept = p.accept
 	return p, nil
@@ -126,6 +126,49 @@ func newProgram(holder *config.Holder, log *slog.Logger) (p *program, err error)
 
 // configure tells the parts that outlive a reload what the configuration names.
 func (p *program) configure(cfg *config.Config) {
+	var list []proxy.MetricsIntegration
+	for _, in := range cfg.Integrations {
+		m := proxy.MetricsIntegration{Name: in.Name, Key: in.IntegratorKey, ClientID: clientIDOf(in), Mode: in.Mode, SOAP: in.SOAP}
+		for _, u := range in.Users {
+			m.Users = append(m.Users, u.UserID)
+		}
+		for _, u := range in.Principals {
+			m.Users = append(m.Users, u.UserID)
+		}
+		list = append(list, m)
+	}
+	p.metrics.Configure(list)
+}
+
+func (p *program) tokens() []oauth.State {
+	if a := p.current.Load(); a != nil {
+		return a.oauth.Snapshot()
+	}
+	return nil
+}
+
+func (p *program) caExpires() time.Time {
+	if a := p.current.Load(); a != nil && a.authority != nil {
+		return a.authority.Expires()
+	}
+	return time.Time{}
+}
+
+func (p *program) leafExpires() time.Time {
+	if a := p.current.Load(); a != nil && a.state.Leaves != nil {
+		return a.state.Leaves.FirstExpiry()
+	}
+	return time.Time{}
+}
+
+// history tells the metrics what the ledger remembers from before the start.
+func (p *program) history(integration string) proxy.History {
+	for _, s := range p.ledger.Integrations([]ledger.Known{{Name: integration}}) {
+		if s.Name == integration {
+			return proxy.History{LastLegacy: s.LegacyLast, GoLiveCalls: uint64(s.BearerLast24h)}
+		}
+	}
+	return proxy.History{}
 }
 
 func serverConfig(cfg *config.Config, log *slog.Logger, r proxy.Recorder) proxy.Config {
@@ -184,7 +227,9 @@ func (p *program) ownAddresses() []netip.AddrPort {
 func (p *program) observe() error {
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, commit, goVersion := buildVersion()
-	m, err := proxy.NewMetrics(p.registry, proxy.MetricsOptions{Version: version, Commit: commit, GoVersion: goVersion})
+	m, err := proxy.NewMetrics(p.registry, proxy.MetricsOptions{
+		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires, LeafExpires: p.leafExpires, History: p.history,
+	})
 	if err != nil {
 		return err
 	}

@@ -223,3 +223,19 @@ func (l *Leaves) newEntry(host string) *entry {
 	e.config.GetCertificate = e.certificate
 	return e
 }
+
+// FirstExpiry tells when the first of the cached leaves expires; zero if there is none. Leaves are renewed long before.
+func (l *Leaves) FirstExpiry() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var first time.Time
+	for e := l.recent.Front(); e != nil; e = e.Next() {
+		host := e.Value.(*entry)
+		for _, s := range []*slot{&host.ecdsa, &host.rsa} {
+			if c := s.current.Load(); c != nil && (first.IsZero() || c.expires.Before(first)) {
+				first = c.expires
+			}
+		}
+	}
+	return first
+}

@@ -469,3 +469,29 @@ func benchmarkHandshake(b *testing.B, cache tls.ClientSessionCache, suites ...ui
 		}
 	}
 }
+
+func TestFirstExpiryIsThatOfTheOldestLeaf(t *testing.T) {
+	a, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := authority.NewLeaves(a, authority.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !l.FirstExpiry().IsZero() {
+		t.Error("an expiry without a leaf")
+	}
+	hello := &tls.ClientHelloInfo{SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}, CipherSuites: []uint16{tls.TLS_AES_128_GCM_SHA256}, SupportedCurves: []tls.CurveID{tls.CurveP256}}
+	cert, err := l.Config("demo.docusign.net").GetCertificate(hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !l.FirstExpiry().Equal(parsed.NotAfter) {
+		t.Errorf("first expiry %v, want %v", l.FirstExpiry(), parsed.NotAfter)
+	}
+}
