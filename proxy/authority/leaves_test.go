@@ -491,7 +491,7 @@ func TestFirstExpiryIsThatOfTheOldestLeaf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !l.FirstExpiry().Equal(parsed.NotAfter) {
+	if !l.FirstExpiry().Truncate(time.Second).Equal(parsed.NotAfter) {
 		t.Errorf("first expiry %v, want %v", l.FirstExpiry(), parsed.NotAfter)
 	}
 }
