@@ -1,0 +1,190 @@
+// Package admin is the operations listener: metrics, health, readiness, reload, and the status page with its JSON twin.
+// It must never show a secret, trust a text that a caller of the proxy sent, or need anything but its own bytes to be read.
+// Package cmd assembles a Status, serves the handler, and writes the same Status as a report.
+package admin
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"embed"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+//go:embed static templates
+var files embed.FS
+
+// Config is what the listener shows and does. Status is required; every other zero value means what its comment says.
+type Config struct {
+	Log     *slog.Logger     // nil = none
+	Now     func() time.Time // nil = time.Now
+	Metrics http.Handler     // nil = 404
+	Ready   func() error     // the error's text is shown to anybody who asks; nil = always ready
+	// Reload takes the configuration anew; its error is shown. nil = 501.
+	Reload func(ctx context.Context) error
+	// Status returns what is known now. It is called for each page; it and what it points to are only read.
+	Status func() Status
+	// Auth checks a basic login, at most two at a time. It should remember a proven password: every scrape asks. nil = no login.
+	Auth func(user string, password secret.Text) bool
+	// Hosts are the names besides localhost and addresses that a request may be addressed to. With Auth every name will do.
+	Hosts []string
+	// Extra are further routes, by pattern of http.ServeMux, behind the same checks.
+	Extra map[string]http.Handler
+}
+
+// Refresh periods that a page can be asked for with ?refresh=, in seconds.
+const (
+	minRefresh = 5
+	maxRefresh = 3600
+)
+
+type server struct {
+	Config
+	pages *pages
+}
+
+// NewHandler returns the whole listener: routes, security headers, and the checks of host, login and origin.
+func NewHandler(cfg Config) http.Handler {
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &server{Config: cfg, pages: newPages()}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.overview)
+	mux.HandleFunc("GET /integration/{name}", s.integration)
+	mux.HandleFunc("GET /unknown", s.unknown)
+	mux.HandleFunc("GET /security", s.security)
+	mux.HandleFunc("GET /api/status", s.apiStatus)
+	mux.HandleFunc("GET /static/style.css", s.style)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET "+healthyPath, func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "healthy") })
+	mux.HandleFunc("GET "+readyPath, s.ready)
+	mux.HandleFunc("POST /-/reload", s.reload)
+	mux.HandleFunc("PUT /-/reload", s.reload)
+	if cfg.Metrics != nil {
+		mux.Handle("GET /metrics", cfg.Metrics)
+	}
+	for pattern, h := range cfg.Extra {
+		mux.Handle(pattern, h)
+	}
+	return newGuard(cfg, mux)
+}
+
+func (s *server) status() Status { return complete(s.Status(), s.Now()) }
+
+func (s *server) page(r *http.Request, nav string) *page {
+	return &page{Status: s.status(), Nav: nav, Path: r.URL.Path, Refresh: refreshOf(r), CanReload: s.Reload != nil}
+}
+
+func (s *server) overview(w http.ResponseWriter, r *http.Request) {
+	s.render(w, http.StatusOK, "overview", s.page(r, "overview"))
+}
+
+func (s *server) unknown(w http.ResponseWriter, r *http.Request) {
+	s.render(w, http.StatusOK, "unknown", s.page(r, "unknown"))
+}
+
+func (s *server) security(w http.ResponseWriter, r *http.Request) {
+	s.render(w, http.StatusOK, "security", s.page(r, "security"))
+}
+
+func (s *server) integration(w http.ResponseWriter, r *http.Request) {
+	p := s.page(r, "")
+	name := r.PathValue("name")
+	for i := range p.Status.Integrations {
+		if p.Status.Integrations[i].Name == name {
+			p.Integration = &p.Status.Integrations[i]
+			s.render(w, http.StatusOK, "integration", p)
+			return
+		}
+	}
+	p.Refresh = 0
+	s.render(w, http.StatusNotFound, "missing", p)
+}
+
+func (s *server) render(w http.ResponseWriter, code int, name string, p *page) {
+	var b bytes.Buffer
+	if err := s.pages.execute(&b, name, p); err != nil {
+		s.Log.Error("status page", "page", name, "error", err)
+		writeText(w, http.StatusInternalServerError, "the page could not be made; the log says why")
+		return
+	}
+	if p.Refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(p.Refresh))
+	}
+	write(w, code, "text/html; charset=utf-8", b.Bytes())
+}
+
+func (s *server) apiStatus(w http.ResponseWriter, _ *http.Request) {
+	b, err := json.MarshalIndent(s.status(), "", "  ")
+	if err != nil {
+		s.Log.Error("status as JSON", "error", err)
+		writeText(w, http.StatusInternalServerError, "the status could not be encoded; the log says why")
+		return
+	}
+	write(w, http.StatusOK, "application/json", append(b, '\n'))
+}
+
+func (s *server) style(w http.ResponseWriter, _ *http.Request) {
+	write(w, http.StatusOK, "text/css; charset=utf-8", s.pages.css)
+}
+
+func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.Ready == nil {
+		writeText(w, http.StatusOK, "ready")
+		return
+	}
+	if err := s.Ready(); err != nil {
+		writeText(w, http.StatusServiceUnavailable, "not ready: "+clean(err.Error()))
+		return
+	}
+	writeText(w, http.StatusOK, "ready")
+}
+
+// reload answers a browser's form with the page it came from, a program with a line of text.
+func (s *server) reload(w http.ResponseWriter, r *http.Request) {
+	if s.Reload == nil {
+		writeText(w, http.StatusNotImplemented, "this process cannot reload its configuration")
+		return
+	}
+	if err := s.Reload(r.Context()); err != nil {
+		s.Log.Warn("reload asked for", "client", r.RemoteAddr, "error", err)
+		writeText(w, http.StatusInternalServerError, "not reloaded, the old configuration stays in force:\n"+clean(err.Error()))
+		return
+	}
+	s.Log.Info("reload asked for", "client", r.RemoteAddr)
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	writeText(w, http.StatusOK, "reloaded")
+}
+
+func refreshOf(r *http.Request) int {
+	n, err := strconv.Atoi(r.URL.Query().Get("refresh"))
+	if err != nil || n <= 0 {
+		return 0
+	}
+	return min(max(n, minRefresh), maxRefresh)
+}
+
+func writeText(w http.ResponseWriter, code int, text string) {
+	write(w, code, "text/plain; charset=utf-8", []byte(text+"\n"))
+}
+
+// write leaves the body of a HEAD to net/http, which drops it. A reader who left is nobody to tell of an error.
+func write(w http.ResponseWriter, code int, contentType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(code)
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,179 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Formats are the names that WriteReport knows.
+func Formats() []string { return []string{"table", "json", "csv", "html"} }
+
+// WriteReport writes a status for reading without the listener: table for a terminal, json as /api/status, csv with a line
+// for each caller, html as one file that needs no other. now is the time of the report unless the status has one.
+func WriteReport(w io.Writer, format string, s Status, now time.Time) error {
+	s = complete(s, now)
+	switch format {
+	case "table":
+		return writeTable(w, &s)
+	case "json":
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(s)
+	case "csv":
+		return writeCSV(w, &s)
+	case "html":
+		return writeHTML(w, s)
+	}
+	return fmt.Errorf("format %q is none of %s", format, strings.Join(Formats(), ", "))
+}
+
+func writeHTML(w io.Writer, s Status) error {
+	pages := newPages()
+	sum := sha256.Sum256(pages.css)
+	return pages.execute(w, "report", &page{
+		Status: s, Static: true, Style: template.CSS(pages.css),
+		StylePolicy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
+	})
+}
+
+func writeTable(w io.Writer, s *Status) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	line := func(cells ...string) {
+		for i := range cells {
+			cells[i] = oneLine(cells[i])
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	line(s.Migration.Headline + ".")
+	line(s.Migration.Verdict)
+	line("As of " + s.Generated.Format(shortUTC) + ".")
+	if len(s.Attention) > 0 {
+		line("")
+		line("NEEDS A PERSON")
+	}
+	for _, a := range s.Attention {
+		line("- " + a.Subject + ": " + a.Problem)
+		if a.NextStep != "" {
+			fmt.Fprintln(t, "  next: "+oneLine(a.NextStep))
+		}
+		if a.ConsentURL != "" {
+			fmt.Fprintln(t, "  consent: "+oneLine(a.ConsentURL))
+		}
+	}
+	// Cells of one block are aligned with each other; a line without a tab ends the block.
+	line("")
+	line("INTEGRATION", "STATE", "LAST SEEN", "CALLS 24H", "CALLS", "FAILED", "SCHEMES")
+	p := &page{Status: *s}
+	for _, i := range p.Sorted() {
+		line(i.Name, i.StateText, seen(p, i.LastSeen), number(i.CallsLast24h), number(i.Calls), number(i.Failed), strings.Join(i.Schemes, " "))
+	}
+	line("")
+	line("INTEGRATION", "USER", "ACTS FOR", "SCHEME", "API", "LAST SEEN", "CALLS", "FAILED", "LAST ERROR")
+	for _, i := range p.Sorted() {
+		for _, c := range i.Callers {
+			line(i.Name, c.Authenticator, c.Principal, c.Scheme, c.API, seen(p, c.LastSeen), number(c.Calls), number(c.Failed), c.LastError)
+		}
+	}
+	if len(s.Unknown) > 0 {
+		line("")
+		line("UNKNOWN KEY", "INTEGRATION", "USER", "SCHEME", "LAST SEEN", "CALLS", "CLIENT", "PROGRAM")
+	}
+	for _, u := range s.Unknown {
+		for _, c := range u.Callers {
+			line(u.IntegratorKey, u.Integration, c.Authenticator, c.Scheme, seen(p, c.LastSeen), number(c.Calls), c.Client, c.UserAgent)
+		}
+	}
+	return t.Flush()
+}
+
+func seen(p *page, t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return p.Relative(t)
+}
+
+func number(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// oneLine also takes out tabs, which separate cells; the texts are clean of other controls.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// csvHead are the columns of the CSV form. New ones are added at the end.
+var csvHead = [...]string{
+	"kind", "integration", "integrator_key", "mode", "state", "needs_proxy", "authenticator", "principal", "scheme", "door", "api", "way",
+	"first_seen", "last_seen", "calls", "failed", "last_status", "last_error", "last_error_at", "client", "user_agent", "bytes_in", "bytes_out",
+}
+
+// writeCSV writes a line of kind integration for each, of kind caller for each of its users, of kind unknown for the others.
+func writeCSV(w io.Writer, s *Status) error {
+	c := csv.NewWriter(w)
+	c.UseCRLF = true // RFC 4180
+	record := func(cells ...string) error {
+		for i := range cells {
+			cells[i] = cell(cells[i])
+		}
+		return c.Write(cells)
+	}
+	if err := record(append([]string(nil), csvHead[:]...)...); err != nil {
+		return err
+	}
+	for _, i := range s.Integrations {
+		head := []string{i.Name, i.IntegratorKey, i.Mode, i.State, strconv.FormatBool(i.NeedsProxy)}
+		whole := Caller{
+			FirstSeen: i.FirstSeen, LastSeen: i.LastSeen, Calls: i.Calls, Failed: i.Failed, LastError: i.LastError, LastErrorAt: i.LastErrorAt,
+			BytesIn: i.BytesIn, BytesOut: i.BytesOut,
+		}
+		if err := record(csvCells("integration", head, whole)...); err != nil {
+			return err
+		}
+		for _, caller := range i.Callers {
+			if err := record(csvCells("caller", head, caller)...); err != nil {
+				return err
+			}
+		}
+	}
+	for _, u := range s.Unknown {
+		for _, caller := range u.Callers {
+			if err := record(csvCells("unknown", []string{u.Integration, u.IntegratorKey, "", "", ""}, caller)...); err != nil {
+				return err
+			}
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func csvCells(kind string, head []string, c Caller) []string {
+	status := ""
+	if c.LastStatus != 0 {
+		status = strconv.Itoa(c.LastStatus)
+	}
+	cells := append([]string{kind}, head...)
+	return append(cells, c.Authenticator, c.Principal, c.Scheme, c.Door, c.API, c.Way, csvTime(c.FirstSeen), csvTime(c.LastSeen), number(c.Calls),
+		number(c.Failed), status, c.LastError, csvTime(c.LastErrorAt), c.Client, c.UserAgent, number(c.BytesIn), number(c.BytesOut))
+}
+
+func csvTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// cell keeps a spreadsheet from taking a caller's text for a formula.
+func cell(s string) string {
+	s = oneLine(s)
+	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
