@@ -241,7 +241,10 @@ func (t *Translator) proveMember(ctx context.Context, d *Decision, cred legacy.C
 		a.password = t.passwordOf(m, u)
 		a.accept = t.acceptIssued(m, u)
 		if a.password.kind == passwordNone && t.mayPin(client) {
-			return true, t.pin(m, u, cred, client)
+			if err := t.pin(m, u, cred, client); err != nil {
+				return false, err
+			}
+			return true, t.checkPrincipal(d)
 		}
 	}
 	lasting, err := t.prover.prove(ctx, a)
@@ -399,6 +402,7 @@ func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 	if d.member == nil {
 		return &Error{Kind: KindUnknownKey, Detail: "the integrator key is not in the configuration", NextStep: "add an integration with this key"}
 	}
+	d = d.copied() // the call itself is answered and recorded meanwhile
 	if d.rehearse != nil {
 		if _, err := t.proveMember(ctx, d, d.rehearse.cred, d.rehearse.client); err != nil {
 			return err
@@ -436,9 +440,15 @@ func (t *Translator) Observed(key string) *Decision {
 
 // WithConflict gives a copy of the decision that says that several credentials were present.
 func (d *Decision) WithConflict() *Decision {
+	c := d.copied()
+	c.Conflict = true
+	return c
+}
+
+func (d *Decision) copied() *Decision {
 	c := &Decision{
 		Action: d.Action, Scheme: d.Scheme, Integration: d.Integration, Key: d.Key, Authenticator: d.Authenticator, Principal: d.Principal,
-		Conflict: true, member: d.member, user: d.user, rehearse: d.rehearse,
+		Conflict: d.Conflict, member: d.member, user: d.user, rehearse: d.rehearse,
 	}
 	c.target.p.Store(d.target.p.Load())
 	c.target.info.Store(d.target.info.Load())

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/ledger"
 	"docusign-auth-proxy/internal/store"
@@ -217,7 +218,7 @@ func TestHostileTextIsOnlyData(t *testing.T) {
 			if r.Calls != 2 {
 				t.Errorf("%d calls", r.Calls)
 			}
-			if text := fmt.Sprintf("%+v %+v", r, l.Unknown()[0].Key); len(text) > 4500 || strings.ContainsAny(text, "\x1b\r\n\x00\u202e\xff") {
+			if text := fmt.Sprintf("%+v %+v", r, l.Unknown()[0].Key); len(text) > 4500 || (strings.ContainsAny(text, "\x1b\r\n\x00\u202e") || !utf8.ValidString(text)) {
 				t.Errorf("%d bytes: %q", len(text), text)
 			}
 			if !strings.HasPrefix(r.UserAgent, "a?[2J??b???é") {

@@ -36,16 +36,16 @@ type walk struct {
 	s       *scanner
 	refusal *Error
 
-	inHeader, inBody     bool
-	headers, bodies      int
-	inSecurity, inToken  bool
-	securityStart        int
-	securityChildren     int
-	holdsToken           bool // the Security header at hand holds the token
-	tokens               int
-	current              *field // whose text is being read
-	credential           *credentialWalk
-	operationDone, ended bool
+	inHeader, inBody    bool
+	headers, bodies     int
+	inSecurity, inToken bool
+	securityStart       int
+	securityChildren    int
+	holdsToken          bool // the Security header at hand holds the token
+	tokens              int
+	current             *field // whose text is being read
+	credential          *credentialWalk
+	ended               bool
 }
 
 func (w *walk) refuse(k Kind, offset int, detail string) {
