@@ -23,7 +23,7 @@ func addIssuer(issuers map[string]issuerSeries, in *MetricsIntegration, s *integ
 	}
 	for _, u := range in.Users {
 		u = strings.ToLower(u)
-		if known.users[u] == nil {
+		if u != "" && known.users[u] == nil {
 			known.users[u] = s
 		}
 	}

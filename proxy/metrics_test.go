@@ -424,13 +424,13 @@ func TestConfigureBesideCallsBringsNothingBack(t *testing.T) {
 
 func TestOAuthEventsBelongToTheIntegrationOfTheirClientID(t *testing.T) {
 	m := newMeter(t, proxy.MetricsOptions{})
-	m.Configure(append(twoIntegrations(), proxy.MetricsIntegration{Name: "second", Key: "second-key", ClientID: "Shared-Client", Users: []string{"B0B"}}))
+	m.Configure(append(twoIntegrations(), proxy.MetricsIntegration{Name: "second", Key: "second-key", ClientID: "Shared-Client", Users: []string{"", "B0B"}}))
 	o := m.OAuthObserver()
 	nightly := oauth.Identity{Issuer: strings.ToUpper(nightlyKey), Subject: nightlyUser}
 	o.Grant(oauth.GrantEvent{Identity: nightly, Duration: time.Second})
 	o.Grant(oauth.GrantEvent{Identity: nightly, Duration: time.Second, Err: fmt.Errorf("grant: %w", &oauth.GrantError{Kind: oauth.ConsentRequired})})
 	o.Grant(oauth.GrantEvent{Identity: oauth.Identity{Issuer: "shared-client", Subject: "b0b"}, Err: io.ErrUnexpectedEOF})
-	o.CacheHit(oauth.Identity{Issuer: "shared-client", Subject: "anybody"})
+	o.CacheHit(oauth.Identity{Issuer: "shared-client", Subject: ""})
 	o.CacheHit(oauth.Identity{Issuer: "nobody's"})
 	o.UserInfo(oauth.UserInfoEvent{Identity: nightly, Moved: 2})
 	o.UserInfo(oauth.UserInfoEvent{Identity: nightly, Err: errors.New("no")})
