@@ -98,8 +98,10 @@ func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detai
 func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 	b, _ := r.Context().Value(bindingKey{}).(*binding)
 	bound := &boundConn{Conn: client, binding: binding{door: DoorConnect, target: host, client: b.client, local: b.local}}
-	if r.ProtoMajor == 2 {
+	if stream, ok := client.(interface{ ResponseWriter() http.ResponseWriter }); ok { // goproxy's connection on an HTTP/2 stream
 		bound.closed = make(chan struct{})
+		stream.ResponseWriter().WriteHeader(http.StatusOK) // the client sends nothing before it
+		_ = http.NewResponseController(stream.ResponseWriter()).Flush()
 	} else if _, err := io.WriteString(client, connectEstablished(r)); err != nil {
 		_ = client.Close()
 		return
@@ -143,6 +145,7 @@ func writeConnectFailure(conn io.Writer, err error) {
 type replayHijacker struct {
 	http.ResponseWriter
 	http.Hijacker
+	idle time.Duration
 }
 
 // Hijack takes the connection over.
@@ -152,32 +155,48 @@ func (h replayHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	_ = c.SetDeadline(time.Time{})
+	near := &callerConn{Conn: c, idle: h.idle}
 	if n := rw.Reader.Buffered(); n > 0 {
 		ahead, _ := rw.Reader.Peek(n)
-		c = &aheadConn{Conn: c, ahead: append([]byte(nil), ahead...)}
+		near.ahead = append([]byte(nil), ahead...)
 	}
-	return c, rw, nil
+	return near, rw, nil
 }
 
-// aheadConn gives bytes back that were read too early.
-type aheadConn struct {
+// callerConn is the near side of a tunnel. It gives bytes back that were read too early.
+type callerConn struct {
 	net.Conn
 	ahead []byte
+	idle  time.Duration
+	alone atomic.Bool // the far side has finished, so its idle clock no longer serves both
 }
 
-func (c *aheadConn) Read(p []byte) (int, error) {
+func (c *callerConn) Read(p []byte) (int, error) {
 	if len(c.ahead) > 0 {
 		n := copy(p, c.ahead)
 		c.ahead = c.ahead[n:]
 		return n, nil
 	}
+	if c.alone.Load() {
+		_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
+	}
 	return c.Conn.Read(p)
 }
+
+// CloseWrite tells the caller that the far side has finished, while the caller may still send.
+func (c *callerConn) CloseWrite() error {
+	c.alone.Store(true)
+	_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
+	return closeWrite(c.Conn)
+}
+
+// CloseRead is the counterpart of CloseWrite.
+func (c *callerConn) CloseRead() error { return closeRead(c.Conn) }
 
 // serveConnect is the pipeline's way into goproxy.
 func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request) {
 	if hj, ok := w.(http.Hijacker); ok {
-		w = replayHijacker{ResponseWriter: w, Hijacker: hj}
+		w = replayHijacker{ResponseWriter: w, Hijacker: hj, idle: s.cfg.TunnelIdle}
 	}
 	if r.URL.Host == "" {
 		r.URL = &url.URL{Host: r.Host}
@@ -282,17 +301,21 @@ func (t *tunnelConn) Write(p []byte) (int, error) {
 }
 
 // CloseWrite lets one direction end while the other goes on.
-func (t *tunnelConn) CloseWrite() error {
-	if c, ok := t.Conn.(interface{ CloseWrite() error }); ok {
-		return c.CloseWrite()
+func (t *tunnelConn) CloseWrite() error { return closeWrite(t.Conn) }
+
+// CloseRead is the counterpart of CloseWrite; the read side ends with Close.
+func (t *tunnelConn) CloseRead() error { return closeRead(t.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if h, ok := c.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
 	}
 	return nil
 }
 
-// CloseRead is the counterpart of CloseWrite; the read side ends with Close.
-func (t *tunnelConn) CloseRead() error {
-	if c, ok := t.Conn.(interface{ CloseRead() error }); ok {
-		return c.CloseRead()
+func closeRead(c net.Conn) error {
+	if h, ok := c.(interface{ CloseRead() error }); ok {
+		return h.CloseRead()
 	}
 	return nil
 }

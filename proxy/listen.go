@@ -46,6 +46,12 @@ func (c *boundConn) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite ends one direction: half-closed tunnels need it, and net/http ends a refused upload with it.
+func (c *boundConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// CloseRead is the counterpart of CloseWrite.
+func (c *boundConn) CloseRead() error { return closeRead(c.Conn) }
+
 // bindingOf finds the binding of a connection that the inner server was given.
 func bindingOf(c net.Conn) (binding, bool) {
 	if t, ok := c.(*tls.Conn); ok {

@@ -174,12 +174,18 @@ func (x *exchange) bindTunnel(r *http.Request) (egress.Host, bool) {
 		if !x.admit(r, x.state.LocalClients.AdmitAddress(x.binding.client)) {
 			return target, false
 		}
+		if r.TLS == nil {
+			x.refuseHost(r, "a call to the hosts-file listener without TLS")
+			return target, false
+		}
 		var err error
-		target, err = egress.ParseHost(r.TLS.ServerName, 443)
-		if r.TLS == nil || err != nil {
+		if target, err = egress.ParseHost(r.TLS.ServerName, 443); err != nil {
 			x.refuseHost(r, "a call to the hosts-file listener without a server name")
 			return target, false
 		}
+	}
+	if r.Host == "" {
+		return target, true // HTTP/1.0 knows no Host; the connection says where the call goes
 	}
 	inner, err := egress.ParseHost(r.Host, target.Port())
 	if err != nil || inner.Name() != target.Name() {

@@ -84,6 +84,9 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 		}
 	}
 	x.address(out)
+	if !pr.In.ProtoAtLeast(1, 1) {
+		delete(out.Header, "Expect") // RFC 9110 §10.1.1: an HTTP/1.0 caller cannot be answered 100
+	}
 	if x.edit != nil {
 		out.Header["Accept-Encoding"] = []string{"identity"} // the answer is going to be edited
 	}

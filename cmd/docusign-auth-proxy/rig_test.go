@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"gopkg.in/yaml.v3"
+
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/docusigntest"
 	"docusign-auth-proxy/proxy"
@@ -58,6 +60,12 @@ func newRig(t *testing.T, edit func(*worldConfig)) *rig {
 
 func newRigWith(t *testing.T, o docusigntest.Options, edit func(*worldConfig)) *rig {
 	t.Helper()
+	return newRigEdited(t, o, edit, nil)
+}
+
+// newRigEdited also lets the whole written configuration be changed before the proxy reads it.
+func newRigEdited(t *testing.T, o docusigntest.Options, edit func(*worldConfig), change func(section)) *rig {
+	t.Helper()
 	sb, err := docusigntest.Start(o)
 	if err != nil {
 		t.Fatal(err)
@@ -75,8 +83,44 @@ func newRigWith(t *testing.T, o docusigntest.Options, edit func(*worldConfig)) *
 	if r.path, err = wc.write(r.dir, sb, world); err != nil {
 		t.Fatal(err)
 	}
+	if change != nil {
+		r.change(change)
+	}
 	r.start()
 	return r
+}
+
+// section is a part of the configuration file.
+type section map[string]any
+
+// at gives the section below name, made if it is missing.
+func (s section) at(name string) section {
+	below, ok := s[name].(section)
+	if !ok {
+		below = section{}
+		s[name] = below
+	}
+	return below
+}
+
+// change rewrites the configuration file.
+func (r *rig) change(edit func(section)) {
+	r.t.Helper()
+	text, err := os.ReadFile(r.path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	doc := section{}
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		r.t.Fatal(err)
+	}
+	edit(doc)
+	if text, err = yaml.Marshal(doc); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(r.path, text, 0o600); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *rig) start() {
