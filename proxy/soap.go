@@ -332,11 +332,27 @@ func (x *exchange) editEnvelope(r *http.Request) error {
 // readdress turns the URL that the client dialled into the upstream's (PROTOCOL.md §4.4).
 func (x *exchange) readdress(r *http.Request, m *soap.Message) error {
 	to, err := url.Parse(m.To)
-	if err != nil || !strings.EqualFold(to.Host, r.Host) || to.Host == "" {
+	if err != nil || to.Host == "" || !x.dialledAs(r, to) {
 		return nil
 	}
 	to.Scheme, to.Host = x.site.Base.Scheme, x.site.Base.Host
 	return m.SetTo(to.String())
+}
+
+// dialledAs reports whether u names the address that the client used: the Host it sent, or the sidecar's public one.
+func (x *exchange) dialledAs(r *http.Request, u *url.URL) bool {
+	host := withoutDefaultPort(u.Scheme, u.Host)
+	if public := x.state.PublicURL; public != nil && x.event.Door == DoorSidecar && strings.EqualFold(host, withoutDefaultPort(public.Scheme, public.Host)) {
+		return true
+	}
+	return strings.EqualFold(host, withoutDefaultPort(u.Scheme, r.Host))
+}
+
+func withoutDefaultPort(scheme, host string) string {
+	if strings.EqualFold(scheme, "https") {
+		return strings.TrimSuffix(host, ":443")
+	}
+	return strings.TrimSuffix(host, ":80")
 }
 
 // putAppPassword replaces the password by the authenticator's App Password, in the place where the service reads it.
@@ -347,6 +363,9 @@ func (x *exchange) putAppPassword(m *soap.Message) error {
 		read := x.soap.read
 		if in.ClientID != "" && !strings.EqualFold(in.ClientID, in.Key) {
 			read.IntegratorKey = in.ClientID
+		}
+		if x.decision.OnBehalf() {
+			read.OnBehalfOf = x.decision.Principal // X-DocuSign-Act-As-User does not go upstream
 		}
 		x.legacyHeader = read.Header(password)
 		if m.Token != nil {
@@ -360,23 +379,24 @@ func (x *exchange) putAppPassword(m *soap.Message) error {
 	if err := m.SetPassword(password); err != nil {
 		return err
 	}
-	if name, changed := x.mappedName(m.Token.Username); changed {
+	if name := x.nameUpstream(m.Token.Username); name != m.Token.Username {
 		return m.SetUsername(name)
 	}
 	return nil
 }
 
-// mappedName writes the new integration key into "[key]user" where it differs from the legacy one.
-func (x *exchange) mappedName(name string) (string, bool) {
-	in := x.decision.Integration
-	if in.ClientID == "" || strings.EqualFold(in.ClientID, in.Key) {
-		return name, false
+// nameUpstream writes the new integration key into "[key]user" where it differs from the legacy one, and the principal where only
+// X-DocuSign-Act-As-User named it: that header does not go upstream.
+func (x *exchange) nameUpstream(name string) string {
+	in, read := x.decision.Integration, x.soap.read
+	key := read.IntegratorKey
+	if in.ClientID != "" && !strings.EqualFold(in.ClientID, in.Key) {
+		key = in.ClientID
 	}
-	i := strings.Index(strings.ToLower(name), strings.ToLower(in.Key))
-	if i < 0 {
-		return name, false
+	if x.decision.OnBehalf() && read.OnBehalfOf != x.decision.Principal {
+		return "[" + key + "][" + x.decision.Principal + "]" + read.Username
 	}
-	return name[:i] + in.ClientID + name[i+len(in.Key):], true
+	return strings.Replace(name, read.IntegratorKey, key, 1)
 }
 
 // editTimestamp puts the Timestamp into the answer that a WCF client waits for, since DocuSign saw no Security header to answer.

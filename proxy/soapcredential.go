@@ -53,7 +53,7 @@ func (x *exchange) forwardCredential(r *http.Request) {
 	m := x.soap.message
 	password, _ := x.decision.AppPassword()
 	err := m.Credential.SetPassword(password)
-	if name, changed := x.mappedName(m.Credential.Email); err == nil && changed {
+	if name := x.nameUpstream(m.Credential.Email); err == nil && name != m.Credential.Email {
 		err = m.Credential.SetEmail(name)
 	}
 	if err != nil {
