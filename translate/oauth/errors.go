@@ -32,6 +32,7 @@ const (
 	ServerError                      // 5xx and the like
 	Network                          // no answer
 	BadAnswer                        // an answer that is not the account server's: HTML, a redirect, no token in it
+	LoginRequired                    // terminal: authorization code grant without a refresh token that works
 	kinds
 )
 
@@ -39,7 +40,7 @@ func (k Kind) String() string {
 	names := [kinds]string{
 		"other", "consent_required", "user_not_found", "invalid_subject", "issuer_not_found", "invalid_key", "expired_grant",
 		"unsupported_grant_type", "invalid_request", "invalid_scope", "refused", "not_configured", "throttled", "server_error",
-		"network", "bad_answer",
+		"network", "bad_answer", "login_required",
 	}
 	if k >= kinds {
 		k = Unclassified
@@ -108,6 +109,7 @@ type GrantError struct {
 	ConsentURL  string   // where the user consents; only with ConsentRequired
 	KeyIDs      []string // fingerprints of the keys that were tried; only with InvalidKey
 	audience    string
+	next        string // in place of what Kind advises
 	err         error
 }
 
@@ -138,6 +140,9 @@ func (e *GrantError) Label() string { return e.Kind.String() }
 
 // NextStep tells the operator what to do (PROTOCOL.md §6.4).
 func (e *GrantError) NextStep() string {
+	if e.next != "" {
+		return e.next
+	}
 	switch e.Kind {
 	case ConsentRequired:
 		return "let the user open " + e.ConsentURL + " in a browser, log in and accept; or let an organisation administrator consent for all users"
@@ -166,6 +171,8 @@ func (e *GrantError) NextStep() string {
 		return "wait; the account server has a problem (status.docusign.com)"
 	case Network:
 		return "check that this machine reaches " + e.audience + ": name resolution, firewall, outgoing proxy, trusted certificates"
+	case LoginRequired:
+		return "let the user log in: docusign-auth-proxy login --user " + orNone(e.Identity.Subject)
 	case BadAnswer:
 		return "check what stands between this machine and " + e.audience + ": the answer is not the account server's"
 	}

@@ -1,0 +1,378 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+// DefaultRenewAfter is how long a refresh token may lie unused before Renew exchanges it; DocuSign forgets it after 30 days.
+const DefaultRenewAfter = 3 * 24 * time.Hour
+
+const codeTimeout = 20 * time.Second
+
+// RefreshStore keeps refresh tokens, by RefreshName, so that a login survives a restart.
+type RefreshStore interface {
+	Refresh(name string) (token secret.Text, ok bool, err error)
+	PutRefresh(name string, token secret.Text) error
+}
+
+// CodeConfig is what a CodeGranter is made of. AccountServer, ClientID and Tokens are required.
+type CodeConfig struct {
+	AccountServer string // origin, as in Config
+	ClientID      string
+	ClientSecret  secret.Text  // empty: a public client, which proves itself by PKCE alone
+	HTTP          *http.Client // as in Config
+	Tokens        RefreshStore
+	Identities    []Identity       // whom Renew looks after
+	RenewAfter    time.Duration    // 0 = DefaultRenewAfter
+	Now           func() time.Time // nil = time.Now
+}
+
+// CodeGranter obtains tokens for users who logged in once in a browser (authorization code grant with PKCE): for accounts that
+// do not allow impersonation. It serves one integration key and is safe for concurrent use.
+type CodeGranter struct {
+	cfg  CodeConfig
+	http http.Client
+
+	mu    sync.Mutex
+	users map[string]*codeUser // by RefreshName; only of those with a refresh token
+}
+
+// codeUser is what is kept of one user's refresh token besides the store.
+type codeUser struct {
+	busy    chan struct{} // holds one value while a refresh is under way: a token that rotates must not be used twice
+	unsaved secret.Text   // came with the last refresh and could not be stored yet
+	last    time.Time     // when the refresh token was last exchanged
+}
+
+// NewCodeGranter checks cfg and makes a CodeGranter. It does no I/O.
+func NewCodeGranter(cfg CodeConfig) (*CodeGranter, error) {
+	origin, _, err := accountServer(cfg.AccountServer)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.ClientID == "" || cfg.Tokens == nil {
+		return nil, errors.New("authorization code grant: an integration key and a store for refresh tokens are needed")
+	}
+	if cfg.HTTP == nil {
+		cfg.HTTP = defaultHTTP()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.AccountServer, cfg.RenewAfter = origin, positive(cfg.RenewAfter, DefaultRenewAfter)
+	return &CodeGranter{cfg: cfg, users: map[string]*codeUser{}, http: http.Client{
+		Transport: cfg.HTTP.Transport,
+		Timeout:   cfg.HTTP.Timeout,
+		// A redirect would carry the code or the refresh token to a host nobody vetted.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// RefreshName is the name under which the refresh token of id is stored. Scopes do not count: one login serves them all.
+func RefreshName(id Identity) string { return strings.ToLower(id.Issuer + "/" + id.Subject) }
+
+// CodeScopes turns the scopes of a JWT grant into those of a login: without impersonation, which nobody does here, and with
+// extended, without which the refresh token ends after 30 days however often it is used.
+func CodeScopes(scopes string) string {
+	list := slices.DeleteFunc(strings.Fields(scopes), func(s string) bool { return s == "impersonation" || s == "extended" })
+	if len(list) == 0 {
+		list = []string{"signature"}
+	}
+	return strings.Join(append(list, "extended"), " ")
+}
+
+// LoginRequest is one login in a browser.
+type LoginRequest struct {
+	Scopes      string // blank-separated; CodeScopes of an identity's
+	RedirectURI string // must equal a registered one exactly
+	State       string // fresh and unguessable; comes back with the code
+	Verifier    string // PKCE (RFC 7636): oauth2.GenerateVerifier
+	LoginHint   string // e-mail address to fill in; "" = none
+}
+
+// AuthCodeURL is the page on which the user logs in.
+func (g *CodeGranter) AuthCodeURL(r LoginRequest) string {
+	pairs := []string{"response_type", "code", "scope", r.Scopes, "code_challenge", oauth2.S256ChallengeFromVerifier(r.Verifier), "code_challenge_method", "S256"}
+	if r.LoginHint != "" {
+		pairs = append(pairs, "login_hint", r.LoginHint)
+	}
+	c := Consent{AccountServer: g.cfg.AccountServer, ClientID: g.cfg.ClientID, RedirectURI: r.RedirectURI, State: r.State}
+	return c.page(pairs...)
+}
+
+// Login is what a code was exchanged for. It belongs to whoever logged in, which need not be whom one expects: see UserInfo.
+type Login struct {
+	Token   *Token
+	Refresh secret.Text // empty if the account server gave none
+}
+
+// Format keeps every verb of fmt from looking inside.
+func (l Login) Format(f fmt.State, _ rune) { fmt.Fprint(f, "login "+secret.Mask) }
+
+// Exchange turns the code of a redirect into tokens. The error is a *GrantError.
+func (g *CodeGranter) Exchange(ctx context.Context, code secret.Text, r LoginRequest) (*Login, error) {
+	id := Identity{Issuer: g.cfg.ClientID, Scopes: r.Scopes}
+	a, failed := g.post(ctx, id, url.Values{
+		"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "code_verifier": {r.Verifier}, "redirect_uri": {r.RedirectURI},
+	})
+	if failed != nil {
+		if failed.OAuthError == "invalid_grant" {
+			failed.next = "log in again: the code of a login is good for two minutes and for one use"
+		}
+		return nil, failed
+	}
+	return &Login{Token: a.token, Refresh: a.refresh}, nil
+}
+
+// UserInfo tells who logged in. Errors as Client.UserInfo's.
+func (g *CodeGranter) UserInfo(ctx context.Context, l *Login) (*UserInfo, error) {
+	c, err := New(Config{AccountServer: g.cfg.AccountServer, HTTP: g.cfg.HTTP, Now: g.cfg.Now, Granters: func(Identity) Granter { return given{l.Token} }})
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.UserInfo(ctx, Identity{Issuer: g.cfg.ClientID})
+}
+
+// given is the Granter of a token that is there already.
+type given struct{ token *Token }
+
+func (g given) Grant(context.Context, Identity) (*Token, error) { return g.token, nil }
+
+// Keep stores a login as that of id. The caller has made sure by UserInfo that it is.
+func (g *CodeGranter) Keep(id Identity, l *Login) error {
+	if l.Refresh.Empty() {
+		return errors.New("the account server gave no refresh token: the scope extended is missing, or the integration key is not allowed to have one")
+	}
+	return g.cfg.Tokens.PutRefresh(RefreshName(id), l.Refresh)
+}
+
+// Grant exchanges the stored refresh token. A refresh token that comes back is stored before the access token is handed out.
+func (g *CodeGranter) Grant(ctx context.Context, id Identity) (*Token, error) {
+	name := RefreshName(id)
+	u, err := g.user(name)
+	if err != nil {
+		return nil, g.loginRequired(id, err.Error(), err)
+	}
+	if u == nil {
+		return nil, g.loginRequired(id, "this user has not logged in yet", nil)
+	}
+	select {
+	case u.busy <- struct{}{}:
+		defer func() { <-u.busy }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return g.refresh(ctx, id, u)
+}
+
+// user finds whoever has a refresh token; nil if there is none.
+func (g *CodeGranter) user(name string) (*codeUser, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if u := g.users[name]; u != nil {
+		return u, nil
+	}
+	_, ok, err := g.cfg.Tokens.Refresh(name)
+	if err != nil || !ok {
+		return nil, err
+	}
+	u := &codeUser{busy: make(chan struct{}, 1)}
+	g.users[name] = u
+	return u, nil
+}
+
+func (g *CodeGranter) refresh(ctx context.Context, id Identity, u *codeUser) (*Token, error) {
+	name := RefreshName(id)
+	if err := g.save(name, u); err != nil {
+		return nil, err
+	}
+	token, failed := g.stored(id)
+	if failed != nil {
+		return nil, failed
+	}
+	a, failed := g.exchangeRefresh(ctx, id, token)
+	if failed != nil && failed.Kind == LoginRequired {
+		// The state that a reload replaced may have rotated the token meanwhile.
+		if again, gone := g.stored(id); gone == nil && again != token {
+			token = again
+			a, failed = g.exchangeRefresh(ctx, id, token)
+		}
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	u.last = g.cfg.Now()
+	if !a.refresh.Empty() && a.refresh != token {
+		u.unsaved = a.refresh
+	}
+	if err := g.save(name, u); err != nil {
+		return nil, err
+	}
+	return a.token, nil
+}
+
+func (g *CodeGranter) stored(id Identity) (secret.Text, *GrantError) {
+	token, ok, err := g.cfg.Tokens.Refresh(RefreshName(id))
+	switch {
+	case err != nil:
+		return token, g.loginRequired(id, err.Error(), err)
+	case !ok:
+		return token, g.loginRequired(id, "this user has not logged in yet", nil)
+	}
+	return token, nil
+}
+
+// save stores a refresh token that only this process knows.
+func (g *CodeGranter) save(name string, u *codeUser) error {
+	if u.unsaved.Empty() {
+		return nil
+	}
+	if err := g.cfg.Tokens.PutRefresh(name, u.unsaved); err != nil {
+		return fmt.Errorf("the new refresh token could not be stored, and without it the login would be lost: %w", err)
+	}
+	u.unsaved = secret.Text{}
+	return nil
+}
+
+// exchangeRefresh does not end with its caller: an answer nobody reads may hold the only refresh token that still works.
+func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token secret.Text) (codeAnswer, *GrantError) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), codeTimeout)
+	defer cancel()
+	a, failed := g.post(ctx, id, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.Reveal()}})
+	if failed != nil && failed.OAuthError == "invalid_grant" {
+		failed.Kind = LoginRequired
+	}
+	return a, failed
+}
+
+// Renew exchanges the refresh tokens of CodeConfig.Identities that nobody used for a while, so that they do not expire. It is
+// meant to be called daily. The error joins a *GrantError for each user whose login is lost; who never logged in is passed over.
+func (g *CodeGranter) Renew(ctx context.Context) error {
+	var problems []error
+	for _, id := range g.cfg.Identities {
+		if ctx.Err() != nil {
+			break
+		}
+		if !g.due(RefreshName(id)) {
+			continue
+		}
+		if _, err := g.Grant(ctx, id); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (g *CodeGranter) due(name string) bool {
+	u, err := g.user(name)
+	if err != nil {
+		return true // Grant tells why
+	}
+	if u == nil {
+		return false
+	}
+	select {
+	case u.busy <- struct{}{}:
+		defer func() { <-u.busy }()
+		return g.cfg.Now().Sub(u.last) >= g.cfg.RenewAfter
+	default:
+		return false // being exchanged right now
+	}
+}
+
+func (g *CodeGranter) loginRequired(id Identity, text string, err error) *GrantError {
+	return &GrantError{Kind: LoginRequired, Identity: id, Description: clean(text, 300), audience: g.host(), err: err}
+}
+
+func (g *CodeGranter) host() string { return strings.TrimPrefix(g.cfg.AccountServer, "https://") }
+
+// codeAnswer is a good answer of the token end point.
+type codeAnswer struct {
+	token   *Token
+	refresh secret.Text
+}
+
+func (g *CodeGranter) post(ctx context.Context, id Identity, form url.Values) (codeAnswer, *GrantError) {
+	fail := func(kind Kind, rec *recorder, text string, err error) *GrantError {
+		return &GrantError{Kind: kind, Identity: id, Description: text, HTTPStatus: rec.status, RetryAfter: rec.wait, audience: g.host(), err: err}
+	}
+	rec := &recorder{sent: g.cfg.Now()}
+	if g.cfg.ClientSecret.Empty() {
+		form.Set("client_id", g.cfg.ClientID)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.cfg.AccountServer+"/oauth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return codeAnswer{}, fail(NotConfigured, rec, "the address of the account server cannot be used", nil)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent)
+	if !g.cfg.ClientSecret.Empty() {
+		req.SetBasicAuth(g.cfg.ClientID, g.cfg.ClientSecret.Reveal())
+	}
+	resp, err := g.http.Do(req)
+	if err != nil {
+		return codeAnswer{}, fail(Network, rec, networkText(err), err)
+	}
+	rec.body, rec.readErr = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	_ = resp.Body.Close() // the answer has been read; closing cannot change it
+	rec.status = resp.StatusCode
+	rec.wait = retryAfter(resp.Header.Get("Retry-After"), g.cfg.Now())
+	rec.mediaType, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type")) // unreadable counts as absent
+	switch {
+	case rec.readErr != nil:
+		return codeAnswer{}, fail(Network, rec, "read the answer: "+networkText(rec.readErr), rec.readErr)
+	case len(rec.body) > maxAnswer:
+		return codeAnswer{}, fail(BadAnswer, rec, fmt.Sprintf("an answer of more than %d bytes", maxAnswer), nil)
+	case rec.status != http.StatusOK:
+		return codeAnswer{}, g.refusal(rec, fail)
+	}
+	token, err := rec.token()
+	if err != nil {
+		return codeAnswer{}, fail(BadAnswer, rec, err.Error(), nil)
+	}
+	var more struct {
+		Refresh string `json:"refresh_token"`
+	}
+	if err := json.Unmarshal(rec.body, &more); err != nil {
+		return codeAnswer{}, fail(BadAnswer, rec, "refresh_token is not a text", nil)
+	}
+	return codeAnswer{token: token, refresh: secret.New(more.Refresh)}, nil
+}
+
+func (g *CodeGranter) refusal(rec *recorder, fail func(Kind, *recorder, string, error) *GrantError) *GrantError {
+	var said struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	if err := json.Unmarshal(rec.body, &said); err != nil {
+		said.Code = "" // described below
+	}
+	refused := rec.redacted(&oauth2.RetrieveError{ErrorCode: said.Code, ErrorDescription: said.Description})
+	e := fail(classify(rec.status, said.Code, said.Description), rec, clean(said.Description, 300), refused)
+	e.OAuthError = clean(said.Code, 80)
+	if said.Code == "" {
+		e.Description = describe(rec.status, rec.mediaType, rec.body)
+	}
+	if said.Code == "invalid_client" {
+		e.next = "check that integration key " + g.cfg.ClientID + " exists in the environment of " + g.host() +
+			" and that client_secret is the one shown when it was made (secrets are not copied at go-live)"
+	}
+	return e
+}

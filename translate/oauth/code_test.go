@@ -1,0 +1,364 @@
+package oauth
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/secret"
+)
+
+const codeRedirect = "http://127.0.0.1:8765/callback"
+
+// heldTokens is a RefreshStore in memory that notes the order of things.
+type heldTokens struct {
+	mu     sync.Mutex
+	m      map[string]secret.Text
+	puts   int
+	refuse error
+}
+
+func (h *heldTokens) Refresh(name string) (secret.Text, bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t, ok := h.m[name]
+	return t, ok, nil
+}
+
+func (h *heldTokens) PutRefresh(name string, t secret.Text) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refuse != nil {
+		return h.refuse
+	}
+	h.m[name] = t
+	h.puts++
+	return nil
+}
+
+func (h *heldTokens) all() map[string]secret.Text {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.m)
+}
+
+// codeWorld is a sandbox whose integration takes logins.
+type codeWorld struct {
+	*testing.T
+	sandbox *docusigntest.Sandbox
+	clock   *clock
+	tokens  *heldTokens
+	http    *http.Client
+}
+
+func newCodeWorld(t *testing.T, clientSecret string) *codeWorld {
+	t.Helper()
+	w := &codeWorld{T: t, clock: &clock{now: time.Now()}, tokens: &heldTokens{m: map[string]secret.Text{}}}
+	var err error
+	if w.sandbox, err = docusigntest.Start(docusigntest.Options{ByPort: true, Now: w.clock.Now}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.sandbox.Close() })
+	w.sandbox.AddAccount(docusigntest.Account{ID: testAccount, Number: "1", Name: "Example", Site: w.sandbox.Sites()[0]})
+	w.sandbox.AddUser(docusigntest.User{ID: testUser, Email: "anna@example.com", Name: "Anna Example", Accounts: []string{testAccount}})
+	w.sandbox.AddUser(docusigntest.User{ID: docusigntest.BobID, Email: "bob@example.com", Name: "Bob Example", Accounts: []string{testAccount}})
+	w.sandbox.AddIntegration(docusigntest.Integration{Key: testIssuer, Live: true, Secret: clientSecret, RedirectURIs: []string{codeRedirect}})
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.sandbox.CertPool()}}
+	t.Cleanup(transport.CloseIdleConnections)
+	w.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return w
+}
+
+func (w *codeWorld) granter(change func(*CodeConfig)) *CodeGranter {
+	w.Helper()
+	cfg := CodeConfig{AccountServer: w.sandbox.AccountServer(), ClientID: testIssuer, HTTP: w.http, Tokens: w.tokens, Now: w.clock.Now, Identities: []Identity{anna()}}
+	if change != nil {
+		change(&cfg)
+	}
+	g, err := NewCodeGranter(cfg)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return g
+}
+
+func loginRequest() LoginRequest {
+	return LoginRequest{Scopes: CodeScopes(testScopes), RedirectURI: codeRedirect, State: "the-state", Verifier: oauth2.GenerateVerifier(), LoginHint: "anna@example.com"}
+}
+
+// browser follows the page's link as the user and returns what the redirect carries.
+func (w *codeWorld) browser(page, user string) url.Values {
+	w.Helper()
+	resp, err := w.http.Get(page + "&approve=" + user)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer resp.Body.Close()
+	to, err := resp.Location()
+	if err != nil {
+		w.Fatalf("%d: %v", resp.StatusCode, err)
+	}
+	return to.Query()
+}
+
+// login runs the flow as user and keeps the result as anna's.
+func (w *codeWorld) login(g *CodeGranter, user string) *Login {
+	w.Helper()
+	r := loginRequest()
+	back := w.browser(g.AuthCodeURL(r), user)
+	if back.Get("state") != r.State {
+		w.Fatalf("state %q", back.Get("state"))
+	}
+	l, err := g.Exchange(w.Context(), secret.New(back.Get("code")), r)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if err := g.Keep(anna(), l); err != nil {
+		w.Fatal(err)
+	}
+	return l
+}
+
+func TestALoginGivesTokensWithoutImpersonation(t *testing.T) {
+	for name, clientSecret := range map[string]string{"a public client proves itself by PKCE": "", "a confidential client also by its secret": "s3cret-of-client"} {
+		t.Run(name, func(t *testing.T) {
+			w := newCodeWorld(t, clientSecret)
+			g := w.granter(func(c *CodeConfig) { c.ClientSecret = secret.New(clientSecret) })
+			l := w.login(g, testUser)
+			who, err := g.UserInfo(t.Context(), l)
+			if err != nil || who.Sub != testUser || who.Email != "anna@example.com" {
+				t.Fatalf("%+v, %v", who, err)
+			}
+			c, err := New(Config{AccountServer: w.sandbox.AccountServer(), HTTP: w.http, Now: w.clock.Now, Granters: func(Identity) Granter { return g }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			before := w.tokens.all()
+			if _, err := c.Token(t.Context(), anna()); err != nil {
+				t.Fatal(err)
+			}
+			if after := w.tokens.all(); after[RefreshName(anna())] == before[RefreshName(anna())] {
+				t.Error("the rotated refresh token was not stored")
+			}
+			if info, err := c.UserInfo(t.Context(), anna()); err != nil || info.Sub != testUser {
+				t.Errorf("%+v, %v", info, err)
+			}
+		})
+	}
+}
+
+func TestTheLoginPageIsAskedForWithPKCE(t *testing.T) {
+	g := newCodeWorld(t, "").granter(nil)
+	u, err := url.Parse(g.AuthCodeURL(loginRequest()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	for name, want := range map[string]string{
+		"response_type": "code", "scope": "signature extended", "client_id": testIssuer, "redirect_uri": codeRedirect, "state": "the-state",
+		"code_challenge_method": "S256", "login_hint": "anna@example.com",
+	} {
+		if q.Get(name) != want {
+			t.Errorf("%s = %q, want %q", name, q.Get(name), want)
+		}
+	}
+	if len(q.Get("code_challenge")) != 43 || strings.Contains(u.RawQuery, "+") {
+		t.Errorf("query %s", u.RawQuery)
+	}
+}
+
+func TestCodeScopes(t *testing.T) {
+	for from, want := range map[string]string{
+		"signature impersonation": "signature extended", "": "signature extended", "extended signature": "signature extended", "a b": "a b extended",
+	} {
+		if got := CodeScopes(from); got != want {
+			t.Errorf("%q: %q, want %q", from, got, want)
+		}
+	}
+}
+
+func TestWhoeverCannotGetATokenIsToldToLogIn(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(w *codeWorld)
+	}{
+		{"nobody ever logged in", func(w *codeWorld) { clear(w.tokens.m) }},
+		{"the user withdrew the consent", func(w *codeWorld) { w.sandbox.Revoke(testIssuer, testUser) }},
+		{"the refresh token expired unused", func(w *codeWorld) { w.clock.Advance(31 * 24 * time.Hour) }},
+		{"the stored token is not one", func(w *codeWorld) { w.tokens.m[RefreshName(anna())] = secret.New("canary-token") }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newCodeWorld(t, "")
+			w.login(w.granter(nil), testUser)
+			tt.spoil(w)
+			_, err := w.granter(nil).Grant(t.Context(), anna())
+			var ge *GrantError
+			if !errors.As(err, &ge) || ge.Kind != LoginRequired || ge.Temporary() || !strings.Contains(ge.NextStep(), "docusign-auth-proxy login --user "+testUser) {
+				t.Fatalf("%v", err)
+			}
+			if text := fmt.Sprintf("%v %+v %#v", err, ge, ge.Unwrap()); strings.Contains(text, "canary-token") {
+				t.Errorf("the error shows the refresh token: %s", text)
+			}
+		})
+	}
+}
+
+func TestAnAccountServerInTroubleDoesNotEndALogin(t *testing.T) {
+	w := newCodeWorld(t, "")
+	g := w.granter(nil)
+	w.login(g, testUser)
+	w.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Status: 503})
+	_, err := g.Grant(t.Context(), anna())
+	var ge *GrantError
+	if !errors.As(err, &ge) || ge.Kind != ServerError || !ge.Temporary() {
+		t.Fatalf("%v", err)
+	}
+	if _, err := g.Grant(t.Context(), anna()); err != nil {
+		t.Errorf("the next attempt: %v", err)
+	}
+}
+
+func TestAWrongClientSecretIsNamed(t *testing.T) {
+	w := newCodeWorld(t, "right-secret")
+	g := w.granter(func(c *CodeConfig) { c.ClientSecret = secret.New("wrong-secret") })
+	_, err := g.Exchange(t.Context(), secret.New("some-code"), loginRequest())
+	var ge *GrantError
+	if !errors.As(err, &ge) || ge.OAuthError != "invalid_client" || !strings.Contains(ge.NextStep(), "client_secret") || strings.Contains(err.Error()+ge.NextStep(), "wrong-secret") {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestACodeThatWasUsedIsExplained(t *testing.T) {
+	w := newCodeWorld(t, "")
+	_, err := w.granter(nil).Exchange(t.Context(), secret.New("some-code"), loginRequest())
+	var ge *GrantError
+	if !errors.As(err, &ge) || !strings.Contains(ge.NextStep(), "log in again") || strings.Contains(err.Error(), "some-code") {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestARotatedTokenSurvivesAStoreThatFails(t *testing.T) {
+	w := newCodeWorld(t, "")
+	g := w.granter(nil)
+	w.login(g, testUser)
+	w.tokens.refuse = errors.New("disk full")
+	if _, err := g.Grant(t.Context(), anna()); err == nil || !strings.Contains(err.Error(), "disk full") {
+		t.Fatalf("a token was handed out although its refresh token was not stored: %v", err)
+	}
+	w.tokens.mu.Lock()
+	w.tokens.refuse = nil
+	w.tokens.mu.Unlock()
+	if _, err := g.Grant(t.Context(), anna()); err != nil {
+		t.Errorf("the login was lost: %v", err)
+	}
+}
+
+func TestATokenRotatedByAReplacedStateIsPickedUp(t *testing.T) {
+	w := newCodeWorld(t, "")
+	first := w.granter(nil)
+	w.login(first, testUser)
+	stale := &lateStore{heldTokens: w.tokens}
+	stale.before = func() {
+		if _, err := first.Grant(t.Context(), anna()); err != nil {
+			t.Error(err)
+		}
+	}
+	second := w.granter(func(c *CodeConfig) { c.Tokens = stale })
+	if _, err := second.Grant(t.Context(), anna()); err != nil {
+		t.Errorf("%v", err)
+	}
+}
+
+// lateStore lets something happen between reading a token and using it.
+type lateStore struct {
+	*heldTokens
+	reads  int
+	before func()
+}
+
+func (l *lateStore) Refresh(name string) (secret.Text, bool, error) {
+	t, ok, err := l.heldTokens.Refresh(name)
+	if l.reads++; l.reads == 2 { // the first is the question whether there is one
+		l.before()
+	}
+	return t, ok, err
+}
+
+func TestRenewKeepsAnUnusedLoginAlive(t *testing.T) {
+	w := newCodeWorld(t, "")
+	g := w.granter(func(c *CodeConfig) {
+		c.Identities = append(c.Identities, Identity{Issuer: testIssuer, Subject: docusigntest.BobID, Scopes: testScopes}) // never logged in
+	})
+	w.login(g, testUser)
+	for range 40 {
+		if err := g.Renew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Advance(24 * time.Hour)
+	}
+	if _, err := g.Grant(t.Context(), anna()); err != nil {
+		t.Errorf("after 40 days: %v", err)
+	}
+	if n := w.tokens.puts; n < 10 || n > 20 {
+		t.Errorf("%d refresh tokens stored in 40 days", n)
+	}
+	w.sandbox.Revoke(testIssuer, testUser)
+	w.clock.Advance(4 * 24 * time.Hour)
+	var ge *GrantError
+	if err := g.Renew(t.Context()); !errors.As(err, &ge) || ge.Kind != LoginRequired {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestManyGrantsUseARefreshTokenOneAfterTheOther(t *testing.T) {
+	w := newCodeWorld(t, "")
+	g := w.granter(nil)
+	w.login(g, testUser)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := g.Grant(t.Context(), anna()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestACallerWhoLeavesDoesNotLoseTheRotatedToken(t *testing.T) {
+	w := newCodeWorld(t, "")
+	g := w.granter(nil)
+	w.login(g, testUser)
+	ctx, cancel := context.WithCancel(t.Context())
+	u, err := g.user(RefreshName(anna()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := g.refresh(ctx, anna(), u); err != nil {
+		t.Error(err)
+	}
+	if _, err := g.Grant(t.Context(), anna()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestALoginNeverPrints(t *testing.T) {
+	l := Login{Token: &Token{AccessToken: secret.New("canary-access")}, Refresh: secret.New("canary-refresh")}
+	if text := fmt.Sprintf("%v %+v %#v %s", l, l, &l, l); strings.Contains(text, "canary") {
+		t.Error(text)
+	}
+}
