@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -45,7 +46,11 @@ func complete(s Status, now time.Time) Status {
 		s.Integrations[i].assess(s.Generated)
 	}
 	for i := range s.Unknown {
-		s.Unknown[i].Snippet = snippet(s.Unknown[i])
+		u := &s.Unknown[i]
+		if !slices.ContainsFunc(s.Integrations, func(i Integration) bool { return i.Name == u.Integration }) {
+			u.Integration = "" // it was removed since: its key is foreign now
+		}
+		u.Snippet = snippet(*u)
 	}
 	s.Migration = migrationOf(&s)
 	s.Attention = attentionOf(&s)

@@ -1,0 +1,596 @@
+package admin_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/admin"
+)
+
+var update = flag.Bool("update", false, "write golden files")
+
+func clock() time.Time { return now }
+
+func config(s func() admin.Status) admin.Config {
+	return admin.Config{Status: s, Now: clock, Reload: func(context.Context) error { return nil }}
+}
+
+func do(t *testing.T, h http.Handler, method, target string, change ...func(*http.Request)) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, target, nil)
+	r.Host = "127.0.0.1:9090"
+	for _, f := range change {
+		f(r)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+var pagePaths = []string{"/", "/integration/nightly-billing", "/integration/contracts", "/unknown", "/security", "/integration/nobody"}
+
+// texts parses a page and returns the words that a reader sees, element by element.
+func texts(t *testing.T, page string) (*html.Node, []string) {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for n := range doc.Descendants() {
+		if n.Type == html.TextNode && n.Parent.Data != "style" {
+			if words := strings.Join(strings.Fields(n.Data), " "); words != "" {
+				list = append(list, words)
+			}
+		}
+	}
+	return doc, list
+}
+
+func TestOverviewSaysWhatTheReaderNeedsFirst(t *testing.T) {
+	w := do(t, admin.NewHandler(config(sample)), "GET", "/")
+	if w.Code != http.StatusOK {
+		t.Fatalf("status %d", w.Code)
+	}
+	_, words := texts(t, w.Body.String())
+	got := strings.Join(words, "\n") + "\n"
+	const golden = "testdata/overview.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the overview reads differently (run with -update to accept):\n%s", got)
+	}
+}
+
+func TestEveryPageIsWellMade(t *testing.T) {
+	empty := func() admin.Status { return admin.Status{} }
+	for name, h := range map[string]http.Handler{"full": admin.NewHandler(config(sample)), "empty": admin.NewHandler(config(empty))} {
+		for _, path := range pagePaths {
+			t.Run(name+path, func(t *testing.T) {
+				doc, _ := texts(t, do(t, h, "GET", path).Body.String())
+				checkPage(t, doc)
+			})
+		}
+	}
+}
+
+func checkPage(t *testing.T, doc *html.Node) {
+	t.Helper()
+	var headings []string
+	ids, labels := map[string]bool{}, map[string]bool{}
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		switch n.Data {
+		case "html":
+			if attr(n, "lang") == "" {
+				t.Error("no language")
+			}
+		case "th":
+			if attr(n, "scope") == "" {
+				t.Error("a table header has no scope")
+			}
+		case "svg":
+			if attr(n, "role") != "img" || attr(n, "aria-label") == "" {
+				t.Error("a picture has no words")
+			}
+		case "script", "iframe", "object", "embed", "img":
+			t.Errorf("there is a <%s>", n.Data)
+		case "h1", "h2", "h3", "h4":
+			headings = append(headings, n.Data)
+		}
+		for _, a := range n.Attr {
+			checkAttribute(t, n, a)
+		}
+		if id := attr(n, "id"); id != "" {
+			if ids[id] {
+				t.Errorf("id %q is there twice", id)
+			}
+			ids[id] = true
+		}
+		if attr(n, "role") == "region" {
+			if l := attr(n, "aria-label"); l == "" || labels[l] || attr(n, "tabindex") != "0" {
+				t.Errorf("region %q has no name of its own or cannot be reached", l)
+			}
+			labels[attr(n, "aria-label")] = true
+		}
+	}
+	for n := range doc.Descendants() {
+		if by := attr(n, "aria-labelledby"); by != "" && !ids[by] {
+			t.Errorf("nothing has the id %q", by)
+		}
+	}
+	for i, h := range headings {
+		if i == 0 && h != "h1" || i > 0 && h[1] > headings[i-1][1]+1 || i > 0 && h == "h1" {
+			t.Errorf("headings are out of order: %v", headings)
+		}
+	}
+}
+
+func checkAttribute(t *testing.T, n *html.Node, a html.Attribute) {
+	t.Helper()
+	if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
+		t.Errorf("<%s> has the attribute %s", n.Data, a.Key)
+	}
+	external := strings.Contains(a.Val, "//") && !strings.HasPrefix(a.Val, "https://account-d.docusign.com/oauth/")
+	if (a.Key == "href" || a.Key == "src" || a.Key == "action") && (external || strings.HasPrefix(a.Val, "javascript:")) {
+		t.Errorf("<%s> points to %q", n.Data, a.Val)
+	}
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+var hostile = []string{
+	`"><script>alert(1)</script>`, `'><img src=x onerror=alert(1)>`, `</style><script>alert(1)</script>`, `{{.}}`, `{{template "main"}}`, "\u202egpj.exe\u2066", "a\x00b\x1b[31m\x07\r\x7f",
+	"\xff\xfe broken", "javascript:alert(1)", "=HYPERLINK(\"http://evil.example\")", "\n- injected: true\n  # x", "*anchor &a !!binary |", strings.Repeat("A", 10_000), strings.Repeat("\u202e", 5_000),
+}
+
+// poisoned has the text in every string of the sample.
+func poisoned(text string) admin.Status {
+	s := sample()
+	s.Unknown = append(s.Unknown, admin.Unknown{IntegratorKey: text, Callers: []admin.Caller{{}}, LastSeen: now})
+	s.Config.Error, s.Config.Warnings, s.Security.Pins, s.Security.AllowAddresses = text, []string{text}, []admin.Pin{{}}, []string{text}
+	for i := range s.Integrations {
+		for j := range s.Integrations[i].Tokens {
+			s.Integrations[i].Tokens[j].Sites = append(s.Integrations[i].Tokens[j].Sites, admin.Site{})
+		}
+	}
+	poison(reflect.ValueOf(&s).Elem(), text)
+	for i := range s.Integrations {
+		s.Integrations[i].Name = fmt.Sprintf("%s%d", text, i)
+	}
+	s.Integrations[2].State = string(ledger.StateFailing)
+	return s
+}
+
+func poison(v reflect.Value, text string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Slice:
+		for i := range v.Len() {
+			poison(v.Index(i), text)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			poison(v.Elem(), text)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				poison(v.Field(i), text)
+			}
+		}
+	}
+}
+
+func TestWhatCallersSendStaysText(t *testing.T) {
+	forbidden := regexp.MustCompile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+	for n, text := range hostile {
+		h := admin.NewHandler(config(func() admin.Status { return poisoned(text) }))
+		for _, path := range []string{"/", "/unknown", "/security"} {
+			t.Run(fmt.Sprint(n, path), func(t *testing.T) {
+				body := do(t, h, "GET", path).Body.String()
+				doc, _ := texts(t, body)
+				checkTags(t, doc)
+				if found := forbidden.FindString(body); found != "" {
+					t.Errorf("the page has %q", found)
+				}
+				if strings.Contains(body, strings.Repeat("A", 2001)) {
+					t.Error("the text is not cut")
+				}
+			})
+		}
+		t.Run(fmt.Sprint(n, " JSON"), func(t *testing.T) {
+			body := do(t, h, "GET", "/api/status").Body.String()
+			if !json.Valid([]byte(body)) || strings.Contains(body, "<script") || forbidden.MatchString(body) {
+				t.Error("the JSON is not safe")
+			}
+		})
+		t.Run(fmt.Sprint(n, " drill-down"), func(t *testing.T) {
+			doc, _ := texts(t, do(t, h, "GET", "/").Body.String())
+			for n := range doc.Descendants() {
+				if href := attr(n, "href"); strings.HasPrefix(href, "/integration/") {
+					w := do(t, h, "GET", href)
+					if w.Code != http.StatusOK {
+						t.Fatalf("%d for the link %q", w.Code, href)
+					}
+					page, _ := texts(t, w.Body.String())
+					checkTags(t, page)
+					return // the others differ by a digit
+				}
+			}
+			t.Error("no link to an integration")
+		})
+	}
+}
+
+// checkTags refuses what only a hostile text could have brought in.
+func checkTags(t *testing.T, doc *html.Node) {
+	t.Helper()
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		if slices.Contains([]string{"script", "img", "style"}, n.Data) {
+			t.Errorf("there is a <%s>", n.Data)
+		}
+		for _, a := range n.Attr {
+			if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(a.Val, "javascript:") && a.Key != "aria-label" {
+				t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
+			}
+		}
+	}
+}
+
+func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
+	refusing := config(sample)
+	refusing.Auth = func(string, secret.Text) bool { return false }
+	open, closed := admin.NewHandler(config(sample)), admin.NewHandler(refusing)
+	for name, w := range map[string]*httptest.ResponseRecorder{
+		"a page":                 do(t, open, "GET", "/"),
+		"the style sheet":        do(t, open, "GET", "/static/style.css"),
+		"JSON":                   do(t, open, "GET", "/api/status"),
+		"nothing there":          do(t, open, "GET", "/nope"),
+		"a wrong method":         do(t, open, "DELETE", "/"),
+		"health":                 do(t, open, "GET", "/-/healthy"),
+		"a login refused":        do(t, closed, "GET", "/"),
+		"a foreign host refused": do(t, open, "GET", "/", host("evil.example")),
+		"a foreign page refused": do(t, open, "POST", "/-/reload", header("Origin", "https://evil.example")),
+		"a path to be cleaned":   do(t, open, "GET", "//x/../"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for key, want := range map[string]string{
+				"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+				"X-Content-Type-Options":  "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+				"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp",
+			} {
+				if got := w.Header().Get(key); got != want {
+					t.Errorf("%s is %q", key, got)
+				}
+			}
+		})
+	}
+}
+
+func host(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
+
+func header(key, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(key, value) }
+}
+
+func TestHostsThatAreAnswered(t *testing.T) {
+	open := config(sample)
+	open.Hosts = []string{"Status.Example.com"}
+	login := config(sample)
+	login.Auth = func(string, secret.Text) bool { return true }
+	for _, test := range []struct {
+		name, host string
+		cfg        admin.Config
+		want       int
+	}{
+		{"localhost is", "localhost:9090", open, 200},
+		{"an IPv4 address is", "10.1.2.3:9090", open, 200},
+		{"an IPv6 address is", "[::1]:9090", open, 200},
+		{"an IPv6 address without port is", "[::1]", open, 200},
+		{"a configured name is, in any case", "status.example.COM.:9090", open, 200},
+		{"a name under localhost is", "proxy.localhost", open, 200},
+		{"a name that a stranger made point here is not", "rebound.evil.example:9090", open, 421},
+		{"a name that only begins like localhost is not", "localhost.evil.example", open, 421},
+		{"an empty name is not", "", open, 421},
+		{"any name is where a login is asked for", "rebound.evil.example", login, 200},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := do(t, admin.NewHandler(test.cfg), "GET", "/", host(test.host), func(r *http.Request) { r.SetBasicAuth("ops", "x") })
+			if w.Code != test.want {
+				t.Errorf("status %d, want %d", w.Code, test.want)
+			}
+		})
+	}
+}
+
+func TestLogin(t *testing.T) {
+	const password = "c4n4ry-admin"
+	cfg := config(sample)
+	cfg.Auth = func(user string, p secret.Text) bool { return user == "ops" && p.Equal(secret.New(password)) }
+	h := admin.NewHandler(cfg)
+	for _, test := range []struct {
+		name, method, path, user, password string
+		want                               int
+	}{
+		{"health asks for none", "GET", "/-/healthy", "", "", 200},
+		{"readiness asks for none", "GET", "/-/ready", "", "", 200},
+		{"a page asks for one", "GET", "/", "", "", 401},
+		{"HEAD asks for one", "HEAD", "/api/status", "", "", 401},
+		{"metrics ask for one", "GET", "/metrics", "", "", 401},
+		{"the style sheet asks for one", "GET", "/static/style.css", "", "", 401},
+		{"reload asks for one", "POST", "/-/reload", "", "", 401},
+		{"a wrong password is refused", "GET", "/", "ops", "wrong", 401},
+		{"a wrong user is refused", "GET", "/", "root", password, 401},
+		{"the right one gets in", "GET", "/", "ops", password, 200},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := do(t, h, test.method, test.path, func(r *http.Request) {
+				if test.user != "" {
+					r.SetBasicAuth(test.user, test.password)
+				}
+			})
+			if w.Code != test.want {
+				t.Errorf("status %d, want %d", w.Code, test.want)
+			}
+			if asks := w.Header().Get("WWW-Authenticate") != ""; asks != (test.want == 401) {
+				t.Errorf("asks for a login: %v", asks)
+			}
+		})
+	}
+}
+
+func TestMethods(t *testing.T) {
+	h := admin.NewHandler(config(sample))
+	for _, test := range []struct {
+		method, path string
+		want         int
+		allow        string
+	}{
+		{"GET", "/-/reload", 405, "POST, PUT"},
+		{"POST", "/-/reload", 200, ""},
+		{"PUT", "/-/reload", 200, ""},
+		{"POST", "/", 405, "GET, HEAD"},
+		{"DELETE", "/api/status", 405, "GET, HEAD"},
+		{"GET", "/favicon.ico", 204, ""},
+		{"GET", "/metrics", 404, ""},
+		{"GET", "/static/", 404, ""},
+		{"GET", "/static/../templates/layout.html", 307, ""},
+		{"GET", "/integration/nobody", 404, ""},
+	} {
+		t.Run(test.method+test.path, func(t *testing.T) {
+			w := do(t, h, test.method, test.path)
+			if w.Code != test.want || w.Header().Get("Allow") != test.allow {
+				t.Errorf("%d, Allow %q", w.Code, w.Header().Get("Allow"))
+			}
+		})
+	}
+}
+
+func TestHeadTellsTheLengthWithoutABody(t *testing.T) {
+	s := httptest.NewServer(admin.NewHandler(config(sample)))
+	defer s.Close()
+	for _, path := range []string{"/", "/api/status", "/-/healthy", "/static/style.css"} {
+		head, err := s.Client().Head(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head.Body.Close()
+		get, err := s.Client().Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		get.Body.Close()
+		if head.StatusCode != 200 || head.ContentLength <= 0 || head.ContentLength != get.ContentLength {
+			t.Errorf("%s: %d, %d bytes, GET %d", path, head.StatusCode, head.ContentLength, get.ContentLength)
+		}
+	}
+}
+
+func TestReload(t *testing.T) {
+	calls, result := 0, error(nil)
+	cfg := config(sample)
+	cfg.Reload = func(context.Context) error { calls++; return result }
+	h := admin.NewHandler(cfg)
+	for _, test := range []struct {
+		name   string
+		result error
+		change func(*http.Request)
+		want   int
+		calls  int
+		body   string
+	}{
+		{"a program gets a word", nil, header("Accept", "*/*"), 200, 1, "reloaded\n"},
+		{"a browser's form gets the page", nil, func(r *http.Request) {
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			r.Header.Set("Accept", "text/html,*/*")
+		}, 303, 1, ""},
+		{"a failure is told", errors.New("proxy.yaml:3: no such key\x1b[31m"), header("Accept", "*/*"), 500, 1, "not reloaded, the old configuration stays in force:\nproxy.yaml:3: no such key�[31m\n"},
+		{"another site's form is refused", nil, header("Sec-Fetch-Site", "cross-site"), 403, 0, "refused: the request comes from another site's page\n"},
+		{"an older browser's is refused by its origin", nil, header("Origin", "https://evil.example"), 403, 0, "refused: the request comes from another site's page\n"},
+		{"a page without origin is refused", nil, header("Origin", "null"), 403, 0, "refused: the request comes from another site's page\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			calls, result = 0, test.result
+			w := do(t, h, "POST", "/-/reload", test.change)
+			if w.Code != test.want || calls != test.calls || w.Body.String() != test.body {
+				t.Errorf("%d, %d calls, %q", w.Code, calls, w.Body.String())
+			}
+		})
+	}
+	cfg.Reload = nil
+	if w := do(t, admin.NewHandler(cfg), "POST", "/-/reload"); w.Code != http.StatusNotImplemented {
+		t.Errorf("without a way to reload: %d", w.Code)
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	cfg := config(sample)
+	var reason error
+	cfg.Ready = func() error { return reason }
+	h := admin.NewHandler(cfg)
+	if w := do(t, h, "GET", "/-/ready"); w.Code != 200 || w.Body.String() != "ready\n" {
+		t.Errorf("ready: %d %q", w.Code, w.Body)
+	}
+	reason = errors.New("no listener is open yet")
+	if w := do(t, h, "GET", "/-/ready"); w.Code != 503 || w.Body.String() != "not ready: no listener is open yet\n" {
+		t.Errorf("not ready: %d %q", w.Code, w.Body)
+	}
+	if w := do(t, h, "GET", "/-/healthy"); w.Code != 200 || w.Body.String() != "healthy\n" {
+		t.Errorf("healthy: %d %q", w.Code, w.Body)
+	}
+}
+
+func TestRefreshIsAskedForAndBounded(t *testing.T) {
+	h := admin.NewHandler(config(sample))
+	for query, want := range map[string]string{"": "", "?refresh=30": "30", "?refresh=1": "5", "?refresh=99999": "3600", "?refresh=0": "", "?refresh=-3": "", "?refresh=x": "", "?refresh=30;url=//evil": ""} {
+		if got := do(t, h, "GET", "/"+query).Header().Get("Refresh"); got != want {
+			t.Errorf("%q: Refresh %q", query, got)
+		}
+	}
+	if strings.Contains(do(t, h, "GET", "/?refresh=30").Body.String(), "http-equiv") {
+		t.Error("the page refreshes by a meta element")
+	}
+}
+
+func TestExtraRoutesStandBehindTheSameChecks(t *testing.T) {
+	cfg := config(sample)
+	cfg.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metric 1") })
+	cfg.Extra = map[string]http.Handler{"GET /consent": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "consent") })}
+	h := admin.NewHandler(cfg)
+	if w := do(t, h, "GET", "/consent"); w.Body.String() != "consent" || w.Header().Get("Content-Security-Policy") == "" {
+		t.Errorf("%d %q", w.Code, w.Body)
+	}
+	if w := do(t, h, "GET", "/consent", host("evil.example")); w.Code != 421 {
+		t.Errorf("a foreign host gets %d", w.Code)
+	}
+	if w := do(t, h, "GET", "/metrics"); w.Body.String() != "metric 1" {
+		t.Errorf("metrics: %d %q", w.Code, w.Body)
+	}
+}
+
+func TestJSONIsStable(t *testing.T) {
+	body := do(t, admin.NewHandler(config(sample)), "GET", "/api/status").Body.Bytes()
+	var back admin.Status
+	if err := json.Unmarshal(body, &back); err != nil {
+		t.Fatal(err)
+	}
+	if back.Schema != 1 || back.Migration.Need != 4 || back.Migration.Total != 7 || back.UptimeSeconds != int64((9*day+3*hour)/time.Second) {
+		t.Errorf("schema %d, migration %+v, up %d s", back.Schema, back.Migration, back.UptimeSeconds)
+	}
+	var fields []string
+	walk(reflect.TypeFor[admin.Status](), "", &fields)
+	got := strings.Join(fields, "\n") + "\n"
+	const golden = "testdata/schema.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the fields differ from %s: adding is allowed (-update), renaming and removing is not", golden)
+	}
+	if strings.Contains(string(body), "null") {
+		t.Error("an absent list is null")
+	}
+}
+
+var snake = regexp.MustCompile(`^[a-z0-9_]+$`)
+
+func walk(typ reflect.Type, prefix string, fields *[]string) {
+	for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[time.Time]() {
+		*fields = append(*fields, prefix+" "+typ.String())
+		return
+	}
+	for i := range typ.NumField() {
+		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		if !snake.MatchString(name) {
+			panic("no name in snake case: " + typ.Field(i).Name)
+		}
+		walk(typ.Field(i).Type, strings.TrimPrefix(prefix+"."+name, "."), fields)
+	}
+}
+
+func TestStatusHasNoPlaceForASecret(t *testing.T) {
+	var fields []string
+	walk(reflect.TypeFor[admin.Status](), "", &fields)
+	for _, f := range fields {
+		if strings.Contains(f, "secret.") {
+			t.Errorf("%s is a secret", f)
+		}
+	}
+}
+
+// A secret can only come in by a hook; none of them may show it.
+func TestSecretsOfHooksAreNotShown(t *testing.T) {
+	const canary = "c4n4ry-password"
+	cfg := config(sample)
+	cfg.Auth = func(_ string, p secret.Text) bool { return p.Equal(secret.New(canary)) }
+	cfg.Reload = func(context.Context) error { return fmt.Errorf("cannot use %v", secret.New(canary)) }
+	h := admin.NewHandler(cfg)
+	login := func(r *http.Request) { r.SetBasicAuth("ops", canary) }
+	for _, path := range append(pagePaths, "/api/status", "/nope") {
+		w := do(t, h, "GET", path, login)
+		if strings.Contains(w.Body.String()+fmt.Sprint(w.Header()), canary) {
+			t.Errorf("%s shows the password", path)
+		}
+	}
+	if w := do(t, h, "POST", "/-/reload", login); strings.Contains(w.Body.String(), canary) {
+		t.Error("reload shows the password")
+	}
+}
+
+func TestPagesLeaveTheStatusAlone(t *testing.T) {
+	shared := sample()
+	h := admin.NewHandler(config(func() admin.Status { return shared }))
+	before := fmt.Sprintf("%+v", shared)
+	for _, path := range pagePaths {
+		do(t, h, "GET", path)
+	}
+	if after := fmt.Sprintf("%+v", shared); after != before {
+		t.Error("a page changed the status")
+	}
+}
