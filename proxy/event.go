@@ -91,7 +91,7 @@ type Event struct {
 }
 
 // OnBehalf reports whether the authenticator acted for somebody else.
-func (e *Event) OnBehalf() bool { return e.Principal != e.Authenticator }
+func (e *Event) OnBehalf() bool { return e.Principal != "" && e.Principal != e.Authenticator }
 
 // RateLimits are DocuSign's own figures in the answer (PROTOCOL.md §12); -1 = not told.
 type RateLimits struct {

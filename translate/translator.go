@@ -140,7 +140,7 @@ func (d *Decision) Listed() bool {
 }
 
 // OnBehalf reports whether somebody is acted for.
-func (d *Decision) OnBehalf() bool { return d.Principal != d.Authenticator }
+func (d *Decision) OnBehalf() bool { return d.Principal != "" && d.Principal != d.Authenticator }
 
 // Call is the part of an HTTP request that can carry a credential.
 type Call struct {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
@@ -75,6 +74,7 @@ type program struct {
 	assembling sync.Mutex
 	current    atomic.Pointer[assembled]
 	retired    sync.WaitGroup
+	stopping   chan struct{} // closed when no further calls are taken
 	stopped    chan struct{} // closed when no call is under way any more
 
 	listeners []boundListener
@@ -90,7 +90,7 @@ type boundListener struct {
 // newProgram opens the store and the listeners and builds the first state; nothing is served yet. The holder must have a configuration.
 func newProgram(holder *config.Holder, log *slog.Logger) (p *program, err error) {
 	cfg := holder.Current()
-	p = &program{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), ready: make(chan struct{}), stopped: make(chan struct{})}
+	p = &program{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), ready: make(chan struct{}), stopping: make(chan struct{}), stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			p.closeAll()
@@ -119,7 +119,9 @@ func newProgram(holder *config.Holder, log *slog.Logger) (p *program, err error)
 	p.server = proxy.New(serverConfig(cfg, log, p.recorder(log)), first.state)
 	p.metrics.Watch(p.server)
 	p.configure(cfg)
-	p.admin = p.newAdmin(cfg)
+	if p.admin, err = p.newAdmin(cfg); err != nil {
+		return nil, err
+	}
 	holder.Accept = p.accept
 	return p, nil
 }
@@ -257,12 +259,6 @@ func (p *program) rememberLearned() {
 	}
 }
 
-func (p *program) newAdmin(*config.Config) *http.Server {
-	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-}
-
 // run serves until ctx ends, then stops in the opposite order of starting.
 func (p *program) run(ctx context.Context) error {
 	defer p.closeAll()
@@ -295,6 +291,7 @@ func (p *program) run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	close(p.stopping)
 	err = errors.Join(err, p.shutdown())
 	close(p.stopped)
 	stopBackground()

@@ -14,19 +14,16 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate"
 )
 
 func newLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
+	handler, err := proxy.NewLogHandler(w, cfg.Format, cfg.Level)
+	if err != nil {
+		return nil, err
 	}
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "text" {
-		return slog.New(slog.NewTextHandler(w, options)), nil
-	}
-	return slog.New(slog.NewJSONHandler(w, options)), nil
+	return slog.New(handler), nil
 }
 
 func newVersion() *cobra.Command {

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"docusign-auth-proxy/config"
+)
+
+const healthTime = 2 * time.Second
+
+func newHealth() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use: "health", Short: "Ask a running proxy whether it is ready",
+		Long:    "Asks /-/ready on the operations listener of the configuration. For container health checks, where there is no shell and no curl.",
+		Example: "  docusign-auth-proxy health --config proxy.yaml", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			answer, err := askReady(cmd.Context(), cfg.Listen.Admin)
+			if err != nil {
+				return fmt.Errorf("%w\nnext: look at the log of the proxy, or start it: docusign-auth-proxy run --config %s", err, path)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), answer)
+			return err
+		},
+	}
+	configFlag(cmd, &path)
+	return cmd
+}
+
+// askReady asks the operations listener on this machine.
+func askReady(ctx context.Context, listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", fmt.Errorf("listen.admin: %w", err)
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/-/ready", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return "", fmt.Errorf("no answer from the operations listener: %w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSpace(string(body))
+	if resp.StatusCode != http.StatusOK {
+		return "", errors.New("not ready: " + text)
+	}
+	return text, nil
+}

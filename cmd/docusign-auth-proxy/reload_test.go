@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func (r *rig) editConfig(old, new string) {
+	r.t.Helper()
+	text, err := os.ReadFile(r.path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		r.t.Fatalf("the configuration does not hold %q", old)
+	}
+	if err := os.WriteFile(r.path, []byte(strings.Replace(string(text), old, new, 1)), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestReloadTakesOverWhatChangedAndKeepsTokens(t *testing.T) {
+	r := newRig(t, nil)
+	call := func() int {
+		return r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON)).status
+	}
+	if got := call(); got != 200 {
+		t.Fatalf("status %d before the reload", got)
+	}
+	r.editConfig("name: nightly-billing", "name: nightly-billing\n      mode: block")
+	if err := r.program.reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(); got != 401 {
+		t.Errorf("status %d after the integration was blocked", got)
+	}
+	r.editConfig("mode: block", "mode: translate")
+	if err := r.program.reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(); got != 200 {
+		t.Errorf("status %d after the integration was let in again", got)
+	}
+	if n := r.sandbox.Counts().Grants; n != 1 {
+		t.Errorf("%d grants, want 1: a reload must not cost tokens", n)
+	}
+}
+
+func TestAnInvalidFileLeavesTheLastGoodOneInForce(t *testing.T) {
+	r := newRig(t, nil)
+	for _, c := range []struct{ name, old, new, says string }{
+		{"a misspelt key", "integrations:", "intergrations: []\nintegrations:", "intergrations"},
+		{"a mode nobody knows", "name: nightly-billing", "name: nightly-billing\n      mode: transalte", "mode"},
+		{"a listener that cannot move", "proxy: 127.0.0.1:0", "proxy: 127.0.0.1:1", "restart"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before, err := os.ReadFile(r.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.editConfig(c.old, c.new)
+			err = r.program.reload(context.Background())
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, want one about %q", err, c.says)
+			}
+			got := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON))
+			if got.status != 200 {
+				t.Errorf("status %d: the last good configuration is not in force", got.status)
+			}
+			if err := os.WriteFile(r.path, before, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestNoCallFailsDuringReloadsUnderLoad(t *testing.T) {
+	r := newRig(t, nil)
+	ctx, stop := context.WithCancel(context.Background())
+	var calls, failures atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				req, _ := http.NewRequest("GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil)
+				req.Header.Set("X-DocuSign-Authentication", annaJSON)
+				resp, err := http.DefaultClient.Do(req)
+				calls.Add(1)
+				if err != nil {
+					failures.Add(1)
+					continue
+				}
+				resp.Body.Close()
+				if resp.StatusCode != 200 {
+					failures.Add(1)
+				}
+			}
+		})
+	}
+	for range 20 {
+		if err := r.program.reload(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	for calls.Load() < 200 {
+		if err := r.program.reload(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	wg.Wait()
+	if failures.Load() > 0 {
+		t.Errorf("%d of %d calls failed", failures.Load(), calls.Load())
+	}
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/proxy/admin"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// newAdmin makes the operations listener's server.
+func (p *program) newAdmin(cfg *config.Config) (*http.Server, error) {
+	auth, err := adminLogin(cfg)
+	if err != nil {
+		return nil, err
+	}
+	handler := admin.NewHandler(admin.Config{
+		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady, Reload: p.reload, Status: p.status, Auth: auth,
+	})
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: nil}, nil
+}
+
+func adminLogin(cfg *config.Config) (func(string, secret.Text) bool, error) {
+	if cfg.Admin.BasicAuth == nil {
+		return nil, nil
+	}
+	p, err := passwordOf(cfg.Admin.BasicAuth.Password)
+	if err != nil {
+		return nil, fmt.Errorf("admin.basic_auth: %w", err)
+	}
+	return translate.NewLogins([]translate.Login{{Username: cfg.Admin.BasicAuth.Username, Password: p}}, cfg.Credentials.RememberFor).Verify, nil
+}
+
+// isReady says whether calls are taken.
+func (p *program) isReady() error {
+	select {
+	case <-p.ready:
+	default:
+		return errors.New("the listeners are not open yet")
+	}
+	select {
+	case <-p.stopping:
+		return errors.New("stopping: calls under way are being finished")
+	default:
+		return nil
+	}
+}
+
+// status gathers what the pages, /api/status and the reports tell.
+func (p *program) status() admin.Status {
+	cfg, a := p.holder.Current(), p.current.Load()
+	version, commit, _ := buildVersion()
+	s := admin.Status{
+		Version: version, Commit: commit, Environment: cfg.Environment, Started: p.started, Listeners: p.listenerStatus(cfg), UnknownMode: cfg.Unknown,
+		Config:       admin.ConfigState{Path: p.path, LoadedAt: p.holder.LastSuccess()},
+		Tunnels:      admin.Tunnels{Open: p.server.OpenTunnels(), Allowed: cfg.Egress.Tunnel},
+		Integrations: integrationStatus(cfg, p.ledger, a.oauth), Unknown: admin.UnknownOf(p.ledger.Unknown()), Security: p.securityStatus(cfg),
+	}
+	if err := p.holder.LastError(); err != nil {
+		s.Config.Error = err.Error()
+	}
+	for _, w := range cfg.Warnings {
+		s.Config.Warnings = append(s.Config.Warnings, w.String())
+	}
+	offset, at := a.oauth.ClockOffset()
+	s.Clock = admin.Clock{OffsetSeconds: offset.Seconds(), LearnedAt: at}
+	if a.authority != nil {
+		c := a.authority.Certificate()
+		s.Authority = &admin.Authority{
+			Subject: c.Subject.String(), Fingerprint: a.authority.Fingerprint(), Expires: a.authority.Expires(), Names: c.PermittedDNSDomains,
+			CertPath: cfg.Interception.CACert, KeyPath: cfg.Interception.CAKey,
+		}
+	}
+	return s
+}
+
+func (p *program) listenerStatus(cfg *config.Config) []admin.Listener {
+	var out []admin.Listener
+	tls := ""
+	if cfg.Interception != nil {
+		tls = cfg.Interception.TLS
+	}
+	for _, l := range p.listeners {
+		name := "proxy"
+		if l.door == proxy.DoorHosts {
+			name = "hosts"
+		}
+		one := admin.Listener{Name: name, Address: l.Addr().String(), TLS: tls, Loopback: isLoopbackAddr(l.Addr())}
+		for _, n := range cfg.Egress.Clients {
+			one.Clients = append(one.Clients, n.String())
+		}
+		if len(cfg.Egress.ProxyUsers) > 0 {
+			one.Login = "basic: proxy users (forward proxy only)"
+		}
+		out = append(out, one)
+	}
+	if p.adminOn != nil {
+		one := admin.Listener{Name: "admin", Address: p.adminOn.Addr().String(), Loopback: isLoopbackAddr(p.adminOn.Addr())}
+		if cfg.Admin.BasicAuth != nil {
+			one.Login = "basic: " + cfg.Admin.BasicAuth.Username
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func isLoopbackAddr(a net.Addr) bool {
+	ap, err := netip.ParseAddrPort(a.String())
+	return err == nil && ap.Addr().Unmap().IsLoopback()
+}
+
+// integrationStatus joins configuration, ledger and tokens. tokens may be nil, for a report without a running proxy.
+func integrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Client) []admin.Integration {
+	var known []ledger.Known
+	for _, in := range cfg.Integrations {
+		known = append(known, ledger.Known{Name: in.Name, Mode: in.Mode})
+	}
+	summaries := map[string]ledger.Summary{}
+	for _, s := range l.Integrations(known) {
+		summaries[s.Name] = s
+	}
+	rows := l.Rows()
+	var states []oauth.State
+	var keys []oauth.KeyState
+	if tokens != nil {
+		states, keys = tokens.Snapshot(), tokens.Keys()
+	}
+	var out []admin.Integration
+	for i := range cfg.Integrations {
+		in := &cfg.Integrations[i]
+		one := admin.IntegrationOf(summaries[in.Name], rows)
+		one.Name, one.Mode, one.SOAP, one.Grant = in.Name, in.Mode, in.SOAP, in.Grant
+		one.IntegratorKey, one.ClientID = in.IntegratorKey, clientIDOf(*in)
+		describePeople(&one, in)
+		describeTokens(&one, in, states, keys, tokens)
+		out = append(out, one)
+	}
+	return out
+}
+
+func describePeople(one *admin.Integration, in *config.Integration) {
+	for _, u := range in.Users {
+		one.Users = append(one.Users, admin.User{
+			Username: u.Username, UserID: u.UserID, Password: string(u.Password.Kind), App: !u.AppPassword.Text.Empty(), MayActFor: u.MayActFor,
+		})
+	}
+	for _, pr := range in.Principals {
+		one.Principals = append(one.Principals, admin.Principal{Username: pr.Username, UserID: pr.UserID})
+	}
+}
+
+func describeTokens(one *admin.Integration, in *config.Integration, states []oauth.State, keys []oauth.KeyState, tokens *oauth.Client) {
+	for _, k := range keys {
+		if strings.EqualFold(k.Issuer, one.ClientID) {
+			one.Keys = append(one.Keys, admin.Key{Source: k.Name, Fingerprint: k.KeyID, Works: k.Works})
+		}
+	}
+	for _, st := range states {
+		if !strings.EqualFold(st.Identity.Issuer, one.ClientID) {
+			continue
+		}
+		consent := tokens.Consent(st.Identity)
+		one.Tokens = append(one.Tokens, admin.TokenOf(st, nameOf(in, st.Identity.Subject), consent.Individual()))
+	}
+}
+
+func nameOf(in *config.Integration, userID string) string {
+	for _, u := range in.Users {
+		if strings.EqualFold(u.UserID, userID) {
+			return u.Username
+		}
+	}
+	for _, pr := range in.Principals {
+		if strings.EqualFold(pr.UserID, userID) {
+			return pr.Username
+		}
+	}
+	return userID
+}
+
+func (p *program) securityStatus(cfg *config.Config) admin.Security {
+	s := admin.Security{
+		Hosts: cfg.Egress.Hosts, AccountServer: cmp.Or(cfg.AccountServer, accountServerOf(cfg)), PinPassword: cfg.PinPassword, Store: cfg.Store,
+		LogLevel: cfg.Log.Level, AdminLogin: cfg.Admin.BasicAuth != nil,
+	}
+	for _, n := range cfg.Egress.AllowAddresses {
+		s.AllowAddresses = append(s.AllowAddresses, n.String())
+	}
+	for _, u := range cfg.Egress.ProxyUsers {
+		s.ProxyUsers = append(s.ProxyUsers, u.Username)
+	}
+	if u, err := cfg.Upstream.ProxyURL(); err == nil && u != nil {
+		s.UpstreamProxy = u.Host
+	}
+	for _, i := range p.store.List() {
+		s.Issued = append(s.Issued, admin.Issued{
+			Integration: i.Owner.Integration, Authenticator: i.Owner.Authenticator, Principal: i.Owner.Principal, Kind: i.Kind, Fingerprint: i.Fingerprint,
+			IssuedAt: i.Issued, LastUsed: i.LastUsed,
+		})
+	}
+	for _, pin := range p.store.Pins() {
+		s.Pins = append(s.Pins, admin.Pin{Integration: pin.Integration, Username: pin.Username, At: pin.At})
+	}
+	return s
+}
