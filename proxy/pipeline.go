@@ -46,8 +46,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.event.BytesIn = body.n
 		x.end(recover())
 	}()
+	// On a copy: net/http looks at its own request's Body to tell a caller that still waits for 100 Continue.
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	r.Body = body
-	x.serve(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+	x.serve(r)
 }
 
 // end records the call, also when its handler panicked. http.ErrAbortHandler goes on to net/http, which drops the connection:
@@ -106,8 +108,11 @@ func (x *exchange) serve(r *http.Request) {
 	if !ok {
 		return
 	}
+	if target.IsZero() && x.serveOwn(r) {
+		return
+	}
 	x.route = classify(r.Method, r.URL.Path, r.URL.RawQuery)
-	if !target.IsZero() && x.isAccountServer(target) {
+	if !target.IsZero() && x.isAccountServer(target, r.URL.Path) {
 		x.route = route{api: APIAccountServer, open: true}
 	}
 	x.event.API, x.event.Account = x.route.api, x.route.account
@@ -138,9 +143,14 @@ func carriesCredential(r *http.Request) bool {
 	return len(r.Header[headerLegacy]) > 0 || len(r.Header["Authorization"]) > 0
 }
 
-// isAccountServer tells DocuSign's account server from its sites: there is no legacy credential to translate there.
-func (x *exchange) isAccountServer(h egress.Host) bool {
-	return h.Name() == x.state.AccountServer || h.Name() == "account.docusign.com" || h.Name() == "account-d.docusign.com"
+// isAccountServer tells DocuSign's account server from its sites: there is no legacy credential to translate there. A custom one
+// may share its host with a site, so the path counts too.
+func (x *exchange) isAccountServer(h egress.Host, path string) bool {
+	if h.Name() == "account.docusign.com" || h.Name() == "account-d.docusign.com" {
+		return true
+	}
+	_, ok := cutPrefixFold(path, "/oauth/")
+	return ok && h.Authority() == x.state.AccountServer
 }
 
 // bind finds out where the call is for. It answers the call itself, and returns false, when it may not go there.

@@ -71,11 +71,12 @@ type State struct {
 	Upstream      http.RoundTripper // the way to DocuSign; checks addresses when it dials
 	Listed        http.RoundTripper // the way to the hosts of egress.tunnel for plain requests
 	TunnelDial    func(ctx context.Context, network, addr string) (net.Conn, error)
-	Leaves        *authority.Leaves // nil = no CA: CONNECT to DocuSign and TLS to the sidecar are refused
-	DefaultSite   *url.URL          // origin for calls that name no account and have no user
-	AccountServer string            // host name of the account server, whose paths are not API paths
-	PublicURL     *url.URL          // origin of the sidecar written into log-in answers; nil = as the caller addressed it
-	Tokens        TokenIssuer       // nil = legacy tokens and API passwords are not issued
+	Authority     *authority.Authority // its certificate is served for download; nil = there is none
+	Leaves        *authority.Leaves    // nil = no CA: CONNECT to DocuSign and TLS to the sidecar are refused
+	DefaultSite   *url.URL             // origin for calls that name no account and have no user
+	AccountServer string               // host[:port] of the account server, whose paths below /oauth/ are not API paths
+	PublicURL     *url.URL             // origin of the sidecar written into log-in answers; nil = as the caller addressed it
+	Tokens        TokenIssuer          // nil = legacy tokens and API passwords are not issued
 
 	sidecarTLS, hostsTLS *tls.Config
 }

@@ -106,12 +106,14 @@ func (a *assembled) intercept(previous *assembled) error {
 	}
 	if previous != nil && previous.cfg.Interception != nil && *previous.cfg.Interception == *in {
 		a.authority, a.state.Leaves = previous.authority, previous.state.Leaves
+		a.state.Authority = a.authority
 		return nil
 	}
 	var err error
 	if a.authority, err = authority.Load([]byte(in.CACertPEM), []byte(in.CAKeyPEM.Reveal())); err != nil {
 		return fmt.Errorf("interception: %w", err)
 	}
+	a.state.Authority = a.authority
 	profile := authority.Modern
 	if in.TLS == config.Legacy {
 		profile = authority.Legacy
