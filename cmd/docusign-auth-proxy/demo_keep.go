@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+)
+
+// addresses are where the demo listens: anywhere, unless it stays up and people are to type the addresses.
+func (d *demo) addresses() (places, []string, error) {
+	if !d.keep {
+		return places{"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"}, nil, nil
+	}
+	var notes []string
+	at := places{d.proxy, d.admin, d.hosts}
+	for _, want := range []struct {
+		address *string
+		chosen  bool
+		flag    string
+	}{{&at.proxy, d.proxySet, "--listen"}, {&at.admin, d.adminSet, "--admin"}, {&at.hosts, d.hostsSet, "--hosts"}} {
+		l, err := net.Listen("tcp", *want.address)
+		if err == nil {
+			err = l.Close()
+		}
+		if err == nil {
+			continue
+		}
+		if want.chosen || !errors.Is(err, syscall.EADDRINUSE) {
+			return at, nil, fmt.Errorf("%s: %w", want.flag, err)
+		}
+		notes = append(notes, fmt.Sprintf("%s is taken by another program, so a free port is used; %s chooses one.", *want.address, want.flag))
+		*want.address = "127.0.0.1:0"
+	}
+	return at, notes, nil
+}
+
+// stay leaves proxy and sandbox up until ctx ends, with the proxy's log shown as it comes.
+func (d *demo) stay(ctx context.Context, s *stage, p *page, notes []string) error {
+	if err := writeTryFiles(s.dir, s.world); err != nil {
+		return err
+	}
+	p.line("")
+	p.line("%s", p.in(ansiBold, "Still running, until Ctrl-C. Try it from another terminal:"))
+	for _, note := range notes {
+		p.line("  (%s)", note)
+	}
+	for _, line := range tryLines(s.dir, s.tryAddresses()) {
+		p.line("  %s", line)
+	}
+	p.line("")
+	p.line("Every call is logged below.")
+	if p.err != nil {
+		return p.err
+	}
+	s.log.switchTo(d.log)
+	if d.staying != nil {
+		d.staying(s)
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.done:
+		s.done = nil
+		return errors.Join(errors.New("the proxy ended"), err)
+	}
+}

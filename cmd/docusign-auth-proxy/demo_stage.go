@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/proxy"
+)
+
+// stage is a running sandbox, a running proxy in front of it, and the folder of both, which ends with it.
+type stage struct {
+	dir     string
+	sandbox *docusigntest.Sandbox
+	world   docusigntest.World
+	program *program
+	log     *switchedLog
+	mask    *masker
+	trust   *x509.CertPool // the proxy's CA, as an old program is told to trust it
+
+	calls  int                // made through the proxy so far
+	asides int                // calls that the demo itself made to DocuSign, to show what it answers
+	before map[string]float64 // counters before the first act
+	first  string             // DocuSign's own refusal, to compare with the proxy's
+	stop   context.CancelFunc
+	done   chan error
+}
+
+// places are the listening addresses of a demo.
+type places struct{ proxy, admin, hosts string }
+
+func openStage(ctx context.Context, at places) (s *stage, err error) {
+	s = &stage{log: &switchedLog{}, stop: func() {}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "docusign-demo-"); err != nil {
+		return s, err
+	}
+	if s.sandbox, err = docusigntest.Start(docusigntest.Options{}); err != nil {
+		return s, err
+	}
+	if s.world, err = s.sandbox.Seed(); err != nil {
+		return s, err
+	}
+	s.mask = newMasker(s.world)
+	s.sandbox.AddEnvelope(docusigntest.Envelope{
+		ID: oldEnvelopeID, AccountID: docusigntest.ExampleAccountID, SenderID: docusigntest.AnnaID, Key: docusigntest.LegacyKey, Status: "sent", Subject: "Order 4710",
+	})
+	// The cheapest hash will do for passwords that are made up and gone in a second.
+	wc := worldConfig{Proxy: at.proxy, Admin: at.admin, Hosts: at.hosts, Cost: 4}
+	path, err := wc.write(s.dir, s.sandbox, s.world)
+	if err != nil {
+		return s, err
+	}
+	if err := s.start(ctx, path); err != nil {
+		return s, err
+	}
+	s.before, err = s.counters(ctx)
+	return s, err
+}
+
+func (s *stage) start(ctx context.Context, path string) error {
+	pem, err := os.ReadFile(filepath.Join(s.dir, "ca.pem"))
+	if err != nil {
+		return err
+	}
+	s.trust = x509.NewCertPool()
+	s.trust.AppendCertsFromPEM(pem)
+	holder := &config.Holder{Path: path}
+	if _, err := holder.Reload(); err != nil {
+		return err
+	}
+	if s.program, err = newProgram(holder, slog.New(slog.NewJSONHandler(s.log, nil))); err != nil {
+		return err
+	}
+	// The proxy outlives ctx for as long as close needs to stop it in order.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop, s.done = stop, make(chan error, 1)
+	go func() { s.done <- s.program.run(running) }()
+	select {
+	case <-s.program.ready:
+		return nil
+	case err := <-s.done:
+		s.done = nil
+		return errors.Join(errors.New("the proxy did not start"), err)
+	}
+}
+
+// close stops the proxy, then the sandbox, and removes the folder.
+func (s *stage) close() error {
+	var errs []error
+	s.stop()
+	if s.done != nil {
+		errs = append(errs, <-s.done)
+	}
+	if s.sandbox != nil {
+		errs = append(errs, s.sandbox.Close())
+	}
+	if s.dir != "" {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// address is where a door listens.
+func (s *stage) address(door proxy.Door) string {
+	for _, l := range s.program.listeners {
+		if l.door == door {
+			return l.Addr().String()
+		}
+	}
+	return ""
+}
+
+func (s *stage) adminURL() string { return fmt.Sprintf("http://%s", s.program.adminOn.Addr()) }
+
+// switchedLog keeps what is written, until it is switched over to a stream.
+type switchedLog struct {
+	mu   sync.Mutex
+	kept bytes.Buffer
+	to   io.Writer
+}
+
+func (l *switchedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.to != nil {
+		return l.to.Write(p)
+	}
+	return l.kept.Write(p)
+}
+
+func (l *switchedLog) switchTo(w io.Writer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.to = w
+}
+
+func (l *switchedLog) text() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.kept.Bytes())
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"docusign-auth-proxy/internal/docusigntest"
+)
+
+// ownProgram is a login that is compiled into somebody's real program. Empty fields are filled from the sandbox's own world.
+type ownProgram struct{ key, user, account string }
+
+var (
+	keyForm     = regexp.MustCompile(`^(?i:[a-z0-9]{4}-)?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	accountForm = regexp.MustCompile(`^([0-9]{1,12}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$`)
+)
+
+func (o ownProgram) empty() bool { return o == ownProgram{} }
+
+func (o ownProgram) validate() error {
+	switch {
+	case o.key != "" && !keyForm.MatchString(o.key):
+		return errors.New("--integrator-key: a GUID, or four characters and a dash before one")
+	case o.user != "" && !strings.Contains(o.user, "@"):
+		return errors.New("--user: an e-mail address")
+	case o.account != "" && !accountForm.MatchString(o.account):
+		return errors.New("--account: a number or a GUID")
+	}
+	return nil
+}
+
+// settle adds the program to the sandbox and to the world that the configuration is made from.
+func (o ownProgram) settle(sb *docusigntest.Sandbox, w docusigntest.World, kept map[string][]byte) (docusigntest.World, error) {
+	account := docusigntest.ExampleAccountID
+	if o.account != "" {
+		account = o.addAccount(sb, &w)
+	}
+	switch {
+	case o.user != "" && w.User(o.user).Email == "":
+		u := docusigntest.User{ID: guidOf("user", o.user), Email: o.user, Name: "Your Program", AppPassword: "app-" + guidOf("app password", o.user)[:8], Accounts: []string{account}, Default: account}
+		w.Users = append(w.Users, u)
+	case o.account != "":
+		for i := range w.Users {
+			w.Users[i].Accounts = append(w.Users[i].Accounts, account)
+		}
+	}
+	for _, u := range w.Users {
+		sb.AddUser(u)
+	}
+	if err := o.addIntegration(sb, &w, kept); err != nil {
+		return w, err
+	}
+	for _, i := range w.Integrations {
+		for _, u := range w.Users {
+			sb.Consent(i.Key, u.ID, "signature", "impersonation")
+		}
+	}
+	return w, nil
+}
+
+func (o ownProgram) addAccount(sb *docusigntest.Sandbox, w *docusigntest.World) string {
+	for _, a := range w.Accounts {
+		if a.Number == o.account || strings.EqualFold(a.ID, o.account) {
+			return a.ID
+		}
+	}
+	a := docusigntest.Account{ID: guidOf("account", o.account), Number: o.account, Name: "Your account", Site: w.Accounts[0].Site}
+	if strings.Contains(o.account, "-") {
+		a.ID, a.Number = strings.ToLower(o.account), "9000001"
+	}
+	sb.AddAccount(a)
+	w.Accounts = append(w.Accounts, a)
+	return a.ID
+}
+
+func (o ownProgram) addIntegration(sb *docusigntest.Sandbox, w *docusigntest.World, kept map[string][]byte) error {
+	if o.key == "" || w.PrivateKeys[o.key] != nil {
+		return nil
+	}
+	private, err := ownKey(kept[o.key])
+	if err != nil {
+		return fmt.Errorf("key of %s: %w", o.key, err)
+	}
+	i := docusigntest.Integration{Key: o.key, PublicKeys: []*rsa.PublicKey{&private.PublicKey}, Live: true}
+	sb.AddIntegration(i)
+	w.Integrations = append(w.Integrations, i)
+	w.PrivateKeys[o.key] = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})
+	return nil
+}
+
+func ownKey(kept []byte) (*rsa.PrivateKey, error) {
+	block, _ := pem.Decode(kept)
+	if block == nil {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return x509.ParsePKCS1PrivateKey(block.Bytes)
+}
+
+// guidOf makes the same GUID for the same name in every run, so that a configuration stays good.
+func guidOf(what, name string) string {
+	b := sha256.Sum256([]byte(what + "\x00" + strings.ToLower(name)))
+	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80 // version 8 of RFC 9562: made by a rule of one's own
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}
