@@ -335,6 +335,8 @@ func (s *Sandbox) handler(identity string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, ok := s.addressed(identity, r)
 		entry := s.recorder.begin(r, host, s.opts.Now())
+		// On a copy: net/http looks at its own request's Body to tell a client that waits for 100 Continue.
+		r = r.WithContext(r.Context())
 		r.Body = entry.tee(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
 		out := &answer{ResponseWriter: w, entry: entry}
 		out.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
