@@ -1,17 +1,11 @@
 package proxy
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 
-	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
@@ -32,17 +26,8 @@ func (x *exchange) serveCredential(r *http.Request) {
 			return
 		}
 		x.soapCaller(r).LoginResponse(accounts, body.ReturnBaseURL).WriteTo(&x.w, r)
-	case "GetAuthenticationToken":
-		x.answerView(r, body.AccountID, "/views/console", map[string]string{"envelopeId": body.GoToEnvelopeID})
-	case "RequestSenderToken":
-		path := "/envelopes/" + url.PathEscape(body.EnvelopeID) + "/views/sender"
-		if body.EnvelopeID == "" {
-			path = "/views/console"
-		}
-		x.answerView(r, body.AccountID, path, map[string]string{"returnUrl": body.ReturnURL})
-	case "RequestCorrectToken":
-		x.answerView(r, "", "/envelopes/"+url.PathEscape(body.EnvelopeID)+"/views/correct",
-			map[string]string{"returnUrl": body.ReturnURL, "suppressNavigation": strconv.FormatBool(body.SuppressNavigation)})
+	case "GetAuthenticationToken", "RequestSenderToken", "RequestCorrectToken":
+		x.answerView(r, x.viewOf(body))
 	default:
 		x.refuse(r, &translate.Error{Detail: "credential.asmx has no such operation"}, reply.Unsupported)
 	}
@@ -89,75 +74,6 @@ func (x *exchange) editLoginResponse(r *http.Request, resp *http.Response) error
 	}
 	replaceBody(resp, out)
 	return nil
-}
-
-// answerView asks REST for the one-time URL that the operation used to return.
-func (x *exchange) answerView(r *http.Request, account, path string, parameters map[string]string) {
-	site, err := x.viewSite(r.Context(), account)
-	if err != nil {
-		x.refuse(r, err, kindOnWire(err))
-		return
-	}
-	x.site = site
-	target := site.Base.String() + "/restapi/v2.1/accounts/" + url.PathEscape(site.AccountID) + path
-	view, err := x.requestView(r.Context(), target, parameters)
-	if err != nil {
-		kind, _ := explainFailure(err, site.Base)
-		x.refuse(r, &translate.Error{Detail: "view over REST", Err: err, NextStep: "DocuSign's own answer is in this line; check the envelope id and the user's rights"}, kind)
-		return
-	}
-	x.soapCaller(r).URLResult(x.soap.namespace(), x.soap.operation(), view).WriteTo(&x.w, r)
-}
-
-func (x *exchange) viewSite(ctx context.Context, account string) (translate.Site, error) {
-	site, err := x.state.Translator.Site(ctx, x.decision, strings.TrimSpace(account))
-	if err != nil || site.AccountID != "" {
-		return site, err
-	}
-	info, err := x.state.Translator.UserInfo(ctx, x.decision)
-	if err != nil {
-		return site, err
-	}
-	if account != "" {
-		return site, &translate.Error{Kind: translate.KindNotAllowed, Detail: "the user is not a member of the account in the call"}
-	}
-	if a := info.Default(); a != nil {
-		site.AccountID = a.AccountID
-	}
-	return site, nil
-}
-
-func (x *exchange) requestView(ctx context.Context, target string, parameters map[string]string) (secret.Text, error) {
-	for name, value := range parameters {
-		if value == "" {
-			delete(parameters, name)
-		}
-	}
-	payload, err := json.Marshal(parameters)
-	if err != nil {
-		return secret.Text{}, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(payload))
-	if err != nil {
-		return secret.Text{}, err
-	}
-	req.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "Authorization": x.token.Header(), "User-Agent": {x.event.UserAgent}}
-	resp, err := x.state.Upstream.RoundTrip(req)
-	if err != nil {
-		return secret.Text{}, err
-	}
-	defer drain(resp)
-	body, err := io.ReadAll(io.LimitReader(resp.Body, reply.MaxErrorBody))
-	if err != nil {
-		return secret.Text{}, err
-	}
-	var view struct {
-		URL string `json:"url"`
-	}
-	if resp.StatusCode >= 300 || json.Unmarshal(body, &view) != nil || view.URL == "" {
-		return secret.Text{}, fmt.Errorf("DocuSign answered %d %s", resp.StatusCode, reply.ErrorCode(body))
-	}
-	return secret.New(view.URL), nil
 }
 
 // answerEncryptedPassword gives a secret of the proxy's own, never the real password (PROTOCOL.md §4.8).

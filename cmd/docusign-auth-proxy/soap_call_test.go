@@ -142,6 +142,17 @@ func (r *rig) dialThrough(connect []byte, host string) net.Conn {
 	return tunnel
 }
 
+// dialHosts shakes hands with the listener that a hosts file points at.
+func (r *rig) dialHosts(t *testing.T, host string) net.Conn {
+	t.Helper()
+	conn, err := tls.Dial("tcp", r.addr(proxy.DoorHosts), &tls.Config{RootCAs: r.proxyCA(), ServerName: host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 // soapCapture is the bytes that a real client sent.
 func soapCapture(t *testing.T, name string) []byte {
 	t.Helper()

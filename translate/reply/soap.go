@@ -56,6 +56,20 @@ func (c Caller) RefuseOperation(namespace, operation string, f Failure) Answer {
 	return a
 }
 
+// Relay answers a SOAP call that was carried out over REST with the error that REST gave, in a fault. body is its beginning. ok is false
+// when there is no error code in it.
+func (c Caller) Relay(status int, body []byte) (a Answer, ok bool) {
+	e := readError(body)
+	if e.code == "" {
+		return a, false
+	}
+	text := strings.TrimSpace(e.message)
+	if text == "" {
+		text = symbol(e.code)
+	}
+	return c.fault(entry{status: status, code: e.code}, text[:min(len(text), maxErrorText)]), true
+}
+
 // Ping answers Ping, which needs no login, with true.
 func (c Caller) Ping(namespace string) Answer { return c.result(namespace, "Ping", "true") }
 

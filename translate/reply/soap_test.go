@@ -289,3 +289,21 @@ func TestTheXPathOfTheJavaWalkThroughHitsTheDefaultAccount(t *testing.T) {
 		})
 	}
 }
+
+func TestRelay(t *testing.T) {
+	for _, c := range []struct {
+		name, body, want string
+		status           int
+	}{
+		{"a code and a sentence", `{"errorCode":"ENVELOPE_DOES_NOT_EXIST","message":"The envelope <x> does not exist."}`, "<faultcode>soap:Client</faultcode><faultstring>The envelope &lt;x&gt; does not exist.</faultstring><detail><ErrorCode>Envelope_Does_Not_Exist</ErrorCode><Reason>The envelope &lt;x&gt; does not exist.</Reason></detail>", 404},
+		{"a code alone, from a server in trouble", `{"errorCode":"UNSPECIFIED_ERROR"}`, "<faultcode>soap:Server</faultcode><faultstring>Unspecified_Error</faultstring>", 503},
+		{"no code", `<html>gone</html>`, "", 404},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, ok := Caller{Dialect: SOAP11}.Relay(c.status, []byte(c.body))
+			if ok != (c.want != "") || !strings.Contains(string(a.Body), c.want) {
+				t.Errorf("%t, %s", ok, a.Body)
+			}
+		})
+	}
+}
