@@ -40,11 +40,12 @@ type Config struct {
 	Issued         Issued        // nil = the proxy issues nothing
 	Pins           Pins          // nil = passwords are not pinned
 	MayPin         func(client netip.Addr) bool
-	OnPin          func(integration, username string, client netip.Addr) // told of every pinned password
-	RememberFor    time.Duration                                         // how long a proven credential is remembered; 0 = 1 hour
-	RememberMax    int                                                   // how many are; 0 = 10,000
-	Now            func() time.Time                                      // nil = time.Now
-	Previous       *Translator                                           // on reload: its proofs stay valid for passwords that did not change
+	OnPin          func(integration, username string, client netip.Addr)         // told of every pinned password
+	OnUnknown      func(cred legacy.Credential, actAs string, client netip.Addr) // told of credentials with unknown keys that pass; nil = nobody
+	RememberFor    time.Duration                                                 // how long a proven credential is remembered; 0 = 1 hour
+	RememberMax    int                                                           // how many are; 0 = 10,000
+	Now            func() time.Time                                              // nil = time.Now
+	Previous       *Translator                                                   // on reload: its proofs stay valid for passwords that did not change
 }
 
 // Translator decides about calls. It is safe for concurrent use and not changed after New.
@@ -214,6 +215,9 @@ func (t *Translator) Prove(ctx context.Context, cred legacy.Credential, actAs st
 	if d.member == nil {
 		if t.cfg.ObserveUnknown {
 			d.Action = ActionObserve
+			if t.cfg.OnUnknown != nil {
+				t.cfg.OnUnknown(cred, actAs, client)
+			}
 			return d, false, nil
 		}
 		return d, false, &Error{Kind: KindUnknownKey, Detail: "the integrator key is not in the configuration", NextStep: "add an integration with this key, or set unknown: observe"}

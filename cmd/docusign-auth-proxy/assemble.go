@@ -17,6 +17,7 @@ import (
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -26,6 +27,8 @@ type surroundings struct {
 	self     func() []netip.AddrPort // own listening addresses
 	observer oauth.Observer
 	onPin    func(integration, username string, client netip.Addr)
+	// onUnknown is told of credentials whose key nobody configured; nil = nobody wants to know.
+	onUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
 }
 
 // assembled is one state of the server and what has to be closed with it.

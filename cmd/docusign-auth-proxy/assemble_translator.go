@@ -16,7 +16,7 @@ import (
 
 func translatorOf(cfg *config.Config, env surroundings, client *oauth.Client, previous *assembled) (*translate.Translator, error) {
 	tc := translate.Config{
-		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.store},
+		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.store}, OnUnknown: env.onUnknown,
 		RememberFor: cfg.Credentials.RememberFor, RememberMax: cfg.Credentials.RememberMax,
 	}
 	if previous != nil {

@@ -21,6 +21,7 @@ import (
 	"docusign-auth-proxy/internal/ledger"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -88,7 +89,17 @@ type boundListener struct {
 }
 
 // newProgram opens the store and the listeners and builds the first state; nothing is served yet. The holder must have a configuration.
-func newProgram(holder *config.Holder, log *slog.Logger) (p *program, err error) {
+func newProgram(holder *config.Holder, log *slog.Logger) (*program, error) {
+	return newProgramWith(holder, log, hooks{})
+}
+
+// hooks are what discover adds to a program.
+type hooks struct {
+	onUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
+	recorder  proxy.Recorder // told of every call too; may be nil
+}
+
+func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *program, err error) {
 	cfg := holder.Current()
 	p = &program{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), ready: make(chan struct{}), stopping: make(chan struct{}), stopped: make(chan struct{})}
 	defer func() {
@@ -111,12 +122,13 @@ func newProgram(holder *config.Holder, log *slog.Logger) (p *program, err error)
 	if err = p.observe(); err != nil {
 		return nil, err
 	}
+	p.env.onUnknown = h.onUnknown
 	first, err := assemble(cfg, p.env, nil)
 	if err != nil {
 		return nil, err
 	}
 	p.current.Store(first)
-	p.server = proxy.New(serverConfig(cfg, log, p.recorder(log)), first.state)
+	p.server = proxy.New(serverConfig(cfg, log, p.recorders(log, h)), first.state)
 	p.metrics.Watch(p.server)
 	p.configure(cfg)
 	if p.admin, err = p.newAdmin(cfg); err != nil {
@@ -245,8 +257,12 @@ func (p *program) observe() error {
 	return nil
 }
 
-func (p *program) recorder(log *slog.Logger) proxy.Recorder {
-	return proxy.Recorders{p.metrics, ledgerRecorder{p.ledger}, proxy.NewRequestLog(log)}
+func (p *program) recorders(log *slog.Logger, h hooks) proxy.Recorder {
+	all := proxy.Recorders{p.metrics, ledgerRecorder{p.ledger}, proxy.NewRequestLog(log)}
+	if h.recorder != nil {
+		all = append(all, h.recorder)
+	}
+	return all
 }
 
 func (p *program) rememberLearned() {
