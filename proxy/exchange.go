@@ -79,12 +79,12 @@ func (w *countingWriter) Flush() {
 // countingBody notes how much the caller sent.
 type countingBody struct {
 	io.ReadCloser
-	n int64
+	n atomic.Int64 // the transport may still be reading when the call is over
 }
 
 func (b *countingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	atomic.AddInt64(&b.n, int64(n))
+	b.n.Add(int64(n))
 	return n, err
 }
 

@@ -43,7 +43,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body := &countingBody{ReadCloser: r.Body}
 	defer func() {
-		x.event.BytesIn = body.n
+		x.event.BytesIn = body.n.Load()
 		x.end(recover())
 	}()
 	// On a copy: net/http looks at its own request's Body to tell a caller that still waits for 100 Continue.

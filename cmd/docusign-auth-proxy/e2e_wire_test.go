@@ -93,13 +93,22 @@ type heard struct {
 // read takes one answer off the wire; 100 Continue is reported as an answer of its own.
 func (w *wire) read(method string) heard {
 	w.t.Helper()
-	resp, err := http.ReadResponse(w.in, &http.Request{Method: method})
+	got, err := w.hear(method)
 	if err != nil {
 		w.t.Fatalf("read answer: %v", err)
 	}
+	return got
+}
+
+// hear is read for answers that may break off before they begin.
+func (w *wire) hear(method string) (heard, error) {
+	resp, err := http.ReadResponse(w.in, &http.Request{Method: method})
+	if err != nil {
+		return heard{}, err
+	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	return heard{answer{resp.StatusCode, resp.Header, string(body)}, resp.Proto, resp.TransferEncoding, resp.ContentLength, resp.Close, err}
+	return heard{answer{resp.StatusCode, resp.Header, string(body)}, resp.Proto, resp.TransferEncoding, resp.ContentLength, resp.Close, err}, nil
 }
 
 // ended reports whether the proxy has closed the connection and sent nothing more.
