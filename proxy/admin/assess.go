@@ -64,7 +64,7 @@ func (i *Integration) assess(now time.Time) {
 	}
 	i.StateText = words.text
 	if i.NextStep == "" {
-		i.NextStep = words.next
+		i.NextStep = cmp.Or(i.tokenNextStep(), words.next)
 	}
 	switch ledger.State(i.State) {
 	case ledger.StateLegacy, ledger.StateTranslated, ledger.StateMixed:
@@ -74,6 +74,19 @@ func (i *Integration) assess(now time.Time) {
 	default:
 		i.NeedsProxy = false
 	}
+}
+
+// tokenNextStep is what a failing integration waits for when a grant fails.
+func (i *Integration) tokenNextStep() string {
+	if !i.failing() {
+		return ""
+	}
+	for _, t := range i.Tokens {
+		if t.Error != "" && t.NextStep != "" {
+			return sentence(t.NextStep)
+		}
+	}
+	return ""
 }
 
 func (i *Integration) failing() bool { return i.State == string(ledger.StateFailing) }

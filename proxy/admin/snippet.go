@@ -8,7 +8,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-const maxSnippetUsers = 50
+const (
+	maxSnippetUsers = 50
+
+	replaceGUID = "REPLACE_WITH_USER_GUID"
+	whereGUID   = "User ID on the user's page under Users in DocuSign Admin"
+)
 
 // snippet is the configuration that would let the callers in, but for what only the operator knows. Whatever the callers
 // sent stands in double quotes; it never gets into a comment.
@@ -27,6 +32,7 @@ func snippet(u Unknown) string {
 		put(entry, "oauth", oauth, "")
 	}
 	put(entry, "users", sequence(snippetUsers(u.Callers)...), "")
+	put(entry, "principals", snippetPrincipals(u.Callers), "who is acted for and does not log in")
 	root := mapping()
 	put(root, "integrations", sequence(entry), "")
 	return encode(root)
@@ -48,7 +54,7 @@ func snippetUsers(callers []Caller) []*yaml.Node {
 		put(hash, "bcrypt", quoted("REPLACE_WITH_HASH"), "docusign-auth-proxy hash-password < password.txt")
 		user := mapping()
 		put(user, "username", quoted(name), "")
-		put(user, "user_id", plain("REPLACE_WITH_USER_GUID"), "User ID on the user's page under Users in DocuSign Admin")
+		put(user, "user_id", plain(replaceGUID), whereGUID)
 		put(user, "password", hash, "")
 		put(user, "may_act_for", principalsOf(callers, name), "whom the calls named; leave in only whom you would vouch for")
 		users = append(users, user)
@@ -67,6 +73,24 @@ func principalsOf(callers []Caller, authenticator string) *yaml.Node {
 	list := sequence()
 	for _, name := range names {
 		list.Content = append(list.Content, quoted(name))
+	}
+	return list
+}
+
+// snippetPrincipals are those whom the calls named and who never called themselves.
+func snippetPrincipals(callers []Caller) *yaml.Node {
+	list := sequence()
+	var names []string
+	for _, c := range callers {
+		calls := slices.ContainsFunc(callers, func(o Caller) bool { return strings.EqualFold(o.Authenticator, c.Principal) })
+		if c.Principal == "" || calls || slices.Contains(names, c.Principal) || len(names) == maxSnippetUsers {
+			continue
+		}
+		names = append(names, c.Principal)
+		principal := mapping()
+		put(principal, "username", quoted(c.Principal), "")
+		put(principal, "user_id", plain(replaceGUID), whereGUID)
+		list.Content = append(list.Content, principal)
 	}
 	return list
 }

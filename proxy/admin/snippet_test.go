@@ -23,6 +23,10 @@ type pasted struct {
 			Password  map[string]string `yaml:"password"`
 			MayActFor []string          `yaml:"may_act_for"`
 		} `yaml:"users"`
+		Principals []struct {
+			Username string `yaml:"username"`
+			UserID   string `yaml:"user_id"`
+		} `yaml:"principals"`
 	} `yaml:"integrations"`
 }
 
@@ -49,7 +53,7 @@ func TestSnippetKeepsWhateverCallersSent(t *testing.T) {
 	for _, text := range strange {
 		u := Unknown{IntegratorKey: text, Callers: []Caller{{Authenticator: text + "x", Principal: text + "y"}, {Authenticator: text + "x", Principal: text + "y"}, {Authenticator: text + "x"}}}
 		in := paste(t, snippet(u)).Integrations[0]
-		if in.Key != text || len(in.Users) != 1 || in.Users[0].Username != text+"x" || len(in.Users[0].MayActFor) != 1 || in.Users[0].MayActFor[0] != text+"y" {
+		if in.Key != text || len(in.Users) != 1 || in.Users[0].Username != text+"x" || len(in.Users[0].MayActFor) != 1 || in.Users[0].MayActFor[0] != text+"y" || len(in.Principals) != 1 || in.Principals[0].Username != text+"y" {
 			t.Errorf("%q became %+v", text, in)
 		}
 	}
@@ -81,7 +85,7 @@ func TestSnippetIsBounded(t *testing.T) {
 		u.Callers = append(u.Callers, Caller{Authenticator: strings.Repeat("a", n+1), Principal: "p"}, Caller{Authenticator: "a", Principal: strings.Repeat("p", n+1)})
 	}
 	in := paste(t, snippet(u)).Integrations[0]
-	if len(in.Users) != maxSnippetUsers || len(in.Users[0].MayActFor) != maxSnippetUsers {
+	if len(in.Users) != maxSnippetUsers || len(in.Principals) != maxSnippetUsers || len(in.Users[0].MayActFor) != maxSnippetUsers {
 		t.Errorf("%d users, %d principals", len(in.Users), len(in.Users[0].MayActFor))
 	}
 }
