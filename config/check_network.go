@@ -317,12 +317,27 @@ func (l *loader) checkAdmin(a *Admin) {
 	}
 }
 
+// defaultStore is in the folder that systemd made for the service (StateDirectory=), or else beside the configuration.
+func (l *loader) defaultStore() string {
+	if dirs, set := l.env.LookupEnv("STATE_DIRECTORY"); set && dirs != "" {
+		first, _, _ := strings.Cut(dirs, ":")
+		return filepath.Join(first, DefaultStore)
+	}
+	return l.resolvePath(DefaultStore)
+}
+
 // checkStore looks for the directory alone: the file is made at the first start.
 func (l *loader) checkStore(c *Config) {
-	if c.Store == "" {
+	switch c.Store {
+	case Memory:
+		c.Store = ""
 		if c.PinPassword == FirstUse {
 			l.warn("pin_password", "without store, each restart believes the first password again", "add store: state.db")
 		}
+		return
+	case "":
+		// No check: where the default cannot be used, the program says so and keeps the state in memory.
+		c.Store, c.StoreImplicit = l.defaultStore(), true
 		return
 	}
 	c.Store = l.resolvePath(c.Store)

@@ -34,6 +34,11 @@ const (
 	JWT               = "jwt"
 	AuthorizationCode = "authorization_code"
 
+	// Memory as store keeps nothing over a restart.
+	Memory = "memory"
+	// DefaultStore is the name of the state file where the configuration gives none.
+	DefaultStore = "docusign-auth-proxy.db"
+
 	Keep = "keep"
 	GUID = "guid"
 
@@ -76,9 +81,9 @@ type Config struct {
 	PinPassword string `yaml:"pin_password" enum:"never|first_use" default:"never"`
 	// How long a proven password is remembered, as a keyed hash.
 	Credentials Credentials `yaml:"credentials"`
-	// File for what must survive a restart: tokens issued to programs, consents, the record of who still calls. Empty keeps it in
-	// memory. Danger: without it a program that stored a token must log in again after each restart.
-	Store string `yaml:"store" default:""`
+	// File for what must survive a restart: tokens issued to programs, pinned passwords, the record of who still calls. memory keeps
+	// nothing. Danger: without it a program that stored a token must log in again after each restart.
+	Store string `yaml:"store" derived:"docusign-auth-proxy.db in $STATE_DIRECTORY, else beside this file; in memory, with a warning, where that cannot be written"`
 	// The log, on standard error.
 	Log Log `yaml:"log"`
 	// The operations listener: metrics, health, status page, reload.
@@ -86,6 +91,8 @@ type Config struct {
 	// The old programs, one entry for each integrator key.
 	Integrations []Integration `yaml:"integrations" default:""`
 
+	// StoreImplicit says that Store is the default, which need not be writable.
+	StoreImplicit bool `yaml:"-" json:"-"`
 	// Warnings are things worth a look that do not stop the start, in the order of the file.
 	Warnings Problems `yaml:"-" json:"-"`
 	// Files are all files that were read, this one included; Holder watches them.

@@ -107,7 +107,7 @@ func watchCalls(cmd *cobra.Command, o discoverOptions, doc map[string]any, found
 		watching[k] = v
 	}
 	watching["unknown"] = config.Observe
-	delete(watching, "store")
+	watching["store"] = config.Memory
 	text, err := yaml.Marshal(watching)
 	if err != nil {
 		return err

@@ -110,7 +110,7 @@ func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *progra
 	for _, w := range cfg.Warnings {
 		log.Warn("config", "warning", w.String())
 	}
-	if p.store, err = store.Open(cfg.Store, store.Options{OnError: func(err error) { log.Error("store", "error", err) }}); err != nil {
+	if p.store, err = openStore(cfg, log); err != nil {
 		return nil, err
 	}
 	if p.ledger, err = ledger.New(ledger.Options{Store: p.store, OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
