@@ -1,0 +1,170 @@
+// Package trust tells and does what it takes that a machine believes the proxy's certificate authority: lines to paste for
+// every platform, installation into the stores where that is safe, and the answer whether a store believes it already.
+// It must never touch a private key, change a store unasked, or leave a change half done.
+// The ca command calls it.
+package trust
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"strings"
+	"time"
+)
+
+const (
+	// maxFile bounds the certificate files and bundles that are read: a system's bundle is about 250 KB.
+	maxFile = 8 << 20
+	// expiryWarning is how long before its end Warnings begins to speak of a certificate's expiry.
+	expiryWarning = 60 * 24 * time.Hour
+)
+
+// ErrHoldsKey is the refusal of a certificate file with a private key in it, which would be copied to other machines.
+var ErrHoldsKey = errors.New("the file holds a private key too: keep certificate and key in two files, for this one goes to other machines")
+
+// Parse returns the first certificate of a PEM file. A file that also holds a private key is refused with ErrHoldsKey.
+func Parse(data []byte) (*x509.Certificate, error) {
+	if HoldsKey(data) {
+		return nil, ErrHoldsKey
+	}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("parse the certificate: %w", err)
+		}
+		return c, nil
+	}
+	return nil, errors.New("no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
+}
+
+// HoldsKey reports whether there is a private key of any kind in a PEM file.
+func HoldsKey(data []byte) bool {
+	return bytes.Contains(data, []byte("PRIVATE KEY-----"))
+}
+
+// EncodePEM returns the certificate alone, as a file that other machines may have.
+func EncodePEM(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}
+
+// holds reports whether the certificate is among those of a PEM bundle; what else is in there is passed over.
+func holds(bundle []byte, c *x509.Certificate) bool {
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" && bytes.Equal(block.Bytes, c.Raw) {
+			return true
+		}
+	}
+	return false
+}
+
+// Name is the certificate's name in stores. It ends in eight digits of the fingerprint, so that a renewed certificate
+// can stand beside the old one.
+func Name(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return "docusign-auth-proxy-" + hex.EncodeToString(sum[:4])
+}
+
+// SelfSigned reports whether the certificate is a root: what stores take as an anchor.
+func SelfSigned(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
+
+// Description is what an operator wants to know of a CA's certificate; there is no secret in it.
+type Description struct {
+	Subject   string    `json:"subject"`
+	Issuer    string    `json:"issuer"`
+	SHA256    string    `json:"sha256"`
+	SHA1      string    `json:"sha1"`
+	Key       string    `json:"key"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	DaysLeft  int       `json:"days_left"` // whole days; negative once expired
+	Permitted []string  `json:"permitted"` // empty: unlimited
+	Excluded  []string  `json:"excluded,omitempty"`
+	Critical  bool      `json:"constraints_critical"`
+}
+
+// Describe reads a certificate at the given time.
+func Describe(c *x509.Certificate, now time.Time) Description {
+	return Description{
+		Subject: c.Subject.String(), Issuer: c.Issuer.String(), SHA256: SHA256(c), SHA1: SHA1(c), Key: keyKind(c),
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, DaysLeft: DaysLeft(c, now),
+		Permitted: append(append([]string{}, c.PermittedDNSDomains...), networks(c.PermittedIPRanges)...),
+		Excluded:  append(append([]string{}, c.ExcludedDNSDomains...), networks(c.ExcludedIPRanges)...),
+		Critical:  c.PermittedDNSDomainsCritical,
+	}
+}
+
+// DaysLeft is the number of whole days until the certificate expires, negative once it has.
+func DaysLeft(c *x509.Certificate, now time.Time) int {
+	return int(math.Floor(c.NotAfter.Sub(now).Hours() / 24))
+}
+
+// SHA256 is the fingerprint that keytool, openssl and browsers print: AB:CD:….
+func SHA256(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return colons(sum[:])
+}
+
+// SHA1 is the fingerprint that Windows shows as the thumbprint; it identifies and proves nothing.
+func SHA1(c *x509.Certificate) string {
+	sum := sha1.Sum(c.Raw)
+	return colons(sum[:])
+}
+
+func colons(sum []byte) string {
+	parts := make([]string, len(sum))
+	for i, v := range sum {
+		parts[i] = fmt.Sprintf("%02X", v)
+	}
+	return strings.Join(parts, ":")
+}
+
+func keyKind(c *x509.Certificate) string {
+	switch k := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA %d", k.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "ECDSA " + k.Curve.Params().Name
+	}
+	return c.PublicKeyAlgorithm.String()
+}
+
+func networks(ranges []*net.IPNet) []string {
+	var out []string
+	for _, r := range ranges {
+		out = append(out, r.String())
+	}
+	return out
+}
+
+// Warnings says what authority.Authority.Warnings says, for a machine that has the certificate without its key.
+func Warnings(c *x509.Certificate, now time.Time) []string {
+	var out []string
+	day := c.NotAfter.UTC().Format(time.DateOnly)
+	switch {
+	case now.After(c.NotAfter):
+		out = append(out, "the CA expired on "+day+": clients refuse it; renew it and install the new certificate")
+	case now.Before(c.NotBefore):
+		out = append(out, "the CA is not valid before "+c.NotBefore.UTC().Format(time.DateOnly)+": is this machine's clock right?")
+	case c.NotAfter.Sub(now) < expiryWarning:
+		out = append(out, "the CA expires on "+day+": renew it and install the new certificate before that day")
+	}
+	switch {
+	case len(c.PermittedDNSDomains) == 0:
+		out = append(out, "the CA has no name constraints: whoever steals its key can impersonate any site to the programs that trust it")
+	case !c.PermittedDNSDomainsCritical:
+		out = append(out, "the CA's name constraints are not critical: old clients may ignore them")
+	}
+	return out
+}

@@ -1,0 +1,125 @@
+package trust
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// commandLimit bounds one run of update-ca-certificates or keytool, whose hooks can be slow.
+const commandLimit = 5 * time.Minute
+
+// Runner runs a program of the machine and returns its standard output. The error says what the program said last.
+type Runner func(ctx context.Context, name string, args ...string) ([]byte, error)
+
+// Exec is the Runner that really runs. The output it keeps is bounded.
+func Exec(ctx context.Context, name string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandLimit)
+	defer cancel()
+	var out, errOut capped
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(name), err, lastWords(out.Bytes(), errOut.Bytes()))
+	}
+	return out.Bytes(), nil
+}
+
+// capped keeps the first maxFile bytes and lets the program go on writing.
+type capped struct{ bytes.Buffer }
+
+func (c *capped) Write(p []byte) (int, error) {
+	if room := maxFile - c.Len(); room > 0 {
+		c.Buffer.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+// lastWords is the end of what a program said: keytool complains on standard output, others on standard error.
+func lastWords(out, errOut []byte) string {
+	const limit = 400
+	text := strings.TrimSpace(string(errOut))
+	if text == "" {
+		text = strings.TrimSpace(string(out))
+	}
+	if len(text) > limit {
+		text = "…" + text[len(text)-limit:]
+	}
+	return text
+}
+
+// Verdict is the answer whether a store believes the CA.
+type Verdict struct {
+	Trusted bool   `json:"trusted"`
+	Store   string `json:"store"`
+	Reason  string `json:"reason"`
+}
+
+func verdict(store string, bundle []byte, c *x509.Certificate, now time.Time) Verdict {
+	v := Verdict{Store: store, Reason: "it does not hold this certificate"}
+	switch here := holds(bundle, c); {
+	case here && valid(c, now):
+		v.Trusted, v.Reason = true, "it holds this certificate"
+	case here:
+		v.Reason = "it holds this certificate, but the certificate is not valid today"
+	default:
+		if k := kinsman(bundle, c, now); k != nil {
+			v.Trusted = true
+			v.Reason = fmt.Sprintf("it holds %s of the same CA, which expires on %s; this one is not in it", Name(k), k.NotAfter.UTC().Format(time.DateOnly))
+		}
+	}
+	return v
+}
+
+func valid(c *x509.Certificate, now time.Time) bool {
+	return !now.Before(c.NotBefore) && !now.After(c.NotAfter)
+}
+
+// kinsman finds a valid certificate with the same subject and key, from before or after a renewal: leaves verify under it
+// just as well. x509.Verify would not look for it, since it takes the two for one and the same.
+func kinsman(bundle []byte, c *x509.Certificate, now time.Time) *x509.Certificate {
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		k, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			continue // a store may hold what Go cannot read; it is not ours
+		}
+		if bytes.Equal(k.RawSubject, c.RawSubject) && bytes.Equal(k.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) && valid(k, now) {
+			return k
+		}
+	}
+	return nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d MB", path, maxFile>>20)
+	}
+	return data, nil
+}
+
+// asRoot adds the usual remedy to a refusal of the operating system.
+func asRoot(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: run the command as root (sudo)", err)
+	}
+	return err
+}

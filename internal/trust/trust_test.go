@@ -1,0 +1,449 @@
+package trust_test
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"docusign-auth-proxy/internal/trust"
+	"docusign-auth-proxy/proxy/authority"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+var day0 = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// fixed is a certificate that never changes, so that the text made from it does not either.
+func fixed(t testing.TB) *x509.Certificate {
+	t.Helper()
+	data, err := os.ReadFile("testdata/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := trust.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func newCA(t testing.TB, s authority.Spec) *authority.Authority {
+	t.Helper()
+	s.Algorithm = authority.ECDSA
+	if s.Now == nil {
+		s.Now = func() time.Time { return day0 }
+	}
+	a, err := authority.Create(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; run the test with -update and read the difference\n%s", path, got)
+	}
+}
+
+func text(recipes []trust.Recipe) string {
+	var b strings.Builder
+	for _, r := range recipes {
+		fmt.Fprintf(&b, "=== %s: %s\n", r.Key, r.Title)
+		for _, s := range r.Steps {
+			fmt.Fprintf(&b, "\n%s\n    %s\n", s.Note, strings.Join(s.Lines, "\n    "))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func TestRecipes(t *testing.T) {
+	golden(t, "recipes.txt", text(trust.Guide{Cert: fixed(t), Path: "/etc/docusign-auth-proxy/ca.pem"}.Recipes()))
+}
+
+func TestRecipesOfAnAwkwardPath(t *testing.T) {
+	posix := text(trust.Guide{Cert: fixed(t), Path: "/srv/Bob's files/$HOME/ca.pem"}.Recipes())
+	for _, want := range []string{
+		`sudo install -m 0644 '/srv/Bob'\''s files/$HOME/ca.pem' /usr/local`,
+		`readFileSync('/srv/Bob\'s files/$HOME/ca.pem')`,
+		"certutil -addstore -f Root ca.pem\n",
+		"COPY ca.pem /usr/local",
+	} {
+		if !strings.Contains(posix, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	windows, err := trust.Guide{Cert: fixed(t), Path: `C:\Program Files\erp\ca.pem`}.Only([]string{"windows"})
+	if err != nil || !strings.Contains(text(windows), `certutil -addstore -f Root "C:\Program Files\erp\ca.pem"`) {
+		t.Errorf("%v %s", err, text(windows))
+	}
+}
+
+func TestOnly(t *testing.T) {
+	tests := []struct {
+		name  string
+		words []string
+		want  string // keys, or the error
+	}{
+		{"one key", []string{"java"}, "java"},
+		{"several, in the guide's order, each once", []string{"python", "java", "Java"}, "java python"},
+		{"other names of the same thing", []string{".NET", "ubuntu", "keytool", " lwp", "fedora", "darwin"}, "debian rhel windows macos java perl"},
+		{"an unknown word names the choice", []string{"cobol"}, `nothing is known about "cobol": choose from debian, rhel, alpine, suse, windows, macos, java, python, node, php, perl, ruby, curl, mono, oracle`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			recipes, err := trust.Guide{Cert: fixed(t), Path: "ca.pem"}.Only(tt.words)
+			var keys []string
+			for _, r := range recipes {
+				keys = append(keys, r.Key)
+			}
+			got := strings.Join(keys, " ")
+			if err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	cert := string(trust.EncodePEM(fixed(t)))
+	tests := []struct {
+		name, file, want string
+	}{
+		{"an empty file", "", "no certificate"},
+		{"a file without a certificate", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "no certificate"},
+		{"a damaged certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "parse the certificate"},
+		{"a file with the key in it, which would travel along", cert + "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", trust.ErrHoldsKey.Error()},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if c, err := trust.Parse([]byte(tt.file)); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, %v", c, err)
+			}
+		})
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	a := newCA(t, authority.Spec{})
+	d := trust.Describe(a.Certificate(), day0)
+	if d.SHA256 != a.Fingerprint() || d.DaysLeft != 730 || d.Key != "ECDSA P-256" || !d.Critical || len(d.SHA1) != 59 {
+		t.Errorf("%+v", d)
+	}
+	if got := strings.Join(d.Permitted, " "); got != "docusign.net docusign.com localhost 127.0.0.0/8 ::1/128" {
+		t.Errorf("permitted %s", got)
+	}
+	for after, want := range map[time.Duration]int{time.Hour: 729, authority.DefaultLife: 0, authority.DefaultLife + time.Hour: -1} {
+		if got := trust.DaysLeft(a.Certificate(), day0.Add(after)); got != want {
+			t.Errorf("after %v: %d days left, want %d", after, got, want)
+		}
+	}
+}
+
+// The two lists of warnings are written in two places; a machine without the key must hear the same.
+func TestWarningsAreThoseOfTheAuthority(t *testing.T) {
+	tests := []struct {
+		name string
+		spec authority.Spec
+		now  time.Time
+		want int
+	}{
+		{"a good CA", authority.Spec{}, day0, 0},
+		{"a CA near its end", authority.Spec{}, day0.Add(authority.DefaultLife - 24*time.Hour), 1},
+		{"an expired CA", authority.Spec{}, day0.Add(authority.DefaultLife + time.Hour), 1},
+		{"a CA from the future", authority.Spec{}, day0.Add(-48 * time.Hour), 1},
+		{"constraints that are not critical", authority.Spec{LenientConstraints: true}, day0, 1},
+		{"both", authority.Spec{LenientConstraints: true}, day0.Add(authority.DefaultLife), 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newCA(t, tt.spec)
+			got, want := trust.Warnings(a.Certificate(), tt.now), a.Warnings(tt.now)
+			if !slices.Equal(got, want) || len(got) != tt.want {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+		})
+	}
+	open := *newCA(t, authority.Spec{}).Certificate()
+	open.PermittedDNSDomains = nil
+	if w := trust.Warnings(&open, day0); len(w) != 1 || !strings.Contains(w[0], "no name constraints") {
+		t.Errorf("without constraints: %q", w)
+	}
+}
+
+// image is a folder that looks like a distribution's root.
+func image(t *testing.T, paths ...string) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, p := range paths {
+		full := filepath.Join(root, p)
+		folder, isFile := full, filepath.Ext(p) == "" && strings.Contains(p, "/sbin/") || strings.Contains(p, "/bin/") || strings.HasSuffix(p, "-release")
+		if isFile {
+			folder = filepath.Dir(full)
+		}
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if isFile {
+			if err := os.WriteFile(full, []byte("#!/bin/sh\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return root
+}
+
+// runs records what is run.
+type runs struct {
+	lines []string
+	err   error
+}
+
+func (r *runs) run(_ context.Context, name string, args ...string) ([]byte, error) {
+	r.lines = append(r.lines, strings.Join(append([]string{name}, args...), " "))
+	return nil, r.err
+}
+
+func TestSystemsInstallAndUninstall(t *testing.T) {
+	const local = "/usr/local/share/ca-certificates"
+	tests := []struct {
+		name              string
+		paths             []string
+		folder            string
+		wantAdd, wantTake string
+	}{
+		{"Debian", []string{local, "/usr/sbin/update-ca-certificates"}, local, "/usr/sbin/update-ca-certificates", "/usr/sbin/update-ca-certificates --fresh"},
+		{"Alpine", []string{local, "/usr/sbin/update-ca-certificates", "/etc/alpine-release"}, local, "/usr/sbin/update-ca-certificates", "/usr/sbin/update-ca-certificates"},
+		{"SUSE, which has Debian's folder too", []string{local, "/etc/pki/trust/anchors", "/usr/sbin/update-ca-certificates"}, "/etc/pki/trust/anchors", "/usr/sbin/update-ca-certificates", "/usr/sbin/update-ca-certificates"},
+		{"RHEL", []string{"/etc/pki/ca-trust/source/anchors", "/usr/bin/update-ca-trust"}, "/etc/pki/ca-trust/source/anchors", "/usr/bin/update-ca-trust extract", "/usr/bin/update-ca-trust extract"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root, c, r, ctx := image(t, tt.paths...), fixed(t), &runs{}, t.Context()
+			s, err := trust.Detect(root, r.run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Install(ctx, c); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(root, tt.folder, trust.Name(c)+".crt")
+			data, err := os.ReadFile(file)
+			if err != nil || string(data) != string(trust.EncodePEM(c)) {
+				t.Fatalf("file: %v %s", err, data)
+			}
+			if steps, err := s.InstallPlan(ctx, c); err != nil || len(steps) != 2 || !strings.HasPrefix(steps[0], "leave ") {
+				t.Errorf("second plan: %v %q", err, steps)
+			}
+			// Put there by hand, under another name: it goes as well. A bundle with others in it stays.
+			byHand, bundle := filepath.Join(root, tt.folder, "docusign.crt"), filepath.Join(root, tt.folder, "bundle.crt")
+			other := trust.EncodePEM(newCA(t, authority.Spec{}).Certificate())
+			if err := errors.Join(os.WriteFile(byHand, data, 0o644), os.WriteFile(bundle, append(other, data...), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Uninstall(ctx, c); err != nil {
+				t.Fatal(err)
+			}
+			left, err := os.ReadDir(filepath.Join(root, tt.folder))
+			if err != nil || len(left) != 1 || left[0].Name() != "bundle.crt" {
+				t.Errorf("left: %v %v", left, err)
+			}
+			if steps, err := s.UninstallPlan(ctx, c); err != nil || len(steps) != 0 {
+				t.Errorf("nothing is left to uninstall: %v %q", err, steps)
+			}
+			want := []string{"chroot " + root + " " + tt.wantAdd, "chroot " + root + " " + tt.wantTake}
+			if !slices.Equal(r.lines, want) {
+				t.Errorf("ran  %q\nwant %q", r.lines, want)
+			}
+		})
+	}
+}
+
+func TestAFailedUpdateLeavesTheStoreAsItWas(t *testing.T) {
+	root, c, r, ctx := image(t, "/usr/local/share/ca-certificates", "/usr/sbin/update-ca-certificates"), fixed(t), &runs{}, t.Context()
+	s, err := trust.Detect(root, r.run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(root, "/usr/local/share/ca-certificates", trust.Name(c)+".crt")
+	r.err = errors.New("no space left")
+	if err := s.Install(t.Context(), c); !errors.Is(err, r.err) {
+		t.Errorf("install: %v", err)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file stayed: %v", err)
+	}
+	r.err = nil
+	if err := s.Install(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	r.err = errors.New("no space left")
+	if err := s.Uninstall(ctx, c); !errors.Is(err, r.err) {
+		t.Errorf("uninstall: %v", err)
+	}
+	if data, err := os.ReadFile(file); err != nil || string(data) != string(trust.EncodePEM(c)) {
+		t.Errorf("the file did not come back: %v", err)
+	}
+}
+
+func TestDetectRefuses(t *testing.T) {
+	if _, err := trust.Detect(t.TempDir(), nil); !errors.Is(err, trust.ErrUnknownSystem) {
+		t.Errorf("an empty folder: %v", err)
+	}
+	if _, err := trust.Detect(image(t, "/usr/local/share/ca-certificates"), nil); err == nil || !strings.Contains(err.Error(), "install the package ca-certificates") {
+		t.Errorf("no update program: %v", err)
+	}
+	outside, root := t.TempDir(), image(t, "/usr/local/share", "/usr/sbin/update-ca-certificates")
+	if err := os.Symlink(outside, filepath.Join(root, "/usr/local/share/ca-certificates")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := trust.Detect(root, nil); err == nil || !strings.Contains(err.Error(), "leads out of") {
+		t.Errorf("a link out of the image: %v", err)
+	}
+}
+
+func TestTrusts(t *testing.T) {
+	old := newCA(t, authority.Spec{})
+	renewed, err := old.Renew(authority.Spec{Now: func() time.Time { return day0.Add(700 * 24 * time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := trust.EncodePEM(newCA(t, authority.Spec{}).Certificate())
+	c, late := old.Certificate(), day0.Add(authority.DefaultLife+time.Hour)
+	tests := []struct {
+		name   string
+		bundle []byte
+		now    time.Time
+		want   bool
+		reason string
+	}{
+		{"the certificate is in the bundle, among others", append(stranger, trust.EncodePEM(c)...), day0, true, "it holds this certificate"},
+		{"it is not", stranger, day0, false, "it does not hold"},
+		{"it is there, but expired", trust.EncodePEM(c), late, false, "not valid today"},
+		{"the renewed one is there", append(stranger, trust.EncodePEM(renewed.Certificate())...), day0.Add(701 * 24 * time.Hour), true, "of the same CA"},
+		{"the renewed one is there but not valid yet", trust.EncodePEM(renewed.Certificate()), day0, false, "it does not hold"},
+		{"there is no bundle", nil, day0, false, "does not exist"},
+		{"what cannot be read is passed over", append([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), trust.EncodePEM(c)...), day0, true, "it holds this"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := image(t, "/usr/local/share/ca-certificates", "/usr/sbin/update-ca-certificates", "/etc/ssl/certs")
+			if tt.bundle != nil {
+				if err := os.WriteFile(filepath.Join(root, "/etc/ssl/certs/ca-certificates.crt"), tt.bundle, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := trust.Detect(root, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := s.Trusts(t.Context(), c, tt.now)
+			if err != nil || v.Trusted != tt.want || !strings.Contains(v.Reason, tt.reason) {
+				t.Errorf("%+v, %v", v, err)
+			}
+		})
+	}
+	if v := trust.PlatformTrusts(c, day0); v.Trusted || v.Reason == "" {
+		t.Errorf("this machine trusts a CA that was made a moment ago: %+v", v)
+	}
+}
+
+func TestFindKeytool(t *testing.T) {
+	root := image(t, "/jdk/jre/lib/security", "/jdk/bin/keytool", "/new/lib/security", "/new/bin/keytool", "/home/bin/keytool", "/bin/keytool", "/a/b")
+	inPath := func(string) (string, error) { return "/path/keytool", nil }
+	tests := []struct {
+		name, keystore, javaHome, want string
+	}{
+		{"beside the keystore of a Java 9", "/new/lib/security/cacerts", "/home", "/new/bin/keytool"},
+		{"in the JDK around a JRE", "/jdk/jre/lib/security/cacerts", "/home", "/jdk/bin/keytool"},
+		{"a keystore elsewhere takes JAVA_HOME, not what lies two folders up", "/a/b/store.jks", "/home", "/home/bin/keytool"},
+		{"or the PATH", "/a/b/store.jks", "", "/path/keytool"},
+		{"a JAVA_HOME without keytool does not count", "/a/b/store.jks", "/a", "/path/keytool"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			home := tt.javaHome
+			if home != "" {
+				home = filepath.Join(root, home)
+			}
+			got, err := trust.FindKeytool(filepath.Join(root, tt.keystore), home, inPath)
+			if err != nil || strings.TrimPrefix(got, root) != tt.want {
+				t.Errorf("%s, %v; want %s", got, err, tt.want)
+			}
+		})
+	}
+	none := func(string) (string, error) { return "", fs.ErrNotExist }
+	if _, err := trust.FindKeytool("cacerts", "", none); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no keytool at all: %v", err)
+	}
+}
+
+func TestTheKeystorePasswordIsNeverOnTheCommandLine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cacerts")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("STORE_PASS", "canary-password")
+	r, c := &runs{}, fixed(t)
+	k := &trust.Keystore{Path: file, Keytool: "keytool", PasswordVariable: "STORE_PASS", CertFile: "ca.pem", Run: r.run}
+	plan, err := k.InstallPlan(t.Context(), c)
+	if err := errors.Join(err, k.Install(t.Context(), c), k.Uninstall(t.Context(), c)); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(append(r.lines, plan...), "\n")
+	if strings.Contains(all, "canary") || strings.Count(all, "-storepass:env STORE_PASS") != 4 {
+		t.Errorf("%s", all)
+	}
+}
+
+func TestExecTellsTheLastWordsOfAFailure(t *testing.T) {
+	_, err := trust.Exec(t.Context(), "go", "no-such-command")
+	if err == nil || !strings.Contains(err.Error(), "unknown command") {
+		t.Errorf("%v", err)
+	}
+	out, err := trust.Exec(t.Context(), "go", "env", "GOOS")
+	if err != nil || strings.TrimSpace(string(out)) == "" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(trust.EncodePEM(fixed(f)))
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := trust.Parse(data)
+		if err != nil {
+			return
+		}
+		again, err := trust.Parse(trust.EncodePEM(c))
+		if err != nil || !again.Equal(c) {
+			t.Errorf("%v: the certificate does not come back", err)
+		}
+		trust.Describe(c, day0)
+		trust.Warnings(c, day0)
+	})
+}
