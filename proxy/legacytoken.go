@@ -72,14 +72,11 @@ func (x *exchange) proveForm(r *http.Request, readings []legacy.TokenForm) (*tra
 	actAs, client := r.Header.Get(headerActAs), x.binding.client.Addr()
 	tr := x.state.Translator
 	if auth := r.Header["Authorization"]; len(auth) > 0 {
-		if actAs == "" {
-			actAs = readings[0].Username
+		d, err := x.proveBearerForm(r, auth, actAs, readings)
+		if translate.KindOf(err) != translate.KindUnknownToken || readings[0].Password.Empty() {
+			return d, err
 		}
-		d, err := tr.Decide(r.Context(), &translate.Call{Authorization: auth, ActAs: actAs, Client: client})
-		if err == nil && d.Action == translate.ActionPass {
-			err = &translate.Error{Kind: translate.KindUnknownToken, Detail: "an OAuth access token at the legacy token end point", NextStep: "the program has migrated already; let it use X-DocuSign-Act-On-Behalf or a grant of its own"}
-		}
-		return d, err
+		// A token of old days that the program goes on sending does not spoil the password beside it.
 	}
 	var first *translate.Decision
 	var firstErr error
@@ -96,6 +93,29 @@ func (x *exchange) proveForm(r *http.Request, readings []legacy.TokenForm) (*tra
 			return d, nil
 		}
 		if first == nil || first.Integration == nil && d.Integration != nil {
+			first, firstErr = d, err
+		}
+	}
+	return first, firstErr
+}
+
+// proveBearerForm takes the principal from the form, in whichever reading of it the authenticator may act for them.
+func (x *exchange) proveBearerForm(r *http.Request, auth []string, actAs string, readings []legacy.TokenForm) (*translate.Decision, error) {
+	var first *translate.Decision
+	var firstErr error
+	for _, form := range readings {
+		principal := actAs
+		if principal == "" {
+			principal = form.Username
+		}
+		d, err := x.state.Translator.Decide(r.Context(), &translate.Call{Authorization: auth, ActAs: principal, Client: x.binding.client.Addr()})
+		if err == nil && d.Action == translate.ActionPass {
+			err = &translate.Error{Kind: translate.KindOAuthRefused, Detail: "an OAuth access token at the legacy token end point", NextStep: "the program has migrated already; let it use X-DocuSign-Act-On-Behalf or a grant of its own"}
+		}
+		if err == nil {
+			return d, nil
+		}
+		if first == nil {
 			first, firstErr = d, err
 		}
 	}
@@ -136,11 +156,16 @@ func (x *exchange) legacyRevoke(r *http.Request) {
 	if d, err := x.state.Translator.Decide(r.Context(), &translate.Call{Authorization: []string{"bearer " + token.Reveal()}, Client: x.binding.client.Addr()}); err == nil {
 		x.decision = d
 	}
+	revoked := false
 	if x.state.Tokens != nil {
-		if _, err := x.state.Tokens.Revoke(token.Reveal()); err != nil {
+		if revoked, err = x.state.Tokens.Revoke(token.Reveal()); err != nil {
 			x.refuse(r, &translate.Error{Detail: "the token could not be revoked", Err: err, NextStep: "check that the store's file is writable"}, reply.Internal)
 			return
 		}
+	}
+	if !revoked && x.decision != nil && x.decision.Action == translate.ActionObserve {
+		x.forwardForm(r, form) // a token of DocuSign's own
+		return
 	}
 	// RFC 7009 §2.2: a token nobody knows is answered like one that was revoked.
 	x.restCaller(r).Revoked().WriteTo(&x.w, r)

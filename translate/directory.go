@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"docusign-auth-proxy/internal/secret"
@@ -175,6 +176,12 @@ func (d *directory) byName(name string) *member {
 		}
 	}
 	return nil
+}
+
+// observes reports whether some integration is only observed: DocuSign itself then issues the tokens of its programs, and a token
+// does not tell whose it is.
+func (d *directory) observes() bool {
+	return slices.ContainsFunc(d.members, func(m *member) bool { return m.Mode == ModeObserve })
 }
 
 func (d *directory) isKey(s string) bool { return d.byIntegratorKey(s) != nil }

@@ -344,8 +344,8 @@ func (t *Translator) decideToken(_ context.Context, token string, c *Call) (*Dec
 		return d, nil
 	}
 	d := &Decision{Scheme: legacy.LegacyBearer}
-	if t.cfg.ObserveUnknown {
-		d.Action = ActionObserve
+	if t.cfg.ObserveUnknown || t.dir.observes() {
+		d.Action = ActionObserve // it may be one that DocuSign gave to an observed program
 		return d, nil
 	}
 	return d, &Error{
