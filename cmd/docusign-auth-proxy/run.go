@@ -102,9 +102,10 @@ type hooks struct {
 func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *program, err error) {
 	cfg := holder.Current()
 	p = &program{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), ready: make(chan struct{}), stopping: make(chan struct{}), stopped: make(chan struct{})}
+	opened := p // a failure returns no program
 	defer func() {
 		if err != nil {
-			p.closeAll()
+			opened.closeAll()
 		}
 	}()
 	for _, w := range cfg.Warnings {
