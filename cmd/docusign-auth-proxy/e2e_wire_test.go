@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -225,4 +226,18 @@ func chunked(body []byte, size int, format string) string {
 	}
 	b.WriteString("0\r\n\r\n")
 	return b.String()
+}
+
+// tokenUser gives the claims of a token of the sandbox, which name its user.
+func tokenUser(t *testing.T, authorization string) string {
+	t.Helper()
+	parts := strings.Split(strings.TrimPrefix(authorization, "Bearer "), ".")
+	if len(parts) != 3 {
+		return "no access token"
+	}
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(claims)
 }
