@@ -47,7 +47,7 @@ func series(hours []Hour, now time.Time, length time.Duration, n int) []slot {
 }
 
 func newChart(slots []slot, width, up, down int) chart {
-	c := chart{Width: width, Height: up + down, Base: up, LabelY: up + down + 16}
+	c := chart{Width: width, Height: up + down, Base: up}
 	for _, s := range slots {
 		c.Max = max(c.Max, s.Calls)
 		c.TotalCalls += s.Calls
@@ -56,7 +56,7 @@ func newChart(slots []slot, width, up, down int) chart {
 	if len(slots) > 0 {
 		c.From, c.To = slots[0].Start, slots[len(slots)-1].Start
 	}
-	c.Label = fmt.Sprintf("%s in the last %d days, %d failed", count(int(c.TotalCalls), "call"), chartDays, c.TotalFailed)
+	c.Label = fmt.Sprintf("%s in the last %d days, %s failed", count(int(c.TotalCalls), "call"), chartDays, thousands(number(c.TotalFailed)))
 	if c.Max == 0 {
 		return c
 	}

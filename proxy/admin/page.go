@@ -90,6 +90,7 @@ func functions() template.FuncMap {
 		"outcomes": outcomesOf,
 		"isGUID":   looksLikeKey,
 		"plural":   count,
+		"count64":  func(n uint64) int { return int(n) },
 		"first":    firstOf,
 		"seconds":  func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) },
 	}
@@ -244,9 +245,9 @@ func wayText(way string) string {
 	case "app_password":
 		return "App Password put in"
 	case "native":
-		return "OAuth of its own"
+		return "its own"
 	}
-	return "no credential"
+	return ""
 }
 
 // outcomesOf lists the failures by count, as in "refused 12, upstream error 3".
