@@ -179,6 +179,10 @@ var hostile = []string{
 // poisoned has the text in every string of the sample.
 func poisoned(text string) admin.Status {
 	s := sample()
+	s.Integrations = s.Integrations[:3]
+	for i := range s.Integrations {
+		s.Integrations[i].Hours = s.Integrations[i].Hours[:min(1, len(s.Integrations[i].Hours))]
+	}
 	s.Unknown = append(s.Unknown, admin.Unknown{IntegratorKey: text, Callers: []admin.Caller{{}}, LastSeen: now})
 	s.Config.Error, s.Config.Warnings, s.Security.Pins, s.Security.AllowAddresses = text, []string{text}, []admin.Pin{{}}, []string{text}
 	for i := range s.Integrations {
