@@ -17,8 +17,8 @@ type demo struct {
 	out, log                     io.Writer
 	next                         []step
 
-	// played, if non-nil, is called when all acts are over; staying, when the commands to try have been printed.
-	played, staying func(*stage)
+	// For tests, each may be nil: called before the first act, after the last, and when the commands to try have been printed.
+	opened, played, staying func(*stage)
 }
 
 func newDemo() *cobra.Command {
@@ -81,6 +81,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 			err = fmt.Errorf("demo: %w", failed)
 		}
 	}()
+	if d.opened != nil {
+		d.opened(s)
+	}
 	p := newPage(d.out, s.mask)
 	done, err := d.play(ctx, s, p)
 	if err != nil {

@@ -7,6 +7,9 @@ import (
 	"docusign-auth-proxy/proxy"
 )
 
+// sameHeaders stands for headers that were shown before.
+const sameHeaders = "\n[headers as in 1, with the password]"
+
 // script is the demo in order. The first act is DocuSign without the proxy; all others go through it.
 func script() []func(*stage) act {
 	return []func(*stage) act{
@@ -71,7 +74,7 @@ func (s *stage) forwardProxy() act {
 	mark := s.mark()
 	request := s.listEnvelopes("http://"+oldHost, oldHost, legacyHeader(s.anna(), s.anna().Password))
 	got, err := s.plain(request)
-	a.show("program sends", firstLine(request))
+	a.show("program sends", firstLine(request)+sameHeaders)
 	if a.failed(err) {
 		return a
 	}
@@ -92,7 +95,9 @@ func (s *stage) connect() act {
 	tunnel := request11([]string{"CONNECT " + oldHost + ":443 HTTP/1.1", "Host: " + oldHost + ":443"}, "")
 	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
 	opened, got, err := s.tunnelled(tunnel, request)
-	a.show("program sends", firstLine(tunnel)+"\n"+firstLine(opened.head)+"   (the proxy; TLS starts)\n"+firstLine(request))
+	a.show("program sends", firstLine(tunnel))
+	a.show("proxy answers", firstLine(opened.head))
+	a.show("program sends", "[TLS to "+oldHost+"]\n"+firstLine(request)+sameHeaders)
 	if a.failed(err) {
 		return a
 	}
@@ -106,7 +111,7 @@ func (s *stage) hostsFile() act {
 	mark := s.mark()
 	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
 	got, err := s.byHostsFile(request)
-	a.show("program sends", "(TLS to "+oldHost+")\n"+firstLine(request))
+	a.show("program sends", "[TLS to "+oldHost+"]\n"+firstLine(request)+sameHeaders)
 	if a.failed(err) {
 		return a
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"syscall"
 )
 
 // addresses are where the demo listens: anywhere, unless it stays up and people are to type the addresses.
@@ -27,10 +26,10 @@ func (d *demo) addresses() (places, []string, error) {
 		if err == nil {
 			continue
 		}
-		if want.chosen || !errors.Is(err, syscall.EADDRINUSE) {
+		if want.chosen {
 			return at, nil, fmt.Errorf("%s: %w", want.flag, err)
 		}
-		notes = append(notes, fmt.Sprintf("%s is taken by another program, so a free port is used; %s chooses one.", *want.address, want.flag))
+		notes = append(notes, fmt.Sprintf("%s cannot be used (%v), so a free port is; %s chooses one", *want.address, reason(err), want.flag))
 		*want.address = "127.0.0.1:0"
 	}
 	return at, notes, nil
@@ -64,5 +63,16 @@ func (d *demo) stay(ctx context.Context, s *stage, p *page, notes []string) erro
 	case err := <-s.done:
 		s.done = nil
 		return errors.Join(errors.New("the proxy ended"), err)
+	}
+}
+
+// reason is the last cause of an error, such as "address already in use".
+func reason(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
 	}
 }

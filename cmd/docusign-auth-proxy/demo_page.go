@@ -157,11 +157,14 @@ func (p *page) ending(done performance) {
 	}
 	p.line("%s", p.in(ansiBold, "How to go on with a real account"))
 	for i, s := range done.Next {
-		p.line("%3d. %s", i+1, s.Do)
-		if s.Command != "" {
-			p.line("       %s", p.in(ansiGreen, s.Command))
+		if s.Command == "" {
+			p.line("%3d. %s", i+1, s.Why)
+			continue
 		}
+		p.line("%3d. %s  %s", i+1, p.in(ansiGreen, fmt.Sprintf("%-48s", s.Command)), s.Why)
 	}
+	p.line("")
+	p.line("To try it by hand, add --keep. To try your own program, still offline: docusign-auth-proxy sandbox")
 }
 
 // blank is as wide as text.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +23,7 @@ type sandboxCommand struct {
 	own                 ownProgram
 	out                 io.Writer
 
+	cost    int                         // of the bcrypt hashes in proxy.yaml; 0 = default
 	serving func(*docusigntest.Sandbox) // called when all is ready; may be nil
 }
 
@@ -69,11 +69,8 @@ func (c *sandboxCommand) run(ctx context.Context) error {
 	}
 	log := &sandboxLog{w: c.out}
 	sb, err := docusigntest.Start(docusigntest.Options{Listen: c.listen, Authority: kept.authority, Logger: slog.New(log)})
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("sandbox: %w; choose another address with --listen", err)
-	}
 	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
+		return fmt.Errorf("sandbox: %w; --listen chooses the address, and %s holds what is kept between runs", err, files.path(identityFile))
 	}
 	log.watch(sb)
 	return errors.Join(c.serve(ctx, sb, files, kept), sb.Close())

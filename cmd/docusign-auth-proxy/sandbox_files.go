@@ -109,7 +109,7 @@ func digest(text string) string {
 
 // worldConfig is the configuration, with the program of one's own held to the first password it sends: nobody here knows that.
 func (c *sandboxCommand) worldConfig() worldConfig {
-	wc := worldConfig{Proxy: c.proxy, Admin: c.admin, Hosts: c.hosts}
+	wc := worldConfig{Proxy: c.proxy, Admin: c.admin, Hosts: c.hosts, Cost: c.cost}
 	if c.own.user == "" && c.own.key == "" {
 		return wc
 	}
