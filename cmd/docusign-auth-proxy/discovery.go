@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/netip"
 	"os"
@@ -166,12 +164,6 @@ func (d *discovery) write(cmd *cobra.Command, o discoverOptions, doc map[string]
 		return nil
 	}
 	return d.summarise(cmd, o)
-}
-
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }
 
 // integration is one section of the configuration.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -28,9 +29,21 @@ func (p *program) newAdmin(cfg *config.Config) (*http.Server, error) {
 		return nil, err
 	}
 	handler := admin.NewHandler(admin.Config{
-		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady, Reload: p.reload, Status: p.status, Auth: auth,
+		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady, Reload: p.reload, Status: p.status, Auth: auth, Hosts: adminHosts(cfg),
 	})
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: nil}, nil
+}
+
+// adminHosts are the names under which the listener is addressed, besides localhost and addresses.
+func adminHosts(cfg *config.Config) []string {
+	var names []string
+	if u, err := url.Parse(cfg.Admin.RedirectURI); err == nil && u.Hostname() != "" {
+		names = append(names, u.Hostname())
+	}
+	if host, _, err := net.SplitHostPort(cfg.Listen.Admin); err == nil && host != "" {
+		names = append(names, host)
+	}
+	return names
 }
 
 func adminLogin(cfg *config.Config) (func(string, secret.Text) bool, error) {

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+func oauthOf(cfg *config.Config, env surroundings, transport http.RoundTripper, policy *egress.Policy) (*oauth.Client, error) {
+	c := oauth.Config{
+		AccountServer: accountServerOf(cfg), Audience: cfg.Audience, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
+		RedirectURI: cfg.Admin.RedirectURI, Observer: env.observer, TrustedBase: trustedBase(cfg, policy),
+	}
+	seen := map[string]bool{}
+	for _, in := range cfg.Integrations {
+		id := clientIDOf(in)
+		if seen[id] || len(in.OAuth.PrivateKeys) == 0 {
+			continue
+		}
+		seen[id] = true
+		issuer := oauth.Issuer{ClientID: id}
+		for _, k := range in.OAuth.PrivateKeys {
+			key, err := oauth.ParsePrivateKey(k.Source, []byte(k.PEM.Reveal()))
+			if err != nil {
+				return nil, fmt.Errorf("integration %s: %w", in.Name, err)
+			}
+			issuer.Keys = append(issuer.Keys, key)
+		}
+		c.Issuers = append(c.Issuers, issuer)
+	}
+	c.Learned = learnedFrom(env.store, c.AccountServer)
+	return oauth.New(c)
+}
+
+func clientIDOf(in config.Integration) string {
+	if in.OAuth.ClientID != "" {
+		return in.OAuth.ClientID
+	}
+	return in.IntegratorKey
+}

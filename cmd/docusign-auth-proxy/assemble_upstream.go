@@ -1,0 +1,94 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/egress"
+)
+
+func dialerOf(cfg *config.Config, self func() []netip.AddrPort) (*egress.Dialer, error) {
+	d := &egress.Dialer{Resolve: cfg.Egress.Resolve, Allow: cfg.Egress.AllowAddresses, Self: self, Timeout: cfg.Upstream.DialTimeout}
+	if cfg.Egress.Resolver != "" {
+		// One DNS server, asked directly: net.Resolver would read the hosts file that points DocuSign's names at this proxy.
+		server, err := netip.ParseAddrPort(cfg.Egress.Resolver)
+		if err != nil {
+			return nil, fmt.Errorf("egress.resolver: %w", err)
+		}
+		d.Lookup = &egress.Resolver{Servers: []netip.AddrPort{server}}
+	}
+	return d, d.Validate()
+}
+
+// transportOf is the one way to DocuSign. It speaks HTTP/1.1: each call has its connection to itself, so a large upload never waits for another.
+func transportOf(cfg *config.Config, dialer *egress.Dialer) (*http.Transport, error) {
+	roots, err := rootsOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	t := &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)},
+		TLSHandshakeTimeout:    cfg.Upstream.DialTimeout,
+		MaxIdleConns:           0,
+		MaxIdleConnsPerHost:    cfg.Upstream.MaxIdlePerHost,
+		IdleConnTimeout:        cfg.Upstream.IdleTimeout,
+		ResponseHeaderTimeout:  cfg.Upstream.ResponseTimeout,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 256 << 10,
+		WriteBufferSize:        32 << 10,
+		ReadBufferSize:         32 << 10,
+		DisableCompression:     true, // Accept-Encoding is the caller's business
+		Protocols:              protocols,
+	}
+	if cfg.Upstream.Proxy.Empty() {
+		return t, nil
+	}
+	company, err := companyProxyOf(cfg, dialer, roots)
+	if err != nil {
+		return nil, err
+	}
+	t.DialContext = company.DialContext
+	return t, nil
+}
+
+func rootsOf(cfg *config.Config) (*x509.CertPool, error) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if cfg.Upstream.CAPEM != "" && !roots.AppendCertsFromPEM([]byte(cfg.Upstream.CAPEM)) {
+		return nil, errors.New("upstream.ca_file: no certificate in it")
+	}
+	return roots, nil
+}
+
+func companyProxyOf(cfg *config.Config, dialer *egress.Dialer, roots *x509.CertPool) (*egress.Proxy, error) {
+	u, err := url.Parse(cfg.Upstream.Proxy.Reveal())
+	if err != nil {
+		return nil, errors.New("upstream.proxy: not a URL such as http://proxy.example:3128")
+	}
+	port := uint16(80)
+	p := &egress.Proxy{Dialer: dialer, User: u.User.Username(), Password: cfg.Upstream.ProxyPassword.Text, Timeout: cfg.Upstream.DialTimeout}
+	if u.Scheme == "https" {
+		port = 443
+		p.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	if pw, set := u.User.Password(); set && p.Password.Empty() {
+		p.Password = secret.New(pw)
+	}
+	if p.Address, err = egress.ParseHost(u.Host, port); err != nil {
+		return nil, fmt.Errorf("upstream.proxy: %w", err)
+	}
+	return p, nil
+}

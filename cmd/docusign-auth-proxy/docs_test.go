@@ -1,0 +1,101 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"docusign-auth-proxy/config"
+)
+
+func document(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestTheConfigurationReferenceIsWhatTheCodeSays(t *testing.T) {
+	if _, body, _ := strings.Cut(document(t, "docs/configuration.md"), "\n\n"); body != config.ReferenceMarkdown() {
+		t.Error("docs/configuration.md differs from the code: (echo '# Configuration'; echo; go run ./cmd/docusign-auth-proxy config reference) > docs/configuration.md")
+	}
+}
+
+func TestTheReadmesConfigurationIsGood(t *testing.T) {
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(document(t, "README.md"), -1)
+	if len(blocks) == 0 {
+		t.Fatal("the README has no configuration")
+	}
+	for _, b := range blocks {
+		dir := t.TempDir()
+		if err := makeCA(dir); err != nil {
+			t.Fatal(err)
+		}
+		writeTestKey(t, filepath.Join(dir, "key.pem"))
+		path := filepath.Join(dir, "docusign-auth-proxy.yaml")
+		if err := os.WriteFile(path, []byte(b[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestEveryCommandThatADocumentNamesExists(t *testing.T) {
+	root := newRoot()
+	named := regexp.MustCompile("docusign-auth-proxy ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)")
+	for _, name := range []string{"README.md", "docs/runbook.md"} {
+		for _, m := range named.FindAllStringSubmatch(document(t, name), -1) {
+			words := strings.Fields(m[1])
+			if words[0] == "is" || words[0] == "is-running" {
+				continue
+			}
+			cmd, _, err := root.Find(words)
+			if err != nil || cmd == root {
+				t.Errorf("%s: there is no command %q", name, m[0])
+			}
+		}
+	}
+}
+
+func TestEveryFlagThatTheReadmeNamesExists(t *testing.T) {
+	flags := map[string]bool{}
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for _, f := range regexp.MustCompile(`--([a-z0-9-]+)`).FindAllStringSubmatch(c.UsageString(), -1) {
+			flags[f[1]] = true
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRoot())
+	for _, f := range regexp.MustCompile("(?:`| )--([a-z0-9-]+)").FindAllStringSubmatch(document(t, "README.md"), -1) {
+		if !flags[f[1]] {
+			t.Errorf("no command has the flag --%s", f[1])
+		}
+	}
+}
+
+func TestEveryCommandHasAnExample(t *testing.T) {
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			if sub.Name() == "help" || sub.Name() == "completion" || c.Name() == "completion" {
+				continue
+			}
+			if sub.Runnable() && sub.Example == "" {
+				t.Errorf("%s has no example", sub.CommandPath())
+			}
+			walk(sub)
+		}
+	}
+	walk(newRoot())
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// configure tells the parts that outlive a reload what the configuration names.
+func (p *program) configure(cfg *config.Config) {
+	var list []proxy.MetricsIntegration
+	for _, in := range cfg.Integrations {
+		m := proxy.MetricsIntegration{Name: in.Name, Key: in.IntegratorKey, ClientID: clientIDOf(in), Mode: in.Mode, SOAP: in.SOAP}
+		for _, u := range in.Users {
+			m.Users = append(m.Users, u.UserID)
+		}
+		for _, u := range in.Principals {
+			m.Users = append(m.Users, u.UserID)
+		}
+		list = append(list, m)
+	}
+	p.metrics.Configure(list)
+}
+
+func (p *program) tokens() []oauth.State {
+	if a := p.current.Load(); a != nil {
+		return a.oauth.Snapshot()
+	}
+	return nil
+}
+
+func (p *program) caExpires() time.Time {
+	if a := p.current.Load(); a != nil && a.authority != nil {
+		return a.authority.Expires()
+	}
+	return time.Time{}
+}
+
+func (p *program) leafExpires() time.Time {
+	if a := p.current.Load(); a != nil && a.state.Leaves != nil {
+		return a.state.Leaves.FirstExpiry()
+	}
+	return time.Time{}
+}
+
+// history tells the metrics what the ledger remembers from before the start.
+func (p *program) history(integration string) proxy.History {
+	for _, s := range p.ledger.Integrations([]ledger.Known{{Name: integration}}) {
+		if s.Name == integration {
+			return proxy.History{LastLegacy: s.LegacyLast, GoLiveCalls: uint64(s.BearerLast24h)}
+		}
+	}
+	return proxy.History{}
+}
+
+// observe sets up metrics and what the parts report to.
+func (p *program) observe() error {
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	version, commit, goVersion := buildVersion()
+	m, err := proxy.NewMetrics(p.registry, proxy.MetricsOptions{
+		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires, LeafExpires: p.leafExpires, History: p.history,
+	})
+	if err != nil {
+		return err
+	}
+	p.metrics = m
+	observer := m.OAuthObserver()
+	observer.Learned = func() { p.rememberLearned() }
+	p.env = surroundings{store: p.store, self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
+		p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client", client.String(),
+			"next_step", "put a hash of this password into the configuration and set pin_password: never")
+	}}
+	return nil
+}
+
+func (p *program) recorders(log *slog.Logger, h hooks) proxy.Recorder {
+	all := proxy.Recorders{p.metrics, ledgerRecorder{p.ledger}, proxy.NewRequestLog(log)}
+	if h.recorder != nil {
+		all = append(all, h.recorder)
+	}
+	return all
+}
+
+func (p *program) rememberLearned() {
+	a := p.current.Load()
+	if a == nil {
+		return
+	}
+	if err := remember(p.store, a.oauth.Learned()); err != nil {
+		p.log.Warn("a look-up could not be remembered", "error", err)
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/translate/legacy"
+)
+
+// program is a running proxy with everything around it.
+type program struct {
+	log      *slog.Logger
+	path     string
+	store    *store.Store
+	server   *proxy.Server
+	metrics  *proxy.Metrics
+	registry *prometheus.Registry
+	admin    *http.Server
+	started  time.Time
+	env      surroundings
+
+	holder     *config.Holder
+	ledger     *ledger.Ledger
+	assembling sync.Mutex
+	current    atomic.Pointer[assembled]
+	retired    sync.WaitGroup
+	stopping   chan struct{} // closed when no further calls are taken
+	stopped    chan struct{} // closed when no call is under way any more
+
+	listeners []boundListener
+	adminOn   net.Listener
+	ready     chan struct{} // closed when all listeners are open
+}
+
+type boundListener struct {
+	net.Listener
+	door proxy.Door
+}
+
+// newProgram opens the store and the listeners and builds the first state; nothing is served yet. The holder must have a configuration.
+func newProgram(holder *config.Holder, log *slog.Logger) (*program, error) {
+	return newProgramWith(holder, log, hooks{})
+}
+
+// hooks are what discover adds to a program.
+type hooks struct {
+	onUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
+	recorder  proxy.Recorder // told of every call too; may be nil
+}
+
+func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *program, err error) {
+	cfg := holder.Current()
+	p = &program{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), ready: make(chan struct{}), stopping: make(chan struct{}), stopped: make(chan struct{})}
+	opened := p // a failure returns no program
+	defer func() {
+		if err != nil {
+			opened.closeAll()
+		}
+	}()
+	for _, w := range cfg.Warnings {
+		log.Warn("config", "warning", w.String())
+	}
+	if p.store, err = openStore(cfg, log); err != nil {
+		return nil, err
+	}
+	if p.ledger, err = ledger.New(ledger.Options{Store: p.store, OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
+		return nil, err
+	}
+	if err = p.listen(cfg); err != nil {
+		return nil, err
+	}
+	if err = p.observe(); err != nil {
+		return nil, err
+	}
+	p.env.onUnknown = h.onUnknown
+	first, err := assemble(cfg, p.env, nil)
+	if err != nil {
+		return nil, err
+	}
+	p.current.Store(first)
+	p.server = proxy.New(serverConfig(cfg, log, p.recorders(log, h)), first.state)
+	p.metrics.Watch(p.server)
+	p.configure(cfg)
+	if p.admin, err = p.newAdmin(cfg); err != nil {
+		return nil, err
+	}
+	holder.Accept = p.accept
+	return p, nil
+}
+
+func serverConfig(cfg *config.Config, log *slog.Logger, r proxy.Recorder) proxy.Config {
+	l := cfg.Limits
+	return proxy.Config{
+		Log: log, Recorder: r, HeaderBytes: int(l.HeaderBytes), HeaderTimeout: l.HeaderTimeout, IdleTimeout: l.ClientIdle, ReplayBody: int64(l.ReplayBody),
+		SOAPHeader: int(l.SOAPHeader), Tunnels: l.Tunnels, TunnelIdle: l.TunnelIdle, Connections: l.Connections,
+	}
+}
+
+func (p *program) listen(cfg *config.Config) error {
+	for _, want := range []struct {
+		field, addr string
+		door        proxy.Door
+	}{{"listen.proxy", cfg.Listen.Proxy, proxy.DoorSidecar}, {"listen.hosts", cfg.Listen.Hosts, proxy.DoorHosts}} {
+		if want.addr == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", want.addr)
+		if err != nil {
+			return listenError(want.field, err)
+		}
+		p.listeners = append(p.listeners, boundListener{l, want.door})
+	}
+	if cfg.Listen.Admin != "" {
+		l, err := net.Listen("tcp", cfg.Listen.Admin)
+		if err != nil {
+			return listenError("listen.admin", err)
+		}
+		p.adminOn = l
+	}
+	return nil
+}
+
+func listenError(field string, err error) error {
+	return fmt.Errorf("%s: %w; if another program has the port, stop it or choose another port in the configuration", field, err)
+}
+
+func (p *program) ownAddresses() []netip.AddrPort {
+	var out []netip.AddrPort
+	add := func(l net.Listener) {
+		if t, ok := l.Addr().(*net.TCPAddr); ok {
+			out = append(out, t.AddrPort())
+		}
+	}
+	for _, l := range p.listeners {
+		add(l)
+	}
+	if p.adminOn != nil {
+		add(p.adminOn)
+	}
+	return out
+}
