@@ -48,7 +48,7 @@ func (s *stage) sidecar() act {
 	r := s.translated(&a, mark)
 	a.show("DocuSign receives", received(r, ""))
 	a.show("program gets", answered(got, 4))
-	a.status(got, http.StatusOK, "works")
+	a.status(got, http.StatusOK, "works; DocuSign sees OAuth, and the program notices nothing")
 	for _, asked := range second(s.arrived(mark)) {
 		a.note("%s", whatFor(asked.Path, asked.Status))
 	}

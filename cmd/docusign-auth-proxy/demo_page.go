@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 )
 
@@ -36,6 +37,9 @@ func takesColours(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return false
+	}
+	if runtime.GOOS == "windows" && os.Getenv("WT_SESSION") == "" {
+		return false // the consoles of old servers would show the codes
 	}
 	st, err := f.Stat()
 	return err == nil && st.Mode()&os.ModeCharDevice != 0
@@ -70,7 +74,7 @@ func (p *page) act(number int, a act) {
 		p.excerpt(e)
 	}
 	for _, note := range a.Notes {
-		p.fold(fmt.Sprintf("%19s   ", ""), p.in(ansiFaint, note), "")
+		p.fold(fmt.Sprintf("%19s   ", ""), note, ansiFaint)
 	}
 	mark, colour := "=> ", ansiGreen
 	if len(a.Trouble) > 0 {
@@ -161,10 +165,10 @@ func (p *page) ending(done performance) {
 			p.line("%3d. %s", i+1, s.Why)
 			continue
 		}
-		p.line("%3d. %s  %s", i+1, p.in(ansiGreen, fmt.Sprintf("%-48s", s.Command)), s.Why)
+		p.line("%3d. %s  %s", i+1, p.in(ansiGreen, fmt.Sprintf("%-50s", s.Command)), s.Why)
 	}
 	p.line("")
-	p.line("To try it by hand, add --keep. To try your own program, still offline: docusign-auth-proxy sandbox")
+	p.line("By hand: docusign-auth-proxy demo --keep. Your own program, offline: docusign-auth-proxy sandbox")
 }
 
 // blank is as wide as text.

@@ -214,6 +214,13 @@ func TestNextStepsAreCommandsThatExist(t *testing.T) {
 	if len(steps) < 4 || len(steps) > 10 {
 		t.Errorf("%d steps", len(steps))
 	}
+	var text strings.Builder
+	(&page{w: &text}).ending(performance{OK: true, Next: steps})
+	for line := range strings.Lines(text.String()) {
+		if len(line) > pageWidth+1 {
+			t.Errorf("too wide: %q", line)
+		}
+	}
 }
 
 func TestMaskTakesOutWhatIsSecret(t *testing.T) {

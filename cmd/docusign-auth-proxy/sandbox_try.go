@@ -74,9 +74,9 @@ func tryLines(dir string, at tryAddresses) []string {
 		add("hosts file", "%s--cacert ca.pem --connect-to %s:443:%s https://%s%s", curl, oldHost, at.hosts, oldHost, login)
 	}
 	add("SOAP", "curl -H @soap.header --data-binary @envelope.xml http://%s/api/3.0/dsapi.asmx", at.proxy)
-	add("first, legacy OAuth", "curl -d @token.form http://%s/restapi/v2/oauth2/token", at.proxy)
+	add("the old oauth2/token", "curl -d @token.form http://%s/restapi/v2/oauth2/token", at.proxy)
 	if host, _, err := net.SplitHostPort(at.sandbox); err == nil && host != "" {
-		add("without the proxy: refused", "%s--cacert sandbox-ca.pem --connect-to %s:443:%s https://%s%s", curl, oldHost, at.sandbox, oldHost, login)
+		add("straight to DocuSign: refused", "%s--cacert sandbox-ca.pem --connect-to %s:443:%s https://%s%s", curl, oldHost, at.sandbox, oldHost, login)
 	}
 	return append(lines, "# status page and metrics", fmt.Sprintf("http://%s/  http://%s/metrics", at.admin, at.admin))
 }
