@@ -1,0 +1,265 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/doctor"
+)
+
+const maxSalvageRounds = 300
+
+// salvaged is what the doctor can use of a configuration. It is never run.
+type salvaged struct {
+	cfg      *config.Config  // nil if nothing is usable
+	problems config.Problems // of the file as it is
+	lost     []lostPart      // what cfg goes without, and would otherwise be checked
+}
+
+// lostPart is an integration, or a user of one, that the doctor cannot look at.
+type lostPart struct{ integration, user string }
+
+// salvage reads a configuration. If it has faults, the faulty parts are left out until the rest is good.
+func salvage(path string) salvaged {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return salvaged{problems: config.Problems{{File: path, Message: "cannot be read: " + plainPathError(err), Hint: "name the configuration with --config FILE"}}}
+	}
+	var s salvaged
+	var root *yaml.Node
+	for range maxSalvageRounds {
+		cfg, err := config.Parse(data, path, config.Environment{})
+		if err == nil {
+			s.cfg = cfg
+			return s
+		}
+		var problems config.Problems
+		if !errors.As(err, &problems) {
+			s.problems = append(s.problems, config.Problem{File: path, Message: err.Error()})
+			return s
+		}
+		if s.problems == nil {
+			s.problems = problems
+		}
+		if root == nil {
+			root = new(yaml.Node)
+			if yaml.Unmarshal(data, root) != nil || root.Kind != yaml.DocumentNode || root.Content[0].Kind != yaml.MappingNode {
+				return s
+			}
+		}
+		if !s.leaveOut(root.Content[0], problems[0].Path) {
+			return s
+		}
+		if data, err = yaml.Marshal(root); err != nil {
+			return s
+		}
+	}
+	return s
+}
+
+func plainPathError(err error) string {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// leaveOut removes what stands at a path, or the nearest thing around it. It reports false when only everything would be left.
+func (s *salvaged) leaveOut(root *yaml.Node, path string) bool {
+	keys := splitPath(path)
+	if len(keys) == 0 {
+		return false
+	}
+	if missingPassword(root, keys) {
+		return replaceKey(root, "pin_password", config.FirstUse) // the doctor needs no legacy password
+	}
+	parents, i := []*yaml.Node{root}, 0
+	for ; i < len(keys); i++ {
+		next := childOf(parents[i], keys[i])
+		if next == nil {
+			break
+		}
+		parents = append(parents, next)
+	}
+	if i == 0 {
+		return false
+	}
+	s.note(parents, keys[:i])
+	removeChild(parents[i-1], keys[i-1])
+	return true
+}
+
+// missingPassword recognises integrations[i].users[j].password that is not there.
+func missingPassword(root *yaml.Node, keys []string) bool {
+	if len(keys) != 5 || keys[0] != "integrations" || keys[2] != "users" || keys[4] != "password" {
+		return false
+	}
+	at := root
+	for _, k := range keys {
+		if at = childOf(at, k); at == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// note remembers an integration or a user that goes.
+func (s *salvaged) note(parents []*yaml.Node, keys []string) {
+	if keys[0] != "integrations" {
+		return
+	}
+	switch {
+	case len(keys) == 2:
+		s.lost = append(s.lost, lostPart{integration: scalarOf(parents[2], "name")})
+	case len(keys) == 4 && keys[2] == "users":
+		s.lost = append(s.lost, lostPart{scalarOf(parents[2], "name"), scalarOf(parents[4], "username")})
+	case len(keys) == 1:
+		for _, in := range parents[1].Content {
+			s.lost = append(s.lost, lostPart{integration: scalarOf(in, "name")})
+		}
+	}
+}
+
+func scalarOf(n *yaml.Node, key string) string {
+	if c := childOf(n, key); c != nil && c.Kind == yaml.ScalarNode {
+		return c.Value
+	}
+	return "(without " + key + ")"
+}
+
+// splitPath takes the path of a problem apart: integrations[0].users, egress.resolve["a.b"].
+func splitPath(path string) []string {
+	var keys []string
+	for _, m := range regexp.MustCompile(`\[("(?:[^"\\]|\\.)*")\]|\[(\d+)\]|([^.\[\]]+)`).FindAllStringSubmatch(path, -1) {
+		key := m[2] + m[3]
+		if m[1] != "" {
+			if text, err := strconv.Unquote(m[1]); err == nil {
+				key = text
+			}
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+func childOf(n *yaml.Node, key string) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		if i := keyIndex(n, key); i >= 0 {
+			return n.Content[i+1]
+		}
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(key); err == nil && i < len(n.Content) {
+			return n.Content[i]
+		}
+	}
+	return nil
+}
+
+// keyIndex finds the last of several equal keys, which is the one a problem is about.
+func keyIndex(n *yaml.Node, key string) int {
+	for i := len(n.Content) - 2; i >= 0; i -= 2 {
+		if n.Content[i].Value == key {
+			return i
+		}
+	}
+	return -1
+}
+
+func removeChild(n *yaml.Node, key string) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind == yaml.MappingNode {
+		i := keyIndex(n, key)
+		n.Content = slices.Delete(n.Content, i, i+2)
+		return
+	}
+	if i, err := strconv.Atoi(key); err == nil {
+		n.Content = slices.Delete(n.Content, i, i+1)
+	}
+}
+
+// replaceKey reports false when the key had the value already, so that nothing would change.
+func replaceKey(root *yaml.Node, key, value string) bool {
+	if i := keyIndex(root, key); i >= 0 {
+		if root.Content[i+1].Value == value {
+			return false
+		}
+		removeChild(root, key)
+	}
+	root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, &yaml.Node{Kind: yaml.ScalarNode, Value: value})
+	return true
+}
+
+// findings tells problems and warnings as the doctor does.
+func (s salvaged) findings(path string) []doctor.Finding {
+	var out []doctor.Finding
+	for _, p := range s.problems {
+		out = append(out, problemFinding(p))
+	}
+	if s.cfg == nil {
+		return append(out, doctor.Finding{
+			Check: "config", Subject: path, Status: doctor.Skipped, Found: "nothing of it is usable, so nothing else can be looked at; first mend: config", Because: "config",
+		})
+	}
+	for _, w := range s.cfg.Warnings {
+		if len(s.problems) > 0 {
+			w.Line = 0 // the lines are those of what was left of the file
+		}
+		out = append(out, warningFinding(w))
+	}
+	text := fmt.Sprintf("environment %s, %d integrations", s.cfg.Environment, len(s.cfg.Integrations))
+	if len(s.problems) > 0 {
+		return append(out, doctor.Finding{Check: "config", Subject: path, Status: doctor.OK, Found: "the rest is usable and is checked below: " + text})
+	}
+	return append([]doctor.Finding{{Check: "config", Subject: path, Status: doctor.OK, Found: text}}, out...)
+}
+
+func placeOf(p config.Problem) string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d", p.File, p.Line)
+}
+
+func problemFinding(p config.Problem) doctor.Finding {
+	f := doctor.Finding{Check: "config", Subject: placeOf(p), Status: doctor.Fail, Found: strings.TrimPrefix(p.Path+": "+p.Message, ": "), Why: "the proxy does not start with this configuration", Next: p.Hint}
+	switch {
+	case strings.Contains(p.Path, ".private_keys"):
+		f.Check, f.Why = "key", "without a private key no token can be had for this integration"
+		f.Next = "copy the key file again, whole, from BEGIN to END RSA PRIVATE KEY; if it is lost, make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, Add RSA Keypair)"
+	case strings.HasPrefix(p.Path, "interception"):
+		f.Check, f.Why = "ca", "without its CA the proxy cannot answer in DocuSign's name"
+		f.Next = "make CA and key with: docusign-auth-proxy ca init (the old machines must then trust the new certificate: docusign-auth-proxy ca trust)"
+	case strings.HasSuffix(p.Path, ".user_id"):
+		f.Next = "write the user's GUID: it stands as API Username on the user's page in DocuSign's administration (Users); an e-mail address is not enough"
+	}
+	if f.Next == "" {
+		f.Next = "mend " + placeOf(p) + "; docusign-auth-proxy config reference explains every key"
+	}
+	return f
+}
+
+func warningFinding(p config.Problem) doctor.Finding {
+	f := doctor.Finding{Check: "config", Subject: placeOf(p), Status: doctor.Warn, Found: strings.TrimPrefix(p.Path+": "+p.Message, ": "), Next: p.Hint}
+	if strings.HasPrefix(p.Hint, "chmod ") {
+		f.Check, f.Why = "permissions", "whoever logs in to this machine can read the secret and use it"
+	}
+	if f.Next == "" {
+		f.Next = "look at " + placeOf(p) + "; docusign-auth-proxy config reference explains every key"
+	}
+	return f
+}

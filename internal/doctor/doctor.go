@@ -1,0 +1,197 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// Plan is what there is to check. What is zero is passed over, so that a configuration with faults still gets its rest checked.
+type Plan struct {
+	Report  Report // head of the report: version, system, config, environment, account server, offline
+	Command string // how the program is called, for next steps: "docusign-auth-proxy"
+	Config  string // path, for next steps
+	Now     func() time.Time
+	Found   func(Finding) // told of each finding as it is made; nil = nobody
+	Secrets []secret.Text // whatever happens, these do not stand in a finding
+
+	Read      []Finding // what reading the configuration has shown
+	Keys      []Key
+	Authority *Authority
+	HostsFile HostsFile
+	Listeners []Listener
+	Admin     string // address of the operations listener, which tells whether the proxy runs
+
+	Network      Network
+	OAuth        *oauth.Client // nil = not usable; Blocked of the integrations tells why
+	Integrations []Integration
+}
+
+// Key is one private key of an integration.
+type Key struct {
+	Integration string
+	Source      string // "file keys/new.pem"
+	PEM         secret.Text
+}
+
+// Authority is the CA that old programs are told to trust.
+type Authority struct {
+	CertFile, KeyFile string
+	CertPEM           []byte
+	KeyPEM            secret.Text
+	OldTLS            bool           // TLS 1.0 and 1.1 are taken from old programs
+	HostRoots         *x509.CertPool // what this machine trusts; nil = unknown
+}
+
+// HostsFile is where this machine fixes names itself.
+type HostsFile struct {
+	Path     string                         // "" = not looked at
+	DocuSign func(host string) bool         // whether a name is DocuSign's
+	Past     func(host string) bool         // whether the proxy resolves it past the file
+	Door     string                         // listen.hosts, "" = off
+	Read     func(string) ([]byte, error)   // as os.ReadFile
+	Local    func(netip.Addr) (bool, error) // whether an address is this machine's
+}
+
+// Listener is one address that the proxy takes calls on.
+type Listener struct{ Field, Address string }
+
+// Network is the way to DocuSign, the same as the proxy's.
+type Network struct {
+	AccountServer string // origin
+	Site          string // origin of the default site
+	CompanyProxy  string // host:port, "" = none
+	Fixed         func(host string) (string, bool)
+	Lookup        func(ctx context.Context, host string) ([]netip.Addr, error)
+	Dial          func(ctx context.Context, network, address string) (net.Conn, error)
+	DialProxy     func(ctx context.Context) (net.Conn, error) // the company proxy itself
+	Roots         *x509.CertPool
+	HTTP          *http.Client
+}
+
+// Integration is one old program.
+type Integration struct {
+	Name, Key, ClientID, Scopes string
+	Admin                       string // GUID whose token looks up users; "" = none
+	AppPassword                 bool   // soap: app_password
+	CodeGrant                   bool   // logins in a browser in place of private keys
+	Skip                        string // why nothing is checked although nothing is wrong, as with mode observe
+	Blocked, Because            string // why nothing can be checked, and the finding that is to blame
+	ConsentURL                  func(username string) string
+	RedirectURI                 string
+	Users                       []User
+}
+
+// User is somebody calls are made as.
+type User struct {
+	Name        string // as the program sends it
+	ID          string // GUID; "" = looked up
+	Principal   bool   // never logs in, is acted for
+	Accounts    map[string]string
+	AppPassword secret.Text
+}
+
+// checkup is one run over a plan.
+type checkup struct {
+	*Plan
+	report  Report
+	blocked map[string]string // by origin: the finding why it cannot be reached; "" = it can
+	mask    func(string) string
+	offset  time.Duration
+}
+
+// Run carries out the plan. It ends early only with ctx, and then says so.
+func Run(ctx context.Context, p Plan) *Report {
+	p.Now = orNow(p.Now)
+	p.Command = cmp.Or(p.Command, "docusign-auth-proxy")
+	c := &checkup{Plan: &p, report: p.Report, blocked: map[string]string{}, mask: masker(p.Secrets)}
+	c.report.Time, c.report.Findings = p.Now(), nil
+	for _, f := range p.Read {
+		c.add(f)
+	}
+	c.checkKeys()
+	c.checkAuthority()
+	c.checkHostsFile()
+	c.checkListeners(ctx)
+	if !p.Report.Offline {
+		c.checkNetwork(ctx)
+		c.checkIntegrations(ctx)
+	} else {
+		c.skip("online", "", "--offline was given, DocuSign is not asked", "")
+	}
+	if ctx.Err() != nil {
+		c.add(Finding{Check: "doctor", Status: Fail, Found: "was stopped before it was through", Why: "what follows the last finding was not looked at", Next: "run it again"})
+	}
+	c.report.settle()
+	return &c.report
+}
+
+func orNow(now func() time.Time) func() time.Time {
+	if now == nil {
+		return time.Now
+	}
+	return now
+}
+
+func (c *checkup) add(f Finding) {
+	f.Subject, f.Found, f.Why, f.Next, f.Because = c.mask(f.Subject), c.mask(f.Found), c.mask(f.Why), c.mask(f.Next), c.mask(f.Because)
+	c.report.Findings = append(c.report.Findings, f)
+	if c.Found != nil {
+		c.Found(f)
+	}
+}
+
+func (c *checkup) ok(check, subject, found string) {
+	c.add(Finding{Check: check, Subject: subject, Status: OK, Found: found})
+}
+
+// skip notes what is not looked at; because names the finding in the way.
+func (c *checkup) skip(check, subject, found, because string) {
+	if because != "" {
+		found = strings.TrimSuffix(found, ".") + "; first mend: " + because
+	}
+	c.add(Finding{Check: check, Subject: subject, Status: Skipped, Found: found, Because: because})
+}
+
+// call is a command line of this program with the configuration at hand.
+func (c *checkup) call(words string) string {
+	return c.Command + " " + words + " --config " + c.Config
+}
+
+// masker takes out secrets that should not be there in the first place, and whatever looks like a token.
+func masker(secrets []secret.Text) func(string) string {
+	var pairs []string
+	for _, s := range secrets {
+		if text := s.Reveal(); len(text) >= 6 { // shorter ones would tear words apart
+			pairs = append(pairs, text)
+		}
+	}
+	slices.SortFunc(pairs, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	var with []string
+	for _, p := range pairs {
+		with = append(with, p, secret.Mask)
+	}
+	known, token := strings.NewReplacer(with...), regexp.MustCompile(`eyJ[A-Za-z0-9_.-]{20,}`)
+	return func(s string) string { return token.ReplaceAllString(known.Replace(printable(s)), secret.Mask) }
+}
+
+// printable keeps what strangers answered from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
+}

@@ -1,0 +1,282 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/translate/oauth"
+)
+
+const grantTimeout = 45 * time.Second
+
+// checkIntegrations goes through every user of every integration, as far as each gets.
+func (c *checkup) checkIntegrations(ctx context.Context) {
+	for i := range c.Integrations {
+		in := &c.Integrations[i]
+		switch {
+		case in.Skip != "":
+			c.skip("integration", in.Name, in.Skip, "")
+			continue
+		case in.Blocked != "":
+			c.skip("grant", in.Name, in.Blocked, in.Because)
+			continue
+		}
+		for _, u := range in.Users {
+			if ctx.Err() != nil {
+				return
+			}
+			(&visit{checkup: c, in: in, user: u, subject: in.Name + " " + u.Name}).run(ctx)
+		}
+	}
+}
+
+// visit is the examination of one user of one integration.
+type visit struct {
+	*checkup
+	in      *Integration
+	user    User
+	subject string
+	id      oauth.Identity
+	token   *oauth.Token
+	info    *oauth.UserInfo
+}
+
+func (v *visit) run(ctx context.Context) {
+	if because := v.blocked[v.Network.AccountServer]; because != "" {
+		v.skip("grant", v.subject, "the account server cannot be asked", because)
+		v.soapAlone(ctx, because)
+		return
+	}
+	if v.OAuth == nil {
+		v.skip("grant", v.subject, "no usable configuration for tokens", "config")
+		return
+	}
+	if fault := v.grant(ctx); fault != "" {
+		v.skip("account", v.subject, "needs a token", fault)
+		v.skip("rest", v.subject, "needs a token", fault)
+		v.soapAlone(ctx, fault)
+		return
+	}
+	account, fault := v.accounts(ctx)
+	if fault != "" {
+		v.skip("rest", v.subject, "needs an account", fault)
+		v.skip("soap", v.subject, "needs an account", fault)
+		return
+	}
+	v.aliases(ctx)
+	site := account.BaseURI.String()
+	if because := v.reach(ctx, site); because != "" {
+		v.skip("rest", v.subject, "the site cannot be reached", because)
+		v.skip("soap", v.subject, "the site cannot be reached", because)
+		return
+	}
+	v.rest(ctx, site, account)
+	v.soap(ctx, site, account.AccountID)
+}
+
+// soapAlone notes that SOAP was not tried: the account's site is known only by UserInfo.
+func (v *visit) soapAlone(_ context.Context, because string) {
+	if v.in.AppPassword || !v.user.AppPassword.Empty() {
+		v.skip("soap", v.subject, "where the account lives is known only with a token", because)
+	}
+}
+
+// grant gets a token and returns the finding in the way, or "".
+func (v *visit) grant(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, grantTimeout)
+	defer cancel()
+	id, err := v.identity(ctx)
+	if err == nil {
+		v.id = id
+		v.OAuth.Retry(id)
+		v.token, err = v.OAuth.Token(ctx, id)
+	}
+	if err == nil {
+		left := v.token.Expires.Sub(v.token.Obtained).Round(time.Minute)
+		v.ok("grant", v.subject, fmt.Sprintf("DocuSign gives a token for %s, good for %s", v.id.Subject, left))
+		return ""
+	}
+	f := v.explain(err)
+	v.add(f)
+	return f.Name()
+}
+
+// identity resolves a user known only by e-mail.
+func (v *visit) identity(ctx context.Context) (oauth.Identity, error) {
+	id := oauth.Identity{Issuer: v.in.ClientID, Subject: v.user.ID, Scopes: v.in.Scopes}
+	if id.Subject != "" {
+		return id, nil
+	}
+	if v.in.Admin == "" {
+		return id, &oauth.GrantError{Kind: oauth.InvalidSubject, Identity: oauth.Identity{Issuer: id.Issuer, Subject: v.user.Name}}
+	}
+	guid, err := v.OAuth.LookupUser(ctx, oauth.Identity{Issuer: id.Issuer, Subject: v.in.Admin, Scopes: id.Scopes}, v.user.Name)
+	id.Subject = guid
+	return id, err
+}
+
+// explain tells an operator what an error of the account server means (PROTOCOL.md §6.4).
+func (v *visit) explain(err error) Finding {
+	f := Finding{Check: "grant", Subject: v.subject, Status: Fail, Found: err.Error(), Why: "without a token no call of " + v.user.Name + " can reach DocuSign"}
+	var ge *oauth.GrantError
+	var lookup *oauth.LookupError
+	switch {
+	case errors.As(err, &lookup):
+		f.Found = err.Error() + " among the users that the administrator " + v.in.Admin + " sees"
+		f.Next = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's administration (Users)"
+		return f
+	case !errors.As(err, &ge):
+		f.Found, f.Next = plain(err), "run the doctor again; if it stays, give the ticket text (--ticket) to support"
+		return f
+	}
+	env, key, guid := v.report.Environment+" ("+hostOf(v.Network.AccountServer)+")", v.in.ClientID, ge.Identity.Subject
+	switch ge.Kind {
+	case oauth.ConsentRequired:
+		f.Found = "DocuSign answers consent_required: " + v.user.Name + " has not allowed integration key " + key + " to act for them with the scopes " + v.in.Scopes
+		f.Next = "let " + v.user.Name + " open this page, log in and accept (whoever is logged in to DocuSign in that browser already is the one who consents):\n" + v.in.ConsentURL(v.user.Name) +
+			"\nThe redirect URI " + v.in.RedirectURI + " must be registered with the key. To see it happen: " + v.call("consent wait --user "+v.user.Name)
+	case oauth.UserNotFound:
+		f.Found = "DocuSign answers user_not_found: there is no active user " + guid + " in environment " + env
+		f.Next = "compare user_id with the API Username on the user's page in DocuSign's administration of the same environment (demo and production have different GUIDs); activate the user if they are closed"
+	case oauth.InvalidSubject:
+		f.Found = fmt.Sprintf("%q is not a GUID: DocuSign gives tokens for GUIDs only, not for e-mail addresses", guid)
+		f.Next = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's administration (Users)"
+	case oauth.IssuerNotFound:
+		f.Found = "DocuSign answers issuer_not_found: integration key " + key + " is unknown in environment " + env
+		f.Next = "compare the key with Apps and Keys in that environment; is environment: right in " + v.Config + "? A key made in demo exists in production only after go-live has been approved (it takes 20 calls with OAuth in demo; calls through this proxy count)"
+	case oauth.InvalidKey:
+		f.Found = "DocuSign answers no_valid_keys_or_signatures: none of the private keys tried (" + strings.Join(ge.KeyIDs, ", ") + ") belongs to integration key " + key + " in environment " + env
+		f.Next = "open the key in Apps and Keys of that environment: if its RSA keypair was deleted or was made in the other environment (key pairs are not copied at go-live), add a new one and name its private key file in private_keys" + v.clockHint()
+	case oauth.ExpiredGrant:
+		f.Found = "DocuSign answers expired_grant: by its clock the assertion had expired on arrival"
+		f.Next = "set this machine's clock by NTP" + v.clockHint()
+	case oauth.LoginRequired:
+		f.Found = v.user.Name + " has to log in once more: " + ge.Description
+		f.Next = v.call("login --user " + v.user.Name)
+	case oauth.InvalidScope:
+		f.Found = "DocuSign does not know one of the scopes " + v.in.Scopes
+		f.Next = "write scopes: [signature, impersonation] into " + v.Config
+	default:
+		f.Next = ge.NextStep()
+	}
+	return f
+}
+
+func (v *visit) clockHint() string {
+	if v.offset.Abs() <= fineClock {
+		return ""
+	}
+	return "; this machine's clock is " + v.offset.Abs().Round(time.Second).String() + " off, mend that first"
+}
+
+// accounts reads UserInfo and returns the default account, or the finding in the way.
+func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
+	ctx, cancel := context.WithTimeout(ctx, grantTimeout)
+	defer cancel()
+	f := Finding{Check: "account", Subject: v.subject, Status: Fail, Why: "the proxy cannot know to which site the calls belong"}
+	var err error
+	if v.info, err = v.OAuth.UserInfo(ctx, v.id); err != nil {
+		f.Found, f.Next = "UserInfo: "+plain(err), "run the doctor again; if it stays, give the ticket text (--ticket) to support"
+		v.add(f)
+		return nil, f.Name()
+	}
+	account := v.info.Default()
+	switch {
+	case account == nil:
+		f.Found = v.info.Email + " is a member of no account in environment " + v.report.Environment
+		f.Next = "let an administrator of the account add the user to it (Users, Add User); is it the right environment?"
+	case account.BaseURI == nil:
+		f.Found = "DocuSign says that account " + account.Name + " lives at a site that is not believed: " + account.Untrusted.Error()
+		f.Next = "if the host is DocuSign's, add it to egress.hosts in " + v.Config
+	default:
+		v.ok("account", v.subject, v.describeAccounts())
+		v.compareName()
+		return account, ""
+	}
+	v.add(f)
+	return nil, f.Name()
+}
+
+func (v *visit) describeAccounts() string {
+	var list []string
+	for i := range v.info.Accounts {
+		a := &v.info.Accounts[i]
+		text := a.Name + " " + a.AccountID
+		if a.BaseURI != nil {
+			text += " at " + a.BaseURI.Host
+		}
+		if a.IsDefault {
+			text += " (default)"
+		}
+		if i == maxShown {
+			list = append(list, fmt.Sprintf("and %d more", len(v.info.Accounts)-maxShown))
+			break
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, "; ")
+}
+
+// compareName catches a GUID copied from the wrong line: calls would be made as somebody else.
+func (v *visit) compareName() {
+	if !strings.Contains(v.user.Name, "@") || v.info.Email == "" || strings.EqualFold(v.user.Name, v.info.Email) {
+		return
+	}
+	v.add(Finding{
+		Check: "user", Subject: v.subject, Status: Warn, Found: "user_id " + v.id.Subject + " belongs to " + v.info.Email,
+		Why: "the calls of " + v.user.Name + " are made as somebody else, unless the address was changed at DocuSign", Next: "compare user_id with the API Username on the page of " + v.user.Name + " in DocuSign's administration",
+	})
+}
+
+// aliases compares the table of account numbers with what DocuSign tells.
+func (v *visit) aliases(ctx context.Context) {
+	if len(v.user.Accounts) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, grantTimeout)
+	defer cancel()
+	var good []string
+	for _, number := range slices.Sorted(maps.Keys(v.user.Accounts)) {
+		guid := v.user.Accounts[number]
+		if f := v.alias(ctx, number, guid); f != nil {
+			v.add(*f)
+			continue
+		}
+		good = append(good, number+" = "+guid)
+	}
+	if len(good) > 0 {
+		v.ok("numbers", v.subject, strings.Join(good, ", "))
+	}
+}
+
+func (v *visit) alias(ctx context.Context, number, guid string) *Finding {
+	f := &Finding{Check: "numbers", Subject: v.subject + " " + number, Status: Warn, Why: "calls that name account " + number + " are refused by DocuSign"}
+	if v.info.Account(guid) == nil {
+		f.Found = v.info.Email + " is not a member of " + guid + ", which accounts gives for number " + number
+		f.Next = "if this user needs the account, let its administrator add them; else take the number out of accounts"
+		return f
+	}
+	told, err := v.OAuth.LearnAccountID(ctx, v.id, number)
+	var unknown *oauth.LookupError
+	switch {
+	case errors.As(err, &unknown):
+		f.Found, f.Why = "DocuSign does not tell an account with number "+number+" to this user", "the number cannot be compared; a wrong one sends calls to the wrong account"
+		f.Next = "compare with the account number at the top right of DocuSign's web page, below the user's name"
+		return f
+	case err != nil:
+		f.Found, f.Why = "the number cannot be compared: "+plain(err), "a wrong one sends calls to the wrong account"
+		f.Next = "run the doctor again"
+		return f
+	case !strings.EqualFold(told, guid):
+		f.Status, f.Found = Fail, "accounts says "+guid+", DocuSign says "+told
+		f.Why = "calls that name account " + number + " go to the wrong account"
+		f.Next = "write \"" + number + "\": " + told + " into accounts of " + v.user.Name
+		return f
+	}
+	return nil
+}
