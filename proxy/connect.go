@@ -51,7 +51,7 @@ func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.C
 	if err != nil {
 		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+err.Error())
 	}
-	d := st.Policy.Decide(host)
+	d := st.decide(host)
 	switch d.Action {
 	case egress.Intercept:
 		if st.Leaves == nil && host.Port() != 80 {

@@ -222,7 +222,7 @@ func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
 		x.refuse(r, &translate.Error{Detail: "request target: " + err.Error()}, reply.BadRequest)
 		return target, false
 	}
-	d := x.state.Policy.Decide(target)
+	d := x.state.decide(target)
 	switch d.Action {
 	case egress.Intercept:
 		return target, true

@@ -140,10 +140,19 @@ func (s *Server) Swap(st *State) {
 		next.sidecarTLS = next.Leaves.ServerConfig(localName, nil)
 		next.hostsTLS = next.Leaves.ServerConfig(func(net.Conn) string { return "" }, func(sni string) bool {
 			h, err := egress.ParseHost(sni, 443)
-			return err == nil && next.Policy.Decide(h).Action == egress.Intercept
+			return err == nil && next.decide(h).Action == egress.Intercept
 		})
 	}
 	s.state.Store(&next)
+}
+
+// decide is the policy, which also intercepts the sites that UserInfo has named: a program sent there by its log-in answer comes back.
+func (st *State) decide(h egress.Host) egress.Decision {
+	d := st.Policy.Decide(h)
+	if d.Action == egress.Refuse && st.Translator.KnowsHost(h.Authority()) {
+		return egress.Decision{Action: egress.Intercept, Reason: egress.ReasonDocuSign}
+	}
+	return d
 }
 
 // State gives the state in force.

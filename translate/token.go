@@ -234,8 +234,9 @@ const maxSites = 10_000
 // siteTable remembers the site and the integration of each account that UserInfo named, for calls that bring their own OAuth token
 // and so cannot be asked about.
 type siteTable struct {
-	mu   sync.RWMutex
-	rows map[string]siteRow // folded account GUID or number
+	mu    sync.RWMutex
+	rows  map[string]siteRow  // folded account GUID or number
+	hosts map[string]struct{} // host[:port] of all sites
 }
 
 type siteRow struct {
@@ -244,7 +245,7 @@ type siteRow struct {
 	shared      bool // several integrations use the account
 }
 
-func newSiteTable() *siteTable { return &siteTable{rows: map[string]siteRow{}} }
+func newSiteTable() *siteTable { return &siteTable{rows: map[string]siteRow{}, hosts: map[string]struct{}{}} }
 
 func (s *siteTable) learn(d *Decision, info *oauth.UserInfo) {
 	for _, a := range info.Accounts {
@@ -270,6 +271,7 @@ func (s *siteTable) put(account string, base *url.URL, integration string) {
 	if !ok && len(s.rows) >= maxSites {
 		return
 	}
+	s.hosts[base.Host] = struct{}{}
 	s.rows[account] = siteRow{base: base, integration: integration, shared: ok && (row.shared || row.integration != integration)}
 }
 
@@ -278,6 +280,14 @@ func (s *siteTable) get(account string) (siteRow, bool) {
 	defer s.mu.RUnlock()
 	row, ok := s.rows[legacy.Fold(account)]
 	return row, ok
+}
+
+// KnowsHost reports whether UserInfo has named this host[:port] as the believed site of some account.
+func (t *Translator) KnowsHost(authority string) bool {
+	t.sites.mu.RLock()
+	defer t.sites.mu.RUnlock()
+	_, ok := t.sites.hosts[authority]
+	return ok
 }
 
 // KnownSite gives the site of an account that some translated call has visited, nil when none has, and fills in
