@@ -56,6 +56,7 @@ func (x *exchange) keepBody(r *http.Request) error {
 	}
 	if b.whole && r.ContentLength < 0 && x.soap != nil {
 		r.ContentLength = int64(len(b.kept)) // old SOAP stacks expect Content-Length end to end (PROTOCOL.md §4.2)
+		r.TransferEncoding = nil
 	}
 	if !b.whole {
 		r.Body = &streamedBody{Reader: io.MultiReader(bytes.NewReader(b.kept), r.Body), Closer: r.Body}
