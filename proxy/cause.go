@@ -24,8 +24,8 @@ func causeOf(err error, kind reply.Kind) string {
 
 func retryAfter(err error) time.Duration {
 	var ge *oauth.GrantError
-	if errors.As(err, &ge) {
+	if errors.As(err, &ge) && ge.Temporary() {
 		return ge.RetryAfter
 	}
-	return 0
+	return 0 // waiting does not mend a refusal, and the pause is the proxy's own business
 }
