@@ -30,6 +30,7 @@ type assembled struct {
 	cfg       *config.Config
 	state     *proxy.State
 	oauth     *oauth.Client
+	granters  codeGranters
 	authority *authority.Authority // nil = no interception
 	idle      []interface{ CloseIdleConnections() }
 }
@@ -58,7 +59,7 @@ func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assem
 	}
 	listed := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
 	a.idle = append(a.idle, transport, listed)
-	if a.oauth, err = oauthOf(cfg, env, transport, policy); err != nil {
+	if a.oauth, a.granters, err = oauthOf(cfg, env, transport, policy); err != nil {
 		return nil, err
 	}
 	if previous != nil {

@@ -10,7 +10,7 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-func oauthOf(cfg *config.Config, env surroundings, transport http.RoundTripper, policy *egress.Policy) (*oauth.Client, error) {
+func oauthOf(cfg *config.Config, env surroundings, transport http.RoundTripper, policy *egress.Policy) (*oauth.Client, codeGranters, error) {
 	c := oauth.Config{
 		AccountServer: accountServerOf(cfg), Audience: cfg.Audience, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		RedirectURI: cfg.Admin.RedirectURI, Observer: env.observer, TrustedBase: trustedBase(cfg, policy),
@@ -26,14 +26,20 @@ func oauthOf(cfg *config.Config, env surroundings, transport http.RoundTripper, 
 		for _, k := range in.OAuth.PrivateKeys {
 			key, err := oauth.ParsePrivateKey(k.Source, []byte(k.PEM.Reveal()))
 			if err != nil {
-				return nil, fmt.Errorf("integration %s: %w", in.Name, err)
+				return nil, nil, fmt.Errorf("integration %s: %w", in.Name, err)
 			}
 			issuer.Keys = append(issuer.Keys, key)
 		}
 		c.Issuers = append(c.Issuers, issuer)
 	}
 	c.Learned = learnedFrom(env.store, c.AccountServer)
-	return oauth.New(c)
+	granters, err := codeGrantersOf(cfg, env.store, c.HTTP)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Granters = granters.find
+	client, err := oauth.New(c)
+	return client, granters, err
 }
 
 func clientIDOf(in config.Integration) string {

@@ -21,7 +21,6 @@ import (
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
-	"docusign-auth-proxy/translate/oauth"
 )
 
 const doctorStoreTimeout = 300 * time.Millisecond
@@ -36,7 +35,7 @@ func doctorPlan(path string, offline bool) (plan doctor.Plan, done func() error)
 	}
 	done = func() error { return nil }
 	if s.cfg == nil {
-		plan.Report.Offline = true // there is nobody to ask
+		plan.Unusable = true
 		return plan, done
 	}
 	cfg := s.cfg
@@ -83,7 +82,7 @@ func connectPlan(plan doctor.Plan, cfg *config.Config, policy *egress.Policy) (d
 	if held != nil {
 		plan.Read = append(plan.Read, *held)
 	}
-	client, err := oauthOf(cfg, surroundings{store: kept}, transport, policy)
+	client, _, _, err := oauthOf(cfg, surroundings{store: kept}, transport, policy)
 	if err != nil {
 		plan.Read = append(plan.Read, fault(err))
 		return plan, kept.Close
@@ -214,7 +213,7 @@ func doctorIntegrations(s salvaged) []doctor.Integration {
 	}
 	for _, l := range s.lost {
 		name := strings.TrimSpace(l.integration + " " + l.user)
-		out = append(out, doctor.Integration{Name: name, Blocked: "the configuration has a fault there", Because: "config"})
+		out = append(out, doctor.Integration{Name: name, Blocked: "the configuration has a fault there", Because: s.blame(l)})
 	}
 	return out
 }
@@ -291,5 +290,3 @@ func passwordIn(u *url.URL) secret.Text {
 	password, _ := u.User.Password()
 	return secret.New(password)
 }
-
-var _ oauth.RefreshStore = (*store.Store)(nil)

@@ -62,6 +62,7 @@ func (p *program) run(ctx context.Context) error {
 	serve("store", func() error { return p.store.Run(background) })
 	serve("ledger", func() error { return p.ledger.Run(background) })
 	serve("reload", func() error { return p.watch(background) })
+	serve("logins", func() error { return p.renewLogins(background) })
 	serve("proxy", p.server.Run)
 	for _, l := range p.listeners {
 		serve("listener "+l.Addr().String(), func() error { return p.server.Serve(l.Listener, l.door) })
