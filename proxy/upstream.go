@@ -154,7 +154,8 @@ func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	why := x.refusedUpstream(resp)
-	if why == reply.Other || !x.body.replayable() || !x.mend(req.Context(), why) {
+	// A call that cannot be sent again is mended too: the next one needs the new token or site just as much.
+	if why == reply.Other || !x.mend(req.Context(), why) || !x.body.replayable() {
 		return resp, nil
 	}
 	drain(resp)
