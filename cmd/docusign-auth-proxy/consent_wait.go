@@ -138,7 +138,7 @@ func tokensOnly(cfg *config.Config) (*oauth.Client, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	client, _, _, err := oauthOf(cfg, surroundings{store: store.Memory()}, transport, policy)
+	client, _, err := oauthOf(cfg, surroundings{store: store.Memory()}, transport, policy)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -82,7 +82,7 @@ func connectPlan(plan doctor.Plan, cfg *config.Config, policy *egress.Policy) (d
 	if held != nil {
 		plan.Read = append(plan.Read, *held)
 	}
-	client, _, _, err := oauthOf(cfg, surroundings{store: kept}, transport, policy)
+	client, _, err := oauthOf(cfg, surroundings{store: kept}, transport, policy)
 	if err != nil {
 		plan.Read = append(plan.Read, fault(err))
 		return plan, kept.Close
