@@ -28,7 +28,7 @@ func nextSteps(root *cobra.Command) []step {
 		{step{"consent", "each user agrees once, in a browser"}, ""},
 		{step{"config check", "every mistake at once, with its line"}, "doctor"},
 		{step{"doctor", "tries it all, and says what is missing"}, ""},
-		{step{"run", "then point your program at it (2 to 5 above)"}, ""},
+		{step{"run", "for your program, as in 2 to 5 above"}, ""},
 	} {
 		if s.Command != "" && !has(root, s.Command) || s.unless != "" && has(root, s.unless) {
 			continue
