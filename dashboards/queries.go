@@ -1,0 +1,62 @@
+package dashboards
+
+// What the variables choose.
+const (
+	one   = `instance=~"$instance"`
+	scope = one + `,integration=~"$integration"`
+
+	legacy = `scheme!~"none|oauth_bearer|other"` // forms of credential that DocuSign has switched off
+	done   = `outcome=~"ok|client_error"`        // DocuSign, or the proxy for it, did what it was asked or found fault with the content
+	listed = `integration!="unknown"`
+	failed = `outcome!~"ok|client_error|aborted"`
+
+	calls   = "docusign_auth_proxy_requests_total"
+	perTime = "docusign_auth_proxy:requests:rate15m"
+	age     = "docusign_auth_proxy:legacy_call_age:seconds"
+	info    = "docusign_auth_proxy_integration_info"
+
+	// translating joins the mode of the configuration to the calls.
+	translating = " and on (job, instance, integration) " + info + `{mode="translate"}`
+	otherwise   = " unless on (job, instance, integration) " + info + `{mode="translate"}`
+)
+
+// in gives a metric's series that the variables and more choose.
+func in(metric string, more ...string) string {
+	s := metric + "{" + scope
+	for _, m := range more {
+		s += "," + m
+	}
+	return s + "}"
+}
+
+// of is in for metrics without the label integration.
+func of(metric string) string { return metric + "{" + one + "}" }
+
+// grown is how much counters grew over the dashboard's whole time range.
+func grown(selector string) string { return "increase(" + selector + "[$__range])" }
+
+// growth is how much counters grow from one point of a curve to the next.
+func growth(selector string) string { return "increase(" + selector + "[$__rate_interval])" }
+
+func rate(selector string) string { return "rate(" + selector + "[$__rate_interval])" }
+
+func sum(by, expr string) string { return aggregate("sum", by, expr) }
+
+func aggregate(how, by, expr string) string {
+	if by == "" {
+		return how + "(" + expr + ")"
+	}
+	return how + " by (" + by + ") (" + expr + ")"
+}
+
+// quantile reads a histogram's classic buckets.
+func quantile(q, by, metric string) string {
+	labels := "le"
+	if by != "" {
+		labels += ", " + by
+	}
+	return "histogram_quantile(" + q + ", " + sum(labels, rate(in(metric+"_bucket"))) + ")"
+}
+
+// share is part of the whole; absent when there is no whole.
+func share(part, whole string) string { return part + " / (" + whole + " > 0)" }
