@@ -17,6 +17,8 @@ type demo struct {
 	out, log                     io.Writer
 	next                         []step
 
+	keys map[string][]byte // private keys by integrator key; missing ones are made
+
 	// For tests, each may be nil: called before the first act, after the last, and when the commands to try have been printed.
 	opened, played, staying func(*stage)
 }
@@ -72,7 +74,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := openStage(ctx, where)
+	s, err := openStage(ctx, where, d.keys)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

@@ -38,7 +38,7 @@ type stage struct {
 // places are the listening addresses of a demo.
 type places struct{ proxy, admin, hosts string }
 
-func openStage(ctx context.Context, at places) (s *stage, err error) {
+func openStage(ctx context.Context, at places, keys map[string][]byte) (s *stage, err error) {
 	s = &stage{log: &switchedLog{}, stop: func() {}}
 	defer func() {
 		if err != nil {
@@ -51,7 +51,7 @@ func openStage(ctx context.Context, at places) (s *stage, err error) {
 	if s.sandbox, err = docusigntest.Start(docusigntest.Options{}); err != nil {
 		return s, err
 	}
-	if s.world, err = s.sandbox.Seed(); err != nil {
+	if s.world, err = s.sandbox.SeedWith(keys); err != nil {
 		return s, err
 	}
 	s.mask = newMasker(s.world)

@@ -11,12 +11,32 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/docusigntest"
 	"docusign-auth-proxy/proxy"
 )
+
+// sharedKeys are made once: an RSA key takes longer than all that the demo does.
+var sharedKeys = sync.OnceValues(func() (map[string][]byte, error) {
+	sb, err := docusigntest.Start(docusigntest.Options{})
+	if err != nil {
+		return nil, err
+	}
+	w, err := sb.Seed()
+	return w.PrivateKeys, errors.Join(err, sb.Close())
+})
+
+func demoKeys(t *testing.T) map[string][]byte {
+	t.Helper()
+	keys, err := sharedKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
 
 // demoSecrets are the texts that the demo must not print: passwords, key lines and the tokens that reached DocuSign.
 func demoSecrets(s *stage) []string {
@@ -43,7 +63,7 @@ func TestDemoShowsEveryWayInAndNoSecret(t *testing.T) {
 	var out bytes.Buffer
 	var secrets []string
 	var dir string
-	d := &demo{out: &out, log: io.Discard, next: nextSteps(newRoot())}
+	d := &demo{keys: demoKeys(t), out: &out, log: io.Discard, next: nextSteps(newRoot())}
 	d.played = func(s *stage) { secrets, dir = demoSecrets(s), s.dir }
 	if err := d.run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
@@ -82,7 +102,7 @@ func TestDemoAsJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	var secrets []string
-	d := &demo{out: &out, log: io.Discard, asJSON: true, next: nextSteps(newRoot()), played: func(s *stage) { secrets = demoSecrets(s) }}
+	d := &demo{keys: demoKeys(t), out: &out, log: io.Discard, asJSON: true, next: nextSteps(newRoot()), played: func(s *stage) { secrets = demoSecrets(s) }}
 	if err := d.run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
@@ -121,7 +141,7 @@ func TestDemoFailsWhenSomethingDoesNotBehave(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			err := (&demo{out: &out, log: io.Discard, opened: tt.spoil}).run(t.Context())
+			err := (&demo{keys: demoKeys(t), out: &out, log: io.Discard, opened: tt.spoil}).run(t.Context())
 			if exit, ok := errors.AsType[exitError](err); !ok || exit.code != 1 {
 				t.Errorf("%v instead of exit code 1", err)
 			}
@@ -139,7 +159,7 @@ func TestDemoStaysUpUntilItIsTold(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	const any = "127.0.0.1:0"
-	d := &demo{out: &out, log: log, keep: true, proxy: any, admin: any, hosts: any}
+	d := &demo{keys: demoKeys(t), out: &out, log: log, keep: true, proxy: any, admin: any, hosts: any}
 	d.staying = func(s *stage) {
 		header, err := os.ReadFile(filepath.Join(s.dir, "anna.header"))
 		if err != nil {
@@ -177,7 +197,7 @@ func TestDemoListensElsewhereWhenAPortIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	d := &demo{keep: true, proxy: l.Addr().String(), admin: "127.0.0.1:0", hosts: "127.0.0.1:0"}
+	d := &demo{keys: demoKeys(t), keep: true, proxy: l.Addr().String(), admin: "127.0.0.1:0", hosts: "127.0.0.1:0"}
 	at, notes, err := d.addresses()
 	if err != nil || at.proxy != "127.0.0.1:0" || len(notes) != 1 || !strings.Contains(notes[0], l.Addr().String()) {
 		t.Errorf("%+v %q %v", at, notes, err)
@@ -192,7 +212,7 @@ func TestDemoThatIsInterruptedLeavesNothing(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	var dir string
-	d := &demo{out: io.Discard, log: io.Discard, opened: func(s *stage) { dir = s.dir; stop() }}
+	d := &demo{keys: demoKeys(t), out: io.Discard, log: io.Discard, opened: func(s *stage) { dir = s.dir; stop() }}
 	if err := d.run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}

@@ -26,6 +26,21 @@ type servedSandbox struct {
 	done    chan error
 }
 
+// keptDir is the folder of a sandbox that ran before.
+func keptDir(t *testing.T) string {
+	t.Helper()
+	sb, err := docusigntest.Start(docusigntest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	dir := t.TempDir()
+	if err := (sandboxFiles{dir}).keep(sb, docusigntest.World{PrivateKeys: demoKeys(t)}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func serveSandbox(t *testing.T, dir string, edit func(*sandboxCommand)) *servedSandbox {
 	t.Helper()
 	s := &servedSandbox{t: t, dir: dir, out: &syncBuffer{}, done: make(chan error, 1)}
@@ -93,7 +108,7 @@ func (s *servedSandbox) status(p *program, path, credential string) int {
 
 func TestSandboxServesAnOldProgramThroughTheProxy(t *testing.T) {
 	t.Parallel()
-	s := serveSandbox(t, t.TempDir(), nil)
+	s := serveSandbox(t, keptDir(t), nil)
 	header, err := os.ReadFile(sandboxFiles{s.dir}.path("anna.header"))
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +174,7 @@ func TestSandboxKeepsItsIdentityBetweenRuns(t *testing.T) {
 
 func TestSandboxLeavesAChangedConfigurationAlone(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := keptDir(t)
 	files := sandboxFiles{dir}
 	path := files.path("proxy.yaml")
 	s := serveSandbox(t, dir, nil)
@@ -210,7 +225,7 @@ func TestSandboxWritesTheSameConfigurationOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sb.Close() })
-	world, err := sb.Seed()
+	world, err := sb.SeedWith(demoKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +249,7 @@ func TestSandboxWritesTheSameConfigurationOnce(t *testing.T) {
 func TestSandboxKnowsAProgramOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	const path = "/restapi/v2/accounts/7654321/envelopes?from_date=2026-01-01"
-	s := serveSandbox(t, t.TempDir(), func(c *sandboxCommand) {
+	s := serveSandbox(t, keptDir(t), func(c *sandboxCommand) {
 		c.own = ownProgram{key: "ACME-230546a7-9c55-40ad-8fbf-af205d5494ad", user: "billing@example.com", account: "7654321"}
 	})
 	p := s.run()
