@@ -214,8 +214,12 @@ func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
 		return egress.Host{}, false
 	}
 	port := uint16(80)
-	if strings.EqualFold(r.URL.Scheme, "https") {
+	switch {
+	case strings.EqualFold(r.URL.Scheme, "https"):
 		port = 443
+	case !strings.EqualFold(r.URL.Scheme, "http"):
+		x.refuse(r, &translate.Error{Detail: "request target: a scheme that is neither http nor https"}, reply.BadRequest)
+		return egress.Host{}, false
 	}
 	target, err := egress.ParseHost(r.URL.Host, port)
 	if err != nil {
