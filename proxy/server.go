@@ -182,6 +182,12 @@ func (s *Server) OpenTunnels() int64 { return s.tunnels.open.Load() }
 // Serve takes calls from the listener until Shutdown.
 func (s *Server) Serve(l net.Listener, door Door) error {
 	s.mu.Lock()
+	select {
+	case <-s.stopping: // Shutdown was quicker and did not see this listener
+		s.mu.Unlock()
+		return l.Close()
+	default:
+	}
 	s.listeners = append(s.listeners, l)
 	s.mu.Unlock()
 	return s.accept(l, door)
@@ -197,8 +203,8 @@ func (s *Server) Run() error {
 
 // Shutdown stops taking connections, lets the calls under way finish until ctx ends, then closes what is left.
 func (s *Server) Shutdown(ctx context.Context) error {
-	close(s.stopping)
 	s.mu.Lock()
+	close(s.stopping)
 	for _, l := range s.listeners {
 		_ = l.Close()
 	}
