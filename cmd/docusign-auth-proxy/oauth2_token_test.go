@@ -363,7 +363,7 @@ func TestObservedLegacyTokens(t *testing.T) {
 	const token = "bm90LWEtcmVhbC10b2tlbi0tLS0="
 	r.withToken(t, token)
 	r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/oauth2/revoke", strings.NewReader("token="+token), "Content-Type", "application/x-www-form-urlencoded"))
-	all = r.sandbox.Requests()
+	all = r.atSites()
 	if len(all) != 2 || all[0].Header.Get("Authorization") != "bearer "+token || string(all[1].Body) != "token="+token {
 		t.Errorf("%d calls went upstream, want the call and the revocation as they came", len(all))
 	}

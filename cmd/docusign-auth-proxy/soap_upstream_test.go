@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	annaXML   = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + docusigntest.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
-	adminName = "[" + docusigntest.GUIDKey + "]admin@example.com"
-	summary   = `<GetMembershipSummary xmlns="http://www.docusign.net/API/AccountManagement"><Arg/></GetMembershipSummary>`
+	annaHeaderXML = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + docusigntest.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
+	adminName     = "[" + docusigntest.GUIDKey + "]admin@example.com"
+	summary       = `<GetMembershipSummary xmlns="http://www.docusign.net/API/AccountManagement"><Arg/></GetMembershipSummary>`
 )
 
 // soapServices are the end points that take a credential beside the operation.
@@ -45,12 +45,12 @@ func TestWhereTheCredentialOfASOAPCallStands(t *testing.T) {
 		},
 		{
 			name: "XML in the HTTP header",
-			http: annaXML, appHeader: strings.Replace(annaXML, "anna-legacy-1", "anna-app-1", 1),
+			http: annaHeaderXML, appHeader: strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1),
 		},
 		{
 			name: "the same credential in both places",
-			http: annaXML, header: security(annaToken), bearer: "<s:Header></s:Header>",
-			app: "<s:Header></s:Header>", appHeader: strings.Replace(annaXML, "anna-legacy-1", "anna-app-1", 1),
+			http: annaHeaderXML, header: security(annaToken), bearer: "<s:Header></s:Header>",
+			app: "<s:Header></s:Header>", appHeader: strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1),
 		},
 	}
 	for _, mode := range []string{"bearer", "app_password"} {
