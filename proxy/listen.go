@@ -123,6 +123,7 @@ func (s *Server) sort(c *boundConn, tlsConfig func() *tls.Config) {
 		_ = c.SetReadDeadline(time.Time{})
 		c.ahead = first
 	}
+	s.untrack(c) // from here on net/http knows it, and Shutdown must not close it under a call
 	if c.ahead[0] != tlsHandshakeRecord {
 		s.inner.deliver(c)
 		return

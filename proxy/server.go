@@ -34,6 +34,7 @@ type Config struct {
 	Tunnels       int           // raw tunnels at a time [256]
 	TunnelIdle    time.Duration // a raw tunnel without traffic is closed after this [10m]
 	Connections   int           // callers' connections at a time [4096]
+	Capture       *Capture      // keeps exchanges when an operator asks for it; nil = never
 }
 
 func (c *Config) setDefaults() {
@@ -208,11 +209,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, l := range s.listeners {
 		_ = l.Close()
 	}
-	// Connections that have not sent their first byte are not known to net/http yet and carry no call.
+	// Connections whose first byte has not been read are not known to net/http yet, but a call may lie in the machine's buffer.
 	for c := range s.fresh {
-		_ = c.Conn.Close()
+		_ = c.Conn.SetReadDeadline(time.Now().Add(lastWord))
 	}
 	s.mu.Unlock()
+	s.awaitSorted(2 * lastWord)
 	err := s.http.Shutdown(ctx)
 	s.tunnels.closeAll()
 	if err != nil {
@@ -220,6 +222,29 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("calls were still under way when the time to stop was over: %w", err)
 	}
 	return nil
+}
+
+// lastWord is how long a silent connection has to show a call when the server stops.
+const lastWord = 50 * time.Millisecond
+
+// awaitSorted lets the connections that still are to be sorted reach net/http, and closes those that do not.
+func (s *Server) awaitSorted(atMost time.Duration) {
+	tick := time.NewTicker(atMost / 20)
+	defer tick.Stop()
+	for began := time.Now(); s.unsorted() > 0 && time.Since(began) < atMost; {
+		<-tick.C
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.fresh {
+		_ = c.Conn.Close()
+	}
+}
+
+func (s *Server) unsorted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.fresh)
 }
 
 func (s *Server) track(c *boundConn) bool {
