@@ -155,6 +155,14 @@ func (r *rig) halt() {
 	}
 }
 
+// restart replaces the proxy by one that remembers only what its store holds, with an empty log.
+func (r *rig) restart() {
+	r.t.Helper()
+	r.halt()
+	r.log = &syncBuffer{}
+	r.start()
+}
+
 func (r *rig) addr(door proxy.Door) string {
 	for _, l := range r.program.listeners {
 		if l.door == door {
