@@ -100,6 +100,9 @@ func (x *exchange) serveSOAP(r *http.Request) {
 		x.serveCredential(r)
 	case x.soap.operation() == "GetEncryptedPassword" && x.route.api == APISoapAccount:
 		x.answerEncryptedPassword(r)
+	case x.soap.operation() == "ChangePassword" && x.route.api == APISoapAccount:
+		// Its body holds the old password in clear, which must not go upstream.
+		x.refuse(r, &translate.Error{Kind: translate.KindPasswordChange, Detail: "a password cannot be changed through OAuth", NextStep: "change the password in the configuration, and in the program"}, reply.PasswordChangeRefused)
 	default:
 		x.sendSOAP(r)
 	}
@@ -359,8 +362,11 @@ func withoutDefaultPort(scheme, host string) string {
 func (x *exchange) putAppPassword(m *soap.Message) error {
 	password, _ := x.decision.AppPassword()
 	in := x.decision.Integration
-	if x.soap.inHeader {
+	if x.soap.inHeader || m.Token == nil {
 		read := x.soap.read
+		if !x.soap.inHeader { // a legacy token; App Passwords go with user names
+			read = legacy.Credential{Scheme: legacy.HeaderXML, IntegratorKey: in.Key, Username: x.decision.Authenticator}
+		}
 		if in.ClientID != "" && !strings.EqualFold(in.ClientID, in.Key) {
 			read.IntegratorKey = in.ClientID
 		}
@@ -372,9 +378,6 @@ func (x *exchange) putAppPassword(m *soap.Message) error {
 			return m.RemoveToken() // the header is what was proven; the token's password was not
 		}
 		return nil
-	}
-	if m.Token == nil {
-		return &translate.Error{Kind: translate.KindNoCredential, Detail: "soap: app_password needs a UsernameToken or X-DocuSign-Authentication to put the App Password into"}
 	}
 	if err := m.SetPassword(password); err != nil {
 		return err

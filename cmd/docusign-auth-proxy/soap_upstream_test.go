@@ -289,17 +289,42 @@ func TestUsersWithoutAnAppPassword(t *testing.T) {
 }
 
 func TestTokensOnSOAPCalls(t *testing.T) {
-	r := newRig(t, nil)
-	token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
-	for _, service := range soapServices {
-		r.sandbox.ResetCounts()
-		got := r.do(nil, soapPost(t, r.sidecar()+service.path, soapEnvelope("", service.operation), "Authorization", "bearer "+token))
-		if got.status != 200 || !strings.Contains(got.body, service.answer) {
-			t.Errorf("%s: status %d, %s", service.path, got.status, got.body)
+	for _, mode := range []string{"bearer", "app_password"} {
+		r := newRig(t, soapMode(mode))
+		token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+		for _, service := range soapServices {
+			r.sandbox.ResetCounts()
+			got := r.do(nil, soapPost(t, r.sidecar()+service.path, soapEnvelope("", service.operation), "Authorization", "bearer "+token))
+			if got.status != 200 || !strings.Contains(got.body, service.answer) {
+				t.Errorf("%s, %s: status %d, %s", mode, service.path, got.status, got.body)
+			}
+			rec := r.lastSOAP()
+			if string(rec.Body) != soapEnvelope("", service.operation) || strings.Contains(rec.Header.Get("Authorization"), token) {
+				t.Errorf("%s, %s upstream: %v %s", mode, service.path, rec.Header, rec.Body)
+			}
+			if header := rec.Header.Get("X-DocuSign-Authentication"); mode == "app_password" && header != strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1) {
+				t.Errorf("%s: X-DocuSign-Authentication upstream is %q", service.path, header)
+			}
 		}
-		if rec := r.lastSOAP(); !strings.HasPrefix(rec.Header.Get("Authorization"), "Bearer ey") || string(rec.Body) != soapEnvelope("", service.operation) {
-			t.Errorf("%s upstream: %v %s", service.path, rec.Header, rec.Body)
+		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer "+r.legacyLogin(t, "admin@example.com", "admin-legacy-3", docusigntest.GUIDKey), "X-DocuSign-Act-As-User", "bob@example.com"))
+		if got.status != 200 || !strings.Contains(got.body, "bob@example.com") {
+			t.Errorf("%s, acting for somebody: status %d, %s", mode, got.status, got.body)
 		}
+	}
+}
+
+func TestChangePasswordIsRefusedHere(t *testing.T) {
+	for _, mode := range []string{"bearer", "app_password"} {
+		r := newRig(t, soapMode(mode))
+		change := `<ChangePassword xmlns="http://www.docusign.net/API/AccountManagement"><ChangePasswordArg><EmailAddress>anna@example.com</EmailAddress><OldPassword>anna-legacy-1</OldPassword><NewPassword>x</NewPassword></ChangePasswordArg></ChangePassword>`
+		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope(security(annaToken), change)))
+		if got.status != 200 || !strings.Contains(got.body, "<ChangePasswordResult><Success>false</Success><Error><ErrorCode>Not_Authorized</ErrorCode>") {
+			t.Errorf("status %d, %s", got.status, got.body)
+		}
+		if n := len(r.soapRequests()); n != 0 {
+			t.Errorf("%d calls went upstream", n)
+		}
+		r.noLeak()
 	}
 }
 
