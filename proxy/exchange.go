@@ -33,6 +33,7 @@ type exchange struct {
 	soap     *soapCall  // nil for REST
 	// legacyHeader is sent as X-DocuSign-Authentication, with an App Password in it; "" = the header is removed.
 	legacyHeader string
+	tap          *captureTap // nil unless a capture runs
 }
 
 type exchangeKey struct{}
@@ -118,6 +119,9 @@ func (x *exchange) finish() {
 	x.describe()
 	if e.Outcome == "" {
 		e.Outcome = outcomeOf(e.Status)
+	}
+	if x.tap != nil {
+		x.tap.finish(x)
 	}
 	x.server.cfg.Recorder.Record(e)
 }

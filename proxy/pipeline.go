@@ -42,6 +42,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.event.TLSVersion = r.TLS.Version
 	}
 	body := &countingBody{ReadCloser: r.Body}
+	if s.cfg.Capture.on() {
+		x.tapInto(s.cfg.Capture, r, body)
+	}
 	defer func() {
 		x.event.BytesIn = body.n.Load()
 		x.end(recover())
