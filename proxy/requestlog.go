@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -66,7 +67,7 @@ func (l *RequestLog) Record(e *Event) {
 	}
 	r := slog.NewRecord(at, level, "request", 0)
 	line := l.lines.Get().(*requestLine)
-	line.describe(e)
+	describeLine(line, e)
 	r.AddAttrs(line.attrs...) // copies them: a handler may keep the record
 	line.reset()
 	l.lines.Put(line)
@@ -95,7 +96,16 @@ func (l *requestLine) reset() {
 	l.attrs = l.attrs[:0]
 }
 
-func (l *requestLine) describe(e *Event) {
+// lineWriter takes the fields of a line: as attributes for a slog.Handler, or as JSON. Empty ones are left out.
+type lineWriter interface {
+	text(key, value string, limit int)
+	number(key string, n int64)
+	duration(key string, d time.Duration)
+	flag(key string)
+	address(key string, a netip.Addr)
+}
+
+func describeLine(l lineWriter, e *Event) {
 	l.text("request_id", e.RequestID, logName)
 	l.text("integration", e.Integration, logName)
 	l.text("scheme", e.Scheme, logName)
@@ -109,7 +119,7 @@ func (l *requestLine) describe(e *Event) {
 	l.text("cause", e.Cause, logName)
 	l.text("error", e.Detail, logText)
 	l.text("next_step", e.NextStep, logText)
-	l.who(e)
+	describeCaller(l, e)
 	l.duration("duration_ms", e.Total)
 	if e.Upstream > 0 {
 		l.duration("upstream_ms", e.Upstream)
@@ -121,13 +131,13 @@ func (l *requestLine) describe(e *Event) {
 	l.number("bytes_out", e.BytesOut)
 	l.text("replayed", e.Replayed, logName)
 	if e.Conflict {
-		l.attrs = append(l.attrs, slog.Bool("conflict", true))
+		l.flag("conflict")
 	}
 	l.text("trace_token", e.TraceToken, logName)
 	l.text("rehearsal", e.Rehearsal, logName)
 }
 
-func (l *requestLine) who(e *Event) {
+func describeCaller(l lineWriter, e *Event) {
 	l.text("key", loggedKey(e), logKey)
 	l.text("authenticator", e.Authenticator, logName)
 	if e.OnBehalf() {
@@ -135,9 +145,7 @@ func (l *requestLine) who(e *Event) {
 	}
 	l.text("account", e.Account, logName)
 	l.text("site", e.Site, logName)
-	if e.Client.IsValid() {
-		l.attrs = append(l.attrs, slog.String("client", e.Client.String()))
-	}
+	l.address("client", e.Client)
 	l.text("user_agent", e.UserAgent, logUserAgent)
 }
 
@@ -146,18 +154,30 @@ func loggedKey(e *Event) string {
 	if e.Integration != unknownIntegration || e.Key == "" {
 		return e.Key
 	}
-	const shown = 8
-	return cut(e.Key, min(shown, len(e.Key)/2)) + "…"
+	const visible = 8
+	return cut(e.Key, min(visible, len(e.Key)/2)) + "…"
 }
 
 func (l *requestLine) text(key, value string, limit int) {
-	if value == "" {
-		return
+	if value != "" {
+		l.attrs = append(l.attrs, slog.String(key, shown(value, limit)))
 	}
+}
+
+// shown is what a line has of a text.
+func shown(value string, limit int) string {
 	if len(value) > limit {
 		value = cut(value, limit) + "…"
 	}
-	l.attrs = append(l.attrs, slog.String(key, printable(value)))
+	return printable(value)
+}
+
+func (l *requestLine) flag(key string) { l.attrs = append(l.attrs, slog.Bool(key, true)) }
+
+func (l *requestLine) address(key string, a netip.Addr) {
+	if a.IsValid() {
+		l.attrs = append(l.attrs, slog.String(key, a.String()))
+	}
 }
 
 func (l *requestLine) number(key string, n int64) {

@@ -81,7 +81,12 @@ func (p *program) observe() error {
 }
 
 func (p *program) recorders(log *slog.Logger, h hooks) proxy.Recorder {
-	all := proxy.Recorders{p.metrics, ledgerRecorder{p.ledger}, proxy.NewRequestLog(log)}
+	all := proxy.Recorders{p.metrics, ledgerRecorder{p.ledger}}
+	if h.requests != nil {
+		all = append(all, h.requests)
+	} else {
+		all = append(all, proxy.NewRequestLog(log))
+	}
 	if h.recorder != nil {
 		all = append(all, h.recorder)
 	}

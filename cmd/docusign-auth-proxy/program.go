@@ -58,6 +58,7 @@ func newProgram(holder *config.Holder, log *slog.Logger) (*program, error) {
 type hooks struct {
 	onUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
 	recorder  proxy.Recorder // told of every call too; may be nil
+	requests  proxy.Recorder // writes the lines of calls; nil = a RequestLog
 }
 
 func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *program, err error) {

@@ -1,0 +1,114 @@
+package proxy_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"docusign-auth-proxy/proxy"
+)
+
+// jsonLogged gives the line that the JSON log makes of an event.
+func jsonLogged(t testing.TB, e *proxy.Event) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := proxy.NewLogWriter(&out)
+	proxy.NewJSONRequestLog(w, slog.LevelDebug).Record(e)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// sameAsSlog holds the line against the one that slog writes.
+func sameAsSlog(t *testing.T, e *proxy.Event) {
+	t.Helper()
+	var out bytes.Buffer
+	h, err := proxy.NewLogHandler(&out, "json", "debug")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy.NewRequestLog(slog.New(h)).Record(e)
+	line := jsonLogged(t, e)
+	if strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") {
+		t.Fatalf("not one line: %q", line)
+	}
+	var got, want map[string]any
+	if err := json.Unmarshal([]byte(line), &got); err != nil {
+		t.Fatalf("%v in %q", err, line)
+	}
+	if err := json.Unmarshal(out.Bytes(), &want); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("line %s\nslog %s", line, out.String())
+	}
+}
+
+func TestTheJSONLogSaysWhatSlogSays(t *testing.T) {
+	for _, hostile := range []string{"", "plain", `quote " and \ slash`, "line\nbreak\r\ttab", "\x00\x1b[31m\x7f", "é€𝄞", "\xff\xfe", "\u2028\u202e", strings.Repeat("ü", 3000)} {
+		for _, d := range []time.Duration{0, time.Nanosecond, 1500 * time.Nanosecond, 999 * time.Microsecond, 1010 * time.Microsecond, 99999 * time.Microsecond, time.Hour} {
+			sameAsSlog(t, &proxy.Event{
+				Time: noon, RequestID: "x-1", Method: "GET", Path: hostile, UserAgent: hostile, Integration: "unknown", Key: hostile, Authenticator: hostile, Principal: hostile + "x",
+				Account: hostile, Detail: hostile, NextStep: hostile, Scheme: "none", Status: 401, Outcome: proxy.OutcomeRefused, Cause: "bad_login", Total: d, Upstream: d, Translate: d,
+				BytesIn: 1, BytesOut: -1, Conflict: hostile != "", Client: netip.MustParseAddr("::1"), Operation: hostile,
+			})
+		}
+	}
+}
+
+func FuzzJSONLog(f *testing.F) {
+	f.Add("a", "b", int64(1500))
+	f.Fuzz(func(t *testing.T, path, agent string, d int64) {
+		sameAsSlog(t, &proxy.Event{Time: noon, Path: path, UserAgent: agent, Integration: "nightly", Scheme: "none", Status: 200, Outcome: proxy.OutcomeOK, Upstream: time.Duration(d & (1<<40 - 1))})
+	})
+}
+
+func TestGatheredLinesGoOutInTimeAndTroubleAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		w := proxy.NewLogWriter(&out)
+		log := proxy.NewJSONRequestLog(w, slog.LevelInfo)
+		log.Record(&proxy.Event{Time: noon, Status: 200, Outcome: proxy.OutcomeOK})
+		if out.Len() != 0 {
+			t.Error("a line about a good call was written by itself")
+		}
+		time.Sleep(150 * time.Millisecond)
+		synctest.Wait()
+		if strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("after a tenth of a second: %q", out.String())
+		}
+		log.Record(&proxy.Event{Time: noon, Status: 200, Outcome: proxy.OutcomeOK})
+		log.Record(&proxy.Event{Time: noon, Status: 401, Outcome: proxy.OutcomeRefused})
+		if strings.Count(out.String(), "\n") != 3 {
+			t.Errorf("trouble does not go out at once, after what came before it: %q", out.String())
+		}
+		for range 1000 {
+			log.Record(&proxy.Event{Time: noon, Status: 200, Outcome: proxy.OutcomeOK})
+		}
+		if n := strings.Count(out.String(), "\n"); n < 500 {
+			t.Errorf("only %d lines are out although the buffer is full", n)
+		}
+		if err := w.Flush(); err != nil || strings.Count(out.String(), "\n") != 1003 {
+			t.Errorf("%d lines after Flush, %v", strings.Count(out.String(), "\n"), err)
+		}
+	})
+}
+
+func BenchmarkJSONRequestLog(b *testing.B) {
+	log := proxy.NewJSONRequestLog(proxy.NewLogWriter(io.Discard), slog.LevelInfo)
+	e := &proxy.Event{Time: noon, RequestID: "0badcafe-1", Door: proxy.DoorSidecar, API: proxy.APIRest2, Method: "GET", Path: "/restapi/v2/accounts/1234567/envelopes", Client: netip.MustParseAddr("127.0.0.1"),
+		UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey, Authenticator: "anna@example.com", Principal: "anna@example.com", Scheme: "header_json", Account: "1234567", Site: "demo.docusign.net",
+		Status: 200, Outcome: proxy.OutcomeOK, Total: 1234 * time.Microsecond, Upstream: time.Millisecond, Translate: 900 * time.Nanosecond, BytesOut: 2048}
+	b.ReportAllocs()
+	for b.Loop() {
+		log.Record(e)
+	}
+}
