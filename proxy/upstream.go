@@ -84,6 +84,10 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 		}
 	}
 	x.address(out)
+	if !x.listed {
+		delete(out.Header, "Connection") // httputil passes protocol upgrades on; DocuSign has none, and a switched
+		delete(out.Header, "Upgrade")    // connection would carry calls that nobody looks at
+	}
 	if !pr.In.ProtoAtLeast(1, 1) {
 		delete(out.Header, "Expect") // RFC 9110 §10.1.1: an HTTP/1.0 caller cannot be answered 100
 	}
