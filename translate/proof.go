@@ -13,9 +13,12 @@ import (
 )
 
 const (
-	maxProofsInFlight = 1024
+	maxProofsInFlight = 256
 	refusedLife       = time.Minute
 	proofTime         = 30 * time.Second
+	// restAfterWrong is how many times as long as a wrong password took to hash its slot rests afterwards: guessing from any number of
+	// addresses then has a quarter of the slots' time, and the callers who know their password the rest of the machine.
+	restAfterWrong = 3
 )
 
 var errBusy = errors.New("too many passwords are being checked at once")
@@ -28,6 +31,7 @@ type prover struct {
 	wrong    *memo[struct{}]
 	throttle *throttle
 	slots    chan struct{}
+	now      func() time.Time
 
 	mu       sync.Mutex
 	inFlight map[digest]*proof
@@ -50,7 +54,7 @@ const (
 func newProver(h *hasher, size int, life time.Duration, now func() time.Time) *prover {
 	return &prover{
 		hash: h, right: newMemo[struct{}](size, life, now), wrong: newMemo[struct{}](size, refusedLife, now), throttle: newThrottle(now),
-		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), inFlight: map[digest]*proof{},
+		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), inFlight: map[digest]*proof{}, now: now,
 	}
 }
 
@@ -158,18 +162,29 @@ func (p *prover) compare(ctx context.Context, a attempt) (verdict, error) {
 	if !a.known {
 		against = a.decoy
 	}
-	if against.slow() {
-		select {
-		case p.slots <- struct{}{}:
-			defer func() { <-p.slots }()
-		case <-ctx.Done():
-			return wrongPassword, &Error{Kind: KindBusy, Err: errBusy}
-		}
+	if !against.slow() {
+		return verdictOf(against, a), nil
 	}
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return wrongPassword, &Error{Kind: KindBusy, Err: errBusy}
+	}
+	began := p.now()
+	v := verdictOf(against, a)
+	if v == rightPassword {
+		<-p.slots
+	} else {
+		time.AfterFunc(restAfterWrong*p.now().Sub(began), func() { <-p.slots })
+	}
+	return v, nil
+}
+
+func verdictOf(against Password, a attempt) verdict {
 	for _, c := range a.candidates {
 		if against.Verify(c) && a.known {
-			return rightPassword, nil
+			return rightPassword
 		}
 	}
-	return wrongPassword, nil
+	return wrongPassword
 }
