@@ -21,6 +21,7 @@ const maxSalvageRounds = 300
 type salvaged struct {
 	cfg      *config.Config  // nil if nothing is usable
 	problems config.Problems // of the file as it is
+	owners   []lostPart      // for each problem: the integration and user it stands in
 	lost     []lostPart      // what cfg goes without, and would otherwise be checked
 }
 
@@ -46,13 +47,13 @@ func salvage(path string) salvaged {
 			s.problems = append(s.problems, config.Problem{File: path, Message: err.Error()})
 			return s
 		}
-		if s.problems == nil {
-			s.problems = problems
-		}
 		if root == nil {
-			root = new(yaml.Node)
+			s.problems, root = problems, new(yaml.Node)
 			if yaml.Unmarshal(data, root) != nil || root.Kind != yaml.DocumentNode || root.Content[0].Kind != yaml.MappingNode {
 				return s
+			}
+			for _, p := range problems {
+				s.owners = append(s.owners, ownerOf(root.Content[0], splitPath(p.Path)))
 			}
 		}
 		if !s.leaveOut(root.Content[0], problems[0].Path) {
@@ -110,6 +111,34 @@ func missingPassword(root *yaml.Node, keys []string) bool {
 		}
 	}
 	return false
+}
+
+// ownerOf names the integration and the user that a path leads into.
+func ownerOf(root *yaml.Node, keys []string) lostPart {
+	var owner lostPart
+	at := root
+	for i, k := range keys {
+		if at = childOf(at, k); at == nil || keys[0] != "integrations" {
+			break
+		}
+		switch {
+		case i == 1:
+			owner.integration = scalarOf(at, "name")
+		case i == 3 && keys[2] == "users":
+			owner.user = scalarOf(at, "username")
+		}
+	}
+	return owner
+}
+
+// blame names the finding for which a part was left out.
+func (s *salvaged) blame(l lostPart) string {
+	for i, o := range s.owners {
+		if o.integration == l.integration && (l.user == "" || o.user == l.user) {
+			return s.problem(i).Name()
+		}
+	}
+	return "config"
 }
 
 // note remembers an integration or a user that goes.
@@ -207,21 +236,23 @@ func replaceKey(root *yaml.Node, key, value string) bool {
 // findings tells problems and warnings as the doctor does.
 func (s salvaged) findings(path string) []doctor.Finding {
 	var out []doctor.Finding
-	for _, p := range s.problems {
-		out = append(out, problemFinding(p))
+	for i := range s.problems {
+		out = append(out, s.problem(i))
 	}
 	if s.cfg == nil {
-		return append(out, doctor.Finding{
-			Check: "config", Subject: path, Status: doctor.Skipped, Found: "nothing of it is usable, so nothing else can be looked at; first mend: config", Because: "config",
-		})
+		first := out[0].Name()
+		return append(out, doctor.Finding{Check: "everything else", Status: doctor.Skipped, Found: "nothing of the configuration is usable; first mend: " + first, Because: first})
 	}
 	for _, w := range s.cfg.Warnings {
+		permission := strings.HasPrefix(w.Hint, "chmod ")
 		if len(s.problems) > 0 {
-			w.Line = 0 // the lines are those of what was left of the file
+			w.Line, w.Path = 0, "" // they are of what was left of the file
 		}
-		out = append(out, warningFinding(w))
+		if permission || len(s.problems) == 0 {
+			out = append(out, warningFinding(w))
+		}
 	}
-	text := fmt.Sprintf("environment %s, %d integrations", s.cfg.Environment, len(s.cfg.Integrations))
+	text := fmt.Sprintf("environment %s, integrations: %d", s.cfg.Environment, len(s.cfg.Integrations))
 	if len(s.problems) > 0 {
 		return append(out, doctor.Finding{Check: "config", Subject: path, Status: doctor.OK, Found: "the rest is usable and is checked below: " + text})
 	}
@@ -235,7 +266,9 @@ func placeOf(p config.Problem) string {
 	return fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
-func problemFinding(p config.Problem) doctor.Finding {
+// problem tells a problem of the file in the doctor's way.
+func (s salvaged) problem(i int) doctor.Finding {
+	p := s.problems[i]
 	f := doctor.Finding{Check: "config", Subject: placeOf(p), Status: doctor.Fail, Found: strings.TrimPrefix(p.Path+": "+p.Message, ": "), Why: "the proxy does not start with this configuration", Next: p.Hint}
 	switch {
 	case strings.Contains(p.Path, ".private_keys"):
@@ -250,9 +283,13 @@ func problemFinding(p config.Problem) doctor.Finding {
 	if f.Next == "" {
 		f.Next = "mend " + placeOf(p) + "; docusign-auth-proxy config reference explains every key"
 	}
+	if i < len(s.owners) {
+		f.Subject = strings.TrimSpace(f.Subject + " " + strings.TrimSpace(s.owners[i].integration+" "+s.owners[i].user))
+	}
 	return f
 }
 
+// warningFinding tells a warning; of what faulty files warn, only permissions are worth telling before the rest is mended.
 func warningFinding(p config.Problem) doctor.Finding {
 	f := doctor.Finding{Check: "config", Subject: placeOf(p), Status: doctor.Warn, Found: strings.TrimPrefix(p.Path+": "+p.Message, ": "), Next: p.Hint}
 	if strings.HasPrefix(p.Hint, "chmod ") {

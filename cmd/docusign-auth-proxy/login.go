@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -211,8 +210,11 @@ func (l *loginRun) keep(got *oauth.Login, r browserResult, o store.Options) brow
 		return r
 	}
 	r.Good = true
-	r.Text = fmt.Sprintf("%s (%s) is logged in; the login is kept, encrypted, in %s", r.Email, r.UserID, filepath.Base(l.cfg.Store))
+	r.Text = fmt.Sprintf("%s (%s) is logged in; the login is kept, encrypted, in %s", r.Email, r.UserID, l.cfg.Store)
 	r.Next = "docusign-auth-proxy run --config " + l.config + " (it renews the login by itself; stopped for 30 days it would lapse)"
+	if l.cfg.StoreImplicit {
+		r.Next = "make sure the proxy uses the same file: write store: " + l.cfg.Store + " into " + l.config + " (a service may have a $STATE_DIRECTORY of its own); then " + r.Next
+	}
 	if l.who.id == "" {
 		r.Next = "add user_id: " + r.UserID + " to " + l.who.name + " in " + l.config + ", then " + r.Next
 	}

@@ -99,7 +99,7 @@ func (v *visit) soapBearer(p probe) {
 }
 
 func (v *visit) soapAppPassword(p probe) {
-	f := Finding{Check: "soap app password", Subject: v.subject, Status: Warn, Why: "it is of use only with soap: app_password"}
+	f := Finding{Check: "app password", Subject: v.subject, Status: Warn, Why: "it is of use only with soap: app_password"}
 	if v.in.AppPassword {
 		f.Status, f.Why = Fail, "SOAP calls of "+v.user.Name+" are sent with it (soap: app_password) and will be refused"
 	}
@@ -109,7 +109,7 @@ func (v *visit) soapAppPassword(p probe) {
 		if !v.in.AppPassword {
 			text += "; it is not used while soap is bearer"
 		}
-		v.ok("soap app password", v.subject, text+p.remark())
+		v.ok("app password", v.subject, text+p.remark())
 		return
 	case p.said == "":
 		f.Found, f.Next = p.trouble, "run the doctor again"

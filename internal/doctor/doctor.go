@@ -27,6 +27,7 @@ type Plan struct {
 	Secrets []secret.Text // whatever happens, these do not stand in a finding
 
 	Read      []Finding // what reading the configuration has shown
+	Unusable  bool      // and nothing but that can be told
 	Keys      []Key
 	Authority *Authority
 	HostsFile HostsFile
@@ -120,15 +121,19 @@ func Run(ctx context.Context, p Plan) *Report {
 	for _, f := range p.Read {
 		c.add(f)
 	}
+	if p.Unusable {
+		c.report.settle()
+		return &c.report
+	}
 	c.checkKeys()
 	c.checkAuthority()
 	c.checkHostsFile()
 	c.checkListeners(ctx)
-	if !p.Report.Offline {
+	if p.Report.Offline {
+		c.skip("online", "", "DocuSign is not asked, since --offline was given", "")
+	} else {
 		c.checkNetwork(ctx)
 		c.checkIntegrations(ctx)
-	} else {
-		c.skip("online", "", "--offline was given, DocuSign is not asked", "")
 	}
 	if ctx.Err() != nil {
 		c.add(Finding{Check: "doctor", Status: Fail, Found: "was stopped before it was through", Why: "what follows the last finding was not looked at", Next: "run it again"})

@@ -97,8 +97,8 @@ func (v *visit) grant(ctx context.Context) string {
 		v.token, err = v.OAuth.Token(ctx, id)
 	}
 	if err == nil {
-		left := v.token.Expires.Sub(v.token.Obtained).Round(time.Minute)
-		v.ok("grant", v.subject, fmt.Sprintf("DocuSign gives a token for %s, good for %s", v.id.Subject, left))
+		life := v.token.Expires.Sub(v.token.Obtained)
+		v.ok("grant", v.subject, fmt.Sprintf("DocuSign gives a token for %s, good for %.0f minutes", v.id.Subject, life.Minutes()))
 		return ""
 	}
 	f := v.explain(err)

@@ -58,7 +58,7 @@ func (c *checkup) checkAuthority() {
 	if err != nil {
 		c.add(Finding{
 			Check: "ca", Subject: a.CertFile, Status: Fail, Found: err.Error(), Why: "the proxy cannot answer in DocuSign's name, so programs that come by HTTPS_PROXY or the hosts file get no connection",
-			Next: "make a new CA (" + c.Command + " ca init) and let the old machines trust it (" + c.Command + " ca trust)",
+			Next: "make a new CA (" + c.Command + " ca init) and let the old machines trust it (" + c.call("ca trust") + ")",
 		})
 		return
 	}
@@ -77,7 +77,7 @@ func (c *checkup) checkTerm(a *authority.Authority) bool {
 	now, expires, file := c.Now(), a.Expires(), c.Authority.CertFile
 	days := int(expires.Sub(now).Hours() / 24)
 	finding := Finding{Check: "ca", Subject: file, Why: "old programs refuse every connection through the proxy once the CA is outside its term",
-		Next: c.Command + " ca renew, then let the old machines trust the new certificate (" + c.Command + " ca trust); the old one stays good until it expires"}
+		Next: c.call("ca renew") + ", then let the old machines trust the new certificate (" + c.call("ca trust") + "); the old one stays good until it expires"}
 	switch {
 	case now.After(expires):
 		finding.Status, finding.Found = Fail, "the CA expired on "+expires.Format(time.DateOnly)
@@ -100,13 +100,13 @@ func (c *checkup) checkTrust(cert *x509.Certificate) {
 	}
 	_, err := cert.Verify(x509.VerifyOptions{Roots: c.Authority.HostRoots, CurrentTime: c.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err == nil {
-		c.ok("ca trust", c.Authority.CertFile, "this machine's own store trusts it; Java, Python, Node.js and PHP may have stores of their own ("+c.Command+" ca trust)")
+		c.ok("ca trust", c.Authority.CertFile, "this machine's own store trusts it; Java, Python, Node.js and PHP may have stores of their own ("+c.call("ca trust")+")")
 		return
 	}
 	c.add(Finding{
 		Check: "ca trust", Subject: c.Authority.CertFile, Status: Warn, Found: "this machine's own store does not trust the CA",
 		Why:  "a program on this machine that uses the system's store refuses the proxy's certificates; a program with a store of its own, on another machine, or with the proxy as its base URL over http, does not care",
-		Next: c.Command + " ca trust tells the lines for this machine and for Java, Python, Node.js, PHP and others",
+		Next: c.call("ca trust") + " tells the lines for this machine and for Java, Python, Node.js, PHP and others",
 	})
 }
 

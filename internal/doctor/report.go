@@ -107,7 +107,11 @@ func (r *Report) WriteSummary(w io.Writer) error {
 	}
 	b.WriteString(".\n")
 	if first := r.first(); first != nil {
-		fmt.Fprintf(&b, "Begin with: %s. The other findings may go away with it.\n", first.Name())
+		fmt.Fprintf(&b, "Begin with: %s.", first.Name())
+		if r.Count(Warn)+r.Count(Fail) > 1 {
+			b.WriteString(" Others may go away with it; run the doctor again then.")
+		}
+		b.WriteString("\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -133,7 +137,7 @@ func (r *Report) WriteTicket(w io.Writer) error {
 	if r.Offline {
 		b.WriteString("  offline         yes, DocuSign was not asked\n")
 	}
-	fmt.Fprintf(&b, "  result          %d ok, %d warnings, %d failures, %d skipped\n", r.Count(OK), r.Count(Warn), r.Count(Fail), r.Count(Skipped))
+	fmt.Fprintf(&b, "  result          ok %d, warnings %d, failures %d, skipped %d\n", r.Count(OK), r.Count(Warn), r.Count(Fail), r.Count(Skipped))
 	b.WriteString("  (holds user names, GUIDs and host names, but no password, key or token)\n\n")
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
