@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"docusign-auth-proxy/proxy/egress"
@@ -123,6 +124,10 @@ func (x *exchange) serve(r *http.Request) {
 		x.site = translate.Site{Base: httpsOrigin(target)}
 	} else {
 		x.site = translate.Site{Base: x.state.DefaultSite}
+	}
+	if act := r.Header[headerActAs]; len(act) > 1 && slices.ContainsFunc(act, func(s string) bool { return s != act[0] }) {
+		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "two different X-DocuSign-Act-As-User headers"}, reply.Unreadable)
+		return
 	}
 	switch {
 	case x.route.api == APIAccountServer:
