@@ -30,6 +30,7 @@ type program struct {
 	admin    *http.Server
 	started  time.Time
 	env      surroundings
+	capture  *proxy.Capture
 
 	holder     *config.Holder
 	ledger     *ledger.Ledger
@@ -91,7 +92,10 @@ func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *progra
 		return nil, err
 	}
 	p.current.Store(first)
-	p.server = proxy.New(serverConfig(cfg, log, p.recorders(log, h)), first.state)
+	p.capture = proxy.NewCapture(proxy.CaptureOptions{Log: log, Known: p.knowsIntegration})
+	sc := serverConfig(cfg, log, p.recorders(log, h))
+	sc.Capture = p.capture
+	p.server = proxy.New(sc, first.state)
 	p.metrics.Watch(p.server)
 	p.configure(cfg)
 	if p.admin, err = p.newAdmin(cfg); err != nil {

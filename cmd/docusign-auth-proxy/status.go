@@ -29,7 +29,7 @@ func (p *program) newAdmin(cfg *config.Config) (*http.Server, error) {
 		return nil, err
 	}
 	handler := admin.NewHandler(admin.Config{
-		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady, Reload: p.reload, Status: p.status, Auth: auth, Hosts: adminHosts(cfg),
+		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady, Reload: p.reload, Status: p.status, Auth: auth, Hosts: adminHosts(cfg), Extra: p.captureRoutes(),
 	})
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: nil}, nil
 }

@@ -1,0 +1,361 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy"
+)
+
+// maxCaptureFile is above what a capture may hold in memory, since HAR writes much of it with escapes.
+const maxCaptureFile = 8 * proxy.CaptureMemory
+
+// knowsIntegration says whether the configuration in force names an integration.
+func (p *program) knowsIntegration(name string) bool {
+	for _, in := range p.holder.Current().Integrations {
+		if in.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// captureRoutes are what the operations listener serves of captures.
+func (p *program) captureRoutes() map[string]http.Handler {
+	version, _, _ := buildVersion()
+	return p.capture.Routes(version)
+}
+
+// captureOptions are the flags that all commands of capture share: how the operations listener is reached, and how to answer.
+type captureOptions struct {
+	reportOptions
+	user string
+	json bool
+}
+
+func newCapture() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "capture",
+		Short: "See the next calls of an integration: asked, sent, answered, with secrets masked",
+		Long: `Keeps the next calls of one integration in the memory of the running proxy, as DocuSign's own request logging does: what the program
+asked, what went to DocuSign, what DocuSign answered, and what the program got. Secrets are masked before anything is kept, bodies are cut
+and documents left out; names and addresses of people stay, so treat the file as personal data. It is off until it is started, ends by itself
+after an hour at the latest, and is forgotten an hour later. Nothing is written to disk but the file that you fetch.`,
+		Example: `  docusign-auth-proxy capture start --integration nightly-billing --requests 50
+  docusign-auth-proxy capture download --format zip --output capture.zip`,
+	}
+	cmd.AddCommand(newCaptureStart(), newCaptureStatus(), newCaptureStop(), newCaptureDownload(), newCaptureDelete())
+	return cmd
+}
+
+func (o *captureOptions) flags(cmd *cobra.Command) *cobra.Command {
+	configFlag(cmd, &o.config)
+	cmd.Flags().StringVar(&o.admin, "admin", "", "`URL` of the operations listener of the running proxy (default: listen.admin of the configuration)")
+	cmd.Flags().StringVar(&o.user, "admin-user", "", "`NAME` of admin.basic_auth, when there is no configuration here")
+	cmd.Flags().StringVar(&o.passwordFile, "admin-password-file", "", "`FILE` with the password of admin.basic_auth, when the configuration has only its hash")
+	cmd.Flags().BoolVar(&o.json, "json", false, "answer in JSON, for programs")
+	return cmd
+}
+
+func newCaptureStart() *cobra.Command {
+	var o captureOptions
+	var integration string
+	var requests, body int
+	var limit time.Duration
+	cmd := &cobra.Command{
+		Use: "start", Short: "Keep the next calls of an integration", Args: cobra.NoArgs,
+		Example: `  docusign-auth-proxy capture start --integration nightly-billing --requests 50
+  docusign-auth-proxy capture start --integration unknown --for 10m --admin http://127.0.0.1:9090`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asked, err := json.Marshal(map[string]any{"integration": integration, "requests": requests, "max_body": body, "for": limit.String()})
+			if err != nil {
+				return err
+			}
+			var info proxy.CaptureInfo
+			if err := o.ask(cmd, http.MethodPost, asked, &info, "api", "capture"); err != nil {
+				return err
+			}
+			return o.tell(cmd, info, fmt.Sprintf("capture %s keeps the next %d calls of %s, until %s at the latest\nnext: let the program work, then docusign-auth-proxy capture download %s --format zip --output capture.zip%s",
+				info.ID, info.Requests, info.Integration, info.Until.Local().Format(time.DateTime), info.ID, o.same()))
+		},
+	}
+	cmd.Flags().StringVarP(&integration, "integration", "i", "", "`NAME` from the configuration, \"unknown\" for calls of none, or \"*\" for every call to DocuSign")
+	cmd.Flags().IntVarP(&requests, "requests", "n", proxy.CaptureRequests, fmt.Sprintf("`NUMBER` of calls to keep, at most %d", proxy.MaxCaptureRequests))
+	cmd.Flags().IntVar(&body, "max-body", proxy.CaptureBody, fmt.Sprintf("`BYTES` to keep of the beginning of each body, at most %d", proxy.MaxCaptureBody))
+	cmd.Flags().DurationVar(&limit, "for", proxy.MaxCaptureTime, "`TIME` after which the capture ends, at most 1h")
+	_ = cmd.MarkFlagRequired("integration") // fails only for a flag that is not there
+	return o.flags(cmd)
+}
+
+func newCaptureStatus() *cobra.Command {
+	var o captureOptions
+	return o.flags(&cobra.Command{
+		Use: "status", Short: "List the captures", Args: cobra.NoArgs, Example: "  docusign-auth-proxy capture status",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := o.list(cmd)
+			if err != nil {
+				return err
+			}
+			text := "no capture is running, and none is kept\nnext: docusign-auth-proxy capture start --integration NAME" + o.same()
+			if len(list) > 0 {
+				if text, err = captureTable(list); err != nil {
+					return err
+				}
+				text += "next: docusign-auth-proxy capture download " + list[len(list)-1].ID + " --format zip --output capture.zip" + o.same()
+			}
+			return o.tell(cmd, map[string]any{"captures": list}, text)
+		},
+	})
+}
+
+func captureTable(list []proxy.CaptureInfo) (string, error) {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "capture\tintegration\tcalls\tstate\tstarted\tby\tkept until")
+	for _, i := range list {
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\t%s\t%s\n", i.ID, i.Integration, i.Captured, i.Requests, cmp.Or(i.Ended, "running"), i.Started.Local().Format(time.TimeOnly), i.By, i.Until.Local().Format(time.TimeOnly))
+	}
+	err := w.Flush()
+	return b.String(), err
+}
+
+func newCaptureStop() *cobra.Command {
+	var o captureOptions
+	return o.flags(&cobra.Command{
+		Use: "stop [ID]", Short: "End a capture and keep what it has", Args: cobra.MaximumNArgs(1),
+		Example: "  docusign-auth-proxy capture stop\n  docusign-auth-proxy capture stop 3f9a0c2b71de",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := o.chosen(cmd, args, func(i proxy.CaptureInfo) bool { return i.Running }, "no capture is running")
+			if err != nil {
+				return err
+			}
+			var info proxy.CaptureInfo
+			if err := o.ask(cmd, http.MethodPost, nil, &info, "api", "capture", id, "stop"); err != nil {
+				return err
+			}
+			return o.tell(cmd, info, fmt.Sprintf("capture %s of %s has ended with %d calls\nnext: docusign-auth-proxy capture download %s --format zip --output capture.zip%s", info.ID, info.Integration, info.Captured, info.ID, o.same()))
+		},
+	})
+}
+
+func newCaptureDownload() *cobra.Command {
+	var o captureOptions
+	cmd := o.flags(&cobra.Command{
+		Use: "download [ID]", Short: "Fetch a capture as ZIP or HAR", Args: cobra.MaximumNArgs(1),
+		Long: `Fetches the newest capture, or the one named: zip has a text file for each call and an index, har is read by browsers and by tools for
+HTTP. A capture that is still running is fetched as far as it has come.`,
+		Example: "  docusign-auth-proxy capture download --format zip --output capture.zip\n  docusign-auth-proxy capture download 3f9a0c2b71de --format har --output capture.har",
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.download(cmd, args) },
+	})
+	cmd.Flags().StringVarP(&o.format, "format", "f", "zip", "`FORMAT`: zip, har")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "`FILE` to write, readable by its owner alone; - = standard output (default: docusign-capture-ID.zip or .har)")
+	return cmd
+}
+
+func newCaptureDelete() *cobra.Command {
+	var o captureOptions
+	return o.flags(&cobra.Command{
+		Use: "delete ID", Short: "End a capture and forget what it has", Args: cobra.ExactArgs(1), Example: "  docusign-auth-proxy capture delete 3f9a0c2b71de",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.ask(cmd, http.MethodDelete, nil, nil, "api", "capture", args[0]); err != nil {
+				return err
+			}
+			return o.tell(cmd, map[string]string{"deleted": args[0]}, "capture "+args[0]+" is forgotten\nnext: docusign-auth-proxy capture status"+o.same())
+		},
+	})
+}
+
+func (o *captureOptions) download(cmd *cobra.Command, args []string) error {
+	if o.format != "zip" && o.format != "har" {
+		return fmt.Errorf("--format %q is none of zip, har", o.format)
+	}
+	id, err := o.chosen(cmd, args, nil, "there is no capture: docusign-auth-proxy capture start")
+	if err != nil {
+		return err
+	}
+	var file []byte
+	if err := o.ask(cmd, http.MethodGet, nil, &file, "api", "capture", id+"."+o.format); err != nil {
+		return err
+	}
+	name := cmp.Or(o.output, "docusign-capture-"+id+"."+o.format)
+	if name == "-" {
+		_, err := cmd.OutOrStdout().Write(file)
+		return err
+	}
+	if err := os.WriteFile(name, file, 0o600); err != nil {
+		return fmt.Errorf("--output: %w", err)
+	}
+	return o.tell(cmd, map[string]any{"capture": id, "format": o.format, "file": name, "bytes": len(file)},
+		fmt.Sprintf("wrote %s, %d bytes; it may hold personal data\nnext: docusign-auth-proxy capture delete %s%s", name, len(file), id, o.same()))
+}
+
+// chosen is the capture named, or the one that fits; of several that end only by name, none is guessed.
+func (o *captureOptions) chosen(cmd *cobra.Command, args []string, fits func(proxy.CaptureInfo) bool, none string) (string, error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	list, err := o.list(cmd)
+	if err != nil {
+		return "", err
+	}
+	var fit []string
+	for _, i := range list {
+		if fits == nil || fits(i) {
+			fit = append(fit, i.ID)
+		}
+	}
+	switch {
+	case len(fit) == 0:
+		return "", errors.New(none)
+	case len(fit) > 1 && fits != nil:
+		return "", fmt.Errorf("several captures are running; name one: %s", strings.Join(fit, ", "))
+	}
+	return fit[len(fit)-1], nil
+}
+
+func (o *captureOptions) list(cmd *cobra.Command) ([]proxy.CaptureInfo, error) {
+	var answer struct{ Captures []proxy.CaptureInfo }
+	err := o.ask(cmd, http.MethodGet, nil, &answer, "api", "capture")
+	return answer.Captures, err
+}
+
+// tell answers a person with text, a program with JSON.
+func (o *captureOptions) tell(cmd *cobra.Command, v any, text string) error {
+	if !o.json {
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), text)
+		return err
+	}
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// same repeats the flags with which the next command reaches the same proxy.
+func (o *captureOptions) same() string {
+	var b strings.Builder
+	for _, f := range [...]struct{ name, value, usual string }{
+		{"config", o.config, "docusign-auth-proxy.yaml"}, {"admin", o.admin, ""}, {"admin-user", o.user, ""}, {"admin-password-file", o.passwordFile, ""},
+	} {
+		if f.value != f.usual {
+			fmt.Fprintf(&b, " --%s %s", f.name, f.value)
+		}
+	}
+	return b.String()
+}
+
+// loaded is the configuration; with --admin there need be none on this machine.
+func (o *captureOptions) loaded(cmd *cobra.Command) (*config.Config, error) {
+	if o.admin != "" && !cmd.Flags().Changed("config") {
+		if _, err := os.Stat(o.config); errors.Is(err, fs.ErrNotExist) {
+			return &config.Config{}, nil
+		}
+	}
+	return config.Load(o.config)
+}
+
+// ask calls the operations listener. into is a *[]byte for a file, else what the answer's JSON goes into; nil for none.
+func (o *captureOptions) ask(cmd *cobra.Command, method string, body []byte, into any, path ...string) error {
+	cfg, err := o.loaded(cmd)
+	if err != nil {
+		return err
+	}
+	at, err := o.adminURL(cfg)
+	if err != nil {
+		return err
+	}
+	for i := range path {
+		path[i] = url.PathEscape(path[i])
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), reportTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, at.JoinPath(path...).String(), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if err := o.loginAs(cfg, r); err != nil {
+		return err
+	}
+	if err := exchangeWithAdmin(r, into); err != nil {
+		return fmt.Errorf("the operations listener at %s: %w", at.Host, err)
+	}
+	return nil
+}
+
+// loginAs takes the name from the flag where no configuration has it.
+func (o *captureOptions) loginAs(cfg *config.Config, r *http.Request) error {
+	if cfg.Admin.BasicAuth != nil || o.passwordFile == "" {
+		return o.login(cfg, r)
+	}
+	if o.user == "" {
+		return errors.New("--admin-password-file needs --admin-user, or a configuration with admin.basic_auth")
+	}
+	b, err := os.ReadFile(o.passwordFile)
+	if err != nil {
+		return fmt.Errorf("--admin-password-file: %w", err)
+	}
+	r.SetBasicAuth(o.user, secret.New(strings.TrimRight(string(b), "\r\n")).Reveal())
+	return nil
+}
+
+// exchangeWithAdmin goes past HTTP_PROXY, which on such a machine is this proxy.
+func exchangeWithAdmin(r *http.Request, into any) error {
+	client := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(answer.Body, maxCaptureFile+1))
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode >= 300 {
+		return adminRefusal(answer, b)
+	}
+	if len(b) > maxCaptureFile {
+		return fmt.Errorf("its answer is over %d MiB", maxCaptureFile>>20)
+	}
+	switch to := into.(type) {
+	case nil:
+	case *[]byte:
+		*to = b
+	default:
+		if err := json.Unmarshal(b, to); err != nil {
+			return fmt.Errorf("its answer cannot be read: %w", err)
+		}
+	}
+	return nil
+}
+
+func adminRefusal(answer *http.Response, body []byte) error {
+	var said struct{ Error string }
+	switch {
+	case json.Unmarshal(body, &said) == nil && said.Error != "":
+		return errors.New(said.Error)
+	case answer.StatusCode == http.StatusUnauthorized:
+		return errors.New("the login of admin.basic_auth was refused; give the password with --admin-password-file")
+	}
+	return fmt.Errorf("it answered %s; is it the operations listener of a docusign-auth-proxy that can capture?", answer.Status)
+}
