@@ -39,6 +39,7 @@ func writeManual(root *cobra.Command, dir string, date time.Time) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
+	root.DisableAutoGenTag = true // who reads the page need not know what made it
 	version, _, _ := buildVersion()
 	return doc.GenManTree(root, &doc.GenManHeader{
 		Section: "1", Date: &date, Source: "docusign-auth-proxy " + version, Manual: "docusign-auth-proxy",

@@ -54,6 +54,9 @@ func TestEveryCommandThatHelpShowsHasAManualPage(t *testing.T) {
 			continue
 		}
 		text := strings.ReplaceAll(string(page), `\-`, "-")
+		if strings.Contains(text, "Auto generated") {
+			t.Errorf("%s tells of its generator", name)
+		}
 		for _, part := range []string{".TH", `"Sep 2026"`, "SYNOPSIS", c.Short} {
 			if !strings.Contains(text, part) {
 				t.Errorf("%s has no %q", name, part)
