@@ -228,13 +228,13 @@ func doctorIntegration(cfg *config.Config, in *config.Integration) doctor.Integr
 	case in.Mode != config.Translate:
 		out.Skip = "mode " + in.Mode + ": nothing is translated, so there is nothing to ask DocuSign"
 	case in.Grant == config.JWT && len(in.OAuth.PrivateKeys) == 0:
-		out.Skip = "no private key: only SOAP calls with App Passwords are translated, and where the account lives is not known without a token"
+		out.TokenFree = true
 	}
-	for _, u := range in.Users {
-		out.Users = append(out.Users, doctor.User{Name: u.Username, ID: u.UserID, Accounts: u.Accounts, AppPassword: u.AppPassword.Text})
+	for _, m := range membersOf(in) {
+		out.Users = append(out.Users, doctor.User{Name: m.name, ID: m.id})
 	}
-	for _, p := range in.Principals {
-		out.Users = append(out.Users, doctor.User{Name: p.Username, ID: p.UserID, Principal: true})
+	for i, u := range in.Users { // they come first
+		out.Users[i].Accounts, out.Users[i].AppPassword = u.Accounts, u.AppPassword.Text
 	}
 	return out
 }

@@ -306,6 +306,14 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 			check: "app password", status: doctor.Fail, found: "User_Authentication_Failed", next: "new App Password",
 		},
 		{
+			name: "an App Password that was withdrawn, and no key for tokens",
+			edit: func(w *worldConfig) {
+				w.Edit = func(list []map[string]any) { list[0]["soap"] = "app_password"; delete(list[0], "oauth") }
+			},
+			spoil: func(c *clinic) { c.put("keys/anna.example.com.app-password", []byte("anna-app-old\n"), 0o600) },
+			check: "app password", status: doctor.Fail, found: "does not take the App Password: User_Authentication_Failed", next: "new App Password",
+		},
+		{
 			name: "an account server in trouble",
 			spoil: func(c *clinic) {
 				c.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Status: 503, Times: 20})
@@ -396,6 +404,16 @@ func TestADoctorWhoFindsNothingSaysSo(t *testing.T) {
 	text, code := c.run()
 	if code != 0 || !strings.Contains(text, "0 warnings, 0 failures") || strings.Contains(text, "Begin with") {
 		t.Errorf("code %d\n%s", code, text)
+	}
+}
+
+func TestAnAppPasswordAloneIsProvenByALogin(t *testing.T) {
+	c := newClinic(t, docusigntest.Options{}, func(w *worldConfig) {
+		w.Edit = func(list []map[string]any) { list[0]["soap"] = "app_password"; delete(list[0], "oauth") }
+	})
+	r, _ := c.doctor()
+	if f := find(r, "app password", doctor.OK); f == nil || find(r, "grant", doctor.Skipped) != nil {
+		t.Errorf("\n%s", asTicket(t, r))
 	}
 }
 

@@ -143,17 +143,46 @@ func (p probe) remark() string {
 }
 
 func (v *visit) probe(ctx context.Context, site, service, security, body string, authorization []string) probe {
-	message := `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header>` + security +
-		`</soap:Header><soap:Body>` + body + `</soap:Body></soap:Envelope>`
-	header := http.Header{"Content-Type": {"text/xml; charset=utf-8"}, "Soapaction": {`"` + soapSpace + `/GetAccountMembershipFeaturesList"`}}
-	if authorization != nil {
-		header["Authorization"] = authorization
-	}
-	a, err := v.send(ctx, http.MethodPost, site+"/api/3.0/"+service, header, []byte(message))
+	a, err := v.post(ctx, site+"/api/3.0/"+service, soapSpace+"/GetAccountMembershipFeaturesList", security, body, authorization)
 	if err != nil {
 		return probe{trouble: "no answer from " + hostOf(site) + ": " + plain(err)}
 	}
 	return judge(a.status, a.body)
+}
+
+// login tries the App Password where the account's site is not known: Credential.Login tells every account (PROTOCOL.md §4.7).
+func (v *visit) login(ctx context.Context, site string) probe {
+	const space = "http://www.docusign.net/API/Credential"
+	body := `<Login xmlns="` + space + `"><Email>` + escape("["+v.in.Key+"]"+v.user.Name) + `</Email><Password>` + escape(v.user.AppPassword.Reveal()) +
+		`</Password><ReturnBaseUrl>true</ReturnBaseUrl></Login>`
+	a, err := v.post(ctx, site+"/api/3.0/credential.asmx", space+"/Login", "", body, nil)
+	if err != nil {
+		return probe{trouble: "no answer from " + hostOf(site) + ": " + plain(err)}
+	}
+	var e struct {
+		Result *struct {
+			Success bool
+			Code    string `xml:"ErrorCode"`
+			Message string `xml:"AuthenticationMessage"`
+		} `xml:"Body>LoginResponse>LoginResult"`
+	}
+	switch err := xml.Unmarshal(a.body, &e); {
+	case err != nil || e.Result == nil:
+		return judge(a.status, a.body)
+	case e.Result.Success:
+		return probe{in: true}
+	}
+	return probe{said: orElse(oneLine(e.Result.Code+" "+e.Result.Message), "the login was refused")}
+}
+
+func (v *visit) post(ctx context.Context, target, action, security, body string, authorization []string) (answer, error) {
+	message := `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header>` + security +
+		`</soap:Header><soap:Body>` + body + `</soap:Body></soap:Envelope>`
+	header := http.Header{"Content-Type": {"text/xml; charset=utf-8"}, "Soapaction": {`"` + action + `"`}}
+	if authorization != nil {
+		header["Authorization"] = authorization
+	}
+	return v.send(ctx, http.MethodPost, target, header, []byte(message))
 }
 
 // judge reads a SOAP answer. Whether a fault is about the credential is told by its words (PROTOCOL.md §9).

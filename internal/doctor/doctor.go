@@ -86,6 +86,7 @@ type Integration struct {
 	Name, Key, ClientID, Scopes string
 	Admin                       string // GUID whose token looks up users; "" = none
 	AppPassword                 bool   // soap: app_password
+	TokenFree                   bool   // SOAP with App Passwords alone: there is no key to get tokens with
 	CodeGrant                   bool   // logins in a browser in place of private keys
 	Skip                        string // why nothing is checked although nothing is wrong, as with mode observe
 	Blocked, Because            string // why nothing can be checked, and the finding that is to blame
@@ -98,7 +99,6 @@ type Integration struct {
 type User struct {
 	Name        string // as the program sends it
 	ID          string // GUID; "" = looked up
-	Principal   bool   // never logs in, is acted for
 	Accounts    map[string]string
 	AppPassword secret.Text
 }

@@ -25,6 +25,12 @@ func (c *checkup) checkIntegrations(ctx context.Context) {
 		case in.Blocked != "":
 			c.skip("grant", in.Name, in.Blocked, in.Because)
 			continue
+		case in.TokenFree:
+			c.checkTokenFree(ctx, in)
+			continue
+		case c.blocked[c.Network.AccountServer] != "":
+			c.skip("grant", in.Name, plural(len(in.Users), "user", "users")+" not looked at: the account server cannot be asked", c.blocked[c.Network.AccountServer])
+			continue
 		}
 		for _, u := range in.Users {
 			if ctx.Err() != nil {
@@ -47,11 +53,6 @@ type visit struct {
 }
 
 func (v *visit) run(ctx context.Context) {
-	if because := v.blocked[v.Network.AccountServer]; because != "" {
-		v.skip("grant", v.subject, "the account server cannot be asked", because)
-		v.soapAlone(ctx, because)
-		return
-	}
 	if v.OAuth == nil {
 		v.skip("grant", v.subject, "no usable configuration for tokens", "config")
 		return
@@ -59,7 +60,7 @@ func (v *visit) run(ctx context.Context) {
 	if fault := v.grant(ctx); fault != "" {
 		v.skip("account", v.subject, "needs a token", fault)
 		v.skip("rest", v.subject, "needs a token", fault)
-		v.soapAlone(ctx, fault)
+		v.skip("soap", v.subject, "where the account lives is known only with a token", fault)
 		return
 	}
 	account, fault := v.accounts(ctx)
@@ -79,10 +80,18 @@ func (v *visit) run(ctx context.Context) {
 	v.soap(ctx, site, account.AccountID)
 }
 
-// soapAlone notes that SOAP was not tried: the account's site is known only by UserInfo.
-func (v *visit) soapAlone(_ context.Context, because string) {
-	if v.in.AppPassword || !v.user.AppPassword.Empty() {
-		v.skip("soap", v.subject, "where the account lives is known only with a token", because)
+// checkTokenFree looks at an integration that replaces passwords by App Passwords and never asks for a token.
+func (c *checkup) checkTokenFree(ctx context.Context, in *Integration) {
+	for _, u := range in.Users {
+		if ctx.Err() != nil || u.AppPassword.Empty() {
+			continue
+		}
+		v := &visit{checkup: c, in: in, user: u, subject: in.Name + " " + u.Name}
+		if because := c.reach(ctx, c.Network.Site); because != "" {
+			c.skip("app password", v.subject, "the site cannot be reached", because)
+			continue
+		}
+		v.soapAppPassword(v.login(ctx, c.Network.Site))
 	}
 }
 
