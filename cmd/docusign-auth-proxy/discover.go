@@ -67,7 +67,11 @@ func runDiscover(cmd *cobra.Command, o discoverOptions) error {
 // discoverBase is the configuration without integrations that the calls are watched with, and that the result is built on.
 func discoverBase(o discoverOptions) (map[string]any, error) {
 	doc := map[string]any{"environment": o.environment}
+	folder := filepath.Dir(o.out)
 	if o.base != "" {
+		if filepath.Dir(o.base) != folder {
+			return nil, fmt.Errorf("--out must be in the folder of %s, since the paths in it are relative to that folder", o.base)
+		}
 		text, err := os.ReadFile(o.base)
 		if err != nil {
 			return nil, err
@@ -76,7 +80,8 @@ func discoverBase(o discoverOptions) (map[string]any, error) {
 		if err := yaml.Unmarshal(text, &doc); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.base, err)
 		}
-	} else if hasCA() {
+	}
+	if _, given := doc["interception"]; !given && hasCA(folder) {
 		doc["interception"] = map[string]any{"ca_cert": "ca.pem", "ca_key": "ca-key.pem"}
 	}
 	if o.listen != "" {
@@ -90,10 +95,10 @@ func discoverBase(o discoverOptions) (map[string]any, error) {
 	return doc, nil
 }
 
-// hasCA finds the CA that ca init makes in the working folder.
-func hasCA() bool {
+// hasCA finds the CA that ca init makes in a folder.
+func hasCA(folder string) bool {
 	for _, name := range []string{"ca.pem", "ca-key.pem"} {
-		if _, err := os.Stat(name); err != nil {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
 			return false
 		}
 	}
@@ -112,12 +117,8 @@ func watchCalls(cmd *cobra.Command, o discoverOptions, doc map[string]any, found
 	if err != nil {
 		return err
 	}
-	// The file stands beside the base: relative paths in it must go on meaning the same.
-	folder := "."
-	if o.base != "" {
-		folder = filepath.Dir(o.base)
-	}
-	file, err := os.CreateTemp(folder, ".discover-*.yaml")
+	// The file stands beside the result: relative paths in it must go on meaning the same.
+	file, err := os.CreateTemp(filepath.Dir(o.out), ".discover-*.yaml")
 	if err != nil {
 		return err
 	}
