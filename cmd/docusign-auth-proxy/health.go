@@ -7,10 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
 )
@@ -24,11 +26,11 @@ func newHealth() *cobra.Command {
 		Long:    "Asks /-/ready on the operations listener of the configuration. For container health checks, where there is no shell and no curl.",
 		Example: "  docusign-auth-proxy health --config proxy.yaml", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path)
+			listen, err := adminAddress(path)
 			if err != nil {
 				return err
 			}
-			answer, err := askReady(cmd.Context(), cfg.Listen.Admin)
+			answer, err := askReady(cmd.Context(), listen)
 			if err != nil {
 				return fmt.Errorf("%w\nnext: look at the log of the proxy, or start it: docusign-auth-proxy run --config %s", err, path)
 			}
@@ -38,6 +40,27 @@ func newHealth() *cobra.Command {
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+// adminAddress reads one field and judges nothing else: after a bad edit the running proxy keeps the last good configuration and is
+// as healthy as before.
+func adminAddress(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	var doc struct {
+		Listen struct {
+			Admin string `yaml:"admin"`
+		} `yaml:"listen"`
+	}
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if doc.Listen.Admin == "" {
+		return config.Default().Listen.Admin, nil
+	}
+	return doc.Listen.Admin, nil
 }
 
 // askReady asks the operations listener on this machine.
