@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
@@ -127,7 +128,9 @@ func worldUsers(dir string, w docusigntest.World, cost int) ([]map[string]any, e
 		}
 		accounts := map[string]string{}
 		for _, a := range w.Accounts {
-			accounts[a.Number] = a.ID
+			if slices.Contains(u.Accounts, a.ID) {
+				accounts[a.Number] = a.ID
+			}
 		}
 		user := map[string]any{
 			"username": u.Email, "user_id": u.ID, "password": map[string]any{"bcrypt": hash}, "app_password": map[string]any{"file": app}, "accounts": accounts,
