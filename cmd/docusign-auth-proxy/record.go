@@ -14,6 +14,9 @@ func (r ledgerRecorder) Record(e *proxy.Event) {
 	if e.Method == "CONNECT" {
 		return // a refused tunnel is no call of an integration
 	}
+	if e.Scheme == legacy.None.String() && e.Outcome == proxy.OutcomeOK && e.Integration == ledger.Unknown {
+		return // a WSDL, service_information, the hint at the root: they need no credential and belong to nobody
+	}
 	row := ledger.Event{
 		Time: e.Time, Integration: e.Integration, Key: e.Key, Authenticator: e.Authenticator, Principal: e.Principal, UnknownUser: e.UnknownUser,
 		Scheme: e.Scheme, Door: string(e.Door), API: string(e.API), Way: wayOf(e), Outcome: string(e.Outcome), Status: e.Status,
