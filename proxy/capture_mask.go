@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"html"
@@ -53,9 +54,43 @@ func captureSpellings(s string) []string {
 	}
 }
 
-// holds reports whether a text has one of the known secrets in it.
+// holds reports whether a text has one of the known secrets in it, also when some of its characters are escaped and others are not.
 func (m *captureMask) holds(text string) bool {
-	return slices.ContainsFunc(m.known, func(s string) bool { return strings.Contains(text, s) })
+	if len(m.known) == 0 {
+		return false
+	}
+	texts := []string{text}
+	if strings.Contains(text, "&") {
+		texts = append(texts, html.UnescapeString(text))
+	}
+	if strings.Contains(text, `\`) {
+		texts = append(texts, unescapedLoosely(text))
+	}
+	if strings.Contains(text, "%") {
+		texts = append(texts, percentEscape.ReplaceAllStringFunc(text, func(s string) string {
+			b, _ := hex.DecodeString(s[1:]) // the expression takes hexadecimal digits only
+			return string(b)
+		}))
+	}
+	return slices.ContainsFunc(m.known, func(s string) bool {
+		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, s) })
+	})
+}
+
+var (
+	percentEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+	jsonEscape    = regexp.MustCompile(`\\(?:u[0-9A-Fa-f]{4}|.)`)
+)
+
+// unescapedLoosely resolves the escapes of JSON wherever they stand.
+func unescapedLoosely(text string) string {
+	return jsonEscape.ReplaceAllStringFunc(text, func(s string) string {
+		var plain string
+		if json.Unmarshal([]byte(`"`+s+`"`), &plain) != nil {
+			return s
+		}
+		return plain
+	})
 }
 
 // knowHeader learns the secrets of a request's head.
@@ -127,6 +162,9 @@ func (m *captureMask) field(name, v string) string {
 // secretHeader goes by the name, so that a header nobody thought of is masked too.
 func secretHeader(name string) bool {
 	name = strings.ToLower(name)
+	if strings.HasPrefix(name, "x-docusign-auth-proxy-") {
+		return false // the proxy's own
+	}
 	for _, word := range [...]string{"auth", "token", "secret", "passw", "pwd", "cookie", "credential", "key", "session", "signature", "assertion", "jwt"} {
 		if strings.Contains(name, word) {
 			return true

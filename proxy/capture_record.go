@@ -90,6 +90,11 @@ func (t *captureTap) record(m *captureMask, x *exchange, h *heard, limit int) *c
 	e := &capturedExchange{Event: x.event}
 	e.Event.Key = loggedKey(&x.event)
 	e.Event.Detail = maskText(x.event.Detail)
+	for _, name := range [...]*string{&e.Event.Authenticator, &e.Event.Principal} {
+		if *name != "" && (!plainName.MatchString(*name) || m.holds(*name)) {
+			*name = masked // a secret in the field of a name
+		}
+	}
 	if m.holds(e.Event.Path) {
 		e.Event.Path = masked
 	}
