@@ -82,7 +82,7 @@ type target struct {
 	Datasource          struct{ Type, UID string }
 }
 
-func load(t *testing.T, file string) board {
+func read(t *testing.T, file string) board {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -99,7 +99,7 @@ func load(t *testing.T, file string) board {
 func eachPanel(t *testing.T, visit func(t *testing.T, b board, p panel)) {
 	t.Helper()
 	for _, file := range dashboardFiles() {
-		b := load(t, file)
+		b := read(t, file)
 		for _, p := range b.Panels {
 			if p.Type != "row" {
 				t.Run(b.UID+"/"+p.Title, func(t *testing.T) { visit(t, b, p) })
@@ -131,7 +131,7 @@ func TestDashboardsAreOfTheOldestGrafanaTheyAreFor(t *testing.T) {
 	// Panels of Grafana 9.3 that need no plugin and no other kind of data.
 	known := []string{"row", "stat", "timeseries", "bargauge", "gauge", "barchart", "table", "heatmap", "status-history", "state-timeline", "piechart", "text", "histogram"}
 	for _, file := range dashboardFiles() {
-		b := load(t, file)
+		b := read(t, file)
 		if b.SchemaVersion != 37 {
 			t.Errorf("%s: schemaVersion is %d", file, b.SchemaVersion)
 		}
@@ -149,7 +149,7 @@ func TestDashboardsAreOfTheOldestGrafanaTheyAreFor(t *testing.T) {
 func TestPanelsHaveTheirOwnIDAndPlace(t *testing.T) {
 	for _, file := range dashboardFiles() {
 		ids, titles, taken := map[int]string{}, map[string]bool{}, map[[2]int]string{}
-		for _, p := range load(t, file).Panels {
+		for _, p := range read(t, file).Panels {
 			if other, again := ids[p.ID]; again || p.ID < 1 {
 				t.Errorf("%s: %q has the id %d of %q", file, p.Title, p.ID, other)
 			}
@@ -237,7 +237,7 @@ func TestVariablesAreThereAndUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 		known := map[string]bool{}
-		for _, v := range load(t, file).Templating.List {
+		for _, v := range read(t, file).Templating.List {
 			known[v.Name] = true
 			if v.Label == "" || v.Description == "" {
 				t.Errorf("%s: variable %s has label %q, description %q", file, v.Name, v.Label, v.Description)
@@ -370,7 +370,7 @@ func checkNames(t *testing.T, q asked, labels map[string][]string, used map[stri
 	bare := regexp.MustCompile(`"[^"]*"`).ReplaceAllString(q.expr, `""`)
 	everywhere := []string{"instance", "job"}
 	var inQuery []string
-	for _, m := range regexp.MustCompile(`\b((?:docusign_auth_proxy|process|go)[a-zA-Z0-9_:]*|up|ALERTS)\b(\{[^}]*\})?`).FindAllStringSubmatch(bare, -1) {
+	for _, m := range regexp.MustCompile(`\b((?:docusign_auth_proxy|process_|go_)[a-zA-Z0-9_:]*|up|ALERTS)\b(\{[^}]*\})?`).FindAllStringSubmatch(bare, -1) {
 		has, ok := labels[m[1]]
 		if !ok {
 			t.Errorf("%s: there is no metric %s", q.where, m[1])
@@ -450,7 +450,7 @@ func allQueries(t *testing.T) []asked {
 	t.Helper()
 	var list []asked
 	for _, file := range dashboardFiles() {
-		for _, p := range load(t, file).Panels {
+		for _, p := range read(t, file).Panels {
 			name := file + ": " + p.Title
 			for _, q := range p.Targets {
 				list = append(list, asked{fmt.Sprintf("%s (%s)", name, q.RefID), name, q.Expr, q.Instant})

@@ -27,7 +27,7 @@ func operationsGlance() []*Panel {
 			red:  "none answers. Look at the process and its log; programs cannot reach DocuSign meanwhile.",
 		}, query{`sum(up{job="docusign-auth-proxy",` + one + `})`, "up"}).noValue("0"),
 		number(about{
-			title: "Calls", unit: "reqps", width: 3, limits: above(200, 500), anchor: "docusignproxysaturated",
+			title: "Calls a second", unit: "reqps", width: 3, limits: above(200, 500), anchor: "docusignproxysaturated",
 			what: "Calls a second over the last 15 minutes, all together.",
 			red:  "more than 500 a second: look at Saturation and at Rate limits.",
 		}, query{"sum(" + in(perTime) + ")", "calls"}),
@@ -273,7 +273,7 @@ func versionPanels() []*Panel {
 	return []*Panel{
 		table(about{
 			title: "Versions", unit: "short", width: 9, limits: above(2, 3), anchor: "versions",
-			what: "What runs where.",
+			what: "Which version runs on which instance, since when, and when it last took over a configuration.",
 			red:  "(no colour is bad here.) Several versions at once are right during a roll-out only.",
 		}, []column{
 			{field: "instance", heading: "Instance"}, {field: "version", heading: "Version"}, {field: "commit", heading: "Commit"}, {field: "goversion", heading: "Go"},

@@ -54,7 +54,16 @@ func TestPromtoolAcceptsTheScrapeConfiguration(t *testing.T) {
 }
 
 func TestAlertsFireAndDoNotFire(t *testing.T) {
-	promtool(t, "test", "rules", "prometheus/recording_test.yml", "prometheus/alerts_test.yml")
+	promtool(t, append([]string{"test", "rules"}, ruleTests(t)...)...)
+}
+
+func ruleTests(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("prometheus/*_test.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tests of the rules: %v", err)
+	}
+	return files
 }
 
 func TestPromtoolFindsNothingOnTheMetrics(t *testing.T) {
@@ -82,9 +91,9 @@ func checkMetrics(t *testing.T, text string) {
 // TestEveryAlertSaysWhatToDo also holds each against the runbook and its tests.
 func TestEveryAlertSaysWhatToDo(t *testing.T) {
 	sections := runbookSections(t)
-	tests, err := os.ReadFile("prometheus/alerts_test.yml")
-	if err != nil {
-		t.Fatal(err)
+	var tests string
+	for _, file := range ruleTests(t) {
+		tests += readFile(t, file)
 	}
 	count := 0
 	for _, r := range allRules(t) {
@@ -105,8 +114,8 @@ func TestEveryAlertSaysWhatToDo(t *testing.T) {
 			if r.Annotations["runbook"] != "docs/runbook.md#"+anchor || !sections[anchor] {
 				t.Errorf("%q is not the alert's section of the runbook", r.Annotations["runbook"])
 			}
-			quiet := regexp.MustCompile(`alertname: ` + r.Alert + `, exp_alerts: \[\]`).Match(tests)
-			fires := regexp.MustCompile(`alertname: ` + r.Alert + `\n +exp_alerts:\n`).Match(tests)
+			quiet := regexp.MustCompile(`alertname: ` + r.Alert + `, exp_alerts: \[\]`).MatchString(tests)
+			fires := regexp.MustCompile(`alertname: ` + r.Alert + `\n +exp_alerts:\n`).MatchString(tests)
 			if !fires || !quiet {
 				t.Errorf("it has tests in which it fires: %v, in which it does not: %v", fires, quiet)
 			}
