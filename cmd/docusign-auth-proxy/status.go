@@ -88,6 +88,7 @@ func (p *program) status() admin.Status {
 	for _, w := range cfg.Warnings {
 		s.Config.Warnings = append(s.Config.Warnings, w.String())
 	}
+	s.Config.Warnings = append(s.Config.Warnings, p.capture.Warnings()...)
 	offset, at := a.oauth.ClockOffset()
 	s.Clock = admin.Clock{OffsetSeconds: offset.Seconds(), LearnedAt: at}
 	if a.authority != nil {
