@@ -25,15 +25,11 @@ type soapRefusal struct {
 }
 
 func soapRefusals(t *testing.T) []soapRefusal {
+	t.Helper()
 	const declaration = `<?xml version="1.0" encoding="utf-8"?>` + "\r\n"
 	plain := soapEnvelope(security(annaToken), listFeatures)
 	digest := strings.Replace(plain, "#PasswordText", "#PasswordDigest", 1)
 	withDoctype := func(d string) string { return strings.Replace(plain, declaration, declaration+d, 1) }
-	var bomb bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&bomb, gzip.BestCompression)
-	_, _ = io.WriteString(z, strings.TrimSuffix(plain, "</s:Body></s:Envelope>"))
-	_, _ = io.Copy(z, io.LimitReader(endlessBlanks{}, 80<<20))
-	_ = z.Close()
 	const format, body = "Invalid_Token_Format", "Invalid_Request_Body"
 	return []soapRefusal{
 		{name: "a DOCTYPE", came: withDoctype(`<!DOCTYPE x>`), code: body, says: "document type declaration"},
@@ -72,8 +68,6 @@ func soapRefusals(t *testing.T) []soapRefusal {
 		{name: "a wrong password", came: strings.Replace(plain, "anna-legacy-1", "wrong", 1), code: "User_Authentication_Failed", says: "One or both of Username and Password are invalid"},
 		{name: "a token without a password", came: soapEnvelope(security(`<wsse:UsernameToken><wsse:Username>`+annaName+`</wsse:Username></wsse:UsernameToken>`), listFeatures), code: "User_Authentication_Failed", says: "invalid"},
 		{name: "an unknown key", came: strings.Replace(plain, docusigntest.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1), code: "Partner_Authentication_Failed", says: "Integrator Key was not found"},
-		{name: "an unknown token", came: soapEnvelope("", listFeatures), code: "", says: ""},
-		{name: "compressed beyond measure", coding: "gzip", came: bomb.String(), code: "", says: ""},
 	}
 }
 
@@ -98,9 +92,6 @@ func TestSOAPMessagesThatAreRefused(t *testing.T) {
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		for _, c := range soapRefusals(t) {
-			if c.code == "" {
-				continue // tested apart
-			}
 			for _, version := range []string{envelope11, envelope12} {
 				if version == envelope12 && (c.contentType != "" || c.coding != "" || !strings.Contains(c.came, envelope11)) {
 					continue // has no envelope whose version could be another
@@ -227,7 +218,6 @@ func sendLarge(t *testing.T, r *rig, body io.Reader, length int64) *http.Request
 }
 
 func TestLargeEnvelopesStream(t *testing.T) {
-	const size = 30 << 20
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		upstreamHeader := ""
@@ -237,6 +227,10 @@ func TestLargeEnvelopesStream(t *testing.T) {
 		for _, known := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, length known: %t", mode, known), func(t *testing.T) {
 				r.sandbox.ResetCounts()
+				size := int64(8 << 20)
+				if known && mode == "bearer" {
+					size = 30 << 20
+				}
 				body, length := largeEnvelope(security(annaToken), size, "")
 				held, release := io.Pipe()
 				gate := make(chan struct{})
@@ -320,9 +314,12 @@ func TestLargeMessagesThatBreakOff(t *testing.T) {
 
 func TestAnEnvelopeCompressedBeyondMeasure(t *testing.T) {
 	r := newRig(t, nil)
-	cases := soapRefusals(t)
-	bomb := cases[len(cases)-1]
-	req := request(t, "POST", r.sidecar()+"/api/3.0/dsapi.asmx", strings.NewReader(bomb.came), "Content-Type", "text/xml; charset=utf-8", "Content-Encoding", "gzip", "SOAPAction", `"`+namespaceAPI+`/GetAccountMembershipFeaturesList"`)
+	var bomb bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&bomb, gzip.BestCompression)
+	_, _ = io.WriteString(z, strings.TrimSuffix(soapEnvelope(security(annaToken), listFeatures), "</s:Body></s:Envelope>"))
+	_, _ = io.Copy(z, io.LimitReader(endlessBlanks{}, 16<<20))
+	_ = z.Close()
+	req := request(t, "POST", r.sidecar()+"/api/3.0/dsapi.asmx", &bomb, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding", "gzip", "SOAPAction", `"`+namespaceAPI+`/GetAccountMembershipFeaturesList"`)
 	got := r.do(nil, req)
 	if got.status != 500 || !strings.Contains(got.body, "<soap:Fault>") {
 		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
