@@ -85,11 +85,11 @@ func burnDown() []*Panel {
 }
 
 func integrationTable() *Panel {
-	const name = "${__data.fields.integration}"
+	const name = "${__value.text}" // of the cell that is clicked
 	failing, consent, idle, old := above(.01, .05), above(1, 1), below(7*86400, 86400), heat(1, 100, 10000)
 	return table(about{
 		title: "Integrations", unit: "short", width: gridWidth, limits: above(1, 1), anchor: "who-is-still-on-legacy",
-		what: "One row for each program. Calls are those of the time range; a program's first call of a new kind may be missing. Click a name for its status page, its operations, or this page about it alone.",
+		what: "One row for each program. Calls are those of the time range; a program's first call of a new kind may be missing. Native calls stand in the row of their program if the token names it, else under unknown. Click a name for its status page, its operations, or this page about it alone.",
 		red:  "Failing: open the status page, it names cause and next step. Last legacy call: still in use today. Without consent: send the link of the status page.",
 	}, []column{
 		{field: "integration", heading: "Integration", links: []Link{
@@ -174,7 +174,7 @@ func ready() []*Panel {
 			what: "Programs in the configuration without a legacy call for the chosen days, or with none since the proxy's record began. Monthly and yearly runs look idle too: ask first.",
 			red:  "idle for less than a week; a weekly run may still come. Then set mode: block, and after the next due run remove the entry.",
 		}, []column{
-			{field: "integration", heading: "Integration", links: []Link{{true, "Status page", "${status_page}/integration/${__data.fields.integration}"}}},
+			{field: "integration", heading: "Integration", links: []Link{{true, "Status page", "${status_page}/integration/${__value.text}"}}},
 			{field: "Value #A", heading: "Idle for", unit: "s", limits: &idle},
 			{field: "mode", heading: "Never seen; mode"},
 		},

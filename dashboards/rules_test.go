@@ -16,6 +16,9 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/oauth"
+	"docusign-auth-proxy/translate/reply"
 )
 
 const runbook = "../docs/runbook.md"
@@ -147,6 +150,18 @@ func TestTheRunbooksQueriesNameWhatExists(t *testing.T) {
 	for _, name := range regexp.MustCompile(`docusign_auth_proxy[a-z0-9_:]+`).FindAllString(readFile(t, runbook), -1) {
 		if _, ok := known[name]; !ok {
 			t.Errorf("the runbook speaks of %s, which does not exist", name)
+		}
+	}
+}
+
+// TestTheRunbookKnowsEveryCause goes through all that the parts of the proxy can find wrong.
+func TestTheRunbookKnowsEveryCause(t *testing.T) {
+	text := readFile(t, runbook)
+	for k := range 64 {
+		for _, cause := range []string{translate.Kind(k).String(), oauth.Kind(k).String(), reply.Kind(k).String()} {
+			if cause != "other" && !strings.Contains(text, "`"+cause+"`") {
+				t.Errorf("%s is not explained", cause)
+			}
 		}
 	}
 }
