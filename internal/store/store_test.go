@@ -259,7 +259,7 @@ func TestDamageAnywhereIsAnErrorOrHarmless(t *testing.T) {
 		if err := os.WriteFile(hurt, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := store.Open(hurt, store.Options{Timeout: time.Millisecond})
+		s, err := store.Open(hurt, store.Options{Timeout: 10 * time.Second})
 		if err == nil {
 			closeStore(t, s)
 			continue
