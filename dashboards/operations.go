@@ -174,10 +174,10 @@ func upstreamPanels() []*Panel {
 			red:  "30 seconds. Nothing here can be mended in the proxy: look at DocuSign's status page, quote trace_token of the log to its support.",
 		}, query{quantile("0.95", "api", "docusign_auth_proxy_upstream_duration_seconds") + " >= 0", "{{api}}"}),
 		curves(about{
-			title: "Calls that reached DocuSign, by API", unit: "reqps", width: 5, limits: above(200, 500), anchor: "docusignratelimitnear",
-			what: "Calls a second that DocuSign answered.",
-			red:  "500 a second; its limits are per account and hour.",
-		}, query{sum("api", rate(in("docusign_auth_proxy_upstream_duration_seconds_count"))) + " > 0", "{{api}}"}).stacked("normal", "line", 40),
+			title: "Calls sent to DocuSign, by site", unit: "reqps", width: 5, limits: above(200, 500), anchor: "docusignratelimitnear",
+			what: "Calls a second, by the site where the account lives and the class of DocuSign's answer; none means that there was no answer. Calls that were not translated are other.",
+			red:  "500 a second; its limits are per account and hour. One site alone without answers: DocuSign's status page, and the way out of this network.",
+		}, query{sum("site, code", rate(of("docusign_auth_proxy_site_requests_total"))) + " > 0", "{{site}} {{code}}"}).stacked("normal", "line", 40),
 		curves(about{
 			title: "Calls sent twice, accounts moved", unit: "short", width: 6, limits: above(1, 10), anchor: "sites",
 			what: "Per step of the curve: calls sent again after DocuSign refused the token or named another site, and accounts found at another site than before.",

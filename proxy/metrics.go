@@ -55,6 +55,7 @@ type Metrics struct {
 	vecs   metricVecs
 	refuse []prometheus.Counter // by index of words.connects
 	poll   *pollTable
+	sites  *siteCounters
 	descs  scrapeDescs
 	server atomic.Pointer[Server]
 
@@ -78,6 +79,7 @@ func NewMetrics(reg prometheus.Registerer, o MetricsOptions) (*Metrics, error) {
 	mk := newMetricMaker()
 	m.vecs = newMetricVecs(mk)
 	m.descs = newScrapeDescs(mk)
+	m.sites = newSiteCounters(m.vecs.sites)
 	for _, reason := range m.words.connects.words {
 		m.refuse = append(m.refuse, m.vecs.refused.WithLabelValues(reason))
 	}
@@ -169,6 +171,7 @@ func (m *Metrics) Record(e *Event) {
 	if e.Upstream > 0 {
 		c.upstream.Observe(e.Upstream.Seconds())
 	}
+	m.sites.count(e, &m.words)
 	m.recordSent(e, s)
 }
 

@@ -43,6 +43,7 @@ const (
 	metricUserInfo       = "userinfo_fetches_total"
 	metricMoves          = "site_moves_total"
 	metricLookups        = "lookups_total"
+	metricSites          = "site_requests_total"
 	metricDuration       = "request_duration_seconds"
 	metricTranslation    = "translation_duration_seconds"
 	metricUpstream       = "upstream_duration_seconds"
@@ -114,6 +115,8 @@ func counterDocs() []MetricDoc {
 			Help: "Accounts found at another DocuSign site than before."},
 		{Name: metricLookups, Labels: []string{"integration", "what", "result"},
 			Help: "Look-ups of a user's GUID by e-mail or of an account's GUID by number, by result ok or error."},
+		{Name: metricSites, Labels: []string{"site", "code"},
+			Help: "Calls sent to DocuSign by the site where the account lives, as UserInfo names it, and class of the status answered; none means no answer. Sites that UserInfo did not name are other."},
 	}
 	return typed(docs, metricCounter, nil)
 }

@@ -245,7 +245,9 @@ type siteRow struct {
 	shared      bool // several integrations use the account
 }
 
-func newSiteTable() *siteTable { return &siteTable{rows: map[string]siteRow{}, hosts: map[string]struct{}{}} }
+func newSiteTable() *siteTable {
+	return &siteTable{rows: map[string]siteRow{}, hosts: map[string]struct{}{}}
+}
 
 func (s *siteTable) learn(d *Decision, info *oauth.UserInfo) {
 	for _, a := range info.Accounts {
