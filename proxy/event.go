@@ -19,21 +19,21 @@ const (
 type API string
 
 const (
-	APIRest2         API = "rest_v2"
-	APIRest21        API = "rest_v2.1"
-	APIRestOther     API = "rest_other"
-	APISoapAPI       API = "soap_api"
-	APISoapDSAPI     API = "soap_dsapi"
-	APISoapCredental API = "soap_credential"
-	APISoapAccount   API = "soap_accountmanagement"
-	APILegacyOAuth   API = "legacy_oauth"
-	APIAccountServer API = "account_server"
-	APIOther         API = "other"
+	APIRest2          API = "rest_v2"
+	APIRest21         API = "rest_v2.1"
+	APIRestOther      API = "rest_other"
+	APISoapAPI        API = "soap_api"
+	APISoapDSAPI      API = "soap_dsapi"
+	APISoapCredential API = "soap_credential"
+	APISoapAccount    API = "soap_accountmanagement"
+	APILegacyOAuth    API = "legacy_oauth"
+	APIAccountServer  API = "account_server"
+	APIOther          API = "other"
 )
 
 // SOAP reports whether the API speaks SOAP.
 func (a API) SOAP() bool {
-	return a == APISoapAPI || a == APISoapDSAPI || a == APISoapCredental || a == APISoapAccount
+	return a == APISoapAPI || a == APISoapDSAPI || a == APISoapCredential || a == APISoapAccount
 }
 
 // Outcome is how a call ended.

@@ -140,7 +140,7 @@ func (x *exchange) loginURL(r *http.Request) func(string) string {
 		if err != nil {
 			return base
 		}
-		rt := classify(http.MethodGet, u.Path, "")
+		rt := classify(http.MethodGet, u.Path)
 		site := x.site.Base
 		if rt.account != "" {
 			if s, err := x.state.Translator.Site(r.Context(), x.decision, rt.account); err == nil {

@@ -80,7 +80,7 @@ func schemeWords() vocabulary {
 func apiWords() vocabulary {
 	v := newVocabulary()
 	for _, a := range [...]API{
-		APIRest2, APIRest21, APIRestOther, APISoapAPI, APISoapDSAPI, APISoapCredental, APISoapAccount, APILegacyOAuth, APIAccountServer, APIOther,
+		APIRest2, APIRest21, APIRestOther, APISoapAPI, APISoapDSAPI, APISoapCredential, APISoapAccount, APILegacyOAuth, APIAccountServer, APIOther,
 	} {
 		v.add(string(a))
 	}

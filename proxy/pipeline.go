@@ -115,7 +115,7 @@ func (x *exchange) serve(r *http.Request) {
 	if target.IsZero() && x.serveOwn(r) {
 		return
 	}
-	x.route = classify(r.Method, r.URL.Path, r.URL.RawQuery)
+	x.route = classify(r.Method, r.URL.Path)
 	if !target.IsZero() && x.isAccountServer(target, r.URL.Path) {
 		x.route = route{api: APIAccountServer, open: true}
 	}
@@ -287,13 +287,13 @@ func (x *exchange) serveREST(r *http.Request) {
 
 // decide proves the credential and gets token and site. It answers the call itself, and returns false, when that fails.
 func (x *exchange) decide(r *http.Request) bool {
-	d, err := x.state.Translator.Decide(r.Context(), &translate.Call{
-		Legacy:        r.Header[headerLegacy],
-		Authorization: r.Header["Authorization"],
-		ActAs:         r.Header.Get(headerActAs),
-		Client:        x.binding.client.Addr(),
-	})
+	d, err := x.state.Translator.Decide(r.Context(), x.httpCredentials(r))
 	return x.decided(r, d, err)
+}
+
+// httpCredentials is what the HTTP headers of a call carry.
+func (x *exchange) httpCredentials(r *http.Request) *translate.Call {
+	return &translate.Call{Legacy: r.Header[headerLegacy], Authorization: r.Header["Authorization"], ActAs: r.Header.Get(headerActAs), Client: x.binding.client.Addr()}
 }
 
 func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bool {
@@ -415,9 +415,7 @@ func (x *exchange) restCaller(r *http.Request) reply.Caller {
 }
 
 func (x *exchange) refusePasswordChange(r *http.Request) {
-	d, err := x.state.Translator.Decide(r.Context(), &translate.Call{
-		Legacy: r.Header[headerLegacy], Authorization: r.Header["Authorization"], ActAs: r.Header.Get(headerActAs), Client: x.binding.client.Addr(),
-	})
+	d, err := x.state.Translator.Decide(r.Context(), x.httpCredentials(r))
 	x.decision = d
 	if err == nil && d.Action != translate.ActionTranslate {
 		x.native = true

@@ -24,8 +24,8 @@ const (
 	localWSDL
 )
 
-// classify reads path and query. REST paths are matched without regard to case as ASP.NET does it, and so are .asmx paths (PROTOCOL.md §4.1).
-func classify(method, path, rawQuery string) route {
+// classify reads the path. REST paths are matched without regard to case as ASP.NET does it, and so are .asmx paths (PROTOCOL.md §4.1).
+func classify(method, path string) route {
 	if rest, ok := cutPrefixFold(path, "/restapi"); ok && (rest == "" || rest[0] == '/') {
 		return classifyREST(method, path, len(path)-len(rest))
 	}
@@ -99,7 +99,7 @@ func soapService(path string) (API, bool) {
 	case equalFold(name, "dsapi.asmx"):
 		return APISoapDSAPI, true
 	case equalFold(name, "credential.asmx"):
-		return APISoapCredental, true
+		return APISoapCredential, true
 	case equalFold(name, "accountmanagement.asmx"):
 		return APISoapAccount, true
 	}

@@ -24,14 +24,14 @@ func TestClassify(t *testing.T) {
 		{"a path that only begins alike", "GET", "/restapix/v2/accounts/1", route{api: APIOther, open: true}},
 		{"SOAP in any case", "POST", "/API/3.0/DSAPI.asmx", route{api: APISoapDSAPI}},
 		{"the API service", "POST", "/api/3.0/api.asmx", route{api: APISoapAPI}},
-		{"credentials in the body", "POST", "/api/3.0/Credential.asmx", route{api: APISoapCredental}},
+		{"credentials in the body", "POST", "/api/3.0/Credential.asmx", route{api: APISoapCredential}},
 		{"account management", "POST", "/api/3.0/AccountManagement.asmx", route{api: APISoapAccount}},
 		{"a WSDL is open", "GET", "/api/3.0/dsapi.asmx", route{api: APISoapDSAPI, open: true, local: localWSDL}},
 		{"so is its other address", "GET", "/api/3.0/schema/dsapi.wsdl", route{api: APIOther, open: true, local: localWSDL}},
 		{"everything else", "GET", "/Signing/start", route{api: APIOther, open: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := classify(c.method, c.path, ""); got != c.want {
+			if got := classify(c.method, c.path); got != c.want {
 				t.Errorf("%s %s is %+v, want %+v", c.method, c.path, got, c.want)
 			}
 			if c.want.account != "" && c.path[c.want.at:c.want.end] != c.want.account {

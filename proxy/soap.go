@@ -76,7 +76,7 @@ func (x *exchange) dialled(r *http.Request) string {
 
 // serveSOAP translates a SOAP call (PROTOCOL.md §4, §16 row 5).
 func (x *exchange) serveSOAP(r *http.Request) {
-	o := soap.Options{MaxHeader: x.server.cfg.SOAPHeader, Credential: x.route.api == APISoapCredental, MaxBody: maxCredentialMessage, Buffers: &x.server.soapBuffers}
+	o := soap.Options{MaxHeader: x.server.cfg.SOAPHeader, Credential: x.route.api == APISoapCredential, MaxBody: maxCredentialMessage, Buffers: &x.server.soapBuffers}
 	m, err := soap.ReadMessage(r.Header.Get("Content-Type"), r.Header.Get("Content-Encoding"), r.Body, o)
 	var refusal *soap.Error
 	if err != nil && !errors.As(err, &refusal) {
@@ -163,17 +163,13 @@ func (x *exchange) observedMessage(r *http.Request) bool {
 	return err == nil && d.Action == translate.ActionObserve
 }
 
-func (x *exchange) httpCredentials(r *http.Request) *translate.Call {
-	return &translate.Call{Legacy: r.Header[headerLegacy], Authorization: r.Header["Authorization"], ActAs: r.Header.Get(headerActAs), Client: x.binding.client.Addr()}
-}
-
 // proveSOAP finds the credential where its service has it and proves it. It answers the call itself, and returns false, when that fails.
 func (x *exchange) proveSOAP(r *http.Request) bool {
 	s := x.soap
 	call := x.httpCredentials(r)
 	cred, inside := x.envelopeCredential()
 	s.inHeader = len(call.Legacy) > 0
-	s.inBody = x.route.api == APISoapCredental && s.message.Credential != nil && s.message.Credential.HasEmail
+	s.inBody = x.route.api == APISoapCredential && s.message.Credential != nil && s.message.Credential.HasEmail
 	s.inEnvelope = inside && !s.inBody
 	switch {
 	case s.inHeader && !s.inBody || !inside && len(call.Authorization) > 0:
