@@ -414,8 +414,23 @@ func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 	} else if err := t.checkPrincipal(d); err != nil {
 		return err
 	}
+	if in := d.Integration; in.SOAP == SOAPAppPassword && (d.Scheme == legacy.WSSecurity || d.Scheme == legacy.SOAPBody) {
+		return t.checkAppPassword(d) // no token goes upstream
+	}
 	_, err := t.Token(ctx, d)
 	return err
+}
+
+// checkAppPassword refuses users of soap: app_password for whom none is configured.
+func (t *Translator) checkAppPassword(d *Decision) error {
+	if _, ok := d.AppPassword(); ok {
+		return nil
+	}
+	return &Error{
+		Kind:     KindTokenRefused,
+		Detail:   "soap: app_password, but no App Password is configured for " + d.Authenticator,
+		NextStep: "let the user make one under Security & Privacy in DocuSign and set app_password of the user",
+	}
 }
 
 // asError makes err an *Error.

@@ -364,3 +364,25 @@ func BenchmarkDecideTokenSiteHit(b *testing.B) {
 		}
 	}
 }
+
+func TestRehearsalOfAnAppPasswordNeedsNoToken(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		app  secret.Text
+		kind translate.Kind
+	}{{"one is configured", secret.New("app"), 255}, {"none is", secret.Text{}, translate.KindTokenRefused}} {
+		w := newWorld(t, func(cfg *translate.Config) {
+			in := &cfg.Integrations[0]
+			in.Mode, in.SOAP, in.ClientID, in.Users[0].AppPassword = translate.ModeObserve, translate.SOAPAppPassword, "no-key-for-this-one", c.app
+		})
+		cred := legacy.Credential{Scheme: legacy.WSSecurity, IntegratorKey: key, Username: "anna@example.com", Passwords: []secret.Text{secret.New("pässword")}}
+		d, _, err := w.Prove(context.Background(), cred, "", loopback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.Rehearse(context.Background(), d)
+		if c.kind == 255 && err != nil || c.kind != 255 && translate.KindOf(err) != c.kind {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
