@@ -243,8 +243,7 @@ func (x *exchange) decidedSOAP(r *http.Request, d *translate.Decision, err error
 		return x.decided(r, d, err)
 	}
 	x.decision = d
-	if _, ok := d.AppPassword(); !ok {
-		err := &translate.Error{Kind: translate.KindTokenRefused, Detail: "soap: app_password, but no App Password is configured for " + d.Authenticator, NextStep: "let the user make one under Security & Privacy in DocuSign and set app_password of the user"}
+	if err := d.CheckAppPassword(); err != nil {
 		x.event.Translate = x.server.cfg.Now().Sub(x.start)
 		x.refuse(r, err, reply.GrantRefused)
 		return false

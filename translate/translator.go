@@ -415,14 +415,14 @@ func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 		return err
 	}
 	if in := d.Integration; in.SOAP == SOAPAppPassword && (d.Scheme == legacy.WSSecurity || d.Scheme == legacy.SOAPBody) {
-		return t.checkAppPassword(d) // no token goes upstream
+		return d.CheckAppPassword() // no token goes upstream
 	}
 	_, err := t.Token(ctx, d)
 	return err
 }
 
-// checkAppPassword refuses users of soap: app_password for whom none is configured.
-func (t *Translator) checkAppPassword(d *Decision) error {
+// CheckAppPassword refuses users of soap: app_password for whom none is configured.
+func (d *Decision) CheckAppPassword() error {
 	if _, ok := d.AppPassword(); ok {
 		return nil
 	}
