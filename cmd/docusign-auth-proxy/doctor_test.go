@@ -426,7 +426,7 @@ func TestAFaultDoesNotEndTheExamination(t *testing.T) {
 			}
 			second["name"], second["integrator_key"] = "broken", "99999999-0000-4000-8000-000000000009"
 			second["oauth"] = map[string]any{"private_keys": []map[string]any{{"file": "keys/nowhere.pem"}}}
-			list[0], list = second, append(list, list[0])
+			list[0] = second
 		}
 	})
 	r, code := c.doctor()

@@ -200,21 +200,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// pattern is a body that can be recognised and is made as it is read.
-type pattern struct{ at, size int64 }
-
-func (p *pattern) Read(b []byte) (int, error) {
-	if p.at >= p.size {
-		return 0, io.EOF
-	}
-	n := min(int64(len(b)), p.size-p.at)
-	for i := range b[:n] {
-		b[i] = byte((p.at + int64(i)) * 7 >> 3)
-	}
-	p.at += n
-	return int(n), nil
-}
-
 func chunked(body []byte, size int, format string) string {
 	var b bytes.Buffer
 	for len(body) > 0 {

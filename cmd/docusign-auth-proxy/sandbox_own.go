@@ -22,8 +22,6 @@ var (
 	accountForm = regexp.MustCompile(`^([0-9]{1,12}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$`)
 )
 
-func (o ownProgram) empty() bool { return o == ownProgram{} }
-
 func (o ownProgram) validate() error {
 	switch {
 	case o.key != "" && !keyForm.MatchString(o.key):
