@@ -58,7 +58,8 @@ func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assem
 		return nil, err
 	}
 	listed := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
-	a.idle = append(a.idle, transport, listed)
+	upstream := upstreamOf(cfg, transport)
+	a.idle = append(a.idle, upstream, listed)
 	if a.oauth, a.granters, err = oauthOf(cfg, env, transport, policy); err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assem
 		return nil, err
 	}
 	a.state = &proxy.State{
-		Translator: translator, Policy: policy, Clients: forward, LocalClients: local, Upstream: transport, Listed: listed, TunnelDial: dialer.DialContext,
+		Translator: translator, Policy: policy, Clients: forward, LocalClients: local, Upstream: upstream, Listed: listed, TunnelDial: dialer.DialContext,
 		DefaultSite: site, AccountServer: account.Host, Tokens: issuer{env.store},
 	}
 	if cfg.Sidecar.PublicURL != "" {
