@@ -58,6 +58,7 @@ func kind(err error) string {
 
 // oracle is net/http with the settings of the proxy.
 func oracle(o *origin) *http.Transport {
+	log.SetOutput(io.Discard) // it prints answers nobody asked for
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
 	t := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.roots}, DisableCompression: true, Protocols: p, MaxResponseHeaderBytes: DefaultMaxResponseHeader}
@@ -247,7 +248,6 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(s, false)
 		f.Add(s, true)
 	}
-	log.SetOutput(io.Discard) // net/http prints answers nobody asked for
 	s := &scripted{}
 	o := newOrigin(f, s.serve)
 	lean, want := o.transport(), oracle(o)

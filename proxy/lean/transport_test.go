@@ -15,6 +15,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,14 +58,13 @@ func dialing(change func(*dialed)) func(context.Context, string, string) (net.Co
 }
 
 func TestConnectionsAreUsedLastInFirstOut(t *testing.T) {
-	both := make(chan struct{}, 2)
+	var both sync.WaitGroup
+	both.Add(2)
 	o := newOrigin(t, func(p *peer, n int) {
 		for r := p.request(); r != nil; r = p.request() {
 			if r.URL.Path == "/together" {
-				both <- struct{}{}
-				for len(both) < 2 {
-					// wait until the other call is here, too
-				}
+				both.Done()
+				both.Wait()
 			}
 			p.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d", n))
 		}
@@ -152,8 +152,8 @@ func TestWhatNobodyAskedForSpoilsTheConnection(t *testing.T) {
 	}
 }
 
-// A session ticket that comes late is TLS's business.
-func TestALateRecordOfTLSSpoilsNothingWorse(t *testing.T) {
+// The session tickets of TLS 1.3 come after the handshake and spoil nothing.
+func TestAConnectionIsUsedAgain(t *testing.T) {
 	o := newOrigin(t, always(ok2))
 	tr := o.transport()
 	for range 3 {
@@ -459,7 +459,7 @@ func TestTimeLimits(t *testing.T) {
 			}
 			_, err := tr.RoundTrip(call(t, t.Context(), "GET", o.url("/"), ""))
 			var ne net.Error
-			if !errors.As(err, &ne) || !ne.Timeout() || !errors.Is(err, context.DeadlineExceeded) || o.dialed() != 1 {
+			if !errors.As(err, &ne) || !ne.Timeout() || !errors.Is(err, context.DeadlineExceeded) || o.dialed() > 1 {
 				t.Errorf("error %v, %d connections", err, o.dialed())
 			}
 		})
@@ -599,6 +599,7 @@ func TestCloseWakesARead(t *testing.T) {
 	b := resp.Body.(*body)
 	for b.reading.TryLock() { // until it reads
 		b.reading.Unlock()
+		runtime.Gosched()
 	}
 	if err := resp.Body.Close(); err != nil {
 		t.Error(err)
@@ -759,6 +760,7 @@ func TestIdleConnectionsAreSweptUp(t *testing.T) {
 		if rest == 0 && !running {
 			return
 		}
+		runtime.Gosched()
 	}
 }
 
