@@ -167,6 +167,7 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 func TestACallIsSentAgainOnlyIfThatIsHarmless(t *testing.T) {
 	hangUp := func(p *peer) { _ = p.Close() }
 	cut := func(p *peer) { p.say("HTTP/1.1 2"); _ = p.Close() }
+	cutHead := func(p *peer) { p.say("HTTP/1.1 200 OK\r\nA: b\r\n"); _ = p.Close() }
 	alert := func(p *peer) { _, _ = p.raw.Write([]byte{21, 3, 3, 0, 2, 2, 80}); _ = p.raw.Close() }
 	tests := []struct {
 		name   string
@@ -182,6 +183,7 @@ func TestACallIsSentAgainOnlyIfThatIsHarmless(t *testing.T) {
 		{"a HEAD", "HEAD", "", false, hangUp, true},
 		{"an OPTIONS", "OPTIONS", "", false, hangUp, true},
 		{"a GET whose answer had begun", "GET", "", false, cut, false},
+		{"a GET whose head is cut", "GET", "", false, cutHead, false},
 		{"a GET after an alert", "GET", "", false, alert, false},
 		{"a GET with a body", "GET", "x", false, hangUp, false},
 		{"a POST", "POST", "x", false, hangUp, false},
@@ -632,6 +634,21 @@ func TestCloseLetsAnotherCallAlone(t *testing.T) {
 			t.Fatalf("%q", got)
 		}
 		wg.Wait()
+	}
+}
+
+func TestBreakingOffComesTooLateForAnEndedAnswer(t *testing.T) {
+	o := newOrigin(t, always(ok2))
+	tr := o.transport()
+	resp, err := tr.RoundTrip(call(t, t.Context(), "GET", o.url("/"), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text(t, resp)
+	resp.Body.(*body).breakOff()
+	get(t, tr, o.url("/"))
+	if o.dialed() != 1 {
+		t.Error("broke off a connection that was not its own any more")
 	}
 }
 
