@@ -141,7 +141,8 @@ type Egress struct {
 	// Networks that may be connected to although they are loopback, private or link-local. Danger: each one is a way for a program
 	// to reach what is behind this machine's firewall.
 	AllowAddresses []netip.Prefix `yaml:"allow_addresses" default:""`
-	// Networks whose machines may use the listeners. Empty is everybody who can reach them. Danger: 0.0.0.0/0 is everybody too.
+	// Networks whose machines may use the listeners, besides this machine itself. Empty admits this machine alone; with proxy_users, also
+	// whoever knows one of them, at the forward proxy only. Danger: 0.0.0.0/0 is everybody who can reach them.
 	Clients []netip.Prefix `yaml:"clients" default:""`
 	// Users who may use the forward proxy, asked for with Proxy-Authorization. Empty asks nobody.
 	ProxyUsers []ProxyUser `yaml:"proxy_users" default:""`
