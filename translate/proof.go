@@ -72,10 +72,13 @@ type attempt struct {
 
 // prove reports whether one of the candidates is the password. lasting is false for a proof that must not be remembered.
 func (p *prover) prove(ctx context.Context, a attempt) (lasting bool, err error) {
-	d := p.digest(a)
-	if _, ok := p.right.get(d); ok {
-		return true, nil
+	for i := range a.candidates {
+		// One reading alone: a password that was proven in a header is proven in an envelope as well.
+		if _, ok := p.right.get(p.digest(a, a.candidates[i:i+1])); ok {
+			return true, nil
+		}
 	}
+	d := p.digest(a, a.candidates)
 	if _, ok := p.wrong.get(d); ok {
 		return false, &Error{Kind: KindBadLogin, Detail: "the same wrong password again", NextStep: "store the password that the old program sends: docusign-auth-proxy hash-password"}
 	}
@@ -99,11 +102,11 @@ func (p *prover) prove(ctx context.Context, a attempt) (lasting bool, err error)
 	return false, &Error{Kind: KindBadLogin, Detail: "the password does not match the configured one", NextStep: "store the password that the old program sends: docusign-auth-proxy hash-password"}
 }
 
-func (p *prover) digest(a attempt) digest {
-	parts := make([]string, 0, 4+len(a.candidates))
+func (p *prover) digest(a attempt, candidates []secret.Text) digest {
+	parts := make([]string, 0, 4+len(candidates))
 	fp := a.password.fingerprint()
 	parts = append(parts, "proof", legacy.Fold(a.key), legacy.Fold(a.username), string(fp[:]))
-	for _, c := range a.candidates {
+	for _, c := range candidates {
 		parts = append(parts, c.Reveal())
 	}
 	return p.hash.sum(parts...)
@@ -124,11 +127,12 @@ func (p *prover) join(d digest, a attempt) (*proof, error) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), proofTime)
 		defer cancel()
-		pr.verdict, pr.err = p.check(ctx, a)
+		var matched int
+		pr.verdict, matched, pr.err = p.check(ctx, a)
 		switch {
 		case pr.err != nil:
 		case pr.verdict == rightPassword:
-			p.right.put(d, struct{}{})
+			p.right.put(p.digest(a, a.candidates[matched:matched+1]), struct{}{})
 		case pr.verdict == wrongPassword:
 			p.wrong.put(d, struct{}{})
 		}
@@ -140,22 +144,23 @@ func (p *prover) join(d digest, a attempt) (*proof, error) {
 	return pr, nil
 }
 
-func (p *prover) check(ctx context.Context, a attempt) (verdict, error) {
+// check also says which reading was right.
+func (p *prover) check(ctx context.Context, a attempt) (verdict, int, error) {
 	user := legacy.Fold(a.key) + "\x00" + legacy.Fold(a.username)
 	if !p.throttle.admit(ctx, a.client, user, a.known) {
-		return wrongPassword, &Error{Kind: KindThrottled, Detail: "too many wrong passwords from this address", NextStep: "find the program at the client address that sends a wrong password"}
+		return wrongPassword, 0, &Error{Kind: KindThrottled, Detail: "too many wrong passwords from this address", NextStep: "find the program at the client address that sends a wrong password"}
 	}
-	v, err := p.compare(ctx, a)
+	v, matched, err := p.compare(ctx, a)
 	if v != wrongPassword {
 		p.throttle.refund(a.client, user)
 	}
-	return v, err
+	return v, matched, err
 }
 
-func (p *prover) compare(ctx context.Context, a attempt) (verdict, error) {
-	for _, c := range a.candidates {
+func (p *prover) compare(ctx context.Context, a attempt) (verdict, int, error) {
+	for i, c := range a.candidates {
 		if a.accept != nil && a.accept(c) {
-			return issuedSecret, nil
+			return issuedSecret, i, nil
 		}
 	}
 	against := a.password
@@ -163,28 +168,29 @@ func (p *prover) compare(ctx context.Context, a attempt) (verdict, error) {
 		against = a.decoy
 	}
 	if !against.slow() {
-		return verdictOf(against, a), nil
+		v, matched := verdictOf(against, a)
+		return v, matched, nil
 	}
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
-		return wrongPassword, &Error{Kind: KindBusy, Err: errBusy}
+		return wrongPassword, 0, &Error{Kind: KindBusy, Err: errBusy}
 	}
 	began := p.now()
-	v := verdictOf(against, a)
+	v, matched := verdictOf(against, a)
 	if v == rightPassword {
 		<-p.slots
 	} else {
 		time.AfterFunc(restAfterWrong*p.now().Sub(began), func() { <-p.slots })
 	}
-	return v, nil
+	return v, matched, nil
 }
 
-func verdictOf(against Password, a attempt) verdict {
-	for _, c := range a.candidates {
+func verdictOf(against Password, a attempt) (verdict, int) {
+	for i, c := range a.candidates {
 		if against.Verify(c) && a.known {
-			return rightPassword
+			return rightPassword, i
 		}
 	}
-	return wrongPassword
+	return wrongPassword, 0
 }

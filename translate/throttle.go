@@ -15,6 +15,7 @@ const (
 	clientBurst = 20
 	clientRate  = time.Second / 2
 	slowLane    = 250 * time.Millisecond // between first tries of known users from an address that sprays
+	maxSlowWait = 10 * time.Second
 	maxBuckets  = 20_000
 )
 
@@ -77,7 +78,8 @@ func (t *throttle) admit(ctx context.Context, client netip.Addr, user string, kn
 		one.waiting = true
 	}
 	if all.tokens < 1 {
-		if !known || (wait == 0 && t.nextSlow.Sub(now) > 5*time.Second) {
+		// Only a user without a recent failure of its own gets a turn here, or guessing at many known users would take them all.
+		if !known || one.tokens < one.burst || t.nextSlow.Sub(now) > maxSlowWait {
 			one.waiting = false
 			t.mu.Unlock()
 			return false

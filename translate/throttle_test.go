@@ -147,3 +147,37 @@ func TestBucketsAreBounded(t *testing.T) {
 		t.Errorf("%d buckets, %d in the list; at most %d", len(th.buckets), th.recent.Len(), maxBuckets)
 	}
 }
+
+func TestAPasswordProvenInOneFormIsProvenInAllAlsoUnderAttack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testProver()
+		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 500 {
+			_, _ = p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false))
+		}
+		a := guess("192.0.2.1", "anna", "another reading", true)
+		a.candidates = append(a.candidates, secret.New("right"))
+		start := time.Now()
+		if _, err := p.prove(context.Background(), a); err != nil || time.Since(start) > 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
+func TestGuessingAtManyKnownUsersLeavesATurnForOneWhoHasNotFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testProver()
+		var wg sync.WaitGroup
+		for i := range 300 {
+			wg.Go(func() {
+				_, _ = p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("known-", i%10), fmt.Sprint("wrong", i), true))
+			})
+		}
+		wg.Wait()
+		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+			t.Errorf("somebody who has not failed is refused: %v", err)
+		}
+	})
+}
