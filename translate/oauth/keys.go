@@ -88,10 +88,11 @@ func parsePrivateKey(data []byte) (*rsa.PrivateKey, error) {
 	return nil, first
 }
 
+// derSequence tells DER that fills the file. Base64 may begin like a short sequence: its "0" is the tag of one.
 func derSequence(data []byte) bool {
 	var v asn1.RawValue
-	_, err := asn1.Unmarshal(data, &v)
-	return err == nil && v.Tag == asn1.TagSequence && v.IsCompound
+	rest, err := asn1.Unmarshal(data, &v)
+	return err == nil && v.Tag == asn1.TagSequence && v.IsCompound && len(bytes.TrimSpace(rest)) == 0
 }
 
 func parseBlock(b *pem.Block) (*rsa.PrivateKey, error) {

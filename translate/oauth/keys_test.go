@@ -76,6 +76,7 @@ func TestParsePrivateKey(t *testing.T) {
 		{"dashes lost", replaced(pkcs1, "KEY-----", "KEY---"), "BEGIN or END line is damaged"},
 		{"UTF-16", []byte("\xff\xfe-\x00-\x00"), "UTF-16"},
 		{"a file name instead of the file", []byte("keys/new.pem"), "not PEM"},
+		{"text that begins like a short DER sequence", []byte("0A" + strings.Repeat("A", 200) + "\n-----END RSA PRIVATE KEY-----\n"), "BEGIN line is missing"},
 		{"a huge file", bytes.Repeat([]byte("x"), maxKeyBytes+1), "longer than"},
 		{"1024 bits", block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)), "1024 bits"},
 	} {
