@@ -167,15 +167,13 @@ func (h replayHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // callerConn is the near side of a tunnel. It gives bytes back that were read too early.
 type callerConn struct {
 	net.Conn
-	ahead []byte
+	ahead readAhead
 	idle  time.Duration
 	alone atomic.Bool // the far side has finished, so its idle clock no longer serves both
 }
 
 func (c *callerConn) Read(p []byte) (int, error) {
-	if len(c.ahead) > 0 {
-		n := copy(p, c.ahead)
-		c.ahead = c.ahead[n:]
+	if n, ok := c.ahead.give(p); ok {
 		return n, nil
 	}
 	if c.alone.Load() {

@@ -18,22 +18,32 @@ type binding struct {
 	target egress.Host // zero for the sidecar and for plain forward requests, which name theirs in each request
 	client netip.AddrPort
 	local  netip.AddrPort
-	secure bool // the caller speaks TLS to us
+}
+
+// readAhead holds bytes that were read before their reader was there.
+type readAhead []byte
+
+// give hands them out first; ok is false when none are left.
+func (a *readAhead) give(p []byte) (n int, ok bool) {
+	if len(*a) == 0 {
+		return 0, false
+	}
+	n = copy(p, *a)
+	*a = (*a)[n:]
+	return n, true
 }
 
 // boundConn is a connection with its binding and with bytes that were read ahead of it.
 type boundConn struct {
 	net.Conn
 	binding binding
-	ahead   []byte
+	ahead   readAhead
 	closed  chan struct{} // nil unless somebody waits for the end
 	once    sync.Once
 }
 
 func (c *boundConn) Read(p []byte) (int, error) {
-	if len(c.ahead) > 0 {
-		n := copy(p, c.ahead)
-		c.ahead = c.ahead[n:]
+	if n, ok := c.ahead.give(p); ok {
 		return n, nil
 	}
 	return c.Conn.Read(p)
@@ -133,7 +143,6 @@ func (s *Server) sort(c *boundConn, tlsConfig func() *tls.Config) {
 		_ = c.Close() // TLS to a proxy without a CA; the start-up log says how to make one
 		return
 	}
-	c.binding.secure = true
 	s.inner.deliver(tls.Server(c, cfg))
 }
 
