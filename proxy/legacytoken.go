@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/reply"
@@ -127,11 +128,14 @@ func (x *exchange) issueToken(r *http.Request, d *translate.Decision, scope stri
 		x.refuse(r, &translate.Error{Detail: "there is no store for legacy tokens", NextStep: "set store: to a file in the configuration"}, reply.Internal)
 		return
 	}
-	owner := translate.TokenOwner{Integration: d.Integration.Name, Authenticator: d.Authenticator}
+	owner, err := x.state.Translator.OwnerOf(d)
 	if d.OnBehalf() {
 		owner.Principal = d.Principal
 	}
-	token, err := x.state.Tokens.IssueToken(owner)
+	var token secret.Text
+	if err == nil {
+		token, err = x.state.Tokens.IssueToken(owner)
+	}
 	if err != nil {
 		x.refuse(r, &translate.Error{Detail: "the token could not be stored", Err: err, NextStep: "check that the store's file is writable and the disk has room"}, reply.Internal)
 		return

@@ -45,7 +45,11 @@ func (x *exchange) issuePassword() (secret.Text, error) {
 	if x.state.Tokens == nil {
 		return secret.Text{}, nil
 	}
-	p, err := x.state.Tokens.IssuePassword(translate.TokenOwner{Integration: x.decision.Integration.Name, Authenticator: x.decision.Authenticator})
+	owner, err := x.state.Translator.OwnerOf(x.decision)
+	var p secret.Text
+	if err == nil {
+		p, err = x.state.Tokens.IssuePassword(owner)
+	}
 	if err != nil {
 		return p, &translate.Error{Detail: "an API password could not be stored", Err: err, NextStep: "check that the store's file is writable and the disk has room"}
 	}

@@ -97,10 +97,13 @@ type member struct {
 	guids   map[string]string // folded account GUID -> account number
 }
 
+// importedOwner says whose a token is that the configuration imports or that the proxy issued.
 type importedOwner struct {
-	member *member
-	user   *User
-	actsAs string
+	member      *member
+	user        *User
+	actsAs      string
+	fingerprint [32]byte    // of an imported token
+	issued      *TokenOwner // nil = an imported token
 }
 
 func newDirectory(integrations []Integration) (*directory, error) {
@@ -162,7 +165,7 @@ func (d *directory) importTokens(m *member) error {
 		if u == nil {
 			return fmt.Errorf("integration %s: an imported token names the user %s, who is not listed", m.Name, t.Username)
 		}
-		d.imported[t.SHA256] = importedOwner{member: m, user: u, actsAs: t.ActsAs}
+		d.imported[t.SHA256] = importedOwner{member: m, user: u, actsAs: t.ActsAs, fingerprint: t.fingerprint()}
 	}
 	return nil
 }

@@ -18,12 +18,15 @@ type TokenOwner struct {
 	Integration   string // name
 	Authenticator string // username as the configuration spells it
 	Principal     string // "" = the authenticator
+	Voucher       string // what proved the authenticator, see Issued.Voucher
 }
 
 // Issued looks up what the proxy itself handed out. Implementations must be quick: it is asked on the request path.
 type Issued interface {
 	Token(token string) (TokenOwner, bool)
 	Password(password string) (TokenOwner, bool)
+	// Voucher is a keyed digest of the owner and of the fingerprint of what proved them, to be kept with what was issued.
+	Voucher(o TokenOwner, fingerprint [32]byte) (string, error)
 }
 
 // Pins keeps the password hashes of users that the configuration lists without one.
@@ -118,10 +121,11 @@ type Decision struct {
 	Principal     string       // as presented; Authenticator when nobody is acted for
 	Conflict      bool         // several credentials were present (PROTOCOL.md §16)
 
-	member   *member
-	user     *User
-	target   targetCell
-	rehearse *attemptedCall
+	member    *member
+	user      *User
+	vouchedBy [32]byte // fingerprint of the password or imported token that proved the authenticator
+	target    targetCell
+	rehearse  *attemptedCall
 }
 
 // IntegrationName is the label: the configured name, or "unknown".
@@ -248,12 +252,21 @@ func (t *Translator) proveMember(ctx context.Context, d *Decision, cred legacy.C
 			if err := t.pin(m, u, cred, client); err != nil {
 				return false, err
 			}
+			d.vouchedBy = t.passwordOf(m, u).fingerprint()
 			return true, t.checkPrincipal(d)
 		}
 	}
 	lasting, err := t.prover.prove(ctx, a)
 	if err != nil {
 		return false, err
+	}
+	d.vouchedBy = a.password.fingerprint()
+	if !lasting { // an issued password proved the user
+		for _, c := range cred.Passwords {
+			if by, ok := t.issuedPassword(m, u, c); ok {
+				d.vouchedBy = by
+			}
+		}
 	}
 	return lasting, t.checkPrincipal(d)
 }
@@ -317,8 +330,8 @@ func (t *Translator) acceptIssued(m *member, u *User) func(secret.Text) bool {
 		return nil
 	}
 	return func(s secret.Text) bool {
-		owner, ok := t.cfg.Issued.Password(s.Reveal())
-		return ok && owner.Integration == m.Name && owner.Authenticator == u.Username
+		_, ok := t.issuedPassword(m, u, s)
+		return ok
 	}
 }
 
@@ -376,6 +389,18 @@ func (t *Translator) ownToken(token, actAs string) (*Decision, error) {
 		d.Action = ActionObserve
 		return d, nil
 	}
+	d.vouchedBy = owner.fingerprint
+	if owner.issued != nil {
+		var err error
+		if d.vouchedBy, ok, err = t.voucherInForce(*owner.issued, owner.member, owner.user); err != nil {
+			return d, err
+		} else if !ok {
+			return d, &Error{
+				Kind: KindUnknownToken, Detail: "the password that vouched for this token has changed",
+				NextStep: "let the program log in again; if the password is the same, the key file beside the state file was lost: put it back from a backup",
+			}
+		}
+	}
 	return d, t.checkPrincipal(d)
 }
 
@@ -398,7 +423,7 @@ func (t *Translator) tokenOwner(token string) (importedOwner, bool) {
 	if u == nil {
 		return importedOwner{}, false // the user was taken out of the configuration
 	}
-	return importedOwner{member: m, user: u, actsAs: owner.Principal}, true
+	return importedOwner{member: m, user: u, actsAs: owner.Principal, issued: &owner}, true
 }
 
 // Rehearse finds out whether an observed call could have been translated.
@@ -467,7 +492,7 @@ func (d *Decision) WithConflict() *Decision {
 func (d *Decision) copied() *Decision {
 	c := &Decision{
 		Action: d.Action, Scheme: d.Scheme, Integration: d.Integration, Key: d.Key, Authenticator: d.Authenticator, Principal: d.Principal,
-		Conflict: d.Conflict, member: d.member, user: d.user, rehearse: d.rehearse,
+		Conflict: d.Conflict, member: d.member, user: d.user, vouchedBy: d.vouchedBy, rehearse: d.rehearse,
 	}
 	c.target.p.Store(d.target.p.Load())
 	c.target.info.Store(d.target.info.Load())

@@ -138,16 +138,39 @@ func (i issuer) Revoke(token string) (bool, error) { return i.Store.Revoke(secre
 
 func (i issuer) Token(token string) (translate.TokenOwner, bool) {
 	o, ok := i.Store.Lookup(secret.New(token))
-	return translate.TokenOwner{Integration: o.Integration, Authenticator: o.Authenticator, Principal: o.Principal}, ok
+	return issuedOwner(o), ok
 }
 
 func (i issuer) Password(password string) (translate.TokenOwner, bool) {
 	o, ok := i.Store.LookupPassword(secret.New(password))
-	return translate.TokenOwner{Integration: o.Integration, Authenticator: o.Authenticator, Principal: o.Principal}, ok
+	return issuedOwner(o), ok
+}
+
+func (i issuer) Voucher(o translate.TokenOwner, fingerprint [32]byte) (string, error) {
+	return i.Store.Voucher(owner(o), fingerprint)
 }
 
 func owner(o translate.TokenOwner) store.TokenOwner {
-	return store.TokenOwner{Integration: o.Integration, Authenticator: o.Authenticator, Principal: o.Principal}
+	return store.TokenOwner{Integration: o.Integration, Authenticator: o.Authenticator, Principal: o.Principal, Voucher: o.Voucher}
+}
+
+func issuedOwner(o store.TokenOwner) translate.TokenOwner {
+	return translate.TokenOwner{Integration: o.Integration, Authenticator: o.Authenticator, Principal: o.Principal, Voucher: o.Voucher}
+}
+
+// takeOver lets the passwords in force vouch for what earlier versions issued, which did not keep what vouched for it.
+func (p *program) takeOver(a *assembled) {
+	err := p.store.TakeOver(func(o store.TokenOwner) (string, error) {
+		fingerprint, ok := a.state.Translator.InForce(o.Integration, o.Authenticator)
+		if !ok {
+			return "", nil
+		}
+		return p.store.Voucher(o, fingerprint)
+	})
+	if err != nil {
+		p.log.Error("tokens issued by an earlier version are refused", "error", err,
+			"next_step", "check that the proxy may write the state file and the key file beside it, then restart")
+	}
 }
 
 // pinner keeps first-seen passwords in the store.

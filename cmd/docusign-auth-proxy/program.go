@@ -91,6 +91,7 @@ func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *progra
 	if err != nil {
 		return nil, err
 	}
+	p.takeOver(first)
 	p.current.Store(first)
 	p.capture = proxy.NewCapture(proxy.CaptureOptions{Log: log, Known: p.knowsIntegration})
 	sc := serverConfig(cfg, log, p.recorders(log, h))

@@ -30,6 +30,7 @@ func (p *program) accept(old, next *config.Config) error {
 	if err != nil {
 		return err
 	}
+	p.takeOver(a)
 	previous := p.current.Swap(a)
 	p.server.Swap(a.state)
 	p.configure(next)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,8 @@ type TokenOwner struct {
 	Authenticator string // whose password was proven
 	Principal     string // who is acted for; the authenticator when it is nobody else
 	Scheme        string // how the credential was given
+	// Voucher is a keyed digest of what proved the authenticator, see Store.Voucher. Records of earlier versions have none.
+	Voucher string `json:",omitempty"`
 }
 
 // holder is what the limit counts by.
@@ -39,7 +42,7 @@ type holder struct{ integration, authenticator, principal string }
 func (o TokenOwner) holder() holder { return holder{o.Integration, o.Authenticator, o.Principal} }
 
 func (o TokenOwner) check() error {
-	for _, s := range []string{o.Integration, o.Authenticator, o.Principal, o.Scheme} {
+	for _, s := range []string{o.Integration, o.Authenticator, o.Principal, o.Scheme, o.Voucher} {
 		if len(s) > maxText {
 			return ErrSize
 		}
@@ -75,7 +78,8 @@ func (s *Store) Lookup(token secret.Text) (TokenOwner, bool) {
 
 // IssuePassword returns the proxy-side password of o (PROTOCOL.md §2.5, §4.8). DocuSign gives every caller the same
 // one, so this does too: it is derived from a stored salt with the key file, and only its hash and the salt are kept.
-// A new one is made after RevokeAll, or when the key file was lost; the earlier ones then stay valid, within the limit.
+// A new one is made after RevokeWhere, when another voucher is given, or when the key file was lost. The store still finds
+// the earlier ones, within the limit; whether their voucher holds is for the caller to judge.
 func (s *Store) IssuePassword(o TokenOwner) (secret.Text, error) {
 	master, err := s.keys.key("issued passwords", true)
 	if err != nil {
@@ -117,19 +121,21 @@ func (s *Store) Revoke(token secret.Text) (bool, error) {
 	return true, nil
 }
 
-// RevokeAll ends all tokens and passwords of o's integration, authenticator and principal, and returns how many. An empty
-// principal stands for all principals; the scheme does not count. With an error all are still live.
-func (s *Store) RevokeAll(o TokenOwner) (int, error) {
+// RevokeWhere ends the tokens and passwords that match, and returns them. With an error all are still live.
+func (s *Store) RevokeWhere(match func(Issued) bool) ([]Issued, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	var ended []Issued
 	var changes []change
 	for _, v := range []*vault{s.tokens, s.passwords} {
-		for _, sum := range v.of(o) {
-			changes = append(changes, change{bucket: v.bucket, key: string(sum[:])})
+		for sum, i := range v.infos() {
+			if match(i) {
+				ended, changes = append(ended, i), append(changes, change{bucket: v.bucket, key: string(sum[:])})
+			}
 		}
 	}
 	if err := s.write(changes...); err != nil {
-		return 0, fmt.Errorf("revoke all: %w", err)
+		return nil, fmt.Errorf("revoke: %w", err)
 	}
 	for _, c := range changes {
 		v := s.tokens
@@ -138,16 +144,60 @@ func (s *Store) RevokeAll(o TokenOwner) (int, error) {
 		}
 		v.remove([sha256.Size]byte([]byte(c.key)))
 	}
-	return len(changes), nil
+	sortIssued(ended)
+	return ended, nil
 }
 
 // List returns the live tokens and passwords, the latest issued first.
 func (s *Store) List() []Issued {
-	list := append(s.tokens.list(), s.passwords.list()...)
+	list := slices.AppendSeq(slices.Collect(maps.Values(s.tokens.infos())), maps.Values(s.passwords.infos()))
+	sortIssued(list)
+	return list
+}
+
+func sortIssued(list []Issued) {
 	slices.SortFunc(list, func(a, b Issued) int {
 		return cmp.Or(b.Issued.Compare(a.Issued), cmp.Compare(a.Fingerprint, b.Fingerprint))
 	})
-	return list
+}
+
+// Voucher is the digest that is kept beside what a password vouched for: of the owner and of the password's fingerprint, with
+// the key file, so that a copy of the store alone does not tell whether a guess is right.
+func (s *Store) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, error) {
+	key, err := s.keys.key("vouchers", true)
+	if err != nil {
+		return "", fmt.Errorf("voucher: %w", err)
+	}
+	return base64.RawStdEncoding.EncodeToString(keyed(key, o.Integration, o.Authenticator, string(fingerprint[:]))), nil
+}
+
+// TakeOver gives a voucher to the records of earlier versions, which have none: the one that voucher returns, unless it is
+// empty. It is durable when TakeOver returns. With an error none has changed.
+func (s *Store) TakeOver(voucher func(TokenOwner) (string, error)) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	for _, v := range []*vault{s.tokens, s.passwords} {
+		taken, changes := map[[sha256.Size]byte]*record{}, []change(nil)
+		for sum, i := range v.infos() {
+			if i.Owner.Voucher != "" {
+				continue
+			}
+			var err error
+			if i.Owner.Voucher, err = voucher(i.Owner); err != nil {
+				return fmt.Errorf("take over: %w", err)
+			}
+			if i.Owner.Voucher == "" {
+				continue
+			}
+			taken[sum] = v.get(sum).of(i.Owner)
+			changes = append(changes, change{v.bucket, string(sum[:]), taken[sum].encode()})
+		}
+		if err := s.write(changes...); err != nil {
+			return fmt.Errorf("take over: %w", err)
+		}
+		v.replace(taken)
+	}
+	return nil
 }
 
 // issue takes the text from fresh while writing is held, so that two callers cannot pass the limit together.
@@ -289,33 +339,32 @@ func (v *vault) older(a, b [sha256.Size]byte) int {
 // last counts the issue as a use, so that a token is not lost on its way to its first one.
 func (r *record) last() int64 { return max(r.issued, r.used.Load()) }
 
-func (v *vault) of(o TokenOwner) [][sha256.Size]byte {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	if o.Principal != "" {
-		return slices.Clone(v.holders[o.holder()])
-	}
-	var all [][sha256.Size]byte
-	for h, sums := range v.holders {
-		if h.integration == o.Integration && h.authenticator == o.Authenticator {
-			all = append(all, sums...)
-		}
-	}
-	return all
+// of is a copy of the record with another owner.
+func (r *record) of(o TokenOwner) *record {
+	c := &record{owner: o, salt: r.salt, issued: r.issued}
+	c.used.Store(r.used.Load())
+	return c
 }
 
-func (v *vault) list() []Issued {
+// replace puts other records in the place of those there are.
+func (v *vault) replace(records map[[sha256.Size]byte]*record) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	maps.Copy(v.byHash, records)
+}
+
+func (v *vault) infos() map[[sha256.Size]byte]Issued {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	list := make([]Issued, 0, len(v.byHash))
+	infos := make(map[[sha256.Size]byte]Issued, len(v.byHash))
 	for sum, rec := range v.byHash {
 		i := Issued{Owner: rec.owner, Kind: v.kind, Fingerprint: hex.EncodeToString(sum[:6]), Issued: time.Unix(0, rec.issued)}
 		if used := rec.used.Load(); used != 0 {
 			i.LastUsed = time.Unix(0, used)
 		}
-		list = append(list, i)
+		infos[sum] = i
 	}
-	return list
+	return infos
 }
 
 func (v *vault) dirty() []change {
@@ -359,14 +408,20 @@ func (v *vault) derived(o TokenOwner, master []byte) (secret.Text, bool) {
 }
 
 func derive(master, salt []byte, o TokenOwner) string {
-	h := hmac.New(sha256.New, master)
+	sum := keyed(master, string(salt), o.Integration, o.Authenticator, o.Principal, o.Scheme)
+	return base64.StdEncoding.EncodeToString(sum[:issuedBytes])
+}
+
+// keyed is the HMAC of texts, each after its length, so that no two lists give the same.
+func keyed(key []byte, parts ...string) []byte {
+	h := hmac.New(sha256.New, key)
 	var size [8]byte
-	for _, part := range []string{string(salt), o.Integration, o.Authenticator, o.Principal, o.Scheme} {
+	for _, part := range parts {
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
 		h.Write(size[:])
 		h.Write([]byte(part))
 	}
-	return base64.StdEncoding.EncodeToString(h.Sum(nil)[:issuedBytes])
+	return h.Sum(nil)
 }
 
 type recordJSON struct {

@@ -163,10 +163,11 @@ func TestRevoke(t *testing.T) {
 				t.Error("something that is no token was revoked")
 			}
 		}
-		differentScheme := anna()
-		differentScheme.Scheme = ""
-		if n := must[int](t)(s.RevokeAll(differentScheme)); n != 2 {
-			t.Errorf("%d went", n)
+		of := func(o store.TokenOwner) func(store.Issued) bool {
+			return func(i store.Issued) bool { return i.Owner == o }
+		}
+		if gone := must[[]store.Issued](t)(s.RevokeWhere(of(anna()))); len(gone) != 2 || gone[0].Owner != anna() {
+			t.Errorf("%v went", gone)
 		}
 		if _, ok := s.Lookup(mine); ok {
 			t.Error("the token is live")
@@ -174,10 +175,11 @@ func TestRevoke(t *testing.T) {
 		if _, ok := s.LookupPassword(password); ok {
 			t.Error("the password is live")
 		}
-		everybody := anna()
-		everybody.Principal = ""
-		if n := must[int](t)(s.RevokeAll(everybody)); n != 1 {
-			t.Errorf("%d went", n)
+		if gone := must[[]store.Issued](t)(s.RevokeWhere(of(anna()))); len(gone) != 0 {
+			t.Errorf("%v went twice", gone)
+		}
+		if gone := must[[]store.Issued](t)(s.RevokeWhere(of(bob))); len(gone) != 1 {
+			t.Errorf("%v went", gone)
 		}
 		if _, ok := s.Lookup(bobs); ok {
 			t.Error("the other principal's token is live")
@@ -222,6 +224,108 @@ func TestThePasswordOfAnOwnerStaysTheSame(t *testing.T) {
 	}
 	if _, ok := s.LookupPassword(first); !ok {
 		t.Error("the password given out before the key was lost does not work any more")
+	}
+}
+
+func TestAnotherVoucherGivesAnotherPassword(t *testing.T) {
+	each(t, store.Options{}, func(t *testing.T, s *store.Store) {
+		before, after := anna(), anna()
+		before.Voucher, after.Voucher = "the first password", "the second password"
+		first := must[secret.Text](t)(s.IssuePassword(before))
+		second := must[secret.Text](t)(s.IssuePassword(after))
+		if first.Equal(second) {
+			t.Error("the password is the same")
+		}
+		if o, ok := s.LookupPassword(first); !ok || o != before {
+			t.Errorf("the owner of the first is %v, %v", o, ok)
+		}
+		if again := must[secret.Text](t)(s.IssuePassword(before)); !again.Equal(first) {
+			t.Error("with the first voucher again it is another one")
+		}
+	})
+}
+
+func TestVouchersDifferByOwnerPasswordAndKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path, store.Options{})
+	voucher := func(o store.TokenOwner, fingerprint byte) string {
+		t.Helper()
+		return must[string](t)(s.Voucher(o, [32]byte{fingerprint}))
+	}
+	bob, other := anna(), anna()
+	bob.Authenticator, other.Integration = "bob@example.com", "other"
+	first := voucher(anna(), 1)
+	for name, v := range map[string]string{"another password": voucher(anna(), 2), "another user": voucher(bob, 1), "another integration": voucher(other, 1)} {
+		if v == first {
+			t.Errorf("%s has the same voucher", name)
+		}
+	}
+	closeStore(t, s)
+	s = open(t, path, store.Options{})
+	if voucher(anna(), 1) != first {
+		t.Error("it changed with the restart")
+	}
+	closeStore(t, s)
+	if err := os.Remove(path + ".key"); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path, store.Options{})
+	if voucher(anna(), 1) == first {
+		t.Error("it does not depend on the key file")
+	}
+}
+
+func TestRecordsWithoutAVoucherAreTakenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path, store.Options{})
+	token, password := must[secret.Text](t)(s.Issue(anna())), must[secret.Text](t)(s.IssuePassword(anna()))
+	stranger := anna()
+	stranger.Authenticator = "gone@example.com"
+	unknown := must[secret.Text](t)(s.Issue(stranger))
+	has := anna()
+	has.Voucher = "another"
+	kept := must[secret.Text](t)(s.Issue(has))
+	s.Lookup(token)
+	closeStore(t, s)
+	if b := fileBytes(t, path); !bytes.Contains(b, []byte(`"Scheme":"form"},"issued"`)) {
+		t.Fatal("a record without voucher does not look like one of an earlier version")
+	}
+
+	s = open(t, path, store.Options{})
+	refused := errors.New("no key")
+	if err := s.TakeOver(func(store.TokenOwner) (string, error) { return "", refused }); !errors.Is(err, refused) {
+		t.Errorf("the error is %v", err)
+	}
+	if err := s.TakeOver(func(o store.TokenOwner) (string, error) {
+		if o.Authenticator == anna().Authenticator {
+			return "taken over", nil
+		}
+		return "", nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+	s = open(t, path, store.Options{})
+	owner := func(o store.TokenOwner, _ bool) string { return o.Authenticator + " " + o.Voucher }
+	for want, got := range map[string]string{
+		"svc@example.com taken over": owner(s.Lookup(token)), "svc@example.com another": owner(s.Lookup(kept)), "gone@example.com ": owner(s.Lookup(unknown)),
+	} {
+		if got != want {
+			t.Errorf("the owner is %q, want %q", got, want)
+		}
+	}
+	if got := owner(s.LookupPassword(password)); got != "svc@example.com taken over" {
+		t.Errorf("the password's owner is %q", got)
+	}
+	taken := anna()
+	taken.Voucher = "taken over"
+	if again := must[secret.Text](t)(s.IssuePassword(taken)); !again.Equal(password) {
+		t.Error("the password taken over is not given out again")
+	}
+	for _, i := range s.List() {
+		if i.Kind == "token" && i.Owner == taken && i.LastUsed.IsZero() {
+			t.Error("the time of the last use is lost")
+		}
 	}
 }
 

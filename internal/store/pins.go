@@ -13,6 +13,7 @@ import (
 // Pin is a user whose password was taken from its first use.
 type Pin struct {
 	Integration, Username string
+	Hash                  string // bcrypt
 	At                    time.Time
 }
 
@@ -65,21 +66,27 @@ func (s *Store) Pinned(integration, username string) (hash string, ok bool) {
 	return p.Hash, ok
 }
 
-// Unpin forgets a user's hash and reports whether there was one.
-func (s *Store) Unpin(integration, username string) (bool, error) {
-	key := pinKey(integration, username)
+// ForgetPins forgets the hashes that match, and returns them. With an error all are kept.
+func (s *Store) ForgetPins(match func(Pin) bool) ([]Pin, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if _, _, ok := s.pins.get(key); !ok {
-		return false, nil
+	var gone []Pin
+	var changes []change
+	for _, p := range s.Pins() {
+		if match(p) {
+			gone = append(gone, p)
+			changes = append(changes, change{bucket: bucketPins, key: pinKey(p.Integration, p.Username)})
+		}
 	}
-	if err := s.write(change{bucket: bucketPins, key: key}); err != nil {
-		return false, fmt.Errorf("unpin password: %w", err)
+	if err := s.write(changes...); err != nil {
+		return nil, fmt.Errorf("forget pins: %w", err)
 	}
 	s.pins.mu.Lock()
 	defer s.pins.mu.Unlock()
-	delete(s.pins.m, key)
-	return true, nil
+	for _, c := range changes {
+		delete(s.pins.m, c.key)
+	}
+	return gone, nil
 }
 
 // Pins lists the pinned users by integration and name.
@@ -88,7 +95,7 @@ func (s *Store) Pins() []Pin {
 	defer s.pins.mu.RUnlock()
 	list := make([]Pin, 0, len(s.pins.m))
 	for _, p := range s.pins.m {
-		list = append(list, Pin{p.Integration, p.Username, time.Unix(0, p.At)})
+		list = append(list, Pin{p.Integration, p.Username, p.Hash, time.Unix(0, p.At)})
 	}
 	slices.SortFunc(list, func(a, b Pin) int {
 		return cmp.Or(cmp.Compare(a.Integration, b.Integration), cmp.Compare(a.Username, b.Username))

@@ -109,11 +109,20 @@ func TestTheFirstPinHolds(t *testing.T) {
 	if pins := s.Pins(); len(pins) != 2 || pins[0].Integration != "billing" || pins[0].Username != "Anna@example.com" || pins[0].At.IsZero() {
 		t.Errorf("the list is %v", pins)
 	}
-	if !must[bool](t)(s.Unpin("billing", "anna@example.com")) || must[bool](t)(s.Unpin("billing", "anna@example.com")) {
-		t.Error("unpinning does not tell whether there was a pin")
+	billing := func(p store.Pin) bool { return p.Integration == "billing" }
+	if gone := must[[]store.Pin](t)(s.ForgetPins(billing)); len(gone) != 1 || gone[0].Hash != "$1" {
+		t.Errorf("forgotten are %v", gone)
+	}
+	if gone := must[[]store.Pin](t)(s.ForgetPins(billing)); len(gone) != 0 {
+		t.Errorf("forgotten twice: %v", gone)
+	}
+	closeStore(t, s)
+	s = open(t, path, store.Options{MaxPins: 2})
+	if pins := s.Pins(); len(pins) != 1 || pins[0].Integration != "other" {
+		t.Errorf("left are %v", pins)
 	}
 	if got := pin("billing", "anna@example.com", "$5"); got != "$5" {
-		t.Errorf("after unpinning it is %q", got)
+		t.Errorf("after it was forgotten it is %q", got)
 	}
 }
 
