@@ -40,7 +40,6 @@ var (
 	emailSyntax         = regexp.MustCompile(`^[^\s\[\]<>"@]{1,256}@[^\s\[\]<>"@]{1,256}$`)
 	accountNumberSyntax = regexp.MustCompile(`^[0-9]{1,18}$`)
 	scopeSyntax         = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`) // RFC 6749 §3.3
-	hostSyntax          = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
 const guidHint = "a GUID is 32 hexadecimal digits as in a1b2c3d4-0000-4000-8000-000000000001"
@@ -49,11 +48,14 @@ func isGUID(text string) bool { return guidSyntax.MatchString(text) }
 
 func isEmail(text string) bool { return emailSyntax.MatchString(text) }
 
+// isHost tells whether the text is a name in lower case or an address, without port, as egress takes it.
 func isHost(text string) bool {
-	if _, err := netip.ParseAddr(text); err == nil {
-		return true
+	h, ok := parseHost(text)
+	if ip, isAddress := h.Addr(); isAddress {
+		written, err := netip.ParseAddr(text)
+		return err == nil && ip == written.Unmap()
 	}
-	return len(text) <= 253 && hostSyntax.MatchString(text)
+	return ok && h.Name() == text
 }
 
 // splitHostPort takes host:port apart and brings both into one form. A port below lowest makes it invalid.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"docusign-auth-proxy/proxy/egress"
 )
 
 // Origins of DocuSign's environments (PROTOCOL.md §6.1 and §7).
@@ -99,7 +101,8 @@ func (l *loader) checkListen(c *Config) {
 			continue
 		}
 		host, port, ok := splitHostPort(*a.address, 0)
-		if !ok || (host != "" && !isHost(host)) {
+		bare, _, _ := strings.Cut(host, "%") // a link-local address is listened on with its zone
+		if !ok || (host != "" && !isHost(bare)) {
 			l.problem(path, "must be an address of the form host:port", hint)
 			continue
 		}
@@ -150,11 +153,75 @@ func (l *loader) checkSidecar(s *Sidecar) {
 
 func (l *loader) checkEgress(c *Config) {
 	e := &c.Egress
-	l.checkTunnels(e)
+	l.checkPolicy(c)
 	l.checkNetworks("egress.clients", e.Clients, "lets everybody in")
 	l.checkNetworks("egress.allow_addresses", e.AllowAddresses, "switches the check of addresses off")
 	l.checkProxyUsers(e.ProxyUsers)
 	l.checkResolve(e)
+}
+
+// checkPolicy says which hosts are DocuSign's, and refuses what would mix environments or open a tunnel to one of them.
+// The hosts of account_server and site count on their own port too.
+func (l *loader) checkPolicy(c *Config) {
+	e, always := &c.Egress, len(Default().Egress.Hosts)
+	environments := map[string]egress.Environment{Demo: egress.Demo, Production: egress.Production} // custom takes all
+	p := &egress.Policy{Environment: environments[c.Environment]}
+	e.Policy = p
+	for _, origin := range []string{c.AccountServer, c.Site} {
+		if u, err := url.Parse(origin); err == nil {
+			if h, err := egress.ParseHost(u.Host, 443); err == nil { // else reported by origin
+				p.Hosts = append(p.Hosts, h)
+			}
+		}
+	}
+	l.checkOrigin(p, "site", c.Site)
+	for i, text := range e.Hosts {
+		name, suffix := strings.CutPrefix(text, ".")
+		h, ok := parseHost(name)
+		if !ok {
+			continue // reported by checkHosts
+		}
+		if suffix {
+			p.Suffixes = append(p.Suffixes, name)
+		} else {
+			p.Hosts = append(p.Hosts, h)
+		}
+		if !slices.Contains(egress.DefaultSuffixes(), name) && i >= always {
+			l.checkHostOf(p, item("egress.hosts", i-always), h)
+		}
+	}
+	l.checkOrigin(p, "sidecar.public_url", c.Sidecar.PublicURL)
+	l.checkTunnels(e)
+	if err := p.Validate(); err != nil && len(l.problems) == 0 {
+		l.problem("egress", err.Error(), "")
+	}
+}
+
+func (l *loader) checkOrigin(p *egress.Policy, path, origin string) {
+	u, err := url.Parse(origin)
+	if err != nil || origin == "" {
+		return
+	}
+	if h, err := egress.ParseHost(u.Host, 443); err == nil {
+		l.checkHostOf(p, path, h)
+	}
+}
+
+// checkHostOf reports a host of another environment (PROTOCOL.md §7).
+func (l *loader) checkHostOf(p *egress.Policy, path string, h egress.Host) {
+	var wrong *egress.EnvironmentError
+	if errors.As(p.CheckEnvironment(h), &wrong) {
+		l.problem(path, wrong.Error(), wrong.NextStep())
+	}
+}
+
+// parseHost reads a name or an address without port and brackets, in the one form that egress knows.
+func parseHost(name string) (egress.Host, bool) {
+	if ip, err := netip.ParseAddr(name); err == nil && ip.Is6() {
+		name = "[" + name + "]"
+	}
+	h, err := egress.ParseHost(name, 443)
+	return h, err == nil
 }
 
 // checkHosts looks at the given hosts only: the ones that always hold stand before them, the operator's own after them.
@@ -183,9 +250,16 @@ func (l *loader) checkTunnels(e *Egress) {
 			continue
 		}
 		e.Tunnel[i] = net.JoinHostPort(host, port)
-		if e.Believes(host) {
-			l.warn(path, "is a host of DocuSign: calls through a tunnel are not translated", "remove it unless that is meant")
+		h, err := egress.ParseHost(e.Tunnel[i], 0)
+		if err != nil {
+			l.problem(path, err.Error(), "write it as updates.example.com:443")
+			continue
 		}
+		if e.Policy.NoTunnel(h) {
+			l.problem(path, "is a host of DocuSign: it is never tunnelled, or a legacy password would pass unseen", "remove it")
+			continue
+		}
+		e.Policy.Tunnels = append(e.Policy.Tunnels, h)
 	}
 }
 
@@ -234,8 +308,14 @@ func (l *loader) checkResolve(e *Egress) {
 			l.problem(path, "must be an IP address, with or without a port", "write it as 10.0.0.1 or 127.0.0.1:9443")
 		}
 		resolved[strings.ToLower(host)] = clean
+		if h, ok := parseHost(strings.ToLower(host)); ok && e.Policy.CheckEnvironment(h) != nil {
+			l.warn(path, "is never used: "+e.Policy.CheckEnvironment(h).Error(), "remove it")
+		}
 	}
 	e.Resolve = resolved
+	if err := (&egress.Dialer{Resolve: resolved}).Validate(); err != nil && len(l.problems) == 0 {
+		l.problem("egress.resolve", err.Error(), "")
+	}
 	if e.Resolver == "" {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/egress"
 )
 
 // The comment of each field with a yaml tag is its entry in the reference: effect, then danger. Tags: default; derived
@@ -49,7 +50,8 @@ const (
 // Config is one validated configuration. It and all it holds are shared and must not be written to.
 type Config struct {
 	// Which DocuSign the calls go to. demo is the developer sandbox, production every live site, custom the account server
-	// named in account_server. Keys and user ids of one environment are unknown in the other.
+	// named in account_server. Integrator keys are the same in demo and production, so with demo and production calls to a host of
+	// another environment are refused; custom takes all. Danger: production makes real envelopes.
 	Environment string `yaml:"environment" enum:"demo|production|custom" required:"true"`
 	// Origin of the account server, which issues the tokens. Needed with environment custom and refused with the others.
 	// Danger: whoever answers there receives signed assertions for every user.
@@ -147,13 +149,16 @@ type Egress struct {
 	// Users who may use the forward proxy, asked for with Proxy-Authorization. Empty asks nobody.
 	ProxyUsers []ProxyUser `yaml:"proxy_users" default:""`
 	// Hosts believed to be DocuSign: a name, or with a leading dot all names below it. Given ones are added; so are the hosts of
-	// account_server and site. Danger: each one may receive tokens.
+	// account_server and site. A host of another environment is refused. Danger: each one may receive tokens.
 	Hosts []string `yaml:"hosts" default:".docusign.net, .docusign.com" extends:"true"`
 	// Fixed addresses for host names, each an IP address with or without a port. They go past DNS and the hosts file, not past the
 	// check of certificates.
 	Resolve map[string]string `yaml:"resolve" default:""`
 	// Address of the DNS server to ask over UDP instead of the system's way; the port is 53 unless given.
 	Resolver string `yaml:"resolver" derived:"the system's resolver"`
+
+	// Policy is what follows from Hosts, Tunnel, environment, account_server and site.
+	Policy *egress.Policy `yaml:"-" json:"-"`
 }
 
 // ProxyUser is someone who may use the forward proxy.

@@ -49,13 +49,14 @@ func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.C
 	st := s.state.Load()
 	host, err := egress.ParseHost(target, 443)
 	if err != nil {
-		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+err.Error())
+		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+err.Error(), "")
 	}
 	d := st.decide(host)
 	switch d.Action {
 	case egress.Intercept:
 		if st.Leaves == nil && host.Port() != 80 {
-			return s.refuseConnect(ctx, http.StatusForbidden, "no_ca", "this proxy has no CA to intercept TLS with; make one with docusign-auth-proxy ca init, or point the program's base URL at the proxy")
+			return s.refuseConnect(ctx, http.StatusForbidden, "no_ca", "this proxy has no CA to intercept TLS with",
+				"make one with docusign-auth-proxy ca init, or point the program's base URL at the proxy")
 		}
 		return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: func(r *http.Request, client net.Conn, _ *goproxy.ProxyCtx) {
 			s.intercept(r, client, host)
@@ -64,16 +65,21 @@ func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.C
 		s.logConnect(ctx.Req, host.String(), "tunnel", d.Reason)
 		return &goproxy.ConnectAction{Action: goproxy.ConnectAccept}, host.String()
 	}
-	return s.refuseConnect(ctx, http.StatusForbidden, d.Reason, d.Detail)
+	return s.refuseConnect(ctx, http.StatusForbidden, d.Reason, d.Detail, d.NextStep)
 }
 
 func (s *Server) logConnect(r *http.Request, host, action, reason string) {
 	s.cfg.Log.Info("connect", "target", host, "action", action, "reason", reason, "client", r.RemoteAddr)
 }
 
-func (s *Server) refuseConnect(ctx *goproxy.ProxyCtx, status int, reason, detail string) (*goproxy.ConnectAction, string) {
+func (s *Server) refuseConnect(
+	ctx *goproxy.ProxyCtx, status int, reason, detail, nextStep string,
+) (*goproxy.ConnectAction, string) {
 	s.logConnect(ctx.Req, ctx.Req.URL.Host, "refuse", reason)
-	s.recordRefusedConnect(ctx.Req, status, reason, detail)
+	s.recordRefusedConnect(ctx.Req, status, reason, detail, nextStep)
+	if nextStep != "" {
+		detail += "; " + nextStep
+	}
 	body := "docusign-auth-proxy: " + detail + "\n"
 	ctx.Resp = &http.Response{
 		StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Request: ctx.Req, ContentLength: int64(len(body)), Close: true,
@@ -84,10 +90,10 @@ func (s *Server) refuseConnect(ctx *goproxy.ProxyCtx, status int, reason, detail
 }
 
 // recordRefusedConnect lets refused tunnels show in the metrics like refused calls.
-func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detail string) {
+func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detail, nextStep string) {
 	b, _ := r.Context().Value(bindingKey{}).(*binding)
 	e := Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: DoorConnect, API: APIOther, Method: r.Method, Path: r.URL.Host, UserAgent: r.UserAgent(),
-		Integration: "unknown", Scheme: "none", Status: status, Outcome: OutcomeRefused, Cause: reason, Detail: detail}
+		Integration: "unknown", Scheme: "none", Status: status, Outcome: OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep}
 	if b != nil {
 		e.Client = b.client.Addr()
 	}

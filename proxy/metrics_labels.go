@@ -124,7 +124,8 @@ func causeWords() []string {
 // connectWords are the reasons why a CONNECT is refused; the last ones are found when the tunnel is dialled.
 func connectWords() []string {
 	return []string{
-		"bad_target", "no_ca", egress.ReasonNotListed, egress.ReasonDocuSignPort, egress.ReasonClientAddress, egress.ReasonClientUnknown, egress.ReasonClientCredential,
+		"bad_target", "no_ca", egress.ReasonNotListed, egress.ReasonDocuSignPort, egress.ReasonEnvironment,
+		egress.ReasonClientAddress, egress.ReasonClientUnknown, egress.ReasonClientCredential,
 		"too_many_tunnels", "unreachable", "timeout",
 		egress.RuleSelf, egress.RuleMetadata, egress.RuleUnspecified, egress.RuleLoopback, egress.RuleLinkLocal, egress.RulePrivate, egress.RuleShared,
 		egress.RuleDocumentation, egress.RuleSpecial, egress.RuleTranslation, egress.RuleMulticast, egress.RuleReserved, egress.RuleUnknown,

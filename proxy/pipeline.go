@@ -93,7 +93,7 @@ func (s *Server) connectDoor(w http.ResponseWriter, r *http.Request, b *binding,
 		return
 	}
 	if admitted := st.Clients.Admit(b.client, r.Header.Get("Proxy-Authorization")); !admitted.OK() {
-		s.recordRefusedConnect(r, admitted.Status, admitted.Reason, admitted.Detail)
+		s.recordRefusedConnect(r, admitted.Status, admitted.Reason, admitted.Detail, "")
 		writeNotAdmitted(w, r, admitted)
 		return
 	}
@@ -173,7 +173,33 @@ func (x *exchange) bind(r *http.Request) (egress.Host, bool) {
 		return x.bindForward(r)
 	}
 	x.event.Door = DoorSidecar
-	return egress.Host{}, x.admit(r, x.state.LocalClients.AdmitAddress(x.binding.client))
+	ok := x.admit(r, x.state.LocalClients.AdmitAddress(x.binding.client)) && x.ofEnvironment(r, egress.Host{})
+	return egress.Host{}, ok
+}
+
+// ofEnvironment refuses a call that means another environment by any of the names in it: the bound target, the SNI inside a
+// tunnel, the Host header (PROTOCOL.md §7). It answers the call itself when it returns false.
+func (x *exchange) ofEnvironment(r *http.Request, target egress.Host) bool {
+	names := []egress.Host{target}
+	if h, err := egress.ParseHost(r.Host, 443); err == nil {
+		names = append(names, h)
+	}
+	if r.TLS != nil {
+		if h, err := egress.ParseHost(r.TLS.ServerName, 443); err == nil {
+			names = append(names, h)
+		}
+	}
+	for _, h := range names {
+		var wrong *egress.EnvironmentError
+		if !errors.As(x.state.Policy.CheckEnvironment(h), &wrong) {
+			continue
+		}
+		x.route = classify(r.Method, r.URL.Path)
+		x.event.API, x.site = x.route.api, translate.Site{Base: httpsOrigin(h)}
+		x.refuse(r, &translate.Error{Detail: wrong.Error(), NextStep: wrong.NextStep()}, reply.WrongEnvironment)
+		return false
+	}
+	return true
 }
 
 func (x *exchange) admit(r *http.Request, a egress.Admission) bool {
@@ -201,6 +227,9 @@ func (x *exchange) bindTunnel(r *http.Request) (egress.Host, bool) {
 			x.refuseHost(r, "a call to the hosts-file listener without a server name")
 			return target, false
 		}
+	}
+	if !x.ofEnvironment(r, target) {
+		return target, false
 	}
 	if r.Host == "" {
 		return target, true // HTTP/1.0 knows no Host; the connection says where the call goes
@@ -234,6 +263,9 @@ func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
 		x.refuse(r, &translate.Error{Detail: "request target: " + err.Error()}, reply.BadRequest)
 		return target, false
 	}
+	if !x.ofEnvironment(r, target) {
+		return target, false
+	}
 	d := x.state.decide(target)
 	switch d.Action {
 	case egress.Intercept:
@@ -243,7 +275,7 @@ func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
 		return target, false
 	}
 	x.event.Status = http.StatusForbidden
-	x.refused(OutcomeRefused, d.Reason, d.Detail, "")
+	x.refused(OutcomeRefused, d.Reason, d.Detail, d.NextStep)
 	reply.Caller{RequestID: x.event.RequestID}.Text(http.StatusForbidden, "docusign-auth-proxy: "+d.Detail).WriteTo(&x.w, r)
 	return target, false
 }

@@ -141,7 +141,11 @@ func (s *Server) Swap(st *State) {
 		next.sidecarTLS = next.Leaves.ServerConfig(localName, nil)
 		next.hostsTLS = next.Leaves.ServerConfig(func(net.Conn) string { return "" }, func(sni string) bool {
 			h, err := egress.ParseHost(sni, 443)
-			return err == nil && next.decide(h).Action == egress.Intercept
+			if err != nil {
+				return false
+			}
+			d := next.decide(h) // a program that means another environment is told so, for which it needs a certificate
+			return d.Action == egress.Intercept || d.Reason == egress.ReasonEnvironment
 		})
 	}
 	s.state.Store(&next)
@@ -150,7 +154,7 @@ func (s *Server) Swap(st *State) {
 // decide is the policy, which also intercepts the sites that UserInfo has named: a program sent there by its log-in answer comes back.
 func (st *State) decide(h egress.Host) egress.Decision {
 	d := st.Policy.Decide(h)
-	if d.Action == egress.Refuse && st.Translator.KnowsHost(h.Authority()) {
+	if d.Action == egress.Refuse && d.Reason != egress.ReasonEnvironment && st.Translator.KnowsHost(h.Authority()) {
 		return egress.Decision{Action: egress.Intercept, Reason: egress.ReasonDocuSign}
 	}
 	return d

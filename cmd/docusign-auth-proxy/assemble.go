@@ -45,10 +45,6 @@ func (a *assembled) close() {
 // assemble builds a server state from a configuration. previous is the state it replaces, nil at start.
 func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assembled, error) {
 	a := &assembled{cfg: cfg}
-	policy, err := policyOf(cfg)
-	if err != nil {
-		return nil, err
-	}
 	dialer, err := dialerOf(cfg, env.self)
 	if err != nil {
 		return nil, err
@@ -60,7 +56,7 @@ func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assem
 	listed := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
 	upstream := upstreamOf(cfg, transport)
 	a.idle = append(a.idle, upstream, listed)
-	if a.oauth, a.granters, err = oauthOf(cfg, env, transport, policy); err != nil {
+	if a.oauth, a.granters, err = oauthOf(cfg, env, transport); err != nil {
 		return nil, err
 	}
 	if previous != nil {
@@ -83,7 +79,7 @@ func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assem
 		return nil, err
 	}
 	a.state = &proxy.State{
-		Translator: translator, Policy: policy, Clients: forward, LocalClients: local, Upstream: upstream, Listed: listed, TunnelDial: dialer.DialContext,
+		Translator: translator, Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream, Listed: listed, TunnelDial: dialer.DialContext,
 		DefaultSite: site, AccountServer: account.Host, Tokens: issuer{env.store},
 	}
 	if cfg.Sidecar.PublicURL != "" {

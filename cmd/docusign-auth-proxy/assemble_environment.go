@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/proxy/egress"
@@ -32,43 +31,9 @@ func siteOf(cfg *config.Config) string {
 	return cfg.AccountServer
 }
 
-// policyOf says which hosts are DocuSign's. The configured account server and site count, on their own port.
-func policyOf(cfg *config.Config) (*egress.Policy, error) {
-	p := &egress.Policy{}
-	for _, h := range cfg.Egress.Hosts {
-		if strings.HasPrefix(h, ".") {
-			p.Suffixes = append(p.Suffixes, strings.TrimPrefix(h, "."))
-			continue
-		}
-		host, err := egress.ParseHost(h, 443)
-		if err != nil {
-			return nil, fmt.Errorf("egress.hosts: %w", err)
-		}
-		p.Hosts = append(p.Hosts, host)
-	}
-	for _, origin := range []string{accountServerOf(cfg), siteOf(cfg)} {
-		u, err := url.Parse(origin)
-		if err != nil {
-			return nil, err
-		}
-		host, err := egress.ParseHost(u.Host, 443)
-		if err != nil {
-			return nil, err
-		}
-		p.Hosts = append(p.Hosts, host)
-	}
-	for _, t := range cfg.Egress.Tunnel {
-		host, err := egress.ParseHost(t, 443)
-		if err != nil {
-			return nil, fmt.Errorf("egress.tunnel: %w", err)
-		}
-		p.Tunnels = append(p.Tunnels, host)
-	}
-	return p, p.Validate()
-}
-
 // trustedBase believes a base_uri under DocuSign's domains and, in a custom environment, at addresses the operator listed.
-func trustedBase(cfg *config.Config, policy *egress.Policy) func(*url.URL) error {
+func trustedBase(cfg *config.Config) func(*url.URL) error {
+	policy := cfg.Egress.Policy
 	account, _ := url.Parse(accountServerOf(cfg))
 	return func(u *url.URL) error {
 		if u.Scheme != "https" {
@@ -76,6 +41,9 @@ func trustedBase(cfg *config.Config, policy *egress.Policy) func(*url.URL) error
 		}
 		h, err := egress.ParseHost(u.Host, 443)
 		if err != nil {
+			return err
+		}
+		if err := policy.CheckEnvironment(h); err != nil {
 			return err
 		}
 		if policy.DocuSign(h) || cfg.Environment == config.Custom && (u.Hostname() == account.Hostname() || listedAddress(cfg, h)) {

@@ -6,14 +6,13 @@ import (
 	"time"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/oauth"
 )
 
-func oauthOf(cfg *config.Config, env surroundings, transport http.RoundTripper, policy *egress.Policy) (*oauth.Client, codeGranters, error) {
+func oauthOf(cfg *config.Config, env surroundings, transport http.RoundTripper) (*oauth.Client, codeGranters, error) {
 	c := oauth.Config{
 		AccountServer: accountServerOf(cfg), Audience: cfg.Audience, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
-		RedirectURI: cfg.Admin.RedirectURI, Observer: env.observer, TrustedBase: trustedBase(cfg, policy),
+		RedirectURI: cfg.Admin.RedirectURI, Observer: env.observer, TrustedBase: trustedBase(cfg),
 	}
 	seen := map[string]bool{}
 	for _, in := range cfg.Integrations {

@@ -134,11 +134,7 @@ func tokensOnly(cfg *config.Config) (*oauth.Client, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	policy, err := policyOf(cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	client, _, err := oauthOf(cfg, surroundings{store: store.Memory()}, transport, policy)
+	client, _, err := oauthOf(cfg, surroundings{store: store.Memory()}, transport)
 	if err != nil {
 		return nil, nil, err
 	}

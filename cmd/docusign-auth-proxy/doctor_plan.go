@@ -54,20 +54,15 @@ func doctorPlan(path string, offline bool) (plan doctor.Plan, done func() error)
 			plan.Keys = append(plan.Keys, doctor.Key{Integration: in.Name, Source: k.Source, PEM: k.PEM})
 		}
 	}
-	policy, err := policyOf(cfg)
-	if err != nil {
-		plan.Read = append(plan.Read, doctor.Finding{Check: "config", Subject: path, Status: doctor.Fail, Found: err.Error(), Why: "the proxy does not start", Next: "mend egress in " + path})
-		return plan, done
-	}
-	plan.HostsFile = doctorHostsFile(cfg, policy)
+	plan.HostsFile = doctorHostsFile(cfg)
 	if offline {
 		return plan, done
 	}
-	return connectPlan(plan, cfg, policy)
+	return connectPlan(plan, cfg)
 }
 
 // connectPlan adds the way to DocuSign, which is the proxy's own.
-func connectPlan(plan doctor.Plan, cfg *config.Config, policy *egress.Policy) (doctor.Plan, func() error) {
+func connectPlan(plan doctor.Plan, cfg *config.Config) (doctor.Plan, func() error) {
 	done := func() error { return nil }
 	fault := func(err error) doctor.Finding {
 		return doctor.Finding{Check: "config", Subject: plan.Config, Status: doctor.Fail, Found: err.Error(), Why: "the proxy does not start", Next: "mend it; docusign-auth-proxy config reference explains every key"}
@@ -82,7 +77,7 @@ func connectPlan(plan doctor.Plan, cfg *config.Config, policy *egress.Policy) (d
 	if held != nil {
 		plan.Read = append(plan.Read, *held)
 	}
-	client, _, err := oauthOf(cfg, surroundings{store: kept}, transport, policy)
+	client, _, err := oauthOf(cfg, surroundings{store: kept}, transport)
 	if err != nil {
 		plan.Read = append(plan.Read, fault(err))
 		return plan, kept.Close
@@ -107,13 +102,20 @@ func doctorAuthority(cfg *config.Config) *doctor.Authority {
 	return a
 }
 
-func doctorHostsFile(cfg *config.Config, policy *egress.Policy) doctor.HostsFile {
+func doctorHostsFile(cfg *config.Config) doctor.HostsFile {
 	fixed := &egress.Dialer{Resolve: cfg.Egress.Resolve}
 	return doctor.HostsFile{
 		Path: hostsFile(), Read: os.ReadFile, Door: cfg.Listen.Hosts, Local: localAddress,
 		DocuSign: func(name string) bool {
 			h, err := egress.ParseHost(name, 443)
-			return err == nil && policy.DocuSign(h)
+			return err == nil && cfg.Egress.Policy.DocuSign(h)
+		},
+		Refused: func(name string) error {
+			h, err := egress.ParseHost(name, 443)
+			if err != nil {
+				return nil // no name that a program could call
+			}
+			return cfg.Egress.Policy.CheckEnvironment(h)
 		},
 		Past: func(name string) bool {
 			_, ok := fixedAddress(fixed.Resolve, name)

@@ -166,7 +166,9 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		{
 			name: "the key of another environment", options: docusigntest.Options{AccountHost: "account.docusign.com"},
 			spoil: func(c *clinic) {
-				c.change("environment: demo", "environment: production")
+				c.change("environment: custom", "environment: production")
+				c.change("account_server: https://account-d.docusign.com\n", "")
+				c.change("site: https://demo.docusign.net\n", "")
 				c.change("account-d.docusign.com:", "account.docusign.com:")
 				c.change("resolve:", "resolve:\n        www.docusign.net: "+c.sandbox.Addr())
 				c.sandbox.AddIntegration(docusigntest.Integration{Key: docusigntest.GUIDKey, Live: false})
@@ -284,7 +286,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		},
 		{
 			name:  "a slip of the pen in the configuration",
-			spoil: func(c *clinic) { c.change("environment: demo", "environment: demo\nunknwon: observe") },
+			spoil: func(c *clinic) { c.change("environment: custom", "environment: custom\nunknwon: observe") },
 			check: "config", status: doctor.Fail, found: "unknwon", next: "unknown",
 		},
 		{
@@ -483,7 +485,7 @@ func TestTheTicketHoldsNoSecret(t *testing.T) {
 	c := newClinic(t, docusigntest.Options{}, nil)
 	c.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Status: 400, Times: 20, Body: `{"error":"invalid_grant","error_description":"anna-app-1 and eyJ0eXAiOiJNVCIsImFsZyI6IlJTMjU2In0.payload"}`})
 	text, code := c.run("--ticket") // run looks for secrets
-	if code != 2 || !strings.Contains(text, "environment     demo") || !strings.Contains(text, "FAIL  grant") {
+	if code != 2 || !strings.Contains(text, "environment     custom") || !strings.Contains(text, "FAIL  grant") {
 		t.Errorf("code %d\n%s", code, text)
 	}
 }

@@ -96,7 +96,7 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 	if err != nil {
 		t.Skip("the go command is needed to build the binary")
 	}
-	sb, err := docusigntest.Start(docusigntest.Options{})
+	sb, err := docusigntest.Start(docusigntest.Options{Sites: []string{"demo.docusign.net"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,13 +74,16 @@ func (c worldConfig) document(sb *docusigntest.Sandbox, integrations []map[strin
 		listen["hosts"] = c.Hosts
 	}
 	return map[string]any{
-		"environment":  "demo",
-		"listen":       listen,
-		"interception": map[string]any{"ca_cert": "ca.pem", "ca_key": "ca-key.pem"},
-		"egress":       map[string]any{"allow_addresses": []string{"127.0.0.0/8"}, "resolve": resolve},
-		"upstream":     map[string]any{"ca_file": "sandbox-ca.pem"},
-		"store":        "state.db",
-		"integrations": integrations,
+		// The sandbox has the names of demo's account server and of production's sites, which custom alone takes together.
+		"environment":    "custom",
+		"account_server": "https://account-d.docusign.com",
+		"site":           "https://demo.docusign.net",
+		"listen":         listen,
+		"interception":   map[string]any{"ca_cert": "ca.pem", "ca_key": "ca-key.pem"},
+		"egress":         map[string]any{"allow_addresses": []string{"127.0.0.0/8"}, "resolve": resolve},
+		"upstream":       map[string]any{"ca_file": "sandbox-ca.pem"},
+		"store":          "state.db",
+		"integrations":   integrations,
 	}
 }
 

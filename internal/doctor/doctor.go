@@ -60,6 +60,7 @@ type HostsFile struct {
 	Path     string                         // "" = not looked at
 	DocuSign func(host string) bool         // whether a name is DocuSign's
 	Past     func(host string) bool         // whether the proxy resolves it past the file
+	Refused  func(host string) error        // why calls to it are refused; nil = they are not
 	Door     string                         // listen.hosts, "" = off
 	Read     func(string) ([]byte, error)   // as os.ReadFile
 	Local    func(netip.Addr) (bool, error) // whether an address is this machine's

@@ -69,6 +69,15 @@ func TestTheHostsFileIsReadAsTheSystemReadsIt(t *testing.T) {
 	}
 }
 
+func TestAHostsFileNamesAHostOfAnotherEnvironment(t *testing.T) {
+	h := hostsFile("127.0.0.1 na3.docusign.net\n", true, "127.0.0.1:443")
+	h.Refused = func(string) error { return errors.New("na3.docusign.net belongs to DocuSign's production environment") }
+	f := findingOf(offline(Plan{HostsFile: h}), "hosts file")
+	if f.Status != Warn || !strings.Contains(f.Found, "production") || !strings.Contains(f.Next, "second proxy") {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestAHostsFileThatCannotBeRead(t *testing.T) {
 	for err, want := range map[error]Status{fs.ErrNotExist: OK, os.ErrPermission: Warn} {
 		h := hostsFile("", false, "")

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -202,6 +203,10 @@ func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 	case account.BaseURI == nil:
 		f.Found = "DocuSign says that account " + account.Name + " lives at a site that is not believed: " + account.Untrusted.Error()
 		f.Next = "if the host is DocuSign's, add it to egress.hosts in " + v.Config
+		var wrong *egress.EnvironmentError
+		if errors.As(account.Untrusted, &wrong) {
+			f.Next = wrong.NextStep()
+		}
 	default:
 		v.ok("account", v.subject, v.describeAccounts())
 		v.compareName()

@@ -174,7 +174,17 @@ func (c *checkup) fixedNames(data []byte) (own, elsewhere []fixedName) {
 
 func (c *checkup) judgeOwnName(e fixedName) {
 	h := c.HostsFile
+	var refused error
+	if h.Refused != nil {
+		refused = h.Refused(e.name)
+	}
 	switch {
+	case refused != nil:
+		c.add(Finding{
+			Check: "hosts file", Subject: e.name, Status: Warn, Found: h.Path + " points it at this machine, but " + refused.Error(),
+			Why:  "calls to it are refused (wrong_environment), so that no test makes a real envelope and no contract goes to demo",
+			Next: "correct the address in the program and the line in " + h.Path + ", or run a second proxy for that environment",
+		})
 	case !h.Past(e.name):
 		c.add(Finding{
 			Check: "hosts file", Subject: e.name, Status: Fail, Found: h.Path + " points it at this machine (" + e.addr.String() + "), and the proxy would follow",

@@ -35,13 +35,16 @@ const (
 	ReasonTunnel       = "tunnel"        // listed
 	ReasonDocuSignPort = "docusign_port" // DocuSign, but on a port that is not intercepted
 	ReasonNotListed    = "not_listed"
+	ReasonEnvironment  = "wrong_environment" // DocuSign, but not the environment that calls are carried out in
 )
 
 // Decision is what Policy says about a host.
 type Decision struct {
 	Action Action
 	Reason string // one of the Reason constants
-	Detail string // of a refusal: what the operator can do about it
+	Detail string // of a refusal: why, and what the operator can do about it unless NextStep says it
+	// NextStep of a refusal is empty for most reasons.
+	NextStep string
 }
 
 // DefaultSuffixes are the domains of DocuSign's demo and production sites and of its account servers.
@@ -59,6 +62,8 @@ type Policy struct {
 	Hosts []Host
 	// Tunnels are the other hosts the old server needs, passed through as they are.
 	Tunnels []Host
+	// Environment that calls are carried out in: DocuSign's hosts of another one are refused. AnyEnvironment refuses none.
+	Environment Environment
 }
 
 // Validate reports every entry that is malformed or can never take effect.
@@ -79,16 +84,29 @@ func (p *Policy) Validate() error {
 			problems = append(problems, errors.New("egress: a listed host without name or port"))
 		}
 	}
+	for _, h := range p.Hosts {
+		problems = append(problems, p.CheckEnvironment(h))
+	}
 	for _, h := range p.Tunnels {
-		if p.DocuSign(h) {
+		if p.NoTunnel(h) {
 			problems = append(problems, fmt.Errorf("egress: tunnel %q is a DocuSign host: it is intercepted, never tunnelled, or a legacy password would pass unseen", h))
 		}
 	}
 	return errors.Join(problems...)
 }
 
+// NoTunnel reports whether h is DocuSign's, intercepted or not, and so never a tunnel: a legacy password would pass unseen.
+func (p *Policy) NoTunnel(h Host) bool {
+	_, own := docuSignLabels(h.name)
+	return own || p.DocuSign(h)
+}
+
 // Decide says what to do with a request for h. A DocuSign host is never tunnelled, listed or not.
 func (p *Policy) Decide(h Host) Decision {
+	var wrong *EnvironmentError
+	if errors.As(p.CheckEnvironment(h), &wrong) {
+		return Decision{Reason: ReasonEnvironment, Detail: wrong.Error(), NextStep: wrong.NextStep()}
+	}
 	if slices.Contains(p.Hosts, h) {
 		return Decision{Action: Intercept, Reason: ReasonDocuSign}
 	}
@@ -101,14 +119,20 @@ func (p *Policy) Decide(h Host) Decision {
 	if slices.Contains(p.Tunnels, h) {
 		return Decision{Action: Tunnel, Reason: ReasonTunnel}
 	}
+	if h.name == otherProduct {
+		return Decision{
+			Reason: ReasonNotListed, Detail: h.name + " is another product of DocuSign's",
+			NextStep: "let the program reach it without the proxy",
+		}
+	}
 	return Decision{Reason: ReasonNotListed, Detail: fmt.Sprintf("%s is neither DocuSign nor listed: add %q to egress.tunnel if the program needs it", h, h.String())}
 }
 
-// DocuSign reports whether h belongs to DocuSign, on whatever port, or is among Hosts: what a base_uri must be before it is believed.
+// DocuSign reports whether h belongs to DocuSign, on whatever port, or is among Hosts.
 func (p *Policy) DocuSign(h Host) bool { return slices.Contains(p.Hosts, h) || p.under(h) }
 
 func (p *Policy) under(h Host) bool {
-	if h.addr.IsValid() {
+	if h.addr.IsValid() || h.name == otherProduct {
 		return false
 	}
 	if p.Suffixes == nil {

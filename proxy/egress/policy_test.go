@@ -64,6 +64,57 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// PROTOCOL.md §4.1 and §7.
+func TestEnvironmentOfAHost(t *testing.T) {
+	for want, hosts := range map[egress.Environment]string{
+		egress.Demo:               "demo.docusign.net DEMO.DocuSign.net. demo.docusign.net:8443 account-d.docusign.com apps-d.docusign.com",
+		egress.Stage:              "stage.docusign.com stage2.docusign.net account-s.docusign.com account-s1.docusign.com",
+		egress.UnknownEnvironment: "preview.docusign.net test.docusign.net",
+		egress.Production: "www.docusign.net na2.docusign.net eu1.docusign.net jp1.docusign.net docusign.net account.docusign.com" +
+			" www.docusign.com demonstration.docusign.net",
+		egress.AnyEnvironment: "services.docusign.net demo.example.com docusign.net.example.com demodocusign.net 127.0.0.1 [::1]",
+	} {
+		for _, h := range strings.Fields(hosts) {
+			if got := egress.EnvironmentOf(host(t, h)); got != want {
+				t.Errorf("%s: %q, want %q", h, got, want)
+			}
+		}
+	}
+}
+
+func TestAPolicyKeepsToItsEnvironment(t *testing.T) {
+	demo := &egress.Policy{Environment: egress.Demo, Hosts: []egress.Host{host(t, "preview.docusign.net"), host(t, "esign.example.com")}}
+	production := &egress.Policy{Environment: egress.Production}
+	for _, tt := range []struct {
+		policy       *egress.Policy
+		host, reason string
+	}{
+		{demo, "demo.docusign.net:443", egress.ReasonDocuSign},
+		{demo, "preview.docusign.net:80", egress.ReasonDocuSign}, // listed on another port
+		{demo, "esign.example.com:443", egress.ReasonDocuSign},
+		{demo, "test.docusign.net:443", egress.ReasonEnvironment},
+		{demo, "na3.docusign.net:8443", egress.ReasonEnvironment},
+		{demo, "account.docusign.com:443", egress.ReasonEnvironment},
+		{production, "na3.docusign.net:443", egress.ReasonDocuSign},
+		{production, "demo.docusign.net.:443", egress.ReasonEnvironment},
+		{production, "account-d.docusign.com:443", egress.ReasonEnvironment},
+		{production, "services.docusign.net:443", egress.ReasonNotListed},
+		{&egress.Policy{}, "services.docusign.net:443", egress.ReasonNotListed},
+		{&egress.Policy{}, "stage.docusign.com:443", egress.ReasonDocuSign},
+	} {
+		if d := tt.policy.Decide(host(t, tt.host)); d.Reason != tt.reason {
+			t.Errorf("%s in %q: %s", tt.host, tt.policy.Environment, d.Reason)
+		}
+	}
+	demo.Hosts, demo.Tunnels = append(demo.Hosts, host(t, "na3.docusign.net")), []egress.Host{host(t, "services.docusign.net")}
+	err := demo.Validate()
+	for _, want := range []string{"na3.docusign.net belongs to", "services.docusign.net"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate: %v, want in it %q", err, want)
+		}
+	}
+}
+
 func TestDocuSign(t *testing.T) {
 	p := &egress.Policy{Hosts: []egress.Host{host(t, "127.0.0.1:9443")}}
 	for in, want := range map[string]bool{"na2.docusign.net": true, "na2.docusign.net:8443": true, "127.0.0.1:9443": true, "127.0.0.1:1": false, "docusign.net.evil.example": false} {

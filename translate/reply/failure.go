@@ -51,6 +51,7 @@ const (
 	PasswordChangeRefused               // PUT login_information/password and ChangePassword
 	UnsupportedGrant                    // oauth2/token with a grant_type other than password
 	Unsupported                         // an operation that cannot be carried out as configured
+	WrongEnvironment                    // the call names a host of another environment (PROTOCOL.md §7)
 )
 
 // entry is one row of the table. Empty columns fall back as said in the methods.
@@ -128,6 +129,9 @@ func (k Kind) entry() entry {
 		return entry{"overloaded", 503, codeOther, "The service is busy. Try again later.", memberOther, memberOther, grantBusy}
 	case HostMismatch:
 		return entry{"host_mismatch", 421, codeParam, "The request contained at least one invalid parameter. The Host header does not match the connection.", memberFormat, memberOther, grantRequest}
+	case WrongEnvironment:
+		const other = lacks + " This host belongs to another DocuSign environment."
+		return entry{"wrong_environment", 403, codeLacks, other, memberDenied, loginLacks, grantRequest}
 	case Forbidden:
 		return entry{"forbidden", 403, codeLacks, lacks, memberDenied, loginLacks, grantRequest}
 	case NotFound:
