@@ -266,6 +266,11 @@ func saturationPanels() []*Panel {
 			what: "CONNECT requests that the proxy refused, per step of the curve.",
 			red:  "a hundred a step. not_listed: the old machine needs a host that egress.tunnel does not name. client_address: it may not use the proxy at all.",
 		}, query{sum("reason", "increase("+of("docusign_auth_proxy_connects_refused_total")+"[$__rate_interval])") + " > 0", "{{reason}}"}).stacked("normal", "bars", 80).noValue("none refused"),
+		curves(about{
+			title: "Connections that never became a call, by cause", unit: "short", width: 12, limits: above(1, 100), anchor: "connections-that-never-become-a-call",
+			what: "Connections that ended in the TLS handshake or with a request head that cannot be read, per step of the curve.",
+			red:  "a hundred a step. tls_not_trusted, tls_hung_up: a program does not trust the proxy's CA: docusign-auth-proxy ca trust.",
+		}, query{sum("cause", "increase("+of("docusign_auth_proxy_connection_failures_total")+"[$__rate_interval])") + " > 0", "{{cause}}"}).stacked("normal", "bars", 80).noValue("none failed"),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/proxy/egress"
@@ -18,6 +19,7 @@ type binding struct {
 	target egress.Host // zero for the sidecar and for plain forward requests, which name theirs in each request
 	client netip.AddrPort
 	local  netip.AddrPort
+	conn   *boundConn // that it belongs to; nil in tests of the handler alone
 }
 
 // readAhead holds bytes that were read before their reader was there.
@@ -40,13 +42,29 @@ type boundConn struct {
 	ahead   readAhead
 	closed  chan struct{} // nil unless somebody waits for the end
 	once    sync.Once
+
+	// What became of the request heads on it; see connfailure.go.
+	report   func(c *boundConn, status int, cause, detail string)
+	secure   bool        // TLS, and its handshake is over
+	written  atomic.Bool // something was sent to the caller
+	serving  atomic.Bool // a handler runs, or its answer is being sent
+	headRead atomic.Bool // something came since the last answer, and no handler has been called for it
+	called   atomic.Bool // the handler has been called
+	refused  atomic.Bool // net/http has answered by itself
+	streams  atomic.Bool // HTTP/2
+	ended    atomic.Bool // the caller has ended its side
 }
 
 func (c *boundConn) Read(p []byte) (int, error) {
-	if n, ok := c.ahead.give(p); ok {
-		return n, nil
+	n, ok := c.ahead.give(p)
+	var err error
+	if !ok {
+		n, err = c.Conn.Read(p)
 	}
-	return c.Conn.Read(p)
+	if !c.secure {
+		c.lookAtRead(n, err)
+	}
+	return n, err
 }
 
 func (c *boundConn) Close() error {
@@ -56,22 +74,25 @@ func (c *boundConn) Close() error {
 	return c.Conn.Close()
 }
 
+func (c *boundConn) Write(p []byte) (int, error) {
+	c.written.Store(true)
+	c.lookAtAnswer(p)
+	return c.Conn.Write(p)
+}
+
 // CloseWrite ends one direction: half-closed tunnels need it, and net/http ends a refused upload with it.
 func (c *boundConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // CloseRead is the counterpart of CloseWrite.
 func (c *boundConn) CloseRead() error { return closeRead(c.Conn) }
 
-// bindingOf finds the binding of a connection that the inner server was given.
-func bindingOf(c net.Conn) (binding, bool) {
-	if t, ok := c.(*tls.Conn); ok {
+// boundOf finds the connection below one that the inner server was given; nil if there is none.
+func boundOf(c net.Conn) *boundConn {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = t.NetConn()
 	}
-	b, ok := c.(*boundConn)
-	if !ok {
-		return binding{}, false
-	}
-	return b.binding, true
+	b, _ := c.(*boundConn)
+	return b
 }
 
 // handoff is a net.Listener to which other code delivers connections.
@@ -113,7 +134,10 @@ func (h *handoff) deliver(c net.Conn) {
 	}
 }
 
-const tlsHandshakeRecord = 0x16 // RFC 8446 §5.1: first byte of a ClientHello
+const (
+	tlsHandshakeRecord = 0x16 // RFC 8446 §5.1: first byte of a ClientHello
+	firstByteSSL2      = 0x80 // RFC 5246 appendix E.2; a method of HTTP is ASCII
+)
 
 // sort looks at the first byte of a fresh connection and delivers it to the inner server, as TLS or as it is.
 // One port thus serves http and https alike.
@@ -123,6 +147,7 @@ func (s *Server) sort(c *boundConn, tlsConfig func() *tls.Config) {
 		return
 	}
 	defer s.untrack(c)
+	c.report, c.binding.conn = s.connFailed, c
 	if len(c.ahead) == 0 {
 		_ = c.SetReadDeadline(time.Now().Add(s.cfg.HeaderTimeout))
 		first := make([]byte, 1)
@@ -133,17 +158,31 @@ func (s *Server) sort(c *boundConn, tlsConfig func() *tls.Config) {
 		_ = c.SetReadDeadline(time.Time{})
 		c.ahead = first
 	}
+	conn, ok := s.secure(c, tlsConfig)
 	s.untrack(c) // from here on net/http knows it, and Shutdown must not close it under a call
-	if c.ahead[0] != tlsHandshakeRecord {
-		s.inner.deliver(c)
+	if !ok {
+		_ = c.Close()
 		return
+	}
+	s.inner.deliver(conn)
+}
+
+// secure makes a TLS connection of one that begins with a ClientHello.
+func (s *Server) secure(c *boundConn, tlsConfig func() *tls.Config) (net.Conn, bool) {
+	if c.ahead[0] >= firstByteSSL2 {
+		s.connFailed(c, 0, connSSL2, "the program greets in the form of SSLv2, which no TLS server of today reads")
+		return nil, false
+	}
+	if c.ahead[0] != tlsHandshakeRecord {
+		return c, true
 	}
 	cfg := tlsConfig()
 	if cfg == nil {
-		_ = c.Close() // TLS to a proxy without a CA; the start-up log says how to make one
-		return
+		s.connFailed(c, 0, connNoCA, "TLS to a proxy that has no CA")
+		return nil, false
 	}
-	s.inner.deliver(tls.Server(c, cfg))
+	conn, err := s.handshake(c, cfg)
+	return conn, err == nil
 }
 
 // accept serves one listener until it is closed.

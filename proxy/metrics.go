@@ -47,7 +47,7 @@ type MetricsIntegration struct {
 	SOAP     string   // bearer, app_password or rest
 }
 
-// Metrics counts calls and tokens for Prometheus. It is a Recorder and a RehearsalRecorder. Every label is a word from a closed list
+// Metrics counts calls and tokens for Prometheus. It is a Recorder, a RehearsalRecorder and a ConnRecorder. Every label is a word from a closed list
 // or a name from the configuration; nothing a caller sends becomes one. Make it with NewMetrics; it is safe for concurrent use.
 type Metrics struct {
 	o      MetricsOptions
@@ -82,6 +82,11 @@ func NewMetrics(reg prometheus.Registerer, o MetricsOptions) (*Metrics, error) {
 	m.sites = newSiteCounters(m.vecs.sites)
 	for _, reason := range m.words.connects.words {
 		m.refuse = append(m.refuse, m.vecs.refused.WithLabelValues(reason))
+	}
+	for _, door := range [...]Door{DoorSidecar, DoorConnect, DoorHosts} {
+		for _, cause := range connFailureWords() {
+			m.vecs.connFailures.WithLabelValues(string(door), cause)
+		}
 	}
 	m.unknown = m.newIntegrationSeries(unknownIntegration)
 	m.names.Store(&map[string]*integrationSeries{unknownIntegration: m.unknown})
@@ -222,6 +227,11 @@ func (m *Metrics) RecordRehearsal(e *Event) {
 		s = m.unknown
 	}
 	m.vecs.rehearsals.WithLabelValues(s.label, m.words.rehearsals.known(e.Rehearsal)).Inc()
+}
+
+// RecordConnFailure counts a connection that never became a call.
+func (m *Metrics) RecordConnFailure(f *ConnFailure) {
+	m.vecs.connFailures.WithLabelValues(m.words.doors.known(string(f.Door)), m.words.conns.known(f.Cause)).Inc()
 }
 
 // isLegacyScheme knows legacy.Scheme.Legacy by its label.

@@ -48,7 +48,7 @@ func (v *vocabulary) known(word string) string { return v.words[v.index[word]] }
 
 // labelWords are the closed lists of all labels but integration.
 type labelWords struct {
-	schemes, doors, apis, outcomes, classes, tls, causes, replays, connects, grantErrors, rehearsals, modes, soap vocabulary
+	schemes, doors, apis, outcomes, classes, tls, causes, replays, connects, grantErrors, rehearsals, modes, soap, conns vocabulary
 }
 
 func newLabelWords() labelWords {
@@ -66,6 +66,7 @@ func newLabelWords() labelWords {
 		rehearsals:  newVocabulary(append([]string{"would_work"}, causeWords()...)...),
 		modes:       newVocabulary("translate", "observe", "block"),
 		soap:        newVocabulary("bearer", "app_password", "rest"),
+		conns:       newVocabulary(connFailureWords()...),
 	}
 }
 

@@ -37,6 +37,7 @@ const (
 	metricPolling        = "polling_violations_total"
 	metricRehearsals     = "rehearsals_total"
 	metricRefused        = "connects_refused_total"
+	metricConnFailures   = "connection_failures_total"
 	metricGrants         = "token_grants_total"
 	metricGrantErrors    = "token_grant_errors_total"
 	metricCacheHits      = "token_cache_hits_total"
@@ -103,6 +104,9 @@ func counterDocs() []MetricDoc {
 			Help: "Observed calls for which translation was tried beside the call: would_work, or the cause why it would have failed."},
 		{Name: metricRefused, Labels: []string{"reason"},
 			Help: "CONNECT requests refused, by reason. They are not among the requests."},
+		{Name: metricConnFailures, Labels: []string{"door", "cause"},
+			Help: "Connections that ended before they became a call: the TLS handshake failed, or the request head could not be read. " +
+				"They are not among the requests."},
 		{Name: metricGrants, Labels: []string{"integration", "result"},
 			Help: "Exchanges with the token end point of DocuSign's account server (JWT grant), by result ok or error."},
 		{Name: metricGrantErrors, Labels: []string{"integration", "error"},

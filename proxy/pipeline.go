@@ -27,6 +27,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if b == nil {
 		b = &binding{door: DoorSidecar}
 	}
+	if b.conn != nil {
+		b.conn.handlerCalled(r)
+	}
 	st := s.state.Load()
 	if r.Method == http.MethodConnect {
 		s.connectDoor(w, r, b, st)

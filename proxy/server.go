@@ -93,6 +93,7 @@ type Server struct {
 	tunnels     tunnels
 	rehearsals  rehearsals
 	soapBuffers soap.Buffers
+	failures    connFailures
 	stopping    chan struct{}
 	ids         requestIDs
 
@@ -124,10 +125,15 @@ func New(cfg Config, st *State) *Server {
 		MaxHeaderBytes:    cfg.HeaderBytes,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			b, _ := bindingOf(c)
-			return context.WithValue(ctx, bindingKey{}, &b)
+			if bound := boundOf(c); bound != nil {
+				return context.WithValue(ctx, bindingKey{}, &bound.binding)
+			}
+			return ctx
 		},
-		ConnState: s.countConnections,
+		ConnState: func(c net.Conn, cs http.ConnState) {
+			s.countConnections(c, cs)
+			s.callState(c, cs)
+		},
 	}
 	return s
 }

@@ -31,6 +31,7 @@ type rig struct {
 	world   docusigntest.World
 	program *program
 	log     *syncBuffer
+	hooks   hooks // of the next start
 	stop    context.CancelFunc
 	done    chan error
 }
@@ -131,7 +132,7 @@ func (r *rig) start() {
 	}
 	var err error
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if r.program, err = newProgram(holder, log); err != nil {
+	if r.program, err = newProgramWith(holder, log, r.hooks); err != nil {
 		r.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

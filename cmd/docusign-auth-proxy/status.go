@@ -89,6 +89,14 @@ func (p *program) status() admin.Status {
 		s.Config.Warnings = append(s.Config.Warnings, w.String())
 	}
 	s.Config.Warnings = append(s.Config.Warnings, p.capture.Warnings()...)
+	for _, f := range p.server.ConnFailures() {
+		one := admin.ConnFailure{Door: string(f.Door), Target: f.Target, Cause: f.Cause, Detail: f.Detail, NextStep: f.NextStep,
+			Count: f.Count, First: f.First, Last: f.Last}
+		if f.Client.IsValid() {
+			one.Client = f.Client.String()
+		}
+		s.ConnFailures = append(s.ConnFailures, one)
+	}
 	offset, at := a.oauth.ClockOffset()
 	s.Clock = admin.Clock{OffsetSeconds: offset.Seconds(), LearnedAt: at}
 	if a.authority != nil {

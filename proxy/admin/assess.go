@@ -17,6 +17,8 @@ import (
 // What counts as worth a person's attention.
 const (
 	authorityWarning = 30 * 24 * time.Hour
+	connWarning      = time.Hour // after the last connection that failed
+	connEntries      = 5
 	clockWarning     = 30 * time.Second // assertions live for minutes, but a clock that is off drifts on
 	goLiveCalls      = 20               // PROTOCOL.md §11
 )
@@ -178,6 +180,7 @@ func attentionOf(s *Status) []Attention {
 	for _, i := range s.Integrations {
 		list = append(list, i.attention()...)
 	}
+	list = append(list, connAttention(s)...)
 	if a := s.Authority; a != nil && !a.Expires.IsZero() && a.Expires.Sub(s.Generated) < authorityWarning {
 		list = append(list, Attention{Subject: "Certificate authority", Problem: "It expires " + relative(a.Expires, s.Generated) + "; then every program that uses CONNECT fails.",
 			NextStep: "Make a new one with docusign-auth-proxy ca init, let the old machines trust it, reload."})
@@ -185,6 +188,22 @@ func attentionOf(s *Status) []Attention {
 	if offset := s.Clock.OffsetSeconds; math.Abs(offset) >= clockWarning.Seconds() {
 		list = append(list, Attention{Subject: "Clock", Problem: fmt.Sprintf("This machine's clock is %.0f seconds %s the account server's.", math.Abs(offset), verb(int(math.Copysign(1, offset)), "behind", "ahead of")),
 			NextStep: "Set up time synchronisation (NTP) on this machine."})
+	}
+	return list
+}
+
+// connAttention tells of programs that do not get as far as a call, the latest first.
+func connAttention(s *Status) []Attention {
+	var list []Attention
+	for _, f := range s.ConnFailures {
+		if s.Generated.Sub(f.Last) > connWarning || len(list) == connEntries {
+			break
+		}
+		times := count(int(f.Count), "connection") + ", the last " + relative(f.Last, s.Generated)
+		list = append(list, Attention{
+			Subject: "Client " + cmp.Or(f.Client, "addresses not listed"), Problem: sentence(f.Detail) + " " + sentence(times),
+			NextStep: sentence(f.NextStep),
+		})
 	}
 	return list
 }

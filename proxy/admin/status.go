@@ -28,6 +28,8 @@ type Status struct {
 	Unknown      []Unknown     `json:"unknown"`      // see UnknownOf
 	UnknownMode  string        `json:"unknown_mode"` // reject or observe
 	Tunnels      Tunnels       `json:"tunnels"`
+	// Connections that never became a call, by client and cause, the latest first.
+	ConnFailures []ConnFailure `json:"connection_failures,omitempty"`
 	Security     Security      `json:"security"`
 }
 
@@ -95,6 +97,20 @@ type Clock struct {
 type Tunnels struct {
 	Open    int64    `json:"open"`
 	Allowed []string `json:"allowed"` // host:port
+}
+
+// ConnFailure is what happened to the connections of one client: the TLS handshake failed, or the head of a request could
+// not be read.
+type ConnFailure struct {
+	Client   string    `json:"client"` // address; "" = further clients
+	Door     string    `json:"door"`
+	Target   string    `json:"target,omitempty"` // host that the program wanted
+	Cause    string    `json:"cause"`
+	Detail   string    `json:"detail"`
+	NextStep string    `json:"next_step"`
+	Count    uint64    `json:"count"`
+	First    time.Time `json:"first,omitzero"`
+	Last     time.Time `json:"last,omitzero"`
 }
 
 // Integration is an old program of the configuration. IntegrationOf fills in what the ledger knows.

@@ -1,0 +1,304 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"docusign-auth-proxy/proxy/authority"
+)
+
+// ConnFailure tells of connections that ended before a call on them reached the pipeline: net/http refused the request
+// head by itself, or the TLS handshake failed. One value stands for all of one client and cause.
+type ConnFailure struct {
+	First, Last time.Time
+	Count       uint64
+	RequestID   string     // of the last one, as in the log
+	Door        Door       // of the listener; plain forward calls count as sidecar here
+	Client      netip.Addr // invalid = further clients, once maxConnFailures are known
+	Target      string     // host of the CONNECT or of the server name; "" = none was named
+	Status      int        // what net/http answered; 0 = nothing
+	Cause       string     // one of connFailureWords
+	Detail      string
+	NextStep    string
+}
+
+// ConnRecorder is a Recorder that also wants to know of connections that never became a call.
+type ConnRecorder interface{ RecordConnFailure(*ConnFailure) }
+
+// RecordConnFailure tells those that want to know.
+func (rs Recorders) RecordConnFailure(f *ConnFailure) {
+	for _, r := range rs {
+		if cr, ok := r.(ConnRecorder); ok {
+			cr.RecordConnFailure(f)
+		}
+	}
+}
+
+// Causes of ConnFailure.
+const (
+	connBadHead      = "unreadable_request"
+	connLargeHead    = "head_too_large"
+	connBadCoding    = "unsupported_coding"
+	connCutHead      = "head_unfinished"
+	connNoCA         = "no_ca"
+	connSSL2         = "tls_sslv2"
+	connNotTrusted   = "tls_not_trusted"
+	connHungUp       = "tls_hung_up"
+	connNoCall       = "tls_no_call"
+	connOldTLS       = "tls_version"
+	connName         = "tls_name"
+	connHandshake    = "tls_handshake"
+	maxConnFailures  = 64
+	connFailureEvery = time.Minute // between two log lines about one client and cause
+)
+
+func connFailureWords() []string {
+	return []string{connBadHead, connLargeHead, connBadCoding, connCutHead, connNoCA, connSSL2, connNotTrusted, connHungUp,
+		connNoCall, connOldTLS, connName, connHandshake}
+}
+
+const nextTrust = "let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust; " +
+	"Java, Node.js, Python and Firefox keep lists of their own"
+
+// connNextSteps say what an operator does about each cause.
+var connNextSteps = map[string]string{
+	connBadHead: "look for blanks or other characters in the program's URLs and headers that must be written as %20 and the like; " +
+		"curl -v against the same address shows the answer",
+	connLargeHead: "raise limits.header_bytes if the program really needs a head of this size",
+	connBadCoding: "the program must send its body with Content-Length or with Transfer-Encoding: chunked",
+	connCutHead: "nothing if it is a port scan or a health check; else look at the network between the program and the " +
+		"proxy, or raise limits.header_timeout",
+	connNoCA:       "make a CA: docusign-auth-proxy ca init; or let the program call http://",
+	connSSL2:       "switch the SSLv2 form of the greeting off in the program: for Java -Dhttps.protocols=TLSv1",
+	connNotTrusted: nextTrust,
+	connHungUp:     nextTrust,
+	connNoCall:     "nothing if it is a health check; else " + nextTrust,
+	connOldTLS:     "set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers",
+	connName:       "the hosts file or proxy setting of the program's machine sends a host here that is not DocuSign's",
+	connHandshake:  "check that the program speaks TLS 1.2; older ones need interception.tls: legacy",
+}
+
+type connFailureKey struct {
+	client netip.Addr
+	cause  string
+}
+
+// connFailures keeps one row for each client and cause.
+type connFailures struct {
+	mu   sync.Mutex
+	rows map[connFailureKey]*connFailureRow
+}
+
+type connFailureRow struct {
+	ConnFailure
+	logged time.Time
+}
+
+// ConnFailures lists what happened to connections that never became a call, the latest first.
+func (s *Server) ConnFailures() []ConnFailure {
+	s.failures.mu.Lock()
+	defer s.failures.mu.Unlock()
+	list := make([]ConnFailure, 0, len(s.failures.rows))
+	for _, r := range s.failures.rows {
+		list = append(list, r.ConnFailure)
+	}
+	slices.SortFunc(list, func(a, b ConnFailure) int { return b.Last.Compare(a.Last) })
+	return list
+}
+
+// connFailed counts a connection that never became a call, and writes at most one line a minute for each client and cause.
+func (s *Server) connFailed(c *boundConn, status int, cause, detail string) {
+	select {
+	case <-s.stopping: // the proxy itself ends connections now
+		return
+	default:
+	}
+	f := ConnFailure{
+		Last: s.cfg.Now(), RequestID: s.ids.next(), Door: c.binding.door, Client: c.binding.client.Addr(), Status: status, Cause: cause,
+		Detail: detail, NextStep: connNextSteps[cause],
+	}
+	if !c.binding.target.IsZero() {
+		f.Target = c.binding.target.String()
+	}
+	if times, log := s.failures.note(f); log {
+		s.cfg.Log.Warn("connection without a call", "request_id", f.RequestID, "door", string(f.Door),
+			"client", f.Client.String(), "target", f.Target, "status", status, "cause", cause, "error", detail,
+			"next_step", f.NextStep, "times", times)
+	}
+	if cr, ok := s.cfg.Recorder.(ConnRecorder); ok {
+		cr.RecordConnFailure(&f)
+	}
+}
+
+// note adds to the row of the client and cause. log says that it is time for a line about it.
+func (t *connFailures) note(f ConnFailure) (times uint64, log bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := connFailureKey{f.Client, f.Cause}
+	r := t.rows[key]
+	if r == nil && len(t.rows) >= maxConnFailures {
+		key.client, f.Client = netip.Addr{}, netip.Addr{}
+		r = t.rows[key]
+	}
+	if r == nil {
+		if t.rows == nil {
+			t.rows = map[connFailureKey]*connFailureRow{}
+		}
+		r = &connFailureRow{ConnFailure: ConnFailure{First: f.Last}}
+		t.rows[key] = r
+	}
+	f.First, f.Count = r.First, r.Count+1
+	r.ConnFailure = f
+	if f.Last.Sub(r.logged) < connFailureEvery {
+		return f.Count, false
+	}
+	r.logged = f.Last
+	return f.Count, true
+}
+
+// callState follows what net/http does with a connection, to find what it refuses without calling the handler.
+func (s *Server) callState(conn net.Conn, cs http.ConnState) {
+	c := boundOf(conn)
+	if c == nil {
+		return
+	}
+	switch cs {
+	case http.StateIdle:
+		c.serving.Store(false)
+	case http.StateClosed:
+		switch {
+		case c.refused.Load() || c.streams.Load() || c.serving.Load():
+		case c.headRead.Load():
+			s.connFailed(c, 0, connCutHead, "the connection ended in the middle of a request head")
+		case c.secure && !c.called.Load():
+			s.connFailed(c, 0, connNoCall, "it closed the connection after the TLS handshake without sending a call")
+		}
+	}
+}
+
+// handlerCalled notes that a request head was good.
+func (c *boundConn) handlerCalled(r *http.Request) {
+	c.serving.Store(true)
+	c.called.Store(true)
+	c.headRead.Store(false)
+	if r.ProtoMajor == 2 {
+		c.streams.Store(true)
+	}
+}
+
+// lookAtRead notes that a request head has begun to come, and that the caller has ended its side.
+func (c *boundConn) lookAtRead(n int, err error) {
+	if n > 0 && !c.serving.Load() {
+		c.headRead.Store(true)
+	}
+	if errors.Is(err, io.EOF) {
+		c.ended.Store(true)
+	}
+}
+
+// lookAtAnswer recognises an answer that net/http gives by itself: no handler has been called for it.
+func (c *boundConn) lookAtAnswer(p []byte) {
+	if c.serving.Load() || c.report == nil || c.ended.Load() {
+		return
+	}
+	rest, ok := bytes.CutPrefix(p, []byte("HTTP/1.1 "))
+	if !ok {
+		return
+	}
+	line, _, _ := bytes.Cut(rest, []byte("\r\n"))
+	if len(line) < 3 || line[0] < '4' {
+		return
+	}
+	c.refused.Store(true)
+	cause, detail := connBadHead, string(line)
+	status := int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
+	switch status {
+	case http.StatusRequestHeaderFieldsTooLarge:
+		cause = connLargeHead
+	case http.StatusNotImplemented:
+		cause = connBadCoding
+	case http.StatusBadRequest:
+		if !bytes.Contains(line, []byte(":")) {
+			detail += ": the request line or a header cannot be read"
+		}
+	}
+	c.report(c, status, cause, detail)
+}
+
+// answeringConn is a TLS connection for net/http that shows what is written before it is encrypted. Its ConnectionState
+// makes net/http fill in Request.TLS.
+type answeringConn struct {
+	*tls.Conn
+	bound *boundConn
+}
+
+func (c *answeringConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.bound.lookAtRead(n, err)
+	return n, err
+}
+
+func (c *answeringConn) Write(p []byte) (int, error) {
+	c.bound.lookAtAnswer(p)
+	return c.Conn.Write(p)
+}
+
+// handshake finishes TLS before net/http sees the connection, so that a failure can be explained to the operator.
+func (s *Server) handshake(c *boundConn, cfg *tls.Config) (net.Conn, error) {
+	t := tls.Server(c, cfg)
+	_ = c.SetDeadline(time.Now().Add(s.cfg.HeaderTimeout))
+	if err := t.Handshake(); err != nil {
+		cause, detail := explainHandshake(err, c.written.Load())
+		s.connFailed(c, 0, cause, detail)
+		return nil, err
+	}
+	_ = c.SetDeadline(time.Time{})
+	c.secure = true
+	c.headRead.Store(false)
+	if t.ConnectionState().NegotiatedProtocol == "h2" {
+		return t, nil // net/http takes HTTP/2 from a *tls.Conn only, and answers there by frames
+	}
+	return &answeringConn{Conn: t, bound: c}, nil
+}
+
+// explainHandshake finds the likely reason why a handshake failed. answered says that the proxy had sent its certificate.
+func explainHandshake(err error, answered bool) (cause, detail string) {
+	var name *authority.NameError
+	var constraint *authority.ConstraintError
+	switch alert := alertOf(err); {
+	case errors.As(err, &name), errors.As(err, &constraint):
+		return connName, err.Error()
+	case alert >= 42 && alert <= 49 && alert != 47: // RFC 8446 §6.2: all about certificates but illegal_parameter
+		return connNotTrusted, "the program refuses the proxy's certificate: " + err.Error()
+	case alert != 0:
+		return connHandshake, err.Error()
+	case answered && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF)):
+		return connHungUp, "the program hung up when it saw the proxy's certificate; most likely it does not trust the CA"
+	case strings.Contains(err.Error(), "unsupported versions"), strings.Contains(err.Error(), "no cipher suite"):
+		return connOldTLS, err.Error() // crypto/tls has no types for these two
+	}
+	return connHandshake, err.Error()
+}
+
+// alertOf gives the TLS alert that the other side sent; 0 = none. crypto/tls keeps its type, a uint8, to itself.
+func alertOf(err error) uint64 {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" || op.Err == nil {
+		return 0
+	}
+	if v := reflect.ValueOf(op.Err); v.Kind() == reflect.Uint8 {
+		return v.Uint()
+	}
+	return 0
+}
