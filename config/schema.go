@@ -109,16 +109,17 @@ type Listen struct {
 	// Metrics, health and status page. Danger: it shows who calls with what, so an address that is not loopback needs
 	// admin.basic_auth.
 	Admin string `yaml:"admin" default:"127.0.0.1:9090"`
-	// TLS listener for programs whose DocuSign host is compiled in and sent here by the machine's hosts file. Empty is off. It
-	// needs interception, and egress.resolver or egress.resolve where this machine has that hosts file too.
+	// TLS listener for programs whose DocuSign host is compiled in and sent here by the machine's hosts file. Empty is off. Where a
+	// client sends no SNI, its Host header says which of DocuSign's hosts is meant. It needs interception,
+	// and egress.resolver or egress.resolve where this machine has that hosts file too.
 	Hosts string `yaml:"hosts" default:""`
 }
 
 // Sidecar holds the settings for programs whose base URL is the proxy.
 type Sidecar struct {
-	// Origin written into login answers, where a program reads the address of its next calls. Needed when the proxy stands behind
-	// another name than the one the program dials.
-	PublicURL string `yaml:"public_url" derived:"the Host the program used"`
+	// Origin written into login answers, where a program reads the address of its next calls. Needed when neither the Host header of
+	// the program nor the address that its connections come to leads back to the proxy.
+	PublicURL string `yaml:"public_url" derived:"the Host the program used; the address its connection came to if that names DocuSign or lacks the port"`
 }
 
 // Interception holds the certificate authority.

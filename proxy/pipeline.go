@@ -91,8 +91,14 @@ func panicText(p any) string {
 }
 
 func (s *Server) connectDoor(w http.ResponseWriter, r *http.Request, b *binding, st *State) {
-	if !b.target.IsZero() {
-		http.Error(w, "CONNECT inside a tunnel", http.StatusMethodNotAllowed)
+	if b.door != DoorSidecar {
+		detail := "CONNECT inside a tunnel"
+		if b.door == DoorHosts {
+			detail = "this is the hosts-file listener, which takes no CONNECT: set the program's proxy to the address of listen.proxy"
+		}
+		s.recordRefusedConnect(r, http.StatusMethodNotAllowed, "bad_target", detail, "")
+		w.Header().Set("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS") // RFC 9110 §15.5.6
+		http.Error(w, "docusign-auth-proxy: "+detail, http.StatusMethodNotAllowed)
 		return
 	}
 	if admitted := st.Clients.Admit(b.client, r.Header.Get("Proxy-Authorization")); !admitted.OK() {
@@ -165,7 +171,8 @@ func (x *exchange) isAccountServer(h egress.Host, path string) bool {
 }
 
 // bind finds out where the call is for. It answers the call itself, and returns false, when it may not go there.
-// Only the CONNECT target, the absolute URI of a plain forward request, or the SNI of the hosts-file listener counts; a Host header never does.
+// Only the CONNECT target, the absolute URI of a plain forward request, or the SNI of the hosts-file listener counts;
+// a Host header does only where a client of that listener sends no SNI.
 func (x *exchange) bind(r *http.Request) (egress.Host, bool) {
 	b := x.binding
 	switch {
@@ -226,8 +233,8 @@ func (x *exchange) bindTunnel(r *http.Request) (egress.Host, bool) {
 			return target, false
 		}
 		var err error
-		if target, err = egress.ParseHost(r.TLS.ServerName, 443); err != nil {
-			x.refuseHost(r, "a call to the hosts-file listener without a server name")
+		if target, err = x.hostsTarget(r); err != nil {
+			x.refuseHost(r, err.Error())
 			return target, false
 		}
 	}
@@ -243,6 +250,24 @@ func (x *exchange) bindTunnel(r *http.Request) (egress.Host, bool) {
 		return target, false
 	}
 	return target, true
+}
+
+// hostsTarget is the host that a call to the hosts-file listener is for: the SNI, or the Host header where the client's TLS is too
+// old for SNI (Java 6, .NET 3.5). The certificate that such a client accepted stands for all of DocuSign's names, and for no others.
+func (x *exchange) hostsTarget(r *http.Request) (egress.Host, error) {
+	name := r.TLS.ServerName
+	if name == "" {
+		name = r.Host
+	}
+	target, err := egress.ParseHost(name, 443)
+	if err != nil {
+		return target, errors.New("a call to the hosts-file listener without a server name")
+	}
+	target = target.WithPort(443)
+	if d := x.state.decide(target); r.TLS.ServerName == "" && d.Action != egress.Intercept && d.Reason != egress.ReasonEnvironment {
+		return target, errors.New("a call to the hosts-file listener whose TLS named no server and whose Host header is not DocuSign's")
+	}
+	return target, nil
 }
 
 func (x *exchange) refuseHost(r *http.Request, detail string) {

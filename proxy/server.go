@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -145,7 +146,7 @@ func (s *Server) Swap(st *State) {
 	next := *st
 	if next.Leaves != nil {
 		next.sidecarTLS = next.Leaves.ServerConfig(localName, nil)
-		next.hostsTLS = next.Leaves.ServerConfig(func(net.Conn) string { return "" }, func(sni string) bool {
+		next.hostsTLS = next.Leaves.ServerConfig(nil, func(sni string) bool {
 			h, err := egress.ParseHost(sni, 443)
 			if err != nil {
 				return false
@@ -153,14 +154,49 @@ func (s *Server) Swap(st *State) {
 			d := next.decide(h) // a program that means another environment is told so, for which it needs a certificate
 			return d.Action == egress.Intercept || d.Reason == egress.ReasonEnvironment
 		})
+		named, unnamed := next.hostsTLS.GetConfigForClient, next.siteNames()
+		next.hostsTLS.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if hello.ServerName == "" {
+				return next.Leaves.ListConfig(unnamed), nil
+			}
+			return named(hello)
+		}
 	}
 	s.state.Store(&next)
+}
+
+// siteNames are the names of the certificate for a client that sends no SNI to the hosts-file listener. The known sites stand beside
+// the wildcards, since old verifiers differ in what they make of one (PROTOCOL.md §4.1, §7).
+func (st *State) siteNames() []string {
+	names := []string{st.DefaultSite.Hostname()}
+	for _, h := range st.Policy.Hosts {
+		names = append(names, h.Name())
+	}
+	for _, site := range [...]string{"www", "demo", "na2", "na3", "na4", "eu", "eu1", "ca", "au", "jp1"} {
+		names = append(names, site+".docusign.net")
+	}
+	suffixes := st.Policy.Suffixes
+	if suffixes == nil {
+		suffixes = egress.DefaultSuffixes()
+	}
+	for _, s := range suffixes {
+		s = strings.TrimPrefix(s, ".")
+		names = append(names, s, "*."+s)
+	}
+	return names
 }
 
 // decide is the policy, which also intercepts the sites that UserInfo has named: a program sent there by its log-in answer comes back.
 func (st *State) decide(h egress.Host) egress.Decision {
 	d := st.Policy.Decide(h)
-	if d.Action == egress.Refuse && d.Reason != egress.ReasonEnvironment && st.Translator.KnowsHost(h.Authority()) {
+	if d.Action != egress.Refuse || d.Reason == egress.ReasonEnvironment {
+		return d
+	}
+	known := st.Translator.KnowsHost(h.Authority())
+	if h.Port() == 80 { // a program that was sent to a site on plain HTTP
+		known = known || st.Translator.KnowsHost(h.WithPort(443).Authority())
+	}
+	if known {
 		return egress.Decision{Action: egress.Intercept, Reason: egress.ReasonDocuSign}
 	}
 	return d

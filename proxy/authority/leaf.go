@@ -18,7 +18,9 @@ const leafBackdate = time.Hour
 
 // entry is one cached host with its at most two leaves.
 type entry struct {
+	key    string // in the cache
 	host   string
+	names  []string // all names of the certificate where it has several, host among them
 	leaves *Leaves
 	config *tls.Config
 	ecdsa  slot
@@ -74,7 +76,7 @@ func (s *slot) renew(e *entry, key *leafKey, now time.Time) (*tls.Certificate, e
 	if c != nil && now.Before(c.renewAt) {
 		return c.cert, nil
 	}
-	fresh, err := e.leaves.sign(e.host, key, now)
+	fresh, err := e.leaves.sign(e, key, now)
 	if err == nil {
 		s.current.Store(fresh)
 		return fresh.cert, nil
@@ -86,8 +88,8 @@ func (s *slot) renew(e *entry, key *leafKey, now time.Time) (*tls.Certificate, e
 }
 
 // sign makes a leaf. It is renewed when two thirds of what lies ahead are over, also when the CA's end cuts it short.
-func (l *Leaves) sign(host string, key *leafKey, now time.Time) (*leaf, error) {
-	ca := l.authority.cert
+func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*leaf, error) {
+	ca, host := l.authority.cert, e.host
 	if !now.Before(ca.NotAfter) {
 		return nil, ErrExpired
 	}
@@ -106,6 +108,9 @@ func (l *Leaves) sign(host string, key *leafKey, now time.Time) (*leaf, error) {
 		template.KeyUsage = x509.KeyUsageDigitalSignature
 	}
 	l.name(template, host)
+	if e.names != nil {
+		template.DNSNames = e.names
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, ca, key.signer.Public(), l.authority.key)
 	if err != nil {
 		return nil, fmt.Errorf("authority: sign a leaf for %q: %w", host, err)

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -129,17 +130,43 @@ func localNames(a *Authority, extra []string) []string {
 // What the CA may not sign fails in the handshake with a *ConstraintError; ask Authority.Permits beforehand.
 func (l *Leaves) Config(host string) *tls.Config {
 	host = normalise(host)
+	return l.cached(host, host, nil)
+}
+
+// ListConfig is Config for clients that do not say which host they want (no SNI): one certificate with all of names that the CA
+// may sign; a name may begin with "*.". If the CA may sign for none, it is the Config of the first.
+func (l *Leaves) ListConfig(names []string) *tls.Config {
+	var permitted []string
+	for _, name := range names {
+		name = normalise(name)
+		sample := name
+		if rest, ok := strings.CutPrefix(name, "*."); ok {
+			sample = "any." + rest
+		}
+		if _, err := netip.ParseAddr(name); err != nil && l.authority.Permits(sample) == nil && !slices.Contains(permitted, name) {
+			permitted = append(permitted, name)
+		}
+	}
+	i := slices.IndexFunc(permitted, func(name string) bool { return name[0] != '*' })
+	if i < 0 {
+		return l.Config(names[0])
+	}
+	return l.cached(strings.Join(permitted, " "), permitted[i], permitted)
+}
+
+func (l *Leaves) cached(key, host string, names []string) *tls.Config {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e, ok := l.entries[host]; ok {
+	if e, ok := l.entries[key]; ok {
 		l.recent.MoveToFront(e)
 		return e.Value.(*entry).config
 	}
 	e := l.newEntry(host)
-	l.entries[host] = l.recent.PushFront(e)
+	e.key, e.names = key, names
+	l.entries[key] = l.recent.PushFront(e)
 	if l.recent.Len() > l.max {
 		oldest := l.recent.Remove(l.recent.Back()).(*entry)
-		delete(l.entries, oldest.host)
+		delete(l.entries, oldest.key)
 	}
 	return e.config
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -296,6 +297,47 @@ type addressed struct {
 }
 
 func (a addressed) LocalAddr() net.Addr { return a.local }
+
+func TestListConfig(t *testing.T) {
+	names := []string{demo, "www.docusign.net", "*.docusign.net", "apphost", "*.example.com", "127.0.0.1", "DEMO.docusign.net."}
+	for _, c := range []struct {
+		name           string
+		permitted      []string
+		good, bad      []string
+		first, certain string
+	}{
+		{"a CA for a domain", nil, []string{demo, "na77.docusign.net"}, []string{"apphost", "a.example.com", "127.0.0.1"},
+			demo, "[demo.docusign.net www.docusign.net *.docusign.net]"},
+		{"a CA for single names", []string{"www.docusign.net", "apphost"}, []string{"www.docusign.net", "apphost"}, []string{demo},
+			"www.docusign.net", "[www.docusign.net apphost]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: c.permitted})
+			l := newLeaves(t, a, authority.Options{})
+			cfg := l.ListConfig(names)
+			if l.ListConfig(names) != cfg || l.Len() != 1 {
+				t.Error("it is not kept")
+			}
+			for _, name := range append(c.good, c.bad...) {
+				_, err, _ := handshake(t, cfg, nameless(a, name))
+				if (err == nil) != (slices.Contains(c.good, name)) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			cert, err := cfg.GetCertificate(ecdsaHello(""))
+			if err != nil || cert.Leaf.Subject.CommonName != c.first || fmt.Sprint(cert.Leaf.DNSNames, cert.Leaf.IPAddresses) != c.certain+" []" {
+				t.Errorf("%v %v", cert.Leaf.DNSNames, err)
+			}
+		})
+	}
+	t.Run("a CA for none of them refuses in the handshake", func(t *testing.T) {
+		a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: []string{"example.net"}})
+		var refused *authority.ConstraintError
+		if _, _, err := handshake(t, newLeaves(t, a, authority.Options{}).ListConfig(names), nameless(a, demo)); !errors.As(err, &refused) {
+			t.Errorf("%v", err)
+		}
+	})
+}
 
 func TestConfigRefusesOutsideConstraints(t *testing.T) {
 	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
