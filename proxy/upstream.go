@@ -78,13 +78,11 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 	x := exchangeOf(pr.In)
 	out := pr.Out
 	out.URL.RawQuery, out.URL.ForceQuery = pr.In.URL.RawQuery, pr.In.URL.ForceQuery
-	for _, name := range [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-		if v, ok := pr.In.Header[name]; ok {
-			out.Header[name] = v // not ours; passes as it came
-		}
-	}
 	x.address(out)
-	if !x.listed {
+	if x.listed {
+		keepForwarded(out.Header, pr.In.Header)
+	} else {
+		dropForwarded(out.Header)
 		delete(out.Header, "Connection") // httputil passes protocol upgrades on; DocuSign has none, and a switched
 		delete(out.Header, "Upgrade")    // connection would carry calls that nobody looks at
 	}
