@@ -267,8 +267,8 @@ type Integration struct {
 	Grant string `yaml:"grant" enum:"jwt|authorization_code" default:"jwt"`
 	// Turns DocuSign's status 429 back into the 400 that it sent before April 2026 and old programs test for.
 	OldStatusCodes bool `yaml:"old_status_codes" default:"false"`
-	// The account ids in answers the proxy makes: keep writes the numbers from users[].accounts, guid what DocuSign uses today.
-	// Both are understood in calls.
+	// How REST calls name accounts to DocuSign: keep leaves the id in the path as the program sent it, guid writes the account's GUID in
+	// the place of its number, if DocuSign no longer takes that. The program sees the numbers of users[].accounts either way.
 	AccountIDs string `yaml:"account_ids" enum:"keep|guid" default:"keep"`
 	// Lets calls pass that already carry a token of DocuSign's own. false refuses every token that this proxy did not issue.
 	PassOAuthBearer bool `yaml:"pass_oauth_bearer" default:"true"`

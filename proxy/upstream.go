@@ -11,7 +11,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -117,29 +116,32 @@ func (x *exchange) address(out *http.Request) {
 	x.event.Site = x.site.Base.Host
 }
 
-// pathInGUIDs writes the account's GUID where the path has its number, for integrations that want it.
+// pathInGUIDs writes the account's GUID where the path has its number, for integrations that want it. All else in the path stays as
+// the program escaped it.
 func (x *exchange) pathInGUIDs(out *http.Request) {
 	if x.decision == nil || x.decision.Integration == nil || !x.decision.Integration.GUIDPaths || x.site.AccountID == "" || x.route.account == "" {
 		return
 	}
-	p := out.URL.Path
-	if x.route.end > len(p) || p[x.route.at:x.route.end] != x.route.account {
+	p, at, end := out.URL.Path, x.route.at, x.route.end
+	if end > len(p) || p[at:end] != x.route.account {
 		return
 	}
-	out.URL.Path = p[:x.route.at] + x.site.AccountID + p[x.route.end:]
-	out.URL.RawPath = ""
-	if escaped := strings.Replace(outPath(out.URL, p), x.route.account, x.site.AccountID, 1); escaped != "" {
-		out.URL.RawPath = escaped
-	}
+	escaped := out.URL.EscapedPath()
+	from, to := escapedIndex(escaped, at), escapedIndex(escaped, end)
+	out.URL.Path = p[:at] + x.site.AccountID + p[end:]
+	out.URL.RawPath = escaped[:from] + x.site.AccountID + escaped[to:]
 }
 
-// outPath gives the escaped form of the original path when it differs from the default one.
-func outPath(u *url.URL, original string) string {
-	was := url.URL{Path: original, RawPath: u.RawPath}
-	if esc := was.EscapedPath(); esc != (&url.URL{Path: original}).EscapedPath() {
-		return esc
+// escapedIndex finds in an escaped path the place of byte n of the path that it stands for.
+func escapedIndex(escaped string, n int) int {
+	i := 0
+	for ; n > 0 && i < len(escaped); n-- {
+		if escaped[i] == '%' {
+			i += 2
+		}
+		i++
 	}
-	return ""
+	return i
 }
 
 // RoundTrip sends a call, and sends it once more when DocuSign refused it before doing any work and the cause could be mended.

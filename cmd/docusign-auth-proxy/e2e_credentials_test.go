@@ -344,6 +344,10 @@ func TestAccountsByNumber(t *testing.T) {
 		{"a GUID goes to its site", docusigntest.ExampleAccountID, "na3.docusign.net", "/restapi/v2/accounts/" + docusigntest.ExampleAccountID + "/envelopes"},
 		{"a GUID in capitals", strings.ToUpper(docusigntest.CaptureAccountID), "demo.docusign.net", ""},
 		{"a number that can be learnt", "1703061", "demo.docusign.net", ""},
+		{"what stands escaped beside it stays escaped", "77/a%2Bb%20c%7Cd/%C3%BC;p=%3B", "demo.docusign.net",
+			"/restapi/v2/accounts/" + docusigntest.CaptureAccountID + "/a%2Bb%20c%7Cd/%C3%BC;p=%3B/envelopes"},
+		{"a number that is escaped itself", "%377", "demo.docusign.net", "/restapi/v2/accounts/" + docusigntest.CaptureAccountID + "/envelopes"},
+		{"a number that stands twice", "77/77", "demo.docusign.net", "/restapi/v2/accounts/" + docusigntest.CaptureAccountID + "/77/envelopes"},
 		{"a number nobody knows goes to the default account's site", "999", "na3.docusign.net", "/restapi/v2/accounts/999/envelopes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -353,5 +357,14 @@ func TestAccountsByNumber(t *testing.T) {
 				t.Errorf("went to %s %s, want %s %s", sent.Host, sent.Path, c.host, c.path)
 			}
 		})
+	}
+	for _, off := range []int{0, 401} {
+		r.sandbox.SetLoginInformation(off)
+		a := parseLogin(t, r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n").body).LoginAccounts
+		ids := a[0].AccountID + " " + a[1].AccountID
+		// Programs compare accountId with a number of their own; DocuSign's number is kept, and without DocuSign the configured one.
+		if want := map[int]string{0: "1234567 1703061", 401: docusigntest.ExampleAccountID + " 77"}[off]; ids != want {
+			t.Errorf("DocuSign answers %d: the program reads the accounts %s, want %s", off, ids, want)
+		}
 	}
 }
