@@ -256,7 +256,8 @@ type Integration struct {
 	Name string `yaml:"name" required:"true"`
 	// The key the program sends: a GUID, for old keys with four characters and a dash before it.
 	IntegratorKey string `yaml:"integrator_key" required:"true"`
-	// translate replaces the old credential by a token; observe passes calls on unchanged and counts them; block refuses them.
+	// translate replaces the old credential by a token; observe passes calls on unchanged and counts them, and changes only the base
+	// URLs in answers to log-ins, which lead back to the proxy; block refuses them.
 	// Danger: with observe, old credentials leave the machine as before.
 	Mode string `yaml:"mode" enum:"translate|observe|block" default:"translate"`
 	// How SOAP calls get in: bearer drops the old credential and sends a token; app_password replaces only the text of the password.

@@ -26,8 +26,9 @@ type exchange struct {
 	decision *translate.Decision
 	token    *oauth.Token
 	site     translate.Site
-	listed   bool // the call goes to a host of egress.tunnel, as it is
-	native   bool // the call's own credential goes upstream
+	listed   bool          // the call goes to a host of egress.tunnel, as it is
+	native   bool          // the call's own credential goes upstream
+	inbound  *http.Request // as it is forwarded, for what edits the answer; nil before
 	body     *replayBody
 	edit     answerEdit // changes to the answer; nil = none
 	soap     *soapCall  // nil for REST

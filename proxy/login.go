@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
@@ -136,12 +137,12 @@ func replaceAnswer(resp *http.Response, a reply.Answer) {
 	replaceBody(resp, a.Body)
 }
 
-// loginURL gives the rewriting of base URLs that the door requires: the sidecar's origin for those who cannot go anywhere else,
-// the account's real site for those who come through a proxy anyway. The account id in the path stays as the caller knows it.
-func (x *exchange) loginURL(r *http.Request) func(string) string {
-	return func(base string) string {
+// loginURL gives the rewriting of base URLs for a translated call: by the site that UserInfo names for the account. The account id in
+// the path stays as the caller knows it.
+func (x *exchange) loginURL(r *http.Request) reply.Rewrite {
+	return func(base string, _ []string) string {
 		u, err := url.Parse(base)
-		if err != nil {
+		if err != nil || u.Host == "" {
 			return base
 		}
 		rt := classify(http.MethodGet, u.Path)
@@ -151,35 +152,66 @@ func (x *exchange) loginURL(r *http.Request) func(string) string {
 				site = s.Base
 			}
 		}
-		origin := x.origin(r, site)
-		if u.Scheme != origin.Scheme || u.Host != origin.Host {
-			x.event.Rewritten++
-		}
-		u.Scheme, u.Host = origin.Scheme, origin.Host
-		return u.String()
+		return x.leadBack(r, base, site)
 	}
 }
 
-// origin is where the caller is told to go for a site.
-func (x *exchange) origin(r *http.Request, site *url.URL) *url.URL {
-	if x.event.Door != DoorSidecar {
-		if x.event.Door == DoorForward && x.state.Leaves == nil {
-			// Without a CA this caller can only come back in clear through the forward proxy.
-			return &url.URL{Scheme: "http", Host: site.Host}
+// baseURL gives the rewriting of base URLs in an answer to the program's own credential. The sites that it names are remembered:
+// the program's next calls name an account and no site.
+func (x *exchange) baseURL(r *http.Request) reply.Rewrite {
+	return func(base string, ids []string) string {
+		u, err := url.Parse(base)
+		if err != nil {
+			return base
 		}
-		return site
+		site := x.docuSignSite(u.Host)
+		if site == nil {
+			return base
+		}
+		if account := classify(http.MethodGet, u.Path).account; account != "" {
+			ids = append(ids, account)
+		}
+		if h, err := egress.ParseHost(site.Host, 443); err == nil && x.state.Policy.CheckEnvironment(h) == nil {
+			x.state.Translator.LearnSite(x.decision, ids, site)
+		}
+		return x.leadBack(r, base, site)
 	}
-	if x.state.PublicURL != nil {
-		return x.state.PublicURL
+}
+
+// leadBack writes the caller's way to a site in front of a URL.
+func (x *exchange) leadBack(r *http.Request, text string, site *url.URL) string {
+	out := withOrigin(text, x.origin(r, site))
+	if out != text {
+		x.event.Rewritten++
 	}
-	scheme, host := "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
+	return out
+}
+
+// editObserved is editLogin for calls that are not translated: nothing but the URLs changes.
+func (x *exchange) editObserved(r *http.Request, resp *http.Response) error {
+	return editAnswer(resp, func(body []byte, contentType string) ([]byte, error) {
+		return reply.RewriteLoginInformation(body, contentType, x.baseURL(r), reply.RewriteOptions{URLsOnly: true})
+	})
+}
+
+// editAnswer edits the body of a log-in answer. One that cannot be edited passes as it is.
+func editAnswer(resp *http.Response, edit func(body []byte, contentType string) ([]byte, error)) error {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Encoding") != "" {
+		return nil
 	}
-	if host == "" {
-		host = x.binding.local.String() // HTTP/1.0 without Host
+	body, err := io.ReadAll(io.LimitReader(resp.Body, reply.MaxLoginInformation+1))
+	if err != nil {
+		return fmt.Errorf("read log-in answer: %w", err)
 	}
-	return &url.URL{Scheme: scheme, Host: host}
+	if len(body) > reply.MaxLoginInformation {
+		resp.Body = &joinedBody{Reader: io.MultiReader(bytes.NewReader(body), resp.Body), Closer: resp.Body}
+		return nil
+	}
+	if edited, err := edit(body, resp.Header.Get("Content-Type")); err == nil {
+		body = edited
+	}
+	replaceBody(resp, body)
+	return nil
 }
 
 // loginFromUserInfo makes the answer that DocuSign refuses to give.

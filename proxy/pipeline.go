@@ -338,9 +338,13 @@ func (x *exchange) serveREST(r *http.Request) {
 	if !x.decide(r) {
 		return
 	}
-	if x.route.local == localLogin && x.decision.Action == translate.ActionTranslate {
+	switch {
+	case x.route.local != localLogin:
+	case x.decision.Action == translate.ActionTranslate:
 		x.serveLogin(r)
 		return
+	default:
+		x.edit = func(resp *http.Response) error { return x.editObserved(r, resp) }
 	}
 	x.send(r)
 }
@@ -366,16 +370,17 @@ func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bo
 		x.refuse(r, err, kindOnWire(err))
 		return false
 	}
-	switch d.Action {
-	case translate.ActionPass:
-		x.native = true
-		x.event.Mode = "pass"
-		if base := x.state.Translator.KnownSite(d, x.route.account); base != nil && x.event.Door == DoorSidecar {
-			x.site.Base = base
-		}
-	case translate.ActionObserve:
-		x.native = true
+	if d.Action == translate.ActionTranslate {
+		return true
+	}
+	x.native = true
+	x.event.Mode = "pass"
+	if d.Action == translate.ActionObserve {
 		x.event.Mode = "observe"
+	}
+	// Only at the sidecar is the host that the program meant unknown.
+	if base := x.state.Translator.KnownSite(d, x.route.account); base != nil && x.event.Door == DoorSidecar {
+		x.site.Base = base
 	}
 	return true
 }

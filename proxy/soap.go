@@ -265,6 +265,9 @@ func (x *exchange) passMessage(r *http.Request) {
 		}
 	}
 	m := x.soap.message
+	if x.route.api == APISoapCredential && x.soap.operation() == "Login" {
+		x.edit = func(resp *http.Response) error { return x.editLoginResponse(r, resp) }
+	}
 	r.Body = &streamedBody{Reader: m.Original(), Closer: r.Body}
 	x.undoCoding(r, m)
 	x.send(r)
@@ -337,13 +340,10 @@ func (x *exchange) readdress(r *http.Request, m *soap.Message) error {
 	return m.SetTo(to.String())
 }
 
-// dialledAs reports whether u names the address that the client used: the Host it sent, or the sidecar's public one.
+// dialledAs reports whether u names the address that the client used: the Host it sent, or its way to this proxy.
 func (x *exchange) dialledAs(r *http.Request, u *url.URL) bool {
-	host := withoutDefaultPort(u.Scheme, u.Host)
-	if public := x.state.PublicURL; public != nil && x.event.Door == DoorSidecar && strings.EqualFold(host, withoutDefaultPort(public.Scheme, public.Host)) {
-		return true
-	}
-	return strings.EqualFold(host, withoutDefaultPort(u.Scheme, r.Host))
+	host, origin := withoutDefaultPort(u.Scheme, u.Host), x.origin(r, x.site.Base)
+	return strings.EqualFold(host, withoutDefaultPort(origin.Scheme, origin.Host)) || strings.EqualFold(host, withoutDefaultPort(u.Scheme, r.Host))
 }
 
 func withoutDefaultPort(scheme, host string) string {
@@ -458,16 +458,12 @@ func (x *exchange) editWSDL(r *http.Request, resp *http.Response) error {
 
 func (x *exchange) wsdlAddress(r *http.Request, address string) string {
 	u, err := url.Parse(address)
-	if err != nil || !x.isDocuSign(u) {
+	if err != nil {
 		return address
 	}
-	site := *u
-	site.Scheme = "https"
-	origin := x.origin(r, &url.URL{Scheme: site.Scheme, Host: site.Host})
-	if x.event.Door != DoorSidecar && origin.Scheme == u.Scheme {
+	site := x.docuSignSite(u.Host)
+	if site == nil {
 		return address
 	}
-	x.event.Rewritten++
-	u.Scheme, u.Host = origin.Scheme, origin.Host
-	return u.String()
+	return x.leadBack(r, address, site)
 }

@@ -1,12 +1,8 @@
 package proxy
 
 import (
-	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 
-	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
 )
@@ -52,28 +48,9 @@ func (x *exchange) forwardCredential(r *http.Request) {
 }
 
 func (x *exchange) editLoginResponse(r *http.Request, resp *http.Response) error {
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Encoding") != "" {
-		return nil
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, reply.MaxLoginInformation+1))
-	if err != nil {
-		return fmt.Errorf("read Login answer: %w", err)
-	}
-	out, err := reply.RewriteLoginResponse(body, resp.Header.Get("Content-Type"), func(base string) string {
-		u, err := url.Parse(base)
-		if err != nil {
-			return base
-		}
-		origin := x.origin(r, &url.URL{Scheme: u.Scheme, Host: u.Host})
-		x.event.Rewritten++
-		u.Scheme, u.Host = origin.Scheme, origin.Host
-		return u.String()
+	return editAnswer(resp, func(body []byte, contentType string) ([]byte, error) {
+		return reply.RewriteLoginResponse(body, contentType, x.baseURL(r))
 	})
-	if err != nil {
-		out = body
-	}
-	replaceBody(resp, out)
-	return nil
 }
 
 // answerEncryptedPassword gives a secret of the proxy's own, never the real password (PROTOCOL.md §4.8).
@@ -87,9 +64,4 @@ func (x *exchange) answerEncryptedPassword(r *http.Request) {
 		return
 	}
 	x.soapCaller(r).EncryptedPassword(p).WriteTo(&x.w, r)
-}
-
-func (x *exchange) isDocuSign(u *url.URL) bool {
-	h, err := egress.ParseHost(u.Host, 443)
-	return err == nil && x.state.Policy.DocuSign(h)
 }

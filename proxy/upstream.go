@@ -64,6 +64,7 @@ func (x *exchange) send(r *http.Request) {
 	if x.event.Mode == "observe" {
 		x.rehearse(r)
 	}
+	x.inbound = r
 	x.server.upstream.proxy.ServeHTTP(&x.w, r)
 }
 
@@ -208,8 +209,8 @@ func (u *upstream) modify(resp *http.Response) error {
 		e.TraceToken = v[0]
 	}
 	readLimits(h, &e.Limits)
-	if e.TLSVersion == 0 {
-		delete(h, "Strict-Transport-Security") // means nothing on plain HTTP (PROTOCOL.md §12)
+	if !x.listed {
+		x.callerAddresses(h)
 	}
 	if resp.StatusCode >= 400 && e.Cause == "" {
 		x.noteUpstreamError(resp)

@@ -14,6 +14,7 @@ import (
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate"
 )
 
 func TestTheSidecarServesItsCertificateAndAHint(t *testing.T) {
@@ -21,8 +22,13 @@ func TestTheSidecarServesItsCertificateAndAHint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	translator, err := translate.New(translate.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	state := &proxy.State{
-		Policy: &egress.Policy{}, Clients: &egress.Clients{}, LocalClients: &egress.Clients{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}},
+		Translator: translator,
+		Policy:     &egress.Policy{}, Clients: &egress.Clients{}, LocalClients: &egress.Clients{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}},
 		DefaultSite: &url.URL{Scheme: "https", Host: "demo.docusign.net"}, Authority: ca,
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

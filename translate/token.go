@@ -265,6 +265,9 @@ func (s *siteTable) put(account string, base *url.URL, integration string) {
 	s.mu.RLock()
 	row, ok := s.rows[account]
 	s.mu.RUnlock()
+	if integration == "" {
+		integration = row.integration // an unknown program says nothing about who else uses the account
+	}
 	if ok && row.base.Host == base.Host && (row.shared || row.integration == integration) {
 		return
 	}
@@ -274,7 +277,7 @@ func (s *siteTable) put(account string, base *url.URL, integration string) {
 		return
 	}
 	s.hosts[base.Host] = struct{}{}
-	s.rows[account] = siteRow{base: base, integration: integration, shared: ok && (row.shared || row.integration != integration)}
+	s.rows[account] = siteRow{base: base, integration: integration, shared: row.shared || row.integration != "" && row.integration != integration}
 }
 
 func (s *siteTable) get(account string) (siteRow, bool) {
@@ -292,14 +295,30 @@ func (t *Translator) KnowsHost(authority string) bool {
 	return ok
 }
 
-// KnownSite gives the site of an account that some translated call has visited, nil when none has, and fills in
+// maxAccountID is longer than any account's GUID in braces or number.
+const maxAccountID = 40
+
+// LearnSite remembers the site of an account that DocuSign named to the program itself, by all ids that it goes by.
+func (t *Translator) LearnSite(d *Decision, ids []string, base *url.URL) {
+	name := ""
+	if d.member != nil {
+		name = d.member.Name
+	}
+	for _, id := range ids {
+		if id != "" && len(id) <= maxAccountID {
+			t.sites.put(legacy.Fold(id), base, name)
+		}
+	}
+}
+
+// KnownSite gives the site of an account that some call has asked about, nil when none has, and fills in
 // the integration of a decision about a call with its own OAuth token where only one integration uses the account.
 func (t *Translator) KnownSite(d *Decision, account string) *url.URL {
 	row, ok := t.sites.get(account)
 	if !ok {
 		return nil
 	}
-	if d.Integration == nil && !row.shared {
+	if d.Action == ActionPass && d.Integration == nil && !row.shared {
 		if m := t.dir.byName(row.integration); m != nil {
 			d.member, d.Integration = m, m.Integration
 		}

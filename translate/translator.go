@@ -442,7 +442,10 @@ func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 	if in := d.Integration; in.SOAP == SOAPAppPassword && (d.Scheme == legacy.WSSecurity || d.Scheme == legacy.SOAPBody) {
 		return d.CheckAppPassword() // no token goes upstream
 	}
-	_, err := t.Token(ctx, d)
+	if _, err := t.Token(ctx, d); err != nil {
+		return err
+	}
+	_, err := t.Site(ctx, d, "") // needed as well, and observed calls are routed by what UserInfo says
 	return err
 }
 

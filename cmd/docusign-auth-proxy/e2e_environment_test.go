@@ -89,6 +89,7 @@ func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
 				{"hosts file, by SNI", hosts(sni), post(list, other, "", "{}"), 403, "environment"},
 				{"hosts file, by Host", hosts(own), post(list, other, "", "{}"), 403, "environment"},
 				{"hosts file, by SNI alone", hosts(sni), post(list, own, "", "{}"), 403, "environment"},
+				{"hosts file, no SNI, by Host", func(t *testing.T, r *rig) *wire { return r.dialUnnamed(t, own) }, post(list, other, "", "{}"), 403, "environment"},
 				{"Host inside a tunnel", tunnel, post(list, other, "", "{}"), 403, "environment"},
 				{"absolute URL inside a tunnel", tunnel, post("https://"+other+list, own, "", "{}"), 403, "environment"},
 			} {

@@ -41,6 +41,7 @@ func parseLogin(t *testing.T, body string) loginInformation {
 func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 	r := newRig(t, nil)
 	sidecar := r.addr(proxy.DoorSidecar)
+	port := sidecar[strings.LastIndexByte(sidecar, ':'):]
 	for _, source := range []struct {
 		name string
 		off  int
@@ -53,8 +54,17 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 		}{
 			{"sidecar", "http://" + sidecar, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", sidecar},
 			{"sidecar by another name", "http://old-box:8080", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "old-box:8080"},
+			{"sidecar whose Host lacks the port", "http://" + sidecar, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "127.0.0.1"},
+			{"sidecar as localhost without the port", "http://localhost" + port, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "localhost"},
+			{"sidecar behind a reverse proxy that keeps its own name", "http://old-box", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "old-box"},
+			{"sidecar behind a tunnel with another port", "http://127.0.0.1:9", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "127.0.0.1:9"},
+			{"sidecar with DocuSign's name fixed in the program", "http://" + sidecar, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "demo.docusign.net"},
+			{"sidecar with a Host that is no host", "http://" + sidecar, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "a..b"},
+			{"sidecar over TLS with DocuSign's name fixed in the program", "https://localhost" + port, func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "localhost") }, "", "demo.docusign.net"},
 			{"sidecar over TLS", "https://" + sidecar, func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "") }, "", sidecar},
-			{"forward, plain", "https://na3.docusign.net", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "http://demo.docusign.net", "demo.docusign.net"},
+			{"forward, plain", "http://na3.docusign.net", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "http://demo.docusign.net", "demo.docusign.net"},
+			{"forward, https in clear", "https://na3.docusign.net", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "https://demo.docusign.net", "demo.docusign.net"},
+			{"tunnel to port 80", "http://na3.docusign.net", func(t *testing.T) *wire { return r.opened(t, strings.Replace(connectDemo, ":443", ":80", 2)) }, "", "demo.docusign.net"},
 			{"tunnel", "https://na3.docusign.net", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, "", "demo.docusign.net"},
 			{"hosts-file listener", "https://na3.docusign.net", func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net") }, "", "demo.docusign.net"},
 		} {

@@ -68,13 +68,14 @@ func TestCredentialLogin(t *testing.T) {
 	}
 }
 
-func TestLoginThroughTheForwardProxyNamesTheRealSites(t *testing.T) {
+func TestLoginThroughTheForwardProxyNamesTheRealSitesUnderTheSchemeInUse(t *testing.T) {
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		envelope := credentialCall("Login", annaName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>")
 		for _, origin := range []string{"http://demo.docusign.net", "https://demo.docusign.net"} {
 			got := r.do(r.forwardClient(), soapPost(t, origin+"/api/3.0/credential.asmx", envelope))
-			if !strings.Contains(got.body, "<BaseUrl>https://na3.docusign.net/api/3.0</BaseUrl>") || !strings.Contains(got.body, "<BaseUrl>https://demo.docusign.net/api/3.0</BaseUrl>") {
+			scheme, _, _ := strings.Cut(origin, ":")
+			if !strings.Contains(got.body, "<BaseUrl>"+scheme+"://na3.docusign.net/api/3.0</BaseUrl>") || !strings.Contains(got.body, "<BaseUrl>"+origin+"/api/3.0</BaseUrl>") {
 				t.Errorf("%s, %s: status %d, %s", mode, origin, got.status, got.body)
 			}
 		}
@@ -269,6 +270,7 @@ func TestWSDLNamesTheDoorThatAsked(t *testing.T) {
 		client       *http.Client
 	}{
 		{"sidecar", r.sidecar(), nil},
+		{"forward, plain", "http://demo.docusign.net", r.forwardClient()},
 		{"forward, CONNECT", "https://demo.docusign.net", r.forwardClient()},
 		{"forward, CONNECT to another site", "https://na3.docusign.net", r.forwardClient()},
 	} {

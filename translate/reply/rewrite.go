@@ -21,17 +21,22 @@ var ErrNotLoginInformation = errors.New("not a login answer")
 // RewriteOptions say what besides the URLs changes in an upstream login_information answer.
 type RewriteOptions struct {
 	APIPassword secret.Text // stands for apiPassword in the answer; empty: none was asked for and DocuSign's own is taken out
+	URLsOnly    bool        // nothing but the URLs changes: the program stays with DocuSign's own password
 }
 
-// RewriteLoginInformation edits an upstream login_information answer in JSON or XML: each baseUrl becomes rewrite(baseUrl), the default
+// Rewrite gives the URL to be written for an account's base URL. It is told the ids under which the answer lists the account.
+type Rewrite func(baseURL string, ids []string) string
+
+// RewriteLoginInformation edits an upstream login_information answer in JSON or XML: each baseUrl becomes rewrite's, the default
 // account comes first, a boolean isDefault becomes the string that callers compare, apiPassword is replaced, added or removed. All
 // other bytes stay. The body must be decoded (no Content-Encoding) and UTF-8; otherwise, or if the form is unknown, the error wraps
 // ErrNotLoginInformation and nothing is returned.
-func RewriteLoginInformation(body []byte, contentType string, rewrite func(baseURL string) string, o RewriteOptions) ([]byte, error) {
+func RewriteLoginInformation(body []byte, contentType string, rewrite Rewrite, o RewriteOptions) ([]byte, error) {
 	e, form, err := newEditor(body, contentType, rewrite)
 	if err != nil {
 		return nil, fmt.Errorf("rewrite login_information: %w", err)
 	}
+	e.only = o.URLsOnly
 	if form == '{' {
 		err = e.loginJSON(o)
 	} else {
@@ -45,7 +50,7 @@ func RewriteLoginInformation(body []byte, contentType string, rewrite func(baseU
 
 // RewriteLoginResponse edits an upstream Credential.Login answer the same way: only the text of each BaseUrl changes.
 // An answer with Success=false has none and comes back as it is.
-func RewriteLoginResponse(body []byte, contentType string, rewrite func(baseURL string) string) ([]byte, error) {
+func RewriteLoginResponse(body []byte, contentType string, rewrite Rewrite) ([]byte, error) {
 	e, form, err := newEditor(body, contentType, rewrite)
 	if err == nil && form != '<' {
 		err = ErrNotLoginInformation
@@ -62,7 +67,8 @@ func RewriteLoginResponse(body []byte, contentType string, rewrite func(baseURL 
 // editor collects replacements in src by byte offsets and then writes everything once.
 type editor struct {
 	src     []byte
-	rewrite func(string) string
+	rewrite Rewrite
+	only    bool // URLsOnly
 	edits   []edit
 	slots   []span // the accounts, in the order they stand
 	first   int    // index in slots of the account to move to the front
@@ -75,7 +81,7 @@ type edit struct {
 	text []byte
 }
 
-func newEditor(body []byte, contentType string, rewrite func(string) string) (*editor, byte, error) {
+func newEditor(body []byte, contentType string, rewrite Rewrite) (*editor, byte, error) {
 	if len(body) > MaxLoginInformation {
 		return nil, 0, fmt.Errorf("%w: larger than %d bytes", ErrNotLoginInformation, MaxLoginInformation)
 	}

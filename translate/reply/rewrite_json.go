@@ -36,7 +36,9 @@ func (e *editor) loginJSON(o RewriteOptions) error {
 	if !found {
 		return errors.New("no loginAccounts")
 	}
-	e.passwordJSON(root, o.APIPassword.Reveal())
+	if !e.only {
+		e.passwordJSON(root, o.APIPassword.Reveal())
+	}
 	return nil
 }
 
@@ -47,26 +49,35 @@ func (e *editor) accountsJSON(array span) error {
 		if e.src[slot.start] != '{' {
 			return errors.New("an account is not an object")
 		}
+		var ids []string
+		var urls []span
 		for _, m := range e.members(slot.start) {
 			switch m.name {
+			case "accountId", "accountIdGuid":
+				if id, ok := e.stringAt(m.value); ok {
+					ids = append(ids, id)
+				}
 			case "baseUrl":
-				e.urlJSON(m.value)
+				urls = append(urls, m.value)
 			case "isDefault":
-				if e.defaultJSON(m.value) && !chosen {
+				if !e.only && e.defaultJSON(m.value) && !chosen {
 					e.first, chosen = i, true
 				}
 			}
+		}
+		for _, v := range urls {
+			e.urlJSON(v, ids)
 		}
 	}
 	return nil
 }
 
-func (e *editor) urlJSON(v span) {
+func (e *editor) urlJSON(v span, ids []string) {
 	old, ok := e.stringAt(v)
 	if !ok {
 		return
 	}
-	if text := e.rewrite(old); text != old {
+	if text := e.rewrite(old, ids); text != old {
 		e.replace(v.start, v.end, appendJSON(nil, text))
 	}
 }

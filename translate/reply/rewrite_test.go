@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"docusign-auth-proxy/internal/secret"
 )
 
-func toProxy(s string) string {
+func toProxy(s string, _ []string) string {
 	return strings.Replace(s, "https://na3.docusign.net", "http://127.0.0.1:8080/a&b", 1)
 }
 
@@ -103,8 +104,32 @@ func TestRewriteRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+func TestRewriteURLsOnly(t *testing.T) {
+	const second = "https://na3.docusign.net/restapi/v2/accounts/2"
+	for _, in := range []string{
+		`{"apiPassword":"theirs","loginAccounts":[{"baseUrl":"https://eu.docusign.net/1","accountId":"1","isDefault":false},` +
+			`{"isDefault":true,"accountIdGuid":"g2","baseUrl":"` + second + `","accountId":"2"}]}`,
+		`<loginInformation><apiPassword>theirs</apiPassword><loginAccounts><loginAccount><baseUrl>https://eu.docusign.net/1</baseUrl><accountId>1</accountId>` +
+			`</loginAccount><loginAccount><accountIdGuid> g2 </accountIdGuid><baseUrl>` + second + `</baseUrl><isDefault>true</isDefault><accountId>2</accountId>` +
+			`</loginAccount></loginAccounts></loginInformation>`,
+	} {
+		told := map[string][]string{}
+		rewrite := func(base string, ids []string) string {
+			told[base] = ids
+			return strings.Replace(base, "https://na3.docusign.net", "http://127.0.0.1:8080", 1)
+		}
+		got, err := RewriteLoginInformation([]byte(in), "", rewrite, RewriteOptions{URLsOnly: true})
+		if want := strings.Replace(in, "https://na3.docusign.net", "http://127.0.0.1:8080", 1); err != nil || string(got) != want {
+			t.Errorf("%v\n got %s\nwant %s", err, got, want)
+		}
+		if ids := told[second]; len(told) != 2 || !slices.Equal(ids, []string{"g2", "2"}) || !slices.Equal(told["https://eu.docusign.net/1"], []string{"1"}) {
+			t.Errorf("told %v of %s", told, in)
+		}
+	}
+}
+
 func TestRewriteOwnAnswers(t *testing.T) {
-	back := func(string) string { return "https://x/" }
+	back := func(string, []string) string { return "https://x/" }
 	for _, d := range []Dialect{JSON, XML} {
 		a := Caller{Dialect: d}.LoginInformation([]LoginAccount{anna, second}, LoginOptions{IncludeGUID: true, LoginSettings: true})
 		got, err := RewriteLoginInformation(a.Body, a.Header.Get("Content-Type"), back, RewriteOptions{})
@@ -117,7 +142,7 @@ func TestRewriteOwnAnswers(t *testing.T) {
 func TestRewriteLoginResponse(t *testing.T) {
 	c := Caller{Dialect: SOAP11}
 	a := c.LoginResponse([]LoginAccount{anna, second}, true)
-	got, err := RewriteLoginResponse(a.Body, a.Header.Get("Content-Type"), func(s string) string { return s + "?a&b" })
+	got, err := RewriteLoginResponse(a.Body, a.Header.Get("Content-Type"), func(s string, _ []string) string { return s + "?a&b" })
 	want := strings.ReplaceAll(string(a.Body), "/api/3.0</BaseUrl>", "/api/3.0?a&amp;b</BaseUrl>")
 	if err != nil || string(got) != want || want == string(a.Body) {
 		t.Errorf("%s, %v", got, err)
@@ -143,7 +168,7 @@ func FuzzRewriteLoginInformation(f *testing.F) {
 	f.Add([]byte("<a:loginInformation xmlns:a='b'> <a:apiPassword/> <a:loginAccounts> <loginAccount/><!--x--></a:loginAccounts></a:loginInformation>"), "p&\"<\x00")
 	f.Fuzz(func(t *testing.T, in []byte, password string) {
 		before := bytes.Clone(in)
-		got, err := RewriteLoginInformation(in, "", func(s string) string { return s + "/<&\">" }, RewriteOptions{APIPassword: secret.New(password)})
+		got, err := RewriteLoginInformation(in, "", func(s string, _ []string) string { return s + "/<&\">" }, RewriteOptions{APIPassword: secret.New(password)})
 		if !bytes.Equal(in, before) {
 			t.Fatal("the input was changed")
 		}
@@ -174,7 +199,7 @@ func FuzzRewriteLoginInformation(f *testing.F) {
 func FuzzRewriteLoginResponse(f *testing.F) {
 	f.Add(Caller{Dialect: SOAP12, Timestamp: noon}.LoginResponse([]LoginAccount{second, anna}, true).Body)
 	f.Fuzz(func(t *testing.T, in []byte) {
-		got, err := RewriteLoginResponse(in, "", func(s string) string { return s + "<" })
+		got, err := RewriteLoginResponse(in, "", func(s string, _ []string) string { return s + "<" })
 		if err != nil {
 			return
 		}

@@ -87,7 +87,8 @@ func (n *node) add(text []byte) {
 func (e *editor) loginXML(o RewriteOptions) error {
 	const root = "loginInformation"
 	var list *node
-	var passwords []node
+	var passwords, urls []node
+	var ids []string
 	chosen, isDefault := false, false
 	err := e.walk(func(n node) {
 		switch n.path {
@@ -95,15 +96,19 @@ func (e *editor) loginXML(o RewriteOptions) error {
 			passwords = append(passwords, n)
 		case root + "/loginAccounts":
 			list = &n
+		case root + "/loginAccounts/loginAccount/accountId", root + "/loginAccounts/loginAccount/accountIdGuid":
+			ids = append(ids, strings.TrimSpace(n.text))
 		case root + "/loginAccounts/loginAccount/baseUrl":
-			e.urlXML(n)
+			urls = append(urls, n)
 		case root + "/loginAccounts/loginAccount/isDefault":
 			isDefault = n.leaf && strings.EqualFold(strings.TrimSpace(n.text), "true")
 		case root + "/loginAccounts/loginAccount":
-			if isDefault && !chosen {
+			if isDefault && !chosen && !e.only {
 				e.first, chosen = len(e.slots), true
 			}
 			isDefault = false
+			e.urlsXML(urls, ids)
+			urls, ids = nil, nil
 			e.slots = append(e.slots, span{n.tag.start, n.end})
 		}
 	})
@@ -113,19 +118,28 @@ func (e *editor) loginXML(o RewriteOptions) error {
 	if list == nil {
 		return errors.New("no loginAccounts")
 	}
-	e.passwordXML(*list, passwords, o.APIPassword.Reveal())
+	if !e.only {
+		e.passwordXML(*list, passwords, o.APIPassword.Reveal())
+	}
 	return nil
 }
 
 func (e *editor) loginSOAP() error {
 	const result = "Envelope/Body/LoginResponse/LoginResult"
 	found := false
+	var urls []node
+	var ids []string
 	err := e.walk(func(n node) {
 		switch n.path {
 		case result:
 			found = true
+		case result + "/Accounts/Account/AccountID":
+			ids = append(ids, strings.TrimSpace(n.text))
 		case result + "/Accounts/Account/BaseUrl":
-			e.urlXML(n)
+			urls = append(urls, n)
+		case result + "/Accounts/Account":
+			e.urlsXML(urls, ids)
+			urls, ids = nil, nil
 		}
 	})
 	if err == nil && !found {
@@ -134,13 +148,16 @@ func (e *editor) loginSOAP() error {
 	return err
 }
 
-func (e *editor) urlXML(n node) {
-	old := strings.TrimSpace(n.text)
-	if !n.leaf || old == "" {
-		return
-	}
-	if text := e.rewrite(old); text != old {
-		e.replace(n.inner.start, n.inner.end, appendXML(nil, text))
+// urlsXML rewrites the base URLs of one account.
+func (e *editor) urlsXML(urls []node, ids []string) {
+	for _, n := range urls {
+		old := strings.TrimSpace(n.text)
+		if !n.leaf || old == "" {
+			continue
+		}
+		if text := e.rewrite(old, ids); text != old {
+			e.replace(n.inner.start, n.inner.end, appendXML(nil, text))
+		}
 	}
 }
 
