@@ -96,6 +96,7 @@ type Server struct {
 	soapBuffers soap.Buffers
 	failures    connFailures
 	stopping    chan struct{}
+	stop        sync.Once // closes stopping
 	ids         requestIDs
 
 	mu        sync.Mutex
@@ -248,10 +249,11 @@ func (s *Server) Run() error {
 	return nil
 }
 
-// Shutdown stops taking connections, lets the calls under way finish until ctx ends, then closes what is left.
+// Shutdown stops taking connections, lets the calls under way finish until ctx ends, then closes what is left. It may be called
+// again, by a second signal for instance, and then waits as well.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	close(s.stopping)
+	s.stop.Do(func() { close(s.stopping) })
 	for _, l := range s.listeners {
 		_ = l.Close()
 	}
