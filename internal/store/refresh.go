@@ -6,8 +6,6 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"docusign-auth-proxy/internal/secret"
@@ -65,29 +63,6 @@ func (s *Store) Refresh(name string) (token secret.Text, ok bool, err error) {
 		return secret.Text{}, false, ErrUnreadable
 	}
 	return secret.New(string(clear)), true, nil
-}
-
-// DeleteRefresh forgets a refresh token; one that is not there is no error.
-func (s *Store) DeleteRefresh(name string) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if old, _ := s.refresh.get(name); old == nil {
-		return nil
-	}
-	if err := s.write(change{bucket: bucketRefresh, key: name}); err != nil {
-		return fmt.Errorf("delete refresh token: %w", err)
-	}
-	s.refresh.mu.Lock()
-	defer s.refresh.mu.Unlock()
-	delete(s.refresh.m, name)
-	return nil
-}
-
-// RefreshNames lists the names of the stored refresh tokens.
-func (s *Store) RefreshNames() []string {
-	s.refresh.mu.RLock()
-	defer s.refresh.mu.RUnlock()
-	return slices.Sorted(maps.Keys(s.refresh.m))
 }
 
 func (s *Store) refreshCipher(create bool) (cipher.AEAD, error) {

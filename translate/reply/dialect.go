@@ -75,14 +75,6 @@ func ForOAuth(h http.Header) Dialect {
 	return OAuthJSON
 }
 
-// ForEnvelope returns the SOAP version of an envelope's namespace; anything but the one of SOAP 1.2 is taken for SOAP 1.1.
-func ForEnvelope(namespace string) Dialect {
-	if namespace == NamespaceSOAP12 {
-		return SOAP12
-	}
-	return SOAP11
-}
-
 // ForSOAP guesses the SOAP version by Content-Type, for a message whose envelope cannot be read. The type may be hidden in the
 // parameters of multipart/related (MTOM).
 func ForSOAP(h http.Header) Dialect {

@@ -159,9 +159,6 @@ func TestDialects(t *testing.T) {
 			}
 		})
 	}
-	if ForEnvelope(NamespaceSOAP12) != SOAP12 || ForEnvelope(NamespaceSOAP11) != SOAP11 || ForEnvelope("") != SOAP11 {
-		t.Error("envelope namespace")
-	}
 	soap12 := http.Header{"Content-Type": {`multipart/related; type="application/xop+xml"; start-info="Application/SOAP+XML"`}}
 	if ForSOAP(soap12) != SOAP12 || ForSOAP(http.Header{}) != SOAP11 {
 		t.Error("SOAP content type")

@@ -2,7 +2,6 @@ package soap
 
 import (
 	"bytes"
-	"io"
 
 	"docusign-auth-proxy/internal/secret"
 )
@@ -31,13 +30,6 @@ func (c *CredentialBody) SetEmail(email string) error { return c.envelope.setTex
 // SetPassword replaces the text of Password and nothing else.
 func (c *CredentialBody) SetPassword(password secret.Text) error {
 	return c.envelope.setText(&c.password, password.Reveal())
-}
-
-// ReadCredentialBody reads a whole message for credential.asmx, checks it to its end and finds the credential in its body.
-// Errors are as with Read; Envelope.Credential is nil if the Body is empty.
-func ReadCredentialBody(r io.Reader, o Options) (*Envelope, error) {
-	o.Credential = true
-	return Read(r, o)
 }
 
 // credentialWalk follows the elements of the operation.

@@ -312,7 +312,7 @@ func FuzzCredentialBody(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		e, err := soap.ReadCredentialBody(bytes.NewReader(message), soap.Options{})
+		e, err := soap.Read(bytes.NewReader(message), soap.Options{Credential: true})
 		if err != nil {
 			refused(t, e, err, string(message))
 			return
@@ -331,7 +331,7 @@ func FuzzCredentialBody(f *testing.F) {
 		}
 		out, err := io.ReadAll(e.Reader())
 		must(t, err)
-		again, err := soap.ReadCredentialBody(bytes.NewReader(out), soap.Options{MaxBody: 1 << 20})
+		again, err := soap.Read(bytes.NewReader(out), soap.Options{Credential: true, MaxBody: 1 << 20})
 		if err != nil || again.Credential.Password.Reveal() != "n<&>ew" || again.Credential.Email != e.Credential.Email {
 			t.Fatalf("after SetPassword the message is read as %v, %+v", err, again.Credential)
 		}

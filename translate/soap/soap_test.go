@@ -125,7 +125,7 @@ func TestTheFourOperationsOfTheCredentialService(t *testing.T) {
 		"RequestCorrectToken": {who + "<SuppressNavigation>true</SuppressNavigation><New>ignored</New>", func(c *soap.CredentialBody) bool { return c.SuppressNavigation }},
 	} {
 		message := credential(operation, c.children)
-		e, err := soap.ReadCredentialBody(iotest.OneByteReader(strings.NewReader(message)), soap.Options{})
+		e, err := soap.Read(iotest.OneByteReader(strings.NewReader(message)), soap.Options{Credential: true})
 		must(t, err)
 		if b := e.Credential; e.Operation != (soap.Name{Namespace: soap.NamespaceCredential, Local: operation}) || b.Email != "[K]anna" || b.Password.Reveal() != "p" || !c.check(b) {
 			t.Errorf("%s is read as %v, %+v", operation, e.Operation, b)
@@ -157,14 +157,14 @@ func TestACredentialBodyThatIsNotUnderstoodIsRefused(t *testing.T) {
 		"more than the bound":               {credential("Login", who+"<x>"+strings.Repeat("y", soap.DefaultMaxBody)+"</x>"), soap.KindTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e, err := soap.ReadCredentialBody(strings.NewReader(c.message), soap.Options{})
+			e, err := soap.Read(strings.NewReader(c.message), soap.Options{Credential: true})
 			if !errors.Is(err, c.kind) {
 				t.Fatalf("got %v, want %v", err, c.kind)
 			}
 			refused(t, e, err, c.message)
 		})
 	}
-	e, err := soap.ReadCredentialBody(strings.NewReader(`<s:Envelope xmlns:s="`+soap.NamespaceSOAP11+`"><s:Body/></s:Envelope>`), soap.Options{})
+	e, err := soap.Read(strings.NewReader(`<s:Envelope xmlns:s="`+soap.NamespaceSOAP11+`"><s:Body/></s:Envelope>`), soap.Options{Credential: true})
 	if err != nil || e.Credential != nil {
 		t.Errorf("an empty Body gives %+v, %v", e, err)
 	}
