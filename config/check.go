@@ -30,6 +30,9 @@ func (l *loader) check(c *Config) {
 	l.checkUpstream(&c.Upstream)
 	l.checkAdmin(&c.Admin)
 	l.checkStore(c)
+	if c.Admin.TokenFile == "" {
+		c.Admin.TokenFile = l.defaultTokenFile(c)
+	}
 	l.checkIntegrations(c)
 }
 

@@ -392,6 +392,9 @@ func (u *Upstream) ProxyURL() (*url.URL, error) {
 
 func (l *loader) checkAdmin(a *Admin) {
 	l.checkURI("admin.redirect_uri", a.RedirectURI)
+	if a.TokenFile != "" {
+		a.TokenFile = l.resolvePath(a.TokenFile)
+	}
 	if a.BasicAuth != nil && strings.Contains(a.BasicAuth.Username, ":") {
 		l.problem("admin.basic_auth.username", "must not contain a colon", "RFC 7617 ends the name there")
 	}
@@ -404,6 +407,14 @@ func (l *loader) defaultStore() string {
 		return filepath.Join(first, DefaultStore)
 	}
 	return l.resolvePath(DefaultStore)
+}
+
+// defaultTokenFile is beside the state, in a folder that the proxy can write.
+func (l *loader) defaultTokenFile(c *Config) string {
+	if c.Store == "" {
+		return l.resolvePath(DefaultStore) + ".admin-token"
+	}
+	return c.Store + ".admin-token"
 }
 
 // checkStore looks for the directory alone: the file is made at the first start.

@@ -84,7 +84,8 @@ type Config struct {
 	// How long a proven password is remembered, as a keyed hash.
 	Credentials Credentials `yaml:"credentials"`
 	// File for what must survive a restart: tokens issued to programs, pinned passwords, the record of who still calls. memory keeps
-	// nothing. Danger: without it a program that stored a token must log in again after each restart.
+	// nothing. Back up the .key file beside it with it: without that one no issued token holds. Danger: without a store a program
+	// that kept a token must log in again after each restart.
 	Store string `yaml:"store" derived:"docusign-auth-proxy.db in $STATE_DIRECTORY, else beside this file; in memory, with a warning, where that cannot be written"`
 	// The log, on standard error.
 	Log Log `yaml:"log"`
@@ -235,8 +236,13 @@ type Log struct {
 
 // Admin holds the settings of the operations listener.
 type Admin struct {
-	// User and password that the listener asks for. Absent asks nobody.
+	// User and password that the listener asks for. Absent asks nobody for what only shows; captures, tokens, pins and reload
+	// then need the token in token_file.
 	BasicAuth *BasicAuth `yaml:"basic_auth"`
+	// File into which the proxy writes a new token at each start, and from which its commands on this machine read it: capture,
+	// tokens, pins, reload. Its owner alone can read it; on Windows the rights of its folder decide. Programs send its content as
+	// Authorization: Bearer. Danger: whoever reads it may fetch captures, revoke tokens and forget pins.
+	TokenFile string `yaml:"token_file" derived:"the file of store with .admin-token added; with store: memory, docusign-auth-proxy.db.admin-token beside this file"`
 	// Address at which a browser reaches the consent page of the listener, for integrations that name no other. It must be
 	// registered with DocuSign letter for letter.
 	RedirectURI string `yaml:"redirect_uri" default:""`
@@ -308,7 +314,7 @@ type User struct {
 	// GUID of the user, from their page in DocuSign's administration. Danger: it decides as whom the calls are made.
 	UserID string `yaml:"user_id" derived:"username if that is a GUID, else looked up by oauth.admin_user_id"`
 	// What the program must send as password. Needed with mode translate, unless tokens names the user or pin_password is
-	// first_use.
+	// first_use. Another one, or another hash of the same one, ends the tokens and API passwords issued to the user.
 	Password Password `yaml:"password" default:""`
 	// The App Password made in the user's profile at DocuSign. Needed for their SOAP calls with soap app_password.
 	AppPassword Secret `yaml:"app_password" default:""`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -56,7 +57,7 @@ type Translator struct {
 	cfg       Config
 	dir       *directory
 	prover    *prover
-	decisions *memo[*Decision]
+	decisions atomic.Pointer[memo[*Decision]]
 	decoy     Password
 	sites     *siteTable
 }
@@ -76,7 +77,8 @@ func New(cfg Config) (*Translator, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Translator{cfg: cfg, dir: dir, decisions: newMemo[*Decision](cfg.RememberMax, cfg.RememberFor, cfg.Now), sites: newSiteTable()}
+	t := &Translator{cfg: cfg, dir: dir, sites: newSiteTable()}
+	t.ForgetDecisions()
 	t.decoy = dir.slowest()
 	if prev := cfg.Previous; prev != nil {
 		t.prover = prev.prover
@@ -86,6 +88,12 @@ func New(cfg Config) (*Translator, error) {
 	}
 	t.cfg.Previous = nil
 	return t, nil
+}
+
+// ForgetDecisions lets every credential be proven again, after a pin was forgotten. A decision that is being made meanwhile is not
+// remembered.
+func (t *Translator) ForgetDecisions() {
+	t.decisions.Store(newMemo[*Decision](t.cfg.RememberMax, t.cfg.RememberFor, t.cfg.Now))
 }
 
 // slowest gives a hash like those in the configuration, to be checked for users whom nobody knows.
@@ -175,6 +183,7 @@ func (t *Translator) Decide(ctx context.Context, c *Call) (*Decision, error) {
 
 func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, error) {
 	var key digest
+	decisions := t.decisions.Load()
 	single := len(c.Legacy) == 1
 	if single {
 		auth := ""
@@ -182,7 +191,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 			auth = "+" // changes only the Conflict flag
 		}
 		key = t.prover.hash.sum("header", c.Legacy[0], c.ActAs, auth)
-		if d, ok := t.decisions.get(key); ok {
+		if d, ok := decisions.get(key); ok {
 			return d, nil
 		}
 	}
@@ -200,7 +209,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 	d, lasting, err := t.Prove(ctx, cred, c.ActAs, c.Client)
 	d.Conflict = len(c.Authorization) > 0
 	if err == nil && lasting && single {
-		t.decisions.put(key, d)
+		decisions.put(key, d)
 	}
 	return d, err
 }

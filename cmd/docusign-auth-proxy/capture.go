@@ -19,7 +19,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy"
 )
 
@@ -36,17 +35,12 @@ func (p *program) knowsIntegration(name string) bool {
 	return false
 }
 
-// captureRoutes are what the operations listener serves of captures.
-func (p *program) captureRoutes() map[string]http.Handler {
-	version, _, _ := buildVersion()
-	return p.capture.Routes(version)
-}
-
-// captureOptions are the flags that all commands of capture share: how the operations listener is reached, and how to answer.
+// captureOptions are the flags that all commands of the operator share: how the operations listener is reached, and how to answer.
 type captureOptions struct {
 	reportOptions
-	user string
-	json bool
+	user  string
+	json  bool
+	query url.Values // of the request
 }
 
 func newCapture() *cobra.Command {
@@ -68,7 +62,7 @@ func (o *captureOptions) flags(cmd *cobra.Command) *cobra.Command {
 	configFlag(cmd, &o.config)
 	cmd.Flags().StringVar(&o.admin, "admin", "", "`URL` of the operations listener of the running proxy (default: listen.admin of the configuration)")
 	cmd.Flags().StringVar(&o.user, "admin-user", "", "`NAME` of admin.basic_auth, when there is no configuration here")
-	cmd.Flags().StringVar(&o.passwordFile, "admin-password-file", "", "`FILE` with the password of admin.basic_auth, when the configuration has only its hash")
+	o.loginFlags(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "answer in JSON, for programs")
 	return cmd
 }
@@ -251,6 +245,7 @@ func (o *captureOptions) same() string {
 	var b strings.Builder
 	for _, f := range [...]struct{ name, value, usual string }{
 		{"config", o.config, "docusign-auth-proxy.yaml"}, {"admin", o.admin, ""}, {"admin-user", o.user, ""}, {"admin-password-file", o.passwordFile, ""},
+		{"admin-token-file", o.tokenFile, ""},
 	} {
 		if f.value != f.usual {
 			fmt.Fprintf(&b, " --%s %s", f.name, f.value)
@@ -284,7 +279,9 @@ func (o *captureOptions) ask(cmd *cobra.Command, method string, body []byte, int
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), reportTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, at.JoinPath(path...).String(), bytes.NewReader(body))
+	target := at.JoinPath(path...)
+	target.RawQuery = o.query.Encode()
+	r, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -300,20 +297,24 @@ func (o *captureOptions) ask(cmd *cobra.Command, method string, body []byte, int
 	return nil
 }
 
-// loginAs takes the name from the flag where no configuration has it.
+// loginAs takes the name from the flag where no configuration has it. Without any login it does not ask.
 func (o *captureOptions) loginAs(cfg *config.Config, r *http.Request) error {
-	if cfg.Admin.BasicAuth != nil || o.passwordFile == "" {
-		return o.login(cfg, r)
+	if cfg.Admin.BasicAuth == nil && o.passwordFile != "" {
+		if o.user == "" {
+			return errors.New("--admin-password-file needs --admin-user, or a configuration with admin.basic_auth")
+		}
+		password, err := readLine("--admin-password-file", o.passwordFile)
+		if err != nil {
+			return err
+		}
+		r.SetBasicAuth(o.user, password.Reveal())
+		return nil
 	}
-	if o.user == "" {
-		return errors.New("--admin-password-file needs --admin-user, or a configuration with admin.basic_auth")
+	noToken, err := o.login(cfg, r)
+	if err == nil && r.Header.Get("Authorization") == "" {
+		err = fmt.Errorf("the token that the running proxy wrote cannot be read: %w; run the command as the user of the proxy, or name the file with --admin-token-file", noToken)
 	}
-	b, err := os.ReadFile(o.passwordFile)
-	if err != nil {
-		return fmt.Errorf("--admin-password-file: %w", err)
-	}
-	r.SetBasicAuth(o.user, secret.New(strings.TrimRight(string(b), "\r\n")).Reveal())
-	return nil
+	return err
 }
 
 // exchangeWithAdmin goes past HTTP_PROXY, which on such a machine is this proxy.
@@ -354,8 +355,12 @@ func adminRefusal(answer *http.Response, body []byte) error {
 	switch {
 	case json.Unmarshal(body, &said) == nil && said.Error != "":
 		return errors.New(said.Error)
-	case answer.StatusCode == http.StatusUnauthorized:
+	case answer.StatusCode == http.StatusUnauthorized && strings.HasPrefix(answer.Request.Header.Get("Authorization"), "Basic "):
 		return errors.New("the login of admin.basic_auth was refused; give the password with --admin-password-file")
+	case answer.StatusCode == http.StatusUnauthorized:
+		return errors.New("the token was refused: it is another proxy's, or of an earlier start; name the file with --admin-token-file")
+	case strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain"):
+		return errors.New(strings.TrimSpace(string(body)))
 	}
-	return fmt.Errorf("it answered %s; is it the operations listener of a docusign-auth-proxy that can capture?", answer.Status)
+	return fmt.Errorf("it answered %s; is it the operations listener of a docusign-auth-proxy of this version?", answer.Status)
 }

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"docusign-auth-proxy/internal/docusigntest"
 	"docusign-auth-proxy/proxy"
 )
@@ -25,12 +27,17 @@ func (r *rig) adminURL() string { return "http://" + r.program.adminOn.Addr().St
 // capture runs the command as an operator does.
 func (r *rig) capture(t *testing.T, args ...string) (stdout string, err error) {
 	t.Helper()
+	return r.operate(t, newCapture(), append(args, "--admin", r.adminURL())...)
+}
+
+// operate runs a command of the operator against the rig's configuration.
+func (r *rig) operate(t *testing.T, cmd *cobra.Command, args ...string) (stdout string, err error) {
+	t.Helper()
 	var out bytes.Buffer
-	cmd := newCapture()
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetOut(&out)
 	cmd.SetErr(io.Discard)
-	cmd.SetArgs(append(args, "--config", r.path, "--admin", r.adminURL()))
+	cmd.SetArgs(append(args, "--config", r.path))
 	err = cmd.ExecuteContext(t.Context())
 	return out.String(), err
 }
@@ -285,9 +292,6 @@ func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
 	r := newRigEdited(t, docusigntest.Options{}, nil, func(s section) {
 		s.at("admin")["basic_auth"] = section{"username": "ops", "password": section{"bcrypt": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}}
 	})
-	if _, err := r.capture(t, "start", "--integration", "*"); err == nil || !strings.Contains(err.Error(), "only a hash") {
-		t.Error(err)
-	}
 	for _, q := range []*http.Request{request(t, "POST", r.adminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type", "application/x-www-form-urlencoded"), request(t, "GET", r.adminURL()+"/api/capture", nil)} {
 		if got := r.do(nil, q); got.status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", q.Method, got.status)
@@ -297,8 +301,20 @@ func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("no"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.capture(t, "status", "--admin-password-file", wrong); err == nil || !strings.Contains(err.Error(), "was refused") {
+	if _, err := r.capture(t, "status", "--admin-password-file", wrong); err == nil || !strings.Contains(err.Error(), "basic_auth was refused") {
 		t.Error(err)
+	}
+	if _, err := r.capture(t, "status", "--admin-token-file", wrong); err == nil || !strings.Contains(err.Error(), "the token was refused") {
+		t.Error(err)
+	}
+	if out := r.captured(t, "status"); !strings.HasPrefix(out, "no capture is running") {
+		t.Errorf("with the token file, where the configuration has only a hash of the password: %s", out)
+	}
+	if err := os.Remove(filepath.Join(r.dir, "state.db.admin-token")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.capture(t, "start", "--integration", "*"); err == nil || !strings.Contains(err.Error(), "only a hash") {
+		t.Errorf("without the token file: %v", err)
 	}
 }
 

@@ -75,7 +75,7 @@ func (p *program) observe() error {
 	observer.Learned = func() { p.rememberLearned() }
 	p.env = surroundings{store: p.store, self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
 		p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client", client.String(),
-			"next_step", "put a hash of this password into the configuration and set pin_password: never")
+			"next_step", "docusign-auth-proxy pins list shows the line for the configuration; then set pin_password: never")
 	}}
 	return nil
 }

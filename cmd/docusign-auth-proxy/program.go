@@ -14,6 +14,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate/legacy"
@@ -31,6 +32,9 @@ type program struct {
 	started  time.Time
 	env      surroundings
 	capture  *proxy.Capture
+
+	token     secret.Text // proves the operator; empty = there is none
+	tokenFile string      // where it was written
 
 	holder     *config.Holder
 	ledger     *ledger.Ledger
@@ -99,6 +103,7 @@ func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *progra
 	p.server = proxy.New(sc, first.state)
 	p.metrics.Watch(p.server)
 	p.configure(cfg)
+	p.writeOperatorToken(cfg)
 	if p.admin, err = p.newAdmin(cfg); err != nil {
 		return nil, err
 	}

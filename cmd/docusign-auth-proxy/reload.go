@@ -48,6 +48,8 @@ func needsRestart(old, next *config.Config) string {
 		return "listen"
 	case old.Store != next.Store:
 		return "store"
+	case old.Admin.TokenFile != next.Admin.TokenFile:
+		return "admin.token_file"
 	case old.Limits != next.Limits:
 		return "limits"
 	case old.Log != next.Log:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,7 +35,7 @@ const (
 
 // reportOptions are the flags of the report.
 type reportOptions struct {
-	config, format, output, admin, passwordFile string
+	config, format, output, admin, passwordFile, tokenFile string
 }
 
 func newReport() *cobra.Command {
@@ -54,8 +55,14 @@ It reads the store that the configuration names. While a proxy runs, the store i
 	cmd.Flags().StringVarP(&o.format, "format", "f", "table", "`FORMAT`: "+strings.Join(admin.Formats(), ", "))
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "`FILE` to write, readable by its owner alone (default: standard output)")
 	cmd.Flags().StringVar(&o.admin, "admin", "", "`URL` of the operations listener of a running proxy (default: listen.admin of the configuration)")
-	cmd.Flags().StringVar(&o.passwordFile, "admin-password-file", "", "`FILE` with the password of admin.basic_auth, when the configuration has only its hash")
+	o.loginFlags(cmd)
 	return cmd
+}
+
+// loginFlags are the two ways to prove the operator.
+func (o *reportOptions) loginFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.passwordFile, "admin-password-file", "", "`FILE` with the password of admin.basic_auth, when the configuration has only its hash")
+	cmd.Flags().StringVar(&o.tokenFile, "admin-token-file", "", "`FILE` with the token that the running proxy wrote (default: admin.token_file of the configuration)")
 }
 
 func (o *reportOptions) run(cmd *cobra.Command) error {
@@ -160,7 +167,7 @@ func (o *reportOptions) fromListener(ctx context.Context, cfg *config.Config, at
 	if err != nil {
 		return admin.Status{}, err
 	}
-	if err := o.login(cfg, r); err != nil {
+	if _, err := o.login(cfg, r); err != nil {
 		return admin.Status{}, err
 	}
 	client := &http.Client{
@@ -176,28 +183,46 @@ func (o *reportOptions) fromListener(ctx context.Context, cfg *config.Config, at
 	case http.StatusOK:
 		return decodeStatus(answer.Body)
 	case http.StatusUnauthorized:
-		return admin.Status{}, errors.New("the login of admin.basic_auth was refused; give the password with --admin-password-file")
+		return admin.Status{}, adminRefusal(answer, nil)
 	}
 	return admin.Status{}, fmt.Errorf("it answered %s; is it the operations listener of docusign-auth-proxy?", answer.Status)
 }
 
-func (o *reportOptions) login(cfg *config.Config, r *http.Request) error {
-	if cfg.Admin.BasicAuth == nil {
-		return nil
-	}
-	password := cfg.Admin.BasicAuth.Password.Plain
-	if o.passwordFile != "" {
-		b, err := os.ReadFile(o.passwordFile)
-		if err != nil {
-			return fmt.Errorf("--admin-password-file: %w", err)
+// login sends the password of admin.basic_auth, else the token from its file. noToken says why there is none: what only shows can
+// be had without.
+func (o *reportOptions) login(cfg *config.Config, r *http.Request) (noToken, err error) {
+	if basic := cfg.Admin.BasicAuth; basic != nil {
+		password := basic.Password.Plain
+		if o.passwordFile != "" {
+			if password, err = readLine("--admin-password-file", o.passwordFile); err != nil {
+				return nil, err
+			}
 		}
-		password = secret.New(strings.TrimRight(string(b), "\r\n"))
+		if !password.Empty() {
+			r.SetBasicAuth(basic.Username, password.Reveal())
+			return nil, nil
+		}
 	}
-	if password.Empty() {
-		return errors.New("it asks for a login, and the configuration has only a hash: give the password with --admin-password-file")
+	token, noToken := readLine("--admin-token-file", cmp.Or(o.tokenFile, cfg.Admin.TokenFile))
+	switch {
+	case noToken == nil:
+		r.Header.Set("Authorization", "Bearer "+token.Reveal())
+	case o.tokenFile != "":
+		return nil, noToken
+	case cfg.Admin.BasicAuth != nil:
+		return nil, fmt.Errorf("it asks for a login, and the configuration has only a hash: give the password with --admin-password-file, "+
+			"or run the command as the user of the proxy, who may read the token (%w)", noToken)
 	}
-	r.SetBasicAuth(cfg.Admin.BasicAuth.Username, password.Reveal())
-	return nil
+	return noToken, nil
+}
+
+// readLine reads a secret from the file that a flag names.
+func readLine(flag, path string) (secret.Text, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("%s: %w", flag, err)
+	}
+	return secret.New(strings.TrimRight(string(b), "\r\n")), nil
 }
 
 func decodeStatus(r io.Reader) (admin.Status, error) {

@@ -135,6 +135,7 @@ func (p *program) closeAll() {
 	if p.adminOn != nil {
 		_ = p.adminOn.Close()
 	}
+	p.removeOperatorToken()
 	p.retired.Wait()
 	if a := p.current.Load(); a != nil {
 		a.close()

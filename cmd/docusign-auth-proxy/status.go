@@ -29,7 +29,8 @@ func (p *program) newAdmin(cfg *config.Config) (*http.Server, error) {
 		return nil, err
 	}
 	handler := admin.NewHandler(admin.Config{
-		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady, Reload: p.reload, Status: p.status, Auth: auth, Hosts: adminHosts(cfg), Extra: p.captureRoutes(),
+		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady, Reload: p.reload, Status: p.status,
+		Auth: auth, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
 	})
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: nil}, nil
 }
@@ -228,6 +229,9 @@ func (p *program) securityStatus(cfg *config.Config) admin.Security {
 		s.UpstreamProxy = u.Host
 	}
 	for _, i := range p.store.List() {
+		if p.ended(i.Owner) {
+			continue
+		}
 		s.Issued = append(s.Issued, admin.Issued{
 			Integration: i.Owner.Integration, Authenticator: i.Owner.Authenticator, Principal: i.Owner.Principal, Kind: i.Kind, Fingerprint: i.Fingerprint,
 			IssuedAt: i.Issued, LastUsed: i.LastUsed,

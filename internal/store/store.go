@@ -176,6 +176,12 @@ func load(o Options, d disk, k *keyring) (*Store, error) {
 	return s, nil
 }
 
+// Durable reports whether there is a file.
+func (s *Store) Durable() bool {
+	_, inMemory := s.disk.(memory)
+	return !inMemory
+}
+
 // Run flushes now and then until ctx is done, and a last time then; it returns the error of that last flush.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.o.Flush)

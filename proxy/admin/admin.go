@@ -33,9 +33,13 @@ type Config struct {
 	Status func() Status
 	// Auth checks a basic login, at most two at a time. It should remember a proven password: every scrape asks. nil = no login.
 	Auth func(user string, password secret.Text) bool
+	// Token is what commands on the same machine prove the operator by, as Authorization: Bearer. Empty = there is none.
+	Token secret.Text
+	// OnPanic is told of each panic of a handler that was caught; nil = nobody.
+	OnPanic func()
 	// Hosts are the names besides localhost and addresses that a request may be addressed to. With Auth every name will do.
 	Hosts []string
-	// Extra are further routes, by pattern of http.ServeMux, behind the same checks.
+	// Extra are further routes, by pattern of http.ServeMux, for the operator alone: by Auth or Token.
 	Extra map[string]http.Handler
 }
 
@@ -65,23 +69,28 @@ func NewHandler(cfg Config) http.Handler {
 	mux.HandleFunc("GET /api/status", s.apiStatus)
 	mux.HandleFunc("GET /static/style.css", s.style)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	mux.HandleFunc("GET "+healthyPath, func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "healthy") })
-	mux.HandleFunc("GET "+readyPath, s.ready)
-	mux.HandleFunc("POST /-/reload", s.reload)
-	mux.HandleFunc("PUT /-/reload", s.reload)
+	healthy := func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "healthy") }
+	for _, method := range []string{"GET ", "OPTIONS "} { // HAProxy's plain check is OPTIONS, of / or of a path given to it
+		mux.HandleFunc(method+healthyPath, healthy)
+		mux.HandleFunc(method+readyPath, s.ready)
+	}
+	mux.HandleFunc("OPTIONS /{$}", s.ready)
+	g := newGuard(cfg, mux)
+	mux.Handle("POST /-/reload", g.operatorOnly(http.HandlerFunc(s.reload)))
+	mux.Handle("PUT /-/reload", g.operatorOnly(http.HandlerFunc(s.reload)))
 	if cfg.Metrics != nil {
 		mux.Handle("GET /metrics", cfg.Metrics)
 	}
 	for pattern, h := range cfg.Extra {
-		mux.Handle(pattern, h)
+		mux.Handle(pattern, g.operatorOnly(h))
 	}
-	return newGuard(cfg, mux)
+	return g
 }
 
 func (s *server) status() Status { return complete(s.Status(), s.Now()) }
 
 func (s *server) page(r *http.Request, nav string) *page {
-	return &page{Status: s.status(), Nav: nav, Path: r.URL.Path, Refresh: refreshOf(r), CanReload: s.Reload != nil}
+	return &page{Status: s.status(), Nav: nav, Path: r.URL.Path, Refresh: refreshOf(r), CanReload: s.Reload != nil && s.Auth != nil}
 }
 
 func (s *server) overview(w http.ResponseWriter, r *http.Request) {
@@ -156,11 +165,11 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.Reload(r.Context()); err != nil {
-		s.Log.Warn("reload asked for", "client", r.RemoteAddr, "error", err)
+		s.Log.Warn("reload asked for", "client", By(r), "error", err)
 		writeText(w, http.StatusInternalServerError, "not reloaded, the old configuration stays in force:\n"+clean(err.Error()))
 		return
 	}
-	s.Log.Info("reload asked for", "client", r.RemoteAddr)
+	s.Log.Info("reload asked for", "client", By(r))
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return

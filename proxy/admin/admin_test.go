@@ -1,11 +1,16 @@
 package admin_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,8 +33,13 @@ var update = flag.Bool("update", false, "write golden files")
 func clock() time.Time { return now }
 
 func config(s func() admin.Status) admin.Config {
-	return admin.Config{Status: s, Now: clock, Reload: func(context.Context) error { return nil }}
+	return admin.Config{Status: s, Now: clock, Reload: func(context.Context) error { return nil }, Token: secret.New(operatorToken)}
 }
+
+const operatorToken = "c4n4ry-operator-token"
+
+// asOperator sends what the token file holds.
+func asOperator(r *http.Request) { r.Header.Set("Authorization", "Bearer "+operatorToken) }
 
 func do(t *testing.T, h http.Handler, method, target string, change ...func(*http.Request)) *httptest.ResponseRecorder {
 	t.Helper()
@@ -332,7 +342,7 @@ func TestHostsThatAreAnswered(t *testing.T) {
 		{"a name under localhost is", "proxy.localhost", open, 200},
 		{"a name that a stranger made point here is not", "rebound.evil.example:9090", open, 421},
 		{"a name that only begins like localhost is not", "localhost.evil.example", open, 421},
-		{"an empty name is not", "", open, 421},
+		{"a health check of HTTP/1.0 without a name is", "", open, 200},
 		{"any name is where a login is asked for", "rebound.evil.example", login, 200},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -390,7 +400,10 @@ func TestMethods(t *testing.T) {
 		{"GET", "/-/reload", 405, "POST, PUT"},
 		{"POST", "/-/reload", 200, ""},
 		{"PUT", "/-/reload", 200, ""},
-		{"POST", "/", 405, "GET, HEAD"},
+		{"POST", "/", 405, "GET, HEAD, OPTIONS"},
+		{"OPTIONS", "/", 200, ""},
+		{"OPTIONS", "/-/ready", 200, ""},
+		{"OPTIONS", "/-/healthy", 200, ""},
 		{"DELETE", "/api/status", 405, "GET, HEAD"},
 		{"GET", "/favicon.ico", 204, ""},
 		{"GET", "/metrics", 404, ""},
@@ -399,7 +412,7 @@ func TestMethods(t *testing.T) {
 		{"GET", "/integration/nobody", 404, ""},
 	} {
 		t.Run(test.method+test.path, func(t *testing.T) {
-			w := do(t, h, test.method, test.path)
+			w := do(t, h, test.method, test.path, asOperator)
 			if w.Code != test.want || w.Header().Get("Allow") != test.allow {
 				t.Errorf("%d, Allow %q", w.Code, w.Header().Get("Allow"))
 			}
@@ -452,14 +465,14 @@ func TestReload(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			calls, result = 0, test.result
-			w := do(t, h, "POST", "/-/reload", test.change)
+			w := do(t, h, "POST", "/-/reload", asOperator, test.change)
 			if w.Code != test.want || calls != test.calls || w.Body.String() != test.body {
 				t.Errorf("%d, %d calls, %q", w.Code, calls, w.Body.String())
 			}
 		})
 	}
 	cfg.Reload = nil
-	if w := do(t, admin.NewHandler(cfg), "POST", "/-/reload"); w.Code != http.StatusNotImplemented {
+	if w := do(t, admin.NewHandler(cfg), "POST", "/-/reload", asOperator); w.Code != http.StatusNotImplemented {
 		t.Errorf("without a way to reload: %d", w.Code)
 	}
 }
@@ -493,19 +506,166 @@ func TestRefreshIsAskedForAndBounded(t *testing.T) {
 	}
 }
 
-func TestExtraRoutesStandBehindTheSameChecks(t *testing.T) {
+func TestExtraRoutesAreForTheOperatorAlone(t *testing.T) {
 	cfg := config(sample)
 	cfg.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metric 1") })
-	cfg.Extra = map[string]http.Handler{"GET /consent": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "consent") })}
+	cfg.Extra = map[string]http.Handler{
+		"GET /captures": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, admin.By(r)) }),
+	}
 	h := admin.NewHandler(cfg)
-	if w := do(t, h, "GET", "/consent"); w.Body.String() != "consent" || w.Header().Get("Content-Security-Policy") == "" {
+	if w := do(t, h, "GET", "/captures", asOperator); w.Body.String() != "192.0.2.1:1234" || w.Header().Get("Content-Security-Policy") == "" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
-	if w := do(t, h, "GET", "/consent", host("evil.example")); w.Code != 421 {
+	if w := do(t, h, "GET", "/captures"); w.Code != 401 {
+		t.Errorf("anybody gets %d", w.Code)
+	}
+	if w := do(t, h, "GET", "/captures", asOperator, host("evil.example")); w.Code != 421 {
 		t.Errorf("a foreign host gets %d", w.Code)
 	}
 	if w := do(t, h, "GET", "/metrics"); w.Body.String() != "metric 1" {
 		t.Errorf("metrics: %d %q", w.Code, w.Body)
+	}
+}
+
+// A loopback address is reached by every user of the machine.
+func TestWhatChangesSomethingNeedsALoginOrTheTokenFile(t *testing.T) {
+	const password = "c4n4ry-admin"
+	open, both, none := config(sample), config(sample), config(sample)
+	both.Auth = func(user string, p secret.Text) bool { return user == "ops" && p.Equal(secret.New(password)) }
+	none.Token = secret.Text{}
+	login := func(r *http.Request) { r.SetBasicAuth("ops", password) }
+	nothing := func(*http.Request) {}
+	for _, test := range []struct {
+		name    string
+		cfg     admin.Config
+		who     func(*http.Request)
+		reload  int
+		reading int
+		says    string
+	}{
+		{"nobody", open, nothing, 401, 200, "admin.token_file"},
+		{"the token", open, asOperator, 200, 200, ""},
+		{"the token, the scheme in another case", open, header("Authorization", "bearer "+operatorToken), 200, 200, ""},
+		{"a wrong token", open, header("Authorization", "Bearer x"+operatorToken), 401, 200, "admin.token_file"},
+		{"an empty token", open, header("Authorization", "Bearer "), 401, 200, "admin.token_file"},
+		{"the token as a password", open, func(r *http.Request) { r.SetBasicAuth("", operatorToken) }, 401, 200, "admin.token_file"},
+		{"a login where none is configured", open, login, 401, 200, "admin.token_file"},
+		{"an empty token where there is no token file", none, header("Authorization", "Bearer "), 401, 200, "set admin.basic_auth"},
+		{"nobody where there is no token file", none, nothing, 401, 200, "set admin.basic_auth"},
+		{"with both, the login", both, login, 200, 200, ""},
+		{"with both, the token", both, asOperator, 200, 200, ""},
+		{"with both, a wrong token", both, header("Authorization", "Bearer x"), 401, 401, "user name and password"},
+		{"with both, nobody", both, nothing, 401, 401, "user name and password"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := admin.NewHandler(test.cfg)
+			for _, method := range []string{"POST", "PUT"} {
+				if w := do(t, h, method, "/-/reload", test.who); w.Code != test.reload || !strings.Contains(w.Body.String(), test.says) {
+					t.Errorf("reload by %s: %d %q", method, w.Code, w.Body)
+				}
+			}
+			if w := do(t, h, "GET", "/api/status", test.who); w.Code != test.reading {
+				t.Errorf("reading: %d", w.Code)
+			}
+		})
+	}
+	if body := do(t, admin.NewHandler(open), "GET", "/").Body.String(); strings.Contains(body, "/-/reload") {
+		t.Error("the page offers a button that a browser without a login cannot use")
+	}
+	if body := do(t, admin.NewHandler(both), "GET", "/", login).Body.String(); !strings.Contains(body, "/-/reload") {
+		t.Error("the page offers no button to who has logged in")
+	}
+}
+
+// Probes of load balancers speak HTTP/1.0 and send no Host (RFC 9112 §3.2 demands it of HTTP/1.1 alone).
+func TestProbesWithoutAHostAreAnswered(t *testing.T) {
+	login := config(sample)
+	login.Auth = func(string, secret.Text) bool { return false }
+	login.Metrics = http.NotFoundHandler()
+	open := config(sample)
+	open.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metric 1") })
+	var reason error
+	open.Ready = func() error { return reason }
+	ask := func(t *testing.T, cfg admin.Config, head string) string {
+		t.Helper()
+		s := httptest.NewServer(admin.NewHandler(cfg))
+		defer s.Close()
+		c, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprint(c, head)
+		line, err := bufio.NewReader(c).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Fields(line)[1]
+	}
+	for _, test := range []struct {
+		head string
+		cfg  admin.Config
+		want string
+	}{
+		{"OPTIONS / HTTP/1.0\r\n\r\n", open, "200"}, // HAProxy: option httpchk
+		{"OPTIONS /-/ready HTTP/1.0\r\n\r\n", open, "200"},
+		{"GET /-/ready HTTP/1.0\r\n\r\n", open, "200"},
+		{"HEAD /-/healthy HTTP/1.0\r\n\r\n", open, "200"},
+		{"GET /metrics HTTP/1.0\r\n\r\n", open, "200"},
+		{"GET / HTTP/1.1\r\nHost:\r\n\r\n", open, "200"},
+		{"OPTIONS / HTTP/1.0\r\nHost: rebound.evil.example\r\n\r\n", open, "421"},
+		{"OPTIONS / HTTP/1.0\r\n\r\n", login, "200"},
+		{"GET /-/ready HTTP/1.0\r\n\r\n", login, "200"},
+		{"GET /metrics HTTP/1.0\r\n\r\n", login, "401"},
+		{"OPTIONS /metrics HTTP/1.0\r\n\r\n", login, "401"},
+	} {
+		t.Run(test.head, func(t *testing.T) {
+			if got := ask(t, test.cfg, test.head); got != test.want {
+				t.Errorf("status %s, want %s", got, test.want)
+			}
+		})
+	}
+	reason = errors.New("no listener is open yet")
+	if got := ask(t, open, "OPTIONS / HTTP/1.0\r\n\r\n"); got != "503" {
+		t.Errorf("not ready: status %s", got)
+	}
+}
+
+func TestAPanicIsCaughtAndCountedWithoutItsValue(t *testing.T) {
+	const canary = "c4n4ry-in-a-panic"
+	var log bytes.Buffer
+	panics, begun := 0, false
+	cfg := config(func() admin.Status { panic(canary) })
+	cfg.Log, cfg.OnPanic = slog.New(slog.NewTextHandler(&log, nil)), func() { panics++ }
+	cfg.Extra = map[string]http.Handler{"GET /half": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "half an answer")
+		begun = true
+		panic(canary)
+	})}
+	h := admin.NewHandler(cfg)
+	if w := do(t, h, "GET", "/"); w.Code != 500 || strings.Contains(w.Body.String(), canary) || w.Header().Get("Content-Security-Policy") == "" {
+		t.Errorf("%d %q", w.Code, w.Body)
+	}
+	s := httptest.NewServer(h)
+	defer s.Close()
+	s.Config.ErrorLog = slog.NewLogLogger(cfg.Log.Handler(), slog.LevelError)
+	q, err := http.NewRequest("GET", s.URL+"/half", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asOperator(q)
+	if resp, err := s.Client().Do(q); err == nil {
+		_, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err == nil {
+			t.Error("half an answer looks like a whole one")
+		}
+	}
+	if panics != 2 || !begun {
+		t.Errorf("%d panics were counted", panics)
+	}
+	if text := log.String(); strings.Contains(text, canary) || !strings.Contains(text, "panic in the operations listener") || !strings.Contains(text, "stack=") {
+		t.Errorf("the log: %s", text)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 
 	"docusign-auth-proxy/internal/secret"
@@ -24,18 +25,20 @@ const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data
 
 // guard stands before every route.
 type guard struct {
-	next   http.Handler
-	log    *slog.Logger
-	auth   func(string, secret.Text) bool
-	hosts  map[string]bool
-	origin *http.CrossOriginProtection
-	logins chan struct{}
+	next    http.Handler
+	log     *slog.Logger
+	auth    func(string, secret.Text) bool
+	token   secret.Text
+	onPanic func()
+	hosts   map[string]bool
+	origin  *http.CrossOriginProtection
+	logins  chan struct{}
 }
 
 func newGuard(cfg Config, next http.Handler) *guard {
 	g := &guard{
-		next: next, log: cfg.Log, auth: cfg.Auth, hosts: map[string]bool{"localhost": true}, origin: http.NewCrossOriginProtection(),
-		logins: make(chan struct{}, loginsAtOnce),
+		next: next, log: cfg.Log, auth: cfg.Auth, token: cfg.Token, onPanic: cfg.OnPanic, hosts: map[string]bool{"localhost": true},
+		origin: http.NewCrossOriginProtection(), logins: make(chan struct{}, loginsAtOnce),
 	}
 	for _, h := range cfg.Hosts {
 		g.hosts[hostName(h)] = true
@@ -44,6 +47,12 @@ func newGuard(cfg Config, next http.Handler) *guard {
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer := &answer{ResponseWriter: w}
+	defer g.recovered(answer, r)
+	g.serve(answer, r)
+}
+
+func (g *guard) serve(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	if r.URL.Path == healthyPath {
 		g.next.ServeHTTP(w, r)
@@ -53,16 +62,98 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusMisdirectedRequest, fmt.Sprintf("this listener does not answer to the name %q; use localhost, an IP address or a configured name", clean(r.Host)))
 		return
 	}
-	if g.auth != nil && r.URL.Path != readyPath && !g.loggedIn(r) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="docusign-auth-proxy", charset="UTF-8"`)
-		writeText(w, http.StatusUnauthorized, "user name and password, please")
-		return
+	operator := g.hasToken(r)
+	if g.auth != nil && !operator && !isProbe(r) {
+		if operator = g.loggedIn(r); !operator {
+			w.Header().Set("WWW-Authenticate", `Basic realm="docusign-auth-proxy", charset="UTF-8"`)
+			writeText(w, http.StatusUnauthorized, "user name and password, please")
+			return
+		}
 	}
 	if err := g.origin.Check(r); err != nil {
 		writeText(w, http.StatusForbidden, "refused: the request comes from another site's page")
 		return
 	}
+	if operator {
+		r = r.WithContext(context.WithValue(r.Context(), operatorKey{}, true))
+	}
 	g.next.ServeHTTP(w, r)
+}
+
+// isProbe recognises the questions that say nothing but whether the proxy is ready.
+func isProbe(r *http.Request) bool {
+	return r.URL.Path == readyPath || r.Method == http.MethodOptions && r.URL.Path == "/"
+}
+
+// answer knows whether it has begun.
+type answer struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (a *answer) WriteHeader(code int) {
+	a.begun = true
+	a.ResponseWriter.WriteHeader(code)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	a.begun = true
+	return a.ResponseWriter.Write(b)
+}
+
+// recovered catches a panic. Its value is not logged: it may quote what was being worked on.
+func (g *guard) recovered(w *answer, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p != http.ErrAbortHandler {
+		g.log.Error("panic in the operations listener", "path", clean(r.URL.Path), "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		if g.onPanic != nil {
+			g.onPanic()
+		}
+	}
+	if w.begun || p == http.ErrAbortHandler {
+		panic(http.ErrAbortHandler) // half an answer must not look like a whole one; net/http then closes the connection
+	}
+	writeText(w, http.StatusInternalServerError, "the operations listener failed; the stack is in the log")
+}
+
+// By names the operator who asks: the login if there is one, and the address.
+func By(r *http.Request) string {
+	user, _, ok := r.BasicAuth()
+	if !ok {
+		return r.RemoteAddr
+	}
+	return clean(user) + " at " + r.RemoteAddr
+}
+
+type operatorKey struct{}
+
+// operatorOnly lets a handler be reached only by who has logged in or has read the token file, also where pages ask nobody:
+// every user of the machine reaches a loopback address.
+func (g *guard) operatorOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Context().Value(operatorKey{}) != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if r.Header.Get("Authorization") != "" {
+			g.log.Warn("operator's token refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
+		}
+		w.Header().Set("WWW-Authenticate", `Bearer realm="docusign-auth-proxy"`)
+		if g.token.Empty() {
+			writeText(w, http.StatusUnauthorized, "this is for the operator alone, and there is no token file: set admin.basic_auth, or let the proxy write admin.token_file")
+			return
+		}
+		writeText(w, http.StatusUnauthorized, "this is for the operator alone: send Authorization: Bearer with the content of admin.token_file, as the commands do, or set admin.basic_auth")
+	})
+}
+
+// hasToken compares hashes, so that the time tells nothing of how much was right.
+func (g *guard) hasToken(r *http.Request) bool {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return !g.token.Empty() && strings.EqualFold(scheme, "Bearer") && g.token.Equal(secret.New(strings.TrimSpace(token)))
 }
 
 func setHeaders(h http.Header) {
@@ -76,8 +167,12 @@ func setHeaders(h http.Header) {
 	h.Set("Cross-Origin-Embedder-Policy", "require-corp")
 }
 
-// knownHost refuses foreign names: a web page whose name is made to point here (DNS rebinding) still sends its own name.
+// knownHost refuses foreign names: a web page whose name is made to point here (DNS rebinding) still sends its own name, and a
+// browser always sends one. Health checks of HTTP/1.0 send none (RFC 9112 §3.2 demands it of HTTP/1.1 alone).
 func (g *guard) knownHost(host string) bool {
+	if host == "" {
+		return true
+	}
 	name := hostName(host)
 	if _, err := netip.ParseAddr(name); err == nil {
 		return true
