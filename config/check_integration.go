@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"docusign-auth-proxy/internal/privatekey"
 )
 
 // UnknownIntegration is the label of calls whose integrator key is not listed, so no integration may bear it.
@@ -92,10 +94,13 @@ func (r rules) checkScopes(path string, scopes []string) {
 
 // checkGrant asks for what the way of getting tokens needs.
 func (r rules) checkGrant(path string, o *OAuth) {
+	keys := child(path, "private_keys")
+	if n := len(o.PrivateKeys); n > privatekey.MaxKeys {
+		r.problem(keys, fmt.Sprintf("are %d, and at most %d make sense", n, privatekey.MaxKeys), "remove those that DocuSign no longer knows")
+	}
 	if r.in.Mode != Translate {
 		return
 	}
-	keys := child(path, "private_keys")
 	switch {
 	case r.in.Grant == AuthorizationCode:
 		r.checkCodeGrant(path, o)
@@ -131,6 +136,9 @@ func (r rules) checkUsers(accounts map[string]string) {
 		r.checkUsername(child(at, "username"), u.Username)
 		r.refuseRepeated(child(at, "username"), first, u.Username, i, "user")
 		r.checkUserID(child(at, "user_id"), u)
+		if !strings.EqualFold(u.UserID, u.Username) {
+			r.refuseRepeated(child(at, "user_id"), first, u.UserID, i, "user")
+		}
 		r.checkPassword(child(at, "password"), u)
 		r.checkAccounts(child(at, "accounts"), u.Accounts, accounts)
 		if !u.AppPassword.Text.Empty() {

@@ -91,7 +91,8 @@ func (e *Egress) Believes(host string) bool {
 
 func (l *loader) checkListen(c *Config) {
 	const hint = "write it as 127.0.0.1:8080"
-	addresses := map[string]string{}
+	type listener struct{ path, address string }
+	var taken []listener
 	for _, a := range []struct {
 		key     string
 		address *string
@@ -107,13 +108,27 @@ func (l *loader) checkListen(c *Config) {
 			continue
 		}
 		*a.address = net.JoinHostPort(host, port)
-		if other, taken := addresses[*a.address]; taken && port != "0" {
-			l.problem(path, "is the same address as "+other, "each listener needs its own")
+		for _, other := range taken {
+			if port != "0" && overlaps(other.address, *a.address) {
+				l.problem(path, "is the same address as "+other.path, "each listener needs its own")
+			}
 		}
-		addresses[*a.address] = path
+		taken = append(taken, listener{path, *a.address})
 	}
 	l.checkExposure(c)
 	l.checkHostsListener(c)
+}
+
+// overlaps tells whether a machine can listen on one of two addresses only: an unspecified one takes all (package net, Listen).
+func overlaps(a, b string) bool {
+	hostA, portA, _ := net.SplitHostPort(a)
+	hostB, portB, _ := net.SplitHostPort(b)
+	all := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "" || err == nil && ip.IsUnspecified()
+	}
+	local := strings.NewReplacer("localhost", "127.0.0.1")
+	return portA == portB && (local.Replace(hostA) == local.Replace(hostB) || all(hostA) || all(hostB))
 }
 
 // checkExposure refuses listeners that strangers could reach.

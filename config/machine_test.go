@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -63,6 +64,8 @@ var machineFiles = sync.OnceValue(func() fstest.MapFS {
 		"ca-key.pem":      private(block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(curve)))),
 		"other-key.pem":   private(block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(other)))),
 		"leaf.pem":        public(newCertificate(curve, false)),
+		"weak-ca.pem":     public(newCertificate(weak, true)),
+		"weak-ca-key.pem": private(block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(weak))),
 		"password.txt":    private([]byte("c4n4ry-file\n")),
 		"windows.txt":     private([]byte("\ufeffc4n4ry-windows\r\n")),
 		"blank.txt":       private([]byte("\n")),
@@ -76,7 +79,7 @@ func newRSA(bits int) *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader,
 
 func newECDSA() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
 
-func newCertificate(key *ecdsa.PrivateKey, authority bool) []byte {
+func newCertificate(key crypto.Signer, authority bool) []byte {
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
 		Subject:               pkix.Name{CommonName: "test"},
@@ -85,7 +88,7 @@ func newCertificate(key *ecdsa.PrivateKey, authority bool) []byte {
 		IsCA:                  authority,
 		BasicConstraintsValid: true,
 	}
-	return block("CERTIFICATE", must(x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)))
+	return block("CERTIFICATE", must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)))
 }
 
 func block(kind string, data []byte) []byte {

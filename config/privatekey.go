@@ -1,20 +1,16 @@
 package config
 
 import (
-	"bytes"
 	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"strings"
 
+	"docusign-auth-proxy/internal/privatekey"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/authority"
 )
-
-// MinKeyBits is the shortest RSA key accepted, in bits (RFC 7518 §3.3).
-const MinKeyBits = 2048
 
 // PrivateKey is an RSA private key that signs assertions.
 type PrivateKey struct {
@@ -25,7 +21,7 @@ type PrivateKey struct {
 }
 
 // RSA returns the parsed key. There is no error for a key from a loaded configuration.
-func (k PrivateKey) RSA() (*rsa.PrivateKey, error) { return parseRSA([]byte(k.PEM.Reveal())) }
+func (k PrivateKey) RSA() (*rsa.PrivateKey, error) { return privatekey.RSA([]byte(k.PEM.Reveal())) }
 
 // MarshalText makes encoders write the source.
 func (k PrivateKey) MarshalText() ([]byte, error) { return []byte(k.Source), nil }
@@ -44,67 +40,31 @@ func (k *PrivateKey) fill(l *loader, path string, form any) {
 		l.warnIfShared(l.file, at)
 	case f.File != "":
 		at = child(path, "file")
-		k.PEM, k.Source = l.secret(path, f.File, "")
+		name := l.resolvePath(f.File)
+		data, err := l.read(name)
+		if err != nil {
+			l.problem(at, err.Error(), "")
+			return
+		}
+		l.warnIfShared(name, at)
+		k.PEM, k.Source = secret.New(string(data)), "file "+name
 	default:
 		at = child(path, "env")
-		k.PEM, k.Source = l.secret(path, "", f.Env)
-		k.PEM = secret.New(withLineEnds(k.PEM.Reveal()))
+		k.PEM, k.Source = l.secretVariable(at, f.Env)
 	}
 	if l.faulty[at] {
 		return
 	}
 	if _, err := k.RSA(); err != nil {
-		l.problem(at, fmt.Sprintf("the %s %v", k.Source, err), "DocuSign gives the key as an RSA PRIVATE KEY in PEM form")
+		l.keyProblem(at, k.Source, err)
 	}
 }
 
-// withLineEnds undoes the \n that tools write for the line ends of a variable.
-func withLineEnds(text string) string {
-	if strings.Contains(text, "\n") {
-		return text
-	}
-	return strings.ReplaceAll(text, `\n`, "\n")
-}
-
-// parseRSA finds the first private key. Its errors continue a sentence and never repeat a piece of the text.
-func parseRSA(text []byte) (*rsa.PrivateKey, error) {
-	empty := true
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			empty = false
-			continue
-		}
-		key, err := parseRSABlock(block)
-		if err != nil {
-			return nil, err
-		}
-		if bits := key.N.BitLen(); bits < MinKeyBits {
-			return nil, fmt.Errorf("holds an RSA key of %d bits; at least %d are needed", bits, MinKeyBits)
-		}
-		return key, nil
-	}
-	if empty {
-		return nil, errors.New("holds nothing in PEM form")
-	}
-	return nil, errors.New("holds a public key or a certificate, not the private key")
-}
-
-func parseRSABlock(block *pem.Block) (*rsa.PrivateKey, error) {
-	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-		return nil, errors.New("holds a key that is locked with a passphrase")
-	}
-	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-		return key, nil
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, errors.New("holds a damaged key, or one that is not RSA")
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
-	if !ok {
-		return nil, errors.New("holds a key that is not RSA")
-	}
-	return key, nil
+// keyProblem reports what privatekey said about a text.
+func (l *loader) keyProblem(path, source string, err error) {
+	e := &privatekey.Error{Problem: err.Error()}
+	_ = errors.As(err, &e)
+	l.problem(path, "the "+source+" "+e.Problem, e.Next)
 }
 
 // checkAuthority reads the two files of the certificate authority and tells whether they belong together.
@@ -117,13 +77,11 @@ func (l *loader) checkAuthority(i *Interception) {
 		return
 	}
 	i.CACertPEM, i.CAKeyPEM = string(cert), secret.New(string(key))
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
+	switch _, err := authority.Load(cert, key); {
+	case errors.Is(err, authority.ErrMismatch):
 		l.problem(keyPath, "is not the private key of ca_cert", hint)
-		return
-	}
-	if !pair.Leaf.IsCA {
-		l.problem(certPath, "is not the certificate of an authority", hint)
+	case err != nil:
+		l.problem(certPath, strings.TrimPrefix(err.Error(), "authority: "), hint)
 	}
 }
 
@@ -157,8 +115,8 @@ func (l *loader) keyFile(path string, name *string, hint string) []byte {
 		return nil
 	}
 	l.warnIfShared(*name, path)
-	if !bytes.Contains(data, []byte("PRIVATE KEY-----")) {
-		l.problem(path, fmt.Sprintf("the file %s holds no private key in PEM form", *name), hint)
+	if _, err := privatekey.Parse(data); err != nil {
+		l.keyProblem(path, "file "+*name, err)
 		return nil
 	}
 	return data

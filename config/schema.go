@@ -294,7 +294,7 @@ type OAuth struct {
 	// The key that asks for tokens. Set it when the old key belongs to a vendor, or is used without its prefix.
 	ClientID string `yaml:"client_id" derived:"integrator_key"`
 	// RSA private keys of at least 2048 bits, PKCS#1 or PKCS#8, tried in this order so that a new one can be brought in before the
-	// old one goes. Needed with grant jwt. Danger: a key speaks for every user who consented.
+	// old one goes; at most 20. Needed with grant jwt. Danger: a key speaks for every user who consented.
 	PrivateKeys []PrivateKey `yaml:"private_keys" default:""`
 	// What the tokens may be used for. jwt needs impersonation. Danger: a scope nobody consented to makes every grant fail.
 	Scopes []string `yaml:"scopes" default:"signature, impersonation"`
@@ -365,9 +365,10 @@ type passwordForm struct {
 
 // privateKeyForm is how a PrivateKey stands in the file: exactly one of its fields.
 type privateKeyForm struct {
-	// PEM file with the key. Danger: keep it readable by the proxy alone.
+	// PEM file with the key. \n may stand for a line end, and quotes and indentation do no harm. Danger: keep it readable by the
+	// proxy alone.
 	File string `yaml:"file" default:""`
-	// Environment variable with the PEM text; \n stands for a line end there. Danger: other programs of the same user can read it.
+	// Environment variable with the PEM text, or with base64 of it. Danger: other programs of the same user can read it.
 	Env string `yaml:"env" default:""`
 	// The PEM text itself. Danger: it makes this file as secret as the key.
 	PEM secret.Text `yaml:"pem" default:""`

@@ -273,7 +273,10 @@ func (s salvaged) problem(i int) doctor.Finding {
 	switch {
 	case strings.Contains(p.Path, ".private_keys"):
 		f.Check, f.Why = "key", "without a private key no token can be had for this integration"
-		f.Next = "copy the key file again, whole, from BEGIN to END RSA PRIVATE KEY; if it is lost, make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, Add RSA Keypair)"
+		if f.Next == "" {
+			f.Next = "copy the key file again, whole, from BEGIN to END"
+		}
+		f.Next += "; if it is lost, make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, Add RSA Keypair)"
 	case strings.HasPrefix(p.Path, "interception"):
 		f.Check, f.Why = "ca", "without its CA the proxy cannot answer in DocuSign's name"
 		f.Next = "make CA and key with: docusign-auth-proxy ca init (the old machines must then trust the new certificate: docusign-auth-proxy ca trust)"

@@ -272,12 +272,12 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 			spoil: func(c *clinic) {
 				c.put(grantKey, []byte("-----BEGIN RSA PRIVATE KEY-----\nMIIEow==\n-----END RSA PRIVATE KEY-----\n"), 0o600)
 			},
-			check: "key", status: doctor.Fail, found: "damaged key", next: "Add RSA Keypair",
+			check: "key", status: doctor.Fail, found: "damaged, perhaps not copied whole", next: "copy it again, whole",
 		},
 		{
 			name:  "a key that is not RSA",
 			spoil: func(c *clinic) { c.put(grantKey, ecKey(c.T), 0o600) },
-			check: "key", status: doctor.Fail, found: "not RSA", next: "RSA PRIVATE KEY",
+			check: "key", status: doctor.Fail, found: "an elliptic-curve key, and DocuSign takes RSA keys only", next: "Add RSA Keypair",
 		},
 		{
 			name:  "a key that others can read",

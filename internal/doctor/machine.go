@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,20 +32,12 @@ func (c *checkup) checkKeys() {
 		if err != nil {
 			c.add(Finding{
 				Check: "key", Subject: subject, Status: Fail, Found: err.Error(), Why: "without a private key no token can be had for this integration",
-				Next: "make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, Add RSA Keypair), save the private key whole, from BEGIN to END, and name the file in private_keys",
+				Next: "if that does not help, make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, Add RSA Keypair), save the private key whole, from BEGIN to END, and name the file in private_keys",
 			})
 			continue
 		}
-		c.ok("key", subject, fmt.Sprintf("RSA %d bits, %s, fingerprint %s", key.Public().N.BitLen(), keyForm(k.PEM.Reveal()), key.ID))
+		c.ok("key", subject, fmt.Sprintf("RSA %d bits, fingerprint %s", key.Public().N.BitLen(), key.ID))
 	}
-}
-
-// keyForm names the encoding; repaired PEM is told apart by what its text says.
-func keyForm(text string) string {
-	if b, _ := pem.Decode([]byte(text)); b != nil && b.Type == "PRIVATE KEY" || strings.Contains(text, "BEGIN PRIVATE KEY") {
-		return "PKCS#8"
-	}
-	return "PKCS#1"
 }
 
 func (c *checkup) checkAuthority() {

@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
@@ -10,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"docusign-auth-proxy/internal/privatekey"
 )
 
 // maxChain bounds how many certificates a CA file may hold.
@@ -18,17 +19,17 @@ const maxChain = 8
 // expiryWarning is how long before its end Warnings begins to speak of a CA's expiry.
 const expiryWarning = 60 * 24 * time.Hour
 
-// Load reads a CA from PEM: the certificate (a company's issuing CA may be followed by its issuers) and its key in PKCS#8,
-// PKCS#1 or SEC 1 form. It refuses what can never work (no CA, key of another certificate, encrypted or weak key, wrong
+// Load reads a CA from PEM: the certificate (a company's issuing CA may be followed by its issuers) and its key, as package
+// privatekey reads one. It refuses what can never work (no CA, key of another certificate, encrypted or weak key, wrong
 // usage). An expired CA loads, so that it can be shown and renewed: see Warnings. Errors never quote the key.
 func Load(certPEM, keyPEM []byte) (*Authority, error) {
 	certs, err := parseCertificates(certPEM)
 	if err != nil {
 		return nil, err
 	}
-	key, err := parseKey(keyPEM)
+	key, err := privatekey.Parse(keyPEM)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("authority: the CA key file %w", err)
 	}
 	return build(certs[1:], certs[0].Raw, key)
 }
@@ -59,45 +60,6 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
-func parseKey(data []byte) (crypto.Signer, error) {
-	for {
-		var block *pem.Block
-		block, data = pem.Decode(data)
-		if block == nil {
-			return nil, errors.New("authority: no PEM private key in the CA key file")
-		}
-		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-			return nil, errors.New("authority: the CA key is encrypted: store it in clear with `openssl pkey`, readable by the proxy alone")
-		}
-		key, known, err := decodeKey(block)
-		if !known {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("authority: the CA key is not a valid %s", block.Type)
-		}
-		signer, ok := key.(crypto.Signer)
-		if !ok {
-			return nil, errors.New("authority: the CA key cannot sign")
-		}
-		return signer, nil
-	}
-}
-
-func decodeKey(block *pem.Block) (key any, known bool, err error) {
-	switch block.Type {
-	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(block.Bytes)
-	default:
-		return nil, false, nil
-	}
-	return key, true, err
-}
-
 func (a *Authority) validate() error {
 	c := a.cert
 	if !c.BasicConstraintsValid || !c.IsCA {
@@ -115,11 +77,11 @@ func (a *Authority) validate() error {
 			return fmt.Errorf("authority: an RSA key of %d bits: use %d to %d", n, minRSABits, maxRSABits)
 		}
 		if !k.PublicKey.Equal(c.PublicKey) {
-			return errMismatch
+			return ErrMismatch
 		}
 	case *ecdsa.PrivateKey:
 		if !k.PublicKey.Equal(c.PublicKey) {
-			return errMismatch
+			return ErrMismatch
 		}
 	default:
 		return fmt.Errorf("authority: a CA key of type %T: old clients verify only RSA or ECDSA", a.key.Public())
@@ -127,7 +89,8 @@ func (a *Authority) validate() error {
 	return nil
 }
 
-var errMismatch = errors.New("authority: the CA key does not belong to the CA certificate")
+// ErrMismatch says that certificate and key are no pair.
+var ErrMismatch = errors.New("authority: the CA key does not belong to the CA certificate")
 
 func signsServers(c *x509.Certificate) bool {
 	if len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 {

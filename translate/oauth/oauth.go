@@ -31,7 +31,6 @@ const (
 const (
 	userAgent       = "docusign-auth-proxy"
 	maxConcurrent   = 32 // requests of this package on the wire at once, over all identities
-	maxKeys         = 20 // per issuer; DocuSign itself allows 5 (PROTOCOL.md §6.2)
 	ignoredOffset   = 2 * time.Second
 	suspiciousSkew  = time.Minute
 	maxAnswer       = 256 << 10
