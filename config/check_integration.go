@@ -96,7 +96,8 @@ func (r rules) checkScopes(path string, scopes []string) {
 func (r rules) checkGrant(path string, o *OAuth) {
 	keys := child(path, "private_keys")
 	if n := len(o.PrivateKeys); n > privatekey.MaxKeys {
-		r.problem(keys, fmt.Sprintf("are %d, and at most %d make sense", n, privatekey.MaxKeys), "remove those that DocuSign no longer knows")
+		message := fmt.Sprintf("are %d, and at most %d make sense", n, privatekey.MaxKeys)
+		r.problem(keys, message, "remove those that DocuSign no longer knows")
 	}
 	if r.in.Mode != Translate {
 		return

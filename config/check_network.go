@@ -119,7 +119,7 @@ func (l *loader) checkListen(c *Config) {
 	l.checkHostsListener(c)
 }
 
-// overlaps tells whether a machine can listen on one of two addresses only: an unspecified one takes all (package net, Listen).
+// overlaps tells whether one machine can listen on only one of two addresses: an unspecified one takes all (net.Listen).
 func overlaps(a, b string) bool {
 	hostA, portA, _ := net.SplitHostPort(a)
 	hostB, portB, _ := net.SplitHostPort(b)

@@ -131,6 +131,7 @@ func parse(data []byte, path string, env Environment) (*Config, digests, error) 
 	}
 	c.Warnings = l.warnings.sorted()
 	c.Files = l.files.names()
+	c.report = l.report
 	return c, l.files, nil
 }
 

@@ -122,6 +122,15 @@ func (r *report) locate(path string) position {
 	}
 }
 
+// Problem is one that shows only when the configuration is put to use, at the place of path in its file.
+func (c *Config) Problem(path, message string) Problem {
+	at := c.report.locate(path)
+	if path == "" {
+		at = position{}
+	}
+	return Problem{File: c.report.file, Line: at.line, Column: at.column, Path: path, Message: message}
+}
+
 func child(path, key string) string {
 	switch {
 	case strings.ContainsAny(key, `.[]" `):

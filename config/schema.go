@@ -100,6 +100,8 @@ type Config struct {
 	Warnings Problems `yaml:"-" json:"-"`
 	// Files are all files that were read, this one included; Holder watches them.
 	Files []string `yaml:"-" json:"-"`
+
+	report *report // where each key stands in the file
 }
 
 // Listen holds the listening addresses, each host:port.

@@ -51,7 +51,10 @@ func newConfigCheck() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path)
 			var problems config.Problems
-			if errors.As(err, &problems) {
+			if err == nil {
+				problems = preflight(cfg)
+			}
+			if errors.As(err, &problems) || len(problems) > 0 {
 				for _, p := range problems {
 					fmt.Fprintln(cmd.OutOrStdout(), p.String())
 				}

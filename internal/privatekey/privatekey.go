@@ -85,7 +85,8 @@ func Parse(text []byte) (crypto.Signer, error) {
 	case derSequence(text):
 		return nil, &Error{"is binary (DER)", "convert it: openssl pkey -inform DER -in KEY -out KEY.pem"}
 	case bytes.HasPrefix(text, []byte("PuTTY-User-Key-File-")):
-		return nil, &Error{"holds a PuTTY key", "convert it: puttygen KEY -O private-openssh -o KEY.ssh && " + fromOpenSSH + "KEY.ssh"}
+		const toOpenSSH = "convert it: puttygen KEY -O private-openssh -o KEY.ssh && "
+		return nil, &Error{"holds a PuTTY key", toOpenSSH + fromOpenSSH + "KEY.ssh"}
 	}
 	blocks, err := decode(string(text))
 	if err != nil {
@@ -128,7 +129,7 @@ func parseBlock(b *pem.Block) (crypto.Signer, error) {
 	case b.Type == "EC PRIVATE KEY", b.Type == "EC PARAMETERS":
 		return nil, &Error{"holds an elliptic-curve key that is damaged or of a curve that is not known", makeRSA}
 	case strings.HasSuffix(b.Type, "PUBLIC KEY") || publicDER(b.Bytes):
-		return nil, &Error{"holds a public key", "the private key of the pair is needed, which is shown once when the pair is made"}
+		return nil, &Error{"holds a public key", "the private key of the pair is needed; it is shown once, when the pair is made"}
 	case strings.Contains(b.Type, "CERTIFICATE") || b.Type == "X509 CRL" || certificateDER(b.Bytes):
 		return nil, &Error{"holds a certificate and no private key", "name the file that holds the private key"}
 	case strings.HasSuffix(b.Type, "PRIVATE KEY"):
@@ -153,7 +154,7 @@ func parseDER(der []byte) (crypto.Signer, bool) {
 	return key, err == nil
 }
 
-// encryptedDER recognises EncryptedPrivateKeyInfo (RFC 5958 §3): it begins with an algorithm, where other forms have a version.
+// encryptedDER recognises EncryptedPrivateKeyInfo (RFC 5958 §3): it begins with an algorithm, other forms with a version.
 func encryptedDER(der []byte) bool {
 	var info struct {
 		Algorithm struct {

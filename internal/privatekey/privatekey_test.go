@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
@@ -104,6 +103,7 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 	pkcs1 := block("RSA PRIVATE KEY", pkcs1DER)
 	ec := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	_, ed, _ := ed25519.GenerateKey(rand.Reader)
+	sec1, ecPKCS8 := must(x509.MarshalECPrivateKey(ec)), must(x509.MarshalPKCS8PrivateKey(ec))
 	small := must(rsa.GenerateKey(rand.Reader, 1024))
 	publicDER := must(x509.MarshalPKIXPublicKey(testKey().Public()))
 	type algorithm struct{ ID asn1.ObjectIdentifier }
@@ -111,8 +111,9 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 		Algorithm algorithm
 		Data      []byte
 	}{algorithm{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}}, []byte("c4n4ry")}))
-	request := must(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "x"}}, ec))
-	lockedOld := bytes.Replace(pkcs1, []byte("KEY-----\n"), []byte("KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"), 1)
+	request := must(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, ec))
+	const lock = "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"
+	lockedOld := bytes.Replace(pkcs1, []byte("KEY-----\n"), []byte(lock), 1)
 	replaced := func(in []byte, old, with string) []byte { return bytes.ReplaceAll(in, []byte(old), []byte(with)) }
 	for _, tt := range []struct {
 		name          string
@@ -123,12 +124,12 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 		{"binary", pkcs1DER, "binary (DER)", "openssl pkey -inform DER"},
 		{"UTF-16", []byte("\xff\xfe-\x00-\x00"), "UTF-16", "ASCII"},
 		{"a PuTTY key", []byte("PuTTY-User-Key-File-3: ssh-rsa\n"), "PuTTY", "puttygen"},
-		{"an OpenSSH key", block("OPENSSH PRIVATE KEY", []byte("x")), "OpenSSH key", "ssh-keygen -p -m PEM"},
-		{"an OpenSSH key under another label", block("PRIVATE KEY", []byte("openssh-key-v1\x00x")), "OpenSSH key", "ssh-keygen -p -m PEM"},
+		{"an OpenSSH key", block("OPENSSH PRIVATE KEY", []byte("x")), "OpenSSH key", "ssh-keygen"},
+		{"an OpenSSH key under another label", block("PRIVATE KEY", []byte("openssh-key-v1\x00x")), "OpenSSH key", "ssh-keygen"},
 		{"the public half of an OpenSSH key", []byte("ssh-rsa AAAAB3 anna@example.com\n"), "public half", ""},
-		{"an elliptic-curve key", block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(ec))), "elliptic-curve", "Apps and Keys"},
-		{"an elliptic-curve key in PKCS#8", block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(ec))), "elliptic-curve", "Apps and Keys"},
-		{"an elliptic-curve key as RSA", block("RSA PRIVATE KEY", must(x509.MarshalECPrivateKey(ec))), "elliptic-curve", "Apps and Keys"},
+		{"an elliptic-curve key", block("EC PRIVATE KEY", sec1), "elliptic-curve", "Apps and Keys"},
+		{"an elliptic-curve key in PKCS#8", block("PRIVATE KEY", ecPKCS8), "elliptic-curve", "Apps and Keys"},
+		{"an elliptic-curve key as RSA", block("RSA PRIVATE KEY", sec1), "elliptic-curve", "Apps and Keys"},
 		{"an Ed25519 key", block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(ed))), "Ed25519", "Apps and Keys"},
 		{"a locked key", block("ENCRYPTED PRIVATE KEY", locked), "pass phrase", "openssl pkey"},
 		{"a locked key under another label", block("PRIVATE KEY", locked), "pass phrase", "openssl pkey"},
@@ -147,7 +148,7 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 		{"begins as one thing, ends as another", replaced(pkcs1, "END RSA PRIVATE", "END PRIVATE"), "begins as", "whole"},
 		{"dashes lost", replaced(pkcs1, "KEY-----", "KEY---"), "damaged BEGIN or END line", "whole"},
 		{"a file name instead of the file", []byte("keys/new.pem"), "holds no PEM", ""},
-		{"text like a short DER sequence", []byte("0A" + strings.Repeat("A", 200) + "\n-----END RSA PRIVATE KEY-----\n"), "lacks the BEGIN", ""},
+		{"text like a short DER sequence", []byte("0A" + strings.Repeat("A", 200) + "\n-----END X-----\n"), "lacks the BEGIN", ""},
 		{"a huge file", bytes.Repeat([]byte("x"), maxBytes+1), "longer than", ""},
 		{"a short key", block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)), "1024 bits", "Apps and Keys"},
 	} {
@@ -167,7 +168,8 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 func TestParseReadsKeysOfEveryKind(t *testing.T) {
 	ec := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	sec1, pkcs8 := must(x509.MarshalECPrivateKey(ec)), must(x509.MarshalPKCS8PrivateKey(ec))
-	parameters := "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n" // as openssl ecparam writes them
+	// As openssl ecparam writes them.
+	parameters := "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
 	for name, text := range map[string][]byte{
 		"SEC 1":               append([]byte(parameters), block("EC PRIVATE KEY", sec1)...),
 		"PKCS#8":              block("PRIVATE KEY", pkcs8),

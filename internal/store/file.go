@@ -37,6 +37,9 @@ const (
 	program    = "docusign-auth-proxy"
 )
 
+// checkTimeout is how long Check waits for a lock; bbolt tries once in it.
+const checkTimeout = 50 * time.Millisecond
+
 func buckets() []string {
 	return []string{bucketTokens, bucketPasswords, bucketUsers, bucketAccounts, bucketPins, bucketRefresh, bucketLedger}
 }
@@ -54,13 +57,50 @@ func openFile(path string, timeout time.Duration, now time.Time) (*file, error) 
 		return nil, err
 	}
 	f := &file{path: path}
-	if err := f.open(timeout); err != nil {
+	if err := f.open(timeout, false); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	if err := f.prepare(made, now); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, errors.Join(err, f.close()))
 	}
 	return f, nil
+}
+
+// Check tells why Open would refuse the file at path. It makes and changes nothing, and holds a running proxy up no longer than
+// it reads. A store that another process has is no fault: it is in use.
+func Check(path string) error {
+	if path == "" {
+		return nil
+	}
+	missing, err := private(path)
+	if err != nil {
+		return err
+	}
+	if err := writable(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("open store %s: its directory cannot be written to: %w", path, err)
+	}
+	if info, err := os.Stat(path); missing || err == nil && info.Size() == 0 {
+		return nil
+	}
+	f := &file{path: path}
+	err = f.open(checkTimeout, true)
+	if errors.Is(err, ErrLocked) {
+		return nil
+	}
+	if err == nil {
+		_, err = f.recognise()
+		if err == nil {
+			_, err = load(Options{}.withDefaults(), f, &keyring{})
+		}
+		err = errors.Join(err, f.close())
+	}
+	if err == nil {
+		err = writable(path)
+	}
+	if err != nil {
+		return fmt.Errorf("open store %s: %w", path, err)
+	}
+	return nil
 }
 
 // private refuses a file that everybody on the machine may touch, and reports whether there is none yet.
@@ -83,7 +123,7 @@ func private(path string) (missing bool, err error) {
 }
 
 // open maps the file and reads all of it once. bbolt panics, or faults, on damaged pages; here that is an error.
-func (f *file) open(timeout time.Duration) (err error) {
+func (f *file) open(timeout time.Duration, readOnly bool) (err error) {
 	var handle *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -95,7 +135,8 @@ func (f *file) open(timeout time.Duration) (err error) {
 		}
 	}()
 	f.db, err = bbolt.Open(f.path, 0o600, &bbolt.Options{
-		Timeout: timeout,
+		Timeout:  timeout,
+		ReadOnly: readOnly,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			h, err := os.OpenFile(name, flag, mode)
 			handle = h

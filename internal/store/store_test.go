@@ -228,6 +228,9 @@ func TestOpenRefuses(t *testing.T) {
 				if !strings.Contains(err.Error(), path) {
 					t.Errorf("%q does not name the file", err)
 				}
+				if checked := store.Check(path); checked == nil || checked.Error() != err.Error() {
+					t.Errorf("Check says %v, Open %v", checked, err)
+				}
 			}
 			if !bytes.Equal(before, fileBytes(t, path)) {
 				t.Error("the file was changed")
@@ -259,7 +262,11 @@ func TestDamageAnywhereIsAnErrorOrHarmless(t *testing.T) {
 		if err := os.WriteFile(hurt, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		checked := store.Check(hurt)
 		s, err := store.Open(hurt, store.Options{Timeout: 10 * time.Second})
+		if (checked == nil) != (err == nil) {
+			t.Errorf("damage at %d: Check says %v, Open %v", at, checked, err)
+		}
 		if err == nil {
 			closeStore(t, s)
 			continue
@@ -270,6 +277,44 @@ func TestDamageAnywhereIsAnErrorOrHarmless(t *testing.T) {
 	}
 	if refused == 0 {
 		t.Error("no damage was noticed")
+	}
+}
+
+func TestCheckMakesAndChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state.db")
+	names := func() string {
+		var names []string
+		for _, e := range must[[]os.DirEntry](t)(os.ReadDir(dir)) {
+			names = append(names, e.Name())
+		}
+		return strings.Join(names, " ")
+	}
+	check := func(name, left string) {
+		t.Helper()
+		if err := store.Check(path); err != nil || names() != left {
+			t.Errorf("%s: %v, files %q, want %q", name, err, names(), left)
+		}
+	}
+	check("no file yet", "")
+	s := open(t, path, store.Options{})
+	check("a store that a process has", "state.db state.db.owner")
+	if _, err := s.Issue(anna()); err != nil {
+		t.Errorf("the store after it was checked: %v", err)
+	}
+	closeStore(t, s)
+	before := fileBytes(t, path)
+	check("a store that nobody has", "state.db")
+	if !bytes.Equal(before, fileBytes(t, path)) {
+		t.Error("the file was changed")
+	}
+	if err := store.Check(""); err != nil {
+		t.Error(err)
+	}
+	for name, at := range map[string]string{"a directory": dir, "a missing directory": filepath.Join(dir, "no", "state.db")} {
+		if err := store.Check(at); err == nil {
+			t.Errorf("%s is taken", name)
+		}
 	}
 }
 
