@@ -181,6 +181,21 @@ func (d *directory) byName(name string) *member {
 	return nil
 }
 
+// byUser gives the integration of a user named without a key, nil unless exactly one integration lists that name.
+func (d *directory) byUser(name string) *member {
+	var only *member
+	for _, m := range d.members {
+		if m.users[legacy.Fold(name)] == nil {
+			continue
+		}
+		if only != nil {
+			return nil
+		}
+		only = m
+	}
+	return only
+}
+
 // observes reports whether some integration is only observed: DocuSign itself then issues the tokens of its programs, and a token
 // does not tell whose it is.
 func (d *directory) observes() bool {

@@ -24,6 +24,7 @@ const (
 	KindTokenUnavailable      // the account server cannot be reached or throttles
 	KindTokenTimeout          // the account server did not answer in time
 	KindPasswordChange        // PUT login_information/password
+	KindNoMembership          // UserInfo lists no account of the user
 )
 
 // label is a bounded word for metrics and the cause header.
@@ -31,7 +32,7 @@ var kindLabels = [...]string{
 	KindInternal: "internal", KindNoCredential: "no_credential", KindUnreadable: "unreadable_credential", KindUnknownKey: "unknown_key",
 	KindBadLogin: "bad_login", KindThrottled: "throttled", KindBusy: "busy", KindNotAllowed: "principal_not_allowed", KindUnknownToken: "unknown_token",
 	KindOAuthRefused: "oauth_refused", KindBlocked: "blocked", KindTokenRefused: "token_refused", KindTokenUnavailable: "token_unavailable",
-	KindTokenTimeout: "token_timeout", KindPasswordChange: "password_change",
+	KindTokenTimeout: "token_timeout", KindPasswordChange: "password_change", KindNoMembership: "lacks_membership",
 }
 
 func (k Kind) String() string {
@@ -62,6 +63,30 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+func errUnknownKey() error {
+	return &Error{Kind: KindUnknownKey, Detail: "the integrator key is not in the configuration", NextStep: "add an integration with this key, or set unknown: observe"}
+}
+
+func errBlocked() error {
+	return &Error{Kind: KindBlocked, Detail: "the integration is cut over (mode: block)", NextStep: "switch the program to OAuth, or set mode: translate to let it go on"}
+}
+
+func errUnknownToken() error {
+	return &Error{
+		Kind:     KindUnknownToken,
+		Detail:   "a bearer token that neither this proxy issued nor the configuration imports",
+		NextStep: "if the program stored it years ago, list its SHA-256 under tokens of the integration; otherwise let the program log in again",
+	}
+}
+
+// ErrNoMembership says that UserInfo answered with an empty list of accounts (PROTOCOL.md §6.4).
+func ErrNoMembership() error {
+	return &Error{
+		Kind: KindNoMembership, Detail: "UserInfo lists no account for this user",
+		NextStep: "make the user an active member of an account in this environment (demo and production have separate memberships)",
+	}
+}
 
 // KindOf gives the kind of the first Error in err's chain, KindInternal when there is none.
 func KindOf(err error) Kind {

@@ -139,6 +139,9 @@ func (t *Translator) Site(ctx context.Context, d *Decision, account string) (Sit
 }
 
 func (t *Translator) siteIn(ctx context.Context, d *Decision, info *oauth.UserInfo, account string) (Site, error) {
+	if len(info.Accounts) == 0 {
+		return Site{}, ErrNoMembership()
+	}
 	if account == "" {
 		return defaultSite(info)
 	}
@@ -159,11 +162,7 @@ func (t *Translator) siteIn(ctx context.Context, d *Decision, info *oauth.UserIn
 }
 
 func defaultSite(info *oauth.UserInfo) (Site, error) {
-	a := info.Default()
-	if a == nil {
-		return Site{}, &Error{Kind: KindTokenRefused, Detail: "UserInfo lists no account for this user", NextStep: "make the user a member of an account in this environment (demo and production have separate memberships)"}
-	}
-	s, err := siteOf(info, a)
+	s, err := siteOf(info, info.Default())
 	s.AccountID = ""
 	return s, err
 }

@@ -128,6 +128,7 @@ type Decision struct {
 	Authenticator string       // username as the configuration spells it, or as presented
 	Principal     string       // as presented; Authenticator when nobody is acted for
 	Conflict      bool         // several credentials were present (PROTOCOL.md §16)
+	OwnToken      secret.Text  // with ActionPass: the OAuth token, where X-DocuSign-Authentication held it (PROTOCOL.md §1.4 V16)
 
 	member    *member
 	user      *User
@@ -151,6 +152,9 @@ func (d *Decision) Listed() bool {
 	}
 	return d.member != nil && d.member.users[legacy.Fold(d.Authenticator)] != nil
 }
+
+// Attributed reports whether the call names the integration or key that it belongs to.
+func (d *Decision) Attributed() bool { return d != nil && (d.Integration != nil || d.Key != "") }
 
 // OnBehalf reports whether somebody is acted for.
 func (d *Decision) OnBehalf() bool { return d.Principal != "" && d.Principal != d.Authenticator }
@@ -204,7 +208,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 		return d, &Error{Kind: KindUnreadable, Detail: "X-DocuSign-Authentication", Err: err, NextStep: "compare what the program sends with the forms in the README; a capture shows it masked"}
 	}
 	if !cred.Bearer.Empty() {
-		return t.decideToken(ctx, cred.Bearer.Reveal(), c)
+		return t.decideHeaderToken(ctx, cred, c)
 	}
 	d, lasting, err := t.Prove(ctx, cred, c.ActAs, c.Client)
 	d.Conflict = len(c.Authorization) > 0
@@ -212,6 +216,46 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 		decisions.put(key, d)
 	}
 	return d, err
+}
+
+// decideHeaderToken looks at a token in the legacy header (PROTOCOL.md §1.4 V16). Unlike one in Authorization, DocuSign never gave it
+// out for that place, so it is only observed where the key beside it says so.
+func (t *Translator) decideHeaderToken(ctx context.Context, cred legacy.Credential, c *Call) (*Decision, error) {
+	d, err := t.decideToken(ctx, cred.Bearer.Reveal(), c)
+	switch {
+	case err != nil:
+	case d.Action == ActionPass:
+		d.OwnToken = cred.Bearer
+	case d.Action == ActionObserve && d.Integration == nil:
+		if d = t.Observed(cred.IntegratorKey); d != nil {
+			d.Scheme = legacy.LegacyBearer
+			return d, nil
+		}
+		return &Decision{Scheme: legacy.LegacyBearer, Key: cred.IntegratorKey}, errUnknownToken()
+	}
+	d.Conflict = len(c.Authorization) > 0
+	return d, err
+}
+
+// DecideKeyAlone decides about a legacy header that has an integrator key and neither user nor password (PROTOCOL.md §1.2). It is nil
+// for any other header.
+func (t *Translator) DecideKeyAlone(header string) (*Decision, error) {
+	cred, err := legacy.ParseHeader(header, t.dir.isKey)
+	var format *legacy.FormatError
+	if !errors.As(err, &format) || !format.OnlyKey {
+		return nil, nil
+	}
+	d := &Decision{Action: ActionPass, Key: cred.IntegratorKey, member: t.dir.byIntegratorKey(cred.IntegratorKey)}
+	switch {
+	case d.member == nil && t.cfg.ObserveUnknown:
+		return d, nil
+	case d.member == nil:
+		return d, errUnknownKey()
+	}
+	if d.Integration = d.member.Integration; d.Integration.Mode == ModeBlock {
+		return d, errBlocked()
+	}
+	return d, nil
 }
 
 // Prove checks a credential that somebody has read, from wherever it came. lasting is false when the decision must not be remembered.
@@ -225,6 +269,12 @@ func (t *Translator) Prove(ctx context.Context, cred legacy.Credential, actAs st
 		d.Principal = actAs
 	}
 	d.member = t.dir.byIntegratorKey(cred.IntegratorKey)
+	named := cred.Scheme == legacy.SOAPBody && cred.IntegratorKey == ""
+	if named {
+		if d.member = t.dir.byUser(cred.Username); d.member != nil {
+			cred.IntegratorKey = d.member.Key // one account of failures for a user, however the program names them
+		}
+	}
 	if d.member == nil {
 		if t.cfg.ObserveUnknown {
 			d.Action = ActionObserve
@@ -233,12 +283,16 @@ func (t *Translator) Prove(ctx context.Context, cred legacy.Credential, actAs st
 			}
 			return d, false, nil
 		}
-		return d, false, &Error{Kind: KindUnknownKey, Detail: "the integrator key is not in the configuration", NextStep: "add an integration with this key, or set unknown: observe"}
+		if named { // as slow as a wrong password, so that neither time nor cause tells who is configured
+			_, err = t.prover.prove(ctx, attempt{client: client, username: cred.Username, candidates: cred.Passwords, decoy: t.decoy})
+			return d, false, err
+		}
+		return d, false, errUnknownKey()
 	}
 	d.Integration = d.member.Integration
 	switch d.Integration.Mode {
 	case ModeBlock:
-		return d, false, &Error{Kind: KindBlocked, Detail: "the integration is cut over (mode: block)", NextStep: "switch the program to OAuth, or set mode: translate to let it go on"}
+		return d, false, errBlocked()
 	case ModeObserve:
 		d.Action = ActionObserve
 		d.rehearse = &attemptedCall{cred: cred, actAs: actAs, client: client}
@@ -370,11 +424,7 @@ func (t *Translator) decideToken(_ context.Context, token string, c *Call) (*Dec
 		d.Action = ActionObserve // it may be one that DocuSign gave to an observed program
 		return d, nil
 	}
-	return d, &Error{
-		Kind:     KindUnknownToken,
-		Detail:   "a bearer token that neither this proxy issued nor the configuration imports",
-		NextStep: "if the program stored it years ago, list its SHA-256 under tokens of the integration; otherwise let the program log in again",
-	}
+	return d, errUnknownToken()
 }
 
 // ownToken finds a bearer token that the proxy issued or that the configuration imports (PROTOCOL.md §16 row 7).
@@ -393,7 +443,7 @@ func (t *Translator) ownToken(token, actAs string) (*Decision, error) {
 	}
 	switch d.Integration.Mode {
 	case ModeBlock:
-		return d, &Error{Kind: KindBlocked, Detail: "the integration is cut over (mode: block)", NextStep: "switch the program to OAuth, or set mode: translate to let it go on"}
+		return d, errBlocked()
 	case ModeObserve:
 		d.Action = ActionObserve
 		return d, nil
@@ -504,7 +554,7 @@ func (d *Decision) WithConflict() *Decision {
 func (d *Decision) copied() *Decision {
 	c := &Decision{
 		Action: d.Action, Scheme: d.Scheme, Integration: d.Integration, Key: d.Key, Authenticator: d.Authenticator, Principal: d.Principal,
-		Conflict: d.Conflict, member: d.member, user: d.user, vouchedBy: d.vouchedBy, rehearse: d.rehearse,
+		Conflict: d.Conflict, OwnToken: d.OwnToken, member: d.member, user: d.user, vouchedBy: d.vouchedBy, rehearse: d.rehearse,
 	}
 	c.target.p.Store(d.target.p.Load())
 	c.target.info.Store(d.target.info.Load())

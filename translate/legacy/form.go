@@ -2,6 +2,7 @@ package legacy
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -49,6 +50,46 @@ func ParseTokenForm(body []byte) (readings []TokenForm, err error) {
 		return nil, &FormatError{Scheme: PasswordGrant, Reason: "no known form field"}
 	}
 	return readings, nil
+}
+
+// GrantType gives the grant_type of a form of any length and kind, "" when it has none.
+func GrantType(form []byte) string {
+	for _, p := range splitPairs(string(form)) {
+		if strings.EqualFold(formName(p.name), formGrantType.String()) {
+			value, _ := decodeKeepingPlus(p.value)
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// FormHasPassword reports whether a query, a form, or a JSON object in its place has a password or a legacy header as a field.
+// Both separators count, since servers differ in them.
+func FormHasPassword(text string) bool {
+	if strings.HasPrefix(strings.TrimSpace(text), "{") {
+		var fields map[string]any
+		_ = json.Unmarshal([]byte(text), &fields) // what is no JSON has no fields, and is read as a form
+		for name := range fields {
+			if isPasswordField(name) && fields[name] != "" {
+				return true
+			}
+		}
+	}
+	for part := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == '&' || c == ';' }) {
+		if name, value, _ := strings.Cut(part, "="); value != "" && isPasswordField(formName(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+func formName(name string) string {
+	name, _ = decodeKeepingPlus(strings.ReplaceAll(name, "+", " "))
+	return strings.TrimSpace(name)
+}
+
+func isPasswordField(name string) bool {
+	return strings.EqualFold(name, formPassword.String()) || strings.EqualFold(name, "X-DocuSign-Authentication")
 }
 
 // ParseRevokeForm reads the token from the body of a legacy POST oauth2/revoke (PROTOCOL.md §3.3). Errors are *FormatError.

@@ -154,3 +154,15 @@ func BenchmarkParseTokenForm(b *testing.B) {
 		}
 	}
 }
+
+func TestFormHasPassword(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "a=b&c=d": false, "password=": false, "api_password=true": false, "search_text=password": false, "password": false,
+		"password=x": true, "a=b&Password=x": true, "a=b;PASSWORD=x": true, "p%61ssword=x": true, "+password+=x": true, "%zz&password=x": true,
+		"X-DocuSign-Authentication=%7B": true, `{"a":"b"}`: false, `{"a":{"password":"x"}}`: false, ` {"Password":"x"}`: true, `{"password":""}`: false, `{"a&password=x`: true,
+	} {
+		if got := legacy.FormHasPassword(text); got != want {
+			t.Errorf("%q: %t, want %t", text, got, want)
+		}
+	}
+}

@@ -52,6 +52,10 @@ const (
 	UnsupportedGrant                    // oauth2/token with a grant_type other than password
 	Unsupported                         // an operation that cannot be carried out as configured
 	WrongEnvironment                    // the call names a host of another environment (PROTOCOL.md §7)
+	BadPath                             // a path that servers read in different ways
+	UnknownService                      // *.asmx that is none of the four services
+	FormBinding                         // x.asmx/Operation, which has the password in a query or form
+	ClearPassword                       // a password in a query or form where no API reads one
 )
 
 // entry is one row of the table. Empty columns fall back as said in the methods.
@@ -77,6 +81,7 @@ const (
 	codeMember   = "USER_LACKS_MEMBERSHIP"
 	codeAccount  = "ACCOUNT_LACKS_PERMISSIONS"
 	badKey       = "The specified Integrator Key was not found or is disabled."
+	badParam     = "The request contained at least one invalid parameter."
 	badLogin     = "One or both of Username and Password are invalid."
 	badFormat    = "The security token format does not conform to expected schema."
 	lacks        = "This user lacks sufficient permissions to access this resource."
@@ -128,7 +133,7 @@ func (k Kind) entry() entry {
 	case Overloaded:
 		return entry{"overloaded", 503, codeOther, "The service is busy. Try again later.", memberOther, memberOther, grantBusy}
 	case HostMismatch:
-		return entry{"host_mismatch", 421, codeParam, "The request contained at least one invalid parameter. The Host header does not match the connection.", memberFormat, memberOther, grantRequest}
+		return entry{"host_mismatch", 421, codeParam, badParam + " The Host header does not match the connection.", memberFormat, memberOther, grantRequest}
 	case WrongEnvironment:
 		const other = lacks + " This host belongs to another DocuSign environment."
 		return entry{"wrong_environment", 403, codeLacks, other, memberDenied, loginLacks, grantRequest}
@@ -147,9 +152,20 @@ func (k Kind) entry() entry {
 	case PasswordChangeRefused:
 		return entry{"password_change_refused", 401, codeLacks, lacks + " The password cannot be changed through the API.", memberDenied, loginLacks, grantRequest}
 	case UnsupportedGrant:
-		return entry{"unsupported_grant", 400, codeParam, "The request contained at least one invalid parameter. The grant type is not supported.", memberFormat, memberOther, grantType}
+		return entry{"unsupported_grant", 400, codeParam, badParam + " The grant type is not supported.", memberFormat, memberOther, grantType}
 	case Unsupported:
 		return entry{"unsupported", 501, codeOther, "This operation is not available.", memberOther, memberOther, grantRequest}
+	case BadPath:
+		return entry{"bad_path", 400, codeParam, badParam + " The path has an encoded slash, a backslash or a control character.", memberFormat, memberOther, grantRequest}
+	case UnknownService:
+		return entry{"unknown_service", 404, codeParam, badParam + " docusign-auth-proxy knows no such SOAP service; it knows " +
+			"/api/3.0/api.asmx, dsapi.asmx, credential.asmx and accountmanagement.asmx.", memberFormat, memberOther, grantRequest}
+	case FormBinding:
+		return entry{"form_binding", 404, codeParam, badParam + " docusign-auth-proxy takes SOAP envelopes at the address of the service; " +
+			"calls by query or form, service.asmx/Operation, are not passed on.", memberFormat, memberOther, grantRequest}
+	case ClearPassword:
+		return entry{"clear_password", 400, codeParam, badParam + " docusign-auth-proxy passes no password on in a query or a form, " +
+			"and no SOAP message to a path that is no SOAP service.", memberFormat, memberOther, grantType}
 	}
 	return entry{"internal", 500, codeOther, "An internal error occurred.", memberOther, memberOther, grantServer}
 }

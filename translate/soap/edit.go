@@ -56,19 +56,49 @@ func (e *Envelope) InsertTimestamp(created, expires time.Time) error {
 		return err
 	}
 	const layout = "2006-01-02T15:04:05.000Z"
-	block := `<wsse:Security xmlns:wsse="` + namespaceWSSE + `" xmlns:wsu="` + namespaceWSU + `"><wsu:Timestamp wsu:Id="Timestamp-0"><wsu:Created>` +
-		created.UTC().Format(layout) + `</wsu:Created><wsu:Expires>` + expires.UTC().Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>`
+	return e.insertBlock([]byte(`<wsse:Security xmlns:wsse="` + namespaceWSSE + `" xmlns:wsu="` + namespaceWSU +
+		`"><wsu:Timestamp wsu:Id="Timestamp-0"><wsu:Created>` + created.UTC().Format(layout) + `</wsu:Created><wsu:Expires>` +
+		expires.UTC().Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>`))
+}
+
+// InsertToken puts a UsernameToken into an envelope that has none, in its Security header if there is one (PROTOCOL.md §4.4).
+func (e *Envelope) InsertToken(username string, password secret.Text) error {
+	if err := e.editable(e.Token == nil); err != nil {
+		return err
+	}
+	name, err := e.escape(username)
+	if err != nil {
+		return err
+	}
+	secret, err := e.escape(password.Reveal())
+	if err != nil {
+		return err
+	}
+	token := `<wsse:UsernameToken xmlns:wsse="` + namespaceWSSE + `"><wsse:Username>` + string(name) +
+		`</wsse:Username><wsse:Password Type="` + passwordText + `">` + string(secret) + `</wsse:Password></wsse:UsernameToken>`
+	if e.HasSecurity {
+		return e.insertIn(&e.securityOpen, []byte(token))
+	}
+	return e.insertBlock([]byte(`<wsse:Security xmlns:wsse="` + namespaceWSSE + `">` + token + `</wsse:Security>`))
+}
+
+// insertBlock puts a block first into the Header, which is made if there is none.
+func (e *Envelope) insertBlock(block []byte) error {
 	if e.header.present {
-		if e.header.empty {
-			return e.fill(&e.header, []byte(block))
-		}
-		return e.replace(span{e.header.open, e.header.open}, []byte(block))
+		return e.insertIn(&e.header, block)
 	}
 	name := "Header"
 	if e.prefixed > 0 {
 		name = string(e.s.buf[e.envelopeName.start:e.envelopeName.start+e.prefixed]) + ":Header"
 	}
-	return e.replace(span{e.body, e.body}, []byte("<"+name+">"+block+"</"+name+">"))
+	return e.replace(span{e.body, e.body}, []byte("<"+name+">"+string(block)+"</"+name+">"))
+}
+
+func (e *Envelope) insertIn(f *field, content []byte) error {
+	if f.empty {
+		return e.fill(f, content)
+	}
+	return e.replace(span{f.open, f.open}, content)
 }
 
 // editable returns the error of an edit that has nothing to work on.

@@ -155,8 +155,9 @@ type Envelope struct {
 
 	token        UsernameToken
 	tokenRange   span
-	security     span // the Security header that holds the token
-	securityOnly bool // and that holds nothing else
+	security     span  // the Security header that holds the token
+	securityOnly bool  // and that holds nothing else
+	securityOpen field // the first Security header
 	username     field
 	password     field
 	to           []field

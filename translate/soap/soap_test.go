@@ -208,6 +208,37 @@ func TestATimestampIsInsertedIntoAnAnswerThatHasNoSecurityHeader(t *testing.T) {
 	}
 }
 
+func TestATokenIsInsertedWhereSecurityIs(t *testing.T) {
+	const wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+	inserted := `<wsse:UsernameToken xmlns:wsse="` + wsse + `"><wsse:Username>[k]a&amp;b</wsse:Username><wsse:Password Type="` +
+		`http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText">&lt;p&gt;</wsse:Password></wsse:UsernameToken>`
+	block := `<wsse:Security xmlns:wsse="` + wsse + `">` + inserted + `</wsse:Security>`
+	for name, c := range map[string]struct{ before, after string }{
+		"no Header":               {`<e:Envelope xmlns:e="` + soap.NamespaceSOAP11 + `"><e:Body/></e:Envelope>`, `<e:Header>` + block + `</e:Header><e:Body/>`},
+		"an empty Header":         {`<e:Envelope xmlns:e="` + soap.NamespaceSOAP12 + `"><e:Header/><e:Body/></e:Envelope>`, `<e:Header>` + block + `</e:Header><e:Body/>`},
+		"another block":           {envelope("<x/>", "<y/>"), block + "<x/>"},
+		"a Security header":       {envelope("<o:Security><x/></o:Security>", "<y/>"), "<o:Security>" + inserted + "<x/></o:Security>"},
+		"an empty Security":       {envelope("<o:Security/>", "<y/>"), "<o:Security>" + inserted + "</o:Security>"},
+		"a block of its own name": {envelope(`<a:Login xmlns:a="urn:a"><a:Password>x</a:Password></a:Login>`, "<y/>"), block + `<a:Login xmlns:a="urn:a"><a:Password>x</a:Password></a:Login>`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, err := soap.Read(strings.NewReader(c.before), soap.Options{})
+			must(t, err)
+			must(t, e.InsertToken("[k]a&b", secret.New("<p>")))
+			out, err := io.ReadAll(e.Reader())
+			must(t, err)
+			if !strings.Contains(string(out), c.after) || int64(len(out)-len(c.before)) != e.Delta() {
+				t.Errorf("got %s, want %s in it", out, c.after)
+			}
+			again, err := soap.Read(bytes.NewReader(out), soap.Options{})
+			must(t, err)
+			if again.Token == nil || again.Token.Username != "[k]a&b" || again.Token.Password.Reveal() != "<p>" {
+				t.Errorf("reads back as %+v", again.Token)
+			}
+		})
+	}
+}
+
 func TestAddressesInTheRealWSDLsAreRewrittenAndNothingElse(t *testing.T) {
 	for _, path := range files(t, "testdata/wsdl/*.wsdl") {
 		src := load(t, path)

@@ -145,6 +145,9 @@ func (w *walk) headerElement(el *element, depth int) error {
 	case depth == 3 && w.s.is(el, nsWSSE, "Security"):
 		w.inSecurity, w.holdsToken = true, false
 		w.securityStart, w.securityChildren = el.start, 0
+		if !w.e.HasSecurity {
+			w.e.securityOpen = field{start: el.start, open: el.open, name: el.name, empty: w.s.noClose, present: true}
+		}
 		w.e.HasSecurity = true
 	case depth == 3 && w.s.is(el, nsAddressing, "To"):
 		return w.address(el)
@@ -154,10 +157,16 @@ func (w *walk) headerElement(el *element, depth int) error {
 		w.tokenElement(el)
 	case w.current != nil:
 		w.refuse(KindToken, el.start, "an element inside a text that was to be read")
-	default:
+	case w.inSecurity, !w.foreign(el):
 		w.suspect(el)
 	}
 	return nil
+}
+
+// foreign reports whether an element is of somebody's own namespace: not of WS-Security in any of its versions, and not without one, as
+// a sloppy writer leaves it. A Password there is no credential of DocuSign's (PROTOCOL.md §4.4).
+func (w *walk) foreign(el *element) bool {
+	return el.ns != nsNone && el.ns != nsWSSE && el.ns != nsWSSE11 && !bytes.Contains(w.s.bytes(el.uri), []byte("secext"))
 }
 
 // suspect refuses a password where none is read: it would go upstream in clear.
@@ -249,12 +258,13 @@ func (w *walk) passwordType(el *element) {
 
 // passwordTypeOf does not allocate for the type that nearly everybody sends.
 func passwordTypeOf(value []byte) string {
-	const text = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
-	if string(value) == text {
-		return text
+	if string(value) == passwordText {
+		return passwordText
 	}
 	return string(value)
 }
+
+const passwordText = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
 
 func (w *walk) bodyElement(el *element, depth int) error {
 	if depth == 3 && w.e.Operation.Local == "" {
