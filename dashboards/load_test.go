@@ -125,7 +125,7 @@ func (l *load) schemes() {
 	u := l.w.seed.User(anna)
 	l.get(listPath, oldHeader, "<DocuSignCredentials><Username>"+u.Email+"</Username><Password>"+u.Password+"</Password><IntegratorKey>"+docusigntest.LegacyKey+"</IntegratorKey></DocuSignCredentials>")
 	soap := []string{"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"http://www.docusign.net/API/3.0/RequestStatus"`}
-	l.call(l.direct, http.MethodPost, l.sidecar("/api/3.0/dsapi.asmx"), envelope(
+	l.call(l.direct, http.MethodPost, l.sidecar("/api/3.0/api.asmx"), envelope(
 		`<wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"><wsse:UsernameToken><wsse:Username>[`+
 			docusigntest.LegacyKey+`]`+u.Email+`</wsse:Username><wsse:Password>`+u.Password+`</wsse:Password></wsse:UsernameToken></wsse:Security>`,
 		`<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>`+docusigntest.CaptureEnvelopeID+`</EnvelopeID></RequestStatus>`), soap...)

@@ -85,7 +85,7 @@ func (t *captureTap) learn(m *captureMask, x *exchange, h *heard) {
 
 func (t *captureTap) record(m *captureMask, x *exchange, h *heard, limit int) *capturedExchange {
 	form := x.route.local == localToken || x.route.local == localRevoke
-	password := x.soap != nil && (x.soap.inEnvelope || x.soap.inBody)
+	password := x.soap.holdsPassword()
 	page := x.route.api == APIOther
 	e := &capturedExchange{Event: x.event}
 	e.Event.Key = loggedKey(&x.event)

@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -28,6 +30,9 @@ type exchange struct {
 	site     translate.Site
 	listed   bool          // the call goes to a host of egress.tunnel, as it is
 	native   bool          // the call's own credential goes upstream
+	ownToken secret.Text   // the program's OAuth token, where it stood in the legacy header; sent as Authorization
+	askedFor *url.URL      // as it came, for hosts of egress.tunnel
+	badPath  error         // why the path is refused
 	inbound  *http.Request // as it is forwarded, for what edits the answer; nil before
 	body     *replayBody
 	edit     answerEdit // changes to the answer; nil = none
@@ -124,7 +129,20 @@ func (x *exchange) finish() {
 	if x.tap != nil {
 		x.tap.finish(x)
 	}
+	x.server.tellConflict(e)
 	x.server.cfg.Recorder.Record(e)
+}
+
+// tellConflict warns once for each integration: its program sends several credentials on every call (PROTOCOL.md §4.3). The metric
+// counts them all.
+func (s *Server) tellConflict(e *Event) {
+	if !e.Conflict {
+		return
+	}
+	if _, told := s.conflicts.LoadOrStore(e.Integration, struct{}{}); !told {
+		s.cfg.Log.Warn("several credentials in one call; told once for this integration", "integration", e.Integration, "api", e.API,
+			"request_id", e.RequestID, "scheme", e.Scheme, "next_step", "find out which one is meant; the others are taken out, unread")
+	}
 }
 
 func (x *exchange) describe() {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"docusign-auth-proxy/internal/secret"
@@ -13,10 +14,20 @@ import (
 
 const maxForm = 16 << 10
 
+var knownGrant = regexp.MustCompile(`^(authorization_code|refresh_token|client_credentials|implicit|urn:ietf:params:oauth:grant-type:[a-z0-9_-]{1,40})$`)
+
 // legacyToken answers POST oauth2/token, which DocuSign no longer does, with a token of the proxy's own (PROTOCOL.md §3).
 func (x *exchange) legacyToken(r *http.Request) {
 	form, ok := x.readForm(r)
 	if !ok {
+		return
+	}
+	if grant := legacy.GrantType(form); grant != "" && !strings.EqualFold(grant, "password") {
+		x.refuseGrant(r, grant)
+		return
+	}
+	if len(form) > maxForm {
+		x.refuse(r, &translate.Error{Detail: "an OAuth form larger than 16 KiB"}, reply.TooLarge)
 		return
 	}
 	readings, err := legacy.ParseTokenForm(form)
@@ -24,13 +35,8 @@ func (x *exchange) legacyToken(r *http.Request) {
 		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "oauth2/token form", Err: err}, reply.BadRequest)
 		return
 	}
-	switch grant := readings[0].GrantType; {
-	case strings.EqualFold(grant, "password"):
-	case grant == "":
+	if readings[0].GrantType == "" {
 		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "oauth2/token form without grant_type"}, reply.BadRequest)
-		return
-	default:
-		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "oauth2/token with a grant_type other than password"}, reply.UnsupportedGrant)
 		return
 	}
 	d, err := x.proveForm(r, readings)
@@ -51,14 +57,27 @@ func (x *exchange) legacyToken(r *http.Request) {
 	x.issueToken(r, d, readings[0].Scope)
 }
 
-// readForm reads a small form body; anything else is answered here.
+// refuseGrant names the proxy and the grant (PROTOCOL.md §3.1): the program would look for the fault at DocuSign. The rest of the form,
+// such as an assertion, is neither shown nor sent.
+func (x *exchange) refuseGrant(r *http.Request, grant string) {
+	if !knownGrant.MatchString(grant) {
+		grant = "another one" // it may be anything, so a password as well
+	}
+	x.decision = &translate.Decision{Scheme: legacy.None}
+	detail := "grant_type=" + grant + " at the legacy oauth2/token"
+	x.refused(OutcomeRefused, reply.UnsupportedGrant.String(), detail, "the program has to ask the account server for this grant")
+	x.answerFailure(r, reply.Failure{
+		Kind: reply.UnsupportedGrant, Cause: reply.UnsupportedGrant.String(),
+		Detail: "docusign-auth-proxy takes grant_type=password here, not " + grant + ".",
+	})
+}
+
+// readForm reads the body of a form, of a large one the beginning; anything else is answered here.
 func (x *exchange) readForm(r *http.Request) ([]byte, bool) {
 	form, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
 	switch {
 	case err != nil:
 		x.callerFailed(r, err)
-	case len(form) > maxForm:
-		x.refuse(r, &translate.Error{Detail: "an OAuth form larger than 16 KiB"}, reply.TooLarge)
 	case r.Method != http.MethodPost:
 		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "oauth2 end points take POST"}, reply.BadRequest)
 	default:
@@ -73,11 +92,14 @@ func (x *exchange) proveForm(r *http.Request, readings []legacy.TokenForm) (*tra
 	actAs, client := r.Header.Get(headerActAs), x.binding.client.Addr()
 	tr := x.state.Translator
 	if auth := r.Header["Authorization"]; len(auth) > 0 {
+		// A token of old days that the program goes on sending does not spoil the password beside it, and neither does Basic. Nor does
+		// a token that is let through because it may belong to an observed program speak for the password of another.
 		d, err := x.proveBearerForm(r, auth, actAs, readings)
-		if translate.KindOf(err) != translate.KindUnknownToken || readings[0].Password.Empty() {
+		kind := translate.KindOf(err)
+		counts := err == nil && d.Integration != nil || err != nil && kind != translate.KindUnknownToken && kind != translate.KindNoCredential
+		if counts || readings[0].Password.Empty() {
 			return d, err
 		}
-		// A token of old days that the program goes on sending does not spoil the password beside it.
 	}
 	var first *translate.Decision
 	var firstErr error
@@ -150,6 +172,10 @@ func (x *exchange) issueToken(r *http.Request, d *translate.Decision, scope stri
 func (x *exchange) legacyRevoke(r *http.Request) {
 	form, ok := x.readForm(r)
 	if !ok {
+		return
+	}
+	if len(form) > maxForm {
+		x.refuse(r, &translate.Error{Detail: "an OAuth form larger than 16 KiB"}, reply.TooLarge)
 		return
 	}
 	token, err := legacy.ParseRevokeForm(form)

@@ -15,5 +15,6 @@ func (x *exchange) passListed(r *http.Request, target egress.Host) {
 	x.event.API, x.event.Mode = APIOther, "pass"
 	x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
 	x.site = translate.Site{Base: &url.URL{Scheme: r.URL.Scheme, Host: target.String()}}
+	r.URL, x.event.Path = x.askedFor, x.askedFor.Path
 	x.send(r)
 }

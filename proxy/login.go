@@ -145,7 +145,7 @@ func (x *exchange) loginURL(r *http.Request) reply.Rewrite {
 		if err != nil || u.Host == "" {
 			return base
 		}
-		rt := classify(http.MethodGet, u.Path)
+		rt := classify(http.MethodGet, u.Path, "")
 		site := x.site.Base
 		if rt.account != "" {
 			if s, err := x.state.Translator.Site(r.Context(), x.decision, rt.account); err == nil {
@@ -168,7 +168,7 @@ func (x *exchange) baseURL(r *http.Request) reply.Rewrite {
 		if site == nil {
 			return base
 		}
-		if account := classify(http.MethodGet, u.Path).account; account != "" {
+		if account := classify(http.MethodGet, u.Path, "").account; account != "" {
 			ids = append(ids, account)
 		}
 		if h, err := egress.ParseHost(site.Host, 443); err == nil && x.state.Policy.CheckEnvironment(h) == nil {
@@ -237,6 +237,9 @@ func (x *exchange) loginAccounts(r *http.Request) ([]reply.LoginAccount, error) 
 		}
 		x.event.Rewritten++
 		accounts = append(accounts, x.loginAccount(r, info, a, a == def))
+	}
+	if len(info.Accounts) == 0 {
+		return nil, translate.ErrNoMembership()
 	}
 	if len(accounts) == 0 {
 		return nil, &translate.Error{Kind: translate.KindTokenRefused, Detail: "UserInfo lists no account that can be used"}

@@ -37,7 +37,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.active.Add(1)
 	defer s.active.Add(-1)
-	x := &exchange{server: s, state: st, binding: b, start: s.cfg.Now(), w: countingWriter{ResponseWriter: w}}
+	x := &exchange{server: s, state: st, binding: b, start: s.cfg.Now(), w: countingWriter{ResponseWriter: w}, askedFor: r.URL}
+	clean, err := cleanURL(r.URL)
+	if x.badPath = err; err == nil {
+		r.URL = clean
+	}
 	x.event = Event{
 		Time: x.start, RequestID: s.ids.next(), Door: b.door, Method: r.Method, Path: r.URL.Path,
 		Client: b.client.Addr(), UserAgent: r.UserAgent(), Limits: RateLimits{-1, -1, -1, -1, -1},
@@ -121,12 +125,9 @@ func (x *exchange) serve(r *http.Request) {
 	if !ok {
 		return
 	}
-	if target.IsZero() && x.serveOwn(r) {
-		return
-	}
-	x.route = classify(r.Method, r.URL.Path)
+	x.route = classify(r.Method, r.URL.Path, r.URL.RawQuery)
 	if !target.IsZero() && x.isAccountServer(target, r.URL.Path) {
-		x.route = route{api: APIAccountServer, open: true}
+		x.route = route{api: APIAccountServer}
 	}
 	x.event.API, x.event.Account = x.route.api, x.route.account
 	if !target.IsZero() {
@@ -134,30 +135,53 @@ func (x *exchange) serve(r *http.Request) {
 	} else {
 		x.site = translate.Site{Base: x.state.DefaultSite}
 	}
+	if x.badPath != nil {
+		x.refuse(r, &translate.Error{Detail: "request target", Err: x.badPath}, reply.BadPath)
+		return
+	}
+	if target.IsZero() && x.serveOwn(r) {
+		return
+	}
 	if act := r.Header[headerActAs]; len(act) > 1 && slices.ContainsFunc(act, func(s string) bool { return s != act[0] }) {
 		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "two different X-DocuSign-Act-As-User headers"}, reply.Unreadable)
 		return
 	}
+	x.dispatch(r)
+}
+
+// dispatch carries out the call by its route. What is not on the list of open calls needs a credential (PROTOCOL.md §16).
+func (x *exchange) dispatch(r *http.Request) {
 	switch {
 	case x.route.api == APIAccountServer:
+		x.passAccountServer(r)
+	case x.route.local == localFormBinding:
+		x.refuse(r, &translate.Error{
+			Detail:   "form binding, x.asmx/Operation, has the password in the query or the form",
+			NextStep: "let the program send a SOAP envelope to the service's own address",
+		}, reply.FormBinding)
+	case isPreflight(r):
+		x.passPreflight(r)
+	case x.route.local == localWSDL:
+		x.passWSDL(r)
+	case x.route.open:
 		x.passOpen(r)
+	case x.route.local == localHelp:
+		x.refuse(r, &translate.Error{Detail: "a SOAP service takes POST, and GET with ?WSDL"}, reply.NotFound)
+	case x.route.local == localUnknownService || x.route.api.SOAP():
+		x.serveSOAP(r)
 	case x.route.local == localToken:
 		x.legacyToken(r)
 	case x.route.local == localRevoke:
 		x.legacyRevoke(r)
-	case x.route.local == localWSDL:
-		x.passWSDL(r)
-	case x.route.api.SOAP():
-		x.serveSOAP(r)
-	case x.route.open && !carriesCredential(r):
-		x.passOpen(r)
 	default:
 		x.serveREST(r)
 	}
 }
 
-func carriesCredential(r *http.Request) bool {
-	return len(r.Header[headerLegacy]) > 0 || len(r.Header["Authorization"]) > 0
+// isPreflight knows the call with which a browser asks leave before the call proper (Fetch standard, CORS-preflight request;
+// PROTOCOL.md §1.4 V18).
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // isAccountServer tells DocuSign's account server from its sites: there is no legacy credential to translate there. A custom one
@@ -204,7 +228,7 @@ func (x *exchange) ofEnvironment(r *http.Request, target egress.Host) bool {
 		if !errors.As(x.state.Policy.CheckEnvironment(h), &wrong) {
 			continue
 		}
-		x.route = classify(r.Method, r.URL.Path)
+		x.route = classify(r.Method, r.URL.Path, r.URL.RawQuery)
 		x.event.API, x.site = x.route.api, translate.Site{Base: httpsOrigin(h)}
 		x.refuse(r, &translate.Error{Detail: wrong.Error(), NextStep: wrong.NextStep()}, reply.WrongEnvironment)
 		return false
@@ -335,7 +359,11 @@ func (x *exchange) serveREST(r *http.Request) {
 		x.refusePasswordChange(r)
 		return
 	}
-	if !x.decide(r) {
+	if x.passProvisioning(r) || !x.decide(r) {
+		return
+	}
+	if x.route.api == APIOther && x.decision.Action == translate.ActionTranslate {
+		x.refuse(r, &translate.Error{Detail: "a legacy credential counts below /restapi and at the SOAP services alone"}, reply.NotFound)
 		return
 	}
 	switch {
@@ -352,6 +380,10 @@ func (x *exchange) serveREST(r *http.Request) {
 // decide proves the credential and gets token and site. It answers the call itself, and returns false, when that fails.
 func (x *exchange) decide(r *http.Request) bool {
 	d, err := x.state.Translator.Decide(r.Context(), x.httpCredentials(r))
+	if translate.KindOf(err) == translate.KindNoCredential && x.route.api == APIOther {
+		x.refuse(r, err, reply.NotFound) // as DocuSign answers for a path it does not have (PROTOCOL.md §8.2)
+		return false
+	}
 	return x.decided(r, d, err)
 }
 
@@ -373,7 +405,7 @@ func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bo
 	if d.Action == translate.ActionTranslate {
 		return true
 	}
-	x.native = true
+	x.native, x.ownToken = true, d.OwnToken
 	x.event.Mode = "pass"
 	if d.Action == translate.ActionObserve {
 		x.event.Mode = "observe"
@@ -427,6 +459,8 @@ func kindOnWire(err error) reply.Kind {
 		return reply.TokenServer
 	case translate.KindPasswordChange:
 		return reply.PasswordChangeRefused
+	case translate.KindNoMembership:
+		return reply.LacksMembership
 	}
 	return reply.Internal
 }
@@ -464,7 +498,7 @@ func (x *exchange) refuse(r *http.Request, err error, kind reply.Kind) {
 
 // answerFailure writes a failure as REST or SOAP, whichever the call spoke.
 func (x *exchange) answerFailure(r *http.Request, f reply.Failure) {
-	if x.soap != nil || x.route.api.SOAP() {
+	if x.soap != nil || x.route.soap() {
 		x.soapCaller(r).RefuseOperation(x.soap.namespace(), x.soap.operation(), f).WriteTo(&x.w, r)
 		return
 	}
@@ -473,7 +507,7 @@ func (x *exchange) answerFailure(r *http.Request, f reply.Failure) {
 
 func (x *exchange) restCaller(r *http.Request) reply.Caller {
 	d := reply.ForREST(r.Header)
-	if x.route.api == APILegacyOAuth {
+	if x.route.api == APILegacyOAuth || x.route.api == APIAccountServer {
 		d = reply.ForOAuth(r.Header)
 	}
 	return reply.Caller{Dialect: d, RequestID: x.event.RequestID}
@@ -482,23 +516,76 @@ func (x *exchange) restCaller(r *http.Request) reply.Caller {
 func (x *exchange) refusePasswordChange(r *http.Request) {
 	d, err := x.state.Translator.Decide(r.Context(), x.httpCredentials(r))
 	x.decision = d
-	if err == nil && d.Action != translate.ActionTranslate {
-		x.native = true
+	if err == nil && d.Action == translate.ActionObserve {
+		x.native, x.event.Mode = true, "observe"
 		x.send(r)
 		return
 	}
 	if err == nil {
-		err = &translate.Error{Kind: translate.KindPasswordChange, Detail: "a password cannot be changed through OAuth", NextStep: "change the password in the configuration, and in the program"}
+		err = errPasswordChange()
 	}
 	x.refuse(r, err, kindOnWire(err))
 }
 
-// passOpen forwards a call that needs no credential.
+// errPasswordChange refuses a call whose body holds the old password in clear.
+func errPasswordChange() error {
+	return &translate.Error{
+		Kind: translate.KindPasswordChange, Detail: "a password cannot be changed through OAuth",
+		NextStep: "change the password in the configuration, and in the program",
+	}
+}
+
+// passOpen forwards a call that needs no credential, without any and without a body (PROTOCOL.md §2.6).
 func (x *exchange) passOpen(r *http.Request) {
-	x.native = true
 	x.event.Mode = "pass"
-	if x.decision == nil {
-		x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
+	x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
+	r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
+	for _, name := range [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "Cookie"} {
+		delete(r.Header, name)
 	}
 	x.send(r)
+}
+
+// passPreflight forwards a preflight, whose answer does not depend on the query: a password there stays here.
+func (x *exchange) passPreflight(r *http.Request) {
+	if x.route.api == APIOther {
+		x.refuse(r, &translate.Error{Kind: translate.KindNoCredential, Detail: "a preflight for a path that is not known"}, reply.NotFound)
+		return
+	}
+	u := *r.URL
+	u.RawQuery, u.ForceQuery = "", false
+	r.URL = &u
+	x.passOpen(r)
+}
+
+// passAccountServer forwards a call to the account server with its own credential: the grants and UserInfo of programs that have
+// migrated. None of them has a legacy password; where one stands, send refuses it.
+func (x *exchange) passAccountServer(r *http.Request) {
+	x.native = true
+	x.event.Mode = "pass"
+	x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
+	x.send(r)
+}
+
+// passProvisioning passes on the one call whose legacy header names no user: its integrator key counts beside X-DocuSign-AppToken
+// (PROTOCOL.md §1.2). It reports false for every other call.
+func (x *exchange) passProvisioning(r *http.Request) bool {
+	values := r.Header[headerLegacy]
+	if r.Method != http.MethodGet || len(values) != 1 || r.Header.Get("X-Docusign-Apptoken") == "" || len(r.Header["Authorization"]) > 0 ||
+		!equalFold(x.route.account, "provisioning") || strings.Trim(r.URL.Path[x.route.end:], "/") != "" {
+		return false
+	}
+	d, err := x.state.Translator.DecideKeyAlone(values[0])
+	if d == nil {
+		return false
+	}
+	x.decision = d
+	if err != nil {
+		x.refuse(r, err, kindOnWire(err))
+		return true
+	}
+	x.native, x.legacyHeader = true, values[0]
+	x.event.Mode = "pass"
+	x.send(r)
+	return true
 }

@@ -81,9 +81,7 @@ func levelOf(e *Event) slog.Level {
 	case OutcomeServerError, OutcomeToken, OutcomeUnreachable, OutcomeInternal:
 		return slog.LevelError
 	case OutcomeOK:
-		if !e.Conflict {
-			return slog.LevelInfo
-		}
+		return slog.LevelInfo
 	}
 	return slog.LevelWarn
 }

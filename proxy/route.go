@@ -1,6 +1,9 @@
 package proxy
 
-import "strings"
+import (
+	"net/http"
+	"strings"
+)
 
 // route is what the path of a call says.
 type route struct {
@@ -10,6 +13,11 @@ type route struct {
 	at, end int
 	local   localCall
 	open    bool // needs no credential (PROTOCOL.md §2.6)
+}
+
+// soap reports whether the caller speaks SOAP.
+func (r route) soap() bool {
+	return r.api.SOAP() || r.local == localUnknownService || r.local == localFormBinding
 }
 
 // localCall is a call that the proxy answers or at least rewrites itself.
@@ -22,59 +30,65 @@ const (
 	localToken
 	localRevoke
 	localWSDL
+	localUnknownService // *.asmx that is none of the four
+	localFormBinding    // x.asmx/Operation (PROTOCOL.md §4.1)
+	localHelp           // anything but POST and ?WSDL of a service
 )
 
-// classify reads the path. REST paths are matched without regard to case as ASP.NET does it, and so are .asmx paths (PROTOCOL.md §4.1).
-func classify(method, path string) route {
+// classify reads a path that cleanURL has made. It is matched without regard to case as ASP.NET does it (PROTOCOL.md §4.1). What is
+// open is an exact list, for GET only (§2.6); HEAD counts as GET, since it asks for the same and gets less.
+func classify(method, path, query string) route {
+	if r, ok := classifySOAP(method, path, query); ok {
+		return r
+	}
 	if rest, ok := cutPrefixFold(path, "/restapi"); ok && (rest == "" || rest[0] == '/') {
 		return classifyREST(method, path, len(path)-len(rest))
 	}
-	if api, ok := soapService(path); ok {
-		r := route{api: api}
-		if method != "POST" {
-			r.open = true
-			r.local = localWSDL
+	for _, schema := range [...]string{"/api/3.0/schema/dsapi.wsdl", "/api/3.0/schema/dsapi-accountmanagement.wsdl"} {
+		if equalFold(path, schema) && query == "" && reads(method) {
+			return route{api: APIOther, open: true, local: localWSDL}
 		}
-		return r
 	}
-	if _, ok := cutPrefixFold(path, "/api/3.0/schema/"); ok && method == "GET" {
-		return route{api: APIOther, open: true, local: localWSDL}
-	}
-	return route{api: APIOther, open: true}
+	return route{api: APIOther}
 }
+
+// reads reports whether a call only reads.
+func reads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 func classifyREST(method, path string, pos int) route {
 	version, pos := segment(path, pos)
+	first, pos := segment(path, pos)
+	second, after := segment(path, pos)
 	r := route{api: APIRestOther}
 	switch {
 	case equalFold(version, "v2"):
 		r.api = APIRest2
 	case equalFold(version, "v2.1"):
 		r.api = APIRest21
-	case version == "" || equalFold(version, "service_information") || equalFold(version, "help"):
-		r.open = method == "GET" || method == "HEAD" || method == "OPTIONS"
-		return r
+	case equalFold(bareName(version), "oauth2"): // without a version
+		first, second = version, first
 	}
-	first, pos := segment(path, pos)
-	second, after := segment(path, pos)
 	switch {
 	case first == "":
-		r.open = r.api != APIRestOther && (method == "GET" || method == "HEAD")
+		r.open = reads(method) && (r.api != APIRestOther || version == "" || equalFold(version, "service_information") || equalFold(version, "help"))
 	case equalFold(first, "accounts") && second != "":
 		r.account, r.at, r.end = second, after-len(second), after
-	case equalFold(first, "oauth2") && equalFold(second, "token"):
+	case equalFold(bareName(first), "oauth2") && equalFold(bareName(second), "token"):
 		r.api, r.local = APILegacyOAuth, localToken
-	case equalFold(first, "oauth2") && equalFold(second, "revoke"):
+	case equalFold(bareName(first), "oauth2") && equalFold(bareName(second), "revoke"):
 		r.api, r.local = APILegacyOAuth, localRevoke
-	case equalFold(first, "login_information") && second == "" && method == "GET":
-		r.local = localLogin
-	case equalFold(first, "login_information") && equalFold(second, "password"):
+	case equalFold(bareName(first), "login_information") && equalFold(bareName(second), "password"):
 		r.local = localPassword
-	}
-	if method == "OPTIONS" {
-		r.open = true // a browser's preflight carries no credential (variant V18)
+	case equalFold(first, "login_information") && second == "" && method == http.MethodGet:
+		r.local = localLogin
 	}
 	return r
+}
+
+// bareName is a segment without its parameters: a server that ignores them takes the call for one that the proxy answers itself.
+func bareName(segment string) string {
+	name, _, _ := strings.Cut(segment, ";")
+	return name
 }
 
 // segment gives the path segment that begins at the slash at pos, and the position after it.
@@ -89,21 +103,60 @@ func segment(path string, pos int) (string, int) {
 	return path[pos:end], end
 }
 
-// soapService knows the services by their path, since two of them share a namespace (PROTOCOL.md §16 row 5).
-func soapService(path string) (API, bool) {
-	i := strings.LastIndexByte(strings.TrimRight(path, "/"), '/')
-	name := strings.TrimRight(path[i+1:], "/")
-	switch {
-	case equalFold(name, "api.asmx"):
-		return APISoapAPI, true
-	case equalFold(name, "dsapi.asmx"):
-		return APISoapDSAPI, true
-	case equalFold(name, "credential.asmx"):
-		return APISoapCredential, true
-	case equalFold(name, "accountmanagement.asmx"):
-		return APISoapAccount, true
+// classifySOAP takes every path with a segment like *.asmx. The four services are known by their path, since two of them share a
+// namespace (PROTOCOL.md §4.1, §16 row 5).
+func classifySOAP(method, path, query string) (route, bool) {
+	at := indexFold(path, ".asmx")
+	if at < 0 {
+		return route{}, false
 	}
-	return "", false
+	r := route{api: APIOther, local: localUnknownService}
+	if slash := strings.IndexByte(path[at:], '/'); slash >= 0 && strings.Trim(path[at+slash:], "/") != "" {
+		r.local = localFormBinding
+		return r, true
+	}
+	if r.api = soapService(strings.TrimSuffix(path, "/")); r.api == APIOther {
+		return r, true
+	}
+	switch {
+	case method == http.MethodPost:
+		r.local = localNone // also with ?WSDL behind it, which some programs leave in the address
+	case reads(method) && asksWSDL(query):
+		r.open, r.local = true, localWSDL
+	default:
+		r.local = localHelp
+	}
+	return r, true
+}
+
+func asksWSDL(query string) bool {
+	name, value, _ := strings.Cut(query, "=")
+	return equalFold(name, "wsdl") && plainID(value)
+}
+
+func soapService(path string) API {
+	name, ok := cutPrefixFold(path, "/api/3.0/")
+	switch {
+	case !ok:
+	case equalFold(name, "api.asmx"):
+		return APISoapAPI
+	case equalFold(name, "dsapi.asmx"):
+		return APISoapDSAPI
+	case equalFold(name, "credential.asmx"):
+		return APISoapCredential
+	case equalFold(name, "accountmanagement.asmx"):
+		return APISoapAccount
+	}
+	return APIOther
+}
+
+func indexFold(s, part string) int {
+	for i := range len(s) {
+		if s[i] == part[0] && len(s)-i >= len(part) && strings.EqualFold(s[i:i+len(part)], part) {
+			return i
+		}
+	}
+	return -1
 }
 
 func equalFold(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }

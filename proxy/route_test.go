@@ -1,6 +1,10 @@
 package proxy
 
-import "testing"
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
 
 func TestClassify(t *testing.T) {
 	for _, c := range []struct {
@@ -10,32 +14,109 @@ func TestClassify(t *testing.T) {
 		{"an account's resource in v2", "GET", "/restapi/v2/accounts/1234567/envelopes", route{api: APIRest2, account: "1234567", at: 21, end: 28}},
 		{"v2.1 stays v2.1", "POST", "/restapi/v2.1/accounts/a1b2/envelopes", route{api: APIRest21, account: "a1b2", at: 23, end: 27}},
 		{"case does not matter", "GET", "/RestApi/V2/Accounts/1/envelopes", route{api: APIRest2, account: "1", at: 21, end: 22}},
-		{"doubled slashes are one", "GET", "/restapi//v2/accounts//7", route{api: APIRest2, account: "7", at: 23, end: 24}},
 		{"the log-in call", "GET", "/restapi/v2/login_information", route{api: APIRest2, local: localLogin}},
 		{"the log-in call with a slash behind it", "GET", "/restapi/v2/login_information/", route{api: APIRest2, local: localLogin}},
 		{"the log-in call is only read", "POST", "/restapi/v2/login_information", route{api: APIRest2}},
 		{"changing the password", "PUT", "/restapi/v2.1/login_information/password", route{api: APIRest21, local: localPassword}},
+		{"the same with parameters", "PUT", "/restapi/v2/login_information;a=b/password;c", route{api: APIRest2, local: localPassword}},
 		{"the legacy token end point", "POST", "/restapi/v2/oauth2/token", route{api: APILegacyOAuth, local: localToken}},
+		{"it in a version nobody has", "POST", "/restapi/v1/oauth2/token", route{api: APILegacyOAuth, local: localToken}},
+		{"it without a version", "POST", "/restapi/oauth2/token", route{api: APILegacyOAuth, local: localToken}},
+		{"it with parameters", "POST", "/restapi/v2/oauth2/token;a=b", route{api: APILegacyOAuth, local: localToken}},
 		{"its counterpart", "POST", "/restapi/v2/oauth2/revoke", route{api: APILegacyOAuth, local: localRevoke}},
 		{"service information needs no credential", "GET", "/restapi/service_information", route{api: APIRestOther, open: true}},
 		{"nor does the root", "GET", "/restapi", route{api: APIRestOther, open: true}},
+		{"nor does the root with a slash", "GET", "/restapi/", route{api: APIRestOther, open: true}},
+		{"nor does help", "GET", "/restapi/help/", route{api: APIRestOther, open: true}},
 		{"nor does a version", "GET", "/restapi/v2", route{api: APIRest2, open: true}},
-		{"a browser's preflight carries none", "OPTIONS", "/restapi/v2/accounts/1/envelopes", route{api: APIRest2, account: "1", at: 21, end: 22, open: true}},
-		{"a path that only begins alike", "GET", "/restapix/v2/accounts/1", route{api: APIOther, open: true}},
+		{"nor does the other version", "HEAD", "/restapi/v2.1/", route{api: APIRest21, open: true}},
+		{"another version does", "GET", "/restapi/v1", route{api: APIRestOther}},
+		{"what is open is read only", "POST", "/restapi/v2", route{api: APIRest2}},
+		{"nor may anything be put there", "PUT", "/restapi/service_information", route{api: APIRestOther}},
+		{"what is open has nothing below it", "GET", "/restapi/service_information/x", route{api: APIRestOther}},
+		{"and no parameters", "GET", "/restapi/v2;a=b", route{api: APIRestOther}},
+		{"another method", "OPTIONS", "/restapi/v2/accounts/1/envelopes", route{api: APIRest2, account: "1", at: 21, end: 22}},
+		{"a path that only begins alike", "GET", "/restapix/v2/accounts/1", route{api: APIOther}},
 		{"SOAP in any case", "POST", "/API/3.0/DSAPI.asmx", route{api: APISoapDSAPI}},
 		{"the API service", "POST", "/api/3.0/api.asmx", route{api: APISoapAPI}},
+		{"a service with a slash behind it", "POST", "/api/3.0/api.asmx/", route{api: APISoapAPI}},
+		{"a POST to the address of the WSDL", "POST", "/api/3.0/api.asmx?WSDL", route{api: APISoapAPI}},
 		{"credentials in the body", "POST", "/api/3.0/Credential.asmx", route{api: APISoapCredential}},
 		{"account management", "POST", "/api/3.0/AccountManagement.asmx", route{api: APISoapAccount}},
-		{"a WSDL is open", "GET", "/api/3.0/dsapi.asmx", route{api: APISoapDSAPI, open: true, local: localWSDL}},
+		{"a WSDL is open", "GET", "/api/3.0/dsapi.asmx?WSDL", route{api: APISoapDSAPI, open: true, local: localWSDL}},
+		{"a WSDL in small letters", "GET", "/api/3.0/credential.asmx?wsdl=", route{api: APISoapCredential, open: true, local: localWSDL}},
 		{"so is its other address", "GET", "/api/3.0/schema/dsapi.wsdl", route{api: APIOther, open: true, local: localWSDL}},
-		{"everything else", "GET", "/Signing/start", route{api: APIOther, open: true}},
+		{"the same for account management", "GET", "/API/3.0/Schema/dsapi-accountmanagement.wsdl", route{api: APIOther, open: true, local: localWSDL}},
+		{"another file there is not", "GET", "/api/3.0/schema/other.wsdl", route{api: APIOther}},
+		{"nor may it be posted to", "POST", "/api/3.0/schema/dsapi.wsdl", route{api: APIOther}},
+		{"a help page", "GET", "/api/3.0/dsapi.asmx", route{api: APISoapDSAPI, local: localHelp}},
+		{"the help page of an operation", "GET", "/api/3.0/credential.asmx?op=Login", route{api: APISoapCredential, local: localHelp}},
+		{"discovery", "GET", "/api/3.0/dsapi.asmx?disco", route{api: APISoapDSAPI, local: localHelp}},
+		{"more than a WSDL", "GET", "/api/3.0/dsapi.asmx?wsdl&password=x", route{api: APISoapDSAPI, local: localHelp}},
+		{"a service is not put to", "PUT", "/api/3.0/dsapi.asmx?WSDL", route{api: APISoapDSAPI, local: localHelp}},
+		{"an unknown service", "POST", "/api/3.0/EnvelopeManagement.asmx", route{api: APIOther, local: localUnknownService}},
+		{"its WSDL is not open", "GET", "/api/3.0/EnvelopeManagement.asmx?WSDL", route{api: APIOther, local: localUnknownService}},
+		{"a known name at another place", "POST", "/x/api/3.0/api.asmx", route{api: APIOther, local: localUnknownService}},
+		{"another version of a service", "POST", "/api/2.0/api.asmx", route{api: APIOther, local: localUnknownService}},
+		{"a service with parameters", "POST", "/api/3.0/api.ASMX;a=b", route{api: APIOther, local: localUnknownService}},
+		{"a name that Windows takes for the service", "POST", "/api/3.0/api.asmx.", route{api: APIOther, local: localUnknownService}},
+		{"one below /restapi", "POST", "/restapi/v2/api.asmx", route{api: APIOther, local: localUnknownService}},
+		{"form binding", "POST", "/api/3.0/credential.asmx/Login", route{api: APIOther, local: localFormBinding}},
+		{"form binding in a query", "GET", "/api/3.0/credential.asmx/Login?Email=a&Password=b", route{api: APIOther, local: localFormBinding}},
+		{"form binding of an unknown service", "GET", "/x.asmx;a=b/Login/", route{api: APIOther, local: localFormBinding}},
+		{"everything else", "GET", "/Signing/start", route{api: APIOther}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := classify(c.method, c.path); got != c.want {
+			path, query, _ := strings.Cut(c.path, "?")
+			if got := classify(c.method, path, query); got != c.want {
 				t.Errorf("%s %s is %+v, want %+v", c.method, c.path, got, c.want)
 			}
 			if c.want.account != "" && c.path[c.want.at:c.want.end] != c.want.account {
 				t.Errorf("the table's own offsets are wrong")
+			}
+		})
+	}
+}
+
+func TestCleanURL(t *testing.T) {
+	for _, c := range []struct{ name, came, want string }{
+		{"a plain path", "/restapi/v2/accounts/1", "/restapi/v2/accounts/1"},
+		{"doubled slashes", "//restapi///v2//login_information", "/restapi/v2/login_information"},
+		{"doubled slashes at the end", "/restapi/v2//", "/restapi/v2/"},
+		{"dot segments", "/a/./b/../restapi/v2/.", "/a/restapi/v2/"},
+		{"dot segments above the root", "/../../restapi", "/restapi"},
+		{"dots in disguise", "/a/%2e%2E/restapi/%2e/v2", "/restapi/v2"},
+		{"other escapes stay, in their spelling", "/restapi//v2/a%20b%2b%3B%c3%a9", "/restapi/v2/a%20b%2b%3B%c3%a9"},
+		{"names that only begin with dots", "/restapi/...//..a/.b", "/restapi/.../..a/.b"},
+		{"parameters", "//restapi/v2;a=b/c", "/restapi/v2;a=b/c"},
+		{"the query stays as it came", "//restapi?a=//b/../c&d=%2F", "/restapi?a=//b/../c&d=%2F"},
+		{"no path", "", "/"},
+		{"an encoded slash", "/restapi%2Fv2", ""},
+		{"an encoded slash in small letters", "/restapi/v2/accounts/a%2fb", ""},
+		{"an encoded backslash", "/restapi/v2%5c..", ""},
+		{"a backslash", `/restapi\v2`, ""},
+		{"a NUL", "/restapi/v2%00", ""},
+		{"a line end", "/restapi/v2%0d%0a", ""},
+		{"a dot segment with parameters", "/restapi/..;a=b/v2", ""},
+		{"the same in disguise", "/restapi/%2e%2e%3bx/v2", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			u, err := url.Parse("http://demo.docusign.net" + c.came)
+			if err != nil {
+				t.Fatal(err)
+			}
+			clean, err := cleanURL(u)
+			if c.want == "" {
+				if err == nil {
+					t.Errorf("%s is not refused but read as %s", c.came, clean)
+				}
+				return
+			}
+			if err != nil || clean.RequestURI() != c.want {
+				t.Fatalf("%s is read as %v, %v, want %s", c.came, clean, err, c.want)
+			}
+			if again, err := cleanURL(clean); err != nil || *again != *clean {
+				t.Errorf("cleaned twice it is %s", again)
 			}
 		})
 	}

@@ -98,6 +98,7 @@ type Server struct {
 	stopping    chan struct{}
 	stop        sync.Once // closes stopping
 	ids         requestIDs
+	conflicts   sync.Map // names of integrations whose calls with several credentials have been told of
 
 	mu        sync.Mutex
 	listeners []net.Listener

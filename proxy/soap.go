@@ -27,12 +27,10 @@ type soapCall struct {
 	credential
 }
 
-// credential says where the call's credential was found.
+// credential is what the call's service reads (PROTOCOL.md §4.3).
 type credential struct {
-	inHeader   bool // X-DocuSign-Authentication
-	inEnvelope bool // UsernameToken
-	inBody     bool // credential.asmx
-	read       legacy.Credential
+	inBody bool // credential.asmx
+	read   legacy.Credential
 }
 
 func (c *soapCall) namespace() string {
@@ -47,6 +45,11 @@ func (c *soapCall) operation() string {
 		return ""
 	}
 	return c.message.Operation.Local
+}
+
+// holdsPassword reports whether a credential stood in the message.
+func (c *soapCall) holdsPassword() bool {
+	return c != nil && c.message != nil && (c.message.Token != nil || c.inBody)
 }
 
 // soapCaller answers in the version of the envelope, with a Timestamp only for those that sent one.
@@ -86,23 +89,41 @@ func (x *exchange) serveSOAP(r *http.Request) {
 	x.soap = &soapCall{message: m}
 	defer m.Release()
 	x.event.Operation = boundedName(m.Operation.Local)
-	if refusal != nil {
-		x.refuseMessage(r, refusal)
-		return
-	}
-	if !x.proveSOAP(r) {
-		return
-	}
 	switch {
-	case x.decision.Action != translate.ActionTranslate:
+	case x.route.local == localUnknownService:
+		x.serveUnknownService(r)
+	case refusal != nil:
+		x.refuseMessage(r, refusal)
+	case x.proveSOAP(r):
+		x.carryOut(r)
+	}
+}
+
+// serveUnknownService passes on what an observed integration sends to it and refuses the rest: nobody knows where such a service
+// reads its credential.
+func (x *exchange) serveUnknownService(r *http.Request) {
+	if r.Method == http.MethodPost && x.observedMessage(r) {
 		x.passMessage(r)
+		return
+	}
+	x.refuse(r, &translate.Error{
+		Detail:   "a SOAP service that is not known",
+		NextStep: "correct the program's address: /api/3.0/ with api.asmx, dsapi.asmx, credential.asmx or accountmanagement.asmx",
+	}, reply.UnknownService)
+}
+
+func (x *exchange) carryOut(r *http.Request) {
+	switch action := x.decision.Action; {
+	case action == translate.ActionObserve:
+		x.passMessage(r)
+	case x.soap.operation() == "ChangePassword" && x.route.api == APISoapAccount:
+		x.refuse(r, errPasswordChange(), reply.PasswordChangeRefused)
+	case action == translate.ActionPass:
+		x.passOwnToken(r)
 	case x.soap.inBody:
 		x.serveCredential(r)
 	case x.soap.operation() == "GetEncryptedPassword" && x.route.api == APISoapAccount:
 		x.answerEncryptedPassword(r)
-	case x.soap.operation() == "ChangePassword" && x.route.api == APISoapAccount:
-		// Its body holds the old password in clear, which must not go upstream.
-		x.refuse(r, &translate.Error{Kind: translate.KindPasswordChange, Detail: "a password cannot be changed through OAuth", NextStep: "change the password in the configuration, and in the program"}, reply.PasswordChangeRefused)
 	default:
 		x.sendSOAP(r)
 	}
@@ -143,52 +164,86 @@ func (x *exchange) refuseMessage(r *http.Request, refusal *soap.Error) {
 	x.answerFailure(r, reply.Failure{Kind: kind, Cause: kind.String(), Detail: "(" + refusal.Kind.String() + ": " + refusal.Detail + ")"})
 }
 
-// observedMessage reports whether a message that cannot be edited belongs to an integration that is only observed.
+// observedMessage reports whether a message that cannot be read by the rules belongs to an integration that is only observed.
 func (x *exchange) observedMessage(r *http.Request) bool {
-	call := x.httpCredentials(r)
-	if len(call.Legacy) == 0 {
-		cred, ok := x.envelopeCredential()
-		if !ok {
-			return false
-		}
-		d := x.state.Translator.Observed(cred.IntegratorKey)
-		if d != nil {
+	var found []legacy.Credential
+	if values := r.Header[headerLegacy]; len(values) > 0 {
+		cred, _ := legacy.ParseHeaders(values, x.state.Translator.IsKey) // with an error it may still have the key
+		found = append(found, cred)
+	}
+	if cred, ok := x.envelopeCredential(); ok {
+		found = append(found, cred)
+	}
+	for _, cred := range found {
+		if d := x.state.Translator.Observed(cred.IntegratorKey); d != nil {
 			d.Scheme, d.Authenticator, d.Principal = cred.Scheme, cred.Username, cred.Username
 			x.decision = d
+			return true
 		}
-		return d != nil
 	}
-	d, err := x.state.Translator.Decide(r.Context(), call)
-	x.decision = d
-	return err == nil && d.Action == translate.ActionObserve
+	return false
 }
 
-// proveSOAP finds the credential where its service has it and proves it. It answers the call itself, and returns false, when that fails.
+// proveSOAP proves the kind of credential that the service reads (PROTOCOL.md §4.3, §16 row 5). One of another kind is not read; it
+// is taken out before the call leaves and counted. It answers the call itself, and returns false, when that fails.
 func (x *exchange) proveSOAP(r *http.Request) bool {
 	s := x.soap
 	call := x.httpCredentials(r)
-	cred, inside := x.envelopeCredential()
-	s.inHeader = len(call.Legacy) > 0
-	s.inBody = x.route.api == APISoapCredential && s.message.Credential != nil && s.message.Credential.HasEmail
-	s.inEnvelope = inside && !s.inBody
-	switch {
-	case s.inHeader && !s.inBody || !inside && len(call.Authorization) > 0:
-		d, err := x.state.Translator.Decide(r.Context(), call)
-		if s.inHeader {
-			s.read, _ = legacy.ParseHeaders(call.Legacy, x.state.Translator.IsKey) // Decide has just read it
-		}
-		d = conflicting(d, inside)
-		return x.decidedSOAP(r, d, err)
-	case inside:
-		s.read = cred
-		d, _, err := x.proveEnvelope(r, call)
-		return x.decidedSOAP(r, conflicting(d, s.inHeader || len(call.Authorization) > 0), err)
-	case s.operation() == operationPing:
-		x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
-		return true
+	header, token := len(call.Legacy) > 0, s.message.Token != nil
+	own, foreign := header, token
+	switch x.route.api {
+	case APISoapAPI:
+		own, foreign = token, header
+	case APISoapCredential:
+		c := s.message.Credential
+		s.inBody = c != nil && (c.HasEmail || c.HasPassword)
+		own, foreign = s.inBody, header || token
 	}
-	x.refuse(r, &translate.Error{Kind: translate.KindNoCredential, Detail: "the envelope has no UsernameToken and the request no X-DocuSign-Authentication"}, reply.NoCredential)
-	return false
+	several := foreign || own && len(call.Authorization) > 0
+	var d *translate.Decision
+	var err error
+	switch {
+	case own && x.headerService():
+		s.read, _ = legacy.ParseHeaders(call.Legacy, x.state.Translator.IsKey) // Decide says what is wrong with it
+		d, err = x.state.Translator.Decide(r.Context(), call)
+	case own:
+		s.read, _ = x.envelopeCredential()
+		d, _, err = x.state.Translator.Prove(r.Context(), s.read, call.ActAs, call.Client)
+	case len(call.Authorization) > 0:
+		call.Legacy = nil
+		d, err = x.state.Translator.Decide(r.Context(), call)
+	case foreign && x.observedMessage(r):
+		return true // DocuSign itself decides what it reads
+	case s.operation() == operationPing:
+		x.decision, x.event.Mode = noCredential(several), "pass"
+		x.soapCaller(r).Ping(s.namespace()).WriteTo(&x.w, r)
+		return false
+	default:
+		d, err = noCredential(several), &translate.Error{
+			Kind: translate.KindNoCredential, Detail: "no credential of the kind that this service reads: " + x.ownKind(),
+			NextStep: "api.asmx reads the UsernameToken, dsapi.asmx and accountmanagement.asmx X-DocuSign-Authentication, credential.asmx its body",
+		}
+	}
+	return x.decidedSOAP(r, conflicting(d, several), err)
+}
+
+func noCredential(conflict bool) *translate.Decision {
+	return &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None, Conflict: conflict}
+}
+
+// headerService reports whether the service reads X-DocuSign-Authentication.
+func (x *exchange) headerService() bool {
+	return x.route.api == APISoapDSAPI || x.route.api == APISoapAccount
+}
+
+func (x *exchange) ownKind() string {
+	switch x.route.api {
+	case APISoapAPI:
+		return "a UsernameToken in the envelope"
+	case APISoapCredential:
+		return "Email and Password in the body"
+	}
+	return "the header X-DocuSign-Authentication"
 }
 
 // conflicting notes that several credentials were present, on a copy, since a decision may be shared.
@@ -199,16 +254,12 @@ func conflicting(d *translate.Decision, several bool) *translate.Decision {
 	return d
 }
 
-func (x *exchange) proveEnvelope(r *http.Request, call *translate.Call) (*translate.Decision, bool, error) {
-	return x.state.Translator.Prove(r.Context(), x.soap.read, call.ActAs, call.Client)
-}
-
 // envelopeCredential reads the credential in the envelope: a UsernameToken, or the parameters of credential.asmx.
 func (x *exchange) envelopeCredential() (legacy.Credential, bool) {
 	m := x.soap.message
 	scheme, name, password, readings := legacy.WSSecurity, "", secret.Text{}, []secret.Text(nil)
 	switch {
-	case m.Credential != nil && m.Credential.HasEmail:
+	case m.Credential != nil && (m.Credential.HasEmail || m.Credential.HasPassword):
 		scheme, name, password, readings = legacy.SOAPBody, m.Credential.Email, m.Credential.Password, m.Credential.Readings()
 	case m.Token != nil:
 		name, password, readings = m.Token.Username, m.Token.Password, m.Token.Readings()
@@ -255,15 +306,10 @@ func (x *exchange) decidedSOAP(r *http.Request, d *translate.Decision, err error
 	return true
 }
 
-// passMessage forwards a call as it came.
+// passMessage forwards an observed call as it came.
 func (x *exchange) passMessage(r *http.Request) {
 	x.native = true
-	if x.event.Mode == "" {
-		x.event.Mode = "observe"
-		if x.decision.Action == translate.ActionPass {
-			x.event.Mode = "pass"
-		}
-	}
+	x.event.Mode = "observe"
 	m := x.soap.message
 	if x.route.api == APISoapCredential && x.soap.operation() == "Login" {
 		x.edit = func(resp *http.Response) error { return x.editLoginResponse(r, resp) }
@@ -271,6 +317,17 @@ func (x *exchange) passMessage(r *http.Request) {
 	r.Body = &streamedBody{Reader: m.Original(), Closer: r.Body}
 	x.undoCoding(r, m)
 	x.send(r)
+}
+
+// passOwnToken forwards a call with the program's own OAuth token, without the UsernameToken beside it, which the service does not read.
+func (x *exchange) passOwnToken(r *http.Request) {
+	if m := x.soap.message; m.Token != nil {
+		if err := m.RemoveToken(); err != nil {
+			x.refuseEdit(r, err)
+			return
+		}
+	}
+	x.forwardMessage(r)
 }
 
 // undoCoding tells the upstream that a compressed message leaves as plain text.
@@ -284,15 +341,19 @@ func (x *exchange) undoCoding(r *http.Request, m *soap.Message) {
 // sendSOAP edits the envelope as the integration says and forwards it.
 func (x *exchange) sendSOAP(r *http.Request) {
 	if err := x.editEnvelope(r); err != nil {
-		var refusal *soap.Error
-		if errors.As(err, &refusal) {
-			x.refuseMessage(r, refusal)
-			return
-		}
-		x.refuse(r, err, kindOnWire(err))
+		x.refuseEdit(r, err)
 		return
 	}
 	x.forwardMessage(r)
+}
+
+func (x *exchange) refuseEdit(r *http.Request, err error) {
+	var refusal *soap.Error
+	if errors.As(err, &refusal) {
+		x.refuseMessage(r, refusal)
+		return
+	}
+	x.refuse(r, err, kindOnWire(err))
 }
 
 func (x *exchange) forwardMessage(r *http.Request) {
@@ -353,26 +414,21 @@ func withoutDefaultPort(scheme, host string) string {
 	return strings.TrimSuffix(host, ":80")
 }
 
-// putAppPassword replaces the password by the authenticator's App Password, in the place where the service reads it.
+// putAppPassword puts the authenticator's App Password where the service reads it (PROTOCOL.md §4.3, §4.9).
 func (x *exchange) putAppPassword(m *soap.Message) error {
 	password, _ := x.decision.AppPassword()
-	in := x.decision.Integration
-	if x.soap.inHeader || m.Token == nil {
-		read := x.soap.read
-		if !x.soap.inHeader { // a legacy token; App Passwords go with user names
-			read = legacy.Credential{Scheme: legacy.HeaderXML, IntegratorKey: in.Key, Username: x.decision.Authenticator}
-		}
-		if in.ClientID != "" && !strings.EqualFold(in.ClientID, in.Key) {
-			read.IntegratorKey = in.ClientID
-		}
-		if x.decision.OnBehalf() {
-			read.OnBehalfOf = x.decision.Principal // X-DocuSign-Act-As-User does not go upstream
-		}
-		x.legacyHeader = read.Header(password)
+	if x.headerService() {
+		x.legacyHeader = x.credentialUpstream().Header(password)
 		if m.Token != nil {
-			return m.RemoveToken() // the header is what was proven; the token's password was not
+			return m.RemoveToken()
 		}
 		return nil
+	}
+	if x.route.api == APISoapCredential {
+		return &translate.Error{Kind: translate.KindNoCredential, Detail: "a token at credential.asmx, which reads " + x.ownKind()}
+	}
+	if m.Token == nil { // the call came with a token of the proxy's own
+		return m.InsertToken(x.nameUpstream(""), password)
 	}
 	if err := m.SetPassword(password); err != nil {
 		return err
@@ -383,18 +439,48 @@ func (x *exchange) putAppPassword(m *soap.Message) error {
 	return nil
 }
 
-// nameUpstream writes the new integration key into "[key]user" where it differs from the legacy one, and the principal where only
-// X-DocuSign-Act-As-User named it: that header does not go upstream.
-func (x *exchange) nameUpstream(name string) string {
-	in, read := x.decision.Integration, x.soap.read
-	key := read.IntegratorKey
+// credentialUpstream is the header as it goes upstream, in the form it came in; a call that came with a token had none.
+func (x *exchange) credentialUpstream() legacy.Credential {
+	read := x.soap.read
+	if read.Username == "" {
+		read = legacy.Credential{Scheme: legacy.HeaderXML, Username: x.decision.Authenticator}
+	}
+	read.IntegratorKey = x.keyUpstream()
+	if x.decision.OnBehalf() {
+		read.OnBehalfOf = x.decision.Principal // X-DocuSign-Act-As-User does not go upstream
+	}
+	return read
+}
+
+// keyUpstream is the integration key that DocuSign knows, in the program's spelling where it is the same.
+func (x *exchange) keyUpstream() string {
+	in, key := x.decision.Integration, x.soap.read.IntegratorKey
 	if in.ClientID != "" && !strings.EqualFold(in.ClientID, in.Key) {
-		key = in.ClientID
+		return in.ClientID
 	}
-	if x.decision.OnBehalf() && read.OnBehalfOf != x.decision.Principal {
-		return "[" + key + "][" + x.decision.Principal + "]" + read.Username
+	if key == "" {
+		return in.Key
 	}
-	return strings.Replace(name, read.IntegratorKey, key, 1)
+	return key
+}
+
+// nameUpstream writes the new integration key into "[key]user" where it differs from the legacy one, and the principal where only
+// X-DocuSign-Act-As-User named it: that header does not go upstream. A name without a key stays without one.
+func (x *exchange) nameUpstream(name string) string {
+	read, d := x.soap.read, x.decision
+	switch {
+	case name == "" && !d.OnBehalf():
+		return "[" + x.keyUpstream() + "]" + d.Authenticator
+	case d.OnBehalf() && read.OnBehalfOf != d.Principal:
+		user := read.Username
+		if user == "" {
+			user = d.Authenticator
+		}
+		return "[" + x.keyUpstream() + "][" + d.Principal + "]" + user
+	case read.IntegratorKey == "":
+		return name
+	}
+	return strings.Replace(name, read.IntegratorKey, x.keyUpstream(), 1)
 }
 
 // editTimestamp puts the Timestamp into the answer that a WCF client waits for, since DocuSign saw no Security header to answer.
@@ -426,17 +512,15 @@ type joinedBody struct {
 	io.Closer
 }
 
-// passWSDL forwards what needs no login, without any credential, and points the addresses in a WSDL at the door that asked.
+// passWSDL points the addresses in a WSDL at the door that asked for it.
 func (x *exchange) passWSDL(r *http.Request) {
-	x.event.Mode = "pass"
-	x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
 	x.edit = func(resp *http.Response) error {
 		if resp.StatusCode != http.StatusOK || !strings.Contains(resp.Header.Get("Content-Type"), "xml") || resp.Header.Get("Content-Encoding") != "" {
 			return nil
 		}
 		return x.editWSDL(r, resp)
 	}
-	x.send(r)
+	x.passOpen(r)
 }
 
 func (x *exchange) editWSDL(r *http.Request, resp *http.Response) error {

@@ -34,6 +34,9 @@ func (x *exchange) forwardCredential(r *http.Request) {
 	m := x.soap.message
 	password, _ := x.decision.AppPassword()
 	err := m.Credential.SetPassword(password)
+	if err == nil && m.Token != nil {
+		err = m.RemoveToken() // the service does not read it
+	}
 	if name := x.nameUpstream(m.Credential.Email); err == nil && name != m.Credential.Email {
 		err = m.Credential.SetEmail(name)
 	}

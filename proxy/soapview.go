@@ -98,6 +98,9 @@ func (x *exchange) viewSites(ctx context.Context, v view) ([]translate.Site, err
 	if err != nil {
 		return nil, err
 	}
+	if len(info.Accounts) == 0 {
+		return nil, translate.ErrNoMembership()
+	}
 	var sites []translate.Site
 	def := info.Default()
 	for i := range info.Accounts {

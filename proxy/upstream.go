@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,6 +56,9 @@ func (p *copyBuffers) Put(b []byte) { p.pool.Put(&b) }
 
 // send forwards the call. A translated call's body is kept, within limits, so that it can be sent again when the token is refused.
 func (x *exchange) send(r *http.Request) {
+	if x.holdsBack(r) {
+		return
+	}
 	if !x.native {
 		if err := x.keepBody(r); err != nil {
 			x.callerFailed(r, err)
@@ -92,14 +96,14 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 	if x.edit != nil {
 		out.Header["Accept-Encoding"] = []string{"identity"} // the answer is going to be edited
 	}
+	if x.listed || x.event.Mode == "observe" {
+		return
+	}
+	x.replaceLegacy(out)
 	if x.native {
 		return
 	}
 	delete(out.Header, headerActAs)
-	delete(out.Header, headerLegacy)
-	if x.legacyHeader != "" {
-		out.Header[headerLegacy] = []string{x.legacyHeader}
-	}
 	delete(out.Header, "Authorization")
 	if x.token != nil {
 		out.Header["Authorization"] = x.token.Header()
@@ -108,6 +112,23 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 		delete(out.Header, "Expect") // the proxy has read the body, so the caller has been told to continue
 	}
 	x.pathInGUIDs(out)
+}
+
+// replaceLegacy takes X-DocuSign-Authentication out of a call, whatever it holds and however it is written: some servers read "_" as
+// "-". Trailers go too; no service of DocuSign's reads one, and a header could come as one.
+func (x *exchange) replaceLegacy(out *http.Request) {
+	out.Trailer = nil
+	for name := range out.Header {
+		if name == headerLegacy || strings.Contains(name, "_") && equalFold(strings.ReplaceAll(name, "_", "-"), headerLegacy) {
+			delete(out.Header, name)
+		}
+	}
+	if x.legacyHeader != "" {
+		out.Header[headerLegacy] = []string{x.legacyHeader}
+	}
+	if !x.ownToken.Empty() {
+		out.Header["Authorization"] = []string{"Bearer " + x.ownToken.Reveal()}
+	}
 }
 
 // address points a request at the site.

@@ -229,8 +229,24 @@ func (r *rig) sendForms(t *testing.T) (issued string) {
 	for _, form := range []string{raw + "p@ss<w&rd>é1&scope=api", raw + strangePassword, raw + "x&username=Zq7c4n4ry&scope=Zq7c4n4ry", "Zq7c4n4ry", tokenForm("anna@example.com", strangePassword, docusigntest.GUIDKey)} {
 		r.do(nil, tokenRequest(t, r.sidecar(), form))
 	}
+	r.sendRefused(t)
 	r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/oauth2/revoke", strings.NewReader(url.Values{"token": {issued}}.Encode()), "Content-Type", "application/x-www-form-urlencoded"))
 	return issued
+}
+
+// sendRefused sends passwords where nothing reads them.
+func (r *rig) sendRefused(t *testing.T) {
+	t.Helper()
+	const query = "?Email=a&Password=Zq7c4n4ry"
+	form := []string{"Content-Type", "application/x-www-form-urlencoded", "X-DocuSign-Authentication", annaJSON}
+	for _, path := range []string{"/api/3.0/credential.asmx/Login", "/api/3.0/other.asmx", listPath, "/restapi", "/restapi%2Fv2", "/x"} {
+		r.do(nil, request(t, "GET", r.sidecar()+path+query, nil, "X-DocuSign-Authentication", annaJSON))
+		r.do(nil, request(t, "POST", r.sidecar()+path, strings.NewReader(query[1:]), form...))
+	}
+	r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/oauth2/token", strings.NewReader("grant_type=urn:ietf:params:oauth:grant-type:saml2-bearer&assertion=Zq7c4n4ry"), form[:2]...))
+	foreign := security(usernameToken("x", "Zq7c4n4ry"))
+	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/other.asmx", soapEnvelope(foreign, requestStatus)))
+	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(foreign, requestStatus), "X-DocuSign-Authentication", annaJSON))
 }
 
 func (r *rig) sendSOAP(t *testing.T) {

@@ -104,15 +104,15 @@ func TestCurlSendsAnEnvelopeOverSOAP(t *testing.T) {
 	if err := os.WriteFile(large, []byte(soapEnvelope(security(annaToken), sendEnvelopeBody(strings.Repeat("JVBE", 1<<20)))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	through := []string{"--proxy", "http://" + r.addr(proxy.DoorSidecar), "--cacert", filepath.Join(r.dir, "ca.pem"), "https://demo.docusign.net/api/3.0/dsapi.asmx"}
+	through := []string{"--proxy", "http://" + r.addr(proxy.DoorSidecar), "--cacert", filepath.Join(r.dir, "ca.pem"), "https://demo.docusign.net/api/3.0/api.asmx"}
 	for _, c := range []struct {
 		name string
 		args []string
 	}{
-		{"sidecar", []string{"--data-binary", "@" + file, r.sidecar() + "/api/3.0/dsapi.asmx"}},
-		{"sidecar, HTTP/1.0", []string{"--http1.0", "--data-binary", "@" + file, r.sidecar() + "/api/3.0/dsapi.asmx"}},
-		{"sidecar, chunked", []string{"--header", "Transfer-Encoding: chunked", "--data-binary", "@" + file, r.sidecar() + "/api/3.0/dsapi.asmx"}},
-		{"sidecar, 4 MB after 100-continue", []string{"--header", "Expect: 100-continue", "--data-binary", "@" + large, r.sidecar() + "/api/3.0/dsapi.asmx"}},
+		{"sidecar", []string{"--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx"}},
+		{"sidecar, HTTP/1.0", []string{"--http1.0", "--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx"}},
+		{"sidecar, chunked", []string{"--header", "Transfer-Encoding: chunked", "--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx"}},
+		{"sidecar, 4 MB after 100-continue", []string{"--header", "Expect: 100-continue", "--data-binary", "@" + large, r.sidecar() + "/api/3.0/api.asmx"}},
 		{"forward proxy", append([]string{"--data-binary", "@" + file}, through...)},
 		{"forward proxy, HTTP/2 inside", append([]string{"--http2", "--data-binary", "@" + file}, through...)},
 		{"forward proxy, 4 MB", append([]string{"--data-binary", "@" + large}, through...)},

@@ -47,7 +47,7 @@ func statusRequest(envelope string) string {
 
 func (s *stage) soapRequest(operation, body string) string {
 	return request11([]string{
-		"POST /api/3.0/dsapi.asmx HTTP/1.1", "Host: " + s.address(proxy.DoorSidecar), "User-Agent: " + oldAgent, "Content-Type: text/xml; charset=utf-8",
+		"POST /api/3.0/api.asmx HTTP/1.1", "Host: " + s.address(proxy.DoorSidecar), "User-Agent: " + oldAgent, "Content-Type: text/xml; charset=utf-8",
 		`SOAPAction: "http://www.docusign.net/API/3.0/` + operation + `"`,
 	}, oldEnvelope(s.anna(), body))
 }

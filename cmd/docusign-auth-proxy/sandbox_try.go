@@ -73,7 +73,7 @@ func tryLines(dir string, at tryAddresses) []string {
 	if at.hosts != "" {
 		add("hosts file", "%s--cacert ca.pem --connect-to %s:443:%s https://%s%s", curl, oldHost, at.hosts, oldHost, login)
 	}
-	add("SOAP", "curl -H @soap.header --data-binary @envelope.xml http://%s/api/3.0/dsapi.asmx", at.proxy)
+	add("SOAP", "curl -H @soap.header --data-binary @envelope.xml http://%s/api/3.0/api.asmx", at.proxy)
 	add("the old oauth2/token", "curl -d @token.form http://%s/restapi/v2/oauth2/token", at.proxy)
 	if host, _, err := net.SplitHostPort(at.sandbox); err == nil && host != "" {
 		add("straight to DocuSign: refused", "%s--cacert sandbox-ca.pem --connect-to %s:443:%s https://%s%s", curl, oldHost, at.sandbox, oldHost, login)

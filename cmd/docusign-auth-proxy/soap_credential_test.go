@@ -204,7 +204,11 @@ func TestViewsOfTheEnvelopeServices(t *testing.T) {
 	r := newRig(t, nil)
 	body := `<RequestSenderToken xmlns="` + namespaceAPI + `"><EnvelopeID>` + docusigntest.CaptureEnvelopeID + `</EnvelopeID><AccountID>` + docusigntest.CaptureAccountID + `</AccountID><ReturnURL>https://erp.example.com</ReturnURL></RequestSenderToken>`
 	for _, path := range []string{"/api/3.0/api.asmx", "/api/3.0/dsapi.asmx"} {
-		got := r.do(nil, soapPost(t, r.sidecar()+path, soapEnvelope(security(annaToken), body)))
+		req := soapPost(t, r.sidecar()+path, soapEnvelope(security(annaToken), body))
+		if strings.HasSuffix(path, "dsapi.asmx") { // reads the header (PROTOCOL.md §4.3)
+			req = soapPost(t, r.sidecar()+path, soapEnvelope("", body), "X-DocuSign-Authentication", annaHeaderXML)
+		}
+		got := r.do(nil, req)
 		if got.status != 200 || !strings.Contains(got.body, "<RequestSenderTokenResult>https://demo.docusign.net/") {
 			t.Errorf("%s: status %d, %s", path, got.status, got.body)
 		}
@@ -216,8 +220,8 @@ func TestEncryptedPassword(t *testing.T) {
 	for _, mode := range []string{"bearer", "app_password"} {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, soapMode(mode))
-			ask := soapEnvelope(security(annaToken), `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`)
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", ask))
+			ask := soapEnvelope("", `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`)
+			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", ask, "X-DocuSign-Authentication", annaHeaderXML))
 			m := regexp.MustCompile(`<GetEncryptedPasswordResult><EncryptedPassword>([^<]+)</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult>`).FindStringSubmatch(got.body)
 			if got.status != 200 || m == nil {
 				t.Fatalf("status %d, %s", got.status, got.body)
@@ -225,7 +229,7 @@ func TestEncryptedPassword(t *testing.T) {
 			if len(m[1]) != 28 || strings.Contains(m[1], "anna") {
 				t.Errorf("encrypted password %q", m[1])
 			}
-			again := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(strings.Replace(annaToken, "anna-legacy-1", m[1], 1)), listFeatures)))
+			again := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(annaToken, "anna-legacy-1", m[1], 1)), listFeatures)))
 			if again.status != 200 || !strings.Contains(again.body, "anna@example.com") {
 				t.Errorf("as a password of SOAP: status %d, %s\n%s", again.status, again.body, r.lastLines())
 			}
@@ -234,7 +238,7 @@ func TestEncryptedPassword(t *testing.T) {
 				t.Errorf("as a password of REST: status %d, %s", rest.status, rest.body)
 			}
 			other := strings.Replace(strings.Replace(annaToken, "anna-legacy-1", m[1], 1), "anna@example.com", "bob@example.com", 1)
-			if stolen := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(other), listFeatures))); stolen.status != 500 {
+			if stolen := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(other), listFeatures))); stolen.status != 500 {
 				t.Errorf("it works for another user: status %d, %s", stolen.status, stolen.body)
 			}
 			for _, rec := range r.sandbox.Requests() {

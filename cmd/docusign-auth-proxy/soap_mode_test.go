@@ -19,7 +19,9 @@ func TestObservedSOAPPassesAsItCame(t *testing.T) {
 		headers                       []string
 	}{
 		{name: "a token in the envelope", came: plain},
-		{name: "a credential in the HTTP header", came: soapEnvelope("", listFeatures), headers: []string{"X-DocuSign-Authentication", annaHeaderXML}},
+		{name: "a credential in the HTTP header", path: "/api/3.0/dsapi.asmx", came: soapEnvelope("", listFeatures), headers: []string{"X-DocuSign-Authentication", annaHeaderXML}},
+		{name: "a token at a service that reads the header", path: "/api/3.0/dsapi.asmx", came: plain},
+		{name: "a header at a service that reads the token", came: soapEnvelope("", listFeatures), headers: []string{"X-DocuSign-Authentication", annaHeaderXML}},
 		{name: "act-as beside it", came: plain, headers: []string{"X-DocuSign-Act-As-User", "bob@example.com"}},
 		{name: "a Login", path: "/api/3.0/credential.asmx", came: credentialCall("Login", annaName, "anna-legacy-1", "")},
 		{name: "GetEncryptedPassword", path: "/api/3.0/accountmanagement.asmx", came: soapEnvelope(security(annaToken), `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`)},
@@ -32,7 +34,7 @@ func TestObservedSOAPPassesAsItCame(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
 			if c.path == "" {
-				c.path = "/api/3.0/dsapi.asmx"
+				c.path = "/api/3.0/api.asmx"
 			}
 			req := soapPost(t, r.sidecar()+c.path, c.came, c.headers...)
 			if c.contentType != "" {
@@ -59,9 +61,9 @@ func TestTheLogOfAnObservedSOAPCall(t *testing.T) {
 	r := newRig(t, func(c *worldConfig) {
 		c.Edit = func(integrations []map[string]any) { integrations[1]["mode"] = "observe" }
 	})
-	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(annaToken), listFeatures)))
+	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 	r.halt()
-	for _, part := range []string{"integration=nightly-billing", "scheme=ws_security", "api=soap_dsapi", "operation=GetAccountMembershipFeaturesList", "authenticator=anna@example.com", "site=demo.docusign.net"} {
+	for _, part := range []string{"integration=nightly-billing", "scheme=ws_security", "api=soap_api", "operation=GetAccountMembershipFeaturesList", "authenticator=anna@example.com", "site=demo.docusign.net"} {
 		if !strings.Contains(r.log.String(), part) {
 			t.Errorf("no %s in the log", part)
 		}
@@ -99,7 +101,7 @@ func TestBlockedAndUnknownSOAP(t *testing.T) {
 				soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(annaToken, docusigntest.GUIDKey, c.key, 1)), listFeatures)),
 				soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication", strings.Replace(annaHeaderXML, docusigntest.GUIDKey, c.key, 1)),
 				soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", strings.Replace(annaName, docusigntest.GUIDKey, c.key, 1), "anna-legacy-1", "")),
-				soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(strings.Replace(strings.Replace(annaToken, docusigntest.GUIDKey, c.key, 1), "#PasswordText", "#PasswordDigest", 1)), listFeatures)),
+				soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(strings.Replace(annaToken, docusigntest.GUIDKey, c.key, 1), "#PasswordText", "#PasswordDigest", 1)), listFeatures)),
 			} {
 				r.sandbox.ResetCounts()
 				got := r.do(nil, call)

@@ -17,7 +17,7 @@ import (
 // soapRefusal is a message that must not go upstream, and what the fault has to say.
 type soapRefusal struct {
 	name        string
-	path        string // "" = dsapi.asmx
+	path        string // "" = api.asmx
 	contentType string
 	coding      string
 	came        string
@@ -99,7 +99,7 @@ func TestSOAPMessagesThatAreRefused(t *testing.T) {
 				t.Run(mode+", "+c.name, func(t *testing.T) {
 					path := c.path
 					if path == "" {
-						path = "/api/3.0/dsapi.asmx"
+						path = "/api/3.0/api.asmx"
 					}
 					came := c.came
 					contentType := "text/xml; charset=utf-8"
@@ -153,7 +153,7 @@ func checkFault(t *testing.T, r *rig, got answer, version string, c soapRefusal)
 
 func TestUnknownTokenOnSOAP(t *testing.T) {
 	r := newRig(t, nil)
-	got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer bm90LWEtcmVhbC10b2tlbi0tLS0="))
+	got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer bm90LWEtcmVhbC10b2tlbi0tLS0="))
 	checkFault(t, r, got, envelope11, soapRefusal{code: "Authorization_Invalid_Token", says: "expired, revoked or malformed"})
 }
 
@@ -162,11 +162,11 @@ func TestFaultsWithATimestamp(t *testing.T) {
 	r := newRig(t, nil)
 	wrong := strings.Replace(annaToken, "anna-legacy-1", "wrong", 1)
 	for _, version := range []string{envelope11, envelope12} {
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelopeOf(version, security(timestamp+wrong), listFeatures)))
+		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelopeOf(version, security(timestamp+wrong), listFeatures)))
 		if !strings.Contains(got.body, "<wsu:Timestamp") || strings.Contains(got.body, "mustUnderstand") || !strings.Contains(got.body, version) {
 			t.Errorf("%s", got.body)
 		}
-		got = r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelopeOf(version, security(wrong), listFeatures)))
+		got = r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelopeOf(version, security(wrong), listFeatures)))
 		if strings.Contains(got.body, "Timestamp") {
 			t.Errorf("%s", got.body)
 		}
@@ -176,13 +176,17 @@ func TestFaultsWithATimestamp(t *testing.T) {
 func TestAccountManagementFailuresAreAnswers(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, header, code string }{
-		{"a wrong password", security(strings.Replace(annaToken, "anna-legacy-1", "wrong", 1)), "Invalid_Login"},
-		{"an unknown key", security(strings.Replace(annaToken, docusigntest.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1)), "Partner_Authentication_Failed"},
+		{"a wrong password", strings.Replace(annaHeaderXML, "anna-legacy-1", "wrong", 1), "Invalid_Login"},
+		{"an unknown key", strings.Replace(annaHeaderXML, docusigntest.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1), "Partner_Authentication_Failed"},
 		{"no credential", "", "Partner_Authentication_Failed"},
-		{"a principal that is not allowed", security(usernameToken("["+docusigntest.GUIDKey+"][bob@example.com]anna@example.com", "anna-legacy-1")), "Not_Authorized"},
+		{"a principal that is not allowed", strings.Replace(annaHeaderXML, "<Username>", "<Username>[bob@example.com]", 1), "Not_Authorized"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope(c.header, summary)))
+			req := soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", summary))
+			if c.header != "" {
+				req.Header.Set("X-DocuSign-Authentication", c.header)
+			}
+			got := r.do(nil, req)
 			if got.status != 200 || !strings.Contains(got.body, "<GetMembershipSummaryResult><Success>false</Success><Error><ErrorCode>"+c.code+"</ErrorCode><Description>") {
 				t.Errorf("status %d, %s", got.status, got.body)
 			}
@@ -212,7 +216,7 @@ func (endlessA) Read(p []byte) (int, error) {
 
 func sendLarge(t *testing.T, r *rig, body io.Reader, length int64) *http.Request {
 	t.Helper()
-	req := request(t, "POST", r.sidecar()+"/api/3.0/dsapi.asmx", body, "Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"`+namespaceAPI+`/CreateAndSendEnvelope"`)
+	req := request(t, "POST", r.sidecar()+"/api/3.0/api.asmx", body, "Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"`+namespaceAPI+`/CreateAndSendEnvelope"`)
 	req.ContentLength = length
 	return req
 }
@@ -319,7 +323,7 @@ func TestAnEnvelopeCompressedBeyondMeasure(t *testing.T) {
 	_, _ = io.WriteString(z, strings.TrimSuffix(soapEnvelope(security(annaToken), listFeatures), "</s:Body></s:Envelope>"))
 	_, _ = io.Copy(z, io.LimitReader(endlessBlanks{}, 16<<20))
 	_ = z.Close()
-	req := request(t, "POST", r.sidecar()+"/api/3.0/dsapi.asmx", &bomb, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding", "gzip", "SOAPAction", `"`+namespaceAPI+`/GetAccountMembershipFeaturesList"`)
+	req := request(t, "POST", r.sidecar()+"/api/3.0/api.asmx", &bomb, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding", "gzip", "SOAPAction", `"`+namespaceAPI+`/GetAccountMembershipFeaturesList"`)
 	got := r.do(nil, req)
 	if got.status != 500 || !strings.Contains(got.body, "<soap:Fault>") {
 		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())

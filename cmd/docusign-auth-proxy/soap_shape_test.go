@@ -73,8 +73,8 @@ func TestShapesOfSOAPMessages(t *testing.T) {
 		{name: "gzip", coding: "gzip", came: string(zipped(t, plain)), want: bare},
 		{name: "x-gzip", coding: "x-gzip", came: string(zipped(t, plain)), want: bare},
 		{name: "SOAPAction without quotes", action: namespaceAPI + "/GetAccountMembershipFeaturesList", came: plain, gone: gone},
-		{name: "an end point in capitals", path: "/API/3.0/DSAPI.ASMX", came: plain, gone: gone},
-		{name: "a POST to the WSDL's address", path: "/api/3.0/dsapi.asmx?WSDL", came: plain, gone: gone},
+		{name: "an end point in capitals", path: "/API/3.0/API.ASMX", came: plain, gone: gone},
+		{name: "a POST to the WSDL's address", path: "/api/3.0/api.asmx?WSDL", came: plain, gone: gone},
 		{name: "Content-Type without charset", contentType: "text/xml", came: plain, gone: gone},
 		{name: "Content-Type in capitals", contentType: `Text/XML; Charset="UTF-8"`, came: plain, gone: gone},
 		{name: "ISO-8859-1 by the declaration", contentType: "text/xml", came: `<?xml version="1.0" encoding="ISO-8859-1"?>` + latin, gone: goneLatin, unread: true},
@@ -101,7 +101,7 @@ func TestShapesOfSOAPMessages(t *testing.T) {
 
 type soapShape struct {
 	name        string
-	path        string // "" = dsapi.asmx
+	path        string // "" = api.asmx
 	contentType string // "" = as in SOAP 1.1
 	coding      string
 	action      string // "" = quoted
@@ -119,7 +119,7 @@ func (r *rig) sendShape(t *testing.T, c soapShape, chunked bool) {
 	if chunked {
 		body = io.MultiReader(body) // whose length net/http cannot tell
 	}
-	req := request(t, "POST", r.sidecar()+cmp.Or(c.path, "/api/3.0/dsapi.asmx"), body)
+	req := request(t, "POST", r.sidecar()+cmp.Or(c.path, "/api/3.0/api.asmx"), body)
 	req.Header = shapeHeader(c.contentType, c.coding, c.action, c.came)
 	got := r.do(nil, req)
 	if !c.unread && got.status != 200 {

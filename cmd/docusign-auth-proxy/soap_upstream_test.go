@@ -15,11 +15,15 @@ const (
 	summary       = `<GetMembershipSummary xmlns="http://www.docusign.net/API/AccountManagement"><Arg/></GetMembershipSummary>`
 )
 
-// soapServices are the end points that take a credential beside the operation.
-var soapServices = []struct{ path, operation, answer string }{
-	{"/api/3.0/api.asmx", listFeatures, "<Email>anna@example.com</Email>"},
-	{"/api/3.0/dsapi.asmx", listFeatures, "<Email>anna@example.com</Email>"},
-	{"/API/3.0/AccountManagement.asmx", summary, docusigntest.AnnaID},
+// soapServices are the end points that take a credential beside the operation, and whether they read it in the HTTP header or in the
+// envelope (PROTOCOL.md §4.3).
+var soapServices = []struct {
+	path, operation, answer string
+	header                  bool
+}{
+	{"/api/3.0/api.asmx", listFeatures, "<Email>anna@example.com</Email>", false},
+	{"/api/3.0/dsapi.asmx", listFeatures, "<Email>anna@example.com</Email>", true},
+	{"/API/3.0/AccountManagement.asmx", summary, docusigntest.AnnaID, true},
 }
 
 func TestWhereTheCredentialOfASOAPCallStands(t *testing.T) {
@@ -47,17 +51,15 @@ func TestWhereTheCredentialOfASOAPCallStands(t *testing.T) {
 			name: "XML in the HTTP header",
 			http: annaHeaderXML, appHeader: strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1),
 		},
-		{
-			name: "the same credential in both places",
-			http: annaHeaderXML, header: security(annaToken), bearer: "<s:Header></s:Header>",
-			app: "<s:Header></s:Header>", appHeader: strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1),
-		},
 	}
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		for _, c := range cases {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
 				for _, service := range soapServices {
+					if service.header != (c.http != "") {
+						continue
+					}
 					for _, version := range []string{envelope11, envelope12} {
 						r.sandbox.ResetCounts()
 						body := soapEnvelopeOf(version, c.header, service.operation)
@@ -143,7 +145,11 @@ func TestSendOnBehalfOfInSOAP(t *testing.T) {
 				if c.username != "" {
 					header = security(usernameToken(c.username, "admin-legacy-3"))
 				}
-				req := soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(header, listFeatures))
+				path := "/api/3.0/api.asmx"
+				if c.http != "" {
+					path = "/api/3.0/dsapi.asmx"
+				}
+				req := soapPost(t, r.sidecar()+path, soapEnvelope(header, listFeatures))
 				if c.http != "" {
 					req.Header.Set("X-DocuSign-Authentication", c.http)
 				}
@@ -193,16 +199,16 @@ func TestAddressingNamesTheUpstream(t *testing.T) {
 		return `<wsa:To xmlns:wsa="` + namespace + `" s:mustUnderstand="0">` + url + `</wsa:To>`
 	}
 	for _, c := range []struct{ name, came, want string }{
-		{"the sidecar's URL", "http://" + host + "/api/3.0/dsapi.asmx", "https://na3.docusign.net/api/3.0/dsapi.asmx"},
-		{"with white space", "\n  http://" + host + "/api/3.0/dsapi.asmx ", "https://na3.docusign.net/api/3.0/dsapi.asmx"},
-		{"with a query to be escaped", "http://" + host + "/api/3.0/dsapi.asmx?a=1&amp;b=2", "https://na3.docusign.net/api/3.0/dsapi.asmx?a=1&amp;b=2"},
-		{"another host is left alone", "http://elsewhere.example.com/api/3.0/dsapi.asmx", "http://elsewhere.example.com/api/3.0/dsapi.asmx"},
+		{"the sidecar's URL", "http://" + host + "/api/3.0/api.asmx", "https://na3.docusign.net/api/3.0/api.asmx"},
+		{"with white space", "\n  http://" + host + "/api/3.0/api.asmx ", "https://na3.docusign.net/api/3.0/api.asmx"},
+		{"with a query to be escaped", "http://" + host + "/api/3.0/api.asmx?a=1&amp;b=2", "https://na3.docusign.net/api/3.0/api.asmx?a=1&amp;b=2"},
+		{"another host is left alone", "http://elsewhere.example.com/api/3.0/api.asmx", "http://elsewhere.example.com/api/3.0/api.asmx"},
 		{"no URL at all is left alone", "urn:docusign", "urn:docusign"},
 	} {
 		for _, namespace := range []string{"http://schemas.xmlsoap.org/ws/2004/08/addressing", "http://schemas.xmlsoap.org/ws/2004/03/addressing", "http://www.w3.org/2005/08/addressing"} {
 			t.Run(c.name, func(t *testing.T) {
 				r.sandbox.ResetCounts()
-				got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(to(namespace, c.came)+security(annaToken), listFeatures)))
+				got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(to(namespace, c.came)+security(annaToken), listFeatures)))
 				if got.status != 200 {
 					t.Fatalf("status %d, %s", got.status, got.body)
 				}
@@ -220,10 +226,10 @@ func TestAddressingBehindAPublicName(t *testing.T) {
 		c.Extra = map[string]any{"sidecar": map[string]any{"public_url": "https://docusign.intranet.example.com"}}
 	})
 	block := `<wsa:To xmlns:wsa="http://www.w3.org/2005/08/addressing">%s</wsa:To>`
-	for _, came := range []string{"https://docusign.intranet.example.com/api/3.0/dsapi.asmx", "https://docusign.intranet.example.com:443/api/3.0/dsapi.asmx"} {
+	for _, came := range []string{"https://docusign.intranet.example.com/api/3.0/api.asmx", "https://docusign.intranet.example.com:443/api/3.0/api.asmx"} {
 		r.sandbox.ResetCounts()
-		r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(strings.Replace(block, "%s", came, 1)+security(annaToken), listFeatures)))
-		if rec := r.lastSOAP(); !bytes.Contains(rec.Body, []byte(">https://na3.docusign.net/api/3.0/dsapi.asmx<")) {
+		r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(strings.Replace(block, "%s", came, 1)+security(annaToken), listFeatures)))
+		if rec := r.lastSOAP(); !bytes.Contains(rec.Body, []byte(">https://na3.docusign.net/api/3.0/api.asmx<")) {
 			t.Errorf("wsa:To upstream: %s", rec.Body)
 		}
 	}
@@ -241,7 +247,7 @@ func TestAppPasswordUnderAnotherIntegrationKey(t *testing.T) {
 	old := "C0FFEE00-0000-4000-8000-000000000001"
 	t.Run("in the envelope", func(t *testing.T) {
 		header := security(usernameToken("["+old+"]anna@example.com", "anna-legacy-1"))
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(header, listFeatures)))
+		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(header, listFeatures)))
 		want := soapEnvelope(strings.Replace(security(annaToken), "anna-legacy-1", "anna-app-1", 1), listFeatures)
 		if rec := r.lastSOAP(); got.status != 200 || string(rec.Body) != want {
 			t.Errorf("status %d, upstream\n got %s\nwant %s", got.status, rec.Body, want)
@@ -258,7 +264,7 @@ func TestAppPasswordUnderAnotherIntegrationKey(t *testing.T) {
 	})
 	t.Run("with letters that change their length in lower case before the key", func(t *testing.T) {
 		header := security(usernameToken("["+strings.Repeat("\u0130", 40)+"@example.com]["+old+"]anna@example.com", "anna-legacy-1"))
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(header, listFeatures)))
+		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(header, listFeatures)))
 		if got.status != 500 || strings.Contains(got.body, "internal") {
 			t.Errorf("status %d, %s", got.status, got.body)
 		}
@@ -279,7 +285,7 @@ func TestUsersWithoutAnAppPassword(t *testing.T) {
 			}
 		}
 	})
-	got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(annaToken), listFeatures)))
+	got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 	if got.status != 500 || !strings.Contains(r.log.String(), "no App Password is configured for anna@example.com") {
 		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
 	}
@@ -299,14 +305,24 @@ func TestTokensOnSOAPCalls(t *testing.T) {
 				t.Errorf("%s, %s: status %d, %s", mode, service.path, got.status, got.body)
 			}
 			rec := r.lastSOAP()
-			if string(rec.Body) != soapEnvelope("", service.operation) || strings.Contains(rec.Header.Get("Authorization"), token) {
+			block, wantHeader := "", ""
+			switch {
+			case mode == "app_password" && service.header:
+				wantHeader = strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1)
+			case mode == "app_password":
+				block = `<s:Header><wsse:Security xmlns:wsse="` + namespaceWSS + `">` +
+					strings.Replace(strings.Replace(annaToken, "anna-legacy-1", "anna-app-1", 1), "<wsse:UsernameToken>", `<wsse:UsernameToken xmlns:wsse="`+namespaceWSS+`">`, 1) +
+					`</wsse:Security></s:Header>`
+			}
+			want := strings.Replace(soapEnvelope("", service.operation), "<s:Body>", block+"<s:Body>", 1)
+			if string(rec.Body) != want || strings.Contains(rec.Header.Get("Authorization"), token) {
 				t.Errorf("%s, %s upstream: %v %s", mode, service.path, rec.Header, rec.Body)
 			}
-			if header := rec.Header.Get("X-DocuSign-Authentication"); mode == "app_password" && header != strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1) {
-				t.Errorf("%s: X-DocuSign-Authentication upstream is %q", service.path, header)
+			if header := rec.Header.Get("X-DocuSign-Authentication"); header != wantHeader {
+				t.Errorf("%s: X-DocuSign-Authentication upstream is %q, want %q", service.path, header, wantHeader)
 			}
 		}
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer "+r.legacyLogin(t, "admin@example.com", "admin-legacy-3", docusigntest.GUIDKey), "X-DocuSign-Act-As-User", "bob@example.com"))
+		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer "+r.legacyLogin(t, "admin@example.com", "admin-legacy-3", docusigntest.GUIDKey), "X-DocuSign-Act-As-User", "bob@example.com"))
 		if got.status != 200 || !strings.Contains(got.body, "bob@example.com") {
 			t.Errorf("%s, acting for somebody: status %d, %s", mode, got.status, got.body)
 		}
@@ -317,7 +333,7 @@ func TestChangePasswordIsRefusedHere(t *testing.T) {
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		change := `<ChangePassword xmlns="http://www.docusign.net/API/AccountManagement"><ChangePasswordArg><EmailAddress>anna@example.com</EmailAddress><OldPassword>anna-legacy-1</OldPassword><NewPassword>x</NewPassword></ChangePasswordArg></ChangePassword>`
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope(security(annaToken), change)))
+		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", change), "X-DocuSign-Authentication", annaHeaderXML))
 		if got.status != 200 || !strings.Contains(got.body, "<ChangePasswordResult><Success>false</Success><Error><ErrorCode>Not_Authorized</ErrorCode>") {
 			t.Errorf("status %d, %s", got.status, got.body)
 		}
@@ -332,7 +348,7 @@ func TestChangePasswordIsRefusedHere(t *testing.T) {
 func TestSOAPCallWhoseTokenWasRevoked(t *testing.T) {
 	r := newRig(t, nil)
 	send := func() answer {
-		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(annaToken), listFeatures)))
+		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 	}
 	send()
 	r.sandbox.RevokeTokens(docusigntest.AnnaID)
@@ -357,7 +373,7 @@ func TestOldStatusCodesInSOAP(t *testing.T) {
 			})
 			fault := soapEnvelope("", `<s:Fault><faultcode>s:Client</faultcode><faultstring>Limit</faultstring><detail><ErrorCode>Hourly_APIInvocation_Limit_Exceeded</ErrorCode><Reason>Limit</Reason></detail></s:Fault>`)
 			r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/api/3.0/", Status: http.StatusTooManyRequests, Body: fault, ContentType: "text/xml; charset=utf-8"})
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(annaToken), listFeatures)))
+			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 			if got.status != c.want || got.body != fault {
 				t.Errorf("status %d, want %d; body %s", got.status, c.want, got.body)
 			}

@@ -36,7 +36,7 @@ func padded(head, tail string, size int) []byte {
 }
 
 func soapMessage(body []byte) message {
-	return message{body: body, head: fmt.Appendf(nil, "POST /api/3.0/dsapi.asmx HTTP/1.1\r\nHost: %s\r\nUser-Agent: PHP-SOAP/5.2.17\r\n"+
+	return message{body: body, head: fmt.Appendf(nil, "POST /api/3.0/api.asmx HTTP/1.1\r\nHost: %s\r\nUser-Agent: PHP-SOAP/5.2.17\r\n"+
 		"Content-Type: text/xml; charset=utf-8\r\nSOAPAction: \"http://www.docusign.net/API/3.0/CreateAndSendEnvelope\"\r\nContent-Length: %d\r\n\r\n", site, len(body))}
 }
 

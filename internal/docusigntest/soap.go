@@ -284,18 +284,28 @@ func (c *soapCall) authenticate() *soapFault {
 	return fault("Partner_Authentication_Failed").with("An Integrator key was not specified.")
 }
 
-// credentials lists what the request presents.
+// credentials lists what the request presents in the place where this service reads it (PROTOCOL.md §4.3). What stands elsewhere is
+// counted and otherwise overlooked.
 func (c *soapCall) credentials() ([]credential, *soapFault) {
 	var given []credential
 	var denied *soapFault
-	if values := c.r.Header["X-Docusign-Authentication"]; len(values) > 0 {
+	readsToken := strings.HasSuffix(c.service.path, "/api.asmx")
+	readsHeader := !readsToken && !strings.HasSuffix(c.service.path, "/credential.asmx")
+	values := c.r.Header["X-Docusign-Authentication"]
+	if len(values) > 0 && !readsHeader {
+		c.s.counts.add(func(n *Counts) { n.Legacy.Header++ })
+	}
+	if c.msg.token != nil && !readsToken {
+		c.s.counts.add(func(n *Counts) { n.Legacy.WSSecurity++ })
+	}
+	if len(values) > 0 && readsHeader {
 		cred, ok := headerCredential(values[0])
 		if !ok || len(values) > 1 {
 			denied = &soapFault{name: "Invalid_Token_Format", reason: "The security token format does not conform to expected schema."}
 		}
 		given = append(given, cred)
 	}
-	if t := c.msg.token; t != nil {
+	if t := c.msg.token; t != nil && readsToken {
 		given = append(given, credential{username: t.username, password: t.password, digest: t.digest, count: func(l *Legacy) { l.WSSecurity++ }})
 	}
 	_, asksEmail := c.msg.fields["Email"]

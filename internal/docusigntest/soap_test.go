@@ -140,7 +140,7 @@ func TestOperationsAnswerByTheirWSDL(t *testing.T) {
 
 func TestCredentialsOfSOAP(t *testing.T) {
 	w := newWorld(t)
-	api, credential, management := w.service("api"), w.service("credential"), w.service("accountmanagement")
+	api, dsapi, credential, management := w.service("api"), w.service("dsapi"), w.service("credential"), w.service("accountmanagement")
 	status := operationOf(apiSpace, "RequestStatus", "<EnvelopeID>"+CaptureEnvelopeID+"</EnvelopeID>")
 	login := func(email, password string) string {
 		return envelopeOf(soap11, "", operationOf(credentialSpace, "Login", "<Email>"+email+"</Email><Password>"+escapeXML(password)+"</Password><ReturnBaseUrl>true</ReturnBaseUrl>"))
@@ -176,18 +176,20 @@ func TestCredentialsOfSOAP(t *testing.T) {
 		"an unknown bearer":                        {api, envelopeOf(soap11, "", status), "eyJ.a.b", nil, 500, "Authorization_Invalid_Token", Legacy{}},
 		"an old opaque bearer":                     {api, envelopeOf(soap11, "", status), "bm90LWEtcmVhbC10b2tlbi0tLS0=", nil, 500, "Authorization_Invalid_Token", Legacy{Bearer: 1}},
 		"act-as":                                   {api, envelopeOf(soap11, "", status), "good", []string{"X-DocuSign-Act-As-User", "bob@example.com"}, 500, "User_Lacks_Permissions", Legacy{ActAs: 1}},
-		"an App Password in the header":            {api, envelopeOf(soap11, "", status), "", header("legacy.user@example.com", appPassword, ""), 200, "RequestStatusResult", Legacy{}},
-		"an administrator's header for another":    {api, envelopeOf(soap11, "", status), "", header("admin@example.com", "admin-app-3", `,"SendOnBehalfOf":"legacy.user@example.com"`), 200, "RequestStatusResult", Legacy{}},
-		"a bracket for another in the header":      {api, envelopeOf(soap11, "", status), "", header("[legacy.user@example.com]admin@example.com", "admin-app-3", ""), 200, "RequestStatusResult", Legacy{}},
-		"the legacy password in the header":        {api, envelopeOf(soap11, "", status), "", header("legacy.user@example.com", "x", ""), 500, "User_Authentication_Failed", Legacy{Header: 1}},
-		"a header that cannot be read":             {api, envelopeOf(soap11, "", status), "", []string{"X-DocuSign-Authentication", "{"}, 500, "Invalid_Token_Format", Legacy{Header: 1}},
+		"an App Password in the header":            {dsapi, envelopeOf(soap11, "", status), "", header("legacy.user@example.com", appPassword, ""), 200, "RequestStatusResult", Legacy{}},
+		"an administrator's header for another":    {dsapi, envelopeOf(soap11, "", status), "", header("admin@example.com", "admin-app-3", `,"SendOnBehalfOf":"legacy.user@example.com"`), 200, "RequestStatusResult", Legacy{}},
+		"a bracket for another in the header":      {dsapi, envelopeOf(soap11, "", status), "", header("[legacy.user@example.com]admin@example.com", "admin-app-3", ""), 200, "RequestStatusResult", Legacy{}},
+		"the legacy password in the header":        {dsapi, envelopeOf(soap11, "", status), "", header("legacy.user@example.com", "x", ""), 500, "User_Authentication_Failed", Legacy{Header: 1}},
+		"a header that cannot be read":             {dsapi, envelopeOf(soap11, "", status), "", []string{"X-DocuSign-Authentication", "{"}, 500, "Invalid_Token_Format", Legacy{Header: 1}},
 		"a login with an App Password":             {credential, login(user, appPassword), "", nil, 200, "<Success>true</Success>", Legacy{}},
 		"a login with the legacy password":         {credential, login(user, legacyPassword), "", nil, 200, "<Success>false</Success><ErrorCode>User_Authentication_Failed</ErrorCode>", Legacy{Body: 1}},
 		"a legacy login beside a bearer":           {credential, login(user, legacyPassword), "good", nil, 200, "<Success>false</Success>", Legacy{Body: 1}},
 		"a login without a key":                    {credential, login("legacy.user@example.com", appPassword), "", nil, 200, "<ErrorCode>Unspecified_Error</ErrorCode>", Legacy{}},
 		"a login with nothing":                     {credential, login("", ""), "", nil, 200, "<Success>false</Success>", Legacy{Body: 1}},
 		"a login with a bearer and empty fields":   {credential, login("", ""), "good", nil, 200, "<Success>true</Success>", Legacy{}},
-		"account management tells it in an answer": {management, envelopeOf(soap11, tokenOf(user, legacyPassword, ""), operationOf(managementSpace, "GetEncryptedPassword", "")), "", nil, 200, "<ErrorCode>Invalid_Login</ErrorCode>", Legacy{WSSecurity: 1}},
+		"account management tells it in an answer": {management, envelopeOf(soap11, "", operationOf(managementSpace, "GetEncryptedPassword", "")), "", header("legacy.user@example.com", "x", ""), 200, "<ErrorCode>Invalid_Login</ErrorCode>", Legacy{Header: 1}},
+		"a token that dsapi.asmx does not read":    {dsapi, withToken(user, appPassword, ""), "", nil, 500, "An Integrator key was not specified.", Legacy{WSSecurity: 1}},
+		"a header that api.asmx does not read":     {api, envelopeOf(soap11, "", status), "", header("legacy.user@example.com", appPassword, ""), 500, "An Integrator key was not specified.", Legacy{Header: 1}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -283,13 +285,13 @@ func TestMessagesAreRefused(t *testing.T) {
 
 func TestFaultsHaveTheirLayout(t *testing.T) {
 	w := newWorld(t)
-	dsapi := w.service("dsapi")
+	api := w.service("api")
 	status := operationOf(apiSpace, "RequestStatus", "")
-	got := w.soap(dsapi, soap11, envelopeOf(soap11, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "")
+	got := w.soap(api, soap11, envelopeOf(soap11, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "")
 	w.wantReply(got, 500, `<soap:Fault><faultcode>soap:Client</faultcode><faultstring>User_Authentication_Failed</faultstring>`+
-		`<faultactor>https://demo.docusign.net/api/3.0/dsapi.asmx</faultactor><detail><ErrorCode>User_Authentication_Failed</ErrorCode>`+
+		`<faultactor>https://demo.docusign.net/api/3.0/api.asmx</faultactor><detail><ErrorCode>User_Authentication_Failed</ErrorCode>`+
 		`<Reason>One or both of Username and Password are invalid.</Reason></detail></soap:Fault>`)
-	got = w.soap(dsapi, soap12, envelopeOf(soap12, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "")
+	got = w.soap(api, soap12, envelopeOf(soap12, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "")
 	w.wantReply(got, 500, `<soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang="en">User_Authentication_Failed</soap:Text></soap:Reason><soap:Detail>`)
 	if !strings.HasPrefix(got.header.Get("Content-Type"), "application/soap+xml") {
 		t.Errorf("%v", got.header)

@@ -1,0 +1,59 @@
+package proxy
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+)
+
+var errPath = errors.New("an encoded slash, a backslash or a control character in the path")
+
+// cleanURL gives u with runs of slashes collapsed and dot segments resolved (PROTOCOL.md §1.6), its other escapes and its query as
+// they came. Everything behind it sees this path alone: two readings of one path would let a call pass for another.
+// It is u itself when nothing had to change.
+func cleanURL(u *url.URL) (*url.URL, error) {
+	if u.Opaque != "" {
+		return nil, errors.New("a request target that is no path")
+	}
+	if plainPath(u) {
+		return u, nil
+	}
+	escaped := u.EscapedPath()
+	var kept []string
+	trailing := false
+	for part := range strings.SplitSeq(escaped, "/") {
+		name, err := url.PathUnescape(part)
+		if err != nil || strings.Contains(name, "/") || strings.ContainsFunc(name, refusedInPath) {
+			return nil, errPath
+		}
+		bare, _, parameters := strings.Cut(name, ";")
+		dots := bare == "." || bare == ".."
+		if dots && parameters {
+			return nil, errors.New("a dot segment with parameters") // resolved by some servers, taken for a name by others
+		}
+		if trailing = dots || part == ""; !trailing {
+			kept = append(kept, part)
+		} else if bare == ".." && len(kept) > 0 {
+			kept = kept[:len(kept)-1]
+		}
+	}
+	escaped = "/" + strings.Join(kept, "/")
+	if trailing && len(kept) > 0 {
+		escaped += "/"
+	}
+	out := *u
+	out.Path, _ = url.PathUnescape(escaped) // each part has just been unescaped
+	if out.RawPath = escaped; (&url.URL{Path: out.Path}).EscapedPath() == escaped {
+		out.RawPath = ""
+	}
+	return &out, nil
+}
+
+// plainPath reports without allocating that there is nothing to clean.
+func plainPath(u *url.URL) bool {
+	return strings.HasPrefix(u.Path, "/") && u.RawPath == "" && !strings.Contains(u.Path, "//") && !strings.Contains(u.Path, "/.") &&
+		!strings.ContainsFunc(u.Path, refusedInPath)
+}
+
+// refusedInPath is what no path of DocuSign's has and what servers read in different ways.
+func refusedInPath(c rune) bool { return c == '\\' || c < ' ' || c == 0x7f }
