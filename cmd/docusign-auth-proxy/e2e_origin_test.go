@@ -91,11 +91,11 @@ func TestWhatASiteSaysOfItsOwnHostIsNotSaidOfTheProxy(t *testing.T) {
 // The name that a program dials is what it must be led back to, also when the message repeats it.
 func TestAddressingWithAHostThatIsFixedInTheProgram(t *testing.T) {
 	r := newRig(t, nil)
-	req := soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(
-		`<wsa:To xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing">`+r.sidecar()+`/api/3.0/dsapi.asmx</wsa:To>`+security(annaToken), listFeatures))
+	req := soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(
+		`<wsa:To xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing">`+r.sidecar()+`/api/3.0/api.asmx</wsa:To>`+security(annaToken), listFeatures))
 	req.Host = "demo.docusign.net"
 	got := r.do(nil, req)
-	if rec := r.lastSOAP(); got.status != 200 || !strings.Contains(string(rec.Body), ">https://na3.docusign.net/api/3.0/dsapi.asmx<") {
+	if rec := r.lastSOAP(); got.status != 200 || !strings.Contains(string(rec.Body), ">https://na3.docusign.net/api/3.0/api.asmx<") {
 		t.Errorf("status %d, upstream %s", got.status, rec.Body)
 	}
 }
@@ -202,7 +202,7 @@ func TestWhatProxiesSaidOfTheInsideStaysInside(t *testing.T) {
 		{"observed", nil, request(t, "GET", r.sidecar()+envelopesAtDemo, nil, append([]string{"Authorization", "bearer b3BhcXVl"}, inside...)...)},
 		{"without a credential", nil, request(t, "GET", r.sidecar()+"/restapi", nil, inside...)},
 		{"forward, plain", r.forwardClient(), request(t, "GET", "http://demo.docusign.net/restapi", nil, inside...)},
-		{"SOAP", nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(annaToken), listFeatures), inside...)},
+		{"SOAP", nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures), inside...)},
 		{"a one-time URL over REST", nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx",
 			credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", ""), inside...)},
 	} {
