@@ -74,7 +74,9 @@ func login(cmd *cobra.Command, f browserFlags) error {
 // nowhere is the store of a login that is not known to be the right one yet.
 type nowhere struct{}
 
-func (nowhere) Refresh(string) (secret.Text, bool, error) { return secret.Text{}, false, nil }
+func (nowhere) Refresh(string) (secret.Text, time.Time, bool, error) {
+	return secret.Text{}, time.Time{}, false, nil
+}
 
 func (nowhere) PutRefresh(string, secret.Text) error {
 	return errors.New("the login has not been checked")

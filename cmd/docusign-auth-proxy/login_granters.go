@@ -30,7 +30,8 @@ func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.
 		}
 		for _, m := range membersOf(&in) {
 			if m.id != "" {
-				wanted[at].Identities = append(wanted[at].Identities, oauth.Identity{Issuer: at.clientID, Subject: m.id, Scopes: at.scopes})
+				id := oauth.Identity{Issuer: at.clientID, Subject: strings.ToLower(m.id), Scopes: at.scopes}
+				wanted[at].Identities = append(wanted[at].Identities, id)
 			}
 		}
 	}
@@ -54,10 +55,10 @@ func (c codeGranters) find(id oauth.Identity) oauth.Granter {
 }
 
 // renew keeps logins alive that nobody uses; the error joins those that are lost.
-func (c codeGranters) renew(ctx context.Context) error {
+func (c codeGranters) renew(ctx context.Context, through *oauth.Client) error {
 	var problems []error
 	for _, g := range c {
-		problems = append(problems, g.Renew(ctx))
+		problems = append(problems, g.Renew(ctx, through))
 	}
 	return errors.Join(problems...)
 }

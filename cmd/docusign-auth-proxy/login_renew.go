@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"docusign-auth-proxy/translate/oauth"
 )
 
 const renewEvery = 24 * time.Hour
@@ -12,7 +15,8 @@ func (p *program) renewLogins(ctx context.Context) error {
 	ticker := time.NewTicker(renewEvery)
 	defer ticker.Stop()
 	for {
-		if err := p.current.Load().granters.renew(ctx); err != nil && ctx.Err() == nil {
+		a := p.current.Load()
+		if err := a.granters.renew(ctx, a.oauth); err != nil && ctx.Err() == nil && !errors.Is(err, oauth.ErrClosed) {
 			p.log.Error("a refresh token could not be renewed", "error", err, "next_step", "docusign-auth-proxy login --user for the user named, before the 30 days are over")
 		}
 		select {

@@ -6,7 +6,9 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"time"
 
 	"docusign-auth-proxy/internal/secret"
 )
@@ -16,14 +18,18 @@ var ErrUnreadable = errors.New("the refresh token cannot be decrypted: its key f
 
 const maxRefreshToken = 16 << 10
 
+// datedMark begins a plain text with the time before the token. No token of earlier files begins so: it could not be
+// sent.
+const datedMark = "\x00"
+
 // refresh holds refresh tokens of authorization-code grants, encrypted, by the name that the caller gives them.
 type refresh struct {
 	mu sync.RWMutex
 	m  map[string][]byte
 }
 
-// PutRefresh stores a refresh token, in place of the one that had the name. It is durable when PutRefresh returns.
-// With Options.MaxRefresh others stored it is ErrFull.
+// PutRefresh stores a refresh token and the time, in place of the one that had the name. It is durable when PutRefresh
+// returns. With Options.MaxRefresh others stored it is ErrFull.
 func (s *Store) PutRefresh(name string, token secret.Text) error {
 	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
 		return fmt.Errorf("store refresh token: %w", ErrSize)
@@ -32,7 +38,8 @@ func (s *Store) PutRefresh(name string, token secret.Text) error {
 	if err != nil {
 		return fmt.Errorf("store refresh token: %w", err)
 	}
-	sealed := aead.Seal(nil, nil, []byte(token.Reveal()), []byte(name))
+	dated := datedMark + s.o.Now().UTC().Format(time.RFC3339) + datedMark + token.Reveal()
+	sealed := aead.Seal(nil, nil, []byte(dated), []byte(name))
 
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -45,24 +52,31 @@ func (s *Store) PutRefresh(name string, token secret.Text) error {
 	return s.refresh.load(name, sealed)
 }
 
-// Refresh returns the refresh token of that name; ok is false if there is none, the error ErrUnreadable if its key is gone.
-func (s *Store) Refresh(name string) (token secret.Text, ok bool, err error) {
+// Refresh returns the refresh token of that name and when it was stored, zero for one of a file that does not say; ok
+// is false if there is none, the error ErrUnreadable if its key is gone.
+func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, err error) {
 	sealed, _ := s.refresh.get(name)
 	if sealed == nil {
-		return secret.Text{}, false, nil
+		return token, at, false, nil
 	}
 	aead, err := s.refreshCipher(false)
 	if errors.Is(err, errNoKey) {
-		return secret.Text{}, false, ErrUnreadable
+		return token, at, false, ErrUnreadable
 	}
 	if err != nil {
-		return secret.Text{}, false, fmt.Errorf("read refresh token: %w", err)
+		return token, at, false, fmt.Errorf("read refresh token: %w", err)
 	}
 	clear, err := aead.Open(nil, nil, sealed, []byte(name))
 	if err != nil {
-		return secret.Text{}, false, ErrUnreadable
+		return token, at, false, ErrUnreadable
 	}
-	return secret.New(string(clear)), true, nil
+	text := string(clear)
+	if dated, ok := strings.CutPrefix(text, datedMark); ok {
+		var date string
+		date, text, _ = strings.Cut(dated, datedMark)
+		at, _ = time.Parse(time.RFC3339, date) // an unreadable date is an unknown one
+	}
+	return secret.New(text), at, true, nil
 }
 
 func (s *Store) refreshCipher(create bool) (cipher.AEAD, error) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
@@ -128,7 +129,8 @@ func TestTheFirstPinHolds(t *testing.T) {
 func TestRefreshTokensAreEncrypted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	const canary = "c4n4ry-refresh-token"
-	s := open(t, path, store.Options{MaxRefresh: 2})
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	s := open(t, path, store.Options{MaxRefresh: 2, Now: func() time.Time { return noon }})
 	for _, err := range []error{
 		s.PutRefresh("anna", secret.New("old")),
 		s.PutRefresh("anna", secret.New(canary)),
@@ -153,10 +155,10 @@ func TestRefreshTokensAreEncrypted(t *testing.T) {
 		t.Error("the file holds the token in clear")
 	}
 	s = open(t, path, store.Options{})
-	if got, ok, err := s.Refresh("anna"); err != nil || !ok || got.Reveal() != canary {
-		t.Errorf("after a restart: %v, %v", ok, err)
+	if got, at, ok, err := s.Refresh("anna"); err != nil || !ok || got.Reveal() != canary || !at.Equal(noon) {
+		t.Errorf("after a restart: %v, %v, %v", at, ok, err)
 	}
-	if _, ok, err := s.Refresh("third"); ok || err != nil {
+	if _, _, ok, err := s.Refresh("third"); ok || err != nil {
 		t.Errorf("one for which there was no room: %v, %v", ok, err)
 	}
 }
@@ -194,13 +196,13 @@ func TestRefreshTokensWithoutTheirKey(t *testing.T) {
 			closeStore(t, s)
 			test.damage(t, path+".key")
 			s = open(t, path, store.Options{})
-			if _, ok, err := s.Refresh("anna"); ok || err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, _, ok, err := s.Refresh("anna"); ok || err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("reading gives %v, %v", ok, err)
 			}
 			if err := s.PutRefresh("anna", secret.New("again")); (err == nil) != test.mayPut {
 				t.Errorf("putting gives %v", err)
 			}
-			if got, ok, err := s.Refresh("anna"); test.mayPut && (err != nil || !ok || got.Reveal() != "again") {
+			if got, _, ok, err := s.Refresh("anna"); test.mayPut && (err != nil || !ok || got.Reveal() != "again") {
 				t.Errorf("reading what was put gives %v, %v", ok, err)
 			}
 		})

@@ -20,13 +20,18 @@ import (
 )
 
 // DefaultRenewAfter is how long a refresh token may lie unused before Renew exchanges it; DocuSign forgets it after 30 days.
-const DefaultRenewAfter = 3 * 24 * time.Hour
+// DefaultRenewPause keeps many that are due at once from being throttled (PROTOCOL.md §6.3).
+const (
+	DefaultRenewAfter = 3 * 24 * time.Hour
+	DefaultRenewPause = 2 * time.Second
+)
 
 const codeTimeout = 20 * time.Second
 
 // RefreshStore keeps refresh tokens, by RefreshName, so that a login survives a restart.
 type RefreshStore interface {
-	Refresh(name string) (token secret.Text, ok bool, err error)
+	// Refresh also tells when the token was put there, zero if that is not known.
+	Refresh(name string) (token secret.Text, at time.Time, ok bool, err error)
 	PutRefresh(name string, token secret.Text) error
 }
 
@@ -39,6 +44,7 @@ type CodeConfig struct {
 	Tokens        RefreshStore
 	Identities    []Identity       // whom Renew looks after
 	RenewAfter    time.Duration    // 0 = DefaultRenewAfter
+	RenewPause    time.Duration    // between two exchanges of Renew; 0 = DefaultRenewPause
 	Now           func() time.Time // nil = time.Now
 }
 
@@ -56,7 +62,6 @@ type CodeGranter struct {
 type codeUser struct {
 	busy    chan struct{} // holds one value while a refresh is under way: a token that rotates must not be used twice
 	unsaved secret.Text   // came with the last refresh and could not be stored yet
-	last    time.Time     // when the refresh token was last exchanged
 }
 
 // NewCodeGranter checks cfg and makes a CodeGranter. It does no I/O.
@@ -75,6 +80,7 @@ func NewCodeGranter(cfg CodeConfig) (*CodeGranter, error) {
 		cfg.Now = time.Now
 	}
 	cfg.AccountServer, cfg.RenewAfter = origin, positive(cfg.RenewAfter, DefaultRenewAfter)
+	cfg.RenewPause = positive(cfg.RenewPause, DefaultRenewPause)
 	return &CodeGranter{cfg: cfg, users: map[string]*codeUser{}, http: http.Client{
 		Transport: cfg.HTTP.Transport,
 		Timeout:   cfg.HTTP.Timeout,
@@ -188,7 +194,7 @@ func (g *CodeGranter) user(name string) (*codeUser, error) {
 	if u := g.users[name]; u != nil {
 		return u, nil
 	}
-	_, ok, err := g.cfg.Tokens.Refresh(name)
+	_, _, ok, err := g.cfg.Tokens.Refresh(name)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -217,10 +223,11 @@ func (g *CodeGranter) refresh(ctx context.Context, id Identity, u *codeUser) (*T
 	if failed != nil {
 		return nil, failed
 	}
-	u.last = g.cfg.Now()
-	if !a.refresh.Empty() && a.refresh != token {
-		u.unsaved = a.refresh
+	if a.refresh.Empty() || a.refresh == token {
+		_ = g.cfg.Tokens.PutRefresh(name, token) // only for its date: the login is kept already
+		return a.token, nil
 	}
+	u.unsaved = a.refresh
 	if err := g.save(name, u); err != nil {
 		return nil, err
 	}
@@ -228,7 +235,7 @@ func (g *CodeGranter) refresh(ctx context.Context, id Identity, u *codeUser) (*T
 }
 
 func (g *CodeGranter) stored(id Identity) (secret.Text, *GrantError) {
-	token, ok, err := g.cfg.Tokens.Refresh(RefreshName(id))
+	token, _, ok, err := g.cfg.Tokens.Refresh(RefreshName(id))
 	switch {
 	case err != nil:
 		return token, g.loginRequired(id, err.Error(), err)
@@ -261,38 +268,40 @@ func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token se
 	return a, failed
 }
 
-// Renew exchanges the refresh tokens of CodeConfig.Identities that nobody used for a while, so that they do not expire. It is
-// meant to be called daily. The error joins a *GrantError for each user whose login is lost; who never logged in is passed over.
-func (g *CodeGranter) Renew(ctx context.Context) error {
+// Renew exchanges the refresh tokens of CodeConfig.Identities that were not exchanged for a while, so that they do not
+// expire, one every few seconds. The access tokens that come of it are kept by through, a Client that grants with g.
+// It is meant to be called daily. The error joins a *GrantError for each user whose login is lost; who never logged in
+// is passed over.
+func (g *CodeGranter) Renew(ctx context.Context, through *Client) error {
 	var problems []error
+	exchanged := false
 	for _, id := range g.cfg.Identities {
-		if ctx.Err() != nil {
-			break
-		}
 		if !g.due(RefreshName(id)) {
 			continue
 		}
-		if _, err := g.Grant(ctx, id); err != nil {
+		if exchanged && !pause(ctx, g.cfg.RenewPause) {
+			break
+		}
+		exchanged = true
+		if _, err := through.Token(ctx, id); err != nil {
 			problems = append(problems, err)
 		}
 	}
 	return errors.Join(problems...)
 }
 
+// due goes by the date in the store, which outlives the process.
 func (g *CodeGranter) due(name string) bool {
-	u, err := g.user(name)
-	if err != nil {
-		return true // Grant tells why
-	}
-	if u == nil {
-		return false
-	}
+	_, at, ok, err := g.cfg.Tokens.Refresh(name)
+	return err != nil || ok && g.cfg.Now().Sub(at) >= g.cfg.RenewAfter // Token tells what the error is
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
 	select {
-	case u.busy <- struct{}{}:
-		defer func() { <-u.busy }()
-		return g.cfg.Now().Sub(u.last) >= g.cfg.RenewAfter
-	default:
-		return false // being exchanged right now
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

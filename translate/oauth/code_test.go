@@ -25,15 +25,17 @@ const codeRedirect = "http://127.0.0.1:8765/callback"
 type heldTokens struct {
 	mu     sync.Mutex
 	m      map[string]secret.Text
+	dates  map[string]time.Time
+	now    func() time.Time
 	puts   int
 	refuse error
 }
 
-func (h *heldTokens) Refresh(name string) (secret.Text, bool, error) {
+func (h *heldTokens) Refresh(name string) (secret.Text, time.Time, bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t, ok := h.m[name]
-	return t, ok, nil
+	return t, h.dates[name], ok, nil
 }
 
 func (h *heldTokens) PutRefresh(name string, t secret.Text) error {
@@ -42,7 +44,7 @@ func (h *heldTokens) PutRefresh(name string, t secret.Text) error {
 	if h.refuse != nil {
 		return h.refuse
 	}
-	h.m[name] = t
+	h.m[name], h.dates[name] = t, h.now()
 	h.puts++
 	return nil
 }
@@ -64,7 +66,8 @@ type codeWorld struct {
 
 func newCodeWorld(t *testing.T, clientSecret string) *codeWorld {
 	t.Helper()
-	w := &codeWorld{T: t, clock: &clock{now: time.Now()}, tokens: &heldTokens{m: map[string]secret.Text{}}}
+	w := &codeWorld{T: t, clock: &clock{now: time.Now()}}
+	w.tokens = &heldTokens{m: map[string]secret.Text{}, dates: map[string]time.Time{}, now: w.clock.Now}
 	var err error
 	if w.sandbox, err = docusigntest.Start(docusigntest.Options{ByPort: true, Now: w.clock.Now}); err != nil {
 		t.Fatal(err)
@@ -91,6 +94,19 @@ func (w *codeWorld) granter(change func(*CodeConfig)) *CodeGranter {
 		w.Fatal(err)
 	}
 	return g
+}
+
+func (w *codeWorld) client(g *CodeGranter, observer Observer) *Client {
+	w.Helper()
+	c, err := New(Config{
+		AccountServer: w.sandbox.AccountServer(), HTTP: w.http, Now: w.clock.Now,
+		Granters: func(Identity) Granter { return g }, Observer: observer,
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(c.Close)
+	return c
 }
 
 func loginRequest() LoginRequest {
@@ -289,12 +305,12 @@ type lateStore struct {
 	before func()
 }
 
-func (l *lateStore) Refresh(name string) (secret.Text, bool, error) {
-	t, ok, err := l.heldTokens.Refresh(name)
+func (l *lateStore) Refresh(name string) (secret.Text, time.Time, bool, error) {
+	t, at, ok, err := l.heldTokens.Refresh(name)
 	if l.reads++; l.reads == 2 { // the first is the question whether there is one
 		l.before()
 	}
-	return t, ok, err
+	return t, at, ok, err
 }
 
 func TestRenewKeepsAnUnusedLoginAlive(t *testing.T) {
@@ -303,8 +319,9 @@ func TestRenewKeepsAnUnusedLoginAlive(t *testing.T) {
 		c.Identities = append(c.Identities, Identity{Issuer: testIssuer, Subject: docusigntest.BobID, Scopes: testScopes}) // never logged in
 	})
 	w.login(g, testUser)
+	c := w.client(g, Observer{})
 	for range 40 {
-		if err := g.Renew(t.Context()); err != nil {
+		if err := g.Renew(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
 		w.clock.Advance(24 * time.Hour)
@@ -318,8 +335,94 @@ func TestRenewKeepsAnUnusedLoginAlive(t *testing.T) {
 	w.sandbox.Revoke(testIssuer, testUser)
 	w.clock.Advance(4 * 24 * time.Hour)
 	var ge *GrantError
-	if err := g.Renew(t.Context()); !errors.As(err, &ge) || ge.Kind != LoginRequired {
+	if err := g.Renew(t.Context(), c); !errors.As(err, &ge) || ge.Kind != LoginRequired {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAStartExchangesOnlyRefreshTokensThatAreOld(t *testing.T) {
+	for name, c := range map[string]struct {
+		age  time.Duration
+		want int // exchanges at the start, and after the first calls
+		then int
+	}{
+		"logged in seconds ago: the first call exchanges": {5 * time.Second, 0, 1},
+		"two days ago": {48 * time.Hour, 0, 1},
+		"unused for days: kept alive, and the first call has its token":       {DefaultRenewAfter, 1, 1},
+		"stored by a version that noted no time: as if unused for long":       {-1, 1, 1},
+		"a clock that was set back since is no reason to exchange at a start": {-time.Hour, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newCodeWorld(t, "")
+			w.login(w.granter(nil), testUser)
+			w.clock.Advance(c.age)
+			if c.age == -1 {
+				clear(w.tokens.dates)
+			}
+			w.sandbox.ResetCounts()
+			restarted := w.granter(nil)
+			client := w.client(restarted, Observer{})
+			if err := restarted.Renew(t.Context(), client); err != nil {
+				t.Fatal(err)
+			}
+			if n := w.sandbox.Counts().Grants; n != c.want {
+				t.Errorf("%d exchanges at the start, want %d", n, c.want)
+			}
+			var calls sync.WaitGroup
+			for range 8 {
+				calls.Go(func() {
+					if _, err := client.Token(t.Context(), anna()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			calls.Wait()
+			if n := w.sandbox.Counts().Grants; n != c.then {
+				t.Errorf("%d exchanges after the first calls, want %d", n, c.then)
+			}
+		})
+	}
+}
+
+func TestRenewTakesItsTime(t *testing.T) {
+	w := newCodeWorld(t, "")
+	bob := Identity{Issuer: testIssuer, Subject: docusigntest.BobID, Scopes: testScopes}
+	g := w.granter(func(c *CodeConfig) {
+		c.Identities = append(c.Identities, bob)
+		c.RenewPause = time.Hour
+	})
+	w.login(g, testUser)
+	w.tokens.m[RefreshName(bob)] = secret.New("canary-token")
+	w.clock.Advance(DefaultRenewAfter)
+	w.sandbox.ResetCounts()
+	ctx, cancel := context.WithCancel(t.Context())
+	exchanged := make(chan struct{}, 2)
+	c := w.client(g, Observer{Grant: func(GrantEvent) { exchanged <- struct{}{} }})
+	done := make(chan error)
+	go func() { done <- g.Renew(ctx, c) }()
+	<-exchanged
+	cancel() // while it waits for bob's turn
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := w.sandbox.Counts(); n.Grants != 1 || len(n.GrantErrors) != 0 {
+		t.Errorf("%d exchanges, %v", n.Grants, n.GrantErrors)
+	}
+}
+
+func TestARefreshTokenThatDoesNotRotateGetsANewDate(t *testing.T) {
+	w := newCodeWorld(t, "")
+	g := w.granter(nil)
+	w.login(g, testUser)
+	before := w.tokens.all()
+	const noRefresh = `{"access_token":"eyJ.a.b","token_type":"Bearer","expires_in":3600}`
+	w.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Status: 200, Body: noRefresh})
+	w.clock.Advance(DefaultRenewAfter)
+	if _, err := g.Grant(t.Context(), anna()); err != nil {
+		t.Fatal(err)
+	}
+	if g.due(RefreshName(anna())) || w.tokens.all()[RefreshName(anna())] != before[RefreshName(anna())] {
+		t.Error("it counts as unused")
 	}
 }
 
