@@ -37,6 +37,16 @@ func (x *exchange) serveLogin(r *http.Request) {
 		}
 		options.APIPassword = p
 	}
+	if !x.state.Translator.LoginTakesBearer(x.site.Base) {
+		answer, err := x.loginFromUserInfo(r, options)
+		if err != nil {
+			x.refuse(r, err, kindOnWire(err))
+			return
+		}
+		x.event.Detail = "login_information made from UserInfo, since DocuSign refused it to bearer tokens a moment ago"
+		answer.WriteTo(&x.w, r)
+		return
+	}
 	x.edit = func(resp *http.Response) error { return x.editLogin(r, resp, options) }
 	x.send(r)
 }

@@ -12,6 +12,7 @@ import (
 
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
 )
@@ -68,8 +69,7 @@ func (x *exchange) answerView(r *http.Request, v view) {
 	}
 	switch {
 	case err != nil:
-		kind, next := explainFailure(err, x.site.Base)
-		x.refuse(r, &translate.Error{Detail: "view over REST", Err: err, NextStep: next}, kind)
+		x.refuseUnsent(r, "view over REST", err)
 	case answered.url.Empty():
 		x.relayFailure(r, answered)
 	default:
@@ -135,14 +135,21 @@ func (a viewAnswer) elsewhere() bool {
 // requestView asks once, and once more with another token when DocuSign refuses the first.
 func (x *exchange) requestView(ctx context.Context, site translate.Site, v view) (viewAnswer, error) {
 	a, err := x.postView(ctx, site, v)
-	if err != nil || !a.url.Empty() || reply.ClassifyUpstream(a.status, a.header, a.body) != reply.TokenRefused {
+	if err != nil || x.outcome(oauth.UseREST, a.status, a.meaning()) != reply.TokenRefused {
 		return a, err
 	}
-	if !x.mend(ctx, reply.TokenRefused) {
-		return a, nil
+	if mended, err := x.mend(ctx, reply.TokenRefused, oauth.UseREST); err != nil || !mended {
+		return a, err
 	}
 	x.event.Replayed = reply.TokenRefused.String()
-	return x.postView(ctx, site, v)
+	if a, err = x.postView(ctx, site, v); err == nil {
+		x.outcome(oauth.UseREST, a.status, a.meaning())
+	}
+	return a, err
+}
+
+func (a viewAnswer) meaning() reply.Upstream {
+	return reply.ClassifyUpstream(a.status, a.header, a.body)
 }
 
 func (x *exchange) postView(ctx context.Context, site translate.Site, v view) (viewAnswer, error) {

@@ -17,6 +17,7 @@ import (
 
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
 )
@@ -179,37 +180,93 @@ func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || x.native || x.token == nil {
 		return resp, err
 	}
-	why := x.refusedUpstream(resp)
+	use := x.use()
+	why := x.outcome(use, resp.StatusCode, x.refusedUpstream(resp))
+	if why == reply.Other {
+		return resp, nil
+	}
 	// A call that cannot be sent again is mended too: the next one needs the new token or site just as much.
-	if why == reply.Other || !x.mend(req.Context(), why) || !x.body.replayable() {
+	mended, err := x.mend(req.Context(), why, use)
+	if err != nil {
+		drain(resp)
+		return nil, err
+	}
+	if !mended || !x.body.replayable() {
 		return resp, nil
 	}
 	drain(resp)
 	x.event.Replayed = why.String()
-	return x.state.Upstream.RoundTrip(x.again(req))
+	if resp, err = x.state.Upstream.RoundTrip(x.again(req)); err != nil {
+		return nil, err
+	}
+	if x.outcome(use, resp.StatusCode, x.refusedUpstream(resp)) == reply.TokenRefused && use == oauth.UseLogin {
+		_, _ = x.state.Translator.LoginRefused(req.Context(), x.decision, x.token, x.site.Base, true) // asks nobody
+	}
+	return resp, nil
 }
 
-// mend gets what the refused call lacked: a new token, or the site to which the account has moved.
-func (x *exchange) mend(ctx context.Context, why reply.Upstream) bool {
+// use is what the call's token is sent for.
+func (x *exchange) use() oauth.Use {
+	switch {
+	case x.route.local == localLogin:
+		return oauth.UseLogin
+	case x.route.api.SOAP():
+		return oauth.UseSOAP
+	}
+	return oauth.UseREST
+}
+
+// outcome notes whether DocuSign took the token, and returns what the answer means.
+func (x *exchange) outcome(use oauth.Use, status int, why reply.Upstream) reply.Upstream {
+	switch {
+	case why == reply.TokenRefused:
+		x.token.Refused(use)
+	case status < http.StatusBadRequest:
+		x.token.Worked(use)
+	}
+	return why
+}
+
+// mend gets what the refused call lacked: a new token, or the site to which the account has moved. The error says why
+// a new token cannot be had; it is the caller's answer then, since the refused token is not the caller's (PROTOCOL.md
+// §8.3).
+func (x *exchange) mend(ctx context.Context, why reply.Upstream, use oauth.Use) (bool, error) {
 	tr := x.state.Translator
-	switch why {
-	case reply.TokenRefused:
-		token, err := tr.Renew(ctx, x.decision, x.token)
-		if err != nil {
-			x.event.Detail = "DocuSign refused the token and another could not be had: " + err.Error()
-			return false
-		}
-		x.token = token
-		return true
-	case reply.WrongSite:
+	if why == reply.WrongSite {
 		site, moved, err := tr.MovedSite(ctx, x.decision, x.route.account, x.site)
 		if err != nil || !moved {
-			return false
+			return false, nil
 		}
 		x.site = site
-		return true
+		return true, nil
 	}
-	return false
+	if use == oauth.UseLogin {
+		return x.mendLogin(ctx), nil
+	}
+	token, err := tr.Renew(ctx, x.decision, x.token, use)
+	const failed = "DocuSign refused the token and another could not be had"
+	var te *translate.Error
+	switch {
+	case errors.As(err, &te):
+		return false, &translate.Error{Kind: te.Kind, Detail: failed, Err: err, NextStep: te.NextStep}
+	case err != nil:
+		x.event.Detail = failed + ": " + err.Error()
+		return false, nil
+	}
+	x.token = token
+	return true, nil
+}
+
+// mendLogin gets a new token for login_information if the refused one is bad. If it is good, or cannot be judged now,
+// the answer is made from UserInfo (PROTOCOL.md §2.5).
+func (x *exchange) mendLogin(ctx context.Context) bool {
+	justGranted := !x.token.Obtained.Before(x.start)
+	token, err := x.state.Translator.LoginRefused(ctx, x.decision, x.token, x.site.Base, justGranted)
+	if err != nil || token == nil {
+		return false
+	}
+	x.token = token
+	return true
 }
 
 // again makes the second request of a call.
@@ -295,8 +352,18 @@ func (u *upstream) fail(_ http.ResponseWriter, r *http.Request, err error) {
 		x.callerFailed(r, err)
 		return
 	}
+	x.refuseUnsent(r, "DocuSign", err)
+}
+
+// refuseUnsent answers a call that failed on the way out: for want of a new token, or of an answer.
+func (x *exchange) refuseUnsent(r *http.Request, what string, err error) {
+	var te *translate.Error
+	if errors.As(err, &te) {
+		x.refuse(r, err, kindOnWire(err))
+		return
+	}
 	kind, next := explainFailure(err, x.site.Base)
-	x.refuse(r, &translate.Error{Detail: "DocuSign", Err: err, NextStep: next}, kind)
+	x.refuse(r, &translate.Error{Detail: what, Err: err, NextStep: next}, kind)
 }
 
 // callerError is a fault of the caller's own body, found while it was being forwarded.

@@ -26,29 +26,55 @@ func (t *Translator) Token(ctx context.Context, d *Decision) (*oauth.Token, erro
 	if err != nil {
 		return nil, err
 	}
-	tok, err := s.Token(ctx)
-	if err != nil {
-		return nil, grantError(err)
-	}
-	return tok, nil
+	return t.tokenOf(ctx, d, s)
 }
 
-var errRefusedAgain = errors.New("new tokens have been refused several times just now, so the token is not what is wrong")
+func (t *Translator) tokenOf(ctx context.Context, d *Decision, s *oauth.Session) (*oauth.Token, error) {
+	tok, err := s.Token(ctx)
+	if err == nil {
+		return tok, nil
+	}
+	var ge *oauth.GrantError
+	if errors.As(err, &ge) && ge.Kind == oauth.UserNotFound && d.member.AdminUserID != "" {
+		// Somebody deleted the user and made it anew, perhaps: the GUID that was looked up is looked up again.
+		t.cfg.OAuth.DoubtUser(d.member.identity(d.member.AdminUserID), d.Principal)
+		d.target.p.Store(nil)
+	}
+	return nil, grantError(err)
+}
 
-// Renew gets another token after DocuSign refused the one used. The refused one is dropped; a newer one survives.
-func (t *Translator) Renew(ctx context.Context, d *Decision, used *oauth.Token) (*oauth.Token, error) {
+// ErrRefusedAgain is returned by Renew when another token would not help.
+var ErrRefusedAgain = errors.New("new tokens have been refused several times just now, so the token is not what is wrong")
+
+// Renew gets another token after DocuSign refused the one used for u. The refused one is dropped; a newer one
+// survives. The error is ErrRefusedAgain or an *Error.
+func (t *Translator) Renew(ctx context.Context, d *Decision, used *oauth.Token, u oauth.Use) (*oauth.Token, error) {
 	s, err := t.session(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	if !s.Invalidate(used) {
-		return nil, errRefusedAgain
+	if !s.Invalidate(used, u) {
+		return nil, ErrRefusedAgain
 	}
-	token, err := s.Token(ctx)
+	return t.tokenOf(ctx, d, s)
+}
+
+// LoginTakesBearer reports whether login_information at that site is worth asking with a bearer token (PROTOCOL.md
+// §2.5).
+func (t *Translator) LoginTakesBearer(site *url.URL) bool {
+	return !t.cfg.OAuth.LoginRefusesBearer(site.Host)
+}
+
+// LoginRefused is told that login_information refused a token; sure means that the token itself is known to be good.
+// It returns the token to try instead, or nil when the site refuses every bearer, which is remembered for a while.
+func (t *Translator) LoginRefused(
+	ctx context.Context, d *Decision, used *oauth.Token, site *url.URL, sure bool,
+) (*oauth.Token, error) {
+	s, err := t.session(ctx, d)
 	if err != nil {
-		return nil, grantError(err)
+		return nil, err
 	}
-	return token, nil
+	return s.LoginRefused(ctx, used, site.Host, sure)
 }
 
 // UserInfo gives the accounts and sites of the decision's principal.
@@ -150,8 +176,10 @@ func (t *Translator) siteIn(ctx context.Context, d *Decision, info *oauth.UserIn
 	}
 	guid, ok := d.member.numbers[account]
 	if !ok && !isGUID(account) {
-		learnt, err := t.cfg.OAuth.LearnAccountID(ctx, d.target.p.Load().Identity(), account)
-		guid, ok = learnt, err == nil
+		if s, err := t.session(ctx, d); err == nil {
+			guid, err = t.cfg.OAuth.LearnAccountID(ctx, s.Identity(), account)
+			ok = err == nil
+		}
 	}
 	if ok {
 		if a := info.Account(guid); a != nil {
@@ -180,7 +208,7 @@ func (t *Translator) MovedSite(ctx context.Context, d *Decision, account string,
 	if err != nil {
 		return was, false, err
 	}
-	info, _, err := s.RefreshUserInfo(ctx, was.Info)
+	info, _, err := s.RefreshUserInfo(ctx, was.Info, was.AccountID)
 	var soon *oauth.TooSoonError
 	if errors.As(err, &soon) {
 		return was, false, nil
@@ -261,22 +289,32 @@ func (s *siteTable) learn(d *Decision, info *oauth.UserInfo) {
 }
 
 func (s *siteTable) put(account string, base *url.URL, integration string) {
+	if !s.has(account, base, integration) {
+		s.set(account, base, integration)
+	}
+}
+
+func (s *siteTable) has(account string, base *url.URL, integration string) bool {
 	s.mu.RLock()
+	defer s.mu.RUnlock()
 	row, ok := s.rows[account]
-	s.mu.RUnlock()
-	if integration == "" {
-		integration = row.integration // an unknown program says nothing about who else uses the account
-	}
-	if ok && row.base.Host == base.Host && (row.shared || row.integration == integration) {
-		return
-	}
+	return ok && row.base.Host == base.Host && (row.shared || integration == "" || row.integration == integration)
+}
+
+// set reads the row again: another integration may have changed it since it was looked at.
+func (s *siteTable) set(account string, base *url.URL, integration string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	row, ok := s.rows[account]
 	if !ok && len(s.rows) >= maxSites {
 		return
 	}
+	if integration == "" {
+		integration = row.integration // an unknown program says nothing about who else uses the account
+	}
 	s.hosts[base.Host] = struct{}{}
-	s.rows[account] = siteRow{base: base, integration: integration, shared: row.shared || row.integration != "" && row.integration != integration}
+	shared := row.shared || row.integration != "" && row.integration != integration
+	s.rows[account] = siteRow{base: base, integration: integration, shared: shared}
 }
 
 func (s *siteTable) get(account string) (siteRow, bool) {

@@ -91,6 +91,9 @@ func consentWait(cmd *cobra.Command, f browserFlags) error {
 	if back.failed == "" {
 		result = proveConsent(cmd.Context(), client, in, result)
 	}
+	if result.Good && askRetry(cmd.Context(), cfg) {
+		result.Next = "nothing; the running proxy was told, and takes it up with the next call"
+	}
 	return f.finish(cmd, back, result, "Consent works")
 }
 
@@ -116,7 +119,7 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *config.Integrat
 	case err == nil:
 		r.Good, r.Email = true, info.Email
 		r.Text = fmt.Sprintf("DocuSign gives a token for %s (%s, %s)", r.User, info.Name, id.Subject)
-		r.Next = "nothing; a running proxy takes it up with the next call, within ten minutes at most"
+		r.Next = "nothing; a running proxy takes it up with the first call after 15 seconds"
 	case errors.As(err, &ge) && ge.Kind == oauth.ConsentRequired:
 		r.Text = "somebody consented, but not " + r.User + ": DocuSign still asks for their consent. Whoever was logged in to DocuSign in that browser has consented instead"
 		r.Next = "run this again and open the page in a private window, logged in as " + r.User

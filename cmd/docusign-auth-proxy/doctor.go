@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/doctor"
 )
 
@@ -23,7 +25,8 @@ func newDoctor() *cobra.Command {
 fault: configuration, keys, CA, hosts file, listeners; then the network, the clock, a token for every user, their accounts and
 sites, one harmless REST call each, and which ways of SOAP the account takes. Each finding tells the next step.
 
-It changes nothing, here or at DocuSign, and may run beside the proxy. Exit code: 0 all is well, 1 warnings, 2 failures.`,
+It changes nothing, here or at DocuSign, and may run beside the proxy. If DocuSign gives a token, a running proxy is told
+to ask again at once for what it was refused. Exit code: 0 all is well, 1 warnings, 2 failures.`,
 		Example: `  docusign-auth-proxy doctor --config proxy.yaml
   docusign-auth-proxy doctor --config proxy.yaml --offline
   docusign-auth-proxy doctor --config proxy.yaml --ticket > ticket.txt`,
@@ -50,6 +53,10 @@ func runDoctor(cmd *cobra.Command, f doctorFlags) error {
 		}
 	}
 	report := doctor.Run(cmd.Context(), plan)
+	granted := func(f doctor.Finding) bool { return f.Check == "grant" && f.Status == doctor.OK }
+	if cfg, err := config.Load(f.config); err == nil && slices.ContainsFunc(report.Findings, granted) {
+		askRetry(cmd.Context(), cfg)
+	}
 	if err := done(); err != nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "store:", err)
 	}

@@ -165,6 +165,7 @@ func TestLoginInformationAsked(t *testing.T) {
 		}
 	})
 	t.Run("DocuSign's own trouble is passed on", func(t *testing.T) {
+		r.restart() // the site refused bearers above, which is remembered
 		r.sandbox.SetLoginInformation(0)
 		r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi/v2/login_information", Status: 503})
 		if got := r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n"); got.status != 503 {

@@ -72,7 +72,11 @@ func (p *program) observe() error {
 	}
 	p.metrics = m
 	observer := m.OAuthObserver()
-	observer.Learned = func() { p.rememberLearned() }
+	observer.Learned = func(l oauth.Learned) {
+		if err := remember(p.store, l); err != nil {
+			p.log.Warn("a look-up could not be remembered", "error", err)
+		}
+	}
 	p.env = surroundings{store: p.store, self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
 		p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client", client.String(),
 			"next_step", "docusign-auth-proxy pins list shows the line for the configuration; then set pin_password: never")
@@ -91,14 +95,4 @@ func (p *program) recorders(log *slog.Logger, h hooks) proxy.Recorder {
 		all = append(all, h.recorder)
 	}
 	return all
-}
-
-func (p *program) rememberLearned() {
-	a := p.current.Load()
-	if a == nil {
-		return
-	}
-	if err := remember(p.store, a.oauth.Learned()); err != nil {
-		p.log.Warn("a look-up could not be remembered", "error", err)
-	}
 }

@@ -29,10 +29,23 @@ func (p *program) newAdmin(cfg *config.Config) (*http.Server, error) {
 		return nil, err
 	}
 	handler := admin.NewHandler(admin.Config{
-		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady, Reload: p.reload, Status: p.status,
+		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady,
+		Reload: p.reload, Retry: p.retry, ConsentPath: consentPath(cfg), Status: p.status,
 		Auth: auth, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
 	})
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: nil}, nil
+}
+
+// retry lets a person's repair at DocuSign be seen with the next call.
+func (p *program) retry() { p.current.Load().oauth.ForgetErrors() }
+
+// consentPath is where browsers come back from DocuSign, if that is this listener.
+func consentPath(cfg *config.Config) string {
+	u, err := url.Parse(cfg.Admin.RedirectURI)
+	if err != nil || cfg.Admin.RedirectURI == "" {
+		return ""
+	}
+	return cmp.Or(u.Path, "/")
 }
 
 // adminHosts are the names under which the listener is addressed, besides localhost and addresses.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -29,6 +31,10 @@ type Config struct {
 	Ready   func() error     // the error's text is shown to anybody who asks; nil = always ready
 	// Reload takes the configuration anew; its error is shown. nil = 501.
 	Reload func(ctx context.Context) error
+	// Retry makes the proxy ask DocuSign again for what was refused until a person changes something. nil = 404.
+	Retry func()
+	// ConsentPath is where browsers come back from DocuSign's consent page with ?code=; it means Retry too. "" = nowhere.
+	ConsentPath string
 	// Status returns what is known now. It is called for each page; it and what it points to are only read.
 	Status func() Status
 	// Auth checks a basic login, at most two at a time. It should remember a proven password: every scrape asks. nil = no login.
@@ -49,9 +55,17 @@ const (
 	maxRefresh = 3600
 )
 
+// Retries cost DocuSign's token end point something, so they are bounded: anybody who reaches the listener may ask for
+// them.
+const (
+	retryEvery = 3 * time.Second
+	retryBurst = 10
+)
+
 type server struct {
 	Config
-	pages *pages
+	pages   *pages
+	retries *rate.Limiter
 }
 
 // NewHandler returns the whole listener: routes, security headers, and the checks of host, login and origin.
@@ -60,7 +74,7 @@ func NewHandler(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &server{Config: cfg, pages: newPages()}
+	s := &server{Config: cfg, pages: newPages(), retries: rate.NewLimiter(rate.Every(retryEvery), retryBurst)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.overview)
 	mux.HandleFunc("GET /integration/{name}", s.integration)
@@ -75,9 +89,12 @@ func NewHandler(cfg Config) http.Handler {
 		mux.HandleFunc(method+readyPath, s.ready)
 	}
 	mux.HandleFunc("OPTIONS /{$}", s.ready)
-	g := newGuard(cfg, mux)
+	g := newGuard(cfg, s.consented(mux))
 	mux.Handle("POST /-/reload", g.operatorOnly(http.HandlerFunc(s.reload)))
 	mux.Handle("PUT /-/reload", g.operatorOnly(http.HandlerFunc(s.reload)))
+	if cfg.Retry != nil {
+		mux.HandleFunc("POST /-/retry", s.retry)
+	}
 	if cfg.Metrics != nil {
 		mux.Handle("GET /metrics", cfg.Metrics)
 	}
@@ -90,7 +107,10 @@ func NewHandler(cfg Config) http.Handler {
 func (s *server) status() Status { return complete(s.Status(), s.Now()) }
 
 func (s *server) page(r *http.Request, nav string) *page {
-	return &page{Status: s.status(), Nav: nav, Path: r.URL.Path, Refresh: refreshOf(r), CanReload: s.Reload != nil && s.Auth != nil}
+	return &page{
+		Status: s.status(), Nav: nav, Path: r.URL.Path, Refresh: refreshOf(r),
+		CanReload: s.Reload != nil && s.Auth != nil, CanRetry: s.Retry != nil,
+	}
 }
 
 func (s *server) overview(w http.ResponseWriter, r *http.Request) {
@@ -175,6 +195,40 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeText(w, http.StatusOK, "reloaded")
+}
+
+// retry answers like reload. It shows nothing and changes only when DocuSign is asked next, so it is no secret of the
+// operator's: where pages need no login, it needs none either.
+func (s *server) retry(w http.ResponseWriter, r *http.Request) {
+	if !s.retries.AllowN(s.Now(), 1) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(retryEvery.Seconds())))
+		writeText(w, http.StatusTooManyRequests, "asked for too often")
+		return
+	}
+	s.Retry()
+	s.Log.Info("retry asked for", "client", r.RemoteAddr)
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	writeText(w, http.StatusOK, "what was refused is asked for again with the next call")
+}
+
+// consented takes a browser that comes back from the consent page to the overview, where its address holds no code.
+func (s *server) consented(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		back := r.Method == http.MethodGet && r.URL.Path == s.ConsentPath && (q.Has("code") || q.Has("error"))
+		if s.Retry == nil || !back {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if q.Has("code") && s.retries.AllowN(s.Now(), 1) {
+			s.Retry()
+			s.Log.Info("a browser came back from the consent page", "client", r.RemoteAddr)
+		}
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	})
 }
 
 func refreshOf(r *http.Request) int {

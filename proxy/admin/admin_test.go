@@ -358,6 +358,7 @@ func TestLogin(t *testing.T) {
 	const password = "c4n4ry-admin"
 	cfg := config(sample)
 	cfg.Auth = func(user string, p secret.Text) bool { return user == "ops" && p.Equal(secret.New(password)) }
+	cfg.Retry, cfg.ConsentPath = func() {}, "/consent"
 	h := admin.NewHandler(cfg)
 	for _, test := range []struct {
 		name, method, path, user, password string
@@ -370,6 +371,9 @@ func TestLogin(t *testing.T) {
 		{"metrics ask for one", "GET", "/metrics", "", "", 401},
 		{"the style sheet asks for one", "GET", "/static/style.css", "", "", 401},
 		{"reload asks for one", "POST", "/-/reload", "", "", 401},
+		{"asking DocuSign again asks for one", "POST", "/-/retry", "", "", 401},
+		{"asking DocuSign again with it", "POST", "/-/retry", "ops", password, 200},
+		{"a browser that comes back from the consent page is asked", "GET", "/consent?code=x", "", "", 401},
 		{"a wrong password is refused", "GET", "/", "ops", "wrong", 401},
 		{"a wrong user is refused", "GET", "/", "root", password, 401},
 		{"the right one gets in", "GET", "/", "ops", password, 200},
@@ -474,6 +478,54 @@ func TestReload(t *testing.T) {
 	cfg.Reload = nil
 	if w := do(t, admin.NewHandler(cfg), "POST", "/-/reload", asOperator); w.Code != http.StatusNotImplemented {
 		t.Errorf("without a way to reload: %d", w.Code)
+	}
+}
+
+func TestRetry(t *testing.T) {
+	calls, now := 0, time.Now()
+	cfg := config(sample)
+	cfg.Retry, cfg.ConsentPath, cfg.Now = func() { calls++ }, "/consent", func() time.Time { return now }
+	browser := header("Accept", "text/html,*/*")
+	for _, test := range []struct {
+		name, method, path string
+		change             func(*http.Request)
+		want, calls        int
+	}{
+		{"a program asks", "POST", "/-/retry", header("Accept", "*/*"), 200, 1},
+		{"a browser's form gets the page", "POST", "/-/retry", browser, 303, 1},
+		{"another site's form is refused", "POST", "/-/retry", header("Sec-Fetch-Site", "cross-site"), 403, 0},
+		{"a look is not enough", "GET", "/-/retry", browser, 405, 0},
+		{"a browser comes back from the consent page", "GET", "/consent?code=abc&state=x", browser, 303, 1},
+		{"one that comes back without consent changes nothing", "GET", "/consent?error=access_denied", browser, 303, 0},
+		{"a code elsewhere means nothing", "GET", "/?code=abc", browser, 200, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			calls = 0
+			w := do(t, admin.NewHandler(cfg), test.method, test.path, test.change)
+			if w.Code != test.want || calls != test.calls || w.Code == 303 && w.Header().Get("Location") != "/" {
+				t.Errorf("%d, %d calls, %v", w.Code, calls, w.Header())
+			}
+		})
+	}
+	t.Run("no more than once in 3 s over time", func(t *testing.T) {
+		calls = 0
+		h := admin.NewHandler(cfg)
+		var last *httptest.ResponseRecorder
+		for range 100 {
+			do(t, h, "GET", "/consent?code=abc")
+			last = do(t, h, "POST", "/-/retry")
+		}
+		if calls != 10 || last.Code != http.StatusTooManyRequests || last.Header().Get("Retry-After") != "3" {
+			t.Errorf("%d calls, %d %v", calls, last.Code, last.Header())
+		}
+		now = now.Add(3 * time.Second)
+		if w := do(t, h, "POST", "/-/retry"); w.Code != 200 {
+			t.Errorf("after a while: %d", w.Code)
+		}
+	})
+	cfg.Retry = nil
+	if w := do(t, admin.NewHandler(cfg), "POST", "/-/retry"); w.Code != http.StatusNotFound {
+		t.Errorf("without a way to: %d", w.Code)
 	}
 }
 

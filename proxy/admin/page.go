@@ -31,6 +31,7 @@ type page struct {
 	Path        string // of the page, for its own links
 	Refresh     int    // seconds; 0 = never
 	CanReload   bool
+	CanRetry    bool
 	Static      bool // a file: no navigation, no form, style included
 	Style       template.CSS
 	StylePolicy string

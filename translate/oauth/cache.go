@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ type cell[T any] struct {
 	flights *flights
 	fetch   func(context.Context) (slot[T], error)
 	pause   func(err error, count int) time.Duration // after the count-th failure of its sort in a row
-	landed  func()                                   // after a fetch that brought a value; may be nil
+	landed  func(T)                                  // after a fetch that brought a value; may be nil
 
 	cur    atomic.Pointer[slot[T]]
 	flying atomic.Bool
@@ -224,7 +225,7 @@ func (l *cell[T]) fly(f *flight[T]) {
 	f.slot, f.err = guarded(ctx, l.fetch)
 	l.land(f)
 	if f.err == nil && l.landed != nil {
-		l.landed()
+		l.landed(f.slot.val)
 	}
 	close(f.done)
 }
@@ -275,11 +276,11 @@ func (l *cell[T]) drop(match func(T) bool) bool {
 	return true
 }
 
-// retry lifts the pause after failures.
+// retry lifts the pause after failures, but not one that the server asked for because of its own trouble.
 func (l *cell[T]) retry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fail.err == nil {
+	if l.fail.err == nil || temporary(l.fail.err) && askedToWait(l.fail.err) > 0 {
 		return
 	}
 	l.fail = failure{}
@@ -288,13 +289,24 @@ func (l *cell[T]) retry() {
 	}
 }
 
-// adopt takes a value of another cell over unless there is one.
-func (l *cell[T]) adopt(s *slot[T], now time.Time) {
+// doubt makes a refresh due now, unless the value has more than left until then.
+func (l *cell[T]) doubt(now time.Time, left time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s != nil && s.usable(now) && l.cur.Load() == nil {
+	if s := l.cur.Load(); s != nil && s.soft.Sub(now) <= left {
+		l.cur.Store(s.withSoft(now))
+	}
+}
+
+// adopt takes a value of another cell over unless there is one.
+func (l *cell[T]) adopt(s *slot[T], now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	taken := s != nil && s.usable(now) && l.cur.Load() == nil
+	if taken {
 		l.cur.Store(s)
 	}
+	return taken
 }
 
 func (l *cell[T]) peek() (val T, ok bool) {
@@ -345,17 +357,18 @@ const (
 	maxTemporary    = time.Minute
 	temporaryJitter = 0.2
 	maxAsked        = time.Hour // of Retry-After
-	terminalGrowth  = 10
 )
 
-// backoff says how long a failure is remembered: what the server asked for, a minute and more for what only a person can
-// change, a second and more for the rest.
+// backoff says how long a failure is remembered: Config.TerminalPause for what only a person can change, what the
+// server asked for, a second and more for the rest. A refusal that comes out of another cell's memory is not
+// remembered for longer than there.
 func (c *Client) backoff(err error, count int) time.Duration {
-	if d := askedToWait(err); d > 0 {
-		return min(d, maxAsked)
-	}
+	asked := askedToWait(err)
 	if !temporary(err) {
-		return doubled(c.cfg.TerminalPause, count, terminalGrowth*c.cfg.TerminalPause)
+		return min(cmp.Or(asked, c.cfg.TerminalPause), c.cfg.TerminalPause)
+	}
+	if asked > 0 {
+		return min(asked, maxAsked)
 	}
 	d := doubled(minTemporary, count, maxTemporary)
 	return d + time.Duration(temporaryJitter*c.cfg.Jitter()*float64(d))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -180,9 +181,13 @@ func TestNegativeCache(t *testing.T) {
 	}{
 		{"a server error pauses seconds", refuse(500, nil, ""), []time.Duration{1100 * time.Millisecond, 2200 * time.Millisecond, 4400 * time.Millisecond}},
 		{"throttling pauses as asked", refuse(429, http.Header{"Retry-After": {"120"}}, ""), []time.Duration{2 * time.Minute, 2 * time.Minute}},
-		{"consent_required pauses a minute and doubles", refuse(400, nil, `{"error":"consent_required"}`),
-			[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute}},
-		{"invalid_grant too", refuse(400, nil, `{"error":"invalid_grant","error_description":"user_not_found"}`), []time.Duration{time.Minute, 2 * time.Minute}},
+		{"consent_required pauses 15 s every time", refuse(400, nil, `{"error":"consent_required"}`),
+			slices.Repeat([]time.Duration{15 * time.Second}, 6)},
+		{"invalid_grant too", refuse(400, nil, `{"error":"invalid_grant","error_description":"user_not_found"}`),
+			[]time.Duration{15 * time.Second, 15 * time.Second}},
+		{"a refusal is not remembered for longer, whatever it asks for",
+			refuse(400, http.Header{"Retry-After": {"3600"}}, `{"error":"consent_required"}`),
+			[]time.Duration{15 * time.Second, 15 * time.Second}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDocusign(t, 0)
@@ -243,7 +248,7 @@ func TestConsentGivenMeanwhile(t *testing.T) {
 			if _, err := c.UserInfo(t.Context(), anna()); err == nil {
 				t.Fatal("no error")
 			}
-			if st := c.Snapshot()[0]; st.Consent != ConsentMissing || st.Failure.NextStep == "" || st.Failure.Next.Sub(d.clock.Now()) != time.Minute {
+			if st := c.Snapshot()[0]; st.Consent != ConsentMissing || st.Failure.NextStep == "" || st.Failure.Next.Sub(d.clock.Now()) != DefaultTerminalPause {
 				t.Errorf("state %+v, failure %+v", st, st.Failure)
 			}
 			d.set(func() { d.reply = nil })
@@ -266,31 +271,90 @@ func TestInvalidate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !s.Invalidate(first) {
+	if !s.Invalidate(first, UseREST) {
 		t.Error("not dropped")
 	}
 	second := mustToken(t, c, anna())
 	if second == first {
 		t.Error("the refused token is served")
 	}
-	if !c.Invalidate(anna(), first) || mustToken(t, c, anna()) != second {
+	if !c.Invalidate(anna(), first, UseREST) || mustToken(t, c, anna()) != second {
 		t.Error("a newer token did not survive")
 	}
-	if !c.Invalidate(anna(), nil) || !c.Invalidate(Identity{Issuer: "unknown"}, first) {
+	if !c.Invalidate(anna(), nil, UseREST) || !c.Invalidate(Identity{Issuer: "unknown"}, first, UseREST) {
 		t.Error("nothing to drop is not nothing to gain")
 	}
 	d.wantGrants(t, 2)
 	for range 50 {
-		c.Invalidate(anna(), mustToken(t, c, anna()))
+		c.Invalidate(anna(), mustToken(t, c, anna()), UseREST)
 	}
 	d.wantGrants(t, 1+invalidateBurst)
-	if c.Invalidate(anna(), mustToken(t, c, anna())) {
+	if c.Invalidate(anna(), mustToken(t, c, anna()), UseREST) {
 		t.Error("it does not say that the token is kept")
 	}
 	d.clock.Advance(invalidateEvery)
-	if !c.Invalidate(anna(), mustToken(t, c, anna())) {
+	if !c.Invalidate(anna(), mustToken(t, c, anna()), UseREST) {
 		t.Error("the limit does not recover")
 	}
+}
+
+func TestATokenThatWorkedIsAlwaysReplaced(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	for i := range 4 * invalidateBurst {
+		tok := mustToken(t, c, anna())
+		tok.Worked(UseREST)
+		if !c.Invalidate(anna(), tok, UseREST) {
+			t.Fatalf("revocation %d: the refused token is kept", i+1)
+		}
+	}
+	d.wantGrants(t, 4*invalidateBurst)
+}
+
+func TestOneRefusedTokenCountsOnceHoweverManyCallsSentIt(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	for i := range invalidateBurst {
+		tok := mustToken(t, c, anna())
+		var calls sync.WaitGroup
+		for range 64 {
+			calls.Go(func() {
+				if !c.Invalidate(anna(), tok, UseREST) {
+					t.Errorf("token %d is kept", i+1)
+				}
+			})
+		}
+		calls.Wait()
+	}
+}
+
+func TestAUseThatRefusesEveryTokenIsBoundedByItself(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	mustToken(t, c, anna())
+	for range 50 { // SOAP refuses what REST takes, and the program does both in turn
+		if c.Invalidate(anna(), mustToken(t, c, anna()), UseSOAP) {
+			mustToken(t, c, anna()).Refused(UseSOAP)
+		}
+		mustToken(t, c, anna()).Worked(UseREST)
+	}
+	d.wantGrants(t, 1+invalidateBurst)
+	if !c.Invalidate(anna(), mustToken(t, c, anna()), UseREST) {
+		t.Error("what SOAP refuses keeps a revoked token alive for REST")
+	}
+}
+
+func TestAnEndpointThatRefusesEveryTokenIsBounded(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	mustToken(t, c, anna()).Worked(UseREST)
+	for range 50 { // one path refuses what another of the same API takes
+		if c.Invalidate(anna(), mustToken(t, c, anna()), UseREST) {
+			mustToken(t, c, anna()).Refused(UseREST) // the call sent again
+		}
+		mustToken(t, c, anna()).Worked(UseREST) // the other path
+	}
+	d.wantGrants(t, 2+invalidateBurst)
 }
 
 func TestTokensTooShortToUse(t *testing.T) {

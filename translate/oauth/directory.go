@@ -14,8 +14,9 @@ import (
 
 const (
 	learnedLife      = 24 * time.Hour // after it a result is confirmed in the background, should it be asked for
-	notFoundPause    = 2 * time.Minute
-	maxNotFoundPause = time.Hour
+	notFoundEvery    = 5 * time.Second
+	notFoundBurst    = 12
+	maxNotFoundPause = 10 * time.Minute
 	maxAccountsAsked = 20
 )
 
@@ -50,19 +51,22 @@ func (d *directory) cell(k lookupKey) *cell[string] {
 
 func (d *directory) newCell(k lookupKey) *cell[string] {
 	c := d.client
-	return &cell[string]{flights: c.flights, pause: c.lookupBackoff, landed: c.changed, fetch: func(ctx context.Context) (slot[string], error) {
+	fetch := func(ctx context.Context) (slot[string], error) {
 		started := c.cfg.Now()
 		guid, err := d.ask(ctx, c.entry(k.Identity, started).val, k.Name)
 		if c.cfg.Observer.Lookup != nil {
 			c.cfg.Observer.Lookup(LookupEvent{Identity: k.Identity, What: d.what, Duration: c.cfg.Now().Sub(started), Err: err})
 		}
 		return c.learned(guid), err
-	}}
+	}
+	landed := func(guid string) { c.tell(d, k, guid) }
+	return &cell[string]{flights: c.flights, pause: c.lookupBackoff, landed: landed, fetch: fetch}
 }
 
-func (d *directory) remember(k lookupKey, guid string) {
+// remember reports whether that was new.
+func (d *directory) remember(k lookupKey, guid string) bool {
 	s := d.client.learned(guid)
-	d.cell(k).adopt(&s, d.client.cfg.Now())
+	return d.cell(k).adopt(&s, d.client.cfg.Now())
 }
 
 // adopt takes over old's results for the identities that this client would see with the same eyes.
@@ -122,13 +126,18 @@ type LearnedNumber struct {
 // Learned returns what look-ups have taught so far, in a stable order. Seed the next Client with it (Config.Learned).
 func (c *Client) Learned() Learned {
 	out := Learned{AccountServer: c.cfg.AccountServer}
-	c.users.each(func(k lookupKey, guid string) {
-		out.Users = append(out.Users, LearnedUser{k.Issuer, k.Subject, k.Scopes, k.Name, guid})
-	})
-	c.accounts.each(func(k lookupKey, guid string) {
-		out.Accounts = append(out.Accounts, LearnedNumber{k.Issuer, k.Subject, k.Scopes, k.Name, guid})
-	})
+	for _, d := range []*directory{c.users, c.accounts} {
+		d.each(func(k lookupKey, guid string) { out.add(d, k, guid) })
+	}
 	return out
+}
+
+func (l *Learned) add(d *directory, k lookupKey, guid string) {
+	if d.what == "user" {
+		l.Users = append(l.Users, LearnedUser{k.Issuer, k.Subject, k.Scopes, k.Name, guid})
+		return
+	}
+	l.Accounts = append(l.Accounts, LearnedNumber{k.Issuer, k.Subject, k.Scopes, k.Name, guid})
 }
 
 // seed takes over what was learnt earlier from the same account server.
@@ -148,9 +157,10 @@ func (c *Client) seed(from Learned) {
 	}
 }
 
-// LookupUser returns the GUID of the user with that e-mail, as seen by admin, who must be an administrator of the account. All accounts
-// of admin are asked (the default first, at most 20); active users go before others. Errors: *LookupError when there is none or more
-// than one, *GrantError, *RequestError, ErrClosed, the error of ctx. Results are remembered, also that there is none (2 min and more).
+// LookupUser returns the GUID of the user with that e-mail, as seen by admin, who must be an administrator of the
+// account. All accounts of admin are asked (the default first, at most 20); active users go before others. Errors:
+// *LookupError when there is none or more than one, *GrantError, *RequestError, ErrClosed, the error of ctx. Results
+// are remembered, also that there is none (15 s and more).
 func (c *Client) LookupUser(ctx context.Context, admin Identity, email string) (string, error) {
 	email = strings.ToLower(strings.TrimSpace(email))
 	if isGUID(email) {
@@ -166,10 +176,13 @@ func (c *Client) LookupUser(ctx context.Context, admin Identity, email string) (
 	return guid, nil
 }
 
-// ForgetUser drops what was learnt of an e-mail: for when DocuSign does not know its GUID any more (UserNotFound).
-func (c *Client) ForgetUser(admin Identity, email string) {
-	c.users.known.remove(lookupKey{admin, strings.ToLower(strings.TrimSpace(email))})
-	c.changed()
+// DoubtUser has a look-up confirmed in the background when it is asked for next: for when DocuSign does not know the
+// GUID any more (UserNotFound). A result as young as Config.TerminalPause is left alone.
+func (c *Client) DoubtUser(admin Identity, email string) {
+	n := c.users.known.find(lookupKey{admin, strings.ToLower(strings.TrimSpace(email))})
+	if n != nil {
+		n.val.doubt(c.cfg.Now(), learnedLife-c.cfg.TerminalPause)
+	}
 }
 
 // LearnAccountID returns the GUID of the account that id's user knows by a number. It asks login information and, if that does not
@@ -189,16 +202,28 @@ func (c *Client) LearnAccountID(ctx context.Context, id Identity, number string)
 	return guid, nil
 }
 
-func (c *Client) changed() {
-	if c.cfg.Observer.Learned != nil {
-		c.cfg.Observer.Learned()
+// tell passes on one new fact.
+func (c *Client) tell(d *directory, k lookupKey, guid string) {
+	if c.cfg.Observer.Learned == nil {
+		return
 	}
+	news := Learned{AccountServer: c.cfg.AccountServer}
+	news.add(d, k, guid)
+	c.cfg.Observer.Learned(news)
 }
 
+// lookupBackoff lets an administrator's repair be seen soon. Many names that are not found wait longer, since their
+// look-ups use up the account's hourly limit (PROTOCOL.md §11).
 func (c *Client) lookupBackoff(err error, count int) time.Duration {
 	var le *LookupError
 	if errors.As(err, &le) {
-		return doubled(notFoundPause, count, maxNotFoundPause)
+		now := c.cfg.Now()
+		turn := c.notFound.ReserveN(now, 1)
+		if turn.DelayFrom(now) > maxNotFoundPause {
+			turn.CancelAt(now)
+			return maxNotFoundPause
+		}
+		return max(c.cfg.TerminalPause, turn.DelayFrom(now))
 	}
 	return c.backoff(err, count)
 }
@@ -247,7 +272,7 @@ type listedUser struct {
 // listUsers is Users:list filtered by e-mail; the filter is not taken on trust.
 func (c *Client) listUsers(ctx context.Context, e *entry, a *Account, email string) ([]listedUser, error) {
 	target := a.api() + "/users?email=" + url.QueryEscape(email)
-	body, err := c.get(ctx, e, "user list", target, maxLookupAnswer)
+	body, err := c.get(ctx, e, UseREST, "user list", target)
 	if err != nil {
 		return nil, err
 	}
@@ -284,12 +309,9 @@ func (c *Client) askNumber(ctx context.Context, e *entry, number string) (string
 			found[n] = a
 		}
 	}
-	if found[number] == nil && len(found) > 0 {
-		defer c.changed() // no landing will say so
-	}
 	for n, a := range found {
-		if n != number {
-			c.accounts.remember(lookupKey{e.id, n}, a.AccountID)
+		if k := (lookupKey{e.id, n}); n != number && c.accounts.remember(k, a.AccountID) {
+			c.tell(c.accounts, k, a.AccountID)
 		}
 	}
 	if a := found[number]; a != nil {
@@ -305,11 +327,11 @@ func (c *Client) askNumber(ctx context.Context, e *entry, number string) (string
 func (c *Client) numbersFromLogin(ctx context.Context, e *entry, u *UserInfo) (map[string]*Account, error) {
 	found := make(map[string]*Account)
 	sites := u.ordered()
-	if len(sites) == 0 {
+	if len(sites) == 0 || c.LoginRefusesBearer(sites[0].BaseURI.Host) {
 		return found, nil
 	}
 	target := sites[0].origin() + "/restapi/v2/login_information?include_account_id_guid=true"
-	body, err := c.get(ctx, e, "login information", target, maxLookupAnswer)
+	body, err := c.getLogin(ctx, e, sites[0].BaseURI.Host, target)
 	if err != nil {
 		return found, err
 	}
@@ -330,9 +352,27 @@ func (c *Client) numbersFromLogin(ctx context.Context, e *entry, u *UserInfo) (m
 	return found, nil
 }
 
+// getLogin is get for login information, which may refuse every bearer.
+func (c *Client) getLogin(ctx context.Context, e *entry, host, target string) ([]byte, error) {
+	t, err := c.token(ctx, e, c.cfg.Now())
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.getOnce(ctx, t, "login information", target)
+	var re *RequestError
+	if !errors.As(err, &re) || !re.blamesToken() {
+		return body, err
+	}
+	other, unclear := c.loginRefused(ctx, e, t, host, false)
+	if unclear != nil || other == nil {
+		return nil, err
+	}
+	return c.getOnce(ctx, other, "login information", target)
+}
+
 // numbersOf reads the numbers by which an account knows itself.
 func (c *Client) numbersOf(ctx context.Context, e *entry, a *Account) ([]string, error) {
-	body, err := c.get(ctx, e, "account", a.api(), maxLookupAnswer)
+	body, err := c.get(ctx, e, UseREST, "account", a.api())
 	if err != nil {
 		return nil, err
 	}

@@ -95,13 +95,13 @@ func TestLookupUserRemembersForAShortTimeThatThereIsNone(t *testing.T) {
 	c := d.client(t, nil)
 	_, err := c.LookupUser(t.Context(), anna(), "bob@example.com")
 	var le *LookupError
-	if !errors.As(err, &le) || le.Ambiguous() || le.RetryAfter != notFoundPause || temporary(err) {
+	if !errors.As(err, &le) || le.Ambiguous() || le.RetryAfter != DefaultTerminalPause || temporary(err) {
 		t.Fatalf("%#v", err)
 	}
 	d.set(func() {
 		answers["/restapi/v2.1/accounts/"+testAccount+"/users?email=bob%40example.com"] = `{"users":[{"userId":"` + bobGUID + `","email":"bob@example.com","userStatus":"Active"}]}`
 	})
-	d.clock.Advance(notFoundPause - time.Second)
+	d.clock.Advance(DefaultTerminalPause - time.Second)
 	if _, err := c.LookupUser(t.Context(), anna(), "bob@example.com"); err == nil {
 		t.Error("asked again too early")
 	}
@@ -109,9 +109,63 @@ func TestLookupUserRemembersForAShortTimeThatThereIsNone(t *testing.T) {
 	if got, err := c.LookupUser(t.Context(), anna(), "bob@example.com"); err != nil || got != bobGUID {
 		t.Errorf("%q, %v", got, err)
 	}
-	c.ForgetUser(anna(), "BOB@example.com")
-	if l := c.Learned(); len(l.Users) != 0 {
-		t.Errorf("not forgotten: %+v", l)
+}
+
+func TestALookedUpUserWhoIsGoneIsLookedUpAgain(t *testing.T) {
+	d := newDocusign(t, 0)
+	in := "/restapi/v2.1/accounts/" + testAccount + "/users?email=bob%40example.com"
+	answers := map[string]string{"/restapi/v2.1/accounts/" + otherAccount + "/users?email=bob%40example.com": `{"users":[]}`}
+	bob := func(guid string) {
+		d.set(func() {
+			answers[in] = `{"users":[{"userId":"` + guid + `","email":"bob@example.com","userStatus":"Active"}]}`
+		})
+	}
+	d.twoAccounts(answers)
+	c := d.client(t, nil)
+	look := func() string {
+		t.Helper()
+		guid, err := c.LookupUser(t.Context(), anna(), "bob@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle(c)
+		return guid
+	}
+	bob(bobGUID)
+	look()
+	bob(carolGUID) // deleted and made anew
+	_, before := d.counts()
+	for range 20 {
+		c.DoubtUser(anna(), "BOB@example.com")
+		if look() != bobGUID {
+			t.Error("asked again within the pause")
+		}
+	}
+	if _, calls := d.counts(); calls != before {
+		t.Errorf("%d calls within the pause", calls-before)
+	}
+	d.clock.Advance(DefaultTerminalPause)
+	c.DoubtUser(anna(), "BOB@example.com")
+	look()
+	if got := look(); got != carolGUID {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestManyNamesThatAreNotFoundAreAskedForLessOften(t *testing.T) {
+	d := newDocusign(t, 0)
+	c := d.client(t, nil)
+	missing := &LookupError{}
+	var longest time.Duration
+	for i := range 10_000 {
+		pause := c.lookupBackoff(missing, 1)
+		if i < notFoundBurst && pause != DefaultTerminalPause {
+			t.Fatalf("name %d waits %v", i+1, pause)
+		}
+		longest = max(longest, pause)
+	}
+	if longest != maxNotFoundPause {
+		t.Errorf("the longest wait is %v", longest)
 	}
 }
 
@@ -174,8 +228,15 @@ func TestLearnAccountID(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDocusign(t, 0)
 			d.twoAccounts(test.answers)
-			said := 0
-			c := d.client(t, func(cfg *Config) { cfg.Observer.Learned = func() { said++ } })
+			told := map[string]int{}
+			c := d.client(t, func(cfg *Config) {
+				cfg.Observer.Learned = func(l Learned) {
+					if len(l.Accounts) != 1 || len(l.Users) != 0 || l.AccountServer != d.URL {
+						t.Errorf("told of more than the news: %+v", l)
+					}
+					told[l.Accounts[0].Number]++
+				}
+			})
 			for range 3 {
 				got, err := c.LearnAccountID(t.Context(), anna(), "1234567")
 				if got != test.want || (err != nil) != (test.text != "") || (err != nil && !strings.Contains(err.Error(), test.text)) {
@@ -185,8 +246,14 @@ func TestLearnAccountID(t *testing.T) {
 			if _, calls := d.counts(); calls != test.calls+1 {
 				t.Errorf("%d calls: %v", calls, d.calls)
 			}
-			if n := len(c.Learned().Accounts); n != test.learned || (said > 0) != (n > 0) {
-				t.Errorf("%d learned, said %d times: %+v", n, said, c.Learned())
+			all := c.Learned().Accounts
+			if len(all) != test.learned || len(told) != len(all) {
+				t.Errorf("%d learned, told %v: %+v", len(all), told, all)
+			}
+			for _, a := range all {
+				if told[a.Number] != 1 {
+					t.Errorf("told %d times of %s", told[a.Number], a.Number)
+				}
 			}
 		})
 	}

@@ -202,7 +202,7 @@ func TestKeyRotation(t *testing.T) {
 			cfg.Observer.Grant = func(e GrantEvent) { used = append(used, e.KeyID) }
 		})
 		tok := mustToken(t, c, anna())
-		c.Invalidate(anna(), tok)
+		c.Invalidate(anna(), tok, UseREST)
 		mustToken(t, c, anna())
 		want := []string{testKey(t, 0).ID, testKey(t, 1).ID, testKey(t, 1).ID}
 		if fmt.Sprint(used) != fmt.Sprint(want) {
@@ -213,7 +213,7 @@ func TestKeyRotation(t *testing.T) {
 			t.Errorf("key states %+v", keys)
 		}
 		d.set(func() { d.accepted = d.accepted[:0]; d.accepted = append(d.accepted, testKey(t, 0).Public()) })
-		c.Invalidate(anna(), mustToken(t, c, anna()))
+		c.Invalidate(anna(), mustToken(t, c, anna()), UseREST)
 		mustToken(t, c, anna()) // back to the first
 	})
 	t.Run("other refusals do not burn through the keys", func(t *testing.T) {
@@ -265,7 +265,7 @@ func TestClock(t *testing.T) {
 			if !tok.Obtained.Equal(d.clock.Now()) || !tok.Expires.Equal(d.clock.Now().Add(time.Hour)) {
 				t.Errorf("the token's times are not local: %v %v", tok.Obtained, tok.Expires)
 			}
-			c.Invalidate(anna(), tok)
+			c.Invalidate(anna(), tok, UseREST)
 			mustToken(t, c, anna())
 			d.wantGrants(t, test.grants+1)
 		})

@@ -15,8 +15,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Defaults of the Config fields of the same name.
@@ -24,7 +27,7 @@ const (
 	DefaultRedirectURI   = "https://developers.docusign.com/platform/auth/consent"
 	DefaultTimeout       = 30 * time.Second
 	DefaultUserInfoLife  = 12 * time.Hour
-	DefaultTerminalPause = time.Minute
+	DefaultTerminalPause = 15 * time.Second
 	DefaultMaxEntries    = 10_000
 )
 
@@ -78,7 +81,7 @@ type Config struct {
 
 	Timeout       time.Duration // of one fetch, independent of its callers
 	UserInfoLife  time.Duration // after it UserInfo is refreshed in the background
-	TerminalPause time.Duration // first pause after a refusal only a person can lift; doubles to ten times that
+	TerminalPause time.Duration // pause after a refusal only a person can lift: within it the person's repair is seen
 	MaxEntries    int           // identities, and look-up results of each kind, kept at once
 	Learned       Learned       // results of earlier look-ups; ignored when learnt from another account server
 }
@@ -90,7 +93,7 @@ type Observer struct {
 	UserInfo func(UserInfoEvent) // one fetch of UserInfo
 	Lookup   func(LookupEvent)   // one look-up of a user or an account
 	Clock    func(time.Duration) // server time minus local time, learnt from a Date header
-	Learned  func()              // Learned() has changed and is worth saving
+	Learned  func(Learned)       // what a look-up has just taught, worth saving
 }
 
 // GrantEvent describes one exchange. Err is nil or a *GrantError.
@@ -127,6 +130,8 @@ type Client struct {
 	entries   *table[Identity, *entry]
 	users     *directory // e-mail -> GUID
 	accounts  *directory // number -> GUID
+	noLogin   sync.Map   // host -> time.Time: until when its login_information is taken to refuse bearers
+	notFound  *rate.Limiter
 	flights   *flights
 	wire      chan struct{}
 	offset    atomic.Int64 // server time minus local time, ns; as learnt, small values included
@@ -148,6 +153,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg:      cfg,
 		issuers:  issuers,
+		notFound: rate.NewLimiter(rate.Every(notFoundEvery), notFoundBurst),
 		flights:  newFlights(cfg.Now, cfg.Timeout),
 		wire:     make(chan struct{}, maxConcurrent),
 		tokenURL: origin + "/oauth/token",
@@ -203,6 +209,10 @@ func (c *Client) Adopt(old *Client) {
 		mine := c.entries.findOrAdd(id, now, c.newEntry).val
 		mine.token.adopt(e.token.cur.Load(), now)
 		mine.info.adopt(c.retrust(e.info.cur.Load()), now)
+	})
+	old.noLogin.Range(func(host, until any) bool {
+		c.noLogin.Store(host, until)
+		return true
 	})
 	c.users.adopt(old.users, now)
 	c.accounts.adopt(old.accounts, now)

@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
@@ -24,6 +25,46 @@ type Token struct {
 
 	// Behind a pointer, so that fmt shows an address where a Token sits in an unexported field.
 	header *[1]string
+	// first outcome of each Use, two bits each
+	outcomes *atomic.Uint32
+}
+
+// Use is what a token is sent for: DocuSign may take a good token for one and refuse it for another (PROTOCOL.md
+// §4.10, §14.4).
+type Use uint8
+
+// The uses.
+const (
+	UseREST Use = iota
+	UseLogin
+	UseSOAP
+	UseAccountServer
+	uses
+)
+
+const (
+	outcomeWorked  = 1
+	outcomeRefused = 2
+)
+
+// Worked notes that DocuSign took the token. Only the first outcome of each use counts: it tells a token that was
+// revoked later from a use that refuses every token.
+func (t *Token) Worked(u Use) { t.note(u, outcomeWorked) }
+
+// Refused notes that DocuSign refused the token.
+func (t *Token) Refused(u Use) { t.note(u, outcomeRefused) }
+
+func (t *Token) note(u Use, outcome uint32) {
+	for t.outcomes != nil {
+		old := t.outcomes.Load()
+		if old>>(2*u)&3 != 0 || t.outcomes.CompareAndSwap(old, old|outcome<<(2*u)) {
+			return
+		}
+	}
+}
+
+func (t *Token) workedFirst(u Use) bool {
+	return t.outcomes != nil && t.outcomes.Load()>>(2*u)&3 == outcomeWorked
 }
 
 // Header returns the value of the Authorization header. The slice is shared: assign it, never change it.
@@ -58,6 +99,7 @@ func sealed(raw *Token, started time.Time, fraction float64) (slot[*Token], erro
 	t.Expires = t.Obtained.Add(life)
 	t.Soft = t.Obtained.Add(time.Duration((0.8 + 0.1*fraction) * float64(life)))
 	t.header = &[1]string{"Bearer " + t.AccessToken.Reveal()}
+	t.outcomes = new(atomic.Uint32)
 	return newSlot(&t, t.Soft, t.Expires.Add(-min(hardMargin, life/10))), nil
 }
 

@@ -111,12 +111,17 @@ func (c *Client) fetchUserInfo(ctx context.Context, e *entry) (slot[*UserInfo], 
 	if err != nil {
 		return slot[*UserInfo]{}, err
 	}
+	if len(u.Accounts) == 0 {
+		// No call can show that a membership was given meanwhile, since none can be sent.
+		until := u.Fetched.Add(c.cfg.TerminalPause)
+		return newSlot(u, until, until), nil
+	}
 	life := time.Duration((0.9 + 0.1*c.cfg.Jitter()) * float64(c.cfg.UserInfoLife))
 	return newSlot(u, u.Fetched.Add(life), time.Time{}), nil
 }
 
 func (c *Client) askUserInfo(ctx context.Context, e *entry) (*UserInfo, error) {
-	body, err := c.get(ctx, e, "user info", c.userInfo, maxLookupAnswer)
+	body, err := c.get(ctx, e, UseAccountServer, "user info", c.userInfo)
 	if err != nil {
 		return nil, err
 	}
@@ -223,15 +228,22 @@ func (t *laxText) UnmarshalJSON(raw []byte) error {
 
 // get calls DocuSign with the token of e and returns the body of a good answer. A refused token is dropped and the call is
 // repeated once.
-func (c *Client) get(ctx context.Context, e *entry, operation, target string, limit int64) ([]byte, error) {
+func (c *Client) get(ctx context.Context, e *entry, u Use, operation, target string) ([]byte, error) {
 	for again := true; ; again = false {
 		t, err := c.token(ctx, e, c.cfg.Now())
 		if err != nil {
 			return nil, err
 		}
-		body, err := c.getOnce(ctx, t, operation, target, limit)
+		body, err := c.getOnce(ctx, t, operation, target)
 		var re *RequestError
-		if err == nil || !again || !errors.As(err, &re) || !re.blamesToken() || !c.drop(e, t, c.cfg.Now()) {
+		refused := errors.As(err, &re) && re.blamesToken()
+		switch {
+		case err == nil:
+			t.Worked(u)
+		case refused:
+			t.Refused(u)
+		}
+		if !refused || !again || !c.drop(e, t, u, c.cfg.Now()) {
 			return body, err
 		}
 	}
@@ -249,7 +261,7 @@ func (e *RequestError) blamesToken() bool {
 	return true
 }
 
-func (c *Client) getOnce(ctx context.Context, t *Token, operation, target string, limit int64) ([]byte, error) {
+func (c *Client) getOnce(ctx context.Context, t *Token, operation, target string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, c.requestError(operation, target, err)
@@ -265,13 +277,13 @@ func (c *Client) getOnce(ctx context.Context, t *Token, operation, target string
 	if err != nil {
 		return nil, c.requestError(operation, target, err)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxLookupAnswer+1))
 	_ = resp.Body.Close() // the answer has been read; closing cannot change it
 	switch {
 	case err != nil:
 		return nil, c.requestError(operation, target, err)
-	case int64(len(body)) > limit:
-		return nil, c.badAnswer(operation, target, fmt.Errorf("the answer is longer than %d bytes", limit))
+	case len(body) > maxLookupAnswer:
+		return nil, c.badAnswer(operation, target, fmt.Errorf("the answer is longer than %d bytes", maxLookupAnswer))
 	case resp.StatusCode != http.StatusOK:
 		return nil, c.refusal(operation, target, resp, body)
 	}

@@ -1,0 +1,360 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"docusign-auth-proxy/internal/docusigntest"
+)
+
+const signIn = "X-DocuSign-Authentication: " + annaJSON + "\r\n"
+
+// accountServerDown makes every exchange fail until ClearFailures.
+func (r *rig) accountServerDown() {
+	r.sandbox.FailNext(docusigntest.FailureSpec{Host: "account-d.docusign.com", Times: 1000, Status: 503, Header: http.Header{"Retry-After": {"7"}}})
+}
+
+// PROTOCOL.md §8.3: 401 is about the caller's credential, and the token is not the caller's.
+func TestATokenRevokedWhileNoOtherCanBeHad(t *testing.T) {
+	r := newRig(t, func(w *worldConfig) {
+		w.Edit = func(in []map[string]any) { in[1]["soap"] = "bearer" }
+	})
+	soapCall := func() answer {
+		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
+	}
+	view := `<GetAuthenticationToken xmlns="http://www.docusign.net/API/Credential"><Email>[` + docusigntest.GUIDKey +
+		`]anna@example.com</Email><Password>anna-legacy-1</Password></GetAuthenticationToken>`
+	r.sandbox.SetSOAPBearer(true)
+	for _, c := range []struct {
+		name string
+		call func() answer
+		good int // status when all is well
+		soap bool
+	}{
+		{"a call that could be sent again", func() answer { return r.create(t, small) }, 201, false},
+		{"a call that could not", func() answer { return r.create(t, large) }, 201, false},
+		{"SOAP with a bearer", soapCall, 200, true},
+		{"a view that SOAP asks for", func() answer {
+			return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", soapEnvelope("", view)))
+		}, 200, true},
+	} {
+		unavailable, denied := 503, 401
+		if c.soap {
+			denied = 500 // a fault
+		}
+		t.Run(c.name+", the account server is down", func(t *testing.T) {
+			r.restart()
+			if got := c.call(); got.status != c.good {
+				t.Fatalf("status %d: %s", got.status, got.body)
+			}
+			r.sandbox.RevokeTokens(docusigntest.AnnaID)
+			r.accountServerDown()
+			got := c.call()
+			if wait, _ := strconv.Atoi(got.header.Get("Retry-After")); !c.soap && got.status != unavailable || wait < 1 || wait > 7 ||
+				got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "server_error" {
+				t.Errorf("status %d, %v: %s", got.status, got.header, got.body)
+			}
+			r.sandbox.ClearFailures()
+			r.program.retry()
+		})
+		t.Run(c.name+", the consent is withdrawn", func(t *testing.T) {
+			r.restart()
+			c.call()
+			r.sandbox.RevokeTokens(docusigntest.AnnaID)
+			r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID)
+			defer r.sandbox.Consent(docusigntest.GUIDKey, docusigntest.AnnaID, "signature", "impersonation")
+			got := c.call()
+			if got.status != denied || !strings.Contains(strings.ToUpper(got.body), "USER_AUTHENTICATION_FAILED") ||
+				got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "consent_required" {
+				t.Errorf("status %d, %v: %s", got.status, got.header, got.body)
+			}
+		})
+	}
+	r.noLeak()
+}
+
+func TestEveryRevocationIsMended(t *testing.T) {
+	r := newRig(t, nil)
+	r.get(t, listPath, signIn)
+	r.sandbox.ResetCounts()
+	const times = 12
+	for i := range times {
+		r.sandbox.RevokeTokens(docusigntest.AnnaID)
+		if got := r.create(t, small); got.status != 201 {
+			t.Fatalf("revocation %d: status %d %s", i+1, got.status, got.body)
+		}
+	}
+	if c := r.sandbox.Counts(); c.Grants != times || c.Envelopes != times {
+		t.Errorf("%d grants and %d envelopes for %d revocations", c.Grants, c.Envelopes, times)
+	}
+}
+
+func TestASiteThatRefusesEveryTokenCostsFewGrants(t *testing.T) {
+	r := newRig(t, func(w *worldConfig) {
+		w.Edit = func(in []map[string]any) { in[1]["soap"] = "bearer" }
+	})
+	r.get(t, listPath, signIn)
+	r.sandbox.ResetCounts()
+	for range 20 { // the sandbox takes no bearer for SOAP unless told to
+		r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
+		if got := r.get(t, listPath, signIn); got.status != 200 {
+			t.Fatalf("REST beside it: status %d", got.status)
+		}
+	}
+	if n := r.sandbox.Counts().Grants; n > 5 {
+		t.Errorf("%d grants for 20 refused SOAP calls", n)
+	}
+	r.sandbox.RevokeTokens(docusigntest.AnnaID)
+	if got := r.get(t, listPath, signIn); got.status != 200 {
+		t.Errorf("REST after a revocation: status %d: SOAP has used up its renewals", got.status)
+	}
+}
+
+// PROTOCOL.md §14.4: whether login_information takes bearers today is not known.
+func TestLoginInformationThatRefusesBearersCostsNoGrants(t *testing.T) {
+	r := newRig(t, nil)
+	login := func(t *testing.T) {
+		t.Helper()
+		got := r.get(t, "/restapi/v2/login_information", signIn)
+		if got.status != 200 || parseLogin(t, got.body).LoginAccounts[0].UserID != docusigntest.AnnaID {
+			t.Fatalf("status %d %s", got.status, got.body)
+		}
+	}
+	check := func(t *testing.T, grants, calls, userInfo int) {
+		t.Helper()
+		if c := r.sandbox.Counts(); c.Grants != grants || len(r.atSites()) != calls || c.UserInfo != userInfo {
+			t.Errorf("%d grants, %d calls, %d UserInfo; want %d, %d, %d", c.Grants, len(r.atSites()), c.UserInfo, grants, calls, userInfo)
+		}
+	}
+	for _, c := range []struct {
+		name                    string
+		before                  func()
+		grants, calls, userInfo int // of 20 logins
+	}{
+		{"a program that begins with it", func() {}, 1, 1, 1},
+		{"a token that works elsewhere", func() { r.get(t, listPath, signIn); r.sandbox.ResetCounts() }, 0, 1, 1},
+		{"a token that was revoked", func() {
+			r.get(t, listPath, signIn)
+			r.sandbox.RevokeTokens(docusigntest.AnnaID)
+			r.sandbox.ResetCounts()
+		}, 1, 2, 1},
+		{"a token that was revoked while the account server is down", func() {
+			r.get(t, listPath, signIn)
+			r.sandbox.RevokeTokens(docusigntest.AnnaID)
+			r.sandbox.ResetCounts()
+			r.accountServerDown()
+		}, 0, -1, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r.sandbox.ClearFailures()
+			r.restart()
+			r.sandbox.SetLoginInformation(401)
+			r.sandbox.ResetCounts()
+			c.before()
+			for range 20 {
+				login(t)
+			}
+			if c.calls >= 0 {
+				check(t, c.grants, c.calls, c.userInfo)
+			} else if n := r.sandbox.Counts().Grants; n != 0 {
+				t.Errorf("%d grants", n)
+			}
+			if got := r.get(t, listPath, signIn); c.calls >= 0 && got.status != 200 {
+				t.Errorf("another call: status %d", got.status)
+			}
+		})
+	}
+	t.Run("a token that was revoked while login_information takes bearers", func(t *testing.T) {
+		r.sandbox.ClearFailures()
+		r.restart()
+		r.sandbox.SetLoginInformation(0)
+		for i := range 12 {
+			login(t)
+			r.sandbox.RevokeTokens(docusigntest.AnnaID)
+			r.sandbox.ResetCounts()
+			login(t)
+			if c := r.sandbox.Counts(); c.Grants != 1 || c.API != 1 {
+				t.Errorf("revocation %d: %d grants, answered %d times by DocuSign", i+1, c.Grants, c.API)
+			}
+		}
+	})
+	t.Run("a number that is looked up by it", func(t *testing.T) {
+		r.editConfig("\"1234567\": "+docusigntest.ExampleAccountID, "\"7777777\": "+docusigntest.ExampleAccountID)
+		r.restart()
+		r.sandbox.SetLoginInformation(401)
+		r.sandbox.ResetCounts()
+		if got := r.get(t, "/restapi/v2/accounts/1234567/envelopes", signIn); got.status != 200 || r.sandbox.Counts().Grants != 1 {
+			t.Errorf("status %d, %d grants", got.status, r.sandbox.Counts().Grants)
+		}
+	})
+	r.noLeak()
+}
+
+func TestAnAccountIsFoundHoweverOftenItMoves(t *testing.T) {
+	r := newRig(t, nil)
+	r.sandbox.SetWrongSite("USER_LACKS_MEMBERSHIP")
+	r.get(t, listPath, signIn)
+	const stranger = "/restapi/v2/accounts/a1b2c3d4-0000-4000-8000-0000000000ff/envelopes"
+	r.sandbox.ResetCounts()
+	for range 20 {
+		if got := r.get(t, stranger, signIn); got.status != 401 {
+			t.Errorf("a foreign account: status %d", got.status)
+		}
+	}
+	if n := r.sandbox.Counts().UserInfo; n > 3 {
+		t.Errorf("%d looks at UserInfo for an account that is not the user's", n)
+	}
+	for i := range 8 {
+		r.sandbox.MoveAccount(docusigntest.ExampleAccountID, []string{"eu.docusign.net", "na3.docusign.net"}[i%2])
+		if got := r.create(t, small); got.status != 201 {
+			t.Fatalf("move %d: status %d %s", i+1, got.status, got.body)
+		}
+	}
+}
+
+func TestAPersonsRepairIsSeenWithTheNextCall(t *testing.T) {
+	refused := func(t *testing.T, r *rig, cause string) {
+		t.Helper()
+		for range 3 {
+			if got := r.get(t, listPath, signIn); got.status != 401 || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != cause {
+				t.Fatalf("status %d, %v", got.status, got.header)
+			}
+		}
+		if c := r.sandbox.Counts(); c.Grants != 0 || len(c.GrantErrors) != 1 {
+			t.Errorf("%d grants, %v", c.Grants, c.GrantErrors)
+		}
+		for _, n := range r.sandbox.Counts().GrantErrors {
+			if n != 1 {
+				t.Errorf("asked %d times within the pause", n)
+			}
+		}
+	}
+	repaired := func(t *testing.T, r *rig) {
+		t.Helper()
+		if got := r.get(t, listPath, signIn); got.status != 200 {
+			t.Errorf("after the repair: status %d, %v\n%s", got.status, got.header, r.log)
+		}
+	}
+	consent := func(r *rig) {
+		r.sandbox.Consent(docusigntest.GUIDKey, docusigntest.AnnaID, "signature", "impersonation")
+	}
+	for name, tell := range map[string]func(*testing.T, *rig){
+		"the operations listener is told": func(t *testing.T, r *rig) {
+			if got := r.do(nil, request(t, "POST", r.adminURL()+"/-/retry", nil)); got.status != 200 {
+				t.Errorf("status %d %s", got.status, got.body)
+			}
+		},
+		"the browser comes back to the status page": func(t *testing.T, r *rig) {
+			c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			got := r.do(c, request(t, "GET", r.adminURL()+"/consent?code=abc&state=x", nil))
+			if got.status != 303 || got.header.Get("Location") != "/" {
+				t.Errorf("status %d %v", got.status, got.header)
+			}
+		},
+		"the doctor gets a token":                 func(t *testing.T, r *rig) { r.beside(t).run() },
+		"the doctor gets a token, behind a login": func(t *testing.T, r *rig) { r.beside(t).run() },
+	} {
+		t.Run("consent: "+name, func(t *testing.T) {
+			r := newRigEdited(t, docusigntest.Options{}, nil, func(s section) {
+				s.at("admin")["redirect_uri"] = "http://localhost:9090/consent"
+				if strings.HasSuffix(name, "behind a login") {
+					login := section{"username": "ops", "password": section{"bcrypt": bcryptOf(t, "c4n4ry-ops")}}
+					s.at("admin")["basic_auth"] = login
+				}
+			})
+			r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID)
+			refused(t, r, "consent_required")
+			consent(r)
+			tell(t, r)
+			repaired(t, r)
+		})
+	}
+	t.Run("consent: consent wait proves it", func(t *testing.T) {
+		r := newRig(t, nil)
+		r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID)
+		refused(t, r, "consent_required")
+		j := r.beside(t).wait(newConsent(), "wait", "--user", "anna@example.com", "--integration", "nightly-billing")
+		j.approve(docusigntest.AnnaID)
+		if text, err := j.end(); err != nil || !strings.Contains(text, "the running proxy was told") {
+			t.Errorf("%v\n%s", err, text)
+		}
+		repaired(t, r)
+	})
+	t.Run("a key replaced in its file", func(t *testing.T) {
+		r := newRig(t, nil)
+		file := filepath.Join(r.dir, "keys", "nightly-billing.pem")
+		right, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.halt()
+		if err := os.WriteFile(file, clinicKeys()["spare"], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.start()
+		refused(t, r, "invalid_key")
+		if err := os.WriteFile(file, right, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.program.reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		repaired(t, r)
+	})
+}
+
+// beside is a clinic with the rig's configuration, which names the port that the operations listener got.
+func (r *rig) beside(t *testing.T) *clinic {
+	t.Helper()
+	text, err := os.ReadFile(r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(r.dir, "beside.yaml")
+	text = []byte(strings.Replace(string(text), "admin: 127.0.0.1:0", "admin: "+r.program.adminOn.Addr().String(), 1))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &clinic{T: t, sandbox: r.sandbox, world: r.world, dir: r.dir, path: path}
+}
+
+func TestTheStatusPageOffersToAskAgain(t *testing.T) {
+	r := newRig(t, nil)
+	r.get(t, listPath, signIn)
+	page := r.do(nil, request(t, "GET", r.adminURL()+"/", nil))
+	if !strings.Contains(page.body, `<form method="post" action="/-/retry">`) {
+		t.Errorf("%s", page.body)
+	}
+}
+
+func TestEachLoginCostsOneExchange(t *testing.T) {
+	c := newLoginClinic(t)
+	j := c.wait(newLogin())
+	j.approve(docusigntest.AnnaID)
+	if text, err := j.end(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	r := &rig{t: t, dir: c.dir, path: c.path, sandbox: c.sandbox, world: c.world, log: &syncBuffer{}}
+	r.start()
+	for i := range 3 {
+		if i > 0 {
+			r.restart()
+		}
+		c.sandbox.ResetCounts()
+		for range 3 {
+			if got := r.get(t, listPath, signIn); got.status != 200 {
+				t.Fatalf("start %d: status %d %s\n%s", i+1, got.status, got.body, r.log)
+			}
+		}
+		if err := r.program.current.Load().granters.renew(t.Context(), r.program.current.Load().oauth); err != nil {
+			t.Error(err)
+		}
+		if n := c.sandbox.Counts().Grants; n != 1 {
+			t.Errorf("start %d: %d exchanges", i+1, n)
+		}
+	}
+}

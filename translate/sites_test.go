@@ -1,0 +1,54 @@
+package translate
+
+import (
+	"fmt"
+	"net/url"
+	"sync"
+	"testing"
+)
+
+func TestTwoIntegrationsThatLearnAnAccountAtOnceShareIt(t *testing.T) {
+	base := &url.URL{Scheme: "https", Host: "na3.docusign.net"}
+	t.Run("both looked before either wrote", func(t *testing.T) {
+		s := newSiteTable()
+		if s.has("1", base, "erp") || s.has("1", base, "billing") {
+			t.Fatal("known before it was learnt")
+		}
+		s.set("1", base, "erp")
+		s.set("1", base, "billing")
+		if row, _ := s.get("1"); !row.shared {
+			t.Errorf("%+v", row)
+		}
+	})
+	t.Run("many at once", func(t *testing.T) {
+		s := newSiteTable()
+		const accounts = 2000
+		var learners sync.WaitGroup
+		start := make(chan struct{})
+		for _, integration := range []string{"erp", "billing"} {
+			learners.Go(func() {
+				<-start
+				for i := range accounts {
+					s.put(fmt.Sprint(i), base, integration)
+				}
+			})
+		}
+		close(start)
+		learners.Wait()
+		for i := range accounts {
+			if row, _ := s.get(fmt.Sprint(i)); !row.shared {
+				t.Fatalf("account %d belongs to %s alone", i, row.integration)
+			}
+		}
+	})
+	t.Run("a move while two share it", func(t *testing.T) {
+		s := newSiteTable()
+		moved := &url.URL{Scheme: "https", Host: "eu.docusign.net"}
+		s.put("1", base, "erp")
+		s.put("1", base, "billing")
+		s.put("1", moved, "erp")
+		if row, _ := s.get("1"); !row.shared || row.base != moved {
+			t.Errorf("%+v", row)
+		}
+	})
+}
