@@ -147,8 +147,9 @@ type bindingKey struct{}
 func (s *Server) Swap(st *State) {
 	next := *st
 	if next.Leaves != nil {
-		next.sidecarTLS = next.Leaves.ServerConfig(localName, nil)
-		next.hostsTLS = next.Leaves.ServerConfig(nil, func(sni string) bool {
+		next.sidecarTLS = next.Leaves.ServerConfig(next.localNames, nil)
+		sites := next.siteNames()
+		next.hostsTLS = next.Leaves.ServerConfig(func(net.Conn) []string { return sites }, func(sni string) bool {
 			h, err := egress.ParseHost(sni, 443)
 			if err != nil {
 				return false
@@ -156,13 +157,6 @@ func (s *Server) Swap(st *State) {
 			d := next.decide(h) // a program that means another environment is told so, for which it needs a certificate
 			return d.Action == egress.Intercept || d.Reason == egress.ReasonEnvironment
 		})
-		named, unnamed := next.hostsTLS.GetConfigForClient, next.siteNames()
-		next.hostsTLS.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			if hello.ServerName == "" {
-				return next.Leaves.ListConfig(unnamed), nil
-			}
-			return named(hello)
-		}
 	}
 	s.state.Store(&next)
 }
@@ -170,9 +164,12 @@ func (s *Server) Swap(st *State) {
 // siteNames are the names of the certificate for a client that sends no SNI to the hosts-file listener. The known sites stand beside
 // the wildcards, since old verifiers differ in what they make of one (PROTOCOL.md §4.1, §7).
 func (st *State) siteNames() []string {
-	names := []string{st.DefaultSite.Hostname()}
-	for _, h := range st.Policy.Hosts {
-		names = append(names, h.Name())
+	var names []string
+	site, _ := egress.ParseHost(st.DefaultSite.Host, 443)
+	for _, h := range append([]egress.Host{site}, st.Policy.Hosts...) {
+		if _, isAddress := h.Addr(); !isAddress && !h.IsZero() {
+			names = append(names, h.Name())
+		}
 	}
 	for _, site := range [...]string{"www", "demo", "na2", "na3", "na4", "eu", "eu1", "ca", "au", "jp1"} {
 		names = append(names, site+".docusign.net")
@@ -210,13 +207,18 @@ func (s *Server) State() *State { return s.state.Load() }
 func (s *Server) sidecarTLS() *tls.Config { return s.state.Load().sidecarTLS }
 func (s *Server) hostsTLS() *tls.Config   { return s.state.Load().hostsTLS }
 
-// localName is the name of a certificate for callers that send no SNI: the address they dialled.
-func localName(c net.Conn) string {
+// localNames are those of the certificate for a caller that sends no SNI: the address it dialled. Java sends none for localhost
+// either (it has no dot), so on loopback both names are in it.
+func (st *State) localNames(c net.Conn) []string {
 	ap := addrPort(c.LocalAddr())
-	if !ap.IsValid() || ap.Addr().IsLoopback() {
-		return "localhost"
+	if !ap.IsValid() {
+		return []string{"localhost"}
 	}
-	return ap.Addr().String()
+	address := ap.Addr().WithZone("").String()
+	if !ap.Addr().IsLoopback() && st.Leaves.Permits(address) == nil {
+		return []string{address}
+	}
+	return []string{address, "localhost"}
 }
 
 // Active gives the number of calls under way.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -124,7 +125,12 @@ func (r *caReport) scope() string {
 	if !r.Critical {
 		critical = " (not critical)"
 	}
-	return strings.Join(r.Permitted, ", ") + critical
+	addresses := ", any address"
+	isRange := func(s string) bool { return strings.Contains(s, "/") }
+	if slices.ContainsFunc(r.Permitted, isRange) || slices.ContainsFunc(r.Excluded, isRange) {
+		addresses = ""
+	}
+	return strings.Join(r.Permitted, ", ") + addresses + critical
 }
 
 func daysLeft(n int) string {
@@ -310,19 +316,25 @@ type caInit struct {
 	days                      int
 	names                     []string
 	lenient, force, json      bool
+	addresses                 bool
 }
 
 func newCAInit(env caEnv) *cobra.Command {
 	var o caInit
 	cmd := &cobra.Command{
 		Use: "init", Short: "Make the CA: a certificate for the old machines, a key that stays here",
-		Long: `Makes a certificate authority that can sign for docusign.net, docusign.com and this machine alone. A program that calls the proxy as a
-sidecar over https by another name or address needs that name too (--name): nothing can be added later without a new certificate.
+		Long: `Makes a certificate authority that can sign for no other names than docusign.net, docusign.com and localhost. A program that calls the
+proxy as a sidecar over https by another name needs that name too (--name): nothing can be added later without a new certificate.
+
+Addresses are not limited, for Mono and old OpenSSL refuse every certificate with an address below an authority that limits them. Where no such
+program is, --ip-constraints limits them to this machine's loopback and to the addresses and networks given with --name: whoever steals the key
+can then impersonate no server that is called by address.
 
 The key is RSA unless asked otherwise, for old programs cannot verify ECDSA. Some of them (OpenSSL before 1.0) also refuse a certificate with
 critical constraints: --lenient-constraints lets them in, and they then ignore the limit.`,
 		Example: `  docusign-auth-proxy ca init
-  docusign-auth-proxy ca init --dir sidecar-ca --name proxy.intranet.example --name 10.1.2.3`, Args: cobra.NoArgs,
+  docusign-auth-proxy ca init --dir sidecar-ca --name proxy.intranet.example
+  docusign-auth-proxy ca init --dir modern-ca --ip-constraints --name 10.1.2.3`, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, env) },
 	}
 	f := cmd.Flags()
@@ -332,6 +344,7 @@ critical constraints: --lenient-constraints lets them in, and they then ignore t
 	f.StringVar(&o.algorithm, "algorithm", "rsa", "rsa or ecdsa")
 	f.IntVar(&o.days, "days", defaultCADays, "days until it expires, 1 to 3650")
 	f.StringArrayVar(&o.names, "name", nil, "additional DNS `NAME`, address or network it may sign for; may be repeated")
+	f.BoolVar(&o.addresses, "ip-constraints", false, "limit the addresses too; Mono and old OpenSSL do not take such an authority")
 	f.BoolVar(&o.lenient, "lenient-constraints", false, "mark the constraints as not critical, for very old programs")
 	f.BoolVar(&o.force, "force", false, "make a new key although there is one; every program must then be told to trust the new CA")
 	f.BoolVar(&o.json, "json", false, "print JSON")
@@ -339,7 +352,10 @@ critical constraints: --lenient-constraints lets them in, and they then ignore t
 }
 
 func (o caInit) spec(env caEnv) (authority.Spec, error) {
-	s := authority.Spec{LenientConstraints: o.lenient, Now: env.now, Permitted: append(authority.DefaultPermitted(), o.names...)}
+	s := authority.Spec{
+		LenientConstraints: o.lenient, ConstrainAddresses: &o.addresses, Now: env.now,
+		Permitted: append(authority.DefaultPermitted(), o.names...),
+	}
 	switch o.algorithm {
 	case "rsa":
 	case "ecdsa":
@@ -504,22 +520,36 @@ func replaceCAFile(path string, data []byte) error {
 func newCARenew(env caEnv) *cobra.Command {
 	var source caSource
 	var days int
-	var asJSON bool
+	var asJSON, addresses bool
 	cmd := &cobra.Command{
 		Use: "renew", Short: "Prolong the CA with the same key, without a flag day",
 		Long: `Makes a certificate with the same key, subject and limits and a new term, and puts it in the place of the old one, which is kept beside it.
-Programs that trust the old certificate go on working until its last day, those that trust the new one work at once: move them one by one.`,
-		Example: "  docusign-auth-proxy ca renew --cert ca.pem --key ca-key.pem --days 1095", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return renewCA(cmd, env, source, days, asJSON) },
+Programs that trust the old certificate go on working until its last day, those that trust the new one work at once: move them one by one.
+
+The limits stay as they are, unless --ip-constraints=false takes those on addresses away, which Mono and old OpenSSL do not bear.`,
+		Example: `  docusign-auth-proxy ca renew --cert ca.pem --key ca-key.pem --days 1095
+  docusign-auth-proxy ca renew --ip-constraints=false`, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			life, err := lifeOf(days)
+			if err != nil {
+				return err
+			}
+			spec := authority.Spec{Life: life, Now: env.now}
+			if cmd.Flags().Changed("ip-constraints") {
+				spec.ConstrainAddresses = &addresses
+			}
+			return renewCA(cmd, env, source, spec, asJSON)
+		},
 	}
 	source.certFlags(cmd)
 	source.keyFlag(cmd)
 	cmd.Flags().IntVar(&days, "days", defaultCADays, "days from today until the new certificate expires, 1 to 3650")
+	cmd.Flags().BoolVar(&addresses, "ip-constraints", false, "limit the addresses too, or with =false no longer (default as it is)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func renewCA(cmd *cobra.Command, env caEnv, source caSource, days int, asJSON bool) error {
+func renewCA(cmd *cobra.Command, env caEnv, source caSource, spec authority.Spec, asJSON bool) error {
 	certPath, keyPath, err := source.files()
 	if err != nil {
 		return err
@@ -533,15 +563,11 @@ func renewCA(cmd *cobra.Command, env caEnv, source caSource, days int, asJSON bo
 	if err != nil {
 		return err
 	}
-	life, err := lifeOf(days)
+	renewed, err := a.Renew(spec)
 	if err != nil {
 		return err
 	}
-	renewed, err := a.Renew(authority.Spec{Life: life, Now: env.now})
-	if err != nil {
-		return err
-	}
-	if !renewed.Expires().After(old.NotAfter) {
+	if !renewed.Expires().After(old.NotAfter) && spec.ConstrainAddresses == nil {
 		return fmt.Errorf("the new certificate would expire on %s, no later than the old one (%s): give more --days",
 			renewed.Expires().UTC().Format(time.DateOnly), old.NotAfter.UTC().Format(time.DateOnly))
 	}

@@ -160,7 +160,7 @@ func (b *caBench) golden(name, got string) {
 
 func TestCAInitMakesWhatTheConfigurationNeeds(t *testing.T) {
 	b := newCABench(t)
-	b.golden("init.txt", b.good("init", "--name", "proxy.intranet.example", "--name", "10.1.2.3"))
+	b.golden("init.txt", b.good("init", "--name", "proxy.intranet.example"))
 	st, err := os.Stat("ca-key.pem")
 	b.must(err)
 	if st.Mode().Perm() != 0o600 {
@@ -173,11 +173,40 @@ func TestCAInitMakesWhatTheConfigurationNeeds(t *testing.T) {
 	if a.Certificate().PublicKeyAlgorithm != x509.RSA || !a.Expires().Equal(caDay0.Add(730*24*time.Hour)) {
 		t.Errorf("%v until %v", a.Certificate().PublicKeyAlgorithm, a.Expires())
 	}
-	for host, want := range map[string]bool{"demo.docusign.net": true, "localhost": true, "proxy.intranet.example": true, "10.1.2.3": true, "10.1.2.4": false, "example.com": false} {
-		if got := a.Permits(host) == nil; got != want {
-			t.Errorf("%s: permitted %v", host, got)
+	b.permits(a, "demo.docusign.net localhost proxy.intranet.example 127.0.0.1 10.1.2.3", "example.com")
+}
+
+// permits holds the CA to what it may and may not sign for.
+func (b *caBench) permits(a *authority.Authority, yes, no string) {
+	b.t.Helper()
+	for host := range strings.FieldsSeq(yes) {
+		if err := a.Permits(host); err != nil {
+			b.t.Error(err)
 		}
 	}
+	for host := range strings.FieldsSeq(no) {
+		if a.Permits(host) == nil {
+			b.t.Errorf("%s is permitted", host)
+		}
+	}
+}
+
+func TestCALimitsAddressesWhenAsked(t *testing.T) {
+	b := newCABench(t)
+	said := b.good("init", "--algorithm", "ecdsa", "--ip-constraints", "--name", "10.1.2.3")
+	if !strings.Contains(said, "may sign for  docusign.net, docusign.com, localhost, 127.0.0.0/8, ::1/128, 10.1.2.3/32\n") {
+		t.Errorf("init says\n%s", said)
+	}
+	b.permits(b.load("ca.pem", "ca-key.pem"), "localhost 127.0.0.1 10.1.2.3", "10.1.2.4 example.com")
+	b.now = caDay0.Add(24 * time.Hour)
+	b.good("renew")
+	b.permits(b.load("ca.pem", "ca-key.pem"), "localhost 127.0.0.1 10.1.2.3", "10.1.2.4 example.com")
+	if said = b.good("renew", "--ip-constraints=false"); !strings.Contains(said, "localhost, any address\n") {
+		t.Errorf("renew says\n%s", said)
+	}
+	b.permits(b.load("ca.pem", "ca-key.pem"), "localhost 127.0.0.1 10.1.2.4", "example.com")
+	b.good("renew", "--ip-constraints")
+	b.permits(b.load("ca.pem", "ca-key.pem"), "localhost 127.0.0.1", "10.1.2.3 example.com")
 }
 
 func TestCAInitElsewhereWithOtherTerms(t *testing.T) {

@@ -56,9 +56,13 @@ type Spec struct {
 	CommonName string
 	// Life from now until expiry; default DefaultLife, between MinLife and MaxLife.
 	Life time.Duration
-	// Permitted lists what the CA may sign: DNS names (with everything below them), addresses and CIDR ranges.
-	// Default DefaultPermitted. Whoever steals the key can impersonate nothing else.
+	// Permitted lists what the CA may sign: DNS names (with everything below them) and, with ConstrainAddresses, addresses and
+	// CIDR ranges. Default DefaultPermitted. Whoever steals the key can impersonate no other name.
 	Permitted []string
+	// ConstrainAddresses limits the addresses too: true to those of Permitted, false not at all. nil is false for Create, and
+	// what there is for Renew. The danger of true: Mono and old OpenSSL refuse certificates with an address below such a CA. The
+	// danger of false: whoever steals the key can impersonate servers that are called by address.
+	ConstrainAddresses *bool
 	// LenientConstraints marks the name constraints as not critical, for old stacks that refuse a certificate with a
 	// critical extension they do not know. The danger: such a stack then ignores the limit (RFC 5280 §4.2.1.10 wants critical).
 	LenientConstraints bool
@@ -66,8 +70,8 @@ type Spec struct {
 	Now func() time.Time
 }
 
-// DefaultPermitted is DocuSign's two domains, plus the names under which a program on this machine calls the sidecar by https.
-// A sidecar called by a machine name or address needs that name here too: nothing else can be signed for it later.
+// DefaultPermitted is DocuSign's two domains, plus what a program on this machine calls the sidecar by https.
+// A sidecar called by a machine name needs that name here too: nothing else can be signed for it later.
 func DefaultPermitted() []string {
 	return []string{"docusign.net", "docusign.com", "localhost", "127.0.0.0/8", "::1"}
 }
@@ -138,13 +142,13 @@ func Create(s Spec) (*Authority, error) {
 		Subject:      s.subject(id),
 		SubjectKeyId: id,
 	}
-	c.apply(template, !s.LenientConstraints)
+	c.apply(template, !s.LenientConstraints, s.ConstrainAddresses != nil && *s.ConstrainAddresses)
 	return selfSign(template, key, s)
 }
 
 // Renew makes a CA with the same subject and key and a new term, so the change needs no flag day: leaves signed before it
 // verify under the new certificate, leaves signed after it verify under the old one until that expires.
-// Clients are moved one by one in between. Spec gives Life, Now and, if set, other Permitted names; the rest is kept.
+// Clients are moved one by one in between. Spec gives Life, Now and, if set, ConstrainAddresses; the rest is kept.
 // A new key is a new CA: use Create. A CA issued by somebody else is renewed where it was issued.
 func (a *Authority) Renew(s Spec) (*Authority, error) {
 	if !selfSigned(a.cert) {
@@ -155,15 +159,16 @@ func (a *Authority) Renew(s Spec) (*Authority, error) {
 		Subject:      a.cert.Subject,
 		SubjectKeyId: a.cert.SubjectKeyId,
 	}
-	if len(s.Permitted) == 0 {
-		keepConstraints(template, a.cert)
-		return selfSign(template, a.key, s)
+	keepConstraints(template, a.cert)
+	if limit := s.ConstrainAddresses; limit != nil {
+		limited := len(a.cert.PermittedIPRanges)+len(a.cert.ExcludedIPRanges) > 0
+		switch {
+		case !*limit:
+			template.PermittedIPRanges, template.ExcludedIPRanges = nil, nil
+		case !limited:
+			template.PermittedIPRanges = loopbackRanges()
+		}
 	}
-	c, err := parsePermitted(s.Permitted)
-	if err != nil {
-		return nil, err
-	}
-	c.apply(template, !s.LenientConstraints)
 	return selfSign(template, a.key, s)
 }
 

@@ -66,8 +66,8 @@ func TestCreateDefaults(t *testing.T) {
 		t.Errorf("not a CA for leaves only: %+v", c.KeyUsage)
 	}
 	if got, want := fmt.Sprint(c.PermittedDNSDomains, c.PermittedIPRanges, c.PermittedDNSDomainsCritical),
-		"[docusign.net docusign.com localhost] [127.0.0.0/8 ::1/128] true"; got != want {
-		t.Errorf("constraints %s, want %s", got, want)
+		"[docusign.net docusign.com localhost] [] true"; got != want || len(c.ExcludedIPRanges) != 0 {
+		t.Errorf("constraints %s %v, want %s", got, c.ExcludedIPRanges, want)
 	}
 	if len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageServerAuth {
 		t.Errorf("extended key usage %v", c.ExtKeyUsage)
@@ -127,17 +127,23 @@ func TestPermitsAgreesWithVerifiers(t *testing.T) {
 	tests := []struct {
 		name      string
 		permitted []string
+		addresses bool // are constrained too
 		want      string
 	}{
-		{"the default", nil, "docusign.net demo.docusign.net a.b.docusign.com localhost x.localhost 127.0.0.1 127.9.8.7 ::1"},
-		{"names alone permit no address", []string{"docusign.net"}, "docusign.net demo.docusign.net"},
-		{"a leading dot leaves the apex out", []string{".docusign.net"}, "demo.docusign.net"},
-		{"one address, one range", []string{"docusign.com", "10.1.0.0/16", "fd00::1"}, "a.b.docusign.com 10.1.2.3 fd00::1"},
-		{"upper case and a final dot mean the same", []string{"DocuSign.NET."}, "docusign.net demo.docusign.net"},
+		{"the default", nil, false, "docusign.net demo.docusign.net a.b.docusign.com localhost x.localhost " +
+			"127.0.0.1 127.9.8.7 10.1.2.3 10.2.0.1 ::1 ::2 fd00::1"},
+		{"the default with addresses constrained", nil, true,
+			"docusign.net demo.docusign.net a.b.docusign.com localhost x.localhost 127.0.0.1 127.9.8.7 ::1"},
+		{"names alone then permit no address", []string{"docusign.net"}, true, "docusign.net demo.docusign.net"},
+		{"a leading dot leaves the apex out", []string{".docusign.net"}, true, "demo.docusign.net"},
+		{"one address, one range", []string{"docusign.com", "10.1.0.0/16", "fd00::1"}, true, "a.b.docusign.com 10.1.2.3 fd00::1"},
+		{"upper case and a final dot mean the same", []string{"DocuSign.NET."}, true, "docusign.net demo.docusign.net"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: tt.permitted})
+			a := newAuthority(t, authority.Spec{
+				Algorithm: authority.ECDSA, Permitted: tt.permitted, ConstrainAddresses: &tt.addresses,
+			})
 			var permitted []string
 			for _, h := range hosts {
 				err := a.Permits(h)
@@ -421,18 +427,44 @@ func TestRenewOverlaps(t *testing.T) {
 		}
 	}
 
-	wider, err := old.Renew(authority.Spec{Now: at(later), Permitted: []string{"docusign.net", "10.0.0.1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if wider.Permits("10.0.0.1") != nil || wider.Permits("docusign.com") == nil {
-		t.Error("renewal ignored the new constraints")
-	}
 	if _, err := old.Renew(authority.Spec{Life: time.Second}); err == nil {
 		t.Error("renewed for a second")
 	}
-	if _, err := old.Renew(authority.Spec{Permitted: []string{"*"}}); err == nil {
-		t.Error("renewed with bad constraints")
+}
+
+func TestRenewChangesTheConstraintsOnAddressesOnlyWhenAsked(t *testing.T) {
+	yes, no := true, false
+	own := []string{"docusign.net", "10.1.0.0/16"}
+	for _, tt := range []struct {
+		name      string
+		permitted []string
+		was       bool
+		asked     *bool
+		want      string // of 127.0.0.1, 10.1.2.3 and 192.0.2.1, those that are permitted
+	}{
+		{"none stay none", nil, false, nil, "127.0.0.1 10.1.2.3 192.0.2.1"},
+		{"some stay", own, true, nil, "10.1.2.3"},
+		{"some stay when asked for again", own, true, &yes, "10.1.2.3"},
+		{"none become this machine's", nil, false, &yes, "127.0.0.1"},
+		{"some go", own, true, &no, "127.0.0.1 10.1.2.3 192.0.2.1"},
+		{"those that exclude all go", []string{"docusign.net"}, true, &no, "127.0.0.1 10.1.2.3 192.0.2.1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			old := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: tt.permitted, ConstrainAddresses: &tt.was})
+			renewed, err := old.Renew(authority.Spec{Now: at(day0), ConstrainAddresses: tt.asked})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, ip := range []string{"127.0.0.1", "10.1.2.3", "192.0.2.1"} {
+				if renewed.Permits(ip) == nil {
+					got = append(got, ip)
+				}
+			}
+			if strings.Join(got, " ") != tt.want || renewed.Permits("example.com") == nil || renewed.Permits(demo) != nil {
+				t.Errorf("permits %s", got)
+			}
+		})
 	}
 }
 

@@ -103,9 +103,20 @@ func parseRange(s string) (*net.IPNet, bool) {
 	return &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), bits)}, true
 }
 
-func (c constraints) apply(template *x509.Certificate, critical bool) {
+// loopbackRanges are the addresses of this machine alone.
+func loopbackRanges() []*net.IPNet {
+	return []*net.IPNet{
+		{IP: net.IPv4(127, 0, 0, 0).To4(), Mask: net.CIDRMask(8, 32)},
+		{IP: net.IPv6loopback, Mask: net.CIDRMask(128, 128)},
+	}
+}
+
+func (c constraints) apply(template *x509.Certificate, critical, addresses bool) {
 	template.PermittedDNSDomainsCritical = critical
 	template.PermittedDNSDomains = c.names
+	if !addresses {
+		return
+	}
 	template.PermittedIPRanges = c.ranges
 	if len(c.ranges) > 0 {
 		return

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -18,11 +19,11 @@ const leafBackdate = time.Hour
 
 // entry is one cached host with its at most two leaves.
 type entry struct {
-	key    string // in the cache
-	host   string
-	names  []string // all names of the certificate where it has several, host among them
+	names  []string // of the certificate; joined, the key in the cache
 	leaves *Leaves
-	config *tls.Config
+	config *tls.Config // offers h2 and http/1.1
+	http1  *tls.Config // offers http/1.1
+	bare   *tls.Config // knows no ALPN
 	ecdsa  slot
 	rsa    slot
 }
@@ -61,6 +62,42 @@ func verifiesECDSA(hello *tls.ClientHelloInfo, key *leafKey) bool {
 	return nameless.SupportsCertificate(&tls.Certificate{PrivateKey: key.signer}) == nil
 }
 
+// forClient chooses what to offer in ALPN. Without a protocol in common the handshake goes on without ALPN: a program that
+// names http/1.0 alone (curl -0, PHP) is served all the same.
+func (e *entry) forClient(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	offered := hello.SupportedProtos
+	switch {
+	case len(offered) == 0 || slices.Contains(offered, "h2") && e.takesHTTP2(hello):
+		return e.config, nil
+	case slices.Contains(offered, "http/1.1"):
+		return e.http1, nil
+	}
+	return e.bare, nil
+}
+
+// takesHTTP2 reports whether the handshake ends with a version and a suite that HTTP/2 allows (RFC 9113 §9.2): all of TLS 1.3,
+// and of TLS 1.2 those that crypto/tls prefers anyway if the client has one that fits the leaf's key.
+func (e *entry) takesHTTP2(hello *tls.ClientHelloInfo) bool {
+	if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+		return true
+	}
+	key := e.leaves.ecdsa
+	if !verifiesECDSA(hello, key) {
+		var err error
+		if key, err = e.leaves.rsa(); err != nil {
+			return false
+		}
+	}
+	limited := *hello
+	limited.ServerName = ""
+	limited.SupportedVersions = []uint16{tls.VersionTLS12}
+	limited.CipherSuites = slices.DeleteFunc(slices.Clone(hello.CipherSuites), func(suite uint16) bool {
+		return !slices.Contains(http2Suites(), suite)
+	})
+	return slices.Contains(hello.SupportedVersions, tls.VersionTLS12) &&
+		limited.SupportsCertificate(&tls.Certificate{PrivateKey: key.signer}) == nil
+}
+
 func (s *slot) get(e *entry, key *leafKey) (*tls.Certificate, error) {
 	now := e.leaves.now()
 	if c := s.current.Load(); c != nil && now.Before(c.renewAt) {
@@ -89,12 +126,14 @@ func (s *slot) renew(e *entry, key *leafKey, now time.Time) (*tls.Certificate, e
 
 // sign makes a leaf. It is renewed when two thirds of what lies ahead are over, also when the CA's end cuts it short.
 func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*leaf, error) {
-	ca, host := l.authority.cert, e.host
+	ca := l.authority.cert
 	if !now.Before(ca.NotAfter) {
 		return nil, ErrExpired
 	}
-	if err := l.authority.Permits(host); err != nil {
-		return nil, err
+	for _, name := range e.names {
+		if err := l.authority.Permits(sample(name)); err != nil {
+			return nil, err
+		}
 	}
 	template := &x509.Certificate{
 		SubjectKeyId:          key.id,
@@ -107,17 +146,14 @@ func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*leaf, error) {
 	if key == l.ecdsa {
 		template.KeyUsage = x509.KeyUsageDigitalSignature
 	}
-	l.name(template, host)
-	if e.names != nil {
-		template.DNSNames = e.names
-	}
+	name(template, e.names)
 	der, err := x509.CreateCertificate(rand.Reader, template, ca, key.signer.Public(), l.authority.key)
 	if err != nil {
-		return nil, fmt.Errorf("authority: sign a leaf for %q: %w", host, err)
+		return nil, fmt.Errorf("authority: sign a leaf for %q: %w", e.names, err)
 	}
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("authority: parse the leaf for %q: %w", host, err)
+		return nil, fmt.Errorf("authority: parse the leaf for %q: %w", e.names, err)
 	}
 	return &leaf{
 		cert: &tls.Certificate{
@@ -130,28 +166,22 @@ func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*leaf, error) {
 	}, nil
 }
 
-// name fills subject and SAN. An address as common name would be checked against the DNS constraints by OpenSSL,
-// and a name over 64 bytes does not fit (RFC 5280, ub-common-name): both get a fixed one.
-func (l *Leaves) name(template *x509.Certificate, host string) {
-	names := []string{host}
-	if _, err := netip.ParseAddr(host); err == nil || slices.Contains(l.local, host) {
-		for _, n := range l.local {
-			if n != host {
-				names = append(names, n)
-			}
-		}
-	}
-	template.Subject = pkix.Name{CommonName: "docusign-auth-proxy leaf"}
+// name fills subject and SAN with the names that were asked for and no other: verifiers that know no constraints on addresses
+// refuse a leaf with an address beside its name. OpenSSL would check an address as common name against the DNS constraints,
+// and a name over 64 bytes does not fit (RFC 5280, ub-common-name): they leave a fixed one.
+func name(template *x509.Certificate, names []string) {
+	common := ""
 	for _, n := range names {
 		if ip, err := netip.ParseAddr(n); err == nil {
 			template.IPAddresses = append(template.IPAddresses, net.IP(ip.AsSlice()))
 			continue
 		}
 		template.DNSNames = append(template.DNSNames, n)
+		if common == "" && n[0] != '*' && len(n) <= 64 {
+			common = n
+		}
 	}
-	if _, err := netip.ParseAddr(host); err != nil && len(host) <= 64 {
-		template.Subject.CommonName = host
-	}
+	template.Subject = pkix.Name{CommonName: cmp.Or(common, "docusign-auth-proxy leaf")}
 }
 
 func later(a, b time.Time) time.Time {

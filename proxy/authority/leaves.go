@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -39,9 +38,6 @@ type Options struct {
 	Max int
 	// Life of a leaf; default DefaultLeafLife, between MinLeafLife and MaxLeafLife. It never outlives the CA.
 	Life time.Duration
-	// LocalNames are further names under which programs call the sidecar by https (this machine's name, an alias).
-	// They join localhost, 127.0.0.1 and ::1 in the certificate for clients that send no SNI, if the CA permits them.
-	LocalNames []string
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
@@ -52,7 +48,6 @@ type Leaves struct {
 	profile   Profile
 	life      time.Duration
 	max       int
-	local     []string
 	now       func() time.Time
 	ecdsa     *leafKey
 	rsa       func() (*leafKey, error)
@@ -92,7 +87,6 @@ func NewLeaves(a *Authority, o Options) (*Leaves, error) {
 		profile:   o.Profile,
 		life:      o.Life,
 		max:       o.Max,
-		local:     localNames(a, o.LocalNames),
 		now:       o.Now,
 		ecdsa:     key,
 		entries:   make(map[string]*list.Element),
@@ -114,72 +108,65 @@ func newLeafKey[K crypto.Signer](key K, err error) (*leafKey, error) {
 	return &leafKey{signer: key, id: id}, nil
 }
 
-func localNames(a *Authority, extra []string) []string {
-	var out []string
-	for _, name := range append([]string{"localhost", "127.0.0.1", "::1"}, extra...) {
-		name = normalise(name)
-		if a.Permits(name) == nil && !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
 // Config returns the server side of a TLS handshake with a client that wants host (a DNS name or an address, no port).
 // It is the same *tls.Config for every connection to that host, so that session tickets resume; it must not be changed.
-// What the CA may not sign fails in the handshake with a *ConstraintError; ask Authority.Permits beforehand.
-func (l *Leaves) Config(host string) *tls.Config {
-	host = normalise(host)
-	return l.cached(host, host, nil)
+// What the CA may not sign fails in the handshake with a *ConstraintError; ask Permits beforehand.
+func (l *Leaves) Config(host string) *tls.Config { return l.entry(normalise(host)).config }
+
+// sample is a name that a wildcard covers, or the name itself.
+func sample(name string) string {
+	if rest, ok := strings.CutPrefix(name, "*."); ok {
+		return "any." + rest
+	}
+	return name
 }
 
-// ListConfig is Config for clients that do not say which host they want (no SNI): one certificate with all of names that the CA
-// may sign; a name may begin with "*.". If the CA may sign for none, it is the Config of the first.
-func (l *Leaves) ListConfig(names []string) *tls.Config {
+// listed is the entry for a client that does not say which host it wants (no SNI): one certificate with all of names that
+// the CA may sign; a name may begin with "*.". If the CA may sign for none, the first fails in the handshake.
+func (l *Leaves) listed(names []string) *entry {
 	var permitted []string
 	for _, name := range names {
 		name = normalise(name)
-		sample := name
-		if rest, ok := strings.CutPrefix(name, "*."); ok {
-			sample = "any." + rest
-		}
-		if _, err := netip.ParseAddr(name); err != nil && l.authority.Permits(sample) == nil && !slices.Contains(permitted, name) {
+		if l.authority.Permits(sample(name)) == nil && !slices.Contains(permitted, name) {
 			permitted = append(permitted, name)
 		}
 	}
-	i := slices.IndexFunc(permitted, func(name string) bool { return name[0] != '*' })
-	if i < 0 {
-		return l.Config(names[0])
+	if len(permitted) == 0 {
+		return l.entry(normalise(names[0]))
 	}
-	return l.cached(strings.Join(permitted, " "), permitted[i], permitted)
+	return l.entry(permitted...)
 }
 
-func (l *Leaves) cached(key, host string, names []string) *tls.Config {
+func (l *Leaves) entry(names ...string) *entry {
+	key := strings.Join(names, " ")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e, ok := l.entries[key]; ok {
 		l.recent.MoveToFront(e)
-		return e.Value.(*entry).config
+		return e.Value.(*entry)
 	}
-	e := l.newEntry(host)
-	e.key, e.names = key, names
+	e := l.newEntry(names)
 	l.entries[key] = l.recent.PushFront(e)
 	if l.recent.Len() > l.max {
 		oldest := l.recent.Remove(l.recent.Back()).(*entry)
-		delete(l.entries, oldest.key)
+		delete(l.entries, strings.Join(oldest.names, " "))
 	}
-	return e.config
+	return e
 }
 
+// Permits reports whether the CA may sign for host: nil or a *ConstraintError.
+func (l *Leaves) Permits(host string) error { return l.authority.Permits(host) }
+
 // ServerConfig is for a listener that learns the host from the client: the hosts-file door and the sidecar by https.
-// A client's SNI must pass allow (nil: all that the CA permits). A client without SNI gets the certificate of
-// defaultHost(conn); nil, or an empty answer, means LocalHost. A refused name ends the handshake with an error that names it.
-func (l *Leaves) ServerConfig(defaultHost func(net.Conn) string, allow func(sni string) bool) *tls.Config {
+// A client's SNI must pass allow (nil: all that the CA permits). A client without SNI gets one certificate with those of
+// unnamed(conn) that the CA permits; there must be one name at least, and one may begin with "*.".
+// A refused name ends the handshake with an error that names it.
+func (l *Leaves) ServerConfig(unnamed func(net.Conn) []string, allow func(sni string) bool) *tls.Config {
 	c := l.baseConfig()
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		host := normalise(hello.ServerName)
 		if host == "" {
-			return l.unnamed(hello.Conn, defaultHost)
+			return l.listed(unnamed(hello.Conn)).forClient(hello)
 		}
 		if err := l.authority.Permits(host); err != nil {
 			return nil, err
@@ -187,7 +174,7 @@ func (l *Leaves) ServerConfig(defaultHost func(net.Conn) string, allow func(sni 
 		if allow != nil && !allow(host) {
 			return nil, &NameError{Host: host}
 		}
-		return l.Config(host), nil
+		return l.entry(host).forClient(hello)
 	}
 	return c
 }
@@ -197,35 +184,6 @@ type NameError struct{ Host string }
 
 func (e *NameError) Error() string {
 	return fmt.Sprintf("authority: a client asked for %q, which this listener does not serve", e.Host)
-}
-
-func (l *Leaves) unnamed(conn net.Conn, defaultHost func(net.Conn) string) (*tls.Config, error) {
-	host := ""
-	if defaultHost != nil {
-		host = normalise(defaultHost(conn))
-	}
-	if host == "" {
-		host = l.LocalHost(conn)
-	}
-	if err := l.authority.Permits(host); err != nil {
-		return nil, err
-	}
-	return l.Config(host), nil
-}
-
-// LocalHost names the certificate for a client that sent no SNI: the address it called, or else localhost, or else
-// another name of this machine, whichever the CA permits first. That certificate carries all of them.
-func (l *Leaves) LocalHost(conn net.Conn) string {
-	if a, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
-		ip := a.Addr().Unmap().WithZone("").String()
-		if l.authority.Permits(ip) == nil {
-			return ip
-		}
-	}
-	if len(l.local) > 0 {
-		return l.local[0]
-	}
-	return "localhost"
 }
 
 // Len is the number of hosts in the cache, for a metric.
@@ -244,10 +202,12 @@ func (l *Leaves) baseConfig() *tls.Config {
 	return c
 }
 
-func (l *Leaves) newEntry(host string) *entry {
-	e := &entry{host: host, leaves: l}
-	e.config = l.baseConfig()
+func (l *Leaves) newEntry(names []string) *entry {
+	e := &entry{names: names, leaves: l, config: l.baseConfig()}
 	e.config.GetCertificate = e.certificate
+	e.http1, e.bare = e.config.Clone(), e.config.Clone()
+	e.http1.NextProtos, e.bare.NextProtos = []string{"http/1.1"}, nil
+	e.config.GetConfigForClient = e.forClient
 	return e
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -189,23 +188,65 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
+// RFC 9113 §9.2: HTTP/2 needs TLS 1.2 and a suite with forward secrecy and authenticated encryption.
 func TestALPN(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
-	l := newLeaves(t, a, authority.Options{})
-	for offered, want := range map[string]string{"h2 http/1.1": "h2", "http/1.1": "http/1.1", "": ""} {
-		c := trusting(a, demo)
-		c.NextProtos = strings.Fields(offered)
-		state, err, _ := handshake(t, l.Config(demo), c)
-		if err != nil || state.NegotiatedProtocol != want {
-			t.Errorf("offered %q: %q, %v", offered, state.NegotiatedProtocol, err)
+	a := newAuthority(t, authority.Spec{})
+	modern := newLeaves(t, a, authority.Options{})
+	legacy := newLeaves(t, a, authority.Options{Profile: authority.Legacy})
+	const both = "h2 http/1.1"
+	for _, tt := range []struct {
+		name, offered string
+		leaves        *authority.Leaves
+		version       uint16 // the client's newest; 0 = TLS 1.3
+		suites        []uint16
+		want          string
+	}{
+		{"both", both, modern, 0, nil, "h2"},
+		{"HTTP/1.1 alone", "http/1.1", modern, 0, nil, "http/1.1"},
+		{"HTTP/2 alone", "h2", modern, 0, nil, "h2"},
+		{"nothing", "", modern, 0, nil, ""},
+		{"HTTP/1.0 alone (curl -0, PHP)", "http/1.0", modern, 0, nil, ""},
+		{"a protocol that nobody knows", "spdy/3 http/0.9", modern, tls.VersionTLS12, nil, ""},
+		{"both with TLS 1.2", both, modern, tls.VersionTLS12, nil, "h2"},
+		{"both with a good ECDSA suite", both, modern, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, "h2"},
+		{"both with a good RSA suite", both, modern, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}, "h2"},
+		{"a good suite is preferred", both, modern, tls.VersionTLS12,
+			[]uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}, "h2"},
+		{"a CBC suite", both, modern, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}, "http/1.1"},
+		{"a CBC suite and HTTP/2 alone", "h2", modern, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}, ""},
+		{"the good suite does not fit the leaf", both, modern, tls.VersionTLS12,
+			[]uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}, "http/1.1"},
+		{"the legacy profile with TLS 1.3", both, legacy, 0, nil, "h2"},
+		{"RSA key exchange", both, legacy, tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}, "http/1.1"},
+		{"3DES", both, legacy, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA}, "http/1.1"},
+		{"TLS 1.1", both, legacy, tls.VersionTLS11, nil, "http/1.1"},
+		{"TLS 1.0", both, legacy, tls.VersionTLS10, nil, "http/1.1"},
+		{"TLS 1.0 and HTTP/1.0", "http/1.0", legacy, tls.VersionTLS10, nil, ""},
+	} {
+		for door, server := range map[string]*tls.Config{
+			"a host's config": tt.leaves.Config(demo),
+			"the SNI door":    tt.leaves.ServerConfig(local, nil),
+		} {
+			t.Run(tt.name+", "+door, func(t *testing.T) {
+				c := trusting(a, demo)
+				c.NextProtos, c.CipherSuites = strings.Fields(tt.offered), tt.suites
+				c.MinVersion, c.MaxVersion = tls.VersionTLS10, tt.version
+				state, err, _ := handshake(t, server, c)
+				if err != nil || state.NegotiatedProtocol != tt.want {
+					t.Errorf("%q, %v", state.NegotiatedProtocol, err)
+				}
+			})
 		}
 	}
 }
 
+// local are the names of a listener for clients that send no SNI.
+func local(net.Conn) []string { return []string{"127.0.0.1", "localhost"} }
+
 func TestTicketsResume(t *testing.T) {
 	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
 	l := newLeaves(t, a, authority.Options{})
-	door := l.ServerConfig(nil, nil)
+	door := l.ServerConfig(local, nil)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for name, server := range map[string]func() *tls.Config{
 			"a host's config": func() *tls.Config { return l.Config(strings.ToUpper(demo) + ".") },
@@ -224,37 +265,43 @@ func TestTicketsResume(t *testing.T) {
 }
 
 func TestServerConfig(t *testing.T) {
-	root := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: append(authority.DefaultPermitted(), "apphost", "10.1.2.3")})
-	l := newLeaves(t, root, authority.Options{LocalNames: []string{"AppHost", "10.1.2.3", "not-permitted.example", "localhost"}})
+	root := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	l := newLeaves(t, root, authority.Options{})
 	demoOnly := func(sni string) bool { return sni == demo }
-	toDemo := func(net.Conn) string { return demo }
+	const siteNames = "[demo.docusign.net *.docusign.net] []"
+	sites := func(net.Conn) []string {
+		return []string{demo, "*.docusign.net", "*.example.com", "DEMO.docusign.net."}
+	}
 	tests := []struct {
 		name    string
-		host    func(net.Conn) string
+		unnamed func(net.Conn) []string
 		allow   func(string) bool
 		client  *tls.Config
+		sans    string // of the certificate
 		refusal any
 	}{
-		{"SNI chooses the certificate", nil, nil, trusting(root, "na2.docusign.net"), nil},
-		{"an allowed SNI passes", nil, demoOnly, trusting(root, demo), nil},
-		{"a host that is not allowed is refused by name", nil, demoOnly, trusting(root, "na2.docusign.net"), new(*authority.NameError)},
-		{"a host outside the constraints is refused by name", nil, nil, trusting(root, "www.example.com"), new(*authority.ConstraintError)},
-		{"no SNI, called by address", nil, demoOnly, nameless(root, "127.0.0.1"), nil},
-		{"no SNI, called as localhost, as Java does", nil, demoOnly, nameless(root, "localhost"), nil},
-		{"no SNI, called by IPv6 loopback", nil, nil, nameless(root, "::1"), nil},
-		{"no SNI, called by the machine's name", nil, nil, nameless(root, "apphost"), nil},
-		{"no SNI, called by the machine's address", nil, nil, nameless(root, "10.1.2.3"), nil},
-		{"SNI of localhost", nil, nil, trusting(root, "localhost"), nil},
-		{"no SNI behind the hosts file", toDemo, demoOnly, nameless(root, demo), nil},
-		{"a default host of nothing means the local one", func(net.Conn) string { return "" }, nil, nameless(root, "localhost"), nil},
-		{"a default host outside the constraints is refused", func(net.Conn) string { return "example.com" }, nil, nameless(root, "x"), new(*authority.ConstraintError)},
+		{"SNI chooses the certificate", local, nil, trusting(root, "na2.docusign.net"), "[na2.docusign.net] []", nil},
+		{"an allowed SNI passes", local, demoOnly, trusting(root, demo), "[demo.docusign.net] []", nil},
+		{"a host that is not allowed is refused by name", local, demoOnly, trusting(root, "na2.docusign.net"), "", new(*authority.NameError)},
+		{"a host outside the constraints is refused by name", local, nil, trusting(root, "www.example.com"), "", new(*authority.ConstraintError)},
+		{"SNI of localhost gets no address", local, nil, trusting(root, "localhost"), "[localhost] []", nil},
+		{"no SNI, called by address", local, demoOnly, nameless(root, "127.0.0.1"), "[localhost] [127.0.0.1]", nil},
+		{"no SNI, called as localhost, as Java does", local, nil, nameless(root, "localhost"), "[localhost] [127.0.0.1]", nil},
+		{"no SNI behind the hosts file", sites, demoOnly, nameless(root, demo), siteNames, nil},
+		{"no SNI, a name that a wildcard covers", sites, demoOnly, nameless(root, "na77.docusign.net"), siteNames, nil},
+		{"no SNI and no name that may be signed", func(net.Conn) []string { return []string{"example.com", "*.example.org"} }, nil,
+			nameless(root, "x"), "", new(*authority.ConstraintError)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err, serverErr := handshake(t, l.ServerConfig(tt.host, tt.allow), tt.client)
+			state, err, serverErr := handshake(t, l.ServerConfig(tt.unnamed, tt.allow), tt.client)
 			if tt.refusal == nil {
 				if err != nil || serverErr != nil {
 					t.Fatalf("client %v, server %v", err, serverErr)
+				}
+				c := state.PeerCertificates[0]
+				if got := fmt.Sprint(c.DNSNames, c.IPAddresses); got != tt.sans || c.Subject.CommonName != c.DNSNames[0] {
+					t.Errorf("names %s, %s", got, c.Subject.CommonName)
 				}
 				return
 			}
@@ -265,82 +312,32 @@ func TestServerConfig(t *testing.T) {
 	}
 }
 
-func TestLocalHost(t *testing.T) {
-	conn := func(ip string) net.Conn { return addressed{local: &net.TCPAddr{IP: net.ParseIP(ip), Port: 8443}} }
-	tests := []struct {
-		name      string
-		permitted []string
-		names     []string
-		ip        string
-		want      string
-	}{
-		{"loopback by address", nil, nil, "127.0.0.1", "127.0.0.1"},
-		{"a mapped address is its IPv4 address", nil, nil, "::ffff:127.0.0.1", "127.0.0.1"},
-		{"an address that is not permitted falls back to localhost", nil, nil, "10.1.2.3", "localhost"},
-		{"without localhost, to another local name", []string{"docusign.net", "apphost"}, []string{"apphost"}, "10.1.2.3", "apphost"},
-		{"with nothing permitted, to the name the error should show", []string{"docusign.net"}, nil, "10.1.2.3", "localhost"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: tt.permitted})
-			l := newLeaves(t, a, authority.Options{LocalNames: tt.names})
-			if got := l.LocalHost(conn(tt.ip)); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
-type addressed struct {
-	net.Conn
-	local net.Addr
-}
-
-func (a addressed) LocalAddr() net.Addr { return a.local }
-
-func TestListConfig(t *testing.T) {
-	names := []string{demo, "www.docusign.net", "*.docusign.net", "apphost", "*.example.com", "127.0.0.1", "DEMO.docusign.net."}
-	for _, c := range []struct {
-		name           string
-		permitted      []string
-		good, bad      []string
-		first, certain string
-	}{
-		{"a CA for a domain", nil, []string{demo, "na77.docusign.net"}, []string{"apphost", "a.example.com", "127.0.0.1"},
-			demo, "[demo.docusign.net www.docusign.net *.docusign.net]"},
-		{"a CA for single names", []string{"www.docusign.net", "apphost"}, []string{"www.docusign.net", "apphost"}, []string{demo},
-			"www.docusign.net", "[www.docusign.net apphost]"},
+// Verifiers that know no constraints on addresses refuse a certificate with an address in it below a CA that has some.
+func TestALeafHasOneName(t *testing.T) {
+	yes := true
+	for name, spec := range map[string]authority.Spec{
+		"a CA that does not limit addresses":        {Algorithm: authority.ECDSA},
+		"a CA that does, as earlier versions do it": {Algorithm: authority.ECDSA, ConstrainAddresses: &yes},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: c.permitted})
-			l := newLeaves(t, a, authority.Options{})
-			cfg := l.ListConfig(names)
-			if l.ListConfig(names) != cfg || l.Len() != 1 {
-				t.Error("it is not kept")
+		a := newAuthority(t, spec)
+		l := newLeaves(t, a, authority.Options{})
+		for host, want := range map[string]string{
+			demo: "[demo.docusign.net] []", "localhost": "[localhost] []", "127.0.0.1": "[] [127.0.0.1]", "[::1]": "[] [::1]",
+		} {
+			cert := ecdsaLeaf(t, l, host)
+			if got := fmt.Sprint(cert.Leaf.DNSNames, cert.Leaf.IPAddresses); got != want {
+				t.Errorf("%s: %s has %s", name, host, got)
 			}
-			for _, name := range append(c.good, c.bad...) {
-				_, err, _ := handshake(t, cfg, nameless(a, name))
-				if (err == nil) != (slices.Contains(c.good, name)) {
-					t.Errorf("%s: %v", name, err)
-				}
+			if err := verify(a, cert, host, day0); err != nil {
+				t.Errorf("%s: %s: %v", name, host, err)
 			}
-			cert, err := cfg.GetCertificate(ecdsaHello(""))
-			if err != nil || cert.Leaf.Subject.CommonName != c.first || fmt.Sprint(cert.Leaf.DNSNames, cert.Leaf.IPAddresses) != c.certain+" []" {
-				t.Errorf("%v %v", cert.Leaf.DNSNames, err)
-			}
-		})
-	}
-	t.Run("a CA for none of them refuses in the handshake", func(t *testing.T) {
-		a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: []string{"example.net"}})
-		var refused *authority.ConstraintError
-		if _, _, err := handshake(t, newLeaves(t, a, authority.Options{}).ListConfig(names), nameless(a, demo)); !errors.As(err, &refused) {
-			t.Errorf("%v", err)
 		}
-	})
+	}
 }
 
 func TestConfigRefusesOutsideConstraints(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	yes := true
+	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, ConstrainAddresses: &yes})
 	l := newLeaves(t, a, authority.Options{})
 	for _, host := range []string{"example.com", "10.1.2.3", "", "a b"} {
 		var refusal *authority.ConstraintError

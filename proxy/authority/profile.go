@@ -25,8 +25,8 @@ func (p Profile) apply(c *tls.Config) {
 	}
 }
 
-// modernSuites are for TLS 1.2; those of TLS 1.3 are not configurable. The order does not matter: crypto/tls has its own.
-func modernSuites() []uint16 {
+// http2Suites are those of TLS 1.2 that HTTP/2 does not prohibit (RFC 9113, appendix A). crypto/tls prefers them to others.
+func http2Suites() []uint16 {
 	return []uint16{
 		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 		tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -34,11 +34,17 @@ func modernSuites() []uint16 {
 		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 		tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 		tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+	}
+}
+
+// modernSuites are for TLS 1.2; those of TLS 1.3 are not configurable. The order does not matter: crypto/tls has its own.
+func modernSuites() []uint16 {
+	return append(http2Suites(),
 		tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
 		tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
 		tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
 		tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-	}
+	)
 }
 
 // legacySuites are what Legacy adds, without RC4 (RFC 7465) and the CBC-SHA256 suites (no constant-time code):
