@@ -9,6 +9,7 @@ import (
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/reply"
+	"docusign-auth-proxy/translate/soap"
 )
 
 // holdsBack refuses a call with a password where no API of DocuSign reads one, so that translating the call would leave it there: in
@@ -18,24 +19,15 @@ func (x *exchange) holdsBack(r *http.Request) bool {
 		return false
 	}
 	what := ""
-	switch {
-	case legacy.FormHasPassword(r.URL.RawQuery):
+	if legacy.FormHasPassword(r.URL.RawQuery) {
 		what = "a password in the query"
-	case !x.route.soap() && sendsSOAP(r.Header):
-		what = "a SOAP message to a path that is no SOAP service"
-	case x.sendsForm(r):
-		form, err := peekForm(r)
+	} else if r.Body != nil && r.Body != http.NoBody && !x.route.soap() {
+		body, err := x.peek(r)
 		if err != nil {
 			x.callerFailed(r, err)
 			return true
 		}
-		switch {
-		case x.route.api != APIAccountServer && !isForm(form):
-		case legacy.FormHasPassword(string(form)):
-			what = "a form with a password"
-		case len(form) > maxForm || r.Header.Get("Content-Encoding") != "":
-			what = "a form that cannot be looked through for passwords"
-		}
+		what = x.exposed(r, body)
 	}
 	if what == "" {
 		return false
@@ -47,30 +39,36 @@ func (x *exchange) holdsBack(r *http.Request) bool {
 	return true
 }
 
-func sendsSOAP(h http.Header) bool {
-	return len(h["Soapaction"]) > 0 || mediaType(h) == "application/soap+xml"
-}
-
-// sendsForm tells which bodies may be forms: at the account server's own end points whatever the Content-Type says, since that is
-// where grant_type=password would go.
-func (x *exchange) sendsForm(r *http.Request) bool {
-	if r.Body == nil || r.Body == http.NoBody || x.route.soap() {
-		return false
+// exposed says what in the beginning of a body must not leave.
+func (x *exchange) exposed(r *http.Request, body []byte) string {
+	media := mediaType(r.Header)
+	_, ownEndPoint := cutPrefixFold(r.URL.Path, "/oauth")
+	switch {
+	case len(r.Header["Soapaction"]) > 0, media == "application/soap+xml", bytes.Contains(body, []byte(soap.NamespaceSOAP11)), bytes.Contains(body, []byte(soap.NamespaceSOAP12)):
+		return "a SOAP message to a path that is no SOAP service"
+	case x.route.api == APIAccountServer && !ownEndPoint:
+		// The pages on which people log in to DocuSign take passwords; programs cannot use them.
+		if strings.EqualFold(legacy.GrantType(body), "password") {
+			return "grant_type=password"
+		}
+	case x.route.api != APIAccountServer && (media != formType || !isForm(body)):
+	case legacy.FormHasPassword(string(body)):
+		return "a form with a password"
+	case len(body) > maxForm || r.Header.Get("Content-Encoding") != "":
+		return "a form that cannot be looked through for passwords"
 	}
-	if x.route.api == APIAccountServer {
-		_, own := cutPrefixFold(r.URL.Path, "/oauth/")
-		return own
+	return ""
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// peek gives the beginning of a body that may be a form or a SOAP message, and leaves the body as it was. At the account server that
+// is any body, since the Content-Type may be wrong.
+func (x *exchange) peek(r *http.Request) ([]byte, error) {
+	media := mediaType(r.Header)
+	if x.route.api != APIAccountServer && media != "" && media != formType && !strings.Contains(media, "xml") {
+		return nil, nil
 	}
-	return mediaType(r.Header) == "application/x-www-form-urlencoded"
-}
-
-func mediaType(h http.Header) string {
-	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	return strings.ToLower(strings.TrimSpace(media))
-}
-
-// peekForm gives the beginning of a body and leaves the body as it was.
-func peekForm(r *http.Request) ([]byte, error) {
 	body := r.Body
 	began, err := io.ReadAll(io.LimitReader(body, maxForm+1))
 	if err != nil {
@@ -78,6 +76,11 @@ func peekForm(r *http.Request) ([]byte, error) {
 	}
 	r.Body = &joinedBody{Reader: io.MultiReader(bytes.NewReader(began), body), Closer: body}
 	return began, nil
+}
+
+func mediaType(h http.Header) string {
+	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(media))
 }
 
 // isForm tells a form from JSON and XML, which curl calls a form as well.

@@ -121,3 +121,30 @@ func TestCleanURL(t *testing.T) {
 		})
 	}
 }
+
+func FuzzCleanURL(f *testing.F) {
+	for _, path := range []string{"//restapi//v2/../v2", "/%2e%2e/a%20b;c=%3b/", "/a/.;x/b", "*", "/api/3.0/x.asmx%00"} {
+		f.Add(path)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			return
+		}
+		clean, err := cleanURL(u)
+		if err != nil {
+			return
+		}
+		for segment := range strings.SplitSeq(strings.Trim(clean.Path, "/"), "/") {
+			if segment == "." || segment == ".." || segment == "" && clean.Path != "/" {
+				t.Errorf("%q is read as %q", path, clean.Path)
+			}
+		}
+		if strings.ContainsAny(clean.Path, "\\\x00\r\n") || clean.RawQuery != u.RawQuery {
+			t.Errorf("%q is read as %q", path, clean)
+		}
+		if again, err := cleanURL(clean); err != nil || *again != *clean {
+			t.Errorf("%q is read as %q, and that as %v, %v", path, clean, again, err)
+		}
+	})
+}

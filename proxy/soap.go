@@ -116,8 +116,7 @@ func (x *exchange) carryOut(r *http.Request) {
 	switch action := x.decision.Action; {
 	case action == translate.ActionObserve:
 		x.passMessage(r)
-	case x.soap.operation() == "ChangePassword" && x.route.api == APISoapAccount:
-		x.refuse(r, errPasswordChange(), reply.PasswordChangeRefused)
+	case x.route.api == APISoapAccount && x.refusePasswordInBody(r):
 	case action == translate.ActionPass:
 		x.passOwnToken(r)
 	case x.soap.inBody:
@@ -127,6 +126,20 @@ func (x *exchange) carryOut(r *http.Request) {
 	default:
 		x.sendSOAP(r)
 	}
+}
+
+// refusePasswordInBody refuses the operations of accountmanagement.asmx whose parameters have the password of a user, by its WSDL:
+// OldPassword, and MemberPassword where the member exists already.
+func (x *exchange) refusePasswordInBody(r *http.Request) bool {
+	switch operation := x.soap.operation(); operation {
+	case "ChangePassword":
+		x.refuse(r, errPasswordChange(), reply.PasswordChangeRefused)
+	case "GetPlanDetails", "ResendAccountActivation":
+		x.refuse(r, &translate.Error{Detail: operation + " has a user's password in its body"}, reply.ClearPassword)
+	default:
+		return false
+	}
+	return true
 }
 
 // boundedName keeps an operation's name for the log when it is one.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 	envelope := soapEnvelope(security(annaToken), listFeatures)
 	form := "Email=" + url.QueryEscape(annaName) + "&Password=anna-legacy-1"
 	token := tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
-	const unknown, binding, clear = "docusign-auth-proxy knows no such SOAP service; it knows /api/3.0/api.asmx", "calls by query or form, service.asmx/Operation, are not passed on", "passes no password on"
+	const unknown, binding, clear = "docusign-auth-proxy knows no such SOAP service; it knows /api/3.0/api.asmx", "calls by query or form, service.asmx/Operation, are not passed on", "passes no password on in a query"
 	for _, c := range []struct {
 		name, method, target, lines, body string
 		status                            int
@@ -82,6 +83,8 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 		{"a preflight of such a path", "OPTIONS", "/x?password=anna-legacy-1", "Origin: http://x\r\nAccess-Control-Request-Method: GET\r\n", "", 404, ""},
 		{"a SOAP message at the root", "POST", "/", xmlLine + "SOAPAction: \"\"\r\n", envelope, 404, ""},
 		{"a SOAP message at a REST path", "POST", knownPath, annaLine + xmlLine + "SOAPAction: \"\"\r\n", envelope, 400, clear},
+		{"a SOAP message at a REST path without its action", "POST", knownPath, annaLine + xmlLine, envelope, 400, clear},
+		{"a SOAP message at a REST path without any type", "POST", knownPath, annaLine, envelope, 400, clear},
 		{"a SOAP 1.2 message at a REST path", "POST", knownPath, annaLine + "Content-Type: application/soap+xml\r\n", envelope, 400, clear},
 		{"a password in the query", "GET", knownPath + "?Username=a&Password=anna-legacy-1", annaLine, "", 400, clear},
 		{"a password in the query in disguise", "GET", knownPath + "?a=b;p%61ssword=anna-legacy-1", annaLine, "", 400, clear},
@@ -275,6 +278,46 @@ func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 	r.noLeak()
 }
 
+// OAuth cannot change a password, and the old one stands in the body.
+func TestPasswordsInBodiesAreRefusedBesideEveryCredential(t *testing.T) {
+	r := newRig(t, nil)
+	native := "Bearer " + r.oauthToken(t)
+	r.sandbox.ResetCounts()
+	for _, headers := range [][]string{{"X-DocuSign-Authentication", annaJSON}, {"Authorization", native}} {
+		got := r.do(nil, request(t, "PUT", r.sidecar()+"//restapi/v2/login_information/password", strings.NewReader(`{"currentPassword":"anna-legacy-1"}`), headers...))
+		if got.status != 401 || !strings.Contains(got.body, "USER_LACKS_PERMISSIONS") {
+			t.Errorf("REST with %s: status %d, %s", headers[0], got.status, got.body)
+		}
+		for _, operation := range []string{"ChangePassword", "GetPlanDetails", "ResendAccountActivation"} {
+			body := `<` + operation + ` xmlns="http://www.docusign.net/API/AccountManagement"><MemberPassword>anna-legacy-1</MemberPassword></` + operation + `>`
+			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", body), headers...))
+			if !strings.Contains(got.body, "<Success>false</Success>") && !strings.Contains(got.body, "<soap:Fault>") {
+				t.Errorf("%s with %s: status %d, %s", operation, headers[0], got.status, got.body)
+			}
+		}
+	}
+	if n := len(r.atSites()); n != 0 {
+		t.Errorf("%d calls reached DocuSign", n)
+	}
+}
+
+// A host of egress.tunnel is no DocuSign host: its paths pass as they came.
+func TestPathsOfListedHostsAreLeftAlone(t *testing.T) {
+	heard := make(chan string, 1)
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard <- r.RequestURI }))
+	defer other.Close()
+	r := newRigChanged(t, func(doc section) { doc.at("egress")["tunnel"] = []string{other.Listener.Addr().String()} })
+	w := r.dial(t, proxy.DoorSidecar)
+	const path = "/a//b%2Fc/./x.asmx/y?password=1"
+	w.send("GET " + other.URL + path + " HTTP/1.1\r\nHost: x\r\n\r\n")
+	if got := w.read("GET"); got.status != 200 {
+		t.Fatalf("status %d: %s", got.status, got.body)
+	}
+	if got := <-heard; got != path {
+		t.Errorf("asked for %s", got)
+	}
+}
+
 // The account server has no legacy credential; the grants of programs that have migrated pass.
 func TestTheAccountServerGetsNoPassword(t *testing.T) {
 	r := newRig(t, nil)
@@ -287,6 +330,13 @@ func TestTheAccountServerGetsNoPassword(t *testing.T) {
 			}
 		}
 		return out
+	}
+	for _, path := range []string{"/oauth/token", "//oauth/./token", "/oauth;a=b/token", "/token"} {
+		r.sandbox.ResetCounts()
+		got := r.do(c, request(t, "POST", origin+path, strings.NewReader("password=anna-legacy-1&grant_type=Password")))
+		if got.status != 400 || len(atAccountServer()) != 0 {
+			t.Errorf("%s: status %d, %s", path, got.status, got.body)
+		}
 	}
 	for _, body := range []string{
 		"grant_type=password&username=anna%40example.com&password=anna-legacy-1&client_id=" + docusigntest.GUIDKey,

@@ -164,8 +164,8 @@ func (k Kind) entry() entry {
 		return entry{"form_binding", 404, codeParam, badParam + " docusign-auth-proxy takes SOAP envelopes at the address of the service; " +
 			"calls by query or form, service.asmx/Operation, are not passed on.", memberFormat, memberOther, grantRequest}
 	case ClearPassword:
-		return entry{"clear_password", 400, codeParam, badParam + " docusign-auth-proxy passes no password on in a query or a form, " +
-			"and no SOAP message to a path that is no SOAP service.", memberFormat, memberOther, grantType}
+		return entry{"clear_password", 400, codeParam, badParam + " docusign-auth-proxy passes no password on in a query, a form or the body of an " +
+			"operation, and no SOAP message to a path that is no SOAP service.", memberFormat, memberOther, grantType}
 	}
 	return entry{"internal", 500, codeOther, "An internal error occurred.", memberOther, memberOther, grantServer}
 }
