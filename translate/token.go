@@ -122,7 +122,12 @@ func (t *Translator) subject(ctx context.Context, d *Decision) (string, error) {
 		return "", &Error{Kind: KindNotAllowed, Detail: "no user GUID is known for " + d.Principal, NextStep: "add the user's GUID (user_id) to the configuration, or set oauth.admin_user_id so that the proxy can look it up"}
 	}
 	id, err := t.cfg.OAuth.LookupUser(ctx, d.member.identity(d.member.AdminUserID), d.Principal)
-	if err != nil {
+	var missing *oauth.LookupError
+	switch {
+	case errors.As(err, &missing): // waiting does not help (PROTOCOL.md §8.3)
+		next := "add the user to an account that the administrator sees, or the user's GUID (user_id) to the configuration"
+		return "", &Error{Kind: KindNotAllowed, Detail: "user look-up", Err: err, NextStep: next}
+	case err != nil:
 		return "", grantError(err)
 	}
 	return id, nil

@@ -33,6 +33,11 @@ type world struct {
 
 func newWorld(t testing.TB, edit func(*translate.Config)) *world {
 	t.Helper()
+	return newWorldWith(t, func(*oauth.Config) {}, edit)
+}
+
+func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate.Config)) *world {
+	t.Helper()
 	sb, err := docusigntest.Start(docusigntest.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -48,10 +53,12 @@ func newWorld(t testing.TB, edit func(*translate.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := oauth.New(oauth.Config{
+	oc := oauth.Config{
 		AccountServer: sb.AccountServer(), HTTP: &http.Client{Transport: transport},
 		Issuers: []oauth.Issuer{{ClientID: key, Keys: []*oauth.Key{private}}},
-	})
+	}
+	tokens(&oc)
+	client, err := oauth.New(oc)
 	if err != nil {
 		t.Fatal(err)
 	}

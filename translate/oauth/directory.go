@@ -367,7 +367,11 @@ func (c *Client) getLogin(ctx context.Context, e *entry, host, target string) ([
 	if unclear != nil || other == nil {
 		return nil, err
 	}
-	return c.getOnce(ctx, other, "login information", target)
+	body, err = c.getOnce(ctx, other, "login information", target)
+	if errors.As(err, &re) && re.blamesToken() {
+		_, _ = c.loginRefused(ctx, e, other, host, true) // asks nobody
+	}
+	return body, err
 }
 
 // numbersOf reads the numbers by which an account knows itself.

@@ -138,7 +138,7 @@ func TestLoginInformationThatRefusesTokens(t *testing.T) {
 		{"it takes them", false, false, 1, false},
 		{"it refuses every one", false, true, 1, true},
 		{"the token was revoked", true, false, 2, false},
-		{"both", true, true, 2, false},
+		{"both", true, true, 2, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDocusign(t, 0)
