@@ -60,6 +60,10 @@ func (x *exchange) send(r *http.Request) {
 	if x.holdsBack(r) {
 		return
 	}
+	// A site may have been learnt before a reload changed the environment.
+	if site, err := egress.ParseHost(x.site.Base.Host, 443); err == nil && !x.ofEnvironment(r, site) {
+		return
+	}
 	if !x.native {
 		if err := x.keepBody(r); err != nil {
 			x.callerFailed(r, err)

@@ -202,7 +202,13 @@ func defaultSite(info *oauth.UserInfo) (Site, error) {
 
 func siteOf(info *oauth.UserInfo, a *oauth.Account) (Site, error) {
 	if a.Untrusted != nil {
-		return Site{}, &Error{Kind: KindTokenUnavailable, Detail: "base_uri of account " + a.AccountID + " is not believed", Err: a.Untrusted, NextStep: "if the address is right, add its domain to egress.hosts"}
+		next := "if the address is right, add its domain to egress.hosts"
+		var known interface{ NextStep() string }
+		if errors.As(a.Untrusted, &known) {
+			next = known.NextStep()
+		}
+		detail := "base_uri of account " + a.AccountID + " is not believed"
+		return Site{}, &Error{Kind: KindTokenUnavailable, Detail: detail, Err: a.Untrusted, NextStep: next}
 	}
 	return Site{Base: a.BaseURI, AccountID: a.AccountID, Info: info}, nil
 }

@@ -38,7 +38,7 @@ The configuration that comes out is complete but for what only DocuSign can give
 	f := cmd.Flags()
 	f.StringVar(&o.base, "config", "", "`FILE` whose settings (listeners, egress, upstream) are taken over; its integrations are kept")
 	f.StringVar(&o.out, "out", "docusign-auth-proxy.yaml", "`FILE` to write")
-	f.StringVar(&o.environment, "environment", "demo", "demo or production, without --config")
+	f.StringVar(&o.environment, "environment", "demo", "demo or production, without --config; calls to hosts of the other are refused")
 	f.StringVar(&o.listen, "listen", "", "`ADDRESS` for forward proxy and sidecar (default 127.0.0.1:8080, or as in --config)")
 	f.StringVar(&o.privateKey, "private-key", "", "PEM `FILE` of the RSA key made in DocuSign under Apps and Keys")
 	f.StringVar(&o.adminUserID, "admin-user-id", "", "`GUID` of an administrator, by whose token e-mails become user GUIDs")

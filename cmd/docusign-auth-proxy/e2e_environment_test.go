@@ -132,8 +132,8 @@ func TestASiteOfAnotherEnvironmentIsNotBelieved(t *testing.T) {
 	}
 	target := r.sidecar() + "/restapi/v2/accounts/1234567/envelopes"
 	got := r.do(nil, request(t, "GET", target, nil, "X-DocuSign-Authentication", annaJSON))
-	if got.status < 400 {
-		t.Errorf("status %d, body %q", got.status, got.body)
+	if got.status < 400 || !strings.Contains(r.log.String(), "use a host of demo, or for production a second proxy") {
+		t.Errorf("status %d, body %q\n%s", got.status, got.body, r.log)
 	}
 	for _, q := range r.sandbox.Requests() {
 		if q.Site == "na3.docusign.net" {
@@ -191,5 +191,26 @@ func TestAnotherProductOfDocuSignIsNotServed(t *testing.T) {
 		if got.status != 403 || len(r.sandbox.Requests()) != 0 {
 			t.Errorf("status %d, body %q", got.status, got.body)
 		}
+	}
+}
+
+// A program's own token goes to the site that the account is known to live at, unless the environment has changed since.
+func TestASiteLearntInAnotherEnvironmentIsNotCalled(t *testing.T) {
+	r := newEnvironmentRig(t, "production", nil)
+	target := r.sidecar() + "/restapi/v2/accounts/1234567/envelopes"
+	if got := r.do(nil, request(t, "GET", target, nil, "X-DocuSign-Authentication", annaJSON)); got.status != 200 {
+		t.Fatalf("status %d, body %q", got.status, got.body)
+	}
+	before := len(r.sandbox.Requests())
+	r.change(func(doc section) { doc["environment"] = "demo" })
+	if err := r.program.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := r.do(nil, request(t, "GET", target, nil, "Authorization", "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln"))
+	if got.status != 403 || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "wrong_environment" {
+		t.Errorf("status %d, body %q", got.status, got.body)
+	}
+	if n := len(r.sandbox.Requests()); n != before {
+		t.Errorf("%d requests reached DocuSign", n-before)
 	}
 }
