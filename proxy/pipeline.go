@@ -35,6 +35,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.connectDoor(w, r, b, st)
 		return
 	}
+	escapeByByte(r.URL)
 	s.active.Add(1)
 	defer s.active.Add(-1)
 	x := &exchange{server: s, state: st, binding: b, start: s.cfg.Now(), w: countingWriter{ResponseWriter: w}, askedFor: r.URL}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -157,6 +158,24 @@ func (x *exchange) pathInGUIDs(out *http.Request) {
 	from, to := escapedIndex(escaped, at), escapedIndex(escaped, end)
 	out.URL.Path = p[:at] + x.site.AccountID + p[end:]
 	out.URL.RawPath = escaped[:from] + x.site.AccountID + escaped[to:]
+}
+
+// escapeByByte escapes in a path what the program should have escaped and did not: a bar, a quote, a letter outside ASCII. net/url
+// would escape the whole path anew because of such a byte, and turn %2B into a plus.
+func escapeByByte(u *url.URL) {
+	if u.RawPath == "" || u.EscapedPath() == u.RawPath {
+		return
+	}
+	b := make([]byte, 0, len(u.RawPath)+16)
+	for i := range len(u.RawPath) {
+		c := u.RawPath[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 { // RFC 3986 §3.3
+			b = fmt.Appendf(b, "%%%02X", c)
+			continue
+		}
+		b = append(b, c)
+	}
+	u.RawPath = string(b)
 }
 
 // escapedIndex finds in an escaped path the place of byte n of the path that it stands for.

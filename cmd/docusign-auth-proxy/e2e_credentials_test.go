@@ -330,6 +330,39 @@ func TestAPinnedPasswordProvesTheUserAndNothingMore(t *testing.T) {
 	}
 }
 
+func TestEscapesInAPathSurviveInEveryMode(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		edit  func(map[string]any)
+		lines func(*rig) string
+		id    string // of the account, upstream
+	}{
+		{"translated", func(map[string]any) {}, nil, "1703061"},
+		{"translated, with the account's GUID", func(in map[string]any) { in["account_ids"] = "guid" }, nil, docusigntest.CaptureAccountID},
+		{"observed", func(in map[string]any) { in["mode"] = "observe" }, nil, "1703061"},
+		{"with an OAuth token of its own", func(map[string]any) {}, func(r *rig) string { return "Authorization: Bearer " + r.oauthToken(t) + "\r\n" }, "1703061"},
+	} {
+		r := newRig(t, func(w *worldConfig) { w.Edit = func(in []map[string]any) { c.edit(in[1]) } })
+		lines := "X-DocuSign-Authentication: " + annaJSON + "\r\n"
+		if c.lines != nil {
+			lines = c.lines(r)
+		}
+		for _, path := range []struct{ came, want string }{
+			{"a%2Bb%20c%2bd+e", "a%2Bb%20c%2bd+e"},
+			{"%41;v=%3B:@!$&'()*,=[1]~", "%41;v=%3B:@!$&'()*,=[1]~"},
+			{"%2B|\"<>^`{}", "%2B%7C%22%3C%3E%5E%60%7B%7D"},
+			{"%2B\u00fc", "%2B%C3%BC"},
+		} {
+			t.Run(c.name+" "+path.came, func(t *testing.T) {
+				r.get(t, "/restapi/v2/accounts/1703061/envelopes/"+path.came, lines)
+				if got, want := r.last(t).Path, "/restapi/v2/accounts/"+c.id+"/envelopes/"+path.want; got != want {
+					t.Errorf("DocuSign was asked for %s, want %s", got, want)
+				}
+			})
+		}
+	}
+}
+
 func TestAccountsByNumber(t *testing.T) {
 	r := newRig(t, func(w *worldConfig) {
 		w.Edit = func(in []map[string]any) {
