@@ -112,17 +112,17 @@ type Listen struct {
 	// Metrics, health and status page. Danger: it shows who calls with what, so an address that is not loopback needs
 	// admin.basic_auth.
 	Admin string `yaml:"admin" default:"127.0.0.1:9090"`
-	// TLS listener for programs whose DocuSign host is compiled in and sent here by the machine's hosts file. Empty is off. Where a
-	// client sends no SNI, its Host header says which of DocuSign's hosts is meant. It needs interception,
+	// TLS listener for programs whose DocuSign host is compiled in and sent here by the machine's hosts file. Empty is
+	// off. Where a client sends no SNI, its Host header says which of DocuSign's hosts is meant. It needs interception,
 	// and egress.resolver or egress.resolve where this machine has that hosts file too.
 	Hosts string `yaml:"hosts" default:""`
 }
 
 // Sidecar holds the settings for programs whose base URL is the proxy.
 type Sidecar struct {
-	// Origin written into login answers, where a program reads the address of its next calls. Needed when neither the Host header of
-	// the program nor the address that its connections come to leads back to the proxy.
-	PublicURL string `yaml:"public_url" derived:"the Host the program used; the address its connection came to if that names DocuSign or lacks the port"`
+	// Origin written into login answers, where a program reads the address of its next calls. Needed when neither the
+	// Host header of the program nor the address that its connections come to leads back to the proxy.
+	PublicURL string `yaml:"public_url" derived:"the Host the program used, or the address its connection came to"`
 }
 
 // Interception holds the certificate authority.
@@ -264,9 +264,9 @@ type Integration struct {
 	Name string `yaml:"name" required:"true"`
 	// The key the program sends: a GUID, for old keys with four characters and a dash before it.
 	IntegratorKey string `yaml:"integrator_key" required:"true"`
-	// translate replaces the old credential by a token; observe passes calls on unchanged and counts them, and changes only the base
-	// URLs in answers to log-ins, which lead back to the proxy; block refuses them.
-	// Danger: with observe, old credentials leave the machine as before.
+	// translate replaces the old credential by a token; observe passes calls on unchanged and counts them, and changes
+	// only the base URLs in answers to log-ins, which lead back to the proxy; block refuses them. Danger: with observe,
+	// old credentials leave the machine as before.
 	Mode string `yaml:"mode" enum:"translate|observe|block" default:"translate"`
 	// How SOAP calls get in: bearer drops the old credential and sends a token; app_password replaces only the text of the password.
 	// Danger: DocuSign documents app_password alone; try bearer with the doctor command first.
@@ -276,8 +276,9 @@ type Integration struct {
 	Grant string `yaml:"grant" enum:"jwt|authorization_code" default:"jwt"`
 	// Turns DocuSign's status 429 back into the 400 that it sent before April 2026 and old programs test for.
 	OldStatusCodes bool `yaml:"old_status_codes" default:"false"`
-	// How REST calls name accounts to DocuSign: keep leaves the id in the path as the program sent it, guid writes the account's GUID in
-	// the place of its number, if DocuSign no longer takes that. The program sees the numbers of users[].accounts either way.
+	// How REST calls name accounts to DocuSign: keep leaves the id in the path as the program sent it, guid writes the
+	// account's GUID in the place of its number, if DocuSign no longer takes that. The program sees the numbers of
+	// users[].accounts either way.
 	AccountIDs string `yaml:"account_ids" enum:"keep|guid" default:"keep"`
 	// Lets calls pass that already carry a token of DocuSign's own. false refuses every token that this proxy did not issue.
 	PassOAuthBearer bool `yaml:"pass_oauth_bearer" default:"true"`

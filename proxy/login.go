@@ -147,8 +147,8 @@ func replaceAnswer(resp *http.Response, a reply.Answer) {
 	replaceBody(resp, a.Body)
 }
 
-// loginURL gives the rewriting of base URLs for a translated call: by the site that UserInfo names for the account. The account id in
-// the path stays as the caller knows it.
+// loginURL gives the rewriting of base URLs for a translated call: by the site that UserInfo names for the account. The
+// account id in the path stays as the caller knows it.
 func (x *exchange) loginURL(r *http.Request) reply.Rewrite {
 	return func(base string, _ []string) string {
 		u, err := url.Parse(base)
@@ -166,8 +166,8 @@ func (x *exchange) loginURL(r *http.Request) reply.Rewrite {
 	}
 }
 
-// baseURL gives the rewriting of base URLs in an answer to the program's own credential. The sites that it names are remembered:
-// the program's next calls name an account and no site.
+// baseURL gives the rewriting of base URLs in an answer to the program's own credential. The sites that it names are
+// remembered: the program's next calls name an account and no site.
 func (x *exchange) baseURL(r *http.Request) reply.Rewrite {
 	return func(base string, ids []string) string {
 		u, err := url.Parse(base)

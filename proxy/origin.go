@@ -9,8 +9,9 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 )
 
-// origin is where the caller is told to go for a site, so that its next call comes back to this proxy: the sidecar's own address,
-// or the site under the scheme that the caller uses now. A program on plain HTTP need not trust the CA, so it is never sent to https.
+// origin is where the caller is told to go for a site, so that its next call comes back to this proxy: the sidecar's
+// own address, or the site under the scheme that the caller uses now. A program on plain HTTP need not trust the CA, so
+// it is never sent to https.
 func (x *exchange) origin(r *http.Request, site *url.URL) *url.URL {
 	switch {
 	case x.event.Door == DoorSidecar:
@@ -23,8 +24,8 @@ func (x *exchange) origin(r *http.Request, site *url.URL) *url.URL {
 	return &url.URL{Scheme: "https", Host: site.Host}
 }
 
-// sidecarOrigin is the sidecar under the name that this caller can reach: sidecar.public_url, else the Host header where that can
-// lead back here, else the address that the connection came to.
+// sidecarOrigin is the sidecar under the name that this caller can reach: sidecar.public_url, else the Host header
+// where that can lead back here, else the address that the connection came to.
 func (x *exchange) sidecarOrigin(r *http.Request) *url.URL {
 	if x.state.PublicURL != nil {
 		return x.state.PublicURL
@@ -54,13 +55,14 @@ func (x *exchange) sidecarOrigin(r *http.Request) *url.URL {
 	return u
 }
 
-// isLocalName reports whether h is the address that a connection came to. Any other name may be that of a reverse proxy in front.
+// isLocalName reports whether h is the address that a connection came to. Any other name may be that of a reverse proxy
+// in front.
 func isLocalName(h egress.Host, local netip.Addr) bool {
 	return h.Name() == local.WithZone("").String() || h.Name() == "localhost" && local.IsLoopback()
 }
 
-// callerAddresses mends the header fields in which a site speaks of its own address. Where they name its API they lead back to this
-// proxy; pages for a browser, such as the signing view, are reached without it (PROTOCOL.md §12).
+// callerAddresses mends the header fields in which a site speaks of its own address. Where they name its API they lead
+// back to this proxy; pages for a browser, such as the signing view, are reached without it (PROTOCOL.md §12).
 func (x *exchange) callerAddresses(h http.Header) {
 	r := x.inbound
 	for _, name := range [...]string{"Location", "Content-Location"} {
@@ -76,13 +78,15 @@ func (x *exchange) callerAddresses(h http.Header) {
 	}
 	delete(h, "Alt-Svc") // another way to the site, past this proxy (RFC 7838)
 	if r.TLS == nil || x.event.Door == DoorSidecar || x.event.Door == DoorForward {
-		// They would be DocuSign's words about localhost, or about a host that the program reaches on plain HTTP (PROTOCOL.md §12).
+		// They would be DocuSign's words about localhost, or about a host that the program reaches on plain HTTP
+		// (PROTOCOL.md §12).
 		delete(h, "Strict-Transport-Security")
 		delete(h, "Public-Key-Pins")
 	}
 }
 
-// docuSignSite gives the origin of a host[:port] that is DocuSign's, by policy, by UserInfo, or because the call goes there; nil for others.
+// docuSignSite gives the origin of a host[:port] that is DocuSign's, by policy, by UserInfo, or because the call goes
+// there; nil for others.
 func (x *exchange) docuSignSite(authority string) *url.URL {
 	h, err := egress.ParseHost(authority, 443)
 	if err != nil {

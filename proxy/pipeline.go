@@ -99,7 +99,7 @@ func (s *Server) connectDoor(w http.ResponseWriter, r *http.Request, b *binding,
 	if b.door != DoorSidecar {
 		detail := "CONNECT inside a tunnel"
 		if b.door == DoorHosts {
-			detail = "this is the hosts-file listener, which takes no CONNECT: set the program's proxy to the address of listen.proxy"
+			detail = "the hosts-file listener takes no CONNECT: set the program's proxy to the address of listen.proxy"
 		}
 		s.recordRefusedConnect(r, http.StatusMethodNotAllowed, "bad_target", detail, "")
 		w.Header().Set("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS") // RFC 9110 §15.5.6
@@ -277,8 +277,9 @@ func (x *exchange) bindTunnel(r *http.Request) (egress.Host, bool) {
 	return target, true
 }
 
-// hostsTarget is the host that a call to the hosts-file listener is for: the SNI, or the Host header where the client's TLS is too
-// old for SNI (Java 6, .NET 3.5). The certificate that such a client accepted stands for all of DocuSign's names, and for no others.
+// hostsTarget is the host that a call to the hosts-file listener is for: the SNI, or the Host header where the client's
+// TLS is too old for SNI (Java 6, .NET 3.5). The certificate that such a client accepted stands for all of DocuSign's
+// names, and for no others.
 func (x *exchange) hostsTarget(r *http.Request) (egress.Host, error) {
 	name := r.TLS.ServerName
 	if name == "" {
@@ -289,8 +290,9 @@ func (x *exchange) hostsTarget(r *http.Request) (egress.Host, error) {
 		return target, errors.New("a call to the hosts-file listener without a server name")
 	}
 	target = target.WithPort(443)
-	if d := x.state.decide(target); r.TLS.ServerName == "" && d.Action != egress.Intercept && d.Reason != egress.ReasonEnvironment {
-		return target, errors.New("a call to the hosts-file listener whose TLS named no server and whose Host header is not DocuSign's")
+	d := x.state.decide(target)
+	if r.TLS.ServerName == "" && d.Action != egress.Intercept && d.Reason != egress.ReasonEnvironment {
+		return target, errors.New("a call to the hosts-file listener without SNI, and with a Host header that is not DocuSign's")
 	}
 	return target, nil
 }

@@ -161,8 +161,8 @@ func (s *Server) Swap(st *State) {
 	s.state.Store(&next)
 }
 
-// siteNames are the names of the certificate for a client that sends no SNI to the hosts-file listener. The known sites stand beside
-// the wildcards, since old verifiers differ in what they make of one (PROTOCOL.md §4.1, §7).
+// siteNames are the names of the certificate for a client that sends no SNI to the hosts-file listener. The known sites
+// stand beside the wildcards, since old verifiers differ in what they make of one (PROTOCOL.md §4.1, §7).
 func (st *State) siteNames() []string {
 	var names []string
 	site, _ := egress.ParseHost(st.DefaultSite.Host, 443)

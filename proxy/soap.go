@@ -417,7 +417,8 @@ func (x *exchange) readdress(r *http.Request, m *soap.Message) error {
 // dialledAs reports whether u names the address that the client used: the Host it sent, or its way to this proxy.
 func (x *exchange) dialledAs(r *http.Request, u *url.URL) bool {
 	host, origin := withoutDefaultPort(u.Scheme, u.Host), x.origin(r, x.site.Base)
-	return strings.EqualFold(host, withoutDefaultPort(origin.Scheme, origin.Host)) || strings.EqualFold(host, withoutDefaultPort(u.Scheme, r.Host))
+	return strings.EqualFold(host, withoutDefaultPort(origin.Scheme, origin.Host)) ||
+		strings.EqualFold(host, withoutDefaultPort(u.Scheme, r.Host))
 }
 
 func withoutDefaultPort(scheme, host string) string {

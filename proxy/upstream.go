@@ -144,8 +144,8 @@ func (x *exchange) address(out *http.Request) {
 	x.event.Site = x.site.Base.Host
 }
 
-// pathInGUIDs writes the account's GUID where the path has its number, for integrations that want it. All else in the path stays as
-// the program escaped it.
+// pathInGUIDs writes the account's GUID where the path has its number, for integrations that want it. All else in the
+// path stays as the program escaped it.
 func (x *exchange) pathInGUIDs(out *http.Request) {
 	if x.decision == nil || x.decision.Integration == nil || !x.decision.Integration.GUIDPaths || x.site.AccountID == "" || x.route.account == "" {
 		return
@@ -160,8 +160,8 @@ func (x *exchange) pathInGUIDs(out *http.Request) {
 	out.URL.RawPath = escaped[:from] + x.site.AccountID + escaped[to:]
 }
 
-// escapeByByte escapes in a path what the program should have escaped and did not: a bar, a quote, a letter outside ASCII. net/url
-// would escape the whole path anew because of such a byte, and turn %2B into a plus.
+// escapeByByte escapes in a path what the program should have escaped and did not: a bar, a quote, a letter outside
+// ASCII. net/url would escape the whole path anew because of such a byte, and turn %2B into a plus.
 func escapeByByte(u *url.URL) {
 	if u.RawPath == "" || u.EscapedPath() == u.RawPath {
 		return

@@ -299,10 +299,9 @@ func (s *siteTable) learn(d *Decision, info *oauth.UserInfo) {
 	}
 }
 
-func (s *siteTable) put(account string, base *url.URL, integration string) {
-	if !s.has(account, base, integration) {
-		s.set(account, base, integration)
-	}
+// put reports whether the site of the account is news.
+func (s *siteTable) put(account string, base *url.URL, integration string) bool {
+	return !s.has(account, base, integration) && s.set(account, base, integration)
 }
 
 func (s *siteTable) has(account string, base *url.URL, integration string) bool {
@@ -313,12 +312,12 @@ func (s *siteTable) has(account string, base *url.URL, integration string) bool 
 }
 
 // set reads the row again: another integration may have changed it since it was looked at.
-func (s *siteTable) set(account string, base *url.URL, integration string) {
+func (s *siteTable) set(account string, base *url.URL, integration string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row, ok := s.rows[account]
 	if !ok && len(s.rows) >= maxSites {
-		return
+		return false
 	}
 	if integration == "" {
 		integration = row.integration // an unknown program says nothing about who else uses the account
@@ -326,6 +325,7 @@ func (s *siteTable) set(account string, base *url.URL, integration string) {
 	s.hosts[base.Host] = struct{}{}
 	shared := row.shared || row.integration != "" && row.integration != integration
 	s.rows[account] = siteRow{base: base, integration: integration, shared: shared}
+	return !ok || row.base.Host != base.Host
 }
 
 func (s *siteTable) get(account string) (siteRow, bool) {
@@ -353,8 +353,11 @@ func (t *Translator) LearnSite(d *Decision, ids []string, base *url.URL) {
 		name = d.member.Name
 	}
 	for _, id := range ids {
-		if id != "" && len(id) <= maxAccountID {
-			t.sites.put(legacy.Fold(id), base, name)
+		if id = legacy.Fold(id); id == "" || len(id) > maxAccountID {
+			continue
+		}
+		if t.sites.put(id, base, name) && t.cfg.OnSite != nil {
+			t.cfg.OnSite(id, base)
 		}
 	}
 }

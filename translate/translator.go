@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +51,10 @@ type Config struct {
 	RememberMax    int                                                           // how many are; 0 = 10,000
 	Now            func() time.Time                                              // nil = time.Now
 	Previous       *Translator                                                   // on reload: its proofs stay valid for passwords that did not change
+
+	// OnSite, if non-nil, is told of each site that LearnSite learns; Sites is what it was told in an earlier run.
+	OnSite func(account string, base *url.URL)
+	Sites  map[string]*url.URL
 }
 
 // Translator decides about calls. It is safe for concurrent use and not changed after New.
@@ -84,6 +89,9 @@ func New(cfg Config) (*Translator, error) {
 		t.prover = prev.prover
 		t.sites = prev.sites
 	} else {
+		for account, base := range cfg.Sites {
+			t.sites.put(account, base, "")
+		}
 		t.prover = newProver(newHasher(), cfg.RememberMax, cfg.RememberFor, cfg.Now)
 	}
 	t.cfg.Previous = nil

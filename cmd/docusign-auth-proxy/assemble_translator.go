@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"docusign-auth-proxy/config"
@@ -19,8 +20,14 @@ func translatorOf(cfg *config.Config, env surroundings, client *oauth.Client, pr
 		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.store}, OnUnknown: env.onUnknown,
 		RememberFor: cfg.Credentials.RememberFor, RememberMax: cfg.Credentials.RememberMax,
 	}
+	scope := siteScope(accountServerOf(cfg))
+	tc.OnSite = func(account string, base *url.URL) {
+		_ = env.store.Accounts().Learn(scope, account, base.Host) // refuses only what is longer than any id and host
+	}
 	if previous != nil {
 		tc.Previous = previous.state.Translator
+	} else {
+		tc.Sites = learnedSites(env.store, scope, trustedBase(cfg))
 	}
 	if cfg.PinPassword == config.FirstUse {
 		tc.Pins, tc.OnPin = pinner{env.store}, env.onPin

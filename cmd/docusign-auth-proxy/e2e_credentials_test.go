@@ -395,7 +395,8 @@ func TestAccountsByNumber(t *testing.T) {
 		r.sandbox.SetLoginInformation(off)
 		a := parseLogin(t, r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n").body).LoginAccounts
 		ids := a[0].AccountID + " " + a[1].AccountID
-		// Programs compare accountId with a number of their own; DocuSign's number is kept, and without DocuSign the configured one.
+		// Programs compare accountId with a number of their own; DocuSign's number is kept, and without DocuSign the
+		// configured one.
 		if want := map[int]string{0: "1234567 1703061", 401: docusigntest.ExampleAccountID + " 77"}[off]; ids != want {
 			t.Errorf("DocuSign answers %d: the program reads the accounts %s, want %s", off, ids, want)
 		}

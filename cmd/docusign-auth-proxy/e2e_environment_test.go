@@ -67,6 +67,7 @@ func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
 	} {
 		r := newEnvironmentRig(t, environment.name, nil)
 		own := environment.own
+		unnamed := func(t *testing.T, r *rig) *wire { return r.dialUnnamed(t, own) }
 		tunnel := func(t *testing.T, r *rig) *wire {
 			return r.opened(t, fmt.Sprintf(connect, own+":443")).secure(r, own)
 		}
@@ -89,7 +90,7 @@ func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
 				{"hosts file, by SNI", hosts(sni), post(list, other, "", "{}"), 403, "environment"},
 				{"hosts file, by Host", hosts(own), post(list, other, "", "{}"), 403, "environment"},
 				{"hosts file, by SNI alone", hosts(sni), post(list, own, "", "{}"), 403, "environment"},
-				{"hosts file, no SNI, by Host", func(t *testing.T, r *rig) *wire { return r.dialUnnamed(t, own) }, post(list, other, "", "{}"), 403, "environment"},
+				{"hosts file, no SNI, by Host", unnamed, post(list, other, "", "{}"), 403, "environment"},
 				{"Host inside a tunnel", tunnel, post(list, other, "", "{}"), 403, "environment"},
 				{"absolute URL inside a tunnel", tunnel, post("https://"+other+list, own, "", "{}"), 403, "environment"},
 			} {

@@ -42,6 +42,9 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 	r := newRig(t, nil)
 	sidecar := r.addr(proxy.DoorSidecar)
 	port := sidecar[strings.LastIndexByte(sidecar, ':'):]
+	clear := func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }
+	local := func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "localhost") }
+	port80 := func(t *testing.T) *wire { return r.opened(t, strings.Replace(connectDemo, ":443", ":80", 2)) }
 	for _, source := range []struct {
 		name string
 		off  int
@@ -52,19 +55,19 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 			open         func(*testing.T) *wire
 			target, host string
 		}{
-			{"sidecar", "http://" + sidecar, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", sidecar},
-			{"sidecar by another name", "http://old-box:8080", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "old-box:8080"},
-			{"sidecar whose Host lacks the port", "http://" + sidecar, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "127.0.0.1"},
-			{"sidecar as localhost without the port", "http://localhost" + port, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "localhost"},
-			{"sidecar behind a reverse proxy that keeps its own name", "http://old-box", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "old-box"},
-			{"sidecar behind a tunnel with another port", "http://127.0.0.1:9", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "127.0.0.1:9"},
-			{"sidecar with DocuSign's name fixed in the program", "http://" + sidecar, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "demo.docusign.net"},
-			{"sidecar with a Host that is no host", "http://" + sidecar, func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "", "a..b"},
-			{"sidecar over TLS with DocuSign's name fixed in the program", "https://localhost" + port, func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "localhost") }, "", "demo.docusign.net"},
+			{"sidecar", "http://" + sidecar, clear, "", sidecar},
+			{"sidecar by another name", "http://old-box:8080", clear, "", "old-box:8080"},
+			{"sidecar whose Host lacks the port", "http://" + sidecar, clear, "", "127.0.0.1"},
+			{"sidecar as localhost without the port", "http://localhost" + port, clear, "", "localhost"},
+			{"sidecar behind a reverse proxy that keeps its own name", "http://old-box", clear, "", "old-box"},
+			{"sidecar behind a tunnel with another port", "http://127.0.0.1:9", clear, "", "127.0.0.1:9"},
+			{"sidecar with DocuSign's name fixed in the program", "http://" + sidecar, clear, "", "demo.docusign.net"},
+			{"sidecar with a Host that is no host", "http://" + sidecar, clear, "", "a..b"},
+			{"sidecar over TLS with DocuSign's name fixed in the program", "https://localhost" + port, local, "", "demo.docusign.net"},
 			{"sidecar over TLS", "https://" + sidecar, func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "") }, "", sidecar},
-			{"forward, plain", "http://na3.docusign.net", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "http://demo.docusign.net", "demo.docusign.net"},
-			{"forward, https in clear", "https://na3.docusign.net", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "https://demo.docusign.net", "demo.docusign.net"},
-			{"tunnel to port 80", "http://na3.docusign.net", func(t *testing.T) *wire { return r.opened(t, strings.Replace(connectDemo, ":443", ":80", 2)) }, "", "demo.docusign.net"},
+			{"forward, plain", "http://na3.docusign.net", clear, "http://demo.docusign.net", "demo.docusign.net"},
+			{"forward, https in clear", "https://na3.docusign.net", clear, "https://demo.docusign.net", "demo.docusign.net"},
+			{"tunnel to port 80", "http://na3.docusign.net", port80, "", "demo.docusign.net"},
 			{"tunnel", "https://na3.docusign.net", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, "", "demo.docusign.net"},
 			{"hosts-file listener", "https://na3.docusign.net", func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net") }, "", "demo.docusign.net"},
 		} {

@@ -22,7 +22,8 @@ const (
 		`<BaseUrl>https://eu.docusign.net/api/3.0</BaseUrl></Account></Accounts></LoginResult></LoginResponse></s:Body></s:Envelope>`
 )
 
-// A program that is only observed must stay observed: its log-in answer leads back here, and its next calls reach the right site.
+// A program that is only observed must stay observed: its log-in answer leads back here, and its next calls reach the
+// right site.
 func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 	header := func(key string) []string {
 		return []string{"X-DocuSign-Authentication", strings.Replace(annaJSON, docusigntest.GUIDKey, key, 1)}
@@ -72,6 +73,11 @@ func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 					if sent := r.last(t); sent.Host != "eu.docusign.net" {
 						t.Errorf("a call for %s went to %s", id, sent.Host)
 					}
+				}
+				r.restart() // the program keeps the base URL that it has
+				r.do(nil, call("/restapi/v2/accounts/"+ids[0]+"/envelopes"))
+				if sent := r.last(t); sent.Host != "eu.docusign.net" {
+					t.Errorf("after a restart of the proxy a call went to %s", sent.Host)
 				}
 				r.do(nil, call("/restapi/v2/accounts/424242/envelopes"))
 				if sent := r.last(t); sent.Host != "demo.docusign.net" {
@@ -127,7 +133,8 @@ func TestASiteOfAnotherEnvironmentIsNotLearnt(t *testing.T) {
 	}
 }
 
-// After a restart the program goes on with the base URL that it has kept. The rehearsal beside its first call asks UserInfo.
+// A program that never logs in while the proxy watches is routed too: the rehearsal beside its first call asks
+// UserInfo.
 func TestObservedCallsAreRoutedByTheirRehearsal(t *testing.T) {
 	r := newRig(t, func(w *worldConfig) { w.Edit = func(in []map[string]any) { in[1]["mode"] = "observe" } })
 	eventually(t, "a call for the account at na3 goes there", func() bool {

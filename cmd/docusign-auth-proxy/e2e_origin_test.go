@@ -13,7 +13,8 @@ import (
 	"docusign-auth-proxy/proxy"
 )
 
-// callDoors are the ways of one call to demo.docusign.net, each with the origin under which the program reaches the proxy again.
+// callDoors are the ways of one call to demo.docusign.net, each with the origin under which the program reaches the
+// proxy again.
 func (r *rig) callDoors() []callDoor {
 	sidecar := func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }
 	return []callDoor{
@@ -46,6 +47,7 @@ const envelopesAtDemo = "/restapi/v2/accounts/1703061/envelopes"
 
 func TestAddressesInHeadersLeadBackToTheProxy(t *testing.T) {
 	r := newRig(t, nil)
+	const signing = "https://demo.docusign.net/Signing/StartInSession.aspx?t=1"
 	const api = "/restapi/v2/accounts/1703061/envelopes/a%2Bb?x=%20"
 	for _, door := range r.callDoors() {
 		for _, c := range []struct{ name, header, came, want string }{
@@ -54,7 +56,7 @@ func TestAddressesInHeadersLeadBackToTheProxy(t *testing.T) {
 			{"without a scheme", "Location", "//demo.docusign.net" + api, door.origin + api},
 			{"Content-Location", "Content-Location", "https://demo.docusign.net/api/3.0/dsapi.asmx", door.origin + "/api/3.0/dsapi.asmx"},
 			{"a relative one", "Location", api, api},
-			{"a page for a browser", "Location", "https://demo.docusign.net/Signing/StartInSession.aspx?t=1", "https://demo.docusign.net/Signing/StartInSession.aspx?t=1"},
+			{"a page for a browser", "Location", signing, signing},
 			{"somebody else's", "Location", "https://erp.example.com/restapi/v2", "https://erp.example.com/restapi/v2"},
 			{"no URL", "Location", "https://%zz/restapi/v2", "https://%zz/restapi/v2"},
 		} {
@@ -188,18 +190,22 @@ func TestWhatProxiesSaidOfTheInsideStaysInside(t *testing.T) {
 		doc["unknown"] = "observe"
 	})
 	inside := []string{
-		"Via", "1.1 squid.inside.example.com", "Forwarded", "for=10.1.2.3;host=old-box", "X-Forwarded-For", "10.1.2.3", "X-Forwarded-Host", "old-box",
-		"X-Forwarded-Proto", "http", "X-Forwarded-Port", "8080", "X-Forwarded-Server", "old-box", "X-Forwarded-Ssl", "on", "X-Real-IP", "10.1.2.3",
-		"X-Client-IP", "10.1.2.3", "True-Client-IP", "10.1.2.3", "Client-IP", "10.1.2.3", "X-Cluster-Client-IP", "10.1.2.3", "X-Original-For", "10.1.2.3",
+		"Via", "1.1 squid.inside.example.com", "Forwarded", "for=10.1.2.3;host=old-box",
+		"X-Forwarded-For", "10.1.2.3", "X-Forwarded-Host", "old-box", "X-Forwarded-Proto", "http", "X-Forwarded-Port", "8080",
+		"X-Forwarded-Server", "old-box", "X-Forwarded-Ssl", "on", "X-Real-IP", "10.1.2.3", "X-Client-IP", "10.1.2.3",
+		"True-Client-IP", "10.1.2.3", "Client-IP", "10.1.2.3", "X-Cluster-Client-IP", "10.1.2.3", "X-Original-For", "10.1.2.3",
 		"Proxy-Authorization", "Basic eDp5", "Proxy-Connection", "keep-alive", "X-Kept", "1",
+	}
+	call := func(name, credential string) *http.Request {
+		return request(t, "GET", r.sidecar()+envelopesAtDemo, nil, append([]string{name, credential}, inside...)...)
 	}
 	for _, c := range []struct {
 		name   string
 		client *http.Client
 		req    *http.Request
 	}{
-		{"translated", nil, request(t, "GET", r.sidecar()+envelopesAtDemo, nil, append([]string{"X-DocuSign-Authentication", annaJSON}, inside...)...)},
-		{"observed", nil, request(t, "GET", r.sidecar()+envelopesAtDemo, nil, append([]string{"Authorization", "bearer b3BhcXVl"}, inside...)...)},
+		{"translated", nil, call("X-DocuSign-Authentication", annaJSON)},
+		{"observed", nil, call("Authorization", "bearer b3BhcXVl")},
 		{"without a credential", nil, request(t, "GET", r.sidecar()+"/restapi", nil, inside...)},
 		{"forward, plain", r.forwardClient(), request(t, "GET", "http://demo.docusign.net/restapi", nil, inside...)},
 		{"SOAP", nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures), inside...)},

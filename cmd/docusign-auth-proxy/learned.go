@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"strings"
 
 	"docusign-auth-proxy/internal/store"
@@ -24,6 +25,21 @@ func learnedFrom(s *store.Store, accountServer string) oauth.Learned {
 		}
 	})
 	return out
+}
+
+// siteScope is where the sites of accounts are kept among the learned accounts: programs that are only observed name an
+// account and no site, and keep the address of their next calls over a restart of the proxy.
+func siteScope(accountServer string) string { return accountServer + scopeSeparator + "site" }
+
+// learnedSites gives the sites that observed log-in answers named in earlier runs, as far as they are still believed.
+func learnedSites(s *store.Store, scope string, trusted func(*url.URL) error) map[string]*url.URL {
+	sites := map[string]*url.URL{}
+	s.Accounts().Each(func(in, account, host string) {
+		if base := (&url.URL{Scheme: "https", Host: host}); in == scope && trusted(base) == nil {
+			sites[account] = base
+		}
+	})
+	return sites
 }
 
 // remember writes down what look-ups have taught. The store flushes it in its own time.

@@ -24,13 +24,14 @@ type RewriteOptions struct {
 	URLsOnly    bool        // nothing but the URLs changes: the program stays with DocuSign's own password
 }
 
-// Rewrite gives the URL to be written for an account's base URL. It is told the ids under which the answer lists the account.
+// Rewrite gives the URL to be written for an account's base URL. It is told the ids under which the answer lists the
+// account.
 type Rewrite func(baseURL string, ids []string) string
 
-// RewriteLoginInformation edits an upstream login_information answer in JSON or XML: each baseUrl becomes rewrite's, the default
-// account comes first, a boolean isDefault becomes the string that callers compare, apiPassword is replaced, added or removed. All
-// other bytes stay. The body must be decoded (no Content-Encoding) and UTF-8; otherwise, or if the form is unknown, the error wraps
-// ErrNotLoginInformation and nothing is returned.
+// RewriteLoginInformation edits an upstream login_information answer in JSON or XML: each baseUrl becomes rewrite's,
+// the default account comes first, a boolean isDefault becomes the string that callers compare, apiPassword is
+// replaced, added or removed. All other bytes stay. The body must be decoded (no Content-Encoding) and UTF-8;
+// otherwise, or if the form is unknown, the error wraps ErrNotLoginInformation and nothing is returned.
 func RewriteLoginInformation(body []byte, contentType string, rewrite Rewrite, o RewriteOptions) ([]byte, error) {
 	e, form, err := newEditor(body, contentType, rewrite)
 	if err != nil {
