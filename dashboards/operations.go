@@ -271,6 +271,15 @@ func saturationPanels() []*Panel {
 			what: "Connections that ended in the TLS handshake or with a request head that cannot be read, per step of the curve.",
 			red:  "a hundred a step. tls_not_trusted, tls_hung_up: a program does not trust the proxy's CA: docusign-auth-proxy ca trust.",
 		}, query{sum("cause", "increase("+of("docusign_auth_proxy_connection_failures_total")+"[$__rate_interval])") + " > 0", "{{cause}}"}).stacked("normal", "bars", 80).noValue("none failed"),
+		curves(about{
+			title: "Faults, and log lines lost", unit: "short", width: 12, limits: above(1, 100), anchor: "the-log-is-not-read",
+			what: "Per step of the curve: faults of the proxy that were caught, by where, and lines of the log that were dropped because nobody read it.",
+			red:  "a hundred a step. Calls go on; look at the program that reads the log, and report faults.",
+		},
+			query{sum("where", "increase("+of("docusign_auth_proxy_panics_total")+"[$__rate_interval])") + " > 0", "fault: {{where}}"},
+			query{"sum(increase(" + of("docusign_auth_proxy_log_lines_dropped_total") + "[$__rate_interval])) > 0", "log lines"},
+			query{aggregate("max", "instance", of("docusign_auth_proxy_log_stuck_seconds")) + " > 5", "seconds without a reader: {{instance}}"},
+		).noValue("none"),
 	}
 }
 

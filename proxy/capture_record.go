@@ -2,12 +2,12 @@ package proxy
 
 import (
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -30,7 +30,7 @@ func (t *captureTap) finish(x *exchange) {
 	defer t.release()
 	defer func() {
 		if p := recover(); p != nil {
-			t.capture.log.Error("capture", "request_id", x.event.RequestID, "panic", panicText(p), "stack", string(debug.Stack()))
+			x.server.panicked(PanicRecord, panics.Of(p), "request_id", x.event.RequestID)
 		}
 	}()
 	if x.listed {

@@ -97,7 +97,7 @@ func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detai
 	if b != nil {
 		e.Client = b.client.Addr()
 	}
-	s.cfg.Recorder.Record(&e)
+	s.record(&e)
 }
 
 // intercept answers the CONNECT and hands the connection, not yet handshaken, to the inner server.

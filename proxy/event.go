@@ -99,7 +99,8 @@ type RateLimits struct {
 	Reset                                                    int64 // Unix seconds
 }
 
-// Recorder is told of every call when it is over. It must be quick and keep no reference to the event.
+// Recorder is told of every call when it is over, after the answer. It must never wait for a disk, a reader or the network, and must
+// keep no reference to the event.
 type Recorder interface{ Record(*Event) }
 
 // Recorders tells several.

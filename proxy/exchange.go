@@ -83,6 +83,14 @@ func (w *countingWriter) Flush() {
 	}
 }
 
+// sendWhole sends an answer that is complete, before the call is recorded: nobody waits for what observes. Without a length net/http
+// finds it at the end of the handler, and sends the answer then.
+func (w *countingWriter) sendWhole() {
+	if w.status != 0 && w.Header().Get("Content-Length") != "" {
+		_ = http.NewResponseController(w.ResponseWriter).Flush() // a caller who left is nobody to tell
+	}
+}
+
 // countingBody notes how much the caller sent.
 type countingBody struct {
 	io.ReadCloser
@@ -130,7 +138,7 @@ func (x *exchange) finish() {
 		x.tap.finish(x)
 	}
 	x.server.tellConflict(e)
-	x.server.cfg.Recorder.Record(e)
+	x.server.record(e)
 }
 
 // tellConflict warns once for each integration: its program sends several credentials on every call (PROTOCOL.md §4.3). The metric

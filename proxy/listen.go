@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy/egress"
 )
 
@@ -209,11 +210,17 @@ func (s *Server) accept(l net.Listener, door Door) error {
 			_ = t.SetKeepAlivePeriod(30 * time.Second)
 		}
 		b := binding{door: door, client: addrPort(c.RemoteAddr()), local: addrPort(c.LocalAddr())}
+		tlsConfig := s.sidecarTLS
 		if door == DoorHosts {
-			go s.sort(&boundConn{Conn: c, binding: b}, s.hostsTLS)
-			continue
+			tlsConfig = s.hostsTLS
 		}
-		go s.sort(&boundConn{Conn: c, binding: b}, s.sidecarTLS)
+		go func() {
+			p := panics.In(safely(func() error { s.sort(&boundConn{Conn: c, binding: b}, tlsConfig); return nil }))
+			if p != nil {
+				_ = c.Close()
+				s.panicked(PanicConnect, p, "client", b.client.String())
+			}
+		}()
 	}
 }
 

@@ -28,7 +28,8 @@ type MetricsOptions struct {
 	LeafExpires                func() time.Time // of the leaf that expires first; zero time = there is none
 	// History tells what was counted before a restart; what this process has seen itself counts when it is more.
 	History        func(integration string) History
-	PollingEntries int // paths remembered to find violations of the polling rule [10,000]
+	Log            *LogWriter // nil = it is not watched
+	PollingEntries int        // paths remembered to find violations of the polling rule [10,000]
 }
 
 // History is what a lasting record knows of one integration.
@@ -87,6 +88,9 @@ func NewMetrics(reg prometheus.Registerer, o MetricsOptions) (*Metrics, error) {
 		for _, cause := range connFailureWords() {
 			m.vecs.connFailures.WithLabelValues(string(door), cause)
 		}
+	}
+	for _, where := range m.words.panics.words[1:] {
+		m.vecs.panics.WithLabelValues(where) // at zero, so that the first one shows as a rise
 	}
 	m.unknown = m.newIntegrationSeries(unknownIntegration)
 	m.names.Store(&map[string]*integrationSeries{unknownIntegration: m.unknown})
@@ -216,6 +220,11 @@ func (m *Metrics) at(e *Event) time.Time {
 		return m.o.Now()
 	}
 	return e.Time
+}
+
+// RecordPanic counts a panic that was caught.
+func (m *Metrics) RecordPanic(where string) {
+	m.vecs.panics.WithLabelValues(m.words.panics.known(where)).Inc()
 }
 
 // RecordRehearsal counts whether an observed call could have been translated.

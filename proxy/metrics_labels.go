@@ -48,7 +48,7 @@ func (v *vocabulary) known(word string) string { return v.words[v.index[word]] }
 
 // labelWords are the closed lists of all labels but integration.
 type labelWords struct {
-	schemes, doors, apis, outcomes, classes, tls, causes, replays, connects, grantErrors, rehearsals, modes, soap, conns vocabulary
+	schemes, doors, apis, outcomes, classes, tls, causes, replays, connects, grantErrors, rehearsals, modes, soap, conns, panics vocabulary
 }
 
 func newLabelWords() labelWords {
@@ -67,6 +67,7 @@ func newLabelWords() labelWords {
 		modes:       newVocabulary("translate", "observe", "block"),
 		soap:        newVocabulary("bearer", "app_password", "rest"),
 		conns:       newVocabulary(connFailureWords()...),
+		panics:      newVocabulary(PanicCall, PanicConnect, PanicRehearsal, PanicRecord, PanicBackground, PanicOperations),
 	}
 }
 

@@ -45,6 +45,8 @@ const (
 	metricMoves          = "site_moves_total"
 	metricLookups        = "lookups_total"
 	metricSites          = "site_requests_total"
+	metricLogDropped     = "log_lines_dropped_total"
+	metricPanics         = "panics_total"
 	metricDuration       = "request_duration_seconds"
 	metricTranslation    = "translation_duration_seconds"
 	metricUpstream       = "upstream_duration_seconds"
@@ -71,6 +73,7 @@ const (
 	metricReloadOK       = "config_last_reload_successful"
 	metricReloadAt       = "config_last_reload_success_timestamp_seconds"
 	metricBuild          = "build_info"
+	metricLogStuck       = "log_stuck_seconds"
 )
 
 // MetricNames lists every metric of Metrics, the counters first. It is the only place where they are described.
@@ -121,6 +124,10 @@ func counterDocs() []MetricDoc {
 			Help: "Look-ups of a user's GUID by e-mail or of an account's GUID by number, by result ok or error."},
 		{Name: metricSites, Labels: []string{"site", "code"},
 			Help: "Calls sent to DocuSign by the site where the account lives, as UserInfo names it, and class of the status answered; none means no answer. Sites that UserInfo did not name are other."},
+		{Name: metricPanics, Labels: []string{"where"},
+			Help: "Faults of the proxy that were caught: in a call, connect, rehearsal, record of a call, background work or on the operations listener."},
+		{Name: metricLogDropped,
+			Help: "Lines of the log that were dropped, because nobody read the log or it could not be written."},
 	}
 	return typed(docs, metricCounter, nil)
 }
@@ -167,6 +174,7 @@ func gaugeDocs() []MetricDoc {
 		{Name: metricLeaf, Help: "When the first of the certificates signed by that CA expires, as Unix time. Absent without one; they are renewed by themselves."},
 		{Name: metricReloadOK, Help: "Whether the configuration was good when it was last read: 1, or 0 while an earlier one stays in force."},
 		{Name: metricReloadAt, Help: "When a good configuration was last read, as Unix time."},
+		{Name: metricLogStuck, Help: "How long the log has not taken what the proxy writes, because nobody reads it or it cannot be written; near 0 when it does."},
 		{Name: metricBuild, Labels: []string{"version", "commit", "goversion"}, Help: "The program that runs; always 1."},
 	}
 	return typed(docs, metricGauge, nil)

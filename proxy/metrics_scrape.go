@@ -13,6 +13,7 @@ type scrapeDescs struct {
 	liveTokens, tokenExpiry, tokenObtained, consent, failing, clock    *prometheus.Desc
 	limit, limitRemaining, limitReset, goLive, lastLegacy, integration *prometheus.Desc
 	active, connections, tunnels, ca, leaf, reloadOK, reloadAt, build  *prometheus.Desc
+	logDropped, logStuck                                               *prometheus.Desc
 }
 
 func newScrapeDescs(mk metricMaker) scrapeDescs {
@@ -23,6 +24,7 @@ func newScrapeDescs(mk metricMaker) scrapeDescs {
 		goLive: mk.desc(metricGoLive), lastLegacy: mk.desc(metricLastLegacy), integration: mk.desc(metricIntegration),
 		active: mk.desc(metricActive), connections: mk.desc(metricConnections), tunnels: mk.desc(metricTunnels),
 		ca: mk.desc(metricCA), leaf: mk.desc(metricLeaf), reloadOK: mk.desc(metricReloadOK), reloadAt: mk.desc(metricReloadAt), build: mk.desc(metricBuild),
+		logDropped: mk.desc(metricLogDropped), logStuck: mk.desc(metricLogStuck),
 	}
 }
 
@@ -35,6 +37,7 @@ func (c scrape) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range [...]*prometheus.Desc{
 		d.liveTokens, d.tokenExpiry, d.tokenObtained, d.consent, d.failing, d.clock, d.limit, d.limitRemaining, d.limitReset, d.goLive,
 		d.lastLegacy, d.integration, d.active, d.connections, d.tunnels, d.ca, d.leaf, d.reloadOK, d.reloadAt, d.build,
+		d.logDropped, d.logStuck,
 	} {
 		ch <- desc
 	}
@@ -77,6 +80,8 @@ func (c scrape) program(g gauges) {
 		g.set(d.connections, float64(s.OpenConnections()))
 		g.set(d.tunnels, float64(s.OpenTunnels()))
 	}
+	g.ch <- prometheus.MustNewConstMetric(d.logDropped, prometheus.CounterValue, float64(m.o.Log.Dropped()))
+	g.set(d.logStuck, m.o.Log.Stuck().Seconds())
 	if m.o.CAExpires != nil {
 		g.time(d.ca, m.o.CAExpires())
 	}

@@ -13,7 +13,7 @@ import (
 // metricVecs are the metrics that count events.
 type metricVecs struct {
 	requests, failures, callerTLS, onBehalf, conflicts, replays, rewrites, polling, rehearsals, refused *prometheus.CounterVec
-	grants, grantErrors, cacheHits, userInfo, moves, lookups, sites, connFailures                       *prometheus.CounterVec
+	grants, grantErrors, cacheHits, userInfo, moves, lookups, sites, connFailures, panics               *prometheus.CounterVec
 
 	duration, upstream, grantTime, translation, bytesIn, bytesOut *prometheus.HistogramVec
 }
@@ -25,8 +25,8 @@ func newMetricVecs(mk metricMaker) metricVecs {
 		rewrites: mk.counter(metricRewrites), polling: mk.counter(metricPolling), rehearsals: mk.counter(metricRehearsals), refused: mk.counter(metricRefused),
 		grants: mk.counter(metricGrants), grantErrors: mk.counter(metricGrantErrors), cacheHits: mk.counter(metricCacheHits),
 		userInfo: mk.counter(metricUserInfo), moves: mk.counter(metricMoves), lookups: mk.counter(metricLookups), sites: mk.counter(metricSites),
-		connFailures: mk.counter(metricConnFailures),
-		duration:     mk.histogram(metricDuration), upstream: mk.histogram(metricUpstream), grantTime: mk.histogram(metricGrantTime),
+		connFailures: mk.counter(metricConnFailures), panics: mk.counter(metricPanics),
+		duration: mk.histogram(metricDuration), upstream: mk.histogram(metricUpstream), grantTime: mk.histogram(metricGrantTime),
 		translation: mk.histogram(metricTranslation), bytesIn: mk.histogram(metricBytesIn), bytesOut: mk.histogram(metricBytesOut),
 	}
 }
@@ -34,7 +34,7 @@ func newMetricVecs(mk metricMaker) metricVecs {
 func (v *metricVecs) counters() []*prometheus.CounterVec {
 	return []*prometheus.CounterVec{
 		v.requests, v.failures, v.callerTLS, v.onBehalf, v.conflicts, v.replays, v.rewrites, v.polling, v.rehearsals, v.refused,
-		v.grants, v.grantErrors, v.cacheHits, v.userInfo, v.moves, v.lookups, v.sites, v.connFailures,
+		v.grants, v.grantErrors, v.cacheHits, v.userInfo, v.moves, v.lookups, v.sites, v.connFailures, v.panics,
 	}
 }
 

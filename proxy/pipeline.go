@@ -5,10 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strings"
 
+	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
@@ -32,7 +32,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	st := s.state.Load()
 	if r.Method == http.MethodConnect {
-		s.connectDoor(w, r, b, st)
+		if p := panics.In(safely(func() error { s.connectDoor(w, r, b, st); return nil })); p != nil {
+			s.panicked(PanicConnect, p, "client", r.RemoteAddr)
+			panic(http.ErrAbortHandler) // how far it had got is not known
+		}
 		return
 	}
 	escapeByByte(r.URL)
@@ -68,7 +71,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // a cut answer must look cut to the caller.
 func (x *exchange) end(p any) {
 	if p != nil && p != http.ErrAbortHandler {
-		x.server.cfg.Log.Error("panic", "request_id", x.event.RequestID, "panic", panicText(p), "stack", string(debug.Stack()))
+		x.server.panicked(PanicCall, panics.Of(p), "request_id", x.event.RequestID)
 		x.refused(OutcomeInternal, "panic", "the proxy failed; the stack is in the log", "report this log line")
 		if x.w.status == 0 {
 			x.event.Status = http.StatusInternalServerError
@@ -81,18 +84,13 @@ func (x *exchange) end(p any) {
 	if p == http.ErrAbortHandler && x.event.Outcome == "" {
 		x.refused(OutcomeAborted, "cut_off", "the connection broke while the answer was on its way", "")
 	}
+	if p == nil {
+		x.w.sendWhole()
+	}
 	x.finish()
 	if p != nil {
 		panic(p)
 	}
-}
-
-// panicText gives the type only: a panic's value may quote what it was working on.
-func panicText(p any) string {
-	if err, ok := p.(interface{ RuntimeError() }); ok {
-		return err.(error).Error()
-	}
-	return "not a runtime error"
 }
 
 func (s *Server) connectDoor(w http.ResponseWriter, r *http.Request, b *binding, st *State) {
@@ -494,6 +492,10 @@ func (x *exchange) refuse(r *http.Request, err error, kind reply.Kind) {
 	next := ""
 	if errors.As(err, &te) {
 		next = te.NextStep
+	}
+	if p := panics.In(err); p != nil { // in a goroutine that this call waited for
+		cause = "panic"
+		x.server.panicked(PanicCall, p, "request_id", x.event.RequestID)
 	}
 	x.refused(outcomeOfKind(kind), cause, err.Error(), next)
 	x.answerFailure(r, reply.Failure{Kind: kind, Cause: cause, RetryAfter: retryAfter(err)})

@@ -1,77 +1,12 @@
 package proxy
 
 import (
-	"io"
 	"log/slog"
 	"net/netip"
 	"strconv"
-	"sync"
 	"time"
 	"unicode/utf8"
 )
-
-const (
-	logDelay  = 100 * time.Millisecond
-	logBuffer = 64 << 10
-)
-
-// LogWriter gathers the lines of calls that went well and writes them together, since one system call per line costs more than the
-// line itself. Everything written through Write, and every line about trouble, goes out at once, after what was gathered before it.
-// A process that is killed loses at most a tenth of a second of lines about calls that went well.
-type LogWriter struct {
-	mu    sync.Mutex
-	out   io.Writer
-	buf   []byte
-	json  jsonLine    // kept here so that a line costs no allocation
-	timer *time.Timer // runs while something is gathered
-}
-
-// NewLogWriter makes a LogWriter. Flush it before the process ends.
-func NewLogWriter(out io.Writer) *LogWriter { return &LogWriter{out: out} }
-
-// Write writes p at once.
-func (w *LogWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.buf = append(w.buf, p...)
-	return len(p), w.flush()
-}
-
-// Flush writes what is gathered.
-func (w *LogWriter) Flush() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.flush()
-}
-
-func (w *LogWriter) flush() error {
-	if len(w.buf) == 0 {
-		return nil
-	}
-	_, err := w.out.Write(w.buf)
-	w.buf = w.buf[:0]
-	return err
-}
-
-// line gathers one line.
-func (w *LogWriter) line(e *Event, level slog.Level) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	empty := len(w.buf) == 0
-	w.json.b = w.buf
-	w.json.begin(e, level)
-	describeLine(&w.json, e)
-	w.buf = append(w.json.b, '}', '\n')
-	switch {
-	case level > slog.LevelInfo || len(w.buf) >= logBuffer:
-		_ = w.flush() // like slog: a log that cannot be written must not fail the call
-	case !empty:
-	case w.timer == nil:
-		w.timer = time.AfterFunc(logDelay, func() { _ = w.Flush() })
-	default:
-		w.timer.Reset(logDelay)
-	}
-}
 
 // JSONRequestLog is RequestLog for a log in JSON: the same fields, written without a slog.Record.
 type JSONRequestLog struct {

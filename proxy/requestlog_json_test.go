@@ -106,12 +106,14 @@ func TestGatheredLinesGoOutInTimeAndTroubleAtOnce(t *testing.T) {
 		}
 		log.Record(&proxy.Event{Time: noon, Status: 200, Outcome: proxy.OutcomeOK})
 		log.Record(&proxy.Event{Time: noon, Status: 401, Outcome: proxy.OutcomeRefused})
+		synctest.Wait()
 		if strings.Count(out.String(), "\n") != 3 {
 			t.Errorf("trouble does not go out at once, after what came before it: %q", out.String())
 		}
 		for range 1000 {
 			log.Record(&proxy.Event{Time: noon, Status: 200, Outcome: proxy.OutcomeOK})
 		}
+		synctest.Wait()
 		if n := strings.Count(out.String(), "\n"); n < 500 {
 			t.Errorf("only %d lines are out although the buffer is full", n)
 		}

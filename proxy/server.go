@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -126,7 +127,7 @@ func New(cfg Config, st *State) *Server {
 		ReadHeaderTimeout: cfg.HeaderTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    cfg.HeaderBytes,
-		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+		ErrorLog:          log.New(errorLog{s}, "", 0),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if bound := boundOf(c); bound != nil {
 				return context.WithValue(ctx, bindingKey{}, &bound.binding)

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
@@ -428,32 +429,38 @@ func explainFailure(err error, base *url.URL) (reply.Kind, string) {
 // rehearse finds out beside the observed call whether translating it would have worked. The outcome is recorded with the call when it
 // is known in time, else by its own log line.
 func (x *exchange) rehearse(r *http.Request) {
-	d, tr, log := x.decision, x.state.Translator, x.server.cfg.Log
-	if d == nil || d.Integration == nil {
+	d, tr, s := x.decision, x.state.Translator, x.server
+	if d == nil || d.Integration == nil || !s.rehearsals.begin() {
 		return
 	}
-	id, recorder := x.event.RequestID, x.server.cfg.Recorder
-	e := Event{Time: x.start, RequestID: id, Integration: d.IntegrationName(), Scheme: d.Scheme.String(), Door: x.event.Door, API: x.event.API}
+	e := Event{
+		Time: x.start, RequestID: x.event.RequestID, Integration: d.IntegrationName(), Scheme: d.Scheme.String(), Door: x.event.Door, API: x.event.API,
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
-	if !x.server.rehearsals.begin() {
-		cancel()
-		return
-	}
 	go func() {
-		defer x.server.rehearsals.end()
+		defer s.rehearsals.end()
 		defer cancel()
-		err := tr.Rehearse(ctx, d)
-		e.Rehearsal = "would_work"
-		if err != nil {
-			e.Rehearsal = causeOf(err, kindOnWire(err))
-			var te *translate.Error
-			if errors.As(err, &te) {
-				e.NextStep = te.NextStep
-			}
-			log.Warn("rehearsal", "request_id", id, "integration", e.Integration, "result", e.Rehearsal, "error", err, "next_step", e.NextStep)
-		}
-		if rr, ok := recorder.(RehearsalRecorder); ok {
-			rr.RecordRehearsal(&e)
-		}
+		s.rehearsal(&e, func() error { return tr.Rehearse(ctx, d) })
 	}()
+}
+
+// rehearsal reports what came of a rehearsal.
+func (s *Server) rehearsal(e *Event, f func() error) {
+	e.Rehearsal = "would_work"
+	if err := safely(f); err != nil {
+		e.Rehearsal = causeOf(err, kindOnWire(err))
+		if p := panics.In(err); p != nil {
+			e.Rehearsal = "panic"
+			s.panicked(PanicRehearsal, p, "request_id", e.RequestID)
+		}
+		var te *translate.Error
+		if errors.As(err, &te) {
+			e.NextStep = te.NextStep
+		}
+		s.cfg.Log.Warn("rehearsal",
+			"request_id", e.RequestID, "integration", e.Integration, "result", e.Rehearsal, "error", err, "next_step", e.NextStep)
+	}
+	if rr, ok := s.cfg.Recorder.(RehearsalRecorder); ok {
+		rr.RecordRehearsal(e)
+	}
 }

@@ -22,7 +22,11 @@ import (
 	"docusign-auth-proxy/proxy"
 )
 
-func (r *rig) adminURL() string { return "http://" + r.program.adminOn.Addr().String() }
+// adminURL is asked after calls, so it waits until they are recorded.
+func (r *rig) adminURL() string {
+	r.settled()
+	return "http://" + r.program.adminOn.Addr().String()
+}
 
 // capture runs the command as an operator does.
 func (r *rig) capture(t *testing.T, args ...string) (stdout string, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -134,15 +135,20 @@ func watchCalls(cmd *cobra.Command, o discoverOptions, doc map[string]any, found
 	if err != nil {
 		return err
 	}
-	log, err := newLogger(cmd.ErrOrStderr(), config.Log{Level: "warn", Format: "text"})
-	if err != nil {
-		return err
-	}
 	found.clients = cfg.Egress.Clients
+	return runLogged(cmd.ErrOrStderr(), config.Log{Level: "warn", Format: "text"}, func(log *slog.Logger, h hooks) error {
+		h.onUnknown, h.recorder = found.credential, found
+		return watchWith(cmd, o, holder, found, log, h)
+	})
+}
+
+func watchWith(
+	cmd *cobra.Command, o discoverOptions, holder *config.Holder, found *discovery, log *slog.Logger, h hooks,
+) error {
 	if found.pin {
 		log.Warn("passwords are pinned: the first one seen for each user is believed", "clients", "this machine and egress.clients only")
 	}
-	p, err := newProgramWith(holder, log, hooks{onUnknown: found.credential, recorder: found})
+	p, err := newProgramWith(holder, log, h)
 	if err != nil {
 		return err
 	}

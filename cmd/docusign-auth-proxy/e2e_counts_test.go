@@ -11,7 +11,7 @@ import (
 
 func (r *rig) metrics(t *testing.T) string {
 	t.Helper()
-	resp, err := http.Get("http://" + r.program.adminOn.Addr().String() + "/metrics")
+	resp, err := http.Get(r.adminURL() + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func (p *program) observe() error {
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, commit, goVersion := buildVersion()
 	m, err := proxy.NewMetrics(p.registry, proxy.MetricsOptions{
-		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires, LeafExpires: p.leafExpires, History: p.history,
+		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires, LeafExpires: p.leafExpires, History: p.history, Log: p.logWriter,
 	})
 	if err != nil {
 		return err
@@ -73,7 +73,8 @@ func (p *program) observe() error {
 	p.metrics = m
 	observer := m.OAuthObserver()
 	observer.Learned = func(l oauth.Learned) {
-		if err := remember(p.store, l); err != nil {
+		err := p.caught(func() error { return remember(p.store, l) })
+		if err != nil {
 			p.log.Warn("a look-up could not be remembered", "error", err)
 		}
 	}

@@ -32,6 +32,8 @@ type program struct {
 	started  time.Time
 	env      surroundings
 	capture  *proxy.Capture
+	// logWriter may be nil.
+	logWriter *proxy.LogWriter
 
 	token     secret.Text // proves the operator; empty = there is none
 	tokenFile string      // where it was written
@@ -64,11 +66,13 @@ type hooks struct {
 	onUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
 	recorder  proxy.Recorder // told of every call too; may be nil
 	requests  proxy.Recorder // writes the lines of calls; nil = a RequestLog
+	// logWriter is what the log is written to; nil = something that needs no watching.
+	logWriter *proxy.LogWriter
 }
 
 func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *program, err error) {
 	cfg := holder.Current()
-	p = &program{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), ready: make(chan struct{}), stopping: make(chan struct{}), stopped: make(chan struct{})}
+	p = &program{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), logWriter: h.logWriter, ready: make(chan struct{}), stopping: make(chan struct{}), stopped: make(chan struct{})}
 	opened := p // a failure returns no program
 	defer func() {
 		if err != nil {

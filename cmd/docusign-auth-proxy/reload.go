@@ -65,13 +65,13 @@ func (p *program) retire(a *assembled) {
 		case <-time.After(retireAfter):
 		case <-p.stopped:
 		}
-		a.close()
+		_ = p.caught(func() error { a.close(); return nil }) // only a panic is an error, and it is reported
 	})
 }
 
 // reload reads the configuration again and says what came of it.
 func (p *program) reload(context.Context) error {
-	_, err := p.holder.Reload()
+	err := p.caught(func() error { _, err := p.holder.Reload(); return err })
 	p.reloaded(err)
 	return err
 }

@@ -37,8 +37,9 @@ type rig struct {
 }
 
 type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	settled func() // waits for what is still to be written; nil = nothing
 }
 
 func (b *syncBuffer) Write(p []byte) (int, error) {
@@ -48,6 +49,9 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 }
 
 func (b *syncBuffer) String() string {
+	if b.settled != nil {
+		b.settled()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
@@ -135,11 +139,19 @@ func (r *rig) start() {
 	if r.program, err = newProgramWith(holder, log, r.hooks); err != nil {
 		r.t.Fatal(err)
 	}
+	r.log.settled = r.settled
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop, r.done = cancel, make(chan error, 1)
 	go func() { r.done <- r.program.run(ctx) }()
 	<-r.program.ready
 	r.t.Cleanup(r.halt)
+}
+
+// settled waits until the calls that were answered are recorded, which happens after the answer. A call that goes on is not waited for.
+func (r *rig) settled() {
+	for began := time.Now(); r.program.server.Active() > 0 && time.Since(began) < time.Second; {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // halt stops the proxy and waits for it; it may be called twice.

@@ -1,18 +1,24 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"sync"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy"
 )
 
@@ -30,17 +36,14 @@ func newRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := proxy.NewLogWriter(os.Stderr)
-			log, err := newLogger(out, cfg.Log)
-			if err != nil {
-				return err
-			}
-			tuneCollector()
-			p, err := newProgramWith(holder, log, hooks{requests: requestLog(out, log, cfg.Log)})
-			if err != nil {
-				return err
-			}
-			return errors.Join(p.run(cmd.Context()), out.Flush())
+			return runLogged(os.Stderr, cfg.Log, func(log *slog.Logger, h hooks) error {
+				tuneCollector()
+				p, err := newProgramWith(holder, log, h)
+				if err != nil {
+					return err
+				}
+				return p.run(cmd.Context())
+			})
 		},
 	}
 	configFlag(cmd, &path)
@@ -53,6 +56,30 @@ func tuneCollector() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(300)
 	}
+}
+
+// runLogged gives f a log that is written to out in the background. It writes f's error there too, after the log's last line: nobody
+// may read out, and what is written past the log would wait for ever.
+func runLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, hooks) error) error {
+	signal.Ignore(syscall.SIGPIPE) // else a closed standard error ends the process with the next line
+	w := proxy.NewLogWriter(out)
+	log, err := newLogger(w, cfg)
+	if err != nil {
+		return err
+	}
+	w.Note = func(dropped uint64) []byte {
+		var line bytes.Buffer
+		if log, err := newLogger(&line, cfg); err == nil {
+			log.Error("log lines dropped", "lines", dropped, "next_step", "look at the program that reads standard error, and its disk")
+		}
+		return line.Bytes()
+	}
+	if err = f(log, hooks{requests: requestLog(w, log, cfg), logWriter: w}); err != nil {
+		fmt.Fprintln(w, "docusign-auth-proxy:", err)
+		err = exitError{1}
+	}
+	_ = w.Flush() // nobody is left to tell
+	return err
 }
 
 // requestLog writes the lines of calls, in JSON without the detour of a slog.Record.
@@ -70,13 +97,16 @@ func configFlag(cmd *cobra.Command, path *string) {
 
 // run serves until ctx ends, then stops in the opposite order of starting.
 func (p *program) run(ctx context.Context) error {
-	defer p.closeAll()
 	background, stopBackground := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	failed := make(chan error, 8)
 	serve := func(name string, f func() error) {
 		work.Go(func() {
-			if err := f(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, context.Canceled) {
+			err := p.caught(f)
+			for panics.In(err) != nil && sleep(background, restartAfter) {
+				err = p.caught(f)
+			}
+			if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, context.Canceled) {
 				failed <- fmt.Errorf("%s: %w", name, err)
 			}
 		})
@@ -105,8 +135,50 @@ func (p *program) run(ctx context.Context) error {
 	err = errors.Join(err, p.shutdown())
 	close(p.stopped)
 	stopBackground()
-	work.Wait()
-	return err
+	return errors.Join(err, p.lastWrites(&work))
+}
+
+// lastWritesTime bounds the end of the program: a disk that does not answer must not keep it.
+const lastWritesTime = 5 * time.Second
+
+// lastWrites lets ledger and store write what they still have, and closes everything.
+func (p *program) lastWrites(work *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		work.Wait()
+		p.closeAll()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-time.After(lastWritesTime):
+		return fmt.Errorf("the store was not written within %s: look at its disk", lastWritesTime)
+	}
+}
+
+// restartAfter is the pause before what panicked is begun again: a fault of the ledger must not end the calls.
+const restartAfter = time.Second
+
+// sleep reports whether it lasted its time.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// caught runs f; a panic in it is reported and becomes an error.
+func (p *program) caught(f func() error) (err error) {
+	defer func() {
+		if caught := panics.In(err); caught != nil {
+			proxy.ReportPanic(p.log, p.metrics, proxy.PanicBackground, caught)
+		}
+	}()
+	defer panics.Into(&err)
+	return f()
 }
 
 func (p *program) announce() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -33,7 +34,7 @@ func (p *program) newAdmin(cfg *config.Config) (*http.Server, error) {
 		Reload: p.reload, Retry: p.retry, ConsentPath: consentPath(cfg), Status: p.status,
 		Auth: auth, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
 	})
-	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: nil}, nil
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}, nil
 }
 
 // retry lets a person's repair at DocuSign be seen with the next call.
@@ -82,8 +83,9 @@ func (p *program) isReady() error {
 	case <-p.stopping:
 		return errors.New("stopping: calls under way are being finished")
 	default:
-		return nil
 	}
+	// Calls go on without a log, but an operator must hear of it; /-/healthy stays as it is.
+	return p.logWriter.Trouble()
 }
 
 // status gathers what the pages, /api/status and the reports tell.
@@ -110,6 +112,9 @@ func (p *program) status() admin.Status {
 			one.Client = f.Client.String()
 		}
 		s.ConnFailures = append(s.ConnFailures, one)
+	}
+	if err := p.logWriter.Trouble(); err != nil {
+		s.Config.Warnings = append(s.Config.Warnings, err.Error())
 	}
 	offset, at := a.oauth.ClockOffset()
 	s.Clock = admin.Clock{OffsetSeconds: offset.Seconds(), LearnedAt: at}

@@ -93,7 +93,10 @@ func NewLeaves(a *Authority, o Options) (*Leaves, error) {
 		recent:    list.New(),
 	}
 	l.rsa = sync.OnceValues(func() (*leafKey, error) { return newLeafKey(rsa.GenerateKey(rand.Reader, minRSABits)) })
-	go func() { _, _ = l.rsa() }() // an error stays in the OnceValues and meets whoever needs the key
+	go func() {
+		defer func() { _ = recover() }()
+		_, _ = l.rsa() // an error, or a panic, stays in the OnceValues and meets whoever needs the key
+	}()
 	return l, nil
 }
 

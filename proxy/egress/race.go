@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"docusign-auth-proxy/internal/panics"
 )
 
 // fallbackDelay and minAttempt are net.Dialer's own: when the second family joins, and what one address gets at least.
@@ -30,8 +32,10 @@ func race(ctx context.Context, d *net.Dialer, network string, h Host, ips []neti
 	results := make(chan result, 2)
 	start := func(ips []netip.Addr) {
 		go func() {
-			conn, err := serially(ctx, d, network, h, ips)
-			results <- result{conn, err}
+			var got result
+			defer func() { results <- got }()
+			defer panics.Into(&got.err)
+			got.conn, got.err = serially(ctx, d, network, h, ips)
 		}()
 	}
 	start(lead)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"docusign-auth-proxy/internal/panics"
 )
 
 const (
@@ -53,8 +55,10 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 	for i, t := range types {
 		results[i] = make(chan result, 1)
 		go func() {
-			ips, err := r.ask(ctx, dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET})
-			results[i] <- result{ips, err}
+			var got result
+			defer func() { results[i] <- got }()
+			defer panics.Into(&got.err)
+			got.ips, got.err = r.ask(ctx, dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET})
 		}()
 	}
 	var ips []netip.Addr

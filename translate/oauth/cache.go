@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"docusign-auth-proxy/internal/panics"
 )
 
 // ErrClosed is returned where a fetch would be needed after Close.
@@ -340,15 +340,7 @@ func (f *flight[T]) wait(ctx context.Context) error {
 
 // guarded keeps a panic in a fetch, above all in a foreign Granter, from ending the process and stranding the waiters.
 func guarded[T any](ctx context.Context, fetch func(context.Context) (slot[T], error)) (s slot[T], err error) {
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case runtime.Error:
-			err = fmt.Errorf("oauth: panic in fetch: %w", v)
-		default:
-			err = fmt.Errorf("oauth: panic in fetch: %T", v) // the value may hold a secret
-		}
-	}()
+	defer panics.Into(&err)
 	return fetch(ctx)
 }
 

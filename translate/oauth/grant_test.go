@@ -370,7 +370,7 @@ func TestGranter(t *testing.T) {
 		}, ""},
 		{"its error is wrapped", func(context.Context, Identity) (*Token, error) { return nil, io.ErrUnexpectedEOF }, "other: unexpected EOF"},
 		{"no token at all is an error", func(context.Context, Identity) (*Token, error) { return nil, nil }, "bad_answer"},
-		{"its panic ends neither the process nor the wait", func(context.Context, Identity) (*Token, error) { panic("s3cret") }, "panic in fetch: string"},
+		{"its panic ends neither the process nor the wait", func(context.Context, Identity) (*Token, error) { panic("s3cret") }, "panic: string"},
 		{"its run-time error says which", func(context.Context, Identity) (*Token, error) {
 			var none *Token
 			return &Token{Expires: none.Expires}, nil

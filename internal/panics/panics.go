@@ -1,0 +1,50 @@
+// Package panics makes an error of a panic that was caught, so that the fault of one call or goroutine does not end the process.
+// It must never tell the panic's value, which may quote what the code was working on: a password, a token.
+// Whoever starts a goroutine uses it; package proxy and package cmd log and count what it caught.
+package panics
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+)
+
+// Error is a panic that was caught.
+type Error struct {
+	what  string
+	Stack string
+}
+
+// Error tells the text of a runtime error, which quotes no values, and only the type of anything else.
+func (e *Error) Error() string { return "panic: " + e.what }
+
+// Of makes an Error of what recover returned; it must be called while the goroutine unwinds, for the sake of the stack.
+func Of(v any) *Error {
+	if err, ok := v.(runtime.Error); ok {
+		return &Error{what: err.Error(), Stack: string(debug.Stack())}
+	}
+	return &Error{what: fmt.Sprintf("%T", v), Stack: string(debug.Stack())}
+}
+
+// Elsewhere is a panic that other code has caught.
+func Elsewhere(where, stack string) *Error { return &Error{what: where, Stack: stack} }
+
+// Into is deferred: it catches a panic and puts it into err. http.ErrAbortHandler passes, for net/http needs it.
+func Into(err *error) {
+	v := recover()
+	switch v {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(v)
+	default:
+		*err = Of(v)
+	}
+}
+
+// In finds the panic in an error's chain; nil = it is none.
+func In(err error) *Error {
+	e, _ := errors.AsType[*Error](err)
+	return e
+}

@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"bytes"
+	"log/slog"
+
+	"docusign-auth-proxy/internal/panics"
+)
+
+// Where a panic was caught: labels of the metric that counts them.
+const (
+	PanicCall       = "call"       // of a program
+	PanicConnect    = "connect"    // a CONNECT, a connection that is being sorted, a handshake
+	PanicRehearsal  = "rehearsal"  // of an observed call
+	PanicRecord     = "record"     // of a call, in log, ledger, metrics or capture: it is lost
+	PanicBackground = "background" // reload, store, ledger, log-ins
+	PanicOperations = "operations" // the operations listener
+)
+
+// PanicRecorder is a Recorder that also counts panics by where they were caught.
+type PanicRecorder interface{ RecordPanic(where string) }
+
+// RecordPanic tells those that want to know.
+func (rs Recorders) RecordPanic(where string) {
+	for _, r := range rs {
+		if pr, ok := r.(PanicRecorder); ok {
+			pr.RecordPanic(where)
+		}
+	}
+}
+
+// ReportPanic logs a panic that was caught, without its value, and counts it.
+func ReportPanic(log *slog.Logger, r Recorder, where string, p *panics.Error, args ...any) {
+	log.Error("panic", append([]any{"where", where, "panic", p.Error(), "stack", p.Stack}, args...)...)
+	if pr, ok := r.(PanicRecorder); ok {
+		pr.RecordPanic(where)
+	}
+}
+
+func (s *Server) panicked(where string, p *panics.Error, args ...any) {
+	ReportPanic(s.cfg.Log, s.cfg.Recorder, where, p, args...)
+}
+
+// errorLog takes what net/http says of a connection. It says the value of a panic too, which is left out here.
+type errorLog struct{ *Server }
+
+// Write takes one message.
+func (l errorLog) Write(p []byte) (int, error) {
+	if !bytes.Contains(p, []byte("panic serving ")) {
+		l.cfg.Log.Debug(string(bytes.TrimSpace(p)))
+		return len(p), nil
+	}
+	stack := ""
+	if i := bytes.LastIndex(p, []byte("\ngoroutine ")); i >= 0 {
+		stack = string(p[i+1:])
+	}
+	l.panicked(PanicConnect, panics.Elsewhere("in net/http", stack))
+	return len(p), nil
+}
+
+// record tells those who observe. A fault of one costs its record, never the call nor the records of the others.
+func (s *Server) record(e *Event) {
+	all, ok := s.cfg.Recorder.(Recorders)
+	if !ok {
+		all = Recorders{s.cfg.Recorder}
+	}
+	for _, r := range all {
+		if p := panics.In(safely(func() error { r.Record(e); return nil })); p != nil {
+			s.panicked(PanicRecord, p, "request_id", e.RequestID)
+		}
+	}
+}
+
+// safely makes an error of a panic in f.
+func safely(f func() error) (err error) {
+	defer panics.Into(&err)
+	return f()
+}

@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"docusign-auth-proxy/internal/panics"
+)
+
+// witness is told of panics and rehearsals.
+type witness struct {
+	panics     chan string
+	rehearsals chan string
+}
+
+func (witness) Record(*Event)              {}
+func (w witness) RecordPanic(where string) { w.panics <- where }
+func (w witness) RecordRehearsal(e *Event) { w.rehearsals <- e.Rehearsal }
+
+func newWitness() (witness, *Server, *bytes.Buffer) {
+	w := witness{make(chan string, 8), make(chan string, 8)}
+	var log bytes.Buffer
+	return w, New(Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Recorder: Recorders{w}}, &State{}), &log
+}
+
+func TestAPanicInARehearsalIsCaughtAndCounted(t *testing.T) {
+	w, s, log := newWitness()
+	s.rehearsal(&Event{}, func() error { panic("Lgcy-Anna-11x") })
+	if where, result := <-w.panics, <-w.rehearsals; where != PanicRehearsal || result != "panic" {
+		t.Errorf("counted at %q with the result %q", where, result)
+	}
+	if strings.Contains(log.String(), "Lgcy") {
+		t.Errorf("the log says %s", log)
+	}
+}
+
+func TestAPanicInAConnectEndsThatConnectionOnly(t *testing.T) {
+	w, s, log := newWitness()
+	func() {
+		defer func() {
+			if v := recover(); v != http.ErrAbortHandler {
+				t.Errorf("the handler ends with %v", v)
+			}
+		}()
+		r := httptest.NewRequest(http.MethodConnect, "demo.docusign.net:443", nil)
+		s.ServeHTTP(httptest.NewRecorder(), r) // the state has no list of clients
+	}()
+	if err := safely(func() error { panic("Lgcy-Anna-11x") }); panics.In(err) == nil || strings.Contains(err.Error(), "Lgcy") {
+		t.Errorf("a panic gives %v", err)
+	}
+	_, _ = errorLog{s}.Write([]byte("http: panic serving 127.0.0.1:9: Lgcy-Anna-11x\ngoroutine 7 [running]:\nmain.f()\n"))
+	if a, b := <-w.panics, <-w.panics; a != PanicConnect || b != PanicConnect {
+		t.Errorf("counted at %q and %q", a, b)
+	}
+	if text := log.String(); strings.Contains(text, "Lgcy") || !strings.Contains(text, "main.f()") {
+		t.Errorf("the log says %s", text)
+	}
+}
