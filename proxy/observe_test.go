@@ -10,11 +10,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate"
 )
 
 // recorderFunc is an observer.
@@ -26,8 +28,12 @@ func (f recorderFunc) Record(e *proxy.Event) { f(e) }
 func served(t *testing.T, cfg proxy.Config) string {
 	t.Helper()
 	everybody := &egress.Clients{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
+	translator, err := translate.New(translate.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := proxy.New(cfg, &proxy.State{
-		Policy: &egress.Policy{}, Clients: everybody, LocalClients: everybody, DefaultSite: &url.URL{Scheme: "https", Host: "demo.docusign.net"},
+		Translator: translator, Policy: &egress.Policy{}, Clients: everybody, LocalClients: everybody, DefaultSite: &url.URL{Scheme: "https", Host: "demo.docusign.net"},
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,8 +52,10 @@ func TestTheAnswerIsSentBeforeTheCallIsRecorded(t *testing.T) {
 		<-answered
 		close(recorded)
 	})})
-	resp, err := http.Get(base + "/")
+	client := &http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Get(base + "/")
 	if err != nil {
+		close(answered)
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
