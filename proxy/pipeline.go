@@ -456,7 +456,7 @@ func kindOnWire(err error) reply.Kind {
 		return reply.Blocked
 	case translate.KindTokenRefused:
 		return reply.GrantRefused
-	case translate.KindTokenUnavailable, translate.KindTokenTimeout:
+	case translate.KindTokenUnavailable, translate.KindTokenTimeout, translate.KindNotRepeated:
 		return reply.TokenServer
 	case translate.KindPasswordChange:
 		return reply.PasswordChangeRefused

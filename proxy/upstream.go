@@ -215,10 +215,13 @@ func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
 		drain(resp)
 		return nil, err
 	}
-	if !mended || !x.body.replayable() {
+	if !mended {
 		return resp, nil
 	}
 	drain(resp)
+	if !x.body.replayable() {
+		return nil, errNotRepeated(why)
+	}
 	x.event.Replayed = why.String()
 	if resp, err = x.state.Upstream.RoundTrip(x.again(req)); err != nil {
 		return nil, err
@@ -249,6 +252,17 @@ func (x *exchange) outcome(use oauth.Use, status int, why reply.Upstream) reply.
 		x.token.Worked(use)
 	}
 	return why
+}
+
+// errNotRepeated is for a call whose refusal was mended, but of which the body is gone. DocuSign has done nothing, and the caller's
+// credential is good, so a 401 would mislead the program.
+func errNotRepeated(why reply.Upstream) error {
+	return &translate.Error{
+		Kind:   translate.KindNotRepeated,
+		Detail: "DocuSign refused the call (" + why.String() + "); that is mended, but the body is too large to be sent again",
+		NextStep: "nothing: the program's next attempt works; raise limits.replay_body to have calls of this size repeated " +
+			"by the proxy",
+	}
 }
 
 // mend gets what the refused call lacked: a new token, or the site to which the account has moved. The error says why

@@ -25,6 +25,7 @@ const (
 	KindTokenTimeout          // the account server did not answer in time
 	KindPasswordChange        // PUT login_information/password
 	KindNoMembership          // UserInfo lists no account of the user
+	KindNotRepeated           // refused for its token or site, which are mended, but too large to be sent again
 )
 
 // label is a bounded word for metrics and the cause header.
@@ -33,6 +34,7 @@ var kindLabels = [...]string{
 	KindBadLogin: "bad_login", KindThrottled: "throttled", KindBusy: "busy", KindNotAllowed: "principal_not_allowed", KindUnknownToken: "unknown_token",
 	KindOAuthRefused: "oauth_refused", KindBlocked: "blocked", KindTokenRefused: "token_refused", KindTokenUnavailable: "token_unavailable",
 	KindTokenTimeout: "token_timeout", KindPasswordChange: "password_change", KindNoMembership: "lacks_membership",
+	KindNotRepeated: "not_repeated",
 }
 
 func (k Kind) String() string {
