@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"docusign-auth-proxy/translate"
@@ -19,8 +20,11 @@ func (x *exchange) holdsBack(r *http.Request) bool {
 		return false
 	}
 	what := ""
+	_, parameters, _ := strings.Cut(r.URL.Path, ";")
 	if legacy.FormHasPassword(r.URL.RawQuery) {
 		what = "a password in the query"
+	} else if legacy.FormHasPassword(parameters) {
+		what = "a password in the path"
 	} else if r.Body != nil && r.Body != http.NoBody && !x.route.soap() {
 		body, err := x.peek(r)
 		if err != nil {
@@ -44,17 +48,18 @@ func (x *exchange) exposed(r *http.Request, body []byte) string {
 	media := mediaType(r.Header)
 	_, ownEndPoint := cutPrefixFold(r.URL.Path, "/oauth")
 	switch {
-	case len(r.Header["Soapaction"]) > 0, media == "application/soap+xml", bytes.Contains(body, []byte(soap.NamespaceSOAP11)), bytes.Contains(body, []byte(soap.NamespaceSOAP12)):
+	case len(r.Header["Soapaction"]) > 0 && !beginsWith(body, "{["), media == "application/soap+xml",
+		bytes.Contains(body, []byte(soap.NamespaceSOAP11)), bytes.Contains(body, []byte(soap.NamespaceSOAP12)):
 		return "a SOAP message to a path that is no SOAP service"
 	case x.route.api == APIAccountServer && !ownEndPoint:
 		// The pages on which people log in to DocuSign take passwords; programs cannot use them.
 		if strings.EqualFold(legacy.GrantType(body), "password") {
 			return "grant_type=password"
 		}
-	case x.route.api != APIAccountServer && (media != formType || !isForm(body)):
+	case x.route.api != APIAccountServer && (media != formType || beginsWith(body, "{[<")):
 	case legacy.FormHasPassword(string(body)):
 		return "a form with a password"
-	case len(body) > maxForm || r.Header.Get("Content-Encoding") != "":
+	case len(body) > maxForm && formBegins.Match(body), r.Header.Get("Content-Encoding") != "", strings.HasPrefix(media, "multipart/"):
 		return "a form that cannot be looked through for passwords"
 	}
 	return ""
@@ -62,12 +67,18 @@ func (x *exchange) exposed(r *http.Request, body []byte) string {
 
 const formType = "application/x-www-form-urlencoded"
 
-// peek gives the beginning of a body that may be a form or a SOAP message, and leaves the body as it was. At the account server that
-// is any body, since the Content-Type may be wrong.
+// formBegins tells a form from a document, which curl --data-binary calls a form as well.
+var formBegins = regexp.MustCompile(`^\x{FEFF}?[\s&]*[!-%'-<>-~]{1,64}=`)
+
+// peek gives the beginning of a body that may be a form or a SOAP message, and leaves the body as it was. At the account server, and
+// beside a SOAPAction, that is any body, since the Content-Type may be wrong.
 func (x *exchange) peek(r *http.Request) ([]byte, error) {
-	media := mediaType(r.Header)
-	if x.route.api != APIAccountServer && media != "" && media != formType && !strings.Contains(media, "xml") {
-		return nil, nil
+	if x.route.api != APIAccountServer && len(r.Header["Soapaction"]) == 0 {
+		switch media := mediaType(r.Header); {
+		case media == "", media == formType, media == "multipart/related", strings.Contains(media, "xml"):
+		default:
+			return nil, nil
+		}
 	}
 	body := r.Body
 	began, err := io.ReadAll(io.LimitReader(body, maxForm+1))
@@ -83,8 +94,8 @@ func mediaType(h http.Header) string {
 	return strings.ToLower(strings.TrimSpace(media))
 }
 
-// isForm tells a form from JSON and XML, which curl calls a form as well.
-func isForm(text []byte) bool {
+// beginsWith reports whether a text is empty or begins with one of the characters: curl calls JSON and XML a form as well.
+func beginsWith(text []byte, one string) bool {
 	text = bytes.TrimLeft(bytes.TrimPrefix(text, []byte("\ufeff")), " \t\r\n")
-	return len(text) > 0 && !bytes.ContainsAny(text[:1], "{[<")
+	return len(text) == 0 || bytes.ContainsAny(text[:1], one)
 }

@@ -42,13 +42,13 @@ func (x *exchange) sidecarOrigin(r *http.Request) *url.URL {
 	h, err := egress.ParseHost(r.Host, standard)
 	switch {
 	case err != nil: // HTTP/1.0 without Host, or nonsense
+	case h.Port() == standard && local.Port() != standard && isLocalName(h, local.Addr()):
+		// The port was left out (RFC 9110 §7.2 wants it).
+		u.Host = h.WithPort(local.Port()).String()
 	case strings.EqualFold(h.Name(), sni):
 		u.Host = r.Host
 	case x.docuSignSite(r.Host) != nil:
 		// A program whose Host header is fixed to DocuSign's name; it would go there past the proxy.
-	case h.Port() == standard && local.Port() != standard && isLocalName(h, local.Addr()):
-		// The port was left out (RFC 9110 §7.2 wants it).
-		u.Host = h.WithPort(local.Port()).String()
 	default:
 		u.Host = r.Host
 	}

@@ -580,7 +580,7 @@ func (x *exchange) passProvisioning(r *http.Request) bool {
 		!equalFold(x.route.account, "provisioning") || strings.Trim(r.URL.Path[x.route.end:], "/") != "" {
 		return false
 	}
-	d, err := x.state.Translator.DecideKeyAlone(values[0])
+	d, upstream, err := x.state.Translator.DecideKeyAlone(values[0])
 	if d == nil {
 		return false
 	}
@@ -589,7 +589,7 @@ func (x *exchange) passProvisioning(r *http.Request) bool {
 		x.refuse(r, err, kindOnWire(err))
 		return true
 	}
-	x.native, x.legacyHeader = true, values[0]
+	x.native, x.legacyHeader = true, upstream
 	x.event.Mode = "pass"
 	x.send(r)
 	return true

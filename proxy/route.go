@@ -65,7 +65,7 @@ func classifyREST(method, path string, pos int) route {
 		r.api = APIRest2
 	case equalFold(version, "v2.1"):
 		r.api = APIRest21
-	case equalFold(bareName(version), "oauth2"): // without a version
+	case equalFold(bareName(version), "oauth2"), equalFold(bareName(version), "login_information") && first != "": // without a version
 		first, second = version, first
 	}
 	switch {
@@ -77,8 +77,8 @@ func classifyREST(method, path string, pos int) route {
 		r.api, r.local = APILegacyOAuth, localToken
 	case equalFold(bareName(first), "oauth2") && equalFold(bareName(second), "revoke"):
 		r.api, r.local = APILegacyOAuth, localRevoke
-	case equalFold(bareName(first), "login_information") && equalFold(bareName(second), "password"):
-		r.local = localPassword
+	case equalFold(bareName(first), "login_information") && second != "" && (!reads(method) || equalFold(bareName(second), "password")):
+		r.local = localPassword // what may be put below it is a part of the log-in, and the password is the one part there is
 	case equalFold(first, "login_information") && second == "" && method == http.MethodGet:
 		r.local = localLogin
 	}

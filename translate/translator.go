@@ -246,24 +246,28 @@ func (t *Translator) decideHeaderToken(ctx context.Context, cred legacy.Credenti
 }
 
 // DecideKeyAlone decides about a legacy header that has an integrator key and neither user nor password (PROTOCOL.md §1.2). It is nil
-// for any other header.
-func (t *Translator) DecideKeyAlone(header string) (*Decision, error) {
+// for any other header. upstream is the header as it may leave: with the key and nothing else that stood there, unless it is observed.
+func (t *Translator) DecideKeyAlone(header string) (d *Decision, upstream string, err error) {
 	cred, err := legacy.ParseHeader(header, t.dir.isKey)
 	var format *legacy.FormatError
 	if !errors.As(err, &format) || !format.OnlyKey {
-		return nil, nil
+		return nil, "", nil
 	}
-	d := &Decision{Action: ActionPass, Key: cred.IntegratorKey, member: t.dir.byIntegratorKey(cred.IntegratorKey)}
+	d = &Decision{Action: ActionPass, Key: cred.IntegratorKey, member: t.dir.byIntegratorKey(cred.IntegratorKey)}
 	switch {
 	case d.member == nil && t.cfg.ObserveUnknown:
-		return d, nil
+		return d, header, nil
 	case d.member == nil:
-		return d, errUnknownKey()
+		return d, "", errUnknownKey()
 	}
-	if d.Integration = d.member.Integration; d.Integration.Mode == ModeBlock {
-		return d, errBlocked()
+	d.Integration = d.member.Integration
+	switch d.Integration.Mode {
+	case ModeBlock:
+		return d, "", errBlocked()
+	case ModeObserve:
+		return d, header, nil
 	}
-	return d, nil
+	return d, legacy.Credential{Scheme: cred.Scheme, IntegratorKey: cred.IntegratorKey}.Header(secret.Text{}), nil
 }
 
 // Prove checks a credential that somebody has read, from wherever it came. lasting is false when the decision must not be remembered.

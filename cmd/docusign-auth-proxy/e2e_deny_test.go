@@ -88,6 +88,10 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 		{"a SOAP 1.2 message at a REST path", "POST", knownPath, annaLine + "Content-Type: application/soap+xml\r\n", envelope, 400, clear},
 		{"a password in the query", "GET", knownPath + "?Username=a&Password=anna-legacy-1", annaLine, "", 400, clear},
 		{"a password in the query in disguise", "GET", knownPath + "?a=b;p%61ssword=anna-legacy-1", annaLine, "", 400, clear},
+		{"a password in the path", "GET", "/restapi/v2/accounts/1234567;a=b;password=in-the-path/envelopes", annaLine, "", 400, clear},
+		{"a change of the password without a version", "PUT", "/restapi/login_information/password", annaLine, `{"currentPassword":"anna-legacy-1"}`, 401, "USER_LACKS_PERMISSIONS"},
+		{"a SOAP message at a REST path that says it is JSON", "POST", knownPath, annaLine + "Content-Type: application/json\r\nSOAPAction: \"\"\r\n", envelope, 400, clear},
+		{"a SOAP message at a REST path as MTOM", "POST", knownPath, annaLine + "Content-Type: multipart/related; boundary=b\r\n", "--b\r\n\r\n" + envelope + "\r\n--b--\r\n", 400, clear},
 		{"a legacy header in the query", "GET", knownPath + "?X-DocuSign-Authentication=" + url.QueryEscape(annaJSON), annaLine, "", 400, clear},
 		{"a password in the query of an open path", "GET", "/restapi?password=anna-legacy-1", "", "", 400, clear},
 		{"a form with a password at a REST path", "POST", knownPath, annaLine + formLine, token, 400, clear},
@@ -118,6 +122,34 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 	if strings.Contains(r.log.String(), "anna-legacy-1") {
 		t.Error("a password is in the log")
 	}
+}
+
+// curl -d and --data-binary call every body a form, and old programs leave SOAPAction in the head of every call.
+func TestWhatOnlyLooksLikeAPasswordPasses(t *testing.T) {
+	r := newRig(t, nil)
+	const document = "/restapi/v2/accounts/1234567/envelopes/e/documents/1"
+	pdf := "%PDF-1.4\n%\xe2\xe3\xcf\xd3\n" + strings.Repeat("1 0 obj <</a=b>>\n", 2<<10)
+	users := `{"newUsers":[{"email":"new@example.com","password":"new=1&password=2"}]}`
+	for _, c := range []struct{ name, method, target, lines, body string }{
+		{"a document as a form", "PUT", document, formLine, pdf},
+		{"a packed document as a form", "PUT", document, formLine, "PK\x03\x04\x14\x00\x06=" + strings.Repeat("x", 17<<10)},
+		{"base64 as a form", "PUT", document, formLine, strings.Repeat("JVBERi0x", 3<<10)},
+		{"a long text without a type", "PUT", document, "", strings.Repeat("password=abc&", 2<<10)},
+		{"JSON with SOAPAction", "POST", knownPath, "Content-Type: application/json\r\nSOAPAction: \"\"\r\n", users},
+		{"no body with SOAPAction", "GET", knownPath, "SOAPAction: \"\"\r\n", ""},
+		{"new users", "POST", "/restapi/v2.1/accounts/1234567/users", formLine, users},
+		{"words in the query", "GET", knownPath + "?search_text=password%3Dabc&password_rules=1&password=", "", ""},
+		{"parameters in the path", "GET", "/restapi/v2/accounts/1234567/templates/a;passwordless=1;b", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r.sandbox.ResetCounts()
+			got := r.doorways()[0].call(t, c.method, c.target, annaLine+c.lines, c.body)
+			if sent := r.last(t); got.status == 400 || sent.Method != c.method || sent.BodyLength != int64(len(c.body)) {
+				t.Errorf("status %d; %s with %d bytes went upstream: %s", got.status, sent.Method, sent.BodyLength, got.body)
+			}
+		})
+	}
+	r.noLeak()
 }
 
 // More than ten public programs send doubled slashes (PROTOCOL.md §1.6).
@@ -347,6 +379,12 @@ func TestTheAccountServerGetsNoPassword(t *testing.T) {
 		if got.status != 400 || !strings.Contains(got.body, `"error": "unsupported_grant_type"`) || len(atAccountServer()) != 0 {
 			t.Errorf("%s: status %d, %s", body[:20], got.status, got.body)
 		}
+	}
+	r.sandbox.ResetCounts()
+	got := r.do(c, request(t, "POST", origin+"/oauth/token", strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nanna-legacy-1\r\n--b--\r\n"),
+		"Content-Type", "multipart/form-data; boundary=b"))
+	if got.status != 400 || len(atAccountServer()) != 0 {
+		t.Errorf("a form in parts: status %d, %s", got.status, got.body)
 	}
 	for _, form := range []string{"grant_type=authorization_code&code=abc", "grant_type=refresh_token&refresh_token=abc", "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=eyJ.e.s"} {
 		r.sandbox.ResetCounts()

@@ -64,6 +64,7 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 			{"sidecar with DocuSign's name fixed in the program", "http://" + sidecar, clear, "", "demo.docusign.net"},
 			{"sidecar with a Host that is no host", "http://" + sidecar, clear, "", "a..b"},
 			{"sidecar over TLS with DocuSign's name fixed in the program", "https://localhost" + port, local, "", "demo.docusign.net"},
+			{"sidecar over TLS as localhost without the port", "https://localhost" + port, local, "", "localhost"},
 			{"sidecar over TLS", "https://" + sidecar, func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "") }, "", sidecar},
 			{"forward, plain", "http://na3.docusign.net", clear, "http://demo.docusign.net", "demo.docusign.net"},
 			{"forward, https in clear", "https://na3.docusign.net", clear, "https://demo.docusign.net", "demo.docusign.net"},

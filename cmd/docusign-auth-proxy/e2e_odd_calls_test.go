@@ -64,6 +64,7 @@ func TestProvisioningWithTheKeyAlone(t *testing.T) {
 		{"XML", "GET", path, key(docusigntest.GUIDKey), app, true},
 		{"JSON", "GET", path, `{"IntegratorKey":"` + docusigntest.GUIDKey + `"}`, app, true},
 		{"v2.1", "GET", "/restapi/v2.1/accounts/provisioning/", key(docusigntest.GUIDKey), app, true},
+		{"with more than the key", "GET", path, `{"IntegratorKey":"` + docusigntest.GUIDKey + `","Pasword":"anna-legacy-1","SendOnBehalfOf":"anna-legacy-1"}`, app, true},
 		{"without X-DocuSign-AppToken", "GET", path, key(docusigntest.GUIDKey), "", false},
 		{"with a password", "GET", path, strings.Replace(key(docusigntest.GUIDKey), "<IntegratorKey>", "<Password>anna-legacy-1</Password><IntegratorKey>", 1), app, false},
 		{"with a user", "GET", path, strings.Replace(key(docusigntest.GUIDKey), "<IntegratorKey>", "<Username>anna@example.com</Username><IntegratorKey>", 1), app, false},
@@ -84,7 +85,11 @@ func TestProvisioningWithTheKeyAlone(t *testing.T) {
 				}
 				return
 			}
-			if len(sent) != 1 || sent[0].Header.Get("X-DocuSign-Authentication") != c.header || sent[0].Header.Get("X-DocuSign-AppToken") != "0123-token" || sent[0].Header["Authorization"] != nil {
+			want := c.header
+			if c.name == "with more than the key" {
+				want = `{"IntegratorKey":"` + docusigntest.GUIDKey + `"}`
+			}
+			if len(sent) != 1 || sent[0].Header.Get("X-DocuSign-Authentication") != want || sent[0].Header.Get("X-DocuSign-AppToken") != "0123-token" || sent[0].Header["Authorization"] != nil {
 				t.Errorf("status %d, %d calls upstream: %s", got.status, len(sent), got.body)
 			}
 		})

@@ -11,9 +11,13 @@ import (
 // Header writes the credential as a value of X-DocuSign-Authentication, in the form it came in, with another password
 // (PROTOCOL.md §4.3, §4.9). The value is pure ASCII, which every HTTP stack carries.
 func (c Credential) Header(password secret.Text) string {
-	fields := []struct{ name, text string }{{"Username", c.Username}, {"Password", password.Reveal()}, {"IntegratorKey", c.IntegratorKey}}
+	type field struct{ name, text string }
+	fields := []field{{"Username", c.Username}, {"Password", password.Reveal()}, {"IntegratorKey", c.IntegratorKey}}
+	if c.Username == "" { // a key alone (PROTOCOL.md §1.2)
+		fields = fields[2:]
+	}
 	if c.OnBehalfOf != "" {
-		fields = append(fields, struct{ name, text string }{"SendOnBehalfOf", c.OnBehalfOf})
+		fields = append(fields, field{"SendOnBehalfOf", c.OnBehalfOf})
 	}
 	var b strings.Builder
 	if c.Scheme == HeaderXML {

@@ -125,6 +125,7 @@ func TestAMessageThatIsNotUnderstoodIsRefusedAndNeverForwarded(t *testing.T) {
 		"a token of another namespace":                               {security(strings.ReplaceAll(token, "o:", "")), soap.KindMisplaced},
 		"a password of another namespace in the token":               {password(canary + `</o:Password><Password>x</Password><o:Password xmlns:o="urn:x">`), soap.KindMisplaced},
 		"a password in another header block":                         {envelope("<AuthHeader><PASSWORD>"+canary+"</PASSWORD></AuthHeader>", ""), soap.KindMisplaced},
+		"a password in a header block of DocuSign's own":             {envelope(`<DocuSignCredentials xmlns="http://www.docusign.net/API/3.0"><Password>`+canary+`</Password></DocuSignCredentials>`, ""), soap.KindMisplaced},
 		"a token of an older WS-Security":                            {envelope(`<d:Security xmlns:d="http://schemas.xmlsoap.org/ws/2002/07/secext">`+strings.ReplaceAll(token, "o:", "d:")+`</d:Security>`, ""), soap.KindMisplaced},
 		"a Security header as the operation":                         {envelope("", "<o:Security>"+token+"</o:Security>"), soap.KindMisplaced},
 		"a token in the body":                                        {envelope("", "<x><y>"+token+"</y></x>"), soap.KindMisplaced},

@@ -163,10 +163,11 @@ func (w *walk) headerElement(el *element, depth int) error {
 	return nil
 }
 
-// foreign reports whether an element is of somebody's own namespace: not of WS-Security in any of its versions, and not without one, as
-// a sloppy writer leaves it. A Password there is no credential of DocuSign's (PROTOCOL.md §4.4).
+// foreign reports whether an element is of somebody's own namespace: not of WS-Security in any of its versions, not of DocuSign's, and
+// not without one, as a sloppy writer leaves it. A Password there is no credential of DocuSign's (PROTOCOL.md §4.4).
 func (w *walk) foreign(el *element) bool {
-	return el.ns != nsNone && el.ns != nsWSSE && el.ns != nsWSSE11 && !bytes.Contains(w.s.bytes(el.uri), []byte("secext"))
+	uri := w.s.bytes(el.uri)
+	return el.ns != nsNone && el.ns != nsWSSE && el.ns != nsWSSE11 && !bytes.Contains(uri, []byte("secext")) && !bytes.Contains(uri, []byte("docusign"))
 }
 
 // suspect refuses a password where none is read: it would go upstream in clear.
