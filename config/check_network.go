@@ -155,7 +155,7 @@ func (l *loader) checkHostsListener(c *Config) {
 		l.problem(path, "needs interception, whose authority signs the certificates it shows", "make one with: docusign-auth-proxy ca")
 	}
 	if !isLoopback(c.Listen.Hosts) && len(c.Egress.Clients) == 0 && len(c.Egress.ProxyUsers) > 0 {
-		l.warn(path, "is open to everybody: programs that come by the hosts file cannot send a proxy password", "add egress.clients")
+		l.warn(path, "serves this machine alone: programs that come by the hosts file cannot send a proxy password", "add egress.clients")
 	}
 	if isLoopback(c.Listen.Hosts) && c.Egress.Resolver == "" && len(c.Egress.Resolve) == 0 {
 		l.warn(path, "this machine's hosts file would send the proxy to itself as well", "add egress.resolver or egress.resolve")

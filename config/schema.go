@@ -150,7 +150,8 @@ type Egress struct {
 	// Networks whose machines may use the listeners, besides this machine itself. Empty admits this machine alone; with proxy_users, also
 	// whoever knows one of them, at the forward proxy only. Danger: 0.0.0.0/0 is everybody who can reach them.
 	Clients []netip.Prefix `yaml:"clients" default:""`
-	// Users who may use the forward proxy, asked for with Proxy-Authorization. Empty asks nobody.
+	// Users who may use the forward proxy. Everybody is asked for one of them with Proxy-Authorization, this machine's programs too.
+	// Empty asks nobody.
 	ProxyUsers []ProxyUser `yaml:"proxy_users" default:""`
 	// Hosts believed to be DocuSign: a name, or with a leading dot all names below it. Given ones are added; so are the hosts of
 	// account_server and site. A host of another environment is refused. Danger: each one may receive tokens.

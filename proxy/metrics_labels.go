@@ -127,7 +127,7 @@ func causeWords() []string {
 func connectWords() []string {
 	return []string{
 		"bad_target", "no_ca", egress.ReasonNotListed, egress.ReasonDocuSignPort, egress.ReasonEnvironment,
-		egress.ReasonClientAddress, egress.ReasonClientUnknown, egress.ReasonClientCredential,
+		egress.ReasonClientAddress, egress.ReasonClientUnknown, egress.ReasonClientCredential, egress.ReasonThrottled, egress.ReasonBusy,
 		"too_many_tunnels", "unreachable", "timeout",
 		egress.RuleSelf, egress.RuleMetadata, egress.RuleUnspecified, egress.RuleLoopback, egress.RuleLinkLocal, egress.RulePrivate, egress.RuleShared,
 		egress.RuleDocumentation, egress.RuleSpecial, egress.RuleTranslation, egress.RuleMulticast, egress.RuleReserved, egress.RuleUnknown,

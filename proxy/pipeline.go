@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"docusign-auth-proxy/internal/panics"
@@ -104,7 +105,7 @@ func (s *Server) connectDoor(w http.ResponseWriter, r *http.Request, b *binding,
 		http.Error(w, "docusign-auth-proxy: "+detail, http.StatusMethodNotAllowed)
 		return
 	}
-	if admitted := st.Clients.Admit(b.client, r.Header.Get("Proxy-Authorization")); !admitted.OK() {
+	if admitted := st.Clients.Admit(r.Context(), b.client, r.Header.Get("Proxy-Authorization")); !admitted.OK() {
 		s.recordRefusedConnect(r, admitted.Status, admitted.Reason, admitted.Detail, "")
 		writeNotAdmitted(w, r, admitted)
 		return
@@ -115,6 +116,9 @@ func (s *Server) connectDoor(w http.ResponseWriter, r *http.Request, b *binding,
 func writeNotAdmitted(w http.ResponseWriter, r *http.Request, a egress.Admission) {
 	if a.Status == http.StatusProxyAuthRequired {
 		w.Header().Set("Proxy-Authenticate", a.Challenge)
+	}
+	if a.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(a.RetryAfter.Seconds())))
 	}
 	reply.Caller{}.Text(a.Status, "docusign-auth-proxy: "+a.Detail).WriteTo(w, r)
 }
@@ -240,7 +244,11 @@ func (x *exchange) admit(r *http.Request, a egress.Admission) bool {
 		return true
 	}
 	x.event.Status = a.Status
-	x.refused(OutcomeRefused, a.Reason, a.Detail, "list the client's network under egress.clients")
+	next := "list the client's network under egress.clients"
+	if a.Reason != egress.ReasonClientAddress {
+		next = "give the program a login of egress.proxy_users"
+	}
+	x.refused(OutcomeRefused, a.Reason, a.Detail, next)
 	writeNotAdmitted(&x.w, r, a)
 	return false
 }
@@ -300,7 +308,7 @@ func (x *exchange) refuseHost(r *http.Request, detail string) {
 }
 
 func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
-	if !x.admit(r, x.state.Clients.Admit(x.binding.client, r.Header.Get("Proxy-Authorization"))) {
+	if !x.admit(r, x.state.Clients.Admit(r.Context(), x.binding.client, r.Header.Get("Proxy-Authorization"))) {
 		return egress.Host{}, false
 	}
 	port := uint16(80)

@@ -3,7 +3,6 @@ package translate
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate/legacy"
@@ -95,6 +94,7 @@ type member struct {
 	ids     map[string]string // folded username or GUID -> user GUID
 	numbers map[string]string // account number -> account GUID, all users together
 	guids   map[string]string // folded account GUID -> account number
+	slowest Password          // that a call may be checked against
 }
 
 // importedOwner says whose a token is that the configuration imports or that the proxy issued.
@@ -151,6 +151,20 @@ func newMember(in *Integration) (*member, error) {
 		m.learnID(legacy.Fold(p.UserID), p.UserID)
 	}
 	return m, nil
+}
+
+// pinnedHash is a hash of the cost that pinned passwords have.
+const pinnedHash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+
+func (m *member) slowestPassword(pins bool) Password {
+	var all []Password
+	for _, u := range m.Users {
+		if u.Password.kind == passwordNone && pins {
+			all = append(all, Password{kind: passwordBcrypt, hash: pinnedHash})
+		}
+		all = append(all, u.Password)
+	}
+	return slowestOf(all)
 }
 
 func (m *member) learnID(name, id string) {
@@ -217,17 +231,17 @@ func (m *member) userID(name string) string {
 
 // samePerson compares two names, each an e-mail or a GUID.
 func (m *member) samePerson(a, b string) bool {
-	if strings.EqualFold(a, b) {
+	if legacy.SameName(a, b) {
 		return true
 	}
 	ida, idb := m.userID(a), m.userID(b)
-	return ida != "" && strings.EqualFold(ida, idb)
+	return ida != "" && legacy.SameName(ida, idb)
 }
 
 // mayActFor reports whether u may act for the principal. With JWT the upstream no longer sees who asked, so the
 // explicit list is the only guard (PROTOCOL.md §16).
 func (m *member) mayActFor(u *User, principal string) bool {
-	if m.samePerson(u.Username, principal) || (u.UserID != "" && strings.EqualFold(u.UserID, principal)) {
+	if m.samePerson(u.Username, principal) || (u.UserID != "" && legacy.SameName(u.UserID, principal)) {
 		return true
 	}
 	for _, allowed := range u.MayActFor {

@@ -3,6 +3,8 @@ package translate
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"time"
 )
 
 // Kind is why a call cannot be translated. Package proxy maps it to the caller's dialect in one place.
@@ -88,6 +90,18 @@ func ErrNoMembership() error {
 		Kind: KindNoMembership, Detail: "UserInfo lists no account for this user",
 		NextStep: "make the user an active member of an account in this environment (demo and production have separate memberships)",
 	}
+}
+
+// Later says how a refusal that is no answer about the password looks in HTTP where the caller speaks no dialect of DocuSign:
+// after is when to try again (RFC 6585 §4, RFC 9110 §15.6.4). The status is 0 for every other refusal.
+func (e *Error) Later() (status int, after time.Duration) {
+	switch e.Kind {
+	case KindThrottled:
+		return http.StatusTooManyRequests, userRefill
+	case KindBusy:
+		return http.StatusServiceUnavailable, proofTime
+	}
+	return 0, 0
 }
 
 // KindOf gives the kind of the first Error in err's chain, KindInternal when there is none.

@@ -1,7 +1,8 @@
 package translate
 
 import (
-	"time"
+	"context"
+	"net/netip"
 
 	"docusign-auth-proxy/internal/secret"
 )
@@ -12,42 +13,30 @@ type Login struct {
 	Password Password
 }
 
-// Logins checks such users. Proven ones are remembered as keyed hashes, so that a slow hash is not run for each request, and
-// only one is hashed at a time.
+// Logins proves such users.
 type Logins struct {
-	users  map[string]Password
-	hash   *hasher
-	proven *memo[struct{}]
-	slot   chan struct{}
+	prover  *Prover
+	realm   string
+	users   map[string]Password
+	slowest Password
 }
 
-// NewLogins makes Logins that remember for the given time; 0 means one hour.
-func NewLogins(users []Login, remember time.Duration) *Logins {
-	if remember == 0 {
-		remember = time.Hour
-	}
-	l := &Logins{users: map[string]Password{}, hash: newHasher(), proven: newMemo[struct{}](1024, remember, time.Now), slot: make(chan struct{}, 1)}
+// NewLogins makes Logins. realm tells them from the users of other listeners and of integrations.
+func NewLogins(p *Prover, realm string, users []Login) *Logins {
+	l := &Logins{prover: p, realm: realm, users: map[string]Password{}}
 	for _, u := range users {
 		l.users[u.Username] = u.Password
+		l.slowest = slowestOf([]Password{l.slowest, u.Password})
 	}
 	return l
 }
 
-// Verify reports whether the password is the user's.
-func (l *Logins) Verify(user string, password secret.Text) bool {
+// Verify checks the password of a user who came from client. The error is an *Error of the kind KindBadLogin, KindThrottled
+// or KindBusy, or ctx's.
+func (l *Logins) Verify(ctx context.Context, client netip.Addr, user string, password secret.Text) error {
 	p, known := l.users[user]
-	if !known {
-		return false
-	}
-	d := l.hash.sum("login", user, password.Reveal())
-	if _, ok := l.proven.get(d); ok {
-		return true
-	}
-	l.slot <- struct{}{}
-	ok := p.Verify(password)
-	<-l.slot
-	if ok {
-		l.proven.put(d, struct{}{})
-	}
-	return ok
+	_, _, err := l.prover.prove(ctx, attempt{
+		client: client, realm: l.realm, username: user, password: p, known: known, candidates: []secret.Text{password}, slowest: l.slowest,
+	})
+	return err
 }

@@ -40,7 +40,7 @@ func (h *hasher) sum(parts ...string) digest {
 
 const memoShards = 16
 
-// memo remembers a bounded number of values for a bounded time. The oldest entries go first.
+// memo remembers a bounded number of values for a bounded time, none when that is 0. The oldest entries go first.
 type memo[V any] struct {
 	life   time.Duration
 	max    int // per shard
@@ -82,6 +82,9 @@ func (m *memo[V]) get(d digest) (V, bool) {
 }
 
 func (m *memo[V]) put(d digest, v V) {
+	if m.life <= 0 {
+		return
+	}
 	s := &m.shards[d[0]%memoShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()

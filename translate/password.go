@@ -66,6 +66,42 @@ func PlainPassword(p secret.Text) (Password, error) {
 // slow reports whether Verify costs tens of milliseconds of CPU.
 func (p Password) slow() bool { return p.kind == passwordBcrypt || p.kind == passwordArgon2id }
 
+// cost names what Verify takes: kind and parameters, the same for all hashes that take the same time.
+func (p Password) cost() string {
+	if p.kind == passwordBcrypt {
+		return p.hash[:min(7, len(p.hash))] // "$2a$10$"
+	}
+	return p.hash[:strings.LastIndexByte(p.hash[:strings.LastIndexByte(p.hash, '$')], '$')]
+}
+
+// slower orders passwords by what Verify takes, roughly: bcrypt doubles with each step of its cost, argon2id grows with memory and passes.
+func (p Password) slower(o Password) bool { return p.weight() > o.weight() }
+
+func (p Password) weight() uint64 {
+	switch p.kind {
+	case passwordBcrypt:
+		cost, _ := bcrypt.Cost([]byte(p.hash))
+		return 70 << cost
+	case passwordArgon2id:
+		h, _ := parseArgon2id(p.hash)
+		return uint64(h.memory) * uint64(h.time)
+	case passwordPlain:
+		return 1
+	}
+	return 0
+}
+
+// slowestOf gives the password whose check takes longest.
+func slowestOf(passwords []Password) Password {
+	var slowest Password
+	for _, p := range passwords {
+		if p.slower(slowest) {
+			slowest = p
+		}
+	}
+	return slowest
+}
+
 // fingerprint distinguishes passwords without giving them away; part of the key under which proofs are remembered.
 func (p Password) fingerprint() [32]byte {
 	return sha256.Sum256([]byte(string(rune(p.kind)) + p.hash + "\x00" + p.plain.Reveal()))

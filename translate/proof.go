@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
@@ -13,9 +14,11 @@ import (
 )
 
 const (
-	maxProofsInFlight = 256
-	refusedLife       = time.Minute
-	proofTime         = 30 * time.Second
+	refusedLife = time.Minute
+	shownLife   = 24 * time.Hour
+	proofTime   = 30 * time.Second
+	// throttledTime is how long a refusal takes for a client that has failed too often.
+	throttledTime = time.Second
 	// restAfterWrong is how many times as long as a wrong password took to hash its slot rests afterwards: guessing from any number of
 	// addresses then has a quarter of the slots' time, and the callers who know their password the rest of the machine.
 	restAfterWrong = 3
@@ -23,23 +26,43 @@ const (
 
 var errBusy = errors.New("too many passwords are being checked at once")
 
-// prover answers whether a password is right. Each distinct credential is hashed once: the answer is remembered as a keyed
-// hash, callers who ask at the same time share one check, and a slow hash never has more than half of the processors.
-type prover struct {
+// Prover answers whether a password is right; one serves all credentials of a process, through reloads. Each distinct credential
+// is hashed once: the answer is remembered as a keyed hash, callers of one client who ask at the same time share one check, and
+// slow hashes never have more than half of the processors.
+//
+// A guess has to wait for its turn among those of its client at its user (throttle), and only then for a slot, if the hash is slow.
+// A credential that was right once is taken from the same address without a turn, so guessing at its user holds up nobody who has
+// logged in before. Who logs in for the first time while others guess at the same user from the same address waits with them: nothing
+// but the password tells them apart, and a prover that looks at every password at once would tell a guesser the right one as fast.
+type Prover struct {
 	hash     *hasher
-	right    *memo[struct{}]
-	wrong    *memo[struct{}]
-	throttle *throttle
-	slots    chan struct{}
 	now      func() time.Time
+	verify   func(Password, secret.Text) bool
+	memos    atomic.Pointer[proofs]
+	throttle *throttle
+	slots    *slots
 
 	mu       sync.Mutex
 	inFlight map[digest]*proof
+	costs    map[string]time.Duration // what one check takes, by Password.cost
 }
 
+// proofs is what is remembered of earlier checks.
+type proofs struct {
+	life  time.Duration
+	max   int
+	right *memo[struct{}]
+	wrong *memo[struct{}]
+	shown *memo[struct{}] // right credentials together with the address that presented them
+}
+
+// proof is a check under way.
 type proof struct {
 	done    chan struct{}
+	waiters int
+	cancel  context.CancelFunc // called when the last waiter leaves
 	verdict verdict
+	by      Password // that the candidate matched
 	err     error
 }
 
@@ -51,146 +74,309 @@ const (
 	issuedSecret // a secret the proxy issued: right, but it can be revoked, so it is asked for each time
 )
 
-func newProver(h *hasher, size int, life time.Duration, now func() time.Time) *prover {
-	return &prover{
-		hash: h, right: newMemo[struct{}](size, life, now), wrong: newMemo[struct{}](size, refusedLife, now), throttle: newThrottle(now),
-		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), inFlight: map[digest]*proof{}, now: now,
+// NewProver makes a Prover that remembers nothing until Remember is called. A nil now means time.Now.
+func NewProver(now func() time.Time) *Prover {
+	if now == nil {
+		now = time.Now
 	}
+	p := &Prover{
+		hash: newHasher(), now: now, verify: Password.Verify, throttle: newThrottle(now), slots: newSlots(max(1, runtime.GOMAXPROCS(0)/2)),
+		inFlight: map[digest]*proof{}, costs: map[string]time.Duration{},
+	}
+	p.Remember(0, 0)
+	return p
+}
+
+// Remember sets for how long, and how many, proven credentials are believed without another check; 0 = none. What is remembered
+// is forgotten when either changes.
+func (p *Prover) Remember(life time.Duration, max int) {
+	if m := p.memos.Load(); m != nil && m.life == life && m.max == max {
+		return
+	}
+	p.memos.Store(&proofs{
+		life: life, max: max, right: newMemo[struct{}](max, life, p.now), wrong: newMemo[struct{}](max, refusedLife, p.now),
+		shown: newMemo[struct{}](max, shownLife, p.now),
+	})
 }
 
 // attempt is one password presented for one user.
 type attempt struct {
 	client     netip.Addr
-	key        string // integrator key
+	realm      string // whose users: an integrator key, or a name for users of the proxy's own
 	username   string
 	password   Password // what it must match; the zero value for a user nobody knows
 	known      bool
 	candidates []secret.Text
-	decoy      Password               // hashed for unknown users, so that time tells nobody who exists
+	slowest    Password               // of the realm: what a refusal takes, whoever is refused
 	accept     func(secret.Text) bool // secrets issued by the proxy that count as the password; may be nil
+	// pin keeps the password of a user who has none, and returns the one that holds from then on and whether it is this one;
+	// nil = such a user is refused.
+	pin func(secret.Text) (Password, bool, error)
 }
 
-// prove reports whether one of the candidates is the password. lasting is false for a proof that must not be remembered.
-func (p *prover) prove(ctx context.Context, a attempt) (lasting bool, err error) {
+func (a *attempt) bucket() bucketKey {
+	return bucketKey{clientOf(a.client), legacy.Fold(a.realm), legacy.Fold(a.username)}
+}
+
+// prove checks whether one of the candidates is the password, and returns the password, which may be pinned only now. lasting is false
+// for a proof that must not be remembered.
+func (p *Prover) prove(ctx context.Context, a attempt) (by Password, lasting bool, err error) {
+	m := p.memos.Load()
 	for i := range a.candidates {
 		// One reading alone: a password that was proven in a header is proven in an envelope as well.
-		if _, ok := p.right.get(p.digest(a, a.candidates[i:i+1])); ok {
-			return true, nil
+		d := p.digest(&a, a.candidates[i:i+1])
+		if _, ok := m.right.get(d); !ok {
+			continue
+		}
+		// From another address than the one that was right before it counts as a guess while others guess there: what is remembered
+		// must not answer guesses faster than the throttle lets them be checked.
+		free, _ := p.throttle.look(a.bucket())
+		if free || p.shown(m, &a, d) {
+			m.shown.put(p.shownDigest(&a, d), struct{}{})
+			return a.password, true, nil
 		}
 	}
-	d := p.digest(a, a.candidates)
-	if _, ok := p.wrong.get(d); ok {
-		return false, &Error{Kind: KindBadLogin, Detail: "the same wrong password again", NextStep: "store the password that the old program sends: docusign-auth-proxy hash-password"}
+	d := p.digest(&a, a.candidates)
+	if _, ok := m.wrong.get(d); ok && a.pin == nil { // what was wrong from elsewhere may still be pinned
+		return by, false, &Error{Kind: KindBadLogin, Detail: "the same wrong password again", NextStep: nextStepWrong}
 	}
-	pr, err := p.join(d, a)
-	if err != nil {
-		return false, err
-	}
+	pr := p.join(p.shownDigest(&a, d), d, a)
 	select {
 	case <-pr.done:
 	case <-ctx.Done():
-		return false, ctx.Err()
+		p.leave(pr)
+		return by, false, ctx.Err()
 	}
 	switch {
 	case pr.err != nil:
-		return false, pr.err
+		return by, false, pr.err
 	case pr.verdict != wrongPassword:
-		return pr.verdict == rightPassword, nil
+		return pr.by, pr.verdict == rightPassword, nil
 	case !a.known:
-		return false, &Error{Kind: KindBadLogin, Detail: "no such user in this integration", NextStep: "if this person should be let in, add them under users in the configuration"}
+		return by, false, &Error{
+			Kind: KindBadLogin, Detail: "no such user in this integration",
+			NextStep: "if this person should be let in, add them under users in the configuration",
+		}
 	}
-	return false, &Error{Kind: KindBadLogin, Detail: "the password does not match the configured one", NextStep: "store the password that the old program sends: docusign-auth-proxy hash-password"}
+	return by, false, &Error{Kind: KindBadLogin, Detail: "the password does not match the configured one", NextStep: nextStepWrong}
 }
 
-func (p *prover) digest(a attempt, candidates []secret.Text) digest {
+const nextStepWrong = "store the password that the old program sends: docusign-auth-proxy hash-password"
+
+func (p *Prover) digest(a *attempt, candidates []secret.Text) digest {
 	parts := make([]string, 0, 4+len(candidates))
 	fp := a.password.fingerprint()
-	parts = append(parts, "proof", legacy.Fold(a.key), legacy.Fold(a.username), string(fp[:]))
+	parts = append(parts, "proof", legacy.Fold(a.realm), legacy.Fold(a.username), string(fp[:]))
 	for _, c := range candidates {
 		parts = append(parts, c.Reveal())
 	}
 	return p.hash.sum(parts...)
 }
 
-// join finds the check of this credential that is under way, or starts it. The check does not die with its first caller.
-func (p *prover) join(d digest, a attempt) (*proof, error) {
+func (p *Prover) shownDigest(a *attempt, d digest) digest {
+	source := sourceOf(a.client).As16()
+	return p.hash.sum("shown", string(source[:]), string(d[:]))
+}
+
+func (p *Prover) shown(m *proofs, a *attempt, d digest) bool {
+	_, ok := m.shown.get(p.shownDigest(a, d))
+	return ok
+}
+
+// join finds the check of this credential that is under way for this address, or starts it. It goes on while somebody waits for it.
+func (p *Prover) join(key, d digest, a attempt) *proof {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if pr, ok := p.inFlight[d]; ok {
-		return pr, nil
+	if pr, ok := p.inFlight[key]; ok && pr.waiters > 0 {
+		pr.waiters++
+		return pr
 	}
-	if len(p.inFlight) >= maxProofsInFlight {
-		return nil, &Error{Kind: KindBusy, Err: errBusy}
-	}
-	pr := &proof{done: make(chan struct{})}
-	p.inFlight[d] = pr
+	ctx, cancel := context.WithTimeout(context.Background(), proofTime)
+	pr := &proof{done: make(chan struct{}), waiters: 1, cancel: cancel}
+	p.inFlight[key] = pr
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), proofTime)
 		defer cancel()
-		var matched int
-		pr.verdict, matched, pr.err = p.check(ctx, a)
-		switch {
-		case pr.err != nil:
-		case pr.verdict == rightPassword:
-			p.right.put(p.digest(a, a.candidates[matched:matched+1]), struct{}{})
-		case pr.verdict == wrongPassword:
-			p.wrong.put(d, struct{}{})
-		}
-		p.mu.Lock()
-		delete(p.inFlight, d)
-		p.mu.Unlock()
-		close(pr.done)
+		defer func() {
+			if recover() != nil { // its value may quote the password
+				pr.verdict, pr.err = wrongPassword, &Error{Detail: "the check of a password panicked"}
+			}
+			p.mu.Lock()
+			if p.inFlight[key] == pr {
+				delete(p.inFlight, key)
+			}
+			p.mu.Unlock()
+			close(pr.done)
+		}()
+		pr.verdict, pr.err = p.check(ctx, d, &a)
+		pr.by = a.password
 	}()
-	return pr, nil
+	return pr
 }
 
-// check also says which reading was right.
-func (p *prover) check(ctx context.Context, a attempt) (verdict, int, error) {
-	user := legacy.Fold(a.key) + "\x00" + legacy.Fold(a.username)
-	if !p.throttle.admit(ctx, a.client, user, a.known) {
-		return wrongPassword, 0, &Error{Kind: KindThrottled, Detail: "too many wrong passwords from this address", NextStep: "find the program at the client address that sends a wrong password"}
+// leave gives up waiting. A check that nobody waits for any more, and that has not begun to hash, gives its places back.
+func (p *Prover) leave(pr *proof) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if pr.waiters--; pr.waiters == 0 {
+		pr.cancel()
+	}
+}
+
+// check waits for the attempt's turn and compares. A refusal takes as long whether the user exists or not.
+func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, error) {
+	m := p.memos.Load()
+	known := false
+	for i := range a.candidates {
+		known = known || p.shown(m, a, p.digest(a, a.candidates[i:i+1]))
+	}
+	var turn *bucket
+	if !known {
+		if turn = p.throttle.admit(ctx, a.bucket(), usual(a.client)); turn == nil {
+			if ctx.Err() != nil {
+				return wrongPassword, &Error{Kind: KindBusy, Err: errBusy}
+			}
+			sleepContext(ctx, throttledTime)
+			return wrongPassword, throttledError()
+		}
+	}
+	began := p.now()
+	refused := false
+	if turn != nil {
+		defer func() { p.throttle.done(turn, refused, restAfterWrong*p.refusalTime(a)) }()
 	}
 	v, matched, err := p.compare(ctx, a)
-	if v != wrongPassword {
-		p.throttle.refund(a.client, user)
+	switch {
+	case err != nil || v == issuedSecret:
+		return v, err
+	case v == rightPassword:
+		right := p.digest(a, a.candidates[matched:matched+1])
+		m.right.put(right, struct{}{})
+		m.shown.put(p.shownDigest(a, right), struct{}{})
+		return v, nil
 	}
-	return v, matched, err
+	refused = true
+	m.wrong.put(d, struct{}{})
+	floor := p.refusalTime(a)
+	if p.throttle.spend(clientOf(a.client)) {
+		err, floor = throttledError(), max(floor, throttledTime)
+	}
+	sleepContext(ctx, floor-p.now().Sub(began))
+	return v, err
 }
 
-func (p *prover) compare(ctx context.Context, a attempt) (verdict, int, error) {
+func throttledError() error {
+	return &Error{
+		Kind: KindThrottled, Detail: "too many wrong passwords from this address",
+		NextStep: "find the program at the client address that sends a wrong password",
+	}
+}
+
+// compare also says which reading was right.
+func (p *Prover) compare(ctx context.Context, a *attempt) (verdict, int, error) {
 	for i, c := range a.candidates {
 		if a.accept != nil && a.accept(c) {
 			return issuedSecret, i, nil
 		}
 	}
-	against := a.password
-	if !a.known {
-		against = a.decoy
+	switch {
+	case a.known && a.password.kind == passwordNone && a.pin != nil && len(a.candidates) > 0:
+		return p.inSlot(ctx, a, p.compareFirst)
+	case a.known && a.password.slow():
+		return p.inSlot(ctx, a, p.comparePassword)
+	case a.slowest.slow() && p.cost(a.slowest) == 0:
+		// What a refusal has to take is not known yet. The check of a user nobody knows, or of one without a slow hash, finds out.
+		if v, matched, err := p.comparePassword(a); v == rightPassword {
+			return v, matched, err
+		}
+		return p.inSlot(ctx, a, func(a *attempt) (verdict, int, error) {
+			if p.cost(a.slowest) == 0 {
+				p.measured(a.slowest, a.candidates[:min(1, len(a.candidates))])
+			}
+			return wrongPassword, 0, nil
+		})
 	}
-	if !against.slow() {
-		v, matched := verdictOf(against, a)
-		return v, matched, nil
-	}
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return wrongPassword, 0, &Error{Kind: KindBusy, Err: errBusy}
-	}
-	began := p.now()
-	v, matched := verdictOf(against, a)
-	if v == rightPassword {
-		<-p.slots
-	} else {
-		time.AfterFunc(restAfterWrong*p.now().Sub(began), func() { <-p.slots })
-	}
-	return v, matched, nil
+	return p.comparePassword(a)
 }
 
-func verdictOf(against Password, a attempt) (verdict, int) {
-	for i, c := range a.candidates {
-		if against.Verify(c) && a.known {
-			return rightPassword, i
+// inSlot compares while it holds a slot.
+func (p *Prover) inSlot(ctx context.Context, a *attempt, compare func(*attempt) (verdict, int, error)) (verdict, int, error) {
+	_, fresh := p.throttle.look(a.bucket())
+	if p.slots.acquire(ctx, clientOf(a.client), fresh && a.known) != nil {
+		return wrongPassword, 0, &Error{Kind: KindBusy, Err: errBusy}
+	}
+	began, wrong := p.now(), false
+	defer func() {
+		if wrong {
+			time.AfterFunc(restAfterWrong*p.now().Sub(began), p.slots.release)
+			return
+		}
+		p.slots.release()
+	}()
+	right := p.memos.Load().right
+	for i := range a.candidates { // others may have asked meanwhile
+		if _, ok := right.get(p.digest(a, a.candidates[i:i+1])); ok {
+			return rightPassword, i, nil
 		}
 	}
-	return wrongPassword, 0
+	v, matched, err := compare(a)
+	wrong = v == wrongPassword && err == nil
+	return v, matched, err
+}
+
+// compareFirst pins the first reading of a user without a password. Only what was kept counts: somebody else may have been quicker.
+func (p *Prover) compareFirst(a *attempt) (verdict, int, error) {
+	held, own, err := a.pin(a.candidates[0])
+	if err != nil {
+		return wrongPassword, 0, err
+	}
+	a.password = held
+	if own {
+		return rightPassword, 0, nil
+	}
+	return p.comparePassword(a)
+}
+
+func (p *Prover) comparePassword(a *attempt) (verdict, int, error) {
+	against := a.password
+	if !a.known && !a.slowest.slow() {
+		against = a.slowest
+	}
+	for i := range a.candidates {
+		if p.measured(against, a.candidates[i:i+1]) && a.known {
+			return rightPassword, i, nil
+		}
+	}
+	return wrongPassword, 0, nil
+}
+
+// measured compares and notes how long it took.
+func (p *Prover) measured(against Password, candidate []secret.Text) bool {
+	began := p.now()
+	right := len(candidate) > 0 && p.verify(against, candidate[0])
+	if !against.slow() || len(candidate) == 0 {
+		return right
+	}
+	took := p.now().Sub(began)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if before := p.costs[against.cost()]; before > 0 {
+		took = (3*before + took) / 4
+	}
+	p.costs[against.cost()] = took
+	return right
+}
+
+func (p *Prover) cost(of Password) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.costs[of.cost()]
+}
+
+// refusalTime is how long the refusal of an attempt takes at least: a little longer than the slowest hash of the realm, so that time
+// does not tell a user with another kind of password, or one nobody knows, from the rest.
+func (p *Prover) refusalTime(a *attempt) time.Duration {
+	if !a.slowest.slow() {
+		return 0
+	}
+	return p.cost(a.slowest) * time.Duration(len(a.candidates)) * 5 / 4
 }

@@ -4,35 +4,68 @@ import (
 	"container/list"
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
 
 // How fast passwords may be guessed. Only failures use up an allowance, so a program that knows its password never meets it.
 const (
-	userBurst   = 5
-	userRefill  = time.Second // one further guess for one user from one address
-	clientBurst = 20
-	clientRate  = time.Second / 2
-	slowLane    = 250 * time.Millisecond // between first tries of known users from an address that sprays
-	maxSlowWait = 10 * time.Second
-	maxBuckets  = 20_000
+	allUsers     = "\x00" // as the user of a bucketKey: whatever the client fails at
+	userBurst    = 5
+	userRefill   = time.Second // one further guess at one user by one client
+	clientBurst  = 20
+	clientRefill = 2 * time.Second
+	maxLine      = 8                // guesses at one user that wait for their turn, for one client
+	freshAfter   = 10 * time.Minute // a user's failures count as recent for so long
+	maxBuckets   = 20_000
 )
 
-// throttle slows guessing down, per address and user, and per address. It is bounded: the bucket longest unused goes.
-type throttle struct {
-	now   func() time.Time
-	sleep func(context.Context, time.Duration) error
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-	mu       sync.Mutex
-	buckets  map[bucketKey]*list.Element
-	recent   *list.List // of *bucket, most recently used first
-	nextSlow time.Time
+// clientOf gives what counts as one client: this machine with all its loopback addresses, an IPv6 /64 (one host may use any
+// address of it, RFC 4291 §2.5.1), or one IPv4 address.
+func clientOf(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	switch {
+	case a.IsLoopback():
+		return loopback
+	case a.Is6():
+		p, _ := a.Prefix(64)
+		return p.Addr()
+	}
+	return a
+}
+
+// sourceOf is like clientOf, but tells the addresses of this machine apart.
+func sourceOf(a netip.Addr) netip.Addr {
+	if a = a.Unmap().WithZone(""); a.IsLoopback() {
+		return a
+	}
+	return clientOf(a)
+}
+
+// usual reports whether a program comes from such an address without choosing to: any address but 127.0.0.1 and ::1 of the
+// loopback networks is chosen, as by somebody who wants to look like many.
+func usual(a netip.Addr) bool {
+	a = a.Unmap()
+	return !a.IsLoopback() || a == loopback || a == netip.IPv6Loopback()
+}
+
+// throttle slows guessing down. Guesses of one client at one user take turns, one at a time; a waiter that leaves frees its
+// place. What one client does at one user has no effect on another client or another user, so guessing keeps nobody else out.
+// It is bounded: the bucket longest unused goes.
+type throttle struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	buckets map[bucketKey]*list.Element
+	recent  *list.List // of *bucket, most recently used first
 }
 
 type bucketKey struct {
-	client netip.Addr
-	user   string // "" = all users of the address
+	client      netip.Addr
+	realm, user string
 }
 
 type bucket struct {
@@ -41,85 +74,120 @@ type bucket struct {
 	burst   float64
 	refill  time.Duration
 	last    time.Time
-	waiting bool
+	failed  time.Time // of the last wrong password
+	rest    time.Time // no turn before it
+	checked bool      // a guess is being checked
+	line    []*waiter
+	changed chan struct{} // closed when a waiter should look again
+}
+
+type waiter struct {
+	usual   bool
+	evicted bool
 }
 
 func newThrottle(now func() time.Time) *throttle {
-	return &throttle{now: now, sleep: sleepContext, buckets: map[bucketKey]*list.Element{}, recent: list.New()}
+	return &throttle{now: now, buckets: map[bucketKey]*list.Element{}, recent: list.New()}
 }
 
-func sleepContext(ctx context.Context, d time.Duration) error {
+func sleepContext(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
-// admit waits for, and takes, the allowance to check one password. known says that the user exists: an address that sprays
-// made-up names is refused at once, while a real user behind the same address still gets its turn, slowly.
-// It returns false when the guess must be refused unchecked. A guess that proves right is given back with refund.
-func (t *throttle) admit(ctx context.Context, client netip.Addr, user string, known bool) bool {
+// admit waits for a turn to check one password of the user, and takes it. The holder of a turn must call done. nil means that
+// the guess must be refused unchecked: too many wait already, or ctx has ended.
+func (t *throttle) admit(ctx context.Context, k bucketKey, usual bool) *bucket {
 	t.mu.Lock()
-	now := t.now()
-	all := t.bucket(bucketKey{client, ""}, clientBurst, clientRate, now)
-	one := t.bucket(bucketKey{client, user}, userBurst, userRefill, now)
-	var wait time.Duration
-	switch {
-	case one.tokens >= 1:
-	case one.waiting:
-		t.mu.Unlock()
-		return false
-	default:
-		wait = time.Duration((1 - one.tokens) * float64(one.refill))
-		one.waiting = true
+	defer t.mu.Unlock()
+	b := t.bucket(k)
+	w := &waiter{usual: usual}
+	if !b.join(w) {
+		return nil
 	}
-	if all.tokens < 1 {
-		// Only a user without a recent failure of its own gets a turn here, or guessing at many known users would take them all.
-		if !known || one.tokens < one.burst || t.nextSlow.Sub(now) > maxSlowWait {
-			one.waiting = false
-			t.mu.Unlock()
-			return false
+	defer b.leave(w)
+	for {
+		if ctx.Err() != nil || w.evicted {
+			return nil
 		}
-		start := t.nextSlow
-		if start.Before(now) {
-			start = now
+		wait := b.wait(t.now())
+		if b.line[0] == w && wait == 0 {
+			b.tokens--
+			b.checked = true
+			return b
 		}
-		t.nextSlow = start.Add(slowLane)
-		wait = max(wait, start.Sub(now))
+		t.pause(ctx, b.changed, wait)
 	}
-	one.tokens--
-	all.tokens = max(0, all.tokens-1)
-	t.mu.Unlock()
-	if wait == 0 {
-		return true
-	}
-	err := t.sleep(ctx, wait)
-	t.mu.Lock()
-	one.waiting = false
-	t.mu.Unlock()
-	return err == nil
 }
 
-// refund gives the allowance of a guess back that was no guess.
-func (t *throttle) refund(client netip.Addr, user string) {
+// pause gives up the lock until changed is closed, d has passed (0 = never) or ctx has ended.
+func (t *throttle) pause(ctx context.Context, changed <-chan struct{}, d time.Duration) {
+	t.mu.Unlock()
+	defer t.mu.Lock()
+	var passed <-chan time.Time
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		passed = timer.C
+	}
+	select {
+	case <-changed:
+	case <-passed:
+	case <-ctx.Done():
+	}
+}
+
+// done ends a turn. A guess that proved right, or was not checked, costs nothing; after a wrong one the next turn begins after rest.
+func (t *throttle) done(b *bucket, wrong bool, rest time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	for _, b := range []*bucket{t.bucket(bucketKey{client, ""}, clientBurst, clientRate, now), t.bucket(bucketKey{client, user}, userBurst, userRefill, now)} {
+	b.fill(now)
+	b.checked = false
+	if wrong {
+		b.failed, b.rest = now, now.Add(rest)
+	} else {
 		b.tokens = min(b.burst, b.tokens+1)
 	}
+	b.signal()
 }
 
-func (t *throttle) bucket(k bucketKey, burst float64, refill time.Duration, now time.Time) *bucket {
+// spend notes a failure of the client and reports whether there have been too many.
+func (t *throttle) spend(client netip.Addr) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.bucket(bucketKey{client: client, user: allUsers})
+	spent := b.tokens < 1
+	b.tokens = max(0, b.tokens-1)
+	return spent
+}
+
+// look reports whether a guess would be checked without a wait, and whether the user has not failed recently at this client.
+func (t *throttle) look(k bucketKey) (free, fresh bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, ok := t.buckets[k]
+	if !ok {
+		return true, true
+	}
+	b, now := e.Value.(*bucket), t.now()
+	b.fill(now)
+	return b.tokens >= 1 && len(b.line) == 0, b.failed.IsZero() || now.Sub(b.failed) > freshAfter
+}
+
+func (t *throttle) bucket(k bucketKey) *bucket {
+	now := t.now()
 	if e, ok := t.buckets[k]; ok {
 		t.recent.MoveToFront(e)
 		b := e.Value.(*bucket)
-		b.tokens = min(b.burst, b.tokens+float64(now.Sub(b.last))/float64(b.refill))
-		b.last = now
+		b.fill(now)
 		return b
 	}
 	if t.recent.Len() >= maxBuckets {
@@ -127,7 +195,60 @@ func (t *throttle) bucket(k bucketKey, burst float64, refill time.Duration, now 
 		delete(t.buckets, oldest.Value.(*bucket).key)
 		t.recent.Remove(oldest)
 	}
-	b := &bucket{key: k, tokens: burst, burst: burst, refill: refill, last: now}
+	b := &bucket{key: k, tokens: userBurst, burst: userBurst, refill: userRefill, last: now, changed: make(chan struct{})}
+	if k.user == allUsers {
+		b.tokens, b.burst, b.refill = clientBurst, clientBurst, clientRefill
+	}
 	t.buckets[k] = t.recent.PushFront(b)
 	return b
+}
+
+func (b *bucket) fill(now time.Time) {
+	b.tokens = min(b.burst, b.tokens+float64(now.Sub(b.last))/float64(b.refill))
+	b.last = now
+}
+
+// wait says how long the first in line has to wait: 0 = its turn is now, negative = until somebody signals.
+func (b *bucket) wait(now time.Time) time.Duration {
+	b.fill(now)
+	if b.checked {
+		return -1
+	}
+	var wait time.Duration
+	if b.tokens < 1 {
+		wait = time.Duration((1-b.tokens)*float64(b.refill)) + 1
+	}
+	return max(wait, b.rest.Sub(now))
+}
+
+// join finds a place in the line. Callers from usual addresses go before those from chosen ones, which give way when it is full.
+func (b *bucket) join(w *waiter) bool {
+	at := len(b.line)
+	if w.usual {
+		if i := slices.IndexFunc(b.line, func(o *waiter) bool { return !o.usual }); i >= 0 {
+			at = i
+		}
+	}
+	if len(b.line) >= maxLine {
+		if at == len(b.line) {
+			return false
+		}
+		b.line[maxLine-1].evicted = true
+		b.line = b.line[:maxLine-1]
+		b.signal()
+	}
+	b.line = slices.Insert(b.line, at, w)
+	return true
+}
+
+func (b *bucket) leave(w *waiter) {
+	if i := slices.Index(b.line, w); i >= 0 {
+		b.line = slices.Delete(b.line, i, i+1)
+		b.signal()
+	}
+}
+
+func (b *bucket) signal() {
+	close(b.changed)
+	b.changed = make(chan struct{})
 }

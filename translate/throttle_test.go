@@ -12,11 +12,15 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-func testProver() *prover { return newProver(newHasher(), 100, time.Hour, time.Now) }
+func testProver() *Prover {
+	p := NewProver(nil)
+	p.Remember(time.Hour, 100)
+	return p
+}
 
 func guess(client, user, password string, known bool) attempt {
 	right, _ := PlainPassword(secret.New("right"))
-	return attempt{client: netip.MustParseAddr(client), key: "k", username: user, password: right, known: known, candidates: []secret.Text{secret.New(password)}}
+	return attempt{client: netip.MustParseAddr(client), realm: "k", username: user, password: right, known: known, candidates: []secret.Text{secret.New(password)}}
 }
 
 func TestGuessingOneUserIsSlowedToOneASecond(t *testing.T) {
@@ -24,7 +28,7 @@ func TestGuessingOneUserIsSlowedToOneASecond(t *testing.T) {
 		p := testProver()
 		checked, start := 0, time.Now()
 		for i := range 200 {
-			_, err := p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
+			_, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
 			if KindOf(err) == KindBadLogin {
 				checked++
 			}
@@ -41,16 +45,16 @@ func TestTheRightPasswordStillWorksAmongGuesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testProver()
 		for i := range 50 {
-			_, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
+			_, _, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
 		}
-		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
 			t.Errorf("the right password is refused after guesses: %v", err)
 		}
 		for i := range 50 {
-			_, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong again", i), true))
+			_, _, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong again", i), true))
 		}
 		start := time.Now()
-		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
+		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
 			t.Errorf("a proven password waits %v behind guesses: %v", time.Since(start), err)
 		}
 	})
@@ -61,17 +65,17 @@ func TestAnAddressThatSpraysNamesIsRefusedUncheckedButRealUsersBehindItAreNot(t 
 		p := testProver()
 		throttled := 0
 		for i := range 100 {
-			if _, err := p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false)); KindOf(err) == KindThrottled {
+			if _, _, err := p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false)); KindOf(err) == KindThrottled {
 				throttled++
 			}
 		}
 		if throttled < 100-clientBurst {
 			t.Errorf("only %d of 100 made-up names were throttled", throttled)
 		}
-		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
 			t.Errorf("a real user behind the same address is refused: %v", err)
 		}
-		if _, err := p.prove(context.Background(), guess("192.0.2.2", "bob", "right", true)); err != nil {
+		if _, _, err := p.prove(context.Background(), guess("192.0.2.2", "bob", "right", true)); err != nil {
 			t.Errorf("a user from another address is refused: %v", err)
 		}
 	})
@@ -81,13 +85,13 @@ func TestTheSameWrongPasswordIsNotCheckedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testProver()
 		for range 1000 {
-			_, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "outdated", true))
+			_, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "outdated", true))
 			if KindOf(err) != KindBadLogin {
 				t.Fatal(err)
 			}
 		}
 		start := time.Now()
-		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
+		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
 			t.Errorf("an old server with an outdated password used up the allowance: %v after %v", err, time.Since(start))
 		}
 	})
@@ -97,17 +101,17 @@ func TestAWaiterLeavesOnItsOwnContextAndTheCheckGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testProver()
 		for i := range 10 {
-			_, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
+			_, _, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+			if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
 				t.Errorf("the patient caller: %v", err)
 			}
 		})
-		if _, err := p.prove(ctx, guess("192.0.2.1", "anna", "right", true)); err == nil {
+		if _, _, err := p.prove(ctx, guess("192.0.2.1", "anna", "right", true)); err == nil {
 			t.Error("the impatient caller was not let go")
 		}
 		wg.Wait()
@@ -141,7 +145,8 @@ func TestMemoForgetsTheOldestAndTheExpired(t *testing.T) {
 func TestBucketsAreBounded(t *testing.T) {
 	th := newThrottle(time.Now)
 	for i := range 3 * maxBuckets {
-		th.admit(context.Background(), netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), "u", true)
+		client := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		th.done(th.admit(context.Background(), bucketKey{client, "k", "u"}, true), true, 0)
 	}
 	if len(th.buckets) > maxBuckets || th.recent.Len() != len(th.buckets) {
 		t.Errorf("%d buckets, %d in the list; at most %d", len(th.buckets), th.recent.Len(), maxBuckets)
@@ -151,16 +156,16 @@ func TestBucketsAreBounded(t *testing.T) {
 func TestAPasswordProvenInOneFormIsProvenInAllAlsoUnderAttack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testProver()
-		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 500 {
-			_, _ = p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false))
+			_, _, _ = p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false))
 		}
 		a := guess("192.0.2.1", "anna", "another reading", true)
 		a.candidates = append(a.candidates, secret.New("right"))
 		start := time.Now()
-		if _, err := p.prove(context.Background(), a); err != nil || time.Since(start) > 0 {
+		if _, _, err := p.prove(context.Background(), a); err != nil || time.Since(start) > 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
@@ -172,11 +177,11 @@ func TestGuessingAtManyKnownUsersLeavesATurnForOneWhoHasNotFailed(t *testing.T) 
 		var wg sync.WaitGroup
 		for i := range 300 {
 			wg.Go(func() {
-				_, _ = p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("known-", i%10), fmt.Sprint("wrong", i), true))
+				_, _, _ = p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("known-", i%10), fmt.Sprint("wrong", i), true))
 			})
 		}
 		wg.Wait()
-		if _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
 			t.Errorf("somebody who has not failed is refused: %v", err)
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -31,10 +30,13 @@ type Issued interface {
 	Voucher(o TokenOwner, fingerprint [32]byte) (string, error)
 }
 
-// Pins keeps the password hashes of users that the configuration lists without one.
+// Pins keeps the password hashes of users that the configuration lists without one. Pinned and Unpinned are asked on the request path.
 type Pins interface {
 	Pinned(integration, username string) (bcryptHash string, ok bool)
-	Pin(integration, username, bcryptHash string) error
+	// Pin keeps the hash unless the user has one, and returns the one that holds.
+	Pin(integration, username, bcryptHash string) (held string, err error)
+	// Unpinned grows after each hash that was forgotten: decisions that rest on a pin do not outlive it.
+	Unpinned() uint64
 }
 
 // Config is what New needs.
@@ -47,10 +49,11 @@ type Config struct {
 	MayPin         func(client netip.Addr) bool
 	OnPin          func(integration, username string, client netip.Addr)         // told of every pinned password
 	OnUnknown      func(cred legacy.Credential, actAs string, client netip.Addr) // told of credentials with unknown keys that pass; nil = nobody
-	RememberFor    time.Duration                                                 // how long a proven credential is remembered; 0 = 1 hour
+	RememberFor    time.Duration                                                 // how long a proven credential is remembered; 0 = not at all
 	RememberMax    int                                                           // how many are; 0 = 10,000
 	Now            func() time.Time                                              // nil = time.Now
-	Previous       *Translator                                                   // on reload: its proofs stay valid for passwords that did not change
+	Prover         *Prover                                                       // nil = one of its own, which remembers as said here
+	Previous       *Translator                                                   // on reload: the sites it has learnt
 
 	// OnSite, if non-nil, is told of each site that LearnSite learns; Sites is what it was told in an earlier run.
 	OnSite func(account string, base *url.URL)
@@ -61,9 +64,9 @@ type Config struct {
 type Translator struct {
 	cfg       Config
 	dir       *directory
-	prover    *prover
-	decisions atomic.Pointer[memo[*Decision]]
-	decoy     Password
+	prover    *Prover
+	decisions *memo[*Decision]
+	slowest   Password // of all integrations
 	sites     *siteTable
 }
 
@@ -72,9 +75,6 @@ func New(cfg Config) (*Translator, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.RememberFor == 0 {
-		cfg.RememberFor = time.Hour
-	}
 	if cfg.RememberMax == 0 {
 		cfg.RememberMax = 10_000
 	}
@@ -82,40 +82,26 @@ func New(cfg Config) (*Translator, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Translator{cfg: cfg, dir: dir, sites: newSiteTable()}
-	t.ForgetDecisions()
-	t.decoy = dir.slowest()
+	t := &Translator{
+		cfg: cfg, dir: dir, prover: cfg.Prover, decisions: newMemo[*Decision](cfg.RememberMax, cfg.RememberFor, cfg.Now), sites: newSiteTable(),
+	}
+	if t.prover == nil {
+		t.prover = NewProver(cfg.Now)
+		t.prover.Remember(cfg.RememberFor, cfg.RememberMax)
+	}
 	if prev := cfg.Previous; prev != nil {
-		t.prover = prev.prover
 		t.sites = prev.sites
 	} else {
 		for account, base := range cfg.Sites {
 			t.sites.put(account, base, "")
 		}
-		t.prover = newProver(newHasher(), cfg.RememberMax, cfg.RememberFor, cfg.Now)
+	}
+	for _, m := range dir.members {
+		m.slowest = m.slowestPassword(cfg.Pins != nil)
+		t.slowest = slowestOf([]Password{t.slowest, m.slowest})
 	}
 	t.cfg.Previous = nil
 	return t, nil
-}
-
-// ForgetDecisions lets every credential be proven again, after a pin was forgotten. A decision that is being made meanwhile is not
-// remembered.
-func (t *Translator) ForgetDecisions() {
-	t.decisions.Store(newMemo[*Decision](t.cfg.RememberMax, t.cfg.RememberFor, t.cfg.Now))
-}
-
-// slowest gives a hash like those in the configuration, to be checked for users whom nobody knows.
-func (d *directory) slowest() Password {
-	var decoy Password
-	for _, m := range d.members {
-		for i := range m.Users {
-			if p := m.Users[i].Password; p.slow() {
-				return p
-			}
-			decoy = m.Users[i].Password
-		}
-	}
-	return decoy
 }
 
 // Action is what the pipeline does with a call.
@@ -141,6 +127,8 @@ type Decision struct {
 	member    *member
 	user      *User
 	vouchedBy [32]byte // fingerprint of the password or imported token that proved the authenticator
+	pinned    bool     // the password was pinned
+	unpinned  uint64   // Pins.Unpinned before it was looked up
 	target    targetCell
 	rehearse  *attemptedCall
 }
@@ -195,15 +183,16 @@ func (t *Translator) Decide(ctx context.Context, c *Call) (*Decision, error) {
 
 func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, error) {
 	var key digest
-	decisions := t.decisions.Load()
 	single := len(c.Legacy) == 1
 	if single {
 		auth := ""
 		if len(c.Authorization) > 0 {
 			auth = "+" // changes only the Conflict flag
 		}
-		key = t.prover.hash.sum("header", c.Legacy[0], c.ActAs, auth)
-		if d, ok := decisions.get(key); ok {
+		// A decision serves the address alone for which it was made: the same credential from another one may be a guess.
+		source := sourceOf(c.Client).As16()
+		key = t.prover.hash.sum("header", c.Legacy[0], c.ActAs, auth, string(source[:]))
+		if d, ok := t.decisions.get(key); ok && (!d.pinned || d.unpinned == t.cfg.Pins.Unpinned()) {
 			return d, nil
 		}
 	}
@@ -221,7 +210,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 	d, lasting, err := t.Prove(ctx, cred, c.ActAs, c.Client)
 	d.Conflict = len(c.Authorization) > 0
 	if err == nil && lasting && single {
-		decisions.put(key, d)
+		t.decisions.put(key, d)
 	}
 	return d, err
 }
@@ -296,7 +285,7 @@ func (t *Translator) Prove(ctx context.Context, cred legacy.Credential, actAs st
 			return d, false, nil
 		}
 		if named { // as slow as a wrong password, so that neither time nor cause tells who is configured
-			_, err = t.prover.prove(ctx, attempt{client: client, username: cred.Username, candidates: cred.Passwords, decoy: t.decoy})
+			_, _, err = t.prover.prove(ctx, attempt{client: client, username: cred.Username, candidates: cred.Passwords, slowest: t.slowest})
 			return d, false, err
 		}
 		return d, false, errUnknownKey()
@@ -317,25 +306,23 @@ func (t *Translator) Prove(ctx context.Context, cred legacy.Credential, actAs st
 func (t *Translator) proveMember(ctx context.Context, d *Decision, cred legacy.Credential, client netip.Addr) (bool, error) {
 	m := d.member
 	u := m.users[legacy.Fold(cred.Username)]
-	a := attempt{client: client, key: cred.IntegratorKey, username: cred.Username, candidates: cred.Passwords, decoy: t.decoy, known: u != nil}
+	a := attempt{client: client, realm: m.Key, username: cred.Username, candidates: cred.Passwords, slowest: m.slowest, known: u != nil}
+	if d.Key == "" {
+		a.slowest = t.slowest // looked up among the users of all integrations
+	}
 	if u != nil {
 		d.setUser(u)
 		a.username = u.Username
-		a.password = t.passwordOf(m, u)
 		a.accept = t.acceptIssued(m, u)
-		if a.password.kind == passwordNone && t.mayPin(client) {
-			if err := t.pin(m, u, cred, client); err != nil {
-				return false, err
-			}
-			d.vouchedBy = t.passwordOf(m, u).fingerprint()
-			return true, t.checkPrincipal(d)
+		if err := t.setPassword(&a, d, client); err != nil {
+			return false, err
 		}
 	}
-	lasting, err := t.prover.prove(ctx, a)
+	by, lasting, err := t.prover.prove(ctx, a)
 	if err != nil {
 		return false, err
 	}
-	d.vouchedBy = a.password.fingerprint()
+	d.vouchedBy = by.fingerprint()
 	if !lasting { // an issued password proved the user
 		for _, c := range cred.Passwords {
 			if by, ok := t.issuedPassword(m, u, c); ok {
@@ -344,6 +331,22 @@ func (t *Translator) proveMember(ctx context.Context, d *Decision, cred legacy.C
 		}
 	}
 	return lasting, t.checkPrincipal(d)
+}
+
+// setPassword finds what the attempt must match, or lets it pin the first password of a user who has none.
+func (t *Translator) setPassword(a *attempt, d *Decision, client netip.Addr) error {
+	if d.user.Password.kind == passwordNone && t.cfg.Pins != nil {
+		d.pinned, d.unpinned = true, t.cfg.Pins.Unpinned()
+	}
+	a.password = t.passwordOf(d.member, d.user)
+	if !d.pinned || a.password.kind != passwordNone || t.cfg.MayPin == nil || !t.cfg.MayPin(client) {
+		return nil
+	}
+	if err := t.checkPrincipal(d); err != nil {
+		return err // a call that is refused pins nothing
+	}
+	a.pin = func(first secret.Text) (Password, bool, error) { return t.pin(d.member, d.user, first, client) }
+	return nil
 }
 
 func (d *Decision) setUser(u *User) {
@@ -378,26 +381,40 @@ func (t *Translator) passwordOf(m *member, u *User) Password {
 	return u.Password
 }
 
-func (t *Translator) mayPin(client netip.Addr) bool {
-	return t.cfg.Pins != nil && t.cfg.MayPin != nil && t.cfg.MayPin(client)
-}
+const maxBcrypt = 72 // bytes of a password that bcrypt reads
 
-// pin stores the first password seen for a user whom the configuration lists without one.
-func (t *Translator) pin(m *member, u *User, cred legacy.Credential, client netip.Addr) error {
-	if len(cred.Passwords) == 0 || cred.Passwords[0].Empty() {
-		return &Error{Kind: KindBadLogin, Detail: "an empty password is not pinned"}
+// pin keeps the first password seen for a user whom the configuration lists without one. It returns the one that holds from then on,
+// and whether it is this one: another call may have been quicker.
+func (t *Translator) pin(m *member, u *User, first secret.Text, client netip.Addr) (Password, bool, error) {
+	switch {
+	case first.Empty():
+		return Password{}, false, &Error{
+			Kind: KindBadLogin, Detail: "an empty password is not pinned", NextStep: "let the program send its password",
+		}
+	case len(first.Reveal()) > maxBcrypt:
+		return Password{}, false, &Error{
+			Kind: KindBadLogin, Detail: "a password longer than 72 bytes cannot be pinned",
+			NextStep: "set password of the user in the configuration: {file: …} or {argon2id: …}",
+		}
 	}
-	hash, err := HashBcrypt(cred.Passwords[0], bcrypt.DefaultCost)
+	hash, err := HashBcrypt(first, bcrypt.DefaultCost)
 	if err != nil {
-		return &Error{Kind: KindBadLogin, Detail: "the password cannot be pinned", Err: err}
+		return Password{}, false, &Error{Kind: KindInternal, Detail: "the password cannot be pinned", Err: err}
 	}
-	if err := t.cfg.Pins.Pin(m.Name, u.Username, hash); err != nil {
-		return &Error{Kind: KindInternal, Detail: "the password could not be pinned", Err: err, NextStep: "check that the store is writable"}
+	held, err := t.cfg.Pins.Pin(m.Name, u.Username, hash)
+	if err != nil {
+		return Password{}, false, &Error{
+			Kind: KindInternal, Detail: "the password could not be pinned", Err: err, NextStep: "check that the store is writable",
+		}
 	}
-	if t.cfg.OnPin != nil {
+	p, err := BcryptPassword(held)
+	if err != nil {
+		return Password{}, false, &Error{Kind: KindInternal, Detail: "the pinned password cannot be read", Err: err}
+	}
+	if held == hash && t.cfg.OnPin != nil {
 		t.cfg.OnPin(m.Name, u.Username, client)
 	}
-	return nil
+	return p, held == hash, nil
 }
 
 func (t *Translator) acceptIssued(m *member, u *User) func(secret.Text) bool {

@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"docusign-auth-proxy/internal/docusigntest"
 	"docusign-auth-proxy/internal/secret"
@@ -63,7 +65,7 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	cfg := translate.Config{OAuth: client, Integrations: []translate.Integration{{
+	cfg := translate.Config{OAuth: client, RememberFor: time.Hour, Integrations: []translate.Integration{{
 		Name: "erp", Key: key, ClientID: key, Scopes: "signature impersonation", AdminUserID: docusigntest.AdminID,
 		Users: []translate.User{
 			{Username: "Anna@example.com", UserID: docusigntest.AnnaID, Password: bcrypt(t, "pässword"), MayActFor: []string{"bob@example.com"}, Accounts: map[string]string{"1234567": docusigntest.ExampleAccountID}},
@@ -310,7 +312,10 @@ func TestPinningTakesTheFirstPasswordAndHoldsToIt(t *testing.T) {
 	}
 }
 
-type memoryPins struct{ m sync.Map }
+type memoryPins struct {
+	m        sync.Map
+	unpinned atomic.Uint64
+}
 
 func (p *memoryPins) Pinned(integration, username string) (string, bool) {
 	h, ok := p.m.Load(integration + username)
@@ -320,9 +325,16 @@ func (p *memoryPins) Pinned(integration, username string) (string, bool) {
 	return h.(string), true
 }
 
-func (p *memoryPins) Pin(integration, username, hash string) error {
-	p.m.Store(integration+username, hash)
-	return nil
+func (p *memoryPins) Pin(integration, username, hash string) (string, error) {
+	held, _ := p.m.LoadOrStore(integration+username, hash)
+	return held.(string), nil
+}
+
+func (p *memoryPins) Unpinned() uint64 { return p.unpinned.Load() }
+
+func (p *memoryPins) forget(integration, username string) {
+	p.m.Delete(integration + username)
+	p.unpinned.Add(1)
 }
 
 func TestADecisionOnAHitDoesNotAllocate(t *testing.T) {
@@ -389,6 +401,141 @@ func TestRehearsalOfAnAppPasswordNeedsNoToken(t *testing.T) {
 		}
 		err = w.Rehearse(context.Background(), d)
 		if c.kind == 255 && err != nil || c.kind != 255 && translate.KindOf(err) != c.kind {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// pinWorld is a world in which bob's password is pinned at first use.
+func pinWorld(t *testing.T, pins translate.Pins) *world {
+	return newWorld(t, func(cfg *translate.Config) {
+		cfg.Integrations[0].Users[1].Password = translate.Password{}
+		cfg.Pins, cfg.MayPin = pins, netip.Addr.IsLoopback
+	})
+}
+
+// latePins lets two calls come to Pin before either is kept.
+type latePins struct {
+	memoryPins
+	both sync.WaitGroup
+}
+
+func (p *latePins) Pin(integration, username, hash string) (string, error) {
+	p.both.Done()
+	p.both.Wait()
+	return p.memoryPins.Pin(integration, username, hash)
+}
+
+func TestOfTwoFirstPasswordsAtTheSameTimeOneIsBelieved(t *testing.T) {
+	pins := &latePins{}
+	pins.both.Add(2)
+	w := pinWorld(t, pins)
+	var wg sync.WaitGroup
+	var errs [2]error
+	for i, client := range []string{"127.0.0.1", "127.0.0.1"} {
+		wg.Go(func() {
+			// Two states of a reload share the store but not the turns of a prover.
+			tr := w.Translator
+			if i == 1 {
+				tr = pinTranslator(t, w, pins)
+			}
+			call := &translate.Call{Legacy: header("bob@example.com", fmt.Sprint("first", i), key, ""), Client: netip.MustParseAddr(client)}
+			_, errs[i] = tr.Decide(context.Background(), call)
+			if errs[i] == nil {
+				_, errs[i] = tr.Decide(context.Background(), call)
+			}
+		})
+	}
+	wg.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) {
+		t.Errorf("want one believed and one refused: %v; %v", errs[0], errs[1])
+	}
+	for _, err := range errs {
+		if err != nil && translate.KindOf(err) != translate.KindBadLogin {
+			t.Error(err)
+		}
+	}
+}
+
+func pinTranslator(t *testing.T, w *world, pins translate.Pins) *translate.Translator {
+	tr, err := translate.New(translate.Config{
+		OAuth: w.oauth, RememberFor: time.Hour, Pins: pins, MayPin: netip.Addr.IsLoopback,
+		Integrations: []translate.Integration{{Name: "erp", Key: key, ClientID: key, Users: []translate.User{{Username: "bob@example.com"}}}},
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return tr
+}
+
+func TestWhatMayNotBePinned(t *testing.T) {
+	for _, c := range []struct {
+		name, password, more string
+		kind                 translate.Kind
+	}{
+		{"an empty password", "", "", translate.KindBadLogin},
+		{"more than bcrypt reads", strings.Repeat("x", 73), "", translate.KindBadLogin},
+		{"the password of a call that is refused", "first", `,"SendOnBehalfOf":"admin@example.com"`, translate.KindNotAllowed},
+	} {
+		pins := &memoryPins{}
+		w := pinWorld(t, pins)
+		_, err := w.Decide(context.Background(), &translate.Call{Legacy: header("bob@example.com", c.password, key, c.more), Client: loopback})
+		if translate.KindOf(err) != c.kind {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if _, ok := pins.Pinned("erp", "bob@example.com"); ok {
+			t.Errorf("%s is pinned", c.name)
+		}
+	}
+}
+
+func TestADecisionDoesNotOutliveThePinItRestsOn(t *testing.T) {
+	pins := &memoryPins{}
+	w := pinWorld(t, pins)
+	decide := func(password string) error {
+		_, err := w.Decide(context.Background(), &translate.Call{Legacy: header("bob@example.com", password, key, ""), Client: loopback})
+		return err
+	}
+	if err := decide("first"); err != nil {
+		t.Fatal(err)
+	}
+	pins.forget("erp", "bob@example.com")
+	if err := decide("second"); err != nil {
+		t.Fatalf("the next first password is refused: %v", err)
+	}
+	if err := decide("first"); translate.KindOf(err) != translate.KindBadLogin {
+		t.Errorf("the forgotten password is still believed: %v", err)
+	}
+}
+
+func TestNothingIsRememberedWhenTheConfigurationSaysSo(t *testing.T) {
+	w := newWorld(t, func(cfg *translate.Config) { cfg.RememberFor = 0 })
+	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	first, err := w.Decide(context.Background(), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := w.Decide(context.Background(), call); err != nil || second == first {
+		t.Errorf("the decision was remembered: %v", err)
+	}
+}
+
+func TestNamesAreFoldedInOneWay(t *testing.T) {
+	const kelvin = "\u212Aate@example.com" // K in Unicode's simple folding, but not the letter
+	w := newWorld(t, func(cfg *translate.Config) {
+		cfg.Integrations[0].Users[0].MayActFor = []string{"kate@example.com", "MÜLLER@example.com"}
+		cfg.Integrations[0].Principals = []translate.Principal{{Username: "kate@example.com"}, {Username: "müller@example.com"}}
+	})
+	for _, c := range []struct {
+		name, principal string
+		ok              bool
+	}{
+		{"in capitals", "KATE@EXAMPLE.COM", true},
+		{"a letter beyond ASCII in the other case", "Müller@example.com", true},
+		{"a look-alike of a letter", kelvin, false},
+	} {
+		_, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), ActAs: c.principal, Client: loopback})
+		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/authority"
+	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -18,6 +19,7 @@ import (
 // surroundings is what outlives a reload and the states need.
 type surroundings struct {
 	store    *store.Store
+	prover   *translate.Prover
 	self     func() []netip.AddrPort // own listening addresses
 	observer oauth.Observer
 	onPin    func(integration, username string, client netip.Addr)
@@ -32,7 +34,9 @@ type assembled struct {
 	oauth     *oauth.Client
 	granters  codeGranters
 	authority *authority.Authority // nil = no interception
-	idle      []interface{ CloseIdleConnections() }
+	// adminLogins are for the operations listener; nil = it asks for none.
+	adminLogins *translate.Logins
+	idle        []interface{ CloseIdleConnections() }
 }
 
 func (a *assembled) close() {
@@ -74,8 +78,11 @@ func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assem
 	if err != nil {
 		return nil, fmt.Errorf("account_server: %w", err)
 	}
-	forward, local, err := clientsOf(cfg)
+	forward, local, err := clientsOf(cfg, env.prover)
 	if err != nil {
+		return nil, err
+	}
+	if a.adminLogins, err = adminLoginsOf(cfg, env.prover); err != nil {
 		return nil, err
 	}
 	a.state = &proxy.State{

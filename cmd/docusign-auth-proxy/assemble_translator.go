@@ -18,7 +18,7 @@ import (
 func translatorOf(cfg *config.Config, env surroundings, client *oauth.Client, previous *assembled) (*translate.Translator, error) {
 	tc := translate.Config{
 		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.store}, OnUnknown: env.onUnknown,
-		RememberFor: cfg.Credentials.RememberFor, RememberMax: cfg.Credentials.RememberMax,
+		RememberFor: cfg.Credentials.RememberFor, RememberMax: cfg.Credentials.RememberMax, Prover: env.prover,
 	}
 	scope := siteScope(accountServerOf(cfg))
 	tc.OnSite = func(account string, base *url.URL) {
@@ -30,7 +30,7 @@ func translatorOf(cfg *config.Config, env surroundings, client *oauth.Client, pr
 		tc.Sites = learnedSites(env.store, scope, trustedBase(cfg))
 	}
 	if cfg.PinPassword == config.FirstUse {
-		tc.Pins, tc.OnPin = pinner{env.store}, env.onPin
+		tc.Pins, tc.OnPin = env.store, env.onPin
 		tc.MayPin = func(client netip.Addr) bool { return client.IsLoopback() || contains(cfg.Egress.Clients, client) }
 	}
 	for i := range cfg.Integrations {
@@ -106,8 +106,8 @@ func passwordOf(p config.Password) (translate.Password, error) {
 }
 
 // clientsOf says who may use the listeners. This machine always may; the doors that cannot ask for proxy credentials are
-// open to listed networks only.
-func clientsOf(cfg *config.Config) (forward, local *egress.Clients, err error) {
+// open to listed networks only. With proxy_users the forward proxy asks everybody for a login, this machine too.
+func clientsOf(cfg *config.Config, prover *translate.Prover) (forward, local *egress.Clients, err error) {
 	own := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	listed := append(own, cfg.Egress.Clients...)
 	local = &egress.Clients{Allow: listed}
@@ -126,8 +126,21 @@ func clientsOf(cfg *config.Config) (forward, local *egress.Clients, err error) {
 		}
 		users = append(users, translate.Login{Username: u.Username, Password: p})
 	}
-	forward.Verify = translate.NewLogins(users, cfg.Credentials.RememberFor).Verify
+	forward.Verify = translate.NewLogins(prover, "egress.proxy_users", users).Verify
 	return forward, local, nil
+}
+
+// adminLoginsOf gives the login of the operations listener, nil when it asks for none.
+func adminLoginsOf(cfg *config.Config, prover *translate.Prover) (*translate.Logins, error) {
+	own := cfg.Admin.BasicAuth
+	if own == nil {
+		return nil, nil
+	}
+	p, err := passwordOf(own.Password)
+	if err != nil {
+		return nil, fmt.Errorf("admin.basic_auth: %w", err)
+	}
+	return translate.NewLogins(prover, "admin.basic_auth", []translate.Login{{Username: own.Username, Password: p}}), nil
 }
 
 // issuer is the store as the proxy and the translator see it.
@@ -178,12 +191,4 @@ func (p *program) takeOver(a *assembled) {
 		p.log.Error("tokens issued by an earlier version are refused", "error", err,
 			"next_step", "check that the proxy may write the state file and the key file beside it, then restart")
 	}
-}
-
-// pinner keeps first-seen passwords in the store.
-type pinner struct{ *store.Store }
-
-func (p pinner) Pin(integration, username, hash string) error {
-	_, err := p.Store.Pin(integration, username, hash)
-	return err
 }

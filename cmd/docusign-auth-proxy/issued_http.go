@@ -61,7 +61,6 @@ func (p *program) forgetPins(w http.ResponseWriter, r *http.Request) {
 		refuseJSON(w, http.StatusInternalServerError, err)
 		return
 	}
-	p.server.State().Translator.ForgetDecisions()
 	for _, pin := range gone {
 		p.log.Warn("pin forgotten", "integration", pin.Integration, "authenticator", pin.Username, "by", admin.By(r))
 	}

@@ -10,6 +10,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/ledger"
 	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -27,6 +28,7 @@ func (p *program) configure(cfg *config.Config) {
 		list = append(list, m)
 	}
 	p.metrics.Configure(list)
+	p.env.prover.Remember(cfg.Credentials.RememberFor, cfg.Credentials.RememberMax)
 }
 
 func (p *program) tokens() []oauth.State {
@@ -78,7 +80,7 @@ func (p *program) observe() error {
 			p.log.Warn("a look-up could not be remembered", "error", err)
 		}
 	}
-	p.env = surroundings{store: p.store, self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
+	p.env = surroundings{store: p.store, prover: translate.NewProver(nil), self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
 		p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client", client.String(),
 			"next_step", "docusign-auth-proxy pins list shows the line for the configuration; then set pin_password: never")
 	}}

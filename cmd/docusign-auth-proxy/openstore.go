@@ -41,8 +41,6 @@ func preflight(cfg *config.Config) config.Problems {
 	if err := store.Check(cfg.Store); !goesWithoutStore(cfg, err) {
 		add("store", err)
 	}
-	_, err := adminLogin(cfg)
-	add("admin", err)
 	a, err := assemble(cfg, surroundings{store: store.Memory(), self: listeningOn(cfg)}, nil)
 	add("", err)
 	if err == nil {

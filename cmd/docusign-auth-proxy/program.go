@@ -108,9 +108,7 @@ func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *progra
 	p.metrics.Watch(p.server)
 	p.configure(cfg)
 	p.writeOperatorToken(cfg)
-	if p.admin, err = p.newAdmin(cfg); err != nil {
-		return nil, err
-	}
+	p.admin = p.newAdmin(cfg)
 	holder.Accept = p.accept
 	return p, nil
 }

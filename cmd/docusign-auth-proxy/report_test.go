@@ -17,6 +17,7 @@ import (
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/admin"
+	"docusign-auth-proxy/translate"
 )
 
 const reportConfig = `environment: demo
@@ -124,9 +125,14 @@ func TestReportAsksTheRunningProxyWhoseStoreIsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer holder.Close()
+	password, err := translate.PlainPassword(secret.New(canary))
+	if err != nil {
+		t.Fatal(err)
+	}
+	logins := translate.NewLogins(translate.NewProver(nil), "admin", []translate.Login{{Username: "ops", Password: password}})
 	running := httptest.NewServer(admin.NewHandler(admin.Config{
 		Status: func() admin.Status { return admin.Status{Version: "running", Started: time.Now()} },
-		Auth:   func(user string, p secret.Text) bool { return user == "ops" && p.Equal(secret.New(canary)) },
+		Auth:   func() admin.Verify { return logins.Verify },
 	}))
 	defer running.Close()
 	other := httptest.NewServer(http.NotFoundHandler())

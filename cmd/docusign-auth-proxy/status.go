@@ -3,38 +3,34 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/ledger"
-	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/admin"
-	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
 // newAdmin makes the operations listener's server.
-func (p *program) newAdmin(cfg *config.Config) (*http.Server, error) {
-	auth, err := adminLogin(cfg)
-	if err != nil {
-		return nil, err
-	}
+func (p *program) newAdmin(cfg *config.Config) *http.Server {
 	handler := admin.NewHandler(admin.Config{
 		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady,
 		Reload: p.reload, Retry: p.retry, ConsentPath: consentPath(cfg), Status: p.status,
-		Auth: auth, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
+		Auth: p.adminLogin, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
 	})
-	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}, nil
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
 }
 
 // retry lets a person's repair at DocuSign be seen with the next call.
@@ -61,15 +57,12 @@ func adminHosts(cfg *config.Config) []string {
 	return names
 }
 
-func adminLogin(cfg *config.Config) (func(string, secret.Text) bool, error) {
-	if cfg.Admin.BasicAuth == nil {
-		return nil, nil
+// adminLogin gives the check of logins that the configuration in force asks for.
+func (p *program) adminLogin() admin.Verify {
+	if l := p.current.Load().adminLogins; l != nil {
+		return l.Verify
 	}
-	p, err := passwordOf(cfg.Admin.BasicAuth.Password)
-	if err != nil {
-		return nil, fmt.Errorf("admin.basic_auth: %w", err)
-	}
-	return translate.NewLogins([]translate.Login{{Username: cfg.Admin.BasicAuth.Username, Password: p}}, cfg.Credentials.RememberFor).Verify, nil
+	return nil
 }
 
 // isReady says whether calls are taken.
@@ -205,12 +198,12 @@ func describePeople(one *admin.Integration, in *config.Integration) {
 
 func describeTokens(one *admin.Integration, in *config.Integration, states []oauth.State, keys []oauth.KeyState, tokens *oauth.Client) {
 	for _, k := range keys {
-		if strings.EqualFold(k.Issuer, one.ClientID) {
+		if legacy.SameName(k.Issuer, one.ClientID) {
 			one.Keys = append(one.Keys, admin.Key{Source: k.Name, Fingerprint: k.KeyID, Works: k.Works})
 		}
 	}
 	for _, st := range states {
-		if !strings.EqualFold(st.Identity.Issuer, one.ClientID) {
+		if !legacy.SameName(st.Identity.Issuer, one.ClientID) {
 			continue
 		}
 		consent := tokens.Consent(st.Identity)
@@ -220,12 +213,12 @@ func describeTokens(one *admin.Integration, in *config.Integration, states []oau
 
 func nameOf(in *config.Integration, userID string) string {
 	for _, u := range in.Users {
-		if strings.EqualFold(u.UserID, userID) {
+		if legacy.SameName(u.UserID, userID) {
 			return u.Username
 		}
 	}
 	for _, pr := range in.Principals {
-		if strings.EqualFold(pr.UserID, userID) {
+		if legacy.SameName(pr.UserID, userID) {
 			return pr.Username
 		}
 	}

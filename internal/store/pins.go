@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,8 +21,9 @@ type Pin struct {
 // pins holds the hash of the password first seen for a user. A pin never gives way to a newer one: whoever could push one
 // out could then pin a password of his own.
 type pins struct {
-	mu sync.RWMutex
-	m  map[string]pin
+	mu        sync.RWMutex
+	m         map[string]pin
+	forgotten atomic.Uint64
 }
 
 type pin struct {
@@ -86,8 +88,12 @@ func (s *Store) ForgetPins(match func(Pin) bool) ([]Pin, error) {
 	for _, c := range changes {
 		delete(s.pins.m, c.key)
 	}
+	s.pins.forgotten.Add(uint64(len(gone))) // last: who sees it grow finds the hash gone
 	return gone, nil
 }
+
+// Unpinned counts the hashes forgotten so far by this process.
+func (s *Store) Unpinned() uint64 { return s.pins.forgotten.Load() }
 
 // Pins lists the pinned users by integration and name.
 func (s *Store) Pins() []Pin {

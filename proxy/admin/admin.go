@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -37,8 +38,8 @@ type Config struct {
 	ConsentPath string
 	// Status returns what is known now. It is called for each page; it and what it points to are only read.
 	Status func() Status
-	// Auth checks a basic login, at most two at a time. It should remember a proven password: every scrape asks. nil = no login.
-	Auth func(user string, password secret.Text) bool
+	// Auth gives the check of logins that is in force; it is asked for each request. nil, or a nil Verify, asks for no login.
+	Auth func() Verify
 	// Token is what commands on the same machine prove the operator by, as Authorization: Bearer. Empty = there is none.
 	Token secret.Text
 	// OnPanic is told of each panic of a handler that was caught; nil = nobody.
@@ -48,6 +49,12 @@ type Config struct {
 	// Extra are further routes, by pattern of http.ServeMux, for the operator alone: by Auth or Token.
 	Extra map[string]http.Handler
 }
+
+func (c *Config) asksLogin() bool { return c.Auth != nil && c.Auth() != nil }
+
+// Verify checks a login from client. It should remember a proven password, since every scrape asks, and throttle failures. An error with
+// a method Later, as translate.Error has, may say that the password was not checked.
+type Verify func(ctx context.Context, client netip.Addr, user string, password secret.Text) error
 
 // Refresh periods that a page can be asked for with ?refresh=, in seconds.
 const (
@@ -109,7 +116,7 @@ func (s *server) status() Status { return complete(s.Status(), s.Now()) }
 func (s *server) page(r *http.Request, nav string) *page {
 	return &page{
 		Status: s.status(), Nav: nav, Path: r.URL.Path, Refresh: refreshOf(r),
-		CanReload: s.Reload != nil && s.Auth != nil, CanRetry: s.Retry != nil,
+		CanReload: s.Reload != nil && s.asksLogin(), CanRetry: s.Retry != nil,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"reflect"
 	"regexp"
@@ -290,7 +291,7 @@ func checkTags(t *testing.T, doc *html.Node) {
 
 func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
 	refusing := config(sample)
-	refusing.Auth = func(string, secret.Text) bool { return false }
+	refusing.Auth = checkLogin(func(string, secret.Text) bool { return false })
 	open, closed := admin.NewHandler(config(sample)), admin.NewHandler(refusing)
 	for name, w := range map[string]*httptest.ResponseRecorder{
 		"a page":                 do(t, open, "GET", "/"),
@@ -318,6 +319,18 @@ func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
 	}
 }
 
+// checkLogin makes a check of logins out of a comparison.
+func checkLogin(right func(user string, password secret.Text) bool) func() admin.Verify {
+	return func() admin.Verify {
+		return func(_ context.Context, _ netip.Addr, user string, password secret.Text) error {
+			if right(user, password) {
+				return nil
+			}
+			return errors.New("wrong")
+		}
+	}
+}
+
 func host(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
 
 func header(key, value string) func(*http.Request) {
@@ -327,8 +340,8 @@ func header(key, value string) func(*http.Request) {
 func TestHostsThatAreAnswered(t *testing.T) {
 	open := config(sample)
 	open.Hosts = []string{"Status.Example.com"}
-	login := config(sample)
-	login.Auth = func(string, secret.Text) bool { return true }
+	guarded := config(sample)
+	guarded.Auth = checkLogin(func(string, secret.Text) bool { return true })
 	for _, test := range []struct {
 		name, host string
 		cfg        admin.Config
@@ -343,7 +356,7 @@ func TestHostsThatAreAnswered(t *testing.T) {
 		{"a name that a stranger made point here is not", "rebound.evil.example:9090", open, 421},
 		{"a name that only begins like localhost is not", "localhost.evil.example", open, 421},
 		{"a health check of HTTP/1.0 without a name is", "", open, 200},
-		{"any name is where a login is asked for", "rebound.evil.example", login, 200},
+		{"any name is where a login is asked for", "rebound.evil.example", guarded, 200},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := do(t, admin.NewHandler(test.cfg), "GET", "/", host(test.host), func(r *http.Request) { r.SetBasicAuth("ops", "x") })
@@ -357,7 +370,7 @@ func TestHostsThatAreAnswered(t *testing.T) {
 func TestLogin(t *testing.T) {
 	const password = "c4n4ry-admin"
 	cfg := config(sample)
-	cfg.Auth = func(user string, p secret.Text) bool { return user == "ops" && p.Equal(secret.New(password)) }
+	cfg.Auth = checkLogin(func(user string, p secret.Text) bool { return user == "ops" && p.Equal(secret.New(password)) })
 	cfg.Retry, cfg.ConsentPath = func() {}, "/consent"
 	h := admin.NewHandler(cfg)
 	for _, test := range []struct {
@@ -583,7 +596,7 @@ func TestExtraRoutesAreForTheOperatorAlone(t *testing.T) {
 func TestWhatChangesSomethingNeedsALoginOrTheTokenFile(t *testing.T) {
 	const password = "c4n4ry-admin"
 	open, both, none := config(sample), config(sample), config(sample)
-	both.Auth = func(user string, p secret.Text) bool { return user == "ops" && p.Equal(secret.New(password)) }
+	both.Auth = checkLogin(func(user string, p secret.Text) bool { return user == "ops" && p.Equal(secret.New(password)) })
 	none.Token = secret.Text{}
 	login := func(r *http.Request) { r.SetBasicAuth("ops", password) }
 	nothing := func(*http.Request) {}
@@ -632,7 +645,7 @@ func TestWhatChangesSomethingNeedsALoginOrTheTokenFile(t *testing.T) {
 // Probes of load balancers speak HTTP/1.0 and send no Host (RFC 9112 §3.2 demands it of HTTP/1.1 alone).
 func TestProbesWithoutAHostAreAnswered(t *testing.T) {
 	login := config(sample)
-	login.Auth = func(string, secret.Text) bool { return false }
+	login.Auth = checkLogin(func(string, secret.Text) bool { return false })
 	login.Metrics = http.NotFoundHandler()
 	open := config(sample)
 	open.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metric 1") })
@@ -784,17 +797,17 @@ func TestStatusHasNoPlaceForASecret(t *testing.T) {
 func TestSecretsOfHooksAreNotShown(t *testing.T) {
 	const canary = "c4n4ry-password"
 	cfg := config(sample)
-	cfg.Auth = func(_ string, p secret.Text) bool { return p.Equal(secret.New(canary)) }
+	cfg.Auth = checkLogin(func(_ string, p secret.Text) bool { return p.Equal(secret.New(canary)) })
 	cfg.Reload = func(context.Context) error { return fmt.Errorf("cannot use %v", secret.New(canary)) }
 	h := admin.NewHandler(cfg)
-	login := func(r *http.Request) { r.SetBasicAuth("ops", canary) }
+	asOps := func(r *http.Request) { r.SetBasicAuth("ops", canary) }
 	for _, path := range append(pagePaths, "/api/status", "/nope") {
-		w := do(t, h, "GET", path, login)
+		w := do(t, h, "GET", path, asOps)
 		if strings.Contains(w.Body.String()+fmt.Sprint(w.Header()), canary) {
 			t.Errorf("%s shows the password", path)
 		}
 	}
-	if w := do(t, h, "POST", "/-/reload", login); strings.Contains(w.Body.String(), canary) {
+	if w := do(t, h, "POST", "/-/reload", asOps); strings.Contains(w.Body.String(), canary) {
 		t.Error("reload shows the password")
 	}
 }

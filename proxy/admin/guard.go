@@ -2,13 +2,16 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"time"
 
 	"docusign-auth-proxy/internal/secret"
 )
@@ -16,8 +19,6 @@ import (
 const (
 	healthyPath = "/-/healthy"
 	readyPath   = "/-/ready"
-
-	loginsAtOnce = 2 // a slow hash each
 )
 
 // contentPolicy lets a page use the listener's own style sheet and send its own form, and nothing else.
@@ -27,18 +28,20 @@ const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data
 type guard struct {
 	next    http.Handler
 	log     *slog.Logger
-	auth    func(string, secret.Text) bool
+	auth    func() Verify
 	token   secret.Text
 	onPanic func()
 	hosts   map[string]bool
 	origin  *http.CrossOriginProtection
-	logins  chan struct{}
 }
 
 func newGuard(cfg Config, next http.Handler) *guard {
 	g := &guard{
 		next: next, log: cfg.Log, auth: cfg.Auth, token: cfg.Token, onPanic: cfg.OnPanic, hosts: map[string]bool{"localhost": true},
-		origin: http.NewCrossOriginProtection(), logins: make(chan struct{}, loginsAtOnce),
+		origin: http.NewCrossOriginProtection(),
+	}
+	if g.auth == nil {
+		g.auth = func() Verify { return nil }
 	}
 	for _, h := range cfg.Hosts {
 		g.hosts[hostName(h)] = true
@@ -58,15 +61,14 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request) {
 		g.next.ServeHTTP(w, r)
 		return
 	}
-	if g.auth == nil && !g.knownHost(r.Host) {
+	verify := g.auth()
+	if verify == nil && !g.knownHost(r.Host) {
 		writeText(w, http.StatusMisdirectedRequest, fmt.Sprintf("this listener does not answer to the name %q; use localhost, an IP address or a configured name", clean(r.Host)))
 		return
 	}
 	operator := g.hasToken(r)
-	if g.auth != nil && !operator && !isProbe(r) {
-		if operator = g.loggedIn(r); !operator {
-			w.Header().Set("WWW-Authenticate", `Basic realm="docusign-auth-proxy", charset="UTF-8"`)
-			writeText(w, http.StatusUnauthorized, "user name and password, please")
+	if verify != nil && !operator && !isProbe(r) {
+		if operator = g.loggedIn(w, r, verify); !operator {
 			return
 		}
 	}
@@ -189,24 +191,28 @@ func hostName(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-func (g *guard) loggedIn(r *http.Request) bool {
+// loggedIn checks the login. It answers the request itself when it returns false.
+func (g *guard) loggedIn(w http.ResponseWriter, r *http.Request, verify Verify) bool {
 	user, password, ok := r.BasicAuth()
-	if !ok || !g.enter(r.Context()) {
-		return false
+	if ok {
+		client, _ := netip.ParseAddrPort(r.RemoteAddr)
+		err := verify(r.Context(), client.Addr(), user, secret.New(password))
+		if err == nil {
+			return true
+		}
+		g.log.Warn("login to the operations listener refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
+		var unchecked interface {
+			Later() (status int, after time.Duration)
+		}
+		if errors.As(err, &unchecked) {
+			if status, after := unchecked.Later(); status != 0 {
+				w.Header().Set("Retry-After", strconv.Itoa(int(after.Seconds())))
+				writeText(w, status, "too many wrong passwords, or too many checks at once; try again later")
+				return false
+			}
+		}
 	}
-	defer func() { <-g.logins }()
-	if g.auth(user, secret.New(password)) {
-		return true
-	}
-	g.log.Warn("login to the operations listener refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
+	w.Header().Set("WWW-Authenticate", `Basic realm="docusign-auth-proxy", charset="UTF-8"`)
+	writeText(w, http.StatusUnauthorized, "user name and password, please")
 	return false
-}
-
-func (g *guard) enter(ctx context.Context) bool {
-	select {
-	case g.logins <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

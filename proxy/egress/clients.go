@@ -1,11 +1,14 @@
 package egress
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"docusign-auth-proxy/internal/secret"
 )
@@ -16,6 +19,8 @@ const (
 	ReasonClientAddress    = "client_address"
 	ReasonClientUnknown    = "client_credential_missing"
 	ReasonClientCredential = "client_credential"
+	ReasonThrottled        = "throttled" // the proxy user was not checked: too many wrong passwords
+	ReasonBusy             = "busy"      // nor here: too many checks at once
 )
 
 // maxProxyAuthorization bounds the header before it is decoded.
@@ -26,17 +31,20 @@ type Clients struct {
 	// Allow lists the networks that may connect. nil means loopback; a list means exactly its networks, so a list that
 	// should serve this machine too must name 127.0.0.0/8.
 	Allow []netip.Prefix
-	// Verify checks a proxy user; nil asks for none. It is called for every request from an allowed address, so a slow hash must be
-	// remembered, and failures throttled, behind it.
-	Verify func(user string, password secret.Text) bool
+	// Verify checks a proxy user who comes from client; nil asks for none. It is called for every request from an allowed address, so a
+	// slow hash must be remembered, and failures throttled, behind it. An error with a method Later, as translate.Error has, may say that
+	// the password was not checked.
+	Verify func(ctx context.Context, client netip.Addr, user string, password secret.Text) error
 	// Realm in the challenge; default "docusign-auth-proxy".
 	Realm string
 }
 
 // Admission is what Clients says about a request.
 type Admission struct {
-	// Status to answer with: 403 or 407; 0 if the client is admitted.
+	// Status to answer with: 403 or 407, 429 or 503 when the login was not checked; 0 if the client is admitted.
 	Status int
+	// RetryAfter is when to try again, for 429 and 503.
+	RetryAfter time.Duration
 	// Challenge is the Proxy-Authenticate header that a 407 must carry (RFC 9110 §15.5.8).
 	Challenge string
 	// User is the proxy user that was verified, if one was asked for.
@@ -49,7 +57,7 @@ type Admission struct {
 func (a Admission) OK() bool { return a.Status == 0 }
 
 // Admit judges a request on the forward proxy's doors by the peer's address and its Proxy-Authorization header ("" if none).
-func (c *Clients) Admit(remote netip.AddrPort, proxyAuthorization string) Admission {
+func (c *Clients) Admit(ctx context.Context, remote netip.AddrPort, proxyAuthorization string) Admission {
 	if a := c.AdmitAddress(remote); !a.OK() || c.Verify == nil {
 		return a
 	}
@@ -57,10 +65,24 @@ func (c *Clients) Admit(remote netip.AddrPort, proxyAuthorization string) Admiss
 	if !ok {
 		return c.challenge(ReasonClientUnknown, "a proxy user and password are needed (Basic)")
 	}
-	if !c.Verify(user, password) {
+	err := c.Verify(ctx, remote.Addr(), user, password)
+	if err == nil {
+		return Admission{User: user, Reason: ReasonAdmitted}
+	}
+	var unchecked interface {
+		Later() (status int, after time.Duration)
+	}
+	if !errors.As(err, &unchecked) {
 		return c.challenge(ReasonClientCredential, "the proxy user or its password is wrong")
 	}
-	return Admission{User: user, Reason: ReasonAdmitted}
+	switch status, after := unchecked.Later(); status {
+	case 0:
+	case http.StatusTooManyRequests:
+		return Admission{Status: status, RetryAfter: after, Reason: ReasonThrottled, Detail: "too many wrong proxy passwords from this address"}
+	default:
+		return Admission{Status: status, RetryAfter: after, Reason: ReasonBusy, Detail: "too many passwords are being checked at once"}
+	}
+	return c.challenge(ReasonClientCredential, "the proxy user or its password is wrong")
 }
 
 // AdmitAddress judges by the address alone, for the doors whose clients know no proxy: sidecar and hosts file.

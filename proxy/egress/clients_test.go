@@ -1,10 +1,12 @@
 package egress_test
 
 import (
+	"context"
 	"encoding/base64"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/egress"
@@ -14,11 +16,25 @@ func basicHeader(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
+// later is an error of Verify that may say that the password was not checked.
+type later struct{ status int }
+
+func (l later) Error() string               { return "refused" }
+func (l later) Later() (int, time.Duration) { return l.status, time.Duration(l.status) * time.Second }
+
 func TestAdmit(t *testing.T) {
 	var open egress.Clients
 	listed := &egress.Clients{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("fd00::/8")}}
-	users := &egress.Clients{Realm: `a "realm"`, Verify: func(user string, password secret.Text) bool {
-		return user == "anna" && password.Equal(secret.New("pw:ä"))
+	users := &egress.Clients{Realm: `a "realm"`, Verify: func(_ context.Context, _ netip.Addr, user string, password secret.Text) error {
+		switch {
+		case user == "spray":
+			return later{429}
+		case user == "crowd":
+			return later{503}
+		case user == "anna" && password.Equal(secret.New("pw:ä")):
+			return nil
+		}
+		return later{} // that it is wrong
 	}}
 	tests := []struct {
 		name    string
@@ -44,6 +60,8 @@ func TestAdmit(t *testing.T) {
 		{"a wrong password", users, "127.0.0.1:1", basicHeader("anna", "c4n4ry"), 407, egress.ReasonClientCredential},
 		{"a wrong user", users, "127.0.0.1:1", basicHeader("bob", "pw:ä"), 407, egress.ReasonClientCredential},
 		{"the right credential from elsewhere", users, "10.1.2.3:1", basicHeader("anna", "pw:ä"), 403, egress.ReasonClientAddress},
+		{"too many wrong passwords", users, "127.0.0.1:1", basicHeader("spray", "x"), 429, egress.ReasonThrottled},
+		{"too many checks at once", users, "127.0.0.1:1", basicHeader("crowd", "x"), 503, egress.ReasonBusy},
 		{"another scheme", users, "127.0.0.1:1", "Bearer abc", 407, egress.ReasonClientUnknown},
 		{"no base64", users, "127.0.0.1:1", "Basic %%%", 407, egress.ReasonClientUnknown},
 		{"no colon", users, "127.0.0.1:1", "Basic " + base64.StdEncoding.EncodeToString([]byte("anna")), 407, egress.ReasonClientUnknown},
@@ -53,25 +71,28 @@ func TestAdmit(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := tt.clients.Admit(netip.MustParseAddrPort(tt.remote), tt.header)
+			a := tt.clients.Admit(context.Background(), netip.MustParseAddrPort(tt.remote), tt.header)
 			if a.Status != tt.status || a.Reason != tt.reason || a.OK() != (tt.status == 0) {
 				t.Errorf("got %+v", a)
 			}
 			if (a.Challenge != "") != (tt.status == 407) || strings.Contains(a.Detail, "c4n4ry") {
 				t.Errorf("got %+v", a)
 			}
+			if (a.RetryAfter > 0) != (tt.status == 429 || tt.status == 503) {
+				t.Errorf("retry after %v", a.RetryAfter)
+			}
 			if a.OK() && tt.header != "" && a.User != "anna" {
 				t.Errorf("user %q", a.User)
 			}
 		})
 	}
-	if a := users.Admit(netip.MustParseAddrPort("127.0.0.1:1"), ""); a.Challenge != `Basic realm="a \"realm\""` {
+	if a := users.Admit(context.Background(), netip.MustParseAddrPort("127.0.0.1:1"), ""); a.Challenge != `Basic realm="a \"realm\""` {
 		t.Errorf("challenge %s", a.Challenge)
 	}
-	if a := listed.Admit(netip.MustParseAddrPort("10.9.9.9:1"), ""); !strings.Contains(a.Detail, `add "10.9.9.9/32" to egress.clients`) {
+	if a := listed.Admit(context.Background(), netip.MustParseAddrPort("10.9.9.9:1"), ""); !strings.Contains(a.Detail, `add "10.9.9.9/32" to egress.clients`) {
 		t.Errorf("detail %q", a.Detail)
 	}
-	if a := open.Admit(netip.AddrPort{}, ""); a.Status != 403 {
+	if a := open.Admit(context.Background(), netip.AddrPort{}, ""); a.Status != 403 {
 		t.Errorf("an unknown peer: %+v", a)
 	}
 	if a := users.AdmitAddress(netip.MustParseAddrPort("127.0.0.1:1")); !a.OK() {
@@ -84,12 +105,12 @@ func FuzzProxyAuthorization(f *testing.F) {
 	f.Add("basic  =")
 	f.Add("Basic")
 	f.Fuzz(func(t *testing.T, header string) {
-		c := egress.Clients{Verify: func(user string, _ secret.Text) bool {
+		c := egress.Clients{Verify: func(_ context.Context, _ netip.Addr, user string, _ secret.Text) error {
 			if user == "" || strings.ContainsAny(user, ":\r\n\x00") {
 				t.Fatalf("user %q from %q", user, header)
 			}
-			return true
+			return nil
 		}}
-		c.Admit(netip.MustParseAddrPort("127.0.0.1:1"), header)
+		c.Admit(context.Background(), netip.MustParseAddrPort("127.0.0.1:1"), header)
 	})
 }

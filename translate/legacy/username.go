@@ -170,6 +170,9 @@ func Fold(s string) string {
 	return s
 }
 
+// SameName reports whether two user names or keys are the same once folded.
+func SameName(a, b string) bool { return Fold(a) == Fold(b) }
+
 func fold(s string) string {
 	if !utf8.ValidString(s) {
 		return foldBytes(s)
