@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/privatekey"
+	"docusign-auth-proxy/translate/legacy"
 )
 
 // UnknownIntegration is the label of calls whose integrator key is not listed, so no integration may bear it.
@@ -172,7 +173,7 @@ func (r rules) checkPassword(path string, u *User) {
 		return
 	}
 	for _, t := range r.in.Tokens {
-		if strings.EqualFold(t.Username, u.Username) {
+		if legacy.SameName(t.Username, u.Username) {
 			return
 		}
 	}
@@ -215,7 +216,7 @@ func (r rules) checkAppPasswords(path string, count int) {
 func (r rules) checkPrincipals() {
 	first := map[string]int{}
 	for i, u := range r.in.Users {
-		first[strings.ToLower(u.Username)] = -1 - i
+		first[legacy.Fold(u.Username)] = -1 - i
 	}
 	for i, p := range r.in.Principals {
 		at := item(child(r.path, "principals"), i)
@@ -223,7 +224,7 @@ func (r rules) checkPrincipals() {
 		if p.UserID != "" && !isGUID(p.UserID) {
 			r.problem(child(at, "user_id"), "must be a GUID", guidHint)
 		}
-		if earlier, again := first[strings.ToLower(p.Username)]; again && earlier < 0 {
+		if earlier, again := first[legacy.Fold(p.Username)]; again && earlier < 0 {
 			r.problem(child(at, "username"), "is one of the users already", "remove it here")
 			continue
 		}
@@ -235,7 +236,7 @@ func (r rules) checkTokens(known map[string]string) {
 	for i := range r.in.Tokens {
 		t, at := &r.in.Tokens[i], item(child(r.path, "tokens"), i)
 		r.checkDigest(child(at, "sha256"), t, known)
-		if t.Username != "" && !slices.ContainsFunc(r.in.Users, func(u User) bool { return strings.EqualFold(u.Username, t.Username) }) {
+		if t.Username != "" && !slices.ContainsFunc(r.in.Users, func(u User) bool { return legacy.SameName(u.Username, t.Username) }) {
 			r.problem(child(at, "username"), "is none of this integration's users", "the token belongs to one of users[].username")
 		}
 		if t.ActsAs != "" {
@@ -284,12 +285,12 @@ func (r rules) warnUnresolved(path, name string) {
 		return
 	}
 	for _, u := range r.in.Users {
-		if strings.EqualFold(u.Username, name) {
+		if legacy.SameName(u.Username, name) {
 			return
 		}
 	}
 	for _, p := range r.in.Principals {
-		if strings.EqualFold(p.Username, name) {
+		if legacy.SameName(p.Username, name) {
 			return
 		}
 	}

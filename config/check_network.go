@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate/legacy"
 )
 
 // Origins of DocuSign's environments (PROTOCOL.md §6.1 and §7).
@@ -299,7 +300,7 @@ func (l *loader) checkProxyUsers(users []ProxyUser) {
 
 // refuseRepeated reports a name that an earlier item of the list has.
 func (l *loader) refuseRepeated(path string, first map[string]int, name string, i int, what string) {
-	name = strings.ToLower(name)
+	name = legacy.Fold(name)
 	if name == "" {
 		return
 	}

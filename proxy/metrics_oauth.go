@@ -3,9 +3,9 @@ package proxy
 import (
 	"cmp"
 	"errors"
-	"strings"
 	"time"
 
+	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -16,13 +16,13 @@ type issuerSeries struct {
 }
 
 func addIssuer(issuers map[string]issuerSeries, in *MetricsIntegration, s *integrationSeries) {
-	id := strings.ToLower(cmp.Or(in.ClientID, in.Key))
+	id := legacy.Fold(cmp.Or(in.ClientID, in.Key))
 	known, ok := issuers[id]
 	if !ok {
 		known = issuerSeries{first: s, users: map[string]*integrationSeries{}}
 	}
 	for _, u := range in.Users {
-		u = strings.ToLower(u)
+		u = legacy.Fold(u)
 		if u != "" && known.users[u] == nil {
 			known.users[u] = s
 		}
@@ -32,11 +32,11 @@ func addIssuer(issuers map[string]issuerSeries, in *MetricsIntegration, s *integ
 
 // owner finds the integration that an identity belongs to.
 func (m *Metrics) owner(id oauth.Identity) *integrationSeries {
-	i, ok := (*m.issuers.Load())[strings.ToLower(id.Issuer)]
+	i, ok := (*m.issuers.Load())[legacy.Fold(id.Issuer)]
 	if !ok {
 		return m.unknown
 	}
-	if s := i.users[strings.ToLower(id.Subject)]; s != nil {
+	if s := i.users[legacy.Fold(id.Subject)]; s != nil {
 		return s
 	}
 	return i.first

@@ -469,7 +469,7 @@ func (x *exchange) credentialUpstream() legacy.Credential {
 // keyUpstream is the integration key that DocuSign knows, in the program's spelling where it is the same.
 func (x *exchange) keyUpstream() string {
 	in, key := x.decision.Integration, x.soap.read.IntegratorKey
-	if in.ClientID != "" && !strings.EqualFold(in.ClientID, in.Key) {
+	if in.ClientID != "" && !legacy.SameName(in.ClientID, in.Key) {
 		return in.ClientID
 	}
 	if key == "" {

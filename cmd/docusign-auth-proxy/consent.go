@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -105,7 +106,7 @@ func consentList(cfg *config.Config, user string) ([]consentPages, error) {
 type member struct{ name, id string }
 
 func (m member) is(user string) bool {
-	return strings.EqualFold(m.name, user) || m.id != "" && strings.EqualFold(m.id, user)
+	return legacy.SameName(m.name, user) || m.id != "" && legacy.SameName(m.id, user)
 }
 
 // membersOf lists users, principals and the administrator who looks up users, each once.
@@ -118,7 +119,7 @@ func membersOf(in *config.Integration) []member {
 		list = append(list, member{p.Username, p.UserID})
 	}
 	admin := in.OAuth.AdminUserID
-	if admin != "" && !slices.ContainsFunc(list, func(m member) bool { return strings.EqualFold(m.id, admin) }) {
+	if admin != "" && !slices.ContainsFunc(list, func(m member) bool { return legacy.SameName(m.id, admin) }) {
 		list = append(list, member{admin, admin})
 	}
 	return list

@@ -14,6 +14,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -171,9 +172,9 @@ func (l *loginRun) check(ctx context.Context, code secret.Text, request oauth.Lo
 // isConfigured goes by the GUID, which nobody can choose; by the e-mail address only where no GUID is configured.
 func (l *loginRun) isConfigured(info *oauth.UserInfo) bool {
 	if l.who.id != "" {
-		return strings.EqualFold(l.who.id, info.Sub)
+		return legacy.SameName(l.who.id, info.Sub)
 	}
-	return info.Sub != "" && strings.EqualFold(l.who.name, info.Email)
+	return info.Sub != "" && legacy.SameName(l.who.name, info.Email)
 }
 
 // keepLater waits until the running proxy lets go of the store.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -238,7 +239,7 @@ func (v *visit) describeAccounts() string {
 
 // compareName catches a GUID copied from the wrong line: calls would be made as somebody else.
 func (v *visit) compareName() {
-	if !strings.Contains(v.user.Name, "@") || v.info.Email == "" || strings.EqualFold(v.user.Name, v.info.Email) {
+	if !strings.Contains(v.user.Name, "@") || v.info.Email == "" || legacy.SameName(v.user.Name, v.info.Email) {
 		return
 	}
 	v.add(Finding{

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"docusign-auth-proxy/translate/legacy"
 )
 
 // Learned maps names to the GUIDs that DocuSign told: e-mails to users (PROTOCOL.md §0.4), numeric ids to accounts.
@@ -38,7 +40,7 @@ func (s *Store) Users() *Learned { return s.users }
 func (s *Store) Accounts() *Learned { return s.accounts }
 
 // The scope keeps apart what only seems the same, such as one e-mail in two accounts or environments.
-func factKey(scope, name string) string { return scope + "\x00" + strings.ToLower(name) }
+func factKey(scope, name string) string { return scope + "\x00" + legacy.Fold(name) }
 
 // Learn notes that name means guid now. Names do not differ by case. The error is ErrSize.
 func (l *Learned) Learn(scope, name, guid string) error {

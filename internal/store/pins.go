@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"docusign-auth-proxy/translate/legacy"
 )
 
 // Pin is a user whose password was taken from its first use.
@@ -23,6 +24,7 @@ type Pin struct {
 type pins struct {
 	mu        sync.RWMutex
 	m         map[string]pin
+	moved     []change // that bring pins of earlier versions to the keys of today
 	forgotten atomic.Uint64
 }
 
@@ -35,7 +37,7 @@ type pin struct {
 
 // User names are e-mails, which do not differ by case (PROTOCOL.md §1.3).
 func pinKey(integration, username string) string {
-	return integration + "\x00" + strings.ToLower(username)
+	return integration + "\x00" + legacy.Fold(username)
 }
 
 // Pin stores hash for the user unless one is stored, and returns the one that holds from then on. It is durable when
@@ -127,6 +129,10 @@ func (p *pins) load(key string, value []byte) error {
 	if err := json.Unmarshal(value, &v); err != nil {
 		return err
 	}
-	p.set(key, v)
+	now := pinKey(v.Integration, v.Username)
+	if now != key {
+		p.moved = append(p.moved, change{bucket: bucketPins, key: key}, change{bucketPins, now, slices.Clone(value)})
+	}
+	p.set(now, v)
 	return nil
 }

@@ -173,6 +173,11 @@ func load(o Options, d disk, k *keyring) (*Store, error) {
 			return nil, err
 		}
 	}
+	if len(s.pins.moved) > 0 {
+		if err := d.write(s.pins.moved); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"docusign-auth-proxy/translate/legacy"
 )
 
 const (
@@ -65,7 +67,7 @@ func snippetUsers(callers []Caller) []*yaml.Node {
 func principalsOf(callers []Caller, authenticator string) *yaml.Node {
 	var names []string
 	for _, c := range callers {
-		other := c.Authenticator == authenticator && c.Principal != "" && !strings.EqualFold(c.Principal, authenticator)
+		other := c.Authenticator == authenticator && c.Principal != "" && !legacy.SameName(c.Principal, authenticator)
 		if other && !slices.Contains(names, c.Principal) && len(names) < maxSnippetUsers {
 			names = append(names, c.Principal)
 		}
@@ -82,7 +84,7 @@ func snippetPrincipals(callers []Caller) *yaml.Node {
 	list := sequence()
 	var names []string
 	for _, c := range callers {
-		calls := slices.ContainsFunc(callers, func(o Caller) bool { return strings.EqualFold(o.Authenticator, c.Principal) })
+		calls := slices.ContainsFunc(callers, func(o Caller) bool { return legacy.SameName(o.Authenticator, c.Principal) })
 		if c.Principal == "" || calls || slices.Contains(names, c.Principal) || len(names) == maxSnippetUsers {
 			continue
 		}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/translate/legacy"
 )
 
 const (
@@ -146,7 +148,7 @@ func (c *Client) seed(from Learned) {
 		return
 	}
 	for _, u := range from.Users {
-		if email := strings.ToLower(u.Email); isGUID(u.UserID) && isEmail(email) {
+		if email := legacy.Fold(u.Email); isGUID(u.UserID) && isEmail(email) {
 			c.users.remember(lookupKey{Identity{u.Issuer, u.Admin, u.Scopes}, email}, u.UserID)
 		}
 	}
@@ -162,7 +164,7 @@ func (c *Client) seed(from Learned) {
 // *LookupError when there is none or more than one, *GrantError, *RequestError, ErrClosed, the error of ctx. Results
 // are remembered, also that there is none (15 s and more).
 func (c *Client) LookupUser(ctx context.Context, admin Identity, email string) (string, error) {
-	email = strings.ToLower(strings.TrimSpace(email))
+	email = legacy.Fold(strings.TrimSpace(email))
 	if isGUID(email) {
 		return email, nil
 	}
@@ -179,7 +181,7 @@ func (c *Client) LookupUser(ctx context.Context, admin Identity, email string) (
 // DoubtUser has a look-up confirmed in the background when it is asked for next: for when DocuSign does not know the
 // GUID any more (UserNotFound). A result as young as Config.TerminalPause is left alone.
 func (c *Client) DoubtUser(admin Identity, email string) {
-	n := c.users.known.find(lookupKey{admin, strings.ToLower(strings.TrimSpace(email))})
+	n := c.users.known.find(lookupKey{admin, legacy.Fold(strings.TrimSpace(email))})
 	if n != nil {
 		n.val.doubt(c.cfg.Now(), learnedLife-c.cfg.TerminalPause)
 	}
@@ -283,7 +285,7 @@ func (c *Client) listUsers(ctx context.Context, e *entry, a *Account, email stri
 		return nil, c.badAnswer("user list", target, errors.New(describe(0, "", body)))
 	}
 	return slices.DeleteFunc(list.Users, func(u listedUser) bool {
-		return !isGUID(u.UserID) || !strings.EqualFold(strings.TrimSpace(u.Email), email)
+		return !isGUID(u.UserID) || !legacy.SameName(strings.TrimSpace(u.Email), email)
 	}), nil
 }
 

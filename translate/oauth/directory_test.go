@@ -335,3 +335,15 @@ func TestGUID(t *testing.T) {
 		}
 	}
 }
+
+func TestLookupUserTakesNoLookAlikeOfAnEMailForIt(t *testing.T) {
+	d := newDocusign(t, 0)
+	answers := map[string]string{"/restapi/v2.1/accounts/" + otherAccount + "/users?email=kim%40example.com": `{}`}
+	// The Kelvin sign is a k in Unicode's simple folding.
+	answers["/restapi/v2.1/accounts/"+testAccount+"/users?email=kim%40example.com"] =
+		`{"users":[{"userId":"` + bobGUID + `","email":"\u212Aim@example.com","userStatus":"Active"}]}`
+	d.twoAccounts(answers)
+	if got, err := d.client(t, nil).LookupUser(t.Context(), anna(), "kim@example.com"); err == nil {
+		t.Errorf("the GUID of somebody else: %s", got)
+	}
+}

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAPinOfAnEarlierVersionIsFoundUnderTheFoldOfToday(t *testing.T) {
+	const kelvin, kate = "\u212Aate@example.com", "kate@example.com" // K, which strings.ToLower makes a k
+	disk := memory{}
+	for _, p := range []pin{{"erp", "Anna@Example.com", "hash-anna", 1}, {"erp", kelvin, "hash-kelvin", 2}} {
+		err := disk.write([]change{{bucketPins, p.Integration + "\x00" + strings.ToLower(p.Username), mustJSON(p)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func() *Store {
+		s, err := load(Options{}.withDefaults(), disk, &keyring{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	if _, err := s.Pin("erp", kate, "hash-kate"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // now, and after a restart
+		for name, want := range map[string]string{"anna@example.com": "hash-anna", kelvin: "hash-kelvin", kate: "hash-kate"} {
+			if got, _ := s.Pinned("erp", name); got != want {
+				t.Errorf("%s has %q, want %q", name, got, want)
+			}
+		}
+		s = open()
+	}
+	if _, err := s.ForgetPins(func(p Pin) bool { return p.Username == kelvin }); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := open().Pinned("erp", kelvin); ok {
+		t.Errorf("a forgotten pin is back: %q", got)
+	}
+}
