@@ -128,10 +128,12 @@ func (p *Prover) prove(ctx context.Context, a attempt) (by Password, lasting boo
 		if _, ok := m.right.get(d); !ok {
 			continue
 		}
+		if p.shown(m, &a, d) {
+			return a.password, true, nil
+		}
 		// From another address than the one that was right before it counts as a guess while others guess there: what is remembered
 		// must not answer guesses faster than the throttle lets them be checked.
-		free, _ := p.throttle.look(a.bucket())
-		if free || p.shown(m, &a, d) {
+		if free, _ := p.throttle.look(a.bucket()); free {
 			m.shown.put(p.shownDigest(&a, d), struct{}{})
 			return a.password, true, nil
 		}
