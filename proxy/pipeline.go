@@ -529,7 +529,7 @@ func (x *exchange) restCaller(r *http.Request) reply.Caller {
 func (x *exchange) refusePasswordChange(r *http.Request) {
 	d, err := x.state.Translator.Decide(r.Context(), x.httpCredentials(r))
 	x.decision = d
-	if err == nil && d.Action == translate.ActionObserve {
+	if err == nil && d.Action == translate.ActionObserve && x.observesCaller() {
 		x.native, x.event.Mode = true, "observe"
 		x.send(r)
 		return
@@ -538,6 +538,12 @@ func (x *exchange) refusePasswordChange(r *http.Request) {
 		err = errPasswordChange()
 	}
 	x.refuse(r, err, kindOnWire(err))
+}
+
+// observesCaller reports whether an observed call is certain to come from a program that the operator observes. A token
+// that nobody knows only may.
+func (x *exchange) observesCaller() bool {
+	return x.decision.Attributed() || x.state.Translator.Observed("") != nil
 }
 
 // errPasswordChange refuses a call whose body holds the old password in clear.

@@ -114,9 +114,11 @@ func (x *exchange) serveUnknownService(r *http.Request) {
 
 func (x *exchange) carryOut(r *http.Request) {
 	switch action := x.decision.Action; {
-	case action == translate.ActionObserve:
+	case action == translate.ActionObserve && x.observesCaller():
 		x.passMessage(r)
 	case x.route.api == APISoapAccount && x.refusePasswordInBody(r):
+	case action == translate.ActionObserve:
+		x.passMessage(r)
 	case action == translate.ActionPass:
 		x.passOwnToken(r)
 	case x.soap.inBody:
@@ -179,15 +181,7 @@ func (x *exchange) refuseMessage(r *http.Request, refusal *soap.Error) {
 
 // observedMessage reports whether a message that cannot be read by the rules belongs to an integration that is only observed.
 func (x *exchange) observedMessage(r *http.Request) bool {
-	var found []legacy.Credential
-	if values := r.Header[headerLegacy]; len(values) > 0 {
-		cred, _ := legacy.ParseHeaders(values, x.state.Translator.IsKey) // with an error it may still have the key
-		found = append(found, cred)
-	}
-	if cred, ok := x.envelopeCredential(); ok {
-		found = append(found, cred)
-	}
-	for _, cred := range found {
+	for _, cred := range x.allCredentials(r) {
 		if d := x.state.Translator.Observed(cred.IntegratorKey); d != nil {
 			d.Scheme, d.Authenticator, d.Principal = cred.Scheme, cred.Username, cred.Username
 			x.decision = d
@@ -195,6 +189,18 @@ func (x *exchange) observedMessage(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// allCredentials gives what header and envelope hold, also where the service does not read it.
+func (x *exchange) allCredentials(r *http.Request) (found []legacy.Credential) {
+	if values := r.Header[headerLegacy]; len(values) > 0 {
+		cred, _ := legacy.ParseHeaders(values, x.state.Translator.IsKey) // with an error it may still have the key
+		found = append(found, cred)
+	}
+	if cred, ok := x.envelopeCredential(); ok {
+		found = append(found, cred)
+	}
+	return found
 }
 
 // proveSOAP proves the kind of credential that the service reads (PROTOCOL.md §4.3, §16 row 5). One of another kind is not read; it
@@ -319,8 +325,15 @@ func (x *exchange) decidedSOAP(r *http.Request, d *translate.Decision, err error
 	return true
 }
 
-// passMessage forwards an observed call as it came.
+// passMessage forwards an observed call as it came, unless the password of an integration that is not observed is in it.
 func (x *exchange) passMessage(r *http.Request) {
+	tr := x.state.Translator
+	for _, cred := range x.allCredentials(r) {
+		if tr.IsKey(cred.IntegratorKey) && tr.Observed(cred.IntegratorKey) == nil {
+			x.refuse(r, &translate.Error{Detail: "beside an observed credential, that of an integration that is not observed"}, reply.ClearPassword)
+			return
+		}
+	}
 	x.native = true
 	x.event.Mode = "observe"
 	m := x.soap.message

@@ -406,6 +406,8 @@ func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
 	envelope := soapEnvelope(security(annaToken), listFeatures)
 	opaque := "Authorization: bearer bm90LWEtcmVhbC10b2tlbi0tLS0=\r\n" // it may be one that DocuSign gave to the observed program
 	token := tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+	observed := "X-DocuSign-Authentication: {\"Username\":\"legacy.user@example.com\",\"Password\":\"x\",\"IntegratorKey\":\"" + docusigntest.LegacyKey + "\"}\r\n"
+	mine := soapEnvelope(security(usernameToken("["+docusigntest.LegacyKey+"]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1")), listFeatures)
 	for _, c := range []struct{ name, target, lines, body string }{
 		{"an unknown SOAP service", "/api/3.0/EnvelopeManagement.asmx", xmlLine, envelope},
 		{"the same with such a token", "/api/3.0/EnvelopeManagement.asmx", opaque + xmlLine, envelope},
@@ -414,6 +416,12 @@ func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
 		{"a revocation with a password", "/restapi/v2/oauth2/revoke", opaque + formLine, "token=bm90LWEtcmVhbC10b2tlbi0tLS0=&password=anna-legacy-1"},
 		{"a form with such a token", knownPath, opaque + formLine, token},
 		{"the token inside the header", knownPath, `X-DocuSign-Authentication: {"Bearer ":"bm90LWEtcmVhbC10b2tlbi0tLS0=","IntegratorKey":"` + docusigntest.GUIDKey + "\"}\r\n", ""},
+		{"a change of the password with such a token", "/restapi/v2/login_information/password", opaque, `{"currentPassword":"anna-legacy-1"}`},
+		{"the same in SOAP", "/api/3.0/accountmanagement.asmx", opaque + xmlLine, soapEnvelope("", `<ChangePassword xmlns="http://www.docusign.net/API/AccountManagement"><OldPassword>anna-legacy-1</OldPassword></ChangePassword>`)},
+		{"a UsernameToken with such a token", "/api/3.0/dsapi.asmx", opaque + xmlLine, envelope},
+		{"a UsernameToken beside the observed header", "/api/3.0/dsapi.asmx", observed + xmlLine, envelope},
+		{"an unknown SOAP service beside the observed header", "/api/3.0/EnvelopeManagement.asmx", observed + xmlLine, envelope},
+		{"a header beside the observed UsernameToken", "/api/3.0/api.asmx", annaLine + xmlLine, mine},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
@@ -424,8 +432,14 @@ func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
 		})
 	}
 	r.noLeak()
+	t.Run("its own form passes, without the header of another", func(t *testing.T) {
+		form := tokenForm("legacy.user@example.com", "x", docusigntest.LegacyKey)
+		r.doorways()[0].call(t, "POST", "/restapi/v2/oauth2/token", annaLine+formLine, form)
+		if sent := r.last(t); string(sent.Body) != form || sent.Header["X-Docusign-Authentication"] != nil {
+			t.Errorf("%s went upstream with %v", sent.Body, sent.Header)
+		}
+	})
 	t.Run("its own unknown service passes", func(t *testing.T) {
-		mine := soapEnvelope(security(usernameToken("["+docusigntest.LegacyKey+"]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1")), listFeatures)
 		r.doorways()[0].call(t, "POST", "/api/3.0/EnvelopeManagement.asmx", xmlLine, mine)
 		if sent := r.last(t); sent.Path != "/api/3.0/EnvelopeManagement.asmx" || sent.ContentLength != int64(len(mine)) {
 			t.Errorf("%d bytes went to %s", sent.ContentLength, sent.Path)
