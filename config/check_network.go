@@ -141,6 +141,10 @@ func (l *loader) checkExposure(c *Config) {
 				`add egress.clients: ["10.1.2.0/24"] with the machines that may, or egress.proxy_users, or listen on 127.0.0.1`)
 		}
 	}
+	if !isLoopback(c.Listen.Proxy) && len(c.Egress.Clients) == 0 && len(c.Egress.ProxyUsers) > 0 {
+		l.warn("listen.proxy", fmt.Sprintf("every machine that reaches %s may connect and try passwords", c.Listen.Proxy),
+			"list the machines that may under egress.clients")
+	}
 	if !isLoopback(c.Listen.Admin) && c.Admin.BasicAuth == nil {
 		l.problem("listen.admin", fmt.Sprintf("run refuses to listen on %s while everybody who reaches it may look", c.Listen.Admin),
 			"add admin.basic_auth: {username: …, password: {bcrypt: …}}, or listen on 127.0.0.1")
