@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"syscall"
 	"time"
 )
 
@@ -116,6 +115,7 @@ func (c *conn) close() { _ = c.tls.Close() }
 // begin readies the connection for a call.
 func (c *conn) begin(head int64, timeout time.Duration) error {
 	c.limit, c.got, c.before = head, 0, c.wire.written
+	c.wire.begun = false
 	if timeout <= 0 {
 		return nil
 	}
@@ -141,7 +141,7 @@ func (c *conn) mayRepeat(req *http.Request, err error) bool {
 }
 
 func hungUp(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isBroken(err)
 }
 
 var (

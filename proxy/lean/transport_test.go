@@ -1061,3 +1061,27 @@ func BenchmarkRoundTrip(b *testing.B) {
 		})
 	}
 }
+
+// RFC 2616 §3.6: identity is no coding, so the answer is as long as it says, or ends with the connection.
+func TestIdentityIsNoTransferCoding(t *testing.T) {
+	tests := []struct {
+		name, head string
+		want       string // "" = an error
+	}{
+		{"with a length", "Transfer-Encoding: identity\r\nContent-Length: 2\r\n", "ok"},
+		{"without a length", "transfer-encoding:  Identity \r\n", "ok, to the end"},
+		{"beside chunked", "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", ""},
+		{"in a list", "Transfer-Encoding: identity, chunked\r\n", ""},
+		{"a field that only looks alike", "Transfer-Encodings: identity\r\nContent-Length: 2\r\n", "ok"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &scripted{}
+			s.set("HTTP/1.1 200 OK\r\nServer: x\r\n"+tt.head+"\r\nok, to the end", true)
+			o := newOrigin(t, s.serve)
+			if got := observe(o.transport(), call(t, t.Context(), "GET", o.url("/"), "")); got.Body != tt.want {
+				t.Errorf("%+v, want %q", got, tt.want)
+			}
+		})
+	}
+}
