@@ -24,6 +24,17 @@ type Holder struct {
 	outcome atomic.Pointer[outcome]
 	reload  sync.Mutex
 	seen    digests // what the files held at the last attempt; guarded by reload
+
+	joining sync.Mutex
+	next    *attempt // waits for latest; nil = none
+	latest  *attempt // that has begun, and perhaps ended
+}
+
+// attempt is one reading of the file, whose outcome all share that asked for it before it began.
+type attempt struct {
+	done chan struct{}
+	cfg  *Config
+	err  error
 }
 
 type outcome struct {
@@ -48,10 +59,37 @@ func (h *Holder) last() outcome {
 }
 
 // Reload reads the file again and returns what it holds. With an error, which is a Problems or what Accept returned, the
-// configuration in force stays.
+// configuration in force stays. What is unchanged since a good Reload is not read again and changes nothing, but counts as a success.
+// However many ask at the same time, one reading is under way and one waits, and they share its outcome.
 func (h *Holder) Reload() (*Config, error) {
+	h.joining.Lock()
+	if a := h.next; a != nil {
+		h.joining.Unlock()
+		<-a.done
+		return a.cfg, a.err
+	}
+	a := &attempt{done: make(chan struct{})}
+	defer close(a.done)
+	before := h.latest
+	h.next = a
+	h.joining.Unlock()
+	if before != nil {
+		<-before.done
+	}
+	h.joining.Lock()
+	h.next, h.latest = nil, a // who asks from now on may know of a later change
+	h.joining.Unlock()
+	a.cfg, a.err = h.read()
+	return a.cfg, a.err
+}
+
+func (h *Holder) read() (*Config, error) {
 	h.reload.Lock()
 	defer h.reload.Unlock()
+	if current := h.current.Load(); current != nil && h.LastError() == nil && !h.differs() {
+		h.outcome.Store(&outcome{nil, h.now()})
+		return current, nil
+	}
 	next, files, err := load(h.Path, h.Environment)
 	h.seen = files
 	if err == nil && h.Accept != nil {
@@ -78,6 +116,10 @@ func (h *Holder) now() time.Time {
 func (h *Holder) Changed() bool {
 	h.reload.Lock()
 	defer h.reload.Unlock()
+	return h.differs()
+}
+
+func (h *Holder) differs() bool {
 	env := h.Environment.withDefaults()
 	for name, before := range h.seen {
 		if digestOf(env, name) != before {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 )
 
@@ -56,7 +57,8 @@ func TestReloadKeepsTheLastGoodValue(t *testing.T) {
 }
 
 func TestReloadAsksBeforeItReplaces(t *testing.T) {
-	h, _, _ := newHolder(t)
+	h, files, _ := newHolder(t)
+	files["proxy.yml"] = file(ExampleMinimal + "\n")
 	good := h.Current()
 	refused := errors.New("the listener cannot move")
 	h.Accept = func(old, next *Config) error {
@@ -68,6 +70,64 @@ func TestReloadAsksBeforeItReplaces(t *testing.T) {
 	if _, err := h.Reload(); !errors.Is(err, refused) || h.Current() != good || !errors.Is(h.LastError(), refused) {
 		t.Errorf("a refused value is in force, or the refusal is lost: %v", err)
 	}
+}
+
+func TestAnUnchangedFileIsASuccessThatReplacesNothing(t *testing.T) {
+	h, files, clock := newHolder(t)
+	good, asked := h.Current(), 0
+	h.Accept = func(_, next *Config) error {
+		if asked++; asked == 2 {
+			return errors.New("not now")
+		}
+		return nil
+	}
+	clock.now = clock.now.Add(time.Minute)
+	if next, err := h.Reload(); err != nil || next != good || h.Current() != good || asked != 0 || !h.LastSuccess().Equal(clock.now) {
+		t.Errorf("an unchanged file gives %v, asked %d times, success at %v", err, asked, h.LastSuccess())
+	}
+	files["key.pem"] = files["keys/new.pem"]
+	if next, err := h.Reload(); err != nil || next == good || asked != 1 {
+		t.Errorf("a changed key gives %v, asked %d times", err, asked)
+	}
+	files["proxy.yml"] = file(ExampleMinimal + "\n")
+	if _, err := h.Reload(); err == nil {
+		t.Error("a refusal is lost")
+	}
+	if _, err := h.Reload(); err != nil || asked != 3 {
+		t.Errorf("what was refused is not tried again: %v, asked %d times", err, asked)
+	}
+}
+
+func TestReloadsAtTheSameTimeShareOneReading(t *testing.T) {
+	h, files, _ := newHolder(t)
+	synctest.Test(t, func(t *testing.T) {
+		begun, goOn, asked := make(chan struct{}), make(chan struct{}), 0
+		h.Accept = func(*Config, *Config) error {
+			if asked++; asked == 1 {
+				close(begun)
+				<-goOn
+			}
+			return errors.New("counted") // so that the next one reads again
+		}
+		files["proxy.yml"] = file(ExampleMinimal + "\n")
+		failed := make(chan error, 101)
+		reload := func() { _, err := h.Reload(); failed <- err }
+		go reload()
+		<-begun
+		for range 100 {
+			go reload()
+		}
+		synctest.Wait()
+		close(goOn)
+		for range 101 {
+			if err := <-failed; err == nil {
+				t.Error("an outcome is not shared")
+			}
+		}
+		if asked != 2 {
+			t.Errorf("%d readings for one reload and 100 that came while it was under way, want 2", asked)
+		}
+	})
 }
 
 func TestChanged(t *testing.T) {

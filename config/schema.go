@@ -207,12 +207,22 @@ type Limits struct {
 	ReplayBody Size `yaml:"replay_body" default:"1MiB" min:"0" max:"64MiB"`
 	// Largest SOAP header that is searched for credentials. Larger ones are refused.
 	SOAPHeader Size `yaml:"soap_header" default:"256KiB" min:"4KiB" max:"4MiB"`
+	// Longest time for at least 1 KiB of a call's body, or its end, to come. Until the credential is proven it is header_timeout, if that is
+	// less. Danger: a program that pauses for longer while it writes a call is cut off; nothing of it has been carried out.
+	BodyTimeout time.Duration `yaml:"body_timeout" default:"60s" min:"100ms" max:"1h"`
+	// Largest rest of a body that is read, and thrown away, after a call was answered before its end. Old programs send all before they
+	// read; with less they see a broken connection instead of the answer. Danger: each refused call can cost this much traffic.
+	DrainBody Size `yaml:"drain_body" default:"64MiB" min:"4KiB" max:"1GiB"`
 	// Tunnels open at a time.
 	Tunnels int `yaml:"tunnels" default:"256" min:"1" max:"65536"`
 	// How long a tunnel may be silent.
 	TunnelIdle time.Duration `yaml:"tunnel_idle" default:"10m" min:"1s" max:"24h"`
-	// Client connections open at a time, on each listener.
+	// Client connections open at a time, on each listener; calls over HTTP/2 count as well. When all are taken, one that does no work for a
+	// proven caller is closed for a new one.
 	Connections int `yaml:"connections" default:"4096" min:"1" max:"1000000"`
+	// Percent of connections, and of tunnels, that one client may have: this machine, an IPv4 address, or an IPv6 /64 network.
+	// Danger: with 100, one client can keep all others out.
+	ClientShare int `yaml:"client_share" default:"75" min:"1" max:"100"`
 	// How long a client's connection is kept between calls.
 	ClientIdle time.Duration `yaml:"client_idle" default:"2m" min:"100ms" max:"24h"`
 	// Longest time for a client to send the head of a call, and to finish its TLS handshake.

@@ -43,7 +43,7 @@ type tapAttempt struct {
 }
 
 // tapInto begins to listen when a capture runs: to the request's body, to the way upstream and to the answer.
-func (x *exchange) tapInto(c *Capture, r *http.Request, body *countingBody) {
+func (x *exchange) tapInto(c *Capture, r *http.Request, body *callerBody) {
 	t := &captureTap{capture: c, limit: c.bodyLimit(), url: askedURL(r), method: r.Method, proto: r.Proto, header: r.Header.Clone()}
 	t.asked = t.buffer(r.Header)
 	if r.Body != nil && r.Body != http.NoBody {

@@ -10,7 +10,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,7 +22,7 @@ import (
 
 const tunnelDialTime = 30 * time.Second
 
-var errTooManyTunnels = errors.New("limits.tunnels is reached")
+var errTooManyTunnels = errors.New("limits.tunnels, or the client's share of it, is reached")
 
 // newConnectProxy makes the goproxy server that handles CONNECT and nothing else. Its handler decides every CONNECT itself:
 // falling through would reach goproxy's default, which tunnels anywhere.
@@ -47,9 +46,16 @@ func (s *Server) newConnectProxy() *goproxy.ProxyHttpServer {
 // handleConnect decides by policy alone (DESIGN: nothing falls through to goproxy's defaults).
 func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
 	st := s.state.Load()
-	host, err := egress.ParseHost(target, 443)
+	// The target as it came: net/url takes user info and a path off, and neither belongs there (RFC 9110 §9.3.6, RFC 9112 §3.2.3).
+	host, err := egress.ParseHost(ctx.Req.RequestURI, 0)
 	if err != nil {
-		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+err.Error(), "")
+		problem := "it is no host"
+		var he *egress.HostError
+		if errors.As(err, &he) {
+			problem = he.Problem // without the target, which may hold a password
+		}
+		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+problem,
+			"the program must ask for host:port and nothing else")
 	}
 	d := st.decide(host)
 	switch d.Action {
@@ -104,8 +110,15 @@ func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detai
 func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 	b, _ := r.Context().Value(bindingKey{}).(*binding)
 	bound := &boundConn{Conn: client, binding: binding{door: DoorConnect, target: host, client: b.client, local: b.local}}
+	if b.conn != nil {
+		bound.place = b.conn.place
+	}
 	if stream, ok := client.(interface{ ResponseWriter() http.ResponseWriter }); ok { // goproxy's connection on an HTTP/2 stream
 		bound.closed = make(chan struct{})
+		if !s.takePlace(bound.place.of, bound) {
+			stream.ResponseWriter().WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		stream.ResponseWriter().WriteHeader(http.StatusOK) // the client sends nothing before it
 		_ = http.NewResponseController(stream.ResponseWriter()).Flush()
 	} else if _, err := io.WriteString(client, connectEstablished(r)); err != nil {
@@ -203,27 +216,15 @@ func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request) {
 	if hj, ok := w.(http.Hijacker); ok {
 		w = replayHijacker{ResponseWriter: w, Hijacker: hj, idle: s.cfg.TunnelIdle}
 	}
-	if r.URL.Host == "" {
-		r.URL = &url.URL{Host: r.Host}
-	}
 	s.connect.ServeHTTP(w, r)
 }
 
 // tunnels counts raw tunnels and closes them at shutdown.
 type tunnels struct {
-	max  int64
-	open atomic.Int64
-	mu   sync.Mutex
-	all  map[*tunnelConn]struct{}
-	done bool
-}
-
-func (t *tunnels) reserve() bool {
-	if t.open.Add(1) > t.max {
-		t.open.Add(-1)
-		return false
-	}
-	return true
+	places *places
+	mu     sync.Mutex
+	all    map[*tunnelConn]struct{}
+	done   bool
 }
 
 func (t *tunnels) add(c *tunnelConn) bool {
@@ -243,7 +244,7 @@ func (t *tunnels) remove(c *tunnelConn) {
 	t.mu.Lock()
 	delete(t.all, c)
 	t.mu.Unlock()
-	t.open.Add(-1)
+	c.place.leave()
 }
 
 func (t *tunnels) closeAll() {
@@ -264,11 +265,14 @@ type tunnelConn struct {
 	net.Conn
 	idle    time.Duration
 	tunnels *tunnels
+	place   *place
 	once    sync.Once
 }
 
 func (s *Server) dialTunnel(r *http.Request, network, addr string) (net.Conn, error) {
-	if !s.tunnels.reserve() {
+	b, _ := r.Context().Value(bindingKey{}).(*binding)
+	reserved, _ := s.tunnels.places.take(b.client.Addr(), nil)
+	if reserved == nil {
 		s.cfg.Log.Warn("tunnel refused", "target", addr, "client", r.RemoteAddr, "reason", errTooManyTunnels)
 		return nil, errTooManyTunnels
 	}
@@ -276,15 +280,18 @@ func (s *Server) dialTunnel(r *http.Request, network, addr string) (net.Conn, er
 	defer cancel()
 	c, err := s.state.Load().TunnelDial(ctx, network, addr)
 	if err != nil {
-		s.tunnels.open.Add(-1)
+		reserved.leave()
 		s.cfg.Log.Warn("tunnel failed", "target", addr, "client", r.RemoteAddr, "error", err)
 		return nil, err
 	}
-	t := &tunnelConn{Conn: c, idle: s.cfg.TunnelIdle, tunnels: &s.tunnels}
+	t := &tunnelConn{Conn: c, idle: s.cfg.TunnelIdle, tunnels: &s.tunnels, place: reserved}
 	if !s.tunnels.add(t) {
-		s.tunnels.open.Add(-1)
+		reserved.leave()
 		_ = c.Close()
 		return nil, net.ErrClosed
+	}
+	if b.conn != nil {
+		b.conn.place.setIdle(false)
 	}
 	t.touch()
 	return t, nil

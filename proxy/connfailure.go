@@ -59,17 +59,22 @@ const (
 	connOldTLS       = "tls_version"
 	connName         = "tls_name"
 	connHandshake    = "tls_handshake"
+	connTooMany      = "too_many_connections"
+	connDisplaced    = "connection_displaced"
 	maxConnFailures  = 64
 	connFailureEvery = time.Minute // between two log lines about one client and cause
 )
 
 func connFailureWords() []string {
 	return []string{connBadHead, connLargeHead, connBadCoding, connCutHead, connNoCA, connSSL2, connNotTrusted, connHungUp,
-		connNoCall, connOldTLS, connName, connHandshake}
+		connNoCall, connOldTLS, connName, connHandshake, connTooMany, connDisplaced}
 }
 
 const nextTrust = "let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust; " +
 	"Java, Node.js, Python and Firefox keep lists of their own"
+
+const nextTooMany = "find out why the client keeps so many connections; limits.client_idle closes idle ones sooner, " +
+	"limits.connections and limits.client_share allow more"
 
 // connNextSteps say what an operator does about each cause.
 var connNextSteps = map[string]string{
@@ -86,6 +91,8 @@ var connNextSteps = map[string]string{
 	connNoCall:     "nothing if it is a health check; else " + nextTrust,
 	connOldTLS:     "set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers",
 	connName:       "the hosts file or proxy setting of the program's machine sends a host here that is not DocuSign's",
+	connTooMany:    nextTooMany,
+	connDisplaced:  nextTooMany,
 	connHandshake:  "check that the program speaks TLS 1.2; older ones need interception.tls: legacy",
 }
 
@@ -187,24 +194,32 @@ func (s *Server) callState(conn net.Conn, cs http.ConnState) {
 	}
 }
 
-// handlerCalled notes that a request head was good.
-func (c *boundConn) handlerCalled(r *http.Request) {
+// handlerCalled notes that a request head was good, and gives what is wrong with its framing all the same.
+func (c *boundConn) handlerCalled(r *http.Request) (refuse string, closes bool) {
+	if r.ProtoMajor == 1 {
+		refuse, closes = c.framing.faults(r)
+		c.framing = framing{}
+	}
 	c.serving.Store(true)
 	c.called.Store(true)
 	c.headRead.Store(false)
 	if r.ProtoMajor == 2 {
 		c.streams.Store(true)
 	}
+	return refuse, closes
 }
 
-// lookAtRead notes that a request head has begun to come, and that the caller has ended its side.
-func (c *boundConn) lookAtRead(n int, err error) {
+// lookAtRead notes that a request head has begun to come, and that the caller has ended its side. It gives how much of p is left.
+func (c *boundConn) lookAtRead(p []byte, err error) int {
+	n := len(p)
 	if n > 0 && !c.serving.Load() {
 		c.headRead.Store(true)
+		n = c.framing.look(p)
 	}
 	if errors.Is(err, io.EOF) {
 		c.ended.Store(true)
 	}
+	return n
 }
 
 // lookAtAnswer recognises an answer that net/http gives by itself: no handler has been called for it.
@@ -245,8 +260,7 @@ type answeringConn struct {
 
 func (c *answeringConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.bound.lookAtRead(n, err)
-	return n, err
+	return c.bound.lookAtRead(p[:n], err), err
 }
 
 func (c *answeringConn) Write(p []byte) (int, error) {
@@ -257,6 +271,7 @@ func (c *answeringConn) Write(p []byte) (int, error) {
 // handshake finishes TLS before net/http sees the connection, so that a failure can be explained to the operator.
 func (s *Server) handshake(c *boundConn, cfg *tls.Config) (net.Conn, error) {
 	t := tls.Server(c, cfg)
+	c.framing.ended = true // no head
 	_ = c.SetDeadline(time.Now().Add(s.cfg.HeaderTimeout))
 	if err := t.Handshake(); err != nil {
 		cause, detail := explainHandshake(err, c.written.Load())
@@ -265,6 +280,7 @@ func (s *Server) handshake(c *boundConn, cfg *tls.Config) (net.Conn, error) {
 	}
 	_ = c.SetDeadline(time.Time{})
 	c.secure = true
+	c.framing = framing{}
 	c.headRead.Store(false)
 	if t.ConnectionState().NegotiatedProtocol == "h2" {
 		return t, nil // net/http takes HTTP/2 from a *tls.Conn only, and answers there by frames

@@ -3,7 +3,6 @@ package proxy
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,6 +23,8 @@ type exchange struct {
 	event   Event
 	start   time.Time
 	w       countingWriter
+	caller  *callerBody
+	stream  *place // of a call over HTTP/2; nil = none
 
 	decision *translate.Decision
 	token    *oauth.Token
@@ -52,6 +53,8 @@ func exchangeOf(r *http.Request) *exchange {
 // countingWriter notes what the caller was answered.
 type countingWriter struct {
 	http.ResponseWriter
+	body   *callerBody // of the request
+	http10 bool        // the caller cannot read informational answers (RFC 9110 §15.2)
 	status int
 	bytes  int64
 }
@@ -61,15 +64,28 @@ func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 
 // WriteHeader notes the final status; informational ones pass by.
 func (w *countingWriter) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 {
+	switch {
+	case status >= 200 && w.status == 0:
 		w.status = status
+		w.closeUnlessRead()
+	case status < 200 && w.http10 && status != http.StatusSwitchingProtocols:
+		return
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// closeUnlessRead says that the connection closes after this answer if the request has not been read to its end by now: what of it
+// may remain must never be taken for the next request.
+func (w *countingWriter) closeUnlessRead() {
+	if w.body != nil && w.body.http1 && !w.body.whole.Load() {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 func (w *countingWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
+		w.closeUnlessRead()
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
@@ -89,18 +105,6 @@ func (w *countingWriter) sendWhole() {
 	if w.status != 0 && w.Header().Get("Content-Length") != "" {
 		_ = http.NewResponseController(w.ResponseWriter).Flush() // a caller who left is nobody to tell
 	}
-}
-
-// countingBody notes how much the caller sent.
-type countingBody struct {
-	io.ReadCloser
-	n atomic.Int64 // the transport may still be reading when the call is over
-}
-
-func (b *countingBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.n.Add(int64(n))
-	return n, err
 }
 
 // requestIDs numbers the calls of one process: eight random digits and a counter.

@@ -43,6 +43,7 @@ type boundConn struct {
 	ahead   readAhead
 	closed  chan struct{} // nil unless somebody waits for the end
 	once    sync.Once
+	place   *place
 
 	// What became of the request heads on it; see connfailure.go.
 	report   func(c *boundConn, status int, cause, detail string)
@@ -54,6 +55,7 @@ type boundConn struct {
 	refused  atomic.Bool // net/http has answered by itself
 	streams  atomic.Bool // HTTP/2
 	ended    atomic.Bool // the caller has ended its side
+	framing  framing     // of the head that is being read
 }
 
 func (c *boundConn) Read(p []byte) (int, error) {
@@ -63,7 +65,7 @@ func (c *boundConn) Read(p []byte) (int, error) {
 		n, err = c.Conn.Read(p)
 	}
 	if !c.secure {
-		c.lookAtRead(n, err)
+		n = c.lookAtRead(p[:n], err)
 	}
 	return n, err
 }
@@ -72,7 +74,9 @@ func (c *boundConn) Close() error {
 	if c.closed != nil {
 		c.once.Do(func() { close(c.closed) })
 	}
-	return c.Conn.Close()
+	err := c.Conn.Close()
+	c.place.leave()
+	return err
 }
 
 func (c *boundConn) Write(p []byte) (int, error) {
@@ -187,7 +191,7 @@ func (s *Server) secure(c *boundConn, tlsConfig func() *tls.Config) (net.Conn, b
 }
 
 // accept serves one listener until it is closed.
-func (s *Server) accept(l net.Listener, door Door) error {
+func (s *Server) accept(l net.Listener, door Door, conns *places) error {
 	var delay time.Duration
 	for {
 		c, err := l.Accept()
@@ -210,18 +214,45 @@ func (s *Server) accept(l net.Listener, door Door) error {
 			_ = t.SetKeepAlivePeriod(30 * time.Second)
 		}
 		b := binding{door: door, client: addrPort(c.RemoteAddr()), local: addrPort(c.LocalAddr())}
+		bound := &boundConn{Conn: c, binding: b}
+		if !s.takePlace(conns, bound) {
+			_ = c.Close()
+			continue
+		}
 		tlsConfig := s.sidecarTLS
 		if door == DoorHosts {
 			tlsConfig = s.hostsTLS
 		}
 		go func() {
-			p := panics.In(safely(func() error { s.sort(&boundConn{Conn: c, binding: b}, tlsConfig); return nil }))
+			p := panics.In(safely(func() error { s.sort(bound, tlsConfig); return nil }))
 			if p != nil {
-				_ = c.Close()
+				_ = bound.Close()
 				s.panicked(PanicConnect, p, "client", b.client.String())
 			}
 		}()
 	}
+}
+
+// takePlace gives a connection its place, if there is one. It may be taken away again until a call on the connection is proven.
+func (s *Server) takePlace(conns *places, c *boundConn) bool {
+	taken, displaced := conns.take(c.binding.client.Addr(), c)
+	s.displace(displaced)
+	if taken == nil {
+		s.connFailed(c, 0, connTooMany, "limits.connections, or the client's share of it, is reached by calls under way")
+		return false
+	}
+	c.place = taken
+	taken.setIdle(true)
+	return true
+}
+
+// displace closes the connection that made room for another.
+func (s *Server) displace(p *place) {
+	if p == nil {
+		return
+	}
+	s.connFailed(p.conn, 0, connDisplaced, "closed for a newer one: limits.connections, or the client's share of it, is reached")
+	_ = p.conn.Close()
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

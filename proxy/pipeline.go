@@ -28,21 +28,44 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if b == nil {
 		b = &binding{door: DoorSidecar}
 	}
+	faulty := ""
 	if b.conn != nil {
-		b.conn.handlerCalled(r)
+		var closes bool
+		if faulty, closes = b.conn.handlerCalled(r); closes {
+			w.Header().Set("Connection", "close")
+		}
 	}
-	st := s.state.Load()
 	if r.Method == http.MethodConnect {
-		if p := panics.In(safely(func() error { s.connectDoor(w, r, b, st); return nil })); p != nil {
+		if p := panics.In(safely(func() error { s.connectDoor(w, r, b, s.state.Load()); return nil })); p != nil {
 			s.panicked(PanicConnect, p, "client", r.RemoteAddr)
 			panic(http.ErrAbortHandler) // how far it had got is not known
 		}
 		return
 	}
+	st := s.begin()
+	defer st.end()
 	escapeByByte(r.URL)
 	s.active.Add(1)
 	defer s.active.Add(-1)
-	x := &exchange{server: s, state: st, binding: b, start: s.cfg.Now(), w: countingWriter{ResponseWriter: w}, askedFor: r.URL}
+	x := s.newExchange(w, r, b, st)
+	defer func(r *http.Request) {
+		x.event.BytesIn = x.caller.n.Load()
+		defer x.stream.leave()
+		x.end(recover())
+		x.drainBody(r)
+	}(r)
+	// On a copy: net/http looks at its own request's Body to tell a caller that still waits for 100 Continue.
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	r.Body = x.caller
+	if faulty != "" {
+		x.refuse(r, &translate.Error{Detail: faulty, NextStep: connNextSteps[connBadCoding]}, reply.BadRequest)
+		return
+	}
+	x.serve(r)
+}
+
+func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding, st *State) *exchange {
+	x := &exchange{server: s, state: st, binding: b, start: s.cfg.Now(), askedFor: r.URL}
 	clean, err := cleanURL(r.URL)
 	if x.badPath = err; err == nil {
 		r.URL = clean
@@ -54,18 +77,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.TLS != nil {
 		x.event.TLSVersion = r.TLS.Version
 	}
-	body := &countingBody{ReadCloser: r.Body}
+	x.caller = newCallerBody(w, r, min(s.cfg.HeaderTimeout, s.cfg.BodyTimeout))
+	x.w = countingWriter{ResponseWriter: w, body: x.caller, http10: !r.ProtoAtLeast(1, 1)}
 	if s.cfg.Capture.on() {
-		x.tapInto(s.cfg.Capture, r, body)
+		x.tapInto(s.cfg.Capture, r, x.caller)
 	}
-	defer func() {
-		x.event.BytesIn = body.n.Load()
-		x.end(recover())
-	}()
-	// On a copy: net/http looks at its own request's Body to tell a caller that still waits for 100 Continue.
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-	r.Body = body
-	x.serve(r)
+	return x
 }
 
 // end records the call, also when its handler panicked. http.ErrAbortHandler goes on to net/http, which drops the connection:
@@ -123,7 +140,26 @@ func writeNotAdmitted(w http.ResponseWriter, r *http.Request, a egress.Admission
 	reply.Caller{}.Text(a.Status, "docusign-auth-proxy: "+a.Detail).WriteTo(w, r)
 }
 
+// takeStream gives a call over HTTP/2 a place of its own among the connections, since one connection carries many. It answers the
+// call itself, and returns false, when there is none.
+func (x *exchange) takeStream(r *http.Request) bool {
+	if r.ProtoMajor != 2 || x.binding.conn == nil || x.binding.conn.place == nil {
+		return true
+	}
+	taken, displaced := x.binding.conn.place.of.take(x.binding.client.Addr(), nil)
+	x.server.displace(displaced)
+	if taken == nil {
+		x.refuse(r, &translate.Error{Detail: connTooMany, NextStep: nextTooMany}, reply.Overloaded)
+		return false
+	}
+	x.stream = taken
+	return true
+}
+
 func (x *exchange) serve(r *http.Request) {
+	if !x.takeStream(r) {
+		return
+	}
 	target, ok := x.bind(r)
 	if !ok {
 		return
@@ -403,6 +439,9 @@ func (x *exchange) httpCredentials(r *http.Request) *translate.Call {
 
 func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bool {
 	x.decision = d
+	if err == nil {
+		x.proven()
+	}
 	if err == nil && d.Action == translate.ActionTranslate {
 		err = x.prepare(r)
 	}
@@ -424,6 +463,14 @@ func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bo
 		x.site.Base = base
 	}
 	return true
+}
+
+// proven lets a call whose credential counts take its time, and keep its connection when others want one.
+func (x *exchange) proven() {
+	x.caller.limit.Store(int64(x.server.cfg.BodyTimeout))
+	if x.binding.conn != nil {
+		x.binding.conn.place.setIdle(false)
+	}
 }
 
 // prepare gets the token and the site of a translated call.
@@ -491,7 +538,7 @@ func (x *exchange) refuse(r *http.Request, err error, kind reply.Kind) {
 	if x.w.status != 0 {
 		return // an answer is already on its way; nothing more can be said
 	}
-	if r.Context().Err() != nil {
+	if r.Context().Err() != nil && !x.caller.slow.Load() { // net/http ends the context of a body that it cannot read
 		x.refused(OutcomeAborted, "client_gone", "the program hung up before it was answered", "")
 		return
 	}

@@ -12,7 +12,10 @@ import (
 	"docusign-auth-proxy/translate/reply"
 )
 
-const maxErrorBody = 64 << 10
+const (
+	maxErrorBody = 64 << 10
+	firstBuffer  = 32 << 10 // for a body of known length
+)
 
 // replayBody is a request body of which the beginning, or the whole, is kept.
 type replayBody struct {
@@ -43,14 +46,7 @@ func (x *exchange) keepBody(r *http.Request) error {
 		r.Body = &streamedBody{Reader: r.Body, Closer: r.Body}
 		return nil
 	}
-	if r.ContentLength > 0 {
-		b.kept = make([]byte, r.ContentLength)
-		if _, err := io.ReadFull(r.Body, b.kept); err != nil {
-			b.callerErr = err
-			return err
-		}
-		b.whole = true
-	} else if err := b.readUpTo(r.Body, limit); err != nil {
+	if err := b.read(r, limit); err != nil {
 		b.callerErr = err
 		return err
 	}
@@ -81,9 +77,17 @@ func (b *streamedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *replayBody) readUpTo(r io.Reader, limit int64) error {
-	var buf bytes.Buffer
-	n, err := io.Copy(&buf, io.LimitReader(r, limit+1))
+// read keeps up to limit bytes, and one more where the length is not known. The buffer grows with what comes, not with what is announced.
+func (b *replayBody) read(r *http.Request, limit int64) error {
+	most, buf := limit+1, &bytes.Buffer{}
+	if r.ContentLength > 0 {
+		most = r.ContentLength
+		buf.Grow(int(min(most, firstBuffer)) + bytes.MinRead)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(r.Body, most))
+	if err == nil && n < r.ContentLength {
+		err = io.ErrUnexpectedEOF
+	}
 	b.kept = buf.Bytes()
 	b.whole = err == nil && n <= limit
 	return err

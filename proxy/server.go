@@ -31,11 +31,14 @@ type Config struct {
 	HeaderBytes   int           // largest request head [64 KiB]
 	HeaderTimeout time.Duration // for a request head and for a TLS handshake [10s]
 	IdleTimeout   time.Duration // keep-alive connections of callers [2m]
+	BodyTimeout   time.Duration // without progress of a request body [60s]; until the call is proven at most HeaderTimeout
+	DrainBody     int64         // of a request body that is read, and thrown away, after the answer [64 MiB]
 	ReplayBody    int64         // request bodies up to this size can be sent again after a refused token [1 MiB]
 	SOAPHeader    int           // largest SOAP header region [256 KiB]
 	Tunnels       int           // raw tunnels at a time [256]
 	TunnelIdle    time.Duration // a raw tunnel without traffic is closed after this [10m]
-	Connections   int           // callers' connections at a time [4096]
+	Connections   int           // callers' connections at a time, for each listener [4096]
+	ClientShare   int           // of Connections and Tunnels that one client may take, in percent [75]
 	Capture       *Capture      // keeps exchanges when an operator asks for it; nil = never
 }
 
@@ -52,11 +55,14 @@ func (c *Config) setDefaults() {
 	setDefault(&c.HeaderBytes, 64<<10)
 	setDefault(&c.HeaderTimeout, 10*time.Second)
 	setDefault(&c.IdleTimeout, 2*time.Minute)
+	setDefault(&c.BodyTimeout, time.Minute)
+	setDefault(&c.DrainBody, 64<<20)
 	setDefault(&c.ReplayBody, 1<<20)
 	setDefault(&c.SOAPHeader, 256<<10)
 	setDefault(&c.Tunnels, 256)
 	setDefault(&c.TunnelIdle, 10*time.Minute)
 	setDefault(&c.Connections, 4096)
+	setDefault(&c.ClientShare, 75)
 }
 
 func setDefault[T int | int64 | time.Duration](v *T, to T) {
@@ -81,7 +87,43 @@ type State struct {
 	PublicURL     *url.URL             // origin of the sidecar written into log-in answers; nil = as the caller addressed it
 	Tokens        TokenIssuer          // nil = legacy tokens and API passwords are not issued
 
+	// Released is called once, when another state is in force and the last call that began with this one has ended. nil = nobody waits.
+	Released func()
+
 	sidecarTLS, hostsTLS *tls.Config
+	calls                *stateCalls
+}
+
+// stateCalls counts the calls that began with a state, and one more while it is in force.
+type stateCalls struct{ n atomic.Int64 }
+
+// begin fails once nobody uses the state any more.
+func (c *stateCalls) begin() bool {
+	for {
+		n := c.n.Load()
+		if n == 0 {
+			return false
+		}
+		if c.n.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// end gives back what begin gave.
+func (st *State) end() {
+	if st.calls.n.Add(-1) == 0 && st.Released != nil {
+		st.Released()
+	}
+}
+
+// begin gives the state in force to a call, which ends it.
+func (s *Server) begin() *State {
+	for {
+		if st := s.state.Load(); st.calls.begin() {
+			return st
+		}
+	}
 }
 
 // Server is the proxy: listeners, doors and the pipeline behind them.
@@ -104,8 +146,8 @@ type Server struct {
 	mu        sync.Mutex
 	listeners []net.Listener
 	fresh     map[*boundConn]struct{} // not yet sorted, not yet known to http
+	conns     []*places               // of the listeners
 	active    atomic.Int64
-	open      atomic.Int64
 }
 
 // New makes a Server that serves nothing yet.
@@ -113,7 +155,7 @@ func New(cfg Config, st *State) *Server {
 	cfg.setDefaults()
 	s := &Server{cfg: cfg, stopping: make(chan struct{}), inner: newHandoff(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}), fresh: map[*boundConn]struct{}{}}
 	s.ids = newRequestIDs()
-	s.tunnels.max = int64(cfg.Tunnels)
+	s.tunnels.places = newPlaces(cfg.Tunnels, cfg.ClientShare)
 	s.upstream = newUpstream(s)
 	s.connect = s.newConnectProxy()
 	s.Swap(st)
@@ -128,6 +170,7 @@ func New(cfg Config, st *State) *Server {
 		IdleTimeout:       cfg.IdleTimeout,
 		MaxHeaderBytes:    cfg.HeaderBytes,
 		ErrorLog:          log.New(errorLog{s}, "", 0),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100}, // RFC 9113 §6.5.2 recommends no fewer
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if bound := boundOf(c); bound != nil {
 				return context.WithValue(ctx, bindingKey{}, &bound.binding)
@@ -135,7 +178,9 @@ func New(cfg Config, st *State) *Server {
 			return ctx
 		},
 		ConnState: func(c net.Conn, cs http.ConnState) {
-			s.countConnections(c, cs)
+			if bound := boundOf(c); bound != nil && cs == http.StateIdle {
+				bound.place.setIdle(true)
+			}
 			s.callState(c, cs)
 		},
 	}
@@ -147,6 +192,8 @@ type bindingKey struct{}
 // Swap replaces the state; calls under way finish with the one they began with.
 func (s *Server) Swap(st *State) {
 	next := *st
+	next.calls = &stateCalls{}
+	next.calls.n.Store(1)
 	if next.Leaves != nil {
 		next.sidecarTLS = next.Leaves.ServerConfig(next.localNames, nil)
 		sites := next.siteNames()
@@ -159,7 +206,9 @@ func (s *Server) Swap(st *State) {
 			return d.Action == egress.Intercept || d.Reason == egress.ReasonEnvironment
 		})
 	}
-	s.state.Store(&next)
+	if previous := s.state.Swap(&next); previous != nil {
+		previous.end()
+	}
 }
 
 // siteNames are the names of the certificate for a client that sends no SNI to the hosts-file listener. The known sites
@@ -225,11 +274,19 @@ func (st *State) localNames(c net.Conn) []string {
 // Active gives the number of calls under way.
 func (s *Server) Active() int64 { return s.active.Load() }
 
-// OpenConnections gives the number of callers' connections.
-func (s *Server) OpenConnections() int64 { return s.open.Load() }
+// OpenConnections gives the number of callers' connections, and of their calls over HTTP/2.
+func (s *Server) OpenConnections() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var n int64
+	for _, c := range s.conns {
+		n += c.count()
+	}
+	return n
+}
 
 // OpenTunnels gives the number of raw tunnels.
-func (s *Server) OpenTunnels() int64 { return s.tunnels.open.Load() }
+func (s *Server) OpenTunnels() int64 { return s.tunnels.places.count() }
 
 // Serve takes calls from the listener until Shutdown.
 func (s *Server) Serve(l net.Listener, door Door) error {
@@ -241,8 +298,10 @@ func (s *Server) Serve(l net.Listener, door Door) error {
 	default:
 	}
 	s.listeners = append(s.listeners, l)
+	conns := newPlaces(s.cfg.Connections, s.cfg.ClientShare)
+	s.conns = append(s.conns, conns)
 	s.mu.Unlock()
-	return s.accept(l, door)
+	return s.accept(l, door, conns)
 }
 
 // Run serves the connections that the listeners deliver; it returns nil after Shutdown.
@@ -307,10 +366,6 @@ func (s *Server) track(c *boundConn) bool {
 		return false
 	default:
 	}
-	if int(s.open.Load())+len(s.fresh) >= s.cfg.Connections {
-		s.cfg.Log.Warn("connection refused", "reason", "limits.connections is reached", "client", c.binding.client.String())
-		return false
-	}
 	s.fresh[c] = struct{}{}
 	return true
 }
@@ -319,15 +374,6 @@ func (s *Server) untrack(c *boundConn) {
 	s.mu.Lock()
 	delete(s.fresh, c)
 	s.mu.Unlock()
-}
-
-func (s *Server) countConnections(_ net.Conn, cs http.ConnState) {
-	switch cs {
-	case http.StateNew:
-		s.open.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		s.open.Add(-1)
-	}
 }
 
 // rehearsals bounds how many observed calls are rehearsed at a time; above it some are not rehearsed, which loses nothing but a sample.

@@ -79,8 +79,15 @@ func (x *exchange) send(r *http.Request) {
 	x.server.upstream.proxy.ServeHTTP(&x.w, r)
 }
 
+const nextSlowBody = "look at the network between the program and the proxy; a program that pauses while it writes a call needs a " +
+	"larger limits.body_timeout, one whose credential is in the body also a larger limits.header_timeout"
+
 // callerFailed notes that the request could not be read to its end, and says so if the caller still listens.
 func (x *exchange) callerFailed(r *http.Request, err error) {
+	if x.caller.slow.Load() {
+		x.refuse(r, &translate.Error{Detail: errSlowBody.Error(), NextStep: nextSlowBody}, reply.SlowBody)
+		return
+	}
 	x.refuse(r, &translate.Error{Detail: "the request body could not be read", Err: err}, reply.BadRequest)
 }
 
@@ -377,6 +384,10 @@ func readLimits(h http.Header, l *RateLimits) {
 // fail answers a call that could not be sent or got no answer.
 func (u *upstream) fail(_ http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r)
+	if x.caller.slow.Load() {
+		x.callerFailed(r, errSlowBody)
+		return
+	}
 	if r.Context().Err() != nil {
 		x.refused(OutcomeAborted, "client_gone", "the program hung up while DocuSign was working on the call", "")
 		return
@@ -451,7 +462,10 @@ func (x *exchange) rehearse(r *http.Request) {
 		Time: x.start, RequestID: x.event.RequestID, Integration: d.IntegrationName(), Scheme: d.Scheme.String(), Door: x.event.Door, API: x.event.API,
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
+	st := x.state
+	st.calls.begin() // cannot fail, since this call has begun with it
 	go func() {
+		defer st.end()
 		defer s.rehearsals.end()
 		defer cancel()
 		s.rehearsal(&e, func() error { return tr.Rehearse(ctx, d) })

@@ -37,10 +37,15 @@ type assembled struct {
 	// adminLogins are for the operations listener; nil = it asks for none.
 	adminLogins *translate.Logins
 	idle        []interface{ CloseIdleConnections() }
+	released    chan struct{} // closed when another state is in force and no call uses this one any more
 }
 
 func (a *assembled) close() {
 	a.oauth.Close()
+	a.closeIdle()
+}
+
+func (a *assembled) closeIdle() {
 	for _, t := range a.idle {
 		t.CloseIdleConnections()
 	}
@@ -48,7 +53,7 @@ func (a *assembled) close() {
 
 // assemble builds a server state from a configuration. previous is the state it replaces, nil at start.
 func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assembled, error) {
-	a := &assembled{cfg: cfg}
+	a := &assembled{cfg: cfg, released: make(chan struct{})}
 	dialer, err := dialerOf(cfg, env.self)
 	if err != nil {
 		return nil, err
@@ -59,7 +64,7 @@ func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assem
 	}
 	listed := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
 	upstream := upstreamOf(cfg, transport)
-	a.idle = append(a.idle, upstream, listed)
+	a.idle = append(a.idle, transport, upstream, listed)
 	if a.oauth, a.granters, err = oauthOf(cfg, env, transport); err != nil {
 		return nil, err
 	}
@@ -88,6 +93,7 @@ func assemble(cfg *config.Config, env surroundings, previous *assembled) (*assem
 	a.state = &proxy.State{
 		Translator: translator, Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream, Listed: listed, TunnelDial: dialer.DialContext,
 		DefaultSite: site, AccountServer: account.Host, Tokens: issuer{env.store},
+		Released: func() { close(a.released) },
 	}
 	if cfg.Sidecar.PublicURL != "" {
 		if a.state.PublicURL, err = url.Parse(strings.TrimSuffix(cfg.Sidecar.PublicURL, "/")); err != nil {

@@ -66,11 +66,13 @@ func transportOf(cfg *config.Config, dialer *egress.Dialer) (*http.Transport, er
 
 // upstreamOf is the same way for the callers' calls: those that are small go without net/http's goroutines, which cost a third of a GET.
 func upstreamOf(cfg *config.Config, t *http.Transport) closingTripper {
+	base := t.Clone()
+	base.DialContext = lean.KeepAnswers(t.DialContext)
 	if strings.HasPrefix(strings.ToLower(cfg.Upstream.Proxy.Reveal()), "https:") {
-		return t // an idle connection inside another TLS cannot be asked whether it is still good
+		return base // an idle connection inside another TLS cannot be asked whether it is still good
 	}
 	return &lean.Transport{
-		Base:              t,
+		Base:              base,
 		Dial:              t.DialContext,
 		TLS:               t.TLSClientConfig.Clone(),
 		HandshakeTimeout:  t.TLSHandshakeTimeout,

@@ -9,11 +9,7 @@ import (
 	"docusign-auth-proxy/config"
 )
 
-const (
-	watchEvery = 2 * time.Second
-	// retireAfter is how long a replaced state may finish the calls it began with.
-	retireAfter = 5 * time.Minute
-)
+const watchEvery = 2 * time.Second
 
 // accept is the one way in which a configuration takes effect after the start: SIGHUP, file watch and POST /-/reload all end here.
 // An error leaves everything as it was.
@@ -58,11 +54,12 @@ func needsRestart(old, next *config.Config) string {
 	return ""
 }
 
-// retire closes a replaced state once its calls have had time to finish, or at the end of the program.
+// retire closes the idle connections of a replaced state, and the state once its last call has ended, or at the end of the program.
 func (p *program) retire(a *assembled) {
+	a.closeIdle()
 	p.retired.Go(func() {
 		select {
-		case <-time.After(retireAfter):
+		case <-a.released:
 		case <-p.stopped:
 		}
 		_ = p.caught(func() error { a.close(); return nil }) // only a panic is an error, and it is reported

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"docusign-auth-proxy/internal/docusigntest"
 )
 
 func (r *rig) editConfig(old, new string) {
@@ -21,6 +27,74 @@ func (r *rig) editConfig(old, new string) {
 	}
 	if err := os.WriteFile(r.path, []byte(strings.Replace(string(text), old, new, 1)), 0o600); err != nil {
 		r.t.Fatal(err)
+	}
+}
+
+// touchConfig changes the text of the configuration and not what it says.
+func (r *rig) touchConfig(n int) {
+	r.t.Helper()
+	text, err := os.ReadFile(r.path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	text, _, _ = bytes.Cut(text, []byte("# change "))
+	if err := os.WriteFile(r.path, fmt.Appendf(text, "# change %d\n", n), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// Each state has connections of its own, so each reload is given some to leave behind.
+func TestManyReloadsLeaveNothingBehind(t *testing.T) {
+	r := newRig(t, nil)
+	call := func() {
+		r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON))
+		r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON))
+	}
+	slow := make(chan answer)
+	r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi/v2/accounts/1234567/slow", Status: 200, Delay: 2 * time.Second})
+	go func() {
+		slow <- r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/slow", nil, "X-DocuSign-Authentication", annaJSON))
+	}()
+	eventually(t, "the slow call is under way", func() bool { return r.program.server.Active() == 1 })
+	reload := func(n int) {
+		r.touchConfig(n)
+		if err := r.program.reload(context.Background()); err != nil {
+			t.Error(err)
+		}
+		call()
+	}
+	reload(0)
+	first := r.program.current.Load()
+	descriptors := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			return 0 // they cannot be counted here
+		}
+		return len(list)
+	}
+	goroutines, open := runtime.NumGoroutine(), descriptors()
+	for n := range 100 {
+		reload(n + 1)
+	}
+	eventually(t, "what the old states held is given back", func() bool {
+		return runtime.NumGoroutine() <= goroutines+20 && descriptors() <= open+20
+	})
+	select {
+	case <-first.released:
+	default:
+		t.Error("a replaced state without calls is still kept")
+	}
+	if got := <-slow; got.status != 200 {
+		t.Errorf("a call of the first state: status %d", got.status)
+	}
+	before := r.program.current.Load()
+	for range 300 {
+		if err := r.program.reload(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	if r.program.current.Load() != before {
+		t.Error("a reload of unchanged files makes a new state")
 	}
 }
 
@@ -102,12 +176,8 @@ func TestNoCallFailsDuringReloadsUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for range 20 {
-		if err := r.program.reload(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}
-	for calls.Load() < 200 {
+	for n := 0; n < 20 || calls.Load() < 200; n++ {
+		r.touchConfig(n)
 		if err := r.program.reload(context.Background()); err != nil {
 			t.Error(err)
 		}

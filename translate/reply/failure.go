@@ -45,6 +45,7 @@ const (
 	Forbidden                           // the destination or the caller is not allowed
 	NotFound                            // no such route; DocuSign answers these with an empty body
 	BadRequest                          // form, envelope or multipart cannot be read
+	SlowBody                            // the request body stopped coming
 	TooLarge                            // a header or body exceeds a limit
 	DigestPassword                      // WS-Security PasswordDigest: there is no clear password to check
 	SignedCredential                    // an XML signature covers the token, so it cannot be replaced
@@ -143,6 +144,8 @@ func (k Kind) entry() entry {
 		return entry{name: "not_found", status: 404}
 	case BadRequest:
 		return entry{"bad_request", 400, codeBody, "The request body is missing or improperly formatted.", memberFormat, memberOther, grantRequest}
+	case SlowBody:
+		return entry{"body_timeout", 408, codeBody, "The request body did not arrive in time.", memberFormat, memberOther, grantRequest}
 	case TooLarge:
 		return entry{"too_large", 413, codeBody, "The request is too large.", memberFormat, memberOther, grantRequest}
 	case DigestPassword:

@@ -1,0 +1,141 @@
+package proxy
+
+import (
+	"container/list"
+	"net/netip"
+	"sync"
+
+	"docusign-auth-proxy/translate"
+)
+
+// places bounds how many of something there are at a time, and how many of them one client has, so that one client never has all.
+type places struct {
+	max, share int
+
+	mu      sync.Mutex
+	taken   int
+	clients map[netip.Addr]*clientPlaces
+}
+
+// clientPlaces are those of one client.
+type clientPlaces struct {
+	taken int
+	idle  list.List // of *place, longest idle first
+}
+
+// place is one of places; nil is none, and may be left.
+type place struct {
+	of     *places
+	client netip.Addr
+	conn   *boundConn    // may be closed when another needs the place; nil = none
+	idle   *list.Element // nil while the place is needed
+	left   bool
+}
+
+func newPlaces(most, sharePercent int) *places {
+	return &places{max: most, share: max(most*sharePercent/100, 1), clients: map[netip.Addr]*clientPlaces{}}
+}
+
+// take gives a place, or nil if there is none. When all are taken, a connection that does no proven work makes room: one of the same
+// client if it has its share, else one of the client that has most. The caller closes it.
+func (p *places) take(client netip.Addr, conn *boundConn) (taken, displaced *place) {
+	client = translate.ClientOf(client)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.clients[client]
+	switch {
+	case c != nil && c.taken >= p.share:
+		displaced = c.longestIdle()
+	case p.taken >= p.max:
+		displaced = p.biggestIdle()
+	default:
+		return p.add(client, conn), nil
+	}
+	if displaced == nil {
+		return nil, nil
+	}
+	p.remove(displaced)
+	return p.add(client, conn), displaced
+}
+
+func (p *places) add(client netip.Addr, conn *boundConn) *place {
+	c := p.clients[client]
+	if c == nil {
+		c = &clientPlaces{}
+		p.clients[client] = c
+	}
+	p.taken++
+	c.taken++
+	return &place{of: p, client: client, conn: conn}
+}
+
+func (p *places) remove(pl *place) {
+	if pl.left {
+		return
+	}
+	c := p.clients[pl.client]
+	if pl.idle != nil {
+		c.idle.Remove(pl.idle)
+		pl.idle = nil
+	}
+	pl.left = true
+	p.taken--
+	if c.taken--; c.taken == 0 {
+		delete(p.clients, pl.client)
+	}
+}
+
+func (c *clientPlaces) longestIdle() *place {
+	if front := c.idle.Front(); front != nil {
+		return front.Value.(*place)
+	}
+	return nil
+}
+
+func (p *places) biggestIdle() *place {
+	var biggest *clientPlaces
+	for _, c := range p.clients {
+		if c.idle.Len() > 0 && (biggest == nil || c.taken > biggest.taken) {
+			biggest = c
+		}
+	}
+	if biggest == nil {
+		return nil
+	}
+	return biggest.longestIdle()
+}
+
+// count gives how many are taken.
+func (p *places) count() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int64(p.taken)
+}
+
+// leave gives the place back.
+func (pl *place) leave() {
+	if pl == nil {
+		return
+	}
+	pl.of.mu.Lock()
+	defer pl.of.mu.Unlock()
+	pl.of.remove(pl)
+}
+
+// setIdle says whether the connection may be closed for another: it does no work for somebody who has proven who they are.
+func (pl *place) setIdle(idle bool) {
+	if pl == nil || pl.conn == nil {
+		return
+	}
+	pl.of.mu.Lock()
+	defer pl.of.mu.Unlock()
+	c := pl.of.clients[pl.client]
+	switch {
+	case pl.left || idle == (pl.idle != nil):
+	case idle:
+		pl.idle = c.idle.PushBack(pl)
+	default:
+		c.idle.Remove(pl.idle)
+		pl.idle = nil
+	}
+}
