@@ -121,7 +121,11 @@ func (b *callerBody) drain(most int64, stopping <-chan struct{}) {
 // end of the body has said that the connection closes. HTTP/2 can answer and end a stream without any of this (RFC 9113 §8.1).
 func (x *exchange) drainBody(r *http.Request) {
 	b := x.caller
-	if x.w.status == 0 || !b.http1 || b.whole.Load() {
+	if !b.http1 || b.whole.Load() {
+		return
+	}
+	if x.w.status == 0 {
+		x.w.Header().Set("Connection", "close") // net/http answers now, for nobody
 		return
 	}
 	_ = b.conn.Flush()
@@ -129,7 +133,11 @@ func (x *exchange) drainBody(r *http.Request) {
 		b.limit.Store(min(b.limit.Load(), int64(afterRefusal)))
 	}
 	b.drain(x.server.cfg.DrainBody, x.server.stopping)
-	if !b.whole.Load() {
-		_ = b.conn.SetReadDeadline(time.Unix(1, 0)) // net/http would read on, without a limit
+}
+
+// end keeps net/http from reading on at the end of the call, which it would do without a limit.
+func (b *callerBody) end() {
+	if b.http1 && !b.whole.Load() {
+		_ = b.conn.SetReadDeadline(time.Unix(1, 0))
 	}
 }

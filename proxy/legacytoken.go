@@ -42,7 +42,7 @@ func (x *exchange) legacyToken(r *http.Request) {
 	d, err := x.proveForm(r, readings)
 	x.decision = d
 	if err == nil {
-		x.proven()
+		err = x.proven()
 	}
 	if err == nil && d.Action == translate.ActionObserve {
 		x.forwardForm(r, form)

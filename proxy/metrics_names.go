@@ -168,7 +168,7 @@ func gaugeDocs() []MetricDoc {
 		{Name: metricLastLegacy, Labels: []string{"integration"}, Help: "When a program last called with a legacy credential, as Unix time. Absent if none has."},
 		{Name: metricIntegration, Labels: []string{"integration", "mode", "soap"}, Help: "The integrations of the configuration; always 1."},
 		{Name: metricActive, Help: "Calls under way."},
-		{Name: metricConnections, Help: "Open connections of programs to the proxy."},
+		{Name: metricConnections, Help: "Open connections of programs to the proxy, and their calls over HTTP/2."},
 		{Name: metricTunnels, Help: "Open tunnels to hosts that are passed through as they are."},
 		{Name: metricCA, Help: "When the CA certificate of the interception expires, as Unix time. Absent without a CA."},
 		{Name: metricLeaf, Help: "When the first of the certificates signed by that CA expires, as Unix time. Absent without one; they are renewed by themselves."},

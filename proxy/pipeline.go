@@ -51,6 +51,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func(r *http.Request) {
 		x.event.BytesIn = x.caller.n.Load()
 		defer x.stream.leave()
+		defer x.caller.end()
 		x.end(recover())
 		x.drainBody(r)
 	}(r)
@@ -440,7 +441,7 @@ func (x *exchange) httpCredentials(r *http.Request) *translate.Call {
 func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bool {
 	x.decision = d
 	if err == nil {
-		x.proven()
+		err = x.proven()
 	}
 	if err == nil && d.Action == translate.ActionTranslate {
 		err = x.prepare(r)
@@ -465,12 +466,14 @@ func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bo
 	return true
 }
 
-// proven lets a call whose credential counts take its time, and keep its connection when others want one.
-func (x *exchange) proven() {
+// proven lets a call whose credential counts take its time, and keep its connection when others want one. It fails if another has got
+// the connection's place already: nobody would see the answer.
+func (x *exchange) proven() error {
 	x.caller.limit.Store(int64(x.server.cfg.BodyTimeout))
-	if x.binding.conn != nil {
-		x.binding.conn.place.setIdle(false)
+	if x.binding.conn != nil && !x.binding.conn.place.setIdle(false) {
+		return &translate.Error{Kind: translate.KindBusy, Detail: connDisplaced, NextStep: nextTooMany}
 	}
+	return nil
 }
 
 // prepare gets the token and the site of a translated call.

@@ -122,10 +122,11 @@ func (pl *place) leave() {
 	pl.of.remove(pl)
 }
 
-// setIdle says whether the connection may be closed for another: it does no work for somebody who has proven who they are.
-func (pl *place) setIdle(idle bool) {
+// setIdle says whether the connection may be closed for another: it does no work for somebody who has proven who they are. It returns
+// false if that has happened.
+func (pl *place) setIdle(idle bool) bool {
 	if pl == nil || pl.conn == nil {
-		return
+		return true
 	}
 	pl.of.mu.Lock()
 	defer pl.of.mu.Unlock()
@@ -138,4 +139,5 @@ func (pl *place) setIdle(idle bool) {
 		c.idle.Remove(pl.idle)
 		pl.idle = nil
 	}
+	return !pl.left
 }

@@ -53,6 +53,9 @@ func TestOneClientNeverHasAllPlaces(t *testing.T) {
 					t.Errorf("%d makes room: %v, want %d", i, pl == displaced, tt.makesRoom)
 				}
 			}
+			if displaced != nil && displaced.setIdle(false) {
+				t.Error("a call goes on whose connection another has got")
+			}
 			got.leave()
 			got.leave()
 			for _, pl := range all {

@@ -313,7 +313,10 @@ func (x *exchange) decidedSOAP(r *http.Request, d *translate.Decision, err error
 		return x.decided(r, d, err)
 	}
 	x.decision = d
-	x.proven()
+	if err := x.proven(); err != nil {
+		x.refuse(r, err, kindOnWire(err))
+		return false
+	}
 	if err := d.CheckAppPassword(); err != nil {
 		x.event.Translate = x.server.cfg.Now().Sub(x.start)
 		x.refuse(r, err, reply.GrantRefused)
