@@ -47,12 +47,14 @@ type boundConn struct {
 
 	// What became of the request heads on it; see connfailure.go.
 	report   func(c *boundConn, status int, cause, detail string)
+	linger   func(*boundConn)
 	secure   bool        // TLS, and its handshake is over
 	written  atomic.Bool // something was sent to the caller
 	serving  atomic.Bool // a handler runs, or its answer is being sent
 	headRead atomic.Bool // something came since the last answer, and no handler has been called for it
 	called   atomic.Bool // the handler has been called
 	refused  atomic.Bool // net/http has answered by itself
+	closing  atomic.Bool // after that
 	streams  atomic.Bool // HTTP/2
 	ended    atomic.Bool // the caller has ended its side
 	framing  framing     // of the head that is being read
@@ -73,6 +75,9 @@ func (c *boundConn) Read(p []byte) (int, error) {
 func (c *boundConn) Close() error {
 	if c.closed != nil {
 		c.once.Do(func() { close(c.closed) })
+	}
+	if c.refused.Load() && !c.closing.Swap(true) {
+		c.linger(c)
 	}
 	err := c.Conn.Close()
 	c.place.leave()
@@ -152,7 +157,7 @@ func (s *Server) sort(c *boundConn, tlsConfig func() *tls.Config) {
 		return
 	}
 	defer s.untrack(c)
-	c.report, c.binding.conn = s.connFailed, c
+	c.report, c.linger, c.binding.conn = s.connFailed, s.linger, c
 	if len(c.ahead) == 0 {
 		_ = c.SetReadDeadline(time.Now().Add(s.cfg.HeaderTimeout))
 		first := make([]byte, 1)
@@ -188,6 +193,20 @@ func (s *Server) secure(c *boundConn, tlsConfig func() *tls.Config) (net.Conn, b
 	}
 	conn, err := s.handshake(c, cfg)
 	return conn, err == nil
+}
+
+// linger lets a program whose request head net/http has refused, and which may not have read that yet, send the rest of its call.
+// It is the counterpart of drainBody.
+func (s *Server) linger(c *boundConn) {
+	select {
+	case <-s.stopping:
+		return
+	default:
+	}
+	if closeWrite(c.Conn) != nil || c.Conn.SetReadDeadline(time.Now().Add(s.cfg.HeaderTimeout)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, c.Conn, s.cfg.DrainBody)
 }
 
 // accept serves one listener until it is closed.
