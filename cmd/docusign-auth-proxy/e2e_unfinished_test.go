@@ -207,15 +207,15 @@ func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 
 func TestASlowBodyThatGetsOnIsNotGivenUp(t *testing.T) {
 	r := newRigChanged(t, func(doc section) {
-		doc.at("limits")["header_timeout"] = "500ms"
-		doc.at("limits")["body_timeout"] = "500ms"
+		doc.at("limits")["header_timeout"] = "1s"
+		doc.at("limits")["body_timeout"] = "1s"
 	})
 	for _, size := range []int{40 << 10, 3 << 20} {
 		t.Run(fmt.Sprintf("%d bytes, more slowly than the limit", size), func(t *testing.T) {
 			w := r.dial(t, proxy.DoorSidecar)
 			text := post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", size), string(bigEnvelope(size)))
 			for len(text) > 0 {
-				n := min(len(text), max(size/12, 2<<10))
+				n := min(len(text), max(size/20, 2<<10))
 				w.send(text[:n])
 				text = text[n:]
 				<-time.After(100 * time.Millisecond)
@@ -230,7 +230,7 @@ func TestASlowBodyThatGetsOnIsNotGivenUp(t *testing.T) {
 		})
 	}
 	t.Run("DocuSign takes longer than the limit to answer", func(t *testing.T) {
-		r.sandbox.FailNext(docusigntest.FailureSpec{Path: createPath, Status: 418, Delay: 1200 * time.Millisecond})
+		r.sandbox.FailNext(docusigntest.FailureSpec{Path: createPath, Status: 418, Delay: 1500 * time.Millisecond})
 		w := r.dial(t, proxy.DoorSidecar)
 		w.send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON))
 		if got := w.read("POST"); got.status != 418 {
