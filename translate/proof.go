@@ -115,7 +115,7 @@ type attempt struct {
 }
 
 func (a *attempt) bucket() bucketKey {
-	return bucketKey{clientOf(a.client), legacy.Fold(a.realm), legacy.Fold(a.username)}
+	return bucketKey{ClientOf(a.client), legacy.Fold(a.realm), legacy.Fold(a.username)}
 }
 
 // prove checks whether one of the candidates is the password, and returns the password, which may be pinned only now. lasting is false
@@ -259,7 +259,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 	refused = true
 	m.wrong.put(d, struct{}{})
 	floor := p.refusalTime(a)
-	if p.throttle.spend(clientOf(a.client)) {
+	if p.throttle.spend(ClientOf(a.client)) {
 		err, floor = throttledError(), max(floor, throttledTime)
 	}
 	sleepContext(ctx, floor-p.now().Sub(began))
@@ -303,7 +303,7 @@ func (p *Prover) compare(ctx context.Context, a *attempt) (verdict, int, error) 
 // inSlot compares while it holds a slot.
 func (p *Prover) inSlot(ctx context.Context, a *attempt, compare func(*attempt) (verdict, int, error)) (verdict, int, error) {
 	_, fresh := p.throttle.look(a.bucket())
-	if p.slots.acquire(ctx, clientOf(a.client), fresh && a.known) != nil {
+	if p.slots.acquire(ctx, ClientOf(a.client), fresh && a.known) != nil {
 		return wrongPassword, 0, &Error{Kind: KindBusy, Err: errBusy}
 	}
 	began, wrong := p.now(), false

@@ -71,7 +71,7 @@ func TestOneClientIsThisMachineOrAnIPv6NetworkOrOneIPv4Address(t *testing.T) {
 		{"one /64", "2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"},
 		{"an address with and without zone", "fe80::1%eth0", "fe80::2"},
 	} {
-		if a, b := clientOf(netip.MustParseAddr(c.a)), clientOf(netip.MustParseAddr(c.b)); a != b {
+		if a, b := ClientOf(netip.MustParseAddr(c.a)), ClientOf(netip.MustParseAddr(c.b)); a != b {
 			t.Errorf("%s: %s and %s differ", c.name, a, b)
 		}
 	}
@@ -80,7 +80,7 @@ func TestOneClientIsThisMachineOrAnIPv6NetworkOrOneIPv4Address(t *testing.T) {
 		{"two /64", "2001:db8:1:2::1", "2001:db8:1:3::1"},
 		{"this machine and another", "127.0.0.1", "10.0.0.1"},
 	} {
-		if clientOf(netip.MustParseAddr(c.a)) == clientOf(netip.MustParseAddr(c.b)) {
+		if ClientOf(netip.MustParseAddr(c.a)) == ClientOf(netip.MustParseAddr(c.b)) {
 			t.Errorf("%s count as one", c.name)
 		}
 	}

@@ -23,9 +23,9 @@ const (
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// clientOf gives what counts as one client: this machine with all its loopback addresses, an IPv6 /64 (one host may use any
+// ClientOf gives what counts as one client: this machine with all its loopback addresses, an IPv6 /64 (one host may use any
 // address of it, RFC 4291 §2.5.1), or one IPv4 address.
-func clientOf(a netip.Addr) netip.Addr {
+func ClientOf(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	switch {
 	case a.IsLoopback():
@@ -42,7 +42,7 @@ func sourceOf(a netip.Addr) netip.Addr {
 	if a = a.Unmap().WithZone(""); a.IsLoopback() {
 		return a
 	}
-	return clientOf(a)
+	return ClientOf(a)
 }
 
 // usual reports whether a program comes from such an address without choosing to: any address but 127.0.0.1 and ::1 of the
