@@ -352,3 +352,23 @@ func TestTheCommandsSayWhyNeitherFileNorProxyAnswers(t *testing.T) {
 		t.Errorf("a command made a state file: %v", err)
 	}
 }
+
+func TestACommandWithoutAConfigurationAsksForTheTokensFile(t *testing.T) {
+	r := newRig(t, nil)
+	none := filepath.Join(t.TempDir(), "docusign-auth-proxy.yaml")
+	t.Chdir(filepath.Dir(none))
+	run := func(args ...string) (string, error) {
+		cmd := newTokens()
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		var out strings.Builder
+		cmd.SetOut(&out)
+		cmd.SetArgs(append(args, "--admin", r.adminURL()))
+		return out.String(), cmd.ExecuteContext(t.Context())
+	}
+	if _, err := run("list"); err == nil || !strings.Contains(err.Error(), "--admin-token-file") {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := run("list", "--admin-token-file", r.tokenFile()); err != nil {
+		t.Error(err)
+	}
+}

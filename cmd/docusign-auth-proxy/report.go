@@ -218,6 +218,9 @@ func (o *reportOptions) login(cfg *config.Config, r *http.Request) (noToken, err
 
 // readLine reads a secret from the file that a flag names.
 func readLine(flag, path string) (secret.Text, error) {
+	if path == "" {
+		return secret.Text{}, errors.New(flag + " is not given, and there is no configuration here that names the file")
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("%s: %w", flag, err)

@@ -138,6 +138,9 @@ func TestWhatAPasswordVouchedForEndsWithIt(t *testing.T) {
 			if c.want != 200 && !strings.Contains(r.log.String(), "the password that vouched for this token has changed") && c.name != "a user taken out" {
 				t.Error("the log does not say why the token is refused")
 			}
+			if got := r.listWith(t, annaJSON); got != 200 && c.next == "anna-legacy-1" || got == 200 && c.next != "anna-legacy-1" {
+				t.Errorf("the remembered first password: status %d", got)
+			}
 			if c.next == "" {
 				return
 			}
