@@ -25,7 +25,8 @@ func (p *program) newAdmin(cfg *config.Config) *http.Server {
 	handler := admin.NewHandler(admin.Config{
 		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady,
 		Reload: p.reload, Retry: p.retry, ConsentPath: consentPath(cfg), Status: p.status,
-		Auth: p.adminLogin, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
+		OnPanic: func() { p.metrics.RecordPanic(proxy.PanicOperations) },
+		Auth:    p.adminLogin, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
 	})
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
