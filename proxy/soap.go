@@ -213,6 +213,9 @@ func (x *exchange) proveSOAP(r *http.Request) bool {
 	switch x.route.api {
 	case APISoapAPI:
 		own, foreign = token, header
+	case APISoapDSAPI:
+		// Programs made from its WSDL send a UsernameToken and no header; one that worked was read there (SOAP-REST.md §11.12).
+		own, foreign = header || token, header && token
 	case APISoapCredential:
 		c := s.message.Credential
 		s.inBody = c != nil && (c.HasEmail || c.HasPassword)
@@ -222,7 +225,7 @@ func (x *exchange) proveSOAP(r *http.Request) bool {
 	var d *translate.Decision
 	var err error
 	switch {
-	case own && x.headerService():
+	case own && header && x.headerService():
 		s.read, _ = legacy.ParseHeaders(call.Legacy, x.state.Translator.IsKey) // Decide says what is wrong with it
 		d, err = x.state.Translator.Decide(r.Context(), call)
 	case own:
@@ -448,7 +451,7 @@ func withoutDefaultPort(scheme, host string) string {
 // putAppPassword puts the authenticator's App Password where the service reads it (PROTOCOL.md §4.3, §4.9).
 func (x *exchange) putAppPassword(m *soap.Message) error {
 	password, _ := x.decision.AppPassword()
-	if x.headerService() {
+	if x.headerService() && x.soap.read.Scheme != legacy.WSSecurity {
 		x.legacyHeader = x.credentialUpstream().Header(password)
 		if m.Token != nil {
 			return m.RemoveToken()

@@ -84,7 +84,6 @@ func TestAServiceDoesNotFallBackToTheOtherKind(t *testing.T) {
 		r := newRig(t, soapMode(mode))
 		for _, c := range []struct{ name, path, operation, token, header, says string }{
 			{"api.asmx with a header alone", "/api/3.0/api.asmx", listFeatures, "", annaHeaderXML, "An Integrator key was not specified"},
-			{"dsapi.asmx with a token alone", "/api/3.0/dsapi.asmx", listFeatures, annaToken, "", "An Integrator key was not specified"},
 			{"accountmanagement.asmx with a token alone", "/api/3.0/accountmanagement.asmx", summary, annaToken, "", "An Integrator key was not specified"},
 			{"credential.asmx with a header alone", "/api/3.0/credential.asmx", `<Login xmlns="` + namespaceCredential + `"/>`, "", annaHeaderXML, "<Success>false</Success>"},
 			{"credential.asmx with a password and no name", "/api/3.0/credential.asmx", `<Login xmlns="` + namespaceCredential + `"><Password>anna-legacy-1</Password></Login>`, annaToken, annaHeaderXML, "<Success>false</Success>"},
@@ -108,6 +107,36 @@ func TestAServiceDoesNotFallBackToTheOtherKind(t *testing.T) {
 		if n := len(r.soapRequests()); n != 0 {
 			t.Errorf("%d calls went upstream", n)
 		}
+	}
+}
+
+// Programs made from dsapi's WSDL send a UsernameToken and no header (SOAP-REST.md §11.12). One that worked was read there, so an App
+// Password takes the password's place in it.
+func TestATokenAloneIsTakenAtDSAPI(t *testing.T) {
+	for mode, want := range map[string]string{
+		"bearer":       strings.Replace(soapEnvelope("x", listFeatures), "<s:Header>x", "<s:Header>", 1),
+		"app_password": soapEnvelope(security(strings.Replace(annaToken, "anna-legacy-1", "anna-app-1", 1)), listFeatures),
+	} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, soapMode(mode))
+			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(annaToken), listFeatures)))
+			if got.status != 200 || strings.Contains(got.body, "Fault") {
+				t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+			}
+			rec := r.lastSOAP()
+			if string(rec.Body) != want || rec.Header["X-Docusign-Authentication"] != nil {
+				t.Errorf("upstream with %v\n got %s\nwant %s", rec.Header, rec.Body, want)
+			}
+			if m := r.metrics(t); !strings.Contains(m, `docusign_auth_proxy_credential_conflicts_total{integration="nightly-billing"} 0`) {
+				t.Error("one credential alone counts as a conflict")
+			}
+			wrong := strings.Replace(annaToken, "anna-legacy-1", "x", 1)
+			got = r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(wrong), listFeatures)))
+			if !strings.Contains(got.body, "One or both of Username and Password are invalid") {
+				t.Errorf("with a wrong password: status %d, %s", got.status, got.body)
+			}
+			r.noLeak()
+		})
 	}
 }
 

@@ -41,7 +41,7 @@ if (!$login->Success) {
 $accounts = array_column($login->Accounts->Account, 'BaseUrl', 'AccountID');
 $base = $accounts[$account];
 
-$api = new SoapClient("$base/api.asmx?WSDL", $options);
+$api = new SoapClient("$base/dsapi.asmx?WSDL", $options);
 $api->__setSoapHeaders([security($username, $password)]);
 $sent = $api->CreateAndSendEnvelope(['Envelope' => [
     'AccountId' => $account, 'Subject' => 'Please sign & return', 'EmailBlurb' => '',

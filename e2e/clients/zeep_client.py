@@ -26,7 +26,7 @@ if not login.Success:
 # As SOAP sites answer for each other's accounts, the first BaseUrl would do; the account's own is quicker.
 base = next(a.BaseUrl for a in login.Accounts.Account if a.AccountID == account)
 
-api = service(base, "api", "APIServiceSoap", UsernameToken(username, password))
+api = service(base, "dsapi", "DSAPIServiceSoap", UsernameToken(username, password))
 sent = api.CreateAndSendEnvelope(Envelope={
     "AccountId": account, "Subject": "Please sign & return", "EmailBlurb": "",
     "Documents": {"Document": [{"ID": 1, "Name": "a.pdf", "PDFBytes": PDF}]},

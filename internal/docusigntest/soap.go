@@ -289,9 +289,10 @@ func (c *soapCall) authenticate() *soapFault {
 func (c *soapCall) credentials() ([]credential, *soapFault) {
 	var given []credential
 	var denied *soapFault
-	readsToken := strings.HasSuffix(c.service.path, "/api.asmx")
-	readsHeader := !readsToken && !strings.HasSuffix(c.service.path, "/credential.asmx")
 	values := c.r.Header["X-Docusign-Authentication"]
+	readsHeader := strings.HasSuffix(c.service.path, "/dsapi.asmx") || strings.HasSuffix(c.service.path, "/accountmanagement.asmx")
+	// dsapi takes a UsernameToken where there is no header (SOAP-REST.md §11.12).
+	readsToken := strings.HasSuffix(c.service.path, "/api.asmx") || strings.HasSuffix(c.service.path, "/dsapi.asmx") && len(values) == 0
 	if len(values) > 0 && !readsHeader {
 		c.s.counts.add(func(n *Counts) { n.Legacy.Header++ })
 	}

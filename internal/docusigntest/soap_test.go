@@ -188,7 +188,8 @@ func TestCredentialsOfSOAP(t *testing.T) {
 		"a login with nothing":                     {credential, login("", ""), "", nil, 200, "<Success>false</Success>", Legacy{Body: 1}},
 		"a login with a bearer and empty fields":   {credential, login("", ""), "good", nil, 200, "<Success>true</Success>", Legacy{}},
 		"account management tells it in an answer": {management, envelopeOf(soap11, "", operationOf(managementSpace, "GetEncryptedPassword", "")), "", header("legacy.user@example.com", "x", ""), 200, "<ErrorCode>Invalid_Login</ErrorCode>", Legacy{Header: 1}},
-		"a token that dsapi.asmx does not read":    {dsapi, withToken(user, appPassword, ""), "", nil, 500, "An Integrator key was not specified.", Legacy{WSSecurity: 1}},
+		"a token alone at dsapi.asmx":              {dsapi, withToken(user, appPassword, ""), "", nil, 200, "<Status>Sent</Status>", Legacy{}},
+		"a token that dsapi.asmx does not read":    {dsapi, withToken(user, "x", ""), "", header("legacy.user@example.com", appPassword, ""), 200, "<Status>Sent</Status>", Legacy{WSSecurity: 1}},
 		"a header that api.asmx does not read":     {api, envelopeOf(soap11, "", status), "", header("legacy.user@example.com", appPassword, ""), 500, "An Integrator key was not specified.", Legacy{Header: 1}},
 	}
 	for name, tt := range tests {
