@@ -186,12 +186,19 @@ func (l *load) refusals() {
 		l.get(listPath, oldHeader, l.header(key, anna))
 	}
 	l.get(listPath, oldHeader, l.header(consentlessKey, bob))
+	l.raw("CONNECT updates.example.com:443 HTTP/1.1\r\nHost: updates.example.com:443\r\n\r\n")
+	l.raw("GET " + listPath + "?from_date=10/1/2013 12:00 AM HTTP/1.1\r\nHost: " + oldHost + "\r\n\r\n") // a blank in the URL
+}
+
+// raw sends what no client library would, and waits for the answer's first line.
+func (l *load) raw(text string) {
+	l.t.Helper()
 	conn, err := net.DialTimeout("tcp", l.w.proxy, callLimit)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, "CONNECT updates.example.com:443 HTTP/1.1\r\nHost: updates.example.com:443\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, text); err != nil {
 		l.t.Fatal(err)
 	}
 	if _, err := io.ReadAll(io.LimitReader(conn, 12)); err != nil {

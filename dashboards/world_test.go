@@ -200,7 +200,9 @@ func (w *world) configure(t *testing.T) {
 		resolve[site] = w.sandbox.Addr()
 	}
 	text, err := yaml.Marshal(object{
-		"environment": "demo", "unknown": "observe", "store": "state.db",
+		// The sandbox mixes demo's account server with production's sites.
+		"environment": "custom", "account_server": "https://account-d.docusign.com", "site": "https://demo.docusign.net",
+		"unknown": "observe", "store": "state.db",
 		"listen":       object{"proxy": "127.0.0.1:0", "admin": "127.0.0.1:0", "hosts": "127.0.0.1:0"},
 		"interception": object{"ca_cert": "ca.pem", "ca_key": "ca-key.pem"},
 		"egress":       object{"allow_addresses": []string{"127.0.0.0/8"}, "resolve": resolve},
