@@ -418,7 +418,7 @@ func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
 		{"the token inside the header", knownPath, `X-DocuSign-Authentication: {"Bearer ":"bm90LWEtcmVhbC10b2tlbi0tLS0=","IntegratorKey":"` + docusigntest.GUIDKey + "\"}\r\n", ""},
 		{"a change of the password with such a token", "/restapi/v2/login_information/password", opaque, `{"currentPassword":"anna-legacy-1"}`},
 		{"the same in SOAP", "/api/3.0/accountmanagement.asmx", opaque + xmlLine, soapEnvelope("", `<ChangePassword xmlns="http://www.docusign.net/API/AccountManagement"><OldPassword>anna-legacy-1</OldPassword></ChangePassword>`)},
-		{"a UsernameToken with such a token", "/api/3.0/dsapi.asmx", opaque + xmlLine, envelope},
+		{"a UsernameToken with such a token", "/api/3.0/accountmanagement.asmx", opaque + xmlLine, envelope},
 		{"a UsernameToken beside the observed header", "/api/3.0/dsapi.asmx", observed + xmlLine, envelope},
 		{"an unknown SOAP service beside the observed header", "/api/3.0/EnvelopeManagement.asmx", observed + xmlLine, envelope},
 		{"a header beside the observed UsernameToken", "/api/3.0/api.asmx", annaLine + xmlLine, mine},
