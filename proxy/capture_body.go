@@ -82,6 +82,9 @@ func (m *captureMask) body(t tapped, h http.Header, limit int, p bodyPlace) capt
 		b.Text = ""
 	}
 	b.Text = printableText(b.Text)
+	if !plainMediaType.MatchString(b.MIME) {
+		b.MIME = ""
+	}
 	return b
 }
 
@@ -163,15 +166,13 @@ func maskBody(text, mediaType string, p bodyPlace) (out string, passwords int, o
 		out, ok = maskForm(text)
 		return out, 0, ok, true
 	case strings.HasPrefix(first, "<") && mediaType != "text/html":
-		out, passwords, ok = maskXML(text)
+		out, passwords, ok = maskXML(text, !p.request)
 		return out, passwords, ok, true
 	case strings.HasPrefix(first, "{"), strings.HasPrefix(first, "["), strings.HasSuffix(mediaType, "json"):
-		out, ok = maskJSON(text)
+		out, ok = maskJSON(text, !p.request)
 		return out, 0, ok, true
 	case first == "":
 		return text, 0, true, true
-	case mediaType == "text/plain" && !p.request:
-		return maskText(text), 0, true, true
 	}
 	return "", 0, false, false
 }
@@ -233,11 +234,11 @@ func (m *captureMask) parts(b *capturedBody, kept []byte, boundary string, p bod
 	passwords := 0
 	for i, piece := range pieces[1:] {
 		if bytes.HasPrefix(piece, []byte("--")) {
-			out.WriteString("--" + boundary + "--\n")
+			out.WriteString("--boundary--\n")
 			break
 		}
 		last := i == len(pieces)-2
-		out.WriteString("--" + boundary + "\n")
+		out.WriteString("--boundary\n")
 		n, ok := m.part(&out, piece, last && b.Cut, p)
 		if !ok {
 			b.Omitted = omittedUnsure

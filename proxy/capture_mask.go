@@ -133,7 +133,7 @@ func (m *captureMask) header(h http.Header) []capturedField {
 			if m.holds(v) {
 				v = masked
 			}
-			out = append(out, capturedField{printable(name), printable(v)})
+			out = append(out, capturedField{headerName(name), printable(v)})
 		}
 	}
 	return out
@@ -145,32 +145,29 @@ func (m *captureMask) field(name, v string) string {
 		return maskLegacyHeader(v)
 	case "Authorization", "Proxy-Authorization":
 		return maskAuthorization(v)
-	case "Www-Authenticate", "Proxy-Authenticate", "X-Docusign-Tracetoken":
-		return v
-	case "Location", "Content-Location", "Referer", "Refresh", "Link":
-		if i := strings.IndexAny(v, "?#"); i >= 0 {
-			v = v[:i+1] + masked
+	case headerActAs:
+		if plainName.MatchString(v) {
+			return v
 		}
+		return masked
+	case "Content-Type":
+		return maskContentType(v)
+	case "Content-Disposition":
+		return maskDisposition(v)
+	case "Soapaction":
+		if v == "" || v == `""` || soapAction.MatchString(v) {
+			return v
+		}
+		return masked
+	case "Location", "Content-Location", "Referer":
+		return maskURL(v)
+	case "User-Agent":
 		return maskText(v)
 	}
-	if secretHeader(name) {
-		return masked
+	if slices.Contains(openHeaders, name) {
+		return openHeader(name, v)
 	}
-	return maskText(v)
-}
-
-// secretHeader goes by the name, so that a header nobody thought of is masked too.
-func secretHeader(name string) bool {
-	name = strings.ToLower(name)
-	if strings.HasPrefix(name, "x-docusign-auth-proxy-") {
-		return false // the proxy's own
-	}
-	for _, word := range [...]string{"auth", "token", "secret", "passw", "pwd", "cookie", "credential", "key", "session", "signature", "assertion", "jwt"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
+	return masked
 }
 
 // maskAuthorization keeps the scheme's name where it is one; a bare token has none (PROTOCOL.md §1.4 V19).
@@ -266,7 +263,7 @@ var (
 
 const (
 	guidShape  = `[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}`
-	plainIdent = `(?:[A-Za-z]{4}-)?` + guidShape + `|[A-Za-z0-9._+\-]{1,64}@[A-Za-z0-9.\-]{1,190}`
+	plainIdent = `(?:[A-Za-z]{4}-)?` + guidShape + `|[A-Za-z0-9._%+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){1,4}[A-Za-z]{2,24}`
 )
 
 // maskLegacyXML trusts one element of the known children, each there once, with nothing else in it.
@@ -320,37 +317,44 @@ func blankText(tok xml.Token) bool {
 	return ok && len(bytes.TrimSpace(t)) == 0
 }
 
-// url masks the query's secrets: all of it where the path is no API, since those are pages with one-time links.
+// url shows the known parts of a URL: nothing of the query where the path is no API, since those are pages with one-time links.
 func (m *captureMask) url(raw string, whole bool) string {
-	path, query, found := strings.Cut(raw, "?")
-	if m.holds(path) {
-		path = masked
+	base, query, found := strings.Cut(raw, "?")
+	if base = maskURL(base); m.holds(base) {
+		base = masked
 	}
 	if !found {
-		return printable(path)
+		return printable(base)
 	}
 	if whole || m.holds(query) {
-		return printable(path + "?" + masked)
+		return printable(base + "?" + masked)
 	}
 	parts := strings.Split(query, "&")
 	for i, part := range parts {
-		name, value, valued := strings.Cut(part, "=")
-		plain, err := url.QueryUnescape(name)
-		switch {
-		case err != nil || len(name) > 64 || !valued && len(part) > 64:
-			parts[i] = masked
-		case valued && secretParameter(plain) && !boolean(value):
-			parts[i] = name + "=" + masked
-		case valued:
-			parts[i] = name + "=" + maskText(value)
-		}
+		parts[i] = maskParameter(part)
 	}
-	return printable(path + "?" + strings.Join(parts, "&"))
+	return printable(base + "?" + strings.Join(parts, "&"))
 }
 
+func maskParameter(part string) string {
+	name, value, valued := strings.Cut(part, "=")
+	if !valued && strings.EqualFold(name, "wsdl") {
+		return name
+	}
+	plain, err := url.QueryUnescape(value)
+	switch {
+	case !valued || !plainLabel.MatchString(name):
+		return masked
+	case err != nil || secretParameter(name) && !boolean(value) || !plainValue(plain):
+		return name + "=" + masked
+	}
+	return part
+}
+
+// secretParameter tells parameters whose plain values are secrets too: an access code is a number.
 func secretParameter(name string) bool {
 	name = strings.ToLower(name)
-	return secretName(name) || secretHeader(name) || strings.Contains(name, "code") || strings.Contains(name, "ticket") || name == "slt" || name == "t" || name == "sig"
+	return secretName(name) || strings.Contains(name, "code") || strings.Contains(name, "key") || strings.Contains(name, "session")
 }
 
 // boolean values are no secrets: api_password=true asks for one.
@@ -393,9 +397,28 @@ var (
 	assignment = regexp.MustCompile(`(?i)(?:passw(?:or)?d|passphrase|pwd|secret|token|assertion|access_?code)["'\\]*\s*(?:&quot;|&#34;)?\s*(?:=|:|&gt;|>|%3D|%3A)`)
 )
 
+// maySecret spares nearly all texts the search: each expression of maskText needs one of these characters or words.
+func maySecret(s string) bool {
+	for i := range len(s) {
+		switch s[i] {
+		case '=', ':', '>', '%', '&':
+			return true
+		case 'e':
+			if strings.HasPrefix(s[i:], "eyJ") {
+				return true
+			}
+		case 'b', 'B':
+			if word := s[i:min(i+5, len(s))]; equalFold(word, "basic") || equalFold(word, "beare") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // maskText takes out of a plain text what looks like a secret whatever its name is: queries of URLs, tokens, assignments.
 func maskText(s string) string {
-	if len(s) < 5 {
+	if !maySecret(s) {
 		return s
 	}
 	if assignment.MatchString(s) {

@@ -8,18 +8,19 @@ import (
 
 // jsonMask copies JSON, which may break off, and masks the values of secret members. It keeps blanks and order as they are.
 type jsonMask struct {
-	src   string
-	pos   int
-	out   strings.Builder
-	bad   bool // not JSON from pos on
-	depth int
+	src    string
+	answer bool // DocuSign's, whose messages are shown
+	pos    int
+	out    strings.Builder
+	bad    bool // not JSON from pos on
+	depth  int
 }
 
 const maxMaskDepth = 64
 
 // maskJSON is not ok when the text is not JSON; out is what was, up to there.
-func maskJSON(src string) (out string, ok bool) {
-	m := jsonMask{src: src}
+func maskJSON(src string, answer bool) (out string, ok bool) {
+	m := jsonMask{src: src, answer: answer}
 	m.value("", false)
 	m.blanks()
 	if m.pos < len(m.src) {
@@ -65,7 +66,7 @@ func (m *jsonMask) value(name string, hide bool) {
 		m.depth--
 	case '"':
 		raw, closed := m.text()
-		m.out.WriteString(maskedJSONText(name, raw, closed))
+		m.out.WriteString(m.maskedText(name, raw, closed))
 	default:
 		word := m.word()
 		if word == "" {
@@ -76,8 +77,8 @@ func (m *jsonMask) value(name string, hide bool) {
 	}
 }
 
-// maskedJSONText writes a string whose escapes are kept.
-func maskedJSONText(name, raw string, closed bool) string {
+// maskedText writes a string whose escapes are kept.
+func (m *jsonMask) maskedText(name, raw string, closed bool) string {
 	end := `"`
 	if !closed {
 		end = ""
@@ -85,10 +86,17 @@ func maskedJSONText(name, raw string, closed bool) string {
 	if documentName(name) && raw != "" && !strings.HasPrefix(raw, "[") {
 		return `"` + base64Note(int64(len(raw))) + end
 	}
-	if maskText(unquoted(raw)) == masked {
-		return `"` + masked + end
+	text := unquoted(raw)
+	switch {
+	case closed && (base64Noted.MatchString(raw) || plainValue(text)):
+		return `"` + raw + end
+	case m.answer && answerText(name) && maskText(text) != masked:
+		text = maskMessage(text)
+	default:
+		text = maskValue(text)
 	}
-	return `"` + maskText(raw) + end
+	quoted, _ := json.Marshal(text) // a string always encodes
+	return strings.TrimSuffix(string(quoted), `"`) + end
 }
 
 // unquoted resolves escapes, so that a name or a text cannot hide behind them.
@@ -192,7 +200,7 @@ func (m *jsonMask) members() {
 			return // a name that breaks off; it is not shown
 		}
 		name := unquoted(raw)
-		if strings.HasPrefix(raw, "[") || maskText(name) != name || len(name) > 128 {
+		if !plainLabel.MatchString(name) {
 			raw, name = masked, "password" // no name of DocuSign's
 		}
 		m.out.WriteString(`"` + raw + `"`)

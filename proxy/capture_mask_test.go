@@ -27,14 +27,14 @@ func TestTheLegacyHeaderKeepsItsShapeWithoutItsPassword(t *testing.T) {
 		{"JSON as PHP writes it", `{"Username":"anna@example.com","Password":"pw","IntegratorKey":"` + maskGUID + `"}`, `{"Username":"anna@example.com","Password":"[masked]","IntegratorKey":"` + maskGUID + `"}`},
 		{"JSON with blanks", `{ "Username" : "anna@example.com", "Password":	"pw" }`, `{"Username":"anna@example.com","Password":"[masked]"}`},
 		{"a password with another member's shape in it", `{"Username":"anna@example.com","Password":"pw","x":"Zq7"}`, masked},
-		{"a member twice", `{"Password":"pw","Username":"a@b.c","Username":"Zq7"}`, masked},
+		{"a member twice", `{"Password":"pw","Username":"a@b.co","Username":"Zq7"}`, masked},
 		{"no closing brace", `{"Username":"anna@example.com","Password":"pw"`, masked},
 		{"no quotes", `{"Username":anna@example.com,"Password":pw}`, masked},
 		{"a password in the field of the name", `{"Username":"my secret!","Password":""}`, `{"Username":"[masked]","Password":"[masked]"}`},
 		{"XML", `<DocuSignCredentials><Username>[anna@example.com]svc@example.com</Username><Password>p&amp;w</Password><IntegratorKey>ABCD-` + maskGUID + ` </IntegratorKey></DocuSignCredentials>`, `<DocuSignCredentials><Username>[anna@example.com]svc@example.com</Username><Password>[masked]</Password><IntegratorKey>ABCD-` + maskGUID + ` </IntegratorKey></DocuSignCredentials>`},
-		{"XML with CDATA", `<DocuSignCredentials><Username>a@b.c</Username><Password><![CDATA[p<w]]></Password></DocuSignCredentials>`, `<DocuSignCredentials><Username>a@b.c</Username><Password>[masked]</Password></DocuSignCredentials>`},
-		{"XML with markup in the password", `<DocuSignCredentials><Username>a@b.c</Username><Password>p<w</Password></DocuSignCredentials>`, masked},
-		{"XML with a comment", `<DocuSignCredentials><!-- Zq7 --><Username>a@b.c</Username></DocuSignCredentials>`, masked},
+		{"XML with CDATA", `<DocuSignCredentials><Username>a@b.co</Username><Password><![CDATA[p<w]]></Password></DocuSignCredentials>`, `<DocuSignCredentials><Username>a@b.co</Username><Password>[masked]</Password></DocuSignCredentials>`},
+		{"XML with markup in the password", `<DocuSignCredentials><Username>a@b.co</Username><Password>p<w</Password></DocuSignCredentials>`, masked},
+		{"XML with a comment", `<DocuSignCredentials><!-- Zq7 --><Username>a@b.co</Username></DocuSignCredentials>`, masked},
 		{"the integrator key alone", maskGUID, masked},
 		{"nothing", "", masked},
 	} {
@@ -51,7 +51,7 @@ func TestHeadersAndURLs(t *testing.T) {
 	h := http.Header{
 		"Authorization": {"Basic dXNlcjpwdw==", "bearer " + canaryHead, canaryHead}, "Proxy-Authorization": {"Basic " + canaryHead}, "Cookie": {"a=" + canaryHead},
 		"Set-Cookie": {"s=" + canaryHead}, "X-Docusign-Apptoken": {canaryHead}, "X-Api-Key": {canaryHead}, "Location": {"/Signing/?t=" + canaryHead},
-		"X-Forwarded-Url": {"https://user:" + canaryHead + "@h/?a=" + canaryHead}, "X-Docusign-Tracetoken": {"trace-1"}, "Accept": {"application/json"},
+		"X-Forwarded-Url": {"https://user:" + canaryHead + "@h/?a=" + canaryHead}, "X-Docusign-Tracetoken": {maskGUID}, "Accept": {"application/json"},
 	}
 	got := map[string][]string{}
 	for _, f := range m.header(h) {
@@ -60,17 +60,17 @@ func TestHeadersAndURLs(t *testing.T) {
 			t.Errorf("%s: %s", f.Name, f.Value)
 		}
 	}
-	if got["Authorization"][0] != "Basic [masked]" || got["Authorization"][2] != masked || got["X-Docusign-Tracetoken"][0] != "trace-1" || got["Accept"][0] != "application/json" || got["Location"][0] != "/Signing/?[masked]" {
+	if got["Authorization"][0] != "Basic [masked]" || got["Authorization"][2] != masked || got["X-Docusign-Tracetoken"][0] != maskGUID || got["Accept"][0] != "application/json" || got["Location"][0] != "/Signing/?[masked]" {
 		t.Errorf("%v", got)
 	}
 	for _, c := range []struct {
 		name, in, want string
 		whole          bool
 	}{
-		{"an API call", "https://h/restapi/v2/login_information?api_password=true&include=all", "https://h/restapi/v2/login_information?api_password=true&include=all", false},
-		{"a token in the query", "https://h/p?access_token=Zq7&status=sent", "https://h/p?access_token=[masked]&status=sent", false},
-		{"a one-time page", "https://h/Signing/StartInSession.aspx?x=Zq7", "https://h/Signing/StartInSession.aspx?[masked]", true},
-		{"an escaped name", "https://h/p?tok%65n=Zq7", "https://h/p?tok%65n=[masked]", false},
+		{"an API call", "https://h.example/restapi/v2/login_information?api_password=true&include=all", "https://h.example/restapi/v2/login_information?api_password=true&include=all", false},
+		{"a token in the query", "https://h.example/restapi?access_token=Zq7&status=sent", "https://h.example/restapi?access_token=[masked]&status=sent", false},
+		{"a one-time page", "https://h.example/Signing/StartInSession.aspx?x=Zq7", "https://h.example/Signing/StartInSession.aspx?[masked]", true},
+		{"an escaped name", "https://h.example/restapi?tok%65n=Zq7", "https://h.example/restapi?[masked]", false},
 	} {
 		if got := m.url(c.in, c.whole); got != c.want {
 			t.Errorf("%s: %s", c.name, got)
@@ -81,26 +81,26 @@ func TestHeadersAndURLs(t *testing.T) {
 func TestBodiesLoseTheirSecretsAndKeepTheRest(t *testing.T) {
 	long := strings.Repeat("JVBERi0xLjQK", 40)
 	for _, c := range []struct{ name, in, want string }{
-		{"an envelope with a document", `{"emailSubject":"Please sign","documents":[{"documentBase64":"AAAA","name":"a.pdf"}]}`, `{"emailSubject":"Please sign","documents":[{"documentBase64":"[4 bytes of base64]","name":"a.pdf"}]}`},
+		{"an envelope with a document", `{"emailSubject":"Please sign","documents":[{"documentBase64":"AAAA","name":"a.pdf"}]}`, `{"emailSubject":"[masked]","documents":[{"documentBase64":"[4 bytes of base64]","name":"[masked]"}]}`},
 		{"a token", `{ "access_token": "pw", "scope":"api", "expires_in": 28800 }`, `{ "access_token": "[masked]", "scope":"api", "expires_in": 28800 }`},
 		{"an access code", `{"accessCode":123456,"x":[1,2.5,null,true]}`, `{"accessCode":"[masked]","x":[1,2.5,null,true]}`},
 		{"a secret object", `{"credentials":{"a":["x",{"b":1}]},"c":1}`, `{"credentials":"[masked]","c":1}`},
 		{"an escaped name", `{"Pass\u0077ord":"pw"}`, `{"Pass\u0077ord":"[masked]"}`},
-		{"a name and value pair", `{"name":"smtpPassword","value":"pw"}`, `{"name":"smtpPassword","value":"[masked]"}`},
+		{"a name and value pair", `{"name":"smtpPassword","value":"pw"}`, `{"name":"[masked]","value":"[masked]"}`},
 		{"a one-time view", `{"url":"https://demo.docusign.net/Signing/?t=1"}`, `{"url":"[masked]"}`},
-		{"a URL with a query, slashes escaped", `{"returnUrl":"https:\/\/app\/back?session=1"}`, `{"returnUrl":"https:\/\/app\/back?[masked]"}`},
+		{"a URL with a query, slashes escaped", `{"returnUrl":"https:\/\/app.example\/views\/back?session=1"}`, `{"returnUrl":"https://app.example/views/{4 characters}?[masked]"}`},
 		{"a form in a text", `{"note":"login with password=pw please"}`, `{"note":"[masked]"}`},
-		{"what breaks off in a secret", `{"a":"b","password":"half of i`, `{"a":"b","password":"[masked]"`},
-		{"what breaks off in a name", `{"a":"b","passw`, `{"a":"b",`},
-		{"SOAP", `<e:Envelope xmlns:e="u"><e:Body><PDFBytes>` + long + `</PDFBytes><Name>A</Name></e:Body></e:Envelope>`, `<e:Envelope xmlns:e="u"><e:Body><PDFBytes>[480 bytes of base64]</PDFBytes><Name>A</Name></e:Body></e:Envelope>`},
-		{"WS-Security", `<w:Security><w:UsernameToken w:Id="t"><w:Username>[` + maskGUID + `]a@b.c</w:Username><w:Password Type="x">pw</w:Password><w:Nonce>n</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`,
-			`<w:Security><w:UsernameToken w:Id="t"><w:Username>[` + maskGUID + `]a@b.c</w:Username><w:Password Type="x">[masked]</w:Password><w:Nonce>[masked]</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`},
-		{"a credential body", `<Login xmlns="n"><Email>a@b.c</Email><Password><![CDATA[p]]>w&#65;</Password></Login>`, `<Login xmlns="n"><Email>a@b.c</Email><Password>[masked]</Password></Login>`},
+		{"what breaks off in a secret", `{"a":"b","password":"half of i`, `{"a":"[masked]","password":"[masked]"`},
+		{"what breaks off in a name", `{"a":"b","passw`, `{"a":"[masked]",`},
+		{"SOAP", `<e:Envelope xmlns:e="u"><e:Body><PDFBytes>` + long + `</PDFBytes><Name>A</Name></e:Body></e:Envelope>`, `<e:Envelope xmlns:e="[masked]"><e:Body><PDFBytes>[480 bytes of base64]</PDFBytes><Name>[masked]</Name></e:Body></e:Envelope>`},
+		{"WS-Security", `<w:Security><w:UsernameToken w:Id="t"><w:Username>[` + maskGUID + `]a@b.co</w:Username><w:Password Type="x">pw</w:Password><w:Nonce>n</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`,
+			`<w:Security><w:UsernameToken w:Id="[masked]"><w:Username>[` + maskGUID + `]a@b.co</w:Username><w:Password Type="[masked]">[masked]</w:Password><w:Nonce>[masked]</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`},
+		{"a credential body", `<Login xmlns="n"><Email>a@b.co</Email><Password><![CDATA[p]]>w&#65;</Password></Login>`, `<Login xmlns="[masked]"><Email>a@b.co</Email><Password>[masked]</Password></Login>`},
 		{"a token's answer", `<RequestSenderTokenResponse><RequestSenderTokenResult>https://x/?t=1</RequestSenderTokenResult></RequestSenderTokenResponse>`, `<RequestSenderTokenResponse><RequestSenderTokenResult>[masked]</RequestSenderTokenResult></RequestSenderTokenResponse>`},
 		{"an encrypted password", `<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>abc</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`,
 			`<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>[masked]</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`},
 		{"a comment", `<a><!-- pw --><b/></a>`, `<a><b/></a>`},
-		{"a secret attribute", `<a password='x' b="c"/>`, `<a password='[masked]' b="c"/>`},
+		{"a secret attribute", `<a password='x' b="c"/>`, `<a password='[masked]' b="[masked]"/>`},
 		{"XML that breaks off in a password", `<Login><Password>ha`, `<Login><Password>[masked]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -119,8 +119,8 @@ func TestAFormShowsOnlyWhatIsPlain(t *testing.T) {
 	}{
 		{"by the book", "grant_type=password&client_id=" + maskGUID + "&username=anna%40example.com&password=pw&scope=api", "grant_type=password&client_id=" + maskGUID + "&username=anna%40example.com&password=[masked]&scope=api", true},
 		{"a password with & in it", "username=a+b@example.com&password=p&w&scope=api", "username=a+b@example.com&password=[masked]&[masked]&scope=api", true},
-		{"a password with a known field in it", "username=a@b.c&password=p&username=w", "", false},
-		{"a password with a field that is not there", "username=a@b.c&password=p&client_id=w", "username=a@b.c&password=[masked]&client_id=[masked]", true},
+		{"a password with a known field in it", "username=a@b.co&password=p&username=w", "", false},
+		{"a password with a field that is not there", "username=a@b.co&password=p&client_id=w", "username=a@b.co&password=[masked]&client_id=[masked]", true},
 		{"no form", "Zq7", masked, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestAFormShowsOnlyWhatIsPlain(t *testing.T) {
 }
 
 func TestBodiesThatCannotBeReadAreLeftOut(t *testing.T) {
-	envelope := `<Envelope><Header><Security><UsernameToken><Username>a@b.c</Username><Password>` + canaryHead + `</Password></UsernameToken></Security></Header></Envelope>`
+	envelope := `<Envelope><Header><Security><UsernameToken><Username>a@b.co</Username><Password>` + canaryHead + `</Password></UsernameToken></Security></Header></Envelope>`
 	utf16 := make([]byte, 0, 2*len(envelope))
 	for _, b := range []byte(envelope) {
 		utf16 = append(utf16, b, 0)
@@ -149,7 +149,7 @@ func TestBodiesThatCannotBeReadAreLeftOut(t *testing.T) {
 		{"a coding nobody reads", "text/xml", "br", canaryHead, "its content coding is not read", bodyPlace{request: true}},
 		{"a page", "text/html", "", "<html>" + canaryHead, omittedPage, bodyPlace{}},
 		{"a text that a program sends", "text/plain", "", canaryHead, omittedPage, bodyPlace{request: true}},
-		{"a form with a field twice", "application/x-www-form-urlencoded", "", "username=a@b.c&password=x&username=" + canaryHead, omittedUnsure, bodyPlace{request: true, form: true}},
+		{"a form with a field twice", "application/x-www-form-urlencoded", "", "username=a@b.co&password=x&username=" + canaryHead, omittedUnsure, bodyPlace{request: true, form: true}},
 		{"parts without a boundary", "multipart/mixed", "", canaryHead, "it has parts, and no boundary", bodyPlace{request: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestADocumentDoesNotHideWhatFollowsIt(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	b = bodyOf(t, &captureMask{}, "application/json", "", []byte(`{"a":"`+strings.Repeat("words and ", 5000)+`"}`), 512, bodyPlace{request: true})
-	if !b.Cut || len(b.Text) > 600 || !strings.HasPrefix(b.Text, `{"a":"words and `) {
+	if !b.Cut || len(b.Text) > 600 || b.Text != `{"a":"[masked]` {
 		t.Errorf("%+v", b)
 	}
 }
@@ -219,16 +219,18 @@ func TestPartsAreReadOneByOne(t *testing.T) {
 func TestWhatTheCallIsKnownToCarryIsNeverShownElsewhere(t *testing.T) {
 	m := &captureMask{}
 	m.know(canaryHead + `"<&` + canaryTail)
+	m.know(`correct"<&horse`) // made of words, which messages are shown with
+	const head, tail = "correct", "horse"
 	for _, body := range []string{
-		`{"comment":"` + canaryHead + `\"<&` + canaryTail + `"}`, `{"comment":"` + canaryHead + `\"\u003c\u0026` + canaryTail + `"}`,
-		`<a>` + canaryHead + `&#34;&lt;&amp;` + canaryTail + `</a>`, `<a>` + canaryHead + `"&lt;&amp;` + canaryTail + `</a>`,
-		`{"comment":"` + canaryHead + `\u0022<\u0026` + canaryTail + `"}`,
+		`{"message":"` + head + `\"<&` + tail + `"}`, `{"message":"` + head + `\"\u003c\u0026` + tail + `"}`,
+		`<faultstring>` + head + `&#34;&lt;&amp;` + tail + `</faultstring>`, `<faultstring>` + head + `"&lt;&amp;` + tail + `</faultstring>`,
+		`{"message":"` + head + `\u0022<\u0026` + tail + `"}`,
 	} {
 		if b := bodyOf(t, m, "", "", []byte(body), CaptureBody, bodyPlace{}); b.Text != "" || b.Omitted != omittedSecret {
 			t.Errorf("%s: %+v", body, b)
 		}
 	}
-	if got := m.url("https://h/a?b="+url.QueryEscape(canaryHead+`"<&`+canaryTail), false); holdsCanary(got) {
+	if got := m.url("https://h.example/a?b="+url.QueryEscape(canaryHead+`"<&`+canaryTail), false); holdsCanary(got) {
 		t.Error(got)
 	}
 	h := m.header(http.Header{"X-Note": {"it is " + canaryHead + `"<&` + canaryTail}})
@@ -251,7 +253,7 @@ func gzipped(t testing.TB, s string) []byte {
 }
 
 func TestCompressedMessagesAreReadAsFarAsTheyWereHeard(t *testing.T) {
-	env := `<Envelope><Header><Security><UsernameToken><Username>a@b.c</Username><Password>` + canaryHead + `</Password></UsernameToken></Security></Header><Body><x>1</x></Body></Envelope>`
+	env := `<Envelope><Header><Security><UsernameToken><Username>a@b.co</Username><Password>` + canaryHead + `</Password></UsernameToken></Security></Header><Body><x>1</x></Body></Envelope>`
 	b := bodyOf(t, &captureMask{}, "text/xml", "gzip", gzipped(t, env), CaptureBody, bodyPlace{request: true, password: true})
 	if b.Omitted != "" || holdsCanary(b.Text) || !strings.Contains(b.Text, "<Password>[masked]</Password>") || !strings.Contains(b.Text, "<x>1</x>") {
 		t.Errorf("%+v", b)
@@ -297,7 +299,7 @@ func FuzzMaskers(f *testing.F) {
 			if i == 2 && strings.ContainsAny(password, "<") {
 				continue // the message is another one then, and the proxy refuses it
 			}
-			soap := `<s:Envelope xmlns:s="u"><s:Header><w:Security xmlns:w="v"><w:UsernameToken><w:Username>a@b.c</w:Username><w:Password Type="T">` + p + `</w:Password></w:UsernameToken></w:Security></s:Header><s:Body><Login xmlns="n"><Email>a@b.c</Email><Password>` + p + `</Password></Login></s:Body></s:Envelope>`
+			soap := `<s:Envelope xmlns:s="u"><s:Header><w:Security xmlns:w="v"><w:UsernameToken><w:Username>a@b.co</w:Username><w:Password Type="T">` + p + `</w:Password></w:UsernameToken></w:Security></s:Header><s:Body><Login xmlns="n"><Email>a@b.co</Email><Password>` + p + `</Password></Login></s:Body></s:Envelope>`
 			refuteCanary(t, "SOAP", bodyOf(t, m, "text/xml", "", []byte(soap), int(limit), bodyPlace{request: true, password: true}).Text)
 			refuteCanary(t, "SOAP, nothing known", bodyOf(t, &captureMask{}, "text/xml", "", []byte(soap), int(limit), bodyPlace{request: true, password: true}).Text)
 			refuteCanary(t, "gzip SOAP", bodyOf(t, m, "text/xml", "gzip", gzipped(t, soap), int(limit), bodyPlace{request: true, password: true}).Text)
@@ -319,7 +321,7 @@ func FuzzMaskBodies(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if out, ok := maskJSON(text); json.Valid([]byte(text)) && (!ok || !json.Valid([]byte(out))) && strings.Count(text, "[")+strings.Count(text, "{") < maxMaskDepth {
+		if out, ok := maskJSON(text, false); json.Valid([]byte(text)) && (!ok || !json.Valid([]byte(out))) && strings.Count(text, "[")+strings.Count(text, "{") < maxMaskDepth {
 			t.Errorf("%q became %q", text, out)
 		}
 		for _, contentType := range []string{"", "text/xml", "application/x-www-form-urlencoded", "multipart/mixed; boundary=b"} {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"html"
 	"regexp"
 	"strings"
 )
@@ -9,6 +10,7 @@ import (
 // instructions and everything after a document type do not.
 type xmlMask struct {
 	src       string
+	answer    bool // DocuSign's, whose messages are shown
 	pos       int
 	out       strings.Builder
 	open      []xmlElement
@@ -35,8 +37,8 @@ const (
 var tokenOperation = regexp.MustCompile(`^(?:get|request)[a-z]*(?:token|encryptedpassword)s?(?:response)?$|^getencryptedpasswordresult$|^docusigncredentials$`)
 
 // maskXML is not ok when the text is not XML; out is what was, up to there.
-func maskXML(src string) (out string, passwords int, ok bool) {
-	m := xmlMask{src: src}
+func maskXML(src string, answer bool) (out string, passwords int, ok bool) {
+	m := xmlMask{src: src, answer: answer}
 	for m.pos < len(src) && !m.bad {
 		m.step()
 	}
@@ -78,7 +80,7 @@ func (m *xmlMask) step() {
 			m.text(text)
 		}
 	case strings.HasPrefix(rest, "<?"):
-		if text, closed := m.skip("?>", 2); closed && m.pos < 256 && strings.HasPrefix(text, "xml ") {
+		if text, closed := m.skip("?>", 2); closed && m.pos < 256 && xmlDeclaration.MatchString(text) {
 			m.write("<?" + text + "?>")
 		}
 	case strings.HasPrefix(rest, "</"):
@@ -131,10 +133,16 @@ func (m *xmlMask) shown(s string) string {
 	switch {
 	case m.view() == viewTags, m.view() == viewSafe && !safeText(local, s):
 		return masked
+	case m.view() == viewSafe:
+		return s
 	case documentName(local) && !strings.HasPrefix(s, "["):
 		return base64Note(int64(len(s)))
+	case base64Noted.MatchString(strings.TrimSpace(s)):
+		return s
+	case m.answer && answerText(local) && maskText(s) != masked:
+		return html.EscapeString(maskMessage(html.UnescapeString(s)))
 	}
-	return maskText(s)
+	return maskValue(s)
 }
 
 func safeText(local, s string) bool {
@@ -167,7 +175,7 @@ func (m *xmlMask) startTag() {
 		m.pos = len(m.src) // it breaks off; it is not shown
 		return
 	}
-	if name == "" || len(name) > 256 || strings.ContainsAny(name, "&;,{}()[]!?#%@$\\") {
+	if !xmlName.MatchString(name) {
 		m.bad = true
 		return
 	}
@@ -245,7 +253,7 @@ func (m *xmlMask) attribute(b *strings.Builder, e xmlElement) bool {
 		return false
 	}
 	value := strings.TrimLeft(after, " \t\r\n")
-	if qualified == "" || xmlNameEnd(qualified) != len(qualified) || value != "" && value[0] != '"' && value[0] != '\'' {
+	if !xmlName.MatchString(qualified) || value != "" && value[0] != '"' && value[0] != '\'' {
 		m.bad = true
 		return false
 	}
@@ -272,7 +280,7 @@ func (m *xmlMask) attribute(b *strings.Builder, e xmlElement) bool {
 func maskAttribute(e xmlElement, qualified, text string) string {
 	name := unqualified(qualified)
 	if qualified == "xmlns" || strings.HasPrefix(qualified, "xmlns:") {
-		if strings.ContainsAny(text, "?@") {
+		if !knownNamespace(text) {
 			return masked
 		}
 		return text
@@ -280,17 +288,37 @@ func maskAttribute(e xmlElement, qualified, text string) string {
 	if e.view == viewSafe || e.view == viewNone {
 		switch name {
 		case "type", "id", "encodingtype", "mustunderstand", "actor", "role":
-			if strings.HasPrefix(text, "http://docs.oasis-open.org/") {
+			if knownNamespace(text) || plainValue(text) {
 				return text
 			}
-			return maskText(text)
 		}
 		return masked
 	}
-	if secretName(name) {
+	switch {
+	case secretName(name):
 		return masked
+	case knownNamespace(text), name == "type" && errorCode.MatchString(text):
+		return text
 	}
-	return maskText(text)
+	return maskValue(text)
+}
+
+var (
+	xmlName        = regexp.MustCompile(`^(?:[A-Za-z_-]{1,32}[0-9]{0,3}:)?[A-Za-z_.-]{1,64}[0-9]{0,3}$`)
+	namespaceRest  = regexp.MustCompile(`^(?:[A-Za-z]{0,32}[0-9]{0,8}[./#_-]){0,16}[A-Za-z]{0,32}[0-9]{0,8}$`)
+	xmlDeclaration = regexp.MustCompile(`^xml version=["']1\.[01]["'](?: encoding=["'][A-Za-z]{2,8}[0-9-]{0,8}["'])?(?: standalone=["'](?:yes|no)["'])? ?$`)
+)
+
+// knownNamespace tells the namespaces of SOAP, of XML and of DocuSign.
+func knownNamespace(s string) bool {
+	for _, known := range [...]string{
+		"http://www.docusign.net/API/", "http://schemas.xmlsoap.org/", "http://www.w3.org/", "http://docs.oasis-open.org/",
+	} {
+		if rest, ok := strings.CutPrefix(s, known); ok {
+			return namespaceRest.MatchString(rest)
+		}
+	}
+	return false
 }
 
 func (m *xmlMask) endTag() {

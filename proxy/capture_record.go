@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/panics"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -91,7 +92,7 @@ func (t *captureTap) record(m *captureMask, x *exchange, h *heard, limit int) *c
 	e.Event.Key = loggedKey(&x.event)
 	e.Event.Detail = maskText(x.event.Detail)
 	for _, name := range [...]*string{&e.Event.Authenticator, &e.Event.Principal} {
-		if *name != "" && (!plainName.MatchString(*name) || m.holds(*name)) {
+		if m.holds(*name) {
 			*name = masked // a secret in the field of a name
 		}
 	}
@@ -99,7 +100,7 @@ func (t *captureTap) record(m *captureMask, x *exchange, h *heard, limit int) *c
 		e.Event.Path = masked
 	}
 	e.Asked = capturedMessage{
-		Method: printable(t.method), URL: m.url(t.url, page), Proto: t.proto, Header: m.header(t.header),
+		Method: shown.Method(t.method), URL: m.url(t.url, page), Proto: t.proto, Header: m.header(t.header),
 		Body: m.body(h.asked, t.header, limit, bodyPlace{request: true, password: password, form: form}),
 	}
 	// The envelope that leaves has a password only where an App Password or the caller's own credential goes upstream.
@@ -108,7 +109,7 @@ func (t *captureTap) record(m *captureMask, x *exchange, h *heard, limit int) *c
 		e.Attempts = append(e.Attempts, capturedAttempt{
 			Started: a.started, Answered: a.answered, Error: attemptError(a.err),
 			Request: capturedMessage{
-				Method: a.method, URL: m.url(a.url.String(), page), Header: m.header(a.header), Proto: a.proto,
+				Method: shown.Method(a.method), URL: m.url(a.url.String(), page), Header: m.header(a.header), Proto: a.proto,
 				Body: m.body(a.request, a.header, limit, bodyPlace{request: true, password: password, form: form && x.native}),
 			},
 			Answer: m.answer(a.proto, a.status, a.respHeader, a.answer, limit),

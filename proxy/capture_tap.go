@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -277,6 +278,8 @@ func (b *tapBuffer) endRun() {
 	}
 	b.run, b.runKept = 0, 0
 }
+
+var base64Noted = regexp.MustCompile(`^\[[0-9]{1,20} bytes of base64\]$`)
 
 func base64Note(n int64) string { return "[" + strconv.FormatInt(n, 10) + " bytes of base64]" }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/elazarl/goproxy"
 
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/egress"
 )
 
@@ -49,12 +50,7 @@ func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.C
 	// The target as it came: net/url takes user info and a path off, and neither belongs there (RFC 9110 §9.3.6, RFC 9112 §3.2.3).
 	host, err := egress.ParseHost(ctx.Req.RequestURI, 0)
 	if err != nil {
-		problem := "it is no host"
-		var he *egress.HostError
-		if errors.As(err, &he) {
-			problem = he.Problem // without the target, which may hold a password
-		}
-		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+problem,
+		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+hostProblem(err),
 			"the program must ask for host:port and nothing else")
 	}
 	d := st.decide(host)
@@ -81,7 +77,7 @@ func (s *Server) logConnect(r *http.Request, host, action, reason string) {
 func (s *Server) refuseConnect(
 	ctx *goproxy.ProxyCtx, status int, reason, detail, nextStep string,
 ) (*goproxy.ConnectAction, string) {
-	s.logConnect(ctx.Req, ctx.Req.URL.Host, "refuse", reason)
+	s.logConnect(ctx.Req, shown.Host(ctx.Req.URL.Host), "refuse", reason)
 	s.recordRefusedConnect(ctx.Req, status, reason, detail, nextStep)
 	if nextStep != "" {
 		detail += "; " + nextStep
@@ -98,12 +94,32 @@ func (s *Server) refuseConnect(
 // recordRefusedConnect lets refused tunnels show in the metrics like refused calls.
 func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detail, nextStep string) {
 	b, _ := r.Context().Value(bindingKey{}).(*binding)
-	e := Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: DoorConnect, API: APIOther, Method: r.Method, Path: r.URL.Host, UserAgent: r.UserAgent(),
+	if host, err := egress.ParseHost(r.URL.Host, 443); err == nil {
+		detail, nextStep = withoutHost(detail, host), withoutHost(nextStep, host)
+	}
+	e := Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: DoorConnect, API: APIOther, Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: agentOf(r),
 		Integration: "unknown", Scheme: "none", Status: status, Outcome: OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep}
 	if b != nil {
 		e.Client = b.client.Addr()
 	}
 	s.record(&e)
+}
+
+// hostProblem says what is wrong with a host without quoting it.
+func hostProblem(err error) string {
+	var he *egress.HostError
+	if errors.As(err, &he) {
+		return he.Problem
+	}
+	return err.Error()
+}
+
+// withoutHost takes a host out of a text when it may not be shown.
+func withoutHost(text string, h egress.Host) string {
+	if shown.Host(h.String()) == h.String() {
+		return text
+	}
+	return strings.ReplaceAll(text, h.Name(), "…")
 }
 
 // intercept answers the CONNECT and hands the connection, not yet handshaken, to the inner server.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/authority"
 )
 
@@ -293,8 +294,10 @@ func explainHandshake(err error, answered bool) (cause, detail string) {
 	var name *authority.NameError
 	var constraint *authority.ConstraintError
 	switch alert := alertOf(err); {
-	case errors.As(err, &name), errors.As(err, &constraint):
-		return connName, err.Error()
+	case errors.As(err, &name):
+		return connName, strings.ReplaceAll(err.Error(), name.Host, shown.Host(name.Host))
+	case errors.As(err, &constraint):
+		return connName, strings.ReplaceAll(err.Error(), constraint.Host, shown.Host(constraint.Host))
 	case alert >= 42 && alert <= 49 && alert != 47: // RFC 8446 §6.2: all about certificates but illegal_parameter
 		return connNotTrusted, "the program refuses the proxy's certificate: " + err.Error()
 	case alert != 0:

@@ -165,7 +165,8 @@ func (x *exchange) describe() {
 		e.Scheme = "none"
 		return
 	}
-	e.Key, e.Authenticator, e.Principal, e.Scheme, e.Conflict = d.Key, d.Authenticator, d.Principal, d.Scheme.String(), d.Conflict
+	e.Key, e.Authenticator, e.Principal = d.Shown()
+	e.Scheme, e.Conflict = d.Scheme.String(), d.Conflict
 	e.UnknownUser = d.Integration != nil && d.Scheme.Legacy() && !d.Listed()
 	if d.Integration == nil {
 		return

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
@@ -15,6 +16,6 @@ func (x *exchange) passListed(r *http.Request, target egress.Host) {
 	x.event.API, x.event.Mode = APIOther, "pass"
 	x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
 	x.site = translate.Site{Base: &url.URL{Scheme: r.URL.Scheme, Host: target.String()}}
-	r.URL, x.event.Path = x.askedFor, x.askedFor.Path
+	r.URL, x.event.Path = x.askedFor, shown.Path(x.askedFor.Path)
 	x.send(r)
 }

@@ -67,7 +67,7 @@ func newLabelWords() labelWords {
 		modes:       newVocabulary("translate", "observe", "block"),
 		soap:        newVocabulary("bearer", "app_password", "rest"),
 		conns:       newVocabulary(connFailureWords()...),
-		panics:      newVocabulary(PanicCall, PanicConnect, PanicRehearsal, PanicRecord, PanicBackground, PanicOperations),
+		panics:      newVocabulary(PanicCall, PanicConnect, PanicProof, PanicRehearsal, PanicRecord, PanicBackground, PanicOperations),
 	}
 }
 

@@ -125,7 +125,7 @@ func counterDocs() []MetricDoc {
 		{Name: metricSites, Labels: []string{"site", "code"},
 			Help: "Calls sent to DocuSign by the site where the account lives, as UserInfo names it, and class of the status answered; none means no answer. Sites that UserInfo did not name are other."},
 		{Name: metricPanics, Labels: []string{"where"},
-			Help: "Faults of the proxy that were caught: in a call, connect, rehearsal, record of a call, background work or on the operations listener."},
+			Help: "Faults of the proxy that were caught: in a call, connect, proof of a password, rehearsal, record of a call, background work or on the operations listener."},
 		{Name: metricLogDropped,
 			Help: "Lines of the log that were dropped, because nobody read the log or it could not be written."},
 	}

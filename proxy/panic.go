@@ -11,6 +11,7 @@ import (
 const (
 	PanicCall       = "call"       // of a program
 	PanicConnect    = "connect"    // a CONNECT, a connection that is being sorted, a handshake
+	PanicProof      = "proof"      // the check of a password
 	PanicRehearsal  = "rehearsal"  // of an observed call
 	PanicRecord     = "record"     // of a call, in log, ledger, metrics or capture: it is lost
 	PanicBackground = "background" // reload, store, ledger, log-ins

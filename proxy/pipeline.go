@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/panics"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
@@ -72,8 +73,8 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding,
 		r.URL = clean
 	}
 	x.event = Event{
-		Time: x.start, RequestID: s.ids.next(), Door: b.door, Method: r.Method, Path: r.URL.Path,
-		Client: b.client.Addr(), UserAgent: r.UserAgent(), Limits: RateLimits{-1, -1, -1, -1, -1},
+		Time: x.start, RequestID: s.ids.next(), Door: b.door, Method: shown.Method(r.Method), Path: shown.Path(r.URL.Path),
+		Client: b.client.Addr(), UserAgent: agentOf(r), Limits: RateLimits{-1, -1, -1, -1, -1},
 	}
 	if r.TLS != nil {
 		x.event.TLSVersion = r.TLS.Version
@@ -169,7 +170,7 @@ func (x *exchange) serve(r *http.Request) {
 	if !target.IsZero() && x.isAccountServer(target, r.URL.Path) {
 		x.route = route{api: APIAccountServer}
 	}
-	x.event.API, x.event.Account = x.route.api, x.route.account
+	x.event.API, x.event.Account = x.route.api, shown.Account(x.route.account)
 	if !target.IsZero() {
 		x.site = translate.Site{Base: httpsOrigin(target)}
 	} else {
@@ -358,7 +359,7 @@ func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
 	}
 	target, err := egress.ParseHost(r.URL.Host, port)
 	if err != nil {
-		x.refuse(r, &translate.Error{Detail: "request target: " + err.Error()}, reply.BadRequest)
+		x.refuse(r, &translate.Error{Detail: "request target: " + hostProblem(err)}, reply.BadRequest)
 		return target, false
 	}
 	if !x.ofEnvironment(r, target) {
@@ -373,7 +374,7 @@ func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
 		return target, false
 	}
 	x.event.Status = http.StatusForbidden
-	x.refused(OutcomeRefused, d.Reason, d.Detail, d.NextStep)
+	x.refused(OutcomeRefused, d.Reason, withoutHost(d.Detail, target), withoutHost(d.NextStep, target))
 	reply.Caller{RequestID: x.event.RequestID}.Text(http.StatusForbidden, "docusign-auth-proxy: "+d.Detail).WriteTo(&x.w, r)
 	return target, false
 }

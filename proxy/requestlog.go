@@ -6,12 +6,15 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Longest texts of a log line, in bytes. Callers choose most of them.
@@ -147,23 +150,32 @@ func describeCaller(l lineWriter, e *Event) {
 	l.text("user_agent", e.UserAgent, logUserAgent)
 }
 
-// loggedKey masks a key that the configuration does not list: it may be anything, even a password in the wrong field.
+// agentOf gives the User-Agent, which says what program calls, unless a secret seems to be in it.
+func agentOf(r *http.Request) string {
+	return maskText(r.UserAgent())
+}
+
+// loggedKey masks a key that the configuration does not list: it may be anything, even a password in the wrong field. A few
+// characters of what has the form of a key are enough to find it on the status page.
 func loggedKey(e *Event) string {
 	if e.Integration != unknownIntegration || e.Key == "" {
 		return e.Key
 	}
+	if key := shown.Key(e.Key); key != e.Key {
+		return key
+	}
 	const visible = 8
-	return cut(e.Key, min(visible, len(e.Key)/2)) + "…"
+	return e.Key[:visible] + "…"
 }
 
 func (l *requestLine) text(key, value string, limit int) {
 	if value != "" {
-		l.attrs = append(l.attrs, slog.String(key, shown(value, limit)))
+		l.attrs = append(l.attrs, slog.String(key, fitted(value, limit)))
 	}
 }
 
-// shown is what a line has of a text.
-func shown(value string, limit int) string {
+// fitted is what a line has of a text.
+func fitted(value string, limit int) string {
 	if len(value) > limit {
 		value = cut(value, limit) + "…"
 	}

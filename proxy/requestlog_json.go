@@ -52,7 +52,7 @@ func (l *jsonLine) text(key, value string, limit int) {
 		return
 	}
 	l.key(key)
-	l.b = appendJSONText(l.b, shown(value, limit))
+	l.b = appendJSONText(l.b, fitted(value, limit))
 }
 
 // appendJSONText appends a printable text as a JSON string. It escapes what JSON must and leaves the rest as UTF-8.

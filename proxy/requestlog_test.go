@@ -75,10 +75,9 @@ func TestRequestLogKeys(t *testing.T) {
 	}{
 		{"a key of the configuration is shown", "nightly", nightlyKey, nightlyKey},
 		{"an unknown key is masked", "unknown", nightlyKey, "230546a7…"},
-		{"of a short unknown key only half is shown: it may be a password", "unknown", "secret!", "sec…"},
-		{"a long unknown key is masked", "unknown", strings.Repeat("k", 5000), "kkkkkkkk…"},
+		{"an unknown key that is no GUID may be a password", "unknown", "secret!", "unshown (7 characters)"},
+		{"a long unknown key tells its length", "unknown", strings.Repeat("k", 5000), "unshown (5000 characters)"},
 		{"a long prefixed key is cut", "nightly", strings.Repeat("k", 100), strings.Repeat("k", 64) + "…"},
-		{"masking breaks no character", "unknown", strings.Repeat("ä", 30), "ääää…"},
 		{"no key", "unknown", "", nil},
 	}
 	for _, tt := range tests {
@@ -207,7 +206,7 @@ func FuzzRequestLogText(f *testing.F) {
 		for _, format := range []string{"text", "json"} {
 			checkCleanLine(t, logged(t, format, e))
 		}
-		if key, _ := fields(t, e)["key"].(string); integration == "unknown" && utf8.RuneCountInString(key) > 9 {
+		if key, _ := fields(t, e)["key"].(string); integration == "unknown" && utf8.RuneCountInString(key) > 9 && !strings.HasPrefix(key, "unshown (") {
 			t.Errorf("the key is not masked: %v", key)
 		}
 	})

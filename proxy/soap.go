@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/reply"
@@ -88,7 +89,7 @@ func (x *exchange) serveSOAP(r *http.Request) {
 	}
 	x.soap = &soapCall{message: m}
 	defer m.Release()
-	x.event.Operation = boundedName(m.Operation.Local)
+	x.event.Operation = shown.Operation(m.Operation.Local)
 	switch {
 	case x.route.local == localUnknownService:
 		x.serveUnknownService(r)
@@ -142,14 +143,6 @@ func (x *exchange) refusePasswordInBody(r *http.Request) bool {
 		return false
 	}
 	return true
-}
-
-// boundedName keeps an operation's name for the log when it is one.
-func boundedName(s string) string {
-	if len(s) > 64 || strings.ContainsFunc(s, func(c rune) bool { return c > 'z' || c < '0' }) {
-		return "invalid"
-	}
-	return s
 }
 
 // refuseMessage answers an envelope that cannot be edited. Traffic that is only observed still passes.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -256,6 +257,17 @@ func (m *member) mayActFor(u *User, principal string) bool {
 		}
 	}
 	return false
+}
+
+// shownName gives a name that the configuration lists, or that is an e-mail address or a GUID. m may be nil.
+func (m *member) shownName(name string) string {
+	if m != nil {
+		folded := legacy.Fold(name)
+		if m.users[folded] != nil || m.ids[folded] != "" {
+			return name
+		}
+	}
+	return shown.Name(name)
 }
 
 // isGUID reports whether s has the shape 8-4-4-4-12 of hexadecimal digits.

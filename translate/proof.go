@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -35,6 +36,9 @@ var errBusy = errors.New("too many passwords are being checked at once")
 // logged in before. Who logs in for the first time while others guess at the same user from the same address waits with them: nothing
 // but the password tells them apart, and a prover that looks at every password at once would tell a guesser the right one as fast.
 type Prover struct {
+	// OnPanic is told of each check that panicked, whatever it was for; nil = nobody. It is set before the first check.
+	OnPanic func(*panics.Error)
+
 	hash     *hasher
 	now      func() time.Time
 	verify   func(Password, secret.Text) bool
@@ -199,8 +203,11 @@ func (p *Prover) join(key, d digest, a attempt) *proof {
 	go func() {
 		defer cancel()
 		defer func() {
-			if recover() != nil { // its value may quote the password
-				pr.verdict, pr.err = wrongPassword, &Error{Detail: "the check of a password panicked"}
+			if v := recover(); v != nil { // its value may quote the password
+				pr.verdict, pr.err = wrongPassword, &Error{Detail: "the check of a password panicked; the stack is in the log"}
+				if p.OnPanic != nil {
+					p.OnPanic(panics.Of(v))
+				}
 			}
 			p.mu.Lock()
 			if p.inFlight[key] == pr {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -151,6 +152,16 @@ func (d *Decision) Listed() bool {
 
 // Attributed reports whether the call names the integration or key that it belongs to.
 func (d *Decision) Attributed() bool { return d != nil && (d.Integration != nil || d.Key != "") }
+
+// Shown gives key, authenticator and principal as people may see them: what the configuration lists as it is, and of anything else
+// only what is no secret in the wrong field.
+func (d *Decision) Shown() (key, authenticator, principal string) {
+	key = d.Key
+	if d.member == nil {
+		key = shown.Key(key)
+	}
+	return key, d.member.shownName(d.Authenticator), d.member.shownName(d.Principal)
+}
 
 // OnBehalf reports whether somebody is acted for.
 func (d *Decision) OnBehalf() bool { return d.Principal != "" && d.Principal != d.Authenticator }
@@ -364,7 +375,7 @@ func (t *Translator) checkPrincipal(d *Decision) error {
 	}
 	return &Error{
 		Kind:     KindNotAllowed,
-		Detail:   d.Authenticator + " may not act for " + d.Principal,
+		Detail:   d.member.shownName(d.Authenticator) + " may not act for " + d.member.shownName(d.Principal),
 		NextStep: "if this is wanted, list the principal under may_act_for of the user",
 	}
 }

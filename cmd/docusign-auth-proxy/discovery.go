@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
@@ -31,10 +32,11 @@ type discovery struct {
 	pin     bool
 	clients []netip.Prefix
 
-	mu    sync.Mutex
-	keys  map[string]*foundKey // by folded key
-	calls int
-	hosts map[string]int
+	mu      sync.Mutex
+	keys    map[string]*foundKey // by folded key
+	calls   int
+	leftOut int // credentials with a key or a name that may be a secret in the wrong field
+	hosts   map[string]int
 }
 
 type foundKey struct {
@@ -87,6 +89,14 @@ func (k *foundKey) user(name string) *foundUser {
 func (d *discovery) credential(cred legacy.Credential, actAs string, client netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	principal := cred.OnBehalfOf
+	if actAs != "" {
+		principal = actAs
+	}
+	if shown.Key(cred.IntegratorKey) != cred.IntegratorKey || shown.Name(cred.Username) != cred.Username || shown.Name(principal) != principal {
+		d.leftOut++
+		return
+	}
 	k := d.key(cred.IntegratorKey)
 	if k == nil {
 		return
@@ -94,10 +104,6 @@ func (d *discovery) credential(cred legacy.Credential, actAs string, client neti
 	u := k.user(cred.Username)
 	if u == nil {
 		return
-	}
-	principal := cred.OnBehalfOf
-	if actAs != "" {
-		principal = actAs
 	}
 	count(u.ActsFor, legacy.Fold(principal))
 	if !d.pin || u.hash != "" || len(cred.Passwords) == 0 || !(client.IsLoopback() || contains(d.clients, client)) {
@@ -114,6 +120,9 @@ func (d *discovery) Record(e *proxy.Event) {
 	defer d.mu.Unlock()
 	d.calls++
 	count(d.hosts, e.Site)
+	if shown.Key(e.Key) != e.Key {
+		return
+	}
 	k := d.key(e.Key)
 	if k == nil {
 		return
@@ -142,6 +151,9 @@ func (d *discovery) write(cmd *cobra.Command, o discoverOptions, doc map[string]
 		if err := writeJSON(cmd.OutOrStdout(), map[string]any{"calls": d.calls, "sites": d.hosts, "keys": slices.Collect(maps.Values(d.keys))}); err != nil {
 			return err
 		}
+	}
+	if d.leftOut > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls carried an integrator key that is no GUID, or a name that is neither an e-mail address nor a GUID. They are left out, since it may be a secret in the wrong field.\n", d.leftOut)
 	}
 	if len(d.keys) == 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls were seen, and none carried a legacy credential with an integrator key; nothing was written.\nnext: check that the old program really comes here (its proxy setting or base URL), then run discover again\n", d.calls)

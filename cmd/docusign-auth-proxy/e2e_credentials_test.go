@@ -21,7 +21,7 @@ const (
 // get sends one GET with header lines as they are and reads the answer.
 func (r *rig) get(t *testing.T, path, lines string) heard {
 	t.Helper()
-	w := r.dial(t, proxy.DoorSidecar)
+	w := r.dialSettled(t, proxy.DoorSidecar)
 	w.send("GET " + path + " HTTP/1.1\r\nHost: x\r\n" + lines + "\r\n")
 	return w.read("GET")
 }

@@ -9,6 +9,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
@@ -80,7 +81,9 @@ func (p *program) observe() error {
 			p.log.Warn("a look-up could not be remembered", "error", err)
 		}
 	}
-	p.env = surroundings{store: p.store, prover: translate.NewProver(nil), self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
+	prover := translate.NewProver(nil)
+	prover.OnPanic = func(caught *panics.Error) { proxy.ReportPanic(p.log, p.metrics, proxy.PanicProof, caught) }
+	p.env = surroundings{store: p.store, prover: prover, self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
 		p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client", client.String(),
 			"next_step", "docusign-auth-proxy pins list shows the line for the configuration; then set pin_password: never")
 	}}

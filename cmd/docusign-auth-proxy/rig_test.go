@@ -154,6 +154,13 @@ func (r *rig) settled() {
 	}
 }
 
+// dialSettled connects when all earlier calls are recorded, so that the lines of the log are in order.
+func (r *rig) dialSettled(t *testing.T, door proxy.Door) *wire {
+	t.Helper()
+	r.settled()
+	return r.dial(t, door)
+}
+
 // halt stops the proxy and waits for it; it may be called twice.
 func (r *rig) halt() {
 	r.stop()

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Unknown is the integration of an event whose integrator key the configuration does not list.
@@ -450,7 +452,10 @@ func (l *Ledger) restore(s savedRow) {
 	if i == nil && len(l.integrations) < l.o.MaxIntegrations {
 		i = l.integration(key.integration, s.First)
 	}
-	if i == nil || s.table.count >= s.table.max || s.table.find(shard, key) != nil {
+	// An earlier version kept names as they came, among them secrets in the wrong field.
+	hidden := s.table == l.unknown && (shown.Key(key.key) != key.key || shown.Name(key.authenticator) != key.authenticator ||
+		shown.Name(key.principal) != key.principal)
+	if hidden || i == nil || s.table.count >= s.table.max || s.table.find(shard, key) != nil {
 		s.table.release(s.id)
 		return
 	}

@@ -208,17 +208,22 @@ func TestHostileTextIsOnlyData(t *testing.T) {
 		l.Record(&e)
 	}
 	flush(t, l)
+	unknown := l.Unknown()
+	// What may be a secret in the wrong field does not come back from the store.
+	if again := newLedger(t, ledger.Options{Store: s}); len(unknown) != 1 || len(again.Unknown()) != 0 {
+		t.Fatalf("%d unknown rows, %d after a restart", len(unknown), len(again.Unknown()))
+	}
 	for _, l := range []*ledger.Ledger{l, newLedger(t, ledger.Options{Store: s})} {
 		rows := l.Rows()
-		if len(rows) != 1 || len(l.Unknown()) != 1 {
-			t.Fatalf("%d and %d rows", len(rows), len(l.Unknown()))
+		if len(rows) != 1 {
+			t.Fatalf("%d rows", len(rows))
 		}
-		rows = append(rows, l.Unknown()[0].Row)
+		rows = append(rows, unknown[0].Row)
 		for _, r := range rows {
 			if r.Calls != 2 {
 				t.Errorf("%d calls", r.Calls)
 			}
-			if text := fmt.Sprintf("%+v %+v", r, l.Unknown()[0].Key); len(text) > 4500 || (strings.ContainsAny(text, "\x1b\r\n\x00\u202e") || !utf8.ValidString(text)) {
+			if text := fmt.Sprintf("%+v %+v", r, unknown[0].Key); len(text) > 4500 || (strings.ContainsAny(text, "\x1b\r\n\x00\u202e") || !utf8.ValidString(text)) {
 				t.Errorf("%d bytes: %q", len(text), text)
 			}
 			if !strings.HasPrefix(r.UserAgent, "a?[2J??b???é") {
@@ -247,7 +252,7 @@ func TestRowsSurvive(t *testing.T) {
 			e.Outcome, e.Error = "refused_password", "the password is wrong"
 		}
 		l.Record(&e)
-		e.Integration, e.Key = ledger.Unknown, "foreign"
+		e.Integration, e.Key = ledger.Unknown, "a1b2c3d4-0000-4000-8000-0000000000ff"
 		l.Record(&e)
 		flush(t, l)
 	}

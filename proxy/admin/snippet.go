@@ -7,6 +7,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -24,11 +25,11 @@ func snippet(u Unknown) string {
 	if u.Integration != "" {
 		put(entry, "name", plain(u.Integration), "this integration is there already: add the users below to its users")
 	} else {
-		put(entry, "name", plain(labelFor(u.IntegratorKey)), "a label of your choice")
-		put(entry, "integrator_key", quoted(u.IntegratorKey), "")
+		put(entry, "name", plain(labelFor(known(u.IntegratorKey, ""))), "a label of your choice")
+		put(entry, "integrator_key", quoted(known(u.IntegratorKey, "REPLACE_WITH_INTEGRATOR_KEY")), "")
 		put(entry, "mode", plain("translate"), "or observe: pass on and count, or block: refuse")
 		key := mapping()
-		put(key, "file", plain("keys/"+labelFor(u.IntegratorKey)+".pem"), "the RSA key of the same integration key, from Apps and Keys")
+		put(key, "file", plain("keys/"+labelFor(known(u.IntegratorKey, ""))+".pem"), "the RSA key of the same integration key, from Apps and Keys")
 		oauth := mapping()
 		put(oauth, "private_keys", sequence(key), "")
 		put(entry, "oauth", oauth, "")
@@ -38,6 +39,14 @@ func snippet(u Unknown) string {
 	root := mapping()
 	put(root, "integrations", sequence(entry), "")
 	return encode(root)
+}
+
+// known replaces a text that is not shown, since it may be a secret in the wrong field.
+func known(s, placeholder string) string {
+	if shown.IsNot(s) {
+		return placeholder
+	}
+	return s
 }
 
 func snippetUsers(callers []Caller) []*yaml.Node {
@@ -52,13 +61,15 @@ func snippetUsers(callers []Caller) []*yaml.Node {
 	}
 	var users []*yaml.Node
 	for _, name := range names {
+		principals := principalsOf(callers, name)
+		name = known(name, "REPLACE_WITH_USER_NAME")
 		hash := mapping()
 		put(hash, "bcrypt", quoted("REPLACE_WITH_HASH"), "docusign-auth-proxy hash-password < password.txt")
 		user := mapping()
 		put(user, "username", quoted(name), "")
 		put(user, "user_id", plain(replaceGUID), whereGUID)
 		put(user, "password", hash, "")
-		put(user, "may_act_for", principalsOf(callers, name), "whom the calls named; leave in only whom you would vouch for")
+		put(user, "may_act_for", principals, "whom the calls named; leave in only whom you would vouch for")
 		users = append(users, user)
 	}
 	return users
@@ -67,7 +78,7 @@ func snippetUsers(callers []Caller) []*yaml.Node {
 func principalsOf(callers []Caller, authenticator string) *yaml.Node {
 	var names []string
 	for _, c := range callers {
-		other := c.Authenticator == authenticator && c.Principal != "" && !legacy.SameName(c.Principal, authenticator)
+		other := c.Authenticator == authenticator && c.Principal != "" && !shown.IsNot(c.Principal) && !legacy.SameName(c.Principal, authenticator)
 		if other && !slices.Contains(names, c.Principal) && len(names) < maxSnippetUsers {
 			names = append(names, c.Principal)
 		}
@@ -85,7 +96,7 @@ func snippetPrincipals(callers []Caller) *yaml.Node {
 	var names []string
 	for _, c := range callers {
 		calls := slices.ContainsFunc(callers, func(o Caller) bool { return legacy.SameName(o.Authenticator, c.Principal) })
-		if c.Principal == "" || calls || slices.Contains(names, c.Principal) || len(names) == maxSnippetUsers {
+		if c.Principal == "" || shown.IsNot(c.Principal) || calls || slices.Contains(names, c.Principal) || len(names) == maxSnippetUsers {
 			continue
 		}
 		names = append(names, c.Principal)

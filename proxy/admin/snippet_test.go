@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 type pasted struct {
@@ -56,6 +58,17 @@ func TestSnippetKeepsWhateverCallersSent(t *testing.T) {
 		if in.Key != text || len(in.Users) != 1 || in.Users[0].Username != text+"x" || len(in.Users[0].MayActFor) != 1 || in.Users[0].MayActFor[0] != text+"y" || len(in.Principals) != 1 || in.Principals[0].Username != text+"y" {
 			t.Errorf("%q became %+v", text, in)
 		}
+	}
+}
+
+func TestSnippetAsksForWhatIsNotShown(t *testing.T) {
+	u := Unknown{IntegratorKey: shown.Not("Lgcy-Anna-11x"), Callers: []Caller{
+		{Authenticator: shown.Not("Lgcy-Anna-11x"), Principal: shown.Not("Lgcy")}, {Authenticator: "anna@example.com", Principal: shown.Not("Lgcy")},
+	}}
+	in := paste(t, snippet(u)).Integrations[0]
+	if in.Key != "REPLACE_WITH_INTEGRATOR_KEY" || in.Name != "new-program" || len(in.Users) != 2 || in.Users[0].Username != "REPLACE_WITH_USER_NAME" ||
+		in.Users[1].Username != "anna@example.com" || len(in.Users[1].MayActFor)+len(in.Principals) != 0 {
+		t.Errorf("%+v", in)
 	}
 }
 

@@ -1,0 +1,178 @@
+// Package shown decides what of a caller's input may be shown to people: in the log, on the status page, in the state file, in a
+// capture. A secret can stand in any field, typed into the wrong one, so only what is known to be none is shown: words of
+// DocuSign's API, GUIDs, numbers, e-mail addresses. It must never give a part or a hash of anything else, for a password can be
+// guessed from either. Packages translate, proxy and cmd use it.
+package shown
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Not stands in the place of a text that is not shown. It tells the length only.
+func Not(s string) string {
+	return "unshown (" + strconv.Itoa(utf8.RuneCountInString(s)) + " characters)"
+}
+
+func or(ok bool, s string) string {
+	if ok || s == "" || IsNot(s) {
+		return s
+	}
+	return Not(s)
+}
+
+// IsNot recognises what Not gave.
+func IsNot(s string) bool {
+	rest, ok := strings.CutPrefix(s, "unshown (")
+	n, found := strings.CutSuffix(rest, " characters)")
+	return ok && found && number(n, 9)
+}
+
+// Name gives a user or principal that is an e-mail address or a GUID, as a snippet of the configuration needs it.
+func Name(s string) string { return or(PlainName(s), s) }
+
+// Key gives an integrator key of the usual form: a GUID, or four letters and a GUID.
+func Key(s string) string { return or(plainKey(s), s) }
+
+// Account gives an account id: a number or a GUID.
+func Account(s string) string { return or(number(s, 20) || GUID(s), s) }
+
+// PlainName reports whether s is an e-mail address or a GUID, which may have four letters in front.
+func PlainName(s string) bool { return plainKey(s) || email(s) }
+
+func plainKey(s string) bool {
+	if len(s) == 41 && s[4] == '-' && all(s[:4], letter) {
+		s = s[5:]
+	}
+	return GUID(s)
+}
+
+// GUID reports whether s has the shape 8-4-4-4-12 of hexadecimal digits.
+func GUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (s[i] == '-') || !dash && !hexDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// email takes fewer addresses than RFC 5322: a password with an @ in it must not pass for one.
+func email(s string) bool {
+	local, domain, found := strings.Cut(s, "@")
+	if !found || local == "" || len(local) > 64 || len(domain) > 190 || !all(local, func(c byte) bool {
+		return letter(c) || digit(c) || strings.IndexByte("._%+-", c) >= 0
+	}) {
+		return false
+	}
+	labels := strings.Split(domain, ".")
+	for _, l := range labels {
+		if l == "" || !all(l, func(c byte) bool { return letter(c) || digit(c) || c == '-' }) {
+			return false
+		}
+	}
+	last := labels[len(labels)-1]
+	return len(labels) > 1 && len(last) > 1 && all(last, letter)
+}
+
+// Number reports whether s is a whole number of at most 20 digits.
+func Number(s string) bool { return number(s, 20) }
+
+func number(s string, most int) bool { return s != "" && len(s) <= most && all(s, digit) }
+
+func all(s string, is func(byte) bool) bool {
+	for i := range len(s) {
+		if !is(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+func digit(c byte) bool  { return c >= '0' && c <= '9' }
+func hexDigit(c byte) bool {
+	return digit(c) || c|0x20 >= 'a' && c|0x20 <= 'f'
+}
+
+// Method gives a method of RFC 9110 §9 or RFC 5789; of any other only that it is one.
+func Method(s string) string {
+	switch s {
+	case "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE":
+		return s
+	}
+	return "other"
+}
+
+// Host gives a host name with a dot in it, localhost or an address, with its port. What stands before an @ is never shown.
+func Host(s string) string {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return Not(s[:i]) + "@" + Host(s[i+1:])
+	}
+	name, port := s, ""
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && strings.LastIndexByte(s, ']') < i {
+		name, port = s[:i], s[i+1:]
+	}
+	return or((port == "" || number(port, 5)) && plainHost(name), s)
+}
+
+func plainHost(s string) bool {
+	if inner, ok := strings.CutPrefix(s, "["); ok { // an IPv6 address
+		inner, ok = strings.CutSuffix(inner, "]")
+		return ok && len(inner) <= 45 && all(inner, func(c byte) bool { return hexDigit(c) || c == ':' || c == '.' })
+	}
+	if strings.EqualFold(s, "localhost") {
+		return true
+	}
+	return len(s) <= 253 && strings.Contains(strings.Trim(s, "."), ".") && all(s, func(c byte) bool {
+		return letter(c) || digit(c) || c == '-' || c == '.' || c == '_'
+	})
+}
+
+// Path gives a path with its known segments: words of DocuSign's API, numbers and GUIDs. Of any other segment, and of parameters
+// after a semicolon (RFC 3986 §3.3), it tells the length only.
+func Path(path string) string {
+	if pathShown(path) {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	const most = 32
+	rest := ""
+	if len(segments) > most {
+		segments, rest = segments[:most], "/…"
+	}
+	for i, s := range segments {
+		name, parameters, found := strings.Cut(s, ";")
+		segments[i] = segment(name)
+		if found {
+			segments[i] += ";" + segment(parameters)
+		}
+	}
+	return strings.Join(segments, "/") + rest
+}
+
+func segment(s string) string {
+	if s == "" || plainSegment(s) {
+		return s
+	}
+	return "{" + strconv.Itoa(utf8.RuneCountInString(s)) + " characters}"
+}
+
+func pathShown(path string) bool {
+	if len(path) > 512 {
+		return false
+	}
+	for s := range strings.SplitSeq(path, "/") {
+		if s != "" && !plainSegment(s) {
+			return false
+		}
+	}
+	return true
+}
+
+func plainSegment(s string) bool { return Word(s) || number(s, 20) || plainKey(s) }

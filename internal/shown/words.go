@@ -1,0 +1,79 @@
+package shown
+
+import "strings"
+
+// Word reports whether s is a word of DocuSign's API, in any case: a path segment, a name of an operation, a state.
+func Word(s string) bool {
+	if _, ok := words[s]; ok {
+		return true
+	}
+	if len(s) > longestWord {
+		return false
+	}
+	_, ok := words[strings.ToLower(s)]
+	return ok
+}
+
+// Operation gives the name of a SOAP operation of DocuSign's WSDLs (PROTOCOL.md §4.6, §4.7); of any other only that it is one.
+func Operation(s string) string {
+	if _, ok := operations[s]; ok || s == "" {
+		return s
+	}
+	return "other"
+}
+
+const longestWord = 48
+
+// words are path segments of REST v2 and v2.1, of the SOAP services and of DocuSign's pages, and the states and kinds in messages.
+var words = set(`
+restapi v1 v2 v2.1 v3 service_information help api 3.0 1.0 schema oauth oauth2 token revoke auth userinfo .well-known favicon.ico
+api.asmx dsapi.asmx credential.asmx accountmanagement.asmx dsapi.xsd api.xsd docusign-auth-proxy-ca.pem docusign-auth-proxy-ca.crt
+signing member startinsession.aspx console
+login_information password accounts provisioning billing_plans billing_plan purchased_envelopes credit_card billing_charges
+billing_invoices billing_payments downgrade invoices_past_due recipient_names settings shared_access signatures signature_image
+signatureproviders supported_languages tab_settings unsupported_file_types workspaces watermark preview permission_profiles
+password_rules notification_defaults identity_verification envelope_purge_configuration enote_configuration e_notary esign_rights
+custom_fields custom_tabs consumer_disclosure connect logs failures retry_queue envelopes historical favorite_templates favorites
+folders search_folders drafts awaiting_my_signature completed out_for_signature all recyclebin inbox sentitems draft groups users
+brands logos resources captive_recipients contacts cloud_storage payment_gateway_accounts seals sites powerforms form_data senders
+templates status audit_events attachments correct recipient recipient_preview sender edit envelope view views shared lock locks
+notification workflow steps delayedrouting scheduledsending reassign recipients bulk_recipients bulk_send bulk_send_batch
+bulk_send_lists bulk_envelopes test send signature initials_image identity_proof_token resource_token manual_review tabs tabs_blob
+documents combined certificate archive portfolio pages page_image fields html_definitions document_visibility responsive_html_preview
+email_settings comments transcript chunked_uploads generate summary transfer_rules authorizations agent authorization current_user
+profile image social identity stamps reserved_domains request_logs diagnostics transaction rights plans plan_item groups_users
+linked_accounts organizations asset_groups account_settings auto_navigate signers agents editors carboncopies certifieddeliveries
+intermediaries inpersonsigners witnesses notaries notary jurisdictions journals enotes doc_gen_form_fields docgenformfields
+templates_delete template corrected edit_view console_view signing_resource apply delete void resend
+created sent delivered signed declined voided timedout deleted processing correct active closed any default true false none
+signer agent editor carboncopy certifieddelivery intermediary inpersonsigner faxpending autoresponded needtosend
+`)
+
+// operations are those of api.asmx, dsapi.asmx, accountmanagement.asmx and credential.asmx.
+var operations = set(`
+AcknowledgeAuthoritativeCopyExport ActivateSalesforceInstance AddEnvelopeCurrency AddMembersToAccount AuthenticateMember
+AuthenticateMemberEx ChangeAccountPricePlan ChangePassword CheckAccountMember CloseMembers CloseSignature CorrectAndResendEnvelope
+CreateAccountBrands CreateAndSendEnvelope CreateEnvelope CreateEnvelopeFromTemplates CreateEnvelopeFromTemplatesAndForms
+DeleteAccountBrands DeleteEnvelopes EnvelopeAuditEvents ExportAuthoritativeCopy GetAccountBrands GetAccountCustomFields
+GetAccountDistributorCode GetAccountInformation GetAccountMembershipFeaturesList GetAccountSettings GetAccountSettingsList
+GetAddressBookItems GetAuthenticationToken GetConnectCredentials GetConnectFailures GetDistributorSeatAllotment GetEncryptedPassword
+GetFolder GetFolderItems GetFolderList GetFolders GetMemberSettings GetMembershipSummary GetPlanDetails GetPlanGroupInformation
+GetPlanPricingInformation GetPlanType GetProvisioningInformation GetRecipientAuthenticationStatusEx GetRecipientEsignList
+GetRecipientList GetSignatures GetStatusInDocuSignConnectFormat GetSuccessorPlanInformation GetUserProfile GetUserProfileImage
+IncrementAccountSeats InitializeClientAccount Login MoveEnvelopes NewAccount NewSocialAccount Ping PublishConnectFailures
+PurgeDocuments RemoveAddressBookItems RequestCertificate RequestCorrectToken RequestDocumentPDFs RequestDocumentPDFsEx
+RequestDocumentPDFsRecipientsView RequestEnvelope RequestEnvelopeHistoryToken RequestPDF RequestPDFNoWaterMark RequestPDFWithCert
+RequestPDFWithOptions RequestPDFsWithOptions RequestRecipientFaxPDF RequestRecipientFaxToken RequestRecipientToken RequestSenderToken
+RequestStatus RequestStatusChanges RequestStatusCodes RequestStatusEx RequestStatuses RequestStatusesEx RequestTemplate
+RequestTemplateList RequestTemplates ResendAccountActivation SaveTemplate SendEnvelope SetConnectCredentials SetSignatureImages
+SetUserProfile SetUserProfileImage SynchEnvelope TransferEnvelope UpdateAccountSettings UpdateAddressBookItems UpdateMemberSettings
+UpgradeRecipientAccount UploadTemplate VerifySeatEligibility VoidEnvelope
+`)
+
+func set(list string) map[string]struct{} {
+	m := map[string]struct{}{}
+	for w := range strings.FieldsSeq(list) {
+		m[w] = struct{}{}
+	}
+	return m
+}

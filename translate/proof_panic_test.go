@@ -1,0 +1,35 @@
+package translate
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"docusign-auth-proxy/internal/panics"
+	"docusign-auth-proxy/internal/secret"
+)
+
+func TestAPanicInACheckEndsNeitherTheProcessNorTheWait(t *testing.T) {
+	p := testProver()
+	told := make(chan *panics.Error, 8)
+	p.OnPanic = func(caught *panics.Error) { told <- caught }
+	a := guess("127.0.0.1", "anna", "Lgcy-Anna-11x", true)
+	a.accept = func(s secret.Text) bool { panic(s.Reveal()) }
+	var callers sync.WaitGroup
+	for range 4 {
+		callers.Go(func() {
+			if _, _, err := p.prove(context.Background(), a); KindOf(err) != KindInternal || strings.Contains(err.Error(), "Lgcy") {
+				t.Errorf("the caller gets %v", err)
+			}
+		})
+	}
+	callers.Wait()
+	if caught := <-told; strings.Contains(caught.Error()+caught.Stack, "Lgcy") {
+		t.Errorf("told %v", caught)
+	}
+	a.accept = nil
+	if _, _, err := p.prove(context.Background(), a); err != nil && KindOf(err) == KindInternal {
+		t.Errorf("the next check gives %v", err)
+	}
+}
