@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/secret"
-	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
@@ -181,9 +180,7 @@ func (x *exchange) baseURL(r *http.Request) reply.Rewrite {
 		if account := classify(http.MethodGet, u.Path, "").account; account != "" {
 			ids = append(ids, account)
 		}
-		if h, err := egress.ParseHost(site.Host, 443); err == nil && x.state.Policy.CheckEnvironment(h) == nil {
-			x.state.Translator.LearnSite(x.decision, ids, site)
-		}
+		x.state.Translator.LearnSite(x.decision, ids, site)
 		return x.leadBack(r, base, site)
 	}
 }

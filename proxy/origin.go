@@ -86,10 +86,10 @@ func (x *exchange) callerAddresses(h http.Header) {
 }
 
 // docuSignSite gives the origin of a host[:port] that is DocuSign's, by policy, by UserInfo, or because the call goes
-// there; nil for others.
+// there; nil for others, and for those of another environment, in whose stead this proxy must not be called.
 func (x *exchange) docuSignSite(authority string) *url.URL {
 	h, err := egress.ParseHost(authority, 443)
-	if err != nil {
+	if err != nil || x.state.Policy.CheckEnvironment(h) != nil {
 		return nil
 	}
 	site := httpsOrigin(h)

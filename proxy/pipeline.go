@@ -256,7 +256,12 @@ func (x *exchange) bind(r *http.Request) (egress.Host, bool) {
 // tunnel, the Host header (PROTOCOL.md §7). It answers the call itself when it returns false.
 func (x *exchange) ofEnvironment(r *http.Request, target egress.Host) bool {
 	names := []egress.Host{target}
-	if h, err := egress.ParseHost(r.Host, 443); err == nil {
+	h, err := egress.ParseHost(r.Host, 443)
+	if err != nil { // with an odd port or several final dots the name is a name all the same
+		name, _, _ := strings.Cut(r.Host, ":")
+		h, err = egress.ParseHost(strings.TrimRight(name, "."), 443)
+	}
+	if err == nil {
 		names = append(names, h)
 	}
 	if r.TLS != nil {

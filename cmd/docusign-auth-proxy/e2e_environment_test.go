@@ -87,6 +87,8 @@ func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
 				{"SOAP", sidecar, post("http://"+other+"/api/3.0/api.asmx", "x", xml, envelope), 500, "User_Lacks_Permissions"},
 				{"login", sidecar, post("http://"+other+"/api/3.0/credential.asmx", "x", xml, login), 500, "User_Lacks_Permissions"},
 				{"Host of the sidecar", sidecar, post(list, other, "", "{}"), 403, "environment"},
+				{"Host of the sidecar, no port that exists", sidecar, post(list, other+":0443", "", "{}"), 403, "environment"},
+				{"Host of the sidecar, final dots", sidecar, post(list, other+"..", "", "{}"), 403, "environment"},
 				{"hosts file, by SNI", hosts(sni), post(list, other, "", "{}"), 403, "environment"},
 				{"hosts file, by Host", hosts(own), post(list, other, "", "{}"), 403, "environment"},
 				{"hosts file, by SNI alone", hosts(sni), post(list, own, "", "{}"), 403, "environment"},
@@ -139,6 +141,23 @@ func TestASiteOfAnotherEnvironmentIsNotBelieved(t *testing.T) {
 	for _, q := range r.sandbox.Requests() {
 		if q.Site == "na3.docusign.net" {
 			t.Error("a production site was called")
+		}
+	}
+}
+
+// Led back to the sidecar, the program's next call would be carried out in the sidecar's environment.
+func TestARedirectToAnotherEnvironmentIsNotLedBackHere(t *testing.T) {
+	r := newEnvironmentRig(t, "production", nil)
+	const list = "/restapi/v2/accounts/1234567/envelopes"
+	for location, want := range map[string]string{
+		"https://demo.docusign.net" + list: "https://demo.docusign.net" + list,
+		"https://na3.docusign.net" + list:  r.sidecar() + list,
+	} {
+		r.sandbox.FailNext(docusigntest.FailureSpec{Path: list, Status: 302, Header: http.Header{"Location": {location}}})
+		stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		got := r.do(stay, request(t, "GET", r.sidecar()+list, nil, "X-DocuSign-Authentication", annaJSON))
+		if got.status != 302 || got.header.Get("Location") != want {
+			t.Errorf("status %d, Location %q, want %q", got.status, got.header.Get("Location"), want)
 		}
 	}
 }

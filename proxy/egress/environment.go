@@ -29,7 +29,7 @@ func EnvironmentOf(h Host) Environment {
 	}
 	for _, label := range labels {
 		switch {
-		case label == "demo" || label == "account-d" || label == "apps-d" || label == "admindemo":
+		case label == "demo" || label == "admindemo" || strings.HasSuffix(label, "-d"): // account-d, apps-d, api-d
 			return Demo
 		case strings.HasPrefix(label, "stage") || strings.HasPrefix(label, "account-s"):
 			return Stage

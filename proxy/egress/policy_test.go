@@ -67,7 +67,8 @@ func TestDecide(t *testing.T) {
 // PROTOCOL.md §4.1 and §7.
 func TestEnvironmentOfAHost(t *testing.T) {
 	for want, hosts := range map[egress.Environment]string{
-		egress.Demo:               "demo.docusign.net DEMO.DocuSign.net. demo.docusign.net:8443 account-d.docusign.com apps-d.docusign.com",
+		egress.Demo: "demo.docusign.net DEMO.DocuSign.net. demo.docusign.net:8443 account-d.docusign.com apps-d.docusign.com" +
+			" api-d.docusign.com admindemo.docusign.com",
 		egress.Stage:              "stage.docusign.com stage2.docusign.net account-s.docusign.com account-s1.docusign.com",
 		egress.UnknownEnvironment: "preview.docusign.net test.docusign.net",
 		egress.Production: "www.docusign.net na2.docusign.net eu1.docusign.net jp1.docusign.net docusign.net account.docusign.com" +
