@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,7 +28,7 @@ type ConnFailure struct {
 	Count       uint64
 	RequestID   string     // of the last one, as in the log
 	Door        Door       // of the listener; plain forward calls count as sidecar here
-	Client      netip.Addr // invalid = further clients, once maxConnFailures are known
+	Client      netip.Addr // invalid = further clients, while maxConnFailures rows are kept
 	Target      string     // host of the CONNECT or of the server name; "" = none was named
 	Status      int        // what net/http answered; 0 = nothing
 	Cause       string     // one of connFailureWords
@@ -64,6 +66,7 @@ const (
 	connDisplaced    = "connection_displaced"
 	maxConnFailures  = 64
 	connFailureEvery = time.Minute // between two log lines about one client and cause
+	connFailureKept  = time.Hour   // at least, since the last one; others need the place
 )
 
 func connFailureWords() []string {
@@ -156,6 +159,9 @@ func (t *connFailures) note(f ConnFailure) (times uint64, log bool) {
 	key := connFailureKey{f.Client, f.Cause}
 	r := t.rows[key]
 	if r == nil && len(t.rows) >= maxConnFailures {
+		maps.DeleteFunc(t.rows, func(_ connFailureKey, r *connFailureRow) bool { return f.Last.Sub(r.Last) > connFailureKept })
+	}
+	if r == nil && len(t.rows) >= maxConnFailures {
 		key.client, f.Client = netip.Addr{}, netip.Addr{}
 		r = t.rows[key]
 	}
@@ -188,7 +194,7 @@ func (s *Server) callState(conn net.Conn, cs http.ConnState) {
 		switch {
 		case c.refused.Load() || c.streams.Load() || c.serving.Load():
 		case c.headRead.Load():
-			s.connFailed(c, 0, connCutHead, "the connection ended in the middle of a request head")
+			s.connFailed(c, 0, connCutHead, "the connection ended, or stood still, in the middle of a request head")
 		case c.secure && !c.called.Load():
 			s.connFailed(c, 0, connNoCall, "it closed the connection after the TLS handshake without sending a call")
 		}
@@ -210,17 +216,19 @@ func (c *boundConn) handlerCalled(r *http.Request) (refuse string, closes bool) 
 	return refuse, closes
 }
 
-// lookAtRead notes that a request head has begun to come, and that the caller has ended its side. It gives how much of p is left.
+// lookAtRead notes that a request head has begun to come, and that nothing more comes of it. Old programs send a line end
+// behind a body (RFC 9112 §2.2): it begins no head. It gives how much of p is left.
 func (c *boundConn) lookAtRead(p []byte, err error) int {
-	n := len(p)
-	if n > 0 && !c.serving.Load() {
-		c.headRead.Store(true)
-		n = c.framing.look(p)
+	if c.serving.Load() { // net/http then reads to see whether the caller hangs up, and cuts that short by a timeout
+		return len(p)
 	}
-	if errors.Is(err, io.EOF) {
+	if len(p) == 0 && err != nil {
 		c.ended.Store(true)
 	}
-	return n
+	if len(bytes.Trim(p, "\r\n")) > 0 {
+		c.headRead.Store(true)
+	}
+	return c.framing.look(p)
 }
 
 // lookAtAnswer recognises an answer that net/http gives by itself: no handler has been called for it.
@@ -228,12 +236,15 @@ func (c *boundConn) lookAtAnswer(p []byte) {
 	if c.serving.Load() || c.report == nil || c.ended.Load() {
 		return
 	}
-	rest, ok := bytes.CutPrefix(p, []byte("HTTP/1.1 "))
-	if !ok {
+	version, rest, ok := bytes.Cut(p, []byte(" "))
+	line, _, _ := bytes.Cut(rest, []byte("\r\n"))
+	if !ok || !bytes.HasPrefix(version, []byte("HTTP/1.")) || len(line) < 3 {
 		return
 	}
-	line, _, _ := bytes.Cut(rest, []byte("\r\n"))
-	if len(line) < 3 || line[0] < '4' {
+	if line[0] < '4' { // OPTIONS *, which load balancers ask for
+		c.called.Store(true)
+		c.headRead.Store(false)
+		c.framing = framing{}
 		return
 	}
 	c.refused.Store(true)
@@ -261,6 +272,9 @@ type answeringConn struct {
 
 func (c *answeringConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if n > 0 {
+		err = nil // it comes again; what net/http answers to the bytes is not confused with what it answers to their end
+	}
 	return c.bound.lookAtRead(p[:n], err), err
 }
 
@@ -275,7 +289,7 @@ func (s *Server) handshake(c *boundConn, cfg *tls.Config) (net.Conn, error) {
 	c.framing.ended = true // no head
 	_ = c.SetDeadline(time.Now().Add(s.cfg.HeaderTimeout))
 	if err := t.Handshake(); err != nil {
-		cause, detail := explainHandshake(err, c.written.Load())
+		cause, detail := explainHandshake(err, c.written.Load(), c.lastRecord)
 		s.connFailed(c, 0, cause, detail)
 		return nil, err
 	}
@@ -289,11 +303,16 @@ func (s *Server) handshake(c *boundConn, cfg *tls.Config) (net.Conn, error) {
 	return &answeringConn{Conn: t, bound: c}, nil
 }
 
-// explainHandshake finds the likely reason why a handshake failed. answered says that the proxy had sent its certificate.
-func explainHandshake(err error, answered bool) (cause, detail string) {
+// explainHandshake finds the likely reason why a handshake failed. answered says that the proxy had sent its certificate;
+// last is the record with which the program's bytes end.
+func explainHandshake(err error, answered bool, last alertRecord) (cause, detail string) {
 	var name *authority.NameError
 	var constraint *authority.ConstraintError
-	switch alert := alertOf(err); {
+	alert := alertOf(err)
+	if clear := last.alert(); alert == 0 && clear != 0 {
+		alert, err = clear, fmt.Errorf("remote error: %w", tls.AlertError(clear))
+	}
+	switch {
 	case errors.As(err, &name):
 		return connName, strings.ReplaceAll(err.Error(), name.Host, shown.Host(name.Host))
 	case errors.As(err, &constraint):
@@ -308,6 +327,18 @@ func explainHandshake(err error, answered bool) (cause, detail string) {
 		return connOldTLS, err.Error() // crypto/tls has no types for these two
 	}
 	return connHandshake, err.Error()
+}
+
+// alertRecord is a TLS record as long as an alert.
+type alertRecord [7]byte
+
+// alert gives the fatal alert in it; 0 = it is none. With TLS 1.3, OpenSSL (curl, Python, PHP) refuses a certificate in clear,
+// before its own keys are in use, where crypto/tls expects a record with a MAC.
+func (r alertRecord) alert() uint64 {
+	if r[0] == 0x15 && r[1] == 3 && r[3] == 0 && r[4] == 2 && r[5] == 2 { // RFC 8446 §5.1 and §6
+		return uint64(r[6])
+	}
+	return 0
 }
 
 // alertOf gives the TLS alert that the other side sent; 0 = none. crypto/tls keeps its type, a uint8, to itself.

@@ -56,8 +56,10 @@ type boundConn struct {
 	refused  atomic.Bool // net/http has answered by itself
 	closing  atomic.Bool // after that
 	streams  atomic.Bool // HTTP/2
-	ended    atomic.Bool // the caller has ended its side
+	ended    atomic.Bool // the caller sends no more of a head
 	framing  framing     // of the head that is being read
+
+	lastRecord alertRecord // the end of what was last read before the handshake was over
 }
 
 func (c *boundConn) Read(p []byte) (int, error) {
@@ -67,6 +69,7 @@ func (c *boundConn) Read(p []byte) (int, error) {
 		n, err = c.Conn.Read(p)
 	}
 	if !c.secure {
+		copy(c.lastRecord[:], p[max(0, n-len(c.lastRecord)):n])
 		n = c.lookAtRead(p[:n], err)
 	}
 	return n, err

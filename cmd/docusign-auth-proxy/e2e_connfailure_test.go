@@ -76,6 +76,18 @@ func TestConnectionsThatNeverBecomeACallAreExplained(t *testing.T) {
 			w.established()
 			distrust(t, w.buffered())
 		}, "tls_not_trusted", "ca trust"},
+		{"OpenSSL, which refuses the certificate in clear with TLS 1.3", proxy.DoorHosts, func(_ *testing.T, _ *rig, w *wire) {
+			cfg := &tls.Config{InsecureSkipVerify: true, ServerName: "demo.docusign.net"}
+			cfg.VerifyConnection = func(tls.ConnectionState) error {
+				w.send("\x15\x03\x03\x00\x02\x02\x30")
+				return w.Conn.(*net.TCPConn).CloseWrite() // the alert of crypto/tls would come behind it
+			}
+			_ = tls.Client(w.Conn, cfg).Handshake()
+		}, "tls_not_trusted", "ca trust"},
+		{"half a head over TLS, without close_notify", proxy.DoorHosts, func(_ *testing.T, r *rig, w *wire) {
+			w.secure(r, "demo.docusign.net").send("GET / HTTP/1.1\r\nHo")
+			_ = w.Conn.Close()
+		}, "head_unfinished", "limits.header_timeout"},
 		{"a program that hangs up after the certificate", proxy.DoorHosts, func(_ *testing.T, _ *rig, w *wire) {
 			cfg := &tls.Config{InsecureSkipVerify: true, ServerName: "demo.docusign.net"}
 			cfg.VerifyConnection = func(tls.ConnectionState) error { return w.Conn.Close() }
@@ -179,5 +191,28 @@ func TestConnectionFailuresOfOneClientAreLoggedOnceAMinute(t *testing.T) {
 	list := r.program.server.ConnFailures()
 	if len(list) != 1 || list[0].Count != 20 || time.Since(list[0].First) > time.Minute {
 		t.Errorf("got %+v", list)
+	}
+}
+
+func TestHealthyConnectionsAreNoConnectionFailures(t *testing.T) {
+	r := newRig(t, nil)
+	failed := r.connFailures()
+	for _, text := range []string{
+		"OPTIONS * HTTP/1.0\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /restapi HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n",
+		"POST /restapi/v2/oauth2/revoke HTTP/1.1\r\nHost: demo.docusign.net\r\nContent-Length: 0\r\n\r\n",
+	} {
+		plain := r.dial(t, proxy.DoorSidecar)
+		for _, w := range []*wire{plain, r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net")} {
+			w.send(text)
+			w.read("GET")
+			w.send("\r\n") // of a body that a program of old takes for a line (RFC 9112 §2.2)
+			_ = w.Conn.Close()
+		}
+	}
+	w := r.dial(t, proxy.DoorSidecar)
+	w.send("GET /a b HTTP/1.1\r\nHost: x\r\n\r\n")
+	for f := failed.next(t); f.Cause != "unreadable_request"; f = failed.next(t) {
+		t.Errorf("got %+v", f)
 	}
 }
