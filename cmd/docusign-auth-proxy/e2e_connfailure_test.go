@@ -194,6 +194,20 @@ func TestConnectionFailuresOfOneClientAreLoggedOnceAMinute(t *testing.T) {
 	}
 }
 
+func TestAHeadThatStandsStillIsNoUnreadableOne(t *testing.T) {
+	r := newRigChanged(t, func(doc section) { doc.at("limits")["header_timeout"] = "200ms" })
+	failed := r.connFailures()
+	for _, open := range []func() *wire{
+		func() *wire { return r.dial(t, proxy.DoorSidecar) },
+		func() *wire { return r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net") },
+	} {
+		open().send("GET / HTTP/1.1\r\nHo")
+		if f := failed.next(t); f.Cause != "head_unfinished" || f.Door == "" {
+			t.Errorf("got %+v", f)
+		}
+	}
+}
+
 func TestHealthyConnectionsAreNoConnectionFailures(t *testing.T) {
 	r := newRig(t, nil)
 	failed := r.connFailures()
