@@ -11,7 +11,8 @@ import (
 type framing struct {
 	kept     [64]byte // the beginning of the present line
 	have     int
-	line     int // bytes of the present line, kept or not
+	line     int  // bytes of the present line, kept or not
+	empty    bool // an empty line came first: what follows may be a body whose head was buffered but for its end
 	begun    bool
 	ended    bool
 	length   bool
@@ -48,11 +49,12 @@ func (f *framing) add(p []byte) {
 
 // lineIsIdentity notes what the line that has just ended says. It reports a first transfer coding that is identity.
 func (f *framing) lineIsIdentity() bool {
-	line := bytes.TrimRight(f.kept[:f.have], "\r\n")
+	line, whole := bytes.TrimRight(f.kept[:f.have], "\r\n"), f.line <= len(f.kept)
 	f.have, f.line = 0, 0
 	if !f.begun || len(line) == 0 {
 		f.ended = f.begun // empty lines before the request line are skipped (RFC 9112 §2.2)
 		f.begun = f.begun || len(line) > 0
+		f.empty = f.empty || !f.begun
 		return false
 	}
 	name, value, _ := bytes.Cut(line, []byte(":"))
@@ -62,7 +64,7 @@ func (f *framing) lineIsIdentity() bool {
 	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 		first := !f.coded && !f.identity
 		f.coded = true
-		return first && bytes.EqualFold(bytes.TrimSpace(value), []byte("identity"))
+		return first && whole && !f.empty && bytes.EqualFold(bytes.Trim(value, " \t"), []byte("identity")) // RFC 9110 §5.6.3
 	}
 	return false
 }

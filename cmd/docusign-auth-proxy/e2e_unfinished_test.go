@@ -348,6 +348,10 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 		{"chunked beside identity", post("HTTP/1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", inChunks), 501, true},
 		{"identity in a list", post("HTTP/1.1", "Transfer-Encoding: identity, chunked\r\n", inChunks), 501, true},
 		{"identity, continued", post("HTTP/1.1", "Transfer-Encoding: identity\r\n , chunked\r\n"+length, envelopeJSON), 501, true},
+		{"identity, and far behind it chunked", post("HTTP/1.1", "Transfer-Encoding: identity"+strings.Repeat(" ", 50)+", chunked\r\n"+length, envelopeJSON),
+			501, true},
+		{"identity and what is no blank", post("HTTP/1.1", "Transfer-Encoding: identity\v\r\n"+length, envelopeJSON), 400, true},
+		{"identity and a blank of Unicode", post("HTTP/1.1", "Transfer-Encoding: identity\u00a0\r\n"+length, envelopeJSON), 501, true},
 		{"another coding", post("HTTP/1.1", "Transfer-Encoding: gzip\r\n"+length, envelopeJSON), 501, true},
 		{"length and chunks", post("HTTP/1.1", "Transfer-Encoding: chunked\r\n"+length, inChunks), 201, true},
 		{"chunks alone", post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", inChunks), 201, false},
@@ -390,6 +394,26 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 			t.Errorf("DocuSign read %q", r.last(t).Body)
 		}
 	})
+}
+
+// A pipelined head of which all but its empty line came with the request before it.
+func TestABodyIsNeverTakenForTheHeadBeforeIt(t *testing.T) {
+	r := newRig(t, nil)
+	body := "AAAA\nTransfer-Encoding: identity\n" + envelopeJSON
+	head, _, _ := strings.Cut(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), ""), "\r\n\r\n")
+	for door, w := range map[string]*wire{"plain": r.dial(t, proxy.DoorSidecar), "TLS": r.dialTLS(t, proxy.DoorSidecar, "")} {
+		w.send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n" + head + "\r\n")
+		w.read("GET")
+		w.send("\r\n" + body)
+		w.read("POST")
+		if got := string(r.last(t).Body); got != body {
+			t.Errorf("%s: DocuSign read %q", door, got)
+		}
+		w.send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
+		if got := w.read("GET"); got.status != 200 {
+			t.Errorf("%s: the next call: status %d", door, got.status)
+		}
+	}
 }
 
 // RFC 9110 §15.2: an HTTP/1.0 client must not be sent an informational answer.

@@ -89,7 +89,7 @@ func withoutIdentity(r *bufio.Reader) *bufio.Reader {
 		name, value, _ := bytes.Cut(head[line:next], []byte(":"))
 		if len(name) == len("Transfer-Encoding") && bytes.EqualFold(name, []byte("Transfer-Encoding")) {
 			codings++
-			if bytes.EqualFold(bytes.TrimSpace(value), []byte("identity")) {
+			if bytes.EqualFold(bytes.Trim(value, " \t\r\n"), []byte("identity")) {
 				at, end = line, next
 			}
 		}
