@@ -208,6 +208,10 @@ func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
 		return x.state.Listed.RoundTrip(req)
 	}
 	resp, err := x.state.Upstream.RoundTrip(req)
+	if err == nil && resp.StatusCode >= http.StatusBadRequest && x.caller.slow.Load() {
+		_ = resp.Body.Close() // what DocuSign says of a message that the proxy has cut off is no answer to the program
+		return nil, errSlowBody
+	}
 	if err != nil || x.native || x.token == nil {
 		return resp, err
 	}
