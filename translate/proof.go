@@ -20,8 +20,9 @@ const (
 	proofTime   = 30 * time.Second
 	// throttledTime is how long a refusal takes for a client that has failed too often.
 	throttledTime = time.Second
-	// restAfterWrong is how many times as long as a wrong password took to hash its slot rests afterwards: guessing from any number of
-	// addresses then has a quarter of the slots' time, and the callers who know their password the rest of the machine.
+	// restAfterWrong is how many times as long as a wrong password took to hash its slot rests afterwards, unless somebody comes who is
+	// no likely guesser (rank): guessing from any number of addresses then has a quarter of the slots' time, and the callers who know
+	// their password the rest of the machine.
 	restAfterWrong = 3
 )
 
@@ -44,7 +45,8 @@ type Prover struct {
 	verify   func(Password, secret.Text) bool
 	memos    atomic.Pointer[proofs]
 	throttle *throttle
-	slots    *slots
+	slots    *slots // of slow hashes
+	refusals *slots // of refusals, see check
 
 	mu       sync.Mutex
 	inFlight map[digest]*proof
@@ -83,8 +85,9 @@ func NewProver(now func() time.Time) *Prover {
 	if now == nil {
 		now = time.Now
 	}
+	n := max(1, runtime.GOMAXPROCS(0)/2)
 	p := &Prover{
-		hash: newHasher(), now: now, verify: Password.Verify, throttle: newThrottle(now), slots: newSlots(max(1, runtime.GOMAXPROCS(0)/2)),
+		hash: newHasher(), now: now, verify: Password.Verify, throttle: newThrottle(now), slots: newSlots(n, now), refusals: newSlots(n, now),
 		inFlight: map[digest]*proof{}, costs: map[string]time.Duration{},
 	}
 	p.Remember(0, 0)
@@ -231,7 +234,9 @@ func (p *Prover) leave(pr *proof) {
 	}
 }
 
-// check waits for the attempt's turn and compares. A refusal takes as long whether the user exists or not.
+// check waits for the attempt's turn and compares. A refusal takes as long whether the user exists or not: where hashes are slow, it
+// waits for a slot of its own among all attempts, those at unknown users too, as if each of them had to be hashed. The hashes themselves
+// are fewer and never later, so that neither they nor the queue for them shows.
 func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, error) {
 	m := p.memos.Load()
 	known := false
@@ -249,11 +254,13 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 		}
 	}
 	began := p.now()
-	refused := false
-	if turn != nil {
-		defer func() { p.throttle.done(turn, refused, restAfterWrong*p.refusalTime(a)) }()
+	var refusal *place
+	var rest time.Duration
+	if a.slowest.slow() {
+		refusal = p.refusals.join(ClientOf(a.client), usualSource)
+		defer func() { p.refusals.leave(refusal, rest) }()
 	}
-	v, matched, err := p.compare(ctx, a)
+	v, matched, err := p.compareInTurn(ctx, a, turn)
 	switch {
 	case err != nil || v == issuedSecret:
 		return v, err
@@ -263,14 +270,33 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 		m.shown.put(p.shownDigest(a, right), struct{}{})
 		return v, nil
 	}
-	refused = true
-	m.wrong.put(d, struct{}{})
+	if refusal != nil {
+		if refusal.wait(ctx) != nil {
+			return v, &Error{Kind: KindBusy, Err: errBusy}
+		}
+		began, rest = refusal.since, restAfterWrong*p.refusalTime(a)
+	}
 	floor := p.refusalTime(a)
 	if p.throttle.spend(ClientOf(a.client)) {
 		err, floor = throttledError(), max(floor, throttledTime)
 	}
 	sleepContext(ctx, floor-p.now().Sub(began))
+	if ctx.Err() == nil { // not before its answer: who asks again must not learn sooner that it was wrong
+		m.wrong.put(d, struct{}{})
+	}
 	return v, err
+}
+
+// compareInTurn compares and gives the turn to the next, who does not wait until this one's refusal is told. No turn = none was needed.
+func (p *Prover) compareInTurn(ctx context.Context, a *attempt, turn *bucket) (verdict, int, error) {
+	if turn == nil {
+		return p.compare(ctx, a, true)
+	}
+	wrong := false
+	defer func() { p.throttle.done(turn, usual(a.client), wrong, restAfterWrong*p.refusalTime(a)) }()
+	v, matched, err := p.compare(ctx, a, false)
+	wrong = v == wrongPassword && err == nil
+	return v, matched, err
 }
 
 func throttledError() error {
@@ -281,7 +307,7 @@ func throttledError() error {
 }
 
 // compare also says which reading was right.
-func (p *Prover) compare(ctx context.Context, a *attempt) (verdict, int, error) {
+func (p *Prover) compare(ctx context.Context, a *attempt, proven bool) (verdict, int, error) {
 	for i, c := range a.candidates {
 		if a.accept != nil && a.accept(c) {
 			return issuedSecret, i, nil
@@ -289,15 +315,15 @@ func (p *Prover) compare(ctx context.Context, a *attempt) (verdict, int, error) 
 	}
 	switch {
 	case a.known && a.password.kind == passwordNone && a.pin != nil && len(a.candidates) > 0:
-		return p.inSlot(ctx, a, p.compareFirst)
+		return p.inSlot(ctx, a, proven, p.compareFirst)
 	case a.known && a.password.slow():
-		return p.inSlot(ctx, a, p.comparePassword)
+		return p.inSlot(ctx, a, proven, p.comparePassword)
 	case a.slowest.slow() && p.cost(a.slowest) == 0:
 		// What a refusal has to take is not known yet. The check of a user nobody knows, or of one without a slow hash, finds out.
 		if v, matched, err := p.comparePassword(a); v == rightPassword {
 			return v, matched, err
 		}
-		return p.inSlot(ctx, a, func(a *attempt) (verdict, int, error) {
+		return p.inSlot(ctx, a, proven, func(a *attempt) (verdict, int, error) {
 			if p.cost(a.slowest) == 0 {
 				p.measured(a.slowest, a.candidates[:min(1, len(a.candidates))])
 			}
@@ -308,19 +334,15 @@ func (p *Prover) compare(ctx context.Context, a *attempt) (verdict, int, error) 
 }
 
 // inSlot compares while it holds a slot.
-func (p *Prover) inSlot(ctx context.Context, a *attempt, compare func(*attempt) (verdict, int, error)) (verdict, int, error) {
-	_, fresh := p.throttle.look(a.bucket())
-	if p.slots.acquire(ctx, ClientOf(a.client), fresh && a.known) != nil {
+func (p *Prover) inSlot(
+	ctx context.Context, a *attempt, proven bool, compare func(*attempt) (verdict, int, error),
+) (verdict, int, error) {
+	slot := p.slots.join(ClientOf(a.client), p.rankOf(a, proven))
+	rest := time.Duration(0)
+	defer func() { p.slots.leave(slot, rest) }()
+	if slot.wait(ctx) != nil {
 		return wrongPassword, 0, &Error{Kind: KindBusy, Err: errBusy}
 	}
-	began, wrong := p.now(), false
-	defer func() {
-		if wrong {
-			time.AfterFunc(restAfterWrong*p.now().Sub(began), p.slots.release)
-			return
-		}
-		p.slots.release()
-	}()
 	right := p.memos.Load().right
 	for i := range a.candidates { // others may have asked meanwhile
 		if _, ok := right.get(p.digest(a, a.candidates[i:i+1])); ok {
@@ -328,8 +350,26 @@ func (p *Prover) inSlot(ctx context.Context, a *attempt, compare func(*attempt) 
 		}
 	}
 	v, matched, err := compare(a)
-	wrong = v == wrongPassword && err == nil
+	if v == wrongPassword && err == nil {
+		rest = restAfterWrong * p.now().Sub(slot.since)
+	}
 	return v, matched, err
+}
+
+func (p *Prover) rankOf(a *attempt, proven bool) rank {
+	_, fresh := p.throttle.look(a.bucket())
+	fresh = fresh && a.known
+	switch {
+	case proven:
+		return provenHere
+	case usual(a.client) && fresh:
+		return usualFresh
+	case usual(a.client):
+		return usualSource
+	case fresh:
+		return chosenFresh
+	}
+	return chosenSource
 }
 
 // compareFirst pins the first reading of a user without a password. Only what was kept counts: somebody else may have been quicker.

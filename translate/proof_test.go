@@ -28,7 +28,7 @@ func inBubble(t *testing.T, test func(*testing.T)) {
 // slowProver is a prover whose slow hashes take hashTime of the test's clock, or four times as long with bcrypt's cost 12.
 func slowProver() (*Prover, *atomic.Int64) {
 	p := testProver()
-	p.slots = newSlots(1)
+	p.slots, p.refusals = newSlots(1, time.Now), newSlots(1, time.Now)
 	var hashes atomic.Int64
 	p.verify = func(against Password, candidate secret.Text) bool {
 		if against.slow() {
@@ -144,6 +144,12 @@ func TestAProvenPasswordDoesNotAnswerGuessesFromOtherAddresses(t *testing.T) {
 	})
 }
 
+func guessAtAnyOf200(from func() string) func(password string) attempt {
+	return func(password string) attempt {
+		return slowGuess(from(), fmt.Sprint("user", rand.IntN(200)), password, true)
+	}
+}
+
 func TestGuessingKeepsNobodyOut(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -188,6 +194,18 @@ func TestGuessingKeepsNobodyOut(t *testing.T) {
 			func(pw string) attempt { return slowGuess("127.0.0.1", "anna", pw, true) },
 			slowGuess("127.0.0.1", "anna", "right", true), time.Second,
 		},
+		{
+			"first log-in beside guesses at 200 others from random loopback addresses", nil, guessAtAnyOf200(anyLoopback),
+			slowGuess("127.0.0.1", "bob", "right", true), time.Second,
+		},
+		{
+			"first log-in of one of 200 users, guesses from random loopback addresses at all of them", nil, guessAtAnyOf200(anyLoopback),
+			slowGuess("127.0.0.1", "user7", "right", true), 3 * time.Second,
+		},
+		{
+			"first log-in beside guesses at 200 others from the same address, once each has failed", nil,
+			guessAtAnyOf200(func() string { return "127.0.0.1" }), slowGuess("127.0.0.1", "bob", "right", true), time.Second,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -195,8 +213,8 @@ func TestGuessingKeepsNobodyOut(t *testing.T) {
 				if c.prepare != nil {
 					c.prepare(p)
 				}
-				wait := guessers(p, 270, 20*time.Second, c.attack)
-				time.Sleep(5 * time.Second)
+				wait := guessers(p, 270, 60*time.Second, c.attack)
+				time.Sleep(40 * time.Second)
 				start := time.Now()
 				if _, _, err := p.prove(context.Background(), c.good); err != nil || time.Since(start) > c.within {
 					t.Errorf("%v after %v, want at most %v", err, time.Since(start), c.within)
@@ -248,9 +266,7 @@ func TestCallersThatHangUpFreeTheirPlaces(t *testing.T) {
 func TestAPlainPasswordNeverQueues(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p, _ := slowProver()
-		if err := p.slots.acquire(context.Background(), loopback, false); err != nil {
-			t.Fatal(err)
-		}
+		p.slots.join(loopback, provenHere)
 		start := time.Now()
 		a := guess("127.0.0.1", "anna", "right", true)
 		a.slowest = slowPassword(10)
@@ -260,26 +276,55 @@ func TestAPlainPasswordNeverQueues(t *testing.T) {
 	})
 }
 
-func TestSlotsGoToFreshUsersFirstAndThenToClientsInTurn(t *testing.T) {
+func TestSlotsGoByRankAndThenToClientsInTurn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := newSlots(1)
-		_ = s.acquire(context.Background(), loopback, false)
+		s := newSlots(1, time.Now)
+		held := s.join(loopback, chosenSource)
 		var order []string
 		for _, w := range []struct {
 			name, client string
-			fresh        bool
-		}{{"a1", "10.0.0.1", false}, {"a2", "10.0.0.1", false}, {"a3", "10.0.0.1", false}, {"b1", "10.0.0.2", false}, {"fresh", "10.0.0.1", true}, {"c1", "10.0.0.3", false}} {
+			rank         rank
+		}{
+			{"a1", "10.0.0.1", usualSource}, {"a2", "10.0.0.1", usualSource}, {"a3", "10.0.0.1", usualSource}, {"b1", "10.0.0.2", usualSource},
+			{"chosen", "127.0.0.1", chosenFresh}, {"fresh", "10.0.0.1", usualFresh}, {"c1", "10.0.0.3", usualSource},
+			{"proven", "127.0.0.1", provenHere},
+		} {
 			go func() {
-				_ = s.acquire(context.Background(), netip.MustParseAddr(w.client), w.fresh)
-				order = append(order, w.name)
-				s.release()
+				p := s.join(netip.MustParseAddr(w.client), w.rank)
+				_ = p.wait(context.Background())
+				order = append(order, fmt.Sprint(w.name, " ", time.Since(held.since)))
+				s.leave(p, 0)
 			}()
 			synctest.Wait()
 		}
-		s.release()
+		s.leave(held, 0)
 		synctest.Wait()
-		if got, want := fmt.Sprint(order), "[fresh a1 b1 c1 a2 a3]"; got != want {
+		if got, want := fmt.Sprint(order), "[proven 0s fresh 0s a1 0s b1 0s c1 0s a2 0s a3 0s chosen 0s]"; got != want {
 			t.Errorf("%s, want %s", got, want)
+		}
+	})
+}
+
+func TestASlotRestsAfterAWrongPasswordButNotForThoseWhoHardlyGuess(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newSlots(1, time.Now)
+		start := time.Now()
+		s.leave(s.join(loopback, chosenSource), time.Second)
+		guess := s.join(loopback, chosenSource)
+		good := s.join(loopback, usualFresh)
+		_ = good.wait(context.Background())
+		if took := good.since.Sub(start); took > 0 {
+			t.Errorf("a fresh user waits %v for the rest after somebody else's guess", took)
+		}
+		time.Sleep(100 * time.Millisecond)
+		s.leave(good, 10*time.Second) // was wrong too
+		_ = guess.wait(context.Background())
+		if took := guess.since.Sub(start); took != 10*time.Second+100*time.Millisecond {
+			t.Errorf("the next guess after %v, want once the later rest is over", took)
+		}
+		s.leave(guess, 0)
+		if s.free != 1 || s.resting != 0 || s.cutOff != 0 {
+			t.Errorf("%d free, %d resting, %d rests cut off", s.free, s.resting, s.cutOff)
 		}
 	})
 }
@@ -328,6 +373,61 @@ func TestARefusalTakesAsLongWhoeverIsRefused(t *testing.T) {
 	}
 }
 
+func TestGuessesElsewhereDelayTheRefusalOfAUserNobodyKnowsAsMuch(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		others int
+		first  bool // the others' guesses are answered before
+	}{{"right after a guess at another user", 1, true}, {"beside one", 1, false}, {"beside many", 5, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				var took []time.Duration
+				for _, known := range []bool{true, false} {
+					p, _ := slowProver()
+					p.costs[slowPassword(10).cost()] = hashTime
+					var wg sync.WaitGroup
+					for i := range c.others {
+						wg.Go(func() {
+							_, _, _ = p.prove(context.Background(), slowGuess("127.0.0.1", fmt.Sprint("other", i), "wrong", true))
+						})
+					}
+					if synctest.Wait(); c.first {
+						wg.Wait()
+					}
+					start := time.Now()
+					if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", known)); KindOf(err) != KindBadLogin {
+						t.Error(err)
+					}
+					took = append(took, time.Since(start))
+					wg.Wait()
+					time.Sleep(time.Minute)
+				}
+				if took[0] != took[1] {
+					t.Errorf("a known user is refused after %v, one nobody knows after %v", took[0], took[1])
+				}
+			})
+		})
+	}
+}
+
+func TestThatAPasswordIsWrongIsToldNoSoonerToASecondCaller(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		inBubble(t, func(t *testing.T) {
+			p, _ := slowProver()
+			p.costs[slowPassword(10).cost()] = hashTime
+			var wg sync.WaitGroup
+			wg.Go(func() { _, _, _ = p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", known)) })
+			time.Sleep(hashTime / 10)
+			ctx, cancel := context.WithTimeout(context.Background(), hashTime)
+			defer cancel()
+			if _, _, err := p.prove(ctx, slowGuess("127.1.1.1", "anna", "wrong", known)); KindOf(err) == KindBadLogin {
+				t.Errorf("known: %v: told before the first was", known)
+			}
+			wg.Wait()
+		})
+	}
+}
+
 func TestWhatARefusalTakesIsFoundOutByTheFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p, hashes := slowProver()
@@ -337,6 +437,7 @@ func TestWhatARefusalTakesIsFoundOutByTheFirst(t *testing.T) {
 			if took := time.Since(start); took != hashTime*5/4 {
 				t.Errorf("refusal %d after %v", i, took)
 			}
+			time.Sleep(time.Second)
 		}
 		if hashes.Load() != 1 {
 			t.Errorf("%d hashes for users nobody knows, want one in all", hashes.Load())
@@ -412,6 +513,7 @@ func TestLoginsOfTheProxysOwn(t *testing.T) {
 			t.Errorf("a proven login: %v, %d hashes", err, hashes.Load())
 		}
 		known, _ := verify("erp", "wrong")
+		time.Sleep(time.Second)
 		if unknown, err := verify("nobody", "wrong"); err == nil || unknown != known {
 			t.Errorf("a name nobody knows is refused after %v, a known one after %v", unknown, known)
 		}

@@ -5,82 +5,130 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 )
 
-// slots bounds how many slow hashes are run at a time. Free ones go to users without recent failures first, then to the
-// clients in turn, so that no client can fill the queue for the others.
+// slots bounds how much is done at a time. Free ones go by rank first, then to the clients in turn, so that no client can fill the
+// queue for the others.
 type slots struct {
+	now func() time.Time
+
 	mu      sync.Mutex
 	free    int
-	turn    uint64 // of the waiter that got a slot last
-	waiting []*slotWaiter
+	resting int    // given back after a wrong password: for now only ranks that need no rest get them
+	cutOff  int    // rests that one of those has cut short
+	turn    uint64 // of the place that got a slot last
+	waiting []*place
 }
 
-type slotWaiter struct {
+// rank says who is served first.
+type rank uint8
+
+const (
+	provenHere  rank = iota // was right before, from the same address
+	usualFresh              // from a usual address, for a user without recent failures
+	usualSource             // from a usual address
+	chosenFresh             // from a chosen address (see usual), for a user without recent failures
+	chosenSource
+)
+
+// rests reports whether the rank waits until a slot has rested.
+func (r rank) rests() bool { return r > usualFresh }
+
+// place is one place in the queue for a slot, or a slot.
+type place struct {
 	client netip.Addr
-	fresh  bool
+	rank   rank
 	turn   uint64        // the lowest is next: one more than the client's one before it
-	ready  chan struct{} // closed when the slot is this one's
+	ready  chan struct{} // closed when it is a slot
+	since  time.Time     // when it became one
 }
 
-func newSlots(n int) *slots { return &slots{free: n} }
+func newSlots(n int, now func() time.Time) *slots { return &slots{free: n, now: now} }
 
-// acquire waits for a slot; the error is ctx's.
-func (s *slots) acquire(ctx context.Context, client netip.Addr, fresh bool) error {
-	s.mu.Lock()
-	if s.free > 0 {
-		s.free--
-		s.mu.Unlock()
-		return nil
-	}
-	w := &slotWaiter{client: client, fresh: fresh, turn: s.turn, ready: make(chan struct{})}
-	for _, o := range s.waiting {
-		if o.client == client {
-			w.turn = max(w.turn, o.turn)
-		}
-	}
-	w.turn++
-	s.waiting = append(s.waiting, w)
-	s.mu.Unlock()
-	select {
-	case <-w.ready:
-		return nil
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	i := slices.Index(s.waiting, w)
-	if i >= 0 {
-		s.waiting = slices.Delete(s.waiting, i, i+1)
-	}
-	s.mu.Unlock()
-	if i < 0 { // the slot came at the same moment
-		s.release()
-	}
-	return ctx.Err()
-}
-
-func (s *slots) release() {
+// join takes a place. It must be left.
+func (s *slots) join(client netip.Addr, r rank) *place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting) == 0 {
-		s.free++
-		return
-	}
-	next := 0
-	for i, w := range s.waiting {
-		if w.before(s.waiting[next]) {
-			next = i
+	p := &place{client: client, rank: r, turn: s.turn, ready: make(chan struct{})}
+	for _, o := range s.waiting {
+		if o.client == client {
+			p.turn = max(p.turn, o.turn)
 		}
 	}
-	w := s.waiting[next]
-	s.turn = max(s.turn, w.turn)
-	s.waiting = slices.Delete(s.waiting, next, next+1)
-	close(w.ready)
+	p.turn++
+	s.waiting = append(s.waiting, p)
+	s.serve()
+	return p
 }
 
-func (w *slotWaiter) before(o *slotWaiter) bool {
-	if w.fresh != o.fresh {
-		return w.fresh
+// wait waits until the place is a slot; the error is ctx's.
+func (p *place) wait(ctx context.Context) error {
+	select {
+	case <-p.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return w.turn < o.turn
+}
+
+// leave gives the place up. A slot goes to the next in line after rest, or before it to a rank that needs none.
+func (s *slots) leave(p *place, rest time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.waiting, p); i >= 0 {
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+		return
+	}
+	if rest <= 0 {
+		s.free++
+	} else {
+		s.resting++
+		time.AfterFunc(rest, s.rested)
+	}
+	s.serve()
+}
+
+func (s *slots) rested() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cutOff > 0 {
+		s.cutOff--
+		return
+	}
+	s.resting--
+	s.free++
+	s.serve()
+}
+
+func (s *slots) serve() {
+	for len(s.waiting) > 0 && s.free+s.resting > 0 {
+		next := 0
+		for i, p := range s.waiting {
+			if p.before(s.waiting[next]) {
+				next = i
+			}
+		}
+		p := s.waiting[next]
+		switch {
+		case s.free > 0:
+			s.free--
+		case p.rank.rests():
+			return
+		default:
+			s.resting--
+			s.cutOff++
+		}
+		s.turn = max(s.turn, p.turn)
+		s.waiting = slices.Delete(s.waiting, next, next+1)
+		p.since = s.now()
+		close(p.ready)
+	}
+}
+
+func (p *place) before(o *place) bool {
+	if p.rank != o.rank {
+		return p.rank < o.rank
+	}
+	return p.turn < o.turn
 }

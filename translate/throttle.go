@@ -76,7 +76,7 @@ type bucket struct {
 	last    time.Time
 	failed  time.Time // of the last wrong password
 	rest    time.Time // no turn before it
-	checked bool      // a guess is being checked
+	checked [2]bool   // whether a guess from a chosen, and from a usual address has its turn
 	line    []*waiter
 	changed chan struct{} // closed when a waiter should look again
 }
@@ -117,10 +117,10 @@ func (t *throttle) admit(ctx context.Context, k bucketKey, usual bool) *bucket {
 		if ctx.Err() != nil || w.evicted {
 			return nil
 		}
-		wait := b.wait(t.now())
+		wait := b.wait(t.now(), usual)
 		if b.line[0] == w && wait == 0 {
 			b.tokens--
-			b.checked = true
+			b.checked[lane(usual)] = true
 			return b
 		}
 		t.pause(ctx, b.changed, wait)
@@ -145,12 +145,12 @@ func (t *throttle) pause(ctx context.Context, changed <-chan struct{}, d time.Du
 }
 
 // done ends a turn. A guess that proved right, or was not checked, costs nothing; after a wrong one the next turn begins after rest.
-func (t *throttle) done(b *bucket, wrong bool, rest time.Duration) {
+func (t *throttle) done(b *bucket, usual, wrong bool, rest time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
 	b.fill(now)
-	b.checked = false
+	b.checked[lane(usual)] = false
 	if wrong {
 		b.failed, b.rest = now, now.Add(rest)
 	} else {
@@ -208,10 +208,18 @@ func (b *bucket) fill(now time.Time) {
 	b.last = now
 }
 
-// wait says how long the first in line has to wait: 0 = its turn is now, negative = until somebody signals.
-func (b *bucket) wait(now time.Time) time.Duration {
+func lane(usual bool) int {
+	if usual {
+		return 1
+	}
+	return 0
+}
+
+// wait says how long the first in line has to wait: 0 = its turn is now, negative = until somebody signals. A guess from a chosen
+// address may be long in the queue for a slot: a caller from a usual one does not wait for it.
+func (b *bucket) wait(now time.Time, usual bool) time.Duration {
 	b.fill(now)
-	if b.checked {
+	if b.checked[lane(true)] || b.checked[lane(false)] && !usual {
 		return -1
 	}
 	var wait time.Duration

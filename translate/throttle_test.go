@@ -146,7 +146,7 @@ func TestBucketsAreBounded(t *testing.T) {
 	th := newThrottle(time.Now)
 	for i := range 3 * maxBuckets {
 		client := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		th.done(th.admit(context.Background(), bucketKey{client, "k", "u"}, true), true, 0)
+		th.done(th.admit(context.Background(), bucketKey{client, "k", "u"}, true), true, true, 0)
 	}
 	if len(th.buckets) > maxBuckets || th.recent.Len() != len(th.buckets) {
 		t.Errorf("%d buckets, %d in the list; at most %d", len(th.buckets), th.recent.Len(), maxBuckets)
