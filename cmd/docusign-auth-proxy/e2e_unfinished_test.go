@@ -313,14 +313,20 @@ func TestCallsOverHTTP2CountAsConnections(t *testing.T) {
 	var calls sync.WaitGroup
 	for range 5 {
 		unfinished, _ := io.Pipe()
-		req := request(t, "POST", r.sidecar()+createPath, unfinished, "X-DocuSign-Authentication", annaJSON).WithContext(ctx)
+		body := struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(make([]byte, 64<<10)), unfinished), unfinished}
+		req := request(t, "POST", r.sidecar()+createPath, body, "X-DocuSign-Authentication", annaJSON).WithContext(ctx)
+		req.ContentLength = large
 		calls.Go(func() {
 			if resp, err := c.Do(req); err == nil {
 				_ = resp.Body.Close()
 			}
 		})
 	}
-	eventually(t, "the calls are under way", func() bool { return r.program.server.Active() == 5 })
+	// Before they are proven their connection may be closed for another one.
+	eventually(t, "the calls are proven and under way", func() bool { return len(r.atSites()) == 5 })
 	got := r.do(c, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON))
 	if got.status != 503 || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "overloaded" {
 		t.Errorf("status %d, %v", got.status, got.header)

@@ -711,9 +711,10 @@ func TestAPanicIsCaughtAndCountedWithoutItsValue(t *testing.T) {
 	if w := do(t, h, "GET", "/"); w.Code != 500 || strings.Contains(w.Body.String(), canary) || w.Header().Get("Content-Security-Policy") == "" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
-	s := httptest.NewServer(h)
-	defer s.Close()
+	s := httptest.NewUnstartedServer(h)
 	s.Config.ErrorLog = slog.NewLogLogger(cfg.Log.Handler(), slog.LevelError)
+	s.Start()
+	defer s.Close()
 	q, err := http.NewRequest("GET", s.URL+"/half", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -726,6 +727,7 @@ func TestAPanicIsCaughtAndCountedWithoutItsValue(t *testing.T) {
 			t.Error("half an answer looks like a whole one")
 		}
 	}
+	s.Close() // waits for the handler
 	if panics != 2 || !begun {
 		t.Errorf("%d panics were counted", panics)
 	}
