@@ -25,7 +25,7 @@ func (x *exchange) holdsBack(r *http.Request) bool {
 		what = "a password in the query"
 	} else if legacy.FormHasPassword(parameters) {
 		what = "a password in the path"
-	} else if r.Body != nil && r.Body != http.NoBody && !x.route.soap() {
+	} else if r.ContentLength != 0 && !x.route.soap() {
 		body, err := x.peek(r)
 		if err != nil {
 			x.callerFailed(r, err)
