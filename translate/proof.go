@@ -257,7 +257,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 	var refusal *place
 	var rest time.Duration
 	if a.slowest.slow() {
-		refusal = p.refusals.join(ClientOf(a.client), usualSource)
+		refusal = p.refusals.join(ClientOf(a.client), refusalRank(a.client))
 		defer func() { p.refusals.leave(refusal, rest) }()
 	}
 	v, matched, err := p.compareInTurn(ctx, a, turn)
@@ -354,6 +354,14 @@ func (p *Prover) inSlot(
 		rest = restAfterWrong * p.now().Sub(slot.since)
 	}
 	return v, matched, err
+}
+
+// refusalRank knows nothing of the user: the order of refusals must not tell who exists.
+func refusalRank(client netip.Addr) rank {
+	if usual(client) {
+		return usualSource
+	}
+	return chosenSource
 }
 
 func (p *Prover) rankOf(a *attempt, proven bool) rank {

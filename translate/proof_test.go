@@ -428,6 +428,20 @@ func TestThatAPasswordIsWrongIsToldNoSoonerToASecondCaller(t *testing.T) {
 	}
 }
 
+func TestAWrongPasswordFromAUsualAddressIsRefusedSoonBesideGuessesFromChosenOnes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		p, _ := slowProver()
+		wait := guessers(p, 270, 20*time.Second, func(password string) attempt { return slowGuess(anyLoopback(), password, password, false) })
+		time.Sleep(5 * time.Second)
+		start := time.Now()
+		_, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", true))
+		if took := time.Since(start); KindOf(err) != KindBadLogin || took > 2*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+		wait()
+	})
+}
+
 func TestWhatARefusalTakesIsFoundOutByTheFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p, hashes := slowProver()
