@@ -224,7 +224,7 @@ func (m *member) userID(name string) string {
 	if id := m.ids[legacy.Fold(name)]; id != "" {
 		return id
 	}
-	if isGUID(name) {
+	if shown.GUID(name) {
 		return name
 	}
 	return ""
@@ -268,23 +268,4 @@ func (m *member) shownName(name string) string {
 		}
 	}
 	return shown.Name(name)
-}
-
-// isGUID reports whether s has the shape 8-4-4-4-12 of hexadecimal digits.
-func isGUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
-		default:
-			return false
-		}
-	}
-	return true
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -180,7 +181,7 @@ func (t *Translator) siteIn(ctx context.Context, d *Decision, info *oauth.UserIn
 		return siteOf(info, a)
 	}
 	guid, ok := d.member.numbers[account]
-	if !ok && !isGUID(account) {
+	if !ok && !shown.GUID(account) {
 		if s, err := t.session(ctx, d); err == nil {
 			guid, err = t.cfg.OAuth.LearnAccountID(ctx, s.Identity(), account)
 			ok = err == nil

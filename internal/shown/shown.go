@@ -80,9 +80,6 @@ func email(s string) bool {
 	return len(labels) > 1 && len(last) > 1 && all(last, letter)
 }
 
-// Number reports whether s is a whole number of at most 20 digits.
-func Number(s string) bool { return number(s, 20) }
-
 func number(s string, most int) bool { return s != "" && len(s) <= most && all(s, digit) }
 
 func all(s string, is func(byte) bool) bool {
