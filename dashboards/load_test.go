@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
@@ -114,7 +114,7 @@ func (l *load) round() {
 }
 
 func (l *load) doors() {
-	old := l.header(docusigntest.LegacyKey, anna)
+	old := l.header(sandbox.LegacyKey, anna)
 	l.get(loginPath, oldHeader, old)
 	l.call(l.forward, http.MethodGet, "http://"+oldHost+loginPath, "", oldHeader, old)
 	l.call(l.forward, http.MethodGet, "https://"+oldHost+listPath, "", oldHeader, old)
@@ -123,16 +123,16 @@ func (l *load) doors() {
 
 func (l *load) schemes() {
 	u := l.w.seed.User(anna)
-	l.get(listPath, oldHeader, "<DocuSignCredentials><Username>"+u.Email+"</Username><Password>"+u.Password+"</Password><IntegratorKey>"+docusigntest.LegacyKey+"</IntegratorKey></DocuSignCredentials>")
+	l.get(listPath, oldHeader, "<DocuSignCredentials><Username>"+u.Email+"</Username><Password>"+u.Password+"</Password><IntegratorKey>"+sandbox.LegacyKey+"</IntegratorKey></DocuSignCredentials>")
 	soap := []string{"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"http://www.docusign.net/API/3.0/RequestStatus"`}
 	l.call(l.direct, http.MethodPost, l.sidecar("/api/3.0/api.asmx"), envelope(
 		`<wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"><wsse:UsernameToken><wsse:Username>[`+
-			docusigntest.LegacyKey+`]`+u.Email+`</wsse:Username><wsse:Password>`+u.Password+`</wsse:Password></wsse:UsernameToken></wsse:Security>`,
-		`<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>`+docusigntest.CaptureEnvelopeID+`</EnvelopeID></RequestStatus>`), soap...)
+			sandbox.LegacyKey+`]`+u.Email+`</wsse:Username><wsse:Password>`+u.Password+`</wsse:Password></wsse:UsernameToken></wsse:Security>`,
+		`<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>`+sandbox.CaptureEnvelopeID+`</EnvelopeID></RequestStatus>`), soap...)
 	l.call(l.direct, http.MethodPost, l.sidecar("/api/3.0/credential.asmx"), envelope("",
-		`<Login xmlns="http://www.docusign.net/API/Credential"><Email>[`+docusigntest.LegacyKey+`]`+u.Email+`</Email><Password>`+u.Password+`</Password></Login>`),
+		`<Login xmlns="http://www.docusign.net/API/Credential"><Email>[`+sandbox.LegacyKey+`]`+u.Email+`</Email><Password>`+u.Password+`</Password></Login>`),
 		"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"http://www.docusign.net/API/Credential/Login"`)
-	form := url.Values{"grant_type": {"password"}, "client_id": {docusigntest.LegacyKey}, "username": {u.Email}, "password": {u.Password}, "scope": {"api"}}.Encode()
+	form := url.Values{"grant_type": {"password"}, "client_id": {sandbox.LegacyKey}, "username": {u.Email}, "password": {u.Password}, "scope": {"api"}}.Encode()
 	_, answer := l.call(l.direct, http.MethodPost, l.sidecar("/restapi/v2/oauth2/token"), form, "Content-Type", "application/x-www-form-urlencoded", "Accept", "application/json")
 	var issued struct {
 		Token string `json:"access_token"`
@@ -141,12 +141,12 @@ func (l *load) schemes() {
 		l.t.Fatalf("oauth2/token: %v, %s", err, answer)
 	}
 	l.get(listPath, "Authorization", "bearer "+issued.Token)
-	l.get(listPath, oldHeader, l.header(docusigntest.LegacyKey, anna), "Authorization", "Bearer "+l.nativeToken()) // two credentials
+	l.get(listPath, oldHeader, l.header(sandbox.LegacyKey, anna), "Authorization", "Bearer "+l.nativeToken()) // two credentials
 	l.get(listPath, "Authorization", "Bearer "+l.nativeToken())
-	l.get(listPath, "Authorization", "Bearer "+namedToken(docusigntest.LegacyKey))
+	l.get(listPath, "Authorization", "Bearer "+namedToken(sandbox.LegacyKey))
 	l.get("/restapi/service_information")
 	for range 4 {
-		l.get(otherPath, oldHeader, l.header(docusigntest.LegacyKey, anna))
+		l.get(otherPath, oldHeader, l.header(sandbox.LegacyKey, anna))
 	}
 }
 
@@ -174,15 +174,15 @@ func envelope(header, body string) string {
 
 func (l *load) onBehalf() {
 	admin := l.w.seed.User(ada)
-	l.get(listPath, oldHeader, fmt.Sprintf(`{"Username":%q,"Password":%q,"IntegratorKey":%q,"SendOnBehalfOf":%q}`, admin.Email, admin.Password, docusigntest.LegacyKey, bob))
-	l.get(listPath, oldHeader, l.header(docusigntest.LegacyKey, bob))
+	l.get(listPath, oldHeader, fmt.Sprintf(`{"Username":%q,"Password":%q,"IntegratorKey":%q,"SendOnBehalfOf":%q}`, admin.Email, admin.Password, sandbox.LegacyKey, bob))
+	l.get(listPath, oldHeader, l.header(sandbox.LegacyKey, bob))
 }
 
 func (l *load) refusals() {
 	for range 3 { // more than the gap between two rounds forgives
-		l.get(listPath, oldHeader, `{"Username":"mallory@example.com","Password":"guess","IntegratorKey":"`+docusigntest.LegacyKey+`"}`)
+		l.get(listPath, oldHeader, `{"Username":"mallory@example.com","Password":"guess","IntegratorKey":"`+sandbox.LegacyKey+`"}`)
 	}
-	for _, key := range []string{strangerKey, docusigntest.GUIDKey, retiredKey, consentlessKey, keylessKey} {
+	for _, key := range []string{strangerKey, sandbox.GUIDKey, retiredKey, consentlessKey, keylessKey} {
 		l.get(listPath, oldHeader, l.header(key, anna))
 	}
 	l.get(listPath, oldHeader, l.header(consentlessKey, bob))
@@ -208,24 +208,24 @@ func (l *load) raw(text string) {
 
 // faults are DocuSign's: no answer, an error, a token it has forgotten, an account that lives elsewhere.
 func (l *load) faults() {
-	old := l.header(docusigntest.LegacyKey, anna)
-	l.w.sandbox.FailNext(docusigntest.FailureSpec{Method: http.MethodPost, Path: "/restapi/v2/accounts/", Drop: docusigntest.DropBefore})
+	old := l.header(sandbox.LegacyKey, anna)
+	l.w.sandbox.FailNext(sandbox.FailureSpec{Method: http.MethodPost, Path: "/restapi/v2/accounts/", Drop: sandbox.DropBefore})
 	l.call(l.direct, http.MethodPost, l.sidecar("/restapi/v2/accounts/1703061/templates"), "{}", oldHeader, old, "Content-Type", "application/json")
-	l.w.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi/v2/accounts/", Status: http.StatusInternalServerError})
+	l.w.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/accounts/", Status: http.StatusInternalServerError})
 	l.get(listPath, oldHeader, old)
 	if l.rounds++; l.rounds <= 3 { // more, and the proxy takes it that new tokens do not help
-		l.w.sandbox.RevokeTokens(docusigntest.AnnaID)
+		l.w.sandbox.RevokeTokens(sandbox.AnnaID)
 		l.get(listPath, oldHeader, old)
 	}
 	if l.rounds == 1 { // it asks where accounts live once in some minutes
-		l.w.sandbox.MoveAccount(docusigntest.CaptureAccountID, l.w.sandbox.Sites()[2])
+		l.w.sandbox.MoveAccount(sandbox.CaptureAccountID, l.w.sandbox.Sites()[2])
 		l.get(listPath, oldHeader, old)
 	}
 }
 
 // exhaust lets DocuSign tell that a twentieth of the limit is left.
 func (l *load) exhaust() {
-	old := l.header(docusigntest.LegacyKey, anna)
+	old := l.header(sandbox.LegacyKey, anna)
 	h, body := l.call(l.direct, http.MethodGet, l.sidecar(otherPath), "", oldHeader, old)
 	limit, err := strconv.Atoi(h.Get("X-RateLimit-Limit"))
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/translate"
@@ -35,8 +35,8 @@ const (
 type world struct {
 	dir     string
 	config  string
-	sandbox *docusigntest.Sandbox
-	seed    docusigntest.World
+	sandbox *sandbox.Sandbox
+	seed    sandbox.World
 	process *process
 
 	proxy, admin, hosts string // addresses
@@ -132,7 +132,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	var err error
-	if w.sandbox, err = docusigntest.Start(docusigntest.Options{}); err != nil {
+	if w.sandbox, err = sandbox.Start(sandbox.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.sandbox.Close() })
@@ -151,9 +151,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) settle() {
 	keys := w.seed.Integrations[0].PublicKeys // of LegacyKey
 	for _, key := range []string{retiredKey, dormantKey, consentlessKey, keylessKey} {
-		w.sandbox.AddIntegration(docusigntest.Integration{Key: key, PublicKeys: keys, Live: true})
+		w.sandbox.AddIntegration(sandbox.Integration{Key: key, PublicKeys: keys, Live: true})
 	}
-	w.sandbox.Consent(consentlessKey, docusigntest.BobID, "signature", "impersonation")
+	w.sandbox.Consent(consentlessKey, sandbox.BobID, "signature", "impersonation")
 	w.sandbox.ConsentAll(keylessKey, "signature", "impersonation")
 }
 
@@ -193,8 +193,8 @@ func (w *world) configure(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.write(t, "sandbox-ca.pem", w.sandbox.CACert())
-	w.write(t, "key.pem", w.seed.PrivateKeys[docusigntest.LegacyKey])
-	w.write(t, "other.pem", w.seed.PrivateKeys[docusigntest.GUIDKey])
+	w.write(t, "key.pem", w.seed.PrivateKeys[sandbox.LegacyKey])
+	w.write(t, "other.pem", w.seed.PrivateKeys[sandbox.GUIDKey])
 	resolve := object{"account-d.docusign.com": w.sandbox.Addr()}
 	for _, site := range w.sandbox.Sites() {
 		resolve[site] = w.sandbox.Addr()
@@ -223,11 +223,11 @@ func (w *world) integrations(t *testing.T) []object {
 	with := func(name, key, mode, file string, users ...object) object {
 		return object{"name": name, "integrator_key": key, "mode": mode, "users": users, "oauth": object{"private_keys": []object{{"file": file}}}}
 	}
-	erp := with("erp", docusigntest.LegacyKey, "translate", "key.pem", anna, unnamed, admin, w.user(t, "legacy.user@example.com"))
-	erp["oauth"].(object)["admin_user_id"] = docusigntest.AdminID
+	erp := with("erp", sandbox.LegacyKey, "translate", "key.pem", anna, unnamed, admin, w.user(t, "legacy.user@example.com"))
+	erp["oauth"].(object)["admin_user_id"] = sandbox.AdminID
 	return []object{
 		erp,
-		with("billing", docusigntest.GUIDKey, "observe", "other.pem", anna),
+		with("billing", sandbox.GUIDKey, "observe", "other.pem", anna),
 		with("retired", retiredKey, "block", "key.pem", anna),
 		with("dormant", dormantKey, "translate", "key.pem", anna),
 		with("consentless", consentlessKey, "translate", "key.pem", anna, bob),

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"crypto/rand"
+	"docusign-auth-proxy/internal/call"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -339,7 +340,7 @@ func (b *captureBudget) give(n int64) { b.left.Add(n) }
 
 // capturedExchange is a call as it is kept: masked, cut, and complete in the sense that every message of it is there.
 type capturedExchange struct {
-	Event    Event
+	Event    call.Event
 	Asked    capturedMessage   // by the program
 	Attempts []capturedAttempt // what went to DocuSign
 	Got      capturedMessage   // by the program

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"slices"
 	"strconv"
@@ -87,7 +88,7 @@ func (t *captureTap) learn(m *captureMask, x *exchange, h *heard) {
 func (t *captureTap) record(m *captureMask, x *exchange, h *heard, limit int) *capturedExchange {
 	form := x.route.local == localToken || x.route.local == localRevoke
 	password := x.soap.holdsPassword()
-	page := x.route.api == APIOther
+	page := x.route.api == call.APIOther
 	e := &capturedExchange{Event: x.event}
 	e.Event.Key = loggedKey(&x.event)
 	e.Event.Detail = maskText(x.event.Detail)

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/sha256"
+	"docusign-auth-proxy/internal/call"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -22,7 +23,7 @@ import (
 
 func exchangeFor(integration string, body int) *capturedExchange {
 	return &capturedExchange{
-		Event: Event{Integration: integration, Method: "GET", Path: "/restapi/v2/accounts/1/envelopes", Status: 200},
+		Event: call.Event{Integration: integration, Method: "GET", Path: "/restapi/v2/accounts/1/envelopes", Status: 200},
 		Asked: capturedMessage{Method: "GET", URL: "http://h/p?a=b", Proto: "HTTP/1.1", Body: capturedBody{Text: strings.Repeat("x", body), Size: int64(body)}},
 		Got:   capturedMessage{Proto: "HTTP/1.1", Status: 200},
 	}

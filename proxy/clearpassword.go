@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"io"
 	"net/http"
 	"regexp"
@@ -51,12 +52,12 @@ func (x *exchange) exposed(r *http.Request, body []byte) string {
 	case len(r.Header["Soapaction"]) > 0 && !beginsWith(body, "{["), media == "application/soap+xml",
 		bytes.Contains(body, []byte(soap.NamespaceSOAP11)), bytes.Contains(body, []byte(soap.NamespaceSOAP12)):
 		return "a SOAP message to a path that is no SOAP service"
-	case x.route.api == APIAccountServer && !ownEndPoint:
+	case x.route.api == call.APIAccountServer && !ownEndPoint:
 		// The pages on which people log in to DocuSign take passwords; programs cannot use them.
 		if strings.EqualFold(legacy.GrantType(body), "password") {
 			return "grant_type=password"
 		}
-	case x.route.api != APIAccountServer && (media != formType || beginsWith(body, "{[<")):
+	case x.route.api != call.APIAccountServer && (media != formType || beginsWith(body, "{[<")):
 	case legacy.FormHasPassword(string(body)):
 		return "a form with a password"
 	case len(body) > maxForm && formBegins.Match(body), r.Header.Get("Content-Encoding") != "", strings.HasPrefix(media, "multipart/"):
@@ -73,7 +74,7 @@ var formBegins = regexp.MustCompile(`^\x{FEFF}?[\s&]*[!-%'-<>-~]{1,64}=`)
 // peek gives the beginning of a body that may be a form or a SOAP message, and leaves the body as it was. At the account server, and
 // beside a SOAPAction, that is any body, since the Content-Type may be wrong.
 func (x *exchange) peek(r *http.Request) ([]byte, error) {
-	if x.route.api != APIAccountServer && len(r.Header["Soapaction"]) == 0 {
+	if x.route.api != call.APIAccountServer && len(r.Header["Soapaction"]) == 0 {
 		switch media := mediaType(r.Header); {
 		case media == "", media == formType, media == "multipart/related", strings.Contains(media, "xml"):
 		default:

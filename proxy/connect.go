@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -97,8 +98,8 @@ func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detai
 	if host, err := egress.ParseHost(r.URL.Host, 443); err == nil {
 		detail, nextStep = withoutHost(detail, host), withoutHost(nextStep, host)
 	}
-	e := Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: DoorConnect, API: APIOther, Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: agentOf(r),
-		Integration: "unknown", Scheme: "none", Status: status, Outcome: OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep}
+	e := call.Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: call.DoorConnect, API: call.APIOther, Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: agentOf(r),
+		Integration: "unknown", Scheme: "none", Status: status, Outcome: call.OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep}
 	if b != nil {
 		e.Client = b.client.Addr()
 	}
@@ -125,7 +126,7 @@ func withoutHost(text string, h egress.Host) string {
 // intercept answers the CONNECT and hands the connection, not yet handshaken, to the inner server.
 func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 	b, _ := r.Context().Value(bindingKey{}).(*binding)
-	bound := &boundConn{Conn: client, binding: binding{door: DoorConnect, target: host, client: b.client, local: b.local}}
+	bound := &boundConn{Conn: client, binding: binding{door: call.DoorConnect, target: host, client: b.client, local: b.local}}
 	if b.conn != nil {
 		bound.place = b.conn.place
 	}

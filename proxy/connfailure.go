@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -21,34 +22,7 @@ import (
 	"docusign-auth-proxy/proxy/authority"
 )
 
-// ConnFailure tells of connections that ended before a call on them reached the pipeline: net/http refused the request
-// head by itself, or the TLS handshake failed. One value stands for all of one client and cause.
-type ConnFailure struct {
-	First, Last time.Time
-	Count       uint64
-	RequestID   string     // of the last one, as in the log
-	Door        Door       // of the listener; plain forward calls count as sidecar here
-	Client      netip.Addr // invalid = further clients, while maxConnFailures rows are kept
-	Target      string     // host of the CONNECT or of the server name; "" = none was named
-	Status      int        // what net/http answered; 0 = nothing
-	Cause       string     // one of connFailureWords
-	Detail      string
-	NextStep    string
-}
-
-// ConnRecorder is a Recorder that also wants to know of connections that never became a call.
-type ConnRecorder interface{ RecordConnFailure(*ConnFailure) }
-
-// RecordConnFailure tells those that want to know.
-func (rs Recorders) RecordConnFailure(f *ConnFailure) {
-	for _, r := range rs {
-		if cr, ok := r.(ConnRecorder); ok {
-			cr.RecordConnFailure(f)
-		}
-	}
-}
-
-// Causes of ConnFailure.
+// Causes of call.ConnFailure.
 const (
 	connBadHead      = "unreadable_request"
 	connLargeHead    = "head_too_large"
@@ -112,19 +86,19 @@ type connFailures struct {
 }
 
 type connFailureRow struct {
-	ConnFailure
+	call.ConnFailure
 	logged time.Time
 }
 
 // ConnFailures lists what happened to connections that never became a call, the latest first.
-func (s *Server) ConnFailures() []ConnFailure {
+func (s *Server) ConnFailures() []call.ConnFailure {
 	s.failures.mu.Lock()
 	defer s.failures.mu.Unlock()
-	list := make([]ConnFailure, 0, len(s.failures.rows))
+	list := make([]call.ConnFailure, 0, len(s.failures.rows))
 	for _, r := range s.failures.rows {
 		list = append(list, r.ConnFailure)
 	}
-	slices.SortFunc(list, func(a, b ConnFailure) int { return b.Last.Compare(a.Last) })
+	slices.SortFunc(list, func(a, b call.ConnFailure) int { return b.Last.Compare(a.Last) })
 	return list
 }
 
@@ -135,7 +109,7 @@ func (s *Server) connFailed(c *boundConn, status int, cause, detail string) {
 		return
 	default:
 	}
-	f := ConnFailure{
+	f := call.ConnFailure{
 		Last: s.cfg.Now(), RequestID: s.ids.next(), Door: c.binding.door, Client: c.binding.client.Addr(), Status: status, Cause: cause,
 		Detail: detail, NextStep: connNextSteps[cause],
 	}
@@ -147,13 +121,13 @@ func (s *Server) connFailed(c *boundConn, status int, cause, detail string) {
 			"client", f.Client.String(), "target", f.Target, "status", status, "cause", cause, "error", detail,
 			"next_step", f.NextStep, "times", times)
 	}
-	if cr, ok := s.cfg.Recorder.(ConnRecorder); ok {
+	if cr, ok := s.cfg.Recorder.(call.ConnRecorder); ok {
 		cr.RecordConnFailure(&f)
 	}
 }
 
 // note adds to the row of the client and cause. log says that it is time for a line about it.
-func (t *connFailures) note(f ConnFailure) (times uint64, log bool) {
+func (t *connFailures) note(f call.ConnFailure) (times uint64, log bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := connFailureKey{f.Client, f.Cause}
@@ -169,7 +143,7 @@ func (t *connFailures) note(f ConnFailure) (times uint64, log bool) {
 		if t.rows == nil {
 			t.rows = map[connFailureKey]*connFailureRow{}
 		}
-		r = &connFailureRow{ConnFailure: ConnFailure{First: f.Last}}
+		r = &connFailureRow{ConnFailure: call.ConnFailure{First: f.Last}}
 		t.rows[key] = r
 	}
 	f.First, f.Count = r.First, r.Count+1

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"net/netip"
 	"testing"
 	"time"
@@ -13,9 +14,9 @@ func TestOldConnectionFailuresMakePlaceForNewOnes(t *testing.T) {
 		address := netip.MustParseAddr("192.0.2.0")
 		for range maxConnFailures {
 			address = address.Next()
-			failures.note(ConnFailure{Client: address, Cause: connCutHead, Last: time.Unix(0, 0)})
+			failures.note(call.ConnFailure{Client: address, Cause: connCutHead, Last: time.Unix(0, 0)})
 		}
-		failures.note(ConnFailure{Client: program, Cause: connNotTrusted, Last: time.Unix(0, 0).Add(after)})
+		failures.note(call.ConnFailure{Client: program, Cause: connNotTrusted, Last: time.Unix(0, 0).Add(after)})
 		if row := failures.rows[connFailureKey{program, connNotTrusted}]; (row != nil) != known {
 			t.Errorf("after %s: %+v", after, row)
 		}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/rand"
+	"docusign-auth-proxy/internal/call"
 	"encoding/hex"
 	"net/http"
 	"net/url"
@@ -20,7 +21,7 @@ type exchange struct {
 	state   *State
 	binding *binding
 	route   route
-	event   Event
+	event   call.Event
 	start   time.Time
 	w       countingWriter
 	caller  *callerBody
@@ -147,7 +148,7 @@ func (x *exchange) finish() {
 
 // tellConflict warns once for each integration: its program sends several credentials on every call (PROTOCOL.md §4.3). The metric
 // counts them all.
-func (s *Server) tellConflict(e *Event) {
+func (s *Server) tellConflict(e *call.Event) {
 	if !e.Conflict {
 		return
 	}
@@ -177,19 +178,19 @@ func (x *exchange) describe() {
 	e.AppPassword = e.API.SOAP() && d.Integration.SOAP == translate.SOAPAppPassword
 }
 
-func outcomeOf(status int) Outcome {
+func outcomeOf(status int) call.Outcome {
 	switch {
 	case status == 0:
-		return OutcomeAborted
+		return call.OutcomeAborted
 	case status < 400:
-		return OutcomeOK
+		return call.OutcomeOK
 	case status < 500:
-		return OutcomeClientError
+		return call.OutcomeClientError
 	}
-	return OutcomeServerError
+	return call.OutcomeServerError
 }
 
 // refused notes why the proxy itself answers with an error.
-func (x *exchange) refused(o Outcome, cause, detail, next string) {
+func (x *exchange) refused(o call.Outcome, cause, detail, next string) {
 	x.event.Outcome, x.event.Cause, x.event.Detail, x.event.NextStep = o, cause, detail, next
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"io"
 	"net/http"
 	"regexp"
@@ -68,7 +69,7 @@ func (x *exchange) refuseGrant(r *http.Request, grant string) {
 	}
 	x.decision = &translate.Decision{Scheme: legacy.None}
 	detail := "grant_type=" + grant + " at the legacy oauth2/token"
-	x.refused(OutcomeRefused, reply.UnsupportedGrant.String(), detail, "the program has to ask the account server for this grant")
+	x.refused(call.OutcomeRefused, reply.UnsupportedGrant.String(), detail, "the program has to ask the account server for this grant")
 	x.answerFailure(r, reply.Failure{
 		Kind: reply.UnsupportedGrant, Cause: reply.UnsupportedGrant.String(),
 		Detail: "docusign-auth-proxy takes grant_type=password here, not " + grant + ".",

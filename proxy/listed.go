@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"net/url"
 
@@ -13,7 +14,7 @@ import (
 // passListed forwards a plain request to a host of egress.tunnel as it is, over the scheme that the caller named.
 func (x *exchange) passListed(r *http.Request, target egress.Host) {
 	x.listed, x.native = true, true
-	x.event.API, x.event.Mode = APIOther, "pass"
+	x.event.API, x.event.Mode = call.APIOther, "pass"
 	x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
 	x.site = translate.Site{Base: &url.URL{Scheme: r.URL.Scheme, Host: target.String()}}
 	r.URL, x.event.Path = x.askedFor, shown.Path(x.askedFor.Path)

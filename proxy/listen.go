@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"io"
 	"net"
@@ -16,7 +17,7 @@ import (
 
 // binding is what a connection was opened for. It is fixed before the first request on it is read, so no request can change it.
 type binding struct {
-	door   Door
+	door   call.Door
 	target egress.Host // zero for the sidecar and for plain forward requests, which name theirs in each request
 	client netip.AddrPort
 	local  netip.AddrPort
@@ -213,7 +214,7 @@ func (s *Server) linger(c *boundConn) {
 }
 
 // accept serves one listener until it is closed.
-func (s *Server) accept(l net.Listener, door Door, conns *places) error {
+func (s *Server) accept(l net.Listener, door call.Door, conns *places) error {
 	var delay time.Duration
 	for {
 		c, err := l.Accept()
@@ -242,7 +243,7 @@ func (s *Server) accept(l net.Listener, door Door, conns *places) error {
 			continue
 		}
 		tlsConfig := s.sidecarTLS
-		if door == DoorHosts {
+		if door == call.DoorHosts {
 			tlsConfig = s.hostsTLS
 		}
 		go func() {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"io"
 	"net/http"
@@ -66,7 +67,7 @@ func (x *exchange) issuePassword() (secret.Text, error) {
 	return p, nil
 }
 
-func loginOptions(u *url.URL, api API) reply.LoginOptions {
+func loginOptions(u *url.URL, api call.API) reply.LoginOptions {
 	q := u.Query()
 	o := reply.LoginOptions{
 		IncludeGUID:   queryTrue(q, "include_account_id_guid"),
@@ -74,7 +75,7 @@ func loginOptions(u *url.URL, api API) reply.LoginOptions {
 		LoginSettings: strings.EqualFold(q.Get("login_settings"), "all"),
 		Version:       "v2",
 	}
-	if api == APIRest21 {
+	if api == call.APIRest21 {
 		o.Version = "v2.1"
 	}
 	return o

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func (w *LogWriter) Write(p []byte) (int, error) {
 }
 
 // line gathers the line of one call.
-func (w *LogWriter) line(e *Event, level slog.Level) {
+func (w *LogWriter) line(e *call.Event, level slog.Level) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.room() {

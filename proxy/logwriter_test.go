@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -35,7 +36,7 @@ func TestALogThatNobodyReadsHoldsUpNobody(t *testing.T) {
 		log := proxy.NewJSONRequestLog(w, slog.LevelInfo)
 		const calls = 20_000
 		for i := range calls {
-			log.Record(&proxy.Event{Time: noon, Status: 401, Outcome: proxy.OutcomeRefused, Path: fmt.Sprint("/", i), Detail: strings.Repeat("x", 200)})
+			log.Record(&call.Event{Time: noon, Status: 401, Outcome: call.OutcomeRefused, Path: fmt.Sprint("/", i), Detail: strings.Repeat("x", 200)})
 			if i == 0 {
 				synctest.Wait() // until the write of the first line has begun, so that one note tells of all that is dropped
 			}
@@ -58,7 +59,7 @@ func TestALogThatNobodyReadsHoldsUpNobody(t *testing.T) {
 		close(out.read)
 		synctest.Wait()
 		checkWholeLines(t, out.String(), calls-int(dropped), fmt.Sprint(dropped, " dropped"))
-		log.Record(&proxy.Event{Time: noon, Status: 401, Outcome: proxy.OutcomeRefused})
+		log.Record(&call.Event{Time: noon, Status: 401, Outcome: call.OutcomeRefused})
 		synctest.Wait()
 		if got := out.String(); strings.Count(got, "dropped") != 1 || w.Trouble() != nil || w.Dropped() != dropped {
 			t.Errorf("told again, or still in trouble: %v, %d dropped", w.Trouble(), w.Dropped())
@@ -136,7 +137,7 @@ func TestFlushWritesInOrder(t *testing.T) {
 	var out bytes.Buffer
 	w := proxy.NewLogWriter(&out)
 	log := proxy.NewJSONRequestLog(w, slog.LevelInfo)
-	log.Record(&proxy.Event{Time: noon, Status: 200, Outcome: proxy.OutcomeOK})
+	log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
 	fmt.Fprintln(w, "the last line")
 	if err := w.Flush(); err != nil || strings.Count(out.String(), "\n") != 2 || !strings.HasSuffix(out.String(), "the last line\n") {
 		t.Errorf("%v, %q", err, out.String())

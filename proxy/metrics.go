@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"net/http"
 	"runtime"
@@ -48,7 +49,7 @@ type MetricsIntegration struct {
 	SOAP     string   // bearer, app_password or rest
 }
 
-// Metrics counts calls and tokens for Prometheus. It is a Recorder, a RehearsalRecorder and a ConnRecorder. Every label is a word from a closed list
+// Metrics counts calls and tokens for Prometheus. It is a Recorder, a RehearsalRecorder and a call.ConnRecorder. Every label is a word from a closed list
 // or a name from the configuration; nothing a caller sends becomes one. Make it with NewMetrics; it is safe for concurrent use.
 type Metrics struct {
 	o      MetricsOptions
@@ -84,7 +85,7 @@ func NewMetrics(reg prometheus.Registerer, o MetricsOptions) (*Metrics, error) {
 	for _, reason := range m.words.connects.words {
 		m.refuse = append(m.refuse, m.vecs.refused.WithLabelValues(reason))
 	}
-	for _, door := range [...]Door{DoorSidecar, DoorConnect, DoorHosts} {
+	for _, door := range [...]call.Door{call.DoorSidecar, call.DoorConnect, call.DoorHosts} {
 		for _, cause := range connFailureWords() {
 			m.vecs.connFailures.WithLabelValues(string(door), cause)
 		}
@@ -154,7 +155,7 @@ func (m *Metrics) series(integration string) *integrationSeries {
 }
 
 // Record counts a call. It allocates nothing once the same kind of call has been seen.
-func (m *Metrics) Record(e *Event) {
+func (m *Metrics) Record(e *call.Event) {
 	if e.Method == http.MethodConnect {
 		m.refuse[m.words.connects.find(e.Cause)].Inc()
 		return
@@ -164,7 +165,7 @@ func (m *Metrics) Record(e *Event) {
 	c := m.callSeries(s, key)
 	c.requests.Inc()
 	c.duration.Observe(e.Total.Seconds())
-	if e.Outcome != OutcomeOK {
+	if e.Outcome != call.OutcomeOK {
 		c.failures.Inc()
 	}
 	if e.Translate > 0 {
@@ -184,7 +185,7 @@ func (m *Metrics) Record(e *Event) {
 	m.recordSent(e, s)
 }
 
-func (m *Metrics) recordRare(e *Event, s *integrationSeries) {
+func (m *Metrics) recordRare(e *call.Event, s *integrationSeries) {
 	if e.OnBehalf() && e.Principal != "" {
 		s.onBehalf.Inc()
 	}
@@ -203,11 +204,11 @@ func (m *Metrics) recordRare(e *Event, s *integrationSeries) {
 }
 
 // recordSent counts what matters only of calls that went to DocuSign.
-func (m *Metrics) recordSent(e *Event, s *integrationSeries) {
-	if e.Limits.told() {
+func (m *Metrics) recordSent(e *call.Event, s *integrationSeries) {
+	if e.Limits.Told() {
 		s.limits.note(e.Limits, m.o.Now())
 	}
-	if e.Outcome == OutcomeOK && s.usedOAuth(e) {
+	if e.Outcome == call.OutcomeOK && s.usedOAuth(e) {
 		s.goLive.add(m.at(e))
 	}
 	if e.Method == http.MethodGet && e.Account != "" && m.poll.early(s, e.Path, m.at(e)) {
@@ -215,7 +216,7 @@ func (m *Metrics) recordSent(e *Event, s *integrationSeries) {
 	}
 }
 
-func (m *Metrics) at(e *Event) time.Time {
+func (m *Metrics) at(e *call.Event) time.Time {
 	if e.Time.IsZero() {
 		return m.o.Now()
 	}
@@ -228,7 +229,7 @@ func (m *Metrics) RecordPanic(where string) {
 }
 
 // RecordRehearsal counts whether an observed call could have been translated.
-func (m *Metrics) RecordRehearsal(e *Event) {
+func (m *Metrics) RecordRehearsal(e *call.Event) {
 	s := m.series(e.Integration)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -239,7 +240,7 @@ func (m *Metrics) RecordRehearsal(e *Event) {
 }
 
 // RecordConnFailure counts a connection that never became a call.
-func (m *Metrics) RecordConnFailure(f *ConnFailure) {
+func (m *Metrics) RecordConnFailure(f *call.ConnFailure) {
 	m.vecs.connFailures.WithLabelValues(m.words.doors.known(string(f.Door)), m.words.conns.known(f.Cause)).Inc()
 }
 
@@ -270,5 +271,3 @@ func resourceOf(path string) int {
 	}
 	return resourceOther
 }
-
-func (l *RateLimits) told() bool { return l.HourlyLimit > 0 || l.BurstLimit > 0 }

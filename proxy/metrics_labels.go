@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"strconv"
 
 	"docusign-auth-proxy/proxy/egress"
@@ -54,7 +55,7 @@ type labelWords struct {
 func newLabelWords() labelWords {
 	return labelWords{
 		schemes:     schemeWords(),
-		doors:       newVocabulary(string(DoorForward), string(DoorConnect), string(DoorSidecar), string(DoorHosts)),
+		doors:       newVocabulary(string(call.DoorForward), string(call.DoorConnect), string(call.DoorSidecar), string(call.DoorHosts)),
 		apis:        apiWords(),
 		outcomes:    outcomeWords(),
 		classes:     newVocabulary("none", "1xx", "2xx", "3xx", "4xx", "5xx"),
@@ -81,8 +82,8 @@ func schemeWords() vocabulary {
 
 func apiWords() vocabulary {
 	v := newVocabulary()
-	for _, a := range [...]API{
-		APIRest2, APIRest21, APIRestOther, APISoapAPI, APISoapDSAPI, APISoapCredential, APISoapAccount, APILegacyOAuth, APIAccountServer, APIOther,
+	for _, a := range [...]call.API{
+		call.APIRest2, call.APIRest21, call.APIRestOther, call.APISoapAPI, call.APISoapDSAPI, call.APISoapCredential, call.APISoapAccount, call.APILegacyOAuth, call.APIAccountServer, call.APIOther,
 	} {
 		v.add(string(a))
 	}
@@ -91,8 +92,8 @@ func apiWords() vocabulary {
 
 func outcomeWords() vocabulary {
 	v := newVocabulary()
-	for _, o := range [...]Outcome{
-		OutcomeOK, OutcomeClientError, OutcomeServerError, OutcomeRefused, OutcomeToken, OutcomeUnreachable, OutcomeAborted, OutcomeInternal,
+	for _, o := range [...]call.Outcome{
+		call.OutcomeOK, call.OutcomeClientError, call.OutcomeServerError, call.OutcomeRefused, call.OutcomeToken, call.OutcomeUnreachable, call.OutcomeAborted, call.OutcomeInternal,
 	} {
 		v.add(string(o))
 	}

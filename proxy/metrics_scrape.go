@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -115,7 +116,7 @@ func (c scrape) integration(g gauges, name string, s *integrationSeries, now tim
 	}
 }
 
-func (c scrape) limits(g gauges, l RateLimits, label string) {
+func (c scrape) limits(g gauges, l call.RateLimits, label string) {
 	d := &c.m.descs
 	known := func(desc *prometheus.Desc, v int64, labels ...string) {
 		if v >= 0 {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"maps"
 	"strings"
 	"sync"
@@ -143,13 +144,13 @@ func children(v *prometheus.CounterVec, label string, words *vocabulary) []prome
 
 // startAtZero makes the series that dashboards and alerts are about exist before the first call: a rate is not seen otherwise.
 func (m *Metrics) startAtZero(label string) {
-	const door, api = string(DoorForward), string(APIRest2)
+	const door, api = string(call.DoorForward), string(call.APIRest2)
 	for _, scheme := range m.words.schemes.words[1:] {
-		m.vecs.requests.WithLabelValues(label, scheme, door, api, string(OutcomeOK), "2xx")
+		m.vecs.requests.WithLabelValues(label, scheme, door, api, string(call.OutcomeOK), "2xx")
 	}
-	for outcome, class := range map[Outcome]string{
-		OutcomeClientError: "4xx", OutcomeServerError: "5xx", OutcomeRefused: "4xx", OutcomeToken: "4xx",
-		OutcomeUnreachable: "5xx", OutcomeAborted: "none", OutcomeInternal: "5xx",
+	for outcome, class := range map[call.Outcome]string{
+		call.OutcomeClientError: "4xx", call.OutcomeServerError: "5xx", call.OutcomeRefused: "4xx", call.OutcomeToken: "4xx",
+		call.OutcomeUnreachable: "5xx", call.OutcomeAborted: "none", call.OutcomeInternal: "5xx",
 	} {
 		m.vecs.requests.WithLabelValues(label, "header_json", door, api, string(outcome), class)
 	}
@@ -164,13 +165,13 @@ func (m *Metrics) startAtZero(label string) {
 	}
 }
 
-func (m *Metrics) keyOf(e *Event) callKey {
+func (m *Metrics) keyOf(e *call.Event) callKey {
 	w := &m.words
 	k := callKey{
 		scheme: w.schemes.find(e.Scheme), door: w.doors.find(string(e.Door)), api: w.apis.find(string(e.API)),
 		outcome: w.outcomes.find(string(e.Outcome)), class: w.class(e.Status),
 	}
-	if e.Outcome != OutcomeOK {
+	if e.Outcome != call.OutcomeOK {
 		k.cause = w.cause(e.Cause, e.Status)
 	}
 	return k
@@ -205,14 +206,14 @@ func (m *Metrics) newCallSeries(label string, k callKey) *callSeries {
 		duration: v.duration.WithLabelValues(label, api),
 		upstream: v.upstream.WithLabelValues(label, api),
 	}
-	if outcome != string(OutcomeOK) {
+	if outcome != string(call.OutcomeOK) {
 		c.failures = v.failures.WithLabelValues(label, w.causes.word(k.cause))
 	}
 	return c
 }
 
 // usedOAuth reports whether DocuSign saw an OAuth token in the call.
-func (s *integrationSeries) usedOAuth(e *Event) bool {
+func (s *integrationSeries) usedOAuth(e *call.Event) bool {
 	if e.Scheme == "oauth_bearer" {
 		return true
 	}
@@ -258,18 +259,18 @@ const burstWindow = 30 * time.Second // PROTOCOL.md §11
 // limitsTold is what DocuSign last told of its limits.
 type limitsTold struct {
 	mu   sync.Mutex
-	told RateLimits
+	told call.RateLimits
 	at   time.Time // zero = nothing yet
 }
 
-func (l *limitsTold) note(told RateLimits, at time.Time) {
+func (l *limitsTold) note(told call.RateLimits, at time.Time) {
 	l.mu.Lock()
 	l.told, l.at = told, at
 	l.mu.Unlock()
 }
 
 // current gives the limits as they are now: when a window is over, the whole limit is left again.
-func (l *limitsTold) current(now time.Time) (RateLimits, bool) {
+func (l *limitsTold) current(now time.Time) (call.RateLimits, bool) {
 	l.mu.Lock()
 	told, at := l.told, l.at
 	l.mu.Unlock()

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,12 +23,12 @@ func newSiteCounters(vec *prometheus.CounterVec) *siteCounters {
 }
 
 // count notes one call that was sent.
-func (c *siteCounters) count(e *Event, words *labelWords) {
+func (c *siteCounters) count(e *call.Event, words *labelWords) {
 	site, status := e.Site, e.Status
 	if e.Mode != "translate" {
 		site = words.classes.word(otherWord)
 	}
-	if e.Outcome == OutcomeUnreachable || e.Outcome == OutcomeAborted {
+	if e.Outcome == call.OutcomeUnreachable || e.Outcome == call.OutcomeAborted {
 		status = 0 // what the caller got was not DocuSign's
 	}
 	c.of(site, words)[words.class(status)].Inc()

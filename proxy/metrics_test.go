@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -118,20 +119,20 @@ func (m *meter) absent(parts ...string) {
 }
 
 // goodCall is a translated call that went well.
-func goodCall() proxy.Event {
-	return proxy.Event{
-		Time: noon, RequestID: "0badcafe-1", Door: proxy.DoorConnect, API: proxy.APIRest2, Method: http.MethodGet, Path: envelope,
+func goodCall() call.Event {
+	return call.Event{
+		Time: noon, RequestID: "0badcafe-1", Door: call.DoorConnect, API: call.APIRest2, Method: http.MethodGet, Path: envelope,
 		Client: netip.MustParseAddr("127.0.0.1"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey,
 		Authenticator: "anna@example.com", Principal: "anna@example.com", Scheme: "header_json", Mode: "translate", Account: "1234567",
-		Site: "demo.docusign.net", Status: 200, Outcome: proxy.OutcomeOK, Total: 120 * time.Millisecond, Translate: 40 * time.Microsecond,
-		Upstream: 110 * time.Millisecond, BytesIn: 10, BytesOut: 2048, TLSVersion: 0x0301, Limits: proxy.RateLimits{-1, -1, -1, -1, -1},
+		Site: "demo.docusign.net", Status: 200, Outcome: call.OutcomeOK, Total: 120 * time.Millisecond, Translate: 40 * time.Microsecond,
+		Upstream: 110 * time.Millisecond, BytesIn: 10, BytesOut: 2048, TLSVersion: 0x0301, Limits: call.RateLimits{-1, -1, -1, -1, -1},
 	}
 }
 
 func TestMetricsNamesFollowConventions(t *testing.T) {
 	m := newMeter(t, everyOption())
 	e := goodCall()
-	e.Limits = proxy.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
 	m.Record(&e)
 	o := m.OAuthObserver()
 	o.Clock(time.Second)
@@ -159,7 +160,7 @@ func everyOption() proxy.MetricsOptions {
 func TestMetricNamesDescribesExactlyWhatIsExposed(t *testing.T) {
 	m := newMeter(t, everyOption())
 	e := goodCall()
-	e.Limits = proxy.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
 	m.Record(&e)
 	o := m.OAuthObserver()
 	o.Clock(time.Second)
@@ -221,10 +222,10 @@ func TestMetricsCountCalls(t *testing.T) {
 	const good = `requests_total{api="rest_v2",code="2xx",door="connect",integration="nightly",outcome="ok",scheme="header_json"}`
 	tests := []struct {
 		name   string
-		change func(*proxy.Event)
+		change func(*call.Event)
 		want   map[string]float64
 	}{
-		{"a translated call", func(*proxy.Event) {}, map[string]float64{
+		{"a translated call", func(*call.Event) {}, map[string]float64{
 			good: 1,
 			`request_duration_seconds{api="rest_v2",integration="nightly"}`:  1,
 			`upstream_duration_seconds{api="rest_v2",integration="nightly"}`: 1,
@@ -236,47 +237,47 @@ func TestMetricsCountCalls(t *testing.T) {
 			`go_live_calls{integration="nightly"}`:                           1,
 			`on_behalf_requests_total{integration="nightly"}`:                0,
 		}},
-		{"a call with the program's own token", func(e *proxy.Event) { e.Scheme, e.Mode, e.TLSVersion = "oauth_bearer", "pass", 0 }, map[string]float64{
+		{"a call with the program's own token", func(e *call.Event) { e.Scheme, e.Mode, e.TLSVersion = "oauth_bearer", "pass", 0 }, map[string]float64{
 			`requests_total{api="rest_v2",code="2xx",door="connect",integration="nightly",outcome="ok",scheme="oauth_bearer"}`: 1,
 			`caller_tls_requests_total{integration="nightly",version="none"}`:                                                  1,
 			`go_live_calls{integration="nightly"}`:                                                                             1,
 		}},
-		{"a SOAP call with an App Password is no OAuth call", func(e *proxy.Event) { e.Integration, e.API, e.Scheme = "crm", proxy.APISoapDSAPI, "ws_security" }, map[string]float64{
+		{"a SOAP call with an App Password is no OAuth call", func(e *call.Event) { e.Integration, e.API, e.Scheme = "crm", call.APISoapDSAPI, "ws_security" }, map[string]float64{
 			`go_live_calls{integration="crm"}`: 0,
 		}},
-		{"an observed call is no OAuth call", func(e *proxy.Event) { e.Mode = "observe" }, map[string]float64{
+		{"an observed call is no OAuth call", func(e *call.Event) { e.Mode = "observe" }, map[string]float64{
 			good: 1, `go_live_calls{integration="nightly"}`: 0,
 		}},
-		{"a call that the proxy answered itself", func(e *proxy.Event) { e.Site, e.Upstream = "", 0 }, map[string]float64{
+		{"a call that the proxy answered itself", func(e *call.Event) { e.Site, e.Upstream = "", 0 }, map[string]float64{
 			good: 1, `go_live_calls{integration="nightly"}`: 0, `upstream_duration_seconds{api="rest_v2",integration="nightly"}`: 0,
 		}},
-		{"a user who acts for another", func(e *proxy.Event) { e.Principal = "bob@example.com" }, map[string]float64{
+		{"a user who acts for another", func(e *call.Event) { e.Principal = "bob@example.com" }, map[string]float64{
 			good: 1, `on_behalf_requests_total{integration="nightly"}`: 1,
 		}},
-		{"a refused login names no principal", func(e *proxy.Event) {
-			e.Principal, e.Site, e.Status, e.Outcome, e.Cause = "", "", 401, proxy.OutcomeRefused, "bad_login"
+		{"a refused login names no principal", func(e *call.Event) {
+			e.Principal, e.Site, e.Status, e.Outcome, e.Cause = "", "", 401, call.OutcomeRefused, "bad_login"
 		}, map[string]float64{
 			`requests_total{api="rest_v2",code="4xx",door="connect",integration="nightly",outcome="refused",scheme="header_json"}`: 1,
 			`request_failures_total{cause="bad_login",integration="nightly"}`:                                                      1,
 			`on_behalf_requests_total{integration="nightly"}`:                                                                      0,
 		}},
-		{"a replayed call with two credentials and rewritten URLs", func(e *proxy.Event) { e.Replayed, e.Conflict, e.Rewritten = "wrong_site", true, 3 }, map[string]float64{
+		{"a replayed call with two credentials and rewritten URLs", func(e *call.Event) { e.Replayed, e.Conflict, e.Rewritten = "wrong_site", true, 3 }, map[string]float64{
 			`replays_total{integration="nightly",reason="wrong_site"}`: 1, `credential_conflicts_total{integration="nightly"}`: 1,
 			`base_uri_rewrites_total{integration="nightly"}`: 3,
 		}},
-		{"a status DocuSign seldom answers", func(e *proxy.Event) { e.Status, e.Outcome, e.Cause = 418, proxy.OutcomeClientError, "docusign_418" }, map[string]float64{
+		{"a status DocuSign seldom answers", func(e *call.Event) { e.Status, e.Outcome, e.Cause = 418, call.OutcomeClientError, "docusign_418" }, map[string]float64{
 			`request_failures_total{cause="docusign_4xx",integration="nightly"}`: 1,
 		}},
-		{"a refused CONNECT is no call", func(e *proxy.Event) {
-			*e = proxy.Event{Method: http.MethodConnect, Path: "evil.example:443", Integration: "unknown", Scheme: "none", Status: 403, Outcome: proxy.OutcomeRefused, Cause: "not_listed"}
+		{"a refused CONNECT is no call", func(e *call.Event) {
+			*e = call.Event{Method: http.MethodConnect, Path: "evil.example:443", Integration: "unknown", Scheme: "none", Status: 403, Outcome: call.OutcomeRefused, Cause: "not_listed"}
 		}, map[string]float64{
 			`connects_refused_total{reason="not_listed"}`: 1,
 		}},
-		{"an integration that a reload has removed", func(e *proxy.Event) { e.Integration = "gone" }, map[string]float64{
+		{"an integration that a reload has removed", func(e *call.Event) { e.Integration = "gone" }, map[string]float64{
 			`requests_total{api="rest_v2",code="2xx",door="connect",integration="unknown",outcome="ok",scheme="header_json"}`: 1,
 		}},
-		{"limits that DocuSign told", func(e *proxy.Event) {
-			e.Limits = proxy.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+		{"limits that DocuSign told", func(e *call.Event) {
+			e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
 		}, map[string]float64{
 			`api_limit_calls{integration="nightly",window="hour"}`:            3000,
 			`api_limit_remaining_calls{integration="nightly",window="hour"}`:  17,
@@ -299,7 +300,7 @@ func TestMetricsCountCalls(t *testing.T) {
 func TestLimitsAreWholeAgainWhenTheirWindowIsOver(t *testing.T) {
 	m := newMeter(t, proxy.MetricsOptions{})
 	e := goodCall()
-	e.Limits = proxy.RateLimits{HourlyLimit: 3000, HourlyRemaining: 0, BurstLimit: 500, BurstRemaining: 1, Reset: noon.Unix() + 60}
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 0, BurstLimit: 500, BurstRemaining: 1, Reset: noon.Unix() + 60}
 	m.Record(&e)
 	m.now = noon.Add(31 * time.Second)
 	m.want(map[string]float64{
@@ -347,7 +348,7 @@ func TestHistoryCountsWhenItKnowsMore(t *testing.T) {
 func TestPollingRule(t *testing.T) {
 	const envelopes, others = `polling_violations_total{integration="nightly",resource="envelope"}`, `polling_violations_total{integration="nightly",resource="other"}`
 	m := newMeter(t, proxy.MetricsOptions{PollingEntries: 3})
-	read := func(path string, after time.Duration, change ...func(*proxy.Event)) {
+	read := func(path string, after time.Duration, change ...func(*call.Event)) {
 		e := goodCall()
 		e.Path, e.Time = path, noon.Add(after)
 		for _, c := range change {
@@ -362,9 +363,9 @@ func TestPollingRule(t *testing.T) {
 	m.want(map[string]float64{envelopes: 2})
 	read(envelope, 15*time.Minute)
 	m.want(map[string]float64{envelopes: 2})
-	read(envelope, 16*time.Minute, func(e *proxy.Event) { e.Integration = "crm" })
-	read(envelope, 16*time.Minute, func(e *proxy.Event) { e.Method = http.MethodPut })
-	read(envelope, 16*time.Minute, func(e *proxy.Event) { e.Site = "" })
+	read(envelope, 16*time.Minute, func(e *call.Event) { e.Integration = "crm" })
+	read(envelope, 16*time.Minute, func(e *call.Event) { e.Method = http.MethodPut })
+	read(envelope, 16*time.Minute, func(e *call.Event) { e.Site = "" })
 	m.want(map[string]float64{envelopes: 2, `polling_violations_total{integration="crm",resource="envelope"}`: 0})
 	read("/restapi/v2/accounts/1234567/envelopes", 16*time.Minute)
 	read("/restapi/v2/accounts/1234567/envelopes", 17*time.Minute)
@@ -379,7 +380,7 @@ func TestPollingRule(t *testing.T) {
 func TestConfigureDeletesWhatIsGone(t *testing.T) {
 	m := newMeter(t, everyOption())
 	e := goodCall()
-	e.Limits = proxy.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: -1, BurstRemaining: -1, Reset: -1}
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: -1, BurstRemaining: -1, Reset: -1}
 	m.Record(&e)
 	m.Configure([]proxy.MetricsIntegration{{Name: "crm", Key: "crm-key", Mode: "translate", SOAP: "bearer"}})
 	m.Record(&e)
@@ -502,7 +503,7 @@ func TestProgramGauges(t *testing.T) {
 func TestRehearsalsAreCounted(t *testing.T) {
 	m := newMeter(t, proxy.MetricsOptions{})
 	for _, result := range []string{"would_work", "would_work", "consent_required", "something new"} {
-		m.RecordRehearsal(&proxy.Event{Integration: "crm", Rehearsal: result})
+		m.RecordRehearsal(&call.Event{Integration: "crm", Rehearsal: result})
 	}
 	m.want(map[string]float64{
 		`rehearsals_total{integration="crm",result="would_work"}`:       2,
@@ -512,10 +513,10 @@ func TestRehearsalsAreCounted(t *testing.T) {
 }
 
 // hostileEvent carries the canary in every text that a caller could reach, and beyond.
-func hostileEvent(canary string) proxy.Event {
+func hostileEvent(canary string) call.Event {
 	e := goodCall()
 	e.RequestID, e.Operation, e.Path, e.UserAgent, e.Integration, e.Key = canary, canary, "/"+canary, canary, canary, canary
-	e.Door, e.API, e.Outcome = proxy.Door(canary), proxy.API(canary), proxy.Outcome(canary)
+	e.Door, e.API, e.Outcome = call.Door(canary), call.API(canary), call.Outcome(canary)
 	e.Authenticator, e.Principal, e.Scheme, e.Mode, e.Account, e.Site = canary, canary+"x", canary, canary, canary, canary
 	e.Cause, e.Detail, e.NextStep, e.TraceToken, e.Replayed, e.Rehearsal = canary, canary, canary, canary, canary, canary
 	e.Status, e.TLSVersion, e.Conflict, e.Rewritten = -7, 0xffff, true, 1
@@ -568,9 +569,9 @@ func TestRecordAllocatesNothingWhenWarm(t *testing.T) {
 	m := newMeter(t, proxy.MetricsOptions{})
 	e := goodCall()
 	e.Principal, e.Conflict, e.Replayed, e.Rewritten = "bob@example.com", true, "token_refused", 1
-	e.Limits = proxy.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
 	failed := e
-	failed.Outcome, failed.Status, failed.Cause = proxy.OutcomeClientError, 404, "docusign_404"
+	failed.Outcome, failed.Status, failed.Cause = call.OutcomeClientError, 404, "docusign_404"
 	hit := m.OAuthObserver().CacheHit
 	id := oauth.Identity{Issuer: nightlyKey, Subject: nightlyUser}
 	if n := testing.AllocsPerRun(200, func() {

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"io"
 	"log/slog"
 	"net"
@@ -20,9 +21,9 @@ import (
 )
 
 // recorderFunc is an observer.
-type recorderFunc func(*proxy.Event)
+type recorderFunc func(*call.Event)
 
-func (f recorderFunc) Record(e *proxy.Event) { f(e) }
+func (f recorderFunc) Record(e *call.Event) { f(e) }
 
 // served is a sidecar without upstream: it answers its own pages.
 func served(t *testing.T, cfg proxy.Config) string {
@@ -40,7 +41,7 @@ func served(t *testing.T, cfg proxy.Config) string {
 		t.Fatal(err)
 	}
 	go func() { _ = s.Run() }()
-	go func() { _ = s.Serve(l, proxy.DoorSidecar) }()
+	go func() { _ = s.Serve(l, call.DoorSidecar) }()
 	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })
 	return "http://" + l.Addr().String()
 }
@@ -48,7 +49,7 @@ func served(t *testing.T, cfg proxy.Config) string {
 func TestTheAnswerIsSentBeforeTheCallIsRecorded(t *testing.T) {
 	answered := make(chan struct{})
 	recorded := make(chan struct{})
-	base := served(t, proxy.Config{Recorder: recorderFunc(func(*proxy.Event) {
+	base := served(t, proxy.Config{Recorder: recorderFunc(func(*call.Event) {
 		<-answered
 		close(recorded)
 	})})
@@ -77,7 +78,7 @@ func TestAFaultOfAnObserverCostsTheRecordAndNotTheCall(t *testing.T) {
 	reported := make(chan string, 8)
 	base := served(t, proxy.Config{
 		Log:      slog.New(slog.NewJSONHandler(w, nil)),
-		Recorder: proxy.Recorders{recorderFunc(func(*proxy.Event) { panic("Lgcy-Anna-11x") }), metrics, panicCount{reported}},
+		Recorder: call.Recorders{recorderFunc(func(*call.Event) { panic("Lgcy-Anna-11x") }), metrics, panicCount{reported}},
 	})
 	for range 2 {
 		resp, err := http.Get(base + "/")
@@ -103,6 +104,6 @@ func TestAFaultOfAnObserverCostsTheRecordAndNotTheCall(t *testing.T) {
 // panicCount is told where panics were caught.
 type panicCount struct{ where chan string }
 
-func (panicCount) Record(*proxy.Event) {}
+func (panicCount) Record(*call.Event) {}
 
 func (c panicCount) RecordPanic(where string) { c.where <- where }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -14,9 +15,9 @@ import (
 // it is never sent to https.
 func (x *exchange) origin(r *http.Request, site *url.URL) *url.URL {
 	switch {
-	case x.event.Door == DoorSidecar:
+	case x.event.Door == call.DoorSidecar:
 		return x.sidecarOrigin(r)
-	case x.event.Door == DoorForward:
+	case x.event.Door == call.DoorForward:
 		return &url.URL{Scheme: strings.ToLower(r.URL.Scheme), Host: site.Host}
 	case r.TLS == nil: // a tunnel to port 80
 		return &url.URL{Scheme: "http", Host: site.Host}
@@ -77,7 +78,7 @@ func (x *exchange) callerAddresses(h http.Header) {
 		}
 	}
 	delete(h, "Alt-Svc") // another way to the site, past this proxy (RFC 7838)
-	if r.TLS == nil || x.event.Door == DoorSidecar || x.event.Door == DoorForward {
+	if r.TLS == nil || x.event.Door == call.DoorSidecar || x.event.Door == call.DoorForward {
 		// They would be DocuSign's words about localhost, or about a host that the program reaches on plain HTTP
 		// (PROTOCOL.md §12).
 		delete(h, "Strict-Transport-Security")

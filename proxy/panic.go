@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"log/slog"
 
 	"docusign-auth-proxy/internal/panics"
@@ -18,22 +19,10 @@ const (
 	PanicOperations = "operations" // the operations listener
 )
 
-// PanicRecorder is a Recorder that also counts panics by where they were caught.
-type PanicRecorder interface{ RecordPanic(where string) }
-
-// RecordPanic tells those that want to know.
-func (rs Recorders) RecordPanic(where string) {
-	for _, r := range rs {
-		if pr, ok := r.(PanicRecorder); ok {
-			pr.RecordPanic(where)
-		}
-	}
-}
-
 // ReportPanic logs a panic that was caught, without its value, and counts it.
-func ReportPanic(log *slog.Logger, r Recorder, where string, p *panics.Error, args ...any) {
+func ReportPanic(log *slog.Logger, r call.Recorder, where string, p *panics.Error, args ...any) {
 	log.Error("panic", append([]any{"where", where, "panic", p.Error(), "stack", p.Stack}, args...)...)
-	if pr, ok := r.(PanicRecorder); ok {
+	if pr, ok := r.(call.PanicRecorder); ok {
 		pr.RecordPanic(where)
 	}
 }
@@ -60,10 +49,10 @@ func (l errorLog) Write(p []byte) (int, error) {
 }
 
 // record tells those who observe. A fault of one costs its record, never the call nor the records of the others.
-func (s *Server) record(e *Event) {
-	all, ok := s.cfg.Recorder.(Recorders)
+func (s *Server) record(e *call.Event) {
+	all, ok := s.cfg.Recorder.(call.Recorders)
 	if !ok {
-		all = Recorders{s.cfg.Recorder}
+		all = call.Recorders{s.cfg.Recorder}
 	}
 	for _, r := range all {
 		if p := panics.In(safely(func() error { r.Record(e); return nil })); p != nil {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -17,19 +18,19 @@ type witness struct {
 	rehearsals chan string
 }
 
-func (witness) Record(*Event)              {}
-func (w witness) RecordPanic(where string) { w.panics <- where }
-func (w witness) RecordRehearsal(e *Event) { w.rehearsals <- e.Rehearsal }
+func (witness) Record(*call.Event)              {}
+func (w witness) RecordPanic(where string)      { w.panics <- where }
+func (w witness) RecordRehearsal(e *call.Event) { w.rehearsals <- e.Rehearsal }
 
 func newWitness() (witness, *Server, *bytes.Buffer) {
 	w := witness{make(chan string, 8), make(chan string, 8)}
 	var log bytes.Buffer
-	return w, New(Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Recorder: Recorders{w}}, &State{}), &log
+	return w, New(Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Recorder: call.Recorders{w}}, &State{}), &log
 }
 
 func TestAPanicInARehearsalIsCaughtAndCounted(t *testing.T) {
 	w, s, log := newWitness()
-	s.rehearsal(&Event{}, func() error { panic("Lgcy-Anna-11x") })
+	s.rehearsal(&call.Event{}, func() error { panic("Lgcy-Anna-11x") })
 	if where, result := <-w.panics, <-w.rehearsals; where != PanicRehearsal || result != "panic" {
 		t.Errorf("counted at %q with the result %q", where, result)
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"net/http"
 	"net/url"
@@ -27,7 +28,7 @@ const (
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b, _ := r.Context().Value(bindingKey{}).(*binding)
 	if b == nil {
-		b = &binding{door: DoorSidecar}
+		b = &binding{door: call.DoorSidecar}
 	}
 	faulty := ""
 	if b.conn != nil {
@@ -72,9 +73,9 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding,
 	if x.badPath = err; err == nil {
 		r.URL = clean
 	}
-	x.event = Event{
+	x.event = call.Event{
 		Time: x.start, RequestID: s.ids.next(), Door: b.door, Method: shown.Method(r.Method), Path: shown.Path(r.URL.Path),
-		Client: b.client.Addr(), UserAgent: agentOf(r), Limits: RateLimits{-1, -1, -1, -1, -1},
+		Client: b.client.Addr(), UserAgent: agentOf(r), Limits: call.RateLimits{-1, -1, -1, -1, -1},
 	}
 	if r.TLS != nil {
 		x.event.TLSVersion = r.TLS.Version
@@ -92,7 +93,7 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding,
 func (x *exchange) end(p any) {
 	if p != nil && p != http.ErrAbortHandler {
 		x.server.panicked(PanicCall, panics.Of(p), "request_id", x.event.RequestID)
-		x.refused(OutcomeInternal, "panic", "the proxy failed; the stack is in the log", "report this log line")
+		x.refused(call.OutcomeInternal, "panic", "the proxy failed; the stack is in the log", "report this log line")
 		if x.w.status == 0 {
 			x.event.Status = http.StatusInternalServerError
 			http.Error(&x.w, "internal error", http.StatusInternalServerError)
@@ -102,7 +103,7 @@ func (x *exchange) end(p any) {
 		}
 	}
 	if p == http.ErrAbortHandler && x.event.Outcome == "" {
-		x.refused(OutcomeAborted, "cut_off", "the connection broke while the answer was on its way", "")
+		x.refused(call.OutcomeAborted, "cut_off", "the connection broke while the answer was on its way", "")
 	}
 	if p == nil {
 		x.w.sendWhole()
@@ -114,9 +115,9 @@ func (x *exchange) end(p any) {
 }
 
 func (s *Server) connectDoor(w http.ResponseWriter, r *http.Request, b *binding, st *State) {
-	if b.door != DoorSidecar {
+	if b.door != call.DoorSidecar {
 		detail := "CONNECT inside a tunnel"
-		if b.door == DoorHosts {
+		if b.door == call.DoorHosts {
 			detail = "the hosts-file listener takes no CONNECT: set the program's proxy to the address of listen.proxy"
 		}
 		s.recordRefusedConnect(r, http.StatusMethodNotAllowed, "bad_target", detail, "")
@@ -168,7 +169,7 @@ func (x *exchange) serve(r *http.Request) {
 	}
 	x.route = classify(r.Method, r.URL.Path, r.URL.RawQuery)
 	if !target.IsZero() && x.isAccountServer(target, r.URL.Path) {
-		x.route = route{api: APIAccountServer}
+		x.route = route{api: call.APIAccountServer}
 	}
 	x.event.API, x.event.Account = x.route.api, shown.Account(x.route.account)
 	if !target.IsZero() {
@@ -193,7 +194,7 @@ func (x *exchange) serve(r *http.Request) {
 // dispatch carries out the call by its route. What is not on the list of open calls needs a credential (PROTOCOL.md §16).
 func (x *exchange) dispatch(r *http.Request) {
 	switch {
-	case x.route.api == APIAccountServer:
+	case x.route.api == call.APIAccountServer:
 		x.passAccountServer(r)
 	case x.route.local == localFormBinding:
 		x.refuse(r, &translate.Error{
@@ -241,13 +242,13 @@ func (x *exchange) isAccountServer(h egress.Host, path string) bool {
 func (x *exchange) bind(r *http.Request) (egress.Host, bool) {
 	b := x.binding
 	switch {
-	case b.door == DoorConnect || b.door == DoorHosts:
+	case b.door == call.DoorConnect || b.door == call.DoorHosts:
 		return x.bindTunnel(r)
 	case r.URL.IsAbs() && !x.isSelf(r.URL.Host, r.URL.Scheme):
-		x.event.Door = DoorForward
+		x.event.Door = call.DoorForward
 		return x.bindForward(r)
 	}
-	x.event.Door = DoorSidecar
+	x.event.Door = call.DoorSidecar
 	ok := x.admit(r, x.state.LocalClients.AdmitAddress(x.binding.client)) && x.ofEnvironment(r, egress.Host{})
 	return egress.Host{}, ok
 }
@@ -291,14 +292,14 @@ func (x *exchange) admit(r *http.Request, a egress.Admission) bool {
 	if a.Reason != egress.ReasonClientAddress {
 		next = "give the program a login of egress.proxy_users"
 	}
-	x.refused(OutcomeRefused, a.Reason, a.Detail, next)
+	x.refused(call.OutcomeRefused, a.Reason, a.Detail, next)
 	writeNotAdmitted(&x.w, r, a)
 	return false
 }
 
 func (x *exchange) bindTunnel(r *http.Request) (egress.Host, bool) {
 	target := x.binding.target
-	if x.binding.door == DoorHosts {
+	if x.binding.door == call.DoorHosts {
 		if !x.admit(r, x.state.LocalClients.AdmitAddress(x.binding.client)) {
 			return target, false
 		}
@@ -379,7 +380,7 @@ func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
 		return target, false
 	}
 	x.event.Status = http.StatusForbidden
-	x.refused(OutcomeRefused, d.Reason, withoutHost(d.Detail, target), withoutHost(d.NextStep, target))
+	x.refused(call.OutcomeRefused, d.Reason, withoutHost(d.Detail, target), withoutHost(d.NextStep, target))
 	reply.Caller{RequestID: x.event.RequestID}.Text(http.StatusForbidden, "docusign-auth-proxy: "+d.Detail).WriteTo(&x.w, r)
 	return target, false
 }
@@ -414,7 +415,7 @@ func (x *exchange) serveREST(r *http.Request) {
 	if x.passProvisioning(r) || !x.decide(r) {
 		return
 	}
-	if x.route.api == APIOther && x.decision.Action == translate.ActionTranslate {
+	if x.route.api == call.APIOther && x.decision.Action == translate.ActionTranslate {
 		x.refuse(r, &translate.Error{Detail: "a legacy credential counts below /restapi and at the SOAP services alone"}, reply.NotFound)
 		return
 	}
@@ -432,7 +433,7 @@ func (x *exchange) serveREST(r *http.Request) {
 // decide proves the credential and gets token and site. It answers the call itself, and returns false, when that fails.
 func (x *exchange) decide(r *http.Request) bool {
 	d, err := x.state.Translator.Decide(r.Context(), x.httpCredentials(r))
-	if translate.KindOf(err) == translate.KindNoCredential && x.route.api == APIOther {
+	if translate.KindOf(err) == translate.KindNoCredential && x.route.api == call.APIOther {
 		x.refuse(r, err, reply.NotFound) // as DocuSign answers for a path it does not have (PROTOCOL.md §8.2)
 		return false
 	}
@@ -466,7 +467,7 @@ func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bo
 		x.event.Mode = "observe"
 	}
 	// Only at the sidecar is the host that the program meant unknown.
-	if base := x.state.Translator.KnownSite(d, x.route.account); base != nil && x.event.Door == DoorSidecar {
+	if base := x.state.Translator.KnownSite(d, x.route.account); base != nil && x.event.Door == call.DoorSidecar {
 		x.site.Base = base
 	}
 	return true
@@ -530,16 +531,16 @@ func kindOnWire(err error) reply.Kind {
 	return reply.Internal
 }
 
-func outcomeOfKind(k reply.Kind) Outcome {
+func outcomeOfKind(k reply.Kind) call.Outcome {
 	switch k {
 	case reply.GrantRefused, reply.TokenServer:
-		return OutcomeToken
+		return call.OutcomeToken
 	case reply.Unreachable, reply.Timeout:
-		return OutcomeUnreachable
+		return call.OutcomeUnreachable
 	case reply.Internal:
-		return OutcomeInternal
+		return call.OutcomeInternal
 	}
-	return OutcomeRefused
+	return call.OutcomeRefused
 }
 
 // refuse answers a call in the caller's dialect and notes the true cause for the operator.
@@ -548,7 +549,7 @@ func (x *exchange) refuse(r *http.Request, err error, kind reply.Kind) {
 		return // an answer is already on its way; nothing more can be said
 	}
 	if r.Context().Err() != nil && !x.caller.slow.Load() { // net/http ends the context of a body that it cannot read
-		x.refused(OutcomeAborted, "client_gone", "the program hung up before it was answered", "")
+		x.refused(call.OutcomeAborted, "client_gone", "the program hung up before it was answered", "")
 		return
 	}
 	cause := causeOf(err, kind)
@@ -576,7 +577,7 @@ func (x *exchange) answerFailure(r *http.Request, f reply.Failure) {
 
 func (x *exchange) restCaller(r *http.Request) reply.Caller {
 	d := reply.ForREST(r.Header)
-	if x.route.api == APILegacyOAuth || x.route.api == APIAccountServer {
+	if x.route.api == call.APILegacyOAuth || x.route.api == call.APIAccountServer {
 		d = reply.ForOAuth(r.Header)
 	}
 	return reply.Caller{Dialect: d, RequestID: x.event.RequestID}
@@ -623,7 +624,7 @@ func (x *exchange) passOpen(r *http.Request) {
 
 // passPreflight forwards a preflight, whose answer does not depend on the query: a password there stays here.
 func (x *exchange) passPreflight(r *http.Request) {
-	if x.route.api == APIOther {
+	if x.route.api == call.APIOther {
 		x.refuse(r, &translate.Error{Kind: translate.KindNoCredential, Detail: "a preflight for a path that is not known"}, reply.NotFound)
 		return
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"io"
 	"log/slog"
@@ -59,7 +60,7 @@ func NewLogHandler(w io.Writer, format, level string) (slog.Handler, error) {
 }
 
 // Record writes the line. Its time is the call's end, so that a log is in order.
-func (l *RequestLog) Record(e *Event) {
+func (l *RequestLog) Record(e *call.Event) {
 	ctx, level := context.Background(), levelOf(e)
 	if !l.handler.Enabled(ctx, level) {
 		return
@@ -79,11 +80,11 @@ func (l *RequestLog) Record(e *Event) {
 }
 
 // levelOf says how much an operator must care.
-func levelOf(e *Event) slog.Level {
+func levelOf(e *call.Event) slog.Level {
 	switch e.Outcome {
-	case OutcomeServerError, OutcomeToken, OutcomeUnreachable, OutcomeInternal:
+	case call.OutcomeServerError, call.OutcomeToken, call.OutcomeUnreachable, call.OutcomeInternal:
 		return slog.LevelError
-	case OutcomeOK:
+	case call.OutcomeOK:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn
@@ -106,7 +107,7 @@ type lineWriter interface {
 	address(key string, a netip.Addr)
 }
 
-func describeLine(l lineWriter, e *Event) {
+func describeLine(l lineWriter, e *call.Event) {
 	l.text("request_id", e.RequestID, logName)
 	l.text("integration", e.Integration, logName)
 	l.text("scheme", e.Scheme, logName)
@@ -138,7 +139,7 @@ func describeLine(l lineWriter, e *Event) {
 	l.text("rehearsal", e.Rehearsal, logName)
 }
 
-func describeCaller(l lineWriter, e *Event) {
+func describeCaller(l lineWriter, e *call.Event) {
 	l.text("key", loggedKey(e), logKey)
 	l.text("authenticator", e.Authenticator, logName)
 	if e.OnBehalf() {
@@ -157,7 +158,7 @@ func agentOf(r *http.Request) string {
 
 // loggedKey masks a key that the configuration does not list: it may be anything, even a password in the wrong field. A few
 // characters of what has the form of a key are enough to find it on the status page.
-func loggedKey(e *Event) string {
+func loggedKey(e *call.Event) string {
 	if e.Integration != unknownIntegration || e.Key == "" {
 		return e.Key
 	}

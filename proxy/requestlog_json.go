@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"log/slog"
 	"net/netip"
 	"strconv"
@@ -20,7 +21,7 @@ func NewJSONRequestLog(out *LogWriter, level slog.Level) *JSONRequestLog {
 }
 
 // Record writes the line.
-func (l *JSONRequestLog) Record(e *Event) {
+func (l *JSONRequestLog) Record(e *call.Event) {
 	if level := levelOf(e); level >= l.level {
 		l.out.line(e, level)
 	}
@@ -29,7 +30,7 @@ func (l *JSONRequestLog) Record(e *Event) {
 // jsonLine appends the fields of a line to a buffer.
 type jsonLine struct{ b []byte }
 
-func (l *jsonLine) begin(e *Event, level slog.Level) {
+func (l *jsonLine) begin(e *call.Event, level slog.Level) {
 	at := e.Time
 	if !at.IsZero() {
 		at = at.Add(e.Total)

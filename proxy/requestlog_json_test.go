@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -17,7 +18,7 @@ import (
 )
 
 // jsonLogged gives the line that the JSON log makes of an event.
-func jsonLogged(t testing.TB, e *proxy.Event) string {
+func jsonLogged(t testing.TB, e *call.Event) string {
 	t.Helper()
 	var out bytes.Buffer
 	w := proxy.NewLogWriter(&out)
@@ -29,7 +30,7 @@ func jsonLogged(t testing.TB, e *proxy.Event) string {
 }
 
 // sameAsSlog holds the line against the one that slog writes.
-func sameAsSlog(t *testing.T, e *proxy.Event) {
+func sameAsSlog(t *testing.T, e *call.Event) {
 	t.Helper()
 	var out bytes.Buffer
 	h, err := proxy.NewLogHandler(&out, "json", "debug")
@@ -56,9 +57,9 @@ func sameAsSlog(t *testing.T, e *proxy.Event) {
 func TestTheJSONLogSaysWhatSlogSays(t *testing.T) {
 	for _, hostile := range []string{"", "plain", `quote " and \ slash`, "line\nbreak\r\ttab", "\x00\x1b[31m\x7f", "é€𝄞", "\xff\xfe", "\u2028\u202e", strings.Repeat("ü", 3000)} {
 		for _, d := range []time.Duration{0, time.Nanosecond, 1500 * time.Nanosecond, 999 * time.Microsecond, 1010 * time.Microsecond, 99999 * time.Microsecond, time.Hour} {
-			sameAsSlog(t, &proxy.Event{
+			sameAsSlog(t, &call.Event{
 				Time: noon, RequestID: "x-1", Method: "GET", Path: hostile, UserAgent: hostile, Integration: "unknown", Key: hostile, Authenticator: hostile, Principal: hostile + "x",
-				Account: hostile, Detail: hostile, NextStep: hostile, Scheme: "none", Status: 401, Outcome: proxy.OutcomeRefused, Cause: "bad_login", Total: d, Upstream: d, Translate: d,
+				Account: hostile, Detail: hostile, NextStep: hostile, Scheme: "none", Status: 401, Outcome: call.OutcomeRefused, Cause: "bad_login", Total: d, Upstream: d, Translate: d,
 				BytesIn: 1, BytesOut: -1, Conflict: hostile != "", Client: netip.MustParseAddr("::1"), Operation: hostile,
 			})
 		}
@@ -68,7 +69,7 @@ func TestTheJSONLogSaysWhatSlogSays(t *testing.T) {
 func FuzzJSONLog(f *testing.F) {
 	f.Add("a", "b", int64(1500))
 	f.Fuzz(func(t *testing.T, path, agent string, d int64) {
-		sameAsSlog(t, &proxy.Event{Time: noon, Path: path, UserAgent: agent, Integration: "nightly", Scheme: "none", Status: 200, Outcome: proxy.OutcomeOK, Upstream: time.Duration(d & (1<<40 - 1))})
+		sameAsSlog(t, &call.Event{Time: noon, Path: path, UserAgent: agent, Integration: "nightly", Scheme: "none", Status: 200, Outcome: call.OutcomeOK, Upstream: time.Duration(d & (1<<40 - 1))})
 	})
 }
 
@@ -95,7 +96,7 @@ func TestGatheredLinesGoOutInTimeAndTroubleAtOnce(t *testing.T) {
 		out := &lockedBuffer{}
 		w := proxy.NewLogWriter(out)
 		log := proxy.NewJSONRequestLog(w, slog.LevelInfo)
-		log.Record(&proxy.Event{Time: noon, Status: 200, Outcome: proxy.OutcomeOK})
+		log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
 		if out.String() != "" {
 			t.Error("a line about a good call was written by itself")
 		}
@@ -104,14 +105,14 @@ func TestGatheredLinesGoOutInTimeAndTroubleAtOnce(t *testing.T) {
 		if strings.Count(out.String(), "\n") != 1 {
 			t.Errorf("after a tenth of a second: %q", out.String())
 		}
-		log.Record(&proxy.Event{Time: noon, Status: 200, Outcome: proxy.OutcomeOK})
-		log.Record(&proxy.Event{Time: noon, Status: 401, Outcome: proxy.OutcomeRefused})
+		log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
+		log.Record(&call.Event{Time: noon, Status: 401, Outcome: call.OutcomeRefused})
 		synctest.Wait()
 		if strings.Count(out.String(), "\n") != 3 {
 			t.Errorf("trouble does not go out at once, after what came before it: %q", out.String())
 		}
 		for range 1000 {
-			log.Record(&proxy.Event{Time: noon, Status: 200, Outcome: proxy.OutcomeOK})
+			log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
 		}
 		synctest.Wait()
 		if n := strings.Count(out.String(), "\n"); n < 500 {
@@ -125,9 +126,9 @@ func TestGatheredLinesGoOutInTimeAndTroubleAtOnce(t *testing.T) {
 
 func BenchmarkJSONRequestLog(b *testing.B) {
 	log := proxy.NewJSONRequestLog(proxy.NewLogWriter(io.Discard), slog.LevelInfo)
-	e := &proxy.Event{Time: noon, RequestID: "0badcafe-1", Door: proxy.DoorSidecar, API: proxy.APIRest2, Method: "GET", Path: "/restapi/v2/accounts/1234567/envelopes", Client: netip.MustParseAddr("127.0.0.1"),
+	e := &call.Event{Time: noon, RequestID: "0badcafe-1", Door: call.DoorSidecar, API: call.APIRest2, Method: "GET", Path: "/restapi/v2/accounts/1234567/envelopes", Client: netip.MustParseAddr("127.0.0.1"),
 		UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey, Authenticator: "anna@example.com", Principal: "anna@example.com", Scheme: "header_json", Account: "1234567", Site: "demo.docusign.net",
-		Status: 200, Outcome: proxy.OutcomeOK, Total: 1234 * time.Microsecond, Upstream: time.Millisecond, Translate: 900 * time.Nanosecond, BytesOut: 2048}
+		Status: 200, Outcome: call.OutcomeOK, Total: 1234 * time.Microsecond, Upstream: time.Millisecond, Translate: 900 * time.Nanosecond, BytesOut: 2048}
 	b.ReportAllocs()
 	for b.Loop() {
 		log.Record(e)

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -16,7 +17,7 @@ import (
 )
 
 // logged gives the lines that format makes of an event.
-func logged(t *testing.T, format string, e proxy.Event) string {
+func logged(t *testing.T, format string, e call.Event) string {
 	t.Helper()
 	var out bytes.Buffer
 	h, err := proxy.NewLogHandler(&out, format, "debug")
@@ -27,7 +28,7 @@ func logged(t *testing.T, format string, e proxy.Event) string {
 	return out.String()
 }
 
-func fields(t *testing.T, e proxy.Event) map[string]any {
+func fields(t *testing.T, e call.Event) map[string]any {
 	t.Helper()
 	var f map[string]any
 	if err := json.Unmarshal([]byte(logged(t, "json", e)), &f); err != nil {
@@ -37,17 +38,17 @@ func fields(t *testing.T, e proxy.Event) map[string]any {
 }
 
 func TestRequestLogLine(t *testing.T) {
-	full := proxy.Event{
-		Time: noon, RequestID: "0badcafe-1", Door: proxy.DoorSidecar, API: proxy.APISoapDSAPI, Operation: "RequestStatus", Method: "POST", Path: "/api/3.0/dsapi.asmx",
+	full := call.Event{
+		Time: noon, RequestID: "0badcafe-1", Door: call.DoorSidecar, API: call.APISoapDSAPI, Operation: "RequestStatus", Method: "POST", Path: "/api/3.0/dsapi.asmx",
 		Client: netip.MustParseAddr("10.1.2.3"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey, Authenticator: "anna@example.com",
 		Principal: "bob@example.com", Scheme: "ws_security", Mode: "translate", Account: "1234567", Site: "demo.docusign.net", Status: 500,
-		Outcome: proxy.OutcomeServerError, Cause: "docusign_500", Detail: "DocuSign answered Unspecified_Error", NextStep: "wait",
+		Outcome: call.OutcomeServerError, Cause: "docusign_500", Detail: "DocuSign answered Unspecified_Error", NextStep: "wait",
 		TraceToken: "5b9f5d2e-0000-4000-8000-000000000030", Total: 1234567 * time.Microsecond, Translate: 1500 * time.Nanosecond, Upstream: time.Second,
 		BytesIn: 10, BytesOut: 20, Replayed: "token_refused", Conflict: true, Rehearsal: "would_work",
 	}
 	tests := []struct {
 		name  string
-		event proxy.Event
+		event call.Event
 		want  string
 	}{
 		{"a call with everything", full, `time=2026-05-04T12:00:01.234Z level=ERROR msg=request request_id=0badcafe-1 integration=nightly scheme=ws_security door=sidecar ` +
@@ -55,7 +56,7 @@ func TestRequestLogLine(t *testing.T) {
 			`error="DocuSign answered Unspecified_Error" next_step=wait key=` + nightlyKey + ` authenticator=anna@example.com principal=bob@example.com account=1234567 ` +
 			`site=demo.docusign.net client=10.1.2.3 user_agent=Example/1.0 duration_ms=1235 upstream_ms=1000 translate_ms=0.002 bytes_in=10 bytes_out=20 ` +
 			`replayed=token_refused conflict=true trace_token=5b9f5d2e-0000-4000-8000-000000000030 rehearsal=would_work` + "\n"},
-		{"empty values are left out", proxy.Event{Time: noon, Integration: "unknown", Scheme: "none", Outcome: proxy.OutcomeOK, Status: 200},
+		{"empty values are left out", call.Event{Time: noon, Integration: "unknown", Scheme: "none", Outcome: call.OutcomeOK, Status: 200},
 			"time=2026-05-04T12:00:00.000Z level=INFO msg=request integration=unknown scheme=none status=200 outcome=ok duration_ms=0\n"},
 	}
 	for _, tt := range tests {
@@ -113,9 +114,9 @@ func TestRequestLogNamesThePrincipalOnlyOnBehalf(t *testing.T) {
 }
 
 func TestRequestLogLevels(t *testing.T) {
-	for outcome, want := range map[proxy.Outcome]string{
-		proxy.OutcomeOK: "INFO", proxy.OutcomeRefused: "WARN", proxy.OutcomeClientError: "WARN", proxy.OutcomeAborted: "WARN",
-		proxy.OutcomeServerError: "ERROR", proxy.OutcomeUnreachable: "ERROR", proxy.OutcomeToken: "ERROR", proxy.OutcomeInternal: "ERROR",
+	for outcome, want := range map[call.Outcome]string{
+		call.OutcomeOK: "INFO", call.OutcomeRefused: "WARN", call.OutcomeClientError: "WARN", call.OutcomeAborted: "WARN",
+		call.OutcomeServerError: "ERROR", call.OutcomeUnreachable: "ERROR", call.OutcomeToken: "ERROR", call.OutcomeInternal: "ERROR",
 	} {
 		e := goodCall()
 		e.Outcome = outcome

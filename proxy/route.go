@@ -1,13 +1,14 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"strings"
 )
 
 // route is what the path of a call says.
 type route struct {
-	api     API
+	api     call.API
 	account string // account id in the path as it stands there; "" = none
 	// at and end delimit the account id in the path.
 	at, end int
@@ -46,10 +47,10 @@ func classify(method, path, query string) route {
 	}
 	for _, schema := range [...]string{"/api/3.0/schema/dsapi.wsdl", "/api/3.0/schema/dsapi-accountmanagement.wsdl"} {
 		if equalFold(path, schema) && query == "" && reads(method) {
-			return route{api: APIOther, open: true, local: localWSDL}
+			return route{api: call.APIOther, open: true, local: localWSDL}
 		}
 	}
-	return route{api: APIOther}
+	return route{api: call.APIOther}
 }
 
 // reads reports whether a call only reads.
@@ -59,24 +60,24 @@ func classifyREST(method, path string, pos int) route {
 	version, pos := segment(path, pos)
 	first, pos := segment(path, pos)
 	second, after := segment(path, pos)
-	r := route{api: APIRestOther}
+	r := route{api: call.APIRestOther}
 	switch {
 	case equalFold(version, "v2"):
-		r.api = APIRest2
+		r.api = call.APIRest2
 	case equalFold(version, "v2.1"):
-		r.api = APIRest21
+		r.api = call.APIRest21
 	case equalFold(bareName(version), "oauth2"), equalFold(bareName(version), "login_information") && first != "": // without a version
 		first, second = version, first
 	}
 	switch {
 	case first == "":
-		r.open = reads(method) && (r.api != APIRestOther || version == "" || equalFold(version, "service_information") || equalFold(version, "help"))
+		r.open = reads(method) && (r.api != call.APIRestOther || version == "" || equalFold(version, "service_information") || equalFold(version, "help"))
 	case equalFold(first, "accounts") && second != "":
 		r.account, r.at, r.end = second, after-len(second), after
 	case equalFold(bareName(first), "oauth2") && equalFold(bareName(second), "token"):
-		r.api, r.local = APILegacyOAuth, localToken
+		r.api, r.local = call.APILegacyOAuth, localToken
 	case equalFold(bareName(first), "oauth2") && equalFold(bareName(second), "revoke"):
-		r.api, r.local = APILegacyOAuth, localRevoke
+		r.api, r.local = call.APILegacyOAuth, localRevoke
 	case equalFold(bareName(first), "login_information") && second != "" && (!reads(method) || equalFold(bareName(second), "password")):
 		r.local = localPassword // what may be put below it is a part of the log-in, and the password is the one part there is
 	case equalFold(first, "login_information") && second == "" && method == http.MethodGet:
@@ -110,12 +111,12 @@ func classifySOAP(method, path, query string) (route, bool) {
 	if at < 0 {
 		return route{}, false
 	}
-	r := route{api: APIOther, local: localUnknownService}
+	r := route{api: call.APIOther, local: localUnknownService}
 	if slash := strings.IndexByte(path[at:], '/'); slash >= 0 && strings.Trim(path[at+slash:], "/") != "" {
 		r.local = localFormBinding
 		return r, true
 	}
-	if r.api = soapService(strings.TrimSuffix(path, "/")); r.api == APIOther {
+	if r.api = soapService(strings.TrimSuffix(path, "/")); r.api == call.APIOther {
 		return r, true
 	}
 	switch {
@@ -134,20 +135,20 @@ func asksWSDL(query string) bool {
 	return equalFold(name, "wsdl") && plainID(value)
 }
 
-func soapService(path string) API {
+func soapService(path string) call.API {
 	name, ok := cutPrefixFold(path, "/api/3.0/")
 	switch {
 	case !ok:
 	case equalFold(name, "api.asmx"):
-		return APISoapAPI
+		return call.APISoapAPI
 	case equalFold(name, "dsapi.asmx"):
-		return APISoapDSAPI
+		return call.APISoapDSAPI
 	case equalFold(name, "credential.asmx"):
-		return APISoapCredential
+		return call.APISoapCredential
 	case equalFold(name, "accountmanagement.asmx"):
-		return APISoapAccount
+		return call.APISoapAccount
 	}
-	return APIOther
+	return call.APIOther
 }
 
 func indexFold(s, part string) int {

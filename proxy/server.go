@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"log"
@@ -26,7 +27,7 @@ import (
 // Config is what a Server keeps for its whole life. Zero values mean the default in brackets.
 type Config struct {
 	Log           *slog.Logger
-	Recorder      Recorder // told of every call
+	Recorder      call.Recorder // told of every call
 	Now           func() time.Time
 	HeaderBytes   int           // largest request head [64 KiB]
 	HeaderTimeout time.Duration // for a request head and for a TLS handshake [10s]
@@ -47,7 +48,7 @@ func (c *Config) setDefaults() {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Recorder == nil {
-		c.Recorder = Recorders(nil)
+		c.Recorder = call.Recorders(nil)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -289,7 +290,7 @@ func (s *Server) OpenConnections() int64 {
 func (s *Server) OpenTunnels() int64 { return s.tunnels.places.count() }
 
 // Serve takes calls from the listener until Shutdown.
-func (s *Server) Serve(l net.Listener, door Door) error {
+func (s *Server) Serve(l net.Listener, door call.Door) error {
 	s.mu.Lock()
 	select {
 	case <-s.stopping: // Shutdown was quicker and did not see this listener

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"net"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ func TestShutdownMayBeCalledAgainAndAtTheSameTime(t *testing.T) {
 	s := proxy.New(proxy.Config{}, &proxy.State{Policy: &egress.Policy{}})
 	var serving, stopping sync.WaitGroup
 	serving.Go(func() { _ = s.Run() })
-	serving.Go(func() { _ = s.Serve(l, proxy.DoorSidecar) })
+	serving.Go(func() { _ = s.Serve(l, call.DoorSidecar) })
 	for range 3 {
 		stopping.Go(func() {
 			if err := s.Shutdown(t.Context()); err != nil {

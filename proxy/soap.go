@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"io"
 	"net/http"
@@ -80,7 +81,7 @@ func (x *exchange) dialled(r *http.Request) string {
 
 // serveSOAP translates a SOAP call (PROTOCOL.md §4, §16 row 5).
 func (x *exchange) serveSOAP(r *http.Request) {
-	o := soap.Options{MaxHeader: x.server.cfg.SOAPHeader, Credential: x.route.api == APISoapCredential, MaxBody: maxCredentialMessage, Buffers: &x.server.soapBuffers}
+	o := soap.Options{MaxHeader: x.server.cfg.SOAPHeader, Credential: x.route.api == call.APISoapCredential, MaxBody: maxCredentialMessage, Buffers: &x.server.soapBuffers}
 	m, err := soap.ReadMessage(r.Header.Get("Content-Type"), r.Header.Get("Content-Encoding"), r.Body, o)
 	var refusal *soap.Error
 	if err != nil && !errors.As(err, &refusal) {
@@ -117,14 +118,14 @@ func (x *exchange) carryOut(r *http.Request) {
 	switch action := x.decision.Action; {
 	case action == translate.ActionObserve && x.observesCaller():
 		x.passMessage(r)
-	case x.route.api == APISoapAccount && x.refusePasswordInBody(r):
+	case x.route.api == call.APISoapAccount && x.refusePasswordInBody(r):
 	case action == translate.ActionObserve:
 		x.passMessage(r)
 	case action == translate.ActionPass:
 		x.passOwnToken(r)
 	case x.soap.inBody:
 		x.serveCredential(r)
-	case x.soap.operation() == "GetEncryptedPassword" && x.route.api == APISoapAccount:
+	case x.soap.operation() == "GetEncryptedPassword" && x.route.api == call.APISoapAccount:
 		x.answerEncryptedPassword(r)
 	default:
 		x.sendSOAP(r)
@@ -168,7 +169,7 @@ func (x *exchange) refuseMessage(r *http.Request, refusal *soap.Error) {
 	if x.decision == nil {
 		x.decision = &translate.Decision{Scheme: scheme}
 	}
-	x.refused(OutcomeRefused, kind.String(), refusal.Error(), "the message was not forwarded, since its password could not be found or taken out with certainty")
+	x.refused(call.OutcomeRefused, kind.String(), refusal.Error(), "the message was not forwarded, since its password could not be found or taken out with certainty")
 	x.answerFailure(r, reply.Failure{Kind: kind, Cause: kind.String(), Detail: "(" + refusal.Kind.String() + ": " + refusal.Detail + ")"})
 }
 
@@ -200,33 +201,33 @@ func (x *exchange) allCredentials(r *http.Request) (found []legacy.Credential) {
 // is taken out before the call leaves and counted. It answers the call itself, and returns false, when that fails.
 func (x *exchange) proveSOAP(r *http.Request) bool {
 	s := x.soap
-	call := x.httpCredentials(r)
-	header, token := len(call.Legacy) > 0, s.message.Token != nil
+	came := x.httpCredentials(r)
+	header, token := len(came.Legacy) > 0, s.message.Token != nil
 	own, foreign := header, token
 	switch x.route.api {
-	case APISoapAPI:
+	case call.APISoapAPI:
 		own, foreign = token, header
-	case APISoapDSAPI:
+	case call.APISoapDSAPI:
 		// Programs made from its WSDL send a UsernameToken and no header; one that worked was read there (SOAP-REST.md §11.12).
 		own, foreign = header || token, header && token
-	case APISoapCredential:
+	case call.APISoapCredential:
 		c := s.message.Credential
 		s.inBody = c != nil && (c.HasEmail || c.HasPassword)
 		own, foreign = s.inBody, header || token
 	}
-	several := foreign || own && len(call.Authorization) > 0
+	several := foreign || own && len(came.Authorization) > 0
 	var d *translate.Decision
 	var err error
 	switch {
 	case own && header && x.headerService():
-		s.read, _ = legacy.ParseHeaders(call.Legacy, x.state.Translator.IsKey) // Decide says what is wrong with it
-		d, err = x.state.Translator.Decide(r.Context(), call)
+		s.read, _ = legacy.ParseHeaders(came.Legacy, x.state.Translator.IsKey) // Decide says what is wrong with it
+		d, err = x.state.Translator.Decide(r.Context(), came)
 	case own:
 		s.read, _ = x.envelopeCredential()
-		d, _, err = x.state.Translator.Prove(r.Context(), s.read, call.ActAs, call.Client)
-	case len(call.Authorization) > 0:
-		call.Legacy = nil
-		d, err = x.state.Translator.Decide(r.Context(), call)
+		d, _, err = x.state.Translator.Prove(r.Context(), s.read, came.ActAs, came.Client)
+	case len(came.Authorization) > 0:
+		came.Legacy = nil
+		d, err = x.state.Translator.Decide(r.Context(), came)
 	case foreign && x.observedMessage(r):
 		return true // DocuSign itself decides what it reads
 	case s.operation() == operationPing:
@@ -248,14 +249,14 @@ func noCredential(conflict bool) *translate.Decision {
 
 // headerService reports whether the service reads X-DocuSign-Authentication.
 func (x *exchange) headerService() bool {
-	return x.route.api == APISoapDSAPI || x.route.api == APISoapAccount
+	return x.route.api == call.APISoapDSAPI || x.route.api == call.APISoapAccount
 }
 
 func (x *exchange) ownKind() string {
 	switch x.route.api {
-	case APISoapAPI:
+	case call.APISoapAPI:
 		return "a UsernameToken in the envelope"
-	case APISoapCredential:
+	case call.APISoapCredential:
 		return "Email and Password in the body"
 	}
 	return "the header X-DocuSign-Authentication"
@@ -337,7 +338,7 @@ func (x *exchange) passMessage(r *http.Request) {
 	x.native = true
 	x.event.Mode = "observe"
 	m := x.soap.message
-	if x.route.api == APISoapCredential && x.soap.operation() == "Login" {
+	if x.route.api == call.APISoapCredential && x.soap.operation() == "Login" {
 		x.edit = func(resp *http.Response) error { return x.editLoginResponse(r, resp) }
 	}
 	r.Body = &streamedBody{Reader: m.Original(), Closer: r.Body}
@@ -451,7 +452,7 @@ func (x *exchange) putAppPassword(m *soap.Message) error {
 		}
 		return nil
 	}
-	if x.route.api == APISoapCredential {
+	if x.route.api == call.APISoapCredential {
 		return &translate.Error{Kind: translate.KindNoCredential, Detail: "a token at credential.asmx, which reads " + x.ownKind()}
 	}
 	if m.Token == nil { // the call came with a token of the proxy's own

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -369,7 +370,7 @@ func (x *exchange) integration() *translate.Integration {
 	return x.decision.Integration
 }
 
-func readLimits(h http.Header, l *RateLimits) {
+func readLimits(h http.Header, l *call.RateLimits) {
 	for _, f := range [...]struct {
 		name string
 		to   *int64
@@ -393,7 +394,7 @@ func (u *upstream) fail(_ http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if r.Context().Err() != nil {
-		x.refused(OutcomeAborted, "client_gone", "the program hung up while DocuSign was working on the call", "")
+		x.refused(call.OutcomeAborted, "client_gone", "the program hung up while DocuSign was working on the call", "")
 		return
 	}
 	var refusal *soap.Error
@@ -462,7 +463,7 @@ func (x *exchange) rehearse(r *http.Request) {
 	if d == nil || d.Integration == nil || !s.rehearsals.begin() {
 		return
 	}
-	e := Event{
+	e := call.Event{
 		Time: x.start, RequestID: x.event.RequestID, Integration: d.IntegrationName(), Scheme: d.Scheme.String(), Door: x.event.Door, API: x.event.API,
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Minute)
@@ -477,7 +478,7 @@ func (x *exchange) rehearse(r *http.Request) {
 }
 
 // rehearsal reports what came of a rehearsal.
-func (s *Server) rehearsal(e *Event, f func() error) {
+func (s *Server) rehearsal(e *call.Event, f func() error) {
 	e.Rehearsal = "would_work"
 	if err := safely(f); err != nil {
 		e.Rehearsal = causeOf(err, kindOnWire(err))
@@ -492,7 +493,7 @@ func (s *Server) rehearsal(e *Event, f func() error) {
 		s.cfg.Log.Warn("rehearsal",
 			"request_id", e.RequestID, "integration", e.Integration, "result", e.Rehearsal, "error", err, "next_step", e.NextStep)
 	}
-	if rr, ok := s.cfg.Recorder.(RehearsalRecorder); ok {
+	if rr, ok := s.cfg.Recorder.(call.RehearsalRecorder); ok {
 		rr.RecordRehearsal(e)
 	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"strings"
 
@@ -26,10 +27,10 @@ func (x *exchange) serveOwn(r *http.Request) bool {
 		return false
 	}
 	x.decision = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None}
-	x.event.API, x.event.Mode = APIOther, "pass"
+	x.event.API, x.event.Mode = call.APIOther, "pass"
 	a, ok := x.ownPage(r)
 	if !ok {
-		x.refused(OutcomeRefused, reply.NotFound.String(), "nothing is served at this path", "")
+		x.refused(call.OutcomeRefused, reply.NotFound.String(), "nothing is served at this path", "")
 	}
 	a.WriteTo(&x.w, r)
 	return true

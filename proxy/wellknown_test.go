@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"crypto/x509"
+	"docusign-auth-proxy/internal/call"
 	"encoding/pem"
 	"net"
 	"net/http"
@@ -37,7 +38,7 @@ func TestTheSidecarServesItsCertificateAndAHint(t *testing.T) {
 	}
 	s := proxy.New(proxy.Config{}, state)
 	go func() { _ = s.Run() }()
-	go func() { _ = s.Serve(l, proxy.DoorSidecar) }()
+	go func() { _ = s.Serve(l, call.DoorSidecar) }()
 	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })
 	t.Cleanup(func() { _ = l.Close() })
 	for _, c := range []struct {

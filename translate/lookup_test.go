@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -22,7 +22,7 @@ func (w *world) bob(t *testing.T) *translate.Decision {
 
 func TestAUserWhomNobodyFindsIsNoTroubleThatPasses(t *testing.T) {
 	w := newWorld(t, nil)
-	w.sandbox.AddUser(docusigntest.User{ID: docusigntest.BobID, Email: "robert@example.com", Accounts: []string{docusigntest.ExampleAccountID}})
+	w.sandbox.AddUser(sandbox.User{ID: sandbox.BobID, Email: "robert@example.com", Accounts: []string{sandbox.ExampleAccountID}})
 	_, err := w.Token(t.Context(), w.bob(t))
 	var missing *oauth.LookupError
 	var te *translate.Error
@@ -39,9 +39,9 @@ func TestAUserWhoWasMadeAnewGetsTokensAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	const anew = "a1b2c3d4-0000-4000-8000-0000000000b2"
-	accounts := []string{docusigntest.ExampleAccountID}
-	w.sandbox.AddUser(docusigntest.User{ID: docusigntest.BobID, Email: "gone@example.com", Inactive: true, Accounts: accounts})
-	w.sandbox.AddUser(docusigntest.User{ID: anew, Email: "bob@example.com", Name: "Bob Example", Accounts: accounts})
+	accounts := []string{sandbox.ExampleAccountID}
+	w.sandbox.AddUser(sandbox.User{ID: sandbox.BobID, Email: "gone@example.com", Inactive: true, Accounts: accounts})
+	w.sandbox.AddUser(sandbox.User{ID: anew, Email: "bob@example.com", Name: "Bob Example", Accounts: accounts})
 	w.sandbox.Consent(key, anew, "signature", "impersonation")
 	old.Worked(oauth.UseREST)
 	_, err = w.Renew(t.Context(), d, old, oauth.UseREST)

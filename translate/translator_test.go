@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	key   = docusigntest.GUIDKey
-	other = docusigntest.LegacyKey
+	key   = sandbox.GUIDKey
+	other = sandbox.LegacyKey
 )
 
 var loopback = netip.MustParseAddr("127.0.0.1")
@@ -29,7 +29,7 @@ var loopback = netip.MustParseAddr("127.0.0.1")
 // world is a translator in front of the sandbox's account server.
 type world struct {
 	*translate.Translator
-	sandbox *docusigntest.Sandbox
+	sandbox *sandbox.Sandbox
 	oauth   *oauth.Client
 }
 
@@ -40,7 +40,7 @@ func newWorld(t testing.TB, edit func(*translate.Config)) *world {
 
 func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate.Config)) *world {
 	t.Helper()
-	sb, err := docusigntest.Start(docusigntest.Options{})
+	sb, err := sandbox.Start(sandbox.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,9 +66,9 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 	}
 	t.Cleanup(client.Close)
 	cfg := translate.Config{OAuth: client, RememberFor: time.Hour, Integrations: []translate.Integration{{
-		Name: "erp", Key: key, ClientID: key, Scopes: "signature impersonation", AdminUserID: docusigntest.AdminID,
+		Name: "erp", Key: key, ClientID: key, Scopes: "signature impersonation", AdminUserID: sandbox.AdminID,
 		Users: []translate.User{
-			{Username: "Anna@example.com", UserID: docusigntest.AnnaID, Password: bcrypt(t, "pässword"), MayActFor: []string{"bob@example.com"}, Accounts: map[string]string{"1234567": docusigntest.ExampleAccountID}},
+			{Username: "Anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "pässword"), MayActFor: []string{"bob@example.com"}, Accounts: map[string]string{"1234567": sandbox.ExampleAccountID}},
 			{Username: "bob@example.com", Password: bcrypt(t, "bob")},
 		},
 		Tokens: []translate.ImportedToken{{SHA256: sha256.Sum256([]byte("b2xkLXN0b3JlZC10b2tlbi0tLS0=")), Username: "anna@example.com"}},
@@ -83,7 +83,7 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 	return &world{tr, sb, client}
 }
 
-func sandboxTransport(sb *docusigntest.Sandbox) *http.Transport {
+func sandboxTransport(sb *sandbox.Sandbox) *http.Transport {
 	tr := http.DefaultTransport.(*http.Transport).Clone()
 	tr.Proxy = nil
 	tr.DialContext = sb.Dial
@@ -121,7 +121,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"the right password in a header is proven", translate.Call{Legacy: ok}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
 		{"user name and key are compared without regard to case", translate.Call{Legacy: header("ANNA@EXAMPLE.COM", "pässword", strings.ToUpper(key), "")}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
-		{"the user's GUID stands for the e-mail", translate.Call{Legacy: header(docusigntest.AnnaID, "pässword", key, "")}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
+		{"the user's GUID stands for the e-mail", translate.Call{Legacy: header(sandbox.AnnaID, "pässword", key, "")}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
 		{"a password is compared exactly", translate.Call{Legacy: header("anna@example.com", "Pässword", key, "")}, translate.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
 		{"an empty password proves nothing", translate.Call{Legacy: header("anna@example.com", "", key, "")}, translate.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
 		{"an unknown user is refused like a wrong password", translate.Call{Legacy: header("eve@example.com", "x", key, "")}, translate.KindBadLogin, 0, legacy.HeaderJSON, "eve@example.com"},
@@ -204,8 +204,8 @@ func TestRehearsalTellsWhetherTranslationWouldWork(t *testing.T) {
 func TestTokenIsThePrincipals(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, c := range []struct{ name, more, want string }{
-		{"the authenticator's own", "", docusigntest.AnnaID},
-		{"a principal's, looked up by e-mail", `,"SendOnBehalfOf":"bob@example.com"`, docusigntest.BobID},
+		{"the authenticator's own", "", sandbox.AnnaID},
+		{"a principal's, looked up by e-mail", `,"SendOnBehalfOf":"bob@example.com"`, sandbox.BobID},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "pässword", key, c.more), Client: loopback})
@@ -230,9 +230,9 @@ func TestSiteOfAnAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, account, host, guid string }{
-		{"its GUID selects the site", docusigntest.CaptureAccountID, "demo.docusign.net", docusigntest.CaptureAccountID},
-		{"a configured number stands for the GUID", "1234567", "na3.docusign.net", docusigntest.ExampleAccountID},
-		{"a number nobody configured is learnt", "1703061", "demo.docusign.net", docusigntest.CaptureAccountID},
+		{"its GUID selects the site", sandbox.CaptureAccountID, "demo.docusign.net", sandbox.CaptureAccountID},
+		{"a configured number stands for the GUID", "1234567", "na3.docusign.net", sandbox.ExampleAccountID},
+		{"a number nobody configured is learnt", "1703061", "demo.docusign.net", sandbox.CaptureAccountID},
 		{"no account means the default one", "", "na3.docusign.net", ""},
 		{"a foreign account goes to the default site", "99999999", "na3.docusign.net", ""},
 	} {
@@ -274,7 +274,7 @@ func TestAReloadKeepsProofsOfPasswordsThatDidNotChange(t *testing.T) {
 	if _, err := w.Decide(context.Background(), call); err != nil {
 		t.Fatal(err)
 	}
-	in := translate.Integration{Name: "erp", Key: key, ClientID: key, Users: []translate.User{{Username: "anna@example.com", UserID: docusigntest.AnnaID, Password: bcrypt(t, "another")}}}
+	in := translate.Integration{Name: "erp", Key: key, ClientID: key, Users: []translate.User{{Username: "anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "another")}}}
 	next, err := translate.New(translate.Config{OAuth: w.oauth, Integrations: []translate.Integration{in}, Previous: w.Translator})
 	if err != nil {
 		t.Fatal(err)

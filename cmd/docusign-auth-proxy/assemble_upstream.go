@@ -14,7 +14,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/egress"
-	"docusign-auth-proxy/proxy/lean"
+	"docusign-auth-proxy/proxy/upstream"
 )
 
 func dialerOf(cfg *config.Config, self func() []netip.AddrPort) (*egress.Dialer, error) {
@@ -67,11 +67,11 @@ func transportOf(cfg *config.Config, dialer *egress.Dialer) (*http.Transport, er
 // upstreamOf is the same way for the callers' calls: those that are small go without net/http's goroutines, which cost a third of a GET.
 func upstreamOf(cfg *config.Config, t *http.Transport) closingTripper {
 	base := t.Clone()
-	base.DialContext = lean.KeepAnswers(t.DialContext)
+	base.DialContext = upstream.KeepAnswers(t.DialContext)
 	if strings.HasPrefix(strings.ToLower(cfg.Upstream.Proxy.Reveal()), "https:") {
 		return base // an idle connection inside another TLS cannot be asked whether it is still good
 	}
-	return &lean.Transport{
+	return &upstream.Transport{
 		Base:              base,
 		Dial:              t.DialContext,
 		TLS:               t.TLSClientConfig.Clone(),

@@ -18,7 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/proxy"
 )
 
@@ -84,7 +84,7 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	r := newRig(t, nil)
 	name := ""
 	for _, in := range r.program.holder.Current().Integrations {
-		if in.IntegratorKey == docusigntest.GUIDKey {
+		if in.IntegratorKey == sandbox.GUIDKey {
 			name = in.Name
 		}
 	}
@@ -110,7 +110,7 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 		t.Errorf("%+v %v", status, err)
 	}
 	r.do(nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", `{"Username":"x","Password":"y","IntegratorKey":"z"}`)) // somebody else's
-	r.sandbox.RevokeTokens(docusigntest.AnnaID)
+	r.sandbox.RevokeTokens(sandbox.AnnaID)
 	get()
 	get()
 	get()
@@ -120,7 +120,7 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	}
 	first := files["01_GET_envelopes.txt"]
 	for _, want := range []string{
-		"GET " + r.sidecar() + listPath, `X-Docusign-Authentication: {"Username":"anna@example.com","Password":"[masked]","IntegratorKey":"` + docusigntest.GUIDKey + `"}`,
+		"GET " + r.sidecar() + listPath, `X-Docusign-Authentication: {"Username":"anna@example.com","Password":"[masked]","IntegratorKey":"` + sandbox.GUIDKey + `"}`,
 		"=== the proxy sent to DocuSign (1 of 2", "=== the proxy sent to DocuSign (2 of 2", "Authorization: Bearer [masked]", "HTTP/1.1 401 Unauthorized", "replayed ", "HTTP/1.1 200 OK", "=== the program got that answer as it was ===",
 	} {
 		if !strings.Contains(first, want) {
@@ -205,12 +205,12 @@ const strangePassword = `Zq7c4n4ry&"<9xC4N4RYw`
 func (r *rig) sendREST(t *testing.T) {
 	t.Helper()
 	for _, header := range []string{
-		annaJSON, legacyJSON, `{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + docusigntest.GUIDKey + `"`, `{"Username":anna@example.com,"Password":anna-legacy-1,"IntegratorKey":` + docusigntest.GUIDKey + `}`,
-		`<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + docusigntest.GUIDKey + `</IntegratorKey></DocuSignCredentials>`,
-		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password><![CDATA[p@ss<w&rd>é1]]></Password><IntegratorKey>` + docusigntest.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
-		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>p@ss&lt;w&amp;rd&gt;é1</Password><IntegratorKey>` + docusigntest.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
-		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>p@ss<w&rd>é1</Password><IntegratorKey>` + docusigntest.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
-		`{"Username":"anna@example.com","Password":"` + strangePassword + `","IntegratorKey":"` + docusigntest.GUIDKey + `"}`, `{"Username":"` + "Zq7c4n4ry" + `","Password":"x","IntegratorKey":"Zq7c4n4ry"}`, "Zq7c4n4ry", "",
+		annaJSON, legacyJSON, `{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + sandbox.GUIDKey + `"`, `{"Username":anna@example.com,"Password":anna-legacy-1,"IntegratorKey":` + sandbox.GUIDKey + `}`,
+		`<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`,
+		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password><![CDATA[p@ss<w&rd>é1]]></Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
+		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>p@ss&lt;w&amp;rd&gt;é1</Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
+		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>p@ss<w&rd>é1</Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
+		`{"Username":"anna@example.com","Password":"` + strangePassword + `","IntegratorKey":"` + sandbox.GUIDKey + `"}`, `{"Username":"` + "Zq7c4n4ry" + `","Password":"x","IntegratorKey":"Zq7c4n4ry"}`, "Zq7c4n4ry", "",
 	} {
 		r.do(nil, request(t, "GET", r.sidecar()+loginPath+"?api_password=true", nil, "X-DocuSign-Authentication", header))
 		r.do(nil, request(t, "POST", r.sidecar()+createPath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication", header, "Content-Type", "application/json"))
@@ -227,10 +227,10 @@ func (r *rig) sendREST(t *testing.T) {
 // sendForms also gives the token that the proxy issued.
 func (r *rig) sendForms(t *testing.T) (issued string) {
 	t.Helper()
-	issued = r.legacyLogin(t, "anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+	issued = r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	r.withToken(t, issued)
-	raw := "grant_type=password&client_id=" + docusigntest.LegacyKey + "&username=legacy.user@example.com&password="
-	for _, form := range []string{raw + "p@ss<w&rd>é1&scope=api", raw + strangePassword, raw + "x&username=Zq7c4n4ry&scope=Zq7c4n4ry", "Zq7c4n4ry", tokenForm("anna@example.com", strangePassword, docusigntest.GUIDKey)} {
+	raw := "grant_type=password&client_id=" + sandbox.LegacyKey + "&username=legacy.user@example.com&password="
+	for _, form := range []string{raw + "p@ss<w&rd>é1&scope=api", raw + strangePassword, raw + "x&username=Zq7c4n4ry&scope=Zq7c4n4ry", "Zq7c4n4ry", tokenForm("anna@example.com", strangePassword, sandbox.GUIDKey)} {
 		r.do(nil, tokenRequest(t, r.sidecar(), form))
 	}
 	r.sendRefused(t)
@@ -256,7 +256,7 @@ func (r *rig) sendRefused(t *testing.T) {
 func (r *rig) sendSOAP(t *testing.T) {
 	t.Helper()
 	api, credential := r.sidecar()+"/api/3.0/api.asmx", r.sidecar()+"/api/3.0/credential.asmx"
-	wild := "[" + docusigntest.LegacyKey + "]legacy.user@example.com"
+	wild := "[" + sandbox.LegacyKey + "]legacy.user@example.com"
 	for _, token := range []string{
 		annaToken, usernameToken(wild, "<![CDATA[p@ss<w&rd>é1]]>"), usernameToken(wild, "p@ss&#60;w&amp;rd&gt;&#xe9;1"), usernameToken(wild, "p@ss<w&rd>é1"), usernameToken(wild, "<b>Zq7c4n4ry</b>"), usernameToken(wild, "Zq7c4n4ry<!-- Zq7c4n4ry -->"),
 		usernameToken("Zq7c4n4ry", "x"), "<x>Zq7c4n4ry</x>", strings.ReplaceAll(annaToken, "#PasswordText", "#PasswordDigest"),
@@ -268,7 +268,7 @@ func (r *rig) sendSOAP(t *testing.T) {
 		_ = w.Close()
 		r.do(nil, request(t, "POST", api, &packed, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding", "gzip"))
 	}
-	view := "<AccountID>" + docusigntest.CaptureAccountID + "</AccountID><EnvelopeID>" + docusigntest.CaptureEnvelopeID + "</EnvelopeID><ReturnURL>https://erp.example.com/?s=Zq7c4n4ry</ReturnURL>"
+	view := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID><EnvelopeID>" + sandbox.CaptureEnvelopeID + "</EnvelopeID><ReturnURL>https://erp.example.com/?s=Zq7c4n4ry</ReturnURL>"
 	r.do(nil, soapPost(t, credential, credentialCall("RequestSenderToken", annaName, "anna-legacy-1", view)))
 	r.do(nil, soapPost(t, credential, credentialCall("Login", annaName, "Zq7c4n4ry", "")))
 	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`), "X-DocuSign-Authentication", annaJSON))
@@ -309,7 +309,7 @@ func TestACaptureDoesNotTouchTheBodiesThatPass(t *testing.T) {
 }
 
 func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
-	r := newRigEdited(t, docusigntest.Options{}, nil, func(s section) {
+	r := newRigEdited(t, sandbox.Options{}, nil, func(s section) {
 		s.at("admin")["basic_auth"] = section{"username": "ops", "password": section{"bcrypt": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}}
 	})
 	for _, q := range []*http.Request{request(t, "POST", r.adminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type", "application/x-www-form-urlencoded"), request(t, "GET", r.adminURL()+"/api/capture", nil)} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"docusign-auth-proxy/internal/call"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"docusign-auth-proxy/proxy"
 )
 
 // toolsFolder is where .ci/install puts what comes from npm; with it, a missing tool is a failure and not a reason to skip.
@@ -119,7 +118,7 @@ func TestPythonRequestsWorksThroughEachDoor(t *testing.T) {
 		env             []string
 	}{
 		{"sidecar over http", r.sidecar() + path, r.sidecar() + "/restapi/v2/accounts/1703061", nil},
-		{"sidecar over https", "https://" + r.addr(proxy.DoorSidecar) + path, "https://" + r.addr(proxy.DoorSidecar) + "/restapi", []string{"REQUESTS_CA_BUNDLE=" + ca}},
+		{"sidecar over https", "https://" + r.addr(call.DoorSidecar) + path, "https://" + r.addr(call.DoorSidecar) + "/restapi", []string{"REQUESTS_CA_BUNDLE=" + ca}},
 		{"HTTPS_PROXY with interception", "https://demo.docusign.net" + path, "https://demo.docusign.net/restapi/v2/accounts/1703061",
 			[]string{"HTTPS_PROXY=" + r.sidecar(), "REQUESTS_CA_BUNDLE=" + ca}},
 	} {
@@ -138,7 +137,7 @@ func TestCurlWorksThroughEachDoor(t *testing.T) {
 	const path = "/restapi/v2/accounts/1703061/envelopes"
 	body := `{"status":"sent","emailSubject":"Please sign","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"JVBERi0xLjQK"}]}`
 	common := []string{"-sS", "--fail-with-body", "--max-time", "30", "-H", "X-DocuSign-Authentication: " + legacyJSON, "-H", "Content-Type: application/json", "--data-binary", body}
-	hosts := r.addr(proxy.DoorHosts)
+	hosts := r.addr(call.DoorHosts)
 	for _, c := range []struct {
 		name string
 		args []string
@@ -146,11 +145,11 @@ func TestCurlWorksThroughEachDoor(t *testing.T) {
 		{"sidecar", []string{r.sidecar() + path}},
 		{"sidecar with HTTP/1.0", []string{"--http1.0", r.sidecar() + path}},
 		{"sidecar with HTTP/2 prior knowledge", []string{"--http2-prior-knowledge", r.sidecar() + path}},
-		{"sidecar over https with HTTP/2", []string{"--http2", "--cacert", ca, "https://" + r.addr(proxy.DoorSidecar) + path}},
+		{"sidecar over https with HTTP/2", []string{"--http2", "--cacert", ca, "https://" + r.addr(call.DoorSidecar) + path}},
 		{"forward, plain", []string{"-x", r.sidecar(), "http://demo.docusign.net" + path}},
 		{"forward, CONNECT", []string{"-x", r.sidecar(), "--cacert", ca, "https://demo.docusign.net" + path}},
-		{"forward, CONNECT with HTTP/1.0", []string{"-x", r.sidecar(), "--proxy1.0", r.addr(proxy.DoorSidecar), "--cacert", ca, "https://demo.docusign.net" + path}},
-		{"forward over https to the proxy", []string{"-x", "https://" + r.addr(proxy.DoorSidecar), "--proxy-cacert", ca, "--cacert", ca, "https://demo.docusign.net" + path}},
+		{"forward, CONNECT with HTTP/1.0", []string{"-x", r.sidecar(), "--proxy1.0", r.addr(call.DoorSidecar), "--cacert", ca, "https://demo.docusign.net" + path}},
+		{"forward over https to the proxy", []string{"-x", "https://" + r.addr(call.DoorSidecar), "--proxy-cacert", ca, "--cacert", ca, "https://demo.docusign.net" + path}},
 		{"hosts file", []string{"--connect-to", "demo.docusign.net:443:" + hosts, "--cacert", ca, "https://demo.docusign.net" + path}},
 		{"chunked with Expect: 100-continue", []string{"-H", "Transfer-Encoding: chunked", "-H", "Expect: 100-continue", r.sidecar() + path}},
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -8,8 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // soapSent is what the SOAP programs print.
@@ -30,7 +30,7 @@ func (r *rig) checkSOAPSent(t *testing.T, out, baseURL string) soapSent {
 			continue
 		}
 		made++
-		if e.Subject != "Please sign & return" || len(e.Documents) != 1 || e.Documents[0].Size != int64(len("%PDF-1.4 small")) || e.SenderID != docusigntest.LegacyID {
+		if e.Subject != "Please sign & return" || len(e.Documents) != 1 || e.Documents[0].Size != int64(len("%PDF-1.4 small")) || e.SenderID != sandbox.LegacyID {
 			t.Errorf("the envelope at DocuSign is %+v", e)
 		}
 	}
@@ -57,10 +57,10 @@ func TestZeepWorksThroughSidecarAndForwardProxy(t *testing.T) {
 	python := debianPython(t, "zeep")
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
-		env := []string{"HTTPS_PROXY=http://" + r.addr(proxy.DoorSidecar), "REQUESTS_CA_BUNDLE=" + filepath.Join(r.dir, "ca.pem")}
+		env := []string{"HTTPS_PROXY=http://" + r.addr(call.DoorSidecar), "REQUESTS_CA_BUNDLE=" + filepath.Join(r.dir, "ca.pem")}
 		for _, c := range soapClientRuns(r, mode) {
 			t.Run(c.name, func(t *testing.T) {
-				out := r.runClient(env, python, clientProgram(t, "zeep_client.py"), c.origin, legacyName, legacyPassword, docusigntest.CaptureAccountID, c.version)
+				out := r.runClient(env, python, clientProgram(t, "zeep_client.py"), c.origin, legacyName, legacyPassword, sandbox.CaptureAccountID, c.version)
 				if s := r.checkSOAPSent(t, out, c.origin); s.Fault != "Envelope_Does_Not_Exist" {
 					t.Errorf("an unknown envelope: fault %q", s.Fault)
 				}
@@ -81,9 +81,9 @@ func TestPHPSoapClientWorksThroughSidecarAndForwardProxy(t *testing.T) {
 				t.Run(c.name+" "+coding, func(t *testing.T) {
 					through := ""
 					if c.origin != r.sidecar() {
-						through = r.addr(proxy.DoorSidecar)
+						through = r.addr(call.DoorSidecar)
 					}
-					out := r.runClient(nil, php, clientProgram(t, "soap_client.php"), c.origin, legacyName, legacyPassword, docusigntest.CaptureAccountID, c.version, filepath.Join(r.dir, "ca.pem"), through, coding)
+					out := r.runClient(nil, php, clientProgram(t, "soap_client.php"), c.origin, legacyName, legacyPassword, sandbox.CaptureAccountID, c.version, filepath.Join(r.dir, "ca.pem"), through, coding)
 					if s := r.checkSOAPSent(t, out, c.origin); s.Fault != "One or both of Username and Password are invalid." {
 						t.Errorf("a wrong password: fault %q", s.Fault)
 					}
@@ -104,7 +104,7 @@ func TestCurlSendsAnEnvelopeOverSOAP(t *testing.T) {
 	if err := os.WriteFile(large, []byte(soapEnvelope(security(annaToken), sendEnvelopeBody(strings.Repeat("JVBE", 1<<20)))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	through := []string{"--proxy", "http://" + r.addr(proxy.DoorSidecar), "--cacert", filepath.Join(r.dir, "ca.pem"), "https://demo.docusign.net/api/3.0/api.asmx"}
+	through := []string{"--proxy", "http://" + r.addr(call.DoorSidecar), "--cacert", filepath.Join(r.dir, "ca.pem"), "https://demo.docusign.net/api/3.0/api.asmx"}
 	for _, c := range []struct {
 		name string
 		args []string

@@ -17,7 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // command runs a command to its end.
@@ -120,15 +120,15 @@ func (j *waiting) callback(query string) (int, string) {
 func (j *waiting) end() (string, error) { return <-j.rest, <-j.err }
 
 func TestConsentPagesAreComplete(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, nil)
-	page := "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + docusigntest.GUIDKey
+	c := newClinic(t, sandbox.Options{}, nil)
+	page := "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + sandbox.GUIDKey
 	tests := []struct {
 		name string
 		args []string
 		want []string
 	}{
 		{"for everybody", nil, []string{page, "login_hint=anna%40example.com", "register this redirect URI", "https://developers.docusign.com/platform/auth/consent", "consent wait --config " + c.path}},
-		{"for one by GUID", []string{"--user", docusigntest.AnnaID}, []string{page}},
+		{"for one by GUID", []string{"--user", sandbox.AnnaID}, []string{page}},
 		{"for an administrator", []string{"--admin"}, []string{"admin_consent_scope=signature%20impersonation", "claimed e-mail domains"}},
 	}
 	for _, tt := range tests {
@@ -155,13 +155,13 @@ func TestConsentPagesAreComplete(t *testing.T) {
 }
 
 func TestConsentIsWaitedForAndProven(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, nil)
-	c.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID)
+	c := newClinic(t, sandbox.Options{}, nil)
+	c.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
 	j := c.wait(newConsent(), "wait", "--user", "anna@example.com")
 	if code, page := j.callback("code=stolen&state=guessed"); code != http.StatusBadRequest || !strings.Contains(page, "state") {
 		t.Errorf("a foreign state: %d %s", code, page)
 	}
-	if page := j.approve(docusigntest.AnnaID); !strings.Contains(page, "Consent works") || !strings.Contains(page, "Anna Example") {
+	if page := j.approve(sandbox.AnnaID); !strings.Contains(page, "Consent works") || !strings.Contains(page, "Anna Example") {
 		t.Errorf("page %s", page)
 	}
 	text, err := j.end()
@@ -171,10 +171,10 @@ func TestConsentIsWaitedForAndProven(t *testing.T) {
 }
 
 func TestConsentOfSomebodyElseIsNoConsent(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, nil)
-	c.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID)
+	c := newClinic(t, sandbox.Options{}, nil)
+	c.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
 	j := c.wait(newConsent(), "wait", "--json")
-	page := j.approve(docusigntest.BobID)
+	page := j.approve(sandbox.BobID)
 	text, err := j.end()
 	var exit exitError
 	if !errors.As(err, &exit) || exit.code != 2 || !strings.Contains(page, "That did not work") || !strings.Contains(text, "not anna@example.com") || !strings.Contains(text, "private window") {
@@ -187,7 +187,7 @@ func TestARefusedConsentIsExplained(t *testing.T) {
 		"access_denied": "declined", "invalid_scope": "scopes", "unauthorized_client": "Apps and Keys", "something_new": "something_new", "": "neither a code nor an error",
 	} {
 		t.Run("error "+code, func(t *testing.T) {
-			c := newClinic(t, docusigntest.Options{}, nil)
+			c := newClinic(t, sandbox.Options{}, nil)
 			j := c.wait(newConsent(), "wait")
 			_, page := j.callback("error=" + code + "&error_description=%3Cscript%3E%1b[31m&state=" + j.page.Query().Get("state"))
 			text, err := j.end()
@@ -199,7 +199,7 @@ func TestARefusedConsentIsExplained(t *testing.T) {
 }
 
 func TestNobodyWaitsForEver(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, nil)
+	c := newClinic(t, sandbox.Options{}, nil)
 	j := c.wait(newConsent(), "wait", "--timeout", "50ms")
 	if _, err := j.end(); err == nil || !strings.Contains(err.Error(), "register "+j.redirect) {
 		t.Errorf("%v", err)
@@ -207,7 +207,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 }
 
 func TestOnlyThisMachineIsListenedOn(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, nil)
+	c := newClinic(t, sandbox.Options{}, nil)
 	if _, err := c.command(newConsent(), "wait", "--listen", "0.0.0.0:0"); err == nil || !strings.Contains(err.Error(), "only addresses of this machine") {
 		t.Errorf("%v", err)
 	}
@@ -244,10 +244,10 @@ func authorizationCode(w *worldConfig) {
 
 func newLoginClinic(t *testing.T) *clinic {
 	t.Setenv("CLINIC_SECRET", "canary-client-secret")
-	c := newClinic(t, docusigntest.Options{}, authorizationCode)
-	c.sandbox.AddIntegration(docusigntest.Integration{Key: docusigntest.GUIDKey, Live: true, Secret: "canary-client-secret"})
-	for _, u := range []string{docusigntest.AnnaID, docusigntest.BobID} {
-		c.sandbox.Revoke(docusigntest.GUIDKey, u)
+	c := newClinic(t, sandbox.Options{}, authorizationCode)
+	c.sandbox.AddIntegration(sandbox.Integration{Key: sandbox.GUIDKey, Live: true, Secret: "canary-client-secret"})
+	for _, u := range []string{sandbox.AnnaID, sandbox.BobID} {
+		c.sandbox.Revoke(sandbox.GUIDKey, u)
 	}
 	return c
 }
@@ -267,11 +267,11 @@ func TestALoginIsKeptAndUsed(t *testing.T) {
 	if q := j.page.Query(); q.Get("code_challenge_method") != "S256" || q.Get("scope") != "signature extended" || q.Get("state") == "" {
 		t.Errorf("page %s", j.page)
 	}
-	if page := j.approve(docusigntest.AnnaID); !strings.Contains(page, "You are logged in") {
+	if page := j.approve(sandbox.AnnaID); !strings.Contains(page, "You are logged in") {
 		t.Errorf("page %s", page)
 	}
 	text, err := j.end()
-	if err != nil || !strings.Contains(text, "ok: anna@example.com ("+docusigntest.AnnaID+") is logged in") || !strings.Contains(text, "next: docusign-auth-proxy run") {
+	if err != nil || !strings.Contains(text, "ok: anna@example.com ("+sandbox.AnnaID+") is logged in") || !strings.Contains(text, "next: docusign-auth-proxy run") {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	c.noSecretIn(text)
@@ -287,9 +287,9 @@ func TestALoginIsKeptAndUsed(t *testing.T) {
 func TestALoginOfSomebodyElseIsRefused(t *testing.T) {
 	c := newLoginClinic(t)
 	j := c.wait(newLogin())
-	page := j.approve(docusigntest.BobID)
+	page := j.approve(sandbox.BobID)
 	text, err := j.end()
-	if err == nil || !strings.Contains(text, "bob@example.com (Bob Example, "+docusigntest.BobID+") logged in") || !strings.Contains(text, "nothing was kept") || !strings.Contains(page, "did not work") {
+	if err == nil || !strings.Contains(text, "bob@example.com (Bob Example, "+sandbox.BobID+") logged in") || !strings.Contains(text, "nothing was kept") || !strings.Contains(page, "did not work") {
 		t.Errorf("%v\n%s\n%s", err, page, text)
 	}
 	report, _ := c.doctor()
@@ -300,9 +300,9 @@ func TestALoginOfSomebodyElseIsRefused(t *testing.T) {
 
 func TestAWrongClientSecretIsExplained(t *testing.T) {
 	c := newLoginClinic(t)
-	c.sandbox.AddIntegration(docusigntest.Integration{Key: docusigntest.GUIDKey, Live: true, Secret: "another-one"})
+	c.sandbox.AddIntegration(sandbox.Integration{Key: sandbox.GUIDKey, Live: true, Secret: "another-one"})
 	j := c.wait(newLogin())
-	j.approve(docusigntest.AnnaID)
+	j.approve(sandbox.AnnaID)
 	text, err := j.end()
 	if err == nil || !strings.Contains(text, "invalid_client") || !strings.Contains(text, "next: check that integration key") {
 		t.Errorf("%v\n%s", err, text)
@@ -322,7 +322,7 @@ func TestALoginNeedsAStoreAndTheRightGrant(t *testing.T) {
 	if _, err := c.command(newLogin()); err == nil || !strings.Contains(err.Error(), "add store: state.db") {
 		t.Errorf("%v", err)
 	}
-	c = newClinic(t, docusigntest.Options{}, nil)
+	c = newClinic(t, sandbox.Options{}, nil)
 	if _, err := c.command(newLogin()); err == nil || !strings.Contains(err.Error(), "consent wait") {
 		t.Errorf("%v", err)
 	}
@@ -334,7 +334,7 @@ func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
 	r.start()
 	j := c.wait(newLogin())
 	page := make(chan string, 1)
-	go func() { page <- j.approve(docusigntest.AnnaID) }()
+	go func() { page <- j.approve(sandbox.AnnaID) }()
 	report, _ := c.doctor()
 	if f := find(report, "grant", "skipped"); f == nil || !strings.Contains(f.Found, "held by the running proxy") {
 		t.Errorf("doctor:\n%s", asTicket(t, report))
@@ -352,13 +352,13 @@ func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
 func TestAProxyUsesALogin(t *testing.T) {
 	c := newLoginClinic(t)
 	j := c.wait(newLogin())
-	j.approve(docusigntest.AnnaID)
+	j.approve(sandbox.AnnaID)
 	if text, err := j.end(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	r := &rig{t: t, dir: c.dir, path: c.path, sandbox: c.sandbox, world: c.world, log: &syncBuffer{}}
 	r.start()
-	got := r.do(nil, request(t, http.MethodGet, r.sidecar()+"/restapi/v2.1/accounts/"+docusigntest.ExampleAccountID, nil, "X-DocuSign-Authentication", annaJSON))
+	got := r.do(nil, request(t, http.MethodGet, r.sidecar()+"/restapi/v2.1/accounts/"+sandbox.ExampleAccountID, nil, "X-DocuSign-Authentication", annaJSON))
 	if got.status != http.StatusOK {
 		t.Errorf("%d %s\n%s", got.status, got.body, r.log)
 	}

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // A custom environment in nothing but the documented vocabulary: everything at loopback addresses with ports of their own.
 func TestCustomEnvironmentByAddress(t *testing.T) {
-	sb, err := docusigntest.Start(docusigntest.Options{ByPort: true})
+	sb, err := sandbox.Start(sandbox.Options{ByPort: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // act is one scene of the demo with what was seen in it.
@@ -54,7 +54,7 @@ func (a *act) status(got oldAnswer, want int, words string) {
 func (s *stage) mark() int { return len(s.sandbox.Requests()) }
 
 // arrived are the requests that reached DocuSign after the mark: calls of the API, and what the proxy asked the account server.
-func (s *stage) arrived(mark int) (calls, asked []docusigntest.Recorded) {
+func (s *stage) arrived(mark int) (calls, asked []sandbox.Recorded) {
 	for _, r := range s.sandbox.Requests()[mark:] {
 		if strings.HasPrefix(r.Path, "/oauth/") {
 			asked = append(asked, r)
@@ -66,11 +66,11 @@ func (s *stage) arrived(mark int) (calls, asked []docusigntest.Recorded) {
 }
 
 // translated checks that exactly one call reached DocuSign after the mark, with a token and without a legacy credential.
-func (s *stage) translated(a *act, mark int) docusigntest.Recorded {
+func (s *stage) translated(a *act, mark int) sandbox.Recorded {
 	calls, _ := s.arrived(mark)
 	if len(calls) != 1 {
 		a.check(false, "%d calls reached DocuSign instead of 1", len(calls))
-		return docusigntest.Recorded{}
+		return sandbox.Recorded{}
 	}
 	r := calls[0]
 	a.check(strings.HasPrefix(r.Header.Get("Authorization"), "Bearer eyJ"), "no bearer token reached DocuSign")
@@ -79,7 +79,7 @@ func (s *stage) translated(a *act, mark int) docusigntest.Recorded {
 }
 
 // received is a request as DocuSign's server read it: header names in order of the alphabet, Host and Authorization first.
-func received(r docusigntest.Recorded, body string) string {
+func received(r sandbox.Recorded, body string) string {
 	target := r.Path
 	if r.RawQuery != "" {
 		target += "?" + r.RawQuery

@@ -1,10 +1,9 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"net/http"
-
-	"docusign-auth-proxy/proxy"
 )
 
 // sameHeaders stands for headers that were shown before.
@@ -36,7 +35,7 @@ func (s *stage) withoutProxy() act {
 }
 
 func (s *stage) sidecar() act {
-	own := s.address(proxy.DoorSidecar)
+	own := s.address(call.DoorSidecar)
 	a := act{Title: "Sidecar: the same call, with the program's base URL set to http://" + own}
 	mark := s.mark()
 	request := s.listEnvelopes("", own, legacyHeader(s.anna(), s.anna().Password))
@@ -70,7 +69,7 @@ func whatFor(path string, status int) string {
 }
 
 func (s *stage) forwardProxy() act {
-	a := act{Title: "Forward proxy: HTTP_PROXY=http://" + s.address(proxy.DoorSidecar) + ", a plain http:// URL"}
+	a := act{Title: "Forward proxy: HTTP_PROXY=http://" + s.address(call.DoorSidecar) + ", a plain http:// URL"}
 	mark := s.mark()
 	request := s.listEnvelopes("http://"+oldHost, oldHost, legacyHeader(s.anna(), s.anna().Password))
 	got, err := s.plain(request)
@@ -90,7 +89,7 @@ func briefly(s *stage, a *act, mark int) string {
 }
 
 func (s *stage) connect() act {
-	a := act{Title: "Forward proxy: HTTPS_PROXY=http://" + s.address(proxy.DoorSidecar) + ", the program trusts ca.pem"}
+	a := act{Title: "Forward proxy: HTTPS_PROXY=http://" + s.address(call.DoorSidecar) + ", the program trusts ca.pem"}
 	mark := s.mark()
 	tunnel := request11([]string{"CONNECT " + oldHost + ":443 HTTP/1.1", "Host: " + oldHost + ":443"}, "")
 	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
@@ -107,7 +106,7 @@ func (s *stage) connect() act {
 }
 
 func (s *stage) hostsFile() act {
-	a := act{Title: "Hosts file: " + oldHost + " points at " + s.address(proxy.DoorHosts) + ", for programs that know no proxy"}
+	a := act{Title: "Hosts file: " + oldHost + " points at " + s.address(call.DoorHosts) + ", for programs that know no proxy"}
 	mark := s.mark()
 	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
 	got, err := s.byHostsFile(request)

@@ -1,19 +1,18 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
-
-	"docusign-auth-proxy/proxy"
 )
 
 // loginInformation is how most REST programs begin: the answer tells them where to send everything else.
 func (s *stage) loginInformation() act {
-	own := s.address(proxy.DoorSidecar)
+	own := s.address(call.DoorSidecar)
 	a := act{Title: "GET login_information, which tells the program where to go next"}
 	lines := []string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, "User-Agent: " + oldAgent, "Accept: application/json", legacyHeader(s.anna(), s.anna().Password)}
 	mark := s.mark()
@@ -59,7 +58,7 @@ func withoutBaseURLs(body string) []string {
 
 // legacyToken is the login of programs that used DocuSign's first, own OAuth.
 func (s *stage) legacyToken() act {
-	own := s.address(proxy.DoorSidecar)
+	own := s.address(call.DoorSidecar)
 	a := act{Title: "POST oauth2/token with a password, and the token it gives"}
 	u := s.anna()
 	form := "grant_type=password&client_id=" + clientID + "&username=" + u.Email + "&password=" + u.Password + "&scope=api"
@@ -86,7 +85,7 @@ func (s *stage) legacyToken() act {
 
 func (s *stage) useLegacyToken(a *act, token string) {
 	mark := s.mark()
-	request := s.listEnvelopes("", s.address(proxy.DoorSidecar), "Authorization: bearer "+token)
+	request := s.listEnvelopes("", s.address(call.DoorSidecar), "Authorization: bearer "+token)
 	got, err := s.plain(request)
 	if a.failed(err) {
 		return
@@ -100,7 +99,7 @@ func (s *stage) useLegacyToken(a *act, token string) {
 
 // wrongLogin shows both faces of a refusal: DocuSign's bytes to the program, the cause to the operator.
 func (s *stage) wrongLogin() act {
-	own := s.address(proxy.DoorSidecar)
+	own := s.address(call.DoorSidecar)
 	a := act{Title: "A wrong password: the program hears DocuSign's own words, the operator the cause"}
 	mark := s.mark()
 	got, err := s.plain(s.listEnvelopes("", own, legacyHeader(s.anna(), wrongPassword)))

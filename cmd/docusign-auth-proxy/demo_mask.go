@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
@@ -28,7 +28,7 @@ var tokenForms = []*regexp.Regexp{
 // masker takes the secrets of a world out of a text.
 type masker struct{ passwords *strings.Replacer }
 
-func newMasker(w docusigntest.World) *masker {
+func newMasker(w sandbox.World) *masker {
 	secrets := []string{wrongPassword}
 	for _, u := range w.Users {
 		secrets = append(secrets, u.Password, u.AppPassword)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
@@ -45,11 +45,11 @@ func request11(lines []string, body string) string {
 }
 
 // legacyHeader is the credential that DocuSign no longer takes.
-func legacyHeader(u docusigntest.User, password string) string {
-	return `X-DocuSign-Authentication: {"Username":"` + u.Email + `","Password":"` + password + `","IntegratorKey":"` + docusigntest.LegacyKey + `"}`
+func legacyHeader(u sandbox.User, password string) string {
+	return `X-DocuSign-Authentication: {"Username":"` + u.Email + `","Password":"` + password + `","IntegratorKey":"` + sandbox.LegacyKey + `"}`
 }
 
-func (s *stage) anna() docusigntest.User { return s.world.User("anna@example.com") }
+func (s *stage) anna() sandbox.User { return s.world.User("anna@example.com") }
 
 // listEnvelopes is the old program's call: target is what its kind of connection puts into the request line.
 func (s *stage) listEnvelopes(target, host string, credential string) string {
@@ -107,7 +107,7 @@ func (s *stage) straight(host, request string) (oldAnswer, error) {
 
 // plain sends to the proxy without TLS: as sidecar, or as forward proxy with an absolute request target.
 func (s *stage) plain(request string) (oldAnswer, error) {
-	conn, err := dial(s.address(proxy.DoorSidecar))
+	conn, err := dial(s.address(call.DoorSidecar))
 	if err != nil {
 		return oldAnswer{}, err
 	}
@@ -118,7 +118,7 @@ func (s *stage) plain(request string) (oldAnswer, error) {
 
 // tunnelled asks the proxy for a tunnel and sends within it.
 func (s *stage) tunnelled(connect, request string) (opened, answered oldAnswer, err error) {
-	conn, err := dial(s.address(proxy.DoorSidecar))
+	conn, err := dial(s.address(call.DoorSidecar))
 	if err != nil {
 		return opened, answered, err
 	}
@@ -136,7 +136,7 @@ func (s *stage) tunnelled(connect, request string) (opened, answered oldAnswer, 
 
 // byHostsFile is what happens when the machine's hosts file points DocuSign's name at the proxy: TLS, at once, by that name.
 func (s *stage) byHostsFile(request string) (oldAnswer, error) {
-	conn, err := dial(s.address(proxy.DoorHosts))
+	conn, err := dial(s.address(call.DoorHosts))
 	if err != nil {
 		return oldAnswer{}, err
 	}

@@ -1,28 +1,28 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
-	clientID = docusigntest.LegacyKey
+	clientID = sandbox.LegacyKey
 	oldWSSE  = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 	oldPDF   = "JVBERi0xLjQKMSAwIG9iajw8L1R5cGUvQ2F0YWxvZy9QYWdlcyAyIDAgUj4+CmVuZG9iagoyIDAgb2JqPDwvVHlwZS9QYWdlcy9LaWRzW10vQ291bnQgMD4+CmVuZG9iagp0cmFpbGVyPDwvUm9vdCAxIDAgUj4+CiUlRU9GCg=="
 )
 
 // oldEnvelope is a SOAP 1.1 message with WS-Security, in the layout of hand-written templates.
-func oldEnvelope(u docusigntest.User, body string) string {
+func oldEnvelope(u sandbox.User, body string) string {
 	return `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
  <soap:Header>
   <wsse:Security soap:mustUnderstand="1" xmlns:wsse="` + oldWSSE + `">
    <wsse:UsernameToken>
-    <wsse:Username>[` + docusigntest.LegacyKey + `]` + u.Email + `</wsse:Username>
+    <wsse:Username>[` + sandbox.LegacyKey + `]` + u.Email + `</wsse:Username>
     <wsse:Password>` + u.Password + `</wsse:Password>
    </wsse:UsernameToken>
   </wsse:Security>
@@ -47,7 +47,7 @@ func statusRequest(envelope string) string {
 
 func (s *stage) soapRequest(operation, body string) string {
 	return request11([]string{
-		"POST /api/3.0/api.asmx HTTP/1.1", "Host: " + s.address(proxy.DoorSidecar), "User-Agent: " + oldAgent, "Content-Type: text/xml; charset=utf-8",
+		"POST /api/3.0/api.asmx HTTP/1.1", "Host: " + s.address(call.DoorSidecar), "User-Agent: " + oldAgent, "Content-Type: text/xml; charset=utf-8",
 		`SOAPAction: "http://www.docusign.net/API/3.0/` + operation + `"`,
 	}, oldEnvelope(s.anna(), body))
 }

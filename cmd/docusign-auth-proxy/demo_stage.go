@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -13,15 +14,14 @@ import (
 	"sync"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // stage is a running sandbox, a running proxy in front of it, and the folder of both, which ends with it.
 type stage struct {
 	dir     string
-	sandbox *docusigntest.Sandbox
-	world   docusigntest.World
+	sandbox *sandbox.Sandbox
+	world   sandbox.World
 	program *program
 	log     *switchedLog
 	mask    *masker
@@ -48,15 +48,15 @@ func openStage(ctx context.Context, at places, keys map[string][]byte) (s *stage
 	if s.dir, err = os.MkdirTemp("", "docusign-demo-"); err != nil {
 		return s, err
 	}
-	if s.sandbox, err = docusigntest.Start(docusigntest.Options{}); err != nil {
+	if s.sandbox, err = sandbox.Start(sandbox.Options{}); err != nil {
 		return s, err
 	}
 	if s.world, err = s.sandbox.SeedWith(keys); err != nil {
 		return s, err
 	}
 	s.mask = newMasker(s.world)
-	s.sandbox.AddEnvelope(docusigntest.Envelope{
-		ID: oldEnvelopeID, AccountID: docusigntest.ExampleAccountID, SenderID: docusigntest.AnnaID, Key: docusigntest.LegacyKey, Status: "sent", Subject: "Order 4710",
+	s.sandbox.AddEnvelope(sandbox.Envelope{
+		ID: oldEnvelopeID, AccountID: sandbox.ExampleAccountID, SenderID: sandbox.AnnaID, Key: sandbox.LegacyKey, Status: "sent", Subject: "Order 4710",
 	})
 	// The cheapest hash will do for passwords that are made up and gone in a second.
 	wc := worldConfig{Proxy: at.proxy, Admin: at.admin, Hosts: at.hosts, Cost: 4}
@@ -115,7 +115,7 @@ func (s *stage) close() error {
 }
 
 // address is where a door listens.
-func (s *stage) address(door proxy.Door) string {
+func (s *stage) address(door call.Door) string {
 	for _, l := range s.program.listeners {
 		if l.door == door {
 			return l.Addr().String()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"docusign-auth-proxy/internal/call"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,13 +16,12 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // sharedKeys are made once: an RSA key takes longer than all that the demo does.
 var sharedKeys = sync.OnceValues(func() (map[string][]byte, error) {
-	sb, err := docusigntest.Start(docusigntest.Options{})
+	sb, err := sandbox.Start(sandbox.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -131,10 +131,10 @@ func TestDemoFailsWhenSomethingDoesNotBehave(t *testing.T) {
 	}{
 		"DocuSign takes no bearer token on SOAP": {func(s *stage) { s.sandbox.SetSOAPBearer(false) }, "NOT AS IT SHOULD BE: 500 sent"},
 		"DocuSign refuses the grant": {func(s *stage) {
-			s.sandbox.Revoke(docusigntest.LegacyKey, docusigntest.AnnaID)
+			s.sandbox.Revoke(sandbox.LegacyKey, sandbox.AnnaID)
 		}, "the program got 401 instead of 200"},
 		"the account lives elsewhere": {func(s *stage) {
-			s.sandbox.MoveAccount(docusigntest.ExampleAccountID, "eu.docusign.net")
+			s.sandbox.MoveAccount(sandbox.ExampleAccountID, "eu.docusign.net")
 		}, "the call went to eu.docusign.net"},
 	}
 	for name, tt := range tests {
@@ -165,12 +165,12 @@ func TestDemoStaysUpUntilItIsTold(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		own := s.address(proxy.DoorSidecar)
+		own := s.address(call.DoorSidecar)
 		got, err := s.plain(request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, strings.TrimSpace(string(header))}, ""))
 		if err != nil || got.status != http.StatusOK {
 			t.Errorf("status %d, %v", got.status, err)
 		}
-		for _, want := range []string{"cd " + s.dir, "http://" + own + "/restapi", "-x http://" + own, "--cacert ca.pem", "demo.docusign.net:443:" + s.address(proxy.DoorHosts), s.adminURL() + "/metrics"} {
+		for _, want := range []string{"cd " + s.dir, "http://" + own + "/restapi", "-x http://" + own, "--cacert ca.pem", "demo.docusign.net:443:" + s.address(call.DoorHosts), s.adminURL() + "/metrics"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the commands to try lack %q", want)
 			}
@@ -245,7 +245,7 @@ func TestNextStepsAreCommandsThatExist(t *testing.T) {
 
 func TestMaskTakesOutWhatIsSecret(t *testing.T) {
 	t.Parallel()
-	m := newMasker(docusigntest.World{Users: []docusigntest.User{{Password: "p@ss<w&rd>é1", AppPassword: "app-1"}}})
+	m := newMasker(sandbox.World{Users: []sandbox.User{{Password: "p@ss<w&rd>é1", AppPassword: "app-1"}}})
 	tests := map[string]struct{ text, want string }{
 		"a password":                     {`x p@ss<w&rd>é1 y`, "x ******** y"},
 		"a password in XML":              {`<P>p@ss&lt;w&amp;rd&gt;é1</P>`, "<P>********</P>"},
@@ -257,7 +257,7 @@ func TestMaskTakesOutWhatIsSecret(t *testing.T) {
 		"a token in an answer":           {`"access_token": "FIzzQ29wYXF1ZXRva2Vu",`, `"access_token": "FIzz********",`},
 		"an assertion":                   {"assertion=eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "assertion=eyJh********"},
 		"prose about a bearer token":     {"a bearer token got by JWT grant", "a bearer token got by JWT grant"},
-		"an integrator key is no secret": {docusigntest.LegacyKey, docusigntest.LegacyKey},
+		"an integrator key is no secret": {sandbox.LegacyKey, sandbox.LegacyKey},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,7 +14,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/proxy"
 )
 
 // discoverOptions are the flags of discover.
@@ -171,7 +171,7 @@ func announceDiscover(cmd *cobra.Command, p *program, o discoverOptions) {
 	}
 	addr := ""
 	for _, l := range p.listeners {
-		if l.door == proxy.DoorSidecar {
+		if l.door == call.DoorSidecar {
 			addr = l.Addr().String()
 		}
 	}

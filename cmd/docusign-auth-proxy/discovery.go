@@ -1,6 +1,7 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -15,7 +16,6 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/shown"
-	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -27,7 +27,7 @@ const (
 	maxFoundIDs   = 200
 )
 
-// discovery is what the watched calls have shown. It is a proxy.Recorder.
+// discovery is what the watched calls have shown. It is a call.Recorder.
 type discovery struct {
 	pin     bool
 	clients []netip.Prefix
@@ -114,8 +114,8 @@ func (d *discovery) credential(cred legacy.Credential, actAs string, client neti
 	}
 }
 
-// Record implements proxy.Recorder.
-func (d *discovery) Record(e *proxy.Event) {
+// Record implements call.Recorder.
+func (d *discovery) Record(e *call.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls++

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"docusign-auth-proxy/internal/call"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -10,8 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -19,15 +19,15 @@ func TestDiscoverWritesNoSecretFromAWrongField(t *testing.T) {
 	const secret = "Lgcy-Anna-11x"
 	d := newDiscovery(false)
 	for _, c := range []legacy.Credential{
-		{IntegratorKey: docusigntest.GUIDKey, Username: "anna@example.com"},
-		{IntegratorKey: docusigntest.GUIDKey, Username: secret},
+		{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com"},
+		{IntegratorKey: sandbox.GUIDKey, Username: secret},
 		{IntegratorKey: secret, Username: "anna@example.com"},
-		{IntegratorKey: docusigntest.GUIDKey, Username: "anna@example.com", OnBehalfOf: secret},
+		{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com", OnBehalfOf: secret},
 	} {
 		d.credential(c, "", netip.MustParseAddr("127.0.0.1"))
-		d.Record(&proxy.Event{Key: c.IntegratorKey})
+		d.Record(&call.Event{Key: c.IntegratorKey})
 	}
-	d.credential(legacy.Credential{IntegratorKey: docusigntest.GUIDKey, Username: "anna@example.com"}, secret, netip.MustParseAddr("127.0.0.1"))
+	d.credential(legacy.Credential{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com"}, secret, netip.MustParseAddr("127.0.0.1"))
 	out := filepath.Join(t.TempDir(), "proxy.yaml")
 	var said bytes.Buffer
 	cmd := &cobra.Command{}

@@ -19,15 +19,15 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/doctor"
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/proxy/authority"
 )
 
 // clinic is a sandbox and a configuration for it; no proxy runs.
 type clinic struct {
 	*testing.T
-	sandbox *docusigntest.Sandbox
-	world   docusigntest.World
+	sandbox *sandbox.Sandbox
+	world   sandbox.World
 	dir     string
 	path    string
 }
@@ -35,7 +35,7 @@ type clinic struct {
 // Keys and CA are slow to make; the tests share them.
 var clinicKeys = sync.OnceValue(func() map[string][]byte {
 	keys := map[string][]byte{}
-	for _, name := range []string{docusigntest.LegacyKey, docusigntest.GUIDKey, "spare"} {
+	for _, name := range []string{sandbox.LegacyKey, sandbox.GUIDKey, "spare"} {
 		k, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			panic(err)
@@ -53,11 +53,11 @@ var clinicCA = sync.OnceValue(func() *authority.Authority {
 	return a
 })
 
-func newClinic(t *testing.T, o docusigntest.Options, edit func(*worldConfig)) *clinic {
+func newClinic(t *testing.T, o sandbox.Options, edit func(*worldConfig)) *clinic {
 	t.Helper()
 	c := &clinic{T: t, dir: t.TempDir()}
 	var err error
-	if c.sandbox, err = docusigntest.Start(o); err != nil {
+	if c.sandbox, err = sandbox.Start(o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.sandbox.Close() })
@@ -151,7 +151,7 @@ const grantKey = "keys/old-erp.pem" // name of the first integration's key
 func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 	tests := []struct {
 		name        string
-		options     docusigntest.Options
+		options     sandbox.Options
 		edit        func(*worldConfig)
 		spoil       func(c *clinic)
 		check       string
@@ -164,26 +164,26 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 			check: "grant", status: doctor.Fail, found: "no_valid_keys_or_signatures", next: "Apps and Keys",
 		},
 		{
-			name: "the key of another environment", options: docusigntest.Options{AccountHost: "account.docusign.com"},
+			name: "the key of another environment", options: sandbox.Options{AccountHost: "account.docusign.com"},
 			spoil: func(c *clinic) {
 				c.change("environment: custom", "environment: production")
 				c.change("account_server: https://account-d.docusign.com\n", "")
 				c.change("site: https://demo.docusign.net\n", "")
 				c.change("account-d.docusign.com:", "account.docusign.com:")
 				c.change("resolve:", "resolve:\n        www.docusign.net: "+c.sandbox.Addr())
-				c.sandbox.AddIntegration(docusigntest.Integration{Key: docusigntest.GUIDKey, Live: false})
+				c.sandbox.AddIntegration(sandbox.Integration{Key: sandbox.GUIDKey, Live: false})
 			},
 			check: "grant", status: doctor.Fail, found: "unknown in environment production", next: "go-live",
 		},
 		{
 			name:  "an integration key that DocuSign does not know",
-			spoil: func(c *clinic) { c.change(docusigntest.GUIDKey, "99999999-0000-4000-8000-000000000001") },
+			spoil: func(c *clinic) { c.change(sandbox.GUIDKey, "99999999-0000-4000-8000-000000000001") },
 			check: "grant", status: doctor.Fail, found: "issuer_not_found", next: "environment:",
 		},
 		{
 			name:  "no consent",
-			spoil: func(c *clinic) { c.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID) },
-			check: "grant", status: doctor.Fail, found: "consent_required", next: "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + docusigntest.GUIDKey,
+			spoil: func(c *clinic) { c.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID) },
+			check: "grant", status: doctor.Fail, found: "consent_required", next: "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + sandbox.GUIDKey,
 		},
 		{
 			name:  "a clock that is an hour off",
@@ -192,34 +192,34 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		},
 		{
 			name:  "an e-mail address in place of a GUID",
-			spoil: func(c *clinic) { c.change("user_id: "+docusigntest.AnnaID, "user_id: anna@example.com") },
+			spoil: func(c *clinic) { c.change("user_id: "+sandbox.AnnaID, "user_id: anna@example.com") },
 			check: "config", status: doctor.Fail, found: "must be a GUID", next: "API Username",
 		},
 		{
 			name: "an unknown user",
 			spoil: func(c *clinic) {
-				c.change("user_id: "+docusigntest.AnnaID, "user_id: 99999999-0000-4000-8000-000000000020")
+				c.change("user_id: "+sandbox.AnnaID, "user_id: 99999999-0000-4000-8000-000000000020")
 			},
 			check: "grant", status: doctor.Fail, found: "user_not_found", next: "same environment",
 		},
 		{
 			name:  "somebody else's GUID",
-			spoil: func(c *clinic) { c.change("user_id: "+docusigntest.AnnaID, "user_id: "+docusigntest.BobID) },
+			spoil: func(c *clinic) { c.change("user_id: "+sandbox.AnnaID, "user_id: "+sandbox.BobID) },
 			check: "user", status: doctor.Warn, found: "belongs to bob@example.com", next: "API Username",
 		},
 		{
 			name: "a user without an account",
 			spoil: func(c *clinic) {
-				c.sandbox.AddUser(docusigntest.User{ID: docusigntest.AnnaID, Email: "anna@example.com", Name: "Anna"})
+				c.sandbox.AddUser(sandbox.User{ID: sandbox.AnnaID, Email: "anna@example.com", Name: "Anna"})
 			},
 			check: "account", status: doctor.Fail, found: "member of no account", next: "administrator",
 		},
 		{
 			name: "a number for the wrong account",
 			spoil: func(c *clinic) {
-				c.change("\"1234567\": "+docusigntest.ExampleAccountID, "\"1234567\": "+docusigntest.CaptureAccountID)
+				c.change("\"1234567\": "+sandbox.ExampleAccountID, "\"1234567\": "+sandbox.CaptureAccountID)
 			},
-			check: "numbers", status: doctor.Fail, found: "DocuSign says " + docusigntest.ExampleAccountID, next: "into accounts",
+			check: "numbers", status: doctor.Fail, found: "DocuSign says " + sandbox.ExampleAccountID, next: "into accounts",
 		},
 		{
 			name: "a host that cannot be reached",
@@ -281,7 +281,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		},
 		{
 			name:  "a key that others can read",
-			spoil: func(c *clinic) { c.put(grantKey, clinicKeys()[docusigntest.GUIDKey], 0o644) },
+			spoil: func(c *clinic) { c.put(grantKey, clinicKeys()[sandbox.GUIDKey], 0o644) },
 			check: "permissions", status: doctor.Warn, found: "0644", next: "chmod 600",
 		},
 		{
@@ -318,14 +318,14 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		{
 			name: "an account server in trouble",
 			spoil: func(c *clinic) {
-				c.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Status: 503, Times: 20})
+				c.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: 503, Times: 20})
 			},
 			check: "grant", status: doctor.Fail, found: "server_error", next: "status.docusign.com",
 		},
 		{
 			name: "REST that is refused",
 			spoil: func(c *clinic) {
-				c.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi/v2.1/accounts/", Status: 401, Times: 20, Body: `{"errorCode":"ACCOUNT_LACKS_PERMISSIONS","message":"This Account lacks sufficient permissions."}`})
+				c.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2.1/accounts/", Status: 401, Times: 20, Body: `{"errorCode":"ACCOUNT_LACKS_PERMISSIONS","message":"This Account lacks sufficient permissions."}`})
 			},
 			check: "rest", status: doctor.Fail, found: "ACCOUNT_LACKS_PERMISSIONS", next: "plan has no API",
 		},
@@ -398,7 +398,7 @@ func ecKey(t *testing.T) []byte {
 }
 
 func TestADoctorWhoFindsNothingSaysSo(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, func(w *worldConfig) { w.Extra, w.Cost = map[string]any{"interception": nil}, 10 })
+	c := newClinic(t, sandbox.Options{}, func(w *worldConfig) { w.Extra, w.Cost = map[string]any{"interception": nil}, 10 })
 	r, code := c.doctor()
 	if code != 0 || r.Status != doctor.OK || r.Count(doctor.OK) < 15 {
 		t.Fatalf("code %d\n%s", code, asTicket(t, r))
@@ -410,7 +410,7 @@ func TestADoctorWhoFindsNothingSaysSo(t *testing.T) {
 }
 
 func TestAnAppPasswordAloneIsProvenByALogin(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, func(w *worldConfig) {
+	c := newClinic(t, sandbox.Options{}, func(w *worldConfig) {
 		w.Edit = func(list []map[string]any) { list[0]["soap"] = "app_password"; delete(list[0], "oauth") }
 	})
 	r, _ := c.doctor()
@@ -420,7 +420,7 @@ func TestAnAppPasswordAloneIsProvenByALogin(t *testing.T) {
 }
 
 func TestAFaultDoesNotEndTheExamination(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, func(w *worldConfig) {
+	c := newClinic(t, sandbox.Options{}, func(w *worldConfig) {
 		w.Edit = func(list []map[string]any) {
 			second := map[string]any{}
 			for k, v := range list[0] {
@@ -442,7 +442,7 @@ func TestAFaultDoesNotEndTheExamination(t *testing.T) {
 }
 
 func TestOneFaultIsToldOnceAndTheRestIsSkipped(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, func(w *worldConfig) { w.Extra = map[string]any{"interception": nil} })
+	c := newClinic(t, sandbox.Options{}, func(w *worldConfig) { w.Extra = map[string]any{"interception": nil} })
 	c.change("account-d.docusign.com: "+c.sandbox.Addr(), "account-d.docusign.com: "+closedPort(t))
 	r, _ := c.doctor()
 	if r.Count(doctor.Fail) != 1 {
@@ -456,7 +456,7 @@ func TestOneFaultIsToldOnceAndTheRestIsSkipped(t *testing.T) {
 }
 
 func TestOfflineAsksNobody(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, nil)
+	c := newClinic(t, sandbox.Options{}, nil)
 	r, _ := c.doctor("--offline")
 	if n := len(c.sandbox.Requests()); n != 0 || find(r, "key", doctor.OK) == nil || find(r, "dns", doctor.OK) != nil || find(r, "online", doctor.Skipped) == nil {
 		t.Errorf("%d requests\n%s", n, asTicket(t, r))
@@ -482,8 +482,8 @@ func TestANotUsableConfigurationIsSaidToBeOne(t *testing.T) {
 }
 
 func TestTheTicketHoldsNoSecret(t *testing.T) {
-	c := newClinic(t, docusigntest.Options{}, nil)
-	c.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Status: 400, Times: 20, Body: `{"error":"invalid_grant","error_description":"anna-app-1 and eyJ0eXAiOiJNVCIsImFsZyI6IlJTMjU2In0.payload"}`})
+	c := newClinic(t, sandbox.Options{}, nil)
+	c.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: 400, Times: 20, Body: `{"error":"invalid_grant","error_description":"anna-app-1 and eyJ0eXAiOiJNVCIsImFsZyI6IlJTMjU2In0.payload"}`})
 	text, code := c.run("--ticket") // run looks for secrets
 	if code != 2 || !strings.Contains(text, "environment     custom") || !strings.Contains(text, "FAIL  grant") {
 		t.Errorf("code %d\n%s", code, text)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func TestLegacyHeaderThroughEachDoor(t *testing.T) {
@@ -31,7 +31,7 @@ func TestLegacyHeaderThroughEachDoor(t *testing.T) {
 	if c := r.sandbox.Counts(); c.Grants != 1 || c.Legacy.Total() != 0 {
 		t.Errorf("%d grants, want 1; %d legacy credentials reached DocuSign", c.Grants, c.Legacy.Total())
 	}
-	_ = docusigntest.AnnaID
+	_ = sandbox.AnnaID
 }
 
 func TestTwoPrincipalsInOneCallAreRefused(t *testing.T) {

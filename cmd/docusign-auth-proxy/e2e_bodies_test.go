@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"docusign-auth-proxy/internal/call"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -12,8 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func TestBodiesArriveByteForByte(t *testing.T) {
@@ -38,7 +38,7 @@ func TestBodiesArriveByteForByte(t *testing.T) {
 	} {
 		for _, length := range []string{"fixed length", "chunked"} {
 			t.Run(c.name+", "+length, func(t *testing.T) {
-				id := r.sandbox.AddEnvelope(docusigntest.Envelope{AccountID: docusigntest.ExampleAccountID, Status: "sent"})
+				id := r.sandbox.AddEnvelope(sandbox.Envelope{AccountID: sandbox.ExampleAccountID, Status: "sent"})
 				var body io.Reader = bytes.NewReader(c.body)
 				if length == "chunked" {
 					body = io.MultiReader(body) // of a type whose length net/http does not know
@@ -97,7 +97,7 @@ func TestLargeBodiesStream(t *testing.T) {
 		})
 	}
 	t.Run("download of 40 MB", func(t *testing.T) {
-		req := request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1703061/envelopes/"+docusigntest.CaptureEnvelopeID+"/documents/1?size=41943040", nil, "X-DocuSign-Authentication", legacyJSON)
+		req := request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1703061/envelopes/"+sandbox.CaptureEnvelopeID+"/documents/1?size=41943040", nil, "X-DocuSign-Authentication", legacyJSON)
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -145,53 +145,53 @@ func TestAnswersPassUntouched(t *testing.T) {
 	page := "/restapi/v2/accounts/1234567/odd"
 	for _, c := range []struct {
 		name, method string
-		plan         docusigntest.FailureSpec
+		plan         sandbox.FailureSpec
 		check        func(*testing.T, heard)
 	}{
-		{"204 has no body", "GET", docusigntest.FailureSpec{Status: 204}, func(t *testing.T, h heard) {
+		{"204 has no body", "GET", sandbox.FailureSpec{Status: 204}, func(t *testing.T, h heard) {
 			if h.body != "" || h.header.Get("Content-Length") == "0" && h.status != 204 {
 				t.Errorf("%v %q", h.header, h.body)
 			}
 		}},
-		{"304 keeps its validators", "GET", docusigntest.FailureSpec{Status: 304, Header: http.Header{"Etag": {`"x"`}}}, func(t *testing.T, h heard) {
+		{"304 keeps its validators", "GET", sandbox.FailureSpec{Status: 304, Header: http.Header{"Etag": {`"x"`}}}, func(t *testing.T, h heard) {
 			if h.header.Get("Etag") != `"x"` {
 				t.Errorf("%v", h.header)
 			}
 		}},
-		{"HEAD keeps length and type", "HEAD", docusigntest.FailureSpec{Status: 200, Body: "twelve bytes", ContentType: "text/plain"}, func(t *testing.T, h heard) {
+		{"HEAD keeps length and type", "HEAD", sandbox.FailureSpec{Status: 200, Body: "twelve bytes", ContentType: "text/plain"}, func(t *testing.T, h heard) {
 			if h.header.Get("Content-Length") != "12" || h.body != "" {
 				t.Errorf("%v %q", h.header, h.body)
 			}
 		}},
-		{"a redirect is not followed", "GET", docusigntest.FailureSpec{Status: 302, Header: http.Header{"Location": {"https://evil.example.com/"}}}, func(t *testing.T, h heard) {
+		{"a redirect is not followed", "GET", sandbox.FailureSpec{Status: 302, Header: http.Header{"Location": {"https://evil.example.com/"}}}, func(t *testing.T, h heard) {
 			if h.header.Get("Location") != "https://evil.example.com/" {
 				t.Errorf("%v", h.header)
 			}
 		}},
-		{"odd and repeated headers", "GET", docusigntest.FailureSpec{Status: 200, Header: http.Header{"X-Odd": {"a", "b;c"}, "Set-Cookie": {"x=1", "y=2"}, "X-Ratelimit-Remaining": {"17"}, "Content-Disposition": {`file; filename="ü.pdf"`}}}, func(t *testing.T, h heard) {
+		{"odd and repeated headers", "GET", sandbox.FailureSpec{Status: 200, Header: http.Header{"X-Odd": {"a", "b;c"}, "Set-Cookie": {"x=1", "y=2"}, "X-Ratelimit-Remaining": {"17"}, "Content-Disposition": {`file; filename="ü.pdf"`}}}, func(t *testing.T, h heard) {
 			if !slices.Equal(h.header["X-Odd"], []string{"a", "b;c"}) || len(h.header["Set-Cookie"]) != 2 || h.header.Get("X-Ratelimit-Remaining") != "17" || h.header.Get("Content-Disposition") != `file; filename="ü.pdf"` {
 				t.Errorf("%v", h.header)
 			}
 		}},
-		{"hop-by-hop headers stop here", "GET", docusigntest.FailureSpec{Status: 200, Header: http.Header{"Connection": {"X-Hop"}, "X-Hop": {"1"}, "Proxy-Authenticate": {"Basic"}, "Keep-Alive": {"timeout=5"}}}, func(t *testing.T, h heard) {
+		{"hop-by-hop headers stop here", "GET", sandbox.FailureSpec{Status: 200, Header: http.Header{"Connection": {"X-Hop"}, "X-Hop": {"1"}, "Proxy-Authenticate": {"Basic"}, "Keep-Alive": {"timeout=5"}}}, func(t *testing.T, h heard) {
 			for _, name := range []string{"X-Hop", "Proxy-Authenticate", "Keep-Alive"} {
 				if h.header.Get(name) != "" {
 					t.Errorf("%s passed", name)
 				}
 			}
 		}},
-		{"444 with HTML from the edge", "GET", docusigntest.FailureSpec{Status: 444, Body: "<html>no</html>", ContentType: "text/html"}, func(t *testing.T, h heard) {
+		{"444 with HTML from the edge", "GET", sandbox.FailureSpec{Status: 444, Body: "<html>no</html>", ContentType: "text/html"}, func(t *testing.T, h heard) {
 			if h.body != "<html>no</html>" || h.header.Get("Content-Type") != "text/html" {
 				t.Errorf("%v %q", h.header, h.body)
 			}
 		}},
-		{"an error body larger than what is looked at", "GET", docusigntest.FailureSpec{Status: 400, Body: strings.Repeat("e", 200<<10)}, func(t *testing.T, h heard) {
+		{"an error body larger than what is looked at", "GET", sandbox.FailureSpec{Status: 400, Body: strings.Repeat("e", 200<<10)}, func(t *testing.T, h heard) {
 			if len(h.body) != 200<<10 {
 				t.Errorf("%d bytes", len(h.body))
 			}
 		}},
-		{"429 stays 429 unless asked for otherwise", "GET", docusigntest.FailureSpec{Status: 429, Body: `{"errorCode":"HOURLY_APIINVOCATION_LIMIT_EXCEEDED","message":"m"}`}, nil},
-		{"503 of DocuSign stays 503 with its Retry-After", "GET", docusigntest.FailureSpec{Status: 503, Header: http.Header{"Retry-After": {"77"}}}, func(t *testing.T, h heard) {
+		{"429 stays 429 unless asked for otherwise", "GET", sandbox.FailureSpec{Status: 429, Body: `{"errorCode":"HOURLY_APIINVOCATION_LIMIT_EXCEEDED","message":"m"}`}, nil},
+		{"503 of DocuSign stays 503 with its Retry-After", "GET", sandbox.FailureSpec{Status: 503, Header: http.Header{"Retry-After": {"77"}}}, func(t *testing.T, h heard) {
 			if h.header.Get("Retry-After") != "77" {
 				t.Errorf("%v", h.header)
 			}
@@ -200,7 +200,7 @@ func TestAnswersPassUntouched(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.plan.Path = page
 			r.sandbox.FailNext(c.plan)
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send(c.method + " " + page + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 			got := w.read(c.method)
 			if got.status != c.plan.Status || got.err != nil {
@@ -219,7 +219,7 @@ func TestAnswersPassUntouched(t *testing.T) {
 
 func TestRequestsPassUntouchedButForTheCredential(t *testing.T) {
 	r := newRig(t, nil)
-	w := r.dial(t, proxy.DoorSidecar)
+	w := r.dial(t, call.DoorSidecar)
 	w.send("GET //restapi/v2/accounts/1234567/a%2Bb//c%20d;p=1/%C3%BC?x=1;y=2&bad=%zz&+&=&q=%2B+ HTTP/1.1\r\nHost: x\r\n" +
 		"X-DocuSign-Authentication: " + annaJSON + "\r\nX-DocuSign-Act-As-User: anna@example.com\r\n" +
 		"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\nForwarded: for=192.0.2.1\r\nX-Forwarded-Host: h\r\nX-Forwarded-Anything: 1\r\nX-Real-IP: 192.0.2.1\r\nVia: 1.1 inside\r\nTrue-Client-IP: 192.0.2.1\r\n" +
@@ -257,8 +257,8 @@ func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
 	page := "/restapi/v2/accounts/1234567/broken"
 	for _, version := range []string{"HTTP/1.1", "HTTP/1.0"} {
 		t.Run("DocuSign breaks off in the middle of an answer, "+version, func(t *testing.T) {
-			r.sandbox.FailNext(docusigntest.FailureSpec{Path: page, Status: 200, Body: strings.Repeat("x", 100_000), Drop: docusigntest.DropMidBody})
-			w := r.dial(t, proxy.DoorSidecar)
+			r.sandbox.FailNext(sandbox.FailureSpec{Path: page, Status: 200, Body: strings.Repeat("x", 100_000), Drop: sandbox.DropMidBody})
+			w := r.dial(t, call.DoorSidecar)
 			w.send("GET " + page + " " + version + "\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 			if got := w.read("GET"); got.status != 200 || got.err == nil {
 				t.Errorf("status %d, %d bytes, no error", got.status, len(got.body))
@@ -267,16 +267,16 @@ func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
 		})
 	}
 	t.Run("DocuSign breaks off in the middle of an error", func(t *testing.T) {
-		r.sandbox.FailNext(docusigntest.FailureSpec{Path: page, Status: 401, Body: strings.Repeat(" ", 1000) + `{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"m"}`, Drop: docusigntest.DropMidBody})
-		w := r.dial(t, proxy.DoorSidecar)
+		r.sandbox.FailNext(sandbox.FailureSpec{Path: page, Status: 401, Body: strings.Repeat(" ", 1000) + `{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"m"}`, Drop: sandbox.DropMidBody})
+		w := r.dial(t, call.DoorSidecar)
 		w.send("GET " + page + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 		if got, err := w.hear("GET"); err == nil && got.err == nil {
 			t.Errorf("status %d, %d bytes, no error", got.status, len(got.body))
 		}
 	})
 	t.Run("the caller goes away in the middle of a download", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
-		w.send("GET /restapi/v2/accounts/1703061/envelopes/" + docusigntest.CaptureEnvelopeID + "/documents/1?size=41943040 HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + legacyJSON + "\r\n\r\n")
+		w := r.dial(t, call.DoorSidecar)
+		w.send("GET /restapi/v2/accounts/1703061/envelopes/" + sandbox.CaptureEnvelopeID + "/documents/1?size=41943040 HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + legacyJSON + "\r\n\r\n")
 		if _, err := io.ReadFull(w.in, make([]byte, 100_000)); err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +292,7 @@ func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
 				if framing == "chunked" {
 					text = post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", chunked(body, 64<<10, "%x"))
 				}
-				w := r.dial(t, proxy.DoorSidecar)
+				w := r.dial(t, call.DoorSidecar)
 				w.send(text[:len(text)-20])
 				eventually(t, "the call begins", func() bool { return r.program.server.Active() == 1 })
 				_ = w.Close()
@@ -321,14 +321,14 @@ func TestAFailureOnTheWayIsNeverCoveredByASecondPOST(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name      string
-		plan      docusigntest.FailureSpec
+		plan      sandbox.FailureSpec
 		status    int
 		envelopes int
 	}{
-		{"the connection breaks before anything is read", docusigntest.FailureSpec{Drop: docusigntest.DropBefore}, 502, 0},
-		{"the connection breaks after the work", docusigntest.FailureSpec{Drop: docusigntest.DropAfterWork}, 502, 1},
-		{"DocuSign answers 500", docusigntest.FailureSpec{Status: 500, Body: `{"errorCode":"AUTHORIZATION_INVALID_TOKEN"}`}, 500, 0},
-		{"DocuSign answers 503", docusigntest.FailureSpec{Status: 503}, 503, 0},
+		{"the connection breaks before anything is read", sandbox.FailureSpec{Drop: sandbox.DropBefore}, 502, 0},
+		{"the connection breaks after the work", sandbox.FailureSpec{Drop: sandbox.DropAfterWork}, 502, 1},
+		{"DocuSign answers 500", sandbox.FailureSpec{Status: 500, Body: `{"errorCode":"AUTHORIZATION_INVALID_TOKEN"}`}, 500, 0},
+		{"DocuSign answers 503", sandbox.FailureSpec{Status: 503}, 503, 0},
 	} {
 		for _, size := range []int{300, 2 << 20} {
 			t.Run(fmt.Sprintf("%s, %d bytes", c.name, size), func(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -10,8 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // canary is a call with a secret in a place where none belongs: $ stands for it.
@@ -20,7 +20,7 @@ type canary struct{ where, method, target, headers, body string }
 const (
 	canaryAccount = "/restapi/v2/accounts/1234567"
 	canaryLogin   = "X-DocuSign-Authentication: " + annaJSON + "\r\n"
-	canaryKey     = docusigntest.GUIDKey
+	canaryKey     = sandbox.GUIDKey
 )
 
 func canaries() []canary {
@@ -30,7 +30,7 @@ func canaries() []canary {
 	envelope := func(token, body string) string {
 		return `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header>` + token + `</s:Header><s:Body>` + body + `</s:Body></s:Envelope>`
 	}
-	status := `<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>` + docusigntest.CaptureEnvelopeID + `</EnvelopeID></RequestStatus>`
+	status := `<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>` + sandbox.CaptureEnvelopeID + `</EnvelopeID></RequestStatus>`
 	soap := "Content-Type: text/xml; charset=utf-8\r\nSOAPAction: \"http://www.docusign.net/API/3.0/RequestStatus\"\r\n"
 	form := "Content-Type: application/x-www-form-urlencoded\r\n"
 	list := canaryAccount + "/envelopes"
@@ -96,10 +96,10 @@ func canaryDoors(r *rig) map[string]func(t *testing.T, c canary) {
 		_, _ = w.hear(c.method)
 	}
 	return map[string]func(*testing.T, canary){
-		"sidecar": func(t *testing.T, c canary) { say(r.dial(t, proxy.DoorSidecar), "", c) },
-		"forward": func(t *testing.T, c canary) { say(r.dial(t, proxy.DoorSidecar), "http://demo.docusign.net", c) },
+		"sidecar": func(t *testing.T, c canary) { say(r.dial(t, call.DoorSidecar), "", c) },
+		"forward": func(t *testing.T, c canary) { say(r.dial(t, call.DoorSidecar), "http://demo.docusign.net", c) },
 		"connect": func(t *testing.T, c canary) { say(r.tunnel(t, connectDemo), "", c) },
-		"hosts":   func(t *testing.T, c canary) { say(r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net"), "", c) },
+		"hosts":   func(t *testing.T, c canary) { say(r.dialTLS(t, call.DoorHosts, "demo.docusign.net"), "", c) },
 	}
 }
 
@@ -161,7 +161,7 @@ func (r *rig) sendCanaryTargets(t *testing.T, needles map[string]string) {
 	} {
 		needle := fmt.Sprintf("Zq7c4n4ryt%02d", i)
 		needles[needle] = "the target " + head[:20]
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send(strings.ReplaceAll(head, "$", needle))
 		_, _ = w.hear("GET")
 		_ = w.Close()

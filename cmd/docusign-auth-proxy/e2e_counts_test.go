@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func (r *rig) metrics(t *testing.T) string {
@@ -42,7 +42,7 @@ func TestMigratedProgramsPassAndAreCounted(t *testing.T) {
 		}
 		return false
 	})
-	r.sandbox.RevokeTokens(docusigntest.AnnaID)
+	r.sandbox.RevokeTokens(sandbox.AnnaID)
 	r.sandbox.ResetCounts()
 	if got := r.get(t, listPath, "Authorization: Bearer "+token+"\r\n"); got.status != 401 || r.sandbox.Counts().Grants != 0 || len(r.atSites()) != 1 {
 		t.Errorf("a migrated program's refused token: status %d, %d grants, sent %d times", got.status, r.sandbox.Counts().Grants, len(r.atSites()))
@@ -62,7 +62,7 @@ func TestOldStatusCodesOnlyForThoseThatAsk(t *testing.T) {
 			{"RECIPIENT_LIMIT_EXCEEDED", 400, 429}, {"API_REQUEST_IS_THROTTLED", 429, 429}, {"INVALID_REQUEST_BODY", 400, 400},
 		} {
 			body := `{"errorCode":"` + c.code + `","message":"m"}`
-			r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi", Status: c.now, Body: body})
+			r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi", Status: c.now, Body: body})
 			want := c.now
 			if old {
 				want = c.then

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"docusign-auth-proxy/internal/call"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -9,19 +10,18 @@ import (
 	"sync"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
-	annaXML = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + docusigntest.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
-	badUser = `{"Username":"anna@example.com","Password":"%s","IntegratorKey":"` + docusigntest.GUIDKey + `"}`
+	annaXML = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
+	badUser = `{"Username":"anna@example.com","Password":"%s","IntegratorKey":"` + sandbox.GUIDKey + `"}`
 )
 
 // get sends one GET with header lines as they are and reads the answer.
 func (r *rig) get(t *testing.T, path, lines string) heard {
 	t.Helper()
-	w := r.dialSettled(t, proxy.DoorSidecar)
+	w := r.dialSettled(t, call.DoorSidecar)
 	w.send("GET " + path + " HTTP/1.1\r\nHost: x\r\n" + lines + "\r\n")
 	return w.read("GET")
 }
@@ -35,13 +35,13 @@ func (r *rig) oauthToken(t *testing.T) string {
 
 func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 	r := newRig(t, nil)
-	const key = docusigntest.GUIDKey
+	const key = sandbox.GUIDKey
 	const wild = `p@ss<w&rd>é1` // the legacy user's password
 	json := func(user, password string) string {
-		return `{"Username":"` + user + `","Password":"` + password + `","IntegratorKey":"` + docusigntest.LegacyKey + `"}`
+		return `{"Username":"` + user + `","Password":"` + password + `","IntegratorKey":"` + sandbox.LegacyKey + `"}`
 	}
 	xml := func(password string) string {
-		return `<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>` + password + `</Password><IntegratorKey>` + docusigntest.LegacyKey + `</IntegratorKey></DocuSignCredentials>`
+		return `<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>` + password + `</Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`
 	}
 	header := "X-DocuSign-Authentication: "
 	for _, c := range []struct {
@@ -72,7 +72,7 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 		{"V14 an integrator key alone", header + key, 401, "INVALID_TOKEN_FORMAT"},
 		{"V19 Authorization with nothing but a token that nobody knows", "Authorization: c29tZXRoaW5nLW9sZC1hbmQtb3BhcXVl", 401, "AUTHORIZATION_INVALID_TOKEN"},
 		{"user name in other case", header + strings.Replace(annaJSON, "anna@example.com", "Anna@Example.COM", 1), 200, ""},
-		{"user name as GUID", header + strings.Replace(annaJSON, "anna@example.com", strings.ToUpper(docusigntest.AnnaID), 1), 200, ""},
+		{"user name as GUID", header + strings.Replace(annaJSON, "anna@example.com", strings.ToUpper(sandbox.AnnaID), 1), 200, ""},
 		{"key in other case", header + strings.Replace(annaJSON, key, strings.ToUpper(key), 1), 200, ""},
 		{"lower-case field names", header + strings.NewReplacer("Username", "username", "Password", "password", "IntegratorKey", "integratorKey").Replace(annaJSON), 200, ""},
 		{"header name in lower case", strings.ToLower(header) + annaJSON, 200, ""},
@@ -89,11 +89,11 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 		{"unknown user", header + strings.Replace(annaJSON, "anna@", "nobody@", 1), 401, "USER_AUTHENTICATION_FAILED"},
 		{"wrong password", header + fmt.Sprintf(badUser, "Anna-legacy-1"), 401, "USER_AUTHENTICATION_FAILED"},
 		{"empty password", header + fmt.Sprintf(badUser, ""), 401, "USER_AUTHENTICATION_FAILED"},
-		{"the other integration's key with a right password", header + strings.Replace(annaJSON, key, docusigntest.LegacyKey, 1), 200, ""}, // its users are listed there as well
+		{"the other integration's key with a right password", header + strings.Replace(annaJSON, key, sandbox.LegacyKey, 1), 200, ""}, // its users are listed there as well
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := listPath
-			if strings.Contains(c.lines, "legacy.user") || strings.Contains(c.lines, docusigntest.LegacyKey) {
+			if strings.Contains(c.lines, "legacy.user") || strings.Contains(c.lines, sandbox.LegacyKey) {
 				path = "/restapi/v2/accounts/1703061/envelopes?from_date=2026-01-01"
 			}
 			got := r.get(t, path, c.lines+"\r\n")
@@ -103,14 +103,14 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 		})
 	}
 	t.Run("V17 several lines that are no fold cannot be a header", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: {\"Username\":\n\"anna@example.com\"}\r\n\r\n")
 		if got := w.read("GET"); got.status != 400 {
 			t.Errorf("status %d", got.status)
 		}
 	})
 	t.Run("V18 a browser's preflight needs no credential", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("OPTIONS " + listPath + " HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nAccess-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: x-docusign-authentication\r\n\r\n")
 		if got := w.read("OPTIONS"); got.status == 401 || r.last(t).Method != "OPTIONS" {
 			t.Errorf("status %d", got.status)
@@ -135,14 +135,14 @@ func TestSeveralCredentialsInOneCall(t *testing.T) {
 		user        string // whose token went upstream
 		log         string
 	}{
-		{"V15 the legacy header wins over an unknown bearer", legacy + "Authorization: Bearer abcdef\r\n", 200, docusigntest.AnnaID, "conflict=true"},
-		{"V15 the legacy header wins over the program's own OAuth token", legacy + "Authorization: Bearer " + native + "\r\n", 200, docusigntest.AnnaID, "conflict=true"},
-		{"V16 the token inside the header", `X-DocuSign-Authentication: {"Bearer ":"` + old + `"}` + "\r\n", 200, docusigntest.AdminID, "scheme=legacy_bearer"},
-		{"an imported token, lower-case scheme", "Authorization: bearer " + old + "\r\n", 200, docusigntest.AdminID, "scheme=legacy_bearer"},
-		{"V19 an imported token without a scheme", "Authorization: " + old + "\r\n", 200, docusigntest.AdminID, "scheme=legacy_bearer"},
-		{"an imported token acts for another user", "Authorization: bearer " + old + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 200, docusigntest.BobID, "principal=bob@example.com"},
+		{"V15 the legacy header wins over an unknown bearer", legacy + "Authorization: Bearer abcdef\r\n", 200, sandbox.AnnaID, "conflict=true"},
+		{"V15 the legacy header wins over the program's own OAuth token", legacy + "Authorization: Bearer " + native + "\r\n", 200, sandbox.AnnaID, "conflict=true"},
+		{"V16 the token inside the header", `X-DocuSign-Authentication: {"Bearer ":"` + old + `"}` + "\r\n", 200, sandbox.AdminID, "scheme=legacy_bearer"},
+		{"an imported token, lower-case scheme", "Authorization: bearer " + old + "\r\n", 200, sandbox.AdminID, "scheme=legacy_bearer"},
+		{"V19 an imported token without a scheme", "Authorization: " + old + "\r\n", 200, sandbox.AdminID, "scheme=legacy_bearer"},
+		{"an imported token acts for another user", "Authorization: bearer " + old + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 200, sandbox.BobID, "principal=bob@example.com"},
 		{"an imported token may not act for everybody", "Authorization: bearer " + old + "\r\nX-DocuSign-Act-As-User: legacy.user@example.com\r\n", 401, "", "cause=principal_not_allowed"},
-		{"the program's own OAuth token passes as it is", "Authorization: Bearer " + native + "\r\n", 200, docusigntest.AnnaID, "scheme=oauth_bearer"},
+		{"the program's own OAuth token passes as it is", "Authorization: Bearer " + native + "\r\n", 200, sandbox.AnnaID, "scheme=oauth_bearer"},
 		{"two Authorization headers", "Authorization: bearer " + old + "\r\nAuthorization: bearer x\r\n", 401, "", "cause=no_credential"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -174,12 +174,12 @@ func TestActingForSomebodyElse(t *testing.T) {
 					u["may_act_for"] = []string{"bob@example.com", "carol@example.com"}
 				}
 			}
-			in[1]["oauth"].(map[string]any)["admin_user_id"] = docusigntest.AdminID
+			in[1]["oauth"].(map[string]any)["admin_user_id"] = sandbox.AdminID
 		}
 	})
 	const carolID = "a1b2c3d4-0000-4000-8000-0000000000c0"
-	r.sandbox.AddUser(docusigntest.User{ID: carolID, Email: "carol@example.com", Name: "Carol", Accounts: []string{docusigntest.ExampleAccountID}})
-	r.sandbox.Consent(docusigntest.GUIDKey, carolID, "signature", "impersonation")
+	r.sandbox.AddUser(sandbox.User{ID: carolID, Email: "carol@example.com", Name: "Carol", Accounts: []string{sandbox.ExampleAccountID}})
+	r.sandbox.Consent(sandbox.GUIDKey, carolID, "signature", "impersonation")
 	admin := strings.NewReplacer("anna@", "admin@", "anna-legacy-1", "admin-legacy-3").Replace(annaJSON)
 	behalf := func(who string) string {
 		return "X-DocuSign-Authentication: " + strings.TrimSuffix(admin, "}") + `,"SendOnBehalfOf":"` + who + "\"}\r\n"
@@ -189,14 +189,14 @@ func TestActingForSomebodyElse(t *testing.T) {
 		want        int
 		user        string
 	}{
-		{"SendOnBehalfOf a listed principal", behalf("bob@example.com"), 200, docusigntest.BobID},
-		{"SendOnBehalfOf by GUID", behalf(docusigntest.BobID), 200, docusigntest.BobID},
-		{"SendOnBehalfOf in other case", behalf("BOB@example.com"), 200, docusigntest.BobID},
-		{"SendOnBehalfOf oneself", behalf("admin@example.com"), 200, docusigntest.AdminID},
+		{"SendOnBehalfOf a listed principal", behalf("bob@example.com"), 200, sandbox.BobID},
+		{"SendOnBehalfOf by GUID", behalf(sandbox.BobID), 200, sandbox.BobID},
+		{"SendOnBehalfOf in other case", behalf("BOB@example.com"), 200, sandbox.BobID},
+		{"SendOnBehalfOf oneself", behalf("admin@example.com"), 200, sandbox.AdminID},
 		{"a principal looked up by e-mail through the administrator", behalf("carol@example.com"), 200, carolID},
 		{"SendOnBehalfOf somebody who is not listed", behalf("anna@example.com"), 401, ""},
 		{"SendOnBehalfOf somebody nobody knows", behalf("nobody@example.com"), 401, ""},
-		{"act-as header", "X-DocuSign-Authentication: " + admin + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 200, docusigntest.BobID},
+		{"act-as header", "X-DocuSign-Authentication: " + admin + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 200, sandbox.BobID},
 		{"act-as header, not listed", "X-DocuSign-Authentication: " + admin + "\r\nX-DocuSign-Act-As-User: anna@example.com\r\n", 401, ""},
 		{"a user without the right", "X-DocuSign-Authentication: " + annaJSON + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 401, ""},
 	} {
@@ -334,7 +334,7 @@ func TestEscapesInAPathSurviveInEveryMode(t *testing.T) {
 		id    string // of the account, upstream
 	}{
 		{"translated", func(map[string]any) {}, nil, "1703061"},
-		{"translated, with the account's GUID", func(in map[string]any) { in["account_ids"] = "guid" }, nil, docusigntest.CaptureAccountID},
+		{"translated, with the account's GUID", func(in map[string]any) { in["account_ids"] = "guid" }, nil, sandbox.CaptureAccountID},
 		{"observed", func(in map[string]any) { in["mode"] = "observe" }, nil, "1703061"},
 		{"with an OAuth token of its own", func(map[string]any) {}, func(r *rig) string { return "Authorization: Bearer " + r.oauthToken(t) + "\r\n" }, "1703061"},
 	} {
@@ -363,20 +363,20 @@ func TestAccountsByNumber(t *testing.T) {
 	r := newRig(t, func(w *worldConfig) {
 		w.Edit = func(in []map[string]any) {
 			for _, u := range in[1]["users"].([]map[string]any) {
-				u["accounts"] = map[string]string{"77": docusigntest.CaptureAccountID}
+				u["accounts"] = map[string]string{"77": sandbox.CaptureAccountID}
 			}
 			in[1]["account_ids"] = "guid"
 		}
 	})
 	for _, c := range []struct{ name, account, host, path string }{
-		{"a configured number goes to its site, written as GUID", "77", "demo.docusign.net", "/restapi/v2/accounts/" + docusigntest.CaptureAccountID + "/envelopes"},
-		{"a GUID goes to its site", docusigntest.ExampleAccountID, "na3.docusign.net", "/restapi/v2/accounts/" + docusigntest.ExampleAccountID + "/envelopes"},
-		{"a GUID in capitals", strings.ToUpper(docusigntest.CaptureAccountID), "demo.docusign.net", ""},
+		{"a configured number goes to its site, written as GUID", "77", "demo.docusign.net", "/restapi/v2/accounts/" + sandbox.CaptureAccountID + "/envelopes"},
+		{"a GUID goes to its site", sandbox.ExampleAccountID, "na3.docusign.net", "/restapi/v2/accounts/" + sandbox.ExampleAccountID + "/envelopes"},
+		{"a GUID in capitals", strings.ToUpper(sandbox.CaptureAccountID), "demo.docusign.net", ""},
 		{"a number that can be learnt", "1703061", "demo.docusign.net", ""},
 		{"what stands escaped beside it stays escaped", "77/a%2Bb%20c%7Cd/%C3%BC;p=%3B", "demo.docusign.net",
-			"/restapi/v2/accounts/" + docusigntest.CaptureAccountID + "/a%2Bb%20c%7Cd/%C3%BC;p=%3B/envelopes"},
-		{"a number that is escaped itself", "%377", "demo.docusign.net", "/restapi/v2/accounts/" + docusigntest.CaptureAccountID + "/envelopes"},
-		{"a number that stands twice", "77/77", "demo.docusign.net", "/restapi/v2/accounts/" + docusigntest.CaptureAccountID + "/77/envelopes"},
+			"/restapi/v2/accounts/" + sandbox.CaptureAccountID + "/a%2Bb%20c%7Cd/%C3%BC;p=%3B/envelopes"},
+		{"a number that is escaped itself", "%377", "demo.docusign.net", "/restapi/v2/accounts/" + sandbox.CaptureAccountID + "/envelopes"},
+		{"a number that stands twice", "77/77", "demo.docusign.net", "/restapi/v2/accounts/" + sandbox.CaptureAccountID + "/77/envelopes"},
 		{"a number nobody knows goes to the default account's site", "999", "na3.docusign.net", "/restapi/v2/accounts/999/envelopes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -393,7 +393,7 @@ func TestAccountsByNumber(t *testing.T) {
 		ids := a[0].AccountID + " " + a[1].AccountID
 		// Programs compare accountId with a number of their own; DocuSign's number is kept, and without DocuSign the
 		// configured one.
-		if want := map[int]string{0: "1234567 1703061", 401: docusigntest.ExampleAccountID + " 77"}[off]; ids != want {
+		if want := map[int]string{0: "1234567 1703061", 401: sandbox.ExampleAccountID + " 77"}[off]; ids != want {
 			t.Errorf("DocuSign answers %d: the program reads the accounts %s, want %s", off, ids, want)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -8,9 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/shown"
-	"docusign-auth-proxy/proxy"
 )
 
 // doorway is one way to send the same call.
@@ -20,12 +20,12 @@ type doorway struct {
 }
 
 func (r *rig) doorways() []doorway {
-	sidecar := r.addr(proxy.DoorSidecar)
+	sidecar := r.addr(call.DoorSidecar)
 	return []doorway{
-		{"sidecar", "", sidecar, func(t *testing.T) *wire { return r.dialSettled(t, proxy.DoorSidecar) }},
-		{"forward", "http://demo.docusign.net", "demo.docusign.net", func(t *testing.T) *wire { return r.dialSettled(t, proxy.DoorSidecar) }},
+		{"sidecar", "", sidecar, func(t *testing.T) *wire { return r.dialSettled(t, call.DoorSidecar) }},
+		{"forward", "http://demo.docusign.net", "demo.docusign.net", func(t *testing.T) *wire { return r.dialSettled(t, call.DoorSidecar) }},
 		{"tunnel", "", "demo.docusign.net", func(t *testing.T) *wire { r.settled(); return r.tunnel(t, connectDemo) }},
-		{"hosts", "", "demo.docusign.net", func(t *testing.T) *wire { r.settled(); return r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net") }},
+		{"hosts", "", "demo.docusign.net", func(t *testing.T) *wire { r.settled(); return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }},
 	}
 }
 
@@ -52,7 +52,7 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 	r := newRig(t, nil)
 	envelope := soapEnvelope(security(annaToken), listFeatures)
 	form := "Email=" + url.QueryEscape(annaName) + "&Password=anna-legacy-1"
-	token := tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+	token := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	const unknown, binding, clear = "docusign-auth-proxy knows no such SOAP service; it knows /api/3.0/api.asmx", "calls by query or form, service.asmx/Operation, are not passed on", "passes no password on in a query"
 	for _, c := range []struct {
 		name, method, target, lines, body string
@@ -185,7 +185,7 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 		t.Run(door.name+", the token end point", func(t *testing.T) {
 			for _, path := range []string{"//restapi/v2/oauth2/token", "/restapi/v2/./oauth2//token/", "/restapi/oauth2/token", "/restapi/v1/oauth2/token", "/restapi/v2.1/oauth2/token;a=b"} {
 				r.sandbox.ResetCounts()
-				got := door.call(t, "POST", path, formLine, tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey))
+				got := door.call(t, "POST", path, formLine, tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey))
 				if got.status != 200 || !strings.Contains(got.body, "access_token") || len(r.atSites()) != 0 {
 					t.Errorf("%s: status %d, %d calls upstream: %s", path, got.status, len(r.atSites()), got.body)
 				}
@@ -204,7 +204,7 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 
 func TestHTTP2IsReadLikeHTTP1(t *testing.T) {
 	r := newRig(t, nil)
-	c := r.protocolClient(r.addr(proxy.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
+	c := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
 	for target, want := range map[string]int{"//restapi/v2/login_information": 200, "/restapi%2Fv2": 400, "/api/3.0/credential.asmx/Login?Password=anna-legacy-1": 500, "/x": 404} {
 		req := request(t, "GET", r.sidecar(), nil, "X-DocuSign-Authentication", annaJSON)
 		req.URL.Opaque = target
@@ -254,18 +254,18 @@ func TestOpenCallsCarryNothing(t *testing.T) {
 func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 	r := newRig(t, nil)
 	native := r.oauthToken(t)
-	own := r.legacyLogin(t, "admin@example.com", "admin-legacy-3", docusigntest.GUIDKey)
+	own := r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey)
 	inHeader := func(token string) string { return `X-DocuSign-Authentication: {"Bearer ":"` + token + "\"}\r\n" }
 	for _, c := range []struct {
 		name, lines string
 		status      int
 		user        string
 	}{
-		{"an OAuth token in it", inHeader(native), 200, docusigntest.AnnaID},
-		{"an OAuth token in it and another beside it", inHeader(native) + "Authorization: Bearer abc\r\n", 200, docusigntest.AnnaID},
-		{"a token of the proxy's own in it", inHeader(own), 200, docusigntest.AdminID},
+		{"an OAuth token in it", inHeader(native), 200, sandbox.AnnaID},
+		{"an OAuth token in it and another beside it", inHeader(native) + "Authorization: Bearer abc\r\n", 200, sandbox.AnnaID},
+		{"a token of the proxy's own in it", inHeader(own), 200, sandbox.AdminID},
 		{"a token nobody knows in it", inHeader("bm90LWEtcmVhbC10b2tlbi0tLS0="), 401, ""},
-		{"an OAuth token beside one in a name with underscores", "Authorization: Bearer " + native + "\r\nX_DocuSign_Authentication: " + annaJSON + "\r\n", 200, docusigntest.AnnaID},
+		{"an OAuth token beside one in a name with underscores", "Authorization: Bearer " + native + "\r\nX_DocuSign_Authentication: " + annaJSON + "\r\n", 200, sandbox.AnnaID},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
@@ -287,7 +287,7 @@ func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 	}
 	t.Run("in a trailer", func(t *testing.T) {
 		r.sandbox.ResetCounts()
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + native + "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nTrailer: X-DocuSign-Authentication\r\n\r\n" +
 			strings.TrimSuffix(chunked([]byte(envelopeJSON), 50, "%x"), "\r\n") + annaLine + "\r\n")
 		if got := w.read("POST"); got.status != 201 || r.last(t).Header["Trailer"] != nil {
@@ -342,7 +342,7 @@ func TestPathsOfListedHostsAreLeftAlone(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard <- r.RequestURI }))
 	defer other.Close()
 	r := newRigChanged(t, func(doc section) { doc.at("egress")["tunnel"] = []string{other.Listener.Addr().String()} })
-	w := r.dial(t, proxy.DoorSidecar)
+	w := r.dial(t, call.DoorSidecar)
 	const path = "/a//b%2Fc/./x.asmx/y?password=1"
 	w.send("GET " + other.URL + path + " HTTP/1.1\r\nHost: x\r\n\r\n")
 	if got := w.read("GET"); got.status != 200 {
@@ -358,7 +358,7 @@ func TestTheAccountServerGetsNoPassword(t *testing.T) {
 	r := newRig(t, nil)
 	const origin = "https://account-d.docusign.com"
 	c := r.forwardClient()
-	atAccountServer := func() (out []docusigntest.Recorded) {
+	atAccountServer := func() (out []sandbox.Recorded) {
 		for _, q := range r.sandbox.Requests() {
 			if q.Site == "account-d.docusign.com" {
 				out = append(out, q)
@@ -374,7 +374,7 @@ func TestTheAccountServerGetsNoPassword(t *testing.T) {
 		}
 	}
 	for _, body := range []string{
-		"grant_type=password&username=anna%40example.com&password=anna-legacy-1&client_id=" + docusigntest.GUIDKey,
+		"grant_type=password&username=anna%40example.com&password=anna-legacy-1&client_id=" + sandbox.GUIDKey,
 		"grant_type=refresh_token&PASSWORD=anna-legacy-1", `{"grant_type":"password","Password":"anna-legacy-1"}`,
 	} {
 		r.sandbox.ResetCounts()
@@ -407,17 +407,17 @@ func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
 	})
 	envelope := soapEnvelope(security(annaToken), listFeatures)
 	opaque := "Authorization: bearer bm90LWEtcmVhbC10b2tlbi0tLS0=\r\n" // it may be one that DocuSign gave to the observed program
-	token := tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
-	observed := "X-DocuSign-Authentication: {\"Username\":\"legacy.user@example.com\",\"Password\":\"x\",\"IntegratorKey\":\"" + docusigntest.LegacyKey + "\"}\r\n"
-	mine := soapEnvelope(security(usernameToken("["+docusigntest.LegacyKey+"]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1")), listFeatures)
+	token := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
+	observed := "X-DocuSign-Authentication: {\"Username\":\"legacy.user@example.com\",\"Password\":\"x\",\"IntegratorKey\":\"" + sandbox.LegacyKey + "\"}\r\n"
+	mine := soapEnvelope(security(usernameToken("["+sandbox.LegacyKey+"]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1")), listFeatures)
 	for _, c := range []struct{ name, target, lines, body string }{
 		{"an unknown SOAP service", "/api/3.0/EnvelopeManagement.asmx", xmlLine, envelope},
 		{"the same with such a token", "/api/3.0/EnvelopeManagement.asmx", opaque + xmlLine, envelope},
-		{"form binding", "/api/3.0/credential.asmx/Login", formLine, "Email=" + url.QueryEscape("["+docusigntest.LegacyKey+"]legacy.user@example.com") + "&Password=anna-legacy-1"},
+		{"form binding", "/api/3.0/credential.asmx/Login", formLine, "Email=" + url.QueryEscape("["+sandbox.LegacyKey+"]legacy.user@example.com") + "&Password=anna-legacy-1"},
 		{"a password form with such a token", "/restapi/v2/oauth2/token", opaque + formLine, token},
 		{"a revocation with a password", "/restapi/v2/oauth2/revoke", opaque + formLine, "token=bm90LWEtcmVhbC10b2tlbi0tLS0=&password=anna-legacy-1"},
 		{"a form with such a token", knownPath, opaque + formLine, token},
-		{"the token inside the header", knownPath, `X-DocuSign-Authentication: {"Bearer ":"bm90LWEtcmVhbC10b2tlbi0tLS0=","IntegratorKey":"` + docusigntest.GUIDKey + "\"}\r\n", ""},
+		{"the token inside the header", knownPath, `X-DocuSign-Authentication: {"Bearer ":"bm90LWEtcmVhbC10b2tlbi0tLS0=","IntegratorKey":"` + sandbox.GUIDKey + "\"}\r\n", ""},
 		{"a change of the password with such a token", "/restapi/v2/login_information/password", opaque, `{"currentPassword":"anna-legacy-1"}`},
 		{"the same in SOAP", "/api/3.0/accountmanagement.asmx", opaque + xmlLine, soapEnvelope("", `<ChangePassword xmlns="http://www.docusign.net/API/AccountManagement"><OldPassword>anna-legacy-1</OldPassword></ChangePassword>`)},
 		{"a UsernameToken with such a token", "/api/3.0/accountmanagement.asmx", opaque + xmlLine, envelope},
@@ -435,7 +435,7 @@ func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
 	}
 	r.noLeak()
 	t.Run("its own form passes, without the header of another", func(t *testing.T) {
-		form := tokenForm("legacy.user@example.com", "x", docusigntest.LegacyKey)
+		form := tokenForm("legacy.user@example.com", "x", sandbox.LegacyKey)
 		r.doorways()[0].call(t, "POST", "/restapi/v2/oauth2/token", annaLine+formLine, form)
 		if sent := r.last(t); string(sent.Body) != form || sent.Header["X-Docusign-Authentication"] != nil {
 			t.Errorf("%s went upstream with %v", sent.Body, sent.Header)

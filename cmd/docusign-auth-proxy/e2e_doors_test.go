@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"io"
 	"net"
@@ -12,8 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const listPath = "/restapi/v2/accounts/1234567/envelopes?from_date=2026-01-01"
@@ -37,7 +37,7 @@ func TestEveryDoorSpeaksEveryVersionOfHTTP(t *testing.T) {
 	http1 := func(p *http.Protocols) { p.SetHTTP1(true) }
 	http2 := func(p *http.Protocols) { p.SetHTTP2(true) }
 	h2c := func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }
-	sidecar, hosts := r.addr(proxy.DoorSidecar), r.addr(proxy.DoorHosts)
+	sidecar, hosts := r.addr(call.DoorSidecar), r.addr(call.DoorHosts)
 	port := sidecar[strings.LastIndexByte(sidecar, ':'):]
 	for _, c := range []struct {
 		name, url, addr, proto string
@@ -92,14 +92,14 @@ func TestHTTP10ThroughEachDoor(t *testing.T) {
 		open func(*testing.T) *wire
 		text string
 	}{
-		{"sidecar", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, get(listPath, "Host: 127.0.0.1\r\n")},
-		{"sidecar without Host", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, get(listPath, "")},
-		{"sidecar over TLS without Host", func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "") }, get(listPath, "")},
-		{"forward, absolute-form without Host", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, get("http://demo.docusign.net"+listPath, "")},
+		{"sidecar", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, get(listPath, "Host: 127.0.0.1\r\n")},
+		{"sidecar without Host", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, get(listPath, "")},
+		{"sidecar over TLS without Host", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") }, get(listPath, "")},
+		{"forward, absolute-form without Host", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, get("http://demo.docusign.net"+listPath, "")},
 		{"tunnel", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, get(listPath, "Host: demo.docusign.net\r\n")},
 		{"tunnel without Host", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, get(listPath, "")},
-		{"hosts-file listener", func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net") }, get(listPath, "Host: demo.docusign.net\r\n")},
-		{"hosts-file listener without Host", func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net") }, get(listPath, "")},
+		{"hosts-file listener", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }, get(listPath, "Host: demo.docusign.net\r\n")},
+		{"hosts-file listener without Host", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }, get(listPath, "")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := c.open(t)
@@ -119,14 +119,14 @@ func TestTheHostsListenerServesNothingButBoundTLS(t *testing.T) {
 	r := newRig(t, nil)
 	get := "GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
 	t.Run("plain HTTP is refused", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorHosts)
+		w := r.dial(t, call.DoorHosts)
 		w.send(get)
 		if got := w.read("GET"); got.status != 421 {
 			t.Errorf("status %d, body %q\n%s", got.status, got.body, r.log)
 		}
 	})
 	t.Run("a name that is not DocuSign's gets no certificate", func(t *testing.T) {
-		c, err := net.Dial("tcp", r.addr(proxy.DoorHosts))
+		c, err := net.Dial("tcp", r.addr(call.DoorHosts))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestTheHostsListenerServesNothingButBoundTLS(t *testing.T) {
 		}
 	})
 	t.Run("another Host than the SNI is misdirected", func(t *testing.T) {
-		w := r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net")
+		w := r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
 		w.send(strings.Replace(get, "Host: demo", "Host: na3", 1))
 		if got := w.read("GET"); got.status != 421 {
 			t.Errorf("status %d", got.status)
@@ -221,7 +221,7 @@ func echoServer(t *testing.T) net.Listener {
 // newRigChanged starts a rig with a changed configuration file.
 func newRigChanged(t *testing.T, change func(section)) *rig {
 	t.Helper()
-	return newRigEdited(t, docusigntest.Options{}, nil, change)
+	return newRigEdited(t, sandbox.Options{}, nil, change)
 }
 
 func TestListedTunnels(t *testing.T) {
@@ -272,7 +272,7 @@ func TestListedTunnels(t *testing.T) {
 		{"a name in disguise", "0x7f.1:443", 400},
 	} {
 		t.Run("refused: "+c.name, func(t *testing.T) {
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send(connect(c.target))
 			line, _ := w.in.ReadString('\n')
 			rest, _ := io.ReadAll(w.in)
@@ -297,7 +297,7 @@ func TestTheProxyDoesNotConnectToItself(t *testing.T) {
 		doc.at("listen")["proxy"] = self
 		doc.at("egress")["tunnel"] = []string{self}
 	})
-	w := r.dial(t, proxy.DoorSidecar)
+	w := r.dial(t, call.DoorSidecar)
 	w.send("CONNECT " + self + " HTTP/1.1\r\nHost: " + self + "\r\n\r\n")
 	if line, _ := w.in.ReadString('\n'); !strings.Contains(line, " 403 ") {
 		t.Errorf("CONNECT to the proxy itself answered %q", line)
@@ -308,10 +308,10 @@ func TestHTTP2Tunnels(t *testing.T) {
 	r := newRig(t, nil)
 	// An HTTP/2 client waits for the 200 before it sends its ClientHello (RFC 9113 §8.5).
 	pr, pw := io.Pipe()
-	req := &http.Request{Method: "CONNECT", URL: &url.URL{Scheme: "http", Host: r.addr(proxy.DoorSidecar)}, Host: "demo.docusign.net:443", Header: http.Header{}, Body: pr, ContentLength: -1}
+	req := &http.Request{Method: "CONNECT", URL: &url.URL{Scheme: "http", Host: r.addr(call.DoorSidecar)}, Host: "demo.docusign.net:443", Header: http.Header{}, Body: pr, ContentLength: -1}
 	ctx, cancel := context.WithTimeout(context.Background(), wireLimit)
 	defer cancel()
-	resp, err := r.protocolClient(r.addr(proxy.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }).Do(req.WithContext(ctx))
+	resp, err := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }).Do(req.WithContext(ctx))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, r.log)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"maps"
 	"net/http"
@@ -9,16 +10,15 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // newEnvironmentRig is a proxy for one of DocuSign's own environments, before a sandbox that also has the sites of the others.
 func newEnvironmentRig(t *testing.T, environment string, change func(section)) *rig {
 	t.Helper()
-	o := docusigntest.Options{AccountHost: "account-d.docusign.com", Sites: []string{"demo.docusign.net", "na3.docusign.net"}}
+	o := sandbox.Options{AccountHost: "account-d.docusign.com", Sites: []string{"demo.docusign.net", "na3.docusign.net"}}
 	if environment == "production" {
-		o = docusigntest.Options{AccountHost: "account.docusign.com", Sites: []string{"www.docusign.net", "na3.docusign.net"}}
+		o = sandbox.Options{AccountHost: "account.docusign.com", Sites: []string{"www.docusign.net", "na3.docusign.net"}}
 	}
 	r := newRigEdited(t, o, nil, func(doc section) {
 		doc["environment"] = environment
@@ -54,11 +54,11 @@ func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
 	}
 	const xml = "Accept: application/xml\r\nContent-Type: text/xml; charset=utf-8\r\n"
 	envelope := soapEnvelope(security(annaToken), listFeatures)
-	login := credentialCall("Login", "["+docusigntest.GUIDKey+"]anna@example.com", "anna-legacy-1", "")
+	login := credentialCall("Login", "["+sandbox.GUIDKey+"]anna@example.com", "anna-legacy-1", "")
 	type opener func(*testing.T, *rig) *wire
-	sidecar := func(t *testing.T, r *rig) *wire { return r.dial(t, proxy.DoorSidecar) }
+	sidecar := func(t *testing.T, r *rig) *wire { return r.dial(t, call.DoorSidecar) }
 	hosts := func(sni string) opener {
-		return func(t *testing.T, r *rig) *wire { return r.dialTLS(t, proxy.DoorHosts, sni) }
+		return func(t *testing.T, r *rig) *wire { return r.dialTLS(t, call.DoorHosts, sni) }
 	}
 	const connect = "CONNECT %s HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, environment := range []struct{ name, own, others string }{
@@ -153,7 +153,7 @@ func TestARedirectToAnotherEnvironmentIsNotLedBackHere(t *testing.T) {
 		"https://demo.docusign.net" + list: "https://demo.docusign.net" + list,
 		"https://na3.docusign.net" + list:  r.sidecar() + list,
 	} {
-		r.sandbox.FailNext(docusigntest.FailureSpec{Path: list, Status: 302, Header: http.Header{"Location": {location}}})
+		r.sandbox.FailNext(sandbox.FailureSpec{Path: list, Status: 302, Header: http.Header{"Location": {location}}})
 		stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		got := r.do(stay, request(t, "GET", r.sidecar()+list, nil, "X-DocuSign-Authentication", annaJSON))
 		if got.status != 302 || got.header.Get("Location") != want {
@@ -201,7 +201,7 @@ func TestAHostWhoseEnvironmentIsUnknownIsServedWhereTheOperatorNamedIt(t *testin
 func TestAnotherProductOfDocuSignIsNotServed(t *testing.T) {
 	for _, environment := range []string{"production", "demo"} {
 		r := newEnvironmentRig(t, environment, nil)
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("CONNECT services.docusign.net:443 HTTP/1.1\r\n\r\n")
 		if got := w.read("CONNECT"); got.status != 403 || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "not_listed" {
 			t.Errorf("CONNECT: %d %v", got.status, got.header)

@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
-
-	"docusign-auth-proxy/proxy"
 )
 
 func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
@@ -30,7 +29,7 @@ func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send(c.text)
 			if got, err := w.hear("POST"); err == nil && got.status/100 != 4 && got.status != 501 {
 				t.Errorf("status %d", got.status)
@@ -42,7 +41,7 @@ func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
 	}
 	t.Run("a length beside chunks is dropped, as RFC 9112 §6.3 has it", func(t *testing.T) {
 		r.sandbox.ResetCounts()
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send(head + "Content-Type: application/json\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked([]byte(envelopeJSON), 50, "%x"))
 		got, err := w.hear("POST")
 		if err == nil && got.status == 201 && (r.last(t).ContentLength == 3 || string(r.last(t).Body) != envelopeJSON) {
@@ -89,7 +88,7 @@ func TestTheProxyAsksForCredentialsOfItsOwn(t *testing.T) {
 		{"plain", fmt.Sprintf("GET http://demo.docusign.net%s HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: %s\r\n\r\n", listPath, annaJSON)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send(c.text)
 			got := w.read("GET")
 			if got.status != 407 || !strings.HasPrefix(got.header.Get("Proxy-Authenticate"), "Basic") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"encoding/json"
 	"io"
 	"net"
@@ -14,18 +15,17 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func TestShutdownLosesNoCall(t *testing.T) {
-	r := newRigWith(t, docusigntest.Options{Latency: 20 * time.Millisecond}, nil)
+	r := newRigWith(t, sandbox.Options{Latency: 20 * time.Millisecond}, nil)
 	r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
 	r.sandbox.ResetCounts()
 	call := post("HTTP/1.1", "Content-Length: 207\r\nConnection: close\r\n", string(bigEnvelope(207)))
 	var callers sync.WaitGroup
 	var sent, lost atomic.Int64
-	addr := r.addr(proxy.DoorSidecar)
+	addr := r.addr(call.DoorSidecar)
 	for range 16 {
 		callers.Go(func() {
 			for range 200 {
@@ -60,10 +60,10 @@ func TestShutdownLosesNoCall(t *testing.T) {
 
 func TestShutdownEndsWhatWaits(t *testing.T) {
 	r := newRig(t, nil)
-	idle := r.dial(t, proxy.DoorSidecar) // has said nothing yet
-	kept := r.dial(t, proxy.DoorSidecar) // keep-alive
-	tunnel := r.tunnel(t, connectDemo)   // intercepted, idle
-	fresh := r.opened(t, connectDemo)    // intercepted, no handshake yet
+	idle := r.dial(t, call.DoorSidecar) // has said nothing yet
+	kept := r.dial(t, call.DoorSidecar) // keep-alive
+	tunnel := r.tunnel(t, connectDemo)  // intercepted, idle
+	fresh := r.opened(t, connectDemo)   // intercepted, no handshake yet
 	kept.send("GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 	kept.read("GET")
 	tunnel.send("GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
@@ -140,17 +140,17 @@ func TestNoSecretIsEverSeen(t *testing.T) {
 	hear("Authorization: Basic anna-legacy-1\r\n")
 	hear("Authorization: bearer anna-legacy-1\r\n")
 	hear(ok + "X-DocuSign-Act-As-User: bob@example.com\r\n")
-	r.sandbox.RevokeTokens(docusigntest.AnnaID)
+	r.sandbox.RevokeTokens(sandbox.AnnaID)
 	hear(ok)
-	r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi", Drop: docusigntest.DropMidBody, Body: strings.Repeat("x", 9999), Status: 200})
-	w := r.dial(t, proxy.DoorSidecar)
+	r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi", Drop: sandbox.DropMidBody, Body: strings.Repeat("x", 9999), Status: 200})
+	w := r.dial(t, call.DoorSidecar)
 	w.send("GET " + listPath + " HTTP/1.1\r\nHost: x\r\n" + ok + "\r\n")
 	_, _ = w.hear("GET")
-	r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi", Drop: docusigntest.DropBefore, Times: 5})
+	r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi", Drop: sandbox.DropBefore, Times: 5})
 	hear(ok)
 	r.sandbox.ClearFailures()
 	form := func(password string) answer {
-		return r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/oauth2/token", strings.NewReader(url.Values{"grant_type": {"password"}, "client_id": {docusigntest.GUIDKey},
+		return r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/oauth2/token", strings.NewReader(url.Values{"grant_type": {"password"}, "client_id": {sandbox.GUIDKey},
 			"username": {"bob@example.com"}, "password": {password}, "scope": {"api"}}.Encode()), "Content-Type", "application/x-www-form-urlencoded"))
 	}
 	var issued struct {
@@ -162,12 +162,12 @@ func TestNoSecretIsEverSeen(t *testing.T) {
 	seen.WriteString(form("bob-legacy-2x").body)
 	hear("Authorization: bearer " + issued.Token + "\r\n")
 	api := parseLogin(t, r.get(t, "/restapi/v2/login_information?api_password=true", ok).body).APIPassword
-	soap := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><Login xmlns="http://www.docusign.net/API/Credential"><Email>[` + docusigntest.LegacyKey + `]bob@example.com</Email><Password>%</Password></Login></s:Body></s:Envelope>`
+	soap := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><Login xmlns="http://www.docusign.net/API/Credential"><Email>[` + sandbox.LegacyKey + `]bob@example.com</Email><Password>%</Password></Login></s:Body></s:Envelope>`
 	for _, password := range []string{"bob-legacy-2", "bob-legacy-2&", "wrong"} {
 		got := r.do(nil, request(t, "POST", r.sidecar()+"/api/3.0/credential.asmx", strings.NewReader(strings.Replace(soap, "%", password, 1)), "Content-Type", "text/xml", "SOAPAction", `"http://www.docusign.net/API/Credential/Login"`))
 		seen.WriteString(got.body)
 	}
-	r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AdminID)
+	r.sandbox.Revoke(sandbox.GUIDKey, sandbox.AdminID)
 	hear("X-DocuSign-Authentication: " + strings.NewReplacer("anna@", "admin@", "anna-legacy-1", "admin-legacy-3").Replace(annaJSON) + "\r\n")
 
 	needles := r.secretsOf(t)
@@ -206,7 +206,7 @@ func TestNoSecretIsEverSeen(t *testing.T) {
 func TestThePlainForwardDoorGoesOutOverTLSAlways(t *testing.T) {
 	r := newRig(t, nil)
 	for _, target := range []string{"http://demo.docusign.net", "http://demo.docusign.net:80", "http://demo.docusign.net:443", "HTTP://DEMO.DocuSign.NET"} {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("GET " + target + listPath + " HTTP/1.1\r\nHost: evil.example.com\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 		got := w.read("GET") // the sandbox speaks nothing but TLS
 		if got.status != 200 || got.header.Get("Strict-Transport-Security") != "" {
@@ -220,14 +220,14 @@ func TestThePlainForwardDoorGoesOutOverTLSAlways(t *testing.T) {
 		{"http://www.example.com", 403}, {"http://demo.docusign.net:8080", 403}, {"http://demo.docusign.net.example.com", 403}, {"http://169.254.169.254", 403},
 		{"http://demo.docusign.net@www.example.com", 403}, {"http://127.0.0.1:1", 403}, {"ftp://demo.docusign.net", 403},
 	} {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("GET " + c.target + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 		if got := w.read("GET"); got.status != c.want && got.status != 400 {
 			t.Errorf("%s: status %d, want %d: %s", c.target, got.status, c.want, got.body)
 		}
 	}
 	t.Run("the proxy's own address is the sidecar", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("GET " + r.sidecar() + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 		if got := w.read("GET"); got.status != 200 {
 			t.Errorf("status %d: %s", got.status, got.body)

@@ -1,14 +1,14 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // loginInformation is what programs read of the answer; its field types are part of the contract (PROTOCOL.md §2.2).
@@ -40,10 +40,10 @@ func parseLogin(t *testing.T, body string) loginInformation {
 
 func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 	r := newRig(t, nil)
-	sidecar := r.addr(proxy.DoorSidecar)
+	sidecar := r.addr(call.DoorSidecar)
 	port := sidecar[strings.LastIndexByte(sidecar, ':'):]
-	clear := func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }
-	local := func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "localhost") }
+	clear := func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }
+	local := func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "localhost") }
 	port80 := func(t *testing.T) *wire { return r.opened(t, strings.Replace(connectDemo, ":443", ":80", 2)) }
 	for _, source := range []struct {
 		name string
@@ -65,12 +65,12 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 			{"sidecar with a Host that is no host", "http://" + sidecar, clear, "", "a..b"},
 			{"sidecar over TLS with DocuSign's name fixed in the program", "https://localhost" + port, local, "", "demo.docusign.net"},
 			{"sidecar over TLS as localhost without the port", "https://localhost" + port, local, "", "localhost"},
-			{"sidecar over TLS", "https://" + sidecar, func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "") }, "", sidecar},
+			{"sidecar over TLS", "https://" + sidecar, func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") }, "", sidecar},
 			{"forward, plain", "http://na3.docusign.net", clear, "http://demo.docusign.net", "demo.docusign.net"},
 			{"forward, https in clear", "https://na3.docusign.net", clear, "https://demo.docusign.net", "demo.docusign.net"},
 			{"tunnel to port 80", "http://na3.docusign.net", port80, "", "demo.docusign.net"},
 			{"tunnel", "https://na3.docusign.net", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, "", "demo.docusign.net"},
-			{"hosts-file listener", "https://na3.docusign.net", func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net") }, "", "demo.docusign.net"},
+			{"hosts-file listener", "https://na3.docusign.net", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }, "", "demo.docusign.net"},
 		} {
 			for _, version := range []string{"v2", "v2.1"} {
 				t.Run(source.name+", "+door.name+", "+version, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 					l := parseLogin(t, got.body)
 					a := l.LoginAccounts[0]
 					want := door.origin + "/restapi/" + version + "/accounts/1234567"
-					if a.BaseURL != want || a.AccountID != "1234567" || a.AccountIDGUID != docusigntest.ExampleAccountID || a.IsDefault != "true" || a.UserID != docusigntest.AnnaID || a.Email != "anna@example.com" {
+					if a.BaseURL != want || a.AccountID != "1234567" || a.AccountIDGUID != sandbox.ExampleAccountID || a.IsDefault != "true" || a.UserID != sandbox.AnnaID || a.Email != "anna@example.com" {
 						t.Errorf("got %+v, want baseUrl %s", a, want)
 					}
 					if l.APIPassword != "" {
@@ -110,7 +110,7 @@ func TestLoginInformationAsked(t *testing.T) {
 				}
 			}},
 			{"GUID inside baseUrl", "?embed_account_id_guid=true", "", func(t *testing.T, h heard) {
-				if a := parseLogin(t, h.body).LoginAccounts[0]; !strings.HasSuffix(a.BaseURL, "/restapi/v2/accounts/"+docusigntest.ExampleAccountID) {
+				if a := parseLogin(t, h.body).LoginAccounts[0]; !strings.HasSuffix(a.BaseURL, "/restapi/v2/accounts/"+sandbox.ExampleAccountID) {
 					t.Errorf("%+v", a)
 				}
 			}},
@@ -162,7 +162,7 @@ func TestLoginInformationAsked(t *testing.T) {
 		}
 	}
 	t.Run("HEAD", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("HEAD /restapi/v2/login_information HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 		if got := w.read("HEAD"); got.body != "" {
 			t.Errorf("%+v", got)
@@ -171,7 +171,7 @@ func TestLoginInformationAsked(t *testing.T) {
 	t.Run("DocuSign's own trouble is passed on", func(t *testing.T) {
 		r.restart() // the site refused bearers above, which is remembered
 		r.sandbox.SetLoginInformation(0)
-		r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi/v2/login_information", Status: 503})
+		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 503})
 		if got := r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n"); got.status != 503 {
 			t.Errorf("status %d", got.status)
 		}
@@ -220,7 +220,7 @@ func TestRefusalsByteForByte(t *testing.T) {
 			})
 		}
 		t.Run(c.name+", HEAD", func(t *testing.T) {
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send("HEAD " + listPath + " HTTP/1.1\r\nHost: x\r\n" + c.lines + "\r\nGET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
 			if got := w.read("HEAD"); got.status != 401 || got.header.Get("Content-Length") != fmt.Sprint(len(jsonError(c.code, c.message))) {
 				t.Errorf("%+v", got)

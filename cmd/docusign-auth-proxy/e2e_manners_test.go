@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -15,8 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func TestConnectAsRealClientsWriteIt(t *testing.T) {
@@ -41,7 +41,7 @@ func TestConnectAsRealClientsWriteIt(t *testing.T) {
 	}
 	t.Run("the 200 names the client's version", func(t *testing.T) {
 		for _, version := range []string{"HTTP/1.0", "HTTP/1.1"} {
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send("CONNECT demo.docusign.net:443 " + version + "\r\nHost: x\r\n\r\n")
 			if line, _ := w.in.ReadString('\n'); !strings.HasPrefix(line, version+" 200 ") {
 				t.Errorf("answered %q", line)
@@ -49,7 +49,7 @@ func TestConnectAsRealClientsWriteIt(t *testing.T) {
 		}
 	})
 	t.Run("a ClientHello in the same segment as the CONNECT", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		c := tls.Client(&helloWithConnect{Conn: w.Conn, in: w, connect: connectDemo}, &tls.Config{RootCAs: r.proxyCA(), ServerName: "demo.docusign.net"})
 		if err := c.Handshake(); err != nil {
 			t.Fatal(err)
@@ -141,7 +141,7 @@ func TestRequestBodiesAsRealClientsFrameThem(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send(c.text)
 			got := w.read("POST")
 			if c.informs {
@@ -195,7 +195,7 @@ func TestExpectContinueOfABodyTooLargeToKeep(t *testing.T) {
 		return fmt.Sprintf("POST %s %s\r\nHost: x\r\nX-DocuSign-Authentication: %s\r\nContent-Type: application/pdf\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", createPath+"/x/documents", version, credential, size)
 	}
 	t.Run("the body is asked for and streamed", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\nContent-Type: application/json\r\n" +
 			fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", size))
 		if got := w.read("POST"); got.status != 100 {
@@ -214,14 +214,14 @@ func TestExpectContinueOfABodyTooLargeToKeep(t *testing.T) {
 		}
 	})
 	t.Run("a refused call is answered at once, without 100, and the connection closed", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send(head("HTTP/1.1", strings.Replace(annaJSON, "anna-legacy-1", "wrong", 1)))
 		if got := w.read("POST"); got.status != 401 || !got.close {
 			t.Errorf("status %d, close %v", got.status, got.close)
 		}
 	})
 	t.Run("what DocuSign refuses before the body comes back without the body", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send(head("HTTP/1.1", annaJSON)) // no such route there
 		if got := w.read("POST"); got.status != 404 {
 			t.Errorf("status %d", got.status)
@@ -250,7 +250,7 @@ func TestAcceptHeadersTravelAsTheyCame(t *testing.T) {
 		{"the bare word json (Ruby gem)", "Accept: json\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send("GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n" + c.headers + "\r\n")
 			got := w.read("GET")
 			if got.status != 200 {
@@ -277,11 +277,11 @@ func TestAcceptHeadersTravelAsTheyCame(t *testing.T) {
 
 func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	r := newRig(t, nil)
-	w := r.dial(t, proxy.DoorSidecar)
+	w := r.dial(t, call.DoorSidecar)
 	get := func(id string) string {
 		return "GET /restapi/v2/accounts/1234567/envelopes/" + id + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
 	}
-	id := r.sandbox.AddEnvelope(docusigntest.Envelope{AccountID: docusigntest.ExampleAccountID, Status: "sent"})
+	id := r.sandbox.AddEnvelope(sandbox.Envelope{AccountID: sandbox.ExampleAccountID, Status: "sent"})
 	w.send(get(id) + post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON) + get("unknown"))
 	for i, want := range []int{200, 201, 404} {
 		if got := w.read("GET"); got.status != want {
@@ -296,7 +296,7 @@ func TestLimitsOfTheRequestHead(t *testing.T) {
 		doc.at("limits")["header_bytes"] = "16KiB"
 	})
 	t.Run("a head that is too large is 431", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		go func() {
 			_, _ = io.WriteString(w.Conn, "GET "+listPath+" HTTP/1.1\r\nHost: x\r\n"+strings.Repeat("X-Fill: "+strings.Repeat("f", 1000)+"\r\n", 40)+"\r\n")
 		}()
@@ -309,9 +309,9 @@ func TestLimitsOfTheRequestHead(t *testing.T) {
 		open func(*testing.T) *wire
 		text string
 	}{
-		{"nothing is ever sent", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, ""},
-		{"a head that never ends", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "},
-		{"a TLS handshake that never ends", func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }, "\x16\x03\x01\x02\x00\x01"},
+		{"nothing is ever sent", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, ""},
+		{"a head that never ends", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "},
+		{"a TLS handshake that never ends", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, "\x16\x03\x01\x02\x00\x01"},
 		{"silence in a tunnel", func(t *testing.T) *wire { return r.opened(t, connectDemo) }, ""},
 		{"a head that never ends in a tunnel", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, "GET / HTTP/1.1\r\nX-Slow: "},
 	} {
@@ -347,7 +347,7 @@ func TestEveryCaptureOfARealClient(t *testing.T) {
 		connects, _ := fs.Glob(captureFS(), filepath.Dir(name)+"/*-connect*.http")
 		t.Run(name, func(t *testing.T) {
 			if strings.Contains(name, "-sidecar-") {
-				w := r.dial(t, proxy.DoorSidecar)
+				w := r.dial(t, call.DoorSidecar)
 				r.replay(t, w, text, "http://127.0.0.1:28080")
 				return
 			}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func TestHopByHopTricksTakeNothingAway(t *testing.T) {
@@ -28,7 +28,7 @@ func TestHopByHopTricksTakeNothingAway(t *testing.T) {
 func TestAnAccountServerThatAnswersNonsenseIsNotTakenForAnAnswer(t *testing.T) {
 	for _, body := range []string{"<html>captive portal</html>", `{"access_token":"","expires_in":3600}`, `{"access_token":"a\r\nX-Evil: 1","token_type":"Bearer","expires_in":3600}`, ""} {
 		r := newRig(t, nil)
-		r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Times: 1000, Status: http.StatusOK, Body: body})
+		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Times: 1000, Status: http.StatusOK, Body: body})
 		got := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON))
 		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 			t.Errorf("%q gives %d %q", body, got.status, got.body)

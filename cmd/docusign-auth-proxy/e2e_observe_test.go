@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // What DocuSign answers to the old credential of an observed program; the sandbox itself takes none.
@@ -26,7 +26,7 @@ const (
 // right site.
 func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 	header := func(key string) []string {
-		return []string{"X-DocuSign-Authentication", strings.Replace(annaJSON, docusigntest.GUIDKey, key, 1)}
+		return []string{"X-DocuSign-Authentication", strings.Replace(annaJSON, sandbox.GUIDKey, key, 1)}
 	}
 	login := "/restapi/v2/login_information?api_password=true"
 	for _, program := range []struct {
@@ -34,9 +34,9 @@ func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 		headers    func(*rig) []string
 		soapName   string // of Credential.Login; "" = no SOAP program
 	}{
-		{"mode: observe", "observe", func(*rig) []string { return header(docusigntest.GUIDKey) }, annaName},
+		{"mode: observe", "observe", func(*rig) []string { return header(sandbox.GUIDKey) }, annaName},
 		{"unknown: observe", "translate", func(*rig) []string { return header("c0ffee00-0000-4000-8000-000000000001") },
-			strings.Replace(annaName, docusigntest.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1)},
+			strings.Replace(annaName, sandbox.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1)},
 		{"an old token that DocuSign issued", "observe", func(*rig) []string { return []string{"Authorization", "bearer b3BhcXVl"} }, ""},
 		{"an OAuth token of its own", "translate", func(r *rig) []string { return []string{"Authorization", "Bearer " + r.oauthToken(r.t)} }, ""},
 	} {
@@ -59,7 +59,7 @@ func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 					first = soapPost(t, r.sidecar()+"/api/3.0/credential.asmx",
 						credentialCall("Login", program.soapName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>"))
 				}
-				r.sandbox.FailNext(docusigntest.FailureSpec{Path: first.URL.Path, Status: 200, Body: answer.body, ContentType: answer.contentType})
+				r.sandbox.FailNext(sandbox.FailureSpec{Path: first.URL.Path, Status: 200, Body: answer.body, ContentType: answer.contentType})
 				want := strings.NewReplacer("https://eu.docusign.net", r.sidecar(), "https://demo.docusign.net", r.sidecar()).Replace(answer.body)
 				if got := r.do(nil, first); got.status != 200 || got.body != want {
 					t.Fatalf("status %d\n got %s\nwant %s", got.status, got.body, want)
@@ -95,7 +95,7 @@ func TestObservedLoginAnswersElsewhere(t *testing.T) {
 		{"what is no log-in answer stays", `{"loginAccounts":"https://eu.docusign.net"}`, `{"loginAccounts":"https://eu.docusign.net"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: c.came})
+			r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: c.came})
 			got := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON))
 			if got.status != 200 || !strings.Contains(got.body, c.want) {
 				t.Errorf("status %d, %s", got.status, got.body)
@@ -107,7 +107,7 @@ func TestObservedLoginAnswersElsewhere(t *testing.T) {
 		})
 	}
 	t.Run("a program on plain HTTP stays there", func(t *testing.T) {
-		r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: observedJSON})
+		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: observedJSON})
 		got := r.do(r.forwardClient(), request(t, "GET", "http://demo.docusign.net/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON))
 		if !strings.Contains(got.body, `"http://eu.docusign.net/restapi/v2/accounts/7654321"`) {
 			t.Errorf("status %d, %s", got.status, got.body)
@@ -123,7 +123,7 @@ func TestObservedLoginAnswersElsewhere(t *testing.T) {
 
 func TestASiteOfAnotherEnvironmentIsNotLearnt(t *testing.T) {
 	r := newEnvironmentRig(t, "demo", func(doc section) { doc["integrations"].([]any)[1].(section)["mode"] = "observe" })
-	r.sandbox.FailNext(docusigntest.FailureSpec{
+	r.sandbox.FailNext(sandbox.FailureSpec{
 		Path: "/restapi/v2/login_information", Status: 200, Body: strings.ReplaceAll(observedJSON, "eu.docusign.net", "www.docusign.net"),
 	})
 	r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n")

@@ -4,17 +4,17 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func TestBasicBesideACompleteForm(t *testing.T) {
 	r := newRig(t, nil)
 	const basic = "Basic YTFiMmMzZDQtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAxOg=="
-	form := tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+	form := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	if token := accessToken(t, r.do(nil, tokenRequest(t, r.sidecar(), form, "Authorization", basic))); r.withToken(t, token).status != 200 {
 		t.Error("its token is not taken")
 	}
-	if got := r.do(nil, tokenRequest(t, r.sidecar(), "grant_type=password&username=anna%40example.com&client_id="+docusigntest.GUIDKey, "Authorization", basic)); got.status != 400 {
+	if got := r.do(nil, tokenRequest(t, r.sidecar(), "grant_type=password&username=anna%40example.com&client_id="+sandbox.GUIDKey, "Authorization", basic)); got.status != 400 {
 		t.Errorf("a form without a password: status %d, %s", got.status, got.body)
 	}
 	r.noLeak()
@@ -61,19 +61,19 @@ func TestProvisioningWithTheKeyAlone(t *testing.T) {
 		name, method, path, header, more string
 		passes                           bool
 	}{
-		{"XML", "GET", path, key(docusigntest.GUIDKey), app, true},
-		{"JSON", "GET", path, `{"IntegratorKey":"` + docusigntest.GUIDKey + `"}`, app, true},
-		{"v2.1", "GET", "/restapi/v2.1/accounts/provisioning/", key(docusigntest.GUIDKey), app, true},
-		{"with more than the key", "GET", path, `{"IntegratorKey":"` + docusigntest.GUIDKey + `","Pasword":"anna-legacy-1","SendOnBehalfOf":"anna-legacy-1"}`, app, true},
-		{"without X-DocuSign-AppToken", "GET", path, key(docusigntest.GUIDKey), "", false},
-		{"with a password", "GET", path, strings.Replace(key(docusigntest.GUIDKey), "<IntegratorKey>", "<Password>anna-legacy-1</Password><IntegratorKey>", 1), app, false},
-		{"with a user", "GET", path, strings.Replace(key(docusigntest.GUIDKey), "<IntegratorKey>", "<Username>anna@example.com</Username><IntegratorKey>", 1), app, false},
+		{"XML", "GET", path, key(sandbox.GUIDKey), app, true},
+		{"JSON", "GET", path, `{"IntegratorKey":"` + sandbox.GUIDKey + `"}`, app, true},
+		{"v2.1", "GET", "/restapi/v2.1/accounts/provisioning/", key(sandbox.GUIDKey), app, true},
+		{"with more than the key", "GET", path, `{"IntegratorKey":"` + sandbox.GUIDKey + `","Pasword":"anna-legacy-1","SendOnBehalfOf":"anna-legacy-1"}`, app, true},
+		{"without X-DocuSign-AppToken", "GET", path, key(sandbox.GUIDKey), "", false},
+		{"with a password", "GET", path, strings.Replace(key(sandbox.GUIDKey), "<IntegratorKey>", "<Password>anna-legacy-1</Password><IntegratorKey>", 1), app, false},
+		{"with a user", "GET", path, strings.Replace(key(sandbox.GUIDKey), "<IntegratorKey>", "<Username>anna@example.com</Username><IntegratorKey>", 1), app, false},
 		{"with a key that nobody knows", "GET", path, key("c0ffee00-0000-4000-8000-000000000001"), app, false},
-		{"by another method", "POST", path, key(docusigntest.GUIDKey), app, false},
-		{"at another path", "GET", "/restapi/v2/accounts/1234567", key(docusigntest.GUIDKey), app, false},
-		{"below it", "GET", path + "/x", key(docusigntest.GUIDKey), app, false},
-		{"with another credential", "GET", path, key(docusigntest.GUIDKey), app + "Authorization: bearer abc\r\n", false},
-		{"with a second header", "GET", path, key(docusigntest.GUIDKey), app + annaLine, false},
+		{"by another method", "POST", path, key(sandbox.GUIDKey), app, false},
+		{"at another path", "GET", "/restapi/v2/accounts/1234567", key(sandbox.GUIDKey), app, false},
+		{"below it", "GET", path + "/x", key(sandbox.GUIDKey), app, false},
+		{"with another credential", "GET", path, key(sandbox.GUIDKey), app + "Authorization: bearer abc\r\n", false},
+		{"with a second header", "GET", path, key(sandbox.GUIDKey), app + annaLine, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
@@ -87,7 +87,7 @@ func TestProvisioningWithTheKeyAlone(t *testing.T) {
 			}
 			want := c.header
 			if c.name == "with more than the key" {
-				want = `{"IntegratorKey":"` + docusigntest.GUIDKey + `"}`
+				want = `{"IntegratorKey":"` + sandbox.GUIDKey + `"}`
 			}
 			if len(sent) != 1 || sent[0].Header.Get("X-DocuSign-Authentication") != want || sent[0].Header.Get("X-DocuSign-AppToken") != "0123-token" || sent[0].Header["Authorization"] != nil {
 				t.Errorf("status %d, %d calls upstream: %s", got.status, len(sent), got.body)
@@ -101,13 +101,13 @@ func TestProvisioningWithTheKeyAlone(t *testing.T) {
 func TestAUserWithoutAccounts(t *testing.T) {
 	const legacy = "X-DocuSign-Authentication"
 	for _, c := range []struct{ name, path string }{
-		{"an account in the path", listPath}, {"log-in", "/restapi/v2/login_information"}, {"an account's GUID", "/restapi/v2/accounts/" + docusigntest.ExampleAccountID},
+		{"an account in the path", listPath}, {"log-in", "/restapi/v2/login_information"}, {"an account's GUID", "/restapi/v2/accounts/" + sandbox.ExampleAccountID},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, nil)
-			r.sandbox.FailNext(docusigntest.FailureSpec{
+			r.sandbox.FailNext(sandbox.FailureSpec{
 				Host: "account-d.docusign.com", Path: "/oauth/userinfo", Status: 200, Times: 9,
-				Body: `{"sub":"` + docusigntest.AnnaID + `","name":"A","email":"anna@example.com","accounts":[]}`,
+				Body: `{"sub":"` + sandbox.AnnaID + `","name":"A","email":"anna@example.com","accounts":[]}`,
 			})
 			got := r.do(nil, request(t, "GET", r.sidecar()+c.path, nil, legacy, annaJSON))
 			if got.status != 401 || !strings.Contains(got.body, "USER_LACKS_MEMBERSHIP") || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "lacks_membership" {
@@ -123,9 +123,9 @@ func TestAUserWithoutAccounts(t *testing.T) {
 	}
 	t.Run("Login of credential.asmx", func(t *testing.T) {
 		r := newRig(t, nil)
-		r.sandbox.FailNext(docusigntest.FailureSpec{
+		r.sandbox.FailNext(sandbox.FailureSpec{
 			Host: "account-d.docusign.com", Path: "/oauth/userinfo", Status: 200, Times: 9,
-			Body: `{"sub":"` + docusigntest.AnnaID + `","name":"A","email":"anna@example.com","accounts":[]}`,
+			Body: `{"sub":"` + sandbox.AnnaID + `","name":"A","email":"anna@example.com","accounts":[]}`,
 		})
 		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", annaName, "anna-legacy-1", "")))
 		if got.status != 200 || !strings.Contains(got.body, "<Success>false</Success><ErrorCode>User_Lacks_Permissions</ErrorCode>") || !strings.Contains(got.body, "valid membership") {

@@ -3,27 +3,27 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // callDoors are the ways of one call to demo.docusign.net, each with the origin under which the program reaches the
 // proxy again.
 func (r *rig) callDoors() []callDoor {
-	sidecar := func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) }
+	sidecar := func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }
 	return []callDoor{
-		{"sidecar", sidecar, "", r.addr(proxy.DoorSidecar), r.sidecar()},
-		{"sidecar over TLS", func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "") }, "", r.addr(proxy.DoorSidecar),
-			"https://" + r.addr(proxy.DoorSidecar)},
+		{"sidecar", sidecar, "", r.addr(call.DoorSidecar), r.sidecar()},
+		{"sidecar over TLS", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") }, "", r.addr(call.DoorSidecar),
+			"https://" + r.addr(call.DoorSidecar)},
 		{"forward, plain", sidecar, "http://demo.docusign.net", "demo.docusign.net", "http://demo.docusign.net"},
 		{"tunnel", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, "", "demo.docusign.net", "https://demo.docusign.net"},
-		{"hosts-file listener", func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net") }, "", "demo.docusign.net",
+		{"hosts-file listener", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }, "", "demo.docusign.net",
 			"https://demo.docusign.net"},
 	}
 }
@@ -61,7 +61,7 @@ func TestAddressesInHeadersLeadBackToTheProxy(t *testing.T) {
 			{"no URL", "Location", "https://%zz/restapi/v2", "https://%zz/restapi/v2"},
 		} {
 			t.Run(door.name+", "+c.name, func(t *testing.T) {
-				r.sandbox.FailNext(docusigntest.FailureSpec{Path: envelopesAtDemo, Status: 201, Body: "{}", Header: http.Header{c.header: {c.came}}})
+				r.sandbox.FailNext(sandbox.FailureSpec{Path: envelopesAtDemo, Status: 201, Body: "{}", Header: http.Header{c.header: {c.came}}})
 				if got := door.get(t, envelopesAtDemo).header.Get(c.header); !strings.EqualFold(got, c.want) || strings.Contains(got, "%2b") {
 					t.Errorf("got %s, want %s", got, c.want)
 				}
@@ -75,7 +75,7 @@ func TestWhatASiteSaysOfItsOwnHostIsNotSaidOfTheProxy(t *testing.T) {
 	said := http.Header{"Strict-Transport-Security": {"max-age=31536000"}, "Alt-Svc": {`h3=":443"`}, "Public-Key-Pins": {"pin"}}
 	for _, door := range r.callDoors() {
 		t.Run(door.name, func(t *testing.T) {
-			r.sandbox.FailNext(docusigntest.FailureSpec{Path: envelopesAtDemo, Status: 200, Body: "{}", Header: said})
+			r.sandbox.FailNext(sandbox.FailureSpec{Path: envelopesAtDemo, Status: 200, Body: "{}", Header: said})
 			got := door.get(t, envelopesAtDemo)
 			direct := strings.HasPrefix(door.origin, "https://demo.") // TLS with the site's own name
 			for _, name := range []string{"Strict-Transport-Security", "Public-Key-Pins"} {
@@ -109,7 +109,7 @@ func (r *rig) dialUnnamed(t *testing.T, expect string) *wire {
 		_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: r.proxyCA(), DNSName: expect})
 		return err
 	}
-	c := tls.Client(r.dial(t, proxy.DoorHosts).Conn, &tls.Config{InsecureSkipVerify: true, VerifyConnection: verify})
+	c := tls.Client(r.dial(t, call.DoorHosts).Conn, &tls.Config{InsecureSkipVerify: true, VerifyConnection: verify})
 	if err := c.Handshake(); err != nil {
 		t.Fatalf("TLS handshake: %v\n%s", err, r.log)
 	}
@@ -165,7 +165,7 @@ func TestTheHostsListenerIsNoProxy(t *testing.T) {
 		{"an absolute URI in clear", "GET http://demo.docusign.net/restapi HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n", false, 421},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.dial(t, proxy.DoorHosts)
+			w := r.dial(t, call.DoorHosts)
 			if c.secure {
 				w = w.secure(r, "demo.docusign.net")
 			}

@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const signIn = "X-DocuSign-Authentication: " + annaJSON + "\r\n"
 
 // accountServerDown makes every exchange fail until ClearFailures.
 func (r *rig) accountServerDown() {
-	r.sandbox.FailNext(docusigntest.FailureSpec{Host: "account-d.docusign.com", Times: 1000, Status: 503, Header: http.Header{"Retry-After": {"7"}}})
+	r.sandbox.FailNext(sandbox.FailureSpec{Host: "account-d.docusign.com", Times: 1000, Status: 503, Header: http.Header{"Retry-After": {"7"}}})
 }
 
 // PROTOCOL.md §8.3: 401 is about the caller's credential, and the token is not the caller's.
@@ -26,7 +26,7 @@ func TestATokenRevokedWhileNoOtherCanBeHad(t *testing.T) {
 	soapCall := func() answer {
 		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 	}
-	view := `<GetAuthenticationToken xmlns="http://www.docusign.net/API/Credential"><Email>[` + docusigntest.GUIDKey +
+	view := `<GetAuthenticationToken xmlns="http://www.docusign.net/API/Credential"><Email>[` + sandbox.GUIDKey +
 		`]anna@example.com</Email><Password>anna-legacy-1</Password></GetAuthenticationToken>`
 	r.sandbox.SetSOAPBearer(true)
 	for _, c := range []struct {
@@ -51,7 +51,7 @@ func TestATokenRevokedWhileNoOtherCanBeHad(t *testing.T) {
 			if got := c.call(); got.status != c.good {
 				t.Fatalf("status %d: %s", got.status, got.body)
 			}
-			r.sandbox.RevokeTokens(docusigntest.AnnaID)
+			r.sandbox.RevokeTokens(sandbox.AnnaID)
 			r.accountServerDown()
 			got := c.call()
 			if wait, _ := strconv.Atoi(got.header.Get("Retry-After")); !c.soap && got.status != unavailable || wait < 1 || wait > 7 ||
@@ -64,9 +64,9 @@ func TestATokenRevokedWhileNoOtherCanBeHad(t *testing.T) {
 		t.Run(c.name+", the consent is withdrawn", func(t *testing.T) {
 			r.restart()
 			c.call()
-			r.sandbox.RevokeTokens(docusigntest.AnnaID)
-			r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID)
-			defer r.sandbox.Consent(docusigntest.GUIDKey, docusigntest.AnnaID, "signature", "impersonation")
+			r.sandbox.RevokeTokens(sandbox.AnnaID)
+			r.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
+			defer r.sandbox.Consent(sandbox.GUIDKey, sandbox.AnnaID, "signature", "impersonation")
 			got := c.call()
 			if got.status != denied || !strings.Contains(strings.ToUpper(got.body), "USER_AUTHENTICATION_FAILED") ||
 				got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "consent_required" {
@@ -83,7 +83,7 @@ func TestEveryRevocationIsMended(t *testing.T) {
 	r.sandbox.ResetCounts()
 	const times = 12
 	for i := range times {
-		r.sandbox.RevokeTokens(docusigntest.AnnaID)
+		r.sandbox.RevokeTokens(sandbox.AnnaID)
 		if got := r.create(t, small); got.status != 201 {
 			t.Fatalf("revocation %d: status %d %s", i+1, got.status, got.body)
 		}
@@ -108,7 +108,7 @@ func TestASiteThatRefusesEveryTokenCostsFewGrants(t *testing.T) {
 	if n := r.sandbox.Counts().Grants; n > 5 {
 		t.Errorf("%d grants for 20 refused SOAP calls", n)
 	}
-	r.sandbox.RevokeTokens(docusigntest.AnnaID)
+	r.sandbox.RevokeTokens(sandbox.AnnaID)
 	if got := r.get(t, listPath, signIn); got.status != 200 {
 		t.Errorf("REST after a revocation: status %d: SOAP has used up its renewals", got.status)
 	}
@@ -120,7 +120,7 @@ func TestLoginInformationThatRefusesBearersCostsNoGrants(t *testing.T) {
 	login := func(t *testing.T) {
 		t.Helper()
 		got := r.get(t, "/restapi/v2/login_information", signIn)
-		if got.status != 200 || parseLogin(t, got.body).LoginAccounts[0].UserID != docusigntest.AnnaID {
+		if got.status != 200 || parseLogin(t, got.body).LoginAccounts[0].UserID != sandbox.AnnaID {
 			t.Fatalf("status %d %s", got.status, got.body)
 		}
 	}
@@ -139,12 +139,12 @@ func TestLoginInformationThatRefusesBearersCostsNoGrants(t *testing.T) {
 		{"a token that works elsewhere", func() { r.get(t, listPath, signIn); r.sandbox.ResetCounts() }, 0, 1, 1},
 		{"a token that was revoked", func() {
 			r.get(t, listPath, signIn)
-			r.sandbox.RevokeTokens(docusigntest.AnnaID)
+			r.sandbox.RevokeTokens(sandbox.AnnaID)
 			r.sandbox.ResetCounts()
 		}, 1, 2, 1},
 		{"a token that was revoked while the account server is down", func() {
 			r.get(t, listPath, signIn)
-			r.sandbox.RevokeTokens(docusigntest.AnnaID)
+			r.sandbox.RevokeTokens(sandbox.AnnaID)
 			r.sandbox.ResetCounts()
 			r.accountServerDown()
 		}, 0, -1, 0},
@@ -174,7 +174,7 @@ func TestLoginInformationThatRefusesBearersCostsNoGrants(t *testing.T) {
 		r.sandbox.SetLoginInformation(0)
 		for i := range 12 {
 			login(t)
-			r.sandbox.RevokeTokens(docusigntest.AnnaID)
+			r.sandbox.RevokeTokens(sandbox.AnnaID)
 			r.sandbox.ResetCounts()
 			login(t)
 			if c := r.sandbox.Counts(); c.Grants != 1 || c.API != 1 {
@@ -183,7 +183,7 @@ func TestLoginInformationThatRefusesBearersCostsNoGrants(t *testing.T) {
 		}
 	})
 	t.Run("a number that is looked up by it", func(t *testing.T) {
-		r.editConfig("\"1234567\": "+docusigntest.ExampleAccountID, "\"7777777\": "+docusigntest.ExampleAccountID)
+		r.editConfig("\"1234567\": "+sandbox.ExampleAccountID, "\"7777777\": "+sandbox.ExampleAccountID)
 		r.restart()
 		r.sandbox.SetLoginInformation(401)
 		r.sandbox.ResetCounts()
@@ -209,7 +209,7 @@ func TestAnAccountIsFoundHoweverOftenItMoves(t *testing.T) {
 		t.Errorf("%d looks at UserInfo for an account that is not the user's", n)
 	}
 	for i := range 8 {
-		r.sandbox.MoveAccount(docusigntest.ExampleAccountID, []string{"eu.docusign.net", "na3.docusign.net"}[i%2])
+		r.sandbox.MoveAccount(sandbox.ExampleAccountID, []string{"eu.docusign.net", "na3.docusign.net"}[i%2])
 		if got := r.create(t, small); got.status != 201 {
 			t.Fatalf("move %d: status %d %s", i+1, got.status, got.body)
 		}
@@ -240,7 +240,7 @@ func TestAPersonsRepairIsSeenWithTheNextCall(t *testing.T) {
 		}
 	}
 	consent := func(r *rig) {
-		r.sandbox.Consent(docusigntest.GUIDKey, docusigntest.AnnaID, "signature", "impersonation")
+		r.sandbox.Consent(sandbox.GUIDKey, sandbox.AnnaID, "signature", "impersonation")
 	}
 	for name, tell := range map[string]func(*testing.T, *rig){
 		"the operations listener is told": func(t *testing.T, r *rig) {
@@ -259,14 +259,14 @@ func TestAPersonsRepairIsSeenWithTheNextCall(t *testing.T) {
 		"the doctor gets a token, behind a login": func(t *testing.T, r *rig) { r.beside(t).run() },
 	} {
 		t.Run("consent: "+name, func(t *testing.T) {
-			r := newRigEdited(t, docusigntest.Options{}, nil, func(s section) {
+			r := newRigEdited(t, sandbox.Options{}, nil, func(s section) {
 				s.at("admin")["redirect_uri"] = "http://localhost:9090/consent"
 				if strings.HasSuffix(name, "behind a login") {
 					login := section{"username": "ops", "password": section{"bcrypt": bcryptOf(t, "c4n4ry-ops")}}
 					s.at("admin")["basic_auth"] = login
 				}
 			})
-			r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID)
+			r.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
 			refused(t, r, "consent_required")
 			consent(r)
 			tell(t, r)
@@ -275,10 +275,10 @@ func TestAPersonsRepairIsSeenWithTheNextCall(t *testing.T) {
 	}
 	t.Run("consent: consent wait proves it", func(t *testing.T) {
 		r := newRig(t, nil)
-		r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID)
+		r.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
 		refused(t, r, "consent_required")
 		j := r.beside(t).wait(newConsent(), "wait", "--user", "anna@example.com", "--integration", "nightly-billing")
-		j.approve(docusigntest.AnnaID)
+		j.approve(sandbox.AnnaID)
 		if text, err := j.end(); err != nil || !strings.Contains(text, "the running proxy was told") {
 			t.Errorf("%v\n%s", err, text)
 		}
@@ -334,7 +334,7 @@ func TestTheStatusPageOffersToAskAgain(t *testing.T) {
 func TestEachLoginCostsOneExchange(t *testing.T) {
 	c := newLoginClinic(t)
 	j := c.wait(newLogin())
-	j.approve(docusigntest.AnnaID)
+	j.approve(sandbox.AnnaID)
 	if text, err := j.end(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}

@@ -2,10 +2,9 @@ package main
 
 import (
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"testing"
-
-	"docusign-auth-proxy/proxy"
 )
 
 // RFC 9113 §9.2: old stacks offer HTTP/2 with versions and suites that it forbids; others offer what nobody serves.
@@ -33,8 +32,8 @@ func TestOldTLSStacksAreAnsweredAtEveryDoor(t *testing.T) {
 		r := newRigChanged(t, func(doc section) { doc.at("interception")["tls"] = tt.profile })
 		for door, open := range map[string]func() (w *wire, host string){
 			"tunnel":     func() (*wire, string) { return r.opened(t, connectDemo), "demo.docusign.net" },
-			"hosts file": func() (*wire, string) { return r.dial(t, proxy.DoorHosts), "demo.docusign.net" },
-			"sidecar":    func() (*wire, string) { return r.dial(t, proxy.DoorSidecar), "localhost" },
+			"hosts file": func() (*wire, string) { return r.dial(t, call.DoorHosts), "demo.docusign.net" },
+			"sidecar":    func() (*wire, string) { return r.dial(t, call.DoorSidecar), "localhost" },
 		} {
 			t.Run(tt.name+", "+door, func(t *testing.T) {
 				w, host := open()
@@ -55,7 +54,7 @@ func TestOldTLSStacksAreAnsweredAtEveryDoor(t *testing.T) {
 func TestTheSidecarsCertificateHasTheNameThatWasAskedFor(t *testing.T) {
 	r := newRig(t, nil)
 	for sni, want := range map[string]string{"localhost": "[localhost] []", "": "[localhost] [127.0.0.1]"} {
-		c := r.dialTLS(t, proxy.DoorSidecar, sni).Conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+		c := r.dialTLS(t, call.DoorSidecar, sni).Conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
 		if got := fmt.Sprint(c.DNSNames, c.IPAddresses); got != want {
 			t.Errorf("SNI %q: %s, want %s", sni, got, want)
 		}

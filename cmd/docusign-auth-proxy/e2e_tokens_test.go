@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/translate"
 )
 
@@ -59,7 +59,7 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 			r.sandbox.SetBadToken(code)
 			fresh := func() {
 				r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
-				r.sandbox.RevokeTokens(docusigntest.AnnaID)
+				r.sandbox.RevokeTokens(sandbox.AnnaID)
 				r.sandbox.ResetCounts()
 			}
 			t.Run("a small call is sent once more with another token", func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 			})
 			t.Run("a token that is refused again is not renewed for ever", func(t *testing.T) {
 				fresh()
-				r.sandbox.FailNext(docusigntest.FailureSpec{Path: createPath, Method: "POST", Times: 2, Status: 401, Body: `{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"no"}`})
+				r.sandbox.FailNext(sandbox.FailureSpec{Path: createPath, Method: "POST", Times: 2, Status: 401, Body: `{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"no"}`})
 				got := r.create(t, small)
 				if n := len(r.atSites()); got.status != 401 || n != 2 {
 					t.Errorf("status %d after %d calls", got.status, n)
@@ -113,11 +113,11 @@ func TestAnAccountThatMovedIsFound(t *testing.T) {
 	r := newRig(t, nil)
 	for _, code := range []string{"USER_LACKS_MEMBERSHIP", "PARTNER_AUTHENTICATION_FAILED"} {
 		t.Run(code, func(t *testing.T) {
-			r.sandbox.MoveAccount(docusigntest.ExampleAccountID, "na3.docusign.net")
+			r.sandbox.MoveAccount(sandbox.ExampleAccountID, "na3.docusign.net")
 			r.restart()
 			r.sandbox.SetWrongSite(code)
 			r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
-			r.sandbox.MoveAccount(docusigntest.ExampleAccountID, "eu.docusign.net")
+			r.sandbox.MoveAccount(sandbox.ExampleAccountID, "eu.docusign.net")
 			r.sandbox.ResetCounts()
 			if got := r.create(t, small); got.status != 201 {
 				t.Fatalf("status %d: %s", got.status, got.body)
@@ -130,7 +130,7 @@ func TestAnAccountThatMovedIsFound(t *testing.T) {
 			if c := r.sandbox.Counts(); c.UserInfo != 0 || c.API != 1 {
 				t.Errorf("the new site was not remembered: %d UserInfo, %d calls", c.UserInfo, c.API)
 			}
-			r.sandbox.MoveAccount(docusigntest.ExampleAccountID, "demo.docusign.net")
+			r.sandbox.MoveAccount(sandbox.ExampleAccountID, "demo.docusign.net")
 			if got := r.create(t, large); got.status != 503 {
 				t.Errorf("a large call after another move: status %d", got.status)
 			}
@@ -156,11 +156,11 @@ func TestTroubleAtTheAccountServer(t *testing.T) {
 		r.sandbox.ClearFailures()
 		r.sandbox.SetThrottle(false)
 		r.sandbox.SetClockOffset(0)
-		r.sandbox.Consent(docusigntest.GUIDKey, docusigntest.AnnaID, "signature", "impersonation")
+		r.sandbox.Consent(sandbox.GUIDKey, sandbox.AnnaID, "signature", "impersonation")
 		r.sandbox.ResetCounts()
 		r.restart()
 	}
-	token := func(f docusigntest.FailureSpec) docusigntest.FailureSpec {
+	token := func(f sandbox.FailureSpec) sandbox.FailureSpec {
 		f.Host, f.Path, f.Times = "account-d.docusign.com", "/oauth/token", 100
 		return f
 	}
@@ -172,20 +172,20 @@ func TestTroubleAtTheAccountServer(t *testing.T) {
 		cause string
 		log   []string
 	}{
-		{"nobody has consented", func(r *rig) { r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.AnnaID) }, 401,
+		{"nobody has consented", func(r *rig) { r.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID) }, 401,
 			"{\r\n  \"errorCode\": \"USER_AUTHENTICATION_FAILED\",\r\n  \"message\": \"One or both of Username and Password are invalid.\"\r\n}", "consent_required",
-			[]string{"https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + docusigntest.GUIDKey, "outcome=token_error"}},
+			[]string{"https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + sandbox.GUIDKey, "outcome=token_error"}},
 		{"the token end point answers 503", func(r *rig) {
-			r.sandbox.FailNext(token(docusigntest.FailureSpec{Status: 503, Header: http.Header{"Retry-After": {"7"}}}))
+			r.sandbox.FailNext(token(sandbox.FailureSpec{Status: 503, Header: http.Header{"Retry-After": {"7"}}}))
 		}, 503,
 			"{\r\n  \"errorCode\": \"UNSPECIFIED_ERROR\",\r\n  \"message\": \"The authentication service is not available. Try again later.\"\r\n}", "", []string{"outcome=token_error"}},
 		{"the token end point throttles", func(r *rig) { r.sandbox.SetThrottle(true) }, 503, "", "", []string{"outcome=token_error"}},
-		{"the account server breaks off", func(r *rig) { r.sandbox.FailNext(token(docusigntest.FailureSpec{Drop: docusigntest.DropBefore})) }, 503, "", "", []string{"outcome=token_error"}},
+		{"the account server breaks off", func(r *rig) { r.sandbox.FailNext(token(sandbox.FailureSpec{Drop: sandbox.DropBefore})) }, 503, "", "", []string{"outcome=token_error"}},
 		{"the account server answers HTML", func(r *rig) {
-			r.sandbox.FailNext(token(docusigntest.FailureSpec{Status: 200, Body: "<html>", ContentType: "text/html"}))
+			r.sandbox.FailNext(token(sandbox.FailureSpec{Status: 200, Body: "<html>", ContentType: "text/html"}))
 		}, 503, "", "", nil},
 		{"UserInfo answers 500", func(r *rig) {
-			r.sandbox.FailNext(docusigntest.FailureSpec{Host: "account-d.docusign.com", Path: "/oauth/userinfo", Times: 100, Status: 500})
+			r.sandbox.FailNext(sandbox.FailureSpec{Host: "account-d.docusign.com", Path: "/oauth/userinfo", Times: 100, Status: 500})
 		}, 503, "", "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -212,8 +212,8 @@ func TestTroubleAtTheAccountServer(t *testing.T) {
 		r.sandbox.SetTokenLife(2 * time.Second)
 		defer r.sandbox.SetTokenLife(time.Hour)
 		r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
-		r.sandbox.RevokeTokens(docusigntest.AnnaID)
-		r.sandbox.FailNext(token(docusigntest.FailureSpec{Status: 503}))
+		r.sandbox.RevokeTokens(sandbox.AnnaID)
+		r.sandbox.FailNext(token(sandbox.FailureSpec{Status: 503}))
 		if got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n"); got.status != 401 && got.status != 503 {
 			t.Errorf("status %d", got.status)
 		}
@@ -234,8 +234,8 @@ func TestTroubleAtTheAccountServer(t *testing.T) {
 	}
 	t.Run("a base_uri under a foreign domain is not believed", func(t *testing.T) {
 		restart()
-		info := `{"sub":"` + docusigntest.AnnaID + `","name":"A","email":"anna@example.com","accounts":[{"account_id":"` + docusigntest.ExampleAccountID + `","is_default":true,"account_name":"X","base_uri":"https://docusign.net.evil.example.com"}]}`
-		r.sandbox.FailNext(docusigntest.FailureSpec{Host: "account-d.docusign.com", Path: "/oauth/userinfo", Status: 200, Body: info})
+		info := `{"sub":"` + sandbox.AnnaID + `","name":"A","email":"anna@example.com","accounts":[{"account_id":"` + sandbox.ExampleAccountID + `","is_default":true,"account_name":"X","base_uri":"https://docusign.net.evil.example.com"}]}`
+		r.sandbox.FailNext(sandbox.FailureSpec{Host: "account-d.docusign.com", Path: "/oauth/userinfo", Status: 200, Body: info})
 		got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
 		if got.status != 503 || len(r.atSites()) != 0 {
 			t.Errorf("status %d, %d calls: %s", got.status, len(r.atSites()), got.body)

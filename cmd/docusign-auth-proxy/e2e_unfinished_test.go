@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,8 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // wrongJSON is a credential that is refused as soon as the head of the call is there.
@@ -36,8 +36,8 @@ func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 	r := newRigChanged(t, func(doc section) { doc.at("egress")["tunnel"] = []string{listed} })
 	const size = 8 << 20
 	doors := map[string]func(*testing.T) *wire{
-		"sidecar":          func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) },
-		"sidecar over TLS": func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "") },
+		"sidecar":          func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) },
+		"sidecar over TLS": func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") },
 		"CONNECT":          func(t *testing.T) *wire { return r.tunnel(t, connectDemo) },
 	}
 	refused := "X-DocuSign-Authentication: " + wrongJSON + "\r\n"
@@ -106,7 +106,7 @@ func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 		}
 	}
 	t.Run("a program that reads at once need not send the rest", func(t *testing.T) {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\n" + refused + fmt.Sprintf("Content-Length: %d\r\n\r\n{", size))
 		if got := w.read("POST"); got.status != 401 || !got.close {
 			t.Errorf("status %d, close %v", got.status, got.close)
@@ -115,7 +115,7 @@ func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 		eventually(t, "the call ends", func() bool { return r.program.server.Active() == 0 })
 	})
 	t.Run("over HTTP/2 the stream ends and the connection goes on", func(t *testing.T) {
-		c := r.protocolClient(r.addr(proxy.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
+		c := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
 		for range 2 {
 			body := io.MultiReader(bytes.NewReader(make([]byte, size)))
 			got := r.do(c, request(t, "POST", r.sidecar()+createPath, body, "X-DocuSign-Authentication", wrongJSON))
@@ -142,7 +142,7 @@ func TestWhatIsDrainedIsBounded(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send(head)
 			if got := w.read("POST"); got.status != 401 {
 				t.Errorf("status %d", got.status)
@@ -172,7 +172,7 @@ func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 	} {
 		for _, drip := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, a byte now and then: %v", c.name, drip), func(t *testing.T) {
-				w := r.dial(t, proxy.DoorSidecar)
+				w := r.dial(t, call.DoorSidecar)
 				w.send(c.text)
 				if drip && !strings.Contains(c.text, "chunked") {
 					go func() {
@@ -212,7 +212,7 @@ func TestASlowBodyThatGetsOnIsNotGivenUp(t *testing.T) {
 	})
 	for _, size := range []int{40 << 10, 3 << 20} {
 		t.Run(fmt.Sprintf("%d bytes, more slowly than the limit", size), func(t *testing.T) {
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			text := post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", size), string(bigEnvelope(size)))
 			for len(text) > 0 {
 				n := min(len(text), max(size/20, 2<<10))
@@ -230,8 +230,8 @@ func TestASlowBodyThatGetsOnIsNotGivenUp(t *testing.T) {
 		})
 	}
 	t.Run("DocuSign takes longer than the limit to answer", func(t *testing.T) {
-		r.sandbox.FailNext(docusigntest.FailureSpec{Path: createPath, Status: 418, Delay: 1500 * time.Millisecond})
-		w := r.dial(t, proxy.DoorSidecar)
+		r.sandbox.FailNext(sandbox.FailureSpec{Path: createPath, Status: 418, Delay: 1500 * time.Millisecond})
+		w := r.dial(t, call.DoorSidecar)
 		w.send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON))
 		if got := w.read("POST"); got.status != 418 {
 			t.Errorf("status %d", got.status)
@@ -256,10 +256,10 @@ func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for range 20 {
-				r.dial(t, proxy.DoorSidecar).send(c.text)
+				r.dial(t, call.DoorSidecar).send(c.text)
 			}
 			for range 3 {
-				w := r.dial(t, proxy.DoorSidecar)
+				w := r.dial(t, call.DoorSidecar)
 				w.send(get)
 				if got := w.read("GET"); got.status != 200 {
 					t.Errorf("status %d", got.status)
@@ -273,15 +273,15 @@ func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
 	t.Run("calls under way keep their connections, and the other listener its own", func(t *testing.T) {
 		var begun []*wire
 		for n := range 4 {
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON[:10]))
 			begun = append(begun, w)
 			eventually(t, "the call is under way", func() bool { return r.program.server.Active() == int64(n+1) })
 		}
-		if w := r.dial(t, proxy.DoorSidecar); !w.ended() {
+		if w := r.dial(t, call.DoorSidecar); !w.ended() {
 			t.Error("a fifth connection is taken")
 		}
-		w := r.dialTLS(t, proxy.DoorHosts, "demo.docusign.net")
+		w := r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
 		w.send(strings.Replace(get, "Host: x", "Host: demo.docusign.net", 1))
 		if got := w.read("GET"); got.status != 200 {
 			t.Errorf("the other listener: status %d", got.status)
@@ -307,7 +307,7 @@ func TestCallsOverHTTP2CountAsConnections(t *testing.T) {
 		doc.at("limits")["connections"] = 10
 		doc.at("limits")["client_share"] = 60
 	})
-	c := r.protocolClient(r.addr(proxy.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
+	c := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
 	ctx, cancel := context.WithTimeout(t.Context(), wireLimit)
 	defer cancel()
 	var calls sync.WaitGroup
@@ -365,10 +365,10 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 		{"chunks in HTTP/1.0", post("HTTP/1.0", "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n"+length, envelopeJSON), 400, true},
 	} {
 		for door, open := range map[string]func(*testing.T) *wire{
-			"plain": func(t *testing.T) *wire { return r.dial(t, proxy.DoorSidecar) },
-			"TLS":   func(t *testing.T) *wire { return r.dialTLS(t, proxy.DoorSidecar, "") },
+			"plain": func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) },
+			"TLS":   func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") },
 			"second call": func(t *testing.T) *wire {
-				w := r.dial(t, proxy.DoorSidecar)
+				w := r.dial(t, call.DoorSidecar)
 				w.send(post("HTTP/1.1", length, envelopeJSON))
 				w.read("POST")
 				return w
@@ -393,7 +393,7 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 	}
 	t.Run("a body that looks like a head is left alone", func(t *testing.T) {
 		body := `{"status":"sent","emailSubject":"x",` + "\n\nTransfer-Encoding: identity\r\nA: b\r\n" + `"documents":[{"documentId":1,"name":"s"}]}`
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), body))
 		w.read("POST")
 		if string(r.last(t).Body) != body {
@@ -407,7 +407,7 @@ func TestABodyIsNeverTakenForTheHeadBeforeIt(t *testing.T) {
 	r := newRig(t, nil)
 	body := "AAAA\nTransfer-Encoding: identity\n" + envelopeJSON
 	head, _, _ := strings.Cut(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), ""), "\r\n\r\n")
-	for door, w := range map[string]*wire{"plain": r.dial(t, proxy.DoorSidecar), "TLS": r.dialTLS(t, proxy.DoorSidecar, "")} {
+	for door, w := range map[string]*wire{"plain": r.dial(t, call.DoorSidecar), "TLS": r.dialTLS(t, call.DoorSidecar, "")} {
 		w.send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n" + head + "\r\n")
 		w.read("GET")
 		w.send("\r\n" + body)
@@ -433,7 +433,7 @@ func TestInformationalAnswersAreKeptFromHTTP10(t *testing.T) {
 	addr := s.Listener.Addr().String()
 	r := newRigChanged(t, func(doc section) { doc.at("egress")["tunnel"] = []string{addr} })
 	for version, want := range map[string]int{"HTTP/1.1": 103, "HTTP/1.0": 200} {
-		w := r.dial(t, proxy.DoorSidecar)
+		w := r.dial(t, call.DoorSidecar)
 		w.send("GET http://" + addr + "/ " + version + "\r\nHost: " + addr + "\r\n\r\n")
 		if got := w.read("GET"); got.status != want {
 			t.Errorf("%s: status %d, want %d", version, got.status, want)
@@ -450,7 +450,7 @@ func TestTheTargetOfCONNECTIsAHostAndAPort(t *testing.T) {
 		"http://demo.docusign.net:443", "demo.docusign.net:0", "demo.docusign.net:99999", "demo.docusign.net:+443", "demo%2edocusign.net:443",
 	} {
 		t.Run(target, func(t *testing.T) {
-			w := r.dial(t, proxy.DoorSidecar)
+			w := r.dial(t, call.DoorSidecar)
 			w.send("CONNECT " + target + " HTTP/1.1\r\nHost: demo.docusign.net:443\r\n\r\n")
 			if got := w.read("CONNECT"); got.status != 400 {
 				t.Errorf("status %d", got.status)

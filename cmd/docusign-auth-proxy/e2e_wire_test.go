@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,8 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const wireLimit = 10 * time.Second
@@ -35,7 +35,7 @@ func newWire(t *testing.T, c net.Conn) *wire {
 	return &wire{t: t, Conn: c, in: bufio.NewReader(c)}
 }
 
-func (r *rig) dial(t *testing.T, door proxy.Door) *wire {
+func (r *rig) dial(t *testing.T, door call.Door) *wire {
 	t.Helper()
 	c, err := net.Dial("tcp", r.addr(door))
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *rig) dial(t *testing.T, door proxy.Door) *wire {
 }
 
 // dialTLS speaks TLS to a listener; name "" sends no SNI.
-func (r *rig) dialTLS(t *testing.T, door proxy.Door, name string, protocols ...string) *wire {
+func (r *rig) dialTLS(t *testing.T, door call.Door, name string, protocols ...string) *wire {
 	t.Helper()
 	return r.dial(t, door).secure(r, name, protocols...)
 }
@@ -132,7 +132,7 @@ func (r *rig) tunnel(t *testing.T, connect string, protocols ...string) *wire {
 // opened sends a CONNECT and takes its 200 off the wire.
 func (r *rig) opened(t *testing.T, connect string) *wire {
 	t.Helper()
-	w := r.dial(t, proxy.DoorSidecar)
+	w := r.dial(t, call.DoorSidecar)
 	w.send(connect)
 	w.established()
 	return w
@@ -168,7 +168,7 @@ func capture(t *testing.T, name string) []byte {
 }
 
 // last gives the newest request that reached a REST site.
-func (r *rig) last(t *testing.T) docusigntest.Recorded {
+func (r *rig) last(t *testing.T) sandbox.Recorded {
 	t.Helper()
 	all := r.atSites()
 	if len(all) == 0 {
@@ -178,8 +178,8 @@ func (r *rig) last(t *testing.T) docusigntest.Recorded {
 }
 
 // atSites gives the requests that reached a site, without those at the account server.
-func (r *rig) atSites() []docusigntest.Recorded {
-	var out []docusigntest.Recorded
+func (r *rig) atSites() []sandbox.Recorded {
+	var out []sandbox.Recorded
 	for _, q := range r.sandbox.Requests() {
 		if q.Site != "account-d.docusign.com" {
 			out = append(out, q)

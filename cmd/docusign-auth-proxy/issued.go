@@ -15,8 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/store"
-	"docusign-auth-proxy/proxy/admin"
 	"docusign-auth-proxy/translate/legacy"
 )
 

@@ -3,8 +3,8 @@ package main
 import (
 	"net/http"
 
+	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/store"
-	"docusign-auth-proxy/proxy/admin"
 )
 
 // operatorRoutes are what the operations listener serves to the operator alone, besides reload.

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // process is the binary itself, with a pipe as its standard error.
@@ -28,7 +28,7 @@ type process struct {
 	stderr     *os.File // the end to read
 	proxy, ops string   // URLs
 	gone       chan error
-	sandbox    *docusigntest.Sandbox
+	sandbox    *sandbox.Sandbox
 }
 
 func startProcess(t *testing.T) *process {

@@ -18,7 +18,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // newcomer is somebody with the binary, an empty folder, and the key that DocuSign gave. Each command is counted.
@@ -96,7 +96,7 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 	if err != nil {
 		t.Skip("the go command is needed to build the binary")
 	}
-	sb, err := docusigntest.Start(docusigntest.Options{Sites: []string{"demo.docusign.net"}})
+	sb, err := sandbox.Start(sandbox.Options{Sites: []string{"demo.docusign.net"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 	n.placeWhatDocuSignAndTheNetworkGive(sb, world, proxyAt, adminAt)
 
 	n.does(0, "ca", "init")
-	stop := n.starts(proxyAt, "discover", "--config", "network.yaml", "--private-key", "key.pem", "--admin-user-id", docusigntest.AdminID, "--pin-passwords")
+	stop := n.starts(proxyAt, "discover", "--config", "network.yaml", "--private-key", "key.pem", "--admin-user-id", sandbox.AdminID, "--pin-passwords")
 	if status, _ := n.oldProgram(proxyAt); status != http.StatusUnauthorized {
 		t.Errorf("status %d while discovering: the stand-in should have refused the legacy credential", status)
 	}
@@ -141,7 +141,7 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 
 // placeWhatDocuSignAndTheNetworkGive puts down what is not the newcomer's doing: the private key from Apps and Keys, and how names
 // resolve here, where DocuSign is a stand-in.
-func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(sb *docusigntest.Sandbox, world docusigntest.World, proxyAt, adminAt string) {
+func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(sb *sandbox.Sandbox, world sandbox.World, proxyAt, adminAt string) {
 	n.t.Helper()
 	resolve := map[string]string{"account-d.docusign.com": sb.Addr()}
 	for _, site := range sb.Sites() {
@@ -154,7 +154,7 @@ func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(sb *docusigntest.Sandbox, 
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{"key.pem": world.PrivateKeys[docusigntest.GUIDKey], "network.yaml": text, "sandbox-ca.pem": sb.CACert()} {
+	for name, data := range map[string][]byte{"key.pem": world.PrivateKeys[sandbox.GUIDKey], "network.yaml": text, "sandbox-ca.pem": sb.CACert()} {
 		if err := os.WriteFile(filepath.Join(n.dir, name), data, 0o600); err != nil {
 			n.t.Fatal(err)
 		}

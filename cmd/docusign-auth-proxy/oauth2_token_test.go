@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
 )
@@ -57,7 +57,7 @@ func (r *rig) withToken(t *testing.T, token string, headers ...string) answer {
 
 func TestLegacyTokenIsAnsweredHere(t *testing.T) {
 	r := newRig(t, nil)
-	form := tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+	form := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	for _, c := range []struct{ name, accept, contentType, body string }{
 		{"JSON", "application/json", "application/json; charset=utf-8", `^\{\r\n  "access_token": "[A-Za-z0-9+/]{27}=",\r\n  "scope": "api",\r\n  "token_type": "bearer"\r\n\}$`},
 		{"nothing asked for", "", "application/json; charset=utf-8", `"access_token": "[A-Za-z0-9+/]{27}="`},
@@ -97,14 +97,14 @@ func TestLegacyTokenForms(t *testing.T) {
 		}
 	})
 	for _, c := range []struct{ name, form, contentType string }{
-		{name: "encoded as it should be", form: tokenForm("anna+erp@example.com", "100%&more=+x", docusigntest.GUIDKey)},
-		{name: "nothing encoded", form: "grant_type=password&client_id=" + docusigntest.GUIDKey + "&username=anna+erp@example.com&password=100%&more=+x&scope=api"},
-		{name: "only the name encoded", form: "grant_type=password&username=anna%2Berp%40example.com&password=100%&more=+x&client_id=" + docusigntest.GUIDKey},
-		{name: "the password last and nothing encoded", form: "grant_type=password&client_id=" + docusigntest.GUIDKey + "&scope=api&username=anna+erp@example.com&password=100%&more=+x"},
-		{name: "a line end after the form", form: tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey) + "\r\n"},
-		{name: "another content type", form: tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey), contentType: "text/plain"},
-		{name: "GRANT_TYPE in capitals", form: strings.Replace(tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey), "grant_type=password", "GRANT_TYPE=Password", 1)},
-		{name: "the user's GUID", form: tokenForm(docusigntest.AnnaID, "anna-legacy-1", docusigntest.GUIDKey)},
+		{name: "encoded as it should be", form: tokenForm("anna+erp@example.com", "100%&more=+x", sandbox.GUIDKey)},
+		{name: "nothing encoded", form: "grant_type=password&client_id=" + sandbox.GUIDKey + "&username=anna+erp@example.com&password=100%&more=+x&scope=api"},
+		{name: "only the name encoded", form: "grant_type=password&username=anna%2Berp%40example.com&password=100%&more=+x&client_id=" + sandbox.GUIDKey},
+		{name: "the password last and nothing encoded", form: "grant_type=password&client_id=" + sandbox.GUIDKey + "&scope=api&username=anna+erp@example.com&password=100%&more=+x"},
+		{name: "a line end after the form", form: tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey) + "\r\n"},
+		{name: "another content type", form: tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey), contentType: "text/plain"},
+		{name: "GRANT_TYPE in capitals", form: strings.Replace(tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey), "grant_type=password", "GRANT_TYPE=Password", 1)},
+		{name: "the user's GUID", form: tokenForm(sandbox.AnnaID, "anna-legacy-1", sandbox.GUIDKey)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			req := tokenRequest(t, r.sidecar(), c.form)
@@ -129,15 +129,15 @@ func TestLegacyTokenRefusals(t *testing.T) {
 		status     int
 		err        string
 	}{
-		{"wrong password", tokenForm("anna@example.com", "wrong", docusigntest.GUIDKey), 400, "invalid_client"},
-		{"unknown user", tokenForm("nobody@example.com", "wrong", docusigntest.GUIDKey), 400, "invalid_client"},
+		{"wrong password", tokenForm("anna@example.com", "wrong", sandbox.GUIDKey), 400, "invalid_client"},
+		{"unknown user", tokenForm("nobody@example.com", "wrong", sandbox.GUIDKey), 400, "invalid_client"},
 		{"unknown key", tokenForm("anna@example.com", "anna-legacy-1", "c0ffee00-0000-4000-8000-000000000001"), 400, "invalid_client"},
-		{"an integration that is cut over", tokenForm("anna@example.com", "anna-legacy-1", docusigntest.LegacyKey), 400, "invalid_client"},
+		{"an integration that is cut over", tokenForm("anna@example.com", "anna-legacy-1", sandbox.LegacyKey), 400, "invalid_client"},
 		{"another grant", "grant_type=refresh_token&refresh_token=x", 400, "unsupported_grant_type"},
 		{"no grant", "client_id=x&username=y&password=z", 400, "invalid_request"},
 		{"JSON", `{"grant_type":"password"}`, 400, "invalid_request"},
 		{"nothing", "", 400, "invalid_request"},
-		{"two passwords", tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey) + "&password=other", 400, "invalid_request"},
+		{"two passwords", tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey) + "&password=other", 400, "invalid_request"},
 		{"more than a form can be", "grant_type=password&username=" + strings.Repeat("x", 20<<10), 413, "invalid_request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,8 +159,8 @@ func TestLegacyTokenRefusals(t *testing.T) {
 // A user for whom no grant will work is told when the program logs in, not at its first call.
 func TestLegacyTokenForAUserWithoutConsent(t *testing.T) {
 	r := newRig(t, nil)
-	r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.BobID)
-	got := r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("bob@example.com", "bob-legacy-2", docusigntest.GUIDKey)))
+	r.sandbox.Revoke(sandbox.GUIDKey, sandbox.BobID)
+	got := r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("bob@example.com", "bob-legacy-2", sandbox.GUIDKey)))
 	if got.status != 400 || !strings.Contains(got.body, "invalid_client") || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "consent_required" {
 		t.Errorf("status %d, %v %s", got.status, got.header, got.body)
 	}
@@ -168,8 +168,8 @@ func TestLegacyTokenForAUserWithoutConsent(t *testing.T) {
 
 func TestLifeOfALegacyToken(t *testing.T) {
 	r := newRig(t, nil)
-	token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
-	if got := r.withToken(t, token); got.status != 200 || !strings.Contains(got.body, docusigntest.AnnaID) {
+	token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
+	if got := r.withToken(t, token); got.status != 200 || !strings.Contains(got.body, sandbox.AnnaID) {
 		t.Fatalf("a new token: status %d, %s", got.status, got.body)
 	}
 	for _, spelling := range []string{"Bearer " + token, "BEARER " + token, token} {
@@ -186,10 +186,10 @@ func TestLifeOfALegacyToken(t *testing.T) {
 		t.Error("the token stands in the store in clear")
 	}
 	r.start()
-	if got := r.withToken(t, token); got.status != 200 || !strings.Contains(got.body, docusigntest.AnnaID) {
+	if got := r.withToken(t, token); got.status != 200 || !strings.Contains(got.body, sandbox.AnnaID) {
 		t.Errorf("after a restart: status %d, %s", got.status, got.body)
 	}
-	other := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+	other := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	revoke := func(form string, headers ...string) answer {
 		headers = append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)
 		return r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/oauth2/revoke", strings.NewReader(form), headers...))
@@ -236,9 +236,9 @@ func TestLegacyTokensPerUserAreLimited(t *testing.T) {
 	r := newRig(t, nil)
 	var tokens []string
 	for range 12 {
-		tokens = append(tokens, r.legacyLogin(t, "anna@example.com", "anna-legacy-1", docusigntest.GUIDKey))
+		tokens = append(tokens, r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey))
 	}
-	bob := r.legacyLogin(t, "bob@example.com", "bob-legacy-2", docusigntest.GUIDKey)
+	bob := r.legacyLogin(t, "bob@example.com", "bob-legacy-2", sandbox.GUIDKey)
 	for i, token := range tokens {
 		want := 200
 		if i < 2 {
@@ -256,7 +256,7 @@ func TestLegacyTokensPerUserAreLimited(t *testing.T) {
 func TestSendOnBehalfOfWithLegacyTokens(t *testing.T) {
 	r := newRig(t, func(c *worldConfig) {
 		c.Edit = func(integrations []map[string]any) {
-			integrations[1]["principals"] = []map[string]any{{"username": "bob+sales@example.com", "user_id": docusigntest.BobID}}
+			integrations[1]["principals"] = []map[string]any{{"username": "bob+sales@example.com", "user_id": sandbox.BobID}}
 			for _, u := range integrations[1]["users"].([]map[string]any) {
 				if u["username"] == "admin@example.com" {
 					u["may_act_for"] = []string{"bob@example.com", "bob+sales@example.com"}
@@ -264,22 +264,22 @@ func TestSendOnBehalfOfWithLegacyTokens(t *testing.T) {
 			}
 		}
 	})
-	admin := r.legacyLogin(t, "admin@example.com", "admin-legacy-3", docusigntest.GUIDKey)
+	admin := r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey)
 	second := func(t *testing.T, form string, headers ...string) answer {
 		return r.do(nil, tokenRequest(t, r.sidecar(), form, append([]string{"Authorization", "bearer " + admin}, headers...)...))
 	}
 	isBob := func(t *testing.T, got answer) {
 		t.Helper()
-		if got.status != 200 || !strings.Contains(got.body, docusigntest.BobID) {
+		if got.status != 200 || !strings.Contains(got.body, sandbox.BobID) {
 			t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
 		}
 	}
-	base := "grant_type=password&client_id=" + docusigntest.GUIDKey + "&scope=api&username="
+	base := "grant_type=password&client_id=" + sandbox.GUIDKey + "&scope=api&username="
 	for _, c := range []struct{ name, form string }{
 		{"without a password", base + "bob%40example.com"},
 		{"with an empty password", base + "bob%40example.com&password="},
 		{"with the administrator's password", base + "bob%40example.com&password=admin-legacy-3"},
-		{"by GUID", base + docusigntest.BobID},
+		{"by GUID", base + sandbox.BobID},
 		{"with an address that is not encoded", base + "bob+sales@example.com"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -305,7 +305,7 @@ func TestSendOnBehalfOfWithLegacyTokens(t *testing.T) {
 		}
 	})
 	t.Run("a token that nobody knows beside a password that is right", func(t *testing.T) {
-		token := accessToken(t, r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("bob@example.com", "bob-legacy-2", docusigntest.GUIDKey), "Authorization", "bearer bm90LWEtcmVhbC10b2tlbi0tLS0=")))
+		token := accessToken(t, r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("bob@example.com", "bob-legacy-2", sandbox.GUIDKey), "Authorization", "bearer bm90LWEtcmVhbC10b2tlbi0tLS0=")))
 		isBob(t, r.withToken(t, token))
 	})
 	t.Run("a token for somebody does not speak for anybody else", func(t *testing.T) {
@@ -334,10 +334,10 @@ func TestImportedLegacyToken(t *testing.T) {
 			}
 		}
 	})
-	if got := r.withToken(t, own); got.status != 200 || !strings.Contains(got.body, docusigntest.AnnaID) {
+	if got := r.withToken(t, own); got.status != 200 || !strings.Contains(got.body, sandbox.AnnaID) {
 		t.Errorf("an imported token: status %d, %s", got.status, got.body)
 	}
-	if got := r.withToken(t, behalf); got.status != 200 || !strings.Contains(got.body, docusigntest.BobID) {
+	if got := r.withToken(t, behalf); got.status != 200 || !strings.Contains(got.body, sandbox.BobID) {
 		t.Errorf("an imported token for somebody else: status %d, %s", got.status, got.body)
 	}
 	if got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer "+own)); got.status != 200 || !strings.Contains(got.body, "anna@example.com") {
@@ -353,10 +353,10 @@ func TestObservedLegacyTokens(t *testing.T) {
 	r := newRig(t, func(c *worldConfig) {
 		c.Edit = func(integrations []map[string]any) { integrations[1]["mode"] = "observe" }
 	})
-	form := tokenForm("anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+	form := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	got := r.do(nil, tokenRequest(t, r.sidecar(), form))
 	all := r.sandbox.Requests()
-	if i := slices.IndexFunc(all, func(rec docusigntest.Recorded) bool { return strings.HasSuffix(rec.Path, "oauth2/token") }); i < 0 || string(all[i].Body) != form || all[i].Status != got.status {
+	if i := slices.IndexFunc(all, func(rec sandbox.Recorded) bool { return strings.HasSuffix(rec.Path, "oauth2/token") }); i < 0 || string(all[i].Body) != form || all[i].Status != got.status {
 		t.Errorf("status %d; the form did not go upstream as it came", got.status)
 	}
 	r.sandbox.ResetCounts()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -8,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate"
@@ -90,8 +91,8 @@ func (p *program) observe() error {
 	return nil
 }
 
-func (p *program) recorders(log *slog.Logger, h hooks) proxy.Recorder {
-	all := proxy.Recorders{p.metrics, ledgerRecorder{p.ledger}}
+func (p *program) recorders(log *slog.Logger, h hooks) call.Recorder {
+	all := call.Recorders{p.metrics, ledgerRecorder{p.ledger}}
 	if h.requests != nil {
 		all = append(all, h.requests)
 	} else {

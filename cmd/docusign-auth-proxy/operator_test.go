@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func (r *rig) tokenFile() string { return filepath.Join(r.dir, "state.db.admin-token") }
@@ -33,7 +33,7 @@ var operatorCalls = []struct{ method, path string }{
 // Every user of the machine reaches a loopback address.
 func TestOnlyTheOperatorChangesAndCaptures(t *testing.T) {
 	r := newRig(t, nil)
-	token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+	token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	for _, c := range operatorCalls {
 		for name, headers := range map[string][]string{
 			"nobody": nil, "a guess": {"Authorization", "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAA"}, "a token of the proxy's own": {"Authorization", "Bearer " + token},
@@ -107,7 +107,7 @@ func TestWhereTheOperatorsTokenIs(t *testing.T) {
 		{"nowhere, when its folder is missing", func(s section) { s.at("admin")["token_file"] = "missing/operator" }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRigEdited(t, docusigntest.Options{}, nil, c.edit)
+			r := newRigEdited(t, sandbox.Options{}, nil, c.edit)
 			out, err := r.operate(t, newReload(), "--admin", r.adminURL())
 			if c.want != "" {
 				if _, statErr := os.Stat(filepath.Join(r.dir, c.want)); statErr != nil || err != nil || !strings.HasPrefix(out, "reloaded\n") {
@@ -132,7 +132,7 @@ func TestWhereTheOperatorsTokenIs(t *testing.T) {
 // A second proxy with the same folder keeps its state in memory. The token there is the first one's.
 func TestASecondProxyLeavesTheFirstOnesToken(t *testing.T) {
 	byDefault := func(s section) { delete(s, "store") }
-	r := newRigEdited(t, docusigntest.Options{}, nil, byDefault)
+	r := newRigEdited(t, sandbox.Options{}, nil, byDefault)
 	file := filepath.Join(r.dir, "docusign-auth-proxy.db.admin-token")
 	before, err := os.ReadFile(file)
 	if err != nil {
@@ -162,7 +162,7 @@ func TestReloadByCommandTellsOfProblems(t *testing.T) {
 // pinned is a rig with a pinned user and everything that the pin vouched for.
 func pinned(t *testing.T) (*rig, issuedToAnna) {
 	t.Helper()
-	r := newRigEdited(t, docusigntest.Options{}, annaActsForBob, func(s section) {
+	r := newRigEdited(t, sandbox.Options{}, annaActsForBob, func(s section) {
 		delete(userSection(s, "nightly-billing", "anna@example.com"), "password")
 		s["pin_password"] = "first_use"
 	})
@@ -315,8 +315,8 @@ func TestTokensAreListedAndRevoked(t *testing.T) {
 
 func TestTheListTellsWhichTokensAreRefused(t *testing.T) {
 	r := newRig(t, nil)
-	r.legacyLogin(t, "anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
-	r.legacyLogin(t, "bob@example.com", "bob-legacy-2", docusigntest.GUIDKey)
+	r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
+	r.legacyLogin(t, "bob@example.com", "bob-legacy-2", sandbox.GUIDKey)
 	r.reloaded(t, setPassword("anna@example.com", section{"bcrypt": bcryptOf(t, "anna-new-1")}))
 	out, err := r.operate(t, newTokens(), "list", "--admin", r.adminURL())
 	if err != nil {

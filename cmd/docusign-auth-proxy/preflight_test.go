@@ -23,8 +23,8 @@ import (
 	"go.etcd.io/bbolt"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/docusigntest"
 	"docusign-auth-proxy/internal/privatekey"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // checkWords is what config check says about a configuration, and whether it finds it good.
@@ -102,7 +102,7 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 		keyPlace = "integrations[0].oauth.private_keys[0].file"
 		demo     = "belongs to DocuSign's demo environment"
 	)
-	pkcs1 := clinicKeys()[docusigntest.GUIDKey]
+	pkcs1 := clinicKeys()[sandbox.GUIDKey]
 	private, err := privatekey.RSA(pkcs1)
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 	}
 	oneKey := func(doc section) {
 		doc["integrations"] = again(doc["integrations"].([]any), "name", "another")
-		erp(doc)["integrator_key"] = strings.ToUpper(docusigntest.GUIDKey)
+		erp(doc)["integrator_key"] = strings.ToUpper(sandbox.GUIDKey)
 	}
 	foreign := func(c *clinic) {
 		db, err := bbolt.Open(c.file("state.db"), 0o600, nil)
@@ -228,7 +228,7 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 		{"a state file that is a directory", set("store", "keys"), nil, "not a regular file", "store"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newClinic(t, docusigntest.Options{}, nil)
+			c := newClinic(t, sandbox.Options{}, nil)
 			r := rig{t: t, path: c.path}
 			if tt.edit != nil {
 				r.change(tt.edit)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
@@ -53,7 +54,7 @@ type program struct {
 
 type boundListener struct {
 	net.Listener
-	door proxy.Door
+	door call.Door
 }
 
 // newProgram opens the store and the listeners and builds the first state; nothing is served yet. The holder must have a configuration.
@@ -64,8 +65,8 @@ func newProgram(holder *config.Holder, log *slog.Logger) (*program, error) {
 // hooks are what discover adds to a program.
 type hooks struct {
 	onUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
-	recorder  proxy.Recorder // told of every call too; may be nil
-	requests  proxy.Recorder // writes the lines of calls; nil = a RequestLog
+	recorder  call.Recorder // told of every call too; may be nil
+	requests  call.Recorder // writes the lines of calls; nil = a RequestLog
 	// logWriter is what the log is written to; nil = something that needs no watching.
 	logWriter *proxy.LogWriter
 }
@@ -113,7 +114,7 @@ func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *progra
 	return p, nil
 }
 
-func serverConfig(cfg *config.Config, log *slog.Logger, r proxy.Recorder) proxy.Config {
+func serverConfig(cfg *config.Config, log *slog.Logger, r call.Recorder) proxy.Config {
 	l := cfg.Limits
 	return proxy.Config{
 		Log: log, Recorder: r, HeaderBytes: int(l.HeaderBytes), HeaderTimeout: l.HeaderTimeout, IdleTimeout: l.ClientIdle, ReplayBody: int64(l.ReplayBody),
@@ -125,8 +126,8 @@ func serverConfig(cfg *config.Config, log *slog.Logger, r proxy.Recorder) proxy.
 func (p *program) listen(cfg *config.Config) error {
 	for _, want := range []struct {
 		field, addr string
-		door        proxy.Door
-	}{{"listen.proxy", cfg.Listen.Proxy, proxy.DoorSidecar}, {"listen.hosts", cfg.Listen.Hosts, proxy.DoorHosts}} {
+		door        call.Door
+	}{{"listen.proxy", cfg.Listen.Proxy, call.DoorSidecar}, {"listen.hosts", cfg.Listen.Hosts, call.DoorHosts}} {
 		if want.addr == "" {
 			continue
 		}

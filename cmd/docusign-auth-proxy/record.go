@@ -1,20 +1,20 @@
 package main
 
 import (
-	"docusign-auth-proxy/internal/ledger"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/translate/legacy"
 )
 
 // ledgerRecorder enters every call into the ledger.
 type ledgerRecorder struct{ ledger *ledger.Ledger }
 
-// Record implements proxy.Recorder.
-func (r ledgerRecorder) Record(e *proxy.Event) {
+// Record implements call.Recorder.
+func (r ledgerRecorder) Record(e *call.Event) {
 	if e.Method == "CONNECT" {
 		return // a refused tunnel is no call of an integration
 	}
-	if e.Scheme == legacy.None.String() && e.Outcome == proxy.OutcomeOK && e.Integration == ledger.Unknown {
+	if e.Scheme == legacy.None.String() && e.Outcome == call.OutcomeOK && e.Integration == ledger.Unknown {
 		return // a WSDL, service_information, the hint at the root: they need no credential and belong to nobody
 	}
 	row := ledger.Event{
@@ -22,13 +22,13 @@ func (r ledgerRecorder) Record(e *proxy.Event) {
 		Scheme: e.Scheme, Door: string(e.Door), API: string(e.API), Way: wayOf(e), Outcome: string(e.Outcome), Status: e.Status,
 		Client: e.Client.String(), UserAgent: e.UserAgent, BytesIn: e.BytesIn, BytesOut: e.BytesOut,
 	}
-	if e.Outcome != proxy.OutcomeOK {
+	if e.Outcome != call.OutcomeOK {
 		row.Error = plainError(e)
 	}
 	r.ledger.Record(&row)
 }
 
-func plainError(e *proxy.Event) string {
+func plainError(e *call.Event) string {
 	switch {
 	case e.Detail == "":
 		return e.Cause
@@ -39,7 +39,7 @@ func plainError(e *proxy.Event) string {
 }
 
 // wayOf says how the credential went on, or would have.
-func wayOf(e *proxy.Event) ledger.Way {
+func wayOf(e *call.Event) ledger.Way {
 	switch {
 	case e.Scheme == legacy.None.String():
 		return ledger.WayNone

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func (r *rig) editConfig(old, new string) {
@@ -51,7 +51,7 @@ func TestManyReloadsLeaveNothingBehind(t *testing.T) {
 		r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON))
 	}
 	slow := make(chan answer)
-	r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/restapi/v2/accounts/1234567/slow", Status: 200, Delay: 2 * time.Second})
+	r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/accounts/1234567/slow", Status: 200, Delay: 2 * time.Second})
 	go func() {
 		slow <- r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/slow", nil, "X-DocuSign-Authentication", annaJSON))
 	}()

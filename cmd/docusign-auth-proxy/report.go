@@ -21,10 +21,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
-	"docusign-auth-proxy/proxy/admin"
 )
 
 const (

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
-	"docusign-auth-proxy/proxy/admin"
 	"docusign-auth-proxy/translate"
 )
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"docusign-auth-proxy/internal/call"
 	"io"
 	"log/slog"
 	"net/http"
@@ -18,8 +19,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // rig is a running proxy in front of a running sandbox.
@@ -27,8 +27,8 @@ type rig struct {
 	t       *testing.T
 	dir     string
 	path    string
-	sandbox *docusigntest.Sandbox
-	world   docusigntest.World
+	sandbox *sandbox.Sandbox
+	world   sandbox.World
 	program *program
 	log     *syncBuffer
 	hooks   hooks // of the next start
@@ -60,18 +60,18 @@ func (b *syncBuffer) String() string {
 // newRig starts both; edit may change the configuration before it is written.
 func newRig(t *testing.T, edit func(*worldConfig)) *rig {
 	t.Helper()
-	return newRigWith(t, docusigntest.Options{}, edit)
+	return newRigWith(t, sandbox.Options{}, edit)
 }
 
-func newRigWith(t *testing.T, o docusigntest.Options, edit func(*worldConfig)) *rig {
+func newRigWith(t *testing.T, o sandbox.Options, edit func(*worldConfig)) *rig {
 	t.Helper()
 	return newRigEdited(t, o, edit, nil)
 }
 
 // newRigEdited also lets the whole written configuration be changed before the proxy reads it.
-func newRigEdited(t *testing.T, o docusigntest.Options, edit func(*worldConfig), change func(section)) *rig {
+func newRigEdited(t *testing.T, o sandbox.Options, edit func(*worldConfig), change func(section)) *rig {
 	t.Helper()
-	sb, err := docusigntest.Start(o)
+	sb, err := sandbox.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func (r *rig) settled() {
 }
 
 // dialSettled connects when all earlier calls are recorded, so that the lines of the log are in order.
-func (r *rig) dialSettled(t *testing.T, door proxy.Door) *wire {
+func (r *rig) dialSettled(t *testing.T, door call.Door) *wire {
 	t.Helper()
 	r.settled()
 	return r.dial(t, door)
@@ -183,7 +183,7 @@ func (r *rig) restart() {
 	r.start()
 }
 
-func (r *rig) addr(door proxy.Door) string {
+func (r *rig) addr(door call.Door) string {
 	for _, l := range r.program.listeners {
 		if l.door == door {
 			return l.Addr().String()
@@ -193,7 +193,7 @@ func (r *rig) addr(door proxy.Door) string {
 	return ""
 }
 
-func (r *rig) sidecar() string { return "http://" + r.addr(proxy.DoorSidecar) }
+func (r *rig) sidecar() string { return "http://" + r.addr(call.DoorSidecar) }
 
 // proxyCA is what an old program is told to trust.
 func (r *rig) proxyCA() *x509.CertPool {
@@ -208,15 +208,15 @@ func (r *rig) proxyCA() *x509.CertPool {
 
 // forwardClient is an HTTP client with HTTP_PROXY set.
 func (r *rig) forwardClient() *http.Client {
-	u := &url.URL{Scheme: "http", Host: r.addr(proxy.DoorSidecar)}
+	u := &url.URL{Scheme: "http", Host: r.addr(call.DoorSidecar)}
 	tr := &http.Transport{Proxy: http.ProxyURL(u), TLSClientConfig: &tls.Config{RootCAs: r.proxyCA()}, DisableCompression: true}
 	r.t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 const (
-	annaJSON   = `{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + docusigntest.GUIDKey + `"}`
-	legacyJSON = `{"Username":"legacy.user@example.com","Password":"p@ss<w&rd>é1","IntegratorKey":"` + docusigntest.LegacyKey + `"}`
+	annaJSON   = `{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + sandbox.GUIDKey + `"}`
+	legacyJSON = `{"Username":"legacy.user@example.com","Password":"p@ss<w&rd>é1","IntegratorKey":"` + sandbox.LegacyKey + `"}`
 )
 
 type answer struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -83,7 +84,7 @@ func runLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, hooks) error)
 }
 
 // requestLog writes the lines of calls, in JSON without the detour of a slog.Record.
-func requestLog(out *proxy.LogWriter, log *slog.Logger, cfg config.Log) proxy.Recorder {
+func requestLog(out *proxy.LogWriter, log *slog.Logger, cfg config.Log) call.Recorder {
 	var level slog.Level
 	if cfg.Format != "json" || level.UnmarshalText([]byte(cfg.Level)) != nil {
 		return proxy.NewRequestLog(log)

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // sandboxCommand serves the stand-in for DocuSign with files for the proxy and for old programs.
@@ -23,8 +23,8 @@ type sandboxCommand struct {
 	own                 ownProgram
 	out                 io.Writer
 
-	cost    int                         // of the bcrypt hashes in proxy.yaml; 0 = default
-	serving func(*docusigntest.Sandbox) // called when all is ready; may be nil
+	cost    int                    // of the bcrypt hashes in proxy.yaml; 0 = default
+	serving func(*sandbox.Sandbox) // called when all is ready; may be nil
 }
 
 func newSandbox() *cobra.Command {
@@ -68,7 +68,7 @@ func (c *sandboxCommand) run(ctx context.Context) error {
 		return err
 	}
 	log := &sandboxLog{w: c.out}
-	sb, err := docusigntest.Start(docusigntest.Options{Listen: c.listen, Authority: kept.authority, Logger: slog.New(log)})
+	sb, err := sandbox.Start(sandbox.Options{Listen: c.listen, Authority: kept.authority, Logger: slog.New(log)})
 	if err != nil {
 		return fmt.Errorf("sandbox: %w; --listen chooses the address, and %s holds what is kept between runs", err, files.path(identityFile))
 	}
@@ -76,7 +76,7 @@ func (c *sandboxCommand) run(ctx context.Context) error {
 	return errors.Join(c.serve(ctx, sb, files, kept), sb.Close())
 }
 
-func (c *sandboxCommand) serve(ctx context.Context, sb *docusigntest.Sandbox, files sandboxFiles, kept identity) error {
+func (c *sandboxCommand) serve(ctx context.Context, sb *sandbox.Sandbox, files sandboxFiles, kept identity) error {
 	if at, err := netip.ParseAddrPort(sb.Addr()); err != nil || !at.Addr().Is4() {
 		return fmt.Errorf("--listen %s: use an address such as 127.0.0.1:9443", c.listen)
 	}
@@ -109,7 +109,7 @@ func (c *sandboxCommand) serve(ctx context.Context, sb *docusigntest.Sandbox, fi
 }
 
 // explain says what is where and what to do next. The addresses are those of the configuration in the folder, whoever wrote it.
-func (c *sandboxCommand) explain(sb *docusigntest.Sandbox, files sandboxFiles, written bool) error {
+func (c *sandboxCommand) explain(sb *sandbox.Sandbox, files sandboxFiles, written bool) error {
 	path := files.path("proxy.yaml")
 	p := &page{w: c.out, colours: takesColours(c.out)}
 	p.line("%s", p.in(ansiBold, "DocuSign's stand-in listens on "+sb.Addr()+" until Ctrl-C. It refuses and counts every legacy credential."))

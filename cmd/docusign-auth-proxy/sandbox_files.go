@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
@@ -56,7 +56,7 @@ func (f sandboxFiles) identity() (identity, error) {
 }
 
 // keep writes the identity of this run.
-func (f sandboxFiles) keep(sb *docusigntest.Sandbox, w docusigntest.World) error {
+func (f sandboxFiles) keep(sb *sandbox.Sandbox, w sandbox.World) error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (f sandboxFiles) keep(sb *docusigntest.Sandbox, w docusigntest.World) error
 }
 
 // configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.force; that gives false.
-func (f sandboxFiles) configure(c *sandboxCommand, sb *docusigntest.Sandbox, w docusigntest.World) (written bool, err error) {
+func (f sandboxFiles) configure(c *sandboxCommand, sb *sandbox.Sandbox, w sandbox.World) (written bool, err error) {
 	inputs := digest(fmt.Sprintf("1 %q %q %q %q %q", sb.Addr(), c.proxy, c.admin, c.hosts, c.own))
 	before, err := os.ReadFile(f.path("proxy.yaml"))
 	switch {

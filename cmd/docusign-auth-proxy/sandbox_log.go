@@ -10,20 +10,20 @@ import (
 	"strings"
 	"sync"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // sandboxLog prints a line for each request that reached the stand-in: time, verdict, status, what was asked, and why it was refused.
-// It implements slog.Handler for docusigntest.Options.Logger.
+// It implements slog.Handler for sandbox.Options.Logger.
 type sandboxLog struct {
 	w io.Writer
 
 	mu      sync.Mutex
-	sandbox *docusigntest.Sandbox
-	before  docusigntest.Counts
+	sandbox *sandbox.Sandbox
+	before  sandbox.Counts
 }
 
-func (l *sandboxLog) watch(sb *docusigntest.Sandbox) {
+func (l *sandboxLog) watch(sb *sandbox.Sandbox) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sandbox, l.before = sb, sb.Counts()
@@ -70,7 +70,7 @@ func printablePath(path string) string {
 }
 
 // whyRefused names the refusals that were counted in between.
-func whyRefused(before, now docusigntest.Counts) []string {
+func whyRefused(before, now sandbox.Counts) []string {
 	var names []string
 	for _, pair := range [][2]map[string]int{{before.Refused, now.Refused}, {before.SOAPRefused, now.SOAPRefused}, {before.GrantErrors, now.GrantErrors}} {
 		for _, name := range slices.Sorted(maps.Keys(pair[1])) {
@@ -82,15 +82,15 @@ func whyRefused(before, now docusigntest.Counts) []string {
 	return names
 }
 
-func subtract(a, b docusigntest.Legacy) docusigntest.Legacy {
-	return docusigntest.Legacy{
+func subtract(a, b sandbox.Legacy) sandbox.Legacy {
+	return sandbox.Legacy{
 		Header: a.Header - b.Header, WSSecurity: a.WSSecurity - b.WSSecurity, Body: a.Body - b.Body,
 		PasswordGrant: a.PasswordGrant - b.PasswordGrant, ActAs: a.ActAs - b.ActAs, Bearer: a.Bearer - b.Bearer,
 	}
 }
 
 // legacyText lists the shapes that were counted; empty for none.
-func legacyText(l docusigntest.Legacy) string {
+func legacyText(l sandbox.Legacy) string {
 	var parts []string
 	for _, shape := range []struct {
 		n    int
@@ -107,7 +107,7 @@ func legacyText(l docusigntest.Legacy) string {
 }
 
 // countsText is the summary at the end.
-func countsText(c docusigntest.Counts) string {
+func countsText(c sandbox.Counts) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%6d  legacy credentials%s\n", c.Legacy.Total(), withText(": ", legacyText(c.Legacy)))
 	fmt.Fprintf(&b, "%6d  tokens issued%s\n", c.Grants, withText("; refused: ", refusedText(c.GrantErrors)))

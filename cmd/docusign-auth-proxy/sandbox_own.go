@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"strings"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // ownProgram is a login that is compiled into somebody's real program. Empty fields are filled from the sandbox's own world.
@@ -35,14 +35,14 @@ func (o ownProgram) validate() error {
 }
 
 // settle adds the program to the sandbox and to the world that the configuration is made from.
-func (o ownProgram) settle(sb *docusigntest.Sandbox, w docusigntest.World, kept map[string][]byte) (docusigntest.World, error) {
-	account := docusigntest.ExampleAccountID
+func (o ownProgram) settle(sb *sandbox.Sandbox, w sandbox.World, kept map[string][]byte) (sandbox.World, error) {
+	account := sandbox.ExampleAccountID
 	if o.account != "" {
 		account = o.addAccount(sb, &w)
 	}
 	switch {
 	case o.user != "" && w.User(o.user).Email == "":
-		u := docusigntest.User{ID: guidOf("user", o.user), Email: o.user, Name: "Your Program", AppPassword: "app-" + guidOf("app password", o.user)[:8], Accounts: []string{account}, Default: account}
+		u := sandbox.User{ID: guidOf("user", o.user), Email: o.user, Name: "Your Program", AppPassword: "app-" + guidOf("app password", o.user)[:8], Accounts: []string{account}, Default: account}
 		w.Users = append(w.Users, u)
 	case o.account != "":
 		for i := range w.Users {
@@ -63,13 +63,13 @@ func (o ownProgram) settle(sb *docusigntest.Sandbox, w docusigntest.World, kept 
 	return w, nil
 }
 
-func (o ownProgram) addAccount(sb *docusigntest.Sandbox, w *docusigntest.World) string {
+func (o ownProgram) addAccount(sb *sandbox.Sandbox, w *sandbox.World) string {
 	for _, a := range w.Accounts {
 		if a.Number == o.account || strings.EqualFold(a.ID, o.account) {
 			return a.ID
 		}
 	}
-	a := docusigntest.Account{ID: guidOf("account", o.account), Number: o.account, Name: "Your account", Site: w.Accounts[0].Site}
+	a := sandbox.Account{ID: guidOf("account", o.account), Number: o.account, Name: "Your account", Site: w.Accounts[0].Site}
 	if strings.Contains(o.account, "-") {
 		a.ID, a.Number = strings.ToLower(o.account), "9000001"
 	}
@@ -78,7 +78,7 @@ func (o ownProgram) addAccount(sb *docusigntest.Sandbox, w *docusigntest.World) 
 	return a.ID
 }
 
-func (o ownProgram) addIntegration(sb *docusigntest.Sandbox, w *docusigntest.World, kept map[string][]byte) error {
+func (o ownProgram) addIntegration(sb *sandbox.Sandbox, w *sandbox.World, kept map[string][]byte) error {
 	if o.key == "" || w.PrivateKeys[o.key] != nil {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (o ownProgram) addIntegration(sb *docusigntest.Sandbox, w *docusigntest.Wor
 	if err != nil {
 		return fmt.Errorf("key of %s: %w", o.key, err)
 	}
-	i := docusigntest.Integration{Key: o.key, PublicKeys: []*rsa.PublicKey{&private.PublicKey}, Live: true}
+	i := sandbox.Integration{Key: o.key, PublicKeys: []*rsa.PublicKey{&private.PublicKey}, Live: true}
 	sb.AddIntegration(i)
 	w.Integrations = append(w.Integrations, i)
 	w.PrivateKeys[o.key] = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,8 +13,7 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // servedSandbox is a sandbox command that runs beside a test.
@@ -21,7 +21,7 @@ type servedSandbox struct {
 	t       *testing.T
 	dir     string
 	out     *syncBuffer
-	sandbox *docusigntest.Sandbox
+	sandbox *sandbox.Sandbox
 	stop    context.CancelFunc
 	done    chan error
 }
@@ -29,13 +29,13 @@ type servedSandbox struct {
 // keptDir is the folder of a sandbox that ran before.
 func keptDir(t *testing.T) string {
 	t.Helper()
-	sb, err := docusigntest.Start(docusigntest.Options{})
+	sb, err := sandbox.Start(sandbox.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer sb.Close()
 	dir := t.TempDir()
-	if err := (sandboxFiles{dir}).keep(sb, docusigntest.World{PrivateKeys: demoKeys(t)}); err != nil {
+	if err := (sandboxFiles{dir}).keep(sb, sandbox.World{PrivateKeys: demoKeys(t)}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -44,9 +44,9 @@ func keptDir(t *testing.T) string {
 func serveSandbox(t *testing.T, dir string, edit func(*sandboxCommand)) *servedSandbox {
 	t.Helper()
 	s := &servedSandbox{t: t, dir: dir, out: &syncBuffer{}, done: make(chan error, 1)}
-	ready := make(chan *docusigntest.Sandbox, 1)
+	ready := make(chan *sandbox.Sandbox, 1)
 	c := &sandboxCommand{listen: "127.0.0.1:0", dir: dir, proxy: "127.0.0.1:0", admin: "127.0.0.1:0", hosts: "127.0.0.1:0", cost: 4, out: s.out}
-	c.serving = func(sb *docusigntest.Sandbox) { ready <- sb }
+	c.serving = func(sb *sandbox.Sandbox) { ready <- sb }
 	if edit != nil {
 		edit(c)
 	}
@@ -99,7 +99,7 @@ func (s *servedSandbox) run() *program {
 func (s *servedSandbox) status(p *program, path, credential string) int {
 	s.t.Helper()
 	st := &stage{program: p}
-	got, err := st.plain(request11([]string{"GET " + path + " HTTP/1.1", "Host: " + st.address(proxy.DoorSidecar), credential}, ""))
+	got, err := st.plain(request11([]string{"GET " + path + " HTTP/1.1", "Host: " + st.address(call.DoorSidecar), credential}, ""))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestSandboxLeavesAChangedConfigurationAlone(t *testing.T) {
 func TestSandboxWritesTheSameConfigurationOnce(t *testing.T) {
 	t.Parallel()
 	files := sandboxFiles{t.TempDir()}
-	sb, err := docusigntest.Start(docusigntest.Options{})
+	sb, err := sandbox.Start(sandbox.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

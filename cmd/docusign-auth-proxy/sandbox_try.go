@@ -1,14 +1,14 @@
 package main
 
 import (
+	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // tryAddresses are what the commands to try need to know.
@@ -16,16 +16,16 @@ type tryAddresses struct{ proxy, admin, hosts, sandbox string }
 
 func (s *stage) tryAddresses() tryAddresses {
 	return tryAddresses{
-		proxy: s.address(proxy.DoorSidecar), hosts: s.address(proxy.DoorHosts), admin: strings.TrimPrefix(s.adminURL(), "http://"), sandbox: s.sandbox.Addr(),
+		proxy: s.address(call.DoorSidecar), hosts: s.address(call.DoorHosts), admin: strings.TrimPrefix(s.adminURL(), "http://"), sandbox: s.sandbox.Addr(),
 	}
 }
 
 // writeTryFiles writes what the commands to try send, so that no password stands on a command line.
-func writeTryFiles(dir string, w docusigntest.World) error {
+func writeTryFiles(dir string, w sandbox.World) error {
 	u := w.User("anna@example.com")
 	files := map[string]string{
 		"anna.header":  legacyHeader(u, u.Password) + "\n",
-		"token.form":   "grant_type=password&client_id=" + docusigntest.LegacyKey + "&username=" + u.Email + "&password=" + u.Password + "&scope=api",
+		"token.form":   "grant_type=password&client_id=" + sandbox.LegacyKey + "&username=" + u.Email + "&password=" + u.Password + "&scope=api",
 		"soap.header":  "Content-Type: text/xml; charset=utf-8\nSOAPAction: \"http://www.docusign.net/API/3.0/CreateAndSendEnvelope\"\n",
 		"envelope.xml": oldEnvelope(u, createAndSend),
 		"logins.txt":   logins(w),
@@ -39,7 +39,7 @@ func writeTryFiles(dir string, w docusigntest.World) error {
 }
 
 // logins lists everybody whom the sandbox knows, to be typed into an old program.
-func logins(w docusigntest.World) string {
+func logins(w sandbox.World) string {
 	var b strings.Builder
 	b.WriteString("Made-up logins of the sandbox, to be typed into an old program.\n\n")
 	for _, i := range w.Integrations {

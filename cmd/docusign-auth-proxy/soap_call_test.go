@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/tls"
+	"docusign-auth-proxy/internal/call"
 	"io"
 	"net"
 	"net/http"
@@ -15,8 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/docusigntest"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
@@ -27,8 +27,8 @@ const (
 	namespaceWSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 	textPassword = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
 
-	requestStatus = `<RequestStatus xmlns="` + namespaceAPI + `"><EnvelopeID>` + docusigntest.CaptureEnvelopeID + `</EnvelopeID></RequestStatus>`
-	listFeatures  = `<GetAccountMembershipFeaturesList xmlns="` + namespaceAPI + `"><AccountId>` + docusigntest.ExampleAccountID + `</AccountId></GetAccountMembershipFeaturesList>`
+	requestStatus = `<RequestStatus xmlns="` + namespaceAPI + `"><EnvelopeID>` + sandbox.CaptureEnvelopeID + `</EnvelopeID></RequestStatus>`
+	listFeatures  = `<GetAccountMembershipFeaturesList xmlns="` + namespaceAPI + `"><AccountId>` + sandbox.ExampleAccountID + `</AccountId></GetAccountMembershipFeaturesList>`
 	timestamp     = `<wsu:Timestamp xmlns:wsu="` + namespaceWSU + `"><wsu:Created>2026-11-22T10:00:00Z</wsu:Created><wsu:Expires>2026-11-22T10:05:00Z</wsu:Expires></wsu:Timestamp>`
 )
 
@@ -54,7 +54,7 @@ func soapEnvelopeOf(version, header, body string) string {
 }
 
 var (
-	annaToken  = usernameToken("["+docusigntest.GUIDKey+"]anna@example.com", "anna-legacy-1")
+	annaToken  = usernameToken("["+sandbox.GUIDKey+"]anna@example.com", "anna-legacy-1")
 	operations = regexp.MustCompile(`<(?:\w+:)?Body[^>]*>\s*<(?:\w+:)?(\w+)[^>]*\bxmlns(?::\w+)?=["']([^"']+)`)
 )
 
@@ -72,8 +72,8 @@ func soapPost(t *testing.T, target, envelope string, headers ...string) *http.Re
 }
 
 // soapRequests are the SOAP calls that reached the sandbox.
-func (r *rig) soapRequests() []docusigntest.Recorded {
-	var out []docusigntest.Recorded
+func (r *rig) soapRequests() []sandbox.Recorded {
+	var out []sandbox.Recorded
 	for _, rec := range r.sandbox.Requests() {
 		if strings.Contains(strings.ToLower(rec.Path), ".asmx") && rec.Method == "POST" {
 			out = append(out, rec)
@@ -83,7 +83,7 @@ func (r *rig) soapRequests() []docusigntest.Recorded {
 }
 
 // lastSOAP is the one SOAP call that reached the sandbox since the last reset.
-func (r *rig) lastSOAP() docusigntest.Recorded {
+func (r *rig) lastSOAP() sandbox.Recorded {
 	r.t.Helper()
 	all := r.soapRequests()
 	if len(all) != 1 {
@@ -119,7 +119,7 @@ func rawExchange(t *testing.T, conn net.Conn, method string, raw []byte) (*http.
 // dialSidecar opens a plain connection to the proxy's own address.
 func (r *rig) dialSidecar() net.Conn {
 	r.t.Helper()
-	conn, err := net.Dial("tcp", r.addr(proxy.DoorSidecar))
+	conn, err := net.Dial("tcp", r.addr(call.DoorSidecar))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func (r *rig) dialThrough(connect []byte, host string) net.Conn {
 // dialHosts shakes hands with the listener that a hosts file points at.
 func (r *rig) dialHosts(t *testing.T, host string) net.Conn {
 	t.Helper()
-	conn, err := tls.Dial("tcp", r.addr(proxy.DoorHosts), &tls.Config{RootCAs: r.proxyCA(), ServerName: host})
+	conn, err := tls.Dial("tcp", r.addr(call.DoorHosts), &tls.Config{RootCAs: r.proxyCA(), ServerName: host})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // recorded are calls that real SOAP clients made, and what the answer has to contain.
@@ -16,23 +16,23 @@ var recorded = []struct{ file, answer string }{
 	{"java-axis/01-sidecar-post-credential-asmx-login.http", "<Success>true</Success>"},
 	{"java-axis/02-sidecar-post-dsapi-asmx-ping.http", "<PingResult>true</PingResult>"},
 	{"java-axis/03-sidecar-post-dsapi-asmx-createandsendenvelope.http", "<Status>Sent</Status>"},
-	{"java-axis/04-sidecar-post-dsapi-asmx-requeststatus.http", docusigntest.CaptureEnvelopeID},
+	{"java-axis/04-sidecar-post-dsapi-asmx-requeststatus.http", sandbox.CaptureEnvelopeID},
 	{"php-soap/01-sidecar-post-credential-asmx-login.http", "<Success>true</Success>"},
 	{"php-soap/02-sidecar-post-dsapi-asmx-ping.http", "<PingResult>true</PingResult>"},
 	{"php-soap/03-sidecar-post-dsapi-asmx-createandsendenvelope.http", "<Status>Sent</Status>"},
-	{"php-soap/04-sidecar-post-dsapi-asmx-requeststatus.http", docusigntest.CaptureEnvelopeID},
+	{"php-soap/04-sidecar-post-dsapi-asmx-requeststatus.http", sandbox.CaptureEnvelopeID},
 	{"php-soap/05-sidecar-post-dsapi-asmx-ping-soap12.http", "<PingResult>true</PingResult>"},
 	{"php-soap/06-sidecar-post-dsapi-asmx-createandsendenvelope-soap12.http", "<Status>Sent</Status>"},
-	{"php-soap/07-sidecar-post-dsapi-asmx-requeststatus-soap12.http", docusigntest.CaptureEnvelopeID},
+	{"php-soap/07-sidecar-post-dsapi-asmx-requeststatus-soap12.http", sandbox.CaptureEnvelopeID},
 	{"php-soap/08-sidecar-post-dsapi-asmx-gzip.http", "<PingResult>true</PingResult>"},
 	{"php-soap/09-sidecar-post-accountmanagement-asmx-ping-xmlcreds.http", "<PingResult>true</PingResult>"},
 	{"py-zeep/01-sidecar-post-credential-asmx-login.http", "<Success>true</Success>"},
 	{"py-zeep/02-sidecar-post-dsapi-asmx-ping.http", "<PingResult>true</PingResult>"},
 	{"py-zeep/03-sidecar-post-dsapi-asmx-createandsendenvelope.http", "<Status>Sent</Status>"},
-	{"py-zeep/04-sidecar-post-dsapi-asmx-requeststatus.http", docusigntest.CaptureEnvelopeID},
+	{"py-zeep/04-sidecar-post-dsapi-asmx-requeststatus.http", sandbox.CaptureEnvelopeID},
 	{"py-zeep/05-sidecar-post-dsapi-asmx-ping-soap12.http", "<PingResult>true</PingResult>"},
 	{"py-zeep/06-sidecar-post-dsapi-asmx-createandsendenvelope-soap12.http", "<Status>Sent</Status>"},
-	{"py-zeep/07-sidecar-post-dsapi-asmx-requeststatus-soap12.http", docusigntest.CaptureEnvelopeID},
+	{"py-zeep/07-sidecar-post-dsapi-asmx-requeststatus-soap12.http", sandbox.CaptureEnvelopeID},
 	{"curl/05-sidecar-post-dsapi-asmx-ping.http", "<PingResult>true</PingResult>"},
 }
 
@@ -158,7 +158,7 @@ func checkBaseURL(t *testing.T, door, answer string) {
 }
 
 // checkForwarded compares what reached DocuSign, every byte and every header.
-func checkForwarded(t *testing.T, rec docusigntest.Recorded, want http.Header, body []byte) {
+func checkForwarded(t *testing.T, rec sandbox.Recorded, want http.Header, body []byte) {
 	t.Helper()
 	if !bytes.Equal(rec.Body, body) {
 		t.Errorf("body upstream\n got %s\nwant %s", rec.Body, body)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const namespaceCredential = "http://www.docusign.net/API/Credential"
@@ -16,7 +16,7 @@ func credentialCall(operation, email, password, more string) string {
 	return soapEnvelope("", `<`+operation+` xmlns="`+namespaceCredential+`"><Email>`+email+`</Email><Password>`+password+`</Password>`+more+`</`+operation+`>`)
 }
 
-const annaName = "[" + docusigntest.GUIDKey + "]anna@example.com"
+const annaName = "[" + sandbox.GUIDKey + "]anna@example.com"
 
 var loginURLs = regexp.MustCompile(`<BaseUrl>([^<]*)</BaseUrl>`)
 
@@ -40,9 +40,9 @@ func TestCredentialLogin(t *testing.T) {
 			{"with ReturnBaseUrl", annaName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>", []string{"/api/3.0", "/api/3.0"}},
 			{"from an old program without ReturnBaseUrl", annaName, "anna-legacy-1", "", nil},
 			{"with ReturnBaseUrl as a number", annaName, "anna-legacy-1", "<ReturnBaseUrl>1</ReturnBaseUrl>", []string{"/api/3.0", "/api/3.0"}},
-			{"by GUID", "[" + docusigntest.GUIDKey + "]" + strings.ToUpper(docusigntest.AnnaID), "anna-legacy-1", "", nil},
-			{"with markup in the password", "[" + docusigntest.LegacyKey + "]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1", "<ReturnBaseUrl>true</ReturnBaseUrl>", []string{"/api/3.0"}},
-			{"with the password in CDATA", "[" + docusigntest.LegacyKey + "]legacy.user@example.com", "<![CDATA[p@ss<w&rd>é1]]>", "", nil},
+			{"by GUID", "[" + sandbox.GUIDKey + "]" + strings.ToUpper(sandbox.AnnaID), "anna-legacy-1", "", nil},
+			{"with markup in the password", "[" + sandbox.LegacyKey + "]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1", "<ReturnBaseUrl>true</ReturnBaseUrl>", []string{"/api/3.0"}},
+			{"with the password in CDATA", "[" + sandbox.LegacyKey + "]legacy.user@example.com", "<![CDATA[p@ss<w&rd>é1]]>", "", nil},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
 				r.sandbox.ResetCounts()
@@ -91,12 +91,12 @@ func TestLoginFailures(t *testing.T) {
 		for _, c := range []struct{ name, email, password, code string }{
 			{"wrong password", annaName, "wrong", "User_Authentication_Failed"},
 			{"empty password", annaName, "", "User_Authentication_Failed"},
-			{"unknown user", "[" + docusigntest.GUIDKey + "]nobody@example.com", "anna-legacy-1", "User_Authentication_Failed"},
+			{"unknown user", "[" + sandbox.GUIDKey + "]nobody@example.com", "anna-legacy-1", "User_Authentication_Failed"},
 			{"unknown key", "[c0ffee00-0000-4000-8000-000000000001]anna@example.com", "anna-legacy-1", "User_Authentication_Failed"},
 			{"no key at all", "anna@example.com", "anna-legacy-1", "User_Authentication_Failed"},
 			{"no user name", "", "anna-legacy-1", "User_Authentication_Failed"},
-			{"a bracket that is not closed", "[" + docusigntest.GUIDKey + "anna@example.com", "anna-legacy-1", "User_Authentication_Failed"},
-			{"acting for somebody it may not", "[" + docusigntest.GUIDKey + "][bob@example.com]anna@example.com", "anna-legacy-1", "User_Lacks_Permissions"},
+			{"a bracket that is not closed", "[" + sandbox.GUIDKey + "anna@example.com", "anna-legacy-1", "User_Authentication_Failed"},
+			{"acting for somebody it may not", "[" + sandbox.GUIDKey + "][bob@example.com]anna@example.com", "anna-legacy-1", "User_Lacks_Permissions"},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
 				got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", c.email, c.password, "")))
@@ -115,14 +115,14 @@ func TestLoginFailures(t *testing.T) {
 func TestLoginWhileDocuSignIsInTrouble(t *testing.T) {
 	r := newRig(t, nil)
 	t.Run("a user who has not consented looks like a wrong password", func(t *testing.T) {
-		r.sandbox.Revoke(docusigntest.GUIDKey, docusigntest.BobID)
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", "["+docusigntest.GUIDKey+"]bob@example.com", "bob-legacy-2", "")))
+		r.sandbox.Revoke(sandbox.GUIDKey, sandbox.BobID)
+		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", "["+sandbox.GUIDKey+"]bob@example.com", "bob-legacy-2", "")))
 		if got.status != 200 || !strings.Contains(got.body, "<ErrorCode>User_Authentication_Failed</ErrorCode>") {
 			t.Errorf("status %d, %s", got.status, got.body)
 		}
 	})
 	t.Run("an account server that fails is a fault of the server, not a wrong password", func(t *testing.T) {
-		r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Status: http.StatusServiceUnavailable, Times: 100})
+		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: http.StatusServiceUnavailable, Times: 100})
 		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", annaName, "anna-legacy-1", "")))
 		if got.status != 500 || !strings.Contains(got.body, "<faultcode>soap:Server</faultcode>") {
 			t.Errorf("status %d, %s", got.status, got.body)
@@ -133,7 +133,7 @@ func TestLoginWhileDocuSignIsInTrouble(t *testing.T) {
 func TestViewsOverREST(t *testing.T) {
 	r := newRig(t, nil)
 	envelope := func(id string) string { return "<EnvelopeID>" + id + "</EnvelopeID>" }
-	account := "<AccountID>" + docusigntest.CaptureAccountID + "</AccountID>"
+	account := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID>"
 	back := "<ReturnURL>https://erp.example.com/back?a=1&amp;b=2</ReturnURL>"
 	for _, c := range []struct {
 		name, operation, more string
@@ -142,11 +142,11 @@ func TestViewsOverREST(t *testing.T) {
 	}{
 		{"the console", "GetAuthenticationToken", account, "/views/console", "demo.docusign.net", `{}`},
 		{"the console without an account", "GetAuthenticationToken", "", "/views/console", "na3.docusign.net", `{}`},
-		{"the console at an envelope", "GetAuthenticationToken", "<GoToEnvelopeID>" + docusigntest.CaptureEnvelopeID + "</GoToEnvelopeID>" + account, "/views/console", "demo.docusign.net", `{"envelopeId":"` + docusigntest.CaptureEnvelopeID + `"}`},
+		{"the console at an envelope", "GetAuthenticationToken", "<GoToEnvelopeID>" + sandbox.CaptureEnvelopeID + "</GoToEnvelopeID>" + account, "/views/console", "demo.docusign.net", `{"envelopeId":"` + sandbox.CaptureEnvelopeID + `"}`},
 		{"the console of an account named by its number", "GetAuthenticationToken", "<AccountID>1703061</AccountID>", "/views/console", "demo.docusign.net", `{}`},
-		{"the sender's view", "RequestSenderToken", account + envelope(docusigntest.CaptureEnvelopeID) + back, "/envelopes/" + docusigntest.CaptureEnvelopeID + "/views/sender", "demo.docusign.net", `{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2"}`},
+		{"the sender's view", "RequestSenderToken", account + envelope(sandbox.CaptureEnvelopeID) + back, "/envelopes/" + sandbox.CaptureEnvelopeID + "/views/sender", "demo.docusign.net", `{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2"}`},
 		{"the sender's view without an envelope", "RequestSenderToken", account + back, "/views/console", "demo.docusign.net", `{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2"}`},
-		{"the correct view", "RequestCorrectToken", envelope(docusigntest.CaptureEnvelopeID) + "<SuppressNavigation>true</SuppressNavigation>" + back, "/envelopes/" + docusigntest.CaptureEnvelopeID + "/views/correct", "demo.docusign.net", `{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2","suppressNavigation":"true"}`},
+		{"the correct view", "RequestCorrectToken", envelope(sandbox.CaptureEnvelopeID) + "<SuppressNavigation>true</SuppressNavigation>" + back, "/envelopes/" + sandbox.CaptureEnvelopeID + "/views/correct", "demo.docusign.net", `{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2","suppressNavigation":"true"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall(c.operation, annaName, "anna-legacy-1", c.more)))
@@ -194,7 +194,7 @@ func TestViewWhoseTokenWasRevoked(t *testing.T) {
 		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", "")))
 	}
 	ask()
-	r.sandbox.RevokeTokens(docusigntest.AnnaID)
+	r.sandbox.RevokeTokens(sandbox.AnnaID)
 	if got := ask(); got.status != 200 || !strings.Contains(got.body, "Result>https://") {
 		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
 	}
@@ -203,7 +203,7 @@ func TestViewWhoseTokenWasRevoked(t *testing.T) {
 // The three operations exist on api.asmx and dsapi.asmx as well; there they go upstream like any other.
 func TestViewsOfTheEnvelopeServices(t *testing.T) {
 	r := newRig(t, nil)
-	body := `<RequestSenderToken xmlns="` + namespaceAPI + `"><EnvelopeID>` + docusigntest.CaptureEnvelopeID + `</EnvelopeID><AccountID>` + docusigntest.CaptureAccountID + `</AccountID><ReturnURL>https://erp.example.com</ReturnURL></RequestSenderToken>`
+	body := `<RequestSenderToken xmlns="` + namespaceAPI + `"><EnvelopeID>` + sandbox.CaptureEnvelopeID + `</EnvelopeID><AccountID>` + sandbox.CaptureAccountID + `</AccountID><ReturnURL>https://erp.example.com</ReturnURL></RequestSenderToken>`
 	for _, path := range []string{"/api/3.0/api.asmx", "/api/3.0/dsapi.asmx"} {
 		req := soapPost(t, r.sidecar()+path, soapEnvelope(security(annaToken), body))
 		if strings.HasSuffix(path, "dsapi.asmx") { // reads the header (PROTOCOL.md §4.3)

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
@@ -197,7 +197,7 @@ func TestLoginWithAPlainEmail(t *testing.T) {
 		})
 		url := r.sidecar() + "/api/3.0/credential.asmx"
 		t.Run(mode+", one user has that name", func(t *testing.T) {
-			for _, headers := range [][]string{nil, {"X-DocuSign-Authentication", "<DocuSignCredentials><IntegratorKey>" + docusigntest.GUIDKey + "</IntegratorKey></DocuSignCredentials>"}} {
+			for _, headers := range [][]string{nil, {"X-DocuSign-Authentication", "<DocuSignCredentials><IntegratorKey>" + sandbox.GUIDKey + "</IntegratorKey></DocuSignCredentials>"}} {
 				got := r.do(nil, soapPost(t, url, credentialCall("Login", "Anna@Example.com", "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>"), headers...))
 				if mode == "app_password" { // it goes on as it came, and the stand-in wants a key
 					if rec := r.soapRequests(); len(rec) == 0 || !strings.Contains(string(rec[len(rec)-1].Body), "<Email>Anna@Example.com</Email><Password>anna-app-1</Password>") {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 func TestObservedSOAPPassesAsItCame(t *testing.T) {
@@ -88,7 +88,7 @@ func TestBlockedAndUnknownSOAP(t *testing.T) {
 		key           string
 		passes        bool
 	}{
-		{"an integration that is cut over", "reject", func(in []map[string]any) { in[1]["mode"] = "block" }, docusigntest.GUIDKey, false},
+		{"an integration that is cut over", "reject", func(in []map[string]any) { in[1]["mode"] = "block" }, sandbox.GUIDKey, false},
 		{"an unknown key that is rejected", "reject", nil, "c0ffee00-0000-4000-8000-000000000001", false},
 		{"an unknown key that is observed", "observe", nil, "c0ffee00-0000-4000-8000-000000000001", true},
 	} {
@@ -98,10 +98,10 @@ func TestBlockedAndUnknownSOAP(t *testing.T) {
 				w.Extra = map[string]any{"unknown": c.unknown}
 			})
 			for _, call := range []*http.Request{
-				soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(annaToken, docusigntest.GUIDKey, c.key, 1)), listFeatures)),
-				soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication", strings.Replace(annaHeaderXML, docusigntest.GUIDKey, c.key, 1)),
-				soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", strings.Replace(annaName, docusigntest.GUIDKey, c.key, 1), "anna-legacy-1", "")),
-				soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(strings.Replace(annaToken, docusigntest.GUIDKey, c.key, 1), "#PasswordText", "#PasswordDigest", 1)), listFeatures)),
+				soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(annaToken, sandbox.GUIDKey, c.key, 1)), listFeatures)),
+				soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication", strings.Replace(annaHeaderXML, sandbox.GUIDKey, c.key, 1)),
+				soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", strings.Replace(annaName, sandbox.GUIDKey, c.key, 1), "anna-legacy-1", "")),
+				soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(strings.Replace(annaToken, sandbox.GUIDKey, c.key, 1), "#PasswordText", "#PasswordDigest", 1)), listFeatures)),
 			} {
 				r.sandbox.ResetCounts()
 				got := r.do(nil, call)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // soapRefusal is a message that must not go upstream, and what the fault has to say.
@@ -67,7 +67,7 @@ func soapRefusals(t *testing.T) []soapRefusal {
 		{name: "no credential at all", came: soapEnvelope("", listFeatures), code: "Partner_Authentication_Failed", says: "An Integrator key was not specified"},
 		{name: "a wrong password", came: strings.Replace(plain, "anna-legacy-1", "wrong", 1), code: "User_Authentication_Failed", says: "One or both of Username and Password are invalid"},
 		{name: "a token without a password", came: soapEnvelope(security(`<wsse:UsernameToken><wsse:Username>`+annaName+`</wsse:Username></wsse:UsernameToken>`), listFeatures), code: "User_Authentication_Failed", says: "invalid"},
-		{name: "an unknown key", came: strings.Replace(plain, docusigntest.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1), code: "Partner_Authentication_Failed", says: "Integrator Key was not found"},
+		{name: "an unknown key", came: strings.Replace(plain, sandbox.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1), code: "Partner_Authentication_Failed", says: "Integrator Key was not found"},
 	}
 }
 
@@ -177,7 +177,7 @@ func TestAccountManagementFailuresAreAnswers(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, header, code string }{
 		{"a wrong password", strings.Replace(annaHeaderXML, "anna-legacy-1", "wrong", 1), "Invalid_Login"},
-		{"an unknown key", strings.Replace(annaHeaderXML, docusigntest.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1), "Partner_Authentication_Failed"},
+		{"an unknown key", strings.Replace(annaHeaderXML, sandbox.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1), "Partner_Authentication_Failed"},
 		{"no credential", "", "Partner_Authentication_Failed"},
 		{"a principal that is not allowed", strings.Replace(annaHeaderXML, "<Username>", "<Username>[bob@example.com]", 1), "Not_Authorized"},
 	} {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const namespaceManagement = "http://www.docusign.net/API/AccountManagement"
@@ -61,8 +61,8 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 	element := func(namespace, operation, content string) string {
 		return `<` + operation + ` xmlns="` + namespace + `">` + content + `</` + operation + `>`
 	}
-	envelope := "<EnvelopeID>" + docusigntest.CaptureEnvelopeID + "</EnvelopeID>"
-	view := "<AccountID>" + docusigntest.CaptureAccountID + "</AccountID>" + envelope + "<ReturnURL>https://example.com/a?b=1&amp;c=2</ReturnURL>"
+	envelope := "<EnvelopeID>" + sandbox.CaptureEnvelopeID + "</EnvelopeID>"
+	view := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID>" + envelope + "<ReturnURL>https://example.com/a?b=1&amp;c=2</ReturnURL>"
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		for _, c := range []struct{ name, service, body string }{
@@ -70,8 +70,8 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 			{"Login", "credential", credentialCall("Login", annaName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>")},
 			{"Login without BaseUrl", "credential", credentialCall("Login", annaName, "anna-legacy-1", "")},
 			{"Login that fails", "credential", credentialCall("Login", annaName, "wrong", "")},
-			{"Login for a principal that is not allowed", "credential", credentialCall("Login", "["+docusigntest.GUIDKey+"][bob@example.com]anna@example.com", "anna-legacy-1", "")},
-			{"GetAuthenticationToken", "credential", credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", "<AccountID>"+docusigntest.CaptureAccountID+"</AccountID>")},
+			{"Login for a principal that is not allowed", "credential", credentialCall("Login", "["+sandbox.GUIDKey+"][bob@example.com]anna@example.com", "anna-legacy-1", "")},
+			{"GetAuthenticationToken", "credential", credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", "<AccountID>"+sandbox.CaptureAccountID+"</AccountID>")},
 			{"RequestSenderToken", "credential", credentialCall("RequestSenderToken", annaName, "anna-legacy-1", view)},
 			{"RequestCorrectToken", "credential", credentialCall("RequestCorrectToken", annaName, "anna-legacy-1", envelope+"<SuppressNavigation>false</SuppressNavigation><ReturnURL/>")},
 			{"GetEncryptedPassword", "accountmanagement", soapEnvelope("", element(namespaceManagement, "GetEncryptedPassword", ""))},
@@ -84,7 +84,7 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 			{"CreateAndSendEnvelope of api.asmx", "api", soapEnvelope(security(annaToken), sendEnvelopeBody("JVBERi0xLjQ="))},
 			{"RequestStatus", "api", soapEnvelope(security(annaToken), requestStatus)},
 			{"RequestPDF", "api", soapEnvelope(security(annaToken), element(namespaceAPI, "RequestPDF", envelope))},
-			{"RequestSenderToken of api.asmx", "api", soapEnvelope(security(annaToken), element(namespaceAPI, "RequestSenderToken", envelope+"<AccountID>"+docusigntest.CaptureAccountID+"</AccountID><ReturnURL/>"))},
+			{"RequestSenderToken of api.asmx", "api", soapEnvelope(security(annaToken), element(namespaceAPI, "RequestSenderToken", envelope+"<AccountID>"+sandbox.CaptureAccountID+"</AccountID><ReturnURL/>"))},
 			{"VoidEnvelope", "dsapi", soapEnvelope("", element(namespaceAPI, "VoidEnvelope", envelope+"<Reason>no</Reason>"))},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {

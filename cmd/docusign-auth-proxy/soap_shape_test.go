@@ -11,10 +11,10 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
-const legacyName = "[" + docusigntest.LegacyKey + "]legacy.user@example.com"
+const legacyName = "[" + sandbox.LegacyKey + "]legacy.user@example.com"
 
 func zipped(t *testing.T, body string) []byte {
 	t.Helper()
@@ -49,7 +49,7 @@ func mtomMessage(envelope, document string) string {
 
 // sendEnvelopeBody is a CreateAndSendEnvelope whose document is pdf, as XML content of PDFBytes.
 func sendEnvelopeBody(pdf string) string {
-	return `<CreateAndSendEnvelope xmlns="` + namespaceAPI + `"><Envelope><AccountId>` + docusigntest.ExampleAccountID + `</AccountId><Documents><Document><ID>1</ID><Name>a.pdf</Name><PDFBytes>` +
+	return `<CreateAndSendEnvelope xmlns="` + namespaceAPI + `"><Envelope><AccountId>` + sandbox.ExampleAccountID + `</AccountId><Documents><Document><ID>1</ID><Name>a.pdf</Name><PDFBytes>` +
 		pdf + `</PDFBytes></Document></Documents><Recipients><Recipient><ID>1</ID><UserName>Sam</UserName><Email>sam@example.com</Email><Type>Signer</Type></Recipient></Recipients><Subject>Sign</Subject></Envelope></CreateAndSendEnvelope>`
 }
 

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
-	annaHeaderXML = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + docusigntest.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
-	adminName     = "[" + docusigntest.GUIDKey + "]admin@example.com"
+	annaHeaderXML = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
+	adminName     = "[" + sandbox.GUIDKey + "]admin@example.com"
 	summary       = `<GetMembershipSummary xmlns="http://www.docusign.net/API/AccountManagement"><Arg/></GetMembershipSummary>`
 )
 
@@ -23,7 +23,7 @@ var soapServices = []struct {
 }{
 	{"/api/3.0/api.asmx", listFeatures, "<Email>anna@example.com</Email>", false},
 	{"/api/3.0/dsapi.asmx", listFeatures, "<Email>anna@example.com</Email>", true},
-	{"/API/3.0/AccountManagement.asmx", summary, docusigntest.AnnaID, true},
+	{"/API/3.0/AccountManagement.asmx", summary, sandbox.AnnaID, true},
 }
 
 func TestWhereTheCredentialOfASOAPCallStands(t *testing.T) {
@@ -115,7 +115,7 @@ func checkSOAPUpstream(t *testing.T, r *rig, mode, version, bearer, app, appHead
 }
 
 func TestSendOnBehalfOfInSOAP(t *testing.T) {
-	key := docusigntest.GUIDKey
+	key := sandbox.GUIDKey
 	adminXML := func(name, more string) string {
 		return `<DocuSignCredentials><Username>` + name + `</Username><Password>admin-legacy-3</Password><IntegratorKey>` + key + `</IntegratorKey>` + more + `</DocuSignCredentials>`
 	}
@@ -128,7 +128,7 @@ func TestSendOnBehalfOfInSOAP(t *testing.T) {
 	}{
 		{name: "brackets in the envelope", username: "[" + key + "][bob@example.com]admin@example.com"},
 		{name: "brackets in the envelope, the principal first", username: "[bob@example.com][" + key + "]admin@example.com", odd: true},
-		{name: "the principal's GUID in brackets", username: "[" + key + "][" + docusigntest.BobID + "]" + docusigntest.AdminID},
+		{name: "the principal's GUID in brackets", username: "[" + key + "][" + sandbox.BobID + "]" + sandbox.AdminID},
 		{name: "blanks around the brackets", username: " [ " + key + " ] [ bob@example.com ] admin@example.com "},
 		{name: "one bracket beside a key in the HTTP header", http: adminXML("[bob@example.com]admin@example.com", "")},
 		{name: "SendOnBehalfOf in XML", http: adminXML("admin@example.com", "<SendOnBehalfOf>bob@example.com</SendOnBehalfOf>")},
@@ -181,7 +181,7 @@ func TestSendOnBehalfOfInSOAP(t *testing.T) {
 
 func TestPrincipalsThatMayNotBeActedFor(t *testing.T) {
 	r := newRig(t, nil)
-	for _, name := range []string{"[" + docusigntest.GUIDKey + "][admin@example.com]anna@example.com", "[" + docusigntest.GUIDKey + "][nobody@example.com]anna@example.com"} {
+	for _, name := range []string{"[" + sandbox.GUIDKey + "][admin@example.com]anna@example.com", "[" + sandbox.GUIDKey + "][nobody@example.com]anna@example.com"} {
 		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(usernameToken(name, "anna-legacy-1")), listFeatures)))
 		if got.status != 500 || !strings.Contains(got.body, "User_Lacks_Permissions") || !strings.Contains(got.body, "<faultstring>This user lacks") && !strings.Contains(got.body, "<faultstring>This User lacks") {
 			t.Errorf("%s: status %d, %s", name, got.status, got.body)
@@ -241,7 +241,7 @@ func TestAppPasswordUnderAnotherIntegrationKey(t *testing.T) {
 			in := integrations[1]
 			in["soap"] = "app_password"
 			in["integrator_key"] = "c0ffee00-0000-4000-8000-000000000001"
-			in["oauth"].(map[string]any)["client_id"] = docusigntest.GUIDKey
+			in["oauth"].(map[string]any)["client_id"] = sandbox.GUIDKey
 		}
 	})
 	old := "C0FFEE00-0000-4000-8000-000000000001"
@@ -256,7 +256,7 @@ func TestAppPasswordUnderAnotherIntegrationKey(t *testing.T) {
 	t.Run("in the header", func(t *testing.T) {
 		r.sandbox.ResetCounts()
 		req := soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures))
-		req.Header.Set("X-DocuSign-Authentication", strings.Replace(annaJSON, docusigntest.GUIDKey, old, 1))
+		req.Header.Set("X-DocuSign-Authentication", strings.Replace(annaJSON, sandbox.GUIDKey, old, 1))
 		got := r.do(nil, req)
 		if rec := r.lastSOAP(); got.status != 200 || rec.Header.Get("X-DocuSign-Authentication") != strings.Replace(annaJSON, "anna-legacy-1", "anna-app-1", 1) {
 			t.Errorf("status %d, upstream %q", got.status, rec.Header.Get("X-DocuSign-Authentication"))
@@ -297,7 +297,7 @@ func TestUsersWithoutAnAppPassword(t *testing.T) {
 func TestTokensOnSOAPCalls(t *testing.T) {
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
-		token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", docusigntest.GUIDKey)
+		token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 		for _, service := range soapServices {
 			r.sandbox.ResetCounts()
 			got := r.do(nil, soapPost(t, r.sidecar()+service.path, soapEnvelope("", service.operation), "Authorization", "bearer "+token))
@@ -322,7 +322,7 @@ func TestTokensOnSOAPCalls(t *testing.T) {
 				t.Errorf("%s: X-DocuSign-Authentication upstream is %q, want %q", service.path, header, wantHeader)
 			}
 		}
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer "+r.legacyLogin(t, "admin@example.com", "admin-legacy-3", docusigntest.GUIDKey), "X-DocuSign-Act-As-User", "bob@example.com"))
+		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer "+r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey), "X-DocuSign-Act-As-User", "bob@example.com"))
 		if got.status != 200 || !strings.Contains(got.body, "bob@example.com") {
 			t.Errorf("%s, acting for somebody: status %d, %s", mode, got.status, got.body)
 		}
@@ -351,7 +351,7 @@ func TestSOAPCallWhoseTokenWasRevoked(t *testing.T) {
 		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 	}
 	send()
-	r.sandbox.RevokeTokens(docusigntest.AnnaID)
+	r.sandbox.RevokeTokens(sandbox.AnnaID)
 	r.sandbox.ResetCounts()
 	if got := send(); got.status != 200 || !strings.Contains(got.body, "anna@example.com") {
 		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
@@ -372,7 +372,7 @@ func TestOldStatusCodesInSOAP(t *testing.T) {
 				w.Edit = func(integrations []map[string]any) { integrations[1]["old_status_codes"] = c.old }
 			})
 			fault := soapEnvelope("", `<s:Fault><faultcode>s:Client</faultcode><faultstring>Limit</faultstring><detail><ErrorCode>Hourly_APIInvocation_Limit_Exceeded</ErrorCode><Reason>Limit</Reason></detail></s:Fault>`)
-			r.sandbox.FailNext(docusigntest.FailureSpec{Path: "/api/3.0/", Status: http.StatusTooManyRequests, Body: fault, ContentType: "text/xml; charset=utf-8"})
+			r.sandbox.FailNext(sandbox.FailureSpec{Path: "/api/3.0/", Status: http.StatusTooManyRequests, Body: fault, ContentType: "text/xml; charset=utf-8"})
 			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 			if got.status != c.want || got.body != fault {
 				t.Errorf("status %d, want %d; body %s", got.status, c.want, got.body)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"docusign-auth-proxy/internal/call"
 	"errors"
 	"log/slog"
 	"net"
@@ -13,9 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/ledger"
+	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/proxy"
-	"docusign-auth-proxy/proxy/admin"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -130,7 +131,7 @@ func (p *program) listenerStatus(cfg *config.Config) []admin.Listener {
 	}
 	for _, l := range p.listeners {
 		name := "proxy"
-		if l.door == proxy.DoorHosts {
+		if l.door == call.DoorHosts {
 			name = "hosts"
 		}
 		one := admin.Listener{Name: name, Address: l.Addr().String(), TLS: tls, Loopback: isLoopbackAddr(l.Addr())}

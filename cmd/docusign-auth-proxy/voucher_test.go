@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/store"
 )
 
@@ -68,12 +68,12 @@ type issuedToAnna struct{ token, password, byIssued, behalf, bobs string }
 func (r *rig) issueAll(t *testing.T, password string) issuedToAnna {
 	t.Helper()
 	all := issuedToAnna{
-		token:    r.legacyLogin(t, "anna@example.com", password, docusigntest.GUIDKey),
+		token:    r.legacyLogin(t, "anna@example.com", password, sandbox.GUIDKey),
 		password: r.apiPassword(t, password),
-		bobs:     r.legacyLogin(t, "bob@example.com", "bob-legacy-2", docusigntest.GUIDKey),
+		bobs:     r.legacyLogin(t, "bob@example.com", "bob-legacy-2", sandbox.GUIDKey),
 	}
-	all.byIssued = r.legacyLogin(t, "anna@example.com", all.password, docusigntest.GUIDKey)
-	form := "grant_type=password&client_id=" + docusigntest.GUIDKey + "&scope=api&username=bob%40example.com"
+	all.byIssued = r.legacyLogin(t, "anna@example.com", all.password, sandbox.GUIDKey)
+	form := "grant_type=password&client_id=" + sandbox.GUIDKey + "&scope=api&username=bob%40example.com"
 	all.behalf = accessToken(t, r.do(nil, tokenRequest(t, r.sidecar(), form, "Authorization", "bearer "+all.byIssued)))
 	return all
 }
@@ -85,7 +85,7 @@ func (r *rig) checkIssued(t *testing.T, all issuedToAnna, want int) {
 		"an API password":                   r.listWith(t, annaWith(all.password)),
 		"a token got with the API password": r.withToken(t, all.byIssued).status,
 		"a token for somebody else, got with that token":  r.withToken(t, all.behalf).status,
-		"the API password in a body, for another API one": r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("anna@example.com", all.password, docusigntest.GUIDKey))).status,
+		"the API password in a body, for another API one": r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("anna@example.com", all.password, sandbox.GUIDKey))).status,
 	} {
 		if got != want && (want == 200 || got != 400) { // oauth2/token refuses with 400 (PROTOCOL.md §3.2)
 			t.Errorf("%s: status %d, want %d", name, got, want)
@@ -147,7 +147,7 @@ func TestWhatAPasswordVouchedForEndsWithIt(t *testing.T) {
 			if again := r.apiPassword(t, c.next); r.listWith(t, annaWith(again)) != 200 || (again == all.password) != (c.want == 200) {
 				t.Error("the API password that the new password vouches for does not work, or is the old one")
 			}
-			if got := r.withToken(t, r.legacyLogin(t, "anna@example.com", c.next, docusigntest.GUIDKey)); got.status != 200 {
+			if got := r.withToken(t, r.legacyLogin(t, "anna@example.com", c.next, sandbox.GUIDKey)); got.status != 200 {
 				t.Errorf("a token for the new password: status %d", got.status)
 			}
 			r.restart()
@@ -201,12 +201,12 @@ func TestTokensOfAnEarlierVersionAreTakenOver(t *testing.T) {
 func TestATokenThatAnImportedTokenVouchedForEndsWithIt(t *testing.T) {
 	const imported = "bm90LWEtcmVhbC10b2tlbi0tLS0="
 	sum := sha256.Sum256([]byte(imported))
-	r := newRigEdited(t, docusigntest.Options{}, nil, func(s section) {
+	r := newRigEdited(t, sandbox.Options{}, nil, func(s section) {
 		integrationSection(s, "nightly-billing")["tokens"] = []section{{"sha256": hex.EncodeToString(sum[:]), "username": "admin@example.com"}}
 	})
-	form := "grant_type=password&client_id=" + docusigntest.GUIDKey + "&scope=api&username=bob%40example.com"
+	form := "grant_type=password&client_id=" + sandbox.GUIDKey + "&scope=api&username=bob%40example.com"
 	token := accessToken(t, r.do(nil, tokenRequest(t, r.sidecar(), form, "Authorization", "bearer "+imported)))
-	own := r.legacyLogin(t, "admin@example.com", "admin-legacy-3", docusigntest.GUIDKey)
+	own := r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey)
 	check := func(when string, tokenStatus, ownStatus int) {
 		t.Helper()
 		if a, b := r.withToken(t, token).status, r.withToken(t, own).status; a != tokenStatus || b != ownStatus {

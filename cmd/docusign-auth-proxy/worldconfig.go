@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 	"gopkg.in/yaml.v3"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/translate"
@@ -25,7 +25,7 @@ type worldConfig struct {
 }
 
 // write puts the configuration, the keys and the certificates it names into dir and returns the configuration's path.
-func (c worldConfig) write(dir string, sb *docusigntest.Sandbox, w docusigntest.World) (string, error) {
+func (c worldConfig) write(dir string, sb *sandbox.Sandbox, w sandbox.World) (string, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
 		return "", err
 	}
@@ -64,7 +64,7 @@ func makeCA(dir string) error {
 	return a.Save(cert, key, false)
 }
 
-func (c worldConfig) document(sb *docusigntest.Sandbox, integrations []map[string]any) map[string]any {
+func (c worldConfig) document(sb *sandbox.Sandbox, integrations []map[string]any) map[string]any {
 	resolve := map[string]string{"account-d.docusign.com": sb.Addr()}
 	for _, site := range sb.Sites() {
 		resolve[site] = sb.Addr()
@@ -87,7 +87,7 @@ func (c worldConfig) document(sb *docusigntest.Sandbox, integrations []map[strin
 	}
 }
 
-func (c worldConfig) integrations(dir string, w docusigntest.World) ([]map[string]any, error) {
+func (c worldConfig) integrations(dir string, w sandbox.World) ([]map[string]any, error) {
 	cost := c.Cost
 	if cost == 0 {
 		cost = bcrypt.DefaultCost
@@ -118,7 +118,7 @@ func (c worldConfig) integrations(dir string, w docusigntest.World) ([]map[strin
 	return out, nil
 }
 
-func worldUsers(dir string, w docusigntest.World, cost int) ([]map[string]any, error) {
+func worldUsers(dir string, w sandbox.World, cost int) ([]map[string]any, error) {
 	var out []map[string]any
 	for _, u := range w.Users {
 		hash, err := translate.HashBcrypt(secret.New(u.Password), cost)

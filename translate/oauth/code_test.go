@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"docusign-auth-proxy/internal/docusigntest"
+	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -58,7 +58,7 @@ func (h *heldTokens) all() map[string]secret.Text {
 // codeWorld is a sandbox whose integration takes logins.
 type codeWorld struct {
 	*testing.T
-	sandbox *docusigntest.Sandbox
+	sandbox *sandbox.Sandbox
 	clock   *clock
 	tokens  *heldTokens
 	http    *http.Client
@@ -69,14 +69,14 @@ func newCodeWorld(t *testing.T, clientSecret string) *codeWorld {
 	w := &codeWorld{T: t, clock: &clock{now: time.Now()}}
 	w.tokens = &heldTokens{m: map[string]secret.Text{}, dates: map[string]time.Time{}, now: w.clock.Now}
 	var err error
-	if w.sandbox, err = docusigntest.Start(docusigntest.Options{ByPort: true, Now: w.clock.Now}); err != nil {
+	if w.sandbox, err = sandbox.Start(sandbox.Options{ByPort: true, Now: w.clock.Now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.sandbox.Close() })
-	w.sandbox.AddAccount(docusigntest.Account{ID: testAccount, Number: "1", Name: "Example", Site: w.sandbox.Sites()[0]})
-	w.sandbox.AddUser(docusigntest.User{ID: testUser, Email: "anna@example.com", Name: "Anna Example", Accounts: []string{testAccount}})
-	w.sandbox.AddUser(docusigntest.User{ID: docusigntest.BobID, Email: "bob@example.com", Name: "Bob Example", Accounts: []string{testAccount}})
-	w.sandbox.AddIntegration(docusigntest.Integration{Key: testIssuer, Live: true, Secret: clientSecret, RedirectURIs: []string{codeRedirect}})
+	w.sandbox.AddAccount(sandbox.Account{ID: testAccount, Number: "1", Name: "Example", Site: w.sandbox.Sites()[0]})
+	w.sandbox.AddUser(sandbox.User{ID: testUser, Email: "anna@example.com", Name: "Anna Example", Accounts: []string{testAccount}})
+	w.sandbox.AddUser(sandbox.User{ID: sandbox.BobID, Email: "bob@example.com", Name: "Bob Example", Accounts: []string{testAccount}})
+	w.sandbox.AddIntegration(sandbox.Integration{Key: testIssuer, Live: true, Secret: clientSecret, RedirectURIs: []string{codeRedirect}})
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.sandbox.CertPool()}}
 	t.Cleanup(transport.CloseIdleConnections)
 	w.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -236,7 +236,7 @@ func TestAnAccountServerInTroubleDoesNotEndALogin(t *testing.T) {
 	w := newCodeWorld(t, "")
 	g := w.granter(nil)
 	w.login(g, testUser)
-	w.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Status: 503})
+	w.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: 503})
 	_, err := g.Grant(t.Context(), anna())
 	var ge *GrantError
 	if !errors.As(err, &ge) || ge.Kind != ServerError || !ge.Temporary() {
@@ -316,7 +316,7 @@ func (l *lateStore) Refresh(name string) (secret.Text, time.Time, bool, error) {
 func TestRenewKeepsAnUnusedLoginAlive(t *testing.T) {
 	w := newCodeWorld(t, "")
 	g := w.granter(func(c *CodeConfig) {
-		c.Identities = append(c.Identities, Identity{Issuer: testIssuer, Subject: docusigntest.BobID, Scopes: testScopes}) // never logged in
+		c.Identities = append(c.Identities, Identity{Issuer: testIssuer, Subject: sandbox.BobID, Scopes: testScopes}) // never logged in
 	})
 	w.login(g, testUser)
 	c := w.client(g, Observer{})
@@ -386,7 +386,7 @@ func TestAStartExchangesOnlyRefreshTokensThatAreOld(t *testing.T) {
 
 func TestRenewTakesItsTime(t *testing.T) {
 	w := newCodeWorld(t, "")
-	bob := Identity{Issuer: testIssuer, Subject: docusigntest.BobID, Scopes: testScopes}
+	bob := Identity{Issuer: testIssuer, Subject: sandbox.BobID, Scopes: testScopes}
 	g := w.granter(func(c *CodeConfig) {
 		c.Identities = append(c.Identities, bob)
 		c.RenewPause = time.Hour
@@ -416,7 +416,7 @@ func TestARefreshTokenThatDoesNotRotateGetsANewDate(t *testing.T) {
 	w.login(g, testUser)
 	before := w.tokens.all()
 	const noRefresh = `{"access_token":"eyJ.a.b","token_type":"Bearer","expires_in":3600}`
-	w.sandbox.FailNext(docusigntest.FailureSpec{Path: "/oauth/token", Status: 200, Body: noRefresh})
+	w.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: 200, Body: noRefresh})
 	w.clock.Advance(DefaultRenewAfter)
 	if _, err := g.Grant(t.Context(), anna()); err != nil {
 		t.Fatal(err)

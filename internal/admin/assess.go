@@ -1,0 +1,309 @@
+package admin
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"docusign-auth-proxy/internal/observe/ledger"
+)
+
+// What counts as worth a person's attention.
+const (
+	authorityWarning = 30 * 24 * time.Hour
+	connWarning      = time.Hour // after the last connection that failed
+	connEntries      = 5
+	clockWarning     = 30 * time.Second // assertions live for minutes, but a clock that is off drifts on
+	goLiveCalls      = 20               // PROTOCOL.md §11
+)
+
+// states are the words for ledger.State and what to do then.
+var states = map[string]struct{ text, next string }{
+	string(ledger.StateBlocked):    {"Blocked", "It is refused on purpose. Once nothing has called for a while, remove it from the configuration."},
+	string(ledger.StateNeverSeen):  {"Never seen", "Check that the program's proxy setting or base URL points here, and that the integrator key is the one it sends."},
+	string(ledger.StateIdle):       {"Idle", "Ask its owner whether it is still in use: a job may run once a quarter."},
+	string(ledger.StateFailing):    {"Failing", "Follow the last error; docusign-auth-proxy doctor tries each step by itself."},
+	string(ledger.StateMixed):      {"Mixed", "Part of it has OAuth of its own. Move the callers that still show a legacy scheme."},
+	string(ledger.StateNative):     {"Moved", "It has OAuth of its own: let it call DocuSign directly, then remove it from the configuration."},
+	string(ledger.StateLegacy):     {"Legacy", "Its old credential goes out as it came. Give it keys and consent, then set mode: translate."},
+	string(ledger.StateTranslated): {"Translated", "It works through this proxy. Move the program to OAuth of its own when it can be changed."},
+}
+
+// complete returns a copy that is fit to be shown: cleaned, with everything filled in that follows from the rest.
+func complete(s Status, now time.Time) Status {
+	s = scrub(s)
+	s.Schema = Schema
+	if s.Generated.IsZero() {
+		s.Generated = now.UTC()
+	}
+	if !s.Started.IsZero() {
+		s.UptimeSeconds = int64(s.Generated.Sub(s.Started) / time.Second)
+	}
+	for i := range s.Integrations {
+		s.Integrations[i].assess(s.Generated)
+	}
+	for i := range s.Unknown {
+		u := &s.Unknown[i]
+		if !slices.ContainsFunc(s.Integrations, func(i Integration) bool { return i.Name == u.Integration }) {
+			u.Integration = "" // it was removed since: its key is foreign now
+		}
+		u.Snippet = snippet(*u)
+	}
+	s.Migration = migrationOf(&s)
+	s.Attention = attentionOf(&s)
+	return s
+}
+
+func (i *Integration) assess(now time.Time) {
+	words, ok := states[i.State]
+	if !ok {
+		words.text = i.State
+	}
+	i.StateText = words.text
+	if i.NextStep == "" {
+		i.NextStep = cmp.Or(i.tokenNextStep(), words.next)
+	}
+	switch ledger.State(i.State) {
+	case ledger.StateLegacy, ledger.StateTranslated, ledger.StateMixed:
+		i.NeedsProxy = true
+	case ledger.StateFailing:
+		i.NeedsProxy = !i.LegacyLast.IsZero() && (i.NativeLast.IsZero() || now.Sub(i.LegacyLast) < ledger.DefaultWindow)
+	default:
+		i.NeedsProxy = false
+	}
+}
+
+// tokenNextStep is what a failing integration waits for when a grant fails.
+func (i *Integration) tokenNextStep() string {
+	if !i.failing() {
+		return ""
+	}
+	for _, t := range i.Tokens {
+		if t.Error != "" && t.NextStep != "" {
+			return sentence(t.NextStep)
+		}
+	}
+	return ""
+}
+
+func (i *Integration) failing() bool { return i.State == string(ledger.StateFailing) }
+
+func migrationOf(s *Status) Migration {
+	m := Migration{Total: len(s.Integrations)}
+	var names []string
+	for _, i := range s.Integrations {
+		if i.LegacyLast.After(m.LastLegacy) {
+			m.LastLegacy = i.LegacyLast
+		}
+		switch state := ledger.State(i.State); {
+		case state == ledger.StateBlocked:
+			m.Blocked++
+			continue
+		case state == ledger.StateIdle || state == ledger.StateNeverSeen:
+			m.Silent++
+			continue
+		case i.NeedsProxy:
+			m.Need++
+			names = append(names, i.Name)
+		default:
+			m.Moved++
+		}
+		if i.failing() {
+			m.Failing++
+		}
+	}
+	for _, u := range s.Unknown {
+		if s.Generated.Sub(u.LastSeen) < ledger.DefaultWindow {
+			m.UnknownCallers++
+		}
+	}
+	m.CanRemove = m.Total > 0 && m.Need == 0 && m.Silent == 0 && m.Failing == 0 && m.UnknownCallers == 0
+	m.Headline, m.Verdict = m.headline(), m.verdict(names)
+	return m
+}
+
+func (m *Migration) headline() string {
+	if m.Total == 0 {
+		return "No integration is configured yet"
+	}
+	head := fmt.Sprintf("%d of %s still %s the proxy", m.Need, count(m.Total, "integration"), verb(m.Need, "needs", "need"))
+	if m.Need == 0 {
+		head = "No integration is seen to need the proxy"
+	}
+	switch {
+	case m.Failing > 0:
+		return fmt.Sprintf("%s; %d %s failing", head, m.Failing, verb(m.Failing, "is", "are"))
+	case m.Need > 0:
+		return head + "; none is failing"
+	}
+	return head
+}
+
+// verdict answers when the proxy can go.
+func (m *Migration) verdict(names []string) string {
+	switch {
+	case m.Total == 0 && m.UnknownCallers > 0:
+		return "The unknown callers below show what to put into the configuration."
+	case m.Total == 0:
+		return "Add the first one to integrations: in the configuration, or let a program call: its key then shows under unknown callers."
+	case m.CanRemove:
+		return "The proxy can go: nobody has sent a legacy credential for 14 days."
+	}
+	var waits []string
+	if m.Need > 0 {
+		waits = append(waits, enumerate(names, 5)+" "+verb(m.Need, "has", "have")+" OAuth of "+verb(m.Need, "its", "their")+" own")
+	}
+	if m.Need == 0 && m.Failing > 0 {
+		waits = append(waits, "the failing "+verb(m.Failing, "one works", "ones work"))
+	}
+	if m.Silent > 0 {
+		waits = append(waits, "the owner of "+count(m.Silent, "silent integration")+" confirms that nothing comes any more")
+	}
+	if m.UnknownCallers > 0 {
+		waits = append(waits, count(m.UnknownCallers, "unknown caller")+" "+verb(m.UnknownCallers, "is", "are")+" accounted for")
+	}
+	return "The proxy can go when " + enumerate(waits, len(waits)) + "."
+}
+
+func attentionOf(s *Status) []Attention {
+	list := []Attention{}
+	if s.Config.Error != "" {
+		list = append(list, Attention{Subject: "Configuration", Problem: "The last reload failed, the configuration before it is in force: " + s.Config.Error,
+			NextStep: "Mend the file, check it with docusign-auth-proxy config check, reload."})
+	}
+	for _, i := range s.Integrations {
+		list = append(list, i.attention()...)
+	}
+	list = append(list, connAttention(s)...)
+	if a := s.Authority; a != nil && !a.Expires.IsZero() && a.Expires.Sub(s.Generated) < authorityWarning {
+		list = append(list, Attention{Subject: "Certificate authority", Problem: "It expires " + relative(a.Expires, s.Generated) + "; then every program that uses CONNECT fails.",
+			NextStep: "Make a new one with docusign-auth-proxy ca init, let the old machines trust it, reload."})
+	}
+	if offset := s.Clock.OffsetSeconds; math.Abs(offset) >= clockWarning.Seconds() {
+		list = append(list, Attention{Subject: "Clock", Problem: fmt.Sprintf("This machine's clock is %.0f seconds %s the account server's.", math.Abs(offset), verb(int(math.Copysign(1, offset)), "behind", "ahead of")),
+			NextStep: "Set up time synchronisation (NTP) on this machine."})
+	}
+	return list
+}
+
+// connAttention tells of programs that do not get as far as a call, the latest first.
+func connAttention(s *Status) []Attention {
+	var list []Attention
+	for _, f := range s.ConnFailures {
+		if s.Generated.Sub(f.Last) > connWarning || len(list) == connEntries {
+			break
+		}
+		times := count(int(f.Count), "connection") + ", the last " + relative(f.Last, s.Generated)
+		list = append(list, Attention{
+			Subject: "Client " + cmp.Or(f.Client, "addresses not listed"), Problem: sentence(f.Detail) + " " + sentence(times),
+			NextStep: sentence(f.NextStep),
+		})
+	}
+	return list
+}
+
+// attention folds the only token in trouble into what is said of a failing integration: it is most likely the cause.
+func (i *Integration) attention() []Attention {
+	list := i.tokenTrouble()
+	if !i.failing() {
+		return list
+	}
+	whole := Attention{Integration: i.Name, Subject: i.Name, Problem: "Most of its last calls failed.", NextStep: i.NextStep}
+	if i.LastError != "" {
+		whole.Problem += " Last error: " + i.LastError
+	}
+	if len(list) != 1 {
+		return append([]Attention{whole}, list...)
+	}
+	whole.Subject = list[0].Subject
+	whole.Problem += "\n" + list[0].Problem
+	whole.NextStep, whole.ConsentURL = cmp.Or(list[0].NextStep, whole.NextStep), list[0].ConsentURL
+	return []Attention{whole}
+}
+
+func (i *Integration) tokenTrouble() []Attention {
+	var list []Attention
+	for _, t := range i.Tokens {
+		if t.Error == "" && t.Consent != "required" {
+			continue
+		}
+		a := Attention{
+			Integration: i.Name, Subject: i.Name + " for " + t.User, Problem: sentence(cmp.Or(t.Error, "consent is missing")), NextStep: sentence(t.NextStep),
+			ConsentURL: t.ConsentURL,
+		}
+		if a.NextStep == "" && a.ConsentURL != "" {
+			a.NextStep = "Let the user open the consent page once."
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// sentence makes an error's text one.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(first)) + s[size:]
+	if strings.ContainsRune(".!?", rune(s[len(s)-1])) {
+		return s
+	}
+	return s + "."
+}
+
+// verb chooses by number: one, or more (and none).
+func verb(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return thousands(strconv.Itoa(n)) + " " + noun + "s"
+}
+
+// enumerate joins with commas and "and"; beyond limit it tells how many there are.
+func enumerate(list []string, limit int) string {
+	if len(list) > limit {
+		list = append(append([]string(nil), list[:limit]...), fmt.Sprintf("%d more", len(list)-limit))
+	}
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+// relative tells a time as seen from now, in the largest unit that is at least one.
+func relative(t, now time.Time) string {
+	d := now.Sub(t)
+	if d < 0 {
+		return "in " + span(-d)
+	}
+	if d < 10*time.Second {
+		return "just now"
+	}
+	return span(d) + " ago"
+}
+
+func span(d time.Duration) string {
+	for _, u := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if d >= u.size {
+			return count(int(d/u.size), u.name)
+		}
+	}
+	return count(int(d/time.Second), "second")
+}

@@ -1,0 +1,146 @@
+package admin
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"docusign-auth-proxy/internal/observe/ledger"
+)
+
+var noon = time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)
+
+func with(states ...ledger.State) Status {
+	var s Status
+	for n, state := range states {
+		i := Integration{Name: string(rune('a' + n)), State: string(state)}
+		switch state {
+		case ledger.StateLegacy, ledger.StateTranslated, ledger.StateFailing, ledger.StateMixed:
+			i.LegacyLast = noon.Add(-time.Hour)
+		case ledger.StateNative:
+			i.NativeLast = noon.Add(-time.Hour)
+		}
+		s.Integrations = append(s.Integrations, i)
+	}
+	return s
+}
+
+func TestHeadlineAndVerdict(t *testing.T) {
+	stranger := with(ledger.StateNative)
+	stranger.Unknown = []Unknown{{LastSeen: noon.Add(-time.Hour)}, {LastSeen: noon.Add(-15 * 24 * time.Hour)}}
+	failingNative := with(ledger.StateFailing)
+	failingNative.Integrations[0].LegacyLast, failingNative.Integrations[0].NativeLast = time.Time{}, noon
+	for _, test := range []struct {
+		name              string
+		status            Status
+		headline, verdict string
+		remove            bool
+	}{
+		{"nothing is configured", Status{}, "No integration is configured yet", "Add the first one to integrations: in the configuration, or let a program call: its key then shows under unknown callers.", false},
+		{"one needs it", with(ledger.StateTranslated), "1 of 1 integration still needs the proxy; none is failing", "The proxy can go when a has OAuth of its own.", false},
+		{"one fails", with(ledger.StateTranslated, ledger.StateFailing, ledger.StateNative), "2 of 3 integrations still need the proxy; 1 is failing", "The proxy can go when a and b have OAuth of their own.", false},
+		{"many need it", with(slices7()...), "7 of 7 integrations still need the proxy; none is failing", "The proxy can go when a, b, c, d, e and 2 more have OAuth of their own.", false},
+		{"all moved", with(ledger.StateNative, ledger.StateBlocked), "No integration is seen to need the proxy", "The proxy can go: nobody has sent a legacy credential for 14 days.", true},
+		{"one is silent", with(ledger.StateNative, ledger.StateIdle), "No integration is seen to need the proxy", "The proxy can go when the owner of 1 silent integration confirms that nothing comes any more.", false},
+		{"a stranger came lately", stranger, "No integration is seen to need the proxy", "The proxy can go when 1 unknown caller is accounted for.", false},
+		{"a moved one fails", failingNative, "No integration is seen to need the proxy; 1 is failing", "The proxy can go when the failing one works.", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := complete(test.status, noon).Migration
+			if m.Headline != test.headline || m.Verdict != test.verdict || m.CanRemove != test.remove {
+				t.Errorf("%q\n%q\n%v", m.Headline, m.Verdict, m.CanRemove)
+			}
+		})
+	}
+}
+
+func slices7() []ledger.State {
+	list := make([]ledger.State, 7)
+	for i := range list {
+		list[i] = ledger.StateMixed
+	}
+	return list
+}
+
+func TestAttention(t *testing.T) {
+	trouble := Token{User: "anna", Consent: "required", Error: "no consent", NextStep: "open the page", ConsentURL: "https://x.example/"}
+	failing := with(ledger.StateFailing)
+	failing.Integrations[0].LastError = "refused"
+	folded := with(ledger.StateFailing)
+	folded.Integrations[0].Tokens = []Token{trouble}
+	apart := with(ledger.StateTranslated)
+	apart.Integrations[0].Tokens = []Token{trouble, {User: "bob", Consent: "given"}}
+	for _, test := range []struct {
+		name   string
+		status Status
+		want   []string // subject, problem, next step
+	}{
+		{"nothing", with(ledger.StateTranslated), nil},
+		{"a failing integration tells its last error", failing, []string{"a", "Most of its last calls failed. Last error: refused", "Follow the last error; docusign-auth-proxy doctor tries each step by itself."}},
+		{"the one token in trouble is the likely cause", folded, []string{"a for anna", "Most of its last calls failed.\nNo consent.", "Open the page."}},
+		{"a token in trouble counts although calls go well", apart, []string{"a for anna", "No consent.", "Open the page."}},
+		{"a bad reload", Status{Config: ConfigState{Error: "x"}}, []string{"Configuration", "The last reload failed, the configuration before it is in force: x", "Mend the file, check it with docusign-auth-proxy config check, reload."}},
+		{"a CA that ends soon", Status{Authority: &Authority{Expires: noon.Add(48 * time.Hour)}}, []string{"Certificate authority", "It expires in 2 days; then every program that uses CONNECT fails.", "Make a new one with docusign-auth-proxy ca init, let the old machines trust it, reload."}},
+		{"a CA that lasts", Status{Authority: &Authority{Expires: noon.Add(400 * 24 * time.Hour)}}, nil},
+		{"a clock behind", Status{Clock: Clock{OffsetSeconds: 90}}, []string{"Clock", "This machine's clock is 90 seconds behind the account server's.", "Set up time synchronisation (NTP) on this machine."}},
+		{"a clock ahead", Status{Clock: Clock{OffsetSeconds: -30}}, []string{"Clock", "This machine's clock is 30 seconds ahead of the account server's.", "Set up time synchronisation (NTP) on this machine."}},
+		{"a clock that is right", Status{Clock: Clock{OffsetSeconds: 2}}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			for _, a := range complete(test.status, noon).Attention {
+				got = append(got, a.Subject, a.Problem, a.NextStep)
+			}
+			if strings.Join(got, "|") != strings.Join(test.want, "|") {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestRelative(t *testing.T) {
+	for want, d := range map[string]time.Duration{
+		"just now": -9 * time.Second, "10 seconds ago": -10 * time.Second, "1 minute ago": -119 * time.Second, "2 hours ago": -2 * time.Hour, "1 day ago": -47 * time.Hour,
+		"30 days ago": -30 * 24 * time.Hour, "in 59 minutes": 59*time.Minute + 59*time.Second, "in 1 second": time.Second,
+	} {
+		if got := relative(noon.Add(d), noon); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestSeries(t *testing.T) {
+	at := func(d time.Duration, calls uint64) Hour {
+		return Hour{Start: noon.Add(d), Calls: calls, Legacy: 1, Failed: 1}
+	}
+	slots := series([]Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2), at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, chartDays)
+	if len(slots) != 14 || slots[0].Calls != 5 || slots[13].Calls != 5 || slots[13].Legacy != 2 || slots[13].Other != 3 {
+		t.Errorf("%+v", slots)
+	}
+	c := newChart(slots, 112, 20, 6)
+	if c.Max != 5 || c.TotalCalls != 10 || c.TotalFailed != 3 || !strings.HasPrefix(c.Legacy, "M0.0 20.0h7.0v-4.0h-7.0z") {
+		t.Errorf("%+v", c)
+	}
+	if empty := newChart(series(nil, noon, time.Hour, 336), 672, 96, 32); empty.Max != 0 || empty.Legacy != "" {
+		t.Errorf("%+v", empty)
+	}
+	if wrong := series([]Hour{{Start: noon, Calls: 1, Legacy: 5}}, noon, time.Hour, 1); wrong[0].Other != 0 {
+		t.Errorf("%+v", wrong)
+	}
+}
+
+func TestFormatting(t *testing.T) {
+	for in, want := range map[string]string{"0": "0", "999": "999", "1000": "1,000", "1234567": "1,234,567", "-1000": "-1,000"} {
+		if got := thousands(in); got != want {
+			t.Errorf("%s: %s", in, got)
+		}
+	}
+	for in, want := range map[uint64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 1 << 63: "8.0 EiB"} {
+		if got := byteSize(in); got != want {
+			t.Errorf("%d: %s", in, got)
+		}
+	}
+	if !looksLikeKey("DOCU-230546a7-9c55-40ad-8fbf-af205d5494ad") || !looksLikeKey("230546A7-9c55-40ad-8fbf-af205d5494ad") || looksLikeKey("230546a7-9c55-40ad-8fbf-af205d5494aX") || looksLikeKey("") {
+		t.Error("keys are not told from other texts")
+	}
+}

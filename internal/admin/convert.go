@@ -1,0 +1,106 @@
+package admin
+
+import (
+	"cmp"
+	"slices"
+
+	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// IntegrationOf gives what the ledger knows of an integration. rows may hold those of others too.
+func IntegrationOf(s ledger.Summary, rows []ledger.Row) Integration {
+	i := Integration{
+		Name: s.Name, Mode: s.Mode, State: string(s.State), FirstSeen: s.FirstSeen, LastSeen: s.LastSeen, LegacyLast: s.LegacyLast,
+		NativeLast: s.NativeLast, NativeSince: s.NativeSince, Calls: s.Calls, Failed: failed(s.Counts), Outcomes: s.Counts,
+		CallsLast24h: s.CallsLast24h, OAuthLast24h: s.BearerLast24h, LastError: s.LastError, LastErrorAt: s.LastErrorAt, BytesIn: s.BytesIn,
+		BytesOut: s.BytesOut, UnknownUsers: s.UnknownUsers, Schemes: s.Schemes, Doors: s.Doors, APIs: s.APIs,
+	}
+	for _, r := range rows {
+		if r.Integration == s.Name {
+			i.Callers = append(i.Callers, callerOf(r))
+		}
+	}
+	for _, h := range s.Hours {
+		i.Hours = append(i.Hours, Hour{h.Start, uint64(h.Calls), uint64(h.Failed), uint64(h.Legacy), uint64(h.Native)})
+	}
+	return i
+}
+
+func failed(counts map[string]uint64) uint64 {
+	var n uint64
+	for outcome, c := range counts {
+		if outcome != ledger.OutcomeOK {
+			n += c
+		}
+	}
+	return n
+}
+
+func callerOf(r ledger.Row) Caller {
+	return Caller{
+		Authenticator: r.Authenticator, Principal: r.Principal, Scheme: r.Scheme, Door: r.Door, API: r.API, Way: r.Way.String(),
+		FirstSeen: r.FirstSeen, LastSeen: r.LastSeen, Calls: r.Calls, Failed: failed(r.Counts), Outcomes: r.Counts, LastStatus: r.LastStatus,
+		LastError: r.LastError, LastErrorAt: r.LastErrorAt, Client: r.Client, UserAgent: r.UserAgent, BytesIn: r.BytesIn, BytesOut: r.BytesOut,
+	}
+}
+
+// UnknownOf groups the ledger's unknown callers: by integrator key, and the users of a known integration by its name. The
+// last seen come first.
+func UnknownOf(rows []ledger.UnknownRow) []Unknown {
+	type place struct{ integration, key string }
+	groups := map[place]*Unknown{}
+	var order []*Unknown
+	for _, r := range rows {
+		p := place{integration: r.Integration}
+		if r.Integration == ledger.Unknown {
+			p = place{key: r.Key}
+		}
+		g := groups[p]
+		if g == nil {
+			g = &Unknown{Integration: p.integration, IntegratorKey: r.Key, FirstSeen: r.FirstSeen}
+			groups[p], order = g, append(order, g)
+		}
+		g.add(r)
+	}
+	list := make([]Unknown, len(order))
+	for i, g := range order {
+		list[i] = *g
+	}
+	slices.SortStableFunc(list, func(a, b Unknown) int { return b.LastSeen.Compare(a.LastSeen) })
+	return list
+}
+
+func (u *Unknown) add(r ledger.UnknownRow) {
+	u.IntegratorKey = cmp.Or(u.IntegratorKey, r.Key)
+	if r.FirstSeen.Before(u.FirstSeen) {
+		u.FirstSeen = r.FirstSeen
+	}
+	if r.LastSeen.After(u.LastSeen) {
+		u.LastSeen = r.LastSeen
+	}
+	u.Calls += r.Calls
+	u.Callers = append(u.Callers, callerOf(r.Row))
+}
+
+// TokenOf tells of one identity. user is its name in the configuration; consentURL is shown as long as consent is not given.
+func TokenOf(s oauth.State, user, consentURL string) Token {
+	t := Token{
+		User: cmp.Or(user, s.Identity.Subject), UserID: s.Identity.Subject, Scopes: s.Identity.Scopes, Obtained: s.Obtained, Expires: s.Expires,
+		Consent: string(s.Consent),
+	}
+	if s.Consent != oauth.ConsentGiven {
+		t.ConsentURL = consentURL
+	}
+	f := s.Failure
+	if f == nil {
+		f = s.UserInfoFailure
+	}
+	if f != nil {
+		t.Error, t.ErrorLabel, t.ErrorSince, t.NextTry, t.NextStep, t.Temporary = f.Text, f.Label, f.Since, f.Next, f.NextStep, f.Temporary
+	}
+	for _, site := range s.Sites {
+		t.Sites = append(t.Sites, Site{AccountID: site.AccountID, Name: site.Name, Default: site.Default, Origin: site.Origin, Problem: site.Untrusted})
+	}
+	return t
+}

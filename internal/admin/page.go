@@ -1,0 +1,306 @@
+package admin
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/internal/observe/ledger"
+)
+
+// Rows that a page shows; /api/status has them all.
+const (
+	maxCallers  = 500
+	maxUnknown  = 200
+	fewUnknown  = 3
+	manyIssued  = 200
+	shortUTC    = "2006-01-02 15:04 MST"
+	unknownText = "unknown"
+)
+
+// page is what a template is given.
+type page struct {
+	Status      Status
+	Nav         string // entry of the navigation that is the page itself
+	Path        string // of the page, for its own links
+	Refresh     int    // seconds; 0 = never
+	CanReload   bool
+	CanRetry    bool
+	Static      bool // a file: no navigation, no form, style included
+	Style       template.CSS
+	StylePolicy string
+	Integration *Integration
+}
+
+// pages are the parsed templates, and the style sheet.
+type pages struct {
+	byName map[string]*template.Template
+	css    []byte
+}
+
+// newPages panics on templates that do not parse: they are part of the program.
+func newPages() *pages {
+	p := &pages{byName: map[string]*template.Template{}}
+	base := template.Must(template.New("").Funcs(functions()).ParseFS(files, "templates/layout.html", "templates/parts.html"))
+	for _, name := range []string{"overview", "integration", "unknown", "security", "missing", "report"} {
+		p.byName[name] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+name+".html"))
+	}
+	css, err := files.ReadFile("static/style.css")
+	if err != nil {
+		panic(err)
+	}
+	p.css = css
+	return p
+}
+
+func (p *pages) execute(w io.Writer, name string, data *page) error {
+	if err := p.byName[name].ExecuteTemplate(w, "layout", data); err != nil {
+		return fmt.Errorf("template %s: %w", name, err)
+	}
+	return nil
+}
+
+// part hands a template its page together with what it is about. Label names it for assistive technology; no two parts of
+// a page have the same.
+type part struct {
+	Page  *page
+	Item  any
+	Label string
+}
+
+func functions() template.FuncMap {
+	return template.FuncMap{
+		"pair":     func(p *page, item any) part { return part{Page: p, Item: item} },
+		"labelled": func(p *page, label string, item any) part { return part{p, item, label} },
+		"num":      func(n any) string { return thousands(fmt.Sprint(n)) },
+		"bytes":    byteSize,
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"utc":      func(t time.Time) string { return t.UTC().Format(shortUTC) },
+		"day":      func(t time.Time) string { return t.UTC().Format("2 Jan") },
+		"join":     func(list []string) string { return strings.Join(list, ", ") },
+		"words":    func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+		"stateOf":  stateClass,
+		"schemeOf": schemeText,
+		"wayOf":    wayText,
+		"outcomes": outcomesOf,
+		"isGUID":   looksLikeKey,
+		"plural":   count,
+		"count64":  func(n uint64) int { return int(n) },
+		"first":    firstOf,
+		"seconds":  func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) },
+	}
+}
+
+func (p *page) Title() string {
+	switch {
+	case p.Integration != nil:
+		return p.Integration.Name
+	case p.Static:
+		return "Migration report"
+	case p.Nav == "unknown":
+		return "Unknown callers"
+	case p.Nav == "security":
+		return "Security"
+	case p.Nav == "overview":
+		return p.Status.Migration.Headline
+	}
+	return "Not found"
+}
+
+func (p *page) Now() time.Time { return p.Status.Generated }
+
+func (p *page) Relative(t time.Time) string { return relative(t, p.Now()) }
+
+// Expired reports whether a time has come. A time that never was has not.
+func (p *page) Expired(t time.Time) bool { return !t.IsZero() && !p.Now().Before(t) }
+
+// Link is the address of an integration's own page, or of its section in a report.
+func (p *page) Link(name string) string {
+	if !p.Static {
+		return "/integration/" + url.PathEscape(name)
+	}
+	i := slices.IndexFunc(p.Status.Integrations, func(i Integration) bool { return i.Name == name })
+	return "#integration-" + strconv.Itoa(i)
+}
+
+func (p *page) Spark(i Integration) chart {
+	return newChart(series(i.Hours, p.Now(), 24*time.Hour, chartDays), 112, 20, 6)
+}
+
+func (p *page) Chart(i Integration) chart {
+	return newChart(series(i.Hours, p.Now(), time.Hour, 24*chartDays), 672, 96, 32)
+}
+
+// Days is the chart as a table, the latest day first.
+func (p *page) Days(i Integration) []slot {
+	slots := series(i.Hours, p.Now(), 24*time.Hour, chartDays)
+	slices.Reverse(slots)
+	return slots
+}
+
+// Sorted lists the integrations by what the reader must know first: failing, in need of the proxy, silent, moved, blocked.
+func (p *page) Sorted() []Integration {
+	rank := func(i Integration) int {
+		switch state := ledger.State(i.State); {
+		case i.failing():
+			return 0
+		case i.NeedsProxy:
+			return 1
+		case state == ledger.StateIdle || state == ledger.StateNeverSeen:
+			return 2
+		case state == ledger.StateNative:
+			return 3
+		}
+		return 4
+	}
+	list := slices.Clone(p.Status.Integrations)
+	slices.SortStableFunc(list, func(a, b Integration) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Name, b.Name))
+	})
+	return list
+}
+
+// One is the page's own integration, as a list.
+func (p *page) One() []Integration { return []Integration{*p.Integration} }
+
+// Unlisted are the unlisted users of an integration.
+func (p *page) Unlisted(name string) []Unknown {
+	var list []Unknown
+	for _, u := range p.Status.Unknown {
+		if u.Integration == name {
+			list = append(list, u)
+		}
+	}
+	return list
+}
+
+func (p *page) FewUnknown() []Unknown {
+	return p.Status.Unknown[:min(fewUnknown, len(p.Status.Unknown))]
+}
+func (p *page) MostUnknown() []Unknown {
+	return p.Status.Unknown[:min(maxUnknown, len(p.Status.Unknown))]
+}
+
+// MoreUnknown is how many are left out.
+func (p *page) MoreUnknown(shown int) int { return len(p.Status.Unknown) - shown }
+
+// HasTokens reports whether any token was ever asked for.
+func (p *page) HasTokens() bool {
+	return slices.ContainsFunc(p.Status.Integrations, func(i Integration) bool { return len(i.Tokens) > 0 })
+}
+
+// GoLive reports whether the count of calls towards DocuSign's Go-Live is of interest.
+func (p *page) GoLive() bool { return p.Status.Environment == "demo" }
+
+func (p *page) GoLiveCalls() int { return goLiveCalls }
+
+// Uptime is how long the process has run.
+func (p *page) Uptime() string { return span(p.Now().Sub(p.Status.Started)) }
+
+func (p *page) Issued() []Issued {
+	return p.Status.Security.Issued[:min(manyIssued, len(p.Status.Security.Issued))]
+}
+
+func firstOf(list []Caller) []Caller { return list[:min(maxCallers, len(list))] }
+
+func stateClass(state string) string {
+	if _, ok := states[state]; ok {
+		return "state-" + strings.ReplaceAll(state, "_", "-")
+	}
+	return "state-" + unknownText
+}
+
+// schemeText names the forms a credential comes in, as package legacy labels them.
+func schemeText(s string) string {
+	switch s {
+	case "", "none":
+		return "no credential"
+	case "header_json":
+		return "header, JSON"
+	case "header_xml":
+		return "header, XML"
+	case "ws_security":
+		return "WS-Security"
+	case "soap_body":
+		return "SOAP body"
+	case "legacy_bearer":
+		return "legacy token"
+	case "oauth_bearer":
+		return "OAuth token"
+	}
+	return strings.ReplaceAll(s, "_", " ")
+}
+
+func wayText(way string) string {
+	switch way {
+	case "forwarded":
+		return "passed on as it came"
+	case "translated":
+		return "replaced by OAuth"
+	case "app_password":
+		return "App Password put in"
+	case "native":
+		return "its own"
+	}
+	return ""
+}
+
+// outcomesOf lists the failures by count, as in "refused 12, upstream error 3".
+func outcomesOf(counts map[string]uint64) string {
+	var names []string
+	for name, n := range counts {
+		if name != ledger.OutcomeOK && n > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = strings.ReplaceAll(name, "_", " ") + " " + thousands(strconv.FormatUint(counts[name], 10))
+	}
+	return strings.Join(names, ", ")
+}
+
+// looksLikeKey reports whether a text is a GUID, with or without the four characters that old keys have before it.
+func looksLikeKey(s string) bool {
+	if len(s) == 41 && s[4] == '-' {
+		s = s[5:]
+	}
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		hex := s[i] >= '0' && s[i] <= '9' || s[i]|0x20 >= 'a' && s[i]|0x20 <= 'f'
+		if dash != (s[i] == '-') || !dash && !hex {
+			return false
+		}
+	}
+	return true
+}
+
+func thousands(digits string) string {
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+func byteSize(n uint64) string {
+	const unit = 1024
+	if n < unit {
+		return strconv.FormatUint(n, 10) + " B"
+	}
+	size, units := float64(n)/unit, "KMGTPE"
+	for size >= unit && len(units) > 1 {
+		size, units = size/unit, units[1:]
+	}
+	return strconv.FormatFloat(size, 'f', 1, 64) + " " + units[:1] + "iB"
+}

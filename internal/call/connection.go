@@ -1,0 +1,33 @@
+package call
+
+import (
+	"net/netip"
+	"time"
+)
+
+// ConnFailure tells of connections that ended before a call on them reached the pipeline: net/http refused the request
+// head by itself, or the TLS handshake failed. One value stands for all of one client and cause.
+type ConnFailure struct {
+	First, Last time.Time
+	Count       uint64
+	RequestID   string     // of the last one, as in the log
+	Door        Door       // of the listener; plain forward calls count as sidecar here
+	Client      netip.Addr // invalid = further clients, while maxConnFailures rows are kept
+	Target      string     // host of the CONNECT or of the server name; "" = none was named
+	Status      int        // what net/http answered; 0 = nothing
+	Cause       string     // one of connFailureWords
+	Detail      string
+	NextStep    string
+}
+
+// ConnRecorder is a Recorder that also wants to know of connections that never became a
+type ConnRecorder interface{ RecordConnFailure(*ConnFailure) }
+
+// RecordConnFailure tells those that want to know.
+func (rs Recorders) RecordConnFailure(f *ConnFailure) {
+	for _, r := range rs {
+		if cr, ok := r.(ConnRecorder); ok {
+			cr.RecordConnFailure(f)
+		}
+	}
+}

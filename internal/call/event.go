@@ -1,0 +1,144 @@
+// Package call is one call as everybody sees it: where it came in, who made it, how it ended and why. It must import nothing of the
+// house, and its values hold no secret, no query and no body. The proxy fills an Event in; log, metrics, ledger, captures and the
+// operations listener read it.
+package call
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Door is the way a call came in.
+type Door string
+
+const (
+	DoorForward Door = "forward" // plain absolute-form request to the forward proxy
+	DoorConnect Door = "connect" // CONNECT with TLS interception
+	DoorSidecar Door = "sidecar" // origin-form request to the proxy's own address
+	DoorHosts   Door = "hosts"   // TLS listener that the machine's hosts file points at
+)
+
+// API is the part of DocuSign a call is for.
+type API string
+
+const (
+	APIRest2          API = "rest_v2"
+	APIRest21         API = "rest_v2.1"
+	APIRestOther      API = "rest_other"
+	APISoapAPI        API = "soap_api"
+	APISoapDSAPI      API = "soap_dsapi"
+	APISoapCredential API = "soap_credential"
+	APISoapAccount    API = "soap_accountmanagement"
+	APILegacyOAuth    API = "legacy_oauth"
+	APIAccountServer  API = "account_server"
+	APIOther          API = "other"
+)
+
+// SOAP reports whether the API speaks SOAP.
+func (a API) SOAP() bool {
+	return a == APISoapAPI || a == APISoapDSAPI || a == APISoapCredential || a == APISoapAccount
+}
+
+// Outcome is how a call ended.
+type Outcome string
+
+const (
+	OutcomeOK          Outcome = "ok"             // answered below 400, by DocuSign or on its behalf
+	OutcomeClientError Outcome = "client_error"   // DocuSign answered 4xx
+	OutcomeServerError Outcome = "upstream_error" // DocuSign answered 5xx
+	OutcomeRefused     Outcome = "refused"        // the proxy refused the credential or the call
+	OutcomeToken       Outcome = "token_error"    // no token could be had
+	OutcomeUnreachable Outcome = "unreachable"    // DocuSign could not be reached or did not answer
+	OutcomeAborted     Outcome = "aborted"        // the program hung up
+	OutcomeInternal    Outcome = "internal_error" // a fault in the proxy
+)
+
+// Event is everything that is recorded about one call. It holds no secret, no query and no body.
+type Event struct {
+	Time          time.Time
+	RequestID     string
+	Door          Door
+	API           API
+	Operation     string // SOAP operation; "" for REST
+	Method        string
+	Path          string
+	Client        netip.Addr
+	UserAgent     string
+	Integration   string // name from the configuration, or "unknown"
+	Key           string // integrator key as presented; "" when there was none
+	Authenticator string
+	Principal     string
+	UnknownUser   bool // the integration is known, this user is not
+	Scheme        string
+	AppPassword   bool   // an App Password goes upstream instead of a token
+	Mode          string // translate, observe, block or pass
+	Account       string // as in the path
+	Site          string // host the call went to
+	Status        int
+	Outcome       Outcome
+	Cause         string // bounded word; "" when the call went well
+	Detail        string // what really happened, for the operator
+	NextStep      string // what the operator does about it
+	TraceToken    string // X-DocuSign-TraceToken of the answer
+	Total         time.Duration
+	Translate     time.Duration // spent on credential, token and site
+	Upstream      time.Duration // until DocuSign's answer began
+	BytesIn       int64
+	BytesOut      int64
+	Replayed      string // why the call was sent a second time; "" when it was not
+	Rewritten     int    // base URLs rewritten in the answer
+	Conflict      bool   // several credentials were present
+	Rehearsal     string // observe: "would_work" or the cause why not
+	TLSVersion    uint16 // of the caller's connection; 0 = none
+	Limits        RateLimits
+}
+
+// OnBehalf reports whether the authenticator acted for somebody else.
+func (e *Event) OnBehalf() bool { return e.Principal != "" && e.Principal != e.Authenticator }
+
+// RateLimits are DocuSign's own figures in the answer (PROTOCOL.md §12); -1 = not told.
+type RateLimits struct {
+	HourlyLimit, HourlyRemaining, BurstLimit, BurstRemaining int64
+	Reset                                                    int64 // Unix seconds
+}
+
+// Recorder is told of every call when it is over, after the answer. It must never wait for a disk, a reader or the network, and must
+// keep no reference to the event.
+type Recorder interface{ Record(*Event) }
+
+// Recorders tells several.
+type Recorders []Recorder
+
+// Record tells each in turn.
+func (rs Recorders) Record(e *Event) {
+	for _, r := range rs {
+		r.Record(e)
+	}
+}
+
+// RehearsalRecorder is a Recorder that also wants to know whether observed calls could have been translated.
+type RehearsalRecorder interface{ RecordRehearsal(*Event) }
+
+// RecordRehearsal tells those that want to know.
+func (rs Recorders) RecordRehearsal(e *Event) {
+	for _, r := range rs {
+		if rr, ok := r.(RehearsalRecorder); ok {
+			rr.RecordRehearsal(e)
+		}
+	}
+}
+
+// Told reports whether DocuSign told a limit.
+func (l *RateLimits) Told() bool { return l.HourlyLimit > 0 || l.BurstLimit > 0 }
+
+// PanicRecorder is a Recorder that also counts panics by where they were caught.
+type PanicRecorder interface{ RecordPanic(where string) }
+
+// RecordPanic tells those that want to know.
+func (rs Recorders) RecordPanic(where string) {
+	for _, r := range rs {
+		if pr, ok := r.(PanicRecorder); ok {
+			pr.RecordPanic(where)
+		}
+	}
+}

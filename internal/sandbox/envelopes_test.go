@@ -1,0 +1,274 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+	"unicode/utf16"
+)
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func TestEnvelopesAreMadeInEveryFormat(t *testing.T) {
+	w := newWorld(t)
+	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes"
+	bearer := w.bearerOf(LegacyID)
+	small, big := []byte("%PDF-1.4 small"), bytes.Repeat([]byte("0123456789"), 100_000)
+	b64 := base64.StdEncoding.EncodeToString
+	jsonOf := func(document []byte) string {
+		return `{"status":"sent","emailSubject":"S \u00e9 \/","documents":[{"name":"a","documentId":"1","documentBase64":"` + b64(document) + `"}],` +
+			`"recipients":{"signers":[{"email":"s@example.com","name":"Sam"}]},"x":[1,-2.5e3,true,null,{},[]]}`
+	}
+	xmlOf := func(document string) string {
+		return `<?xml version="1.0" encoding="utf-8"?><!-- c > --><d:envelopeDefinition xmlns:d="http://www.docusign.com/restapi" x="a>b"><d:status>sent</d:status>` +
+			`<d:emailSubject>S &#233; /</d:emailSubject><d:documents><d:document><d:documentBase64>` + document + `</d:documentBase64><d:documentId>1</d:documentId><d:name>a</d:name></d:document></d:documents>` +
+			`<d:recipients><d:signers><d:signer><d:email>s@example.com</d:email><d:name>Sam</d:name></d:signer></d:signers></d:recipients></d:envelopeDefinition>`
+	}
+	lines := strings.Join(strings.SplitAfter(b64(big), "0123"), "&#xD;\r\n")
+	multi := "--b\r\nContent-Type: application/json\r\n\r\n" + `{"status":"sent","emailSubject":"S é /","documents":[{"documentId":1,"name":"a"}],"recipients":{"signers":[{"email":"s@example.com","name":"Sam"}]}}` +
+		"\r\n--b\r\nContent-Type: application/pdf\r\nContent-Disposition: file; filename=\"a\";documentid=1\r\n\r\n" + string(big) + "\r\n--b--\r\n"
+	tests := map[string]struct {
+		contentType, body string
+		document          []byte
+	}{
+		"JSON":                           {"application/json", jsonOf(small), small},
+		"JSON with a byte order mark":    {"application/json; charset=utf-8", "\ufeff" + jsonOf(small), small},
+		"JSON with a long document":      {"application/json", jsonOf(big), big},
+		"XML":                            {"application/xml", xmlOf(b64(small)), small},
+		"XML with a long document":       {"text/xml", xmlOf(b64(big)), big},
+		"XML with references in base64":  {"text/xml", xmlOf(lines), big},
+		"XML with a long CDATA document": {"application/xml", xmlOf("<![CDATA[" + b64(big) + "]]>"), big},
+		"multipart":                      {"multipart/form-data; boundary=b", multi, big},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := w.call("POST", target, bearer, strings.NewReader(tt.body), "Content-Type", tt.contentType)
+			w.wantReply(got, 201, `"status": "sent"`, `"statusDateTime": "2026-11-22T12:00:00.0000000Z"`)
+			var summary struct{ EnvelopeID, URI string }
+			if err := json.Unmarshal([]byte(got.body), &summary); err != nil || summary.URI != "/envelopes/"+summary.EnvelopeID {
+				t.Fatalf("%s %v", got.body, err)
+			}
+			all := w.Envelopes()
+			e := all[len(all)-1]
+			want := Document{ID: "1", Name: "a", Size: int64(len(tt.document)), SHA256: digest(tt.document)}
+			if e.ID != summary.EnvelopeID || e.Subject != "S é /" || len(e.Documents) != 1 || e.Documents[0] != want || e.SenderID != LegacyID {
+				t.Errorf("kept %+v", e)
+			}
+			if len(e.Recipients) != 1 || e.Recipients[0].Email != "s@example.com" || e.Recipients[0].Name != "Sam" {
+				t.Errorf("recipients %+v", e.Recipients)
+			}
+		})
+	}
+	if n := w.Counts().Envelopes; n != len(tests) {
+		t.Errorf("counted %d", n)
+	}
+}
+
+func TestEnvelopeBodiesAreRefused(t *testing.T) {
+	w := newWorld(t)
+	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes"
+	bearer := w.bearerOf(LegacyID)
+	tests := map[string]struct{ contentType, body, want string }{
+		"no body":                   {"application/json", "", "INVALID_REQUEST_BODY"},
+		"no content type":           {"", "{}", "INVALID_REQUEST_BODY"},
+		"a form":                    {"application/x-www-form-urlencoded", "a=b", "INVALID_REQUEST_BODY"},
+		"cut JSON":                  {"application/json", `{"status":"sent"`, "INVALID_REQUEST_BODY"},
+		"JSON with a rest":          {"application/json", `{"status":"sent"}x`, "INVALID_REQUEST_BODY"},
+		"a trailing comma":          {"application/json", `{"status":"sent",}`, "INVALID_REQUEST_BODY"},
+		"a bare control character":  {"application/json", "{\"status\":\"se\nnt\"}", "INVALID_REQUEST_BODY"},
+		"half a surrogate pair":     {"application/json", `{"emailSubject":"\ud800"}`, "INVALID_REQUEST_BODY"},
+		"a bad number":              {"application/json", `{"x":01}`, "INVALID_REQUEST_BODY"},
+		"text that is not UTF-8":    {"application/json", "{\"x\":\"\xe9\"}", "INVALID_REQUEST_BODY"},
+		"base64 that is none":       {"application/json", `{"documents":[{"documentBase64":"a*b="}]}`, "INVALID_REQUEST_BODY"},
+		"nesting without end":       {"application/json", strings.Repeat("[", 5000), "INVALID_REQUEST_BODY"},
+		"cut XML":                   {"application/xml", "<a><status>sent</status>", "INVALID_REQUEST_BODY"},
+		"a DTD":                     {"application/xml", `<!DOCTYPE a [<!ENTITY b "c">]><a/>`, "INVALID_REQUEST_BODY"},
+		"two roots":                 {"application/xml", "<a/><b/>", "INVALID_REQUEST_BODY"},
+		"multipart that ends early": {"multipart/form-data; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n{}\r\n", "INVALID_REQUEST_BODY"},
+		"a part without a document": {"multipart/form-data; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n{}\r\n--b\r\n\r\nx\r\n--b--", "INVALID_REQUEST_BODY"},
+		"an unknown status":         {"application/json", `{"status":"done"}`, "ENVELOPE_INVALID_STATUS"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w.wantReply(w.call("POST", target, bearer, strings.NewReader(tt.body), "Content-Type", tt.contentType), 400, tt.want)
+		})
+	}
+	if n := w.Counts().Envelopes; n != 0 {
+		t.Errorf("counted %d", n)
+	}
+}
+
+func TestABodyOverTheLimitIsRefused(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.MaxBody = 1000 })
+	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes"
+	body := `{"emailSubject":"` + strings.Repeat("x", 2000) + `"}`
+	w.wantReply(w.call("POST", target, w.bearerOf(LegacyID), strings.NewReader(body), "Content-Type", "application/json"), 413, "REQUEST_TOO_LARGE")
+}
+
+func TestTheLifeOfAnEnvelope(t *testing.T) {
+	w := newWorld(t)
+	account := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061"
+	target := account + "/envelopes/" + CaptureEnvelopeID
+	bearer := w.bearerOf(LegacyID)
+	put := func(body string) reply {
+		return w.call("PUT", target, bearer, strings.NewReader(body), "Content-Type", "application/json")
+	}
+	w.wantReply(w.call("GET", target, bearer, nil), 200, `"status": "sent"`, `"envelopeId": "`+CaptureEnvelopeID+`"`)
+	w.wantReply(w.call("GET", target, bearer, nil, "Accept", "application/xml"), 200, `<envelope xmlns="http://www.docusign.com/restapi"`, "<status>sent</status>")
+	w.wantReply(w.call("GET", account+"/envelopes?status=sent", bearer, nil), 200, CaptureEnvelopeID, `"totalSetSize": "1"`)
+	w.wantReply(w.call("GET", account+"/envelopes?status=voided", bearer, nil), 200, `"envelopes": []`)
+	w.wantReply(w.call("GET", target+"/recipients", bearer, nil), 200, "signer@example.com")
+	w.wantReply(w.call("GET", target+"/documents", bearer, nil), 200, "sample.pdf")
+	w.wantReply(put(`{"status":"voided"}`), 400, "INVALID_REQUEST_PARAMETER")
+	w.wantReply(put(`{"status":"voided","voidedReason":"wrong"}`), 200, CaptureEnvelopeID)
+	w.wantReply(put(`{"status":"voided","voidedReason":"wrong"}`), 400, "ENVELOPE_CANNOT_VOID_INVALID_STATE")
+	w.wantReply(w.call("GET", target, bearer, nil), 200, `"status": "voided"`, `"voidedReason": "wrong"`)
+	w.wantReply(w.call("GET", account+"/envelopes/"+newGUID(), bearer, nil), 404, "ENVELOPE_DOES_NOT_EXIST")
+}
+
+func TestViewsPointAtTheSigningSite(t *testing.T) {
+	w := newWorld(t)
+	account := w.SiteURL("demo.docusign.net") + "/restapi/v2.1/accounts/1703061"
+	bearer := w.bearerOf(LegacyID)
+	const signing = `"url": "https://demo.docusign.net/Signing/`
+	post := func(path, body string) reply {
+		return w.call("POST", account+path, bearer, strings.NewReader(body), "Content-Type", "application/json")
+	}
+	w.wantReply(post("/views/console", ""), 201, signing)
+	for _, view := range []string{"sender", "correct"} {
+		w.wantReply(post("/envelopes/"+CaptureEnvelopeID+"/views/"+view, `{"returnUrl":"https://x.example.com"}`), 201, signing)
+	}
+	w.wantReply(post("/envelopes/"+CaptureEnvelopeID+"/views/recipient", `{"returnUrl":"https://x.example.com"}`), 201, signing)
+	w.wantReply(post("/envelopes/"+CaptureEnvelopeID+"/views/recipient", `{"email":"a"}`), 400, "INVALID_REQUEST_PARAMETER")
+	w.wantReply(post("/envelopes/"+CaptureEnvelopeID+"/views/other", `{}`), 404)
+	w.wantReply(post("/envelopes/"+newGUID()+"/views/sender", `{}`), 404, "ENVELOPE_DOES_NOT_EXIST")
+}
+
+func TestDocuments(t *testing.T) {
+	w := newWorld(t)
+	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes/" + CaptureEnvelopeID + "/documents/"
+	bearer := w.bearerOf(LegacyID)
+	for _, id := range []string{"combined", "1", "certificate"} {
+		got := w.call("GET", target+id, bearer, nil)
+		w.wantReply(got, 200, "%PDF-1.4", "%%EOF")
+		if got.header.Get("Content-Type") != "application/pdf" || got.header.Get("Content-Disposition") == "" {
+			t.Errorf("%s: %v", id, got.header)
+		}
+	}
+	w.wantReply(w.call("GET", target+"9", bearer, nil), 404, "DOCUMENT_DOES_NOT_EXIST")
+	w.wantReply(w.call("GET", target+"combined?size=x", bearer, nil), 400)
+	for _, size := range []int{0, 100, 1_000_000} {
+		if got := w.call("GET", fmt.Sprintf("%scombined?size=%d", target, size), bearer, nil); len(got.body) != size {
+			t.Errorf("%d bytes, want %d", len(got.body), size)
+		}
+	}
+}
+
+// zeros yields the letter A without end: base64 of zero bytes.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'A'
+	}
+	return len(p), nil
+}
+
+func TestALargeDocumentNeedsNoMemory(t *testing.T) {
+	const size = 6 << 20
+	bodies := map[string]struct {
+		walk        func(io.Reader, tree) error
+		start, stop string
+	}{
+		"JSON":  {walkJSON, `{"documents":[{"documentId":"1","documentBase64":"`, `"}]}`},
+		"XML":   {walkXML, `<e><documents><document><documentId>1</documentId><documentBase64>`, `</documentBase64></document></documents></e>`},
+		"CDATA": {walkXML, `<e><documents><document><documentId>1</documentId><documentBase64><![CDATA[`, `]]></documentBase64></document></documents></e>`},
+	}
+	for name, b := range bodies {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			var d definition
+			if err := b.walk(io.MultiReader(strings.NewReader(b.start), io.LimitReader(zeros{}, size), strings.NewReader(b.stop)), &d); err != nil {
+				t.Fatal(err)
+			}
+			runtime.ReadMemStats(&after)
+			if got := d.documents[0].Size; got != size/4*3 {
+				t.Errorf("document of %d bytes", got)
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > 1<<20 {
+				t.Errorf("allocated %d bytes", used)
+			}
+		})
+	}
+}
+
+func TestUTF16AndLatin1AreRead(t *testing.T) {
+	text := `<e><emailSubject>é😀</emailSubject></e>`
+	for name, order := range map[string][2]int{"little endian": {0, 8}, "big endian": {8, 0}} {
+		t.Run(name, func(t *testing.T) {
+			var raw []byte
+			for _, u := range append([]uint16{0xfeff}, utf16Of(text)...) {
+				raw = append(raw, byte(u>>order[0]), byte(u>>order[1]))
+			}
+			var d definition
+			if err := walkXML(bytes.NewReader(raw), &d); err != nil || d.subject != "é😀" {
+				t.Errorf("%q %v", d.subject, err)
+			}
+		})
+	}
+	var d definition
+	if err := walkXML(strings.NewReader("<?xml version='1.0' encoding='ISO-8859-1'?><e><emailSubject>\xe9</emailSubject></e>"), &d); err != nil || d.subject != "é" {
+		t.Errorf("%q %v", d.subject, err)
+	}
+}
+
+func FuzzWalkJSON(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"a":[1,"x\u00e9\ud83d\ude00",null]}`, `{"documents":[{"documentBase64":"QUJD"}]}`, `[`, `"`, `{"a":tru}`, "\ufeff1"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var d definition
+		if walkJSON(bytes.NewReader(in), &d) == nil && !json.Valid(bytes.TrimPrefix(in, []byte("\xef\xbb\xbf"))) {
+			t.Errorf("accepted %q", in)
+		}
+	})
+}
+
+func FuzzWalkXML(f *testing.F) {
+	for _, seed := range []string{`<a/>`, `<a><![CDATA[x]]>&amp;<!-- --></a>`, `<?xml version="1.0"?><a b='>'/>`, `<a`, "\xff\xfe<\x00a\x00", `<a><?x 0?></a>`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var d definition
+		_ = walkXML(bytes.NewReader(in), &d) // it must end and not panic
+	})
+}
+
+func BenchmarkWalkJSON(b *testing.B) {
+	raw := make([]byte, 1<<20)
+	for i := range raw {
+		raw[i] = byte(rand.N(256))
+	}
+	body := []byte(`{"documents":[{"documentBase64":"` + base64.StdEncoding.EncodeToString(raw) + `"}]}`)
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		var d definition
+		if err := walkJSON(bytes.NewReader(body), &d); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func utf16Of(s string) []uint16 { return utf16.Encode([]rune(s)) }

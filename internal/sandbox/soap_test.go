@@ -1,0 +1,507 @@
+package sandbox
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+const (
+	apiSpace        = "http://www.docusign.net/API/3.0"
+	credentialSpace = "http://www.docusign.net/API/Credential"
+	managementSpace = "http://www.docusign.net/API/AccountManagement"
+)
+
+// service finds one of the four end points by its file name.
+func (w *world) service(name string) *soapService {
+	w.Helper()
+	for _, s := range w.services {
+		if s.path == "/api/3.0/"+name+".asmx" {
+			return s
+		}
+	}
+	w.Fatalf("no service %s", name)
+	return nil
+}
+
+// envelopeOf wraps an operation; security is the inside of the SOAP header.
+func envelopeOf(version, security, body string) string {
+	return `<?xml version="1.0" encoding="utf-8"?><e:Envelope xmlns:e="` + version + `"><e:Header>` + security + `</e:Header><e:Body>` + body + `</e:Body></e:Envelope>`
+}
+
+func tokenOf(username, password, attributes string) string {
+	return `<w:Security xmlns:w="` + wsse + `" e:mustUnderstand="1"><w:UsernameToken><w:Username>` + username + `</w:Username><w:Password` + attributes + `>` + escapeXML(password) +
+		`</w:Password></w:UsernameToken></w:Security>`
+}
+
+// operationOf is an operation element of a namespace.
+func operationOf(namespace, name, inner string) string {
+	return `<` + name + ` xmlns="` + namespace + `">` + inner + `</` + name + `>`
+}
+
+// soap posts an envelope with the headers its version wants.
+func (w *world) soap(service *soapService, version, envelope, bearer string, headers ...string) reply {
+	w.Helper()
+	operation := regexp.MustCompile(`Body><(?:\w+:)?(\w+)`).FindStringSubmatch(envelope)
+	action := service.namespace + "/"
+	if operation != nil {
+		action += operation[1]
+	}
+	if version == soap12 {
+		headers = append([]string{"Content-Type", `application/soap+xml; charset=utf-8; action="` + action + `"`}, headers...)
+	} else {
+		headers = append([]string{"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"` + action + `"`}, headers...)
+	}
+	return w.call("POST", w.SiteURL("demo.docusign.net")+service.path, bearer, strings.NewReader(envelope), headers...)
+}
+
+// wantAnswer checks an answer against the WSDL.
+func (w *world) wantAnswer(got reply, service *soapService, version, operation string) node {
+	w.Helper()
+	if got.status != 200 {
+		w.Fatalf("%d %s", got.status, got.body)
+	}
+	answered, child := soapBody(w.T, got.body)
+	if answered != version || child.XMLName.Local != operation+"Response" {
+		w.Errorf("answered %s in %s", child.XMLName.Local, answered)
+	}
+	if err := loadSchema(w.T, service).check(child, service.namespace); err != nil {
+		w.Errorf("%v in %s", err, got.body)
+	}
+	return child
+}
+
+const sampleEnvelope = `<Envelope><AccountId>1703061</AccountId><Documents><Document><ID>1</ID><Name>a &amp; b</Name><PDFBytes>QUJDRA==</PDFBytes><FileExtension>pdf</FileExtension></Document></Documents>` +
+	`<Recipients><Recipient><ID>1</ID><UserName>Sam</UserName><Email>s@example.com</Email><Type>Signer</Type><AccessCode xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/><RequireIDLookup>false</RequireIDLookup></Recipient></Recipients><Subject>Please é</Subject><EmailBlurb>hello</EmailBlurb></Envelope>`
+
+func TestOperationsAnswerByTheirWSDL(t *testing.T) {
+	type operationTest struct {
+		service, name, inner string
+		parts                []string
+	}
+	one := "<EnvelopeID>" + CaptureEnvelopeID + "</EnvelopeID>"
+	signing := "https://demo.docusign.net/Signing/"
+	var tests []operationTest
+	for _, service := range []string{"dsapi", "api"} {
+		tests = append(tests,
+			operationTest{service, "Ping", "", []string{"<PingResult>true</PingResult>"}},
+			operationTest{service, "CreateAndSendEnvelope", sampleEnvelope, []string{"<Status>Sent</Status>", "<Subject>Please é</Subject>", "<Name>a &amp; b</Name>"}},
+			operationTest{service, "CreateEnvelope", sampleEnvelope, []string{"<Status>Created</Status>"}},
+			operationTest{service, "RequestStatus", one, []string{CaptureEnvelopeID, "<UserName>Sam Signer</UserName>"}},
+			operationTest{service, "RequestStatusEx", one, []string{CaptureEnvelopeID}},
+			operationTest{service, "RequestPDF", one, []string{"<PDFBytes>JVBERi0xLjQ"}},
+			operationTest{service, "GetAuthenticationToken", "", []string{signing}},
+			operationTest{service, "RequestSenderToken", one, []string{signing}},
+			operationTest{service, "RequestCorrectToken", one + "<SuppressNavigation>true</SuppressNavigation>", []string{signing}},
+			operationTest{service, "RequestRecipientToken", one, []string{signing}},
+			operationTest{service, "GetAccountMembershipFeaturesList", "<AccountId>1703061</AccountId>", []string{"legacy.user@example.com", "CanSendEnvelope"}},
+		)
+	}
+	tests = append(tests,
+		operationTest{"dsapi", "VoidEnvelope", one + "<Reason>wrong</Reason>", []string{"<VoidSuccess>true</VoidSuccess>"}},
+		operationTest{"accountmanagement", "Ping", "", []string{"true"}},
+		operationTest{"accountmanagement", "GetEncryptedPassword", "", []string{"<EncryptedPassword>", "<Success>true</Success>"}},
+		operationTest{"accountmanagement", "GetMembershipSummary", "", []string{CaptureAccountID}},
+		operationTest{"credential", "Ping", "", []string{"true"}},
+		operationTest{"credential", "Login", "<ReturnBaseUrl>true</ReturnBaseUrl>", []string{"<Success>true</Success>", "<BaseUrl>https://demo.docusign.net/api/3.0</BaseUrl>", CaptureAccountID}},
+		operationTest{"credential", "GetAuthenticationToken", "", []string{signing}},
+		operationTest{"credential", "RequestSenderToken", one, []string{signing}},
+		operationTest{"credential", "RequestCorrectToken", one + "<SuppressNavigation>false</SuppressNavigation>", []string{signing}},
+	)
+	for version, space := range map[string]string{"SOAP 1.1": soap11, "SOAP 1.2": soap12} {
+		w := newWorld(t)
+		bearer := w.bearerOf(LegacyID)
+		for _, tt := range tests {
+			t.Run(fmt.Sprintf("%s %s %s", version, tt.service, tt.name), func(t *testing.T) {
+				inner := &world{t, w.Sandbox, w.World, w.client}
+				service := inner.service(tt.service)
+				request := envelopeOf(space, "", operationOf(service.namespace, tt.name, tt.inner))
+				if _, child := soapBody(t, request); loadSchema(t, service).check(child, service.namespace) != nil {
+					t.Errorf("the request is not valid: %v", loadSchema(t, service).check(child, service.namespace))
+				}
+				got := inner.soap(service, space, request, bearer)
+				inner.wantAnswer(got, service, space, tt.name)
+				inner.wantReply(got, 200, tt.parts...)
+			})
+		}
+		if c := w.Counts(); c.SOAP != len(tests) || c.Envelopes != 4 || c.Legacy.Total() != 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+func TestCredentialsOfSOAP(t *testing.T) {
+	w := newWorld(t)
+	api, dsapi, credential, management := w.service("api"), w.service("dsapi"), w.service("credential"), w.service("accountmanagement")
+	status := operationOf(apiSpace, "RequestStatus", "<EnvelopeID>"+CaptureEnvelopeID+"</EnvelopeID>")
+	login := func(email, password string) string {
+		return envelopeOf(soap11, "", operationOf(credentialSpace, "Login", "<Email>"+email+"</Email><Password>"+escapeXML(password)+"</Password><ReturnBaseUrl>true</ReturnBaseUrl>"))
+	}
+	withToken := func(username, password, attributes string) string {
+		return envelopeOf(soap11, tokenOf(username, password, attributes), status)
+	}
+	const user, legacyPassword, appPassword = "[" + LegacyKey + "]legacy.user@example.com", "p@ss<w&rd>é1", "legacy-app-4"
+	header := func(username, password, more string) []string {
+		return []string{"X-DocuSign-Authentication", `{"Username":"` + username + `","Password":"` + password + `","IntegratorKey":"` + LegacyKey + `"` + more + `}`}
+	}
+	tests := map[string]struct {
+		service  *soapService
+		envelope string
+		bearer   string
+		headers  []string
+		status   int
+		want     string
+		legacy   Legacy
+	}{
+		"an App Password in a UsernameToken":       {api, withToken(user, appPassword, ""), "", nil, 200, "RequestStatusResult", Legacy{}},
+		"a user named by GUID":                     {api, withToken("["+LegacyKey+"]"+LegacyID, appPassword, ""), "", nil, 200, "RequestStatusResult", Legacy{}},
+		"an administrator for a principal":         {api, withToken("["+GUIDKey+"][legacy.user@example.com]admin@example.com", "admin-app-3", ""), "", nil, 200, "RequestStatusResult", Legacy{}},
+		"a plain user for a principal":             {api, withToken("["+GUIDKey+"][legacy.user@example.com]anna@example.com", "anna-app-1", ""), "", nil, 500, "Failed to resolve SendOnBehalfOf user", Legacy{}},
+		"the legacy password":                      {api, withToken(user, legacyPassword, ""), "", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1}},
+		"the legacy password beside a bearer":      {api, withToken(user, legacyPassword, ""), "good", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1}},
+		"another user's App Password":              {api, withToken(user, "anna-app-1", ""), "", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1}},
+		"a digest":                                 {api, withToken(user, appPassword, ` Type="x#PasswordDigest"`), "", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1}},
+		"an unknown key":                           {api, withToken("[a1b2c3d4-0000-4000-8000-0000000000ff]legacy.user@example.com", appPassword, ""), "", nil, 500, "<ErrorCode>3</ErrorCode>", Legacy{}},
+		"no key":                                   {api, withToken("legacy.user@example.com", appPassword, ""), "", nil, 500, "Partner_Authentication_Failed", Legacy{}},
+		"no credential":                            {api, envelopeOf(soap11, "", status), "", nil, 500, "An Integrator key was not specified.", Legacy{}},
+		"a bearer":                                 {api, envelopeOf(soap11, "", status), "good", nil, 200, "RequestStatusResult", Legacy{}},
+		"an unknown bearer":                        {api, envelopeOf(soap11, "", status), "eyJ.a.b", nil, 500, "Authorization_Invalid_Token", Legacy{}},
+		"an old opaque bearer":                     {api, envelopeOf(soap11, "", status), "bm90LWEtcmVhbC10b2tlbi0tLS0=", nil, 500, "Authorization_Invalid_Token", Legacy{Bearer: 1}},
+		"act-as":                                   {api, envelopeOf(soap11, "", status), "good", []string{"X-DocuSign-Act-As-User", "bob@example.com"}, 500, "User_Lacks_Permissions", Legacy{ActAs: 1}},
+		"an App Password in the header":            {dsapi, envelopeOf(soap11, "", status), "", header("legacy.user@example.com", appPassword, ""), 200, "RequestStatusResult", Legacy{}},
+		"an administrator's header for another":    {dsapi, envelopeOf(soap11, "", status), "", header("admin@example.com", "admin-app-3", `,"SendOnBehalfOf":"legacy.user@example.com"`), 200, "RequestStatusResult", Legacy{}},
+		"a bracket for another in the header":      {dsapi, envelopeOf(soap11, "", status), "", header("[legacy.user@example.com]admin@example.com", "admin-app-3", ""), 200, "RequestStatusResult", Legacy{}},
+		"the legacy password in the header":        {dsapi, envelopeOf(soap11, "", status), "", header("legacy.user@example.com", "x", ""), 500, "User_Authentication_Failed", Legacy{Header: 1}},
+		"a header that cannot be read":             {dsapi, envelopeOf(soap11, "", status), "", []string{"X-DocuSign-Authentication", "{"}, 500, "Invalid_Token_Format", Legacy{Header: 1}},
+		"a login with an App Password":             {credential, login(user, appPassword), "", nil, 200, "<Success>true</Success>", Legacy{}},
+		"a login with the legacy password":         {credential, login(user, legacyPassword), "", nil, 200, "<Success>false</Success><ErrorCode>User_Authentication_Failed</ErrorCode>", Legacy{Body: 1}},
+		"a legacy login beside a bearer":           {credential, login(user, legacyPassword), "good", nil, 200, "<Success>false</Success>", Legacy{Body: 1}},
+		"a login without a key":                    {credential, login("legacy.user@example.com", appPassword), "", nil, 200, "<ErrorCode>Unspecified_Error</ErrorCode>", Legacy{}},
+		"a login with nothing":                     {credential, login("", ""), "", nil, 200, "<Success>false</Success>", Legacy{Body: 1}},
+		"a login with a bearer and empty fields":   {credential, login("", ""), "good", nil, 200, "<Success>true</Success>", Legacy{}},
+		"account management tells it in an answer": {management, envelopeOf(soap11, "", operationOf(managementSpace, "GetEncryptedPassword", "")), "", header("legacy.user@example.com", "x", ""), 200, "<ErrorCode>Invalid_Login</ErrorCode>", Legacy{Header: 1}},
+		"a token alone at dsapi.asmx":              {dsapi, withToken(user, appPassword, ""), "", nil, 200, "<Status>Sent</Status>", Legacy{}},
+		"a token that dsapi.asmx does not read":    {dsapi, withToken(user, "x", ""), "", header("legacy.user@example.com", appPassword, ""), 200, "<Status>Sent</Status>", Legacy{WSSecurity: 1}},
+		"a header that api.asmx does not read":     {api, envelopeOf(soap11, "", status), "", header("legacy.user@example.com", appPassword, ""), 500, "An Integrator key was not specified.", Legacy{Header: 1}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := &world{t, w.Sandbox, w.World, w.client}
+			w.ResetCounts()
+			bearer := tt.bearer
+			if bearer == "good" {
+				bearer = w.bearerOf(LegacyID)
+			}
+			got := w.soap(tt.service, soap11, tt.envelope, bearer, tt.headers...)
+			w.wantReply(got, tt.status, tt.want)
+			if tt.status == 200 {
+				_, request := soapBody(t, tt.envelope)
+				w.wantAnswer(got, tt.service, soap11, request.XMLName.Local)
+			}
+			if c := w.Counts(); c.Legacy != tt.legacy {
+				t.Errorf("counted %+v, want %+v", c.Legacy, tt.legacy)
+			}
+		})
+	}
+	t.Run("a bearer when it is switched off", func(t *testing.T) {
+		w.SetSOAPBearer(false)
+		w.wantReply(w.soap(api, soap11, envelopeOf(soap11, "", status), w.bearerOf(LegacyID)), 500, "Authorization_Invalid_Token")
+	})
+}
+
+func TestMessagesAreRefused(t *testing.T) {
+	w := newWorld(t)
+	bearer := w.bearerOf(LegacyID)
+	api := w.service("api")
+	ping := operationOf(apiSpace, "Ping", "")
+	tests := map[string]struct{ envelope, want string }{
+		"not XML":                        {"hello", "unable to read request"},
+		"nothing":                        {"", "unable to read request"},
+		"an envelope cut short":          {envelopeOf(soap11, "", ping)[:150], "unable to read request"},
+		"a raw ampersand":                {envelopeOf(soap11, tokenOf("a", "b", "")+"<x>a & b</x>", ping), "unable to read request"},
+		"a DTD":                          {`<!DOCTYPE x>` + envelopeOf(soap11, "", ping)[38:], "unable to read request"},
+		"a processing instruction":       {envelopeOf(soap11, "", ping+"<?php x?>"), "unable to read request"},
+		"an unknown envelope":            {envelopeOf("urn:other", "", ping), "VersionMismatch"},
+		"two bodies":                     {strings.Replace(envelopeOf(soap11, "", ping), "</e:Envelope>", "<e:Body/></e:Envelope>", 1), "unable to read request"},
+		"an empty body":                  {envelopeOf(soap11, "", ""), "unable to read request"},
+		"two operations":                 {envelopeOf(soap11, "", ping+ping), "unable to read request"},
+		"two tokens":                     {envelopeOf(soap11, tokenOf("a", "b", "")+tokenOf("a", "b", ""), ping), "unable to read request"},
+		"a header it does not know":      {envelopeOf(soap11, `<x:y xmlns:x="urn:x" e:mustUnderstand="1"/>`, ping), "MustUnderstand"},
+		"an operation of no WSDL":        {envelopeOf(soap11, "", operationOf(apiSpace, "Frobnicate", "")), "did not recognize"},
+		"an operation of another space":  {envelopeOf(soap11, "", operationOf(managementSpace, "Ping", "")), "did not recognize"},
+		"an operation of another WSDL":   {envelopeOf(soap11, "", operationOf(apiSpace, "GetFolder", "")), "did not recognize"},
+		"an operation without sandbox":   {envelopeOf(soap11, "", operationOf(apiSpace, "GetFolderList", "")), "does not know the operation GetFolderList"},
+		"a child in another namespace":   {envelopeOf(soap11, "", operationOf(apiSpace, "RequestStatus", `<EnvelopeID xmlns="urn:x">a</EnvelopeID>`)), "unable to read request"},
+		"base64 that is none":            {envelopeOf(soap11, "", operationOf(apiSpace, "CreateEnvelope", strings.Replace(sampleEnvelope, "QUJD", "Q*JD", 1))), "unable to read request"},
+		"an envelope nobody made":        {envelopeOf(soap11, "", operationOf(apiSpace, "RequestStatus", "<EnvelopeID>"+newGUID()+"</EnvelopeID>")), "Envelope_Does_Not_Exist"},
+		"an account of somebody else":    {envelopeOf(soap11, "", operationOf(apiSpace, "CreateEnvelope", strings.Replace(sampleEnvelope, "1703061", "1234567", 1))), "User_Lacks_Membership"},
+		"an account nobody has":          {envelopeOf(soap11, "", operationOf(apiSpace, "CreateEnvelope", strings.Replace(sampleEnvelope, "1703061", "99", 1))), "Account_Does_Not_Exist_In_System"},
+		"voiding without a reason":       {envelopeOf(soap11, "", operationOf(apiSpace, "VoidEnvelope", "<EnvelopeID>"+CaptureEnvelopeID+"</EnvelopeID>")), "Envelope_Cannot_Void_Invalid_State"},
+		"a text without end":             {envelopeOf(soap11, "", operationOf(apiSpace, "RequestStatus", "<EnvelopeID>"+strings.Repeat(strings.Repeat("x", maxText-1)+"<!---->", 65)+"</EnvelopeID>")), "unable to read request"},
+		"an attribute that has no limit": {envelopeOf(soap11, "", `<Ping xmlns="`+apiSpace+`" a="`+strings.Repeat("x", maxMarkup)+`"/>`), "unable to read request"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := &world{t, w.Sandbox, w.World, w.client}
+			got := w.soap(api, soap11, tt.envelope, bearer)
+			w.wantReply(got, 500, tt.want)
+			version, child := soapBody(t, got.body)
+			if version != soap11 || child.XMLName.Local != "Fault" || !strings.HasPrefix(got.header.Get("Content-Type"), "text/xml") {
+				t.Errorf("%s", got.body)
+			}
+		})
+	}
+	t.Run("a missing action", func(t *testing.T) {
+		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+api.path, bearer, strings.NewReader(envelopeOf(soap11, "", ping)), "Content-Type", "text/xml"), 500, "did not recognize")
+	})
+	t.Run("an action that disagrees in SOAP 1.2", func(t *testing.T) {
+		got := w.call("POST", w.SiteURL("demo.docusign.net")+api.path, bearer, strings.NewReader(envelopeOf(soap12, "", ping)), "Content-Type", `application/soap+xml; action="urn:x"`)
+		w.wantReply(got, 500, "<soap:Value>soap:Sender</soap:Value>", "did not recognize")
+	})
+	t.Run("SOAP 1.2 as text/xml with a made-up action is taken", func(t *testing.T) {
+		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+api.path, bearer, strings.NewReader(envelopeOf(soap12, "", ping)), "Content-Type", "text/xml", "SOAPAction", "x"), 200, soap12)
+	})
+	t.Run("a password nobody escaped is counted", func(t *testing.T) {
+		w.ResetCounts()
+		login := envelopeOf(soap11, "", operationOf(credentialSpace, "Login", "<Email>[k]a@example.com</Email><Password>a<b&c</Password>"))
+		w.wantReply(w.soap(w.service("credential"), soap11, login, ""), 500, "unable to read request")
+		w.wantReply(w.soap(api, soap11, envelopeOf(soap11, strings.Replace(tokenOf("[k]a", "x", ""), ">x<", ">a<b&c<", 1), ping), ""), 500, "unable to read request")
+		if got := w.Counts().Legacy; got != (Legacy{Body: 1, WSSecurity: 1}) {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("another path or method", func(t *testing.T) {
+		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+"/api/3.0/other.asmx", bearer, nil), 404)
+		w.wantReply(w.call("PUT", w.SiteURL("demo.docusign.net")+api.path, bearer, nil), 405)
+	})
+}
+
+func TestFaultsHaveTheirLayout(t *testing.T) {
+	w := newWorld(t)
+	api := w.service("api")
+	status := operationOf(apiSpace, "RequestStatus", "")
+	got := w.soap(api, soap11, envelopeOf(soap11, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "")
+	w.wantReply(got, 500, `<soap:Fault><faultcode>soap:Client</faultcode><faultstring>User_Authentication_Failed</faultstring>`+
+		`<faultactor>https://demo.docusign.net/api/3.0/api.asmx</faultactor><detail><ErrorCode>User_Authentication_Failed</ErrorCode>`+
+		`<Reason>One or both of Username and Password are invalid.</Reason></detail></soap:Fault>`)
+	got = w.soap(api, soap12, envelopeOf(soap12, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "")
+	w.wantReply(got, 500, `<soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang="en">User_Authentication_Failed</soap:Text></soap:Reason><soap:Detail>`)
+	if !strings.HasPrefix(got.header.Get("Content-Type"), "application/soap+xml") {
+		t.Errorf("%v", got.header)
+	}
+}
+
+func TestATimestampIsAnsweredWithOne(t *testing.T) {
+	w := newWorld(t)
+	stamp := `<w:Security xmlns:w="` + wsse + `"><u:Timestamp xmlns:u="` + wsu + `"><u:Created>2026-11-22T10:00:00Z</u:Created></u:Timestamp></w:Security>`
+	got := w.soap(w.service("api"), soap11, envelopeOf(soap11, stamp, operationOf(apiSpace, "Ping", "")), "")
+	w.wantReply(got, 200, "<wsu:Created>2026-11-22T12:00:00Z</wsu:Created>")
+	if strings.Contains(got.body, "mustUnderstand") {
+		t.Error("Axis refuses such a header")
+	}
+}
+
+func TestMTOM(t *testing.T) {
+	w := newWorld(t)
+	bearer := w.bearerOf(LegacyID)
+	document := bytes.Repeat([]byte("%PDF\r\n--x"), 50_000)
+	included := strings.Replace(sampleEnvelope, "QUJDRA==", `<xop:Include xmlns:xop="`+xop+`" href="cid:doc@x"/>`, 1)
+	root := "Content-Type: application/xop+xml; charset=UTF-8; type=\"text/xml\"\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <root@x>\r\n\r\n" +
+		envelopeOf(soap11, "", operationOf(apiSpace, "CreateAndSendEnvelope", included))
+	part := func(id string) string {
+		return "Content-Type: application/pdf\r\nContent-ID: <" + id + ">\r\n\r\n" + string(document)
+	}
+	post := func(contentType string, parts ...string) reply {
+		body := "--b1\r\n" + strings.Join(parts, "\r\n--b1\r\n") + "\r\n--b1--\r\n"
+		return w.call("POST", w.SiteURL("demo.docusign.net")+"/API/3.0/DSAPI.asmx", bearer, strings.NewReader(body),
+			"Content-Type", contentType, "SOAPAction", `"`+apiSpace+`/CreateAndSendEnvelope"`)
+	}
+	const good = `multipart/related; type="application/xop+xml"; boundary="b1"; start="<root@x>"; start-info="text/xml"`
+	for name, parts := range map[string][]string{"root first": {root, part("doc@x")}, "root last": {part("doc@x"), root}} {
+		t.Run(name, func(t *testing.T) {
+			w.wantReply(post(good, parts...), 200, "<Status>Sent</Status>")
+			all := w.Envelopes()
+			if d := all[len(all)-1].Documents[0]; d.Size != int64(len(document)) || d.SHA256 != digest(document) {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+	for name, got := range map[string]reply{
+		"a part that is not there": post(good, root, part("other@x")), "no root": post(good, part("doc@x")), "another type": post(`multipart/related; boundary="b1"`, root, part("doc@x")),
+	} {
+		t.Run(name, func(t *testing.T) { w.wantReply(got, 500, "unable to read request") })
+	}
+}
+
+func TestWSDLsCarryTheSitesAddress(t *testing.T) {
+	w := newWorld(t)
+	for path, want := range map[string]string{
+		"/api/3.0/dsapi.asmx?WSDL": "dsapi.asmx", "/API/3.0/Api.asmx?wsdl": "api.asmx", "/api/3.0/credential.asmx?WSDL": "credential.asmx",
+		"/API/3.0/AccountManagement.asmx?WSDL": "accountmanagement.asmx", "/api/3.0/schema/dsapi.wsdl": "dsapi.asmx",
+		"/api/3.0/schema/dsapi-accountmanagement.wsdl": "accountmanagement.asmx",
+	} {
+		got := w.call("GET", w.SiteURL("na3.docusign.net")+path, "", nil)
+		w.wantReply(got, 200, "<wsdl:definitions", `<soap:address location="https://na3.docusign.net/api/3.0/`+want+`"`, `<soap12:address location="https://na3.docusign.net/api/3.0/`+want+`"`)
+	}
+	w.wantReply(w.call("GET", w.SiteURL("na3.docusign.net")+"/api/3.0/dsapi.asmx", "", nil), 200, "Service Description")
+}
+
+// recordedCall is a capture taken apart, so that its credential can be exchanged.
+type recordedCall struct {
+	head []string
+	body string
+	gzip bool
+}
+
+func readCall(t *testing.T, name string) recordedCall {
+	t.Helper()
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, body, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
+	c := recordedCall{body: string(body)}
+	for line := range strings.SplitSeq(string(head), "\r\n") {
+		field := strings.ToLower(line)
+		c.gzip = c.gzip || field == "content-encoding: gzip"
+		switch {
+		case strings.HasPrefix(field, "host:"):
+			c.head = append(c.head, "Host: 127.0.0.1")
+		case !strings.HasPrefix(field, "content-length:") && !strings.HasPrefix(field, "accept-encoding:"):
+			c.head = append(c.head, line)
+		}
+	}
+	if !c.gzip {
+		return c
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.body = string(plain)
+	return c
+}
+
+func (c recordedCall) bytes(more ...string) []byte {
+	body := []byte(c.body)
+	if c.gzip {
+		body = compress(body)
+	}
+	lines := append(append([]string{}, c.head...), more...)
+	lines = append(lines, fmt.Sprintf("Content-Length: %d", len(body)))
+	return append([]byte(strings.Join(lines, "\r\n")+"\r\n\r\n"), body...)
+}
+
+func TestRecordedSOAPClients(t *testing.T) {
+	w := newWorld(t)
+	bearer := "Authorization: Bearer " + w.bearerOf(LegacyID)
+	names, err := filepath.Glob("testdata/soap/*.http")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	passwords := regexp.MustCompile(`p@ss(<|&lt;)w(&amp;|&)rd(>|&gt;)(é|&#xE9;)1`)
+	security := regexp.MustCompile(`(?s)<(\w+:)?Security.*</(\w+:)?Security>`)
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			w := &world{t, w.Sandbox, w.World, w.client}
+			c := readCall(t, name)
+			path := strings.ToLower(strings.Fields(c.head[0])[1])
+			service := w.service(strings.TrimSuffix(filepath.Base(path), ".asmx"))
+			version, child := soapBody(t, c.body)
+			if err := loadSchema(t, service).check(child, service.namespace); err != nil {
+				t.Logf("the client's request departs from the WSDL: %v", err)
+			}
+
+			w.ResetCounts()
+			refused := w.exchange(c.bytes())
+			if refused.status == 200 && !strings.Contains(refused.body, "<Success>false</Success>") || w.Counts().Legacy.Total() != 1 || len(w.Leaks()) != 1 {
+				t.Errorf("as it is: %d %s, %+v", refused.status, refused.body, w.Counts().Legacy)
+			}
+
+			swapped := c
+			swapped.body = passwords.ReplaceAllString(c.body, "legacy-app-4")
+			swapped.head = append([]string{}, c.head...)
+			for i, line := range swapped.head {
+				swapped.head[i] = passwords.ReplaceAllString(line, "legacy-app-4")
+			}
+			w.wantAnswer(w.exchange(swapped.bytes()), service, version, child.XMLName.Local)
+
+			stripped := swapped
+			stripped.body = security.ReplaceAllString(c.body, "")
+			stripped.head = nil
+			for _, line := range c.head {
+				if !strings.HasPrefix(line, "X-DocuSign-Authentication:") {
+					stripped.head = append(stripped.head, line)
+				}
+			}
+			if child.XMLName.Local == "Login" {
+				stripped.body = regexp.MustCompile(`(?s)(<[^<>]*Password[^<>]*>)p@ss.*1(</)`).ReplaceAllString(stripped.body, "$1$2")
+			}
+			w.wantAnswer(w.exchange(stripped.bytes(bearer)), service, version, child.XMLName.Local)
+		})
+	}
+}
+
+func TestALargeSOAPDocumentNeedsNoMemory(t *testing.T) {
+	const size = 6 << 20
+	before, after, _ := strings.Cut(envelopeOf(soap11, "", operationOf(apiSpace, "CreateAndSendEnvelope", sampleEnvelope)), "QUJDRA==")
+	var m0, m1 runtime.MemStats
+	runtime.ReadMemStats(&m0)
+	msg, err := readEnvelope(io.MultiReader(strings.NewReader(before), io.LimitReader(zeros{}, size), strings.NewReader(after)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&m1)
+	if d := msg.content.documents[0]; d.Size != size/4*3 || d.Name != "a & b" {
+		t.Errorf("%+v", d)
+	}
+	if used := m1.TotalAlloc - m0.TotalAlloc; used > 1<<20 {
+		t.Errorf("allocated %d bytes", used)
+	}
+}
+
+func TestADecompressedBodyIsBounded(t *testing.T) {
+	bomb := compress(bytes.Repeat([]byte(" "), 1<<20))
+	r, err := http.NewRequest("POST", "https://demo.docusign.net/", bytes.NewReader(bomb))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"Content-Type": {"text/xml"}, "Content-Encoding": {"gzip"}}
+	if _, err := readMessage(r, 1000); err == nil || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("%v", err)
+	}
+}
+
+func FuzzReadEnvelope(f *testing.F) {
+	for _, version := range []string{soap11, soap12} {
+		f.Add([]byte(envelopeOf(version, tokenOf("[k]u", "p", ""), operationOf(apiSpace, "CreateEnvelope", sampleEnvelope))))
+	}
+	f.Add([]byte(envelopeOf(soap11, "", operationOf(apiSpace, "CreateEnvelope", "<Envelope><Documents><Document><PDFBytes><x:Include xmlns:x='"+xop+"' href='cid:a'/></PDFBytes></Document></Documents></Envelope>"))))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		msg, err := readEnvelope(bytes.NewReader(in))
+		if err == nil && (msg.operation == "" || msg.version == "") {
+			t.Errorf("accepted %q", in)
+		}
+	})
+}
+
+func FuzzHeaderCredential(f *testing.F) {
+	f.Add(`{"Username":"[a]b","Password":"c","IntegratorKey":"d"}`)
+	f.Add(`<DocuSignCredentials><Username>a</Username></DocuSignCredentials>`)
+	f.Fuzz(func(t *testing.T, in string) {
+		cred, _ := headerCredential(in)
+		cred.split() // it must end and not panic
+	})
+}

@@ -1,0 +1,109 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The standard world's fixed names.
+const (
+	LegacyKey = "TEST-0a1b2c3d-1111-2222-3333-444455556666"
+	GUIDKey   = "a1b2c3d4-0000-4000-8000-000000000001"
+
+	AnnaID   = "a1b2c3d4-0000-4000-8000-000000000020"
+	BobID    = "a1b2c3d4-0000-4000-8000-000000000021"
+	AdminID  = "a1b2c3d4-0000-4000-8000-000000000022"
+	LegacyID = "a1b2c3d4-0000-4000-8000-000000000023"
+
+	ExampleAccountID = "a1b2c3d4-0000-4000-8000-000000000010" // number 1234567
+	CaptureAccountID = "a1b2c3d4-0000-4000-8000-000000000011" // number 1703061
+
+	// CaptureEnvelopeID is the envelope that the recorded clients ask for; it is in account 1703061.
+	CaptureEnvelopeID = "93be49ab-0000-4000-8000-000000000001"
+)
+
+// World is the standard world of the demo: two integrations, four users, two accounts on two sites.
+type World struct {
+	Integrations []Integration
+	PrivateKeys  map[string][]byte // PKCS#1 PEM by integration key
+	Users        []User
+	Accounts     []Account
+}
+
+// User finds one of the world's users by e-mail.
+func (w World) User(email string) User {
+	i := slices.IndexFunc(w.Users, func(u User) bool { return strings.EqualFold(u.Email, email) })
+	if i < 0 {
+		return User{}
+	}
+	return w.Users[i]
+}
+
+// Seed fills the sandbox with the standard world. Every user has consented to both integrations; RSA keys are new each time.
+func (s *Sandbox) Seed() (World, error) { return s.SeedWith(nil) }
+
+// SeedWith is Seed with the PrivateKeys of an earlier World; missing ones are made.
+func (s *Sandbox) SeedWith(keys map[string][]byte) (World, error) {
+	w := World{PrivateKeys: map[string][]byte{}}
+	for _, key := range []string{LegacyKey, GUIDKey} {
+		private, err := privateKey(keys[key])
+		if err != nil {
+			return World{}, fmt.Errorf("key of %s: %w", key, err)
+		}
+		w.PrivateKeys[key] = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})
+		w.Integrations = append(w.Integrations, Integration{
+			Key: key, PublicKeys: []*rsa.PublicKey{&private.PublicKey}, Live: true,
+			RedirectURIs: []string{"https://www.docusign.com", "http://localhost:8080/callback", "http://127.0.0.1:8080/callback"},
+		})
+	}
+	second := s.opts.Sites[min(1, len(s.opts.Sites)-1)]
+	w.Accounts = []Account{
+		{ID: ExampleAccountID, Number: "1234567", Name: "Example Ltd", Site: second, Organization: "a1b2c3d4-0000-4000-8000-000000000030"},
+		{ID: CaptureAccountID, Number: "1703061", Name: "Capture & Co", Site: s.opts.Sites[0]},
+	}
+	w.Users = []User{
+		{ID: AnnaID, Email: "anna@example.com", Name: "Anna Example", Password: "anna-legacy-1", AppPassword: "anna-app-1", Accounts: []string{CaptureAccountID, ExampleAccountID}, Default: ExampleAccountID},
+		{ID: BobID, Email: "bob@example.com", Name: "Bob Example", Password: "bob-legacy-2", AppPassword: "bob-app-2", Accounts: []string{ExampleAccountID}},
+		{ID: AdminID, Email: "admin@example.com", Name: "Ada Admin", Password: "admin-legacy-3", AppPassword: "admin-app-3", Accounts: []string{ExampleAccountID, CaptureAccountID}, Admin: true},
+		{ID: LegacyID, Email: "legacy.user@example.com", Name: "Legacy User", Password: "p@ss<w&rd>é1", AppPassword: "legacy-app-4", Accounts: []string{CaptureAccountID}},
+	}
+	s.settle(w)
+	return w, nil
+}
+
+// privateKey reads a key that was kept, or makes one.
+func privateKey(kept []byte) (*rsa.PrivateKey, error) {
+	if len(kept) == 0 {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	block, _ := pem.Decode(kept)
+	if block == nil {
+		return nil, errors.New("it is not PEM")
+	}
+	return x509.ParsePKCS1PrivateKey(block.Bytes)
+}
+
+func (s *Sandbox) settle(w World) {
+	for _, a := range w.Accounts {
+		s.AddAccount(a)
+	}
+	for _, u := range w.Users {
+		s.AddUser(u)
+	}
+	for _, i := range w.Integrations {
+		s.AddIntegration(i)
+		for _, u := range w.Users {
+			s.Consent(i.Key, u.ID, "signature", "impersonation")
+		}
+	}
+	s.AddEnvelope(Envelope{
+		ID: CaptureEnvelopeID, AccountID: CaptureAccountID, SenderID: LegacyID, Key: LegacyKey, Status: "sent", Subject: "Please sign",
+		Documents: []Document{{ID: "1", Name: "sample.pdf"}}, Recipients: []Recipient{{ID: "1", Email: "signer@example.com", Name: "Sam Signer", Type: "signers"}},
+	})
+}
