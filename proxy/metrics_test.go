@@ -125,7 +125,7 @@ func goodCall() call.Event {
 		Client: netip.MustParseAddr("127.0.0.1"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey,
 		Authenticator: "anna@example.com", Principal: "anna@example.com", Scheme: "header_json", Mode: "translate", Account: "1234567",
 		Site: "demo.docusign.net", Status: 200, Outcome: call.OutcomeOK, Total: 120 * time.Millisecond, Translate: 40 * time.Microsecond,
-		Upstream: 110 * time.Millisecond, BytesIn: 10, BytesOut: 2048, TLSVersion: 0x0301, Limits: call.RateLimits{-1, -1, -1, -1, -1},
+		Upstream: 110 * time.Millisecond, BytesIn: 10, BytesOut: 2048, TLSVersion: 0x0301, Limits: call.NotTold(),
 	}
 }
 

@@ -75,7 +75,7 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding,
 	}
 	x.event = call.Event{
 		Time: x.start, RequestID: s.ids.next(), Door: b.door, Method: shown.Method(r.Method), Path: shown.Path(r.URL.Path),
-		Client: b.client.Addr(), UserAgent: agentOf(r), Limits: call.RateLimits{-1, -1, -1, -1, -1},
+		Client: b.client.Addr(), UserAgent: agentOf(r), Limits: call.NotTold(),
 	}
 	if r.TLS != nil {
 		x.event.TLSVersion = r.TLS.Version

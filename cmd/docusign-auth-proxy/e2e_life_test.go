@@ -22,7 +22,7 @@ func TestShutdownLosesNoCall(t *testing.T) {
 	r := newRigWith(t, sandbox.Options{Latency: 20 * time.Millisecond}, nil)
 	r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
 	r.sandbox.ResetCounts()
-	call := post("HTTP/1.1", "Content-Length: 207\r\nConnection: close\r\n", string(bigEnvelope(207)))
+	request := post("HTTP/1.1", "Content-Length: 207\r\nConnection: close\r\n", string(bigEnvelope(207)))
 	var callers sync.WaitGroup
 	var sent, lost atomic.Int64
 	addr := r.addr(call.DoorSidecar)
@@ -35,7 +35,7 @@ func TestShutdownLosesNoCall(t *testing.T) {
 				}
 				_ = c.SetDeadline(time.Now().Add(wireLimit))
 				w := newWire(t, c)
-				if _, err := io.WriteString(c, call); err != nil {
+				if _, err := io.WriteString(c, request); err != nil {
 					return
 				}
 				got, err := w.hear("POST")

@@ -142,3 +142,8 @@ func (rs Recorders) RecordPanic(where string) {
 		}
 	}
 }
+
+// NotTold are the limits of an answer that tells none.
+func NotTold() RateLimits {
+	return RateLimits{HourlyLimit: -1, HourlyRemaining: -1, BurstLimit: -1, BurstRemaining: -1, Reset: -1}
+}
