@@ -1,0 +1,96 @@
+package services
+
+import (
+	"slices"
+	"strings"
+)
+
+// Unbounded is the greatest Max of an element.
+const Unbounded = -1
+
+// Description is what a service takes and answers.
+type Description struct {
+	Operations []*Operation
+	types      map[string]*Type
+}
+
+// Operation is one call. Its elements and those of its answer are those of the two types.
+type Operation struct {
+	Name       string
+	In, Answer *Type
+}
+
+// Type is a type of XML Schema, as far as these services use it: a text, a choice of words, or elements in order.
+type Type struct {
+	// Name is "" where the type stands inside an element.
+	Name string
+	// Base is the built-in type of a text ("string", also of an enumeration); "" = the type has elements.
+	Base string
+	// Enum lists the words of an enumeration.
+	Enum       []string
+	Elements   []Element
+	Attributes []Attribute
+	// Any is text mixed with one element of any name.
+	Any bool
+}
+
+// Element is one element of a type.
+type Element struct {
+	Name string
+	Type *Type
+	// Min is 0 or 1; Max is 1 or Unbounded.
+	Min, Max int
+	Nillable bool
+	// Default is what an empty element stands for; "" = nothing.
+	Default string
+}
+
+// Attribute is one attribute of a type. Qualified = its name is in the service's namespace.
+type Attribute struct {
+	Name                string
+	Type                *Type
+	Required, Qualified bool
+}
+
+// Operation finds an operation by its name, which has a case; nil = there is none.
+func (d *Description) Operation(name string) *Operation {
+	i := slices.IndexFunc(d.Operations, func(o *Operation) bool { return o.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return d.Operations[i]
+}
+
+// Type finds a named type of the service; nil = there is none.
+func (d *Description) Type(name string) *Type { return d.types[name] }
+
+// Types lists the named types in the order of their names.
+func (d *Description) Types() []*Type {
+	list := make([]*Type, 0, len(d.types))
+	for _, t := range d.types {
+		list = append(list, t)
+	}
+	slices.SortFunc(list, func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Result is the type of the only element of the answer, where it has just one of elements; else nil.
+func (o *Operation) Result() *Type {
+	if len(o.Answer.Elements) != 1 || o.Answer.Elements[0].Type.Base != "" {
+		return nil
+	}
+	return o.Answer.Elements[0].Type
+}
+
+// Element finds an element by its name; nil = the type has none of that name.
+func (t *Type) Element(name string) *Element {
+	for i := range t.Elements {
+		if t.Elements[i].Name == name {
+			return &t.Elements[i]
+		}
+	}
+	return nil
+}
+
+// BuiltIn reports whether t is a type of XML Schema's own.
+func (t *Type) BuiltIn() bool { return t.Base != "" && t.Name == t.Base }
