@@ -12,7 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/dashboards"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -338,7 +338,7 @@ func TestEveryMetricAndLabelExists(t *testing.T) {
 		"process_max_fds":               nil,
 		"process_start_time_seconds":    nil,
 	}
-	for _, m := range proxy.MetricNames() {
+	for _, m := range metrics.Names() {
 		labels[m.Name] = m.Labels
 		if m.Type == "histogram" {
 			labels[m.Name+"_bucket"] = append(slices.Clone(m.Labels), "le")
@@ -358,7 +358,7 @@ func TestEveryMetricAndLabelExists(t *testing.T) {
 			t.Errorf("%s is recorded and used nowhere", name)
 		}
 	}
-	for _, m := range proxy.MetricNames() {
+	for _, m := range metrics.Names() {
 		if !used[m.Name] && !used[m.Name+"_bucket"] {
 			t.Errorf("%s is shown nowhere", m.Name)
 		}

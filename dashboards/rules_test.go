@@ -15,7 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
@@ -71,11 +71,11 @@ func ruleTests(t *testing.T) []string {
 
 func TestPromtoolFindsNothingOnTheMetrics(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	m, err := proxy.NewMetrics(reg, proxy.MetricsOptions{})
+	m, err := metrics.New(reg, metrics.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Configure([]proxy.MetricsIntegration{{Name: "erp", Key: "k", Mode: "translate", SOAP: "bearer"}})
+	m.Configure([]metrics.Integration{{Name: "erp", Key: "k", Mode: "translate", SOAP: "bearer"}})
 	answer := httptest.NewRecorder()
 	promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	checkMetrics(t, answer.Body.String())
@@ -144,7 +144,7 @@ func TestTheRunbookHasNoSectionForAnAlertThatIsGone(t *testing.T) {
 // TestTheRunbooksQueriesNameWhatExists holds the metrics that the runbook tells people to look at against the proxy's.
 func TestTheRunbooksQueriesNameWhatExists(t *testing.T) {
 	known := recordedMetrics(t)
-	for _, m := range proxy.MetricNames() {
+	for _, m := range metrics.Names() {
 		known[m.Name], known[m.Name+"_bucket"] = nil, nil
 	}
 	for _, name := range regexp.MustCompile(`docusign_auth_proxy[a-z0-9_:]+`).FindAllString(readFile(t, runbook), -1) {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/elazarl/goproxy"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/egress"
 )
@@ -98,7 +98,7 @@ func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detai
 	if host, err := egress.ParseHost(r.URL.Host, 443); err == nil {
 		detail, nextStep = withoutHost(detail, host), withoutHost(nextStep, host)
 	}
-	e := call.Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: call.DoorConnect, API: call.APIOther, Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: agentOf(r),
+	e := call.Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: call.DoorConnect, API: call.APIOther, Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: shown.Text(r.UserAgent()),
 		Integration: "unknown", Scheme: "none", Status: status, Outcome: call.OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep}
 	if b != nil {
 		e.Client = b.client.Addr()

@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"crypto/tls"
-	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -18,35 +17,16 @@ import (
 	"syscall"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/authority"
 )
 
-// Causes of call.ConnFailure.
 const (
-	connBadHead      = "unreadable_request"
-	connLargeHead    = "head_too_large"
-	connBadCoding    = "unsupported_coding"
-	connCutHead      = "head_unfinished"
-	connNoCA         = "no_ca"
-	connSSL2         = "tls_sslv2"
-	connNotTrusted   = "tls_not_trusted"
-	connHungUp       = "tls_hung_up"
-	connNoCall       = "tls_no_call"
-	connOldTLS       = "tls_version"
-	connName         = "tls_name"
-	connHandshake    = "tls_handshake"
-	connTooMany      = "too_many_connections"
-	connDisplaced    = "connection_displaced"
 	maxConnFailures  = 64
 	connFailureEvery = time.Minute // between two log lines about one client and cause
 	connFailureKept  = time.Hour   // at least, since the last one; others need the place
 )
-
-func connFailureWords() []string {
-	return []string{connBadHead, connLargeHead, connBadCoding, connCutHead, connNoCA, connSSL2, connNotTrusted, connHungUp,
-		connNoCall, connOldTLS, connName, connHandshake, connTooMany, connDisplaced}
-}
 
 const nextTrust = "let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust; " +
 	"Java, Node.js, Python and Firefox keep lists of their own"
@@ -56,22 +36,22 @@ const nextTooMany = "find out why the client keeps so many connections; limits.c
 
 // connNextSteps say what an operator does about each cause.
 var connNextSteps = map[string]string{
-	connBadHead: "look for blanks or other characters in the program's URLs and headers that must be written as %20 and the like; " +
+	call.ConnBadHead: "look for blanks or other characters in the program's URLs and headers that must be written as %20 and the like; " +
 		"curl -v against the same address shows the answer",
-	connLargeHead: "raise limits.header_bytes if the program really needs a head of this size",
-	connBadCoding: "the program must send its body with Content-Length or with Transfer-Encoding: chunked",
-	connCutHead: "nothing if it is a port scan or a health check; else look at the network between the program and the " +
+	call.ConnLargeHead: "raise limits.header_bytes if the program really needs a head of this size",
+	call.ConnBadCoding: "the program must send its body with Content-Length or with Transfer-Encoding: chunked",
+	call.ConnCutHead: "nothing if it is a port scan or a health check; else look at the network between the program and the " +
 		"proxy, or raise limits.header_timeout",
-	connNoCA:       "make a CA: docusign-auth-proxy ca init; or let the program call http://",
-	connSSL2:       "switch the SSLv2 form of the greeting off in the program: for Java -Dhttps.protocols=TLSv1",
-	connNotTrusted: nextTrust,
-	connHungUp:     nextTrust,
-	connNoCall:     "nothing if it is a health check; else " + nextTrust,
-	connOldTLS:     "set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers",
-	connName:       "the hosts file or proxy setting of the program's machine sends a host here that is not DocuSign's",
-	connTooMany:    nextTooMany,
-	connDisplaced:  nextTooMany,
-	connHandshake:  "check that the program speaks TLS 1.2; older ones need interception.tls: legacy",
+	call.ConnNoCA:       "make a CA: docusign-auth-proxy ca init; or let the program call http://",
+	call.ConnSSL2:       "switch the SSLv2 form of the greeting off in the program: for Java -Dhttps.protocols=TLSv1",
+	call.ConnNotTrusted: nextTrust,
+	call.ConnHungUp:     nextTrust,
+	call.ConnNoCall:     "nothing if it is a health check; else " + nextTrust,
+	call.ConnOldTLS:     "set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers",
+	call.ConnName:       "the hosts file or proxy setting of the program's machine sends a host here that is not DocuSign's",
+	call.ConnTooMany:    nextTooMany,
+	call.ConnDisplaced:  nextTooMany,
+	call.ConnHandshake:  "check that the program speaks TLS 1.2; older ones need interception.tls: legacy",
 }
 
 type connFailureKey struct {
@@ -168,9 +148,9 @@ func (s *Server) callState(conn net.Conn, cs http.ConnState) {
 		switch {
 		case c.refused.Load() || c.streams.Load() || c.serving.Load():
 		case c.headRead.Load():
-			s.connFailed(c, 0, connCutHead, "the connection ended, or stood still, in the middle of a request head")
+			s.connFailed(c, 0, call.ConnCutHead, "the connection ended, or stood still, in the middle of a request head")
 		case c.secure && !c.called.Load():
-			s.connFailed(c, 0, connNoCall, "it closed the connection after the TLS handshake without sending a call")
+			s.connFailed(c, 0, call.ConnNoCall, "it closed the connection after the TLS handshake without sending a call")
 		}
 	}
 }
@@ -222,13 +202,13 @@ func (c *boundConn) lookAtAnswer(p []byte) {
 		return
 	}
 	c.refused.Store(true)
-	cause, detail := connBadHead, string(line)
+	cause, detail := call.ConnBadHead, string(line)
 	status := int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
 	switch status {
 	case http.StatusRequestHeaderFieldsTooLarge:
-		cause = connLargeHead
+		cause = call.ConnLargeHead
 	case http.StatusNotImplemented:
-		cause = connBadCoding
+		cause = call.ConnBadCoding
 	case http.StatusBadRequest:
 		if !bytes.Contains(line, []byte(":")) {
 			detail += ": the request line or a header cannot be read"
@@ -288,19 +268,19 @@ func explainHandshake(err error, answered bool, last alertRecord) (cause, detail
 	}
 	switch {
 	case errors.As(err, &name):
-		return connName, strings.ReplaceAll(err.Error(), name.Host, shown.Host(name.Host))
+		return call.ConnName, strings.ReplaceAll(err.Error(), name.Host, shown.Host(name.Host))
 	case errors.As(err, &constraint):
-		return connName, strings.ReplaceAll(err.Error(), constraint.Host, shown.Host(constraint.Host))
+		return call.ConnName, strings.ReplaceAll(err.Error(), constraint.Host, shown.Host(constraint.Host))
 	case alert >= 42 && alert <= 49 && alert != 47: // RFC 8446 §6.2: all about certificates but illegal_parameter
-		return connNotTrusted, "the program refuses the proxy's certificate: " + err.Error()
+		return call.ConnNotTrusted, "the program refuses the proxy's certificate: " + err.Error()
 	case alert != 0:
-		return connHandshake, err.Error()
+		return call.ConnHandshake, err.Error()
 	case answered && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF)):
-		return connHungUp, "the program hung up when it saw the proxy's certificate; most likely it does not trust the CA"
+		return call.ConnHungUp, "the program hung up when it saw the proxy's certificate; most likely it does not trust the CA"
 	case strings.Contains(err.Error(), "unsupported versions"), strings.Contains(err.Error(), "no cipher suite"):
-		return connOldTLS, err.Error() // crypto/tls has no types for these two
+		return call.ConnOldTLS, err.Error() // crypto/tls has no types for these two
 	}
-	return connHandshake, err.Error()
+	return call.ConnHandshake, err.Error()
 }
 
 // alertRecord is a TLS record as long as an alert.

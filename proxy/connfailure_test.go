@@ -1,10 +1,11 @@
 package proxy
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"net/netip"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/call"
 )
 
 func TestOldConnectionFailuresMakePlaceForNewOnes(t *testing.T) {
@@ -14,10 +15,10 @@ func TestOldConnectionFailuresMakePlaceForNewOnes(t *testing.T) {
 		address := netip.MustParseAddr("192.0.2.0")
 		for range maxConnFailures {
 			address = address.Next()
-			failures.note(call.ConnFailure{Client: address, Cause: connCutHead, Last: time.Unix(0, 0)})
+			failures.note(call.ConnFailure{Client: address, Cause: call.ConnCutHead, Last: time.Unix(0, 0)})
 		}
-		failures.note(call.ConnFailure{Client: program, Cause: connNotTrusted, Last: time.Unix(0, 0).Add(after)})
-		if row := failures.rows[connFailureKey{program, connNotTrusted}]; (row != nil) != known {
+		failures.note(call.ConnFailure{Client: program, Cause: call.ConnNotTrusted, Last: time.Unix(0, 0).Add(after)})
+		if row := failures.rows[connFailureKey{program, call.ConnNotTrusted}]; (row != nil) != known {
 			t.Errorf("after %s: %+v", after, row)
 		}
 	}

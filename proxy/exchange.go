@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"crypto/rand"
-	"docusign-auth-proxy/internal/call"
 	"encoding/hex"
 	"net/http"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
@@ -41,7 +41,7 @@ type exchange struct {
 	soap     *soapCall  // nil for REST
 	// legacyHeader is sent as X-DocuSign-Authentication, with an App Password in it; "" = the header is removed.
 	legacyHeader string
-	tap          *captureTap // nil unless a capture runs
+	tap          call.Tap // nil when nothing listens
 }
 
 type exchangeKey struct{}
@@ -139,9 +139,7 @@ func (x *exchange) finish() {
 	if e.Outcome == "" {
 		e.Outcome = outcomeOf(e.Status)
 	}
-	if x.tap != nil {
-		x.tap.finish(x)
-	}
+	x.endTap()
 	x.server.tellConflict(e)
 	x.server.record(e)
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"crypto/tls"
-	"docusign-auth-proxy/internal/call"
 	"errors"
 	"io"
 	"net"
@@ -11,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy/egress"
 )
@@ -184,7 +184,7 @@ func (s *Server) sort(c *boundConn, tlsConfig func() *tls.Config) {
 // secure makes a TLS connection of one that begins with a ClientHello.
 func (s *Server) secure(c *boundConn, tlsConfig func() *tls.Config) (net.Conn, bool) {
 	if c.ahead[0] >= firstByteSSL2 {
-		s.connFailed(c, 0, connSSL2, "the program greets in the form of SSLv2, which no TLS server of today reads")
+		s.connFailed(c, 0, call.ConnSSL2, "the program greets in the form of SSLv2, which no TLS server of today reads")
 		return nil, false
 	}
 	if c.ahead[0] != tlsHandshakeRecord {
@@ -192,7 +192,7 @@ func (s *Server) secure(c *boundConn, tlsConfig func() *tls.Config) (net.Conn, b
 	}
 	cfg := tlsConfig()
 	if cfg == nil {
-		s.connFailed(c, 0, connNoCA, "TLS to a proxy that has no CA")
+		s.connFailed(c, 0, call.ConnNoCA, "TLS to a proxy that has no CA")
 		return nil, false
 	}
 	conn, err := s.handshake(c, cfg)
@@ -250,7 +250,7 @@ func (s *Server) accept(l net.Listener, door call.Door, conns *places) error {
 			p := panics.In(safely(func() error { s.sort(bound, tlsConfig); return nil }))
 			if p != nil {
 				_ = bound.Close()
-				s.panicked(PanicConnect, p, "client", b.client.String())
+				s.panicked(call.PanicConnect, p, "client", b.client.String())
 			}
 		}()
 	}
@@ -261,7 +261,7 @@ func (s *Server) takePlace(conns *places, c *boundConn) bool {
 	taken, displaced := conns.take(c.binding.client.Addr(), c)
 	s.displace(displaced)
 	if taken == nil {
-		s.connFailed(c, 0, connTooMany, "limits.connections, or the client's share of it, is reached by calls under way")
+		s.connFailed(c, 0, call.ConnTooMany, "limits.connections, or the client's share of it, is reached by calls under way")
 		return false
 	}
 	c.place = taken
@@ -274,7 +274,7 @@ func (s *Server) displace(p *place) {
 	if p == nil {
 		return
 	}
-	s.connFailed(p.conn, 0, connDisplaced, "closed for a newer one: limits.connections, or the client's share of it, is reached")
+	s.connFailed(p.conn, 0, call.ConnDisplaced, "closed for a newer one: limits.connections, or the client's share of it, is reached")
 	_ = p.conn.Close()
 }
 

@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"bytes"
-	"docusign-auth-proxy/internal/call"
 	"io"
 	"log/slog"
 	"net"
@@ -15,6 +14,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/accesslog"
+	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
@@ -70,8 +72,8 @@ func TestTheAnswerIsSentBeforeTheCallIsRecorded(t *testing.T) {
 
 func TestAFaultOfAnObserverCostsTheRecordAndNotTheCall(t *testing.T) {
 	var out bytes.Buffer
-	w := proxy.NewLogWriter(&out)
-	metrics, err := proxy.NewMetrics(prometheus.NewRegistry(), proxy.MetricsOptions{})
+	w := accesslog.NewWriter(&out)
+	metrics, err := metrics.New(prometheus.NewRegistry(), metrics.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +91,7 @@ func TestAFaultOfAnObserverCostsTheRecordAndNotTheCall(t *testing.T) {
 		if resp.StatusCode != http.StatusOK {
 			t.Errorf("status %d", resp.StatusCode)
 		}
-		if where := <-reported; where != proxy.PanicRecord {
+		if where := <-reported; where != call.PanicRecord {
 			t.Errorf("the panic is counted at %q", where)
 		}
 	}

@@ -2,21 +2,10 @@ package proxy
 
 import (
 	"bytes"
-	"docusign-auth-proxy/internal/call"
 	"log/slog"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
-)
-
-// Where a panic was caught: labels of the metric that counts them.
-const (
-	PanicCall       = "call"       // of a program
-	PanicConnect    = "connect"    // a CONNECT, a connection that is being sorted, a handshake
-	PanicProof      = "proof"      // the check of a password
-	PanicRehearsal  = "rehearsal"  // of an observed call
-	PanicRecord     = "record"     // of a call, in log, ledger, metrics or capture: it is lost
-	PanicBackground = "background" // reload, store, ledger, log-ins
-	PanicOperations = "operations" // the operations listener
 )
 
 // ReportPanic logs a panic that was caught, without its value, and counts it.
@@ -44,7 +33,7 @@ func (l errorLog) Write(p []byte) (int, error) {
 	if i := bytes.LastIndex(p, []byte("\ngoroutine ")); i >= 0 {
 		stack = string(p[i+1:])
 	}
-	l.panicked(PanicConnect, panics.Elsewhere("in net/http", stack))
+	l.panicked(call.PanicConnect, panics.Elsewhere("in net/http", stack))
 	return len(p), nil
 }
 
@@ -56,7 +45,7 @@ func (s *Server) record(e *call.Event) {
 	}
 	for _, r := range all {
 		if p := panics.In(safely(func() error { r.Record(e); return nil })); p != nil {
-			s.panicked(PanicRecord, p, "request_id", e.RequestID)
+			s.panicked(call.PanicRecord, p, "request_id", e.RequestID)
 		}
 	}
 }

@@ -2,13 +2,13 @@ package proxy
 
 import (
 	"bytes"
-	"docusign-auth-proxy/internal/call"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
 )
 
@@ -31,7 +31,7 @@ func newWitness() (witness, *Server, *bytes.Buffer) {
 func TestAPanicInARehearsalIsCaughtAndCounted(t *testing.T) {
 	w, s, log := newWitness()
 	s.rehearsal(&call.Event{}, func() error { panic("Lgcy-Anna-11x") })
-	if where, result := <-w.panics, <-w.rehearsals; where != PanicRehearsal || result != "panic" {
+	if where, result := <-w.panics, <-w.rehearsals; where != call.PanicRehearsal || result != "panic" {
 		t.Errorf("counted at %q with the result %q", where, result)
 	}
 	if strings.Contains(log.String(), "Lgcy") {
@@ -54,7 +54,7 @@ func TestAPanicInAConnectEndsThatConnectionOnly(t *testing.T) {
 		t.Errorf("a panic gives %v", err)
 	}
 	_, _ = errorLog{s}.Write([]byte("http: panic serving 127.0.0.1:9: Lgcy-Anna-11x\ngoroutine 7 [running]:\nmain.f()\n"))
-	if a, b := <-w.panics, <-w.panics; a != PanicConnect || b != PanicConnect {
+	if a, b := <-w.panics, <-w.panics; a != call.PanicConnect || b != call.PanicConnect {
 		t.Errorf("counted at %q and %q", a, b)
 	}
 	if text := log.String(); strings.Contains(text, "Lgcy") || !strings.Contains(text, "main.f()") {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"docusign-auth-proxy/internal/call"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/egress"
@@ -39,7 +39,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodConnect {
 		if p := panics.In(safely(func() error { s.connectDoor(w, r, b, s.state.Load()); return nil })); p != nil {
-			s.panicked(PanicConnect, p, "client", r.RemoteAddr)
+			s.panicked(call.PanicConnect, p, "client", r.RemoteAddr)
 			panic(http.ErrAbortHandler) // how far it had got is not known
 		}
 		return
@@ -61,7 +61,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	r.Body = x.caller
 	if faulty != "" {
-		x.refuse(r, &translate.Error{Detail: faulty, NextStep: connNextSteps[connBadCoding]}, reply.BadRequest)
+		x.refuse(r, &translate.Error{Detail: faulty, NextStep: connNextSteps[call.ConnBadCoding]}, reply.BadRequest)
 		return
 	}
 	x.serve(r)
@@ -75,15 +75,15 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding,
 	}
 	x.event = call.Event{
 		Time: x.start, RequestID: s.ids.next(), Door: b.door, Method: shown.Method(r.Method), Path: shown.Path(r.URL.Path),
-		Client: b.client.Addr(), UserAgent: agentOf(r), Limits: call.NotTold(),
+		Client: b.client.Addr(), UserAgent: shown.Text(r.UserAgent()), Limits: call.NotTold(),
 	}
 	if r.TLS != nil {
 		x.event.TLSVersion = r.TLS.Version
 	}
 	x.caller = newCallerBody(w, r, min(s.cfg.HeaderTimeout, s.cfg.BodyTimeout))
 	x.w = countingWriter{ResponseWriter: w, body: x.caller, http10: !r.ProtoAtLeast(1, 1)}
-	if s.cfg.Capture.on() {
-		x.tapInto(s.cfg.Capture, r, x.caller)
+	if s.cfg.Tap != nil {
+		x.tapInto(s.cfg.Tap(r), r)
 	}
 	return x
 }
@@ -92,7 +92,7 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding,
 // a cut answer must look cut to the caller.
 func (x *exchange) end(p any) {
 	if p != nil && p != http.ErrAbortHandler {
-		x.server.panicked(PanicCall, panics.Of(p), "request_id", x.event.RequestID)
+		x.server.panicked(call.PanicCall, panics.Of(p), "request_id", x.event.RequestID)
 		x.refused(call.OutcomeInternal, "panic", "the proxy failed; the stack is in the log", "report this log line")
 		if x.w.status == 0 {
 			x.event.Status = http.StatusInternalServerError
@@ -152,7 +152,7 @@ func (x *exchange) takeStream(r *http.Request) bool {
 	taken, displaced := x.binding.conn.place.of.take(x.binding.client.Addr(), nil)
 	x.server.displace(displaced)
 	if taken == nil {
-		x.refuse(r, &translate.Error{Detail: connTooMany, NextStep: nextTooMany}, reply.Overloaded)
+		x.refuse(r, &translate.Error{Detail: call.ConnTooMany, NextStep: nextTooMany}, reply.Overloaded)
 		return false
 	}
 	x.stream = taken
@@ -478,7 +478,7 @@ func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bo
 func (x *exchange) proven() error {
 	x.caller.limit.Store(int64(x.server.cfg.BodyTimeout))
 	if x.binding.conn != nil && !x.binding.conn.place.setIdle(false) {
-		return &translate.Error{Kind: translate.KindBusy, Detail: connDisplaced, NextStep: nextTooMany}
+		return &translate.Error{Kind: translate.KindBusy, Detail: call.ConnDisplaced, NextStep: nextTooMany}
 	}
 	return nil
 }
@@ -560,7 +560,7 @@ func (x *exchange) refuse(r *http.Request, err error, kind reply.Kind) {
 	}
 	if p := panics.In(err); p != nil { // in a goroutine that this call waited for
 		cause = "panic"
-		x.server.panicked(PanicCall, p, "request_id", x.event.RequestID)
+		x.server.panicked(call.PanicCall, p, "request_id", x.event.RequestID)
 	}
 	x.refused(outcomeOfKind(kind), cause, err.Error(), next)
 	x.answerFailure(r, reply.Failure{Kind: kind, Cause: cause, RetryAfter: retryAfter(err)})

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"log"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/elazarl/goproxy"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
@@ -40,7 +40,9 @@ type Config struct {
 	TunnelIdle    time.Duration // a raw tunnel without traffic is closed after this [10m]
 	Connections   int           // callers' connections at a time, for each listener [4096]
 	ClientShare   int           // of Connections and Tunnels that one client may take, in percent [75]
-	Capture       *Capture      // keeps exchanges when an operator asks for it; nil = never
+
+	// Tap gives what listens to the bytes of a call, nil when nothing does. A nil Tap never listens.
+	Tap func(*http.Request) call.Tap
 }
 
 func (c *Config) setDefaults() {

@@ -484,7 +484,7 @@ func (s *Server) rehearsal(e *call.Event, f func() error) {
 		e.Rehearsal = causeOf(err, kindOnWire(err))
 		if p := panics.In(err); p != nil {
 			e.Rehearsal = "panic"
-			s.panicked(PanicRehearsal, p, "request_id", e.RequestID)
+			s.panicked(call.PanicRehearsal, p, "request_id", e.RequestID)
 		}
 		var te *translate.Error
 		if errors.As(err, &te) {

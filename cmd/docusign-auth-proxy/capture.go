@@ -19,11 +19,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/internal/observe/capture"
 )
 
 // maxCaptureFile is above what a capture may hold in memory, since HAR writes much of it with escapes.
-const maxCaptureFile = 8 * proxy.CaptureMemory
+const maxCaptureFile = 8 * capture.DefaultMemory
 
 // knowsIntegration says whether the configuration in force names an integration.
 func (p *program) knowsIntegration(name string) bool {
@@ -81,7 +81,7 @@ func newCaptureStart() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var info proxy.CaptureInfo
+			var info capture.Info
 			if err := o.ask(cmd, http.MethodPost, asked, &info, "api", "capture"); err != nil {
 				return err
 			}
@@ -90,9 +90,9 @@ func newCaptureStart() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&integration, "integration", "i", "", "`NAME` from the configuration, \"unknown\" for calls of none, or \"*\" for every call to DocuSign")
-	cmd.Flags().IntVarP(&requests, "requests", "n", proxy.CaptureRequests, fmt.Sprintf("`NUMBER` of calls to keep, at most %d", proxy.MaxCaptureRequests))
-	cmd.Flags().IntVar(&body, "max-body", proxy.CaptureBody, fmt.Sprintf("`BYTES` to keep of the beginning of each body, at most %d", proxy.MaxCaptureBody))
-	cmd.Flags().DurationVar(&limit, "for", proxy.MaxCaptureTime, "`TIME` after which the capture ends, at most 1h")
+	cmd.Flags().IntVarP(&requests, "requests", "n", capture.DefaultRequests, fmt.Sprintf("`NUMBER` of calls to keep, at most %d", capture.MaxRequests))
+	cmd.Flags().IntVar(&body, "max-body", capture.DefaultBody, fmt.Sprintf("`BYTES` to keep of the beginning of each body, at most %d", capture.MaxBody))
+	cmd.Flags().DurationVar(&limit, "for", capture.MaxTime, "`TIME` after which the capture ends, at most 1h")
 	_ = cmd.MarkFlagRequired("integration") // fails only for a flag that is not there
 	return o.flags(cmd)
 }
@@ -118,7 +118,7 @@ func newCaptureStatus() *cobra.Command {
 	})
 }
 
-func captureTable(list []proxy.CaptureInfo) (string, error) {
+func captureTable(list []capture.Info) (string, error) {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "capture\tintegration\tcalls\tstate\tstarted\tby\tkept until")
@@ -135,11 +135,11 @@ func newCaptureStop() *cobra.Command {
 		Use: "stop [ID]", Short: "End a capture and keep what it has", Args: cobra.MaximumNArgs(1),
 		Example: "  docusign-auth-proxy capture stop\n  docusign-auth-proxy capture stop 3f9a0c2b71de",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := o.chosen(cmd, args, func(i proxy.CaptureInfo) bool { return i.Running }, "no capture is running")
+			id, err := o.chosen(cmd, args, func(i capture.Info) bool { return i.Running }, "no capture is running")
 			if err != nil {
 				return err
 			}
-			var info proxy.CaptureInfo
+			var info capture.Info
 			if err := o.ask(cmd, http.MethodPost, nil, &info, "api", "capture", id, "stop"); err != nil {
 				return err
 			}
@@ -200,7 +200,7 @@ func (o *captureOptions) download(cmd *cobra.Command, args []string) error {
 }
 
 // chosen is the capture named, or the one that fits; of several that end only by name, none is guessed.
-func (o *captureOptions) chosen(cmd *cobra.Command, args []string, fits func(proxy.CaptureInfo) bool, none string) (string, error) {
+func (o *captureOptions) chosen(cmd *cobra.Command, args []string, fits func(capture.Info) bool, none string) (string, error) {
 	if len(args) > 0 {
 		return args[0], nil
 	}
@@ -223,8 +223,8 @@ func (o *captureOptions) chosen(cmd *cobra.Command, args []string, fits func(pro
 	return fit[len(fit)-1], nil
 }
 
-func (o *captureOptions) list(cmd *cobra.Command) ([]proxy.CaptureInfo, error) {
-	var answer struct{ Captures []proxy.CaptureInfo }
+func (o *captureOptions) list(cmd *cobra.Command) ([]capture.Info, error) {
+	var answer struct{ Captures []capture.Info }
 	err := o.ask(cmd, http.MethodGet, nil, &answer, "api", "capture")
 	return answer.Captures, err
 }

@@ -18,8 +18,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"docusign-auth-proxy/internal/observe/capture"
 	"docusign-auth-proxy/internal/sandbox"
-	"docusign-auth-proxy/proxy"
 )
 
 // adminURL is asked after calls, so it waits until they are recorded.
@@ -105,7 +105,7 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	if _, err := r.capture(t, "start", "--integration", "nobody"); err == nil || !strings.Contains(err.Error(), `no integration "nobody"`) {
 		t.Errorf("an unknown one: %v", err)
 	}
-	var status struct{ Captures []proxy.CaptureInfo }
+	var status struct{ Captures []capture.Info }
 	if err := json.Unmarshal([]byte(r.captured(t, "status", "--json")), &status); err != nil || len(status.Captures) != 1 || !status.Captures[0].Running {
 		t.Errorf("%+v %v", status, err)
 	}

@@ -343,7 +343,7 @@ func TestEveryCaptureOfARealClient(t *testing.T) {
 		if strings.Contains(name, "-connect") || strings.Contains(name, "asmx") {
 			continue
 		}
-		text := string(capture(t, filepath.ToSlash(name)))
+		text := string(recordedRequest(t, filepath.ToSlash(name)))
 		connects, _ := fs.Glob(captureFS(), filepath.Dir(name)+"/*-connect*.http")
 		t.Run(name, func(t *testing.T) {
 			if strings.Contains(name, "-sidecar-") {
@@ -352,7 +352,7 @@ func TestEveryCaptureOfARealClient(t *testing.T) {
 				return
 			}
 			for _, connect := range connects {
-				r.replay(t, r.tunnel(t, string(capture(t, filepath.ToSlash(connect)))), text, "https://demo.docusign.net")
+				r.replay(t, r.tunnel(t, string(recordedRequest(t, filepath.ToSlash(connect)))), text, "https://demo.docusign.net")
 			}
 		})
 	}

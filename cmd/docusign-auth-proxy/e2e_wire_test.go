@@ -157,8 +157,8 @@ func (w *wire) established() {
 
 const connectDemo = "CONNECT demo.docusign.net:443 HTTP/1.1\r\nHost: demo.docusign.net:443\r\n\r\n"
 
-// capture reads the recorded request of a real client.
-func capture(t *testing.T, name string) []byte {
+// recordedRequest reads the recorded request of a real client.
+func recordedRequest(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile("testdata/captures/" + name)
 	if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -9,7 +8,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate"
@@ -18,9 +20,9 @@ import (
 
 // configure tells the parts that outlive a reload what the configuration names.
 func (p *program) configure(cfg *config.Config) {
-	var list []proxy.MetricsIntegration
+	var list []metrics.Integration
 	for _, in := range cfg.Integrations {
-		m := proxy.MetricsIntegration{Name: in.Name, Key: in.IntegratorKey, ClientID: clientIDOf(in), Mode: in.Mode, SOAP: in.SOAP}
+		m := metrics.Integration{Name: in.Name, Key: in.IntegratorKey, ClientID: clientIDOf(in), Mode: in.Mode, SOAP: in.SOAP}
 		for _, u := range in.Users {
 			m.Users = append(m.Users, u.UserID)
 		}
@@ -55,21 +57,21 @@ func (p *program) leafExpires() time.Time {
 }
 
 // history tells the metrics what the ledger remembers from before the start.
-func (p *program) history(integration string) proxy.History {
+func (p *program) history(integration string) metrics.History {
 	for _, s := range p.ledger.Integrations([]ledger.Known{{Name: integration}}) {
 		if s.Name == integration {
-			return proxy.History{LastLegacy: s.LegacyLast, GoLiveCalls: uint64(s.BearerLast24h)}
+			return metrics.History{LastLegacy: s.LegacyLast, GoLiveCalls: uint64(s.BearerLast24h)}
 		}
 	}
-	return proxy.History{}
+	return metrics.History{}
 }
 
 // observe sets up metrics and what the parts report to.
 func (p *program) observe() error {
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, commit, goVersion := buildVersion()
-	m, err := proxy.NewMetrics(p.registry, proxy.MetricsOptions{
-		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires, LeafExpires: p.leafExpires, History: p.history, Log: p.logWriter,
+	m, err := metrics.New(p.registry, metrics.Options{
+		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires, LeafExpires: p.leafExpires, History: p.history, LogDropped: p.logWriter.Dropped, LogStuck: p.logWriter.Stuck,
 	})
 	if err != nil {
 		return err
@@ -83,7 +85,7 @@ func (p *program) observe() error {
 		}
 	}
 	prover := translate.NewProver(nil)
-	prover.OnPanic = func(caught *panics.Error) { proxy.ReportPanic(p.log, p.metrics, proxy.PanicProof, caught) }
+	prover.OnPanic = func(caught *panics.Error) { proxy.ReportPanic(p.log, p.metrics, call.PanicProof, caught) }
 	p.env = surroundings{store: p.store, prover: prover, self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
 		p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client", client.String(),
 			"next_step", "docusign-auth-proxy pins list shows the line for the configuration; then set pin_password: never")
@@ -96,7 +98,7 @@ func (p *program) recorders(log *slog.Logger, h hooks) call.Recorder {
 	if h.requests != nil {
 		all = append(all, h.requests)
 	} else {
-		all = append(all, proxy.NewRequestLog(log))
+		all = append(all, accesslog.New(log))
 	}
 	if h.recorder != nil {
 		all = append(all, h.recorder)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,7 +13,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/accesslog"
+	"docusign-auth-proxy/internal/observe/capture"
 	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
@@ -27,14 +30,14 @@ type program struct {
 	path     string
 	store    *store.Store
 	server   *proxy.Server
-	metrics  *proxy.Metrics
+	metrics  *metrics.Metrics
 	registry *prometheus.Registry
 	admin    *http.Server
 	started  time.Time
 	env      surroundings
-	capture  *proxy.Capture
+	capture  *capture.Captures
 	// logWriter may be nil.
-	logWriter *proxy.LogWriter
+	logWriter *accesslog.Writer
 
 	token     secret.Text // proves the operator; empty = there is none
 	tokenFile string      // where it was written
@@ -68,7 +71,7 @@ type hooks struct {
 	recorder  call.Recorder // told of every call too; may be nil
 	requests  call.Recorder // writes the lines of calls; nil = a RequestLog
 	// logWriter is what the log is written to; nil = something that needs no watching.
-	logWriter *proxy.LogWriter
+	logWriter *accesslog.Writer
 }
 
 func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *program, err error) {
@@ -102,11 +105,11 @@ func newProgramWith(holder *config.Holder, log *slog.Logger, h hooks) (p *progra
 	}
 	p.takeOver(first)
 	p.current.Store(first)
-	p.capture = proxy.NewCapture(proxy.CaptureOptions{Log: log, Known: p.knowsIntegration})
+	p.capture = capture.New(capture.Options{Log: log, Known: p.knowsIntegration})
 	sc := serverConfig(cfg, log, p.recorders(log, h))
-	sc.Capture = p.capture
+	sc.Tap = p.capture.Tap
 	p.server = proxy.New(sc, first.state)
-	p.metrics.Watch(p.server)
+	p.metrics.Watch(metrics.Server{Active: p.server.Active, OpenConnections: p.server.OpenConnections, OpenTunnels: p.server.OpenTunnels})
 	p.configure(cfg)
 	p.writeOperatorToken(cfg)
 	p.admin = p.newAdmin(cfg)

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy"
 )
@@ -63,7 +64,7 @@ func tuneCollector() {
 // may read out, and what is written past the log would wait for ever.
 func runLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, hooks) error) error {
 	signal.Ignore(syscall.SIGPIPE) // else a closed standard error ends the process with the next line
-	w := proxy.NewLogWriter(out)
+	w := accesslog.NewWriter(out)
 	log, err := newLogger(w, cfg)
 	if err != nil {
 		return err
@@ -84,12 +85,12 @@ func runLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, hooks) error)
 }
 
 // requestLog writes the lines of calls, in JSON without the detour of a slog.Record.
-func requestLog(out *proxy.LogWriter, log *slog.Logger, cfg config.Log) call.Recorder {
+func requestLog(out *accesslog.Writer, log *slog.Logger, cfg config.Log) call.Recorder {
 	var level slog.Level
 	if cfg.Format != "json" || level.UnmarshalText([]byte(cfg.Level)) != nil {
-		return proxy.NewRequestLog(log)
+		return accesslog.New(log)
 	}
-	return proxy.NewJSONRequestLog(out, level)
+	return accesslog.NewJSON(out, level)
 }
 
 func configFlag(cmd *cobra.Command, path *string) {
@@ -175,7 +176,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (p *program) caught(f func() error) (err error) {
 	defer func() {
 		if caught := panics.In(err); caught != nil {
-			proxy.ReportPanic(p.log, p.metrics, proxy.PanicBackground, caught)
+			proxy.ReportPanic(p.log, p.metrics, call.PanicBackground, caught)
 		}
 	}()
 	defer panics.Into(&err)

@@ -13,13 +13,13 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/secret"
-	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate"
 )
 
 func newLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
-	handler, err := proxy.NewLogHandler(w, cfg.Format, cfg.Level)
+	handler, err := accesslog.NewHandler(w, cfg.Format, cfg.Level)
 	if err != nil {
 		return nil, err
 	}

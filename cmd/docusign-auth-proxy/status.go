@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"docusign-auth-proxy/internal/call"
 	"errors"
 	"log/slog"
 	"net"
@@ -15,8 +14,8 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/ledger"
-	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -26,7 +25,7 @@ func (p *program) newAdmin(cfg *config.Config) *http.Server {
 	handler := admin.NewHandler(admin.Config{
 		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady,
 		Reload: p.reload, Retry: p.retry, ConsentPath: consentPath(cfg), Status: p.status,
-		OnPanic: func() { p.metrics.RecordPanic(proxy.PanicOperations) },
+		OnPanic: func() { p.metrics.RecordPanic(call.PanicOperations) },
 		Auth:    p.adminLogin, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
 	})
 	return &http.Server{

@@ -31,3 +31,29 @@ func (rs Recorders) RecordConnFailure(f *ConnFailure) {
 		}
 	}
 }
+
+// Causes of a ConnFailure.
+const (
+	ConnBadHead    = "unreadable_request"
+	ConnLargeHead  = "head_too_large"
+	ConnBadCoding  = "unsupported_coding"
+	ConnCutHead    = "head_unfinished"
+	ConnNoCA       = "no_ca"
+	ConnSSL2       = "tls_sslv2"
+	ConnNotTrusted = "tls_not_trusted"
+	ConnHungUp     = "tls_hung_up"
+	ConnNoCall     = "tls_no_call"
+	ConnOldTLS     = "tls_version"
+	ConnName       = "tls_name"
+	ConnHandshake  = "tls_handshake"
+	ConnTooMany    = "too_many_connections"
+	ConnDisplaced  = "connection_displaced"
+)
+
+// ConnCauses lists the causes of a ConnFailure.
+func ConnCauses() []string {
+	return []string{
+		ConnBadHead, ConnLargeHead, ConnBadCoding, ConnCutHead, ConnNoCA, ConnSSL2, ConnNotTrusted, ConnHungUp, ConnNoCall,
+		ConnOldTLS, ConnName, ConnHandshake, ConnTooMany, ConnDisplaced,
+	}
+}

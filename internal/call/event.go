@@ -18,6 +18,9 @@ const (
 	DoorHosts   Door = "hosts"   // TLS listener that the machine's hosts file points at
 )
 
+// Doors lists the ways in.
+func Doors() []Door { return []Door{DoorForward, DoorConnect, DoorSidecar, DoorHosts} }
+
 // API is the part of DocuSign a call is for.
 type API string
 
@@ -33,6 +36,14 @@ const (
 	APIAccountServer  API = "account_server"
 	APIOther          API = "other"
 )
+
+// APIs lists the parts.
+func APIs() []API {
+	return []API{
+		APIRest2, APIRest21, APIRestOther, APISoapAPI, APISoapDSAPI, APISoapCredential, APISoapAccount, APILegacyOAuth,
+		APIAccountServer, APIOther,
+	}
+}
 
 // SOAP reports whether the API speaks SOAP.
 func (a API) SOAP() bool {
@@ -52,6 +63,17 @@ const (
 	OutcomeAborted     Outcome = "aborted"        // the program hung up
 	OutcomeInternal    Outcome = "internal_error" // a fault in the proxy
 )
+
+// Outcomes lists the ways a call ends.
+func Outcomes() []Outcome {
+	return []Outcome{
+		OutcomeOK, OutcomeClientError, OutcomeServerError, OutcomeRefused, OutcomeToken, OutcomeUnreachable, OutcomeAborted,
+		OutcomeInternal,
+	}
+}
+
+// UnknownIntegration names the calls that belong to no integration of the configuration.
+const UnknownIntegration = "unknown"
 
 // Event is everything that is recorded about one call. It holds no secret, no query and no body.
 type Event struct {
@@ -130,6 +152,24 @@ func (rs Recorders) RecordRehearsal(e *Event) {
 
 // Told reports whether DocuSign told a limit.
 func (l *RateLimits) Told() bool { return l.HourlyLimit > 0 || l.BurstLimit > 0 }
+
+// Where a panic was caught: labels of the metric that counts them.
+const (
+	PanicCall       = "call"       // of a program
+	PanicConnect    = "connect"    // a CONNECT, a connection that is being sorted, a handshake
+	PanicProof      = "proof"      // the check of a password
+	PanicRehearsal  = "rehearsal"  // of an observed call
+	PanicRecord     = "record"     // of a call, in log, ledger, metrics or capture: it is lost
+	PanicBackground = "background" // reload, store, ledger, log-ins
+	PanicOperations = "operations" // the operations listener
+)
+
+// PanicPlaces lists where panics are caught.
+func PanicPlaces() []string {
+	return []string{
+		PanicCall, PanicConnect, PanicProof, PanicRehearsal, PanicRecord, PanicBackground, PanicOperations,
+	}
+}
 
 // PanicRecorder is a Recorder that also counts panics by where they were caught.
 type PanicRecorder interface{ RecordPanic(where string) }

@@ -1,0 +1,409 @@
+package capture
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/shown"
+)
+
+// Bounds and defaults of a capture.
+const (
+	DefaultRequests = 50
+	MaxRequests     = 500
+	DefaultBody     = 16 << 10
+	MaxBody         = 256 << 10
+	MaxTime         = time.Hour
+	// DefaultMemory is what all captures may hold together, and what they may hold of calls under way.
+	DefaultMemory = 32 << 20
+
+	nameLimit = 128 // bytes of a name or an address
+	textLimit = 1024
+
+	keptFor    = time.Hour // how long a finished capture can be fetched
+	maxRuns    = 16
+	everything = "*"
+)
+
+// Errors of Capture that a caller can do something about.
+var (
+	ErrNone    = errors.New("there is no such capture: it was deleted, or it ended more than an hour ago")
+	ErrRunning = errors.New("a capture of this integration is running already")
+	ErrRequest = errors.New("this cannot be captured")
+)
+
+// Request says what to capture.
+type Request struct {
+	Integration string        // name from the configuration, "unknown", or "*" for every call to DocuSign
+	Requests    int           // exchanges to keep, at most MaxRequests; 0 = DefaultRequests
+	MaxBody     int           // bytes kept of a body's beginning, at most MaxBody; 0 = DefaultBody
+	For         time.Duration // ends then at the latest; 0 = MaxTime, which is also the most
+	By          string        // who asked, for the log and the list
+}
+
+// Info describes a capture. It holds nothing of what was captured.
+type Info struct {
+	ID          string    `json:"id"`
+	Integration string    `json:"integration"`
+	Running     bool      `json:"running"`
+	Requests    int       `json:"requests"` // wanted
+	Captured    int       `json:"captured"`
+	MaxBody     int       `json:"max_body"`
+	Bytes       int64     `json:"bytes"` // held in memory
+	By          string    `json:"by"`
+	Started     time.Time `json:"started"`
+	Until       time.Time `json:"until"` // running: when it ends at the latest; ended: when it is forgotten
+	Ended       string    `json:"ended,omitempty"`
+}
+
+// Options are the surroundings of a Capture. Zero values mean the default in brackets.
+type Options struct {
+	Log    *slog.Logger
+	Now    func() time.Time       // [time.Now]
+	Memory int64                  // bytes for everything together [DefaultMemory]
+	Known  func(name string) bool // whether an integration of that name is configured [every name is]
+}
+
+// Capture keeps the next exchanges of an integration in memory when an operator asks for it, with secrets masked before they are kept.
+// It never writes to disk. A nil *Captures captures nothing.
+type Captures struct {
+	log    *slog.Logger
+	now    func() time.Time
+	known  func(string) bool
+	budget budget
+	active atomic.Int32 // running captures; all that a call looks at while there is none
+
+	mu   sync.Mutex
+	runs []*run // oldest first
+}
+
+// run is one capture. Its fields change under the Capture's lock; an exchange is not changed once it is in.
+type run struct {
+	Info
+	exchanges []*exchange
+	timer     *time.Timer
+}
+
+// New makes a Capture that is off.
+func New(o Options) *Captures {
+	c := &Captures{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), now: o.Now, known: o.Known}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.known == nil {
+		c.known = func(string) bool { return true }
+	}
+	c.budget.left.Store(cmp.Or(o.Memory, DefaultMemory))
+	return c
+}
+
+// on reports whether any capture is running.
+func (c *Captures) on() bool { return c != nil && c.active.Load() > 0 }
+
+// Start begins to capture. Errors are ErrRequest and ErrRunning, with the reason.
+func (c *Captures) Start(q Request) (Info, error) {
+	q.Requests, q.MaxBody, q.For = cmp.Or(q.Requests, DefaultRequests), cmp.Or(q.MaxBody, DefaultBody), cmp.Or(q.For, MaxTime)
+	if err := c.check(q); err != nil {
+		return Info{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.runs {
+		if r.Running && r.Integration == q.Integration {
+			return r.Info, fmt.Errorf("%w: %s; stop it first", ErrRunning, r.ID)
+		}
+	}
+	if !c.makeRoom() {
+		return Info{}, fmt.Errorf("%w: %d captures are running", ErrRequest, maxRuns)
+	}
+	now := c.now()
+	r := &run{Info: Info{
+		ID: newID(), Integration: q.Integration, Running: true, Requests: q.Requests, MaxBody: q.MaxBody, By: shown.Printable(shown.Cut(q.By, nameLimit)),
+		Started: now, Until: now.Add(q.For),
+	}}
+	r.timer = time.AfterFunc(q.For, func() { c.timeout(r) })
+	c.runs = append(c.runs, r)
+	c.active.Add(1)
+	c.log.Warn("capture started", "capture", r.ID, "integration", r.Integration, "requests", r.Requests, "max_body", r.MaxBody, "until", r.Until, "by", r.By,
+		"next_step", "calls are kept in memory, with secrets masked; they may hold personal data: docusign-auth-proxy capture stop")
+	return r.Info, nil
+}
+
+func (c *Captures) check(q Request) error {
+	refuse := func(format string, a ...any) error {
+		return fmt.Errorf("%w: "+format, append([]any{ErrRequest}, a...)...)
+	}
+	switch {
+	case q.Integration == "":
+		return refuse("name the integration, or %q for calls of none, or %q for all", call.UnknownIntegration, everything)
+	case q.Integration != everything && q.Integration != call.UnknownIntegration && !c.known(q.Integration):
+		return refuse("the configuration has no integration %q", shown.Printable(shown.Cut(q.Integration, nameLimit)))
+	case q.Requests < 1 || q.Requests > MaxRequests:
+		return refuse("requests must be 1 to %d", MaxRequests)
+	case q.MaxBody < 1 || q.MaxBody > MaxBody:
+		return refuse("max_body must be 1 to %d bytes", MaxBody)
+	case q.For < time.Second || q.For > MaxTime:
+		return refuse("for must be 1s to %v", MaxTime)
+	}
+	return nil
+}
+
+// makeRoom forgets the oldest ended capture when there are too many.
+func (c *Captures) makeRoom() bool {
+	if len(c.runs) < maxRuns {
+		return true
+	}
+	for _, r := range c.runs {
+		if !r.Running {
+			c.forget(r)
+			return true
+		}
+	}
+	return false
+}
+
+func newID() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // documented never to fail
+	return hex.EncodeToString(b[:])
+}
+
+// Stop ends a capture; what it has can be fetched for an hour. Stopping one that has ended does nothing.
+func (c *Captures) Stop(id, by string) (Info, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.find(id)
+	if r == nil {
+		return Info{}, ErrNone
+	}
+	c.end(r, "stopped", by)
+	return r.Info, nil
+}
+
+// Delete ends a capture and forgets what it has.
+func (c *Captures) Delete(id, by string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.find(id)
+	if r == nil {
+		return ErrNone
+	}
+	c.end(r, "deleted", by)
+	c.forget(r)
+	c.log.Warn("capture deleted", "capture", r.ID, "integration", r.Integration, "by", shown.Printable(shown.Cut(by, nameLimit)))
+	return nil
+}
+
+// List describes the captures, oldest first.
+func (c *Captures) List() []Info {
+	out := []Info{}
+	if c == nil {
+		return out
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.runs {
+		out = append(out, r.Info)
+	}
+	return out
+}
+
+// Warnings says in words which captures are running, for a status page.
+func (c *Captures) Warnings() []string {
+	var out []string
+	for _, i := range c.List() {
+		if i.Running {
+			out = append(out, fmt.Sprintf("capture %s keeps the calls of %s: %d of %d so far, until %s, started by %s", i.ID, i.Integration, i.Captured, i.Requests, i.Until.UTC().Format(time.TimeOnly+"Z"), i.By))
+		}
+	}
+	return out
+}
+
+// read gives what a capture has so far.
+func (c *Captures) read(id string) (Info, []*exchange, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.find(id)
+	if r == nil {
+		return Info{}, nil, ErrNone
+	}
+	return r.Info, slices.Clone(r.exchanges), nil
+}
+
+func (c *Captures) find(id string) *run {
+	for _, r := range c.runs {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// timeout ends a running capture, and forgets an ended one.
+func (c *Captures) timeout(r *run) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.Running {
+		c.end(r, "its time was over", "")
+		return
+	}
+	c.forget(r)
+}
+
+// end is called under the lock.
+func (c *Captures) end(r *run, why, by string) {
+	if !r.Running {
+		return
+	}
+	r.Running, r.Ended, r.Until = false, why, c.now().Add(keptFor)
+	r.timer.Stop()
+	r.timer = time.AfterFunc(keptFor, func() { c.timeout(r) })
+	c.active.Add(-1)
+	c.log.Warn("capture ended", "capture", r.ID, "integration", r.Integration, "captured", r.Captured, "reason", why, "by", cmp.Or(shown.Printable(shown.Cut(by, nameLimit)), r.By))
+}
+
+// forget is called under the lock.
+func (c *Captures) forget(r *run) {
+	r.timer.Stop()
+	c.runs = slices.DeleteFunc(c.runs, func(o *run) bool { return o == r })
+	c.budget.give(r.Bytes)
+	r.exchanges, r.Bytes = nil, 0
+}
+
+// bodyLimit is the most that a running capture keeps of a body.
+func (c *Captures) bodyLimit() (limit int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.runs {
+		if r.Running {
+			limit = max(limit, r.MaxBody)
+		}
+	}
+	return limit
+}
+
+// wants lists the body limits of the running captures that take calls of this integration.
+func (c *Captures) wants(integration string) (limits []int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.runs {
+		if r.takes(integration) && !slices.Contains(limits, r.MaxBody) {
+			limits = append(limits, r.MaxBody)
+		}
+	}
+	return limits
+}
+
+func (r *run) takes(integration string) bool {
+	return r.Running && (r.Integration == everything || r.Integration == integration)
+}
+
+// add puts an exchange into the captures that wait for it with this body limit.
+func (c *Captures) add(integration string, limit int, e *exchange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range slices.Clone(c.runs) {
+		if !r.takes(integration) || r.MaxBody != limit {
+			continue
+		}
+		size := e.size()
+		if !c.budget.take(size) {
+			c.end(r, "its memory was full", "")
+			continue
+		}
+		r.Bytes += size
+		r.Captured++
+		r.exchanges = append(r.exchanges, e)
+		if r.Captured == r.Requests {
+			c.end(r, "it has what was asked for", "")
+		}
+	}
+}
+
+// budget counts the bytes that captures may still take.
+type budget struct{ left atomic.Int64 }
+
+func (b *budget) take(n int64) bool {
+	if b.left.Add(-n) < 0 {
+		b.left.Add(n)
+		return false
+	}
+	return true
+}
+
+func (b *budget) give(n int64) { b.left.Add(n) }
+
+// exchange is a call as it is kept: masked, cut, and complete in the sense that every message of it is there.
+type exchange struct {
+	Event    call.Event
+	Asked    message   // by the program
+	Attempts []attempt // what went to DocuSign
+	Got      message   // by the program
+	Edited   bool      // the program got another answer than DocuSign's last one
+}
+
+type attempt struct {
+	Started  time.Time
+	Answered time.Duration // until the answer's head
+	Request  message
+	Answer   message // Status 0 = none
+	Error    string
+}
+
+// message is a request or an answer.
+type message struct {
+	Method, URL, Proto string
+	Status             int
+	Header             []field
+	Body               body
+}
+
+type field struct{ Name, Value string }
+
+// body has a text, or the reason why not.
+type body struct {
+	Text    string
+	MIME    string
+	Size    int64  // as it passed, in bytes
+	SHA256  string // of binary bodies that passed whole; never of one that could hold a password
+	Cut     bool
+	Omitted string
+}
+
+const exchangeOverhead = 1 << 10
+
+func (e *exchange) size() int64 {
+	n := exchangeOverhead + len(e.Event.Path) + len(e.Event.Detail) + len(e.Event.UserAgent) + e.Asked.size() + e.Got.size()
+	for i := range e.Attempts {
+		n += e.Attempts[i].Request.size() + e.Attempts[i].Answer.size() + len(e.Attempts[i].Error)
+	}
+	return int64(n)
+}
+
+func (m *message) size() int {
+	n := len(m.URL) + len(m.Body.Text) + len(m.Body.Omitted)
+	for _, f := range m.Header {
+		n += len(f.Name) + len(f.Value) + 32
+	}
+	return n
+}
+
+// field gives the first value of a header field.
+func (m *message) field(name string) string {
+	for _, f := range m.Header {
+		if strings.EqualFold(f.Name, name) {
+			return f.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,159 @@
+package capture
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"docusign-auth-proxy/internal/shown"
+)
+
+// WriteZIP writes a capture as an archive with one text file for each exchange and an index. Errors are ErrNone and those of w.
+func (c *Captures) WriteZIP(w io.Writer, id string) error {
+	info, exchanges, err := c.read(id)
+	if err != nil {
+		return err
+	}
+	z := zip.NewWriter(w)
+	put := func(name string, at time.Time, text []byte) error {
+		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: at})
+		if err != nil {
+			return fmt.Errorf("capture: %w", err)
+		}
+		if _, err := f.Write(text); err != nil {
+			return fmt.Errorf("capture: %w", err)
+		}
+		return nil
+	}
+	index, err := indexOf(info, exchanges)
+	if err != nil {
+		return err
+	}
+	if err := put("index.txt", info.Started, index); err != nil {
+		return err
+	}
+	for i, e := range exchanges {
+		if err := put(e.name(i+1), e.Event.Time, e.text(i+1)); err != nil {
+			return err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return fmt.Errorf("capture: %w", err)
+	}
+	return nil
+}
+
+func indexOf(info Info, exchanges []*exchange) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "capture %s of integration %s, started %s by %s, %d of %d exchanges\n", info.ID, info.Integration, stamp(info.Started), info.By, info.Captured, info.Requests)
+	b.WriteString("Secrets were masked before anything was kept. What was sent and answered may hold personal data.\n\n")
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "file\ttime\tintegration\tscheme\tstatus\toutcome\tcause\ttime taken\ttrace token")
+	for i, e := range exchanges {
+		v := &e.Event
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.name(i+1), stamp(v.Time), v.Integration, v.Scheme, v.Status, v.Outcome, cmp.Or(v.Cause, "-"), milliseconds(v.Total), cmp.Or(shown.Printable(shown.Cut(v.TraceToken, nameLimit)), "-"))
+	}
+	if err := w.Flush(); err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// text writes an exchange for people.
+func (e *exchange) text(n int) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "exchange %d, %s\n\n", n, stamp(e.Event.Time))
+	e.facts(&b)
+	b.WriteString("\n=== the program asked ===\n")
+	e.Asked.write(&b)
+	for i := range e.Attempts {
+		a := &e.Attempts[i]
+		fmt.Fprintf(&b, "\n=== the proxy sent to DocuSign (%d of %d, %s after the call began) ===\n", i+1, len(e.Attempts), milliseconds(a.Started.Sub(e.Event.Time)))
+		a.Request.write(&b)
+		if a.Answer.Status == 0 {
+			fmt.Fprintf(&b, "\n=== no answer after %s: %s ===\n", milliseconds(a.Answered), cmp.Or(a.Error, "unknown"))
+			continue
+		}
+		fmt.Fprintf(&b, "\n=== DocuSign answered after %s ===\n", milliseconds(a.Answered))
+		a.Answer.write(&b)
+	}
+	switch {
+	case e.Got.Status == 0:
+		b.WriteString("\n=== the program got no answer ===\n")
+	case !e.Edited:
+		b.WriteString("\n=== the program got that answer as it was ===\n")
+	default:
+		b.WriteString("\n=== the program got ===\n")
+		e.Got.write(&b)
+	}
+	return b.Bytes()
+}
+
+// facts writes the fields of the log line, empty ones left out.
+func (e *exchange) facts(b *bytes.Buffer) {
+	v := &e.Event
+	for _, f := range e.factFields() {
+		if f.Value != "" {
+			fmt.Fprintf(b, "%-14s %s\n", f.Name, shown.Printable(f.Value))
+		}
+	}
+	fmt.Fprintf(b, "%-14s %s (translate %s, upstream %s)\n", "time taken", milliseconds(v.Total), milliseconds(v.Translate), milliseconds(v.Upstream))
+	fmt.Fprintf(b, "%-14s %d in, %d out\n", "bytes", v.BytesIn, v.BytesOut)
+}
+
+func (e *exchange) factFields() []field {
+	v := &e.Event
+	client := ""
+	if v.Client.IsValid() {
+		client = v.Client.String()
+	}
+	return []field{
+		{"request id", v.RequestID}, {"integration", v.Integration}, {"scheme", v.Scheme}, {"mode", v.Mode}, {"door", string(v.Door)}, {"api", string(v.API)},
+		{"operation", v.Operation}, {"outcome", string(v.Outcome)}, {"cause", v.Cause}, {"detail", v.Detail}, {"next step", v.NextStep}, {"key", v.Key},
+		{"authenticator", v.Authenticator}, {"principal", v.Principal}, {"account", v.Account}, {"site", v.Site}, {"client", client},
+		{"replayed", v.Replayed}, {"rehearsal", v.Rehearsal}, {"trace token", v.TraceToken},
+	}
+}
+
+func (m *message) write(b *bytes.Buffer) {
+	if m.Status != 0 {
+		fmt.Fprintf(b, "%s %d %s\n", m.Proto, m.Status, http.StatusText(m.Status))
+	} else {
+		fmt.Fprintf(b, "%s %s %s\n", m.Method, m.URL, m.Proto)
+	}
+	for _, f := range m.Header {
+		fmt.Fprintf(b, "%s: %s\n", f.Name, f.Value)
+	}
+	b.WriteByte('\n')
+	m.Body.write(b)
+}
+
+func (p *body) write(b *bytes.Buffer) {
+	b.WriteString(p.Text)
+	if p.Text != "" {
+		b.WriteByte('\n')
+	}
+	if note := p.note(); note != "" {
+		fmt.Fprintf(b, "[%s]\n", note)
+	}
+}
+
+// note says what of the body is not there.
+func (p *body) note() string {
+	switch {
+	case p.SHA256 != "":
+		return fmt.Sprintf("%d bytes, SHA-256 %s", p.Size, p.SHA256)
+	case p.Omitted != "":
+		return fmt.Sprintf("%d bytes, not shown: %s", p.Size, p.Omitted)
+	case p.Cut:
+		return fmt.Sprintf("cut; the body has %d bytes", p.Size)
+	}
+	return ""
+}

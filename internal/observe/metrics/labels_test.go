@@ -1,0 +1,136 @@
+package metrics
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// sources parses the packages where words come from, so that one added elsewhere and forgotten in the closed lists is found.
+func sources(t *testing.T, pattern string) []*ast.File {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+func inspect[N ast.Node](files []*ast.File, f func(N)) {
+	for _, file := range files {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if want, ok := n.(N); ok {
+				f(want)
+			}
+			return true
+		})
+	}
+}
+
+func literal(e ast.Expr) (string, bool) {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return "", false
+	}
+	s, err := strconv.Unquote(lit.Value)
+	return s, err == nil
+}
+
+func TestEveryDoorAPIAndOutcomeIsALabel(t *testing.T) {
+	w := newLabelWords()
+	lists := map[string]vocabulary{"Door": w.doors, "API": w.apis, "Outcome": w.outcomes}
+	seen := map[string]int{}
+	inspect(sources(t, "../../call/*.go"), func(spec *ast.ValueSpec) {
+		kind, ok := spec.Type.(*ast.Ident)
+		if !ok || len(spec.Values) != 1 {
+			return
+		}
+		list, ok := lists[kind.Name]
+		word, isText := literal(spec.Values[0])
+		if !ok || !isText {
+			return
+		}
+		seen[kind.Name]++
+		if word != "other" && list.find(word) == otherWord {
+			t.Errorf("%s %q is missing in labels.go", kind.Name, word)
+		}
+	})
+	for kind, list := range lists {
+		if seen[kind] == 0 || list.find("no such word") != otherWord {
+			t.Errorf("%s: %d constants found", kind, seen[kind])
+		}
+	}
+}
+
+func TestEveryCauseThatIsWrittenOutIsALabel(t *testing.T) {
+	w := newLabelWords()
+	at := map[string]struct {
+		argument int
+		list     vocabulary
+	}{"refused": {1, w.causes}, "refuseConnect": {2, w.connects}, "recordRefusedConnect": {2, w.connects}}
+	found := 0
+	inspect(sources(t, "../../../proxy/*.go"), func(call *ast.CallExpr) {
+		sel, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return
+		}
+		where, ok := at[sel.Sel.Name]
+		if !ok || len(call.Args) <= where.argument {
+			return
+		}
+		word, ok := literal(call.Args[where.argument])
+		if !ok {
+			return
+		}
+		found++
+		if where.list.find(word) == otherWord {
+			t.Errorf("%s(… %q …) is missing in labels.go", sel.Sel.Name, word)
+		}
+	})
+	if found == 0 {
+		t.Error("none found")
+	}
+}
+
+func TestLabelWords(t *testing.T) {
+	w := newLabelWords()
+	for _, tt := range []struct{ name, got, want string }{
+		{"a cause of the account server", w.causes.word(w.cause("consent_required", 401)), "consent_required"},
+		{"a usual status of DocuSign", w.causes.word(w.cause("docusign_429", 429)), "docusign_429"},
+		{"a rare client error of DocuSign", w.causes.word(w.cause("docusign_499", 499)), "docusign_4xx"},
+		{"a rare server error of DocuSign", w.causes.word(w.cause("docusign_599", 599)), "docusign_5xx"},
+		{"no cause", w.causes.word(w.cause("", 500)), "other"},
+		{"no status", w.classes.word(w.class(0)), "none"},
+		{"switching protocols", w.classes.word(w.class(101)), "1xx"},
+		{"a server error", w.classes.word(w.class(599)), "5xx"},
+		{"a status that is none", w.classes.word(w.class(600)), "other"},
+		{"SSL 3", w.tls.word(w.tlsVersion(0x0300)), "other"},
+		{"TLS 1.0", w.tls.word(w.tlsVersion(0x0301)), "1.0"},
+		{"TLS 1.3", w.tls.word(w.tlsVersion(0x0304)), "1.3"},
+		{"a kind of grant error", w.grantErrors.known("invalid_key"), "invalid_key"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s is %q, want %q", tt.name, tt.got, tt.want)
+		}
+	}
+	for _, s := range w.schemes.words[1:] {
+		if isLegacyScheme(s) != (s != "none" && s != "oauth_bearer") {
+			t.Errorf("scheme %s: legacy %t", s, isLegacyScheme(s))
+		}
+	}
+}

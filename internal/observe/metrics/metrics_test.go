@@ -1,0 +1,619 @@
+package metrics_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/metrics"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+const (
+	nightlyKey  = "230546a7-9c55-40ad-8fbf-af205d5494ad"
+	nightlyUser = "a1b2c3d4-0000-4000-8000-000000000020"
+	envelope    = "/restapi/v2/accounts/1234567/envelopes/93be49ab-0000-4000-8000-000000000001"
+)
+
+var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+// meter is a Metrics under test with its clock.
+type meter struct {
+	*metrics.Metrics
+	t   *testing.T
+	reg *prometheus.Registry
+	now time.Time
+}
+
+func newMeter(t *testing.T, o metrics.Options) *meter {
+	t.Helper()
+	m := &meter{t: t, reg: prometheus.NewPedanticRegistry(), now: noon}
+	o.Now = func() time.Time { return m.now }
+	made, err := metrics.New(m.reg, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Metrics = made
+	m.Configure(twoIntegrations())
+	return m
+}
+
+func twoIntegrations() []metrics.Integration {
+	return []metrics.Integration{
+		{Name: "nightly", Key: nightlyKey, Users: []string{nightlyUser}, Mode: "translate", SOAP: "bearer"},
+		{Name: "crm", Key: "crm-key", ClientID: "shared-client", Mode: "observe", SOAP: "app_password"},
+	}
+}
+
+func (m *meter) families() []*dto.MetricFamily {
+	m.t.Helper()
+	all, err := m.reg.Gather()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return all
+}
+
+// series gives all samples as name{label="value",...} without the common prefix. A histogram gives its count.
+func (m *meter) series() map[string]float64 {
+	m.t.Helper()
+	all := map[string]float64{}
+	for _, f := range m.families() {
+		name := strings.TrimPrefix(f.GetName(), "docusign_auth_proxy_")
+		for _, s := range f.GetMetric() {
+			var labels []string
+			for _, l := range s.GetLabel() {
+				labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
+			}
+			key := name
+			if labels != nil {
+				key += "{" + strings.Join(labels, ",") + "}"
+			}
+			all[key] = sample(s)
+		}
+	}
+	return all
+}
+
+func sample(s *dto.Metric) float64 {
+	switch {
+	case s.Counter != nil:
+		return s.Counter.GetValue()
+	case s.Gauge != nil:
+		return s.Gauge.GetValue()
+	}
+	return float64(s.Histogram.GetSampleCount())
+}
+
+func (m *meter) want(want map[string]float64) {
+	m.t.Helper()
+	got := m.series()
+	for key, v := range want {
+		if g, ok := got[key]; !ok || g != v {
+			m.t.Errorf("%s = %v (present: %t), want %v", key, g, ok, v)
+		}
+	}
+}
+
+func (m *meter) absent(parts ...string) {
+	m.t.Helper()
+	for key := range m.series() {
+		for _, part := range parts {
+			if strings.Contains(key, part) {
+				m.t.Errorf("there is %s", key)
+			}
+		}
+	}
+}
+
+// goodCall is a translated call that went well.
+func goodCall() call.Event {
+	return call.Event{
+		Time: noon, RequestID: "0badcafe-1", Door: call.DoorConnect, API: call.APIRest2, Method: http.MethodGet, Path: envelope,
+		Client: netip.MustParseAddr("127.0.0.1"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey,
+		Authenticator: "anna@example.com", Principal: "anna@example.com", Scheme: "header_json", Mode: "translate", Account: "1234567",
+		Site: "demo.docusign.net", Status: 200, Outcome: call.OutcomeOK, Total: 120 * time.Millisecond, Translate: 40 * time.Microsecond,
+		Upstream: 110 * time.Millisecond, BytesIn: 10, BytesOut: 2048, TLSVersion: 0x0301, Limits: call.NotTold(),
+	}
+}
+
+func TestMetricsNamesFollowConventions(t *testing.T) {
+	m := newMeter(t, everyOption())
+	m.Watch(noServer())
+	e := goodCall()
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+	m.Record(&e)
+	o := m.OAuthObserver()
+	o.Clock(time.Second)
+	problems, err := promlint.NewWithMetricFamilies(m.families()).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func everyOption() metrics.Options {
+	return metrics.Options{
+		Version: "1.2.3", Commit: "abcdef", GoVersion: "go1.26",
+		Tokens: func() []oauth.State {
+			return []oauth.State{{Identity: oauth.Identity{Issuer: nightlyKey}, Obtained: noon, Expires: noon.Add(time.Hour), Consent: oauth.ConsentGiven}}
+		},
+		CAExpires: func() time.Time { return noon }, LeafExpires: func() time.Time { return noon },
+		History: func(string) metrics.History { return metrics.History{LastLegacy: noon} },
+	}
+}
+
+func TestNamesDescribesExactlyWhatIsExposed(t *testing.T) {
+	m := newMeter(t, everyOption())
+	m.Watch(noServer())
+	e := goodCall()
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+	m.Record(&e)
+	o := m.OAuthObserver()
+	o.Clock(time.Second)
+	exposed := map[string]*dto.MetricFamily{}
+	for _, f := range m.families() {
+		exposed[f.GetName()] = f
+	}
+	for _, d := range metrics.Names() {
+		f := exposed[d.Name]
+		if f == nil {
+			t.Errorf("%s is described but not exposed", d.Name)
+			continue
+		}
+		delete(exposed, d.Name)
+		if got := strings.ToLower(f.GetType().String()); got != d.Type || f.GetHelp() != d.Help {
+			t.Errorf("%s is a %s %q, described as %s %q", d.Name, got, f.GetHelp(), d.Type, d.Help)
+		}
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, l.GetName())
+		}
+		if want := slices.Sorted(slices.Values(d.Labels)); !slices.Equal(labels, want) {
+			t.Errorf("%s has labels %v, described with %v", d.Name, labels, want)
+		}
+	}
+	for name := range exposed {
+		t.Errorf("%s is exposed but not described", name)
+	}
+}
+
+func TestMetricsRegisteredTwiceAreAnError(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	if _, err := metrics.New(m.reg, metrics.Options{}); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestMetricsStartAtZero(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	m.want(map[string]float64{
+		`requests_total{api="rest_v2",code="2xx",door="forward",integration="nightly",outcome="ok",scheme="header_json"}`:          0,
+		`requests_total{api="rest_v2",code="2xx",door="forward",integration="crm",outcome="ok",scheme="oauth_bearer"}`:             0,
+		`requests_total{api="rest_v2",code="5xx",door="forward",integration="unknown",outcome="unreachable",scheme="header_json"}`: 0,
+		`request_failures_total{cause="consent_required",integration="nightly"}`:                                                   0,
+		`token_grants_total{integration="crm",result="error"}`:                                                                     0,
+		`token_grant_errors_total{error="consent_required",integration="nightly"}`:                                                 0,
+		`connects_refused_total{reason="not_listed"}`:                                                                              0,
+		`polling_violations_total{integration="nightly",resource="envelope"}`:                                                      0,
+		`caller_tls_requests_total{integration="nightly",version="1.0"}`:                                                           0,
+		`go_live_calls{integration="nightly"}`:                                                                                     0,
+		`integration_info{integration="crm",mode="observe",soap="app_password"}`:                                                   1,
+		`config_last_reload_successful`:                                                                                            1,
+		`config_last_reload_success_timestamp_seconds`:                                                                             float64(noon.Unix()),
+	})
+	m.absent("last_legacy_call", "api_limit", "live_tokens", "clock_offset", "ca_expiry")
+}
+
+func TestMetricsCountCalls(t *testing.T) {
+	const good = `requests_total{api="rest_v2",code="2xx",door="connect",integration="nightly",outcome="ok",scheme="header_json"}`
+	tests := []struct {
+		name   string
+		change func(*call.Event)
+		want   map[string]float64
+	}{
+		{"a translated call", func(*call.Event) {}, map[string]float64{
+			good: 1,
+			`request_duration_seconds{api="rest_v2",integration="nightly"}`:  1,
+			`upstream_duration_seconds{api="rest_v2",integration="nightly"}`: 1,
+			`translation_duration_seconds{integration="nightly"}`:            1,
+			`request_body_size_bytes{integration="nightly"}`:                 1,
+			`response_body_size_bytes{integration="nightly"}`:                1,
+			`caller_tls_requests_total{integration="nightly",version="1.0"}`: 1,
+			`last_legacy_call_timestamp_seconds{integration="nightly"}`:      float64(noon.Unix()),
+			`go_live_calls{integration="nightly"}`:                           1,
+			`on_behalf_requests_total{integration="nightly"}`:                0,
+		}},
+		{"a call with the program's own token", func(e *call.Event) { e.Scheme, e.Mode, e.TLSVersion = "oauth_bearer", "pass", 0 }, map[string]float64{
+			`requests_total{api="rest_v2",code="2xx",door="connect",integration="nightly",outcome="ok",scheme="oauth_bearer"}`: 1,
+			`caller_tls_requests_total{integration="nightly",version="none"}`:                                                  1,
+			`go_live_calls{integration="nightly"}`:                                                                             1,
+		}},
+		{"a SOAP call with an App Password is no OAuth call", func(e *call.Event) { e.Integration, e.API, e.Scheme = "crm", call.APISoapDSAPI, "ws_security" }, map[string]float64{
+			`go_live_calls{integration="crm"}`: 0,
+		}},
+		{"an observed call is no OAuth call", func(e *call.Event) { e.Mode = "observe" }, map[string]float64{
+			good: 1, `go_live_calls{integration="nightly"}`: 0,
+		}},
+		{"a call that the proxy answered itself", func(e *call.Event) { e.Site, e.Upstream = "", 0 }, map[string]float64{
+			good: 1, `go_live_calls{integration="nightly"}`: 0, `upstream_duration_seconds{api="rest_v2",integration="nightly"}`: 0,
+		}},
+		{"a user who acts for another", func(e *call.Event) { e.Principal = "bob@example.com" }, map[string]float64{
+			good: 1, `on_behalf_requests_total{integration="nightly"}`: 1,
+		}},
+		{"a refused login names no principal", func(e *call.Event) {
+			e.Principal, e.Site, e.Status, e.Outcome, e.Cause = "", "", 401, call.OutcomeRefused, "bad_login"
+		}, map[string]float64{
+			`requests_total{api="rest_v2",code="4xx",door="connect",integration="nightly",outcome="refused",scheme="header_json"}`: 1,
+			`request_failures_total{cause="bad_login",integration="nightly"}`:                                                      1,
+			`on_behalf_requests_total{integration="nightly"}`:                                                                      0,
+		}},
+		{"a replayed call with two credentials and rewritten URLs", func(e *call.Event) { e.Replayed, e.Conflict, e.Rewritten = "wrong_site", true, 3 }, map[string]float64{
+			`replays_total{integration="nightly",reason="wrong_site"}`: 1, `credential_conflicts_total{integration="nightly"}`: 1,
+			`base_uri_rewrites_total{integration="nightly"}`: 3,
+		}},
+		{"a status DocuSign seldom answers", func(e *call.Event) { e.Status, e.Outcome, e.Cause = 418, call.OutcomeClientError, "docusign_418" }, map[string]float64{
+			`request_failures_total{cause="docusign_4xx",integration="nightly"}`: 1,
+		}},
+		{"a refused CONNECT is no call", func(e *call.Event) {
+			*e = call.Event{Method: http.MethodConnect, Path: "evil.example:443", Integration: "unknown", Scheme: "none", Status: 403, Outcome: call.OutcomeRefused, Cause: "not_listed"}
+		}, map[string]float64{
+			`connects_refused_total{reason="not_listed"}`: 1,
+		}},
+		{"an integration that a reload has removed", func(e *call.Event) { e.Integration = "gone" }, map[string]float64{
+			`requests_total{api="rest_v2",code="2xx",door="connect",integration="unknown",outcome="ok",scheme="header_json"}`: 1,
+		}},
+		{"limits that DocuSign told", func(e *call.Event) {
+			e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+		}, map[string]float64{
+			`api_limit_calls{integration="nightly",window="hour"}`:            3000,
+			`api_limit_remaining_calls{integration="nightly",window="hour"}`:  17,
+			`api_limit_calls{integration="nightly",window="burst"}`:           500,
+			`api_limit_remaining_calls{integration="nightly",window="burst"}`: 499,
+			`api_limit_reset_timestamp_seconds{integration="nightly"}`:        float64(noon.Unix() + 60),
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMeter(t, metrics.Options{})
+			e := goodCall()
+			tt.change(&e)
+			m.Record(&e)
+			m.want(tt.want)
+		})
+	}
+}
+
+func TestLimitsAreWholeAgainWhenTheirWindowIsOver(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	e := goodCall()
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 0, BurstLimit: 500, BurstRemaining: 1, Reset: noon.Unix() + 60}
+	m.Record(&e)
+	m.now = noon.Add(31 * time.Second)
+	m.want(map[string]float64{
+		`api_limit_remaining_calls{integration="nightly",window="hour"}`:  0,
+		`api_limit_remaining_calls{integration="nightly",window="burst"}`: 500,
+	})
+	m.now = noon.Add(time.Minute)
+	m.want(map[string]float64{`api_limit_remaining_calls{integration="nightly",window="hour"}`: 3000})
+}
+
+func TestGoLiveCallsAreForgottenAfterADay(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	for i := range 3 {
+		e := goodCall()
+		e.Time = noon.Add(time.Duration(i) * time.Hour)
+		m.Record(&e)
+	}
+	const key = `go_live_calls{integration="nightly"}`
+	for _, step := range []struct {
+		at   time.Duration
+		want float64
+	}{{2 * time.Hour, 3}, {23*time.Hour + 59*time.Minute, 3}, {24 * time.Hour, 2}, {26 * time.Hour, 0}} {
+		m.now = noon.Add(step.at)
+		m.want(map[string]float64{key: step.want})
+	}
+}
+
+func TestHistoryCountsWhenItKnowsMore(t *testing.T) {
+	m := newMeter(t, metrics.Options{History: func(name string) metrics.History {
+		if name != "nightly" {
+			return metrics.History{}
+		}
+		return metrics.History{LastLegacy: noon.Add(-time.Hour), GoLiveCalls: 19}
+	}})
+	m.want(map[string]float64{
+		`last_legacy_call_timestamp_seconds{integration="nightly"}`: float64(noon.Add(-time.Hour).Unix()),
+		`go_live_calls{integration="nightly"}`:                      19,
+		`go_live_calls{integration="crm"}`:                          0,
+	})
+	e := goodCall()
+	m.Record(&e)
+	m.want(map[string]float64{`last_legacy_call_timestamp_seconds{integration="nightly"}`: float64(noon.Unix())})
+}
+
+func TestPollingRule(t *testing.T) {
+	const envelopes, others = `polling_violations_total{integration="nightly",resource="envelope"}`, `polling_violations_total{integration="nightly",resource="other"}`
+	m := newMeter(t, metrics.Options{PollingEntries: 3})
+	read := func(path string, after time.Duration, change ...func(*call.Event)) {
+		e := goodCall()
+		e.Path, e.Time = path, noon.Add(after)
+		for _, c := range change {
+			c(&e)
+		}
+		m.Record(&e)
+	}
+	read(envelope, 0)
+	m.want(map[string]float64{envelopes: 0})
+	read(envelope, time.Minute)
+	read(envelope, 14*time.Minute)
+	m.want(map[string]float64{envelopes: 2})
+	read(envelope, 15*time.Minute)
+	m.want(map[string]float64{envelopes: 2})
+	read(envelope, 16*time.Minute, func(e *call.Event) { e.Integration = "crm" })
+	read(envelope, 16*time.Minute, func(e *call.Event) { e.Method = http.MethodPut })
+	read(envelope, 16*time.Minute, func(e *call.Event) { e.Site = "" })
+	m.want(map[string]float64{envelopes: 2, `polling_violations_total{integration="crm",resource="envelope"}`: 0})
+	read("/restapi/v2/accounts/1234567/envelopes", 16*time.Minute)
+	read("/restapi/v2/accounts/1234567/envelopes", 17*time.Minute)
+	m.want(map[string]float64{envelopes: 2, others: 1})
+	for i := range 3 {
+		read(fmt.Sprint(envelope, i), 17*time.Minute)
+	}
+	read(envelope, 18*time.Minute)
+	m.want(map[string]float64{envelopes: 2}) // the table is small, and the path was forgotten
+}
+
+func TestConfigureDeletesWhatIsGone(t *testing.T) {
+	m := newMeter(t, everyOption())
+	m.Watch(noServer())
+	e := goodCall()
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: -1, BurstRemaining: -1, Reset: -1}
+	m.Record(&e)
+	m.Configure([]metrics.Integration{{Name: "crm", Key: "crm-key", Mode: "translate", SOAP: "bearer"}})
+	m.Record(&e)
+	r := e
+	r.Rehearsal = "would_work"
+	m.RecordRehearsal(&r)
+	m.absent("nightly", `mode="observe"`)
+	m.want(map[string]float64{
+		`integration_info{integration="crm",mode="translate",soap="bearer"}`:                                              1,
+		`requests_total{api="rest_v2",code="2xx",door="connect",integration="unknown",outcome="ok",scheme="header_json"}`: 1,
+	})
+	m.Configure(twoIntegrations())
+	m.want(map[string]float64{
+		`requests_total{api="rest_v2",code="2xx",door="forward",integration="nightly",outcome="ok",scheme="header_json"}`: 0,
+	})
+}
+
+func TestConfigureBesideCallsBringsNothingBack(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 200 {
+				e := goodCall()
+				e.Status = 200 + i
+				m.Record(&e)
+				m.RecordRehearsal(&e)
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 20 {
+			m.Configure(nil)
+			m.Configure(twoIntegrations())
+			_ = m.series()
+		}
+		m.Configure(nil)
+	})
+	wg.Wait()
+	m.absent("nightly")
+}
+
+func TestOAuthEventsBelongToTheIntegrationOfTheirClientID(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	m.Configure(append(twoIntegrations(), metrics.Integration{Name: "second", Key: "second-key", ClientID: "Shared-Client", Users: []string{"", "B0B"}}))
+	o := m.OAuthObserver()
+	nightly := oauth.Identity{Issuer: strings.ToUpper(nightlyKey), Subject: nightlyUser}
+	o.Grant(oauth.GrantEvent{Identity: nightly, Duration: time.Second})
+	o.Grant(oauth.GrantEvent{Identity: nightly, Duration: time.Second, Err: fmt.Errorf("grant: %w", &oauth.GrantError{Kind: oauth.ConsentRequired})})
+	o.Grant(oauth.GrantEvent{Identity: oauth.Identity{Issuer: "shared-client", Subject: "b0b"}, Err: io.ErrUnexpectedEOF})
+	o.CacheHit(oauth.Identity{Issuer: "shared-client", Subject: ""})
+	o.CacheHit(oauth.Identity{Issuer: "nobody's"})
+	o.UserInfo(oauth.UserInfoEvent{Identity: nightly, Moved: 2})
+	o.UserInfo(oauth.UserInfoEvent{Identity: nightly, Err: errors.New("no")})
+	o.Lookup(oauth.LookupEvent{Identity: nightly, What: "user"})
+	o.Clock(-90 * time.Second)
+	m.want(map[string]float64{
+		`token_grants_total{integration="nightly",result="ok"}`:                    1,
+		`token_grants_total{integration="nightly",result="error"}`:                 1,
+		`token_grant_errors_total{error="consent_required",integration="nightly"}`: 1,
+		`token_grant_duration_seconds{integration="nightly"}`:                      2,
+		`token_grant_errors_total{error="other",integration="second"}`:             1,
+		`token_cache_hits_total{integration="crm"}`:                                1,
+		`token_cache_hits_total{integration="unknown"}`:                            1,
+		`userinfo_fetches_total{integration="nightly",result="ok"}`:                1,
+		`userinfo_fetches_total{integration="nightly",result="error"}`:             1,
+		`site_moves_total{integration="nightly"}`:                                  2,
+		`lookups_total{integration="nightly",result="ok",what="user"}`:             1,
+		`account_server_clock_offset_seconds`:                                      -90,
+	})
+}
+
+func TestTokensAreSummedUpPerIntegration(t *testing.T) {
+	id := func(user string) oauth.Identity { return oauth.Identity{Issuer: nightlyKey, Subject: user} }
+	m := newMeter(t, metrics.Options{Tokens: func() []oauth.State {
+		return []oauth.State{
+			{Identity: id("a"), Obtained: noon.Add(-time.Hour), Expires: noon.Add(time.Minute), Consent: oauth.ConsentGiven},
+			{Identity: id("b"), Obtained: noon.Add(-time.Minute), Expires: noon.Add(time.Hour), Consent: oauth.ConsentGiven},
+			{Identity: id("c"), Consent: oauth.ConsentMissing, Failure: &oauth.Failure{}},
+			{Identity: id("d"), Consent: oauth.ConsentUnknown, Obtained: noon.Add(-2 * time.Hour), Expires: noon},
+			{Identity: oauth.Identity{Issuer: "stranger"}, Consent: oauth.ConsentMissing},
+		}
+	}})
+	m.want(map[string]float64{
+		`live_tokens{integration="nightly"}`:                             2,
+		`token_earliest_expiry_timestamp_seconds{integration="nightly"}`: float64(noon.Unix() + 60),
+		`token_oldest_obtained_timestamp_seconds{integration="nightly"}`: float64(noon.Unix() - 3600),
+		`failing_identities{integration="nightly"}`:                      1,
+		`consent_identities{integration="nightly",state="given"}`:        2,
+		`consent_identities{integration="nightly",state="required"}`:     1,
+		`consent_identities{integration="nightly",state="unknown"}`:      1,
+		`consent_identities{integration="unknown",state="required"}`:     1,
+		`live_tokens{integration="crm"}`:                                 0,
+	})
+	m.absent(`expiry_timestamp_seconds{integration="crm"}`)
+}
+
+func TestProgramGauges(t *testing.T) {
+	m := newMeter(t, metrics.Options{
+		Version: "1.2.3", Commit: "abcdef", GoVersion: "go1.26",
+		CAExpires: func() time.Time { return noon.Add(time.Hour) }, LeafExpires: func() time.Time { return time.Time{} },
+	})
+	m.absent("active_requests", "leaf_expiry")
+	m.Watch(noServer())
+	m.now = noon.Add(time.Minute)
+	m.ConfigLoaded(errors.New("line 3: unknown key"))
+	m.want(map[string]float64{
+		`build_info{commit="abcdef",goversion="go1.26",version="1.2.3"}`: 1,
+		`ca_expiry_timestamp_seconds`:                                    float64(noon.Unix() + 3600),
+		`active_requests`:                                                0,
+		`open_connections`:                                               0,
+		`open_tunnels`:                                                   0,
+		`config_last_reload_successful`:                                  0,
+		`config_last_reload_success_timestamp_seconds`:                   float64(noon.Unix()),
+	})
+	m.ConfigLoaded(nil)
+	m.want(map[string]float64{`config_last_reload_successful`: 1, `config_last_reload_success_timestamp_seconds`: float64(noon.Unix() + 60)})
+}
+
+func TestRehearsalsAreCounted(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	for _, result := range []string{"would_work", "would_work", "consent_required", "something new"} {
+		m.RecordRehearsal(&call.Event{Integration: "crm", Rehearsal: result})
+	}
+	m.want(map[string]float64{
+		`rehearsals_total{integration="crm",result="would_work"}`:       2,
+		`rehearsals_total{integration="crm",result="consent_required"}`: 1,
+		`rehearsals_total{integration="crm",result="other"}`:            1,
+	})
+}
+
+// hostileEvent carries the canary in every text that a caller could reach, and beyond.
+func hostileEvent(canary string) call.Event {
+	e := goodCall()
+	e.RequestID, e.Operation, e.Path, e.UserAgent, e.Integration, e.Key = canary, canary, "/"+canary, canary, canary, canary
+	e.Door, e.API, e.Outcome = call.Door(canary), call.API(canary), call.Outcome(canary)
+	e.Authenticator, e.Principal, e.Scheme, e.Mode, e.Account, e.Site = canary, canary+"x", canary, canary, canary, canary
+	e.Cause, e.Detail, e.NextStep, e.TraceToken, e.Replayed, e.Rehearsal = canary, canary, canary, canary, canary, canary
+	e.Status, e.TLSVersion, e.Conflict, e.Rewritten = -7, 0xffff, true, 1
+	return e
+}
+
+func TestNoCallerTextBecomesALabel(t *testing.T) {
+	const canary = "cAnArY\"\n\x1b[31m{}\xff"
+	m := newMeter(t, metrics.Options{Tokens: func() []oauth.State {
+		return []oauth.State{{Identity: oauth.Identity{Issuer: canary, Subject: canary}, Consent: canary, Failure: &oauth.Failure{Label: canary}, Expires: noon.Add(time.Hour)}}
+	}})
+	e := hostileEvent(canary)
+	m.Record(&e)
+	m.RecordRehearsal(&e)
+	e.Method = http.MethodConnect
+	m.Record(&e)
+	id := oauth.Identity{Issuer: canary, Subject: canary, Scopes: canary}
+	o := m.OAuthObserver()
+	o.Grant(oauth.GrantEvent{Identity: id, KeyID: canary, OAuthError: canary, Err: &labelledError{canary}})
+	o.CacheHit(id)
+	o.UserInfo(oauth.UserInfoEvent{Identity: id, Err: errors.New(canary)})
+	o.Lookup(oauth.LookupEvent{Identity: id, What: canary, Err: errors.New(canary)})
+
+	m.absent("cAnArY", "anna@example.com", "93be49ab")
+	integrations := []string{"nightly", "crm", "unknown"}
+	for _, f := range m.families() {
+		for _, s := range f.GetMetric() {
+			for _, l := range s.GetLabel() {
+				if l.GetName() == "integration" && !slices.Contains(integrations, l.GetValue()) {
+					t.Errorf("%s has the integration %q", f.GetName(), l.GetValue())
+				}
+			}
+		}
+	}
+	m.want(map[string]float64{
+		`requests_total{api="other",code="other",door="other",integration="unknown",outcome="other",scheme="other"}`: 1,
+		`request_failures_total{cause="other",integration="unknown"}`:                                                1,
+		`caller_tls_requests_total{integration="unknown",version="other"}`:                                           1,
+		`connects_refused_total{reason="other"}`:                                                                     1,
+		`token_grant_errors_total{error="other",integration="unknown"}`:                                              1,
+	})
+}
+
+type labelledError struct{ text string }
+
+func (e *labelledError) Error() string { return e.text }
+func (e *labelledError) Label() string { return e.text }
+
+func TestRecordAllocatesNothingWhenWarm(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	e := goodCall()
+	e.Principal, e.Conflict, e.Replayed, e.Rewritten = "bob@example.com", true, "token_refused", 1
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+	failed := e
+	failed.Outcome, failed.Status, failed.Cause = call.OutcomeClientError, 404, "docusign_404"
+	hit := m.OAuthObserver().CacheHit
+	id := oauth.Identity{Issuer: nightlyKey, Subject: nightlyUser}
+	if n := testing.AllocsPerRun(200, func() {
+		m.Record(&e)
+		m.Record(&failed)
+		hit(id)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkMetricsRecord(b *testing.B) {
+	m, err := metrics.New(prometheus.NewRegistry(), metrics.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m.Configure(twoIntegrations())
+	e := goodCall()
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Record(&e)
+	}
+}
+
+func BenchmarkMetricsRecordParallel(b *testing.B) {
+	m, err := metrics.New(prometheus.NewRegistry(), metrics.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m.Configure(twoIntegrations())
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		e := goodCall()
+		for pb.Next() {
+			m.Record(&e)
+		}
+	})
+}
+
+func noServer() metrics.Server {
+	none := func() int64 { return 0 }
+	return metrics.Server{Active: none, OpenConnections: none, OpenTunnels: none}
+}

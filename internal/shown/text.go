@@ -1,0 +1,82 @@
+package shown
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Masked stands where a secret was, or could have been.
+const Masked = "[masked]"
+
+var (
+	queryOfURL = regexp.MustCompile(`(?i)(https?:(?:\\?/){2}[^\s"'<>?#]*[?#])[^\s"'<>]+`)
+	userOfURL  = regexp.MustCompile(`(?i)(https?:(?:\\?/){2})[^\s"'<>/?#@]*@`)
+	jsonToken  = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)*`)
+	bearerWord = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[^\s"'<>]+`)
+	// assignment is a secret with its name in the middle of a text, escaped or not.
+	assignment = regexp.MustCompile(`(?i)(?:passw(?:or)?d|passphrase|pwd|secret|token|assertion|access_?code)["'\\]*` +
+		`\s*(?:&quot;|&#34;)?\s*(?:=|:|&gt;|>|%3D|%3A)`)
+)
+
+// Text takes out of a plain text what looks like a secret whatever its name is: queries of URLs, tokens, assignments.
+func Text(s string) string {
+	if !maySecret(s) {
+		return s
+	}
+	if assignment.MatchString(s) {
+		return Masked
+	}
+	s = userOfURL.ReplaceAllString(s, "${1}"+Masked+"@")
+	s = queryOfURL.ReplaceAllString(s, "${1}"+Masked)
+	s = jsonToken.ReplaceAllString(s, Masked)
+	return bearerWord.ReplaceAllString(s, "${1} "+Masked)
+}
+
+// maySecret spares nearly all texts the search: each expression of Text needs one of these characters or words.
+func maySecret(s string) bool {
+	if strings.ContainsAny(s, "=:>%&") || strings.Contains(s, "eyJ") {
+		return true
+	}
+	s = strings.ToLower(s)
+	return strings.Contains(s, "basic") || strings.Contains(s, "bearer")
+}
+
+// UnknownKey gives the beginning of a key that the configuration does not list. It may be anything, even a password in the wrong
+// field; a few characters of what has the form of a key are enough to find it on the status page.
+func UnknownKey(key string) string {
+	if s := Key(key); s != key || key == "" {
+		return s
+	}
+	const visible = 8
+	return key[:visible] + "…"
+}
+
+// Cut shortens s to at most limit bytes without breaking a character.
+func Cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// Printable replaces what could write a line, a colour or a change of direction into somebody's terminal. The handlers of slog escape
+// most of it, but not all of it in JSON, and other handlers need not.
+func Printable(s string) string {
+	if all(s, func(c byte) bool { return c >= ' ' && c <= '~' }) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}

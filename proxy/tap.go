@@ -1,0 +1,65 @@
+package proxy
+
+import (
+	"net/http"
+	"slices"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/panics"
+)
+
+// tapInto lets t listen to the request's body, to the way upstream and to the answer.
+func (x *exchange) tapInto(t call.Tap, r *http.Request) {
+	if t == nil {
+		return
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		x.caller.ReadCloser = t.Asked(r.Body)
+	}
+	x.w.ResponseWriter = t.Answer(x.w.ResponseWriter)
+	st := *x.state
+	st.Upstream = t.Upstream(st.Upstream)
+	x.state, x.tap = &st, t
+}
+
+// endTap ends the listening. A fault in it costs the record, never the call.
+func (x *exchange) endTap() {
+	if x.tap == nil {
+		return
+	}
+	done := func() error { x.tap.Done(&x.event, x.carried()); return nil }
+	if p := panics.In(safely(done)); p != nil {
+		x.server.panicked(call.PanicRecord, p, "request_id", x.event.RequestID)
+	}
+}
+
+func (x *exchange) carried() call.Carried {
+	return call.Carried{
+		Secrets:  x.secrets,
+		Password: x.soap.holdsPassword(),
+		Native:   x.native,
+		Form:     x.route.local == localToken || x.route.local == localRevoke,
+		Page:     x.route.api == call.APIOther,
+		Listed:   x.listed,
+	}
+}
+
+// secrets yields what this call is known to have carried.
+func (x *exchange) secrets(yield func(string) bool) {
+	var all []string
+	if x.soap != nil {
+		for _, p := range x.soap.read.Passwords {
+			all = append(all, p.Reveal())
+		}
+		all = append(all, x.soap.read.Bearer.Reveal())
+	}
+	if x.token != nil {
+		all = append(all, x.token.AccessToken.Reveal())
+	}
+	if x.decision != nil {
+		if p, ok := x.decision.AppPassword(); ok {
+			all = append(all, p.Reveal())
+		}
+	}
+	slices.Values(all)(yield)
+}
