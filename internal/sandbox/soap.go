@@ -1,65 +1,44 @@
 package sandbox
 
 import (
-	"embed"
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"mime"
 	"net/http"
-	"regexp"
 	"strings"
-	"sync"
 	"time"
-)
 
-//go:embed wsdl/*.wsdl
-var wsdlFiles embed.FS
+	"docusign-auth-proxy/internal/services"
+)
 
 // operation answers one SOAP operation with the members of its Response element.
 type operation func(*soapCall) (sequence, *soapFault)
 
-// soapService is one .asmx end point (PROTOCOL.md §4.1).
+// soapService is one .asmx end point with the operations that the sandbox carries out.
 type soapService struct {
-	path      string // lower-case
-	schema    string // its WSDL's second address, lower-case
-	namespace string
-	wsdl      string
-	ops       map[string]operation
-	declared  func() map[string]bool // operations of the WSDL
+	*services.Service
+	ops map[string]operation
 }
 
 func soapServices() []*soapService {
-	const api = "http://www.docusign.net/API/"
-	services := []*soapService{
-		{path: "/api/3.0/api.asmx", namespace: api + "3.0", wsdl: "wsdl/api.wsdl", ops: envelopeOperations()},
-		{path: "/api/3.0/dsapi.asmx", schema: "/api/3.0/schema/dsapi.wsdl", namespace: api + "3.0", wsdl: "wsdl/dsapi.wsdl", ops: envelopeOperations()},
-		{path: "/api/3.0/credential.asmx", namespace: api + "Credential", wsdl: "wsdl/credential.wsdl", ops: credentialOperations()},
-		{
-			path: "/api/3.0/accountmanagement.asmx", schema: "/api/3.0/schema/dsapi-accountmanagement.wsdl", namespace: api + "AccountManagement",
-			wsdl: "wsdl/accountmanagement.wsdl", ops: managementOperations(),
-		},
+	var list []*soapService
+	for _, s := range services.All() {
+		service := &soapService{s, envelopeOperations()}
+		switch s.Reads {
+		case services.Body:
+			service.ops = credentialOperations()
+		case services.Header:
+			service.ops = managementOperations()
+		}
+		list = append(list, service)
 	}
-	for _, service := range services {
-		service.declared = sync.OnceValue(service.declarations)
-	}
-	return services
+	return list
 }
 
-func (service *soapService) declarations() map[string]bool {
-	names := map[string]bool{}
-	for _, m := range regexp.MustCompile(`<wsdl:operation name="([^"]+)"`).FindAllSubmatch(service.description(), -1) {
-		names[string(m[1])] = true
-	}
-	return names
-}
-
-func (service *soapService) description() []byte {
-	b, err := wsdlFiles.ReadFile(service.wsdl)
-	if err != nil {
-		panic(err) // the files are embedded
-	}
-	return b
+func (service *soapService) declares(operation string) bool {
+	return service.Description().Operation(operation) != nil
 }
 
 // soapFault is a fault, or a failure told inside a good answer where the service does so (PROTOCOL.md §9).
@@ -126,8 +105,8 @@ type soapCall struct {
 func (s *Sandbox) serveSOAP(w http.ResponseWriter, r *http.Request, site string) {
 	path := strings.ToLower(r.URL.Path)
 	for _, service := range s.services {
-		schema := service.schema != "" && path == service.schema
-		if path != service.path && !schema {
+		schema := service.WSDLPath != "" && path == service.WSDLPath
+		if path != service.Path && !schema {
 			continue
 		}
 		(&restCall{s: s, w: w, r: r}).commonHeaders()
@@ -158,17 +137,19 @@ func (c *soapCall) describe(schema bool) {
 		writeBody(c.w, c.r, http.StatusOK, "text/html; charset=utf-8", []byte("<!DOCTYPE html><html><body><a href=\"?WSDL\">Service Description</a></body></html>\r\n"))
 		return
 	}
-	address := regexp.MustCompile(`(<soap(?:12)?:address location=")[^"]*`)
-	body := address.ReplaceAll(c.service.description(), []byte("${1}"+c.address()))
-	writeBody(c.w, c.r, http.StatusOK, "text/xml; charset=utf-8", body)
+	var body bytes.Buffer
+	if err := c.service.WriteWSDL(&body, c.address()); err != nil {
+		panic(err) // the template is a constant
+	}
+	writeBody(c.w, c.r, http.StatusOK, "text/xml; charset=utf-8", body.Bytes())
 }
 
-func (c *soapCall) address() string { return c.s.origin(c.site) + c.service.path }
+func (c *soapCall) address() string { return c.s.origin(c.site) + c.service.Path }
 
 func (c *soapCall) serve() {
 	msg, err := readMessage(c.r, c.s.opts.MaxBody)
 	c.msg = msg
-	c.s.countPath("POST", c.site, c.service.path+" "+c.knownName())
+	c.s.countPath("POST", c.site, c.service.Path+" "+c.knownName())
 	if err != nil {
 		c.countUnread()
 		c.refuse(c.unreadable(err))
@@ -200,7 +181,7 @@ func (c *soapCall) serve() {
 
 // knownName keeps the names that are counted bounded.
 func (c *soapCall) knownName() string {
-	if c.service.declared()[c.msg.operation] {
+	if c.service.declares(c.msg.operation) {
 		return c.msg.operation
 	}
 	return "unknown"
@@ -221,7 +202,7 @@ func (c *soapCall) countUnread() {
 
 // takesBody tells whether the operation's credential is in the body.
 func (c *soapCall) takesBody() bool {
-	return strings.HasSuffix(c.service.path, "/credential.asmx") && c.msg.operation != "Ping"
+	return c.service.Reads == services.Body && c.msg.operation != "Ping"
 }
 
 func (c *soapCall) unreadable(err error) *soapFault {
@@ -236,9 +217,10 @@ func (c *soapCall) unreadable(err error) *soapFault {
 
 // checkOperation wants the namespace of the service, an operation of its WSDL and an action that agrees.
 func (c *soapCall) checkOperation() *soapFault {
-	want := c.service.namespace + "/" + c.msg.operation
+	want := c.service.Action(c.msg.operation)
 	action, given := c.action()
-	if c.msg.namespace == c.service.namespace && c.service.declared()[c.msg.operation] && (action == want || !given && c.msg.version == soap12) {
+	agrees := action == want || !given && c.msg.version == soap12
+	if c.msg.namespace == c.service.Namespace && c.service.declares(c.msg.operation) && agrees {
 		return nil
 	}
 	return &soapFault{name: "Server did not recognize the value of HTTP Header SOAPAction: " + action + ".", reason: "Unknown operation, namespace or action."}
@@ -290,9 +272,9 @@ func (c *soapCall) credentials() ([]credential, *soapFault) {
 	var given []credential
 	var denied *soapFault
 	values := c.r.Header["X-Docusign-Authentication"]
-	readsHeader := strings.HasSuffix(c.service.path, "/dsapi.asmx") || strings.HasSuffix(c.service.path, "/accountmanagement.asmx")
-	// dsapi takes a UsernameToken where there is no header (SOAP-REST.md §11.12).
-	readsToken := strings.HasSuffix(c.service.path, "/api.asmx") || strings.HasSuffix(c.service.path, "/dsapi.asmx") && len(values) == 0
+	reads := c.service.Reads
+	readsHeader := reads == services.Header || reads == services.HeaderOrToken
+	readsToken := reads == services.UsernameToken || reads == services.HeaderOrToken && len(values) == 0
 	if len(values) > 0 && !readsHeader {
 		c.s.counts.add(func(n *Counts) { n.Legacy.Header++ })
 	}
@@ -403,9 +385,9 @@ func (c *soapCall) deny(f *soapFault) {
 
 func (c *soapCall) failedResult(f *soapFault) sequence {
 	switch {
-	case strings.HasSuffix(c.service.path, "/credential.asmx") && c.msg.operation == "Login":
+	case c.service.Reads == services.Body && c.msg.operation == "Login":
 		return sequence{{"LoginResult", loginFailure(f)}}
-	case strings.HasSuffix(c.service.path, "/accountmanagement.asmx") && c.msg.operation != "Ping":
+	case c.service.Reads == services.Header && c.msg.operation != "Ping":
 		if _, implemented := c.service.ops[c.msg.operation]; implemented {
 			return sequence{{c.msg.operation + "Result", managementFailure(f)}}
 		}
@@ -434,7 +416,7 @@ func (c *soapCall) answer(result sequence) {
 	if c.msg.timestamp {
 		b = appendTimestamp(b, c.s.now())
 	}
-	b = append(b, "<soap:Body><"+c.msg.operation+`Response xmlns="`+c.service.namespace+`">`...)
+	b = append(b, "<soap:Body><"+c.msg.operation+`Response xmlns="`+c.service.Namespace+`">`...)
 	for _, m := range result {
 		b = appendXML(b, m.name, m.value)
 	}

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/services/servicestest"
 )
 
 const (
@@ -24,7 +26,7 @@ const (
 func (w *world) service(name string) *soapService {
 	w.Helper()
 	for _, s := range w.services {
-		if s.path == "/api/3.0/"+name+".asmx" {
+		if s.Path == "/api/3.0/"+name+".asmx" {
 			return s
 		}
 	}
@@ -51,7 +53,7 @@ func operationOf(namespace, name, inner string) string {
 func (w *world) soap(service *soapService, version, envelope, bearer string, headers ...string) reply {
 	w.Helper()
 	operation := regexp.MustCompile(`Body><(?:\w+:)?(\w+)`).FindStringSubmatch(envelope)
-	action := service.namespace + "/"
+	action := service.Namespace + "/"
 	if operation != nil {
 		action += operation[1]
 	}
@@ -60,7 +62,7 @@ func (w *world) soap(service *soapService, version, envelope, bearer string, hea
 	} else {
 		headers = append([]string{"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"` + action + `"`}, headers...)
 	}
-	return w.call("POST", w.SiteURL("demo.docusign.net")+service.path, bearer, strings.NewReader(envelope), headers...)
+	return w.call("POST", w.SiteURL("demo.docusign.net")+service.Path, bearer, strings.NewReader(envelope), headers...)
 }
 
 // wantAnswer checks an answer against the WSDL.
@@ -73,7 +75,7 @@ func (w *world) wantAnswer(got reply, service *soapService, version, operation s
 	if answered != version || child.XMLName.Local != operation+"Response" {
 		w.Errorf("answered %s in %s", child.XMLName.Local, answered)
 	}
-	if err := loadSchema(w.T, service).check(child, service.namespace); err != nil {
+	if err := servicestest.Check(service.Service, got.body); err != nil {
 		w.Errorf("%v in %s", err, got.body)
 	}
 	return child
@@ -123,9 +125,9 @@ func TestOperationsAnswerByTheirWSDL(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s %s", version, tt.service, tt.name), func(t *testing.T) {
 				inner := &world{t, w.Sandbox, w.World, w.client}
 				service := inner.service(tt.service)
-				request := envelopeOf(space, "", operationOf(service.namespace, tt.name, tt.inner))
-				if _, child := soapBody(t, request); loadSchema(t, service).check(child, service.namespace) != nil {
-					t.Errorf("the request is not valid: %v", loadSchema(t, service).check(child, service.namespace))
+				request := envelopeOf(space, "", operationOf(service.Namespace, tt.name, tt.inner))
+				if err := servicestest.Check(service.Service, request); err != nil {
+					t.Errorf("the request is not valid: %v", err)
 				}
 				got := inner.soap(service, space, request, bearer)
 				inner.wantAnswer(got, service, space, tt.name)
@@ -260,14 +262,14 @@ func TestMessagesAreRefused(t *testing.T) {
 		})
 	}
 	t.Run("a missing action", func(t *testing.T) {
-		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+api.path, bearer, strings.NewReader(envelopeOf(soap11, "", ping)), "Content-Type", "text/xml"), 500, "did not recognize")
+		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+api.Path, bearer, strings.NewReader(envelopeOf(soap11, "", ping)), "Content-Type", "text/xml"), 500, "did not recognize")
 	})
 	t.Run("an action that disagrees in SOAP 1.2", func(t *testing.T) {
-		got := w.call("POST", w.SiteURL("demo.docusign.net")+api.path, bearer, strings.NewReader(envelopeOf(soap12, "", ping)), "Content-Type", `application/soap+xml; action="urn:x"`)
+		got := w.call("POST", w.SiteURL("demo.docusign.net")+api.Path, bearer, strings.NewReader(envelopeOf(soap12, "", ping)), "Content-Type", `application/soap+xml; action="urn:x"`)
 		w.wantReply(got, 500, "<soap:Value>soap:Sender</soap:Value>", "did not recognize")
 	})
 	t.Run("SOAP 1.2 as text/xml with a made-up action is taken", func(t *testing.T) {
-		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+api.path, bearer, strings.NewReader(envelopeOf(soap12, "", ping)), "Content-Type", "text/xml", "SOAPAction", "x"), 200, soap12)
+		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+api.Path, bearer, strings.NewReader(envelopeOf(soap12, "", ping)), "Content-Type", "text/xml", "SOAPAction", "x"), 200, soap12)
 	})
 	t.Run("a password nobody escaped is counted", func(t *testing.T) {
 		w.ResetCounts()
@@ -280,7 +282,7 @@ func TestMessagesAreRefused(t *testing.T) {
 	})
 	t.Run("another path or method", func(t *testing.T) {
 		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+"/api/3.0/other.asmx", bearer, nil), 404)
-		w.wantReply(w.call("PUT", w.SiteURL("demo.docusign.net")+api.path, bearer, nil), 405)
+		w.wantReply(w.call("PUT", w.SiteURL("demo.docusign.net")+api.Path, bearer, nil), 405)
 	})
 }
 
@@ -420,7 +422,7 @@ func TestRecordedSOAPClients(t *testing.T) {
 			path := strings.ToLower(strings.Fields(c.head[0])[1])
 			service := w.service(strings.TrimSuffix(filepath.Base(path), ".asmx"))
 			version, child := soapBody(t, c.body)
-			if err := loadSchema(t, service).check(child, service.namespace); err != nil {
+			if err := servicestest.Check(service.Service, c.body); err != nil {
 				t.Logf("the client's request departs from the WSDL: %v", err)
 			}
 
