@@ -98,7 +98,7 @@ func (p *program) recorders(log *slog.Logger, h hooks) call.Recorder {
 	if h.requests != nil {
 		all = append(all, h.requests)
 	} else {
-		all = append(all, accesslog.New(log))
+		all = append(all, accesslog.New(log.Handler(), log.Handler()))
 	}
 	if h.recorder != nil {
 		all = append(all, h.recorder)

@@ -76,21 +76,16 @@ func runLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, hooks) error)
 		}
 		return line.Bytes()
 	}
-	if err = f(log, hooks{requests: requestLog(w, log, cfg), logWriter: w}); err != nil {
+	gathered, err := newLogger(w.Gathering(), cfg)
+	if err != nil {
+		return err
+	}
+	if err = f(log, hooks{requests: accesslog.New(log.Handler(), gathered.Handler()), logWriter: w}); err != nil {
 		fmt.Fprintln(w, "docusign-auth-proxy:", err)
 		err = exitError{1}
 	}
 	_ = w.Flush() // nobody is left to tell
 	return err
-}
-
-// requestLog writes the lines of calls, in JSON without the detour of a slog.Record.
-func requestLog(out *accesslog.Writer, log *slog.Logger, cfg config.Log) call.Recorder {
-	var level slog.Level
-	if cfg.Format != "json" || level.UnmarshalText([]byte(cfg.Level)) != nil {
-		return accesslog.New(log)
-	}
-	return accesslog.NewJSON(out, level)
 }
 
 func configFlag(cmd *cobra.Command, path *string) {

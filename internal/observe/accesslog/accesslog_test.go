@@ -24,7 +24,7 @@ func logged(t *testing.T, format string, e call.Event) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accesslog.New(slog.New(h)).Record(&e)
+	accesslog.New(h, h).Record(&e)
 	return out.String()
 }
 
@@ -138,7 +138,7 @@ func TestRequestLogBelowTheLevelWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := goodCall()
-	accesslog.New(slog.New(h)).Record(&e)
+	accesslog.New(h, h).Record(&e)
 	if out.Len() > 0 {
 		t.Errorf("wrote %s", out.String())
 	}
@@ -147,7 +147,8 @@ func TestRequestLogBelowTheLevelWritesNothing(t *testing.T) {
 func TestRequestLogKeepsWhatItsLoggerWasGiven(t *testing.T) {
 	var out bytes.Buffer
 	e := goodCall()
-	accesslog.New(slog.New(slog.NewTextHandler(&out, nil)).With("instance", "a")).Record(&e)
+	h := slog.NewTextHandler(&out, nil).WithAttrs([]slog.Attr{slog.String("instance", "a")})
+	accesslog.New(h, h).Record(&e)
 	if !strings.Contains(out.String(), " instance=a ") {
 		t.Errorf("wrote %s", out.String())
 	}
@@ -224,7 +225,8 @@ func TestNewHandlerRefusesWhatItDoesNotKnow(t *testing.T) {
 }
 
 func TestRequestLogAllocatesLittle(t *testing.T) {
-	l := accesslog.New(slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	h := slog.NewJSONHandler(io.Discard, nil)
+	l := accesslog.New(h, h)
 	e := goodCall()
 	if n := testing.AllocsPerRun(100, func() { l.Record(&e) }); n > 12 { // pools are emptied at random under the race detector
 		t.Errorf("%v allocations", n)
@@ -240,7 +242,7 @@ func BenchmarkRequestLog(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			l := accesslog.New(slog.New(h))
+			l := accesslog.New(h, h)
 			b.ReportAllocs()
 			for b.Loop() {
 				l.Record(&e)

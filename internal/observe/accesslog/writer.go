@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
-
-	"docusign-auth-proxy/internal/call"
 )
 
 const (
@@ -27,10 +24,9 @@ const (
 
 var errLogUnread = errors.New("the log was not read to its end")
 
-// Writer writes the lines of a log in the background, so that whoever logs never waits for the log's reader. It gathers the lines
-// of calls that went well for a tenth of a second, since one system call per line costs more than the line itself; everything written
-// through Write, and every line about trouble, goes out at once, after what was gathered before it. Lines that find no room, and
-// those of a write that failed, are dropped and counted; they are dropped whole.
+// Writer writes the lines of a log in the background, so that whoever logs never waits for the log's reader. What is written through
+// Gathering waits for a tenth of a second, since one system call per line costs more than the line itself; all else goes out at once,
+// after what was gathered before it. Lines that find no room, and those of a write that failed, are dropped and counted, whole.
 type Writer struct {
 	// Note makes the line that tells how many lines were dropped; nil = none is written. It must not write to the Writer.
 	Note func(dropped uint64) []byte
@@ -38,10 +34,9 @@ type Writer struct {
 	out io.Writer
 
 	mu      sync.Mutex
-	buf     []byte   // whole lines
-	lines   int      // how many
-	spare   []byte   // becomes buf when buf is being written
-	json    jsonLine // kept here so that a line costs no allocation
+	buf     []byte // whole lines
+	lines   int    // how many
+	spare   []byte // becomes buf when buf is being written
 	timer   *time.Timer
 	armed   bool          // the timer runs
 	idle    chan struct{} // closed when all is written; nil = nothing is being written
@@ -61,39 +56,39 @@ func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.room() {
-		w.buf = append(w.buf, p...)
+	if w.add(p) {
 		w.start()
 	}
 	return len(p), nil
 }
 
-// line gathers the line of one call.
-func (w *Writer) line(e *call.Event, level slog.Level) {
+// Gathering is the Writer for lines that may wait a tenth of a second.
+func (w *Writer) Gathering() io.Writer { return gathering{w} }
+
+type gathering struct{ *Writer }
+
+func (w gathering) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.room() {
-		return
-	}
-	w.json.b = w.buf
-	w.json.begin(e, level)
-	describeLine(&w.json, e)
-	w.buf = append(w.json.b, '}', '\n')
-	if level > slog.LevelInfo || len(w.buf) >= logGather {
+	switch {
+	case !w.add(p):
+	case len(w.buf) >= logGather:
 		w.start()
-		return
+	default:
+		w.startAfter(logDelay)
 	}
-	w.startAfter(logDelay)
+	return len(p), nil
 }
 
-// room reports whether a line may be added, and counts it.
-func (w *Writer) room() bool {
-	if len(w.buf) < logBuffer {
-		w.lines++
-		return true
+// add takes a line if there is room for it.
+func (w *Writer) add(p []byte) bool {
+	if len(w.buf) >= logBuffer {
+		w.dropped++
+		return false
 	}
-	w.dropped++
-	return false
+	w.lines++
+	w.buf = append(w.buf, p...)
+	return true
 }
 
 // pending reports whether there is something to write. After a failure Note's line is tried by itself, so that it shows without a

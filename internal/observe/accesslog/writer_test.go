@@ -33,7 +33,7 @@ func TestALogThatNobodyReadsHoldsUpNobody(t *testing.T) {
 		out := &unread{read: make(chan struct{})}
 		w := accesslog.NewWriter(out)
 		w.Note = noteOf
-		log := accesslog.NewJSON(w, slog.LevelInfo)
+		log := jsonLog(w)
 		const calls = 20_000
 		for i := range calls {
 			log.Record(&call.Event{Time: noon, Status: 401, Outcome: call.OutcomeRefused, Path: fmt.Sprint("/", i), Detail: strings.Repeat("x", 200)})
@@ -136,7 +136,7 @@ func TestALogThatCannotBeWrittenIsTriedOnceASecond(t *testing.T) {
 func TestFlushWritesInOrder(t *testing.T) {
 	var out bytes.Buffer
 	w := accesslog.NewWriter(&out)
-	log := accesslog.NewJSON(w, slog.LevelInfo)
+	log := jsonLog(w)
 	log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
 	fmt.Fprintln(w, "the last line")
 	if err := w.Flush(); err != nil || strings.Count(out.String(), "\n") != 2 || !strings.HasSuffix(out.String(), "the last line\n") {
@@ -145,4 +145,60 @@ func TestFlushWritesInOrder(t *testing.T) {
 	if err := w.Flush(); err != nil {
 		t.Error(err)
 	}
+}
+
+// lockedBuffer is written to by the timer as well.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func TestGatheredLinesGoOutInTimeAndTroubleAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &lockedBuffer{}
+		w := accesslog.NewWriter(out)
+		log := jsonLog(w)
+		log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
+		if out.String() != "" {
+			t.Error("a line about a good call was written by itself")
+		}
+		time.Sleep(150 * time.Millisecond)
+		synctest.Wait()
+		if strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("after a tenth of a second: %q", out.String())
+		}
+		log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
+		log.Record(&call.Event{Time: noon, Status: 401, Outcome: call.OutcomeRefused})
+		synctest.Wait()
+		if strings.Count(out.String(), "\n") != 3 {
+			t.Errorf("trouble does not go out at once, after what came before it: %q", out.String())
+		}
+		for range 1000 {
+			log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
+		}
+		synctest.Wait()
+		if n := strings.Count(out.String(), "\n"); n < 500 {
+			t.Errorf("only %d lines are out although the buffer is full", n)
+		}
+		if err := w.Flush(); err != nil || strings.Count(out.String(), "\n") != 1003 {
+			t.Errorf("%d lines after Flush, %v", strings.Count(out.String(), "\n"), err)
+		}
+	})
+}
+
+// jsonLog writes lines through w, those of good calls gathered.
+func jsonLog(w *accesslog.Writer) *accesslog.Log {
+	return accesslog.New(slog.NewJSONHandler(w, nil), slog.NewJSONHandler(w.Gathering(), nil))
 }
