@@ -72,13 +72,6 @@ func (c Caller) LoginResponse(accounts []LoginAccount, returnBaseURL bool) Answe
 	return c.envelopeAnswer(http.StatusOK, closeResult(b, "Login"))
 }
 
-func appendLoginFailure(b []byte, code, message string) []byte {
-	b = append(b, `<LoginResponse xmlns="`+NamespaceCredential+`"><LoginResult><Success>false</Success>`...)
-	b = appendElement(b, "ErrorCode", code)
-	b = appendElement(b, "AuthenticationMessage", message)
-	return closeResult(b, "Login")
-}
-
 func (a LoginAccount) id() string {
 	if a.AccountID == "" {
 		return a.AccountGUID

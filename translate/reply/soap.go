@@ -33,22 +33,8 @@ func (c Caller) RefuseOperation(namespace, operation string, f Failure) Answer {
 	if e.transient() || f.Kind == NotFound {
 		return c.Refuse(f)
 	}
-	var b []byte
-	switch {
-	case namespace == NamespaceCredential && operation == "Login":
-		b = appendLoginFailure(c.openEnvelope(), e.login, f.message(e))
-	case namespace == NamespaceAccountManagement && isName(operation):
-		before, between, ok := memberResult(operation)
-		if !ok {
-			return c.Refuse(f)
-		}
-		b = c.openResult(namespace, operation)
-		b = append(b, before+`<Success>false</Success>`+between+`<Error>`...)
-		b = appendElement(b, "ErrorCode", e.member)
-		b = appendElement(b, "Description", f.message(e))
-		b = append(b, `</Error>`...)
-		b = closeResult(b, operation)
-	default:
+	b, ok := c.failedResult(namespace, operation, e, f.message(e))
+	if !ok {
 		return c.Refuse(f)
 	}
 	a := c.envelopeAnswer(http.StatusOK, b)

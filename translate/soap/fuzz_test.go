@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/translate/soap"
 )
 
@@ -339,7 +340,7 @@ func FuzzCredentialBody(f *testing.F) {
 }
 
 func FuzzWSDL(f *testing.F) {
-	f.Add(load(f, "testdata/wsdl/credential.wsdl"))
+	f.Add(wsdl(f, services.ByPath("/api/3.0/credential.asmx")))
 	f.Add([]byte(`<a xmlns="http://schemas.xmlsoap.org/wsdl/soap/"><address location='&#x41;'/></a>`))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		same, err := soap.RewriteWSDL(src, func(url string) string { return url })

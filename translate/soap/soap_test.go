@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/translate/soap"
 )
 
@@ -239,9 +240,19 @@ func TestATokenIsInsertedWhereSecurityIs(t *testing.T) {
 	}
 }
 
-func TestAddressesInTheRealWSDLsAreRewrittenAndNothingElse(t *testing.T) {
-	for _, path := range files(t, "testdata/wsdl/*.wsdl") {
-		src := load(t, path)
+// wsdl is that of a service at its place in the demo environment.
+func wsdl(t testing.TB, service *services.Service) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := service.WriteWSDL(&b, "https://demo.docusign.net"+service.Path); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestAddressesInTheServicesWSDLsAreRewrittenAndNothingElse(t *testing.T) {
+	for _, service := range services.All() {
+		src := wsdl(t, service)
 		var seen []string
 		got, err := soap.RewriteWSDL(bytes.Clone(src), func(url string) string {
 			seen = append(seen, url)
@@ -250,7 +261,7 @@ func TestAddressesInTheRealWSDLsAreRewrittenAndNothingElse(t *testing.T) {
 		must(t, err)
 		want := bytes.ReplaceAll(src, []byte(`location="https://demo.docusign.net`), []byte(`location="http://127.0.0.1:8080`))
 		if !bytes.Equal(got, want) || bytes.Equal(got, src) || len(seen) != 2 {
-			t.Errorf("%s: addresses %q, changed wrongly", path, seen)
+			t.Errorf("%s: addresses %q, changed wrongly", service.Path, seen)
 		}
 	}
 }
