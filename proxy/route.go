@@ -1,15 +1,18 @@
 package proxy
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"strings"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/services"
 )
 
 // route is what the path of a call says.
 type route struct {
 	api     call.API
-	account string // account id in the path as it stands there; "" = none
+	service *services.Service // nil = none of DocuSign's SOAP services
+	account string            // account id in the path as it stands there; "" = none
 	// at and end delimit the account id in the path.
 	at, end int
 	local   localCall
@@ -19,6 +22,11 @@ type route struct {
 // soap reports whether the caller speaks SOAP.
 func (r route) soap() bool {
 	return r.api.SOAP() || r.local == localUnknownService || r.local == localFormBinding
+}
+
+// readsFrom reports whether the service reads a credential of that kind.
+func (r route) readsFrom(kind services.Credential) bool {
+	return r.service != nil && r.service.Reads == kind
 }
 
 // localCall is a call that the proxy answers or at least rewrites itself.
@@ -31,7 +39,7 @@ const (
 	localToken
 	localRevoke
 	localWSDL
-	localUnknownService // *.asmx that is none of the four
+	localUnknownService // *.asmx that is none of the services
 	localFormBinding    // x.asmx/Operation (PROTOCOL.md §4.1)
 	localHelp           // anything but POST and ?WSDL of a service
 )
@@ -45,10 +53,8 @@ func classify(method, path, query string) route {
 	if rest, ok := cutPrefixFold(path, "/restapi"); ok && (rest == "" || rest[0] == '/') {
 		return classifyREST(method, path, len(path)-len(rest))
 	}
-	for _, schema := range [...]string{"/api/3.0/schema/dsapi.wsdl", "/api/3.0/schema/dsapi-accountmanagement.wsdl"} {
-		if equalFold(path, schema) && query == "" && reads(method) {
-			return route{api: call.APIOther, open: true, local: localWSDL}
-		}
+	if services.ByWSDLPath(path) != nil && query == "" && reads(method) {
+		return route{api: call.APIOther, open: true, local: localWSDL}
 	}
 	return route{api: call.APIOther}
 }
@@ -104,8 +110,7 @@ func segment(path string, pos int) (string, int) {
 	return path[pos:end], end
 }
 
-// classifySOAP takes every path with a segment like *.asmx. The four services are known by their path, since two of them share a
-// namespace (PROTOCOL.md §4.1, §16 row 5).
+// classifySOAP takes every path with a segment like *.asmx.
 func classifySOAP(method, path, query string) (route, bool) {
 	at := indexFold(path, ".asmx")
 	if at < 0 {
@@ -116,9 +121,10 @@ func classifySOAP(method, path, query string) (route, bool) {
 		r.local = localFormBinding
 		return r, true
 	}
-	if r.api = soapService(strings.TrimSuffix(path, "/")); r.api == call.APIOther {
+	if r.service = services.ByPath(strings.TrimSuffix(path, "/")); r.service == nil {
 		return r, true
 	}
+	r.api = r.service.API
 	switch {
 	case method == http.MethodPost:
 		r.local = localNone // also with ?WSDL behind it, which some programs leave in the address
@@ -133,22 +139,6 @@ func classifySOAP(method, path, query string) (route, bool) {
 func asksWSDL(query string) bool {
 	name, value, _ := strings.Cut(query, "=")
 	return equalFold(name, "wsdl") && plainID(value)
-}
-
-func soapService(path string) call.API {
-	name, ok := cutPrefixFold(path, "/api/3.0/")
-	switch {
-	case !ok:
-	case equalFold(name, "api.asmx"):
-		return call.APISoapAPI
-	case equalFold(name, "dsapi.asmx"):
-		return call.APISoapDSAPI
-	case equalFold(name, "credential.asmx"):
-		return call.APISoapCredential
-	case equalFold(name, "accountmanagement.asmx"):
-		return call.APISoapAccount
-	}
-	return call.APIOther
 }
 
 func indexFold(s, part string) int {

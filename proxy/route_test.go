@@ -1,10 +1,12 @@
 package proxy
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"net/url"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/services"
 )
 
 func TestClassify(t *testing.T) {
@@ -41,23 +43,23 @@ func TestClassify(t *testing.T) {
 		{"and no parameters", "GET", "/restapi/v2;a=b", route{api: call.APIRestOther}},
 		{"another method", "OPTIONS", "/restapi/v2/accounts/1/envelopes", route{api: call.APIRest2, account: "1", at: 21, end: 22}},
 		{"a path that only begins alike", "GET", "/restapix/v2/accounts/1", route{api: call.APIOther}},
-		{"SOAP in any case", "POST", "/API/3.0/DSAPI.asmx", route{api: call.APISoapDSAPI}},
-		{"the API service", "POST", "/api/3.0/api.asmx", route{api: call.APISoapAPI}},
-		{"a service with a slash behind it", "POST", "/api/3.0/api.asmx/", route{api: call.APISoapAPI}},
-		{"a POST to the address of the WSDL", "POST", "/api/3.0/api.asmx?WSDL", route{api: call.APISoapAPI}},
-		{"credentials in the body", "POST", "/api/3.0/Credential.asmx", route{api: call.APISoapCredential}},
-		{"account management", "POST", "/api/3.0/AccountManagement.asmx", route{api: call.APISoapAccount}},
-		{"a WSDL is open", "GET", "/api/3.0/dsapi.asmx?WSDL", route{api: call.APISoapDSAPI, open: true, local: localWSDL}},
-		{"a WSDL in small letters", "GET", "/api/3.0/credential.asmx?wsdl=", route{api: call.APISoapCredential, open: true, local: localWSDL}},
+		{"SOAP in any case", "POST", "/API/3.0/DSAPI.asmx", route{api: "soap_dsapi"}},
+		{"the API service", "POST", "/api/3.0/api.asmx", route{api: "soap_api"}},
+		{"a service with a slash behind it", "POST", "/api/3.0/api.asmx/", route{api: "soap_api"}},
+		{"a POST to the address of the WSDL", "POST", "/api/3.0/api.asmx?WSDL", route{api: "soap_api"}},
+		{"credentials in the body", "POST", "/api/3.0/Credential.asmx", route{api: "soap_credential"}},
+		{"account management", "POST", "/api/3.0/AccountManagement.asmx", route{api: "soap_accountmanagement"}},
+		{"a WSDL is open", "GET", "/api/3.0/dsapi.asmx?WSDL", route{api: "soap_dsapi", open: true, local: localWSDL}},
+		{"a WSDL in small letters", "GET", "/api/3.0/credential.asmx?wsdl=", route{api: "soap_credential", open: true, local: localWSDL}},
 		{"so is its other address", "GET", "/api/3.0/schema/dsapi.wsdl", route{api: call.APIOther, open: true, local: localWSDL}},
 		{"the same for account management", "GET", "/API/3.0/Schema/dsapi-accountmanagement.wsdl", route{api: call.APIOther, open: true, local: localWSDL}},
 		{"another file there is not", "GET", "/api/3.0/schema/other.wsdl", route{api: call.APIOther}},
 		{"nor may it be posted to", "POST", "/api/3.0/schema/dsapi.wsdl", route{api: call.APIOther}},
-		{"a help page", "GET", "/api/3.0/dsapi.asmx", route{api: call.APISoapDSAPI, local: localHelp}},
-		{"the help page of an operation", "GET", "/api/3.0/credential.asmx?op=Login", route{api: call.APISoapCredential, local: localHelp}},
-		{"discovery", "GET", "/api/3.0/dsapi.asmx?disco", route{api: call.APISoapDSAPI, local: localHelp}},
-		{"more than a WSDL", "GET", "/api/3.0/dsapi.asmx?wsdl&password=x", route{api: call.APISoapDSAPI, local: localHelp}},
-		{"a service is not put to", "PUT", "/api/3.0/dsapi.asmx?WSDL", route{api: call.APISoapDSAPI, local: localHelp}},
+		{"a help page", "GET", "/api/3.0/dsapi.asmx", route{api: "soap_dsapi", local: localHelp}},
+		{"the help page of an operation", "GET", "/api/3.0/credential.asmx?op=Login", route{api: "soap_credential", local: localHelp}},
+		{"discovery", "GET", "/api/3.0/dsapi.asmx?disco", route{api: "soap_dsapi", local: localHelp}},
+		{"more than a WSDL", "GET", "/api/3.0/dsapi.asmx?wsdl&password=x", route{api: "soap_dsapi", local: localHelp}},
+		{"a service is not put to", "PUT", "/api/3.0/dsapi.asmx?WSDL", route{api: "soap_dsapi", local: localHelp}},
 		{"an unknown service", "POST", "/api/3.0/EnvelopeManagement.asmx", route{api: call.APIOther, local: localUnknownService}},
 		{"its WSDL is not open", "GET", "/api/3.0/EnvelopeManagement.asmx?WSDL", route{api: call.APIOther, local: localUnknownService}},
 		{"a known name at another place", "POST", "/x/api/3.0/api.asmx", route{api: call.APIOther, local: localUnknownService}},
@@ -65,6 +67,7 @@ func TestClassify(t *testing.T) {
 		{"a service with parameters", "POST", "/api/3.0/api.ASMX;a=b", route{api: call.APIOther, local: localUnknownService}},
 		{"a name that Windows takes for the service", "POST", "/api/3.0/api.asmx.", route{api: call.APIOther, local: localUnknownService}},
 		{"one below /restapi", "POST", "/restapi/v2/api.asmx", route{api: call.APIOther, local: localUnknownService}},
+		{"a letter that folds to one of a service's", "POST", "/api/3.0/dſapi.asmx", route{api: call.APIOther, local: localUnknownService}},
 		{"form binding", "POST", "/api/3.0/credential.asmx/Login", route{api: call.APIOther, local: localFormBinding}},
 		{"form binding in a query", "GET", "/api/3.0/credential.asmx/Login?Email=a&Password=b", route{api: call.APIOther, local: localFormBinding}},
 		{"form binding of an unknown service", "GET", "/x.asmx;a=b/Login/", route{api: call.APIOther, local: localFormBinding}},
@@ -72,6 +75,7 @@ func TestClassify(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path, query, _ := strings.Cut(c.path, "?")
+			c.want.service = services.ByAPI(c.want.api)
 			if got := classify(c.method, path, query); got != c.want {
 				t.Errorf("%s %s is %+v, want %+v", c.method, c.path, got, c.want)
 			}

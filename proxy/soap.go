@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
@@ -81,7 +82,7 @@ func (x *exchange) dialled(r *http.Request) string {
 
 // serveSOAP translates a SOAP call (PROTOCOL.md §4, §16 row 5).
 func (x *exchange) serveSOAP(r *http.Request) {
-	o := soap.Options{MaxHeader: x.server.cfg.SOAPHeader, Credential: x.route.api == call.APISoapCredential, MaxBody: maxCredentialMessage, Buffers: &x.server.soapBuffers}
+	o := soap.Options{MaxHeader: x.server.cfg.SOAPHeader, Credential: x.route.readsFrom(services.Body), MaxBody: maxCredentialMessage, Buffers: &x.server.soapBuffers}
 	m, err := soap.ReadMessage(r.Header.Get("Content-Type"), r.Header.Get("Content-Encoding"), r.Body, o)
 	var refusal *soap.Error
 	if err != nil && !errors.As(err, &refusal) {
@@ -118,14 +119,14 @@ func (x *exchange) carryOut(r *http.Request) {
 	switch action := x.decision.Action; {
 	case action == translate.ActionObserve && x.observesCaller():
 		x.passMessage(r)
-	case x.route.api == call.APISoapAccount && x.refusePasswordInBody(r):
+	case x.route.service.Has(x.soap.operation()) && x.refusePasswordInBody(r):
 	case action == translate.ActionObserve:
 		x.passMessage(r)
 	case action == translate.ActionPass:
 		x.passOwnToken(r)
 	case x.soap.inBody:
 		x.serveCredential(r)
-	case x.soap.operation() == "GetEncryptedPassword" && x.route.api == call.APISoapAccount:
+	case x.soap.operation() == "GetEncryptedPassword" && x.route.service.Has("GetEncryptedPassword"):
 		x.answerEncryptedPassword(r)
 	default:
 		x.sendSOAP(r)
@@ -204,13 +205,13 @@ func (x *exchange) proveSOAP(r *http.Request) bool {
 	came := x.httpCredentials(r)
 	header, token := len(came.Legacy) > 0, s.message.Token != nil
 	own, foreign := header, token
-	switch x.route.api {
-	case call.APISoapAPI:
+	switch x.route.service.Reads {
+	case services.UsernameToken:
 		own, foreign = token, header
-	case call.APISoapDSAPI:
+	case services.HeaderOrToken:
 		// Programs made from its WSDL send a UsernameToken and no header; one that worked was read there (SOAP-REST.md §11.12).
 		own, foreign = header || token, header && token
-	case call.APISoapCredential:
+	case services.Body:
 		c := s.message.Credential
 		s.inBody = c != nil && (c.HasEmail || c.HasPassword)
 		own, foreign = s.inBody, header || token
@@ -249,14 +250,14 @@ func noCredential(conflict bool) *translate.Decision {
 
 // headerService reports whether the service reads X-DocuSign-Authentication.
 func (x *exchange) headerService() bool {
-	return x.route.api == call.APISoapDSAPI || x.route.api == call.APISoapAccount
+	return x.route.readsFrom(services.Header) || x.route.readsFrom(services.HeaderOrToken)
 }
 
 func (x *exchange) ownKind() string {
-	switch x.route.api {
-	case call.APISoapAPI:
+	switch x.route.service.Reads {
+	case services.UsernameToken:
 		return "a UsernameToken in the envelope"
-	case call.APISoapCredential:
+	case services.Body:
 		return "Email and Password in the body"
 	}
 	return "the header X-DocuSign-Authentication"
@@ -338,7 +339,7 @@ func (x *exchange) passMessage(r *http.Request) {
 	x.native = true
 	x.event.Mode = "observe"
 	m := x.soap.message
-	if x.route.api == call.APISoapCredential && x.soap.operation() == "Login" {
+	if x.route.readsFrom(services.Body) && x.soap.operation() == "Login" {
 		x.edit = func(resp *http.Response) error { return x.editLoginResponse(r, resp) }
 	}
 	r.Body = &streamedBody{Reader: m.Original(), Closer: r.Body}
@@ -452,7 +453,7 @@ func (x *exchange) putAppPassword(m *soap.Message) error {
 		}
 		return nil
 	}
-	if x.route.api == call.APISoapCredential {
+	if x.route.readsFrom(services.Body) {
 		return &translate.Error{Kind: translate.KindNoCredential, Detail: "a token at credential.asmx, which reads " + x.ownKind()}
 	}
 	if m.Token == nil { // the call came with a token of the proxy's own

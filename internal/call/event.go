@@ -5,6 +5,7 @@ package call
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -24,31 +25,25 @@ func Doors() []Door { return []Door{DoorForward, DoorConnect, DoorSidecar, DoorH
 // API is the part of DocuSign a call is for.
 type API string
 
+// The parts beside the SOAP services, whose names stand in internal/services.
 const (
-	APIRest2          API = "rest_v2"
-	APIRest21         API = "rest_v2.1"
-	APIRestOther      API = "rest_other"
-	APISoapAPI        API = "soap_api"
-	APISoapDSAPI      API = "soap_dsapi"
-	APISoapCredential API = "soap_credential"
-	APISoapAccount    API = "soap_accountmanagement"
-	APILegacyOAuth    API = "legacy_oauth"
-	APIAccountServer  API = "account_server"
-	APIOther          API = "other"
+	APIRest2         API = "rest_v2"
+	APIRest21        API = "rest_v2.1"
+	APIRestOther     API = "rest_other"
+	APILegacyOAuth   API = "legacy_oauth"
+	APIAccountServer API = "account_server"
+	APIOther         API = "other"
 )
 
-// APIs lists the parts.
+// APIs lists the parts beside the SOAP services.
 func APIs() []API {
 	return []API{
-		APIRest2, APIRest21, APIRestOther, APISoapAPI, APISoapDSAPI, APISoapCredential, APISoapAccount, APILegacyOAuth,
-		APIAccountServer, APIOther,
+		APIRest2, APIRest21, APIRestOther, APILegacyOAuth, APIAccountServer, APIOther,
 	}
 }
 
 // SOAP reports whether the API speaks SOAP.
-func (a API) SOAP() bool {
-	return a == APISoapAPI || a == APISoapDSAPI || a == APISoapCredential || a == APISoapAccount
-}
+func (a API) SOAP() bool { return strings.HasPrefix(string(a), "soap_") }
 
 // Outcome is how a call ended.
 type Outcome string

@@ -37,10 +37,6 @@ func soapServices() []*soapService {
 	return list
 }
 
-func (service *soapService) declares(operation string) bool {
-	return service.Description().Operation(operation) != nil
-}
-
 // soapFault is a fault, or a failure told inside a good answer where the service does so (PROTOCOL.md §9).
 type soapFault struct {
 	server bool // the fault is the server's, not the sender's
@@ -181,7 +177,7 @@ func (c *soapCall) serve() {
 
 // knownName keeps the names that are counted bounded.
 func (c *soapCall) knownName() string {
-	if c.service.declares(c.msg.operation) {
+	if c.service.Has(c.msg.operation) {
 		return c.msg.operation
 	}
 	return "unknown"
@@ -220,7 +216,7 @@ func (c *soapCall) checkOperation() *soapFault {
 	want := c.service.Action(c.msg.operation)
 	action, given := c.action()
 	agrees := action == want || !given && c.msg.version == soap12
-	if c.msg.namespace == c.service.Namespace && c.service.declares(c.msg.operation) && agrees {
+	if c.msg.namespace == c.service.Namespace && c.service.Has(c.msg.operation) && agrees {
 		return nil
 	}
 	return &soapFault{name: "Server did not recognize the value of HTTP Header SOAPAction: " + action + ".", reason: "Unknown operation, namespace or action."}

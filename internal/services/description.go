@@ -11,6 +11,8 @@ const Unbounded = -1
 // Description is what a service takes and answers.
 type Description struct {
 	Operations []*Operation
+	// operations and types are by their names.
+	operations map[string]*Operation
 	types      map[string]*Type
 }
 
@@ -53,13 +55,7 @@ type Attribute struct {
 }
 
 // Operation finds an operation by its name, which has a case; nil = there is none.
-func (d *Description) Operation(name string) *Operation {
-	i := slices.IndexFunc(d.Operations, func(o *Operation) bool { return o.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return d.Operations[i]
-}
+func (d *Description) Operation(name string) *Operation { return d.operations[name] }
 
 // Type finds a named type of the service; nil = there is none.
 func (d *Description) Type(name string) *Type { return d.types[name] }

@@ -54,7 +54,8 @@ type reader struct {
 
 // Parse reads facts in the form that facts/README.md tells. A type may be used before it comes, and in another text.
 func Parse(texts ...string) (*Description, error) {
-	r := &reader{description: &Description{types: map[string]*Type{}}, kinds: map[string]*Type{}}
+	r := &reader{description: &Description{operations: map[string]*Operation{}, types: map[string]*Type{}}}
+	r.kinds = map[string]*Type{}
 	for name := range strings.FieldsSeq(builtIns) {
 		r.kinds[name] = &Type{Name: name, Base: name}
 	}
@@ -166,6 +167,7 @@ func (r *reader) operation(l *line) error {
 	in, err := r.content(l)
 	r.current = &Operation{Name: name, In: in}
 	r.description.Operations = append(r.description.Operations, r.current)
+	r.description.operations[name] = r.current
 	return err
 }
 

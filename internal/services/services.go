@@ -75,13 +75,21 @@ var All = sync.OnceValue(func() []*Service {
 // ByPath finds the service at a path in any case; nil = there is none. Two services share a namespace, so the path
 // decides (PROTOCOL.md §16 row 5).
 func ByPath(path string) *Service {
-	return find(func(s *Service) bool { return strings.EqualFold(s.Path, path) })
+	return find(func(s *Service) bool { return sameASCII(s.Path, path) })
 }
 
 // ByWSDLPath finds the service whose WSDL has a second address there, in any case.
 func ByWSDLPath(path string) *Service {
-	return find(func(s *Service) bool { return s.WSDLPath != "" && strings.EqualFold(s.WSDLPath, path) })
+	return find(func(s *Service) bool { return s.WSDLPath != "" && sameASCII(s.WSDLPath, path) })
 }
+
+// ByBase finds a service by the last segment of its path, in any case.
+func ByBase(base string) *Service {
+	return find(func(s *Service) bool { return sameASCII(s.Base(), base) })
+}
+
+// sameASCII compares without case. The length keeps out other letters that fold to ASCII ones.
+func sameASCII(ascii, s string) bool { return len(ascii) == len(s) && strings.EqualFold(ascii, s) }
 
 // ByAPI finds a service by its name in logs.
 func ByAPI(api call.API) *Service { return find(func(s *Service) bool { return s.API == api }) }
@@ -102,8 +110,11 @@ func find(is func(*Service) bool) *Service {
 
 // KnowsOperation reports whether any service has an operation of that name.
 func KnowsOperation(name string) bool {
-	return find(func(s *Service) bool { return s.Description().Operation(name) != nil }) != nil
+	return find(func(s *Service) bool { return s.Has(name) }) != nil
 }
+
+// Has reports whether the service has an operation of that name, which has a case.
+func (s *Service) Has(operation string) bool { return s.Description().Operation(operation) != nil }
 
 // Base is the last segment of the path.
 func (s *Service) Base() string { return s.Path[strings.LastIndexByte(s.Path, '/')+1:] }

@@ -1,6 +1,10 @@
 package shown
 
-import "strings"
+import (
+	"strings"
+
+	"docusign-auth-proxy/internal/services"
+)
 
 // Word reports whether s is a word of DocuSign's API, in any case: a path segment, a name of an operation, a state.
 func Word(s string) bool {
@@ -11,12 +15,12 @@ func Word(s string) bool {
 		return false
 	}
 	_, ok := words[strings.ToLower(s)]
-	return ok
+	return ok || services.ByBase(s) != nil
 }
 
 // Operation gives the name of a SOAP operation of DocuSign's WSDLs (PROTOCOL.md §4.6, §4.7); of any other only that it is one.
 func Operation(s string) string {
-	if _, ok := operations[s]; ok || s == "" {
+	if s == "" || services.KnowsOperation(s) {
 		return s
 	}
 	return "other"
@@ -27,7 +31,7 @@ const longestWord = 48
 // words are path segments of REST v2 and v2.1, of the SOAP services and of DocuSign's pages, and the states and kinds in messages.
 var words = set(`
 restapi v1 v2 v2.1 v3 service_information help api 3.0 1.0 schema oauth oauth2 token revoke auth userinfo .well-known favicon.ico
-api.asmx dsapi.asmx credential.asmx accountmanagement.asmx dsapi.xsd api.xsd docusign-auth-proxy-ca.pem docusign-auth-proxy-ca.crt
+dsapi.xsd api.xsd docusign-auth-proxy-ca.pem docusign-auth-proxy-ca.crt
 signing member startinsession.aspx console
 login_information password accounts provisioning billing_plans billing_plan purchased_envelopes credit_card billing_charges
 billing_invoices billing_payments downgrade invoices_past_due recipient_names settings shared_access signatures signature_image
@@ -47,27 +51,6 @@ intermediaries inpersonsigners witnesses notaries notary jurisdictions journals 
 templates_delete template corrected edit_view console_view signing_resource apply delete void resend
 created sent delivered signed declined voided timedout deleted processing correct active closed any default true false none
 signer agent editor carboncopy certifieddelivery intermediary inpersonsigner faxpending autoresponded needtosend
-`)
-
-// operations are those of api.asmx, dsapi.asmx, accountmanagement.asmx and credential.asmx.
-var operations = set(`
-AcknowledgeAuthoritativeCopyExport ActivateSalesforceInstance AddEnvelopeCurrency AddMembersToAccount AuthenticateMember
-AuthenticateMemberEx ChangeAccountPricePlan ChangePassword CheckAccountMember CloseMembers CloseSignature CorrectAndResendEnvelope
-CreateAccountBrands CreateAndSendEnvelope CreateEnvelope CreateEnvelopeFromTemplates CreateEnvelopeFromTemplatesAndForms
-DeleteAccountBrands DeleteEnvelopes EnvelopeAuditEvents ExportAuthoritativeCopy GetAccountBrands GetAccountCustomFields
-GetAccountDistributorCode GetAccountInformation GetAccountMembershipFeaturesList GetAccountSettings GetAccountSettingsList
-GetAddressBookItems GetAuthenticationToken GetConnectCredentials GetConnectFailures GetDistributorSeatAllotment GetEncryptedPassword
-GetFolder GetFolderItems GetFolderList GetFolders GetMemberSettings GetMembershipSummary GetPlanDetails GetPlanGroupInformation
-GetPlanPricingInformation GetPlanType GetProvisioningInformation GetRecipientAuthenticationStatusEx GetRecipientEsignList
-GetRecipientList GetSignatures GetStatusInDocuSignConnectFormat GetSuccessorPlanInformation GetUserProfile GetUserProfileImage
-IncrementAccountSeats InitializeClientAccount Login MoveEnvelopes NewAccount NewSocialAccount Ping PublishConnectFailures
-PurgeDocuments RemoveAddressBookItems RequestCertificate RequestCorrectToken RequestDocumentPDFs RequestDocumentPDFsEx
-RequestDocumentPDFsRecipientsView RequestEnvelope RequestEnvelopeHistoryToken RequestPDF RequestPDFNoWaterMark RequestPDFWithCert
-RequestPDFWithOptions RequestPDFsWithOptions RequestRecipientFaxPDF RequestRecipientFaxToken RequestRecipientToken RequestSenderToken
-RequestStatus RequestStatusChanges RequestStatusCodes RequestStatusEx RequestStatuses RequestStatusesEx RequestTemplate
-RequestTemplateList RequestTemplates ResendAccountActivation SaveTemplate SendEnvelope SetConnectCredentials SetSignatureImages
-SetUserProfile SetUserProfileImage SynchEnvelope TransferEnvelope UpdateAccountSettings UpdateAddressBookItems UpdateMemberSettings
-UpgradeRecipientAccount UploadTemplate VerifySeatEligibility VoidEnvelope
 `)
 
 func set(list string) map[string]struct{} {

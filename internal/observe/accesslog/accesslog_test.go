@@ -39,7 +39,7 @@ func fields(t *testing.T, e call.Event) map[string]any {
 
 func TestRequestLogLine(t *testing.T) {
 	full := call.Event{
-		Time: noon, RequestID: "0badcafe-1", Door: call.DoorSidecar, API: call.APISoapDSAPI, Operation: "RequestStatus", Method: "POST", Path: "/api/3.0/dsapi.asmx",
+		Time: noon, RequestID: "0badcafe-1", Door: call.DoorSidecar, API: "soap_dsapi", Operation: "RequestStatus", Method: "POST", Path: "/api/3.0/dsapi.asmx",
 		Client: netip.MustParseAddr("10.1.2.3"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey, Authenticator: "anna@example.com",
 		Principal: "bob@example.com", Scheme: "ws_security", Mode: "translate", Account: "1234567", Site: "demo.docusign.net", Status: 500,
 		Outcome: call.OutcomeServerError, Cause: "docusign_500", Detail: "DocuSign answered Unspecified_Error", NextStep: "wait",

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
@@ -79,10 +80,11 @@ func schemeWords() vocabulary {
 
 func apiWords() vocabulary {
 	v := newVocabulary()
-	for _, a := range [...]call.API{
-		call.APIRest2, call.APIRest21, call.APIRestOther, call.APISoapAPI, call.APISoapDSAPI, call.APISoapCredential, call.APISoapAccount, call.APILegacyOAuth, call.APIAccountServer, call.APIOther,
-	} {
+	for _, a := range call.APIs() {
 		v.add(string(a))
+	}
+	for _, s := range services.All() {
+		v.add(string(s.API))
 	}
 	return v
 }
