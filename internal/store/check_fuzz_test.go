@@ -54,8 +54,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add("a\x00b", []byte(`{"guid":"g","at":1,"hash":"$","integration":"a","username":"b"}`))
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
 		s := Memory()
-		for _, load := range []func(string, []byte) error{s.tokens.load, s.passwords.load, s.users.load, s.accounts.load, s.pins.load, s.refresh.load} {
-			if err := load(key, value); err != nil && err.Error() == "" {
+		for bucket, records := range s.tables {
+			if err := records.apply(Change{Bucket: bucket, Key: key, Value: value}); err != nil && err.Error() == "" {
 				t.Error("an error without a text")
 			}
 		}

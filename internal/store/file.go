@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,15 +24,7 @@ import (
 const Schema = 1
 
 const (
-	bucketMeta      = "meta"
-	bucketTokens    = "tokens"
-	bucketPasswords = "passwords"
-	bucketUsers     = "users"
-	bucketAccounts  = "accounts"
-	bucketPins      = "pins"
-	bucketRefresh   = "refresh"
-	bucketLedger    = "ledger"
-
+	bucketMeta = "meta"
 	keyProgram = "program"
 	keySchema  = "schema"
 	program    = "docusign-auth-proxy"
@@ -40,11 +33,8 @@ const (
 // checkTimeout is how long Check waits for a lock; bbolt tries once in it.
 const checkTimeout = 50 * time.Millisecond
 
-func buckets() []string {
-	return []string{bucketTokens, bucketPasswords, bucketUsers, bucketAccounts, bucketPins, bucketRefresh, bucketLedger}
-}
-
-// file is the disk of a store with one: bbolt, with a checksum over every record because bbolt has none over its pages.
+// file is the backend of a store with one: bbolt, with a checksum over every record because bbolt has none over its
+// pages.
 type file struct {
 	path  string
 	db    *bbolt.DB
@@ -61,13 +51,13 @@ func openFile(path string, timeout time.Duration, now time.Time) (*file, error) 
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	if err := f.prepare(made, now); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, errors.Join(err, f.close()))
+		return nil, fmt.Errorf("open store %s: %w", path, errors.Join(err, f.Close()))
 	}
 	return f, nil
 }
 
-// Check tells why Open would refuse the file at path. It makes and changes nothing, and holds a running proxy up no longer than
-// it reads. A store that another process has is no fault: it is in use.
+// Check tells why Open would refuse the file at path. It makes and changes nothing, and holds a running proxy up no
+// longer than it reads. A store that another process has is no fault: it is in use.
 func Check(path string) error {
 	if path == "" {
 		return nil
@@ -88,11 +78,10 @@ func Check(path string) error {
 		return nil
 	}
 	if err == nil {
-		_, err = f.recognise()
-		if err == nil {
-			_, err = load(Options{}.withDefaults(), f, &keyring{})
+		if _, err = f.recognise(); err == nil {
+			err = newStore(Options{}.withDefaults(), f, &keyring{}).load()
 		}
-		err = errors.Join(err, f.close())
+		err = errors.Join(err, f.Close())
 	}
 	if err == nil {
 		err = writable(path)
@@ -107,22 +96,27 @@ func Check(path string) error {
 // The group is let be: orchestrators give it to the files of a shared volume by themselves.
 func private(path string) (missing bool, err error) {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return true, nil
-	}
-	if err != nil {
+	case err != nil:
 		return false, fmt.Errorf("open store: %w", err)
-	}
-	if !info.Mode().IsRegular() {
+	case !info.Mode().IsRegular():
 		return false, fmt.Errorf("open store %s: not a regular file", path)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
-		return false, fmt.Errorf("open store %s: mode %04o lets every user of the machine in; run: chmod 600 %s", path, info.Mode().Perm(), path)
+	case openToAll(info):
+		return false, fmt.Errorf("open store %s: mode %04o lets every user of the machine in; run: chmod 600 %s",
+			path, info.Mode().Perm(), path)
 	}
 	return false, nil
 }
 
-// open maps the file and reads all of it once. bbolt panics, or faults, on damaged pages; here that is an error.
+// openToAll does not know on Windows, where modes mean nothing.
+func openToAll(info fs.FileInfo) bool {
+	return runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0
+}
+
+// open maps the file and reads all of it once, so that damage shows at the start and not at the first write.
+// bbolt panics, or faults, on damaged pages; here that is an error.
 func (f *file) open(timeout time.Duration, readOnly bool) (err error) {
 	var handle *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -152,27 +146,21 @@ func (f *file) open(timeout time.Duration, readOnly bool) (err error) {
 	case err != nil:
 		return err
 	}
-	if err := f.verify(handle); err != nil {
+	info, err := handle.Stat()
+	if err == nil {
+		if damage := checkPages(handle, info.Size(), f.db.Info().PageSize); damage != nil {
+			err = f.damaged(damage)
+		}
+	}
+	if err != nil {
 		return errors.Join(err, f.db.Close())
 	}
 	return nil
 }
 
-// verify looks at every page, so that damage shows at the start and not at the first write.
-func (f *file) verify(handle *os.File) error {
-	info, err := handle.Stat()
-	if err != nil {
-		return err
-	}
-	if err := checkPages(handle, info.Size(), f.db.Info().PageSize); err != nil {
-		return f.damaged(err)
-	}
-	return nil
-}
-
 func (f *file) damaged(cause error) error {
-	return fmt.Errorf("%w (%v): nothing was changed in it; put a copy from a backup in its place, or move it away to start empty (issued tokens and the ledger are then lost)",
-		ErrCorrupt, cause)
+	return fmt.Errorf("%w (%v): nothing was changed in it; put a copy from a backup in its place, or move it away to "+
+		"start empty (issued tokens and the ledger are then lost)", ErrCorrupt, cause)
 }
 
 // prepare tells an own file from a foreign or newer one before anything is written.
@@ -182,7 +170,7 @@ func (f *file) prepare(made bool, now time.Time) error {
 		return err
 	}
 	if fresh {
-		err = f.initialise()
+		err = f.db.Update(initialise)
 	}
 	if err == nil && made {
 		err = syncDir(filepath.Dir(f.path))
@@ -195,56 +183,51 @@ func (f *file) prepare(made bool, now time.Time) error {
 }
 
 func (f *file) recognise() (fresh bool, err error) {
+	var known, schema string
 	err = f.db.View(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket([]byte(bucketMeta))
-		if meta == nil {
-			if k, _ := tx.Cursor().First(); k != nil {
-				return fmt.Errorf("%w: give another path", ErrForeign)
-			}
-			fresh = true
+		if meta := tx.Bucket([]byte(bucketMeta)); meta != nil {
+			known, schema = string(meta.Get([]byte(keyProgram))), string(meta.Get([]byte(keySchema)))
 			return nil
 		}
-		if string(meta.Get([]byte(keyProgram))) != program {
-			return fmt.Errorf("%w: give another path", ErrForeign)
-		}
-		return f.recogniseSchema(string(meta.Get([]byte(keySchema))))
+		first, _ := tx.Cursor().First()
+		fresh = first == nil
+		return nil
 	})
-	return fresh, err
+	if err != nil || fresh {
+		return fresh, err
+	}
+	if known != program {
+		return false, fmt.Errorf("%w: give another path", ErrForeign)
+	}
+	n, err := strconv.Atoi(schema)
+	if err != nil || n < 1 {
+		return false, f.damaged(errors.New("no schema version"))
+	}
+	if n > Schema {
+		return false, fmt.Errorf("%w: it has schema %d, this program knows %d; start the newer program again, "+
+			"or give another path", ErrNewer, n, Schema)
+	}
+	return false, nil
 }
 
-func (f *file) recogniseSchema(text string) error {
-	schema, err := strconv.Atoi(text)
-	if err != nil || schema < 1 {
-		return f.damaged(errors.New("no schema version"))
-	}
-	if schema > Schema {
-		return fmt.Errorf("%w: it has schema %d, this program knows %d; start the newer program again, or give another path", ErrNewer, schema, Schema)
-	}
-	return nil
-}
-
-func (f *file) initialise() error {
-	return f.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range buckets() {
-			if _, err := tx.CreateBucket([]byte(name)); err != nil {
-				return err
-			}
-		}
-		meta, err := tx.CreateBucket([]byte(bucketMeta))
-		if err != nil {
+func initialise(tx *bbolt.Tx) error {
+	for _, name := range buckets() {
+		if _, err := tx.CreateBucket([]byte(name)); err != nil {
 			return err
 		}
-		if err := meta.Put([]byte(keyProgram), []byte(program)); err != nil {
-			return err
-		}
-		return meta.Put([]byte(keySchema), strconv.AppendInt(nil, Schema, 10))
-	})
+	}
+	meta, err := tx.CreateBucket([]byte(bucketMeta))
+	if err != nil {
+		return err
+	}
+	return errors.Join(meta.Put([]byte(keyProgram), []byte(program)),
+		meta.Put([]byte(keySchema), strconv.AppendInt(nil, Schema, 10)))
 }
 
-func (f *file) write(changes []change) error {
+func (f *file) Commit(_ context.Context, changes []Change) error {
 	err := f.db.Update(func(tx *bbolt.Tx) error {
 		for _, c := range changes {
-			if err := apply(tx.Bucket([]byte(c.bucket)), c); err != nil {
+			if err := apply(tx.Bucket([]byte(c.Bucket)), c); err != nil {
 				return err
 			}
 		}
@@ -256,30 +239,43 @@ func (f *file) write(changes []change) error {
 	return nil
 }
 
-func apply(b *bbolt.Bucket, c change) error {
-	if c.value == nil {
-		return b.Delete([]byte(c.key))
+func apply(b *bbolt.Bucket, c Change) error {
+	if old := b.Get([]byte(c.Key)); len(old) >= sealSize && !c.holds(old[sealSize:]) {
+		return ErrConflict
 	}
-	return b.Put([]byte(c.key), seal(c))
+	if c.Value == nil {
+		return b.Delete([]byte(c.Key))
+	}
+	sealed := binary.BigEndian.AppendUint32(nil, checksum(c.Bucket, []byte(c.Key), c.Value))
+	return b.Put([]byte(c.Key), append(sealed, c.Value...))
 }
 
-func (f *file) each(bucket string, add func(string, []byte) error) error {
+func (f *file) Load(_ context.Context, bucket string, add func(string, []byte) error) error {
 	return f.db.View(func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte(bucket))
 		if b == nil {
 			return f.damaged(fmt.Errorf("no bucket %s", bucket))
 		}
 		return b.ForEach(func(k, sealed []byte) error {
-			v, err := unseal(bucket, k, sealed)
-			if err != nil {
-				return f.damaged(fmt.Errorf("%s: %w", bucket, err))
+			if len(sealed) < sealSize || binary.BigEndian.Uint32(sealed) != checksum(bucket, k, sealed[sealSize:]) {
+				return f.damaged(fmt.Errorf("%s: a record's checksum is wrong", bucket))
 			}
-			return add(string(k), v)
+			return add(string(k), bytes.Clone(sealed[sealSize:])) // bbolt's memory ends with the transaction
 		})
 	})
 }
 
-func (f *file) close() error {
+const sealSize = 4
+
+func checksum(bucket string, key, value []byte) uint32 {
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	for _, part := range [][]byte{[]byte(bucket), key, value} {
+		sum.Write(part)
+	}
+	return sum.Sum32()
+}
+
+func (f *file) Close() error {
 	if !f.noted {
 		return f.db.Close()
 	}
@@ -289,29 +285,6 @@ func (f *file) close() error {
 		err = nil
 	}
 	return errors.Join(err, f.db.Close())
-}
-
-const sealSize = 4
-
-func checksum(bucket string, key, value []byte) uint32 {
-	table := crc32.MakeTable(crc32.Castagnoli)
-	sum := crc32.Update(0, table, []byte(bucket))
-	sum = crc32.Update(sum, table, key)
-	return crc32.Update(sum, table, value)
-}
-
-func seal(c change) []byte {
-	sealed := make([]byte, sealSize, sealSize+len(c.value))
-	binary.BigEndian.PutUint32(sealed, checksum(c.bucket, []byte(c.key), c.value))
-	return append(sealed, c.value...)
-}
-
-// unseal returns a copy of the value, for bbolt's memory ends with the transaction.
-func unseal(bucket string, key, sealed []byte) ([]byte, error) {
-	if len(sealed) < sealSize || binary.BigEndian.Uint32(sealed) != checksum(bucket, key, sealed[sealSize:]) {
-		return nil, errors.New("a record's checksum is wrong")
-	}
-	return bytes.Clone(sealed[sealSize:]), nil
 }
 
 func (f *file) ownerFile() string { return f.path + ".owner" }

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 )
@@ -56,8 +55,9 @@ func (k *keyring) read() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
-		return nil, fmt.Errorf("key file %s: mode %04o lets every user of the machine read it; run: chmod 600 %s", k.path, info.Mode().Perm(), k.path)
+	if openToAll(info) {
+		return nil, fmt.Errorf("key file %s: mode %04o lets every user of the machine read it; run: chmod 600 %s",
+			k.path, info.Mode().Perm(), k.path)
 	}
 	text, err := readHead(k.path, 4*keySize)
 	if err != nil {
@@ -65,7 +65,8 @@ func (k *keyring) read() ([]byte, error) {
 	}
 	master, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err != nil || len(master) != keySize {
-		return nil, fmt.Errorf("key file %s: not a key; put a copy from a backup in its place, or move it away to have a new one made (refresh tokens must then be obtained again)", k.path)
+		return nil, fmt.Errorf("key file %s: not a key; put a copy from a backup in its place, or move it away to have "+
+			"a new one made (refresh tokens must then be obtained again)", k.path)
 	}
 	return master, nil
 }

@@ -2,11 +2,8 @@ package store
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/translate/legacy"
@@ -19,15 +16,7 @@ type Pin struct {
 	At                    time.Time
 }
 
-// pins holds the hash of the password first seen for a user. A pin never gives way to a newer one: whoever could push one
-// out could then pin a password of his own.
-type pins struct {
-	mu        sync.RWMutex
-	m         map[string]pin
-	moved     []change // that bring pins of earlier versions to the keys of today
-	forgotten atomic.Uint64
-}
-
+// pin is the record. It never gives way to a newer one: whoever could push one out could then pin a password of his own.
 type pin struct {
 	Integration string `json:"integration"`
 	Username    string `json:"username"`
@@ -49,24 +38,23 @@ func (s *Store) Pin(integration, username, hash string) (pinned string, err erro
 	key := pinKey(integration, username)
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	old, count, ok := s.pins.get(key)
-	if ok {
+	if old, ok := s.pins.get(key); ok {
 		return old.Hash, nil
 	}
-	if count >= s.o.MaxPins {
+	if s.pins.len() >= s.o.MaxPins {
 		return "", fmt.Errorf("pin password: %w", ErrFull)
 	}
-	p := pin{integration, username, hash, s.o.Now().UnixNano()}
-	if err := s.write(change{bucketPins, key, mustJSON(p)}); err != nil {
+	c := s.pins.put(key, pin{integration, username, hash, s.o.Now().UnixNano()})
+	c.If = Absent
+	if err := s.commit(c); err != nil {
 		return "", fmt.Errorf("pin password: %w", err)
 	}
-	s.pins.set(key, p)
 	return hash, nil
 }
 
 // Pinned returns the pinned hash of a user. It touches no disk.
 func (s *Store) Pinned(integration, username string) (hash string, ok bool) {
-	p, _, ok := s.pins.get(pinKey(integration, username))
+	p, ok := s.pins.get(pinKey(integration, username))
 	return p.Hash, ok
 }
 
@@ -74,35 +62,25 @@ func (s *Store) Pinned(integration, username string) (hash string, ok bool) {
 func (s *Store) ForgetPins(match func(Pin) bool) ([]Pin, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	var gone []Pin
-	var changes []change
-	for _, p := range s.Pins() {
-		if match(p) {
-			gone = append(gone, p)
-			changes = append(changes, change{bucket: bucketPins, key: pinKey(p.Integration, p.Username)})
-		}
+	gone := slices.DeleteFunc(s.Pins(), func(p Pin) bool { return !match(p) })
+	var changes []Change
+	for _, p := range gone {
+		changes = append(changes, s.pins.drop(pinKey(p.Integration, p.Username)))
 	}
-	if err := s.write(changes...); err != nil {
+	if err := s.commit(changes...); err != nil {
 		return nil, fmt.Errorf("forget pins: %w", err)
 	}
-	s.pins.mu.Lock()
-	defer s.pins.mu.Unlock()
-	for _, c := range changes {
-		delete(s.pins.m, c.key)
-	}
-	s.pins.forgotten.Add(uint64(len(gone))) // last: who sees it grow finds the hash gone
+	s.forgotten.Add(uint64(len(gone))) // last: who sees it grow finds the hash gone
 	return gone, nil
 }
 
 // Unpinned counts the hashes forgotten so far by this process.
-func (s *Store) Unpinned() uint64 { return s.pins.forgotten.Load() }
+func (s *Store) Unpinned() uint64 { return s.forgotten.Load() }
 
 // Pins lists the pinned users by integration and name.
 func (s *Store) Pins() []Pin {
-	s.pins.mu.RLock()
-	defer s.pins.mu.RUnlock()
-	list := make([]Pin, 0, len(s.pins.m))
-	for _, p := range s.pins.m {
+	list := []Pin{}
+	for _, p := range s.pins.all(nil) {
 		list = append(list, Pin{p.Integration, p.Username, p.Hash, time.Unix(0, p.At)})
 	}
 	slices.SortFunc(list, func(a, b Pin) int {
@@ -111,28 +89,13 @@ func (s *Store) Pins() []Pin {
 	return list
 }
 
-func (p *pins) get(key string) (found pin, count int, ok bool) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	found, ok = p.m[key]
-	return found, len(p.m), ok
-}
-
-func (p *pins) set(key string, v pin) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.m[key] = v
-}
-
-func (p *pins) load(key string, value []byte) error {
-	var v pin
-	if err := json.Unmarshal(value, &v); err != nil {
-		return err
+// foldPins brings the pins of earlier versions to the keys of today.
+func (s *Store) foldPins() error {
+	var changes []Change
+	for key, p := range s.pins.all(nil) {
+		if today := pinKey(p.Integration, p.Username); today != key {
+			changes = append(changes, s.pins.drop(key), s.pins.put(today, p))
+		}
 	}
-	now := pinKey(v.Integration, v.Username)
-	if now != key {
-		p.moved = append(p.moved, change{bucket: bucketPins, key: key}, change{bucketPins, now, slices.Clone(value)})
-	}
-	p.set(now, v)
-	return nil
+	return s.commit(changes...)
 }

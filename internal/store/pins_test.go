@@ -1,22 +1,24 @@
 package store
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
 
 func TestAPinOfAnEarlierVersionIsFoundUnderTheFoldOfToday(t *testing.T) {
 	const kelvin, kate = "\u212Aate@example.com", "kate@example.com" // K, which strings.ToLower makes a k
-	disk := memory{}
+	disk, pins := newMemory(), jsonTable[pin](bucketPins)
 	for _, p := range []pin{{"erp", "Anna@Example.com", "hash-anna", 1}, {"erp", kelvin, "hash-kelvin", 2}} {
-		err := disk.write([]change{{bucketPins, p.Integration + "\x00" + strings.ToLower(p.Username), mustJSON(p)}})
+		c := pins.put(p.Integration+"\x00"+strings.ToLower(p.Username), p)
+		err := disk.Commit(t.Context(), []Change{c})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	open := func() *Store {
-		s, err := load(Options{}.withDefaults(), disk, &keyring{})
-		if err != nil {
+		s := newStore(Options{}.withDefaults(), disk, &keyring{})
+		if err := errors.Join(s.load(), s.foldPins()); err != nil {
 			t.Fatal(err)
 		}
 		return s

@@ -1,20 +1,20 @@
 package store
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
 )
 
 // ErrUnreadable is a stored refresh token that the key at hand does not open.
-var ErrUnreadable = errors.New("the refresh token cannot be decrypted: its key file was lost or replaced; let the user give consent again")
+var ErrUnreadable = errors.New("the refresh token cannot be decrypted: its key file was lost or replaced; " +
+	"let the user give consent again")
 
 const maxRefreshToken = 16 << 10
 
@@ -22,10 +22,9 @@ const maxRefreshToken = 16 << 10
 // sent.
 const datedMark = "\x00"
 
-// refresh holds refresh tokens of authorization-code grants, encrypted, by the name that the caller gives them.
-type refresh struct {
-	mu sync.RWMutex
-	m  map[string][]byte
+// sealedTable holds refresh tokens of authorization-code grants, encrypted, by the name that the caller gives them.
+func sealedTable(bucket string) *table[[]byte] {
+	return newTable(bucket, slices.Clone[[]byte], func(b []byte) ([]byte, error) { return slices.Clone(b), nil })
 }
 
 // PutRefresh stores a refresh token and the time, in place of the one that had the name. It is durable when PutRefresh
@@ -43,20 +42,20 @@ func (s *Store) PutRefresh(name string, token secret.Text) error {
 
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if old, n := s.refresh.get(name); old == nil && n >= s.o.MaxRefresh {
+	if _, known := s.refresh.get(name); !known && s.refresh.len() >= s.o.MaxRefresh {
 		return fmt.Errorf("store refresh token: %w", ErrFull)
 	}
-	if err := s.write(change{bucketRefresh, name, sealed}); err != nil {
+	if err := s.commit(s.refresh.put(name, sealed)); err != nil {
 		return fmt.Errorf("store refresh token: %w", err)
 	}
-	return s.refresh.load(name, sealed)
+	return nil
 }
 
 // Refresh returns the refresh token of that name and when it was stored, zero for one of a file that does not say; ok
 // is false if there is none, the error ErrUnreadable if its key is gone.
 func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, err error) {
-	sealed, _ := s.refresh.get(name)
-	if sealed == nil {
+	sealed, ok := s.refresh.get(name)
+	if !ok {
 		return token, at, false, nil
 	}
 	aead, err := s.refreshCipher(false)
@@ -89,17 +88,4 @@ func (s *Store) refreshCipher(create bool) (cipher.AEAD, error) {
 		return nil, err
 	}
 	return cipher.NewGCMWithRandomNonce(block)
-}
-
-func (r *refresh) get(name string) (sealed []byte, count int) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.m[name], len(r.m)
-}
-
-func (r *refresh) load(name string, sealed []byte) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.m[name] = bytes.Clone(sealed)
-	return nil
 }

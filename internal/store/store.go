@@ -1,55 +1,66 @@
-// Package store keeps the little state that must outlive the process, in one bbolt file of mode 0600: issued tokens and
-// passwords, learned user and account ids, pinned password hashes, refresh tokens and the ledger's rows.
+// Package store keeps the little state that must outlive the process: issued tokens and passwords, learned user and
+// account ids, pinned password hashes, refresh tokens and the ledger's rows, in one bbolt file of mode 0600.
 // It must never hold an issued or refresh token in clear, touch the disk on a look-up, or replace a file it cannot read.
 // Package cmd opens it; packages translate, proxy and internal/ledger use it, each through the few methods it needs.
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // What errors.Is finds in the errors of this package.
 var (
-	ErrLocked  = errors.New("the store is in use by another process")
-	ErrCorrupt = errors.New("the store is damaged")
-	ErrNewer   = errors.New("the store was written by a newer version")
-	ErrForeign = errors.New("the file is not a store of this program")
-	ErrFull    = errors.New("the store is full")
-	ErrClosed  = errors.New("the store is closed")
-	ErrSize    = errors.New("the text is empty or too long for the store")
+	ErrLocked   = errors.New("the store is in use by another process")
+	ErrCorrupt  = errors.New("the store is damaged")
+	ErrNewer    = errors.New("the store was written by a newer version")
+	ErrForeign  = errors.New("the file is not a store of this program")
+	ErrFull     = errors.New("the store is full")
+	ErrClosed   = errors.New("the store is closed")
+	ErrSize     = errors.New("the text is empty or too long for the store")
+	ErrConflict = errors.New("the store has another value already")
 )
 
-// Defaults of Options.
 const (
-	DefaultTimeout    = 2 * time.Second
-	DefaultFlush      = time.Minute
-	DefaultPerOwner   = 10 // PROTOCOL.md §3.6: about ten active tokens
-	DefaultMaxIssued  = 50_000
-	DefaultMaxLearned = 10_000
-	DefaultMaxPins    = 10_000
-	DefaultMaxRefresh = 1_000
+	maxText      = 512 // bytes of any name kept here
+	maxLedgerRow = 256 << 10
 )
 
-const maxText = 512 // bytes of any name kept here
+const (
+	bucketTokens    = "tokens"
+	bucketPasswords = "passwords"
+	bucketUsers     = "users"
+	bucketAccounts  = "accounts"
+	bucketPins      = "pins"
+	bucketRefresh   = "refresh"
+	bucketLedger    = "ledger"
+)
+
+func buckets() []string {
+	return []string{bucketTokens, bucketPasswords, bucketUsers, bucketAccounts, bucketPins, bucketRefresh, bucketLedger}
+}
 
 // Options tune a Store; the zero value is ready for use.
 type Options struct {
 	Now     func() time.Time // nil means time.Now
 	Random  io.Reader        // source of tokens and keys; nil means crypto/rand
-	Timeout time.Duration    // how long Open waits for another process to let go; 0 means DefaultTimeout
-	Flush   time.Duration    // how often Run writes what may be lost: last use and learned ids; 0 means DefaultFlush
+	Timeout time.Duration    // how long Open waits for another process to let go; 0 means 2 s
+	Flush   time.Duration    // how often Run writes what may be lost: last use and learned ids; 0 means a minute
 
-	PerOwner   int // live tokens (and passwords) per integration, authenticator and principal; 0 means DefaultPerOwner
-	MaxIssued  int // live tokens (and passwords) in all; 0 means DefaultMaxIssued
-	MaxLearned int // learned users (and accounts); 0 means DefaultMaxLearned
-	MaxPins    int // pinned hashes; 0 means DefaultMaxPins
-	MaxRefresh int // refresh tokens; 0 means DefaultMaxRefresh
+	// Bounds; 0 means what withDefaults has. PerOwner are the live tokens (and passwords) per integration, authenticator
+	// and principal: about ten at DocuSign (PROTOCOL.md §3.6).
+	PerOwner   int
+	MaxIssued  int // live tokens (and passwords) in all
+	MaxLearned int // learned users (and accounts)
+	MaxPins    int // pinned hashes
+	MaxRefresh int // refresh tokens
 
 	OnError func(error) // told of a flush that failed in Run (it is tried again); nil means ignore
 }
@@ -64,21 +75,14 @@ func (o Options) withDefaults() Options {
 	if o.OnError == nil {
 		o.OnError = func(error) {}
 	}
-	o.Timeout = positive(o.Timeout, DefaultTimeout)
-	o.Flush = positive(o.Flush, DefaultFlush)
-	o.PerOwner = positive(o.PerOwner, DefaultPerOwner)
-	o.MaxIssued = positive(o.MaxIssued, DefaultMaxIssued)
-	o.MaxLearned = positive(o.MaxLearned, DefaultMaxLearned)
-	o.MaxPins = positive(o.MaxPins, DefaultMaxPins)
-	o.MaxRefresh = positive(o.MaxRefresh, DefaultMaxRefresh)
+	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
+	o.Flush = cmp.Or(o.Flush, time.Minute)
+	o.PerOwner = cmp.Or(o.PerOwner, 10)
+	o.MaxIssued = cmp.Or(o.MaxIssued, 50_000)
+	o.MaxLearned = cmp.Or(o.MaxLearned, 10_000)
+	o.MaxPins = cmp.Or(o.MaxPins, 10_000)
+	o.MaxRefresh = cmp.Or(o.MaxRefresh, 1_000)
 	return o
-}
-
-func positive[T int | time.Duration](v, otherwise T) T {
-	if v > 0 {
-		return v
-	}
-	return otherwise
 }
 
 // Store is the open state. All methods may be called from any goroutine; look-ups keep working after Close.
@@ -86,31 +90,26 @@ type Store struct {
 	o    Options
 	keys *keyring
 
-	// writing serialises every change of the disk; the tables guard their own memory.
+	// writing serialises every change of the backend; the tables guard their own memory.
 	writing sync.Mutex
-	disk    disk
+	backend Backend
 	closed  bool
 
-	tokens    *vault
-	passwords *vault
+	tables    map[string]records // by bucket; the ledger's rows are not kept in memory
+	tokens    *table[issued]
+	passwords *table[issued]
 	users     *Learned
 	accounts  *Learned
-	pins      *pins
-	refresh   *refresh
+	pins      *table[pin]
+	refresh   *table[[]byte]
+	forgotten atomic.Uint64 // pins
 }
 
-// disk is where changes go: a file, or memory when there is none.
-type disk interface {
-	// write applies all changes or none, and they are durable when it returns.
-	write([]change) error
-	each(bucket string, f func(key string, value []byte) error) error
-	close() error
-}
-
-// change puts a value, or deletes the key when value is nil.
-type change struct {
-	bucket, key string
-	value       []byte
+// records is a table without the type of its records.
+type records interface {
+	apply(Change) error
+	take() []Change
+	retry([]Change)
 }
 
 // Open opens the store at path, making the file if there is none or an empty one. The empty path gives a store in
@@ -118,15 +117,18 @@ type change struct {
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	if path == "" {
-		return load(o, memory{}, &keyring{random: o.Random})
+		return newStore(o, newMemory(), &keyring{random: o.Random}), nil
 	}
 	f, err := openFile(path, o.Timeout, o.Now())
 	if err != nil {
 		return nil, err
 	}
-	s, err := load(o, f, &keyring{random: o.Random, path: path + ".key"})
+	s := newStore(o, f, &keyring{random: o.Random, path: path + ".key"})
+	if err = s.load(); err == nil {
+		err = s.foldPins()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, errors.Join(err, f.close()))
+		return nil, fmt.Errorf("open store %s: %w", path, errors.Join(err, f.Close()))
 	}
 	return s, nil
 }
@@ -134,56 +136,48 @@ func Open(path string, o Options) (*Store, error) {
 // Memory returns a store without a file: everything works and nothing survives the process.
 func Memory() *Store {
 	o := Options{}.withDefaults()
-	return newStore(o, memory{}, &keyring{random: o.Random})
+	return newStore(o, newMemory(), &keyring{random: o.Random})
 }
 
-func newStore(o Options, d disk, k *keyring) *Store {
-	return &Store{
-		o: o, disk: d, keys: k,
-		tokens:    newVault(bucketTokens, "token"),
-		passwords: newVault(bucketPasswords, "password"),
+func newStore(o Options, b Backend, k *keyring) *Store {
+	s := &Store{
+		o: o, backend: b, keys: k,
+		tokens:    jsonTable[issued](bucketTokens),
+		passwords: jsonTable[issued](bucketPasswords),
 		users:     newLearned(bucketUsers, o),
 		accounts:  newLearned(bucketAccounts, o),
-		pins:      &pins{m: map[string]pin{}},
-		refresh:   &refresh{m: map[string][]byte{}},
+		pins:      jsonTable[pin](bucketPins),
+		refresh:   sealedTable(bucketRefresh),
 	}
+	s.tables = map[string]records{
+		bucketTokens: s.tokens, bucketPasswords: s.passwords, bucketUsers: s.users.facts,
+		bucketAccounts: s.accounts.facts, bucketPins: s.pins, bucketRefresh: s.refresh,
+	}
+	return s
 }
 
-func load(o Options, d disk, k *keyring) (*Store, error) {
-	s := newStore(o, d, k)
-	for _, table := range []struct {
-		bucket string
-		add    func(key string, value []byte) error
-	}{
-		{bucketTokens, s.tokens.load},
-		{bucketPasswords, s.passwords.load},
-		{bucketUsers, s.users.load},
-		{bucketAccounts, s.accounts.load},
-		{bucketPins, s.pins.load},
-		{bucketRefresh, s.refresh.load},
-		{bucketLedger, func(string, []byte) error { return nil }},
-	} {
-		err := d.each(table.bucket, func(key string, value []byte) error {
-			if err := table.add(key, value); err != nil {
-				return fmt.Errorf("%w: a record in %s: %w", ErrCorrupt, table.bucket, err)
+func (s *Store) load() error {
+	for _, bucket := range buckets() {
+		t := s.tables[bucket]
+		err := s.backend.Load(context.Background(), bucket, func(key string, value []byte) error {
+			if t == nil {
+				return nil // it was read, so its checksum is right
+			}
+			if err := t.apply(Change{Bucket: bucket, Key: key, Value: value}); err != nil {
+				return fmt.Errorf("%w: a record in %s: %w", ErrCorrupt, bucket, err)
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if len(s.pins.moved) > 0 {
-		if err := d.write(s.pins.moved); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+	return nil
 }
 
 // Durable reports whether there is a file.
 func (s *Store) Durable() bool {
-	_, inMemory := s.disk.(memory)
+	_, inMemory := s.backend.(*memory)
 	return !inMemory
 }
 
@@ -211,35 +205,40 @@ func (s *Store) Flush() error {
 }
 
 func (s *Store) flush() error {
-	var changes []change
-	for _, v := range []*vault{s.tokens, s.passwords} {
-		changes = append(changes, v.dirty()...)
+	var changes []Change
+	for _, t := range s.tables {
+		changes = append(changes, t.take()...)
 	}
-	for _, l := range []*Learned{s.users, s.accounts} {
-		changes = append(changes, l.take()...)
-	}
-	err := s.write(changes...)
-	if err == nil {
-		return nil
-	}
-	for _, v := range []*vault{s.tokens, s.passwords} {
-		v.redirty(changes)
-	}
-	for _, l := range []*Learned{s.users, s.accounts} {
-		l.untake(changes)
+	err := s.write(changes)
+	if err != nil {
+		for _, t := range s.tables {
+			t.retry(changes)
+		}
 	}
 	return err
 }
 
-// write is called with writing held.
-func (s *Store) write(changes ...change) error {
+// write is called with writing held. A change once begun is finished, whoever waits for it.
+func (s *Store) write(changes []Change) error {
 	if s.closed {
 		return ErrClosed
 	}
 	if len(changes) == 0 {
 		return nil
 	}
-	return s.disk.write(changes)
+	return s.backend.Commit(context.Background(), changes)
+}
+
+// commit writes the changes, and then the tables follow. It is called with writing held.
+func (s *Store) commit(changes ...Change) error {
+	err := s.write(changes)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		err = errors.Join(err, s.tables[c.Bucket].apply(c))
+	}
+	return err
 }
 
 // Close flushes and lets go of the file. A second Close does nothing.
@@ -251,33 +250,33 @@ func (s *Store) Close() error {
 	}
 	err := s.flush()
 	s.closed = true
-	return errors.Join(err, s.disk.close())
+	return errors.Join(err, s.backend.Close())
 }
 
-// memory is the disk of a store without a file.
-type memory map[string]map[string][]byte
-
-func (m memory) write(changes []change) error {
-	for _, c := range changes {
-		if c.value == nil {
-			delete(m[c.bucket], c.key)
-			continue
-		}
-		if m[c.bucket] == nil {
-			m[c.bucket] = map[string][]byte{}
-		}
-		m[c.bucket][c.key] = c.value
+// LedgerRows calls f for every row of the ledger; what they hold is the ledger's own affair. The slice is f's to keep;
+// f must not call the store.
+func (s *Store) LedgerRows(f func(key string, row []byte) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.closed {
+		return ErrClosed
 	}
-	return nil
+	return s.backend.Load(context.Background(), bucketLedger, f)
 }
 
-func (m memory) each(bucket string, f func(string, []byte) error) error {
-	for k, v := range m[bucket] {
-		if err := f(k, v); err != nil {
-			return err
-		}
+// WriteLedger deletes the rows of drop and then puts those of put, all or none; they are durable when it returns.
+func (s *Store) WriteLedger(put map[string][]byte, drop []string) error {
+	changes := make([]Change, 0, len(drop)+len(put))
+	for _, key := range drop {
+		changes = append(changes, Change{Bucket: bucketLedger, Key: key})
 	}
-	return nil
+	for key, row := range put {
+		if key == "" || len(key) > maxText || len(row) > maxLedgerRow {
+			return fmt.Errorf("write ledger: %w", ErrSize)
+		}
+		changes = append(changes, Change{Bucket: bucketLedger, Key: key, Value: append([]byte{}, row...)})
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.write(changes)
 }
-
-func (m memory) close() error { return nil }

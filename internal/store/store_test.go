@@ -65,7 +65,7 @@ func each(t *testing.T, o store.Options, f func(*testing.T, *store.Store)) {
 }
 
 func anna() store.TokenOwner {
-	return store.TokenOwner{Integration: "billing", Authenticator: "svc@example.com", Principal: "anna@example.com", Scheme: "form"}
+	return store.TokenOwner{Integration: "billing", Authenticator: "svc@example.com", Principal: "anna@example.com"}
 }
 
 func must[T any](t *testing.T) func(T, error) T {
@@ -352,7 +352,7 @@ func TestRunFlushesNowAndThenAndAtTheEnd(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- s.Run(ctx) }()
-		time.Sleep(3 * store.DefaultFlush)
+		time.Sleep(3 * time.Minute)
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)

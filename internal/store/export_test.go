@@ -1,0 +1,9 @@
+package store
+
+import "time"
+
+func OpenFile(path string) (Backend, error) { return openFile(path, time.Second, time.Now()) }
+
+func NewMemory() Backend { return newMemory() }
+
+func Buckets() []string { return buckets() }
