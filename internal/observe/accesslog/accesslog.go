@@ -1,5 +1,6 @@
-// Package accesslog writes one line for each call, in text or JSON, through a writer that works in the background. It must never make
-// a call wait for the log's reader, nor write what could be a line, a colour or a secret of a caller's making. internal/app calls it.
+// Package accesslog writes one line for each call, in text or JSON, through a writer that works in the background. It
+// must never make a call wait for the log's reader, nor write what could be a line, a colour or a secret of a caller's
+// making. internal/app calls it.
 package accesslog
 
 import (
@@ -23,9 +24,10 @@ const (
 	textLimit  = 1024 // error and next step; a consent URL must fit
 )
 
-// Log writes one line per call. Keys, in this order, empty ones left out: request_id, integration, scheme, door, api, operation,
-// method, path, status, outcome, cause, error, next_step, key, authenticator, principal, account, site, client, user_agent, duration_ms,
-// upstream_ms, translate_ms, bytes_in, bytes_out, replayed, conflict, trace_token, rehearsal.
+// Log writes one line per call. Keys, in this order, empty ones left out: request_id, integration, scheme, door, api,
+// operation, method, path, status, outcome, cause, error, next_step, key, authenticator, principal, account, site,
+// client, user_agent, duration_ms, upstream_ms, translate_ms, bytes_in, bytes_out, replayed, conflict, trace_token,
+// rehearsal.
 type Log struct{ trouble, well slog.Handler }
 
 // New makes a Log. Lines of calls that went well go to well, all others to trouble.

@@ -24,11 +24,13 @@ const (
 
 var errLogUnread = errors.New("the log was not read to its end")
 
-// Writer writes the lines of a log in the background, so that whoever logs never waits for the log's reader. What is written through
-// Gathering waits for a tenth of a second, since one system call per line costs more than the line itself; all else goes out at once,
-// after what was gathered before it. Lines that find no room, and those of a write that failed, are dropped and counted, whole.
+// Writer writes the lines of a log in the background, so that whoever logs never waits for the log's reader. What is
+// written through Gathering waits for a tenth of a second, since one system call per line costs more than the line
+// itself; all else goes out at once, after what was gathered before it. Lines that find no room, and those of a write
+// that failed, are dropped and counted, whole.
 type Writer struct {
-	// Note makes the line that tells how many lines were dropped; nil = none is written. It must not write to the Writer.
+	// Note makes the line that tells how many lines were dropped; nil = none is written. It must not write to the
+	// Writer.
 	Note func(dropped uint64) []byte
 
 	out io.Writer
@@ -91,8 +93,8 @@ func (w *Writer) add(p []byte) bool {
 	return true
 }
 
-// pending reports whether there is something to write. After a failure Note's line is tried by itself, so that it shows without a
-// further call when the log can be written again.
+// pending reports whether there is something to write. After a failure Note's line is tried by itself, so that it shows
+// without a further call when the log can be written again.
 func (w *Writer) pending() bool { return len(w.buf) > 0 || w.Note != nil && w.dropped > w.told }
 
 // start begins to write what is pending, unless a write is under way or has just failed.
@@ -201,7 +203,8 @@ func (w *Writer) Dropped() uint64 {
 	return w.dropped
 }
 
-// Trouble says why the log cannot be written; nil = it can. A log that is read slowly is no trouble, nor is a nil Writer.
+// Trouble says why the log cannot be written; nil = it can. A log that is read slowly is no trouble, nor is a nil
+// Writer.
 func (w *Writer) Trouble() error {
 	if w == nil {
 		return nil
@@ -212,8 +215,8 @@ func (w *Writer) Trouble() error {
 	case w.err != nil:
 		return fmt.Errorf("the log cannot be written, and %d lines were dropped: %w", w.dropped, w.err)
 	case stuck >= logPatience:
-		return fmt.Errorf("nobody has read the log for %s, and %d lines were dropped: look at the program that reads standard error",
-			stuck.Round(time.Second), w.dropped)
+		return fmt.Errorf("nobody has read the log for %s, and %d lines were dropped: "+
+			"look at the program that reads standard error", stuck.Round(time.Second), w.dropped)
 	}
 	return nil
 }

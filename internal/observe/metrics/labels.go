@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"crypto/tls"
 	"strconv"
+	"strings"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/services"
@@ -12,91 +14,62 @@ import (
 	"docusign-auth-proxy/translate/reply"
 )
 
-// vocabulary is the closed list of a label's values; whatever is not in it is written as "other".
-type vocabulary struct {
-	words []string // words[0] is "other"
-	index map[string]uint8
-}
+// other stands for every value that is not in a label's list.
+const other = "other"
 
-const otherWord = 0
+// words is the closed list of a label's values.
+type words map[string]bool
 
-func newVocabulary(words ...string) vocabulary {
-	v := vocabulary{index: map[string]uint8{}}
-	v.add("other")
-	for _, w := range words {
-		v.add(w)
+func wordsOf[S ~string](list ...S) words {
+	w := words{}
+	for _, s := range list {
+		w[string(s)] = true
 	}
-	return v
+	return w
 }
-
-// add ignores what no longer fits into the index: it is counted as "other" like any stranger.
-func (v *vocabulary) add(word string) {
-	if _, ok := v.index[word]; ok || word == "" || len(v.words) > 255 {
-		return
-	}
-	v.index[word] = uint8(len(v.words))
-	v.words = append(v.words, word)
-}
-
-func (v *vocabulary) find(word string) uint8 { return v.index[word] }
-
-func (v *vocabulary) word(i uint8) string { return v.words[i] }
 
 // known gives the word itself if it is one of the list, else "other".
-func (v *vocabulary) known(word string) string { return v.words[v.index[word]] }
+func (w words) known(word string) string {
+	if w[word] {
+		return word
+	}
+	return other
+}
 
 // labelWords are the closed lists of all labels but integration.
 type labelWords struct {
-	schemes, doors, apis, outcomes, classes, tls, causes, replays, connects, grantErrors, rehearsals, modes, soap, conns, panics vocabulary
+	schemes, legacySchemes, doors, apis, outcomes, classes, tls, causes, replays, connects words
+	grantErrors, rehearsals, modes, soap, lookups, conns, panics                           words
 }
 
 func newLabelWords() labelWords {
-	return labelWords{
-		schemes:     schemeWords(),
-		doors:       newVocabulary(string(call.DoorForward), string(call.DoorConnect), string(call.DoorSidecar), string(call.DoorHosts)),
-		apis:        apiWords(),
-		outcomes:    outcomeWords(),
-		classes:     newVocabulary("none", "1xx", "2xx", "3xx", "4xx", "5xx"),
-		tls:         newVocabulary("none", "1.0", "1.1", "1.2", "1.3"),
-		causes:      newVocabulary(causeWords()...),
-		replays:     newVocabulary(reply.TokenRefused.String(), reply.WrongSite.String()),
-		connects:    newVocabulary(connectWords()...),
-		grantErrors: newVocabulary(kindWords[oauth.Kind]()...),
-		rehearsals:  newVocabulary(append([]string{"would_work"}, causeWords()...)...),
-		modes:       newVocabulary("translate", "observe", "block"),
-		soap:        newVocabulary("bearer", "app_password", "rest"),
-		conns:       newVocabulary(call.ConnCauses()...),
-		panics:      newVocabulary(call.PanicPlaces()...),
-	}
-}
-
-func schemeWords() vocabulary {
-	v := newVocabulary()
-	for _, s := range legacy.Schemes() {
-		v.add(s.String())
-	}
-	return v
-}
-
-func apiWords() vocabulary {
-	v := newVocabulary()
-	for _, a := range call.APIs() {
-		v.add(string(a))
+	w := labelWords{
+		schemes:       words{},
+		legacySchemes: words{},
+		doors:         wordsOf(call.Doors()...),
+		apis:          wordsOf(call.APIs()...),
+		outcomes:      wordsOf(call.Outcomes()...),
+		classes:       wordsOf("none", "1xx", "2xx", "3xx", "4xx", "5xx"),
+		tls:           wordsOf("none", "1.0", "1.1", "1.2", "1.3"),
+		causes:        wordsOf(causeWords()...),
+		replays:       wordsOf(reply.TokenRefused.String(), reply.WrongSite.String()),
+		connects:      wordsOf(connectWords()...),
+		grantErrors:   wordsOf(kindWords[oauth.Kind]()...),
+		rehearsals:    wordsOf(append(causeWords(), "would_work")...),
+		modes:         wordsOf("translate", "observe", "block"),
+		soap:          wordsOf("bearer", "app_password", "rest"),
+		lookups:       wordsOf("user", "account"),
+		conns:         wordsOf(call.ConnCauses()...),
+		panics:        wordsOf(call.PanicPlaces()...),
 	}
 	for _, s := range services.All() {
-		v.add(string(s.API))
+		w.apis[string(s.API)] = true
 	}
-	return v
-}
-
-func outcomeWords() vocabulary {
-	v := newVocabulary()
-	for _, o := range [...]call.Outcome{
-		call.OutcomeOK, call.OutcomeClientError, call.OutcomeServerError, call.OutcomeRefused, call.OutcomeToken, call.OutcomeUnreachable, call.OutcomeAborted, call.OutcomeInternal,
-	} {
-		v.add(string(o))
+	for _, s := range legacy.Schemes() {
+		w.schemes[s.String()] = true
+		w.legacySchemes[s.String()] = s.Legacy()
 	}
-	return v
+	return w
 }
 
 // kindWords gives the labels of an enumeration, whose String has a default beyond its end.
@@ -111,60 +84,80 @@ func kindWords[K interface {
 	return words
 }
 
-// causeWords are the causes of failures: those of the packages that find them, DocuSign's usual statuses, and this package's own.
+// causeWords are the causes of failures: those of the packages that find them, DocuSign's usual statuses, and the
+// proxy's own.
 func causeWords() []string {
 	words := []string{"panic", "cut_off", "client_gone", "docusign_4xx", "docusign_5xx"}
 	words = append(words, kindWords[translate.Kind]()...)
 	words = append(words, kindWords[reply.Kind]()...)
 	words = append(words, kindWords[oauth.Kind]()...)
-	for _, status := range [...]int{400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 422, 429, 500, 501, 502, 503, 504} {
+	for _, status := range [...]int{
+		400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 422, 429, 500, 501, 502, 503, 504,
+	} {
 		words = append(words, "docusign_"+strconv.Itoa(status))
 	}
-	return append(words, egress.ReasonNotListed, egress.ReasonDocuSignPort, egress.ReasonClientAddress, egress.ReasonClientUnknown, egress.ReasonClientCredential)
+	return append(words, egress.ReasonNotListed, egress.ReasonDocuSignPort, egress.ReasonClientAddress,
+		egress.ReasonClientUnknown, egress.ReasonClientCredential)
 }
 
 // connectWords are the reasons why a CONNECT is refused; the last ones are found when the tunnel is dialled.
 func connectWords() []string {
 	return []string{
 		"bad_target", "no_ca", egress.ReasonNotListed, egress.ReasonDocuSignPort, egress.ReasonEnvironment,
-		egress.ReasonClientAddress, egress.ReasonClientUnknown, egress.ReasonClientCredential, egress.ReasonThrottled, egress.ReasonBusy,
-		"too_many_tunnels", "unreachable", "timeout",
-		egress.RuleSelf, egress.RuleMetadata, egress.RuleUnspecified, egress.RuleLoopback, egress.RuleLinkLocal, egress.RulePrivate, egress.RuleShared,
-		egress.RuleDocumentation, egress.RuleSpecial, egress.RuleTranslation, egress.RuleMulticast, egress.RuleReserved, egress.RuleUnknown,
+		egress.ReasonClientAddress, egress.ReasonClientUnknown, egress.ReasonClientCredential, egress.ReasonThrottled,
+		egress.ReasonBusy, "too_many_tunnels", "unreachable", "timeout",
+		egress.RuleSelf, egress.RuleMetadata, egress.RuleUnspecified, egress.RuleLoopback, egress.RuleLinkLocal,
+		egress.RulePrivate, egress.RuleShared, egress.RuleDocumentation, egress.RuleSpecial, egress.RuleTranslation,
+		egress.RuleMulticast, egress.RuleReserved, egress.RuleUnknown,
 	}
 }
 
 // cause finds a failure's cause; a rare status of DocuSign's is known by its class.
-func (w *labelWords) cause(word string, status int) uint8 {
-	if i := w.causes.find(word); i != otherWord {
-		return i
+func (w *labelWords) cause(word string, status int) string {
+	switch rest, found := strings.CutPrefix(word, "docusign_"); {
+	case w.causes[word]:
+		return word
+	case !found || len(rest) != 3:
+		return other
+	case status >= 500:
+		return "docusign_5xx"
 	}
-	const prefix = "docusign_"
-	if len(word) != len(prefix)+3 || word[:len(prefix)] != prefix {
-		return otherWord
-	}
-	if status >= 500 {
-		return w.causes.find("docusign_5xx")
-	}
-	return w.causes.find("docusign_4xx")
+	return "docusign_4xx"
 }
 
-func (w *labelWords) class(status int) uint8 {
-	if status == 0 {
-		return 1 // "none"
+// classLabel names the class of a status; 0 = there was none.
+func classLabel(status int) string {
+	classes := [...]string{other, "1xx", "2xx", "3xx", "4xx", "5xx"}
+	switch i := status / 100; {
+	case status == 0:
+		return "none"
+	case status > 0 && i < len(classes):
+		return classes[i]
 	}
-	if status < 100 || status > 599 {
-		return otherWord
-	}
-	return uint8(1 + status/100)
+	return other
 }
 
-func (w *labelWords) tlsVersion(v uint16) uint8 {
-	switch {
-	case v == 0:
-		return 1 // "none"
-	case v >= 0x0301 && v <= 0x0304:
-		return uint8(v - 0x0301 + 2)
+// tlsLabel names the version of a caller's connection; 0 = there was no TLS.
+func tlsLabel(version uint16) string {
+	switch version {
+	case 0:
+		return "none"
+	case tls.VersionTLS10:
+		return "1.0"
+	case tls.VersionTLS11:
+		return "1.1"
+	case tls.VersionTLS12:
+		return "1.2"
+	case tls.VersionTLS13:
+		return "1.3"
 	}
-	return otherWord
+	return other
+}
+
+// result is the label of what succeeds or fails.
+func result(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "ok"
 }

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// sources parses the packages where words come from, so that one added elsewhere and forgotten in the closed lists is found.
+// sources parses the packages where words come from, so that one added elsewhere and forgotten in the closed lists is
+// found.
 func sources(t *testing.T, pattern string) []*ast.File {
 	t.Helper()
 	names, err := filepath.Glob(pattern)
@@ -53,7 +54,7 @@ func literal(e ast.Expr) (string, bool) {
 
 func TestEveryDoorAPIAndOutcomeIsALabel(t *testing.T) {
 	w := newLabelWords()
-	lists := map[string]vocabulary{"Door": w.doors, "API": w.apis, "Outcome": w.outcomes}
+	lists := map[string]words{"Door": w.doors, "API": w.apis, "Outcome": w.outcomes}
 	seen := map[string]int{}
 	inspect(sources(t, "../../call/*.go"), func(spec *ast.ValueSpec) {
 		kind, ok := spec.Type.(*ast.Ident)
@@ -66,12 +67,12 @@ func TestEveryDoorAPIAndOutcomeIsALabel(t *testing.T) {
 			return
 		}
 		seen[kind.Name]++
-		if word != "other" && list.find(word) == otherWord {
+		if word != "other" && !list[word] {
 			t.Errorf("%s %q is missing in labels.go", kind.Name, word)
 		}
 	})
 	for kind, list := range lists {
-		if seen[kind] == 0 || list.find("no such word") != otherWord {
+		if seen[kind] == 0 || list["no such word"] {
 			t.Errorf("%s: %d constants found", kind, seen[kind])
 		}
 	}
@@ -81,7 +82,7 @@ func TestEveryCauseThatIsWrittenOutIsALabel(t *testing.T) {
 	w := newLabelWords()
 	at := map[string]struct {
 		argument int
-		list     vocabulary
+		list     words
 	}{"refused": {1, w.causes}, "refuseConnect": {2, w.connects}, "recordRefusedConnect": {2, w.connects}}
 	found := 0
 	inspect(sources(t, "../../../proxy/*.go"), func(call *ast.CallExpr) {
@@ -98,7 +99,7 @@ func TestEveryCauseThatIsWrittenOutIsALabel(t *testing.T) {
 			return
 		}
 		found++
-		if where.list.find(word) == otherWord {
+		if !where.list[word] {
 			t.Errorf("%s(… %q …) is missing in labels.go", sel.Sel.Name, word)
 		}
 	})
@@ -110,27 +111,27 @@ func TestEveryCauseThatIsWrittenOutIsALabel(t *testing.T) {
 func TestLabelWords(t *testing.T) {
 	w := newLabelWords()
 	for _, tt := range []struct{ name, got, want string }{
-		{"a cause of the account server", w.causes.word(w.cause("consent_required", 401)), "consent_required"},
-		{"a usual status of DocuSign", w.causes.word(w.cause("docusign_429", 429)), "docusign_429"},
-		{"a rare client error of DocuSign", w.causes.word(w.cause("docusign_499", 499)), "docusign_4xx"},
-		{"a rare server error of DocuSign", w.causes.word(w.cause("docusign_599", 599)), "docusign_5xx"},
-		{"no cause", w.causes.word(w.cause("", 500)), "other"},
-		{"no status", w.classes.word(w.class(0)), "none"},
-		{"switching protocols", w.classes.word(w.class(101)), "1xx"},
-		{"a server error", w.classes.word(w.class(599)), "5xx"},
-		{"a status that is none", w.classes.word(w.class(600)), "other"},
-		{"SSL 3", w.tls.word(w.tlsVersion(0x0300)), "other"},
-		{"TLS 1.0", w.tls.word(w.tlsVersion(0x0301)), "1.0"},
-		{"TLS 1.3", w.tls.word(w.tlsVersion(0x0304)), "1.3"},
+		{"a cause of the account server", w.cause("consent_required", 401), "consent_required"},
+		{"a usual status of DocuSign", w.cause("docusign_429", 429), "docusign_429"},
+		{"a rare client error of DocuSign", w.cause("docusign_499", 499), "docusign_4xx"},
+		{"a rare server error of DocuSign", w.cause("docusign_599", 599), "docusign_5xx"},
+		{"no cause", w.cause("", 500), "other"},
+		{"no status", classLabel(0), "none"},
+		{"switching protocols", classLabel(101), "1xx"},
+		{"a server error", classLabel(599), "5xx"},
+		{"a status that is none", classLabel(600), "other"},
+		{"SSL 3", tlsLabel(0x0300), "other"},
+		{"TLS 1.0", tlsLabel(0x0301), "1.0"},
+		{"TLS 1.3", tlsLabel(0x0304), "1.3"},
 		{"a kind of grant error", w.grantErrors.known("invalid_key"), "invalid_key"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s is %q, want %q", tt.name, tt.got, tt.want)
 		}
 	}
-	for _, s := range w.schemes.words[1:] {
-		if isLegacyScheme(s) != (s != "none" && s != "oauth_bearer") {
-			t.Errorf("scheme %s: legacy %t", s, isLegacyScheme(s))
+	for s := range w.schemes {
+		if w.legacySchemes[s] != (s != "none" && s != "oauth_bearer") {
+			t.Errorf("scheme %s: legacy %t", s, w.legacySchemes[s])
 		}
 	}
 }

@@ -1,13 +1,17 @@
+// Package metrics counts calls, tokens and faults for Prometheus. Every label is a word from a closed list or a name
+// from the configuration: it must never make one of what a caller sends. internal/app makes it; it learns of calls as a
+// call.Recorder.
 package metrics
 
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,10 +20,11 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// nativeResetAfter lets a native histogram that has filled its buckets start anew instead of losing precision for ever.
-const nativeResetAfter = time.Hour
+// maxSites bounds the label site. DocuSign has about ten; what comes beyond the bound counts as other.
+const maxSites = 32
 
-// Options say what Metrics cannot see in the events. Every field may be zero; the functions are called when Prometheus scrapes.
+// Options say what Metrics cannot see in the events. Every field may be zero; the functions are called when Prometheus
+// scrapes.
 type Options struct {
 	Version, Commit, GoVersion string           // of the program; GoVersion "" = of the running one
 	Now                        func() time.Time // nil = time.Now
@@ -49,26 +54,31 @@ type Integration struct {
 	SOAP     string   // bearer, app_password or rest
 }
 
-// Metrics counts calls and tokens for Prometheus. It is a Recorder, a RehearsalRecorder and a call.ConnRecorder. Every label is a word from a closed list
-// or a name from the configuration; nothing a caller sends becomes one. Make it with New; it is safe for concurrent use.
+// Metrics is a call.Recorder, RehearsalRecorder, ConnRecorder and PanicRecorder. Make it with New; it is safe for
+// concurrent use.
 type Metrics struct {
-	o      Options
-	words  labelWords
-	vecs   metricVecs
-	refuse []prometheus.Counter // by index of words.connects
-	poll   *pollTable
-	sites  *siteCounters
-	descs  scrapeDescs
-	server atomic.Pointer[Server]
+	o     Options
+	words labelWords
+	vecs  []vec
+	counted
+	read
+	descs []*prometheus.Desc
+	poll  *pollTable
 
-	reloadOK   atomic.Bool
-	reloadedAt atomic.Int64 // Unix nanoseconds; 0 = never
-	clock      atomic.Pointer[time.Duration]
+	// mu is held shared while a call is counted, so that no series of an integration comes back after Configure has
+	// deleted it.
+	mu           sync.RWMutex
+	integrations map[string]*integration
+	issuers      map[string]issuer // by folded client ID
 
-	mu      sync.Mutex // guards changes of what follows, and series
-	names   atomic.Pointer[map[string]*integrationSeries]
-	issuers atomic.Pointer[map[string]issuerSeries]
-	unknown *integrationSeries
+	state struct {
+		sync.Mutex
+		sites      words
+		server     *Server
+		reloadErr  error
+		reloadedAt time.Time
+		clock      *time.Duration // nil = not learnt
+	}
 }
 
 // New registers the collectors. An error says which of them the registry already has.
@@ -77,29 +87,17 @@ func New(reg prometheus.Registerer, o Options) (*Metrics, error) {
 		o.Now = time.Now
 	}
 	o.GoVersion = cmp.Or(o.GoVersion, runtime.Version())
-	m := &Metrics{o: o, words: newLabelWords(), poll: newPollTable(cmp.Or(o.PollingEntries, 10_000))}
-	mk := newMetricMaker()
-	m.vecs = newMetricVecs(mk)
-	m.descs = newScrapeDescs(mk)
-	m.sites = newSiteCounters(m.vecs.sites)
-	for _, reason := range m.words.connects.words {
-		m.refuse = append(m.refuse, m.vecs.refused.WithLabelValues(reason))
-	}
-	for _, door := range [...]call.Door{call.DoorSidecar, call.DoorConnect, call.DoorHosts} {
-		for _, cause := range call.ConnCauses() {
-			m.vecs.connFailures.WithLabelValues(string(door), cause)
-		}
-	}
-	for _, where := range m.words.panics.words[1:] {
-		m.vecs.panics.WithLabelValues(where) // at zero, so that the first one shows as a rise
-	}
-	m.unknown = m.newIntegrationSeries(call.UnknownIntegration)
-	m.names.Store(&map[string]*integrationSeries{call.UnknownIntegration: m.unknown})
-	m.issuers.Store(&map[string]issuerSeries{})
+	var d definitions
+	m := &Metrics{o: o, words: newLabelWords(), counted: newCounted(&d), read: newRead(&d), vecs: d.vecs, descs: d.descs}
+	m.state.sites = words{}
+	var problem error
+	m.poll, problem = newPollTable(cmp.Or(o.PollingEntries, 10_000))
+	m.startAtZero()
+	m.Configure(nil)
 	m.ConfigLoaded(nil) // the program does not start without a good one
-	var problems []error
-	for _, c := range append(m.vecs.collectors(), scrape{m}) {
-		problems = append(problems, reg.Register(c))
+	problems := []error{problem, reg.Register(scrape{m})}
+	for _, v := range m.vecs {
+		problems = append(problems, reg.Register(v))
 	}
 	return m, errors.Join(problems...)
 }
@@ -108,169 +106,215 @@ func New(reg prometheus.Registerer, o Options) (*Metrics, error) {
 type Server struct{ Active, OpenConnections, OpenTunnels func() int64 }
 
 // Watch tells whose calls, connections and tunnels are shown, for whoever makes the server after the Metrics.
-func (m *Metrics) Watch(s Server) { m.server.Store(&s) }
+func (m *Metrics) Watch(s Server) {
+	m.state.Lock()
+	defer m.state.Unlock()
+	m.state.server = &s
+}
 
-// ConfigLoaded notes that the configuration was read again: nil when it is in force now, else why the earlier one stays.
+// ConfigLoaded notes that the configuration was read again: nil when it is in force now, else why the earlier one
+// stays.
 func (m *Metrics) ConfigLoaded(err error) {
-	m.reloadOK.Store(err == nil)
-	if err == nil {
-		m.reloadedAt.Store(m.o.Now().UnixNano())
+	m.state.Lock()
+	defer m.state.Unlock()
+	if m.state.reloadErr = err; err == nil {
+		m.state.reloadedAt = m.o.Now()
 	}
 }
 
-// Configure tells the integrations of the configuration, at start and after every reload. New ones begin at zero; the series of those
-// that are gone are deleted, and calls of theirs that still end are counted as unknown.
+// Configure tells the integrations of the configuration, at start and after every reload. New ones begin at zero; the
+// series of those that are gone are deleted, and calls of theirs that still end are counted as unknown.
 func (m *Metrics) Configure(list []Integration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	old := *m.names.Load()
-	next := map[string]*integrationSeries{call.UnknownIntegration: m.unknown}
-	issuers := map[string]issuerSeries{}
-	for i := range list {
-		in := &list[i]
-		if in.Name == "" || in.Name == call.UnknownIntegration {
+	old := m.integrations
+	m.integrations, m.issuers = map[string]*integration{}, map[string]issuer{}
+	for _, in := range slices.Concat([]Integration{{Name: call.UnknownIntegration}}, list) {
+		if in.Name == "" || m.integrations[in.Name] != nil {
 			continue
 		}
-		s := old[in.Name]
-		if s == nil {
-			s = m.newIntegrationSeries(in.Name)
+		one := old[in.Name]
+		if one == nil {
+			one = &integration{label: strings.ToValidUTF8(in.Name, "�")}
+			m.startIntegrationAtZero(one.label)
 		}
-		s.info.Store(&integrationInfo{mode: m.words.modes.known(in.Mode), soap: m.words.soap.known(in.SOAP)})
-		next[in.Name] = s
-		addIssuer(issuers, in, s)
+		m.integrations[in.Name] = one
+		if in.Name != call.UnknownIntegration {
+			one.configure(m.words.modes.known(in.Mode), m.words.soap.known(in.SOAP))
+			m.addIssuer(&in, one)
+		}
 	}
-	m.names.Store(&next)
-	m.issuers.Store(&issuers)
-	for name, s := range old {
-		if next[name] == nil {
-			s.removed = true
-			m.vecs.forget(s.label)
+	for name, one := range old {
+		if m.integrations[name] == nil {
+			for _, v := range m.vecs {
+				v.DeletePartialMatch(prometheus.Labels{"integration": one.label})
+			}
 		}
 	}
 }
 
-// series finds an integration's; whoever is not in the configuration is unknown.
-func (m *Metrics) series(integration string) *integrationSeries {
-	if s := (*m.names.Load())[integration]; s != nil {
-		return s
+// of finds an integration; whoever is not in the configuration is unknown. The caller holds mu.
+func (m *Metrics) of(name string) *integration {
+	if in := m.integrations[name]; in != nil {
+		return in
 	}
-	return m.unknown
+	return m.integrations[call.UnknownIntegration]
 }
 
-// Record counts a call. It allocates nothing once the same kind of call has been seen.
+// startAtZero makes the series exist that dashboards and alerts are about: without a zero, a rate does not show the
+// first one.
+func (m *Metrics) startAtZero() {
+	m.refused.WithLabelValues(other)
+	for reason := range m.words.connects {
+		m.refused.WithLabelValues(reason)
+	}
+	for _, door := range [...]call.Door{call.DoorSidecar, call.DoorConnect, call.DoorHosts} {
+		for cause := range m.words.conns {
+			m.connFailures.WithLabelValues(string(door), cause)
+		}
+	}
+	for where := range m.words.panics {
+		m.panics.WithLabelValues(where)
+	}
+}
+
+func (m *Metrics) startIntegrationAtZero(label string) {
+	const door, api = string(call.DoorForward), string(call.APIRest2)
+	for scheme := range m.words.schemes {
+		m.requests.WithLabelValues(label, scheme, door, api, string(call.OutcomeOK), "2xx")
+	}
+	for outcome, class := range map[call.Outcome]string{
+		call.OutcomeClientError: "4xx", call.OutcomeServerError: "5xx", call.OutcomeRefused: "4xx", call.OutcomeToken: "4xx",
+		call.OutcomeUnreachable: "5xx", call.OutcomeAborted: "none", call.OutcomeInternal: "5xx",
+	} {
+		m.requests.WithLabelValues(label, "header_json", door, api, string(outcome), class)
+	}
+	for vec, values := range map[*prometheus.CounterVec][]string{
+		m.failures: {"bad_login", "consent_required", "invalid_key", "user_not_found", "issuer_not_found", "network",
+			"unreachable", "timeout", "docusign_401", "docusign_429", "panic"},
+		m.rehearsals:  {"would_work"},
+		m.polling:     {"envelope", other},
+		m.grants:      {"ok", "error"},
+		m.userInfo:    {"ok", "error"},
+		m.replays:     append(slices.Collect(maps.Keys(m.words.replays)), other),
+		m.callerTLS:   append(slices.Collect(maps.Keys(m.words.tls)), other),
+		m.grantErrors: append(slices.Collect(maps.Keys(m.words.grantErrors)), other),
+	} {
+		for _, value := range values {
+			vec.WithLabelValues(label, value)
+		}
+	}
+	for what := range m.words.lookups {
+		m.lookups.WithLabelValues(label, what, "ok")
+		m.lookups.WithLabelValues(label, what, "error")
+	}
+	for _, vec := range [...]*prometheus.CounterVec{m.onBehalf, m.conflicts, m.rewrites, m.cacheHits, m.moves} {
+		vec.WithLabelValues(label)
+	}
+	for _, vec := range [...]*prometheus.HistogramVec{m.translation, m.bytesIn, m.bytesOut, m.grantTime} {
+		vec.WithLabelValues(label)
+	}
+}
+
+// Record counts a call.
 func (m *Metrics) Record(e *call.Event) {
+	w := &m.words
 	if e.Method == http.MethodConnect {
-		m.refuse[m.words.connects.find(e.Cause)].Inc()
+		m.refused.WithLabelValues(w.connects.known(e.Cause)).Inc()
 		return
 	}
-	s := m.series(e.Integration)
-	key := m.keyOf(e)
-	c := m.callSeries(s, key)
-	c.requests.Inc()
-	c.duration.Observe(e.Total.Seconds())
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	in := m.of(e.Integration)
+	label, api, outcome := in.label, w.apis.known(string(e.API)), w.outcomes.known(string(e.Outcome))
+	scheme, door := w.schemes.known(e.Scheme), w.doors.known(string(e.Door))
+	m.requests.WithLabelValues(label, scheme, door, api, outcome, classLabel(e.Status)).Inc()
 	if e.Outcome != call.OutcomeOK {
-		c.failures.Inc()
+		m.failures.WithLabelValues(label, w.cause(e.Cause, e.Status)).Inc()
+	}
+	m.duration.WithLabelValues(label, api).Observe(e.Total.Seconds())
+	if upstream := m.upstream.WithLabelValues(label, api); e.Site != "" && e.Upstream > 0 {
+		upstream.Observe(e.Upstream.Seconds())
 	}
 	if e.Translate > 0 {
-		s.translation.Observe(e.Translate.Seconds())
+		m.translation.WithLabelValues(label).Observe(e.Translate.Seconds())
 	}
-	s.tls[m.words.tlsVersion(e.TLSVersion)].Inc()
-	s.bytesIn.Observe(float64(e.BytesIn))
-	s.bytesOut.Observe(float64(e.BytesOut))
-	m.recordRare(e, s)
-	if e.Site == "" {
-		return // DocuSign never saw the call
+	m.callerTLS.WithLabelValues(label, tlsLabel(e.TLSVersion)).Inc()
+	m.bytesIn.WithLabelValues(label).Observe(float64(e.BytesIn))
+	m.bytesOut.WithLabelValues(label).Observe(float64(e.BytesOut))
+	m.recordRare(e, label)
+	at, now := e.Time, m.o.Now()
+	if at.IsZero() {
+		at = now
 	}
-	if e.Upstream > 0 {
-		c.upstream.Observe(e.Upstream.Seconds())
+	in.note(e, at, now, w.legacySchemes[e.Scheme])
+	if e.Site != "" {
+		m.recordSent(e, label, at)
 	}
-	m.sites.count(e, &m.words)
-	m.recordSent(e, s)
 }
 
-func (m *Metrics) recordRare(e *call.Event, s *integrationSeries) {
-	if e.OnBehalf() && e.Principal != "" {
-		s.onBehalf.Inc()
+func (m *Metrics) recordRare(e *call.Event, label string) {
+	if e.OnBehalf() {
+		m.onBehalf.WithLabelValues(label).Inc()
 	}
 	if e.Conflict {
-		s.conflicts.Inc()
+		m.conflicts.WithLabelValues(label).Inc()
 	}
 	if e.Replayed != "" {
-		s.replays[m.words.replays.find(e.Replayed)].Inc()
+		m.replays.WithLabelValues(label, m.words.replays.known(e.Replayed)).Inc()
 	}
 	if e.Rewritten > 0 {
-		s.rewrites.Add(float64(e.Rewritten))
-	}
-	if isLegacyScheme(e.Scheme) {
-		raise(&s.lastLegacy, m.at(e).UnixNano())
+		m.rewrites.WithLabelValues(label).Add(float64(e.Rewritten))
 	}
 }
 
 // recordSent counts what matters only of calls that went to DocuSign.
-func (m *Metrics) recordSent(e *call.Event, s *integrationSeries) {
-	if e.Limits.Told() {
-		s.limits.note(e.Limits, m.o.Now())
+func (m *Metrics) recordSent(e *call.Event, label string, at time.Time) {
+	status := e.Status
+	if e.Outcome == call.OutcomeUnreachable || e.Outcome == call.OutcomeAborted {
+		status = 0 // what the caller got was not DocuSign's
 	}
-	if e.Outcome == call.OutcomeOK && s.usedOAuth(e) {
-		s.goLive.add(m.at(e))
-	}
-	if e.Method == http.MethodGet && e.Account != "" && m.poll.early(s, e.Path, m.at(e)) {
-		s.polling[resourceOf(e.Path)].Inc()
+	m.sites.WithLabelValues(m.siteOf(e), classLabel(status)).Inc()
+	if e.Method == http.MethodGet && e.Account != "" && m.poll.early(label, e.Path, at) {
+		m.polling.WithLabelValues(label, resourceOf(e.Path)).Inc()
 	}
 }
 
-func (m *Metrics) at(e *call.Event) time.Time {
-	if e.Time.IsZero() {
-		return m.o.Now()
+// siteOf gives the label of the site. Only sites that UserInfo named become labels: a host that a program named is its
+// own choice.
+func (m *Metrics) siteOf(e *call.Event) string {
+	site := e.Site
+	if e.Mode != "translate" {
+		site = other
 	}
-	return e.Time
+	m.state.Lock()
+	defer m.state.Unlock()
+	if !m.state.sites[site] && len(m.state.sites) >= maxSites {
+		site = other
+	}
+	if !m.state.sites[site] {
+		m.state.sites[site] = true
+		m.sites.WithLabelValues(site, other)
+		for class := range m.words.classes {
+			m.sites.WithLabelValues(site, class)
+		}
+	}
+	return site
 }
 
 // RecordPanic counts a panic that was caught.
 func (m *Metrics) RecordPanic(where string) {
-	m.vecs.panics.WithLabelValues(m.words.panics.known(where)).Inc()
+	m.panics.WithLabelValues(m.words.panics.known(where)).Inc()
 }
 
 // RecordRehearsal counts whether an observed call could have been translated.
 func (m *Metrics) RecordRehearsal(e *call.Event) {
-	s := m.series(e.Integration)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if s.removed {
-		s = m.unknown
-	}
-	m.vecs.rehearsals.WithLabelValues(s.label, m.words.rehearsals.known(e.Rehearsal)).Inc()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	m.rehearsals.WithLabelValues(m.of(e.Integration).label, m.words.rehearsals.known(e.Rehearsal)).Inc()
 }
 
 // RecordConnFailure counts a connection that never became a call.
 func (m *Metrics) RecordConnFailure(f *call.ConnFailure) {
-	m.vecs.connFailures.WithLabelValues(m.words.doors.known(string(f.Door)), m.words.conns.known(f.Cause)).Inc()
-}
-
-// isLegacyScheme knows legacy.Scheme.Legacy by its label.
-func isLegacyScheme(scheme string) bool {
-	switch scheme {
-	case "header_json", "header_xml", "ws_security", "soap_body", "password_grant", "legacy_bearer":
-		return true
-	}
-	return false
-}
-
-// raise sets v to n unless it is later already.
-func raise(v *atomic.Int64, n int64) {
-	for {
-		was := v.Load()
-		if was >= n || v.CompareAndSwap(was, n) {
-			return
-		}
-	}
-}
-
-// resourceOf tells a path inside an envelope, which DocuSign's rule is about, from lists, whose pages share a path.
-func resourceOf(path string) int {
-	const part = "/envelopes/"
-	if i := strings.Index(path, part); i >= 0 && len(path) > i+len(part) {
-		return resourceEnvelope
-	}
-	return resourceOther
+	m.connFailures.WithLabelValues(m.words.doors.known(string(f.Door)), m.words.conns.known(f.Cause)).Inc()
 }

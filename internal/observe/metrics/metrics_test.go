@@ -243,7 +243,9 @@ func TestMetricsCountCalls(t *testing.T) {
 			`caller_tls_requests_total{integration="nightly",version="none"}`:                                                  1,
 			`go_live_calls{integration="nightly"}`:                                                                             1,
 		}},
-		{"a SOAP call with an App Password is no OAuth call", func(e *call.Event) { e.Integration, e.API, e.Scheme = "crm", "soap_dsapi", "ws_security" }, map[string]float64{
+		{"a SOAP call with an App Password is no OAuth call", func(e *call.Event) {
+			e.Integration, e.API, e.Scheme, e.AppPassword = "crm", "soap_dsapi", "ws_security", true
+		}, map[string]float64{
 			`go_live_calls{integration="crm"}`: 0,
 		}},
 		{"an observed call is no OAuth call", func(e *call.Event) { e.Mode = "observe" }, map[string]float64{

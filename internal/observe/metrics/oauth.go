@@ -9,35 +9,35 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// issuerSeries tells to which integration the tokens of a client ID belong.
-type issuerSeries struct {
-	first *integrationSeries            // in the order of the configuration
-	users map[string]*integrationSeries // by folded user GUID
+// issuer tells to which integration the tokens of a client ID belong.
+type issuer struct {
+	first *integration            // in the order of the configuration
+	users map[string]*integration // by folded user GUID
 }
 
-func addIssuer(issuers map[string]issuerSeries, in *Integration, s *integrationSeries) {
+func (m *Metrics) addIssuer(in *Integration, one *integration) {
 	id := legacy.Fold(cmp.Or(in.ClientID, in.Key))
-	known, ok := issuers[id]
+	known, ok := m.issuers[id]
 	if !ok {
-		known = issuerSeries{first: s, users: map[string]*integrationSeries{}}
+		known = issuer{first: one, users: map[string]*integration{}}
+		m.issuers[id] = known
 	}
 	for _, u := range in.Users {
 		u = legacy.Fold(u)
 		if u != "" && known.users[u] == nil {
-			known.users[u] = s
+			known.users[u] = one
 		}
 	}
-	issuers[id] = known
 }
 
-// owner finds the integration that an identity belongs to.
-func (m *Metrics) owner(id oauth.Identity) *integrationSeries {
-	i, ok := (*m.issuers.Load())[legacy.Fold(id.Issuer)]
+// owner finds the integration that an identity belongs to. The caller holds mu.
+func (m *Metrics) owner(id oauth.Identity) *integration {
+	i, ok := m.issuers[legacy.Fold(id.Issuer)]
 	if !ok {
-		return m.unknown
+		return m.of("")
 	}
-	if s := i.users[legacy.Fold(id.Subject)]; s != nil {
-		return s
+	if in := i.users[legacy.Fold(id.Subject)]; in != nil {
+		return in
 	}
 	return i.first
 }
@@ -45,50 +45,50 @@ func (m *Metrics) owner(id oauth.Identity) *integrationSeries {
 // OAuthObserver gives the hooks that count what an oauth.Client does. Its field Learned is left to the caller.
 func (m *Metrics) OAuthObserver() oauth.Observer {
 	return oauth.Observer{
-		Grant:    m.countGrant,
-		CacheHit: func(id oauth.Identity) { m.owner(id).cacheHits.Inc() },
-		UserInfo: m.countUserInfo,
-		Lookup:   m.countLookup,
-		Clock:    func(d time.Duration) { m.clock.Store(&d) },
+		Grant: m.countGrant,
+		CacheHit: func(id oauth.Identity) {
+			m.owned(id, func(label string) { m.cacheHits.WithLabelValues(label).Inc() })
+		},
+		UserInfo: func(e oauth.UserInfoEvent) {
+			m.owned(e.Identity, func(label string) {
+				m.userInfo.WithLabelValues(label, result(e.Err)).Inc()
+				m.moves.WithLabelValues(label).Add(float64(max(0, e.Moved)))
+			})
+		},
+		Lookup: func(e oauth.LookupEvent) {
+			what := "account"
+			if e.What == "user" {
+				what = e.What
+			}
+			m.owned(e.Identity, func(label string) { m.lookups.WithLabelValues(label, what, result(e.Err)).Inc() })
+		},
+		Clock: func(d time.Duration) {
+			m.state.Lock()
+			defer m.state.Unlock()
+			m.state.clock = &d
+		},
 	}
+}
+
+// owned counts for the integration that an identity belongs to.
+func (m *Metrics) owned(id oauth.Identity, count func(label string)) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	count(m.owner(id).label)
 }
 
 func (m *Metrics) countGrant(e oauth.GrantEvent) {
-	s := m.owner(e.Identity)
-	s.grants.count(e.Err)
-	s.grantTime.Observe(e.Duration.Seconds())
-	if e.Err != nil {
-		s.grantErrors[m.words.grantErrors.find(labelOf(e.Err))].Inc()
-	}
-}
-
-func labelOf(err error) string {
-	var labelled interface{ Label() string }
-	if errors.As(err, &labelled) {
-		return labelled.Label()
-	}
-	return ""
-}
-
-func (m *Metrics) countUserInfo(e oauth.UserInfoEvent) {
-	s := m.owner(e.Identity)
-	s.userInfo.count(e.Err)
-	s.moves.Add(float64(max(0, e.Moved)))
-}
-
-func (m *Metrics) countLookup(e oauth.LookupEvent) {
-	s := m.owner(e.Identity)
-	what := "account"
-	if e.What == "user" {
-		what = e.What
-	}
-	result := "ok"
-	if e.Err != nil {
-		result = "error"
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !s.removed {
-		m.vecs.lookups.WithLabelValues(s.label, what, result).Inc()
-	}
+	m.owned(e.Identity, func(label string) {
+		m.grants.WithLabelValues(label, result(e.Err)).Inc()
+		m.grantTime.WithLabelValues(label).Observe(e.Duration.Seconds())
+		if e.Err == nil {
+			return
+		}
+		var labelled interface{ Label() string }
+		word := ""
+		if errors.As(e.Err, &labelled) {
+			word = labelled.Label()
+		}
+		m.grantErrors.WithLabelValues(label, m.words.grantErrors.known(word)).Inc()
+	})
 }
