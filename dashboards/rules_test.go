@@ -15,10 +15,9 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/metrics"
-	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
-	"docusign-auth-proxy/translate/reply"
 )
 
 const runbook = "../docs/runbook.md"
@@ -158,7 +157,7 @@ func TestTheRunbooksQueriesNameWhatExists(t *testing.T) {
 func TestTheRunbookKnowsEveryCause(t *testing.T) {
 	text := readFile(t, runbook)
 	for k := range 64 {
-		for _, cause := range []string{translate.Kind(k).String(), oauth.Kind(k).String(), reply.Kind(k).String()} {
+		for _, cause := range []string{call.Kind(k).String(), oauth.Kind(k).String()} {
 			if cause != "other" && !strings.Contains(text, "`"+cause+"`") {
 				t.Errorf("%s is not explained", cause)
 			}

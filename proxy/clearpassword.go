@@ -2,15 +2,14 @@ package proxy
 
 import (
 	"bytes"
-	"docusign-auth-proxy/internal/call"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
 
-	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/internal/call"
+
 	"docusign-auth-proxy/translate/legacy"
-	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
 )
 
@@ -37,10 +36,11 @@ func (x *exchange) holdsBack(r *http.Request) bool {
 	if what == "" {
 		return false
 	}
-	x.refuse(r, &translate.Error{
+	x.refuse(r, &call.Error{
+		Kind:     call.KindClearPassword,
 		Detail:   what + ", which would reach DocuSign in clear",
 		NextStep: "the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its service, or to oauth2/token",
-	}, reply.ClearPassword)
+	})
 	return true
 }
 

@@ -15,9 +15,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
+
 	"github.com/elazarl/goproxy"
 
-	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/egress"
 )

@@ -1,11 +1,12 @@
 package proxy
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
+
+	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
@@ -28,16 +29,16 @@ func (x *exchange) legacyToken(r *http.Request) {
 		return
 	}
 	if len(form) > maxForm {
-		x.refuse(r, &translate.Error{Detail: "an OAuth form larger than 16 KiB"}, reply.TooLarge)
+		x.refuse(r, &call.Error{Kind: call.KindTooLarge, Detail: "an OAuth form larger than 16 KiB"})
 		return
 	}
 	readings, err := legacy.ParseTokenForm(form)
 	if err != nil {
-		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "oauth2/token form", Err: err}, reply.BadRequest)
+		x.refuse(r, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2/token form", Err: err})
 		return
 	}
 	if readings[0].GrantType == "" {
-		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "oauth2/token form without grant_type"}, reply.BadRequest)
+		x.refuse(r, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2/token form without grant_type"})
 		return
 	}
 	d, err := x.proveForm(r, readings)
@@ -55,7 +56,7 @@ func (x *exchange) legacyToken(r *http.Request) {
 	}
 	x.event.Translate = x.server.cfg.Now().Sub(x.start)
 	if err != nil {
-		x.refuse(r, err, kindOnWire(err))
+		x.refuse(r, err)
 		return
 	}
 	x.issueToken(r, d, readings[0].Scope)
@@ -69,9 +70,9 @@ func (x *exchange) refuseGrant(r *http.Request, grant string) {
 	}
 	x.decision = &translate.Decision{Scheme: legacy.None}
 	detail := "grant_type=" + grant + " at the legacy oauth2/token"
-	x.refused(call.OutcomeRefused, reply.UnsupportedGrant.String(), detail, "the program has to ask the account server for this grant")
+	x.refused(call.OutcomeRefused, call.KindUnsupportedGrant.String(), detail, "the program has to ask the account server for this grant")
 	x.answerFailure(r, reply.Failure{
-		Kind: reply.UnsupportedGrant, Cause: reply.UnsupportedGrant.String(),
+		Kind: call.KindUnsupportedGrant, Cause: call.KindUnsupportedGrant.String(),
 		Detail: "docusign-auth-proxy takes grant_type=password here, not " + grant + ".",
 	})
 }
@@ -83,7 +84,7 @@ func (x *exchange) readForm(r *http.Request) ([]byte, bool) {
 	case err != nil:
 		x.callerFailed(r, err)
 	case r.Method != http.MethodPost:
-		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "oauth2 end points take POST"}, reply.BadRequest)
+		x.refuse(r, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2 end points take POST"})
 	default:
 		return form, true
 	}
@@ -99,8 +100,8 @@ func (x *exchange) proveForm(r *http.Request, readings []legacy.TokenForm) (*tra
 		// A token of old days that the program goes on sending does not spoil the password beside it, and neither does Basic. Nor does
 		// a token that is let through because it may belong to an observed program speak for the password of another.
 		d, err := x.proveBearerForm(r, auth, actAs, readings)
-		kind := translate.KindOf(err)
-		counts := err == nil && d.Integration != nil || err != nil && kind != translate.KindUnknownToken && kind != translate.KindNoCredential
+		kind := call.KindOf(err)
+		counts := err == nil && d.Integration != nil || err != nil && kind != call.KindUnknownToken && kind != call.KindNoCredential
 		if counts || readings[0].Password.Empty() {
 			return d, err
 		}
@@ -111,7 +112,7 @@ func (x *exchange) proveForm(r *http.Request, readings []legacy.TokenForm) (*tra
 		cred, err := form.Credential(tr.IsKey)
 		if err != nil {
 			if firstErr == nil {
-				first, firstErr = &translate.Decision{Scheme: legacy.PasswordGrant}, &translate.Error{Kind: translate.KindUnreadable, Detail: "oauth2/token form", Err: err}
+				first, firstErr = &translate.Decision{Scheme: legacy.PasswordGrant}, &call.Error{Kind: call.KindUnreadable, Detail: "oauth2/token form", Err: err}
 			}
 			continue
 		}
@@ -137,7 +138,7 @@ func (x *exchange) proveBearerForm(r *http.Request, auth []string, actAs string,
 		}
 		d, err := x.state.Translator.Decide(r.Context(), &translate.Call{Authorization: auth, ActAs: principal, Client: x.binding.client.Addr()})
 		if err == nil && d.Action == translate.ActionPass {
-			err = &translate.Error{Kind: translate.KindOAuthRefused, Detail: "an OAuth access token at the legacy token end point", NextStep: "the program has migrated already; let it use X-DocuSign-Act-On-Behalf or a grant of its own"}
+			err = &call.Error{Kind: call.KindOAuthRefused, Detail: "an OAuth access token at the legacy token end point", NextStep: "the program has migrated already; let it use X-DocuSign-Act-On-Behalf or a grant of its own"}
 		}
 		if err == nil {
 			return d, nil
@@ -151,7 +152,7 @@ func (x *exchange) proveBearerForm(r *http.Request, auth []string, actAs string,
 
 func (x *exchange) issueToken(r *http.Request, d *translate.Decision, scope string) {
 	if x.state.Tokens == nil {
-		x.refuse(r, &translate.Error{Detail: "there is no store for legacy tokens", NextStep: "set store: to a file in the configuration"}, reply.Internal)
+		x.refuse(r, &call.Error{Detail: "there is no store for legacy tokens", NextStep: "set store: to a file in the configuration"})
 		return
 	}
 	owner, err := x.state.Translator.OwnerOf(d)
@@ -163,7 +164,7 @@ func (x *exchange) issueToken(r *http.Request, d *translate.Decision, scope stri
 		token, err = x.state.Tokens.IssueToken(owner)
 	}
 	if err != nil {
-		x.refuse(r, &translate.Error{Detail: "the token could not be stored", Err: err, NextStep: "check that the store's file is writable and the disk has room"}, reply.Internal)
+		x.refuse(r, &call.Error{Detail: "the token could not be stored", Err: err, NextStep: "check that the store's file is writable and the disk has room"})
 		return
 	}
 	if scope == "" {
@@ -179,12 +180,12 @@ func (x *exchange) legacyRevoke(r *http.Request) {
 		return
 	}
 	if len(form) > maxForm {
-		x.refuse(r, &translate.Error{Detail: "an OAuth form larger than 16 KiB"}, reply.TooLarge)
+		x.refuse(r, &call.Error{Kind: call.KindTooLarge, Detail: "an OAuth form larger than 16 KiB"})
 		return
 	}
 	token, err := legacy.ParseRevokeForm(form)
 	if err != nil {
-		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "oauth2/revoke form", Err: err}, reply.BadRequest)
+		x.refuse(r, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2/revoke form", Err: err})
 		return
 	}
 	if d, err := x.state.Translator.Decide(r.Context(), &translate.Call{Authorization: []string{"bearer " + token.Reveal()}, Client: x.binding.client.Addr()}); err == nil {
@@ -193,7 +194,7 @@ func (x *exchange) legacyRevoke(r *http.Request) {
 	revoked := false
 	if x.state.Tokens != nil {
 		if revoked, err = x.state.Tokens.Revoke(token.Reveal()); err != nil {
-			x.refuse(r, &translate.Error{Detail: "the token could not be revoked", Err: err, NextStep: "check that the store's file is writable"}, reply.Internal)
+			x.refuse(r, &call.Error{Detail: "the token could not be revoked", Err: err, NextStep: "check that the store's file is writable"})
 			return
 		}
 	}

@@ -1,9 +1,10 @@
 package proxy
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"net/url"
+
+	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/egress"

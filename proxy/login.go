@@ -2,13 +2,14 @@ package proxy
 
 import (
 	"bytes"
-	"docusign-auth-proxy/internal/call"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
@@ -32,7 +33,7 @@ func (x *exchange) serveLogin(r *http.Request) {
 	if queryTrue(r.URL.Query(), "api_password") {
 		p, err := x.issuePassword()
 		if err != nil {
-			x.refuse(r, err, reply.Internal)
+			x.refuse(r, err)
 			return
 		}
 		options.APIPassword = p
@@ -40,7 +41,7 @@ func (x *exchange) serveLogin(r *http.Request) {
 	if !x.state.Translator.LoginTakesBearer(x.site.Base) {
 		answer, err := x.loginFromUserInfo(r, options)
 		if err != nil {
-			x.refuse(r, err, kindOnWire(err))
+			x.refuse(r, err)
 			return
 		}
 		x.event.Detail = "login_information made from UserInfo, since DocuSign refused it to bearer tokens a moment ago"
@@ -62,7 +63,7 @@ func (x *exchange) issuePassword() (secret.Text, error) {
 		p, err = x.state.Tokens.IssuePassword(owner)
 	}
 	if err != nil {
-		return p, &translate.Error{Detail: "an API password could not be stored", Err: err, NextStep: "check that the store's file is writable and the disk has room"}
+		return p, &call.Error{Detail: "an API password could not be stored", Err: err, NextStep: "check that the store's file is writable and the disk has room"}
 	}
 	return p, nil
 }
@@ -250,7 +251,7 @@ func (x *exchange) loginAccounts(r *http.Request) ([]reply.LoginAccount, error) 
 		return nil, translate.ErrNoMembership()
 	}
 	if len(accounts) == 0 {
-		return nil, &translate.Error{Kind: translate.KindTokenRefused, Detail: "UserInfo lists no account that can be used"}
+		return nil, &call.Error{Kind: call.KindTokenRefused, Detail: "UserInfo lists no account that can be used"}
 	}
 	return accounts, nil
 }

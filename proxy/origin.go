@@ -1,11 +1,12 @@
 package proxy
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/proxy/egress"
 )

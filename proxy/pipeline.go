@@ -61,7 +61,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	r.Body = x.caller
 	if faulty != "" {
-		x.refuse(r, &translate.Error{Detail: faulty, NextStep: connNextSteps[call.ConnBadCoding]}, reply.BadRequest)
+		x.refuse(r, &call.Error{Kind: call.KindBadRequest, Detail: faulty, NextStep: connNextSteps[call.ConnBadCoding]})
 		return
 	}
 	x.serve(r)
@@ -152,7 +152,7 @@ func (x *exchange) takeStream(r *http.Request) bool {
 	taken, displaced := x.binding.conn.place.of.take(x.binding.client.Addr(), nil)
 	x.server.displace(displaced)
 	if taken == nil {
-		x.refuse(r, &translate.Error{Detail: call.ConnTooMany, NextStep: nextTooMany}, reply.Overloaded)
+		x.refuse(r, &call.Error{Kind: call.KindOverloaded, Detail: call.ConnTooMany, NextStep: nextTooMany})
 		return false
 	}
 	x.stream = taken
@@ -178,14 +178,14 @@ func (x *exchange) serve(r *http.Request) {
 		x.site = translate.Site{Base: x.state.DefaultSite}
 	}
 	if x.badPath != nil {
-		x.refuse(r, &translate.Error{Detail: "request target", Err: x.badPath}, reply.BadPath)
+		x.refuse(r, &call.Error{Kind: call.KindBadPath, Detail: "request target", Err: x.badPath})
 		return
 	}
 	if target.IsZero() && x.serveOwn(r) {
 		return
 	}
 	if act := r.Header[headerActAs]; len(act) > 1 && slices.ContainsFunc(act, func(s string) bool { return s != act[0] }) {
-		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "two different X-DocuSign-Act-As-User headers"}, reply.Unreadable)
+		x.refuse(r, &call.Error{Kind: call.KindUnreadable, Detail: "two different X-DocuSign-Act-As-User headers"})
 		return
 	}
 	x.dispatch(r)
@@ -197,10 +197,11 @@ func (x *exchange) dispatch(r *http.Request) {
 	case x.route.api == call.APIAccountServer:
 		x.passAccountServer(r)
 	case x.route.local == localFormBinding:
-		x.refuse(r, &translate.Error{
+		x.refuse(r, &call.Error{
+			Kind:     call.KindFormBinding,
 			Detail:   "form binding, x.asmx/Operation, has the password in the query or the form",
 			NextStep: "let the program send a SOAP envelope to the service's own address",
-		}, reply.FormBinding)
+		})
 	case isPreflight(r):
 		x.passPreflight(r)
 	case x.route.local == localWSDL:
@@ -208,7 +209,7 @@ func (x *exchange) dispatch(r *http.Request) {
 	case x.route.open:
 		x.passOpen(r)
 	case x.route.local == localHelp:
-		x.refuse(r, &translate.Error{Detail: "a SOAP service takes POST, and GET with ?WSDL"}, reply.NotFound)
+		x.refuse(r, &call.Error{Kind: call.KindNotFound, Detail: "a SOAP service takes POST, and GET with ?WSDL"})
 	case x.route.local == localUnknownService || x.route.api.SOAP():
 		x.serveSOAP(r)
 	case x.route.local == localToken:
@@ -277,7 +278,7 @@ func (x *exchange) ofEnvironment(r *http.Request, target egress.Host) bool {
 		}
 		x.route = classify(r.Method, r.URL.Path, r.URL.RawQuery)
 		x.event.API, x.site = x.route.api, translate.Site{Base: httpsOrigin(h)}
-		x.refuse(r, &translate.Error{Detail: wrong.Error(), NextStep: wrong.NextStep()}, reply.WrongEnvironment)
+		x.refuse(r, &call.Error{Kind: call.KindWrongEnvironment, Detail: wrong.Error(), NextStep: wrong.NextStep()})
 		return false
 	}
 	return true
@@ -348,7 +349,7 @@ func (x *exchange) hostsTarget(r *http.Request) (egress.Host, error) {
 }
 
 func (x *exchange) refuseHost(r *http.Request, detail string) {
-	x.refuse(r, &translate.Error{Detail: detail}, reply.HostMismatch)
+	x.refuse(r, &call.Error{Kind: call.KindHostMismatch, Detail: detail})
 }
 
 func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
@@ -360,12 +361,12 @@ func (x *exchange) bindForward(r *http.Request) (egress.Host, bool) {
 	case strings.EqualFold(r.URL.Scheme, "https"):
 		port = 443
 	case !strings.EqualFold(r.URL.Scheme, "http"):
-		x.refuse(r, &translate.Error{Detail: "request target: a scheme that is neither http nor https"}, reply.BadRequest)
+		x.refuse(r, &call.Error{Kind: call.KindBadRequest, Detail: "request target: a scheme that is neither http nor https"})
 		return egress.Host{}, false
 	}
 	target, err := egress.ParseHost(r.URL.Host, port)
 	if err != nil {
-		x.refuse(r, &translate.Error{Detail: "request target: " + hostProblem(err)}, reply.BadRequest)
+		x.refuse(r, &call.Error{Kind: call.KindBadRequest, Detail: "request target: " + hostProblem(err)})
 		return target, false
 	}
 	if !x.ofEnvironment(r, target) {
@@ -416,7 +417,7 @@ func (x *exchange) serveREST(r *http.Request) {
 		return
 	}
 	if x.route.api == call.APIOther && x.decision.Action == translate.ActionTranslate {
-		x.refuse(r, &translate.Error{Detail: "a legacy credential counts below /restapi and at the SOAP services alone"}, reply.NotFound)
+		x.refuse(r, &call.Error{Kind: call.KindNotFound, Detail: "a legacy credential counts below /restapi and at the SOAP services alone"})
 		return
 	}
 	switch {
@@ -433,8 +434,9 @@ func (x *exchange) serveREST(r *http.Request) {
 // decide proves the credential and gets token and site. It answers the call itself, and returns false, when that fails.
 func (x *exchange) decide(r *http.Request) bool {
 	d, err := x.state.Translator.Decide(r.Context(), x.httpCredentials(r))
-	if translate.KindOf(err) == translate.KindNoCredential && x.route.api == call.APIOther {
-		x.refuse(r, err, reply.NotFound) // as DocuSign answers for a path it does not have (PROTOCOL.md §8.2)
+	if call.KindOf(err) == call.KindNoCredential && x.route.api == call.APIOther {
+		// As DocuSign answers for a path it does not have (PROTOCOL.md §8.2).
+		x.refuse(r, &call.Error{Kind: call.KindNoPath, Err: err, NextStep: call.ErrorOf(err).NextStep})
 		return false
 	}
 	return x.decided(r, d, err)
@@ -455,7 +457,7 @@ func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bo
 	}
 	x.event.Translate = x.server.cfg.Now().Sub(x.start)
 	if err != nil {
-		x.refuse(r, err, kindOnWire(err))
+		x.refuse(r, err)
 		return false
 	}
 	if d.Action == translate.ActionTranslate {
@@ -478,7 +480,7 @@ func (x *exchange) decided(r *http.Request, d *translate.Decision, err error) bo
 func (x *exchange) proven() error {
 	x.caller.limit.Store(int64(x.server.cfg.BodyTimeout))
 	if x.binding.conn != nil && !x.binding.conn.place.setIdle(false) {
-		return &translate.Error{Kind: translate.KindBusy, Detail: call.ConnDisplaced, NextStep: nextTooMany}
+		return &call.Error{Kind: call.KindBusy, Detail: call.ConnDisplaced, NextStep: nextTooMany}
 	}
 	return nil
 }
@@ -498,53 +500,8 @@ func (x *exchange) prepare(r *http.Request) error {
 	return nil
 }
 
-// kindOnWire maps what went wrong to what the caller is told (PROTOCOL.md §8.3).
-func kindOnWire(err error) reply.Kind {
-	switch translate.KindOf(err) {
-	case translate.KindNoCredential:
-		return reply.NoCredential
-	case translate.KindUnreadable:
-		return reply.Unreadable
-	case translate.KindUnknownKey:
-		return reply.UnknownKey
-	case translate.KindBadLogin:
-		return reply.BadLogin
-	case translate.KindThrottled:
-		return reply.TooManyFailures
-	case translate.KindBusy:
-		return reply.Overloaded
-	case translate.KindNotAllowed:
-		return reply.NotAllowed
-	case translate.KindUnknownToken, translate.KindOAuthRefused:
-		return reply.InvalidToken
-	case translate.KindBlocked:
-		return reply.Blocked
-	case translate.KindTokenRefused:
-		return reply.GrantRefused
-	case translate.KindTokenUnavailable, translate.KindTokenTimeout, translate.KindNotRepeated:
-		return reply.TokenServer
-	case translate.KindPasswordChange:
-		return reply.PasswordChangeRefused
-	case translate.KindNoMembership:
-		return reply.LacksMembership
-	}
-	return reply.Internal
-}
-
-func outcomeOfKind(k reply.Kind) call.Outcome {
-	switch k {
-	case reply.GrantRefused, reply.TokenServer:
-		return call.OutcomeToken
-	case reply.Unreachable, reply.Timeout:
-		return call.OutcomeUnreachable
-	case reply.Internal:
-		return call.OutcomeInternal
-	}
-	return call.OutcomeRefused
-}
-
 // refuse answers a call in the caller's dialect and notes the true cause for the operator.
-func (x *exchange) refuse(r *http.Request, err error, kind reply.Kind) {
+func (x *exchange) refuse(r *http.Request, err error) {
 	if x.w.status != 0 {
 		return // an answer is already on its way; nothing more can be said
 	}
@@ -552,18 +509,13 @@ func (x *exchange) refuse(r *http.Request, err error, kind reply.Kind) {
 		x.refused(call.OutcomeAborted, "client_gone", "the program hung up before it was answered", "")
 		return
 	}
-	cause := causeOf(err, kind)
-	var te *translate.Error
-	next := ""
-	if errors.As(err, &te) {
-		next = te.NextStep
-	}
+	f := reply.FailureOf(err)
 	if p := panics.In(err); p != nil { // in a goroutine that this call waited for
-		cause = "panic"
+		f.Cause = "panic"
 		x.server.panicked(call.PanicCall, p, "request_id", x.event.RequestID)
 	}
-	x.refused(outcomeOfKind(kind), cause, err.Error(), next)
-	x.answerFailure(r, reply.Failure{Kind: kind, Cause: cause, RetryAfter: retryAfter(err)})
+	x.refused(f.Kind.Outcome(), f.Cause, err.Error(), call.ErrorOf(err).NextStep)
+	x.answerFailure(r, f)
 }
 
 // answerFailure writes a failure as REST or SOAP, whichever the call spoke.
@@ -594,7 +546,7 @@ func (x *exchange) refusePasswordChange(r *http.Request) {
 	if err == nil {
 		err = errPasswordChange()
 	}
-	x.refuse(r, err, kindOnWire(err))
+	x.refuse(r, err)
 }
 
 // observesCaller reports whether an observed call is certain to come from a program that the operator observes. A token
@@ -605,8 +557,8 @@ func (x *exchange) observesCaller() bool {
 
 // errPasswordChange refuses a call whose body holds the old password in clear.
 func errPasswordChange() error {
-	return &translate.Error{
-		Kind: translate.KindPasswordChange, Detail: "a password cannot be changed through OAuth",
+	return &call.Error{
+		Kind: call.KindPasswordChange, Detail: "a password cannot be changed through OAuth",
 		NextStep: "change the password in the configuration, and in the program",
 	}
 }
@@ -625,7 +577,7 @@ func (x *exchange) passOpen(r *http.Request) {
 // passPreflight forwards a preflight, whose answer does not depend on the query: a password there stays here.
 func (x *exchange) passPreflight(r *http.Request) {
 	if x.route.api == call.APIOther {
-		x.refuse(r, &translate.Error{Kind: translate.KindNoCredential, Detail: "a preflight for a path that is not known"}, reply.NotFound)
+		x.refuse(r, &call.Error{Kind: call.KindNoPath, Detail: "a preflight for a path that is not known"})
 		return
 	}
 	u := *r.URL
@@ -657,7 +609,7 @@ func (x *exchange) passProvisioning(r *http.Request) bool {
 	}
 	x.decision = d
 	if err != nil {
-		x.refuse(r, err, kindOnWire(err))
+		x.refuse(r, err)
 		return true
 	}
 	x.native, x.legacyHeader = true, upstream

@@ -1,10 +1,11 @@
 package proxy_test
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"net"
 	"sync"
 	"testing"
+
+	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/egress"

@@ -1,13 +1,14 @@
 package proxy
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/services"
@@ -109,10 +110,11 @@ func (x *exchange) serveUnknownService(r *http.Request) {
 		x.passMessage(r)
 		return
 	}
-	x.refuse(r, &translate.Error{
+	x.refuse(r, &call.Error{
+		Kind:     call.KindUnknownService,
 		Detail:   "a SOAP service that is not known",
 		NextStep: "correct the program's address: /api/3.0/ with api.asmx, dsapi.asmx, credential.asmx or accountmanagement.asmx",
-	}, reply.UnknownService)
+	})
 }
 
 func (x *exchange) carryOut(r *http.Request) {
@@ -138,9 +140,9 @@ func (x *exchange) carryOut(r *http.Request) {
 func (x *exchange) refusePasswordInBody(r *http.Request) bool {
 	switch operation := x.soap.operation(); operation {
 	case "ChangePassword":
-		x.refuse(r, errPasswordChange(), reply.PasswordChangeRefused)
+		x.refuse(r, errPasswordChange())
 	case "GetPlanDetails", "ResendAccountActivation":
-		x.refuse(r, &translate.Error{Detail: operation + " has a user's password in its body"}, reply.ClearPassword)
+		x.refuse(r, &call.Error{Kind: call.KindClearPassword, Detail: operation + " has a user's password in its body"})
 	default:
 		return false
 	}
@@ -153,19 +155,19 @@ func (x *exchange) refuseMessage(r *http.Request, refusal *soap.Error) {
 		x.passMessage(r)
 		return
 	}
-	kind, scheme := reply.BadRequest, legacy.None
+	kind, scheme := call.KindBadRequest, legacy.None
 	if x.soap.message.Token != nil {
 		scheme = legacy.WSSecurity
 	}
 	switch refusal.Kind {
 	case soap.KindDigest:
-		kind = reply.DigestPassword
+		kind = call.KindDigest
 	case soap.KindSigned:
-		kind = reply.SignedCredential
+		kind = call.KindSigned
 	case soap.KindTooLarge:
-		kind = reply.TooLarge
+		kind = call.KindTooLarge
 	case soap.KindAmbiguous, soap.KindMisplaced, soap.KindToken, soap.KindPasswordType, soap.KindEncrypted:
-		kind = reply.Unreadable
+		kind = call.KindUnreadableMessage
 	}
 	if x.decision == nil {
 		x.decision = &translate.Decision{Scheme: scheme}
@@ -236,8 +238,8 @@ func (x *exchange) proveSOAP(r *http.Request) bool {
 		x.soapCaller(r).Ping(s.namespace()).WriteTo(&x.w, r)
 		return false
 	default:
-		d, err = noCredential(several), &translate.Error{
-			Kind: translate.KindNoCredential, Detail: "no credential of the kind that this service reads: " + x.ownKind(),
+		d, err = noCredential(several), &call.Error{
+			Kind: call.KindNoCredential, Detail: "no credential of the kind that this service reads: " + x.ownKind(),
 			NextStep: "api.asmx reads the UsernameToken, dsapi.asmx and accountmanagement.asmx X-DocuSign-Authentication, credential.asmx its body",
 		}
 	}
@@ -312,12 +314,12 @@ func (x *exchange) decidedSOAP(r *http.Request, d *translate.Decision, err error
 	}
 	x.decision = d
 	if err := x.proven(); err != nil {
-		x.refuse(r, err, kindOnWire(err))
+		x.refuse(r, err)
 		return false
 	}
 	if err := d.CheckAppPassword(); err != nil {
 		x.event.Translate = x.server.cfg.Now().Sub(x.start)
-		x.refuse(r, err, reply.GrantRefused)
+		x.refuse(r, err)
 		return false
 	}
 	if site, err := x.state.Translator.Site(r.Context(), d, ""); err == nil {
@@ -332,7 +334,7 @@ func (x *exchange) passMessage(r *http.Request) {
 	tr := x.state.Translator
 	for _, cred := range x.allCredentials(r) {
 		if tr.IsKey(cred.IntegratorKey) && tr.Observed(cred.IntegratorKey) == nil {
-			x.refuse(r, &translate.Error{Detail: "beside an observed credential, that of an integration that is not observed"}, reply.ClearPassword)
+			x.refuse(r, &call.Error{Kind: call.KindClearPassword, Detail: "beside an observed credential, that of an integration that is not observed"})
 			return
 		}
 	}
@@ -381,7 +383,7 @@ func (x *exchange) refuseEdit(r *http.Request, err error) {
 		x.refuseMessage(r, refusal)
 		return
 	}
-	x.refuse(r, err, kindOnWire(err))
+	x.refuse(r, err)
 }
 
 func (x *exchange) forwardMessage(r *http.Request) {
@@ -454,7 +456,7 @@ func (x *exchange) putAppPassword(m *soap.Message) error {
 		return nil
 	}
 	if x.route.readsFrom(services.Body) {
-		return &translate.Error{Kind: translate.KindNoCredential, Detail: "a token at credential.asmx, which reads " + x.ownKind()}
+		return &call.Error{Kind: call.KindNoCredential, Detail: "a token at credential.asmx, which reads " + x.ownKind()}
 	}
 	if m.Token == nil { // the call came with a token of the proxy's own
 		return m.InsertToken(x.nameUpstream(""), password)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
 )
@@ -18,14 +19,14 @@ func (x *exchange) serveCredential(r *http.Request) {
 	case "Login":
 		accounts, err := x.loginAccounts(r)
 		if err != nil {
-			x.refuse(r, err, kindOnWire(err))
+			x.refuse(r, err)
 			return
 		}
 		x.soapCaller(r).LoginResponse(accounts, body.ReturnBaseURL).WriteTo(&x.w, r)
 	case "GetAuthenticationToken", "RequestSenderToken", "RequestCorrectToken":
 		x.answerView(r, x.viewOf(body))
 	default:
-		x.refuse(r, &translate.Error{Detail: "credential.asmx has no such operation"}, reply.Unsupported)
+		x.refuse(r, &call.Error{Kind: call.KindUnsupported, Detail: "credential.asmx has no such operation"})
 	}
 }
 
@@ -41,7 +42,7 @@ func (x *exchange) forwardCredential(r *http.Request) {
 		err = m.Credential.SetEmail(name)
 	}
 	if err != nil {
-		x.refuse(r, &translate.Error{Detail: "credential.asmx", Err: err}, reply.BadRequest)
+		x.refuse(r, &call.Error{Kind: call.KindBadRequest, Detail: "credential.asmx", Err: err})
 		return
 	}
 	if x.soap.operation() == "Login" {
@@ -60,10 +61,10 @@ func (x *exchange) editLoginResponse(r *http.Request, resp *http.Response) error
 func (x *exchange) answerEncryptedPassword(r *http.Request) {
 	p, err := x.issuePassword()
 	if err == nil && p.Empty() {
-		err = &translate.Error{Detail: "there is no store for API passwords", NextStep: "set store: to a file in the configuration"}
+		err = &call.Error{Detail: "there is no store for API passwords", NextStep: "set store: to a file in the configuration"}
 	}
 	if err != nil {
-		x.refuse(r, err, reply.Internal)
+		x.refuse(r, err)
 		return
 	}
 	x.soapCaller(r).EncryptedPassword(p).WriteTo(&x.w, r)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
@@ -50,12 +51,12 @@ func (x *exchange) viewOf(body *soap.CredentialBody) view {
 // answerView asks REST for the one-time URL that the operation used to return.
 func (x *exchange) answerView(r *http.Request, v view) {
 	if !plainID(v.envelope) || v.envelope == "" && strings.HasSuffix(v.path, "/correct") {
-		x.refuse(r, &translate.Error{Kind: translate.KindUnreadable, Detail: "an envelope id that is none"}, reply.BadRequest)
+		x.refuse(r, &call.Error{Kind: call.KindUnreadableForm, Detail: "an envelope id that is none"})
 		return
 	}
 	sites, err := x.viewSites(r.Context(), v)
 	if err != nil {
-		x.refuse(r, err, kindOnWire(err))
+		x.refuse(r, err)
 		return
 	}
 	began := x.server.cfg.Now()
@@ -90,7 +91,7 @@ func (x *exchange) viewSites(ctx context.Context, v view) ([]translate.Site, err
 	if v.account != "" {
 		site, err := tr.Site(ctx, x.decision, v.account)
 		if err == nil && site.AccountID == "" {
-			err = &translate.Error{Kind: translate.KindNotAllowed, Detail: "the user is not a member of the account in the call"}
+			err = &call.Error{Kind: call.KindNotAllowed, Detail: "the user is not a member of the account in the call"}
 		}
 		return []translate.Site{site}, err
 	}
@@ -114,7 +115,7 @@ func (x *exchange) viewSites(ctx context.Context, v view) ([]translate.Site, err
 		}
 	}
 	if len(sites) == 0 {
-		return nil, &translate.Error{Kind: translate.KindTokenRefused, Detail: "UserInfo lists no account that can be used"}
+		return nil, &call.Error{Kind: call.KindTokenRefused, Detail: "UserInfo lists no account that can be used"}
 	}
 	return sites[:min(len(sites), maxViewAccounts)], nil
 }
@@ -194,7 +195,7 @@ func (x *exchange) relayFailure(r *http.Request, a viewAnswer) {
 	detail := "view over REST: DocuSign answered " + strconv.Itoa(a.status) + " " + reply.ErrorCode(a.body)
 	answer, ok := x.soapCaller(r).Relay(a.status, a.body)
 	if !ok {
-		x.refuse(r, &translate.Error{Detail: detail}, reply.Unreachable)
+		x.refuse(r, &call.Error{Kind: call.KindUnreachable, Detail: detail})
 		return
 	}
 	x.event.Cause, x.event.Detail = "docusign_"+strconv.Itoa(a.status), detail

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"docusign-auth-proxy/internal/call"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy/egress"
@@ -86,10 +87,10 @@ const nextSlowBody = "look at the network between the program and the proxy; a p
 // callerFailed notes that the request could not be read to its end, and says so if the caller still listens.
 func (x *exchange) callerFailed(r *http.Request, err error) {
 	if x.caller.slow.Load() {
-		x.refuse(r, &translate.Error{Detail: errSlowBody.Error(), NextStep: nextSlowBody}, reply.SlowBody)
+		x.refuse(r, &call.Error{Kind: call.KindSlowBody, Detail: errSlowBody.Error(), NextStep: nextSlowBody})
 		return
 	}
-	x.refuse(r, &translate.Error{Detail: "the request body could not be read", Err: err}, reply.BadRequest)
+	x.refuse(r, &call.Error{Kind: call.KindBadRequest, Detail: "the request body could not be read", Err: err})
 }
 
 // rewrite makes the outbound request (PROTOCOL.md §12).
@@ -269,8 +270,8 @@ func (x *exchange) outcome(use oauth.Use, status int, why reply.Upstream) reply.
 // errNotRepeated is for a call whose refusal was mended, but of which the body is gone. DocuSign has done nothing, and the caller's
 // credential is good, so a 401 would mislead the program.
 func errNotRepeated(why reply.Upstream) error {
-	return &translate.Error{
-		Kind:   translate.KindNotRepeated,
+	return &call.Error{
+		Kind:   call.KindNotRepeated,
 		Detail: "DocuSign refused the call (" + why.String() + "); that is mended, but the body is too large to be sent again",
 		NextStep: "nothing: the program's next attempt works; raise limits.replay_body to have calls of this size repeated " +
 			"by the proxy",
@@ -295,10 +296,10 @@ func (x *exchange) mend(ctx context.Context, why reply.Upstream, use oauth.Use) 
 	}
 	token, err := tr.Renew(ctx, x.decision, x.token, use)
 	const failed = "DocuSign refused the token and another could not be had"
-	var te *translate.Error
+	var te *call.Error
 	switch {
 	case errors.As(err, &te):
-		return false, &translate.Error{Kind: te.Kind, Detail: failed, Err: err, NextStep: te.NextStep}
+		return false, &call.Error{Kind: te.Kind, Detail: failed, Err: err, NextStep: te.NextStep}
 	case err != nil:
 		x.event.Detail = failed + ": " + err.Error()
 		return false, nil
@@ -411,13 +412,13 @@ func (u *upstream) fail(_ http.ResponseWriter, r *http.Request, err error) {
 
 // refuseUnsent answers a call that failed on the way out: for want of a new token, or of an answer.
 func (x *exchange) refuseUnsent(r *http.Request, what string, err error) {
-	var te *translate.Error
+	var te *call.Error
 	if errors.As(err, &te) {
-		x.refuse(r, err, kindOnWire(err))
+		x.refuse(r, err)
 		return
 	}
 	kind, next := explainFailure(err, x.site.Base)
-	x.refuse(r, &translate.Error{Detail: what, Err: err, NextStep: next}, kind)
+	x.refuse(r, &call.Error{Kind: kind, Detail: what, Err: err, NextStep: next})
 }
 
 // callerError is a fault of the caller's own body, found while it was being forwarded.
@@ -432,7 +433,7 @@ func isCallerError(err error) bool {
 }
 
 // explainFailure says what the operator can do about a failure on the way out.
-func explainFailure(err error, base *url.URL) (reply.Kind, string) {
+func explainFailure(err error, base *url.URL) (call.Kind, string) {
 	var refused *egress.RefusedError
 	var unknownCA x509.UnknownAuthorityError
 	var badName x509.HostnameError
@@ -441,19 +442,19 @@ func explainFailure(err error, base *url.URL) (reply.Kind, string) {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &refused):
-		return reply.Unreachable, refused.Hint
+		return call.KindUnreachable, refused.Hint
 	case errors.As(err, &unknownCA):
-		return reply.Unreachable, "the certificate of " + base.Host + " is signed by a CA this machine does not know; if a corporate proxy re-signs TLS, put its CA into upstream.ca_file"
+		return call.KindUnreachable, "the certificate of " + base.Host + " is signed by a CA this machine does not know; if a corporate proxy re-signs TLS, put its CA into upstream.ca_file"
 	case errors.As(err, &badName):
-		return reply.Unreachable, "the certificate is for another host; check egress.resolve and the hosts file"
+		return call.KindUnreachable, "the certificate is for another host; check egress.resolve and the hosts file"
 	case errors.As(err, &record):
-		return reply.Unreachable, "the other side does not speak TLS; check upstream.proxy and egress.resolve"
+		return call.KindUnreachable, "the other side does not speak TLS; check upstream.proxy and egress.resolve"
 	case errors.As(err, &dns):
-		return reply.Unreachable, "check this machine's DNS, or set egress.resolver or upstream.proxy"
+		return call.KindUnreachable, "check this machine's DNS, or set egress.resolver or upstream.proxy"
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return reply.Timeout, "check the way to " + base.Host + ": docusign-auth-proxy doctor"
+		return call.KindTimeout, "check the way to " + base.Host + ": docusign-auth-proxy doctor"
 	}
-	return reply.Unreachable, "check the way to " + base.Host + ": docusign-auth-proxy doctor"
+	return call.KindUnreachable, "check the way to " + base.Host + ": docusign-auth-proxy doctor"
 }
 
 // rehearse finds out beside the observed call whether translating it would have worked. The outcome is recorded with the call when it
@@ -481,15 +482,12 @@ func (x *exchange) rehearse(r *http.Request) {
 func (s *Server) rehearsal(e *call.Event, f func() error) {
 	e.Rehearsal = "would_work"
 	if err := safely(f); err != nil {
-		e.Rehearsal = causeOf(err, kindOnWire(err))
+		e.Rehearsal = call.CauseOf(err)
 		if p := panics.In(err); p != nil {
 			e.Rehearsal = "panic"
 			s.panicked(call.PanicRehearsal, p, "request_id", e.RequestID)
 		}
-		var te *translate.Error
-		if errors.As(err, &te) {
-			e.NextStep = te.NextStep
-		}
+		e.NextStep = call.ErrorOf(err).NextStep
 		s.cfg.Log.Warn("rehearsal",
 			"request_id", e.RequestID, "integration", e.Integration, "result", e.Rehearsal, "error", err, "next_step", e.NextStep)
 	}

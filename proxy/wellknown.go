@@ -1,9 +1,10 @@
 package proxy
 
 import (
-	"docusign-auth-proxy/internal/call"
 	"net/http"
 	"strings"
+
+	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
@@ -30,7 +31,7 @@ func (x *exchange) serveOwn(r *http.Request) bool {
 	x.event.API, x.event.Mode = call.APIOther, "pass"
 	a, ok := x.ownPage(r)
 	if !ok {
-		x.refused(call.OutcomeRefused, reply.NotFound.String(), "nothing is served at this path", "")
+		x.refused(call.OutcomeRefused, call.KindNotFound.String(), "nothing is served at this path", "")
 	}
 	a.WriteTo(&x.w, r)
 	return true
@@ -54,7 +55,7 @@ func (x *exchange) ownPage(r *http.Request) (reply.Answer, bool) {
 	case r.URL.Path == wellKnown && ca != nil:
 		return page(typeText, []byte(caPathPEM+"\n"+caPathDER+"\nSHA-256 "+ca.Fingerprint()+"\n"))
 	}
-	return reply.Caller{RequestID: x.event.RequestID}.Refuse(reply.Failure{Kind: reply.NotFound}), false
+	return reply.Caller{RequestID: x.event.RequestID}.Refuse(reply.Failure{Kind: call.KindNotFound}), false
 }
 
 func (x *exchange) hint(r *http.Request) string {

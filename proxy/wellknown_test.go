@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"crypto/x509"
-	"docusign-auth-proxy/internal/call"
 	"encoding/pem"
 	"net"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/authority"

@@ -31,8 +31,8 @@ func NewLogins(p *Prover, realm string, users []Login) *Logins {
 	return l
 }
 
-// Verify checks the password of a user who came from client. The error is an *Error of the kind KindBadLogin, KindThrottled
-// or KindBusy, or ctx's.
+// Verify checks the password of a user who came from client. The error is an *call.Error of the kind call.KindBadLogin, call.KindThrottled
+// or call.KindBusy, or ctx's.
 func (l *Logins) Verify(ctx context.Context, client netip.Addr, user string, password secret.Text) error {
 	p, known := l.users[user]
 	_, _, err := l.prover.prove(ctx, attempt{

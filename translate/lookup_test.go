@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
@@ -25,9 +26,9 @@ func TestAUserWhomNobodyFindsIsNoTroubleThatPasses(t *testing.T) {
 	w.sandbox.AddUser(sandbox.User{ID: sandbox.BobID, Email: "robert@example.com", Accounts: []string{sandbox.ExampleAccountID}})
 	_, err := w.Token(t.Context(), w.bob(t))
 	var missing *oauth.LookupError
-	var te *translate.Error
-	if translate.KindOf(err) != translate.KindNotAllowed || !errors.As(err, &missing) || !errors.As(err, &te) || te.NextStep == "" {
-		t.Errorf("%v: %v", translate.KindOf(err), err)
+	var te *call.Error
+	if call.KindOf(err) != call.KindNotAllowed || !errors.As(err, &missing) || !errors.As(err, &te) || te.NextStep == "" {
+		t.Errorf("%v: %v", call.KindOf(err), err)
 	}
 }
 
@@ -46,7 +47,7 @@ func TestAUserWhoWasMadeAnewGetsTokensAgain(t *testing.T) {
 	old.Worked(oauth.UseREST)
 	_, err = w.Renew(t.Context(), d, old, oauth.UseREST)
 	var ge *oauth.GrantError
-	if !errors.As(err, &ge) || ge.Kind != oauth.UserNotFound || translate.KindOf(err) != translate.KindTokenRefused {
+	if !errors.As(err, &ge) || ge.Kind != oauth.UserNotFound || call.KindOf(err) != call.KindTokenRefused {
 		t.Fatalf("%v", err)
 	}
 	for range 100 { // the look-up is repeated in the background

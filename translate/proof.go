@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate/legacy"
@@ -147,7 +148,7 @@ func (p *Prover) prove(ctx context.Context, a attempt) (by Password, lasting boo
 	}
 	d := p.digest(&a, a.candidates)
 	if _, ok := m.wrong.get(d); ok && a.pin == nil { // what was wrong from elsewhere may still be pinned
-		return by, false, &Error{Kind: KindBadLogin, Detail: "the same wrong password again", NextStep: nextStepWrong}
+		return by, false, &call.Error{Kind: call.KindBadLogin, Detail: "the same wrong password again", NextStep: nextStepWrong}
 	}
 	pr := p.join(p.shownDigest(&a, d), d, a)
 	select {
@@ -162,12 +163,12 @@ func (p *Prover) prove(ctx context.Context, a attempt) (by Password, lasting boo
 	case pr.verdict != wrongPassword:
 		return pr.by, pr.verdict == rightPassword, nil
 	case !a.known:
-		return by, false, &Error{
-			Kind: KindBadLogin, Detail: "no such user in this integration",
+		return by, false, &call.Error{
+			Kind: call.KindBadLogin, Detail: "no such user in this integration",
 			NextStep: "if this person should be let in, add them under users in the configuration",
 		}
 	}
-	return by, false, &Error{Kind: KindBadLogin, Detail: "the password does not match the configured one", NextStep: nextStepWrong}
+	return by, false, &call.Error{Kind: call.KindBadLogin, Detail: "the password does not match the configured one", NextStep: nextStepWrong}
 }
 
 const nextStepWrong = "store the password that the old program sends: docusign-auth-proxy hash-password"
@@ -207,7 +208,7 @@ func (p *Prover) join(key, d digest, a attempt) *proof {
 		defer cancel()
 		defer func() {
 			if v := recover(); v != nil { // its value may quote the password
-				pr.verdict, pr.err = wrongPassword, &Error{Detail: "the check of a password panicked; the stack is in the log"}
+				pr.verdict, pr.err = wrongPassword, &call.Error{Detail: "the check of a password panicked; the stack is in the log"}
 				if p.OnPanic != nil {
 					p.OnPanic(panics.Of(v))
 				}
@@ -247,7 +248,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 	if !known {
 		if turn = p.throttle.admit(ctx, a.bucket(), usual(a.client)); turn == nil {
 			if ctx.Err() != nil {
-				return wrongPassword, &Error{Kind: KindBusy, Err: errBusy}
+				return wrongPassword, busyError()
 			}
 			sleepContext(ctx, throttledTime)
 			return wrongPassword, throttledError()
@@ -272,7 +273,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 	}
 	if refusal != nil {
 		if refusal.wait(ctx) != nil {
-			return v, &Error{Kind: KindBusy, Err: errBusy}
+			return v, busyError()
 		}
 		began, rest = refusal.since, restAfterWrong*p.refusalTime(a)
 	}
@@ -299,10 +300,15 @@ func (p *Prover) compareInTurn(ctx context.Context, a *attempt, turn *bucket) (v
 	return v, matched, err
 }
 
+func busyError() error {
+	return &call.Error{Kind: call.KindBusy, RetryAfter: proofTime, Err: errBusy}
+}
+
 func throttledError() error {
-	return &Error{
-		Kind: KindThrottled, Detail: "too many wrong passwords from this address",
-		NextStep: "find the program at the client address that sends a wrong password",
+	return &call.Error{
+		Kind: call.KindThrottled, Detail: "too many wrong passwords from this address",
+		RetryAfter: userRefill,
+		NextStep:   "find the program at the client address that sends a wrong password",
 	}
 }
 
@@ -341,7 +347,7 @@ func (p *Prover) inSlot(
 	rest := time.Duration(0)
 	defer func() { p.slots.leave(slot, rest) }()
 	if slot.wait(ctx) != nil {
-		return wrongPassword, 0, &Error{Kind: KindBusy, Err: errBusy}
+		return wrongPassword, 0, busyError()
 	}
 	right := p.memos.Load().right
 	for i := range a.candidates { // others may have asked meanwhile

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/internal/secret"
 )
@@ -19,7 +20,7 @@ func TestAPanicInACheckEndsNeitherTheProcessNorTheWait(t *testing.T) {
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
-			if _, _, err := p.prove(context.Background(), a); KindOf(err) != KindInternal || strings.Contains(err.Error(), "Lgcy") {
+			if _, _, err := p.prove(context.Background(), a); call.KindOf(err) != call.KindInternal || strings.Contains(err.Error(), "Lgcy") {
 				t.Errorf("the caller gets %v", err)
 			}
 		})
@@ -29,7 +30,7 @@ func TestAPanicInACheckEndsNeitherTheProcessNorTheWait(t *testing.T) {
 		t.Errorf("told %v", caught)
 	}
 	a.accept = nil
-	if _, _, err := p.prove(context.Background(), a); err != nil && KindOf(err) == KindInternal {
+	if _, _, err := p.prove(context.Background(), a); err != nil && call.KindOf(err) == call.KindInternal {
 		t.Errorf("the next check gives %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -94,7 +95,7 @@ func guessers(p *Prover, n int, until time.Duration, make func(password string) 
 	for range n {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				if _, _, err := p.prove(ctx, make(fmt.Sprint("wrong", turn.Add(1)))); errors.As(err, new(*Error)) && KindOf(err) == KindBadLogin {
+				if _, _, err := p.prove(ctx, make(fmt.Sprint("wrong", turn.Add(1)))); errors.As(err, new(*call.Error)) && call.KindOf(err) == call.KindBadLogin {
 					checked.Add(1)
 				}
 			}
@@ -395,7 +396,7 @@ func TestGuessesElsewhereDelayTheRefusalOfAUserNobodyKnowsAsMuch(t *testing.T) {
 						wg.Wait()
 					}
 					start := time.Now()
-					if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", known)); KindOf(err) != KindBadLogin {
+					if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", known)); call.KindOf(err) != call.KindBadLogin {
 						t.Error(err)
 					}
 					took = append(took, time.Since(start))
@@ -420,7 +421,7 @@ func TestThatAPasswordIsWrongIsToldNoSoonerToASecondCaller(t *testing.T) {
 			time.Sleep(hashTime / 10)
 			ctx, cancel := context.WithTimeout(context.Background(), hashTime)
 			defer cancel()
-			if _, _, err := p.prove(ctx, slowGuess("127.1.1.1", "anna", "wrong", known)); KindOf(err) == KindBadLogin {
+			if _, _, err := p.prove(ctx, slowGuess("127.1.1.1", "anna", "wrong", known)); call.KindOf(err) == call.KindBadLogin {
 				t.Errorf("known: %v: told before the first was", known)
 			}
 			wg.Wait()
@@ -435,7 +436,7 @@ func TestAWrongPasswordFromAUsualAddressIsRefusedSoonBesideGuessesFromChosenOnes
 		time.Sleep(5 * time.Second)
 		start := time.Now()
 		_, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", true))
-		if took := time.Since(start); KindOf(err) != KindBadLogin || took > 2*time.Second {
+		if took := time.Since(start); call.KindOf(err) != call.KindBadLogin || took > 2*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
 		wait()
@@ -499,7 +500,7 @@ func TestAPanicWhileAPasswordIsCheckedIsAnErrorAndHoldsNothing(t *testing.T) {
 		p, _ := slowProver()
 		verify := p.verify
 		p.verify = func(Password, secret.Text) bool { panic("c4n4ry") }
-		if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); KindOf(err) != KindInternal {
+		if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); call.KindOf(err) != call.KindInternal {
 			t.Errorf("%v", err)
 		}
 		p.verify = verify
@@ -544,7 +545,7 @@ func TestLoginsOfTheProxysOwn(t *testing.T) {
 		if took, err := verify("erp", "right"); err != nil || took > 0 {
 			t.Errorf("a good login beside guesses: %v after %v", err, took)
 		}
-		if _, err := verify("erp", "one more"); KindOf(err) != KindThrottled {
+		if _, err := verify("erp", "one more"); call.KindOf(err) != call.KindThrottled {
 			t.Errorf("one more guess: %v", err)
 		}
 		wait()

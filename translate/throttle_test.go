@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -29,7 +30,7 @@ func TestGuessingOneUserIsSlowedToOneASecond(t *testing.T) {
 		checked, start := 0, time.Now()
 		for i := range 200 {
 			_, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
-			if KindOf(err) == KindBadLogin {
+			if call.KindOf(err) == call.KindBadLogin {
 				checked++
 			}
 			time.Sleep(50 * time.Millisecond)
@@ -65,7 +66,7 @@ func TestAnAddressThatSpraysNamesIsRefusedUncheckedButRealUsersBehindItAreNot(t 
 		p := testProver()
 		throttled := 0
 		for i := range 100 {
-			if _, _, err := p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false)); KindOf(err) == KindThrottled {
+			if _, _, err := p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false)); call.KindOf(err) == call.KindThrottled {
 				throttled++
 			}
 		}
@@ -86,7 +87,7 @@ func TestTheSameWrongPasswordIsNotCheckedAgain(t *testing.T) {
 		p := testProver()
 		for range 1000 {
 			_, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "outdated", true))
-			if KindOf(err) != KindBadLogin {
+			if call.KindOf(err) != call.KindBadLogin {
 				t.Fatal(err)
 			}
 		}

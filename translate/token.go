@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
@@ -48,7 +49,7 @@ func (t *Translator) tokenOf(ctx context.Context, d *Decision, s *oauth.Session)
 var ErrRefusedAgain = errors.New("new tokens have been refused several times just now, so the token is not what is wrong")
 
 // Renew gets another token after DocuSign refused the one used for u. The refused one is dropped; a newer one
-// survives. The error is ErrRefusedAgain or an *Error.
+// survives. The error is ErrRefusedAgain or an *call.Error.
 func (t *Translator) Renew(ctx context.Context, d *Decision, used *oauth.Token, u oauth.Use) (*oauth.Token, error) {
 	s, err := t.session(ctx, d)
 	if err != nil {
@@ -120,14 +121,14 @@ func (t *Translator) subject(ctx context.Context, d *Decision) (string, error) {
 		return id, nil
 	}
 	if d.member.AdminUserID == "" {
-		return "", &Error{Kind: KindNotAllowed, Detail: "no user GUID is known for " + d.Principal, NextStep: "add the user's GUID (user_id) to the configuration, or set oauth.admin_user_id so that the proxy can look it up"}
+		return "", &call.Error{Kind: call.KindNotAllowed, Detail: "no user GUID is known for " + d.Principal, NextStep: "add the user's GUID (user_id) to the configuration, or set oauth.admin_user_id so that the proxy can look it up"}
 	}
 	id, err := t.cfg.OAuth.LookupUser(ctx, d.member.identity(d.member.AdminUserID), d.Principal)
 	var missing *oauth.LookupError
 	switch {
 	case errors.As(err, &missing): // waiting does not help (PROTOCOL.md §8.3)
 		next := "add the user to an account that the administrator sees, or the user's GUID (user_id) to the configuration"
-		return "", &Error{Kind: KindNotAllowed, Detail: "user look-up", Err: err, NextStep: next}
+		return "", &call.Error{Kind: call.KindNotAllowed, Detail: "user look-up", Err: err, NextStep: next}
 	case err != nil:
 		return "", grantError(err)
 	}
@@ -138,19 +139,19 @@ func (t *Translator) subject(ctx context.Context, d *Decision) (string, error) {
 func grantError(err error) error {
 	var ge *oauth.GrantError
 	if errors.As(err, &ge) {
-		kind := KindTokenRefused
+		kind := call.KindTokenRefused
 		if ge.Temporary() {
-			kind = KindTokenUnavailable
+			kind = call.KindTokenUnavailable
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			kind = KindTokenTimeout
+			kind = call.KindTokenTimeout
 		}
-		return &Error{Kind: kind, Err: err, NextStep: ge.NextStep()}
+		return &call.Error{Kind: kind, Err: err, NextStep: ge.NextStep()}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &Error{Kind: KindTokenTimeout, Detail: "account server", Err: err, NextStep: "check the way to the account server: docusign-auth-proxy doctor"}
+		return &call.Error{Kind: call.KindTokenTimeout, Detail: "account server", Err: err, NextStep: "check the way to the account server: docusign-auth-proxy doctor"}
 	}
-	return asError(err, KindTokenUnavailable, "account server")
+	return asError(err, call.KindTokenUnavailable, "account server")
 }
 
 // Site is where a call goes.
@@ -209,7 +210,7 @@ func siteOf(info *oauth.UserInfo, a *oauth.Account) (Site, error) {
 			next = known.NextStep()
 		}
 		detail := "base_uri of account " + a.AccountID + " is not believed"
-		return Site{}, &Error{Kind: KindTokenUnavailable, Detail: detail, Err: a.Untrusted, NextStep: next}
+		return Site{}, &call.Error{Kind: call.KindTokenUnavailable, Detail: detail, Err: a.Untrusted, NextStep: next}
 	}
 	return Site{Base: a.BaseURI, AccountID: a.AccountID, Info: info}, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
@@ -189,7 +190,7 @@ func (t *Translator) Decide(ctx context.Context, c *Call) (*Decision, error) {
 	if len(c.Authorization) > 0 {
 		return t.decideBearer(ctx, c)
 	}
-	return &Decision{}, &Error{Kind: KindNoCredential, Detail: "the call carries no credential"}
+	return &Decision{}, &call.Error{Kind: call.KindNoCredential, Detail: "the call carries no credential"}
 }
 
 func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, error) {
@@ -213,7 +214,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 		if d.member != nil {
 			d.Integration = d.member.Integration
 		}
-		return d, &Error{Kind: KindUnreadable, Detail: "X-DocuSign-Authentication", Err: err, NextStep: "compare what the program sends with the forms in the README; a capture shows it masked"}
+		return d, &call.Error{Kind: call.KindUnreadable, Detail: "X-DocuSign-Authentication", Err: err, NextStep: "compare what the program sends with the forms in the README; a capture shows it masked"}
 	}
 	if !cred.Bearer.Empty() {
 		return t.decideHeaderToken(ctx, cred, c)
@@ -373,8 +374,8 @@ func (t *Translator) checkPrincipal(d *Decision) error {
 	if !d.OnBehalf() || d.member.mayActFor(d.user, d.Principal) {
 		return nil
 	}
-	return &Error{
-		Kind:     KindNotAllowed,
+	return &call.Error{
+		Kind:     call.KindNotAllowed,
 		Detail:   d.member.shownName(d.Authenticator) + " may not act for " + d.member.shownName(d.Principal),
 		NextStep: "if this is wanted, list the principal under may_act_for of the user",
 	}
@@ -399,28 +400,28 @@ const maxBcrypt = 72 // bytes of a password that bcrypt reads
 func (t *Translator) pin(m *member, u *User, first secret.Text, client netip.Addr) (Password, bool, error) {
 	switch {
 	case first.Empty():
-		return Password{}, false, &Error{
-			Kind: KindBadLogin, Detail: "an empty password is not pinned", NextStep: "let the program send its password",
+		return Password{}, false, &call.Error{
+			Kind: call.KindBadLogin, Detail: "an empty password is not pinned", NextStep: "let the program send its password",
 		}
 	case len(first.Reveal()) > maxBcrypt:
-		return Password{}, false, &Error{
-			Kind: KindBadLogin, Detail: "a password longer than 72 bytes cannot be pinned",
+		return Password{}, false, &call.Error{
+			Kind: call.KindBadLogin, Detail: "a password longer than 72 bytes cannot be pinned",
 			NextStep: "set password of the user in the configuration: {file: …} or {argon2id: …}",
 		}
 	}
 	hash, err := HashBcrypt(first, bcrypt.DefaultCost)
 	if err != nil {
-		return Password{}, false, &Error{Kind: KindInternal, Detail: "the password cannot be pinned", Err: err}
+		return Password{}, false, &call.Error{Kind: call.KindInternal, Detail: "the password cannot be pinned", Err: err}
 	}
 	held, err := t.cfg.Pins.Pin(m.Name, u.Username, hash)
 	if err != nil {
-		return Password{}, false, &Error{
-			Kind: KindInternal, Detail: "the password could not be pinned", Err: err, NextStep: "check that the store is writable",
+		return Password{}, false, &call.Error{
+			Kind: call.KindInternal, Detail: "the password could not be pinned", Err: err, NextStep: "check that the store is writable",
 		}
 	}
 	p, err := BcryptPassword(held)
 	if err != nil {
-		return Password{}, false, &Error{Kind: KindInternal, Detail: "the pinned password cannot be read", Err: err}
+		return Password{}, false, &call.Error{Kind: call.KindInternal, Detail: "the pinned password cannot be read", Err: err}
 	}
 	if held == hash && t.cfg.OnPin != nil {
 		t.cfg.OnPin(m.Name, u.Username, client)
@@ -442,7 +443,7 @@ func (t *Translator) acceptIssued(m *member, u *User) func(secret.Text) bool {
 func (t *Translator) decideBearer(ctx context.Context, c *Call) (*Decision, error) {
 	token, ok := legacy.Bearer(c.Authorization[0])
 	if !ok || len(c.Authorization) > 1 {
-		return &Decision{}, &Error{Kind: KindNoCredential, Detail: "Authorization is not a single bearer token"}
+		return &Decision{}, &call.Error{Kind: call.KindNoCredential, Detail: "Authorization is not a single bearer token"}
 	}
 	return t.decideToken(ctx, token, c)
 }
@@ -455,7 +456,7 @@ func (t *Translator) decideToken(_ context.Context, token string, c *Call) (*Dec
 		d := &Decision{Action: ActionPass, Scheme: legacy.OAuthBearer}
 		t.attribute(d, token)
 		if d.Integration != nil && d.Integration.RefuseOAuth {
-			return d, &Error{Kind: KindOAuthRefused, Detail: "the program brings its own OAuth token", NextStep: "set pass_oauth_bearer: true to let it through"}
+			return d, &call.Error{Kind: call.KindOAuthRefused, Detail: "the program brings its own OAuth token", NextStep: "set pass_oauth_bearer: true to let it through"}
 		}
 		return d, nil
 	}
@@ -494,8 +495,8 @@ func (t *Translator) ownToken(token, actAs string) (*Decision, error) {
 		if d.vouchedBy, ok, err = t.voucherInForce(*owner.issued, owner.member, owner.user); err != nil {
 			return d, err
 		} else if !ok {
-			return d, &Error{
-				Kind: KindUnknownToken, Detail: "the password that vouched for this token has changed",
+			return d, &call.Error{
+				Kind: call.KindUnknownToken, Detail: "the password that vouched for this token has changed",
 				NextStep: "let the program log in again; if the password is the same, the key file beside the state file was lost: put it back from a backup",
 			}
 		}
@@ -528,7 +529,7 @@ func (t *Translator) tokenOwner(token string) (importedOwner, bool) {
 // Rehearse finds out whether an observed call could have been translated.
 func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 	if d.member == nil {
-		return &Error{Kind: KindUnknownKey, Detail: "the integrator key is not in the configuration", NextStep: "add an integration with this key"}
+		return &call.Error{Kind: call.KindUnknownKey, Detail: "the integrator key is not in the configuration", NextStep: "add an integration with this key"}
 	}
 	d = d.copied() // the call itself is answered and recorded meanwhile
 	if d.rehearse != nil {
@@ -553,20 +554,20 @@ func (d *Decision) CheckAppPassword() error {
 	if _, ok := d.AppPassword(); ok {
 		return nil
 	}
-	return &Error{
-		Kind:     KindTokenRefused,
+	return &call.Error{
+		Kind:     call.KindTokenRefused,
 		Detail:   "soap: app_password, but no App Password is configured for " + d.Authenticator,
 		NextStep: "let the user make one under Security & Privacy in DocuSign and set app_password of the user",
 	}
 }
 
-// asError makes err an *Error.
-func asError(err error, fallback Kind, detail string) error {
-	var e *Error
+// asError makes err an *call.Error.
+func asError(err error, fallback call.Kind, detail string) error {
+	var e *call.Error
 	if err == nil || errors.As(err, &e) {
 		return err
 	}
-	return &Error{Kind: fallback, Detail: detail, Err: err}
+	return &call.Error{Kind: fallback, Detail: detail, Err: err}
 }
 
 // IsKey reports whether a text is a configured integrator key.

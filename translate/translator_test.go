@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
@@ -114,7 +115,7 @@ func TestDecide(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		call      translate.Call
-		kind      translate.Kind // -1 = accepted
+		kind      call.Kind // -1 = accepted
 		action    translate.Action
 		scheme    legacy.Scheme
 		principal string
@@ -122,27 +123,27 @@ func TestDecide(t *testing.T) {
 		{"the right password in a header is proven", translate.Call{Legacy: ok}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
 		{"user name and key are compared without regard to case", translate.Call{Legacy: header("ANNA@EXAMPLE.COM", "pässword", strings.ToUpper(key), "")}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
 		{"the user's GUID stands for the e-mail", translate.Call{Legacy: header(sandbox.AnnaID, "pässword", key, "")}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
-		{"a password is compared exactly", translate.Call{Legacy: header("anna@example.com", "Pässword", key, "")}, translate.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
-		{"an empty password proves nothing", translate.Call{Legacy: header("anna@example.com", "", key, "")}, translate.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
-		{"an unknown user is refused like a wrong password", translate.Call{Legacy: header("eve@example.com", "x", key, "")}, translate.KindBadLogin, 0, legacy.HeaderJSON, "eve@example.com"},
-		{"an unknown key is refused", translate.Call{Legacy: header("anna@example.com", "pässword", other, "")}, translate.KindUnknownKey, 0, legacy.HeaderJSON, "anna@example.com"},
-		{"a header that cannot be read is refused", translate.Call{Legacy: []string{"nonsense"}}, translate.KindUnreadable, 0, legacy.None, ""},
-		{"two different headers are refused", translate.Call{Legacy: append(header("bob@example.com", "bob", key, ""), ok...)}, translate.KindUnreadable, 0, legacy.HeaderJSON, ""},
-		{"nothing at all is refused", translate.Call{}, translate.KindNoCredential, 0, legacy.None, ""},
+		{"a password is compared exactly", translate.Call{Legacy: header("anna@example.com", "Pässword", key, "")}, call.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
+		{"an empty password proves nothing", translate.Call{Legacy: header("anna@example.com", "", key, "")}, call.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
+		{"an unknown user is refused like a wrong password", translate.Call{Legacy: header("eve@example.com", "x", key, "")}, call.KindBadLogin, 0, legacy.HeaderJSON, "eve@example.com"},
+		{"an unknown key is refused", translate.Call{Legacy: header("anna@example.com", "pässword", other, "")}, call.KindUnknownKey, 0, legacy.HeaderJSON, "anna@example.com"},
+		{"a header that cannot be read is refused", translate.Call{Legacy: []string{"nonsense"}}, call.KindUnreadable, 0, legacy.None, ""},
+		{"two different headers are refused", translate.Call{Legacy: append(header("bob@example.com", "bob", key, ""), ok...)}, call.KindUnreadable, 0, legacy.HeaderJSON, ""},
+		{"nothing at all is refused", translate.Call{}, call.KindNoCredential, 0, legacy.None, ""},
 		{"SendOnBehalfOf selects a principal on the list", translate.Call{Legacy: header("anna@example.com", "pässword", key, `,"SendOnBehalfOf":"bob@example.com"`)}, 255, translate.ActionTranslate, legacy.HeaderJSON, "bob@example.com"},
-		{"SendOnBehalfOf of somebody else is refused", translate.Call{Legacy: header("anna@example.com", "pässword", key, `,"SendOnBehalfOf":"admin@example.com"`)}, translate.KindNotAllowed, 0, legacy.HeaderJSON, "admin@example.com"},
+		{"SendOnBehalfOf of somebody else is refused", translate.Call{Legacy: header("anna@example.com", "pässword", key, `,"SendOnBehalfOf":"admin@example.com"`)}, call.KindNotAllowed, 0, legacy.HeaderJSON, "admin@example.com"},
 		{"X-DocuSign-Act-As-User selects the principal", translate.Call{Legacy: ok, ActAs: "BOB@example.com"}, 255, translate.ActionTranslate, legacy.HeaderJSON, "BOB@example.com"},
-		{"who is not listed may act for nobody", translate.Call{Legacy: header("bob@example.com", "bob", key, ""), ActAs: "anna@example.com"}, translate.KindNotAllowed, 0, legacy.HeaderJSON, "anna@example.com"},
+		{"who is not listed may act for nobody", translate.Call{Legacy: header("bob@example.com", "bob", key, ""), ActAs: "anna@example.com"}, call.KindNotAllowed, 0, legacy.HeaderJSON, "anna@example.com"},
 		{"an OAuth token passes", translate.Call{Authorization: []string{"Bearer eyJ0eXAiOiJNVCJ9.AAAA.BBBB"}}, 255, translate.ActionPass, legacy.OAuthBearer, ""},
 		{"the legacy header wins over an OAuth token", translate.Call{Legacy: ok, Authorization: []string{"Bearer eyJ0eXAiOiJNVCJ9.AAAA.BBBB"}}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
 		{"an imported token is its user", translate.Call{Authorization: []string{"bearer b2xkLXN0b3JlZC10b2tlbi0tLS0="}}, 255, translate.ActionTranslate, legacy.LegacyBearer, "Anna@example.com"},
 		{"an imported token acts for a principal on the list", translate.Call{Authorization: []string{"bearer b2xkLXN0b3JlZC10b2tlbi0tLS0="}, ActAs: "bob@example.com"}, 255, translate.ActionTranslate, legacy.LegacyBearer, "bob@example.com"},
-		{"an opaque token nobody knows is refused", translate.Call{Authorization: []string{"bearer c29tZXRoaW5nLWVsc2UtLS0tLS0="}}, translate.KindUnknownToken, 0, legacy.LegacyBearer, ""},
+		{"an opaque token nobody knows is refused", translate.Call{Authorization: []string{"bearer c29tZXRoaW5nLWVsc2UtLS0tLS0="}}, call.KindUnknownToken, 0, legacy.LegacyBearer, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.call.Client = loopback
 			d, err := w.Decide(context.Background(), &c.call)
-			if c.kind == 255 && err != nil || c.kind != 255 && translate.KindOf(err) != c.kind {
+			if c.kind == 255 && err != nil || c.kind != 255 && call.KindOf(err) != c.kind {
 				t.Fatalf("error %v, want kind %v", err, c.kind)
 			}
 			if c.kind != 255 {
@@ -162,17 +163,17 @@ func TestModesOfAnIntegration(t *testing.T) {
 		unknown bool
 		key     string
 		action  translate.Action
-		kind    translate.Kind
+		kind    call.Kind
 	}{
 		{"observe passes the call on unproven", translate.ModeObserve, false, key, translate.ActionObserve, 255},
-		{"block refuses it", translate.ModeBlock, false, key, 0, translate.KindBlocked},
+		{"block refuses it", translate.ModeBlock, false, key, 0, call.KindBlocked},
 		{"unknown keys pass where they are observed", translate.ModeTranslate, true, other, translate.ActionObserve, 255},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *translate.Config) { cfg.Integrations[0].Mode = c.mode; cfg.ObserveUnknown = c.unknown })
 			d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "wrong", c.key, ""), Client: loopback})
 			if c.kind != 255 {
-				if translate.KindOf(err) != c.kind {
+				if call.KindOf(err) != c.kind {
 					t.Fatalf("error %v", err)
 				}
 				return
@@ -188,14 +189,14 @@ func TestRehearsalTellsWhetherTranslationWouldWork(t *testing.T) {
 	w := newWorld(t, func(cfg *translate.Config) { cfg.Integrations[0].Mode = translate.ModeObserve })
 	for _, c := range []struct {
 		name, password string
-		kind           translate.Kind
-	}{{"the right password", "pässword", 255}, {"a wrong one", "x", translate.KindBadLogin}} {
+		kind           call.Kind
+	}{{"the right password", "pässword", 255}, {"a wrong one", "x", call.KindBadLogin}} {
 		d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", c.password, key, ""), Client: loopback})
 		if err != nil {
 			t.Fatal(err)
 		}
 		err = w.Rehearse(context.Background(), d)
-		if c.kind == 255 && err != nil || c.kind != 255 && translate.KindOf(err) != c.kind {
+		if c.kind == 255 && err != nil || c.kind != 255 && call.KindOf(err) != c.kind {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -270,8 +271,8 @@ func TestManyCallersShareOneProofAndOneGrant(t *testing.T) {
 
 func TestAReloadKeepsProofsOfPasswordsThatDidNotChange(t *testing.T) {
 	w := newWorld(t, nil)
-	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
-	if _, err := w.Decide(context.Background(), call); err != nil {
+	c := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	if _, err := w.Decide(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}
 	in := translate.Integration{Name: "erp", Key: key, ClientID: key, Users: []translate.User{{Username: "anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "another")}}}
@@ -279,7 +280,7 @@ func TestAReloadKeepsProofsOfPasswordsThatDidNotChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := next.Decide(context.Background(), call); translate.KindOf(err) != translate.KindBadLogin {
+	if _, err := next.Decide(context.Background(), c); call.KindOf(err) != call.KindBadLogin {
 		t.Errorf("the old password is still taken after it was changed: %v", err)
 	}
 }
@@ -340,11 +341,11 @@ func (p *memoryPins) forget(integration, username string) {
 func TestADecisionOnAHitDoesNotAllocate(t *testing.T) {
 	w := newWorld(t, nil)
 	ctx := context.Background()
-	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
-	if _, err := w.Decide(ctx, call); err != nil {
+	c := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	if _, err := w.Decide(ctx, c); err != nil {
 		t.Fatal(err)
 	}
-	if n := testing.AllocsPerRun(1000, func() { _, _ = w.Decide(ctx, call) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { _, _ = w.Decide(ctx, c) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -352,13 +353,13 @@ func TestADecisionOnAHitDoesNotAllocate(t *testing.T) {
 func BenchmarkDecideHit(b *testing.B) {
 	w := newWorld(b, nil)
 	ctx := context.Background()
-	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
-	if _, err := w.Decide(ctx, call); err != nil {
+	c := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	if _, err := w.Decide(ctx, c); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := w.Decide(ctx, call); err != nil {
+		if _, err := w.Decide(ctx, c); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -368,10 +369,10 @@ func BenchmarkDecideHit(b *testing.B) {
 func BenchmarkDecideTokenSiteHit(b *testing.B) {
 	w := newWorld(b, nil)
 	ctx := context.Background()
-	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	c := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
 	b.ReportAllocs()
 	for b.Loop() {
-		d, err := w.Decide(ctx, call)
+		d, err := w.Decide(ctx, c)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -388,8 +389,8 @@ func TestRehearsalOfAnAppPasswordNeedsNoToken(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		app  secret.Text
-		kind translate.Kind
-	}{{"one is configured", secret.New("app"), 255}, {"none is", secret.Text{}, translate.KindTokenRefused}} {
+		kind call.Kind
+	}{{"one is configured", secret.New("app"), 255}, {"none is", secret.Text{}, call.KindTokenRefused}} {
 		w := newWorld(t, func(cfg *translate.Config) {
 			in := &cfg.Integrations[0]
 			in.Mode, in.SOAP, in.ClientID, in.Users[0].AppPassword = translate.ModeObserve, translate.SOAPAppPassword, "no-key-for-this-one", c.app
@@ -400,7 +401,7 @@ func TestRehearsalOfAnAppPasswordNeedsNoToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = w.Rehearse(context.Background(), d)
-		if c.kind == 255 && err != nil || c.kind != 255 && translate.KindOf(err) != c.kind {
+		if c.kind == 255 && err != nil || c.kind != 255 && call.KindOf(err) != c.kind {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -439,10 +440,10 @@ func TestOfTwoFirstPasswordsAtTheSameTimeOneIsBelieved(t *testing.T) {
 			if i == 1 {
 				tr = pinTranslator(t, w, pins)
 			}
-			call := &translate.Call{Legacy: header("bob@example.com", fmt.Sprint("first", i), key, ""), Client: netip.MustParseAddr(client)}
-			_, errs[i] = tr.Decide(context.Background(), call)
+			c := &translate.Call{Legacy: header("bob@example.com", fmt.Sprint("first", i), key, ""), Client: netip.MustParseAddr(client)}
+			_, errs[i] = tr.Decide(context.Background(), c)
 			if errs[i] == nil {
-				_, errs[i] = tr.Decide(context.Background(), call)
+				_, errs[i] = tr.Decide(context.Background(), c)
 			}
 		})
 	}
@@ -451,7 +452,7 @@ func TestOfTwoFirstPasswordsAtTheSameTimeOneIsBelieved(t *testing.T) {
 		t.Errorf("want one believed and one refused: %v; %v", errs[0], errs[1])
 	}
 	for _, err := range errs {
-		if err != nil && translate.KindOf(err) != translate.KindBadLogin {
+		if err != nil && call.KindOf(err) != call.KindBadLogin {
 			t.Error(err)
 		}
 	}
@@ -471,16 +472,16 @@ func pinTranslator(t *testing.T, w *world, pins translate.Pins) *translate.Trans
 func TestWhatMayNotBePinned(t *testing.T) {
 	for _, c := range []struct {
 		name, password, more string
-		kind                 translate.Kind
+		kind                 call.Kind
 	}{
-		{"an empty password", "", "", translate.KindBadLogin},
-		{"more than bcrypt reads", strings.Repeat("x", 73), "", translate.KindBadLogin},
-		{"the password of a call that is refused", "first", `,"SendOnBehalfOf":"admin@example.com"`, translate.KindNotAllowed},
+		{"an empty password", "", "", call.KindBadLogin},
+		{"more than bcrypt reads", strings.Repeat("x", 73), "", call.KindBadLogin},
+		{"the password of a call that is refused", "first", `,"SendOnBehalfOf":"admin@example.com"`, call.KindNotAllowed},
 	} {
 		pins := &memoryPins{}
 		w := pinWorld(t, pins)
 		_, err := w.Decide(context.Background(), &translate.Call{Legacy: header("bob@example.com", c.password, key, c.more), Client: loopback})
-		if translate.KindOf(err) != c.kind {
+		if call.KindOf(err) != c.kind {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if _, ok := pins.Pinned("erp", "bob@example.com"); ok {
@@ -503,19 +504,19 @@ func TestADecisionDoesNotOutliveThePinItRestsOn(t *testing.T) {
 	if err := decide("second"); err != nil {
 		t.Fatalf("the next first password is refused: %v", err)
 	}
-	if err := decide("first"); translate.KindOf(err) != translate.KindBadLogin {
+	if err := decide("first"); call.KindOf(err) != call.KindBadLogin {
 		t.Errorf("the forgotten password is still believed: %v", err)
 	}
 }
 
 func TestNothingIsRememberedWhenTheConfigurationSaysSo(t *testing.T) {
 	w := newWorld(t, func(cfg *translate.Config) { cfg.RememberFor = 0 })
-	call := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
-	first, err := w.Decide(context.Background(), call)
+	c := &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback}
+	first, err := w.Decide(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, err := w.Decide(context.Background(), call); err != nil || second == first {
+	if second, err := w.Decide(context.Background(), c); err != nil || second == first {
 		t.Errorf("the decision was remembered: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package translate
 import (
 	"crypto/sha256"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -51,8 +52,8 @@ func (t *Translator) voucherInForce(o TokenOwner, m *member, u *User) (fingerpri
 	for _, fingerprint := range now {
 		voucher, err := t.cfg.Issued.Voucher(o, fingerprint)
 		if err != nil {
-			return fingerprint, false, &Error{
-				Kind: KindInternal, Detail: "it cannot be told whether an issued token still holds", Err: err,
+			return fingerprint, false, &call.Error{
+				Kind: call.KindInternal, Detail: "it cannot be told whether an issued token still holds", Err: err,
 				NextStep: "check that the proxy may read the key file beside the state file",
 			}
 		}

@@ -138,6 +138,17 @@ func (e *GrantError) Temporary() bool { return e.Kind.Temporary() }
 // Label is a bounded label for metrics.
 func (e *GrantError) Label() string { return e.Kind.String() }
 
+// Cause is the word for it in log, metrics and the cause header, however it is wrapped.
+func (e *GrantError) Cause() string { return e.Kind.String() }
+
+// Wait is the pause after which the call may work; 0 = waiting does not help.
+func (e *GrantError) Wait() time.Duration {
+	if !e.Temporary() {
+		return 0
+	}
+	return e.RetryAfter
+}
+
 // NextStep tells the operator what to do (PROTOCOL.md §6.4).
 func (e *GrantError) NextStep() string {
 	if e.next != "" {

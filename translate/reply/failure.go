@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/call"
 )
 
 // Response headers by which an operator finds a refusal again. Old programs do not read them.
@@ -20,48 +22,8 @@ const (
 	maxRetryAfter     = time.Hour
 )
 
-// Kind is why the proxy answers a request itself with an error. The zero value is Internal.
-type Kind uint8
-
-// The kinds; how each looks on the wire is in the table below (PROTOCOL.md §8.2, §8.3 and §9).
-const (
-	Internal                Kind = iota // a bug or a failure of the proxy's own
-	NoCredential                        // nothing in the request says who is calling
-	Unreadable                          // a credential is there but cannot be parsed
-	UnknownKey                          // integrator key not in the configuration
-	BadLogin                            // user or password wrong: one kind for both, so that nothing is given away
-	TooManyFailures                     // the caller is throttled after wrong passwords; looks like BadLogin
-	NotAllowed                          // principal unknown, or the authenticator may not act for it
-	InvalidToken                        // a bearer token the proxy did not issue or has revoked
-	LacksMembership                     // the user is not a member of the account in the path
-	AccountLacksPermissions             // the account may not use the API
-	GrantRefused                        // the token end point says consent_required, user_not_found, bad key and the like
-	Blocked                             // the integration is switched off by configuration
-	TokenServer                         // the token end point fails or does not answer
-	Unreachable                         // no connection to DocuSign
-	Timeout                             // DocuSign did not answer in time
-	Overloaded                          // a limit of the proxy is reached, or it is shutting down
-	HostMismatch                        // inner Host differs from the target that the connection is bound to
-	Forbidden                           // the destination or the caller is not allowed
-	NotFound                            // no such route; DocuSign answers these with an empty body
-	BadRequest                          // form, envelope or multipart cannot be read
-	SlowBody                            // the request body stopped coming
-	TooLarge                            // a header or body exceeds a limit
-	DigestPassword                      // WS-Security PasswordDigest: there is no clear password to check
-	SignedCredential                    // an XML signature covers the token, so it cannot be replaced
-	PasswordChangeRefused               // PUT login_information/password and ChangePassword
-	UnsupportedGrant                    // oauth2/token with a grant_type other than password
-	Unsupported                         // an operation that cannot be carried out as configured
-	WrongEnvironment                    // the call names a host of another environment (PROTOCOL.md §7)
-	BadPath                             // a path that servers read in different ways
-	UnknownService                      // *.asmx that is none of the four services
-	FormBinding                         // x.asmx/Operation, which has the password in a query or form
-	ClearPassword                       // a password in a query or form where no API reads one
-)
-
 // entry is one row of the table. Empty columns fall back as said in the methods.
 type entry struct {
-	name    string
 	status  int    // HTTP status in REST
 	code    string // errorCode in REST; the SOAP name is derived from it
 	message string
@@ -101,110 +63,123 @@ const (
 	grantType    = "unsupported_grant_type"
 )
 
-func (k Kind) entry() entry {
+// row is how a kind looks on the wire (PROTOCOL.md §8.2, §8.3 and §9).
+func row(k call.Kind) entry {
 	switch k {
-	case NoCredential:
-		return entry{"no_credential", 401, codePartner, badKey + " An Integrator key was not specified.", memberKey, loginFailed, grantRequest}
-	case Unreadable:
-		return entry{"unreadable", 401, codeFormat, badFormat, memberFormat, loginFailed, grantRequest}
-	case UnknownKey:
-		return entry{"unknown_key", 401, codePartner, badKey, memberKey, loginFailed, grantClient}
-	case BadLogin:
-		return entry{"bad_login", 401, codeUser, badLogin, memberLogin, loginFailed, grantClient}
-	case TooManyFailures:
-		return entry{"too_many_failures", 401, codeUser, badLogin, memberLogin, loginFailed, grantClient}
-	case NotAllowed:
-		return entry{"not_allowed", 401, codeLacks, lacks, memberDenied, loginLacks, grantClient}
-	case InvalidToken:
-		return entry{"invalid_token", 401, codeToken, "The access token provided is expired, revoked or malformed.", memberLogin, loginFailed, grantClient}
-	case LacksMembership:
-		return entry{"lacks_membership", 401, codeMember, "The UserID does not have a valid membership in this Account.", "Invalid_Membership", loginLacks, grantClient}
-	case AccountLacksPermissions:
-		return entry{"account_lacks_permissions", 401, codeAccount, "This Account lacks sufficient permissions.", memberDenied, "Account_Lacks_Permissions", grantClient}
-	case GrantRefused:
-		return entry{"grant_refused", 401, codeUser, badLogin, memberLogin, loginFailed, grantClient}
-	case Blocked:
-		return entry{"blocked", 401, codePartner, badKey, memberKey, loginFailed, grantClient}
-	case TokenServer:
-		return entry{"token_server", 503, codeOther, "The authentication service is not available. Try again later.", memberOther, memberOther, grantBusy}
-	case Unreachable:
-		return entry{"unreachable", 502, codeOther, "The DocuSign service could not be reached.", memberOther, memberOther, grantBusy}
-	case Timeout:
-		return entry{"timeout", 504, codeOther, "The DocuSign service did not answer in time.", memberOther, memberOther, grantBusy}
-	case Overloaded:
-		return entry{"overloaded", 503, codeOther, "The service is busy. Try again later.", memberOther, memberOther, grantBusy}
-	case HostMismatch:
-		return entry{"host_mismatch", 421, codeParam, badParam + " The Host header does not match the connection.", memberFormat, memberOther, grantRequest}
-	case WrongEnvironment:
+	case call.KindNoCredential:
+		return entry{401, codePartner, badKey + " An Integrator key was not specified.", memberKey, loginFailed, grantRequest}
+	case call.KindUnreadable, call.KindUnreadableMessage:
+		return entry{401, codeFormat, badFormat, memberFormat, loginFailed, grantRequest}
+	case call.KindDigest:
+		const digest = badFormat + " The password must be sent as text, not as a digest."
+		return entry{401, codeFormat, digest, memberFormat, loginFailed, grantRequest}
+	case call.KindSigned:
+		const signed = badFormat + " The security token must not be signed."
+		return entry{401, codeFormat, signed, memberFormat, loginFailed, grantRequest}
+	case call.KindUnknownKey, call.KindBlocked:
+		return entry{401, codePartner, badKey, memberKey, loginFailed, grantClient}
+	case call.KindBadLogin, call.KindThrottled, call.KindTokenRefused:
+		return entry{401, codeUser, badLogin, memberLogin, loginFailed, grantClient}
+	case call.KindNotAllowed:
+		return entry{401, codeLacks, lacks, memberDenied, loginLacks, grantClient}
+	case call.KindPasswordChange:
+		const fixed = lacks + " The password cannot be changed through the API."
+		return entry{401, codeLacks, fixed, memberDenied, loginLacks, grantRequest}
+	case call.KindUnknownToken, call.KindOAuthRefused:
+		const expired = "The access token provided is expired, revoked or malformed."
+		return entry{401, codeToken, expired, memberLogin, loginFailed, grantClient}
+	case call.KindNoMembership:
+		const foreign = "The UserID does not have a valid membership in this Account."
+		return entry{401, codeMember, foreign, "Invalid_Membership", loginLacks, grantClient}
+	case call.KindTokenUnavailable, call.KindTokenTimeout, call.KindNotRepeated:
+		return trouble(503, "The authentication service is not available. Try again later.")
+	case call.KindBusy, call.KindOverloaded:
+		return trouble(503, "The service is busy. Try again later.")
+	case call.KindUnreachable:
+		return trouble(502, "The DocuSign service could not be reached.")
+	case call.KindTimeout:
+		return trouble(504, "The DocuSign service did not answer in time.")
+	case call.KindWrongEnvironment:
 		const other = lacks + " This host belongs to another DocuSign environment."
-		return entry{"wrong_environment", 403, codeLacks, other, memberDenied, loginLacks, grantRequest}
-	case Forbidden:
-		return entry{"forbidden", 403, codeLacks, lacks, memberDenied, loginLacks, grantRequest}
-	case NotFound:
-		return entry{name: "not_found", status: 404}
-	case BadRequest:
-		return entry{"bad_request", 400, codeBody, "The request body is missing or improperly formatted.", memberFormat, memberOther, grantRequest}
-	case SlowBody:
-		return entry{"body_timeout", 408, codeBody, "The request body did not arrive in time.", memberFormat, memberOther, grantRequest}
-	case TooLarge:
-		return entry{"too_large", 413, codeBody, "The request is too large.", memberFormat, memberOther, grantRequest}
-	case DigestPassword:
-		return entry{"digest_password", 401, codeFormat, badFormat + " The password must be sent as text, not as a digest.", memberFormat, loginFailed, grantRequest}
-	case SignedCredential:
-		return entry{"signed_credential", 401, codeFormat, badFormat + " The security token must not be signed.", memberFormat, loginFailed, grantRequest}
-	case PasswordChangeRefused:
-		return entry{"password_change_refused", 401, codeLacks, lacks + " The password cannot be changed through the API.", memberDenied, loginLacks, grantRequest}
-	case UnsupportedGrant:
-		return entry{"unsupported_grant", 400, codeParam, badParam + " The grant type is not supported.", memberFormat, memberOther, grantType}
-	case Unsupported:
-		return entry{"unsupported", 501, codeOther, "This operation is not available.", memberOther, memberOther, grantRequest}
-	case BadPath:
-		return entry{"bad_path", 400, codeParam, badParam + " The path has an encoded slash, a backslash or a control character.", memberFormat, memberOther, grantRequest}
-	case UnknownService:
-		return entry{"unknown_service", 404, codeParam, badParam + " docusign-auth-proxy knows no such SOAP service; it knows " +
-			"/api/3.0/api.asmx, dsapi.asmx, credential.asmx and accountmanagement.asmx.", memberFormat, memberOther, grantRequest}
-	case FormBinding:
-		return entry{"form_binding", 404, codeParam, badParam + " docusign-auth-proxy takes SOAP envelopes at the address of the service; " +
-			"calls by query or form, service.asmx/Operation, are not passed on.", memberFormat, memberOther, grantRequest}
-	case ClearPassword:
-		return entry{"clear_password", 400, codeParam, badParam + " docusign-auth-proxy passes no password on in a query, a form or the body of an " +
-			"operation, and no SOAP message to a path that is no SOAP service.", memberFormat, memberOther, grantType}
+		return entry{403, codeLacks, other, memberDenied, loginLacks, grantRequest}
+	case call.KindNoPath, call.KindNotFound:
+		return entry{status: 404}
+	case call.KindBadRequest, call.KindUnreadableForm:
+		return malformed(400, codeBody, "The request body is missing or improperly formatted.")
+	case call.KindSlowBody:
+		return malformed(408, codeBody, "The request body did not arrive in time.")
+	case call.KindTooLarge:
+		return malformed(413, codeBody, "The request is too large.")
+	case call.KindHostMismatch:
+		return malformed(421, codeParam, badParam+" The Host header does not match the connection.")
+	case call.KindBadPath:
+		return malformed(400, codeParam, badParam+
+			" The path has an encoded slash, a backslash or a control character.")
+	case call.KindUnknownService:
+		return malformed(404, codeParam, badParam+" docusign-auth-proxy knows no such SOAP service; it knows "+
+			"/api/3.0/api.asmx, dsapi.asmx, credential.asmx and accountmanagement.asmx.")
+	case call.KindFormBinding:
+		return malformed(404, codeParam, badParam+
+			" docusign-auth-proxy takes SOAP envelopes at the address of the service; "+
+			"calls by query or form, service.asmx/Operation, are not passed on.")
+	case call.KindUnsupportedGrant:
+		e := malformed(400, codeParam, badParam+" The grant type is not supported.")
+		e.grant = grantType
+		return e
+	case call.KindClearPassword:
+		e := malformed(400, codeParam, badParam+
+			" docusign-auth-proxy passes no password on in a query, a form or the body of an "+
+			"operation, and no SOAP message to a path that is no SOAP service.")
+		e.grant = grantType
+		return e
+	case call.KindUnsupported:
+		return entry{501, codeOther, "This operation is not available.", memberOther, memberOther, grantRequest}
 	}
-	return entry{"internal", 500, codeOther, "An internal error occurred.", memberOther, memberOther, grantServer}
+	return entry{500, codeOther, "An internal error occurred.", memberOther, memberOther, grantServer}
+}
+
+// trouble is the row of a failure that is not the caller's.
+func trouble(status int, message string) entry {
+	return entry{status, codeOther, message, memberOther, memberOther, grantBusy}
+}
+
+// malformed is the row of a request that has the wrong form.
+func malformed(status int, code, message string) entry {
+	return entry{status, code, message, memberFormat, memberOther, grantRequest}
 }
 
 // in returns the row as d words it: a recorded SOAP fault names SendOnBehalfOf (PROTOCOL.md §9).
-func (k Kind) in(d Dialect) entry {
-	e := k.entry()
-	if k == NotAllowed && d.IsSOAP() {
+func (f Failure) in(d Dialect) entry {
+	e := row(f.Kind)
+	if f.Kind == call.KindNotAllowed && d.IsSOAP() {
 		e.message = noPrincipal
 	}
 	return e
 }
-
-// String returns a name fit for a log field, a metric label or Failure.Cause.
-func (k Kind) String() string { return k.entry().name }
-
-// Status returns the HTTP status of k in REST. SOAP faults always travel with 500.
-func (k Kind) Status() int { return k.entry().status }
 
 // transient reports whether k is the fault of the services and not of the caller.
 func (e entry) transient() bool { return e.status >= 500 }
 
 // Failure is a request that the proxy refuses.
 type Failure struct {
-	Kind       Kind
+	Kind       call.Kind
 	Detail     string        // sentence added to the message the caller reads; at most 300 bytes are shown; never a secret or an upstream text
 	Cause      string        // code for CauseHeader, such as consent_required; empty: no such header; anything but a short word is cut
 	RetryAfter time.Duration // rounded up to seconds, at most an hour; zero: 10 s for the kinds answered 503, else no header
 }
 
+// FailureOf is what a program may know of err.
+func FailureOf(err error) Failure {
+	e := call.ErrorOf(err)
+	return Failure{Kind: e.Kind, Detail: e.Public, Cause: call.CauseOf(err), RetryAfter: call.RetryAfterOf(err)}
+}
+
 // Refuse answers f in c's dialect. In SOAP that is a fault; RefuseOperation knows the operations that report failures otherwise.
 func (c Caller) Refuse(f Failure) Answer {
-	e := f.Kind.in(c.Dialect)
+	e := f.in(c.Dialect)
 	var a Answer
 	switch {
-	case f.Kind == NotFound:
+	case e.code == "":
 		a = c.answer(e.status, "", nil)
 	case c.Dialect.IsSOAP():
 		a = c.fault(e, f.message(e))

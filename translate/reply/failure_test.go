@@ -6,18 +6,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/call"
 )
 
 // Lengths of recorded bodies (PROTOCOL.md §8.1 for two; 116 is the Content-Length of a 401 in public logs).
 func TestErrorBytesHaveTheRecordedLengths(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		kind Kind
+		kind call.Kind
 		want int
 	}{
-		{"wrong password", BadLogin, 116},
-		{"lacking permissions", NotAllowed, 126},
-		{"no integrator key", NoCredential, 165},
+		{"wrong password", call.KindBadLogin, 116},
+		{"lacking permissions", call.KindNotAllowed, 126},
+		{"no integrator key", call.KindNoCredential, 165},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if b := (Caller{}).Refuse(Failure{Kind: tc.kind}).Body; len(b) != tc.want {
@@ -28,46 +30,41 @@ func TestErrorBytesHaveTheRecordedLengths(t *testing.T) {
 }
 
 func TestEveryKindIsAnsweredInEveryDialect(t *testing.T) {
-	names := map[string]bool{}
-	for k := Internal; k <= ClearPassword; k++ {
-		if names[k.String()] {
-			t.Errorf("two kinds are called %s", k)
-		}
-		names[k.String()] = true
+	for k := call.KindInternal; k < call.Kinds; k++ {
 		for d := JSON; d <= OAuthXML; d++ {
 			a := Caller{Dialect: d}.Refuse(Failure{Kind: k})
 			wellFormed(t, a)
 			switch {
-			case k == NotFound:
+			case k == call.KindNotFound || k == call.KindNoPath:
 				if a.Status != 404 || len(a.Body) != 0 || a.Header.Get("Content-Type") != "" {
 					t.Errorf("%s in %s: %d %q", k, d, a.Status, a.Body)
 				}
 			case d.IsSOAP():
-				if a.Status != 500 || ErrorCode(a.Body) != k.entry().code {
+				if a.Status != 500 || ErrorCode(a.Body) != row(k).code {
 					t.Errorf("%s in %s: %d, code %s", k, d, a.Status, ErrorCode(a.Body))
 				}
 			case d == JSON || d == XML:
-				if a.Status != k.Status() || ErrorCode(a.Body) != k.entry().code {
+				if a.Status != row(k).status || ErrorCode(a.Body) != row(k).code {
 					t.Errorf("%s in %s: %d, code %s", k, d, a.Status, ErrorCode(a.Body))
 				}
 			default:
-				if a.Status == 401 || a.Status < 400 || k.entry().grant == "" {
+				if a.Status == 401 || a.Status < 400 || row(k).grant == "" {
 					t.Errorf("%s in %s: %d %q", k, d, a.Status, a.Body)
 				}
 			}
-			if (a.Status == 503 || d.IsSOAP() && k.Status() == 503) != (a.Header.Get("Retry-After") != "") {
+			if (a.Status == 503 || d.IsSOAP() && row(k).status == 503) != (a.Header.Get("Retry-After") != "") {
 				t.Errorf("%s in %s: Retry-After %q", k, d, a.Header.Get("Retry-After"))
 			}
 		}
 	}
-	if Kind(200).String() != "internal" || Dialect(9).String() != "unknown" {
-		t.Error("an unknown kind or dialect must be named")
+	if Dialect(9).String() != "unknown" {
+		t.Error("an unknown dialect must be named")
 	}
 }
 
 func TestKindsThatMustLookAlike(t *testing.T) {
-	want := string(Caller{}.Refuse(Failure{Kind: BadLogin}).Body)
-	for _, k := range []Kind{TooManyFailures, GrantRefused} {
+	want := string(Caller{}.Refuse(Failure{Kind: call.KindBadLogin}).Body)
+	for _, k := range []call.Kind{call.KindThrottled, call.KindTokenRefused} {
 		if got := string(Caller{}.Refuse(Failure{Kind: k}).Body); got != want {
 			t.Errorf("%s gives itself away: %s", k, got)
 		}
@@ -81,13 +78,13 @@ func TestFailureHeaders(t *testing.T) {
 		id               string
 		cause, retry, wi string
 	}{
-		{"plain refusals carry none", Failure{Kind: BadLogin}, "", "", "", ""},
-		{"a short cause and id are shown", Failure{Kind: GrantRefused, Cause: "consent_required"}, "a1-b2", "consent_required", "", "a1-b2"},
+		{"plain refusals carry none", Failure{Kind: call.KindBadLogin}, "", "", "", ""},
+		{"a short cause and id are shown", Failure{Kind: call.KindTokenRefused, Cause: "consent_required"}, "a1-b2", "consent_required", "", "a1-b2"},
 		{"a cause is cut at the first odd byte", Failure{Cause: "bad\r\nSet-Cookie: x"}, "a b", "bad", "", "a"},
 		{"a cause is cut at 64 bytes", Failure{Cause: strings.Repeat("x", 99)}, "", strings.Repeat("x", 64), "", ""},
-		{"waiting is rounded up", Failure{Kind: TooManyFailures, RetryAfter: time.Millisecond}, "", "", "1", ""},
-		{"waiting is at most an hour", Failure{Kind: TokenServer, RetryAfter: 48 * time.Hour}, "", "", "3600", ""},
-		{"a failing token server asks to wait", Failure{Kind: TokenServer}, "", "", "10", ""},
+		{"waiting is rounded up", Failure{Kind: call.KindThrottled, RetryAfter: time.Millisecond}, "", "", "1", ""},
+		{"waiting is at most an hour", Failure{Kind: call.KindTokenUnavailable, RetryAfter: 48 * time.Hour}, "", "", "3600", ""},
+		{"a failing token server asks to wait", Failure{Kind: call.KindTokenUnavailable}, "", "", "10", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := Caller{RequestID: tc.id}.Refuse(tc.f).Header
@@ -101,7 +98,7 @@ func TestFailureHeaders(t *testing.T) {
 func TestDetailIsBoundedAndEscaped(t *testing.T) {
 	detail := strings.Repeat("é", 400)
 	var got struct{ ErrorCode, Message string }
-	if err := json.Unmarshal(Caller{}.Refuse(Failure{Kind: BadLogin, Detail: detail}).Body, &got); err != nil {
+	if err := json.Unmarshal(Caller{}.Refuse(Failure{Kind: call.KindBadLogin, Detail: detail}).Body, &got); err != nil {
 		t.Fatal(err)
 	}
 	if len(got.Message) > len(badLogin)+1+maxDetail || strings.ContainsRune(got.Message, '\ufffd') {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -122,7 +123,7 @@ var (
 )
 
 func TestAnswersAreNeverChunked(t *testing.T) {
-	a := Caller{RequestID: "r-1"}.Refuse(Failure{Kind: BadLogin})
+	a := Caller{RequestID: "r-1"}.Refuse(Failure{Kind: call.KindBadLogin})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.WriteTo(w, r) }))
 	defer srv.Close()
 	for _, tc := range []struct {
@@ -180,8 +181,8 @@ func TestAnswerWriteTo(t *testing.T) {
 
 func TestGolden(t *testing.T) {
 	const actor = "https://demo.docusign.net/api/3.0/dsapi.asmx?a=1&b=2"
-	odd := Failure{Kind: NotAllowed, Detail: "\"quoted\" \\ <tag> & é \u2028 \x01 \xff end\r\n", Cause: "not_listed", RetryAfter: 1500 * time.Millisecond}
-	grant := Failure{Kind: GrantRefused, Cause: "consent_required"}
+	odd := Failure{Kind: call.KindNotAllowed, Detail: "\"quoted\" \\ <tag> & é \u2028 \x01 \xff end\r\n", Cause: "not_listed", RetryAfter: 1500 * time.Millisecond}
+	grant := Failure{Kind: call.KindTokenRefused, Cause: "consent_required"}
 	accounts := []LoginAccount{second, anna}
 	all := LoginOptions{APIPassword: secret.New("c2VjcmV0/+="), IncludeGUID: true, EmbedGUID: true, LoginSettings: true, Version: "v2.1"}
 	for _, tc := range []struct {
@@ -191,17 +192,17 @@ func TestGolden(t *testing.T) {
 		{"error-json", Caller{RequestID: "0123"}.Refuse(grant)},
 		{"error-json-odd", Caller{}.Refuse(odd)},
 		{"error-xml", Caller{Dialect: XML}.Refuse(odd)},
-		{"error-token-server", Caller{}.Refuse(Failure{Kind: TokenServer, Cause: "http_502"})},
-		{"error-not-found", Caller{RequestID: "r"}.Refuse(Failure{Kind: NotFound})},
+		{"error-token-server", Caller{}.Refuse(Failure{Kind: call.KindTokenUnavailable, Cause: "http_502"})},
+		{"error-not-found", Caller{RequestID: "r"}.Refuse(Failure{Kind: call.KindNotFound})},
 		{"fault11", Caller{Dialect: SOAP11, Actor: actor, RequestID: "r"}.Refuse(grant)},
-		{"fault11-timestamp", Caller{Dialect: SOAP11, Actor: actor, Timestamp: noon}.Refuse(Failure{Kind: TokenServer})},
+		{"fault11-timestamp", Caller{Dialect: SOAP11, Actor: actor, Timestamp: noon}.Refuse(Failure{Kind: call.KindTokenUnavailable})},
 		{"fault12", Caller{Dialect: SOAP12, Actor: actor}.Refuse(odd)},
-		{"fault12-timestamp", Caller{Dialect: SOAP12, Timestamp: noon}.Refuse(Failure{Kind: Unreachable})},
-		{"member-failed", Caller{Dialect: SOAP11}.RefuseOperation(NamespaceAccountManagement, "CloseMembers", Failure{Kind: BadLogin})},
-		{"member-ping-fault", Caller{Dialect: SOAP11}.RefuseOperation(NamespaceAccountManagement, "Ping", Failure{Kind: BadLogin})},
+		{"fault12-timestamp", Caller{Dialect: SOAP12, Timestamp: noon}.Refuse(Failure{Kind: call.KindUnreachable})},
+		{"member-failed", Caller{Dialect: SOAP11}.RefuseOperation(NamespaceAccountManagement, "CloseMembers", Failure{Kind: call.KindBadLogin})},
+		{"member-ping-fault", Caller{Dialect: SOAP11}.RefuseOperation(NamespaceAccountManagement, "Ping", Failure{Kind: call.KindBadLogin})},
 		{"encrypted-password", Caller{Dialect: SOAP11, RequestID: "r"}.EncryptedPassword(secret.New("a+b/c="))},
-		{"login-failed", Caller{Dialect: SOAP11, Timestamp: noon}.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: UnknownKey, Cause: "x"})},
-		{"login-failed-server", Caller{Dialect: SOAP11}.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: Timeout})},
+		{"login-failed", Caller{Dialect: SOAP11, Timestamp: noon}.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: call.KindUnknownKey, Cause: "x"})},
+		{"login-failed-server", Caller{Dialect: SOAP11}.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: call.KindTimeout})},
 		{"login", Caller{Dialect: SOAP11}.LoginResponse(accounts, true)},
 		{"login12-old", Caller{Dialect: SOAP12, Timestamp: noon}.LoginResponse(accounts, false)},
 		{"ping", Caller{Dialect: SOAP11}.Ping(NamespaceAPI)},
@@ -214,8 +215,8 @@ func TestGolden(t *testing.T) {
 		{"token-json", Caller{Dialect: OAuthJSON}.Token(secret.New("bm90LWEtcmVhbC10b2tlbi0tLS0="), "api")},
 		{"token-xml", Caller{Dialect: OAuthXML}.Token(secret.New("bm90LWEtcmVhbC10b2tlbi0tLS0="), "")},
 		{"token-error-json", Caller{Dialect: OAuthJSON}.Refuse(grant)},
-		{"token-error-xml", Caller{Dialect: OAuthXML}.Refuse(Failure{Kind: UnsupportedGrant})},
-		{"token-error-busy", Caller{Dialect: OAuthJSON}.Refuse(Failure{Kind: Overloaded})},
+		{"token-error-xml", Caller{Dialect: OAuthXML}.Refuse(Failure{Kind: call.KindUnsupportedGrant})},
+		{"token-error-busy", Caller{Dialect: OAuthJSON}.Refuse(Failure{Kind: call.KindOverloaded})},
 		{"revoked", Caller{Dialect: OAuthJSON}.Revoked()},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

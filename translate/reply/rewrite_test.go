@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -147,7 +148,7 @@ func TestRewriteLoginResponse(t *testing.T) {
 	if err != nil || string(got) != want || want == string(a.Body) {
 		t.Errorf("%s, %v", got, err)
 	}
-	failed := c.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: BadLogin}).Body
+	failed := c.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: call.KindBadLogin}).Body
 	if got, err := RewriteLoginResponse(failed, "", toProxy); err != nil || !bytes.Equal(got, failed) {
 		t.Errorf("%s, %v", got, err)
 	}

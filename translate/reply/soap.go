@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -29,8 +30,8 @@ const (
 // AccountManagement whose result has Success and Error report a caller's failure inside a 200 answer (PROTOCOL.md §4.7, §9). A failure of
 // the services themselves is a fault everywhere: Success=false would look like a wrong password and lock people out.
 func (c Caller) RefuseOperation(namespace, operation string, f Failure) Answer {
-	e := f.Kind.in(c.Dialect)
-	if e.transient() || f.Kind == NotFound {
+	e := f.in(c.Dialect)
+	if e.transient() || e.code == "" {
 		return c.Refuse(f)
 	}
 	b, ok := c.failedResult(namespace, operation, e, f.message(e))
@@ -63,7 +64,7 @@ func (c Caller) Ping(namespace string) Answer { return c.result(namespace, "Ping
 // one-time login, so the answer must not be kept.
 func (c Caller) URLResult(namespace, operation string, url secret.Text) Answer {
 	if !isName(operation) {
-		return c.Refuse(Failure{Kind: BadRequest})
+		return c.Refuse(Failure{Kind: call.KindBadRequest})
 	}
 	return confidential(c.result(namespace, operation, url.Reveal()))
 }

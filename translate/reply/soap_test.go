@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/internal/services/servicestest"
@@ -32,7 +33,7 @@ func conforms(t *testing.T, service *services.Service, operation string, a Answe
 func TestAccountManagementFailuresConformToTheWSDL(t *testing.T) {
 	member, faults := service("accountmanagement"), 0
 	for _, op := range member.Description().Operations {
-		a := Caller{Dialect: SOAP11}.RefuseOperation(NamespaceAccountManagement, op.Name, Failure{Kind: BadLogin})
+		a := Caller{Dialect: SOAP11}.RefuseOperation(NamespaceAccountManagement, op.Name, Failure{Kind: call.KindBadLogin})
 		if op.Name != "Ping" {
 			conforms(t, member, op.Name, a)
 			continue
@@ -48,14 +49,14 @@ func TestAccountManagementFailuresConformToTheWSDL(t *testing.T) {
 
 func TestEveryKindHasACodeOfTheWSDL(t *testing.T) {
 	member, login := service("accountmanagement"), service("credential")
-	for k := Internal; k <= Unsupported; k++ {
+	for k := range call.Kinds {
 		c := Caller{Dialect: SOAP12}
 		a := c.RefuseOperation(NamespaceAccountManagement, "ChangePassword", Failure{Kind: k})
 		b := c.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: k})
-		if k == NotFound {
+		if row(k).code == "" {
 			continue
 		}
-		if k.entry().transient() {
+		if row(k).transient() {
 			if a.Status != 500 || b.Status != 500 {
 				t.Errorf("%s must be a fault", k)
 			}
@@ -85,14 +86,14 @@ func TestFaultShapes(t *testing.T) {
 	for _, tc := range []struct {
 		name                         string
 		c                            Caller
-		kind                         Kind
+		kind                         call.Kind
 		namespace, contentType, code string
 		at                           []string
 	}{
-		{"SOAP 1.1 blames the caller", Caller{Dialect: SOAP11}, BadLogin, NamespaceSOAP11, "text/xml; charset=utf-8", "soap:Client", []string{"faultcode"}},
-		{"SOAP 1.1 blames the service", Caller{Dialect: SOAP11}, Timeout, NamespaceSOAP11, "text/xml; charset=utf-8", "soap:Server", []string{"faultcode"}},
-		{"SOAP 1.2 blames the caller", Caller{Dialect: SOAP12, Timestamp: noon}, BadLogin, NamespaceSOAP12, "application/soap+xml; charset=utf-8", "soap:Sender", []string{"Code", "Value"}},
-		{"SOAP 1.2 blames the service", Caller{Dialect: SOAP12}, Internal, NamespaceSOAP12, "application/soap+xml; charset=utf-8", "soap:Receiver", []string{"Code", "Value"}},
+		{"SOAP 1.1 blames the caller", Caller{Dialect: SOAP11}, call.KindBadLogin, NamespaceSOAP11, "text/xml; charset=utf-8", "soap:Client", []string{"faultcode"}},
+		{"SOAP 1.1 blames the service", Caller{Dialect: SOAP11}, call.KindTimeout, NamespaceSOAP11, "text/xml; charset=utf-8", "soap:Server", []string{"faultcode"}},
+		{"SOAP 1.2 blames the caller", Caller{Dialect: SOAP12, Timestamp: noon}, call.KindBadLogin, NamespaceSOAP12, "application/soap+xml; charset=utf-8", "soap:Sender", []string{"Code", "Value"}},
+		{"SOAP 1.2 blames the service", Caller{Dialect: SOAP12}, call.KindInternal, NamespaceSOAP12, "application/soap+xml; charset=utf-8", "soap:Receiver", []string{"Code", "Value"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := tc.c.Refuse(Failure{Kind: tc.kind})
@@ -135,7 +136,7 @@ func TestOperationNamesAreChecked(t *testing.T) {
 		if a := c.URLResult(NamespaceAPI, op, secret.New("u")); a.Status != 500 {
 			t.Errorf("%q: %s", op, a.Body)
 		}
-		if a := c.RefuseOperation(NamespaceAccountManagement, op, Failure{Kind: BadLogin}); a.Status != 500 {
+		if a := c.RefuseOperation(NamespaceAccountManagement, op, Failure{Kind: call.KindBadLogin}); a.Status != 500 {
 			t.Errorf("%q: %s", op, a.Body)
 		}
 	}

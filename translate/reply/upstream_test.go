@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/call"
 )
 
 func errorJSON(code, message string) string {
@@ -37,7 +39,7 @@ func TestClassifyUpstream(t *testing.T) {
 		{"an unknown integrator key by number", 500, nil, fault("3", badKey), LegacyRefused, codePartner},
 		{"a good token at the wrong site", 400, nil, errorJSON("PARTNER_AUTHENTICATION_FAILED", badKey+" Invalid account specified for user."), WrongSite, codePartner},
 		{"no member of the account", 401, nil, errorJSON("USER_LACKS_MEMBERSHIP", "m"), WrongSite, "USER_LACKS_MEMBERSHIP"},
-		{"no member of the account in a SOAP 1.2 fault", 500, nil, string(Caller{Dialect: SOAP12, Timestamp: noon}.Refuse(Failure{Kind: LacksMembership}).Body), WrongSite, "USER_LACKS_MEMBERSHIP"},
+		{"no member of the account in a SOAP 1.2 fault", 500, nil, string(Caller{Dialect: SOAP12, Timestamp: noon}.Refuse(Failure{Kind: call.KindNoMembership}).Body), WrongSite, "USER_LACKS_MEMBERSHIP"},
 		{"not a member of the specified account", 400, nil, errorJSON("USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT", "m"), WrongSite, "USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT"},
 		{"an account that is not here", 401, nil, errorJSON("ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM", "m"), WrongSite, "ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM"},
 		{"an account without the API is so everywhere", 401, nil, errorJSON("ACCOUNT_LACKS_PERMISSIONS", "m"), Other, codeAccount},

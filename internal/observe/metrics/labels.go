@@ -8,7 +8,6 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/proxy/egress"
-	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
@@ -88,8 +87,7 @@ func kindWords[K interface {
 // proxy's own.
 func causeWords() []string {
 	words := []string{"panic", "cut_off", "client_gone", "docusign_4xx", "docusign_5xx"}
-	words = append(words, kindWords[translate.Kind]()...)
-	words = append(words, kindWords[reply.Kind]()...)
+	words = append(words, kindWords[call.Kind]()...)
 	words = append(words, kindWords[oauth.Kind]()...)
 	for _, status := range [...]int{
 		400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 422, 429, 500, 501, 502, 503, 504,
