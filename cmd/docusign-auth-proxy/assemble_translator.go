@@ -147,35 +147,27 @@ func adminLoginsOf(cfg *config.Config, prover *translate.Prover) (*translate.Log
 type issuer struct{ *store.Store }
 
 func (i issuer) IssueToken(o translate.TokenOwner) (secret.Text, error) {
-	return i.Store.Issue(owner(o))
+	return i.Store.Issue(store.TokenOwner(o))
 }
 
 func (i issuer) IssuePassword(o translate.TokenOwner) (secret.Text, error) {
-	return i.Store.IssuePassword(owner(o))
+	return i.Store.IssuePassword(store.TokenOwner(o))
 }
 
 func (i issuer) Revoke(token string) (bool, error) { return i.Store.Revoke(secret.New(token)) }
 
 func (i issuer) Token(token string) (translate.TokenOwner, bool) {
 	o, ok := i.Store.Lookup(secret.New(token))
-	return issuedOwner(o), ok
+	return translate.TokenOwner(o), ok
 }
 
 func (i issuer) Password(password string) (translate.TokenOwner, bool) {
 	o, ok := i.Store.LookupPassword(secret.New(password))
-	return issuedOwner(o), ok
+	return translate.TokenOwner(o), ok
 }
 
 func (i issuer) Voucher(o translate.TokenOwner, fingerprint [32]byte) (string, error) {
-	return i.Store.Voucher(owner(o), fingerprint)
-}
-
-func owner(o translate.TokenOwner) store.TokenOwner {
-	return store.TokenOwner{Integration: o.Integration, Authenticator: o.Authenticator, Principal: o.Principal, Voucher: o.Voucher}
-}
-
-func issuedOwner(o store.TokenOwner) translate.TokenOwner {
-	return translate.TokenOwner{Integration: o.Integration, Authenticator: o.Authenticator, Principal: o.Principal, Voucher: o.Voucher}
+	return i.Store.Voucher(store.TokenOwner(o), fingerprint)
 }
 
 // takeOver lets the passwords in force vouch for what earlier versions issued, which did not keep what vouched for it.

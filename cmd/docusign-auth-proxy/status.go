@@ -241,13 +241,9 @@ func (p *program) securityStatus(cfg *config.Config) admin.Security {
 		s.UpstreamProxy = u.Host
 	}
 	for _, i := range p.store.List() {
-		if p.ended(i.Owner) {
-			continue
+		if !p.refused(i.Owner) {
+			s.Issued = append(s.Issued, adminIssued(i))
 		}
-		s.Issued = append(s.Issued, admin.Issued{
-			Integration: i.Owner.Integration, Authenticator: i.Owner.Authenticator, Principal: i.Owner.Principal, Kind: i.Kind, Fingerprint: i.Fingerprint,
-			IssuedAt: i.Issued, LastUsed: i.LastUsed,
-		})
 	}
 	for _, pin := range p.store.Pins() {
 		s.Pins = append(s.Pins, admin.Pin{Integration: pin.Integration, Username: pin.Username, At: pin.At})
