@@ -11,7 +11,6 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"docusign-auth-proxy/dashboards"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -104,25 +103,6 @@ func eachPanel(t *testing.T, visit func(t *testing.T, b board, p panel)) {
 			if p.Type != "row" {
 				t.Run(b.UID+"/"+p.Title, func(t *testing.T) { visit(t, b, p) })
 			}
-		}
-	}
-}
-
-func TestFilesAreWhatTheGeneratorWrites(t *testing.T) {
-	want, err := dashboards.Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(want) != len(dashboardFiles()) {
-		t.Errorf("%d files are generated, %d are tested", len(want), len(dashboardFiles()))
-	}
-	for name, content := range want {
-		got, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != string(content) {
-			t.Errorf("%s was not generated from this source: go generate ./dashboards", name)
 		}
 	}
 }

@@ -1,6 +1,6 @@
-// Package dashboards describes the two Grafana dashboards, so that each query is written once and the JSON files follow from it.
-// It must never ask a server anything, nor know how a metric is counted: names and labels are metrics.Names'.
-// The command in generate writes its files; the tests run every query against a real Prometheus.
+// Package dashboards holds the two Grafana dashboards and the Prometheus rules, and the tests that hold them against the
+// proxy's metrics and run every query on a real Prometheus. The command in generate, a module of its own, writes the
+// JSON files. It has no code for others to call.
 package dashboards
 
-//go:generate go run ./generate
+//go:generate go run -C generate . ..

@@ -1,4 +1,4 @@
-package dashboards
+package main
 
 // What the variables choose.
 const (
@@ -6,7 +6,8 @@ const (
 	scope = one + `,integration=~"$integration"`
 
 	legacy = `scheme!~"none|oauth_bearer|other"` // forms of credential that DocuSign has switched off
-	done   = `outcome=~"ok|client_error"`        // DocuSign, or the proxy for it, did what it was asked or found fault with the content
+	// DocuSign, or the proxy for it, did what it was asked or found fault with the content.
+	done   = `outcome=~"ok|client_error"`
 	listed = `integration!="unknown"`
 	failed = `outcome!~"ok|client_error|aborted"`
 
