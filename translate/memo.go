@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"sync"
 	"time"
+
+	"docusign-auth-proxy/internal/cache"
 )
 
 // digest is a keyed hash of something secret; it may be remembered, the thing itself may not.
@@ -38,65 +40,10 @@ func (h *hasher) sum(parts ...string) digest {
 	return d
 }
 
-const memoShards = 16
-
-// memo remembers a bounded number of values for a bounded time, none when that is 0. The oldest entries go first.
-type memo[V any] struct {
-	life   time.Duration
-	max    int // per shard
-	now    func() time.Time
-	shards [memoShards]memoShard[V]
-}
-
-type memoShard[V any] struct {
-	mu      sync.RWMutex
-	entries map[digest]memoEntry[V]
-	order   []digest // ring of insertion order
-	next    int
-	_       [24]byte // keeps neighbouring locks off one cache line
-}
-
-type memoEntry[V any] struct {
-	value V
-	until time.Time
-}
-
-func newMemo[V any](max int, life time.Duration, now func() time.Time) *memo[V] {
-	m := &memo[V]{life: life, max: max/memoShards + 1, now: now}
-	for i := range m.shards {
-		m.shards[i].entries = map[digest]memoEntry[V]{}
+// newMemo remembers a bounded number of values for a bounded time, none when that is 0.
+func newMemo[V any](most int, life time.Duration, now func() time.Time) *cache.Cache[digest, V] {
+	if life == 0 {
+		life = -1
 	}
-	return m
-}
-
-func (m *memo[V]) get(d digest) (V, bool) {
-	s := &m.shards[d[0]%memoShards]
-	s.mu.RLock()
-	e, ok := s.entries[d]
-	s.mu.RUnlock()
-	if !ok || m.now().After(e.until) {
-		var zero V
-		return zero, false
-	}
-	return e.value, true
-}
-
-func (m *memo[V]) put(d digest, v V) {
-	if m.life <= 0 {
-		return
-	}
-	s := &m.shards[d[0]%memoShards]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, known := s.entries[d]; !known {
-		switch {
-		case len(s.order) < m.max:
-			s.order = append(s.order, d)
-		default:
-			delete(s.entries, s.order[s.next])
-			s.order[s.next] = d
-			s.next = (s.next + 1) % m.max
-		}
-	}
-	s.entries[d] = memoEntry[V]{value: v, until: m.now().Add(m.life)}
+	return cache.New[digest, V](most, life, now)
 }

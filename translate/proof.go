@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/internal/secret"
@@ -58,9 +59,9 @@ type Prover struct {
 type proofs struct {
 	life  time.Duration
 	max   int
-	right *memo[struct{}]
-	wrong *memo[struct{}]
-	shown *memo[struct{}] // right credentials together with the address that presented them
+	right *cache.Cache[digest, struct{}]
+	wrong *cache.Cache[digest, struct{}]
+	shown *cache.Cache[digest, struct{}] // right credentials together with the address that presented them
 }
 
 // proof is a check under way.
@@ -133,7 +134,7 @@ func (p *Prover) prove(ctx context.Context, a attempt) (by Password, lasting boo
 	for i := range a.candidates {
 		// One reading alone: a password that was proven in a header is proven in an envelope as well.
 		d := p.digest(&a, a.candidates[i:i+1])
-		if _, ok := m.right.get(d); !ok {
+		if _, ok := m.right.Get(d); !ok {
 			continue
 		}
 		if p.shown(m, &a, d) {
@@ -142,12 +143,12 @@ func (p *Prover) prove(ctx context.Context, a attempt) (by Password, lasting boo
 		// From another address than the one that was right before it counts as a guess while others guess there: what is remembered
 		// must not answer guesses faster than the throttle lets them be checked.
 		if free, _ := p.throttle.look(a.bucket()); free {
-			m.shown.put(p.shownDigest(&a, d), struct{}{})
+			m.shown.Put(p.shownDigest(&a, d), struct{}{})
 			return a.password, true, nil
 		}
 	}
 	d := p.digest(&a, a.candidates)
-	if _, ok := m.wrong.get(d); ok && a.pin == nil { // what was wrong from elsewhere may still be pinned
+	if _, ok := m.wrong.Get(d); ok && a.pin == nil { // what was wrong from elsewhere may still be pinned
 		return by, false, &call.Error{Kind: call.KindBadLogin, Detail: "the same wrong password again", NextStep: nextStepWrong}
 	}
 	pr := p.join(p.shownDigest(&a, d), d, a)
@@ -189,7 +190,7 @@ func (p *Prover) shownDigest(a *attempt, d digest) digest {
 }
 
 func (p *Prover) shown(m *proofs, a *attempt, d digest) bool {
-	_, ok := m.shown.get(p.shownDigest(a, d))
+	_, ok := m.shown.Get(p.shownDigest(a, d))
 	return ok
 }
 
@@ -267,8 +268,8 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 		return v, err
 	case v == rightPassword:
 		right := p.digest(a, a.candidates[matched:matched+1])
-		m.right.put(right, struct{}{})
-		m.shown.put(p.shownDigest(a, right), struct{}{})
+		m.right.Put(right, struct{}{})
+		m.shown.Put(p.shownDigest(a, right), struct{}{})
 		return v, nil
 	}
 	if refusal != nil {
@@ -283,7 +284,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 	}
 	sleepContext(ctx, floor-p.now().Sub(began))
 	if ctx.Err() == nil { // not before its answer: who asks again must not learn sooner that it was wrong
-		m.wrong.put(d, struct{}{})
+		m.wrong.Put(d, struct{}{})
 	}
 	return v, err
 }
@@ -351,7 +352,7 @@ func (p *Prover) inSlot(
 	}
 	right := p.memos.Load().right
 	for i := range a.candidates { // others may have asked meanwhile
-		if _, ok := right.get(p.digest(a, a.candidates[i:i+1])); ok {
+		if _, ok := right.Get(p.digest(a, a.candidates[i:i+1])); ok {
 			return rightPassword, i, nil
 		}
 	}

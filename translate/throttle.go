@@ -1,12 +1,13 @@
 package translate
 
 import (
-	"container/list"
 	"context"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
+
+	"docusign-auth-proxy/internal/cache"
 )
 
 // How fast passwords may be guessed. Only failures use up an allowance, so a program that knows its password never meets it.
@@ -59,8 +60,7 @@ type throttle struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	buckets map[bucketKey]*list.Element
-	recent  *list.List // of *bucket, most recently used first
+	buckets *cache.Cache[bucketKey, *bucket]
 }
 
 type bucketKey struct {
@@ -69,7 +69,6 @@ type bucketKey struct {
 }
 
 type bucket struct {
-	key     bucketKey
 	tokens  float64
 	burst   float64
 	refill  time.Duration
@@ -87,7 +86,7 @@ type waiter struct {
 }
 
 func newThrottle(now func() time.Time) *throttle {
-	return &throttle{now: now, buckets: map[bucketKey]*list.Element{}, recent: list.New()}
+	return &throttle{now: now, buckets: cache.New[bucketKey, *bucket](maxBuckets, 0, nil)}
 }
 
 func sleepContext(ctx context.Context, d time.Duration) {
@@ -173,33 +172,25 @@ func (t *throttle) spend(client netip.Addr) bool {
 func (t *throttle) look(k bucketKey) (free, fresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e, ok := t.buckets[k]
+	b, ok := t.buckets.Get(k)
 	if !ok {
 		return true, true
 	}
-	b, now := e.Value.(*bucket), t.now()
+	now := t.now()
 	b.fill(now)
 	return b.tokens >= 1 && len(b.line) == 0, b.failed.IsZero() || now.Sub(b.failed) > freshAfter
 }
 
 func (t *throttle) bucket(k bucketKey) *bucket {
 	now := t.now()
-	if e, ok := t.buckets[k]; ok {
-		t.recent.MoveToFront(e)
-		b := e.Value.(*bucket)
-		b.fill(now)
+	b := t.buckets.GetOrAdd(k, func(k bucketKey) *bucket {
+		b := &bucket{tokens: userBurst, burst: userBurst, refill: userRefill, last: now, changed: make(chan struct{})}
+		if k.user == allUsers {
+			b.tokens, b.burst, b.refill = clientBurst, clientBurst, clientRefill
+		}
 		return b
-	}
-	if t.recent.Len() >= maxBuckets {
-		oldest := t.recent.Back()
-		delete(t.buckets, oldest.Value.(*bucket).key)
-		t.recent.Remove(oldest)
-	}
-	b := &bucket{key: k, tokens: userBurst, burst: userBurst, refill: userRefill, last: now, changed: make(chan struct{})}
-	if k.user == allUsers {
-		b.tokens, b.burst, b.refill = clientBurst, clientBurst, clientRefill
-	}
-	t.buckets[k] = t.recent.PushFront(b)
+	})
+	b.fill(now)
 	return b
 }
 

@@ -303,18 +303,6 @@ func (s *siteTable) learn(d *Decision, info *oauth.UserInfo) {
 
 // put reports whether the site of the account is news.
 func (s *siteTable) put(account string, base *url.URL, integration string) bool {
-	return !s.has(account, base, integration) && s.set(account, base, integration)
-}
-
-func (s *siteTable) has(account string, base *url.URL, integration string) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	row, ok := s.rows[account]
-	return ok && row.base.Host == base.Host && (row.shared || integration == "" || row.integration == integration)
-}
-
-// set reads the row again: another integration may have changed it since it was looked at.
-func (s *siteTable) set(account string, base *url.URL, integration string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row, ok := s.rows[account]

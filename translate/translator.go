@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
@@ -67,7 +68,7 @@ type Translator struct {
 	cfg       Config
 	dir       *directory
 	prover    *Prover
-	decisions *memo[*Decision]
+	decisions *cache.Cache[digest, *Decision]
 	slowest   Password // of all integrations
 	sites     *siteTable
 }
@@ -204,7 +205,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 		// A decision serves the address alone for which it was made: the same credential from another one may be a guess.
 		source := sourceOf(c.Client).As16()
 		key = t.prover.hash.sum("header", c.Legacy[0], c.ActAs, auth, string(source[:]))
-		if d, ok := t.decisions.get(key); ok && (!d.pinned || d.unpinned == t.cfg.Pins.Unpinned()) {
+		if d, ok := t.decisions.Get(key); ok && (!d.pinned || d.unpinned == t.cfg.Pins.Unpinned()) {
 			return d, nil
 		}
 	}
@@ -222,7 +223,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 	d, lasting, err := t.Prove(ctx, cred, c.ActAs, c.Client)
 	d.Conflict = len(c.Authorization) > 0
 	if err == nil && lasting && single {
-		t.decisions.put(key, d)
+		t.decisions.Put(key, d)
 	}
 	return d, err
 }

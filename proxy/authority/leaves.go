@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"container/list"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"docusign-auth-proxy/internal/cache"
 )
 
 // Defaults and bounds of Options.
@@ -47,14 +48,11 @@ type Leaves struct {
 	authority *Authority
 	profile   Profile
 	life      time.Duration
-	max       int
 	now       func() time.Time
 	ecdsa     *leafKey
 	rsa       func() (*leafKey, error)
 
-	mu      sync.Mutex
-	entries map[string]*list.Element // of *entry
-	recent  *list.List               // front: used last
+	entries *cache.Cache[string, *entry]
 }
 
 // leafKey is shared by all leaves of its type: what separates hosts is the certificate, and all live in this process.
@@ -86,11 +84,9 @@ func NewLeaves(a *Authority, o Options) (*Leaves, error) {
 		authority: a,
 		profile:   o.Profile,
 		life:      o.Life,
-		max:       o.Max,
 		now:       o.Now,
 		ecdsa:     key,
-		entries:   make(map[string]*list.Element),
-		recent:    list.New(),
+		entries:   cache.New[string, *entry](o.Max, 0, nil),
 	}
 	l.rsa = sync.OnceValues(func() (*leafKey, error) { return newLeafKey(rsa.GenerateKey(rand.Reader, minRSABits)) })
 	go func() {
@@ -141,20 +137,7 @@ func (l *Leaves) listed(names []string) *entry {
 }
 
 func (l *Leaves) entry(names ...string) *entry {
-	key := strings.Join(names, " ")
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if e, ok := l.entries[key]; ok {
-		l.recent.MoveToFront(e)
-		return e.Value.(*entry)
-	}
-	e := l.newEntry(names)
-	l.entries[key] = l.recent.PushFront(e)
-	if l.recent.Len() > l.max {
-		oldest := l.recent.Remove(l.recent.Back()).(*entry)
-		delete(l.entries, strings.Join(oldest.names, " "))
-	}
-	return e
+	return l.entries.GetOrAdd(strings.Join(names, " "), func(string) *entry { return l.newEntry(names) })
 }
 
 // Permits reports whether the CA may sign for host: nil or a *ConstraintError.
@@ -190,11 +173,7 @@ func (e *NameError) Error() string {
 }
 
 // Len is the number of hosts in the cache, for a metric.
-func (l *Leaves) Len() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.recent.Len()
-}
+func (l *Leaves) Len() int { return l.entries.Len() }
 
 // Format keeps the leaf keys out of every printing verb.
 func (l *Leaves) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "leaves of %v", l.authority) }
@@ -216,11 +195,8 @@ func (l *Leaves) newEntry(names []string) *entry {
 
 // FirstExpiry tells when the first of the cached leaves expires; zero if there is none. Leaves are renewed long before.
 func (l *Leaves) FirstExpiry() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var first time.Time
-	for e := l.recent.Front(); e != nil; e = e.Next() {
-		host := e.Value.(*entry)
+	for _, host := range l.entries.All() {
 		for _, s := range []*slot{&host.ecdsa, &host.rsa} {
 			if c := s.current.Load(); c != nil && (first.IsZero() || c.expires.Before(first)) {
 				first = c.expires
