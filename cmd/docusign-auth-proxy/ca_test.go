@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/proxy/authority"
 )
@@ -469,8 +470,8 @@ func TestCATrustInstallCheckUninstall(t *testing.T) {
 	b := newCABench(t)
 	b.init()
 	installed := filepath.Join(b.root, "/usr/local/share/ca-certificates", trust.Name(b.load("ca.pem", "ca-key.pem").Certificate())+".crt")
-	exit := exitError{}
-	if out, _, err := b.run("trust", "--check"); !errors.As(err, &exit) || exit.code != 1 || !strings.HasPrefix(out, "not trusted: ") {
+	exit := app.ExitError{}
+	if out, _, err := b.run("trust", "--check"); !errors.As(err, &exit) || exit.Code != 1 || !strings.HasPrefix(out, "not trusted: ") {
 		t.Errorf("before: %v %s", err, out)
 	}
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/trust"
 )
 
@@ -230,7 +231,7 @@ func (o caTrust) verdict(cmd *cobra.Command, path string, cert *x509.Certificate
 		}
 	}
 	if err == nil && !v.Trusted {
-		return exitError{1}
+		return app.ExitError{Code: 1}
 	}
 	return err
 }

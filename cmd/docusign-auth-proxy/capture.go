@@ -25,16 +25,6 @@ import (
 // maxCaptureFile is above what a capture may hold in memory, since HAR writes much of it with escapes.
 const maxCaptureFile = 8 * capture.DefaultMemory
 
-// knowsIntegration says whether the configuration in force names an integration.
-func (p *program) knowsIntegration(name string) bool {
-	for _, in := range p.holder.Current().Integrations {
-		if in.Name == name {
-			return true
-		}
-	}
-	return false
-}
-
 // captureOptions are the flags that all commands of the operator share: how the operations listener is reached, and how to answer.
 type captureOptions struct {
 	reportOptions

@@ -17,6 +17,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/consent"
+	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -145,7 +148,7 @@ func TestConsentPagesAreComplete(t *testing.T) {
 		})
 	}
 	text, err := c.command(newConsent(), "--json")
-	var pages []consentPages
+	var pages []consent.ConsentPages
 	if err != nil || json.Unmarshal([]byte(text), &pages) != nil || len(pages) != 1 || !strings.HasPrefix(pages[0].Individual, page) {
 		t.Errorf("%v %s", err, text)
 	}
@@ -176,8 +179,8 @@ func TestConsentOfSomebodyElseIsNoConsent(t *testing.T) {
 	j := c.wait(newConsent(), "wait", "--json")
 	page := j.approve(sandbox.BobID)
 	text, err := j.end()
-	var exit exitError
-	if !errors.As(err, &exit) || exit.code != 2 || !strings.Contains(page, "That did not work") || !strings.Contains(text, "not anna@example.com") || !strings.Contains(text, "private window") {
+	var exit app.ExitError
+	if !errors.As(err, &exit) || exit.Code != 2 || !strings.Contains(page, "That did not work") || !strings.Contains(text, "not anna@example.com") || !strings.Contains(text, "private window") {
 		t.Errorf("%v\n%s\n%s", err, page, text)
 	}
 }
@@ -227,7 +230,7 @@ func TestARegisteredLoopbackAddressIsServed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if uri, address := servable(tt.registered, "the default"); uri != tt.uri || address != tt.address {
+			if uri, address := consent.Servable(tt.registered, "the default"); uri != tt.uri || address != tt.address {
 				t.Errorf("%q %q", uri, address)
 			}
 		})
@@ -235,7 +238,7 @@ func TestARegisteredLoopbackAddressIsServed(t *testing.T) {
 }
 
 // authorizationCode makes the one integration of a clinic log in.
-func authorizationCode(w *worldConfig) {
+func authorizationCode(w *fixture.Config) {
 	w.Edit = func(list []map[string]any) {
 		list[0]["grant"] = "authorization_code"
 		list[0]["oauth"] = map[string]any{"redirect_uri": "https://www.docusign.com", "client_secret": map[string]any{"env": "CLINIC_SECRET"}}

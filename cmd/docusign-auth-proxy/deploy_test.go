@@ -17,6 +17,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/fixture"
 )
 
 const configPath = "/etc/docusign-auth-proxy/config.yaml"
@@ -138,7 +139,7 @@ func eachObject(t *testing.T, text string, visit func(kubernetesObject)) {
 
 func TestEveryConfigurationThatIsDeployedIsGood(t *testing.T) {
 	dir := t.TempDir()
-	if err := makeCA(dir); err != nil {
+	if err := fixture.MakeCA(dir); err != nil {
 		t.Fatal(err)
 	}
 	writeTestKey(t, filepath.Join(dir, "key.pem"))

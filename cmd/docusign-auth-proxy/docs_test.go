@@ -4,12 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/demo"
+	"docusign-auth-proxy/internal/fixture"
 )
 
 func document(t *testing.T, name string) string {
@@ -34,7 +37,7 @@ func TestTheReadmesConfigurationIsGood(t *testing.T) {
 	}
 	for _, b := range blocks {
 		dir := t.TempDir()
-		if err := makeCA(dir); err != nil {
+		if err := fixture.MakeCA(dir); err != nil {
 			t.Fatal(err)
 		}
 		writeTestKey(t, filepath.Join(dir, "key.pem"))
@@ -98,4 +101,20 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 		}
 	}
 	walk(newRoot())
+}
+
+func TestTheDemosNextStepsAreCommandsThatExist(t *testing.T) {
+	root := newRoot()
+	for _, s := range demo.NextSteps() {
+		if s.Command == "" {
+			continue
+		}
+		words := strings.Fields(strings.TrimPrefix(s.Command, "docusign-auth-proxy "))
+		if i := slices.IndexFunc(words, func(w string) bool { return strings.ContainsAny(w[:1], "-<") }); i >= 0 {
+			words = words[:i]
+		}
+		if found, rest, err := root.Find(words); err != nil || found == root || len(rest) > 0 || s.Why == "" {
+			t.Errorf("%+v", s)
+		}
+	}
 }

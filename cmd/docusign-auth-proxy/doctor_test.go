@@ -18,7 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/doctor"
+	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/proxy/authority"
 )
@@ -53,7 +55,7 @@ var clinicCA = sync.OnceValue(func() *authority.Authority {
 	return a
 })
 
-func newClinic(t *testing.T, o sandbox.Options, edit func(*worldConfig)) *clinic {
+func newClinic(t *testing.T, o sandbox.Options, edit func(*fixture.Config)) *clinic {
 	t.Helper()
 	c := &clinic{T: t, dir: t.TempDir()}
 	var err error
@@ -68,11 +70,11 @@ func newClinic(t *testing.T, o sandbox.Options, edit func(*worldConfig)) *clinic
 	if err := clinicCA().Save(filepath.Join(c.dir, "ca.pem"), filepath.Join(c.dir, "ca-key.pem"), true); err != nil {
 		t.Fatal(err)
 	}
-	wc := worldConfig{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Cost: 4}
+	wc := fixture.Config{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Cost: 4}
 	if edit != nil {
 		edit(&wc)
 	}
-	if c.path, err = wc.write(c.dir, c.sandbox, c.world); err != nil {
+	if c.path, err = wc.Write(c.dir, c.sandbox, c.world); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -125,7 +127,7 @@ func (c *clinic) run(args ...string) (string, int) {
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(append([]string{"--config", c.path}, args...))
 	err := cmd.ExecuteContext(c.Context())
-	var exit exitError
+	var exit app.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		c.Fatal(err)
 	}
@@ -134,7 +136,7 @@ func (c *clinic) run(args ...string) (string, int) {
 			c.Errorf("the output shows a secret (%s):\n%s", s, out.String())
 		}
 	}
-	return out.String(), exit.code
+	return out.String(), exit.Code
 }
 
 func find(r doctor.Report, check string, status doctor.Status) *doctor.Finding {
@@ -152,7 +154,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 	tests := []struct {
 		name        string
 		options     sandbox.Options
-		edit        func(*worldConfig)
+		edit        func(*fixture.Config)
 		spoil       func(c *clinic)
 		check       string
 		status      doctor.Status
@@ -242,7 +244,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		},
 		{
 			name:  "a certificate by nobody we trust",
-			edit:  func(w *worldConfig) { w.Extra = map[string]any{"upstream": map[string]any{"dial_timeout": "5s"}} },
+			edit:  func(w *fixture.Config) { w.Extra = map[string]any{"upstream": map[string]any{"dial_timeout": "5s"}} },
 			check: "tls", status: doctor.Fail, found: "DocuSign sandbox CA", next: "upstream.ca_file",
 		},
 		{
@@ -291,7 +293,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		},
 		{
 			name:  "a port that another program has",
-			edit:  func(w *worldConfig) { w.Proxy = takenPort(t) },
+			edit:  func(w *fixture.Config) { w.Proxy = takenPort(t) },
 			check: "listener", status: doctor.Fail, found: "another program has the port", next: "stop it",
 		},
 		{
@@ -301,7 +303,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		},
 		{
 			name: "an App Password that was withdrawn",
-			edit: func(w *worldConfig) {
+			edit: func(w *fixture.Config) {
 				w.Edit = func(list []map[string]any) { list[0]["soap"] = "app_password" }
 			},
 			spoil: func(c *clinic) { c.put("keys/anna.example.com.app-password", []byte("anna-app-old\n"), 0o600) },
@@ -309,7 +311,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		},
 		{
 			name: "an App Password that was withdrawn, and no key for tokens",
-			edit: func(w *worldConfig) {
+			edit: func(w *fixture.Config) {
 				w.Edit = func(list []map[string]any) { list[0]["soap"] = "app_password"; delete(list[0], "oauth") }
 			},
 			spoil: func(c *clinic) { c.put("keys/anna.example.com.app-password", []byte("anna-app-old\n"), 0o600) },
@@ -398,7 +400,7 @@ func ecKey(t *testing.T) []byte {
 }
 
 func TestADoctorWhoFindsNothingSaysSo(t *testing.T) {
-	c := newClinic(t, sandbox.Options{}, func(w *worldConfig) { w.Extra, w.Cost = map[string]any{"interception": nil}, 10 })
+	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) { w.Extra, w.Cost = map[string]any{"interception": nil}, 10 })
 	r, code := c.doctor()
 	if code != 0 || r.Status != doctor.OK || r.Count(doctor.OK) < 15 {
 		t.Fatalf("code %d\n%s", code, asTicket(t, r))
@@ -410,7 +412,7 @@ func TestADoctorWhoFindsNothingSaysSo(t *testing.T) {
 }
 
 func TestAnAppPasswordAloneIsProvenByALogin(t *testing.T) {
-	c := newClinic(t, sandbox.Options{}, func(w *worldConfig) {
+	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) {
 		w.Edit = func(list []map[string]any) { list[0]["soap"] = "app_password"; delete(list[0], "oauth") }
 	})
 	r, _ := c.doctor()
@@ -420,7 +422,7 @@ func TestAnAppPasswordAloneIsProvenByALogin(t *testing.T) {
 }
 
 func TestAFaultDoesNotEndTheExamination(t *testing.T) {
-	c := newClinic(t, sandbox.Options{}, func(w *worldConfig) {
+	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) {
 		w.Edit = func(list []map[string]any) {
 			second := map[string]any{}
 			for k, v := range list[0] {
@@ -442,7 +444,7 @@ func TestAFaultDoesNotEndTheExamination(t *testing.T) {
 }
 
 func TestOneFaultIsToldOnceAndTheRestIsSkipped(t *testing.T) {
-	c := newClinic(t, sandbox.Options{}, func(w *worldConfig) { w.Extra = map[string]any{"interception": nil} })
+	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) { w.Extra = map[string]any{"interception": nil} })
 	c.change("account-d.docusign.com: "+c.sandbox.Addr(), "account-d.docusign.com: "+closedPort(t))
 	r, _ := c.doctor()
 	if r.Count(doctor.Fail) != 1 {
@@ -494,7 +496,7 @@ func TestTheDoctorSeesTheRunningProxy(t *testing.T) {
 	r := newRig(t, nil)
 	c := &clinic{T: t, dir: r.dir, path: r.path, sandbox: r.sandbox, world: r.world}
 	c.change("proxy: 127.0.0.1:0", "proxy: "+r.sidecar()[len("http://"):])
-	c.change("admin: 127.0.0.1:0", "admin: "+r.program.adminOn.Addr().String())
+	c.change("admin: 127.0.0.1:0", "admin: "+r.program.AdminAddress())
 	report, _ := c.doctor("--offline")
 	served := 0
 	for _, f := range report.Findings {
@@ -511,7 +513,7 @@ func TestSplitPath(t *testing.T) {
 	for path, want := range map[string]string{
 		"integrations[0].users[12].password": "integrations|0|users|12|password", `egress.resolve["a.b"]`: "egress|resolve|a.b", "": "", "listen": "listen",
 	} {
-		if got := strings.Join(splitPath(path), "|"); got != want {
+		if got := strings.Join(doctor.SplitPath(path), "|"); got != want {
 			t.Errorf("%s: %s", path, got)
 		}
 	}

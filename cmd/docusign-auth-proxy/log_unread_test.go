@@ -1,5 +1,3 @@
-//go:build unix
-
 package main
 
 import (
@@ -18,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -41,7 +40,7 @@ func startProcess(t *testing.T) *process {
 	if out, err := exec.Command(goTool, "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	r := newRig(t, func(c *worldConfig) { c.Proxy, c.Admin, c.Hosts = freeAddress(t), freeAddress(t), "" })
+	r := newRig(t, func(c *fixture.Config) { c.Proxy, c.Admin, c.Hosts = freeAddress(t), freeAddress(t), "" })
 	r.halt() // its sandbox and its files serve the binary
 	read, write, err := os.Pipe()
 	if err != nil {

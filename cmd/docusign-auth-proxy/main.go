@@ -7,18 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"docusign-auth-proxy/internal/app"
 )
 
 func main() { os.Exit(mainExit(os.Args[1:])) }
-
-// exitError carries the exit code of a command that has said all there is to say.
-type exitError struct{ code int }
-
-func (e exitError) Error() string { return fmt.Sprintf("exit %d", e.code) }
 
 func mainExit(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -26,12 +22,12 @@ func mainExit(args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	var exit exitError
+	var exit app.ExitError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &exit):
-		return exit.code
+		return exit.Code
 	}
 	fmt.Fprintln(os.Stderr, "docusign-auth-proxy:", err)
 	return 1
@@ -51,22 +47,4 @@ Start with "docusign-auth-proxy demo": it needs no file and no network.`,
 	root.AddCommand(newRun(), newDemo(), newSandbox(), newCA(), newCapture(), newConfig(), newDiscover(), newDoctor(), newConsent(), newLogin(),
 		newHashPassword(), newHealth(), newPins(), newReload(), newReport(), newTokens(), newManual(), newVersion())
 	return root
-}
-
-// buildVersion tells the module's version or the commit it was built from.
-func buildVersion() (version, commit, goVersion string) {
-	version, commit = "devel", "unknown"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return version, commit, "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		version = v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			commit = s.Value
-		}
-	}
-	return version, commit, info.GoVersion
 }

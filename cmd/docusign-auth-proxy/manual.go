@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"docusign-auth-proxy/internal/app"
 )
 
 func newManual() *cobra.Command {
@@ -40,7 +42,7 @@ func writeManual(root *cobra.Command, dir string, date time.Time) error {
 		return err
 	}
 	root.DisableAutoGenTag = true // who reads the page need not know what made it
-	version, _, _ := buildVersion()
+	version, _, _ := app.BuildVersion()
 	return doc.GenManTree(root, &doc.GenManHeader{
 		Section: "1", Date: &date, Source: "docusign-auth-proxy " + version, Manual: "docusign-auth-proxy",
 	}, dir)

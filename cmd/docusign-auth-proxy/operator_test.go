@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,17 +10,6 @@ import (
 
 	"docusign-auth-proxy/internal/sandbox"
 )
-
-func (r *rig) tokenFile() string { return filepath.Join(r.dir, "state.db.admin-token") }
-
-func (r *rig) operatorToken(t *testing.T) string {
-	t.Helper()
-	b, err := os.ReadFile(r.tokenFile())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(b))
-}
 
 // operatorCalls are all that the operations listener does for the operator alone.
 var operatorCalls = []struct{ method, path string }{
@@ -328,7 +316,7 @@ func TestTheListTellsWhichTokensAreRefused(t *testing.T) {
 		}
 	}
 	var live []string
-	for _, i := range r.program.status().Security.Issued {
+	for _, i := range r.program.Status().Security.Issued {
 		live = append(live, i.Authenticator)
 	}
 	if len(live) != 1 || live[0] != "bob@example.com" {
@@ -371,22 +359,5 @@ func TestACommandWithoutAConfigurationAsksForTheTokensFile(t *testing.T) {
 	}
 	if _, err := run("list", "--admin-token-file", r.tokenFile()); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestAPanicOfTheOperationsListenerIsCounted(t *testing.T) {
-	r := newRig(t, nil)
-	r.halt()
-	r.program.holder = nil // the pages panic
-	ask := func(path string) *httptest.ResponseRecorder {
-		w := httptest.NewRecorder()
-		r.program.admin.Handler.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1"+path, nil))
-		return w
-	}
-	if w := ask("/"); w.Code != http.StatusInternalServerError {
-		t.Errorf("status %d", w.Code)
-	}
-	if metrics := ask("/metrics").Body.String(); !strings.Contains(metrics, `docusign_auth_proxy_panics_total{where="operations"} 1`) {
-		t.Error("no panic is counted")
 	}
 }

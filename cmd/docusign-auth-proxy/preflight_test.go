@@ -23,6 +23,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/privatekey"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -37,7 +38,7 @@ func checkWords(t *testing.T, path string) (string, bool) {
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetArgs([]string{"check", "--config", path})
 	err := cmd.ExecuteContext(t.Context())
-	if exit := (exitError{}); err != nil && !errors.As(err, &exit) {
+	if exit := (app.ExitError{}); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
 	return out.String(), err == nil
@@ -49,10 +50,10 @@ func startError(path string) error {
 	if _, err := holder.Reload(); err != nil {
 		return err
 	}
-	p, err := newProgram(holder, slog.New(slog.DiscardHandler))
+	p, err := app.New(holder, slog.New(slog.DiscardHandler), app.Hooks{})
 	if err == nil {
-		_ = p.server.Shutdown(context.Background())
-		p.closeAll()
+		_ = p.Server.Shutdown(context.Background())
+		p.Close()
 	}
 	return err
 }

@@ -22,6 +22,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
@@ -131,10 +132,10 @@ func (o *reportOptions) fromStore(cfg *config.Config) (admin.Status, error) {
 	if err != nil {
 		return admin.Status{}, err
 	}
-	version, commit, _ := buildVersion()
+	version, commit, _ := app.BuildVersion()
 	s := admin.Status{
 		Version: version, Commit: commit, Environment: cfg.Environment, UnknownMode: cfg.Unknown, Config: admin.ConfigState{Path: o.config},
-		Integrations: integrationStatus(cfg, l, nil), Unknown: admin.UnknownOf(l.Unknown()),
+		Integrations: app.IntegrationStatus(cfg, l, nil), Unknown: admin.UnknownOf(l.Unknown()),
 	}
 	if damaged != nil {
 		s.Config.Warnings = append(s.Config.Warnings, damaged.Error())

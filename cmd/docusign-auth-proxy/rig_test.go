@@ -1,17 +1,18 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"docusign-auth-proxy/internal/call"
+	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,8 +20,220 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/translate"
 )
+
+// adminURL is asked after calls, so it waits until they are recorded.
+func (r *rig) adminURL() string {
+	r.settled()
+	return "http://" + r.program.AdminAddress()
+}
+
+// get sends one GET with header lines as they are and reads the answer.
+func (r *rig) get(t *testing.T, path, lines string) heard {
+	t.Helper()
+	w := r.dialSettled(t, call.DoorSidecar)
+	w.send("GET " + path + " HTTP/1.1\r\nHost: x\r\n" + lines + "\r\n")
+	return w.read("GET")
+}
+
+const listPath = "/restapi/v2/accounts/1234567/envelopes?from_date=2026-01-01"
+
+// loginInformation is what programs read of the answer; its field types are part of the contract (PROTOCOL.md §2.2).
+type loginInformation struct {
+	APIPassword   string `json:"apiPassword"`
+	LoginAccounts []struct {
+		AccountID     string `json:"accountId"`
+		AccountIDGUID string `json:"accountIdGuid"`
+		BaseURL       string `json:"baseUrl"`
+		IsDefault     string `json:"isDefault"`
+		UserName      string `json:"userName"`
+		UserID        string `json:"userId"`
+		Email         string `json:"email"`
+		Settings      []any  `json:"loginAccountSettings"`
+	} `json:"loginAccounts"`
+}
+
+func parseLogin(t *testing.T, body string) loginInformation {
+	t.Helper()
+	var l loginInformation
+	if err := json.Unmarshal([]byte(body), &l); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	if len(l.LoginAccounts) == 0 {
+		t.Fatalf("no account: %s", body)
+	}
+	return l
+}
+
+const createPath = "/restapi/v2/accounts/1234567/envelopes"
+
+// bigEnvelope is a well-formed envelope of exactly size bytes.
+func bigEnvelope(size int) []byte {
+	head, tail := `{"status":"sent","emailSubject":"big","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"`, `"}]}`
+	fill := size - len(head) - len(tail)
+	b := append([]byte(head), bytes.Repeat([]byte("QUJD"), fill/4)...)
+	b = append(b, tail...)
+	return append(b, bytes.Repeat([]byte(" "), size-len(b))...)
+}
+
+const signIn = "X-DocuSign-Authentication: " + annaJSON + "\r\n"
+
+const (
+	small = 500
+	large = 2 << 20
+)
+
+const wireLimit = 10 * time.Second
+
+// wire is a bare connection to the proxy, for what no Go client would send.
+type wire struct {
+	t *testing.T
+	net.Conn
+	in *bufio.Reader
+}
+
+func newWire(t *testing.T, c net.Conn) *wire {
+	t.Helper()
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(wireLimit))
+	return &wire{t: t, Conn: c, in: bufio.NewReader(c)}
+}
+
+func (r *rig) dial(t *testing.T, door call.Door) *wire {
+	t.Helper()
+	c, err := net.Dial("tcp", r.addr(door))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWire(t, c)
+}
+
+func (w *wire) send(text string) {
+	w.t.Helper()
+	if _, err := io.WriteString(w.Conn, text); err != nil {
+		w.t.Fatalf("send: %v", err)
+	}
+}
+
+// heard is one answer as it stood on the wire.
+type heard struct {
+	answer
+	proto    string
+	encoding []string // Transfer-Encoding
+	length   int64
+	close    bool
+	err      error // of reading the body
+}
+
+// read takes one answer off the wire; 100 Continue is reported as an answer of its own.
+func (w *wire) read(method string) heard {
+	w.t.Helper()
+	got, err := w.hear(method)
+	if err != nil {
+		w.t.Fatalf("read answer: %v", err)
+	}
+	return got
+}
+
+// hear is read for answers that may break off before they begin.
+func (w *wire) hear(method string) (heard, error) {
+	resp, err := http.ReadResponse(w.in, &http.Request{Method: method})
+	if err != nil {
+		return heard{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return heard{answer{resp.StatusCode, resp.Header, string(body)}, resp.Proto, resp.TransferEncoding, resp.ContentLength, resp.Close, err}, nil
+}
+
+// eventually waits for what happens beside the answer, such as the log line of a call.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(wireLimit)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("never happened: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// tokenForm is the body of a legacy oauth2/token, properly encoded.
+func tokenForm(username, password, key string) string {
+	return url.Values{"grant_type": {"password"}, "client_id": {key}, "username": {username}, "password": {password}, "scope": {"api"}}.Encode()
+}
+
+func tokenRequest(t *testing.T, origin, form string, headers ...string) *http.Request {
+	t.Helper()
+	all := append([]string{"Content-Type", "application/x-www-form-urlencoded", "Accept", "application/json"}, headers...)
+	return request(t, "POST", origin+"/restapi/v2/oauth2/token", strings.NewReader(form), all...)
+}
+
+func accessToken(t *testing.T, got answer) string {
+	t.Helper()
+	var a struct {
+		Token string `json:"access_token"`
+		Scope string `json:"scope"`
+		Type  string `json:"token_type"`
+	}
+	if err := json.Unmarshal([]byte(got.body), &a); err != nil || got.status != 200 || a.Token == "" || a.Scope != "api" || a.Type != "bearer" {
+		t.Fatalf("status %d, body %s (%v)", got.status, got.body, err)
+	}
+	return a.Token
+}
+
+// legacyLogin gets a legacy token as old programs do.
+func (r *rig) legacyLogin(t *testing.T, username, password, key string) string {
+	t.Helper()
+	return accessToken(t, r.do(nil, tokenRequest(t, r.sidecar(), tokenForm(username, password, key))))
+}
+
+const loginPath = "/restapi/v2/login_information"
+
+func (r *rig) withToken(t *testing.T, token string, headers ...string) answer {
+	t.Helper()
+	return r.do(nil, request(t, "GET", r.sidecar()+loginPath, nil, append([]string{"Authorization", "bearer " + token}, headers...)...))
+}
+
+func bcryptOf(t *testing.T, password string) string {
+	t.Helper()
+	hash, err := translate.HashBcrypt(secret.New(password), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
+}
+
+func (r *rig) tokenFile() string { return filepath.Join(r.dir, "state.db.admin-token") }
+
+func (r *rig) operatorToken(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(r.tokenFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+func (r *rig) editConfig(old, new string) {
+	r.t.Helper()
+	text, err := os.ReadFile(r.path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		r.t.Fatalf("the configuration does not hold %q", old)
+	}
+	if err := os.WriteFile(r.path, []byte(strings.Replace(string(text), old, new, 1)), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
 
 // rig is a running proxy in front of a running sandbox.
 type rig struct {
@@ -29,9 +242,9 @@ type rig struct {
 	path    string
 	sandbox *sandbox.Sandbox
 	world   sandbox.World
-	program *program
+	program *app.App
 	log     *syncBuffer
-	hooks   hooks // of the next start
+	hooks   app.Hooks // of the next start
 	stop    context.CancelFunc
 	done    chan error
 }
@@ -58,18 +271,18 @@ func (b *syncBuffer) String() string {
 }
 
 // newRig starts both; edit may change the configuration before it is written.
-func newRig(t *testing.T, edit func(*worldConfig)) *rig {
+func newRig(t *testing.T, edit func(*fixture.Config)) *rig {
 	t.Helper()
 	return newRigWith(t, sandbox.Options{}, edit)
 }
 
-func newRigWith(t *testing.T, o sandbox.Options, edit func(*worldConfig)) *rig {
+func newRigWith(t *testing.T, o sandbox.Options, edit func(*fixture.Config)) *rig {
 	t.Helper()
 	return newRigEdited(t, o, edit, nil)
 }
 
 // newRigEdited also lets the whole written configuration be changed before the proxy reads it.
-func newRigEdited(t *testing.T, o sandbox.Options, edit func(*worldConfig), change func(section)) *rig {
+func newRigEdited(t *testing.T, o sandbox.Options, edit func(*fixture.Config), change func(section)) *rig {
 	t.Helper()
 	sb, err := sandbox.Start(o)
 	if err != nil {
@@ -81,11 +294,11 @@ func newRigEdited(t *testing.T, o sandbox.Options, edit func(*worldConfig), chan
 		t.Fatal(err)
 	}
 	r := &rig{t: t, dir: t.TempDir(), sandbox: sb, world: world, log: &syncBuffer{}}
-	wc := worldConfig{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Hosts: "127.0.0.1:0", Cost: 4}
+	wc := fixture.Config{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Hosts: "127.0.0.1:0", Cost: 4}
 	if edit != nil {
 		edit(&wc)
 	}
-	if r.path, err = wc.write(r.dir, sb, world); err != nil {
+	if r.path, err = wc.Write(r.dir, sb, world); err != nil {
 		t.Fatal(err)
 	}
 	if change != nil {
@@ -136,20 +349,20 @@ func (r *rig) start() {
 	}
 	var err error
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if r.program, err = newProgramWith(holder, log, r.hooks); err != nil {
+	if r.program, err = app.New(holder, log, r.hooks); err != nil {
 		r.t.Fatal(err)
 	}
 	r.log.settled = r.settled
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop, r.done = cancel, make(chan error, 1)
-	go func() { r.done <- r.program.run(ctx) }()
-	<-r.program.ready
+	go func() { r.done <- r.program.Run(ctx) }()
+	<-r.program.Ready()
 	r.t.Cleanup(r.halt)
 }
 
 // settled waits until the calls that were answered are recorded, which happens after the answer. A call that goes on is not waited for.
 func (r *rig) settled() {
-	for began := time.Now(); r.program.server.Active() > 0 && time.Since(began) < time.Second; {
+	for began := time.Now(); r.program.Active() > 0 && time.Since(began) < time.Second; {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -184,35 +397,14 @@ func (r *rig) restart() {
 }
 
 func (r *rig) addr(door call.Door) string {
-	for _, l := range r.program.listeners {
-		if l.door == door {
-			return l.Addr().String()
-		}
+	at := r.program.Address(door)
+	if at == "" {
+		r.t.Fatalf("no listener for %s", door)
 	}
-	r.t.Fatalf("no listener for %s", door)
-	return ""
+	return at
 }
 
 func (r *rig) sidecar() string { return "http://" + r.addr(call.DoorSidecar) }
-
-// proxyCA is what an old program is told to trust.
-func (r *rig) proxyCA() *x509.CertPool {
-	pem, err := os.ReadFile(filepath.Join(r.dir, "ca.pem"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	return pool
-}
-
-// forwardClient is an HTTP client with HTTP_PROXY set.
-func (r *rig) forwardClient() *http.Client {
-	u := &url.URL{Scheme: "http", Host: r.addr(call.DoorSidecar)}
-	tr := &http.Transport{Proxy: http.ProxyURL(u), TLSClientConfig: &tls.Config{RootCAs: r.proxyCA()}, DisableCompression: true}
-	r.t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
 
 const (
 	annaJSON   = `{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + sandbox.GUIDKey + `"}`
@@ -259,5 +451,100 @@ func (r *rig) noLeak() {
 	r.t.Helper()
 	if leaks := r.sandbox.Leaks(); len(leaks) > 0 {
 		r.t.Errorf("legacy secrets reached DocuSign: %v", leaks)
+	}
+}
+
+// integrationSection finds an integration of the configuration file by its name.
+func integrationSection(s section, name string) section {
+	for _, in := range s["integrations"].([]any) {
+		if in.(section)["name"] == name {
+			return in.(section)
+		}
+	}
+	return nil
+}
+
+func userSection(s section, integration, username string) section {
+	for _, u := range integrationSection(s, integration)["users"].([]any) {
+		if u.(section)["username"] == username {
+			return u.(section)
+		}
+	}
+	return nil
+}
+
+// setPassword gives a user of nightly-billing another password.
+func setPassword(username string, password section) func(section) {
+	return func(s section) { userSection(s, "nightly-billing", username)["password"] = password }
+}
+
+func (r *rig) reloaded(t *testing.T, edit func(section)) {
+	t.Helper()
+	r.change(edit)
+	if err := r.program.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func annaWith(password string) string {
+	return strings.Replace(annaJSON, "anna-legacy-1", password, 1)
+}
+
+// apiPassword gets the password that the proxy issues for anna (PROTOCOL.md §2.5).
+func (r *rig) apiPassword(t *testing.T, password string) string {
+	t.Helper()
+	got := r.do(nil, request(t, "GET", r.sidecar()+loginPath+"?api_password=true", nil, "X-DocuSign-Authentication", annaWith(password)))
+	if got.status != 200 {
+		t.Fatalf("status %d: %s", got.status, got.body)
+	}
+	return parseLogin(t, got.body).APIPassword
+}
+
+func (r *rig) listWith(t *testing.T, credential string) int {
+	t.Helper()
+	return r.do(nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", credential)).status
+}
+
+// issuedToAnna is everything that anna's password can have vouched for.
+type issuedToAnna struct{ token, password, byIssued, behalf, bobs string }
+
+func (r *rig) issueAll(t *testing.T, password string) issuedToAnna {
+	t.Helper()
+	all := issuedToAnna{
+		token:    r.legacyLogin(t, "anna@example.com", password, sandbox.GUIDKey),
+		password: r.apiPassword(t, password),
+		bobs:     r.legacyLogin(t, "bob@example.com", "bob-legacy-2", sandbox.GUIDKey),
+	}
+	all.byIssued = r.legacyLogin(t, "anna@example.com", all.password, sandbox.GUIDKey)
+	form := "grant_type=password&client_id=" + sandbox.GUIDKey + "&scope=api&username=bob%40example.com"
+	all.behalf = accessToken(t, r.do(nil, tokenRequest(t, r.sidecar(), form, "Authorization", "bearer "+all.byIssued)))
+	return all
+}
+
+func (r *rig) checkIssued(t *testing.T, all issuedToAnna, want int) {
+	t.Helper()
+	for name, got := range map[string]int{
+		"a token":                           r.withToken(t, all.token).status,
+		"an API password":                   r.listWith(t, annaWith(all.password)),
+		"a token got with the API password": r.withToken(t, all.byIssued).status,
+		"a token for somebody else, got with that token":  r.withToken(t, all.behalf).status,
+		"the API password in a body, for another API one": r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("anna@example.com", all.password, sandbox.GUIDKey))).status,
+	} {
+		if got != want && (want == 200 || got != 400) { // oauth2/token refuses with 400 (PROTOCOL.md §3.2)
+			t.Errorf("%s: status %d, want %d", name, got, want)
+		}
+	}
+	if got := r.withToken(t, all.bobs); got.status != 200 {
+		t.Errorf("another user's token: status %d", got.status)
+	}
+}
+
+func annaActsForBob(c *fixture.Config) {
+	c.Edit = func(integrations []map[string]any) {
+		for _, u := range integrations[1]["users"].([]map[string]any) {
+			if u["username"] == "anna@example.com" {
+				u["may_act_for"] = []string{"bob@example.com"}
+			}
+		}
 	}
 }

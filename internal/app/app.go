@@ -1,0 +1,195 @@
+// Package app makes a running proxy out of a configuration: it opens the store and the listeners, assembles what serves the calls,
+// takes over changed configurations, and stops in order. It must never decide about a call itself. The commands, internal/demo,
+// internal/discover, internal/doctor and internal/consent call it.
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/accesslog"
+	"docusign-auth-proxy/internal/observe/capture"
+	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/observe/metrics"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/translate/legacy"
+)
+
+// App is a running proxy with everything around it.
+type App struct {
+	log      *slog.Logger
+	path     string
+	store    *store.Store
+	Server   *proxy.Server
+	metrics  *metrics.Metrics
+	registry *prometheus.Registry
+	admin    *http.Server
+	started  time.Time
+	env      Deps
+	capture  *capture.Captures
+	// logWriter may be nil.
+	logWriter *accesslog.Writer
+
+	token     secret.Text // proves the operator; empty = there is none
+	tokenFile string      // where it was written
+
+	holder     *config.Holder
+	ledger     *ledger.Ledger
+	assembling sync.Mutex
+	current    atomic.Pointer[assembled]
+	retired    sync.WaitGroup
+	stopping   chan struct{} // closed when no further calls are taken
+	stopped    chan struct{} // closed when no call is under way any more
+
+	listeners []boundListener
+	adminOn   net.Listener
+	opened    chan struct{} // closed when all listeners are open
+}
+
+// Ready is closed when all listeners are open.
+func (p *App) Ready() <-chan struct{} { return p.opened }
+
+// Address is where a door listens; empty for one that is closed.
+func (p *App) Address(door call.Door) string {
+	for _, l := range p.listeners {
+		if l.door == door {
+			return l.Addr().String()
+		}
+	}
+	return ""
+}
+
+// AdminAddress is where the operations listener is; empty for none.
+func (p *App) AdminAddress() string {
+	if p.adminOn == nil {
+		return ""
+	}
+	return p.adminOn.Addr().String()
+}
+
+// Active is the number of calls under way.
+func (p *App) Active() int64 { return p.Server.Active() }
+
+type boundListener struct {
+	net.Listener
+	door call.Door
+}
+
+// Hooks are what discover adds to a program.
+type Hooks struct {
+	OnUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
+	Recorder  call.Recorder // told of every call too; may be nil
+	requests  call.Recorder // writes the lines of calls; nil = a RequestLog
+	// logWriter is what the log is written to; nil = something that needs no watching.
+	logWriter *accesslog.Writer
+}
+
+// New opens the store and the listeners and builds the first state; nothing is served yet. The holder must have a
+// configuration.
+func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
+	cfg := holder.Current()
+	p = &App{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), logWriter: h.logWriter, opened: make(chan struct{}), stopping: make(chan struct{}), stopped: make(chan struct{})}
+	opened := p // a failure returns no program
+	defer func() {
+		if err != nil {
+			opened.Close()
+		}
+	}()
+	for _, w := range cfg.Warnings {
+		log.Warn("config", "warning", w.String())
+	}
+	if p.store, err = openStore(cfg, log); err != nil {
+		return nil, err
+	}
+	if p.ledger, err = ledger.New(ledger.Options{Store: p.store, OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
+		return nil, err
+	}
+	if err = p.listen(cfg); err != nil {
+		return nil, err
+	}
+	if err = p.observe(); err != nil {
+		return nil, err
+	}
+	p.env.onUnknown = h.OnUnknown
+	first, err := assemble(cfg, p.env, nil)
+	if err != nil {
+		return nil, err
+	}
+	p.takeOver(first)
+	p.current.Store(first)
+	p.capture = capture.New(capture.Options{Log: log, Known: p.knowsIntegration})
+	sc := serverConfig(cfg, log, p.recorders(log, h))
+	sc.Tap = p.capture.Tap
+	p.Server = proxy.New(sc, first.state)
+	p.metrics.Watch(metrics.Server{Active: p.Server.Active, OpenConnections: p.Server.OpenConnections, OpenTunnels: p.Server.OpenTunnels})
+	p.configure(cfg)
+	p.writeOperatorToken(cfg)
+	p.admin = p.newAdmin(cfg)
+	holder.Accept = p.accept
+	return p, nil
+}
+
+func serverConfig(cfg *config.Config, log *slog.Logger, r call.Recorder) proxy.Config {
+	l := cfg.Limits
+	return proxy.Config{
+		Log: log, Recorder: r, HeaderBytes: int(l.HeaderBytes), HeaderTimeout: l.HeaderTimeout, IdleTimeout: l.ClientIdle, ReplayBody: int64(l.ReplayBody),
+		SOAPHeader: int(l.SOAPHeader), Tunnels: l.Tunnels, TunnelIdle: l.TunnelIdle, Connections: l.Connections,
+		BodyTimeout: l.BodyTimeout, DrainBody: int64(l.DrainBody), ClientShare: l.ClientShare,
+	}
+}
+
+func (p *App) listen(cfg *config.Config) error {
+	for _, want := range []struct {
+		field, addr string
+		door        call.Door
+	}{{"listen.proxy", cfg.Listen.Proxy, call.DoorSidecar}, {"listen.hosts", cfg.Listen.Hosts, call.DoorHosts}} {
+		if want.addr == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", want.addr)
+		if err != nil {
+			return listenError(want.field, err)
+		}
+		p.listeners = append(p.listeners, boundListener{l, want.door})
+	}
+	if cfg.Listen.Admin != "" {
+		l, err := net.Listen("tcp", cfg.Listen.Admin)
+		if err != nil {
+			return listenError("listen.admin", err)
+		}
+		p.adminOn = l
+	}
+	return nil
+}
+
+func listenError(field string, err error) error {
+	return fmt.Errorf("%s: %w; if another program has the port, stop it or choose another port in the configuration", field, err)
+}
+
+func (p *App) ownAddresses() []netip.AddrPort {
+	var out []netip.AddrPort
+	add := func(l net.Listener) {
+		if t, ok := l.Addr().(*net.TCPAddr); ok {
+			out = append(out, t.AddrPort())
+		}
+	}
+	for _, l := range p.listeners {
+		add(l)
+	}
+	if p.adminOn != nil {
+		add(p.adminOn)
+	}
+	return out
+}

@@ -1,0 +1,134 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/proxy/authority"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// Deps is what outlives a reload and the states need.
+type Deps struct {
+	Store    *store.Store
+	prover   *translate.Prover
+	self     func() []netip.AddrPort // own listening addresses
+	observer oauth.Observer
+	onPin    func(integration, username string, client netip.Addr)
+	// onUnknown is told of credentials whose key nobody configured; nil = nobody wants to know.
+	onUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
+}
+
+// assembled is one state of the server and what has to be closed with it.
+type assembled struct {
+	cfg       *config.Config
+	state     *proxy.State
+	oauth     *oauth.Client
+	granters  codeGranters
+	authority *authority.Authority // nil = no interception
+	// adminLogins are for the operations listener; nil = it asks for none.
+	adminLogins *translate.Logins
+	idle        []interface{ CloseIdleConnections() }
+	released    chan struct{} // closed when another state is in force and no call uses this one any more
+}
+
+func (a *assembled) close() {
+	a.oauth.Close()
+	a.closeIdle()
+}
+
+func (a *assembled) closeIdle() {
+	for _, t := range a.idle {
+		t.CloseIdleConnections()
+	}
+}
+
+// assemble builds a server state from a configuration. previous is the state it replaces, nil at start.
+func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, error) {
+	a := &assembled{cfg: cfg, released: make(chan struct{})}
+	dialer, err := DialerOf(cfg, env.self)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := TransportOf(cfg, dialer)
+	if err != nil {
+		return nil, err
+	}
+	listed := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
+	upstream := upstreamOf(cfg, transport)
+	a.idle = append(a.idle, transport, upstream, listed)
+	if a.oauth, a.granters, err = OauthOf(cfg, env, transport); err != nil {
+		return nil, err
+	}
+	if previous != nil {
+		a.oauth.Adopt(previous.oauth)
+	}
+	translator, err := translatorOf(cfg, env, a.oauth, previous)
+	if err != nil {
+		return nil, err
+	}
+	site, err := url.Parse(Site(cfg))
+	if err != nil {
+		return nil, fmt.Errorf("site: %w", err)
+	}
+	account, err := url.Parse(AccountServer(cfg))
+	if err != nil {
+		return nil, fmt.Errorf("account_server: %w", err)
+	}
+	forward, local, err := clientsOf(cfg, env.prover)
+	if err != nil {
+		return nil, err
+	}
+	if a.adminLogins, err = adminLoginsOf(cfg, env.prover); err != nil {
+		return nil, err
+	}
+	a.state = &proxy.State{
+		Translator: translator, Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream, Listed: listed, TunnelDial: dialer.DialContext,
+		DefaultSite: site, AccountServer: account.Host, Tokens: issuer{env.Store},
+		Released: func() { close(a.released) },
+	}
+	if cfg.Sidecar.PublicURL != "" {
+		if a.state.PublicURL, err = url.Parse(strings.TrimSuffix(cfg.Sidecar.PublicURL, "/")); err != nil {
+			return nil, fmt.Errorf("sidecar.public_url: %w", err)
+		}
+	}
+	if err := a.intercept(previous); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// intercept loads the CA. An unchanged one keeps its leaves, so that a reload costs no signatures and session tickets stay good.
+func (a *assembled) intercept(previous *assembled) error {
+	in := a.cfg.Interception
+	if in == nil {
+		return nil
+	}
+	if previous != nil && previous.cfg.Interception != nil && *previous.cfg.Interception == *in {
+		a.authority, a.state.Leaves = previous.authority, previous.state.Leaves
+		a.state.Authority = a.authority
+		return nil
+	}
+	var err error
+	if a.authority, err = authority.Load([]byte(in.CACertPEM), []byte(in.CAKeyPEM.Reveal())); err != nil {
+		return fmt.Errorf("interception: %w", err)
+	}
+	a.state.Authority = a.authority
+	profile := authority.Modern
+	if in.TLS == config.Legacy {
+		profile = authority.Legacy
+	}
+	a.state.Leaves, err = authority.NewLeaves(a.authority, authority.Options{Profile: profile})
+	if err != nil {
+		return fmt.Errorf("interception: %w", err)
+	}
+	return nil
+}

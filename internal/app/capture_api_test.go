@@ -1,0 +1,58 @@
+package app
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// captures asks the operations listener for captures, as the operator.
+func (r *rig) captures(t *testing.T, method, path, body string) string {
+	t.Helper()
+	got := r.do(nil, request(t, method, r.adminURL()+"/api/capture"+path, strings.NewReader(body),
+		"Authorization", "Bearer "+r.operatorToken(t), "Content-Type", "application/json"))
+	if got.status >= 300 {
+		t.Fatalf("%s %s: %d %s", method, path, got.status, got.body)
+	}
+	return got.body
+}
+
+// startCapture keeps all calls from now on and gives the capture's ID.
+func (r *rig) startCapture(t *testing.T) string {
+	t.Helper()
+	var info struct {
+		ID string `json:"id"`
+	}
+	asked := `{"integration":"*","requests":500,"max_body":65536,"for":"1h"}`
+	if err := json.Unmarshal([]byte(r.captures(t, http.MethodPost, "", asked)), &info); err != nil {
+		t.Fatal(err)
+	}
+	return info.ID
+}
+
+// fetchCapture is a capture as text: all files of the archive, and the HAR.
+func (r *rig) fetchCapture(t *testing.T, id string) (files map[string]string, har string) {
+	t.Helper()
+	packed := r.captures(t, http.MethodGet, "/"+id+".zip", "")
+	z, err := zip.NewReader(bytes.NewReader([]byte(packed)), int64(len(packed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = map[string]string{}
+	for _, f := range z.File {
+		opened, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(opened)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[f.Name] = string(text)
+	}
+	return files, r.captures(t, http.MethodGet, "/"+id+".har", "")
+}

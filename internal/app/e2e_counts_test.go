@@ -1,0 +1,94 @@
+package app
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/sandbox"
+)
+
+func (r *rig) metrics(t *testing.T) string {
+	t.Helper()
+	resp, err := http.Get(r.adminURL() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestMigratedProgramsPassAndAreCounted(t *testing.T) {
+	r := newRig(t, nil)
+	token := r.oauthToken(t)
+	r.sandbox.ResetCounts()
+	got := r.get(t, listPath, "Authorization: Bearer "+token+"\r\nX-DocuSign-Edit: e\r\n")
+	if sent := r.last(t); got.status != 200 || sent.Header.Get("Authorization") != "Bearer "+token || sent.Host != "na3.docusign.net" {
+		t.Errorf("status %d, went to %s", got.status, sent.Host)
+	}
+	if c := r.sandbox.Counts(); c.Grants != 0 || c.API != 1 {
+		t.Errorf("%d grants, %d calls", c.Grants, c.API)
+	}
+	eventually(t, "the call is counted as migrated", func() bool {
+		for line := range strings.Lines(r.metrics(t)) {
+			if strings.Contains(line, `scheme="oauth_bearer"`) && strings.Contains(line, "_total{") && !strings.HasSuffix(strings.TrimSpace(line), " 0") {
+				return true
+			}
+		}
+		return false
+	})
+	r.sandbox.RevokeTokens(sandbox.AnnaID)
+	r.sandbox.ResetCounts()
+	if got := r.get(t, listPath, "Authorization: Bearer "+token+"\r\n"); got.status != 401 || r.sandbox.Counts().Grants != 0 || len(r.atSites()) != 1 {
+		t.Errorf("a migrated program's refused token: status %d, %d grants, sent %d times", got.status, r.sandbox.Counts().Grants, len(r.atSites()))
+	}
+}
+
+func TestOldStatusCodesOnlyForThoseThatAsk(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		r := newRig(t, func(w *fixture.Config) {
+			w.Edit = func(in []map[string]any) { in[1]["old_status_codes"] = old }
+		})
+		for _, c := range []struct {
+			code      string
+			now, then int
+		}{
+			{"HOURLY_APIINVOCATION_LIMIT_EXCEEDED", 429, 400}, {"BURST_APIINVOCATION_LIMIT_EXCEEDED", 429, 400},
+			{"RECIPIENT_LIMIT_EXCEEDED", 400, 429}, {"API_REQUEST_IS_THROTTLED", 429, 429}, {"INVALID_REQUEST_BODY", 400, 400},
+		} {
+			body := `{"errorCode":"` + c.code + `","message":"m"}`
+			r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi", Status: c.now, Body: body})
+			want := c.now
+			if old {
+				want = c.then
+			}
+			if got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n"); got.status != want || got.body != body {
+				t.Errorf("%s with old_status_codes %v: %d %q, want %d", c.code, old, got.status, got.body, want)
+			}
+		}
+	}
+}
+
+func TestPathsThatNeedNoCredential(t *testing.T) {
+	r := newRig(t, nil)
+	for _, c := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/restapi", 200}, {"GET", "/restapi/", 200}, {"GET", "/restapi/service_information", 200}, {"GET", "/restapi/help", 200}, {"GET", "/restapi/v2", 200},
+		{"GET", "/restapi/v2.1", 200}, {"GET", "/RestAPI/V2", 200}, {"GET", "/restapi/v2/accounts/1234567", 401}, {"GET", "/restapi/v2/login_information", 401},
+		{"POST", "/restapi/v2", 401}, {"GET", "/restapi/v3/accounts", 401},
+	} {
+		r.sandbox.ResetCounts()
+		w := r.do(nil, request(t, c.method, r.sidecar()+c.path, nil))
+		if w.status != c.want || (len(r.atSites()) == 1) != (c.want == 200) {
+			t.Errorf("%s %s: status %d, want %d; reached DocuSign %d times", c.method, c.path, w.status, c.want, len(r.atSites()))
+		}
+	}
+}

@@ -1,0 +1,236 @@
+package app
+
+import (
+	"crypto/tls"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/sandbox"
+)
+
+// newEnvironmentRig is a proxy for one of DocuSign's own environments, before a sandbox that also has the sites of the others.
+func newEnvironmentRig(t *testing.T, environment string, change func(section)) *rig {
+	t.Helper()
+	o := sandbox.Options{AccountHost: "account-d.docusign.com", Sites: []string{"demo.docusign.net", "na3.docusign.net"}}
+	if environment == "production" {
+		o = sandbox.Options{AccountHost: "account.docusign.com", Sites: []string{"www.docusign.net", "na3.docusign.net"}}
+	}
+	r := newRigEdited(t, o, nil, func(doc section) {
+		doc["environment"] = environment
+		delete(doc, "site")
+		delete(doc, "account_server")
+		resolve := doc.at("egress").at("resolve") // all names lead to the sandbox: nothing but the proxy keeps them apart
+		at := slices.Collect(maps.Values(resolve))[0]
+		for _, name := range []string{
+			"account.docusign.com", "account-d.docusign.com", "account-s.docusign.com", "stage.docusign.com", "demo.docusign.net",
+			"www.docusign.net", "na3.docusign.net", "preview.docusign.net", "services.docusign.net",
+		} {
+			resolve[name] = at
+		}
+		if change != nil {
+			change(doc)
+		}
+	})
+	if environment == "demo" { // which has one site
+		for _, a := range r.world.Accounts {
+			a.Site = "demo.docusign.net"
+			r.sandbox.AddAccount(a)
+		}
+	}
+	return r
+}
+
+// PROTOCOL.md §7: CONNECT, absolute URL, SNI and Host each name the environment that the program means.
+func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
+	const list = "/restapi/v2/accounts/1234567/envelopes"
+	post := func(target, host, more, body string) string {
+		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nX-DocuSign-Authentication: %s\r\n%s\r\n%s",
+			target, host, len(body), annaJSON, more, body)
+	}
+	const xml = "Accept: application/xml\r\nContent-Type: text/xml; charset=utf-8\r\n"
+	envelope := soapEnvelope(security(annaToken), listFeatures)
+	login := credentialCall("Login", "["+sandbox.GUIDKey+"]anna@example.com", "anna-legacy-1", "")
+	type opener func(*testing.T, *rig) *wire
+	sidecar := func(t *testing.T, r *rig) *wire { return r.dial(t, call.DoorSidecar) }
+	hosts := func(sni string) opener {
+		return func(t *testing.T, r *rig) *wire { return r.dialTLS(t, call.DoorHosts, sni) }
+	}
+	const connect = "CONNECT %s HTTP/1.1\r\nHost: x\r\n\r\n"
+	for _, environment := range []struct{ name, own, others string }{
+		{"production", "www.docusign.net", "demo.docusign.net DEMO.DocuSign.net. account-d.docusign.com stage.docusign.com preview.docusign.net"},
+		{"demo", "demo.docusign.net", "na3.docusign.net www.docusign.net account.docusign.com account-s.docusign.com test.docusign.net"},
+	} {
+		r := newEnvironmentRig(t, environment.name, nil)
+		own := environment.own
+		unnamed := func(t *testing.T, r *rig) *wire { return r.dialUnnamed(t, own) }
+		tunnel := func(t *testing.T, r *rig) *wire {
+			return r.opened(t, fmt.Sprintf(connect, own+":443")).secure(r, own)
+		}
+		for other := range strings.FieldsSeq(environment.others) {
+			sni := strings.TrimSuffix(strings.ToLower(other), ".")
+			for _, c := range []struct {
+				name string
+				open opener
+				text string
+				want int
+				body string
+			}{
+				{"CONNECT", sidecar, fmt.Sprintf(connect, other+":443"), 403, "environment"},
+				{"CONNECT for plain HTTP", sidecar, fmt.Sprintf(connect, other+":80"), 403, "environment"},
+				{"plain forward", sidecar, post("http://"+other+list, "x", "", "{}"), 403, `"errorCode": "USER_LACKS_PERMISSIONS"`},
+				{"plain forward, XML", sidecar, post("http://"+other+":80"+list, "x", xml, "{}"), 403, "<errorCode>USER_LACKS_P"},
+				{"SOAP", sidecar, post("http://"+other+"/api/3.0/api.asmx", "x", xml, envelope), 500, "User_Lacks_Permissions"},
+				{"login", sidecar, post("http://"+other+"/api/3.0/credential.asmx", "x", xml, login), 500, "User_Lacks_Permissions"},
+				{"Host of the sidecar", sidecar, post(list, other, "", "{}"), 403, "environment"},
+				{"Host of the sidecar, no port that exists", sidecar, post(list, other+":0443", "", "{}"), 403, "environment"},
+				{"Host of the sidecar, final dots", sidecar, post(list, other+"..", "", "{}"), 403, "environment"},
+				{"hosts file, by SNI", hosts(sni), post(list, other, "", "{}"), 403, "environment"},
+				{"hosts file, by Host", hosts(own), post(list, other, "", "{}"), 403, "environment"},
+				{"hosts file, by SNI alone", hosts(sni), post(list, own, "", "{}"), 403, "environment"},
+				{"hosts file, no SNI, by Host", unnamed, post(list, other, "", "{}"), 403, "environment"},
+				{"Host inside a tunnel", tunnel, post(list, other, "", "{}"), 403, "environment"},
+				{"absolute URL inside a tunnel", tunnel, post("https://"+other+list, own, "", "{}"), 403, "environment"},
+			} {
+				t.Run(environment.name+" "+c.name+" "+other, func(t *testing.T) {
+					w := c.open(t, r)
+					w.send(c.text)
+					got := w.read("POST")
+					if got.status != c.want || !strings.Contains(got.body, c.body) {
+						t.Errorf("status %d, body %q", got.status, got.body)
+					}
+					if cause := got.header.Get("X-DocuSign-Auth-Proxy-Cause"); cause != "wrong_environment" {
+						t.Errorf("cause %q", cause)
+					}
+				})
+			}
+		}
+		if n := len(r.sandbox.Requests()); n != 0 {
+			t.Errorf("%s: %d requests reached DocuSign", environment.name, n)
+		}
+		for _, want := range []string{"cause=wrong_environment", "next_step=", "belongs to DocuSign's"} {
+			if !strings.Contains(r.log.String(), want) {
+				t.Errorf("%s: the log has no %s", environment.name, want)
+			}
+		}
+		t.Run(environment.name+" carries out calls to its own hosts", func(t *testing.T) {
+			target := "https://" + own + "/restapi/v2/login_information"
+			got := r.do(r.forwardClient(), request(t, "GET", target, nil, "X-DocuSign-Authentication", annaJSON))
+			if got.status != 200 {
+				t.Errorf("status %d, body %q", got.status, got.body)
+			}
+		})
+	}
+}
+
+func TestASiteOfAnotherEnvironmentIsNotBelieved(t *testing.T) {
+	r := newEnvironmentRig(t, "demo", nil)
+	for _, a := range r.world.Accounts {
+		a.Site = "na3.docusign.net"
+		r.sandbox.AddAccount(a)
+	}
+	target := r.sidecar() + "/restapi/v2/accounts/1234567/envelopes"
+	got := r.do(nil, request(t, "GET", target, nil, "X-DocuSign-Authentication", annaJSON))
+	if got.status < 400 || !strings.Contains(r.log.String(), "use a host of demo, or for production a second proxy") {
+		t.Errorf("status %d, body %q\n%s", got.status, got.body, r.log)
+	}
+	for _, q := range r.sandbox.Requests() {
+		if q.Site == "na3.docusign.net" {
+			t.Error("a production site was called")
+		}
+	}
+}
+
+// Led back to the sidecar, the program's next call would be carried out in the sidecar's environment.
+func TestARedirectToAnotherEnvironmentIsNotLedBackHere(t *testing.T) {
+	r := newEnvironmentRig(t, "production", nil)
+	const list = "/restapi/v2/accounts/1234567/envelopes"
+	for location, want := range map[string]string{
+		"https://demo.docusign.net" + list: "https://demo.docusign.net" + list,
+		"https://na3.docusign.net" + list:  r.sidecar() + list,
+	} {
+		r.sandbox.FailNext(sandbox.FailureSpec{Path: list, Status: 302, Header: http.Header{"Location": {location}}})
+		stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		got := r.do(stay, request(t, "GET", r.sidecar()+list, nil, "X-DocuSign-Authentication", annaJSON))
+		if got.status != 302 || got.header.Get("Location") != want {
+			t.Errorf("status %d, Location %q, want %q", got.status, got.header.Get("Location"), want)
+		}
+	}
+}
+
+func TestTheNamesOfSeveralEnvironmentsInOneTunnelAreRefused(t *testing.T) {
+	r := newEnvironmentRig(t, "demo", nil)
+	// The certificate is demo's, whatever the SNI says; a program that does not look at it goes on.
+	careless := &tls.Config{ServerName: "na3.docusign.net", InsecureSkipVerify: true}
+	w := newWire(t, tls.Client(r.opened(t, connectDemo).buffered(), careless))
+	w.send("GET /restapi/v2 HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+	if got := w.read("GET"); got.status != 403 || len(r.sandbox.Requests()) != 0 {
+		t.Errorf("status %d, body %q", got.status, got.body)
+	}
+}
+
+func TestAHostWhoseEnvironmentIsUnknownIsServedWhereTheOperatorNamedIt(t *testing.T) {
+	for name, change := range map[string]func(section){
+		"as site":         func(doc section) { doc["site"] = "https://preview.docusign.net" },
+		"in egress.hosts": func(doc section) { doc.at("egress")["hosts"] = []string{"preview.docusign.net"} },
+		"not at all":      func(section) {},
+		"custom takes both": func(doc section) {
+			doc["environment"], doc["account_server"] = "custom", "https://account-d.docusign.com"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newEnvironmentRig(t, "demo", change)
+			target := "http://preview.docusign.net/restapi/v2/login_information"
+			req := request(t, "GET", target, nil, "X-DocuSign-Authentication", annaJSON)
+			want := http.StatusOK
+			if name == "not at all" {
+				want = http.StatusForbidden
+			}
+			if got := r.do(r.forwardClient(), req); got.status != want {
+				t.Errorf("status %d, body %q\n%s", got.status, got.body, r.log)
+			}
+		})
+	}
+}
+
+// PROTOCOL.md §4.1: services.docusign.net is another product, which gets no credential.
+func TestAnotherProductOfDocuSignIsNotServed(t *testing.T) {
+	for _, environment := range []string{"production", "demo"} {
+		r := newEnvironmentRig(t, environment, nil)
+		w := r.dial(t, call.DoorSidecar)
+		w.send("CONNECT services.docusign.net:443 HTTP/1.1\r\n\r\n")
+		if got := w.read("CONNECT"); got.status != 403 || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "not_listed" {
+			t.Errorf("CONNECT: %d %v", got.status, got.header)
+		}
+		req := request(t, "GET", "http://services.docusign.net/restapi", nil, "X-DocuSign-Authentication", annaJSON)
+		got := r.do(r.forwardClient(), req)
+		if got.status != 403 || len(r.sandbox.Requests()) != 0 {
+			t.Errorf("status %d, body %q", got.status, got.body)
+		}
+	}
+}
+
+// A program's own token goes to the site that the account is known to live at, unless the environment has changed since.
+func TestASiteLearntInAnotherEnvironmentIsNotCalled(t *testing.T) {
+	r := newEnvironmentRig(t, "production", nil)
+	target := r.sidecar() + "/restapi/v2/accounts/1234567/envelopes"
+	if got := r.do(nil, request(t, "GET", target, nil, "X-DocuSign-Authentication", annaJSON)); got.status != 200 {
+		t.Fatalf("status %d, body %q", got.status, got.body)
+	}
+	before := len(r.sandbox.Requests())
+	r.change(func(doc section) { doc["environment"] = "demo" })
+	if err := r.program.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := r.do(nil, request(t, "GET", target, nil, "Authorization", "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln"))
+	if got.status != 403 || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "wrong_environment" {
+		t.Errorf("status %d, body %q", got.status, got.body)
+	}
+	if n := len(r.sandbox.Requests()); n != before {
+		t.Errorf("%d requests reached DocuSign", n-before)
+	}
+}

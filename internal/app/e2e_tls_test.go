@@ -1,0 +1,63 @@
+package app
+
+import (
+	"crypto/tls"
+	"fmt"
+	"testing"
+
+	"docusign-auth-proxy/internal/call"
+)
+
+// RFC 9113 §9.2: old stacks offer HTTP/2 with versions and suites that it forbids; others offer what nobody serves.
+func TestOldTLSStacksAreAnsweredAtEveryDoor(t *testing.T) {
+	const cbc = tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA
+	for _, tt := range []struct {
+		name, profile, version, want string
+		client                       *tls.Config
+	}{
+		{"curl -0 and PHP", "modern", "1.0", "", &tls.Config{NextProtos: []string{"http/1.0"}}},
+		{"a CBC suite", "modern", "1.1", "http/1.1", &tls.Config{
+			NextProtos: []string{"h2", "http/1.1"}, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{cbc},
+		}},
+		{"TLS 1.1", "legacy", "1.1", "http/1.1", &tls.Config{
+			NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11,
+		}},
+		{"TLS 1.0 without a protocol in common", "legacy", "1.0", "", &tls.Config{
+			NextProtos: []string{"h2", "http/1.0"}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10,
+		}},
+		{"RSA key exchange", "legacy", "1.1", "http/1.1", &tls.Config{
+			NextProtos: []string{"h2", "http/1.1"}, MaxVersion: tls.VersionTLS12,
+			CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256},
+		}},
+	} {
+		r := newRigChanged(t, func(doc section) { doc.at("interception")["tls"] = tt.profile })
+		for door, open := range map[string]func() (w *wire, host string){
+			"tunnel":     func() (*wire, string) { return r.opened(t, connectDemo), "demo.docusign.net" },
+			"hosts file": func() (*wire, string) { return r.dial(t, call.DoorHosts), "demo.docusign.net" },
+			"sidecar":    func() (*wire, string) { return r.dial(t, call.DoorSidecar), "localhost" },
+		} {
+			t.Run(tt.name+", "+door, func(t *testing.T) {
+				w, host := open()
+				cfg := tt.client.Clone()
+				cfg.RootCAs, cfg.ServerName = r.proxyCA(), host
+				c := tls.Client(w.buffered(), cfg)
+				inner := newWire(t, c)
+				inner.send(fmt.Sprintf("GET %s HTTP/%s\r\nHost: %s\r\nX-DocuSign-Authentication: %s\r\n\r\n",
+					listPath, tt.version, host, annaJSON))
+				if got := inner.read("GET"); got.status != 200 || c.ConnectionState().NegotiatedProtocol != tt.want {
+					t.Errorf("status %d, protocol %q\n%s", got.status, c.ConnectionState().NegotiatedProtocol, r.log)
+				}
+			})
+		}
+	}
+}
+
+func TestTheSidecarsCertificateHasTheNameThatWasAskedFor(t *testing.T) {
+	r := newRig(t, nil)
+	for sni, want := range map[string]string{"localhost": "[localhost] []", "": "[localhost] [127.0.0.1]"} {
+		c := r.dialTLS(t, call.DoorSidecar, sni).Conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+		if got := fmt.Sprint(c.DNSNames, c.IPAddresses); got != want {
+			t.Errorf("SNI %q: %s, want %s", sni, got, want)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// codeGranters are who obtains tokens for integrations with grant: authorization_code.
+type codeGranters map[codeGrant]*oauth.CodeGranter
+
+// codeGrant tells identities apart: a key can be used with logins in one integration and with a private key in another.
+type codeGrant struct{ clientID, scopes string }
+
+// codeGrantersOf makes one for each client_id and scopes; several integrations may share it.
+func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.Client) (codeGranters, error) {
+	wanted := map[codeGrant]*oauth.CodeConfig{}
+	for _, in := range cfg.Integrations {
+		if in.Mode != config.Translate || in.Grant != config.AuthorizationCode {
+			continue
+		}
+		at := codeGrant{ClientID(in), strings.Join(in.OAuth.Scopes, " ")}
+		if wanted[at] == nil {
+			wanted[at] = &oauth.CodeConfig{AccountServer: AccountServer(cfg), ClientID: at.clientID, ClientSecret: in.OAuth.ClientSecret.Text, HTTP: client, Tokens: tokens}
+		}
+		for _, m := range Members(&in) {
+			if m.ID != "" {
+				id := oauth.Identity{Issuer: at.clientID, Subject: strings.ToLower(m.ID), Scopes: at.scopes}
+				wanted[at].Identities = append(wanted[at].Identities, id)
+			}
+		}
+	}
+	out := codeGranters{}
+	for at, cc := range wanted {
+		g, err := oauth.NewCodeGranter(*cc)
+		if err != nil {
+			return nil, fmt.Errorf("logins of integration key %s: %w", at.clientID, err)
+		}
+		out[at] = g
+	}
+	return out, nil
+}
+
+// find is oauth.Config.Granters.
+func (c codeGranters) find(id oauth.Identity) oauth.Granter {
+	if g := c[codeGrant{id.Issuer, id.Scopes}]; g != nil {
+		return g
+	}
+	return nil
+}
+
+// renew keeps logins alive that nobody uses; the error joins those that are lost.
+func (c codeGranters) renew(ctx context.Context, through *oauth.Client) error {
+	var problems []error
+	for _, g := range c {
+		problems = append(problems, g.Renew(ctx, through))
+	}
+	return errors.Join(problems...)
+}

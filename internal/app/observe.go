@@ -1,0 +1,107 @@
+package app
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/accesslog"
+	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/observe/metrics"
+	"docusign-auth-proxy/internal/panics"
+	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// configure tells the parts that outlive a reload what the configuration names.
+func (p *App) configure(cfg *config.Config) {
+	var list []metrics.Integration
+	for _, in := range cfg.Integrations {
+		m := metrics.Integration{Name: in.Name, Key: in.IntegratorKey, ClientID: ClientID(in), Mode: in.Mode, SOAP: in.SOAP}
+		for _, u := range in.Users {
+			m.Users = append(m.Users, u.UserID)
+		}
+		for _, u := range in.Principals {
+			m.Users = append(m.Users, u.UserID)
+		}
+		list = append(list, m)
+	}
+	p.metrics.Configure(list)
+	p.env.prover.Remember(cfg.Credentials.RememberFor, cfg.Credentials.RememberMax)
+}
+
+func (p *App) tokens() []oauth.State {
+	if a := p.current.Load(); a != nil {
+		return a.oauth.Snapshot()
+	}
+	return nil
+}
+
+func (p *App) caExpires() time.Time {
+	if a := p.current.Load(); a != nil && a.authority != nil {
+		return a.authority.Expires()
+	}
+	return time.Time{}
+}
+
+func (p *App) leafExpires() time.Time {
+	if a := p.current.Load(); a != nil && a.state.Leaves != nil {
+		return a.state.Leaves.FirstExpiry()
+	}
+	return time.Time{}
+}
+
+// history tells the metrics what the ledger remembers from before the start.
+func (p *App) history(integration string) metrics.History {
+	for _, s := range p.ledger.Integrations([]ledger.Known{{Name: integration}}) {
+		if s.Name == integration {
+			return metrics.History{LastLegacy: s.LegacyLast, GoLiveCalls: uint64(s.BearerLast24h)}
+		}
+	}
+	return metrics.History{}
+}
+
+// observe sets up metrics and what the parts report to.
+func (p *App) observe() error {
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	version, commit, goVersion := BuildVersion()
+	m, err := metrics.New(p.registry, metrics.Options{
+		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires, LeafExpires: p.leafExpires, History: p.history, LogDropped: p.logWriter.Dropped, LogStuck: p.logWriter.Stuck,
+	})
+	if err != nil {
+		return err
+	}
+	p.metrics = m
+	observer := m.OAuthObserver()
+	observer.Learned = func(l oauth.Learned) {
+		err := p.caught(func() error { return remember(p.store, l) })
+		if err != nil {
+			p.log.Warn("a look-up could not be remembered", "error", err)
+		}
+	}
+	prover := translate.NewProver(nil)
+	prover.OnPanic = func(caught *panics.Error) { proxy.ReportPanic(p.log, p.metrics, call.PanicProof, caught) }
+	p.env = Deps{Store: p.store, prover: prover, self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
+		p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client", client.String(),
+			"next_step", "docusign-auth-proxy pins list shows the line for the configuration; then set pin_password: never")
+	}}
+	return nil
+}
+
+func (p *App) recorders(log *slog.Logger, h Hooks) call.Recorder {
+	all := call.Recorders{p.metrics, ledgerRecorder{p.ledger}}
+	if h.requests != nil {
+		all = append(all, h.requests)
+	} else {
+		all = append(all, accesslog.New(log.Handler(), log.Handler()))
+	}
+	if h.Recorder != nil {
+		all = append(all, h.Recorder)
+	}
+	return all
+}

@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/secret"
+)
+
+const healthTime = 2 * time.Second
+
+// AskRetry makes a proxy that runs with this configuration ask DocuSign again for what it was refused. It reports
+// whether one does. The operator's token is needed only where there is a login.
+func AskRetry(ctx context.Context, cfg *config.Config) bool {
+	var token secret.Text
+	if text, err := os.ReadFile(cfg.Admin.TokenFile); err == nil {
+		token = secret.New(strings.TrimRight(string(text), "\r\n"))
+	}
+	_, status, err := AskOperations(ctx, cfg.Listen.Admin, http.MethodPost, "/-/retry", token)
+	return err == nil && status == http.StatusOK
+}
+
+// AskOperations sends a request without a body to the operations listener on this machine.
+func AskOperations(
+	ctx context.Context, listen, method, path string, token secret.Text,
+) (text string, status int, err error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", 0, fmt.Errorf("listen.admin: %w", err)
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+net.JoinHostPort(host, port)+path, nil)
+	if err != nil {
+		return "", 0, err
+	}
+	if !token.Empty() {
+		req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return "", 0, fmt.Errorf("no answer from the operations listener: %w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	return strings.TrimSpace(string(body)), resp.StatusCode, err
+}

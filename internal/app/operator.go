@@ -1,0 +1,68 @@
+package app
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/secret"
+)
+
+// writeOperatorToken makes the token by which commands on this machine prove that they come from the operator. Without a file for
+// it there is none: then only a login of admin.basic_auth is believed.
+func (p *App) writeOperatorToken(cfg *config.Config) {
+	if p.adminOn == nil {
+		return
+	}
+	token := secret.New(rand.Text())
+	err := p.ownsState(cfg)
+	if err == nil {
+		err = replaceFile(cfg.Admin.TokenFile, token.Reveal()+"\n")
+	}
+	if err == nil {
+		p.token, p.tokenFile = token, cfg.Admin.TokenFile
+		return
+	}
+	if cfg.Admin.BasicAuth == nil {
+		p.log.Warn("there is no operator's token", "error", err, "effect", "captures, tokens, pins and reload are refused on the operations listener",
+			"next_step", "set admin.basic_auth, or admin.token_file to a file in a folder that the proxy may write")
+	}
+}
+
+// ownsState refuses the default place of the token while another process has the state file: the token there is that one's.
+func (p *App) ownsState(cfg *config.Config) error {
+	if cfg.Store != "" && !p.store.Durable() && filepath.Dir(cfg.Admin.TokenFile) == filepath.Dir(cfg.Store) {
+		return errors.New("the state file beside it cannot be used")
+	}
+	return nil
+}
+
+// replaceFile writes a file that its owner alone can read; nobody sees half of it.
+func replaceFile(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new*") // its mode is 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// removeOperatorToken leaves a file that another process has written since.
+func (p *App) removeOperatorToken() {
+	if p.tokenFile == "" {
+		return
+	}
+	now, err := os.ReadFile(p.tokenFile)
+	if err == nil && secret.New(strings.TrimSpace(string(now))).Equal(p.token) {
+		_ = os.Remove(p.tokenFile) // a token that nobody takes any more does no harm
+	}
+}

@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/translate"
+)
+
+func hashed(t *testing.T, password string) string {
+	t.Helper()
+	hash, err := translate.HashBcrypt(secret.New(password), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
+}
+
+func TestWithProxyUsersEverybodyIsAskedAtTheForwardProxyAndOnlyThere(t *testing.T) {
+	user := config.ProxyUser{Username: "erp", Password: config.Password{Kind: config.Bcrypt, Hash: hashed(t, "right")}}
+	alone := config.Egress{ProxyUsers: []config.ProxyUser{user}}
+	listed := config.Egress{ProxyUsers: []config.ProxyUser{user}, Clients: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24")}}
+	login := func(user, password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+	}
+	for _, c := range []struct {
+		name, client, login string
+		egress              config.Egress
+		forward, local      int // status; 0 = admitted
+	}{
+		{"this machine without a login", "127.0.0.1", "", alone, 407, 0},
+		{"this machine with a wrong one", "::1", login("erp", "wrong"), alone, 407, 0},
+		{"this machine with a name nobody knows", "127.0.0.2", login("eve", "right"), alone, 407, 0},
+		{"this machine with the right one", "127.0.0.1", login("erp", "right"), alone, 0, 0},
+		{"another machine without a login", "192.0.2.1", "", alone, 407, 403},
+		{"another machine with a wrong one", "192.0.2.1", login("erp", "wrong"), alone, 407, 403},
+		{"another machine with the right one", "192.0.2.1", login("erp", "right"), alone, 0, 403},
+		{"a listed machine without a login", "10.1.2.3", "", listed, 407, 0},
+		{"a listed machine with the right one", "10.1.2.3", login("erp", "right"), listed, 0, 0},
+		{"a machine that is not listed, with the right one", "192.0.2.1", login("erp", "right"), listed, 403, 403},
+	} {
+		forward, local, err := clientsOf(&config.Config{Egress: c.egress}, translate.NewProver(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := netip.AddrPortFrom(netip.MustParseAddr(c.client), 4711)
+		if got := forward.Admit(context.Background(), client, c.login).Status; got != c.forward {
+			t.Errorf("%s: status %d at the forward proxy, want %d", c.name, got, c.forward)
+		}
+		if got := local.AdmitAddress(client).Status; got != c.local {
+			t.Errorf("%s: status %d at the other doors, want %d", c.name, got, c.local)
+		}
+	}
+}
+
+func TestAReloadTakesOverTheAdminLogin(t *testing.T) {
+	r := newRigChanged(t, func(doc section) {
+		doc.at("admin")["basic_auth"] = section{"username": "ops", "password": section{"bcrypt": hashed(t, "first")}}
+	})
+	look := func(password string) int {
+		req := request(t, "GET", "http://"+r.program.AdminAddress()+"/api/status", nil)
+		if password != "" {
+			req.SetBasicAuth("ops", password)
+		}
+		return r.do(nil, req).status
+	}
+	if got := look("first"); got != http.StatusOK {
+		t.Fatalf("status %d", got)
+	}
+	r.change(func(doc section) {
+		doc.at("admin")["basic_auth"] = section{"username": "ops", "password": section{"bcrypt": hashed(t, "second")}}
+	})
+	if err := r.program.Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for password, want := range map[string]int{"first": 401, "second": 200, "": 401} {
+		if got := look(password); got != want {
+			t.Errorf("password %q after the reload: status %d, want %d", password, got, want)
+		}
+	}
+}
+
+func TestAReloadTakesOverHowLongProofsAreRemembered(t *testing.T) {
+	r := newRig(t, nil)
+	call := &translate.Call{Legacy: []string{annaJSON}, Client: netip.MustParseAddr("127.0.0.1")}
+	for _, c := range []struct {
+		life       string
+		remembered bool
+	}{{"1h", true}, {"0s", false}, {"5m", true}} {
+		r.change(func(doc section) { doc.at("credentials")["remember_for"] = c.life })
+		if err := r.program.Reload(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		tr := r.program.current.Load().state.Translator
+		first, err := tr.Decide(context.Background(), call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second, err := tr.Decide(context.Background(), call); err != nil || (second == first) != c.remembered {
+			t.Errorf("remember_for: %s: remembered %v, %v", c.life, second == first, err)
+		}
+	}
+}

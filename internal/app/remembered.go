@@ -1,0 +1,182 @@
+package app
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/legacy"
+)
+
+// Remembered is a kind of record that the operator lists and ends, in the file or in the running proxy: what was
+// issued, or what was pinned. R is the record as the store gives it, V as the commands show it.
+type Remembered[R, V any] struct {
+	Name  string // in the API's paths and answers
+	ended string // message of the log when one was ended
+	all   func(*store.Store) []R
+	end   func(*store.Store, func(R) bool) ([]R, error)
+	fits  func(Selection, R) bool
+	view  func(r R, refused func(store.TokenOwner) bool) V
+	attrs func(R) []any
+}
+
+// IssuedInfo is an issued token or password as the commands show it.
+type IssuedInfo struct {
+	admin.Issued
+	Ended bool `json:"ended,omitempty"` // what vouched for it has changed: it is refused. Only a running proxy knows
+}
+
+func IssuedSecrets() Remembered[store.Issued, IssuedInfo] {
+	return Remembered[store.Issued, IssuedInfo]{
+		Name: "tokens", ended: "revoked", all: (*store.Store).List, end: (*store.Store).RevokeWhere, fits: Selection.issued,
+		view: func(i store.Issued, refused func(store.TokenOwner) bool) IssuedInfo {
+			return IssuedInfo{adminIssued(i), refused != nil && refused(i.Owner)}
+		},
+		attrs: func(i store.Issued) []any {
+			return []any{"kind", i.Kind, "fingerprint", i.Fingerprint, "integration", i.Owner.Integration,
+				"authenticator", i.Owner.Authenticator, "principal", i.Owner.Principal}
+		},
+	}
+}
+
+func adminIssued(i store.Issued) admin.Issued {
+	return admin.Issued{
+		Integration: i.Owner.Integration, Authenticator: i.Owner.Authenticator, Principal: i.Owner.Principal,
+		Kind: i.Kind, Fingerprint: i.Fingerprint, IssuedAt: i.Issued, LastUsed: i.LastUsed,
+	}
+}
+
+// PinInfo shows the hash too, as it can stand in the configuration.
+type PinInfo struct {
+	admin.Pin
+	Bcrypt string `json:"bcrypt"`
+}
+
+func PinnedPasswords() Remembered[store.Pin, PinInfo] {
+	return Remembered[store.Pin, PinInfo]{
+		Name: "pins", ended: "pin forgotten", all: (*store.Store).Pins, end: (*store.Store).ForgetPins, fits: Selection.pin,
+		view: func(p store.Pin, _ func(store.TokenOwner) bool) PinInfo {
+			return PinInfo{admin.Pin{Integration: p.Integration, Username: p.Username, At: p.At}, p.Hash}
+		},
+		attrs: func(p store.Pin) []any {
+			return []any{"integration", p.Integration, "authenticator", p.Username}
+		},
+	}
+}
+
+// Answer is the list under its name, as it goes over the wire and into the output of the commands.
+func (k Remembered[R, V]) Answer(list []R, refused func(store.TokenOwner) bool) map[string][]V {
+	views := []V{}
+	for _, r := range list {
+		views = append(views, k.view(r, refused))
+	}
+	return map[string][]V{k.Name: views}
+}
+
+func (k Remembered[R, V]) Selected(s *store.Store, q Selection) []R {
+	var list []R
+	for _, r := range k.all(s) {
+		if k.fits(q, r) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+func (k Remembered[R, V]) EndSelected(s *store.Store, q Selection) ([]R, error) {
+	return k.end(s, func(r R) bool { return k.fits(q, r) })
+}
+
+func (k Remembered[R, V]) routes(p *App, routes map[string]http.Handler) {
+	routes["GET /api/"+k.Name] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answerJSON(w, http.StatusOK, k.Answer(k.Selected(p.store, selectionOf(r.URL.Query())), p.refused))
+	})
+	routes["DELETE /api/"+k.Name] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := selectionOf(r.URL.Query())
+		if err := q.Check(); err != nil {
+			refuseJSON(w, http.StatusBadRequest, err)
+			return
+		}
+		gone, err := k.EndSelected(p.store, q)
+		if err != nil {
+			refuseJSON(w, http.StatusInternalServerError, err)
+			return
+		}
+		for _, record := range gone {
+			p.log.Warn(k.ended, append(k.attrs(record), "by", admin.By(r))...)
+		}
+		answerJSON(w, http.StatusOK, k.Answer(gone, nil))
+	})
+}
+
+// operatorRoutes are what the operations listener serves to the operator alone, besides reload.
+func (p *App) operatorRoutes() map[string]http.Handler {
+	version, _, _ := BuildVersion()
+	routes := p.capture.Routes(version)
+	IssuedSecrets().routes(p, routes)
+	PinnedPasswords().routes(p, routes)
+	return routes
+}
+
+// refused reports whether an issued secret is refused; when that cannot be told, it is refused too.
+func (p *App) refused(o store.TokenOwner) bool {
+	ended, err := p.current.Load().state.Translator.Ended(translate.TokenOwner(o))
+	return ended || err != nil
+}
+
+func refuseJSON(w http.ResponseWriter, status int, err error) {
+	answerJSON(w, status, map[string]string{"error": err.Error()})
+}
+
+func answerJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = shown.JSON(w, v) // a reader who left is nobody to tell
+}
+
+// Selection says which records are meant: those that fit all that is given.
+type Selection struct {
+	Integration, User, Fingerprint string
+	All                            bool
+}
+
+func selectionOf(q url.Values) Selection {
+	return Selection{q.Get("integration"), q.Get("user"), q.Get("fingerprint"), q.Get("all") == "true"}
+}
+
+func (s Selection) Values() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{"integration": s.Integration, "user": s.User, "fingerprint": s.Fingerprint} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if s.All {
+		q.Set("all", "true")
+	}
+	return q
+}
+
+// Check refuses to end everything because nothing was said.
+func (s Selection) Check() error {
+	if given := s.Integration != "" || s.User != "" || s.Fingerprint != ""; given == s.All {
+		return errors.New("say which: --integration, --user, a fingerprint, or --all alone")
+	}
+	return nil
+}
+
+func (s Selection) issued(i store.Issued) bool {
+	return (s.Integration == "" || s.Integration == i.Owner.Integration) &&
+		(s.User == "" || legacy.SameName(s.User, i.Owner.Authenticator) || legacy.SameName(s.User, i.Owner.Principal)) &&
+		(s.Fingerprint == "" || strings.EqualFold(s.Fingerprint, i.Fingerprint))
+}
+
+func (s Selection) pin(p store.Pin) bool {
+	return (s.Integration == "" || s.Integration == p.Integration) &&
+		(s.User == "" || legacy.SameName(s.User, p.Username)) && s.Fingerprint == ""
+}

@@ -1,0 +1,262 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// knowsIntegration says whether the configuration in force names an integration.
+func (p *App) knowsIntegration(name string) bool {
+	for _, in := range p.holder.Current().Integrations {
+		if in.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// newAdmin makes the operations listener's server.
+func (p *App) newAdmin(cfg *config.Config) *http.Server {
+	handler := admin.NewHandler(admin.Config{
+		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady,
+		Reload: p.Reload, Retry: p.retry, ConsentPath: consentPath(cfg), Status: p.Status,
+		OnPanic: func() { p.metrics.RecordPanic(call.PanicOperations) },
+		Auth:    p.adminLogin, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
+	})
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// retry lets a person's repair at DocuSign be seen with the next call.
+func (p *App) retry() { p.current.Load().oauth.ForgetErrors() }
+
+// consentPath is where browsers come back from DocuSign, if that is this listener.
+func consentPath(cfg *config.Config) string {
+	u, err := url.Parse(cfg.Admin.RedirectURI)
+	if err != nil || cfg.Admin.RedirectURI == "" {
+		return ""
+	}
+	return cmp.Or(u.Path, "/")
+}
+
+// adminHosts are the names under which the listener is addressed, besides localhost and addresses.
+func adminHosts(cfg *config.Config) []string {
+	var names []string
+	if u, err := url.Parse(cfg.Admin.RedirectURI); err == nil && u.Hostname() != "" {
+		names = append(names, u.Hostname())
+	}
+	if host, _, err := net.SplitHostPort(cfg.Listen.Admin); err == nil && host != "" {
+		names = append(names, host)
+	}
+	return names
+}
+
+// adminLogin gives the check of logins that the configuration in force asks for.
+func (p *App) adminLogin() admin.Verify {
+	if l := p.current.Load().adminLogins; l != nil {
+		return l.Verify
+	}
+	return nil
+}
+
+// isReady says whether calls are taken.
+func (p *App) isReady() error {
+	select {
+	case <-p.opened:
+	default:
+		return errors.New("the listeners are not open yet")
+	}
+	select {
+	case <-p.stopping:
+		return errors.New("stopping: calls under way are being finished")
+	default:
+	}
+	// Calls go on without a log, but an operator must hear of it; /-/healthy stays as it is.
+	return p.logWriter.Trouble()
+}
+
+// Status gathers what the pages, /api/status and the reports tell.
+func (p *App) Status() admin.Status {
+	cfg, a := p.holder.Current(), p.current.Load()
+	version, commit, _ := BuildVersion()
+	s := admin.Status{
+		Version: version, Commit: commit, Environment: cfg.Environment, Started: p.started, Listeners: p.listenerStatus(cfg), UnknownMode: cfg.Unknown,
+		Config:       admin.ConfigState{Path: p.path, LoadedAt: p.holder.LastSuccess()},
+		Tunnels:      admin.Tunnels{Open: p.Server.OpenTunnels(), Allowed: cfg.Egress.Tunnel},
+		Integrations: IntegrationStatus(cfg, p.ledger, a.oauth), Unknown: admin.UnknownOf(p.ledger.Unknown()), Security: p.securityStatus(cfg),
+	}
+	if err := p.holder.LastError(); err != nil {
+		s.Config.Error = err.Error()
+	}
+	for _, w := range cfg.Warnings {
+		s.Config.Warnings = append(s.Config.Warnings, w.String())
+	}
+	s.Config.Warnings = append(s.Config.Warnings, p.capture.Warnings()...)
+	for _, f := range p.Server.ConnFailures() {
+		one := admin.ConnFailure{Door: string(f.Door), Target: f.Target, Cause: f.Cause, Detail: f.Detail, NextStep: f.NextStep,
+			Count: f.Count, First: f.First, Last: f.Last}
+		if f.Client.IsValid() {
+			one.Client = f.Client.String()
+		}
+		s.ConnFailures = append(s.ConnFailures, one)
+	}
+	if err := p.logWriter.Trouble(); err != nil {
+		s.Config.Warnings = append(s.Config.Warnings, err.Error())
+	}
+	offset, at := a.oauth.ClockOffset()
+	s.Clock = admin.Clock{OffsetSeconds: offset.Seconds(), LearnedAt: at}
+	if a.authority != nil {
+		c := a.authority.Certificate()
+		s.Authority = &admin.Authority{
+			Subject: c.Subject.String(), Fingerprint: a.authority.Fingerprint(), Expires: a.authority.Expires(), Names: c.PermittedDNSDomains,
+			CertPath: cfg.Interception.CACert, KeyPath: cfg.Interception.CAKey,
+		}
+	}
+	return s
+}
+
+func (p *App) listenerStatus(cfg *config.Config) []admin.Listener {
+	var out []admin.Listener
+	tls := ""
+	if cfg.Interception != nil {
+		tls = cfg.Interception.TLS
+	}
+	for _, l := range p.listeners {
+		name := "proxy"
+		if l.door == call.DoorHosts {
+			name = "hosts"
+		}
+		one := admin.Listener{Name: name, Address: l.Addr().String(), TLS: tls, Loopback: isLoopbackAddr(l.Addr())}
+		for _, n := range cfg.Egress.Clients {
+			one.Clients = append(one.Clients, n.String())
+		}
+		if len(cfg.Egress.ProxyUsers) > 0 {
+			one.Login = "basic: proxy users (forward proxy only)"
+		}
+		out = append(out, one)
+	}
+	if p.adminOn != nil {
+		one := admin.Listener{Name: "admin", Address: p.adminOn.Addr().String(), Loopback: isLoopbackAddr(p.adminOn.Addr())}
+		if cfg.Admin.BasicAuth != nil {
+			one.Login = "basic: " + cfg.Admin.BasicAuth.Username
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func isLoopbackAddr(a net.Addr) bool {
+	ap, err := netip.ParseAddrPort(a.String())
+	return err == nil && ap.Addr().Unmap().IsLoopback()
+}
+
+// IntegrationStatus joins configuration, ledger and tokens. tokens may be nil, for a report without a running proxy.
+func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Client) []admin.Integration {
+	var known []ledger.Known
+	for _, in := range cfg.Integrations {
+		known = append(known, ledger.Known{Name: in.Name, Mode: in.Mode})
+	}
+	summaries := map[string]ledger.Summary{}
+	for _, s := range l.Integrations(known) {
+		summaries[s.Name] = s
+	}
+	rows := l.Rows()
+	var states []oauth.State
+	var keys []oauth.KeyState
+	if tokens != nil {
+		states, keys = tokens.Snapshot(), tokens.Keys()
+	}
+	var out []admin.Integration
+	for i := range cfg.Integrations {
+		in := &cfg.Integrations[i]
+		one := admin.IntegrationOf(summaries[in.Name], rows)
+		one.Name, one.Mode, one.SOAP, one.Grant = in.Name, in.Mode, in.SOAP, in.Grant
+		one.IntegratorKey, one.ClientID = in.IntegratorKey, ClientID(*in)
+		describePeople(&one, in)
+		describeTokens(&one, in, states, keys, tokens)
+		out = append(out, one)
+	}
+	return out
+}
+
+func describePeople(one *admin.Integration, in *config.Integration) {
+	for _, u := range in.Users {
+		one.Users = append(one.Users, admin.User{
+			Username: u.Username, UserID: u.UserID, Password: string(u.Password.Kind), App: !u.AppPassword.Text.Empty(), MayActFor: u.MayActFor,
+		})
+	}
+	for _, pr := range in.Principals {
+		one.Principals = append(one.Principals, admin.Principal{Username: pr.Username, UserID: pr.UserID})
+	}
+}
+
+func describeTokens(one *admin.Integration, in *config.Integration, states []oauth.State, keys []oauth.KeyState, tokens *oauth.Client) {
+	for _, k := range keys {
+		if legacy.SameName(k.Issuer, one.ClientID) {
+			one.Keys = append(one.Keys, admin.Key{Source: k.Name, Fingerprint: k.KeyID, Works: k.Works})
+		}
+	}
+	for _, st := range states {
+		if !legacy.SameName(st.Identity.Issuer, one.ClientID) {
+			continue
+		}
+		consent := tokens.Consent(st.Identity)
+		one.Tokens = append(one.Tokens, admin.TokenOf(st, nameOf(in, st.Identity.Subject), consent.Individual()))
+	}
+}
+
+func nameOf(in *config.Integration, userID string) string {
+	for _, u := range in.Users {
+		if legacy.SameName(u.UserID, userID) {
+			return u.Username
+		}
+	}
+	for _, pr := range in.Principals {
+		if legacy.SameName(pr.UserID, userID) {
+			return pr.Username
+		}
+	}
+	return userID
+}
+
+func (p *App) securityStatus(cfg *config.Config) admin.Security {
+	s := admin.Security{
+		Hosts: cfg.Egress.Hosts, AccountServer: cmp.Or(cfg.AccountServer, AccountServer(cfg)), PinPassword: cfg.PinPassword, Store: cfg.Store,
+		LogLevel: cfg.Log.Level, AdminLogin: cfg.Admin.BasicAuth != nil,
+	}
+	for _, n := range cfg.Egress.AllowAddresses {
+		s.AllowAddresses = append(s.AllowAddresses, n.String())
+	}
+	for _, u := range cfg.Egress.ProxyUsers {
+		s.ProxyUsers = append(s.ProxyUsers, u.Username)
+	}
+	if u, err := cfg.Upstream.ProxyURL(); err == nil && u != nil {
+		s.UpstreamProxy = u.Host
+	}
+	for _, i := range p.store.List() {
+		if !p.refused(i.Owner) {
+			s.Issued = append(s.Issued, adminIssued(i))
+		}
+	}
+	for _, pin := range p.store.Pins() {
+		s.Pins = append(s.Pins, admin.Pin{Integration: pin.Integration, Username: pin.Username, At: pin.At})
+	}
+	return s
+}

@@ -1,0 +1,133 @@
+// Package consent prints the pages on which users allow the proxy to act for them, waits for the browser that comes back, and keeps
+// the logins of integrations with grant: authorization_code. It must never keep the login of another user than the one that is
+// configured. The commands consent and login call it, and internal/doctor names its pages.
+package consent
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/translate/oauth"
+)
+
+// ConsentPages are the pages on which one user consents to one integration.
+type ConsentPages struct {
+	Integration string `json:"integration"`
+	Key         string `json:"client_id"`
+	Scopes      string `json:"scopes"`
+	User        string `json:"user"`
+	RedirectURI string `json:"redirect_uri"`
+	Individual  string `json:"individual_url"`
+	Admin       string `json:"admin_url"`
+}
+
+type ConsentFlags struct {
+	Config, User     string
+	All, Admin, Json bool
+}
+
+func PrintConsent(w io.Writer, f ConsentFlags) error {
+	cfg, err := config.Load(f.Config)
+	if err != nil {
+		return withNext(err, "docusign-auth-proxy doctor --config "+f.Config)
+	}
+	pages, err := consentList(cfg, f.User)
+	if err != nil {
+		return err
+	}
+	if f.Json {
+		return shown.JSON(w, pages)
+	}
+	return writeConsent(w, f, pages)
+}
+
+// withNext adds what to do about an error.
+func withNext(err error, next string) error { return fmt.Errorf("%w\nnext: %s", err, next) }
+
+// consentList has the pages of one user, or of everybody when user is empty.
+func consentList(cfg *config.Config, user string) ([]ConsentPages, error) {
+	list := []ConsentPages{}
+	logins := false
+	for _, in := range cfg.Integrations {
+		if in.Mode != config.Translate {
+			continue
+		}
+		if in.Grant == config.AuthorizationCode {
+			logins = true
+			continue
+		}
+		for _, m := range app.Members(&in) {
+			if user == "" || m.Is(user) {
+				list = append(list, ConsentOf(cfg, in, m.Name))
+			}
+		}
+	}
+	switch {
+	case len(list) > 0:
+		return list, nil
+	case user != "":
+		return nil, noSuchUser(cfg, user)
+	case logins:
+		return nil, errors.New("all integrations have grant: authorization_code, whose users log in instead\nnext: docusign-auth-proxy login --user USER")
+	}
+	return nil, errors.New("no integration with mode: translate is configured, so there is nobody who could consent")
+}
+
+func noSuchUser(cfg *config.Config, user string) error {
+	var known []string
+	for _, in := range cfg.Integrations {
+		for _, m := range app.Members(&in) {
+			if !slices.Contains(known, m.Name) && len(known) < 20 {
+				known = append(known, m.Name)
+			}
+		}
+	}
+	return fmt.Errorf("the configuration has no user %s that this is for\nnext: name one of %s, or add the user to users", user, strings.Join(known, ", "))
+}
+
+func ConsentOf(cfg *config.Config, in config.Integration, username string) ConsentPages {
+	c := oauth.Consent{AccountServer: app.AccountServer(cfg), ClientID: app.ClientID(in), Scopes: strings.Join(in.OAuth.Scopes, " "), RedirectURI: app.RedirectURI(in)}
+	return ConsentPages{
+		Integration: in.Name, Key: c.ClientID, Scopes: c.Scopes, User: username, RedirectURI: c.RedirectURI, Individual: c.Individual() + loginHint(username), Admin: c.Admin(),
+	}
+}
+
+// loginHint fills in the e-mail address on the login page.
+func loginHint(username string) string {
+	if !strings.Contains(username, "@") {
+		return ""
+	}
+	return "&login_hint=" + url.QueryEscape(username)
+}
+
+func writeConsent(w io.Writer, f ConsentFlags, pages []ConsentPages) error {
+	var b strings.Builder
+	previous := ""
+	for _, p := range pages {
+		if p.Integration != previous {
+			previous = p.Integration
+			fmt.Fprintf(&b, "integration %s, key %s, scopes %s\n", p.Integration, p.Key, p.Scopes)
+			fmt.Fprintf(&b, "  1. register this redirect URI with the key, letter for letter (DocuSign, Admin, Apps and Keys):\n     %s\n", p.RedirectURI)
+			if f.Admin {
+				fmt.Fprintf(&b, "  2. let an administrator of the organisation open this page, log in and accept for all users of its claimed e-mail domains:\n     %s\n", p.Admin)
+				b.WriteString("     If the organisation owns the key itself: Admin, Connected Apps, Authorize Application, in place of the page.\n")
+				continue
+			}
+			b.WriteString("  2. let each user open their page, log in as themselves and accept; a private window keeps another login out:\n")
+		}
+		if !f.Admin {
+			fmt.Fprintf(&b, "     %s\n       %s\n", p.User, p.Individual)
+		}
+	}
+	fmt.Fprintf(&b, "\nThe page shown after accepting does not matter: the consent is stored by then.\nnext: see it happen:  docusign-auth-proxy consent wait --config %s --user %s\n      or prove it:    docusign-auth-proxy doctor --config %s\n", f.Config, cmp.Or(f.User, "USER"), f.Config)
+	_, err := io.WriteString(w, b.String())
+	return err
+}

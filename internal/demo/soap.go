@@ -1,0 +1,112 @@
+package demo
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/sandbox"
+)
+
+const (
+	clientID = sandbox.LegacyKey
+	oldWSSE  = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+	oldPDF   = "JVBERi0xLjQKMSAwIG9iajw8L1R5cGUvQ2F0YWxvZy9QYWdlcyAyIDAgUj4+CmVuZG9iagoyIDAgb2JqPDwvVHlwZS9QYWdlcy9LaWRzW10vQ291bnQgMD4+CmVuZG9iagp0cmFpbGVyPDwvUm9vdCAxIDAgUj4+CiUlRU9GCg=="
+)
+
+// oldEnvelope is a SOAP 1.1 message with WS-Security, in the layout of hand-written templates.
+func oldEnvelope(u sandbox.User, body string) string {
+	return `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
+ <soap:Header>
+  <wsse:Security soap:mustUnderstand="1" xmlns:wsse="` + oldWSSE + `">
+   <wsse:UsernameToken>
+    <wsse:Username>[` + sandbox.LegacyKey + `]` + u.Email + `</wsse:Username>
+    <wsse:Password>` + u.Password + `</wsse:Password>
+   </wsse:UsernameToken>
+  </wsse:Security>
+ </soap:Header>
+ <soap:Body>
+` + body + `
+ </soap:Body>
+</soap:Envelope>`
+}
+
+const createAndSend = `  <CreateAndSendEnvelope xmlns="http://www.docusign.net/API/3.0">
+   <Envelope><AccountId>` + oldAccount + `</AccountId>
+    <Documents><Document><ID>1</ID><Name>order.pdf</Name><PDFBytes>` + oldPDF + `</PDFBytes></Document></Documents>
+    <Recipients><Recipient><ID>1</ID><UserName>Sam Signer</UserName><Email>sam@example.com</Email><Type>Signer</Type>
+     <AccessCode/><RequireIDLookup>false</RequireIDLookup></Recipient></Recipients>
+    <Subject>Please sign order 4711</Subject></Envelope>
+  </CreateAndSendEnvelope>`
+
+func statusRequest(envelope string) string {
+	return `  <RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>` + envelope + `</EnvelopeID></RequestStatus>`
+}
+
+func (s *stage) soapRequest(operation, body string) string {
+	return request11([]string{
+		"POST /api/3.0/api.asmx HTTP/1.1", "Host: " + s.address(call.DoorSidecar), "User-Agent: " + oldAgent, "Content-Type: text/xml; charset=utf-8",
+		`SOAPAction: "http://www.docusign.net/API/3.0/` + operation + `"`,
+	}, oldEnvelope(s.anna(), body))
+}
+
+// soapEnvelope sends a document over SOAP and asks for its status.
+func (s *stage) soapEnvelope() act {
+	a := act{Title: "SOAP: CreateAndSendEnvelope with WS-Security, then RequestStatus"}
+	mark := s.mark()
+	request := s.soapRequest("CreateAndSendEnvelope", createAndSend)
+	got, err := s.plain(request)
+	_, body, _ := strings.Cut(request, "\r\n\r\n")
+	a.show("program sends", firstLine(request)+"\n"+soapTop(body))
+	if a.failed(err) {
+		return a
+	}
+	r := s.translated(&a, mark)
+	a.show("DocuSign receives", fmt.Sprintf("%s https://%s%s\nAuthorization: %s\n%s", r.Method, r.Host, r.Path, r.Header.Get("Authorization"), soapTop(string(r.Body))))
+	a.check(!strings.Contains(string(r.Body), "UsernameToken"), "the UsernameToken reached DocuSign")
+	a.check(afterHeader(string(r.Body)) == afterHeader(body), "the SOAP body was changed")
+	a.status(got, http.StatusOK, "sent; the SOAP body is untouched, to the byte")
+	id := textOf(got.body, "EnvelopeID")
+	a.check(textOf(got.body, "Status") != "" && id != "", "the answer names no envelope: %s", abridge(got.body, 4))
+
+	mark = s.mark()
+	status, err := s.plain(s.soapRequest("RequestStatus", statusRequest(id)))
+	if a.failed(err) {
+		return a
+	}
+	s.translated(&a, mark)
+	about := textOf(status.body, "Subject")
+	a.check(status.status == http.StatusOK && about == "Please sign order 4711", "RequestStatus got %d: %s", status.status, abridge(status.body, 4))
+	a.show("program gets", fmt.Sprintf("EnvelopeID %s\nand by RequestStatus: %q is %s", id, about, soapStatus(status.body)))
+	return a
+}
+
+// soapTop is a message up to its body, where nothing is changed.
+func soapTop(message string) string {
+	top, _, _ := strings.Cut(message, "</CreateAndSendEnvelope>")
+	first, rest, _ := strings.Cut(top, "<soap:Body>")
+	operation, _, _ := strings.Cut(strings.TrimSpace(rest), ">")
+	return strings.ReplaceAll(strings.TrimRight(first, " \n"), "\r\n", "\n") + "\n <soap:Body>" + operation + ">[...]"
+}
+
+func afterHeader(message string) string {
+	_, rest, _ := strings.Cut(message, "</soap:Header>")
+	if rest == "" {
+		_, rest, _ = strings.Cut(message, "<soap:Header/>")
+	}
+	return rest
+}
+
+// textOf is the text of the last element of this name.
+func textOf(message, name string) string {
+	all := regexp.MustCompile(`<`+name+`>([^<]*)</`+name+`>`).FindAllStringSubmatch(message, -1)
+	if len(all) == 0 {
+		return ""
+	}
+	return all[len(all)-1][1]
+}
+
+// soapStatus is the status of the envelope; its recipients have one each, before it.
+func soapStatus(message string) string { return textOf(message, "Status") }

@@ -1,0 +1,149 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/sandbox"
+)
+
+// stage is a running sandbox, a running proxy in front of it, and the folder of both, which ends with it.
+type stage struct {
+	dir     string
+	sandbox *sandbox.Sandbox
+	world   sandbox.World
+	program *app.App
+	log     *switchedLog
+	mask    *masker
+	trust   *x509.CertPool // the proxy's CA, as an old program is told to trust it
+
+	calls  int                // made through the proxy so far
+	asides int                // calls that the demo itself made to DocuSign, to show what it answers
+	before map[string]float64 // counters before the first act
+	first  string             // DocuSign's own refusal, to compare with the proxy's
+	stop   context.CancelFunc
+	done   chan error
+}
+
+// places are the listening addresses of a demo.
+type places struct{ proxy, admin, hosts string }
+
+func openStage(ctx context.Context, at places, keys map[string][]byte) (s *stage, err error) {
+	s = &stage{log: &switchedLog{}, stop: func() {}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "docusign-demo-"); err != nil {
+		return s, err
+	}
+	if s.sandbox, err = sandbox.Start(sandbox.Options{}); err != nil {
+		return s, err
+	}
+	if s.world, err = s.sandbox.SeedWith(keys); err != nil {
+		return s, err
+	}
+	s.mask = newMasker(s.world)
+	s.sandbox.AddEnvelope(sandbox.Envelope{
+		ID: oldEnvelopeID, AccountID: sandbox.ExampleAccountID, SenderID: sandbox.AnnaID, Key: sandbox.LegacyKey, Status: "sent", Subject: "Order 4710",
+	})
+	// The cheapest hash will do for passwords that are made up and gone in a second.
+	wc := fixture.Config{Proxy: at.proxy, Admin: at.admin, Hosts: at.hosts, Cost: 4}
+	path, err := wc.Write(s.dir, s.sandbox, s.world)
+	if err != nil {
+		return s, err
+	}
+	if err := s.start(ctx, path); err != nil {
+		return s, err
+	}
+	s.before, err = s.counters(ctx)
+	return s, err
+}
+
+func (s *stage) start(ctx context.Context, path string) error {
+	pem, err := os.ReadFile(filepath.Join(s.dir, "ca.pem"))
+	if err != nil {
+		return err
+	}
+	s.trust = x509.NewCertPool()
+	s.trust.AppendCertsFromPEM(pem)
+	holder := &config.Holder{Path: path}
+	if _, err := holder.Reload(); err != nil {
+		return err
+	}
+	if s.program, err = app.New(holder, slog.New(slog.NewJSONHandler(s.log, nil)), app.Hooks{}); err != nil {
+		return err
+	}
+	// The proxy outlives ctx for as long as close needs to stop it in order.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop, s.done = stop, make(chan error, 1)
+	go func() { s.done <- s.program.Run(running) }()
+	select {
+	case <-s.program.Ready():
+		return nil
+	case err := <-s.done:
+		s.done = nil
+		return errors.Join(errors.New("the proxy did not start"), err)
+	}
+}
+
+// close stops the proxy, then the sandbox, and removes the folder.
+func (s *stage) close() error {
+	var errs []error
+	s.stop()
+	if s.done != nil {
+		errs = append(errs, <-s.done)
+	}
+	if s.sandbox != nil {
+		errs = append(errs, s.sandbox.Close())
+	}
+	if s.dir != "" {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// address is where a door listens.
+func (s *stage) address(door call.Door) string { return s.program.Address(door) }
+
+func (s *stage) adminURL() string { return "http://" + s.program.AdminAddress() }
+
+// switchedLog keeps what is written, until it is switched over to a stream.
+type switchedLog struct {
+	mu   sync.Mutex
+	kept bytes.Buffer
+	to   io.Writer
+}
+
+func (l *switchedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.to != nil {
+		return l.to.Write(p)
+	}
+	return l.kept.Write(p)
+}
+
+func (l *switchedLog) switchTo(w io.Writer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.to = w
+}
+
+func (l *switchedLog) text() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.kept.Bytes())
+}

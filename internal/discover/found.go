@@ -1,0 +1,232 @@
+package discover
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/bcrypt"
+	"gopkg.in/yaml.v3"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/legacy"
+)
+
+// Bounds of a discovery: what a stranger sends must not fill the memory.
+const (
+	maxFoundKeys  = 50
+	maxFoundUsers = 500
+	maxFoundIDs   = 200
+)
+
+// discovery is what the watched calls have shown. It is a call.Recorder.
+type discovery struct {
+	pin     bool
+	clients []netip.Prefix
+
+	mu      sync.Mutex
+	keys    map[string]*foundKey // by folded key
+	calls   int
+	leftOut int // credentials with a key or a name that may be a secret in the wrong field
+	hosts   map[string]int
+}
+
+type foundKey struct {
+	Key      string                `json:"integrator_key"`
+	Calls    int                   `json:"calls"`
+	Schemes  map[string]int        `json:"schemes"`
+	APIs     map[string]int        `json:"apis"`
+	Accounts map[string]int        `json:"accounts"`
+	Users    map[string]*foundUser `json:"users"`
+	Agents   map[string]int        `json:"user_agents"`
+}
+
+type foundUser struct {
+	ActsFor map[string]int `json:"acts_for"`
+	Pinned  bool           `json:"password_pinned"`
+	hash    string
+}
+
+func newDiscovery(pin bool) *discovery {
+	return &discovery{pin: pin, keys: map[string]*foundKey{}, hosts: map[string]int{}}
+}
+
+func count(m map[string]int, name string) {
+	if _, known := m[name]; name != "" && len(name) <= 256 && (known || len(m) < maxFoundIDs) {
+		m[name]++
+	}
+}
+
+func (d *discovery) key(name string) *foundKey {
+	folded := legacy.Fold(name)
+	k := d.keys[folded]
+	if k == nil && len(d.keys) < maxFoundKeys && name != "" {
+		k = &foundKey{Key: name, Schemes: map[string]int{}, APIs: map[string]int{}, Accounts: map[string]int{}, Users: map[string]*foundUser{}, Agents: map[string]int{}}
+		d.keys[folded] = k
+	}
+	return k
+}
+
+func (k *foundKey) user(name string) *foundUser {
+	folded := legacy.Fold(name)
+	u := k.Users[folded]
+	if u == nil && len(k.Users) < maxFoundUsers && name != "" {
+		u = &foundUser{ActsFor: map[string]int{}}
+		k.Users[folded] = u
+	}
+	return u
+}
+
+// credential notes who was seen. Its password is only looked at to be pinned.
+func (d *discovery) credential(cred legacy.Credential, actAs string, client netip.Addr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	principal := cred.OnBehalfOf
+	if actAs != "" {
+		principal = actAs
+	}
+	if shown.Key(cred.IntegratorKey) != cred.IntegratorKey || shown.Name(cred.Username) != cred.Username || shown.Name(principal) != principal {
+		d.leftOut++
+		return
+	}
+	k := d.key(cred.IntegratorKey)
+	if k == nil {
+		return
+	}
+	u := k.user(cred.Username)
+	if u == nil {
+		return
+	}
+	count(u.ActsFor, legacy.Fold(principal))
+	if !d.pin || u.hash != "" || len(cred.Passwords) == 0 || !(client.IsLoopback() || app.Contains(d.clients, client)) {
+		return
+	}
+	if hash, err := translate.HashBcrypt(cred.Passwords[0], bcrypt.DefaultCost); err == nil {
+		u.hash, u.Pinned = hash, true
+	}
+}
+
+// Record implements call.Recorder.
+func (d *discovery) Record(e *call.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls++
+	count(d.hosts, e.Site)
+	if shown.Key(e.Key) != e.Key {
+		return
+	}
+	k := d.key(e.Key)
+	if k == nil {
+		return
+	}
+	k.Calls++
+	count(k.Schemes, e.Scheme)
+	count(k.APIs, string(e.API))
+	count(k.Accounts, e.Account)
+	count(k.Agents, printableName(e.UserAgent))
+}
+
+func printableName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s[:min(len(s), 100)])
+}
+
+// write makes the configuration and says what is still missing in it.
+func (d *discovery) write(cmd *cobra.Command, o DiscoverOptions, doc map[string]any) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if o.AsJSON {
+		if err := shown.JSON(cmd.OutOrStdout(), map[string]any{"calls": d.calls, "sites": d.hosts, "keys": slices.Collect(maps.Values(d.keys))}); err != nil {
+			return err
+		}
+	}
+	if d.leftOut > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls carried an integrator key that is no GUID, or a name that is neither an e-mail address nor a GUID. They are left out, since it may be a secret in the wrong field.\n", d.leftOut)
+	}
+	if len(d.keys) == 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls were seen, and none carried a legacy credential with an integrator key; nothing was written.\nnext: check that the old program really comes here (its proxy setting or base URL), then run discover again\n", d.calls)
+		return app.ExitError{Code: 1}
+	}
+	existing, _ := doc["integrations"].([]any)
+	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
+		existing = append(existing, d.keys[folded].integration(o, len(existing)+1))
+	}
+	doc["integrations"] = existing
+	text, err := yaml.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	head := "# Written by docusign-auth-proxy discover. What it could not know is marked in the list that config check prints.\n"
+	if err := os.WriteFile(o.Out, append([]byte(head), text...), 0o600); err != nil {
+		return err
+	}
+	if o.AsJSON {
+		return nil
+	}
+	return d.summarise(cmd, o)
+}
+
+// integration is one section of the configuration.
+func (k *foundKey) integration(o DiscoverOptions, n int) map[string]any {
+	oauth := map[string]any{}
+	if o.PrivateKey != "" {
+		oauth["private_keys"] = []map[string]any{{"file": o.PrivateKey}}
+	}
+	if o.AdminUserID != "" {
+		oauth["admin_user_id"] = o.AdminUserID
+	}
+	var users []map[string]any
+	for _, name := range slices.Sorted(maps.Keys(k.Users)) {
+		u := k.Users[name]
+		user := map[string]any{"username": name}
+		if u.hash != "" {
+			user["password"] = map[string]any{"bcrypt": u.hash}
+		}
+		if len(u.ActsFor) > 0 {
+			user["may_act_for"] = slices.Sorted(maps.Keys(u.ActsFor))
+		}
+		users = append(users, user)
+	}
+	return map[string]any{"name": fmt.Sprintf("integration-%d", n), "integrator_key": k.Key, "mode": config.Translate, "oauth": oauth, "users": users}
+}
+
+func (d *discovery) summarise(cmd *cobra.Command, o DiscoverOptions) error {
+	w := cmd.OutOrStdout()
+	fmt.Fprintf(w, "\n%d calls seen; wrote %s\n", d.calls, o.Out)
+	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
+		k := d.keys[folded]
+		fmt.Fprintf(w, "\n  integrator key %s: %d calls by %s, to %s\n", k.Key, k.Calls, list(k.Schemes), list(k.APIs))
+		for _, name := range slices.Sorted(maps.Keys(k.Users)) {
+			u := k.Users[name]
+			password := "no password stored"
+			if u.Pinned {
+				password = "first password seen stored as a hash"
+			}
+			fmt.Fprintf(w, "    %s: %s", name, password)
+			if len(u.ActsFor) > 0 {
+				fmt.Fprintf(w, "; acts for %s", list(u.ActsFor))
+			}
+			fmt.Fprintln(w)
+		}
+		if len(k.Accounts) > 0 {
+			fmt.Fprintf(w, "    accounts in paths: %s\n", list(k.Accounts))
+		}
+	}
+	fmt.Fprintf(w, "\nnext: docusign-auth-proxy config check --config %s   (it lists what is still missing, with lines)\n      docusign-auth-proxy doctor --config %s\n", o.Out, o.Out)
+	return nil
+}
+
+func list(m map[string]int) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }

@@ -1,0 +1,284 @@
+package doctor
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/consent"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/proxy/egress"
+)
+
+const doctorStoreTimeout = 300 * time.Millisecond
+
+// doctorPlan says what there is to check. done lets go of the store.
+func doctorPlan(path string, offline bool) (plan Plan, done func() error) {
+	s := salvage(path)
+	version, commit, goVersion := app.BuildVersion()
+	plan = Plan{
+		Report: Report{Version: fmt.Sprintf("%s (commit %s)", version, commit), System: runtime.GOOS + "/" + runtime.GOARCH + ", " + goVersion, Config: path, Offline: offline},
+		Config: path, Read: s.findings(path),
+	}
+	done = func() error { return nil }
+	if s.cfg == nil {
+		plan.Unusable = true
+		return plan, done
+	}
+	cfg := s.cfg
+	plan.Report.Environment, plan.Report.AccountServer = cfg.Environment, app.AccountServer(cfg)
+	plan.Secrets = secretsOf(cfg)
+	plan.Admin = cfg.Listen.Admin
+	for _, l := range []Listener{{Field: "listen.proxy", Address: cfg.Listen.Proxy}, {Field: "listen.admin", Address: cfg.Listen.Admin}, {Field: "listen.hosts", Address: cfg.Listen.Hosts}} {
+		if l.Address != "" {
+			plan.Listeners = append(plan.Listeners, l)
+		}
+	}
+	plan.Authority = doctorAuthority(cfg)
+	plan.Integrations = doctorIntegrations(s)
+	for _, in := range cfg.Integrations {
+		for _, k := range in.OAuth.PrivateKeys {
+			plan.Keys = append(plan.Keys, Key{Integration: in.Name, Source: k.Source, PEM: k.PEM})
+		}
+	}
+	plan.HostsFile = doctorHostsFile(cfg)
+	if offline {
+		return plan, done
+	}
+	return connectPlan(plan, cfg)
+}
+
+// connectPlan adds the way to DocuSign, which is the proxy's own.
+func connectPlan(plan Plan, cfg *config.Config) (Plan, func() error) {
+	done := func() error { return nil }
+	fault := func(err error) Finding {
+		return Finding{Check: "config", Subject: plan.Config, Status: Fail, Found: err.Error(), Why: "the proxy does not start", Next: "mend it; docusign-auth-proxy config reference explains every key"}
+	}
+	network, transport, err := doctorNetwork(cfg)
+	if err != nil {
+		plan.Read = append(plan.Read, fault(err))
+		return plan, done
+	}
+	plan.Network = network
+	kept, held := doctorStore(cfg, plan.Integrations)
+	if held != nil {
+		plan.Read = append(plan.Read, *held)
+	}
+	client, _, err := app.OauthOf(cfg, app.Deps{Store: kept}, transport)
+	if err != nil {
+		plan.Read = append(plan.Read, fault(err))
+		return plan, kept.Close
+	}
+	plan.OAuth = client
+	return plan, func() error {
+		client.Close()
+		transport.CloseIdleConnections()
+		return kept.Close()
+	}
+}
+
+func doctorAuthority(cfg *config.Config) *Authority {
+	in := cfg.Interception
+	if in == nil {
+		return nil
+	}
+	a := &Authority{CertFile: in.CACert, KeyFile: in.CAKey, CertPEM: []byte(in.CACertPEM), KeyPEM: in.CAKeyPEM, OldTLS: in.TLS == config.Legacy}
+	if roots, err := x509.SystemCertPool(); err == nil {
+		a.HostRoots = roots
+	}
+	return a
+}
+
+func doctorHostsFile(cfg *config.Config) HostsFile {
+	fixed := &egress.Dialer{Resolve: cfg.Egress.Resolve}
+	return HostsFile{
+		Path: systemHostsFile(), Read: os.ReadFile, Door: cfg.Listen.Hosts, Local: localAddress,
+		DocuSign: func(name string) bool {
+			h, err := egress.ParseHost(name, 443)
+			return err == nil && cfg.Egress.Policy.DocuSign(h)
+		},
+		Refused: func(name string) error {
+			h, err := egress.ParseHost(name, 443)
+			if err != nil {
+				return nil // no name that a program could call
+			}
+			return cfg.Egress.Policy.CheckEnvironment(h)
+		},
+		Past: func(name string) bool {
+			_, ok := fixedAddress(fixed.Resolve, name)
+			return ok || cfg.Egress.Resolver != "" || !cfg.Upstream.Proxy.Empty()
+		},
+	}
+}
+
+func systemHostsFile() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("SystemRoot"), "System32", "drivers", "etc", "hosts")
+	}
+	return "/etc/hosts"
+}
+
+func localAddress(ip netip.Addr) (bool, error) {
+	if ip.IsLoopback() || ip.IsUnspecified() {
+		return true, nil
+	}
+	addrs, err := net.InterfaceAddrs()
+	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap() == ip.Unmap()
+	}), err
+}
+
+// fixedAddress looks a name up in egress.resolve, where ".domain" stands for all names below it.
+func fixedAddress(resolve map[string]string, name string) (string, bool) {
+	if to, ok := resolve[name]; ok {
+		return to, true
+	}
+	for i := range len(name) {
+		if name[i] != '.' {
+			continue
+		}
+		if to, ok := resolve[name[i:]]; ok {
+			return to, true
+		}
+	}
+	return "", false
+}
+
+func doctorNetwork(cfg *config.Config) (Network, *http.Transport, error) {
+	none := Network{}
+	dialer, err := app.DialerOf(cfg, app.ListeningOn(cfg))
+	if err != nil {
+		return none, nil, err
+	}
+	transport, err := app.TransportOf(cfg, dialer)
+	if err != nil {
+		return none, nil, err
+	}
+	roots, err := app.RootsOf(cfg)
+	if err != nil {
+		return none, nil, err
+	}
+	var lookup egress.Lookup = net.DefaultResolver
+	if dialer.Lookup != nil {
+		lookup = dialer.Lookup
+	}
+	n := Network{
+		AccountServer: app.AccountServer(cfg), Site: app.Site(cfg), Dial: transport.DialContext, Roots: roots, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
+		Fixed: func(host string) (string, bool) { return fixedAddress(cfg.Egress.Resolve, host) },
+		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return lookup.LookupNetIP(ctx, "ip", host)
+		},
+	}
+	if cfg.Upstream.Proxy.Empty() {
+		return n, transport, nil
+	}
+	company, err := app.CompanyProxyOf(cfg, dialer, roots)
+	if err != nil {
+		return none, nil, err
+	}
+	n.CompanyProxy = company.Address.String()
+	n.DialProxy = func(ctx context.Context) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", n.CompanyProxy)
+	}
+	return n, transport, nil
+}
+
+func doctorIntegrations(s salvaged) []Integration {
+	var out []Integration
+	for i := range s.cfg.Integrations {
+		out = append(out, doctorIntegration(s.cfg, &s.cfg.Integrations[i]))
+	}
+	for _, l := range s.lost {
+		name := strings.TrimSpace(l.integration + " " + l.user)
+		out = append(out, Integration{Name: name, Blocked: "the configuration has a fault there", Because: s.blame(l)})
+	}
+	return out
+}
+
+func doctorIntegration(cfg *config.Config, in *config.Integration) Integration {
+	out := Integration{
+		Name: in.Name, Key: in.IntegratorKey, ClientID: app.ClientID(*in), Scopes: strings.Join(in.OAuth.Scopes, " "), Admin: in.OAuth.AdminUserID,
+		AppPassword: in.SOAP == config.AppPassword, CodeGrant: in.Grant == config.AuthorizationCode, RedirectURI: app.RedirectURI(*in),
+		ConsentURL: func(username string) string { return consent.ConsentOf(cfg, *in, username).Individual },
+	}
+	switch {
+	case in.Mode != config.Translate:
+		out.Skip = "mode " + in.Mode + ": nothing is translated, so there is nothing to ask DocuSign"
+	case in.Grant == config.JWT && len(in.OAuth.PrivateKeys) == 0:
+		out.TokenFree = true
+	}
+	for _, m := range app.Members(in) {
+		out.Users = append(out.Users, User{Name: m.Name, ID: m.ID})
+	}
+	for i, u := range in.Users { // they come first
+		out.Users[i].Accounts, out.Users[i].AppPassword = u.Accounts, u.AppPassword.Text
+	}
+	return out
+}
+
+// doctorStore opens the store if logins are kept in it; else nothing of it is needed. A running proxy holds it.
+func doctorStore(cfg *config.Config, integrations []Integration) (*store.Store, *Finding) {
+	if !slices.ContainsFunc(integrations, func(in Integration) bool { return in.CodeGrant }) || cfg.Store == "" {
+		return store.Memory(), nil
+	}
+	if _, err := os.Stat(cfg.Store); err != nil {
+		return store.Memory(), nil // nobody has logged in yet; the doctor makes no files
+	}
+	kept, err := store.Open(cfg.Store, store.Options{Timeout: doctorStoreTimeout})
+	if err == nil {
+		return kept, nil
+	}
+	f := Finding{Check: "store", Subject: cfg.Store, Status: Fail, Found: err.Error(), Why: "the logins of users (grant: authorization_code) are kept in it", Next: "restore the file from a backup, or move it away and let the users log in again: docusign-auth-proxy login"}
+	blocked := "their logins are in the store, which cannot be read"
+	if errors.Is(err, store.ErrLocked) {
+		f.Status, f.Found, f.Why = Skipped, "the running proxy holds it; the status page http://"+cfg.Listen.Admin+"/ shows the logins", ""
+		f.Next, blocked = "", "their logins are held by the running proxy: see http://"+cfg.Listen.Admin+"/"
+	}
+	for i := range integrations {
+		if integrations[i].CodeGrant {
+			integrations[i].Blocked, integrations[i].Because = blocked, f.Name()
+		}
+	}
+	return store.Memory(), &f
+}
+
+// secretsOf lists what must not stand in any output, whatever DocuSign or a proxy on the way repeats.
+func secretsOf(cfg *config.Config) []secret.Text {
+	out := []secret.Text{cfg.Upstream.Proxy, cfg.Upstream.ProxyPassword.Text}
+	if u, err := cfg.Upstream.ProxyURL(); err == nil && u != nil {
+		out = append(out, passwordIn(u))
+	}
+	if cfg.Interception != nil {
+		out = append(out, cfg.Interception.CAKeyPEM)
+	}
+	for _, in := range cfg.Integrations {
+		out = append(out, in.OAuth.ClientSecret.Text)
+		for _, k := range in.OAuth.PrivateKeys {
+			out = append(out, k.PEM)
+		}
+		for _, u := range in.Users {
+			out = append(out, u.AppPassword.Text, u.Password.Plain)
+		}
+	}
+	return slices.DeleteFunc(out, secret.Text.Empty)
+}
+
+func passwordIn(u *url.URL) secret.Text {
+	password, _ := u.User.Password()
+	return secret.New(password)
+}
