@@ -128,7 +128,8 @@ func (b *bench) runAll(ctx context.Context) ([]result, error) {
 	return out, nil
 }
 
-// runScenario lets the peers take turns. Every other round goes backwards, so that a machine that grows slower favours none.
+// runScenario lets the peers take turns. Every other round goes backwards, so that a machine that grows slower favours
+// none.
 func (b *bench) runScenario(ctx context.Context, s scenario) (result, error) {
 	r := result{scenario: s, measures: map[string][]measure{}}
 	take := s.turn(b)

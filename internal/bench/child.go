@@ -71,10 +71,10 @@ func startPeer(ctx context.Context, name, dir, upstream string) (*child, error) 
 // buildProxy compiles the program that is measured.
 func buildProxy(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "docusign-auth-proxy")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "docusign-auth-proxy/cmd/docusign-auth-proxy")
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", "../..", "-trimpath", "-o", path, "./cmd/docusign-auth-proxy")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("build the proxy (run this inside its repository): %w", err)
+		return "", fmt.Errorf("build the proxy (run this in internal/bench): %w", err)
 	}
 	return path, nil
 }

@@ -20,10 +20,13 @@ type target struct {
 	from net.IP      // source address; nil = the system's choice
 }
 
-// programTLS is the TLS of the programs that the proxy is for: they know of no post-quantum key exchange, and the oldest, which keep
-// their sessions, of no TLS 1.3.
+// programTLS is the TLS of the programs that the proxy is for: they know of no post-quantum key exchange, and the
+// oldest, which keep their sessions, of no TLS 1.3.
 func programTLS(roots *x509.CertPool, resume bool) *tls.Config {
-	c := &tls.Config{ServerName: site, RootCAs: roots, NextProtos: []string{"http/1.1"}, CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256}}
+	c := &tls.Config{
+		ServerName: site, RootCAs: roots, NextProtos: []string{"http/1.1"},
+		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256},
+	}
 	if resume {
 		c.MaxVersion = tls.VersionTLS12
 		c.ClientSessionCache = tls.NewLRUClientSessionCache(1)
@@ -31,7 +34,8 @@ func programTLS(roots *x509.CertPool, resume bool) *tls.Config {
 	return c
 }
 
-// client is one raw connection: the load generator shares the machine with what it measures, so it does no more than it must.
+// client is one raw connection: the load generator shares the machine with what it measures, so it does no more than it
+// must.
 type client struct {
 	conn net.Conn
 	r    *bufio.Reader

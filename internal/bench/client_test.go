@@ -12,8 +12,15 @@ func TestReadHead(t *testing.T) {
 		want         head
 		bad          bool
 	}{
-		{name: "an answer with a length", answer: "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nX-Bench-Credential: bearer\r\n\r\n", want: head{200, 12, bearerSeen}},
-		{name: "a chunked answer", answer: "HTTP/1.1 401 Unauthorized\r\ntransfer-encoding: chunked\r\n\r\n", want: head{401, -1, ""}},
+		{
+			name:   "an answer with a length",
+			answer: "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nX-Bench-Credential: bearer\r\n\r\n",
+			want:   head{200, 12, bearerSeen},
+		},
+		{
+			name: "a chunked answer", answer: "HTTP/1.1 401 Unauthorized\r\ntransfer-encoding: chunked\r\n\r\n",
+			want: head{401, -1, ""},
+		},
 		{name: "an answer without a body", answer: "HTTP/1.0 204 No Content\r\n\r\n", want: head{204, 0, ""}},
 		{name: "something else than HTTP", answer: "SSH-2.0-OpenSSH_9.2\r\n\r\n", bad: true},
 		{name: "a status that is no number", answer: "HTTP/1.1 2x0 OK\r\n\r\n", bad: true},

@@ -92,8 +92,8 @@ func openGood(ctx context.Context, c *child) ([]*worker, error) {
 	return good, nil
 }
 
-// paced lets the workers call at goodRate and returns how long the calls took. A call that was held up by the one before it is
-// timed from when it was due.
+// paced lets the workers call at goodRate and returns how long the calls took. A call that was held up by the one
+// before it is timed from when it was due.
 func paced(ctx context.Context, workers []*worker, d time.Duration) ([]time.Duration, error) {
 	interval := time.Second * time.Duration(len(workers)) / goodRate
 	start := time.Now()
@@ -140,8 +140,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// guess sends wrong passwords at its part of guessRate until ctx ends. An answer may take long or the connection be dropped: both
-// are the proxy's right, and show in the rate.
+// guess sends wrong passwords at its part of guessRate until ctx ends. An answer may take long or the connection be
+// dropped: both are the proxy's right, and show in the rate.
 func (g guessing) guess(ctx context.Context, c *child, i int, answered *atomic.Int64) {
 	to := target{addr: c.addr}
 	if g.spread {

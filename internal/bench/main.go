@@ -1,6 +1,7 @@
-// Command bench measures the proxy against a bare httputil.ReverseProxy and against goproxy's own interception, in one run and in
-// turns, so that its ratios hold on a machine that does other things as well. It must never touch an address that is not loopback,
-// nor a process it did not start. Developers and CI run it with go run ./internal/bench; docs/performance.md holds its figures.
+// Command bench measures the proxy against a bare httputil.ReverseProxy and against goproxy's own interception, in one
+// run and in turns, so that its ratios hold on a machine that does other things as well. It must never touch an address
+// that is not loopback, nor a process it did not start. Developers and CI run it with go run -C internal/bench . and
+// docs/performance.md holds its figures.
 package main
 
 import (

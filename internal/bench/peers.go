@@ -94,7 +94,9 @@ func tunedTransport(dir, upstream string) (*http.Transport, error) {
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return d.DialContext(ctx, network, upstream)
 		},
-		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)},
+		TLSClientConfig: &tls.Config{
+			RootCAs: roots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256),
+		},
 		MaxIdleConnsPerHost: 1024,
 		IdleConnTimeout:     90 * time.Second,
 		WriteBufferSize:     32 << 10,
@@ -103,7 +105,8 @@ func tunedTransport(dir, upstream string) (*http.Transport, error) {
 	}, nil
 }
 
-// newReverse is the yardstick: a ReverseProxy with pooled copy buffers that sends everything to the site and changes nothing.
+// newReverse is the yardstick: a ReverseProxy with pooled copy buffers that sends everything to the site and changes
+// nothing.
 func newReverse(t http.RoundTripper) http.Handler {
 	to := &url.URL{Scheme: "https", Host: site}
 	return &httputil.ReverseProxy{
@@ -184,8 +187,8 @@ func established(c net.Conn, rw *bufio.ReadWriter) error {
 	return err
 }
 
-// newGoproxy is goproxy's own interception with an ECDSA CA, which makes it sign ECDSA leaves. Without a store, as it comes, it signs
-// one for each CONNECT.
+// newGoproxy is goproxy's own interception with an ECDSA CA, which makes it sign ECDSA leaves. Without a store, as it
+// comes, it signs one for each CONNECT.
 func newGoproxy(dir string, t *http.Transport, store goproxy.CertStorage) (http.Handler, error) {
 	ca, err := tls.LoadX509KeyPair(filepath.Join(dir, proxyCert), filepath.Join(dir, proxyKey))
 	if err != nil {
@@ -196,7 +199,9 @@ func newGoproxy(dir string, t *http.Transport, store goproxy.CertStorage) (http.
 	p.Tr = t
 	p.CertStore = store
 	mitm := &goproxy.ConnectAction{Action: goproxy.ConnectMitm, TLSConfig: goproxy.TLSConfigFromCA(&ca)}
-	p.OnRequest().HandleConnectFunc(func(host string, _ *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) { return mitm, host })
+	p.OnRequest().HandleConnectFunc(func(host string, _ *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
+		return mitm, host
+	})
 	return p, nil
 }
 

@@ -49,10 +49,19 @@ func TestPeersAnswerTheLoad(t *testing.T) {
 		{name: "the reverse proxy forwards a GET", peer: peerReverse, message: getMessage(userName(1), password)},
 		{name: "the reverse proxy forwards an upload", peer: peerReverse, message: uploadMessageOf(1 << 20)},
 		{name: "the reverse proxy forwards an envelope", peer: peerReverse, message: soapMessageOf(1 << 20)},
-		{name: "the reverse proxy behind CONNECT forwards a GET", peer: peerReverseConnect, connect: true, message: getMessage(userName(1), password)},
-		{name: "the reverse proxy behind CONNECT takes sessions up again", peer: peerReverseConnect, connect: true, resume: true, fresh: true, message: getMessage(userName(1), password)},
+		{
+			name: "the reverse proxy behind CONNECT forwards a GET", peer: peerReverseConnect, connect: true,
+			message: getMessage(userName(1), password),
+		},
+		{
+			name: "the reverse proxy behind CONNECT takes sessions up again", peer: peerReverseConnect, connect: true,
+			resume: true, fresh: true, message: getMessage(userName(1), password),
+		},
 		{name: "goproxy forwards a GET", peer: peerGoproxy, connect: true, message: getMessage(userName(1), password)},
-		{name: "goproxy with kept leaves forwards a GET on each connection", peer: peerGoproxyCached, connect: true, fresh: true, message: getMessage(userName(1), password)},
+		{
+			name: "goproxy with kept leaves forwards a GET on each connection", peer: peerGoproxyCached, connect: true,
+			fresh: true, message: getMessage(userName(1), password),
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir, addr := startPeers(t, tt.peer)
@@ -172,7 +181,10 @@ func TestAddressIn(t *testing.T) {
 	}{
 		{"a proxy that has started", listening + `{"msg":"started"}` + "\n", "127.0.0.1:4711", true},
 		{"one that is about to", listening, "127.0.0.1:4711", false},
-		{"one that has only its admin door", `{"msg":"listening","door":"admin","address":"127.0.0.1:1"}` + "\n" + `{"msg":"started"}`, "", false},
+		{
+			"one that has only its admin door",
+			`{"msg":"listening","door":"admin","address":"127.0.0.1:1"}` + "\n" + `{"msg":"started"}`, "", false,
+		},
 		{"something else than a log", "panic: oh\n", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 
 func canMeasure() error { return nil }
 
-// cpuTime gives the user and system time a process has used. It reads the process's CPU clock (clock_getcpuclockid(3)): the sum that
-// /proc/PID/stat shows in ticks of 10 ms, at the resolution of the scheduler.
+// cpuTime gives the user and system time a process has used. It reads the process's CPU clock (clock_getcpuclockid(3)):
+// the sum that /proc/PID/stat shows in ticks of 10 ms, at the resolution of the scheduler.
 func cpuTime(pid int) (time.Duration, error) {
 	const schedClock = 2
 	var ts unix.Timespec

@@ -136,7 +136,10 @@ func (r report) markdown(w io.Writer) error {
 
 // describeMachine says what the figures were measured with.
 func describeMachine(ctx context.Context) string {
-	return fmt.Sprintf("%s, %d processors, %s/%s, %s, commit %s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), commit(ctx))
+	return fmt.Sprintf(
+		"%s, %d processors, %s/%s, %s, commit %s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
+		runtime.Version(), commit(ctx),
+	)
 }
 
 func processor() string {

@@ -54,14 +54,19 @@ func twoRounds() result {
 		}
 		return out
 	}
-	s := scenario{name: "get", title: "GET", figures: []figure{cpuFigure.over(peerReverse).atMost(1.1), cpuFigure.atLeast(100)}}
+	s := scenario{
+		name: "get", title: "GET", figures: []figure{cpuFigure.over(peerReverse).atMost(1.1), cpuFigure.atLeast(100)},
+	}
 	return result{scenario: s, measures: map[string][]measure{peerProxy: ms(110, 240), peerReverse: ms(100, 200)}}
 }
 
 func TestRowDividesRoundByRound(t *testing.T) {
 	r := twoRounds()
 	got := r.row(r.scenario.figures[0])
-	want := row{figure: "CPU per request", proxy: "175.0 µs", peer: "reverse 150.0 µs", ratio: "1.15", spread: "1.10–1.20", goal: "≤ 1.10 missed"}
+	want := row{
+		figure: "CPU per request", proxy: "175.0 µs", peer: "reverse 150.0 µs", ratio: "1.15", spread: "1.10–1.20",
+		goal: "≤ 1.10 missed",
+	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -84,7 +89,9 @@ func TestReportNamesEveryFigure(t *testing.T) {
 			t.Errorf("the text lacks %q:\n%s", want, &text)
 		}
 	}
-	for _, want := range []string{"### `get`: GET", "| CPU per request | 175.0 µs | reverse 150.0 µs | 1.15 | 1.10–1.20 | ≤ 1.10 missed |"} {
+	for _, want := range []string{
+		"### `get`: GET", "| CPU per request | 175.0 µs | reverse 150.0 µs | 1.15 | 1.10–1.20 | ≤ 1.10 missed |",
+	} {
 		if !strings.Contains(md.String(), want) {
 			t.Errorf("the tables lack %q:\n%s", want, &md)
 		}

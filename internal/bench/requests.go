@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-const restHead = "Host: %s\r\nUser-Agent: Jakarta Commons-HttpClient/3.1\r\nAccept: application/json\r\nX-DocuSign-Authentication: %s\r\n"
+const restHead = "Host: %s\r\nUser-Agent: Jakarta Commons-HttpClient/3.1\r\nAccept: " +
+	"application/json\r\nX-DocuSign-Authentication: %s\r\n"
 
 func legacyHeader(user, password string) string {
 	return fmt.Sprintf(`{"Username":"%s","Password":"%s","IntegratorKey":"%s"}`, user, password, integratorKey)
@@ -14,12 +15,14 @@ func legacyHeader(user, password string) string {
 
 // getMessage reads an envelope, as old programs do when they poll.
 func getMessage(user, password string) message {
-	return message{head: fmt.Appendf(nil, "GET /restapi/v2/accounts/%s/envelopes/93be49ab-0000-4000-8000-000000000001 HTTP/1.1\r\n"+restHead+"\r\n",
+	return message{head: fmt.Appendf(nil, "GET /restapi/v2/accounts/%s/envelopes/93be49ab-0000-4000-8000-000000000001 "+
+		"HTTP/1.1\r\n"+restHead+"\r\n",
 		accountNumber, site, legacyHeader(user, password))}
 }
 
 func uploadMessage(user string, body []byte) message {
-	return message{body: body, head: fmt.Appendf(nil, "POST /restapi/v2/accounts/%s/envelopes HTTP/1.1\r\n"+restHead+"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+	return message{body: body, head: fmt.Appendf(nil, "POST /restapi/v2/accounts/%s/envelopes HTTP/1.1\r\n"+
+		restHead+"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n",
 		accountNumber, site, legacyHeader(user, password), len(body))}
 }
 
@@ -36,8 +39,10 @@ func padded(head, tail string, size int) []byte {
 }
 
 func soapMessage(body []byte) message {
-	return message{body: body, head: fmt.Appendf(nil, "POST /api/3.0/api.asmx HTTP/1.1\r\nHost: %s\r\nUser-Agent: PHP-SOAP/5.2.17\r\n"+
-		"Content-Type: text/xml; charset=utf-8\r\nSOAPAction: \"http://www.docusign.net/API/3.0/CreateAndSendEnvelope\"\r\nContent-Length: %d\r\n\r\n", site, len(body))}
+	return message{body: body, head: fmt.Appendf(nil, "POST /api/3.0/api.asmx HTTP/1.1\r\nHost: %s\r\nUser-Agent: "+
+		"PHP-SOAP/5.2.17\r\n"+
+		"Content-Type: text/xml; charset=utf-8\r\nSOAPAction: "+
+		"\"http://www.docusign.net/API/3.0/CreateAndSendEnvelope\"\r\nContent-Length: %d\r\n\r\n", site, len(body))}
 }
 
 // soapBody is CreateAndSendEnvelope with a WS-Security UsernameToken, as PHP writes it.
@@ -45,12 +50,17 @@ func soapBody(user string, size int) []byte {
 	const wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 	escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(password)
 	head := `<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
-		`<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/" xmlns:ns1="http://www.docusign.net/API/3.0"><SOAP-ENV:Header>` +
-		`<wsse:Security xmlns:wsse="` + wsse + `" SOAP-ENV:mustUnderstand="1"><wsse:UsernameToken><wsse:Username>[` + integratorKey + `]` + user +
-		`</wsse:Username><wsse:Password>` + escaped + `</wsse:Password></wsse:UsernameToken></wsse:Security></SOAP-ENV:Header><SOAP-ENV:Body>` +
-		`<ns1:CreateAndSendEnvelope><ns1:Envelope><ns1:AccountId>` + accountNumber + `</ns1:AccountId><ns1:Documents><ns1:Document><ns1:ID>1</ns1:ID>` +
+		`<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/" ` +
+		`xmlns:ns1="http://www.docusign.net/API/3.0"><SOAP-ENV:Header>` +
+		`<wsse:Security xmlns:wsse="` + wsse + `" SOAP-ENV:mustUnderstand="1"><wsse:UsernameToken><wsse:Username>[` +
+		integratorKey + `]` + user +
+		`</wsse:Username><wsse:Password>` + escaped +
+		`</wsse:Password></wsse:UsernameToken></wsse:Security></SOAP-ENV:Header><SOAP-ENV:Body>` +
+		`<ns1:CreateAndSendEnvelope><ns1:Envelope><ns1:AccountId>` + accountNumber +
+		`</ns1:AccountId><ns1:Documents><ns1:Document><ns1:ID>1</ns1:ID>` +
 		`<ns1:Name>bench.pdf</ns1:Name><ns1:PDFBytes>`
-	const tail = `</ns1:PDFBytes><ns1:FileExtension>pdf</ns1:FileExtension></ns1:Document></ns1:Documents><ns1:Subject>bench</ns1:Subject>` +
+	const tail = `</ns1:PDFBytes><ns1:FileExtension>pdf</ns1:FileExtension></ns1:Document></ns1:Documents><ns1:Subject>` +
+		`bench</ns1:Subject>` +
 		`</ns1:Envelope></ns1:CreateAndSendEnvelope></SOAP-ENV:Body></SOAP-ENV:Envelope>`
 	return padded(head, tail, size)
 }

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// scenario is one kind of load. The first peer is the measured program, the second the yardstick; further ones are for comparison.
+// scenario is one kind of load. The first peer is the measured program, the second the yardstick; further ones are for
+// comparison.
 type scenario struct {
 	name, title string
 	peers       []string
@@ -31,14 +32,22 @@ type figure struct {
 const mebi = 1 << 20
 
 var (
-	cpuFigure  = figure{name: "CPU per request", unit: "µs", of: func(m measure) float64 { return float64(m.perRequest()) / 1e3 }}
+	cpuFigure = figure{name: "CPU per request", unit: "µs", of: func(m measure) float64 {
+		return float64(m.perRequest()) / 1e3
+	}}
 	rateFigure = figure{name: "requests per second", unit: "/s", of: measure.rate}
 	p50Figure  = figure{name: "p50", unit: "ms", of: func(m measure) float64 { return m.p50.Seconds() * 1e3 }}
 	p99Figure  = figure{name: "p99", unit: "ms", of: func(m measure) float64 { return m.p99.Seconds() * 1e3 }}
-	rssFigure  = figure{name: "resident set", unit: "MiB", of: func(m measure) float64 { return float64(m.after.resident) / mebi }}
-	speed      = figure{name: "throughput", unit: "MB/s", of: measure.throughput}
-	cpuPerMB   = figure{name: "CPU per MB", unit: "µs", of: func(m measure) float64 { return float64(m.cpu.Microseconds()) / (float64(m.bytes) / 1e6) }}
-	grownBy    = figure{name: "resident set added", unit: "MiB", of: func(m measure) float64 { return float64(m.grown()) / mebi }}
+	rssFigure  = figure{name: "resident set", unit: "MiB", of: func(m measure) float64 {
+		return float64(m.after.resident) / mebi
+	}}
+	speed    = figure{name: "throughput", unit: "MB/s", of: measure.throughput}
+	cpuPerMB = figure{name: "CPU per MB", unit: "µs", of: func(m measure) float64 {
+		return float64(m.cpu.Microseconds()) / (float64(m.bytes) / 1e6)
+	}}
+	grownBy = figure{name: "resident set added", unit: "MiB", of: func(m measure) float64 {
+		return float64(m.grown()) / mebi
+	}}
 )
 
 func (f figure) over(peer string) figure { f.against = peer; return f }
@@ -50,7 +59,10 @@ func (f figure) atLeast(g float64) figure {
 
 // usual are the figures of small calls, as ratios to a peer.
 func usual(peer string, cpuGoal float64) []figure {
-	return []figure{cpuFigure.over(peer).atMost(cpuGoal), rateFigure.over(peer), p50Figure.over(peer), p99Figure.over(peer), rssFigure.over(peer)}
+	return []figure{
+		cpuFigure.over(peer).atMost(cpuGoal), rateFigure.over(peer), p50Figure.over(peer), p99Figure.over(peer),
+		rssFigure.over(peer),
+	}
 }
 
 // scenarios is the whole list, in the order in which they run.
@@ -65,20 +77,25 @@ func scenarios() []scenario {
 			turn: gets(256, false), figures: usual(peerReverse, 1.10),
 		},
 		{
-			name: "connect16", title: "Translated GET of 2 KB, intercepted, 16 connections", peers: []string{peerProxy, peerReverseConnect, peerGoproxy},
-			turn: gets(16, true), figures: append(usual(peerReverseConnect, 1.10), cpuFigure.over(peerGoproxy)),
+			name: "connect16", title: "Translated GET of 2 KB, intercepted, 16 connections",
+			peers: []string{peerProxy, peerReverseConnect, peerGoproxy},
+			turn:  gets(16, true), figures: append(usual(peerReverseConnect, 1.10), cpuFigure.over(peerGoproxy)),
 		},
 		{
-			name: "connect256", title: "Translated GET of 2 KB, intercepted, 256 connections", peers: []string{peerProxy, peerReverseConnect, peerGoproxy},
-			turn: gets(256, true), figures: append(usual(peerReverseConnect, 1.10), cpuFigure.over(peerGoproxy)),
+			name: "connect256", title: "Translated GET of 2 KB, intercepted, 256 connections",
+			peers: []string{peerProxy, peerReverseConnect, peerGoproxy},
+			turn:  gets(256, true), figures: append(usual(peerReverseConnect, 1.10), cpuFigure.over(peerGoproxy)),
 		},
 		{
-			name: "fresh", title: "CONNECT, TLS and one translated GET on a new connection each, 8 at a time", peers: []string{peerProxy, peerGoproxy, peerGoproxyCached, peerReverseConnect},
-			turn: freshGets(false), figures: append(usual(peerGoproxy, 0.6), cpuFigure.over(peerGoproxyCached), cpuFigure.over(peerReverseConnect)),
+			name: "fresh", title: "CONNECT, TLS and one translated GET on a new connection each, 8 at a time",
+			peers:   []string{peerProxy, peerGoproxy, peerGoproxyCached, peerReverseConnect},
+			turn:    freshGets(false),
+			figures: append(usual(peerGoproxy, 0.6), cpuFigure.over(peerGoproxyCached), cpuFigure.over(peerReverseConnect)),
 		},
 		{
-			name: "resumed", title: "The same with TLS 1.2 by a program that resumes its sessions", peers: []string{peerProxy, peerGoproxy, peerReverseConnect},
-			turn: freshGets(true), figures: append(usual(peerGoproxy, 0.6), cpuFigure.over(peerReverseConnect)),
+			name: "resumed", title: "The same with TLS 1.2 by a program that resumes its sessions",
+			peers: []string{peerProxy, peerGoproxy, peerReverseConnect},
+			turn:  freshGets(true), figures: append(usual(peerGoproxy, 0.6), cpuFigure.over(peerReverseConnect)),
 		},
 		{
 			name: "upload10", title: "Upload of 10 MB, sidecar, 4 connections", peers: []string{peerProxy, peerReverse},
@@ -90,15 +107,18 @@ func scenarios() []scenario {
 			turn: oneUpload, figures: []figure{grownBy.atMost(2), grownBy.over(peerReverse), speed.over(peerReverse)},
 		},
 		{
-			name: "wrongpw", title: "Good callers beside 1,000 wrong passwords a second from their own address", peers: []string{peerProxy}, anew: true,
+			name: "wrongpw", title: "Good callers beside 1,000 wrong passwords a second from their own address",
+			peers: []string{peerProxy}, anew: true,
 			turn: guesses(false), figures: guessFigures(),
 		},
 		{
-			name: "wrongpwspread", title: "Good callers beside 1,000 wrong passwords a second from 64 addresses", peers: []string{peerProxy}, anew: true,
+			name: "wrongpwspread", title: "Good callers beside 1,000 wrong passwords a second from 64 addresses",
+			peers: []string{peerProxy}, anew: true,
 			turn: guesses(true), figures: guessFigures(),
 		},
 		{
-			name: "soap30", title: "SOAP envelope of 30 MB with UsernameToken, sidecar, 2 connections", peers: []string{peerProxy, peerReverse},
+			name: "soap30", title: "SOAP envelope of 30 MB with UsernameToken, sidecar, 2 connections",
+			peers:   []string{peerProxy, peerReverse},
 			turn:    uploads(30e6, 2, soapMessageOf),
 			figures: []figure{speed.over(peerReverse).atLeast(0.9), cpuPerMB.over(peerReverse)},
 		},
@@ -203,7 +223,9 @@ func oneUpload(b *bench) turn {
 
 const inFlight = 8
 
-var perFlight = figure{name: "resident set added per request in flight", unit: "MiB", of: func(m measure) float64 { return float64(m.grown()) / inFlight / mebi }}
+var perFlight = figure{name: "resident set added per request in flight", unit: "MiB", of: func(m measure) float64 {
+	return float64(m.grown()) / inFlight / mebi
+}}
 
 func soapInFlight(b *bench) turn {
 	m := soapMessageOf(30e6)
@@ -242,6 +264,8 @@ func extra(name, unit string) figure {
 }
 
 func guessFigures() []figure {
-	slower := figure{name: "p99 under guessing / quiet p99", unit: "times", of: func(m measure) float64 { return m.extra[guessedP99] / m.extra[quietP99] }}
+	slower := figure{name: "p99 under guessing / quiet p99", unit: "times", of: func(m measure) float64 {
+		return m.extra[guessedP99] / m.extra[quietP99]
+	}}
 	return []figure{slower.atMost(3), extra(quietP99, "ms"), extra(guessedP99, "ms"), extra(guessesPer, "/s")}
 }

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// headerCredential tells in each answer what credential the call brought, so that a figure never stands for an untranslated call.
+// headerCredential tells in each answer what credential the call brought, so that a figure never stands for an
+// untranslated call.
 const (
 	headerCredential = "X-Bench-Credential"
 	bearerSeen       = "bearer"
@@ -71,7 +72,10 @@ func (d *docuSign) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"access_token":"bench.%s.%s","token_type":"Bearer","expires_in":28800}`, subject, strings.Repeat("t", tokenPadding))
+	fmt.Fprintf(
+		w, `{"access_token":"bench.%s.%s","token_type":"Bearer","expires_in":28800}`, subject,
+		strings.Repeat("t", tokenPadding),
+	)
 }
 
 func subjectOf(assertion string) (string, error) {
@@ -97,12 +101,15 @@ func (d *docuSign) userInfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"sub":%q,"name":"Bench","email":"bench@example.com","accounts":[{"account_id":%q,"is_default":true,"account_name":"Bench","base_uri":"https://%s"}]}`,
+	fmt.Fprintf(w, `{"sub":%q,"name":"Bench","email":"bench@example.com","accounts":[{"account_id":%q,"is_default":true,`+
+		`"account_name":"Bench","base_uri":"https://%s"}]}`,
 		parts[1], accountGUID, site)
 }
 
-var soapAnswer = []byte(`<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>` +
-	`<CreateAndSendEnvelopeResponse xmlns="http://www.docusign.net/API/3.0"><CreateAndSendEnvelopeResult><Status>Sent</Status>` +
+var soapAnswer = []byte(`<?xml version="1.0" encoding="utf-8"?><soap:Envelope ` +
+	`xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>` +
+	`<CreateAndSendEnvelopeResponse ` +
+	`xmlns="http://www.docusign.net/API/3.0"><CreateAndSendEnvelopeResult><Status>Sent</Status>` +
 	`</CreateAndSendEnvelopeResult></CreateAndSendEnvelopeResponse></soap:Body></soap:Envelope>`)
 
 // sink reads a body to its end and answers with its length.

@@ -37,8 +37,8 @@ const (
 func userName(i int) string { return fmt.Sprintf("user%04d@example.com", i) }
 func userGUID(i int) string { return fmt.Sprintf("a1b2c3d4-0000-4000-8000-%012d", i+100) }
 
-// writeAuthorities makes the CA of the upstream and the one of the intercepting peers. Both are ECDSA: goproxy signs leaves of its
-// CA's type, and its RSA ones are two orders of magnitude slower.
+// writeAuthorities makes the CA of the upstream and the one of the intercepting peers. Both are ECDSA: goproxy signs
+// leaves of its CA's type, and its RSA ones are two orders of magnitude slower.
 func writeAuthorities(dir string) error {
 	for cert, key := range map[string]string{upstreamCert: upstreamKey, proxyCert: proxyKey} {
 		a, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA})
