@@ -23,6 +23,9 @@ const (
 	productionEnv = "account.docusign.com"
 )
 
+// accountServer has the token, consent and userinfo end points.
+type accountServer struct{ *core }
+
 // grantError is the answer of the token end point to a refused grant (PROTOCOL.md §6.4).
 type grantError struct {
 	Code        string `json:"error"`
@@ -40,69 +43,60 @@ func invalidGrant(description string) error { return &grantError{"invalid_grant"
 
 func malformed() error { return &grantError{Code: "invalid_request"} }
 
-// serveAccount answers for the account server: token, consent and userinfo.
-func (s *Sandbox) serveAccount(w http.ResponseWriter, r *http.Request, host string) {
+func (a accountServer) answer(r request) answer {
+	method, serve := http.MethodGet, func(request) answer { return empty(http.StatusNotFound) }
 	path := r.URL.Path
-	if path != "/oauth/token" && path != "/oauth/userinfo" && path != "/oauth/auth" {
-		path = "unknown"
-	}
-	s.countPath(r.Method, s.opts.AccountHost, path)
-	if s.countLegacyHeaders(r) {
-		s.writeOAuth(w, r, http.StatusUnauthorized, &grantError{Code: "invalid_client"})
-		return
-	}
 	switch path {
 	case "/oauth/token":
-		s.serveToken(w, r, s.audiences(host, r))
+		method, serve = http.MethodPost, a.token
 	case "/oauth/userinfo":
-		s.serveUserInfo(w, r)
+		serve = a.userInfo
 	case "/oauth/auth":
-		s.serveConsent(w, r)
+		serve = a.consent
 	default:
-		w.WriteHeader(http.StatusNotFound)
+		path, method = "unknown", r.Method
 	}
+	a.countPath(r.Method, a.accountHost, path)
+	if a.countLegacyHeaders(r.Header) {
+		return oauthAnswer(r, http.StatusUnauthorized, &grantError{Code: "invalid_client"})
+	}
+	if r.Method != method {
+		return r.onlyMethod(method)
+	}
+	return serve(r)
 }
 
-// audiences are the accepted aud claims: the account server's name, and the address where there is no name.
-func (s *Sandbox) audiences(host string, r *http.Request) []string {
-	own := []string{s.opts.AccountHost}
-	if address, ok := s.addresses[s.opts.AccountHost]; ok {
-		own = []string{address}
+func oauthAnswer(r request, status int, v any) answer {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain structs always marshal
 	}
-	if host == "" {
-		own = append(own, r.Host)
-	}
-	return own
+	r.header.Set("Cache-Control", "no-store")
+	r.header.Set("X-DocuSign-TraceToken", newGUID())
+	return answer{status: status, contentType: typeJSON, body: body}
 }
 
-func (s *Sandbox) serveToken(w http.ResponseWriter, r *http.Request, audiences []string) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	}
+func (a accountServer) token(r request) answer {
 	form, err := tokenForm(r)
-	if err == nil && s.settings().throttle {
-		s.counts.add(func(c *Counts) { c.GrantErrors["throttled"]++ })
-		w.Header().Set("Retry-After", "1")
-		s.writeOAuth(w, r, http.StatusTooManyRequests, &grantError{Code: "too_many_requests"})
-		return
+	if err == nil && a.setting().throttle {
+		a.count(func(c *Counts) { c.GrantErrors["throttled"]++ })
+		r.header.Set("Retry-After", "1")
+		return oauthAnswer(r, http.StatusTooManyRequests, &grantError{Code: "too_many_requests"})
 	}
-	var granted grantedToken
+	var granted *grantedToken
 	if err == nil {
-		granted, err = s.grant(r, form, audiences)
+		granted, err = a.grant(r, form)
 	}
 	if refused, ok := errors.AsType[*grantError](err); ok {
-		s.counts.add(func(c *Counts) { c.GrantErrors[refused.Error()]++ })
-		s.writeOAuth(w, r, http.StatusBadRequest, refused)
-		return
+		a.count(func(c *Counts) { c.GrantErrors[refused.Error()]++ })
+		return oauthAnswer(r, http.StatusBadRequest, refused)
 	}
-	s.counts.add(func(c *Counts) { c.Grants++ })
-	s.writeOAuth(w, r, http.StatusOK, granted)
+	a.count(func(c *Counts) { c.Grants++ })
+	return oauthAnswer(r, http.StatusOK, granted)
 }
 
 // tokenForm takes one URL-encoded form and nothing else: no query, no parameter twice.
-func tokenForm(r *http.Request) (url.Values, error) {
+func tokenForm(r request) (url.Values, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" || r.URL.RawQuery != "" {
 		return nil, malformed()
@@ -123,70 +117,71 @@ func tokenForm(r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-// grantedToken is the answer to a grant; the JWT grant has no refresh token (PROTOCOL.md §6.3).
-type grantedToken struct {
-	AccessToken  string `json:"access_token"`
-	TokenType    string `json:"token_type"`
-	RefreshToken string `json:"refresh_token,omitempty"`
-	ExpiresIn    int64  `json:"expires_in"`
-	Scope        string `json:"scope,omitempty"`
-}
-
-func (s *Sandbox) grant(r *http.Request, form url.Values, audiences []string) (grantedToken, error) {
+func (a accountServer) grant(r request, form url.Values) (*grantedToken, error) {
 	switch form.Get("grant_type") {
 	case grantJWT:
-		return s.grantAssertion(form, audiences)
+		return a.grantAssertion(r, form.Get("assertion"))
 	case grantCode:
-		return s.grantCode(r, form)
+		return a.grantCode(r, form)
 	case grantRefresh:
-		return s.grantRefresh(r, form)
+		return a.grantRefresh(r, form)
 	case "password":
-		s.counts.add(func(c *Counts) { c.Legacy.PasswordGrant++ })
+		a.count(func(c *Counts) { c.Legacy.PasswordGrant++ })
 	case "":
-		return grantedToken{}, malformed()
+		return nil, malformed()
 	}
-	return grantedToken{}, invalidGrant("unsupported_grant_type")
+	return nil, invalidGrant("unsupported_grant_type")
 }
 
-func (s *Sandbox) grantAssertion(form url.Values, audiences []string) (grantedToken, error) {
-	assertion := form.Get("assertion")
+func (a accountServer) grantAssertion(r request, assertion string) (*grantedToken, error) {
 	if assertion == "" {
-		return grantedToken{}, malformed()
+		return nil, malformed()
 	}
-	now := s.now()
-	claims, err := s.verify(assertion)
+	claims, err := a.verify(assertion)
 	if err != nil {
-		return grantedToken{}, err
+		return nil, err
 	}
-	if err := checkTimes(claims, now); err != nil {
-		return grantedToken{}, err
+	if err := checkTimes(claims, a.now()); err != nil {
+		return nil, err
 	}
-	if aud, ok := claims["aud"].(string); !ok || !slices.Contains(audiences, aud) {
-		return grantedToken{}, invalidGrant("no_valid_keys_or_signatures")
+	if aud, ok := claims["aud"].(string); !ok || !slices.Contains(a.audiences(r), aud) {
+		return nil, invalidGrant("no_valid_keys_or_signatures")
 	}
-	token, err := s.authorize(claims)
+	g, err := a.authorize(claims)
 	if err != nil {
-		return grantedToken{}, err
+		return nil, err
 	}
-	return s.issue(token, now), nil
+	return a.issue(g), nil
+}
+
+// audiences are the accepted aud claims: the account server's name, and the address where there is no name.
+func (a accountServer) audiences(r request) []string {
+	own := []string{a.accountHost}
+	if address, ok := a.addresses[a.accountHost]; ok {
+		own = []string{address}
+	}
+	if r.host == "" {
+		own = append(own, r.Host)
+	}
+	return own
 }
 
 // verify checks the header and the signature against the keys of iss.
-func (s *Sandbox) verify(assertion string) (jwt.MapClaims, error) {
+func (a accountServer) verify(assertion string) (jwt.MapClaims, error) {
+	unverified := invalidGrant("no_valid_keys_or_signatures")
 	claims := jwt.MapClaims{}
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber(), jwt.WithStrictDecoding())
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation(),
+		jwt.WithJSONNumber(), jwt.WithStrictDecoding())
 	parsed, _, err := parser.ParseUnverified(assertion, claims)
 	if err != nil {
-		return nil, invalidGrant("no_valid_keys_or_signatures")
+		return nil, unverified
 	}
 	if typ, given := parsed.Header["typ"]; given && typ != "JWT" {
-		return nil, invalidGrant("no_valid_keys_or_signatures")
+		return nil, unverified
 	}
 	iss, _ := claims["iss"].(string)
-	s.mu.Lock()
-	integration, known := s.dir.integration(iss)
-	s.mu.Unlock()
-	if !known || s.opts.AccountHost == productionEnv && !integration.Live {
+	integration, known := a.findIntegration(iss)
+	if !known || a.accountHost == productionEnv && !integration.Live {
 		return nil, invalidGrant("issuer_not_found")
 	}
 	keys := jwt.VerificationKeySet{}
@@ -194,79 +189,59 @@ func (s *Sandbox) verify(assertion string) (jwt.MapClaims, error) {
 		keys.Keys = append(keys.Keys, k)
 	}
 	if _, err := parser.Parse(assertion, func(*jwt.Token) (any, error) { return keys, nil }); err != nil {
-		return nil, invalidGrant("no_valid_keys_or_signatures")
+		return nil, unverified
 	}
 	return claims, nil
 }
 
 func checkTimes(claims jwt.MapClaims, now time.Time) error {
-	exp, err := wholeSeconds(claims, "exp")
-	if err != nil {
-		return err
+	exp, hasExp := wholeSeconds(claims, "exp")
+	iat, hasIat := wholeSeconds(claims, "iat")
+	nbf, hasNbf := wholeSeconds(claims, "nbf")
+	if _, given := claims["nbf"]; !given {
+		nbf, hasNbf = now, true
 	}
-	iat, err := wholeSeconds(claims, "iat")
-	if err != nil {
-		return err
-	}
-	if !now.Before(exp) {
+	latest := now.Add(clockLeeway)
+	switch {
+	case hasExp && hasIat && !now.Before(exp):
 		return invalidGrant("expired_grant")
-	}
-	if !iat.Before(exp) || iat.After(now.Add(clockLeeway)) {
+	case !hasExp || !hasIat || !hasNbf || !iat.Before(exp) || iat.After(latest) || nbf.After(latest):
 		return invalidGrant("no_valid_keys_or_signatures")
 	}
-	if _, given := claims["nbf"]; !given {
-		return nil
-	}
-	nbf, err := wholeSeconds(claims, "nbf")
-	if err == nil && nbf.After(now.Add(clockLeeway)) {
-		err = invalidGrant("no_valid_keys_or_signatures")
-	}
-	return err
+	return nil
 }
 
-func wholeSeconds(claims jwt.MapClaims, name string) (time.Time, error) {
+func wholeSeconds(claims jwt.MapClaims, name string) (time.Time, bool) {
 	number, _ := claims[name].(json.Number)
 	seconds, err := number.Int64()
-	if err != nil || seconds <= 0 {
-		return time.Time{}, invalidGrant("no_valid_keys_or_signatures")
-	}
-	return time.Unix(seconds, 0), nil
+	return time.Unix(seconds, 0), err == nil && seconds > 0
 }
 
 // authorize checks subject, scope and consent. Without a subject it is an application token.
-func (s *Sandbox) authorize(claims jwt.MapClaims) (accessToken, error) {
+func (a accountServer) authorize(claims jwt.MapClaims) (grant, error) {
 	key, _ := claims["iss"].(string)
 	scope, _ := claims["scope"].(string)
-	scopes := strings.Fields(scope)
-	if len(scopes) == 0 {
-		return accessToken{}, malformed()
+	g := grant{key: key, scopes: strings.Fields(scope)}
+	if len(g.scopes) == 0 {
+		return g, malformed()
 	}
 	sub, given := claims["sub"]
 	if !given {
-		return accessToken{key: key, scopes: scopes}, nil
+		return g, nil
 	}
 	id, _ := sub.(string)
 	if !isGUID(id) {
-		return accessToken{}, invalidGrant("invalid_subject")
+		return g, invalidGrant("invalid_subject")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	user, known := s.dir.user(id)
+	user, known := a.findUser(id)
 	if !known {
-		return accessToken{}, invalidGrant("user_not_found")
+		return g, invalidGrant("user_not_found")
 	}
-	if !slices.Contains(scopes, "impersonation") || !s.dir.consented(key, user.ID, scopes) {
-		return accessToken{}, &grantError{Code: "consent_required"}
+	if !slices.Contains(g.scopes, "impersonation") || !a.consented(key, user.ID, g.scopes) {
+		return g, &grantError{Code: "consent_required"}
 	}
-	return accessToken{key: key, user: user.ID, scopes: scopes}, nil
-}
-
-func (s *Sandbox) issue(t accessToken, now time.Time) grantedToken {
-	life := s.settings().tokenLife
-	t.expires = now.Add(life)
-	return grantedToken{
-		AccessToken: s.tokens.issue(t, now), TokenType: "Bearer", ExpiresIn: int64(life / time.Second), Scope: strings.Join(t.scopes, " "),
-	}
+	g.user = user.ID
+	return g, nil
 }
 
 // userInfo is PROTOCOL.md §7.
@@ -298,46 +273,31 @@ type userInfoLink struct {
 	Href string `json:"href"`
 }
 
-func (s *Sandbox) serveUserInfo(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
+func (a accountServer) userInfo(r request) answer {
+	g, refused := a.bearer(r)
+	user, known := a.findUser(g.user)
+	if refused != nil || !known {
+		a.count(func(c *Counts) { c.UserInfoRefused++ })
+		r.header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		return oauthAnswer(r, http.StatusUnauthorized,
+			&grantError{"invalid_token", "the access token is expired, revoked or malformed"})
 	}
-	token, refused := s.bearer(r)
-	s.mu.Lock()
-	user, known := s.dir.user(token.user)
-	accounts := s.dir.memberships(user)
-	s.mu.Unlock()
-	if refused.code != "" || !known {
-		s.counts.add(func(c *Counts) { c.UserInfoRefused++ })
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		s.writeOAuth(w, r, http.StatusUnauthorized, &grantError{"invalid_token", "the access token is expired, revoked or malformed"})
-		return
-	}
-	s.counts.add(func(c *Counts) { c.UserInfo++ })
-	s.writeOAuth(w, r, http.StatusOK, s.userInfo(user, accounts))
-}
-
-func (s *Sandbox) userInfo(user User, accounts []Account) userInfo {
+	a.count(func(c *Counts) { c.UserInfo++ })
 	given, family, _ := strings.Cut(user.Name, " ")
-	info := userInfo{Sub: user.ID, Name: user.Name, GivenName: given, FamilyName: family, Created: "2015-08-13T22:03:03.45", Email: user.Email, Accounts: []userInfoAccount{}}
-	for _, a := range accounts {
-		entry := userInfoAccount{AccountID: a.ID, IsDefault: a.ID == user.Default, AccountName: a.Name, BaseURI: s.origin(a.Site)}
-		if a.Organization != "" {
-			entry.Organization = &userInfoOrganization{a.Organization, []userInfoLink{{"self", s.AccountServer() + "/organizations/" + a.Organization}}}
+	info := userInfo{
+		Sub: user.ID, Name: user.Name, GivenName: given, FamilyName: family,
+		Created: "2015-08-13T22:03:03.45", Email: user.Email, Accounts: []userInfoAccount{},
+	}
+	for _, account := range a.memberships(user) {
+		entry := userInfoAccount{
+			AccountID: account.ID, IsDefault: account.ID == user.Default, AccountName: account.Name,
+			BaseURI: a.origin(account.Site),
+		}
+		if id := account.Organization; id != "" {
+			self := userInfoLink{"self", a.origin(a.accountHost) + "/organizations/" + id}
+			entry.Organization = &userInfoOrganization{id, []userInfoLink{self}}
 		}
 		info.Accounts = append(info.Accounts, entry)
 	}
-	return info
-}
-
-func (s *Sandbox) writeOAuth(w http.ResponseWriter, r *http.Request, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // plain structs always marshal
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-DocuSign-TraceToken", newGUID())
-	writeBody(w, r, status, "application/json; charset=utf-8", body)
+	return oauthAnswer(r, http.StatusOK, info)
 }

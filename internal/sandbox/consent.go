@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"html/template"
 	"net/http"
@@ -13,107 +14,45 @@ import (
 const (
 	codeLife    = 2 * time.Minute
 	refreshLife = 30 * 24 * time.Hour
-	maxCodes    = 1000
 )
-
-// authorization is what a code or a refresh token stands for.
-type authorization struct {
-	at        consentKey
-	key       string
-	scopes    []string
-	redirect  string
-	challenge string
-	expires   time.Time
-}
-
-// codeStore holds codes and refresh tokens that were not used up. Its owner locks.
-type codeStore struct {
-	codes     map[string]authorization
-	refreshes map[string]authorization
-}
-
-func newCodeStore() codeStore {
-	return codeStore{codes: map[string]authorization{}, refreshes: map[string]authorization{}}
-}
-
-// forget ends the refresh tokens of a withdrawn consent.
-func (c *codeStore) forget(at consentKey) {
-	for text, a := range c.refreshes {
-		if a.at == at {
-			delete(c.refreshes, text)
-		}
-	}
-}
-
-func keep(m map[string]authorization, text string, a authorization, now time.Time) {
-	for old, b := range m {
-		if !now.Before(b.expires) {
-			delete(m, old)
-		}
-	}
-	for old := range m {
-		if len(m) < maxCodes {
-			break
-		}
-		delete(m, old)
-	}
-	m[text] = a
-}
-
-// take uses a code or refresh token up.
-func take(m map[string]authorization, text string, now time.Time) (authorization, bool) {
-	a, ok := m[text]
-	delete(m, text)
-	return a, ok && now.Before(a.expires)
-}
 
 // consentRequest is a checked request for /oauth/auth (PROTOCOL.md §6.5).
 type consentRequest struct {
-	integration Integration
+	key         string
 	scopes      []string
 	adminScopes []string
 	redirect    *url.URL
-	state       string
-	challenge   string
-	hint        string
+	query       url.Values
 }
 
-// serveConsent shows who may approve; following a link approves, records the consent and redirects with a code.
-func (s *Sandbox) serveConsent(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	}
+// consent shows who may approve; following a link approves, records the consent and redirects with a code.
+func (a accountServer) consent(r request) answer {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		http.Error(w, "invalid_request: the query cannot be read", http.StatusBadRequest)
-		return
+		return problem("invalid_request: the query cannot be read")
 	}
-	request, problem := s.consentRequest(query)
-	if problem != "" {
-		http.Error(w, problem, http.StatusBadRequest)
-		return
+	asked, refused := a.consentRequest(query)
+	if refused != "" {
+		return problem(refused)
 	}
 	if !query.Has("approve") {
-		s.showConsent(w, r, request)
-		return
+		return a.consentPage(r, asked)
 	}
-	s.mu.Lock()
-	user, known := s.dir.user(query.Get("approve"))
-	s.mu.Unlock()
-	if !known || len(request.adminScopes) > 0 && !user.Admin {
-		s.redirect(w, r, request, url.Values{"error": {"access_denied"}})
-		return
+	user, known := a.findUser(query.Get("approve"))
+	if !known || len(asked.adminScopes) > 0 && !user.Admin {
+		return asked.redirected(r, "error", "access_denied")
 	}
-	s.redirect(w, r, request, url.Values{"code": {s.approve(request, user)}})
+	return asked.redirected(r, "code", a.approve(asked, user))
 }
 
-func (s *Sandbox) consentRequest(q url.Values) (consentRequest, string) {
-	s.mu.Lock()
-	integration, known := s.dir.integration(q.Get("client_id"))
-	s.mu.Unlock()
+func problem(text string) answer {
+	return answer{status: http.StatusBadRequest, contentType: "text/plain; charset=utf-8", body: []byte(text + "\n")}
+}
+
+func (a accountServer) consentRequest(q url.Values) (consentRequest, string) {
+	integration, known := a.findIntegration(q.Get("client_id"))
 	redirect, err := url.Parse(q.Get("redirect_uri"))
+	challenge := q.Get("code_challenge")
 	switch {
 	case !known:
 		return consentRequest{}, "invalid_client: the client_id is not known"
@@ -123,68 +62,65 @@ func (s *Sandbox) consentRequest(q url.Values) (consentRequest, string) {
 		return consentRequest{}, "unsupported_response_type: only code is supported"
 	case len(strings.Fields(q.Get("scope"))) == 0:
 		return consentRequest{}, "invalid_scope: no scope was asked for"
-	case q.Has("code_challenge") && (q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) != 43):
+	case q.Has("code_challenge") && (q.Get("code_challenge_method") != "S256" || len(challenge) != 43):
 		return consentRequest{}, "invalid_request: code_challenge must be S256"
 	}
 	return consentRequest{
-		integration: integration, scopes: strings.Fields(q.Get("scope")), adminScopes: strings.Fields(q.Get("admin_consent_scope")),
-		redirect: redirect, state: q.Get("state"), challenge: q.Get("code_challenge"), hint: strings.ToLower(q.Get("login_hint")),
+		key: integration.Key, scopes: strings.Fields(q.Get("scope")), redirect: redirect, query: q,
+		adminScopes: strings.Fields(q.Get("admin_consent_scope")),
 	}, ""
 }
 
-func (s *Sandbox) approve(request consentRequest, user User) string {
-	now := s.now()
+func (a accountServer) approve(asked consentRequest, user User) string {
+	a.Consent(asked.key, user.ID, asked.scopes...)
+	a.ConsentAll(asked.key, asked.adminScopes...)
 	code := encode(randomBytes(32))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dir.consent(request.integration.Key, user.ID, request.scopes)
-	if len(request.adminScopes) > 0 {
-		s.dir.consent(request.integration.Key, everyone, request.adminScopes)
-	}
-	keep(s.codes.codes, code, authorization{
-		at: consentKey{strings.ToLower(request.integration.Key), user.ID}, key: request.integration.Key, scopes: request.scopes,
-		redirect: request.redirect.String(), challenge: request.challenge, expires: now.Add(codeLife),
-	}, now)
+	a.codes.put(code, grant{
+		key: asked.key, user: user.ID, scopes: asked.scopes, expires: a.now().Add(codeLife),
+		redirect: asked.redirect.String(), challenge: asked.query.Get("code_challenge"),
+	})
 	return code
 }
 
-func (s *Sandbox) redirect(w http.ResponseWriter, r *http.Request, request consentRequest, add url.Values) {
-	if request.state != "" {
-		add.Set("state", request.state)
+// redirected sends the browser back with one more parameter and the state it came with.
+func (asked consentRequest) redirected(r request, name, value string) answer {
+	query := asked.redirect.Query()
+	query.Set(name, value)
+	if state := asked.query.Get("state"); state != "" {
+		query.Set("state", state)
 	}
-	to := *request.redirect
-	query := to.Query()
-	for name, values := range add {
-		query[name] = values
-	}
+	to := *asked.redirect
 	to.RawQuery = query.Encode()
-	http.Redirect(w, r, to.String(), http.StatusFound)
+	r.header.Set("Location", to.String())
+	return empty(http.StatusFound)
 }
 
 type consentChoice struct{ Name, Email, Link string }
 
-func (s *Sandbox) showConsent(w http.ResponseWriter, r *http.Request, request consentRequest) {
-	s.mu.Lock()
+func (a accountServer) consentPage(r request, asked consentRequest) answer {
+	hint := asked.query.Get("login_hint")
 	var choices []consentChoice
-	for _, u := range s.dir.users {
-		if u.Inactive || request.hint != "" && request.hint != strings.ToLower(u.Email) || len(request.adminScopes) > 0 && !u.Admin {
+	for _, u := range a.everybody() {
+		hidden := hint != "" && !strings.EqualFold(hint, u.Email)
+		if u.Inactive || hidden || len(asked.adminScopes) > 0 && !u.Admin {
 			continue
 		}
 		query := r.URL.Query()
 		query.Set("approve", u.ID)
 		choices = append(choices, consentChoice{u.Name, u.Email, "/oauth/auth?" + query.Encode()})
 	}
-	s.mu.Unlock()
-	slices.SortFunc(choices, func(a, b consentChoice) int { return strings.Compare(a.Email, b.Email) })
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'")
-	page := template.Must(template.New("consent").Parse(consentPage))
-	_ = page.Execute(w, map[string]any{ // a reader that left is its own affair
-		"Key": request.integration.Key, "Scopes": append(slices.Clone(request.scopes), request.adminScopes...), "Choices": choices,
+	r.header.Set("Content-Security-Policy", "default-src 'none'")
+	var page bytes.Buffer
+	err := template.Must(template.New("consent").Parse(consentHTML)).Execute(&page, map[string]any{
+		"Key": asked.key, "Scopes": slices.Concat(asked.scopes, asked.adminScopes), "Choices": choices,
 	})
+	if err != nil {
+		panic(err) // the template fits its values
+	}
+	return answer{status: http.StatusOK, contentType: typeHTML, body: page.Bytes()}
 }
 
-const consentPage = `<!DOCTYPE html>
+const consentHTML = `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Sandbox consent</title></head><body>
 <h1>Allow access?</h1>
 <p>Sandbox, not DocuSign. Integration <code>{{.Key}}</code> asks for {{range .Scopes}}<code>{{.}}</code> {{end}}</p>
@@ -192,64 +128,63 @@ const consentPage = `<!DOCTYPE html>
 </body></html>
 `
 
-func (s *Sandbox) grantCode(r *http.Request, form url.Values) (grantedToken, error) {
-	key, confidential, err := s.client(r, form)
+func (a accountServer) grantCode(r request, form url.Values) (*grantedToken, error) {
+	key, confidential, err := a.client(r, form)
 	if err != nil {
-		return grantedToken{}, err
+		return nil, err
 	}
-	now := s.now()
-	s.mu.Lock()
-	a, ok := take(s.codes.codes, form.Get("code"), now)
-	s.mu.Unlock()
-	if !ok || !strings.EqualFold(a.key, key) || form.Has("redirect_uri") && form.Get("redirect_uri") != a.redirect {
-		return grantedToken{}, invalidGrant("expired_client_token")
+	g, err := a.useUp(a.codes, form.Get("code"), key)
+	if err != nil || form.Has("redirect_uri") && form.Get("redirect_uri") != g.redirect {
+		return nil, invalidGrant("expired_client_token")
 	}
 	sum := sha256.Sum256([]byte(form.Get("code_verifier")))
-	if a.challenge != "" && encode(sum[:]) != a.challenge || a.challenge == "" && !confidential {
-		return grantedToken{}, invalidGrant("PKCE_verification_failed")
+	if g.challenge != "" && encode(sum[:]) != g.challenge || g.challenge == "" && !confidential {
+		return nil, invalidGrant("PKCE_verification_failed")
 	}
-	a.expires = now.Add(refreshLife)
-	return s.issueWithRefresh(a, now), nil
+	g.expires = a.now().Add(refreshLife)
+	return a.issueWithRefresh(g), nil
 }
 
-func (s *Sandbox) grantRefresh(r *http.Request, form url.Values) (grantedToken, error) {
-	key, _, err := s.client(r, form)
+func (a accountServer) grantRefresh(r request, form url.Values) (*grantedToken, error) {
+	key, _, err := a.client(r, form)
 	if err != nil {
-		return grantedToken{}, err
+		return nil, err
 	}
-	now := s.now()
-	s.mu.Lock()
-	a, ok := take(s.codes.refreshes, form.Get("refresh_token"), now)
-	s.mu.Unlock()
-	if !ok || !strings.EqualFold(a.key, key) {
-		return grantedToken{}, invalidGrant("expired_client_token")
+	g, err := a.useUp(a.refresh, form.Get("refresh_token"), key)
+	if err != nil {
+		return nil, err
 	}
-	if slices.Contains(a.scopes, "extended") {
-		a.expires = now.Add(refreshLife)
+	if slices.Contains(g.scopes, "extended") {
+		g.expires = a.now().Add(refreshLife)
 	}
-	return s.issueWithRefresh(a, now), nil
+	return a.issueWithRefresh(g), nil
+}
+
+// useUp takes a code or a refresh token that was given to an integration key.
+func (a accountServer) useUp(from *store[grant], text, key string) (grant, error) {
+	g, ok := from.take(text)
+	if !ok || !a.now().Before(g.expires) || g.key != key {
+		return grant{}, invalidGrant("expired_client_token")
+	}
+	return g, nil
 }
 
 // client authenticates by Basic (key and secret), or names a public client.
-func (s *Sandbox) client(r *http.Request, form url.Values) (key string, confidential bool, err error) {
+func (a accountServer) client(r request, form url.Values) (key string, confidential bool, err error) {
 	key, secret, basic := r.BasicAuth()
 	if !basic {
 		key = form.Get("client_id")
 	}
-	s.mu.Lock()
-	integration, known := s.dir.integration(key)
-	s.mu.Unlock()
-	if !known || basic && (integration.Secret == "" || secret != integration.Secret) || !basic && integration.Secret != "" {
+	integration, known := a.findIntegration(key)
+	if !known || basic == (integration.Secret == "") || secret != integration.Secret {
 		return "", false, &grantError{Code: "invalid_client"}
 	}
 	return integration.Key, basic, nil
 }
 
-func (s *Sandbox) issueWithRefresh(a authorization, now time.Time) grantedToken {
-	granted := s.issue(accessToken{key: a.key, user: a.at.user, scopes: a.scopes}, now)
+func (a accountServer) issueWithRefresh(g grant) *grantedToken {
+	granted := a.issue(g)
 	granted.RefreshToken = encode(randomBytes(64))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	keep(s.codes.refreshes, granted.RefreshToken, a, now)
+	a.refresh.put(granted.RefreshToken, g)
 	return granted
 }

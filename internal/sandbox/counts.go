@@ -1,10 +1,5 @@
 package sandbox
 
-import (
-	"maps"
-	"sync"
-)
-
 // Counts is what the sandbox saw since it started.
 type Counts struct {
 	Grants          int            // access tokens issued
@@ -35,35 +30,8 @@ func (l Legacy) Total() int {
 	return l.Header + l.WSSecurity + l.Body + l.PasswordGrant + l.ActAs + l.Bearer
 }
 
-// counter is Counts behind a lock.
-type counter struct {
-	mu sync.Mutex
-	c  Counts
-}
-
-func newCounter() *counter {
-	return &counter{c: Counts{GrantErrors: map[string]int{}, Refused: map[string]int{}, SOAPRefused: map[string]int{}, Paths: map[string]int{}}}
-}
-
-func (c *counter) add(change func(*Counts)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	change(&c.c)
-}
-
-// Counts returns a copy of the counters.
-func (s *Sandbox) Counts() Counts {
-	s.counts.mu.Lock()
-	defer s.counts.mu.Unlock()
-	c := s.counts.c
-	c.GrantErrors, c.Refused = maps.Clone(c.GrantErrors), maps.Clone(c.Refused)
-	c.SOAPRefused, c.Paths = maps.Clone(c.SOAPRefused), maps.Clone(c.Paths)
-	return c
-}
-
-// ResetCounts sets every counter to zero and forgets the recorded requests.
-func (s *Sandbox) ResetCounts() {
-	fresh := newCounter()
-	s.counts.add(func(c *Counts) { *c = fresh.c })
-	s.recorder.reset()
+func newCounts() Counts {
+	return Counts{
+		GrantErrors: map[string]int{}, Refused: map[string]int{}, SOAPRefused: map[string]int{}, Paths: map[string]int{},
+	}
 }

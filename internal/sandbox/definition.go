@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,17 +15,12 @@ import (
 	"strings"
 )
 
-var (
-	errNoBody     = errors.New("the body is empty")
-	errDocumentID = errors.New("a document part names no document")
-)
-
 const (
 	maxParts     = 1000
 	maxDocuments = 1000
 )
 
-// definition is what the sandbox takes from an envelope or view definition. Documents are hashed as they pass.
+// definition is what the sandbox takes from an envelope or view definition. Of documents it keeps the digests.
 type definition struct {
 	status     string
 	subject    string
@@ -34,110 +30,21 @@ type definition struct {
 	recipients []Recipient
 }
 
-// tree gets the content of a JSON or XML document in order. Array elements have any name.
-type tree interface {
-	open(path []string) error
-	text(path []string, value string) error
-	// encoded tells whether the text at path is base64 of any length, which then goes to blob.
-	encoded(path []string) bool
-	blob(path []string, b blob) error
-}
-
-func (d *definition) open(path []string) error {
-	switch {
-	case len(path) == 2 && path[0] == "documents":
-		d.documents = append(d.documents, Document{})
-	case len(path) == 3 && path[0] == "recipients":
-		d.recipients = append(d.recipients, Recipient{Type: path[1]})
-	}
-	if len(d.documents) > maxDocuments || len(d.recipients) > maxDocuments {
-		return errors.New("too many documents or recipients")
-	}
-	return nil
-}
-
-func (d *definition) text(path []string, value string) error {
-	last := path[max(len(path)-1, 0):]
-	if len(last) == 0 {
-		return nil
-	}
-	switch {
-	case len(path) == 1:
-		d.setField(last[0], value)
-	case len(path) == 3 && path[0] == "documents" && len(d.documents) > 0:
-		d.documents[len(d.documents)-1].setField(last[0], value)
-	case len(path) == 4 && path[0] == "recipients" && len(d.recipients) > 0:
-		d.recipients[len(d.recipients)-1].setField(last[0], value)
-	}
-	return nil
-}
-
-func (d *definition) setField(name, value string) {
-	switch name {
-	case "status":
-		d.status = strings.ToLower(value)
-	case "emailSubject":
-		d.subject = value
-	case "voidedReason":
-		d.reason = value
-	case "returnUrl":
-		d.returnURL = value
-	}
-}
-
-func (doc *Document) setField(name, value string) {
-	switch name {
-	case "documentId":
-		doc.ID = value
-	case "name":
-		doc.Name = value
-	}
-}
-
-func (r *Recipient) setField(name, value string) {
-	switch name {
-	case "recipientId":
-		r.ID = value
-	case "email":
-		r.Email = value
-	case "name":
-		r.Name = value
-	}
-}
-
-func (d *definition) encoded(path []string) bool {
-	return len(path) == 3 && path[0] == "documents" && path[2] == "documentBase64"
-}
-
-func (d *definition) blob(path []string, b blob) error {
-	if !d.encoded(path) {
-		return nil
-	}
-	if b.err != nil {
-		return fmt.Errorf("documentBase64: %w", b.err)
-	}
-	doc := &d.documents[len(d.documents)-1]
-	doc.Size, doc.SHA256 = b.size, b.sha256
-	return nil
-}
-
-// readDefinition reads a body of JSON, XML or multipart/form-data (PROTOCOL.md §1.6) without keeping documents.
+// readDefinition reads a body of JSON, XML or multipart/form-data (PROTOCOL.md §1.6); io.EOF means that there is none.
 func readDefinition(r *http.Request) (definition, error) {
-	var d definition
 	body := bufio.NewReader(r.Body)
-	if _, err := body.Peek(1); err == io.EOF {
-		return d, errNoBody
-	} else if err != nil {
-		return d, err
+	if _, err := body.Peek(1); err != nil {
+		return definition{}, err
 	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return d, fmt.Errorf("content type: %w", err)
+		return definition{}, fmt.Errorf("content type: %w", err)
 	}
+	var d definition
 	if media == "multipart/form-data" {
-		err = d.readParts(multipart.NewReader(body, params["boundary"]))
+		d, err = readParts(multipart.NewReader(body, params["boundary"]))
 	} else {
-		err = d.readPart(media, body)
+		d, err = readPart(media, body)
 	}
 	if err == nil {
 		_, err = io.Copy(io.Discard, body)
@@ -145,63 +52,112 @@ func readDefinition(r *http.Request) (definition, error) {
 	return d, err
 }
 
-func (d *definition) readPart(media string, body io.Reader) error {
+func readPart(media string, body io.Reader) (definition, error) {
+	read := readXML
 	switch media {
 	case "application/json", "text/json":
-		return walkJSON(body, d)
+		read = readJSON
 	case "application/xml", "text/xml":
-		return walkXML(body, d)
+	default:
+		return definition{}, fmt.Errorf("content type %q is not JSON or XML", media)
 	}
-	return fmt.Errorf("content type %q is not JSON or XML", media)
+	root, err := read(body)
+	if err != nil {
+		return definition{}, err
+	}
+	return newDefinition(root)
+}
+
+// newDefinition takes what is needed out of JSON or XML: in both, the children of a list may have any name.
+func newDefinition(root *element) (definition, error) {
+	d := definition{
+		status: strings.ToLower(root.value("status")), subject: root.value("emailSubject"),
+		reason: root.value("voidedReason"), returnURL: root.value("returnUrl"),
+	}
+	for _, e := range root.child("documents").items() {
+		doc := Document{ID: e.value("documentId"), Name: e.value("name")}
+		if err := doc.keep(e.value("documentBase64")); err != nil {
+			return d, fmt.Errorf("documentBase64: %w", err)
+		}
+		d.documents = append(d.documents, doc)
+	}
+	for _, kind := range root.child("recipients").items() {
+		for _, e := range kind.children {
+			d.recipients = append(d.recipients, Recipient{
+				ID: e.value("recipientId"), Email: e.value("email"), Name: e.value("name"), Type: kind.name.Local,
+			})
+		}
+	}
+	return d, d.bounded()
+}
+
+func (d definition) bounded() error {
+	if len(d.documents) > maxDocuments || len(d.recipients) > maxDocuments {
+		return errors.New("too many documents or recipients")
+	}
+	return nil
+}
+
+// keep notes the digest of a document that came as base64; blanks within it are skipped.
+func (doc *Document) keep(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.NewReplacer(" ", "", "\t", "").Replace(text))
+	sum := sha256.Sum256(raw)
+	doc.Size, doc.SHA256 = int64(len(raw)), hex.EncodeToString(sum[:])
+	return err
 }
 
 // readParts wants the definition first and documents after it.
-func (d *definition) readParts(parts *multipart.Reader) error {
-	for n := range maxParts {
+func readParts(parts *multipart.Reader) (definition, error) {
+	part, err := parts.NextRawPart()
+	if err != nil {
+		return definition{}, fmt.Errorf("multipart: %w", err)
+	}
+	media, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
+	d, err := readPart(media, part)
+	if err != nil {
+		return d, err
+	}
+	for range maxParts {
 		part, err := parts.NextRawPart()
-		if err == io.EOF && n > 0 {
-			return nil
+		if err == io.EOF {
+			return d, nil
 		}
-		if err != nil {
-			return fmt.Errorf("multipart: %w", err)
-		}
-		if n > 0 {
+		if err == nil {
 			err = d.readDocument(part)
-		} else {
-			media, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
-			err = d.readPart(media, part)
 		}
 		if err != nil {
-			return err
+			return d, fmt.Errorf("multipart: %w", err)
 		}
 	}
-	return errors.New("multipart: too many parts")
+	return d, errors.New("multipart: too many parts")
 }
 
-func (d *definition) readDocument(part *multipart.Part) error {
-	id := documentID(part.Header.Get("Content-Disposition"))
-	if id == "" {
-		return errDocumentID
+// readDocument hashes a part as it passes. The id is often not in a valid header: npm docusign sends "documentId=1".
+func (d definition) readDocument(part *multipart.Part) error {
+	pattern := regexp.MustCompile(`(?i)(?:^|[;\s])documentid\s*=\s*"?([0-9A-Za-z-]+)`)
+	id := pattern.FindStringSubmatch(part.Header.Get("Content-Disposition"))
+	if id == nil {
+		return errors.New("a document part names no document")
 	}
-	sum := sha256.New()
-	size, err := io.Copy(sum, part)
+	size, sum, err := digestOf(part)
 	if err != nil {
-		return fmt.Errorf("multipart: %w", err)
+		return err
 	}
 	for i := range d.documents {
-		if d.documents[i].ID == id {
-			d.documents[i].Size, d.documents[i].SHA256 = size, hex.EncodeToString(sum.Sum(nil))
+		if d.documents[i].ID == id[1] {
+			d.documents[i].Size, d.documents[i].SHA256 = size, sum
 			return nil
 		}
 	}
-	return fmt.Errorf("multipart: the definition has no document %s", id)
+	return fmt.Errorf("the definition has no document %s", id[1])
 }
 
-// documentID reads the id out of a Content-Disposition that is often no valid one (npm docusign: "documentId=1").
-func documentID(disposition string) string {
-	m := regexp.MustCompile(`(?i)(?:^|[;\s])documentid\s*=\s*"?([0-9A-Za-z-]+)`).FindStringSubmatch(disposition)
-	if m == nil {
-		return ""
-	}
-	return m[1]
+// digestOf is the size and the SHA-256 in hex of what r yields.
+func digestOf(r io.Reader) (int64, string, error) {
+	sum := sha256.New()
+	size, err := io.Copy(sum, r)
+	return size, hex.EncodeToString(sum.Sum(nil)), err
 }

@@ -2,8 +2,10 @@ package sandbox
 
 import (
 	"crypto/rsa"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Account is a DocuSign account; it lives at exactly one site.
@@ -37,14 +39,13 @@ type Integration struct {
 	RedirectURIs []string // compared exactly
 }
 
-// directory is who exists and who consented to what. Its owner locks.
+// directory is who exists and who consented to what.
 type directory struct {
-	accounts     map[string]Account
-	numbers      map[string]string
-	users        map[string]User
-	emails       map[string]string
+	mu           sync.Mutex
+	accounts     map[string]Account // by GUID
+	users        map[string]User    // by GUID
 	integrations map[string]Integration
-	consents     map[consentKey][]string
+	consents     map[consentKey][]string // scopes
 }
 
 type consentKey struct{ key, user string }
@@ -52,39 +53,33 @@ type consentKey struct{ key, user string }
 // everyone stands in consentKey.user for an administrator's consent.
 const everyone = "*"
 
-func newDirectory() directory {
-	return directory{
-		accounts: map[string]Account{}, numbers: map[string]string{}, users: map[string]User{}, emails: map[string]string{},
-		integrations: map[string]Integration{}, consents: map[consentKey][]string{},
+func newDirectory() *directory {
+	return &directory{
+		accounts: map[string]Account{}, users: map[string]User{}, integrations: map[string]Integration{},
+		consents: map[consentKey][]string{},
 	}
 }
 
 // AddAccount adds or replaces an account.
-func (s *Sandbox) AddAccount(a Account) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (d *directory) AddAccount(a Account) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	a.ID, a.Site = strings.ToLower(a.ID), strings.ToLower(a.Site)
-	s.dir.accounts[a.ID] = a
-	if a.Number != "" {
-		s.dir.numbers[a.Number] = a.ID
-	}
+	d.accounts[a.ID] = a
 }
 
 // MoveAccount moves an account to another site.
-func (s *Sandbox) MoveAccount(id, site string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	id = strings.ToLower(id)
-	if a, ok := s.dir.accounts[id]; ok {
-		a.Site = strings.ToLower(site)
-		s.dir.accounts[id] = a
+func (d *directory) MoveAccount(id, site string) {
+	if a, ok := d.findAccount(id); ok {
+		a.Site = site
+		d.AddAccount(a)
 	}
 }
 
 // AddUser adds or replaces a user.
-func (s *Sandbox) AddUser(u User) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (d *directory) AddUser(u User) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	u.ID, u.Default = strings.ToLower(u.ID), strings.ToLower(u.Default)
 	u.Accounts = slices.Clone(u.Accounts)
 	for i, id := range u.Accounts {
@@ -93,97 +88,90 @@ func (s *Sandbox) AddUser(u User) {
 	if u.Default == "" && len(u.Accounts) > 0 {
 		u.Default = u.Accounts[0]
 	}
-	s.dir.users[u.ID] = u
-	s.dir.emails[strings.ToLower(u.Email)] = u.ID
+	d.users[u.ID] = u
 }
 
 // AddIntegration adds or replaces an integration.
-func (s *Sandbox) AddIntegration(i Integration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (d *directory) AddIntegration(i Integration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	i.PublicKeys, i.RedirectURIs = slices.Clone(i.PublicKeys), slices.Clone(i.RedirectURIs)
-	s.dir.integrations[strings.ToLower(i.Key)] = i
+	d.integrations[strings.ToLower(i.Key)] = i
 }
 
 // AddRedirectURI registers one more redirect URI under a key.
-func (s *Sandbox) AddRedirectURI(key, uri string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i, ok := s.dir.integrations[strings.ToLower(key)]; ok {
+func (d *directory) AddRedirectURI(key, uri string) {
+	if i, ok := d.findIntegration(key); ok {
 		i.RedirectURIs = append(slices.Clone(i.RedirectURIs), uri)
-		s.dir.integrations[strings.ToLower(key)] = i
+		d.AddIntegration(i)
 	}
 }
 
 // Consent records that a user granted scopes to an integration key.
-func (s *Sandbox) Consent(key, userID string, scopes ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dir.consent(key, userID, scopes)
+func (d *directory) Consent(key, userID string, scopes ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := consentKey{strings.ToLower(key), strings.ToLower(userID)}
+	d.consents[at] = slices.Concat(d.consents[at], scopes)
 }
 
 // ConsentAll records an administrator's consent for every user.
-func (s *Sandbox) ConsentAll(key string, scopes ...string) { s.Consent(key, everyone, scopes...) }
+func (d *directory) ConsentAll(key string, scopes ...string) { d.Consent(key, everyone, scopes...) }
 
-// Revoke withdraws a user's consent. Refresh tokens end; access tokens live on until they expire (PROTOCOL.md §6.5).
-func (s *Sandbox) Revoke(key, userID string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at := consentKey{strings.ToLower(key), strings.ToLower(userID)}
-	delete(s.dir.consents, at)
-	s.codes.forget(at)
-}
-
-// RevokeTokens ends every access token of a user at once.
-func (s *Sandbox) RevokeTokens(userID string) { s.tokens.revoke(strings.ToLower(userID)) }
-
-func (d *directory) consent(key, userID string, scopes []string) {
-	at := consentKey{strings.ToLower(key), strings.ToLower(userID)}
-	for _, scope := range scopes {
-		if !slices.Contains(d.consents[at], scope) {
-			d.consents[at] = append(d.consents[at], scope)
-		}
-	}
+func (d *directory) withdraw(key, userID string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.consents, consentKey{strings.ToLower(key), strings.ToLower(userID)})
 }
 
 func (d *directory) consented(key, userID string, scopes []string) bool {
-	own := d.consents[consentKey{strings.ToLower(key), userID}]
-	all := d.consents[consentKey{strings.ToLower(key), everyone}]
-	for _, scope := range scopes {
-		if !slices.Contains(own, scope) && !slices.Contains(all, scope) {
-			return false
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	given := slices.Concat(
+		d.consents[consentKey{strings.ToLower(key), userID}], d.consents[consentKey{strings.ToLower(key), everyone}])
+	return !slices.ContainsFunc(scopes, func(scope string) bool { return !slices.Contains(given, scope) })
+}
+
+// findAccount finds an account by GUID or number.
+func (d *directory) findAccount(id string) (Account, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a, ok := d.accounts[strings.ToLower(id)]; ok {
+		return a, true
+	}
+	for _, a := range d.accounts {
+		if id != "" && a.Number == id {
+			return a, true
 		}
 	}
-	return true
+	return Account{}, false
 }
 
-// account finds an account by GUID or number.
-func (d *directory) account(id string) (Account, bool) {
+// findUser finds an active user by GUID or e-mail.
+func (d *directory) findUser(id string) (User, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	id = strings.ToLower(id)
-	if guid, ok := d.numbers[id]; ok {
-		id = guid
-	}
-	a, ok := d.accounts[id]
-	return a, ok
-}
-
-// user finds an active user by GUID or e-mail.
-func (d *directory) user(id string) (User, bool) {
-	id = strings.ToLower(id)
-	if guid, ok := d.emails[id]; ok {
-		id = guid
-	}
 	u, ok := d.users[id]
+	for _, other := range d.users {
+		if !ok && id != "" && strings.ToLower(other.Email) == id {
+			u, ok = other, true
+		}
+	}
 	return u, ok && !u.Inactive
 }
 
-func (d *directory) integration(key string) (Integration, bool) {
+func (d *directory) findIntegration(key string) (Integration, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	i, ok := d.integrations[strings.ToLower(key)]
 	return i, ok
 }
 
 // memberships lists a user's accounts in the user's order.
 func (d *directory) memberships(u User) []Account {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var list []Account
 	for _, id := range u.Accounts {
 		if a, ok := d.accounts[id]; ok {
@@ -193,29 +181,12 @@ func (d *directory) memberships(u User) []Account {
 	return list
 }
 
-func isGUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (s[i] == '-') || !dash && !strings.ContainsRune("0123456789abcdefABCDEF", rune(s[i])) {
-			return false
-		}
-	}
-	return true
-}
-
-// members lists an account's users, ordered by e-mail.
-func (d *directory) members(a Account) []User {
-	var list []User
-	for _, u := range d.users {
-		if isMember(u, a) {
-			list = append(list, u)
-		}
-	}
-	slices.SortFunc(list, func(x, y User) int { return strings.Compare(x.Email, y.Email) })
-	return list
+// everybody lists the users, ordered by e-mail.
+func (d *directory) everybody() []User {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	byEmail := func(a, b User) int { return strings.Compare(a.Email, b.Email) }
+	return slices.SortedFunc(maps.Values(d.users), byEmail)
 }
 
 func isMember(u User, a Account) bool { return slices.Contains(u.Accounts, a.ID) }

@@ -7,64 +7,56 @@ import (
 	"time"
 )
 
-// The limits DocuSign announces by default (PROTOCOL.md §11).
-const (
-	announcedHourly = 3000
-	announcedBurst  = 500
-)
-
 // limiter counts calls per account in the running hour and in the running 30 seconds.
 type limiter struct {
-	mu            sync.Mutex
-	hourly, burst int
-	spent         map[string]spending
+	mu    sync.Mutex
+	spent map[string]spending
 }
 
-type spending struct {
-	hour, slot    time.Time
-	inHour, inRun int
+type spending struct{ hour, burst window }
+
+type window struct {
+	start time.Time
+	calls int
 }
 
 func newLimiter() *limiter { return &limiter{spent: map[string]spending{}} }
 
-func (l *limiter) enforce(hourly, burst int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.hourly, l.burst = hourly, burst
-}
-
 // charge counts one call, announces what is left (PROTOCOL.md §12) and returns the code of an exceeded limit.
-func (l *limiter) charge(h http.Header, account string, now time.Time) string {
+func (l *limiter) charge(h http.Header, account string, now time.Time, limits setting) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.spent[account]
-	if hour := now.Truncate(time.Hour); !s.hour.Equal(hour) {
-		s.hour, s.inHour = hour, 0
-	}
-	if slot := now.Truncate(30 * time.Second); !s.slot.Equal(slot) {
-		s.slot, s.inRun = slot, 0
-	}
-	s.inHour++
-	s.inRun++
+	s.hour.count(now.Truncate(time.Hour))
+	s.burst.count(now.Truncate(30 * time.Second))
 	l.spent[account] = s
-	announce(h, "X-RateLimit", l.hourly, announcedHourly, s.inHour)
-	announce(h, "X-BurstLimit", l.burst, announcedBurst, s.inRun)
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(s.hour.Add(time.Hour).Unix(), 10))
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(s.hour.start.Add(time.Hour).Unix(), 10))
+	hourly := announce(h, "X-RateLimit", limits.hourly, 3000, s.hour.calls)
+	burst := announce(h, "X-BurstLimit", limits.burst, 500, s.burst.calls)
 	switch {
-	case l.hourly > 0 && s.inHour > l.hourly:
+	case hourly:
 		return "HOURLY_APIINVOCATION_LIMIT_EXCEEDED"
-	case l.burst > 0 && s.inRun > l.burst:
+	case burst:
 		return "BURST_APIINVOCATION_LIMIT_EXCEEDED"
 	}
 	return ""
 }
 
-// announce never says that nothing is left while nothing is enforced.
-func announce(h http.Header, prefix string, enforced, usual, spent int) {
+func (w *window) count(start time.Time) {
+	if !w.start.Equal(start) {
+		*w = window{start: start}
+	}
+	w.calls++
+}
+
+// announce tells a limit and what is left of it, and returns whether it is exceeded. Where none is enforced it is the
+// usual one of PROTOCOL.md §11, of which something is always left.
+func announce(h http.Header, prefix string, enforced, usual, spent int) bool {
 	limit, least := enforced, 0
 	if enforced == 0 {
 		limit, least = usual, 1
 	}
 	h.Set(prefix+"-Limit", strconv.Itoa(limit))
 	h.Set(prefix+"-Remaining", strconv.Itoa(max(limit-spent, least)))
+	return enforced > 0 && spent > enforced
 }

@@ -1,30 +1,40 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strconv"
 	"strings"
+
+	"docusign-auth-proxy/internal/services"
 )
 
-func ping(*soapCall) (sequence, *soapFault) { return sequence{{"PingResult", true}}, nil }
+// operation answers one SOAP operation with the content of its Result element.
+type operation func(*soapCall) (any, *soapFault)
 
-// credentialOperations are PROTOCOL.md §4.7; the caller was authenticated from the body.
-func credentialOperations() map[string]operation {
-	return map[string]operation{
-		"Ping":                   ping,
-		"Login":                  (*soapCall).login,
-		"GetAuthenticationToken": (*soapCall).consoleToken,
-		"RequestSenderToken":     (*soapCall).envelopeToken,
-		"RequestCorrectToken":    (*soapCall).envelopeToken,
+// operation finds what the sandbox does for the operation of the call; nil = it does not know it.
+func (c *soapCall) operation() operation {
+	if c.msg.operation == "Ping" {
+		return func(*soapCall) (any, *soapFault) { return true, nil }
 	}
-}
-
-// envelopeOperations are those of api.asmx and dsapi.asmx that the sandbox carries out.
-func envelopeOperations() map[string]operation {
+	switch c.service.Reads {
+	case services.Body:
+		// PROTOCOL.md §4.7; the caller was authenticated from the body.
+		return map[string]operation{
+			"Login":                  (*soapCall).login,
+			"GetAuthenticationToken": (*soapCall).consoleToken,
+			"RequestSenderToken":     (*soapCall).envelopeToken,
+			"RequestCorrectToken":    (*soapCall).envelopeToken,
+		}[c.msg.operation]
+	case services.Header:
+		return map[string]operation{
+			"GetEncryptedPassword": (*soapCall).encryptedPassword,
+			"GetMembershipSummary": (*soapCall).membershipSummary,
+		}[c.msg.operation]
+	}
 	return map[string]operation{
-		"Ping":                             ping,
-		"CreateAndSendEnvelope":            func(c *soapCall) (sequence, *soapFault) { return c.createEnvelope("sent") },
-		"CreateEnvelope":                   func(c *soapCall) (sequence, *soapFault) { return c.createEnvelope("created") },
+		"CreateAndSendEnvelope":            (*soapCall).createEnvelope,
+		"CreateEnvelope":                   (*soapCall).createEnvelope,
 		"SendEnvelope":                     (*soapCall).sendEnvelope,
 		"RequestStatus":                    (*soapCall).requestStatus,
 		"RequestStatusEx":                  (*soapCall).requestStatus,
@@ -35,150 +45,109 @@ func envelopeOperations() map[string]operation {
 		"RequestCorrectToken":              (*soapCall).envelopeToken,
 		"RequestRecipientToken":            (*soapCall).envelopeToken,
 		"GetAccountMembershipFeaturesList": (*soapCall).membershipFeatures,
-	}
+	}[c.msg.operation]
 }
 
-// managementOperations are those of accountmanagement.asmx that the sandbox carries out.
-func managementOperations() map[string]operation {
-	return map[string]operation{
-		"Ping":                 ping,
-		"GetEncryptedPassword": (*soapCall).encryptedPassword,
-		"GetMembershipSummary": (*soapCall).membershipSummary,
-	}
-}
-
-func (c *soapCall) login() (sequence, *soapFault) {
-	withURL := c.msg.fields["ReturnBaseUrl"] == "true" || c.msg.fields["ReturnBaseUrl"] == "1"
-	c.s.mu.Lock()
-	accounts := c.s.dir.memberships(c.user)
-	c.s.mu.Unlock()
-	var list []sequence
-	for _, a := range accounts {
-		entry := sequence{{"AccountID", a.ID}, {"AccountName", a.Name}, {"UserID", c.user.ID}, {"UserName", c.user.Name}, {"Email", c.user.Email}}
-		if withURL {
-			entry = append(entry, member{"BaseUrl", c.s.origin(a.Site) + "/api/3.0"})
+func (c *soapCall) login() (any, *soapFault) {
+	withURL := c.msg.field("ReturnBaseUrl") == "true" || c.msg.field("ReturnBaseUrl") == "1"
+	var accounts []any
+	for _, a := range c.memberships(c.user) {
+		entry := object{
+			{"AccountID", a.ID}, {"AccountName", a.Name}, {"UserID", c.user.ID}, {"UserName", c.user.Name},
+			{"Email", c.user.Email},
 		}
-		list = append(list, entry)
+		if withURL {
+			entry = append(entry, member{"BaseUrl", c.origin(a.Site) + "/api/3.0"})
+		}
+		accounts = append(accounts, entry)
 	}
-	return sequence{{"LoginResult", sequence{{"Success", true}, {"ErrorCode", "Success"}, {"Accounts", items{"Account", list}}}}}, nil
-}
-
-// loginFailure fits a fault into the codes that the WSDL allows.
-func loginFailure(f *soapFault) sequence {
-	code := f.name
-	switch code {
-	case "User_Authentication_Failed", "User_Lacks_Permissions", "Account_Lacks_Permissions":
-	default:
-		code = "Unspecified_Error"
-	}
-	return sequence{{"Success", false}, {"ErrorCode", code}, {"AuthenticationMessage", f.reason}}
-}
-
-// managementFailure fits a fault into the codes that the WSDL allows.
-func managementFailure(f *soapFault) sequence {
-	code := "Unspecified_Error"
-	switch f.name {
-	case "User_Authentication_Failed", "Authorization_Invalid_Token":
-		code = "Invalid_Login"
-	case "Partner_Authentication_Failed":
-		code = f.name
-	case "User_Lacks_Permissions":
-		code = "Not_Authorized"
-	}
-	return sequence{{"Success", false}, {"Error", sequence{{"ErrorCode", code}, {"Description", f.reason}}}}
+	return object{{"Success", true}, {"ErrorCode", "Success"}, {"Accounts", list{"Account", accounts}}}, nil
 }
 
 // account finds the account an operation names and checks membership; without a name it is the caller's default.
 // SOAP serves every account at every site (PROTOCOL.md §4.1).
 func (c *soapCall) account(id string) (Account, *soapFault) {
-	if id == "" {
-		id = c.user.Default
-	}
-	c.s.mu.Lock()
-	account, known := c.s.dir.account(id)
-	c.s.mu.Unlock()
-	if !known {
+	account, known := c.findAccount(cmp.Or(id, c.user.Default))
+	switch {
+	case !known:
 		return account, fault("Account_Does_Not_Exist_In_System")
-	}
-	if !isMember(c.user, account) {
+	case !isMember(c.user, account):
 		return account, fault("User_Lacks_Membership")
 	}
 	return account, nil
 }
 
-// envelope finds the envelope an operation names among those of the caller's accounts.
-func (c *soapCall) envelope() (Envelope, *soapFault) {
-	id := c.msg.fields["EnvelopeID"] + c.msg.fields["EnvelopeId"]
-	c.s.mu.Lock()
-	e, known := c.s.envelopes.byID[strings.ToLower(id)]
-	c.s.mu.Unlock()
+// named finds the envelope an operation names among those of the caller's accounts.
+func (c *soapCall) named() (Envelope, *soapFault) {
+	id := cmp.Or(c.msg.field("EnvelopeID"), c.msg.field("EnvelopeId"))
+	e, known := c.envelopes.get(strings.ToLower(id))
 	if !known || !isMember(c.user, Account{ID: e.AccountID}) {
 		return e, fault("Envelope_Does_Not_Exist")
 	}
 	return e, nil
 }
 
-func (c *soapCall) createEnvelope(status string) (sequence, *soapFault) {
-	account, denied := c.account(c.msg.fields["AccountId"])
+func (c *soapCall) createEnvelope() (any, *soapFault) {
+	account, denied := c.account(c.msg.field("AccountId"))
 	if denied != nil {
 		return nil, denied
 	}
 	d := c.msg.content
-	d.status, d.subject = status, c.msg.fields["Subject"]
-	return c.status(c.s.keepEnvelope(d, account, c.user, c.key)), nil
+	d.status, d.subject = "created", c.msg.field("Subject")
+	if c.msg.operation == "CreateAndSendEnvelope" {
+		d.status = "sent"
+	}
+	return c.status(c.keepEnvelope(d, account, c.user, c.key)), nil
 }
 
-func (c *soapCall) sendEnvelope() (sequence, *soapFault) {
-	e, denied := c.envelope()
+func (c *soapCall) sendEnvelope() (any, *soapFault) {
+	e, denied := c.named()
 	if denied != nil {
 		return nil, denied
 	}
-	if refused := c.s.changeEnvelope(e.ID, "sent", ""); refused.code != "" {
-		return nil, (&soapFault{name: "Envelope_Invalid_Status"}).with(refused.message)
+	if refused := c.changeEnvelope(e.ID, "sent", ""); refused != nil {
+		return nil, &soapFault{name: "Envelope_Invalid_Status", reason: refused.message}
 	}
 	return c.requestStatus()
 }
 
-func (c *soapCall) requestStatus() (sequence, *soapFault) {
-	e, denied := c.envelope()
-	if denied != nil {
-		return nil, denied
-	}
-	return c.status(e), nil
+func (c *soapCall) requestStatus() (any, *soapFault) {
+	e, denied := c.named()
+	return c.status(e), denied
 }
 
 // status is the type EnvelopeStatus, in the order of the WSDL.
-func (c *soapCall) status(e Envelope) sequence {
-	c.s.mu.Lock()
-	sender, _ := c.s.dir.user(e.SenderID)
-	c.s.mu.Unlock()
+func (c *soapCall) status(e Envelope) object {
+	sender, _ := c.findUser(e.SenderID)
 	created, changed := stamp(e.Created), stamp(e.Changed)
-	result := sequence{
-		{"RecipientStatuses", items{"RecipientStatus", recipientStatuses(e)}}, {"TimeGenerated", stamp(c.s.now())}, {"EnvelopeID", e.ID},
-		{"Subject", e.Subject}, {"UserName", sender.Name}, {"Email", sender.Email}, {"Status", title(e.Status)}, {"Created", created},
+	status := object{
+		{"RecipientStatuses", recipientStatuses(e)}, {"TimeGenerated", stamp(c.now())}, {"EnvelopeID", e.ID},
+		{"Subject", e.Subject}, {"UserName", sender.Name}, {"Email", sender.Email}, {"Status", title(e.Status)},
+		{"Created", created},
 	}
 	if e.Status != "created" {
-		result = append(result, member{"Sent", changed})
+		status = append(status, member{"Sent", changed})
 	}
-	result = append(result,
-		member{"ACStatus", "Original"}, member{"ACStatusDate", changed}, member{"ACHolder", sender.Name}, member{"ACHolderEmail", sender.Email},
-		member{"ACHolderLocation", "DocuSign"}, member{"SigningLocation", "Online"}, member{"AutoNavigation", true},
-		member{"EnvelopeIdStamping", true}, member{"DocumentStatuses", items{"DocumentStatus", documentStatuses(e)}})
-	return sequence{{c.msg.operation + "Result", result}}
+	return append(status, object{
+		{"ACStatus", "Original"}, {"ACStatusDate", changed}, {"ACHolder", sender.Name}, {"ACHolderEmail", sender.Email},
+		{"ACHolderLocation", "DocuSign"}, {"SigningLocation", "Online"}, {"AutoNavigation", true},
+		{"EnvelopeIdStamping", true}, {"DocumentStatuses", documentStatuses(e)},
+	}...)
 }
 
-func recipientStatuses(e Envelope) []sequence {
-	var list []sequence
+func recipientStatuses(e Envelope) list {
+	statuses := list{item: "RecipientStatus"}
 	for _, r := range e.Recipients {
 		status := title(e.Status)
 		if status == "Voided" {
 			status = "Sent"
 		}
-		list = append(list, sequence{
-			{"Type", recipientType(r.Type)}, {"Email", r.Email}, {"UserName", r.Name}, {"RoutingOrder", "1"}, {"DeclineReason", missing{}}, {"Status", status},
+		statuses.of = append(statuses.of, object{
+			{"Type", recipientType(r.Type)}, {"Email", r.Email}, {"UserName", r.Name}, {"RoutingOrder", "1"},
+			{"DeclineReason", nil}, {"Status", status},
 		})
 	}
-	return list
+	return statuses
 }
 
 // recipientType keeps SOAP's own types; recipients made over REST are signers here.
@@ -190,15 +159,16 @@ func recipientType(name string) string {
 	return "Signer"
 }
 
-func documentStatuses(e Envelope) []sequence {
-	var list []sequence
+func documentStatuses(e Envelope) list {
+	statuses := list{item: "DocumentStatus"}
 	for i, d := range e.Documents {
-		if n, err := strconv.Atoi(d.ID); err != nil || n < 1 {
-			d.ID = strconv.Itoa(i + 1)
+		id, sequence := d.ID, strconv.Itoa(i+1)
+		if n, err := strconv.Atoi(id); err != nil || n < 1 {
+			id = sequence
 		}
-		list = append(list, sequence{{"ID", d.ID}, {"Name", d.Name}, {"Sequence", strconv.Itoa(i + 1)}})
+		statuses.of = append(statuses.of, object{{"ID", id}, {"Name", d.Name}, {"Sequence", sequence}})
 	}
-	return list
+	return statuses
 }
 
 func title(status string) string {
@@ -208,73 +178,55 @@ func title(status string) string {
 	return strings.ToUpper(status[:1]) + status[1:]
 }
 
-func (c *soapCall) requestPDF() (sequence, *soapFault) {
-	e, denied := c.envelope()
+func (c *soapCall) requestPDF() (any, *soapFault) {
+	e, denied := c.named()
+	return object{{"EnvelopeID", e.ID}, {"PDFBytes", base64.StdEncoding.EncodeToString(samplePDF())}}, denied
+}
+
+func (c *soapCall) voidEnvelope() (any, *soapFault) {
+	e, denied := c.named()
 	if denied != nil {
 		return nil, denied
 	}
-	pdf := base64.StdEncoding.EncodeToString(samplePDF())
-	return sequence{{"RequestPDFResult", sequence{{"EnvelopeID", e.ID}, {"PDFBytes", pdf}}}}, nil
+	if refused := c.changeEnvelope(e.ID, "voided", c.msg.field("Reason")); refused != nil {
+		return nil, &soapFault{name: "Envelope_Cannot_Void_Invalid_State", reason: refused.message}
+	}
+	return object{{"VoidSuccess", true}}, nil
 }
 
-func (c *soapCall) voidEnvelope() (sequence, *soapFault) {
-	e, denied := c.envelope()
-	if denied != nil {
-		return nil, denied
-	}
-	if refused := c.s.changeEnvelope(e.ID, "voided", c.msg.fields["Reason"]); refused.code != "" {
-		return nil, (&soapFault{name: "Envelope_Cannot_Void_Invalid_State"}).with(refused.message)
-	}
-	return sequence{{"VoidEnvelopeResult", sequence{{"VoidSuccess", true}}}}, nil
+func (c *soapCall) consoleToken() (any, *soapFault) {
+	account, denied := c.account(c.msg.field("AccountID"))
+	return c.viewURL(account.Site), denied
 }
 
-func (c *soapCall) consoleToken() (sequence, *soapFault) {
-	account, denied := c.account(c.msg.fields["AccountID"])
-	if denied != nil {
-		return nil, denied
-	}
-	return c.viewResult(account.Site), nil
-}
-
-func (c *soapCall) envelopeToken() (sequence, *soapFault) {
-	e, denied := c.envelope()
+func (c *soapCall) envelopeToken() (any, *soapFault) {
+	e, denied := c.named()
 	if denied != nil {
 		return nil, denied
 	}
 	account, denied := c.account(e.AccountID)
-	if denied != nil {
-		return nil, denied
-	}
-	return c.viewResult(account.Site), nil
+	return c.viewURL(account.Site), denied
 }
 
-func (c *soapCall) viewResult(site string) sequence {
-	return sequence{{c.msg.operation + "Result", c.s.viewURL(site)}}
+func (c *soapCall) membershipFeatures() (any, *soapFault) {
+	_, denied := c.account(c.msg.field("AccountId"))
+	return object{
+		{"Email", c.user.Email}, {"UserName", c.user.Name},
+		{"EnabledFeaturesSet", list{"EnabledFeatures", []any{"CanSendEnvelope", "CanManageTemplates"}}},
+	}, denied
 }
 
-func (c *soapCall) membershipFeatures() (sequence, *soapFault) {
-	if _, denied := c.account(c.msg.fields["AccountId"]); denied != nil {
-		return nil, denied
-	}
-	features := featureList{"CanSendEnvelope", "CanManageTemplates"}
-	return sequence{{"GetAccountMembershipFeaturesListResult", sequence{
-		{"Email", c.user.Email}, {"UserName", c.user.Name}, {"EnabledFeaturesSet", features},
-	}}}, nil
+func (c *soapCall) encryptedPassword() (any, *soapFault) {
+	return object{{"EncryptedPassword", "bm90LWEtcmVhbC1wYXNzd29yZC0h"}, {"Success", true}}, nil
 }
 
-func (c *soapCall) encryptedPassword() (sequence, *soapFault) {
-	return sequence{{"GetEncryptedPasswordResult", sequence{{"EncryptedPassword", "bm90LWEtcmVhbC1wYXNzd29yZC0h"}, {"Success", true}}}}, nil
-}
-
-func (c *soapCall) membershipSummary() (sequence, *soapFault) {
-	c.s.mu.Lock()
-	accounts := c.s.dir.memberships(c.user)
-	c.s.mu.Unlock()
-	var list []sequence
-	for _, a := range accounts {
-		list = append(list, sequence{
-			{"AccountName", a.Name}, {"AccountId", a.ID}, {"UserName", c.user.Name}, {"UserId", c.user.ID}, {"UserType", "CompanyUser"}, {"UserStatus", "Active"},
+func (c *soapCall) membershipSummary() (any, *soapFault) {
+	var summaries []any
+	for _, a := range c.memberships(c.user) {
+		summaries = append(summaries, object{
+			{"AccountName", a.Name}, {"AccountId", a.ID}, {"UserName", c.user.Name}, {"UserId", c.user.ID},
+			{"UserType", "CompanyUser"}, {"UserStatus", "Active"},
 		})
 	}
-	return sequence{{"GetMembershipSummaryResult", sequence{{"MembershipSummaries", items{"MembershipSummary", list}}, {"Success", true}}}}, nil
+	return object{{"MembershipSummaries", list{"MembershipSummary", summaries}}, {"Success", true}}, nil
 }

@@ -5,316 +5,320 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// restCall is one request that found its route.
-type restCall struct {
-	s       *Sandbox
-	w       http.ResponseWriter
-	r       *http.Request
-	site    string // empty for a loopback address, where every account lives
-	version string // v2 or v2.1
-	params  map[string]string
-	user    User
-	key     string
-	account Account
+// restSite answers for a REST site (PROTOCOL.md §2, §7, §8).
+type restSite struct {
+	*core
+	routes  []route
+	limiter *limiter
 }
 
-// route is one line of the REST surface. Patterns are lower-case; {name} takes one segment.
+// restCall is one request that found its route.
+type restCall struct {
+	restSite
+	request
+	version  string // v2 or v2.1
+	params   map[string]string
+	user     User
+	key      string
+	account  Account  // of the path
+	envelope Envelope // of the path
+}
+
+// result is a good answer in the format that the caller wants; root names its XML. Without a root it is raw.
+type result struct {
+	status int
+	root   string
+	value  object
+	raw    answer
+}
+
+// route is one line of the REST surface. In patterns {name} takes one segment.
 type route struct {
 	method  string
-	pattern []string
+	pattern string
 	open    bool // needs no credential (PROTOCOL.md §2.6)
-	serve   func(*restCall)
+	serve   func(*restCall) (result, *apiError)
 }
 
 func restRoutes() []route {
-	var routes []route
-	add := func(open bool, method, pattern string, serve func(*restCall)) {
-		routes = append(routes, route{method, strings.Split(pattern, "/"), open, serve})
+	const (
+		version  = "restapi/{version}"
+		account  = version + "/accounts/{account}"
+		envelope = account + "/envelopes/{envelope}"
+	)
+	return []route{
+		{"GET", "restapi", true, (*restCall).serviceInformation},
+		{"GET", "restapi/service_information", true, (*restCall).serviceInformation},
+		{"GET", "restapi/help", true, (*restCall).help},
+		{"GET", version, true, (*restCall).resources},
+		{"POST", version + "/oauth2/token", true, (*restCall).passwordGrant},
+		{"POST", version + "/oauth2/revoke", true, (*restCall).passwordGrant},
+		{"GET", version + "/login_information", false, (*restCall).loginInformation},
+		{"PUT", version + "/login_information/password", false, (*restCall).changePassword},
+		{"GET", account, false, (*restCall).getAccount},
+		{"GET", account + "/users", false, (*restCall).listUsers},
+		{"POST", account + "/views/console", false, (*restCall).consoleView},
+		{"POST", account + "/envelopes", false, (*restCall).createEnvelope},
+		{"GET", account + "/envelopes", false, (*restCall).listEnvelopes},
+		{"GET", envelope, false, (*restCall).getEnvelope},
+		{"PUT", envelope, false, (*restCall).updateEnvelope},
+		{"GET", envelope + "/recipients", false, (*restCall).listRecipients},
+		{"GET", envelope + "/documents", false, (*restCall).listDocuments},
+		{"GET", envelope + "/documents/{document}", false, (*restCall).getDocument},
+		{"POST", envelope + "/views/{view}", false, (*restCall).envelopeView},
 	}
-	add(true, "GET", "restapi", (*restCall).serviceInformation)
-	add(true, "GET", "restapi/service_information", (*restCall).serviceInformation)
-	add(true, "GET", "restapi/help", (*restCall).help)
-	add(true, "GET", "restapi/{version}", (*restCall).resources)
-	add(true, "POST", "restapi/{version}/oauth2/token", (*restCall).passwordGrant)
-	add(true, "POST", "restapi/{version}/oauth2/revoke", (*restCall).passwordGrant)
-	add(false, "GET", "restapi/{version}/login_information", (*restCall).loginInformation)
-	add(false, "PUT", "restapi/{version}/login_information/password", (*restCall).changePassword)
-	const account = "restapi/{version}/accounts/{account}"
-	add(false, "GET", account, (*restCall).getAccount)
-	add(false, "GET", account+"/users", (*restCall).listUsers)
-	add(false, "POST", account+"/views/console", (*restCall).consoleView)
-	add(false, "POST", account+"/envelopes", (*restCall).createEnvelope)
-	add(false, "GET", account+"/envelopes", (*restCall).listEnvelopes)
-	const envelope = account + "/envelopes/{envelope}"
-	add(false, "GET", envelope, (*restCall).getEnvelope)
-	add(false, "PUT", envelope, (*restCall).updateEnvelope)
-	add(false, "GET", envelope+"/recipients", (*restCall).listRecipients)
-	add(false, "GET", envelope+"/documents", (*restCall).listDocuments)
-	add(false, "GET", envelope+"/documents/{document}", (*restCall).getDocument)
-	add(false, "POST", envelope+"/views/{view}", (*restCall).envelopeView)
-	return routes
 }
 
-func (rt route) match(method string, path []string) (map[string]string, bool) {
-	if rt.method != method || len(rt.pattern) != len(path) {
+func (rt route) match(r request) (map[string]string, bool) {
+	pattern, path := strings.Split(rt.pattern, "/"), strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if rt.method != r.Method || len(pattern) != len(path) {
 		return nil, false
 	}
 	params := map[string]string{}
-	for i, want := range rt.pattern {
+	for i, want := range pattern {
 		if want[0] == '{' {
-			params[want] = path[i]
+			params[want] = strings.ToLower(path[i])
 		} else if !strings.EqualFold(want, path[i]) {
 			return nil, false
 		}
 	}
-	version := strings.ToLower(params["{version}"])
-	return params, version == "" || version == "v2" || version == "v2.1"
+	return params, slices.Contains([]string{"", "v2", "v2.1"}, params["{version}"])
 }
 
-// serveREST answers for a site (PROTOCOL.md §2, §7, §8).
-func (s *Sandbox) serveREST(w http.ResponseWriter, r *http.Request, site string) {
-	c := &restCall{s: s, w: w, r: r, site: site}
-	c.commonHeaders()
-	legacy := s.countLegacyHeaders(r)
-	found, ok := c.find()
-	if !ok {
-		s.countPath(r.Method, site, "unknown")
-		c.drain()
-		w.WriteHeader(http.StatusNotFound)
-		return
-	}
-	s.countPath(r.Method, site, "/"+strings.Join(found.pattern, "/"))
-	if legacy {
-		c.refuse(refusal("USER_AUTHENTICATION_FAILED"))
-		return
-	}
-	if !found.open && !c.admit() {
-		return
-	}
-	found.serve(c)
-}
-
-func (c *restCall) find() (route, bool) {
-	path := strings.Split(strings.Trim(c.r.URL.Path, "/"), "/")
-	for _, rt := range c.s.routes {
-		if params, ok := rt.match(c.r.Method, path); ok {
-			c.params, c.version = params, strings.ToLower(params["{version}"])
-			return rt, true
+func (s restSite) answer(r request) answer {
+	commonHeaders(r)
+	legacy := s.countLegacyHeaders(r.Header)
+	c := &restCall{restSite: s, request: r}
+	for _, rt := range s.routes {
+		params, ok := rt.match(r)
+		if !ok {
+			continue
 		}
-	}
-	return route{}, false
-}
-
-// admit checks the bearer, the account and where it lives; it has answered if it says no.
-func (c *restCall) admit() bool {
-	token, refused := c.s.bearer(c.r)
-	if refused.code == "" {
-		refused = c.enter(token)
-	}
-	if refused.code == "" {
-		account := c.account.ID
-		if account == "" {
-			account = c.user.Default
+		s.countPath(r.Method, r.host, "/"+rt.pattern)
+		c.params, c.version = params, params["{version}"]
+		if legacy {
+			return c.refuse(refusal("USER_AUTHENTICATION_FAILED"))
 		}
-		if code := c.s.limits.charge(c.w.Header(), account, c.s.now()); code != "" {
-			refused = refusal(code)
-		}
+		return c.serve(rt)
 	}
-	if refused.code != "" {
-		c.refuse(refused)
-		return false
-	}
-	c.s.counts.add(func(n *Counts) { n.API++ })
-	return true
-}
-
-// enter resolves who calls and for which account.
-func (c *restCall) enter(token accessToken) apiError {
-	s := c.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	user, known := s.dir.user(token.user)
-	switch {
-	case token.user == "":
-		return refusal("AUTHORIZATION_INVALID_TOKEN", "The token belongs to a system application, which cannot call this service.")
-	case !known:
-		return refusal("AUTHORIZATION_INVALID_TOKEN")
-	case !token.allows("signature"):
-		return refusal("USER_LACKS_PERMISSIONS")
-	}
-	c.user, c.key = user, token.key
-	id, scoped := c.params["{account}"]
-	if !scoped {
-		return apiError{}
-	}
-	account, exists := s.dir.account(id)
-	if !exists || c.site != "" && account.Site != c.site {
-		return wrongSite(s.knobs.wrongSite)
-	}
-	if !isMember(user, account) {
-		return refusal("USER_LACKS_MEMBERSHIP")
-	}
-	c.account = account
-	return apiError{}
-}
-
-func wrongSite(code string) apiError {
-	if code == "PARTNER_AUTHENTICATION_FAILED" {
-		return refusal(code, "Invalid account specified for user.")
-	}
-	return refusal(code)
-}
-
-// bearer finds the access token of a request. Anything but one "Bearer <token>" is refused.
-func (s *Sandbox) bearer(r *http.Request) (accessToken, apiError) {
-	values := r.Header["Authorization"]
-	if len(values) == 0 {
-		return accessToken{}, refusal("PARTNER_AUTHENTICATION_FAILED", "An Integrator key was not specified.")
-	}
-	for _, v := range values {
-		if legacyBearer(v) {
-			s.counts.add(func(c *Counts) { c.Legacy.Bearer++ })
-			return accessToken{}, refusal("AUTHORIZATION_INVALID_TOKEN")
-		}
-	}
-	text, ok := strings.CutPrefix(values[0], "Bearer ")
-	if !ok || len(values) > 1 {
-		return accessToken{}, refusal("AUTHORIZATION_INVALID_TOKEN")
-	}
-	token, live := s.tokens.find(text, s.now())
-	if live {
-		return token, apiError{}
-	}
-	if code := s.settings().badToken; code != "AUTHORIZATION_INVALID_TOKEN" {
-		return accessToken{}, refusal(code, "Invalid access token")
-	}
-	return accessToken{}, refusal("AUTHORIZATION_INVALID_TOKEN")
-}
-
-// legacyBearer recognises tokens of the retired grant: lower-case scheme, bare, or no JWT (PROTOCOL.md §1.4, §3.2).
-func legacyBearer(value string) bool {
-	scheme, text, two := strings.Cut(value, " ")
-	if !two {
-		return true
-	}
-	return strings.EqualFold(scheme, "bearer") && (scheme != "Bearer" || !strings.HasPrefix(text, "eyJ") || strings.Count(text, ".") != 2)
-}
-
-// countLegacyHeaders counts the legacy headers of any request, whatever its route, and tells whether there were any.
-func (s *Sandbox) countLegacyHeaders(r *http.Request) bool {
-	header := len(r.Header["X-Docusign-Authentication"]) > 0
-	actAs := len(r.Header["X-Docusign-Act-As-User"]) > 0
-	if !header && !actAs {
-		return false
-	}
-	s.counts.add(func(c *Counts) {
-		if header {
-			c.Legacy.Header++
-		}
-		if actAs {
-			c.Legacy.ActAs++
-		}
-	})
-	return true
-}
-
-func (s *Sandbox) countPath(method, host, pattern string) {
-	if host == "" {
-		host = "loopback"
-	}
-	s.counts.add(func(c *Counts) { c.Paths[method+" "+host+" "+pattern]++ })
+	s.countPath(r.Method, r.host, "unknown")
+	return c.unread(empty(http.StatusNotFound))
 }
 
 // commonHeaders are those of PROTOCOL.md §12.
-func (c *restCall) commonHeaders() {
-	h := c.w.Header()
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-	h.Set("X-DocuSign-TraceToken", newGUID())
-	h.Set("X-DocuSign-Node", "SANDBOX1")
-	if track := c.r.Header.Get("X-DocuSign-TimeTrack"); track != "" {
-		h.Set("X-DocuSign-TimeTrack", track)
+func commonHeaders(r request) {
+	r.header.Set("Cache-Control", "no-cache")
+	r.header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	r.header.Set("X-DocuSign-TraceToken", newGUID())
+	r.header.Set("X-DocuSign-Node", "SANDBOX1")
+	if track := r.Header.Get("X-DocuSign-TimeTrack"); track != "" {
+		r.header.Set("X-DocuSign-TimeTrack", track)
 	}
 }
 
-func (c *restCall) send(status int, root string, o object) {
-	if wantsXML(c.r) {
-		writeBody(c.w, c.r, status, "application/xml; charset=utf-8", appendDocument(nil, root, o))
-		return
+func (c *restCall) serve(rt route) answer {
+	if !rt.open {
+		if refused := c.admit(); refused != nil {
+			return c.refuse(refused)
+		}
+		c.count(func(n *Counts) { n.API++ })
 	}
-	writeBody(c.w, c.r, status, "application/json; charset=utf-8", appendJSON(nil, o, 0))
+	if refused := c.findEnvelope(); refused != nil {
+		return c.refuse(refused)
+	}
+	res, refused := rt.serve(c)
+	switch {
+	case refused != nil:
+		return c.refuse(refused)
+	case res.root == "":
+		return res.raw
+	case wantsXML(c.Request):
+		return answer{status: res.status, contentType: typeXML, body: xmlOf(res.root, res.value)}
+	}
+	return answer{status: res.status, contentType: typeJSON, body: jsonOf(res.value)}
 }
 
-func (c *restCall) refuse(e apiError) {
-	c.s.counts.add(func(n *Counts) { n.Refused[e.code]++ })
-	c.drain()
-	contentType, asXML := "application/json; charset=utf-8", wantsXML(c.r)
-	if asXML {
-		contentType = "application/xml; charset=utf-8"
+func (c *restCall) refuse(e *apiError) answer {
+	c.count(func(n *Counts) { n.Refused[e.code]++ })
+	a := answer{status: e.status, contentType: typeJSON, body: e.body(wantsXML(c.Request))}
+	if wantsXML(c.Request) {
+		a.contentType = typeXML
 	}
-	writeBody(c.w, c.r, e.status, contentType, e.body(asXML))
+	return c.unread(a)
 }
 
-// drain reads the start of an unwanted body, so that it is recorded; a client that waits for 100 Continue keeps it.
-func (c *restCall) drain() {
-	if c.r.Header.Get("Expect") == "" {
-		_, _ = io.CopyN(io.Discard, c.r.Body, keepBody) // what cannot be read is not wanted either
+// unread reads the start of an unwanted body, so that it is recorded; a client that waits for 100 Continue keeps it.
+func (c *restCall) unread(a answer) answer {
+	if c.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, c.Body, keepBody) // what cannot be read is not wanted either
 	}
+	return a
 }
 
-func (c *restCall) serviceInformation() {
-	host := c.s.origin(c.site)
-	c.send(http.StatusOK, "serviceInformation", object{
-		{"serviceVersions", list{"serviceVersion", []object{
-			{{"version", "v2"}, {"versionUrl", host + "/restapi/v2"}},
-			{{"version", "v2.1"}, {"versionUrl", host + "/restapi/v2.1"}},
+// admit resolves who calls and for which account, and charges the limits.
+func (c *restCall) admit() *apiError {
+	g, refused := c.bearer(c.request)
+	if refused != nil {
+		return refused
+	}
+	user, known := c.findUser(g.user)
+	switch {
+	case g.user == "":
+		return refusal("AUTHORIZATION_INVALID_TOKEN", "The token belongs to a system application, which cannot call this service.")
+	case !known:
+		return refusal("AUTHORIZATION_INVALID_TOKEN")
+	case !slices.Contains(g.scopes, "signature"):
+		return refusal("USER_LACKS_PERMISSIONS")
+	}
+	c.user, c.key = user, g.key
+	charged := user.Default
+	if id, scoped := c.params["{account}"]; scoped {
+		if refused := c.enter(id); refused != nil {
+			return refused
+		}
+		charged = c.account.ID
+	}
+	if code := c.limiter.charge(c.header, charged, c.now(), c.setting()); code != "" {
+		return refusal(code)
+	}
+	return nil
+}
+
+// enter checks the account and where it lives; at a loopback address every account does.
+func (c *restCall) enter(id string) *apiError {
+	account, exists := c.findAccount(id)
+	if !exists || c.host != "" && account.Site != c.host {
+		if code := c.setting().wrongSite; code == "PARTNER_AUTHENTICATION_FAILED" {
+			return refusal(code, "Invalid account specified for user.")
+		}
+		return refusal("USER_LACKS_MEMBERSHIP")
+	}
+	if !isMember(c.user, account) {
+		return refusal("USER_LACKS_MEMBERSHIP")
+	}
+	c.account = account
+	return nil
+}
+
+// findEnvelope finds the envelope of the path in the account of the path.
+func (c *restCall) findEnvelope() *apiError {
+	id, named := c.params["{envelope}"]
+	if !named {
+		return nil
+	}
+	e, ok := c.envelopes.get(id)
+	if !ok || e.AccountID != c.account.ID {
+		return refusal("ENVELOPE_DOES_NOT_EXIST")
+	}
+	c.envelope = e
+	return nil
+}
+
+func (c *restCall) serviceInformation() (result, *apiError) {
+	base := c.origin(c.host) + "/restapi/"
+	return result{status: http.StatusOK, root: "serviceInformation", value: object{
+		{"serviceVersions", list{"serviceVersion", []any{
+			object{{"version", "v2"}, {"versionUrl", base + "v2"}},
+			object{{"version", "v2.1"}, {"versionUrl", base + "v2.1"}},
 		}}},
 		{"linkedSites", list{"linkedSite", nil}},
 		{"buildVersion", "sandbox"}, {"buildBranch", "sandbox"}, {"buildSHA", ""}, {"buildBranchDeployedDateTime", ""},
-	})
+	}}, nil
 }
 
-func (c *restCall) help() {
-	writeBody(c.w, c.r, http.StatusOK, "text/html; charset=utf-8", []byte("<!DOCTYPE html><html><body><h1>REST API help (sandbox)</h1></body></html>\r\n"))
+func (c *restCall) help() (result, *apiError) {
+	const page = "<!DOCTYPE html><html><body><h1>REST API help (sandbox)</h1></body></html>\r\n"
+	return result{raw: answer{status: http.StatusOK, contentType: typeHTML, body: []byte(page)}}, nil
 }
 
-func (c *restCall) resources() {
-	base := c.s.origin(c.site) + "/restapi/" + c.version
-	c.send(http.StatusOK, "resources", object{{"resources", list{"nameValue", []object{
-		{{"name", "login_information"}, {"value", base + "/login_information"}},
-		{{"name", "accounts"}, {"value", base + "/accounts"}},
-	}}}})
+func (c *restCall) resources() (result, *apiError) {
+	base := c.origin(c.host) + "/restapi/" + c.version
+	return result{status: http.StatusOK, root: "resources", value: object{{"resources", list{"nameValue", []any{
+		object{{"name", "login_information"}, {"value", base + "/login_information"}},
+		object{{"name", "accounts"}, {"value", base + "/accounts"}},
+	}}}}}, nil
 }
 
 // passwordGrant refuses the retired token end points (PROTOCOL.md §3).
-func (c *restCall) passwordGrant() {
-	c.s.counts.add(func(n *Counts) { n.Legacy.PasswordGrant++ })
-	c.refuse(refusal("USER_AUTHENTICATION_FAILED"))
+func (c *restCall) passwordGrant() (result, *apiError) {
+	c.count(func(n *Counts) { n.Legacy.PasswordGrant++ })
+	return result{}, refusal("USER_AUTHENTICATION_FAILED")
 }
 
-func (c *restCall) changePassword() { c.refuse(refusal("USER_LACKS_PERMISSIONS")) }
+func (c *restCall) changePassword() (result, *apiError) {
+	return result{}, refusal("USER_LACKS_PERMISSIONS")
+}
 
-func (c *restCall) getAccount() {
-	c.send(http.StatusOK, "accountInformation", object{
-		{"currentPlanId", "sandbox"}, {"planName", "Sandbox"}, {"accountName", c.account.Name}, {"accountIdGuid", c.account.ID},
-		{"accountId", c.account.Number}, {"isDowngrade", "false"}, {"billingProfile", "web"}, {"canUpgrade", "false"}, {"suspensionStatus", ""},
-	})
+// loginInformation is PROTOCOL.md §2. It lists the user's accounts in their own order, so the default may come second.
+func (c *restCall) loginInformation() (result, *apiError) {
+	switch c.setting().loginInfoStatus {
+	case 0:
+	case http.StatusNotFound:
+		return result{raw: empty(http.StatusNotFound)}, nil
+	default:
+		return result{}, refusal("USER_AUTHENTICATION_FAILED", "Invalid access token")
+	}
+	var value object
+	if c.asksFor("api_password") {
+		value = object{{"apiPassword", "bm90LWEtcmVhbC1wYXNzd29yZC0h"}}
+	}
+	var accounts []any
+	for _, a := range c.memberships(c.user) {
+		accounts = append(accounts, c.loginAccount(a))
+	}
+	value = append(value, member{"loginAccounts", list{"loginAccount", accounts}})
+	return result{status: http.StatusOK, root: "loginInformation", value: value}, nil
+}
+
+func (c *restCall) asksFor(name string) bool {
+	return strings.EqualFold(c.URL.Query().Get(name), "true")
+}
+
+func (c *restCall) loginAccount(a Account) object {
+	id := a.Number
+	if id == "" || c.asksFor("embed_account_id_guid") {
+		id = a.ID
+	}
+	o := object{{"name", a.Name}, {"accountId", a.Number}}
+	if c.asksFor("include_account_id_guid") {
+		o = append(o, member{"accountIdGuid", a.ID})
+	}
+	base := c.origin(a.Site) + "/restapi/" + c.version + "/accounts/" + id
+	o = append(o, object{
+		{"baseUrl", base}, {"isDefault", strconv.FormatBool(a.ID == c.user.Default)},
+		{"userName", c.user.Name}, {"userId", c.user.ID}, {"email", c.user.Email}, {"siteDescription", ""},
+	}...)
+	if strings.EqualFold(c.URL.Query().Get("login_settings"), "all") {
+		on := func(name string) list { return list{"nameValue", []any{object{{"name", name}, {"value", "true"}}}} }
+		o = append(o,
+			member{"loginAccountSettings", on("allowDataDownload")}, member{"loginUserSettings", on("canSendEnvelope")})
+	}
+	return o
+}
+
+func (c *restCall) getAccount() (result, *apiError) {
+	return result{status: http.StatusOK, root: "accountInformation", value: object{
+		{"currentPlanId", "sandbox"}, {"planName", "Sandbox"}, {"accountName", c.account.Name},
+		{"accountIdGuid", c.account.ID}, {"accountId", c.account.Number}, {"isDowngrade", "false"},
+		{"billingProfile", "web"}, {"canUpgrade", "false"}, {"suspensionStatus", ""},
+	}}, nil
 }
 
 // listUsers is for administrators; ?email= is how a principal's GUID is looked up (PROTOCOL.md §0.4).
-func (c *restCall) listUsers() {
+func (c *restCall) listUsers() (result, *apiError) {
 	if !c.user.Admin {
-		c.refuse(refusal("USER_LACKS_PERMISSIONS"))
-		return
+		return result{}, refusal("USER_LACKS_PERMISSIONS")
 	}
-	email := c.r.URL.Query().Get("email")
-	var found []object
-	for _, u := range c.s.members(c.account) {
-		if email != "" && !strings.EqualFold(email, u.Email) {
+	email := c.URL.Query().Get("email")
+	var found []any
+	for _, u := range c.everybody() {
+		if !isMember(u, c.account) || email != "" && !strings.EqualFold(email, u.Email) {
 			continue
 		}
 		admin, status := "False", "Active"
@@ -325,67 +329,69 @@ func (c *restCall) listUsers() {
 			status = "Closed"
 		}
 		found = append(found, object{
-			{"userName", u.Name}, {"userId", u.ID}, {"userType", "CompanyUser"}, {"isAdmin", admin}, {"userStatus", status},
-			{"uri", "/users/" + u.ID}, {"email", u.Email},
+			{"userName", u.Name}, {"userId", u.ID}, {"userType", "CompanyUser"}, {"isAdmin", admin},
+			{"userStatus", status}, {"uri", "/users/" + u.ID}, {"email", u.Email},
 		})
 	}
-	n := fmt.Sprint(len(found))
-	c.send(http.StatusOK, "userInformationList", object{
-		{"users", list{"user", found}}, {"resultSetSize", n}, {"totalSetSize", n}, {"startPosition", "0"}, {"endPosition", fmt.Sprint(max(len(found)-1, 0))},
-	})
+	value := append(object{{"users", list{"user", found}}}, wholePage(len(found))...)
+	return result{status: http.StatusOK, root: "userInformationList", value: value}, nil
 }
 
-func (c *restCall) consoleView() {
-	if _, ok := c.definition(true); ok {
-		c.sendView()
+// wholePage tells that a list of n is complete.
+func wholePage(n int) object {
+	return object{
+		{"resultSetSize", strconv.Itoa(n)}, {"totalSetSize", strconv.Itoa(n)},
+		{"startPosition", "0"}, {"endPosition", strconv.Itoa(max(n-1, 0))},
 	}
 }
 
-func (c *restCall) envelopeView() {
-	view := strings.ToLower(c.params["{view}"])
-	if view != "sender" && view != "correct" && view != "recipient" && view != "edit" {
-		c.drain()
-		c.w.WriteHeader(http.StatusNotFound)
-		return
+func (c *restCall) consoleView() (result, *apiError) {
+	if _, refused := c.definition(true); refused != nil {
+		return result{}, refused
 	}
-	if _, ok := c.envelope(); !ok {
-		return
-	}
-	d, ok := c.definition(view != "recipient")
-	if !ok {
-		return
-	}
-	if view == "recipient" && d.returnURL == "" {
-		c.refuse(refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is missing."))
-		return
-	}
-	c.sendView()
+	return c.view(), nil
 }
 
-func (c *restCall) sendView() {
-	c.send(http.StatusCreated, "viewUrl", object{{"url", c.s.viewURL(c.account.Site)}})
+func (c *restCall) envelopeView() (result, *apiError) {
+	if !slices.Contains([]string{"sender", "correct", "recipient", "edit"}, c.params["{view}"]) {
+		return result{raw: c.unread(empty(http.StatusNotFound))}, nil
+	}
+	recipient := c.params["{view}"] == "recipient"
+	d, refused := c.definition(!recipient)
+	if refused == nil && recipient && d.returnURL == "" {
+		refused = refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is missing.")
+	}
+	if refused != nil {
+		return result{}, refused
+	}
+	return c.view(), nil
+}
+
+func (c *restCall) view() result {
+	url := c.viewURL(c.account.Site)
+	return result{status: http.StatusCreated, root: "viewUrl", value: object{{"url", url}}}
 }
 
 // viewURL is a one-time address for a browser; it is never rewritten by a proxy (PROTOCOL.md §12).
-func (s *Sandbox) viewURL(site string) string {
-	return s.origin(site) + "/Signing/StartInSession.aspx?t=" + newGUID()
+func (c *core) viewURL(site string) string {
+	return c.origin(site) + "/Signing/StartInSession.aspx?t=" + newGUID()
 }
 
 // definition reads a JSON or XML body; optional bodies may be missing.
-func (c *restCall) definition(optional bool) (definition, bool) {
-	d, err := readDefinition(c.r)
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		c.refuse(refusal("REQUEST_TOO_LARGE", fmt.Sprintf("The limit is %d bytes.", tooLarge.Limit)))
-		return d, false
+func (c *restCall) definition(optional bool) (definition, *apiError) {
+	d, err := readDefinition(c.Request)
+	tooLarge, isTooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case isTooLarge:
+		return d, refusal("REQUEST_TOO_LARGE", fmt.Sprintf("The limit is %d bytes.", tooLarge.Limit))
+	case err == io.EOF && optional:
+		return d, nil
+	case err == io.EOF:
+		return d, refusal("INVALID_REQUEST_BODY", "(the body is empty)")
+	case err != nil:
+		return d, refusal("INVALID_REQUEST_BODY", "("+err.Error()+")")
 	}
-	if optional && errors.Is(err, errNoBody) {
-		return d, true
-	}
-	if err != nil {
-		c.refuse(refusal("INVALID_REQUEST_BODY", "("+err.Error()+")"))
-		return d, false
-	}
-	return d, true
+	return d, nil
 }
 
 // stamp is a time as the REST API writes it.

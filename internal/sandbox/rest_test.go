@@ -312,7 +312,7 @@ func TestRecordedClientsAreRefusedAsTheyAreAndServedWithABearer(t *testing.T) {
 }
 
 func TestErrorBodiesHaveTheLengthsOfRecordedOnes(t *testing.T) {
-	tests := map[int]apiError{
+	tests := map[int]*apiError{
 		165: refusal("PARTNER_AUTHENTICATION_FAILED", "An Integrator key was not specified."),
 		126: refusal("USER_LACKS_PERMISSIONS"),
 	}

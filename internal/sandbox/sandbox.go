@@ -1,5 +1,5 @@
-// Package sandbox is a strict stand-in for DocuSign on loopback: account server, REST and SOAP sites that behave
-// by PROTOCOL.md and remember what reached them. It must never accept a legacy credential (header, UsernameToken, password
+// Package sandbox is a strict stand-in for DocuSign on loopback: account server, REST and SOAP sites that behave by
+// PROTOCOL.md and remember what reached them. It must never accept a legacy credential (header, UsernameToken, password
 // grant, act-as, old bearer): each is refused and counted. The demo and sandbox commands and all tests start it.
 package sandbox
 
@@ -51,70 +51,8 @@ type Options struct {
 	// Logger, if non-nil, gets one line per request. Nothing secret is logged.
 	Logger *slog.Logger
 
-	// KeepRequests bounds the requests that Requests returns; default 1000, negative keeps none.
-	KeepRequests int
-
 	// MaxBody bounds a request body in bytes; default 1 GiB.
 	MaxBody int64
-}
-
-// Sandbox is a running stand-in. Its methods may be called at any time from any goroutine.
-type Sandbox struct {
-	opts      Options
-	authority *authority
-	servers   []*http.Server
-	serving   sync.WaitGroup
-	addr      string
-	addresses map[string]string // host name -> address of its own listener; empty without ByPort
-	routes    []route
-	services  []*soapService
-
-	counts   *counter
-	recorder *recorder
-	tokens   *tokenStore
-	failures *failureQueue
-	limits   *limiter
-
-	mu        sync.Mutex
-	dir       directory
-	envelopes envelopeStore
-	codes     codeStore
-	knobs     knobs
-}
-
-// knobs are the switches of a running sandbox.
-type knobs struct {
-	offset       time.Duration
-	tokenLife    time.Duration
-	throttle     bool
-	wrongSite    string
-	badToken     string
-	loginInfoOff int
-	noSOAPBearer bool
-}
-
-// Start opens the listeners and serves until Close.
-func Start(o Options) (*Sandbox, error) {
-	o = o.withDefaults()
-	if err := loopback(o.Listen); err != nil {
-		return nil, err
-	}
-	ca, err := newAuthority(o.Now(), append([]string{o.AccountHost}, o.Sites...), o.Authority)
-	if err != nil {
-		return nil, fmt.Errorf("make certificates: %w", err)
-	}
-	s := &Sandbox{
-		opts: o, authority: ca, addresses: map[string]string{},
-		counts: newCounter(), recorder: newRecorder(o.KeepRequests), failures: &failureQueue{}, limits: newLimiter(),
-		dir: newDirectory(), envelopes: newEnvelopeStore(), codes: newCodeStore(),
-		knobs: knobs{tokenLife: time.Hour, wrongSite: "USER_LACKS_MEMBERSHIP", badToken: "AUTHORIZATION_INVALID_TOKEN"},
-	}
-	s.tokens = newTokenStore()
-	s.routes, s.services = restRoutes(), soapServices()
-	if err := s.open(); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -130,9 +68,6 @@ func (o Options) withDefaults() Options {
 	if len(o.Sites) == 0 {
 		o.Sites = []string{"demo.docusign.net", "na3.docusign.net", "eu.docusign.net"}
 	}
-	if o.KeepRequests == 0 {
-		o.KeepRequests = 1000
-	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = 1 << 30
 	}
@@ -144,43 +79,119 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// core is what the account server and the sites work on.
+type core struct {
+	*directory
+	*envelopes
+	*record
+	*settings
+	*tokens
+	accountHost string
+	addr        string            // of the listener that serves every host by name
+	addresses   map[string]string // host name -> address of its own listener; empty without ByPort
+}
+
+// origin is where a host is found; the empty host is the listener itself.
+func (c *core) origin(host string) string {
+	if host == "" {
+		return "https://" + c.addr
+	}
+	if own, ok := c.addresses[host]; ok {
+		return "https://" + own
+	}
+	return "https://" + host
+}
+
+// Sandbox is a running stand-in. Its methods may be called at any time from any goroutine.
+type Sandbox struct {
+	core
+	*failures
+	opts      Options
+	authority *authority
+	servers   []*http.Server
+	serving   sync.WaitGroup
+	account   accountServer
+	rest      restSite
+	soap      soapSite
+}
+
+// Start opens the listeners and serves until Close.
+func Start(o Options) (*Sandbox, error) {
+	o = o.withDefaults()
+	if err := loopback(o.Listen); err != nil {
+		return nil, err
+	}
+	ca, err := newAuthority(o.Now(), append([]string{o.AccountHost}, o.Sites...), o.Authority)
+	if err != nil {
+		return nil, fmt.Errorf("make certificates: %w", err)
+	}
+	settings := newSettings(o.Now)
+	s := &Sandbox{
+		core: core{
+			directory: newDirectory(), envelopes: &envelopes{newStore[Envelope](maxEnvelopes), settings},
+			record: &record{counts: newCounts()}, settings: settings, tokens: newTokens(),
+			accountHost: o.AccountHost, addresses: map[string]string{},
+		},
+		failures: &failures{}, opts: o, authority: ca,
+	}
+	s.account = accountServer{&s.core}
+	s.rest = restSite{&s.core, restRoutes(), newLimiter()}
+	s.soap = soapSite{&s.core, o.MaxBody}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
 func loopback(address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return fmt.Errorf("listen address: %w", err)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if host != "localhost" && !isLoopback(host) {
 		return fmt.Errorf("listen address %s: only loopback is allowed", address)
 	}
 	return nil
 }
 
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// open listens on every address before it serves any, so that no request sees the addresses half known.
 func (s *Sandbox) open() error {
-	addr, err := s.listen(s.opts.Listen, "")
-	if err != nil {
-		return err
+	hosts := []string{""}
+	if s.opts.ByPort {
+		hosts = append(append(hosts, s.opts.AccountHost), s.opts.Sites...)
 	}
-	s.addr = addr
-	if !s.opts.ByPort {
-		return nil
-	}
-	host, _, _ := net.SplitHostPort(addr)
-	for _, name := range append([]string{s.opts.AccountHost}, s.opts.Sites...) {
-		own, err := s.listen(net.JoinHostPort(host, "0"), name)
+	address := s.opts.Listen
+	var listeners []net.Listener
+	for _, host := range hosts {
+		ln, err := net.Listen("tcp", address)
 		if err != nil {
-			return err
+			for _, ln := range listeners {
+				_ = ln.Close()
+			}
+			return fmt.Errorf("listen: %w", err)
 		}
-		s.addresses[name] = own
+		listeners = append(listeners, ln)
+		if host == "" {
+			s.addr = ln.Addr().String()
+			ip, _, _ := net.SplitHostPort(s.addr)
+			address = net.JoinHostPort(ip, "0")
+		} else {
+			s.addresses[host] = ln.Addr().String()
+		}
+	}
+	for i, ln := range listeners {
+		s.serve(ln, hosts[i])
 	}
 	return nil
 }
 
-// listen serves address; identity is the host it stands for, or empty for every host.
-func (s *Sandbox) listen(address, identity string) (string, error) {
-	ln, err := net.Listen("tcp", address)
-	if err != nil {
-		return "", fmt.Errorf("listen: %w", err)
-	}
+// serve answers on ln; identity is the host it stands for, or empty for every host.
+func (s *Sandbox) serve(ln net.Listener, identity string) {
 	srv := &http.Server{
 		Handler:           s.handler(identity),
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{s.authority.leaf}, MinVersion: tls.VersionTLS12},
@@ -195,7 +206,6 @@ func (s *Sandbox) listen(address, identity string) (string, error) {
 			s.opts.Logger.Error("sandbox listener", "err", err)
 		}
 	})
-	return ln.Addr().String(), nil
 }
 
 // panicsOnly passes a panic's report on; what clients do wrong in TLS is no news.
@@ -230,28 +240,17 @@ func (s *Sandbox) SiteURL(site string) string { return s.origin(strings.ToLower(
 // Sites are the names of the sites.
 func (s *Sandbox) Sites() []string { return slices.Clone(s.opts.Sites) }
 
-// origin is where a host is found; the empty host is the listener itself.
-func (s *Sandbox) origin(host string) string {
-	if host == "" {
-		return "https://" + s.addr
-	}
-	if own, ok := s.addresses[host]; ok {
-		return "https://" + own
-	}
-	return "https://" + host
-}
-
 // Dial connects to the sandbox whatever the address says, so that a client may use DocuSign's host names.
 func (s *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var d net.Dialer
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		return d.DialContext(ctx, network, address)
+	if !isLoopback(host) {
+		address = s.addr
 	}
-	return d.DialContext(ctx, network, s.addr)
+	var d net.Dialer
+	return d.DialContext(ctx, network, address)
 }
 
 // CACert is the sandbox's certificate authority in PEM.
@@ -267,104 +266,54 @@ func (s *Sandbox) CertPool() *x509.CertPool {
 	return pool
 }
 
-// SetClockOffset moves the sandbox's clock away from Options.Now.
-func (s *Sandbox) SetClockOffset(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.knobs.offset = d
-}
-
-// SetTokenLife sets how long access tokens issued from now on live; default one hour.
-func (s *Sandbox) SetTokenLife(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.knobs.tokenLife = d
-}
-
-// SetThrottle makes the token end point answer 429 (PROTOCOL.md §6.4) until it is switched off.
-func (s *Sandbox) SetThrottle(on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.knobs.throttle = on
-}
-
-// SetWrongSite chooses the code for a call at a site where the account does not live: USER_LACKS_MEMBERSHIP (default)
-// or PARTNER_AUTHENTICATION_FAILED with "Invalid account specified for user." (PROTOCOL.md §8.2).
-func (s *Sandbox) SetWrongSite(code string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.knobs.wrongSite = code
-}
-
-// SetBadToken chooses the code for an expired, revoked or unknown access token: AUTHORIZATION_INVALID_TOKEN (default) or
-// USER_AUTHENTICATION_FAILED with "Invalid access token" (PROTOCOL.md §8.2).
-func (s *Sandbox) SetBadToken(code string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.knobs.badToken = code
-}
-
-// SetLoginInformation switches login_information off with a status (401 or 404), or on again with 0.
-func (s *Sandbox) SetLoginInformation(status int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.knobs.loginInfoOff = status
-}
-
-// SetSOAPBearer tells whether the SOAP services take an access token; at first they do. Nothing public says that the
-// real ones do (PROTOCOL.md §4.10).
-func (s *Sandbox) SetSOAPBearer(on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.knobs.noSOAPBearer = !on
-}
-
-// SetLimits enforces the hourly and burst limits of PROTOCOL.md §11 per account; 0 counts without enforcing.
-func (s *Sandbox) SetLimits(hourly, burst int) { s.limits.enforce(hourly, burst) }
-
-func (s *Sandbox) settings() knobs {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.knobs
-}
-
-func (s *Sandbox) now() time.Time { return s.opts.Now().Add(s.settings().offset) }
-
 // handler serves one listener. Every request is recorded before it is judged.
 func (s *Sandbox) handler(identity string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, ok := s.addressed(identity, r)
-		entry := s.recorder.begin(r, host, s.opts.Now())
+		host, known := s.addressed(identity, r)
+		entry := s.begin(r, host, s.opts.Now())
 		// On a copy: net/http looks at its own request's Body to tell a client that waits for 100 Continue.
 		r = r.WithContext(r.Context())
-		r.Body = entry.tee(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
-		out := &answer{ResponseWriter: w, entry: entry}
-		out.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
-		defer s.log(r, host, entry)
-		if !ok {
-			out.WriteHeader(http.StatusMisdirectedRequest)
-			return
+		r.Body = &recordedBody{http.MaxBytesReader(w, r.Body, s.opts.MaxBody), entry}
+		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+		if s.opts.Logger != nil {
+			defer func() {
+				s.opts.Logger.Info("sandbox request", "method", r.Method, "host", host, "path", r.URL.Path, "status", entry.status())
+			}()
 		}
-		if err := pause(r.Context(), s.opts.Latency); err != nil {
-			panic(http.ErrAbortHandler)
+		a := empty(http.StatusMisdirectedRequest)
+		if known {
+			a = s.answer(request{r, host, w.Header()})
 		}
-		if failure, planned := s.failures.take(host, r); planned {
-			s.fail(out, r, failure, host)
-			return
-		}
-		s.dispatch(out, r, host)
+		entry.setStatus(a.status)
+		a.write(w, r)
 	})
 }
 
-func (s *Sandbox) dispatch(w http.ResponseWriter, r *http.Request, host string) {
-	switch {
-	case host == s.opts.AccountHost, host == "" && hasPathPrefix(r.URL.Path, "/oauth"):
-		s.serveAccount(w, r, host)
-	case hasPathPrefix(r.URL.Path, "/api/3.0"):
-		s.serveSOAP(w, r, host)
-	default:
-		s.serveREST(w, r, host)
+func (s *Sandbox) answer(r request) answer {
+	pause(r.Context(), s.opts.Latency)
+	failure, planned := s.next(r)
+	if !planned {
+		return s.dispatch(r)
 	}
+	pause(r.Context(), failure.Delay)
+	switch failure.Drop {
+	case DropAfterWork:
+		s.dispatch(r)
+		panic(http.ErrAbortHandler)
+	case DropBefore:
+		panic(http.ErrAbortHandler)
+	}
+	return failure.answer(r.header)
+}
+
+func (s *Sandbox) dispatch(r request) answer {
+	switch {
+	case r.host == s.opts.AccountHost, r.host == "" && hasPathPrefix(r.URL.Path, "/oauth"):
+		return s.account.answer(r)
+	case hasPathPrefix(r.URL.Path, "/api/3.0"):
+		return s.soap.answer(r)
+	}
+	return s.rest.answer(r)
 }
 
 // addressed tells which host a request is for. An empty host is a loopback address: the path decides there.
@@ -377,7 +326,7 @@ func (s *Sandbox) addressed(identity string, r *http.Request) (string, bool) {
 	if r.TLS != nil && r.TLS.ServerName != "" && !strings.EqualFold(r.TLS.ServerName, name) {
 		return name, false
 	}
-	if ip := net.ParseIP(strings.Trim(name, "[]")); name == "localhost" || ip != nil && ip.IsLoopback() {
+	if name == "localhost" || isLoopback(strings.Trim(name, "[]")) {
 		return identity, true
 	}
 	if identity != "" && name != identity {
@@ -386,42 +335,19 @@ func (s *Sandbox) addressed(identity string, r *http.Request) (string, bool) {
 	return name, name == s.opts.AccountHost || slices.Contains(s.opts.Sites, name)
 }
 
-func (s *Sandbox) log(r *http.Request, host string, entry *entry) {
-	if s.opts.Logger == nil {
-		return
-	}
-	s.opts.Logger.Info("sandbox request", "method", r.Method, "host", host, "path", r.URL.Path, "status", entry.status())
-}
-
 func hasPathPrefix(path, prefix string) bool {
 	rest, ok := strings.CutPrefix(strings.ToLower(path), prefix)
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// pause waits; a client that leaves meanwhile gets no answer.
+func pause(ctx context.Context, d time.Duration) {
 	if d <= 0 {
-		return nil
+		return
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
-		return nil
+	case <-time.After(d):
 	case <-ctx.Done():
-		return ctx.Err()
+		panic(http.ErrAbortHandler)
 	}
 }
-
-// answer notes the status of what is written.
-type answer struct {
-	http.ResponseWriter
-	entry *entry
-}
-
-func (a *answer) WriteHeader(status int) {
-	a.entry.setStatus(status)
-	a.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap serves http.ResponseController.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -1,10 +1,8 @@
 package sandbox
 
 import (
-	"bufio"
+	"cmp"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -23,14 +21,19 @@ const (
 	xop    = "http://www.w3.org/2004/08/xop/include"
 )
 
-// soapMessage is what the sandbox takes from a SOAP request. Documents are hashed as they pass.
+var (
+	errVersion        = errors.New("the envelope is neither SOAP 1.1 nor SOAP 1.2")
+	errMustUnderstand = errors.New("a header that must be understood is not")
+)
+
+// soapMessage is what the sandbox takes from a SOAP request.
 type soapMessage struct {
 	version   string // namespace of the envelope; empty until it is known
 	namespace string
 	operation string
 	token     *usernameToken
-	timestamp bool              // the Security header held one
-	fields    map[string]string // children of the operation and of its Envelope
+	timestamp bool     // the Security header held one
+	body      *element // the operation
 	content   definition
 	included  map[int]string // document index -> cid of the part that holds it
 }
@@ -41,18 +44,12 @@ type usernameToken struct {
 	digest             bool
 }
 
-// soapReader collects a message while the tokens pass.
-type soapReader struct {
-	msg     soapMessage
-	stack   []xml.Name
-	texts   [][]byte
-	kept    int
-	header  bool
-	body    bool
-	filling bool // a long text stood where the current element's text would be
+// field is a child of the operation or of its Envelope.
+func (m *soapMessage) field(name string) string {
+	return cmp.Or(m.body.value(name), m.body.child("Envelope").value(name))
 }
 
-// readMessage reads a whole request: encoding, MTOM packaging and envelope.
+// readMessage reads a whole request: encoding, MTOM packaging and envelope. What was read comes with an error too.
 func readMessage(r *http.Request, limit int64) (soapMessage, error) {
 	body, err := decoded(r, limit)
 	if err != nil {
@@ -71,49 +68,34 @@ func readMessage(r *http.Request, limit int64) (soapMessage, error) {
 	return soapMessage{}, fmt.Errorf("content type %q is not SOAP", media)
 }
 
-func decoded(r *http.Request, limit int64) (io.Reader, error) {
+func decoded(r *http.Request, limit int64) (io.ReadCloser, error) {
 	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
 	case "", "identity":
 		return r.Body, nil
 	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(bufio.NewReader(r.Body))
+		z, err := gzip.NewReader(r.Body)
 		if err != nil {
 			return nil, fmt.Errorf("gzip: %w", err)
 		}
-		return &cappedReader{z, limit}, nil
+		return http.MaxBytesReader(nil, z, limit), nil
 	}
 	return nil, errors.New("content encoding is not supported")
 }
 
-// cappedReader fails instead of ending when the limit is reached.
-type cappedReader struct {
-	r    io.Reader
-	left int64
-}
-
-func (c *cappedReader) Read(p []byte) (int, error) {
-	if c.left <= 0 {
-		return 0, errors.New("the decompressed body is too large")
-	}
-	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
-	c.left -= int64(n)
-	return n, err
-}
-
 // readPackage reads MTOM: the root part holds the envelope, the others documents.
 func readPackage(parts *multipart.Reader, params map[string]string) (soapMessage, error) {
-	if params["type"] != "application/xop+xml" {
-		return soapMessage{}, errors.New("multipart/related is not of type application/xop+xml")
-	}
 	var msg soapMessage
-	blobs, root := map[string]blob{}, false
+	if params["type"] != "application/xop+xml" {
+		return msg, errors.New("multipart/related is not of type application/xop+xml")
+	}
+	documents, root := map[string]Document{}, false
 	for n := range maxParts {
 		part, err := parts.NextRawPart()
 		if err == io.EOF && root {
-			return msg, msg.include(blobs)
+			return msg, msg.include(documents)
 		}
 		if err != nil {
-			return msg, fmt.Errorf("multipart: %w", unexpectedEnd(err))
+			return msg, fmt.Errorf("multipart: %w", err)
 		}
 		id := part.Header.Get("Content-ID")
 		if !root && (id == params["start"] || params["start"] == "" && n == 0) {
@@ -123,273 +105,156 @@ func readPackage(parts *multipart.Reader, params map[string]string) (soapMessage
 			}
 			continue
 		}
-		b, err := hashed(part)
+		size, sum, err := digestOf(part)
 		if err != nil {
 			return msg, fmt.Errorf("multipart: %w", err)
 		}
-		blobs[strings.Trim(id, "<>")] = b
+		documents[strings.Trim(id, "<>")] = Document{Size: size, SHA256: sum}
 	}
 	return msg, errors.New("multipart: too many parts")
 }
 
-func hashed(r io.Reader) (blob, error) {
-	sum := sha256.New()
-	size, err := io.Copy(sum, r)
-	return blob{size: size, sha256: hex.EncodeToString(sum.Sum(nil))}, err
-}
-
-func (m *soapMessage) include(blobs map[string]blob) error {
+func (m *soapMessage) include(parts map[string]Document) error {
 	for i, id := range m.included {
-		b, ok := blobs[id]
+		d, ok := parts[id]
 		if !ok {
 			return fmt.Errorf("xop: no part %q", id)
 		}
-		m.content.documents[i].Size, m.content.documents[i].SHA256 = b.size, b.sha256
+		m.content.documents[i].Size, m.content.documents[i].SHA256 = d.Size, d.SHA256
 	}
 	return nil
 }
 
 func readEnvelope(r io.Reader) (soapMessage, error) {
-	x := newXMLReader(r)
-	s := &soapReader{msg: soapMessage{fields: map[string]string{}, included: map[int]string{}}}
-	for {
-		token, long, err := x.next()
-		if err == io.EOF && x.seen && x.depth == 0 {
-			break
-		}
-		if err != nil {
-			return s.msg, unexpectedEnd(err)
-		}
-		if err := s.take(token, long); err != nil {
-			return s.msg, err
-		}
-	}
-	if !s.body || s.msg.operation == "" {
-		return s.msg, errors.New("the envelope has no body or the body is empty")
-	}
-	return s.msg, nil
+	root, unreadable := readXML(r)
+	msg := soapMessage{included: map[int]string{}}
+	err := msg.take(root)
+	return msg, cmp.Or(unreadable, err)
 }
 
-func (s *soapReader) take(token xml.Token, long *blob) error {
-	switch t := token.(type) {
-	case xml.StartElement:
-		s.stack = append(s.stack, t.Name)
-		s.texts = append(s.texts, nil)
-		s.filling = false
-		return s.start(t)
-	case xml.EndElement:
-		text := string(s.texts[len(s.texts)-1])
-		err := s.end(text)
-		s.stack, s.texts = s.stack[:len(s.stack)-1], s.texts[:len(s.texts)-1]
+// take checks the envelope and notes what is in it, as far as it is right.
+func (m *soapMessage) take(root *element) error {
+	if root == nil || root.name.Local != "Envelope" || root.name.Space != soap11 && root.name.Space != soap12 {
+		return errVersion
+	}
+	m.version = root.name.Space
+	regions := root.children
+	if len(regions) > 0 && regions[0].name == (xml.Name{Space: m.version, Local: "Header"}) {
+		for _, block := range regions[0].children {
+			if err := m.takeHeader(block); err != nil {
+				return err
+			}
+		}
+		regions = regions[1:]
+	}
+	if len(regions) == 0 || regions[0].name != (xml.Name{Space: m.version, Local: "Body"}) {
+		return errors.New("the envelope has no body, or something before it that is no header")
+	}
+	operations := regions[0].children
+	if len(operations) == 0 {
+		return errors.New("the body is empty")
+	}
+	m.body = operations[0]
+	m.operation, m.namespace = m.body.name.Local, m.body.name.Space
+	if len(regions) > 1 || len(operations) > 1 {
+		return errors.New("there is more than one body, or more than one operation in it")
+	}
+	if err := m.checkNamespace(m.body); err != nil {
 		return err
-	case xml.CharData:
-		if s.kept += len(t); s.kept > maxTexts {
-			return errors.New("too much text")
-		}
-		if last := len(s.texts) - 1; last >= 0 {
-			s.texts[last] = append(s.texts[last], t...)
-		}
-	case xml.ProcInst:
-		if long != nil {
-			s.filling = true
-			return s.document(*long)
-		}
-		if t.Target != "xml" {
-			return errors.New("a processing instruction is not allowed")
-		}
 	}
-	return nil
+	return m.takeContent(m.body.child("Envelope"))
 }
 
-func (s *soapReader) start(t xml.StartElement) error {
-	switch len(s.stack) {
-	case 1:
-		if t.Name.Local != "Envelope" || t.Name.Space != soap11 && t.Name.Space != soap12 {
-			return errVersion
-		}
-		s.msg.version = t.Name.Space
-	case 2:
-		return s.region(t.Name)
-	case 3:
-		return s.child(t)
-	default:
-		return s.inner(t)
-	}
-	return nil
-}
-
-func (s *soapReader) region(name xml.Name) error {
-	switch {
-	case name.Space == s.msg.version && name.Local == "Header" && !s.header && !s.body:
-		s.header = true
-	case name.Space == s.msg.version && name.Local == "Body" && !s.body:
-		s.body = true
-	default:
-		return fmt.Errorf("unexpected %s in the envelope", name.Local)
-	}
-	return nil
-}
-
-// child is a header block or the operation.
-func (s *soapReader) child(t xml.StartElement) error {
-	if s.stack[1].Local == "Body" {
-		if s.msg.operation != "" {
-			return errors.New("the body has more than one child")
-		}
-		s.msg.operation, s.msg.namespace = t.Name.Local, t.Name.Space
-		return nil
-	}
-	known := t.Name.Space == wsse && t.Name.Local == "Security" || strings.Contains(t.Name.Space, "/addressing")
-	for _, a := range t.Attr {
-		if a.Name.Space == s.msg.version && a.Name.Local == "mustUnderstand" && a.Value != "0" && a.Value != "false" && !known {
+// takeHeader looks at a header block; of those it reads Security.
+func (m *soapMessage) takeHeader(block *element) error {
+	security := block.name == xml.Name{Space: wsse, Local: "Security"}
+	for _, a := range block.attrs {
+		optional := a.Value == "0" || a.Value == "false" || security || strings.Contains(block.name.Space, "/addressing")
+		if a.Name == (xml.Name{Space: m.version, Local: "mustUnderstand"}) && !optional {
 			return errMustUnderstand
 		}
 	}
-	return nil
-}
-
-func (s *soapReader) inner(t xml.StartElement) error {
-	if s.stack[1].Local == "Header" {
-		return s.security(t)
-	}
-	if t.Name.Space == xop && t.Name.Local == "Include" {
-		return s.includes(t)
-	}
-	if t.Name.Space != s.msg.namespace {
-		return fmt.Errorf("element %s is in the namespace %q", t.Name.Local, t.Name.Space)
-	}
-	switch path := s.path(); {
-	case len(path) == 3 && path[1] == "Documents":
-		s.msg.content.documents = append(s.msg.content.documents, Document{})
-	case len(path) == 3 && path[1] == "Recipients":
-		s.msg.content.recipients = append(s.msg.content.recipients, Recipient{})
-	}
-	if len(s.msg.content.documents) > maxDocuments || len(s.msg.content.recipients) > maxDocuments {
-		return errors.New("too many documents or recipients")
-	}
-	return nil
-}
-
-// security looks at the elements below wsse:Security.
-func (s *soapReader) security(t xml.StartElement) error {
-	if s.stack[2].Space != wsse || s.stack[2].Local != "Security" {
+	if !security {
 		return nil
 	}
-	switch {
-	case t.Name.Space == wsu && t.Name.Local == "Timestamp" && len(s.stack) == 4:
-		s.msg.timestamp = true
-	case t.Name.Space == wsse && t.Name.Local == "UsernameToken" && len(s.stack) == 4:
-		if s.msg.token != nil {
-			return errors.New("more than one UsernameToken")
+	for _, e := range block.children {
+		switch e.name {
+		case xml.Name{Space: wsu, Local: "Timestamp"}:
+			m.timestamp = true
+		case xml.Name{Space: wsse, Local: "UsernameToken"}:
+			if m.token != nil {
+				return errors.New("more than one UsernameToken")
+			}
+			m.token = newUsernameToken(e)
 		}
-		s.msg.token = &usernameToken{}
-	case t.Name.Space == wsse && t.Name.Local == "Password" && s.msg.token != nil:
-		for _, a := range t.Attr {
-			if strings.EqualFold(a.Name.Local, "Type") && !strings.HasSuffix(a.Value, "#PasswordText") {
-				s.msg.token.digest = true
+	}
+	return nil
+}
+
+func newUsernameToken(e *element) *usernameToken {
+	t := &usernameToken{}
+	for _, c := range e.children {
+		switch c.name {
+		case xml.Name{Space: wsse, Local: "Username"}:
+			t.username = c.text
+		case xml.Name{Space: wsse, Local: "Password"}:
+			t.password = c.text
+			for _, a := range c.attrs {
+				digest := strings.EqualFold(a.Name.Local, "Type") && !strings.HasSuffix(a.Value, "#PasswordText")
+				t.digest = t.digest || digest
 			}
 		}
 	}
-	return nil
+	return t
 }
 
-func (s *soapReader) includes(t xml.StartElement) error {
-	for _, a := range t.Attr {
-		id, ok := strings.CutPrefix(a.Value, "cid:")
-		if a.Name.Local == "href" && ok && len(s.msg.content.documents) > 0 {
-			s.msg.included[len(s.msg.content.documents)-1] = id
-			s.filling = true
-			return nil
+// checkNamespace wants every element in the operation's namespace, but for xop:Include.
+func (m *soapMessage) checkNamespace(e *element) error {
+	if e.name == (xml.Name{Space: xop, Local: "Include"}) {
+		return nil
+	}
+	if e.name.Space != m.namespace {
+		return fmt.Errorf("element %s is in the namespace %q", e.name.Local, e.name.Space)
+	}
+	for _, c := range e.children {
+		if err := m.checkNamespace(c); err != nil {
+			return err
 		}
 	}
-	return errors.New("xop: Include without a cid")
+	return nil
 }
 
-// path is the current element's path below the operation.
-func (s *soapReader) path() []string {
-	var path []string
-	for _, name := range s.stack[min(3, len(s.stack)):] {
-		path = append(path, name.Local)
-	}
-	return path
-}
-
-func (s *soapReader) end(text string) error {
-	if len(s.stack) < 4 {
-		return nil
-	}
-	if s.stack[1].Local == "Header" {
-		s.endSecurity(text)
-		return nil
-	}
-	path := s.path()
-	switch {
-	case len(path) == 1, len(path) == 2 && path[0] == "Envelope":
-		s.msg.fields[path[len(path)-1]] = text
-	case len(path) == 4 && path[1] == "Documents" && path[3] == "PDFBytes":
-		if s.filling {
-			s.filling = false
-			return nil
+// takeContent reads the documents and recipients of the operation's Envelope.
+func (m *soapMessage) takeContent(envelope *element) error {
+	for i, e := range envelope.child("Documents").items() {
+		doc := Document{ID: e.value("ID"), Name: e.value("Name")}
+		content := e.child("PDFBytes")
+		if included := content.child("Include"); included != nil {
+			id, err := contentID(included)
+			if err != nil {
+				return err
+			}
+			m.included[i] = id
+		} else if content != nil {
+			if err := doc.keep(content.text); err != nil {
+				return fmt.Errorf("PDFBytes: %w", err)
+			}
 		}
-		return s.document(blobOf(text))
-	case len(path) == 4 && path[1] == "Documents":
-		s.msg.content.documents[len(s.msg.content.documents)-1].setSOAP(path[3], text)
-	case len(path) == 4 && path[1] == "Recipients":
-		s.msg.content.recipients[len(s.msg.content.recipients)-1].setSOAP(path[3], text)
+		m.content.documents = append(m.content.documents, doc)
 	}
-	return nil
+	for _, e := range envelope.child("Recipients").items() {
+		m.content.recipients = append(m.content.recipients, Recipient{
+			ID: e.value("ID"), Email: e.value("Email"), Name: e.value("UserName"), Type: e.value("Type"),
+		})
+	}
+	return m.content.bounded()
 }
 
-func (s *soapReader) endSecurity(text string) {
-	name := s.stack[len(s.stack)-1]
-	if s.msg.token == nil || len(s.stack) != 5 || name.Space != wsse || s.stack[3].Local != "UsernameToken" {
-		return
+func contentID(include *element) (string, error) {
+	for _, a := range include.attrs {
+		if id, ok := strings.CutPrefix(a.Value, "cid:"); ok && a.Name.Local == "href" {
+			return id, nil
+		}
 	}
-	switch name.Local {
-	case "Username":
-		s.msg.token.username = text
-	case "Password":
-		s.msg.token.password = text
-	}
+	return "", errors.New("xop: Include without a cid")
 }
-
-// document keeps the digest of the current document; other long texts are only read.
-func (s *soapReader) document(b blob) error {
-	path := s.path()
-	if len(s.stack) < 2 || s.stack[1].Local != "Body" || len(path) != 4 || path[3] != "PDFBytes" {
-		return nil
-	}
-	if b.err != nil {
-		return fmt.Errorf("PDFBytes: %w", b.err)
-	}
-	d := &s.msg.content.documents[len(s.msg.content.documents)-1]
-	d.Size, d.SHA256 = b.size, b.sha256
-	return nil
-}
-
-func (doc *Document) setSOAP(name, value string) {
-	switch name {
-	case "ID":
-		doc.ID = value
-	case "Name":
-		doc.Name = value
-	}
-}
-
-func (r *Recipient) setSOAP(name, value string) {
-	switch name {
-	case "ID":
-		r.ID = value
-	case "Email":
-		r.Email = value
-	case "UserName":
-		r.Name = value
-	case "Type":
-		r.Type = value
-	}
-}
-
-var (
-	errVersion        = errors.New("the envelope is neither SOAP 1.1 nor SOAP 1.2")
-	errMustUnderstand = errors.New("a header that must be understood is not")
-)

@@ -5,79 +5,98 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
-// maxTokens bounds the access tokens kept; the oldest go first.
-const maxTokens = 20000
-
-// accessToken is what stands behind a token. An empty user is an application token, which eSignature refuses.
-type accessToken struct {
-	key, user string
+// grant is what stands behind a code, a refresh token or an access token.
+type grant struct {
+	key       string // integration key, as registered
+	user      string // GUID; empty for an application token, which eSignature refuses
 	scopes    []string
 	expires   time.Time
+	redirect  string // of a code
+	challenge string // of a code
 }
 
-func (t accessToken) allows(scope string) bool {
-	for _, s := range t.scopes {
-		if s == scope {
-			return true
-		}
+// tokens are the texts that were given out and not used up.
+type tokens struct {
+	access, refresh, codes *store[grant]
+}
+
+func newTokens() *tokens {
+	return &tokens{access: newStore[grant](20000), refresh: newStore[grant](5000), codes: newStore[grant](1000)}
+}
+
+// RevokeTokens ends every access token of a user at once.
+func (t *tokens) RevokeTokens(userID string) {
+	t.access.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) })
+}
+
+// Revoke withdraws a user's consent. Refresh tokens end; access tokens live on until they expire (PROTOCOL.md §6.5).
+func (c *core) Revoke(key, userID string) {
+	c.withdraw(key, userID)
+	c.refresh.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) && strings.EqualFold(g.key, key) })
+}
+
+// bearer finds the grant behind the access token of a request. Anything but one "Bearer <token>" is refused.
+func (c *core) bearer(r request) (grant, *apiError) {
+	values := r.Header["Authorization"]
+	if len(values) == 0 {
+		return grant{}, refusal("PARTNER_AUTHENTICATION_FAILED", "An Integrator key was not specified.")
 	}
-	return false
-}
-
-// tokenStore holds live access tokens.
-type tokenStore struct {
-	mu    sync.Mutex
-	live  map[string]accessToken
-	order []string
-}
-
-func newTokenStore() *tokenStore { return &tokenStore{live: map[string]accessToken{}} }
-
-func (ts *tokenStore) issue(t accessToken, now time.Time) string {
-	text := tokenText(t, now)
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	ts.live[text] = t
-	ts.order = append(ts.order, text)
-	if len(ts.order) > maxTokens {
-		delete(ts.live, ts.order[0])
-		ts.order = ts.order[1:]
+	if slices.ContainsFunc(values, legacyBearer) {
+		c.count(func(n *Counts) { n.Legacy.Bearer++ })
+		return grant{}, refusal("AUTHORIZATION_INVALID_TOKEN")
 	}
-	return text
-}
-
-func (ts *tokenStore) find(text string, now time.Time) (accessToken, bool) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	t, ok := ts.live[text]
-	if ok && !now.Before(t.expires) {
-		delete(ts.live, text)
-		return accessToken{}, false
+	text, ok := strings.CutPrefix(values[0], "Bearer ")
+	if !ok || len(values) > 1 {
+		return grant{}, refusal("AUTHORIZATION_INVALID_TOKEN")
 	}
-	return t, ok
+	if g, known := c.access.get(text); known && c.now().Before(g.expires) {
+		return g, nil
+	}
+	if code := c.setting().badToken; code != "AUTHORIZATION_INVALID_TOKEN" {
+		return grant{}, refusal(code, "Invalid access token")
+	}
+	return grant{}, refusal("AUTHORIZATION_INVALID_TOKEN")
 }
 
-func (ts *tokenStore) revoke(user string) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	for text, t := range ts.live {
-		if t.user == user {
-			delete(ts.live, text)
-		}
+// legacyBearer recognises tokens of the retired grant: lower-case scheme, bare, or no JWT (PROTOCOL.md §1.4, §3.2).
+func legacyBearer(value string) bool {
+	scheme, text, two := strings.Cut(value, " ")
+	isJWT := strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2
+	return !two || strings.EqualFold(scheme, "bearer") && (scheme != "Bearer" || !isJWT)
+}
+
+// grantedToken is the answer to a grant; the JWT grant has no refresh token (PROTOCOL.md §6.3).
+type grantedToken struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	ExpiresIn    int64  `json:"expires_in"`
+	Scope        string `json:"scope,omitempty"`
+}
+
+// issue makes an access token.
+func (c *core) issue(g grant) *grantedToken {
+	life := c.setting().tokenLife
+	g.expires = c.now().Add(life)
+	text := tokenText(g, c.now())
+	c.access.put(text, g)
+	return &grantedToken{
+		AccessToken: text, TokenType: "Bearer", ExpiresIn: int64(life / time.Second), Scope: strings.Join(g.scopes, " "),
 	}
 }
 
 // tokenText looks like DocuSign's tokens: three base64url parts, 700 bytes and more, meaningless to the client.
-func tokenText(t accessToken, now time.Time) string {
+func tokenText(g grant, now time.Time) string {
 	header := encode([]byte(`{"typ":"MT","alg":"RS256","kid":"681ff1bd-f176-4c04-a926-6ce3d6b0d5c7"}`))
 	claims, err := json.Marshal(map[string]any{
-		"jti": newGUID(), "client": t.key, "sub": t.user, "scp": t.scopes, "iat": now.Unix(), "exp": t.expires.Unix(),
-		"pad": encode(randomBytes(96)),
+		"jti": newGUID(), "client": g.key, "sub": g.user, "scp": g.scopes,
+		"iat": now.Unix(), "exp": g.expires.Unix(), "pad": encode(randomBytes(96)),
 	})
 	if err != nil {
 		panic(err) // strings and numbers always marshal
@@ -97,4 +116,8 @@ func newGUID() string {
 	b := randomBytes(16)
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func isGUID(s string) bool {
+	return regexp.MustCompile(`^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(s)
 }

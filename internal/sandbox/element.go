@@ -1,0 +1,201 @@
+package sandbox
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+const (
+	maxMarkup = 256 << 10 // bytes of one attribute
+	longText  = 64 << 10  // longer texts are documents, which only the body's limit bounds
+	maxTexts  = 4 << 20   // all other texts of an XML document together
+	maxDepth  = 100
+)
+
+// element is one element of an XML document or one value of a JSON document. Its methods take a nil element.
+type element struct {
+	name     xml.Name
+	attrs    []xml.Attr
+	text     string
+	children []*element
+}
+
+// child finds the last child of a name.
+func (e *element) child(name string) *element {
+	var found *element
+	for _, c := range e.items() {
+		if c.name.Local == name {
+			found = c
+		}
+	}
+	return found
+}
+
+func (e *element) items() []*element {
+	if e == nil {
+		return nil
+	}
+	return e.children
+}
+
+// value is the text of the last child of a name.
+func (e *element) value(name string) string {
+	if c := e.child(name); c != nil {
+		return c.text
+	}
+	return ""
+}
+
+// readJSON reads strict JSON. The elements of an array have no name.
+func readJSON(r io.Reader) (*element, error) {
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
+	if !json.Valid(raw) {
+		return nil, errors.New("json: not one whole value")
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	return jsonValue(dec, "", 0)
+}
+
+func jsonValue(dec *json.Decoder, name string, depth int) (*element, error) {
+	token, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	if depth > maxDepth {
+		return nil, errors.New("json: nested too deep")
+	}
+	e := &element{name: xml.Name{Local: name}}
+	start, nested := token.(json.Delim)
+	if !nested && token != nil {
+		e.text = fmt.Sprint(token)
+	}
+	if strings.ContainsRune(e.text, utf8.RuneError) {
+		return nil, errors.New("json: text is not UTF-8, or half a surrogate pair")
+	}
+	for nested && dec.More() {
+		key := json.Token("")
+		if start == '{' {
+			if key, err = dec.Token(); err != nil {
+				return nil, err
+			}
+		}
+		child, err := jsonValue(dec, key.(string), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		e.children = append(e.children, child)
+	}
+	if nested {
+		_, err = dec.Token()
+	}
+	return e, err
+}
+
+// readXML reads one document without a DTD. With an error comes what was read before it.
+func readXML(r io.Reader) (*element, error) {
+	raw, cut := io.ReadAll(r)
+	dec := xml.NewDecoder(bytes.NewReader(toUTF8(raw)))
+	dec.CharsetReader = charsetReader
+	document := &element{}
+	err := readElements(dec, document)
+	if len(document.children) == 0 {
+		return nil, cmp.Or(cut, err)
+	}
+	return document.children[0], cmp.Or(cut, err)
+}
+
+// readElements reads everything into document, whose only child is the root.
+func readElements(dec *xml.Decoder, document *element) error {
+	open, texts := []*element{document}, 0
+	for {
+		token, err := dec.Token()
+		if err == io.EOF && len(open) == 1 && len(document.children) == 1 {
+			return nil
+		}
+		if err == io.EOF {
+			return io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+		last := open[len(open)-1]
+		switch t := token.(type) {
+		case xml.StartElement:
+			if last == document && len(document.children) > 0 || len(open) > maxDepth {
+				return errors.New("xml: a second root, or nested too deep")
+			}
+			for _, a := range t.Attr {
+				if len(a.Value) >= maxMarkup {
+					return errors.New("xml: markup is too long")
+				}
+			}
+			e := &element{name: t.Name, attrs: t.Attr}
+			last.children = append(last.children, e)
+			open = append(open, e)
+		case xml.EndElement:
+			open = open[:len(open)-1]
+		case xml.CharData:
+			if len(t) <= longText {
+				texts += len(t)
+			}
+			if texts > maxTexts || last == document && len(bytes.TrimSpace(t)) > 0 {
+				return errors.New("xml: too much text, or text outside the root")
+			}
+			last.text += string(t)
+		case xml.Directive:
+			return errors.New("xml: a DTD is not allowed")
+		case xml.ProcInst:
+			if t.Target != "xml" {
+				return errors.New("xml: a processing instruction is not allowed")
+			}
+		}
+	}
+}
+
+// toUTF8 drops a UTF-8 byte order mark and converts UTF-16 that has one.
+func toUTF8(raw []byte) []byte {
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")):
+		return raw[3:]
+	case bytes.HasPrefix(raw, []byte("\xfe\xff")):
+		order = binary.BigEndian
+	case !bytes.HasPrefix(raw, []byte("\xff\xfe")):
+		return raw
+	}
+	units := make([]uint16, len(raw)/2-1)
+	for i := range units {
+		units[i] = order.Uint16(raw[2*i+2:])
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+// charsetReader takes the encodings clients declare: UTF-16 is converted already, Latin-1 is converted here.
+func charsetReader(charset string, r io.Reader) (io.Reader, error) {
+	switch strings.ToLower(charset) {
+	case "utf-16", "us-ascii":
+		return r, nil
+	case "iso-8859-1", "latin1":
+		raw, err := io.ReadAll(r)
+		text := make([]rune, len(raw))
+		for i, c := range raw {
+			text[i] = rune(c)
+		}
+		return strings.NewReader(string(text)), err
+	}
+	return nil, fmt.Errorf("charset %q is not supported", charset)
+}

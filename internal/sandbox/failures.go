@@ -1,0 +1,91 @@
+package sandbox
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Drop says when a planned failure cuts the connection instead of answering.
+type Drop int
+
+const (
+	NoDrop        Drop = iota
+	DropBefore         // at once, the body unread
+	DropAfterWork      // after the request was carried out: the client cannot know that it was
+	DropMidBody        // after half of Body was sent under the full Content-Length
+)
+
+// FailureSpec plans failures. Empty conditions match everything.
+type FailureSpec struct {
+	Host   string // host name
+	Path   string // prefix, without regard to case
+	Method string
+	Times  int // default 1
+
+	Status      int // default 503
+	Body        string
+	ContentType string // default application/json; charset=utf-8
+	Header      http.Header
+	Delay       time.Duration // before the answer or the drop
+	Drop        Drop
+}
+
+func (f FailureSpec) matches(r request) bool {
+	if f.Host != "" && !strings.EqualFold(f.Host, r.host) || f.Method != "" && f.Method != r.Method {
+		return false
+	}
+	return strings.HasPrefix(strings.ToLower(r.URL.Path), strings.ToLower(f.Path))
+}
+
+func (f FailureSpec) answer(h http.Header) answer {
+	maps.Copy(h, f.Header)
+	return answer{
+		status: f.Status, contentType: f.ContentType, body: []byte(f.Body), plain: true, cut: f.Drop == DropMidBody,
+	}
+}
+
+// failures are the planned ones that are still to come.
+type failures struct {
+	mu   sync.Mutex
+	list []FailureSpec
+}
+
+// FailNext makes the next matching requests fail. Specs are tried in the order in which they were given.
+func (q *failures) FailNext(f FailureSpec) {
+	f.Times = max(f.Times, 1)
+	if f.Status == 0 {
+		f.Status = http.StatusServiceUnavailable
+	}
+	if f.ContentType == "" {
+		f.ContentType = typeJSON
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.list = append(q.list, f)
+}
+
+// ClearFailures forgets every planned failure.
+func (q *failures) ClearFailures() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.list = nil
+}
+
+func (q *failures) next(r request) (FailureSpec, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.IndexFunc(q.list, func(f FailureSpec) bool { return f.matches(r) })
+	if i < 0 {
+		return FailureSpec{}, false
+	}
+	f := q.list[i]
+	q.list[i].Times--
+	if q.list[i].Times == 0 {
+		q.list = slices.Delete(q.list, i, i+1)
+	}
+	return f, true
+}

@@ -1,0 +1,148 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"slices"
+	"strings"
+
+	"docusign-auth-proxy/internal/services"
+)
+
+// credential is a user name and password in any of the shapes SOAP knows (PROTOCOL.md §4.3).
+type credential struct {
+	username, password, key, onBehalfOf string
+	digest                              bool
+	count                               func(*Legacy)
+}
+
+// authenticate takes App Passwords and access tokens. Every other password is counted as legacy and refused.
+func (c *soapCall) authenticate() *soapFault {
+	if len(c.Header["X-Docusign-Act-As-User"]) > 0 {
+		c.count(func(n *Counts) { n.Legacy.ActAs++ })
+		return fault("User_Lacks_Permissions")
+	}
+	given, denied := c.credentials()
+	for _, cred := range given {
+		if f := c.check(cred); f != nil && denied == nil {
+			denied = f
+		}
+	}
+	switch {
+	case denied != nil || len(given) > 0:
+		return denied
+	case len(c.Header["Authorization"]) > 0:
+		return c.checkBearer()
+	case c.msg.operation == "Ping":
+		return nil
+	}
+	return fault("Partner_Authentication_Failed", "An Integrator key was not specified.")
+}
+
+// credentials lists what the request presents in the place where this service reads it (PROTOCOL.md §4.3). What stands
+// elsewhere is counted and otherwise overlooked.
+func (c *soapCall) credentials() ([]credential, *soapFault) {
+	var given []credential
+	var denied *soapFault
+	values, reads := c.Header["X-Docusign-Authentication"], c.service.Reads
+	readsHeader := reads == services.Header || reads == services.HeaderOrToken
+	readsToken := reads == services.UsernameToken || reads == services.HeaderOrToken && len(values) == 0
+	inHeader, inToken := func(l *Legacy) { l.Header++ }, func(l *Legacy) { l.WSSecurity++ }
+	if len(values) > 0 && readsHeader {
+		cred, ok := headerCredential(values[0])
+		if !ok || len(values) > 1 {
+			denied = &soapFault{
+				name: "Invalid_Token_Format", reason: "The security token format does not conform to expected schema.",
+			}
+		}
+		cred.count = inHeader
+		given = append(given, cred)
+	} else if len(values) > 0 {
+		c.count(func(n *Counts) { inHeader(&n.Legacy) })
+	}
+	if t := c.msg.token; t != nil && readsToken {
+		given = append(given, credential{username: t.username, password: t.password, digest: t.digest, count: inToken})
+	} else if t != nil {
+		c.count(func(n *Counts) { inToken(&n.Legacy) })
+	}
+	email, password := c.msg.body.child("Email"), c.msg.body.value("Password")
+	if c.takesBody() && (password != "" || email != nil && len(c.Header["Authorization"]) == 0) {
+		given = append(given, credential{
+			username: c.msg.body.value("Email"), password: password, count: func(l *Legacy) { l.Body++ },
+		})
+	}
+	return given, denied
+}
+
+// takesBody tells whether the operation's credential is in the body.
+func (c *soapCall) takesBody() bool {
+	return c.service.Reads == services.Body && c.msg.operation != "Ping"
+}
+
+// headerCredential reads the X-DocuSign-Authentication header, strictly.
+func headerCredential(value string) (credential, bool) {
+	var h struct {
+		XMLName                                           xml.Name `json:"-"`
+		Username, Password, IntegratorKey, SendOnBehalfOf string
+	}
+	var err error
+	if strings.HasPrefix(strings.TrimSpace(value), "{") {
+		err = json.Unmarshal([]byte(value), &h)
+	} else if err = xml.Unmarshal([]byte(value), &h); err == nil && h.XMLName.Local != "DocuSignCredentials" {
+		err = errors.New("not DocuSignCredentials")
+	}
+	return credential{
+		username: h.Username, password: h.Password, key: h.IntegratorKey, onBehalfOf: h.SendOnBehalfOf,
+	}, err == nil
+}
+
+// split takes the brackets off a user name: "[key]user", "[key][principal]user", or "[principal]user" beside a key.
+func (cred *credential) split() {
+	for {
+		name := strings.TrimSpace(cred.username)
+		inner, rest, ok := strings.Cut(strings.TrimPrefix(name, "["), "]")
+		if !strings.HasPrefix(name, "[") || !ok {
+			cred.username = name
+			return
+		}
+		if cred.key == "" {
+			cred.key = strings.TrimSpace(inner)
+		} else {
+			cred.onBehalfOf = strings.TrimSpace(inner)
+		}
+		cred.username = rest
+	}
+}
+
+func (c *soapCall) check(cred credential) *soapFault {
+	cred.split()
+	user, known := c.findUser(cred.username)
+	if cred.digest || !known || user.AppPassword == "" || cred.password != user.AppPassword {
+		c.count(func(n *Counts) { cred.count(&n.Legacy) })
+		return fault("User_Authentication_Failed")
+	}
+	integration, registered := c.findIntegration(cred.key)
+	if !registered {
+		return fault("Partner_Authentication_Failed")
+	}
+	if cred.onBehalfOf != "" {
+		principal, resolved := c.findUser(cred.onBehalfOf)
+		if !user.Admin || !resolved {
+			return fault("User_Lacks_Permissions", "Failed to resolve SendOnBehalfOf user")
+		}
+		user = principal
+	}
+	c.user, c.key = user, integration.Key
+	return nil
+}
+
+func (c *soapCall) checkBearer() *soapFault {
+	g, refused := c.bearer(c.request)
+	user, known := c.findUser(g.user)
+	if refused != nil || c.setting().noSOAPBearer || !known || !slices.Contains(g.scopes, "signature") {
+		return fault("Authorization_Invalid_Token")
+	}
+	c.user, c.key = user, g.key
+	return nil
+}
