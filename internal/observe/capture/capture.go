@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
-	"docusign-auth-proxy/internal/shown"
 )
 
 // Bounds and defaults of a capture.
@@ -74,8 +72,8 @@ type Options struct {
 	Known  func(name string) bool // whether an integration of that name is configured [every name is]
 }
 
-// Capture keeps the next exchanges of an integration in memory when an operator asks for it, with secrets masked before they are kept.
-// It never writes to disk. A nil *Captures captures nothing.
+// Capture keeps the next exchanges of an integration in memory when an operator asks for it, with secrets masked before
+// they are kept. It never writes to disk. A nil *Captures captures nothing.
 type Captures struct {
 	log    *slog.Logger
 	now    func() time.Time
@@ -128,7 +126,7 @@ func (c *Captures) Start(q Request) (Info, error) {
 	}
 	now := c.now()
 	r := &run{Info: Info{
-		ID: newID(), Integration: q.Integration, Running: true, Requests: q.Requests, MaxBody: q.MaxBody, By: shown.Printable(shown.Cut(q.By, nameLimit)),
+		ID: newID(), Integration: q.Integration, Running: true, Requests: q.Requests, MaxBody: q.MaxBody, By: name(q.By),
 		Started: now, Until: now.Add(q.For),
 	}}
 	r.timer = time.AfterFunc(q.For, func() { c.timeout(r) })
@@ -147,7 +145,7 @@ func (c *Captures) check(q Request) error {
 	case q.Integration == "":
 		return refuse("name the integration, or %q for calls of none, or %q for all", call.UnknownIntegration, everything)
 	case q.Integration != everything && q.Integration != call.UnknownIntegration && !c.known(q.Integration):
-		return refuse("the configuration has no integration %q", shown.Printable(shown.Cut(q.Integration, nameLimit)))
+		return refuse("the configuration has no integration %q", name(q.Integration))
 	case q.Requests < 1 || q.Requests > MaxRequests:
 		return refuse("requests must be 1 to %d", MaxRequests)
 	case q.MaxBody < 1 || q.MaxBody > MaxBody:
@@ -200,7 +198,7 @@ func (c *Captures) Delete(id, by string) error {
 	}
 	c.end(r, "deleted", by)
 	c.forget(r)
-	c.log.Warn("capture deleted", "capture", r.ID, "integration", r.Integration, "by", shown.Printable(shown.Cut(by, nameLimit)))
+	c.log.Warn("capture deleted", "capture", r.ID, "integration", r.Integration, "by", name(by))
 	return nil
 }
 
@@ -269,7 +267,7 @@ func (c *Captures) end(r *run, why, by string) {
 	r.timer.Stop()
 	r.timer = time.AfterFunc(keptFor, func() { c.timeout(r) })
 	c.active.Add(-1)
-	c.log.Warn("capture ended", "capture", r.ID, "integration", r.Integration, "captured", r.Captured, "reason", why, "by", cmp.Or(shown.Printable(shown.Cut(by, nameLimit)), r.By))
+	c.log.Warn("capture ended", "capture", r.ID, "integration", r.Integration, "captured", r.Captured, "reason", why, "by", cmp.Or(name(by), r.By))
 }
 
 // forget is called under the lock.
@@ -328,82 +326,4 @@ func (c *Captures) add(integration string, limit int, e *exchange) {
 			c.end(r, "it has what was asked for", "")
 		}
 	}
-}
-
-// budget counts the bytes that captures may still take.
-type budget struct{ left atomic.Int64 }
-
-func (b *budget) take(n int64) bool {
-	if b.left.Add(-n) < 0 {
-		b.left.Add(n)
-		return false
-	}
-	return true
-}
-
-func (b *budget) give(n int64) { b.left.Add(n) }
-
-// exchange is a call as it is kept: masked, cut, and complete in the sense that every message of it is there.
-type exchange struct {
-	Event    call.Event
-	Asked    message   // by the program
-	Attempts []attempt // what went to DocuSign
-	Got      message   // by the program
-	Edited   bool      // the program got another answer than DocuSign's last one
-}
-
-type attempt struct {
-	Started  time.Time
-	Answered time.Duration // until the answer's head
-	Request  message
-	Answer   message // Status 0 = none
-	Error    string
-}
-
-// message is a request or an answer.
-type message struct {
-	Method, URL, Proto string
-	Status             int
-	Header             []field
-	Body               body
-}
-
-type field struct{ Name, Value string }
-
-// body has a text, or the reason why not.
-type body struct {
-	Text    string
-	MIME    string
-	Size    int64  // as it passed, in bytes
-	SHA256  string // of binary bodies that passed whole; never of one that could hold a password
-	Cut     bool
-	Omitted string
-}
-
-const exchangeOverhead = 1 << 10
-
-func (e *exchange) size() int64 {
-	n := exchangeOverhead + len(e.Event.Path) + len(e.Event.Detail) + len(e.Event.UserAgent) + e.Asked.size() + e.Got.size()
-	for i := range e.Attempts {
-		n += e.Attempts[i].Request.size() + e.Attempts[i].Answer.size() + len(e.Attempts[i].Error)
-	}
-	return int64(n)
-}
-
-func (m *message) size() int {
-	n := len(m.URL) + len(m.Body.Text) + len(m.Body.Omitted)
-	for _, f := range m.Header {
-		n += len(f.Name) + len(f.Value) + 32
-	}
-	return n
-}
-
-// field gives the first value of a header field.
-func (m *message) field(name string) string {
-	for _, f := range m.Header {
-		if strings.EqualFold(f.Name, name) {
-			return f.Value
-		}
-	}
-	return ""
 }

@@ -108,12 +108,12 @@ func TestATapTakesNoMoreThanThereIs(t *testing.T) {
 	for range 100 {
 		b.write([]byte(strings.Repeat("some words, ", 100)))
 	}
-	got := b.take()
+	got := b.end()
 	if !got.full || len(got.kept) > 8<<10 || got.size != 120000 || c.budget.left.Load() < 0 {
 		t.Errorf("%+v", len(got.kept))
 	}
 	b.write([]byte("after the end"))
-	if b.close(); c.budget.left.Load() != 8<<10 || b.size != 120000 {
+	if b.release(); c.budget.left.Load() != 8<<10 || b.size != 120000 {
 		t.Error("memory is not given back")
 	}
 }
@@ -351,8 +351,8 @@ func TestManyAtATime(t *testing.T) {
 					for _, limit := range c.wants("x") {
 						c.add("x", limit, exchangeFor("x", 100))
 					}
-					b.take()
-					b.close()
+					b.end()
+					b.release()
 				}
 				for _, i := range c.List() {
 					if err := c.WriteHAR(io.Discard, i.ID, ""); err != nil && !errors.Is(err, ErrNone) {
@@ -376,7 +376,8 @@ func TestManyAtATime(t *testing.T) {
 	}
 }
 
-// failingTransport reads some of the body, then takes it anew, as net/http does for a connection that was closed under it.
+// failingTransport reads some of the body, then takes it anew, as net/http does for a connection that was closed under
+// it.
 type failingTransport struct{ t *testing.T }
 
 func (f failingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -408,7 +409,7 @@ func TestABodyThatTheTransportTakesAnewIsHeardOnce(t *testing.T) {
 	}
 	a := tap.attempts[0]
 	sum := sha256.Sum256([]byte("hello, world"))
-	if sent, back := a.body.take(), a.respBody.take(); string(sent.kept) != "hello, world" || back.sum != hex.EncodeToString(sum[:]) {
-		t.Errorf("%q %q", sent.kept, back.kept)
+	if sent := a.request.body.end(); string(sent.kept) != "hello, world" || a.answer.body.hash() != hex.EncodeToString(sum[:]) {
+		t.Errorf("%q", sent.kept)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -16,8 +15,8 @@ import (
 
 const maxForm = 16 << 10
 
-// Routes are the pages of the operations listener that start, stop, list and fetch captures. Whoever mounts them checks the login.
-// version is written into HAR files.
+// Routes are the pages of the operations listener that start, stop, list and fetch captures. Whoever mounts them checks
+// the login. version is written into HAR files.
 func (c *Captures) Routes(version string) map[string]http.Handler {
 	r := routes{c, version}
 	return map[string]http.Handler{
@@ -34,14 +33,6 @@ type routes struct {
 	version string
 }
 
-// asked is the JSON that starts a capture; a form has the same fields.
-type asked struct {
-	Integration string `json:"integration"`
-	Requests    int    `json:"requests"`
-	MaxBody     int    `json:"max_body"`
-	For         string `json:"for"` // such as "10m"
-}
-
 // whoAsks names the login, if there is one, and the address.
 func whoAsks(r *http.Request) string {
 	user, _, ok := r.BasicAuth()
@@ -52,12 +43,12 @@ func whoAsks(r *http.Request) string {
 }
 
 func (h routes) start(w http.ResponseWriter, r *http.Request) {
-	q, err := readRequest(http.MaxBytesReader(w, r.Body, maxForm), r)
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	q, err := readRequest(r)
 	if err != nil {
 		writeError(w, http.StatusBadRequest, err)
 		return
 	}
-	q.By = whoAsks(r)
 	info, err := h.Start(q)
 	switch {
 	case errors.Is(err, ErrRunning):
@@ -69,42 +60,38 @@ func (h routes) start(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func readRequest(body io.ReadCloser, r *http.Request) (Request, error) {
-	var a asked
-	var err error
+// readRequest reads JSON, or a form of the same fields.
+func readRequest(r *http.Request) (Request, error) {
+	asked := struct {
+		Integration string      `json:"integration"`
+		Requests    json.Number `json:"requests"`
+		MaxBody     json.Number `json:"max_body"`
+		For         string      `json:"for"` // such as "10m"
+	}{}
 	if t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); t == "application/json" {
-		d := json.NewDecoder(body)
+		d := json.NewDecoder(r.Body)
 		d.DisallowUnknownFields()
-		err = d.Decode(&a)
-	} else {
-		r.Body = body
-		a, err = readForm(r)
-	}
-	if err != nil {
-		return Request{}, err
-	}
-	q := Request{Integration: a.Integration, Requests: a.Requests, MaxBody: a.MaxBody}
-	if a.For != "" {
-		if q.For, err = time.ParseDuration(a.For); err != nil {
-			return q, errors.New("for: not a time such as 10m")
+		if err := d.Decode(&asked); err != nil {
+			return Request{}, err
 		}
+	} else if err := r.ParseForm(); err != nil {
+		return Request{}, errors.New("the form cannot be read")
+	} else {
+		asked.Integration, asked.For = r.PostForm.Get("integration"), r.PostForm.Get("for")
+		asked.Requests, asked.MaxBody = json.Number(r.PostForm.Get("requests")), json.Number(r.PostForm.Get("max_body"))
+	}
+	q := Request{Integration: asked.Integration, By: whoAsks(r)}
+	var err error
+	if q.Requests, err = strconv.Atoi(cmp.Or(asked.Requests.String(), "0")); err != nil {
+		return q, errors.New("requests: not a number")
+	}
+	if q.MaxBody, err = strconv.Atoi(cmp.Or(asked.MaxBody.String(), "0")); err != nil {
+		return q, errors.New("max_body: not a number")
+	}
+	if q.For, err = time.ParseDuration(cmp.Or(asked.For, "0s")); err != nil {
+		return q, errors.New("for: not a time such as 10m")
 	}
 	return q, nil
-}
-
-func readForm(r *http.Request) (a asked, err error) {
-	if err := r.ParseForm(); err != nil {
-		return a, errors.New("the form cannot be read")
-	}
-	a.Integration, a.For = r.PostForm.Get("integration"), r.PostForm.Get("for")
-	for name, to := range map[string]*int{"requests": &a.Requests, "max_body": &a.MaxBody} {
-		if v := r.PostForm.Get(name); v != "" {
-			if *to, err = strconv.Atoi(v); err != nil {
-				return a, errors.New(name + ": not a number")
-			}
-		}
-	}
-	return a, nil
 }
 
 func (h routes) list(w http.ResponseWriter, _ *http.Request) {
@@ -140,7 +127,8 @@ func (h routes) file(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, err)
 		return
 	}
-	h.log.Warn("capture fetched", "capture", id, "integration", info.Integration, "captured", info.Captured, "format", kind, "by", shown.Printable(whoAsks(r)))
+	h.log.Warn("capture fetched", "capture", id, "integration", info.Integration, "captured", info.Captured, "format", kind,
+		"by", shown.Printable(whoAsks(r)))
 	w.Header().Set("Content-Type", types[kind])
 	w.Header().Set("Content-Disposition", `attachment; filename="docusign-capture-`+id+"."+kind+`"`)
 	w.Header().Set("Cache-Control", "no-store")
@@ -159,12 +147,9 @@ func writeError(w http.ResponseWriter, status int, err error) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		http.Error(w, "the answer could not be written", http.StatusInternalServerError)
-		return
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(b, '\n')) // a reader who left is nobody to tell
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v) // a reader who left is nobody to tell
 }

@@ -90,8 +90,8 @@ func TestBodiesLoseTheirSecretsAndKeepTheRest(t *testing.T) {
 		{"a one-time view", `{"url":"https://demo.docusign.net/Signing/?t=1"}`, `{"url":"[masked]"}`},
 		{"a URL with a query, slashes escaped", `{"returnUrl":"https:\/\/app.example\/views\/back?session=1"}`, `{"returnUrl":"https://app.example/views/{4 characters}?[masked]"}`},
 		{"a form in a text", `{"note":"login with password=pw please"}`, `{"note":"[masked]"}`},
-		{"what breaks off in a secret", `{"a":"b","password":"half of i`, `{"a":"[masked]","password":"[masked]"`},
-		{"what breaks off in a name", `{"a":"b","passw`, `{"a":"[masked]",`},
+		{"what breaks off in a secret", `{"a":"b","password":"half of i`, `{"a":"[masked]","password"`},
+		{"what breaks off in a name", `{"a":"b","passw`, `{"a":"[masked]"`},
 		{"SOAP", `<e:Envelope xmlns:e="u"><e:Body><PDFBytes>` + long + `</PDFBytes><Name>A</Name></e:Body></e:Envelope>`, `<e:Envelope xmlns:e="[masked]"><e:Body><PDFBytes>[480 bytes of base64]</PDFBytes><Name>[masked]</Name></e:Body></e:Envelope>`},
 		{"WS-Security", `<w:Security><w:UsernameToken w:Id="t"><w:Username>[` + maskGUID + `]a@b.co</w:Username><w:Password Type="x">pw</w:Password><w:Nonce>n</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`,
 			`<w:Security><w:UsernameToken w:Id="[masked]"><w:Username>[` + maskGUID + `]a@b.co</w:Username><w:Password Type="[masked]">[masked]</w:Password><w:Nonce>[masked]</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`},
@@ -100,11 +100,11 @@ func TestBodiesLoseTheirSecretsAndKeepTheRest(t *testing.T) {
 		{"an encrypted password", `<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>abc</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`,
 			`<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>[masked]</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`},
 		{"a comment", `<a><!-- pw --><b/></a>`, `<a><b/></a>`},
-		{"a secret attribute", `<a password='x' b="c"/>`, `<a password='[masked]' b="[masked]"/>`},
+		{"a secret attribute", `<a password='x' b="c"/>`, `<a password="[masked]" b="[masked]"/>`},
 		{"XML that breaks off in a password", `<Login><Password>ha`, `<Login><Password>[masked]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, _, ok, known := maskBody(shrunk(c.in), "", bodyPlace{request: true})
+			got, _, ok, known := maskBody(string(first(shrunk([]byte(c.in), len(c.in)))), "", bodyPlace{request: true})
 			if got != c.want || !ok || !known {
 				t.Errorf("%v %v\ngot  %s\nwant %s", ok, known, got, c.want)
 			}
@@ -176,8 +176,8 @@ func bodyOf(t testing.TB, m *mask, contentType, coding string, body []byte, limi
 		b.write(body[:n])
 		body = body[n:]
 	}
-	out := m.body(b.take(), h, limit, p)
-	b.close()
+	out := m.body(heard{header: h, body: b}, limit, p)
+	b.release()
 	if left := c.budget.left.Load(); left != DefaultMemory {
 		t.Errorf("%d bytes were not given back", DefaultMemory-left)
 	}
@@ -202,7 +202,7 @@ func TestADocumentDoesNotHideWhatFollowsIt(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	b = bodyOf(t, &mask{}, "application/json", "", []byte(`{"a":"`+strings.Repeat("words and ", 5000)+`"}`), 512, bodyPlace{request: true})
-	if !b.Cut || len(b.Text) > 600 || b.Text != `{"a":"[masked]` {
+	if !b.Cut || len(b.Text) > 600 || b.Text != `{"a"` {
 		t.Errorf("%+v", b)
 	}
 }
@@ -321,7 +321,7 @@ func FuzzMaskBodies(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if out, ok := maskJSON(text, false); json.Valid([]byte(text)) && (!ok || !json.Valid([]byte(out))) && strings.Count(text, "[")+strings.Count(text, "{") < maxMaskDepth {
+		if out, ok := maskJSON(text, false); json.Valid([]byte(text)) && (!ok || !json.Valid([]byte(out))) && strings.Count(text, "[")+strings.Count(text, "{") < maxDepth {
 			t.Errorf("%q became %q", text, out)
 		}
 		for _, contentType := range []string{"", "text/xml", "application/x-www-form-urlencoded", "multipart/mixed; boundary=b"} {
@@ -337,3 +337,5 @@ func refuteCanary(t *testing.T, where, text string) {
 		t.Errorf("%s: %q", where, text)
 	}
 }
+
+func first(kept []byte, _ bool) []byte { return kept }

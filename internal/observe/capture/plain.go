@@ -4,6 +4,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,25 +12,40 @@ import (
 	"docusign-auth-proxy/internal/shown"
 )
 
-// What a capture shows of a message is listed here: values that are known, or have a form that no secret has. All others are masked,
-// since a secret may stand in any field.
+// What a capture shows of a message is listed here: values that are known, or have a form that no secret has. All
+// others are masked, since a secret may stand in any field.
+
+const (
+	guidShape  = `[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}`
+	plainIdent = `(?:[A-Za-z]{4}-)?` + guidShape +
+		`|[A-Za-z0-9._%+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){1,4}[A-Za-z]{2,24}`
+)
 
 var (
-	plainNumber    = regexp.MustCompile(`^[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?%?$`)
-	plainTime      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]{4,18} ?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?$`)
-	plainLabel     = regexp.MustCompile(`^[A-Za-z_@]{1,48}[0-9]{0,3}$`)        // a member of an object, an XML name, a parameter
-	errorCode      = regexp.MustCompile(`^[A-Za-z]+(?:[._:][A-Za-z]+){0,12}$`) // of DocuSign or SOAP: USER_LACKS_MEMBERSHIP, soap:Server
+	plainKey = regexp.MustCompile(`^(?:[A-Za-z]{4}-)?` + guidShape + `$`)
+	// plainName is an e-mail address or a GUID, after brackets with the like (PROTOCOL.md §4.5).
+	plainName   = regexp.MustCompile(`^\s*(?:\[\s*(?:` + plainIdent + `)\s*\]\s*){0,2}(?:` + plainIdent + `)\s*$`)
+	plainScope  = regexp.MustCompile(`^(?:api|signature|impersonation|extended|openid|adm_store_unified_repo_read|[+ ]|%20){1,16}$`)
+	plainNumber = regexp.MustCompile(`^[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?%?$`)
+	plainTime   = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]{4,18} ?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?$`)
+	// plainLabel is a member of an object, an XML name, a parameter.
+	plainLabel = regexp.MustCompile(`^[A-Za-z_@]{1,48}[0-9]{0,3}$`)
+	// errorCode is one of DocuSign or SOAP: USER_LACKS_MEMBERSHIP, soap:Server.
+	errorCode      = regexp.MustCompile(`^[A-Za-z]+(?:[._:][A-Za-z]+){0,12}$`)
 	webURL         = regexp.MustCompile(`^(?i:https?)://([^/?#\s]+)([^?#\s]*)([?#]\S*)?$`)
 	plainMediaType = regexp.MustCompile(`^(?:application|text|multipart|image|message)/[a-z.+-]{2,64}$`)
-	soapAction     = regexp.MustCompile(`^"?http://www\.docusign\.net/API/(?:3\.0|Credential|AccountManagement)/([A-Za-z]+)"?$`)
-	openToken      = regexp.MustCompile(`^(?:[A-Za-z*+.-]{1,64}|[0-9.]{1,20}|utf-8|utf-16|iso-8859-1|windows-1252|base64|7bit|8bit|100-continue|h2c|1x1)$`)
+	soapAction     = regexp.MustCompile(`^(?:"?http://www\.docusign\.net/API/(?:3\.0|Credential|AccountManagement)/([A-Za-z]+)"?|"")?$`)
+	openToken      = regexp.MustCompile(`^(?:[A-Za-z*+.-]{1,64}|[0-9.]{1,20}|utf-8|utf-16|iso-8859-1|windows-1252|base64|7bit|8bit|` +
+		`100-continue|h2c|1x1)$`)
+	headerName  = regexp.MustCompile(`^[A-Za-z-]{1,48}$`)
+	messagePart = regexp.MustCompile(`[^\s"'()<>,;&=]+`)
+	plainWords  = regexp.MustCompile(`^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$`)
 )
 
 // plainValue reports whether the value of a field is no secret whatever the field is.
 func plainValue(s string) bool {
 	s = strings.TrimSpace(s)
-	switch {
-	case s == "" || plainNumber.MatchString(s) || plainTime.MatchString(s) || shown.PlainName(s):
+	if s == "" || plainNumber.MatchString(s) || plainTime.MatchString(s) || shown.PlainName(s) {
 		return true
 	}
 	for w := range strings.SplitSeq(s, ",") {
@@ -42,122 +58,14 @@ func plainValue(s string) bool {
 
 // maskValue gives a plain value, a URL without what may be a secret in it, or the mask.
 func maskValue(s string) string {
-	if plainValue(s) {
+	switch t := strings.TrimSpace(s); {
+	case plainValue(t):
 		return s
-	}
-	if m := webURL.FindStringSubmatch(strings.TrimSpace(s)); m != nil {
-		return maskURL(m[0])
-	}
-	return masked
-}
-
-// maskURL shows scheme, host and the known segments of the path.
-func maskURL(s string) string {
-	if m := webURL.FindStringSubmatch(s); m != nil {
-		scheme, _, _ := strings.Cut(s, "://")
-		return scheme + "://" + shown.Host(m[1]) + shown.Path(m[2]) + maskQuery(m[3])
-	}
-	if !strings.HasPrefix(s, "/") {
-		return masked
-	}
-	path := s
-	if i := strings.IndexAny(s, "?#"); i >= 0 {
-		path = s[:i]
-	}
-	return shown.Path(path) + maskQuery(s[len(path):])
-}
-
-func maskQuery(s string) string {
-	if s == "" {
-		return ""
-	}
-	return s[:1] + masked
-}
-
-// openHeaders are shown with values that are made of known forms.
-var openHeaders = []string{
-	"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Accept-Ranges", "Age", "Allow", "Cache-Control", "Connection",
-	"Content-Encoding", "Content-Language", "Content-Length", "Content-Transfer-Encoding", "Date", "Expect", "Expires",
-	"If-Modified-Since", "Keep-Alive", "Last-Modified", "Max-Forwards", "Mime-Version", "Pragma", "Proxy-Authenticate", "Retry-After", "Server", "Strict-Transport-Security", "Te", "Trailer", "Transfer-Encoding",
-	"Upgrade", "Vary", "Via", "Www-Authenticate", "X-Burstlimit-Limit", "X-Burstlimit-Remaining", "X-Content-Type-Options",
-	"X-Docusign-Auth-Proxy-Cause", "X-Docusign-Auth-Proxy-Request-Id", "X-Docusign-Tracetoken", "X-Frame-Options", "X-Powered-By",
-	"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset",
-}
-
-// openHeader gives the value of a header that is no secret by its name, as far as its parts have a known form.
-func openHeader(name, v string) string {
-	if _, err := http.ParseTime(v); err == nil {
-		return v
-	}
-	if shown.GUID(v) || name == "X-Docusign-Auth-Proxy-Request-Id" && len(v) <= 40 || name == "X-Docusign-Auth-Proxy-Cause" && errorCode.MatchString(v) {
-		return v
-	}
-	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return strings.ContainsRune(` ,;=/"()`, r) }) {
-		if !openToken.MatchString(strings.ToLower(part)) {
-			return masked
-		}
-	}
-	return v
-}
-
-// headerName gives the name of a header that looks like one.
-func headerName(name string) string {
-	if slices.Contains(openHeaders, name) || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-") == "" && len(name) <= 48 {
-		return name
+	case webURL.MatchString(t):
+		return maskURL(t)
 	}
 	return masked
 }
-
-// maskContentType shows the type, and the parameters that say how to read it.
-func maskContentType(v string) string {
-	t, params, err := mime.ParseMediaType(v)
-	if err != nil || !plainMediaType.MatchString(t) {
-		return masked
-	}
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		value := params[name]
-		switch {
-		case name == "charset" && openToken.MatchString(strings.ToLower(value)), name == "type" && plainMediaType.MatchString(value):
-		case name == "action" && soapAction.MatchString(value):
-		case plainLabel.MatchString(name):
-			value = masked
-		default:
-			name, value = masked, masked
-		}
-		t += "; " + name + "=" + value
-	}
-	return t
-}
-
-// maskDisposition shows the names of fields and the numbers of documents; of a file name only its extension.
-func maskDisposition(v string) string {
-	t, params, err := mime.ParseMediaType(v)
-	if err != nil || t != "form-data" && t != "attachment" && t != "inline" && t != "file" {
-		return masked
-	}
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		value := params[name]
-		switch {
-		case name == "filename":
-			if i := strings.LastIndexByte(value, '.'); i >= 0 && shown.Word(value[i+1:]) {
-				value = masked + value[i:]
-			} else {
-				value = masked
-			}
-		case !plainLabel.MatchString(name):
-			name, value = masked, masked
-		case !plainValue(value):
-			value = masked
-		}
-		t += "; " + name + "=" + `"` + value + `"`
-	}
-	return t
-}
-
-var (
-	messagePart = regexp.MustCompile(`[^\s"'()<>,;&=]+`)
-	plainWords  = regexp.MustCompile(`^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$`)
-)
 
 // maskMessage shows the words, numbers and names of a message: DocuSign quotes in it what it was sent.
 func maskMessage(s string) string {
@@ -170,11 +78,166 @@ func maskMessage(s string) string {
 	})
 }
 
-// answerText are the fields in which DocuSign says in words why it refused.
-func answerText(name string) bool {
-	switch strings.ToLower(name) {
-	case "message", "errorcode", "error", "error_description", "errordescription", "description", "faultstring", "faultcode", "text", "reason", "status":
+// maskURL shows scheme, host and the known segments of the path.
+func maskURL(s string) string {
+	origin, path := "", s
+	if m := webURL.FindStringSubmatch(s); m != nil {
+		scheme, _, _ := strings.Cut(s, "://")
+		origin, path = scheme+"://"+shown.Host(m[1]), m[2]+m[3]
+	} else if !strings.HasPrefix(s, "/") {
+		return masked
+	}
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		return origin + shown.Path(path[:i]) + path[i:i+1] + masked
+	}
+	return origin + shown.Path(path)
+}
+
+// url shows the known parts of a URL: nothing of the query where the path is no API (whole), since those are pages with
+// one-time links.
+func (m *mask) url(raw string, whole bool) string {
+	base, query, found := strings.Cut(raw, "?")
+	if base = maskURL(base); m.holds(base) {
+		base = masked
+	}
+	switch {
+	case !found:
+		return shown.Printable(base)
+	case whole || m.holds(query):
+		return shown.Printable(base + "?" + masked)
+	}
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		parts[i] = maskParameter(part)
+	}
+	return shown.Printable(base + "?" + strings.Join(parts, "&"))
+}
+
+func maskParameter(part string) string {
+	name, value, valued := strings.Cut(part, "=")
+	if !valued && strings.EqualFold(name, "wsdl") {
+		return name
+	}
+	plain, err := url.QueryUnescape(value)
+	switch {
+	case !valued || !plainLabel.MatchString(name):
+		return masked
+	case err != nil || secretParameter(name, value) || !plainValue(plain):
+		return name + "=" + masked
+	}
+	return part
+}
+
+// Headers that carry legacy credentials, in canonical form.
+const (
+	headerLegacy = "X-Docusign-Authentication"
+	headerActAs  = "X-Docusign-Act-As-User"
+)
+
+// openHeaders are shown with values that are made of known forms.
+const openHeaders = ` Accept Accept-Charset Accept-Encoding Accept-Language Accept-Ranges Age Allow Cache-Control Connection
+ Content-Encoding Content-Language Content-Length Content-Transfer-Encoding Date Expect Expires If-Modified-Since Keep-Alive
+ Last-Modified Max-Forwards Mime-Version Pragma Proxy-Authenticate Retry-After Server Strict-Transport-Security Te Trailer
+ Transfer-Encoding Upgrade Vary Via Www-Authenticate X-Burstlimit-Limit X-Burstlimit-Remaining X-Content-Type-Options
+ X-Docusign-Auth-Proxy-Cause X-Docusign-Auth-Proxy-Request-Id X-Docusign-Tracetoken X-Frame-Options X-Powered-By
+ X-Ratelimit-Limit X-Ratelimit-Remaining X-Ratelimit-Reset `
+
+// header gives the fields in alphabetical order, secrets masked.
+func (m *mask) header(h http.Header) []field {
+	var out []field
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		title := name
+		if !headerName.MatchString(name) {
+			title = masked
+		}
+		for _, v := range h[name] {
+			if v = maskHeader(name, v); m.holds(v) {
+				v = masked
+			}
+			out = append(out, field{title, shown.Printable(v)})
+		}
+	}
+	return out
+}
+
+func maskHeader(name, v string) string {
+	open := slices.Contains(strings.Fields(openHeaders), name)
+	switch name {
+	case headerLegacy:
+		return maskLegacyHeader(v)
+	case "Authorization", "Proxy-Authorization":
+		return maskAuthorization(v)
+	case headerActAs:
+		open = plainName.MatchString(v)
+	case "Soapaction":
+		open = soapAction.MatchString(v)
+	case "Content-Type", "Content-Disposition":
+		return maskMediaType(v)
+	case "Location", "Content-Location", "Referer":
+		return maskURL(v)
+	case "User-Agent":
+		return shown.Text(v)
+	default:
+		open = open && openHeader(name, v)
+	}
+	if !open {
+		return masked
+	}
+	return v
+}
+
+// maskAuthorization keeps the scheme's name where it is one; a bare token has none (PROTOCOL.md §1.4 V19).
+func maskAuthorization(v string) string {
+	scheme, _, found := strings.Cut(strings.TrimSpace(v), " ")
+	switch strings.ToLower(scheme) {
+	case "basic", "bearer", "digest", "negotiate", "ntlm":
+		if found {
+			return scheme + " " + masked
+		}
+	}
+	return masked
+}
+
+// openHeader reports whether the value of a header that is no secret by its name has only parts of a known form.
+func openHeader(name, v string) bool {
+	if _, err := http.ParseTime(v); err == nil || shown.GUID(v) {
 		return true
 	}
-	return false
+	if name == "X-Docusign-Auth-Proxy-Request-Id" && len(v) <= 40 || name == "X-Docusign-Auth-Proxy-Cause" && errorCode.MatchString(v) {
+		return true
+	}
+	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return strings.ContainsRune(` ,;=/"()`, r) }) {
+		if !openToken.MatchString(strings.ToLower(part)) {
+			return false
+		}
+	}
+	return true
+}
+
+// maskMediaType shows a Content-Type or Content-Disposition with the parameters that say how to read the body, the
+// names of fields and the numbers of documents; of a file name only its extension.
+func maskMediaType(v string) string {
+	t, params, err := mime.ParseMediaType(v)
+	quote := ""
+	if t == "form-data" || t == "attachment" || t == "inline" || t == "file" {
+		quote = `"`
+	}
+	if err != nil || quote == "" && !plainMediaType.MatchString(t) {
+		return masked
+	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		value := params[name]
+		switch extension := value[strings.LastIndexByte(value, '.')+1:]; {
+		case name == "filename" && extension != value && shown.Word(extension):
+			value = masked + "." + extension
+		case !plainLabel.MatchString(name):
+			name, value = masked, masked
+		case name == "charset" && openToken.MatchString(strings.ToLower(value)),
+			name == "type" && plainMediaType.MatchString(value), name == "action" && soapAction.MatchString(value):
+		case quote == "" || name == "filename" || !plainValue(value):
+			value = masked
+		}
+		t += "; " + name + "=" + quote + value + quote
+	}
+	return t
 }

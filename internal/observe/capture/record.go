@@ -1,9 +1,10 @@
 package capture
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,134 +13,148 @@ import (
 	"docusign-auth-proxy/translate/legacy"
 )
 
-// heard is everything a tap knows when the call is over.
-type heard struct {
-	asked, got tapped
-	gotHeader  http.Header
-	gotStatus  int
-	attempts   []heardAttempt
+// exchange is a call as it is kept: masked, cut, and complete in the sense that every message of it is there.
+type exchange struct {
+	Event    call.Event
+	Asked    message   // by the program
+	Attempts []attempt // what went to DocuSign
+	Got      message   // by the program
+	Edited   bool      // the program got another answer than DocuSign's last one
 }
 
-type heardAttempt struct {
-	*tapAttempt
-	request, answer tapped
+type attempt struct {
+	Started  time.Time
+	Answered time.Duration // until the answer's head
+	Request  message
+	Answer   message // Status 0 = none
+	Error    string
 }
 
-// Done masks what was heard and gives it to the captures that wait for it. Calls to other hosts than DocuSign's are never kept.
+// message is a request or an answer.
+type message struct {
+	Method, URL, Proto string
+	Status             int
+	Header             []field
+	Body               body
+}
+
+type field struct{ Name, Value string }
+
+const exchangeOverhead = 1 << 10
+
+// size is about what an exchange takes in memory.
+func (e *exchange) size() int64 {
+	n := exchangeOverhead + len(e.Event.Path) + len(e.Event.Detail) + len(e.Event.UserAgent) + e.Asked.size() + e.Got.size()
+	for i := range e.Attempts {
+		n += e.Attempts[i].Request.size() + e.Attempts[i].Answer.size() + len(e.Attempts[i].Error)
+	}
+	return int64(n)
+}
+
+func (m *message) size() int {
+	n := len(m.URL) + len(m.Body.Text) + len(m.Body.Omitted)
+	for _, f := range m.Header {
+		n += len(f.Name) + len(f.Value) + 32
+	}
+	return n
+}
+
+// Done masks what was heard and gives it to the captures that wait for it. Calls to other hosts than DocuSign's are
+// never kept.
 func (t *tap) Done(e *call.Event, c call.Carried) {
-	defer t.release()
-	if c.Listed {
-		return
-	}
+	defer func() {
+		for _, b := range t.buffers {
+			b.release()
+		}
+	}()
 	limits := t.capture.wants(e.Integration)
-	if len(limits) == 0 {
+	if c.Listed || len(limits) == 0 {
 		return
 	}
-	h, m := t.hear(), &mask{}
-	t.learn(m, c, &h)
+	m := t.learn(c)
 	for _, limit := range limits {
-		t.capture.add(e.Integration, limit, t.record(m, e, c, &h, limit))
+		t.capture.add(e.Integration, limit, t.record(m, e, c, limit))
 	}
-}
-
-func (t *tap) hear() heard {
-	h := heard{asked: t.asked.take(), got: t.got.body.take(), gotHeader: t.got.header, gotStatus: t.got.status}
-	for _, a := range t.attempts {
-		a.mu.Lock()
-		one := heardAttempt{tapAttempt: a, request: a.body.take(), answer: a.respBody.take()}
-		a.mu.Unlock()
-		h.attempts = append(h.attempts, one)
-	}
-	return h
 }
 
 // learn gathers the secrets that this call carried.
-func (t *tap) learn(m *mask, c call.Carried, h *heard) {
-	m.knowHeader(t.header)
-	for _, a := range h.attempts {
-		m.knowHeader(a.header)
+func (t *tap) learn(c call.Carried) *mask {
+	m := &mask{}
+	m.knowHeader(t.asked.header)
+	for _, a := range t.attempts {
+		m.knowHeader(a.request.header)
 	}
 	if c.Secrets != nil {
-		c.Secrets(func(s string) bool { m.know(s); return true })
+		for s := range c.Secrets {
+			m.know(s)
+		}
 	}
 	if c.Form {
-		readings, _ := legacy.ParseTokenForm(h.asked.kept) // nothing to learn from one that cannot be read
+		readings, _ := legacy.ParseTokenForm(t.asked.body.end().kept) // nothing to learn from one that cannot be read
 		for _, f := range readings {
 			m.know(f.Password.Reveal())
 		}
 	}
+	return m
 }
 
-func (t *tap) record(m *mask, ev *call.Event, c call.Carried, h *heard, limit int) *exchange {
-	password := c.Password
-	e := &exchange{Event: *ev}
-	if ev.Integration == call.UnknownIntegration {
-		e.Event.Key = shown.UnknownKey(ev.Key)
-	}
-	e.Event.Detail = shown.Text(ev.Detail)
-	for _, name := range [...]*string{&e.Event.Authenticator, &e.Event.Principal} {
-		if m.holds(*name) {
-			*name = masked // a secret in the field of a name
-		}
-	}
-	if m.holds(e.Event.Path) {
-		e.Event.Path = masked
-	}
-	e.Asked = message{
-		Method: shown.Method(t.method), URL: m.url(t.url, c.Page), Proto: t.proto, Header: m.header(t.header),
-		Body: m.body(h.asked, t.header, limit, bodyPlace{request: true, password: password, form: c.Form}),
-	}
+func (t *tap) record(m *mask, ev *call.Event, c call.Carried, limit int) *exchange {
+	e := &exchange{Event: *ev, Edited: t.edited()}
+	m.event(&e.Event)
+	e.Asked = m.message(t.asked, limit, bodyPlace{request: true, password: c.Password, form: c.Form})
+	e.Asked.Method, e.Asked.URL = shown.Method(t.method), m.url(t.url, c.Page)
 	// The envelope that leaves has a password only where an App Password or the caller's own credential goes upstream.
-	password = password && (c.Native || ev.AppPassword)
-	for _, a := range h.attempts {
-		e.Attempts = append(e.Attempts, attempt{
-			Started: a.started, Answered: a.answered, Error: attemptError(a.err),
-			Request: message{
-				Method: shown.Method(a.method), URL: m.url(a.url.String(), c.Page), Header: m.header(a.header), Proto: a.proto,
-				Body: m.body(a.request, a.header, limit, bodyPlace{request: true, password: password, form: c.Form && c.Native}),
-			},
-			Answer: m.answer(a.proto, a.status, a.respHeader, a.answer, limit),
-		})
+	sent := bodyPlace{request: true, password: c.Password && (c.Native || ev.AppPassword), form: c.Form && c.Native}
+	for _, a := range t.attempts {
+		one := attempt{
+			Started: a.started, Answered: a.answered, Request: m.message(a.request, limit, sent),
+			Answer: m.message(a.answer, limit, bodyPlace{}),
+		}
+		one.Request.Method, one.Request.URL = shown.Method(a.method), m.url(a.url.String(), c.Page)
+		if a.err != nil { // it is about names, addresses and certificates
+			one.Error = shown.Printable(shown.Cut(shown.Text(a.err.Error()), textLimit))
+		}
+		e.Attempts = append(e.Attempts, one)
 	}
-	e.Got = m.answer(t.proto, h.gotStatus, h.gotHeader, h.got, limit)
-	e.Edited = edited(h)
+	e.Got = m.message(t.got.heard, limit, bodyPlace{})
 	return e
 }
 
-func (m *mask) answer(proto string, status int, h http.Header, t tapped, limit int) message {
-	if status == 0 {
-		return message{}
+// event masks a secret that a program has put into the field of a name.
+func (m *mask) event(e *call.Event) {
+	if e.Integration == call.UnknownIntegration {
+		e.Key = shown.UnknownKey(e.Key)
 	}
-	return message{Proto: proto, Status: status, Header: m.header(h), Body: m.body(t, h, limit, bodyPlace{})}
+	e.Detail = shown.Text(e.Detail)
+	for _, name := range [...]*string{&e.Authenticator, &e.Principal, &e.Path} {
+		if m.holds(*name) {
+			*name = masked
+		}
+	}
+}
+
+func (m *mask) message(h heard, limit int, p bodyPlace) message {
+	return message{Proto: h.proto, Status: h.status, Header: m.header(h.header), Body: m.body(h, limit, p)}
 }
 
 // edited reports whether the program got another status, body or head than DocuSign's last answer had.
-func edited(h *heard) bool {
-	if len(h.attempts) == 0 {
+func (t *tap) edited() bool {
+	if len(t.attempts) == 0 {
 		return true
 	}
-	last := h.attempts[len(h.attempts)-1]
-	if last.status != h.gotStatus || last.answer.size != h.got.size || last.answer.sum != h.got.sum {
+	last, got := t.attempts[len(t.attempts)-1].answer, t.got.heard
+	if last.status != got.status || last.body.hash() != got.body.hash() {
 		return true
 	}
-	for name, values := range h.gotHeader {
-		if !slices.Equal(values, last.respHeader[name]) {
-			return true
-		}
+	kept := http.Header{}
+	for name := range got.header {
+		kept[name] = last.header[name]
 	}
-	return false
+	return !maps.EqualFunc(got.header, kept, slices.Equal)
 }
 
-// attemptError keeps what a transport says, which is about names, addresses and certificates.
-func attemptError(err error) string {
-	if err == nil {
-		return ""
-	}
-	return shown.Printable(shown.Cut(shown.Text(err.Error()), textLimit))
-}
-
-// name is a file name for the exchange, as DocuSign's own request logs have it.
-func (e *exchange) name(n int) string {
+// fileName is as DocuSign's own request logs have it.
+func (e *exchange) fileName(n int) string {
 	what := e.Event.Operation
 	if what == "" {
 		path := strings.Split(strings.Trim(e.Event.Path, "/"), "/")
@@ -149,27 +164,13 @@ func (e *exchange) name(n int) string {
 		}
 	}
 	what = strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.' && what != ".." {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.", r) {
 			return r
 		}
 		return '_'
 	}, shown.Cut(what, 48))
-	if what == "" || strings.Trim(what, "._") == "" {
+	if strings.Trim(what, "._") == "" {
 		what = "root"
 	}
-	method := strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r
-		}
-		return -1
-	}, shown.Cut(e.Event.Method, 16))
-	number := strconv.Itoa(n)
-	if len(number) < 2 {
-		number = "0" + number
-	}
-	return number + "_" + method + "_" + what + ".txt"
-}
-
-func milliseconds(d time.Duration) string {
-	return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', -1, 64) + " ms"
+	return fmt.Sprintf("%02d_%s_%s.txt", n, shown.Method(e.Event.Method), what)
 }

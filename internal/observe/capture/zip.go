@@ -7,75 +7,76 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
 	"docusign-auth-proxy/internal/shown"
 )
 
-// WriteZIP writes a capture as an archive with one text file for each exchange and an index. Errors are ErrNone and those of w.
+// WriteZIP writes a capture as an archive with one text file for each exchange and an index. Errors are ErrNone and
+// those of w.
 func (c *Captures) WriteZIP(w io.Writer, id string) error {
 	info, exchanges, err := c.read(id)
 	if err != nil {
 		return err
 	}
 	z := zip.NewWriter(w)
-	put := func(name string, at time.Time, text []byte) error {
-		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: at})
+	put := func(name string, at time.Time, text []byte) {
 		if err != nil {
-			return fmt.Errorf("capture: %w", err)
+			return
 		}
-		if _, err := f.Write(text); err != nil {
-			return fmt.Errorf("capture: %w", err)
+		var f io.Writer
+		if f, err = z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: at}); err == nil {
+			_, err = f.Write(text)
 		}
-		return nil
 	}
-	index, err := indexOf(info, exchanges)
-	if err != nil {
-		return err
-	}
-	if err := put("index.txt", info.Started, index); err != nil {
-		return err
-	}
+	put("index.txt", info.Started, indexOf(info, exchanges))
 	for i, e := range exchanges {
-		if err := put(e.name(i+1), e.Event.Time, e.text(i+1)); err != nil {
-			return err
-		}
+		put(e.fileName(i+1), e.Event.Time, e.text(i+1))
 	}
-	if err := z.Close(); err != nil {
+	if err = cmp.Or(err, z.Close()); err != nil {
 		return fmt.Errorf("capture: %w", err)
 	}
 	return nil
 }
 
-func indexOf(info Info, exchanges []*exchange) ([]byte, error) {
+func indexOf(info Info, exchanges []*exchange) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "capture %s of integration %s, started %s by %s, %d of %d exchanges\n", info.ID, info.Integration, stamp(info.Started), info.By, info.Captured, info.Requests)
+	fmt.Fprintf(&b, "capture %s of integration %s, started %s by %s, %d of %d exchanges\n",
+		info.ID, info.Integration, stamp(info.Started), info.By, info.Captured, info.Requests)
 	b.WriteString("Secrets were masked before anything was kept. What was sent and answered may hold personal data.\n\n")
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "file\ttime\tintegration\tscheme\tstatus\toutcome\tcause\ttime taken\ttrace token")
 	for i, e := range exchanges {
 		v := &e.Event
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.name(i+1), stamp(v.Time), v.Integration, v.Scheme, v.Status, v.Outcome, cmp.Or(v.Cause, "-"), milliseconds(v.Total), cmp.Or(shown.Printable(shown.Cut(v.TraceToken, nameLimit)), "-"))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.fileName(i+1), stamp(v.Time), v.Integration, v.Scheme, v.Status,
+			v.Outcome, cmp.Or(v.Cause, "-"), milliseconds(v.Total), cmp.Or(name(v.TraceToken), "-"))
 	}
-	if err := w.Flush(); err != nil {
-		return nil, fmt.Errorf("capture: %w", err)
-	}
-	return b.Bytes(), nil
+	_ = w.Flush() // into memory
+	return b.Bytes()
 }
 
+// name gives what somebody else chose as a short text for people.
+func name(s string) string { return shown.Printable(shown.Cut(s, nameLimit)) }
+
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func milliseconds(d time.Duration) string {
+	return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', -1, 64) + " ms"
+}
 
 // text writes an exchange for people.
 func (e *exchange) text(n int) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "exchange %d, %s\n\n", n, stamp(e.Event.Time))
-	e.facts(&b)
+	e.writeFacts(&b)
 	b.WriteString("\n=== the program asked ===\n")
 	e.Asked.write(&b)
 	for i := range e.Attempts {
 		a := &e.Attempts[i]
-		fmt.Fprintf(&b, "\n=== the proxy sent to DocuSign (%d of %d, %s after the call began) ===\n", i+1, len(e.Attempts), milliseconds(a.Started.Sub(e.Event.Time)))
+		fmt.Fprintf(&b, "\n=== the proxy sent to DocuSign (%d of %d, %s after the call began) ===\n",
+			i+1, len(e.Attempts), milliseconds(a.Started.Sub(e.Event.Time)))
 		a.Request.write(&b)
 		if a.Answer.Status == 0 {
 			fmt.Fprintf(&b, "\n=== no answer after %s: %s ===\n", milliseconds(a.Answered), cmp.Or(a.Error, "unknown"))
@@ -96,29 +97,36 @@ func (e *exchange) text(n int) []byte {
 	return b.Bytes()
 }
 
-// facts writes the fields of the log line, empty ones left out.
-func (e *exchange) facts(b *bytes.Buffer) {
-	v := &e.Event
-	for _, f := range e.factFields() {
-		if f.Value != "" {
-			fmt.Fprintf(b, "%-14s %s\n", f.Name, shown.Printable(f.Value))
-		}
-	}
-	fmt.Fprintf(b, "%-14s %s (translate %s, upstream %s)\n", "time taken", milliseconds(v.Total), milliseconds(v.Translate), milliseconds(v.Upstream))
-	fmt.Fprintf(b, "%-14s %d in, %d out\n", "bytes", v.BytesIn, v.BytesOut)
-}
-
-func (e *exchange) factFields() []field {
+// facts are the fields of the log line, empty ones left out.
+func (e *exchange) facts() []field {
 	v := &e.Event
 	client := ""
 	if v.Client.IsValid() {
 		client = v.Client.String()
 	}
-	return []field{
-		{"request id", v.RequestID}, {"integration", v.Integration}, {"scheme", v.Scheme}, {"mode", v.Mode}, {"door", string(v.Door)}, {"api", string(v.API)},
-		{"operation", v.Operation}, {"outcome", string(v.Outcome)}, {"cause", v.Cause}, {"detail", v.Detail}, {"next step", v.NextStep}, {"key", v.Key},
-		{"authenticator", v.Authenticator}, {"principal", v.Principal}, {"account", v.Account}, {"site", v.Site}, {"client", client},
-		{"replayed", v.Replayed}, {"rehearsal", v.Rehearsal}, {"trace token", v.TraceToken},
+	var out []field
+	for _, f := range [...]field{
+		{"request id", v.RequestID}, {"integration", v.Integration}, {"scheme", v.Scheme}, {"mode", v.Mode},
+		{"door", string(v.Door)}, {"api", string(v.API)}, {"operation", v.Operation}, {"outcome", string(v.Outcome)},
+		{"cause", v.Cause}, {"detail", v.Detail}, {"next step", v.NextStep}, {"key", v.Key}, {"authenticator", v.Authenticator},
+		{"principal", v.Principal}, {"account", v.Account}, {"site", v.Site}, {"client", client}, {"replayed", v.Replayed},
+		{"rehearsal", v.Rehearsal}, {"trace token", v.TraceToken},
+	} {
+		if f.Value != "" {
+			out = append(out, field{f.Name, shown.Printable(f.Value)})
+		}
+	}
+	return out
+}
+
+func (e *exchange) writeFacts(b *bytes.Buffer) {
+	v := &e.Event
+	for _, f := range append(e.facts(),
+		field{"time taken", fmt.Sprintf("%s (translate %s, upstream %s)",
+			milliseconds(v.Total), milliseconds(v.Translate), milliseconds(v.Upstream))},
+		field{"bytes", fmt.Sprintf("%d in, %d out", v.BytesIn, v.BytesOut)},
+	) {
+		fmt.Fprintf(b, "%-14s %s\n", f.Name, f.Value)
 	}
 }
 
@@ -132,15 +140,10 @@ func (m *message) write(b *bytes.Buffer) {
 		fmt.Fprintf(b, "%s: %s\n", f.Name, f.Value)
 	}
 	b.WriteByte('\n')
-	m.Body.write(b)
-}
-
-func (p *body) write(b *bytes.Buffer) {
-	b.WriteString(p.Text)
-	if p.Text != "" {
-		b.WriteByte('\n')
+	if m.Body.Text != "" {
+		b.WriteString(m.Body.Text + "\n")
 	}
-	if note := p.note(); note != "" {
+	if note := m.Body.note(); note != "" {
 		fmt.Fprintf(b, "[%s]\n", note)
 	}
 }
