@@ -362,7 +362,7 @@ func (x *exchange) passOwnToken(r *http.Request) {
 
 // undoCoding tells the upstream that a compressed message leaves as plain text.
 func (x *exchange) undoCoding(r *http.Request, m *soap.Message) {
-	if m.Decoded() {
+	if m.Decoded {
 		r.Header.Del("Content-Encoding")
 		r.ContentLength = -1
 	}

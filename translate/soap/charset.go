@@ -1,10 +1,14 @@
 package soap
 
 import (
-	"strconv"
+	"encoding/binary"
+	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // encoding is the character encoding of a message. In all but the UTF-16 pair a byte below 0x80 is that ASCII character,
@@ -65,43 +69,29 @@ func encodingOf(label string) encoding {
 	return encUnknown
 }
 
-// windows1252 maps 0x80..0x9F. The five unassigned bytes are the C1 controls of that number, as in the WHATWG table.
-const windows1252 = "\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f" +
-	"\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178"
-
-func fromWindows1252(b byte) rune {
-	if b < 0x80 || b > 0x9f {
-		return rune(b)
-	}
-	n := int(b) - 0x80
-	for _, r := range windows1252 {
-		if n == 0 {
+// decode returns the character of a byte of 0x80 or above in a single-byte encoding.
+func (c encoding) decode(b byte) rune {
+	if c == encWindows1252 {
+		if r := charmap.Windows1252.DecodeByte(b); r != utf8.RuneError {
 			return r
 		}
-		n--
 	}
-	return rune(b)
+	return rune(b) // also the five bytes that Windows left unassigned, as in the WHATWG's table
 }
 
-// appendIn appends r in encoding c, or reports that c cannot carry it.
-func (c encoding) appendIn(dst []byte, r rune) ([]byte, bool) {
+// appendReferring appends r in encoding c, as a character reference if c cannot carry it.
+func (c encoding) appendReferring(dst []byte, r rune) []byte {
 	switch {
-	case r < 0x80:
-		return append(dst, byte(r)), true
-	case c == encUTF8:
-		return utf8.AppendRune(dst, r), true
-	case c == encLatin1 && r <= 0xff, c == encWindows1252 && r >= 0xa0 && r <= 0xff:
-		return append(dst, byte(r)), true
+	case r < utf8.RuneSelf || c == encUTF8:
+		return utf8.AppendRune(dst, r)
+	case c != encASCII && r <= 0xff && c.decode(byte(r)) == r:
+		return append(dst, byte(r))
 	case c == encWindows1252:
-		n := byte(0x80)
-		for _, w := range windows1252 {
-			if w == r {
-				return append(dst, n), true
-			}
-			n++
+		if b, ok := charmap.Windows1252.EncodeRune(r); ok {
+			return append(dst, b)
 		}
 	}
-	return dst, false
+	return fmt.Appendf(dst, "&#%d;", r)
 }
 
 // isChar reports whether XML 1.0 (§2.2) allows r in a document.
@@ -138,87 +128,44 @@ func isNameChar(r rune) bool {
 func isSpace(b byte) bool { return b == ' ' || b == '\n' || b == '\r' || b == '\t' }
 
 // fromUTF16 converts a whole message; a byte order mark is dropped.
-func fromUTF16(src []byte, c encoding) ([]byte, *Error) {
+func fromUTF16(src []byte, c encoding) []byte {
 	if len(src)%2 != 0 {
-		return nil, refuse(KindEncoding, len(src), "UTF-16 with an odd number of bytes")
+		fail(KindEncoding, len(src), "UTF-16 with an odd number of bytes")
 	}
-	unit := func(i int) rune {
-		if c == encUTF16LE {
-			return rune(src[i]) | rune(src[i+1])<<8
-		}
-		return rune(src[i])<<8 | rune(src[i+1])
+	order := binary.ByteOrder(binary.BigEndian)
+	if c == encUTF16LE {
+		order = binary.LittleEndian
 	}
 	dst := make([]byte, 0, len(src)/2+len(src)/8)
 	for i := 0; i < len(src); i += 2 {
-		r := unit(i)
+		r := rune(order.Uint16(src[i:]))
 		if i == 0 && r == 0xfeff {
 			continue
 		}
 		if utf16.IsSurrogate(r) {
-			if i+3 >= len(src) {
-				return nil, refuse(KindEncoding, i, "UTF-16 with half a surrogate pair")
+			if pair := src[i+2:]; len(pair) > 0 {
+				r = utf16.DecodeRune(r, rune(order.Uint16(pair)))
 			}
-			if r = utf16.DecodeRune(r, unit(i+2)); r == utf8.RuneError {
-				return nil, refuse(KindEncoding, i, "UTF-16 with half a surrogate pair")
+			if utf16.RuneLen(r) != 2 {
+				fail(KindEncoding, i, "UTF-16 with half a surrogate pair")
 			}
 			i += 2
 		}
 		dst = utf8.AppendRune(dst, r)
 	}
-	return dst, nil
+	return dst
 }
+
+// charsetParameter finds the value of the charset parameter; quoted strings before it are passed over whole.
+var charsetParameter = regexp.MustCompile(`^((?:"(?:\\.|[^"\\])*"|[^"])*?;[ \t]*(?i:charset)=)("(?:\\.|[^"\\])*"|[^; ]*)`)
 
 // withCharset returns contentType with its charset parameter set to utf-8 and all else as it was.
 func withCharset(contentType string) string {
-	for i := 0; i < len(contentType); i++ {
-		switch contentType[i] {
-		case '"':
-			i = quotedEnd(contentType, i) - 1
-		case ';':
-			start := i + 1
-			for start < len(contentType) && (contentType[start] == ' ' || contentType[start] == '\t') {
-				start++
-			}
-			if len(contentType)-start < 8 || !strings.EqualFold(contentType[start:start+8], "charset=") {
-				continue
-			}
-			start += 8
-			end := start
-			if end < len(contentType) && contentType[end] == '"' {
-				end = quotedEnd(contentType, end)
-			} else {
-				for end < len(contentType) && contentType[end] != ';' && contentType[end] != ' ' {
-					end++
-				}
-			}
-			return contentType[:start] + "utf-8" + contentType[end:]
-		}
+	if m := charsetParameter.FindStringSubmatch(contentType); m != nil {
+		return m[1] + "utf-8" + contentType[len(m[0]):]
 	}
 	if contentType == "" {
 		return ""
 	}
 	return contentType + "; charset=utf-8"
-}
-
-// quotedEnd returns the offset after the quoted string that begins at i.
-func quotedEnd(s string, i int) int {
-	for i++; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(s)
-}
-
-// appendReferring appends r in encoding c, as a character reference if c cannot carry it.
-func (c encoding) appendReferring(dst []byte, r rune) []byte {
-	dst, ok := c.appendIn(dst, r)
-	if ok {
-		return dst
-	}
-	dst = append(dst, "&#"...)
-	return append(strconv.AppendInt(dst, int64(r), 10), ';')
 }

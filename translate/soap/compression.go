@@ -5,7 +5,6 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
-	"errors"
 	"io"
 	"strings"
 )
@@ -15,8 +14,7 @@ const ratioSlack = 1 << 20
 
 // Decode undoes the content coding of a request body while it streams: gzip, and deflate with or without its zlib frame.
 // What is forwarded is not compressed again: drop Content-Encoding; the length is unknown. The reader is bounded by
-// MaxDecoded and MaxRatio. Unknown codings (r is then untouched), corrupt data and bombs
-// are an *Error of KindCompression.
+// MaxDecoded and MaxRatio. Unknown codings (r is then untouched), corrupt data and bombs are an *Error of KindCompression.
 func Decode(contentEncoding string, r io.Reader, o Options) (io.Reader, error) {
 	coding := strings.ToLower(strings.TrimSpace(contentEncoding))
 	if coding == "" || coding == "identity" {
@@ -36,7 +34,7 @@ func Decode(contentEncoding string, r io.Reader, o Options) (io.Reader, error) {
 		return nil, refuse(KindCompression, 0, "a content coding other than gzip and deflate")
 	}
 	if err != nil {
-		err = d.explain(err)
+		err = d.explain()
 		return &failed{err}, err
 	}
 	return d, nil
@@ -85,21 +83,15 @@ func (d *decoder) Read(p []byte) (int, error) {
 	case d.n > ratioSlack && d.n/d.ratio > d.in.n:
 		return 0, refuse(KindCompression, int(d.n), "the body is compressed beyond any plausible ratio")
 	case err != nil && err != io.EOF:
-		return n, d.explain(err)
+		return n, d.explain()
 	}
 	return n, err
 }
 
-// explain tells corrupt data from a failing connection.
-func (d *decoder) explain(err error) error {
-	var corrupt flate.CorruptInputError
-	switch {
-	case d.in.err != nil:
+// explain tells a failing connection from corrupt data.
+func (d *decoder) explain() error {
+	if d.in.err != nil {
 		return asRead(d.in.err)
-	case errors.As(err, &corrupt), errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum),
-		errors.Is(err, zlib.ErrHeader), errors.Is(err, zlib.ErrChecksum), errors.Is(err, zlib.ErrDictionary),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return refuse(KindCompression, int(d.n), "the compressed body is corrupt or cut off")
 	}
-	return asRead(err)
+	return refuse(KindCompression, int(d.n), "the compressed body is corrupt or cut off")
 }

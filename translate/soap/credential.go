@@ -2,11 +2,13 @@ package soap
 
 import (
 	"bytes"
+	"slices"
 
 	"docusign-auth-proxy/internal/secret"
 )
 
-// CredentialBody is the operation of credential.asmx with the credential in it, PROTOCOL.md §4.7. Texts are decoded, not trimmed.
+// CredentialBody is the operation of credential.asmx with the credential in it, PROTOCOL.md §4.7. Texts are decoded, not
+// trimmed.
 type CredentialBody struct {
 	Email    string
 	Password secret.Text
@@ -16,7 +18,7 @@ type CredentialBody struct {
 	AccountID, EnvelopeID, GoToEnvelopeID, ReturnURL string
 	ReturnBaseURL, SuppressNavigation                bool
 
-	envelope        *Envelope
+	message         *Message
 	raw             secret.Text
 	email, password field
 }
@@ -25,113 +27,87 @@ type CredentialBody struct {
 func (c *CredentialBody) Readings() []secret.Text { return readings(c.Password, c.raw) }
 
 // SetEmail replaces the text of Email and nothing else.
-func (c *CredentialBody) SetEmail(email string) error { return c.envelope.setText(&c.email, email) }
+func (c *CredentialBody) SetEmail(email string) error { return c.message.setText(&c.email, email) }
 
 // SetPassword replaces the text of Password and nothing else.
 func (c *CredentialBody) SetPassword(password secret.Text) error {
-	return c.envelope.setText(&c.password, password.Reveal())
+	return c.message.setText(&c.password, password.Reveal())
 }
 
 // credentialWalk follows the elements of the operation.
 type credentialWalk struct {
-	w    *walk
-	body *CredentialBody
-	ns   namespace
-	uri  text
-	// seen has a bit for each child, since none may come twice.
-	seen  uint16
-	child int
+	w     *walk
+	body  *CredentialBody
+	ns    namespace
+	uri   text
+	seen  []string // the parameters so far, since none may come twice; the last one is at hand
 	field field
 }
 
-// credentialFields is in the order of the bits of credentialWalk.seen.
-const (
-	childEmail = iota
-	childPassword
-	childAccountID
-	childEnvelopeID
-	childGoToEnvelopeID
-	childReturnURL
-	childReturnBaseURL
-	childSuppressNavigation
-	childOther
-)
-
-func credentialChild(local []byte) int {
-	switch string(local) {
-	case "Email":
-		return childEmail
-	case "Password":
-		return childPassword
-	case "AccountID":
-		return childAccountID
-	case "EnvelopeID":
-		return childEnvelopeID
-	case "GoToEnvelopeID":
-		return childGoToEnvelopeID
-	case "ReturnURL":
-		return childReturnURL
-	case "ReturnBaseUrl":
-		return childReturnBaseURL
-	case "SuppressNavigation":
-		return childSuppressNavigation
-	}
-	return childOther
-}
-
 func newCredentialWalk(w *walk, operation *element) *credentialWalk {
-	w.e.Credential = &CredentialBody{envelope: w.e}
-	return &credentialWalk{w: w, body: w.e.Credential, ns: operation.ns, uri: operation.uri}
+	w.m.Credential = &CredentialBody{message: w.m}
+	return &credentialWalk{w: w, body: w.m.Credential, ns: operation.ns, uri: operation.uri}
 }
 
 // start is called for every element in Body after the start tag of the operation.
-func (c *credentialWalk) start(el *element, depth int) error {
+func (c *credentialWalk) start(el *element, depth int) {
 	w := c.w
 	if depth == 3 {
-		return refuse(KindAmbiguous, el.start, "a second operation in Body")
+		fail(KindAmbiguous, el.start, "a second operation in Body")
 	}
-	own := el.ns == c.ns && bytes.Equal(w.s.bytes(el.uri), w.s.bytes(c.uri))
-	child := childOther
-	if depth == 4 && own {
-		child = credentialChild(w.s.local(el))
-	}
+	name := string(w.s.local(el))
+	own := depth == 4 && el.ns == c.ns && bytes.Equal(w.s.bytes(el.uri), w.s.bytes(c.uri))
 	switch {
 	case w.current != nil:
 		w.refuse(KindToken, el.start, "an element inside a text that was to be read")
-	case child == childOther:
+	case !own || c.parameter(name) == nil:
 		w.suspect(el)
-	case c.seen&(1<<child) != 0:
+	case slices.Contains(c.seen, name):
 		w.refuse(KindAmbiguous, el.start, "a parameter of the operation that comes twice")
 	default:
-		c.seen |= 1 << child
-		c.child = child
+		c.seen = append(c.seen, name)
 		w.gather(&c.field, el)
+	}
+}
+
+// parameter is where the text of a parameter goes; nil = it is none that is read.
+func (c *credentialWalk) parameter(name string) any {
+	body := c.body
+	switch name {
+	case "Email":
+		return &body.Email
+	case "Password":
+		return &body.Password
+	case "AccountID":
+		return &body.AccountID
+	case "EnvelopeID":
+		return &body.EnvelopeID
+	case "GoToEnvelopeID":
+		return &body.GoToEnvelopeID
+	case "ReturnURL":
+		return &body.ReturnURL
+	case "ReturnBaseUrl":
+		return &body.ReturnBaseURL
+	case "SuppressNavigation":
+		return &body.SuppressNavigation
 	}
 	return nil
 }
 
-// take stores the text of the child that has just ended.
+// take stores the text of the parameter that has just ended.
 func (c *credentialWalk) take(f *field) {
 	body, value := c.body, c.w.s.text
-	truth := bytes.TrimSpace(value)
-	yes := string(truth) == "true" || string(truth) == "1"
-	switch c.child {
-	case childEmail:
-		body.Email, body.HasEmail, body.email = string(value), true, *f
-	case childPassword:
-		body.Password, body.raw = c.w.secret(f)
+	switch to := c.parameter(c.seen[len(c.seen)-1]).(type) {
+	case *secret.Text:
+		*to, body.raw = c.w.secret(f)
 		body.HasPassword, body.password = true, *f
-	case childAccountID:
-		body.AccountID = string(value)
-	case childEnvelopeID:
-		body.EnvelopeID = string(value)
-	case childGoToEnvelopeID:
-		body.GoToEnvelopeID = string(value)
-	case childReturnURL:
-		body.ReturnURL = string(value)
-	case childReturnBaseURL:
-		body.ReturnBaseURL = yes
-	case childSuppressNavigation:
-		body.SuppressNavigation = yes
+	case *bool:
+		truth := string(bytes.TrimSpace(value))
+		*to = truth == "true" || truth == "1"
+	case *string:
+		*to = string(value)
+		if to == &body.Email {
+			body.HasEmail, body.email = true, *f
+		}
 	}
 }

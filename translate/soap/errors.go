@@ -32,45 +32,30 @@ func (k Kind) Error() string { return "soap: " + k.String() }
 
 // String returns a short name for operators, fit for a metric label.
 func (k Kind) String() string {
-	switch k {
-	case KindIllFormed:
-		return "ill-formed XML"
-	case KindEntity:
-		return "unknown entity"
-	case KindDoctype:
-		return "document type declaration"
-	case KindEncoding:
-		return "character encoding"
-	case KindTooLarge:
-		return "too large"
-	case KindTooComplex:
-		return "too complex"
-	case KindNotSOAP:
-		return "not a SOAP envelope"
-	case KindAmbiguous:
-		return "ambiguous credentials"
-	case KindMisplaced:
-		return "misplaced credential"
-	case KindToken:
-		return "unreadable UsernameToken"
-	case KindPasswordType:
-		return "unknown password type"
-	case KindDigest:
-		return "password digest"
-	case KindSigned:
-		return "signed credential"
-	case KindEncrypted:
-		return "encrypted header"
-	case KindMultipart:
-		return "multipart message"
-	case KindCompression:
-		return "content coding"
-	case KindValue:
-		return "value not representable"
-	case KindState:
-		return "edit not possible"
+	names := [...]string{
+		KindIllFormed:    "ill-formed XML",
+		KindEntity:       "unknown entity",
+		KindDoctype:      "document type declaration",
+		KindEncoding:     "character encoding",
+		KindTooLarge:     "too large",
+		KindTooComplex:   "too complex",
+		KindNotSOAP:      "not a SOAP envelope",
+		KindAmbiguous:    "ambiguous credentials",
+		KindMisplaced:    "misplaced credential",
+		KindToken:        "unreadable UsernameToken",
+		KindPasswordType: "unknown password type",
+		KindDigest:       "password digest",
+		KindSigned:       "signed credential",
+		KindEncrypted:    "encrypted header",
+		KindMultipart:    "multipart message",
+		KindCompression:  "content coding",
+		KindValue:        "value not representable",
+		KindState:        "edit not possible",
 	}
-	return "unknown reason"
+	if k == 0 || int(k) >= len(names) {
+		return "unknown reason"
+	}
+	return names[k]
 }
 
 // Error is a refusal. Detail is a fixed text for operators and never holds bytes of the message.

@@ -213,7 +213,7 @@ func FuzzEnvelope(f *testing.F) {
 }
 
 // agree compares an accepted message with what encoding/xml reads, before and after the token is removed.
-func agree(t *testing.T, e, slow *soap.Envelope, message []byte) {
+func agree(t *testing.T, e, slow *soap.Message, message []byte) {
 	if out, err := io.ReadAll(e.Original()); err != nil || !bytes.Equal(out, message) {
 		t.Fatalf("Original is %q, %v", out, err)
 	}
@@ -255,7 +255,7 @@ func agree(t *testing.T, e, slow *soap.Envelope, message []byte) {
 	}
 }
 
-func compare(t *testing.T, e *soap.Envelope, o oracle) {
+func compare(t *testing.T, e *soap.Message, o oracle) {
 	version := map[soap.Version]string{soap.SOAP11: soap.NamespaceSOAP11, soap.SOAP12: soap.NamespaceSOAP12}[e.Version]
 	// encoding/xml leaves out the normalisation of white space in attribute values (XML 1.0 §3.3.3).
 	blank := strings.NewReplacer("\n", " ", "\t", " ", "\r", " ")

@@ -132,7 +132,7 @@ func forwarded(t *testing.T, m *soap.Message, came int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !m.Decoded() && int64(len(out)-came) != delta {
+	if !m.Decoded && int64(len(out)-came) != delta {
 		t.Errorf("Delta is %d, but %d bytes became %d", delta, came, len(out))
 	}
 	return out
@@ -176,13 +176,13 @@ func TestEveryShapeIsReadAndEditedByteForByte(t *testing.T) {
 			t.Run(s.name+" "+way, func(t *testing.T) {
 				m := open(t, s, chunk)
 				golden(t, s.name+".read", summary(m))
-				if plain := forwarded(t, m, len(s.body)); !m.Decoded() && !m.Converted && !bytes.Equal(plain, s.body) {
+				if plain := forwarded(t, m, len(s.body)); !m.Decoded && !m.Converted && !bytes.Equal(plain, s.body) {
 					t.Errorf("without an edit the message changed to %q", plain)
 				}
 				m.Release()
 
 				m = open(t, s, chunk)
-				if original, err := io.ReadAll(m.Original()); err != nil || !m.Decoded() && !bytes.Equal(original, s.body) {
+				if original, err := io.ReadAll(m.Original()); err != nil || !m.Decoded && !bytes.Equal(original, s.body) {
 					t.Errorf("Original is %q, %v", original, err)
 				}
 

@@ -7,201 +7,126 @@ import (
 
 // prolog settles the encoding and reads the XML declaration.
 // Order of authority (RFC 7303 §3): byte order mark, charset parameter, declaration, UTF-8.
-func (s *scanner) prolog(charset string) error {
-	mark, marked, err := s.mark()
-	if err != nil {
-		return err
-	}
+func (s *scanner) prolog(charset string) {
+	mark, marked := s.mark()
 	s.enc = mark
 	if !marked && charset != "" {
-		if s.enc, err = s.fromParameter(charset, mark); err != nil {
-			return err
-		}
+		s.enc = fromParameter(charset, mark)
 	}
 	if s.enc.wide() {
-		if err := s.convert(); err != nil {
-			return err
-		}
+		s.convert()
 	} else if marked {
 		s.pos = 3
 	}
-	if err := s.xmlDeclaration(); err != nil {
-		return err
+	s.xmlDeclaration()
+	if s.enc == encUnknown {
+		s.enc = s.fromDeclaration()
 	}
-	if s.enc != encUnknown {
-		return nil
-	}
-	return s.fromDeclaration()
 }
 
 // fromParameter reads the charset parameter; seen is what the first bytes show.
-func (s *scanner) fromParameter(charset string, seen encoding) (encoding, error) {
-	switch c := encodingOf(charset); {
+func fromParameter(charset string, seen encoding) encoding {
+	c := encodingOf(charset)
+	switch {
 	case c == encUnknown:
-		return c, refuse(KindEncoding, 0, "a charset parameter of an encoding that is not supported")
+		fail(KindEncoding, 0, "a charset parameter of an encoding that is not supported")
 	case c == encUTF16 && seen.wide():
-		return seen, nil
+		return seen
 	case c == encUTF16:
-		return encUTF16BE, nil // RFC 2781 §4.3
-	default:
-		return c, nil
+		return encUTF16BE // RFC 2781 §4.3
 	}
+	return c
 }
 
-func (s *scanner) fromDeclaration() error {
-	s.enc = encUTF8
+func (s *scanner) fromDeclaration() encoding {
 	if s.labelled.end == s.labelled.start {
-		return nil
+		return encUTF8
 	}
-	s.enc = encodingOf(string(s.slice(s.labelled)))
-	if s.enc == encUnknown {
-		return refuse(KindEncoding, s.labelled.start, "a declared encoding that is not supported")
+	c := encodingOf(string(s.slice(s.labelled)))
+	if c == encUnknown {
+		fail(KindEncoding, s.labelled.start, "a declared encoding that is not supported")
 	}
-	if s.enc.wide() {
-		return refuse(KindEncoding, s.labelled.start, "declared as UTF-16, but it is not")
+	if c.wide() {
+		fail(KindEncoding, s.labelled.start, "declared as UTF-16, but it is not")
 	}
-	return nil
+	return c
 }
 
 // mark looks at the first four bytes. Without a byte order mark it still tells UTF-16 by a first "<".
-func (s *scanner) mark() (c encoding, marked bool, err error) {
-	if err := s.fill(3); err != nil && err != io.EOF {
-		return 0, false, err
-	}
+func (s *scanner) mark() (c encoding, marked bool) {
+	s.more(3)
 	b := s.buf[:min(4, len(s.buf))]
-	switch {
-	case bytes.HasPrefix(b, []byte{0xff, 0xfe, 0, 0}), bytes.HasPrefix(b, []byte{0, 0, 0xfe, 0xff}),
-		bytes.HasPrefix(b, []byte{'<', 0, 0, 0}), bytes.HasPrefix(b, []byte{0, 0, 0, '<'}):
-		return 0, false, refuse(KindEncoding, 0, "UTF-32 is not supported")
-	case bytes.HasPrefix(b, []byte{0xef, 0xbb, 0xbf}):
-		return encUTF8, true, nil
-	case bytes.HasPrefix(b, []byte{0xff, 0xfe}):
-		return encUTF16LE, true, nil
-	case bytes.HasPrefix(b, []byte{0xfe, 0xff}):
-		return encUTF16BE, true, nil
-	case bytes.HasPrefix(b, []byte{'<', 0}):
-		return encUTF16LE, false, nil
-	case bytes.HasPrefix(b, []byte{0, '<'}):
-		return encUTF16BE, false, nil
+	switch string(b) {
+	case "\xff\xfe\x00\x00", "\x00\x00\xfe\xff", "<\x00\x00\x00", "\x00\x00\x00<":
+		fail(KindEncoding, 0, "UTF-32 is not supported")
 	}
-	return encUnknown, false, nil
+	switch {
+	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
+		return encUTF8, true
+	case bytes.HasPrefix(b, []byte("\xff\xfe")):
+		return encUTF16LE, true
+	case bytes.HasPrefix(b, []byte("\xfe\xff")):
+		return encUTF16BE, true
+	case bytes.HasPrefix(b, []byte("<\x00")):
+		return encUTF16LE, false
+	case bytes.HasPrefix(b, []byte("\x00<")):
+		return encUTF16BE, false
+	}
+	return encUnknown, false
 }
 
 // convert reads the whole message and turns it from UTF-16 into UTF-8, as its declaration then says too.
-func (s *scanner) convert() error {
-	for s.srcErr == nil {
-		if err := s.fill(len(s.buf)); err != nil && err != io.EOF {
-			if refusal, ok := err.(*Error); ok && refusal.Kind == KindTooLarge {
-				return refuse(KindTooLarge, len(s.buf), "a message in UTF-16 has to be converted whole, and this one exceeds the bound")
-			}
-			return err
+func (s *scanner) convert() {
+	for s.srcErr != io.EOF {
+		if s.srcErr == nil && len(s.buf) >= s.max {
+			fail(KindTooLarge, len(s.buf), "a message in UTF-16 has to be converted whole, and this one exceeds the bound")
 		}
+		s.more(len(s.buf))
 	}
-	if s.srcErr != io.EOF {
-		return s.srcErr
-	}
-	converted, refusal := fromUTF16(s.buf, s.enc)
-	if refusal != nil {
-		return refusal
-	}
+	converted := fromUTF16(s.buf, s.enc)
 	s.raw, s.came = s.buf, s.enc
 	s.buf, s.enc = converted, encUTF8
-	if err := s.xmlDeclaration(); err != nil {
-		return err
-	}
+	s.xmlDeclaration()
 	if s.labelled.end > s.labelled.start {
-		s.buf = append(s.buf[:s.labelled.start:s.labelled.start], append([]byte("utf-8"), s.buf[s.labelled.end:]...)...)
+		rest := append([]byte("utf-8"), s.buf[s.labelled.end:]...)
+		s.buf = append(s.buf[:s.labelled.start:s.labelled.start], rest...)
 	}
 	s.pos, s.labelled = 0, span{}
-	return nil
 }
 
-// xmlDeclaration reads <?xml ...?> if the message begins with it.
-func (s *scanner) xmlDeclaration() error {
-	const what = "the XML declaration"
+const malformedDeclaration = "a malformed XML declaration"
+
+// xmlDeclaration reads <?xml ...?> if the message begins with it. It is in ASCII, as the encoding may not be known yet.
+func (s *scanner) xmlDeclaration() {
 	start := s.pos
 	for n, want := range []byte("<?xml") {
-		if err := s.fill(start + n); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if s.buf[start+n] != want {
-			return nil
+		if !s.more(start+n) || s.buf[start+n] != want {
+			return
 		}
 	}
-	i := start + 5
-	if b, err := s.at(i, what); err != nil || !isSpace(b) {
-		return err // another target: the processing instruction is read as such
+	if !isSpace(s.at(start+5, "the XML declaration")) {
+		return // another target: the processing instruction is read as such
 	}
-	fields := []string{"version", "encoding", "standalone"}
-	for first := true; ; first = false {
-		after, err := s.spaces(i, what)
-		if err != nil {
-			return err
-		}
-		if !first && s.buf[after] == '?' {
-			if found, err := s.has(after, "?>", what); err != nil || !found {
-				return s.badDeclaration(after, err)
-			}
-			s.pos = after + 2
-			return nil
-		}
-		if after == i {
-			return s.badDeclaration(i, nil)
-		}
-		if i, fields, err = s.pseudoAttribute(after, fields, first); err != nil {
-			return err
-		}
+	defer func(enc encoding) { s.enc = enc }(s.enc)
+	s.enc = encASCII
+	s.pos = s.attributes(start+5, '?')
+	if len(s.attrs) == 0 || s.buf[s.pos-2] != '?' {
+		fail(KindIllFormed, start, malformedDeclaration)
 	}
-}
-
-func (s *scanner) badDeclaration(i int, err error) error {
-	if err != nil {
-		return err
-	}
-	return refuse(KindIllFormed, i, "a malformed XML declaration")
-}
-
-// pseudoAttribute reads one of fields at i and returns those that may still come.
-func (s *scanner) pseudoAttribute(i int, fields []string, first bool) (int, []string, error) {
-	a, end, err := s.declared(i)
-	if err != nil {
-		return 0, nil, err
-	}
-	name, value := s.slice(a.name), s.slice(a.value)
-	for n, field := range fields {
-		if string(name) != field {
-			continue
-		}
+	for i, a := range s.attrs {
+		name, value := string(s.slice(a.name)), string(s.slice(a.value))
 		ok := false
-		switch field {
-		case "version":
-			ok = string(value) == "1.0"
-		case "encoding":
-			ok = !first && len(value) > 0
+		switch {
+		case i == 0:
+			ok = name == "version" && value == "1.0"
+		case name == "encoding":
+			ok = i == 1 && value != ""
 			s.labelled = a.value
-		case "standalone":
-			ok = !first && (string(value) == "yes" || string(value) == "no")
+		case name == "standalone":
+			ok = i == len(s.attrs)-1 && (value == "yes" || value == "no")
 		}
 		if !ok {
-			return 0, nil, s.badDeclaration(a.value.start, nil)
+			fail(KindIllFormed, a.name.start, malformedDeclaration)
 		}
-		return end, fields[n+1:], nil
 	}
-	return 0, nil, s.badDeclaration(i, nil)
-}
-
-// declared reads name="value" of the XML declaration, where the encoding may not be known yet: ASCII only.
-func (s *scanner) declared(i int) (attribute, int, error) {
-	enc := s.enc
-	s.enc = encASCII
-	end, err := s.attribute(i)
-	s.enc = enc
-	if err != nil {
-		return attribute{}, 0, err
-	}
-	a := s.attrs[len(s.attrs)-1]
-	s.attrs = s.attrs[:len(s.attrs)-1]
-	return a, end, nil
 }

@@ -1,33 +1,35 @@
 package soap
 
 import (
+	"bytes"
 	"io"
-	"slices"
+	"net"
 )
 
 // Reader returns the message with its edits; later edits do not reach it. What follows the header region streams from the
 // source, so a second Reader works only if Complete. A message that was refused yields only the refusal.
-func (e *Envelope) Reader() io.Reader {
-	if e.err != nil {
-		return &failed{e.err}
+func (m *Message) Reader() io.Reader {
+	if m.err != nil {
+		return &failed{m.err}
 	}
-	r := &reader{e: e, edits: slices.Clone(e.edits)}
-	if !e.options.Answer && !e.options.Credential {
-		r.guard = &e.guard
+	r := m.reader(false)
+	if !m.options.Answer && !m.options.Credential {
+		r.guard = &m.guard
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	r.source(e.s)
-	return r
+	if m.root == nil {
+		return r
+	}
+	return io.MultiReader(bytes.NewReader(m.root.headWith(m.delta())), r, m.root.in)
 }
 
-// Original returns the message as it came (in UTF-16 too), edits and checks left aside: for traffic that is only observed.
-func (e *Envelope) Original() io.Reader {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	r := &reader{e: e, original: true}
-	r.source(e.s)
-	return r
+// Original returns the message as it came (in UTF-16 too) but for a content coding, edits and checks left aside: for
+// traffic that is only observed.
+func (m *Message) Original() io.Reader {
+	r := m.reader(true)
+	if m.root == nil {
+		return r
+	}
+	return io.MultiReader(bytes.NewReader(m.root.head), r)
 }
 
 type failed struct{ err error }
@@ -37,32 +39,57 @@ func (f *failed) Read([]byte) (int, error) { return 0, f.err }
 // reader gives out the buffer with the edits and then the rest of the source. Only the first part needs the buffer, and
 // only there does it hold the lock: a source that hangs does not hold up Release.
 type reader struct {
-	e        *Envelope
-	edits    []edit
-	original bool
-	guard    *guard
-	pos      int // in the buffer
-	text     []byte
-	drained  bool // the buffer is given out
-	src      io.Reader
-	srcErr   error
+	m      *Message
+	guard  *guard
+	parts  net.Buffers // of the buffer, which is wiped by Release, and of the edits
+	src    io.Reader
+	srcErr error
 }
 
-func (r *reader) source(s *scanner) {
-	if s != nil {
-		r.src, r.srcErr = s.src, s.srcErr
+func (m *Message) reader(original bool) *reader {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := &reader{m: m}
+	if m.released {
+		r.srcErr = errReleased()
+		return r
 	}
+	if m.s != nil {
+		r.parts, r.src, r.srcErr = m.parts(original), m.s.src, m.s.srcErr
+	}
+	if original && m.root != nil { // what is left of the part need not be one
+		r.src, r.srcErr = m.root.in, nil
+	}
+	return r
 }
+
+// parts cuts the buffer at the edits and puts their texts between.
+func (m *Message) parts(original bool) net.Buffers {
+	if original && m.s.raw != nil {
+		return net.Buffers{m.s.raw}
+	}
+	if original {
+		return net.Buffers{m.s.buf}
+	}
+	parts := make(net.Buffers, 0, 2*len(m.edits)+1)
+	pos := 0
+	for _, ed := range m.edits {
+		parts = append(parts, m.s.buf[pos:ed.start], ed.text)
+		pos = ed.end
+	}
+	return append(parts, m.s.buf[pos:])
+}
+
+func errReleased() *Error { return refuse(KindState, 0, "the message has been released") }
 
 func (r *reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if !r.drained {
+	if len(r.parts) > 0 {
 		if n, err := r.fromBuffer(p); n > 0 || err != nil {
 			return n, err
 		}
-		r.drained = true
 	}
 	if r.srcErr != nil {
 		return 0, r.srcErr
@@ -91,37 +118,11 @@ func (r *reader) check(p []byte, err error) *Error {
 
 // fromBuffer copies what it can of the buffer and the edits; nothing, once they are given out.
 func (r *reader) fromBuffer(p []byte) (int, error) {
-	r.e.mu.Lock()
-	defer r.e.mu.Unlock()
-	s := r.e.s
-	if s == nil {
-		return 0, refuse(KindState, 0, "the message has been released")
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	if r.m.released {
+		return 0, errReleased()
 	}
-	buf := s.buf
-	if r.original && s.raw != nil {
-		buf = s.raw
-	}
-	n := 0
-	for n < len(p) {
-		if len(r.text) > 0 {
-			taken := copy(p[n:], r.text)
-			r.text, n = r.text[taken:], n+taken
-			continue
-		}
-		stop := len(buf)
-		if len(r.edits) > 0 {
-			stop = r.edits[0].start
-		}
-		if r.pos < stop {
-			taken := copy(p[n:], buf[r.pos:stop])
-			r.pos, n = r.pos+taken, n+taken
-			continue
-		}
-		if len(r.edits) == 0 {
-			break
-		}
-		r.text, r.pos = r.edits[0].text, r.edits[0].end
-		r.edits = r.edits[1:]
-	}
+	n, _ := r.parts.Read(p) // io.EOF says that nothing is left
 	return n, nil
 }

@@ -159,7 +159,7 @@ func TestAMessageThatIsNotUnderstoodIsRefusedAndNeverForwarded(t *testing.T) {
 }
 
 // refused checks that nothing of a refused message can be forwarded but the message as it came.
-func refused(t *testing.T, e *soap.Envelope, err error, message string) {
+func refused(t *testing.T, e *soap.Message, err error, message string) {
 	t.Helper()
 	var refusal *soap.Error
 	if !errors.As(err, &refusal) || strings.Contains(err.Error(), canary) {

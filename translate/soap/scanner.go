@@ -60,7 +60,7 @@ type element struct {
 }
 
 // scanner reads XML with namespaces, keeping every byte it has read. It refuses what is not well-formed and everything
-// that could make two readers of one message disagree.
+// that could make two readers of one message disagree. A refusal, or an error of the source, is a bailout.
 type scanner struct {
 	src    io.Reader
 	buf    []byte
@@ -92,7 +92,11 @@ type scanner struct {
 	rooted     bool // the root element has been seen
 }
 
-func (s *scanner) reset(src io.Reader, o Options, limit int) {
+func (s *scanner) reset(src io.Reader, o Options) {
+	limit := o.MaxHeader
+	if o.Credential {
+		limit = o.MaxBody
+	}
 	*s = scanner{
 		src: src, buf: s.buf[:0], max: limit, limit: min(lookahead, limit),
 		maxDepth: o.MaxDepth, maxAttributes: o.MaxAttributes,
@@ -101,21 +105,40 @@ func (s *scanner) reset(src io.Reader, o Options, limit int) {
 	}
 }
 
-// fill reads until the byte at i is there. io.EOF means that the message is over.
-func (s *scanner) fill(i int) error {
+// bailout is a panic that ends the reading of a message and carries the error to catch.
+type bailout struct{ err error }
+
+// catch is deferred where the reading of a message begins.
+func catch(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case bailout:
+		*err = r.err
+	default:
+		panic(r)
+	}
+}
+
+// fail refuses the message.
+func fail(k Kind, offset int, detail string) { panic(bailout{refuse(k, offset, detail)}) }
+
+// more reads until the byte at i is there. It returns false if the message is over before.
+func (s *scanner) more(i int) bool {
 	for i >= len(s.buf) {
-		if s.srcErr != nil {
-			return s.srcErr
-		}
-		if i >= s.max {
-			return refuse(KindTooLarge, s.max, "the part of the message that has to be read exceeds its bound")
+		switch {
+		case s.srcErr == io.EOF:
+			return false
+		case s.srcErr != nil:
+			panic(bailout{s.srcErr})
+		case i >= s.max:
+			fail(KindTooLarge, s.max, "the part of the message that has to be read exceeds its bound")
 		}
 		for i >= s.limit {
 			s.limit = min(2*s.limit, s.max)
 		}
 		s.read()
 	}
-	return nil
+	return true
 }
 
 // read takes what one call of the source gives.
@@ -136,19 +159,12 @@ func (s *scanner) read() {
 	s.srcErr = io.ErrNoProgress
 }
 
-// at returns the byte at i, or an error: a refusal if the message ends there, inside what.
-func (s *scanner) at(i int, what string) (byte, error) {
-	if i < len(s.buf) {
-		return s.buf[i], nil
+// at returns the byte at i. A message that ends there ends inside what.
+func (s *scanner) at(i int, what string) byte {
+	if i >= len(s.buf) && !s.more(i) {
+		fail(KindIllFormed, len(s.buf), "the message ends inside "+what)
 	}
-	err := s.fill(i)
-	if err == io.EOF {
-		return 0, refuse(KindIllFormed, len(s.buf), "the message ends inside "+what)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return s.buf[i], nil
+	return s.buf[i]
 }
 
 func (s *scanner) bytes(t text) []byte {
@@ -177,26 +193,19 @@ func (s *scanner) is(e *element, ns namespace, local string) bool {
 }
 
 // next returns what comes next. After evStart the element is on top of the stack, after evEnd it is in s.closed.
-func (s *scanner) next() (event, error) {
+func (s *scanner) next() event {
 	if s.noClose {
 		s.noClose = false
 		s.pop(s.pos)
-		return evEnd, nil
+		return evEnd
 	}
-	b, err := s.at(s.pos, "an element")
-	if err != nil {
-		if s.atEnd(err) {
-			return evEOF, nil
-		}
-		return 0, err
+	if s.rooted && len(s.stack) == 0 && !s.more(s.pos) {
+		return evEOF
 	}
-	if b != '<' {
+	if s.at(s.pos, "an element") != '<' {
 		return s.characters()
 	}
-	if b, err = s.at(s.pos+1, "a tag"); err != nil {
-		return 0, err
-	}
-	switch b {
+	switch s.at(s.pos+1, "a tag") {
 	case '/':
 		return s.endTag()
 	case '?':
@@ -207,12 +216,6 @@ func (s *scanner) next() (event, error) {
 	return s.startTag()
 }
 
-// atEnd reports whether err says that a complete document is over.
-func (s *scanner) atEnd(err error) bool {
-	refusal, ok := err.(*Error)
-	return ok && refusal.Kind == KindIllFormed && s.srcErr == io.EOF && s.rooted && len(s.stack) == 0
-}
-
 func (s *scanner) pop(closeTag int) {
 	last := len(s.stack) - 1
 	s.closed, s.closeTag = s.stack[last], closeTag
@@ -221,230 +224,139 @@ func (s *scanner) pop(closeTag int) {
 }
 
 // char checks the character at i and returns its size.
-func (s *scanner) char(i int, what string) (int, error) {
-	b, err := s.at(i, what)
-	if err != nil {
-		return 0, err
-	}
+func (s *scanner) char(i int, what string) int {
+	b := s.at(i, what)
 	if b >= 0x80 {
-		_, n, err := s.wideChar(i, what)
-		return n, err
+		_, n := s.wideChar(i, what)
+		return n
 	}
-	if b < 0x20 && b != '\n' && b != '\t' && b != '\r' {
-		return 0, refuse(KindIllFormed, i, "a control character")
+	if b < 0x20 && !isSpace(b) {
+		fail(KindIllFormed, i, "a control character")
 	}
-	return 1, nil
+	return 1
 }
 
 // wideChar decodes the character at i, whose first byte is 0x80 or above.
-func (s *scanner) wideChar(i int, what string) (rune, int, error) {
-	b := s.buf[i]
-	switch s.enc {
-	case encLatin1:
-		return rune(b), 1, nil
-	case encWindows1252:
-		return fromWindows1252(b), 1, nil
-	case encASCII:
-		return 0, 0, refuse(KindEncoding, i, "a byte above 127 in a message labelled us-ascii")
+func (s *scanner) wideChar(i int, what string) (rune, int) {
+	if s.enc == encASCII {
+		fail(KindEncoding, i, "a byte above 127 in a message labelled us-ascii")
+	}
+	if s.enc != encUTF8 {
+		return s.enc.decode(s.buf[i]), 1
 	}
 	for n := 2; n <= utf8.UTFMax && !utf8.FullRune(s.buf[i:]); n++ {
-		if _, err := s.at(i+n-1, what); err != nil {
-			return 0, 0, err
-		}
+		s.at(i+n-1, what)
 	}
 	r, n := utf8.DecodeRune(s.buf[i:])
 	if r == utf8.RuneError && n <= 1 {
-		return 0, 0, refuse(KindEncoding, i, "invalid UTF-8")
+		fail(KindEncoding, i, "invalid UTF-8")
 	}
 	if !isChar(r) {
-		return 0, 0, refuse(KindIllFormed, i, "a character that XML forbids")
+		fail(KindIllFormed, i, "a character that XML forbids")
 	}
-	return r, n, nil
+	return r, n
 }
 
 // characters reads character data up to the next markup.
-func (s *scanner) characters() (event, error) {
-	i := s.pos
-	outside := len(s.stack) == 0
-	for {
-		if i >= len(s.buf) {
-			err := s.fill(i)
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				return 0, err
-			}
-		}
-		b := s.buf[i]
-		if b == '<' {
-			break
-		}
-		if outside && !isSpace(b) {
-			return 0, refuse(KindIllFormed, i, "text outside the root element")
-		}
-		n, err := 1, error(nil)
-		switch {
+func (s *scanner) characters() event {
+	i, outside := s.pos, len(s.stack) == 0
+	for (i < len(s.buf) || s.more(i)) && s.buf[i] != '<' {
+		switch b := s.buf[i]; {
+		case outside && !isSpace(b):
+			fail(KindIllFormed, i, "text outside the root element")
 		case b == '&':
-			_, n, err = s.reference(i)
-		case b == ']':
-			err = s.notCDATAEnd(i)
+			_, n := s.reference(i)
+			i += n
+		case b == ']' && s.has(i, "]]>", "text"):
+			fail(KindIllFormed, i, "the end of a CDATA section without its start")
 		default:
-			n, err = s.char(i, "text")
+			i += s.char(i, "text")
 		}
-		if err != nil {
-			return 0, err
-		}
-		i += n
 	}
 	s.tok = span{s.pos, i}
 	s.pos = i
-	return evText, nil
-}
-
-func (s *scanner) notCDATAEnd(i int) error {
-	for n, want := range []byte("]>") {
-		b, err := s.at(i+1+n, "text")
-		if err != nil {
-			return err
-		}
-		if b != want {
-			return nil
-		}
-	}
-	return refuse(KindIllFormed, i, "the end of a CDATA section without its start")
+	return evText
 }
 
 // until finds end at or after i, checking the characters on the way, and returns the offset after it.
-func (s *scanner) until(i int, end, what string) (int, error) {
-	for {
-		b, err := s.at(i, what)
-		if err != nil {
-			return 0, err
-		}
-		if b == end[0] {
-			found, err := s.has(i, end, what)
-			if err != nil {
-				return 0, err
-			}
-			if found {
-				return i + len(end), nil
-			}
-		}
-		n, err := s.char(i, what)
-		if err != nil {
-			return 0, err
-		}
-		i += n
+func (s *scanner) until(i int, end, what string) int {
+	for s.at(i, what) != end[0] || !s.has(i, end, what) {
+		i += s.char(i, what)
 	}
+	return i + len(end)
 }
 
 // has reports whether want stands at i.
-func (s *scanner) has(i int, want, what string) (bool, error) {
+func (s *scanner) has(i int, want, what string) bool {
 	for n := range len(want) {
-		b, err := s.at(i+n, what)
-		if err != nil {
-			return false, err
-		}
-		if b != want[n] {
-			return false, nil
+		if s.at(i+n, what) != want[n] {
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
-func (s *scanner) instruction() (event, error) {
-	const what = "a processing instruction"
-	name, prefix, err := s.name(s.pos + 2)
-	if err != nil {
-		return 0, err
-	}
+func (s *scanner) instruction() event {
+	const what, flaw = "a processing instruction", "a processing instruction without a proper name"
+	name, prefix := s.name(s.pos + 2)
 	if prefix > 0 || bytes.EqualFold(s.slice(name), []byte("xml")) {
-		return 0, refuse(KindIllFormed, s.pos, "a processing instruction of a reserved name")
+		fail(KindIllFormed, s.pos, "a processing instruction of a reserved name")
 	}
-	b, err := s.at(name.end, what)
-	if err != nil {
-		return 0, err
-	}
+	b := s.at(name.end, what)
 	if !isSpace(b) && b != '?' {
-		return 0, refuse(KindIllFormed, name.end, "a processing instruction without a proper name")
+		fail(KindIllFormed, name.end, flaw)
 	}
-	end, err := s.until(name.end, "?>", what)
-	if err == nil && b == '?' && end != name.end+2 {
-		err = refuse(KindIllFormed, name.end, "a processing instruction without a proper name")
-	}
-	if err != nil {
-		return 0, err
+	end := s.until(name.end, "?>", what)
+	if b == '?' && end != name.end+2 {
+		fail(KindIllFormed, name.end, flaw)
 	}
 	s.tok, s.pos = span{s.pos, end}, end
-	return evOther, nil
+	return evOther
 }
 
 // declaration reads what begins with <!: a comment or a CDATA section.
-func (s *scanner) declaration() (event, error) {
-	b, err := s.at(s.pos+2, "a declaration")
-	if err != nil {
-		return 0, err
-	}
+func (s *scanner) declaration() event {
+	b := s.at(s.pos+2, "a declaration")
 	opening, what := "<!--", "a comment"
 	if b == '[' {
 		opening, what = "<![CDATA[", "a CDATA section"
 	}
-	found, err := s.has(s.pos, opening, what)
-	if err != nil {
-		return 0, err
-	}
-	if !found {
-		return 0, s.noDeclaration(b)
+	switch {
+	case s.has(s.pos, opening, what):
+	case b == 'D':
+		fail(KindDoctype, s.pos, "SOAP allows no document type declaration")
+	default:
+		fail(KindIllFormed, s.pos, "an unknown declaration")
 	}
 	start := s.pos + len(opening)
 	if b == '[' {
 		return s.cdata(start)
 	}
-	end, err := s.until(start, "--", what)
-	if err != nil {
-		return 0, err
-	}
-	if b, err = s.at(end, what); err != nil {
-		return 0, err
-	}
-	if b != '>' {
-		return 0, refuse(KindIllFormed, end, "two hyphens inside a comment")
+	end := s.until(start, "--", what)
+	if s.at(end, what) != '>' {
+		fail(KindIllFormed, end, "two hyphens inside a comment")
 	}
 	s.tok, s.pos = span{s.pos, end + 1}, end+1
-	return evOther, nil
+	return evOther
 }
 
-func (s *scanner) noDeclaration(b byte) error {
-	if b == 'D' {
-		return refuse(KindDoctype, s.pos, "SOAP allows no document type declaration")
-	}
-	return refuse(KindIllFormed, s.pos, "an unknown declaration")
-}
-
-func (s *scanner) cdata(start int) (event, error) {
+func (s *scanner) cdata(start int) event {
 	if len(s.stack) == 0 {
-		return 0, refuse(KindIllFormed, s.pos, "text outside the root element")
+		fail(KindIllFormed, s.pos, "text outside the root element")
 	}
-	end, err := s.until(start, "]]>", "a CDATA section")
-	if err != nil {
-		return 0, err
-	}
+	end := s.until(start, "]]>", "a CDATA section")
 	s.tok, s.pos = span{start, end - 3}, end
-	return evCDATA, nil
+	return evCDATA
 }
 
 // name reads a qualified name at i; prefix is the size of its prefix.
-func (s *scanner) name(i int) (name span, prefix int, err error) {
+func (s *scanner) name(i int) (name span, prefix int) {
 	start, part := i, i
 	for {
-		b, err := s.at(i, "a name")
-		if err != nil {
-			return span{}, 0, err
-		}
+		b := s.at(i, "a name")
 		if b == ':' {
 			if prefix > 0 || i == start {
-				return span{}, 0, refuse(KindIllFormed, i, "a name with a misplaced colon")
+				fail(KindIllFormed, i, "a name with a misplaced colon")
 			}
 			prefix, part = i-start, i+1
 			i++
@@ -452,163 +364,124 @@ func (s *scanner) name(i int) (name span, prefix int, err error) {
 		}
 		r, n := rune(b), 1
 		if b >= 0x80 {
-			if r, n, err = s.wideChar(i, "a name"); err != nil {
-				return span{}, 0, err
-			}
+			r, n = s.wideChar(i, "a name")
 		}
 		if i == part && !isNameStart(r) || !isNameChar(r) {
 			break
 		}
 		if i-start > maxNameSize {
-			return span{}, 0, refuse(KindTooComplex, i, "a name beyond 1024 bytes")
+			fail(KindTooComplex, i, "a name beyond 1024 bytes")
 		}
 		i += n
 	}
 	if i == part {
-		return span{}, 0, refuse(KindIllFormed, i, "a name was expected")
+		fail(KindIllFormed, i, "a name was expected")
 	}
-	return span{start, i}, prefix, nil
+	return span{start, i}, prefix
 }
 
-func (s *scanner) spaces(i int, what string) (int, error) {
-	for {
-		b, err := s.at(i, what)
-		if err != nil || !isSpace(b) {
-			return i, err
-		}
+func (s *scanner) spaces(i int, what string) int {
+	for isSpace(s.at(i, what)) {
 		i++
 	}
+	return i
 }
 
-func (s *scanner) endTag() (event, error) {
-	const what = "an end tag"
+func (s *scanner) endTag() event {
 	if len(s.stack) == 0 {
-		return 0, refuse(KindIllFormed, s.pos, "an end tag without a start tag")
+		fail(KindIllFormed, s.pos, "an end tag without a start tag")
 	}
 	start := s.pos
-	name, _, err := s.name(start + 2)
-	if err != nil {
-		return 0, err
-	}
+	name, _ := s.name(start + 2)
 	if !bytes.Equal(s.slice(name), s.slice(s.top().name)) {
-		return 0, refuse(KindIllFormed, start, "an end tag that does not match its start tag")
+		fail(KindIllFormed, start, "an end tag that does not match its start tag")
 	}
-	end, err := s.spaces(name.end, what)
-	if err != nil {
-		return 0, err
-	}
+	end := s.spaces(name.end, "an end tag")
 	if s.buf[end] != '>' {
-		return 0, refuse(KindIllFormed, end, "an end tag that is not closed")
+		fail(KindIllFormed, end, "an end tag that is not closed")
 	}
 	s.tok, s.pos = span{start, end + 1}, end+1
 	s.pop(start)
-	return evEnd, nil
+	return evEnd
 }
 
-func (s *scanner) startTag() (event, error) {
+func (s *scanner) startTag() event {
 	if len(s.stack) == 0 && s.rooted {
-		return 0, refuse(KindIllFormed, s.pos, "a second root element")
+		fail(KindIllFormed, s.pos, "a second root element")
 	}
 	if len(s.stack) >= s.maxDepth {
-		return 0, refuse(KindTooComplex, s.pos, "elements nested too deeply")
+		fail(KindTooComplex, s.pos, "elements nested too deeply")
 	}
-	name, prefix, err := s.name(s.pos + 1)
-	if err != nil {
-		return 0, err
-	}
+	name, prefix := s.name(s.pos + 1)
 	e := element{start: s.pos, name: name, prefix: prefix, bindings: len(s.bindings)}
-	if e.open, err = s.attributes(name.end); err != nil {
-		return 0, err
-	}
-	if err := s.resolve(&e); err != nil {
-		return 0, err
-	}
+	e.open = s.attributes(name.end, '/')
+	s.resolve(&e)
 	s.tok, s.pos = span{e.start, e.open}, e.open
 	s.noClose = s.buf[e.open-2] == '/'
 	s.rooted = true
 	s.stack = append(s.stack, e)
-	return evStart, nil
+	return evStart
 }
 
-// attributes reads up to and including the end of the start tag and returns the offset after it.
-func (s *scanner) attributes(i int) (int, error) {
+// attributes reads up to and including ">", or closing and ">", and returns the offset after it.
+func (s *scanner) attributes(i int, closing byte) int {
 	const what = "a start tag"
 	s.attrs = s.attrs[:0]
 	for {
-		after, err := s.spaces(i, what)
-		if err != nil {
-			return 0, err
-		}
+		after := s.spaces(i, what)
 		switch b := s.buf[after]; {
 		case b == '>':
-			return after + 1, nil
-		case b == '/':
-			if b, err = s.at(after+1, what); err != nil {
-				return 0, err
+			return after + 1
+		case b == closing:
+			if s.at(after+1, what) == '>' {
+				return after + 2
 			}
-			if b != '>' {
-				return 0, refuse(KindIllFormed, after, "a slash inside a start tag")
+			if closing == '?' {
+				fail(KindIllFormed, after, malformedDeclaration)
 			}
-			return after + 2, nil
+			fail(KindIllFormed, after, "a slash inside a start tag")
 		case after == i:
-			return 0, refuse(KindIllFormed, i, "white space was expected in a start tag")
+			fail(KindIllFormed, i, "white space was expected in a start tag")
+		case len(s.attrs) >= s.maxAttributes:
+			fail(KindTooComplex, after, "too many attributes")
 		}
-		if len(s.attrs) >= s.maxAttributes {
-			return 0, refuse(KindTooComplex, after, "too many attributes")
-		}
-		if i, err = s.attribute(after); err != nil {
-			return 0, err
-		}
+		i = s.attribute(after)
 	}
 }
 
 // attribute reads one attribute at i and returns the offset after its closing quote.
-func (s *scanner) attribute(i int) (int, error) {
+func (s *scanner) attribute(i int) int {
 	const what = "an attribute"
-	name, prefix, err := s.name(i)
-	if err != nil {
-		return 0, err
+	name, prefix := s.name(i)
+	if i = s.spaces(name.end, what); s.buf[i] != '=' {
+		fail(KindIllFormed, i, "an attribute without a value")
 	}
-	if i, err = s.spaces(name.end, what); err != nil {
-		return 0, err
-	}
-	if s.buf[i] != '=' {
-		return 0, refuse(KindIllFormed, i, "an attribute without a value")
-	}
-	if i, err = s.spaces(i+1, what); err != nil {
-		return 0, err
-	}
+	i = s.spaces(i+1, what)
 	quote := s.buf[i]
 	if quote != '"' && quote != '\'' {
-		return 0, refuse(KindIllFormed, i, "an attribute value without quotes")
+		fail(KindIllFormed, i, "an attribute value without quotes")
 	}
 	a := attribute{name: name, prefix: prefix, plain: true, value: span{start: i + 1}}
 	for i++; ; {
-		b, err := s.at(i, what)
-		if err != nil {
-			return 0, err
-		}
+		b := s.at(i, what)
 		if b == quote {
 			break
 		}
-		if b == '<' {
-			return 0, refuse(KindIllFormed, i, "a less-than sign inside an attribute value")
-		}
-		n := 1
-		if b == '&' {
-			_, n, err = s.reference(i)
-		} else {
-			n, err = s.char(i, what)
-		}
-		if err != nil {
-			return 0, err
+		n := 0
+		switch b {
+		case '<':
+			fail(KindIllFormed, i, "a less-than sign inside an attribute value")
+		case '&':
+			_, n = s.reference(i)
+		default:
+			n = s.char(i, what)
 		}
 		a.plain = a.plain && b != '&' && (b == ' ' || !isSpace(b)) && (b < 0x80 || s.enc == encUTF8)
 		i += n
 	}
 	a.value.end = i
 	s.attrs = append(s.attrs, a)
-	return i + 1, nil
+	return i + 1
 }
 
 // value returns the decoded value of a. A decoded one stays in the arena as long as the scanner lives.
@@ -622,33 +495,24 @@ func (s *scanner) value(a *attribute) text {
 }
 
 // resolve binds the prefixes of e and of its attributes.
-func (s *scanner) resolve(e *element) error {
+func (s *scanner) resolve(e *element) {
 	for i := range s.attrs {
-		if err := s.declare(&s.attrs[i]); err != nil {
-			return err
-		}
+		s.declare(&s.attrs[i])
 	}
-	var err error
-	if e.ns, e.uri, err = s.lookup(e.name, e.prefix); err != nil {
-		return err
-	}
+	e.ns, e.uri = s.lookup(e.name, e.prefix)
 	if e.ns == nsXMLNS {
-		return refuse(KindIllFormed, e.start, "an element with the prefix xmlns")
+		fail(KindIllFormed, e.start, "an element with the prefix xmlns")
 	}
 	for i := range s.attrs {
-		a := &s.attrs[i]
-		if a.prefix == 0 || a.namespace {
-			continue // an attribute without a prefix is in no namespace
-		}
-		if a.ns, a.uri, err = s.lookup(a.name, a.prefix); err != nil {
-			return err
+		if a := &s.attrs[i]; a.prefix > 0 && !a.namespace { // one without a prefix is in no namespace
+			a.ns, a.uri = s.lookup(a.name, a.prefix)
 		}
 	}
-	return s.distinct()
+	s.distinct()
 }
 
 // distinct refuses two attributes of one name, as written or as resolved.
-func (s *scanner) distinct() error {
+func (s *scanner) distinct() {
 	for i := range s.attrs {
 		a := &s.attrs[i]
 		for j := range i {
@@ -661,15 +525,14 @@ func (s *scanner) distinct() error {
 				same = a.ns == b.ns && bytes.Equal(s.bytes(a.uri), s.bytes(b.uri))
 			}
 			if same {
-				return refuse(KindIllFormed, a.name.start, "two attributes of one name")
+				fail(KindIllFormed, a.name.start, "two attributes of one name")
 			}
 		}
 	}
-	return nil
 }
 
 // declare adds the binding that a makes, if it is a namespace declaration.
-func (s *scanner) declare(a *attribute) error {
+func (s *scanner) declare(a *attribute) {
 	name := s.slice(a.name)
 	var prefix span
 	switch {
@@ -677,41 +540,40 @@ func (s *scanner) declare(a *attribute) error {
 	case a.prefix == 5 && string(name[:5]) == "xmlns":
 		prefix = span{a.name.start + 6, a.name.end}
 	default:
-		return nil
+		return
 	}
 	a.namespace = true
 	uri := s.value(a)
 	ns := classify(s.bytes(uri))
 	bound := string(s.slice(prefix)) // compared with constants only, so it does not escape
 	switch {
-	case bound == "xmlns" || ns == nsXMLNS,
-		(bound == "xml") != (ns == nsXML):
-		return refuse(KindIllFormed, a.name.start, "the prefixes xml and xmlns cannot be bound to anything else, nor anything else to their names")
+	case bound == "xmlns" || ns == nsXMLNS, (bound == "xml") != (ns == nsXML):
+		fail(KindIllFormed, a.name.start,
+			"the prefixes xml and xmlns cannot be bound to anything else, nor anything else to their names")
 	case ns == nsNone && prefix.end > prefix.start:
-		return refuse(KindIllFormed, a.name.start, "a prefix bound to no namespace")
+		fail(KindIllFormed, a.name.start, "a prefix bound to no namespace")
 	case len(s.bindings) >= maxNames:
-		return refuse(KindTooComplex, a.name.start, "too many namespace declarations in scope")
+		fail(KindTooComplex, a.name.start, "too many namespace declarations in scope")
 	}
 	s.bindings = append(s.bindings, binding{prefix, ns, uri})
-	return nil
 }
 
-func (s *scanner) lookup(name span, prefix int) (namespace, text, error) {
+func (s *scanner) lookup(name span, prefix int) (namespace, text) {
 	want := s.buf[name.start : name.start+prefix]
 	for i := len(s.bindings) - 1; i >= 0; i-- {
 		if b := &s.bindings[i]; bytes.Equal(s.slice(b.prefix), want) {
-			return b.ns, b.uri, nil
+			return b.ns, b.uri
 		}
 	}
 	switch string(want) {
 	case "":
-		return nsNone, text{}, nil
+		return nsNone, text{}
 	case "xml":
-		return nsXML, text{}, nil
+		return nsXML, text{}
 	case "xmlns":
-		return nsXMLNS, text{}, nil
+		return nsXMLNS, text{}
 	}
-	return 0, text{}, refuse(KindIllFormed, name.start, "a prefix that is not declared")
+	panic(bailout{refuse(KindIllFormed, name.start, "a prefix that is not declared")})
 }
 
 // asRead wraps an error of the source; refusals pass as they are.

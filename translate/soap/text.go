@@ -1,32 +1,29 @@
 package soap
 
-import "unicode/utf8"
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
 
 // reference decodes the reference at i: one of the five entities or a character reference.
-func (s *scanner) reference(i int) (rune, int, error) {
+func (s *scanner) reference(i int) (rune, int) {
 	const longest = 16
 	end := i + 1
-	for {
-		b, err := s.at(end, "a reference")
-		if err != nil {
-			return 0, 0, err
+	for ; s.at(end, "a reference") != ';'; end++ {
+		if b := s.buf[end]; end-i > longest || b != '#' && !isNameChar(rune(b)) {
+			fail(KindIllFormed, i, "an ampersand that begins no reference")
 		}
-		if b == ';' {
-			break
-		}
-		if end-i > longest || b != '#' && !isNameChar(rune(b)) {
-			return 0, 0, refuse(KindIllFormed, i, "an ampersand that begins no reference")
-		}
-		end++
 	}
 	r, ok := referenced(s.buf[i+1 : end])
 	switch {
 	case ok:
-		return r, end + 1 - i, nil
 	case s.buf[i+1] == '#' || end == i+1:
-		return 0, 0, refuse(KindIllFormed, i, "a character reference that names no character")
+		fail(KindIllFormed, i, "a character reference that names no character")
+	default:
+		fail(KindEntity, i, "a reference to an entity that XML does not define")
 	}
-	return 0, 0, refuse(KindEntity, i, "a reference to an entity that XML does not define")
+	return r, end + 1 - i
 }
 
 // referenced resolves what stands between & and ;.
@@ -43,30 +40,13 @@ func referenced(name []byte) (rune, bool) {
 	case "quot":
 		return '"', true
 	}
-	if len(name) < 2 || name[0] != '#' {
-		return 0, false
+	digits, ok := strings.CutPrefix(string(name), "#")
+	base := 10
+	if hex, is := strings.CutPrefix(digits, "x"); is {
+		digits, base = hex, 16
 	}
-	base, digits := rune(10), name[1:]
-	if digits[0] == 'x' {
-		base, digits = 16, digits[1:]
-	}
-	r := rune(0)
-	for _, d := range digits {
-		v := rune(99)
-		switch {
-		case d >= '0' && d <= '9':
-			v = rune(d - '0')
-		case d >= 'a' && d <= 'f':
-			v = rune(d-'a') + 10
-		case d >= 'A' && d <= 'F':
-			v = rune(d-'A') + 10
-		}
-		if v >= base || r > utf8.MaxRune {
-			return 0, false
-		}
-		r = r*base + v
-	}
-	return r, len(digits) > 0 && isChar(r)
+	n, err := strconv.ParseUint(digits, base, 21) // Unicode ends below 1<<21
+	return rune(n), ok && err == nil && isChar(rune(n))
 }
 
 // appendText decodes character data that the scanner has passed: references, line ends, encoding.
@@ -75,10 +55,7 @@ func (s *scanner) appendText(dst []byte, r span, ev event) []byte {
 		b := s.buf[i]
 		switch {
 		case b == '&' && ev == evText:
-			c, n, err := s.reference(i)
-			if err != nil {
-				return dst // cannot be: characters has checked it
-			}
+			c, n := s.reference(i)
 			dst = utf8.AppendRune(dst, c)
 			i += n
 		case b == '\r':
@@ -98,10 +75,7 @@ func (s *scanner) appendAttribute(dst []byte, r span) []byte {
 		b := s.buf[i]
 		switch {
 		case b == '&':
-			c, n, err := s.reference(i)
-			if err != nil {
-				return dst // cannot be: attribute has checked it
-			}
+			c, n := s.reference(i)
 			dst = utf8.AppendRune(dst, c)
 			i += n
 		case b == '\r' && i+1 < r.end && s.buf[i+1] == '\n':
@@ -122,11 +96,7 @@ func (s *scanner) appendChar(dst []byte, i int) ([]byte, int) {
 	if b < 0x80 || s.enc == encUTF8 {
 		return append(dst, b), i + 1
 	}
-	r := rune(b)
-	if s.enc == encWindows1252 {
-		r = fromWindows1252(b)
-	}
-	return utf8.AppendRune(dst, r), i + 1
+	return utf8.AppendRune(dst, s.enc.decode(b)), i + 1
 }
 
 // appendRaw appends what is written in r, in UTF-8, with nothing resolved.

@@ -10,7 +10,7 @@ import (
 // field is an element with text that can be replaced.
 type field struct {
 	start, open int // of '<', and after the '>' of the start tag
-	close, end  int // where the end tag starts and ends; close == open == end for an empty-element tag
+	close       int // where the end tag starts; close == open for an empty-element tag
 	name        span
 	empty       bool
 	present     bool
@@ -32,7 +32,7 @@ type reference struct {
 // walk follows the elements of an envelope up to the first element in Body. A refusal that leaves the structure readable is
 // noted and the walk goes on: the version and the operation are wanted for the fault.
 type walk struct {
-	e       *Envelope
+	m       *Message
 	s       *scanner
 	refusal *Error
 
@@ -49,23 +49,19 @@ type walk struct {
 }
 
 func (w *walk) refuse(k Kind, offset int, detail string) {
-	if w.refusal == nil && !w.e.options.Answer {
+	if w.refusal == nil && !w.m.options.Answer {
 		w.refusal = refuse(k, offset, detail)
 	}
 }
 
 // run reads to the end of the header region, or of the message if its body is the credential.
-func (w *walk) run() error {
+func (w *walk) run() {
 	for !w.ended {
-		ev, err := w.s.next()
-		if err != nil {
-			return err
-		}
-		switch ev {
+		switch ev := w.s.next(); ev {
 		case evStart:
-			err = w.start(w.s.top(), len(w.s.stack))
+			w.start(w.s.top(), len(w.s.stack))
 		case evEnd:
-			err = w.finish(&w.s.closed, len(w.s.stack)+1)
+			w.finish(&w.s.closed, len(w.s.stack)+1)
 		case evText, evCDATA:
 			if w.current != nil {
 				w.s.text = w.s.appendText(w.s.text, w.s.tok, ev)
@@ -73,71 +69,66 @@ func (w *walk) run() error {
 		case evEOF:
 			w.ended = true
 		}
-		if err != nil {
-			return err
-		}
 	}
-	w.judge()
-	return nil
+	if w.m.Token != nil && w.m.signed(w.m.tokenRange) {
+		w.refuse(KindSigned, w.m.tokenRange.start, "a signature covers the UsernameToken, or is made with it: "+
+			"the credential cannot be changed without breaking it")
+	}
 }
 
-func (w *walk) start(el *element, depth int) error {
+func (w *walk) start(el *element, depth int) {
 	switch {
 	case depth == 1:
-		return w.envelope(el)
+		w.envelope(el)
 	case depth == 2:
-		return w.section(el)
+		w.section(el)
 	case w.inHeader:
-		return w.headerElement(el, depth)
+		w.headerElement(el, depth)
 	case w.inBody:
-		return w.bodyElement(el, depth)
+		w.bodyElement(el, depth)
+	default:
+		w.suspect(el) // below something that follows the Body
 	}
-	w.suspect(el) // below something that follows the Body
-	return nil
 }
 
-func (w *walk) envelope(el *element) error {
+func (w *walk) envelope(el *element) {
 	switch {
 	case w.s.is(el, nsSOAP11, "Envelope"):
-		w.e.Version = SOAP11
+		w.m.Version = SOAP11
 	case w.s.is(el, nsSOAP12, "Envelope"):
-		w.e.Version = SOAP12
+		w.m.Version = SOAP12
 	default:
-		return refuse(KindNotSOAP, el.start, "the root element is not the Envelope of SOAP 1.1 or 1.2")
+		fail(KindNotSOAP, el.start, "the root element is not the Envelope of SOAP 1.1 or 1.2")
 	}
-	w.e.envelopeName, w.e.prefixed = el.name, el.prefix
-	return w.mark(el, 1)
+	w.m.envelopeName, w.m.prefixed = el.name, el.prefix
+	w.mark(el, 1)
 }
 
 // section reads a child of Envelope.
-func (w *walk) section(el *element) error {
+func (w *walk) section(el *element) {
 	own := el.ns == w.s.stack[0].ns
-	switch local := w.s.local(el); {
-	case own && string(local) == "Header":
+	switch local := string(w.s.local(el)); {
+	case own && local == "Header":
 		if w.headers++; w.headers > 1 || w.bodies > 0 {
-			return refuse(KindAmbiguous, el.start, "a second Header, or one after the Body")
+			fail(KindAmbiguous, el.start, "a second Header, or one after the Body")
 		}
 		w.inHeader = true
-		w.e.header = field{start: el.start, open: el.open, name: el.name, empty: w.s.noClose, present: true}
-	case own && string(local) == "Body":
+		w.m.header = w.field(el)
+	case own && local == "Body":
 		if w.bodies++; w.bodies > 1 {
-			return refuse(KindAmbiguous, el.start, "a second Body")
+			fail(KindAmbiguous, el.start, "a second Body")
 		}
 		w.inBody = true
-		w.e.body = el.start
-	case w.bodies == 0 || string(local) == "Header" || string(local) == "Body":
-		return refuse(KindNotSOAP, el.start, "an element in Envelope that is neither its Header nor its Body")
+		w.m.body = el.start
+	case w.bodies == 0 || local == "Header" || local == "Body":
+		fail(KindNotSOAP, el.start, "an element in Envelope that is neither its Header nor its Body")
 	}
-	return w.mark(el, 2)
+	w.mark(el, 2)
 }
 
-func (w *walk) headerElement(el *element, depth int) error {
-	if err := w.mark(el, depth); err != nil {
-		return err
-	}
-	if err := w.point(el); err != nil {
-		return err
-	}
+func (w *walk) headerElement(el *element, depth int) {
+	w.mark(el, depth)
+	w.point(el)
 	if el.ns == nsXEnc && string(w.s.local(el)) == "EncryptedData" || w.s.is(el, nsWSSE11, "EncryptedHeader") {
 		w.refuse(KindEncrypted, el.start, "an encrypted header: the proxy cannot see whether a credential is inside")
 	}
@@ -145,12 +136,12 @@ func (w *walk) headerElement(el *element, depth int) error {
 	case depth == 3 && w.s.is(el, nsWSSE, "Security"):
 		w.inSecurity, w.holdsToken = true, false
 		w.securityStart, w.securityChildren = el.start, 0
-		if !w.e.HasSecurity {
-			w.e.securityOpen = field{start: el.start, open: el.open, name: el.name, empty: w.s.noClose, present: true}
+		if !w.m.HasSecurity {
+			w.m.securityOpen = w.field(el)
 		}
-		w.e.HasSecurity = true
+		w.m.HasSecurity = true
 	case depth == 3 && w.s.is(el, nsAddressing, "To"):
-		return w.address(el)
+		w.address(el)
 	case depth == 4 && w.inSecurity:
 		w.securityElement(el)
 	case depth == 5 && w.inToken:
@@ -160,7 +151,6 @@ func (w *walk) headerElement(el *element, depth int) error {
 	case w.inSecurity, !w.foreign(el):
 		w.suspect(el)
 	}
-	return nil
 }
 
 // foreign reports whether an element is of somebody's own namespace: not of WS-Security in any of its versions, not of DocuSign's, and
@@ -178,20 +168,19 @@ func (w *walk) suspect(el *element) {
 	}
 }
 
-func (w *walk) address(el *element) error {
-	if len(w.e.to) >= 4 {
-		return refuse(KindTooComplex, el.start, "more than four To headers")
+func (w *walk) address(el *element) {
+	if len(w.m.to) >= 4 {
+		fail(KindTooComplex, el.start, "more than four To headers")
 	}
-	w.e.to = append(w.e.to, field{})
-	w.gather(&w.e.to[len(w.e.to)-1], el)
-	return nil
+	w.m.to = append(w.m.to, field{})
+	w.gather(&w.m.to[len(w.m.to)-1], el)
 }
 
 func (w *walk) securityElement(el *element) {
 	w.securityChildren++
 	switch {
 	case w.s.is(el, nsWSU, "Timestamp"):
-		w.e.HasTimestamp = true
+		w.m.HasTimestamp = true
 	case !w.s.is(el, nsWSSE, "UsernameToken"):
 		w.suspect(el)
 	case w.tokens > 0:
@@ -200,17 +189,17 @@ func (w *walk) securityElement(el *element) {
 	default:
 		w.tokens++
 		w.inToken, w.holdsToken = true, true
-		w.e.Token = &w.e.token
-		w.e.tokenRange.start = el.start
+		w.m.Token = &w.m.token
+		w.m.tokenRange.start = el.start
 	}
 }
 
 func (w *walk) tokenElement(el *element) {
 	switch {
 	case w.s.is(el, nsWSSE, "Username"):
-		w.once(&w.e.username, el)
+		w.once(&w.m.username, el)
 	case w.s.is(el, nsWSSE, "Password"):
-		w.once(&w.e.password, el)
+		w.once(&w.m.password, el)
 		w.passwordType(el)
 	default:
 		w.suspect(el)
@@ -227,8 +216,13 @@ func (w *walk) once(f *field, el *element) {
 }
 
 func (w *walk) gather(f *field, el *element) {
-	*f = field{start: el.start, open: el.open, name: el.name, empty: w.s.noClose, present: true}
+	*f = w.field(el)
 	w.current, w.s.text = f, w.s.text[:0]
+}
+
+// field is the element whose start tag was just read.
+func (w *walk) field(el *element) field {
+	return field{start: el.start, open: el.open, name: el.name, empty: w.s.noClose, present: true}
 }
 
 // passwordType reads the attribute Type, in either case (PROTOCOL.md §4.4); absent means PasswordText.
@@ -245,12 +239,12 @@ func (w *walk) passwordType(el *element) {
 			continue
 		}
 		found = true
-		w.e.token.PasswordType = passwordTypeOf(bytes.TrimSpace(w.s.bytes(w.s.value(a))))
+		w.m.token.PasswordType = passwordTypeOf(bytes.TrimSpace(w.s.bytes(w.s.value(a))))
 	}
-	switch kind := w.e.token.PasswordType; {
+	switch kind := w.m.token.PasswordType; {
 	case kind == "" || strings.HasSuffix(kind, "PasswordText"):
 	case strings.HasSuffix(kind, "PasswordDigest"):
-		w.e.token.Digest = true
+		w.m.token.Digest = true
 		w.refuse(KindDigest, el.start, "the client sends a PasswordDigest: it holds no clear password to check or to replace; set the client to PasswordText")
 	default:
 		w.refuse(KindPasswordType, el.start, "the password is of a type other than PasswordText")
@@ -267,32 +261,27 @@ func passwordTypeOf(value []byte) string {
 
 const passwordText = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
 
-func (w *walk) bodyElement(el *element, depth int) error {
-	if depth == 3 && w.e.Operation.Local == "" {
-		if err := w.mark(el, depth); err != nil {
-			return err
+func (w *walk) bodyElement(el *element, depth int) {
+	if depth > 3 || w.m.Operation.Local != "" {
+		if w.credential != nil {
+			w.credential.start(el, depth)
 		}
-		local := w.s.local(el)
-		w.s.text = w.s.appendRaw(w.s.text[:0], span{el.name.end - len(local), el.name.end})
-		w.e.Operation = Name{el.ns.name(w.s.bytes(el.uri)), string(w.s.text)}
-		if el.ns == nsWSSE || bytes.EqualFold(local, []byte("UsernameToken")) {
-			w.refuse(KindMisplaced, el.start, "a WS-Security element in the Body")
-		}
-		if !w.e.options.Credential {
-			w.ended = true
-			return nil
-		}
+		return
+	}
+	w.mark(el, depth)
+	local := w.s.local(el)
+	w.s.text = w.s.appendRaw(w.s.text[:0], span{el.name.end - len(local), el.name.end})
+	w.m.Operation = Name{el.ns.name(w.s.bytes(el.uri)), string(w.s.text)}
+	if el.ns == nsWSSE || bytes.EqualFold(local, []byte("UsernameToken")) {
+		w.refuse(KindMisplaced, el.start, "a WS-Security element in the Body")
+	}
+	if w.ended = !w.m.options.Credential; !w.ended {
 		w.credential = newCredentialWalk(w, el)
-		return nil
 	}
-	if w.credential == nil {
-		return nil
-	}
-	return w.credential.start(el, depth)
 }
 
 // finish is called for the element that has just ended, which was at depth.
-func (w *walk) finish(el *element, depth int) error {
+func (w *walk) finish(el *element, depth int) {
 	w.closeMarks(depth)
 	if w.current != nil && w.current.start == el.start {
 		w.close()
@@ -300,43 +289,41 @@ func (w *walk) finish(el *element, depth int) error {
 	switch {
 	case depth == 2 && w.inHeader:
 		w.inHeader = false
-		w.e.header.close, w.e.header.end = w.s.closeTag, w.s.pos
 	case depth == 2 && w.inBody:
 		w.inBody = false
-		w.ended = !w.e.options.Credential
+		w.ended = !w.m.options.Credential
 	case depth == 1 && w.bodies == 0:
-		return refuse(KindNotSOAP, w.s.closeTag, "an envelope without a Body")
+		fail(KindNotSOAP, w.s.closeTag, "an envelope without a Body")
 	case depth == 3 && w.inSecurity:
 		w.inSecurity = false
 		if w.holdsToken {
-			w.e.security = span{w.securityStart, w.s.pos}
-			w.e.securityOnly = w.securityChildren == 1
+			w.m.security = span{w.securityStart, w.s.pos}
+			w.m.securityOnly = w.securityChildren == 1
 		}
 	case depth == 4 && w.inToken:
 		w.inToken = false
-		w.e.tokenRange.end = w.s.pos
-		if !w.e.username.present {
+		w.m.tokenRange.end = w.s.pos
+		if !w.m.username.present {
 			w.refuse(KindToken, el.start, "a UsernameToken without a Username")
 		}
 	}
-	return nil
 }
 
 // close takes the text of the field that has just ended.
 func (w *walk) close() {
 	f := w.current
 	w.current = nil
-	f.close, f.end = w.s.closeTag, w.s.pos
+	f.close = w.s.closeTag
 	switch {
-	case f == &w.e.username:
-		w.e.token.Username = string(w.s.text)
-	case f == &w.e.password:
-		w.e.token.Password, w.e.token.raw = w.secret(f)
-		w.e.token.HasPassword = true
+	case f == &w.m.username:
+		w.m.token.Username = string(w.s.text)
+	case f == &w.m.password:
+		w.m.token.Password, w.m.token.raw = w.secret(f)
+		w.m.token.HasPassword = true
 	case w.credential != nil:
 		w.credential.take(f)
-	case len(w.e.to) == 1:
-		w.e.To = string(bytes.TrimSpace(w.s.text))
+	case len(w.m.to) == 1:
+		w.m.To = string(bytes.TrimSpace(w.s.text))
 	}
 }
 
@@ -349,11 +336,4 @@ func (w *walk) secret(f *field) (decoded, raw secret.Text) {
 	}
 	w.s.text = w.s.appendRaw(w.s.text[:0], span{f.open, f.close})
 	return decoded, secret.New(string(w.s.text))
-}
-
-// judge decides what can only be decided when the whole header has been seen.
-func (w *walk) judge() {
-	if w.e.Token != nil && w.e.signed(w.e.tokenRange) {
-		w.refuse(KindSigned, w.e.tokenRange.start, "a signature covers the UsernameToken, or is made with it: the credential cannot be changed without breaking it")
-	}
 }

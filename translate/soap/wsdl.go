@@ -5,31 +5,24 @@ import (
 	"io"
 )
 
-// RewriteWSDL passes the addresses in src through rewrite, which gets and returns decoded URLs (PROTOCOL.md §4.1): location of the SOAP
-// and HTTP address elements and of wsdl:import, schemaLocation of xsd:import, include and redefine. All else stays byte for
-// byte; without a change the result is src itself. A document that cannot be read, or in UTF-16, is an *Error.
-func RewriteWSDL(src []byte, rewrite func(url string) string) ([]byte, error) {
+// RewriteWSDL passes the addresses in src through rewrite, which gets and returns decoded URLs (PROTOCOL.md §4.1):
+// location of the SOAP and HTTP address elements and of wsdl:import, schemaLocation of xsd:import, include and redefine.
+// All else stays byte for byte; without a change the result is src itself. A document that cannot be read, or in UTF-16,
+// is an *Error.
+func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err error) {
+	defer catch(&err)
 	o := Options{}.withDefaults()
 	s := &scanner{
 		buf: src, srcErr: io.EOF, limit: len(src), max: len(src),
 		maxDepth: o.MaxDepth, maxAttributes: o.MaxAttributes,
 	}
-	if err := s.prolog(""); err != nil {
-		return nil, err
-	}
+	s.prolog("")
 	if s.raw != nil {
 		return nil, refuse(KindEncoding, 0, "a WSDL in UTF-16 is not rewritten")
 	}
 	var out []byte
 	copied := 0
-	for {
-		ev, err := s.next()
-		if err != nil {
-			return nil, err
-		}
-		if ev == evEOF {
-			break
-		}
+	for ev := s.next(); ev != evEOF; ev = s.next() {
 		if ev != evStart {
 			continue
 		}
