@@ -16,23 +16,23 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// targetCell holds the session of a decision once its principal's GUID is known.
+// targetCell holds whose token a decision needs, once the principal's GUID is known.
 type targetCell struct {
-	p    atomic.Pointer[oauth.Session]
+	p    atomic.Pointer[oauth.Identity]
 	info atomic.Pointer[oauth.UserInfo] // last seen
 }
 
 // Token gives a live bearer token for the decision's principal.
 func (t *Translator) Token(ctx context.Context, d *Decision) (*oauth.Token, error) {
-	s, err := t.session(ctx, d)
+	id, err := t.identity(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	return t.tokenOf(ctx, d, s)
+	return t.tokenOf(ctx, d, id)
 }
 
-func (t *Translator) tokenOf(ctx context.Context, d *Decision, s *oauth.Session) (*oauth.Token, error) {
-	tok, err := s.Token(ctx)
+func (t *Translator) tokenOf(ctx context.Context, d *Decision, id oauth.Identity) (*oauth.Token, error) {
+	tok, err := t.cfg.OAuth.Token(ctx, id)
 	if err == nil {
 		return tok, nil
 	}
@@ -51,14 +51,14 @@ var ErrRefusedAgain = errors.New("new tokens have been refused several times jus
 // Renew gets another token after DocuSign refused the one used for u. The refused one is dropped; a newer one
 // survives. The error is ErrRefusedAgain or an *call.Error.
 func (t *Translator) Renew(ctx context.Context, d *Decision, used *oauth.Token, u oauth.Use) (*oauth.Token, error) {
-	s, err := t.session(ctx, d)
+	id, err := t.identity(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	if !s.Invalidate(used, u) {
+	if !t.cfg.OAuth.Invalidate(id, used, u) {
 		return nil, ErrRefusedAgain
 	}
-	return t.tokenOf(ctx, d, s)
+	return t.tokenOf(ctx, d, id)
 }
 
 // LoginTakesBearer reports whether login_information at that site is worth asking with a bearer token (PROTOCOL.md
@@ -72,20 +72,20 @@ func (t *Translator) LoginTakesBearer(site *url.URL) bool {
 func (t *Translator) LoginRefused(
 	ctx context.Context, d *Decision, used *oauth.Token, site *url.URL, sure bool,
 ) (*oauth.Token, error) {
-	s, err := t.session(ctx, d)
+	id, err := t.identity(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	return s.LoginRefused(ctx, used, site.Host, sure)
+	return t.cfg.OAuth.LoginRefused(ctx, id, used, site.Host, sure)
 }
 
 // UserInfo gives the accounts and sites of the decision's principal.
 func (t *Translator) UserInfo(ctx context.Context, d *Decision) (*oauth.UserInfo, error) {
-	s, err := t.session(ctx, d)
+	id, err := t.identity(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	info, err := s.UserInfo(ctx)
+	info, err := t.cfg.OAuth.UserInfo(ctx, id)
 	if err != nil {
 		return nil, grantError(err)
 	}
@@ -95,18 +95,18 @@ func (t *Translator) UserInfo(ctx context.Context, d *Decision) (*oauth.UserInfo
 	return info, nil
 }
 
-// session finds whose token is needed: the principal's, never the authenticator's (PROTOCOL.md §0.3).
-func (t *Translator) session(ctx context.Context, d *Decision) (*oauth.Session, error) {
-	if s := d.target.p.Load(); s != nil {
-		return s, nil
+// identity finds whose token is needed: the principal's, never the authenticator's (PROTOCOL.md §0.3).
+func (t *Translator) identity(ctx context.Context, d *Decision) (oauth.Identity, error) {
+	if id := d.target.p.Load(); id != nil {
+		return *id, nil
 	}
 	sub, err := t.subject(ctx, d)
 	if err != nil {
-		return nil, err
+		return oauth.Identity{}, err
 	}
-	s := t.cfg.OAuth.Session(d.member.identity(sub))
-	d.target.p.Store(s)
-	return s, nil
+	id := d.member.identity(sub)
+	d.target.p.Store(&id)
+	return id, nil
 }
 
 func (m *member) identity(sub string) oauth.Identity {
@@ -183,8 +183,8 @@ func (t *Translator) siteIn(ctx context.Context, d *Decision, info *oauth.UserIn
 	}
 	guid, ok := d.member.numbers[account]
 	if !ok && !shown.GUID(account) {
-		if s, err := t.session(ctx, d); err == nil {
-			guid, err = t.cfg.OAuth.LearnAccountID(ctx, s.Identity(), account)
+		if id, err := t.identity(ctx, d); err == nil {
+			guid, err = t.cfg.OAuth.LearnAccountID(ctx, id, account)
 			ok = err == nil
 		}
 	}
@@ -217,11 +217,11 @@ func siteOf(info *oauth.UserInfo, a *oauth.Account) (Site, error) {
 
 // MovedSite asks UserInfo again after a wrong-site answer and reports whether the account lives elsewhere now.
 func (t *Translator) MovedSite(ctx context.Context, d *Decision, account string, was Site) (Site, bool, error) {
-	s, err := t.session(ctx, d)
+	id, err := t.identity(ctx, d)
 	if err != nil {
 		return was, false, err
 	}
-	info, _, err := s.RefreshUserInfo(ctx, was.Info, was.AccountID)
+	info, _, err := t.cfg.OAuth.RefreshUserInfo(ctx, id, was.Info, was.AccountID)
 	var soon *oauth.TooSoonError
 	if errors.As(err, &soon) {
 		return was, false, nil

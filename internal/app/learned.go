@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 
@@ -13,18 +14,16 @@ const scopeSeparator = "\x1f"
 
 // learnedFrom gives the look-ups that earlier runs have paid for.
 func learnedFrom(s *store.Store, accountServer string) oauth.Learned {
-	out := oauth.Learned{AccountServer: accountServer}
-	s.Users().Each(func(scope, name, guid string) {
-		if p := strings.Split(scope, scopeSeparator); len(p) == 4 && p[0] == accountServer {
-			out.Users = append(out.Users, oauth.LearnedUser{Issuer: p[1], Admin: p[2], Scopes: p[3], Email: name, UserID: guid})
-		}
-	})
-	s.Accounts().Each(func(scope, name, guid string) {
-		if p := strings.Split(scope, scopeSeparator); len(p) == 4 && p[0] == accountServer {
-			out.Accounts = append(out.Accounts, oauth.LearnedNumber{Issuer: p[1], Subject: p[2], Scopes: p[3], Number: name, GUID: guid})
-		}
-	})
-	return out
+	facts := func(l *store.Learned) (found []oauth.Fact) {
+		l.Each(func(scope, name, guid string) {
+			if p := strings.Split(scope, scopeSeparator); len(p) == 4 && p[0] == accountServer {
+				id := oauth.Identity{Issuer: p[1], Subject: p[2], Scopes: p[3]}
+				found = append(found, oauth.Fact{Identity: id, Name: name, GUID: guid})
+			}
+		})
+		return found
+	}
+	return oauth.Learned{AccountServer: accountServer, Users: facts(s.Users()), Accounts: facts(s.Accounts())}
 }
 
 // siteScope is where the sites of accounts are kept among the learned accounts: programs that are only observed name an
@@ -44,15 +43,12 @@ func learnedSites(s *store.Store, scope string, trusted func(*url.URL) error) ma
 
 // remember writes down what look-ups have taught. The store flushes it in its own time.
 func remember(s *store.Store, l oauth.Learned) error {
-	for _, u := range l.Users {
-		if err := s.Users().Learn(strings.Join([]string{l.AccountServer, u.Issuer, u.Admin, u.Scopes}, scopeSeparator), u.Email, u.UserID); err != nil {
-			return err
+	learn := func(to *store.Learned, facts []oauth.Fact) (err error) {
+		for _, f := range facts {
+			scope := strings.Join([]string{l.AccountServer, f.Issuer, f.Subject, f.Scopes}, scopeSeparator)
+			err = errors.Join(err, to.Learn(scope, f.Name, f.GUID))
 		}
+		return err
 	}
-	for _, a := range l.Accounts {
-		if err := s.Accounts().Learn(strings.Join([]string{l.AccountServer, a.Issuer, a.Subject, a.Scopes}, scopeSeparator), a.Number, a.GUID); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(learn(s.Users(), l.Users), learn(s.Accounts(), l.Accounts))
 }

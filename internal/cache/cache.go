@@ -78,12 +78,12 @@ func (c *Cache[K, V]) GetOrAdd(key K, make func(K) V) V {
 	return e.value
 }
 
-// All goes through a copy of the live entries, in no particular order. It does not count as a use.
+// All goes through a copy of the live entries, the least recently used first. It does not count as a use.
 func (c *Cache[K, V]) All() iter.Seq2[K, V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []*entry[K, V]
-	for at := c.recent.Front(); at != nil; at = at.Next() {
+	for at := c.recent.Back(); at != nil; at = at.Prev() {
 		if e := at.Value.(*entry[K, V]); !c.over(e) {
 			copied := *e
 			all = append(all, &copied)
@@ -119,7 +119,7 @@ func (c *Cache[K, V]) live(key K) *entry[K, V] {
 	return e
 }
 
-func (c *Cache[K, V]) over(e *entry[K, V]) bool { return !e.until.IsZero() && c.now().After(e.until) }
+func (c *Cache[K, V]) over(e *entry[K, V]) bool { return !e.until.IsZero() && !c.now().Before(e.until) }
 
 func (c *Cache[K, V]) end() time.Time {
 	if c.life == 0 {

@@ -43,7 +43,7 @@ func TestALifeEndsAndBeginsAnewWithAPut(t *testing.T) {
 	c := cache.New[int, string](10, time.Minute, func() time.Time { return now })
 	c.Put(1, "old")
 	c.Put(2, "old")
-	now = now.Add(time.Minute)
+	now = now.Add(time.Minute - 1)
 	if v, ok := c.Get(1); !ok || v != "old" {
 		t.Error("gone before its end")
 	}

@@ -36,7 +36,10 @@ func Name(s string) string { return or(PlainName(s), s) }
 func Key(s string) string { return or(plainKey(s), s) }
 
 // Account gives an account id: a number or a GUID.
-func Account(s string) string { return or(number(s, 20) || GUID(s), s) }
+func Account(s string) string { return or(Number(s) || GUID(s), s) }
+
+// Number reports whether s has the shape of an account number.
+func Number(s string) bool { return number(s, 20) }
 
 // PlainName reports whether s is an e-mail address or a GUID, which may have four letters in front.
 func PlainName(s string) bool { return plainKey(s) || email(s) }

@@ -84,3 +84,14 @@ func BenchmarkPath(b *testing.B) {
 		shown.Path("/restapi/v2.1/accounts/1234567/envelopes/" + guid)
 	}
 }
+
+func TestGUID(t *testing.T) {
+	for s, want := range map[string]bool{
+		guid: true, strings.ToUpper(guid): true, "": false, guid[1:]: false, "g" + guid[1:]: false,
+		strings.ReplaceAll(guid, "-", "a"): false, "0000000000000000000000000000000000-0"[:36]: false,
+	} {
+		if shown.GUID(s) != want {
+			t.Errorf("shown.GUID(%q) is %v", s, !want)
+		}
+	}
+}

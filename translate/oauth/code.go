@@ -1,12 +1,10 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,12 +13,13 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 
 	"docusign-auth-proxy/internal/secret"
 )
 
-// DefaultRenewAfter is how long a refresh token may lie unused before Renew exchanges it; DocuSign forgets it after 30 days.
-// DefaultRenewPause keeps many that are due at once from being throttled (PROTOCOL.md §6.3).
+// DefaultRenewAfter is how long a refresh token may lie unused before Renew exchanges it; DocuSign forgets it after 30
+// days. DefaultRenewPause keeps many that are due at once from being throttled (PROTOCOL.md §6.3).
 const (
 	DefaultRenewAfter = 3 * 24 * time.Hour
 	DefaultRenewPause = 2 * time.Second
@@ -48,11 +47,11 @@ type CodeConfig struct {
 	Now           func() time.Time // nil = time.Now
 }
 
-// CodeGranter obtains tokens for users who logged in once in a browser (authorization code grant with PKCE): for accounts that
-// do not allow impersonation. It serves one integration key and is safe for concurrent use.
+// CodeGranter obtains tokens for users who logged in once in a browser (authorization code grant with PKCE): for
+// accounts that do not allow impersonation. It serves one integration key and is safe for concurrent use.
 type CodeGranter struct {
-	cfg  CodeConfig
-	http http.Client
+	cfg    CodeConfig
+	server *server
 
 	mu    sync.Mutex
 	users map[string]*codeUser // by RefreshName; only of those with a refresh token
@@ -66,27 +65,16 @@ type codeUser struct {
 
 // NewCodeGranter checks cfg and makes a CodeGranter. It does no I/O.
 func NewCodeGranter(cfg CodeConfig) (*CodeGranter, error) {
-	origin, _, err := accountServer(cfg.AccountServer)
+	s, err := newServer(cfg.AccountServer, cfg.HTTP, cfg.Now)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.ClientID == "" || cfg.Tokens == nil {
 		return nil, errors.New("authorization code grant: an integration key and a store for refresh tokens are needed")
 	}
-	if cfg.HTTP == nil {
-		cfg.HTTP = defaultHTTP()
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	cfg.AccountServer, cfg.RenewAfter = origin, positive(cfg.RenewAfter, DefaultRenewAfter)
-	cfg.RenewPause = positive(cfg.RenewPause, DefaultRenewPause)
-	return &CodeGranter{cfg: cfg, users: map[string]*codeUser{}, http: http.Client{
-		Transport: cfg.HTTP.Transport,
-		Timeout:   cfg.HTTP.Timeout,
-		// A redirect would carry the code or the refresh token to a host nobody vetted.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	cfg.RenewAfter = cmp.Or(cfg.RenewAfter, DefaultRenewAfter)
+	cfg.RenewPause = cmp.Or(cfg.RenewPause, DefaultRenewPause)
+	return &CodeGranter{cfg: cfg, server: s, users: map[string]*codeUser{}}, nil
 }
 
 // RefreshName is the name under which the refresh token of id is stored. Scopes do not count: one login serves them all.
@@ -95,7 +83,9 @@ func RefreshName(id Identity) string { return strings.ToLower(id.Issuer + "/" + 
 // CodeScopes turns the scopes of a JWT grant into those of a login: without impersonation, which nobody does here, and with
 // extended, without which the refresh token ends after 30 days however often it is used.
 func CodeScopes(scopes string) string {
-	list := slices.DeleteFunc(strings.Fields(scopes), func(s string) bool { return s == "impersonation" || s == "extended" })
+	list := slices.DeleteFunc(strings.Fields(scopes), func(s string) bool {
+		return s == "impersonation" || s == "extended"
+	})
 	if len(list) == 0 {
 		list = []string{"signature"}
 	}
@@ -113,11 +103,12 @@ type LoginRequest struct {
 
 // AuthCodeURL is the page on which the user logs in.
 func (g *CodeGranter) AuthCodeURL(r LoginRequest) string {
-	pairs := []string{"response_type", "code", "scope", r.Scopes, "code_challenge", oauth2.S256ChallengeFromVerifier(r.Verifier), "code_challenge_method", "S256"}
+	pairs := []string{"response_type", "code", "scope", r.Scopes,
+		"code_challenge", oauth2.S256ChallengeFromVerifier(r.Verifier), "code_challenge_method", "S256"}
 	if r.LoginHint != "" {
 		pairs = append(pairs, "login_hint", r.LoginHint)
 	}
-	c := Consent{AccountServer: g.cfg.AccountServer, ClientID: g.cfg.ClientID, RedirectURI: r.RedirectURI, State: r.State}
+	c := Consent{AccountServer: g.server.origin, ClientID: g.cfg.ClientID, RedirectURI: r.RedirectURI, State: r.State}
 	return c.page(pairs...)
 }
 
@@ -134,7 +125,8 @@ func (l Login) Format(f fmt.State, _ rune) { fmt.Fprint(f, "login "+secret.Mask)
 func (g *CodeGranter) Exchange(ctx context.Context, code secret.Text, r LoginRequest) (*Login, error) {
 	id := Identity{Issuer: g.cfg.ClientID, Scopes: r.Scopes}
 	a, failed := g.post(ctx, id, url.Values{
-		"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "code_verifier": {r.Verifier}, "redirect_uri": {r.RedirectURI},
+		"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "code_verifier": {r.Verifier},
+		"redirect_uri": {r.RedirectURI},
 	})
 	if failed != nil {
 		if failed.OAuthError == "invalid_grant" {
@@ -147,7 +139,10 @@ func (g *CodeGranter) Exchange(ctx context.Context, code secret.Text, r LoginReq
 
 // UserInfo tells who logged in. Errors as Client.UserInfo's.
 func (g *CodeGranter) UserInfo(ctx context.Context, l *Login) (*UserInfo, error) {
-	c, err := New(Config{AccountServer: g.cfg.AccountServer, HTTP: g.cfg.HTTP, Now: g.cfg.Now, Granters: func(Identity) Granter { return given{l.Token} }})
+	c, err := New(Config{
+		AccountServer: g.server.origin, HTTP: g.cfg.HTTP, Now: g.cfg.Now,
+		Granters: func(Identity) Granter { return given{l.Token} },
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +158,8 @@ func (g given) Grant(context.Context, Identity) (*Token, error) { return g.token
 // Keep stores a login as that of id. The caller has made sure by UserInfo that it is.
 func (g *CodeGranter) Keep(id Identity, l *Login) error {
 	if l.Refresh.Empty() {
-		return errors.New("the account server gave no refresh token: the scope extended is missing, or the integration key is not allowed to have one")
+		return errors.New("the account server gave no refresh token: the scope extended is missing, " +
+			"or the integration key is not allowed to have one")
 	}
 	return g.cfg.Tokens.PutRefresh(RefreshName(id), l.Refresh)
 }
@@ -258,7 +254,7 @@ func (g *CodeGranter) save(name string, u *codeUser) error {
 }
 
 // exchangeRefresh does not end with its caller: an answer nobody reads may hold the only refresh token that still works.
-func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token secret.Text) (codeAnswer, *GrantError) {
+func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token secret.Text) (answer, *GrantError) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), codeTimeout)
 	defer cancel()
 	a, failed := g.post(ctx, id, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.Reveal()}})
@@ -293,7 +289,7 @@ func (g *CodeGranter) Renew(ctx context.Context, through *Client) error {
 // due goes by the date in the store, which outlives the process.
 func (g *CodeGranter) due(name string) bool {
 	_, at, ok, err := g.cfg.Tokens.Refresh(name)
-	return err != nil || ok && g.cfg.Now().Sub(at) >= g.cfg.RenewAfter // Token tells what the error is
+	return err != nil || ok && g.server.now().Sub(at) >= g.cfg.RenewAfter // Token tells what the error is
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
@@ -306,82 +302,21 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 func (g *CodeGranter) loginRequired(id Identity, text string, err error) *GrantError {
-	return &GrantError{Kind: LoginRequired, Identity: id, Description: clean(text, 300), audience: g.host(), err: err}
+	return g.server.grantError(LoginRequired, id, clean(text, 300), err)
 }
 
-func (g *CodeGranter) host() string { return strings.TrimPrefix(g.cfg.AccountServer, "https://") }
-
-// codeAnswer is a good answer of the token end point.
-type codeAnswer struct {
-	token   *Token
-	refresh secret.Text
-}
-
-func (g *CodeGranter) post(ctx context.Context, id Identity, form url.Values) (codeAnswer, *GrantError) {
-	fail := func(kind Kind, rec *recorder, text string, err error) *GrantError {
-		return &GrantError{Kind: kind, Identity: id, Description: text, HTTPStatus: rec.status, RetryAfter: rec.wait, audience: g.host(), err: err}
-	}
-	rec := &recorder{sent: g.cfg.Now()}
-	if g.cfg.ClientSecret.Empty() {
-		form.Set("client_id", g.cfg.ClientID)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.cfg.AccountServer+"/oauth/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		return codeAnswer{}, fail(NotConfigured, rec, "the address of the account server cannot be used", nil)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
+// post is not repeatable: a refresh token that rotates must not be presented twice.
+func (g *CodeGranter) post(ctx context.Context, id Identity, form url.Values) (answer, *GrantError) {
+	how := oauth2.AuthStyleInParams
 	if !g.cfg.ClientSecret.Empty() {
-		req.SetBasicAuth(g.cfg.ClientID, g.cfg.ClientSecret.Reveal())
+		how = oauth2.AuthStyleInHeader
 	}
-	resp, err := g.http.Do(req)
-	if err != nil {
-		return codeAnswer{}, fail(Network, rec, networkText(err), err)
-	}
-	rec.body, rec.readErr = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	_ = resp.Body.Close() // the answer has been read; closing cannot change it
-	rec.status = resp.StatusCode
-	rec.wait = retryAfter(resp.Header.Get("Retry-After"), g.cfg.Now())
-	rec.mediaType, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type")) // unreadable counts as absent
-	switch {
-	case rec.readErr != nil:
-		return codeAnswer{}, fail(Network, rec, "read the answer: "+networkText(rec.readErr), rec.readErr)
-	case len(rec.body) > maxAnswer:
-		return codeAnswer{}, fail(BadAnswer, rec, fmt.Sprintf("an answer of more than %d bytes", maxAnswer), nil)
-	case rec.status != http.StatusOK:
-		return codeAnswer{}, g.refusal(rec, fail)
-	}
-	token, err := rec.token()
-	if err != nil {
-		return codeAnswer{}, fail(BadAnswer, rec, err.Error(), nil)
-	}
-	var more struct {
-		Refresh string `json:"refresh_token"`
-	}
-	if err := json.Unmarshal(rec.body, &more); err != nil {
-		return codeAnswer{}, fail(BadAnswer, rec, "refresh_token is not a text", nil)
-	}
-	return codeAnswer{token: token, refresh: secret.New(more.Refresh)}, nil
-}
-
-func (g *CodeGranter) refusal(rec *recorder, fail func(Kind, *recorder, string, error) *GrantError) *GrantError {
-	var said struct {
-		Code        string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	if err := json.Unmarshal(rec.body, &said); err != nil {
-		said.Code = "" // described below
-	}
-	refused := rec.redacted(&oauth2.RetrieveError{ErrorCode: said.Code, ErrorDescription: said.Description})
-	e := fail(classify(rec.status, said.Code, said.Description), rec, clean(said.Description, 300), refused)
-	e.OAuthError = clean(said.Code, 80)
-	if said.Code == "" {
-		e.Description = describe(rec.status, rec.mediaType, rec.body)
-	}
-	if said.Code == "invalid_client" {
-		e.next = "check that integration key " + g.cfg.ClientID + " exists in the environment of " + g.host() +
+	a, failed := g.server.token(ctx, id, false, clientcredentials.Config{
+		ClientID: g.cfg.ClientID, ClientSecret: g.cfg.ClientSecret.Reveal(), AuthStyle: how, EndpointParams: form,
+	})
+	if failed != nil && failed.OAuthError == "invalid_client" {
+		failed.next = "check that integration key " + g.cfg.ClientID + " exists in the environment of " + g.server.audience +
 			" and that client_secret is the one shown when it was made (secrets are not copied at go-live)"
 	}
-	return e
+	return a, failed
 }

@@ -16,7 +16,9 @@ type Consent struct {
 
 // Consent describes the consent that id needs.
 func (c *Client) Consent(id Identity) Consent {
-	return Consent{AccountServer: c.cfg.AccountServer, ClientID: id.Issuer, Scopes: id.Scopes, RedirectURI: c.cfg.RedirectURI}
+	return Consent{
+		AccountServer: c.server.origin, ClientID: id.Issuer, Scopes: id.Scopes, RedirectURI: c.cfg.RedirectURI,
+	}
 }
 
 // Individual is the page for the user in person (PROTOCOL.md §6.5).

@@ -1,16 +1,18 @@
 package oauth
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
+	"docusign-auth-proxy/internal/cache"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -22,139 +24,131 @@ const (
 	maxAccountsAsked = 20
 )
 
-// lookupKey is what a look-up result belongs to: whose eyes it was seen with, and the e-mail or account number.
-type lookupKey struct {
+// Learned is what look-ups have taught, for keeping across restarts. It holds no secret.
+type Learned struct {
+	AccountServer   string // origin
+	Users, Accounts []Fact
+}
+
+// Fact is one result: Identity is with whose eyes it was seen (of a user, those of an administrator), Name an e-mail
+// (lower case) or an account number.
+type Fact struct {
 	Identity
-	Name string
+	Name, GUID string
+}
+
+// lookup is the key of a result.
+type lookup struct {
+	Identity
+	name string
 }
 
 // directory is one kind of look-up with its results.
 type directory struct {
-	client *Client
-	what   string // "user" or "account"
-	known  *table[lookupKey, *cell[string]]
-	ask    func(ctx context.Context, e *entry, name string) (guid string, err error)
+	client   *Client
+	what     string // "user" or "account"
+	notFound *rate.Limiter
+	known    *cache.Cache[lookup, *entry[string]]
 }
 
-func (c *Client) newDirectory(what string, ask func(context.Context, *entry, string) (string, error)) *directory {
-	return &directory{client: c, what: what, ask: ask, known: newTable[lookupKey](c.cfg.MaxEntries, (*cell[string]).busy)}
+func newDirectory(c *Client, what string, notFound *rate.Limiter) *directory {
+	known := cache.New[lookup, *entry[string]](c.cfg.MaxEntries, 0, nil).Spare((*entry[string]).busy)
+	return &directory{client: c, what: what, notFound: notFound, known: known}
 }
 
-// cell finds or makes the cell of one look-up.
-func (d *directory) cell(k lookupKey) *cell[string] {
-	now := d.client.cfg.Now()
-	n := d.known.find(k)
-	if n == nil {
-		n = d.known.findOrAdd(k, now, d.newCell)
+// find returns the GUID of what k names. It is asked for where it is not known.
+func (d *directory) find(ctx context.Context, k lookup) (string, error) {
+	guid, _, err := d.entry(k).get(ctx, d.client.cfg.Now())
+	if err != nil {
+		return "", waiting(ctx, d.what+" look-up", err)
 	}
-	n.touch(now)
-	return n.val
+	return guid, nil
 }
 
-func (d *directory) newCell(k lookupKey) *cell[string] {
+func (d *directory) entry(k lookup) *entry[string] { return d.known.GetOrAdd(k, d.newEntry) }
+
+func (d *directory) newEntry(k lookup) *entry[string] {
 	c := d.client
-	fetch := func(ctx context.Context) (slot[string], error) {
+	ask := func(ctx context.Context) (timed[string], error) {
 		started := c.cfg.Now()
-		guid, err := d.ask(ctx, c.entry(k.Identity, started).val, k.Name)
-		if c.cfg.Observer.Lookup != nil {
-			c.cfg.Observer.Lookup(LookupEvent{Identity: k.Identity, What: d.what, Duration: c.cfg.Now().Sub(started), Err: err})
+		search := d.askNumber
+		if d.what == "user" {
+			search = d.askUsers
 		}
-		return c.learned(guid), err
+		guid, err := search(ctx, c.subject(k.Identity), k.name)
+		if c.cfg.Observer.Lookup != nil {
+			took := c.cfg.Now().Sub(started)
+			c.cfg.Observer.Lookup(LookupEvent{Identity: k.Identity, What: d.what, Duration: took, Err: err})
+		}
+		return d.learned(guid), err
 	}
-	landed := func(guid string) { c.tell(d, k, guid) }
-	return &cell[string]{flights: c.flights, pause: c.lookupBackoff, landed: landed, fetch: fetch}
+	learnt := func(guid string) { d.tell(k, guid) }
+	return &entry[string]{fetches: c.fetches, pause: d.backoff, learnt: learnt, ask: ask}
+}
+
+// learned is a result with its times: due for confirmation after learnedLife, and kept until then and beyond.
+func (d *directory) learned(guid string) timed[string] {
+	return newTimed(guid, d.client.cfg.Now().Add(learnedLife), time.Time{})
 }
 
 // remember reports whether that was new.
-func (d *directory) remember(k lookupKey, guid string) bool {
-	s := d.client.learned(guid)
-	return d.cell(k).adopt(&s, d.client.cfg.Now())
+func (d *directory) remember(k lookup, guid string) bool {
+	s := d.learned(guid)
+	return d.entry(k).adopt(&s, d.client.cfg.Now())
 }
 
 // adopt takes over old's results for the identities that this client would see with the same eyes.
 func (d *directory) adopt(old *directory, now time.Time) {
-	old.known.each(func(k lookupKey, l *cell[string]) {
-		if d.client.inherits(old.client, k.Identity) {
-			d.cell(k).adopt(l.cur.Load(), now)
+	for k, theirs := range old.known.All() {
+		if s, _ := theirs.state(); s != nil && d.client.inherits(old.client, k.Identity) {
+			d.entry(k).adopt(s, now)
 		}
-	})
-}
-
-// each visits the results in a stable order.
-func (d *directory) each(visit func(k lookupKey, guid string)) {
-	guids := make(map[lookupKey]string)
-	d.known.each(func(k lookupKey, l *cell[string]) {
-		if guid, ok := l.peek(); ok {
-			guids[k] = guid
-		}
-	})
-	for _, k := range slices.SortedFunc(maps.Keys(guids), func(a, b lookupKey) int {
-		return cmp.Or(a.Identity.compare(b.Identity), cmp.Compare(a.Name, b.Name))
-	}) {
-		visit(k, guids[k])
 	}
 }
 
-// learned is a result with its times: due for confirmation after learnedLife, and kept until then and beyond.
-func (c *Client) learned(guid string) slot[string] {
-	return newSlot(guid, c.cfg.Now().Add(learnedLife), time.Time{})
-}
-
-// Learned is what look-ups have taught, for keeping across restarts. It holds no secret.
-type Learned struct {
-	AccountServer string          `json:"account_server"`
-	Users         []LearnedUser   `json:"users,omitempty"`
-	Accounts      []LearnedNumber `json:"accounts,omitempty"`
-}
-
-// LearnedUser says that the user with that e-mail (lower case) has that GUID, as the administrator Admin sees it.
-type LearnedUser struct {
-	Issuer string `json:"issuer"`
-	Admin  string `json:"admin"`
-	Scopes string `json:"scopes"`
-	Email  string `json:"email"`
-	UserID string `json:"user_id"`
-}
-
-// LearnedNumber says that the account with that number has that GUID, among the accounts of the user Subject.
-type LearnedNumber struct {
-	Issuer  string `json:"issuer"`
-	Subject string `json:"subject"`
-	Scopes  string `json:"scopes"`
-	Number  string `json:"number"`
-	GUID    string `json:"guid"`
-}
-
-// Learned returns what look-ups have taught so far, in a stable order. Seed the next Client with it (Config.Learned).
-func (c *Client) Learned() Learned {
-	out := Learned{AccountServer: c.cfg.AccountServer}
-	for _, d := range []*directory{c.users, c.accounts} {
-		d.each(func(k lookupKey, guid string) { out.add(d, k, guid) })
-	}
-	return out
-}
-
-func (l *Learned) add(d *directory, k lookupKey, guid string) {
-	if d.what == "user" {
-		l.Users = append(l.Users, LearnedUser{k.Issuer, k.Subject, k.Scopes, k.Name, guid})
+// tell passes on one new fact.
+func (d *directory) tell(k lookup, guid string) {
+	if d.client.cfg.Observer.Learned == nil {
 		return
 	}
-	l.Accounts = append(l.Accounts, LearnedNumber{k.Issuer, k.Subject, k.Scopes, k.Name, guid})
+	news, facts := Learned{AccountServer: d.client.server.origin}, []Fact{{k.Identity, k.name, guid}}
+	if d.what == "user" {
+		news.Users = facts
+	} else {
+		news.Accounts = facts
+	}
+	d.client.cfg.Observer.Learned(news)
+}
+
+// backoff lets an administrator's repair be seen soon. Many names that are not found wait longer, since their look-ups
+// use up the account's hourly limit (PROTOCOL.md §11).
+func (d *directory) backoff(err error, count int) time.Duration {
+	var le *LookupError
+	if !errors.As(err, &le) {
+		return d.client.backoff(err, count)
+	}
+	now := d.client.cfg.Now()
+	turn := d.notFound.ReserveN(now, 1)
+	if turn.DelayFrom(now) > maxNotFoundPause {
+		turn.CancelAt(now)
+		return maxNotFoundPause
+	}
+	return max(d.client.cfg.TerminalPause, turn.DelayFrom(now))
 }
 
 // seed takes over what was learnt earlier from the same account server.
 func (c *Client) seed(from Learned) {
-	if from.AccountServer != c.cfg.AccountServer {
+	if from.AccountServer != c.server.origin {
 		return
 	}
-	for _, u := range from.Users {
-		if email := legacy.Fold(u.Email); isGUID(u.UserID) && isEmail(email) {
-			c.users.remember(lookupKey{Identity{u.Issuer, u.Admin, u.Scopes}, email}, u.UserID)
+	for _, f := range from.Users {
+		if email := legacy.Fold(f.Name); shown.GUID(f.GUID) && isEmail(email) {
+			c.users.remember(lookup{f.Identity, email}, f.GUID)
 		}
 	}
-	for _, a := range from.Accounts {
-		if isGUID(a.GUID) && isNumber(a.Number) {
-			c.accounts.remember(lookupKey{Identity{a.Issuer, a.Subject, a.Scopes}, a.Number}, a.GUID)
+	for _, f := range from.Accounts {
+		if shown.GUID(f.GUID) && shown.Number(f.Name) {
+			c.accounts.remember(lookup{f.Identity, f.Name}, f.GUID)
 		}
 	}
 }
@@ -165,86 +159,49 @@ func (c *Client) seed(from Learned) {
 // are remembered, also that there is none (15 s and more).
 func (c *Client) LookupUser(ctx context.Context, admin Identity, email string) (string, error) {
 	email = legacy.Fold(strings.TrimSpace(email))
-	if isGUID(email) {
+	if shown.GUID(email) {
 		return email, nil
 	}
 	if !isEmail(email) {
 		return "", &LookupError{What: "user", Name: clean(email, 100)}
 	}
-	guid, _, err := c.users.cell(lookupKey{admin, email}).get(ctx, c.cfg.Now())
-	if err != nil {
-		return "", waiting(ctx, "user look-up", err)
-	}
-	return guid, nil
+	return c.users.find(ctx, lookup{admin, email})
 }
 
 // DoubtUser has a look-up confirmed in the background when it is asked for next: for when DocuSign does not know the
 // GUID any more (UserNotFound). A result as young as Config.TerminalPause is left alone.
 func (c *Client) DoubtUser(admin Identity, email string) {
-	n := c.users.known.find(lookupKey{admin, legacy.Fold(strings.TrimSpace(email))})
-	if n != nil {
-		n.val.doubt(c.cfg.Now(), learnedLife-c.cfg.TerminalPause)
+	if known, ok := c.users.known.Get(lookup{admin, legacy.Fold(strings.TrimSpace(email))}); ok {
+		known.doubt(c.cfg.Now(), learnedLife-c.cfg.TerminalPause)
 	}
 }
 
-// LearnAccountID returns the GUID of the account that id's user knows by a number. It asks login information and, if that does not
-// tell, each account (PROTOCOL.md §2.5); only accounts that UserInfo names count. A GUID is its own answer. Errors as LookupUser's.
+// LearnAccountID returns the GUID of the account that id's user knows by a number. It asks login information and, if
+// that does not tell, each account (PROTOCOL.md §2.5); only accounts that UserInfo names count. A GUID is its own
+// answer. Errors as LookupUser's.
 func (c *Client) LearnAccountID(ctx context.Context, id Identity, number string) (string, error) {
 	number = strings.TrimSpace(number)
-	if isGUID(number) {
+	if shown.GUID(number) {
 		return number, nil
 	}
-	if !isNumber(number) {
+	if !shown.Number(number) {
 		return "", &LookupError{What: "account", Name: clean(number, 40)}
 	}
-	guid, _, err := c.accounts.cell(lookupKey{id, number}).get(ctx, c.cfg.Now())
-	if err != nil {
-		return "", waiting(ctx, "account look-up", err)
-	}
-	return guid, nil
+	return c.accounts.find(ctx, lookup{id, number})
 }
 
-// tell passes on one new fact.
-func (c *Client) tell(d *directory, k lookupKey, guid string) {
-	if c.cfg.Observer.Learned == nil {
-		return
-	}
-	news := Learned{AccountServer: c.cfg.AccountServer}
-	news.add(d, k, guid)
-	c.cfg.Observer.Learned(news)
-}
-
-// lookupBackoff lets an administrator's repair be seen soon. Many names that are not found wait longer, since their
-// look-ups use up the account's hourly limit (PROTOCOL.md §11).
-func (c *Client) lookupBackoff(err error, count int) time.Duration {
-	var le *LookupError
-	if errors.As(err, &le) {
-		now := c.cfg.Now()
-		turn := c.notFound.ReserveN(now, 1)
-		if turn.DelayFrom(now) > maxNotFoundPause {
-			turn.CancelAt(now)
-			return maxNotFoundPause
-		}
-		return max(c.cfg.TerminalPause, turn.DelayFrom(now))
-	}
-	return c.backoff(err, count)
-}
-
-// askUsers collects the users with that e-mail from all accounts. An account that cannot be asked counts only if none of the
-// others knows the user.
-func (c *Client) askUsers(ctx context.Context, e *entry, email string) (string, error) {
-	u, err := c.info(ctx, e, c.cfg.Now())
+// askUsers collects the users with that e-mail from all accounts. An account that cannot be asked counts only if none
+// of the others knows the user.
+func (d *directory) askUsers(ctx context.Context, s *subject, email string) (string, error) {
+	u, err := d.client.info(ctx, s)
 	if err != nil {
 		return "", err
 	}
 	var active, others []string
 	var failed error
 	for _, a := range atMost(u.ordered(), maxAccountsAsked) {
-		users, err := c.listUsers(ctx, e, a, email)
-		if err != nil {
-			failed = worse(failed, err)
-			continue
-		}
+		users, err := d.listUsers(ctx, s, a, email)
+		failed = worse(failed, err)
 		for _, user := range users {
 			if strings.EqualFold(string(user.Status), "active") {
 				active = withGUID(active, user.UserID)
@@ -272,9 +229,9 @@ type listedUser struct {
 }
 
 // listUsers is Users:list filtered by e-mail; the filter is not taken on trust.
-func (c *Client) listUsers(ctx context.Context, e *entry, a *Account, email string) ([]listedUser, error) {
+func (d *directory) listUsers(ctx context.Context, s *subject, a *Account, email string) ([]listedUser, error) {
 	target := a.api() + "/users?email=" + url.QueryEscape(email)
-	body, err := c.get(ctx, e, UseREST, "user list", target)
+	body, err := d.client.get(ctx, s, UseREST, "user list", target)
 	if err != nil {
 		return nil, err
 	}
@@ -282,10 +239,10 @@ func (c *Client) listUsers(ctx context.Context, e *entry, a *Account, email stri
 		Users []listedUser `json:"users"`
 	}
 	if json.Unmarshal(body, &list) != nil {
-		return nil, c.badAnswer("user list", target, errors.New(describe(0, "", body)))
+		return nil, badAnswer("user list", target, errors.New(describe(0, "", body)))
 	}
 	return slices.DeleteFunc(list.Users, func(u listedUser) bool {
-		return !isGUID(u.UserID) || !legacy.SameName(strings.TrimSpace(u.Email), email)
+		return !shown.GUID(u.UserID) || !legacy.SameName(strings.TrimSpace(u.Email), email)
 	}), nil
 }
 
@@ -295,25 +252,25 @@ func (a *Account) api() string {
 }
 
 // askNumber finds the account with that number. Numbers of sibling accounts that come along are remembered as well.
-func (c *Client) askNumber(ctx context.Context, e *entry, number string) (string, error) {
-	u, err := c.info(ctx, e, c.cfg.Now())
+func (d *directory) askNumber(ctx context.Context, s *subject, number string) (string, error) {
+	u, err := d.client.info(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	found, failed := c.numbersFromLogin(ctx, e, u)
+	found, failed := d.numbersFromLogin(ctx, s, u)
 	for _, a := range atMost(u.ordered(), maxAccountsAsked) {
 		if found[number] != nil {
 			break
 		}
-		numbers, err := c.numbersOf(ctx, e, a)
+		numbers, err := d.numbersOf(ctx, s, a)
 		failed = worse(failed, err)
 		for _, n := range numbers {
 			found[n] = a
 		}
 	}
 	for n, a := range found {
-		if k := (lookupKey{e.id, n}); n != number && c.accounts.remember(k, a.AccountID) {
-			c.tell(c.accounts, k, a.AccountID)
+		if k := (lookup{s.id, n}); n != number && d.remember(k, a.AccountID) {
+			d.tell(k, a.AccountID)
 		}
 	}
 	if a := found[number]; a != nil {
@@ -325,15 +282,16 @@ func (c *Client) askNumber(ctx context.Context, e *entry, number string) (string
 	return "", &LookupError{What: "account", Name: number}
 }
 
-// numbersFromLogin reads login information with the bearer, which worked in 2018 and is unverified since (PROTOCOL.md §2.5).
-func (c *Client) numbersFromLogin(ctx context.Context, e *entry, u *UserInfo) (map[string]*Account, error) {
+// numbersFromLogin reads login information with the bearer, which worked in 2018 and is unverified since (PROTOCOL.md
+// §2.5).
+func (d *directory) numbersFromLogin(ctx context.Context, s *subject, u *UserInfo) (map[string]*Account, error) {
 	found := make(map[string]*Account)
 	sites := u.ordered()
-	if len(sites) == 0 || c.LoginRefusesBearer(sites[0].BaseURI.Host) {
+	if len(sites) == 0 || d.client.LoginRefusesBearer(sites[0].BaseURI.Host) {
 		return found, nil
 	}
 	target := sites[0].origin() + "/restapi/v2/login_information?include_account_id_guid=true"
-	body, err := c.getLogin(ctx, e, sites[0].BaseURI.Host, target)
+	body, err := d.getLogin(ctx, s, sites[0].BaseURI.Host, target)
 	if err != nil {
 		return found, err
 	}
@@ -344,41 +302,41 @@ func (c *Client) numbersFromLogin(ctx context.Context, e *entry, u *UserInfo) (m
 		} `json:"loginAccounts"`
 	}
 	if json.Unmarshal(body, &info) != nil {
-		return found, c.badAnswer("login information", target, errors.New(describe(0, "", body)))
+		return found, badAnswer("login information", target, errors.New(describe(0, "", body)))
 	}
 	for _, from := range info.Accounts {
-		if a := u.Account(string(from.GUID)); a != nil && isNumber(string(from.Number)) {
+		if a := u.Account(string(from.GUID)); a != nil && shown.Number(string(from.Number)) {
 			found[string(from.Number)] = a
 		}
 	}
 	return found, nil
 }
 
-// getLogin is get for login information, which may refuse every bearer.
-func (c *Client) getLogin(ctx context.Context, e *entry, host, target string) ([]byte, error) {
-	t, err := c.token(ctx, e, c.cfg.Now())
+// getLogin is Client.get for login information, which may refuse every bearer.
+func (d *directory) getLogin(ctx context.Context, s *subject, host, target string) ([]byte, error) {
+	c := d.client
+	t, err := c.token(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	body, err := c.getOnce(ctx, t, "login information", target)
-	var re *RequestError
-	if !errors.As(err, &re) || !re.blamesToken() {
+	body, err := c.server.get(ctx, t, "login information", target)
+	if !blamesToken(err) {
 		return body, err
 	}
-	other, unclear := c.loginRefused(ctx, e, t, host, false)
+	other, unclear := c.LoginRefused(ctx, s.id, t, host, false)
 	if unclear != nil || other == nil {
 		return nil, err
 	}
-	body, err = c.getOnce(ctx, other, "login information", target)
-	if errors.As(err, &re) && re.blamesToken() {
-		_, _ = c.loginRefused(ctx, e, other, host, true) // asks nobody
+	body, err = c.server.get(ctx, other, "login information", target)
+	if blamesToken(err) {
+		_, _ = c.LoginRefused(ctx, s.id, other, host, true) // asks nobody
 	}
 	return body, err
 }
 
 // numbersOf reads the numbers by which an account knows itself.
-func (c *Client) numbersOf(ctx context.Context, e *entry, a *Account) ([]string, error) {
-	body, err := c.get(ctx, e, UseREST, "account", a.api())
+func (d *directory) numbersOf(ctx context.Context, s *subject, a *Account) ([]string, error) {
+	body, err := d.client.get(ctx, s, UseREST, "account", a.api())
 	if err != nil {
 		return nil, err
 	}
@@ -387,9 +345,10 @@ func (c *Client) numbersOf(ctx context.Context, e *entry, a *Account) ([]string,
 		ExternalID laxText `json:"externalAccountId"`
 	}
 	if json.Unmarshal(body, &info) != nil {
-		return nil, c.badAnswer("account", a.api(), errors.New(describe(0, "", body)))
+		return nil, badAnswer("account", a.api(), errors.New(describe(0, "", body)))
 	}
-	return slices.DeleteFunc([]string{string(info.AccountID), string(info.ExternalID)}, func(s string) bool { return !isNumber(s) }), nil
+	numbers := []string{string(info.AccountID), string(info.ExternalID)}
+	return slices.DeleteFunc(numbers, func(s string) bool { return !shown.Number(s) }), nil
 }
 
 // worse keeps the error that may pass, since it leaves the question open, and else the first.
@@ -412,25 +371,3 @@ func withGUID(list []string, guid string) []string {
 }
 
 func isEmail(s string) bool { return strings.Contains(s, "@") && len(s) <= 320 }
-
-func isNumber(s string) bool {
-	return s != "" && len(s) <= 20 && strings.Trim(s, "0123456789") == ""
-}
-
-// isGUID reports whether s is 32 hexadecimal digits in the usual five groups.
-func isGUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f'):
-			return false
-		}
-	}
-	return true
-}

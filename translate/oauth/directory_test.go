@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -158,7 +157,7 @@ func TestManyNamesThatAreNotFoundAreAskedForLessOften(t *testing.T) {
 	missing := &LookupError{}
 	var longest time.Duration
 	for i := range 10_000 {
-		pause := c.lookupBackoff(missing, 1)
+		pause := c.users.backoff(missing, 1)
 		if i < notFoundBurst && pause != DefaultTerminalPause {
 			t.Fatalf("name %d waits %v", i+1, pause)
 		}
@@ -234,7 +233,7 @@ func TestLearnAccountID(t *testing.T) {
 					if len(l.Accounts) != 1 || len(l.Users) != 0 || l.AccountServer != d.URL {
 						t.Errorf("told of more than the news: %+v", l)
 					}
-					told[l.Accounts[0].Number]++
+					told[l.Accounts[0].Name]++
 				}
 			})
 			for range 3 {
@@ -246,17 +245,30 @@ func TestLearnAccountID(t *testing.T) {
 			if _, calls := d.counts(); calls != test.calls+1 {
 				t.Errorf("%d calls: %v", calls, d.calls)
 			}
-			all := c.Learned().Accounts
+			all := learned(c).Accounts
 			if len(all) != test.learned || len(told) != len(all) {
 				t.Errorf("%d learned, told %v: %+v", len(all), told, all)
 			}
 			for _, a := range all {
-				if told[a.Number] != 1 {
-					t.Errorf("told %d times of %s", told[a.Number], a.Number)
+				if told[a.Name] != 1 {
+					t.Errorf("told %d times of %s", told[a.Name], a.Name)
 				}
 			}
 		})
 	}
+}
+
+// learned is what a client knows by look-ups.
+func learned(c *Client) Learned {
+	facts := func(d *directory) (found []Fact) {
+		for k, e := range d.known.All() {
+			if guid := e.peek(); guid != "" {
+				found = append(found, Fact{k.Identity, k.name, guid})
+			}
+		}
+		return found
+	}
+	return Learned{AccountServer: c.server.origin, Users: facts(c.users), Accounts: facts(c.accounts)}
 }
 
 func TestLearnedSurvivesARestart(t *testing.T) {
@@ -277,16 +289,9 @@ func TestLearnedSurvivesARestart(t *testing.T) {
 		}
 	}
 	ask(first)
-	saved, err := json.Marshal(first.Learned())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var learned Learned
-	if err := json.Unmarshal(saved, &learned); err != nil {
-		t.Fatal(err)
-	}
+	saved := learned(first)
 	_, before := d.counts()
-	seeded := d.client(t, func(cfg *Config) { cfg.Learned = learned })
+	seeded := d.client(t, func(cfg *Config) { cfg.Learned = saved })
 	ask(seeded)
 	adopting := d.client(t, nil)
 	adopting.Adopt(first)
@@ -294,7 +299,7 @@ func TestLearnedSurvivesARestart(t *testing.T) {
 	if _, after := d.counts(); after != before {
 		t.Errorf("%d calls after the restart", after-before)
 	}
-	if a, b := seeded.Learned(), first.Learned(); fmt.Sprint(a) != fmt.Sprint(b) {
+	if a, b := learned(seeded), learned(first); fmt.Sprint(a) != fmt.Sprint(b) {
 		t.Errorf("learned %+v, was %+v", a, b)
 	}
 	d.clock.Advance(learnedLife)
@@ -303,13 +308,13 @@ func TestLearnedSurvivesARestart(t *testing.T) {
 	if _, after := d.counts(); after == before {
 		t.Error("never confirmed")
 	}
-	learned.AccountServer = "https://account.docusign.com"
-	if n := len(d.client(t, func(cfg *Config) { cfg.Learned = learned }).Learned().Users); n != 0 {
+	saved.AccountServer = "https://account.docusign.com"
+	if n := len(learned(d.client(t, func(cfg *Config) { cfg.Learned = saved })).Users); n != 0 {
 		t.Error("production was believed in demo")
 	}
-	learned = Learned{AccountServer: d.URL, Users: []LearnedUser{{testIssuer, testUser, testScopes, "bob@example.com", "../.."}},
-		Accounts: []LearnedNumber{{testIssuer, testUser, testScopes, "1", "x"}, {testIssuer, testUser, testScopes, "x", testAccount}}}
-	if l := d.client(t, func(cfg *Config) { cfg.Learned = learned }).Learned(); len(l.Users)+len(l.Accounts) != 0 {
+	saved = Learned{AccountServer: d.URL, Users: []Fact{{anna(), "bob@example.com", "../.."}},
+		Accounts: []Fact{{anna(), "1", "x"}, {anna(), "x", testAccount}}}
+	if l := learned(d.client(t, func(cfg *Config) { cfg.Learned = saved })); len(l.Users)+len(l.Accounts) != 0 {
 		t.Errorf("nonsense was believed: %+v", l)
 	}
 }
@@ -317,22 +322,11 @@ func TestLearnedSurvivesARestart(t *testing.T) {
 func TestWarmLookupDoesNotAllocate(t *testing.T) {
 	d := newDocusign(t, 0)
 	c := d.client(t, func(cfg *Config) {
-		cfg.Learned = Learned{AccountServer: d.URL, Accounts: []LearnedNumber{{testIssuer, testUser, testScopes, "1234567", testAccount}}}
+		cfg.Learned = Learned{AccountServer: d.URL, Accounts: []Fact{{anna(), "1234567", testAccount}}}
 	})
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(1000, func() { _, _ = c.LearnAccountID(ctx, anna(), "1234567") }); n != 0 {
 		t.Errorf("LearnAccountID allocates %v times", n)
-	}
-}
-
-func TestGUID(t *testing.T) {
-	for s, want := range map[string]bool{
-		testUser: true, strings.ToUpper(testUser): true, "": false, testUser[1:]: false, "g" + testUser[1:]: false,
-		strings.ReplaceAll(testUser, "-", "a"): false, "0000000000000000000000000000000000-0"[:36]: false,
-	} {
-		if isGUID(s) != want {
-			t.Errorf("isGUID(%q) is %v", s, !want)
-		}
 	}
 }
 

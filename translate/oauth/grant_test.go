@@ -425,7 +425,7 @@ func TestNewRefusesBadConfig(t *testing.T) {
 		})
 	}
 	c, err := New(Config{AccountServer: "HTTPS://Account-D.docusign.com/"})
-	if err != nil || c.AccountServer() != "https://account-d.docusign.com" || c.cfg.Audience != "account-d.docusign.com" {
+	if err != nil || c.server.origin != "https://account-d.docusign.com" || c.server.audience != "account-d.docusign.com" {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
@@ -459,14 +459,14 @@ func FuzzTokenAnswer(f *testing.F) {
 	now := newClock().Now()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := &recorder{status: 200, body: body, sent: now}
-		tok, err := r.token()
+		a, err := r.answer()
 		if err != nil {
 			if len(err.Error()) > 600 || strings.ContainsAny(err.Error(), "\r\n") {
 				t.Errorf("error unfit for a log line: %q", err)
 			}
 			return
 		}
-		s, err := sealed(tok, now, 0.999)
+		s, err := sealed(a.token, now, 0.999)
 		if err == nil && (!s.usable(now) || s.soft.After(s.edge) || s.val.Expires.Sub(now) > maxLife || !s.edge.Before(s.val.Expires)) {
 			t.Errorf("times out of order: %+v", s)
 		}

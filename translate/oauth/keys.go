@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"docusign-auth-proxy/internal/privatekey"
@@ -68,7 +69,8 @@ func indexIssuers(list []Issuer) (map[string]*issuer, error) {
 			problems = append(problems, fmt.Errorf("issuer %s is given twice", is.ClientID))
 			continue
 		case len(is.Keys) > privatekey.MaxKeys:
-			problems = append(problems, fmt.Errorf("issuer %s has %d keys, at most %d make sense", is.ClientID, len(is.Keys), privatekey.MaxKeys))
+			problems = append(problems, fmt.Errorf("issuer %s has %d keys, at most %d make sense",
+				is.ClientID, len(is.Keys), privatekey.MaxKeys))
 		}
 		for i, k := range is.Keys {
 			if k == nil || k.private == nil {
@@ -83,37 +85,22 @@ func indexIssuers(list []Issuer) (map[string]*issuer, error) {
 // order returns the keys to try: the one that worked last, then the others as configured.
 func (is *issuer) order() []*Key {
 	good := is.good.Load()
-	if good == nil || len(is.keys) < 2 || is.keys[0] == good {
+	if good == nil {
 		return is.keys
 	}
-	keys := append(make([]*Key, 0, len(is.keys)), good)
-	for _, k := range is.keys {
-		if k != good {
-			keys = append(keys, k)
-		}
-	}
-	return keys
+	others := slices.DeleteFunc(slices.Clone(is.keys), func(k *Key) bool { return k == good })
+	return append([]*Key{good}, others...)
 }
 
 func (is *issuer) find(keyID string) *Key {
-	for _, k := range is.keys {
-		if k.ID == keyID {
-			return k
-		}
+	if i := slices.IndexFunc(is.keys, func(k *Key) bool { return k.ID == keyID }); i >= 0 {
+		return is.keys[i]
 	}
 	return nil
 }
 
 func (is *issuer) sharesKey(old *issuer) bool {
-	if is == nil || old == nil {
-		return false
-	}
-	for _, k := range old.keys {
-		if is.find(k.ID) != nil {
-			return true
-		}
-	}
-	return false
+	return is != nil && old != nil && slices.ContainsFunc(old.keys, func(k *Key) bool { return is.find(k.ID) != nil })
 }
 
 func (is *issuer) adopt(old *issuer) {

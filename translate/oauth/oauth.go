@@ -6,20 +6,15 @@ package oauth
 
 import (
 	"cmp"
-	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"docusign-auth-proxy/internal/cache"
 )
 
 // Defaults of the Config fields of the same name.
@@ -29,15 +24,6 @@ const (
 	DefaultUserInfoLife  = 12 * time.Hour
 	DefaultTerminalPause = 15 * time.Second
 	DefaultMaxEntries    = 10_000
-)
-
-const (
-	userAgent       = "docusign-auth-proxy"
-	maxConcurrent   = 32 // requests of this package on the wire at once, over all identities
-	ignoredOffset   = 2 * time.Second
-	suspiciousSkew  = time.Minute
-	maxAnswer       = 256 << 10
-	maxLookupAnswer = 4 << 20
 )
 
 // Identity says whom a token is for. With the account server it is the cache key.
@@ -57,12 +43,6 @@ type Issuer struct {
 	Keys     []*Key
 }
 
-// Granter obtains a token by other means than the built-in JWT grant. Grant is called outside every lock, one call at a
-// time per identity, with a context that no single caller can cancel. Expires zero means unknown and is taken as five minutes.
-type Granter interface {
-	Grant(ctx context.Context, id Identity) (*Token, error)
-}
-
 // Config is what a Client is made of. AccountServer is required; every other zero value means the default it names.
 type Config struct {
 	AccountServer string       // origin, such as https://account-d.docusign.com; plain http only on a loopback address
@@ -74,8 +54,8 @@ type Config struct {
 	Now           func() time.Time       // nil = time.Now
 	Jitter        func() float64         // [0,1); nil = math/rand/v2
 
-	// TrustedBase decides whether a base_uri is believed; an error says why not. nil = any https origin. It can admit plain http
-	// on a loopback address, nowhere else.
+	// TrustedBase decides whether a base_uri is believed; an error says why not. nil = any https origin. It can admit
+	// plain http on a loopback address, nowhere else.
 	TrustedBase func(*url.URL) error
 	Observer    Observer
 
@@ -84,6 +64,21 @@ type Config struct {
 	TerminalPause time.Duration // pause after a refusal only a person can lift: within it the person's repair is seen
 	MaxEntries    int           // identities, and look-up results of each kind, kept at once
 	Learned       Learned       // results of earlier look-ups; ignored when learnt from another account server
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Jitter == nil {
+		cfg.Jitter = rand.Float64
+	}
+	cfg.RedirectURI = cmp.Or(cfg.RedirectURI, DefaultRedirectURI)
+	cfg.Timeout = cmp.Or(cfg.Timeout, DefaultTimeout)
+	cfg.UserInfoLife = cmp.Or(cfg.UserInfoLife, DefaultUserInfoLife)
+	cfg.TerminalPause = cmp.Or(cfg.TerminalPause, DefaultTerminalPause)
+	cfg.MaxEntries = cmp.Or(cfg.MaxEntries, DefaultMaxEntries)
+	return cfg
 }
 
 // Observer is told what happens; every field may be nil. Hooks run on the calling goroutine and must not block.
@@ -123,97 +118,82 @@ type LookupEvent struct {
 
 // Client hands out tokens and what it takes to use them. Make one with New; it is safe for concurrent use.
 type Client struct {
-	cfg       Config
-	http      http.Client
-	ownHTTP   bool
-	issuers   map[string]*issuer
-	entries   *table[Identity, *entry]
-	users     *directory // e-mail -> GUID
-	accounts  *directory // number -> GUID
-	noLogin   sync.Map   // host -> time.Time: until when its login_information is taken to refuse bearers
-	notFound  *rate.Limiter
-	flights   *flights
-	wire      chan struct{}
-	offset    atomic.Int64 // server time minus local time, ns; as learnt, small values included
-	tokenURL  string
-	userInfo  string
-	lastClock atomic.Pointer[time.Time]
+	cfg      Config
+	server   *server
+	jwt      *jwtGrant
+	fetches  *fetches
+	subjects *cache.Cache[Identity, *subject]
+	users    *directory                     // e-mail -> GUID
+	accounts *directory                     // number -> GUID
+	noLogin  *cache.Cache[string, struct{}] // hosts whose login_information refuses bearers
 }
 
 // New checks cfg and makes a Client. It does no I/O. All problems are reported at once.
 func New(cfg Config) (*Client, error) {
-	origin, host, err := accountServer(cfg.AccountServer)
-	problems := []error{err}
-	issuers, err := indexIssuers(cfg.Issuers)
-	problems = append(problems, err)
-	if err := errors.Join(problems...); err != nil {
+	s, err := newServer(cfg.AccountServer, cfg.HTTP, cfg.Now)
+	issuers, badIssuers := indexIssuers(cfg.Issuers)
+	if err := errors.Join(err, badIssuers); err != nil {
 		return nil, err
 	}
-	cfg = cfg.withDefaults(origin, host)
-	c := &Client{
-		cfg:      cfg,
-		issuers:  issuers,
-		notFound: rate.NewLimiter(rate.Every(notFoundEvery), notFoundBurst),
-		flights:  newFlights(cfg.Now, cfg.Timeout),
-		wire:     make(chan struct{}, maxConcurrent),
-		tokenURL: origin + "/oauth/token",
-		userInfo: origin + "/oauth/userinfo",
-	}
-	c.setHTTP(cfg.HTTP)
-	c.entries = newTable[Identity](cfg.MaxEntries, (*entry).busy)
-	c.users = c.newDirectory("user", c.askUsers)
-	c.accounts = c.newDirectory("account", c.askNumber)
+	cfg = cfg.withDefaults()
+	s.audience, s.onClock = cmp.Or(cfg.Audience, s.audience), cfg.Observer.Clock
+	c := &Client{cfg: cfg, server: s, fetches: newFetches(cfg.Now, cfg.Timeout)}
+	consentURL := func(id Identity) string { return c.Consent(id).Individual() }
+	c.jwt = &jwtGrant{server: s, issuers: issuers, observer: cfg.Observer.Grant, consentURL: consentURL}
+	c.subjects = cache.New[Identity, *subject](cfg.MaxEntries, 0, nil).Spare((*subject).busy)
+	c.noLogin = cache.New[string, struct{}](maxNoLogin, noLoginFor, cfg.Now)
+	notFound := rate.NewLimiter(rate.Every(notFoundEvery), notFoundBurst)
+	c.users = newDirectory(c, "user", notFound)
+	c.accounts = newDirectory(c, "account", notFound)
 	c.seed(cfg.Learned)
 	return c, nil
 }
 
-// Close ends background refreshes and fetches in flight and waits for them. Call it when no request uses the client any more:
-// afterwards live tokens are still served, but whoever would need a new one gets ErrClosed.
+// Close ends background refreshes and fetches in flight and waits for them. Call it when no request uses the client any
+// more: afterwards live tokens are still served, but whoever would need a new one gets ErrClosed.
 func (c *Client) Close() {
-	c.flights.close()
-	if c.ownHTTP {
-		c.http.CloseIdleConnections()
+	c.fetches.close()
+	if c.server.own {
+		c.server.http.CloseIdleConnections()
 	}
 }
 
-// AccountServer returns the origin tokens come from.
-func (c *Client) AccountServer() string { return c.cfg.AccountServer }
-
-// ClockOffset returns server time minus local time as the account server's Date headers tell it, and when that was learnt
-// (zero: not yet). Offsets of two seconds or less are within the error of the method.
+// ClockOffset returns server time minus local time as the account server's Date headers tell it, and when that was
+// learnt (zero: not yet). Offsets of two seconds or less are within the error of the method.
 func (c *Client) ClockOffset() (time.Duration, time.Time) {
-	at := c.lastClock.Load()
+	at := c.server.lastClock.Load()
 	if at == nil {
 		return 0, time.Time{}
 	}
-	return time.Duration(c.offset.Load()), *at
+	return time.Duration(c.server.offset.Load()), *at
 }
 
-// Adopt carries over what old has learnt, so that a reload of the configuration costs no grants: live tokens, UserInfo, working
-// keys, look-ups, clock offset. Only identities whose issuer shares a key with old qualify, and only from the same account
-// server. Errors are not carried over. Call it before c is used.
+// Adopt carries over what old has learnt, so that a reload of the configuration costs no grants: live tokens, UserInfo,
+// working keys, look-ups, clock offset. Only identities whose issuer shares a key with old qualify, and only from the
+// same account server. Errors are not carried over. Call it before c is used.
 func (c *Client) Adopt(old *Client) {
-	if old == nil || old == c || old.cfg.AccountServer != c.cfg.AccountServer || old.cfg.Audience != c.cfg.Audience {
+	if old == nil || old.server.origin != c.server.origin || old.server.audience != c.server.audience {
 		return
 	}
-	c.offset.Store(old.offset.Load())
-	c.lastClock.Store(old.lastClock.Load())
-	for id, issuer := range c.issuers {
-		issuer.adopt(old.issuers[id])
+	c.server.offset.Store(old.server.offset.Load())
+	c.server.lastClock.Store(old.server.lastClock.Load())
+	for id, issuer := range c.jwt.issuers {
+		issuer.adopt(old.jwt.issuers[id])
 	}
 	now := c.cfg.Now()
-	old.entries.each(func(id Identity, e *entry) {
+	for id, theirs := range old.subjects.All() {
 		if !c.inherits(old, id) {
-			return
+			continue
 		}
-		mine := c.entries.findOrAdd(id, now, c.newEntry).val
-		mine.token.adopt(e.token.cur.Load(), now)
-		mine.info.adopt(c.retrust(e.info.cur.Load()), now)
-	})
-	old.noLogin.Range(func(host, until any) bool {
-		c.noLogin.Store(host, until)
-		return true
-	})
+		mine := c.subject(id)
+		token, _ := theirs.token.state()
+		info, _ := theirs.info.state()
+		mine.token.adopt(token, now)
+		mine.info.adopt(c.retrust(info), now)
+	}
+	for host := range old.noLogin.All() {
+		c.noLogin.Put(host, struct{}{})
+	}
 	c.users.adopt(old.users, now)
 	c.accounts.adopt(old.accounts, now)
 }
@@ -224,102 +204,5 @@ func (c *Client) inherits(old *Client, id Identity) bool {
 	if mine != nil || theirs != nil {
 		return mine != nil && theirs != nil
 	}
-	return c.issuers[id.Issuer].sharesKey(old.issuers[id.Issuer])
-}
-
-func (c *Client) granter(id Identity) Granter {
-	if c.cfg.Granters == nil {
-		return nil
-	}
-	return c.cfg.Granters(id)
-}
-
-func (c *Client) setHTTP(given *http.Client) {
-	if given == nil {
-		given, c.ownHTTP = defaultHTTP(), true
-	}
-	c.http = http.Client{
-		Transport: given.Transport,
-		Timeout:   given.Timeout,
-		// A redirect would carry the assertion or the bearer to a host nobody vetted.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	if c.http.Transport == nil {
-		c.http.Transport = http.DefaultTransport
-	}
-}
-
-// acquire takes one of the places on the wire; release gives it back.
-func (c *Client) acquire(ctx context.Context) error {
-	select {
-	case c.wire <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (c *Client) release() { <-c.wire }
-
-func (cfg Config) withDefaults(origin, host string) Config {
-	cfg.AccountServer = origin
-	if cfg.Audience == "" {
-		cfg.Audience = host
-	}
-	if cfg.RedirectURI == "" {
-		cfg.RedirectURI = DefaultRedirectURI
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Jitter == nil {
-		cfg.Jitter = rand.Float64
-	}
-	cfg.Timeout = positive(cfg.Timeout, DefaultTimeout)
-	cfg.UserInfoLife = positive(cfg.UserInfoLife, DefaultUserInfoLife)
-	cfg.TerminalPause = positive(cfg.TerminalPause, DefaultTerminalPause)
-	cfg.MaxEntries = positive(cfg.MaxEntries, DefaultMaxEntries)
-	return cfg
-}
-
-func positive[N int | time.Duration](n, otherwise N) N {
-	if n > 0 {
-		return n
-	}
-	return otherwise
-}
-
-// accountServer normalises an origin and returns it with its host[:port].
-func accountServer(s string) (origin, host string, err error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" {
-		return "", "", fmt.Errorf("account server %q is not an origin such as https://account-d.docusign.com", s)
-	}
-	switch {
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		return "", "", fmt.Errorf("account server %q must be https", s)
-	case u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "":
-		return "", "", fmt.Errorf("account server %q must be an origin: scheme and host only", u.Redacted())
-	}
-	host = strings.ToLower(u.Host)
-	return u.Scheme + "://" + host, host, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}
-
-func defaultHTTP() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		// No proxy from the environment: in this process it may well name the process itself.
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: 20 * time.Second,
-		IdleConnTimeout:       90 * time.Second,
-		MaxIdleConns:          16,
-		MaxIdleConnsPerHost:   8,
-		ForceAttemptHTTP2:     true,
-	}}
+	return c.jwt.issuers[id.Issuer].sharesKey(old.jwt.issuers[id.Issuer])
 }

@@ -269,11 +269,11 @@ func (d *docusign) client(t testing.TB, change func(*Config)) *Client {
 // fetching reports whether the goroutine of any fetch exists.
 func fetching() bool {
 	stacks := make([]byte, 1<<20)
-	return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "translate/oauth.(*cell[...]).fly(")
+	return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "translate/oauth.(*entry[...]).run(")
 }
 
 // settle waits for the background fetches.
-func settle(c *Client) { c.flights.wg.Wait() }
+func settle(c *Client) { c.fetches.wg.Wait() }
 
 func mustToken(t testing.TB, c *Client, id Identity) *Token {
 	t.Helper()

@@ -28,7 +28,8 @@ const (
 	ConsentMissing ConsentState = "required"
 )
 
-// Failure describes fetches that failed, Count times of one sort in a row since Since; the next attempt is not before Next.
+// Failure describes fetches that failed, Count times of one sort in a row since Since; the next attempt is not before
+// Next.
 type Failure struct {
 	Label             string // bounded
 	Text, NextStep    string
@@ -55,17 +56,17 @@ type KeyState struct {
 func (c *Client) Snapshot() []State {
 	now := c.cfg.Now()
 	var list []State
-	c.entries.each(func(_ Identity, e *entry) { list = append(list, e.state(now)) })
-	slices.SortFunc(list, func(a, b State) int {
-		return a.Identity.compare(b.Identity)
-	})
+	for _, s := range c.subjects.All() {
+		list = append(list, s.state(now))
+	}
+	slices.SortFunc(list, func(a, b State) int { return a.Identity.compare(b.Identity) })
 	return list
 }
 
 // Keys returns the state of every configured key, by issuer and then in the order of the configuration.
 func (c *Client) Keys() []KeyState {
 	var list []KeyState
-	for _, is := range c.issuers {
+	for _, is := range c.jwt.issuers {
 		good := is.good.Load()
 		for _, k := range is.keys {
 			list = append(list, KeyState{Issuer: is.id, KeyID: k.ID, Name: k.Name, Works: k == good})
@@ -75,32 +76,34 @@ func (c *Client) Keys() []KeyState {
 	return list
 }
 
-func (e *entry) state(now time.Time) State {
-	s := State{Identity: e.id, Consent: ConsentUnknown}
-	failed := e.token.failure()
-	s.Failure = failed.describe()
-	if t := e.token.cur.Load(); t != nil && t.usable(now) {
-		s.Obtained, s.Expires, s.Soft = t.val.Obtained, t.val.Expires, t.val.Soft
-		s.Consent = ConsentGiven
+func (s *subject) state(now time.Time) State {
+	token, failed := s.token.state()
+	info, infoFailed := s.info.state()
+	st := State{
+		Identity: s.id, Consent: ConsentUnknown, Failure: failed.describe(), UserInfoFailure: infoFailed.describe(),
+	}
+	if token.usable(now) {
+		st.Obtained, st.Expires, st.Soft = token.val.Obtained, token.val.Expires, token.val.Soft
+		st.Consent = ConsentGiven
 	}
 	var ge *GrantError
 	if errors.As(failed.err, &ge) && ge.Kind == ConsentRequired {
-		s.Consent = ConsentMissing
+		st.Consent = ConsentMissing
 	}
-	infoFailed := e.info.failure()
-	s.UserInfoFailure = infoFailed.describe()
-	if u, ok := e.info.peek(); ok {
-		s.UserInfoFetched = u.Fetched
-		s.Sites = u.sites()
+	if info != nil {
+		st.UserInfoFetched, st.Sites = info.val.Fetched, info.val.sites()
 	}
-	return s
+	return st
 }
 
 func (f *failure) describe() *Failure {
 	if f.err == nil {
 		return nil
 	}
-	d := &Failure{Label: "other", Text: f.err.Error(), Temporary: temporary(f.err), Since: f.since, Last: f.last, Next: f.until, Count: f.count}
+	d := &Failure{
+		Label: "other", Text: f.err.Error(), Temporary: temporary(f.err),
+		Since: f.since, Last: f.last, Next: f.until, Count: f.count,
+	}
 	var labelled interface{ Label() string }
 	if errors.As(f.err, &labelled) {
 		d.Label = labelled.Label()

@@ -81,9 +81,9 @@ func (t Token) Format(f fmt.State, _ rune) {
 }
 
 // sealed checks a token fresh from a grant and completes it; fraction in [0,1) spreads the refreshes.
-func sealed(raw *Token, started time.Time, fraction float64) (slot[*Token], error) {
+func sealed(raw *Token, started time.Time, fraction float64) (timed[*Token], error) {
 	if raw == nil || !sendable(raw.AccessToken.Reveal()) {
-		return slot[*Token]{}, errors.New("the answer holds no access token that could be sent in a header")
+		return timed[*Token]{}, errors.New("the answer holds no access token that could be sent in a header")
 	}
 	t := *raw
 	if t.Obtained.IsZero() {
@@ -94,13 +94,13 @@ func sealed(raw *Token, started time.Time, fraction float64) (slot[*Token], erro
 		life = min(t.Expires.Sub(t.Obtained), maxLife)
 	}
 	if life <= 0 {
-		return slot[*Token]{}, errors.New("the token had expired when it arrived")
+		return timed[*Token]{}, errors.New("the token had expired when it arrived")
 	}
 	t.Expires = t.Obtained.Add(life)
 	t.Soft = t.Obtained.Add(time.Duration((0.8 + 0.1*fraction) * float64(life)))
 	t.header = &[1]string{"Bearer " + t.AccessToken.Reveal()}
 	t.outcomes = new(atomic.Uint32)
-	return newSlot(&t, t.Soft, t.Expires.Add(-min(hardMargin, life/10))), nil
+	return newTimed(&t, t.Soft, t.Expires.Add(-min(hardMargin, life/10))), nil
 }
 
 // sendable keeps line ends and blanks out of the header.

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 // UserInfo is what the account server says of a user (PROTOCOL.md §7). It is shared: never change it.
@@ -30,8 +31,8 @@ type Account struct {
 	claimed   string   // base_uri as received
 }
 
-// Account returns the account with that GUID, in any case and with or without braces, or nil. Numeric ids are unknown to
-// UserInfo: see Client.LearnAccountID.
+// Account returns the account with that GUID, in any case and with or without braces, or nil. Numeric ids are unknown
+// to UserInfo: see Client.LearnAccountID.
 func (u *UserInfo) Account(guid string) *Account {
 	if u == nil || guid == "" {
 		return nil
@@ -97,53 +98,88 @@ func (a *Account) origin() string {
 	return a.BaseURI.String()
 }
 
-// fetchUserInfo is the fetch of an info cell.
-func (c *Client) fetchUserInfo(ctx context.Context, e *entry) (slot[*UserInfo], error) {
+// fetchUserInfo is the fetch of an info entry.
+func (c *Client) fetchUserInfo(ctx context.Context, s *subject) (timed[*UserInfo], error) {
 	started := c.cfg.Now()
-	u, err := c.askUserInfo(ctx, e)
-	ev := UserInfoEvent{Identity: e.id, Duration: c.cfg.Now().Sub(started), Err: err}
-	if before, ok := e.info.peek(); ok && err == nil {
-		ev.Moved = moved(before, u)
-	}
+	u, err := c.askUserInfo(ctx, s)
+	ev := UserInfoEvent{Identity: s.id, Duration: c.cfg.Now().Sub(started), Moved: moved(s.info.peek(), u), Err: err}
 	if c.cfg.Observer.UserInfo != nil {
 		c.cfg.Observer.UserInfo(ev)
 	}
 	if err != nil {
-		return slot[*UserInfo]{}, err
+		return timed[*UserInfo]{}, err
 	}
 	if len(u.Accounts) == 0 {
 		// No call can show that a membership was given meanwhile, since none can be sent.
 		until := u.Fetched.Add(c.cfg.TerminalPause)
-		return newSlot(u, until, until), nil
+		return newTimed(u, until, until), nil
 	}
 	life := time.Duration((0.9 + 0.1*c.cfg.Jitter()) * float64(c.cfg.UserInfoLife))
-	return newSlot(u, u.Fetched.Add(life), time.Time{}), nil
+	return newTimed(u, u.Fetched.Add(life), time.Time{}), nil
 }
 
-func (c *Client) askUserInfo(ctx context.Context, e *entry) (*UserInfo, error) {
-	body, err := c.get(ctx, e, UseAccountServer, "user info", c.userInfo)
+func (c *Client) askUserInfo(ctx context.Context, s *subject) (*UserInfo, error) {
+	target := c.server.origin + "/oauth/userinfo"
+	body, err := c.get(ctx, s, UseAccountServer, "user info", target)
 	if err != nil {
 		return nil, err
 	}
 	u, err := parseUserInfo(body, c.trust)
 	if err != nil {
-		return nil, c.badAnswer("user info", c.userInfo, err)
+		return nil, badAnswer("user info", target, err)
 	}
 	// A token for somebody else would send in the wrong name; nothing may be built on it.
-	if isGUID(e.id.Subject) && isGUID(u.Sub) && !strings.EqualFold(e.id.Subject, u.Sub) {
-		return nil, c.badAnswer("user info", c.userInfo, fmt.Errorf("it is about user %s, but the token was asked for user %s", u.Sub, e.id.Subject))
+	if shown.GUID(s.id.Subject) && shown.GUID(u.Sub) && !strings.EqualFold(s.id.Subject, u.Sub) {
+		return nil, badAnswer("user info", target,
+			fmt.Errorf("it is about user %s, but the token was asked for user %s", u.Sub, s.id.Subject))
 	}
 	u.Fetched = c.cfg.Now()
 	return u, nil
 }
 
+// get calls DocuSign with the token of s and returns the body of a good answer. A refused token is dropped and the call
+// is repeated once.
+func (c *Client) get(ctx context.Context, s *subject, u Use, operation, target string) ([]byte, error) {
+	for again := true; ; again = false {
+		t, err := c.token(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		body, err := c.server.get(ctx, t, operation, target)
+		refused := blamesToken(err)
+		switch {
+		case err == nil:
+			t.Worked(u)
+		case refused:
+			t.Refused(u)
+		}
+		if !refused || !again || !s.drop(t, u, c.cfg.Now()) {
+			return body, err
+		}
+	}
+}
+
+// blamesToken tells a bad token from a missing permission, which is also 401 (PROTOCOL.md §8.2).
+func blamesToken(err error) bool {
+	var e *RequestError
+	if !errors.As(err, &e) || e.HTTPStatus != http.StatusUnauthorized {
+		return false
+	}
+	switch e.Code {
+	case "USER_LACKS_PERMISSIONS", "USER_LACKS_MEMBERSHIP", "USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT",
+		"ACCOUNT_LACKS_PERMISSIONS":
+		return false
+	}
+	return true
+}
+
 // retrust judges the sites of an inherited UserInfo by c's own rule.
-func (c *Client) retrust(s *slot[*UserInfo]) *slot[*UserInfo] {
+func (c *Client) retrust(s *timed[*UserInfo]) *timed[*UserInfo] {
 	if s == nil {
 		return nil
 	}
 	u, judged := *s.val, *s
-	u.Accounts = append([]Account(nil), u.Accounts...)
+	u.Accounts = slices.Clone(u.Accounts)
 	for i := range u.Accounts {
 		a := &u.Accounts[i]
 		a.BaseURI, a.Untrusted = c.trust(a.claimed)
@@ -158,7 +194,8 @@ func (c *Client) trust(claimed string) (*url.URL, error) {
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
 		return nil, errors.New("base_uri is not an absolute URL")
-	case u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "":
+	case u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" ||
+		u.Opaque != "":
 		return nil, errors.New("base_uri is not an origin: scheme and host only")
 	case u.Scheme == "https":
 	case u.Scheme != "http" || c.cfg.TrustedBase == nil || !loopback(u.Hostname()):
@@ -224,108 +261,4 @@ func (t *laxText) UnmarshalJSON(raw []byte) error {
 		*t = laxText(n.String())
 	}
 	return nil
-}
-
-// get calls DocuSign with the token of e and returns the body of a good answer. A refused token is dropped and the call is
-// repeated once.
-func (c *Client) get(ctx context.Context, e *entry, u Use, operation, target string) ([]byte, error) {
-	for again := true; ; again = false {
-		t, err := c.token(ctx, e, c.cfg.Now())
-		if err != nil {
-			return nil, err
-		}
-		body, err := c.getOnce(ctx, t, operation, target)
-		var re *RequestError
-		refused := errors.As(err, &re) && re.blamesToken()
-		switch {
-		case err == nil:
-			t.Worked(u)
-		case refused:
-			t.Refused(u)
-		}
-		if !refused || !again || !c.drop(e, t, u, c.cfg.Now()) {
-			return body, err
-		}
-	}
-}
-
-// blamesToken tells a bad token from a missing permission, which is also 401 (PROTOCOL.md §8.2).
-func (e *RequestError) blamesToken() bool {
-	if e.HTTPStatus != http.StatusUnauthorized {
-		return false
-	}
-	switch e.Code {
-	case "USER_LACKS_PERMISSIONS", "USER_LACKS_MEMBERSHIP", "USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT", "ACCOUNT_LACKS_PERMISSIONS":
-		return false
-	}
-	return true
-}
-
-func (c *Client) getOnce(ctx context.Context, t *Token, operation, target string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return nil, c.requestError(operation, target, err)
-	}
-	req.Header["Authorization"] = t.Header()
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
-	if err := c.acquire(ctx); err != nil {
-		return nil, c.requestError(operation, target, err)
-	}
-	defer c.release()
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, c.requestError(operation, target, err)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxLookupAnswer+1))
-	_ = resp.Body.Close() // the answer has been read; closing cannot change it
-	switch {
-	case err != nil:
-		return nil, c.requestError(operation, target, err)
-	case len(body) > maxLookupAnswer:
-		return nil, c.badAnswer(operation, target, fmt.Errorf("the answer is longer than %d bytes", maxLookupAnswer))
-	case resp.StatusCode != http.StatusOK:
-		return nil, c.refusal(operation, target, resp, body)
-	}
-	return body, nil
-}
-
-func (c *Client) refusal(operation, target string, resp *http.Response, body []byte) *RequestError {
-	e := c.requestError(operation, target, nil)
-	e.HTTPStatus = resp.StatusCode
-	e.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), c.serverTime(c.cfg.Now()))
-	var a struct {
-		ErrorCode   string `json:"errorCode"`
-		Message     string `json:"message"`
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	if json.Unmarshal(body, &a) != nil {
-		mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // unreadable counts as absent
-		e.Message = describe(resp.StatusCode, mediaType, body)
-		return e
-	}
-	e.Code, e.Message = clean(a.ErrorCode, 80), clean(a.Message, 300)
-	if a.ErrorCode == "" {
-		e.Code, e.Message = clean(a.Error, 80), clean(a.Description, 300)
-	}
-	return e
-}
-
-func (c *Client) requestError(operation, target string, err error) *RequestError {
-	e := &RequestError{Operation: operation, err: err}
-	if u, bad := url.Parse(target); bad == nil {
-		e.Host = u.Host
-	}
-	if err != nil {
-		e.Message = networkText(err)
-	}
-	return e
-}
-
-// badAnswer is a requestError about the contents of a 200.
-func (c *Client) badAnswer(operation, target string, err error) *RequestError {
-	e := c.requestError(operation, target, err)
-	e.HTTPStatus = http.StatusOK
-	return e
 }

@@ -234,7 +234,7 @@ func TestRefreshUserInfo(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			u, moved, err := c.Session(anna()).RefreshUserInfo(t.Context(), stale, testAccount)
+			u, moved, err := c.RefreshUserInfo(t.Context(), anna(), stale, testAccount)
 			if err != nil || !moved || u != fresh {
 				t.Errorf("who comes late does not get what is newer: %v, %v", moved, err)
 			}

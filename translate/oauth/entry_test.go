@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -132,7 +131,7 @@ func TestLifeOfAToken(t *testing.T) {
 
 func TestWallClockCountsToo(t *testing.T) {
 	now := time.Now() // with a monotonic reading
-	s := newSlot(1, now.Add(time.Minute), now.Add(time.Hour))
+	s := newTimed(1, now.Add(time.Minute), now.Add(time.Hour))
 	// After two hours of sleep the monotonic clock has not moved: a wall clock without monotonic reading shows it.
 	if s.usable(now.Round(0).Add(2*time.Hour)) || !s.usable(now.Add(time.Minute)) {
 		t.Error("the edge is judged by one clock only")
@@ -266,12 +265,11 @@ func TestConsentGivenMeanwhile(t *testing.T) {
 func TestInvalidate(t *testing.T) {
 	d := newDocusign(t, 0)
 	c := d.client(t, nil)
-	s := c.Session(anna())
-	first, err := s.Token(t.Context())
+	first, err := c.Token(t.Context(), anna())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !s.Invalidate(first, UseREST) {
+	if !c.Invalidate(anna(), first, UseREST) {
 		t.Error("not dropped")
 	}
 	second := mustToken(t, c, anna())
@@ -484,93 +482,37 @@ func TestEntriesAreBounded(t *testing.T) {
 	d := newDocusign(t, 0)
 	c := d.client(t, func(cfg *Config) { cfg.MaxEntries = 4 })
 	user := func(i int) Identity { return Identity{testIssuer, fmt.Sprintf("user-%d", i), testScopes} }
-	held := c.Session(user(0))
 	for i := range 4 {
 		mustToken(t, c, user(i))
 		d.clock.Advance(2 * time.Second)
 	}
-	kept, err := held.Token(t.Context()) // user-0 is now the last used, user-1 the first to go
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.clock.Advance(2 * time.Second)
-	s := c.Session(user(1))
-	if _, err := s.Token(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	kept := mustToken(t, c, user(0)) // is now the last used, user-1 the first to go
+	mustToken(t, c, user(1))
 	mustToken(t, c, user(4)) // user-2 goes
 	if n := len(c.Snapshot()); n != 4 {
 		t.Errorf("%d entries", n)
 	}
 	d.wantGrants(t, 5)
-	if again, err := held.Token(t.Context()); err != nil || again != kept {
-		t.Errorf("a used entry went: %v", err)
+	if again := mustToken(t, c, user(0)); again != kept {
+		t.Error("a used entry went")
 	}
 	mustToken(t, c, user(2))
 	d.wantGrants(t, 6)
-	// A handle whose entry went finds the new one, so that there is still one grant per key.
-	for i := 5; i < 12; i++ {
-		mustToken(t, c, user(i))
-		d.clock.Advance(2 * time.Second)
-	}
-	a, err := s.Token(t.Context())
-	if err != nil || a != mustToken(t, c, user(1)) {
-		t.Errorf("the handle and the cache differ: %v", err)
-	}
-}
-
-func TestTableUnderLoad(t *testing.T) {
-	var built atomic.Int64
-	tab := newTable[int](50, func(*int) bool { return false })
-	now := newClock().Now()
-	var wg sync.WaitGroup
-	for g := range 4 {
-		wg.Go(func() {
-			for i := range 2000 {
-				k := (i*7 + g) % 80
-				n := tab.findOrAdd(k, now, func(k int) *int { built.Add(1); return &k })
-				if *n.val != k {
-					t.Errorf("key %d holds %d", k, *n.val)
-				}
-				if i%50 == 0 {
-					tab.remove(k)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	n := 0
-	tab.each(func(int, *int) { n++ })
-	if n != tab.count || n > 50 {
-		t.Errorf("%d nodes, count %d", n, tab.count)
-	}
-}
-
-func TestBusyEntriesGoLast(t *testing.T) {
-	now := newClock().Now()
-	tab := newTable[int](2, func(busy bool) bool { return busy })
-	tab.findOrAdd(1, now, func(int) bool { return true })
-	tab.findOrAdd(2, now.Add(time.Hour), func(int) bool { return false })
-	tab.findOrAdd(3, now.Add(2*time.Hour), func(int) bool { return false })
-	if tab.find(1) == nil || tab.find(2) != nil {
-		t.Error("an entry with a fetch under way went before an idle one")
-	}
 }
 
 func TestWarmTokenDoesNotAllocate(t *testing.T) {
 	d := newDocusign(t, 0)
 	c := d.client(t, func(cfg *Config) { cfg.Observer.CacheHit = func(Identity) {} })
-	s := c.Session(anna())
 	ctx := t.Context()
 	mustToken(t, c, anna())
-	if _, err := s.UserInfo(ctx); err != nil {
+	if _, err := c.UserInfo(ctx, anna()); err != nil {
 		t.Fatal(err)
 	}
 	if n := testing.AllocsPerRun(1000, func() { tok, _ := c.Token(ctx, anna()); _ = tok.Header() }); n != 0 {
 		t.Errorf("Client.Token allocates %v times", n)
 	}
-	if n := testing.AllocsPerRun(1000, func() { _, _ = s.Token(ctx); _, _ = s.UserInfo(ctx) }); n != 0 {
-		t.Errorf("Session allocates %v times", n)
+	if n := testing.AllocsPerRun(1000, func() { _, _ = c.UserInfo(ctx, anna()) }); n != 0 {
+		t.Errorf("Client.UserInfo allocates %v times", n)
 	}
 }
 
@@ -578,22 +520,11 @@ func BenchmarkWarmToken(b *testing.B) {
 	d := newDocusign(b, 0)
 	c := d.client(b, func(cfg *Config) { cfg.Now = nil })
 	mustToken(b, c, anna())
-	s := c.Session(anna())
 	ctx := b.Context()
-	b.Run("client", func(b *testing.B) {
-		b.ReportAllocs()
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				_, _ = c.Token(ctx, anna())
-			}
-		})
-	})
-	b.Run("session", func(b *testing.B) {
-		b.ReportAllocs()
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				_, _ = s.Token(ctx)
-			}
-		})
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			_, _ = c.Token(ctx, anna())
+		}
 	})
 }

@@ -177,7 +177,7 @@ func TestLoginInformationThatRefusesTokens(t *testing.T) {
 			if knows := next.LoginRefusesBearer(host); knows != test.knows {
 				t.Errorf("remembered after a reload: %v", knows)
 			}
-			d.clock.Advance(loginMemory)
+			d.clock.Advance(noLoginFor)
 			if c.LoginRefusesBearer(host) {
 				t.Error("remembered for ever")
 			}
@@ -194,7 +194,7 @@ func TestAnUnreachableAccountServerProvesNothing(t *testing.T) {
 	d.set(func() {
 		d.rest = func(w http.ResponseWriter, _ *http.Request, _ string) bool { return refuse(503, nil, "")(w) }
 	})
-	other, err := c.Session(anna()).LoginRefused(t.Context(), mustToken(t, c, anna()), "na3.docusign.net", false)
+	other, err := c.LoginRefused(t.Context(), anna(), mustToken(t, c, anna()), "na3.docusign.net", false)
 	var re *RequestError
 	if other != nil || !errors.As(err, &re) || c.LoginRefusesBearer("na3.docusign.net") {
 		t.Errorf("%v, %v", other, err)

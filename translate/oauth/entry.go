@@ -1,0 +1,345 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"docusign-auth-proxy/internal/panics"
+)
+
+// ErrClosed is returned where a fetch would be needed after Close.
+var ErrClosed = errors.New("oauth client is closed")
+
+var errTooShort = errors.New("oauth: what is fetched expires before it can be used")
+
+// fetches owns the fetches of all entries: their clock, their time limit, their common end.
+type fetches struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	now     func() time.Time
+	timeout time.Duration
+	mu      sync.Mutex
+	closed  bool
+	wg      sync.WaitGroup
+}
+
+func newFetches(now func() time.Time, timeout time.Duration) *fetches {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &fetches{ctx: ctx, cancel: cancel, now: now, timeout: timeout}
+}
+
+func (f *fetches) start(run func(context.Context)) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return false
+	}
+	f.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(f.ctx, f.timeout)
+		defer cancel()
+		run(ctx)
+	})
+	return true
+}
+
+func (f *fetches) close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.cancel()
+	f.wg.Wait()
+}
+
+// timed is a value with its times.
+type timed[T any] struct {
+	val  T
+	soft time.Time // from here on a refresh is due; zero = never
+	edge time.Time // from here on the value is not served; zero = never
+	wall int64     // edge by the wall clock: the monotonic clock stands still while a machine sleeps
+}
+
+func newTimed[T any](val T, soft, edge time.Time) timed[T] {
+	return timed[T]{val: val, soft: soft, edge: edge, wall: edge.UnixNano()}
+}
+
+func (s *timed[T]) usable(now time.Time) bool {
+	return s != nil && (s.edge.IsZero() || (now.Before(s.edge) && now.UnixNano() < s.wall))
+}
+
+func (s *timed[T]) due(now time.Time) bool { return !s.soft.IsZero() && !now.Before(s.soft) }
+
+// fetch is one under way and what came of it, to be read after done is closed.
+type fetch[T any] struct {
+	done  chan struct{}
+	value timed[T]
+	err   error
+}
+
+// failure is the memory of fetches that failed. The zero value remembers nothing.
+type failure struct {
+	err                error
+	since, last, until time.Time
+	count              int
+}
+
+// dated is an error that tells its caller when asking again makes sense.
+type dated interface {
+	error
+	withRetryAfter(time.Duration) error
+}
+
+func (f *failure) report(now time.Time) error {
+	if d, ok := f.err.(dated); ok {
+		return d.withRetryAfter(max(0, f.until.Sub(now)))
+	}
+	return f.err
+}
+
+// entry keeps one value fresh: served from memory, refreshed in the background once it is due, fetched by one fetch at
+// a time that no single waiter can end.
+type entry[T any] struct {
+	fetches *fetches
+	ask     func(context.Context) (timed[T], error)
+	pause   func(err error, count int) time.Duration // after the count-th failure of its sort in a row
+	learnt  func(T)                                  // after a fetch that brought a value; may be nil
+
+	mu    sync.Mutex // guards the fields below
+	cur   *timed[T]  // nil = no value
+	fetch *fetch[T]  // nil = none under way
+	fail  failure
+}
+
+// get returns the value, from memory if there is one that may be served. hit is false if it had to wait.
+func (e *entry[T]) get(ctx context.Context, now time.Time) (val T, hit bool, err error) {
+	for try := range 3 {
+		var f *fetch[T]
+		if f, val, err = e.join(ctx, now, nil); f == nil {
+			return val, try == 0 && err == nil, err
+		}
+		if err = f.wait(ctx); err != nil {
+			return val, false, err
+		}
+		if now = e.fetches.now(); f.value.usable(now) {
+			return f.value.val, false, nil
+		}
+	}
+	return val, false, errTooShort
+}
+
+// renew fetches even though there is a value. admit may refuse a new fetch; one under way is joined without asking.
+func (e *entry[T]) renew(ctx context.Context, admit func(time.Time) error) (T, error) {
+	f, val, err := e.join(ctx, e.fetches.now(), admit)
+	if f == nil {
+		return val, err
+	}
+	if err := f.wait(ctx); err != nil {
+		return val, err
+	}
+	return f.value.val, nil
+}
+
+// join returns a fetch to wait for, or else the answer: the value, or why there is none. With admit, a value at hand
+// does not count.
+func (e *entry[T]) join(
+	ctx context.Context, now time.Time, admit func(time.Time) error,
+) (f *fetch[T], val T, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if admit == nil && e.cur.usable(now) {
+		if e.cur.due(now) {
+			e.refresh(now)
+		}
+		return nil, e.cur.val, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, val, err
+	}
+	if e.fetch != nil {
+		return e.fetch, val, nil
+	}
+	if e.fail.err != nil && now.Before(e.fail.until) {
+		return nil, val, e.fail.report(now)
+	}
+	if admit != nil {
+		if err := admit(now); err != nil {
+			return nil, val, err
+		}
+	}
+	err = e.start()
+	return e.fetch, val, err
+}
+
+// refresh starts a background fetch if none is under way; the mutex is held. Meanwhile the value counts as fresh.
+// After Close it is served to its edge.
+func (e *entry[T]) refresh(now time.Time) {
+	e.cur.soft = now.Add(2 * e.fetches.timeout)
+	if e.fetch == nil {
+		_ = e.start()
+	}
+}
+
+// start begins a fetch; the mutex is held.
+func (e *entry[T]) start() error {
+	f := &fetch[T]{done: make(chan struct{})}
+	if !e.fetches.start(func(ctx context.Context) { e.run(ctx, f) }) {
+		return ErrClosed
+	}
+	e.fetch = f
+	return nil
+}
+
+func (e *entry[T]) run(ctx context.Context, f *fetch[T]) {
+	defer close(f.done)
+	f.value, f.err = guarded(ctx, e.ask)
+	e.finish(f)
+	if f.err == nil && e.learnt != nil {
+		e.learnt(f.value.val)
+	}
+}
+
+func (e *entry[T]) finish(f *fetch[T]) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fetch = nil
+	if f.err == nil {
+		value := f.value // the waiters read f's without the mutex
+		e.fail, e.cur = failure{}, &value
+		return
+	}
+	now := e.fetches.now()
+	e.record(f.err, now)
+	f.err = e.fail.report(now)
+}
+
+// record remembers a failure and puts off the next attempt; the mutex is held.
+func (e *entry[T]) record(err error, now time.Time) {
+	if e.fail.err == nil || temporary(e.fail.err) != temporary(err) {
+		e.fail = failure{since: now}
+	}
+	e.fail.err, e.fail.last = err, now
+	e.fail.count++
+	pause := e.pause(err, e.fail.count)
+	e.fail.until = now.Add(pause)
+	s := e.cur
+	if s == nil {
+		return
+	}
+	s.soft = now.Add(max(pause, minTemporary))
+	// When the old value runs out, an attempt is worth more than a pause nobody but us asked for.
+	if s.usable(now) && !s.edge.IsZero() && e.fail.until.After(s.edge) && temporary(err) && askedToWait(err) == 0 {
+		e.fail.until = s.edge
+	}
+}
+
+// drop forgets the value if match says it is the one meant.
+func (e *entry[T]) drop(match func(T) bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cur != nil && match(e.cur.val) {
+		e.cur = nil
+	}
+}
+
+// retry lifts the pause after failures, but not one that the server asked for because of its own trouble.
+func (e *entry[T]) retry() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.fail.err == nil || temporary(e.fail.err) && askedToWait(e.fail.err) > 0 {
+		return
+	}
+	e.fail = failure{}
+	if e.cur != nil {
+		e.cur.soft = e.fetches.now()
+	}
+}
+
+// doubt makes a refresh due now, unless the value has more than left until then.
+func (e *entry[T]) doubt(now time.Time, left time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cur != nil && e.cur.soft.Sub(now) <= left {
+		e.cur.soft = now
+	}
+}
+
+// adopt takes a value over unless there is one, and reports whether it did.
+func (e *entry[T]) adopt(s *timed[T], now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	taken := s.usable(now) && e.cur == nil
+	if taken {
+		e.cur = s
+	}
+	return taken
+}
+
+// state is a copy of the value, nil if there is none, and what failed last.
+func (e *entry[T]) state() (*timed[T], failure) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cur == nil {
+		return nil, e.fail
+	}
+	copied := *e.cur
+	return &copied, e.fail
+}
+
+// peek is the value whether or not it may still be served, the zero value if there is none.
+func (e *entry[T]) peek() (val T) {
+	if s, _ := e.state(); s != nil {
+		return s.val
+	}
+	return val
+}
+
+func (e *entry[T]) busy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.fetch != nil
+}
+
+// wait prefers the outcome to the end of ctx when both are there.
+func (f *fetch[T]) wait(ctx context.Context) error {
+	select {
+	case <-f.done:
+		return f.err
+	default:
+	}
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// guarded keeps a panic in a fetch, above all in a foreign Granter, from ending the process and stranding the waiters.
+func guarded[T any](ctx context.Context, ask func(context.Context) (timed[T], error)) (s timed[T], err error) {
+	defer panics.Into(&err)
+	return ask(ctx)
+}
+
+const (
+	minTemporary    = time.Second
+	maxTemporary    = time.Minute
+	temporaryJitter = 0.2
+	maxAsked        = time.Hour // of Retry-After
+)
+
+// backoff says how long a failure is remembered: Config.TerminalPause for what only a person can change, what the
+// server asked for, a second and more for the rest. A refusal that comes out of another entry's memory is not
+// remembered for longer than there.
+func (c *Client) backoff(err error, count int) time.Duration {
+	asked := askedToWait(err)
+	if !temporary(err) {
+		return min(cmp.Or(asked, c.cfg.TerminalPause), c.cfg.TerminalPause)
+	}
+	if asked > 0 {
+		return min(asked, maxAsked)
+	}
+	d := min(minTemporary<<min(max(count-1, 0), 10), maxTemporary)
+	return d + time.Duration(temporaryJitter*c.cfg.Jitter()*float64(d))
+}
