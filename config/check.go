@@ -1,28 +1,26 @@
 package config
 
 import (
-	"net"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/netip"
-	"net/url"
+	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
+
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/translate/legacy"
 )
 
-// checkUnlessHopeless spares a file that could not be read to its end the faults of what was not read.
-func (l *loader) checkUnlessHopeless(c *Config) {
-	if l.budget >= 0 && len(l.problems) < maxProblems {
-		l.check(c)
-	}
-}
-
-// check holds the decoded values to the rules that tie fields together, and fills in what follows from others.
+// check holds the decoded values to the rules that tie fields together, and fills in what follows from others. It spares
+// a file that could not be read to its end the faults of what was not read.
 func (l *loader) check(c *Config) {
-	l.checkHosts(&c.Egress) // before the environment adds its own
+	if l.budget < 0 || len(l.problems) >= maxProblems {
+		return
+	}
 	l.checkEnvironment(c)
 	l.checkListen(c)
-	l.checkSidecar(&c.Sidecar)
 	if c.Interception != nil {
 		l.checkAuthority(c.Interception)
 	}
@@ -30,9 +28,6 @@ func (l *loader) check(c *Config) {
 	l.checkUpstream(&c.Upstream)
 	l.checkAdmin(&c.Admin)
 	l.checkStore(c)
-	if c.Admin.TokenFile == "" {
-		c.Admin.TokenFile = l.defaultTokenFile(c)
-	}
 	l.checkIntegrations(c)
 }
 
@@ -49,84 +44,111 @@ const guidHint = "a GUID is 32 hexadecimal digits as in a1b2c3d4-0000-4000-8000-
 
 func isGUID(text string) bool { return guidSyntax.MatchString(text) }
 
-func isEmail(text string) bool { return emailSyntax.MatchString(text) }
-
-// isHost tells whether the text is a name in lower case or an address, without port, as egress takes it.
-func isHost(text string) bool {
-	h, ok := parseHost(text)
-	if ip, isAddress := h.Addr(); isAddress {
-		written, err := netip.ParseAddr(text)
-		return err == nil && ip == written.Unmap()
+// checkGUID reports what is no GUID; an empty text is left alone.
+func (l *loader) checkGUID(path, text string) {
+	if text != "" && !isGUID(text) {
+		l.problem(path, "must be a GUID", guidHint)
 	}
-	return ok && h.Name() == text
 }
 
-// splitHostPort takes host:port apart and brings both into one form. A port below lowest makes it invalid.
-func splitHostPort(text string, lowest int) (host, port string, ok bool) {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return "", "", false
+func (l *loader) checkIntegratorKey(path, text string) {
+	if text != "" && !integratorKeySyntax.MatchString(text) {
+		l.problem(path, "must be a GUID, or four characters, a dash and a GUID", guidHint)
 	}
-	n, err := strconv.Atoi(port)
-	if err != nil || n < lowest || n > 65535 {
-		return "", "", false
-	}
-	return strings.ToLower(host), strconv.Itoa(n), true
 }
 
-// parseOrigin accepts scheme://host[:port] and nothing more, and drops the port that the scheme has anyway.
-func parseOrigin(text string, schemes ...string) (origin *url.URL, ok bool) {
-	u, err := url.Parse(text)
-	if err != nil || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#") {
-		return nil, false
+func isPerson(name string) bool { return emailSyntax.MatchString(name) || isGUID(name) }
+
+func (l *loader) checkPerson(path, name string) {
+	if name != "" && !isPerson(name) {
+		l.problem(path, "must be an e-mail address or a GUID", guidHint)
 	}
-	if u.Path != "" && u.Path != "/" {
-		return nil, false
-	}
-	return cleanOrigin(u, schemes)
 }
 
-func cleanOrigin(u *url.URL, schemes []string) (*url.URL, bool) {
-	host, port := strings.ToLower(u.Hostname()), u.Port()
-	if !slices.Contains(schemes, u.Scheme) || !isHost(host) || strings.HasSuffix(u.Host, ":") {
-		return nil, false
+// refuseRepeated reports a name that an earlier item of the list has.
+func (l *loader) refuseRepeated(path string, first map[string]int, name string, i int, what string) {
+	name = legacy.Fold(name)
+	if name == "" {
+		return
 	}
-	if (u.Scheme == "https" && port == "443") || (u.Scheme == "http" && port == "80") {
-		port = ""
+	if earlier, again := first[name]; again {
+		l.problem(path, fmt.Sprintf("is the same %s as in item %d of the list", what, earlier), "")
+		return
 	}
-	authority := host
-	if strings.Contains(host, ":") {
-		authority = "[" + host + "]"
+	first[name] = i
+}
+
+func (l *loader) checkLogin(path string, u integration.Login) {
+	if strings.Contains(u.Username, ":") {
+		l.problem(child(path, "username"), "must not contain a colon", "RFC 7617 ends the name there")
 	}
-	if port != "" {
-		if _, _, ok := splitHostPort(authority+":"+port, 1); !ok {
-			return nil, false
+}
+
+func (l *loader) checkNetworks(path string, networks []netip.Prefix, effect string) {
+	for i, n := range networks {
+		if n.IsValid() && n.Bits() == 0 {
+			l.warn(item(path, i), fmt.Sprintf("%s %s", n, effect), "name the networks that are meant")
 		}
-		authority += ":" + port
 	}
-	return &url.URL{Scheme: u.Scheme, Host: authority}, true
-}
-
-// isLoopback tells whether only this machine can reach a listening address.
-func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }
 
 // checkURI reports an address that a browser could not return to.
 func (l *loader) checkURI(path, text string) {
-	if text == "" {
-		return
+	if _, err := parseURI(text); text != "" && err != nil {
+		l.problem(path, err.Error(), "write it as it is registered with DocuSign")
 	}
-	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || strings.Contains(text, "#") {
-		l.problem(path, "must be an absolute http or https address without a # part", "write it as it is registered with DocuSign")
+}
+
+func (l *loader) checkAdmin(a *Admin) {
+	l.checkURI("admin.redirect_uri", a.RedirectURI)
+	a.Redirect, _ = parseURI(a.RedirectURI)
+	if a.BasicAuth != nil {
+		l.checkLogin("admin.basic_auth", *a.BasicAuth)
+	}
+}
+
+// checkStore looks for the directory alone: the file is made at the first start.
+func (l *loader) checkStore(c *Config) {
+	switch c.Store {
+	case Memory:
+		c.Store = ""
+		if c.PinPassword == FirstUse {
+			l.warn("pin_password", "without store, each restart believes the first password again", "add store: state.db")
+		}
+	case "":
+		// No check: where the default cannot be used, the program says so and keeps the state in memory.
+		c.Store, c.StoreImplicit = l.defaultStore(), true
+	default:
+		c.Store = l.resolvePath(c.Store)
+		l.checkDirectory("store", filepath.Dir(c.Store))
+	}
+	switch {
+	case c.Admin.TokenFile != "":
+		c.Admin.TokenFile = l.resolvePath(c.Admin.TokenFile)
+	case c.Store == "":
+		c.Admin.TokenFile = l.resolvePath(DefaultStore) + ".admin-token"
+	default: // beside the state, in a folder that the proxy can write
+		c.Admin.TokenFile = c.Store + ".admin-token"
+	}
+}
+
+// defaultStore is in the folder that systemd made for the service (StateDirectory=), or else beside the configuration.
+func (l *loader) defaultStore() string {
+	if dirs, set := l.env.LookupEnv("STATE_DIRECTORY"); set && dirs != "" {
+		first, _, _ := strings.Cut(dirs, ":")
+		return filepath.Join(first, DefaultStore)
+	}
+	return l.resolvePath(DefaultStore)
+}
+
+func (l *loader) checkDirectory(path, dir string) {
+	info, err := l.env.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		l.problem(path, fmt.Sprintf("the directory %s does not exist", dir), "make it, owned by the user the proxy runs as")
+	case err != nil:
+		l.problem(path, fmt.Sprintf("cannot look at %s: %v", dir, err), "")
+	case !info.IsDir():
+		l.problem(path, fmt.Sprintf("%s is not a directory", dir), "")
 	}
 }

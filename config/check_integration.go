@@ -1,12 +1,13 @@
 package config
 
 import (
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/privatekey"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -18,13 +19,15 @@ var integrationName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
 
 func (l *loader) checkIntegrations(c *Config) {
 	if len(c.Integrations) == 0 && c.Unknown == Reject && !l.faulty["integrations"] {
-		l.warn("integrations", "none is listed, so every call is refused", "list one, or set unknown: observe to see who calls")
+		l.warn("integrations", "none is listed, so every call is refused",
+			"list one, or set unknown: observe to see who calls")
 	}
 	names, keys := map[string]int{}, map[string]int{}
-	accounts, tokens := map[string]string{}, map[string]string{}
+	accounts, tokens := map[string]string{}, map[integration.SHA256]string{}
 	for i := range c.Integrations {
 		in, path := &c.Integrations[i], item("integrations", i)
-		l.checkIdentity(in, path)
+		l.checkName(child(path, "name"), in.Name)
+		l.checkIntegratorKey(child(path, "integrator_key"), in.IntegratorKey)
 		l.refuseRepeated(child(path, "name"), names, in.Name, i, "name")
 		l.refuseRepeated(child(path, "integrator_key"), keys, in.IntegratorKey, i, "integrator key")
 		r := rules{l, c, in, path}
@@ -36,17 +39,14 @@ func (l *loader) checkIntegrations(c *Config) {
 	}
 }
 
-func (l *loader) checkIdentity(in *Integration, path string) {
-	at := child(path, "name")
+func (l *loader) checkName(path, name string) {
 	switch {
-	case in.Name == "": // reported as missing
-	case strings.EqualFold(in.Name, UnknownIntegration):
-		l.problem(at, "is the label of calls with a key that is not listed", "choose another name")
-	case !integrationName.MatchString(in.Name):
-		l.problem(at, "must be at most 63 letters, digits and _ . - and begin with a letter or digit", "it becomes a label in the metrics")
-	}
-	if in.IntegratorKey != "" && !integratorKeySyntax.MatchString(in.IntegratorKey) {
-		l.problem(child(path, "integrator_key"), "must be a GUID, or four characters, a dash and a GUID", guidHint)
+	case name == "": // reported as missing
+	case strings.EqualFold(name, UnknownIntegration):
+		l.problem(path, "is the label of calls with a key that is not listed", "choose another name")
+	case !integrationName.MatchString(name):
+		l.problem(path, "must be at most 63 letters, digits and _ . - and begin with a letter or digit",
+			"it becomes a label in the metrics")
 	}
 }
 
@@ -54,29 +54,29 @@ func (l *loader) checkIdentity(in *Integration, path string) {
 type rules struct {
 	*loader
 	config *Config
-	in     *Integration
+	in     *integration.Integration
 	path   string
 }
 
+// translates tells whether calls are carried out with the new credential, so that it must be complete.
+func (r rules) translates() bool { return r.in.Mode == integration.Translate }
+
 // signs tells whether the integration gets tokens with a private key, and so must know the GUID of every user.
 func (r rules) signs() bool {
-	return r.in.Mode == Translate && r.in.Grant == JWT && (r.in.SOAP != AppPassword || len(r.in.OAuth.PrivateKeys) > 0)
+	return r.translates() && r.in.Grant == integration.JWT &&
+		(r.in.SOAP != integration.AppPassword || len(r.in.OAuth.PrivateKeys) > 0)
 }
 
 func (r rules) checkOAuth() {
 	o, path := &r.in.OAuth, child(r.path, "oauth")
+	r.checkIntegratorKey(child(path, "client_id"), o.ClientID)
 	if o.ClientID == "" {
 		o.ClientID = r.in.IntegratorKey
-	} else if !integratorKeySyntax.MatchString(o.ClientID) {
-		r.problem(child(path, "client_id"), "must be a GUID, or four characters, a dash and a GUID", guidHint)
 	}
-	if o.AdminUserID != "" && !isGUID(o.AdminUserID) {
-		r.problem(child(path, "admin_user_id"), "must be a GUID", guidHint)
-	}
+	r.checkGUID(child(path, "admin_user_id"), o.AdminUserID)
+	r.checkURI(child(path, "redirect_uri"), o.RedirectURI)
 	if o.RedirectURI == "" {
 		o.RedirectURI = r.config.Admin.RedirectURI
-	} else {
-		r.checkURI(child(path, "redirect_uri"), o.RedirectURI)
 	}
 	r.checkScopes(child(path, "scopes"), o.Scopes)
 	r.checkGrant(path, o)
@@ -89,53 +89,54 @@ func (r rules) checkScopes(path string, scopes []string) {
 		}
 	}
 	if r.signs() && !slices.Contains(scopes, "impersonation") {
-		r.problem(path, "lacks impersonation, without which DocuSign refuses every grant with a private key", "write [signature, impersonation]")
+		r.problem(path, "lacks impersonation, without which DocuSign refuses every grant with a private key",
+			"write [signature, impersonation]")
 	}
 }
 
 // checkGrant asks for what the way of getting tokens needs.
-func (r rules) checkGrant(path string, o *OAuth) {
+func (r rules) checkGrant(path string, o *integration.OAuth) {
+	const newPair = "make a key pair in DocuSign under Apps and Keys"
 	keys := child(path, "private_keys")
 	if n := len(o.PrivateKeys); n > privatekey.MaxKeys {
 		message := fmt.Sprintf("are %d, and at most %d make sense", n, privatekey.MaxKeys)
 		r.problem(keys, message, "remove those that DocuSign no longer knows")
 	}
-	if r.in.Mode != Translate {
-		return
-	}
 	switch {
-	case r.in.Grant == AuthorizationCode:
+	case !r.translates():
+	case r.in.Grant == integration.AuthorizationCode:
 		r.checkCodeGrant(path, o)
 	case len(o.PrivateKeys) > 0:
-	case r.in.SOAP == AppPassword:
-		r.warn(keys, "are missing, so that only SOAP calls of this integration succeed", "make a key pair in DocuSign under Apps and Keys")
+	case r.in.SOAP == integration.AppPassword:
+		r.warn(keys, "are missing, so that only SOAP calls of this integration succeed", newPair)
 	default:
-		r.problem(keys, "are missing", "make a key pair in DocuSign under Apps and Keys and add private_keys: [{file: key.pem}]")
+		r.problem(keys, "are missing", newPair+" and add private_keys: [{file: key.pem}]")
 	}
 }
 
-func (r rules) checkCodeGrant(path string, o *OAuth) {
+func (r rules) checkCodeGrant(path string, o *integration.OAuth) {
 	if o.RedirectURI == "" {
-		r.problem(child(path, "redirect_uri"), "is missing", "grant authorization_code needs it here or as admin.redirect_uri")
+		r.problem(child(path, "redirect_uri"), "is missing",
+			"grant authorization_code needs it here or as admin.redirect_uri")
 	}
-	if o.ClientSecret.Text.Empty() {
+	if o.ClientSecret.Empty() {
 		r.problem(child(path, "client_secret"), "is missing", "grant authorization_code needs it, as file or env")
 	}
 	if r.config.Store == "" {
-		r.warn(child(r.path, "grant"), "without store, each user must log in again after each restart", "add store: state.db")
+		r.warn(child(r.path, "grant"), "without store, each user must log in again after each restart",
+			"add store: state.db")
 	}
 }
 
 func (r rules) checkUsers(accounts map[string]string) {
 	path := child(r.path, "users")
-	if r.in.Mode == Translate && len(r.in.Users) == 0 {
+	if r.translates() && len(r.in.Users) == 0 {
 		r.problem(path, "are missing, so that nobody could call", "list the users, or set mode: observe")
 	}
 	first := map[string]int{}
-	withAppPassword := 0
 	for i := range r.in.Users {
 		u, at := &r.in.Users[i], item(path, i)
-		r.checkUsername(child(at, "username"), u.Username)
+		r.checkPerson(child(at, "username"), u.Username)
 		r.refuseRepeated(child(at, "username"), first, u.Username, i, "user")
 		r.checkUserID(child(at, "user_id"), u)
 		if !strings.EqualFold(u.UserID, u.Username) {
@@ -143,41 +144,27 @@ func (r rules) checkUsers(accounts map[string]string) {
 		}
 		r.checkPassword(child(at, "password"), u)
 		r.checkAccounts(child(at, "accounts"), u.Accounts, accounts)
-		if !u.AppPassword.Text.Empty() {
-			withAppPassword++
-		}
 	}
-	r.checkAppPasswords(path, withAppPassword)
+	r.checkAppPasswords(path)
 }
 
-func (r rules) checkUsername(path, name string) {
-	if name != "" && !isEmail(name) && !isGUID(name) {
-		r.problem(path, "must be an e-mail address or a GUID", guidHint)
-	}
-}
-
-func (r rules) checkUserID(path string, u *User) {
+func (r rules) checkUserID(path string, u *integration.User) {
 	if u.UserID == "" && isGUID(u.Username) {
 		u.UserID = u.Username
 	}
-	switch {
-	case u.UserID != "" && !isGUID(u.UserID):
-		r.problem(path, "must be a GUID", guidHint)
-	case u.UserID == "" && u.Username != "" && r.signs() && r.in.OAuth.AdminUserID == "":
-		r.problem(path, "is missing: DocuSign gives tokens for GUIDs only", "add it, or set oauth.admin_user_id to have e-mail addresses looked up")
+	r.checkGUID(path, u.UserID)
+	if u.UserID == "" && u.Username != "" && r.signs() && r.in.OAuth.AdminUserID == "" {
+		r.problem(path, "is missing: DocuSign gives tokens for GUIDs only",
+			"add it, or set oauth.admin_user_id to have e-mail addresses looked up")
 	}
 }
 
-func (r rules) checkPassword(path string, u *User) {
-	if r.in.Mode != Translate || u.Password.Kind != NoPassword || r.config.PinPassword == FirstUse {
-		return
+func (r rules) checkPassword(path string, u *integration.User) {
+	imported := func(t integration.Token) bool { return legacy.SameName(t.Username, u.Username) }
+	if r.translates() && u.Password.Kind() == password.None && r.config.PinPassword != FirstUse &&
+		!slices.ContainsFunc(r.in.Tokens, imported) {
+		r.problem(path, "is missing: without it nobody can log in as this user", hashHint)
 	}
-	for _, t := range r.in.Tokens {
-		if legacy.SameName(t.Username, u.Username) {
-			return
-		}
-	}
-	r.problem(path, "is missing: without it nobody can log in as this user", hashHint)
 }
 
 // checkAccounts also refuses a number with two GUIDs anywhere in the file: one of them is a slip.
@@ -197,34 +184,32 @@ func (r rules) checkAccounts(path string, given, known map[string]string) {
 	}
 }
 
-func (r rules) checkAppPasswords(path string, count int) {
-	if r.in.Mode != Translate || r.in.SOAP != AppPassword || len(r.in.Users) == 0 {
+func (r rules) checkAppPasswords(path string) {
+	if !r.translates() || r.in.SOAP != integration.AppPassword {
 		return
 	}
+	has := func(u integration.User) bool { return !u.AppPassword.Empty() }
+	some := slices.ContainsFunc(r.in.Users, has)
 	for i, u := range r.in.Users {
 		at := child(item(path, i), "app_password")
+		const howTo = "make one in the user's profile at DocuSign"
 		switch {
-		case !u.AppPassword.Text.Empty():
-		case count == 0:
-			r.problem(at, "is missing, and soap: app_password needs it", "make one in the user's profile at DocuSign, and add app_password: {file: …}")
+		case has(u):
+		case some:
+			r.warn(at, "is missing, so that SOAP calls of this user are refused", howTo)
 		default:
-			r.warn(at, "is missing, so that SOAP calls of this user are refused", "make one in the user's profile at DocuSign")
+			r.problem(at, "is missing, and soap: app_password needs it", howTo+", and add app_password: {file: …}")
 		}
 	}
 }
 
 func (r rules) checkPrincipals() {
 	first := map[string]int{}
-	for i, u := range r.in.Users {
-		first[legacy.Fold(u.Username)] = -1 - i
-	}
 	for i, p := range r.in.Principals {
 		at := item(child(r.path, "principals"), i)
-		r.checkUsername(child(at, "username"), p.Username)
-		if p.UserID != "" && !isGUID(p.UserID) {
-			r.problem(child(at, "user_id"), "must be a GUID", guidHint)
-		}
-		if earlier, again := first[legacy.Fold(p.Username)]; again && earlier < 0 {
+		r.checkPerson(child(at, "username"), p.Username)
+		r.checkGUID(child(at, "user_id"), p.UserID)
+		if r.isUser(p.Username) {
 			r.problem(child(at, "username"), "is one of the users already", "remove it here")
 			continue
 		}
@@ -232,34 +217,27 @@ func (r rules) checkPrincipals() {
 	}
 }
 
-func (r rules) checkTokens(known map[string]string) {
-	for i := range r.in.Tokens {
-		t, at := &r.in.Tokens[i], item(child(r.path, "tokens"), i)
-		r.checkDigest(child(at, "sha256"), t, known)
-		if t.Username != "" && !slices.ContainsFunc(r.in.Users, func(u User) bool { return legacy.SameName(u.Username, t.Username) }) {
-			r.problem(child(at, "username"), "is none of this integration's users", "the token belongs to one of users[].username")
+func (r rules) isUser(name string) bool {
+	return slices.ContainsFunc(r.in.Users, func(u integration.User) bool { return legacy.SameName(u.Username, name) })
+}
+
+func (r rules) checkTokens(known map[integration.SHA256]string) {
+	for i, t := range r.in.Tokens {
+		at := item(child(r.path, "tokens"), i)
+		if earlier, again := known[t.SHA256]; again {
+			r.problem(child(at, "sha256"), "is the same token as "+earlier, "")
+		} else if t.SHA256 != (integration.SHA256{}) {
+			known[t.SHA256] = child(at, "sha256")
 		}
+		if t.Username != "" && !r.isUser(t.Username) {
+			r.problem(child(at, "username"), "is none of this integration's users",
+				"the token belongs to one of users[].username")
+		}
+		r.checkPerson(child(at, "acts_as"), t.ActsAs)
 		if t.ActsAs != "" {
-			r.checkUsername(child(at, "acts_as"), t.ActsAs)
 			r.warnUnresolved(child(at, "acts_as"), t.ActsAs)
 		}
 	}
-}
-
-func (r rules) checkDigest(path string, t *Token, known map[string]string) {
-	if t.SHA256 == "" {
-		return
-	}
-	t.SHA256 = strings.ToLower(t.SHA256)
-	if sum, err := hex.DecodeString(t.SHA256); err != nil || len(sum) != 32 {
-		r.problem(path, "must be 64 hexadecimal digits", "make them with: printf %s TOKEN | sha256sum")
-		return
-	}
-	if earlier, again := known[t.SHA256]; again {
-		r.problem(path, "is the same token as "+earlier, "")
-		return
-	}
-	known[t.SHA256] = path
 }
 
 func (r rules) checkActingFor() {
@@ -268,9 +246,10 @@ func (r rules) checkActingFor() {
 			at := item(child(item(child(r.path, "users"), i), "may_act_for"), j)
 			switch {
 			case r.faulty[at]:
-			case name == Anyone:
-				r.warn(at, fmt.Sprintf("%s may act for every user and principal of this integration", u.Username), "name those that are meant")
-			case !isEmail(name) && !isGUID(name):
+			case name == integration.Anyone:
+				r.warn(at, fmt.Sprintf("%s may act for every user and principal of this integration", u.Username),
+					"name those that are meant")
+			case !isPerson(name):
 				r.problem(at, `must be an e-mail address, a GUID or "*"`, "")
 			default:
 				r.warnUnresolved(at, name)
@@ -281,18 +260,11 @@ func (r rules) checkActingFor() {
 
 // warnUnresolved warns of an e-mail address that no GUID is known for: calls for it are refused.
 func (r rules) warnUnresolved(path, name string) {
-	if !r.signs() || isGUID(name) || r.in.OAuth.AdminUserID != "" {
+	listed := func(p integration.Principal) bool { return legacy.SameName(p.Username, name) }
+	if !r.signs() || isGUID(name) || r.in.OAuth.AdminUserID != "" || r.isUser(name) ||
+		slices.ContainsFunc(r.in.Principals, listed) {
 		return
 	}
-	for _, u := range r.in.Users {
-		if legacy.SameName(u.Username, name) {
-			return
-		}
-	}
-	for _, p := range r.in.Principals {
-		if legacy.SameName(p.Username, name) {
-			return
-		}
-	}
-	r.warn(path, "no GUID is known for this address, so that calls on its behalf are refused", "add it to principals, or set oauth.admin_user_id")
+	r.warn(path, "no GUID is known for this address, so that calls on its behalf are refused",
+		"add it to principals, or set oauth.admin_user_id")
 }

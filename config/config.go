@@ -70,27 +70,6 @@ func Default() *Config {
 	return c
 }
 
-// String returns the effective configuration as YAML, without any secret.
-func (c Config) String() string { return asYAML(c) }
-
-// Format prints String for every verb. Without it, fmt would look into nested pointers past the methods of the secrets
-// behind them when a verb does not fit; the same holds for Interception and BasicAuth.
-func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, asYAML(c)) }
-
-// Format prints the keys of the section for every verb.
-func (i Interception) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, asYAML(i)) }
-
-// Format prints the keys of the section for every verb.
-func (b BasicAuth) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, asYAML(b)) }
-
-func asYAML(section any) string {
-	out, err := yaml.Marshal(section)
-	if err != nil {
-		return "configuration that cannot be shown: " + err.Error()
-	}
-	return string(out)
-}
-
 // digests remembers what every file held when it was read.
 type digests map[string]digest
 
@@ -109,7 +88,8 @@ func load(path string, env Environment) (*Config, digests, error) {
 	env = env.withDefaults()
 	data, err := readBounded(env, path)
 	if err != nil {
-		return nil, digests{path: {}}, Problems{{File: path, Message: err.Error(), Hint: "give the path of the configuration file"}}
+		hint := "give the path of the configuration file"
+		return nil, digests{path: {}}, Problems{{File: path, Message: err.Error(), Hint: hint}}
 	}
 	return parse(data, path, env)
 }
@@ -124,7 +104,7 @@ func parse(data []byte, path string, env Environment) (*Config, digests, error) 
 	c := Default()
 	if root := l.document(data); root != nil {
 		l.decode(root, reflect.ValueOf(c).Elem(), "", "")
-		l.checkUnlessHopeless(c)
+		l.check(c)
 	}
 	if problems := l.problems.sorted(); len(problems) > 0 {
 		return nil, l.files, problems
@@ -170,7 +150,8 @@ func (l *loader) document(data []byte) *yaml.Node {
 	}
 	switch err := documents.Decode(&extra); {
 	case err == nil:
-		l.problemAt(position{extra.Line, extra.Column}, "", "a second YAML document starts here", "keep one document, without a line of ---")
+		at := position{extra.Line, extra.Column}
+		l.problemAt(at, "", "a second YAML document starts here", "keep one document, without a line of ---")
 		return nil
 	case !errors.Is(err, io.EOF):
 		l.syntaxError(err)
@@ -205,15 +186,24 @@ func (l *loader) resolvePath(name string) string {
 	return filepath.Join(filepath.Dir(l.file), name)
 }
 
-// read returns the contents of a file that the configuration names, and remembers them for the watch.
-func (l *loader) read(name string) ([]byte, error) {
-	data, err := readBounded(l.env, name)
-	if err != nil {
-		l.files[name] = digest{}
-		return nil, err
+// named returns the contents of a file that the configuration names, which are remembered for the watch, and its path. The
+// contents are nil after a problem, which it has reported, and without a name.
+func (l *loader) named(path, name, hint string) (data []byte, file string) {
+	if name == "" {
+		return nil, ""
 	}
-	l.files[name] = sha256.Sum256(data)
-	return data, nil
+	file = l.resolvePath(name)
+	data, err := readBounded(l.env, file)
+	if err != nil {
+		l.files[file] = digest{}
+		l.problem(path, err.Error(), hint)
+		return nil, file
+	}
+	l.files[file] = sha256.Sum256(data)
+	if data == nil {
+		data = []byte{}
+	}
+	return data, file
 }
 
 // readBounded refuses what is not a regular file, so that a pipe or a device cannot hold the start up.

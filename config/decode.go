@@ -1,28 +1,17 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"reflect"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
-
-	"docusign-auth-proxy/internal/secret"
 )
 
 // maxNodes bounds the values read from one file, which aliases could otherwise multiply without end.
 const maxNodes = 50_000
-
-// formed is a value that stands in the file as another struct: a password as one of four ways to give it.
-type formed interface {
-	// form returns a pointer to the struct of the file.
-	form() any
-	// fill makes the value from the decoded form.
-	fill(l *loader, path string, form any)
-}
 
 // decode reads n into v. What is wrong goes to the report, and v keeps its default.
 func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
@@ -30,7 +19,8 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, tag reflect.
 		n = n.Alias
 	}
 	if l.budget--; l.budget == -1 {
-		l.problemAt(position{n.Line, n.Column}, "", fmt.Sprintf("holds more than %d values", maxNodes), "look for an alias that stands for too much")
+		message := fmt.Sprintf("holds more than %d values", maxNodes)
+		l.problemAt(position{n.Line, n.Column}, "", message, "look for an alias that stands for too much")
 	}
 	if l.budget < 0 {
 		return
@@ -39,56 +29,55 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, tag reflect.
 		l.mismatch(path, "has a YAML tag that is not understood", "leave out the word that starts with !")
 		return
 	}
-	if f, ok := v.Addr().Interface().(formed); ok {
-		l.decodeForm(n, f, path)
+	if f := formOf(v.Type()); f != nil {
+		l.decodeForm(n, v, f, path)
 		return
 	}
-	switch {
-	case isScalar(v.Type()):
-		l.decodeScalar(n, v, path, tag)
-	case v.Kind() == reflect.Struct:
+	if s := scalarOf(v.Type()); s != nil {
+		l.decodeScalar(n, v, s, path, tag)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
 		l.decodeStruct(n, v, path, false)
-	case v.Kind() == reflect.Pointer:
+	case reflect.Pointer:
 		section := reflect.New(v.Type().Elem())
 		setDefaults(section.Elem())
 		v.Set(section)
 		l.decode(n, section.Elem(), path, tag)
-	case v.Kind() == reflect.Slice:
+	case reflect.Slice:
 		l.decodeList(n, v, path, tag)
-	case v.Kind() == reflect.Map:
+	case reflect.Map:
 		l.decodeMap(n, v, path)
 	}
 }
 
-func (l *loader) decodeForm(n *yaml.Node, f formed, path string) {
-	form := f.form()
+func (l *loader) decodeForm(n *yaml.Node, v reflect.Value, f form, path string) {
 	before := len(l.problems)
-	l.decodeStruct(n, reflect.ValueOf(form).Elem(), path, true)
-	if len(l.problems) > before {
-		l.unread[path] = true
-		return
+	l.decodeStruct(n, reflect.ValueOf(f).Elem(), path, true)
+	if len(l.problems) == before {
+		if value := f.read(l, path); value != nil {
+			v.Set(reflect.ValueOf(value))
+		}
 	}
-	f.fill(l, path, form)
+	l.unread[path] = len(l.problems) > before
 }
 
-func (l *loader) decodeScalar(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
-	wanted := describeType(v.Type())
+func (l *loader) decodeScalar(n *yaml.Node, v reflect.Value, s *scalar, path string, tag reflect.StructTag) {
 	tags := map[reflect.Kind]string{reflect.Bool: "!!bool", reflect.Int: "!!int"}
 	needed, strict := tags[v.Kind()]
 	if n.Kind != yaml.ScalarNode || (strict && n.ShortTag() != needed) {
-		l.problem(path, fmt.Sprintf("must be %s, not %s", wanted, describeNode(n)), "")
+		l.problem(path, fmt.Sprintf("must be %s, not %s", cmp.Or(s.spoken, "text"), describeNode(n)), "")
 		return
 	}
-	err := setScalar(v, n.Value, tag)
-	if err == nil {
-		return
+	if err := s.set(v, n.Value, tag); err != nil {
+		var wrong complaint
+		errors.As(err, &wrong)
+		l.problem(path, err.Error(), wrong.hint)
 	}
-	var wrong complaint
-	errors.As(err, &wrong)
-	l.problem(path, err.Error(), wrong.hint)
 }
 
-// decodeStruct reads a mapping with known keys. Inside a secret an unknown key is not repeated: it may be the secret itself.
+// decodeStruct reads a mapping with known keys. Inside a secret an unknown key is not repeated: it may be the secret.
 func (l *loader) decodeStruct(n *yaml.Node, v reflect.Value, path string, isSecret bool) {
 	fields, names := yamlFields(v.Type())
 	if n.Kind != yaml.MappingNode {
@@ -137,7 +126,7 @@ func (l *loader) decodeMap(n *yaml.Node, v reflect.Value, path string) {
 // decodeList reads a list in place of the default, or after it where the tag says that the default always holds.
 func (l *loader) decodeList(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
 	if n.Kind != yaml.SequenceNode {
-		l.mismatch(path, fmt.Sprintf("must be a list, not %s", describeNode(n)), "write it as [a, b] or with one - on each line")
+		l.mismatch(path, "must be a list, not "+describeNode(n), "write it as [a, b] or with one - on each line")
 		return
 	}
 	list := reflect.MakeSlice(v.Type(), 0, len(n.Content))
@@ -235,7 +224,7 @@ func yamlFields(t reflect.Type) (map[string]reflect.StructField, []string) {
 
 // setDefaults fills v with the defaults of its tags, and goes into sections that are always there.
 func setDefaults(v reflect.Value) {
-	if v.Kind() != reflect.Struct || isScalar(v.Type()) {
+	if v.Kind() != reflect.Struct {
 		return
 	}
 	fields, _ := yamlFields(v.Type())
@@ -252,7 +241,7 @@ func setDefaults(v reflect.Value) {
 // mustSet panics on a default that its own field refuses, which is a mistake in the schema and not in any file.
 func mustSet(v reflect.Value, text string, f reflect.StructField) {
 	if v.Kind() != reflect.Slice {
-		if err := setScalar(v, text, f.Tag); err != nil {
+		if err := scalarOf(v.Type()).set(v, text, f.Tag); err != nil {
 			panic(fmt.Sprintf("config: default of %s: %v", f.Name, err))
 		}
 		return
@@ -264,18 +253,6 @@ func mustSet(v reflect.Value, text string, f reflect.StructField) {
 	}
 }
 
-func isScalar(t reflect.Type) bool {
-	switch t {
-	case reflect.TypeFor[netip.Prefix](), reflect.TypeFor[secret.Text]():
-		return true
-	}
-	switch t.Kind() {
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:
-		return true
-	}
-	return false
-}
-
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
 // plainTag tells whether the value has the type its look gives it; !!binary and a program's own tags are refused.
@@ -285,24 +262,6 @@ func plainTag(n *yaml.Node) bool {
 		return true
 	}
 	return false
-}
-
-func describeType(t reflect.Type) string {
-	switch t {
-	case reflect.TypeFor[time.Duration]():
-		return "a duration"
-	case reflect.TypeFor[Size]():
-		return "a size"
-	case reflect.TypeFor[netip.Prefix]():
-		return "an IP address or a network"
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int:
-		return "a whole number"
-	}
-	return "text"
 }
 
 func describeNode(n *yaml.Node) string {

@@ -19,7 +19,7 @@ func (c *clock) Now() time.Time { return c.now }
 func newHolder(t *testing.T) (*Holder, fstest.MapFS, *clock) {
 	t.Helper()
 	files := maps.Clone(machineFiles())
-	files["proxy.yml"] = file(ExampleMinimal)
+	files["proxy.yml"] = file(exampleMinimal)
 	c := &clock{time.Unix(1000, 0)}
 	h := &Holder{Path: "proxy.yml", Environment: environment(files, nil), Now: c.Now}
 	if _, err := h.Reload(); err != nil {
@@ -46,7 +46,7 @@ func TestReloadKeepsTheLastGoodValue(t *testing.T) {
 		t.Error("a bad file replaces the good value, its time or no error")
 	}
 
-	files["proxy.yml"] = file(strings.ReplaceAll(ExampleMinimal, "nightly-billing", "renamed"))
+	files["proxy.yml"] = file(strings.ReplaceAll(exampleMinimal, "nightly-billing", "renamed"))
 	next, err := h.Reload()
 	if err != nil || h.Current() != next || next.Integrations[0].Name != "renamed" {
 		t.Errorf("a mended file gives %v and %v", next, err)
@@ -58,7 +58,7 @@ func TestReloadKeepsTheLastGoodValue(t *testing.T) {
 
 func TestReloadAsksBeforeItReplaces(t *testing.T) {
 	h, files, _ := newHolder(t)
-	files["proxy.yml"] = file(ExampleMinimal + "\n")
+	files["proxy.yml"] = file(exampleMinimal + "\n")
 	good := h.Current()
 	refused := errors.New("the listener cannot move")
 	h.Accept = func(old, next *Config) error {
@@ -89,7 +89,7 @@ func TestAnUnchangedFileIsASuccessThatReplacesNothing(t *testing.T) {
 	if next, err := h.Reload(); err != nil || next == good || asked != 1 {
 		t.Errorf("a changed key gives %v, asked %d times", err, asked)
 	}
-	files["proxy.yml"] = file(ExampleMinimal + "\n")
+	files["proxy.yml"] = file(exampleMinimal + "\n")
 	if _, err := h.Reload(); err == nil {
 		t.Error("a refusal is lost")
 	}
@@ -109,7 +109,7 @@ func TestReloadsAtTheSameTimeShareOneReading(t *testing.T) {
 			}
 			return errors.New("counted") // so that the next one reads again
 		}
-		files["proxy.yml"] = file(ExampleMinimal + "\n")
+		files["proxy.yml"] = file(exampleMinimal + "\n")
 		failed := make(chan error, 101)
 		reload := func() { _, err := h.Reload(); failed <- err }
 		go reload()
@@ -138,9 +138,9 @@ func TestChanged(t *testing.T) {
 	}{
 		{"nothing was done", func(fstest.MapFS) {}, false},
 		{"the file was touched", func(f fstest.MapFS) {
-			f["proxy.yml"] = &fstest.MapFile{Data: []byte(ExampleMinimal), Mode: 0o600, ModTime: time.Unix(5000, 0)}
+			f["proxy.yml"] = &fstest.MapFile{Data: []byte(exampleMinimal), Mode: 0o600, ModTime: time.Unix(5000, 0)}
 		}, false},
-		{"the file has a new line", func(f fstest.MapFS) { f["proxy.yml"] = file(ExampleMinimal + "\n") }, true},
+		{"the file has a new line", func(f fstest.MapFS) { f["proxy.yml"] = file(exampleMinimal + "\n") }, true},
 		{"a key was replaced", func(f fstest.MapFS) { f["key.pem"] = f["keys/new.pem"] }, true},
 		{"a key was removed", func(f fstest.MapFS) { delete(f, "key.pem") }, true},
 		{"a file that is not named was changed", func(f fstest.MapFS) { f["password.txt"] = file("other") }, false},

@@ -6,12 +6,10 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"net/netip"
 	"reflect"
 	"strings"
-	"time"
 
-	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/integration"
 )
 
 //go:embed schema.go
@@ -30,11 +28,12 @@ func Reference() []Field {
 	docs := fieldComments()
 	var fields []Field
 	walkSchema(func(path string, owner reflect.Type, f reflect.StructField) {
+		doc, derived, _ := strings.Cut(docs[owner.Name()+"."+f.Name], " Default: ")
 		fields = append(fields, Field{
 			Path:    path,
 			Type:    typeName(f.Type, f.Tag),
-			Default: defaultText(f),
-			Doc:     docs[owner.Name()+"."+f.Name],
+			Default: defaultText(f, strings.TrimSuffix(derived, ".")),
+			Doc:     doc,
 		})
 	})
 	return fields
@@ -59,7 +58,8 @@ func ReferenceMarkdown() string {
 		b.WriteString("| Key | Type | Default | Meaning |\n|---|---|---|---|\n")
 		for _, f := range sections[parent] {
 			_, key, _ := cutLast(f.Path)
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", strings.TrimSuffix(key, "[]"), cell(f.Type), cell(f.Default), cell(f.Doc))
+			key = strings.TrimSuffix(key, "[]")
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, cell(f.Type), cell(f.Default), cell(f.Doc))
 		}
 	}
 	return b.String()
@@ -87,7 +87,7 @@ func walkStruct(path string, t reflect.Type, visit func(string, reflect.Type, re
 		switch inner.Kind() {
 		case reflect.Slice:
 			inner = inner.Elem()
-			if inner.Kind() == reflect.Struct && !isScalar(inner) {
+			if structOf(inner) != nil {
 				at += "[]"
 			}
 		case reflect.Pointer:
@@ -102,10 +102,10 @@ func walkStruct(path string, t reflect.Type, visit func(string, reflect.Type, re
 
 // structOf returns the struct whose keys stand in the file for a type, or nil for a single value.
 func structOf(t reflect.Type) reflect.Type {
-	if f, ok := reflect.New(t).Interface().(formed); ok {
-		return reflect.TypeOf(f.form()).Elem()
+	if f := formOf(t); f != nil {
+		return reflect.TypeOf(f).Elem()
 	}
-	if t.Kind() == reflect.Struct && !isScalar(t) {
+	if t.Kind() == reflect.Struct && scalarOf(t) == nil {
 		return t
 	}
 	return nil
@@ -118,27 +118,14 @@ func typeName(t reflect.Type, tag reflect.StructTag) string {
 	if low, high := tag.Get("min"), tag.Get("max"); high != "" {
 		return fmt.Sprintf("%s, %s to %s", typeName(t, ""), low, high)
 	}
-	switch t {
-	case reflect.TypeFor[time.Duration]():
-		return "duration"
-	case reflect.TypeFor[Size]():
-		return "size"
-	case reflect.TypeFor[netip.Prefix]():
-		return "network"
-	case reflect.TypeFor[secret.Text]():
-		return "secret text"
+	if s := scalarOf(t); s != nil {
+		return s.name
 	}
 	switch t.Kind() {
 	case reflect.Slice:
 		return "list of " + plural(typeName(t.Elem(), ""))
 	case reflect.Map:
 		return "mapping of text"
-	case reflect.Bool:
-		return "true | false"
-	case reflect.Int:
-		return "number"
-	case reflect.String:
-		return "text"
 	}
 	return "section"
 }
@@ -150,12 +137,12 @@ func plural(word string) string {
 	return word
 }
 
-func defaultText(f reflect.StructField) string {
+func defaultText(f reflect.StructField, derived string) string {
 	if f.Tag.Get("required") == "true" {
 		return "required"
 	}
-	if words := f.Tag.Get("derived"); words != "" {
-		return words
+	if derived != "" {
+		return derived
 	}
 	if value := f.Tag.Get("default"); value != "" {
 		return value
@@ -166,26 +153,32 @@ func defaultText(f reflect.StructField) string {
 	return "none"
 }
 
-// fieldComments returns the comments of schema.go by "Type.Field", each on one line.
+// fieldComments returns the comments of the schema by "Type.Field", each on one line.
 func fieldComments() map[string]string {
-	file, err := parser.ParseFile(token.NewFileSet(), "schema.go", schemaSource, parser.ParseComments|parser.SkipObjectResolution)
-	if err != nil {
-		panic(fmt.Sprintf("config: the embedded schema does not parse: %v", err))
-	}
 	comments := map[string]string{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok {
-			return true
+	for _, source := range []string{schemaSource, integration.Source} {
+		file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			panic(fmt.Sprintf("config: the embedded schema does not parse: %v", err))
 		}
-		if s, ok := spec.Type.(*ast.StructType); ok {
-			for _, f := range s.Fields.List {
-				for _, name := range f.Names {
-					comments[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
-				}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
 			}
-		}
-		return false
-	})
+			if s, ok := spec.Type.(*ast.StructType); ok {
+				noteComments(comments, spec.Name.Name, s.Fields)
+			}
+			return false
+		})
+	}
 	return comments
+}
+
+func noteComments(comments map[string]string, owner string, fields *ast.FieldList) {
+	for _, f := range fields.List {
+		for _, name := range f.Names {
+			comments[owner+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+		}
+	}
 }

@@ -13,14 +13,17 @@ import (
 )
 
 func TestEveryKeyIsDocumented(t *testing.T) {
-	walkSchema(func(path string, _ reflect.Type, f reflect.StructField) {
+	docs := fieldComments()
+	walkSchema(func(path string, owner reflect.Type, f reflect.StructField) {
 		_, hasDefault := f.Tag.Lookup("default")
-		told := hasDefault || f.Tag.Get("derived") != "" || f.Tag.Get("required") == "true"
+		derived := strings.Contains(docs[owner.Name()+"."+f.Name], " Default: ")
+		told := hasDefault || derived || f.Tag.Get("required") == "true"
 		section := f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Pointer
 		if !told && !section {
 			t.Errorf("%s (%s) tells no default", path, f.Name)
 		}
-		if bounded := f.Type.Kind() == reflect.Int || f.Type.Kind() == reflect.Int64; bounded && (f.Tag.Get("min") == "" || f.Tag.Get("max") == "") {
+		low, high := f.Tag.Get("min"), f.Tag.Get("max")
+		if bounded := f.Type.Kind() == reflect.Int || f.Type.Kind() == reflect.Int64; bounded && (low == "" || high == "") {
 			t.Errorf("%s (%s) has no bounds", path, f.Name)
 		}
 	})

@@ -1,15 +1,21 @@
 package config
 
 import (
+	"bytes"
+	"crypto/x509"
 	"net/netip"
+	"net/url"
 	"time"
 
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/egress"
 )
 
-// The comment of each field with a yaml tag is its entry in the reference: effect, then danger. Tags: default; derived
-// says in words what an empty value becomes; enum, min and max bound it; extends keeps the default before given items.
+// The comment of each field with a yaml tag is its entry in the reference: effect, then danger. Tags: default;
+// extends keeps it before given items; enum, min, max and schemes bound what is given. A comment may end with "Default:"
+// and what an empty value becomes, in words.
 
 // Names of the values that choose between ways of working.
 const (
@@ -26,40 +32,28 @@ const (
 	Never    = "never"
 	FirstUse = "first_use"
 
-	Translate = "translate"
-	Block     = "block"
-
-	Bearer      = "bearer"
-	AppPassword = "app_password"
-
-	JWT               = "jwt"
-	AuthorizationCode = "authorization_code"
-
 	// Memory as store keeps nothing over a restart.
 	Memory = "memory"
 	// DefaultStore is the name of the state file where the configuration gives none.
 	DefaultStore = "docusign-auth-proxy.db"
-
-	Keep = "keep"
-	GUID = "guid"
-
-	// Anyone in User.MayActFor stands for every user and principal of the integration.
-	Anyone = "*"
 )
 
 // Config is one validated configuration. It and all it holds are shared and must not be written to.
 type Config struct {
-	// Which DocuSign the calls go to. demo is the developer sandbox, production every live site, custom the account server
-	// named in account_server. Integrator keys are the same in demo and production, so with demo and production calls to a host of
-	// another environment are refused; custom takes all. Danger: production makes real envelopes.
+	// Which DocuSign the calls go to. demo is the developer sandbox, production every live site, custom the account
+	// server named in account_server. Integrator keys are the same in demo and production, so with demo and production
+	// calls to a host of another environment are refused; custom takes all. Danger: production makes real envelopes.
 	Environment string `yaml:"environment" enum:"demo|production|custom" required:"true"`
-	// Origin of the account server, which issues the tokens. Needed with environment custom and refused with the others.
-	// Danger: whoever answers there receives signed assertions for every user.
-	AccountServer string `yaml:"account_server" derived:"https://account-d.docusign.com for demo, https://account.docusign.com for production"`
+	// Origin of the account server, which issues the tokens. Needed with environment custom and refused with the
+	// others. Danger: whoever answers there receives signed assertions for every user.
+	// Default: https://account-d.docusign.com for demo, https://account.docusign.com for production.
+	AccountServer Origin `yaml:"account_server" schemes:"https"`
 	// The aud claim of the assertions. DocuSign wants the bare host of the account server, without https://.
-	Audience string `yaml:"audience" derived:"host[:port] of account_server"`
+	// Default: host[:port] of account_server.
+	Audience string `yaml:"audience"`
 	// Origin that receives the calls which name no account and come from nobody the proxy knows.
-	Site string `yaml:"site" derived:"https://demo.docusign.net for demo, https://www.docusign.net for production, account_server for custom"`
+	// Default: https://demo.docusign.net for demo, https://www.docusign.net for production, account_server for custom.
+	Site Origin `yaml:"site" schemes:"https"`
 
 	// Where the proxy accepts connections.
 	Listen Listen `yaml:"listen"`
@@ -75,24 +69,27 @@ type Config struct {
 	// Bounds on size, number and time. Danger: each one widened is memory or a socket that a stranger can take.
 	Limits Limits `yaml:"limits"`
 
-	// What happens to a call with an integrator key that is not listed. reject answers as DocuSign does for a wrong key; observe
-	// passes it on unchanged and counts it. Danger: with observe, old credentials leave the machine as before.
+	// What happens to a call with an integrator key that is not listed. reject answers as DocuSign does for a wrong
+	// key; observe passes it on unchanged and counts it. Danger: with observe, old credentials leave the machine as
+	// before.
 	Unknown string `yaml:"unknown" enum:"reject|observe" default:"reject"`
-	// What happens to a user without a password here. never refuses them; first_use believes the first password that is seen
-	// and holds them to it. Danger: with first_use, whoever comes first decides.
+	// What happens to a user without a password here. never refuses them; first_use believes the first password that
+	// is seen and holds them to it. Danger: with first_use, whoever comes first decides.
 	PinPassword string `yaml:"pin_password" enum:"never|first_use" default:"never"`
 	// How long a proven password is remembered, as a keyed hash.
 	Credentials Credentials `yaml:"credentials"`
-	// File for what must survive a restart: tokens issued to programs, pinned passwords, the record of who still calls. memory keeps
-	// nothing. Back up the .key file beside it with it: without that one no issued token holds. Danger: without a store a program
-	// that kept a token must log in again after each restart.
-	Store string `yaml:"store" derived:"docusign-auth-proxy.db in $STATE_DIRECTORY, else beside this file; in memory, with a warning, where that cannot be written"`
+	// File for what must survive a restart: tokens issued to programs, pinned passwords, the record of who still
+	// calls. memory keeps nothing. Back up the .key file beside it with it: without that one no issued token holds.
+	// Danger: without a store a program that kept a token must log in again after each restart.
+	// Default: docusign-auth-proxy.db in $STATE_DIRECTORY, else beside this file; in memory, with a warning, where
+	// that cannot be written.
+	Store string `yaml:"store"`
 	// The log, on standard error.
 	Log Log `yaml:"log"`
 	// The operations listener: metrics, health, status page, reload.
 	Admin Admin `yaml:"admin"`
 	// The old programs, one entry for each integrator key.
-	Integrations []Integration `yaml:"integrations" default:""`
+	Integrations []integration.Integration `yaml:"integrations" default:""`
 
 	// StoreImplicit says that Store is the default, which need not be writable.
 	StoreImplicit bool `yaml:"-" json:"-"`
@@ -106,15 +103,15 @@ type Config struct {
 
 // Listen holds the listening addresses, each host:port.
 type Listen struct {
-	// Forward proxy and sidecar. Danger: on an address that is not loopback, anyone who reaches it can try credentials, so
-	// egress.clients or egress.proxy_users is needed there.
+	// Forward proxy and sidecar. Danger: on an address that is not loopback, anyone who reaches it can try
+	// credentials, so egress.clients or egress.proxy_users is needed there.
 	Proxy string `yaml:"proxy" default:"127.0.0.1:8080"`
 	// Metrics, health and status page. Danger: it shows who calls with what, so an address that is not loopback needs
 	// admin.basic_auth.
 	Admin string `yaml:"admin" default:"127.0.0.1:9090"`
 	// TLS listener for programs whose DocuSign host is compiled in and sent here by the machine's hosts file. Empty is
-	// off. Where a client sends no SNI, its Host header says which of DocuSign's hosts is meant. It needs interception,
-	// and egress.resolver or egress.resolve where this machine has that hosts file too.
+	// off. Where a client sends no SNI, its Host header says which of DocuSign's hosts is meant. It needs
+	// interception, and egress.resolver or egress.resolve where this machine has that hosts file too.
 	Hosts string `yaml:"hosts" default:""`
 }
 
@@ -122,7 +119,8 @@ type Listen struct {
 type Sidecar struct {
 	// Origin written into login answers, where a program reads the address of its next calls. Needed when neither the
 	// Host header of the program nor the address that its connections come to leads back to the proxy.
-	PublicURL string `yaml:"public_url" derived:"the Host the program used, or the address its connection came to"`
+	// Default: the Host the program used, or the address its connection came to.
+	PublicURL Origin `yaml:"public_url" schemes:"http|https"`
 }
 
 // Interception holds the certificate authority.
@@ -135,43 +133,44 @@ type Interception struct {
 	// Danger: legacy is for a network nobody else listens on.
 	TLS string `yaml:"tls" enum:"modern|legacy" default:"modern"`
 
-	// CACertPEM and CAKeyPEM are what the two files held when the configuration was read; they belong together.
-	CACertPEM string      `yaml:"-" json:"-"`
-	CAKeyPEM  secret.Text `yaml:"-"`
+	// Authority is what the two files held when the configuration was read.
+	Authority *authority.Authority `yaml:"-" json:"-"`
+	// CAKeyPEM is the text of the key, for those who keep it out of their output.
+	CAKeyPEM secret.Text `yaml:"-"`
+}
+
+// Same tells whether both have one certificate, key and way of TLS.
+func (i *Interception) Same(o *Interception) bool {
+	return i.TLS == o.TLS && i.CAKeyPEM == o.CAKeyPEM && bytes.Equal(i.Authority.CertPEM(), o.Authority.CertPEM())
 }
 
 // Egress says who may use the proxy and where it may connect to.
 type Egress struct {
 	// Other hosts that the old machine needs, each host:port, passed through as they are. Everything else is refused.
-	Tunnel []string `yaml:"tunnel" default:""`
-	// Networks that may be connected to although they are loopback, private or link-local. Danger: each one is a way for a program
-	// to reach what is behind this machine's firewall.
+	Tunnel []egress.Host `yaml:"tunnel" default:""`
+	// Networks that may be connected to although they are loopback, private or link-local. Danger: each one is a way
+	// for a program to reach what is behind this machine's firewall.
 	AllowAddresses []netip.Prefix `yaml:"allow_addresses" default:""`
-	// Networks whose machines may use the listeners, besides this machine itself. Empty admits this machine alone; with proxy_users, also
-	// whoever knows one of them, at the forward proxy only. Danger: 0.0.0.0/0 is everybody who can reach them.
+	// Networks whose machines may use the listeners, besides this machine itself. Empty admits this machine alone;
+	// with proxy_users, also whoever knows one of them, at the forward proxy only. Danger: 0.0.0.0/0 is everybody who
+	// can reach them.
 	Clients []netip.Prefix `yaml:"clients" default:""`
-	// Users who may use the forward proxy. Everybody is asked for one of them with Proxy-Authorization, this machine's programs too.
-	// Empty asks nobody.
-	ProxyUsers []ProxyUser `yaml:"proxy_users" default:""`
-	// Hosts believed to be DocuSign: a name, or with a leading dot all names below it. Given ones are added; so are the hosts of
-	// account_server and site. A host of another environment is refused. Danger: each one may receive tokens.
+	// Users who may use the forward proxy. Everybody is asked for one of them with Proxy-Authorization, this machine's
+	// programs too. Empty asks nobody.
+	ProxyUsers []integration.Login `yaml:"proxy_users" default:""`
+	// Hosts believed to be DocuSign: a name, or with a leading dot all names below it. Given ones are added; so are
+	// the hosts of account_server and site. A host of another environment is refused. Danger: each one may receive
+	// tokens.
 	Hosts []string `yaml:"hosts" default:".docusign.net, .docusign.com" extends:"true"`
-	// Fixed addresses for host names, each an IP address with or without a port. They go past DNS and the hosts file, not past the
-	// check of certificates.
+	// Fixed addresses for host names, each an IP address with or without a port. They go past DNS and the hosts file,
+	// not past the check of certificates.
 	Resolve map[string]string `yaml:"resolve" default:""`
 	// Address of the DNS server to ask over UDP instead of the system's way; the port is 53 unless given.
-	Resolver string `yaml:"resolver" derived:"the system's resolver"`
+	// Default: the system's resolver.
+	Resolver netip.AddrPort `yaml:"resolver"`
 
 	// Policy is what follows from Hosts, Tunnel, environment, account_server and site.
 	Policy *egress.Policy `yaml:"-" json:"-"`
-}
-
-// ProxyUser is someone who may use the forward proxy.
-type ProxyUser struct {
-	// Name the client gives.
-	Username string `yaml:"username" required:"true"`
-	// The password that goes with it.
-	Password Password `yaml:"password" required:"true"`
 }
 
 // Upstream says how connections to DocuSign are made.
@@ -179,49 +178,52 @@ type Upstream struct {
 	// PEM file with certificates trusted besides the system's own, as a company's inspecting proxy needs.
 	// Danger: whoever has their keys can read and change every call.
 	CAFile string `yaml:"ca_file" default:""`
-	// HTTP proxy on the way to DocuSign, as in http://user@proxy.example:3128. Danger: a password written here stands in clear; use
-	// proxy_password.
-	Proxy secret.Text `yaml:"proxy" derived:"none; HTTPS_PROXY is not looked at"`
+	// HTTP proxy on the way to DocuSign, as in http://user@proxy.example:3128. Danger: a password written here stands
+	// in clear; use proxy_password.
+	// Default: none; HTTPS_PROXY is not looked at.
+	Proxy CompanyProxy `yaml:"proxy"`
 	// Password for the user named in proxy.
-	ProxyPassword Secret `yaml:"proxy_password" default:""`
+	ProxyPassword secret.Text `yaml:"proxy_password" default:""`
 	// Longest wait for a connection.
 	DialTimeout time.Duration `yaml:"dial_timeout" default:"10s" min:"100ms" max:"5m"`
-	// Longest wait for the head of an answer once the call is sent. DocuSign can take a minute over a large envelope. Danger: a call
-	// cut off here may still have been carried out.
+	// Longest wait for the head of an answer once the call is sent. DocuSign can take a minute over a large envelope.
+	// Danger: a call cut off here may still have been carried out.
 	ResponseTimeout time.Duration `yaml:"response_timeout" default:"120s" min:"100ms" max:"1h"`
 	// How long an unused connection is kept.
 	IdleTimeout time.Duration `yaml:"idle_timeout" default:"90s" min:"1s" max:"1h"`
 	// Unused connections kept for each host. Fewer than the calls at a time costs a TLS handshake for many of them.
 	MaxIdlePerHost int `yaml:"max_idle_per_host" default:"256" min:"1" max:"65536"`
 
-	// CAPEM is what CAFile held when the configuration was read.
-	CAPEM string `yaml:"-" json:"-"`
+	// CAs is what CAFile held when the configuration was read.
+	CAs []*x509.Certificate `yaml:"-" json:"-"`
 }
 
 // Limits bounds what one client, and all together, can take.
 type Limits struct {
 	// Largest head of a call: request line and headers.
 	HeaderBytes Size `yaml:"header_bytes" default:"64KiB" min:"4KiB" max:"1MiB"`
-	// Largest body kept so that a call refused for its token can be sent once more. Larger ones are streamed and not repeated.
-	// Danger: each call under way can take this much memory.
+	// Largest body kept so that a call refused for its token can be sent once more. Larger ones are streamed and not
+	// repeated. Danger: each call under way can take this much memory.
 	ReplayBody Size `yaml:"replay_body" default:"1MiB" min:"0" max:"64MiB"`
 	// Largest SOAP header that is searched for credentials. Larger ones are refused.
 	SOAPHeader Size `yaml:"soap_header" default:"256KiB" min:"4KiB" max:"4MiB"`
-	// Longest time for at least 1 KiB of a call's body, or its end, to come. Until the credential is proven it is header_timeout, if that is
-	// less. Danger: a program that pauses for longer while it writes a call is cut off; nothing of it has been carried out.
+	// Longest time for at least 1 KiB of a call's body, or its end, to come. Until the credential is proven it is
+	// header_timeout, if that is less. Danger: a program that pauses for longer while it writes a call is cut off;
+	// nothing of it has been carried out.
 	BodyTimeout time.Duration `yaml:"body_timeout" default:"60s" min:"100ms" max:"1h"`
-	// Largest rest of a body that is read, and thrown away, after a call was answered before its end. Old programs send all before they
-	// read; with less they see a broken connection instead of the answer. Danger: each refused call can cost this much traffic.
+	// Largest rest of a body that is read, and thrown away, after a call was answered before its end. Old programs
+	// send all before they read; with less they see a broken connection instead of the answer. Danger: each refused
+	// call can cost this much traffic.
 	DrainBody Size `yaml:"drain_body" default:"64MiB" min:"4KiB" max:"1GiB"`
 	// Tunnels open at a time.
 	Tunnels int `yaml:"tunnels" default:"256" min:"1" max:"65536"`
 	// How long a tunnel may be silent.
 	TunnelIdle time.Duration `yaml:"tunnel_idle" default:"10m" min:"1s" max:"24h"`
-	// Client connections open at a time, on each listener; calls over HTTP/2 count as well. When all are taken, one that does no work for a
-	// proven caller is closed for a new one.
+	// Client connections open at a time, on each listener; calls over HTTP/2 count as well. When all are taken, one
+	// that does no work for a proven caller is closed for a new one.
 	Connections int `yaml:"connections" default:"4096" min:"1" max:"1000000"`
-	// Percent of connections, and of tunnels, that one client may have: this machine, an IPv4 address, or an IPv6 /64 network.
-	// Danger: with 100, one client can keep all others out.
+	// Percent of connections, and of tunnels, that one client may have: this machine, an IPv4 address, or an IPv6 /64
+	// network. Danger: with 100, one client can keep all others out.
 	ClientShare int `yaml:"client_share" default:"75" min:"1" max:"100"`
 	// How long a client's connection is kept between calls.
 	ClientIdle time.Duration `yaml:"client_idle" default:"2m" min:"100ms" max:"24h"`
@@ -249,115 +251,25 @@ type Log struct {
 
 // Admin holds the settings of the operations listener.
 type Admin struct {
-	// User and password that the listener asks for. Absent asks nobody for what only shows; captures, tokens, pins and reload
-	// then need the token in token_file.
-	BasicAuth *BasicAuth `yaml:"basic_auth"`
-	// File into which the proxy writes a new token at each start, and from which its commands on this machine read it: capture,
-	// tokens, pins, reload. Its owner alone can read it; on Windows the rights of its folder decide. Programs send its content as
-	// Authorization: Bearer. Danger: whoever reads it may fetch captures, revoke tokens and forget pins.
-	TokenFile string `yaml:"token_file" derived:"the file of store with .admin-token added; with store: memory, docusign-auth-proxy.db.admin-token beside this file"`
-	// Address at which a browser reaches the consent page of the listener, for integrations that name no other. It must be
-	// registered with DocuSign letter for letter.
+	// User and password that the listener asks for. Absent asks nobody for what only shows; captures, tokens, pins and
+	// reload then need the token in token_file.
+	BasicAuth *integration.Login `yaml:"basic_auth"`
+	// File into which the proxy writes a new token at each start, and from which its commands on this machine read it:
+	// capture, tokens, pins, reload. Its owner alone can read it; on Windows the rights of its folder decide. Programs
+	// send its content as Authorization: Bearer. Danger: whoever reads it may fetch captures, revoke tokens and forget
+	// pins.
+	// Default: the file of store with .admin-token added; with store: memory, docusign-auth-proxy.db.admin-token
+	// beside this file.
+	TokenFile string `yaml:"token_file"`
+	// Address at which a browser reaches the consent page of the listener, for integrations that name no other. It
+	// must be registered with DocuSign letter for letter.
 	RedirectURI string `yaml:"redirect_uri" default:""`
+
+	// Redirect is RedirectURI parsed; nil = none is given.
+	Redirect *url.URL `yaml:"-" json:"-"`
 }
 
-// BasicAuth is the one login of the operations listener.
-type BasicAuth struct {
-	// Name of the login.
-	Username string `yaml:"username" required:"true"`
-	// Its password.
-	Password Password `yaml:"password" required:"true"`
-}
-
-// Integration is one old program, known by its integrator key.
-type Integration struct {
-	// Label in metrics, log and reports: letters, digits and _ . - only.
-	Name string `yaml:"name" required:"true"`
-	// The key the program sends: a GUID, for old keys with four characters and a dash before it.
-	IntegratorKey string `yaml:"integrator_key" required:"true"`
-	// translate replaces the old credential by a token; observe passes calls on unchanged and counts them, and changes
-	// only the base URLs in answers to log-ins, which lead back to the proxy; block refuses them. Danger: with observe,
-	// old credentials leave the machine as before.
-	Mode string `yaml:"mode" enum:"translate|observe|block" default:"translate"`
-	// How SOAP calls get in: bearer drops the old credential and sends a token; app_password replaces only the text of the password.
-	// Danger: DocuSign documents app_password alone; try bearer with the doctor command first.
-	SOAP string `yaml:"soap" enum:"bearer|app_password" default:"bearer"`
-	// How tokens are got: jwt with a private key for any user who consented, authorization_code with one login of each user in a
-	// browser.
-	Grant string `yaml:"grant" enum:"jwt|authorization_code" default:"jwt"`
-	// Turns DocuSign's status 429 back into the 400 that it sent before April 2026 and old programs test for.
-	OldStatusCodes bool `yaml:"old_status_codes" default:"false"`
-	// How REST calls name accounts to DocuSign: keep leaves the id in the path as the program sent it, guid writes the
-	// account's GUID in the place of its number, if DocuSign no longer takes that. The program sees the numbers of
-	// users[].accounts either way.
-	AccountIDs string `yaml:"account_ids" enum:"keep|guid" default:"keep"`
-	// Lets calls pass that already carry a token of DocuSign's own. false refuses every token that this proxy did not issue.
-	PassOAuthBearer bool `yaml:"pass_oauth_bearer" default:"true"`
-	// The new credential, made in DocuSign under Apps and Keys.
-	OAuth OAuth `yaml:"oauth"`
-	// The people and service accounts that log in with a password.
-	Users []User `yaml:"users" default:""`
-	// Old bearer tokens that programs have stored and still send.
-	Tokens []Token `yaml:"tokens" default:""`
-	// People who never log in themselves but are acted for.
-	Principals []Principal `yaml:"principals" default:""`
-}
-
-// OAuth is the new credential of an integration.
-type OAuth struct {
-	// The key that asks for tokens. Set it when the old key belongs to a vendor, or is used without its prefix.
-	ClientID string `yaml:"client_id" derived:"integrator_key"`
-	// RSA private keys of at least 2048 bits, PKCS#1 or PKCS#8, tried in this order so that a new one can be brought in before the
-	// old one goes; at most 20. Needed with grant jwt. Danger: a key speaks for every user who consented.
-	PrivateKeys []PrivateKey `yaml:"private_keys" default:""`
-	// What the tokens may be used for. jwt needs impersonation. Danger: a scope nobody consented to makes every grant fail.
-	Scopes []string `yaml:"scopes" default:"signature, impersonation"`
-	// GUID of an administrator whose token looks up the GUIDs of users known only by e-mail. Danger: those rights are used for each
-	// such look-up; listing user_id avoids it.
-	AdminUserID string `yaml:"admin_user_id" default:""`
-	// Address a browser returns to after consent, registered with DocuSign letter for letter. Needed with grant authorization_code.
-	RedirectURI string `yaml:"redirect_uri" derived:"admin.redirect_uri"`
-	// Secret of the client. Needed with grant authorization_code.
-	ClientSecret Secret `yaml:"client_secret" default:""`
-}
-
-// User is someone who logs in with an old credential.
-type User struct {
-	// What the program sends as user name: an e-mail address or a GUID. Case does not matter.
-	Username string `yaml:"username" required:"true"`
-	// GUID of the user, from their page in DocuSign's administration. Danger: it decides as whom the calls are made.
-	UserID string `yaml:"user_id" derived:"username if that is a GUID, else looked up by oauth.admin_user_id"`
-	// What the program must send as password. Needed with mode translate, unless tokens names the user or pin_password is
-	// first_use. Another one, or another hash of the same one, ends the tokens and API passwords issued to the user.
-	Password Password `yaml:"password" default:""`
-	// The App Password made in the user's profile at DocuSign. Needed for their SOAP calls with soap app_password.
-	AppPassword Secret `yaml:"app_password" default:""`
-	// Whom the user may act for: e-mail addresses or GUIDs. "*" is every user and principal of this integration. Danger: DocuSign no
-	// longer checks who asks, so this list alone decides.
-	MayActFor []string `yaml:"may_act_for" default:""`
-	// Old account numbers with their GUIDs, for programs that send the number.
-	Accounts map[string]string `yaml:"accounts" default:""`
-}
-
-// Token is an old bearer token that a program has stored.
-type Token struct {
-	// SHA-256 of the token, as 64 hexadecimal digits; the token itself is not written here.
-	SHA256 string `yaml:"sha256" required:"true"`
-	// The user of this integration to whom it was issued.
-	Username string `yaml:"username" required:"true"`
-	// E-mail address or GUID of whom it acts for, if it was issued on behalf of someone.
-	ActsAs string `yaml:"acts_as" derived:"username"`
-}
-
-// Principal is someone who is acted for.
-type Principal struct {
-	// E-mail address by which the program names them.
-	Username string `yaml:"username" required:"true"`
-	// Their GUID.
-	UserID string `yaml:"user_id" required:"true"`
-}
-
-// secretForm is how a Secret stands in the file: exactly one of its fields.
+// secretForm is how a secret stands in the file: exactly one of its fields.
 type secretForm struct {
 	// File with the secret; a line end after it is dropped. Danger: keep it readable by the proxy alone.
 	File string `yaml:"file" default:""`
@@ -365,11 +277,12 @@ type secretForm struct {
 	Env string `yaml:"env" default:""`
 }
 
-// passwordForm is how a Password stands in the file: exactly one of its fields.
+// passwordForm is how a password stands in the file: exactly one of its fields.
 type passwordForm struct {
 	// bcrypt hash of the password, as hash-password makes it. Cost 10 takes some 80 ms, each step more doubles it.
 	Bcrypt string `yaml:"bcrypt" default:""`
-	// Argon2id hash of the password in the form $argon2id$v=19$m=…,t=…,p=…$salt$hash. m is memory in KiB taken for each check.
+	// Argon2id hash of the password in the form $argon2id$v=19$m=…,t=…,p=…$salt$hash. m is memory in KiB taken for
+	// each check.
 	Argon2id string `yaml:"argon2id" default:""`
 	// File with the password in clear; a line end after it is dropped. Danger: keep it readable by the proxy alone.
 	File string `yaml:"file" default:""`
@@ -377,13 +290,17 @@ type passwordForm struct {
 	Env string `yaml:"env" default:""`
 }
 
-// privateKeyForm is how a PrivateKey stands in the file: exactly one of its fields.
+// privateKeyForm is how a private key stands in the file: exactly one of its fields.
 type privateKeyForm struct {
-	// PEM file with the key. \n may stand for a line end, and quotes and indentation do no harm. Danger: keep it readable by the
-	// proxy alone.
+	// PEM file with the key. \n may stand for a line end, and quotes and indentation do no harm. Danger: keep it
+	// readable by the proxy alone.
 	File string `yaml:"file" default:""`
-	// Environment variable with the PEM text, or with base64 of it. Danger: other programs of the same user can read it.
+	// Environment variable with the PEM text, or with base64 of it. Danger: other programs of the same user can read
+	// it.
 	Env string `yaml:"env" default:""`
 	// The PEM text itself. Danger: it makes this file as secret as the key.
-	PEM secret.Text `yaml:"pem" default:""`
+	PEM secretText `yaml:"pem" default:""`
 }
+
+// secretText is a secret that stands in the file itself.
+type secretText string

@@ -16,10 +16,10 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/authority"
-	"docusign-auth-proxy/translate"
 )
 
 // Integrations of the test's world beside the sandbox's own two.
@@ -239,7 +239,7 @@ func (w *world) user(t *testing.T, email string) object {
 	t.Helper()
 	u := w.seed.User(email)
 	const cheapest = 4
-	hash, err := translate.HashBcrypt(secret.New(u.Password), cheapest)
+	hash, err := password.HashBcrypt(secret.New(u.Password), cheapest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
@@ -171,9 +172,9 @@ func (x *exchange) describe() {
 		return
 	}
 	if e.Mode == "" {
-		e.Mode = d.Integration.Mode.String()
+		e.Mode = string(d.Integration.Mode)
 	}
-	e.AppPassword = e.API.SOAP() && d.Integration.SOAP == translate.SOAPAppPassword
+	e.AppPassword = e.API.SOAP() && d.Integration.SOAP == integration.AppPassword
 }
 
 func outcomeOf(status int) call.Outcome {

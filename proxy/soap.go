@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/services"
@@ -309,7 +310,7 @@ func withReadings(passwords, more []secret.Text) []secret.Text {
 
 // decidedSOAP is decided for SOAP: where the App Password goes upstream, a token is not needed, only the site if it can be had.
 func (x *exchange) decidedSOAP(r *http.Request, d *translate.Decision, err error) bool {
-	if err != nil || d.Action != translate.ActionTranslate || d.Integration.SOAP != translate.SOAPAppPassword {
+	if err != nil || d.Action != translate.ActionTranslate || d.Integration.SOAP != integration.AppPassword {
 		return x.decided(r, d, err)
 	}
 	x.decision = d
@@ -407,7 +408,7 @@ func (x *exchange) editEnvelope(r *http.Request) error {
 			return err
 		}
 	}
-	if x.decision.Integration.SOAP == translate.SOAPAppPassword {
+	if x.decision.Integration.SOAP == integration.AppPassword {
 		return x.putAppPassword(m)
 	}
 	if m.Token != nil {
@@ -486,11 +487,11 @@ func (x *exchange) credentialUpstream() legacy.Credential {
 // keyUpstream is the integration key that DocuSign knows, in the program's spelling where it is the same.
 func (x *exchange) keyUpstream() string {
 	in, key := x.decision.Integration, x.soap.read.IntegratorKey
-	if in.ClientID != "" && !legacy.SameName(in.ClientID, in.Key) {
-		return in.ClientID
+	if in.OAuth.ClientID != "" && !legacy.SameName(in.OAuth.ClientID, in.IntegratorKey) {
+		return in.OAuth.ClientID
 	}
 	if key == "" {
-		return in.Key
+		return in.IntegratorKey
 	}
 	return key
 }

@@ -4,13 +4,13 @@ import (
 	"net/http"
 
 	"docusign-auth-proxy/internal/call"
-	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/reply"
 )
 
 // serveCredential answers credential.asmx, whose operations carry the credential as parameters (PROTOCOL.md §4.7).
 func (x *exchange) serveCredential(r *http.Request) {
-	if x.decision.Integration.SOAP == translate.SOAPAppPassword {
+	if x.decision.Integration.SOAP == integration.AppPassword {
 		x.forwardCredential(r)
 		return
 	}

@@ -17,10 +17,10 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy/egress"
-	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
@@ -157,7 +157,7 @@ func (x *exchange) address(out *http.Request) {
 // pathInGUIDs writes the account's GUID where the path has its number, for integrations that want it. All else in the
 // path stays as the program escaped it.
 func (x *exchange) pathInGUIDs(out *http.Request) {
-	if x.decision == nil || x.decision.Integration == nil || !x.decision.Integration.GUIDPaths || x.site.AccountID == "" || x.route.account == "" {
+	if x.decision == nil || x.decision.Integration == nil || x.decision.Integration.AccountIDs != integration.GUID || x.site.AccountID == "" || x.route.account == "" {
 		return
 	}
 	p, at, end := out.URL.Path, x.route.at, x.route.end
@@ -364,7 +364,7 @@ func (x *exchange) noteUpstreamError(resp *http.Response) {
 	}
 }
 
-func (x *exchange) integration() *translate.Integration {
+func (x *exchange) integration() *integration.Integration {
 	if x.decision == nil {
 		return nil
 	}

@@ -4,8 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
-
-	"docusign-auth-proxy/translate/legacy"
 )
 
 // attribute finds the integration of a call that brings its own OAuth token, where the token's claims name the client.
@@ -29,24 +27,8 @@ func (t *Translator) attribute(d *Decision, token string) {
 	}
 	for _, name := range []string{claims.ClientID, claims.Party, claims.Issuer} {
 		if m := t.dir.byClient(name); m != nil {
-			d.member, d.Integration, d.Key = m, m.Integration, m.Key
+			d.member, d.Integration, d.Key = m, m.Integration, m.IntegratorKey
 			return
 		}
 	}
-}
-
-func (d *directory) byClient(id string) *member {
-	if id == "" {
-		return nil
-	}
-	id = legacy.Fold(id)
-	if m := d.byKey[id]; m != nil {
-		return m
-	}
-	for _, m := range d.members {
-		if legacy.Fold(m.ClientID) == id {
-			return m
-		}
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -44,7 +45,7 @@ type Prover struct {
 
 	hash     *hasher
 	now      func() time.Time
-	verify   func(Password, secret.Text) bool
+	verify   func(password.Password, secret.Text) bool
 	memos    atomic.Pointer[proofs]
 	throttle *throttle
 	slots    *slots // of slow hashes
@@ -70,7 +71,7 @@ type proof struct {
 	waiters int
 	cancel  context.CancelFunc // called when the last waiter leaves
 	verdict verdict
-	by      Password // that the candidate matched
+	by      password.Password // that the candidate matched
 	err     error
 }
 
@@ -89,7 +90,7 @@ func NewProver(now func() time.Time) *Prover {
 	}
 	n := max(1, runtime.GOMAXPROCS(0)/2)
 	p := &Prover{
-		hash: newHasher(), now: now, verify: Password.Verify, throttle: newThrottle(now), slots: newSlots(n, now), refusals: newSlots(n, now),
+		hash: newHasher(), now: now, verify: password.Password.Verify, throttle: newThrottle(now), slots: newSlots(n, now), refusals: newSlots(n, now),
 		inFlight: map[digest]*proof{}, costs: map[string]time.Duration{},
 	}
 	p.Remember(0, 0)
@@ -113,14 +114,14 @@ type attempt struct {
 	client     netip.Addr
 	realm      string // whose users: an integrator key, or a name for users of the proxy's own
 	username   string
-	password   Password // what it must match; the zero value for a user nobody knows
+	password   password.Password // what it must match; the zero value for a user nobody knows
 	known      bool
 	candidates []secret.Text
-	slowest    Password               // of the realm: what a refusal takes, whoever is refused
+	slowest    password.Password      // of the realm: what a refusal takes, whoever is refused
 	accept     func(secret.Text) bool // secrets issued by the proxy that count as the password; may be nil
 	// pin keeps the password of a user who has none, and returns the one that holds from then on and whether it is this one;
 	// nil = such a user is refused.
-	pin func(secret.Text) (Password, bool, error)
+	pin func(secret.Text) (password.Password, bool, error)
 }
 
 func (a *attempt) bucket() bucketKey {
@@ -129,7 +130,7 @@ func (a *attempt) bucket() bucketKey {
 
 // prove checks whether one of the candidates is the password, and returns the password, which may be pinned only now. lasting is false
 // for a proof that must not be remembered.
-func (p *Prover) prove(ctx context.Context, a attempt) (by Password, lasting bool, err error) {
+func (p *Prover) prove(ctx context.Context, a attempt) (by password.Password, lasting bool, err error) {
 	m := p.memos.Load()
 	for i := range a.candidates {
 		// One reading alone: a password that was proven in a header is proven in an envelope as well.
@@ -176,7 +177,7 @@ const nextStepWrong = "store the password that the old program sends: docusign-a
 
 func (p *Prover) digest(a *attempt, candidates []secret.Text) digest {
 	parts := make([]string, 0, 4+len(candidates))
-	fp := a.password.fingerprint()
+	fp := a.password.Fingerprint()
 	parts = append(parts, "proof", legacy.Fold(a.realm), legacy.Fold(a.username), string(fp[:]))
 	for _, c := range candidates {
 		parts = append(parts, c.Reveal())
@@ -258,7 +259,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 	began := p.now()
 	var refusal *place
 	var rest time.Duration
-	if a.slowest.slow() {
+	if a.slowest.Slow() {
 		refusal = p.refusals.join(ClientOf(a.client), refusalRank(a.client))
 		defer func() { p.refusals.leave(refusal, rest) }()
 	}
@@ -321,11 +322,11 @@ func (p *Prover) compare(ctx context.Context, a *attempt, proven bool) (verdict,
 		}
 	}
 	switch {
-	case a.known && a.password.kind == passwordNone && a.pin != nil && len(a.candidates) > 0:
+	case a.known && a.password.Kind() == password.None && a.pin != nil && len(a.candidates) > 0:
 		return p.inSlot(ctx, a, proven, p.compareFirst)
-	case a.known && a.password.slow():
+	case a.known && a.password.Slow():
 		return p.inSlot(ctx, a, proven, p.comparePassword)
-	case a.slowest.slow() && p.cost(a.slowest) == 0:
+	case a.slowest.Slow() && p.cost(a.slowest) == 0:
 		// What a refusal has to take is not known yet. The check of a user nobody knows, or of one without a slow hash, finds out.
 		if v, matched, err := p.comparePassword(a); v == rightPassword {
 			return v, matched, err
@@ -402,7 +403,7 @@ func (p *Prover) compareFirst(a *attempt) (verdict, int, error) {
 
 func (p *Prover) comparePassword(a *attempt) (verdict, int, error) {
 	against := a.password
-	if !a.known && !a.slowest.slow() {
+	if !a.known && !a.slowest.Slow() {
 		against = a.slowest
 	}
 	for i := range a.candidates {
@@ -414,32 +415,32 @@ func (p *Prover) comparePassword(a *attempt) (verdict, int, error) {
 }
 
 // measured compares and notes how long it took.
-func (p *Prover) measured(against Password, candidate []secret.Text) bool {
+func (p *Prover) measured(against password.Password, candidate []secret.Text) bool {
 	began := p.now()
 	right := len(candidate) > 0 && p.verify(against, candidate[0])
-	if !against.slow() || len(candidate) == 0 {
+	if !against.Slow() || len(candidate) == 0 {
 		return right
 	}
 	took := p.now().Sub(began)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if before := p.costs[against.cost()]; before > 0 {
+	if before := p.costs[against.Cost()]; before > 0 {
 		took = (3*before + took) / 4
 	}
-	p.costs[against.cost()] = took
+	p.costs[against.Cost()] = took
 	return right
 }
 
-func (p *Prover) cost(of Password) time.Duration {
+func (p *Prover) cost(of password.Password) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.costs[of.cost()]
+	return p.costs[of.Cost()]
 }
 
 // refusalTime is how long the refusal of an attempt takes at least: a little longer than the slowest hash of the realm, so that time
 // does not tell a user with another kind of password, or one nobody knows, from the rest.
 func (p *Prover) refusalTime(a *attempt) time.Duration {
-	if !a.slowest.slow() {
+	if !a.slowest.Slow() {
 		return 0
 	}
 	return p.cost(a.slowest) * time.Duration(len(a.candidates)) * 5 / 4

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -31,11 +33,11 @@ func slowProver() (*Prover, *atomic.Int64) {
 	p := testProver()
 	p.slots, p.refusals = newSlots(1, time.Now), newSlots(1, time.Now)
 	var hashes atomic.Int64
-	p.verify = func(against Password, candidate secret.Text) bool {
-		if against.slow() {
+	p.verify = func(against password.Password, candidate secret.Text) bool {
+		if against.Slow() {
 			hashes.Add(1)
 			time.Sleep(hashTime)
-			if against.cost() == "$2a$12$" {
+			if against.Cost() == "$2a$12$" {
 				time.Sleep(3 * hashTime)
 			}
 			return candidate.Reveal() == "right"
@@ -45,14 +47,18 @@ func slowProver() (*Prover, *atomic.Int64) {
 	return p, &hashes
 }
 
-func slowPassword(cost int) Password {
-	return Password{kind: passwordBcrypt, hash: fmt.Sprintf("$2a$%d$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", cost)}
+func slowPassword(cost int) password.Password {
+	p, err := password.Bcrypt(fmt.Sprintf("$2a$%d$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", cost))
+	if err != nil {
+		panic(err)
+	}
+	return p
 }
 
-func slowGuess(client, user, password string, known bool) attempt {
-	a := guess(client, user, password, known)
+func slowGuess(client, user, given string, known bool) attempt {
+	a := guess(client, user, given, known)
 	a.slowest = slowPassword(10)
-	if a.password = (Password{}); known {
+	if a.password = (password.Password{}); known {
 		a.password = a.slowest
 	}
 	return a
@@ -114,7 +120,10 @@ func TestOneMachineGuessesAtOneUserOnceASecondFromWhateverAddresses(t *testing.T
 				p, _ := slowProver()
 				var checks atomic.Int64
 				verify := p.verify
-				p.verify = func(against Password, candidate secret.Text) bool { checks.Add(1); return verify(against, candidate) }
+				p.verify = func(against password.Password, candidate secret.Text) bool {
+					checks.Add(1)
+					return verify(against, candidate)
+				}
 				guessers(p, 200, 30*time.Second, func(password string) attempt { return c.make(anyLoopback(), "anna", password, true) })()
 				if n := checks.Load(); n > userBurst+31 || n < 20 {
 					t.Errorf("%d passwords were checked in 30 s", n)
@@ -331,15 +340,15 @@ func TestASlotRestsAfterAWrongPasswordButNotForThoseWhoHardlyGuess(t *testing.T)
 }
 
 func TestARefusalTakesAsLongWhoeverIsRefused(t *testing.T) {
-	plain, _ := PlainPassword(secret.New("another"))
+	plain := password.Plain(secret.New("another"))
 	for _, c := range []struct {
 		name     string
 		known    bool
-		password Password
+		password password.Password
 	}{
-		{"a user nobody knows", false, Password{}},
+		{"a user nobody knows", false, password.Password{}},
 		{"a user with a plain password", true, plain},
-		{"a user without a password", true, Password{}},
+		{"a user without a password", true, password.Password{}},
 		{"a user with a cheap hash", true, slowPassword(10)},
 		{"a user with the slowest hash", true, slowPassword(12)},
 	} {
@@ -347,7 +356,7 @@ func TestARefusalTakesAsLongWhoeverIsRefused(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d at a time", c.name, parallel), func(t *testing.T) {
 				inBubble(t, func(t *testing.T) {
 					p, _ := slowProver()
-					p.costs[slowPassword(12).cost()] = 4 * hashTime
+					p.costs[slowPassword(12).Cost()] = 4 * hashTime
 					var took []time.Duration
 					var mu sync.Mutex
 					var wg sync.WaitGroup
@@ -385,7 +394,7 @@ func TestGuessesElsewhereDelayTheRefusalOfAUserNobodyKnowsAsMuch(t *testing.T) {
 				var took []time.Duration
 				for _, known := range []bool{true, false} {
 					p, _ := slowProver()
-					p.costs[slowPassword(10).cost()] = hashTime
+					p.costs[slowPassword(10).Cost()] = hashTime
 					var wg sync.WaitGroup
 					for i := range c.others {
 						wg.Go(func() {
@@ -415,7 +424,7 @@ func TestThatAPasswordIsWrongIsToldNoSoonerToASecondCaller(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		inBubble(t, func(t *testing.T) {
 			p, _ := slowProver()
-			p.costs[slowPassword(10).cost()] = hashTime
+			p.costs[slowPassword(10).Cost()] = hashTime
 			var wg sync.WaitGroup
 			wg.Go(func() { _, _, _ = p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", known)) })
 			time.Sleep(hashTime / 10)
@@ -499,7 +508,7 @@ func TestAPanicWhileAPasswordIsCheckedIsAnErrorAndHoldsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p, _ := slowProver()
 		verify := p.verify
-		p.verify = func(Password, secret.Text) bool { panic("c4n4ry") }
+		p.verify = func(password.Password, secret.Text) bool { panic("c4n4ry") }
 		if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); call.KindOf(err) != call.KindInternal {
 			t.Errorf("%v", err)
 		}
@@ -514,7 +523,7 @@ func TestAPanicWhileAPasswordIsCheckedIsAnErrorAndHoldsNothing(t *testing.T) {
 func TestLoginsOfTheProxysOwn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p, hashes := slowProver()
-		l := NewLogins(p, "egress.proxy_users", []Login{{"erp", slowPassword(10)}})
+		l := NewLogins(p, "egress.proxy_users", []integration.Login{{Username: "erp", Password: slowPassword(10)}})
 		client := netip.MustParseAddr("127.0.0.1")
 		verify := func(user, password string) (time.Duration, error) {
 			start := time.Now()

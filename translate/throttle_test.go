@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -19,9 +20,11 @@ func testProver() *Prover {
 	return p
 }
 
-func guess(client, user, password string, known bool) attempt {
-	right, _ := PlainPassword(secret.New("right"))
-	return attempt{client: netip.MustParseAddr(client), realm: "k", username: user, password: right, known: known, candidates: []secret.Text{secret.New(password)}}
+func guess(client, user, given string, known bool) attempt {
+	return attempt{
+		client: netip.MustParseAddr(client), realm: "k", username: user, password: password.Plain(secret.New("right")),
+		known: known, candidates: []secret.Text{secret.New(given)},
+	}
 }
 
 func TestGuessingOneUserIsSlowedToOneASecond(t *testing.T) {

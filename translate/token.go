@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -37,9 +36,9 @@ func (t *Translator) tokenOf(ctx context.Context, d *Decision, id oauth.Identity
 		return tok, nil
 	}
 	var ge *oauth.GrantError
-	if errors.As(err, &ge) && ge.Kind == oauth.UserNotFound && d.member.AdminUserID != "" {
+	if errors.As(err, &ge) && ge.Kind == oauth.UserNotFound && d.member.OAuth.AdminUserID != "" {
 		// Somebody deleted the user and made it anew, perhaps: the GUID that was looked up is looked up again.
-		t.cfg.OAuth.DoubtUser(d.member.identity(d.member.AdminUserID), d.Principal)
+		t.cfg.OAuth.DoubtUser(d.member.identity(d.member.OAuth.AdminUserID), d.Principal)
 		d.target.p.Store(nil)
 	}
 	return nil, grantError(err)
@@ -109,10 +108,6 @@ func (t *Translator) identity(ctx context.Context, d *Decision) (oauth.Identity,
 	return id, nil
 }
 
-func (m *member) identity(sub string) oauth.Identity {
-	return oauth.Identity{Issuer: m.ClientID, Subject: strings.ToLower(sub), Scopes: m.Scopes}
-}
-
 func (t *Translator) subject(ctx context.Context, d *Decision) (string, error) {
 	if !d.OnBehalf() && d.user != nil && d.user.UserID != "" {
 		return d.user.UserID, nil
@@ -120,10 +115,10 @@ func (t *Translator) subject(ctx context.Context, d *Decision) (string, error) {
 	if id := d.member.userID(d.Principal); id != "" {
 		return id, nil
 	}
-	if d.member.AdminUserID == "" {
+	if d.member.OAuth.AdminUserID == "" {
 		return "", &call.Error{Kind: call.KindNotAllowed, Detail: "no user GUID is known for " + d.Principal, NextStep: "add the user's GUID (user_id) to the configuration, or set oauth.admin_user_id so that the proxy can look it up"}
 	}
-	id, err := t.cfg.OAuth.LookupUser(ctx, d.member.identity(d.member.AdminUserID), d.Principal)
+	id, err := t.cfg.OAuth.LookupUser(ctx, d.member.identity(d.member.OAuth.AdminUserID), d.Principal)
 	var missing *oauth.LookupError
 	switch {
 	case errors.As(err, &missing): // waiting does not help (PROTOCOL.md §8.3)
@@ -261,9 +256,9 @@ func (d *Decision) AppPassword() (p secret.Text, ok bool) {
 	return d.user.AppPassword, true
 }
 
-func (t *Translator) importedToken(token string) (importedOwner, bool) {
+func (t *Translator) importedToken(token string) (tokenOwner, bool) {
 	if len(t.dir.imported) == 0 {
-		return importedOwner{}, false
+		return tokenOwner{}, false
 	}
 	o, ok := t.dir.imported[sha256.Sum256([]byte(token))]
 	return o, ok

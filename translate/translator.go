@@ -11,6 +11,8 @@ import (
 
 	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
@@ -44,7 +46,7 @@ type Pins interface {
 
 // Config is what New needs.
 type Config struct {
-	Integrations   []Integration
+	Integrations   []integration.Integration
 	ObserveUnknown bool          // calls with an unknown key pass unchanged instead of being refused
 	OAuth          *oauth.Client // tokens and UserInfo
 	Issued         Issued        // nil = the proxy issues nothing
@@ -69,7 +71,7 @@ type Translator struct {
 	dir       *directory
 	prover    *Prover
 	decisions *cache.Cache[digest, *Decision]
-	slowest   Password // of all integrations
+	slowest   password.Password // of all integrations
 	sites     *siteTable
 }
 
@@ -81,7 +83,7 @@ func New(cfg Config) (*Translator, error) {
 	if cfg.RememberMax == 0 {
 		cfg.RememberMax = 10_000
 	}
-	dir, err := newDirectory(cfg.Integrations)
+	dir, err := newDirectory(cfg.Integrations, cfg.Pins != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +102,7 @@ func New(cfg Config) (*Translator, error) {
 		}
 	}
 	for _, m := range dir.members {
-		m.slowest = m.slowestPassword(cfg.Pins != nil)
-		t.slowest = slowestOf([]Password{t.slowest, m.slowest})
+		t.slowest = password.Slowest(t.slowest, m.slowest)
 	}
 	t.cfg.Previous = nil
 	return t, nil
@@ -120,15 +121,15 @@ const (
 type Decision struct {
 	Action        Action
 	Scheme        legacy.Scheme
-	Integration   *Integration // nil = unknown
-	Key           string       // integrator key as presented
-	Authenticator string       // username as the configuration spells it, or as presented
-	Principal     string       // as presented; Authenticator when nobody is acted for
-	Conflict      bool         // several credentials were present (PROTOCOL.md §16)
-	OwnToken      secret.Text  // with ActionPass: the OAuth token, where X-DocuSign-Authentication held it (PROTOCOL.md §1.4 V16)
+	Integration   *integration.Integration // nil = unknown
+	Key           string                   // integrator key as presented
+	Authenticator string                   // username as the configuration spells it, or as presented
+	Principal     string                   // as presented; Authenticator when nobody is acted for
+	Conflict      bool                     // several credentials were present (PROTOCOL.md §16)
+	OwnToken      secret.Text              // with ActionPass: the OAuth token, where X-DocuSign-Authentication held it (PROTOCOL.md §1.4 V16)
 
 	member    *member
-	user      *User
+	user      *integration.User
 	vouchedBy [32]byte // fingerprint of the password or imported token that proved the authenticator
 	pinned    bool     // the password was pinned
 	unpinned  uint64   // Pins.Unpinned before it was looked up
@@ -264,9 +265,9 @@ func (t *Translator) DecideKeyAlone(header string) (d *Decision, upstream string
 	}
 	d.Integration = d.member.Integration
 	switch d.Integration.Mode {
-	case ModeBlock:
+	case integration.Block:
 		return d, "", errBlocked()
-	case ModeObserve:
+	case integration.Observe:
 		return d, header, nil
 	}
 	return d, legacy.Credential{Scheme: cred.Scheme, IntegratorKey: cred.IntegratorKey}.Header(secret.Text{}), nil
@@ -286,7 +287,7 @@ func (t *Translator) Prove(ctx context.Context, cred legacy.Credential, actAs st
 	named := cred.Scheme == legacy.SOAPBody && cred.IntegratorKey == ""
 	if named {
 		if d.member = t.dir.byUser(cred.Username); d.member != nil {
-			cred.IntegratorKey = d.member.Key // one account of failures for a user, however the program names them
+			cred.IntegratorKey = d.member.IntegratorKey // one account of failures for a user, however the program names them
 		}
 	}
 	if d.member == nil {
@@ -305,9 +306,9 @@ func (t *Translator) Prove(ctx context.Context, cred legacy.Credential, actAs st
 	}
 	d.Integration = d.member.Integration
 	switch d.Integration.Mode {
-	case ModeBlock:
+	case integration.Block:
 		return d, false, errBlocked()
-	case ModeObserve:
+	case integration.Observe:
 		d.Action = ActionObserve
 		d.rehearse = &attemptedCall{cred: cred, actAs: actAs, client: client}
 		return d, false, nil
@@ -319,7 +320,7 @@ func (t *Translator) Prove(ctx context.Context, cred legacy.Credential, actAs st
 func (t *Translator) proveMember(ctx context.Context, d *Decision, cred legacy.Credential, client netip.Addr) (bool, error) {
 	m := d.member
 	u := m.users[legacy.Fold(cred.Username)]
-	a := attempt{client: client, realm: m.Key, username: cred.Username, candidates: cred.Passwords, slowest: m.slowest, known: u != nil}
+	a := attempt{client: client, realm: m.IntegratorKey, username: cred.Username, candidates: cred.Passwords, slowest: m.slowest, known: u != nil}
 	if d.Key == "" {
 		a.slowest = t.slowest // looked up among the users of all integrations
 	}
@@ -335,7 +336,7 @@ func (t *Translator) proveMember(ctx context.Context, d *Decision, cred legacy.C
 	if err != nil {
 		return false, err
 	}
-	d.vouchedBy = by.fingerprint()
+	d.vouchedBy = by.Fingerprint()
 	if !lasting { // an issued password proved the user
 		for _, c := range cred.Passwords {
 			if by, ok := t.issuedPassword(m, u, c); ok {
@@ -348,21 +349,23 @@ func (t *Translator) proveMember(ctx context.Context, d *Decision, cred legacy.C
 
 // setPassword finds what the attempt must match, or lets it pin the first password of a user who has none.
 func (t *Translator) setPassword(a *attempt, d *Decision, client netip.Addr) error {
-	if d.user.Password.kind == passwordNone && t.cfg.Pins != nil {
+	if d.user.Password.Kind() == password.None && t.cfg.Pins != nil {
 		d.pinned, d.unpinned = true, t.cfg.Pins.Unpinned()
 	}
 	a.password = t.passwordOf(d.member, d.user)
-	if !d.pinned || a.password.kind != passwordNone || t.cfg.MayPin == nil || !t.cfg.MayPin(client) {
+	if !d.pinned || a.password.Kind() != password.None || t.cfg.MayPin == nil || !t.cfg.MayPin(client) {
 		return nil
 	}
 	if err := t.checkPrincipal(d); err != nil {
 		return err // a call that is refused pins nothing
 	}
-	a.pin = func(first secret.Text) (Password, bool, error) { return t.pin(d.member, d.user, first, client) }
+	a.pin = func(first secret.Text) (password.Password, bool, error) {
+		return t.pin(d.member, d.user, first, client)
+	}
 	return nil
 }
 
-func (d *Decision) setUser(u *User) {
+func (d *Decision) setUser(u *integration.User) {
 	if d.Principal == d.Authenticator {
 		d.Principal = u.Username
 	}
@@ -382,47 +385,45 @@ func (t *Translator) checkPrincipal(d *Decision) error {
 	}
 }
 
-func (t *Translator) passwordOf(m *member, u *User) Password {
-	if u.Password.kind != passwordNone || t.cfg.Pins == nil {
+func (t *Translator) passwordOf(m *member, u *integration.User) password.Password {
+	if u.Password.Kind() != password.None || t.cfg.Pins == nil {
 		return u.Password
 	}
 	if hash, ok := t.cfg.Pins.Pinned(m.Name, u.Username); ok {
-		if p, err := BcryptPassword(hash); err == nil {
+		if p, err := password.Bcrypt(hash); err == nil {
 			return p
 		}
 	}
 	return u.Password
 }
 
-const maxBcrypt = 72 // bytes of a password that bcrypt reads
-
 // pin keeps the first password seen for a user whom the configuration lists without one. It returns the one that holds from then on,
 // and whether it is this one: another call may have been quicker.
-func (t *Translator) pin(m *member, u *User, first secret.Text, client netip.Addr) (Password, bool, error) {
+func (t *Translator) pin(m *member, u *integration.User, first secret.Text, client netip.Addr) (password.Password, bool, error) {
 	switch {
 	case first.Empty():
-		return Password{}, false, &call.Error{
+		return password.Password{}, false, &call.Error{
 			Kind: call.KindBadLogin, Detail: "an empty password is not pinned", NextStep: "let the program send its password",
 		}
-	case len(first.Reveal()) > maxBcrypt:
-		return Password{}, false, &call.Error{
+	case len(first.Reveal()) > password.MaxBcrypt:
+		return password.Password{}, false, &call.Error{
 			Kind: call.KindBadLogin, Detail: "a password longer than 72 bytes cannot be pinned",
 			NextStep: "set password of the user in the configuration: {file: …} or {argon2id: …}",
 		}
 	}
-	hash, err := HashBcrypt(first, bcrypt.DefaultCost)
+	hash, err := password.HashBcrypt(first, bcrypt.DefaultCost)
 	if err != nil {
-		return Password{}, false, &call.Error{Kind: call.KindInternal, Detail: "the password cannot be pinned", Err: err}
+		return password.Password{}, false, &call.Error{Kind: call.KindInternal, Detail: "the password cannot be pinned", Err: err}
 	}
 	held, err := t.cfg.Pins.Pin(m.Name, u.Username, hash)
 	if err != nil {
-		return Password{}, false, &call.Error{
+		return password.Password{}, false, &call.Error{
 			Kind: call.KindInternal, Detail: "the password could not be pinned", Err: err, NextStep: "check that the store is writable",
 		}
 	}
-	p, err := BcryptPassword(held)
+	p, err := password.Bcrypt(held)
 	if err != nil {
-		return Password{}, false, &call.Error{Kind: call.KindInternal, Detail: "the pinned password cannot be read", Err: err}
+		return password.Password{}, false, &call.Error{Kind: call.KindInternal, Detail: "the pinned password cannot be read", Err: err}
 	}
 	if held == hash && t.cfg.OnPin != nil {
 		t.cfg.OnPin(m.Name, u.Username, client)
@@ -430,7 +431,7 @@ func (t *Translator) pin(m *member, u *User, first secret.Text, client netip.Add
 	return p, held == hash, nil
 }
 
-func (t *Translator) acceptIssued(m *member, u *User) func(secret.Text) bool {
+func (t *Translator) acceptIssued(m *member, u *integration.User) func(secret.Text) bool {
 	if t.cfg.Issued == nil {
 		return nil
 	}
@@ -456,7 +457,7 @@ func (t *Translator) decideToken(_ context.Context, token string, c *Call) (*Dec
 	if legacy.LooksLikeOAuth(token) {
 		d := &Decision{Action: ActionPass, Scheme: legacy.OAuthBearer}
 		t.attribute(d, token)
-		if d.Integration != nil && d.Integration.RefuseOAuth {
+		if d.Integration != nil && !d.Integration.PassOAuthBearer {
 			return d, &call.Error{Kind: call.KindOAuthRefused, Detail: "the program brings its own OAuth token", NextStep: "set pass_oauth_bearer: true to let it through"}
 		}
 		return d, nil
@@ -471,11 +472,11 @@ func (t *Translator) decideToken(_ context.Context, token string, c *Call) (*Dec
 
 // ownToken finds a bearer token that the proxy issued or that the configuration imports (PROTOCOL.md §16 row 7).
 func (t *Translator) ownToken(token, actAs string) (*Decision, error) {
-	owner, ok := t.tokenOwner(token)
+	owner, ok := t.ownerOf(token)
 	if !ok {
 		return nil, nil
 	}
-	d := &Decision{Scheme: legacy.LegacyBearer, member: owner.member, Integration: owner.member.Integration, Key: owner.member.Key, Authenticator: owner.user.Username, user: owner.user}
+	d := &Decision{Scheme: legacy.LegacyBearer, member: owner.member, Integration: owner.member.Integration, Key: owner.member.IntegratorKey, Authenticator: owner.user.Username, user: owner.user}
 	d.Principal = d.Authenticator
 	if owner.actsAs != "" {
 		d.Principal = owner.actsAs
@@ -484,9 +485,9 @@ func (t *Translator) ownToken(token, actAs string) (*Decision, error) {
 		d.Principal = actAs
 	}
 	switch d.Integration.Mode {
-	case ModeBlock:
+	case integration.Block:
 		return d, errBlocked()
-	case ModeObserve:
+	case integration.Observe:
 		d.Action = ActionObserve
 		return d, nil
 	}
@@ -505,26 +506,26 @@ func (t *Translator) ownToken(token, actAs string) (*Decision, error) {
 	return d, t.checkPrincipal(d)
 }
 
-func (t *Translator) tokenOwner(token string) (importedOwner, bool) {
+func (t *Translator) ownerOf(token string) (tokenOwner, bool) {
 	if o, ok := t.importedToken(token); ok {
 		return o, true
 	}
 	if t.cfg.Issued == nil {
-		return importedOwner{}, false
+		return tokenOwner{}, false
 	}
 	owner, ok := t.cfg.Issued.Token(token)
 	if !ok {
-		return importedOwner{}, false
+		return tokenOwner{}, false
 	}
 	m := t.dir.byName(owner.Integration)
 	if m == nil {
-		return importedOwner{}, false
+		return tokenOwner{}, false
 	}
 	u := m.users[legacy.Fold(owner.Authenticator)]
 	if u == nil {
-		return importedOwner{}, false // the user was taken out of the configuration
+		return tokenOwner{}, false // the user was taken out of the configuration
 	}
-	return importedOwner{member: m, user: u, actsAs: owner.Principal, issued: &owner}, true
+	return tokenOwner{member: m, user: u, actsAs: owner.Principal, issued: &owner}, true
 }
 
 // Rehearse finds out whether an observed call could have been translated.
@@ -540,7 +541,7 @@ func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 	} else if err := t.checkPrincipal(d); err != nil {
 		return err
 	}
-	if in := d.Integration; in.SOAP == SOAPAppPassword && (d.Scheme == legacy.WSSecurity || d.Scheme == legacy.SOAPBody) {
+	if in := d.Integration; in.SOAP == integration.AppPassword && (d.Scheme == legacy.WSSecurity || d.Scheme == legacy.SOAPBody) {
 		return d.CheckAppPassword() // no token goes upstream
 	}
 	if _, err := t.Token(ctx, d); err != nil {
@@ -580,7 +581,7 @@ func (t *Translator) Observed(key string) *Decision {
 	switch {
 	case m == nil && t.cfg.ObserveUnknown:
 		return &Decision{Action: ActionObserve, Key: key}
-	case m != nil && m.Mode == ModeObserve:
+	case m != nil && m.Mode == integration.Observe:
 		return &Decision{Action: ActionObserve, Key: key, member: m, Integration: m.Integration}
 	}
 	return nil

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
@@ -66,13 +68,19 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	cfg := translate.Config{OAuth: client, RememberFor: time.Hour, Integrations: []translate.Integration{{
-		Name: "erp", Key: key, ClientID: key, Scopes: "signature impersonation", AdminUserID: sandbox.AdminID,
-		Users: []translate.User{
-			{Username: "Anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "pässword"), MayActFor: []string{"bob@example.com"}, Accounts: map[string]string{"1234567": sandbox.ExampleAccountID}},
+	cfg := translate.Config{OAuth: client, RememberFor: time.Hour, Integrations: []integration.Integration{{
+		Name: "erp", IntegratorKey: key, PassOAuthBearer: true,
+		OAuth: integration.OAuth{
+			ClientID: key, Scopes: integration.Scopes{"signature", "impersonation"}, AdminUserID: sandbox.AdminID,
+		},
+		Users: []integration.User{
+			{
+				Username: "Anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "pässword"),
+				MayActFor: []string{"bob@example.com"}, Accounts: map[string]string{"1234567": sandbox.ExampleAccountID},
+			},
 			{Username: "bob@example.com", Password: bcrypt(t, "bob")},
 		},
-		Tokens: []translate.ImportedToken{{SHA256: sha256.Sum256([]byte("b2xkLXN0b3JlZC10b2tlbi0tLS0=")), Username: "anna@example.com"}},
+		Tokens: []integration.Token{{SHA256: sha256.Sum256([]byte("b2xkLXN0b3JlZC10b2tlbi0tLS0=")), Username: "anna@example.com"}},
 	}}}
 	if edit != nil {
 		edit(&cfg)
@@ -92,13 +100,13 @@ func sandboxTransport(sb *sandbox.Sandbox) *http.Transport {
 	return tr
 }
 
-func bcrypt(t testing.TB, password string) translate.Password {
+func bcrypt(t testing.TB, text string) password.Password {
 	t.Helper()
-	hash, err := translate.HashBcrypt(secret.New(password), 4)
+	hash, err := password.HashBcrypt(secret.New(text), 4)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := translate.BcryptPassword(hash)
+	p, err := password.Bcrypt(hash)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,15 +167,15 @@ func TestDecide(t *testing.T) {
 func TestModesOfAnIntegration(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		mode    translate.Mode
+		mode    integration.Mode
 		unknown bool
 		key     string
 		action  translate.Action
 		kind    call.Kind
 	}{
-		{"observe passes the call on unproven", translate.ModeObserve, false, key, translate.ActionObserve, 255},
-		{"block refuses it", translate.ModeBlock, false, key, 0, call.KindBlocked},
-		{"unknown keys pass where they are observed", translate.ModeTranslate, true, other, translate.ActionObserve, 255},
+		{"observe passes the call on unproven", integration.Observe, false, key, translate.ActionObserve, 255},
+		{"block refuses it", integration.Block, false, key, 0, call.KindBlocked},
+		{"unknown keys pass where they are observed", integration.Translate, true, other, translate.ActionObserve, 255},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *translate.Config) { cfg.Integrations[0].Mode = c.mode; cfg.ObserveUnknown = c.unknown })
@@ -186,7 +194,7 @@ func TestModesOfAnIntegration(t *testing.T) {
 }
 
 func TestRehearsalTellsWhetherTranslationWouldWork(t *testing.T) {
-	w := newWorld(t, func(cfg *translate.Config) { cfg.Integrations[0].Mode = translate.ModeObserve })
+	w := newWorld(t, func(cfg *translate.Config) { cfg.Integrations[0].Mode = integration.Observe })
 	for _, c := range []struct {
 		name, password string
 		kind           call.Kind
@@ -275,8 +283,8 @@ func TestAReloadKeepsProofsOfPasswordsThatDidNotChange(t *testing.T) {
 	if _, err := w.Decide(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}
-	in := translate.Integration{Name: "erp", Key: key, ClientID: key, Users: []translate.User{{Username: "anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "another")}}}
-	next, err := translate.New(translate.Config{OAuth: w.oauth, Integrations: []translate.Integration{in}, Previous: w.Translator})
+	in := integration.Integration{Name: "erp", IntegratorKey: key, OAuth: integration.OAuth{ClientID: key}, Users: []integration.User{{Username: "anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "another")}}}
+	next, err := translate.New(translate.Config{OAuth: w.oauth, Integrations: []integration.Integration{in}, Previous: w.Translator})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +297,7 @@ func TestPinningTakesTheFirstPasswordAndHoldsToIt(t *testing.T) {
 	pins := &memoryPins{}
 	var told []string
 	w := newWorld(t, func(cfg *translate.Config) {
-		cfg.Integrations[0].Users[1].Password = translate.Password{}
+		cfg.Integrations[0].Users[1].Password = password.Password{}
 		cfg.Pins = pins
 		cfg.MayPin = netip.Addr.IsLoopback
 		cfg.OnPin = func(_, username string, _ netip.Addr) { told = append(told, username) }
@@ -393,7 +401,8 @@ func TestRehearsalOfAnAppPasswordNeedsNoToken(t *testing.T) {
 	}{{"one is configured", secret.New("app"), 255}, {"none is", secret.Text{}, call.KindTokenRefused}} {
 		w := newWorld(t, func(cfg *translate.Config) {
 			in := &cfg.Integrations[0]
-			in.Mode, in.SOAP, in.ClientID, in.Users[0].AppPassword = translate.ModeObserve, translate.SOAPAppPassword, "no-key-for-this-one", c.app
+			in.Mode, in.SOAP = integration.Observe, integration.AppPassword
+			in.OAuth.ClientID, in.Users[0].AppPassword = "no-key-for-this-one", c.app
 		})
 		cred := legacy.Credential{Scheme: legacy.WSSecurity, IntegratorKey: key, Username: "anna@example.com", Passwords: []secret.Text{secret.New("pässword")}}
 		d, _, err := w.Prove(context.Background(), cred, "", loopback)
@@ -410,7 +419,7 @@ func TestRehearsalOfAnAppPasswordNeedsNoToken(t *testing.T) {
 // pinWorld is a world in which bob's password is pinned at first use.
 func pinWorld(t *testing.T, pins translate.Pins) *world {
 	return newWorld(t, func(cfg *translate.Config) {
-		cfg.Integrations[0].Users[1].Password = translate.Password{}
+		cfg.Integrations[0].Users[1].Password = password.Password{}
 		cfg.Pins, cfg.MayPin = pins, netip.Addr.IsLoopback
 	})
 }
@@ -461,7 +470,7 @@ func TestOfTwoFirstPasswordsAtTheSameTimeOneIsBelieved(t *testing.T) {
 func pinTranslator(t *testing.T, w *world, pins translate.Pins) *translate.Translator {
 	tr, err := translate.New(translate.Config{
 		OAuth: w.oauth, RememberFor: time.Hour, Pins: pins, MayPin: netip.Addr.IsLoopback,
-		Integrations: []translate.Integration{{Name: "erp", Key: key, ClientID: key, Users: []translate.User{{Username: "bob@example.com"}}}},
+		Integrations: []integration.Integration{{Name: "erp", IntegratorKey: key, OAuth: integration.OAuth{ClientID: key}, Users: []integration.User{{Username: "bob@example.com"}}}},
 	})
 	if err != nil {
 		t.Error(err)
@@ -525,7 +534,7 @@ func TestNamesAreFoldedInOneWay(t *testing.T) {
 	const kelvin = "\u212Aate@example.com" // K in Unicode's simple folding, but not the letter
 	w := newWorld(t, func(cfg *translate.Config) {
 		cfg.Integrations[0].Users[0].MayActFor = []string{"kate@example.com", "MÜLLER@example.com"}
-		cfg.Integrations[0].Principals = []translate.Principal{{Username: "kate@example.com"}, {Username: "müller@example.com"}}
+		cfg.Integrations[0].Principals = []integration.Principal{{Username: "kate@example.com"}, {Username: "müller@example.com"}}
 	})
 	for _, c := range []struct {
 		name, principal string

@@ -1,9 +1,8 @@
 package translate
 
 import (
-	"crypto/sha256"
-
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -28,7 +27,7 @@ func (t *Translator) InForce(integration, username string) (fingerprint [32]byte
 	if m == nil || m.users[legacy.Fold(username)] == nil {
 		return fingerprint, false
 	}
-	return t.passwordOf(m, m.users[legacy.Fold(username)]).fingerprint(), true
+	return t.passwordOf(m, m.users[legacy.Fold(username)]).Fingerprint(), true
 }
 
 // Ended reports whether what vouched for an issued secret has changed since, or its user is gone.
@@ -42,11 +41,11 @@ func (t *Translator) Ended(o TokenOwner) (bool, error) {
 }
 
 // voucherInForce finds what vouched for an issued secret among what proves the user now: the password, and imported tokens.
-func (t *Translator) voucherInForce(o TokenOwner, m *member, u *User) (fingerprint [32]byte, ok bool, err error) {
-	now := [][32]byte{t.passwordOf(m, u).fingerprint()}
+func (t *Translator) voucherInForce(o TokenOwner, m *member, u *integration.User) (fingerprint [32]byte, ok bool, err error) {
+	now := [][32]byte{t.passwordOf(m, u).Fingerprint()}
 	for _, imported := range m.Tokens {
 		if m.users[legacy.Fold(imported.Username)] == u {
-			now = append(now, imported.fingerprint())
+			now = append(now, importedFingerprint(imported))
 		}
 	}
 	for _, fingerprint := range now {
@@ -65,16 +64,11 @@ func (t *Translator) voucherInForce(o TokenOwner, m *member, u *User) (fingerpri
 }
 
 // issuedPassword looks s up among the passwords that the proxy issued to u, and gives what vouched for it.
-func (t *Translator) issuedPassword(m *member, u *User, s secret.Text) (fingerprint [32]byte, ok bool) {
+func (t *Translator) issuedPassword(m *member, u *integration.User, s secret.Text) (fingerprint [32]byte, ok bool) {
 	owner, ok := t.cfg.Issued.Password(s.Reveal())
 	if !ok || owner.Integration != m.Name || owner.Authenticator != u.Username {
 		return fingerprint, false
 	}
 	fingerprint, ok, err := t.voucherInForce(owner, m, u)
 	return fingerprint, ok && err == nil
-}
-
-// fingerprint tells an imported token from passwords and from other tokens.
-func (i ImportedToken) fingerprint() [32]byte {
-	return sha256.Sum256(append([]byte("imported token\x00"), i.SHA256[:]...))
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/bcrypt"
 
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
-	"docusign-auth-proxy/translate"
 )
 
 func newHashPassword() *cobra.Command {
@@ -24,16 +24,16 @@ func newHashPassword() *cobra.Command {
 the machine could see it) and prints the line for users[].password in the configuration.`,
 		Example: "  docusign-auth-proxy hash-password < password.txt", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			password, err := readPassword(cmd)
+			text, err := readPassword(cmd)
 			if err != nil {
 				return err
 			}
 			name, hash := "bcrypt", ""
 			if argon {
 				name = "argon2id"
-				hash, err = translate.HashArgon2id(password)
+				hash = password.HashArgon2id(text)
 			} else {
-				hash, err = translate.HashBcrypt(password, cost)
+				hash, err = password.HashBcrypt(text, cost)
 			}
 			if errors.Is(err, bcrypt.ErrPasswordTooLong) {
 				return errors.New("bcrypt takes 72 bytes at most: use hash-password --argon2id")

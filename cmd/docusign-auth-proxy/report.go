@@ -193,7 +193,7 @@ func (o *reportOptions) fromListener(ctx context.Context, cfg *config.Config, at
 // be had without.
 func (o *reportOptions) login(cfg *config.Config, r *http.Request) (noToken, err error) {
 	if basic := cfg.Admin.BasicAuth; basic != nil {
-		password := basic.Password.Plain
+		password := basic.Password.Clear()
 		if o.passwordFile != "" {
 			if password, err = readLine("--admin-password-file", o.passwordFile); err != nil {
 				return nil, err

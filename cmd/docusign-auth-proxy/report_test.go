@@ -14,7 +14,9 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/translate"
@@ -125,11 +127,8 @@ func TestReportAsksTheRunningProxyWhoseStoreIsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer holder.Close()
-	password, err := translate.PlainPassword(secret.New(canary))
-	if err != nil {
-		t.Fatal(err)
-	}
-	logins := translate.NewLogins(translate.NewProver(nil), "admin", []translate.Login{{Username: "ops", Password: password}})
+	ops := integration.Login{Username: "ops", Password: password.Plain(secret.New(canary))}
+	logins := translate.NewLogins(translate.NewProver(nil), "admin", []integration.Login{ops})
 	running := httptest.NewServer(admin.NewHandler(admin.Config{
 		Status: func() admin.Status { return admin.Status{Version: "running", Started: time.Now()} },
 		Auth:   func() admin.Verify { return logins.Verify },

@@ -23,9 +23,9 @@ import (
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
-	"docusign-auth-proxy/translate"
 )
 
 // adminURL is asked after calls, so it waits until they are recorded.
@@ -201,9 +201,9 @@ func (r *rig) withToken(t *testing.T, token string, headers ...string) answer {
 	return r.do(nil, request(t, "GET", r.sidecar()+loginPath, nil, append([]string{"Authorization", "bearer " + token}, headers...)...))
 }
 
-func bcryptOf(t *testing.T, password string) string {
+func bcryptOf(t *testing.T, text string) string {
 	t.Helper()
-	hash, err := translate.HashBcrypt(secret.New(password), 4)
+	hash, err := password.HashBcrypt(secret.New(text), 4)
 	if err != nil {
 		t.Fatal(err)
 	}

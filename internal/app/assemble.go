@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"net/url"
-	"strings"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/store"
@@ -54,17 +52,12 @@ func (a *assembled) closeIdle() {
 // assemble builds a server state from a configuration. previous is the state it replaces, nil at start.
 func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, error) {
 	a := &assembled{cfg: cfg, released: make(chan struct{})}
-	dialer, err := DialerOf(cfg, env.self)
-	if err != nil {
-		return nil, err
-	}
-	transport, err := TransportOf(cfg, dialer)
-	if err != nil {
-		return nil, err
-	}
+	dialer := DialerOf(cfg, env.self)
+	transport := TransportOf(cfg, dialer)
 	listed := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
 	upstream := upstreamOf(cfg, transport)
 	a.idle = append(a.idle, transport, upstream, listed)
+	var err error
 	if a.oauth, a.granters, err = OauthOf(cfg, env, transport); err != nil {
 		return nil, err
 	}
@@ -75,30 +68,15 @@ func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, er
 	if err != nil {
 		return nil, err
 	}
-	site, err := url.Parse(Site(cfg))
-	if err != nil {
-		return nil, fmt.Errorf("site: %w", err)
-	}
-	account, err := url.Parse(AccountServer(cfg))
-	if err != nil {
-		return nil, fmt.Errorf("account_server: %w", err)
-	}
-	forward, local, err := clientsOf(cfg, env.prover)
-	if err != nil {
-		return nil, err
-	}
-	if a.adminLogins, err = adminLoginsOf(cfg, env.prover); err != nil {
-		return nil, err
-	}
+	forward, local := clientsOf(cfg, env.prover)
+	a.adminLogins = adminLoginsOf(cfg, env.prover)
 	a.state = &proxy.State{
 		Translator: translator, Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream, Listed: listed, TunnelDial: dialer.DialContext,
-		DefaultSite: site, AccountServer: account.Host, Tokens: issuer{env.Store},
+		DefaultSite: cfg.Site.URL(), AccountServer: cfg.AccountServer.Authority(), Tokens: issuer{env.Store},
 		Released: func() { close(a.released) },
 	}
-	if cfg.Sidecar.PublicURL != "" {
-		if a.state.PublicURL, err = url.Parse(strings.TrimSuffix(cfg.Sidecar.PublicURL, "/")); err != nil {
-			return nil, fmt.Errorf("sidecar.public_url: %w", err)
-		}
+	if public := cfg.Sidecar.PublicURL; public != (config.Origin{}) {
+		a.state.PublicURL = public.URL()
 	}
 	if err := a.intercept(previous); err != nil {
 		return nil, err
@@ -112,20 +90,17 @@ func (a *assembled) intercept(previous *assembled) error {
 	if in == nil {
 		return nil
 	}
-	if previous != nil && previous.cfg.Interception != nil && *previous.cfg.Interception == *in {
+	if previous != nil && previous.cfg.Interception != nil && previous.cfg.Interception.Same(in) {
 		a.authority, a.state.Leaves = previous.authority, previous.state.Leaves
 		a.state.Authority = a.authority
 		return nil
 	}
-	var err error
-	if a.authority, err = authority.Load([]byte(in.CACertPEM), []byte(in.CAKeyPEM.Reveal())); err != nil {
-		return fmt.Errorf("interception: %w", err)
-	}
-	a.state.Authority = a.authority
+	a.authority, a.state.Authority = in.Authority, in.Authority
 	profile := authority.Modern
 	if in.TLS == config.Legacy {
 		profile = authority.Legacy
 	}
+	var err error
 	a.state.Leaves, err = authority.NewLeaves(a.authority, authority.Options{Profile: profile})
 	if err != nil {
 		return fmt.Errorf("interception: %w", err)

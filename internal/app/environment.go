@@ -9,32 +9,9 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 )
 
-func AccountServer(cfg *config.Config) string {
-	switch cfg.Environment {
-	case config.Demo:
-		return "https://account-d.docusign.com"
-	case config.Production:
-		return "https://account.docusign.com"
-	}
-	return cfg.AccountServer
-}
-
-func Site(cfg *config.Config) string {
-	switch {
-	case cfg.Site != "":
-		return cfg.Site
-	case cfg.Environment == config.Demo:
-		return "https://demo.docusign.net"
-	case cfg.Environment == config.Production:
-		return "https://www.docusign.net"
-	}
-	return cfg.AccountServer
-}
-
 // trustedBase believes a base_uri under DocuSign's domains and, in a custom environment, at addresses the operator listed.
 func trustedBase(cfg *config.Config) func(*url.URL) error {
 	policy := cfg.Egress.Policy
-	account, _ := url.Parse(AccountServer(cfg))
 	return func(u *url.URL) error {
 		if u.Scheme != "https" {
 			return errors.New("it is not https")
@@ -46,7 +23,7 @@ func trustedBase(cfg *config.Config) func(*url.URL) error {
 		if err := policy.CheckEnvironment(h); err != nil {
 			return err
 		}
-		if policy.DocuSign(h) || cfg.Environment == config.Custom && (u.Hostname() == account.Hostname() || listedAddress(cfg, h)) {
+		if policy.DocuSign(h) || cfg.Environment == config.Custom && (h.Name() == cfg.AccountServer.Host.Name() || listedAddress(cfg, h)) {
 			return nil
 		}
 		return fmt.Errorf("%s is not under egress.hosts", h.Name())

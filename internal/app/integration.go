@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -18,7 +19,7 @@ func (m Member) Is(user string) bool {
 }
 
 // Members lists users, principals and the administrator who looks up users, each once.
-func Members(in *config.Integration) []Member {
+func Members(in *integration.Integration) []Member {
 	var list []Member
 	for _, u := range in.Users {
 		list = append(list, Member{u.Username, u.UserID})
@@ -33,7 +34,7 @@ func Members(in *config.Integration) []Member {
 	return list
 }
 
-func RedirectURI(in config.Integration) string {
+func RedirectURI(in integration.Integration) string {
 	return cmp.Or(in.OAuth.RedirectURI, oauth.DefaultRedirectURI)
 }
 

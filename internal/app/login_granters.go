@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -21,12 +22,12 @@ type codeGrant struct{ clientID, scopes string }
 func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.Client) (codeGranters, error) {
 	wanted := map[codeGrant]*oauth.CodeConfig{}
 	for _, in := range cfg.Integrations {
-		if in.Mode != config.Translate || in.Grant != config.AuthorizationCode {
+		if in.Mode != integration.Translate || in.Grant != integration.AuthorizationCode {
 			continue
 		}
-		at := codeGrant{ClientID(in), strings.Join(in.OAuth.Scopes, " ")}
+		at := codeGrant{in.OAuth.ClientID, in.OAuth.Scopes.String()}
 		if wanted[at] == nil {
-			wanted[at] = &oauth.CodeConfig{AccountServer: AccountServer(cfg), ClientID: at.clientID, ClientSecret: in.OAuth.ClientSecret.Text, HTTP: client, Tokens: tokens}
+			wanted[at] = &oauth.CodeConfig{AccountServer: cfg.AccountServer.String(), ClientID: at.clientID, ClientSecret: in.OAuth.ClientSecret, HTTP: client, Tokens: tokens}
 		}
 		for _, m := range Members(&in) {
 			if m.ID != "" {

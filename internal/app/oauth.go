@@ -11,19 +11,19 @@ import (
 
 func OauthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.Client, codeGranters, error) {
 	c := oauth.Config{
-		AccountServer: AccountServer(cfg), Audience: cfg.Audience, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
+		AccountServer: cfg.AccountServer.String(), Audience: cfg.Audience, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		RedirectURI: cfg.Admin.RedirectURI, Observer: env.observer, TrustedBase: trustedBase(cfg),
 	}
 	seen := map[string]bool{}
 	for _, in := range cfg.Integrations {
-		id := ClientID(in)
+		id := in.OAuth.ClientID
 		if seen[id] || len(in.OAuth.PrivateKeys) == 0 {
 			continue
 		}
 		seen[id] = true
 		issuer := oauth.Issuer{ClientID: id}
 		for _, k := range in.OAuth.PrivateKeys {
-			key, err := oauth.ParsePrivateKey(k.Source, []byte(k.PEM.Reveal()))
+			key, err := oauth.NewKey(k.Source, k.Key)
 			if err != nil {
 				return nil, nil, fmt.Errorf("integration %s: %w", in.Name, err)
 			}
@@ -39,11 +39,4 @@ func OauthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.
 	c.Granters = granters.find
 	client, err := oauth.New(c)
 	return client, granters, err
-}
-
-func ClientID(in config.Integration) string {
-	if in.OAuth.ClientID != "" {
-		return in.OAuth.ClientID
-	}
-	return in.IntegratorKey
 }

@@ -14,9 +14,9 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
-	"docusign-auth-proxy/translate"
 )
 
 // tokenForm is the body of a legacy oauth2/token, properly encoded.
@@ -370,9 +370,9 @@ func TestObservedLegacyTokens(t *testing.T) {
 	}
 }
 
-func bcryptOf(t *testing.T, password string) string {
+func bcryptOf(t *testing.T, text string) string {
 	t.Helper()
-	hash, err := translate.HashBcrypt(secret.New(password), 4)
+	hash, err := password.HashBcrypt(secret.New(text), 4)
 	if err != nil {
 		t.Fatal(err)
 	}

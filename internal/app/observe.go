@@ -22,7 +22,7 @@ import (
 func (p *App) configure(cfg *config.Config) {
 	var list []metrics.Integration
 	for _, in := range cfg.Integrations {
-		m := metrics.Integration{Name: in.Name, Key: in.IntegratorKey, ClientID: ClientID(in), Mode: in.Mode, SOAP: in.SOAP}
+		m := metrics.Integration{Name: in.Name, Key: in.IntegratorKey, ClientID: in.OAuth.ClientID, Mode: string(in.Mode), SOAP: string(in.SOAP)}
 		for _, u := range in.Users {
 			m.Users = append(m.Users, u.UserID)
 		}

@@ -8,13 +8,15 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
 )
 
-func hashed(t *testing.T, password string) string {
+func hashed(t *testing.T, text string) string {
 	t.Helper()
-	hash, err := translate.HashBcrypt(secret.New(password), 4)
+	hash, err := password.HashBcrypt(secret.New(text), 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,9 +24,13 @@ func hashed(t *testing.T, password string) string {
 }
 
 func TestWithProxyUsersEverybodyIsAskedAtTheForwardProxyAndOnlyThere(t *testing.T) {
-	user := config.ProxyUser{Username: "erp", Password: config.Password{Kind: config.Bcrypt, Hash: hashed(t, "right")}}
-	alone := config.Egress{ProxyUsers: []config.ProxyUser{user}}
-	listed := config.Egress{ProxyUsers: []config.ProxyUser{user}, Clients: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24")}}
+	hash, err := password.Bcrypt(hashed(t, "right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := integration.Login{Username: "erp", Password: hash}
+	alone := config.Egress{ProxyUsers: []integration.Login{user}}
+	listed := config.Egress{ProxyUsers: []integration.Login{user}, Clients: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24")}}
 	login := func(user, password string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 	}
@@ -44,10 +50,7 @@ func TestWithProxyUsersEverybodyIsAskedAtTheForwardProxyAndOnlyThere(t *testing.
 		{"a listed machine with the right one", "10.1.2.3", login("erp", "right"), listed, 0, 0},
 		{"a machine that is not listed, with the right one", "192.0.2.1", login("erp", "right"), listed, 403, 403},
 	} {
-		forward, local, err := clientsOf(&config.Config{Egress: c.egress}, translate.NewProver(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
+		forward, local := clientsOf(&config.Config{Egress: c.egress}, translate.NewProver(nil))
 		client := netip.AddrPortFrom(netip.MustParseAddr(c.client), 4711)
 		if got := forward.Admit(context.Background(), client, c.login).Status; got != c.forward {
 			t.Errorf("%s: status %d at the forward proxy, want %d", c.name, got, c.forward)

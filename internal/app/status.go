@@ -3,11 +3,11 @@ package app
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -15,6 +15,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
@@ -49,18 +50,17 @@ func (p *App) retry() { p.current.Load().oauth.ForgetErrors() }
 
 // consentPath is where browsers come back from DocuSign, if that is this listener.
 func consentPath(cfg *config.Config) string {
-	u, err := url.Parse(cfg.Admin.RedirectURI)
-	if err != nil || cfg.Admin.RedirectURI == "" {
+	if cfg.Admin.Redirect == nil {
 		return ""
 	}
-	return cmp.Or(u.Path, "/")
+	return cmp.Or(cfg.Admin.Redirect.Path, "/")
 }
 
 // adminHosts are the names under which the listener is addressed, besides localhost and addresses.
 func adminHosts(cfg *config.Config) []string {
 	var names []string
-	if u, err := url.Parse(cfg.Admin.RedirectURI); err == nil && u.Hostname() != "" {
-		names = append(names, u.Hostname())
+	if cfg.Admin.Redirect != nil {
+		names = append(names, cfg.Admin.Redirect.Hostname())
 	}
 	if host, _, err := net.SplitHostPort(cfg.Listen.Admin); err == nil && host != "" {
 		names = append(names, host)
@@ -99,7 +99,7 @@ func (p *App) Status() admin.Status {
 	s := admin.Status{
 		Version: version, Commit: commit, Environment: cfg.Environment, Started: p.started, Listeners: p.listenerStatus(cfg), UnknownMode: cfg.Unknown,
 		Config:       admin.ConfigState{Path: p.path, LoadedAt: p.holder.LastSuccess()},
-		Tunnels:      admin.Tunnels{Open: p.Server.OpenTunnels(), Allowed: cfg.Egress.Tunnel},
+		Tunnels:      admin.Tunnels{Open: p.Server.OpenTunnels(), Allowed: texts(cfg.Egress.Tunnel)},
 		Integrations: IntegrationStatus(cfg, p.ledger, a.oauth), Unknown: admin.UnknownOf(p.ledger.Unknown()), Security: p.securityStatus(cfg),
 	}
 	if err := p.holder.LastError(); err != nil {
@@ -144,9 +144,7 @@ func (p *App) listenerStatus(cfg *config.Config) []admin.Listener {
 			name = "hosts"
 		}
 		one := admin.Listener{Name: name, Address: l.Addr().String(), TLS: tls, Loopback: isLoopbackAddr(l.Addr())}
-		for _, n := range cfg.Egress.Clients {
-			one.Clients = append(one.Clients, n.String())
-		}
+		one.Clients = texts(cfg.Egress.Clients)
 		if len(cfg.Egress.ProxyUsers) > 0 {
 			one.Login = "basic: proxy users (forward proxy only)"
 		}
@@ -162,6 +160,14 @@ func (p *App) listenerStatus(cfg *config.Config) []admin.Listener {
 	return out
 }
 
+func texts[T fmt.Stringer](values []T) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, v.String())
+	}
+	return out
+}
+
 func isLoopbackAddr(a net.Addr) bool {
 	ap, err := netip.ParseAddrPort(a.String())
 	return err == nil && ap.Addr().Unmap().IsLoopback()
@@ -171,7 +177,7 @@ func isLoopbackAddr(a net.Addr) bool {
 func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Client) []admin.Integration {
 	var known []ledger.Known
 	for _, in := range cfg.Integrations {
-		known = append(known, ledger.Known{Name: in.Name, Mode: in.Mode})
+		known = append(known, ledger.Known{Name: in.Name, Mode: string(in.Mode)})
 	}
 	summaries := map[string]ledger.Summary{}
 	for _, s := range l.Integrations(known) {
@@ -187,8 +193,8 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	for i := range cfg.Integrations {
 		in := &cfg.Integrations[i]
 		one := admin.IntegrationOf(summaries[in.Name], rows)
-		one.Name, one.Mode, one.SOAP, one.Grant = in.Name, in.Mode, in.SOAP, in.Grant
-		one.IntegratorKey, one.ClientID = in.IntegratorKey, ClientID(*in)
+		one.Name, one.Mode, one.SOAP, one.Grant = in.Name, string(in.Mode), string(in.SOAP), string(in.Grant)
+		one.IntegratorKey, one.ClientID = in.IntegratorKey, in.OAuth.ClientID
 		describePeople(&one, in)
 		describeTokens(&one, in, states, keys, tokens)
 		out = append(out, one)
@@ -196,10 +202,10 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	return out
 }
 
-func describePeople(one *admin.Integration, in *config.Integration) {
+func describePeople(one *admin.Integration, in *integration.Integration) {
 	for _, u := range in.Users {
 		one.Users = append(one.Users, admin.User{
-			Username: u.Username, UserID: u.UserID, Password: string(u.Password.Kind), App: !u.AppPassword.Text.Empty(), MayActFor: u.MayActFor,
+			Username: u.Username, UserID: u.UserID, Password: u.Password.Kind().String(), App: !u.AppPassword.Empty(), MayActFor: u.MayActFor,
 		})
 	}
 	for _, pr := range in.Principals {
@@ -207,7 +213,7 @@ func describePeople(one *admin.Integration, in *config.Integration) {
 	}
 }
 
-func describeTokens(one *admin.Integration, in *config.Integration, states []oauth.State, keys []oauth.KeyState, tokens *oauth.Client) {
+func describeTokens(one *admin.Integration, in *integration.Integration, states []oauth.State, keys []oauth.KeyState, tokens *oauth.Client) {
 	for _, k := range keys {
 		if legacy.SameName(k.Issuer, one.ClientID) {
 			one.Keys = append(one.Keys, admin.Key{Source: k.Name, Fingerprint: k.KeyID, Works: k.Works})
@@ -222,7 +228,7 @@ func describeTokens(one *admin.Integration, in *config.Integration, states []oau
 	}
 }
 
-func nameOf(in *config.Integration, userID string) string {
+func nameOf(in *integration.Integration, userID string) string {
 	for _, u := range in.Users {
 		if legacy.SameName(u.UserID, userID) {
 			return u.Username
@@ -238,17 +244,15 @@ func nameOf(in *config.Integration, userID string) string {
 
 func (p *App) securityStatus(cfg *config.Config) admin.Security {
 	s := admin.Security{
-		Hosts: cfg.Egress.Hosts, AccountServer: cmp.Or(cfg.AccountServer, AccountServer(cfg)), PinPassword: cfg.PinPassword, Store: cfg.Store,
+		Hosts: cfg.Egress.Hosts, AccountServer: cfg.AccountServer.String(), PinPassword: cfg.PinPassword, Store: cfg.Store,
 		LogLevel: cfg.Log.Level, AdminLogin: cfg.Admin.BasicAuth != nil,
 	}
-	for _, n := range cfg.Egress.AllowAddresses {
-		s.AllowAddresses = append(s.AllowAddresses, n.String())
-	}
+	s.AllowAddresses = texts(cfg.Egress.AllowAddresses)
 	for _, u := range cfg.Egress.ProxyUsers {
 		s.ProxyUsers = append(s.ProxyUsers, u.Username)
 	}
-	if u, err := cfg.Upstream.ProxyURL(); err == nil && u != nil {
-		s.UpstreamProxy = u.Host
+	if u := cfg.Upstream.Proxy; u != (config.CompanyProxy{}) {
+		s.UpstreamProxy = u.Authority()
 	}
 	for _, i := range p.store.List() {
 		if !p.refused(i.Owner) {

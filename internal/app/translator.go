@@ -1,13 +1,11 @@
 package app
 
 import (
-	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"net/url"
-	"strings"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
@@ -19,8 +17,9 @@ func translatorOf(cfg *config.Config, env Deps, client *oauth.Client, previous *
 	tc := translate.Config{
 		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.Store}, OnUnknown: env.onUnknown,
 		RememberFor: cfg.Credentials.RememberFor, RememberMax: cfg.Credentials.RememberMax, Prover: env.prover,
+		Integrations: cfg.Integrations,
 	}
-	scope := siteScope(AccountServer(cfg))
+	scope := siteScope(cfg.AccountServer.String())
 	tc.OnSite = func(account string, base *url.URL) {
 		_ = env.Store.Accounts().Learn(scope, account, base.Host) // refuses only what is longer than any id and host
 	}
@@ -32,13 +31,6 @@ func translatorOf(cfg *config.Config, env Deps, client *oauth.Client, previous *
 	if cfg.PinPassword == config.FirstUse {
 		tc.Pins, tc.OnPin = env.Store, env.onPin
 		tc.MayPin = func(client netip.Addr) bool { return client.IsLoopback() || Contains(cfg.Egress.Clients, client) }
-	}
-	for i := range cfg.Integrations {
-		in, err := integrationOf(&cfg.Integrations[i])
-		if err != nil {
-			return nil, fmt.Errorf("integration %s: %w", cfg.Integrations[i].Name, err)
-		}
-		tc.Integrations = append(tc.Integrations, in)
 	}
 	return translate.New(tc)
 }
@@ -52,95 +44,29 @@ func Contains(networks []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-func integrationOf(in *config.Integration) (translate.Integration, error) {
-	out := translate.Integration{
-		Name: in.Name, Key: in.IntegratorKey, ClientID: ClientID(*in), Scopes: strings.Join(in.OAuth.Scopes, " "), AdminUserID: in.OAuth.AdminUserID,
-		OldStatusCodes: in.OldStatusCodes, GUIDPaths: in.AccountIDs == config.GUID, RefuseOAuth: !in.PassOAuthBearer,
-	}
-	switch in.Mode {
-	case config.Observe:
-		out.Mode = translate.ModeObserve
-	case config.Block:
-		out.Mode = translate.ModeBlock
-	}
-	if in.SOAP == config.AppPassword {
-		out.SOAP = translate.SOAPAppPassword
-	}
-	for _, u := range in.Users {
-		user, err := userOf(u)
-		if err != nil {
-			return out, fmt.Errorf("user %s: %w", u.Username, err)
-		}
-		out.Users = append(out.Users, user)
-	}
-	for _, p := range in.Principals {
-		out.Principals = append(out.Principals, translate.Principal{Username: p.Username, UserID: p.UserID})
-	}
-	for _, t := range in.Tokens {
-		imported := translate.ImportedToken{Username: t.Username, ActsAs: t.ActsAs}
-		if n, err := hex.Decode(imported.SHA256[:], []byte(t.SHA256)); err != nil || n != len(imported.SHA256) {
-			return out, fmt.Errorf("token of %s: sha256 is not 64 hexadecimal digits", t.Username)
-		}
-		out.Tokens = append(out.Tokens, imported)
-	}
-	return out, nil
-}
-
-func userOf(u config.User) (translate.User, error) {
-	p, err := passwordOf(u.Password)
-	return translate.User{
-		Username: u.Username, UserID: u.UserID, Password: p, AppPassword: u.AppPassword.Text, MayActFor: u.MayActFor, Accounts: u.Accounts,
-	}, err
-}
-
-func passwordOf(p config.Password) (translate.Password, error) {
-	switch p.Kind {
-	case config.Bcrypt:
-		return translate.BcryptPassword(p.Hash)
-	case config.Argon2id:
-		return translate.Argon2idPassword(p.Hash)
-	case config.Plain:
-		return translate.PlainPassword(p.Plain)
-	}
-	return translate.Password{}, nil
-}
-
 // clientsOf says who may use the listeners. This machine always may; the doors that cannot ask for proxy credentials are
 // open to listed networks only. With proxy_users the forward proxy asks everybody for a login, this machine too.
-func clientsOf(cfg *config.Config, prover *translate.Prover) (forward, local *egress.Clients, err error) {
+func clientsOf(cfg *config.Config, prover *translate.Prover) (forward, local *egress.Clients) {
 	own := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	listed := append(own, cfg.Egress.Clients...)
 	local = &egress.Clients{Allow: listed}
 	forward = &egress.Clients{Allow: listed}
 	if len(cfg.Egress.ProxyUsers) == 0 {
-		return forward, local, nil
+		return forward, local
 	}
 	if len(cfg.Egress.Clients) == 0 {
 		forward.Allow = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	}
-	var users []translate.Login
-	for _, u := range cfg.Egress.ProxyUsers {
-		p, err := passwordOf(u.Password)
-		if err != nil {
-			return nil, nil, fmt.Errorf("egress.proxy_users: %s: %w", u.Username, err)
-		}
-		users = append(users, translate.Login{Username: u.Username, Password: p})
-	}
-	forward.Verify = translate.NewLogins(prover, "egress.proxy_users", users).Verify
-	return forward, local, nil
+	forward.Verify = translate.NewLogins(prover, "egress.proxy_users", cfg.Egress.ProxyUsers).Verify
+	return forward, local
 }
 
 // adminLoginsOf gives the login of the operations listener, nil when it asks for none.
-func adminLoginsOf(cfg *config.Config, prover *translate.Prover) (*translate.Logins, error) {
-	own := cfg.Admin.BasicAuth
-	if own == nil {
-		return nil, nil
+func adminLoginsOf(cfg *config.Config, prover *translate.Prover) *translate.Logins {
+	if cfg.Admin.BasicAuth == nil {
+		return nil
 	}
-	p, err := passwordOf(own.Password)
-	if err != nil {
-		return nil, fmt.Errorf("admin.basic_auth: %w", err)
-	}
-	return translate.NewLogins(prover, "admin.basic_auth", []translate.Login{{Username: own.Username, Password: p}}), nil
+	return translate.NewLogins(prover, "admin.basic_auth", []integration.Login{*cfg.Admin.BasicAuth})
 }
 
 // issuer is the store as the proxy and the translator see it.

@@ -3,41 +3,32 @@ package app
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
-	"net/url"
-	"strings"
 	"time"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/upstream"
 	"docusign-auth-proxy/translate/oauth"
 )
 
-func DialerOf(cfg *config.Config, self func() []netip.AddrPort) (*egress.Dialer, error) {
-	d := &egress.Dialer{Resolve: cfg.Egress.Resolve, Allow: cfg.Egress.AllowAddresses, Self: self, Timeout: cfg.Upstream.DialTimeout}
-	if cfg.Egress.Resolver != "" {
-		// One DNS server, asked directly: net.Resolver would read the hosts file that points DocuSign's names at this proxy.
-		server, err := netip.ParseAddrPort(cfg.Egress.Resolver)
-		if err != nil {
-			return nil, fmt.Errorf("egress.resolver: %w", err)
-		}
-		d.Lookup = &egress.Resolver{Servers: []netip.AddrPort{server}}
+func DialerOf(cfg *config.Config, self func() []netip.AddrPort) *egress.Dialer {
+	d := &egress.Dialer{
+		Resolve: cfg.Egress.Resolve, Allow: cfg.Egress.AllowAddresses, Self: self, Timeout: cfg.Upstream.DialTimeout,
 	}
-	return d, d.Validate()
+	if cfg.Egress.Resolver.IsValid() {
+		// One DNS server, asked directly: net.Resolver would read the hosts file that points DocuSign's names at this proxy.
+		d.Lookup = &egress.Resolver{Servers: []netip.AddrPort{cfg.Egress.Resolver}}
+	}
+	return d
 }
 
-// TransportOf is the one way to DocuSign. It speaks HTTP/1.1: each call has its connection to itself, so a large upload never waits for another.
-func TransportOf(cfg *config.Config, dialer *egress.Dialer) (*http.Transport, error) {
-	roots, err := RootsOf(cfg)
-	if err != nil {
-		return nil, err
-	}
+// TransportOf is the one way to DocuSign. It speaks HTTP/1.1: each call has its connection to itself, so a large upload
+// never waits for another.
+func TransportOf(cfg *config.Config, dialer *egress.Dialer) *http.Transport {
+	roots := RootsOf(cfg)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	t := &http.Transport{
@@ -55,22 +46,17 @@ func TransportOf(cfg *config.Config, dialer *egress.Dialer) (*http.Transport, er
 		DisableCompression:     true, // Accept-Encoding is the caller's business
 		Protocols:              protocols,
 	}
-	if cfg.Upstream.Proxy.Empty() {
-		return t, nil
+	if company := CompanyProxyOf(cfg, dialer, roots); company != nil {
+		t.DialContext = company.DialContext
 	}
-	company, err := CompanyProxyOf(cfg, dialer, roots)
-	if err != nil {
-		return nil, err
-	}
-	t.DialContext = company.DialContext
-	return t, nil
+	return t
 }
 
 // upstreamOf is the same way for the callers' calls: those that are small go without net/http's goroutines, which cost a third of a GET.
 func upstreamOf(cfg *config.Config, t *http.Transport) closingTripper {
 	base := t.Clone()
 	base.DialContext = upstream.KeepAnswers(t.DialContext)
-	if strings.HasPrefix(strings.ToLower(cfg.Upstream.Proxy.Reveal()), "https:") {
+	if cfg.Upstream.Proxy.Scheme == "https" {
 		return base // an idle connection inside another TLS cannot be asked whether it is still good
 	}
 	return &upstream.Transport{
@@ -90,43 +76,36 @@ type closingTripper interface {
 	CloseIdleConnections()
 }
 
-func RootsOf(cfg *config.Config) (*x509.CertPool, error) {
+// RootsOf are the authorities that servers are trusted by.
+func RootsOf(cfg *config.Config) *x509.CertPool {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	if cfg.Upstream.CAPEM != "" && !roots.AppendCertsFromPEM([]byte(cfg.Upstream.CAPEM)) {
-		return nil, errors.New("upstream.ca_file: no certificate in it")
+	for _, c := range cfg.Upstream.CAs {
+		roots.AddCert(c)
 	}
-	return roots, nil
+	return roots
 }
 
-func CompanyProxyOf(cfg *config.Config, dialer *egress.Dialer, roots *x509.CertPool) (*egress.Proxy, error) {
-	u, err := url.Parse(cfg.Upstream.Proxy.Reveal())
-	if err != nil {
-		return nil, errors.New("upstream.proxy: not a URL such as http://proxy.example:3128")
+// CompanyProxyOf is the proxy on the way to DocuSign, nil when there is none.
+func CompanyProxyOf(cfg *config.Config, dialer *egress.Dialer, roots *x509.CertPool) *egress.Proxy {
+	u := cfg.Upstream.Proxy
+	if u == (config.CompanyProxy{}) {
+		return nil
 	}
-	port := uint16(80)
-	p := &egress.Proxy{Dialer: dialer, User: u.User.Username(), Password: cfg.Upstream.ProxyPassword.Text, Timeout: cfg.Upstream.DialTimeout}
+	p := &egress.Proxy{
+		Dialer: dialer, Address: u.Host, User: u.User, Password: u.Password, Timeout: cfg.Upstream.DialTimeout,
+	}
 	if u.Scheme == "https" {
-		port = 443
 		p.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
-	if pw, set := u.User.Password(); set && p.Password.Empty() {
-		p.Password = secret.New(pw)
-	}
-	if p.Address, err = egress.ParseHost(u.Host, port); err != nil {
-		return nil, fmt.Errorf("upstream.proxy: %w", err)
-	}
-	return p, nil
+	return p
 }
 
 // TokensOnly makes the client for tokens as the proxy does, without the rest of the proxy.
 func TokensOnly(cfg *config.Config) (*oauth.Client, func(), error) {
-	transport, err := Transport(cfg)
-	if err != nil {
-		return nil, nil, err
-	}
+	transport := Transport(cfg)
 	client, _, err := OauthOf(cfg, Deps{Store: store.Memory()}, transport)
 	if err != nil {
 		return nil, nil, err
@@ -135,10 +114,6 @@ func TokensOnly(cfg *config.Config) (*oauth.Client, func(), error) {
 }
 
 // Transport is the proxy's own way to DocuSign.
-func Transport(cfg *config.Config) (*http.Transport, error) {
-	dialer, err := DialerOf(cfg, ListeningOn(cfg))
-	if err != nil {
-		return nil, err
-	}
-	return TransportOf(cfg, dialer)
+func Transport(cfg *config.Config) *http.Transport {
+	return TransportOf(cfg, DialerOf(cfg, ListeningOn(cfg)))
 }

@@ -14,6 +14,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -57,10 +58,10 @@ func consentList(cfg *config.Config, user string) ([]ConsentPages, error) {
 	list := []ConsentPages{}
 	logins := false
 	for _, in := range cfg.Integrations {
-		if in.Mode != config.Translate {
+		if in.Mode != integration.Translate {
 			continue
 		}
-		if in.Grant == config.AuthorizationCode {
+		if in.Grant == integration.AuthorizationCode {
 			logins = true
 			continue
 		}
@@ -93,8 +94,8 @@ func noSuchUser(cfg *config.Config, user string) error {
 	return fmt.Errorf("the configuration has no user %s that this is for\nnext: name one of %s, or add the user to users", user, strings.Join(known, ", "))
 }
 
-func ConsentOf(cfg *config.Config, in config.Integration, username string) ConsentPages {
-	c := oauth.Consent{AccountServer: app.AccountServer(cfg), ClientID: app.ClientID(in), Scopes: strings.Join(in.OAuth.Scopes, " "), RedirectURI: app.RedirectURI(in)}
+func ConsentOf(cfg *config.Config, in integration.Integration, username string) ConsentPages {
+	c := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID, Scopes: in.OAuth.Scopes.String(), RedirectURI: app.RedirectURI(in)}
 	return ConsentPages{
 		Integration: in.Name, Key: c.ClientID, Scopes: c.Scopes, User: username, RedirectURI: c.RedirectURI, Individual: c.Individual() + loginHint(username), Admin: c.Admin(),
 	}

@@ -13,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/translate/legacy"
@@ -29,7 +30,7 @@ func Login(cmd *cobra.Command, f BrowserFlags) error {
 	if err != nil {
 		return withNext(err, "docusign-auth-proxy doctor --config "+f.Config)
 	}
-	in, who, err := f.pick(cfg, config.AuthorizationCode)
+	in, who, err := f.pick(cfg, integration.AuthorizationCode)
 	if err != nil {
 		return err
 	}
@@ -37,14 +38,11 @@ func Login(cmd *cobra.Command, f BrowserFlags) error {
 	if err != nil {
 		return err
 	}
-	transport, err := app.Transport(cfg)
-	if err != nil {
-		return err
-	}
+	transport := app.Transport(cfg)
 	defer transport.CloseIdleConnections()
 	l := &loginRun{BrowserFlags: f, cmd: cmd, cfg: cfg, in: in, who: who, locked: locked}
 	l.granter, err = oauth.NewCodeGranter(oauth.CodeConfig{
-		AccountServer: app.AccountServer(cfg), ClientID: app.ClientID(*in), ClientSecret: in.OAuth.ClientSecret.Text, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Tokens: nowhere{},
+		AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID, ClientSecret: in.OAuth.ClientSecret, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Tokens: nowhere{},
 	})
 	if err != nil {
 		return err
@@ -83,7 +81,7 @@ type loginRun struct {
 	BrowserFlags
 	cmd     *cobra.Command
 	cfg     *config.Config
-	in      *config.Integration
+	in      *integration.Integration
 	who     app.Member
 	granter *oauth.CodeGranter
 	locked  bool
@@ -95,7 +93,7 @@ func (l *loginRun) run(ctx context.Context) error {
 		return err
 	}
 	defer b.close()
-	request := oauth.LoginRequest{Scopes: oauth.CodeScopes(strings.Join(l.in.OAuth.Scopes, " ")), RedirectURI: b.URI, State: b.State, Verifier: oauth2.GenerateVerifier()}
+	request := oauth.LoginRequest{Scopes: oauth.CodeScopes(l.in.OAuth.Scopes.String()), RedirectURI: b.URI, State: b.State, Verifier: oauth2.GenerateVerifier()}
 	if strings.Contains(l.who.Name, "@") {
 		request.LoginHint = l.who.Name
 	}
@@ -103,7 +101,7 @@ func (l *loginRun) run(ctx context.Context) error {
 		l.say(l.cmd, "note: the proxy runs and holds the store %s. Log in now; at the end you will be asked to stop it for a moment.\n", l.cfg.Store)
 	}
 	l.say(l.cmd, "redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  %s\nopen this page in a browser on this machine and log in as %s:\n  %s\nwaiting for the browser, at most %s\n",
-		app.ClientID(*l.in), b.URI, l.who.Name, l.granter.AuthCodeURL(request), l.Timeout)
+		l.in.OAuth.ClientID, b.URI, l.who.Name, l.granter.AuthCodeURL(request), l.Timeout)
 	back, err := l.await(ctx, b)
 	if err != nil {
 		return err
@@ -182,7 +180,7 @@ func (l *loginRun) keep(got *oauth.Login, r browserResult, o store.Options) brow
 		}
 		return r
 	}
-	id := oauth.Identity{Issuer: app.ClientID(*l.in), Subject: r.UserID}
+	id := oauth.Identity{Issuer: l.in.OAuth.ClientID, Subject: r.UserID}
 	if got.Refresh.Empty() {
 		err = errors.New("DocuSign gave no refresh token")
 	} else {

@@ -12,6 +12,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -40,7 +41,7 @@ func ConsentWait(cmd *cobra.Command, f BrowserFlags) error {
 	if err != nil {
 		return withNext(err, "docusign-auth-proxy doctor --config "+f.Config)
 	}
-	in, who, err := f.pick(cfg, config.JWT)
+	in, who, err := f.pick(cfg, integration.JWT)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func ConsentWait(cmd *cobra.Command, f BrowserFlags) error {
 		return err
 	}
 	defer b.close()
-	consent := oauth.Consent{AccountServer: app.AccountServer(cfg), ClientID: app.ClientID(*in), Scopes: strings.Join(in.OAuth.Scopes, " "), RedirectURI: b.URI, State: b.State}
+	consent := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID, Scopes: in.OAuth.Scopes.String(), RedirectURI: b.URI, State: b.State}
 	f.say(cmd, "redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  %s\nopen this page in a browser on this machine, log in as %s and accept:\n  %s\nwaiting for the browser, at most %s\n",
 		consent.ClientID, b.URI, who.Name, consent.Individual()+loginHint(who.Name), f.Timeout)
 	back, err := f.await(cmd.Context(), b)
@@ -72,11 +73,11 @@ func ConsentWait(cmd *cobra.Command, f BrowserFlags) error {
 }
 
 // proveConsent asks for a token with the private key.
-func proveConsent(ctx context.Context, client *oauth.Client, in *config.Integration, r browserResult) browserResult {
+func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Integration, r browserResult) browserResult {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout-10*time.Second)
 	defer cancel()
-	scopes := strings.Join(in.OAuth.Scopes, " ")
-	id := oauth.Identity{Issuer: app.ClientID(*in), Subject: r.UserID, Scopes: scopes}
+	scopes := in.OAuth.Scopes.String()
+	id := oauth.Identity{Issuer: in.OAuth.ClientID, Subject: r.UserID, Scopes: scopes}
 	var err error
 	if id.Subject == "" {
 		admin := oauth.Identity{Issuer: id.Issuer, Subject: in.OAuth.AdminUserID, Scopes: scopes}
@@ -106,15 +107,15 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *config.Integrat
 }
 
 // pick finds the one user of the one integration that is meant.
-func (f *BrowserFlags) pick(cfg *config.Config, grant string) (*config.Integration, app.Member, error) {
+func (f *BrowserFlags) pick(cfg *config.Config, grant integration.Grant) (*integration.Integration, app.Member, error) {
 	type choice struct {
-		in *config.Integration
+		in *integration.Integration
 		m  app.Member
 	}
 	var found, other []choice
 	for i := range cfg.Integrations {
 		in := &cfg.Integrations[i]
-		if in.Mode != config.Translate || f.Integration != "" && in.Name != f.Integration {
+		if in.Mode != integration.Translate || f.Integration != "" && in.Name != f.Integration {
 			continue
 		}
 		for _, m := range app.Members(in) {
@@ -131,7 +132,7 @@ func (f *BrowserFlags) pick(cfg *config.Config, grant string) (*config.Integrati
 	switch {
 	case len(found) == 1:
 		return found[0].in, found[0].m, nil
-	case len(found) == 0 && len(other) > 0 && grant == config.JWT:
+	case len(found) == 0 && len(other) > 0 && grant == integration.JWT:
 		return nil, app.Member{}, fmt.Errorf("integration %s has grant: authorization_code, for which consent is part of the login\nnext: docusign-auth-proxy login --config %s --user %s", other[0].in.Name, f.Config, other[0].m.Name)
 	case len(found) == 0 && len(other) > 0:
 		return nil, app.Member{}, fmt.Errorf("integration %s has grant: jwt and needs no login, but the user's consent\nnext: docusign-auth-proxy consent wait --config %s --user %s; or set grant: authorization_code", other[0].in.Name, f.Config, other[0].m.Name)

@@ -13,11 +13,11 @@ import (
 	"golang.org/x/crypto/bcrypt"
 	"gopkg.in/yaml.v3"
 
-	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/shown"
-	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -110,7 +110,7 @@ func (d *discovery) credential(cred legacy.Credential, actAs string, client neti
 	if !d.pin || u.hash != "" || len(cred.Passwords) == 0 || !(client.IsLoopback() || app.Contains(d.clients, client)) {
 		return
 	}
-	if hash, err := translate.HashBcrypt(cred.Passwords[0], bcrypt.DefaultCost); err == nil {
+	if hash, err := password.HashBcrypt(cred.Passwords[0], bcrypt.DefaultCost); err == nil {
 		u.hash, u.Pinned = hash, true
 	}
 }
@@ -200,7 +200,7 @@ func (k *foundKey) integration(o DiscoverOptions, n int) map[string]any {
 		}
 		users = append(users, user)
 	}
-	return map[string]any{"name": fmt.Sprintf("integration-%d", n), "integrator_key": k.Key, "mode": config.Translate, "oauth": oauth, "users": users}
+	return map[string]any{"name": fmt.Sprintf("integration-%d", n), "integrator_key": k.Key, "mode": integration.Translate, "oauth": oauth, "users": users}
 }
 
 func (d *discovery) summarise(cmd *cobra.Command, o DiscoverOptions) error {

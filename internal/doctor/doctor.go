@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"unicode"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -43,16 +45,15 @@ type Plan struct {
 type Key struct {
 	Integration string
 	Source      string // "file keys/new.pem"
-	PEM         secret.Text
+	Key         *rsa.PrivateKey
 }
 
 // Authority is the CA that old programs are told to trust.
 type Authority struct {
-	CertFile, KeyFile string
-	CertPEM           []byte
-	KeyPEM            secret.Text
-	OldTLS            bool           // TLS 1.0 and 1.1 are taken from old programs
-	HostRoots         *x509.CertPool // what this machine trusts; nil = unknown
+	CertFile string
+	*authority.Authority
+	OldTLS    bool           // TLS 1.0 and 1.1 are taken from old programs
+	HostRoots *x509.CertPool // what this machine trusts; nil = unknown
 }
 
 // HostsFile is where this machine fixes names itself.

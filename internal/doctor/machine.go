@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -28,7 +27,7 @@ const (
 func (c *checkup) checkKeys() {
 	for _, k := range c.Keys {
 		subject := k.Integration + " " + k.Source
-		key, err := oauth.ParsePrivateKey(k.Source, []byte(k.PEM.Reveal()))
+		key, err := oauth.NewKey(k.Source, k.Key)
 		if err != nil {
 			c.add(Finding{
 				Check: "key", Subject: subject, Status: Fail, Found: err.Error(), Why: "without a private key no token can be had for this integration",
@@ -45,16 +44,8 @@ func (c *checkup) checkAuthority() {
 	if a == nil {
 		return
 	}
-	loaded, err := authority.Load(a.CertPEM, []byte(a.KeyPEM.Reveal()))
-	if err != nil {
-		c.add(Finding{
-			Check: "ca", Subject: a.CertFile, Status: Fail, Found: err.Error(), Why: "the proxy cannot answer in DocuSign's name, so programs that come by HTTPS_PROXY or the hosts file get no connection",
-			Next: "make a new CA (" + c.Command + " ca init) and let the old machines trust it (" + c.call("ca trust") + ")",
-		})
-		return
-	}
-	if c.checkTerm(loaded) {
-		c.checkTrust(loaded.Certificate())
+	if c.checkTerm(a) {
+		c.checkTrust(a.Certificate())
 	}
 	if a.OldTLS {
 		c.ok("old tls", "interception.tls", "legacy: TLS 1.0 and 1.1 are taken from programs that know nothing newer; set modern when the last of them is gone")
@@ -64,7 +55,7 @@ func (c *checkup) checkAuthority() {
 }
 
 // checkTerm tells whether the CA is within its term.
-func (c *checkup) checkTerm(a *authority.Authority) bool {
+func (c *checkup) checkTerm(a *Authority) bool {
 	now, expires, file := c.Now(), a.Expires(), c.Authority.CertFile
 	days := int(expires.Sub(now).Hours() / 24)
 	finding := Finding{Check: "ca", Subject: file, Why: "old programs refuse every connection through the proxy once the CA is outside its term",

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,6 +18,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/consent"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
@@ -40,7 +40,7 @@ func doctorPlan(path string, offline bool) (plan Plan, done func() error) {
 		return plan, done
 	}
 	cfg := s.cfg
-	plan.Report.Environment, plan.Report.AccountServer = cfg.Environment, app.AccountServer(cfg)
+	plan.Report.Environment, plan.Report.AccountServer = cfg.Environment, cfg.AccountServer.String()
 	plan.Secrets = secretsOf(cfg)
 	plan.Admin = cfg.Listen.Admin
 	for _, l := range []Listener{{Field: "listen.proxy", Address: cfg.Listen.Proxy}, {Field: "listen.admin", Address: cfg.Listen.Admin}, {Field: "listen.hosts", Address: cfg.Listen.Hosts}} {
@@ -52,7 +52,7 @@ func doctorPlan(path string, offline bool) (plan Plan, done func() error) {
 	plan.Integrations = doctorIntegrations(s)
 	for _, in := range cfg.Integrations {
 		for _, k := range in.OAuth.PrivateKeys {
-			plan.Keys = append(plan.Keys, Key{Integration: in.Name, Source: k.Source, PEM: k.PEM})
+			plan.Keys = append(plan.Keys, Key{Integration: in.Name, Source: k.Source, Key: k.Key})
 		}
 	}
 	plan.HostsFile = doctorHostsFile(cfg)
@@ -64,15 +64,10 @@ func doctorPlan(path string, offline bool) (plan Plan, done func() error) {
 
 // connectPlan adds the way to DocuSign, which is the proxy's own.
 func connectPlan(plan Plan, cfg *config.Config) (Plan, func() error) {
-	done := func() error { return nil }
 	fault := func(err error) Finding {
 		return Finding{Check: "config", Subject: plan.Config, Status: Fail, Found: err.Error(), Why: "the proxy does not start", Next: "mend it; docusign-auth-proxy config reference explains every key"}
 	}
-	network, transport, err := doctorNetwork(cfg)
-	if err != nil {
-		plan.Read = append(plan.Read, fault(err))
-		return plan, done
-	}
+	network, transport := doctorNetwork(cfg)
 	plan.Network = network
 	kept, held := doctorStore(cfg, plan.Integrations)
 	if held != nil {
@@ -96,7 +91,7 @@ func doctorAuthority(cfg *config.Config) *Authority {
 	if in == nil {
 		return nil
 	}
-	a := &Authority{CertFile: in.CACert, KeyFile: in.CAKey, CertPEM: []byte(in.CACertPEM), KeyPEM: in.CAKeyPEM, OldTLS: in.TLS == config.Legacy}
+	a := &Authority{CertFile: in.CACert, Authority: in.Authority, OldTLS: in.TLS == config.Legacy}
 	if roots, err := x509.SystemCertPool(); err == nil {
 		a.HostRoots = roots
 	}
@@ -120,7 +115,7 @@ func doctorHostsFile(cfg *config.Config) HostsFile {
 		},
 		Past: func(name string) bool {
 			_, ok := fixedAddress(fixed.Resolve, name)
-			return ok || cfg.Egress.Resolver != "" || !cfg.Upstream.Proxy.Empty()
+			return ok || cfg.Egress.Resolver.IsValid() || cfg.Upstream.Proxy != (config.CompanyProxy{})
 		},
 	}
 }
@@ -159,43 +154,27 @@ func fixedAddress(resolve map[string]string, name string) (string, bool) {
 	return "", false
 }
 
-func doctorNetwork(cfg *config.Config) (Network, *http.Transport, error) {
-	none := Network{}
-	dialer, err := app.DialerOf(cfg, app.ListeningOn(cfg))
-	if err != nil {
-		return none, nil, err
-	}
-	transport, err := app.TransportOf(cfg, dialer)
-	if err != nil {
-		return none, nil, err
-	}
-	roots, err := app.RootsOf(cfg)
-	if err != nil {
-		return none, nil, err
-	}
+func doctorNetwork(cfg *config.Config) (Network, *http.Transport) {
+	dialer := app.DialerOf(cfg, app.ListeningOn(cfg))
+	transport, roots := app.TransportOf(cfg, dialer), app.RootsOf(cfg)
 	var lookup egress.Lookup = net.DefaultResolver
 	if dialer.Lookup != nil {
 		lookup = dialer.Lookup
 	}
 	n := Network{
-		AccountServer: app.AccountServer(cfg), Site: app.Site(cfg), Dial: transport.DialContext, Roots: roots, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
+		AccountServer: cfg.AccountServer.String(), Site: cfg.Site.String(), Dial: transport.DialContext, Roots: roots, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		Fixed: func(host string) (string, bool) { return fixedAddress(cfg.Egress.Resolve, host) },
 		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return lookup.LookupNetIP(ctx, "ip", host)
 		},
 	}
-	if cfg.Upstream.Proxy.Empty() {
-		return n, transport, nil
+	if company := app.CompanyProxyOf(cfg, dialer, roots); company != nil {
+		n.CompanyProxy = company.Address.String()
+		n.DialProxy = func(ctx context.Context) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", n.CompanyProxy)
+		}
 	}
-	company, err := app.CompanyProxyOf(cfg, dialer, roots)
-	if err != nil {
-		return none, nil, err
-	}
-	n.CompanyProxy = company.Address.String()
-	n.DialProxy = func(ctx context.Context) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", n.CompanyProxy)
-	}
-	return n, transport, nil
+	return n, transport
 }
 
 func doctorIntegrations(s salvaged) []Integration {
@@ -210,23 +189,23 @@ func doctorIntegrations(s salvaged) []Integration {
 	return out
 }
 
-func doctorIntegration(cfg *config.Config, in *config.Integration) Integration {
+func doctorIntegration(cfg *config.Config, in *integration.Integration) Integration {
 	out := Integration{
-		Name: in.Name, Key: in.IntegratorKey, ClientID: app.ClientID(*in), Scopes: strings.Join(in.OAuth.Scopes, " "), Admin: in.OAuth.AdminUserID,
-		AppPassword: in.SOAP == config.AppPassword, CodeGrant: in.Grant == config.AuthorizationCode, RedirectURI: app.RedirectURI(*in),
+		Name: in.Name, Key: in.IntegratorKey, ClientID: in.OAuth.ClientID, Scopes: in.OAuth.Scopes.String(), Admin: in.OAuth.AdminUserID,
+		AppPassword: in.SOAP == integration.AppPassword, CodeGrant: in.Grant == integration.AuthorizationCode, RedirectURI: app.RedirectURI(*in),
 		ConsentURL: func(username string) string { return consent.ConsentOf(cfg, *in, username).Individual },
 	}
 	switch {
-	case in.Mode != config.Translate:
-		out.Skip = "mode " + in.Mode + ": nothing is translated, so there is nothing to ask DocuSign"
-	case in.Grant == config.JWT && len(in.OAuth.PrivateKeys) == 0:
+	case in.Mode != integration.Translate:
+		out.Skip = "mode " + string(in.Mode) + ": nothing is translated, so there is nothing to ask DocuSign"
+	case in.Grant == integration.JWT && len(in.OAuth.PrivateKeys) == 0:
 		out.TokenFree = true
 	}
 	for _, m := range app.Members(in) {
 		out.Users = append(out.Users, User{Name: m.Name, ID: m.ID})
 	}
 	for i, u := range in.Users { // they come first
-		out.Users[i].Accounts, out.Users[i].AppPassword = u.Accounts, u.AppPassword.Text
+		out.Users[i].Accounts, out.Users[i].AppPassword = u.Accounts, u.AppPassword
 	}
 	return out
 }
@@ -259,26 +238,18 @@ func doctorStore(cfg *config.Config, integrations []Integration) (*store.Store, 
 
 // secretsOf lists what must not stand in any output, whatever DocuSign or a proxy on the way repeats.
 func secretsOf(cfg *config.Config) []secret.Text {
-	out := []secret.Text{cfg.Upstream.Proxy, cfg.Upstream.ProxyPassword.Text}
-	if u, err := cfg.Upstream.ProxyURL(); err == nil && u != nil {
-		out = append(out, passwordIn(u))
-	}
+	out := []secret.Text{cfg.Upstream.Proxy.Password}
 	if cfg.Interception != nil {
 		out = append(out, cfg.Interception.CAKeyPEM)
 	}
 	for _, in := range cfg.Integrations {
-		out = append(out, in.OAuth.ClientSecret.Text)
+		out = append(out, in.OAuth.ClientSecret)
 		for _, k := range in.OAuth.PrivateKeys {
 			out = append(out, k.PEM)
 		}
 		for _, u := range in.Users {
-			out = append(out, u.AppPassword.Text, u.Password.Plain)
+			out = append(out, u.AppPassword, u.Password.Clear())
 		}
 	}
 	return slices.DeleteFunc(out, secret.Text.Empty)
-}
-
-func passwordIn(u *url.URL) secret.Text {
-	password, _ := u.User.Password()
-	return secret.New(password)
 }

@@ -1,7 +1,7 @@
 package config
 
-// ExampleMinimal is the least that translates: one program, one user, one key. It needs the file key.pem.
-const ExampleMinimal = `environment: demo
+// exampleMinimal is the least that translates: one program, one user, one key. It needs the file key.pem.
+const exampleMinimal = `environment: demo
 integrations:
   - name: nightly-billing
     integrator_key: 230546a7-9c55-40ad-8fbf-af205d5494ad
@@ -13,14 +13,14 @@ integrations:
         password: {bcrypt: "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}
 `
 
-// ExampleObserve translates nothing yet: it passes every call on and counts who still sends which old credential.
-const ExampleObserve = `environment: production
+// exampleObserve translates nothing yet: it passes every call on and counts who still sends which old credential.
+const exampleObserve = `environment: production
 unknown: observe
 interception: {ca_cert: ca.pem, ca_key: ca-key.pem}
 `
 
-// ExampleAppPassword replaces the passwords of a SOAP program by App Passwords. It needs the two files it names.
-const ExampleAppPassword = `environment: production
+// exampleAppPassword replaces the passwords of a SOAP program by App Passwords. It needs the two files it names.
+const exampleAppPassword = `environment: production
 integrations:
   - name: contracts
     integrator_key: DOCU-230546a7-9c55-40ad-8fbf-af205d5494ad
@@ -31,7 +31,7 @@ integrations:
         app_password: {file: app-password.txt}
 `
 
-// Examples returns the examples by name.
-func Examples() map[string]string {
-	return map[string]string{"minimal": ExampleMinimal, "observe": ExampleObserve, "app-password": ExampleAppPassword}
+// examples returns the examples by name.
+func examples() map[string]string {
+	return map[string]string{"minimal": exampleMinimal, "observe": exampleObserve, "app-password": exampleAppPassword}
 }
