@@ -289,11 +289,14 @@ func newRigEdited(t *testing.T, o sandbox.Options, edit func(*fixture.Config), c
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sb.Close() })
-	world, err := sb.Seed()
+	world, err := sb.SeedWith(sharedKeys().integrations)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, dir: t.TempDir(), sandbox: sb, world: world, log: &syncBuffer{}}
+	if err := sharedKeys().ca.Save(filepath.Join(r.dir, "ca.pem"), filepath.Join(r.dir, "ca-key.pem"), true); err != nil {
+		t.Fatal(err)
+	}
 	wc := fixture.Config{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Hosts: "127.0.0.1:0", Cost: 4}
 	if edit != nil {
 		edit(&wc)
@@ -348,6 +351,7 @@ func (r *rig) start() {
 		r.t.Fatal(err)
 	}
 	var err error
+	r.hooks.LeafKey = sharedKeys().leaf
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if r.program, err = app.New(holder, log, r.hooks); err != nil {
 		r.t.Fatal(err)

@@ -4,6 +4,7 @@
 package app
 
 import (
+	"crypto/rsa"
 	"fmt"
 	"log/slog"
 	"net"
@@ -91,7 +92,9 @@ type boundListener struct {
 type Hooks struct {
 	OnUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
 	Recorder  call.Recorder // told of every call too; may be nil
-	requests  call.Recorder // writes the lines of calls; nil = a RequestLog
+	// LeafKey is for the certificates of programs that cannot verify ECDSA; nil makes one at the start.
+	LeafKey  *rsa.PrivateKey
+	requests call.Recorder // writes the lines of calls; nil = a RequestLog
 	// logWriter is what the log is written to; nil = something that needs no watching.
 	logWriter *accesslog.Writer
 }
@@ -122,7 +125,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	if err = p.observe(); err != nil {
 		return nil, err
 	}
-	p.env.onUnknown = h.OnUnknown
+	p.env.onUnknown, p.env.leafKey = h.OnUnknown, h.LeafKey
 	first, err := assemble(cfg, p.env, nil)
 	if err != nil {
 		return nil, err

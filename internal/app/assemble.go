@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/rsa"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -21,7 +22,8 @@ type Deps struct {
 	self     func() []netip.AddrPort // own listening addresses
 	observer oauth.Observer
 	onPin    func(integration, username string, client netip.Addr)
-	// onUnknown is told of credentials whose key nobody configured; nil = nobody wants to know.
+	leafKey  *rsa.PrivateKey // nil = one is made
+	// onUnknown, if non-nil, is told of credentials whose key nobody configured.
 	onUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
 }
 
@@ -78,14 +80,14 @@ func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, er
 	if public := cfg.Sidecar.PublicURL; public != (config.Origin{}) {
 		a.state.PublicURL = public.URL()
 	}
-	if err := a.intercept(previous); err != nil {
+	if err := a.intercept(previous, env.leafKey); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
 // intercept loads the CA. An unchanged one keeps its leaves, so that a reload costs no signatures and session tickets stay good.
-func (a *assembled) intercept(previous *assembled) error {
+func (a *assembled) intercept(previous *assembled, leafKey *rsa.PrivateKey) error {
 	in := a.cfg.Interception
 	if in == nil {
 		return nil
@@ -101,7 +103,7 @@ func (a *assembled) intercept(previous *assembled) error {
 		profile = authority.Legacy
 	}
 	var err error
-	a.state.Leaves, err = authority.NewLeaves(a.authority, authority.Options{Profile: profile})
+	a.state.Leaves, err = authority.NewLeaves(a.authority, authority.Options{Profile: profile, RSAKey: leafKey})
 	if err != nil {
 		return fmt.Errorf("interception: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 )
 
 func TestStatusPageInABrowser(t *testing.T) {
+	t.Parallel()
 	node := needTool(t, "node")
 	modules := filepath.Join(toolsFolder(), "npm", "node_modules")
 	if _, err := os.Stat(filepath.Join(modules, "playwright-core")); err != nil {

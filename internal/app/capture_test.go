@@ -18,6 +18,7 @@ import (
 
 // TestNoSecretIsEverCaptured sends every dialect there is, right and wrong, and reads every byte of what is kept.
 func TestNoSecretIsEverCaptured(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, soapMode(mode))
@@ -148,6 +149,7 @@ func (r *rig) sendSOAP(t *testing.T) {
 }
 
 func TestACaptureDoesNotTouchTheBodiesThatPass(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	id := r.startCapture(t)
 	var all sync.WaitGroup

@@ -96,6 +96,7 @@ func (r *rig) checkSent(out string, baseURL string) sent {
 }
 
 func TestDocusignEsign4FromNpmWorksThroughTheSidecar(t *testing.T) {
+	t.Parallel()
 	node := needTool(t, "node")
 	modules := filepath.Join(toolsFolder(), "npm", "node_modules")
 	if _, err := os.Stat(filepath.Join(modules, "docusign-esign")); err != nil {
@@ -110,6 +111,7 @@ func TestDocusignEsign4FromNpmWorksThroughTheSidecar(t *testing.T) {
 }
 
 func TestPythonRequestsWorksThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	python := debianPython(t, "requests")
 	r := newRig(t, nil)
 	ca := filepath.Join(r.dir, "ca.pem")
@@ -132,6 +134,7 @@ func TestPythonRequestsWorksThroughEachDoor(t *testing.T) {
 }
 
 func TestCurlWorksThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	curl := needTool(t, "curl")
 	r := newRig(t, nil)
 	ca := filepath.Join(r.dir, "ca.pem")

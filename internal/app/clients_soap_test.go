@@ -54,6 +54,7 @@ func soapClientRuns(r *rig, mode string) []struct{ name, origin, version string 
 }
 
 func TestZeepWorksThroughSidecarAndForwardProxy(t *testing.T) {
+	t.Parallel()
 	python := debianPython(t, "zeep")
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
@@ -70,6 +71,7 @@ func TestZeepWorksThroughSidecarAndForwardProxy(t *testing.T) {
 }
 
 func TestPHPSoapClientWorksThroughSidecarAndForwardProxy(t *testing.T) {
+	t.Parallel()
 	php := needTool(t, "php")
 	if out, err := exec.Command(php, "-m").Output(); err != nil || !strings.Contains(string(out), "\nsoap\n") {
 		missing(t, "php-soap is not installed; .ci/install installs it")
@@ -94,6 +96,7 @@ func TestPHPSoapClientWorksThroughSidecarAndForwardProxy(t *testing.T) {
 }
 
 func TestCurlSendsAnEnvelopeOverSOAP(t *testing.T) {
+	t.Parallel()
 	curl := needTool(t, "curl")
 	r := newRig(t, nil)
 	file := filepath.Join(r.dir, "envelope.xml")

@@ -12,6 +12,7 @@ import (
 
 // A custom environment in nothing but the documented vocabulary: everything at loopback addresses with ports of their own.
 func TestCustomEnvironmentByAddress(t *testing.T) {
+	t.Parallel()
 	sb, err := sandbox.Start(sandbox.Options{ByPort: true})
 	if err != nil {
 		t.Fatal(err)

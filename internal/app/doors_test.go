@@ -9,6 +9,7 @@ import (
 )
 
 func TestLegacyHeaderThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	forward := r.forwardClient()
 	path := "/restapi/v2/accounts/1234567/envelopes?from_date=2026-01-01"
@@ -35,6 +36,7 @@ func TestLegacyHeaderThroughEachDoor(t *testing.T) {
 }
 
 func TestTwoPrincipalsInOneCallAreRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	req := request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON)
 	req.Header["X-Docusign-Act-As-User"] = []string{"anna@example.com", "bob@example.com"}

@@ -17,6 +17,7 @@ import (
 )
 
 func TestBodiesArriveByteForByte(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	multipart := "--b\r\nContent-Type: application/json\r\n\r\n{\"status\":\"sent\",\"documents\":[{\"documentId\":1,\"name\":\"s\"}]}\r\n--b\r\nContent-Disposition: documentId=1\r\nContent-Type: application/pdf\r\n\r\n%PDF-\x00\xff\r\n\n\r\r\n--b--\r\n"
 	xml := `<?xml version="1.0"?><envelopeDefinition xmlns="http://www.docusign.com/restapi"><status>sent</status><emailSubject>&lt;ü&#x20AC;&gt;</emailSubject></envelopeDefinition>`
@@ -141,6 +142,7 @@ func (letters) Read(p []byte) (int, error) {
 }
 
 func TestAnswersPassUntouched(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	page := "/restapi/v2/accounts/1234567/odd"
 	for _, c := range []struct {
@@ -218,6 +220,7 @@ func TestAnswersPassUntouched(t *testing.T) {
 }
 
 func TestRequestsPassUntouchedButForTheCredential(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	w := r.dial(t, call.DoorSidecar)
 	w.send("GET //restapi/v2/accounts/1234567/a%2Bb//c%20d;p=1/%C3%BC?x=1;y=2&bad=%zz&+&=&q=%2B+ HTTP/1.1\r\nHost: x\r\n" +
@@ -253,6 +256,7 @@ func TestRequestsPassUntouchedButForTheCredential(t *testing.T) {
 }
 
 func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	page := "/restapi/v2/accounts/1234567/broken"
 	for _, version := range []string{"HTTP/1.1", "HTTP/1.0"} {
@@ -311,6 +315,7 @@ func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
 }
 
 func TestAFailureOnTheWayIsNeverCoveredByASecondPOST(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	warm := func(t *testing.T) { // a kept connection, which net/http would like to replace quietly
 		t.Helper()

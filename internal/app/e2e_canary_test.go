@@ -108,6 +108,7 @@ func canaryDoors(r *rig) map[string]func(t *testing.T, c canary) {
 // TestASecretInAWrongPlaceIsShownNowhere puts a secret into every place of a call, at every door, and looks for it in everything
 // that people can see.
 func TestASecretInAWrongPlaceIsShownNowhere(t *testing.T) {
+	t.Parallel()
 	for _, unknown := range []string{"reject", "observe"} {
 		t.Run("unknown: "+unknown, func(t *testing.T) {
 			r := newRig(t, func(w *fixture.Config) { w.Extra = map[string]any{"unknown": unknown} })

@@ -14,6 +14,7 @@ import (
 // TestConnectionsThatNeverBecomeACallAreExplained shows that what net/http refuses by itself, and what fails in the TLS
 // handshake, leaves one log line, a counter and an entry on the status page.
 func TestConnectionsThatNeverBecomeACallAreExplained(t *testing.T) {
+	t.Parallel()
 	get := func(target, headers string) string {
 		return "GET " + target + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n" + headers + "\r\n"
 	}
@@ -177,6 +178,7 @@ func (r *rig) adminGet(t *testing.T, path string) string {
 
 // TestConnectionFailuresOfOneClientAreLoggedOnceAMinute keeps a program that retries from filling the log.
 func TestConnectionFailuresOfOneClientAreLoggedOnceAMinute(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	failed := r.connFailures()
 	for range 20 {
@@ -195,6 +197,7 @@ func TestConnectionFailuresOfOneClientAreLoggedOnceAMinute(t *testing.T) {
 }
 
 func TestAHeadThatStandsStillIsNoUnreadableOne(t *testing.T) {
+	t.Parallel()
 	r := newRigChanged(t, func(doc section) { doc.at("limits")["header_timeout"] = "200ms" })
 	failed := r.connFailures()
 	for _, open := range []func() *wire{
@@ -209,6 +212,7 @@ func TestAHeadThatStandsStillIsNoUnreadableOne(t *testing.T) {
 }
 
 func TestHealthyConnectionsAreNoConnectionFailures(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	failed := r.connFailures()
 	for _, text := range []string{

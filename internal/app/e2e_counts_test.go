@@ -25,6 +25,7 @@ func (r *rig) metrics(t *testing.T) string {
 }
 
 func TestMigratedProgramsPassAndAreCounted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	token := r.oauthToken(t)
 	r.sandbox.ResetCounts()
@@ -51,6 +52,7 @@ func TestMigratedProgramsPassAndAreCounted(t *testing.T) {
 }
 
 func TestOldStatusCodesOnlyForThoseThatAsk(t *testing.T) {
+	t.Parallel()
 	for _, old := range []bool{false, true} {
 		r := newRig(t, func(w *fixture.Config) {
 			w.Edit = func(in []map[string]any) { in[1]["old_status_codes"] = old }
@@ -76,6 +78,7 @@ func TestOldStatusCodesOnlyForThoseThatAsk(t *testing.T) {
 }
 
 func TestPathsThatNeedNoCredential(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, c := range []struct {
 		method, path string

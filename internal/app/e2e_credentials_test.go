@@ -35,6 +35,7 @@ func (r *rig) oauthToken(t *testing.T) string {
 }
 
 func TestEveryWrittenFormOfTheHeader(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const key = sandbox.GUIDKey
 	const wild = `p@ss<w&rd>é1` // the legacy user's password
@@ -121,6 +122,7 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 }
 
 func TestSeveralCredentialsInOneCall(t *testing.T) {
+	t.Parallel()
 	sum := sha256.Sum256([]byte("b2xkLXRva2VuLWZyb20tMjAxNA=="))
 	r := newRig(t, func(w *fixture.Config) {
 		w.Edit = func(in []map[string]any) {
@@ -167,6 +169,7 @@ func TestSeveralCredentialsInOneCall(t *testing.T) {
 }
 
 func TestActingForSomebodyElse(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) {
 		w.Edit = func(in []map[string]any) {
 			users := in[1]["users"].([]map[string]any)
@@ -218,6 +221,7 @@ func TestActingForSomebodyElse(t *testing.T) {
 }
 
 func TestModesOfAnIntegration(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) {
 		w.Edit = func(in []map[string]any) { in[0]["mode"], in[1]["mode"] = "observe", "block" }
 		w.Extra = map[string]any{"unknown": "observe"}
@@ -277,6 +281,7 @@ func TestModesOfAnIntegration(t *testing.T) {
 }
 
 func TestGuessingIsSlowedDownWithoutLockingTheOwnerOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	if got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n"); got.status != 200 {
 		t.Fatal(got.status)
@@ -301,6 +306,7 @@ func TestGuessingIsSlowedDownWithoutLockingTheOwnerOut(t *testing.T) {
 }
 
 func TestAPinnedPasswordProvesTheUserAndNothingMore(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) {
 		w.Extra = map[string]any{"pin_password": "first_use"}
 		w.Edit = func(in []map[string]any) {
@@ -328,6 +334,7 @@ func TestAPinnedPasswordProvesTheUserAndNothingMore(t *testing.T) {
 }
 
 func TestEscapesInAPathSurviveInEveryMode(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		edit  func(map[string]any)
@@ -361,6 +368,7 @@ func TestEscapesInAPathSurviveInEveryMode(t *testing.T) {
 }
 
 func TestAccountsByNumber(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) {
 		w.Edit = func(in []map[string]any) {
 			for _, u := range in[1]["users"].([]map[string]any) {

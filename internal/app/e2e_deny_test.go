@@ -50,6 +50,7 @@ const (
 
 // PROTOCOL.md §2.6, §4.1, §16 rows 0, 1 and 9.
 func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	envelope := soapEnvelope(security(annaToken), listFeatures)
 	form := "Email=" + url.QueryEscape(annaName) + "&Password=anna-legacy-1"
@@ -128,6 +129,7 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 
 // curl -d and --data-binary call every body a form, and old programs leave SOAPAction in the head of every call.
 func TestWhatOnlyLooksLikeAPasswordPasses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const document = "/restapi/v2/accounts/1234567/envelopes/e/documents/1"
 	pdf := "%PDF-1.4\n%\xe2\xe3\xcf\xd3\n" + strings.Repeat("1 0 obj <</a=b>>\n", 2<<10)
@@ -156,6 +158,7 @@ func TestWhatOnlyLooksLikeAPasswordPasses(t *testing.T) {
 
 // More than ten public programs send doubled slashes (PROTOCOL.md §1.6).
 func TestDoubledSlashesAndDotSegments(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, door := range r.doorways() {
 		for _, c := range []struct{ name, target, lines, upstream string }{
@@ -204,6 +207,7 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 }
 
 func TestHTTP2IsReadLikeHTTP1(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	c := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
 	for target, want := range map[string]int{"//restapi/v2/login_information": 200, "/restapi%2Fv2": 400, "/api/3.0/credential.asmx/Login?Password=anna-legacy-1": 500, "/x": 404} {
@@ -220,6 +224,7 @@ func TestHTTP2IsReadLikeHTTP1(t *testing.T) {
 }
 
 func TestOpenCallsCarryNothing(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const secrets = annaLine + "Authorization: Basic YW5uYTphbm5hLWxlZ2FjeS0x\r\nX-DocuSign-Act-As-User: bob@example.com\r\nX_DocuSign_Authentication: " + annaJSON +
 		"\r\nCookie: a=anna-legacy-1\r\nX-HTTP-Method-Override: DELETE\r\n"
@@ -253,6 +258,7 @@ func TestOpenCallsCarryNothing(t *testing.T) {
 
 // Whatever it holds, and wherever it stands (PROTOCOL.md §1.4 V15, V16).
 func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	native := r.oauthToken(t)
 	own := r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey)
@@ -316,6 +322,7 @@ func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 
 // OAuth cannot change a password, and the old one stands in the body.
 func TestPasswordsInBodiesAreRefusedBesideEveryCredential(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	native := "Bearer " + r.oauthToken(t)
 	r.sandbox.ResetCounts()
@@ -339,6 +346,7 @@ func TestPasswordsInBodiesAreRefusedBesideEveryCredential(t *testing.T) {
 
 // A host of egress.tunnel is no DocuSign host: its paths pass as they came.
 func TestPathsOfListedHostsAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	heard := make(chan string, 1)
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard <- r.RequestURI }))
 	defer other.Close()
@@ -356,6 +364,7 @@ func TestPathsOfListedHostsAreLeftAlone(t *testing.T) {
 
 // The account server has no legacy credential; the grants of programs that have migrated pass.
 func TestTheAccountServerGetsNoPassword(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const origin = "https://account-d.docusign.com"
 	c := r.forwardClient()
@@ -403,6 +412,7 @@ func TestTheAccountServerGetsNoPassword(t *testing.T) {
 
 // One observed integration lets its own calls pass, and nobody else's.
 func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		c.Edit = func(integrations []map[string]any) { integrations[0]["mode"] = "observe" } // the one of the legacy user
 	})

@@ -33,6 +33,7 @@ func (r *rig) protocolClient(addr string, set func(*http.Protocols)) *http.Clien
 }
 
 func TestEveryDoorSpeaksEveryVersionOfHTTP(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	http1 := func(p *http.Protocols) { p.SetHTTP1(true) }
 	http2 := func(p *http.Protocols) { p.SetHTTP2(true) }
@@ -83,6 +84,7 @@ func TestEveryDoorSpeaksEveryVersionOfHTTP(t *testing.T) {
 }
 
 func TestHTTP10ThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	get := func(target, host string) string {
 		return "GET " + target + " HTTP/1.0\r\n" + host + "X-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
@@ -116,6 +118,7 @@ func TestHTTP10ThroughEachDoor(t *testing.T) {
 }
 
 func TestTheHostsListenerServesNothingButBoundTLS(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	get := "GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
 	t.Run("plain HTTP is refused", func(t *testing.T) {
@@ -151,6 +154,7 @@ func TestTheHostsListenerServesNothingButBoundTLS(t *testing.T) {
 }
 
 func TestOnlyTheTargetOfTheConnectionDecidesWhereACallGoes(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	call := func(target, host string) string {
 		return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
@@ -225,6 +229,7 @@ func newRigChanged(t *testing.T, change func(section)) *rig {
 }
 
 func TestListedTunnels(t *testing.T) {
+	t.Parallel()
 	echo := echoServer(t)
 	r := newRigChanged(t, func(doc section) {
 		doc.at("egress")["tunnel"] = []string{echo.Addr().String(), "169.254.169.254:80", "10.11.12.13:443"}
@@ -287,6 +292,7 @@ func TestListedTunnels(t *testing.T) {
 }
 
 func TestTheProxyDoesNotConnectToItself(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -305,6 +311,7 @@ func TestTheProxyDoesNotConnectToItself(t *testing.T) {
 }
 
 func TestHTTP2Tunnels(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	// An HTTP/2 client waits for the 200 before it sends its ClientHello (RFC 9113 §8.5).
 	pr, pw := io.Pipe()

@@ -47,6 +47,7 @@ func newEnvironmentRig(t *testing.T, environment string, change func(section)) *
 
 // PROTOCOL.md §7: CONNECT, absolute URL, SNI and Host each name the environment that the program means.
 func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
+	t.Parallel()
 	const list = "/restapi/v2/accounts/1234567/envelopes"
 	post := func(target, host, more, body string) string {
 		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nX-DocuSign-Authentication: %s\r\n%s\r\n%s",
@@ -128,6 +129,7 @@ func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
 }
 
 func TestASiteOfAnotherEnvironmentIsNotBelieved(t *testing.T) {
+	t.Parallel()
 	r := newEnvironmentRig(t, "demo", nil)
 	for _, a := range r.world.Accounts {
 		a.Site = "na3.docusign.net"
@@ -147,6 +149,7 @@ func TestASiteOfAnotherEnvironmentIsNotBelieved(t *testing.T) {
 
 // Led back to the sidecar, the program's next call would be carried out in the sidecar's environment.
 func TestARedirectToAnotherEnvironmentIsNotLedBackHere(t *testing.T) {
+	t.Parallel()
 	r := newEnvironmentRig(t, "production", nil)
 	const list = "/restapi/v2/accounts/1234567/envelopes"
 	for location, want := range map[string]string{
@@ -163,6 +166,7 @@ func TestARedirectToAnotherEnvironmentIsNotLedBackHere(t *testing.T) {
 }
 
 func TestTheNamesOfSeveralEnvironmentsInOneTunnelAreRefused(t *testing.T) {
+	t.Parallel()
 	r := newEnvironmentRig(t, "demo", nil)
 	// The certificate is demo's, whatever the SNI says; a program that does not look at it goes on.
 	careless := &tls.Config{ServerName: "na3.docusign.net", InsecureSkipVerify: true}
@@ -174,6 +178,7 @@ func TestTheNamesOfSeveralEnvironmentsInOneTunnelAreRefused(t *testing.T) {
 }
 
 func TestAHostWhoseEnvironmentIsUnknownIsServedWhereTheOperatorNamedIt(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(section){
 		"as site":         func(doc section) { doc["site"] = "https://preview.docusign.net" },
 		"in egress.hosts": func(doc section) { doc.at("egress")["hosts"] = []string{"preview.docusign.net"} },
@@ -199,6 +204,7 @@ func TestAHostWhoseEnvironmentIsUnknownIsServedWhereTheOperatorNamedIt(t *testin
 
 // PROTOCOL.md §4.1: services.docusign.net is another product, which gets no credential.
 func TestAnotherProductOfDocuSignIsNotServed(t *testing.T) {
+	t.Parallel()
 	for _, environment := range []string{"production", "demo"} {
 		r := newEnvironmentRig(t, environment, nil)
 		w := r.dial(t, call.DoorSidecar)
@@ -216,6 +222,7 @@ func TestAnotherProductOfDocuSignIsNotServed(t *testing.T) {
 
 // A program's own token goes to the site that the account is known to live at, unless the environment has changed since.
 func TestASiteLearntInAnotherEnvironmentIsNotCalled(t *testing.T) {
+	t.Parallel()
 	r := newEnvironmentRig(t, "production", nil)
 	target := r.sidecar() + "/restapi/v2/accounts/1234567/envelopes"
 	if got := r.do(nil, request(t, "GET", target, nil, "X-DocuSign-Authentication", annaJSON)); got.status != 200 {

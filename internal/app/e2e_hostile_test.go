@@ -13,6 +13,7 @@ import (
 )
 
 func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	head := "POST " + createPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n"
 	smuggled := "GET /restapi/v2/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -60,6 +61,7 @@ func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
 }
 
 func TestHTTP2InATunnelIsBoundToItsTarget(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	w := r.tunnel(t, connectDemo, "h2")
 	if w.Conn.(*tls.Conn).ConnectionState().NegotiatedProtocol != "h2" {
@@ -79,6 +81,7 @@ func TestHTTP2InATunnelIsBoundToItsTarget(t *testing.T) {
 }
 
 func TestTheProxyAsksForCredentialsOfItsOwn(t *testing.T) {
+	t.Parallel()
 	const hash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZWhhc2g"
 	r := newRigChanged(t, func(doc section) {
 		doc.at("egress")["proxy_users"] = []any{section{"username": "erp", "password": section{"argon2id": hash}}}

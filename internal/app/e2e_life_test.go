@@ -20,6 +20,7 @@ import (
 )
 
 func TestShutdownLosesNoCall(t *testing.T) {
+	t.Parallel()
 	r := newRigWith(t, sandbox.Options{Latency: 20 * time.Millisecond}, nil)
 	r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
 	r.sandbox.ResetCounts()
@@ -60,6 +61,7 @@ func TestShutdownLosesNoCall(t *testing.T) {
 }
 
 func TestShutdownEndsWhatWaits(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	idle := r.dial(t, call.DoorSidecar) // has said nothing yet
 	kept := r.dial(t, call.DoorSidecar) // keep-alive
@@ -121,6 +123,7 @@ func (r *rig) secretsOf(t *testing.T) map[string]string {
 }
 
 func TestNoSecretIsEverSeen(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) {
 		w.Edit = func(in []map[string]any) { in[0]["soap"] = "app_password" }
 	})
@@ -205,6 +208,7 @@ func TestNoSecretIsEverSeen(t *testing.T) {
 }
 
 func TestThePlainForwardDoorGoesOutOverTLSAlways(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, target := range []string{"http://demo.docusign.net", "http://demo.docusign.net:80", "http://demo.docusign.net:443", "HTTP://DEMO.DocuSign.NET"} {
 		w := r.dial(t, call.DoorSidecar)
@@ -237,6 +241,7 @@ func TestThePlainForwardDoorGoesOutOverTLSAlways(t *testing.T) {
 }
 
 func TestAProxyToldToStopWhileItStartsDoesSo(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for range 5 {
 		r.restart()

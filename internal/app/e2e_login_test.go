@@ -39,6 +39,7 @@ func parseLogin(t *testing.T, body string) loginInformation {
 }
 
 func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	sidecar := r.addr(call.DoorSidecar)
 	port := sidecar[strings.LastIndexByte(sidecar, ':'):]
@@ -98,6 +99,7 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 }
 
 func TestLoginInformationAsked(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, off := range []int{0, 401} {
 		for _, c := range []struct {
@@ -186,6 +188,7 @@ func TestLoginInformationAsked(t *testing.T) {
 }
 
 func TestRefusalsByteForByte(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	jsonError := func(code, message string) string {
 		return "{\r\n  \"errorCode\": \"" + code + "\",\r\n  \"message\": \"" + message + "\"\r\n}"

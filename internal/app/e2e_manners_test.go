@@ -21,6 +21,7 @@ import (
 )
 
 func TestConnectAsRealClientsWriteIt(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, text string }{
 		{"HTTP/1.0 with no header at all (Python)", "CONNECT demo.docusign.net:443 HTTP/1.0\r\n\r\n"},
@@ -120,6 +121,7 @@ func post(version, headers, body string) string {
 }
 
 func TestRequestBodiesAsRealClientsFrameThem(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON))
 	for _, c := range []struct {
@@ -190,6 +192,7 @@ func (w *wire) closesOrAnswers(t *testing.T) bool {
 }
 
 func TestExpectContinueOfABodyTooLargeToKeep(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const size = 3 << 20
 	head := func(version, credential string) string {
@@ -240,6 +243,7 @@ func bigEnvelope(size int) []byte {
 }
 
 func TestAcceptHeadersTravelAsTheyCame(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, headers string }{
 		{"node-soap's none", "Accept-Encoding: none\r\n"},
@@ -277,6 +281,7 @@ func TestAcceptHeadersTravelAsTheyCame(t *testing.T) {
 }
 
 func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	w := r.dial(t, call.DoorSidecar)
 	get := func(id string) string {
@@ -292,6 +297,7 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 }
 
 func TestLimitsOfTheRequestHead(t *testing.T) {
+	t.Parallel()
 	r := newRigChanged(t, func(doc section) {
 		doc.at("limits")["header_timeout"] = "150ms"
 		doc.at("limits")["header_bytes"] = "16KiB"
@@ -329,6 +335,7 @@ func TestLimitsOfTheRequestHead(t *testing.T) {
 }
 
 func TestEveryCaptureOfARealClient(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) {
 		w.Edit = func(in []map[string]any) {
 			sum := sha256.Sum256([]byte("stub-token"))

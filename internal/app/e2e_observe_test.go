@@ -26,6 +26,7 @@ const (
 // A program that is only observed must stay observed: its log-in answer leads back here, and its next calls reach the
 // right site.
 func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
+	t.Parallel()
 	header := func(key string) []string {
 		return []string{"X-DocuSign-Authentication", strings.Replace(annaJSON, sandbox.GUIDKey, key, 1)}
 	}
@@ -90,6 +91,7 @@ func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 }
 
 func TestObservedLoginAnswersElsewhere(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) { w.Edit = func(in []map[string]any) { in[1]["mode"] = "observe" } })
 	for _, c := range []struct{ name, came, want string }{
 		{"a base URL that is not DocuSign's stays", strings.ReplaceAll(observedJSON, "eu.docusign.net", "eu.example.com"), "https://eu.example.com/restapi"},
@@ -123,6 +125,7 @@ func TestObservedLoginAnswersElsewhere(t *testing.T) {
 }
 
 func TestASiteOfAnotherEnvironmentIsNotLearnt(t *testing.T) {
+	t.Parallel()
 	r := newEnvironmentRig(t, "demo", func(doc section) { doc["integrations"].([]any)[1].(section)["mode"] = "observe" })
 	r.sandbox.FailNext(sandbox.FailureSpec{
 		Path: "/restapi/v2/login_information", Status: 200, Body: strings.ReplaceAll(observedJSON, "eu.docusign.net", "www.docusign.net"),
@@ -137,6 +140,7 @@ func TestASiteOfAnotherEnvironmentIsNotLearnt(t *testing.T) {
 // A program that never logs in while the proxy watches is routed too: the rehearsal beside its first call asks
 // UserInfo.
 func TestObservedCallsAreRoutedByTheirRehearsal(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) { w.Edit = func(in []map[string]any) { in[1]["mode"] = "observe" } })
 	eventually(t, "a call for the account at na3 goes there", func() bool {
 		r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")

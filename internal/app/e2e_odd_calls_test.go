@@ -8,6 +8,7 @@ import (
 )
 
 func TestBasicBesideACompleteForm(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const basic = "Basic YTFiMmMzZDQtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAxOg=="
 	form := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
@@ -22,6 +23,7 @@ func TestBasicBesideACompleteForm(t *testing.T) {
 
 // PROTOCOL.md §3.1: one public program posts a SAML assertion to the legacy end point.
 func TestOtherGrantsAreRefusedInWords(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const saml = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 	for _, c := range []struct{ name, form, says string }{
@@ -51,6 +53,7 @@ func TestOtherGrantsAreRefusedInWords(t *testing.T) {
 
 // PROTOCOL.md §1.2: the one call whose legacy header has an integrator key and nothing else.
 func TestProvisioningWithTheKeyAlone(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const path = "/restapi/v2/accounts/provisioning"
 	key := func(k string) string {
@@ -99,6 +102,7 @@ func TestProvisioningWithTheKeyAlone(t *testing.T) {
 
 // A valid token can lead to a UserInfo without accounts (PROTOCOL.md §6.4).
 func TestAUserWithoutAccounts(t *testing.T) {
+	t.Parallel()
 	const legacy = "X-DocuSign-Authentication"
 	for _, c := range []struct{ name, path string }{
 		{"an account in the path", listPath}, {"log-in", "/restapi/v2/login_information"}, {"an account's GUID", "/restapi/v2/accounts/" + sandbox.ExampleAccountID},

@@ -46,6 +46,7 @@ func (d callDoor) get(t *testing.T, path string) heard {
 const envelopesAtDemo = "/restapi/v2/accounts/1703061/envelopes"
 
 func TestAddressesInHeadersLeadBackToTheProxy(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const signing = "https://demo.docusign.net/Signing/StartInSession.aspx?t=1"
 	const api = "/restapi/v2/accounts/1703061/envelopes/a%2Bb?x=%20"
@@ -71,6 +72,7 @@ func TestAddressesInHeadersLeadBackToTheProxy(t *testing.T) {
 }
 
 func TestWhatASiteSaysOfItsOwnHostIsNotSaidOfTheProxy(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	said := http.Header{"Strict-Transport-Security": {"max-age=31536000"}, "Alt-Svc": {`h3=":443"`}, "Public-Key-Pins": {"pin"}}
 	for _, door := range r.callDoors() {
@@ -92,6 +94,7 @@ func TestWhatASiteSaysOfItsOwnHostIsNotSaidOfTheProxy(t *testing.T) {
 
 // The name that a program dials is what it must be led back to, also when the message repeats it.
 func TestAddressingWithAHostThatIsFixedInTheProgram(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	req := soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(
 		`<wsa:To xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing">`+r.sidecar()+`/api/3.0/api.asmx</wsa:To>`+security(annaToken), listFeatures))
@@ -117,6 +120,7 @@ func (r *rig) dialUnnamed(t *testing.T, expect string) *wire {
 }
 
 func TestTheHostsListenerServesClientsThatSendNoSNI(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, c := range []struct {
 		name, host string
@@ -151,6 +155,7 @@ func TestTheHostsListenerServesClientsThatSendNoSNI(t *testing.T) {
 }
 
 func TestTheHostsListenerIsNoProxy(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, c := range []struct {
 		name, text string
@@ -182,6 +187,7 @@ func TestTheHostsListenerIsNoProxy(t *testing.T) {
 }
 
 func TestWhatProxiesSaidOfTheInsideStaysInside(t *testing.T) {
+	t.Parallel()
 	var heard http.Header
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { heard = req.Header.Clone() }))
 	t.Cleanup(other.Close)

@@ -19,6 +19,7 @@ func (r *rig) accountServerDown() {
 
 // PROTOCOL.md §8.3: 401 is about the caller's credential, and the token is not the caller's.
 func TestATokenRevokedWhileNoOtherCanBeHad(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) {
 		w.Edit = func(in []map[string]any) { in[1]["soap"] = "bearer" }
 	})
@@ -77,6 +78,7 @@ func TestATokenRevokedWhileNoOtherCanBeHad(t *testing.T) {
 }
 
 func TestEveryRevocationIsMended(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.get(t, listPath, signIn)
 	r.sandbox.ResetCounts()
@@ -93,6 +95,7 @@ func TestEveryRevocationIsMended(t *testing.T) {
 }
 
 func TestASiteThatRefusesEveryTokenCostsFewGrants(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) {
 		w.Edit = func(in []map[string]any) { in[1]["soap"] = "bearer" }
 	})
@@ -115,6 +118,7 @@ func TestASiteThatRefusesEveryTokenCostsFewGrants(t *testing.T) {
 
 // PROTOCOL.md §14.4: whether login_information takes bearers today is not known.
 func TestLoginInformationThatRefusesBearersCostsNoGrants(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	login := func(t *testing.T) {
 		t.Helper()
@@ -194,6 +198,7 @@ func TestLoginInformationThatRefusesBearersCostsNoGrants(t *testing.T) {
 }
 
 func TestAnAccountIsFoundHoweverOftenItMoves(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.sandbox.SetWrongSite("USER_LACKS_MEMBERSHIP")
 	r.get(t, listPath, signIn)
@@ -216,6 +221,7 @@ func TestAnAccountIsFoundHoweverOftenItMoves(t *testing.T) {
 }
 
 func TestTheStatusPageOffersToAskAgain(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.get(t, listPath, signIn)
 	page := r.do(nil, request(t, "GET", r.adminURL()+"/", nil))

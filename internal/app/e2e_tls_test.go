@@ -10,6 +10,7 @@ import (
 
 // RFC 9113 §9.2: old stacks offer HTTP/2 with versions and suites that it forbids; others offer what nobody serves.
 func TestOldTLSStacksAreAnsweredAtEveryDoor(t *testing.T) {
+	t.Parallel()
 	const cbc = tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA
 	for _, tt := range []struct {
 		name, profile, version, want string
@@ -53,6 +54,7 @@ func TestOldTLSStacksAreAnsweredAtEveryDoor(t *testing.T) {
 }
 
 func TestTheSidecarsCertificateHasTheNameThatWasAskedFor(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for sni, want := range map[string]string{"localhost": "[localhost] []", "": "[localhost] [127.0.0.1]"} {
 		c := r.dialTLS(t, call.DoorSidecar, sni).Conn.(*tls.Conn).ConnectionState().PeerCertificates[0]

@@ -26,6 +26,7 @@ const (
 )
 
 func TestOneGrantServesEverybody(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	var callers sync.WaitGroup
 	for range 64 {
@@ -52,6 +53,7 @@ func TestOneGrantServesEverybody(t *testing.T) {
 }
 
 func TestARefusedTokenIsRenewedOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, code := range []string{"AUTHORIZATION_INVALID_TOKEN", "USER_AUTHENTICATION_FAILED"} {
 		t.Run(code, func(t *testing.T) {
@@ -110,6 +112,7 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 }
 
 func TestAnAccountThatMovedIsFound(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, code := range []string{"USER_LACKS_MEMBERSHIP", "PARTNER_AUTHENTICATION_FAILED"} {
 		t.Run(code, func(t *testing.T) {
@@ -151,6 +154,7 @@ func TestAnAccountThatMovedIsFound(t *testing.T) {
 }
 
 func TestTroubleAtTheAccountServer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	restart := func() { // a proxy that remembers nothing, in front of an account server that is well
 		r.sandbox.ClearFailures()

@@ -32,6 +32,7 @@ func unread(t *testing.T) (addr string) {
 
 // Python's http.client, .NET and Java send the whole call before they read (RFC 9112 §9.6).
 func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
+	t.Parallel()
 	listed := unread(t)
 	r := newRigChanged(t, func(doc section) { doc.at("egress")["tunnel"] = []string{listed} })
 	const size = 8 << 20
@@ -127,6 +128,7 @@ func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 }
 
 func TestWhatIsDrainedIsBounded(t *testing.T) {
+	t.Parallel()
 	r := newRigChanged(t, func(doc section) {
 		doc.at("limits")["drain_body"] = "64KiB"
 		doc.at("limits")["header_timeout"] = "200ms"
@@ -157,6 +159,7 @@ func TestWhatIsDrainedIsBounded(t *testing.T) {
 }
 
 func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
+	t.Parallel()
 	r := newRigChanged(t, func(doc section) {
 		doc.at("limits")["header_timeout"] = "300ms"
 		doc.at("limits")["body_timeout"] = "600ms"
@@ -206,6 +209,7 @@ func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 }
 
 func TestASlowBodyThatGetsOnIsNotGivenUp(t *testing.T) {
+	t.Parallel()
 	r := newRigChanged(t, func(doc section) {
 		doc.at("limits")["header_timeout"] = "1s"
 		doc.at("limits")["body_timeout"] = "1s"
@@ -240,6 +244,7 @@ func TestASlowBodyThatGetsOnIsNotGivenUp(t *testing.T) {
 }
 
 func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
+	t.Parallel()
 	r := newRigChanged(t, func(doc section) {
 		doc.at("limits")["connections"] = 8
 		doc.at("limits")["client_share"] = 50
@@ -303,6 +308,7 @@ func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
 }
 
 func TestCallsOverHTTP2CountAsConnections(t *testing.T) {
+	t.Parallel()
 	r := newRigChanged(t, func(doc section) {
 		doc.at("limits")["connections"] = 10
 		doc.at("limits")["client_share"] = 60
@@ -340,6 +346,7 @@ func TestCallsOverHTTP2CountAsConnections(t *testing.T) {
 }
 
 func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON))
 	inChunks := chunked([]byte(envelopeJSON), 50, "%x")
@@ -404,6 +411,7 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 
 // A pipelined head of which all but its empty line came with the request before it.
 func TestABodyIsNeverTakenForTheHeadBeforeIt(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	body := "AAAA\nTransfer-Encoding: identity\n" + envelopeJSON
 	head, _, _ := strings.Cut(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), ""), "\r\n\r\n")
@@ -424,6 +432,7 @@ func TestABodyIsNeverTakenForTheHeadBeforeIt(t *testing.T) {
 
 // RFC 9110 §15.2: an HTTP/1.0 client must not be sent an informational answer.
 func TestInformationalAnswersAreKeptFromHTTP10(t *testing.T) {
+	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</x>")
 		w.WriteHeader(http.StatusEarlyHints)
@@ -443,6 +452,7 @@ func TestInformationalAnswersAreKeptFromHTTP10(t *testing.T) {
 
 // RFC 9110 §9.3.6, RFC 9112 §3.2.3: the target of CONNECT is a host and a port, and nothing else says where the tunnel goes.
 func TestTheTargetOfCONNECTIsAHostAndAPort(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, target := range []string{
 		"", "/", "*", "demo.docusign.net", "demo.docusign.net:", ":443", "user@demo.docusign.net:443", "user:anna-legacy-1@demo.docusign.net:443",

@@ -57,6 +57,7 @@ func (r *rig) withToken(t *testing.T, token string, headers ...string) answer {
 }
 
 func TestLegacyTokenIsAnsweredHere(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	form := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	for _, c := range []struct{ name, accept, contentType, body string }{
@@ -88,6 +89,7 @@ func TestLegacyTokenIsAnsweredHere(t *testing.T) {
 }
 
 func TestLegacyTokenForms(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		c.Edit = func(integrations []map[string]any) {
 			for _, u := range integrations[1]["users"].([]map[string]any) {
@@ -122,6 +124,7 @@ func TestLegacyTokenForms(t *testing.T) {
 }
 
 func TestLegacyTokenRefusals(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		c.Edit = func(integrations []map[string]any) { integrations[0]["mode"] = "block" }
 	})
@@ -159,6 +162,7 @@ func TestLegacyTokenRefusals(t *testing.T) {
 
 // A user for whom no grant will work is told when the program logs in, not at its first call.
 func TestLegacyTokenForAUserWithoutConsent(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.sandbox.Revoke(sandbox.GUIDKey, sandbox.BobID)
 	got := r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("bob@example.com", "bob-legacy-2", sandbox.GUIDKey)))
@@ -168,6 +172,7 @@ func TestLegacyTokenForAUserWithoutConsent(t *testing.T) {
 }
 
 func TestLifeOfALegacyToken(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	if got := r.withToken(t, token); got.status != 200 || !strings.Contains(got.body, sandbox.AnnaID) {
@@ -234,6 +239,7 @@ func TestLifeOfALegacyToken(t *testing.T) {
 }
 
 func TestLegacyTokensPerUserAreLimited(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	var tokens []string
 	for range 12 {
@@ -255,6 +261,7 @@ func TestLegacyTokensPerUserAreLimited(t *testing.T) {
 }
 
 func TestSendOnBehalfOfWithLegacyTokens(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		c.Edit = func(integrations []map[string]any) {
 			integrations[1]["principals"] = []map[string]any{{"username": "bob+sales@example.com", "user_id": sandbox.BobID}}
@@ -325,6 +332,7 @@ func TestSendOnBehalfOfWithLegacyTokens(t *testing.T) {
 
 // A token that a program stored years ago is listed by its hash.
 func TestImportedLegacyToken(t *testing.T) {
+	t.Parallel()
 	const own, behalf = "bm90LWEtcmVhbC10b2tlbi0tLS0=", "c29tZS1vdGhlci1vbGQtdG9rZW4="
 	hash := func(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s))) }
 	r := newRig(t, func(c *fixture.Config) {
@@ -351,6 +359,7 @@ func TestImportedLegacyToken(t *testing.T) {
 
 // What DocuSign said to an observed program, it says to it through the proxy as well; here that is a refusal.
 func TestObservedLegacyTokens(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		c.Edit = func(integrations []map[string]any) { integrations[1]["mode"] = "observe" }
 	})

@@ -8,6 +8,7 @@ import (
 )
 
 func TestAPanicOfTheOperationsListenerIsCounted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.halt()
 	r.program.holder = nil // the pages panic

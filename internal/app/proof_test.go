@@ -24,6 +24,7 @@ func hashed(t *testing.T, text string) string {
 }
 
 func TestWithProxyUsersEverybodyIsAskedAtTheForwardProxyAndOnlyThere(t *testing.T) {
+	t.Parallel()
 	hash, err := password.Bcrypt(hashed(t, "right"))
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +63,7 @@ func TestWithProxyUsersEverybodyIsAskedAtTheForwardProxyAndOnlyThere(t *testing.
 }
 
 func TestAReloadTakesOverTheAdminLogin(t *testing.T) {
+	t.Parallel()
 	r := newRigChanged(t, func(doc section) {
 		doc.at("admin")["basic_auth"] = section{"username": "ops", "password": section{"bcrypt": hashed(t, "first")}}
 	})
@@ -89,6 +91,7 @@ func TestAReloadTakesOverTheAdminLogin(t *testing.T) {
 }
 
 func TestAReloadTakesOverHowLongProofsAreRemembered(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	call := &translate.Call{Legacy: []string{annaJSON}, Client: netip.MustParseAddr("127.0.0.1")}
 	for _, c := range []struct {

@@ -99,6 +99,7 @@ func TestManyReloadsLeaveNothingBehind(t *testing.T) {
 }
 
 func TestReloadTakesOverWhatChangedAndKeepsTokens(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	call := func() int {
 		return r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON)).status
@@ -126,6 +127,7 @@ func TestReloadTakesOverWhatChangedAndKeepsTokens(t *testing.T) {
 }
 
 func TestAnInvalidFileLeavesTheLastGoodOneInForce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, old, new, says string }{
 		{"a misspelt key", "integrations:", "intergrations: []\nintegrations:", "intergrations"},
@@ -154,6 +156,7 @@ func TestAnInvalidFileLeavesTheLastGoodOneInForce(t *testing.T) {
 }
 
 func TestNoCallFailsDuringReloadsUnderLoad(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	ctx, stop := context.WithCancel(context.Background())
 	var calls, failures atomic.Int64

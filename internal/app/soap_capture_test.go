@@ -56,6 +56,7 @@ func soapMode(mode string) func(*fixture.Config) {
 }
 
 func TestRecordedSOAPClientsInBearerMode(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, soapMode("bearer"))
 	for _, door := range []string{"sidecar", "forward"} {
 		for _, c := range recorded {
@@ -89,6 +90,7 @@ func TestRecordedSOAPClientsInBearerMode(t *testing.T) {
 }
 
 func TestRecordedSOAPClientsInAppPasswordMode(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, soapMode("app_password"))
 	for _, door := range []string{"sidecar", "forward"} {
 		for _, c := range recorded {

@@ -21,6 +21,7 @@ const annaName = "[" + sandbox.GUIDKey + "]anna@example.com"
 var loginURLs = regexp.MustCompile(`<BaseUrl>([^<]*)</BaseUrl>`)
 
 func TestCredentialPing(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/Credential.asmx", soapEnvelope("", `<Ping xmlns="`+namespaceCredential+`"/>`)))
@@ -31,6 +32,7 @@ func TestCredentialPing(t *testing.T) {
 }
 
 func TestCredentialLogin(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		for _, c := range []struct {
@@ -69,6 +71,7 @@ func TestCredentialLogin(t *testing.T) {
 }
 
 func TestLoginThroughTheForwardProxyNamesTheRealSitesUnderTheSchemeInUse(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		envelope := credentialCall("Login", annaName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>")
@@ -86,6 +89,7 @@ func TestLoginThroughTheForwardProxyNamesTheRealSitesUnderTheSchemeInUse(t *test
 
 // A login that fails is HTTP 200 with Success=false: programs test for that and show the ErrorCode.
 func TestLoginFailures(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		for _, c := range []struct{ name, email, password, code string }{
@@ -113,6 +117,7 @@ func TestLoginFailures(t *testing.T) {
 }
 
 func TestLoginWhileDocuSignIsInTrouble(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	t.Run("a user who has not consented looks like a wrong password", func(t *testing.T) {
 		r.sandbox.Revoke(sandbox.GUIDKey, sandbox.BobID)
@@ -131,6 +136,7 @@ func TestLoginWhileDocuSignIsInTrouble(t *testing.T) {
 }
 
 func TestViewsOverREST(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	envelope := func(id string) string { return "<EnvelopeID>" + id + "</EnvelopeID>" }
 	account := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID>"
@@ -167,6 +173,7 @@ func TestViewsOverREST(t *testing.T) {
 }
 
 func TestViewsThatFail(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, more, want string }{
 		{"an envelope that does not exist", "<EnvelopeID>c0ffee00-0000-4000-8000-000000000001</EnvelopeID>", "<ErrorCode>Envelope_Does_Not_Exist</ErrorCode>"},
@@ -189,6 +196,7 @@ func TestViewsThatFail(t *testing.T) {
 }
 
 func TestViewWhoseTokenWasRevoked(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	ask := func() answer {
 		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", "")))
@@ -202,6 +210,7 @@ func TestViewWhoseTokenWasRevoked(t *testing.T) {
 
 // The three operations exist on api.asmx and dsapi.asmx as well; there they go upstream like any other.
 func TestViewsOfTheEnvelopeServices(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	body := `<RequestSenderToken xmlns="` + namespaceAPI + `"><EnvelopeID>` + sandbox.CaptureEnvelopeID + `</EnvelopeID><AccountID>` + sandbox.CaptureAccountID + `</AccountID><ReturnURL>https://erp.example.com</ReturnURL></RequestSenderToken>`
 	for _, path := range []string{"/api/3.0/api.asmx", "/api/3.0/dsapi.asmx"} {
@@ -218,6 +227,7 @@ func TestViewsOfTheEnvelopeServices(t *testing.T) {
 
 // The encrypted password works as a password from then on, in SOAP and REST, and is not the real one.
 func TestEncryptedPassword(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, soapMode(mode))
@@ -253,6 +263,7 @@ func TestEncryptedPassword(t *testing.T) {
 }
 
 func TestEncryptedPasswordSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	got := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information?api_password=true", nil, "X-DocuSign-Authentication", annaJSON))
 	m := regexp.MustCompile(`"apiPassword": "([^"]{28})"`).FindStringSubmatch(got.body)
@@ -268,6 +279,7 @@ func TestEncryptedPasswordSurvivesARestart(t *testing.T) {
 }
 
 func TestWSDLNamesTheDoorThatAsked(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	address := regexp.MustCompile(`address location="([^"]*)"`)
 	for _, c := range []struct {
@@ -306,6 +318,7 @@ func TestWSDLNamesTheDoorThatAsked(t *testing.T) {
 }
 
 func TestWSDLThroughTheHostsListener(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	conn := r.dialHosts(t, "demo.docusign.net")
 	resp, body := rawExchange(t, conn, "GET", []byte("GET /api/3.0/dsapi.asmx?wsdl HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n"))

@@ -17,6 +17,7 @@ const (
 
 // The service's own kind decides; the other kind leaves the call unread and is counted (PROTOCOL.md §4.3, §16 row 5).
 func TestEachServiceReadsItsOwnKindOfCredential(t *testing.T) {
+	t.Parallel()
 	annaApp := strings.Replace(annaToken, "anna-legacy-1", "anna-app-1", 1)
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
@@ -81,6 +82,7 @@ func TestEachServiceReadsItsOwnKindOfCredential(t *testing.T) {
 }
 
 func TestAServiceDoesNotFallBackToTheOtherKind(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		for _, c := range []struct{ name, path, operation, token, header, says string }{
@@ -114,6 +116,7 @@ func TestAServiceDoesNotFallBackToTheOtherKind(t *testing.T) {
 // Programs made from dsapi's WSDL send a UsernameToken and no header (SOAP-REST.md §11.12). One that worked was read there, so an App
 // Password takes the password's place in it.
 func TestATokenAloneIsTakenAtDSAPI(t *testing.T) {
+	t.Parallel()
 	for mode, want := range map[string]string{
 		"bearer":       strings.Replace(soapEnvelope("x", listFeatures), "<s:Header>x", "<s:Header>", 1),
 		"app_password": soapEnvelope(security(strings.Replace(annaToken, "anna-legacy-1", "anna-app-1", 1)), listFeatures),
@@ -143,6 +146,7 @@ func TestATokenAloneIsTakenAtDSAPI(t *testing.T) {
 
 // Ping needs no log-in: the proxy lives, and that is what is asked (PROTOCOL.md §16 row 5).
 func TestPingWithoutACredentialIsAnsweredHere(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for path, namespace := range map[string]string{
 		"/api/3.0/api.asmx": namespaceAPI, "/api/3.0/dsapi.asmx": namespaceAPI, "/api/3.0/credential.asmx": namespaceCredential,
@@ -163,6 +167,7 @@ func TestPingWithoutACredentialIsAnsweredHere(t *testing.T) {
 // Only WS-Security has legacy credentials in a header block; what a block of another namespace calls a password is its own affair
 // (PROTOCOL.md §4.4).
 func TestHeaderBlocksOfOtherNamespacesAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		block := `<a:Gateway xmlns:a="urn:example:gateway"><a:Username>u</a:Username><a:Password>of the gateway</a:Password><a:UsernameToken/></a:Gateway>`
@@ -189,6 +194,7 @@ func plainNames(c *fixture.Config) {
 
 // PROTOCOL.md §4.7: the e-mail may come without the integrator key.
 func TestLoginWithAPlainEmail(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, func(c *fixture.Config) {
 			soapMode(mode)(c)

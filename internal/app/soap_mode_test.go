@@ -11,6 +11,7 @@ import (
 )
 
 func TestObservedSOAPPassesAsItCame(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		c.Edit = func(integrations []map[string]any) { integrations[1]["mode"] = "observe" }
 	})
@@ -59,6 +60,7 @@ func TestObservedSOAPPassesAsItCame(t *testing.T) {
 }
 
 func TestTheLogOfAnObservedSOAPCall(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		c.Edit = func(integrations []map[string]any) { integrations[1]["mode"] = "observe" }
 	})
@@ -75,6 +77,7 @@ func TestTheLogOfAnObservedSOAPCall(t *testing.T) {
 }
 
 func TestAStopRightAfterTheStart(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for range 10 {
 		r.halt()
@@ -83,6 +86,7 @@ func TestAStopRightAfterTheStart(t *testing.T) {
 }
 
 func TestBlockedAndUnknownSOAP(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, unknown string
 		edit          func([]map[string]any)

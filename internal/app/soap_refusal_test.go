@@ -89,6 +89,7 @@ func manyAttributes(n int) string {
 }
 
 func TestSOAPMessagesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		for _, c := range soapRefusals(t) {
@@ -152,6 +153,7 @@ func checkFault(t *testing.T, r *rig, got answer, version string, c soapRefusal)
 }
 
 func TestUnknownTokenOnSOAP(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer bm90LWEtcmVhbC10b2tlbi0tLS0="))
 	checkFault(t, r, got, envelope11, soapRefusal{code: "Authorization_Invalid_Token", says: "expired, revoked or malformed"})
@@ -159,6 +161,7 @@ func TestUnknownTokenOnSOAP(t *testing.T) {
 
 // A Timestamp is answered, and not with mustUnderstand, only to those that sent one.
 func TestFaultsWithATimestamp(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	wrong := strings.Replace(annaToken, "anna-legacy-1", "wrong", 1)
 	for _, version := range []string{envelope11, envelope12} {
@@ -174,6 +177,7 @@ func TestFaultsWithATimestamp(t *testing.T) {
 }
 
 func TestAccountManagementFailuresAreAnswers(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, header, code string }{
 		{"a wrong password", strings.Replace(annaHeaderXML, "anna-legacy-1", "wrong", 1), "Invalid_Login"},
@@ -222,6 +226,7 @@ func sendLarge(t *testing.T, r *rig, body io.Reader, length int64) *http.Request
 }
 
 func TestLargeEnvelopesStream(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		upstreamHeader := ""
@@ -288,6 +293,7 @@ func replaceHeader(dst io.Writer, src io.Reader, text string) {
 
 // A large message that turns out ill-formed has begun to stream. DocuSign then sees a message that breaks off, the program a fault.
 func TestLargeMessagesThatBreakOff(t *testing.T) {
+	t.Parallel()
 	cases := []struct{ name, end string }{
 		{"the envelope does not end", "</PDFBytes>"},
 		{"tags do not match", "</PDFBytes></Document></Documents></Envelope></s:Body></s:Envelope>"},
@@ -317,6 +323,7 @@ func TestLargeMessagesThatBreakOff(t *testing.T) {
 }
 
 func TestAnEnvelopeCompressedBeyondMeasure(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	var bomb bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&bomb, gzip.BestCompression)

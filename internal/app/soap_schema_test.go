@@ -54,6 +54,7 @@ func validate(t *testing.T, xmllint, schema string, got answer) {
 }
 
 func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
+	t.Parallel()
 	xmllint, err := exec.LookPath("xmllint")
 	if err != nil {
 		missing(t, "libxml2-utils is not installed; .ci/install installs it")
@@ -101,6 +102,7 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 
 // Every operation of the service that has a place for it in its result is told of a wrong password there.
 func TestFailuresOfAccountManagementFitTheSchema(t *testing.T) {
+	t.Parallel()
 	xmllint, err := exec.LookPath("xmllint")
 	if err != nil {
 		missing(t, "libxml2-utils is not installed; .ci/install installs it")

@@ -54,6 +54,7 @@ func sendEnvelopeBody(pdf string) string {
 }
 
 func TestShapesOfSOAPMessages(t *testing.T) {
+	t.Parallel()
 	const declaration = `<?xml version="1.0" encoding="utf-8"?>` + "\r\n"
 	gone := security(annaToken)
 	plain := soapEnvelope(gone, listFeatures)

@@ -28,6 +28,7 @@ var soapServices = []struct {
 }
 
 func TestWhereTheCredentialOfASOAPCallStands(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name, header   string // header blocks of the envelope
 		http           string // X-DocuSign-Authentication
@@ -116,6 +117,7 @@ func checkSOAPUpstream(t *testing.T, r *rig, mode, version, bearer, app, appHead
 }
 
 func TestSendOnBehalfOfInSOAP(t *testing.T) {
+	t.Parallel()
 	key := sandbox.GUIDKey
 	adminXML := func(name, more string) string {
 		return `<DocuSignCredentials><Username>` + name + `</Username><Password>admin-legacy-3</Password><IntegratorKey>` + key + `</IntegratorKey>` + more + `</DocuSignCredentials>`
@@ -181,6 +183,7 @@ func TestSendOnBehalfOfInSOAP(t *testing.T) {
 }
 
 func TestPrincipalsThatMayNotBeActedFor(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	for _, name := range []string{"[" + sandbox.GUIDKey + "][admin@example.com]anna@example.com", "[" + sandbox.GUIDKey + "][nobody@example.com]anna@example.com"} {
 		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(usernameToken(name, "anna-legacy-1")), listFeatures)))
@@ -194,6 +197,7 @@ func TestPrincipalsThatMayNotBeActedFor(t *testing.T) {
 }
 
 func TestAddressingNamesTheUpstream(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	host := strings.TrimPrefix(r.sidecar(), "http://")
 	to := func(namespace, url string) string {
@@ -223,6 +227,7 @@ func TestAddressingNamesTheUpstream(t *testing.T) {
 }
 
 func TestAddressingBehindAPublicName(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		c.Extra = map[string]any{"sidecar": map[string]any{"public_url": "https://docusign.intranet.example.com"}}
 	})
@@ -237,6 +242,7 @@ func TestAddressingBehindAPublicName(t *testing.T) {
 }
 
 func TestAppPasswordUnderAnotherIntegrationKey(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		c.Edit = func(integrations []map[string]any) {
 			in := integrations[1]
@@ -274,6 +280,7 @@ func TestAppPasswordUnderAnotherIntegrationKey(t *testing.T) {
 }
 
 func TestUsersWithoutAnAppPassword(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(c *fixture.Config) {
 		soapMode("app_password")(c)
 		edit := c.Edit
@@ -296,6 +303,7 @@ func TestUsersWithoutAnAppPassword(t *testing.T) {
 }
 
 func TestTokensOnSOAPCalls(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
@@ -331,6 +339,7 @@ func TestTokensOnSOAPCalls(t *testing.T) {
 }
 
 func TestChangePasswordIsRefusedHere(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		change := `<ChangePassword xmlns="http://www.docusign.net/API/AccountManagement"><ChangePasswordArg><EmailAddress>anna@example.com</EmailAddress><OldPassword>anna-legacy-1</OldPassword><NewPassword>x</NewPassword></ChangePasswordArg></ChangePassword>`
@@ -347,6 +356,7 @@ func TestChangePasswordIsRefusedHere(t *testing.T) {
 
 // A call that DocuSign refused for its token is sent once more with another one.
 func TestSOAPCallWhoseTokenWasRevoked(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	send := func() answer {
 		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
@@ -363,6 +373,7 @@ func TestSOAPCallWhoseTokenWasRevoked(t *testing.T) {
 }
 
 func TestOldStatusCodesInSOAP(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		old  bool

@@ -108,6 +108,7 @@ func annaActsForBob(c *fixture.Config) {
 }
 
 func TestWhatAPasswordVouchedForEndsWithIt(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		edit func(section)
@@ -159,6 +160,7 @@ func TestWhatAPasswordVouchedForEndsWithIt(t *testing.T) {
 
 // The state file of an earlier version does not tell what vouched for a token: it is taken over, and ends with the next change.
 func TestTokensOfAnEarlierVersionAreTakenOver(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.halt()
 	s, err := store.Open(filepath.Join(r.dir, "state.db"), store.Options{})
@@ -200,6 +202,7 @@ func TestTokensOfAnEarlierVersionAreTakenOver(t *testing.T) {
 }
 
 func TestATokenThatAnImportedTokenVouchedForEndsWithIt(t *testing.T) {
+	t.Parallel()
 	const imported = "bm90LWEtcmVhbC10b2tlbi0tLS0="
 	sum := sha256.Sum256([]byte(imported))
 	r := newRigEdited(t, sandbox.Options{}, nil, func(s section) {

@@ -41,6 +41,8 @@ type Options struct {
 	Life time.Duration
 	// Now is the clock; default time.Now.
 	Now func() time.Time
+	// RSAKey is the key of the leaves for programs that cannot verify ECDSA; nil makes one, which takes a while.
+	RSAKey *rsa.PrivateKey
 }
 
 // Leaves signs leaf certificates on demand and keeps them, one tls.Config per host. Safe for concurrent use.
@@ -88,7 +90,12 @@ func NewLeaves(a *Authority, o Options) (*Leaves, error) {
 		ecdsa:     key,
 		entries:   cache.New[string, *entry](o.Max, 0, nil),
 	}
-	l.rsa = sync.OnceValues(func() (*leafKey, error) { return newLeafKey(rsa.GenerateKey(rand.Reader, minRSABits)) })
+	l.rsa = sync.OnceValues(func() (*leafKey, error) {
+		if o.RSAKey != nil {
+			return newLeafKey(o.RSAKey, nil)
+		}
+		return newLeafKey(rsa.GenerateKey(rand.Reader, minRSABits))
+	})
 	go func() {
 		defer func() { _ = recover() }()
 		_, _ = l.rsa() // an error, or a panic, stays in the OnceValues and meets whoever needs the key
