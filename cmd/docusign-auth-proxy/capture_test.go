@@ -70,6 +70,7 @@ func (r *rig) fetched(t *testing.T) (files map[string]string, har string) {
 }
 
 func TestACaptureShowsTheWayOfACall(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	const name = "nightly-billing"
 	get := func() {
@@ -127,6 +128,7 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 }
 
 func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
+	t.Parallel()
 	r := newRigEdited(t, sandbox.Options{}, nil, func(s section) {
 		s.at("admin")["basic_auth"] = section{"username": "ops", "password": section{"bcrypt": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}}
 	})
@@ -157,6 +159,7 @@ func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
 }
 
 func TestAForeignPageCannotStartACapture(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	q := request(t, "POST", r.adminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type", "application/x-www-form-urlencoded", "Origin", "https://evil.example.com", "Sec-Fetch-Site", "cross-site")
 	if got := r.do(nil, q); got.status != http.StatusForbidden {

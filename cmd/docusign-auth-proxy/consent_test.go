@@ -123,6 +123,7 @@ func (j *waiting) callback(query string) (int, string) {
 func (j *waiting) end() (string, error) { return <-j.rest, <-j.err }
 
 func TestConsentPagesAreComplete(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
 	page := "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + sandbox.GUIDKey
 	tests := []struct {
@@ -158,6 +159,7 @@ func TestConsentPagesAreComplete(t *testing.T) {
 }
 
 func TestConsentIsWaitedForAndProven(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
 	c.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
 	j := c.wait(newConsent(), "wait", "--user", "anna@example.com")
@@ -174,6 +176,7 @@ func TestConsentIsWaitedForAndProven(t *testing.T) {
 }
 
 func TestConsentOfSomebodyElseIsNoConsent(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
 	c.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
 	j := c.wait(newConsent(), "wait", "--json")
@@ -186,6 +189,7 @@ func TestConsentOfSomebodyElseIsNoConsent(t *testing.T) {
 }
 
 func TestARefusedConsentIsExplained(t *testing.T) {
+	t.Parallel()
 	for code, want := range map[string]string{
 		"access_denied": "declined", "invalid_scope": "scopes", "unauthorized_client": "Apps and Keys", "something_new": "something_new", "": "neither a code nor an error",
 	} {
@@ -202,6 +206,7 @@ func TestARefusedConsentIsExplained(t *testing.T) {
 }
 
 func TestNobodyWaitsForEver(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
 	j := c.wait(newConsent(), "wait", "--timeout", "50ms")
 	if _, err := j.end(); err == nil || !strings.Contains(err.Error(), "register "+j.redirect) {
@@ -210,6 +215,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 }
 
 func TestOnlyThisMachineIsListenedOn(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
 	if _, err := c.command(newConsent(), "wait", "--listen", "0.0.0.0:0"); err == nil || !strings.Contains(err.Error(), "only addresses of this machine") {
 		t.Errorf("%v", err)
@@ -220,6 +226,7 @@ func TestOnlyThisMachineIsListenedOn(t *testing.T) {
 }
 
 func TestARegisteredLoopbackAddressIsServed(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ name, registered, uri, address string }{
 		{"by name", "http://localhost:8080/callback", "http://localhost:8080/callback", "127.0.0.1:8080"},
 		{"by address", "http://127.0.0.1:9090/consent", "http://127.0.0.1:9090/consent", "127.0.0.1:9090"},
@@ -241,13 +248,13 @@ func TestARegisteredLoopbackAddressIsServed(t *testing.T) {
 func authorizationCode(w *fixture.Config) {
 	w.Edit = func(list []map[string]any) {
 		list[0]["grant"] = "authorization_code"
-		list[0]["oauth"] = map[string]any{"redirect_uri": "https://www.docusign.com", "client_secret": map[string]any{"env": "CLINIC_SECRET"}}
+		list[0]["oauth"] = map[string]any{"redirect_uri": "https://www.docusign.com", "client_secret": map[string]any{"file": "client-secret"}}
 	}
 }
 
 func newLoginClinic(t *testing.T) *clinic {
-	t.Setenv("CLINIC_SECRET", "canary-client-secret")
 	c := newClinic(t, sandbox.Options{}, authorizationCode)
+	c.put("client-secret", []byte("canary-client-secret\n"), 0o600)
 	c.sandbox.AddIntegration(sandbox.Integration{Key: sandbox.GUIDKey, Live: true, Secret: "canary-client-secret"})
 	for _, u := range []string{sandbox.AnnaID, sandbox.BobID} {
 		c.sandbox.Revoke(sandbox.GUIDKey, u)
@@ -265,6 +272,7 @@ func (c *clinic) noSecretIn(text string) {
 }
 
 func TestALoginIsKeptAndUsed(t *testing.T) {
+	t.Parallel()
 	c := newLoginClinic(t)
 	j := c.wait(newLogin(), "--user", "anna@example.com")
 	if q := j.page.Query(); q.Get("code_challenge_method") != "S256" || q.Get("scope") != "signature extended" || q.Get("state") == "" {
@@ -288,6 +296,7 @@ func TestALoginIsKeptAndUsed(t *testing.T) {
 }
 
 func TestALoginOfSomebodyElseIsRefused(t *testing.T) {
+	t.Parallel()
 	c := newLoginClinic(t)
 	j := c.wait(newLogin())
 	page := j.approve(sandbox.BobID)
@@ -302,6 +311,7 @@ func TestALoginOfSomebodyElseIsRefused(t *testing.T) {
 }
 
 func TestAWrongClientSecretIsExplained(t *testing.T) {
+	t.Parallel()
 	c := newLoginClinic(t)
 	c.sandbox.AddIntegration(sandbox.Integration{Key: sandbox.GUIDKey, Live: true, Secret: "another-one"})
 	j := c.wait(newLogin())
@@ -314,6 +324,7 @@ func TestAWrongClientSecretIsExplained(t *testing.T) {
 }
 
 func TestALoginNeedsAStoreAndTheRightGrant(t *testing.T) {
+	t.Parallel()
 	c := newLoginClinic(t)
 	if _, err := c.command(newConsent(), "wait"); err == nil || !strings.Contains(err.Error(), "docusign-auth-proxy login") {
 		t.Errorf("%v", err)
@@ -332,6 +343,7 @@ func TestALoginNeedsAStoreAndTheRightGrant(t *testing.T) {
 }
 
 func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
+	t.Parallel()
 	c := newLoginClinic(t)
 	r := &rig{t: t, dir: c.dir, path: c.path, sandbox: c.sandbox, world: c.world, log: &syncBuffer{}}
 	r.start()
@@ -353,6 +365,7 @@ func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
 }
 
 func TestAProxyUsesALogin(t *testing.T) {
+	t.Parallel()
 	c := newLoginClinic(t)
 	j := c.wait(newLogin())
 	j.approve(sandbox.AnnaID)
@@ -369,6 +382,7 @@ func TestAProxyUsesALogin(t *testing.T) {
 }
 
 func TestTheHelpOfEachCommandHasAnExample(t *testing.T) {
+	t.Parallel()
 	for _, cmd := range []*cobra.Command{newDoctor(), newConsent(), newConsentWait(), newLogin()} {
 		if !strings.Contains(cmd.Example, "docusign-auth-proxy "+strings.Fields(cmd.Use)[0]) && !strings.Contains(cmd.Example, "consent wait") || cmd.Short == "" || cmd.Long == "" {
 			t.Errorf("%s", cmd.Use)

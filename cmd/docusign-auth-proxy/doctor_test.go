@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -14,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,27 +32,6 @@ type clinic struct {
 	path    string
 }
 
-// Keys and CA are slow to make; the tests share them.
-var clinicKeys = sync.OnceValue(func() map[string][]byte {
-	keys := map[string][]byte{}
-	for _, name := range []string{sandbox.LegacyKey, sandbox.GUIDKey, "spare"} {
-		k, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			panic(err)
-		}
-		keys[name] = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})
-	}
-	return keys
-})
-
-var clinicCA = sync.OnceValue(func() *authority.Authority {
-	a, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA})
-	if err != nil {
-		panic(err)
-	}
-	return a
-})
-
 func newClinic(t *testing.T, o sandbox.Options, edit func(*fixture.Config)) *clinic {
 	t.Helper()
 	c := &clinic{T: t, dir: t.TempDir()}
@@ -63,11 +40,11 @@ func newClinic(t *testing.T, o sandbox.Options, edit func(*fixture.Config)) *cli
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.sandbox.Close() })
-	if c.world, err = c.sandbox.SeedWith(clinicKeys()); err != nil {
+	if c.world, err = c.sandbox.SeedWith(sharedKeys().integrations); err != nil {
 		t.Fatal(err)
 	}
 	c.world.Integrations, c.world.Users = c.world.Integrations[1:], c.world.Users[:1] // anna alone, by the new key
-	if err := clinicCA().Save(filepath.Join(c.dir, "ca.pem"), filepath.Join(c.dir, "ca-key.pem"), true); err != nil {
+	if err := sharedKeys().ca.Save(filepath.Join(c.dir, "ca.pem"), filepath.Join(c.dir, "ca-key.pem"), true); err != nil {
 		t.Fatal(err)
 	}
 	wc := fixture.Config{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Cost: 4}
@@ -151,6 +128,7 @@ func find(r doctor.Report, check string, status doctor.Status) *doctor.Finding {
 const grantKey = "keys/old-erp.pem" // name of the first integration's key
 
 func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name        string
 		options     sandbox.Options
@@ -162,7 +140,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 	}{
 		{
 			name:  "a private key that belongs to another integration key",
-			spoil: func(c *clinic) { c.put(grantKey, clinicKeys()["spare"], 0o600) },
+			spoil: func(c *clinic) { c.put(grantKey, sharedKeys().integrations["spare"], 0o600) },
 			check: "grant", status: doctor.Fail, found: "no_valid_keys_or_signatures", next: "Apps and Keys",
 		},
 		{
@@ -283,7 +261,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		},
 		{
 			name:  "a key that others can read",
-			spoil: func(c *clinic) { c.put(grantKey, clinicKeys()[sandbox.GUIDKey], 0o644) },
+			spoil: func(c *clinic) { c.put(grantKey, sharedKeys().integrations[sandbox.GUIDKey], 0o644) },
 			check: "permissions", status: doctor.Warn, found: "0644", next: "chmod 600",
 		},
 		{
@@ -400,6 +378,7 @@ func ecKey(t *testing.T) []byte {
 }
 
 func TestADoctorWhoFindsNothingSaysSo(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) { w.Extra, w.Cost = map[string]any{"interception": nil}, 10 })
 	r, code := c.doctor()
 	if code != 0 || r.Status != doctor.OK || r.Count(doctor.OK) < 15 {
@@ -412,6 +391,7 @@ func TestADoctorWhoFindsNothingSaysSo(t *testing.T) {
 }
 
 func TestAnAppPasswordAloneIsProvenByALogin(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) {
 		w.Edit = func(list []map[string]any) { list[0]["soap"] = "app_password"; delete(list[0], "oauth") }
 	})
@@ -422,6 +402,7 @@ func TestAnAppPasswordAloneIsProvenByALogin(t *testing.T) {
 }
 
 func TestAFaultDoesNotEndTheExamination(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) {
 		w.Edit = func(list []map[string]any) {
 			second := map[string]any{}
@@ -444,6 +425,7 @@ func TestAFaultDoesNotEndTheExamination(t *testing.T) {
 }
 
 func TestOneFaultIsToldOnceAndTheRestIsSkipped(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) { w.Extra = map[string]any{"interception": nil} })
 	c.change("account-d.docusign.com: "+c.sandbox.Addr(), "account-d.docusign.com: "+closedPort(t))
 	r, _ := c.doctor()
@@ -458,6 +440,7 @@ func TestOneFaultIsToldOnceAndTheRestIsSkipped(t *testing.T) {
 }
 
 func TestOfflineAsksNobody(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
 	r, _ := c.doctor("--offline")
 	if n := len(c.sandbox.Requests()); n != 0 || find(r, "key", doctor.OK) == nil || find(r, "dns", doctor.OK) != nil || find(r, "online", doctor.Skipped) == nil {
@@ -466,6 +449,7 @@ func TestOfflineAsksNobody(t *testing.T) {
 }
 
 func TestANotUsableConfigurationIsSaidToBeOne(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]string{"not YAML": "a: [", "a list": "- a", "empty": "", "no environment": "listen: {proxy: 127.0.0.1:0}"} {
 		t.Run(name, func(t *testing.T) {
 			c := &clinic{T: t, dir: t.TempDir()}
@@ -484,6 +468,7 @@ func TestANotUsableConfigurationIsSaidToBeOne(t *testing.T) {
 }
 
 func TestTheTicketHoldsNoSecret(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
 	c.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: 400, Times: 20, Body: `{"error":"invalid_grant","error_description":"anna-app-1 and eyJ0eXAiOiJNVCIsImFsZyI6IlJTMjU2In0.payload"}`})
 	text, code := c.run("--ticket") // run looks for secrets
@@ -493,6 +478,7 @@ func TestTheTicketHoldsNoSecret(t *testing.T) {
 }
 
 func TestTheDoctorSeesTheRunningProxy(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	c := &clinic{T: t, dir: r.dir, path: r.path, sandbox: r.sandbox, world: r.world}
 	c.change("proxy: 127.0.0.1:0", "proxy: "+r.sidecar()[len("http://"):])
@@ -510,6 +496,7 @@ func TestTheDoctorSeesTheRunningProxy(t *testing.T) {
 }
 
 func TestSplitPath(t *testing.T) {
+	t.Parallel()
 	for path, want := range map[string]string{
 		"integrations[0].users[12].password": "integrations|0|users|12|password", `egress.resolve["a.b"]`: "egress|resolve|a.b", "": "", "listen": "listen",
 	} {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestHealthAsksTheRunningProxyAndDoesNotJudgeTheFile(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	file := filepath.Join(t.TempDir(), "proxy.yaml")
 	for _, c := range []struct {

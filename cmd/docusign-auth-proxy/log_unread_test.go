@@ -2,12 +2,12 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,14 +32,6 @@ type process struct {
 
 func startProcess(t *testing.T) *process {
 	t.Helper()
-	goTool, err := exec.LookPath("go")
-	if err != nil {
-		t.Fatal("the go command is needed to build the binary")
-	}
-	binary := filepath.Join(t.TempDir(), "docusign-auth-proxy")
-	if out, err := exec.Command(goTool, "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	r := newRig(t, func(c *fixture.Config) { c.Proxy, c.Admin, c.Hosts = freeAddress(t), freeAddress(t), "" })
 	r.halt() // its sandbox and its files serve the binary
 	read, write, err := os.Pipe()
@@ -48,7 +40,7 @@ func startProcess(t *testing.T) *process {
 	}
 	t.Cleanup(func() { _ = read.Close() })
 	p := &process{t: t, stderr: read, gone: make(chan error, 1), sandbox: r.sandbox, proxy: r.sidecar(), ops: r.adminURL()}
-	p.cmd = exec.Command(binary, "run", "--config", r.path)
+	p.cmd = programCommand(context.Background(), t, "run", "--config", r.path)
 	p.cmd.Stderr = write
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -154,6 +146,7 @@ func (p *process) ends() {
 }
 
 func TestALogThatNobodyReadsStopsNoCall(t *testing.T) {
+	t.Parallel()
 	p := startProcess(t)
 	const envelopes = 189
 	if n := p.calls(envelopes, http.StatusCreated, p.envelope); n != envelopes {
@@ -177,6 +170,7 @@ func TestALogThatNobodyReadsStopsNoCall(t *testing.T) {
 }
 
 func TestALogThatIsReadAgainTellsWhatItLost(t *testing.T) {
+	t.Parallel()
 	p := startProcess(t)
 	p.fillLog()
 	dropped := p.dropped()
@@ -218,6 +212,7 @@ func TestALogThatIsReadAgainTellsWhatItLost(t *testing.T) {
 }
 
 func TestAProcessWhoseLogIsClosedGoesOn(t *testing.T) {
+	t.Parallel()
 	p := startProcess(t)
 	if err := p.stderr.Close(); err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ var operatorCalls = []struct{ method, path string }{
 
 // Every user of the machine reaches a loopback address.
 func TestOnlyTheOperatorChangesAndCaptures(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	for _, c := range operatorCalls {
@@ -48,6 +49,7 @@ func TestOnlyTheOperatorChangesAndCaptures(t *testing.T) {
 }
 
 func TestTheOperatorsTokenIsNewAtEachStartAndGoneAtTheEnd(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	first := r.operatorToken(t)
 	info, err := os.Stat(r.tokenFile())
@@ -84,6 +86,7 @@ func TestTheOperatorsTokenIsNewAtEachStartAndGoneAtTheEnd(t *testing.T) {
 }
 
 func TestWhereTheOperatorsTokenIs(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		edit func(section)
@@ -119,6 +122,7 @@ func TestWhereTheOperatorsTokenIs(t *testing.T) {
 
 // A second proxy with the same folder keeps its state in memory. The token there is the first one's.
 func TestASecondProxyLeavesTheFirstOnesToken(t *testing.T) {
+	t.Parallel()
 	byDefault := func(s section) { delete(s, "store") }
 	r := newRigEdited(t, sandbox.Options{}, nil, byDefault)
 	file := filepath.Join(r.dir, "docusign-auth-proxy.db.admin-token")
@@ -135,6 +139,7 @@ func TestASecondProxyLeavesTheFirstOnesToken(t *testing.T) {
 }
 
 func TestReloadByCommandTellsOfProblems(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.editConfig("integrations:", "intergrations: []\nintegrations:")
 	if _, err := r.operate(t, newReload(), "--admin", r.adminURL()); err == nil {
@@ -160,6 +165,7 @@ func pinned(t *testing.T) (*rig, issuedToAnna) {
 }
 
 func TestWhatAPinVouchedForEndsWithIt(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		running bool
@@ -211,6 +217,7 @@ func TestWhatAPinVouchedForEndsWithIt(t *testing.T) {
 }
 
 func TestAPinnedHashMovedToTheConfigurationEndsNothing(t *testing.T) {
+	t.Parallel()
 	r, all := pinned(t)
 	out, err := r.operate(t, newPins(), "list", "--admin", r.adminURL())
 	if err != nil {
@@ -233,6 +240,7 @@ func TestAPinnedHashMovedToTheConfigurationEndsNothing(t *testing.T) {
 }
 
 func TestTokensAreListedAndRevoked(t *testing.T) {
+	t.Parallel()
 	for _, running := range []bool{true, false} {
 		name := map[bool]string{true: "by the running proxy", false: "in the state file"}[running]
 		t.Run(name, func(t *testing.T) {
@@ -302,6 +310,7 @@ func TestTokensAreListedAndRevoked(t *testing.T) {
 }
 
 func TestTheListTellsWhichTokensAreRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	r.legacyLogin(t, "bob@example.com", "bob-legacy-2", sandbox.GUIDKey)
@@ -325,6 +334,7 @@ func TestTheListTellsWhichTokensAreRefused(t *testing.T) {
 }
 
 func TestTheCommandsSayWhyNeitherFileNorProxyAnswers(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, nil)
 	_, err := r.operate(t, newTokens(), "list") // listen.admin has port 0: the running proxy cannot be found without --admin
 	if err == nil || !strings.Contains(err.Error(), "the store is in use") || !strings.Contains(err.Error(), "--admin") {

@@ -86,6 +86,7 @@ func pkcs8Of(t *testing.T, label string, key any) []byte {
 
 // What run refuses, config check refuses in the same words and with its place; what run takes, it calls good.
 func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
+	t.Parallel()
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +104,7 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 		keyPlace = "integrations[0].oauth.private_keys[0].file"
 		demo     = "belongs to DocuSign's demo environment"
 	)
-	pkcs1 := clinicKeys()[sandbox.GUIDKey]
+	pkcs1 := sharedKeys().integrations[sandbox.GUIDKey]
 	private, err := privatekey.RSA(pkcs1)
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 )
 
 func TestAPersonsRepairIsSeenWithTheNextCall(t *testing.T) {
+	t.Parallel()
 	refused := func(t *testing.T, r *rig, cause string) {
 		t.Helper()
 		for range 3 {
@@ -86,7 +87,7 @@ func TestAPersonsRepairIsSeenWithTheNextCall(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.halt()
-		if err := os.WriteFile(file, clinicKeys()["spare"], 0o600); err != nil {
+		if err := os.WriteFile(file, sharedKeys().integrations["spare"], 0o600); err != nil {
 			t.Fatal(err)
 		}
 		r.start()
@@ -117,6 +118,7 @@ func (r *rig) beside(t *testing.T) *clinic {
 }
 
 func TestEachLoginCostsOneExchange(t *testing.T) {
+	t.Parallel()
 	c := newLoginClinic(t)
 	j := c.wait(newLogin())
 	j.approve(sandbox.AnnaID)

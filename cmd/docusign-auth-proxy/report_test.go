@@ -74,6 +74,7 @@ func runReport(args ...string) (stdout, stderr string, err error) {
 }
 
 func TestReportReadsTheStore(t *testing.T) {
+	t.Parallel()
 	path, storePath := reportWorld(t)
 	for format, want := range map[string]string{
 		"table": "1 of 1 integration still needs the proxy; none is failing.", "json": `"need_proxy": 1`, "html": "<h1>1 of 1 integration still needs the proxy; none is failing</h1>",
@@ -92,6 +93,7 @@ func TestReportReadsTheStore(t *testing.T) {
 }
 
 func TestReportAsCSVIsSafeToOpen(t *testing.T) {
+	t.Parallel()
 	path, _ := reportWorld(t)
 	stdout, _, err := runReport("--config", path, "--format", "csv")
 	if err != nil {
@@ -107,6 +109,7 @@ func TestReportAsCSVIsSafeToOpen(t *testing.T) {
 }
 
 func TestReportGoesIntoAFileOfItsOwner(t *testing.T) {
+	t.Parallel()
 	path, _ := reportWorld(t)
 	file := filepath.Join(t.TempDir(), "migration.html")
 	stdout, stderr, err := runReport("--config", path, "--format", "html", "--output", file)
@@ -174,6 +177,7 @@ func TestReportAsksTheRunningProxyWhoseStoreIsLocked(t *testing.T) {
 }
 
 func TestReportSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	path, storePath := reportWorld(t)
 	if _, _, err := runReport("--config", path, "--format", "pdf"); err == nil || !strings.Contains(err.Error(), "table, json, csv, html") {
 		t.Errorf("a foreign format: %v", err)
@@ -191,6 +195,7 @@ func TestReportSaysWhatIsWrong(t *testing.T) {
 
 // The snippet for a stranger must be refused as it is and taken once its placeholders are replaced.
 func TestTheSnippetForAnUnknownCallerIsAConfiguration(t *testing.T) {
+	t.Parallel()
 	path, _ := reportWorld(t)
 	stdout, _, err := runReport("--config", path, "--format", "json")
 	if err != nil {
