@@ -116,25 +116,6 @@ func (b *callerBody) drain(most int64, stopping <-chan struct{}) {
 	}
 }
 
-// drainBody keeps the connection of an answered call open until the program has sent its whole request. Old programs send before they
-// read; a connection that is closed meanwhile is reset, and they never see the answer (RFC 9112 §9.6). An answer that came before the
-// end of the body has said that the connection closes. HTTP/2 can answer and end a stream without any of this (RFC 9113 §8.1).
-func (x *exchange) drainBody(r *http.Request) {
-	b := x.caller
-	if !b.http1 || b.whole.Load() {
-		return
-	}
-	if x.w.status == 0 {
-		x.w.Header().Set("Connection", "close") // net/http answers now, for nobody
-		return
-	}
-	_ = b.conn.Flush()
-	if r.Header.Get("Expect") != "" && b.n.Load() == 0 {
-		b.limit.Store(min(b.limit.Load(), int64(afterRefusal)))
-	}
-	b.drain(x.server.cfg.DrainBody, x.server.stopping)
-}
-
 // end keeps net/http from reading on at the end of the call, which it would do without a limit.
 func (b *callerBody) end() {
 	if b.http1 && !b.whole.Load() {

@@ -15,49 +15,48 @@ import (
 
 // holdsBack refuses a call with a password where no API of DocuSign reads one, so that translating the call would leave it there: in
 // the query, in a form, in a SOAP message sent to a path that is no service. What an observed integration sends passes as it is.
-func (x *exchange) holdsBack(r *http.Request) bool {
-	if x.listed || x.event.Mode == "observe" && x.decision.Attributed() {
-		return false
+func (f *forward) holdsBack() error {
+	if f.listed || f.event.Mode == "observe" && f.decision.Attributed() {
+		return nil
 	}
-	what := ""
+	r, what := f.r, ""
 	_, parameters, _ := strings.Cut(r.URL.Path, ";")
 	if legacy.FormHasPassword(r.URL.RawQuery) {
 		what = "a password in the query"
 	} else if legacy.FormHasPassword(parameters) {
 		what = "a password in the path"
-	} else if r.ContentLength != 0 && !x.route.soap() {
-		body, err := x.peek(r)
+	} else if r.ContentLength != 0 && !f.route.soap() {
+		body, err := f.peek()
 		if err != nil {
-			x.callerFailed(r, err)
-			return true
+			return f.bodyError(err)
 		}
-		what = x.exposed(r, body)
+		what = f.exposed(body)
 	}
 	if what == "" {
-		return false
+		return nil
 	}
-	x.refuse(r, &call.Error{
+	return &call.Error{
 		Kind:     call.KindClearPassword,
 		Detail:   what + ", which would reach DocuSign in clear",
 		NextStep: "the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its service, or to oauth2/token",
-	})
-	return true
+	}
 }
 
 // exposed says what in the beginning of a body must not leave.
-func (x *exchange) exposed(r *http.Request, body []byte) string {
+func (f *forward) exposed(body []byte) string {
+	r := f.r
 	media := mediaType(r.Header)
 	_, ownEndPoint := cutPrefixFold(r.URL.Path, "/oauth")
 	switch {
 	case len(r.Header["Soapaction"]) > 0 && !beginsWith(body, "{["), media == "application/soap+xml",
 		bytes.Contains(body, []byte(soap.NamespaceSOAP11)), bytes.Contains(body, []byte(soap.NamespaceSOAP12)):
 		return "a SOAP message to a path that is no SOAP service"
-	case x.route.api == call.APIAccountServer && !ownEndPoint:
+	case f.route.api == call.APIAccountServer && !ownEndPoint:
 		// The pages on which people log in to DocuSign take passwords; programs cannot use them.
 		if strings.EqualFold(legacy.GrantType(body), "password") {
 			return "grant_type=password"
 		}
-	case x.route.api != call.APIAccountServer && (media != formType || beginsWith(body, "{[<")):
+	case f.route.api != call.APIAccountServer && (media != formType || beginsWith(body, "{[<")):
 	case legacy.FormHasPassword(string(body)):
 		return "a form with a password"
 	case len(body) > maxForm && formBegins.Match(body), r.Header.Get("Content-Encoding") != "", strings.HasPrefix(media, "multipart/"):
@@ -73,8 +72,9 @@ var formBegins = regexp.MustCompile(`^\x{FEFF}?[\s&]*[!-%'-<>-~]{1,64}=`)
 
 // peek gives the beginning of a body that may be a form or a SOAP message, and leaves the body as it was. At the account server, and
 // beside a SOAPAction, that is any body, since the Content-Type may be wrong.
-func (x *exchange) peek(r *http.Request) ([]byte, error) {
-	if x.route.api != call.APIAccountServer && len(r.Header["Soapaction"]) == 0 {
+func (f *forward) peek() ([]byte, error) {
+	r := f.r
+	if f.route.api != call.APIAccountServer && len(r.Header["Soapaction"]) == 0 {
 		switch media := mediaType(r.Header); {
 		case media == "", media == formType, media == "multipart/related", strings.Contains(media, "xml"):
 		default:

@@ -95,7 +95,7 @@ func (s *Server) refuseConnect(
 
 // recordRefusedConnect lets refused tunnels show in the metrics like refused calls.
 func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detail, nextStep string) {
-	b, _ := r.Context().Value(bindingKey{}).(*binding)
+	b := bindingOf(r)
 	if host, err := egress.ParseHost(r.URL.Host, 443); err == nil {
 		detail, nextStep = withoutHost(detail, host), withoutHost(nextStep, host)
 	}
@@ -126,8 +126,8 @@ func withoutHost(text string, h egress.Host) string {
 
 // intercept answers the CONNECT and hands the connection, not yet handshaken, to the inner server.
 func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
-	b, _ := r.Context().Value(bindingKey{}).(*binding)
-	bound := &boundConn{Conn: client, binding: binding{door: call.DoorConnect, target: host, client: b.client, local: b.local}}
+	b := bindingOf(r)
+	bound := &boundConn{Conn: client, binding: binding{door: doorOf(call.DoorConnect), target: host, client: b.client, local: b.local}}
 	if b.conn != nil {
 		bound.place = b.conn.place
 	}
@@ -230,7 +230,19 @@ func (c *callerConn) CloseWrite() error {
 func (c *callerConn) CloseRead() error { return closeRead(c.Conn) }
 
 // serveConnect is the pipeline's way into goproxy.
-func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *binding) {
+	if detail := b.door.noConnect; detail != "" {
+		s.recordRefusedConnect(r, http.StatusMethodNotAllowed, "bad_target", detail, "")
+		w.Header().Set("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS") // RFC 9110 §15.5.6
+		http.Error(w, "docusign-auth-proxy: "+detail, http.StatusMethodNotAllowed)
+		return
+	}
+	clients, auth := s.state.Load().Clients, r.Header.Get("Proxy-Authorization")
+	if admitted := clients.Admit(r.Context(), b.client, auth); !admitted.OK() {
+		s.recordRefusedConnect(r, admitted.Status, admitted.Reason, admitted.Detail, "")
+		notAdmitted(admitted).WriteTo(w, r)
+		return
+	}
 	if hj, ok := w.(http.Hijacker); ok {
 		w = replayHijacker{ResponseWriter: w, Hijacker: hj, idle: s.cfg.TunnelIdle}
 	}
@@ -288,7 +300,7 @@ type tunnelConn struct {
 }
 
 func (s *Server) dialTunnel(r *http.Request, network, addr string) (net.Conn, error) {
-	b, _ := r.Context().Value(bindingKey{}).(*binding)
+	b := bindingOf(r)
 	reserved, _ := s.tunnels.places.take(b.client.Addr(), nil)
 	if reserved == nil {
 		s.cfg.Log.Warn("tunnel refused", "target", addr, "client", r.RemoteAddr, "reason", errTooManyTunnels)

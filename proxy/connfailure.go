@@ -90,7 +90,7 @@ func (s *Server) connFailed(c *boundConn, status int, cause, detail string) {
 	default:
 	}
 	f := call.ConnFailure{
-		Last: s.cfg.Now(), RequestID: s.ids.next(), Door: c.binding.door, Client: c.binding.client.Addr(), Status: status, Cause: cause,
+		Last: s.cfg.Now(), RequestID: s.ids.next(), Door: c.binding.door.name, Client: c.binding.client.Addr(), Status: status, Cause: cause,
 		Detail: detail, NextStep: connNextSteps[cause],
 	}
 	if !c.binding.target.IsZero() {

@@ -5,24 +5,13 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
-	"docusign-auth-proxy/proxy/egress"
 )
-
-// binding is what a connection was opened for. It is fixed before the first request on it is read, so no request can change it.
-type binding struct {
-	door   call.Door
-	target egress.Host // zero for the sidecar and for plain forward requests, which name theirs in each request
-	client netip.AddrPort
-	local  netip.AddrPort
-	conn   *boundConn // that it belongs to; nil in tests of the handler alone
-}
 
 // readAhead holds bytes that were read before their reader was there.
 type readAhead []byte
@@ -214,7 +203,7 @@ func (s *Server) linger(c *boundConn) {
 }
 
 // accept serves one listener until it is closed.
-func (s *Server) accept(l net.Listener, door call.Door, conns *places) error {
+func (s *Server) accept(l net.Listener, door door, conns *places) error {
 	var delay time.Duration
 	for {
 		c, err := l.Accept()
@@ -242,10 +231,7 @@ func (s *Server) accept(l net.Listener, door call.Door, conns *places) error {
 			_ = c.Close()
 			continue
 		}
-		tlsConfig := s.sidecarTLS
-		if door == call.DoorHosts {
-			tlsConfig = s.hostsTLS
-		}
+		tlsConfig := func() *tls.Config { return door.tls(s.state.Load()) }
 		go func() {
 			p := panics.In(safely(func() error { s.sort(bound, tlsConfig); return nil }))
 			if p != nil {
@@ -276,13 +262,4 @@ func (s *Server) displace(p *place) {
 	}
 	s.connFailed(p.conn, 0, call.ConnDisplaced, "closed for a newer one: limits.connections, or the client's share of it, is reached")
 	_ = p.conn.Close()
-}
-
-func addrPort(a net.Addr) netip.AddrPort {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := t.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }

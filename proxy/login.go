@@ -1,69 +1,54 @@
 package proxy
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
-
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
-	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 )
 
-// TokenIssuer hands out the proxy's own secrets and takes them back.
-type TokenIssuer interface {
-	IssueToken(translate.TokenOwner) (secret.Text, error)
-	IssuePassword(translate.TokenOwner) (secret.Text, error)
-	Revoke(token string) (bool, error)
-}
-
-// answerEdit changes an upstream answer before it goes to the caller.
-type answerEdit func(*http.Response) error
+const nextStore = "check that the store's file is writable and the disk has room"
 
 // serveLogin answers login_information: DocuSign's own answer rewritten, or one made from UserInfo when DocuSign refuses (PROTOCOL.md §2.5).
-func (x *exchange) serveLogin(r *http.Request) {
-	options := loginOptions(r.URL, x.route.api)
-	if queryTrue(r.URL.Query(), "api_password") {
-		p, err := x.issuePassword()
+func serveLogin(c *incoming, f *forward) (next, error) {
+	options := loginOptions(c.r.URL, c.route.api)
+	if queryTrue(c.r.URL.Query(), "api_password") {
+		p, err := c.issuePassword()
 		if err != nil {
-			x.refuse(r, err)
-			return
+			return next{}, err
 		}
 		options.APIPassword = p
 	}
-	if !x.state.Translator.LoginTakesBearer(x.site.Base) {
-		answer, err := x.loginFromUserInfo(r, options)
+	if !c.state.Translator.LoginTakesBearer(c.site.Base) {
+		accounts, err := c.loginAccounts()
 		if err != nil {
-			x.refuse(r, err)
-			return
+			return next{}, err
 		}
-		x.event.Detail = "login_information made from UserInfo, since DocuSign refused it to bearer tokens a moment ago"
-		answer.WriteTo(&x.w, r)
-		return
+		c.event.Detail = "login_information made from UserInfo, since DocuSign refused it to bearer tokens a moment ago"
+		return answered(c.replier().LoginInformation(accounts, options))
 	}
-	x.edit = func(resp *http.Response) error { return x.editLogin(r, resp, options) }
-	x.send(r)
+	f.edit = func(resp *http.Response) error { return c.editLogin(resp, options) }
+	return next{forward: f}, nil
 }
 
 // issuePassword makes the secret that stands for the encrypted password; empty when the proxy issues none.
-func (x *exchange) issuePassword() (secret.Text, error) {
-	if x.state.Tokens == nil {
+func (c *incoming) issuePassword() (secret.Text, error) {
+	if c.state.Tokens == nil {
 		return secret.Text{}, nil
 	}
-	owner, err := x.state.Translator.OwnerOf(x.decision)
+	owner, err := c.state.Translator.OwnerOf(c.decision)
 	var p secret.Text
 	if err == nil {
-		p, err = x.state.Tokens.IssuePassword(owner)
+		p, err = c.state.Tokens.IssuePassword(owner)
 	}
 	if err != nil {
-		return p, &call.Error{Detail: "an API password could not be stored", Err: err, NextStep: "check that the store's file is writable and the disk has room"}
+		return p, &call.Error{Detail: "an API password could not be stored", Err: err, NextStep: nextStore}
 	}
 	return p, nil
 }
@@ -92,7 +77,7 @@ func queryTrue(q url.Values, name string) bool {
 }
 
 // editLogin turns DocuSign's answer into the one this caller needs.
-func (x *exchange) editLogin(r *http.Request, resp *http.Response, o reply.LoginOptions) error {
+func (c *incoming) editLogin(resp *http.Response, o reply.LoginOptions) error {
 	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
 		return nil // DocuSign's own trouble is passed on; making an answer up would only hide it
 	}
@@ -101,7 +86,8 @@ func (x *exchange) editLogin(r *http.Request, resp *http.Response, o reply.Login
 		if err != nil {
 			return fmt.Errorf("read login_information: %w", err)
 		}
-		edited, err := reply.RewriteLoginInformation(body, resp.Header.Get("Content-Type"), x.loginURL(r), reply.RewriteOptions{APIPassword: o.APIPassword})
+		edited, err := reply.RewriteLoginInformation(
+			body, resp.Header.Get("Content-Type"), c.siteURL, reply.RewriteOptions{APIPassword: o.APIPassword})
 		if err == nil && resp.Header.Get("Content-Encoding") == "" {
 			replaceBody(resp, edited)
 			if !o.APIPassword.Empty() {
@@ -110,130 +96,61 @@ func (x *exchange) editLogin(r *http.Request, resp *http.Response, o reply.Login
 			return nil
 		}
 	}
-	answer, err := x.loginFromUserInfo(r, o)
+	accounts, err := c.loginAccounts()
 	if err != nil {
 		return err
 	}
-	x.event.Detail = fmt.Sprintf("login_information made from UserInfo, since DocuSign answered %d", resp.StatusCode)
-	x.event.Cause = ""
-	replaceAnswer(resp, answer)
+	c.event.Detail = fmt.Sprintf("login_information made from UserInfo, since DocuSign answered %d", resp.StatusCode)
+	c.event.Cause = ""
+	replaceAnswer(resp, c.replier().LoginInformation(accounts, o))
 	return nil
 }
 
-func replaceBody(resp *http.Response, body []byte) {
-	_ = resp.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	resp.ContentLength = int64(len(body))
-	setLength(resp)
-	for _, stale := range [...]string{"Etag", "Content-Md5", "Digest", "Transfer-Encoding"} {
-		resp.Header.Del(stale)
-	}
-}
-
-// setLength writes the length of an edited body into the head.
-func setLength(resp *http.Response) {
-	resp.TransferEncoding = nil
-	resp.Header.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
-}
-
-func replaceAnswer(resp *http.Response, a reply.Answer) {
-	drain(resp)
-	resp.StatusCode, resp.Status = a.Status, fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))
-	for _, stale := range [...]string{"Content-Encoding", "Www-Authenticate", "Content-Type"} {
-		resp.Header.Del(stale)
-	}
-	for name, values := range a.Header {
-		resp.Header[name] = values
-	}
-	replaceBody(resp, a.Body)
-}
-
-// loginURL gives the rewriting of base URLs for a translated call: by the site that UserInfo names for the account. The
-// account id in the path stays as the caller knows it.
-func (x *exchange) loginURL(r *http.Request) reply.Rewrite {
-	return func(base string, _ []string) string {
-		u, err := url.Parse(base)
-		if err != nil || u.Host == "" {
-			return base
-		}
-		rt := classify(http.MethodGet, u.Path, "")
-		site := x.site.Base
-		if rt.account != "" {
-			if s, err := x.state.Translator.Site(r.Context(), x.decision, rt.account); err == nil {
-				site = s.Base
-			}
-		}
-		return x.leadBack(r, base, site)
-	}
-}
-
-// baseURL gives the rewriting of base URLs in an answer to the program's own credential. The sites that it names are
-// remembered: the program's next calls name an account and no site.
-func (x *exchange) baseURL(r *http.Request) reply.Rewrite {
-	return func(base string, ids []string) string {
-		u, err := url.Parse(base)
-		if err != nil {
-			return base
-		}
-		site := x.docuSignSite(u.Host)
-		if site == nil {
-			return base
-		}
-		if account := classify(http.MethodGet, u.Path, "").account; account != "" {
-			ids = append(ids, account)
-		}
-		x.state.Translator.LearnSite(x.decision, ids, site)
-		return x.leadBack(r, base, site)
-	}
-}
-
-// leadBack writes the caller's way to a site in front of a URL.
-func (x *exchange) leadBack(r *http.Request, text string, site *url.URL) string {
-	out := withOrigin(text, x.origin(r, site))
-	if out != text {
-		x.event.Rewritten++
-	}
-	return out
-}
-
-// editObserved is editLogin for calls that are not translated: nothing but the URLs changes.
-func (x *exchange) editObserved(r *http.Request, resp *http.Response) error {
-	return editAnswer(resp, func(body []byte, contentType string) ([]byte, error) {
-		return reply.RewriteLoginInformation(body, contentType, x.baseURL(r), reply.RewriteOptions{URLsOnly: true})
+// editObservedLogin is editLogin for calls that are not translated: nothing but the URLs changes.
+func (c *incoming) editObservedLogin(resp *http.Response) error {
+	return editBody(resp, reply.MaxLoginInformation, func(body []byte) ([]byte, error) {
+		o := reply.RewriteOptions{URLsOnly: true}
+		return reply.RewriteLoginInformation(body, resp.Header.Get("Content-Type"), c.learntURL, o)
 	})
 }
 
-// editAnswer edits the body of a log-in answer. One that cannot be edited passes as it is.
-func editAnswer(resp *http.Response, edit func(body []byte, contentType string) ([]byte, error)) error {
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Encoding") != "" {
-		return nil
+// siteURL rewrites a base URL for a translated call: by the site that UserInfo names for the account. The account id in
+// the path stays as the caller knows it.
+func (c *incoming) siteURL(base string, _ []string) string {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" {
+		return base
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, reply.MaxLoginInformation+1))
-	if err != nil {
-		return fmt.Errorf("read log-in answer: %w", err)
+	site := c.site.Base
+	if account := classify(http.MethodGet, u.Path, "").account; account != "" {
+		if s, err := c.state.Translator.Site(c.r.Context(), c.decision, account); err == nil {
+			site = s.Base
+		}
 	}
-	if len(body) > reply.MaxLoginInformation {
-		resp.Body = &joinedBody{Reader: io.MultiReader(bytes.NewReader(body), resp.Body), Closer: resp.Body}
-		return nil
-	}
-	if edited, err := edit(body, resp.Header.Get("Content-Type")); err == nil {
-		body = edited
-	}
-	replaceBody(resp, body)
-	return nil
+	return c.leadBack(base, site)
 }
 
-// loginFromUserInfo makes the answer that DocuSign refuses to give.
-func (x *exchange) loginFromUserInfo(r *http.Request, o reply.LoginOptions) (reply.Answer, error) {
-	accounts, err := x.loginAccounts(r)
+// learntURL rewrites a base URL in an answer to the program's own credential. The sites that it names are remembered:
+// the program's next calls name an account and no site.
+func (c *incoming) learntURL(base string, ids []string) string {
+	u, err := url.Parse(base)
 	if err != nil {
-		return reply.Answer{}, err
+		return base
 	}
-	return x.restCaller(r).LoginInformation(accounts, o), nil
+	site := c.docuSignSite(u.Host)
+	if site == nil {
+		return base
+	}
+	if account := classify(http.MethodGet, u.Path, "").account; account != "" {
+		ids = append(ids, account)
+	}
+	c.state.Translator.LearnSite(c.decision, ids, site)
+	return c.leadBack(base, site)
 }
 
-func (x *exchange) loginAccounts(r *http.Request) ([]reply.LoginAccount, error) {
-	info, err := x.state.Translator.UserInfo(r.Context(), x.decision)
+// loginAccounts are the accounts of the answer that DocuSign refuses to give.
+func (c *incoming) loginAccounts() ([]reply.LoginAccount, error) {
+	info, err := c.state.Translator.UserInfo(c.r.Context(), c.decision)
 	if err != nil {
 		return nil, err
 	}
@@ -244,27 +161,28 @@ func (x *exchange) loginAccounts(r *http.Request) ([]reply.LoginAccount, error) 
 		if a.Untrusted != nil {
 			continue
 		}
-		x.event.Rewritten++
-		accounts = append(accounts, x.loginAccount(r, info, a, a == def))
-	}
-	if len(info.Accounts) == 0 {
-		return nil, translate.ErrNoMembership()
+		c.event.Rewritten++
+		accounts = append(accounts, reply.LoginAccount{
+			Name:        a.Name,
+			AccountID:   c.decision.AccountNumber(a.AccountID),
+			AccountGUID: a.AccountID,
+			BaseURL:     strings.TrimSuffix(c.origin(a.BaseURI).String(), "/"),
+			IsDefault:   a == def,
+			UserName:    info.Name,
+			UserID:      info.Sub,
+			Email:       info.Email,
+		})
 	}
 	if len(accounts) == 0 {
-		return nil, &call.Error{Kind: call.KindTokenRefused, Detail: "UserInfo lists no account that can be used"}
+		return nil, errNoAccount(len(info.Accounts))
 	}
 	return accounts, nil
 }
 
-func (x *exchange) loginAccount(r *http.Request, info *oauth.UserInfo, a *oauth.Account, isDefault bool) reply.LoginAccount {
-	return reply.LoginAccount{
-		Name:        a.Name,
-		AccountID:   x.decision.AccountNumber(a.AccountID),
-		AccountGUID: a.AccountID,
-		BaseURL:     strings.TrimSuffix(x.origin(r, a.BaseURI).String(), "/"),
-		IsDefault:   isDefault,
-		UserName:    info.Name,
-		UserID:      info.Sub,
-		Email:       info.Email,
+// errNoAccount says that UserInfo lists no account, or none of so many that may be used.
+func errNoAccount(listed int) error {
+	if listed == 0 {
+		return translate.ErrNoMembership()
 	}
+	return &call.Error{Kind: call.KindTokenRefused, Detail: "UserInfo lists no account that can be used"}
 }

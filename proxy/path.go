@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 )
@@ -57,3 +58,33 @@ func plainPath(u *url.URL) bool {
 
 // refusedInPath is what no path of DocuSign's has and what servers read in different ways.
 func refusedInPath(c rune) bool { return c == '\\' || c < ' ' || c == 0x7f }
+
+// escapeByByte escapes in a path what the program should have escaped and did not: a bar, a quote, a letter outside
+// ASCII. net/url would escape the whole path anew because of such a byte, and turn %2B into a plus.
+func escapeByByte(u *url.URL) {
+	if u.RawPath == "" || u.EscapedPath() == u.RawPath {
+		return
+	}
+	b := make([]byte, 0, len(u.RawPath)+16)
+	for i := range len(u.RawPath) {
+		c := u.RawPath[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 { // RFC 3986 §3.3
+			b = fmt.Appendf(b, "%%%02X", c)
+			continue
+		}
+		b = append(b, c)
+	}
+	u.RawPath = string(b)
+}
+
+// escapedIndex finds in an escaped path the place of byte n of the path that it stands for.
+func escapedIndex(escaped string, n int) int {
+	i := 0
+	for ; n > 0 && i < len(escaped); n-- {
+		if escaped[i] == '%' {
+			i += 2
+		}
+		i++
+	}
+	return i
+}

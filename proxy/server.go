@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync"
@@ -137,7 +138,7 @@ type Server struct {
 	http        *http.Server
 	inner       *handoff
 	connect     *goproxy.ProxyHttpServer
-	upstream    *upstream
+	upstream    *httputil.ReverseProxy
 	tunnels     tunnels
 	rehearsals  rehearsals
 	soapBuffers soap.Buffers
@@ -190,8 +191,6 @@ func New(cfg Config, st *State) *Server {
 	}
 	return s
 }
-
-type bindingKey struct{}
 
 // Swap replaces the state; calls under way finish with the one they began with.
 func (s *Server) Swap(st *State) {
@@ -258,9 +257,6 @@ func (st *State) decide(h egress.Host) egress.Decision {
 // State gives the state in force.
 func (s *Server) State() *State { return s.state.Load() }
 
-func (s *Server) sidecarTLS() *tls.Config { return s.state.Load().sidecarTLS }
-func (s *Server) hostsTLS() *tls.Config   { return s.state.Load().hostsTLS }
-
 // localNames are those of the certificate for a caller that sends no SNI: the address it dialled. Java sends none for localhost
 // either (it has no dot), so on loopback both names are in it.
 func (st *State) localNames(c net.Conn) []string {
@@ -305,7 +301,7 @@ func (s *Server) Serve(l net.Listener, door call.Door) error {
 	conns := newPlaces(s.cfg.Connections, s.cfg.ClientShare)
 	s.conns = append(s.conns, conns)
 	s.mu.Unlock()
-	return s.accept(l, door, conns)
+	return s.accept(l, doorOf(door), conns)
 }
 
 // Run serves the connections that the listeners deliver; it returns nil after Shutdown.
@@ -379,18 +375,3 @@ func (s *Server) untrack(c *boundConn) {
 	delete(s.fresh, c)
 	s.mu.Unlock()
 }
-
-// rehearsals bounds how many observed calls are rehearsed at a time; above it some are not rehearsed, which loses nothing but a sample.
-type rehearsals struct{ running atomic.Int64 }
-
-const maxRehearsals = 64
-
-func (r *rehearsals) begin() bool {
-	if r.running.Add(1) > maxRehearsals {
-		r.running.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (r *rehearsals) end() { r.running.Add(-1) }

@@ -37,10 +37,10 @@ func (x *exchange) carried() call.Carried {
 	return call.Carried{
 		Secrets:  x.secrets,
 		Password: x.soap.holdsPassword(),
-		Native:   x.native,
+		Native:   x.out != nil && x.out.native,
 		Form:     x.route.local == localToken || x.route.local == localRevoke,
 		Page:     x.route.api == call.APIOther,
-		Listed:   x.listed,
+		Listed:   x.out != nil && x.out.listed,
 	}
 }
 

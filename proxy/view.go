@@ -2,9 +2,9 @@ package proxy
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,6 +21,22 @@ import (
 // maxViewAccounts bounds in how many of a user's accounts an envelope is looked for.
 const maxViewAccounts = 10
 
+// serveCredential answers credential.asmx from UserInfo and by REST.
+func (s *soapCall) serveCredential() (next, error) {
+	body := s.message.Credential
+	switch s.operation() {
+	case "Login":
+		accounts, err := s.loginAccounts()
+		if err != nil {
+			return next{}, err
+		}
+		return answered(s.replier().LoginResponse(accounts, body.ReturnBaseURL))
+	case "GetAuthenticationToken", "RequestSenderToken", "RequestCorrectToken":
+		return s.serveView(s.viewOf(body))
+	}
+	return next{}, &call.Error{Kind: call.KindUnsupported, Detail: "credential.asmx has no such operation"}
+}
+
 // view is an operation of credential.asmx that asks for a one-time URL (PROTOCOL.md §4.7).
 type view struct {
 	account  string // as the program names it; "" = the account that has the envelope
@@ -29,9 +45,11 @@ type view struct {
 	fields   map[string]string
 }
 
-func (x *exchange) viewOf(body *soap.CredentialBody) view {
-	v := view{account: strings.TrimSpace(body.AccountID), envelope: strings.TrimSpace(body.EnvelopeID), path: "/views/console"}
-	switch x.soap.operation() {
+func (s *soapCall) viewOf(body *soap.CredentialBody) view {
+	v := view{
+		account: strings.TrimSpace(body.AccountID), envelope: strings.TrimSpace(body.EnvelopeID), path: "/views/console",
+	}
+	switch s.operation() {
 	case "GetAuthenticationToken":
 		v.envelope = strings.TrimSpace(body.GoToEnvelopeID)
 		v.fields = map[string]string{"envelopeId": v.envelope}
@@ -43,39 +61,40 @@ func (x *exchange) viewOf(body *soap.CredentialBody) view {
 	default:
 		v.account = "" // the operation has none
 		v.path = "/envelopes/" + url.PathEscape(v.envelope) + "/views/correct"
-		v.fields = map[string]string{"returnUrl": body.ReturnURL, "suppressNavigation": strconv.FormatBool(body.SuppressNavigation)}
+		v.fields = map[string]string{
+			"returnUrl": body.ReturnURL, "suppressNavigation": strconv.FormatBool(body.SuppressNavigation),
+		}
 	}
+	maps.DeleteFunc(v.fields, func(_, value string) bool { return value == "" })
 	return v
 }
 
-// answerView asks REST for the one-time URL that the operation used to return.
-func (x *exchange) answerView(r *http.Request, v view) {
+// serveView asks REST for the one-time URL that the operation used to return.
+func (s *soapCall) serveView(v view) (next, error) {
 	if !plainID(v.envelope) || v.envelope == "" && strings.HasSuffix(v.path, "/correct") {
-		x.refuse(r, &call.Error{Kind: call.KindUnreadableForm, Detail: "an envelope id that is none"})
-		return
+		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "an envelope id that is none"}
 	}
-	sites, err := x.viewSites(r.Context(), v)
+	sites, err := s.viewSites(v)
 	if err != nil {
-		x.refuse(r, err)
-		return
+		return next{}, err
 	}
-	began := x.server.cfg.Now()
-	defer func() { x.event.Upstream = x.server.cfg.Now().Sub(began) }()
-	var answered viewAnswer
+	began := s.server.cfg.Now()
+	defer func() { s.event.Upstream = s.server.cfg.Now().Sub(began) }()
+	f := s.onward()
+	var a viewAnswer
 	for _, site := range sites {
-		x.site, x.event.Site = site, site.Base.Host
-		if answered, err = x.requestView(r.Context(), site, v); err != nil || !answered.elsewhere() {
+		s.site, s.event.Site = site, site.Base.Host
+		if a, err = f.requestView(v); err != nil || !a.elsewhere() {
 			break
 		}
 	}
 	switch {
 	case err != nil:
-		x.refuseUnsent(r, "view over REST", err)
-	case answered.url.Empty():
-		x.relayFailure(r, answered)
-	default:
-		x.soapCaller(r).URLResult(x.soap.namespace(), x.soap.operation(), answered.url).WriteTo(&x.w, r)
+		return next{}, f.unsent("view over REST", err)
+	case a.url.Empty():
+		return s.relay(a)
 	}
+	return answered(s.replier().URLResult(s.namespace(), s.operation(), a.url))
 }
 
 // plainID keeps what is no id out of a path.
@@ -86,21 +105,18 @@ func plainID(s string) bool {
 }
 
 // viewSites lists the accounts to ask in: the one named, else the default one and, for an envelope, the others after it.
-func (x *exchange) viewSites(ctx context.Context, v view) ([]translate.Site, error) {
-	tr := x.state.Translator
+func (s *soapCall) viewSites(v view) ([]translate.Site, error) {
+	ctx, tr := s.r.Context(), s.state.Translator
 	if v.account != "" {
-		site, err := tr.Site(ctx, x.decision, v.account)
+		site, err := tr.Site(ctx, s.decision, v.account)
 		if err == nil && site.AccountID == "" {
 			err = &call.Error{Kind: call.KindNotAllowed, Detail: "the user is not a member of the account in the call"}
 		}
 		return []translate.Site{site}, err
 	}
-	info, err := tr.UserInfo(ctx, x.decision)
+	info, err := tr.UserInfo(ctx, s.decision)
 	if err != nil {
 		return nil, err
-	}
-	if len(info.Accounts) == 0 {
-		return nil, translate.ErrNoMembership()
 	}
 	var sites []translate.Site
 	def := info.Default()
@@ -115,7 +131,7 @@ func (x *exchange) viewSites(ctx context.Context, v view) ([]translate.Site, err
 		}
 	}
 	if len(sites) == 0 {
-		return nil, &call.Error{Kind: call.KindTokenRefused, Detail: "UserInfo lists no account that can be used"}
+		return nil, errNoAccount(len(info.Accounts))
 	}
 	return sites[:min(len(sites), maxViewAccounts)], nil
 }
@@ -133,44 +149,41 @@ func (a viewAnswer) elsewhere() bool {
 	return a.url.Empty() && reply.ErrorCode(a.body) == "ENVELOPE_DOES_NOT_EXIST"
 }
 
-// requestView asks once, and once more with another token when DocuSign refuses the first.
-func (x *exchange) requestView(ctx context.Context, site translate.Site, v view) (viewAnswer, error) {
-	a, err := x.postView(ctx, site, v)
-	if err != nil || x.outcome(oauth.UseREST, a.status, a.meaning()) != reply.TokenRefused {
-		return a, err
-	}
-	if mended, err := x.mend(ctx, reply.TokenRefused, oauth.UseREST); err != nil || !mended {
-		return a, err
-	}
-	x.event.Replayed = reply.TokenRefused.String()
-	if a, err = x.postView(ctx, site, v); err == nil {
-		x.outcome(oauth.UseREST, a.status, a.meaning())
-	}
-	return a, err
-}
-
 func (a viewAnswer) meaning() reply.Upstream {
 	return reply.ClassifyUpstream(a.status, a.header, a.body)
 }
 
-func (x *exchange) postView(ctx context.Context, site translate.Site, v view) (viewAnswer, error) {
-	fields := make(map[string]string, len(v.fields))
-	for name, value := range v.fields {
-		if value != "" {
-			fields[name] = value
-		}
+// requestView asks once, and once more with another token when DocuSign refuses the first.
+func (f *forward) requestView(v view) (viewAnswer, error) {
+	a, err := f.postView(v)
+	if err != nil || f.judge(oauth.UseREST, a.status, a.meaning()) != reply.TokenRefused {
+		return a, err
 	}
-	payload, err := json.Marshal(fields)
+	if mended, err := f.mend(f.r.Context(), reply.TokenRefused, oauth.UseREST); err != nil || !mended {
+		return a, err
+	}
+	f.event.Replayed = reply.TokenRefused.String()
+	if a, err = f.postView(v); err == nil {
+		f.judge(oauth.UseREST, a.status, a.meaning())
+	}
+	return a, err
+}
+
+func (f *forward) postView(v view) (viewAnswer, error) {
+	payload, err := json.Marshal(v.fields)
 	if err != nil {
 		return viewAnswer{}, err
 	}
-	target := site.Base.String() + "/restapi/v2.1/accounts/" + url.PathEscape(site.AccountID) + v.path
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(payload))
+	target := f.site.Base.String() + "/restapi/v2.1/accounts/" + url.PathEscape(f.site.AccountID) + v.path
+	req, err := http.NewRequestWithContext(f.r.Context(), http.MethodPost, target, bytes.NewReader(payload))
 	if err != nil {
 		return viewAnswer{}, err
 	}
-	req.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "Authorization": x.token.Header(), "User-Agent": {x.event.UserAgent}}
-	resp, err := x.state.Upstream.RoundTrip(req)
+	req.Header = http.Header{
+		"Content-Type": {"application/json"}, "Accept": {"application/json"},
+		"Authorization": f.token.Header(), "User-Agent": {f.event.UserAgent},
+	}
+	resp, err := f.state.Upstream.RoundTrip(req)
 	if err != nil {
 		return viewAnswer{}, err
 	}
@@ -179,8 +192,7 @@ func (x *exchange) postView(ctx context.Context, site translate.Site, v view) (v
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, reply.MaxErrorBody)); err != nil {
 		return a, err
 	}
-	x.event.TraceToken = resp.Header.Get("X-Docusign-Tracetoken")
-	readLimits(resp.Header, &x.event.Limits)
+	noteHead(f, resp)
 	var made struct {
 		URL string `json:"url"`
 	}
@@ -190,15 +202,14 @@ func (x *exchange) postView(ctx context.Context, site translate.Site, v view) (v
 	return a, nil
 }
 
-// relayFailure tells what REST said, in a fault.
-func (x *exchange) relayFailure(r *http.Request, a viewAnswer) {
+// relay tells what REST said, in a fault.
+func (s *soapCall) relay(a viewAnswer) (next, error) {
 	detail := "view over REST: DocuSign answered " + strconv.Itoa(a.status) + " " + reply.ErrorCode(a.body)
-	answer, ok := x.soapCaller(r).Relay(a.status, a.body)
+	answer, ok := s.replier().Relay(a.status, a.body)
 	if !ok {
-		x.refuse(r, &call.Error{Kind: call.KindUnreachable, Detail: detail})
-		return
+		return next{}, &call.Error{Kind: call.KindUnreachable, Detail: detail}
 	}
-	x.event.Cause, x.event.Detail = "docusign_"+strconv.Itoa(a.status), detail
-	x.event.Outcome = outcomeOf(a.status)
-	answer.WriteTo(&x.w, r)
+	s.event.Cause, s.event.Detail = "docusign_"+strconv.Itoa(a.status), detail
+	s.event.Outcome = outcomeOf(a.status)
+	return answered(answer)
 }

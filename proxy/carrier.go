@@ -1,0 +1,218 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/services"
+	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/soap"
+)
+
+// Carrier is a way of translated SOAP calls to DocuSign, as the integration's soap: says. A new one is one more row of
+// carrier and its file.
+type Carrier interface {
+	// Prepare gets what the way needs, before anything of the call is changed.
+	Prepare(*soapCall) error
+	// Carry answers or forwards the call. A *soap.Error says that the envelope cannot be edited.
+	Carry(*soapCall) (next, error)
+}
+
+func (s *soapCall) carrier() Carrier {
+	if s.decision.Integration.SOAP == integration.AppPassword {
+		return appPassword{}
+	}
+	return bearer{}
+}
+
+// bearer takes the legacy credential out and sends a token in its place.
+type bearer struct{}
+
+// Prepare gets the token and the site.
+func (bearer) Prepare(s *soapCall) error { return s.tokenAndSite() }
+
+// Carry also answers credential.asmx, whose operations carry the credential as parameters (PROTOCOL.md §4.7).
+func (bearer) Carry(s *soapCall) (next, error) {
+	if s.inBody {
+		return s.serveCredential()
+	}
+	m := s.message
+	if err := s.readdress(); err != nil {
+		return next{}, err
+	}
+	if m.Token != nil {
+		if err := m.RemoveToken(); err != nil {
+			return next{}, err
+		}
+	}
+	f := s.edited()
+	if m.HasTimestamp {
+		f.edit = f.editTimestamp
+	}
+	return next{forward: f}, nil
+}
+
+// appPassword puts the authenticator's App Password where the service reads it (PROTOCOL.md §4.3, §4.9).
+type appPassword struct{}
+
+// Prepare needs no token. Without a site the call goes to the one that the caller named: SOAP forwards across sites
+// (PROTOCOL.md §4.1).
+func (appPassword) Prepare(s *soapCall) error {
+	if err := s.decision.CheckAppPassword(); err != nil {
+		return err
+	}
+	if site, err := s.state.Translator.Site(s.r.Context(), s.decision, ""); err == nil {
+		s.site = site
+	}
+	return nil
+}
+
+// Carry replaces the password alone.
+func (a appPassword) Carry(s *soapCall) (next, error) {
+	if s.inBody {
+		return a.carryCredential(s)
+	}
+	if err := s.readdress(); err != nil {
+		return next{}, err
+	}
+	header, err := a.put(s)
+	if err != nil {
+		return next{}, err
+	}
+	f := s.edited()
+	f.legacyHeader = header
+	return next{forward: f}, nil
+}
+
+func (a appPassword) put(s *soapCall) (header string, err error) {
+	m := s.message
+	password, _ := s.decision.AppPassword()
+	switch {
+	case s.readsHeader() && s.read.Scheme != legacy.WSSecurity:
+		if m.Token != nil {
+			err = m.RemoveToken()
+		}
+		return a.credential(s).Header(password), err
+	case s.route.readsFrom(services.Body):
+		const misplaced = "a token at credential.asmx, which reads "
+		return "", &call.Error{Kind: call.KindNoCredential, Detail: misplaced + s.ownKind()}
+	case m.Token == nil: // the call came with a token of the proxy's own
+		return "", m.InsertToken(a.name(s, ""), password)
+	}
+	if err := m.SetPassword(password); err != nil {
+		return "", err
+	}
+	if name := a.name(s, m.Token.Username); name != m.Token.Username {
+		return "", m.SetUsername(name)
+	}
+	return "", nil
+}
+
+// carryCredential passes a call of credential.asmx on.
+func (a appPassword) carryCredential(s *soapCall) (next, error) {
+	m := s.message
+	password, _ := s.decision.AppPassword()
+	err := m.Credential.SetPassword(password)
+	if err == nil && m.Token != nil {
+		err = m.RemoveToken() // the service does not read it
+	}
+	if name := a.name(s, m.Credential.Email); err == nil && name != m.Credential.Email {
+		err = m.Credential.SetEmail(name)
+	}
+	if err != nil {
+		return next{}, &call.Error{Kind: call.KindBadRequest, Detail: "credential.asmx: " + err.Error()}
+	}
+	f := s.edited()
+	if s.operation() == "Login" {
+		f.edit = s.editLoginResponse
+	}
+	return next{forward: f}, nil
+}
+
+// credential is the header as it goes upstream, in the form it came in; a call that came with a token had none.
+func (a appPassword) credential(s *soapCall) legacy.Credential {
+	read := s.read
+	if read.Username == "" {
+		read = legacy.Credential{Scheme: legacy.HeaderXML, Username: s.decision.Authenticator}
+	}
+	read.IntegratorKey = a.key(s)
+	if s.decision.OnBehalf() {
+		read.OnBehalfOf = s.decision.Principal // X-DocuSign-Act-As-User does not go upstream
+	}
+	return read
+}
+
+// key is the integration key that DocuSign knows, in the program's spelling where it is the same.
+func (appPassword) key(s *soapCall) string {
+	in, key := s.decision.Integration, s.read.IntegratorKey
+	if in.OAuth.ClientID != "" && !legacy.SameName(in.OAuth.ClientID, in.IntegratorKey) {
+		return in.OAuth.ClientID
+	}
+	if key == "" {
+		return in.IntegratorKey
+	}
+	return key
+}
+
+// name writes the new integration key into "[key]user" where it differs from the legacy one, and the principal where only
+// X-DocuSign-Act-As-User named it: that header does not go upstream. A name without a key stays without one.
+func (a appPassword) name(s *soapCall, name string) string {
+	read, d := s.read, s.decision
+	switch {
+	case name == "" && !d.OnBehalf():
+		return "[" + a.key(s) + "]" + d.Authenticator
+	case d.OnBehalf() && read.OnBehalfOf != d.Principal:
+		user := read.Username
+		if user == "" {
+			user = d.Authenticator
+		}
+		return "[" + a.key(s) + "][" + d.Principal + "]" + user
+	case read.IntegratorKey == "":
+		return name
+	}
+	return strings.Replace(name, read.IntegratorKey, a.key(s), 1)
+}
+
+// readdress turns the URL that the client dialled into the upstream's (PROTOCOL.md §4.4): the Host it sent, or its way to
+// this proxy.
+func (s *soapCall) readdress() error {
+	to, err := url.Parse(s.message.To)
+	if err != nil || to.Host == "" {
+		return nil
+	}
+	host, origin := withoutDefaultPort(to.Scheme, to.Host), s.origin(s.site.Base)
+	if !strings.EqualFold(host, withoutDefaultPort(origin.Scheme, origin.Host)) &&
+		!strings.EqualFold(host, withoutDefaultPort(to.Scheme, s.r.Host)) {
+		return nil
+	}
+	to.Scheme, to.Host = s.site.Base.Scheme, s.site.Base.Host
+	return s.message.SetTo(to.String())
+}
+
+// editTimestamp puts the Timestamp into the answer that a WCF client waits for, since DocuSign saw no Security header to answer.
+func (f *forward) editTimestamp(resp *http.Response) error {
+	if resp.Header.Get("Content-Encoding") != "" || !strings.Contains(resp.Header.Get("Content-Type"), "xml") {
+		return nil
+	}
+	now := f.server.cfg.Now()
+	body := resp.Body
+	e, err := soap.InsertSecurityTimestamp(body, now, now.Add(5*time.Minute), soap.Options{})
+	var refusal *soap.Error
+	switch {
+	case errors.As(err, &refusal):
+		resp.Body = &joinedBody{Reader: e.Original(), Closer: body}
+		return nil
+	case err != nil:
+		return err
+	}
+	resp.Body = &joinedBody{Reader: e.Reader(), Closer: body}
+	if resp.ContentLength >= 0 {
+		setLength(resp, resp.ContentLength+e.Delta())
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate"
+)
+
+// door is a way in. A new one is one more row of doorOf, with its listener in the configuration.
+type door struct {
+	name call.Door
+	// tls gives the certificates of a listener; nil = TLS is refused. A tunnel has those of its own target.
+	tls func(*State) *tls.Config
+	// bind finds the host that a call is for; the zero Host is the sidecar's default site. It returns an answer, or an
+	// error, when the call may not go there. A Host header never chooses where TLS or a CONNECT has named a host.
+	bind func(*incoming) (egress.Host, next, error)
+	// connect says why a CONNECT is not taken there; "" = it is.
+	noConnect string
+}
+
+func doorOf(name call.Door) door {
+	const inside = "CONNECT inside a tunnel"
+	switch name {
+	case call.DoorConnect:
+		return door{name: name, bind: bindTunnel, noConnect: inside}
+	case call.DoorHosts:
+		return door{
+			name: name, tls: func(st *State) *tls.Config { return st.hostsTLS }, bind: bindHosts,
+			noConnect: "the hosts-file listener takes no CONNECT: set the program's proxy to the address of listen.proxy",
+		}
+	}
+	return door{name: call.DoorSidecar, tls: func(st *State) *tls.Config { return st.sidecarTLS }, bind: bindSidecar}
+}
+
+// binding is what a connection was opened for. It is fixed before the first request on it is read, so no request can change it.
+type binding struct {
+	door   door
+	target egress.Host // zero for the sidecar and for plain forward requests, which name theirs in each request
+	client netip.AddrPort
+	local  netip.AddrPort
+	conn   *boundConn // that it belongs to; nil in tests of the handler alone
+}
+
+type bindingKey struct{}
+
+func bindingOf(r *http.Request) *binding {
+	if b, ok := r.Context().Value(bindingKey{}).(*binding); ok {
+		return b
+	}
+	return &binding{door: doorOf(call.DoorSidecar)}
+}
+
+// bindSidecar also serves plain forward requests, which come to the same listener with an absolute URI.
+func bindSidecar(c *incoming) (egress.Host, next, error) {
+	if c.r.URL.IsAbs() && !c.isSelf(c.r.URL.Host, c.r.URL.Scheme) {
+		c.event.Door = call.DoorForward
+		return bindForward(c)
+	}
+	if n, ok := c.admit(c.state.LocalClients.AdmitAddress(c.binding.client)); !ok {
+		return egress.Host{}, n, nil
+	}
+	return egress.Host{}, next{}, c.checkEnvironment(egress.Host{})
+}
+
+// isSelf reports whether an absolute URI names the proxy itself: programs with HTTP_PROXY set may address the sidecar that way.
+func (c *incoming) isSelf(host, scheme string) bool {
+	port := uint16(80)
+	if strings.EqualFold(scheme, "https") {
+		port = 443
+	}
+	local := c.binding.local
+	h, err := egress.ParseHost(host, port)
+	if err != nil || h.Port() != local.Port() {
+		return false
+	}
+	return h.Name() == "localhost" && local.Addr().IsLoopback() || h.Name() == local.Addr().String()
+}
+
+func bindForward(c *incoming) (egress.Host, next, error) {
+	r, none := c.r, egress.Host{}
+	admission := c.state.Clients.Admit(r.Context(), c.binding.client, r.Header.Get("Proxy-Authorization"))
+	if n, ok := c.admit(admission); !ok {
+		return none, n, nil
+	}
+	port := uint16(80)
+	switch {
+	case strings.EqualFold(r.URL.Scheme, "https"):
+		port = 443
+	case !strings.EqualFold(r.URL.Scheme, "http"):
+		const scheme = "request target: a scheme that is neither http nor https"
+		return none, next{}, &call.Error{Kind: call.KindBadRequest, Detail: scheme}
+	}
+	target, err := egress.ParseHost(r.URL.Host, port)
+	if err != nil {
+		return none, next{}, &call.Error{Kind: call.KindBadRequest, Detail: "request target: " + hostProblem(err)}
+	}
+	if err := c.checkEnvironment(target); err != nil {
+		return target, next{}, err
+	}
+	d := c.state.decide(target)
+	switch d.Action {
+	case egress.Intercept:
+		return target, next{}, nil
+	case egress.Tunnel:
+		n, err := passListed(c, target)
+		return target, n, err
+	}
+	c.refused(call.OutcomeRefused, d.Reason, withoutHost(d.Detail, target), withoutHost(d.NextStep, target))
+	n, err := c.text(http.StatusForbidden, "docusign-auth-proxy: "+d.Detail)
+	return target, n, err
+}
+
+func bindHosts(c *incoming) (egress.Host, next, error) {
+	if n, ok := c.admit(c.state.LocalClients.AdmitAddress(c.binding.client)); !ok {
+		return egress.Host{}, n, nil
+	}
+	if c.r.TLS == nil {
+		return egress.Host{}, next{}, errHost("a call to the hosts-file listener without TLS")
+	}
+	target, err := c.hostsTarget()
+	if err == nil {
+		err = c.checkHost(target)
+	}
+	return target, next{}, err
+}
+
+// hostsTarget is the host that a call to the hosts-file listener is for: the SNI, or the Host header where the client's
+// TLS is too old for SNI (Java 6, .NET 3.5). The certificate that such a client accepted stands for all of DocuSign's
+// names, and for no others.
+func (c *incoming) hostsTarget() (egress.Host, error) {
+	sni := c.r.TLS.ServerName
+	name := sni
+	if name == "" {
+		name = c.r.Host
+	}
+	target, err := egress.ParseHost(name, 443)
+	if err != nil {
+		return target, errHost("a call to the hosts-file listener without a server name")
+	}
+	target = target.WithPort(443)
+	if d := c.state.decide(target); sni == "" && d.Action != egress.Intercept && d.Reason != egress.ReasonEnvironment {
+		return target, errHost("a call to the hosts-file listener without SNI, and with a Host header that is not DocuSign's")
+	}
+	return target, nil
+}
+
+func bindTunnel(c *incoming) (egress.Host, next, error) {
+	return c.binding.target, next{}, c.checkHost(c.binding.target)
+}
+
+// checkHost refuses a Host header that differs from the host to which the connection is bound.
+func (c *incoming) checkHost(target egress.Host) error {
+	if err := c.checkEnvironment(target); err != nil || c.r.Host == "" {
+		return err // HTTP/1.0 knows no Host; the connection says where the call goes
+	}
+	if c.r.Host == target.Name() {
+		return nil
+	}
+	inner, err := egress.ParseHost(c.r.Host, target.Port())
+	if err != nil || inner.Name() != target.Name() {
+		return errHost("the Host header names another host than the connection was opened for")
+	}
+	return nil
+}
+
+func errHost(detail string) error { return &call.Error{Kind: call.KindHostMismatch, Detail: detail} }
+
+// checkEnvironment refuses a call that means another environment by any of the names in it: the bound target, the SNI
+// inside a tunnel, the Host header (PROTOCOL.md §7).
+func (c *incoming) checkEnvironment(target egress.Host) error {
+	if err := c.checkSite(target); err != nil {
+		return err
+	}
+	if host := c.r.Host; host != target.Name() {
+		h, err := egress.ParseHost(host, 443)
+		if err != nil { // with an odd port or several final dots the name is a name all the same
+			name, _, _ := strings.Cut(host, ":")
+			h, err = egress.ParseHost(strings.TrimRight(name, "."), 443)
+		}
+		if err == nil {
+			if err := c.checkSite(h); err != nil {
+				return err
+			}
+		}
+	}
+	if c.r.TLS == nil || c.r.TLS.ServerName == target.Name() {
+		return nil
+	}
+	if h, err := egress.ParseHost(c.r.TLS.ServerName, 443); err == nil {
+		return c.checkSite(h)
+	}
+	return nil
+}
+
+// checkSite refuses a host of another environment.
+func (c *incoming) checkSite(h egress.Host) error {
+	var wrong *egress.EnvironmentError
+	if !errors.As(c.state.Policy.CheckEnvironment(h), &wrong) {
+		return nil
+	}
+	c.route = classify(c.r.Method, c.r.URL.Path, c.r.URL.RawQuery)
+	c.event.API, c.site = c.route.api, translate.Site{Base: httpsOrigin(h)}
+	return &call.Error{Kind: call.KindWrongEnvironment, Detail: wrong.Error(), NextStep: wrong.NextStep()}
+}
+
+// admit returns the answer to a client that may not use the proxy.
+func (c *incoming) admit(a egress.Admission) (next, bool) {
+	if a.OK() {
+		return next{}, true
+	}
+	step := "list the client's network under egress.clients"
+	if a.Reason != egress.ReasonClientAddress {
+		step = "give the program a login of egress.proxy_users"
+	}
+	c.refused(call.OutcomeRefused, a.Reason, a.Detail, step)
+	answer := notAdmitted(a)
+	return next{answer: &answer}, false
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := t.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

@@ -1,0 +1,266 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/soap"
+)
+
+// forward is a call on its way to DocuSign, and its answer on the way back.
+type forward struct {
+	*incoming
+	listed   bool        // the call goes to a host of egress.tunnel, as it is
+	native   bool        // the call's own credential goes upstream
+	ownToken secret.Text // the program's OAuth token, where it stood in the legacy header; sent as Authorization
+	// legacyHeader is sent as X-DocuSign-Authentication, with an App Password in it; "" = the header is removed.
+	legacyHeader string
+	edit         func(*http.Response) error // of the answer's body; nil = it passes as it is
+	body         *replayBody
+	failed       error // why there is no answer
+}
+
+// newUpstream makes the one ReverseProxy. It finds the forward of a call in its context.
+func newUpstream(s *Server) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite:        func(pr *httputil.ProxyRequest) { forwardOf(pr.In).rewrite(pr) },
+		Transport:      roundTripper(func(r *http.Request) (*http.Response, error) { return forwardOf(r).roundTrip(r) }),
+		ModifyResponse: func(resp *http.Response) error { return forwardOf(resp.Request).editAnswer(resp) },
+		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
+			f := forwardOf(r)
+			f.failed = f.explain(err)
+		},
+		BufferPool: &copyBuffers{},
+		ErrorLog:   slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip sends a call.
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func forwardOf(r *http.Request) *forward {
+	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
+	return x.out
+}
+
+// copyBuffers lends 32 KiB buffers for bodies.
+type copyBuffers struct{ pool sync.Pool }
+
+// Get lends a buffer.
+func (p *copyBuffers) Get() []byte {
+	if b, ok := p.pool.Get().(*[]byte); ok {
+		return *b
+	}
+	return make([]byte, 32<<10)
+}
+
+// Put takes a buffer back.
+func (p *copyBuffers) Put(b []byte) { p.pool.Put(&b) }
+
+// passListed forwards a plain request to a host of egress.tunnel as it is, over the scheme that the caller named.
+func passListed(c *incoming, target egress.Host) (next, error) {
+	c.needsNone()
+	c.event.API = call.APIOther
+	c.site = translate.Site{Base: &url.URL{Scheme: c.r.URL.Scheme, Host: target.String()}}
+	c.r.URL, c.event.Path = c.askedFor, shown.Path(c.askedFor.Path)
+	return next{forward: &forward{incoming: c, listed: true, native: true}}, nil
+}
+
+// prepare makes the call ready to be sent. A translated call's body is kept, within limits, so that it can be sent again
+// when the token is refused.
+func (f *forward) prepare() error {
+	if err := f.holdsBack(); err != nil {
+		return err
+	}
+	// A site may have been learnt before a reload changed the environment.
+	if site, err := egress.ParseHost(f.site.Base.Host, 443); err == nil {
+		if err := f.checkSite(site); err != nil {
+			return err
+		}
+	}
+	if f.native {
+		return nil
+	}
+	if err := f.keepBody(); err != nil {
+		return f.bodyError(err)
+	}
+	return nil
+}
+
+// rewrite makes the outbound request (PROTOCOL.md §12).
+func (f *forward) rewrite(pr *httputil.ProxyRequest) {
+	out := pr.Out
+	out.URL.RawQuery, out.URL.ForceQuery = pr.In.URL.RawQuery, pr.In.URL.ForceQuery
+	f.address(out)
+	if f.listed {
+		keepForwarded(out.Header, pr.In.Header)
+	} else {
+		dropForwarded(out.Header)
+		delete(out.Header, "Connection") // httputil passes protocol upgrades on; DocuSign has none, and a switched
+		delete(out.Header, "Upgrade")    // connection would carry calls that nobody looks at
+	}
+	if !pr.In.ProtoAtLeast(1, 1) {
+		delete(out.Header, "Expect") // RFC 9110 §10.1.1: an HTTP/1.0 caller cannot be answered 100
+	}
+	if f.edit != nil {
+		out.Header["Accept-Encoding"] = []string{"identity"} // the answer is going to be edited
+	}
+	if f.listed || f.event.Mode == "observe" {
+		return
+	}
+	f.replaceLegacy(out)
+	if f.native {
+		return
+	}
+	delete(out.Header, headerActAs)
+	delete(out.Header, "Authorization")
+	if f.token != nil {
+		out.Header["Authorization"] = f.token.Header()
+	}
+	if f.body != nil && f.body.whole {
+		delete(out.Header, "Expect") // the proxy has read the body, so the caller has been told to continue
+	}
+	f.pathInGUIDs(out)
+}
+
+// replaceLegacy takes X-DocuSign-Authentication out of a call, whatever it holds and however it is written: some servers read "_" as
+// "-". Trailers go too; no service of DocuSign's reads one, and a header could come as one.
+func (f *forward) replaceLegacy(out *http.Request) {
+	out.Trailer = nil
+	for name := range out.Header {
+		if name == headerLegacy || strings.Contains(name, "_") && equalFold(strings.ReplaceAll(name, "_", "-"), headerLegacy) {
+			delete(out.Header, name)
+		}
+	}
+	if f.legacyHeader != "" {
+		out.Header[headerLegacy] = []string{f.legacyHeader}
+	}
+	if !f.ownToken.Empty() {
+		out.Header["Authorization"] = []string{"Bearer " + f.ownToken.Reveal()}
+	}
+}
+
+// address points a request at the site.
+func (f *forward) address(out *http.Request) {
+	out.URL.Scheme, out.URL.Host = f.site.Base.Scheme, f.site.Base.Host
+	out.Host = f.site.Base.Host
+	f.event.Site = f.site.Base.Host
+}
+
+// pathInGUIDs writes the account's GUID where the path has its number, for integrations that want it. All else in the
+// path stays as the program escaped it.
+func (f *forward) pathInGUIDs(out *http.Request) {
+	in := f.integration()
+	if in == nil || in.AccountIDs != integration.GUID || f.site.AccountID == "" || f.route.account == "" {
+		return
+	}
+	p, at, end := out.URL.Path, f.route.at, f.route.end
+	if end > len(p) || p[at:end] != f.route.account {
+		return
+	}
+	escaped := out.URL.EscapedPath()
+	from, to := escapedIndex(escaped, at), escapedIndex(escaped, end)
+	out.URL.Path = p[:at] + f.site.AccountID + p[end:]
+	out.URL.RawPath = escaped[:from] + f.site.AccountID + escaped[to:]
+}
+
+// explain says for the caller and the operator why a call could not be sent, or got no answer.
+func (f *forward) explain(err error) error {
+	var refusal *soap.Error
+	switch {
+	case f.caller.slow.Load():
+		return f.bodyError(errSlowBody)
+	case errors.As(err, &refusal): // found while the body was streaming; the upstream saw a message that breaks off
+		return err
+	case f.body != nil && f.body.callerErr != nil || isCallerError(err):
+		return f.bodyError(err)
+	}
+	return f.unsent("DocuSign", err)
+}
+
+// unsent says what the operator can do about a failure on the way out: for want of a new token, or of an answer.
+func (f *forward) unsent(what string, err error) error {
+	var te *call.Error
+	if errors.As(err, &te) {
+		return err
+	}
+	var refused *egress.RefusedError
+	var unknownCA x509.UnknownAuthorityError
+	var badName x509.HostnameError
+	var record tls.RecordHeaderError
+	var dns *net.DNSError
+	var timeout net.Error
+	host := f.site.Base.Host
+	e := &call.Error{
+		Kind: call.KindUnreachable, Detail: what, Err: err,
+		NextStep: "check the way to " + host + ": docusign-auth-proxy doctor",
+	}
+	switch {
+	case errors.As(err, &refused):
+		e.NextStep = refused.Hint
+	case errors.As(err, &unknownCA):
+		e.NextStep = fmt.Sprintf("the certificate of %s is signed by a CA this machine does not know; "+
+			"if a corporate proxy re-signs TLS, put its CA into upstream.ca_file", host)
+	case errors.As(err, &badName):
+		e.NextStep = "the certificate is for another host; check egress.resolve and the hosts file"
+	case errors.As(err, &record):
+		e.NextStep = "the other side does not speak TLS; check upstream.proxy and egress.resolve"
+	case errors.As(err, &dns):
+		e.NextStep = "check this machine's DNS, or set egress.resolver or upstream.proxy"
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		e.Kind = call.KindTimeout
+	}
+	return e
+}
+
+// dropForwarded takes out what proxies in front of this one have said of themselves and of the program's machine:
+// inside addresses and names, which are none of DocuSign's business (RFC 7239 §8.3).
+func dropForwarded(h http.Header) {
+	for name := range h {
+		if isForwarded(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// keepForwarded restores the fields that httputil removes before Rewrite.
+func keepForwarded(out, in http.Header) {
+	for name, v := range in {
+		if isForwarded(name) {
+			out[name] = v
+		}
+	}
+}
+
+// isForwarded knows the fields by their canonical names, and those that only add something behind X-Forwarded by their
+// beginning.
+func isForwarded(name string) bool {
+	switch name {
+	case "Via", "Forwarded", "Forwarded-For", "Forwarded-For-Ip", "X-Forwarded", "X-Forwarder-For",
+		"Client-Ip", "X-Client-Ip", "X-Clientip", "True-Client-Ip", "X-True-Client-Ip", "X-Cluster-Client-Ip",
+		"Fastly-Client-Ip", "Proxy-Client-Ip", "Wl-Proxy-Client-Ip", "X-Proxyuser-Ip", "Cf-Connecting-Ip",
+		"Cf-Connecting-Ipv6", "X-Azure-Clientip", "X-Azure-Socketip", "X-Envoy-External-Address",
+		"X-Real-Ip", "X-Remote-Ip", "X-Remote-Addr", "X-Originating-Ip",
+		"X-Original-For", "X-Original-Host", "X-Original-Proto", "X-Original-Forwarded-For":
+		return true
+	}
+	return strings.HasPrefix(name, "X-Forwarded-")
+}

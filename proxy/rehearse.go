@@ -1,0 +1,65 @@
+package proxy
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/panics"
+)
+
+// rehearsals bounds how many observed calls are rehearsed at a time; above it some are not rehearsed, which loses nothing but a sample.
+type rehearsals struct{ running atomic.Int64 }
+
+const maxRehearsals = 64
+
+func (r *rehearsals) begin() bool {
+	if r.running.Add(1) > maxRehearsals {
+		r.running.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (r *rehearsals) end() { r.running.Add(-1) }
+
+// rehearse finds out beside the observed call whether translating it would have worked. The outcome is recorded with the call when it
+// is known in time, else by its own log line.
+func (c *incoming) rehearse() {
+	d, tr, s := c.decision, c.state.Translator, c.server
+	if d == nil || d.Integration == nil || !s.rehearsals.begin() {
+		return
+	}
+	e := call.Event{
+		Time: c.start, RequestID: c.event.RequestID, Integration: d.IntegrationName(), Scheme: d.Scheme.String(),
+		Door: c.event.Door, API: c.event.API,
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), time.Minute)
+	st := c.state
+	st.calls.begin() // cannot fail, since this call has begun with it
+	go func() {
+		defer st.end()
+		defer s.rehearsals.end()
+		defer cancel()
+		s.rehearsal(&e, func() error { return tr.Rehearse(ctx, d) })
+	}()
+}
+
+// rehearsal reports what came of a rehearsal.
+func (s *Server) rehearsal(e *call.Event, f func() error) {
+	e.Rehearsal = "would_work"
+	if err := safely(f); err != nil {
+		e.Rehearsal = call.CauseOf(err)
+		if p := panics.In(err); p != nil {
+			e.Rehearsal = "panic"
+			s.panicked(call.PanicRehearsal, p, "request_id", e.RequestID)
+		}
+		e.NextStep = call.ErrorOf(err).NextStep
+		s.cfg.Log.Warn("rehearsal",
+			"request_id", e.RequestID, "integration", e.Integration, "result", e.Rehearsal, "error", err, "next_step", e.NextStep)
+	}
+	if rr, ok := s.cfg.Recorder.(call.RehearsalRecorder); ok {
+		rr.RecordRehearsal(e)
+	}
+}

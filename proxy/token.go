@@ -1,0 +1,206 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/translate"
+	"docusign-auth-proxy/translate/legacy"
+)
+
+const maxForm = 16 << 10
+
+var knownGrant = regexp.MustCompile(`^(authorization_code|refresh_token|client_credentials|implicit|urn:ietf:params:oauth:grant-type:[a-z0-9_-]{1,40})$`)
+
+// serveToken answers POST oauth2/token, which DocuSign no longer does, with a token of the proxy's own (PROTOCOL.md §3).
+func serveToken(c *incoming) (next, error) {
+	form, err := c.readForm()
+	if err != nil {
+		return next{}, err
+	}
+	if grant := legacy.GrantType(form); grant != "" && !strings.EqualFold(grant, "password") {
+		return refuseGrant(c, grant)
+	}
+	if len(form) > maxForm {
+		return next{}, errLargeForm()
+	}
+	readings, err := legacy.ParseTokenForm(form)
+	if err != nil {
+		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2/token form", Err: err}
+	}
+	if readings[0].GrantType == "" {
+		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2/token form without grant_type"}
+	}
+	d, err := c.proveForm(readings)
+	c.decision = d
+	if err == nil {
+		err = c.proven()
+	}
+	if err == nil && d.Action == translate.ActionObserve {
+		return forwardForm(c, form)
+	}
+	if err == nil {
+		// The token must work: a grant that will fail is told now, when the program asks for a token and can report it.
+		_, err = c.state.Translator.Token(c.r.Context(), d)
+	}
+	c.translated()
+	if err != nil {
+		return next{}, err
+	}
+	return issueToken(c, readings[0].Scope)
+}
+
+// refuseGrant names the proxy and the grant (PROTOCOL.md §3.1): the program would look for the fault at DocuSign. The rest of the form,
+// such as an assertion, is neither shown nor sent.
+func refuseGrant(c *incoming, grant string) (next, error) {
+	if !knownGrant.MatchString(grant) {
+		grant = "another one" // it may be anything, so a password as well
+	}
+	c.decision = &translate.Decision{Scheme: legacy.None}
+	return next{}, &call.Error{
+		Kind: call.KindUnsupportedGrant, Detail: "grant_type=" + grant + " at the legacy oauth2/token",
+		NextStep: "the program has to ask the account server for this grant",
+		Public:   "docusign-auth-proxy takes grant_type=password here, not " + grant + ".",
+	}
+}
+
+// readForm reads the body of a form, of a large one the beginning.
+func (c *incoming) readForm() ([]byte, error) {
+	form, err := io.ReadAll(io.LimitReader(c.r.Body, maxForm+1))
+	if err != nil {
+		return nil, c.bodyError(err)
+	}
+	if c.r.Method != http.MethodPost {
+		return nil, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2 end points take POST"}
+	}
+	return form, nil
+}
+
+func errLargeForm() error {
+	return &call.Error{Kind: call.KindTooLarge, Detail: "an OAuth form larger than 16 KiB"}
+}
+
+// proveForm tries the readings of a form in turn: clients that do not percent-encode are read in more than one way (PROTOCOL.md §3.1).
+// A bearer token beside the form is the authenticator, and the form's username the principal (§3.4).
+func (c *incoming) proveForm(readings []legacy.TokenForm) (*translate.Decision, error) {
+	came, tr := c.credentials(), c.state.Translator
+	if len(came.Authorization) > 0 {
+		// A token of old days that the program goes on sending does not spoil the password beside it, and neither does Basic. Nor does
+		// a token that is let through because it may belong to an observed program speak for the password of another.
+		d, err := c.proveBearerForm(came, readings)
+		kind := call.KindOf(err)
+		counts := err == nil && d.Integration != nil ||
+			err != nil && kind != call.KindUnknownToken && kind != call.KindNoCredential
+		if counts || readings[0].Password.Empty() {
+			return d, err
+		}
+	}
+	return firstProven(readings, func(form legacy.TokenForm) (*translate.Decision, error) {
+		cred, err := form.Credential(tr.IsKey)
+		if err != nil {
+			err = &call.Error{Kind: call.KindUnreadable, Detail: "oauth2/token form", Err: err}
+			return &translate.Decision{Scheme: legacy.PasswordGrant}, err
+		}
+		d, _, err := tr.Prove(c.r.Context(), cred, came.ActAs, came.Client)
+		return d, err
+	})
+}
+
+// proveBearerForm takes the principal from the form, in whichever reading of it the authenticator may act for them.
+func (c *incoming) proveBearerForm(came *translate.Call, readings []legacy.TokenForm) (*translate.Decision, error) {
+	return firstProven(readings, func(form legacy.TokenForm) (*translate.Decision, error) {
+		only := &translate.Call{Authorization: came.Authorization, ActAs: came.ActAs, Client: came.Client}
+		if only.ActAs == "" {
+			only.ActAs = form.Username
+		}
+		d, err := c.state.Translator.Decide(c.r.Context(), only)
+		if err == nil && d.Action == translate.ActionPass {
+			err = &call.Error{
+				Kind: call.KindOAuthRefused, Detail: "an OAuth access token at the legacy token end point",
+				NextStep: "the program has migrated already; let it use X-DocuSign-Act-On-Behalf or a grant of its own",
+			}
+		}
+		return d, err
+	})
+}
+
+// firstProven gives the first reading that proves somebody, else the refusal that knows most.
+func firstProven(
+	readings []legacy.TokenForm, prove func(legacy.TokenForm) (*translate.Decision, error),
+) (first *translate.Decision, firstErr error) {
+	for _, form := range readings {
+		d, err := prove(form)
+		if err == nil {
+			return d, nil
+		}
+		if first == nil || first.Integration == nil && d != nil && d.Integration != nil {
+			first, firstErr = d, err
+		}
+	}
+	return first, firstErr
+}
+
+func issueToken(c *incoming, scope string) (next, error) {
+	if c.state.Tokens == nil {
+		return next{}, &call.Error{
+			Detail: "there is no store for legacy tokens", NextStep: "set store: to a file in the configuration",
+		}
+	}
+	owner, err := c.state.Translator.OwnerOf(c.decision)
+	if c.decision.OnBehalf() {
+		owner.Principal = c.decision.Principal
+	}
+	var token secret.Text
+	if err == nil {
+		token, err = c.state.Tokens.IssueToken(owner)
+	}
+	if err != nil {
+		return next{}, &call.Error{Detail: "the token could not be stored", Err: err, NextStep: nextStore}
+	}
+	return answered(c.replier().Token(token, scope))
+}
+
+// serveRevoke answers POST oauth2/revoke (PROTOCOL.md §3.3).
+func serveRevoke(c *incoming) (next, error) {
+	form, err := c.readForm()
+	if err != nil {
+		return next{}, err
+	}
+	if len(form) > maxForm {
+		return next{}, errLargeForm()
+	}
+	token, err := legacy.ParseRevokeForm(form)
+	if err != nil {
+		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2/revoke form", Err: err}
+	}
+	bearer := &translate.Call{Authorization: []string{"bearer " + token.Reveal()}, Client: c.binding.client.Addr()}
+	if d, err := c.state.Translator.Decide(c.r.Context(), bearer); err == nil {
+		c.decision = d
+	}
+	revoked := false
+	if c.state.Tokens != nil {
+		if revoked, err = c.state.Tokens.Revoke(token.Reveal()); err != nil {
+			return next{}, &call.Error{
+				Detail: "the token could not be revoked", Err: err, NextStep: "check that the store's file is writable",
+			}
+		}
+	}
+	if !revoked && c.decision != nil && c.decision.Action == translate.ActionObserve {
+		return forwardForm(c, form) // a token of DocuSign's own
+	}
+	// RFC 7009 §2.2: a token nobody knows is answered like one that was revoked.
+	return answered(c.replier().Revoked())
+}
+
+// forwardForm sends an observed form on as it came.
+func forwardForm(c *incoming, form []byte) (next, error) {
+	c.event.Mode = "observe"
+	delete(c.r.Header, headerLegacy) // the end points do not read it, and nobody has looked whose it is
+	b := &replayBody{kept: form, whole: true}
+	c.r.Body, c.r.ContentLength = b.reader(), int64(len(form))
+	return next{forward: &forward{incoming: c, native: true}}, nil
+}
