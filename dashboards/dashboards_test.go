@@ -3,6 +3,7 @@ package dashboards_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -109,7 +110,10 @@ func eachPanel(t *testing.T, visit func(t *testing.T, b board, p panel)) {
 
 func TestDashboardsAreOfTheOldestGrafanaTheyAreFor(t *testing.T) {
 	// Panels of Grafana 9.3 that need no plugin and no other kind of data.
-	known := []string{"row", "stat", "timeseries", "bargauge", "gauge", "barchart", "table", "heatmap", "status-history", "state-timeline", "piechart", "text", "histogram"}
+	known := []string{
+		"row", "stat", "timeseries", "bargauge", "gauge", "barchart", "table", "heatmap", "status-history", "state-timeline",
+		"piechart", "text", "histogram",
+	}
 	for _, file := range dashboardFiles() {
 		b := read(t, file)
 		if b.SchemaVersion != 37 {
@@ -200,7 +204,8 @@ func TestEveryTargetAsksTheChosenDataSource(t *testing.T) {
 			t.Errorf("data source %+v, %d targets", p.Datasource, len(p.Targets))
 		}
 		for _, q := range p.Targets {
-			if q.Datasource.UID != "${datasource}" || q.Datasource.Type != "prometheus" || q.RefID == "" || q.Instant == q.Range {
+			if q.Datasource.UID != "${datasource}" || q.Datasource.Type != "prometheus" || q.RefID == "" ||
+				q.Instant == q.Range {
 				t.Errorf("target %+v", q)
 			}
 		}
@@ -255,7 +260,8 @@ func TestNoPanelIgnoresTheVariables(t *testing.T) {
 				t.Errorf("%s does not look at $instance", q.Expr)
 			}
 			for _, s := range selector.FindAllString(q.Expr, -1) {
-				if !strings.Contains(s, `instance=~"$instance"`) && !strings.HasPrefix(s, "docusign_auth_proxy_integration_info{mode=") {
+				if !strings.Contains(s, `instance=~"$instance"`) &&
+					!strings.HasPrefix(s, "docusign_auth_proxy_integration_info{mode=") {
 					t.Errorf("%s does not look at $instance", s)
 				}
 			}
@@ -326,9 +332,7 @@ func TestEveryMetricAndLabelExists(t *testing.T) {
 		}
 	}
 	recorded := recordedMetrics(t)
-	for name, has := range recorded {
-		labels[name] = has
-	}
+	maps.Copy(labels, recorded)
 	used := map[string]bool{}
 	for _, q := range allQueries(t) {
 		checkNames(t, q, labels, used)
@@ -350,7 +354,8 @@ func checkNames(t *testing.T, q asked, labels map[string][]string, used map[stri
 	bare := regexp.MustCompile(`"[^"]*"`).ReplaceAllString(q.expr, `""`)
 	everywhere := []string{"instance", "job"}
 	var inQuery []string
-	for _, m := range regexp.MustCompile(`\b((?:docusign_auth_proxy|process_|go_)[a-zA-Z0-9_:]*|up|ALERTS)\b(\{[^}]*\})?`).FindAllStringSubmatch(bare, -1) {
+	metric := regexp.MustCompile(`\b((?:docusign_auth_proxy|process_|go_)[a-zA-Z0-9_:]*|up|ALERTS)\b(\{[^}]*\})?`)
+	for _, m := range metric.FindAllStringSubmatch(bare, -1) {
 		has, ok := labels[m[1]]
 		if !ok {
 			t.Errorf("%s: there is no metric %s", q.where, m[1])
@@ -363,7 +368,8 @@ func checkNames(t *testing.T, q asked, labels map[string][]string, used map[stri
 			}
 		}
 	}
-	for _, m := range regexp.MustCompile(`\b(?:by|on|ignoring|without|group_left) ?\(([^)]*)\)`).FindAllStringSubmatch(bare, -1) {
+	grouping := regexp.MustCompile(`\b(?:by|on|ignoring|without|group_left) ?\(([^)]*)\)`)
+	for _, m := range grouping.FindAllStringSubmatch(bare, -1) {
 		for l := range strings.SplitSeq(m[1], ",") {
 			if l = strings.TrimSpace(l); l != "" && !slices.Contains(inQuery, l) && !slices.Contains(everywhere, l) {
 				t.Errorf("%s: no metric in it has the label %s", q.where, l)
@@ -410,7 +416,8 @@ func columnExists(p panel, field string) bool {
 		if field == "Value #"+q.RefID || field == "Value" && len(p.Targets) == 1 {
 			return true
 		}
-		for _, m := range regexp.MustCompile(`^(?:[a-z() -]*)(?:max|min|sum) by \(([^)]*)\)|by \(([^)]*)\)`).FindAllStringSubmatch(q.Expr, -1) {
+		grouping := regexp.MustCompile(`^(?:[a-z() -]*)(?:max|min|sum) by \(([^)]*)\)|by \(([^)]*)\)`)
+		for _, m := range grouping.FindAllStringSubmatch(q.Expr, -1) {
 			if slices.Contains(strings.Split(m[1]+m[2], ", "), field) {
 				return true
 			}

@@ -37,7 +37,8 @@ func mayBeEmpty() map[string]string {
 // mayBeZero lists queries whose answer is rightly nothing but zero in that world.
 func mayBeZero() map[string]string {
 	return map[string]string{
-		"migration.json: Programs off legacy (A)":           "every program has just called, or shares its figure with one that has",
+		"migration.json: Programs off legacy (A)": "every program has just called, or shares its figure with one " +
+			"that has",
 		"migration.json: Integrations ready to go live (A)": "none has made 20 calls at first",
 		"operations.json: Configuration (A)":                "the file is spoilt on purpose",
 		"operations.json: Calls and connections open (A)":   "no call is under way when Prometheus looks",
@@ -81,8 +82,16 @@ func newMonitor(t *testing.T, w *world) *monitor {
 	}
 	config := w.write(t, "prometheus.yml", text)
 	m := &monitor{t: t}
-	m.process = start(t, exec.Command(binary, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(w.dir, "tsdb"), "--web.listen-address=127.0.0.1:0"))
-	m.base = "http://127.0.0.1:" + m.process.wait(t, regexp.MustCompile(`Listening on.*address=127\.0\.0\.1:([1-9]\d*)`))[1]
+	m.process = start(
+		t,
+		exec.Command(
+			binary, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(w.dir, "tsdb"),
+			"--web.listen-address=127.0.0.1:0",
+		),
+	)
+	m.base = "http://127.0.0.1:" + m.process.wait(
+		t, regexp.MustCompile(`Listening on.*address=127\.0\.0\.1:([1-9]\d*)`),
+	)[1]
 	m.waitReady()
 	return m
 }
@@ -135,7 +144,10 @@ func (m *monitor) ask(path string, form url.Values) answer {
 
 // fill puts in what Grafana would.
 func fill(expr string) string {
-	return strings.NewReplacer("$__rate_interval", "20s", "$__range", "60s", "$__interval", "5s", "$instance", ".+", "$integration", ".+", "$idle_days", "0").Replace(expr)
+	return strings.NewReplacer(
+		"$__rate_interval", "20s", "$__range", "60s", "$__interval", "5s", "$instance", ".+", "$integration", ".+",
+		"$idle_days", "0",
+	).Replace(expr)
 }
 
 // run asks a query as its panel does.
@@ -146,7 +158,9 @@ func (m *monitor) run(q asked) answer {
 	if !q.instant {
 		now := time.Now().Unix()
 		path = "/api/v1/query_range"
-		form["start"], form["end"], form["step"] = []string{strconv.FormatInt(now-30, 10)}, []string{strconv.FormatInt(now, 10)}, []string{"1"}
+		form["start"], form["end"], form["step"] = []string{
+			strconv.FormatInt(now-30, 10),
+		}, []string{strconv.FormatInt(now, 10)}, []string{"1"}
 	}
 	a := m.ask(path, form)
 	if a.Status != "success" || a.Error != "" || len(a.Warnings) > 0 {
@@ -175,8 +189,8 @@ func (a answer) told() (number, nonzero bool) {
 	return number, nonzero
 }
 
-// TestEveryQueryAnswersOnRealPrometheus runs the proxy under a mixed load, lets Prometheus scrape it, and asks every query of every
-// dashboard and rule, with the variables filled in.
+// TestEveryQueryAnswersOnRealPrometheus runs the proxy under a mixed load, lets Prometheus scrape it, and asks every
+// query of every dashboard and rule, with the variables filled in.
 func TestEveryQueryAnswersOnRealPrometheus(t *testing.T) {
 	tool(t, "prometheus")
 	w := newWorld(t)
@@ -236,7 +250,10 @@ func (m *monitor) waitFor(what, expr string) {
 
 func (m *monitor) nextScrape() {
 	m.t.Helper()
-	m.waitFor("the next scrape", fmt.Sprintf(`timestamp(up{job="docusign-auth-proxy"}) > %.3f`, float64(time.Now().UnixMilli())/1000))
+	m.waitFor(
+		"the next scrape",
+		fmt.Sprintf(`timestamp(up{job="docusign-auth-proxy"}) > %.3f`, float64(time.Now().UnixMilli())/1000),
+	)
 }
 
 func (m *monitor) mustAnswer(alert string) {

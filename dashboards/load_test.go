@@ -57,12 +57,15 @@ func newLoad(t *testing.T, w *world) *load {
 	}
 	return &load{
 		t: t, w: w, direct: client(&http.Transport{}),
-		forward: client(&http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: w.proxy}), TLSClientConfig: trust}),
-		hosts:   client(&http.Transport{DialContext: toHosts, TLSClientConfig: trust}),
+		forward: client(&http.Transport{
+			Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: w.proxy}), TLSClientConfig: trust,
+		}),
+		hosts: client(&http.Transport{DialContext: toHosts, TLSClientConfig: trust}),
 	}
 }
 
-// call makes a request and gives the answer's headers and body; the status is not looked at, since many are meant to fail.
+// call makes a request and gives the answer's headers and body; the status is not looked at, since many are meant to
+// fail.
 func (l *load) call(c *http.Client, method, target, body string, headers ...string) (http.Header, string) {
 	l.t.Helper()
 	req, err := http.NewRequest(method, target, strings.NewReader(body))
@@ -123,17 +126,34 @@ func (l *load) doors() {
 
 func (l *load) schemes() {
 	u := l.w.seed.User(anna)
-	l.get(listPath, oldHeader, "<DocuSignCredentials><Username>"+u.Email+"</Username><Password>"+u.Password+"</Password><IntegratorKey>"+sandbox.LegacyKey+"</IntegratorKey></DocuSignCredentials>")
-	soap := []string{"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"http://www.docusign.net/API/3.0/RequestStatus"`}
+	l.get(
+		listPath, oldHeader,
+		"<DocuSignCredentials><Username>"+u.Email+"</Username><Password>"+u.Password+"</Password><IntegratorKey>"+
+			sandbox.LegacyKey+"</IntegratorKey></DocuSignCredentials>",
+	)
+	soap := []string{
+		"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"http://www.docusign.net/API/3.0/RequestStatus"`,
+	}
 	l.call(l.direct, http.MethodPost, l.sidecar("/api/3.0/api.asmx"), envelope(
-		`<wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"><wsse:UsernameToken><wsse:Username>[`+
-			sandbox.LegacyKey+`]`+u.Email+`</wsse:Username><wsse:Password>`+u.Password+`</wsse:Password></wsse:UsernameToken></wsse:Security>`,
-		`<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>`+sandbox.CaptureEnvelopeID+`</EnvelopeID></RequestStatus>`), soap...)
+		`<wsse:Security `+
+			`xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd">`+
+			`<wsse:UsernameToken><wsse:Username>[`+
+			sandbox.LegacyKey+`]`+u.Email+`</wsse:Username><wsse:Password>`+u.Password+`</wsse:Password></wsse:UsernameToken>`+
+			`</wsse:Security>`,
+		`<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>`+sandbox.CaptureEnvelopeID+`</EnvelopeID>`+
+			`</RequestStatus>`), soap...)
 	l.call(l.direct, http.MethodPost, l.sidecar("/api/3.0/credential.asmx"), envelope("",
-		`<Login xmlns="http://www.docusign.net/API/Credential"><Email>[`+sandbox.LegacyKey+`]`+u.Email+`</Email><Password>`+u.Password+`</Password></Login>`),
+		`<Login xmlns="http://www.docusign.net/API/Credential"><Email>[`+sandbox.LegacyKey+`]`+u.Email+
+			`</Email><Password>`+u.Password+`</Password></Login>`),
 		"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"http://www.docusign.net/API/Credential/Login"`)
-	form := url.Values{"grant_type": {"password"}, "client_id": {sandbox.LegacyKey}, "username": {u.Email}, "password": {u.Password}, "scope": {"api"}}.Encode()
-	_, answer := l.call(l.direct, http.MethodPost, l.sidecar("/restapi/v2/oauth2/token"), form, "Content-Type", "application/x-www-form-urlencoded", "Accept", "application/json")
+	form := url.Values{
+		"grant_type": {"password"}, "client_id": {sandbox.LegacyKey}, "username": {u.Email}, "password": {u.Password},
+		"scope": {"api"},
+	}.Encode()
+	_, answer := l.call(
+		l.direct, http.MethodPost, l.sidecar("/restapi/v2/oauth2/token"), form, "Content-Type",
+		"application/x-www-form-urlencoded", "Accept", "application/json",
+	)
 	var issued struct {
 		Token string `json:"access_token"`
 	}
@@ -141,7 +161,8 @@ func (l *load) schemes() {
 		l.t.Fatalf("oauth2/token: %v, %s", err, answer)
 	}
 	l.get(listPath, "Authorization", "bearer "+issued.Token)
-	l.get(listPath, oldHeader, l.header(sandbox.LegacyKey, anna), "Authorization", "Bearer "+l.nativeToken()) // two credentials
+	// two credentials
+	l.get(listPath, oldHeader, l.header(sandbox.LegacyKey, anna), "Authorization", "Bearer "+l.nativeToken())
 	l.get(listPath, "Authorization", "Bearer "+l.nativeToken())
 	l.get(listPath, "Authorization", "Bearer "+namedToken(sandbox.LegacyKey))
 	l.get("/restapi/service_information")
@@ -154,7 +175,8 @@ func (l *load) schemes() {
 func (l *load) nativeToken() string {
 	all := l.w.sandbox.Requests()
 	for i := len(all) - 1; i >= 0; i-- {
-		if token, ok := strings.CutPrefix(all[i].Header.Get("Authorization"), "Bearer "); ok && all[i].Status == http.StatusOK {
+		if token, ok := strings.CutPrefix(all[i].Header.Get("Authorization"), "Bearer "); ok &&
+			all[i].Status == http.StatusOK {
 			return token
 		}
 	}
@@ -169,25 +191,35 @@ func namedToken(key string) string {
 }
 
 func envelope(header, body string) string {
-	return `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header>` + header + `</soap:Header><soap:Body>` + body + `</soap:Body></soap:Envelope>`
+	return `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header>` + header +
+		`</soap:Header><soap:Body>` + body + `</soap:Body></soap:Envelope>`
 }
 
 func (l *load) onBehalf() {
 	admin := l.w.seed.User(ada)
-	l.get(listPath, oldHeader, fmt.Sprintf(`{"Username":%q,"Password":%q,"IntegratorKey":%q,"SendOnBehalfOf":%q}`, admin.Email, admin.Password, sandbox.LegacyKey, bob))
+	l.get(
+		listPath, oldHeader,
+		fmt.Sprintf(
+			`{"Username":%q,"Password":%q,"IntegratorKey":%q,"SendOnBehalfOf":%q}`, admin.Email, admin.Password,
+			sandbox.LegacyKey, bob,
+		),
+	)
 	l.get(listPath, oldHeader, l.header(sandbox.LegacyKey, bob))
 }
 
 func (l *load) refusals() {
 	for range 3 { // more than the gap between two rounds forgives
-		l.get(listPath, oldHeader, `{"Username":"mallory@example.com","Password":"guess","IntegratorKey":"`+sandbox.LegacyKey+`"}`)
+		l.get(
+			listPath, oldHeader, `{"Username":"mallory@example.com","Password":"guess","IntegratorKey":"`+sandbox.LegacyKey+`"}`,
+		)
 	}
 	for _, key := range []string{strangerKey, sandbox.GUIDKey, retiredKey, consentlessKey, keylessKey} {
 		l.get(listPath, oldHeader, l.header(key, anna))
 	}
 	l.get(listPath, oldHeader, l.header(consentlessKey, bob))
 	l.raw("CONNECT updates.example.com:443 HTTP/1.1\r\nHost: updates.example.com:443\r\n\r\n")
-	l.raw("GET " + listPath + "?from_date=10/1/2013 12:00 AM HTTP/1.1\r\nHost: " + oldHost + "\r\n\r\n") // a blank in the URL
+	// a blank in the URL
+	l.raw("GET " + listPath + "?from_date=10/1/2013 12:00 AM HTTP/1.1\r\nHost: " + oldHost + "\r\n\r\n")
 }
 
 // raw sends what no client library would, and waits for the answer's first line.
@@ -209,8 +241,13 @@ func (l *load) raw(text string) {
 // faults are DocuSign's: no answer, an error, a token it has forgotten, an account that lives elsewhere.
 func (l *load) faults() {
 	old := l.header(sandbox.LegacyKey, anna)
-	l.w.sandbox.FailNext(sandbox.FailureSpec{Method: http.MethodPost, Path: "/restapi/v2/accounts/", Drop: sandbox.DropBefore})
-	l.call(l.direct, http.MethodPost, l.sidecar("/restapi/v2/accounts/1703061/templates"), "{}", oldHeader, old, "Content-Type", "application/json")
+	l.w.sandbox.FailNext(sandbox.FailureSpec{
+		Method: http.MethodPost, Path: "/restapi/v2/accounts/", Drop: sandbox.DropBefore,
+	})
+	l.call(
+		l.direct, http.MethodPost, l.sidecar("/restapi/v2/accounts/1703061/templates"), "{}", oldHeader, old, "Content-Type",
+		"application/json",
+	)
 	l.w.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/accounts/", Status: http.StatusInternalServerError})
 	l.get(listPath, oldHeader, old)
 	if l.rounds++; l.rounds <= 3 { // more, and the proxy takes it that new tokens do not help

@@ -76,7 +76,9 @@ func TestPromtoolFindsNothingOnTheMetrics(t *testing.T) {
 	}
 	m.Configure([]metrics.Integration{{Name: "erp", Key: "k", Mode: "translate", SOAP: "bearer"}})
 	answer := httptest.NewRecorder()
-	promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(
+		answer, httptest.NewRequest(http.MethodGet, "/metrics", nil),
+	)
 	checkMetrics(t, answer.Body.String())
 }
 
@@ -230,7 +232,8 @@ func TestComposeIsPinnedPrivateAndComplete(t *testing.T) {
 	}
 }
 
-// TestTheComposedProxyStarts reads the proxy's configuration as the proxy does; only the folder of its state is another.
+// TestTheComposedProxyStarts reads the proxy's configuration as the proxy does; only the folder of its state is
+// another.
 func TestTheComposedProxyStarts(t *testing.T) {
 	t.Setenv("ADMIN_PASSWORD", "only-on-this-machine")
 	dir := t.TempDir()
@@ -243,7 +246,8 @@ func TestTheComposedProxyStarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Admin.BasicAuth.Username != "prometheus" || !strings.Contains(readFile(t, "prometheus/prometheus.yml"), "username: prometheus") {
+	if cfg.Admin.BasicAuth.Username != "prometheus" ||
+		!strings.Contains(readFile(t, "prometheus/prometheus.yml"), "username: prometheus") {
 		t.Error("Prometheus logs in as somebody else than the proxy asks for")
 	}
 }
@@ -254,7 +258,8 @@ func TestProvisioningLoadsWhatIsThere(t *testing.T) {
 			APIVersion             int `yaml:"apiVersion"`
 			Datasources, Providers []map[string]any
 		}
-		if err := yaml.Unmarshal([]byte(readFile(t, file)), &doc); err != nil || doc.APIVersion != 1 || len(doc.Datasources)+len(doc.Providers) != 1 {
+		if err := yaml.Unmarshal([]byte(readFile(t, file)), &doc); err != nil || doc.APIVersion != 1 ||
+			len(doc.Datasources)+len(doc.Providers) != 1 {
 			t.Errorf("%s: %v, %+v", file, err, doc)
 		}
 	}

@@ -160,7 +160,7 @@ func (w *world) settle() {
 // findListeners reads the addresses from the log, since the ports are chosen by the system.
 func (w *world) findListeners(t *testing.T) {
 	t.Helper()
-	for _, at := range []*string{&w.proxy, &w.hosts, &w.admin} {
+	for range 3 { // proxy, hosts and admin, in any order
 		text := w.process.wait(t, regexp.MustCompile(`.*"msg":"listening".*`))[0]
 		var line struct{ Door, Address string }
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
@@ -168,13 +168,12 @@ func (w *world) findListeners(t *testing.T) {
 		}
 		switch line.Door {
 		case "admin":
-			at = &w.admin
+			w.admin = line.Address
 		case "hosts":
-			at = &w.hosts
+			w.hosts = line.Address
 		default:
-			at = &w.proxy
+			w.proxy = line.Address
 		}
-		*at = line.Address
 	}
 	if w.proxy == "" || w.hosts == "" || w.admin == "" {
 		t.Fatalf("listeners: %+v", w)
@@ -219,11 +218,16 @@ func (w *world) integrations(t *testing.T) []object {
 	t.Helper()
 	anna, bob, admin := w.user(t, "anna@example.com"), w.user(t, "bob@example.com"), w.user(t, "admin@example.com")
 	admin["may_act_for"] = []string{"bob@example.com"}
-	unnamed := object{"username": "bob@example.com", "password": bob["password"], "accounts": bob["accounts"]} // has to be looked up
+	// has to be looked up
+	unnamed := object{"username": "bob@example.com", "password": bob["password"], "accounts": bob["accounts"]}
 	with := func(name, key, mode, file string, users ...object) object {
-		return object{"name": name, "integrator_key": key, "mode": mode, "users": users, "oauth": object{"private_keys": []object{{"file": file}}}}
+		return object{"name": name, "integrator_key": key, "mode": mode, "users": users, "oauth": object{
+			"private_keys": []object{{"file": file}},
+		}}
 	}
-	erp := with("erp", sandbox.LegacyKey, "translate", "key.pem", anna, unnamed, admin, w.user(t, "legacy.user@example.com"))
+	erp := with(
+		"erp", sandbox.LegacyKey, "translate", "key.pem", anna, unnamed, admin, w.user(t, "legacy.user@example.com"),
+	)
 	erp["oauth"].(object)["admin_user_id"] = sandbox.AdminID
 	return []object{
 		erp,

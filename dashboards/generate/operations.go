@@ -13,7 +13,7 @@ func operations() (dashboard.Dashboard, error) {
 		{"Tokens", 8, tokenPanels()},
 		{"DocuSign", 8, upstreamPanels()},
 		{"Rate limits", 8, limitPanels()},
-		{"Saturation", 8, saturationPanels()},
+		{"Saturation", 8, append(saturationPanels(), troublePanels()...)},
 		{"Versions and certificates", 8, versionPanels()},
 	})
 }
@@ -318,6 +318,11 @@ func saturationPanels() []*dashboard.PanelBuilder {
 			what: "Goroutines: some for each connection. They must fall when connections do.",
 			red:  "50,000, or a line that only rises: a leak. Restart the proxy and report it with its version.",
 		}, query{`go_goroutines{job="docusign-auth-proxy",` + one + `}`, "{{instance}}"}),
+	}
+}
+
+func troublePanels() []*dashboard.PanelBuilder {
+	return []*dashboard.PanelBuilder{
 		logarithmic(about{
 			title: "Size of bodies", unit: "bytes", width: 12, limits: above(16<<20, 32<<20), anchor: "slow-calls",
 			what: "What 1 % of the bodies exceed: sent by programs, and answered.",

@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // What the variables choose.
 const (
 	one   = `instance=~"$instance"`
@@ -23,11 +25,7 @@ const (
 
 // in gives a metric's series that the variables and more choose.
 func in(metric string, more ...string) string {
-	s := metric + "{" + scope
-	for _, m := range more {
-		s += "," + m
-	}
-	return s + "}"
+	return metric + "{" + strings.Join(append([]string{scope}, more...), ",") + "}"
 }
 
 // of is in for metrics without the label integration.

@@ -50,7 +50,9 @@ func strict(t *testing.T) runtime.Decoder {
 			t.Fatal(err)
 		}
 	}
-	return json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: true, Strict: true})
+	return json.NewSerializerWithOptions(
+		json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: true, Strict: true},
+	)
 }
 
 func documents(t *testing.T, name string) [][]byte {
@@ -83,7 +85,10 @@ func load(t *testing.T, files []string) *installation {
 				t.Fatalf("%s, document %d: %v", name, i+1, err)
 			}
 			if !in.add(object) {
-				t.Errorf("%s, document %d: %s is not a kind this test knows; in particular no Secret may stand in a manifest", name, i+1, kind)
+				t.Errorf(
+					"%s, document %d: %s is not a kind this test knows; in particular no Secret may stand in a manifest", name, i+1,
+					kind,
+				)
 			}
 			if meta := object.(metav1.Object); meta.GetNamespace() != "" {
 				t.Errorf("%s: %s/%s names a namespace, which is the operator's choice", name, kind.Kind, meta.GetName())

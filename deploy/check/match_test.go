@@ -19,7 +19,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// proxyConfig is what the manifests must agree with. That the whole configuration is good is tested beside the code that reads it.
+// proxyConfig is what the manifests must agree with. That the whole configuration is good is tested beside the code
+// that reads it.
 type proxyConfig struct {
 	Listen struct{ Proxy, Admin string } `json:"listen"`
 	Admin  struct {
@@ -210,7 +211,8 @@ func TestTheConfigurationNamesTheFilesThatAreMounted(t *testing.T) {
 			}
 			return []string{"config.yaml"}
 		})
-		if want := []string{"run", "--config", "/etc/docusign-auth-proxy/config.yaml"}; !slices.Equal(c.Args, want) || !slices.Contains(configs, want[2]) {
+		if want := []string{"run", "--config", "/etc/docusign-auth-proxy/config.yaml"}; !slices.Equal(c.Args, want) ||
+			!slices.Contains(configs, want[2]) {
 			t.Errorf("started with %v, the configuration is at %v", c.Args, configs)
 		}
 		if !slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
@@ -237,7 +239,9 @@ func TestTheGatewaysStateHasOneOwner(t *testing.T) {
 	if d.Replicas == nil || *d.Replicas != 1 || d.Strategy.Type != appsv1.RecreateDeploymentStrategyType {
 		t.Error("two pods could want the state at a time")
 	}
-	if len(in.claims) != 1 || !slices.Equal(in.claims[0].Spec.AccessModes, []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod}) {
+	if len(in.claims) != 1 || !slices.Equal(
+		in.claims[0].Spec.AccessModes, []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod},
+	) {
 		t.Error("the claim lets more than one pod in")
 	}
 	if len(in.budgets) != 1 {
@@ -248,7 +252,9 @@ func TestTheGatewaysStateHasOneOwner(t *testing.T) {
 func TestTheGatewayIsReachedByListedPodsAndReachesDNSAndHTTPSAlone(t *testing.T) {
 	in := load(t, installations()["gateway"])
 	p := in.policies[0].Spec
-	if !slices.Equal(p.PolicyTypes, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}) {
+	if !slices.Equal(p.PolicyTypes, []networkingv1.PolicyType{
+		networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress,
+	}) {
 		t.Errorf("policy types %v", p.PolicyTypes)
 	}
 	for i, rule := range p.Ingress {
@@ -282,9 +288,13 @@ func checkEgress(t *testing.T, to networkingv1.NetworkPolicyPeer, ports []networ
 	if to.IPBlock != nil {
 		want = intstr.FromInt32(443)
 		whole := netip.MustParsePrefix(to.IPBlock.CIDR)
-		for _, ip := range []string{"10.0.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.0.1", "::1", "fd00:ec2::254", "fe80::1"} {
+		for _, ip := range []string{
+			"10.0.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.0.1", "::1", "fd00:ec2::254", "fe80::1",
+		} {
 			addr := netip.MustParseAddr(ip)
-			if whole.Contains(addr) && !slices.ContainsFunc(to.IPBlock.Except, func(e string) bool { return netip.MustParsePrefix(e).Contains(addr) }) {
+			if whole.Contains(addr) && !slices.ContainsFunc(to.IPBlock.Except, func(e string) bool {
+				return netip.MustParsePrefix(e).Contains(addr)
+			}) {
 				t.Errorf("%s may be reached by %s", ip, to.IPBlock.CIDR)
 			}
 		}
@@ -310,7 +320,9 @@ func TestPrometheusFindsTheGatewayAndItsLogin(t *testing.T) {
 		t.Errorf("the job is %q; dashboards and rules ask for %q", got, proxyName)
 	}
 	for _, e := range m.Endpoints {
-		if e.Port != "admin" || e.Path != "/metrics" || !slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == e.Port }) {
+		if e.Port != "admin" || e.Path != "/metrics" || !slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool {
+			return p.Name == e.Port
+		}) {
 			t.Errorf("scrapes %s on port %s", e.Path, e.Port)
 		}
 		if e.BasicAuth == nil || cfg.Admin.BasicAuth == nil {
@@ -323,7 +335,10 @@ func TestPrometheusFindsTheGatewayAndItsLogin(t *testing.T) {
 				secret = v.Secret
 			}
 		}
-		if e.BasicAuth.Password.Name != secret.SecretName || !slices.ContainsFunc(secret.Items, func(k corev1.KeyToPath) bool { return k.Key == e.BasicAuth.Password.Key }) {
+		if e.BasicAuth.Password.Name != secret.SecretName ||
+			!slices.ContainsFunc(secret.Items, func(k corev1.KeyToPath) bool {
+				return k.Key == e.BasicAuth.Password.Key
+			}) {
 			t.Errorf("the password is %v, not that of the configuration", e.BasicAuth.Password)
 		}
 		if e.BasicAuth.Username.Name != secret.SecretName {

@@ -71,7 +71,8 @@ func TestThePodSharesNothingWithItsNode(t *testing.T) {
 func TestNoContainerHasPrivileges(t *testing.T) {
 	each(t, func(t *testing.T, in *installation) {
 		pod := in.pod(t)
-		if s := pod.SecurityContext; s == nil || !is(s.RunAsNonRoot, true) || s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+		if s := pod.SecurityContext; s == nil || !is(s.RunAsNonRoot, true) || s.SeccompProfile == nil ||
+			s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 			t.Error("the pod may run as root, or without the runtime's seccomp profile")
 		}
 		for _, c := range containers(pod) {
@@ -81,13 +82,15 @@ func TestNoContainerHasPrivileges(t *testing.T) {
 				continue
 			}
 			for what, good := range map[string]bool{
-				"may run as root":                    is(s.RunAsNonRoot, true),
-				"runs as root":                       s.RunAsUser == nil || *s.RunAsUser != 0,
-				"is privileged":                      s.Privileged == nil || !*s.Privileged,
-				"may gain privileges":                is(s.AllowPrivilegeEscalation, false),
-				"can write its root":                 is(s.ReadOnlyRootFilesystem, true),
-				"keeps capabilities":                 s.Capabilities != nil && slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) && len(s.Capabilities.Add) == 0,
-				"has not the runtime's seccomp list": s.SeccompProfile != nil && s.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
+				"may run as root":     is(s.RunAsNonRoot, true),
+				"runs as root":        s.RunAsUser == nil || *s.RunAsUser != 0,
+				"is privileged":       s.Privileged == nil || !*s.Privileged,
+				"may gain privileges": is(s.AllowPrivilegeEscalation, false),
+				"can write its root":  is(s.ReadOnlyRootFilesystem, true),
+				"keeps capabilities": s.Capabilities != nil &&
+					slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) && len(s.Capabilities.Add) == 0,
+				"has not the runtime's seccomp list": s.SeccompProfile != nil &&
+					s.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
 			} {
 				if !good {
 					t.Errorf("%s %s", c.Name, what)
@@ -102,7 +105,10 @@ func TestTheProxyRunsAsTheUserOfTheImage(t *testing.T) {
 	each(t, func(t *testing.T, in *installation) {
 		pod := in.pod(t)
 		own, around := proxyOf(t, pod).SecurityContext, pod.SecurityContext
-		for name, id := range map[string]*int64{"user": first(own.RunAsUser, around.RunAsUser), "group": first(own.RunAsGroup, around.RunAsGroup), "fsGroup": around.FSGroup} {
+		for name, id := range map[string]*int64{
+			"user": first(own.RunAsUser, around.RunAsUser), "group": first(own.RunAsGroup, around.RunAsGroup),
+			"fsGroup": around.FSGroup,
+		} {
 			if id == nil || *id != 65532 {
 				t.Errorf("%s is not 65532", name)
 			}
@@ -122,7 +128,8 @@ func first(ids ...*int64) *int64 {
 func TestEveryContainerIsBounded(t *testing.T) {
 	each(t, func(t *testing.T, in *installation) {
 		for _, c := range containers(in.pod(t)) {
-			if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
+			if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() ||
+				c.Resources.Limits.Memory().IsZero() {
 				t.Errorf("%s lacks a request or a limit", c.Name)
 			}
 		}
@@ -174,7 +181,9 @@ func TestTheProxyIsProbedOnItsOperationsListener(t *testing.T) {
 		for name, probe := range map[string]struct {
 			probe *corev1.Probe
 			path  string
-		}{"startup": {c.StartupProbe, "/-/ready"}, "readiness": {c.ReadinessProbe, "/-/ready"}, "liveness": {c.LivenessProbe, "/-/healthy"}} {
+		}{"startup": {c.StartupProbe, "/-/ready"}, "readiness": {c.ReadinessProbe, "/-/ready"}, "liveness": {
+			c.LivenessProbe, "/-/healthy",
+		}} {
 			switch p := probe.probe; {
 			case p == nil || p.HTTPGet == nil:
 				t.Errorf("no %s probe over HTTP", name)
@@ -195,7 +204,8 @@ func TestAStopWaitsForCallsUnderWay(t *testing.T) {
 
 func TestTheSidecarStartsBeforeTheProgramAndEndsAfterIt(t *testing.T) {
 	pod := load(t, installations()["sidecar"]).pod(t)
-	if len(pod.InitContainers) != 1 || pod.InitContainers[0].RestartPolicy == nil || *pod.InitContainers[0].RestartPolicy != corev1.ContainerRestartPolicyAlways {
+	if len(pod.InitContainers) != 1 || pod.InitContainers[0].RestartPolicy == nil ||
+		*pod.InitContainers[0].RestartPolicy != corev1.ContainerRestartPolicyAlways {
 		t.Error("the proxy is not an init container that always restarts")
 	}
 }

@@ -65,15 +65,15 @@ func (c *Cache[K, V]) Put(key K, value V) {
 	e.value, e.until = value, c.end()
 }
 
-// GetOrAdd returns the value of a key, and makes it if there is none. make runs under the lock: it must be quick, and
+// GetOrAdd returns the value of a key, and makes it if there is none. create runs under the lock: it must be quick, and
 // not use the cache.
-func (c *Cache[K, V]) GetOrAdd(key K, make func(K) V) V {
+func (c *Cache[K, V]) GetOrAdd(key K, create func(K) V) V {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.live(key)
 	if e == nil {
 		e = c.add(key)
-		e.value, e.until = make(key), c.end()
+		e.value, e.until = create(key), c.end()
 	}
 	return e.value
 }

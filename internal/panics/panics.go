@@ -1,5 +1,5 @@
-// Package panics makes an error of a panic that was caught, so that the fault of one call or goroutine does not end the process.
-// It must never tell the panic's value, which may quote what the code was working on: a password, a token.
+// Package panics makes an error of a panic that was caught, so that the fault of one call or goroutine does not end the
+// process. It must never tell the panic's value, which may quote what the code was working on: a password, a token.
 // Whoever starts a goroutine uses it; package proxy and package cmd log and count what it caught.
 package panics
 

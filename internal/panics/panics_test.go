@@ -19,7 +19,10 @@ func TestAPanicBecomesAnErrorWithoutItsValue(t *testing.T) {
 	}{
 		{"a text", "panic: string", func() error { panic("Lgcy-Anna-11x") }},
 		{"an error", "panic: *errors.errorString", func() error { panic(errors.New("Lgcy-Anna-11x")) }},
-		{"a fault found by the runtime", "panic: runtime error: index out of range [3] with length 0", func() error { list[index] = ""; return nil }},
+		{"a fault found by the runtime", "panic: runtime error: index out of range [3] with length 0", func() error {
+			list[index] = ""
+			return nil
+		}},
 		{"no panic", "", func() error { return nil }},
 		{"an error that is returned", "refused", func() error { return errors.New("refused") }},
 	} {

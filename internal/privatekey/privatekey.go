@@ -72,8 +72,8 @@ func kindOf(key crypto.Signer) string {
 	}
 }
 
-// Parse reads the first private key of any kind, in PKCS#1, PKCS#8 or SEC 1 form, by its content and not by its label. The
-// error is an *Error.
+// Parse reads the first private key of any kind, in PKCS#1, PKCS#8 or SEC 1 form, by its content and not by its label.
+// The error is an *Error.
 func Parse(text []byte) (crypto.Signer, error) {
 	switch {
 	case len(bytes.TrimSpace(text)) == 0:
@@ -129,7 +129,9 @@ func parseBlock(b *pem.Block) (crypto.Signer, error) {
 	case b.Type == "EC PRIVATE KEY", b.Type == "EC PARAMETERS":
 		return nil, &Error{"holds an elliptic-curve key that is damaged or of a curve that is not known", makeRSA}
 	case strings.HasSuffix(b.Type, "PUBLIC KEY") || publicDER(b.Bytes):
-		return nil, &Error{"holds a public key", "the private key of the pair is needed; it is shown once, when the pair is made"}
+		return nil, &Error{
+			"holds a public key", "the private key of the pair is needed; it is shown once, when the pair is made",
+		}
 	case strings.Contains(b.Type, "CERTIFICATE") || b.Type == "X509 CRL" || certificateDER(b.Bytes):
 		return nil, &Error{"holds a certificate and no private key", "name the file that holds the private key"}
 	case strings.HasSuffix(b.Type, "PRIVATE KEY"):
@@ -154,7 +156,8 @@ func parseDER(der []byte) (crypto.Signer, bool) {
 	return key, err == nil
 }
 
-// encryptedDER recognises EncryptedPrivateKeyInfo (RFC 5958 §3): it begins with an algorithm, other forms with a version.
+// encryptedDER recognises EncryptedPrivateKeyInfo (RFC 5958 §3): it begins with an algorithm, other forms with a
+// version.
 func encryptedDER(der []byte) bool {
 	var info struct {
 		Algorithm struct {
@@ -188,8 +191,8 @@ var (
 	framed     = regexp.MustCompile(`(?s)-----BEGIN ([A-Z0-9 ]{1,40})-----(.*?)-----END ([A-Z0-9 ]{1,40})-----`)
 )
 
-// decode finds PEM blocks the way people paste them: encoding/pem wants BEGIN at the start of a line, and env files, YAML,
-// JSON and chat programs quote, indent, escape or join the lines. No backslash belongs into PEM.
+// decode finds PEM blocks the way people paste them: encoding/pem wants BEGIN at the start of a line, and env files,
+// YAML, JSON and chat programs quote, indent, escape or join the lines. No backslash belongs into PEM.
 func decode(text string) ([]*pem.Block, error) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	if inner, ok := wholeBase64(text); ok {

@@ -125,7 +125,10 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 		{"UTF-16", []byte("\xff\xfe-\x00-\x00"), "UTF-16", "ASCII"},
 		{"a PuTTY key", []byte("PuTTY-User-Key-File-3: ssh-rsa\n"), "PuTTY", "puttygen"},
 		{"an OpenSSH key", block("OPENSSH PRIVATE KEY", []byte("x")), "OpenSSH key", "ssh-keygen"},
-		{"an OpenSSH key under another label", block("PRIVATE KEY", []byte("openssh-key-v1\x00x")), "OpenSSH key", "ssh-keygen"},
+		{
+			"an OpenSSH key under another label", block("PRIVATE KEY", []byte("openssh-key-v1\x00x")), "OpenSSH key",
+			"ssh-keygen",
+		},
 		{"the public half of an OpenSSH key", []byte("ssh-rsa AAAAB3 anna@example.com\n"), "public half", ""},
 		{"an elliptic-curve key", block("EC PRIVATE KEY", sec1), "elliptic-curve", "Apps and Keys"},
 		{"an elliptic-curve key in PKCS#8", block("PRIVATE KEY", ecPKCS8), "elliptic-curve", "Apps and Keys"},
@@ -148,7 +151,10 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 		{"begins as one thing, ends as another", replaced(pkcs1, "END RSA PRIVATE", "END PRIVATE"), "begins as", "whole"},
 		{"dashes lost", replaced(pkcs1, "KEY-----", "KEY---"), "damaged BEGIN or END line", "whole"},
 		{"a file name instead of the file", []byte("keys/new.pem"), "holds no PEM", ""},
-		{"text like a short DER sequence", []byte("0A" + strings.Repeat("A", 200) + "\n-----END X-----\n"), "lacks the BEGIN", ""},
+		{
+			"text like a short DER sequence", []byte("0A" + strings.Repeat("A", 200) + "\n-----END X-----\n"), "lacks the BEGIN",
+			"",
+		},
 		{"a huge file", bytes.Repeat([]byte("x"), maxBytes+1), "longer than", ""},
 		{"a short key", block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)), "1024 bits", "Apps and Keys"},
 	} {

@@ -16,7 +16,8 @@ const Mask = "[secret]"
 
 // Text is a secret string. The zero value is an empty secret. Two of them are == when their texts are.
 //
-// The text is held by a handle and not by value: fmt cannot call the methods of a field it may not see, and would print what lies in it.
+// The text is held by a handle and not by value: fmt cannot call the methods of a field it may not see, and would print
+// what lies in it.
 type Text struct{ h unique.Handle[string] }
 
 // New wraps s.

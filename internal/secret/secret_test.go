@@ -49,7 +49,9 @@ func TestSecretNeverPrints(t *testing.T) {
 	}
 	out.Write(j)
 	out.Write(y)
-	for _, form := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprint([]byte(canary))} {
+	for _, form := range []string{
+		canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprint([]byte(canary)),
+	} {
 		if strings.Contains(out.String(), form) {
 			t.Errorf("the secret shows as %q in:\n%s", form, out.String())
 		}
@@ -57,7 +59,8 @@ func TestSecretNeverPrints(t *testing.T) {
 }
 
 func TestEqual(t *testing.T) {
-	if !secret.New("a").Equal(secret.New("a")) || secret.New("a").Equal(secret.New("ab")) || secret.New("").Equal(secret.New("a")) {
+	if !secret.New("a").Equal(secret.New("a")) || secret.New("a").Equal(secret.New("ab")) ||
+		secret.New("").Equal(secret.New("a")) {
 		t.Error("Equal does not compare the texts")
 	}
 }

@@ -1,7 +1,7 @@
-// Package shown decides what of a caller's input may be shown to people: in the log, on the status page, in the state file, in a
-// capture. A secret can stand in any field, typed into the wrong one, so only what is known to be none is shown: words of
-// DocuSign's API, GUIDs, numbers, e-mail addresses. It must never give a part or a hash of anything else, for a password can be
-// guessed from either. Packages translate, proxy and cmd use it.
+// Package shown decides what of a caller's input may be shown to people: in the log, on the status page, in the state
+// file, in a capture. A secret can stand in any field, typed into the wrong one, so only what is known to be none is
+// shown: words of DocuSign's API, GUIDs, numbers, e-mail addresses. It must never give a part or a hash of anything
+// else, for a password can be guessed from either. Packages translate, proxy and cmd use it.
 package shown
 
 import (
@@ -109,7 +109,8 @@ func Method(s string) string {
 	return "other"
 }
 
-// Host gives a host name with a dot in it, localhost or an address, with its port. What stands before an @ is never shown.
+// Host gives a host name with a dot in it, localhost or an address, with its port. What stands before an @ is never
+// shown.
 func Host(s string) string {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		return Not(s[:i]) + "@" + Host(s[i+1:])
@@ -134,8 +135,8 @@ func plainHost(s string) bool {
 	})
 }
 
-// Path gives a path with its known segments: words of DocuSign's API, numbers and GUIDs. Of any other segment, and of parameters
-// after a semicolon (RFC 3986 §3.3), it tells the length only.
+// Path gives a path with its known segments: words of DocuSign's API, numbers and GUIDs. Of any other segment, and of
+// parameters after a semicolon (RFC 3986 §3.3), it tells the length only.
 func Path(path string) string {
 	if pathShown(path) {
 		return path

@@ -11,13 +11,19 @@ const guid = "a1b2c3d4-0001-4000-8000-0000000000a1"
 
 func TestPathsShowWordsNumbersAndGUIDs(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
-		{"an API call", "/restapi/v2.1/accounts/1234567/envelopes/" + guid + "/documents/combined", "/restapi/v2.1/accounts/1234567/envelopes/" + guid + "/documents/combined"},
+		{
+			"an API call", "/restapi/v2.1/accounts/1234567/envelopes/" + guid + "/documents/combined",
+			"/restapi/v2.1/accounts/1234567/envelopes/" + guid + "/documents/combined",
+		},
 		{"the case of the program is kept", "/RestAPI/v2/Login_Information", "/RestAPI/v2/Login_Information"},
 		{"a service", "/api/3.0/dsapi.asmx", "/api/3.0/dsapi.asmx"},
 		{"the root", "/", "/"},
 		{"nothing", "", ""},
 		{"doubled slashes stay", "//restapi/v2", "//restapi/v2"},
-		{"a password in a parameter", "/restapi/v2/accounts;password=Lgcy-Anna-11x/1", "/restapi/v2/accounts;{22 characters}/1"},
+		{
+			"a password in a parameter", "/restapi/v2/accounts;password=Lgcy-Anna-11x/1",
+			"/restapi/v2/accounts;{22 characters}/1",
+		},
 		{"a parameter without a name before it", "/;Lgcy", "/;{4 characters}"},
 		{"a password as a segment", "/restapi/Lgcy-Anna-11x/accounts", "/restapi/{13 characters}/accounts"},
 		{"an e-mail address is no segment of the API", "/restapi/v2/anna@example.com", "/restapi/v2/{16 characters}"},
@@ -70,10 +76,12 @@ func TestNamesKeysAndAccounts(t *testing.T) {
 			}
 		})
 	}
-	if got := shown.Host("anna:Lgcy-Anna-11x@demo.docusign.net:443"); got != "unshown (18 characters)@demo.docusign.net:443" {
+	if got := shown.Host("anna:Lgcy-Anna-11x@demo.docusign.net:443"); got != "unshown (18 "+
+		"characters)@demo.docusign.net:443" {
 		t.Errorf("user information of a host: %q", got)
 	}
-	if got := shown.Method("LGCY") + " " + shown.Operation("Lgcy") + " " + shown.Operation("RequestStatus"); got != "other other RequestStatus" {
+	if got := shown.Method("LGCY") + " " + shown.Operation("Lgcy") + " " +
+		shown.Operation("RequestStatus"); got != "other other RequestStatus" {
 		t.Errorf("method and operations: %q", got)
 	}
 }

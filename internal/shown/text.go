@@ -43,8 +43,8 @@ func maySecret(s string) bool {
 	return strings.Contains(s, "basic") || strings.Contains(s, "bearer")
 }
 
-// UnknownKey gives the beginning of a key that the configuration does not list. It may be anything, even a password in the wrong
-// field; a few characters of what has the form of a key are enough to find it on the status page.
+// UnknownKey gives the beginning of a key that the configuration does not list. It may be anything, even a password in
+// the wrong field; a few characters of what has the form of a key are enough to find it on the status page.
 func UnknownKey(key string) string {
 	if s := Key(key); s != key || key == "" {
 		return s
@@ -64,8 +64,8 @@ func Cut(s string, limit int) string {
 	return s[:limit]
 }
 
-// Printable replaces what could write a line, a colour or a change of direction into somebody's terminal. The handlers of slog escape
-// most of it, but not all of it in JSON, and other handlers need not.
+// Printable replaces what could write a line, a colour or a change of direction into somebody's terminal. The handlers
+// of slog escape most of it, but not all of it in JSON, and other handlers need not.
 func Printable(s string) string {
 	if all(s, func(c byte) bool { return c >= ' ' && c <= '~' }) {
 		return s

@@ -1,7 +1,7 @@
-// Package trust tells and does what it takes that a machine believes the proxy's certificate authority: lines to paste for
-// every platform, installation into the stores where that is safe, and the answer whether a store believes it already.
-// It must never touch a private key, change a store unasked, or leave a change half done.
-// The ca command calls it.
+// Package trust tells and does what it takes that a machine believes the proxy's certificate authority: lines to paste
+// for every platform, installation into the stores where that is safe, and the answer whether a store believes it
+// already. It must never touch a private key, change a store unasked, or leave a change half done. The ca command calls
+// it.
 package trust
 
 import (
@@ -29,7 +29,8 @@ const (
 )
 
 // ErrHoldsKey is the refusal of a certificate file with a private key in it, which would be copied to other machines.
-var ErrHoldsKey = errors.New("the file holds a private key too: keep certificate and key in two files, for this one goes to other machines")
+var ErrHoldsKey = errors.New("the file holds a private key too: keep certificate and key in two files, for this one " +
+	"goes to other machines")
 
 // Parse returns the first certificate of a PEM file. A file that also holds a private key is refused with ErrHoldsKey.
 func Parse(data []byte) (*x509.Certificate, error) {
@@ -156,13 +157,17 @@ func Warnings(c *x509.Certificate, now time.Time) []string {
 	case now.After(c.NotAfter):
 		out = append(out, "the CA expired on "+day+": clients refuse it; renew it and install the new certificate")
 	case now.Before(c.NotBefore):
-		out = append(out, "the CA is not valid before "+c.NotBefore.UTC().Format(time.DateOnly)+": is this machine's clock right?")
+		out = append(
+			out, "the CA is not valid before "+c.NotBefore.UTC().Format(time.DateOnly)+": is this machine's clock right?",
+		)
 	case c.NotAfter.Sub(now) < expiryWarning:
 		out = append(out, "the CA expires on "+day+": renew it and install the new certificate before that day")
 	}
 	switch {
 	case len(c.PermittedDNSDomains) == 0:
-		out = append(out, "the CA has no name constraints: whoever steals its key can impersonate any site to the programs that trust it")
+		out = append(
+			out, "the CA has no name constraints: whoever steals its key can impersonate any site to the programs that trust it",
+		)
 	case !c.PermittedDNSDomainsCritical:
 		out = append(out, "the CA's name constraints are not critical: old clients may ignore them")
 	}

@@ -35,8 +35,8 @@ func (g Guide) Recipes() []Recipe {
 	}
 }
 
-// Only returns the recipes that the words ask for, in the order of Recipes. A word is a Key or another usual name of the
-// same thing; an unknown one is an error that lists the keys.
+// Only returns the recipes that the words ask for, in the order of Recipes. A word is a Key or another usual name of
+// the same thing; an unknown one is an error that lists the keys.
 func (g Guide) Only(words []string) ([]Recipe, error) {
 	all := g.Recipes()
 	wanted := map[string]bool{}

@@ -110,7 +110,8 @@ func (k *Keystore) InstallPlan(ctx context.Context, c *x509.Certificate) ([]stri
 	return []string{k.line(k.importArgs(c))}, nil
 }
 
-// Install imports the certificate under Name. A store that holds that alias already is an error of keytool: see InstallPlan.
+// Install imports the certificate under Name. A store that holds that alias already is an error of keytool: see
+// InstallPlan.
 func (k *Keystore) Install(ctx context.Context, c *x509.Certificate) error {
 	_, err := k.Run(ctx, k.Keytool, k.importArgs(c)...)
 	return asRoot(err)
@@ -128,7 +129,11 @@ func (k *Keystore) UninstallPlan(ctx context.Context, c *x509.Certificate) ([]st
 // Uninstall deletes the entry that Install made.
 func (k *Keystore) Uninstall(ctx context.Context, c *x509.Certificate) error {
 	if _, err := k.Run(ctx, k.Keytool, k.deleteArgs(c)...); err != nil {
-		return errors.Join(asRoot(err), errors.New("an entry under another alias is found with: keytool -list -v, and removed with: keytool -delete -alias ALIAS"))
+		return errors.Join(
+			asRoot(err),
+			errors.New("an entry under another alias is found with: keytool -list -v, and removed with: keytool -delete "+
+				"-alias ALIAS"),
+		)
 	}
 	return nil
 }

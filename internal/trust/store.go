@@ -75,7 +75,10 @@ func verdict(store string, bundle []byte, c *x509.Certificate, now time.Time) Ve
 	default:
 		if k := kinsman(bundle, c, now); k != nil {
 			v.Trusted = true
-			v.Reason = fmt.Sprintf("it holds %s of the same CA, which expires on %s; this one is not in it", Name(k), k.NotAfter.UTC().Format(time.DateOnly))
+			v.Reason = fmt.Sprintf(
+				"it holds %s of the same CA, which expires on %s; this one is not in it", Name(k),
+				k.NotAfter.UTC().Format(time.DateOnly),
+			)
 		}
 	}
 	return v
@@ -85,15 +88,16 @@ func valid(c *x509.Certificate, now time.Time) bool {
 	return !now.Before(c.NotBefore) && !now.After(c.NotAfter)
 }
 
-// kinsman finds a valid certificate with the same subject and key, from before or after a renewal: leaves verify under it
-// just as well. x509.Verify would not look for it, since it takes the two for one and the same.
+// kinsman finds a valid certificate with the same subject and key, from before or after a renewal: leaves verify under
+// it just as well. x509.Verify would not look for it, since it takes the two for one and the same.
 func kinsman(bundle []byte, c *x509.Certificate, now time.Time) *x509.Certificate {
 	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
 		k, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			continue // a store may hold what Go cannot read; it is not ours
 		}
-		if bytes.Equal(k.RawSubject, c.RawSubject) && bytes.Equal(k.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) && valid(k, now) {
+		if bytes.Equal(k.RawSubject, c.RawSubject) && bytes.Equal(k.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) &&
+			valid(k, now) {
 			return k
 		}
 	}

@@ -25,16 +25,18 @@ type layout struct {
 func layouts() []layout {
 	return []layout{
 		{
-			name: "RHEL, Fedora", anchors: "/etc/pki/ca-trust/source/anchors", bundle: "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-			add: []string{"update-ca-trust", "extract"}, remove: []string{"update-ca-trust", "extract"},
+			name: "RHEL, Fedora", anchors: "/etc/pki/ca-trust/source/anchors",
+			bundle: "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+			add:    []string{"update-ca-trust", "extract"}, remove: []string{"update-ca-trust", "extract"},
 		},
 		{
 			name: "SUSE", anchors: "/etc/pki/trust/anchors", bundle: "/var/lib/ca-certificates/ca-bundle.pem",
 			add: []string{"update-ca-certificates"}, remove: []string{"update-ca-certificates"},
 		},
 		{
-			name: "Alpine", marker: "/etc/alpine-release", anchors: "/usr/local/share/ca-certificates", bundle: "/etc/ssl/certs/ca-certificates.crt",
-			add: []string{"update-ca-certificates"}, remove: []string{"update-ca-certificates"},
+			name: "Alpine", marker: "/etc/alpine-release", anchors: "/usr/local/share/ca-certificates",
+			bundle: "/etc/ssl/certs/ca-certificates.crt",
+			add:    []string{"update-ca-certificates"}, remove: []string{"update-ca-certificates"},
 		},
 		{
 			// Without --fresh Debian leaves the link to a removed certificate in /etc/ssl/certs.
@@ -85,7 +87,10 @@ func (s *System) prepare() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s has the folder %s but not the program %s: install the package ca-certificates", s.where(), s.layout.anchors, s.layout.add[0])
+	return fmt.Errorf(
+		"%s has the folder %s but not the program %s: install the package ca-certificates", s.where(), s.layout.anchors,
+		s.layout.add[0],
+	)
 }
 
 // stayInside refuses an image whose links would have the certificate written to the host.
@@ -183,8 +188,8 @@ func (s *System) UninstallPlan(_ context.Context, c *x509.Certificate) ([]string
 	return append(steps, "run "+s.commandLine(s.layout.remove)), nil
 }
 
-// Uninstall takes the certificate out of the store, under whatever name it was put there. When the update program fails,
-// the files are put back.
+// Uninstall takes the certificate out of the store, under whatever name it was put there. When the update program
+// fails, the files are put back.
 func (s *System) Uninstall(ctx context.Context, c *x509.Certificate) error {
 	there, err := s.files(c)
 	if err != nil || len(there) == 0 {

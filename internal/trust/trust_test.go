@@ -108,8 +108,15 @@ func TestOnly(t *testing.T) {
 	}{
 		{"one key", []string{"java"}, "java"},
 		{"several, in the guide's order, each once", []string{"python", "java", "Java"}, "java python"},
-		{"other names of the same thing", []string{".NET", "ubuntu", "keytool", " lwp", "fedora", "darwin"}, "debian rhel windows macos java perl"},
-		{"an unknown word names the choice", []string{"cobol"}, `nothing is known about "cobol": choose from debian, rhel, alpine, suse, windows, macos, java, python, node, php, perl, ruby, curl, mono, oracle`},
+		{
+			"other names of the same thing", []string{".NET", "ubuntu", "keytool", " lwp", "fedora", "darwin"},
+			"debian rhel windows macos java perl",
+		},
+		{
+			"an unknown word names the choice", []string{"cobol"},
+			`nothing is known about "cobol": choose from debian, rhel, alpine, suse, windows, macos, java, python, node, php, ` +
+				`perl, ruby, curl, mono, oracle`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -137,7 +144,10 @@ func TestParseRefuses(t *testing.T) {
 		{"an empty file", "", "no certificate"},
 		{"a file without a certificate", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "no certificate"},
 		{"a damaged certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "parse the certificate"},
-		{"a file with the key in it, which would travel along", cert + "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", trust.ErrHoldsKey.Error()},
+		{
+			"a file with the key in it, which would travel along",
+			cert + "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", trust.ErrHoldsKey.Error(),
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -157,7 +167,9 @@ func TestDescribe(t *testing.T) {
 	if got := strings.Join(d.Permitted, " "); got != "docusign.net docusign.com localhost" {
 		t.Errorf("permitted %s", got)
 	}
-	for after, want := range map[time.Duration]int{time.Hour: 729, authority.DefaultLife: 0, authority.DefaultLife + time.Hour: -1} {
+	for after, want := range map[time.Duration]int{
+		time.Hour: 729, authority.DefaultLife: 0, authority.DefaultLife + time.Hour: -1,
+	} {
 		if got := trust.DaysLeft(a.Certificate(), day0.Add(after)); got != want {
 			t.Errorf("after %v: %d days left, want %d", after, got, want)
 		}
@@ -201,7 +213,8 @@ func image(t *testing.T, paths ...string) string {
 	root := t.TempDir()
 	for _, p := range paths {
 		full := filepath.Join(root, p)
-		folder, isFile := full, filepath.Ext(p) == "" && strings.Contains(p, "/sbin/") || strings.Contains(p, "/bin/") || strings.HasSuffix(p, "-release")
+		folder, isFile := full, filepath.Ext(p) == "" && strings.Contains(p, "/sbin/") || strings.Contains(p, "/bin/") ||
+			strings.HasSuffix(p, "-release")
 		if isFile {
 			folder = filepath.Dir(full)
 		}
@@ -236,10 +249,22 @@ func TestSystemsInstallAndUninstall(t *testing.T) {
 		folder            string
 		wantAdd, wantTake string
 	}{
-		{"Debian", []string{local, "/usr/sbin/update-ca-certificates"}, local, "/usr/sbin/update-ca-certificates", "/usr/sbin/update-ca-certificates --fresh"},
-		{"Alpine", []string{local, "/usr/sbin/update-ca-certificates", "/etc/alpine-release"}, local, "/usr/sbin/update-ca-certificates", "/usr/sbin/update-ca-certificates"},
-		{"SUSE, which has Debian's folder too", []string{local, "/etc/pki/trust/anchors", "/usr/sbin/update-ca-certificates"}, "/etc/pki/trust/anchors", "/usr/sbin/update-ca-certificates", "/usr/sbin/update-ca-certificates"},
-		{"RHEL", []string{"/etc/pki/ca-trust/source/anchors", "/usr/bin/update-ca-trust"}, "/etc/pki/ca-trust/source/anchors", "/usr/bin/update-ca-trust extract", "/usr/bin/update-ca-trust extract"},
+		{
+			"Debian", []string{local, "/usr/sbin/update-ca-certificates"}, local, "/usr/sbin/update-ca-certificates",
+			"/usr/sbin/update-ca-certificates --fresh",
+		},
+		{
+			"Alpine", []string{local, "/usr/sbin/update-ca-certificates", "/etc/alpine-release"}, local,
+			"/usr/sbin/update-ca-certificates", "/usr/sbin/update-ca-certificates",
+		},
+		{
+			"SUSE, which has Debian's folder too", []string{local, "/etc/pki/trust/anchors", "/usr/sbin/update-ca-certificates"},
+			"/etc/pki/trust/anchors", "/usr/sbin/update-ca-certificates", "/usr/sbin/update-ca-certificates",
+		},
+		{
+			"RHEL", []string{"/etc/pki/ca-trust/source/anchors", "/usr/bin/update-ca-trust"}, "/etc/pki/ca-trust/source/anchors",
+			"/usr/bin/update-ca-trust extract", "/usr/bin/update-ca-trust extract",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -262,7 +287,9 @@ func TestSystemsInstallAndUninstall(t *testing.T) {
 			// Put there by hand, under another name: it goes as well. A bundle with others in it stays.
 			byHand, bundle := filepath.Join(root, tt.folder, "docusign.crt"), filepath.Join(root, tt.folder, "bundle.crt")
 			other := trust.EncodePEM(newCA(t, authority.Spec{}).Certificate())
-			if err := errors.Join(os.WriteFile(byHand, data, 0o644), os.WriteFile(bundle, append(other, data...), 0o644)); err != nil {
+			if err := errors.Join(
+				os.WriteFile(byHand, data, 0o644), os.WriteFile(bundle, append(other, data...), 0o644),
+			); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.Uninstall(ctx, c); err != nil {
@@ -284,7 +311,9 @@ func TestSystemsInstallAndUninstall(t *testing.T) {
 }
 
 func TestAFailedUpdateLeavesTheStoreAsItWas(t *testing.T) {
-	root, c, r, ctx := image(t, "/usr/local/share/ca-certificates", "/usr/sbin/update-ca-certificates"), fixed(t), &runs{}, t.Context()
+	root, c, r, ctx := image(
+		t, "/usr/local/share/ca-certificates", "/usr/sbin/update-ca-certificates",
+	), fixed(t), &runs{}, t.Context()
 	s, err := trust.Detect(root, r.run)
 	if err != nil {
 		t.Fatal(err)
@@ -314,7 +343,8 @@ func TestDetectRefuses(t *testing.T) {
 	if _, err := trust.Detect(t.TempDir(), nil); !errors.Is(err, trust.ErrUnknownSystem) {
 		t.Errorf("an empty folder: %v", err)
 	}
-	if _, err := trust.Detect(image(t, "/usr/local/share/ca-certificates"), nil); err == nil || !strings.Contains(err.Error(), "install the package ca-certificates") {
+	if _, err := trust.Detect(image(t, "/usr/local/share/ca-certificates"), nil); err == nil ||
+		!strings.Contains(err.Error(), "install the package ca-certificates") {
 		t.Errorf("no update program: %v", err)
 	}
 	outside, root := t.TempDir(), image(t, "/usr/local/share", "/usr/sbin/update-ca-certificates")
@@ -341,13 +371,26 @@ func TestTrusts(t *testing.T) {
 		want   bool
 		reason string
 	}{
-		{"the certificate is in the bundle, among others", append(stranger, trust.EncodePEM(c)...), day0, true, "it holds this certificate"},
+		{
+			"the certificate is in the bundle, among others", append(stranger, trust.EncodePEM(c)...), day0, true,
+			"it holds this certificate",
+		},
 		{"it is not", stranger, day0, false, "it does not hold"},
 		{"it is there, but expired", trust.EncodePEM(c), late, false, "not valid today"},
-		{"the renewed one is there", append(stranger, trust.EncodePEM(renewed.Certificate())...), day0.Add(701 * 24 * time.Hour), true, "of the same CA"},
-		{"the renewed one is there but not valid yet", trust.EncodePEM(renewed.Certificate()), day0, false, "it does not hold"},
+		{
+			"the renewed one is there", append(stranger, trust.EncodePEM(renewed.Certificate())...),
+			day0.Add(701 * 24 * time.Hour), true, "of the same CA",
+		},
+		{
+			"the renewed one is there but not valid yet", trust.EncodePEM(renewed.Certificate()), day0, false,
+			"it does not hold",
+		},
 		{"there is no bundle", nil, day0, false, "does not exist"},
-		{"what cannot be read is passed over", append([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), trust.EncodePEM(c)...), day0, true, "it holds this"},
+		{
+			"what cannot be read is passed over",
+			append([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), trust.EncodePEM(c)...), day0, true,
+			"it holds this",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -373,14 +416,19 @@ func TestTrusts(t *testing.T) {
 }
 
 func TestFindKeytool(t *testing.T) {
-	root := image(t, "/jdk/jre/lib/security", "/jdk/bin/keytool", "/new/lib/security", "/new/bin/keytool", "/home/bin/keytool", "/bin/keytool", "/a/b")
+	root := image(
+		t, "/jdk/jre/lib/security", "/jdk/bin/keytool", "/new/lib/security", "/new/bin/keytool", "/home/bin/keytool",
+		"/bin/keytool", "/a/b",
+	)
 	inPath := func(string) (string, error) { return "/path/keytool", nil }
 	tests := []struct {
 		name, keystore, javaHome, want string
 	}{
 		{"beside the keystore of a Java 9", "/new/lib/security/cacerts", "/home", "/new/bin/keytool"},
 		{"in the JDK around a JRE", "/jdk/jre/lib/security/cacerts", "/home", "/jdk/bin/keytool"},
-		{"a keystore elsewhere takes JAVA_HOME, not what lies two folders up", "/a/b/store.jks", "/home", "/home/bin/keytool"},
+		{
+			"a keystore elsewhere takes JAVA_HOME, not what lies two folders up", "/a/b/store.jks", "/home", "/home/bin/keytool",
+		},
 		{"or the PATH", "/a/b/store.jks", "", "/path/keytool"},
 		{"a JAVA_HOME without keytool does not count", "/a/b/store.jks", "/a", "/path/keytool"},
 	}

@@ -1,7 +1,7 @@
-// Package authority is the certificate authority that old programs are told to trust: it makes and loads the CA and signs
-// the leaf certificates under which the proxy answers in DocuSign's name.
-// It must never print or hand out a private key, sign outside the CA's name constraints, or sign without bound.
-// The proxy's TLS doors take their tls.Config from Leaves; the ca command creates, saves and renews the Authority.
+// Package authority is the certificate authority that old programs are told to trust: it makes and loads the CA and
+// signs the leaf certificates under which the proxy answers in DocuSign's name. It must never print or hand out a
+// private key, sign outside the CA's name constraints, or sign without bound. The proxy's TLS doors take their
+// tls.Config from Leaves; the ca command creates, saves and renews the Authority.
 package authority
 
 import (
@@ -52,19 +52,21 @@ type Spec struct {
 	Bits int
 	// Organization in the subject; default "docusign-auth-proxy".
 	Organization string
-	// CommonName in the subject; the default ends in eight digits of the key's identifier, so that two proxies' CAs differ.
+	// CommonName in the subject; the default ends in eight digits of the key's identifier, so that two proxies' CAs
+	// differ.
 	CommonName string
 	// Life from now until expiry; default DefaultLife, between MinLife and MaxLife.
 	Life time.Duration
-	// Permitted lists what the CA may sign: DNS names (with everything below them) and, with ConstrainAddresses, addresses and
-	// CIDR ranges. Default DefaultPermitted. Whoever steals the key can impersonate no other name.
+	// Permitted lists what the CA may sign: DNS names (with everything below them) and, with ConstrainAddresses, addresses
+	// and CIDR ranges. Default DefaultPermitted. Whoever steals the key can impersonate no other name.
 	Permitted []string
-	// ConstrainAddresses limits the addresses too: true to those of Permitted, false not at all. nil is false for Create, and
-	// what there is for Renew. The danger of true: Mono and old OpenSSL refuse certificates with an address below such a CA. The
-	// danger of false: whoever steals the key can impersonate servers that are called by address.
+	// ConstrainAddresses limits the addresses too: true to those of Permitted, false not at all. nil is false for Create,
+	// and what there is for Renew. The danger of true: Mono and old OpenSSL refuse certificates with an address below such
+	// a CA. The danger of false: whoever steals the key can impersonate servers that are called by address.
 	ConstrainAddresses *bool
 	// LenientConstraints marks the name constraints as not critical, for old stacks that refuse a certificate with a
-	// critical extension they do not know. The danger: such a stack then ignores the limit (RFC 5280 §4.2.1.10 wants critical).
+	// critical extension they do not know. The danger: such a stack then ignores the limit (RFC 5280 §4.2.1.10 wants
+	// critical).
 	LenientConstraints bool
 	// Now is the clock; default time.Now.
 	Now func() time.Time
@@ -146,10 +148,10 @@ func Create(s Spec) (*Authority, error) {
 	return selfSign(template, key, s)
 }
 
-// Renew makes a CA with the same subject and key and a new term, so the change needs no flag day: leaves signed before it
-// verify under the new certificate, leaves signed after it verify under the old one until that expires.
-// Clients are moved one by one in between. Spec gives Life, Now and, if set, ConstrainAddresses; the rest is kept.
-// A new key is a new CA: use Create. A CA issued by somebody else is renewed where it was issued.
+// Renew makes a CA with the same subject and key and a new term, so the change needs no flag day: leaves signed before
+// it verify under the new certificate, leaves signed after it verify under the old one until that expires. Clients are
+// moved one by one in between. Spec gives Life, Now and, if set, ConstrainAddresses; the rest is kept. A new key is a
+// new CA: use Create. A CA issued by somebody else is renewed where it was issued.
 func (a *Authority) Renew(s Spec) (*Authority, error) {
 	if !selfSigned(a.cert) {
 		return nil, errors.New("authority: this CA was issued by another one: renew it there")

@@ -75,7 +75,8 @@ func TestCreateDefaults(t *testing.T) {
 	if !a.Expires().Equal(day0.Add(authority.DefaultLife)) || !c.NotBefore.Equal(day0.Add(-24*time.Hour)) {
 		t.Errorf("term %v to %v", c.NotBefore, c.NotAfter)
 	}
-	if !strings.HasPrefix(c.Subject.CommonName, "docusign-auth-proxy CA ") || c.Subject.Organization[0] != "docusign-auth-proxy" {
+	if !strings.HasPrefix(c.Subject.CommonName, "docusign-auth-proxy CA ") ||
+		c.Subject.Organization[0] != "docusign-auth-proxy" {
 		t.Errorf("subject %v", c.Subject)
 	}
 	if c.SerialNumber.Sign() <= 0 || c.SerialNumber.BitLen() < 64 || len(c.SubjectKeyId) != 20 {
@@ -122,7 +123,8 @@ func TestCreateRefuses(t *testing.T) {
 func TestPermitsAgreesWithVerifiers(t *testing.T) {
 	hosts := []string{
 		"docusign.net", "demo.docusign.net", "a.b.docusign.com", "evildocusign.net", "docusign.net.evil.example", "net",
-		"localhost", "x.localhost", "example.com", "127.0.0.1", "127.9.8.7", "10.1.2.3", "10.2.0.1", "::1", "::2", "fd00::1", "docusign.org",
+		"localhost", "x.localhost", "example.com", "127.0.0.1", "127.9.8.7", "10.1.2.3", "10.2.0.1", "::1", "::2", "fd00::1",
+		"docusign.org",
 	}
 	tests := []struct {
 		name      string
@@ -136,7 +138,10 @@ func TestPermitsAgreesWithVerifiers(t *testing.T) {
 			"docusign.net demo.docusign.net a.b.docusign.com localhost x.localhost 127.0.0.1 127.9.8.7 ::1"},
 		{"names alone then permit no address", []string{"docusign.net"}, true, "docusign.net demo.docusign.net"},
 		{"a leading dot leaves the apex out", []string{".docusign.net"}, true, "demo.docusign.net"},
-		{"one address, one range", []string{"docusign.com", "10.1.0.0/16", "fd00::1"}, true, "a.b.docusign.com 10.1.2.3 fd00::1"},
+		{
+			"one address, one range", []string{"docusign.com", "10.1.0.0/16", "fd00::1"}, true,
+			"a.b.docusign.com 10.1.2.3 fd00::1",
+		},
 		{"upper case and a final dot mean the same", []string{"DocuSign.NET."}, true, "docusign.net demo.docusign.net"},
 	}
 	for _, tt := range tests {
@@ -166,7 +171,10 @@ func TestPermitsAgreesWithVerifiers(t *testing.T) {
 
 func TestPermitsNothingThatIsNoHost(t *testing.T) {
 	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
-	for _, h := range []string{"", ".", "..docusign.net", "a b.docusign.net", "*.docusign.net", "-x.docusign.net", "é.docusign.net", "fe80::1%eth0", strings.Repeat("a", 64) + ".docusign.net"} {
+	for _, h := range []string{
+		"", ".", "..docusign.net", "a b.docusign.net", "*.docusign.net", "-x.docusign.net", "é.docusign.net", "fe80::1%eth0",
+		strings.Repeat("a", 64) + ".docusign.net",
+	} {
 		if a.Permits(h) == nil {
 			t.Errorf("permits %q", h)
 		}
@@ -227,7 +235,9 @@ func TestSaveLeavesNothingBehind(t *testing.T) {
 	if err := a.Save(cert, cert, true); err == nil {
 		t.Error("saved both into one file")
 	}
-	if err := a.Save(filepath.Join(dir, "none", "c"), filepath.Join(dir, "none", "k"), true); !errors.Is(err, fs.ErrNotExist) {
+	if err := a.Save(
+		filepath.Join(dir, "none", "c"), filepath.Join(dir, "none", "k"), true,
+	); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -270,7 +280,8 @@ func TestLoadReadsEveryUsualKeyForm(t *testing.T) {
 		}
 		for name, der := range forms {
 			// Text before the block and an EC PARAMETERS block are what openssl writes.
-			file := append([]byte("Bag Attributes\n-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"),
+			file := append([]byte("Bag Attributes\n-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC "+
+				"PARAMETERS-----\n"),
 				pem.EncodeToMemory(&pem.Block{Type: name, Bytes: der})...)
 			if _, err := authority.Load(cert, file); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -326,7 +337,9 @@ func TestLoadRefuses(t *testing.T) {
 	weak, weakKey := foreignCA(t, 1024, nil)
 	notCA, notCAKey := foreignCA(t, 0, func(c *x509.Certificate) { c.IsCA = false })
 	usage, usageKey := foreignCA(t, 0, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })
-	code, codeKey := foreignCA(t, 0, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} })
+	code, codeKey := foreignCA(t, 0, func(c *x509.Certificate) {
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}
+	})
 	edPublic, edKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -345,12 +358,24 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"no certificate", nil, pkcs8(t, goodKey), "no PEM certificate"},
 		{"a key in place of the certificate", pkcs8(t, goodKey), pkcs8(t, goodKey), "no PEM certificate"},
-		{"a broken certificate", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), pkcs8(t, goodKey), "certificate 1"},
+		{
+			"a broken certificate", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), pkcs8(t, goodKey),
+			"certificate 1",
+		},
 		{"too many certificates", bytes.Repeat(good, 9), pkcs8(t, goodKey), "more than 8"},
 		{"no key", good, good, "holds a certificate"},
 		{"a broken key", good, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("c4n4ry")}), "damaged"},
-		{"an encrypted key, PKCS#8", good, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}), "encrypted"},
-		{"an encrypted key, old form", good, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"DEK-Info": "x"}, Bytes: []byte("x")}), "encrypted"},
+		{
+			"an encrypted key, PKCS#8", good, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}),
+			"encrypted",
+		},
+		{
+			"an encrypted key, old form", good,
+			pem.EncodeToMemory(&pem.Block{
+				Type: "RSA PRIVATE KEY", Headers: map[string]string{"DEK-Info": "x"}, Bytes: []byte("x"),
+			}),
+			"encrypted",
+		},
 		{"the key of another certificate", good, pkcs8(t, otherKey), "does not belong"},
 		{"a certificate that is no CA", notCA, pkcs8(t, notCAKey), "not a CA"},
 		{"a CA that may not sign", usage, pkcs8(t, usageKey), "key usage"},
@@ -450,7 +475,9 @@ func TestRenewChangesTheConstraintsOnAddressesOnlyWhenAsked(t *testing.T) {
 		{"those that exclude all go", []string{"docusign.net"}, true, &no, "127.0.0.1 10.1.2.3 192.0.2.1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			old := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Permitted: tt.permitted, ConstrainAddresses: &tt.was})
+			old := newAuthority(t, authority.Spec{
+				Algorithm: authority.ECDSA, Permitted: tt.permitted, ConstrainAddresses: &tt.was,
+			})
 			renewed, err := old.Renew(authority.Spec{Now: at(day0), ConstrainAddresses: tt.asked})
 			if err != nil {
 				t.Fatal(err)
@@ -481,9 +508,11 @@ func TestIssuedAuthority(t *testing.T) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(6), Subject: pkix.Name{CommonName: "issuing"}, NotBefore: root.NotBefore, NotAfter: root.NotAfter,
-		IsCA: true, BasicConstraintsValid: true, PermittedDNSDomains: []string{"docusign.net"}, PermittedDNSDomainsCritical: true,
-		ExcludedDNSDomains: []string{"secret.docusign.net"},
+		SerialNumber: big.NewInt(6), Subject: pkix.Name{CommonName: "issuing"}, NotBefore: root.NotBefore,
+		NotAfter: root.NotAfter,
+		IsCA:     true, BasicConstraintsValid: true, PermittedDNSDomains: []string{"docusign.net"},
+		PermittedDNSDomainsCritical: true,
+		ExcludedDNSDomains:          []string{"secret.docusign.net"},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, root, &key.PublicKey, rootKey)
 	if err != nil {
@@ -508,7 +537,9 @@ func TestIssuedAuthority(t *testing.T) {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(root)
 	between.AddCert(a.Certificate())
-	if _, err := cert.Leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: "demo.docusign.net", CurrentTime: day0}); err != nil {
+	if _, err := cert.Leaf.Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: between, DNSName: "demo.docusign.net", CurrentTime: day0,
+	}); err != nil {
 		t.Error(err)
 	}
 	if a.Permits("x.secret.docusign.net") == nil {

@@ -13,7 +13,9 @@ import (
 type ConstraintError struct{ Host string }
 
 func (e *ConstraintError) Error() string {
-	return fmt.Sprintf("authority: the CA's name constraints do not permit %q: make a CA that also permits it, and install that", e.Host)
+	return fmt.Sprintf(
+		"authority: the CA's name constraints do not permit %q: make a CA that also permits it, and install that", e.Host,
+	)
 }
 
 // Permits reports whether the CA may sign for host (a DNS name or an address): nil or a *ConstraintError.
@@ -36,7 +38,8 @@ func (a *Authority) Permits(host string) error {
 func (a *Authority) permitsAddress(host string, ip netip.Addr) error {
 	c := a.cert
 	std := net.IP(ip.Unmap().AsSlice())
-	if ip.Zone() != "" || inside(std, c.ExcludedIPRanges) || len(c.PermittedIPRanges) > 0 && !inside(std, c.PermittedIPRanges) {
+	if ip.Zone() != "" || inside(std, c.ExcludedIPRanges) || len(c.PermittedIPRanges) > 0 &&
+		!inside(std, c.PermittedIPRanges) {
 		return &ConstraintError{Host: host}
 	}
 	return nil
@@ -83,7 +86,9 @@ func parsePermitted(entries []string) (constraints, error) {
 		c.names = append(c.names, name)
 	}
 	if len(c.names) == 0 && len(problems) == 0 {
-		problems = append(problems, errors.New("authority: permit at least one DNS name: without one every name is permitted"))
+		problems = append(
+			problems, errors.New("authority: permit at least one DNS name: without one every name is permitted"),
+		)
 	}
 	return c, errors.Join(problems...)
 }

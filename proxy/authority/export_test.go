@@ -14,7 +14,10 @@ func VerifiesUnconditionally(a *Authority, host string, now time.Time) bool {
 	if err != nil {
 		panic(err)
 	}
-	template := &x509.Certificate{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	template := &x509.Certificate{
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		template.IPAddresses = []net.IP{ip.AsSlice()}
 	} else {

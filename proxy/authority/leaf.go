@@ -51,10 +51,12 @@ func (e *entry) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	return e.rsa.get(e, key)
 }
 
-// verifiesECDSA: a stack that names no signature algorithms (before TLS 1.2) may offer an ECDSA suite it cannot use with an
-// RSA-signed leaf, so it gets RSA. Whether the SNI fits the host is not this decision's business.
+// verifiesECDSA: a stack that names no signature algorithms (before TLS 1.2) may offer an ECDSA suite it cannot use
+// with an RSA-signed leaf, so it gets RSA. Whether the SNI fits the host is not this decision's business.
 func verifiesECDSA(hello *tls.ClientHelloInfo, key *leafKey) bool {
-	if len(hello.SignatureSchemes) == 0 || !slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool { return v >= tls.VersionTLS12 }) {
+	if len(hello.SignatureSchemes) == 0 || !slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool {
+		return v >= tls.VersionTLS12
+	}) {
 		return false
 	}
 	nameless := *hello
@@ -62,8 +64,8 @@ func verifiesECDSA(hello *tls.ClientHelloInfo, key *leafKey) bool {
 	return nameless.SupportsCertificate(&tls.Certificate{PrivateKey: key.signer}) == nil
 }
 
-// forClient chooses what to offer in ALPN. Without a protocol in common the handshake goes on without ALPN: a program that
-// names http/1.0 alone (curl -0, PHP) is served all the same.
+// forClient chooses what to offer in ALPN. Without a protocol in common the handshake goes on without ALPN: a program
+// that names http/1.0 alone (curl -0, PHP) is served all the same.
 func (e *entry) forClient(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	offered := hello.SupportedProtos
 	switch {
@@ -75,8 +77,8 @@ func (e *entry) forClient(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return e.bare, nil
 }
 
-// takesHTTP2 reports whether the handshake ends with a version and a suite that HTTP/2 allows (RFC 9113 §9.2): all of TLS 1.3,
-// and of TLS 1.2 those that crypto/tls prefers anyway if the client has one that fits the leaf's key.
+// takesHTTP2 reports whether the handshake ends with a version and a suite that HTTP/2 allows (RFC 9113 §9.2): all of
+// TLS 1.3, and of TLS 1.2 those that crypto/tls prefers anyway if the client has one that fits the leaf's key.
 func (e *entry) takesHTTP2(hello *tls.ClientHelloInfo) bool {
 	if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
 		return true
@@ -166,9 +168,9 @@ func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*leaf, error) {
 	}, nil
 }
 
-// name fills subject and SAN with the names that were asked for and no other: verifiers that know no constraints on addresses
-// refuse a leaf with an address beside its name. OpenSSL would check an address as common name against the DNS constraints,
-// and a name over 64 bytes does not fit (RFC 5280, ub-common-name): they leave a fixed one.
+// name fills subject and SAN with the names that were asked for and no other: verifiers that know no constraints on
+// addresses refuse a leaf with an address beside its name. OpenSSL would check an address as common name against the
+// DNS constraints, and a name over 64 bytes does not fit (RFC 5280, ub-common-name): they leave a fixed one.
 func name(template *x509.Certificate, names []string) {
 	common := ""
 	for _, n := range names {

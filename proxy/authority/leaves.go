@@ -76,7 +76,9 @@ func NewLeaves(a *Authority, o Options) (*Leaves, error) {
 		o.Now = time.Now
 	}
 	if o.Max < 1 || o.Life < MinLeafLife || o.Life > MaxLeafLife {
-		return nil, fmt.Errorf("authority: a cache of %d leaves of %v: at least one, between %v and %v", o.Max, o.Life, MinLeafLife, MaxLeafLife)
+		return nil, fmt.Errorf(
+			"authority: a cache of %d leaves of %v: at least one, between %v and %v", o.Max, o.Life, MinLeafLife, MaxLeafLife,
+		)
 	}
 	key, err := newLeafKey(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	if err != nil {
@@ -127,8 +129,8 @@ func sample(name string) string {
 	return name
 }
 
-// listed is the entry for a client that does not say which host it wants (no SNI): one certificate with all of names that
-// the CA may sign; a name may begin with "*.". If the CA may sign for none, the first fails in the handshake.
+// listed is the entry for a client that does not say which host it wants (no SNI): one certificate with all of names
+// that the CA may sign; a name may begin with "*.". If the CA may sign for none, the first fails in the handshake.
 func (l *Leaves) listed(names []string) *entry {
 	var permitted []string
 	for _, name := range names {
@@ -150,10 +152,10 @@ func (l *Leaves) entry(names ...string) *entry {
 // Permits reports whether the CA may sign for host: nil or a *ConstraintError.
 func (l *Leaves) Permits(host string) error { return l.authority.Permits(host) }
 
-// ServerConfig is for a listener that learns the host from the client: the hosts-file door and the sidecar by https.
-// A client's SNI must pass allow (nil: all that the CA permits). A client without SNI gets one certificate with those of
-// unnamed(conn) that the CA permits; there must be one name at least, and one may begin with "*.".
-// A refused name ends the handshake with an error that names it.
+// ServerConfig is for a listener that learns the host from the client: the hosts-file door and the sidecar by https. A
+// client's SNI must pass allow (nil: all that the CA permits). A client without SNI gets one certificate with those of
+// unnamed(conn) that the CA permits; there must be one name at least, and one may begin with "*.". A refused name ends
+// the handshake with an error that names it.
 func (l *Leaves) ServerConfig(unnamed func(net.Conn) []string, allow func(sni string) bool) *tls.Config {
 	c := l.baseConfig()
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {

@@ -95,8 +95,9 @@ func verify(a *authority.Authority, cert *tls.Certificate, name string, now time
 
 func ecdsaHello(name string) *tls.ClientHelloInfo {
 	return &tls.ClientHelloInfo{
-		ServerName: name, SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
-		CipherSuites: []uint16{tls.TLS_AES_128_GCM_SHA256}, SupportedCurves: []tls.CurveID{tls.X25519},
+		ServerName: name, SupportedVersions: []uint16{tls.VersionTLS13},
+		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
+		CipherSuites:     []uint16{tls.TLS_AES_128_GCM_SHA256}, SupportedCurves: []tls.CurveID{tls.X25519},
 	}
 }
 
@@ -118,7 +119,8 @@ func TestLeafFields(t *testing.T) {
 	if !c.NotBefore.Equal(day0.Add(-time.Hour)) || !c.NotAfter.Equal(day0.Add(authority.DefaultLeafLife)) {
 		t.Errorf("term %v to %v", c.NotBefore, c.NotAfter)
 	}
-	if c.IsCA || len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageServerAuth || c.KeyUsage != x509.KeyUsageDigitalSignature {
+	if c.IsCA || len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageServerAuth ||
+		c.KeyUsage != x509.KeyUsageDigitalSignature {
 		t.Errorf("usage %v %v", c.KeyUsage, c.ExtKeyUsage)
 	}
 	if len(c.SubjectKeyId) != 20 || string(c.AuthorityKeyId) != string(a.Certificate().SubjectKeyId) {
@@ -150,20 +152,45 @@ func TestHandshakes(t *testing.T) {
 	}{
 		{"today's client gets TLS 1.3 and an ECDSA leaf", modern, client(nil), tls.VersionTLS13, "ECDSA"},
 		{"a TLS 1.2 client gets an ECDSA leaf", modern, only(tls.VersionTLS12), tls.VersionTLS12, "ECDSA"},
-		{"a TLS 1.2 client with RSA suites alone gets an RSA leaf", modern, only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256), tls.VersionTLS12, "RSA"},
+		{
+			"a TLS 1.2 client with RSA suites alone gets an RSA leaf", modern,
+			only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256), tls.VersionTLS12, "RSA",
+		},
 		{"the modern profile refuses TLS 1.1", modern, only(tls.VersionTLS11), refused, ""},
 		{"the modern profile refuses TLS 1.0", modern, only(tls.VersionTLS10), refused, ""},
-		{"the modern profile refuses RSA key exchange", modern, only(tls.VersionTLS12, tls.TLS_RSA_WITH_AES_128_CBC_SHA), refused, ""},
-		{"the modern profile refuses 3DES", modern, only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA), refused, ""},
+		{
+			"the modern profile refuses RSA key exchange", modern, only(tls.VersionTLS12, tls.TLS_RSA_WITH_AES_128_CBC_SHA),
+			refused, "",
+		},
+		{
+			"the modern profile refuses 3DES", modern, only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA), refused,
+			"",
+		},
 		{"the legacy profile gives today's client TLS 1.3 and an ECDSA leaf", legacy, client(nil), tls.VersionTLS13, "ECDSA"},
 		{"the legacy profile takes TLS 1.0 with ECDHE", legacy, only(tls.VersionTLS10), tls.VersionTLS10, "RSA"},
-		{"the legacy profile takes TLS 1.0 with RSA key exchange", legacy, only(tls.VersionTLS10, tls.TLS_RSA_WITH_AES_128_CBC_SHA), tls.VersionTLS10, "RSA"},
-		{"the legacy profile takes TLS 1.0 with RSA key exchange and 3DES", legacy, only(tls.VersionTLS10, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA), tls.VersionTLS10, "RSA"},
-		{"the legacy profile takes TLS 1.1", legacy, only(tls.VersionTLS11, tls.TLS_RSA_WITH_AES_256_CBC_SHA), tls.VersionTLS11, "RSA"},
-		{"the legacy profile takes TLS 1.2 with RSA key exchange", legacy, only(tls.VersionTLS12, tls.TLS_RSA_WITH_AES_256_GCM_SHA384), tls.VersionTLS12, "RSA"},
-		{"the legacy profile takes TLS 1.2 with 3DES", legacy, only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA), tls.VersionTLS12, "RSA"},
+		{
+			"the legacy profile takes TLS 1.0 with RSA key exchange", legacy,
+			only(tls.VersionTLS10, tls.TLS_RSA_WITH_AES_128_CBC_SHA), tls.VersionTLS10, "RSA",
+		},
+		{
+			"the legacy profile takes TLS 1.0 with RSA key exchange and 3DES", legacy,
+			only(tls.VersionTLS10, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA), tls.VersionTLS10, "RSA",
+		},
+		{
+			"the legacy profile takes TLS 1.1", legacy, only(tls.VersionTLS11, tls.TLS_RSA_WITH_AES_256_CBC_SHA),
+			tls.VersionTLS11, "RSA",
+		},
+		{
+			"the legacy profile takes TLS 1.2 with RSA key exchange", legacy,
+			only(tls.VersionTLS12, tls.TLS_RSA_WITH_AES_256_GCM_SHA384), tls.VersionTLS12, "RSA",
+		},
+		{
+			"the legacy profile takes TLS 1.2 with 3DES", legacy,
+			only(tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA), tls.VersionTLS12, "RSA",
+		},
 		{"the legacy profile gives an ECDSA-offering TLS 1.0 client an RSA leaf all the same", legacy,
-			only(tls.VersionTLS10, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA), tls.VersionTLS10, "RSA"},
+			only(tls.VersionTLS10, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA), tls.VersionTLS10,
+			"RSA"},
 		{"no profile takes RC4", legacy, only(tls.VersionTLS10, tls.TLS_RSA_WITH_RC4_128_SHA), refused, ""},
 	}
 	for _, tt := range tests {
@@ -208,12 +235,20 @@ func TestALPN(t *testing.T) {
 		{"HTTP/1.0 alone (curl -0, PHP)", "http/1.0", modern, 0, nil, ""},
 		{"a protocol that nobody knows", "spdy/3 http/0.9", modern, tls.VersionTLS12, nil, ""},
 		{"both with TLS 1.2", both, modern, tls.VersionTLS12, nil, "h2"},
-		{"both with a good ECDSA suite", both, modern, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, "h2"},
-		{"both with a good RSA suite", both, modern, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}, "h2"},
+		{
+			"both with a good ECDSA suite", both, modern, tls.VersionTLS12,
+			[]uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, "h2",
+		},
+		{
+			"both with a good RSA suite", both, modern, tls.VersionTLS12,
+			[]uint16{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}, "h2",
+		},
 		{"a good suite is preferred", both, modern, tls.VersionTLS12,
 			[]uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}, "h2"},
 		{"a CBC suite", both, modern, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}, "http/1.1"},
-		{"a CBC suite and HTTP/2 alone", "h2", modern, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}, ""},
+		{
+			"a CBC suite and HTTP/2 alone", "h2", modern, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}, "",
+		},
 		{"the good suite does not fit the leaf", both, modern, tls.VersionTLS12,
 			[]uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}, "http/1.1"},
 		{"the legacy profile with TLS 1.3", both, legacy, 0, nil, "h2"},
@@ -282,14 +317,24 @@ func TestServerConfig(t *testing.T) {
 	}{
 		{"SNI chooses the certificate", local, nil, trusting(root, "na2.docusign.net"), "[na2.docusign.net] []", nil},
 		{"an allowed SNI passes", local, demoOnly, trusting(root, demo), "[demo.docusign.net] []", nil},
-		{"a host that is not allowed is refused by name", local, demoOnly, trusting(root, "na2.docusign.net"), "", new(*authority.NameError)},
-		{"a host outside the constraints is refused by name", local, nil, trusting(root, "www.example.com"), "", new(*authority.ConstraintError)},
+		{
+			"a host that is not allowed is refused by name", local, demoOnly, trusting(root, "na2.docusign.net"), "",
+			new(*authority.NameError),
+		},
+		{
+			"a host outside the constraints is refused by name", local, nil, trusting(root, "www.example.com"), "",
+			new(*authority.ConstraintError),
+		},
 		{"SNI of localhost gets no address", local, nil, trusting(root, "localhost"), "[localhost] []", nil},
 		{"no SNI, called by address", local, demoOnly, nameless(root, "127.0.0.1"), "[localhost] [127.0.0.1]", nil},
-		{"no SNI, called as localhost, as Java does", local, nil, nameless(root, "localhost"), "[localhost] [127.0.0.1]", nil},
+		{
+			"no SNI, called as localhost, as Java does", local, nil, nameless(root, "localhost"), "[localhost] [127.0.0.1]", nil,
+		},
 		{"no SNI behind the hosts file", sites, demoOnly, nameless(root, demo), siteNames, nil},
 		{"no SNI, a name that a wildcard covers", sites, demoOnly, nameless(root, "na77.docusign.net"), siteNames, nil},
-		{"no SNI and no name that may be signed", func(net.Conn) []string { return []string{"example.com", "*.example.org"} }, nil,
+		{"no SNI and no name that may be signed", func(net.Conn) []string {
+			return []string{"example.com", "*.example.org"}
+		}, nil,
 			nameless(root, "x"), "", new(*authority.ConstraintError)},
 	}
 	for _, tt := range tests {
@@ -341,7 +386,8 @@ func TestConfigRefusesOutsideConstraints(t *testing.T) {
 	l := newLeaves(t, a, authority.Options{})
 	for _, host := range []string{"example.com", "10.1.2.3", "", "a b"} {
 		var refusal *authority.ConstraintError
-		if _, err := l.Config(host).GetCertificate(ecdsaHello("")); !errors.As(err, &refusal) || !strings.Contains(err.Error(), fmt.Sprintf("%q", host)) {
+		if _, err := l.Config(host).GetCertificate(ecdsaHello("")); !errors.As(err, &refusal) ||
+			!strings.Contains(err.Error(), fmt.Sprintf("%q", host)) {
 			t.Errorf("%q: %v", host, err)
 		}
 	}
@@ -453,7 +499,10 @@ func TestOneKeyPerType(t *testing.T) {
 
 // Whatever Permits lets through must end in a leaf that a client accepts for that host.
 func FuzzPermittedHostsVerify(f *testing.F) {
-	for _, host := range []string{"demo.docusign.net", "Demo.DocuSign.NET.", "[::1]", "[", "127.0.0.1", "127.1", "a_b.docusign.com", "::ffff:127.0.0.1", "x.localhost"} {
+	for _, host := range []string{
+		"demo.docusign.net", "Demo.DocuSign.NET.", "[::1]", "[", "127.0.0.1", "127.1", "a_b.docusign.com", "::ffff:127.0.0.1",
+		"x.localhost",
+	} {
 		f.Add(host)
 	}
 	a := newAuthority(f, authority.Spec{Algorithm: authority.ECDSA})
@@ -521,7 +570,10 @@ func TestFirstExpiryIsThatOfTheOldestLeaf(t *testing.T) {
 	if !l.FirstExpiry().IsZero() {
 		t.Error("an expiry without a leaf")
 	}
-	hello := &tls.ClientHelloInfo{SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}, CipherSuites: []uint16{tls.TLS_AES_128_GCM_SHA256}, SupportedCurves: []tls.CurveID{tls.CurveP256}}
+	hello := &tls.ClientHelloInfo{
+		SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
+		CipherSuites: []uint16{tls.TLS_AES_128_GCM_SHA256}, SupportedCurves: []tls.CurveID{tls.CurveP256},
+	}
 	cert, err := l.Config("demo.docusign.net").GetCertificate(hello)
 	if err != nil {
 		t.Fatal(err)

@@ -19,9 +19,10 @@ const maxChain = 8
 // expiryWarning is how long before its end Warnings begins to speak of a CA's expiry.
 const expiryWarning = 60 * 24 * time.Hour
 
-// Load reads a CA from PEM: the certificate (a company's issuing CA may be followed by its issuers) and its key, as package
-// privatekey reads one. It refuses what can never work (no CA, key of another certificate, encrypted or weak key, wrong
-// usage). An expired CA loads, so that it can be shown and renewed: see Warnings. Errors never quote the key.
+// Load reads a CA from PEM: the certificate (a company's issuing CA may be followed by its issuers) and its key, as
+// package privatekey reads one. It refuses what can never work (no CA, key of another certificate, encrypted or weak
+// key, wrong usage). An expired CA loads, so that it can be shown and renewed: see Warnings. Errors never quote the
+// key.
 func Load(certPEM, keyPEM []byte) (*Authority, error) {
 	certs, err := parseCertificates(certPEM)
 	if err != nil {
@@ -96,7 +97,8 @@ func signsServers(c *x509.Certificate) bool {
 	if len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 {
 		return true
 	}
-	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth) ||
+		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
 // Warnings lists, in words for an operator, what is wrong or will soon be wrong with the CA at the given time.
@@ -105,14 +107,18 @@ func (a *Authority) Warnings(now time.Time) []string {
 	c := a.cert
 	switch {
 	case now.After(c.NotAfter):
-		out = append(out, "the CA expired on "+day(c.NotAfter)+": clients refuse it; renew it and install the new certificate")
+		out = append(
+			out, "the CA expired on "+day(c.NotAfter)+": clients refuse it; renew it and install the new certificate",
+		)
 	case now.Before(c.NotBefore):
 		out = append(out, "the CA is not valid before "+day(c.NotBefore)+": is this machine's clock right?")
 	case c.NotAfter.Sub(now) < expiryWarning:
 		out = append(out, "the CA expires on "+day(c.NotAfter)+": renew it and install the new certificate before that day")
 	}
 	if len(c.PermittedDNSDomains) == 0 {
-		out = append(out, "the CA has no name constraints: whoever steals its key can impersonate any site to the programs that trust it")
+		out = append(
+			out, "the CA has no name constraints: whoever steals its key can impersonate any site to the programs that trust it",
+		)
 	}
 	if c.PermittedDNSDomainsCritical || len(c.PermittedDNSDomains) == 0 {
 		return out

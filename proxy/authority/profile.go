@@ -14,8 +14,8 @@ const (
 	Legacy
 )
 
-// apply sets versions and suites outright. crypto/tls asks GODEBUG (tls10server, tlsrsakex, tls3des) only about fields left
-// at zero, so neither profile depends on the environment or on a go:debug line in main.
+// apply sets versions and suites outright. crypto/tls asks GODEBUG (tls10server, tlsrsakex, tls3des) only about fields
+// left at zero, so neither profile depends on the environment or on a go:debug line in main.
 func (p Profile) apply(c *tls.Config) {
 	c.MinVersion = tls.VersionTLS12
 	c.CipherSuites = modernSuites()
@@ -25,7 +25,8 @@ func (p Profile) apply(c *tls.Config) {
 	}
 }
 
-// http2Suites are those of TLS 1.2 that HTTP/2 does not prohibit (RFC 9113, appendix A). crypto/tls prefers them to others.
+// http2Suites are those of TLS 1.2 that HTTP/2 does not prohibit (RFC 9113, appendix A). crypto/tls prefers them to
+// others.
 func http2Suites() []uint16 {
 	return []uint16{
 		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
@@ -37,7 +38,8 @@ func http2Suites() []uint16 {
 	}
 }
 
-// modernSuites are for TLS 1.2; those of TLS 1.3 are not configurable. The order does not matter: crypto/tls has its own.
+// modernSuites are for TLS 1.2; those of TLS 1.3 are not configurable. The order does not matter: crypto/tls has its
+// own.
 func modernSuites() []uint16 {
 	return append(http2Suites(),
 		tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,

@@ -53,16 +53,32 @@ type addressRule struct {
 // addressRules follows the IANA special-purpose registries (RFC 6890), the most telling name first.
 func addressRules() []addressRule {
 	return []addressRule{
-		// AWS (and its containers and IPv6), Alibaba, Azure's wire server, Oracle. The broad ranges would not tell these apart.
-		{rule: RuleMetadata, exact: true, ranges: prefixes("169.254.169.254/32", "169.254.170.2/32", "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")},
+		// AWS (and its containers and IPv6), Alibaba, Azure's wire server, Oracle. The broad ranges would not tell these
+		// apart.
+		{
+			rule: RuleMetadata, exact: true,
+			ranges: prefixes(
+				"169.254.169.254/32", "169.254.170.2/32", "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32",
+				"192.0.0.192/32",
+			),
+		},
 		{rule: RuleUnspecified, never: true, ranges: prefixes("0.0.0.0/8", "::/128")},
 		{rule: RuleLoopback, ranges: prefixes("127.0.0.0/8", "::1/128")},
 		{rule: RuleLinkLocal, ranges: prefixes("169.254.0.0/16", "fe80::/10")},
 		{rule: RulePrivate, ranges: prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10")},
 		{rule: RuleShared, ranges: prefixes("100.64.0.0/10")},
-		{rule: RuleDocumentation, ranges: prefixes("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")},
-		{rule: RuleTranslation, ranges: prefixes("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "192.88.99.0/24")},
-		{rule: RuleSpecial, ranges: prefixes("192.0.0.0/24", "198.18.0.0/15", "100::/64", "100:0:0:1::/64", "2001::/23", "5f00::/16")},
+		{
+			rule:   RuleDocumentation,
+			ranges: prefixes("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
+		},
+		{
+			rule:   RuleTranslation,
+			ranges: prefixes("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "192.88.99.0/24"),
+		},
+		{
+			rule:   RuleSpecial,
+			ranges: prefixes("192.0.0.0/24", "198.18.0.0/15", "100::/64", "100:0:0:1::/64", "2001::/23", "5f00::/16"),
+		},
 		{rule: RuleMulticast, never: true, ranges: prefixes("224.0.0.0/4", "ff00::/8")},
 		{rule: RuleReserved, never: true, ranges: prefixes("240.0.0.0/4")},
 	}

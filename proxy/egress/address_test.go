@@ -21,18 +21,22 @@ func rule(err error) string {
 
 func TestAddressRules(t *testing.T) {
 	tests := map[string]string{
-		"":                "104.18.1.1 8.8.8.8 11.0.0.1 172.32.0.1 172.15.255.255 192.169.0.1 100.128.0.1 100.63.255.255 198.20.0.1 223.255.255.255 2606:4700::1 2a00:1450::1 64:ff9b::104.18.1.1 169.253.1.1",
-		RuleUnspecified:   "0.0.0.0 0.1.2.3 ::",
-		RuleLoopback:      "127.0.0.1 127.255.255.254 ::1 ::ffff:127.0.0.1 64:ff9b::127.0.0.1",
-		RuleLinkLocal:     "169.254.1.1 fe80::1 fe80::1%eth0 febf::1 ::ffff:169.254.1.1",
-		RuleMetadata:      "169.254.169.254 169.254.170.2 fd00:ec2::254 100.100.100.200 168.63.129.16 192.0.0.192 ::ffff:169.254.169.254 64:ff9b::169.254.169.254",
-		RulePrivate:       "10.0.0.1 10.255.255.255 172.16.0.1 172.31.255.255 192.168.1.1 fc00::1 fdff::1 fec0::1 ::ffff:10.0.0.1 64:ff9b::a00:1",
+		"": "104.18.1.1 8.8.8.8 11.0.0.1 172.32.0.1 172.15.255.255 192.169.0.1 100.128.0.1 100.63.255.255 " +
+			"198.20.0.1 223.255.255.255 2606:4700::1 2a00:1450::1 64:ff9b::104.18.1.1 169.253.1.1",
+		RuleUnspecified: "0.0.0.0 0.1.2.3 ::",
+		RuleLoopback:    "127.0.0.1 127.255.255.254 ::1 ::ffff:127.0.0.1 64:ff9b::127.0.0.1",
+		RuleLinkLocal:   "169.254.1.1 fe80::1 fe80::1%eth0 febf::1 ::ffff:169.254.1.1",
+		RuleMetadata: "169.254.169.254 169.254.170.2 fd00:ec2::254 100.100.100.200 168.63.129.16 192.0.0.192 " +
+			"::ffff:169.254.169.254 64:ff9b::169.254.169.254",
+		RulePrivate: "10.0.0.1 10.255.255.255 172.16.0.1 172.31.255.255 192.168.1.1 fc00::1 fdff::1 fec0::1 " +
+			"::ffff:10.0.0.1 64:ff9b::a00:1",
 		RuleShared:        "100.64.0.1 100.127.255.255",
 		RuleDocumentation: "192.0.2.1 198.51.100.1 203.0.113.1 2001:db8::1 3fff::1",
-		RuleTranslation:   "::10.0.0.1 ::8.8.8.8 ::ffff:0:8.8.8.8 2002:a00:1::1 2002:808:808::1 2001:0:1::1 64:ff9b:1::a00:1 192.88.99.1",
-		RuleSpecial:       "192.0.0.1 198.18.0.1 198.19.255.255 100::1 2001:2::1 2001:20::1 5f00::1",
-		RuleMulticast:     "224.0.0.1 239.255.255.255 ff02::1",
-		RuleReserved:      "240.0.0.1 255.255.255.255",
+		RuleTranslation: "::10.0.0.1 ::8.8.8.8 ::ffff:0:8.8.8.8 2002:a00:1::1 2002:808:808::1 2001:0:1::1 " +
+			"64:ff9b:1::a00:1 192.88.99.1",
+		RuleSpecial:   "192.0.0.1 198.18.0.1 198.19.255.255 100::1 2001:2::1 2001:20::1 5f00::1",
+		RuleMulticast: "224.0.0.1 239.255.255.255 ff02::1",
+		RuleReserved:  "240.0.0.1 255.255.255.255",
 	}
 	for want, addrs := range tests {
 		for _, a := range strings.Fields(addrs) {
@@ -79,7 +83,8 @@ func TestRefusalSaysWhatToAdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := (&guard{host: h}).check(addrPort("10.1.2.3")).Error()
-	want := `egress: demo.docusign.net:443 leads to 10.1.2.3:443, which is refused (private): add "10.1.2.3/32" to egress.allow_addresses if this address is meant`
+	want := `egress: demo.docusign.net:443 leads to 10.1.2.3:443, which is refused (private): add "10.1.2.3/32" to ` +
+		`egress.allow_addresses if this address is meant`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -31,9 +31,9 @@ type Clients struct {
 	// Allow lists the networks that may connect. nil means loopback; a list means exactly its networks, so a list that
 	// should serve this machine too must name 127.0.0.0/8.
 	Allow []netip.Prefix
-	// Verify checks a proxy user who comes from client; nil asks for none. It is called for every request from an allowed address, so a
-	// slow hash must be remembered, and failures throttled, behind it. An error with a method Later, as translate.Error has, may say that
-	// the password was not checked.
+	// Verify checks a proxy user who comes from client; nil asks for none. It is called for every request from an allowed
+	// address, so a slow hash must be remembered, and failures throttled, behind it. An error with a method Later, as
+	// translate.Error has, may say that the password was not checked.
 	Verify func(ctx context.Context, client netip.Addr, user string, password secret.Text) error
 	// Realm in the challenge; default "docusign-auth-proxy".
 	Realm string
@@ -56,7 +56,8 @@ type Admission struct {
 // OK reports whether the client is admitted.
 func (a Admission) OK() bool { return a.Status == 0 }
 
-// Admit judges a request on the forward proxy's doors by the peer's address and its Proxy-Authorization header ("" if none).
+// Admit judges a request on the forward proxy's doors by the peer's address and its Proxy-Authorization header ("" if
+// none).
 func (c *Clients) Admit(ctx context.Context, remote netip.AddrPort, proxyAuthorization string) Admission {
 	if a := c.AdmitAddress(remote); !a.OK() || c.Verify == nil {
 		return a
@@ -78,9 +79,14 @@ func (c *Clients) Admit(ctx context.Context, remote netip.AddrPort, proxyAuthori
 	switch status, after := unchecked.Later(); status {
 	case 0:
 	case http.StatusTooManyRequests:
-		return Admission{Status: status, RetryAfter: after, Reason: ReasonThrottled, Detail: "too many wrong proxy passwords from this address"}
+		return Admission{
+			Status: status, RetryAfter: after, Reason: ReasonThrottled,
+			Detail: "too many wrong proxy passwords from this address",
+		}
 	default:
-		return Admission{Status: status, RetryAfter: after, Reason: ReasonBusy, Detail: "too many passwords are being checked at once"}
+		return Admission{
+			Status: status, RetryAfter: after, Reason: ReasonBusy, Detail: "too many passwords are being checked at once",
+		}
 	}
 	return c.challenge(ReasonClientCredential, "the proxy user or its password is wrong")
 }
@@ -93,7 +99,9 @@ func (c *Clients) AdmitAddress(remote netip.AddrPort) Admission {
 	}
 	detail := "clients must come from this machine"
 	if ip.IsValid() {
-		detail = fmt.Sprintf("%s is not a client of this proxy: add %q to egress.clients if it should be", ip, netip.PrefixFrom(ip, ip.BitLen()))
+		detail = fmt.Sprintf(
+			"%s is not a client of this proxy: add %q to egress.clients if it should be", ip, netip.PrefixFrom(ip, ip.BitLen()),
+		)
 	}
 	return Admission{Status: http.StatusForbidden, Reason: ReasonClientAddress, Detail: detail}
 }
@@ -121,7 +129,8 @@ func (c *Clients) challenge(reason, detail string) Admission {
 // basic reads RFC 7617 credentials.
 func basic(header string) (user string, password secret.Text, ok bool) {
 	const scheme = "basic "
-	if len(header) > maxProxyAuthorization || len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
+	if len(header) > maxProxyAuthorization || len(header) < len(scheme) ||
+		!strings.EqualFold(header[:len(scheme)], scheme) {
 		return "", secret.Text{}, false
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.Trim(header[len(scheme):], " "))

@@ -24,8 +24,12 @@ func (l later) Later() (int, time.Duration) { return l.status, time.Duration(l.s
 
 func TestAdmit(t *testing.T) {
 	var open egress.Clients
-	listed := &egress.Clients{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("fd00::/8")}}
-	users := &egress.Clients{Realm: `a "realm"`, Verify: func(_ context.Context, _ netip.Addr, user string, password secret.Text) error {
+	listed := &egress.Clients{Allow: []netip.Prefix{
+		netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("fd00::/8"),
+	}}
+	users := &egress.Clients{Realm: `a "realm"`, Verify: func(
+		_ context.Context, _ netip.Addr, user string, password secret.Text,
+	) error {
 		switch {
 		case user == "spray":
 			return later{429}
@@ -56,18 +60,30 @@ func TestAdmit(t *testing.T) {
 		{"a list that leaves this machine out", listed, "127.0.0.1:5000", "", 403, egress.ReasonClientAddress},
 		{"no credential where one is asked", users, "127.0.0.1:1", "", 407, egress.ReasonClientUnknown},
 		{"the right credential", users, "127.0.0.1:1", basicHeader("anna", "pw:ä"), 0, egress.ReasonAdmitted},
-		{"the scheme in any case", users, "127.0.0.1:1", "bASIC  " + basicHeader("anna", "pw:ä")[6:], 0, egress.ReasonAdmitted},
+		{
+			"the scheme in any case", users, "127.0.0.1:1", "bASIC  " + basicHeader("anna", "pw:ä")[6:], 0,
+			egress.ReasonAdmitted,
+		},
 		{"a wrong password", users, "127.0.0.1:1", basicHeader("anna", "c4n4ry"), 407, egress.ReasonClientCredential},
 		{"a wrong user", users, "127.0.0.1:1", basicHeader("bob", "pw:ä"), 407, egress.ReasonClientCredential},
-		{"the right credential from elsewhere", users, "10.1.2.3:1", basicHeader("anna", "pw:ä"), 403, egress.ReasonClientAddress},
+		{
+			"the right credential from elsewhere", users, "10.1.2.3:1", basicHeader("anna", "pw:ä"), 403,
+			egress.ReasonClientAddress,
+		},
 		{"too many wrong passwords", users, "127.0.0.1:1", basicHeader("spray", "x"), 429, egress.ReasonThrottled},
 		{"too many checks at once", users, "127.0.0.1:1", basicHeader("crowd", "x"), 503, egress.ReasonBusy},
 		{"another scheme", users, "127.0.0.1:1", "Bearer abc", 407, egress.ReasonClientUnknown},
 		{"no base64", users, "127.0.0.1:1", "Basic %%%", 407, egress.ReasonClientUnknown},
-		{"no colon", users, "127.0.0.1:1", "Basic " + base64.StdEncoding.EncodeToString([]byte("anna")), 407, egress.ReasonClientUnknown},
+		{
+			"no colon", users, "127.0.0.1:1", "Basic " + base64.StdEncoding.EncodeToString([]byte("anna")), 407,
+			egress.ReasonClientUnknown,
+		},
 		{"no user", users, "127.0.0.1:1", basicHeader("", "x"), 407, egress.ReasonClientUnknown},
 		{"a control character", users, "127.0.0.1:1", basicHeader("an\nna", "x"), 407, egress.ReasonClientUnknown},
-		{"a header without end", users, "127.0.0.1:1", basicHeader("anna", strings.Repeat("x", 5000)), 407, egress.ReasonClientUnknown},
+		{
+			"a header without end", users, "127.0.0.1:1", basicHeader("anna", strings.Repeat("x", 5000)), 407,
+			egress.ReasonClientUnknown,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,10 +102,14 @@ func TestAdmit(t *testing.T) {
 			}
 		})
 	}
-	if a := users.Admit(context.Background(), netip.MustParseAddrPort("127.0.0.1:1"), ""); a.Challenge != `Basic realm="a \"realm\""` {
+	if a := users.Admit(
+		context.Background(), netip.MustParseAddrPort("127.0.0.1:1"), "",
+	); a.Challenge != `Basic realm="a \"realm\""` {
 		t.Errorf("challenge %s", a.Challenge)
 	}
-	if a := listed.Admit(context.Background(), netip.MustParseAddrPort("10.9.9.9:1"), ""); !strings.Contains(a.Detail, `add "10.9.9.9/32" to egress.clients`) {
+	if a := listed.Admit(
+		context.Background(), netip.MustParseAddrPort("10.9.9.9:1"), "",
+	); !strings.Contains(a.Detail, `add "10.9.9.9/32" to egress.clients`) {
 		t.Errorf("detail %q", a.Detail)
 	}
 	if a := open.Admit(context.Background(), netip.AddrPort{}, ""); a.Status != 403 {

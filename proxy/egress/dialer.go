@@ -19,9 +19,9 @@ type Lookup interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// Dialer opens the proxy's own connections to the outside. Each address is judged when the socket is about to connect to it,
-// after name resolution, so that no DNS answer can lead inside. The zero value reaches public addresses only.
-// It is not changed while in use; Validate it once after filling it. Safe for concurrent use.
+// Dialer opens the proxy's own connections to the outside. Each address is judged when the socket is about to connect
+// to it, after name resolution, so that no DNS answer can lead inside. The zero value reaches public addresses only. It
+// is not changed while in use; Validate it once after filling it. Safe for concurrent use.
 type Dialer struct {
 	// Lookup resolves names; nil means the system's resolver with its hosts file.
 	Lookup Lookup
@@ -29,8 +29,8 @@ type Dialer struct {
 	// ".domain"; the exact name wins. The value is an address, "10.0.0.1" or "::1", or one with another port,
 	// "127.0.0.1:9443" or "[::1]:9443". The address is judged like any other, so an inner one also belongs into Allow.
 	Resolve map[string]string
-	// Allow lists the networks that may be reached although they are not public. A metadata service is opened only by an entry
-	// for its single address, and multicast, reserved and unspecified addresses by none.
+	// Allow lists the networks that may be reached although they are not public. A metadata service is opened only by an
+	// entry for its single address, and multicast, reserved and unspecified addresses by none.
 	Allow []netip.Prefix
 	// Self lists the proxy's own listeners, to which it never connects, allowed or not; called for every connection.
 	Self func() []netip.AddrPort

@@ -81,25 +81,81 @@ func TestDial(t *testing.T) {
 	}{
 		{"loopback is refused", egress.Dialer{}, server.String(), egress.RuleLoopback},
 		{"loopback is reached when listed", egress.Dialer{Allow: loopback}, server.String(), ""},
-		{"an address in another spelling is refused alike", egress.Dialer{}, "[::ffff:127.0.0.1]" + port, egress.RuleLoopback},
+		{
+			"an address in another spelling is refused alike", egress.Dialer{}, "[::ffff:127.0.0.1]" + port, egress.RuleLoopback,
+		},
 		{"a name in the hosts file is judged by its address", egress.Dialer{}, "localhost" + port, egress.RuleLoopback},
 		{"a name in the hosts file is reached when listed", egress.Dialer{Allow: loopback}, "localhost" + port, ""},
-		{"a DNS answer cannot lead inside", egress.Dialer{Lookup: answers("127.0.0.1")}, "demo.docusign.net" + port, egress.RuleLoopback},
-		{"a mapped DNS answer cannot lead inside", egress.Dialer{Lookup: answers("::ffff:127.0.0.1")}, "demo.docusign.net" + port, egress.RuleLoopback},
-		{"the metadata service is refused", egress.Dialer{Allow: loopback, Lookup: answers("169.254.169.254")}, "demo.docusign.net:80", egress.RuleMetadata},
-		{"a refused address leaves the next one", egress.Dialer{Allow: loopback, Lookup: answers("10.0.0.1", "127.0.0.1")}, "demo.docusign.net" + port, ""},
-		{"a refused family leaves the other one", egress.Dialer{Allow: loopback, Lookup: answers("fd00::1", "::ffff:127.0.0.1")}, "demo.docusign.net" + port, ""},
-		{"both families are refused", egress.Dialer{Lookup: answers("fd00::1", "127.0.0.1")}, "demo.docusign.net" + port, egress.RulePrivate},
-		{"the own listener is refused although listed", egress.Dialer{Allow: loopback, Self: self}, server.String(), egress.RuleSelf},
-		{"the own listener is refused by name", egress.Dialer{Allow: loopback, Self: self}, "localhost" + port, egress.RuleSelf},
+		{
+			"a DNS answer cannot lead inside", egress.Dialer{Lookup: answers("127.0.0.1")}, "demo.docusign.net" + port,
+			egress.RuleLoopback,
+		},
+		{
+			"a mapped DNS answer cannot lead inside", egress.Dialer{Lookup: answers("::ffff:127.0.0.1")},
+			"demo.docusign.net" + port, egress.RuleLoopback,
+		},
+		{
+			"the metadata service is refused", egress.Dialer{Allow: loopback, Lookup: answers("169.254.169.254")},
+			"demo.docusign.net:80", egress.RuleMetadata,
+		},
+		{
+			"a refused address leaves the next one", egress.Dialer{Allow: loopback, Lookup: answers("10.0.0.1", "127.0.0.1")},
+			"demo.docusign.net" + port, "",
+		},
+		{
+			"a refused family leaves the other one",
+			egress.Dialer{Allow: loopback, Lookup: answers("fd00::1", "::ffff:127.0.0.1")}, "demo.docusign.net" + port, "",
+		},
+		{
+			"both families are refused", egress.Dialer{Lookup: answers("fd00::1", "127.0.0.1")}, "demo.docusign.net" + port,
+			egress.RulePrivate,
+		},
+		{
+			"the own listener is refused although listed", egress.Dialer{Allow: loopback, Self: self}, server.String(),
+			egress.RuleSelf,
+		},
+		{
+			"the own listener is refused by name", egress.Dialer{Allow: loopback, Self: self}, "localhost" + port,
+			egress.RuleSelf,
+		},
 		{"the unspecified address is refused", egress.Dialer{Allow: loopback}, "0.0.0.0" + port, egress.RuleUnspecified},
-		{"a fixed address is judged too", egress.Dialer{Resolve: map[string]string{"demo.docusign.net": "127.0.0.1"}}, "demo.docusign.net" + port, egress.RuleLoopback},
-		{"a fixed address", egress.Dialer{Allow: loopback, Resolve: map[string]string{"demo.docusign.net": "127.0.0.1"}}, "Demo.DocuSign.net." + port, ""},
-		{"a fixed address with a port", egress.Dialer{Allow: loopback, Resolve: map[string]string{"demo.docusign.net": server.String()}}, "demo.docusign.net:443", ""},
-		{"a fixed address for a domain", egress.Dialer{Allow: loopback, Resolve: map[string]string{".docusign.net": server.String()}}, "na2.docusign.net:443", ""},
-		{"a fixed address for one name wins", egress.Dialer{Allow: loopback, Resolve: map[string]string{".docusign.net": "10.0.0.1", "na2.docusign.net": server.String()}}, "na2.docusign.net:443", ""},
-		{"a fixed address spares the resolver", egress.Dialer{Allow: loopback, Lookup: lookup(nil), Resolve: map[string]string{"na2.docusign.net": server.String()}}, "na2.docusign.net:443", ""},
-		{"a domain's fixed address is not for the domain itself", egress.Dialer{Allow: loopback, Lookup: answers("10.0.0.1"), Resolve: map[string]string{".docusign.net": server.String()}}, "docusign.net:443", egress.RulePrivate},
+		{
+			"a fixed address is judged too", egress.Dialer{Resolve: map[string]string{"demo.docusign.net": "127.0.0.1"}},
+			"demo.docusign.net" + port, egress.RuleLoopback,
+		},
+		{
+			"a fixed address", egress.Dialer{Allow: loopback, Resolve: map[string]string{"demo.docusign.net": "127.0.0.1"}},
+			"Demo.DocuSign.net." + port, "",
+		},
+		{
+			"a fixed address with a port",
+			egress.Dialer{Allow: loopback, Resolve: map[string]string{"demo.docusign.net": server.String()}},
+			"demo.docusign.net:443", "",
+		},
+		{
+			"a fixed address for a domain",
+			egress.Dialer{Allow: loopback, Resolve: map[string]string{".docusign.net": server.String()}}, "na2.docusign.net:443",
+			"",
+		},
+		{
+			"a fixed address for one name wins",
+			egress.Dialer{Allow: loopback, Resolve: map[string]string{
+				".docusign.net": "10.0.0.1", "na2.docusign.net": server.String(),
+			}},
+			"na2.docusign.net:443", "",
+		},
+		{
+			"a fixed address spares the resolver",
+			egress.Dialer{Allow: loopback, Lookup: lookup(nil), Resolve: map[string]string{"na2.docusign.net": server.String()}},
+			"na2.docusign.net:443", "",
+		},
+		{
+			"a domain's fixed address is not for the domain itself",
+			egress.Dialer{
+				Allow: loopback, Lookup: answers("10.0.0.1"), Resolve: map[string]string{".docusign.net": server.String()},
+			},
+			"docusign.net:443", egress.RulePrivate,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -139,7 +195,8 @@ func TestDialErrors(t *testing.T) {
 	}
 	d.Lookup = answers()
 	var dnsErr *net.DNSError
-	if _, err := d.DialContext(t.Context(), "tcp", "demo.docusign.net:443"); !errors.As(err, &dnsErr) || !dnsErr.IsNotFound {
+	if _, err := d.DialContext(t.Context(), "tcp", "demo.docusign.net:443"); !errors.As(err, &dnsErr) ||
+		!dnsErr.IsNotFound {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -170,7 +227,10 @@ func TestValidateDialer(t *testing.T) {
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
-	bad := egress.Dialer{Resolve: map[string]string{"A.example": "10.0.0.1", "b.example:443": "10.0.0.1", "c": "name", "d": "127.1", "e": "fe80::1%eth0", "*.f": "10.0.0.1", "": "10.0.0.1"}}
+	bad := egress.Dialer{Resolve: map[string]string{
+		"A.example": "10.0.0.1", "b.example:443": "10.0.0.1", "c": "name", "d": "127.1", "e": "fe80::1%eth0",
+		"*.f": "10.0.0.1", "": "10.0.0.1",
+	}}
 	err := bad.Validate()
 	if err == nil {
 		t.Fatal("took bad entries")

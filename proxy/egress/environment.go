@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Environment is one of DocuSign's separate installations. An integrator key is the same in all of them, so the host is all
-// that tells a test from a real contract (PROTOCOL.md §7).
+// Environment is one of DocuSign's separate installations. An integrator key is the same in all of them, so the host is
+// all that tells a test from a real contract (PROTOCOL.md §7).
 type Environment string
 
 // The environments. AnyEnvironment is that of a host which is not DocuSign's, and of a policy that takes all of them.
@@ -59,7 +59,8 @@ type EnvironmentError struct {
 
 func (e *EnvironmentError) Error() string {
 	if e.Is == UnknownEnvironment {
-		return fmt.Sprintf("%s does not tell which environment of DocuSign it belongs to, and calls are carried out in %s here",
+		return fmt.Sprintf("%s does not tell which environment of DocuSign it belongs to, and calls are carried out in %s "+
+			"here",
 			e.Host.name, e.Wanted)
 	}
 	return fmt.Sprintf("%s belongs to DocuSign's %s environment, and calls are carried out in %s here",
@@ -74,7 +75,8 @@ func (e *EnvironmentError) NextStep() string {
 	return fmt.Sprintf("use a host of %s, or for %s a second proxy with that environment", e.Wanted, e.Is)
 }
 
-// CheckEnvironment returns an *EnvironmentError if calls meant for h must not be carried out in the policy's environment.
+// CheckEnvironment returns an *EnvironmentError if calls meant for h must not be carried out in the policy's
+// environment.
 func (p *Policy) CheckEnvironment(h Host) error {
 	if p.Environment == AnyEnvironment {
 		return nil

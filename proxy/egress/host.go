@@ -1,7 +1,7 @@
-// Package egress decides which hosts may be reached through the proxy and by whom, and checks each connection's real address
-// at the moment it is made.
-// It must never compare a host as text that has not been normalised, nor open a connection to an address it has not judged.
-// The proxy's doors call Clients and Policy for a request; its transport and tunnels dial through Dialer or Proxy.
+// Package egress decides which hosts may be reached through the proxy and by whom, and checks each connection's real
+// address at the moment it is made. It must never compare a host as text that has not been normalised, nor open a
+// connection to an address it has not judged. The proxy's doors call Clients and Policy for a request; its transport
+// and tunnels dial through Dialer or Proxy.
 package egress
 
 import (
@@ -17,8 +17,8 @@ const (
 	maxLabel = 63
 )
 
-// Host is a normalised host and port: a DNS name in lower-case ASCII without final dot, or an address. Two Hosts that mean
-// the same are ==, and a Host can be a map's key. The zero value is no host.
+// Host is a normalised host and port: a DNS name in lower-case ASCII without final dot, or an address. Two Hosts that
+// mean the same are ==, and a Host can be a map's key. The zero value is no host.
 type Host struct {
 	name string // an address in its canonical form if addr is valid
 	addr netip.Addr
@@ -31,9 +31,9 @@ type HostError struct{ Input, Problem string }
 func (e *HostError) Error() string { return fmt.Sprintf("egress: host %q: %s", e.Input, e.Problem) }
 
 // ParseHost reads "name", "name:port", "192.0.2.1:port" or "[2001:db8::1]:port", as found in a CONNECT target, a Host
-// header, an absolute URI's authority or the configuration. A missing port is defaultPort; with defaultPort 0 it is an error.
-// Refused: user info, zones, names that are not ASCII (write them as xn--…), and IPv4 addresses in any form but four decimal
-// numbers, since resolvers would read 0x7f.1, 127.1 or 2130706433 as an address behind the policy's back.
+// header, an absolute URI's authority or the configuration. A missing port is defaultPort; with defaultPort 0 it is an
+// error. Refused: user info, zones, names that are not ASCII (write them as xn--…), and IPv4 addresses in any form but
+// four decimal numbers, since resolvers would read 0x7f.1, 127.1 or 2130706433 as an address behind the policy's back.
 // The error is a *HostError.
 func ParseHost(s string, defaultPort uint16) (Host, error) {
 	name, port, err := splitPort(s, defaultPort)

@@ -89,13 +89,20 @@ func (p *Policy) Validate() error {
 	}
 	for _, h := range p.Tunnels {
 		if p.NoTunnel(h) {
-			problems = append(problems, fmt.Errorf("egress: tunnel %q is a DocuSign host: it is intercepted, never tunnelled, or a legacy password would pass unseen", h))
+			problems = append(
+				problems,
+				fmt.Errorf(
+					"egress: tunnel %q is a DocuSign host: it is intercepted, never tunnelled, or a legacy password would pass unseen",
+					h,
+				),
+			)
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// NoTunnel reports whether h is DocuSign's, intercepted or not, and so never a tunnel: a legacy password would pass unseen.
+// NoTunnel reports whether h is DocuSign's, intercepted or not, and so never a tunnel: a legacy password would pass
+// unseen.
 func (p *Policy) NoTunnel(h Host) bool {
 	_, own := docuSignLabels(h.name)
 	return own || p.DocuSign(h)
@@ -114,7 +121,10 @@ func (p *Policy) Decide(h Host) Decision {
 		if p.intercepts(h.port) {
 			return Decision{Action: Intercept, Reason: ReasonDocuSign}
 		}
-		return Decision{Reason: ReasonDocuSignPort, Detail: fmt.Sprintf("%s is a DocuSign host, but port %d is not intercepted: call it on 443", h.name, h.port)}
+		return Decision{
+			Reason: ReasonDocuSignPort,
+			Detail: fmt.Sprintf("%s is a DocuSign host, but port %d is not intercepted: call it on 443", h.name, h.port),
+		}
 	}
 	if slices.Contains(p.Tunnels, h) {
 		return Decision{Action: Tunnel, Reason: ReasonTunnel}
@@ -125,7 +135,12 @@ func (p *Policy) Decide(h Host) Decision {
 			NextStep: "let the program reach it without the proxy",
 		}
 	}
-	return Decision{Reason: ReasonNotListed, Detail: fmt.Sprintf("%s is neither DocuSign nor listed: add %q to egress.tunnel if the program needs it", h, h.String())}
+	return Decision{
+		Reason: ReasonNotListed,
+		Detail: fmt.Sprintf(
+			"%s is neither DocuSign nor listed: add %q to egress.tunnel if the program needs it", h, h.String(),
+		),
+	}
 }
 
 // DocuSign reports whether h belongs to DocuSign, on whatever port, or is among Hosts.

@@ -35,7 +35,10 @@ func TestDecide(t *testing.T) {
 		{"a listed address", listed, "[0:0::1]:25", egress.Tunnel, egress.ReasonTunnel},
 		{"a listed host on another port", listed, "updates.example.com:80", egress.Refuse, egress.ReasonNotListed},
 		{"below a listed host", listed, "x.updates.example.com:443", egress.Refuse, egress.ReasonNotListed},
-		{"a DocuSign host is not tunnelled even when listed", listed, "demo.docusign.net:8443", egress.Refuse, egress.ReasonDocuSignPort},
+		{
+			"a DocuSign host is not tunnelled even when listed", listed, "demo.docusign.net:8443", egress.Refuse,
+			egress.ReasonDocuSignPort,
+		},
 		{"a further intercepted address", listed, "127.0.0.1:9443", egress.Intercept, egress.ReasonDocuSign},
 		{"a further intercepted address on another port", listed, "127.0.0.1:443", egress.Refuse, egress.ReasonNotListed},
 		{"a suffix of one's own", own, "a.esign.example:8443", egress.Intercept, egress.ReasonDocuSign},
@@ -67,13 +70,16 @@ func TestDecide(t *testing.T) {
 // PROTOCOL.md §4.1 and §7.
 func TestEnvironmentOfAHost(t *testing.T) {
 	for want, hosts := range map[egress.Environment]string{
-		egress.Demo: "demo.docusign.net DEMO.DocuSign.net. demo.docusign.net:8443 account-d.docusign.com apps-d.docusign.com" +
+		egress.Demo: "demo.docusign.net DEMO.DocuSign.net. demo.docusign.net:8443 account-d.docusign.com " +
+			"apps-d.docusign.com" +
 			" api-d.docusign.com admindemo.docusign.com",
 		egress.Stage:              "stage.docusign.com stage2.docusign.net account-s.docusign.com account-s1.docusign.com",
 		egress.UnknownEnvironment: "preview.docusign.net test.docusign.net",
-		egress.Production: "www.docusign.net na2.docusign.net eu1.docusign.net jp1.docusign.net docusign.net account.docusign.com" +
+		egress.Production: "www.docusign.net na2.docusign.net eu1.docusign.net jp1.docusign.net docusign.net " +
+			"account.docusign.com" +
 			" www.docusign.com demonstration.docusign.net",
-		egress.AnyEnvironment: "services.docusign.net demo.example.com docusign.net.example.com demodocusign.net 127.0.0.1 [::1]",
+		egress.AnyEnvironment: "services.docusign.net demo.example.com docusign.net.example.com demodocusign.net 127.0.0.1 " +
+			"[::1]",
 	} {
 		for _, h := range strings.Fields(hosts) {
 			if got := egress.EnvironmentOf(host(t, h)); got != want {
@@ -84,7 +90,9 @@ func TestEnvironmentOfAHost(t *testing.T) {
 }
 
 func TestAPolicyKeepsToItsEnvironment(t *testing.T) {
-	demo := &egress.Policy{Environment: egress.Demo, Hosts: []egress.Host{host(t, "preview.docusign.net"), host(t, "esign.example.com")}}
+	demo := &egress.Policy{Environment: egress.Demo, Hosts: []egress.Host{
+		host(t, "preview.docusign.net"), host(t, "esign.example.com"),
+	}}
 	production := &egress.Policy{Environment: egress.Production}
 	for _, tt := range []struct {
 		policy       *egress.Policy
@@ -107,7 +115,9 @@ func TestAPolicyKeepsToItsEnvironment(t *testing.T) {
 			t.Errorf("%s in %q: %s", tt.host, tt.policy.Environment, d.Reason)
 		}
 	}
-	demo.Hosts, demo.Tunnels = append(demo.Hosts, host(t, "na3.docusign.net")), []egress.Host{host(t, "services.docusign.net")}
+	demo.Hosts, demo.Tunnels = append(
+		demo.Hosts, host(t, "na3.docusign.net"),
+	), []egress.Host{host(t, "services.docusign.net")}
 	err := demo.Validate()
 	for _, want := range []string{"na3.docusign.net belongs to", "services.docusign.net"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -118,7 +128,10 @@ func TestAPolicyKeepsToItsEnvironment(t *testing.T) {
 
 func TestDocuSign(t *testing.T) {
 	p := &egress.Policy{Hosts: []egress.Host{host(t, "127.0.0.1:9443")}}
-	for in, want := range map[string]bool{"na2.docusign.net": true, "na2.docusign.net:8443": true, "127.0.0.1:9443": true, "127.0.0.1:1": false, "docusign.net.evil.example": false} {
+	for in, want := range map[string]bool{
+		"na2.docusign.net": true, "na2.docusign.net:8443": true, "127.0.0.1:9443": true, "127.0.0.1:1": false,
+		"docusign.net.evil.example": false,
+	} {
 		if p.DocuSign(host(t, in)) != want {
 			t.Errorf("%s: %v", in, !want)
 		}
@@ -140,7 +153,10 @@ func TestValidatePolicy(t *testing.T) {
 	if err == nil {
 		t.Fatal("took a bad policy")
 	}
-	for _, want := range []string{`"net"`, `"DocuSign.net"`, `""`, `"."`, `"10.0.0.1"`, `"a b.net"`, `"docusign.net:443"`, "port 0", "without name", "x.esign.example"} {
+	for _, want := range []string{
+		`"net"`, `"DocuSign.net"`, `""`, `"."`, `"10.0.0.1"`, `"a b.net"`, `"docusign.net:443"`, "port 0", "without name",
+		"x.esign.example",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("does not report %s:\n%v", want, err)
 		}

@@ -26,9 +26,9 @@ const (
 	maxInterimAnswers = 5
 )
 
-// Proxy opens connections through a company's proxy by CONNECT. The proxy's own address is not judged, since the operator
-// named it (only a loop is refused); the target's name is resolved by the proxy, so only a target given as an address is
-// judged here. Safe for concurrent use.
+// Proxy opens connections through a company's proxy by CONNECT. The proxy's own address is not judged, since the
+// operator named it (only a loop is refused); the target's name is resolved by the proxy, so only a target given as an
+// address is judged here. Safe for concurrent use.
 type Proxy struct {
 	// Address of the proxy.
 	Address Host
@@ -58,7 +58,9 @@ func (e *ProxyError) Error() string {
 	if e.Status == 0 {
 		return fmt.Sprintf("egress: connect to %s through proxy %s: %v", e.Target, e.Proxy, e.Err)
 	}
-	text := fmt.Sprintf("egress: connect to %s: proxy %s answers %d %s", e.Target, e.Proxy, e.Status, http.StatusText(e.Status))
+	text := fmt.Sprintf(
+		"egress: connect to %s: proxy %s answers %d %s", e.Target, e.Proxy, e.Status, http.StatusText(e.Status),
+	)
 	if e.Status == http.StatusProxyAuthRequired {
 		text += ": check its user and password"
 	}

@@ -74,7 +74,8 @@ func TestProxyDial(t *testing.T) {
 		if got := greeting(t, conn); !strings.HasPrefix(got, "127.0.0.1:") {
 			t.Errorf("greeted with %q", got)
 		}
-		if r := <-asked; r.Method != http.MethodConnect || r.Host != "demo.docusign.net:443" || r.RequestURI != "demo.docusign.net:443" {
+		if r := <-asked; r.Method != http.MethodConnect || r.Host != "demo.docusign.net:443" ||
+			r.RequestURI != "demo.docusign.net:443" {
 			t.Errorf("asked %s %s, Host %s", r.Method, r.RequestURI, r.Host)
 		}
 	}
@@ -91,14 +92,25 @@ func TestProxyDialRefuses(t *testing.T) {
 		addr   string
 		check  func(error) bool
 	}{
-		{"a wrong password", func(p *egress.Proxy) { p.Password = secret.New("c4n4ry2") }, "demo.docusign.net:443", status(407)},
+		{"a wrong password", func(p *egress.Proxy) {
+			p.Password = secret.New("c4n4ry2")
+		}, "demo.docusign.net:443", status(407)},
 		{"no user", func(p *egress.Proxy) { p.User = "" }, "demo.docusign.net:443", status(407)},
 		{"an inner address", nil, "10.0.0.1:443", refusedBy(egress.RulePrivate)},
-		{"a name that Permit refuses", func(p *egress.Proxy) { p.Permit = func(egress.Host) error { return not } }, "demo.docusign.net:443", func(err error) bool { return errors.Is(err, not) }},
-		{"a proxy that is this proxy", func(p *egress.Proxy) { p.Dialer = &egress.Dialer{Self: self} }, "demo.docusign.net:443", refusedBy(egress.RuleSelf)},
-		{"a proxy that does not exist", func(p *egress.Proxy) { p.Address = egress.Host{} }, "demo.docusign.net:443", status(0)},
+		{"a name that Permit refuses", func(p *egress.Proxy) {
+			p.Permit = func(egress.Host) error { return not }
+		}, "demo.docusign.net:443", func(err error) bool { return errors.Is(err, not) }},
+		{"a proxy that is this proxy", func(p *egress.Proxy) {
+			p.Dialer = &egress.Dialer{Self: self}
+		}, "demo.docusign.net:443", refusedBy(egress.RuleSelf)},
+		{"a proxy that does not exist", func(p *egress.Proxy) {
+			p.Address = egress.Host{}
+		}, "demo.docusign.net:443", status(0)},
 		{"a proxy that speaks no TLS", func(p *egress.Proxy) { p.TLS = &tls.Config{} }, "demo.docusign.net:443", status(0)},
-		{"a malformed target", nil, "demo.docusign.net", func(err error) bool { var h *egress.HostError; return errors.As(err, &h) }},
+		{"a malformed target", nil, "demo.docusign.net", func(err error) bool {
+			var h *egress.HostError
+			return errors.As(err, &h)
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,7 +130,9 @@ func TestProxyDialRefuses(t *testing.T) {
 	for len(asked) > 0 {
 		<-asked
 	}
-	p := &egress.Proxy{Address: addressOf(t, s), User: "svc", Password: secret.New("c4n4ry"), Dialer: &egress.Dialer{Allow: loopback}}
+	p := &egress.Proxy{
+		Address: addressOf(t, s), User: "svc", Password: secret.New("c4n4ry"), Dialer: &egress.Dialer{Allow: loopback},
+	}
 	conn, err := p.DialContext(t.Context(), "tcp", "127.0.0.1:443")
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +196,10 @@ func TestProxyAnswers(t *testing.T) {
 	tests := []struct{ name, answer, want, failure string }{
 		{"the far side's first bytes come with the answer", "HTTP/1.1 200 OK\r\n\r\n220 hello", "220 hello", ""},
 		{"an old proxy", "HTTP/1.0 200 Connection established\r\n\r\nx", "x", ""},
-		{"another good status, with a length that means nothing", "HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\nx", "x", ""},
+		{
+			"another good status, with a length that means nothing", "HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\nx",
+			"x", "",
+		},
 		{"an interim answer first", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx", "x", ""},
 		{"interim answers without end", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 9), "", "without end"},
 		{"a refusal", "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", "", "answers 403 Forbidden"},
@@ -224,7 +241,9 @@ func TestProxyDialEndsWithItsContext(t *testing.T) {
 }
 
 func TestProxyDialTimesOutAndTheConnectionDoesNot(t *testing.T) {
-	p := &egress.Proxy{Timeout: 20 * time.Millisecond, Address: scripted(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })}
+	p := &egress.Proxy{Timeout: 20 * time.Millisecond, Address: scripted(t, func(c net.Conn) {
+		_, _ = io.Copy(io.Discard, c)
+	})}
 	_, err := p.DialContext(t.Context(), "tcp", "demo.docusign.net:443")
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("error %v", err)

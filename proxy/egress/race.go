@@ -16,8 +16,8 @@ const (
 	minAttempt    = 2 * time.Second
 )
 
-// race is RFC 8305 as net.Dialer does it, for addresses it has not resolved itself: the first address's family leads, the
-// other joins after a delay or when the first has failed, and the first connection wins.
+// race is RFC 8305 as net.Dialer does it, for addresses it has not resolved itself: the first address's family leads,
+// the other joins after a delay or when the first has failed, and the first connection wins.
 func race(ctx context.Context, d *net.Dialer, network string, h Host, ips []netip.Addr) (net.Conn, error) {
 	lead, rest := byFamily(ips)
 	if len(rest) == 0 {
@@ -88,7 +88,9 @@ func byFamily(ips []netip.Addr) (lead, rest []netip.Addr) {
 
 // serially tries one address after the other, each with its share of the time left.
 func serially(ctx context.Context, d *net.Dialer, network string, h Host, ips []netip.Addr) (net.Conn, error) {
-	err := error(&net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: h.name, IsNotFound: true}})
+	err := error(&net.OpError{
+		Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: h.name, IsNotFound: true},
+	})
 	for i, ip := range ips {
 		conn, attempt := once(ctx, d, network, netip.AddrPortFrom(ip.Unmap(), h.port), len(ips)-i)
 		if attempt == nil {

@@ -48,13 +48,17 @@ func TestRaceReportsBothFamilies(t *testing.T) {
 		}
 		return four
 	}}
-	_, err := race(t.Context(), d, "tcp", Host{name: "a", port: 1}, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()})
+	_, err := race(t.Context(), d, "tcp", Host{name: "a", port: 1}, []netip.Addr{
+		netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(),
+	})
 	if !errors.Is(err, four) {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := race(ctx, d, "tcp", Host{name: "a", port: 1}, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}); err == nil {
+	if _, err := race(ctx, d, "tcp", Host{name: "a", port: 1}, []netip.Addr{
+		netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(),
+	}); err == nil {
 		t.Error("connected after the end")
 	}
 }

@@ -25,10 +25,11 @@ const (
 	maxDatagram = 1232
 )
 
-// Resolver asks the given DNS servers and nothing else. net.Resolver reads the hosts file first whatever its Dial does, and
-// behind the hosts-file door that file points DocuSign's names back at the proxy. No search domains, no cache.
+// Resolver asks the given DNS servers and nothing else. net.Resolver reads the hosts file first whatever its Dial does,
+// and behind the hosts-file door that file points DocuSign's names back at the proxy. No search domains, no cache.
 type Resolver struct {
-	// Servers are recursive resolvers, asked in order until one answers. They are not judged like other addresses: the operator names them.
+	// Servers are recursive resolvers, asked in order until one answers. They are not judged like other addresses: the
+	// operator names them.
 	Servers []netip.AddrPort
 	// Timeout of one question to one server; default 2 s.
 	Timeout time.Duration
@@ -139,7 +140,9 @@ func packQuery(q dnsmessage.Question) (query []byte, id uint16, err error) {
 	return query, id, err
 }
 
-func (r *Resolver) exchange(ctx context.Context, network string, server netip.AddrPort, query []byte, id uint16, q dnsmessage.Question) (ips []netip.Addr, truncated bool, err error) {
+func (r *Resolver) exchange(
+	ctx context.Context, network string, server netip.AddrPort, query []byte, id uint16, q dnsmessage.Question,
+) (ips []netip.Addr, truncated bool, err error) {
 	timeout := r.Timeout
 	if timeout == 0 {
 		timeout = defaultQueryTimeout
@@ -257,7 +260,8 @@ func address(p *dnsmessage.Parser, t dnsmessage.Type) (netip.Addr, error) {
 	return netip.AddrFrom16(r.AAAA), err
 }
 
-// bind makes a connection's reads and writes end with the context. The release function returns false if they already did.
+// bind makes a connection's reads and writes end with the context. The release function returns false if they already
+// did.
 func bind(ctx context.Context, conn net.Conn) (release func() bool) {
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline) // fails only on a closed connection, as the read after it will

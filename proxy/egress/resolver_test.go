@@ -81,7 +81,10 @@ func nameServer(t *testing.T, answer func(network string, m dnsmessage.Message) 
 }
 
 func record(name string, body dnsmessage.ResourceBody) dnsmessage.Resource {
-	return dnsmessage.Resource{Header: dnsmessage.ResourceHeader{Name: dnsmessage.MustNewName(name), Class: dnsmessage.ClassINET, TTL: 60}, Body: body}
+	return dnsmessage.Resource{
+		Header: dnsmessage.ResourceHeader{Name: dnsmessage.MustNewName(name), Class: dnsmessage.ClassINET, TTL: 60},
+		Body:   body,
+	}
 }
 
 func with(m dnsmessage.Message, change func(*dnsmessage.Message)) dnsmessage.Message {
@@ -100,7 +103,9 @@ func zone(_ string, m dnsmessage.Message) []dnsmessage.Message {
 			record("edge.example.", &dnsmessage.AResource{A: [4]byte{192, 0, 2, 1}}),
 			record("edge.example.", &dnsmessage.AResource{A: [4]byte{192, 0, 2, 2}}))
 	case "demo.docusign.net.TypeAAAA":
-		m.Answers = append(m.Answers, record("demo.docusign.net.", &dnsmessage.AAAAResource{AAAA: netip.MustParseAddr("2001:db8::1").As16()}))
+		m.Answers = append(
+			m.Answers, record("demo.docusign.net.", &dnsmessage.AAAAResource{AAAA: netip.MustParseAddr("2001:db8::1").As16()}),
+		)
 	case "localhost.TypeA":
 		m.Answers = append(m.Answers, record("localhost.", &dnsmessage.AResource{A: [4]byte{192, 0, 2, 9}}))
 	case "localhost.TypeAAAA", "empty.example.TypeA", "empty.example.TypeAAAA":
@@ -123,7 +128,9 @@ func TestResolver(t *testing.T) {
 			with(m, func(m *dnsmessage.Message) { m.ID++; m.Answers = append(m.Answers, forged) }),
 			with(m, func(m *dnsmessage.Message) { m.Response = false; m.Answers = append(m.Answers, forged) }),
 			with(m, func(m *dnsmessage.Message) {
-				m.Questions = []dnsmessage.Question{{Name: dnsmessage.MustNewName("other.example."), Type: m.Questions[0].Type, Class: dnsmessage.ClassINET}}
+				m.Questions = []dnsmessage.Question{{
+					Name: dnsmessage.MustNewName("other.example."), Type: m.Questions[0].Type, Class: dnsmessage.ClassINET,
+				}}
 				m.Answers = append(m.Answers, forged)
 			}),
 		}, zone(network, m)...)
@@ -145,19 +152,37 @@ func TestResolver(t *testing.T) {
 		network, host string
 		want          string
 	}{
-		{"both families, along an alias, each address once", []netip.AddrPort{good}, "ip", "demo.docusign.net", "2001:db8::1 192.0.2.1 192.0.2.2"},
+		{
+			"both families, along an alias, each address once", []netip.AddrPort{good}, "ip", "demo.docusign.net",
+			"2001:db8::1 192.0.2.1 192.0.2.2",
+		},
 		{"IPv4 alone", []netip.AddrPort{good}, "ip4", "demo.docusign.net.", "192.0.2.1 192.0.2.2"},
 		{"IPv6 alone", []netip.AddrPort{good}, "ip6", "demo.docusign.net", "2001:db8::1"},
 		{"the hosts file is not read", []netip.AddrPort{good}, "ip", "localhost", "192.0.2.9"},
 		{"a name that does not exist", []netip.AddrPort{good}, "ip", "none.example", "not found"},
 		{"a name without addresses", []netip.AddrPort{good}, "ip", "empty.example", "not found"},
-		{"a name that does not exist is not asked again elsewhere", []netip.AddrPort{good, broken}, "ip", "none.example", "not found"},
-		{"a failing server gives way to the next", []netip.AddrPort{broken, good}, "ip4", "demo.docusign.net", "192.0.2.1 192.0.2.2"},
-		{"a dead server gives way to the next", []netip.AddrPort{closed, good}, "ip4", "demo.docusign.net", "192.0.2.1 192.0.2.2"},
+		{
+			"a name that does not exist is not asked again elsewhere", []netip.AddrPort{good, broken}, "ip", "none.example",
+			"not found",
+		},
+		{
+			"a failing server gives way to the next", []netip.AddrPort{broken, good}, "ip4", "demo.docusign.net",
+			"192.0.2.1 192.0.2.2",
+		},
+		{
+			"a dead server gives way to the next", []netip.AddrPort{closed, good}, "ip4", "demo.docusign.net",
+			"192.0.2.1 192.0.2.2",
+		},
 		{"no server answers", []netip.AddrPort{closed, broken}, "ip", "demo.docusign.net", "failed"},
 		{"no server at all", nil, "ip", "demo.docusign.net", "failed"},
-		{"a truncated answer is fetched by TCP", []netip.AddrPort{nameServer(t, truncating)}, "ip4", "demo.docusign.net", "192.0.2.1 192.0.2.2"},
-		{"forged answers are passed over", []netip.AddrPort{nameServer(t, forging)}, "ip4", "demo.docusign.net", "192.0.2.1 192.0.2.2"},
+		{
+			"a truncated answer is fetched by TCP", []netip.AddrPort{nameServer(t, truncating)}, "ip4", "demo.docusign.net",
+			"192.0.2.1 192.0.2.2",
+		},
+		{
+			"forged answers are passed over", []netip.AddrPort{nameServer(t, forging)}, "ip4", "demo.docusign.net",
+			"192.0.2.1 192.0.2.2",
+		},
 		{"a name too long for the wire", []netip.AddrPort{good}, "ip", strings.Repeat("a.", 150) + "net", "not found"},
 	}
 	for _, tt := range tests {
@@ -183,7 +208,9 @@ func TestResolver(t *testing.T) {
 			}
 		})
 	}
-	ips, err := (&Resolver{Servers: []netip.AddrPort{nameServer(t, many)}}).LookupNetIP(t.Context(), "ip4", "demo.docusign.net")
+	ips, err := (&Resolver{
+		Servers: []netip.AddrPort{nameServer(t, many)},
+	}).LookupNetIP(t.Context(), "ip4", "demo.docusign.net")
 	if err != nil || len(ips) != maxAddresses {
 		t.Errorf("%d addresses, %v", len(ips), err)
 	}
@@ -244,8 +271,12 @@ func TestDialPastTheHostsFile(t *testing.T) {
 }
 
 func FuzzParseAnswer(f *testing.F) {
-	q := dnsmessage.Question{Name: dnsmessage.MustNewName("demo.docusign.net."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}
-	for _, m := range zone("udp", dnsmessage.Message{Header: dnsmessage.Header{ID: 7, Response: true}, Questions: []dnsmessage.Question{q}}) {
+	q := dnsmessage.Question{
+		Name: dnsmessage.MustNewName("demo.docusign.net."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET,
+	}
+	for _, m := range zone("udp", dnsmessage.Message{
+		Header: dnsmessage.Header{ID: 7, Response: true}, Questions: []dnsmessage.Question{q},
+	}) {
 		b, err := m.Pack()
 		if err != nil {
 			f.Fatal(err)

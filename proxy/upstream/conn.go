@@ -100,8 +100,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// quiet reports whether an idle connection is open and not one byte has come in since its last answer: not in the socket, not in
-// the buffers of crypto/tls, not as part of a record.
+// quiet reports whether an idle connection is open and not one byte has come in since its last answer: not in the
+// socket, not in the buffers of crypto/tls, not as part of a record.
 func (c *conn) quiet() bool {
 	c.wire.asking = true
 	_, err := c.tls.Read(c.one[:])
@@ -131,8 +131,8 @@ func (c *conn) headRead(timeout time.Duration) error {
 	return c.wire.SetDeadline(time.Time{})
 }
 
-// mayRepeat reports whether a call that failed on this connection may go over a new one: nothing of an answer has come, and either
-// nothing of the call has left, or the other side closed an idle connection and the call has no effect.
+// mayRepeat reports whether a call that failed on this connection may go over a new one: nothing of an answer has come,
+// and either nothing of the call has left, or the other side closed an idle connection and the call has no effect.
 func (c *conn) mayRepeat(req *http.Request, err error) bool {
 	if req.Context().Err() != nil || c.got > 0 || isTimeout(err) {
 		return false

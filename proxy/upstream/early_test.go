@@ -18,8 +18,8 @@ import (
 // onlyReader hides the type of a body, so that net/http cannot send it twice.
 type onlyReader struct{ io.Reader }
 
-// TestAnAnswerIsNotLostWhenTheServerStopsReading compares both transports, each over connections of its own, with what a server may do
-// before it has read the whole call (RFC 9112 §9.6). A call is never sent twice.
+// TestAnAnswerIsNotLostWhenTheServerStopsReading compares both transports, each over connections of its own, with what
+// a server may do before it has read the whole call (RFC 9112 §9.6). A call is never sent twice.
 func TestAnAnswerIsNotLostWhenTheServerStopsReading(t *testing.T) {
 	const refused = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno"
 	const tooLarge = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno"
@@ -42,7 +42,10 @@ func TestAnAnswerIsNotLostWhenTheServerStopsReading(t *testing.T) {
 		{"no answer, a reset", false, "", (*peer).reset, "error"},
 		{"no answer to the whole call", true, "", closes, "error"},
 		{"half a head, then the connection closes", false, "HTTP/1.1 401 Unau", closes, "error"},
-		{"100 Continue, then a 401 before the body is read", false, "HTTP/1.1 100 Continue\r\n\r\n" + refused, closes, "401 no"},
+		{
+			"100 Continue, then a 401 before the body is read", false, "HTTP/1.1 100 Continue\r\n\r\n" + refused, closes,
+			"401 no",
+		},
 	}
 	for _, tt := range tests {
 		for _, size := range []int{1 << 10, 12 << 10, 1 << 20} {
@@ -69,7 +72,8 @@ func TestAnAnswerIsNotLostWhenTheServerStopsReading(t *testing.T) {
 					const times = 50
 					for range times {
 						rt.(interface{ CloseIdleConnections() }).CloseIdleConnections() // it may be closing
-						if got := post(t, rt, o.url("/"), size); got != tt.want && !(tt.want == "error" && strings.HasPrefix(got, "error")) {
+						if got := post(t, rt, o.url("/"), size); got != tt.want &&
+							!(tt.want == "error" && strings.HasPrefix(got, "error")) {
 							t.Fatalf("%s: %s, want %s", name, got, tt.want)
 						}
 					}

@@ -79,8 +79,9 @@ func readHead(c *conn, req *http.Request) (*http.Response, error) {
 	return nil, errInterims
 }
 
-// withoutIdentity takes "Transfer-Encoding: identity" out of a head that fits the buffer. RFC 2616 §3.6 meant by it that there is no
-// coding, so length or end of the connection count; http.ReadResponse refuses the word. Beside another coding it stays, and is refused.
+// withoutIdentity takes "Transfer-Encoding: identity" out of a head that fits the buffer. RFC 2616 §3.6 meant by it
+// that there is no coding, so length or end of the connection count; http.ReadResponse refuses the word. Beside another
+// coding it stays, and is refused.
 func withoutIdentity(r *bufio.Reader) *bufio.Reader {
 	head := peekHead(r)
 	var at, end, codings int
@@ -131,8 +132,8 @@ func interim(ctx context.Context, resp *http.Response) error {
 	return trace.Got1xxResponse(resp.StatusCode, textproto.MIMEHeader(resp.Header))
 }
 
-// finish gives a connection back, or closes it: if nobody may use it again, if more has come than the answer, or if the context has ended
-// and is about to break it off.
+// finish gives a connection back, or closes it: if nobody may use it again, if more has come than the answer, or if the
+// context has ended and is about to break it off.
 func (t *Transport) finish(c *conn, stop func() bool, keep bool) {
 	keep = stop() && keep && !c.failed && c.wire.broken == nil && c.wire.raw != nil && c.reader.Buffered() == 0
 	t.returnReader(c)

@@ -37,7 +37,8 @@ func observe(rt http.RoundTripper, req *http.Request) seen {
 	}
 	s := seen{
 		Status: resp.Status, Proto: resp.Proto, Code: resp.StatusCode, Header: resp.Header, Length: resp.ContentLength,
-		Encoding: resp.TransferEncoding, Close: resp.Close, Unzipped: resp.Uncompressed, HasTLS: resp.TLS != nil, SameCall: resp.Request == req,
+		Encoding: resp.TransferEncoding, Close: resp.Close, Unzipped: resp.Uncompressed, HasTLS: resp.TLS != nil,
+		SameCall: resp.Request == req,
 	}
 	b, err := io.ReadAll(resp.Body)
 	s.Body, s.BodyErr, s.Trailer = string(b), kind(err), resp.Trailer
@@ -61,7 +62,10 @@ func oracle(o *origin) *http.Transport {
 	log.SetOutput(io.Discard) // it prints answers nobody asked for
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
-	t := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.roots}, DisableCompression: true, Protocols: p, MaxResponseHeaderBytes: DefaultMaxResponseHeader}
+	t := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: o.roots}, DisableCompression: true, Protocols: p,
+		MaxResponseHeaderBytes: DefaultMaxResponseHeader,
+	}
 	o.t.Cleanup(t.CloseIdleConnections)
 	return t
 }
@@ -102,26 +106,59 @@ func TestAnswersAreReadAsNetHTTPReadsThem(t *testing.T) {
 	}{
 		{name: "a body of known length", answer: ok2, reuse: true},
 		{name: "an empty body", answer: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", reuse: true},
-		{name: "a chunked body", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n", reuse: true},
-		{name: "a chunked body with trailers", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n3\r\nabc\r\n0\r\nSum: 1\r\nMore: 2\r\n\r\n", reuse: true},
+		{
+			name:   "a chunked body",
+			answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n", reuse: true,
+		},
+		{
+			name: "a chunked body with trailers",
+			answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\n\r\n3\r\nabc\r\n0\r\nSum: 1\r\nMore: " +
+				"2\r\n\r\n",
+			reuse: true,
+		},
 		{name: "a body that ends with the connection", answer: "HTTP/1.1 200 OK\r\n\r\nall there is", end: true},
 		{name: "HTTP/1.0", answer: "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", end: true},
-		{name: "HTTP/1.0 that keeps the connection", answer: "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", reuse: true},
+		{
+			name:   "HTTP/1.0 that keeps the connection",
+			answer: "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", reuse: true,
+		},
 		{name: "Connection: close", answer: "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"},
 		{name: "no content", answer: "HTTP/1.1 204 No Content\r\n\r\n", reuse: true},
 		{name: "no content that names a length", answer: "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", reuse: true},
 		{name: "not modified", answer: "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nEtag: \"a\"\r\n\r\n", reuse: true},
-		{name: "not modified, said to be chunked", answer: "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", reuse: true},
+		{
+			name: "not modified, said to be chunked", answer: "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+			reuse: true,
+		},
 		{name: "HEAD", method: "HEAD", answer: "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", reuse: true},
-		{name: "HEAD of something chunked", method: "HEAD", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", reuse: true},
+		{
+			name: "HEAD of something chunked", method: "HEAD", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+			reuse: true,
+		},
 		{name: "HEAD without length", method: "HEAD", answer: "HTTP/1.1 200 OK\r\n\r\n", reuse: true},
-		{name: "an error with a body", answer: "HTTP/1.1 401 Unauthorized\r\nWww-Authenticate: Bearer\r\nContent-Length: 2\r\n\r\nno", reuse: true},
-		{name: "gzip is left alone", answer: "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08", reuse: true},
-		{name: "repeated fields keep their order", answer: "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n", reuse: true},
-		{name: "a length given twice alike", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", reuse: true},
+		{
+			name:   "an error with a body",
+			answer: "HTTP/1.1 401 Unauthorized\r\nWww-Authenticate: Bearer\r\nContent-Length: 2\r\n\r\nno", reuse: true,
+		},
+		{
+			name:   "gzip is left alone",
+			answer: "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08", reuse: true,
+		},
+		{
+			name:   "repeated fields keep their order",
+			answer: "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n", reuse: true,
+		},
+		{
+			name: "a length given twice alike", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+			reuse: true,
+		},
 		{name: "two lengths", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"},
 		{name: "a negative length", answer: "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok"},
-		{name: "length and chunks", answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", reuse: true},
+		{
+			name:   "length and chunks",
+			answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+			reuse:  true,
+		},
 		{name: "an unknown transfer encoding", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\nabc"},
 		{name: "a folded field", answer: "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n", reuse: true},
 		{name: "a field without colon", answer: "HTTP/1.1 200 OK\r\nnonsense\r\nContent-Length: 0\r\n\r\n"},
@@ -140,10 +177,24 @@ func TestAnswersAreReadAsNetHTTPReadsThem(t *testing.T) {
 		{name: "a trailer that is cut", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nSum: ", end: true},
 		{name: "an interim answer first", answer: "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + ok2, reuse: true},
 		{name: "continue unasked", answer: "HTTP/1.1 100 Continue\r\n\r\n" + ok2, reuse: true},
-		{name: "a body larger than the buffers", answer: "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("0123456789", 10000), reuse: true},
-		{name: "a large chunk", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n" + strings.Repeat("0123456789", 10000) + "\r\n0\r\n\r\n", reuse: true},
-		{name: "a large head", answer: "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 100<<10) + "\r\nContent-Length: 2\r\n\r\nok", reuse: true},
-		{name: "a head beyond the limit", answer: "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 300<<10) + "\r\nContent-Length: 2\r\n\r\nok"},
+		{
+			name:   "a body larger than the buffers",
+			answer: "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("0123456789", 10000), reuse: true,
+		},
+		{
+			name: "a large chunk",
+			answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n" + strings.Repeat("0123456789", 10000) +
+				"\r\n0\r\n\r\n",
+			reuse: true,
+		},
+		{
+			name:   "a large head",
+			answer: "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 100<<10) + "\r\nContent-Length: 2\r\n\r\nok", reuse: true,
+		},
+		{
+			name:   "a head beyond the limit",
+			answer: "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 300<<10) + "\r\nContent-Length: 2\r\n\r\nok",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -196,8 +247,12 @@ func TestRequestsLookAsNetHTTPWritesThem(t *testing.T) {
 		{name: "a POST with a body", method: "POST", path: "/", body: `{"a":1}`},
 		{name: "a POST with the largest body", method: "POST", path: "/", body: strings.Repeat("x", maxBody)},
 		{name: "a DELETE with a body", method: "DELETE", path: "/", body: "x"},
-		{name: "the user agent suppressed", method: "GET", path: "/", change: func(r *http.Request) { r.Header.Set("User-Agent", "") }},
-		{name: "the caller's user agent", method: "GET", path: "/", change: func(r *http.Request) { r.Header.Set("User-Agent", "old/1.0") }},
+		{name: "the user agent suppressed", method: "GET", path: "/", change: func(r *http.Request) {
+			r.Header.Set("User-Agent", "")
+		}},
+		{name: "the caller's user agent", method: "GET", path: "/", change: func(r *http.Request) {
+			r.Header.Set("User-Agent", "old/1.0")
+		}},
 		{name: "another Host", method: "GET", path: "/", change: func(r *http.Request) { r.Host = "demo.docusign.net" }},
 		{name: "a Host that is none", method: "GET", path: "/", change: func(r *http.Request) { r.Host = "a/b c" }},
 		{name: "framing in the header is not believed", method: "POST", path: "/", body: "abc", change: func(r *http.Request) {
@@ -205,7 +260,9 @@ func TestRequestsLookAsNetHTTPWritesThem(t *testing.T) {
 		}},
 		{name: "escaped paths stay escaped", method: "GET", path: "/a%2Fb/%c3%a4"},
 		{name: "a lone question mark", method: "GET", path: "/a?"},
-		{name: "several values", method: "GET", path: "/", change: func(r *http.Request) { r.Header["X-A"] = []string{"1", "", "2"} }},
+		{name: "several values", method: "GET", path: "/", change: func(r *http.Request) {
+			r.Header["X-A"] = []string{"1", "", "2"}
+		}},
 		{name: "Te", method: "GET", path: "/", change: func(r *http.Request) { r.Header.Set("Te", "trailers") }},
 	}
 	for _, tt := range tests {
@@ -237,7 +294,8 @@ func TestRequestsLookAsNetHTTPWritesThem(t *testing.T) {
 	}
 }
 
-// FuzzAnswer lets both read the same answer. What net/http does without limit, and what it leaves to chance, is left out.
+// FuzzAnswer lets both read the same answer. What net/http does without limit, and what it leaves to chance, is left
+// out.
 func FuzzAnswer(f *testing.F) {
 	for _, s := range []string{
 		ok2, "HTTP/1.1 200 OK\r\n\r\nrest", "HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.1 304 X\r\n\r\n",
@@ -260,7 +318,9 @@ func FuzzAnswer(f *testing.F) {
 			method = "HEAD"
 		}
 		s.set(answer, true)
-		a, b := observe(lean, call(t, t.Context(), method, o.url("/"), "")), observe(want, call(t, t.Context(), method, o.url("/"), ""))
+		a, b := observe(
+			lean, call(t, t.Context(), method, o.url("/"), ""),
+		), observe(want, call(t, t.Context(), method, o.url("/"), ""))
 		if !reflect.DeepEqual(a, b) {
 			t.Errorf("got  %+v\nwant %+v", a, b)
 		}

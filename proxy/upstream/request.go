@@ -10,13 +10,15 @@ import (
 )
 
 const (
-	// maxBody is what a peer's system takes before its program has read anything: writing it cannot wait for an answer that waits to be read.
+	// maxBody is what a peer's system takes before its program has read anything: writing it cannot wait for an answer
+	// that waits to be read.
 	maxBody = 16 << 10
 	// maxKeptMessage bounds the buffers that are lent again.
 	maxKeptMessage = 32 << 10
 )
 
-// takes reports whether Transport serves a call itself. What is malformed goes to Base as well, which says so in net/http's words.
+// takes reports whether Transport serves a call itself. What is malformed goes to Base as well, which says so in
+// net/http's words.
 func takes(req *http.Request) bool {
 	//lint:ignore SA1019 http.Client still cancels that way with a transport it does not know
 	if req.Close || req.Cancel != nil || len(req.TransferEncoding) > 0 || len(req.Trailer) > 0 {
@@ -27,7 +29,8 @@ func takes(req *http.Request) bool {
 
 func plainURL(req *http.Request) bool {
 	u := req.URL
-	return u != nil && u.Scheme == "https" && u.Opaque == "" && u.Host != "" && plainHost(u.Host) && !strings.ContainsRune(u.RawQuery, ' ')
+	return u != nil && u.Scheme == "https" && u.Opaque == "" && u.Host != "" && plainHost(u.Host) &&
+		!strings.ContainsRune(u.RawQuery, ' ')
 }
 
 // plainHost is one that needs no punycode and names no IPv6 zone.
@@ -41,7 +44,8 @@ func plainHost(host string) bool {
 }
 
 func plainMethod(method string) bool {
-	return method == "" || method != http.MethodConnect && httpguts.ValidHeaderFieldName(method) // both are tokens (RFC 9110 §9.1)
+	// both are tokens (RFC 9110 §9.1)
+	return method == "" || method != http.MethodConnect && httpguts.ValidHeaderFieldName(method)
 }
 
 func plainBody(req *http.Request) bool {
@@ -68,7 +72,8 @@ func plainHeader(h http.Header) bool {
 	return true
 }
 
-// special tells fields that ask for more than a call and its answer, and framing that Request.Write would not leave out for its odd case.
+// special tells fields that ask for more than a call and its answer, and framing that Request.Write would not leave out
+// for its odd case.
 func special(name string) bool {
 	switch len(name) {
 	case 4:
@@ -89,8 +94,9 @@ func special(name string) bool {
 	return false
 }
 
-// encode writes the whole message down before a connection is touched, so that a bad request spoils none and a message can be sent anew.
-// It closes the request's body. A bytes.Buffer spares the packet that Request.Write sends early on a bufio.Writer.
+// encode writes the whole message down before a connection is touched, so that a bad request spoils none and a message
+// can be sent anew. It closes the request's body. A bytes.Buffer spares the packet that Request.Write sends early on a
+// bufio.Writer.
 func encode(to *bytes.Buffer, req *http.Request) error {
 	if req.Body == nil || req.Body == http.NoBody {
 		return req.Write(to)

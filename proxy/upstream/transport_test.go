@@ -87,7 +87,8 @@ func TestConnectionsAreUsedLastInFirstOut(t *testing.T) {
 	}
 }
 
-// A connection on which anything came after its answer is not used again, however much or little it was and wherever it waits.
+// A connection on which anything came after its answer is not used again, however much or little it was and wherever it
+// waits.
 func TestWhatNobodyAskedForSpoilsTheConnection(t *testing.T) {
 	const rogue = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nrogue"
 	record := func(p *peer, n int) { // a record, or its beginning, below TLS
@@ -110,7 +111,9 @@ func TestWhatNobodyAskedForSpoilsTheConnection(t *testing.T) {
 		{"a reset", func(p *peer) { p.reset() }, false},
 	}
 	for _, tt := range tests {
-		for _, answer := range []string{ok2, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"} {
+		for _, answer := range []string{
+			ok2, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n",
+		} {
 			t.Run(tt.name, func(t *testing.T) {
 				read := make(chan struct{})
 				o := newOrigin(t, func(p *peer, n int) {
@@ -442,7 +445,9 @@ func TestTimeLimits(t *testing.T) {
 		set   func(*Transport)
 		warm  bool // over a connection that was used before
 	}{
-		{"a handshake", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, nil, func(tr *Transport) { tr.HandshakeTimeout = time.Millisecond }, false},
+		{"a handshake", func(c net.Conn) {
+			_, _ = io.Copy(io.Discard, c)
+		}, nil, func(tr *Transport) { tr.HandshakeTimeout = time.Millisecond }, false},
 		{"the head", nil, silent, func(tr *Transport) { tr.ResponseTimeout = 50 * time.Millisecond }, false},
 		{"the head over a used connection", nil, func(p *peer, n int) {
 			p.request()
@@ -496,14 +501,19 @@ func TestInterimAnswers(t *testing.T) {
 		{"five of them", strings.Repeat(hints, 5) + ok2, nil, []int{103, 103, 103, 103, 103}, nil},
 		{"without end", strings.Repeat(hints, 6) + ok2, nil, []int{103, 103, 103, 103, 103, 103}, errInterims},
 		{"refused by who looks at them", hints + ok2, stop, []int{103}, stop},
-		{"a protocol nobody asked for", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", nil, nil, errSwitching},
+		{
+			"a protocol nobody asked for", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+			nil, nil, errSwitching,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			o := newOrigin(t, always(tt.answer))
 			tr := o.transport()
 			var codes []int
-			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(
+				code int, h textproto.MIMEHeader,
+			) error {
 				if code == 103 && h.Get("Link") != "a" {
 					t.Error("another header")
 				}
@@ -793,7 +803,8 @@ func TestSweepKeepsWhatIsStillFresh(t *testing.T) {
 	p.idle["a"] = []*conn{old, fresh, fresher}
 	p.idle["b"] = nil
 	gone, next := p.expired(2*time.Minute, at)
-	if len(gone) != 1 || gone[0] != old || next != time.Minute || len(p.idle) != 1 || len(p.idle["a"]) != 2 || p.idle["a"][0] != fresh {
+	if len(gone) != 1 || gone[0] != old || next != time.Minute || len(p.idle) != 1 || len(p.idle["a"]) != 2 ||
+		p.idle["a"][0] != fresh {
 		t.Errorf("gone %d, next %v, left %v", len(gone), next, p.idle)
 	}
 }
@@ -929,12 +940,16 @@ func TestABadRequestSendsNothing(t *testing.T) {
 		is     error
 	}{
 		{"a line break in the query", func(r *http.Request) { r.URL.RawQuery = "a\r\nHost:b" }, nil},
-		{"a line break in the path is escaped or refused", func(r *http.Request) { r.URL = &url.URL{Scheme: "https", Host: "a.example", Path: "/", RawQuery: "\n"} }, nil},
+		{"a line break in the path is escaped or refused", func(r *http.Request) {
+			r.URL = &url.URL{Scheme: "https", Host: "a.example", Path: "/", RawQuery: "\n"}
+		}, nil},
 		{"a body that fails", func(r *http.Request) {
 			r.Body.(*closing).Reader = io.MultiReader(strings.NewReader("a"), failing{mine})
 		}, mine},
 		{"a body that is too short", func(r *http.Request) { r.Body.(*closing).Reader = strings.NewReader("a") }, nil},
-		{"a body that is too long", func(r *http.Request) { r.Body.(*closing).Reader = strings.NewReader("a body that is longer") }, nil},
+		{"a body that is too long", func(r *http.Request) {
+			r.Body.(*closing).Reader = strings.NewReader("a body that is longer")
+		}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -994,7 +1009,9 @@ func TestEachCallGetsItsOwnAnswer(t *testing.T) {
 			if len(r.URL.Path)%2 == 0 {
 				p.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer))
 			} else {
-				p.say(fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(answer), answer))
+				p.say(fmt.Sprintf(
+					"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(answer), answer,
+				))
 			}
 		}
 	})
@@ -1036,7 +1053,8 @@ func TestEachCallGetsItsOwnAnswer(t *testing.T) {
 }
 
 func BenchmarkRoundTrip(b *testing.B) {
-	answer := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 2048\r\n\r\n" + strings.Repeat("x", 2048)
+	answer := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 " +
+		"GMT\r\nContent-Length: 2048\r\n\r\n" + strings.Repeat("x", 2048)
 	for _, name := range []string{"lean", "net-http"} {
 		b.Run(name, func(b *testing.B) {
 			o := newOrigin(b, always(answer))

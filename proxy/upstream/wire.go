@@ -15,22 +15,25 @@ const (
 	answerAfterBreak = 2 * time.Second
 )
 
-// wire is the connection below TLS. It counts what has left, follows the records that come in, and can be asked whether anything more has come.
+// wire is the connection below TLS. It counts what has left, follows the records that come in, and can be asked whether
+// anything more has come.
 //
-// A server may answer, and close, before it has read the whole call (RFC 9112 §9.6). What it wrote can still be read when writing
-// fails, so a broken write does not end the call: what follows is thrown away, and reading gives the answer or says what is wrong.
+// A server may answer, and close, before it has read the whole call (RFC 9112 §9.6). What it wrote can still be read
+// when writing fails, so a broken write does not end the call: what follows is thrown away, and reading gives the
+// answer or says what is wrong.
 type wire struct {
 	net.Conn
 	raw     syscall.RawConn // nil = cannot be asked
 	written int64           // bytes the system has taken
-	begun   bool            // something of the call has left; before that a broken write is an error, and the call may be sent anew
-	broken  error           // why writing failed; nil as long as it works
-	asking  bool            // Read reports instead of reading
-	silent  bool            // the last answer
-	head    [recordHeader]byte
-	have    int // bytes of head known
-	rest    int // bytes until the record ends
-	look    func(fd uintptr) bool
+	// something of the call has left; before that a broken write is an error, and the call may be sent anew
+	begun  bool
+	broken error // why writing failed; nil as long as it works
+	asking bool  // Read reports instead of reading
+	silent bool  // the last answer
+	head   [recordHeader]byte
+	have   int // bytes of head known
+	rest   int // bytes until the record ends
+	look   func(fd uintptr) bool
 }
 
 func newWire(c net.Conn) *wire {
@@ -120,8 +123,8 @@ func isBroken(err error) bool {
 // DialFunc opens a connection, as net.Dialer.DialContext does.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// KeepAnswers makes dial's connections fit for a transport that gives up a call when writing it fails, as net/http's does: the
-// answer to a call that the server did not read to its end is not lost. Errors are those of dial.
+// KeepAnswers makes dial's connections fit for a transport that gives up a call when writing it fails, as net/http's
+// does: the answer to a call that the server did not read to its end is not lost. Errors are those of dial.
 func KeepAnswers(dial DialFunc) DialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
