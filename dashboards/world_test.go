@@ -36,7 +36,7 @@ type world struct {
 	dir     string
 	config  string
 	sandbox *sandbox.Sandbox
-	seed    sandbox.World
+	seed    sandbox.Seed
 	process *process
 
 	proxy, admin, hosts string // addresses

@@ -27,7 +27,7 @@ import (
 type clinic struct {
 	*testing.T
 	sandbox *sandbox.Sandbox
-	world   sandbox.World
+	world   sandbox.Seed
 	dir     string
 	path    string
 }

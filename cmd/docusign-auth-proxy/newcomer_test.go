@@ -132,7 +132,7 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 
 // placeWhatDocuSignAndTheNetworkGive puts down what is not the newcomer's doing: the private key from Apps and Keys, and how names
 // resolve here, where DocuSign is a stand-in.
-func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(sb *sandbox.Sandbox, world sandbox.World, proxyAt, adminAt string) {
+func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(sb *sandbox.Sandbox, world sandbox.Seed, proxyAt, adminAt string) {
 	n.t.Helper()
 	resolve := map[string]string{"account-d.docusign.com": sb.Addr()}
 	for _, site := range sb.Sites() {

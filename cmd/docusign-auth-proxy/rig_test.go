@@ -241,7 +241,7 @@ type rig struct {
 	dir     string
 	path    string
 	sandbox *sandbox.Sandbox
-	world   sandbox.World
+	world   sandbox.Seed
 	program *app.App
 	log     *syncBuffer
 	hooks   app.Hooks // of the next start

@@ -47,7 +47,7 @@ type rig struct {
 	dir     string
 	path    string
 	sandbox *sandbox.Sandbox
-	world   sandbox.World
+	world   sandbox.Seed
 	program *App
 	log     *syncBuffer
 	hooks   Hooks // of the next start

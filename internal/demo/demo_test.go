@@ -236,7 +236,7 @@ func TestTheNextStepsFitOnThePage(t *testing.T) {
 
 func TestMaskTakesOutWhatIsSecret(t *testing.T) {
 	t.Parallel()
-	m := newMasker(sandbox.World{Users: []sandbox.User{{Password: "p@ss<w&rd>é1", AppPassword: "app-1"}}})
+	m := newMasker(sandbox.Seed{Users: []sandbox.User{{Password: "p@ss<w&rd>é1", AppPassword: "app-1"}}})
 	tests := map[string]struct{ text, want string }{
 		"a password":                     {`x p@ss<w&rd>é1 y`, "x ******** y"},
 		"a password in XML":              {`<P>p@ss&lt;w&amp;rd&gt;é1</P>`, "<P>********</P>"},

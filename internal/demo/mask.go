@@ -28,7 +28,7 @@ var tokenForms = []*regexp.Regexp{
 // masker takes the secrets of a world out of a text.
 type masker struct{ passwords *strings.Replacer }
 
-func newMasker(w sandbox.World) *masker {
+func newMasker(w sandbox.Seed) *masker {
 	secrets := []string{wrongPassword}
 	for _, u := range w.Users {
 		secrets = append(secrets, u.Password, u.AppPassword)

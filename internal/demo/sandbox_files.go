@@ -57,7 +57,7 @@ func (f sandboxFiles) identity() (identity, error) {
 }
 
 // keep writes the identity of this run.
-func (f sandboxFiles) keep(sb *sandbox.Sandbox, w sandbox.World) error {
+func (f sandboxFiles) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (f sandboxFiles) keep(sb *sandbox.Sandbox, w sandbox.World) error {
 }
 
 // configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.force; that gives false.
-func (f sandboxFiles) configure(c *Sandbox, sb *sandbox.Sandbox, w sandbox.World) (written bool, err error) {
+func (f sandboxFiles) configure(c *Sandbox, sb *sandbox.Sandbox, w sandbox.Seed) (written bool, err error) {
 	inputs := digest(fmt.Sprintf("1 %q %q %q %q %q", sb.Addr(), c.Proxy, c.Admin, c.Hosts, c.Own))
 	before, err := os.ReadFile(f.path("proxy.yaml"))
 	switch {

@@ -35,7 +35,7 @@ func (o ownProgram) validate() error {
 }
 
 // settle adds the program to the sandbox and to the world that the configuration is made from.
-func (o ownProgram) settle(sb *sandbox.Sandbox, w sandbox.World, kept map[string][]byte) (sandbox.World, error) {
+func (o ownProgram) settle(sb *sandbox.Sandbox, w sandbox.Seed, kept map[string][]byte) (sandbox.Seed, error) {
 	account := sandbox.ExampleAccountID
 	if o.Account != "" {
 		account = o.addAccount(sb, &w)
@@ -63,7 +63,7 @@ func (o ownProgram) settle(sb *sandbox.Sandbox, w sandbox.World, kept map[string
 	return w, nil
 }
 
-func (o ownProgram) addAccount(sb *sandbox.Sandbox, w *sandbox.World) string {
+func (o ownProgram) addAccount(sb *sandbox.Sandbox, w *sandbox.Seed) string {
 	for _, a := range w.Accounts {
 		if a.Number == o.Account || strings.EqualFold(a.ID, o.Account) {
 			return a.ID
@@ -78,7 +78,7 @@ func (o ownProgram) addAccount(sb *sandbox.Sandbox, w *sandbox.World) string {
 	return a.ID
 }
 
-func (o ownProgram) addIntegration(sb *sandbox.Sandbox, w *sandbox.World, kept map[string][]byte) error {
+func (o ownProgram) addIntegration(sb *sandbox.Sandbox, w *sandbox.Seed, kept map[string][]byte) error {
 	if o.Key == "" || w.PrivateKeys[o.Key] != nil {
 		return nil
 	}

@@ -36,7 +36,7 @@ func keptDir(t *testing.T) string {
 	}
 	defer sb.Close()
 	dir := t.TempDir()
-	if err := (sandboxFiles{dir}).keep(sb, sandbox.World{PrivateKeys: demoKeys(t)}); err != nil {
+	if err := (sandboxFiles{dir}).keep(sb, sandbox.Seed{PrivateKeys: demoKeys(t)}); err != nil {
 		t.Fatal(err)
 	}
 	return dir

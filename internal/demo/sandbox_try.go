@@ -21,7 +21,7 @@ func (s *stage) tryAddresses() tryAddresses {
 }
 
 // writeTryFiles writes what the commands to try send, so that no password stands on a command line.
-func writeTryFiles(dir string, w sandbox.World) error {
+func writeTryFiles(dir string, w sandbox.Seed) error {
 	u := w.User("anna@example.com")
 	files := map[string]string{
 		"anna.header":  legacyHeader(u, u.Password) + "\n",
@@ -39,7 +39,7 @@ func writeTryFiles(dir string, w sandbox.World) error {
 }
 
 // logins lists everybody whom the sandbox knows, to be typed into an old program.
-func logins(w sandbox.World) string {
+func logins(w sandbox.Seed) string {
 	var b strings.Builder
 	b.WriteString("Made-up logins of the sandbox, to be typed into an old program.\n\n")
 	for _, i := range w.Integrations {

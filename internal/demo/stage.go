@@ -22,7 +22,7 @@ import (
 type stage struct {
 	dir     string
 	sandbox *sandbox.Sandbox
-	world   sandbox.World
+	world   sandbox.Seed
 	program *app.App
 	log     *switchedLog
 	mask    *masker

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 const (
@@ -230,7 +232,7 @@ func (a accountServer) authorize(claims jwt.MapClaims) (grant, error) {
 		return g, nil
 	}
 	id, _ := sub.(string)
-	if !isGUID(id) {
+	if !shown.GUID(id) {
 		return g, invalidGrant("invalid_subject")
 	}
 	user, known := a.findUser(id)
@@ -245,34 +247,6 @@ func (a accountServer) authorize(claims jwt.MapClaims) (grant, error) {
 }
 
 // userInfo is PROTOCOL.md §7.
-type userInfo struct {
-	Sub        string            `json:"sub"`
-	Name       string            `json:"name"`
-	GivenName  string            `json:"given_name"`
-	FamilyName string            `json:"family_name"`
-	Created    string            `json:"created"`
-	Email      string            `json:"email"`
-	Accounts   []userInfoAccount `json:"accounts"`
-}
-
-type userInfoAccount struct {
-	AccountID    string                `json:"account_id"`
-	IsDefault    bool                  `json:"is_default"`
-	AccountName  string                `json:"account_name"`
-	BaseURI      string                `json:"base_uri"`
-	Organization *userInfoOrganization `json:"organization,omitempty"`
-}
-
-type userInfoOrganization struct {
-	ID    string         `json:"organization_id"`
-	Links []userInfoLink `json:"links"`
-}
-
-type userInfoLink struct {
-	Rel  string `json:"rel"`
-	Href string `json:"href"`
-}
-
 func (a accountServer) userInfo(r request) answer {
 	g, refused := a.bearer(r)
 	user, known := a.findUser(g.user)
@@ -284,20 +258,20 @@ func (a accountServer) userInfo(r request) answer {
 	}
 	a.count(func(c *Counts) { c.UserInfo++ })
 	given, family, _ := strings.Cut(user.Name, " ")
-	info := userInfo{
-		Sub: user.ID, Name: user.Name, GivenName: given, FamilyName: family,
-		Created: "2015-08-13T22:03:03.45", Email: user.Email, Accounts: []userInfoAccount{},
-	}
+	accounts := list{}
 	for _, account := range a.memberships(user) {
-		entry := userInfoAccount{
-			AccountID: account.ID, IsDefault: account.ID == user.Default, AccountName: account.Name,
-			BaseURI: a.origin(account.Site),
+		entry := object{
+			{"account_id", account.ID}, {"is_default", account.ID == user.Default}, {"account_name", account.Name},
+			{"base_uri", a.origin(account.Site)},
 		}
 		if id := account.Organization; id != "" {
-			self := userInfoLink{"self", a.origin(a.accountHost) + "/organizations/" + id}
-			entry.Organization = &userInfoOrganization{id, []userInfoLink{self}}
+			self := object{{"rel", "self"}, {"href", a.origin(a.accountHost) + "/organizations/" + id}}
+			entry = append(entry, member{"organization", object{{"organization_id", id}, {"links", list{of: []any{self}}}}})
 		}
-		info.Accounts = append(info.Accounts, entry)
+		accounts.of = append(accounts.of, entry)
 	}
-	return oauthAnswer(r, http.StatusOK, info)
+	return oauthAnswer(r, http.StatusOK, object{
+		{"sub", user.ID}, {"name", user.Name}, {"given_name", given}, {"family_name", family},
+		{"created", "2015-08-13T22:03:03.45"}, {"email", user.Email}, {"accounts", accounts},
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,6 +24,8 @@ type request struct {
 // answer is what a request gets. Without a content type it has no body.
 type answer struct {
 	status      int
+	root        string // if not empty, the answer is value in the format that the caller wants; root names its XML
+	value       object
 	contentType string
 	body        []byte
 	stream      io.Reader // if non-nil, sent after body under a Content-Length that the header has already
@@ -36,6 +39,14 @@ const (
 	typeHTML = "text/html; charset=utf-8"
 )
 
+func good(root string, value object) answer {
+	return answer{status: http.StatusOK, root: root, value: value}
+}
+
+func page(html string) answer {
+	return answer{status: http.StatusOK, contentType: typeHTML, body: []byte(html)}
+}
+
 func empty(status int) answer { return answer{status: status} }
 
 // onlyMethod answers a call with a method that its path does not take.
@@ -47,6 +58,12 @@ func (r request) onlyMethod(methods string) answer {
 // write sends the answer, compressed if the request allows it. A client that left is not reported.
 func (a answer) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
+	switch {
+	case a.root != "" && wantsXML(r):
+		a.contentType, a.body = typeXML, xmlOf(a.root, a.value)
+	case a.root != "":
+		a.contentType, a.body = typeJSON, jsonOf(a.value)
+	}
 	if a.contentType != "" {
 		h.Set("Content-Type", a.contentType)
 	}
@@ -88,16 +105,10 @@ func preferences(lines []string) []string {
 	}
 	var list []preference
 	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-		fields := strings.Split(part, ";")
-		p := preference{strings.ToLower(strings.TrimSpace(fields[0])), 1}
-		for _, f := range fields[1:] {
-			name, value, _ := strings.Cut(strings.TrimSpace(f), "=")
-			if q, err := strconv.ParseFloat(value, 64); err == nil && strings.EqualFold(name, "q") {
-				p.q = q
-			}
-		}
-		if p.name != "" && p.q > 0 {
-			list = append(list, p)
+		name, params, _ := mime.ParseMediaType(part)
+		q, err := strconv.ParseFloat(cmp.Or(params["q"], "1"), 64)
+		if name != "" && (q > 0 || err != nil) {
+			list = append(list, preference{name, q})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b preference) int { return cmp.Compare(b.q, a.q) })
@@ -141,6 +152,9 @@ type list struct {
 	of   []any
 }
 
+// MarshalJSON keeps the order of the members.
+func (o object) MarshalJSON() ([]byte, error) { return appendJSON(nil, o), nil }
+
 // jsonOf writes with CRLF and two blanks of indent, as DocuSign does (PROTOCOL.md §8.1).
 func jsonOf(o object) []byte {
 	var out bytes.Buffer
@@ -181,8 +195,8 @@ func appendJSON(b []byte, v any) []byte {
 
 // xmlOf writes members in alphabetical order, as a DataContract serializer puts them.
 func xmlOf(root string, o object) []byte {
-	b := appendXML(nil, root, o, true)
-	return bytes.Replace(b, []byte(">"), []byte(` xmlns="http://www.docusign.com/restapi" xmlns:i="`+schemaInstance+`">`), 1)
+	spaces := ` xmlns="http://www.docusign.com/restapi" xmlns:i="` + schemaInstance + `">`
+	return bytes.Replace(appendXML(nil, root, o, true), []byte(">"), []byte(spaces), 1)
 }
 
 const schemaInstance = "http://www.w3.org/2001/XMLSchema-instance"

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -104,35 +106,39 @@ func (doc *Document) keep(text string) error {
 		return nil
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.NewReplacer(" ", "", "\t", "").Replace(text))
-	sum := sha256.Sum256(raw)
-	doc.Size, doc.SHA256 = int64(len(raw)), hex.EncodeToString(sum[:])
+	if err == nil {
+		doc.Size, doc.SHA256, err = digestOf(bytes.NewReader(raw))
+	}
 	return err
 }
 
 // readParts wants the definition first and documents after it.
-func readParts(parts *multipart.Reader) (definition, error) {
-	part, err := parts.NextRawPart()
-	if err != nil {
-		return definition{}, fmt.Errorf("multipart: %w", err)
-	}
-	media, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
-	d, err := readPart(media, part)
-	if err != nil {
-		return d, err
-	}
-	for range maxParts {
+func readParts(parts *multipart.Reader) (d definition, err error) {
+	err = eachPart(parts, func(n int, part *multipart.Part) (err error) {
+		if n > 0 {
+			return d.readDocument(part)
+		}
+		media, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
+		d, err = readPart(media, part)
+		return err
+	})
+	return d, err
+}
+
+func eachPart(parts *multipart.Reader, take func(n int, part *multipart.Part) error) error {
+	for n := range maxParts {
 		part, err := parts.NextRawPart()
-		if err == io.EOF {
-			return d, nil
+		if err == io.EOF && n > 0 {
+			return nil
 		}
 		if err == nil {
-			err = d.readDocument(part)
+			err = take(n, part)
 		}
 		if err != nil {
-			return d, fmt.Errorf("multipart: %w", err)
+			return fmt.Errorf("multipart: %w", err)
 		}
 	}
-	return d, errors.New("multipart: too many parts")
+	return errors.New("multipart: too many parts")
 }
 
 // readDocument hashes a part as it passes. The id is often not in a valid header: npm docusign sends "documentId=1".
@@ -142,17 +148,13 @@ func (d definition) readDocument(part *multipart.Part) error {
 	if id == nil {
 		return errors.New("a document part names no document")
 	}
-	size, sum, err := digestOf(part)
-	if err != nil {
-		return err
+	i := slices.IndexFunc(d.documents, func(doc Document) bool { return doc.ID == id[1] })
+	if i < 0 {
+		return fmt.Errorf("the definition has no document %s", id[1])
 	}
-	for i := range d.documents {
-		if d.documents[i].ID == id[1] {
-			d.documents[i].Size, d.documents[i].SHA256 = size, sum
-			return nil
-		}
-	}
-	return fmt.Errorf("the definition has no document %s", id[1])
+	var err error
+	d.documents[i].Size, d.documents[i].SHA256, err = digestOf(part)
+	return err
 }
 
 // digestOf is the size and the SHA-256 in hex of what r yields.

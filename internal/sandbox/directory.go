@@ -2,10 +2,8 @@ package sandbox
 
 import (
 	"crypto/rsa"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Account is a DocuSign account; it lives at exactly one site.
@@ -41,31 +39,25 @@ type Integration struct {
 
 // directory is who exists and who consented to what.
 type directory struct {
-	mu           sync.Mutex
-	accounts     map[string]Account // by GUID
-	users        map[string]User    // by GUID
-	integrations map[string]Integration
-	consents     map[consentKey][]string // scopes
+	accounts     *store[Account]     // by GUID
+	users        *store[User]        // by GUID
+	integrations *store[Integration] // by key in lower case
+	consents     *store[[]string]    // scopes
 }
 
-type consentKey struct{ key, user string }
-
-// everyone stands in consentKey.user for an administrator's consent.
-const everyone = "*"
+const maxEntries = 10000
 
 func newDirectory() *directory {
 	return &directory{
-		accounts: map[string]Account{}, users: map[string]User{}, integrations: map[string]Integration{},
-		consents: map[consentKey][]string{},
+		newStore[Account](maxEntries), newStore[User](maxEntries), newStore[Integration](maxEntries),
+		newStore[[]string](maxEntries),
 	}
 }
 
 // AddAccount adds or replaces an account.
 func (d *directory) AddAccount(a Account) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	a.ID, a.Site = strings.ToLower(a.ID), strings.ToLower(a.Site)
-	d.accounts[a.ID] = a
+	d.accounts.put(a.ID, a)
 }
 
 // MoveAccount moves an account to another site.
@@ -78,8 +70,6 @@ func (d *directory) MoveAccount(id, site string) {
 
 // AddUser adds or replaces a user.
 func (d *directory) AddUser(u User) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	u.ID, u.Default = strings.ToLower(u.ID), strings.ToLower(u.Default)
 	u.Accounts = slices.Clone(u.Accounts)
 	for i, id := range u.Accounts {
@@ -88,15 +78,13 @@ func (d *directory) AddUser(u User) {
 	if u.Default == "" && len(u.Accounts) > 0 {
 		u.Default = u.Accounts[0]
 	}
-	d.users[u.ID] = u
+	d.users.put(u.ID, u)
 }
 
 // AddIntegration adds or replaces an integration.
 func (d *directory) AddIntegration(i Integration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	i.PublicKeys, i.RedirectURIs = slices.Clone(i.PublicKeys), slices.Clone(i.RedirectURIs)
-	d.integrations[strings.ToLower(i.Key)] = i
+	d.integrations.put(strings.ToLower(i.Key), i)
 }
 
 // AddRedirectURI registers one more redirect URI under a key.
@@ -107,74 +95,47 @@ func (d *directory) AddRedirectURI(key, uri string) {
 	}
 }
 
+// everyone stands in the place of a user for an administrator's consent.
+const everyone = "*"
+
+func consentID(key, user string) string { return strings.ToLower(key + " " + user) }
+
 // Consent records that a user granted scopes to an integration key.
 func (d *directory) Consent(key, userID string, scopes ...string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	at := consentKey{strings.ToLower(key), strings.ToLower(userID)}
-	d.consents[at] = slices.Concat(d.consents[at], scopes)
+	d.consents.change(consentID(key, userID), func(given *[]string) { *given = slices.Concat(*given, scopes) })
 }
 
 // ConsentAll records an administrator's consent for every user.
 func (d *directory) ConsentAll(key string, scopes ...string) { d.Consent(key, everyone, scopes...) }
 
-func (d *directory) withdraw(key, userID string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.consents, consentKey{strings.ToLower(key), strings.ToLower(userID)})
-}
-
 func (d *directory) consented(key, userID string, scopes []string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	given := slices.Concat(
-		d.consents[consentKey{strings.ToLower(key), userID}], d.consents[consentKey{strings.ToLower(key), everyone}])
+	own, _ := d.consents.get(consentID(key, userID))
+	all, _ := d.consents.get(consentID(key, everyone))
+	given := slices.Concat(own, all)
 	return !slices.ContainsFunc(scopes, func(scope string) bool { return !slices.Contains(given, scope) })
 }
 
 // findAccount finds an account by GUID or number.
 func (d *directory) findAccount(id string) (Account, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if a, ok := d.accounts[strings.ToLower(id)]; ok {
-		return a, true
-	}
-	for _, a := range d.accounts {
-		if id != "" && a.Number == id {
-			return a, true
-		}
-	}
-	return Account{}, false
+	return d.accounts.find(func(a Account) bool { return strings.EqualFold(a.ID, id) || id != "" && a.Number == id })
 }
 
 // findUser finds an active user by GUID or e-mail.
 func (d *directory) findUser(id string) (User, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	id = strings.ToLower(id)
-	u, ok := d.users[id]
-	for _, other := range d.users {
-		if !ok && id != "" && strings.ToLower(other.Email) == id {
-			u, ok = other, true
-		}
-	}
-	return u, ok && !u.Inactive
+	return d.users.find(func(u User) bool {
+		return !u.Inactive && (strings.EqualFold(u.ID, id) || id != "" && strings.EqualFold(u.Email, id))
+	})
 }
 
 func (d *directory) findIntegration(key string) (Integration, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	i, ok := d.integrations[strings.ToLower(key)]
-	return i, ok
+	return d.integrations.get(strings.ToLower(key))
 }
 
 // memberships lists a user's accounts in the user's order.
 func (d *directory) memberships(u User) []Account {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	var list []Account
 	for _, id := range u.Accounts {
-		if a, ok := d.accounts[id]; ok {
+		if a, ok := d.accounts.get(id); ok {
 			list = append(list, a)
 		}
 	}
@@ -183,10 +144,8 @@ func (d *directory) memberships(u User) []Account {
 
 // everybody lists the users, ordered by e-mail.
 func (d *directory) everybody() []User {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	byEmail := func(a, b User) int { return strings.Compare(a.Email, b.Email) }
-	return slices.SortedFunc(maps.Values(d.users), byEmail)
+	return slices.SortedFunc(slices.Values(d.users.all()), byEmail)
 }
 
 func isMember(u User, a Account) bool { return slices.Contains(u.Accounts, a.ID) }

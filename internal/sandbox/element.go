@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -55,54 +57,39 @@ func (e *element) value(name string) string {
 	return ""
 }
 
-// readJSON reads strict JSON. The elements of an array have no name.
+// readJSON reads strict JSON. The elements of an array have no name; the members of an object come in order of theirs.
 func readJSON(r io.Reader) (*element, error) {
 	raw, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
 	}
 	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
-	if !json.Valid(raw) {
-		return nil, errors.New("json: not one whole value")
-	}
+	var v any
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
-	return jsonValue(dec, "", 0)
+	// What is not UTF-8, or half a surrogate pair, is decoded as utf8.RuneError.
+	if !json.Valid(raw) || dec.Decode(&v) != nil || strings.ContainsRune(fmt.Sprint(v), utf8.RuneError) {
+		return nil, errors.New("json: not one whole value in UTF-8")
+	}
+	return jsonElement("", v), nil
 }
 
-func jsonValue(dec *json.Decoder, name string, depth int) (*element, error) {
-	token, err := dec.Token()
-	if err != nil {
-		return nil, err
-	}
-	if depth > maxDepth {
-		return nil, errors.New("json: nested too deep")
-	}
+func jsonElement(name string, v any) *element {
 	e := &element{name: xml.Name{Local: name}}
-	start, nested := token.(json.Delim)
-	if !nested && token != nil {
-		e.text = fmt.Sprint(token)
-	}
-	if strings.ContainsRune(e.text, utf8.RuneError) {
-		return nil, errors.New("json: text is not UTF-8, or half a surrogate pair")
-	}
-	for nested && dec.More() {
-		key := json.Token("")
-		if start == '{' {
-			if key, err = dec.Token(); err != nil {
-				return nil, err
-			}
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			e.children = append(e.children, jsonElement(key, v[key]))
 		}
-		child, err := jsonValue(dec, key.(string), depth+1)
-		if err != nil {
-			return nil, err
+	case []any:
+		for _, item := range v {
+			e.children = append(e.children, jsonElement("", item))
 		}
-		e.children = append(e.children, child)
+	case nil:
+	default:
+		e.text = fmt.Sprint(v)
 	}
-	if nested {
-		_, err = dec.Token()
-	}
-	return e, err
+	return e
 }
 
 // readXML reads one document without a DTD. With an error comes what was read before it.

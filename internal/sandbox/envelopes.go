@@ -12,11 +12,6 @@ import (
 	"time"
 )
 
-const (
-	maxEnvelopes = 5000
-	maxStream    = 1 << 30
-)
-
 // Envelope is one that was created here. Documents are kept as their digests only.
 type Envelope struct {
 	ID         string
@@ -80,40 +75,41 @@ func (c *core) keepEnvelope(d definition, account Account, sender User, key stri
 // changeEnvelope voids a sent envelope or sends a created one.
 func (c *core) changeEnvelope(id, status, reason string) *apiError {
 	now := c.now()
-	return c.envelopes.change(id, func(e *Envelope) *apiError {
+	var refused *apiError
+	c.envelopes.change(id, func(e *Envelope) {
 		switch {
 		case status == "":
-			return nil
 		case status == "voided" && e.Status != "sent" && e.Status != "delivered":
-			return refusal("ENVELOPE_CANNOT_VOID_INVALID_STATE")
+			refused = refusal("ENVELOPE_CANNOT_VOID_INVALID_STATE")
 		case status == "voided" && reason == "":
-			return refusal("INVALID_REQUEST_PARAMETER", "A reason is needed to void an envelope.")
+			refused = refusal("INVALID_REQUEST_PARAMETER", "A reason is needed to void an envelope.")
 		case status != "voided" && (status != "sent" || e.Status != "created"):
-			return refusal("ENVELOPE_INVALID_STATUS")
+			refused = refusal("ENVELOPE_INVALID_STATUS")
+		default:
+			e.Status, e.Changed, e.Reason = status, now, reason
 		}
-		e.Status, e.Changed, e.Reason = status, now, reason
-		return nil
 	})
+	return refused
 }
 
-func (c *restCall) createEnvelope() (result, *apiError) {
+func (c *restCall) createEnvelope() (answer, *apiError) {
 	d, refused := c.definition(false)
 	if refused != nil {
-		return result{}, refused
+		return answer{}, refused
 	}
 	if d.status == "" {
 		d.status = "created"
 	}
 	if d.status != "created" && d.status != "sent" {
-		return result{}, refusal("ENVELOPE_INVALID_STATUS")
+		return answer{}, refusal("ENVELOPE_INVALID_STATUS")
 	}
 	e := c.keepEnvelope(d, c.account, c.user, c.key)
-	return result{status: http.StatusCreated, root: "envelopeSummary", value: object{
+	return answer{status: http.StatusCreated, root: "envelopeSummary", value: object{
 		{"envelopeId", e.ID}, {"uri", "/envelopes/" + e.ID}, {"statusDateTime", stamp(e.Changed)}, {"status", e.Status},
 	}}, nil
 }
 
-func (c *restCall) listEnvelopes() (result, *apiError) {
+func (c *restCall) listEnvelopes() (answer, *apiError) {
 	wanted := func(filter, value string) bool {
 		asked := c.URL.Query().Get(filter)
 		return asked == "" || slices.Contains(strings.Split(strings.ToLower(asked), ","), value)
@@ -130,10 +126,10 @@ func (c *restCall) listEnvelopes() (result, *apiError) {
 		})
 	}
 	value := append(wholePage(len(found)), member{"envelopes", list{"envelope", found}})
-	return result{status: http.StatusOK, root: "envelopesInformation", value: value}, nil
+	return good("envelopesInformation", value), nil
 }
 
-func (c *restCall) getEnvelope() (result, *apiError) {
+func (c *restCall) getEnvelope() (answer, *apiError) {
 	e, uri := c.envelope, "/envelopes/"+c.envelope.ID
 	o := object{
 		{"status", e.Status}, {"documentsUri", uri + "/documents"}, {"recipientsUri", uri + "/recipients"},
@@ -147,20 +143,18 @@ func (c *restCall) getEnvelope() (result, *apiError) {
 	if e.Reason != "" {
 		o = append(o, member{"voidedReason", e.Reason})
 	}
-	return result{status: http.StatusOK, root: "envelope", value: o}, nil
+	return good("envelope", o), nil
 }
 
-func (c *restCall) updateEnvelope() (result, *apiError) {
+func (c *restCall) updateEnvelope() (answer, *apiError) {
 	d, refused := c.definition(false)
 	if refused == nil {
 		refused = c.changeEnvelope(c.envelope.ID, d.status, d.reason)
 	}
-	return result{
-		status: http.StatusOK, root: "envelopeUpdateSummary", value: object{{"envelopeId", c.envelope.ID}},
-	}, refused
+	return good("envelopeUpdateSummary", object{{"envelopeId", c.envelope.ID}}), refused
 }
 
-func (c *restCall) listRecipients() (result, *apiError) {
+func (c *restCall) listRecipients() (answer, *apiError) {
 	var signers []any
 	for i, r := range c.envelope.Recipients {
 		signers = append(signers, object{
@@ -168,12 +162,12 @@ func (c *restCall) listRecipients() (result, *apiError) {
 			{"routingOrder", "1"}, {"status", c.envelope.Status},
 		})
 	}
-	return result{status: http.StatusOK, root: "recipients", value: object{
+	return good("recipients", object{
 		{"signers", list{"signer", signers}}, {"recipientCount", strconv.Itoa(len(signers))},
-	}}, nil
+	}), nil
 }
 
-func (c *restCall) listDocuments() (result, *apiError) {
+func (c *restCall) listDocuments() (answer, *apiError) {
 	var documents []any
 	for _, d := range c.envelope.Documents {
 		documents = append(documents, object{
@@ -181,24 +175,24 @@ func (c *restCall) listDocuments() (result, *apiError) {
 			{"uri", "/envelopes/" + c.envelope.ID + "/documents/" + d.ID}, {"order", d.ID}, {"pages", "1"},
 		})
 	}
-	return result{status: http.StatusOK, root: "envelopeDocuments", value: object{
+	return good("envelopeDocuments", object{
 		{"envelopeId", c.envelope.ID}, {"envelopeDocuments", list{"envelopeDocument", documents}},
-	}}, nil
+	}), nil
 }
 
 // getDocument sends a small PDF, or with ?size=N a PDF-like stream of N bytes.
-func (c *restCall) getDocument() (result, *apiError) {
+func (c *restCall) getDocument() (answer, *apiError) {
 	id := c.params["{document}"]
 	isNamed := func(d Document) bool { return d.ID == id }
 	if id != "combined" && id != "certificate" && !slices.ContainsFunc(c.envelope.Documents, isNamed) {
-		return result{}, refusal("DOCUMENT_DOES_NOT_EXIST")
+		return answer{}, refusal("DOCUMENT_DOES_NOT_EXIST")
 	}
 	pdf := samplePDF()
 	size := len(pdf)
 	if text := c.URL.Query().Get("size"); text != "" {
 		var err error
-		if size, err = strconv.Atoi(text); err != nil || size < 0 || size > maxStream {
-			return result{}, refusal("INVALID_REQUEST_PARAMETER", "size")
+		if size, err = strconv.Atoi(text); err != nil || size < 0 || size > 1<<30 {
+			return answer{}, refusal("INVALID_REQUEST_PARAMETER", "size")
 		}
 	}
 	file := fmt.Sprintf(`file; filename=%q; documentid="combined"`, c.envelope.ID+"_"+id+".pdf")
@@ -206,7 +200,7 @@ func (c *restCall) getDocument() (result, *apiError) {
 	c.header.Set("Content-Transfer-Encoding", "binary")
 	c.header.Set("Content-Length", strconv.Itoa(size))
 	stream := io.LimitReader(io.MultiReader(bytes.NewReader(pdf), &alphabet{len(pdf)}), int64(size))
-	return result{raw: answer{status: http.StatusOK, contentType: "application/pdf", stream: stream, plain: true}}, nil
+	return answer{status: http.StatusOK, contentType: "application/pdf", stream: stream, plain: true}, nil
 }
 
 // alphabet yields capital letters without end; at is how many bytes came before.

@@ -3,15 +3,11 @@ package sandbox
 import (
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 )
 
 // limiter counts calls per account in the running hour and in the running 30 seconds.
-type limiter struct {
-	mu    sync.Mutex
-	spent map[string]spending
-}
+type limiter struct{ *store[spending] }
 
 type spending struct{ hour, burst window }
 
@@ -20,33 +16,29 @@ type window struct {
 	calls int
 }
 
-func newLimiter() *limiter { return &limiter{spent: map[string]spending{}} }
-
-// charge counts one call, announces what is left (PROTOCOL.md §12) and returns the code of an exceeded limit.
-func (l *limiter) charge(h http.Header, account string, now time.Time, limits setting) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.spent[account]
-	s.hour.count(now.Truncate(time.Hour))
-	s.burst.count(now.Truncate(30 * time.Second))
-	l.spent[account] = s
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(s.hour.start.Add(time.Hour).Unix(), 10))
-	hourly := announce(h, "X-RateLimit", limits.hourly, 3000, s.hour.calls)
-	burst := announce(h, "X-BurstLimit", limits.burst, 500, s.burst.calls)
-	switch {
-	case hourly:
-		return "HOURLY_APIINVOCATION_LIMIT_EXCEEDED"
-	case burst:
-		return "BURST_APIINVOCATION_LIMIT_EXCEEDED"
-	}
-	return ""
-}
-
 func (w *window) count(start time.Time) {
 	if !w.start.Equal(start) {
 		*w = window{start: start}
 	}
 	w.calls++
+}
+
+// charge counts one call, announces what is left (PROTOCOL.md §12) and refuses over an enforced limit.
+func (l limiter) charge(h http.Header, account string, now time.Time, limits setting) *apiError {
+	s := l.change(account, func(s *spending) {
+		s.hour.count(now.Truncate(time.Hour))
+		s.burst.count(now.Truncate(30 * time.Second))
+	})
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(s.hour.start.Add(time.Hour).Unix(), 10))
+	hourly := announce(h, "X-RateLimit", limits.hourly, 3000, s.hour.calls)
+	burst := announce(h, "X-BurstLimit", limits.burst, 500, s.burst.calls)
+	switch {
+	case hourly:
+		return refusal("HOURLY_APIINVOCATION_LIMIT_EXCEEDED")
+	case burst:
+		return refusal("BURST_APIINVOCATION_LIMIT_EXCEEDED")
+	}
+	return nil
 }
 
 // announce tells a limit and what is left of it, and returns whether it is exceeded. Where none is enforced it is the

@@ -3,60 +3,106 @@ package sandbox
 import (
 	"cmp"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 
 	"docusign-auth-proxy/internal/services"
 )
 
-// operation answers one SOAP operation with the content of its Result element.
-type operation func(*soapCall) (any, *soapFault)
+// operation carries out one SOAP operation; run yields the content of its Result element.
+type operation struct {
+	of   []services.Credential // the services that have it, by what they read
+	name string
+	find func(*soapCall) *soapFault // what the operation names, before run
+	run  func(*soapCall) (any, *soapFault)
+}
 
-// operation finds what the sandbox does for the operation of the call; nil = it does not know it.
-func (c *soapCall) operation() operation {
+// operations are those that the sandbox carries out, beside Ping (PROTOCOL.md §4.5 to §4.7).
+func operations() []operation {
+	envelopes := []services.Credential{services.UsernameToken, services.HeaderOrToken}
+	tokens := []services.Credential{services.UsernameToken, services.HeaderOrToken, services.Body}
+	login, management := []services.Credential{services.Body}, []services.Credential{services.Header}
+	return []operation{
+		{login, "Login", nil, (*soapCall).login},
+		{envelopes, "CreateAndSendEnvelope", (*soapCall).findAccountNamed, (*soapCall).createEnvelope},
+		{envelopes, "CreateEnvelope", (*soapCall).findAccountNamed, (*soapCall).createEnvelope},
+		{envelopes, "SendEnvelope", (*soapCall).findEnvelope, (*soapCall).sendEnvelope},
+		{envelopes, "RequestStatus", (*soapCall).findEnvelope, (*soapCall).status},
+		{envelopes, "RequestStatusEx", (*soapCall).findEnvelope, (*soapCall).status},
+		{envelopes, "RequestPDF", (*soapCall).findEnvelope, (*soapCall).requestPDF},
+		{envelopes, "VoidEnvelope", (*soapCall).findEnvelope, (*soapCall).voidEnvelope},
+		{tokens, "GetAuthenticationToken", (*soapCall).findAccountNamed, (*soapCall).view},
+		{tokens, "RequestSenderToken", (*soapCall).findEnvelope, (*soapCall).view},
+		{tokens, "RequestCorrectToken", (*soapCall).findEnvelope, (*soapCall).view},
+		{envelopes, "RequestRecipientToken", (*soapCall).findEnvelope, (*soapCall).view},
+		{envelopes, "GetAccountMembershipFeaturesList", (*soapCall).findAccountNamed, (*soapCall).membershipFeatures},
+		{management, "GetEncryptedPassword", nil, (*soapCall).encryptedPassword},
+		{management, "GetMembershipSummary", nil, (*soapCall).membershipSummary},
+	}
+}
+
+// carryOut finds what the operation names and runs it.
+func (o operation) carryOut(c *soapCall) (any, *soapFault) {
+	if o.find != nil {
+		if denied := o.find(c); denied != nil {
+			return nil, denied
+		}
+	}
+	return o.run(c)
+}
+
+// operation finds what the sandbox does for the operation of the call.
+func (c *soapCall) operation() (operation, bool) {
 	if c.msg.operation == "Ping" {
-		return func(*soapCall) (any, *soapFault) { return true, nil }
+		return operation{run: func(*soapCall) (any, *soapFault) { return true, nil }}, true
 	}
-	switch c.service.Reads {
-	case services.Body:
-		// PROTOCOL.md §4.7; the caller was authenticated from the body.
-		return map[string]operation{
-			"Login":                  (*soapCall).login,
-			"GetAuthenticationToken": (*soapCall).consoleToken,
-			"RequestSenderToken":     (*soapCall).envelopeToken,
-			"RequestCorrectToken":    (*soapCall).envelopeToken,
-		}[c.msg.operation]
-	case services.Header:
-		return map[string]operation{
-			"GetEncryptedPassword": (*soapCall).encryptedPassword,
-			"GetMembershipSummary": (*soapCall).membershipSummary,
-		}[c.msg.operation]
+	for _, o := range operations() {
+		if o.name == c.msg.operation && slices.Contains(o.of, c.service.Reads) {
+			return o, true
+		}
 	}
-	return map[string]operation{
-		"CreateAndSendEnvelope":            (*soapCall).createEnvelope,
-		"CreateEnvelope":                   (*soapCall).createEnvelope,
-		"SendEnvelope":                     (*soapCall).sendEnvelope,
-		"RequestStatus":                    (*soapCall).requestStatus,
-		"RequestStatusEx":                  (*soapCall).requestStatus,
-		"RequestPDF":                       (*soapCall).requestPDF,
-		"VoidEnvelope":                     (*soapCall).voidEnvelope,
-		"GetAuthenticationToken":           (*soapCall).consoleToken,
-		"RequestSenderToken":               (*soapCall).envelopeToken,
-		"RequestCorrectToken":              (*soapCall).envelopeToken,
-		"RequestRecipientToken":            (*soapCall).envelopeToken,
-		"GetAccountMembershipFeaturesList": (*soapCall).membershipFeatures,
-	}[c.msg.operation]
+	return operation{}, false
+}
+
+// findAccountNamed finds the account an operation names and checks membership; without a name it is the caller's
+// default. SOAP serves every account at every site (PROTOCOL.md §4.1).
+func (c *soapCall) findAccountNamed() *soapFault {
+	return c.enter(cmp.Or(c.msg.field("AccountId"), c.msg.field("AccountID"), c.user.Default))
+}
+
+func (c *soapCall) enter(id string) *soapFault {
+	account, known := c.findAccount(id)
+	switch {
+	case !known:
+		return fault("Account_Does_Not_Exist_In_System")
+	case !isMember(c.user, account):
+		return fault("User_Lacks_Membership")
+	}
+	c.account = account
+	return nil
+}
+
+// findEnvelope finds the envelope an operation names among those of the caller's accounts.
+func (c *soapCall) findEnvelope() *soapFault {
+	id := cmp.Or(c.msg.field("EnvelopeID"), c.msg.field("EnvelopeId"))
+	e, known := c.envelopes.get(strings.ToLower(id))
+	if !known || !isMember(c.user, Account{ID: e.AccountID}) {
+		return fault("Envelope_Does_Not_Exist")
+	}
+	c.envelope = e
+	return c.enter(e.AccountID)
 }
 
 func (c *soapCall) login() (any, *soapFault) {
-	withURL := c.msg.field("ReturnBaseUrl") == "true" || c.msg.field("ReturnBaseUrl") == "1"
+	asked := c.msg.field("ReturnBaseUrl")
 	var accounts []any
 	for _, a := range c.memberships(c.user) {
 		entry := object{
 			{"AccountID", a.ID}, {"AccountName", a.Name}, {"UserID", c.user.ID}, {"UserName", c.user.Name},
 			{"Email", c.user.Email},
 		}
-		if withURL {
+		if asked == "true" || asked == "1" {
 			entry = append(entry, member{"BaseUrl", c.origin(a.Site) + "/api/3.0"})
 		}
 		accounts = append(accounts, entry)
@@ -64,60 +110,27 @@ func (c *soapCall) login() (any, *soapFault) {
 	return object{{"Success", true}, {"ErrorCode", "Success"}, {"Accounts", list{"Account", accounts}}}, nil
 }
 
-// account finds the account an operation names and checks membership; without a name it is the caller's default.
-// SOAP serves every account at every site (PROTOCOL.md §4.1).
-func (c *soapCall) account(id string) (Account, *soapFault) {
-	account, known := c.findAccount(cmp.Or(id, c.user.Default))
-	switch {
-	case !known:
-		return account, fault("Account_Does_Not_Exist_In_System")
-	case !isMember(c.user, account):
-		return account, fault("User_Lacks_Membership")
-	}
-	return account, nil
-}
-
-// named finds the envelope an operation names among those of the caller's accounts.
-func (c *soapCall) named() (Envelope, *soapFault) {
-	id := cmp.Or(c.msg.field("EnvelopeID"), c.msg.field("EnvelopeId"))
-	e, known := c.envelopes.get(strings.ToLower(id))
-	if !known || !isMember(c.user, Account{ID: e.AccountID}) {
-		return e, fault("Envelope_Does_Not_Exist")
-	}
-	return e, nil
-}
-
 func (c *soapCall) createEnvelope() (any, *soapFault) {
-	account, denied := c.account(c.msg.field("AccountId"))
-	if denied != nil {
-		return nil, denied
-	}
 	d := c.msg.content
 	d.status, d.subject = "created", c.msg.field("Subject")
 	if c.msg.operation == "CreateAndSendEnvelope" {
 		d.status = "sent"
 	}
-	return c.status(c.keepEnvelope(d, account, c.user, c.key)), nil
+	c.envelope = c.keepEnvelope(d, c.account, c.user, c.key)
+	return c.status()
 }
 
 func (c *soapCall) sendEnvelope() (any, *soapFault) {
-	e, denied := c.named()
-	if denied != nil {
-		return nil, denied
-	}
-	if refused := c.changeEnvelope(e.ID, "sent", ""); refused != nil {
+	if refused := c.changeEnvelope(c.envelope.ID, "sent", ""); refused != nil {
 		return nil, &soapFault{name: "Envelope_Invalid_Status", reason: refused.message}
 	}
-	return c.requestStatus()
-}
-
-func (c *soapCall) requestStatus() (any, *soapFault) {
-	e, denied := c.named()
-	return c.status(e), denied
+	c.envelope, _ = c.envelopes.get(c.envelope.ID)
+	return c.status()
 }
 
 // status is the type EnvelopeStatus, in the order of the WSDL.
-func (c *soapCall) status(e Envelope) object {
+func (c *soapCall) status() (any, *soapFault) {
+	e := c.envelope
 	sender, _ := c.findUser(e.SenderID)
 	created, changed := stamp(e.Created), stamp(e.Changed)
 	status := object{
@@ -132,7 +145,7 @@ func (c *soapCall) status(e Envelope) object {
 		{"ACStatus", "Original"}, {"ACStatusDate", changed}, {"ACHolder", sender.Name}, {"ACHolderEmail", sender.Email},
 		{"ACHolderLocation", "DocuSign"}, {"SigningLocation", "Online"}, {"AutoNavigation", true},
 		{"EnvelopeIdStamping", true}, {"DocumentStatuses", documentStatuses(e)},
-	}...)
+	}...), nil
 }
 
 func recipientStatuses(e Envelope) list {
@@ -179,41 +192,24 @@ func title(status string) string {
 }
 
 func (c *soapCall) requestPDF() (any, *soapFault) {
-	e, denied := c.named()
-	return object{{"EnvelopeID", e.ID}, {"PDFBytes", base64.StdEncoding.EncodeToString(samplePDF())}}, denied
+	pdf := base64.StdEncoding.EncodeToString(samplePDF())
+	return object{{"EnvelopeID", c.envelope.ID}, {"PDFBytes", pdf}}, nil
 }
 
 func (c *soapCall) voidEnvelope() (any, *soapFault) {
-	e, denied := c.named()
-	if denied != nil {
-		return nil, denied
-	}
-	if refused := c.changeEnvelope(e.ID, "voided", c.msg.field("Reason")); refused != nil {
+	if refused := c.changeEnvelope(c.envelope.ID, "voided", c.msg.field("Reason")); refused != nil {
 		return nil, &soapFault{name: "Envelope_Cannot_Void_Invalid_State", reason: refused.message}
 	}
 	return object{{"VoidSuccess", true}}, nil
 }
 
-func (c *soapCall) consoleToken() (any, *soapFault) {
-	account, denied := c.account(c.msg.field("AccountID"))
-	return c.viewURL(account.Site), denied
-}
-
-func (c *soapCall) envelopeToken() (any, *soapFault) {
-	e, denied := c.named()
-	if denied != nil {
-		return nil, denied
-	}
-	account, denied := c.account(e.AccountID)
-	return c.viewURL(account.Site), denied
-}
+func (c *soapCall) view() (any, *soapFault) { return c.viewURL(c.account.Site), nil }
 
 func (c *soapCall) membershipFeatures() (any, *soapFault) {
-	_, denied := c.account(c.msg.field("AccountId"))
 	return object{
 		{"Email", c.user.Email}, {"UserName", c.user.Name},
 		{"EnabledFeaturesSet", list{"EnabledFeatures", []any{"CanSendEnvelope", "CanManageTemplates"}}},
-	}, denied
+	}, nil
 }
 
 func (c *soapCall) encryptedPassword() (any, *soapFault) {

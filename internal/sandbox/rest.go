@@ -15,7 +15,7 @@ import (
 type restSite struct {
 	*core
 	routes  []route
-	limiter *limiter
+	limiter limiter
 }
 
 // restCall is one request that found its route.
@@ -30,20 +30,12 @@ type restCall struct {
 	envelope Envelope // of the path
 }
 
-// result is a good answer in the format that the caller wants; root names its XML. Without a root it is raw.
-type result struct {
-	status int
-	root   string
-	value  object
-	raw    answer
-}
-
 // route is one line of the REST surface. In patterns {name} takes one segment.
 type route struct {
 	method  string
 	pattern string
 	open    bool // needs no credential (PROTOCOL.md §2.6)
-	serve   func(*restCall) (result, *apiError)
+	serve   func(*restCall) (answer, *apiError)
 }
 
 func restRoutes() []route {
@@ -132,16 +124,11 @@ func (c *restCall) serve(rt route) answer {
 	if refused := c.findEnvelope(); refused != nil {
 		return c.refuse(refused)
 	}
-	res, refused := rt.serve(c)
-	switch {
-	case refused != nil:
+	a, refused := rt.serve(c)
+	if refused != nil {
 		return c.refuse(refused)
-	case res.root == "":
-		return res.raw
-	case wantsXML(c.Request):
-		return answer{status: res.status, contentType: typeXML, body: xmlOf(res.root, res.value)}
 	}
-	return answer{status: res.status, contentType: typeJSON, body: jsonOf(res.value)}
+	return a
 }
 
 func (c *restCall) refuse(e *apiError) answer {
@@ -170,7 +157,8 @@ func (c *restCall) admit() *apiError {
 	user, known := c.findUser(g.user)
 	switch {
 	case g.user == "":
-		return refusal("AUTHORIZATION_INVALID_TOKEN", "The token belongs to a system application, which cannot call this service.")
+		return refusal("AUTHORIZATION_INVALID_TOKEN",
+			"The token belongs to a system application, which cannot call this service.")
 	case !known:
 		return refusal("AUTHORIZATION_INVALID_TOKEN")
 	case !slices.Contains(g.scopes, "signature"):
@@ -184,10 +172,7 @@ func (c *restCall) admit() *apiError {
 		}
 		charged = c.account.ID
 	}
-	if code := c.limiter.charge(c.header, charged, c.now(), c.setting()); code != "" {
-		return refusal(code)
-	}
-	return nil
+	return c.limiter.charge(c.header, charged, c.now(), c.setting())
 }
 
 // enter checks the account and where it lives; at a loopback address every account does.
@@ -220,49 +205,48 @@ func (c *restCall) findEnvelope() *apiError {
 	return nil
 }
 
-func (c *restCall) serviceInformation() (result, *apiError) {
+func (c *restCall) serviceInformation() (answer, *apiError) {
 	base := c.origin(c.host) + "/restapi/"
-	return result{status: http.StatusOK, root: "serviceInformation", value: object{
+	return good("serviceInformation", object{
 		{"serviceVersions", list{"serviceVersion", []any{
 			object{{"version", "v2"}, {"versionUrl", base + "v2"}},
 			object{{"version", "v2.1"}, {"versionUrl", base + "v2.1"}},
 		}}},
 		{"linkedSites", list{"linkedSite", nil}},
 		{"buildVersion", "sandbox"}, {"buildBranch", "sandbox"}, {"buildSHA", ""}, {"buildBranchDeployedDateTime", ""},
-	}}, nil
+	}), nil
 }
 
-func (c *restCall) help() (result, *apiError) {
-	const page = "<!DOCTYPE html><html><body><h1>REST API help (sandbox)</h1></body></html>\r\n"
-	return result{raw: answer{status: http.StatusOK, contentType: typeHTML, body: []byte(page)}}, nil
+func (c *restCall) help() (answer, *apiError) {
+	return page("<!DOCTYPE html><html><body><h1>REST API help (sandbox)</h1></body></html>\r\n"), nil
 }
 
-func (c *restCall) resources() (result, *apiError) {
+func (c *restCall) resources() (answer, *apiError) {
 	base := c.origin(c.host) + "/restapi/" + c.version
-	return result{status: http.StatusOK, root: "resources", value: object{{"resources", list{"nameValue", []any{
+	return good("resources", object{{"resources", list{"nameValue", []any{
 		object{{"name", "login_information"}, {"value", base + "/login_information"}},
 		object{{"name", "accounts"}, {"value", base + "/accounts"}},
-	}}}}}, nil
+	}}}}), nil
 }
 
 // passwordGrant refuses the retired token end points (PROTOCOL.md §3).
-func (c *restCall) passwordGrant() (result, *apiError) {
+func (c *restCall) passwordGrant() (answer, *apiError) {
 	c.count(func(n *Counts) { n.Legacy.PasswordGrant++ })
-	return result{}, refusal("USER_AUTHENTICATION_FAILED")
+	return answer{}, refusal("USER_AUTHENTICATION_FAILED")
 }
 
-func (c *restCall) changePassword() (result, *apiError) {
-	return result{}, refusal("USER_LACKS_PERMISSIONS")
+func (c *restCall) changePassword() (answer, *apiError) {
+	return answer{}, refusal("USER_LACKS_PERMISSIONS")
 }
 
 // loginInformation is PROTOCOL.md §2. It lists the user's accounts in their own order, so the default may come second.
-func (c *restCall) loginInformation() (result, *apiError) {
+func (c *restCall) loginInformation() (answer, *apiError) {
 	switch c.setting().loginInfoStatus {
 	case 0:
 	case http.StatusNotFound:
-		return result{raw: empty(http.StatusNotFound)}, nil
+		return empty(http.StatusNotFound), nil
 	default:
-		return result{}, refusal("USER_AUTHENTICATION_FAILED", "Invalid access token")
+		return answer{}, refusal("USER_AUTHENTICATION_FAILED", "Invalid access token")
 	}
 	var value object
 	if c.asksFor("api_password") {
@@ -273,7 +257,7 @@ func (c *restCall) loginInformation() (result, *apiError) {
 		accounts = append(accounts, c.loginAccount(a))
 	}
 	value = append(value, member{"loginAccounts", list{"loginAccount", accounts}})
-	return result{status: http.StatusOK, root: "loginInformation", value: value}, nil
+	return good("loginInformation", value), nil
 }
 
 func (c *restCall) asksFor(name string) bool {
@@ -302,18 +286,18 @@ func (c *restCall) loginAccount(a Account) object {
 	return o
 }
 
-func (c *restCall) getAccount() (result, *apiError) {
-	return result{status: http.StatusOK, root: "accountInformation", value: object{
+func (c *restCall) getAccount() (answer, *apiError) {
+	return good("accountInformation", object{
 		{"currentPlanId", "sandbox"}, {"planName", "Sandbox"}, {"accountName", c.account.Name},
 		{"accountIdGuid", c.account.ID}, {"accountId", c.account.Number}, {"isDowngrade", "false"},
 		{"billingProfile", "web"}, {"canUpgrade", "false"}, {"suspensionStatus", ""},
-	}}, nil
+	}), nil
 }
 
 // listUsers is for administrators; ?email= is how a principal's GUID is looked up (PROTOCOL.md §0.4).
-func (c *restCall) listUsers() (result, *apiError) {
+func (c *restCall) listUsers() (answer, *apiError) {
 	if !c.user.Admin {
-		return result{}, refusal("USER_LACKS_PERMISSIONS")
+		return answer{}, refusal("USER_LACKS_PERMISSIONS")
 	}
 	email := c.URL.Query().Get("email")
 	var found []any
@@ -334,7 +318,7 @@ func (c *restCall) listUsers() (result, *apiError) {
 		})
 	}
 	value := append(object{{"users", list{"user", found}}}, wholePage(len(found))...)
-	return result{status: http.StatusOK, root: "userInformationList", value: value}, nil
+	return good("userInformationList", value), nil
 }
 
 // wholePage tells that a list of n is complete.
@@ -345,16 +329,16 @@ func wholePage(n int) object {
 	}
 }
 
-func (c *restCall) consoleView() (result, *apiError) {
+func (c *restCall) consoleView() (answer, *apiError) {
 	if _, refused := c.definition(true); refused != nil {
-		return result{}, refused
+		return answer{}, refused
 	}
 	return c.view(), nil
 }
 
-func (c *restCall) envelopeView() (result, *apiError) {
+func (c *restCall) envelopeView() (answer, *apiError) {
 	if !slices.Contains([]string{"sender", "correct", "recipient", "edit"}, c.params["{view}"]) {
-		return result{raw: c.unread(empty(http.StatusNotFound))}, nil
+		return c.unread(empty(http.StatusNotFound)), nil
 	}
 	recipient := c.params["{view}"] == "recipient"
 	d, refused := c.definition(!recipient)
@@ -362,14 +346,13 @@ func (c *restCall) envelopeView() (result, *apiError) {
 		refused = refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is missing.")
 	}
 	if refused != nil {
-		return result{}, refused
+		return answer{}, refused
 	}
 	return c.view(), nil
 }
 
-func (c *restCall) view() result {
-	url := c.viewURL(c.account.Site)
-	return result{status: http.StatusCreated, root: "viewUrl", value: object{{"url", url}}}
+func (c *restCall) view() answer {
+	return answer{status: http.StatusCreated, root: "viewUrl", value: object{{"url", c.viewURL(c.account.Site)}}}
 }
 
 // viewURL is a one-time address for a browser; it is never rewritten by a proxy (PROTOCOL.md §12).

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 func TestLegacyCredentialsAreRefusedAndCounted(t *testing.T) {
@@ -135,7 +137,7 @@ func TestAnswersCarryTheDocumentedHeaders(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got.header.Get(name), want)
 		}
 	}
-	if !isGUID(got.header.Get("X-DocuSign-TraceToken")) {
+	if !shown.GUID(got.header.Get("X-DocuSign-TraceToken")) {
 		t.Error("no trace token")
 	}
 }

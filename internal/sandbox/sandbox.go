@@ -128,14 +128,14 @@ func Start(o Options) (*Sandbox, error) {
 	settings := newSettings(o.Now)
 	s := &Sandbox{
 		core: core{
-			directory: newDirectory(), envelopes: &envelopes{newStore[Envelope](maxEnvelopes), settings},
+			directory: newDirectory(), envelopes: &envelopes{newStore[Envelope](5000), settings},
 			record: &record{counts: newCounts()}, settings: settings, tokens: newTokens(),
 			accountHost: o.AccountHost, addresses: map[string]string{},
 		},
 		failures: &failures{}, opts: o, authority: ca,
 	}
 	s.account = accountServer{&s.core}
-	s.rest = restSite{&s.core, restRoutes(), newLimiter()}
+	s.rest = restSite{&s.core, restRoutes(), limiter{newStore[spending](5000)}}
 	s.soap = soapSite{&s.core, o.MaxBody}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -254,10 +254,10 @@ func (s *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, 
 }
 
 // CACert is the sandbox's certificate authority in PEM.
-func (s *Sandbox) CACert() []byte { return slices.Clone(s.authority.pem) }
+func (s *Sandbox) CACert() []byte { return pemOf("CERTIFICATE", s.authority.cert.Raw) }
 
 // AuthorityPEM is the sandbox's certificate authority with its private key, for Options.Authority of a later run.
-func (s *Sandbox) AuthorityPEM() []byte { return slices.Concat(s.authority.pem, s.authority.key) }
+func (s *Sandbox) AuthorityPEM() []byte { return slices.Clone(s.authority.pem) }
 
 // CertPool holds the sandbox's certificate authority alone.
 func (s *Sandbox) CertPool() *x509.CertPool {
@@ -277,7 +277,8 @@ func (s *Sandbox) handler(identity string) http.Handler {
 		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 		if s.opts.Logger != nil {
 			defer func() {
-				s.opts.Logger.Info("sandbox request", "method", r.Method, "host", host, "path", r.URL.Path, "status", entry.status())
+				s.opts.Logger.Info("sandbox request",
+					"method", r.Method, "host", host, "path", r.URL.Path, "status", entry.status())
 			}()
 		}
 		a := empty(http.StatusMisdirectedRequest)

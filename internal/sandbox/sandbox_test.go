@@ -28,7 +28,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 type world struct {
 	*testing.T
 	*Sandbox
-	World
+	Seed
 	client *http.Client
 }
 
@@ -57,16 +57,16 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 }
 
 // seed makes the RSA keys of the standard world once for all tests.
-var firstWorld = sync.OnceValues(func() (World, error) {
+var firstWorld = sync.OnceValues(func() (Seed, error) {
 	s, err := Start(Options{})
 	if err != nil {
-		return World{}, err
+		return Seed{}, err
 	}
 	defer s.Close()
 	return s.Seed()
 })
 
-func seed(t *testing.T, s *Sandbox) World {
+func seed(t *testing.T, s *Sandbox) Seed {
 	t.Helper()
 	w, err := firstWorld()
 	if err != nil {
@@ -76,7 +76,7 @@ func seed(t *testing.T, s *Sandbox) World {
 	if !strings.Contains(strings.Join(s.Sites(), " "), w.Accounts[0].Site) {
 		t.Fatalf("sites %v", s.Sites())
 	}
-	s.settle(w)
+	s.fill(w)
 	return w
 }
 

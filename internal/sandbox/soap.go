@@ -23,10 +23,12 @@ type soapSite struct {
 type soapCall struct {
 	soapSite
 	request
-	service *services.Service
-	msg     soapMessage
-	user    User // who is acted for
-	key     string
+	service  *services.Service
+	msg      soapMessage
+	user     User // who is acted for
+	key      string
+	account  Account  // that the operation names
+	envelope Envelope // that the operation names
 }
 
 func (s soapSite) answer(r request) answer {
@@ -56,8 +58,7 @@ func (c *soapCall) describe(wsdl bool) answer {
 		return empty(http.StatusUnauthorized)
 	}
 	if !wsdl {
-		const page = "<!DOCTYPE html><html><body><a href=\"?WSDL\">Service Description</a></body></html>\r\n"
-		return answer{status: http.StatusOK, contentType: typeHTML, body: []byte(page)}
+		return page("<!DOCTYPE html><html><body><a href=\"?WSDL\">Service Description</a></body></html>\r\n")
 	}
 	var body bytes.Buffer
 	if err := c.service.WriteWSDL(&body, c.address()); err != nil {
@@ -78,7 +79,11 @@ func (c *soapCall) serve() answer {
 	c.countPath("POST", c.host, c.service.Path+" "+counted)
 	if unreadable != nil {
 		c.countUnread()
-		return c.refuse(&soapFault{name: unreadableName(unreadable), reason: unreadable.Error()})
+		f, ok := errors.AsType[*soapFault](unreadable)
+		if !ok {
+			f = &soapFault{name: "Server was unable to read request.", reason: unreadable.Error()}
+		}
+		return c.refuse(f)
 	}
 	denied := c.authenticate()
 	if !c.recognised() {
@@ -91,14 +96,14 @@ func (c *soapCall) serve() answer {
 	if denied != nil {
 		return c.deny(denied)
 	}
-	run := c.operation()
-	if run == nil {
+	operation, known := c.operation()
+	if !known {
 		return c.refuse(&soapFault{
 			server: true, name: "Unspecified_Error",
 			reason: "The sandbox does not know the operation " + c.msg.operation + ".",
 		})
 	}
-	value, failed := run(c)
+	value, failed := operation.carryOut(c)
 	if failed != nil {
 		return c.deny(failed)
 	}
@@ -117,16 +122,6 @@ func (c *soapCall) countUnread() {
 			n.Legacy.Body++
 		}
 	})
-}
-
-func unreadableName(err error) string {
-	switch {
-	case errors.Is(err, errVersion):
-		return "VersionMismatch"
-	case errors.Is(err, errMustUnderstand):
-		return "MustUnderstand"
-	}
-	return "Server was unable to read request."
 }
 
 // recognised wants the namespace of the service, an operation of its WSDL and an action that agrees.
@@ -154,13 +149,15 @@ type soapFault struct {
 	reason string
 }
 
+func (f *soapFault) Error() string { return f.reason }
+
 // fault has the sentence of the same error of REST, and perhaps one more.
 func fault(name string, detail ...string) *soapFault {
-	reason := sentences()[strings.ToUpper(name)]
 	if name == "User_Lacks_Permissions" {
-		reason = "This User lacks sufficient permissions."
+		detail = append([]string{"This User lacks sufficient permissions."}, detail...)
+		return &soapFault{name: name, reason: strings.Join(detail, " ")}
 	}
-	return &soapFault{name: name, reason: strings.Join(append([]string{reason}, detail...), " ")}
+	return &soapFault{name: name, reason: refusal(strings.ToUpper(name), detail...).message}
 }
 
 // number is the error number where one is known, and the name elsewhere.
@@ -193,12 +190,13 @@ func (f *soapFault) code(soap12 bool) string {
 // deny tells a failure the service's way: inside a good answer where the WSDL has a place for it, else as a fault.
 func (c *soapCall) deny(f *soapFault) answer {
 	var value object
+	_, known := c.operation()
 	switch {
 	case c.service.Reads == services.Body && c.msg.operation == "Login":
 		value = object{
 			{"Success", false}, {"ErrorCode", loginCode(f.name)}, {"AuthenticationMessage", f.reason},
 		}
-	case c.service.Reads == services.Header && c.msg.operation != "Ping" && c.operation() != nil:
+	case c.service.Reads == services.Header && c.msg.operation != "Ping" && known:
 		value = object{
 			{"Success", false}, {"Error", object{{"ErrorCode", managementCode(f.name)}, {"Description", f.reason}}},
 		}
@@ -251,7 +249,7 @@ func (c *soapCall) refuse(f *soapFault) answer {
 			{"faultcode", code}, {"faultstring", f.name}, {"faultactor", c.address()}, {"detail", detail},
 		}, false)
 	}
-	return c.envelope(http.StatusInternalServerError, "", body)
+	return c.wrap(http.StatusInternalServerError, "", body)
 }
 
 // good sends the result of an operation. A Timestamp is answered with one: WCF looks for it (PROTOCOL.md §4.4).
@@ -267,10 +265,10 @@ func (c *soapCall) good(value any) answer {
 	name := c.msg.operation
 	body := fmt.Appendf(nil, `<%sResponse xmlns="%s">`, name, c.service.Namespace)
 	body = fmt.Appendf(appendXML(body, name+"Result", value, false), "</%sResponse>", name)
-	return c.envelope(http.StatusOK, header, body)
+	return c.wrap(http.StatusOK, header, body)
 }
 
-func (c *soapCall) envelope(status int, header string, body []byte) answer {
+func (c *soapCall) wrap(status int, header string, body []byte) answer {
 	version, contentType := soap11, "text/xml; charset=utf-8"
 	if c.isSOAP12() {
 		version, contentType = soap12, "application/soap+xml; charset=utf-8"

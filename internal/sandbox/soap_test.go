@@ -114,7 +114,7 @@ func TestOperationsAnswerByTheirWSDL(t *testing.T) {
 		bearer := w.bearerOf(LegacyID)
 		for _, tt := range tests {
 			t.Run(fmt.Sprintf("%s %s %s", version, tt.service, tt.name), func(t *testing.T) {
-				inner := &world{t, w.Sandbox, w.World, w.client}
+				inner := &world{t, w.Sandbox, w.Seed, w.client}
 				service := inner.service(tt.service)
 				request := envelopeOf(space, "", operationOf(service.Namespace, tt.name, tt.inner))
 				if err := servicestest.Check(service, request); err != nil {
@@ -187,7 +187,7 @@ func TestCredentialsOfSOAP(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := &world{t, w.Sandbox, w.World, w.client}
+			w := &world{t, w.Sandbox, w.Seed, w.client}
 			w.ResetCounts()
 			bearer := tt.bearer
 			if bearer == "good" {
@@ -243,7 +243,7 @@ func TestMessagesAreRefused(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := &world{t, w.Sandbox, w.World, w.client}
+			w := &world{t, w.Sandbox, w.Seed, w.client}
 			got := w.soap(api, soap11, tt.envelope, bearer)
 			w.wantReply(got, 500, tt.want)
 			version, child := soapBody(t, got.body)
@@ -408,7 +408,7 @@ func TestRecordedSOAPClients(t *testing.T) {
 	security := regexp.MustCompile(`(?s)<(\w+:)?Security.*</(\w+:)?Security>`)
 	for _, name := range names {
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			w := &world{t, w.Sandbox, w.World, w.client}
+			w := &world{t, w.Sandbox, w.Seed, w.client}
 			c := readCall(t, name)
 			path := strings.ToLower(strings.Fields(c.head[0])[1])
 			service := w.service(strings.TrimSuffix(filepath.Base(path), ".asmx"))
@@ -465,7 +465,7 @@ func FuzzReadEnvelope(f *testing.F) {
 	}
 	f.Add([]byte(envelopeOf(soap11, "", operationOf(apiSpace, "CreateEnvelope", "<Envelope><Documents><Document><PDFBytes><x:Include xmlns:x='"+xop+"' href='cid:a'/></PDFBytes></Document></Documents></Envelope>"))))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		msg, err := readEnvelope(bytes.NewReader(in))
+		msg, err := readEnvelope(bytes.NewReader(in), nil)
 		if err == nil && (msg.operation == "" || msg.version == "") {
 			t.Errorf("accepted %q", in)
 		}

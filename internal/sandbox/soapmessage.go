@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"cmp"
 	"compress/gzip"
 	"encoding/xml"
@@ -21,11 +22,6 @@ const (
 	xop    = "http://www.w3.org/2004/08/xop/include"
 )
 
-var (
-	errVersion        = errors.New("the envelope is neither SOAP 1.1 nor SOAP 1.2")
-	errMustUnderstand = errors.New("a header that must be understood is not")
-)
-
 // soapMessage is what the sandbox takes from a SOAP request.
 type soapMessage struct {
 	version   string // namespace of the envelope; empty until it is known
@@ -35,7 +31,7 @@ type soapMessage struct {
 	timestamp bool     // the Security header held one
 	body      *element // the operation
 	content   definition
-	included  map[int]string // document index -> cid of the part that holds it
+	parts     map[string]Document // by cid
 }
 
 // usernameToken is the WS-Security credential (PROTOCOL.md §4.4).
@@ -61,7 +57,7 @@ func readMessage(r *http.Request, limit int64) (soapMessage, error) {
 	}
 	switch media {
 	case "text/xml", "application/soap+xml":
-		return readEnvelope(body)
+		return readEnvelope(body, nil)
 	case "multipart/related":
 		return readPackage(multipart.NewReader(body, params["boundary"]), params)
 	}
@@ -84,50 +80,29 @@ func decoded(r *http.Request, limit int64) (io.ReadCloser, error) {
 
 // readPackage reads MTOM: the root part holds the envelope, the others documents.
 func readPackage(parts *multipart.Reader, params map[string]string) (soapMessage, error) {
-	var msg soapMessage
 	if params["type"] != "application/xop+xml" {
-		return msg, errors.New("multipart/related is not of type application/xop+xml")
+		return soapMessage{}, errors.New("multipart/related is not of type application/xop+xml")
 	}
-	documents, root := map[string]Document{}, false
-	for n := range maxParts {
-		part, err := parts.NextRawPart()
-		if err == io.EOF && root {
-			return msg, msg.include(documents)
-		}
-		if err != nil {
-			return msg, fmt.Errorf("multipart: %w", err)
-		}
+	var root []byte
+	documents := map[string]Document{}
+	err := eachPart(parts, func(n int, part *multipart.Part) (err error) {
 		id := part.Header.Get("Content-ID")
-		if !root && (id == params["start"] || params["start"] == "" && n == 0) {
-			root = true
-			if msg, err = readEnvelope(part); err != nil {
-				return msg, err
-			}
-			continue
+		if root == nil && (id == params["start"] || params["start"] == "" && n == 0) {
+			root, err = io.ReadAll(part)
+			return err
 		}
 		size, sum, err := digestOf(part)
-		if err != nil {
-			return msg, fmt.Errorf("multipart: %w", err)
-		}
 		documents[strings.Trim(id, "<>")] = Document{Size: size, SHA256: sum}
-	}
-	return msg, errors.New("multipart: too many parts")
+		return err
+	})
+	msg, wrong := readEnvelope(bytes.NewReader(root), documents)
+	return msg, cmp.Or(err, wrong)
 }
 
-func (m *soapMessage) include(parts map[string]Document) error {
-	for i, id := range m.included {
-		d, ok := parts[id]
-		if !ok {
-			return fmt.Errorf("xop: no part %q", id)
-		}
-		m.content.documents[i].Size, m.content.documents[i].SHA256 = d.Size, d.SHA256
-	}
-	return nil
-}
-
-func readEnvelope(r io.Reader) (soapMessage, error) {
+// readEnvelope reads the envelope; parts are the documents that it may include by their ids.
+func readEnvelope(r io.Reader, parts map[string]Document) (soapMessage, error) {
 	root, unreadable := readXML(r)
-	msg := soapMessage{included: map[int]string{}}
+	msg := soapMessage{parts: parts}
 	err := msg.take(root)
 	return msg, cmp.Or(unreadable, err)
 }
@@ -135,7 +110,7 @@ func readEnvelope(r io.Reader) (soapMessage, error) {
 // take checks the envelope and notes what is in it, as far as it is right.
 func (m *soapMessage) take(root *element) error {
 	if root == nil || root.name.Local != "Envelope" || root.name.Space != soap11 && root.name.Space != soap12 {
-		return errVersion
+		return &soapFault{name: "VersionMismatch", reason: "the envelope is neither SOAP 1.1 nor SOAP 1.2"}
 	}
 	m.version = root.name.Space
 	regions := root.children
@@ -171,7 +146,7 @@ func (m *soapMessage) takeHeader(block *element) error {
 	for _, a := range block.attrs {
 		optional := a.Value == "0" || a.Value == "false" || security || strings.Contains(block.name.Space, "/addressing")
 		if a.Name == (xml.Name{Space: m.version, Local: "mustUnderstand"}) && !optional {
-			return errMustUnderstand
+			return &soapFault{name: "MustUnderstand", reason: "a header that must be understood is not"}
 		}
 	}
 	if !security {
@@ -226,20 +201,12 @@ func (m *soapMessage) checkNamespace(e *element) error {
 
 // takeContent reads the documents and recipients of the operation's Envelope.
 func (m *soapMessage) takeContent(envelope *element) error {
-	for i, e := range envelope.child("Documents").items() {
-		doc := Document{ID: e.value("ID"), Name: e.value("Name")}
-		content := e.child("PDFBytes")
-		if included := content.child("Include"); included != nil {
-			id, err := contentID(included)
-			if err != nil {
-				return err
-			}
-			m.included[i] = id
-		} else if content != nil {
-			if err := doc.keep(content.text); err != nil {
-				return fmt.Errorf("PDFBytes: %w", err)
-			}
+	for _, e := range envelope.child("Documents").items() {
+		doc, err := m.document(e.child("PDFBytes"))
+		if err != nil {
+			return fmt.Errorf("PDFBytes: %w", err)
 		}
+		doc.ID, doc.Name = e.value("ID"), e.value("Name")
 		m.content.documents = append(m.content.documents, doc)
 	}
 	for _, e := range envelope.child("Recipients").items() {
@@ -250,11 +217,20 @@ func (m *soapMessage) takeContent(envelope *element) error {
 	return m.content.bounded()
 }
 
-func contentID(include *element) (string, error) {
+// document is base64, or a part that is included.
+func (m *soapMessage) document(content *element) (doc Document, err error) {
+	include := content.child("Include")
+	switch {
+	case content == nil:
+		return doc, nil
+	case include == nil:
+		return doc, doc.keep(content.text)
+	}
 	for _, a := range include.attrs {
-		if id, ok := strings.CutPrefix(a.Value, "cid:"); ok && a.Name.Local == "href" {
-			return id, nil
+		id, _ := strings.CutPrefix(a.Value, "cid:")
+		if d, ok := m.parts[id]; ok && a.Name.Local == "href" {
+			return d, nil
 		}
 	}
-	return "", errors.New("xop: Include without a cid")
+	return doc, errors.New("xop: Include of no part")
 }

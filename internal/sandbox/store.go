@@ -1,6 +1,9 @@
 package sandbox
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // store keeps the newest values by key, at most `most` of them. It is safe for several goroutines.
 type store[V any] struct {
@@ -12,17 +15,23 @@ type store[V any] struct {
 
 func newStore[V any](most int) *store[V] { return &store[V]{most: most, values: map[string]V{}} }
 
-func (s *store[V]) put(key string, v V) {
+func (s *store[V]) put(key string, v V) { s.change(key, func(old *V) { *old = v }) }
+
+// change edits a value in one step; where there is none it begins with the zero value.
+func (s *store[V]) change(key string, edit func(v *V)) V {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.values[key]; !known {
+	v, known := s.values[key]
+	edit(&v)
+	s.values[key] = v
+	if !known {
 		s.order = append(s.order, key)
 	}
-	s.values[key] = v
 	if len(s.order) > s.most {
 		delete(s.values, s.order[0])
 		s.order = s.order[1:]
 	}
+	return v
 }
 
 func (s *store[V]) get(key string) (V, bool) {
@@ -32,6 +41,16 @@ func (s *store[V]) get(key string) (V, bool) {
 	return v, ok
 }
 
+// find gets the oldest value that matches.
+func (s *store[V]) find(match func(V) bool) (V, bool) {
+	all := s.all()
+	if i := slices.IndexFunc(all, match); i >= 0 {
+		return all[i], true
+	}
+	var none V
+	return none, false
+}
+
 // take removes a value.
 func (s *store[V]) take(key string) (V, bool) {
 	s.mu.Lock()
@@ -39,18 +58,6 @@ func (s *store[V]) take(key string) (V, bool) {
 	v, ok := s.values[key]
 	delete(s.values, key)
 	return v, ok
-}
-
-// change replaces a value in one step, or keeps it when edit refuses.
-func (s *store[V]) change(key string, edit func(v *V) *apiError) *apiError {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v := s.values[key]
-	refused := edit(&v)
-	if refused == nil {
-		s.values[key] = v
-	}
-	return refused
 }
 
 func (s *store[V]) removeIf(match func(V) bool) {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +36,7 @@ func (t *tokens) RevokeTokens(userID string) {
 
 // Revoke withdraws a user's consent. Refresh tokens end; access tokens live on until they expire (PROTOCOL.md §6.5).
 func (c *core) Revoke(key, userID string) {
-	c.withdraw(key, userID)
+	c.consents.take(consentID(key, userID))
 	c.refresh.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) && strings.EqualFold(g.key, key) })
 }
 
@@ -116,8 +115,4 @@ func newGUID() string {
 	b := randomBytes(16)
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-func isGUID(s string) bool {
-	return regexp.MustCompile(`^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(s)
 }

@@ -1,0 +1,122 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+
+	"docusign-auth-proxy/internal/privatekey"
+)
+
+// The fixed names of the seed.
+const (
+	LegacyKey = "TEST-0a1b2c3d-1111-2222-3333-444455556666"
+	GUIDKey   = "a1b2c3d4-0000-4000-8000-000000000001"
+
+	AnnaID   = "a1b2c3d4-0000-4000-8000-000000000020"
+	BobID    = "a1b2c3d4-0000-4000-8000-000000000021"
+	AdminID  = "a1b2c3d4-0000-4000-8000-000000000022"
+	LegacyID = "a1b2c3d4-0000-4000-8000-000000000023"
+
+	ExampleAccountID = "a1b2c3d4-0000-4000-8000-000000000010" // number 1234567
+	CaptureAccountID = "a1b2c3d4-0000-4000-8000-000000000011" // number 1703061
+
+	// CaptureEnvelopeID is the envelope that the recorded clients ask for; it is in account 1703061.
+	CaptureEnvelopeID = "93be49ab-0000-4000-8000-000000000001"
+)
+
+// Seed is what the demo begins with: two integrations, four users, two accounts on two sites.
+type Seed struct {
+	Integrations []Integration
+	PrivateKeys  map[string][]byte // PKCS#1 PEM by integration key
+	Users        []User
+	Accounts     []Account
+}
+
+// User finds one of the users by e-mail.
+func (s Seed) User(email string) User {
+	i := slices.IndexFunc(s.Users, func(u User) bool { return strings.EqualFold(u.Email, email) })
+	if i < 0 {
+		return User{}
+	}
+	return s.Users[i]
+}
+
+// Seed fills the sandbox. Every user has consented to both integrations; RSA keys are new each time.
+func (s *Sandbox) Seed() (Seed, error) { return s.SeedWith(nil) }
+
+// SeedWith is Seed with the PrivateKeys of an earlier run; missing ones are made.
+func (s *Sandbox) SeedWith(keys map[string][]byte) (Seed, error) {
+	w := Seed{PrivateKeys: map[string][]byte{}}
+	for _, key := range []string{LegacyKey, GUIDKey} {
+		private, err := privateKey(keys[key])
+		if err != nil {
+			return Seed{}, fmt.Errorf("key of %s: %w", key, err)
+		}
+		w.PrivateKeys[key] = pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))
+		w.Integrations = append(w.Integrations, Integration{
+			Key: key, PublicKeys: []*rsa.PublicKey{&private.PublicKey}, Live: true,
+			RedirectURIs: []string{
+				"https://www.docusign.com", "http://localhost:8080/callback", "http://127.0.0.1:8080/callback",
+			},
+		})
+	}
+	w.Accounts = []Account{
+		{
+			ID: ExampleAccountID, Number: "1234567", Name: "Example Ltd", Site: s.opts.Sites[min(1, len(s.opts.Sites)-1)],
+			Organization: "a1b2c3d4-0000-4000-8000-000000000030",
+		},
+		{ID: CaptureAccountID, Number: "1703061", Name: "Capture & Co", Site: s.opts.Sites[0]},
+	}
+	w.Users = []User{
+		{
+			ID: AnnaID, Email: "anna@example.com", Name: "Anna Example", Password: "anna-legacy-1",
+			AppPassword: "anna-app-1", Accounts: []string{CaptureAccountID, ExampleAccountID}, Default: ExampleAccountID,
+		},
+		{
+			ID: BobID, Email: "bob@example.com", Name: "Bob Example", Password: "bob-legacy-2",
+			AppPassword: "bob-app-2", Accounts: []string{ExampleAccountID},
+		},
+		{
+			ID: AdminID, Email: "admin@example.com", Name: "Ada Admin", Password: "admin-legacy-3",
+			AppPassword: "admin-app-3", Accounts: []string{ExampleAccountID, CaptureAccountID}, Admin: true,
+		},
+		{
+			ID: LegacyID, Email: "legacy.user@example.com", Name: "Legacy User", Password: "p@ss<w&rd>é1",
+			AppPassword: "legacy-app-4", Accounts: []string{CaptureAccountID},
+		},
+	}
+	s.fill(w)
+	return w, nil
+}
+
+// privateKey reads a key that was kept, or makes one.
+func privateKey(kept []byte) (*rsa.PrivateKey, error) {
+	if len(kept) == 0 {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return privatekey.RSA(kept)
+}
+
+func (s *Sandbox) fill(w Seed) {
+	for _, a := range w.Accounts {
+		s.AddAccount(a)
+	}
+	for _, u := range w.Users {
+		s.AddUser(u)
+	}
+	for _, i := range w.Integrations {
+		s.AddIntegration(i)
+		for _, u := range w.Users {
+			s.Consent(i.Key, u.ID, "signature", "impersonation")
+		}
+	}
+	s.AddEnvelope(Envelope{
+		ID: CaptureEnvelopeID, AccountID: CaptureAccountID, SenderID: LegacyID, Key: LegacyKey, Status: "sent",
+		Subject: "Please sign", Documents: []Document{{ID: "1", Name: "sample.pdf"}},
+		Recipients: []Recipient{{ID: "1", Email: "signer@example.com", Name: "Sam Signer", Type: "signers"}},
+	})
+}
