@@ -2,8 +2,8 @@ package legacy
 
 import "strings"
 
-// Bearer takes the value of an Authorization header apart: "Bearer X", "bearer X", and the bare token that an official SDK sent
-// (PROTOCOL.md §1.4 V19). ok is false for Basic, for other schemes, and for what cannot be a token.
+// Bearer takes the value of an Authorization header apart: "Bearer X", "bearer X", and the bare token that an official
+// SDK sent (PROTOCOL.md §1.4 V19). ok is false for Basic, for other schemes, and for what cannot be a token.
 func Bearer(authorization string) (token string, ok bool) {
 	token = strings.Trim(authorization, " \t")
 	if scheme, rest, found := cutBlank(token); found {
@@ -51,8 +51,8 @@ func isBase64URL(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_'
 }
 
-// LooksLikeOAuth reports whether a bearer token is a real DocuSign OAuth access token, which is a JWT (RFC 7519 §3) and needs no
-// translation. Tokens of the legacy grant are 28 characters of base64 and have no dots.
+// LooksLikeOAuth reports whether a bearer token is a real DocuSign OAuth access token, which is a JWT (RFC 7519 §3)
+// and needs no translation. Tokens of the legacy grant are 28 characters of base64 and have no dots.
 func LooksLikeOAuth(token string) bool {
 	if !strings.HasPrefix(token, "eyJ") {
 		return false

@@ -3,46 +3,46 @@ package legacy
 import (
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // fromLatin1 makes a character of every byte, which Node and old .NET programs mean by a header that is not UTF-8.
 func fromLatin1(s string) string {
-	var b strings.Builder
-	b.Grow(len(s) + 16)
+	runes := make([]rune, len(s))
 	for i := range len(s) {
-		b.WriteRune(rune(s[i]))
+		runes[i] = rune(s[i])
 	}
-	return b.String()
+	return string(runes)
 }
 
 // toBytes undoes fromLatin1. Characters that cannot have been a byte (they came from an escape) stay.
 func toBytes(s string) string {
-	var b strings.Builder
-	b.Grow(len(s))
+	var b []byte
 	for _, r := range s {
 		if r <= 0xff {
-			b.WriteByte(byte(r))
+			b = append(b, byte(r))
 		} else {
-			b.WriteRune(r)
+			b = utf8.AppendRune(b, r)
 		}
 	}
-	return b.String()
+	return string(b)
 }
 
-// windows1252 are the characters at 0x80 to 0x9F, where Latin-1 has control characters and Windows has letters.
-const windows1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
-
+// toWindows1252 reads the characters at 0x80 to 0x9F, where Latin-1 has control characters, as Windows does.
 func toWindows1252(s string) string {
-	letters := []rune(windows1252)
 	return strings.Map(func(r rune) rune {
-		if r < 0x80 || r > 0x9f {
-			return r
+		if r >= 0x80 && r <= 0x9f {
+			if letter := charmap.Windows1252.DecodeByte(byte(r)); letter != utf8.RuneError {
+				return letter
+			}
 		}
-		return letters[r-0x80]
+		return r
 	}, s)
 }
 
-// likelyText is the best single reading of a text made by fromLatin1: one part of a value may well be UTF-8 when another is not.
+// likelyText is the best single reading of a text made by fromLatin1: one part of a value may well be UTF-8 when
+// another is not.
 func likelyText(s string) string {
 	if b := toBytes(s); utf8.ValidString(b) {
 		return b

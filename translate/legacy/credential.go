@@ -1,5 +1,5 @@
-// Package legacy recognises the credentials that DocuSign no longer takes, in every form in which old programs send them.
-// It never decides whether a credential is right, never logs, and never puts any part of a value into an error.
+// Package legacy recognises the credentials that DocuSign no longer takes, in every form in which old programs send
+// them. It never decides whether a credential is right, never logs, and never puts any part of a value into an error.
 // Package translate calls it with the headers, forms and envelope texts of a request and checks what comes out.
 package legacy
 
@@ -23,23 +23,13 @@ const (
 
 // String is the metric label of the scheme.
 func (s Scheme) String() string {
-	switch s {
-	case HeaderJSON:
-		return "header_json"
-	case HeaderXML:
-		return "header_xml"
-	case WSSecurity:
-		return "ws_security"
-	case SOAPBody:
-		return "soap_body"
-	case PasswordGrant:
-		return "password_grant"
-	case LegacyBearer:
-		return "legacy_bearer"
-	case OAuthBearer:
-		return "oauth_bearer"
+	names := [...]string{
+		"none", "header_json", "header_xml", "ws_security", "soap_body", "password_grant", "legacy_bearer", "oauth_bearer",
 	}
-	return "none"
+	if int(s) >= len(names) {
+		return names[None]
+	}
+	return names[s]
 }
 
 // Legacy reports whether DocuSign has switched this form off, so that it counts as not yet migrated.
@@ -57,8 +47,9 @@ type Credential struct {
 	Username      string // the authenticator: e-mail or GUID, trimmed, valid UTF-8. Compare after Fold
 	OnBehalfOf    string // the principal: e-mail or GUID; "" when the authenticator acts for itself
 
-	// Passwords are the readings of the password, at most six, without duplicates: first what the rules of the form give, then what
-	// a program that broke those rules may have meant (PROTOCOL.md §1.4 V12, V13). None is empty; there are none without a password.
+	// Passwords are the readings of the password, at most six, without duplicates: first what the rules of the form
+	// give, then what a program that broke those rules may have meant (PROTOCOL.md §1.4 V12, V13). None is empty;
+	// there are none without a password.
 	Passwords []secret.Text
 
 	// Bearer is the token of PROTOCOL.md §1.4 V16. Only then Username is empty; Scheme is LegacyBearer or OAuthBearer.
@@ -85,8 +76,9 @@ const (
 	maxPasswords = 6
 )
 
-// NewCredential builds the credential of a form that has a user name with brackets and a password, and no field for the key: the
-// UsernameToken of WS-Security and the body of credential.asmx. Both texts have their entities resolved. Errors are *FormatError.
+// NewCredential builds the credential of a form that has a user name with brackets and a password, and no field for
+// the key: the UsernameToken of WS-Security and the body of credential.asmx. Both texts have their entities resolved.
+// Errors are *FormatError.
 func NewCredential(scheme Scheme, username string, password secret.Text, isKey func(string) bool) (Credential, error) {
 	return plainFields(username, "", withTrimmed(password.Reveal())).credential(scheme, isKey)
 }

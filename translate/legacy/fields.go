@@ -43,7 +43,8 @@ type fields struct {
 	latin     bool // each character of the passwords stands for one byte of a value that was not UTF-8
 }
 
-// set refuses a field that comes twice with different texts: whoever reads the value after the proxy might take the other one.
+// set refuses a field that comes twice with different texts: whoever reads the value after the proxy might take the
+// other one.
 func (f *fields) set(n field, texts ...string) (reason string) {
 	if f.present[n] && f.values[n] != texts[0] {
 		return "two different " + n.String() + " fields"
@@ -65,8 +66,8 @@ func (f *fields) sameNames(o *fields) bool {
 	return true
 }
 
-// credential checks the names and settles the readings of the password. With an error the Credential still has the Scheme, and the key
-// when it could be read, so that the failure can be counted for its integration.
+// credential checks the names and settles the readings of the password. With an error the Credential still has the
+// Scheme, and the key when it could be read, so that the failure can be counted for its integration.
 func (f *fields) credential(scheme Scheme, isKey func(string) bool) (Credential, error) {
 	fail := func(c Credential, reason string) (Credential, error) {
 		return c, &FormatError{Scheme: scheme, Reason: reason}

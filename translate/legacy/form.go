@@ -2,15 +2,18 @@ package legacy
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
 	"docusign-auth-proxy/internal/secret"
 )
 
-// TokenForm is the body of a legacy POST oauth2/token in one reading (PROTOCOL.md §3.1). Fields that were not sent are empty.
+// TokenForm is the body of a legacy POST oauth2/token in one reading (PROTOCOL.md §3.1). Fields that were not sent are
+// empty.
 type TokenForm struct {
 	GrantType string
 	ClientID  string // the integrator key
@@ -24,9 +27,10 @@ func (f TokenForm) Credential(isKey func(string) bool) (Credential, error) {
 	return plainFields(f.Username, f.ClientID, []string{f.Password.Reveal()}).credential(PasswordGrant, isKey)
 }
 
-// ParseTokenForm reads the body of a legacy POST oauth2/token. Many programs do not percent-encode, so there may be several readings,
-// to be tried in order: as the form demands; with "+" as itself; split at the known fields only; and that with nothing decoded.
-// There are at most four, all different. A field sent twice with different texts is refused. Errors are *FormatError.
+// ParseTokenForm reads the body of a legacy POST oauth2/token. Many programs do not percent-encode, so there may be
+// several readings, to be tried in order: as the form demands; with "+" as itself; split at the known fields only; and
+// that with nothing decoded. There are at most four, all different. A field sent twice with different texts is
+// refused. Errors are *FormatError.
 func ParseTokenForm(body []byte) (readings []TokenForm, err error) {
 	text, reason := formText(body)
 	if reason != "" {
@@ -55,7 +59,7 @@ func ParseTokenForm(body []byte) (readings []TokenForm, err error) {
 // GrantType gives the grant_type of a form of any length and kind, "" when it has none.
 func GrantType(form []byte) string {
 	for _, p := range splitPairs(string(form)) {
-		if strings.EqualFold(formName(p.name), formGrantType.String()) {
+		if strings.EqualFold(formName(p.name), "grant_type") {
 			value, _ := decodeKeepingPlus(p.value)
 			return strings.TrimSpace(value)
 		}
@@ -63,8 +67,8 @@ func GrantType(form []byte) string {
 	return ""
 }
 
-// FormHasPassword reports whether a query, a form, or a JSON object in its place has a password or a legacy header as a field.
-// Both separators count, since servers differ in them.
+// FormHasPassword reports whether a query, a form, or a JSON object in its place has a password or a legacy header as
+// a field. Both separators count, since servers differ in them.
 func FormHasPassword(text string) bool {
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
 		var fields map[string]any
@@ -89,10 +93,11 @@ func formName(name string) string {
 }
 
 func isPasswordField(name string) bool {
-	return strings.EqualFold(name, formPassword.String()) || strings.EqualFold(name, "X-DocuSign-Authentication")
+	return strings.EqualFold(name, "password") || strings.EqualFold(name, "X-DocuSign-Authentication")
 }
 
-// ParseRevokeForm reads the token from the body of a legacy POST oauth2/revoke (PROTOCOL.md §3.3). Errors are *FormatError.
+// ParseRevokeForm reads the token from the body of a legacy POST oauth2/revoke (PROTOCOL.md §3.3). Errors are
+// *FormatError.
 func ParseRevokeForm(body []byte) (secret.Text, error) {
 	fail := func(reason string) (secret.Text, error) {
 		return secret.Text{}, &FormatError{Scheme: LegacyBearer, Reason: reason}
@@ -118,7 +123,8 @@ func ParseRevokeForm(body []byte) (secret.Text, error) {
 	return secret.New(token), nil
 }
 
-// formText bounds and trims a form. Only what encoding never leaves bare is trimmed: old programs end the body with CRLF or NUL.
+// formText bounds and trims a form. Only what encoding never leaves bare is trimmed: old programs end the body with
+// CRLF or NUL.
 func formText(body []byte) (text, reason string) {
 	if len(body) > maxValue {
 		return "", "more than 16 KiB"
@@ -145,55 +151,39 @@ type formReading struct {
 
 // read is not ok when the text has no such reading, or no known field in it.
 func (r formReading) read(text string) (f TokenForm, ok bool, reason string) {
-	var values [formCount]string
-	var present [formCount]bool
+	values := map[string]string{}
 	for _, p := range r.split(text) {
 		name, nameOK := r.decode(p.name)
 		value, valueOK := r.decode(p.value)
 		if !nameOK || !valueOK {
 			return f, false, ""
 		}
-		n, known := formFieldNamed(name)
-		if !known {
+		name = formField(name)
+		if name == "" {
 			continue
 		}
-		if present[n] && values[n] != value {
-			return f, false, "two different " + n.String() + " fields"
+		if first, again := values[name]; again && first != value {
+			return f, false, "two different " + name + " fields"
 		}
-		values[n], present[n], ok = value, true, true
+		values[name] = value
 	}
 	return TokenForm{
-		GrantType: values[formGrantType],
-		ClientID:  values[formClientID],
-		Username:  values[formUsername],
-		Password:  secret.New(values[formPassword]),
-		Scope:     values[formScope],
-	}, ok, ""
+		GrantType: values["grant_type"],
+		ClientID:  values["client_id"],
+		Username:  values["username"],
+		Password:  secret.New(values["password"]),
+		Scope:     values["scope"],
+	}, len(values) > 0, ""
 }
 
-// formField is a field of the token form that means something.
-type formField uint8
-
-const (
-	formGrantType formField = iota
-	formClientID
-	formUsername
-	formPassword
-	formScope
-	formCount
-)
-
-func (n formField) String() string {
-	return [formCount]string{"grant_type", "client_id", "username", "password", "scope"}[n]
-}
-
-func formFieldNamed(name string) (formField, bool) {
-	for n := range formCount {
-		if strings.EqualFold(name, n.String()) {
-			return n, true
+// formField gives the name of a field of the token form that means something, else "".
+func formField(name string) string {
+	for _, n := range [...]string{"grant_type", "client_id", "username", "password", "scope"} {
+		if strings.EqualFold(name, n) {
+			return n
 		}
 	}
-	return 0, false
+	return ""
 }
 
 func splitPairs(text string) (pairs []pair) {
@@ -214,11 +204,9 @@ func splitKnown(text string) (pairs []pair) {
 	}
 	for i := 0; i <= len(text); {
 		part, _, _ := strings.Cut(text[i:], "&")
-		if n, _, found := strings.Cut(part, "="); found {
-			if _, known := formFieldNamed(n); known {
-				end(i - 1)
-				begin, name = i+len(n)+1, n
-			}
+		if n, _, found := strings.Cut(part, "="); found && formField(n) != "" {
+			end(i - 1)
+			begin, name = i+len(n)+1, n
 		}
 		i += len(part) + 1
 	}
@@ -232,28 +220,17 @@ func decodeStrict(s string) (string, bool) {
 	return s, err == nil
 }
 
+var percentEncoded = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+
 // decodeKeepingPlus resolves %XX where it is well-formed, and nothing else.
 func decodeKeepingPlus(s string) (string, bool) {
 	if !strings.Contains(s, "%") {
 		return s, true
 	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
-			b = append(b, hexDigit(s[i+1])<<4|hexDigit(s[i+2]))
-			i += 2
-			continue
-		}
-		b = append(b, s[i])
-	}
-	return string(b), true
+	return percentEncoded.ReplaceAllStringFunc(s, func(code string) string {
+		b, _ := hex.DecodeString(code[1:]) // two hexadecimal digits
+		return string(b)
+	}), true
 }
 
 func asItIs(s string) (string, bool) { return s, true }
-
-func hexDigit(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c | 0x20 - 'a' + 10
-}

@@ -1,12 +1,14 @@
 package legacy
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
 
-// ParseHeaders reads all the values of X-DocuSign-Authentication in one request. Values that differ are refused, because another
-// reader of the same request might take another one than the proxy; a value sent twice is read once. Otherwise as ParseHeader.
+// ParseHeaders reads all the values of X-DocuSign-Authentication in one request. Values that differ are refused,
+// because another reader of the same request might take another one than the proxy; a value sent twice is read once.
+// Otherwise as ParseHeader.
 func ParseHeaders(values []string, isKey func(string) bool) (Credential, error) {
 	if len(values) == 0 {
 		return Credential{}, &FormatError{Reason: reasonEmpty}
@@ -21,9 +23,10 @@ func ParseHeaders(values []string, isKey func(string) bool) (Credential, error) 
 
 const reasonEmpty = "an empty value"
 
-// ParseHeader reads the value of X-DocuSign-Authentication in the order of PROTOCOL.md §1.5: as the form demands, then tolerantly.
-// isKey reports whether a text is a known integrator key; nil knows none. Without error, the Credential has a Username or a Bearer.
-// With one, always a *FormatError, it has the Scheme, and the IntegratorKey if it could be read.
+// ParseHeader reads the value of X-DocuSign-Authentication in the order of PROTOCOL.md §1.5: as the form demands, then
+// tolerantly. isKey reports whether a text is a known integrator key; nil knows none. Without error, the Credential
+// has a Username or a Bearer. With one, always a *FormatError, it has the Scheme, and the IntegratorKey if it could be
+// read.
 func ParseHeader(value string, isKey func(string) bool) (Credential, error) {
 	if len(value) > maxValue {
 		return Credential{}, &FormatError{Reason: "more than 16 KiB"}
@@ -72,25 +75,12 @@ func trimStart(s string) string {
 	return strings.TrimSpace(strings.TrimPrefix(s, "\ufeff"))
 }
 
-// unfold joins a value that was sent in several lines (PROTOCOL.md §1.4 V8): CR? LF and the blanks after it become one blank.
+var folded = regexp.MustCompile(`\r?\n[ \t]+`)
+
+// unfold joins a value that was sent in several lines (PROTOCOL.md §1.4 V8).
 func unfold(s string) string {
 	if !strings.Contains(s, "\n") {
 		return s
 	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for {
-		line, rest, more := strings.Cut(s, "\n")
-		indented := strings.TrimLeft(rest, " \t")
-		if !more {
-			b.WriteString(line)
-			return b.String()
-		}
-		if len(indented) == len(rest) {
-			b.WriteString(line + "\n")
-		} else {
-			b.WriteString(strings.TrimSuffix(line, "\r") + " ")
-		}
-		s = indented
-	}
+	return folded.ReplaceAllString(s, " ")
 }

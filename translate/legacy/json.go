@@ -2,13 +2,14 @@ package legacy
 
 import (
 	"encoding/json"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf16"
-	"unicode/utf8"
 )
 
-// parseJSON reads an object whose members are flat. A password with a `","` in it can make a well-formed object with members that
-// nobody knows; then the tolerant reading is one more candidate.
+// parseJSON reads an object whose members are flat. A password with a `","` in it can make a well-formed object with
+// members that nobody knows; then the tolerant reading is one more candidate.
 func parseJSON(text string) (f *fields, reason string) {
 	f, foreign, ok, reason := strictJSON(text)
 	if !ok {
@@ -29,18 +30,16 @@ func strictJSON(text string) (f *fields, foreign, ok bool, reason string) {
 		return nil, false, false, ""
 	}
 	dec := json.NewDecoder(strings.NewReader(text))
-	if _, err := dec.Token(); err != nil {
-		return nil, false, false, ""
-	}
+	_, err := dec.Token()
 	f = &fields{}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, false, false, ""
-		}
+	for err == nil && dec.More() {
+		var name json.Token
 		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
-			return nil, false, false, ""
+		if name, err = dec.Token(); err == nil {
+			err = dec.Decode(&raw)
+		}
+		if err != nil {
+			break
 		}
 		n, known := fieldNamed(name.(string))
 		if !known {
@@ -51,7 +50,7 @@ func strictJSON(text string) (f *fields, foreign, ok bool, reason string) {
 			return nil, false, true, reason
 		}
 	}
-	return f, foreign, true, ""
+	return f, foreign, err == nil, ""
 }
 
 // setJSON takes a number as its digits, as PHP writes a password of digits, and null as no field.
@@ -113,62 +112,23 @@ func (f *fields) setTolerant(n field, segment string, last bool) (reason string)
 	return f.set(n, text)
 }
 
-// members finds the known fields after a brace or a comma. They are quoted as the first member is, so that a quoted object is not
-// split at a password that contains `,username:`.
+// memberStart is a name and its colon, after a brace or a comma.
+var memberStart = regexp.MustCompile(`[{,][ \t\r\n]*(["']?)[ \t\r\n]*([A-Za-z]+)[ \t\r\n]*(["']?)[ \t\r\n]*:`)
+
+// members finds the known fields after a brace or a comma. They are quoted as the first member is, so that a quoted
+// object is not split at a password that contains `,username:`.
 func members(text string) (found []member) {
-	first := skipBlanks(text, 1)
-	quote := byte(0)
-	if first < len(text) && (text[first] == '"' || text[first] == '\'') {
-		quote = text[first]
+	quote := strings.TrimLeft(text[1:], blanks)
+	if quote = quote[:min(1, len(quote))]; quote != `"` && quote != "'" {
+		quote = ""
 	}
-	for i := 0; i < len(text); i++ {
-		if text[i] != '{' && text[i] != ',' {
-			continue
-		}
-		if n, value, ok := memberName(text, i+1, quote); ok {
-			found = append(found, member{n, i, value})
-			i = value - 1
+	for _, at := range memberStart.FindAllStringSubmatchIndex(text, -1) {
+		n, known := fieldNamed(text[at[4]:at[5]])
+		if known && text[at[2]:at[3]] == quote && text[at[6]:at[7]] == quote {
+			found = append(found, member{n, at[0], at[1]})
 		}
 	}
 	return found
-}
-
-// memberName reads `"Name" :` at i. quote is 0 for names without quotes.
-func memberName(text string, i int, quote byte) (n field, value int, ok bool) {
-	i = skipBlanks(text, i)
-	if quote != 0 {
-		if i >= len(text) || text[i] != quote {
-			return 0, 0, false
-		}
-		i = skipBlanks(text, i+1)
-	}
-	end := i
-	for end < len(text) && isLetter(text[end]) {
-		end++
-	}
-	if n, ok = fieldNamed(text[i:end]); !ok {
-		return 0, 0, false
-	}
-	i = skipBlanks(text, end)
-	if quote != 0 {
-		if i >= len(text) || text[i] != quote {
-			return 0, 0, false
-		}
-		i = skipBlanks(text, i+1)
-	}
-	if i >= len(text) || text[i] != ':' {
-		return 0, 0, false
-	}
-	return n, i + 1, true
-}
-
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-
-func skipBlanks(s string, i int) int {
-	for i < len(s) && strings.IndexByte(blanks, s[i]) >= 0 {
-		i++
-	}
-	return i
 }
 
 const (
@@ -176,8 +136,8 @@ const (
 	tail   = blanks + ",}" // what may stand between the last value and the end
 )
 
-// nameText reads the value of a field that is a name. What follows its closing quote must be another member or the end: a name
-// with a quote in it is refused rather than guessed.
+// nameText reads the value of a field that is a name. What follows its closing quote must be another member or the
+// end: a name with a quote in it is refused rather than guessed.
 func nameText(segment string) (text, reason string) {
 	if segment == "" {
 		return "", ""
@@ -235,7 +195,8 @@ func bareSpans(segment string, last bool) (spans []string) {
 	return append(spans, segment)
 }
 
-// quotedSpans are the extents that a quoted value can have: up to the first member that is no field, then as far as it can reach.
+// quotedSpans are the extents that a quoted value can have: up to the first member that is no field, then as far as it
+// can reach.
 func quotedSpans(segment string) (spans []string) {
 	quote, body := segment[0], segment[1:]
 	if comma := foreignMember(body, quote); comma >= 0 {
@@ -248,15 +209,15 @@ func quotedSpans(segment string) (spans []string) {
 	return append(spans, body[:end])
 }
 
-// maxForeign bounds the name of a member that is no field, so that looking for one stays linear.
-const maxForeign = 64
+// foreignStart is the name of a member that is no field; its length is bounded so that looking for one stays linear.
+var foreignStart = regexp.MustCompile(`^[ \t\r\n]*("[^"]{0,63}"|'[^']{0,63}')[ \t\r\n]*:`)
 
 // foreignMember finds the comma before `"name" :`, after a value that ends with quote (0: with anything), or gives -1.
 func foreignMember(s string, quote byte) int {
 	ended := quote == 0
 	for i := 0; i < len(s); i++ {
 		switch {
-		case s[i] == ',' && ended && startsMember(s[i+1:]):
+		case s[i] == ',' && ended && foreignStart.MatchString(s[i+1:]):
 			return i
 		case strings.IndexByte(blanks, s[i]) < 0 && quote != 0:
 			ended = s[i] == quote
@@ -265,77 +226,31 @@ func foreignMember(s string, quote byte) int {
 	return -1
 }
 
-func startsMember(s string) bool {
-	i := skipBlanks(s, 0)
-	if i >= len(s) || s[i] != '"' && s[i] != '\'' {
-		return false
-	}
-	name := s[i+1 : min(len(s), i+1+maxForeign)]
-	end := strings.IndexByte(name, s[i])
-	if end < 0 {
-		return false
-	}
-	i = skipBlanks(s, i+end+2)
-	return i < len(s) && s[i] == ':'
-}
+// jsonEscape takes a surrogate pair whole.
+var jsonEscape = regexp.MustCompile(`\\(?:["'\\/]|` +
+	`u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})`)
 
 // unescape resolves \" \' \\ \/ and \u0000 and keeps every other backslash (PROTOCOL.md §1.5).
 func unescape(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
 	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b.WriteByte(s[i])
-			continue
+	return jsonEscape.ReplaceAllStringFunc(s, func(escape string) string {
+		if escape[1] != 'u' {
+			return escape[1:]
 		}
-		switch c := s[i+1]; c {
-		case '"', '\'', '\\', '/':
-			b.WriteByte(c)
-			i++
-		case 'u':
-			r, size := escapedRune(s[i:])
-			if size == 0 {
-				b.WriteByte('\\')
-				continue
-			}
-			b.WriteRune(r)
-			i += size - 1
-		default:
-			b.WriteByte('\\')
+		r := hexRune(escape[2:6])
+		if len(escape) > 6 {
+			r = utf16.DecodeRune(r, hexRune(escape[8:]))
 		}
-	}
-	return b.String()
+		if utf16.IsSurrogate(r) {
+			return escape
+		}
+		return string(r)
+	})
 }
 
-// escapedRune reads \uXXXX, or two of them for a character outside the basic plane. size is 0 when s does not begin with one.
-func escapedRune(s string) (r rune, size int) {
-	hi, ok := hexRune(s)
-	if !ok {
-		return 0, 0
-	}
-	if !utf16.IsSurrogate(hi) {
-		return hi, 6
-	}
-	if lo, ok := hexRune(s[6:]); ok {
-		if r := utf16.DecodeRune(hi, lo); r != utf8.RuneError {
-			return r, 12
-		}
-	}
-	return 0, 0
-}
-
-func hexRune(s string) (r rune, ok bool) {
-	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
-		return 0, false
-	}
-	for _, c := range []byte(s[2:6]) {
-		if !isHex(c) {
-			return 0, false
-		}
-		r = r<<4 | rune(hexDigit(c))
-	}
-	return r, true
+func hexRune(digits string) rune {
+	n, _ := strconv.ParseUint(digits, 16, 16) // four hexadecimal digits
+	return rune(n)
 }

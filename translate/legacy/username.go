@@ -1,9 +1,12 @@
 package legacy
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Name is a user name taken apart.
@@ -13,9 +16,10 @@ type Name struct {
 	OnBehalfOf    string // the principal; "" when the authenticator acts for itself
 }
 
-// SplitUsername takes the brackets off a user name (PROTOCOL.md §4.5). scheme and ownKey, the key that the form carries beside the name,
-// say what a single bracket means: the key in WS-Security, in SOAP bodies and where ownKey is empty; the principal otherwise.
-// Where shape and position leave it open, isKey (if non-nil) knows the keys. Errors are *FormatError.
+// SplitUsername takes the brackets off a user name (PROTOCOL.md §4.5). scheme and ownKey, the key that the form
+// carries beside the name, say what a single bracket means: the key in WS-Security, in SOAP bodies and where ownKey is
+// empty; the principal otherwise. Where shape and position leave it open, isKey (if non-nil) knows the keys. Errors
+// are *FormatError.
 func SplitUsername(scheme Scheme, username, ownKey string, isKey func(string) bool) (Name, error) {
 	if scheme == WSSecurity || scheme == SOAPBody {
 		ownKey = ""
@@ -124,28 +128,11 @@ func (known keyTable) swapped(first, second, ownKey string) bool {
 	return keyShaped(second) && !keyShaped(first)
 }
 
+var keyPrefix = regexp.MustCompile(`^[0-9A-Za-z]{4}-`)
+
 // keyShaped reports whether s is a GUID, with or without the four-character prefix of old integrator keys.
 func keyShaped(s string) bool {
-	if len(s) == 41 && s[4] == '-' && strings.IndexFunc(s[:4], notAlphanumeric) < 0 {
-		s = s[5:]
-	}
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (s[i] == '-') || !dash && !isHex(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func notAlphanumeric(r rune) bool {
-	return r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a'
-}
-
-func isHex(c byte) bool {
-	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f'
+	return shown.GUID(s) || len(s) == 41 && keyPrefix.MatchString(s) && shown.GUID(s[5:])
 }
 
 // flaw says why s cannot be a user name or a key: such a text would forge lines in logs or match what it should not.
@@ -159,8 +146,8 @@ func flaw(s string) string {
 	return ""
 }
 
-// Fold gives the form in which user names and integrator keys are compared: without regard to case. It allocates only when s has
-// upper-case or other than ASCII letters. No letter outside ASCII becomes one inside it.
+// Fold gives the form in which user names and integrator keys are compared: without regard to case. It allocates only
+// when s has upper-case or other than ASCII letters. No letter outside ASCII becomes one inside it.
 func Fold(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c >= utf8.RuneSelf || c >= 'A' && c <= 'Z' {

@@ -3,6 +3,7 @@ package legacy
 import (
 	"encoding/xml"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,7 +20,8 @@ func parseXML(text string) (f *fields, reason string) {
 // strictXML is not ok when text is not a well-formed DocuSignCredentials element. Names count without prefix and case.
 func strictXML(text string) (f *fields, ok bool, reason string) {
 	dec := xml.NewDecoder(strings.NewReader(text))
-	dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // text is UTF-8 whatever its declaration says
+	// The text is UTF-8 whatever its declaration says.
+	dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 	p := xmlFields{fields: &fields{}, text: text}
 	for {
 		start := dec.InputOffset()
@@ -92,33 +94,59 @@ func (p *xmlFields) close(raw string) {
 	}
 }
 
+var (
+	startTag = regexp.MustCompile(`<([^<>]*)>`)
+	endTag   = regexp.MustCompile(`</([^<>]*)>`)
+)
+
 // tolerantXML takes the raw text of each known element, which need not be escaped (PROTOCOL.md §1.4 V12).
 func tolerantXML(text string) (f *fields, reason string) {
 	f = &fields{}
 	found := false
-	for i := 0; i < len(text); {
-		n, name, end, empty, ok := openTag(text, i)
-		if !ok {
-			i++
+	for {
+		at := startTag.FindStringSubmatchIndex(text)
+		if at == nil {
+			break
+		}
+		tag, empty := strings.CutSuffix(text[at[2]:at[3]], "/")
+		text = text[at[1]:]
+		if blank := strings.IndexAny(tag, blanks); blank >= 0 {
+			tag = tag[:blank]
+		}
+		name := localName(tag)
+		n, known := fieldNamed(name)
+		if !known {
 			continue
 		}
 		found = true
-		raw, next := "", end
+		raw := ""
 		if !empty {
-			if raw, next, ok = untilClose(text, end, name); !ok {
+			var closed bool
+			if raw, text, closed = untilClose(text, name); !closed {
 				return nil, n.String() + " has no closing tag"
 			}
 		}
 		if reason := f.setElement(n, raw); reason != "" {
 			return nil, reason
 		}
-		i = next
 	}
 	if !found {
 		return nil, "no known element, and not XML"
 	}
 	return f, ""
 }
+
+// untilClose gives the text before `</prefix:name>` and that after it.
+func untilClose(text, name string) (raw, rest string, ok bool) {
+	for _, at := range endTag.FindAllStringSubmatchIndex(text, -1) {
+		if strings.EqualFold(localName(strings.TrimRight(text[at[2]:at[3]], blanks)), name) {
+			return text[:at[0]], text[at[1]:], true
+		}
+	}
+	return "", "", false
+}
+
+func localName(name string) string { return name[strings.IndexByte(name, ':')+1:] }
 
 func (f *fields) setElement(n field, raw string) (reason string) {
 	trimmed := strings.TrimSpace(raw)
@@ -136,124 +164,37 @@ func (f *fields) setElement(n field, raw string) (reason string) {
 	return f.set(n, strings.TrimSpace(decoded))
 }
 
-// openTag reads `<prefix:Name …>` at i. It stops at the next "<", so that scanning all of a text stays linear.
-func openTag(text string, i int) (n field, name string, end int, empty, ok bool) {
-	if text[i] != '<' {
-		return 0, "", 0, false, false
-	}
-	stop := len(text)
-	if j := strings.IndexByte(text[i+1:], '<'); j >= 0 {
-		stop = i + 1 + j
-	}
-	tag, _, closed := strings.Cut(text[i+1:stop], ">")
-	if !closed {
-		return 0, "", 0, false, false
-	}
-	end = i + 1 + len(tag) + 1
-	tag, empty = strings.CutSuffix(tag, "/")
-	if j := strings.IndexAny(tag, blanks); j >= 0 {
-		tag = tag[:j]
-	}
-	name = tag[strings.IndexByte(tag, ':')+1:]
-	n, ok = fieldNamed(name)
-	return n, name, end, empty, ok
-}
+// xmlReference has digits for "#x10FFFF" with a few zeros before it.
+var xmlReference = regexp.MustCompile(`&(?:amp|lt|gt|quot|apos|#[0-9]{1,10}|#[xX][0-9a-fA-F]{1,9});`)
 
-// untilClose gives the text before `</prefix:name>` and the place after it.
-func untilClose(text string, from int, name string) (raw string, next int, ok bool) {
-	for i := from; ; i += 2 {
-		j := strings.Index(text[i:], "</")
-		if j < 0 {
-			return "", 0, false
-		}
-		i += j
-		if size := closeTag(text[i+2:], name); size > 0 {
-			return text[from:i], i + 2 + size, true
-		}
-	}
-}
-
-// maxPrefix bounds the prefix of a closing tag.
-const maxPrefix = 64
-
-// closeTag gives the length of `prefix:name >` at the start of s, or 0.
-func closeTag(s, name string) int {
-	end := strings.IndexByte(s[:min(len(s), maxPrefix+len(name)+8)], '>')
-	if end < 0 {
-		return 0
-	}
-	tag := strings.TrimRight(s[:end], blanks)
-	if !strings.EqualFold(tag[strings.IndexByte(tag, ':')+1:], name) {
-		return 0
-	}
-	return end + 1
-}
-
-// unescapeXML resolves the five named entities and numeric references where they are well-formed, and keeps every other "&".
+// unescapeXML resolves the five named entities and numeric references where they are well-formed, and keeps every other
+// "&".
 func unescapeXML(s string) string {
 	if !strings.Contains(s, "&") {
 		return s
 	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for {
-		before, rest, found := strings.Cut(s, "&")
-		b.WriteString(before)
-		if !found {
-			return b.String()
+	return xmlReference.ReplaceAllStringFunc(s, func(reference string) string {
+		name := reference[1 : len(reference)-1]
+		switch name {
+		case "amp":
+			return "&"
+		case "lt":
+			return "<"
+		case "gt":
+			return ">"
+		case "quot":
+			return `"`
+		case "apos":
+			return "'"
 		}
-		r, size := entity(rest)
-		if size == 0 {
-			b.WriteByte('&')
-		} else {
-			b.WriteRune(r)
+		digits, base := name[1:], 10
+		if digits[0]|0x20 == 'x' {
+			digits, base = digits[1:], 16
 		}
-		s = rest[size:]
-	}
-}
-
-// maxEntity is the longest reference looked for: "#x10FFFF" with a few zeros before it.
-const maxEntity = 12
-
-// entity reads what follows "&" up to and with the ";". size is 0 when that is no reference to a character.
-func entity(s string) (r rune, size int) {
-	end := strings.IndexByte(s[:min(len(s), maxEntity)], ';')
-	if end < 0 {
-		return 0, 0
-	}
-	switch name := s[:end]; name {
-	case "amp":
-		r = '&'
-	case "lt":
-		r = '<'
-	case "gt":
-		r = '>'
-	case "quot":
-		r = '"'
-	case "apos":
-		r = '\''
-	default:
-		r = numericReference(name)
-	}
-	if r == 0 {
-		return 0, 0
-	}
-	return r, end + 1
-}
-
-// numericReference gives 0 for what is none.
-func numericReference(name string) rune {
-	digits, ok := strings.CutPrefix(name, "#")
-	if !ok {
-		return 0
-	}
-	base := 10
-	if hex, ok := strings.CutPrefix(strings.ToLower(digits), "x"); ok {
-		digits, base = hex, 16
-	}
-	v, err := strconv.ParseUint(digits, base, 32)
-	if err != nil || v > utf8.MaxRune || !utf8.ValidRune(rune(v)) {
-		return 0
-	}
-	return rune(v)
+		n, err := strconv.ParseInt(digits, base, 32)
+		if r := rune(n); err == nil && r != 0 && utf8.ValidRune(r) {
+			return string(r)
+		}
+		return reference
+	})
 }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// encoding is the character encoding of a message. In all but the UTF-16 pair a byte below 0x80 is that ASCII character,
-// so markup is found without decoding.
+// encoding is the character encoding of a message. In all but the UTF-16 pair a byte below 0x80 is that ASCII
+// character, so markup is found without decoding.
 type encoding uint8
 
 const (
@@ -157,7 +157,8 @@ func fromUTF16(src []byte, c encoding) []byte {
 }
 
 // charsetParameter finds the value of the charset parameter; quoted strings before it are passed over whole.
-var charsetParameter = regexp.MustCompile(`^((?:"(?:\\.|[^"\\])*"|[^"])*?;[ \t]*(?i:charset)=)("(?:\\.|[^"\\])*"|[^; ]*)`)
+var charsetParameter = regexp.MustCompile(
+	`^((?:"(?:\\.|[^"\\])*"|[^"])*?;[ \t]*(?i:charset)=)("(?:\\.|[^"\\])*"|[^; ]*)`)
 
 // withCharset returns contentType with its charset parameter set to utf-8 and all else as it was.
 func withCharset(contentType string) string {

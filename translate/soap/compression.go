@@ -12,9 +12,10 @@ import (
 // ratioSlack is the number of decoded bytes from which on MaxRatio counts.
 const ratioSlack = 1 << 20
 
-// Decode undoes the content coding of a request body while it streams: gzip, and deflate with or without its zlib frame.
-// What is forwarded is not compressed again: drop Content-Encoding; the length is unknown. The reader is bounded by
-// MaxDecoded and MaxRatio. Unknown codings (r is then untouched), corrupt data and bombs are an *Error of KindCompression.
+// Decode undoes the content coding of a request body while it streams: gzip, and deflate with or without its zlib
+// frame. What is forwarded is not compressed again: drop Content-Encoding; the length is unknown. The reader is
+// bounded by MaxDecoded and MaxRatio. Unknown codings (r is then untouched), corrupt data and bombs are an *Error of
+// KindCompression.
 func Decode(contentEncoding string, r io.Reader, o Options) (io.Reader, error) {
 	coding := strings.ToLower(strings.TrimSpace(contentEncoding))
 	if coding == "" || coding == "identity" {
@@ -40,7 +41,8 @@ func Decode(contentEncoding string, r io.Reader, o Options) (io.Reader, error) {
 	return d, nil
 }
 
-// inflate tells zlib (what the name deflate means in HTTP) from raw deflate (what some clients send) by the first two bytes.
+// inflate tells zlib (what the name deflate means in HTTP) from raw deflate (what some clients send) by the first two
+// bytes.
 func inflate(in *bufio.Reader) (io.Reader, error) {
 	head, err := in.Peek(2)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// CredentialBody is the operation of credential.asmx with the credential in it, PROTOCOL.md §4.7. Texts are decoded, not
-// trimmed.
+// CredentialBody is the operation of credential.asmx with the credential in it, PROTOCOL.md §4.7. Texts are decoded,
+// not trimmed.
 type CredentialBody struct {
 	Email    string
 	Password secret.Text

@@ -49,8 +49,8 @@ func (m *Message) SetTo(url string) error {
 	return nil
 }
 
-// InsertTimestamp puts a Security header with a Timestamp into an envelope that has no Security header, for a client that
-// sent one and waits for one. It carries no mustUnderstand, which Axis 1.4 would refuse.
+// InsertTimestamp puts a Security header with a Timestamp into an envelope that has no Security header, for a client
+// that sent one and waits for one. It carries no mustUnderstand, which Axis 1.4 would refuse.
 func (m *Message) InsertTimestamp(created, expires time.Time) error {
 	if err := m.editable(true); err != nil || m.HasSecurity {
 		return err
@@ -61,7 +61,8 @@ func (m *Message) InsertTimestamp(created, expires time.Time) error {
 		expires.UTC().Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>`))
 }
 
-// InsertToken puts a UsernameToken into an envelope that has none, in its Security header if there is one (PROTOCOL.md §4.4).
+// InsertToken puts a UsernameToken into an envelope that has none, in its Security header if there is one (PROTOCOL.md
+// §4.4).
 func (m *Message) InsertToken(username string, password secret.Text) error {
 	if err := m.editable(m.Token == nil); err != nil {
 		return err
@@ -74,8 +75,8 @@ func (m *Message) InsertToken(username string, password secret.Text) error {
 	if err != nil {
 		return err
 	}
-	token := `<wsse:UsernameToken xmlns:wsse="` + namespaceWSSE + `"><wsse:Username>` + string(name) +
-		`</wsse:Username><wsse:Password Type="` + passwordText + `">` + string(secret) + `</wsse:Password></wsse:UsernameToken>`
+	token := `<wsse:UsernameToken xmlns:wsse="` + namespaceWSSE + `"><wsse:Username>` + string(name) + `</wsse:Username>` +
+		`<wsse:Password Type="` + passwordText + `">` + string(secret) + `</wsse:Password></wsse:UsernameToken>`
 	if m.HasSecurity {
 		return m.insertIn(&m.securityOpen, []byte(token))
 	}
@@ -167,7 +168,8 @@ func (m *Message) appendEscaped(out []byte, r rune) []byte {
 	return m.s.enc.appendReferring(out, r)
 }
 
-// replace notes an edit. It takes the place of edits of the same or a smaller range; a larger one already made is an error.
+// replace notes an edit. It takes the place of edits of the same or a smaller range; a larger one already made is an
+// error.
 func (m *Message) replace(r span, text []byte) error {
 	if m.signed(span{r.start, max(r.end, r.start+1)}) {
 		return refuse(KindSigned, r.start, "a signature covers what would have to change")
@@ -178,7 +180,7 @@ func (m *Message) replace(r span, text []byte) error {
 		}
 	}
 	m.edits = slices.DeleteFunc(m.edits, func(old edit) bool { return r.start <= old.start && old.end <= r.end })
-	at, _ := slices.BinarySearchFunc(m.edits, r.start, func(old edit, start int) int { return cmp.Compare(old.start, start) })
-	m.edits = slices.Insert(m.edits, at, edit{r, text})
+	m.edits = slices.Insert(m.edits, 0, edit{r, text})
+	slices.SortStableFunc(m.edits, func(a, b edit) int { return cmp.Compare(a.start, b.start) })
 	return nil
 }

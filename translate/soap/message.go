@@ -1,7 +1,8 @@
-// Package soap finds the WS-Security credential in a SOAP envelope and edits it by byte offset, so that old programs can
-// go on sending what DocuSign no longer takes. It must never build a tree, hold a body, change a byte it need not change,
-// or let a message through in which it could not tell where the password is; errors never hold bytes of a message.
-// Package translate calls it for every *.asmx request, for WSDL answers and for the answers that need a Timestamp.
+// Package soap finds the WS-Security credential in a SOAP envelope and edits it by byte offset, so that old programs
+// can go on sending what DocuSign no longer takes. It must never build a tree, hold a body, change a byte it need not
+// change, or let a message through in which it could not tell where the password is; errors never hold bytes of a
+// message. Package translate calls it for every *.asmx request, for WSDL answers and for the answers that need a
+// Timestamp.
 package soap
 
 import (
@@ -122,8 +123,8 @@ type UsernameToken struct {
 	raw secret.Text // the password as written, where that differs
 }
 
-// Readings returns the texts the client may have meant by its password: as XML reads it, as written (clients that do not
-// escape, PROTOCOL.md §1.5), and without surrounding white space.
+// Readings returns the texts the client may have meant by its password: as XML reads it, as written (clients that do
+// not escape, PROTOCOL.md §1.5), and without surrounding white space.
 func (t *UsernameToken) Readings() []secret.Text { return readings(t.Password, t.raw) }
 
 func readings(decoded, raw secret.Text) []secret.Text {
@@ -317,8 +318,8 @@ func (m *Message) ContentType(came string) string {
 	return withCharset(came)
 }
 
-// Delta returns by how many bytes the forwarded message is longer than the one that came, with the Content-Length of the
-// root part if it has one; add it to Content-Length.
+// Delta returns by how many bytes the forwarded message is longer than the one that came, with the Content-Length of
+// the root part if it has one; add it to Content-Length.
 func (m *Message) Delta() int64 {
 	d := m.delta()
 	if m.root != nil {

@@ -206,8 +206,8 @@ func (p *rootPart) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// locate returns how much of window is before the delimiter, or before where one could still begin, and whether it is the
-// delimiter.
+// locate returns how much of window is before the delimiter, or before where one could still begin, and whether it is
+// the delimiter.
 func (p *rootPart) locate(window []byte) (int, bool) {
 	for from := 0; ; {
 		n := bytes.Index(window[from:], p.delimiter)

@@ -2,11 +2,8 @@ package soap
 
 // Namespace names this package compares with. PROTOCOL.md §4.2, §4.4, §4.6.
 const (
-	NamespaceSOAP11            = "http://schemas.xmlsoap.org/soap/envelope/"
-	NamespaceSOAP12            = "http://www.w3.org/2003/05/soap-envelope"
-	NamespaceAPI               = "http://www.docusign.net/API/3.0"
-	NamespaceCredential        = "http://www.docusign.net/API/Credential"
-	NamespaceAccountManagement = "http://www.docusign.net/API/AccountManagement"
+	NamespaceSOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
+	NamespaceSOAP12 = "http://www.w3.org/2003/05/soap-envelope"
 
 	namespaceXML    = "http://www.w3.org/XML/1998/namespace"
 	namespaceXMLNS  = "http://www.w3.org/2000/xmlns/"
@@ -27,9 +24,6 @@ const (
 	nsXMLNS
 	nsSOAP11
 	nsSOAP12
-	nsAPI
-	nsCredential
-	nsAccountManagement
 	nsWSSE
 	nsWSSE11
 	nsWSU
@@ -53,12 +47,6 @@ func classify(uri []byte) namespace {
 		return nsSOAP11
 	case NamespaceSOAP12:
 		return nsSOAP12
-	case NamespaceAPI:
-		return nsAPI
-	case NamespaceCredential:
-		return nsCredential
-	case NamespaceAccountManagement:
-		return nsAccountManagement
 	case namespaceWSSE:
 		return nsWSSE
 	case namespaceWSSE11:
@@ -76,25 +64,12 @@ func classify(uri []byte) namespace {
 		return nsAddressing
 	case "http://schemas.xmlsoap.org/wsdl/":
 		return nsWSDL
-	case "http://schemas.xmlsoap.org/wsdl/soap/", "http://schemas.xmlsoap.org/wsdl/soap12/", "http://schemas.xmlsoap.org/wsdl/http/":
+	case "http://schemas.xmlsoap.org/wsdl/soap/",
+		"http://schemas.xmlsoap.org/wsdl/soap12/",
+		"http://schemas.xmlsoap.org/wsdl/http/":
 		return nsWSDLAddress
 	case "http://www.w3.org/2001/XMLSchema":
 		return nsSchema
 	}
 	return nsOther
-}
-
-// name returns the namespace name without allocating for the services of DocuSign.
-func (n namespace) name(uri []byte) string {
-	switch n {
-	case nsNone:
-		return ""
-	case nsAPI:
-		return NamespaceAPI
-	case nsCredential:
-		return NamespaceCredential
-	case nsAccountManagement:
-		return NamespaceAccountManagement
-	}
-	return string(uri)
 }

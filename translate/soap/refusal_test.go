@@ -14,6 +14,9 @@ import (
 )
 
 const (
+	namespaceAPI        = "http://www.docusign.net/API/3.0"
+	namespaceCredential = "http://www.docusign.net/API/Credential"
+
 	wsse  = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 	wsu   = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 	dsig  = "http://www.w3.org/2000/09/xmldsig#"
@@ -32,7 +35,7 @@ func envelope(blocks, body string) string {
 }
 
 func security(content string) string {
-	return envelope(`<o:Security u:Id="S">`+content+`</o:Security>`, `<Ping xmlns="`+soap.NamespaceAPI+`"/>`)
+	return envelope(`<o:Security u:Id="S">`+content+`</o:Security>`, `<Ping xmlns="`+namespaceAPI+`"/>`)
 }
 
 func signature(references string) string {
@@ -228,7 +231,7 @@ func TestAnEditThatFindsNothingSaysSo(t *testing.T) {
 	if err := e.SetPassword(secret.New("y")); !errors.Is(err, soap.KindState) {
 		t.Errorf("SetPassword after RemoveToken gives %v", err)
 	}
-	if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != envelope("", `<Ping xmlns="`+soap.NamespaceAPI+`"/>`) {
+	if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != envelope("", `<Ping xmlns="`+namespaceAPI+`"/>`) {
 		t.Errorf("got %s, %v", out, err)
 	}
 }

@@ -109,7 +109,7 @@ func TestReadingsAreWhatTheClientMayHaveMeant(t *testing.T) {
 }
 
 func credential(operation, children string) string {
-	return `<s:Envelope xmlns:s="` + soap.NamespaceSOAP12 + `"><s:Body><` + operation + ` xmlns="` + soap.NamespaceCredential + `">` + children + `</` + operation + `></s:Body></s:Envelope>`
+	return `<s:Envelope xmlns:s="` + soap.NamespaceSOAP12 + `"><s:Body><` + operation + ` xmlns="` + namespaceCredential + `">` + children + `</` + operation + `></s:Body></s:Envelope>`
 }
 
 func TestTheFourOperationsOfTheCredentialService(t *testing.T) {
@@ -128,7 +128,7 @@ func TestTheFourOperationsOfTheCredentialService(t *testing.T) {
 		message := credential(operation, c.children)
 		e, err := soap.Read(iotest.OneByteReader(strings.NewReader(message)), soap.Options{Credential: true})
 		must(t, err)
-		if b := e.Credential; e.Operation != (soap.Name{Namespace: soap.NamespaceCredential, Local: operation}) || b.Email != "[K]anna" || b.Password.Reveal() != "p" || !c.check(b) {
+		if b := e.Credential; e.Operation != (soap.Name{Namespace: namespaceCredential, Local: operation}) || b.Email != "[K]anna" || b.Password.Reveal() != "p" || !c.check(b) {
 			t.Errorf("%s is read as %v, %+v", operation, e.Operation, b)
 		}
 		must(t, e.Credential.SetEmail("bob"))
@@ -434,7 +434,7 @@ func TestEveryKindHasAText(t *testing.T) {
 
 // big is an envelope with a document of 30 MB.
 func big() []byte {
-	return []byte(envelope("<o:Security>"+token+"</o:Security>", `<CreateAndSendEnvelope xmlns="`+soap.NamespaceAPI+`"><PDFBytes>`+strings.Repeat("JVBERi0x", 30<<20/8)+"</PDFBytes></CreateAndSendEnvelope>"))
+	return []byte(envelope("<o:Security>"+token+"</o:Security>", `<CreateAndSendEnvelope xmlns="`+namespaceAPI+`"><PDFBytes>`+strings.Repeat("JVBERi0x", 30<<20/8)+"</PDFBytes></CreateAndSendEnvelope>"))
 }
 
 func BenchmarkEnvelope30MB(b *testing.B) {

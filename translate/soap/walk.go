@@ -29,8 +29,8 @@ type reference struct {
 	all bool // the whole document, or something that cannot be told
 }
 
-// walk follows the elements of an envelope up to the first element in Body. A refusal that leaves the structure readable is
-// noted and the walk goes on: the version and the operation are wanted for the fault.
+// walk follows the elements of an envelope up to the first element in Body. A refusal that leaves the structure
+// readable is noted and the walk goes on: the version and the operation are wanted for the fault.
 type walk struct {
 	m       *Message
 	s       *scanner
@@ -153,11 +153,15 @@ func (w *walk) headerElement(el *element, depth int) {
 	}
 }
 
-// foreign reports whether an element is of somebody's own namespace: not of WS-Security in any of its versions, not of DocuSign's, and
-// not without one, as a sloppy writer leaves it. A Password there is no credential of DocuSign's (PROTOCOL.md §4.4).
+// foreign reports whether an element is of somebody's own namespace: not of WS-Security in any of its versions, not of
+// DocuSign's, and not without one, as a sloppy writer leaves it. A Password there is no credential of DocuSign's
+// (PROTOCOL.md §4.4).
 func (w *walk) foreign(el *element) bool {
+	if el.ns == nsNone || el.ns == nsWSSE || el.ns == nsWSSE11 {
+		return false
+	}
 	uri := w.s.bytes(el.uri)
-	return el.ns != nsNone && el.ns != nsWSSE && el.ns != nsWSSE11 && !bytes.Contains(uri, []byte("secext")) && !bytes.Contains(uri, []byte("docusign"))
+	return !bytes.Contains(uri, []byte("secext")) && !bytes.Contains(uri, []byte("docusign"))
 }
 
 // suspect refuses a password where none is read: it would go upstream in clear.
@@ -245,7 +249,8 @@ func (w *walk) passwordType(el *element) {
 	case kind == "" || strings.HasSuffix(kind, "PasswordText"):
 	case strings.HasSuffix(kind, "PasswordDigest"):
 		w.m.token.Digest = true
-		w.refuse(KindDigest, el.start, "the client sends a PasswordDigest: it holds no clear password to check or to replace; set the client to PasswordText")
+		w.refuse(KindDigest, el.start, "the client sends a PasswordDigest: it holds no clear password to check or to "+
+			"replace; set the client to PasswordText")
 	default:
 		w.refuse(KindPasswordType, el.start, "the password is of a type other than PasswordText")
 	}
@@ -271,7 +276,7 @@ func (w *walk) bodyElement(el *element, depth int) {
 	w.mark(el, depth)
 	local := w.s.local(el)
 	w.s.text = w.s.appendRaw(w.s.text[:0], span{el.name.end - len(local), el.name.end})
-	w.m.Operation = Name{el.ns.name(w.s.bytes(el.uri)), string(w.s.text)}
+	w.m.Operation = Name{string(w.s.bytes(el.uri)), string(w.s.text)}
 	if el.ns == nsWSSE || bytes.EqualFold(local, []byte("UsernameToken")) {
 		w.refuse(KindMisplaced, el.start, "a WS-Security element in the Body")
 	}

@@ -6,9 +6,9 @@ import (
 )
 
 // RewriteWSDL passes the addresses in src through rewrite, which gets and returns decoded URLs (PROTOCOL.md §4.1):
-// location of the SOAP and HTTP address elements and of wsdl:import, schemaLocation of xsd:import, include and redefine.
-// All else stays byte for byte; without a change the result is src itself. A document that cannot be read, or in UTF-16,
-// is an *Error.
+// location of the SOAP and HTTP address elements and of wsdl:import, schemaLocation of xsd:import, include and
+// redefine. All else stays byte for byte; without a change the result is src itself. A document that cannot be read,
+// or in UTF-16, is an *Error.
 func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err error) {
 	defer catch(&err)
 	o := Options{}.withDefaults()
