@@ -8,8 +8,9 @@ import (
 	"io"
 )
 
-// The layout of a bbolt file, version 2. The library's own check trusts the lengths in the pages it checks: on a damaged
-// one it leaves the mapping, in a goroutine of its own, and takes the process down. This one reads with bounds.
+// The layout of a bbolt file, version 2. The library's own check trusts the lengths in the pages it checks: on a
+// damaged one it leaves the mapping, in a goroutine of its own, and takes the process down. This one reads with
+// bounds.
 const (
 	headerSize  = 16 // id 8, flags 2, count 2, overflow 4
 	elementSize = 16

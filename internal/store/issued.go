@@ -26,7 +26,8 @@ type TokenOwner struct {
 	Integration   string // name in the configuration
 	Authenticator string // whose password was proven
 	Principal     string // who is acted for; the authenticator when it is nobody else
-	// Voucher is a keyed digest of what proved the authenticator, see Store.Voucher. Records of earlier versions have none.
+	// Voucher is a keyed digest of what proved the authenticator, see Store.Voucher. Records of earlier versions have
+	// none.
 	Voucher string `json:",omitempty"`
 }
 
@@ -151,8 +152,8 @@ func latestFirst(a, b Issued) int {
 	return cmp.Or(b.Issued.Compare(a.Issued), cmp.Compare(a.Fingerprint, b.Fingerprint))
 }
 
-// Voucher is the digest that is kept beside what a password vouched for: of the owner and of the password's fingerprint,
-// with the key file, so that a copy of the store alone does not tell whether a guess is right.
+// Voucher is the digest that is kept beside what a password vouched for: of the owner and of the password's
+// fingerprint, with the key file, so that a copy of the store alone does not tell whether a guess is right.
 func (s *Store) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, error) {
 	key, err := s.keys.key("vouchers", true)
 	if err != nil {

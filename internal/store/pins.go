@@ -16,7 +16,8 @@ type Pin struct {
 	At                    time.Time
 }
 
-// pin is the record. It never gives way to a newer one: whoever could push one out could then pin a password of his own.
+// pin is the record. It never gives way to a newer one: whoever could push one out could then pin a password of his
+// own.
 type pin struct {
 	Integration string `json:"integration"`
 	Username    string `json:"username"`

@@ -1,6 +1,6 @@
 // Package store keeps the little state that must outlive the process: issued tokens and passwords, learned user and
-// account ids, pinned password hashes, refresh tokens and the ledger's rows, in one bbolt file of mode 0600.
-// It must never hold an issued or refresh token in clear, touch the disk on a look-up, or replace a file it cannot read.
+// account ids, pinned password hashes, refresh tokens and the ledger's rows, in one bbolt file of mode 0600. It must
+// never hold an issued or refresh token in clear, touch the disk on a look-up, or replace a file it cannot read.
 // Package cmd opens it; packages translate, proxy and internal/ledger use it, each through the few methods it needs.
 package store
 
@@ -54,8 +54,8 @@ type Options struct {
 	Timeout time.Duration    // how long Open waits for another process to let go; 0 means 2 s
 	Flush   time.Duration    // how often Run writes what may be lost: last use and learned ids; 0 means a minute
 
-	// Bounds; 0 means what withDefaults has. PerOwner are the live tokens (and passwords) per integration, authenticator
-	// and principal: about ten at DocuSign (PROTOCOL.md §3.6).
+	// Bounds; 0 means what withDefaults has. PerOwner are the live tokens (and passwords) per integration,
+	// authenticator and principal: about ten at DocuSign (PROTOCOL.md §3.6).
 	PerOwner   int
 	MaxIssued  int // live tokens (and passwords) in all
 	MaxLearned int // learned users (and accounts)

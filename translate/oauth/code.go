@@ -77,11 +77,12 @@ func NewCodeGranter(cfg CodeConfig) (*CodeGranter, error) {
 	return &CodeGranter{cfg: cfg, server: s, users: map[string]*codeUser{}}, nil
 }
 
-// RefreshName is the name under which the refresh token of id is stored. Scopes do not count: one login serves them all.
+// RefreshName is the name under which the refresh token of id is stored. Scopes do not count: one login serves them
+// all.
 func RefreshName(id Identity) string { return strings.ToLower(id.Issuer + "/" + id.Subject) }
 
-// CodeScopes turns the scopes of a JWT grant into those of a login: without impersonation, which nobody does here, and with
-// extended, without which the refresh token ends after 30 days however often it is used.
+// CodeScopes turns the scopes of a JWT grant into those of a login: without impersonation, which nobody does here, and
+// with extended, without which the refresh token ends after 30 days however often it is used.
 func CodeScopes(scopes string) string {
 	list := slices.DeleteFunc(strings.Fields(scopes), func(s string) bool {
 		return s == "impersonation" || s == "extended"
@@ -112,7 +113,8 @@ func (g *CodeGranter) AuthCodeURL(r LoginRequest) string {
 	return c.page(pairs...)
 }
 
-// Login is what a code was exchanged for. It belongs to whoever logged in, which need not be whom one expects: see UserInfo.
+// Login is what a code was exchanged for. It belongs to whoever logged in, which need not be whom one expects: see
+// UserInfo.
 type Login struct {
 	Token   *Token
 	Refresh secret.Text // empty if the account server gave none
@@ -164,7 +166,8 @@ func (g *CodeGranter) Keep(id Identity, l *Login) error {
 	return g.cfg.Tokens.PutRefresh(RefreshName(id), l.Refresh)
 }
 
-// Grant exchanges the stored refresh token. A refresh token that comes back is stored before the access token is handed out.
+// Grant exchanges the stored refresh token. A refresh token that comes back is stored before the access token is
+// handed out.
 func (g *CodeGranter) Grant(ctx context.Context, id Identity) (*Token, error) {
 	name := RefreshName(id)
 	u, err := g.user(name)
@@ -253,7 +256,8 @@ func (g *CodeGranter) save(name string, u *codeUser) error {
 	return nil
 }
 
-// exchangeRefresh does not end with its caller: an answer nobody reads may hold the only refresh token that still works.
+// exchangeRefresh does not end with its caller: an answer nobody reads may hold the only refresh token that still
+// works.
 func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token secret.Text) (answer, *GrantError) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), codeTimeout)
 	defer cancel()

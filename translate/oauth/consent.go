@@ -26,8 +26,8 @@ func (c Consent) Individual() string {
 	return c.page("response_type", "code", "scope", c.Scopes)
 }
 
-// Admin is the page for the administrator of an organisation that does not own the application; it covers the users of the
-// organisation's claimed e-mail domains (PROTOCOL.md §6.5).
+// Admin is the page for the administrator of an organisation that does not own the application; it covers the users of
+// the organisation's claimed e-mail domains (PROTOCOL.md §6.5).
 func (c Consent) Admin() string {
 	return c.page("response_type", "code", "scope", "openid", "admin_consent_scope", c.Scopes)
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,44 +35,55 @@ const (
 	kinds
 )
 
-func (k Kind) String() string {
-	names := [kinds]string{
-		"other", "consent_required", "user_not_found", "invalid_subject", "issuer_not_found", "invalid_key", "expired_grant",
-		"unsupported_grant_type", "invalid_request", "invalid_scope", "refused", "not_configured", "throttled", "server_error",
-		"network", "bad_answer", "login_required",
+// kindFacts is what is known of a kind. In next, which tells the operator what to do, {user} and the like stand for
+// what the error knows.
+type kindFacts struct {
+	label     string
+	temporary bool // it may pass without anybody's help
+	next      string
+}
+
+func (k Kind) facts() kindFacts {
+	const report = "this should not happen; report it with the text of the error"
+	table := [kinds]kindFacts{
+		Unclassified: {"other", true, "see the text of the error"},
+		ConsentRequired: {"consent_required", false, "let the user open {consent} in a browser, log in and accept; " +
+			"or let an organisation administrator consent for all users"},
+		UserNotFound: {"user_not_found", false, "check that {user} is the user's GUID (API Username), active, " +
+			"and of the environment of {server}"},
+		InvalidSubject: {"invalid_subject", false, "put the user's GUID (API Username) where {quoted user} stands: " +
+			"an e-mail address cannot be used"},
+		IssuerNotFound: {"issuer_not_found", false, "check that integration key {key} exists in the environment of " +
+			"{server} (for production it must have gone live)"},
+		InvalidKey: {"invalid_key", false, "check that the private key ({tried}) belongs to integration key {key} " +
+			"in the environment of {server} (keys are not copied at go-live), and that this machine's clock is right"},
+		ExpiredGrant:         {"expired_grant", false, "check this machine's clock"},
+		UnsupportedGrantType: {"unsupported_grant_type", false, report},
+		InvalidRequest:       {"invalid_request", false, report},
+		InvalidScope:         {"invalid_scope", false, "check the scopes {scopes}; signature impersonation is usual"},
+		Refused:              {"refused", false, "look the error up in DocuSign's documentation of the JWT grant"},
+		NotConfigured:        {"not_configured", false, "give integration key {key} a private key in the configuration"},
+		Throttled:            {"throttled", true, "wait; too many tokens were asked for"},
+		ServerError:          {"server_error", true, "wait; the account server has a problem (status.docusign.com)"},
+		Network: {"network", true, "check that this machine reaches {server}: name resolution, firewall, " +
+			"outgoing proxy, trusted certificates"},
+		BadAnswer: {"bad_answer", true, "check what stands between this machine and {server}: " +
+			"the answer is not the account server's"},
+		LoginRequired: {"login_required", false, "let the user log in: docusign-auth-proxy login --user {user}"},
 	}
 	if k >= kinds {
 		k = Unclassified
 	}
-	return names[k]
+	return table[k]
 }
+
+func (k Kind) String() string { return k.facts().label }
 
 // Temporary reports whether the error may pass without anybody's help.
-func (k Kind) Temporary() bool {
-	return slices.Contains([]Kind{Unclassified, Throttled, ServerError, Network, BadAnswer}, k)
-}
+func (k Kind) Temporary() bool { return k.facts().temporary }
 
-// knownCodes maps what DocuSign writes into error or error_description; it is not consistent about which (PROTOCOL.md §6.4).
-func knownCodes() []struct {
-	code string
-	kind Kind
-} {
-	return []struct {
-		code string
-		kind Kind
-	}{
-		{"consent_required", ConsentRequired},
-		{"user_not_found", UserNotFound},
-		{"invalid_subject", InvalidSubject},
-		{"issuer_not_found", IssuerNotFound},
-		{"no_valid_keys_or_signatures", InvalidKey},
-		{"expired_grant", ExpiredGrant},
-		{"unsupported_grant_type", UnsupportedGrantType},
-		{"invalid_scope", InvalidScope},
-	}
-}
-
-// classify names the kind of a refusal.
+// classify names the kind of a refusal. DocuSign writes the code into error or into error_description; it is not
+// consistent about which (PROTOCOL.md §6.4).
 func classify(status int, code, description string) Kind {
 	switch {
 	case status == http.StatusTooManyRequests:
@@ -84,9 +94,16 @@ func classify(status int, code, description string) Kind {
 		return BadAnswer
 	}
 	code, description = strings.ToLower(code), strings.ToLower(description)
-	for _, known := range knownCodes() {
-		if strings.Contains(code, known.code) || strings.Contains(description, known.code) {
-			return known.kind
+	for _, kind := range []Kind{
+		ConsentRequired, UserNotFound, InvalidSubject, IssuerNotFound, InvalidKey, ExpiredGrant, UnsupportedGrantType,
+		InvalidScope,
+	} {
+		written := kind.String()
+		if kind == InvalidKey {
+			written = "no_valid_keys_or_signatures"
+		}
+		if strings.Contains(code, written) || strings.Contains(description, written) {
+			return kind
 		}
 	}
 	switch code {
@@ -154,40 +171,11 @@ func (e *GrantError) NextStep() string {
 	if e.next != "" {
 		return e.next
 	}
-	switch e.Kind {
-	case ConsentRequired:
-		return "let the user open " + e.ConsentURL + " in a browser, log in and accept; or let an organisation administrator consent for all users"
-	case UserNotFound:
-		return "check that " + e.Identity.Subject + " is the user's GUID (API Username), active, and of the environment of " + e.audience
-	case InvalidSubject:
-		return "put the user's GUID (API Username) where " + strconv.Quote(e.Identity.Subject) + " stands: an e-mail address cannot be used"
-	case IssuerNotFound:
-		return "check that integration key " + e.Identity.Issuer + " exists in the environment of " + e.audience + " (for production it must have gone live)"
-	case InvalidKey:
-		return "check that the private key (" + strings.Join(e.KeyIDs, ", ") + ") belongs to integration key " + e.Identity.Issuer +
-			" in the environment of " + e.audience + " (keys are not copied at go-live), and that this machine's clock is right"
-	case ExpiredGrant:
-		return "check this machine's clock"
-	case InvalidScope:
-		return "check the scopes " + strconv.Quote(e.Identity.Scopes) + "; signature impersonation is usual"
-	case UnsupportedGrantType, InvalidRequest:
-		return "this should not happen; report it with the text of the error"
-	case Refused:
-		return "look the error up in DocuSign's documentation of the JWT grant"
-	case NotConfigured:
-		return "give integration key " + orNone(e.Identity.Issuer) + " a private key in the configuration"
-	case Throttled:
-		return "wait; too many tokens were asked for"
-	case ServerError:
-		return "wait; the account server has a problem (status.docusign.com)"
-	case Network:
-		return "check that this machine reaches " + e.audience + ": name resolution, firewall, outgoing proxy, trusted certificates"
-	case LoginRequired:
-		return "let the user log in: docusign-auth-proxy login --user " + orNone(e.Identity.Subject)
-	case BadAnswer:
-		return "check what stands between this machine and " + e.audience + ": the answer is not the account server's"
-	}
-	return "see the text of the error"
+	return strings.NewReplacer(
+		"{user}", orNone(e.Identity.Subject), "{quoted user}", strconv.Quote(e.Identity.Subject),
+		"{key}", orNone(e.Identity.Issuer), "{scopes}", strconv.Quote(e.Identity.Scopes),
+		"{tried}", strings.Join(e.KeyIDs, ", "), "{server}", e.audience, "{consent}", e.ConsentURL,
+	).Replace(e.Kind.facts().next)
 }
 
 func (e *GrantError) withRetryAfter(d time.Duration) error {
@@ -226,7 +214,8 @@ func (e *RequestError) Unwrap() error { return e.err }
 
 // Temporary reports whether the error may pass without anybody's help.
 func (e *RequestError) Temporary() bool {
-	return e.HTTPStatus < 400 || e.HTTPStatus >= 500 || e.HTTPStatus == http.StatusTooManyRequests || e.HTTPStatus == http.StatusRequestTimeout
+	return e.HTTPStatus < 400 || e.HTTPStatus >= 500 || e.HTTPStatus == http.StatusTooManyRequests ||
+		e.HTTPStatus == http.StatusRequestTimeout
 }
 
 // Label is a bounded label for metrics.
@@ -234,16 +223,16 @@ func (e *RequestError) Label() string {
 	switch {
 	case e.HTTPStatus == 0:
 		return Network.String()
+	case e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden:
+		return "unauthorized"
+	case e.HTTPStatus < 400:
+		return BadAnswer.String()
 	case e.HTTPStatus == http.StatusTooManyRequests:
 		return Throttled.String()
 	case e.HTTPStatus >= 500:
 		return ServerError.String()
-	case e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden:
-		return "unauthorized"
-	case e.HTTPStatus >= 400:
-		return Refused.String()
 	}
-	return BadAnswer.String()
+	return Refused.String()
 }
 
 func (e *RequestError) withRetryAfter(d time.Duration) error {
@@ -269,7 +258,8 @@ type LookupError struct {
 
 func (e *LookupError) Error() string {
 	if e.Ambiguous() {
-		return fmt.Sprintf("%s %s is ambiguous: %s; name the right one in the configuration", e.What, e.Name, strings.Join(e.Candidates, ", "))
+		return fmt.Sprintf("%s %s is ambiguous: %s; name the right one in the configuration",
+			e.What, e.Name, strings.Join(e.Candidates, ", "))
 	}
 	return fmt.Sprintf("%s %s was not found", e.What, e.Name)
 }
@@ -312,7 +302,8 @@ func orNone(s string) string {
 	return s
 }
 
-// clean makes a stranger's text fit for a log line: one line, printable, at most limit bytes, nothing that looks like a token.
+// clean makes a stranger's text fit for a log line: one line, printable, at most limit bytes, nothing that looks like
+// a token.
 func clean(s string, limit int) string {
 	s = strings.ToValidUTF8(s[:min(len(s), 16*limit)], "")
 	words := strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })

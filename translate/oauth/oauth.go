@@ -1,7 +1,8 @@
 // Package oauth obtains and keeps the bearer tokens that DocuSign wants in place of legacy passwords: JWT grant, token
-// cache, UserInfo (where an account lives) and the look-ups e-mail -> user GUID and account number -> account GUID.
-// It must never hand out a token at or past its expiry, put a token or an assertion into an error or an event, or believe
-// a base_uri it was not told to trust. Package translate calls it; the doctor, consent and status pages read its state.
+// cache, UserInfo (where an account lives) and the look-ups e-mail -> user GUID and account number -> account GUID. It
+// must never hand out a token at or past its expiry, put a token or an assertion into an error or an event, or believe
+// a base_uri it was not told to trust. Package translate calls it; the doctor, consent and status pages read its
+// state.
 package oauth
 
 import (
@@ -47,7 +48,7 @@ type Issuer struct {
 type Config struct {
 	AccountServer string       // origin, such as https://account-d.docusign.com; plain http only on a loopback address
 	Audience      string       // claim aud; "" = host[:port] of AccountServer (PROTOCOL.md §6.1)
-	HTTP          *http.Client // way out; nil = no environment proxy, time-outs of 10 to 20 s. Redirects are never followed
+	HTTP          *http.Client // way out; nil = no environment proxy, time-outs of 10 to 20 s; no redirects
 	Issuers       []Issuer
 	Granters      func(Identity) Granter // consulted first; nil, or a nil answer = JWT grant
 	RedirectURI   string                 // for consent URLs, must be registered with the integration key

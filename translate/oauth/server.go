@@ -270,8 +270,8 @@ func (r *recorder) redacted(e *oauth2.RetrieveError) error {
 	}
 }
 
-// expiresIn reads a number of seconds, also in quotes, also beyond the range of an int. known is false for nothing, zero
-// and what is no number; a negative number stays negative.
+// expiresIn reads a number of seconds, also in quotes, also beyond the range of an int. known is false for nothing,
+// zero and what is no number; a negative number stays negative.
 func expiresIn(raw json.RawMessage) (life time.Duration, known bool) {
 	text := strings.Trim(strings.TrimSpace(string(raw)), `"`)
 	seconds, err := strconv.ParseFloat(text, 64)

@@ -44,12 +44,10 @@ func (c *Client) newSubject(id Identity) *subject {
 	for i := range s.refresh {
 		s.refresh[i] = rate.NewLimiter(rate.Every(refreshEvery), refreshBurst)
 	}
-	s.token = entry[*Token]{fetches: c.fetches, pause: c.backoff, ask: func(ctx context.Context) (timed[*Token], error) {
-		return c.grant(ctx, id)
-	}}
-	s.info = entry[*UserInfo]{fetches: c.fetches, pause: c.backoff, ask: func(ctx context.Context) (timed[*UserInfo], error) {
-		return c.fetchUserInfo(ctx, s)
-	}}
+	s.token = entry[*Token]{fetches: c.fetches, pause: c.backoff}
+	s.token.ask = func(ctx context.Context) (timed[*Token], error) { return c.grant(ctx, id) }
+	s.info = entry[*UserInfo]{fetches: c.fetches, pause: c.backoff}
+	s.info.ask = func(ctx context.Context) (timed[*UserInfo], error) { return c.fetchUserInfo(ctx, s) }
 	return s
 }
 
