@@ -7,7 +7,7 @@ import (
 )
 
 func newDoctor() *cobra.Command {
-	var f doctor.DoctorFlags
+	var f doctor.Options
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Find out why calls do not reach DocuSign, and what to do",
 		Long: `Checks everything that lies between an old program and DocuSign, in the order in which things fail, and does not stop at the first
@@ -20,10 +20,13 @@ to ask again at once for what it was refused. Exit code: 0 all is well, 1 warnin
   docusign-auth-proxy doctor --config proxy.yaml --offline
   docusign-auth-proxy doctor --config proxy.yaml --ticket > ticket.txt`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return doctor.RunDoctor(cmd, f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.Out, f.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return doctor.Examine(cmd.Context(), f)
+		},
 	}
 	configFlag(cmd, &f.Config)
-	cmd.Flags().BoolVar(&f.Json, "json", false, "print the report as JSON")
+	cmd.Flags().BoolVar(&f.JSON, "json", false, "print the report as JSON")
 	cmd.Flags().BoolVar(&f.Offline, "offline", false, "check only what can be seen on this machine")
 	cmd.Flags().BoolVar(&f.Ticket, "ticket", false, "print a text for a support ticket: no password, key or token in it")
 	cmd.MarkFlagsMutuallyExclusive("json", "ticket")

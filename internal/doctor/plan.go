@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"docusign-auth-proxy/config"
@@ -24,84 +23,72 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 )
 
-const doctorStoreTimeout = 300 * time.Millisecond
+const storeTimeout = 300 * time.Millisecond
 
-// doctorPlan says what there is to check. done lets go of the store.
-func doctorPlan(path string, offline bool) (plan Plan, done func() error) {
-	s := salvage(path)
+// planOf says what there is to check. done lets go of the store; cfg is nil if it cannot be used.
+func planOf(path string, offline bool) (plan Plan, cfg *config.Config, done func() error) {
 	version, commit, goVersion := app.BuildVersion()
-	plan = Plan{
-		Report: Report{Version: fmt.Sprintf("%s (commit %s)", version, commit), System: runtime.GOOS + "/" + runtime.GOARCH + ", " + goVersion, Config: path, Offline: offline},
-		Config: path, Read: s.findings(path),
-	}
+	plan = Plan{Config: path, Report: Report{
+		Version: fmt.Sprintf("%s (commit %s)", version, commit), System: runtime.GOOS + "/" + runtime.GOARCH + ", " + goVersion,
+		Config: path, Offline: offline,
+	}}
 	done = func() error { return nil }
-	if s.cfg == nil {
+	if cfg, plan.Read = readConfig(path); cfg == nil {
 		plan.Unusable = true
-		return plan, done
+		return plan, nil, done
 	}
-	cfg := s.cfg
 	plan.Report.Environment, plan.Report.AccountServer = cfg.Environment, cfg.AccountServer.String()
-	plan.Secrets = secretsOf(cfg)
-	plan.Admin = cfg.Listen.Admin
-	for _, l := range []Listener{{Field: "listen.proxy", Address: cfg.Listen.Proxy}, {Field: "listen.admin", Address: cfg.Listen.Admin}, {Field: "listen.hosts", Address: cfg.Listen.Hosts}} {
+	plan.Secrets, plan.Admin = secretsOf(cfg), cfg.Listen.Admin
+	for _, l := range []Listener{
+		{"listen.proxy", cfg.Listen.Proxy}, {"listen.admin", cfg.Listen.Admin}, {"listen.hosts", cfg.Listen.Hosts},
+	} {
 		if l.Address != "" {
 			plan.Listeners = append(plan.Listeners, l)
 		}
 	}
-	plan.Authority = doctorAuthority(cfg)
-	plan.Integrations = doctorIntegrations(s)
-	for _, in := range cfg.Integrations {
+	if in := cfg.Interception; in != nil {
+		plan.Authority = &Authority{CertFile: in.CACert, Authority: in.Authority, OldTLS: in.TLS == config.Legacy}
+		plan.Authority.HostRoots, _ = x509.SystemCertPool() // nil = unknown
+	}
+	for i := range cfg.Integrations {
+		in := &cfg.Integrations[i]
+		plan.Integrations = append(plan.Integrations, integrationOf(cfg, in))
 		for _, k := range in.OAuth.PrivateKeys {
 			plan.Keys = append(plan.Keys, Key{Integration: in.Name, Source: k.Source, Key: k.Key})
 		}
 	}
-	plan.HostsFile = doctorHostsFile(cfg)
-	if offline {
-		return plan, done
+	plan.HostsFile = hostsFileOf(cfg)
+	if !offline {
+		done = plan.connect(cfg)
 	}
-	return connectPlan(plan, cfg)
+	return plan, cfg, done
 }
 
-// connectPlan adds the way to DocuSign, which is the proxy's own.
-func connectPlan(plan Plan, cfg *config.Config) (Plan, func() error) {
-	fault := func(err error) Finding {
-		return Finding{Check: "config", Subject: plan.Config, Status: Fail, Found: err.Error(), Why: "the proxy does not start", Next: "mend it; docusign-auth-proxy config reference explains every key"}
-	}
-	network, transport := doctorNetwork(cfg)
-	plan.Network = network
-	kept, held := doctorStore(cfg, plan.Integrations)
+// connect adds the way to DocuSign, which is the proxy's own.
+func (p *Plan) connect(cfg *config.Config) (done func() error) {
+	network, transport := networkOf(cfg)
+	p.Network = network
+	kept, held := openStore(cfg, p.Integrations)
 	if held != nil {
-		plan.Read = append(plan.Read, *held)
+		p.Read = append(p.Read, *held)
 	}
 	client, _, err := app.OauthOf(cfg, app.Deps{Store: kept}, transport)
 	if err != nil {
-		plan.Read = append(plan.Read, fault(err))
-		return plan, kept.Close
+		p.Read = append(p.Read, problemFinding(config.Problem{File: p.Config, Message: err.Error()}))
+		return kept.Close
 	}
-	plan.OAuth = client
-	return plan, func() error {
+	p.OAuth = client
+	return func() error {
 		client.Close()
 		transport.CloseIdleConnections()
 		return kept.Close()
 	}
 }
 
-func doctorAuthority(cfg *config.Config) *Authority {
-	in := cfg.Interception
-	if in == nil {
-		return nil
-	}
-	a := &Authority{CertFile: in.CACert, Authority: in.Authority, OldTLS: in.TLS == config.Legacy}
-	if roots, err := x509.SystemCertPool(); err == nil {
-		a.HostRoots = roots
-	}
-	return a
-}
-
-func doctorHostsFile(cfg *config.Config) HostsFile {
+func hostsFileOf(cfg *config.Config) HostsFile {
 	fixed := &egress.Dialer{Resolve: cfg.Egress.Resolve}
 	return HostsFile{
-		Path: systemHostsFile(), Read: os.ReadFile, Door: cfg.Listen.Hosts, Local: localAddress,
+		Path: hostsFilePath(), Read: os.ReadFile, Door: cfg.Listen.Hosts, Local: localAddress,
 		DocuSign: func(name string) bool {
 			h, err := egress.ParseHost(name, 443)
 			return err == nil && cfg.Egress.Policy.DocuSign(h)
@@ -120,7 +107,7 @@ func doctorHostsFile(cfg *config.Config) HostsFile {
 	}
 }
 
-func systemHostsFile() string {
+func hostsFilePath() string {
 	if runtime.GOOS == "windows" {
 		return filepath.Join(os.Getenv("SystemRoot"), "System32", "drivers", "etc", "hosts")
 	}
@@ -154,7 +141,7 @@ func fixedAddress(resolve map[string]string, name string) (string, bool) {
 	return "", false
 }
 
-func doctorNetwork(cfg *config.Config) (Network, *http.Transport) {
+func networkOf(cfg *config.Config) (Network, *http.Transport) {
 	dialer := app.DialerOf(cfg, app.ListeningOn(cfg))
 	transport, roots := app.TransportOf(cfg, dialer), app.RootsOf(cfg)
 	var lookup egress.Lookup = net.DefaultResolver
@@ -177,19 +164,7 @@ func doctorNetwork(cfg *config.Config) (Network, *http.Transport) {
 	return n, transport
 }
 
-func doctorIntegrations(s salvaged) []Integration {
-	var out []Integration
-	for i := range s.cfg.Integrations {
-		out = append(out, doctorIntegration(s.cfg, &s.cfg.Integrations[i]))
-	}
-	for _, l := range s.lost {
-		name := strings.TrimSpace(l.integration + " " + l.user)
-		out = append(out, Integration{Name: name, Blocked: "the configuration has a fault there", Because: s.blame(l)})
-	}
-	return out
-}
-
-func doctorIntegration(cfg *config.Config, in *integration.Integration) Integration {
+func integrationOf(cfg *config.Config, in *integration.Integration) Integration {
 	out := Integration{
 		Name: in.Name, Key: in.IntegratorKey, ClientID: in.OAuth.ClientID, Scopes: in.OAuth.Scopes.String(), Admin: in.OAuth.AdminUserID,
 		AppPassword: in.SOAP == integration.AppPassword, CodeGrant: in.Grant == integration.AuthorizationCode, RedirectURI: app.RedirectURI(*in),
@@ -210,15 +185,15 @@ func doctorIntegration(cfg *config.Config, in *integration.Integration) Integrat
 	return out
 }
 
-// doctorStore opens the store if logins are kept in it; else nothing of it is needed. A running proxy holds it.
-func doctorStore(cfg *config.Config, integrations []Integration) (*store.Store, *Finding) {
+// openStore opens the store if logins are kept in it; else nothing of it is needed. A running proxy holds it.
+func openStore(cfg *config.Config, integrations []Integration) (*store.Store, *Finding) {
 	if !slices.ContainsFunc(integrations, func(in Integration) bool { return in.CodeGrant }) || cfg.Store == "" {
 		return store.Memory(), nil
 	}
 	if _, err := os.Stat(cfg.Store); err != nil {
 		return store.Memory(), nil // nobody has logged in yet; the doctor makes no files
 	}
-	kept, err := store.Open(cfg.Store, store.Options{Timeout: doctorStoreTimeout})
+	kept, err := store.Open(cfg.Store, store.Options{Timeout: storeTimeout})
 	if err == nil {
 		return kept, nil
 	}

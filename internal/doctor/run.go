@@ -1,45 +1,45 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
 
-	"github.com/spf13/cobra"
-
-	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/shown"
 )
 
-type DoctorFlags struct {
-	Config                string
-	Json, Offline, Ticket bool
+// Options say what the doctor looks at and how it tells of it.
+type Options struct {
+	Config                string // path
+	JSON, Offline, Ticket bool
+	Out, Log              io.Writer
 }
 
-func RunDoctor(cmd *cobra.Command, f DoctorFlags) error {
-	plan, done := doctorPlan(f.Config, f.Offline)
-	out := cmd.OutOrStdout()
+// Examine carries out the doctor's command. The error is an app.ExitError where the findings ask for an exit code.
+func Examine(ctx context.Context, o Options) error {
+	plan, cfg, done := planOf(o.Config, o.Offline)
 	var broken error
-	if !f.Json && !f.Ticket {
+	if !o.JSON && !o.Ticket {
 		plan.Found = func(found Finding) {
-			if err := WriteFinding(out, found); err != nil {
+			if err := WriteFinding(o.Out, found); err != nil {
 				broken = err
 			}
 		}
 	}
-	report := Run(cmd.Context(), plan)
+	report := Run(ctx, plan)
 	granted := func(f Finding) bool { return f.Check == "grant" && f.Status == OK }
-	if cfg, err := config.Load(f.Config); err == nil && slices.ContainsFunc(report.Findings, granted) {
-		app.AskRetry(cmd.Context(), cfg)
+	if cfg != nil && slices.ContainsFunc(report.Findings, granted) {
+		app.AskRetry(ctx, cfg)
 	}
 	if err := done(); err != nil {
-		fmt.Fprintln(cmd.ErrOrStderr(), "store:", err)
+		fmt.Fprintln(o.Log, "store:", err)
 	}
 	if broken != nil {
 		return broken
 	}
-	if err := writeReport(out, report, f); err != nil {
+	if err := report.write(o); err != nil {
 		return err
 	}
 	if report.ExitCode != 0 {
@@ -48,16 +48,16 @@ func RunDoctor(cmd *cobra.Command, f DoctorFlags) error {
 	return nil
 }
 
-func writeReport(out io.Writer, report *Report, f DoctorFlags) error {
+func (r *Report) write(o Options) error {
 	switch {
-	case f.Json:
-		return shown.JSON(out, report)
-	case f.Ticket:
-		return report.WriteTicket(out)
+	case o.JSON:
+		return shown.JSON(o.Out, r)
+	case o.Ticket:
+		return r.WriteTicket(o.Out)
 	}
-	if err := report.WriteSummary(out); err != nil || report.ExitCode == 0 {
+	if err := r.WriteSummary(o.Out); err != nil || r.ExitCode == 0 {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "For support: docusign-auth-proxy doctor --config %s --ticket\n", f.Config)
+	_, err := fmt.Fprintf(o.Out, "For support: docusign-auth-proxy doctor --config %s --ticket\n", o.Config)
 	return err
 }
