@@ -63,7 +63,7 @@ type Metrics struct {
 	counted
 	read
 	descs []*prometheus.Desc
-	poll  *pollTable
+	poll  pollTable
 
 	// mu is held shared while a call is counted, so that no series of an integration comes back after Configure has
 	// deleted it.
@@ -88,14 +88,13 @@ func New(reg prometheus.Registerer, o Options) (*Metrics, error) {
 	}
 	o.GoVersion = cmp.Or(o.GoVersion, runtime.Version())
 	var d definitions
-	m := &Metrics{o: o, words: newLabelWords(), counted: newCounted(&d), read: newRead(&d), vecs: d.vecs, descs: d.descs}
-	m.state.sites = words{}
-	var problem error
-	m.poll, problem = newPollTable(cmp.Or(o.PollingEntries, 10_000))
+	m := &Metrics{o: o, words: newLabelWords(), counted: newCounted(&d), read: newRead(&d)}
+	m.vecs, m.descs, m.state.sites = d.vecs, d.descs, words{}
+	m.poll = newPollTable(cmp.Or(o.PollingEntries, 10_000))
 	m.startAtZero()
 	m.Configure(nil)
 	m.ConfigLoaded(nil) // the program does not start without a good one
-	problems := []error{problem, reg.Register(scrape{m})}
+	problems := []error{reg.Register(scrape{m})}
 	for _, v := range m.vecs {
 		problems = append(problems, reg.Register(v))
 	}
