@@ -14,6 +14,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/password"
@@ -51,8 +52,8 @@ func reportWorld(t *testing.T) (configPath, storePath string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Record(&ledger.Event{Integration: "billing", Authenticator: "anna@example.com", Scheme: "header_json", Door: "sidecar", API: "rest_v2", Way: ledger.WayForwarded, Outcome: ledger.OutcomeOK, Status: 200})
-	l.Record(&ledger.Event{Integration: ledger.Unknown, Key: strangerKey, Authenticator: "eve@example.com", Principal: "boss@example.com", Scheme: "header_xml", UserAgent: "=HYPERLINK(1)", Outcome: ledger.OutcomeRefused, Status: 401})
+	l.Record(&call.Event{Integration: "billing", Authenticator: "anna@example.com", Scheme: "header_json", Door: "sidecar", API: "rest_v2", Mode: "observe", Outcome: call.OutcomeOK, Status: 200})
+	l.Record(&call.Event{Integration: call.UnknownIntegration, Key: strangerKey, Authenticator: "eve@example.com", Principal: "boss@example.com", Scheme: "header_xml", UserAgent: "=HYPERLINK(1)", Outcome: call.OutcomeRefused, Status: 401})
 	if err := l.Flush(); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -30,7 +31,7 @@ func IntegrationOf(s ledger.Summary, rows []ledger.Row) Integration {
 func failed(counts map[string]uint64) uint64 {
 	var n uint64
 	for outcome, c := range counts {
-		if outcome != ledger.OutcomeOK {
+		if outcome != string(call.OutcomeOK) {
 			n += c
 		}
 	}
@@ -53,7 +54,7 @@ func UnknownOf(rows []ledger.UnknownRow) []Unknown {
 	var order []*Unknown
 	for _, r := range rows {
 		p := place{integration: r.Integration}
-		if r.Integration == ledger.Unknown {
+		if r.Integration == call.UnknownIntegration {
 			p = place{key: r.Key}
 		}
 		g := groups[p]

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/ledger"
 )
 
@@ -255,7 +256,7 @@ func wayText(way string) string {
 func outcomesOf(counts map[string]uint64) string {
 	var names []string
 	for name, n := range counts {
-		if name != ledger.OutcomeOK && n > 0 {
+		if name != string(call.OutcomeOK) && n > 0 {
 			names = append(names, name)
 		}
 	}

@@ -94,7 +94,7 @@ func (p *App) observe() error {
 }
 
 func (p *App) recorders(log *slog.Logger, h Hooks) call.Recorder {
-	all := call.Recorders{p.metrics, ledgerRecorder{p.ledger}}
+	all := call.Recorders{p.metrics, p.ledger}
 	if h.requests != nil {
 		all = append(all, h.requests)
 	} else {

@@ -1,38 +1,26 @@
 // Package ledger answers who still calls DocuSign with what: per integration, user and kind of credential, first and last
 // seen, with what outcome, so that a migration can be measured until the proxy can be removed.
 // It must never make a request wait for a disk, grow without bound, or take a caller's text for more than data.
-// Package proxy records one Event per request; package cmd runs it, the status page and the report read it.
+// It is a call.Recorder; internal/app runs it, the status page and the report read it.
 package ledger
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"hash/maphash"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/translate/legacy"
 )
 
-// Unknown is the integration of an event whose integrator key the configuration does not list.
-const Unknown = "unknown"
-
-// Outcomes that the ledger knows by itself. Callers may add their own; beyond MaxOutcomes they are counted as OutcomeOther.
-const (
-	OutcomeOK            = "ok" // the only one that is not a failure
-	OutcomeClientError   = "client_error"
-	OutcomeUpstreamError = "upstream_error"
-	OutcomeRefused       = "refused" // other kinds of refusal begin with it
-	OutcomeOther         = "other"
-
-	MaxOutcomes = 16
-)
+// outcomeOther counts what is none of call.Outcomes.
+const outcomeOther = "other"
 
 // Defaults of Options.
 const (
@@ -42,13 +30,6 @@ const (
 	DefaultFlush           = 2 * time.Second
 	DefaultIdleAfter       = 14 * 24 * time.Hour
 	DefaultWindow          = 14 * 24 * time.Hour
-)
-
-// Bounds of the texts kept, in bytes.
-const (
-	maxName  = 200
-	maxAgent = 200
-	maxError = 300
 )
 
 // Way is how a call's credential went on to DocuSign, or would have if the call had not been refused.
@@ -73,25 +54,18 @@ func (w Way) String() string {
 // MarshalText gives the name, for reports.
 func (w Way) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 
-// Event is one request. Texts may be whatever the caller of the proxy sent: they are bounded and cleaned here.
-type Event struct {
-	Time          time.Time // zero means now
-	Integration   string    // name in the configuration, or Unknown
-	Key           string    // integrator key as sent; kept for unknown ones only
-	Authenticator string
-	Principal     string
-	UnknownUser   bool // the configuration does not list this user: kept among the unknown
-	Scheme        string
-	Door          string
-	API           string
-	Way           Way
-	Outcome       string
-	Status        int    // HTTP status of the answer
-	Error         string // plain words; empty if all went well
-	Client        string // address
-	UserAgent     string
-	BytesIn       int64 // of the request's body
-	BytesOut      int64 // of the answer's body
+func wayOf(e *call.Event) Way {
+	switch {
+	case e.Scheme == legacy.None.String():
+		return WayNone
+	case e.Scheme == legacy.OAuthBearer.String():
+		return WayNative
+	case e.Mode == "observe":
+		return WayForwarded
+	case e.AppPassword:
+		return WayAppPassword
+	}
+	return WayTranslated
 }
 
 // Store keeps rows across restarts; *store.Store is one.
@@ -120,35 +94,24 @@ func (o Options) withDefaults() Options {
 	if o.OnError == nil {
 		o.OnError = func(error) {}
 	}
-	o.MaxRows = positive(o.MaxRows, DefaultMaxRows)
-	o.MaxUnknown = positive(o.MaxUnknown, DefaultMaxUnknown)
-	o.MaxIntegrations = positive(o.MaxIntegrations, DefaultMaxIntegrations)
-	o.Flush = positive(o.Flush, DefaultFlush)
-	o.IdleAfter = positive(o.IdleAfter, DefaultIdleAfter)
-	o.Window = positive(o.Window, DefaultWindow)
+	o.MaxRows = cmp.Or(o.MaxRows, DefaultMaxRows)
+	o.MaxUnknown = cmp.Or(o.MaxUnknown, DefaultMaxUnknown)
+	o.MaxIntegrations = cmp.Or(o.MaxIntegrations, DefaultMaxIntegrations)
+	o.Flush = cmp.Or(o.Flush, DefaultFlush)
+	o.IdleAfter = cmp.Or(o.IdleAfter, DefaultIdleAfter)
+	o.Window = cmp.Or(o.Window, DefaultWindow)
 	return o
-}
-
-func positive[T int | time.Duration](v, otherwise T) T {
-	if v > 0 {
-		return v
-	}
-	return otherwise
 }
 
 // Ledger is safe for use by any number of goroutines.
 type Ledger struct {
-	o    Options
-	seed maphash.Seed
+	o Options
 
-	outcomes atomic.Pointer[[]string] // only grows; the place of a name never changes
-	rows     *table                   // of known users of known integrations
-	unknown  *table
-
-	// growing serialises what adds or removes rows, integrations or outcomes; Record takes it only for something new.
-	growing      sync.Mutex
+	mu           sync.Mutex
+	rows         table // of known users of known integrations
+	unknown      table
 	integrations map[string]*integration
-	dropped      map[string]struct{} // names of integrations to delete from the store
+	changed      map[string]stored // since the last write, by key in the store; nil = deleted
 
 	flushing sync.Mutex
 }
@@ -157,15 +120,11 @@ type Ledger struct {
 // Options.OnError and left where they are; the error is the store's.
 func New(o Options) (*Ledger, error) {
 	o = o.withDefaults()
-	seed := maphash.MakeSeed()
 	l := &Ledger{
-		o: o, seed: seed,
-		rows:         newTable(rowPrefix, o.MaxRows),
-		unknown:      newTable(unknownPrefix, o.MaxUnknown),
-		integrations: map[string]*integration{},
-		dropped:      map[string]struct{}{},
+		o: o, integrations: map[string]*integration{}, changed: map[string]stored{},
+		rows:    table{prefix: rowPrefix, max: o.MaxRows, rows: map[rowKey]*row{}},
+		unknown: table{prefix: unknownPrefix, max: o.MaxUnknown, rows: map[rowKey]*row{}},
 	}
-	l.outcomes.Store(&[]string{OutcomeOther, OutcomeOK, OutcomeClientError, OutcomeUpstreamError, OutcomeRefused})
 	if o.Store == nil {
 		return l, nil
 	}
@@ -175,76 +134,78 @@ func New(o Options) (*Ledger, error) {
 	return l, nil
 }
 
-// Record notes a request. It is meant for the request's path: on a row that exists it takes two short locks that only
-// calls of the same user and integration share, allocates nothing and touches no disk.
-func (l *Ledger) Record(e *Event) {
-	at := l.nano(e.Time)
-	outcome := l.outcome(e.Outcome)
-	for {
-		r := l.row(e, at)
-		if r.record(e, at, outcome) {
-			r.integration.record(e, at, outcome)
-			return
+// Record notes a call. It touches no disk, and on a row that exists it allocates nothing unless the call failed.
+func (l *Ledger) Record(e *call.Event) {
+	if e.Method == http.MethodConnect {
+		return // a refused tunnel is no call of an integration
+	}
+	none := e.Scheme == legacy.None.String()
+	if none && e.Outcome == call.OutcomeOK && e.Integration == call.UnknownIntegration {
+		return // a WSDL, service_information, the hint at the root: they need no credential and belong to nobody
+	}
+	at := e.Time
+	if at.IsZero() {
+		at = l.o.Now()
+	}
+	nano := max(at.UnixNano(), 1) // zero means never
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.row(e, nano)
+	r.add(e, nano)
+	l.changed[r.storeKey] = r
+	i := l.integration(r.Integration, nano)
+	i.record(e, nano)
+	l.changed[i.storeKey] = i
+}
+
+// row finds or makes the row of a call.
+func (l *Ledger) row(e *call.Event, at int64) *row {
+	t, key := &l.rows, rowKey{
+		Integration: e.Integration, Authenticator: e.Authenticator, Principal: e.Principal, Scheme: e.Scheme,
+		Door: string(e.Door), API: string(e.API),
+	}
+	if e.UnknownUser || e.Integration == call.UnknownIntegration || e.Integration == "" {
+		t, key = &l.unknown, rowKey{
+			Integration: cmp.Or(e.Integration, call.UnknownIntegration), Key: e.Key, Authenticator: e.Authenticator,
+			Principal: e.Principal, Scheme: e.Scheme,
 		}
 	}
-}
-
-func (l *Ledger) nano(t time.Time) int64 {
-	if t.IsZero() {
-		t = l.o.Now()
-	}
-	return max(t.UnixNano(), 1) // zero means never
-}
-
-// outcome gives the place of a name in every row's counts.
-func (l *Ledger) outcome(name string) int {
-	if i := slices.Index(*l.outcomes.Load(), name); i >= 0 {
-		return i
-	}
-	l.growing.Lock()
-	defer l.growing.Unlock()
-	return l.addOutcome(name)
-}
-
-func (l *Ledger) addOutcome(name string) int {
-	names := *l.outcomes.Load()
-	name = clean(name, maxName)
-	if i := slices.Index(names, name); i >= 0 {
-		return i
-	}
-	if len(names) == MaxOutcomes || name == "" {
-		return 0 // OutcomeOther
-	}
-	longer := append(slices.Clone(names), strings.Clone(name))
-	l.outcomes.Store(&longer)
-	return len(names)
-}
-
-// row finds or makes the row of an event.
-func (l *Ledger) row(e *Event, at int64) *row {
-	t, key := l.rows, rowKey{integration: e.Integration, authenticator: e.Authenticator, principal: e.Principal, scheme: e.Scheme, door: e.Door, api: e.API}
-	if e.UnknownUser || e.Integration == Unknown || e.Integration == "" {
-		t, key = l.unknown, rowKey{integration: cmp.Or(e.Integration, Unknown), key: e.Key, authenticator: e.Authenticator, principal: e.Principal, scheme: e.Scheme}
-	}
-	if r := t.find(l.shard(key), key); r != nil {
+	if r := t.rows[key]; r != nil {
 		return r
 	}
 	key = key.clean()
-	l.growing.Lock()
-	defer l.growing.Unlock()
-	shard := l.shard(key)
-	if r := t.find(shard, key); r != nil {
+	if r := t.rows[key]; r != nil {
 		return r
 	}
-	return t.add(shard, key, l.integration(key.integration, at), at)
+	l.integration(key.Integration, at) // which may make room among the rows
+	if len(t.rows) >= t.max {
+		l.shed(t)
+	}
+	r := &row{tally: newTally(at), rowKey: key, storeKey: t.takeKey()}
+	t.rows[key] = r
+	return r
 }
 
-func (l *Ledger) shard(k rowKey) int {
-	return int((maphash.String(l.seed, k.authenticator) + maphash.String(l.seed, k.api)) % shards)
+// shed removes the sixteenth not seen for longest, so that a flood of strangers does not sort the table for each.
+func (l *Ledger) shed(t *table) {
+	oldest := slices.SortedFunc(maps.Values(t.rows), func(a, b *row) int { return cmp.Compare(a.Last, b.Last) })
+	for _, r := range oldest[:t.max/16+1] {
+		l.remove(t, r)
+	}
 }
 
-// integration finds or makes an integration, with growing held. Beyond the bound the one not seen for longest goes, and
-// its rows with it.
+func (l *Ledger) remove(t *table, r *row) {
+	delete(t.rows, r.rowKey)
+	l.release(t, r.storeKey)
+}
+
+// release gives a key of the store free.
+func (l *Ledger) release(t *table, key string) {
+	t.free = append(t.free, key)
+	l.changed[key] = nil
+}
+
+// integration finds or makes an integration. Beyond the bound the one not seen for longest goes, and its rows with it.
 func (l *Ledger) integration(name string, at int64) *integration {
 	if i := l.integrations[name]; i != nil {
 		return i
@@ -252,23 +213,23 @@ func (l *Ledger) integration(name string, at int64) *integration {
 	if len(l.integrations) >= l.o.MaxIntegrations {
 		l.forgetOldest()
 	}
-	i := newIntegration(name, at)
+	i := &integration{tally: newTally(at), Name: name, storeKey: integrationPrefix + name}
 	l.integrations[name] = i
-	delete(l.dropped, name)
 	return i
 }
 
 func (l *Ledger) forgetOldest() {
-	var oldest *integration
-	for _, i := range l.integrations {
-		if oldest == nil || i.lastSeen() < oldest.lastSeen() {
-			oldest = i
+	oldest := slices.MinFunc(slices.Collect(maps.Values(l.integrations)), func(a, b *integration) int {
+		return cmp.Compare(a.Last, b.Last)
+	})
+	delete(l.integrations, oldest.Name)
+	l.changed[oldest.storeKey] = nil
+	for _, t := range [...]*table{&l.rows, &l.unknown} {
+		for _, r := range t.rows {
+			if r.Integration == oldest.Name {
+				l.remove(t, r)
+			}
 		}
-	}
-	delete(l.integrations, oldest.name)
-	l.dropped[oldest.name] = struct{}{}
-	for _, t := range []*table{l.rows, l.unknown} {
-		t.removeIf(func(r *row) bool { return r.integration == oldest })
 	}
 }
 
@@ -288,178 +249,40 @@ func (l *Ledger) Run(ctx context.Context) error {
 	}
 }
 
-// Flush writes what changed since the last one. What fails is tried again by the next.
-func (l *Ledger) Flush() error {
-	if l.o.Store == nil {
-		return nil
-	}
-	l.flushing.Lock()
-	defer l.flushing.Unlock()
-	b := l.collect()
-	put, drop := b.encode(&l.outcomes)
-	if len(put)+len(drop) == 0 {
-		return nil
-	}
-	if err := l.o.Store.WriteLedger(put, drop); err != nil {
-		l.giveBack(b)
-		return fmt.Errorf("write ledger: %w", err)
-	}
-	return nil
+// table is a bounded set of rows. Keys in the store are used again, so that it holds no more rows than the table.
+type table struct {
+	prefix string
+	max    int
+	rows   map[rowKey]*row
+	next   uint32   // the first number of a key never used
+	free   []string // keys with lower numbers that no row has
 }
 
-// batch is one write: drops first, then puts, for a new row may have the key of a dropped one.
-type batch struct {
-	integrations []*integration
-	rows         map[string]*row
-	droppedNames []string
-	droppedIDs   map[*table][]uint32
+func (t *table) takeKey() string {
+	if n := len(t.free); n > 0 {
+		key := t.free[n-1]
+		t.free = t.free[:n-1]
+		return key
+	}
+	t.next++
+	return fmt.Sprintf("%s%08x", t.prefix, t.next-1)
 }
 
-func (l *Ledger) collect() *batch {
-	b := &batch{rows: map[string]*row{}, droppedIDs: map[*table][]uint32{}}
-	l.growing.Lock()
-	defer l.growing.Unlock()
-	b.droppedNames = slices.Collect(maps.Keys(l.dropped))
-	clear(l.dropped)
-	for _, i := range l.integrations {
-		if i.dirty.Swap(false) {
-			b.integrations = append(b.integrations, i)
-		}
-	}
-	for _, t := range []*table{l.rows, l.unknown} {
-		b.droppedIDs[t] = slices.Collect(maps.Keys(t.drop))
-		clear(t.drop)
-		t.each(func(r *row) {
-			if r.dirty.Swap(false) {
-				b.rows[t.storeKey(r.id)] = r
-			}
-		})
-	}
-	return b
+// rowKey tells rows apart. Unknown ones have no door nor API: one stranger fills one row.
+type rowKey struct {
+	Integration   string `json:"integration"`
+	Key           string `json:"key,omitempty"`
+	Authenticator string `json:"authenticator,omitempty"`
+	Principal     string `json:"principal,omitempty"`
+	Scheme        string `json:"scheme,omitempty"`
+	Door          string `json:"door,omitempty"`
+	API           string `json:"api,omitempty"`
 }
 
-// encode runs without growing held. A row that leaves its table meanwhile is written in vain and dropped by the next batch.
-func (b *batch) encode(outcomes *atomic.Pointer[[]string]) (put map[string][]byte, drop []string) {
-	put = make(map[string][]byte, len(b.rows)+len(b.integrations))
-	for key, r := range b.rows {
-		put[key] = r.encode(outcomes)
+// clean also copies the texts: they must not keep a request's buffers alive.
+func (k rowKey) clean() rowKey {
+	for _, s := range [...]*string{&k.Integration, &k.Key, &k.Authenticator, &k.Principal, &k.Scheme, &k.Door, &k.API} {
+		*s = strings.Clone(clean(*s, maxName))
 	}
-	for _, i := range b.integrations {
-		put[integrationPrefix+i.name] = i.encode(outcomes)
-	}
-	for _, name := range b.droppedNames {
-		drop = append(drop, integrationPrefix+name)
-	}
-	for t, ids := range b.droppedIDs {
-		for _, id := range ids {
-			drop = append(drop, t.storeKey(id))
-		}
-	}
-	return put, drop
-}
-
-// giveBack makes the next batch do what this one could not.
-func (l *Ledger) giveBack(b *batch) {
-	l.growing.Lock()
-	defer l.growing.Unlock()
-	for _, r := range b.rows {
-		r.dirty.Store(true)
-	}
-	for _, i := range b.integrations {
-		i.dirty.Store(true)
-	}
-	for _, name := range b.droppedNames {
-		l.dropped[name] = struct{}{}
-	}
-	for t, ids := range b.droppedIDs {
-		for _, id := range ids {
-			t.drop[id] = struct{}{}
-		}
-	}
-}
-
-// load reads integrations before rows, for a row belongs to one.
-func (l *Ledger) load() error {
-	var saved []savedRow
-	err := l.o.Store.LedgerRows(func(key string, value []byte) error {
-		if err := l.loadOne(key, value, &saved); err != nil {
-			l.o.OnError(fmt.Errorf("ledger: a row is left out: %w", err))
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(saved, func(a, b savedRow) int { return cmp.Compare(b.Last, a.Last) }) // the latest have the right of way
-	l.growing.Lock()
-	defer l.growing.Unlock()
-	for _, s := range saved {
-		l.restore(s)
-	}
-	return nil
-}
-
-func (l *Ledger) loadOne(key string, value []byte, saved *[]savedRow) error {
-	if name, ok := strings.CutPrefix(key, integrationPrefix); ok {
-		return l.loadIntegration(name, value)
-	}
-	t, id, err := l.place(key)
-	if err != nil {
-		return err
-	}
-	t.reserve(id)
-	s, err := decodeRow(value)
-	if err != nil {
-		return err
-	}
-	s.table, s.id = t, id
-	*saved = append(*saved, s)
-	return nil
-}
-
-func (l *Ledger) place(key string) (*table, uint32, error) {
-	for _, t := range []*table{l.rows, l.unknown} {
-		if id, ok := t.parseID(key); ok {
-			return t, id, nil
-		}
-	}
-	return nil, 0, errors.New("its key is of no known kind")
-}
-
-func (l *Ledger) loadIntegration(name string, value []byte) error {
-	s, err := decodeIntegration(value)
-	if err != nil {
-		return err
-	}
-	if name != s.Name || clean(name, maxName) != name {
-		return errors.New("its name is not its key")
-	}
-	i := newIntegration(name, s.First)
-	s.restoreTo(i, l.addOutcome)
-	l.integrations[name] = i
-	if len(l.integrations) > l.o.MaxIntegrations {
-		l.forgetOldest()
-	}
-	return nil
-}
-
-// restore brings a row back, or gives its place free: when the bound is lower now, when its integration was dropped for a
-// lower bound, or when another row has its key.
-func (l *Ledger) restore(s savedRow) {
-	key := s.key().clean()
-	shard := l.shard(key)
-	i := l.integrations[key.integration]
-	if i == nil && len(l.integrations) < l.o.MaxIntegrations {
-		i = l.integration(key.integration, s.First)
-	}
-	// An earlier version kept names as they came, among them secrets in the wrong field.
-	hidden := s.table == l.unknown && (shown.Key(key.key) != key.key || shown.Name(key.authenticator) != key.authenticator ||
-		shown.Name(key.principal) != key.principal)
-	if hidden || i == nil || s.table.count >= s.table.max || s.table.find(shard, key) != nil {
-		s.table.release(s.id)
-		return
-	}
-	r := &row{id: s.id, key: key, integration: i}
-	s.restoreTo(&r.tally, l.addOutcome)
-	s.table.put(shard, r)
+	return k
 }

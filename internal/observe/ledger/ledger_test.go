@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,17 +18,31 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/store"
 )
 
 func start() time.Time { return time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC) }
 
-func event() ledger.Event {
-	return ledger.Event{
+func event() call.Event {
+	return call.Event{
 		Time: start(), Integration: "billing", Key: "key", Authenticator: "svc@example.com", Principal: "anna@example.com",
-		Scheme: "header_json", Door: "connect", API: "rest_v2", Way: ledger.WayTranslated, Outcome: ledger.OutcomeOK, Status: 200,
-		Client: "10.0.0.1", UserAgent: "old/1.0", BytesIn: 10, BytesOut: 20,
+		Scheme: "header_json", Door: "connect", API: "rest_v2", Mode: "translate", Outcome: call.OutcomeOK, Status: 200,
+		Client: netip.MustParseAddr("10.0.0.1"), UserAgent: "old/1.0", BytesIn: 10, BytesOut: 20,
+	}
+}
+
+// send makes the credential of a call go a way.
+func send(e *call.Event, way ledger.Way) {
+	e.Scheme, e.Mode, e.AppPassword = "header_json", "translate", way == ledger.WayAppPassword
+	switch way {
+	case ledger.WayNone:
+		e.Scheme = "none"
+	case ledger.WayForwarded:
+		e.Mode = "observe"
+	case ledger.WayNative:
+		e.Scheme = "oauth_bearer"
 	}
 }
 
@@ -63,10 +78,11 @@ func TestARowSaysWhoCallsWithWhat(t *testing.T) {
 	e := event()
 	l.Record(&e)
 	e.Time = start().Add(2 * time.Minute)
-	e.Outcome, e.Status, e.Error, e.Client, e.UserAgent = "refused_password", 401, "the password is wrong", "10.0.0.2", "old/1.1"
+	e.Outcome, e.Status, e.Detail, e.UserAgent = "refused", 401, "the password is wrong", "old/1.1"
+	e.Client = netip.MustParseAddr("10.0.0.2")
 	l.Record(&e)
 	e.Time = start().Add(time.Minute)
-	e.API, e.Outcome, e.Status, e.Error = "soap_api", ledger.OutcomeOK, 200, ""
+	e.API, e.Outcome, e.Status, e.Detail = "soap_api", call.OutcomeOK, 200, ""
 	l.Record(&e)
 
 	rows := l.Rows()
@@ -76,14 +92,14 @@ func TestARowSaysWhoCallsWithWhat(t *testing.T) {
 	want := ledger.Row{
 		Integration: "billing", Authenticator: "svc@example.com", Principal: "anna@example.com", Scheme: "header_json", Door: "connect",
 		API: "rest_v2", Way: ledger.WayTranslated, FirstSeen: start(), LastSeen: start().Add(2 * time.Minute), Calls: 2,
-		Counts: map[string]uint64{"ok": 1, "refused_password": 1}, LastStatus: 401, LastError: "the password is wrong",
+		Counts: map[string]uint64{"ok": 1, "refused": 1}, LastStatus: 401, LastError: "the password is wrong",
 		LastErrorAt: start().Add(2 * time.Minute), Client: "10.0.0.2", UserAgent: "old/1.1", BytesIn: 20, BytesOut: 40,
 	}
 	if fmt.Sprintf("%+v", rows[0]) != fmt.Sprintf("%+v", want) {
 		t.Errorf("got  %+v\nwant %+v", rows[0], want)
 	}
 	s := only(t, l, "translate")
-	if s.Calls != 3 || s.Counts["ok"] != 2 || s.Counts["refused_password"] != 1 || s.LastError != "the password is wrong" || s.BytesIn != 30 {
+	if s.Calls != 3 || s.Counts["ok"] != 2 || s.Counts["refused"] != 1 || s.LastError != "the password is wrong" || s.BytesIn != 30 {
 		t.Errorf("the summary is %+v", s)
 	}
 	if !slices.Equal(s.APIs, []string{"rest_v2", "soap_api"}) || !slices.Equal(s.Authenticators, []string{"svc@example.com"}) ||
@@ -95,21 +111,21 @@ func TestARowSaysWhoCallsWithWhat(t *testing.T) {
 func TestStrangersAreKeptApart(t *testing.T) {
 	l := newLedger(t, ledger.Options{})
 	e := event()
-	e.Integration, e.Key = ledger.Unknown, "foreign-key"
+	e.Integration, e.Key = call.UnknownIntegration, "foreign-key"
 	l.Record(&e)
 	e.API, e.Door = "soap_api", "sidecar" // the same stranger at another door is not another stranger
 	l.Record(&e)
 	e.Integration = ""
 	l.Record(&e)
 	e = event()
-	e.UnknownUser, e.Authenticator, e.Outcome, e.Error = true, "mallory@example.com", ledger.OutcomeRefused, "this user is not configured"
+	e.UnknownUser, e.Authenticator, e.Outcome, e.Detail = true, "mallory@example.com", call.OutcomeRefused, "this user is not configured"
 	l.Record(&e)
 	if rows := l.Rows(); len(rows) != 0 {
 		t.Errorf("strangers are among the known: %+v", rows)
 	}
 	unknown := l.Unknown()
 	if len(unknown) != 2 || unknown[0].Authenticator != "mallory@example.com" || unknown[0].Integration != "billing" ||
-		unknown[1].Key != "foreign-key" || unknown[1].Calls != 3 || unknown[1].Integration != ledger.Unknown {
+		unknown[1].Key != "foreign-key" || unknown[1].Calls != 3 || unknown[1].Integration != call.UnknownIntegration {
 		t.Errorf("the unknown are %+v", unknown)
 	}
 	if s := only(t, l, "translate"); s.State != ledger.StateNeverSeen || s.UnknownUsers != 1 || s.Calls != 1 {
@@ -121,7 +137,7 @@ func TestTheLeastRecentlySeenGoesFirst(t *testing.T) {
 	for _, max := range []int{1, 3, 64} {
 		t.Run(strconv.Itoa(max), func(t *testing.T) {
 			l := newLedger(t, ledger.Options{MaxRows: max, MaxUnknown: max})
-			for _, integration := range []string{"billing", ledger.Unknown} {
+			for _, integration := range []string{"billing", call.UnknownIntegration} {
 				for i := range 5 * max {
 					e := event()
 					e.Integration, e.Authenticator, e.Time = integration, strconv.Itoa(i), start().Add(time.Duration(i)*time.Second)
@@ -179,7 +195,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	l := newLedger(t, ledger.Options{})
 	for i := range 50 {
 		e := event()
-		e.Outcome = "outcome-" + strconv.Itoa(i)
+		e.Outcome = call.Outcome("outcome-" + strconv.Itoa(i))
 		l.Record(&e)
 	}
 	e := event()
@@ -190,7 +206,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 	for _, n := range r.Counts {
 		sum += n
 	}
-	if len(r.Counts) > ledger.MaxOutcomes || sum != 51 || r.Calls != 51 || r.Counts[ledger.OutcomeOther] == 0 {
+	if len(r.Counts) > len(call.Outcomes()) || sum != 51 || r.Calls != 51 || r.Counts["other"] == 0 {
 		t.Errorf("the counts are %v", r.Counts)
 	}
 }
@@ -201,8 +217,9 @@ func TestHostileTextIsOnlyData(t *testing.T) {
 	l := newLedger(t, ledger.Options{Store: s})
 	for range 2 {
 		e := event()
-		e.Integration, e.Key, e.Authenticator, e.Principal, e.Scheme, e.Door, e.API = ledger.Unknown, hostile, hostile, hostile, hostile, hostile, hostile
-		e.Outcome, e.Error, e.Client, e.UserAgent = hostile, hostile, hostile, hostile
+		e.Integration, e.Key, e.Authenticator, e.Principal, e.Scheme = call.UnknownIntegration, hostile, hostile, hostile, hostile
+		e.Door, e.API = call.Door(hostile), call.API(hostile)
+		e.Outcome, e.Detail, e.UserAgent = call.Outcome(hostile), hostile, hostile
 		l.Record(&e)
 		e.Integration = hostile
 		l.Record(&e)
@@ -247,17 +264,18 @@ func TestRowsSurvive(t *testing.T) {
 	for i := range 30 {
 		e := event()
 		e.Time = start().Add(-time.Duration(i) * time.Hour)
-		e.API, e.Way = "api-"+strconv.Itoa(i%3), ledger.Way(1+i%4)
+		e.API = call.API("api-" + strconv.Itoa(i%3))
+		send(&e, ledger.Way(1+i%4))
 		if i%2 == 1 {
-			e.Outcome, e.Error = "refused_password", "the password is wrong"
+			e.Outcome, e.Detail = "refused", "the password is wrong"
 		}
 		l.Record(&e)
-		e.Integration, e.Key = ledger.Unknown, "a1b2c3d4-0000-4000-8000-0000000000ff"
+		e.Integration, e.Key = call.UnknownIntegration, "a1b2c3d4-0000-4000-8000-0000000000ff"
 		l.Record(&e)
 		flush(t, l)
 	}
 	view := func(l *ledger.Ledger) string {
-		return fmt.Sprintf("%+v\n%+v\n%+v", l.Rows(), l.Unknown(), l.Integrations([]ledger.Known{{Name: "billing"}, {Name: ledger.Unknown}}))
+		return fmt.Sprintf("%+v\n%+v\n%+v", l.Rows(), l.Unknown(), l.Integrations([]ledger.Known{{Name: "billing"}, {Name: call.UnknownIntegration}}))
 	}
 	before := view(l)
 	if err := s.Close(); err != nil {
@@ -440,7 +458,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 				l.Record(&e)
 				e.Authenticator = strconv.Itoa(i % 40)
 				e.UnknownUser = i%3 == 0
-				e.Outcome = "o" + strconv.Itoa(i%30)
+				e.Outcome = call.Outcome("o" + strconv.Itoa(i%30))
 				l.Record(&e)
 				if i%50 == c {
 					l.Rows()
@@ -468,7 +486,7 @@ func TestRecordOnAKnownRowDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { l.Record(&e) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	e.Outcome, e.Error = ledger.OutcomeUpstreamError, "DocuSign did not answer"
+	e.Outcome, e.Detail = call.OutcomeServerError, "DocuSign did not answer"
 	if n := testing.AllocsPerRun(100, func() { l.Record(&e) }); n != 0 {
 		t.Errorf("%v allocations for a failure", n)
 	}
@@ -494,7 +512,7 @@ func BenchmarkRecord(b *testing.B) {
 	})
 	b.Run("strangers", func(b *testing.B) {
 		e := event()
-		e.Integration = ledger.Unknown
+		e.Integration = call.UnknownIntegration
 		for i := 0; b.Loop(); i++ {
 			e.Key = strconv.Itoa(i)
 			l.Record(&e)
@@ -523,7 +541,7 @@ func child(path string) error {
 	l, err := ledger.New(ledger.Options{Store: s})
 	for n := 1; err == nil; n++ {
 		e := event()
-		e.API = "api-" + strconv.Itoa(n%7)
+		e.API = call.API("api-" + strconv.Itoa(n%7))
 		l.Record(&e)
 		if err = l.Flush(); err == nil {
 			_, err = fmt.Println(n)

@@ -80,7 +80,9 @@ type Summary struct {
 // Rows returns the rows of known users, the last seen first.
 func (l *Ledger) Rows() []Row {
 	var list []Row
-	l.rows.each(func(r *row) { list = append(list, r.public(&l.outcomes)) })
+	for _, r := range l.copies(&l.rows) {
+		list = append(list, r.public())
+	}
 	slices.SortFunc(list, compareRows)
 	return list
 }
@@ -88,104 +90,101 @@ func (l *Ledger) Rows() []Row {
 // Unknown returns the callers that the configuration does not list, the last seen first.
 func (l *Ledger) Unknown() []UnknownRow {
 	var list []UnknownRow
-	l.unknown.each(func(r *row) { list = append(list, UnknownRow{r.key.key, r.public(&l.outcomes)}) })
+	for _, r := range l.copies(&l.unknown) {
+		list = append(list, UnknownRow{r.Key, r.public()})
+	}
 	slices.SortFunc(list, func(a, b UnknownRow) int {
 		return cmp.Or(compareRows(a.Row, b.Row), cmp.Compare(a.Key, b.Key))
 	})
 	return list
 }
 
+func (l *Ledger) copies(t *table) []*row {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]*row, 0, len(t.rows))
+	for _, r := range t.rows {
+		list = append(list, r.copied().(*row))
+	}
+	return list
+}
+
+func (r *row) public() Row {
+	return Row{
+		Integration: r.Integration, Authenticator: r.Authenticator, Principal: r.Principal, Scheme: r.Scheme, Door: r.Door,
+		API: r.API, Way: Way(r.Way), FirstSeen: when(r.First), LastSeen: when(r.Last), Calls: r.calls(), Counts: r.Counts,
+		LastStatus: r.Status, LastError: r.Failure, LastErrorAt: when(r.FailureAt), Client: r.Client, UserAgent: r.Agent,
+		BytesIn: r.In, BytesOut: r.Out,
+	}
+}
+
 func compareRows(a, b Row) int {
-	return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Integration, b.Integration), cmp.Compare(a.Authenticator, b.Authenticator),
-		cmp.Compare(a.Principal, b.Principal), cmp.Compare(a.Scheme, b.Scheme), cmp.Compare(a.Door, b.Door), cmp.Compare(a.API, b.API))
+	return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Integration, b.Integration),
+		cmp.Compare(a.Authenticator, b.Authenticator), cmp.Compare(a.Principal, b.Principal), cmp.Compare(a.Scheme, b.Scheme),
+		cmp.Compare(a.Door, b.Door), cmp.Compare(a.API, b.API))
 }
 
 // Integrations returns a summary for each of known, in that order, whether it was seen or not.
 func (l *Ledger) Integrations(known []Known) []Summary {
 	now := l.o.Now()
-	facets := l.facets()
 	list := make([]Summary, len(known))
+	of := map[string]*Summary{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for n, k := range known {
 		s := &list[n]
 		s.Name, s.Mode, s.State = k.Name, k.Mode, StateNeverSeen
 		if k.Mode == ModeBlock {
 			s.State = StateBlocked
 		}
-		if i := l.lookup(k.Name); i != nil {
-			l.summarise(s, i, now)
+		name := clean(k.Name, maxName)
+		of[name] = s
+		if i := l.integrations[name]; i != nil {
+			s.describe(i, now, &l.o)
 		}
-		if f := facets[clean(k.Name, maxName)]; f != nil {
-			f.addTo(s)
+	}
+	for _, r := range l.unknown.rows {
+		if s := of[r.Integration]; s != nil {
+			s.UnknownUsers++
+		}
+	}
+	for _, r := range l.rows.rows {
+		if s := of[r.Integration]; s != nil {
+			s.addRow(&r.rowKey)
 		}
 	}
 	return list
 }
 
-func (l *Ledger) lookup(name string) *integration {
-	l.growing.Lock()
-	defer l.growing.Unlock()
-	return l.integrations[clean(name, maxName)]
-}
-
-func (l *Ledger) summarise(s *Summary, i *integration, now time.Time) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	s.FirstSeen, s.LastSeen = when(i.first), when(i.last)
-	s.Calls, s.Counts = i.calls(), i.byOutcome(*l.outcomes.Load())
-	s.LastError, s.LastErrorAt = i.failure, when(i.failureAt)
-	s.LegacyLast, s.NativeLast, s.NativeSince = when(i.seen.legacy()), when(i.seen.native), when(i.seen.nativeSince)
-	s.BytesIn, s.BytesOut = i.in, i.out
+func (s *Summary) describe(i *integration, now time.Time, o *Options) {
+	s.FirstSeen, s.LastSeen = when(i.First), when(i.Last)
+	s.Calls, s.Counts = i.calls(), maps.Clone(i.Counts)
+	s.LastError, s.LastErrorAt = i.Failure, when(i.FailureAt)
+	s.LegacyLast, s.NativeLast, s.NativeSince = when(i.legacyLast()), when(i.Native), when(i.NativeSince)
+	s.BytesIn, s.BytesOut = i.In, i.Out
 	s.State = Evidence{
-		Mode: s.Mode, Forwarded: when(i.seen.forwarded), Translated: when(i.seen.translated), Native: when(i.seen.native),
-		Recent: i.recent.count, Failed: i.recent.failed(),
-	}.State(now, l.o.IdleAfter, l.o.Window)
-	for _, h := range i.within(now.UnixNano(), 24) {
-		s.CallsLast24h += uint64(h.calls)
-		s.BearerLast24h += uint64(h.bearer)
+		Mode: s.Mode, Forwarded: when(i.Forwarded), Translated: when(i.Translated), Native: when(i.Native),
+		Recent: i.RecentCount, Failed: i.recentlyFailed(),
+	}.State(now, o.IdleAfter, o.Window)
+	for _, h := range i.within(now, 24) {
+		s.CallsLast24h += uint64(h[hourCalls])
+		s.BearerLast24h += uint64(h[hourBearer])
 	}
-	for _, h := range i.within(now.UnixNano(), hoursKept) {
-		s.Hours = append(s.Hours, Hour{time.Unix(h.number*3600, 0).UTC(), h.calls, h.failed, h.legacy, h.native})
-	}
-}
-
-type set map[string]struct{}
-
-func (s set) add(text string) {
-	if text != "" {
-		s[text] = struct{}{}
+	for _, h := range i.within(now, hoursKept) {
+		start := time.Unix(h[hourNumber]*3600, 0).UTC()
+		s.Hours = append(s.Hours,
+			Hour{start, uint32(h[hourCalls]), uint32(h[hourFailed]), uint32(h[hourLegacy]), uint32(h[hourNative])})
 	}
 }
 
-func (s set) sorted() []string { return slices.Sorted(maps.Keys(s)) }
-
-// facets are the different values that an integration's rows have.
-type facets struct {
-	authenticators, principals, schemes, doors, apis set
-	unknown                                          int
-}
-
-func (l *Ledger) facets() map[string]*facets {
-	m := map[string]*facets{}
-	of := func(name string) *facets {
-		if m[name] == nil {
-			m[name] = &facets{authenticators: set{}, principals: set{}, schemes: set{}, doors: set{}, apis: set{}}
+// addRow notes the different values that an integration's rows have, in alphabetical order.
+func (s *Summary) addRow(k *rowKey) {
+	for _, f := range [...]struct {
+		list *[]string
+		text string
+	}{{&s.Authenticators, k.Authenticator}, {&s.Principals, k.Principal}, {&s.Schemes, k.Scheme}, {&s.Doors, k.Door}, {&s.APIs, k.API}} {
+		if at, found := slices.BinarySearch(*f.list, f.text); !found && f.text != "" {
+			*f.list = slices.Insert(*f.list, at, f.text)
 		}
-		return m[name]
 	}
-	l.rows.each(func(r *row) {
-		f, k := of(r.key.integration), r.key
-		f.authenticators.add(k.authenticator)
-		f.principals.add(k.principal)
-		f.schemes.add(k.scheme)
-		f.doors.add(k.door)
-		f.apis.add(k.api)
-	})
-	l.unknown.each(func(r *row) { of(r.key.integration).unknown++ })
-	return m
-}
-
-func (f *facets) addTo(s *Summary) {
-	s.Authenticators, s.Principals = f.authenticators.sorted(), f.principals.sorted()
-	s.Schemes, s.Doors, s.APIs = f.schemes.sorted(), f.doors.sorted(), f.apis.sorted()
-	s.UnknownUsers = f.unknown
 }

@@ -1,10 +1,16 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Keys of rows in the store begin with what they are.
@@ -14,170 +20,200 @@ const (
 	integrationPrefix = "i"
 )
 
-// savedVersion is the version of the JSON below. Times are Unix nanoseconds.
+// savedVersion is the version of the JSON of rows and integrations.
 const savedVersion = 1
 
-type savedTally struct {
-	Version   int               `json:"v"`
-	First     int64             `json:"first"`
-	Last      int64             `json:"last"`
-	Counts    map[string]uint64 `json:"counts"`
-	Way       uint8             `json:"way,omitempty"`
-	Status    int               `json:"status,omitempty"`
-	Failure   string            `json:"error,omitempty"`
-	FailureAt int64             `json:"error_at,omitempty"`
-	Client    string            `json:"client,omitempty"`
-	Agent     string            `json:"agent,omitempty"`
-	In        uint64            `json:"in,omitempty"`
-	Out       uint64            `json:"out,omitempty"`
+// stored is a *row or an *integration.
+type stored interface{ copied() stored }
+
+func (r *row) copied() stored {
+	c := *r
+	c.Counts = maps.Clone(r.Counts)
+	return &c
 }
 
-type savedRow struct {
-	savedTally
-	Integration   string `json:"integration"`
-	Key           string `json:"key,omitempty"`
-	Authenticator string `json:"authenticator,omitempty"`
-	Principal     string `json:"principal,omitempty"`
-	Scheme        string `json:"scheme,omitempty"`
-	Door          string `json:"door,omitempty"`
-	API           string `json:"api,omitempty"`
-
-	table *table
-	id    uint32
+func (i *integration) copied() stored {
+	c := *i
+	c.Counts, c.Hours = maps.Clone(i.Counts), slices.Clone(i.Hours)
+	return &c
 }
 
-type savedIntegration struct {
-	savedTally
-	Name        string     `json:"name"`
-	Forwarded   int64      `json:"forwarded,omitempty"`
-	Translated  int64      `json:"translated,omitempty"`
-	Native      int64      `json:"native,omitempty"`
-	NativeSince int64      `json:"native_since,omitempty"`
-	RecentBits  uint32     `json:"recent"`
-	RecentCount int        `json:"recent_count"`
-	Hours       [][6]int64 `json:"hours"` // number, calls, failed, legacy, native, bearer
-}
-
-func (t *tally) save(names []string) savedTally {
-	return savedTally{
-		Version: savedVersion, First: t.first, Last: t.last, Counts: t.byOutcome(names), Way: uint8(t.way), Status: t.status,
-		Failure: t.failure, FailureAt: t.failureAt, Client: t.client, Agent: t.agent, In: t.in, Out: t.out,
+// Flush writes what changed since the last one. What fails is tried again by the next.
+func (l *Ledger) Flush() error {
+	if l.o.Store == nil {
+		return nil
 	}
-}
-
-// restoreTo cleans texts again: a file can be edited. outcome gives the place of a name.
-func (s *savedTally) restoreTo(t *tally, outcome func(string) int) {
-	*t = tally{
-		first: s.First, last: s.Last, way: Way(s.Way), status: s.Status, failure: clean(s.Failure, maxError), failureAt: s.FailureAt,
-		client: clean(s.Client, maxName), agent: clean(s.Agent, maxAgent), in: s.In, out: s.Out,
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	l.mu.Lock()
+	changed := l.changed
+	l.changed = map[string]stored{}
+	put, drop := map[string]stored{}, []string(nil)
+	for key, s := range changed {
+		if s == nil {
+			drop = append(drop, key)
+		} else {
+			put[key] = s.copied()
+		}
 	}
-	for name, n := range s.Counts {
-		t.counts[outcome(name)] += n
+	l.mu.Unlock()
+	if len(changed) == 0 {
+		return nil
 	}
-}
-
-func (s *savedTally) check() error {
-	if s.Version != savedVersion {
-		return fmt.Errorf("it has version %d, this program knows %d", s.Version, savedVersion)
-	}
-	if s.First <= 0 || s.Last < s.First || s.FailureAt < 0 {
-		return errors.New("its times are wrong")
+	if err := l.write(put, drop); err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for key, s := range changed {
+			if _, again := l.changed[key]; !again {
+				l.changed[key] = s
+			}
+		}
+		return fmt.Errorf("write ledger: %w", err)
 	}
 	return nil
 }
 
-func (s *savedRow) key() rowKey {
-	return rowKey{s.Integration, s.Key, s.Authenticator, s.Principal, s.Scheme, s.Door, s.API}
+func (l *Ledger) write(put map[string]stored, drop []string) error {
+	encoded := make(map[string][]byte, len(put))
+	for key, s := range put {
+		b, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		encoded[key] = b
+	}
+	return l.o.Store.WriteLedger(encoded, drop)
 }
 
-func (r *row) encode(outcomes *atomic.Pointer[[]string]) []byte {
-	r.mu.Lock()
-	k, t := r.key, r.save(*outcomes.Load())
-	r.mu.Unlock()
-	return mustJSON(savedRow{
-		savedTally: t, Integration: k.integration, Key: k.key, Authenticator: k.authenticator, Principal: k.principal,
-		Scheme: k.scheme, Door: k.door, API: k.api,
+// load reads integrations before rows, for a row belongs to one.
+func (l *Ledger) load() error {
+	var rows []*row
+	err := l.o.Store.LedgerRows(func(key string, value []byte) error {
+		r, err := l.loadOne(key, value)
+		if err != nil {
+			l.o.OnError(fmt.Errorf("ledger: a row is left out: %w", err))
+		} else if r != nil {
+			rows = append(rows, r)
+		}
+		return nil
 	})
-}
-
-func (r *row) public(outcomes *atomic.Pointer[[]string]) Row {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	// The names are loaded with the lock held, so that every outcome that the row counts has one.
-	k, names := r.key, *outcomes.Load()
-	return Row{
-		Integration: k.integration, Authenticator: k.authenticator, Principal: k.principal, Scheme: k.scheme, Door: k.door, API: k.api,
-		Way: r.way, FirstSeen: when(r.first), LastSeen: when(r.last), Calls: r.calls(), Counts: r.byOutcome(names), LastStatus: r.status,
-		LastError: r.failure, LastErrorAt: when(r.failureAt), Client: r.client, UserAgent: r.agent, BytesIn: r.in, BytesOut: r.out,
-	}
-}
-
-func decodeRow(b []byte) (savedRow, error) {
-	var s savedRow
-	if err := json.Unmarshal(b, &s); err != nil {
-		return savedRow{}, err
-	}
-	return s, s.check()
-}
-
-func (i *integration) encode(outcomes *atomic.Pointer[[]string]) []byte {
-	i.mu.Lock()
-	s := savedIntegration{
-		savedTally: i.save(*outcomes.Load()), Name: i.name, Forwarded: i.seen.forwarded, Translated: i.seen.translated, Native: i.seen.native,
-		NativeSince: i.seen.nativeSince, RecentBits: i.recent.bits, RecentCount: i.recent.count,
-	}
-	for _, h := range i.within(i.last, hoursKept) {
-		s.Hours = append(s.Hours, [6]int64{h.number, int64(h.calls), int64(h.failed), int64(h.legacy), int64(h.native), int64(h.bearer)})
-	}
-	i.mu.Unlock()
-	return mustJSON(s)
-}
-
-func decodeIntegration(b []byte) (savedIntegration, error) {
-	var s savedIntegration
-	if err := json.Unmarshal(b, &s); err != nil {
-		return savedIntegration{}, err
-	}
-	if err := s.check(); err != nil {
-		return savedIntegration{}, err
-	}
-	if min(s.Forwarded, s.Translated, s.Native, s.NativeSince) < 0 || s.RecentCount < 0 || s.RecentCount > FailingSample || s.RecentBits>>s.RecentCount != 0 {
-		return savedIntegration{}, errors.New("its numbers are wrong")
-	}
-	for _, h := range s.Hours {
-		if !validHour(h) {
-			return savedIntegration{}, errors.New("its hours are wrong")
-		}
-	}
-	return s, nil
-}
-
-func validHour(h [6]int64) bool {
-	for _, n := range h[1:] {
-		if n < 0 || n > 1<<32-1 {
-			return false
-		}
-	}
-	return h[0] > 0
-}
-
-func (s *savedIntegration) restoreTo(i *integration, outcome func(string) int) {
-	s.savedTally.restoreTo(&i.tally, outcome)
-	i.seen = credentials{forwarded: s.Forwarded, translated: s.Translated, native: s.Native, nativeSince: s.NativeSince}
-	i.recent = recent{bits: s.RecentBits, count: s.RecentCount}
-	for _, h := range s.Hours {
-		place := &i.hours[h[0]%hoursKept]
-		if h[0] > place.number {
-			*place = hour{h[0], uint32(h[1]), uint32(h[2]), uint32(h[3]), uint32(h[4]), uint32(h[5])}
-		}
-	}
-}
-
-// mustJSON encodes plain structs of texts and numbers, which cannot fail.
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err)
+		return err
 	}
-	return b
+	slices.SortFunc(rows, func(a, b *row) int { return cmp.Compare(b.Last, a.Last) }) // the latest have the right of way
+	for _, r := range rows {
+		l.restore(r)
+	}
+	return nil
+}
+
+// loadOne gives a row, or nil for an integration.
+func (l *Ledger) loadOne(key string, value []byte) (*row, error) {
+	if name, ok := strings.CutPrefix(key, integrationPrefix); ok {
+		return nil, l.loadIntegration(name, value)
+	}
+	t, err := l.place(key)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.ParseUint(key[len(t.prefix):], 16, 31)
+	if err != nil || fmt.Sprintf("%s%08x", t.prefix, number) != key {
+		return nil, errors.New("its key is not as it should be")
+	}
+	t.next = max(t.next, uint32(number)+1)
+	r := &row{storeKey: key}
+	if err := json.Unmarshal(value, r); err != nil {
+		return nil, err
+	}
+	return r, r.check()
+}
+
+func (l *Ledger) place(key string) (*table, error) {
+	for _, t := range [...]*table{&l.rows, &l.unknown} {
+		if strings.HasPrefix(key, t.prefix) {
+			return t, nil
+		}
+	}
+	return nil, errors.New("its key is of no known kind")
+}
+
+func (l *Ledger) loadIntegration(name string, value []byte) error {
+	i := &integration{storeKey: integrationPrefix + name}
+	if err := json.Unmarshal(value, i); err != nil {
+		return err
+	}
+	if err := i.check(); err != nil {
+		return err
+	}
+	if name != i.Name || clean(name, maxName) != name {
+		return errors.New("its name is not its key")
+	}
+	l.integrations[name] = i
+	if len(l.integrations) > l.o.MaxIntegrations {
+		l.forgetOldest()
+	}
+	return nil
+}
+
+// check also cleans the texts again: a file can be edited.
+func (t *tally) check() error {
+	if t.Version != savedVersion {
+		return fmt.Errorf("it has version %d, this program knows %d", t.Version, savedVersion)
+	}
+	if t.First <= 0 || t.Last < t.First || t.FailureAt < 0 {
+		return errors.New("its times are wrong")
+	}
+	if len(t.Counts) > maxOutcomes {
+		return errors.New("it has too many outcomes")
+	}
+	counts := map[string]uint64{}
+	for name, n := range t.Counts {
+		counts[cmp.Or(clean(name, maxName), outcomeOther)] += n
+	}
+	t.Counts = counts
+	t.Failure, t.Client, t.Agent = clean(t.Failure, maxError), clean(t.Client, maxName), clean(t.Agent, maxAgent)
+	return nil
+}
+
+// maxOutcomes is more than a version of this program ever told apart.
+const maxOutcomes = 32
+
+func (i *integration) check() error {
+	if err := i.tally.check(); err != nil {
+		return err
+	}
+	if min(i.Forwarded, i.Translated, i.Native, i.NativeSince) < 0 || i.RecentCount < 0 || i.RecentCount > FailingSample ||
+		i.RecentBits>>i.RecentCount != 0 {
+		return errors.New("its numbers are wrong")
+	}
+	for _, h := range i.Hours {
+		if h[hourNumber] <= 0 || slices.Min(h[1:]) < 0 || slices.Max(h[1:]) > 1<<32-1 {
+			return errors.New("its hours are wrong")
+		}
+	}
+	slices.SortFunc(i.Hours, func(a, b hour) int { return cmp.Compare(a[hourNumber], b[hourNumber]) })
+	i.Hours = slices.CompactFunc(i.Hours, func(a, b hour) bool { return a[hourNumber] == b[hourNumber] })
+	i.Hours = slices.Clone(i.within(when(i.Last), hoursKept))
+	return nil
+}
+
+// restore brings a row back, or gives its place free: when the bound is lower now, when its integration was dropped for a
+// lower bound, or when another row has its key.
+func (l *Ledger) restore(r *row) {
+	t := &l.rows
+	if strings.HasPrefix(r.storeKey, unknownPrefix) {
+		t = &l.unknown
+	}
+	r.rowKey = r.rowKey.clean()
+	if l.integrations[r.Integration] == nil && len(l.integrations) < l.o.MaxIntegrations {
+		l.integration(r.Integration, r.First)
+	}
+	// An earlier version kept names as they came, among them secrets in the wrong field.
+	hidden := t == &l.unknown && (shown.Key(r.Key) != r.Key || shown.Name(r.Authenticator) != r.Authenticator ||
+		shown.Name(r.Principal) != r.Principal)
+	if hidden || l.integrations[r.Integration] == nil || len(t.rows) >= t.max || t.rows[r.rowKey] != nil {
+		l.release(t, r.storeKey)
+		return
+	}
+	t.rows[r.rowKey] = r
 }

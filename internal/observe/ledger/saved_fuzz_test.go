@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"docusign-auth-proxy/internal/call"
 )
 
 // one is a store with a single row.
@@ -24,8 +26,8 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"a", "b", "c"} {
-			l.Record(&Event{Integration: name, Way: WayNative})
-			l.Record(&Event{Integration: Unknown, Key: name})
+			l.Record(&call.Event{Integration: name, Scheme: "oauth_bearer"})
+			l.Record(&call.Event{Integration: call.UnknownIntegration, Key: name})
 		}
 		if err := l.Flush(); err != nil {
 			t.Fatal(err)

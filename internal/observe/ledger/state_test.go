@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/ledger"
 )
 
@@ -69,12 +70,12 @@ type step struct {
 	after   time.Duration
 	calls   int
 	way     ledger.Way
-	outcome string
+	outcome call.Outcome
 }
 
 func TestAMigrationAsTheLedgerSeesIt(t *testing.T) {
 	const day = 24 * time.Hour
-	ok := ledger.OutcomeOK
+	ok := call.OutcomeOK
 	steps := []struct {
 		name string
 		step step
@@ -84,7 +85,7 @@ func TestAMigrationAsTheLedgerSeesIt(t *testing.T) {
 		{"before anything", step{}, "observe", ledger.StateNeverSeen},
 		{"the program fetches a WSDL", step{0, 1, ledger.WayNone, ok}, "observe", ledger.StateNeverSeen},
 		{"it calls with its old credential", step{time.Hour, 5, ledger.WayForwarded, ok}, "observe", ledger.StateLegacy},
-		{"DocuSign refuses the old credential", step{day, 9, ledger.WayForwarded, ledger.OutcomeClientError}, "observe", ledger.StateFailing},
+		{"DocuSign refuses the old credential", step{day, 9, ledger.WayForwarded, call.OutcomeClientError}, "observe", ledger.StateFailing},
 		{"the proxy translates; the first good calls", step{time.Hour, 2, ledger.WayTranslated, ok}, "translate", ledger.StateFailing},
 		{"the third good call", step{time.Hour, 1, ledger.WayTranslated, ok}, "translate", ledger.StateTranslated},
 		{"SOAP goes on with an App Password", step{time.Hour, 1, ledger.WayAppPassword, ok}, "translate", ledger.StateTranslated},
@@ -100,7 +101,8 @@ func TestAMigrationAsTheLedgerSeesIt(t *testing.T) {
 		now = now.Add(s.step.after)
 		for range s.step.calls {
 			e := event()
-			e.Time, e.Way, e.Outcome = now, s.step.way, s.step.outcome
+			e.Time, e.Outcome = now, s.step.outcome
+			send(&e, s.step.way)
 			l.Record(&e)
 		}
 		if got := only(t, l, s.mode).State; got != s.want {
@@ -116,7 +118,8 @@ func TestNativeSinceIsTheFirstNativeCallAfterTheLastLegacyOne(t *testing.T) {
 	for _, way := range []ledger.Way{ledger.WayNative, ledger.WayNative, ledger.WayForwarded, ledger.WayNative, ledger.WayNative} {
 		now = now.Add(time.Hour)
 		e := event()
-		e.Time, e.Way = now, way
+		e.Time = now
+		send(&e, way)
 		l.Record(&e)
 		since = append(since, only(t, l, "").NativeSince)
 	}
@@ -134,19 +137,20 @@ func TestNativeSinceIsTheFirstNativeCallAfterTheLastLegacyOne(t *testing.T) {
 func TestTheHourlySeries(t *testing.T) {
 	now := start()
 	l := newLedger(t, ledger.Options{Now: func() time.Time { return now }})
-	call := func(at time.Time, way ledger.Way, outcome string) {
+	record := func(at time.Time, way ledger.Way, outcome call.Outcome) {
 		e := event()
-		e.Time, e.Way, e.Outcome = at, way, outcome
+		e.Time, e.Outcome = at, outcome
+		send(&e, way)
 		l.Record(&e)
 	}
 	for h := range 24 * 30 { // more hours than are kept
 		now = start().Add(time.Duration(h) * time.Hour)
-		call(now, ledger.WayTranslated, ledger.OutcomeOK)
-		call(now, ledger.WayNative, ledger.OutcomeOK)
-		call(now, ledger.WayAppPassword, ledger.OutcomeOK)
-		call(now, ledger.WayForwarded, ledger.OutcomeUpstreamError)
+		record(now, ledger.WayTranslated, call.OutcomeOK)
+		record(now, ledger.WayNative, call.OutcomeOK)
+		record(now, ledger.WayAppPassword, call.OutcomeOK)
+		record(now, ledger.WayForwarded, call.OutcomeServerError)
 	}
-	call(now.Add(-24*14*time.Hour), ledger.WayNative, ledger.OutcomeOK) // a clock that was set back
+	record(now.Add(-24*14*time.Hour), ledger.WayNative, call.OutcomeOK) // a clock that was set back
 	s := only(t, l, "translate")
 	if len(s.Hours) != 24*14 {
 		t.Fatalf("%d hours", len(s.Hours))

@@ -1,81 +1,206 @@
 package ledger
 
 import (
+	"cmp"
+	"math/bits"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/shown"
 )
 
-// tally is what a row and an integration both keep. Its owner's lock guards it.
+// Bounds of the texts kept, in bytes.
+const (
+	maxName  = 200
+	maxAgent = 200
+	maxError = 300
+)
+
+const hoursKept = 24 * 14 // of the chart
+
+// tally is what a row and an integration both keep, as it stands in the store. Times are Unix nanoseconds.
 type tally struct {
-	first, last int64 // Unix nanoseconds
-	counts      [MaxOutcomes]uint64
-	way         Way
-	status      int
-	failure     string // of the last call that failed
-	failureAt   int64
-	client      string
-	agent       string
-	in, out     uint64 // bytes
+	Version   int               `json:"v"`
+	First     int64             `json:"first"`
+	Last      int64             `json:"last"`
+	Counts    map[string]uint64 `json:"counts"` // by outcome
+	Way       uint8             `json:"way,omitempty"`
+	Status    int               `json:"status,omitempty"`
+	Failure   string            `json:"error,omitempty"` // of the last call that failed
+	FailureAt int64             `json:"error_at,omitempty"`
+	Client    string            `json:"client,omitempty"`
+	Agent     string            `json:"agent,omitempty"`
+	In        uint64            `json:"in,omitempty"` // bytes
+	Out       uint64            `json:"out,omitempty"`
+
+	client netip.Addr // that of Client, if the call was seen by this process
 }
 
-// add allocates only when a text is not the one kept already.
-func (t *tally) add(e *Event, at int64, outcome int) {
-	if t.first == 0 || at < t.first {
-		t.first = at
+func newTally(at int64) tally {
+	return tally{Version: savedVersion, First: at, Last: at, Counts: map[string]uint64{}}
+}
+
+func (t *tally) add(e *call.Event, at int64) {
+	t.First, t.Last = min(t.First, at), max(t.Last, at)
+	outcome := string(e.Outcome)
+	if !slices.Contains(call.Outcomes(), e.Outcome) {
+		outcome = outcomeOther
 	}
-	t.last = max(t.last, at)
-	t.counts[outcome]++
-	t.way, t.status = e.Way, e.Status
-	t.in += uint64(max(e.BytesIn, 0))
-	t.out += uint64(max(e.BytesOut, 0))
-	keep(&t.client, e.Client, maxName)
-	keep(&t.agent, e.UserAgent, maxAgent)
-	if e.Outcome != OutcomeOK {
-		keep(&t.failure, e.Error, maxError)
-		t.failureAt = at
+	t.Counts[outcome]++
+	t.Way, t.Status = uint8(wayOf(e)), e.Status
+	t.In += uint64(max(e.BytesIn, 0))
+	t.Out += uint64(max(e.BytesOut, 0))
+	if t.client != e.Client {
+		t.client, t.Client = e.Client, e.Client.String()
+	}
+	keep(&t.Agent, e.UserAgent, maxAgent)
+	if e.Outcome != call.OutcomeOK {
+		keep(&t.Failure, plainError(e), maxError)
+		t.FailureAt = at
 	}
 }
 
-func (t *tally) calls() uint64 {
-	var n uint64
-	for _, c := range t.counts {
+// plainError says what went wrong and what to do about it.
+func plainError(e *call.Event) string {
+	switch {
+	case e.Detail == "":
+		return e.Cause
+	case e.NextStep == "":
+		return e.Detail
+	}
+	return e.Detail + " \u2192 " + e.NextStep
+}
+
+func (t *tally) calls() (n uint64) {
+	for _, c := range t.Counts {
 		n += c
 	}
 	return n
 }
 
-func (t *tally) byOutcome(names []string) map[string]uint64 {
-	m := map[string]uint64{}
-	for i, name := range names {
-		if t.counts[i] > 0 {
-			m[name] = t.counts[i]
-		}
+// row is one line of the ledger.
+type row struct {
+	tally
+	rowKey
+	storeKey string
+}
+
+// integration is what is kept of all calls of one integration, so that it does not shrink when rows go.
+type integration struct {
+	tally
+	Name        string `json:"name"`
+	Forwarded   int64  `json:"forwarded,omitempty"` // when each way was last gone
+	Translated  int64  `json:"translated,omitempty"`
+	Native      int64  `json:"native,omitempty"`
+	NativeSince int64  `json:"native_since,omitempty"` // first native call after the last legacy one
+	RecentBits  uint32 `json:"recent"`                 // which of the last calls failed, the latest in the lowest bit
+	RecentCount int    `json:"recent_count"`           // up to FailingSample
+	Hours       []hour `json:"hours"`                  // the oldest first
+
+	storeKey string
+}
+
+// hour counts the calls of one hour.
+type hour [6]int64
+
+const (
+	hourNumber = iota // since 1970
+	hourCalls
+	hourFailed
+	hourLegacy
+	hourNative
+	hourBearer
+)
+
+func (i *integration) record(e *call.Event, at int64) {
+	i.add(e, at)
+	way, failed := wayOf(e), e.Outcome != call.OutcomeOK
+	h := i.hour(at / int64(time.Hour))
+	if h != nil {
+		h.add(way, failed)
 	}
-	return m
+	// What a stranger tries with the integration's key says nothing of the integration.
+	if way == WayNone || e.UnknownUser && e.Outcome == call.OutcomeRefused {
+		return
+	}
+	switch way {
+	case WayForwarded:
+		i.Forwarded, i.NativeSince = max(i.Forwarded, at), 0
+	case WayTranslated, WayAppPassword:
+		i.Translated, i.NativeSince = max(i.Translated, at), 0
+	case WayNative:
+		i.Native, i.NativeSince = max(i.Native, at), cmp.Or(i.NativeSince, at)
+	}
+	i.RecentBits = i.RecentBits << 1 & (1<<FailingSample - 1)
+	if failed {
+		i.RecentBits |= 1
+	}
+	i.RecentCount = min(i.RecentCount+1, FailingSample)
+}
+
+func (i *integration) legacyLast() int64 { return max(i.Forwarded, i.Translated) }
+
+func (i *integration) recentlyFailed() int { return bits.OnesCount32(i.RecentBits) }
+
+func compareHours(h hour, number int64) int { return cmp.Compare(h[hourNumber], number) }
+
+// hour finds or makes an hour of the chart; nil = it is too old: a clock was set.
+func (i *integration) hour(number int64) *hour {
+	at, found := slices.BinarySearchFunc(i.Hours, number, compareHours)
+	if !found {
+		i.Hours = slices.Insert(i.Hours, at, hour{number})
+	}
+	if len(i.Hours) <= hoursKept {
+		return &i.Hours[at]
+	}
+	i.Hours = slices.Delete(i.Hours, 0, 1)
+	if at == 0 {
+		return nil
+	}
+	return &i.Hours[at-1]
+}
+
+func (h *hour) add(w Way, failed bool) {
+	h[hourCalls]++
+	if failed {
+		h[hourFailed]++
+	}
+	switch w {
+	case WayForwarded, WayAppPassword, WayTranslated:
+		h[hourLegacy]++
+	case WayNative:
+		h[hourNative]++
+	}
+	if !failed && (w == WayTranslated || w == WayNative) {
+		h[hourBearer]++
+	}
+}
+
+// within gives the hours that are not older than count, nor in the future, the oldest first.
+func (i *integration) within(now time.Time, count int64) []hour {
+	newest := now.UnixNano() / int64(time.Hour)
+	from, _ := slices.BinarySearchFunc(i.Hours, newest-count+1, compareHours)
+	to, _ := slices.BinarySearchFunc(i.Hours, newest+1, compareHours)
+	return i.Hours[from:max(from, to)]
 }
 
 // keep copies s, for it may be a part of a request's buffer.
 func keep(kept *string, s string, limit int) {
-	if *kept == s {
-		return
-	}
-	if s = clean(s, limit); *kept != s {
-		*kept = strings.Clone(s)
+	if *kept != s {
+		*kept = strings.Clone(clean(s, limit))
 	}
 }
 
 // clean cuts s to limit bytes and puts '?' for all that could disturb a terminal or a page: controls, marks of direction,
 // broken UTF-8.
 func clean(s string, limit int) string {
-	if len(s) > limit {
-		for n := 1; n < utf8.UTFMax && !utf8.RuneStart(s[limit]); n++ { // not in the middle of a character
-			limit--
-		}
-		s = s[:limit]
-	}
-	if plain(s) {
+	s = shown.Cut(s, limit)
+	if shown.Printable(s) == s && utf8.ValidString(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
@@ -84,15 +209,6 @@ func clean(s string, limit int) string {
 		}
 		return r
 	}, s)
-}
-
-func plain(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 func when(nano int64) time.Time {
