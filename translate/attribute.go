@@ -27,7 +27,8 @@ func (t *Translator) attribute(d *Decision, token string) {
 	}
 	for _, name := range []string{claims.ClientID, claims.Party, claims.Issuer} {
 		if m := t.dir.byClient(name); m != nil {
-			d.member, d.Integration, d.Key = m, m.Integration, m.IntegratorKey
+			d.of(m)
+			d.Key = m.IntegratorKey
 			return
 		}
 	}

@@ -159,7 +159,14 @@ func (d *directory) observes() bool {
 	return d.first(func(m *member) bool { return m.Mode == integration.Observe }) != nil
 }
 
-func (d *directory) isKey(s string) bool { return d.byIntegratorKey(s) != nil }
+// importedToken finds a token that the configuration imports.
+func (d *directory) importedToken(token string) (tokenOwner, bool) {
+	if len(d.imported) == 0 {
+		return tokenOwner{}, false
+	}
+	o, ok := d.imported[sha256.Sum256([]byte(token))]
+	return o, ok
+}
 
 // identity is whose token the account server gives out for a user of the integration.
 func (m *member) identity(userID string) oauth.Identity {

@@ -1,55 +1,67 @@
 package translate
 
 import (
+	"net/netip"
+
+	"golang.org/x/crypto/bcrypt"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
-	"docusign-auth-proxy/translate/legacy"
 )
 
-// What proved a user vouches for the tokens and passwords that the proxy then issues: they end when it changes. An issued
-// secret that proves a user hands on what vouched for itself.
+// vouchers knows what proves a user: the password in force, imported tokens, and what the proxy issued because of one of
+// them. What proved a user vouches for the tokens and passwords that the proxy then issues: they end when it changes. An
+// issued secret that proves a user hands on what vouched for itself.
+type vouchers struct {
+	dir    *directory
+	issued Issued // nil = the proxy issues nothing
+	pins   Pins   // nil = passwords are not pinned
+	onPin  func(integration, username string, client netip.Addr)
+}
 
 // OwnerOf says whose a secret is that is issued because of d, and what vouches for it. The principal is the authenticator.
-func (t *Translator) OwnerOf(d *Decision) (TokenOwner, error) {
-	o := TokenOwner{Integration: d.Integration.Name, Authenticator: d.Authenticator}
-	if t.cfg.Issued == nil {
-		return o, nil
+func (v *vouchers) OwnerOf(d *Decision) (o TokenOwner, err error) {
+	o = TokenOwner{Integration: d.Integration.Name, Authenticator: d.Authenticator}
+	if v.issued != nil {
+		o.Voucher, err = v.issued.Voucher(o, d.vouchedBy)
 	}
-	var err error
-	o.Voucher, err = t.cfg.Issued.Voucher(o, d.vouchedBy)
 	return o, err
 }
 
-// InForce is the fingerprint of the password that proves a user now; ok is false for users whom the configuration does not list.
-func (t *Translator) InForce(integration, username string) (fingerprint [32]byte, ok bool) {
-	m := t.dir.byName(integration)
-	if m == nil || m.users[legacy.Fold(username)] == nil {
+// InForce is the fingerprint of the password that proves a user now; ok is false for users whom the configuration does
+// not list.
+func (v *vouchers) InForce(integration, username string) (fingerprint [32]byte, ok bool) {
+	m := v.dir.byName(integration)
+	u := m.user(username)
+	if u == nil {
 		return fingerprint, false
 	}
-	return t.passwordOf(m, m.users[legacy.Fold(username)]).Fingerprint(), true
+	return v.password(m, u).Fingerprint(), true
 }
 
 // Ended reports whether what vouched for an issued secret has changed since, or its user is gone.
-func (t *Translator) Ended(o TokenOwner) (bool, error) {
-	m := t.dir.byName(o.Integration)
-	if m == nil || m.users[legacy.Fold(o.Authenticator)] == nil {
+func (v *vouchers) Ended(o TokenOwner) (bool, error) {
+	m := v.dir.byName(o.Integration)
+	u := m.user(o.Authenticator)
+	if u == nil {
 		return true, nil
 	}
-	_, ok, err := t.voucherInForce(o, m, m.users[legacy.Fold(o.Authenticator)])
+	_, ok, err := v.inForce(o, m, u)
 	return !ok, err
 }
 
-// voucherInForce finds what vouched for an issued secret among what proves the user now: the password, and imported tokens.
-func (t *Translator) voucherInForce(o TokenOwner, m *member, u *integration.User) (fingerprint [32]byte, ok bool, err error) {
-	now := [][32]byte{t.passwordOf(m, u).Fingerprint()}
-	for _, imported := range m.Tokens {
-		if m.users[legacy.Fold(imported.Username)] == u {
-			now = append(now, importedFingerprint(imported))
+// inForce finds what vouched for an issued secret among what proves the user now.
+func (v *vouchers) inForce(o TokenOwner, m *member, u *integration.User) (fingerprint [32]byte, ok bool, err error) {
+	now := [][32]byte{v.password(m, u).Fingerprint()}
+	for _, t := range m.Tokens {
+		if m.user(t.Username) == u {
+			now = append(now, importedFingerprint(t))
 		}
 	}
-	for _, fingerprint := range now {
-		voucher, err := t.cfg.Issued.Voucher(o, fingerprint)
+	for _, fingerprint = range now {
+		voucher, err := v.issued.Voucher(o, fingerprint)
 		if err != nil {
 			return fingerprint, false, &call.Error{
 				Kind: call.KindInternal, Detail: "it cannot be told whether an issued token still holds", Err: err,
@@ -64,11 +76,78 @@ func (t *Translator) voucherInForce(o TokenOwner, m *member, u *integration.User
 }
 
 // issuedPassword looks s up among the passwords that the proxy issued to u, and gives what vouched for it.
-func (t *Translator) issuedPassword(m *member, u *integration.User, s secret.Text) (fingerprint [32]byte, ok bool) {
-	owner, ok := t.cfg.Issued.Password(s.Reveal())
+func (v *vouchers) issuedPassword(m *member, u *integration.User, s secret.Text) (fingerprint [32]byte, ok bool) {
+	if v.issued == nil {
+		return fingerprint, false
+	}
+	owner, ok := v.issued.Password(s.Reveal())
 	if !ok || owner.Integration != m.Name || owner.Authenticator != u.Username {
 		return fingerprint, false
 	}
-	fingerprint, ok, err := t.voucherInForce(owner, m, u)
+	fingerprint, ok, err := v.inForce(owner, m, u)
 	return fingerprint, ok && err == nil
+}
+
+// tokenOwner finds whose a bearer token is that the proxy issued or that the configuration imports.
+func (v *vouchers) tokenOwner(token string) (tokenOwner, bool) {
+	if o, ok := v.dir.importedToken(token); ok || v.issued == nil {
+		return o, ok
+	}
+	owner, ok := v.issued.Token(token)
+	if !ok {
+		return tokenOwner{}, false
+	}
+	m := v.dir.byName(owner.Integration)
+	u := m.user(owner.Authenticator) // nil = the user was taken out of the configuration
+	return tokenOwner{member: m, user: u, actsAs: owner.Principal, issued: &owner}, u != nil
+}
+
+// mayPin reports whether the first password of a user is kept.
+func (v *vouchers) mayPin(u *integration.User) bool {
+	return v.pins != nil && u.Password.Kind() == password.None
+}
+
+// password is the one in force: the configured or the pinned one.
+func (v *vouchers) password(m *member, u *integration.User) password.Password {
+	if !v.mayPin(u) {
+		return u.Password
+	}
+	hash, _ := v.pins.Pinned(m.Name, u.Username)
+	p, err := password.Bcrypt(hash)
+	if err != nil {
+		return u.Password
+	}
+	return p
+}
+
+// pin keeps the first password seen for a user whom the configuration lists without one. It returns the one that holds
+// from then on, and whether it is this one: another call may have been quicker.
+func (v *vouchers) pin(
+	m *member, u *integration.User, first secret.Text, client netip.Addr,
+) (held password.Password, own bool, err error) {
+	refuse := func(kind call.Kind, detail, next string, err error) (password.Password, bool, error) {
+		return held, false, &call.Error{Kind: kind, Detail: detail, NextStep: next, Err: err}
+	}
+	switch {
+	case first.Empty():
+		return refuse(call.KindBadLogin, "an empty password is not pinned", "let the program send its password", nil)
+	case len(first.Reveal()) > password.MaxBcrypt:
+		return refuse(call.KindBadLogin, "a password longer than 72 bytes cannot be pinned",
+			"set password of the user in the configuration: {file: …} or {argon2id: …}", nil)
+	}
+	hash, err := password.HashBcrypt(first, bcrypt.DefaultCost)
+	if err != nil {
+		return refuse(call.KindInternal, "the password cannot be pinned", "", err)
+	}
+	kept, err := v.pins.Pin(m.Name, u.Username, hash)
+	if err != nil {
+		return refuse(call.KindInternal, "the password could not be pinned", "check that the store is writable", err)
+	}
+	if held, err = password.Bcrypt(kept); err != nil {
+		return refuse(call.KindInternal, "the pinned password cannot be read", "", err)
+	}
+	if own = kept == hash; own && v.onPin != nil {
+		v.onPin(m.Name, u.Username, client)
+	}
+	return held, own, nil
 }

@@ -1,0 +1,149 @@
+package translate
+
+import (
+	"net/netip"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/translate/legacy"
+)
+
+// Action is what the pipeline does with a call.
+type Action uint8
+
+const (
+	ActionTranslate Action = iota // swap the credential
+	ActionPass                    // forward unchanged: the program brings its own OAuth token
+	ActionObserve                 // forward unchanged, and Rehearse
+)
+
+// Decision is what is known of a call once its credential has been looked at. A refused call has one too, as far as it
+// went.
+type Decision struct {
+	Action        Action
+	Scheme        legacy.Scheme
+	Integration   *integration.Integration // nil = unknown
+	Key           string                   // integrator key as presented
+	Authenticator string                   // username as the configuration spells it, or as presented
+	Principal     string                   // as presented; Authenticator when nobody is acted for
+	Conflict      bool                     // several credentials were present (PROTOCOL.md §16)
+	// OwnToken is the OAuth token with ActionPass, where X-DocuSign-Authentication held it (PROTOCOL.md §1.4 V16).
+	OwnToken secret.Text
+
+	member    *member
+	user      *integration.User
+	vouchedBy [32]byte // fingerprint of the password or imported token that proved the authenticator
+	pinned    bool     // the password was pinned
+	unpinned  uint64   // Pins.Unpinned before it was looked up
+	target    *target  // nil while the integration is unknown
+	attempted *attemptedCall
+}
+
+// attemptedCall is what Rehearse proves.
+type attemptedCall struct {
+	cred   legacy.Credential
+	client netip.Addr
+}
+
+// of says whose the call is; nil changes nothing.
+func (d *Decision) of(m *member) {
+	if m != nil {
+		d.member, d.Integration, d.target = m, m.Integration, &target{}
+	}
+}
+
+func (d *Decision) setUser(u *integration.User) {
+	if d.Principal == d.Authenticator {
+		d.Principal = u.Username
+	}
+	d.user, d.Authenticator = u, u.Username
+}
+
+// IntegrationName is the label: the configured name, or "unknown".
+func (d *Decision) IntegrationName() string {
+	if d == nil || d.Integration == nil {
+		return "unknown"
+	}
+	return d.Integration.Name
+}
+
+// Listed reports whether the configuration lists the authenticator.
+func (d *Decision) Listed() bool { return d.user != nil || d.member.user(d.Authenticator) != nil }
+
+// Attributed reports whether the call names the integration or key that it belongs to.
+func (d *Decision) Attributed() bool { return d != nil && (d.Integration != nil || d.Key != "") }
+
+// Shown gives key, authenticator and principal as people may see them: what the configuration lists as it is, and of
+// anything else only what is no secret in the wrong field.
+func (d *Decision) Shown() (key, authenticator, principal string) {
+	key = d.Key
+	if d.member == nil {
+		key = shown.Key(key)
+	}
+	return key, d.member.shownName(d.Authenticator), d.member.shownName(d.Principal)
+}
+
+// OnBehalf reports whether somebody is acted for.
+func (d *Decision) OnBehalf() bool { return d.Principal != "" && d.Principal != d.Authenticator }
+
+// checkPrincipal refuses principals that the authenticator may not act for.
+func (d *Decision) checkPrincipal() error {
+	if !d.OnBehalf() || d.member.mayActFor(d.user, d.Principal) {
+		return nil
+	}
+	return &call.Error{
+		Kind:     call.KindNotAllowed,
+		Detail:   d.member.shownName(d.Authenticator) + " may not act for " + d.member.shownName(d.Principal),
+		NextStep: "if this is wanted, list the principal under may_act_for of the user",
+	}
+}
+
+// AppPassword gives the authenticator's App Password; ok is false when none is configured.
+func (d *Decision) AppPassword() (p secret.Text, ok bool) {
+	if d.user == nil {
+		return p, false
+	}
+	return d.user.AppPassword, !d.user.AppPassword.Empty()
+}
+
+// CheckAppPassword refuses users of soap: app_password for whom none is configured.
+func (d *Decision) CheckAppPassword() error {
+	if _, ok := d.AppPassword(); ok {
+		return nil
+	}
+	return &call.Error{
+		Kind:     call.KindTokenRefused,
+		Detail:   "soap: app_password, but no App Password is configured for " + d.Authenticator,
+		NextStep: "let the user make one under Security & Privacy in DocuSign and set app_password of the user",
+	}
+}
+
+// AccountNumber gives the number under which the integration knows an account, "" when it knows none.
+func (d *Decision) AccountNumber(guid string) string {
+	if d.member == nil {
+		return ""
+	}
+	return d.member.guids[legacy.Fold(guid)]
+}
+
+// AccountGUID gives the GUID of an account number that the configuration lists, "" when it lists none.
+func (d *Decision) AccountGUID(number string) string {
+	if d.member == nil {
+		return ""
+	}
+	return d.member.numbers[number]
+}
+
+// WithConflict gives a copy of the decision that says that several credentials were present.
+func (d *Decision) WithConflict() *Decision {
+	c := d.copied()
+	c.Conflict = true
+	return c
+}
+
+func (d *Decision) copied() *Decision {
+	c := *d
+	return &c
+}
