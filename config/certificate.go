@@ -45,8 +45,8 @@ func (l *loader) keyProblem(path, source string, err error) {
 	l.problem(path, "the "+source+" "+e.Problem, e.Next)
 }
 
-// certificates makes *name relative to the configuration, and returns the certificates in the file and its contents; an empty
-// name is left alone.
+// certificates makes *name relative to the configuration, and returns the certificates in the file and its contents;
+// an empty name is left alone.
 func (l *loader) certificates(path string, name *string, hint string) (certs []*x509.Certificate, data []byte) {
 	if data, *name = l.named(path, *name, hint); data == nil {
 		return nil, nil

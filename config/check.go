@@ -13,8 +13,8 @@ import (
 	"docusign-auth-proxy/translate/legacy"
 )
 
-// check holds the decoded values to the rules that tie fields together, and fills in what follows from others. It spares
-// a file that could not be read to its end the faults of what was not read.
+// check holds the decoded values to the rules that tie fields together, and fills in what follows from others. It
+// spares a file that could not be read to its end the faults of what was not read.
 func (l *loader) check(c *Config) {
 	if l.budget < 0 || len(l.problems) >= maxProblems {
 		return

@@ -87,7 +87,8 @@ func parseListen(text string) (string, bool) {
 	return net.JoinHostPort(host, strconv.FormatUint(n, 10)), err == nil && (host == "" || isHost)
 }
 
-// overlaps tells whether one machine can listen on only one of two addresses: an unspecified one takes all (net.Listen).
+// overlaps tells whether one machine can listen on only one of two addresses: an unspecified one takes all
+// (net.Listen).
 func overlaps(a, b string) bool {
 	hostA, portA, _ := net.SplitHostPort(a)
 	hostB, portB, _ := net.SplitHostPort(b)

@@ -186,8 +186,8 @@ func (l *loader) resolvePath(name string) string {
 	return filepath.Join(filepath.Dir(l.file), name)
 }
 
-// named returns the contents of a file that the configuration names, which are remembered for the watch, and its path. The
-// contents are nil after a problem, which it has reported, and without a name.
+// named returns the contents of a file that the configuration names, which are remembered for the watch, and its path.
+// The contents are nil after a problem, which it has reported, and without a name.
 func (l *loader) named(path, name, hint string) (data []byte, file string) {
 	if name == "" {
 		return nil, ""

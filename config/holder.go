@@ -58,9 +58,10 @@ func (h *Holder) last() outcome {
 	return outcome{}
 }
 
-// Reload reads the file again and returns what it holds. With an error, which is a Problems or what Accept returned, the
-// configuration in force stays. What is unchanged since a good Reload is not read again and changes nothing, but counts as a success.
-// However many ask at the same time, one reading is under way and one waits, and they share its outcome.
+// Reload reads the file again and returns what it holds. With an error, which is a Problems or what Accept returned,
+// the configuration in force stays. What is unchanged since a good Reload is not read again and changes nothing, but
+// counts as a success. However many ask at the same time, one reading is under way and one waits, and they share its
+// outcome.
 func (h *Holder) Reload() (*Config, error) {
 	h.joining.Lock()
 	if a := h.next; a != nil {
@@ -129,8 +130,8 @@ func (h *Holder) differs() bool {
 	return false
 }
 
-// Watch looks for changes at each tick, and tells after, if non-nil, of each Reload they cause. It returns when ctx ends
-// or ticks closes.
+// Watch looks for changes at each tick, and tells after, if non-nil, of each Reload they cause. It returns when ctx
+// ends or ticks closes.
 func (h *Holder) Watch(ctx context.Context, ticks <-chan time.Time, after func(*Config, error)) {
 	for {
 		select {

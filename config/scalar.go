@@ -27,8 +27,11 @@ func (c complaint) Error() string { return c.message }
 type scalar struct {
 	name   string // in the reference
 	spoken string // in "must be …"; "" = text
-	set    func(v reflect.Value, text string, tag reflect.StructTag) error
+	set    setter
 }
+
+// setter puts a text into a field with that tag. The error is a complaint.
+type setter func(v reflect.Value, text string, tag reflect.StructTag) error
 
 // scalarOf returns nil for lists, mappings and sections.
 func scalarOf(t reflect.Type) *scalar {
@@ -64,7 +67,7 @@ func scalarOf(t reflect.Type) *scalar {
 }
 
 // free is for values without bounds. An empty text is the zero value.
-func free[T any](parse func(string) (T, error)) func(reflect.Value, string, reflect.StructTag) error {
+func free[T any](parse func(string) (T, error)) setter {
 	return func(v reflect.Value, text string, _ reflect.StructTag) error {
 		if text == "" {
 			return nil
@@ -78,7 +81,7 @@ func free[T any](parse func(string) (T, error)) func(reflect.Value, string, refl
 }
 
 // bounded holds a value to the min and max of the tag, which are written the same way.
-func bounded[T int | Size | time.Duration](parse func(string) (T, error)) func(reflect.Value, string, reflect.StructTag) error {
+func bounded[T int | Size | time.Duration](parse func(string) (T, error)) setter {
 	return func(v reflect.Value, text string, tag reflect.StructTag) error {
 		value, err := parse(text)
 		if err != nil {
@@ -113,7 +116,8 @@ func setText(v reflect.Value, text string, tag reflect.StructTag) error {
 	return nil
 }
 
-func parseBool(text string) (bool, error) { return strings.EqualFold(text, "true"), nil } // YAML has decided that it is one
+// parseBool takes what YAML has found to be true or false.
+func parseBool(text string) (bool, error) { return strings.EqualFold(text, "true"), nil }
 
 func parseInt(text string) (int, error) {
 	n, err := strconv.Atoi(text)
@@ -276,7 +280,8 @@ func setOrigin(v reflect.Value, text string, tag reflect.StructTag) error {
 func parseOrigin(text string) (Origin, bool) {
 	u, err := url.Parse(text)
 	if err != nil || u.User != nil || u.Path != "" && u.Path != "/" || strings.ContainsAny(text, "?#") ||
-		(u.Scheme != "http" && u.Scheme != "https") || strings.HasSuffix(u.Hostname(), ".") || strings.HasSuffix(u.Host, ":") {
+		(u.Scheme != "http" && u.Scheme != "https") || strings.HasSuffix(u.Hostname(), ".") ||
+		strings.HasSuffix(u.Host, ":") {
 		return Origin{}, false
 	}
 	h, err := egress.ParseHost(u.Host, defaultPort(u.Scheme))

@@ -13,9 +13,9 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 )
 
-// The comment of each field with a yaml tag is its entry in the reference: effect, then danger. Tags: default;
-// extends keeps it before given items; enum, min, max and schemes bound what is given. A comment may end with "Default:"
-// and what an empty value becomes, in words.
+// The comment of each field with a yaml tag is its entry in the reference: effect, then danger. Tags: default; extends
+// keeps it before given items; enum, min, max and schemes bound what is given. A comment may end with "Default:" and
+// what an empty value becomes, in words.
 
 // Names of the values that choose between ways of working.
 const (

@@ -153,8 +153,8 @@ func (d *directory) byClient(id string) *member {
 	return d.first(func(m *member) bool { return legacy.SameName(m.OAuth.ClientID, id) })
 }
 
-// observes reports whether some integration is only observed: DocuSign itself then issues the tokens of its programs, and a
-// token does not tell whose it is.
+// observes reports whether some integration is only observed: DocuSign itself then issues the tokens of its programs,
+// and a token does not tell whose it is.
 func (d *directory) observes() bool {
 	return d.first(func(m *member) bool { return m.Mode == integration.Observe }) != nil
 }

@@ -27,12 +27,13 @@ func NewLogins(p *Prover, realm string, users []integration.Login) *Logins {
 	return l
 }
 
-// Verify checks the password of a user who came from client. The error is an *call.Error of the kind call.KindBadLogin, call.KindThrottled
-// or call.KindBusy, or ctx's.
+// Verify checks the password of a user who came from client. The error is an *call.Error of the kind
+// call.KindBadLogin, call.KindThrottled or call.KindBusy, or ctx's.
 func (l *Logins) Verify(ctx context.Context, client netip.Addr, user string, given secret.Text) error {
 	p, known := l.users[user]
 	_, _, err := l.prover.prove(ctx, attempt{
-		client: client, realm: l.realm, username: user, password: p, known: known, candidates: []secret.Text{given}, slowest: l.slowest,
+		client: client, realm: l.realm, username: user, password: p, known: known,
+		candidates: []secret.Text{given}, slowest: l.slowest,
 	})
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,22 +24,23 @@ const (
 	proofTime   = 30 * time.Second
 	// throttledTime is how long a refusal takes for a client that has failed too often.
 	throttledTime = time.Second
-	// restAfterWrong is how many times as long as a wrong password took to hash its slot rests afterwards, unless somebody comes who is
-	// no likely guesser (rank): guessing from any number of addresses then has a quarter of the slots' time, and the callers who know
-	// their password the rest of the machine.
+	// restAfterWrong is how many times as long as a wrong password took to hash its slot rests afterwards, unless
+	// somebody comes who is no likely guesser (rank): guessing from any number of addresses then has a quarter of the
+	// slots' time, and the callers who know their password the rest of the machine.
 	restAfterWrong = 3
 )
 
 var errBusy = errors.New("too many passwords are being checked at once")
 
-// Prover answers whether a password is right; one serves all credentials of a process, through reloads. Each distinct credential
-// is hashed once: the answer is remembered as a keyed hash, callers of one client who ask at the same time share one check, and
-// slow hashes never have more than half of the processors.
+// Prover answers whether a password is right; one serves all credentials of a process, through reloads. Each distinct
+// credential is hashed once: the answer is remembered as a keyed hash, callers of one client who ask at the same time
+// share one check, and slow hashes never have more than half of the processors.
 //
-// A guess has to wait for its turn among those of its client at its user (throttle), and only then for a slot, if the hash is slow.
-// A credential that was right once is taken from the same address without a turn, so guessing at its user holds up nobody who has
-// logged in before. Who logs in for the first time while others guess at the same user from the same address waits with them: nothing
-// but the password tells them apart, and a prover that looks at every password at once would tell a guesser the right one as fast.
+// A guess has to wait for its turn among those of its client at its user (throttle), and only then for a slot, if the
+// hash is slow. A credential that was right once is taken from the same address without a turn, so guessing at its
+// user holds up nobody who has logged in before. Who logs in for the first time while others guess at the same user
+// from the same address waits with them: nothing but the password tells them apart, and a prover that looks at every
+// password at once would tell a guesser the right one as fast.
 type Prover struct {
 	// OnPanic is told of each check that panicked, whatever it was for; nil = nobody. It is set before the first check.
 	OnPanic func(*panics.Error)
@@ -90,22 +92,23 @@ func NewProver(now func() time.Time) *Prover {
 	}
 	n := max(1, runtime.GOMAXPROCS(0)/2)
 	p := &Prover{
-		hash: newHasher(), now: now, verify: password.Password.Verify, throttle: newThrottle(now), slots: newSlots(n, now), refusals: newSlots(n, now),
+		hash: newHasher(), now: now, verify: password.Password.Verify,
+		throttle: newThrottle(now), slots: newSlots(n, now), refusals: newSlots(n, now),
 		inFlight: map[digest]*proof{}, costs: map[string]time.Duration{},
 	}
 	p.Remember(0, 0)
 	return p
 }
 
-// Remember sets for how long, and how many, proven credentials are believed without another check; 0 = none. What is remembered
-// is forgotten when either changes.
+// Remember sets for how long, and how many, proven credentials are believed without another check; 0 = none. What is
+// remembered is forgotten when either changes.
 func (p *Prover) Remember(life time.Duration, max int) {
 	if m := p.memos.Load(); m != nil && m.life == life && m.max == max {
 		return
 	}
 	p.memos.Store(&proofs{
-		life: life, max: max, right: newMemo[struct{}](max, life, p.now), wrong: newMemo[struct{}](max, refusedLife, p.now),
-		shown: newMemo[struct{}](max, shownLife, p.now),
+		life: life, max: max, right: newMemo[struct{}](max, life, p.now),
+		wrong: newMemo[struct{}](max, refusedLife, p.now), shown: newMemo[struct{}](max, shownLife, p.now),
 	})
 }
 
@@ -119,8 +122,8 @@ type attempt struct {
 	candidates []secret.Text
 	slowest    password.Password      // of the realm: what a refusal takes, whoever is refused
 	accept     func(secret.Text) bool // secrets issued by the proxy that count as the password; may be nil
-	// pin keeps the password of a user who has none, and returns the one that holds from then on and whether it is this one;
-	// nil = such a user is refused.
+	// pin keeps the password of a user who has none, and returns the one that holds from then on and whether it is this
+	// one; nil = such a user is refused.
 	pin func(secret.Text) (password.Password, bool, error)
 }
 
@@ -128,29 +131,29 @@ func (a *attempt) bucket() bucketKey {
 	return bucketKey{ClientOf(a.client), legacy.Fold(a.realm), legacy.Fold(a.username)}
 }
 
-// prove checks whether one of the candidates is the password, and returns the password, which may be pinned only now. lasting is false
-// for a proof that must not be remembered.
+// prove checks whether one of the candidates is the password, and returns the password, which may be pinned only now.
+// lasting is false for a proof that must not be remembered.
 func (p *Prover) prove(ctx context.Context, a attempt) (by password.Password, lasting bool, err error) {
 	m := p.memos.Load()
 	for i := range a.candidates {
 		// One reading alone: a password that was proven in a header is proven in an envelope as well.
-		d := p.digest(&a, a.candidates[i:i+1])
+		d := p.digest(&a, a.candidates[i])
 		if _, ok := m.right.Get(d); !ok {
 			continue
 		}
 		if p.shown(m, &a, d) {
 			return a.password, true, nil
 		}
-		// From another address than the one that was right before it counts as a guess while others guess there: what is remembered
-		// must not answer guesses faster than the throttle lets them be checked.
+		// From another address than the one that was right before it counts as a guess while others guess there: what is
+		// remembered must not answer guesses faster than the throttle lets them be checked.
 		if free, _ := p.throttle.look(a.bucket()); free {
 			m.shown.Put(p.shownDigest(&a, d), struct{}{})
 			return a.password, true, nil
 		}
 	}
-	d := p.digest(&a, a.candidates)
+	d := p.digest(&a, a.candidates...)
 	if _, ok := m.wrong.Get(d); ok && a.pin == nil { // what was wrong from elsewhere may still be pinned
-		return by, false, &call.Error{Kind: call.KindBadLogin, Detail: "the same wrong password again", NextStep: nextStepWrong}
+		return by, false, wrongError("the same wrong password again")
 	}
 	pr := p.join(p.shownDigest(&a, d), d, a)
 	select {
@@ -170,15 +173,19 @@ func (p *Prover) prove(ctx context.Context, a attempt) (by password.Password, la
 			NextStep: "if this person should be let in, add them under users in the configuration",
 		}
 	}
-	return by, false, &call.Error{Kind: call.KindBadLogin, Detail: "the password does not match the configured one", NextStep: nextStepWrong}
+	return by, false, wrongError("the password does not match the configured one")
 }
 
-const nextStepWrong = "store the password that the old program sends: docusign-auth-proxy hash-password"
+func wrongError(detail string) error {
+	return &call.Error{
+		Kind: call.KindBadLogin, Detail: detail,
+		NextStep: "store the password that the old program sends: docusign-auth-proxy hash-password",
+	}
+}
 
-func (p *Prover) digest(a *attempt, candidates []secret.Text) digest {
-	parts := make([]string, 0, 4+len(candidates))
+func (p *Prover) digest(a *attempt, candidates ...secret.Text) digest {
 	fp := a.password.Fingerprint()
-	parts = append(parts, "proof", legacy.Fold(a.realm), legacy.Fold(a.username), string(fp[:]))
+	parts := []string{"proof", legacy.Fold(a.realm), legacy.Fold(a.username), string(fp[:])}
 	for _, c := range candidates {
 		parts = append(parts, c.Reveal())
 	}
@@ -195,7 +202,8 @@ func (p *Prover) shown(m *proofs, a *attempt, d digest) bool {
 	return ok
 }
 
-// join finds the check of this credential that is under way for this address, or starts it. It goes on while somebody waits for it.
+// join finds the check of this credential that is under way for this address, or starts it. It goes on while somebody
+// waits for it.
 func (p *Prover) join(key, d digest, a attempt) *proof {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -210,7 +218,8 @@ func (p *Prover) join(key, d digest, a attempt) *proof {
 		defer cancel()
 		defer func() {
 			if v := recover(); v != nil { // its value may quote the password
-				pr.verdict, pr.err = wrongPassword, &call.Error{Detail: "the check of a password panicked; the stack is in the log"}
+				pr.verdict = wrongPassword
+				pr.err = &call.Error{Detail: "the check of a password panicked; the stack is in the log"}
 				if p.OnPanic != nil {
 					p.OnPanic(panics.Of(v))
 				}
@@ -228,7 +237,8 @@ func (p *Prover) join(key, d digest, a attempt) *proof {
 	return pr
 }
 
-// leave gives up waiting. A check that nobody waits for any more, and that has not begun to hash, gives its places back.
+// leave gives up waiting. A check that nobody waits for any more, and that has not begun to hash, gives its places
+// back.
 func (p *Prover) leave(pr *proof) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -237,17 +247,15 @@ func (p *Prover) leave(pr *proof) {
 	}
 }
 
-// check waits for the attempt's turn and compares. A refusal takes as long whether the user exists or not: where hashes are slow, it
-// waits for a slot of its own among all attempts, those at unknown users too, as if each of them had to be hashed. The hashes themselves
-// are fewer and never later, so that neither they nor the queue for them shows.
+// check waits for the attempt's turn and compares. A refusal takes as long whether the user exists or not: where
+// hashes are slow, it waits for a slot of its own among all attempts, those at unknown users too, as if each of them
+// had to be hashed. The hashes themselves are fewer and never later, so that neither they nor the queue for them
+// shows.
 func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, error) {
 	m := p.memos.Load()
-	known := false
-	for i := range a.candidates {
-		known = known || p.shown(m, a, p.digest(a, a.candidates[i:i+1]))
-	}
+	proven := func(c secret.Text) bool { return p.shown(m, a, p.digest(a, c)) }
 	var turn *bucket
-	if !known {
+	if !slices.ContainsFunc(a.candidates, proven) {
 		if turn = p.throttle.admit(ctx, a.bucket(), usual(a.client)); turn == nil {
 			if ctx.Err() != nil {
 				return wrongPassword, busyError()
@@ -268,7 +276,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 	case err != nil || v == issuedSecret:
 		return v, err
 	case v == rightPassword:
-		right := p.digest(a, a.candidates[matched:matched+1])
+		right := p.digest(a, a.candidates[matched])
 		m.right.Put(right, struct{}{})
 		m.shown.Put(p.shownDigest(a, right), struct{}{})
 		return v, nil
@@ -290,7 +298,8 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 	return v, err
 }
 
-// compareInTurn compares and gives the turn to the next, who does not wait until this one's refusal is told. No turn = none was needed.
+// compareInTurn compares and gives the turn to the next, who does not wait until this one's refusal is told. No turn =
+// none was needed.
 func (p *Prover) compareInTurn(ctx context.Context, a *attempt, turn *bucket) (verdict, int, error) {
 	if turn == nil {
 		return p.compare(ctx, a, true)
@@ -326,14 +335,15 @@ func (p *Prover) compare(ctx context.Context, a *attempt, proven bool) (verdict,
 		return p.inSlot(ctx, a, proven, p.compareFirst)
 	case a.known && a.password.Slow():
 		return p.inSlot(ctx, a, proven, p.comparePassword)
-	case a.slowest.Slow() && p.cost(a.slowest) == 0:
-		// What a refusal has to take is not known yet. The check of a user nobody knows, or of one without a slow hash, finds out.
+	case a.slowest.Slow() && p.cost(a.slowest) == 0 && len(a.candidates) > 0:
+		// What a refusal has to take is not known yet. The check of a user nobody knows, or of one without a slow hash,
+		// finds out.
 		if v, matched, err := p.comparePassword(a); v == rightPassword {
 			return v, matched, err
 		}
 		return p.inSlot(ctx, a, proven, func(a *attempt) (verdict, int, error) {
 			if p.cost(a.slowest) == 0 {
-				p.measured(a.slowest, a.candidates[:min(1, len(a.candidates))])
+				p.measured(a.slowest, a.candidates[0])
 			}
 			return wrongPassword, 0, nil
 		})
@@ -353,7 +363,7 @@ func (p *Prover) inSlot(
 	}
 	right := p.memos.Load().right
 	for i := range a.candidates { // others may have asked meanwhile
-		if _, ok := right.Get(p.digest(a, a.candidates[i:i+1])); ok {
+		if _, ok := right.Get(p.digest(a, a.candidates[i])); ok {
 			return rightPassword, i, nil
 		}
 	}
@@ -388,7 +398,8 @@ func (p *Prover) rankOf(a *attempt, proven bool) rank {
 	return chosenSource
 }
 
-// compareFirst pins the first reading of a user without a password. Only what was kept counts: somebody else may have been quicker.
+// compareFirst pins the first reading of a user without a password. Only what was kept counts: somebody else may have
+// been quicker.
 func (p *Prover) compareFirst(a *attempt) (verdict, int, error) {
 	held, own, err := a.pin(a.candidates[0])
 	if err != nil {
@@ -406,8 +417,8 @@ func (p *Prover) comparePassword(a *attempt) (verdict, int, error) {
 	if !a.known && !a.slowest.Slow() {
 		against = a.slowest
 	}
-	for i := range a.candidates {
-		if p.measured(against, a.candidates[i:i+1]) && a.known {
+	for i, c := range a.candidates {
+		if p.measured(against, c) && a.known {
 			return rightPassword, i, nil
 		}
 	}
@@ -415,10 +426,10 @@ func (p *Prover) comparePassword(a *attempt) (verdict, int, error) {
 }
 
 // measured compares and notes how long it took.
-func (p *Prover) measured(against password.Password, candidate []secret.Text) bool {
+func (p *Prover) measured(against password.Password, candidate secret.Text) bool {
 	began := p.now()
-	right := len(candidate) > 0 && p.verify(against, candidate[0])
-	if !against.Slow() || len(candidate) == 0 {
+	right := p.verify(against, candidate)
+	if !against.Slow() {
 		return right
 	}
 	took := p.now().Sub(began)
@@ -437,8 +448,8 @@ func (p *Prover) cost(of password.Password) time.Duration {
 	return p.costs[of.Cost()]
 }
 
-// refusalTime is how long the refusal of an attempt takes at least: a little longer than the slowest hash of the realm, so that time
-// does not tell a user with another kind of password, or one nobody knows, from the rest.
+// refusalTime is how long the refusal of an attempt takes at least: a little longer than the slowest hash of the
+// realm, so that time does not tell a user with another kind of password, or one nobody knows, from the rest.
 func (p *Prover) refusalTime(a *attempt) time.Duration {
 	if !a.slowest.Slow() {
 		return 0

@@ -28,7 +28,8 @@ func inBubble(t *testing.T, test func(*testing.T)) {
 	})
 }
 
-// slowProver is a prover whose slow hashes take hashTime of the test's clock, or four times as long with bcrypt's cost 12.
+// slowProver is a prover whose slow hashes take hashTime of the test's clock, or four times as long with bcrypt's cost
+// 12.
 func slowProver() (*Prover, *atomic.Int64) {
 	p := testProver()
 	p.slots, p.refusals = newSlots(1, time.Now), newSlots(1, time.Now)
@@ -93,7 +94,8 @@ func TestOneClientIsThisMachineOrAnIPv6NetworkOrOneIPv4Address(t *testing.T) {
 	}
 }
 
-// guessers send wrong passwords of the user for some time, from loopback addresses of their own, and say how many were checked.
+// guessers send wrong passwords of the user for some time, from loopback addresses of their own, and say how many were
+// checked.
 func guessers(p *Prover, n int, until time.Duration, make func(password string) attempt) (wait func() int64) {
 	var wg sync.WaitGroup
 	var checked, turn atomic.Int64

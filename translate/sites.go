@@ -47,7 +47,8 @@ func (s *siteTable) learn(d *Decision, info *oauth.UserInfo) {
 	}
 }
 
-// put reports whether the site of the account is news. An empty integration says nothing about who else uses the account.
+// put reports whether the site of the account is news. An empty integration says nothing about who else uses the
+// account.
 func (s *siteTable) put(account string, base *url.URL, integration string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// slots bounds how much is done at a time. Free ones go by rank first, then to the clients in turn, so that no client can fill the
-// queue for the others.
+// slots bounds how much is done at a time. Free ones go by rank first, then to the clients in turn, so that no client
+// can fill the queue for the others.
 type slots struct {
 	now func() time.Time
 

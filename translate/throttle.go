@@ -10,7 +10,8 @@ import (
 	"docusign-auth-proxy/internal/cache"
 )
 
-// How fast passwords may be guessed. Only failures use up an allowance, so a program that knows its password never meets it.
+// How fast passwords may be guessed. Only failures use up an allowance, so a program that knows its password never
+// meets it.
 const (
 	allUsers     = "\x00" // as the user of a bucketKey: whatever the client fails at
 	userBurst    = 5
@@ -24,8 +25,8 @@ const (
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// ClientOf gives what counts as one client: this machine with all its loopback addresses, an IPv6 /64 (one host may use any
-// address of it, RFC 4291 §2.5.1), or one IPv4 address.
+// ClientOf gives what counts as one client: this machine with all its loopback addresses, an IPv6 /64 (one host may
+// use any address of it, RFC 4291 §2.5.1), or one IPv4 address.
 func ClientOf(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	switch {
@@ -46,16 +47,16 @@ func sourceOf(a netip.Addr) netip.Addr {
 	return ClientOf(a)
 }
 
-// usual reports whether a program comes from such an address without choosing to: any address but 127.0.0.1 and ::1 of the
-// loopback networks is chosen, as by somebody who wants to look like many.
+// usual reports whether a program comes from such an address without choosing to: any address but 127.0.0.1 and ::1 of
+// the loopback networks is chosen, as by somebody who wants to look like many.
 func usual(a netip.Addr) bool {
 	a = a.Unmap()
 	return !a.IsLoopback() || a == loopback || a == netip.IPv6Loopback()
 }
 
-// throttle slows guessing down. Guesses of one client at one user take turns, one at a time; a waiter that leaves frees its
-// place. What one client does at one user has no effect on another client or another user, so guessing keeps nobody else out.
-// It is bounded: the bucket longest unused goes.
+// throttle slows guessing down. Guesses of one client at one user take turns, one at a time; a waiter that leaves
+// frees its place. What one client does at one user has no effect on another client or another user, so guessing keeps
+// nobody else out. It is bounded: the bucket longest unused goes.
 type throttle struct {
 	now func() time.Time
 
@@ -101,8 +102,8 @@ func sleepContext(ctx context.Context, d time.Duration) {
 	}
 }
 
-// admit waits for a turn to check one password of the user, and takes it. The holder of a turn must call done. nil means that
-// the guess must be refused unchecked: too many wait already, or ctx has ended.
+// admit waits for a turn to check one password of the user, and takes it. The holder of a turn must call done. nil
+// means that the guess must be refused unchecked: too many wait already, or ctx has ended.
 func (t *throttle) admit(ctx context.Context, k bucketKey, usual bool) *bucket {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -143,7 +144,8 @@ func (t *throttle) pause(ctx context.Context, changed <-chan struct{}, d time.Du
 	}
 }
 
-// done ends a turn. A guess that proved right, or was not checked, costs nothing; after a wrong one the next turn begins after rest.
+// done ends a turn. A guess that proved right, or was not checked, costs nothing; after a wrong one the next turn
+// begins after rest.
 func (t *throttle) done(b *bucket, usual, wrong bool, rest time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -168,7 +170,8 @@ func (t *throttle) spend(client netip.Addr) bool {
 	return spent
 }
 
-// look reports whether a guess would be checked without a wait, and whether the user has not failed recently at this client.
+// look reports whether a guess would be checked without a wait, and whether the user has not failed recently at this
+// client.
 func (t *throttle) look(k bucketKey) (free, fresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -206,8 +209,8 @@ func lane(usual bool) int {
 	return 0
 }
 
-// wait says how long the first in line has to wait: 0 = its turn is now, negative = until somebody signals. A guess from a chosen
-// address may be long in the queue for a slot: a caller from a usual one does not wait for it.
+// wait says how long the first in line has to wait: 0 = its turn is now, negative = until somebody signals. A guess
+// from a chosen address may be long in the queue for a slot: a caller from a usual one does not wait for it.
 func (b *bucket) wait(now time.Time, usual bool) time.Duration {
 	b.fill(now)
 	if b.checked[lane(true)] || b.checked[lane(false)] && !usual {
@@ -220,7 +223,8 @@ func (b *bucket) wait(now time.Time, usual bool) time.Duration {
 	return max(wait, b.rest.Sub(now))
 }
 
-// join finds a place in the line. Callers from usual addresses go before those from chosen ones, which give way when it is full.
+// join finds a place in the line. Callers from usual addresses go before those from chosen ones, which give way when
+// it is full.
 func (b *bucket) join(w *waiter) bool {
 	at := len(b.line)
 	if w.usual {

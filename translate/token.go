@@ -115,7 +115,8 @@ func (t *tokens) userID(ctx context.Context, d *Decision) (string, error) {
 	if d.member.OAuth.AdminUserID == "" {
 		return "", &call.Error{
 			Kind: call.KindNotAllowed, Detail: "no user GUID is known for " + d.Principal,
-			NextStep: "add the user's GUID (user_id) to the configuration, or set oauth.admin_user_id so that the proxy can look it up",
+			NextStep: "add the user's GUID (user_id) to the configuration, " +
+				"or set oauth.admin_user_id so that the proxy can look it up",
 		}
 	}
 	id, err := t.server.LookupUser(ctx, d.member.identity(d.member.OAuth.AdminUserID), d.Principal)
@@ -123,7 +124,8 @@ func (t *tokens) userID(ctx context.Context, d *Decision) (string, error) {
 	if errors.As(err, &missing) { // waiting does not help (PROTOCOL.md §8.3)
 		return "", &call.Error{
 			Kind: call.KindNotAllowed, Detail: "user look-up", Err: err,
-			NextStep: "add the user to an account that the administrator sees, or the user's GUID (user_id) to the configuration",
+			NextStep: "add the user to an account that the administrator sees, " +
+				"or the user's GUID (user_id) to the configuration",
 		}
 	}
 	return id, grantError(err)

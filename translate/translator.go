@@ -33,8 +33,8 @@ type Issued interface {
 	Voucher(o TokenOwner, fingerprint [32]byte) (string, error)
 }
 
-// Pins keeps the password hashes of users that the configuration lists without one. Pinned and Unpinned are asked on the
-// request path.
+// Pins keeps the password hashes of users that the configuration lists without one. Pinned and Unpinned are asked on
+// the request path.
 type Pins interface {
 	Pinned(integration, username string) (bcryptHash string, ok bool)
 	// Pin keeps the hash unless the user has one, and returns the one that holds.
@@ -115,8 +115,8 @@ type Call struct {
 	Client        netip.Addr
 }
 
-// Decide looks at the HTTP headers of a call, in the order of PROTOCOL.md §16. A credential that was proven before costs
-// a keyed hash and a map look-up, and allocates nothing.
+// Decide looks at the HTTP headers of a call, in the order of PROTOCOL.md §16. A credential that was proven before
+// costs a keyed hash and a map look-up, and allocates nothing.
 func (t *Translator) Decide(ctx context.Context, c *Call) (*Decision, error) {
 	switch {
 	case len(c.Legacy) > 0:
@@ -165,8 +165,8 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 	return d, err
 }
 
-// decideHeaderToken looks at a token in the legacy header (PROTOCOL.md §1.4 V16). Unlike one in Authorization, DocuSign
-// never gave it out for that place, so it is only observed where the key beside it says so.
+// decideHeaderToken looks at a token in the legacy header (PROTOCOL.md §1.4 V16). Unlike one in Authorization,
+// DocuSign never gave it out for that place, so it is only observed where the key beside it says so.
 func (t *Translator) decideHeaderToken(cred legacy.Credential, c *Call) (*Decision, error) {
 	d, err := t.decideToken(cred.Bearer.Reveal(), c.ActAs)
 	switch {

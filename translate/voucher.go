@@ -11,9 +11,9 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// vouchers knows what proves a user: the password in force, imported tokens, and what the proxy issued because of one of
-// them. What proved a user vouches for the tokens and passwords that the proxy then issues: they end when it changes. An
-// issued secret that proves a user hands on what vouched for itself.
+// vouchers knows what proves a user: the password in force, imported tokens, and what the proxy issued because of one
+// of them. What proved a user vouches for the tokens and passwords that the proxy then issues: they end when it
+// changes. An issued secret that proves a user hands on what vouched for itself.
 type vouchers struct {
 	dir    *directory
 	issued Issued // nil = the proxy issues nothing
@@ -21,7 +21,8 @@ type vouchers struct {
 	onPin  func(integration, username string, client netip.Addr)
 }
 
-// OwnerOf says whose a secret is that is issued because of d, and what vouches for it. The principal is the authenticator.
+// OwnerOf says whose a secret is that is issued because of d, and what vouches for it. The principal is the
+// authenticator.
 func (v *vouchers) OwnerOf(d *Decision) (o TokenOwner, err error) {
 	o = TokenOwner{Integration: d.Integration.Name, Authenticator: d.Authenticator}
 	if v.issued != nil {

@@ -75,7 +75,8 @@ type Integration struct {
 	// account's GUID in the place of its number, if DocuSign no longer takes that. The program sees the numbers of
 	// users[].accounts either way.
 	AccountIDs AccountIDs `yaml:"account_ids" enum:"keep|guid" default:"keep"`
-	// Lets calls pass that already carry a token of DocuSign's own. false refuses every token that this proxy did not issue.
+	// Lets calls pass that already carry a token of DocuSign's own. false refuses every token that this proxy did not
+	// issue.
 	PassOAuthBearer bool `yaml:"pass_oauth_bearer" default:"true"`
 	// The new credential, made in DocuSign under Apps and Keys.
 	OAuth OAuth `yaml:"oauth"`
@@ -95,7 +96,8 @@ type OAuth struct {
 	// RSA private keys of at least 2048 bits, PKCS#1 or PKCS#8, tried in this order so that a new one can be brought in
 	// before the old one goes; at most 20. Needed with grant jwt. Danger: a key speaks for every user who consented.
 	PrivateKeys []PrivateKey `yaml:"private_keys" default:""`
-	// What the tokens may be used for. jwt needs impersonation. Danger: a scope nobody consented to makes every grant fail.
+	// What the tokens may be used for. jwt needs impersonation. Danger: a scope nobody consented to makes every grant
+	// fail.
 	Scopes Scopes `yaml:"scopes" default:"signature, impersonation"`
 	// GUID of an administrator whose token looks up the GUIDs of users known only by e-mail. Danger: those rights are
 	// used for each such look-up; listing user_id avoids it.

@@ -1,5 +1,5 @@
-// Package password keeps what a password is compared with: a bcrypt or Argon2id hash, or the password in clear. It must never print
-// either. Package config makes the values, package translate compares with them.
+// Package password keeps what a password is compared with: a bcrypt or Argon2id hash, or the password in clear. It
+// must never print either. Package config makes the values, package translate compares with them.
 package password
 
 import (
@@ -87,7 +87,8 @@ type argon2Hash struct {
 var argon2Syntax = regexp.MustCompile(
 	`^\$argon2id\$v=(\d{1,9})\$m=(\d{1,10}),t=(\d{1,10}),p=(\d{1,10})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$`)
 
-// Argon2id is a hash in PHC form, as in "$argon2id$v=19$m=65536,t=3,p=2$salt$hash". The error continues a sentence about it.
+// Argon2id is a hash in PHC form, as in "$argon2id$v=19$m=65536,t=3,p=2$salt$hash". The error continues a sentence
+// about it.
 func Argon2id(hash string) (Password, error) {
 	m := argon2Syntax.FindStringSubmatch(hash)
 	if m == nil {
@@ -151,7 +152,8 @@ func (p Password) Weakness() string {
 // Slow reports whether Verify costs tens of milliseconds of CPU.
 func (p Password) Slow() bool { return p.kind == KindBcrypt || p.kind == KindArgon2id }
 
-// Cost names what Verify takes: kind and parameters, the same for all hashes that take the same time; "" for those that are not Slow.
+// Cost names what Verify takes: kind and parameters, the same for all hashes that take the same time; "" for those
+// that are not Slow.
 func (p Password) Cost() string {
 	switch p.kind {
 	case KindBcrypt:
@@ -162,8 +164,8 @@ func (p Password) Cost() string {
 	return ""
 }
 
-// Slowest gives the password whose check takes longest, roughly: bcrypt doubles with each step of its cost, Argon2id grows with
-// memory and passes.
+// Slowest gives the password whose check takes longest, roughly: bcrypt doubles with each step of its cost, Argon2id
+// grows with memory and passes.
 func Slowest(passwords ...Password) Password {
 	var slowest Password
 	for _, p := range passwords {
@@ -174,7 +176,8 @@ func Slowest(passwords ...Password) Password {
 	return slowest
 }
 
-// Fingerprint distinguishes passwords without giving them away. It is kept with what a password vouches for, so it never changes.
+// Fingerprint distinguishes passwords without giving them away. It is kept with what a password vouches for, so it
+// never changes.
 func (p Password) Fingerprint() [32]byte {
 	hash, clear := p.text.Reveal(), ""
 	if p.kind == KindPlain {

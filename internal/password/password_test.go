@@ -56,7 +56,8 @@ func TestHashesThatAreNoHashesAreRefused(t *testing.T) {
 	}
 }
 
-// TestTheFingerprintStays holds it to what stores of earlier versions contain: tokens that a password vouched for would end.
+// TestTheFingerprintStays holds it to what stores of earlier versions contain: tokens that a password vouched for
+// would end.
 func TestTheFingerprintStays(t *testing.T) {
 	hash, err := password.Bcrypt("$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
 	if err != nil {
