@@ -185,18 +185,8 @@ func (c Caller) Refuse(f Failure) Answer {
 		a = c.fault(e, f.message(e))
 	case c.Dialect == OAuthJSON || c.Dialect == OAuthXML:
 		a = c.oauthError(e, f.message(e))
-	case c.Dialect == XML:
-		b := append([]byte(nil), `<errorDetails`+restNamespaces...)
-		b = appendElement(b, "errorCode", e.code)
-		b = appendElement(b, "message", f.message(e))
-		a = c.answer(e.status, contentTypeXML, append(b, `</errorDetails>`...))
 	default:
-		w := indented{}
-		w.open('{')
-		w.field("errorCode", e.code)
-		w.field("message", f.message(e))
-		w.close('}')
-		a = c.answer(e.status, contentTypeJSON, w.b)
+		a = c.object(e.status, "errorDetails", object{{name: "errorCode", text: e.code}, {name: "message", text: f.message(e)}})
 	}
 	f.headers(e, a.Header)
 	return a

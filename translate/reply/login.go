@@ -38,13 +38,7 @@ type LoginOptions struct {
 // LoginInformation answers GET login_information in c's dialect (PROTOCOL.md §2.2, §2.3). The default account comes first, because
 // callers take the first; if none is marked, the first one is the default.
 func (c Caller) LoginInformation(accounts []LoginAccount, o LoginOptions) Answer {
-	order := defaultFirst(accounts)
-	var a Answer
-	if c.Dialect == XML {
-		a = c.answer(http.StatusOK, contentTypeXML, loginXML(order, o))
-	} else {
-		a = c.answer(http.StatusOK, contentTypeJSON, loginJSON(order, o))
-	}
+	a := c.object(http.StatusOK, "loginInformation", loginObject(defaultFirst(accounts), o))
 	if !o.APIPassword.Empty() {
 		a = confidential(a)
 	}
@@ -110,98 +104,41 @@ func defaultFirst(accounts []LoginAccount) []LoginAccount {
 	return append(append(out, accounts[:first]...), accounts[first+1:]...)
 }
 
-func loginJSON(accounts []LoginAccount, o LoginOptions) []byte {
-	w := indented{b: make([]byte, 0, 256+512*len(accounts))}
-	w.open('{')
-	if !o.APIPassword.Empty() {
-		w.field("apiPassword", o.APIPassword.Reveal())
-	}
-	w.name("loginAccounts")
-	w.open('[')
+func loginObject(accounts []LoginAccount, o LoginOptions) object {
+	list := member{name: "loginAccounts", item: "loginAccount"}
 	for _, a := range accounts {
-		w.item()
-		w.open('{')
-		w.account(a, o)
-		w.close('}')
+		list.objects = append(list.objects, a.object(o))
 	}
-	w.close(']')
-	w.close('}')
-	return w.b
+	if o.APIPassword.Empty() {
+		return object{list}
+	}
+	return object{{name: "apiPassword", text: o.APIPassword.Reveal()}, list}
 }
 
-func (w *indented) account(a LoginAccount, o LoginOptions) {
-	w.field("name", a.Name)
-	w.field("accountId", a.id())
+// object has baseUrl where the walk-through that every Java program copied finds it in XML, by
+// //*[1]/*[local-name()='baseUrl'] (PROTOCOL.md §2.3): in the first child of loginAccounts.
+func (a LoginAccount) object(o LoginOptions) object {
+	m := object{{name: "name", text: a.Name}, {name: "accountId", text: a.id()}}
 	if o.IncludeGUID {
-		w.field("accountIdGuid", a.guid())
+		m = append(m, member{name: "accountIdGuid", text: a.guid()})
 	}
-	w.field("baseUrl", a.baseURL(o))
-	w.field("isDefault", strconv.FormatBool(a.IsDefault))
-	w.field("userName", a.UserName)
-	w.field("userId", a.UserID)
-	w.field("email", a.Email)
-	w.field("siteDescription", a.SiteDescription)
+	m = append(m,
+		member{name: "baseUrl", text: a.baseURL(o)},
+		member{name: "isDefault", text: strconv.FormatBool(a.IsDefault)},
+		member{name: "userName", text: a.UserName},
+		member{name: "userId", text: a.UserID},
+		member{name: "email", text: a.Email},
+		member{name: "siteDescription", text: a.SiteDescription})
 	if o.LoginSettings {
-		w.settings("loginAccountSettings", a.AccountSettings)
-		w.settings("loginUserSettings", a.UserSettings)
+		m = append(m, settings("loginAccountSettings", a.AccountSettings), settings("loginUserSettings", a.UserSettings))
 	}
+	return m
 }
 
-func (w *indented) settings(name string, list []Setting) {
-	w.name(name)
-	w.open('[')
+func settings(name string, list []Setting) member {
+	m := member{name: name, item: "nameValue"}
 	for _, s := range list {
-		w.item()
-		w.open('{')
-		w.field("name", s.Name)
-		w.field("value", s.Value)
-		w.close('}')
+		m.objects = append(m.objects, object{{name: "name", text: s.Name}, {name: "value", text: s.Value}})
 	}
-	w.close(']')
-}
-
-// loginXML keeps the default account as the first child of loginAccounts, with nothing before it in there: the walk-through that
-// every Java program copied finds it by //*[1]/*[local-name()='baseUrl'] (PROTOCOL.md §2.3).
-func loginXML(accounts []LoginAccount, o LoginOptions) []byte {
-	b := make([]byte, 0, 256+512*len(accounts))
-	b = append(b, `<loginInformation`+restNamespaces...)
-	if !o.APIPassword.Empty() {
-		b = appendElement(b, "apiPassword", o.APIPassword.Reveal())
-	}
-	b = append(b, `<loginAccounts>`...)
-	for _, a := range accounts {
-		b = append(b, `<loginAccount>`...)
-		b = appendElement(b, "accountId", a.id())
-		if o.IncludeGUID {
-			b = appendElement(b, "accountIdGuid", a.guid())
-		}
-		b = appendElement(b, "baseUrl", a.baseURL(o))
-		b = appendElement(b, "email", a.Email)
-		b = appendElement(b, "isDefault", strconv.FormatBool(a.IsDefault))
-		if o.LoginSettings {
-			b = appendSettings(b, "loginAccountSettings", a.AccountSettings)
-			b = appendSettings(b, "loginUserSettings", a.UserSettings)
-		}
-		b = appendElement(b, "name", a.Name)
-		b = appendElement(b, "siteDescription", a.SiteDescription)
-		b = appendElement(b, "userId", a.UserID)
-		b = appendElement(b, "userName", a.UserName)
-		b = append(b, `</loginAccount>`...)
-	}
-	return append(b, `</loginAccounts></loginInformation>`...)
-}
-
-func appendSettings(b []byte, name string, list []Setting) []byte {
-	if len(list) == 0 {
-		return appendElement(b, name, "")
-	}
-	b = append(b, '<')
-	b = append(b, name+">"...)
-	for _, s := range list {
-		b = append(b, `<nameValue>`...)
-		b = appendElement(b, "name", s.Name)
-		b = appendElement(b, "value", s.Value)
-		b = append(b, `</nameValue>`...)
-	}
-	return appendEnd(b, name)
+	return m
 }

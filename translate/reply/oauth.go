@@ -12,20 +12,9 @@ func (c Caller) Token(accessToken secret.Text, scope string) Answer {
 	if scope == "" {
 		scope = "api"
 	}
-	if c.Dialect == OAuthXML || c.Dialect == XML {
-		b := append([]byte(nil), `<oauthAccess`+restNamespaces...)
-		b = appendElement(b, "access_token", accessToken.Reveal())
-		b = appendElement(b, "scope", scope)
-		b = appendElement(b, "token_type", "bearer")
-		return confidential(c.answer(http.StatusOK, contentTypeXML, append(b, `</oauthAccess>`...)))
-	}
-	w := indented{}
-	w.open('{')
-	w.field("access_token", accessToken.Reveal())
-	w.field("scope", scope)
-	w.field("token_type", "bearer")
-	w.close('}')
-	return confidential(c.answer(http.StatusOK, contentTypeJSON, w.b))
+	return confidential(c.object(http.StatusOK, "oauthAccess", object{
+		{name: "access_token", text: accessToken.Reveal()}, {name: "scope", text: scope}, {name: "token_type", text: "bearer"},
+	}))
 }
 
 // Revoked answers the legacy oauth2/revoke: 200 and no body.
@@ -37,16 +26,5 @@ func (c Caller) oauthError(e entry, message string) Answer {
 	if status == http.StatusUnauthorized {
 		status = http.StatusBadRequest
 	}
-	if c.Dialect == OAuthXML {
-		b := append([]byte(nil), `<oauthErr`+restNamespaces...)
-		b = appendElement(b, "error", e.grant)
-		b = appendElement(b, "error_description", message)
-		return c.answer(status, contentTypeXML, append(b, `</oauthErr>`...))
-	}
-	w := indented{}
-	w.open('{')
-	w.field("error", e.grant)
-	w.field("error_description", message)
-	w.close('}')
-	return c.answer(status, contentTypeJSON, w.b)
+	return c.object(status, "oauthErr", object{{name: "error", text: e.grant}, {name: "error_description", text: message}})
 }

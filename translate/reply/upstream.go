@@ -2,10 +2,10 @@ package reply
 
 import (
 	"bytes"
-	"encoding/json"
 	"encoding/xml"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -157,78 +157,46 @@ func readError(body []byte) upstreamError {
 	return e
 }
 
-func readErrorJSON(body []byte) upstreamError {
-	var e upstreamError
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return e
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return e
-		}
-		var value any
-		switch name {
+func readErrorJSON(body []byte) (e upstreamError) {
+	_ = walkJSON(body, func(n node) { // the body may be cut off
+		switch n.path {
 		case "errorCode":
-			value = &e.code
+			e.code = n.text
 		case "message":
-			value = &e.message
-		default:
-			value = new(json.RawMessage)
+			e.message = n.text
 		}
-		if dec.Decode(value) != nil {
-			return e
-		}
-	}
+	})
 	return e
 }
 
 // readErrorXML reads errorDetails, and of an envelope only what stands in a Fault.
-func readErrorXML(body []byte) upstreamError {
-	var e upstreamError
+func readErrorXML(body []byte) (e upstreamError) {
 	dec := xml.NewDecoder(bytes.NewReader(body))
 	// The names and codes are ASCII in any charset that gets this far, so it need not be known.
 	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	inside, name, faultText := false, "", ""
-	var text []byte
-	for {
-		t, err := dec.Token()
-		if err != nil {
-			break
+	faultText := ""
+	_ = walkXML(dec, func(n node) {
+		names := strings.Split(n.path, "/")
+		inFault := slices.Contains(names, "Fault")
+		e.fault = e.fault || inFault
+		if !n.leaf || !inFault && !slices.Contains(names, "errorDetails") {
+			return
 		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			name, text = t.Name.Local, text[:0]
-			e.fault = e.fault || name == "Fault"
-			inside = inside || name == "Fault" || name == "errorDetails"
-		case xml.CharData:
-			text = append(text, t[:min(len(t), maxErrorText-len(text))]...)
-		case xml.EndElement:
-			if inside && name == t.Name.Local {
-				faultText = e.take(name, strings.TrimSpace(string(text)), faultText)
-			}
-			name = ""
+		text := strings.TrimSpace(n.text[:min(len(n.text), maxErrorText)])
+		switch name := names[len(names)-1]; {
+		case strings.EqualFold(name, "errorCode") && e.code == "":
+			e.code = text
+		case name == "message" || name == "Reason":
+			e.message = text
+		case name == "faultstring" || name == "Text":
+			faultText = text
 		}
-	}
+	})
 	if e.code == "" && e.fault {
 		e.code = faultText
 	}
 	e.message += " " + faultText
 	return e
-}
-
-// take keeps the text of an element that matters, and returns the fault's own sentence.
-func (e *upstreamError) take(name, text, faultText string) string {
-	switch {
-	case strings.EqualFold(name, "errorCode") && e.code == "":
-		e.code = text
-	case name == "message" || name == "Reason":
-		e.message = text
-	case name == "faultstring" || name == "Text":
-		return text
-	}
-	return faultText
 }
 
 // canonical turns a code of SOAP into the one of REST and drops anything that is no code.

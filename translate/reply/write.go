@@ -1,6 +1,10 @@
 package reply
 
 import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -98,52 +102,65 @@ func isName(s string) bool {
 	return true
 }
 
-// indented writes JSON the way DocuSign does: CRLF, two blanks a level, one blank after the colon, no final newline.
-type indented struct {
-	b     []byte
-	depth int
-	full  bool // something stands in the innermost object or array
+// object is an answer's members in the order in which DocuSign writes them in JSON. In XML they stand in the order of
+// their names, as its serializer has them.
+type object []member
+
+// member has a text, or objects, which in XML are elements with the name item.
+type member struct {
+	name, text string
+	item       string
+	objects    []object
 }
 
-func (w *indented) line() {
-	w.b = append(w.b, "\r\n"...)
-	for range w.depth {
-		w.b = append(w.b, "  "...)
+// object answers in JSON, or in XML with that root.
+func (c Caller) object(status int, root string, o object) Answer {
+	if c.Dialect == XML || c.Dialect == OAuthXML {
+		b := append([]byte(nil), "<"+root+restNamespaces...)
+		return c.answer(status, contentTypeXML, appendEnd(o.appendXML(b), root))
 	}
+	var b bytes.Buffer
+	// JSON the way DocuSign writes it: CRLF, two blanks a level, no final newline.
+	_ = json.Indent(&b, o.appendJSON(nil), "", "  ") // fails for malformed JSON alone
+	return c.answer(status, contentTypeJSON, bytes.ReplaceAll(b.Bytes(), []byte("\n"), []byte("\r\n")))
 }
 
-func (w *indented) item() {
-	if w.full {
-		w.b = append(w.b, ',')
+func (o object) appendJSON(b []byte) []byte {
+	b = append(b, '{')
+	for i, m := range o {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendJSON(b, m.name), ':')
+		if m.item == "" {
+			b = appendJSON(b, m.text)
+			continue
+		}
+		b = append(b, '[')
+		for i, part := range m.objects {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = part.appendJSON(b)
+		}
+		b = append(b, ']')
 	}
-	w.full = true
-	if w.depth > 0 {
-		w.line()
+	return append(b, '}')
+}
+
+func (o object) appendXML(b []byte) []byte {
+	byName := slices.SortedFunc(slices.Values(o), func(x, y member) int { return strings.Compare(x.name, y.name) })
+	for _, m := range byName {
+		if len(m.objects) == 0 {
+			b = appendElement(b, m.name, m.text)
+			continue
+		}
+		b = append(b, "<"+m.name+">"...)
+		for _, part := range m.objects {
+			b = append(b, "<"+m.item+">"...)
+			b = appendEnd(part.appendXML(b), m.item)
+		}
+		b = appendEnd(b, m.name)
 	}
-}
-
-func (w *indented) name(s string) {
-	w.item()
-	w.b = appendJSON(w.b, s)
-	w.b = append(w.b, ": "...)
-}
-
-func (w *indented) open(c byte) {
-	w.b = append(w.b, c)
-	w.depth++
-	w.full = false
-}
-
-func (w *indented) close(c byte) {
-	w.depth--
-	if w.full {
-		w.line()
-	}
-	w.b = append(w.b, c)
-	w.full = true
-}
-
-func (w *indented) field(name, value string) {
-	w.name(name)
-	w.b = appendJSON(w.b, value)
+	return b
 }
