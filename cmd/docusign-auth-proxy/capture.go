@@ -3,14 +3,10 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -18,20 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/observe/capture"
 )
-
-// maxCaptureFile is above what a capture may hold in memory, since HAR writes much of it with escapes.
-const maxCaptureFile = 8 * capture.DefaultMemory
-
-// captureOptions are the flags that all commands of the operator share: how the operations listener is reached, and how to answer.
-type captureOptions struct {
-	reportOptions
-	user  string
-	json  bool
-	query url.Values // of the request
-}
 
 func newCapture() *cobra.Command {
 	cmd := &cobra.Command{
@@ -48,17 +32,8 @@ after an hour at the latest, and is forgotten an hour later. Nothing is written 
 	return cmd
 }
 
-func (o *captureOptions) flags(cmd *cobra.Command) *cobra.Command {
-	configFlag(cmd, &o.config)
-	cmd.Flags().StringVar(&o.admin, "admin", "", "`URL` of the operations listener of the running proxy (default: listen.admin of the configuration)")
-	cmd.Flags().StringVar(&o.user, "admin-user", "", "`NAME` of admin.basic_auth, when there is no configuration here")
-	o.loginFlags(cmd)
-	cmd.Flags().BoolVar(&o.json, "json", false, "answer in JSON, for programs")
-	return cmd
-}
-
 func newCaptureStart() *cobra.Command {
-	var o captureOptions
+	var o operations
 	var integration string
 	var requests, body int
 	var limit time.Duration
@@ -72,7 +47,7 @@ func newCaptureStart() *cobra.Command {
 				return err
 			}
 			var info capture.Info
-			if err := o.ask(cmd, http.MethodPost, asked, &info, "api", "capture"); err != nil {
+			if err := o.ask(cmd, http.MethodPost, asked, &info, "api/capture"); err != nil {
 				return err
 			}
 			return o.tell(cmd, info, fmt.Sprintf("capture %s keeps the next %d calls of %s, until %s at the latest\nnext: let the program work, then docusign-auth-proxy capture download %s --format zip --output capture.zip%s",
@@ -88,7 +63,7 @@ func newCaptureStart() *cobra.Command {
 }
 
 func newCaptureStatus() *cobra.Command {
-	var o captureOptions
+	var o operations
 	return o.flags(&cobra.Command{
 		Use: "status", Short: "List the captures", Args: cobra.NoArgs, Example: "  docusign-auth-proxy capture status",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -120,7 +95,7 @@ func captureTable(list []capture.Info) (string, error) {
 }
 
 func newCaptureStop() *cobra.Command {
-	var o captureOptions
+	var o operations
 	return o.flags(&cobra.Command{
 		Use: "stop [ID]", Short: "End a capture and keep what it has", Args: cobra.MaximumNArgs(1),
 		Example: "  docusign-auth-proxy capture stop\n  docusign-auth-proxy capture stop 3f9a0c2b71de",
@@ -130,7 +105,7 @@ func newCaptureStop() *cobra.Command {
 				return err
 			}
 			var info capture.Info
-			if err := o.ask(cmd, http.MethodPost, nil, &info, "api", "capture", id, "stop"); err != nil {
+			if err := o.ask(cmd, http.MethodPost, nil, &info, "api/capture", id, "stop"); err != nil {
 				return err
 			}
 			return o.tell(cmd, info, fmt.Sprintf("capture %s of %s has ended with %d calls\nnext: docusign-auth-proxy capture download %s --format zip --output capture.zip%s", info.ID, info.Integration, info.Captured, info.ID, o.same()))
@@ -138,8 +113,14 @@ func newCaptureStop() *cobra.Command {
 	})
 }
 
+// captureDownload are the flags of capture download.
+type captureDownload struct {
+	operations
+	format, output string
+}
+
 func newCaptureDownload() *cobra.Command {
-	var o captureOptions
+	var o captureDownload
 	cmd := o.flags(&cobra.Command{
 		Use: "download [ID]", Short: "Fetch a capture as ZIP or HAR", Args: cobra.MaximumNArgs(1),
 		Long: `Fetches the newest capture, or the one named: zip has a text file for each call and an index, har is read by browsers and by tools for
@@ -153,11 +134,11 @@ HTTP. A capture that is still running is fetched as far as it has come.`,
 }
 
 func newCaptureDelete() *cobra.Command {
-	var o captureOptions
+	var o operations
 	return o.flags(&cobra.Command{
 		Use: "delete ID", Short: "End a capture and forget what it has", Args: cobra.ExactArgs(1), Example: "  docusign-auth-proxy capture delete 3f9a0c2b71de",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.ask(cmd, http.MethodDelete, nil, nil, "api", "capture", args[0]); err != nil {
+			if err := o.ask(cmd, http.MethodDelete, nil, nil, "api/capture", args[0]); err != nil {
 				return err
 			}
 			return o.tell(cmd, map[string]string{"deleted": args[0]}, "capture "+args[0]+" is forgotten\nnext: docusign-auth-proxy capture status"+o.same())
@@ -165,7 +146,7 @@ func newCaptureDelete() *cobra.Command {
 	})
 }
 
-func (o *captureOptions) download(cmd *cobra.Command, args []string) error {
+func (o *captureDownload) download(cmd *cobra.Command, args []string) error {
 	if o.format != "zip" && o.format != "har" {
 		return fmt.Errorf("--format %q is none of zip, har", o.format)
 	}
@@ -174,7 +155,7 @@ func (o *captureOptions) download(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	var file []byte
-	if err := o.ask(cmd, http.MethodGet, nil, &file, "api", "capture", id+"."+o.format); err != nil {
+	if err := o.ask(cmd, http.MethodGet, nil, &file, "api/capture", id+"."+o.format); err != nil {
 		return err
 	}
 	name := cmp.Or(o.output, "docusign-capture-"+id+"."+o.format)
@@ -190,7 +171,7 @@ func (o *captureOptions) download(cmd *cobra.Command, args []string) error {
 }
 
 // chosen is the capture named, or the one that fits; of several that end only by name, none is guessed.
-func (o *captureOptions) chosen(cmd *cobra.Command, args []string, fits func(capture.Info) bool, none string) (string, error) {
+func (o *operations) chosen(cmd *cobra.Command, args []string, fits func(capture.Info) bool, none string) (string, error) {
 	if len(args) > 0 {
 		return args[0], nil
 	}
@@ -213,144 +194,8 @@ func (o *captureOptions) chosen(cmd *cobra.Command, args []string, fits func(cap
 	return fit[len(fit)-1], nil
 }
 
-func (o *captureOptions) list(cmd *cobra.Command) ([]capture.Info, error) {
+func (o *operations) list(cmd *cobra.Command) ([]capture.Info, error) {
 	var answer struct{ Captures []capture.Info }
-	err := o.ask(cmd, http.MethodGet, nil, &answer, "api", "capture")
+	err := o.ask(cmd, http.MethodGet, nil, &answer, "api/capture")
 	return answer.Captures, err
-}
-
-// tell answers a person with text, a program with JSON.
-func (o *captureOptions) tell(cmd *cobra.Command, v any, text string) error {
-	if !o.json {
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), text)
-		return err
-	}
-	enc := json.NewEncoder(cmd.OutOrStdout())
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
-
-// same repeats the flags with which the next command reaches the same proxy.
-func (o *captureOptions) same() string {
-	var b strings.Builder
-	for _, f := range [...]struct{ name, value, usual string }{
-		{"config", o.config, "docusign-auth-proxy.yaml"}, {"admin", o.admin, ""}, {"admin-user", o.user, ""}, {"admin-password-file", o.passwordFile, ""},
-		{"admin-token-file", o.tokenFile, ""},
-	} {
-		if f.value != f.usual {
-			fmt.Fprintf(&b, " --%s %s", f.name, f.value)
-		}
-	}
-	return b.String()
-}
-
-// loaded is the configuration; with --admin there need be none on this machine.
-func (o *captureOptions) loaded(cmd *cobra.Command) (*config.Config, error) {
-	if o.admin != "" && !cmd.Flags().Changed("config") {
-		if _, err := os.Stat(o.config); errors.Is(err, fs.ErrNotExist) {
-			return &config.Config{}, nil
-		}
-	}
-	return config.Load(o.config)
-}
-
-// ask calls the operations listener. into is a *[]byte for a file, else what the answer's JSON goes into; nil for none.
-func (o *captureOptions) ask(cmd *cobra.Command, method string, body []byte, into any, path ...string) error {
-	cfg, err := o.loaded(cmd)
-	if err != nil {
-		return err
-	}
-	at, err := o.adminURL(cfg)
-	if err != nil {
-		return err
-	}
-	for i := range path {
-		path[i] = url.PathEscape(path[i])
-	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), reportTimeout)
-	defer cancel()
-	target := at.JoinPath(path...)
-	target.RawQuery = o.query.Encode()
-	r, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if err := o.loginAs(cfg, r); err != nil {
-		return err
-	}
-	if err := exchangeWithAdmin(r, into); err != nil {
-		return fmt.Errorf("the operations listener at %s: %w", at.Host, err)
-	}
-	return nil
-}
-
-// loginAs takes the name from the flag where no configuration has it. Without any login it does not ask.
-func (o *captureOptions) loginAs(cfg *config.Config, r *http.Request) error {
-	if cfg.Admin.BasicAuth == nil && o.passwordFile != "" {
-		if o.user == "" {
-			return errors.New("--admin-password-file needs --admin-user, or a configuration with admin.basic_auth")
-		}
-		password, err := readLine("--admin-password-file", o.passwordFile)
-		if err != nil {
-			return err
-		}
-		r.SetBasicAuth(o.user, password.Reveal())
-		return nil
-	}
-	noToken, err := o.login(cfg, r)
-	if err == nil && r.Header.Get("Authorization") == "" {
-		err = fmt.Errorf("the token that the running proxy wrote cannot be read: %w; run the command as the user of the proxy, or name the file with --admin-token-file", noToken)
-	}
-	return err
-}
-
-// exchangeWithAdmin goes past HTTP_PROXY, which on such a machine is this proxy.
-func exchangeWithAdmin(r *http.Request, into any) error {
-	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	answer, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(answer.Body, maxCaptureFile+1))
-	if err != nil {
-		return err
-	}
-	if answer.StatusCode >= 300 {
-		return adminRefusal(answer, b)
-	}
-	if len(b) > maxCaptureFile {
-		return fmt.Errorf("its answer is over %d MiB", maxCaptureFile>>20)
-	}
-	switch to := into.(type) {
-	case nil:
-	case *[]byte:
-		*to = b
-	default:
-		if err := json.Unmarshal(b, to); err != nil {
-			return fmt.Errorf("its answer cannot be read: %w", err)
-		}
-	}
-	return nil
-}
-
-func adminRefusal(answer *http.Response, body []byte) error {
-	var said struct{ Error string }
-	switch {
-	case json.Unmarshal(body, &said) == nil && said.Error != "":
-		return errors.New(said.Error)
-	case answer.StatusCode == http.StatusUnauthorized && strings.HasPrefix(answer.Request.Header.Get("Authorization"), "Basic "):
-		return errors.New("the login of admin.basic_auth was refused; give the password with --admin-password-file")
-	case answer.StatusCode == http.StatusUnauthorized:
-		return errors.New("the token was refused: it is another proxy's, or of an earlier start; name the file with --admin-token-file")
-	case strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain"):
-		return errors.New(strings.TrimSpace(string(body)))
-	}
-	return fmt.Errorf("it answered %s; is it the operations listener of a docusign-auth-proxy of this version?", answer.Status)
 }

@@ -20,14 +20,14 @@ import (
 
 // stateOptions are the flags of the commands that read or change what the proxy remembers.
 type stateOptions struct {
-	captureOptions
+	operations
 	app.Selection
 }
 
 func (o *stateOptions) flags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVarP(&o.Integration, "integration", "i", "", "only of this integration, by its `NAME`")
 	cmd.Flags().StringVarP(&o.Selection.User, "user", "u", "", "only of this user, by the `NAME` in the configuration")
-	return o.captureOptions.flags(cmd)
+	return o.operations.flags(cmd)
 }
 
 // stateFile opens the state that no proxy has open. It makes none, and is nil where there is none to open.

@@ -2,16 +2,11 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -24,19 +19,15 @@ import (
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/observe/ledger"
-	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 )
 
-const (
-	maxStatusBytes  = 64 << 20
-	reportTimeout   = 30 * time.Second
-	reportStoreWait = 200 * time.Millisecond // a running proxy never lets go of it
-)
+const reportStoreWait = 200 * time.Millisecond // a running proxy never lets go of it
 
 // reportOptions are the flags of the report.
 type reportOptions struct {
-	config, format, output, admin, passwordFile, tokenFile string
+	operations
+	format, output string
 }
 
 func newReport() *cobra.Command {
@@ -58,12 +49,6 @@ It reads the store that the configuration names. While a proxy runs, the store i
 	cmd.Flags().StringVar(&o.admin, "admin", "", "`URL` of the operations listener of a running proxy (default: listen.admin of the configuration)")
 	o.loginFlags(cmd)
 	return cmd
-}
-
-// loginFlags are the two ways to prove the operator.
-func (o *reportOptions) loginFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.passwordFile, "admin-password-file", "", "`FILE` with the password of admin.basic_auth, when the configuration has only its hash")
-	cmd.Flags().StringVar(&o.tokenFile, "admin-token-file", "", "`FILE` with the token that the running proxy wrote (default: admin.token_file of the configuration)")
 }
 
 func (o *reportOptions) run(cmd *cobra.Command) error {
@@ -113,7 +98,7 @@ func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (admin.S
 	}
 	s, err := o.fromListener(ctx, cfg, at)
 	if err != nil {
-		return admin.Status{}, "", fmt.Errorf("%w; the operations listener at %s: %w", reason, at.Host, err)
+		return s, "", fmt.Errorf("%w; the operations listener at %s: %w", reason, at.Host, err)
 	}
 	return s, "the running proxy at " + at.Host, nil
 }
@@ -143,106 +128,22 @@ func (o *reportOptions) fromStore(cfg *config.Config) (admin.Status, error) {
 	return s, nil
 }
 
-// adminURL takes the flag, or the listener of the configuration; one that listens everywhere is asked at loopback.
-func (o *reportOptions) adminURL(cfg *config.Config) (*url.URL, error) {
-	if o.admin != "" {
-		u, err := url.Parse(o.admin)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
-			return nil, errors.New("--admin: not a URL such as http://127.0.0.1:9090")
-		}
-		return u, nil
-	}
-	host, port, err := net.SplitHostPort(cfg.Listen.Admin)
-	if err != nil || port == "0" {
-		return nil, errors.New("give the address of the operations listener with --admin")
-	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}, nil
-}
-
-// fromListener goes past HTTP_PROXY, which on such a machine is this proxy.
-func (o *reportOptions) fromListener(ctx context.Context, cfg *config.Config, at *url.URL) (admin.Status, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.JoinPath("/api/status").String(), nil)
+func (o *reportOptions) fromListener(ctx context.Context, cfg *config.Config, at *url.URL) (s admin.Status, err error) {
+	ctx, cancel := context.WithTimeout(ctx, operationsTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.JoinPath("api/status").String(), nil)
 	if err != nil {
-		return admin.Status{}, err
+		return s, err
 	}
 	if _, err := o.login(cfg, r); err != nil {
-		return admin.Status{}, err
+		return s, err
 	}
-	client := &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true}, Timeout: reportTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	answer, err := client.Do(r)
-	if err != nil {
-		return admin.Status{}, err
-	}
-	defer answer.Body.Close()
-	switch answer.StatusCode {
-	case http.StatusOK:
-		return decodeStatus(answer.Body)
-	case http.StatusUnauthorized:
-		return admin.Status{}, adminRefusal(answer, nil)
-	}
-	return admin.Status{}, fmt.Errorf("it answered %s; is it the operations listener of docusign-auth-proxy?", answer.Status)
-}
-
-// login sends the password of admin.basic_auth, else the token from its file. noToken says why there is none: what only shows can
-// be had without.
-func (o *reportOptions) login(cfg *config.Config, r *http.Request) (noToken, err error) {
-	if basic := cfg.Admin.BasicAuth; basic != nil {
-		password := basic.Password.Clear()
-		if o.passwordFile != "" {
-			if password, err = readLine("--admin-password-file", o.passwordFile); err != nil {
-				return nil, err
-			}
-		}
-		if !password.Empty() {
-			r.SetBasicAuth(basic.Username, password.Reveal())
-			return nil, nil
-		}
-	}
-	token, noToken := readLine("--admin-token-file", cmp.Or(o.tokenFile, cfg.Admin.TokenFile))
-	switch {
-	case noToken == nil:
-		r.Header.Set("Authorization", "Bearer "+token.Reveal())
-	case o.tokenFile != "":
-		return nil, noToken
-	case cfg.Admin.BasicAuth != nil:
-		return nil, fmt.Errorf("it asks for a login, and the configuration has only a hash: give the password with --admin-password-file, "+
-			"or run the command as the user of the proxy, who may read the token (%w)", noToken)
-	}
-	return noToken, nil
-}
-
-// readLine reads a secret from the file that a flag names.
-func readLine(flag, path string) (secret.Text, error) {
-	if path == "" {
-		return secret.Text{}, errors.New(flag + " is not given, and there is no configuration here that names the file")
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return secret.Text{}, fmt.Errorf("%s: %w", flag, err)
-	}
-	return secret.New(strings.TrimRight(string(b), "\r\n")), nil
-}
-
-func decodeStatus(r io.Reader) (admin.Status, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxStatusBytes+1))
-	if err != nil {
-		return admin.Status{}, err
-	}
-	if len(b) > maxStatusBytes {
-		return admin.Status{}, fmt.Errorf("its status is over %d MiB", maxStatusBytes>>20)
-	}
-	var s admin.Status
-	if err := json.Unmarshal(b, &s); err != nil {
-		return admin.Status{}, fmt.Errorf("its status cannot be read: %w", err)
+	if err := exchange(r, &s); err != nil {
+		return s, err
 	}
 	if s.Schema != admin.Schema {
-		return admin.Status{}, fmt.Errorf("its status has schema %d, this program knows %d: use the program of the same version as the proxy", s.Schema, admin.Schema)
+		return s, fmt.Errorf("its status has schema %d, this program knows %d: use the program of the same version as the proxy",
+			s.Schema, admin.Schema)
 	}
 	return s, nil
 }
