@@ -149,25 +149,22 @@ func networks(ranges []*net.IPNet) []string {
 	return out
 }
 
-// Warnings says what authority.Authority.Warnings says, for a machine that has the certificate without its key.
+// Warnings lists, in words for an operator, what is wrong or will soon be wrong with the CA at the given time.
 func Warnings(c *x509.Certificate, now time.Time) []string {
 	var out []string
-	day := c.NotAfter.UTC().Format(time.DateOnly)
-	switch {
+	switch day := c.NotAfter.UTC().Format(time.DateOnly); {
 	case now.After(c.NotAfter):
 		out = append(out, "the CA expired on "+day+": clients refuse it; renew it and install the new certificate")
 	case now.Before(c.NotBefore):
-		out = append(
-			out, "the CA is not valid before "+c.NotBefore.UTC().Format(time.DateOnly)+": is this machine's clock right?",
-		)
+		day = c.NotBefore.UTC().Format(time.DateOnly)
+		out = append(out, "the CA is not valid before "+day+": is this machine's clock right?")
 	case c.NotAfter.Sub(now) < expiryWarning:
 		out = append(out, "the CA expires on "+day+": renew it and install the new certificate before that day")
 	}
 	switch {
 	case len(c.PermittedDNSDomains) == 0:
-		out = append(
-			out, "the CA has no name constraints: whoever steals its key can impersonate any site to the programs that trust it",
-		)
+		out = append(out, "the CA has no name constraints: whoever steals its key can impersonate any site "+
+			"to the programs that trust it")
 	case !c.PermittedDNSDomainsCritical:
 		out = append(out, "the CA's name constraints are not critical: old clients may ignore them")
 	}

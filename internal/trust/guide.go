@@ -2,6 +2,7 @@ package trust
 
 import (
 	"crypto/x509"
+	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,12 +28,39 @@ type Guide struct {
 	Path string
 }
 
+// recipes has a section for each Recipe: "## key: title", then by turns a note and the indented lines to paste.
+//
+//go:embed recipes.txt
+var recipes string
+
 // Recipes returns all recipes, operating systems first.
 func (g Guide) Recipes() []Recipe {
-	return []Recipe{
-		g.debian(), g.rhel(), g.alpine(), g.suse(), g.windows(), g.macos(),
-		g.java(), g.python(), g.node(), g.php(), g.perl(), g.ruby(), g.curl(), g.mono(), g.oracle(),
+	fill := strings.NewReplacer(
+		"{{path}}", g.Path,
+		"{{file}}", g.Path[strings.LastIndexAny(g.Path, `/\`)+1:],
+		"{{shell path}}", Quote(g.Path),
+		"{{source path}}", literal(g.Path),
+		"{{windows path}}", g.windowsPath(),
+		"{{node program}}", Quote("require('https').globalAgent.options.ca = "+
+			"[require('fs').readFileSync("+literal(g.Path)+")];"),
+		"{{name}}", Name(g.Cert),
+		"{{thumbprint}}", strings.ReplaceAll(SHA1(g.Cert), ":", ""),
+	)
+	var all []Recipe
+	for section := range strings.SplitSeq(strings.TrimPrefix(recipes, "## "), "\n## ") {
+		head, body, _ := strings.Cut(section, "\n\n")
+		r := Recipe{}
+		r.Key, r.Title, _ = strings.Cut(head, ": ")
+		for part := range slices.Chunk(strings.Split(strings.TrimSpace(body), "\n\n"), 2) {
+			step := Step{Note: part[0]}
+			for line := range strings.SplitSeq(part[1], "\n") {
+				step.Lines = append(step.Lines, fill.Replace(strings.TrimPrefix(line, "    ")))
+			}
+			r.Steps = append(r.Steps, step)
+		}
+		all = append(all, r)
 	}
+	return all
 }
 
 // Only returns the recipes that the words ask for, in the order of Recipes. A word is a Key or another usual name of

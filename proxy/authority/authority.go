@@ -5,7 +5,6 @@
 package authority
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -15,12 +14,12 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/trust"
 )
 
 // Algorithm is the kind of the CA's key.
@@ -153,7 +152,7 @@ func Create(s Spec) (*Authority, error) {
 // moved one by one in between. Spec gives Life, Now and, if set, ConstrainAddresses; the rest is kept. A new key is a
 // new CA: use Create. A CA issued by somebody else is renewed where it was issued.
 func (a *Authority) Renew(s Spec) (*Authority, error) {
-	if !selfSigned(a.cert) {
+	if !trust.SelfSigned(a.cert) {
 		return nil, errors.New("authority: this CA was issued by another one: renew it there")
 	}
 	template := &x509.Certificate{
@@ -215,18 +214,16 @@ func build(extra []*x509.Certificate, der []byte, key crypto.Signer) (*Authority
 	if err := a.validate(); err != nil {
 		return nil, err
 	}
-	if !selfSigned(cert) {
+	if !trust.SelfSigned(cert) {
 		a.chain = append(a.chain, cert.Raw)
 		for _, c := range extra {
-			if !selfSigned(c) {
+			if !trust.SelfSigned(c) {
 				a.chain = append(a.chain, c.Raw)
 			}
 		}
 	}
 	return a, nil
 }
-
-func selfSigned(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
 
 // Certificate returns the CA's certificate. The caller must not change it.
 func (a *Authority) Certificate() *x509.Certificate { return a.cert }
@@ -236,25 +233,15 @@ func (a *Authority) DER() []byte { return slices.Clone(a.cert.Raw) }
 
 // CertPEM returns the certificate, and after it the issuers it was loaded with. It never holds a key.
 func (a *Authority) CertPEM() []byte {
-	out := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
+	out := trust.EncodePEM(a.cert)
 	for _, c := range a.extra {
-		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+		out = append(out, trust.EncodePEM(c)...)
 	}
 	return out
 }
 
-// Fingerprint is the SHA-256 of the certificate in the form that keytool, certmgr and openssl print: AB:CD:….
-func (a *Authority) Fingerprint() string {
-	sum := sha256.Sum256(a.cert.Raw)
-	var b strings.Builder
-	for i, v := range sum {
-		if i > 0 {
-			b.WriteByte(':')
-		}
-		fmt.Fprintf(&b, "%02X", v)
-	}
-	return b.String()
-}
+// Fingerprint is that of trust.SHA256.
+func (a *Authority) Fingerprint() string { return trust.SHA256(a.cert) }
 
 // Expires is the moment after which no client believes the CA any more and no leaf is signed.
 func (a *Authority) Expires() time.Time { return a.cert.NotAfter }

@@ -11,13 +11,11 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/privatekey"
+	"docusign-auth-proxy/internal/trust"
 )
 
 // maxChain bounds how many certificates a CA file may hold.
 const maxChain = 8
-
-// expiryWarning is how long before its end Warnings begins to speak of a CA's expiry.
-const expiryWarning = 60 * 24 * time.Hour
 
 // Load reads a CA from PEM: the certificate (a company's issuing CA may be followed by its issuers) and its key, as
 // package privatekey reads one. It refuses what can never work (no CA, key of another certificate, encrypted or weak
@@ -101,29 +99,5 @@ func signsServers(c *x509.Certificate) bool {
 		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
-// Warnings lists, in words for an operator, what is wrong or will soon be wrong with the CA at the given time.
-func (a *Authority) Warnings(now time.Time) []string {
-	var out []string
-	c := a.cert
-	switch {
-	case now.After(c.NotAfter):
-		out = append(
-			out, "the CA expired on "+day(c.NotAfter)+": clients refuse it; renew it and install the new certificate",
-		)
-	case now.Before(c.NotBefore):
-		out = append(out, "the CA is not valid before "+day(c.NotBefore)+": is this machine's clock right?")
-	case c.NotAfter.Sub(now) < expiryWarning:
-		out = append(out, "the CA expires on "+day(c.NotAfter)+": renew it and install the new certificate before that day")
-	}
-	if len(c.PermittedDNSDomains) == 0 {
-		out = append(
-			out, "the CA has no name constraints: whoever steals its key can impersonate any site to the programs that trust it",
-		)
-	}
-	if c.PermittedDNSDomainsCritical || len(c.PermittedDNSDomains) == 0 {
-		return out
-	}
-	return append(out, "the CA's name constraints are not critical: old clients may ignore them")
-}
-
-func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+// Warnings are those of trust.Warnings.
+func (a *Authority) Warnings(now time.Time) []string { return trust.Warnings(a.cert, now) }
