@@ -19,10 +19,8 @@ import (
 // trustStore is a place where a machine keeps what it believes: its own, or a Java keystore.
 type trustStore interface {
 	Name() string
-	InstallPlan(context.Context, *x509.Certificate) ([]string, error)
-	Install(context.Context, *x509.Certificate) error
-	UninstallPlan(context.Context, *x509.Certificate) ([]string, error)
-	Uninstall(context.Context, *x509.Certificate) error
+	Install(context.Context, *x509.Certificate) (trust.Plan, error)
+	Uninstall(context.Context, *x509.Certificate) (trust.Plan, error)
 	Trusts(context.Context, *x509.Certificate, time.Time) (trust.Verdict, error)
 }
 
@@ -126,19 +124,20 @@ func (o caTrust) change(cmd *cobra.Command, path string, cert *x509.Certificate)
 	if err != nil {
 		return err
 	}
-	plan, act := store.InstallPlan, store.Install
+	planned := store.Install
 	if o.uninstall {
-		plan, act = store.UninstallPlan, store.Uninstall
+		planned = store.Uninstall
 	}
-	steps, err := plan(cmd.Context(), cert)
+	plan, err := planned(cmd.Context(), cert)
 	if err != nil {
 		return err
 	}
+	steps := plan.Steps()
 	if len(steps) > 0 {
 		if err := o.announce(cmd, store, cert, steps); err != nil {
 			return err
 		}
-		if err := act(cmd.Context(), cert); err != nil {
+		if err := plan.Run(cmd.Context()); err != nil {
 			return err
 		}
 	}
@@ -184,9 +183,6 @@ func (o caTrust) sameStore(words ...string) []string {
 }
 
 func (o caTrust) changed(cmd *cobra.Command, c *caChange) error {
-	if c.Steps == nil {
-		c.Steps = []string{}
-	}
 	if o.json {
 		return writeCAJSON(cmd.OutOrStdout(), c)
 	}

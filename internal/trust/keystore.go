@@ -77,18 +77,6 @@ func (k *Keystore) args(words ...string) []string {
 	return append(words, "-storepass:env", k.PasswordVariable)
 }
 
-func (k *Keystore) importArgs(c *x509.Certificate) []string {
-	return k.args("-importcert", "-noprompt", "-trustcacerts", "-alias", Name(c), "-file", k.CertFile)
-}
-
-func (k *Keystore) deleteArgs(c *x509.Certificate) []string {
-	return k.args("-delete", "-alias", Name(c))
-}
-
-func (k *Keystore) line(args []string) string {
-	return "run " + strings.Join(append([]string{k.Keytool}, args...), " ")
-}
-
 // list returns the store's certificates as PEM.
 func (k *Keystore) list(ctx context.Context) ([]byte, error) {
 	if _, err := os.Stat(k.Path); err != nil {
@@ -101,46 +89,38 @@ func (k *Keystore) list(ctx context.Context) ([]byte, error) {
 	return out, nil
 }
 
-// InstallPlan says step by step what Install will do; nothing if the store holds the certificate already.
-func (k *Keystore) InstallPlan(ctx context.Context, c *x509.Certificate) ([]string, error) {
-	there, err := k.holds(ctx, c)
-	if err != nil || there {
-		return nil, err
-	}
-	return []string{k.line(k.importArgs(c))}, nil
+func (k *Keystore) keytool(hint string, args ...string) Plan {
+	args = k.args(args...)
+	return Plan{{
+		text: "run " + strings.Join(append([]string{k.Keytool}, args...), " "),
+		do: func(ctx context.Context) error {
+			_, err := k.Run(ctx, k.Keytool, args...)
+			if err = asRoot(err); err != nil && hint != "" {
+				err = errors.Join(err, errors.New(hint))
+			}
+			return err
+		},
+	}}
 }
 
-// Install imports the certificate under Name. A store that holds that alias already is an error of keytool: see
-// InstallPlan.
-func (k *Keystore) Install(ctx context.Context, c *x509.Certificate) error {
-	_, err := k.Run(ctx, k.Keytool, k.importArgs(c)...)
-	return asRoot(err)
-}
-
-// UninstallPlan says step by step what Uninstall will do; nothing if the certificate is not in the store.
-func (k *Keystore) UninstallPlan(ctx context.Context, c *x509.Certificate) ([]string, error) {
-	there, err := k.holds(ctx, c)
-	if err != nil || !there {
-		return nil, err
-	}
-	return []string{k.line(k.deleteArgs(c))}, nil
-}
-
-// Uninstall deletes the entry that Install made.
-func (k *Keystore) Uninstall(ctx context.Context, c *x509.Certificate) error {
-	if _, err := k.Run(ctx, k.Keytool, k.deleteArgs(c)...); err != nil {
-		return errors.Join(
-			asRoot(err),
-			errors.New("an entry under another alias is found with: keytool -list -v, and removed with: keytool -delete "+
-				"-alias ALIAS"),
-		)
-	}
-	return nil
-}
-
-func (k *Keystore) holds(ctx context.Context, c *x509.Certificate) (bool, error) {
+// Install plans to import the certificate under Name; nothing if the store holds it already.
+func (k *Keystore) Install(ctx context.Context, c *x509.Certificate) (Plan, error) {
 	bundle, err := k.list(ctx)
-	return err == nil && holds(bundle, c), err
+	if err != nil || holds(bundle, c) {
+		return nil, err
+	}
+	return k.keytool("", "-importcert", "-noprompt", "-trustcacerts", "-alias", Name(c), "-file", k.CertFile), nil
+}
+
+// Uninstall plans to delete the entry that Install made; nothing if the certificate is not in the store.
+func (k *Keystore) Uninstall(ctx context.Context, c *x509.Certificate) (Plan, error) {
+	bundle, err := k.list(ctx)
+	if err != nil || !holds(bundle, c) {
+		return nil, err
+	}
+	const hint = "an entry under another alias is found with: keytool -list -v, and removed with: keytool -delete " +
+		"-alias ALIAS"
+	return k.keytool(hint, "-delete", "-alias", Name(c)), nil
 }
 
 // Trusts tells whether Java programs with this keystore believe the certificate at the given time.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,6 +57,44 @@ func lastWords(out, errOut []byte) string {
 		text = "…" + text[len(text)-limit:]
 	}
 	return text
+}
+
+// Plan is a change of a store step by step; empty if there is nothing to do.
+type Plan []change
+
+type change struct {
+	text string
+	do   func(context.Context) error // nil: there is nothing to do
+	undo func() error                // nil: it cannot or need not be undone
+}
+
+// Steps says for people what Run will do.
+func (p Plan) Steps() []string {
+	steps := make([]string, len(p))
+	for i, c := range p {
+		steps[i] = c.text
+	}
+	return steps
+}
+
+// Run makes the change. When a step fails, those before it are undone.
+func (p Plan) Run(ctx context.Context) error {
+	for i, c := range p {
+		if c.do == nil {
+			continue
+		}
+		err := c.do(ctx)
+		if err == nil {
+			continue
+		}
+		for _, done := range slices.Backward(p[:i]) {
+			if done.undo != nil {
+				err = errors.Join(err, done.undo())
+			}
+		}
+		return err
+	}
+	return nil
 }
 
 // Verdict is the answer whether a store believes the CA.

@@ -127,10 +127,6 @@ func (s *System) where() string {
 // Name tells which store it is, for people.
 func (s *System) Name() string { return s.layout.name + " store of " + s.where() }
 
-func (s *System) file(c *x509.Certificate) string {
-	return filepath.Join(s.root, s.layout.anchors, Name(c)+".crt")
-}
-
 func (s *System) command(words []string) (string, []string) {
 	if s.root == "" {
 		return s.program, words[1:]
@@ -139,85 +135,52 @@ func (s *System) command(words []string) (string, []string) {
 	return "chroot", append([]string{s.root, s.program}, words[1:]...)
 }
 
-func (s *System) commandLine(words []string) string {
+// update runs the update program with the certificate in the store, or out of it.
+func (s *System) update(words []string) change {
 	name, args := s.command(words)
-	return strings.Join(append([]string{name}, args...), " ")
+	return change{
+		text: "run " + strings.Join(append([]string{name}, args...), " "),
+		do: func(ctx context.Context) error {
+			_, err := s.run(ctx, name, args...)
+			return asRoot(err)
+		},
+	}
 }
 
-// InstallPlan says step by step what Install will do.
-func (s *System) InstallPlan(_ context.Context, c *x509.Certificate) ([]string, error) {
+// Install plans to put the certificate into the store. When the update program fails, the file is taken away again.
+func (s *System) Install(_ context.Context, c *x509.Certificate) (Plan, error) {
 	there, err := s.files(c)
 	if err != nil {
 		return nil, err
 	}
-	step := "write " + s.file(c)
 	if len(there) > 0 {
-		step = "leave " + there[0] + ", which holds this certificate already"
+		left := change{text: "leave " + there[0] + ", which holds this certificate already"}
+		return Plan{left, s.update(s.layout.add)}, nil
 	}
-	return []string{step, "run " + s.commandLine(s.layout.add)}, nil
+	file := filepath.Join(s.root, s.layout.anchors, Name(c)+".crt")
+	return Plan{{
+		text: "write " + file,
+		do:   func(context.Context) error { return asRoot(create(file, EncodePEM(c))) },
+		undo: func() error { return os.Remove(file) },
+	}, s.update(s.layout.add)}, nil
 }
 
-// Install puts the certificate into the store. When the update program fails, the file it wrote is taken away again.
-func (s *System) Install(ctx context.Context, c *x509.Certificate) error {
-	there, err := s.files(c)
-	if err != nil {
-		return err
-	}
-	if len(there) > 0 {
-		return s.update(ctx, s.layout.add)
-	}
-	if err := create(s.file(c), EncodePEM(c)); err != nil {
-		return asRoot(err)
-	}
-	if err := s.update(ctx, s.layout.add); err != nil {
-		return errors.Join(err, os.Remove(s.file(c)))
-	}
-	return nil
-}
-
-// UninstallPlan says step by step what Uninstall will do; nothing if the certificate is not in the store.
-func (s *System) UninstallPlan(_ context.Context, c *x509.Certificate) ([]string, error) {
+// Uninstall plans to take the certificate out of the store, under whatever name it was put there. When the update
+// program fails, the files are put back.
+func (s *System) Uninstall(_ context.Context, c *x509.Certificate) (Plan, error) {
 	there, err := s.files(c)
 	if err != nil || len(there) == 0 {
 		return nil, err
 	}
-	var steps []string
+	var p Plan
 	for _, f := range there {
-		steps = append(steps, "remove "+f)
+		p = append(p, change{
+			text: "remove " + f,
+			do:   func(context.Context) error { return asRoot(os.Remove(f)) },
+			undo: func() error { return create(f, EncodePEM(c)) },
+		})
 	}
-	return append(steps, "run "+s.commandLine(s.layout.remove)), nil
-}
-
-// Uninstall takes the certificate out of the store, under whatever name it was put there. When the update program
-// fails, the files are put back.
-func (s *System) Uninstall(ctx context.Context, c *x509.Certificate) error {
-	there, err := s.files(c)
-	if err != nil || len(there) == 0 {
-		return err
-	}
-	for i, f := range there {
-		if err := os.Remove(f); err != nil {
-			return errors.Join(asRoot(err), restore(there[:i], c))
-		}
-	}
-	if err := s.update(ctx, s.layout.remove); err != nil {
-		return errors.Join(err, restore(there, c))
-	}
-	return nil
-}
-
-func restore(files []string, c *x509.Certificate) error {
-	var errs []error
-	for _, f := range files {
-		errs = append(errs, create(f, EncodePEM(c)))
-	}
-	return errors.Join(errs...)
-}
-
-func (s *System) update(ctx context.Context, words []string) error {
-	name, args := s.command(words)
-	_, err := s.run(ctx, name, args...)
-	return asRoot(err)
+	return append(p, s.update(s.layout.remove)), nil
 }
 
 // files lists the files of the store that hold this certificate and nothing else; a bundle of several is never touched.

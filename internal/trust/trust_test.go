@@ -233,12 +233,13 @@ func image(t *testing.T, paths ...string) string {
 // runs records what is run.
 type runs struct {
 	lines []string
+	out   []byte
 	err   error
 }
 
 func (r *runs) run(_ context.Context, name string, args ...string) ([]byte, error) {
 	r.lines = append(r.lines, strings.Join(append([]string{name}, args...), " "))
-	return nil, r.err
+	return r.out, r.err
 }
 
 func TestSystemsInstallAndUninstall(t *testing.T) {
@@ -268,12 +269,12 @@ func TestSystemsInstallAndUninstall(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			root, c, r, ctx := image(t, tt.paths...), fixed(t), &runs{}, t.Context()
+			root, c, r := image(t, tt.paths...), fixed(t), &runs{}
 			s, err := trust.Detect(root, r.run)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Install(ctx, c); err != nil {
+			if err := perform(t, s.Install, c); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join(root, tt.folder, trust.Name(c)+".crt")
@@ -281,8 +282,9 @@ func TestSystemsInstallAndUninstall(t *testing.T) {
 			if err != nil || string(data) != string(trust.EncodePEM(c)) {
 				t.Fatalf("file: %v %s", err, data)
 			}
-			if steps, err := s.InstallPlan(ctx, c); err != nil || len(steps) != 2 || !strings.HasPrefix(steps[0], "leave ") {
-				t.Errorf("second plan: %v %q", err, steps)
+			if plan, err := s.Install(t.Context(), c); err != nil || len(plan) != 2 ||
+				!strings.HasPrefix(plan.Steps()[0], "leave ") {
+				t.Errorf("second plan: %v %q", err, plan.Steps())
 			}
 			// Put there by hand, under another name: it goes as well. A bundle with others in it stays.
 			byHand, bundle := filepath.Join(root, tt.folder, "docusign.crt"), filepath.Join(root, tt.folder, "bundle.crt")
@@ -292,15 +294,15 @@ func TestSystemsInstallAndUninstall(t *testing.T) {
 			); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Uninstall(ctx, c); err != nil {
+			if err := perform(t, s.Uninstall, c); err != nil {
 				t.Fatal(err)
 			}
 			left, err := os.ReadDir(filepath.Join(root, tt.folder))
 			if err != nil || len(left) != 1 || left[0].Name() != "bundle.crt" {
 				t.Errorf("left: %v %v", left, err)
 			}
-			if steps, err := s.UninstallPlan(ctx, c); err != nil || len(steps) != 0 {
-				t.Errorf("nothing is left to uninstall: %v %q", err, steps)
+			if plan, err := s.Uninstall(t.Context(), c); err != nil || len(plan) != 0 {
+				t.Errorf("nothing is left to uninstall: %v %q", err, plan.Steps())
 			}
 			want := []string{"chroot " + root + " " + tt.wantAdd, "chroot " + root + " " + tt.wantTake}
 			if !slices.Equal(r.lines, want) {
@@ -310,28 +312,38 @@ func TestSystemsInstallAndUninstall(t *testing.T) {
 	}
 }
 
+func perform(
+	t *testing.T, plan func(context.Context, *x509.Certificate) (trust.Plan, error), c *x509.Certificate,
+) error {
+	t.Helper()
+	p, err := plan(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Run(t.Context())
+}
+
 func TestAFailedUpdateLeavesTheStoreAsItWas(t *testing.T) {
-	root, c, r, ctx := image(
-		t, "/usr/local/share/ca-certificates", "/usr/sbin/update-ca-certificates",
-	), fixed(t), &runs{}, t.Context()
+	root := image(t, "/usr/local/share/ca-certificates", "/usr/sbin/update-ca-certificates")
+	c, r := fixed(t), &runs{}
 	s, err := trust.Detect(root, r.run)
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(root, "/usr/local/share/ca-certificates", trust.Name(c)+".crt")
 	r.err = errors.New("no space left")
-	if err := s.Install(t.Context(), c); !errors.Is(err, r.err) {
+	if err := perform(t, s.Install, c); !errors.Is(err, r.err) {
 		t.Errorf("install: %v", err)
 	}
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file stayed: %v", err)
 	}
 	r.err = nil
-	if err := s.Install(ctx, c); err != nil {
+	if err := perform(t, s.Install, c); err != nil {
 		t.Fatal(err)
 	}
 	r.err = errors.New("no space left")
-	if err := s.Uninstall(ctx, c); !errors.Is(err, r.err) {
+	if err := perform(t, s.Uninstall, c); !errors.Is(err, r.err) {
 		t.Errorf("uninstall: %v", err)
 	}
 	if data, err := os.ReadFile(file); err != nil || string(data) != string(trust.EncodePEM(c)) {
@@ -458,12 +470,17 @@ func TestTheKeystorePasswordIsNeverOnTheCommandLine(t *testing.T) {
 	t.Setenv("STORE_PASS", "canary-password")
 	r, c := &runs{}, fixed(t)
 	k := &trust.Keystore{Path: file, Keytool: "keytool", PasswordVariable: "STORE_PASS", CertFile: "ca.pem", Run: r.run}
-	plan, err := k.InstallPlan(t.Context(), c)
-	if err := errors.Join(err, k.Install(t.Context(), c), k.Uninstall(t.Context(), c)); err != nil {
+	install, err := k.Install(t.Context(), c)
+	if err := errors.Join(err, install.Run(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	all := strings.Join(append(r.lines, plan...), "\n")
-	if strings.Contains(all, "canary") || strings.Count(all, "-storepass:env STORE_PASS") != 4 {
+	r.out = trust.EncodePEM(c)
+	uninstall, err := k.Uninstall(t.Context(), c)
+	if err := errors.Join(err, uninstall.Run(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(slices.Concat(r.lines, install.Steps(), uninstall.Steps()), "\n")
+	if strings.Contains(all, "canary") || strings.Count(all, "-storepass:env STORE_PASS") != 6 {
 		t.Errorf("%s", all)
 	}
 }
