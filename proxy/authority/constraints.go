@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+
+	"docusign-auth-proxy/proxy/egress"
 )
 
 // ConstraintError says that the CA may not sign for Host; a client would refuse the leaf.
@@ -25,7 +27,7 @@ func (a *Authority) Permits(host string) error {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return a.permitsAddress(host, ip)
 	}
-	if !validName(host) {
+	if egress.CheckName(host) != nil {
 		return &ConstraintError{Host: host}
 	}
 	c := a.cert
@@ -79,7 +81,7 @@ func parsePermitted(entries []string) (constraints, error) {
 			continue
 		}
 		name := normalise(e)
-		if !validName(strings.TrimPrefix(name, ".")) {
+		if egress.CheckName(strings.TrimPrefix(name, ".")) != nil {
 			problems = append(problems, fmt.Errorf("authority: permitted %q is neither a DNS name, an address nor a range", e))
 			continue
 		}
@@ -151,23 +153,4 @@ func normalise(host string) string {
 		return ip.Unmap().String()
 	}
 	return host
-}
-
-// validName accepts a DNS name in its ASCII form (RFC 1123 §2.1), with the underscore that Windows machine names carry.
-func validName(name string) bool {
-	if name == "" || len(name) > 253 {
-		return false
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for i := range len(label) {
-			c := label[i]
-			if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -24,20 +23,16 @@ type entry struct {
 	config *tls.Config // offers h2 and http/1.1
 	http1  *tls.Config // offers http/1.1
 	bare   *tls.Config // knows no ALPN
-	ecdsa  slot
-	rsa    slot
+	ecdsa  leaf
+	rsa    leaf
 }
 
-// slot holds one leaf. Signing goes through mu, so that clients arriving together cause one signature.
-type slot struct {
-	mu      sync.Mutex
-	current atomic.Pointer[leaf]
-}
-
+// leaf is a certificate that is signed when it is first asked for, and again when it has grown old. Signing goes through
+// mu, so that clients arriving together cause one signature.
 type leaf struct {
-	cert    *tls.Certificate
+	mu      sync.Mutex
+	cert    *tls.Certificate // nil: not signed yet
 	renewAt time.Time
-	expires time.Time
 }
 
 func (e *entry) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -100,34 +95,34 @@ func (e *entry) takesHTTP2(hello *tls.ClientHelloInfo) bool {
 		limited.SupportsCertificate(&tls.Certificate{PrivateKey: key.signer}) == nil
 }
 
-func (s *slot) get(e *entry, key *leafKey) (*tls.Certificate, error) {
+func (f *leaf) get(e *entry, key *leafKey) (*tls.Certificate, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	now := e.leaves.now()
-	if c := s.current.Load(); c != nil && now.Before(c.renewAt) {
-		return c.cert, nil
-	}
-	return s.renew(e, key, now)
-}
-
-func (s *slot) renew(e *entry, key *leafKey, now time.Time) (*tls.Certificate, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.current.Load()
-	if c != nil && now.Before(c.renewAt) {
-		return c.cert, nil
+	if f.cert != nil && now.Before(f.renewAt) {
+		return f.cert, nil
 	}
 	fresh, err := e.leaves.sign(e, key, now)
 	if err == nil {
-		s.current.Store(fresh)
-		return fresh.cert, nil
+		// Two thirds of what lies ahead, also when the CA's end cuts it short.
+		f.cert, f.renewAt = fresh, now.Add(fresh.Leaf.NotAfter.Sub(now)/3*2)
+	} else if f.cert == nil || !now.Before(f.cert.Leaf.NotAfter) {
+		return nil, err
 	}
-	if c != nil && now.Before(c.expires) {
-		return c.cert, nil
-	}
-	return nil, err
+	return f.cert, nil
 }
 
-// sign makes a leaf. It is renewed when two thirds of what lies ahead are over, also when the CA's end cuts it short.
-func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*leaf, error) {
+// expires is the end of the certificate, if there is one.
+func (f *leaf) expires() (time.Time, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cert == nil {
+		return time.Time{}, false
+	}
+	return f.cert.Leaf.NotAfter, true
+}
+
+func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*tls.Certificate, error) {
 	ca := l.authority.cert
 	if !now.Before(ca.NotAfter) {
 		return nil, ErrExpired
@@ -139,8 +134,8 @@ func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*leaf, error) {
 	}
 	template := &x509.Certificate{
 		SubjectKeyId:          key.id,
-		NotBefore:             later(now.Add(-leafBackdate), ca.NotBefore),
-		NotAfter:              earlier(now.Add(l.life), ca.NotAfter),
+		NotBefore:             slices.MaxFunc([]time.Time{now.Add(-leafBackdate), ca.NotBefore}, time.Time.Compare),
+		NotAfter:              slices.MinFunc([]time.Time{now.Add(l.life), ca.NotAfter}, time.Time.Compare),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
@@ -157,14 +152,10 @@ func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*leaf, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authority: parse the leaf for %q: %w", e.names, err)
 	}
-	return &leaf{
-		cert: &tls.Certificate{
-			Certificate: append([][]byte{der}, l.authority.chain...),
-			PrivateKey:  key.signer,
-			Leaf:        parsed,
-		},
-		renewAt: now.Add(template.NotAfter.Sub(now) / 3 * 2),
-		expires: template.NotAfter,
+	return &tls.Certificate{
+		Certificate: append([][]byte{der}, l.authority.chain...),
+		PrivateKey:  key.signer,
+		Leaf:        parsed,
 	}, nil
 }
 
@@ -184,18 +175,4 @@ func name(template *x509.Certificate, names []string) {
 		}
 	}
 	template.Subject = pkix.Name{CommonName: cmp.Or(common, "docusign-auth-proxy leaf")}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

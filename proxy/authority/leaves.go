@@ -206,9 +206,9 @@ func (l *Leaves) newEntry(names []string) *entry {
 func (l *Leaves) FirstExpiry() time.Time {
 	var first time.Time
 	for _, host := range l.entries.All() {
-		for _, s := range []*slot{&host.ecdsa, &host.rsa} {
-			if c := s.current.Load(); c != nil && (first.IsZero() || c.expires.Before(first)) {
-				first = c.expires
+		for _, f := range []*leaf{&host.ecdsa, &host.rsa} {
+			if end, ok := f.expires(); ok && (first.IsZero() || end.Before(first)) {
+				first = end
 			}
 		}
 	}

@@ -102,7 +102,7 @@ func parseName(s string) (Host, error) {
 		return addressHost(ip), nil
 	}
 	s = strings.TrimSuffix(s, ".")
-	if err := checkName(s); err != nil {
+	if err := CheckName(s); err != nil {
 		return Host{}, err
 	}
 	s = strings.ToLower(s)
@@ -122,37 +122,31 @@ func addressHost(ip netip.Addr) Host {
 	return Host{name: ip.String(), addr: ip}
 }
 
-// checkName takes the letters, digits and hyphens of RFC 1123 §2.1 and the underscore that Windows machine names carry.
-// Refusing a final hyphen also refuses an xn-- label that hides a plain ASCII name (RFC 3492 §5: it ends in one).
-func checkName(s string) error {
+// CheckName takes names of the letters, digits and hyphens of RFC 1123 §2.1, and the underscore that Windows machine
+// names carry. Refusing a final hyphen also refuses an xn-- label that hides a plain ASCII name (RFC 3492 §5: it ends in one).
+func CheckName(s string) error {
 	if s == "" {
 		return errors.New("the name is missing")
 	}
 	if len(s) > maxName {
 		return errors.New("the name is longer than 253 characters")
 	}
-	start := 0
-	for i := 0; i <= len(s); i++ {
-		if i < len(s) && s[i] != '.' {
-			if !nameByte(s[i]) {
-				return errors.New("a character that no host name has (international names are written as xn--…)")
-			}
-			continue
+	for label := range strings.SplitSeq(s, ".") {
+		if strings.ContainsFunc(label, notInName) {
+			return errors.New("a character that no host name has (international names are written as xn--…)")
 		}
-		label := s[start:i]
 		if label == "" || len(label) > maxLabel {
 			return errors.New("a part between dots is empty or longer than 63 characters")
 		}
 		if label[0] == '-' || label[len(label)-1] == '-' {
 			return errors.New("a part between dots begins or ends with a hyphen")
 		}
-		start = i + 1
 	}
 	return nil
 }
 
-func nameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+func notInName(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 }
 
 // numeric follows the "ends in a number" test of the WHATWG URL standard: such a name is an address or nothing.
