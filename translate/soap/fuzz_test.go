@@ -220,7 +220,7 @@ func agree(t *testing.T, e, slow *soap.Message, message []byte) {
 	if (e.Token == nil) != (slow.Token == nil) || e.Operation != slow.Operation {
 		t.Fatal("the result depends on how the message arrives")
 	}
-	if e.Converted || e.Encoding == "windows-1252" || !e.Complete() {
+	if e.Converted || e.Encoding == "windows-1252" || len(message) >= 16<<10 {
 		return
 	}
 	o, ok := consult(message)

@@ -1,40 +1,29 @@
 package soap
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // guard checks the structure of what streams past after the header region: tags match, the envelope ends and nothing
 // follows it, and there is no second Header and no UsernameToken. Text passes at the speed of a byte search.
 type guard struct {
 	offset   int
 	state    guardState
+	inMarkup bool
 	names    []byte // the open elements, one name after the other
 	starts   []int
-	tag      []byte // the name of the end tag, or the opening of a declaration, so far
+	tag      []byte // the name of the tag, the opening of a declaration, or the last bytes of what is skipped, so far
 	quote    byte
-	last     [2]byte // the two bytes before, inside comments, CDATA sections and instructions
-	maxDepth int
+	end      string // of what is skipped
 }
 
-type guardState uint8
-
-const (
-	inText guardState = iota
-	inTagOpen
-	inStartName
-	inStartTag
-	inValue
-	inSlash
-	inEndName
-	inEndTag
-	inDeclaration
-	inComment
-	inCDATA
-	inInstruction
-)
+// guardState consumes at least one byte of p, unless it only changes the state.
+type guardState func(g *guard, p []byte) (int, *Error)
 
 // start takes over the open elements of s.
 func (g *guard) start(s *scanner) {
-	*g = guard{offset: s.pos, maxDepth: s.maxDepth}
+	*g = guard{offset: s.pos, state: (*guard).text}
 	open := s.stack
 	if s.noClose {
 		open = open[:len(open)-1]
@@ -51,7 +40,7 @@ func (g *guard) start(s *scanner) {
 // write checks the next bytes.
 func (g *guard) write(p []byte) *Error {
 	for i := 0; i < len(p); {
-		n, refusal := g.step(p[i:])
+		n, refusal := g.state(g, p[i:])
 		if refusal != nil {
 			refusal.Offset = int64(g.offset + i)
 			return refusal
@@ -64,221 +53,165 @@ func (g *guard) write(p []byte) *Error {
 
 // finish is called at the end of the message.
 func (g *guard) finish() *Error {
-	if len(g.starts) > 0 || g.state != inText {
+	if len(g.starts) > 0 || g.inMarkup {
 		return refuse(KindIllFormed, g.offset, "the message ends inside an element")
 	}
 	return nil
 }
 
-// step consumes at least one byte of p in the state at hand.
-func (g *guard) step(p []byte) (int, *Error) {
-	switch g.state {
-	case inText:
-		return g.text(p)
-	case inTagOpen:
-		return g.tagOpen(p[0])
-	case inStartName:
-		return g.startName(p)
-	case inStartTag, inSlash:
-		return g.startTag(p)
-	case inValue:
-		return g.value(p)
-	case inEndName, inEndTag:
-		return g.endTag(p)
-	case inDeclaration:
-		return g.declaration(p[0])
-	case inComment:
-		return g.pass(p, '-', '-')
-	case inCDATA:
-		return g.pass(p, ']', ']')
-	default:
-		return g.pass(p, 0, '?')
-	}
-}
+func (g *guard) toText() { g.state, g.inMarkup = (*guard).text, false }
 
 func (g *guard) text(p []byte) (int, *Error) {
 	n := bytes.IndexByte(p, '<')
 	text := p
 	if n >= 0 {
 		text = p[:n]
-		n++
-		g.state = inTagOpen
-	} else {
-		n = len(p)
+		g.state, g.inMarkup, g.tag = (*guard).markup, true, g.tag[:0]
 	}
-	if len(g.starts) == 0 {
-		for _, b := range text {
-			if !isSpace(b) {
-				return 0, refuse(KindIllFormed, 0, "text after the envelope")
-			}
-		}
+	if len(g.starts) == 0 && len(bytes.Trim(text, " \t\r\n")) > 0 {
+		return 0, refuse(KindIllFormed, 0, "text after the envelope")
 	}
-	return n, nil
+	return min(len(text)+1, len(p)), nil
 }
 
-func (g *guard) tagOpen(b byte) (int, *Error) {
-	g.tag = g.tag[:0]
-	switch {
+// markup looks at the byte after "<".
+func (g *guard) markup(p []byte) (int, *Error) {
+	switch b := p[0]; {
 	case b == '/':
 		if len(g.starts) == 0 {
 			return 0, refuse(KindIllFormed, 0, "an end tag after the envelope")
 		}
-		g.state = inEndName
+		g.state = (*guard).endName
 	case b == '!':
-		g.state = inDeclaration
+		g.state = (*guard).declaration
 	case b == '?':
-		g.state, g.last = inInstruction, [2]byte{}
+		g.skip("?>")
 	case b < 0x80 && !isNameStart(rune(b)):
 		return 0, refuse(KindIllFormed, 0, "a less-than sign that begins no tag")
 	case len(g.starts) == 0:
 		return 0, refuse(KindIllFormed, 0, "an element after the envelope")
-	case len(g.starts) >= g.maxDepth:
+	case len(g.starts) >= maxDepth:
 		return 0, refuse(KindTooComplex, 0, "elements nested too deeply")
 	default:
-		g.starts = append(g.starts, len(g.names))
-		g.names = append(g.names, b)
-		g.state = inStartName
+		g.tag = append(g.tag, b)
+		g.state = (*guard).startName
 	}
 	return 1, nil
 }
 
-// nameEnd returns the number of bytes of p up to the end of a name, which is limited together with what is known of it.
-func nameEnd(p []byte, known int) (int, *Error) {
-	for n, b := range p {
-		if isSpace(b) || b == '>' || b == '/' {
-			return n, nil
+// name adds to tag what p has of a name, and reports whether the name ends in p.
+func (g *guard) name(p []byte) (n int, ended bool, refusal *Error) {
+	for n < len(p) && !ended {
+		switch b := p[n]; {
+		case isSpace(b) || b == '>' || b == '/':
+			ended = true
+			continue
+		case b == '<' || b == '=' || b == '"' || b == '\'' || b == '&' || b < 0x20:
+			return 0, false, refuse(KindIllFormed, 0, "a malformed name")
+		case len(g.tag)+n > maxNameSize:
+			return 0, false, refuse(KindTooComplex, 0, "a name beyond 1024 bytes")
 		}
-		if b == '<' || b == '=' || b == '"' || b == '\'' || b == '&' || b < 0x20 {
-			return 0, refuse(KindIllFormed, 0, "a malformed name")
-		}
-		if known+n > maxNameSize {
-			return 0, refuse(KindTooComplex, 0, "a name beyond 1024 bytes")
-		}
+		n++
 	}
-	return len(p), nil
+	g.tag = append(g.tag, p[:n]...)
+	return n, ended, nil
 }
 
+// startName refuses a credential where the proxy did not look for one.
 func (g *guard) startName(p []byte) (int, *Error) {
-	start := g.starts[len(g.starts)-1]
-	n, refusal := nameEnd(p, len(g.names)-start)
-	if refusal != nil {
-		return 0, refusal
+	n, ended, refusal := g.name(p)
+	if !ended {
+		return n, refusal
 	}
-	g.names = append(g.names, p[:n]...)
-	if n == len(p) {
-		return n, nil
+	g.starts = append(g.starts, len(g.names))
+	g.names = append(g.names, g.tag...)
+	g.state = (*guard).attributes
+	local := g.tag[bytes.LastIndexByte(g.tag, ':')+1:]
+	if bytes.EqualFold(local, []byte("UsernameToken")) {
+		return 0, refuse(KindMisplaced, 0, "a UsernameToken after the start of the Body")
 	}
-	local := g.names[start:]
-	if colon := bytes.LastIndexByte(local, ':'); colon >= 0 {
-		local = local[colon+1:]
+	if len(g.starts) == 2 && (string(local) == "Header" || string(local) == "Body") {
+		return 0, refuse(KindAmbiguous, 0, "a Header or a second Body after the Body")
 	}
-	if refusal := g.judge(local); refusal != nil {
-		return 0, refusal
-	}
-	g.state = inStartTag
 	return n, nil
 }
 
-// judge refuses a credential where the proxy did not look for one.
-func (g *guard) judge(local []byte) *Error {
-	if len(local) == 13 && bytes.EqualFold(local, []byte("UsernameToken")) {
-		return refuse(KindMisplaced, 0, "a UsernameToken after the start of the Body")
+func (g *guard) attributes(p []byte) (int, *Error) {
+	n := bytes.IndexAny(p, `>/"'<`)
+	if n < 0 {
+		return len(p), nil
 	}
-	if len(g.starts) == 2 && (string(local) == "Header" || string(local) == "Body") {
-		return refuse(KindAmbiguous, 0, "a Header or a second Body after the Body")
+	switch p[n] {
+	case '>':
+		g.toText()
+	case '/':
+		g.state = (*guard).slash
+	case '<':
+		return 0, refuse(KindIllFormed, 0, "a less-than sign inside a tag")
+	default:
+		g.state, g.quote = (*guard).value, p[n]
 	}
-	return nil
+	return n + 1, nil
 }
 
-func (g *guard) startTag(p []byte) (int, *Error) {
-	if g.state == inSlash {
-		if p[0] != '>' {
-			return 0, refuse(KindIllFormed, 0, "a slash inside a start tag")
-		}
-		g.state = inText
-		g.close()
-		return 1, nil
+func (g *guard) slash(p []byte) (int, *Error) {
+	if p[0] != '>' {
+		return 0, refuse(KindIllFormed, 0, "a slash inside a start tag")
 	}
-	for n, b := range p {
-		switch b {
-		case '>':
-			g.state = inText
-		case '/':
-			g.state = inSlash
-		case '"', '\'':
-			g.state, g.quote = inValue, b
-		case '<':
-			return 0, refuse(KindIllFormed, 0, "a less-than sign inside a tag")
-		default:
-			continue
-		}
-		return n + 1, nil
-	}
-	return len(p), nil
+	g.toText()
+	g.close()
+	return 1, nil
 }
 
 func (g *guard) value(p []byte) (int, *Error) {
-	n := bytes.IndexByte(p, g.quote)
-	value := p
-	if n >= 0 {
-		value = p[:n]
-		n++
-		g.state = inStartTag
-	} else {
-		n = len(p)
-	}
+	value, _, ended := bytes.Cut(p, []byte{g.quote})
 	if bytes.IndexByte(value, '<') >= 0 {
 		return 0, refuse(KindIllFormed, 0, "a less-than sign inside an attribute value")
 	}
+	if ended {
+		g.state = (*guard).attributes
+	}
+	return min(len(value)+1, len(p)), nil
+}
+
+func (g *guard) endName(p []byte) (int, *Error) {
+	n, ended, refusal := g.name(p)
+	if !ended {
+		return n, refusal
+	}
+	if !bytes.Equal(g.tag, g.names[g.starts[len(g.starts)-1]:]) {
+		return 0, refuse(KindIllFormed, 0, "an end tag that does not match its start tag")
+	}
+	g.close()
+	g.state = (*guard).endTag
 	return n, nil
 }
 
 func (g *guard) endTag(p []byte) (int, *Error) {
-	if g.state == inEndName {
-		n, refusal := nameEnd(p, len(g.tag))
-		if refusal != nil {
-			return 0, refusal
-		}
-		g.tag = append(g.tag, p[:n]...)
-		if n == len(p) {
-			return n, nil
-		}
-		if !bytes.Equal(g.tag, g.names[g.starts[len(g.starts)-1]:]) {
-			return 0, refuse(KindIllFormed, 0, "an end tag that does not match its start tag")
-		}
-		g.close()
-		g.state = inEndTag
-		p = p[n:]
-		taken, refusal := g.endTag(p)
-		return n + taken, refusal
+	if p[0] == '>' {
+		g.toText()
+	} else if !isSpace(p[0]) {
+		return 0, refuse(KindIllFormed, 0, "an end tag that is not closed")
 	}
-	for n, b := range p {
-		if b == '>' {
-			g.state = inText
-			return n + 1, nil
-		}
-		if !isSpace(b) {
-			return 0, refuse(KindIllFormed, 0, "an end tag that is not closed")
-		}
-	}
-	return len(p), nil
+	return 1, nil
 }
 
+// close forgets the innermost open element.
 func (g *guard) close() {
 	last := len(g.starts) - 1
 	g.names = g.names[:g.starts[last]]
 	g.starts = g.starts[:last]
 }
 
-func (g *guard) declaration(b byte) (int, *Error) {
-	g.tag = append(g.tag, b)
+func (g *guard) declaration(p []byte) (int, *Error) {
+	g.tag = append(g.tag, p[0])
 	const cdata = "[CDATA["
 	switch tag := string(g.tag); {
 	case tag == "--":
-		g.state, g.last = inComment, [2]byte{}
+		g.skip("-->")
 	case tag == cdata && len(g.starts) > 0:
-		g.state, g.last = inCDATA, [2]byte{}
-	case tag == "-", tag != cdata && len(tag) < len(cdata) && tag == cdata[:len(tag)]:
+		g.skip("]]>")
+	case tag == "-", tag != cdata && strings.HasPrefix(cdata, tag):
 	case tag[0] == 'D':
 		return 0, refuse(KindDoctype, 0, "SOAP allows no document type declaration")
 	default:
@@ -287,28 +220,23 @@ func (g *guard) declaration(b byte) (int, *Error) {
 	return 1, nil
 }
 
-// pass skips to a ">" that follows the bytes first and second; a first of zero stands for any byte.
-func (g *guard) pass(p []byte, first, second byte) (int, *Error) {
-	n := bytes.IndexByte(p, '>')
-	if n < 0 {
-		g.remember(p)
-		return len(p), nil
-	}
-	g.remember(p[:n])
-	if g.last[1] == second && (first == 0 || g.last[0] == first) {
-		g.state = inText
-	} else {
-		g.last = [2]byte{}
-	}
-	return n + 1, nil
-}
+// skip passes over all up to end, which is in ASCII and ends with ">".
+func (g *guard) skip(end string) { g.state, g.end, g.tag = (*guard).skipped, end, g.tag[:0] }
 
-func (g *guard) remember(p []byte) {
-	switch len(p) {
-	case 0:
-	case 1:
-		g.last = [2]byte{g.last[1], p[0]}
-	default:
-		g.last = [2]byte{p[len(p)-2], p[len(p)-1]}
+func (g *guard) skipped(p []byte) (int, *Error) {
+	end, before, most := []byte(g.end), len(g.tag), len(g.end)-1
+	g.tag = append(g.tag, p[:min(len(p), most)]...) // end may begin in what came before
+	if n := bytes.Index(g.tag, end); n >= 0 {
+		g.toText()
+		return n + len(end) - before, nil
 	}
+	if n := bytes.Index(p, end); n >= 0 {
+		g.toText()
+		return n + len(end), nil
+	}
+	if len(p) > most {
+		g.tag = append(g.tag[:0], p[len(p)-most:]...)
+	}
+	g.tag = append(g.tag[:0], g.tag[max(0, len(g.tag)-most):]...)
+	return len(p), nil
 }

@@ -18,12 +18,10 @@ import (
 
 // Defaults of Options.
 const (
-	DefaultMaxHeader     = 256 << 10
-	DefaultMaxBody       = 64 << 10
-	DefaultMaxDepth      = 100
-	DefaultMaxAttributes = 64
-	DefaultMaxDecoded    = 64 << 20
-	DefaultMaxRatio      = 200
+	DefaultMaxHeader  = 256 << 10
+	DefaultMaxBody    = 64 << 10
+	DefaultMaxDecoded = 64 << 20
+	DefaultMaxRatio   = 200
 )
 
 // Options bounds what is read. The zero value means the defaults, UTF-8 unless the message says otherwise, no pooling.
@@ -34,8 +32,6 @@ type Options struct {
 	MaxHeader int
 	// MaxBody bounds, in bytes, a message whose body holds the credential and is therefore read whole.
 	MaxBody int
-	// MaxDepth and MaxAttributes bound nesting and the attributes of one element.
-	MaxDepth, MaxAttributes int
 	// MaxDecoded and MaxRatio bound a compressed body: bytes after decoding, and how many times the compressed size.
 	MaxDecoded int64
 	MaxRatio   int64
@@ -50,8 +46,6 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	orDefault(&o.MaxHeader, DefaultMaxHeader)
 	orDefault(&o.MaxBody, DefaultMaxBody)
-	orDefault(&o.MaxDepth, DefaultMaxDepth)
-	orDefault(&o.MaxAttributes, DefaultMaxAttributes)
 	orDefault(&o.MaxDecoded, DefaultMaxDecoded)
 	orDefault(&o.MaxRatio, DefaultMaxRatio)
 	return o
@@ -301,14 +295,6 @@ func (m *Message) readAhead() error {
 	}
 	return nil
 }
-
-// Complete reports whether the whole message is in memory, so that Reader may be called again for a second attempt.
-func (m *Message) Complete() bool {
-	return m.root == nil && m.s != nil && !m.released && m.s.srcErr == io.EOF
-}
-
-// Err returns the refusal with which Read ended, if any.
-func (m *Message) Err() error { return m.err }
 
 // ContentType returns the Content-Type to forward in place of the one that came.
 func (m *Message) ContentType(came string) string {

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"io"
 	"mime"
+	"net/textproto"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -88,21 +90,39 @@ func (f *rootFinder) find() (err error) {
 	}
 }
 
+// contentLength has an offset, since the value may have to be changed in its place.
+var contentLength = regexp.MustCompile(`(?im)^content-length:[ \t]*(.*?)[ \t]*\r?$`)
+
 // headers reads the headers of one part and reports whether it is the root.
 func (f *rootFinder) headers() bool {
-	h := f.partHeader()
-	if f.start != "" && bareID(h.id) != f.start {
+	start := len(f.head)
+	for n := 0; ; n++ {
+		if line, _ := f.line(); len(line) == 0 {
+			break
+		}
+		if n == 64 {
+			fail(KindTooComplex, len(f.head), "too many headers of a part")
+		}
+	}
+	block := f.head[start:]
+	h, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(block))).ReadMIMEHeader()
+	if err != nil {
+		fail(KindMultipart, start, "a malformed header of a part")
+	}
+	if f.start != "" && bareID(h.Get("Content-Id")) != f.start {
 		return false
 	}
-	if h.repeated {
-		fail(KindAmbiguous, len(f.head), "a header of the root part comes twice")
+	for _, name := range [...]string{"Content-Type", "Content-Transfer-Encoding", "Content-Id", "Content-Length"} {
+		if len(h[name]) > 1 {
+			fail(KindAmbiguous, len(f.head), "a header of the root part comes twice")
+		}
 	}
-	switch strings.ToLower(strings.TrimSpace(h.coding)) {
+	switch strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding"))) {
 	case "", "7bit", "8bit", "binary":
 	default:
 		fail(KindMultipart, len(f.head), "the root part is in a transfer encoding other than 7bit, 8bit and binary")
 	}
-	media, parameters, err := mime.ParseMediaType(h.contentType)
+	media, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil && err != mime.ErrInvalidMediaParameter {
 		fail(KindMultipart, len(f.head), "the root part has no readable Content-Type")
 	}
@@ -111,64 +131,15 @@ func (f *rootFinder) headers() bool {
 	default:
 		fail(KindMultipart, len(f.head), "the root part is not of an XML type")
 	}
-	f.charset, f.length = parameters["charset"], h.length
-	if h.length.end > h.length.start {
-		f.size, err = strconv.ParseInt(string(f.head[h.length.start:h.length.end]), 10, 64)
+	f.charset = parameters["charset"]
+	if at := contentLength.FindSubmatchIndex(block); at != nil && at[2] < at[3] {
+		f.length = span{start + at[2], start + at[3]}
+		f.size, err = strconv.ParseInt(string(f.head[f.length.start:f.length.end]), 10, 64)
 		if err != nil || f.size < 0 {
-			fail(KindMultipart, h.length.start, "the root part has an unreadable Content-Length")
+			fail(KindMultipart, f.length.start, "the root part has an unreadable Content-Length")
 		}
 	}
 	return true
-}
-
-// partHeader holds the headers that matter.
-type partHeader struct {
-	contentType, coding, id string
-	length                  span
-	repeated                bool
-	seen                    [4]bool
-}
-
-func (f *rootFinder) partHeader() (h partHeader) {
-	var name, value string
-	valueStart := 0
-	for range 64 {
-		line, start := f.line()
-		if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
-			value += " " + string(bytes.TrimSpace(line))
-			continue
-		}
-		h.set(name, value, valueStart)
-		if len(line) == 0 {
-			return h
-		}
-		before, after, found := bytes.Cut(line, []byte{':'})
-		if !found {
-			fail(KindMultipart, start, "a malformed header of a part")
-		}
-		trimmed := bytes.TrimLeft(after, " \t")
-		name, value = string(before), string(bytes.TrimRight(trimmed, " \t"))
-		valueStart = start + len(line) - len(trimmed)
-	}
-	panic(bailout{refuse(KindTooComplex, len(f.head), "too many headers of a part")})
-}
-
-func (h *partHeader) set(name, value string, start int) {
-	field := 0
-	switch strings.ToLower(strings.TrimSpace(name)) {
-	case "content-type":
-		h.contentType = value
-	case "content-transfer-encoding":
-		field, h.coding = 1, value
-	case "content-id":
-		field, h.id = 2, value
-	case "content-length":
-		field, h.length = 3, span{start, start + len(value)}
-	default:
-		return
-	}
-	h.repeated = h.repeated || h.seen[field]
-	h.seen[field] = true
 }
 
 // headWith returns head with the Content-Length of the part changed by delta.

@@ -7,7 +7,7 @@ import (
 )
 
 // Reader returns the message with its edits; later edits do not reach it. What follows the header region streams from
-// the source, so a second Reader works only if Complete. A message that was refused yields only the refusal.
+// the source, so only the first Reader yields it. A message that was refused yields only the refusal.
 func (m *Message) Reader() io.Reader {
 	if m.err != nil {
 		return &failed{m.err}

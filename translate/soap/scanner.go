@@ -11,6 +11,9 @@ const (
 	lookahead   = 16 << 10 // what is read at once; a message shorter than this is checked whole before any of it is sent
 	maxNames    = 256      // namespace declarations in scope, marks by Id, references
 	maxNameSize = 1024     // bytes of one qualified name
+
+	maxDepth      = 100 // of nested elements
+	maxAttributes = 64  // of one element
 )
 
 type event uint8
@@ -69,8 +72,6 @@ type scanner struct {
 	max    int    // and never beyond this one
 	srcErr error
 
-	maxDepth, maxAttributes int
-
 	enc        encoding
 	came       encoding // the encoding before a conversion
 	labelled   span     // the value of encoding= in the XML declaration
@@ -99,7 +100,6 @@ func (s *scanner) reset(src io.Reader, o Options) {
 	}
 	*s = scanner{
 		src: src, buf: s.buf[:0], max: limit, limit: min(lookahead, limit),
-		maxDepth: o.MaxDepth, maxAttributes: o.MaxAttributes,
 		stack: s.stack[:0], bindings: s.bindings[:0], attrs: s.attrs[:0], arena: s.arena[:0], text: s.text[:0],
 		marks: s.marks[:0], references: s.references[:0], names: s.names, starts: s.starts, tag: s.tag,
 	}
@@ -409,7 +409,7 @@ func (s *scanner) startTag() event {
 	if len(s.stack) == 0 && s.rooted {
 		fail(KindIllFormed, s.pos, "a second root element")
 	}
-	if len(s.stack) >= s.maxDepth {
+	if len(s.stack) >= maxDepth {
 		fail(KindTooComplex, s.pos, "elements nested too deeply")
 	}
 	name, prefix := s.name(s.pos + 1)
@@ -442,7 +442,7 @@ func (s *scanner) attributes(i int, closing byte) int {
 			fail(KindIllFormed, after, "a slash inside a start tag")
 		case after == i:
 			fail(KindIllFormed, i, "white space was expected in a start tag")
-		case len(s.attrs) >= s.maxAttributes:
+		case len(s.attrs) >= maxAttributes:
 			fail(KindTooComplex, after, "too many attributes")
 		}
 		i = s.attribute(after)

@@ -11,11 +11,7 @@ import (
 // or in UTF-16, is an *Error.
 func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err error) {
 	defer catch(&err)
-	o := Options{}.withDefaults()
-	s := &scanner{
-		buf: src, srcErr: io.EOF, limit: len(src), max: len(src),
-		maxDepth: o.MaxDepth, maxAttributes: o.MaxAttributes,
-	}
+	s := &scanner{buf: src, srcErr: io.EOF, limit: len(src), max: len(src)}
 	s.prolog("")
 	if s.raw != nil {
 		return nil, refuse(KindEncoding, 0, "a WSDL in UTF-16 is not rewritten")
