@@ -15,6 +15,7 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/password"
+	"docusign-auth-proxy/internal/privatekey"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
@@ -54,7 +55,11 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 	}
 	transport := sandboxTransport(sb)
 	t.Cleanup(transport.CloseIdleConnections)
-	private, err := oauth.ParsePrivateKey("test", seeded.PrivateKeys[key])
+	parsed, err := privatekey.RSA(seeded.PrivateKeys[key])
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := oauth.NewKey("test", parsed)
 	if err != nil {
 		t.Fatal(err)
 	}

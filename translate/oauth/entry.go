@@ -85,17 +85,8 @@ type failure struct {
 	count              int
 }
 
-// dated is an error that tells its caller when asking again makes sense.
-type dated interface {
-	error
-	withRetryAfter(time.Duration) error
-}
-
 func (f *failure) report(now time.Time) error {
-	if d, ok := f.err.(dated); ok {
-		return d.withRetryAfter(max(0, f.until.Sub(now)))
-	}
-	return f.err
+	return withRetryAfter(f.err, max(0, f.until.Sub(now)))
 }
 
 // entry keeps one value fresh: served from memory, refreshed in the background once it is due, fetched by one fetch at

@@ -178,12 +178,6 @@ func (e *GrantError) NextStep() string {
 	).Replace(e.Kind.facts().next)
 }
 
-func (e *GrantError) withRetryAfter(d time.Duration) error {
-	c := *e
-	c.RetryAfter = d
-	return &c
-}
-
 // RequestError says why a call with a token failed: UserInfo or a look-up.
 type RequestError struct {
 	Operation  string // such as "user info"
@@ -235,12 +229,6 @@ func (e *RequestError) Label() string {
 	return Refused.String()
 }
 
-func (e *RequestError) withRetryAfter(d time.Duration) error {
-	c := *e
-	c.RetryAfter = d
-	return &c
-}
-
 // TooSoonError says that UserInfo was asked for again too often; Wait is the time until it may be.
 type TooSoonError struct{ Wait time.Duration }
 
@@ -270,10 +258,23 @@ func (e *LookupError) Ambiguous() bool { return len(e.Candidates) > 0 }
 // Temporary is false: only a person, or a change at DocuSign, helps.
 func (e *LookupError) Temporary() bool { return false }
 
-func (e *LookupError) withRetryAfter(d time.Duration) error {
-	c := *e
-	c.RetryAfter = d
-	return &c
+// withRetryAfter is a copy of err that tells its caller when asking again makes sense.
+func withRetryAfter(err error, d time.Duration) error {
+	switch e := err.(type) {
+	case *GrantError:
+		c := *e
+		c.RetryAfter = d
+		return &c
+	case *RequestError:
+		c := *e
+		c.RetryAfter = d
+		return &c
+	case *LookupError:
+		c := *e
+		c.RetryAfter = d
+		return &c
+	}
+	return err
 }
 
 // temporary is true for errors that do not know.

@@ -36,15 +36,6 @@ func NewKey(name string, private *rsa.PrivateKey) (*Key, error) {
 	return &Key{ID: hex.EncodeToString(sum[:8]), Name: name, private: private}, nil
 }
 
-// ParsePrivateKey reads an RSA private key as package privatekey does. Errors name the key by name.
-func ParsePrivateKey(name string, data []byte) (*Key, error) {
-	private, err := privatekey.RSA(data)
-	if err != nil {
-		return nil, fmt.Errorf("private key: the %s %w", name, err)
-	}
-	return NewKey(name, private)
-}
-
 // Public returns the public half.
 func (k *Key) Public() *rsa.PublicKey { return &k.private.PublicKey }
 

@@ -78,11 +78,17 @@ func accountServer(s string) (origin, host string, err error) {
 	switch {
 	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
 		return "", "", fmt.Errorf("account server %q must be https", s)
-	case u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "":
+	case !isOrigin(u):
 		return "", "", fmt.Errorf("account server %q must be an origin: scheme and host only", u.Redacted())
 	}
 	host = strings.ToLower(u.Host)
 	return u.Scheme + "://" + host, host, nil
+}
+
+// isOrigin reports whether a URL with a host has nothing but a scheme besides.
+func isOrigin(u *url.URL) bool {
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	return *u == bare && (u.Path == "" || u.Path == "/")
 }
 
 func loopback(host string) bool {

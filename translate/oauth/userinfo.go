@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,36 +41,36 @@ func (u *UserInfo) Account(guid string) *Account {
 	if guid[0] == '{' {
 		guid = strings.TrimSuffix(guid[1:], "}")
 	}
-	for i := range u.Accounts {
-		if strings.EqualFold(u.Accounts[i].AccountID, guid) {
-			return &u.Accounts[i]
-		}
-	}
-	return nil
+	return u.first(func(a *Account) bool { return strings.EqualFold(a.AccountID, guid) })
 }
 
 // Default returns the default account, or else the first, or nil if there is none.
 func (u *UserInfo) Default() *Account {
-	if u == nil || len(u.Accounts) == 0 {
+	if u == nil {
 		return nil
 	}
+	return cmp.Or(u.first(func(a *Account) bool { return a.IsDefault }), u.first(func(*Account) bool { return true }))
+}
+
+func (u *UserInfo) first(fits func(*Account) bool) *Account {
 	for i := range u.Accounts {
-		if u.Accounts[i].IsDefault {
-			return &u.Accounts[i]
+		if a := &u.Accounts[i]; fits(a) {
+			return a
 		}
 	}
-	return &u.Accounts[0]
+	return nil
 }
 
 // ordered returns the accounts that can be routed to, the default first.
 func (u *UserInfo) ordered() []*Account {
 	var list []*Account
 	first := u.Default()
-	if first != nil && first.BaseURI != nil {
-		list = append(list, first)
-	}
 	for i := range u.Accounts {
-		if a := &u.Accounts[i]; a != first && a.BaseURI != nil {
+		switch a := &u.Accounts[i]; {
+		case a.BaseURI == nil:
+		case a == first:
+			list = slices.Insert(list, 0, a)
+		default:
 			list = append(list, a)
 		}
 	}
@@ -194,8 +195,7 @@ func (c *Client) trust(claimed string) (*url.URL, error) {
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
 		return nil, errors.New("base_uri is not an absolute URL")
-	case u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" ||
-		u.Opaque != "":
+	case !isOrigin(u):
 		return nil, errors.New("base_uri is not an origin: scheme and host only")
 	case u.Scheme == "https":
 	case u.Scheme != "http" || c.cfg.TrustedBase == nil || !loopback(u.Hostname()):
