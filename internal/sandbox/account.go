@@ -46,26 +46,29 @@ func invalidGrant(description string) error { return &grantError{"invalid_grant"
 func malformed() error { return &grantError{Code: "invalid_request"} }
 
 func (a accountServer) answer(r request) answer {
-	method, serve := http.MethodGet, func(request) answer { return empty(http.StatusNotFound) }
+	ends := map[string]struct {
+		method string
+		serve  func(request) answer
+	}{
+		"/oauth/token":    {http.MethodPost, a.token},
+		"/oauth/userinfo": {http.MethodGet, a.userInfo},
+		"/oauth/auth":     {http.MethodGet, a.consent},
+	}
 	path := r.URL.Path
-	switch path {
-	case "/oauth/token":
-		method, serve = http.MethodPost, a.token
-	case "/oauth/userinfo":
-		serve = a.userInfo
-	case "/oauth/auth":
-		serve = a.consent
-	default:
-		path, method = "unknown", r.Method
+	end, known := ends[path]
+	if !known {
+		path = "unknown"
 	}
 	a.countPath(r.Method, a.accountHost, path)
-	if a.countLegacyHeaders(r.Header) {
+	switch {
+	case a.countLegacyHeaders(r.Header):
 		return oauthAnswer(r, http.StatusUnauthorized, &grantError{Code: "invalid_client"})
+	case !known:
+		return empty(http.StatusNotFound)
+	case r.Method != end.method:
+		return r.onlyMethod(end.method)
 	}
-	if r.Method != method {
-		return r.onlyMethod(method)
-	}
-	return serve(r)
+	return end.serve(r)
 }
 
 func oauthAnswer(r request, status int, v any) answer {
@@ -79,47 +82,29 @@ func oauthAnswer(r request, status int, v any) answer {
 }
 
 func (a accountServer) token(r request) answer {
-	form, err := tokenForm(r)
-	if err == nil && a.setting().throttle {
+	granted, err := a.grant(r)
+	refused, ok := errors.AsType[*grantError](err)
+	switch {
+	case !ok:
+		a.count(func(c *Counts) { c.Grants++ })
+		return oauthAnswer(r, http.StatusOK, granted)
+	case refused.Code == "too_many_requests":
 		a.count(func(c *Counts) { c.GrantErrors["throttled"]++ })
 		r.header.Set("Retry-After", "1")
-		return oauthAnswer(r, http.StatusTooManyRequests, &grantError{Code: "too_many_requests"})
+		return oauthAnswer(r, http.StatusTooManyRequests, refused)
 	}
-	var granted *grantedToken
-	if err == nil {
-		granted, err = a.grant(r, form)
-	}
-	if refused, ok := errors.AsType[*grantError](err); ok {
-		a.count(func(c *Counts) { c.GrantErrors[refused.Error()]++ })
-		return oauthAnswer(r, http.StatusBadRequest, refused)
-	}
-	a.count(func(c *Counts) { c.Grants++ })
-	return oauthAnswer(r, http.StatusOK, granted)
+	a.count(func(c *Counts) { c.GrantErrors[refused.Error()]++ })
+	return oauthAnswer(r, http.StatusBadRequest, refused)
 }
 
-// tokenForm takes one URL-encoded form and nothing else: no query, no parameter twice.
-func tokenForm(r request) (url.Values, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" || r.URL.RawQuery != "" {
-		return nil, malformed()
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxTokenForm+1))
-	if err != nil || len(body) > maxTokenForm {
-		return nil, malformed()
-	}
-	form, err := url.ParseQuery(string(body))
+func (a accountServer) grant(r request) (*grantedToken, error) {
+	form, err := tokenForm(r)
 	if err != nil {
 		return nil, malformed()
 	}
-	for _, values := range form {
-		if len(values) != 1 {
-			return nil, malformed()
-		}
+	if a.setting().throttle {
+		return nil, &grantError{Code: "too_many_requests"}
 	}
-	return form, nil
-}
-
-func (a accountServer) grant(r request, form url.Values) (*grantedToken, error) {
 	switch form.Get("grant_type") {
 	case grantJWT:
 		return a.grantAssertion(r, form.Get("assertion"))
@@ -133,6 +118,25 @@ func (a accountServer) grant(r request, form url.Values) (*grantedToken, error) 
 		return nil, malformed()
 	}
 	return nil, invalidGrant("unsupported_grant_type")
+}
+
+// tokenForm takes one URL-encoded form and nothing else: no query, no parameter twice.
+func tokenForm(r request) (url.Values, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" || r.URL.RawQuery != "" {
+		return nil, errors.New("not a form alone")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxTokenForm))
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(body))
+	for name, values := range form {
+		if len(values) != 1 {
+			return nil, errors.New("more than one " + name)
+		}
+	}
+	return form, err
 }
 
 func (a accountServer) grantAssertion(r request, assertion string) (*grantedToken, error) {
@@ -170,28 +174,29 @@ func (a accountServer) audiences(r request) []string {
 
 // verify checks the header and the signature against the keys of iss.
 func (a accountServer) verify(assertion string) (jwt.MapClaims, error) {
-	unverified := invalidGrant("no_valid_keys_or_signatures")
 	claims := jwt.MapClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation(),
 		jwt.WithJSONNumber(), jwt.WithStrictDecoding())
-	parsed, _, err := parser.ParseUnverified(assertion, claims)
+	_, err := parser.ParseWithClaims(assertion, claims, func(t *jwt.Token) (any, error) {
+		if typ, given := t.Header["typ"]; given && typ != "JWT" {
+			return nil, invalidGrant("no_valid_keys_or_signatures")
+		}
+		iss, _ := claims["iss"].(string)
+		integration, known := a.findIntegration(iss)
+		if !known || a.accountHost == productionEnv && !integration.Live {
+			return nil, invalidGrant("issuer_not_found")
+		}
+		keys := jwt.VerificationKeySet{}
+		for _, k := range integration.PublicKeys {
+			keys.Keys = append(keys.Keys, k)
+		}
+		return keys, nil
+	})
+	if refused, ok := errors.AsType[*grantError](err); ok {
+		return nil, refused
+	}
 	if err != nil {
-		return nil, unverified
-	}
-	if typ, given := parsed.Header["typ"]; given && typ != "JWT" {
-		return nil, unverified
-	}
-	iss, _ := claims["iss"].(string)
-	integration, known := a.findIntegration(iss)
-	if !known || a.accountHost == productionEnv && !integration.Live {
-		return nil, invalidGrant("issuer_not_found")
-	}
-	keys := jwt.VerificationKeySet{}
-	for _, k := range integration.PublicKeys {
-		keys.Keys = append(keys.Keys, k)
-	}
-	if _, err := parser.Parse(assertion, func(*jwt.Token) (any, error) { return keys, nil }); err != nil {
-		return nil, unverified
+		return nil, invalidGrant("no_valid_keys_or_signatures")
 	}
 	return claims, nil
 }

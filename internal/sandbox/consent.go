@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -18,106 +19,95 @@ const (
 
 // consentRequest is a checked request for /oauth/auth (PROTOCOL.md §6.5).
 type consentRequest struct {
+	url.Values
 	key         string
 	scopes      []string
 	adminScopes []string
 	redirect    *url.URL
-	query       url.Values
 }
 
 // consent shows who may approve; following a link approves, records the consent and redirects with a code.
 func (a accountServer) consent(r request) answer {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	asked, err := a.consentRequest(r.URL.RawQuery)
 	if err != nil {
-		return problem("invalid_request: the query cannot be read")
+		text := []byte(err.Error() + "\n")
+		return answer{status: http.StatusBadRequest, contentType: "text/plain; charset=utf-8", body: text}
 	}
-	asked, refused := a.consentRequest(query)
-	if refused != "" {
-		return problem(refused)
-	}
-	if !query.Has("approve") {
+	if !asked.Has("approve") {
 		return a.consentPage(r, asked)
 	}
-	user, known := a.findUser(query.Get("approve"))
+	user, known := a.findUser(asked.Get("approve"))
 	if !known || len(asked.adminScopes) > 0 && !user.Admin {
 		return asked.redirected(r, "error", "access_denied")
 	}
-	return asked.redirected(r, "code", a.approve(asked, user))
-}
-
-func problem(text string) answer {
-	return answer{status: http.StatusBadRequest, contentType: "text/plain; charset=utf-8", body: []byte(text + "\n")}
-}
-
-func (a accountServer) consentRequest(q url.Values) (consentRequest, string) {
-	integration, known := a.findIntegration(q.Get("client_id"))
-	redirect, err := url.Parse(q.Get("redirect_uri"))
-	challenge := q.Get("code_challenge")
-	switch {
-	case !known:
-		return consentRequest{}, "invalid_client: the client_id is not known"
-	case err != nil || !slices.Contains(integration.RedirectURIs, q.Get("redirect_uri")):
-		return consentRequest{}, "invalid_request: the redirect_uri is not registered properly"
-	case q.Get("response_type") != "code":
-		return consentRequest{}, "unsupported_response_type: only code is supported"
-	case len(strings.Fields(q.Get("scope"))) == 0:
-		return consentRequest{}, "invalid_scope: no scope was asked for"
-	case q.Has("code_challenge") && (q.Get("code_challenge_method") != "S256" || len(challenge) != 43):
-		return consentRequest{}, "invalid_request: code_challenge must be S256"
-	}
-	return consentRequest{
-		key: integration.Key, scopes: strings.Fields(q.Get("scope")), redirect: redirect, query: q,
-		adminScopes: strings.Fields(q.Get("admin_consent_scope")),
-	}, ""
-}
-
-func (a accountServer) approve(asked consentRequest, user User) string {
 	a.Consent(asked.key, user.ID, asked.scopes...)
 	a.ConsentAll(asked.key, asked.adminScopes...)
 	code := encode(randomBytes(32))
 	a.codes.put(code, grant{
 		key: asked.key, user: user.ID, scopes: asked.scopes, expires: a.now().Add(codeLife),
-		redirect: asked.redirect.String(), challenge: asked.query.Get("code_challenge"),
+		redirect: asked.Get("redirect_uri"), challenge: asked.Get("code_challenge"),
 	})
-	return code
+	return asked.redirected(r, "code", code)
+}
+
+func (a accountServer) consentRequest(query string) (consentRequest, error) {
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return consentRequest{}, errors.New("invalid_request: the query cannot be read")
+	}
+	integration, known := a.findIntegration(q.Get("client_id"))
+	redirect, err := url.Parse(q.Get("redirect_uri"))
+	asked := consentRequest{
+		q, integration.Key, strings.Fields(q.Get("scope")), strings.Fields(q.Get("admin_consent_scope")), redirect,
+	}
+	isS256 := q.Get("code_challenge_method") == "S256" && len(q.Get("code_challenge")) == 43
+	switch {
+	case !known:
+		return asked, errors.New("invalid_client: the client_id is not known")
+	case err != nil || !slices.Contains(integration.RedirectURIs, q.Get("redirect_uri")):
+		return asked, errors.New("invalid_request: the redirect_uri is not registered properly")
+	case q.Get("response_type") != "code":
+		return asked, errors.New("unsupported_response_type: only code is supported")
+	case len(asked.scopes) == 0:
+		return asked, errors.New("invalid_scope: no scope was asked for")
+	case q.Has("code_challenge") && !isS256:
+		return asked, errors.New("invalid_request: code_challenge must be S256")
+	}
+	return asked, nil
 }
 
 // redirected sends the browser back with one more parameter and the state it came with.
 func (asked consentRequest) redirected(r request, name, value string) answer {
 	query := asked.redirect.Query()
 	query.Set(name, value)
-	if state := asked.query.Get("state"); state != "" {
+	if state := asked.Get("state"); state != "" {
 		query.Set("state", state)
 	}
-	to := *asked.redirect
-	to.RawQuery = query.Encode()
-	r.header.Set("Location", to.String())
+	asked.redirect.RawQuery = query.Encode()
+	r.header.Set("Location", asked.redirect.String())
 	return empty(http.StatusFound)
 }
 
-type consentChoice struct{ Name, Email, Link string }
-
 func (a accountServer) consentPage(r request, asked consentRequest) answer {
-	hint := asked.query.Get("login_hint")
-	var choices []consentChoice
+	type choice struct{ Name, Email, Link string }
+	var choices []choice
 	for _, u := range a.everybody() {
-		hidden := hint != "" && !strings.EqualFold(hint, u.Email)
+		hidden := asked.Get("login_hint") != "" && !strings.EqualFold(asked.Get("login_hint"), u.Email)
 		if u.Inactive || hidden || len(asked.adminScopes) > 0 && !u.Admin {
 			continue
 		}
-		query := r.URL.Query()
-		query.Set("approve", u.ID)
-		choices = append(choices, consentChoice{u.Name, u.Email, "/oauth/auth?" + query.Encode()})
+		asked.Set("approve", u.ID)
+		choices = append(choices, choice{u.Name, u.Email, "/oauth/auth?" + asked.Encode()})
 	}
 	r.header.Set("Content-Security-Policy", "default-src 'none'")
-	var page bytes.Buffer
-	err := template.Must(template.New("consent").Parse(consentHTML)).Execute(&page, map[string]any{
+	var html bytes.Buffer
+	err := template.Must(template.New("consent").Parse(consentHTML)).Execute(&html, map[string]any{
 		"Key": asked.key, "Scopes": slices.Concat(asked.scopes, asked.adminScopes), "Choices": choices,
 	})
 	if err != nil {
 		panic(err) // the template fits its values
 	}
-	return answer{status: http.StatusOK, contentType: typeHTML, body: page.Bytes()}
+	return page(html.String())
 }
 
 const consentHTML = `<!DOCTYPE html>

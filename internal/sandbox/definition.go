@@ -17,19 +17,12 @@ import (
 	"strings"
 )
 
-const (
-	maxParts     = 1000
-	maxDocuments = 1000
-)
+const maxParts = 1000
 
-// definition is what the sandbox takes from an envelope or view definition. Of documents it keeps the digests.
+// definition is what the sandbox takes from an envelope or view definition.
 type definition struct {
-	status     string
-	subject    string
-	reason     string
-	returnURL  string
-	documents  []Document
-	recipients []Recipient
+	Envelope
+	returnURL string
 }
 
 // readDefinition reads a body of JSON, XML or multipart/form-data (PROTOCOL.md §1.6); io.EOF means that there is none.
@@ -72,32 +65,25 @@ func readPart(media string, body io.Reader) (definition, error) {
 
 // newDefinition takes what is needed out of JSON or XML: in both, the children of a list may have any name.
 func newDefinition(root *element) (definition, error) {
-	d := definition{
-		status: strings.ToLower(root.value("status")), subject: root.value("emailSubject"),
-		reason: root.value("voidedReason"), returnURL: root.value("returnUrl"),
-	}
+	d := definition{returnURL: root.value("returnUrl"), Envelope: Envelope{
+		Status: strings.ToLower(root.value("status")), Subject: root.value("emailSubject"),
+		Reason: root.value("voidedReason"),
+	}}
 	for _, e := range root.child("documents").items() {
 		doc := Document{ID: e.value("documentId"), Name: e.value("name")}
 		if err := doc.keep(e.value("documentBase64")); err != nil {
 			return d, fmt.Errorf("documentBase64: %w", err)
 		}
-		d.documents = append(d.documents, doc)
+		d.Documents = append(d.Documents, doc)
 	}
 	for _, kind := range root.child("recipients").items() {
 		for _, e := range kind.children {
-			d.recipients = append(d.recipients, Recipient{
+			d.Recipients = append(d.Recipients, Recipient{
 				ID: e.value("recipientId"), Email: e.value("email"), Name: e.value("name"), Type: kind.name.Local,
 			})
 		}
 	}
-	return d, d.bounded()
-}
-
-func (d definition) bounded() error {
-	if len(d.documents) > maxDocuments || len(d.recipients) > maxDocuments {
-		return errors.New("too many documents or recipients")
-	}
-	return nil
+	return d, nil
 }
 
 // keep notes the digest of a document that came as base64; blanks within it are skipped.
@@ -148,12 +134,12 @@ func (d definition) readDocument(part *multipart.Part) error {
 	if id == nil {
 		return errors.New("a document part names no document")
 	}
-	i := slices.IndexFunc(d.documents, func(doc Document) bool { return doc.ID == id[1] })
+	i := slices.IndexFunc(d.Documents, func(doc Document) bool { return doc.ID == id[1] })
 	if i < 0 {
 		return fmt.Errorf("the definition has no document %s", id[1])
 	}
 	var err error
-	d.documents[i].Size, d.documents[i].SHA256, err = digestOf(part)
+	d.Documents[i].Size, d.Documents[i].SHA256, err = digestOf(part)
 	return err
 }
 

@@ -61,14 +61,10 @@ func (es *envelopes) AddEnvelope(e Envelope) string {
 	return e.ID
 }
 
-// keepEnvelope stores a definition as a new envelope and counts it.
-func (c *core) keepEnvelope(d definition, account Account, sender User, key string) Envelope {
-	id := c.AddEnvelope(Envelope{
-		AccountID: account.ID, SenderID: sender.ID, Key: key, Status: d.status, Subject: d.subject,
-		Documents: d.documents, Recipients: d.recipients,
-	})
+// create stores a new envelope and counts it.
+func (c *core) create(e Envelope) Envelope {
 	c.count(func(n *Counts) { n.Envelopes++ })
-	e, _ := c.envelopes.get(id)
+	e, _ = c.envelopes.get(c.AddEnvelope(e))
 	return e
 }
 
@@ -97,13 +93,12 @@ func (c *restCall) createEnvelope() (answer, *apiError) {
 	if refused != nil {
 		return answer{}, refused
 	}
-	if d.status == "" {
-		d.status = "created"
-	}
-	if d.status != "created" && d.status != "sent" {
+	d.Status = cmp.Or(d.Status, "created")
+	if d.Status != "created" && d.Status != "sent" {
 		return answer{}, refusal("ENVELOPE_INVALID_STATUS")
 	}
-	e := c.keepEnvelope(d, c.account, c.user, c.key)
+	d.AccountID, d.SenderID, d.Key, d.Reason = c.account.ID, c.user.ID, c.key, ""
+	e := c.create(d.Envelope)
 	return answer{status: http.StatusCreated, root: "envelopeSummary", value: object{
 		{"envelopeId", e.ID}, {"uri", "/envelopes/" + e.ID}, {"statusDateTime", stamp(e.Changed)}, {"status", e.Status},
 	}}, nil
@@ -149,7 +144,7 @@ func (c *restCall) getEnvelope() (answer, *apiError) {
 func (c *restCall) updateEnvelope() (answer, *apiError) {
 	d, refused := c.definition(false)
 	if refused == nil {
-		refused = c.changeEnvelope(c.envelope.ID, d.status, d.reason)
+		refused = c.changeEnvelope(c.envelope.ID, d.Status, d.Reason)
 	}
 	return good("envelopeUpdateSummary", object{{"envelopeId", c.envelope.ID}}), refused
 }

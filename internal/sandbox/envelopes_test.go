@@ -180,14 +180,14 @@ func TestUTF16AndLatin1AreRead(t *testing.T) {
 			for _, u := range append([]uint16{0xfeff}, utf16Of(text)...) {
 				raw = append(raw, byte(u>>order[0]), byte(u>>order[1]))
 			}
-			if d, err := readPart("text/xml", bytes.NewReader(raw)); err != nil || d.subject != "é😀" {
-				t.Errorf("%q %v", d.subject, err)
+			if d, err := readPart("text/xml", bytes.NewReader(raw)); err != nil || d.Subject != "é😀" {
+				t.Errorf("%q %v", d.Subject, err)
 			}
 		})
 	}
 	latin1 := "<?xml version='1.0' encoding='ISO-8859-1'?><e><emailSubject>\xe9</emailSubject></e>"
-	if d, err := readPart("text/xml", strings.NewReader(latin1)); err != nil || d.subject != "é" {
-		t.Errorf("%q %v", d.subject, err)
+	if d, err := readPart("text/xml", strings.NewReader(latin1)); err != nil || d.Subject != "é" {
+		t.Errorf("%q %v", d.Subject, err)
 	}
 }
 

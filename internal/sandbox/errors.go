@@ -6,12 +6,14 @@ import (
 	"strings"
 )
 
-// apiError is an error of the REST API.
+// apiError is an error of the REST API, or a fault of SOAP.
 type apiError struct {
 	code    string
-	status  int
+	status  int // in REST
 	message string
 }
+
+func (e *apiError) Error() string { return e.message }
 
 // apiErrors are those of PROTOCOL.md §8.2.
 func apiErrors() []apiError {
@@ -46,7 +48,7 @@ func refusal(code string, detail ...string) *apiError {
 }
 
 // body renders the error in the bytes of PROTOCOL.md §8.1: one of a limit is without line ends.
-func (e apiError) body(asXML bool) []byte {
+func (e *apiError) body(asXML bool) []byte {
 	o := object{{"errorCode", e.code}, {"message", e.message}}
 	switch {
 	case asXML:

@@ -14,8 +14,8 @@ import (
 type operation struct {
 	of   []services.Credential // the services that have it, by what they read
 	name string
-	find func(*soapCall) *soapFault // what the operation names, before run
-	run  func(*soapCall) (any, *soapFault)
+	find func(*soapCall) *apiError // what the operation names, before run
+	run  func(*soapCall) (any, *apiError)
 }
 
 // operations are those that the sandbox carries out, beside Ping (PROTOCOL.md §4.5 to §4.7).
@@ -43,7 +43,7 @@ func operations() []operation {
 }
 
 // carryOut finds what the operation names and runs it.
-func (o operation) carryOut(c *soapCall) (any, *soapFault) {
+func (o operation) carryOut(c *soapCall) (any, *apiError) {
 	if o.find != nil {
 		if denied := o.find(c); denied != nil {
 			return nil, denied
@@ -55,7 +55,7 @@ func (o operation) carryOut(c *soapCall) (any, *soapFault) {
 // operation finds what the sandbox does for the operation of the call.
 func (c *soapCall) operation() (operation, bool) {
 	if c.msg.operation == "Ping" {
-		return operation{run: func(*soapCall) (any, *soapFault) { return true, nil }}, true
+		return operation{run: func(*soapCall) (any, *apiError) { return true, nil }}, true
 	}
 	for _, o := range operations() {
 		if o.name == c.msg.operation && slices.Contains(o.of, c.service.Reads) {
@@ -67,34 +67,34 @@ func (c *soapCall) operation() (operation, bool) {
 
 // findAccountNamed finds the account an operation names and checks membership; without a name it is the caller's
 // default. SOAP serves every account at every site (PROTOCOL.md §4.1).
-func (c *soapCall) findAccountNamed() *soapFault {
+func (c *soapCall) findAccountNamed() *apiError {
 	return c.enter(cmp.Or(c.msg.field("AccountId"), c.msg.field("AccountID"), c.user.Default))
 }
 
-func (c *soapCall) enter(id string) *soapFault {
+func (c *soapCall) enter(id string) *apiError {
 	account, known := c.findAccount(id)
 	switch {
 	case !known:
-		return fault("Account_Does_Not_Exist_In_System")
+		return refusal("ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM")
 	case !isMember(c.user, account):
-		return fault("User_Lacks_Membership")
+		return refusal("USER_LACKS_MEMBERSHIP")
 	}
 	c.account = account
 	return nil
 }
 
 // findEnvelope finds the envelope an operation names among those of the caller's accounts.
-func (c *soapCall) findEnvelope() *soapFault {
+func (c *soapCall) findEnvelope() *apiError {
 	id := cmp.Or(c.msg.field("EnvelopeID"), c.msg.field("EnvelopeId"))
 	e, known := c.envelopes.get(strings.ToLower(id))
 	if !known || !isMember(c.user, Account{ID: e.AccountID}) {
-		return fault("Envelope_Does_Not_Exist")
+		return refusal("ENVELOPE_DOES_NOT_EXIST")
 	}
 	c.envelope = e
 	return c.enter(e.AccountID)
 }
 
-func (c *soapCall) login() (any, *soapFault) {
+func (c *soapCall) login() (any, *apiError) {
 	asked := c.msg.field("ReturnBaseUrl")
 	var accounts []any
 	for _, a := range c.memberships(c.user) {
@@ -110,26 +110,27 @@ func (c *soapCall) login() (any, *soapFault) {
 	return object{{"Success", true}, {"ErrorCode", "Success"}, {"Accounts", list{"Account", accounts}}}, nil
 }
 
-func (c *soapCall) createEnvelope() (any, *soapFault) {
-	d := c.msg.content
-	d.status, d.subject = "created", c.msg.field("Subject")
+func (c *soapCall) createEnvelope() (any, *apiError) {
+	e := c.msg.content
+	e.AccountID, e.SenderID, e.Key = c.account.ID, c.user.ID, c.key
+	e.Status, e.Subject = "created", c.msg.field("Subject")
 	if c.msg.operation == "CreateAndSendEnvelope" {
-		d.status = "sent"
+		e.Status = "sent"
 	}
-	c.envelope = c.keepEnvelope(d, c.account, c.user, c.key)
+	c.envelope = c.create(e)
 	return c.status()
 }
 
-func (c *soapCall) sendEnvelope() (any, *soapFault) {
+func (c *soapCall) sendEnvelope() (any, *apiError) {
 	if refused := c.changeEnvelope(c.envelope.ID, "sent", ""); refused != nil {
-		return nil, &soapFault{name: "Envelope_Invalid_Status", reason: refused.message}
+		return nil, &apiError{code: "Envelope_Invalid_Status", message: refused.message}
 	}
 	c.envelope, _ = c.envelopes.get(c.envelope.ID)
 	return c.status()
 }
 
 // status is the type EnvelopeStatus, in the order of the WSDL.
-func (c *soapCall) status() (any, *soapFault) {
+func (c *soapCall) status() (any, *apiError) {
 	e := c.envelope
 	sender, _ := c.findUser(e.SenderID)
 	created, changed := stamp(e.Created), stamp(e.Changed)
@@ -191,32 +192,32 @@ func title(status string) string {
 	return strings.ToUpper(status[:1]) + status[1:]
 }
 
-func (c *soapCall) requestPDF() (any, *soapFault) {
+func (c *soapCall) requestPDF() (any, *apiError) {
 	pdf := base64.StdEncoding.EncodeToString(samplePDF())
 	return object{{"EnvelopeID", c.envelope.ID}, {"PDFBytes", pdf}}, nil
 }
 
-func (c *soapCall) voidEnvelope() (any, *soapFault) {
+func (c *soapCall) voidEnvelope() (any, *apiError) {
 	if refused := c.changeEnvelope(c.envelope.ID, "voided", c.msg.field("Reason")); refused != nil {
-		return nil, &soapFault{name: "Envelope_Cannot_Void_Invalid_State", reason: refused.message}
+		return nil, &apiError{code: "Envelope_Cannot_Void_Invalid_State", message: refused.message}
 	}
 	return object{{"VoidSuccess", true}}, nil
 }
 
-func (c *soapCall) view() (any, *soapFault) { return c.viewURL(c.account.Site), nil }
+func (c *soapCall) view() (any, *apiError) { return c.viewURL(c.account.Site), nil }
 
-func (c *soapCall) membershipFeatures() (any, *soapFault) {
+func (c *soapCall) membershipFeatures() (any, *apiError) {
 	return object{
 		{"Email", c.user.Email}, {"UserName", c.user.Name},
 		{"EnabledFeaturesSet", list{"EnabledFeatures", []any{"CanSendEnvelope", "CanManageTemplates"}}},
 	}, nil
 }
 
-func (c *soapCall) encryptedPassword() (any, *soapFault) {
+func (c *soapCall) encryptedPassword() (any, *apiError) {
 	return object{{"EncryptedPassword", "bm90LWEtcmVhbC1wYXNzd29yZC0h"}, {"Success", true}}, nil
 }
 
-func (c *soapCall) membershipSummary() (any, *soapFault) {
+func (c *soapCall) membershipSummary() (any, *apiError) {
 	var summaries []any
 	for _, a := range c.memberships(c.user) {
 		summaries = append(summaries, object{

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -79,18 +78,18 @@ func (c *soapCall) serve() answer {
 	c.countPath("POST", c.host, c.service.Path+" "+counted)
 	if unreadable != nil {
 		c.countUnread()
-		f, ok := errors.AsType[*soapFault](unreadable)
+		e, ok := errors.AsType[*apiError](unreadable)
 		if !ok {
-			f = &soapFault{name: "Server was unable to read request.", reason: unreadable.Error()}
+			e = &apiError{code: "Server was unable to read request.", message: unreadable.Error()}
 		}
-		return c.refuse(f)
+		return c.refuse(e)
 	}
 	denied := c.authenticate()
 	if !c.recognised() {
 		action, _ := c.action()
-		return c.refuse(&soapFault{
-			name:   "Server did not recognize the value of HTTP Header SOAPAction: " + action + ".",
-			reason: "Unknown operation, namespace or action.",
+		return c.refuse(&apiError{
+			code:    "Server did not recognize the value of HTTP Header SOAPAction: " + action + ".",
+			message: "Unknown operation, namespace or action.",
 		})
 	}
 	if denied != nil {
@@ -98,9 +97,8 @@ func (c *soapCall) serve() answer {
 	}
 	operation, known := c.operation()
 	if !known {
-		return c.refuse(&soapFault{
-			server: true, name: "Unspecified_Error",
-			reason: "The sandbox does not know the operation " + c.msg.operation + ".",
+		return c.refuse(&apiError{
+			code: "Unspecified_Error", message: "The sandbox does not know the operation " + c.msg.operation + ".",
 		})
 	}
 	value, failed := operation.carryOut(c)
@@ -142,44 +140,31 @@ func (c *soapCall) action() (string, bool) {
 	return strings.Trim(header, `" `), header != ""
 }
 
-// soapFault is a fault, or a failure told inside a good answer where the service does so (PROTOCOL.md §9).
-type soapFault struct {
-	server bool // the fault is the server's, not the sender's
-	name   string
-	reason string
+// lacksPermissions has another sentence than in REST.
+func lacksPermissions(detail string) *apiError {
+	return &apiError{code: "User_Lacks_Permissions", message: "This User lacks sufficient permissions." + detail}
 }
 
-func (f *soapFault) Error() string { return f.reason }
-
-// fault has the sentence of the same error of REST, and perhaps one more.
-func fault(name string, detail ...string) *soapFault {
-	if name == "User_Lacks_Permissions" {
-		detail = append([]string{"This User lacks sufficient permissions."}, detail...)
-		return &soapFault{name: name, reason: strings.Join(detail, " ")}
+// faultName is the name of an error in SOAP: that of REST in another case, but for those that only SOAP has.
+func (e *apiError) faultName() string {
+	if e.code != strings.ToUpper(e.code) {
+		return e.code
 	}
-	return &soapFault{name: name, reason: refusal(strings.ToUpper(name), detail...).message}
-}
-
-// number is the error number where one is known, and the name elsewhere.
-func (f *soapFault) number() string {
-	switch f.name {
-	case "Partner_Authentication_Failed":
-		return "3"
-	case "Account_Lacks_Permissions":
-		return "111"
-	case "Hourly_API_Invocation_Limit_Exceeded":
-		return "207"
+	words := strings.Split(strings.ToLower(e.code), "_")
+	for i, word := range words {
+		words[i] = title(word)
 	}
-	return f.name
+	return strings.Join(words, "_")
 }
 
-func (f *soapFault) code(soap12 bool) string {
+func faultCode(name string, soap12 bool) string {
+	server := name == "Unspecified_Error"
 	switch {
-	case f.name == "VersionMismatch" || f.name == "MustUnderstand":
-		return "soap:" + f.name
-	case f.server && soap12:
+	case name == "VersionMismatch" || name == "MustUnderstand":
+		return "soap:" + name
+	case server && soap12:
 		return "soap:Receiver"
-	case f.server:
+	case server:
 		return "soap:Server"
 	case soap12:
 		return "soap:Sender"
@@ -188,29 +173,27 @@ func (f *soapFault) code(soap12 bool) string {
 }
 
 // deny tells a failure the service's way: inside a good answer where the WSDL has a place for it, else as a fault.
-func (c *soapCall) deny(f *soapFault) answer {
-	var value object
+func (c *soapCall) deny(e *apiError) answer {
 	_, known := c.operation()
-	switch {
-	case c.service.Reads == services.Body && c.msg.operation == "Login":
+	var value object
+	switch reads := c.service.Reads; {
+	case reads == services.Body && c.msg.operation == "Login":
 		value = object{
-			{"Success", false}, {"ErrorCode", loginCode(f.name)}, {"AuthenticationMessage", f.reason},
+			{"Success", false}, {"ErrorCode", loginCode(e.faultName())}, {"AuthenticationMessage", e.message},
 		}
-	case c.service.Reads == services.Header && c.msg.operation != "Ping" && known:
-		value = object{
-			{"Success", false}, {"Error", object{{"ErrorCode", managementCode(f.name)}, {"Description", f.reason}}},
-		}
+	case reads == services.Header && c.msg.operation != "Ping" && known:
+		detail := object{{"ErrorCode", managementCode(e.faultName())}, {"Description", e.message}}
+		value = object{{"Success", false}, {"Error", detail}}
 	default:
-		return c.refuse(f)
+		return c.refuse(e)
 	}
-	c.count(func(n *Counts) { n.SOAPRefused[f.name]++ })
+	c.count(func(n *Counts) { n.SOAPRefused[e.faultName()]++ })
 	return c.good(value)
 }
 
 // loginCode fits a fault into the codes that the WSDL allows.
 func loginCode(name string) string {
-	allowed := []string{"User_Authentication_Failed", "User_Lacks_Permissions", "Account_Lacks_Permissions"}
-	if slices.Contains(allowed, name) {
+	if name == "User_Authentication_Failed" || name == "User_Lacks_Permissions" {
 		return name
 	}
 	return "Unspecified_Error"
@@ -236,17 +219,22 @@ func (c *soapCall) isSOAP12() bool {
 }
 
 // refuse sends a fault in the layout of PROTOCOL.md §9.
-func (c *soapCall) refuse(f *soapFault) answer {
-	c.count(func(n *Counts) { n.SOAPRefused[f.name]++ })
-	code, detail := f.code(c.isSOAP12()), object{{"ErrorCode", f.number()}, {"Reason", f.reason}}
+func (c *soapCall) refuse(e *apiError) answer {
+	name := e.faultName()
+	c.count(func(n *Counts) { n.SOAPRefused[name]++ })
+	number := name
+	if name == "Partner_Authentication_Failed" {
+		number = "3"
+	}
+	code, detail := faultCode(name, c.isSOAP12()), object{{"ErrorCode", number}, {"Reason", e.message}}
 	var body []byte
 	if c.isSOAP12() {
 		body = fmt.Appendf(nil, `<soap:Fault><soap:Code><soap:Value>%s</soap:Value></soap:Code>`+
-			`<soap:Reason><soap:Text xml:lang="en">%s</soap:Text></soap:Reason>`, code, escapeXML(f.name))
+			`<soap:Reason><soap:Text xml:lang="en">%s</soap:Text></soap:Reason>`, code, escapeXML(name))
 		body = append(appendXML(body, "soap:Detail", detail, false), "</soap:Fault>"...)
 	} else {
 		body = appendXML(nil, "soap:Fault", object{
-			{"faultcode", code}, {"faultstring", f.name}, {"faultactor", c.address()}, {"detail", detail},
+			{"faultcode", code}, {"faultstring", name}, {"faultactor", c.address()}, {"detail", detail},
 		}, false)
 	}
 	return c.wrap(http.StatusInternalServerError, "", body)

@@ -18,10 +18,10 @@ type credential struct {
 }
 
 // authenticate takes App Passwords and access tokens. Every other password is counted as legacy and refused.
-func (c *soapCall) authenticate() *soapFault {
+func (c *soapCall) authenticate() *apiError {
 	if len(c.Header["X-Docusign-Act-As-User"]) > 0 {
 		c.count(func(n *Counts) { n.Legacy.ActAs++ })
-		return fault("User_Lacks_Permissions")
+		return lacksPermissions("")
 	}
 	given, denied := c.credentials()
 	for _, cred := range given {
@@ -37,14 +37,14 @@ func (c *soapCall) authenticate() *soapFault {
 	case c.msg.operation == "Ping":
 		return nil
 	}
-	return fault("Partner_Authentication_Failed", "An Integrator key was not specified.")
+	return refusal("PARTNER_AUTHENTICATION_FAILED", "An Integrator key was not specified.")
 }
 
 // credentials lists what the request presents in the place where this service reads it (PROTOCOL.md §4.3). What stands
 // elsewhere is counted and otherwise overlooked.
-func (c *soapCall) credentials() ([]credential, *soapFault) {
+func (c *soapCall) credentials() ([]credential, *apiError) {
 	var given []credential
-	var denied *soapFault
+	var denied *apiError
 	values, reads := c.Header["X-Docusign-Authentication"], c.service.Reads
 	readsHeader := reads == services.Header || reads == services.HeaderOrToken
 	readsToken := reads == services.UsernameToken || reads == services.HeaderOrToken && len(values) == 0
@@ -52,8 +52,8 @@ func (c *soapCall) credentials() ([]credential, *soapFault) {
 	if len(values) > 0 && readsHeader {
 		cred, ok := headerCredential(values[0])
 		if !ok || len(values) > 1 {
-			denied = &soapFault{
-				name: "Invalid_Token_Format", reason: "The security token format does not conform to expected schema.",
+			denied = &apiError{
+				code: "Invalid_Token_Format", message: "The security token format does not conform to expected schema.",
 			}
 		}
 		cred.count = inHeader
@@ -115,21 +115,21 @@ func (cred *credential) split() {
 	}
 }
 
-func (c *soapCall) check(cred credential) *soapFault {
+func (c *soapCall) check(cred credential) *apiError {
 	cred.split()
 	user, known := c.findUser(cred.username)
 	if cred.digest || !known || user.AppPassword == "" || cred.password != user.AppPassword {
 		c.count(func(n *Counts) { cred.count(&n.Legacy) })
-		return fault("User_Authentication_Failed")
+		return refusal("USER_AUTHENTICATION_FAILED")
 	}
 	integration, registered := c.findIntegration(cred.key)
 	if !registered {
-		return fault("Partner_Authentication_Failed")
+		return refusal("PARTNER_AUTHENTICATION_FAILED")
 	}
 	if cred.onBehalfOf != "" {
 		principal, resolved := c.findUser(cred.onBehalfOf)
 		if !user.Admin || !resolved {
-			return fault("User_Lacks_Permissions", "Failed to resolve SendOnBehalfOf user")
+			return lacksPermissions(" Failed to resolve SendOnBehalfOf user")
 		}
 		user = principal
 	}
@@ -137,11 +137,11 @@ func (c *soapCall) check(cred credential) *soapFault {
 	return nil
 }
 
-func (c *soapCall) checkBearer() *soapFault {
+func (c *soapCall) checkBearer() *apiError {
 	g, refused := c.bearer(c.request)
 	user, known := c.findUser(g.user)
 	if refused != nil || c.setting().noSOAPBearer || !known || !slices.Contains(g.scopes, "signature") {
-		return fault("Authorization_Invalid_Token")
+		return refusal("AUTHORIZATION_INVALID_TOKEN")
 	}
 	c.user, c.key = user, g.key
 	return nil

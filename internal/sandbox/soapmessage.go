@@ -30,7 +30,7 @@ type soapMessage struct {
 	token     *usernameToken
 	timestamp bool     // the Security header held one
 	body      *element // the operation
-	content   definition
+	content   Envelope
 	parts     map[string]Document // by cid
 }
 
@@ -110,7 +110,7 @@ func readEnvelope(r io.Reader, parts map[string]Document) (soapMessage, error) {
 // take checks the envelope and notes what is in it, as far as it is right.
 func (m *soapMessage) take(root *element) error {
 	if root == nil || root.name.Local != "Envelope" || root.name.Space != soap11 && root.name.Space != soap12 {
-		return &soapFault{name: "VersionMismatch", reason: "the envelope is neither SOAP 1.1 nor SOAP 1.2"}
+		return &apiError{code: "VersionMismatch", message: "the envelope is neither SOAP 1.1 nor SOAP 1.2"}
 	}
 	m.version = root.name.Space
 	regions := root.children
@@ -146,7 +146,7 @@ func (m *soapMessage) takeHeader(block *element) error {
 	for _, a := range block.attrs {
 		optional := a.Value == "0" || a.Value == "false" || security || strings.Contains(block.name.Space, "/addressing")
 		if a.Name == (xml.Name{Space: m.version, Local: "mustUnderstand"}) && !optional {
-			return &soapFault{name: "MustUnderstand", reason: "a header that must be understood is not"}
+			return &apiError{code: "MustUnderstand", message: "a header that must be understood is not"}
 		}
 	}
 	if !security {
@@ -207,14 +207,14 @@ func (m *soapMessage) takeContent(envelope *element) error {
 			return fmt.Errorf("PDFBytes: %w", err)
 		}
 		doc.ID, doc.Name = e.value("ID"), e.value("Name")
-		m.content.documents = append(m.content.documents, doc)
+		m.content.Documents = append(m.content.Documents, doc)
 	}
 	for _, e := range envelope.child("Recipients").items() {
-		m.content.recipients = append(m.content.recipients, Recipient{
+		m.content.Recipients = append(m.content.Recipients, Recipient{
 			ID: e.value("ID"), Email: e.value("Email"), Name: e.value("UserName"), Type: e.value("Type"),
 		})
 	}
-	return m.content.bounded()
+	return nil
 }
 
 // document is base64, or a part that is included.
