@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/sandbox/message"
 )
 
 // Envelope is one that was created here. Documents are kept as their digests only.
@@ -28,15 +30,10 @@ type Envelope struct {
 }
 
 // Document is what came as one document.
-type Document struct {
-	ID     string
-	Name   string
-	Size   int64  // decoded bytes
-	SHA256 string // hex, of the decoded bytes
-}
+type Document = message.Document
 
 // Recipient is one person of an envelope.
-type Recipient struct{ ID, Email, Name, Type string }
+type Recipient = message.Recipient
 
 // envelopes keeps the newest ones.
 type envelopes struct {
@@ -97,8 +94,10 @@ func (c *restCall) createEnvelope() (answer, *apiError) {
 	if d.Status != "created" && d.Status != "sent" {
 		return answer{}, refusal("ENVELOPE_INVALID_STATUS")
 	}
-	d.AccountID, d.SenderID, d.Key, d.Reason = c.account.ID, c.user.ID, c.key, ""
-	e := c.create(d.Envelope)
+	e := c.create(Envelope{
+		AccountID: c.account.ID, SenderID: c.user.ID, Key: c.key, Status: d.Status, Subject: d.Subject,
+		Documents: d.Documents, Recipients: d.Recipients,
+	})
 	return answer{status: http.StatusCreated, root: "envelopeSummary", value: object{
 		{"envelopeId", e.ID}, {"uri", "/envelopes/" + e.ID}, {"statusDateTime", stamp(e.Changed)}, {"status", e.Status},
 	}}, nil

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"unicode/utf16"
 )
 
 func digest(b []byte) string {
@@ -171,44 +170,3 @@ func TestDocuments(t *testing.T) {
 		}
 	}
 }
-
-func TestUTF16AndLatin1AreRead(t *testing.T) {
-	text := `<e><emailSubject>é😀</emailSubject></e>`
-	for name, order := range map[string][2]int{"little endian": {0, 8}, "big endian": {8, 0}} {
-		t.Run(name, func(t *testing.T) {
-			var raw []byte
-			for _, u := range append([]uint16{0xfeff}, utf16Of(text)...) {
-				raw = append(raw, byte(u>>order[0]), byte(u>>order[1]))
-			}
-			if d, err := readPart("text/xml", bytes.NewReader(raw)); err != nil || d.Subject != "é😀" {
-				t.Errorf("%q %v", d.Subject, err)
-			}
-		})
-	}
-	latin1 := "<?xml version='1.0' encoding='ISO-8859-1'?><e><emailSubject>\xe9</emailSubject></e>"
-	if d, err := readPart("text/xml", strings.NewReader(latin1)); err != nil || d.Subject != "é" {
-		t.Errorf("%q %v", d.Subject, err)
-	}
-}
-
-func FuzzReadJSON(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":[1,"x\u00e9\ud83d\ude00",null]}`, `{"documents":[{"documentBase64":"QUJD"}]}`, `[`, `"`, `{"a":tru}`, "\ufeff1"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, in []byte) {
-		if _, err := readJSON(bytes.NewReader(in)); err == nil && !json.Valid(bytes.TrimPrefix(in, []byte("\xef\xbb\xbf"))) {
-			t.Errorf("accepted %q", in)
-		}
-	})
-}
-
-func FuzzReadXML(f *testing.F) {
-	for _, seed := range []string{`<a/>`, `<a><![CDATA[x]]>&amp;<!-- --></a>`, `<?xml version="1.0"?><a b='>'/>`, `<a`, "\xff\xfe<\x00a\x00", `<a><?x 0?></a>`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, in []byte) {
-		_, _ = readPart("text/xml", bytes.NewReader(in)) // it must end and not panic
-	})
-}
-
-func utf16Of(s string) []uint16 { return utf16.Encode([]rune(s)) }

@@ -13,8 +13,6 @@ type apiError struct {
 	message string
 }
 
-func (e *apiError) Error() string { return e.message }
-
 // apiErrors are those of PROTOCOL.md §8.2.
 func apiErrors() []apiError {
 	return []apiError{

@@ -54,11 +54,11 @@ func (o operation) carryOut(c *soapCall) (any, *apiError) {
 
 // operation finds what the sandbox does for the operation of the call.
 func (c *soapCall) operation() (operation, bool) {
-	if c.msg.operation == "Ping" {
+	if c.msg.Operation == "Ping" {
 		return operation{run: func(*soapCall) (any, *apiError) { return true, nil }}, true
 	}
 	for _, o := range operations() {
-		if o.name == c.msg.operation && slices.Contains(o.of, c.service.Reads) {
+		if o.name == c.msg.Operation && slices.Contains(o.of, c.service.Reads) {
 			return o, true
 		}
 	}
@@ -68,7 +68,7 @@ func (c *soapCall) operation() (operation, bool) {
 // findAccountNamed finds the account an operation names and checks membership; without a name it is the caller's
 // default. SOAP serves every account at every site (PROTOCOL.md §4.1).
 func (c *soapCall) findAccountNamed() *apiError {
-	return c.enter(cmp.Or(c.msg.field("AccountId"), c.msg.field("AccountID"), c.user.Default))
+	return c.enter(cmp.Or(c.msg.Field("AccountId"), c.msg.Field("AccountID"), c.user.Default))
 }
 
 func (c *soapCall) enter(id string) *apiError {
@@ -85,7 +85,7 @@ func (c *soapCall) enter(id string) *apiError {
 
 // findEnvelope finds the envelope an operation names among those of the caller's accounts.
 func (c *soapCall) findEnvelope() *apiError {
-	id := cmp.Or(c.msg.field("EnvelopeID"), c.msg.field("EnvelopeId"))
+	id := cmp.Or(c.msg.Field("EnvelopeID"), c.msg.Field("EnvelopeId"))
 	e, known := c.envelopes.get(strings.ToLower(id))
 	if !known || !isMember(c.user, Account{ID: e.AccountID}) {
 		return refusal("ENVELOPE_DOES_NOT_EXIST")
@@ -95,7 +95,7 @@ func (c *soapCall) findEnvelope() *apiError {
 }
 
 func (c *soapCall) login() (any, *apiError) {
-	asked := c.msg.field("ReturnBaseUrl")
+	asked := c.msg.Field("ReturnBaseUrl")
 	var accounts []any
 	for _, a := range c.memberships(c.user) {
 		entry := object{
@@ -111,10 +111,11 @@ func (c *soapCall) login() (any, *apiError) {
 }
 
 func (c *soapCall) createEnvelope() (any, *apiError) {
-	e := c.msg.content
-	e.AccountID, e.SenderID, e.Key = c.account.ID, c.user.ID, c.key
-	e.Status, e.Subject = "created", c.msg.field("Subject")
-	if c.msg.operation == "CreateAndSendEnvelope" {
+	e := Envelope{
+		AccountID: c.account.ID, SenderID: c.user.ID, Key: c.key, Status: "created", Subject: c.msg.Field("Subject"),
+		Documents: c.msg.Documents, Recipients: c.msg.Recipients,
+	}
+	if c.msg.Operation == "CreateAndSendEnvelope" {
 		e.Status = "sent"
 	}
 	c.envelope = c.create(e)
@@ -198,7 +199,7 @@ func (c *soapCall) requestPDF() (any, *apiError) {
 }
 
 func (c *soapCall) voidEnvelope() (any, *apiError) {
-	if refused := c.changeEnvelope(c.envelope.ID, "voided", c.msg.field("Reason")); refused != nil {
+	if refused := c.changeEnvelope(c.envelope.ID, "voided", c.msg.Field("Reason")); refused != nil {
 		return nil, &apiError{code: "Envelope_Cannot_Void_Invalid_State", message: refused.message}
 	}
 	return object{{"VoidSuccess", true}}, nil

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/sandbox/message"
 )
 
 // restSite answers for a REST site (PROTOCOL.md §2, §7, §8).
@@ -342,7 +344,7 @@ func (c *restCall) envelopeView() (answer, *apiError) {
 	}
 	recipient := c.params["{view}"] == "recipient"
 	d, refused := c.definition(!recipient)
-	if refused == nil && recipient && d.returnURL == "" {
+	if refused == nil && recipient && d.ReturnURL == "" {
 		refused = refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is missing.")
 	}
 	if refused != nil {
@@ -361,8 +363,8 @@ func (c *core) viewURL(site string) string {
 }
 
 // definition reads a JSON or XML body; optional bodies may be missing.
-func (c *restCall) definition(optional bool) (definition, *apiError) {
-	d, err := readDefinition(c.Request)
+func (c *restCall) definition(optional bool) (message.Definition, *apiError) {
+	d, err := message.ReadDefinition(c.Request)
 	tooLarge, isTooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case isTooLarge:

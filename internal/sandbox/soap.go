@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/sandbox/message"
 	"docusign-auth-proxy/internal/services"
 )
 
@@ -23,7 +24,7 @@ type soapCall struct {
 	soapSite
 	request
 	service  *services.Service
-	msg      soapMessage
+	msg      message.SOAP
 	user     User // who is acted for
 	key      string
 	account  Account  // that the operation names
@@ -70,17 +71,17 @@ func (c *soapCall) address() string { return c.origin(c.host) + c.service.Path }
 
 func (c *soapCall) serve() answer {
 	var unreadable error
-	c.msg, unreadable = readMessage(c.Request, c.maxBody)
+	c.msg, unreadable = message.ReadSOAP(c.Request, c.maxBody)
 	counted := "unknown"
-	if c.service.Has(c.msg.operation) {
-		counted = c.msg.operation
+	if c.service.Has(c.msg.Operation) {
+		counted = c.msg.Operation
 	}
 	c.countPath("POST", c.host, c.service.Path+" "+counted)
 	if unreadable != nil {
 		c.countUnread()
-		e, ok := errors.AsType[*apiError](unreadable)
-		if !ok {
-			e = &apiError{code: "Server was unable to read request.", message: unreadable.Error()}
+		e := &apiError{code: "Server was unable to read request.", message: unreadable.Error()}
+		if named, ok := errors.AsType[*message.Error](unreadable); ok {
+			e.code = named.Fault
 		}
 		return c.refuse(e)
 	}
@@ -98,7 +99,7 @@ func (c *soapCall) serve() answer {
 	operation, known := c.operation()
 	if !known {
 		return c.refuse(&apiError{
-			code: "Unspecified_Error", message: "The sandbox does not know the operation " + c.msg.operation + ".",
+			code: "Unspecified_Error", message: "The sandbox does not know the operation " + c.msg.Operation + ".",
 		})
 	}
 	value, failed := operation.carryOut(c)
@@ -113,10 +114,10 @@ func (c *soapCall) serve() answer {
 func (c *soapCall) countUnread() {
 	c.countLegacyHeaders(c.Header)
 	c.count(func(n *Counts) {
-		if c.msg.token != nil {
+		if c.msg.Token != nil {
 			n.Legacy.WSSecurity++
 		}
-		if c.takesBody() && c.msg.operation != "" {
+		if c.takesBody() && c.msg.Operation != "" {
 			n.Legacy.Body++
 		}
 	})
@@ -125,13 +126,13 @@ func (c *soapCall) countUnread() {
 // recognised wants the namespace of the service, an operation of its WSDL and an action that agrees.
 func (c *soapCall) recognised() bool {
 	action, given := c.action()
-	agrees := action == c.service.Action(c.msg.operation) || !given && c.msg.version == soap12
-	return c.msg.namespace == c.service.Namespace && c.service.Has(c.msg.operation) && agrees
+	agrees := action == c.service.Action(c.msg.Operation) || !given && c.msg.Version == message.SOAP12
+	return c.msg.Namespace == c.service.Namespace && c.service.Has(c.msg.Operation) && agrees
 }
 
 // action is the SOAPAction header; SOAP 1.2 has it as a parameter, and where it has none the header is not looked at.
 func (c *soapCall) action() (string, bool) {
-	if c.msg.version == soap12 {
+	if c.msg.Version == message.SOAP12 {
 		_, params, _ := mime.ParseMediaType(c.Header.Get("Content-Type"))
 		action, given := params["action"]
 		return action, given
@@ -177,11 +178,11 @@ func (c *soapCall) deny(e *apiError) answer {
 	_, known := c.operation()
 	var value object
 	switch reads := c.service.Reads; {
-	case reads == services.Body && c.msg.operation == "Login":
+	case reads == services.Body && c.msg.Operation == "Login":
 		value = object{
 			{"Success", false}, {"ErrorCode", loginCode(e.faultName())}, {"AuthenticationMessage", e.message},
 		}
-	case reads == services.Header && c.msg.operation != "Ping" && known:
+	case reads == services.Header && c.msg.Operation != "Ping" && known:
 		detail := object{{"ErrorCode", managementCode(e.faultName())}, {"Description", e.message}}
 		value = object{{"Success", false}, {"Error", detail}}
 	default:
@@ -215,7 +216,7 @@ func managementCode(name string) string {
 // isSOAP12 goes by the envelope; before one was read it is guessed from the content type.
 func (c *soapCall) isSOAP12() bool {
 	guess := strings.HasPrefix(strings.ToLower(c.Header.Get("Content-Type")), "application/soap+xml")
-	return c.msg.version == soap12 || c.msg.version == "" && guess
+	return c.msg.Version == message.SOAP12 || c.msg.Version == "" && guess
 }
 
 // refuse sends a fault in the layout of PROTOCOL.md §9.
@@ -243,23 +244,23 @@ func (c *soapCall) refuse(e *apiError) answer {
 // good sends the result of an operation. A Timestamp is answered with one: WCF looks for it (PROTOCOL.md §4.4).
 func (c *soapCall) good(value any) answer {
 	var header string
-	if c.msg.timestamp {
+	if c.msg.Timestamp {
 		const form = "2006-01-02T15:04:05Z"
 		now := c.now().UTC()
 		header = fmt.Sprintf(`<soap:Header><wsse:Security xmlns:wsse="%s" xmlns:wsu="%s"><wsu:Timestamp>`+
 			`<wsu:Created>%s</wsu:Created><wsu:Expires>%s</wsu:Expires></wsu:Timestamp></wsse:Security></soap:Header>`,
-			wsse, wsu, now.Format(form), now.Add(5*time.Minute).Format(form))
+			message.WSSE, message.WSU, now.Format(form), now.Add(5*time.Minute).Format(form))
 	}
-	name := c.msg.operation
+	name := c.msg.Operation
 	body := fmt.Appendf(nil, `<%sResponse xmlns="%s">`, name, c.service.Namespace)
 	body = fmt.Appendf(appendXML(body, name+"Result", value, false), "</%sResponse>", name)
 	return c.wrap(http.StatusOK, header, body)
 }
 
 func (c *soapCall) wrap(status int, header string, body []byte) answer {
-	version, contentType := soap11, "text/xml; charset=utf-8"
+	version, contentType := message.SOAP11, "text/xml; charset=utf-8"
 	if c.isSOAP12() {
-		version, contentType = soap12, "application/soap+xml; charset=utf-8"
+		version, contentType = message.SOAP12, "application/soap+xml; charset=utf-8"
 	}
 	return answer{status: status, contentType: contentType, body: fmt.Appendf(nil,
 		`<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="%s" xmlns:xsi="%s"`+

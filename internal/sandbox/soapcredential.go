@@ -34,7 +34,7 @@ func (c *soapCall) authenticate() *apiError {
 		return denied
 	case len(c.Header["Authorization"]) > 0:
 		return c.checkBearer()
-	case c.msg.operation == "Ping":
+	case c.msg.Operation == "Ping":
 		return nil
 	}
 	return refusal("PARTNER_AUTHENTICATION_FAILED", "An Integrator key was not specified.")
@@ -61,15 +61,15 @@ func (c *soapCall) credentials() ([]credential, *apiError) {
 	} else if len(values) > 0 {
 		c.count(func(n *Counts) { inHeader(&n.Legacy) })
 	}
-	if t := c.msg.token; t != nil && readsToken {
-		given = append(given, credential{username: t.username, password: t.password, digest: t.digest, count: inToken})
+	if t := c.msg.Token; t != nil && readsToken {
+		given = append(given, credential{username: t.Username, password: t.Password, digest: t.Digest, count: inToken})
 	} else if t != nil {
 		c.count(func(n *Counts) { inToken(&n.Legacy) })
 	}
-	email, password := c.msg.body.child("Email"), c.msg.body.value("Password")
-	if c.takesBody() && (password != "" || email != nil && len(c.Header["Authorization"]) == 0) {
+	password := c.msg.Field("Password")
+	if c.takesBody() && (password != "" || c.msg.HasField("Email") && len(c.Header["Authorization"]) == 0) {
 		given = append(given, credential{
-			username: c.msg.body.value("Email"), password: password, count: func(l *Legacy) { l.Body++ },
+			username: c.msg.Field("Email"), password: password, count: func(l *Legacy) { l.Body++ },
 		})
 	}
 	return given, denied
@@ -77,7 +77,7 @@ func (c *soapCall) credentials() ([]credential, *apiError) {
 
 // takesBody tells whether the operation's credential is in the body.
 func (c *soapCall) takesBody() bool {
-	return c.service.Reads == services.Body && c.msg.operation != "Ping"
+	return c.service.Reads == services.Body && c.msg.Operation != "Ping"
 }
 
 // headerCredential reads the X-DocuSign-Authentication header, strictly.

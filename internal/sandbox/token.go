@@ -3,6 +3,7 @@ package sandbox
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ type grantedToken struct {
 func (c *core) issue(g grant) *grantedToken {
 	life := c.setting().tokenLife
 	g.expires = c.now().Add(life)
-	text := tokenText()
+	text := tokenText(g)
 	c.access.put(text, g)
 	return &grantedToken{
 		AccessToken: text, TokenType: "Bearer", ExpiresIn: int64(life / time.Second), Scope: strings.Join(g.scopes, " "),
@@ -90,9 +91,16 @@ func (c *core) issue(g grant) *grantedToken {
 }
 
 // tokenText looks like DocuSign's tokens: three base64url parts, 700 bytes and more, meaningless to the client.
-func tokenText() string {
+func tokenText(g grant) string {
 	header := encode([]byte(`{"typ":"MT","alg":"RS256","kid":"681ff1bd-f176-4c04-a926-6ce3d6b0d5c7"}`))
-	return strings.Join([]string{header, encode(randomBytes(256)), encode(randomBytes(256))}, ".")
+	claims, err := json.Marshal(map[string]any{
+		"jti": newGUID(), "client": g.key, "sub": g.user, "scp": g.scopes, "exp": g.expires.Unix(),
+		"pad": encode(randomBytes(96)),
+	})
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return strings.Join([]string{header, encode(claims), encode(randomBytes(256))}, ".")
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -1,4 +1,4 @@
-package sandbox
+package message
 
 import (
 	"bytes"
@@ -15,45 +15,54 @@ import (
 )
 
 const (
-	soap11 = "http://schemas.xmlsoap.org/soap/envelope/"
-	soap12 = "http://www.w3.org/2003/05/soap-envelope"
-	wsse   = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-	wsu    = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+	SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
+	SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
+	WSSE   = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+	WSU    = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 	xop    = "http://www.w3.org/2004/08/xop/include"
 )
 
-// soapMessage is what the sandbox takes from a SOAP request.
-type soapMessage struct {
-	version   string // namespace of the envelope; empty until it is known
-	namespace string
-	operation string
-	token     *usernameToken
-	timestamp bool     // the Security header held one
-	body      *element // the operation
-	content   Envelope
-	parts     map[string]Document // by cid
+// SOAP is what the sandbox takes from a SOAP request.
+type SOAP struct {
+	Version    string // namespace of the envelope; empty until it is known
+	Namespace  string
+	Operation  string
+	Token      *UsernameToken
+	Timestamp  bool // the Security header held one
+	Documents  []Document
+	Recipients []Recipient
+	body       *element            // the operation
+	parts      map[string]Document // by cid
 }
 
-// usernameToken is the WS-Security credential (PROTOCOL.md §4.4).
-type usernameToken struct {
-	username, password string
-	digest             bool
+// UsernameToken is the WS-Security credential (PROTOCOL.md §4.4).
+type UsernameToken struct {
+	Username, Password string
+	Digest             bool
 }
 
-// field is a child of the operation or of its Envelope.
-func (m *soapMessage) field(name string) string {
+// Error is one of the faults that SOAP itself names; every other error is of a message that cannot be read.
+type Error struct{ Fault, Reason string }
+
+func (e *Error) Error() string { return e.Reason }
+
+// Field is the text of a child of the operation or of its Envelope.
+func (m *SOAP) Field(name string) string {
 	return cmp.Or(m.body.value(name), m.body.child("Envelope").value(name))
 }
 
-// readMessage reads a whole request: encoding, MTOM packaging and envelope. What was read comes with an error too.
-func readMessage(r *http.Request, limit int64) (soapMessage, error) {
+// HasField reports whether the operation has a child of that name.
+func (m *SOAP) HasField(name string) bool { return m.body.child(name) != nil }
+
+// ReadSOAP reads a whole request: encoding, MTOM packaging and envelope. What was read comes with an error too.
+func ReadSOAP(r *http.Request, limit int64) (SOAP, error) {
 	body, err := decoded(r, limit)
 	if err != nil {
-		return soapMessage{}, err
+		return SOAP{}, err
 	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return soapMessage{}, fmt.Errorf("content type: %w", err)
+		return SOAP{}, fmt.Errorf("content type: %w", err)
 	}
 	switch media {
 	case "text/xml", "application/soap+xml":
@@ -61,7 +70,7 @@ func readMessage(r *http.Request, limit int64) (soapMessage, error) {
 	case "multipart/related":
 		return readPackage(multipart.NewReader(body, params["boundary"]), params)
 	}
-	return soapMessage{}, fmt.Errorf("content type %q is not SOAP", media)
+	return SOAP{}, fmt.Errorf("content type %q is not SOAP", media)
 }
 
 func decoded(r *http.Request, limit int64) (io.ReadCloser, error) {
@@ -79,9 +88,9 @@ func decoded(r *http.Request, limit int64) (io.ReadCloser, error) {
 }
 
 // readPackage reads MTOM: the root part holds the envelope, the others documents.
-func readPackage(parts *multipart.Reader, params map[string]string) (soapMessage, error) {
+func readPackage(parts *multipart.Reader, params map[string]string) (SOAP, error) {
 	if params["type"] != "application/xop+xml" {
-		return soapMessage{}, errors.New("multipart/related is not of type application/xop+xml")
+		return SOAP{}, errors.New("multipart/related is not of type application/xop+xml")
 	}
 	var root []byte
 	documents := map[string]Document{}
@@ -100,21 +109,21 @@ func readPackage(parts *multipart.Reader, params map[string]string) (soapMessage
 }
 
 // readEnvelope reads the envelope; parts are the documents that it may include by their ids.
-func readEnvelope(r io.Reader, parts map[string]Document) (soapMessage, error) {
+func readEnvelope(r io.Reader, parts map[string]Document) (SOAP, error) {
 	root, unreadable := readXML(r)
-	msg := soapMessage{parts: parts}
+	msg := SOAP{parts: parts}
 	err := msg.take(root)
 	return msg, cmp.Or(unreadable, err)
 }
 
 // take checks the envelope and notes what is in it, as far as it is right.
-func (m *soapMessage) take(root *element) error {
-	if root == nil || root.name.Local != "Envelope" || root.name.Space != soap11 && root.name.Space != soap12 {
-		return &apiError{code: "VersionMismatch", message: "the envelope is neither SOAP 1.1 nor SOAP 1.2"}
+func (m *SOAP) take(root *element) error {
+	if root == nil || root.name.Local != "Envelope" || root.name.Space != SOAP11 && root.name.Space != SOAP12 {
+		return &Error{"VersionMismatch", "the envelope is neither SOAP 1.1 nor SOAP 1.2"}
 	}
-	m.version = root.name.Space
+	m.Version = root.name.Space
 	regions := root.children
-	if len(regions) > 0 && regions[0].name == (xml.Name{Space: m.version, Local: "Header"}) {
+	if len(regions) > 0 && regions[0].name == (xml.Name{Space: m.Version, Local: "Header"}) {
 		for _, block := range regions[0].children {
 			if err := m.takeHeader(block); err != nil {
 				return err
@@ -122,7 +131,7 @@ func (m *soapMessage) take(root *element) error {
 		}
 		regions = regions[1:]
 	}
-	if len(regions) == 0 || regions[0].name != (xml.Name{Space: m.version, Local: "Body"}) {
+	if len(regions) == 0 || regions[0].name != (xml.Name{Space: m.Version, Local: "Body"}) {
 		return errors.New("the envelope has no body, or something before it that is no header")
 	}
 	operations := regions[0].children
@@ -130,7 +139,7 @@ func (m *soapMessage) take(root *element) error {
 		return errors.New("the body is empty")
 	}
 	m.body = operations[0]
-	m.operation, m.namespace = m.body.name.Local, m.body.name.Space
+	m.Operation, m.Namespace = m.body.name.Local, m.body.name.Space
 	if len(regions) > 1 || len(operations) > 1 {
 		return errors.New("there is more than one body, or more than one operation in it")
 	}
@@ -141,12 +150,12 @@ func (m *soapMessage) take(root *element) error {
 }
 
 // takeHeader looks at a header block; of those it reads Security.
-func (m *soapMessage) takeHeader(block *element) error {
-	security := block.name == xml.Name{Space: wsse, Local: "Security"}
+func (m *SOAP) takeHeader(block *element) error {
+	security := block.name == xml.Name{Space: WSSE, Local: "Security"}
 	for _, a := range block.attrs {
 		optional := a.Value == "0" || a.Value == "false" || security || strings.Contains(block.name.Space, "/addressing")
-		if a.Name == (xml.Name{Space: m.version, Local: "mustUnderstand"}) && !optional {
-			return &apiError{code: "MustUnderstand", message: "a header that must be understood is not"}
+		if a.Name == (xml.Name{Space: m.Version, Local: "mustUnderstand"}) && !optional {
+			return &Error{"MustUnderstand", "a header that must be understood is not"}
 		}
 	}
 	if !security {
@@ -154,29 +163,29 @@ func (m *soapMessage) takeHeader(block *element) error {
 	}
 	for _, e := range block.children {
 		switch e.name {
-		case xml.Name{Space: wsu, Local: "Timestamp"}:
-			m.timestamp = true
-		case xml.Name{Space: wsse, Local: "UsernameToken"}:
-			if m.token != nil {
+		case xml.Name{Space: WSU, Local: "Timestamp"}:
+			m.Timestamp = true
+		case xml.Name{Space: WSSE, Local: "UsernameToken"}:
+			if m.Token != nil {
 				return errors.New("more than one UsernameToken")
 			}
-			m.token = newUsernameToken(e)
+			m.Token = newToken(e)
 		}
 	}
 	return nil
 }
 
-func newUsernameToken(e *element) *usernameToken {
-	t := &usernameToken{}
+func newToken(e *element) *UsernameToken {
+	t := &UsernameToken{}
 	for _, c := range e.children {
 		switch c.name {
-		case xml.Name{Space: wsse, Local: "Username"}:
-			t.username = c.text
-		case xml.Name{Space: wsse, Local: "Password"}:
-			t.password = c.text
+		case xml.Name{Space: WSSE, Local: "Username"}:
+			t.Username = c.text
+		case xml.Name{Space: WSSE, Local: "Password"}:
+			t.Password = c.text
 			for _, a := range c.attrs {
 				digest := strings.EqualFold(a.Name.Local, "Type") && !strings.HasSuffix(a.Value, "#PasswordText")
-				t.digest = t.digest || digest
+				t.Digest = t.Digest || digest
 			}
 		}
 	}
@@ -184,11 +193,11 @@ func newUsernameToken(e *element) *usernameToken {
 }
 
 // checkNamespace wants every element in the operation's namespace, but for xop:Include.
-func (m *soapMessage) checkNamespace(e *element) error {
+func (m *SOAP) checkNamespace(e *element) error {
 	if e.name == (xml.Name{Space: xop, Local: "Include"}) {
 		return nil
 	}
-	if e.name.Space != m.namespace {
+	if e.name.Space != m.Namespace {
 		return fmt.Errorf("element %s is in the namespace %q", e.name.Local, e.name.Space)
 	}
 	for _, c := range e.children {
@@ -200,17 +209,17 @@ func (m *soapMessage) checkNamespace(e *element) error {
 }
 
 // takeContent reads the documents and recipients of the operation's Envelope.
-func (m *soapMessage) takeContent(envelope *element) error {
+func (m *SOAP) takeContent(envelope *element) error {
 	for _, e := range envelope.child("Documents").items() {
 		doc, err := m.document(e.child("PDFBytes"))
 		if err != nil {
 			return fmt.Errorf("PDFBytes: %w", err)
 		}
 		doc.ID, doc.Name = e.value("ID"), e.value("Name")
-		m.content.Documents = append(m.content.Documents, doc)
+		m.Documents = append(m.Documents, doc)
 	}
 	for _, e := range envelope.child("Recipients").items() {
-		m.content.Recipients = append(m.content.Recipients, Recipient{
+		m.Recipients = append(m.Recipients, Recipient{
 			ID: e.value("ID"), Email: e.value("Email"), Name: e.value("UserName"), Type: e.value("Type"),
 		})
 	}
@@ -218,7 +227,7 @@ func (m *soapMessage) takeContent(envelope *element) error {
 }
 
 // document is base64, or a part that is included.
-func (m *soapMessage) document(content *element) (doc Document, err error) {
+func (m *SOAP) document(content *element) (doc Document, err error) {
 	include := content.child("Include")
 	switch {
 	case content == nil:

@@ -1,4 +1,7 @@
-package sandbox
+// Package message reads what reaches the sandbox, strictly: envelope definitions in JSON, XML and multipart, and SOAP
+// envelopes with or without MTOM. It must never keep a document: of each there is the size and the digest.
+// The REST and the SOAP site of the sandbox call it.
+package message
 
 import (
 	"bytes"

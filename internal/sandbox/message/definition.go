@@ -1,4 +1,4 @@
-package sandbox
+package message
 
 import (
 	"bufio"
@@ -19,23 +19,38 @@ import (
 
 const maxParts = 1000
 
-// definition is what the sandbox takes from an envelope or view definition.
-type definition struct {
-	Envelope
-	returnURL string
+// Definition is what the sandbox takes from an envelope or view definition.
+type Definition struct {
+	Status     string // lower-case
+	Subject    string
+	Reason     string // of voiding
+	ReturnURL  string
+	Documents  []Document
+	Recipients []Recipient
 }
 
-// readDefinition reads a body of JSON, XML or multipart/form-data (PROTOCOL.md §1.6); io.EOF means that there is none.
-func readDefinition(r *http.Request) (definition, error) {
+// Document is what came as one document.
+type Document struct {
+	ID     string
+	Name   string
+	Size   int64  // decoded bytes
+	SHA256 string // hex, of the decoded bytes
+}
+
+// Recipient is one person of an envelope.
+type Recipient struct{ ID, Email, Name, Type string }
+
+// ReadDefinition reads a body of JSON, XML or multipart/form-data (PROTOCOL.md §1.6); io.EOF means that there is none.
+func ReadDefinition(r *http.Request) (Definition, error) {
 	body := bufio.NewReader(r.Body)
 	if _, err := body.Peek(1); err != nil {
-		return definition{}, err
+		return Definition{}, err
 	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return definition{}, fmt.Errorf("content type: %w", err)
+		return Definition{}, fmt.Errorf("content type: %w", err)
 	}
-	var d definition
+	var d Definition
 	if media == "multipart/form-data" {
 		d, err = readParts(multipart.NewReader(body, params["boundary"]))
 	} else {
@@ -47,28 +62,28 @@ func readDefinition(r *http.Request) (definition, error) {
 	return d, err
 }
 
-func readPart(media string, body io.Reader) (definition, error) {
+func readPart(media string, body io.Reader) (Definition, error) {
 	read := readXML
 	switch media {
 	case "application/json", "text/json":
 		read = readJSON
 	case "application/xml", "text/xml":
 	default:
-		return definition{}, fmt.Errorf("content type %q is not JSON or XML", media)
+		return Definition{}, fmt.Errorf("content type %q is not JSON or XML", media)
 	}
 	root, err := read(body)
 	if err != nil {
-		return definition{}, err
+		return Definition{}, err
 	}
 	return newDefinition(root)
 }
 
 // newDefinition takes what is needed out of JSON or XML: in both, the children of a list may have any name.
-func newDefinition(root *element) (definition, error) {
-	d := definition{returnURL: root.value("returnUrl"), Envelope: Envelope{
+func newDefinition(root *element) (Definition, error) {
+	d := Definition{
 		Status: strings.ToLower(root.value("status")), Subject: root.value("emailSubject"),
-		Reason: root.value("voidedReason"),
-	}}
+		Reason: root.value("voidedReason"), ReturnURL: root.value("returnUrl"),
+	}
 	for _, e := range root.child("documents").items() {
 		doc := Document{ID: e.value("documentId"), Name: e.value("name")}
 		if err := doc.keep(e.value("documentBase64")); err != nil {
@@ -99,7 +114,7 @@ func (doc *Document) keep(text string) error {
 }
 
 // readParts wants the definition first and documents after it.
-func readParts(parts *multipart.Reader) (d definition, err error) {
+func readParts(parts *multipart.Reader) (d Definition, err error) {
 	err = eachPart(parts, func(n int, part *multipart.Part) (err error) {
 		if n > 0 {
 			return d.readDocument(part)
@@ -128,7 +143,7 @@ func eachPart(parts *multipart.Reader, take func(n int, part *multipart.Part) er
 }
 
 // readDocument hashes a part as it passes. The id is often not in a valid header: npm docusign sends "documentId=1".
-func (d definition) readDocument(part *multipart.Part) error {
+func (d Definition) readDocument(part *multipart.Part) error {
 	pattern := regexp.MustCompile(`(?i)(?:^|[;\s])documentid\s*=\s*"?([0-9A-Za-z-]+)`)
 	id := pattern.FindStringSubmatch(part.Header.Get("Content-Disposition"))
 	if id == nil {
