@@ -1,6 +1,6 @@
 // Package admin is the operations listener: metrics, health, readiness, reload, and the status page with its JSON twin.
-// It must never show a secret, trust a text that a caller of the proxy sent, or need anything but its own bytes to be read.
-// Package cmd assembles a Status, serves the handler, and writes the same Status as a report.
+// It must never show a secret, trust a text that a caller of the proxy sent, or need anything but its own bytes to be
+// read. Package cmd assembles a Status, serves the handler, and writes the same Status as a report.
 package admin
 
 import (
@@ -34,17 +34,21 @@ type Config struct {
 	Reload func(ctx context.Context) error
 	// Retry makes the proxy ask DocuSign again for what was refused until a person changes something. nil = 404.
 	Retry func()
-	// ConsentPath is where browsers come back from DocuSign's consent page with ?code=; it means Retry too. "" = nowhere.
+	// ConsentPath is where browsers come back from DocuSign's consent page with ?code=; it means Retry too. "" =
+	// nowhere.
 	ConsentPath string
 	// Status returns what is known now. It is called for each page; it and what it points to are only read.
 	Status func() Status
-	// Auth gives the check of logins that is in force; it is asked for each request. nil, or a nil Verify, asks for no login.
+	// Auth gives the check of logins that is in force; it is asked for each request. nil, or a nil Verify, asks for no
+	// login.
 	Auth func() Verify
-	// Token is what commands on the same machine prove the operator by, as Authorization: Bearer. Empty = there is none.
+	// Token is what commands on the same machine prove the operator by, as Authorization: Bearer. Empty = there is
+	// none.
 	Token secret.Text
 	// OnPanic is told of each panic of a handler that was caught; nil = nobody.
 	OnPanic func()
-	// Hosts are the names besides localhost and addresses that a request may be addressed to. With Auth every name will do.
+	// Hosts are the names besides localhost and addresses that a request may be addressed to. With Auth every name will
+	// do.
 	Hosts []string
 	// Extra are further routes, by pattern of http.ServeMux, for the operator alone: by Auth or Token.
 	Extra map[string]http.Handler
@@ -52,8 +56,8 @@ type Config struct {
 
 func (c *Config) asksLogin() bool { return c.Auth != nil && c.Auth() != nil }
 
-// Verify checks a login from client. It should remember a proven password, since every scrape asks, and throttle failures. An error with
-// a method Later, as translate.Error has, may say that the password was not checked.
+// Verify checks a login from client. It should remember a proven password, since every scrape asks, and throttle
+// failures. An error with a method Later, as translate.Error has, may say that the password was not checked.
 type Verify func(ctx context.Context, client netip.Addr, user string, password secret.Text) error
 
 // Refresh periods that a page can be asked for with ?refresh=, in seconds.

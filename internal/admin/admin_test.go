@@ -772,12 +772,23 @@ func walk(typ reflect.Type, prefix string, fields *[]string) {
 	for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
-	if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[time.Time]() {
+	switch {
+	case typ == reflect.TypeFor[netip.Addr](), typ.Kind() == reflect.String: // a text in JSON
+		*fields = append(*fields, prefix+" string")
+		return
+	case typ.Kind() != reflect.Struct || typ == reflect.TypeFor[time.Time]():
 		*fields = append(*fields, prefix+" "+typ.String())
 		return
 	}
 	for i := range typ.NumField() {
 		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		switch {
+		case name == "-":
+			continue
+		case name == "" && typ.Field(i).Anonymous:
+			walk(typ.Field(i).Type, prefix, fields)
+			continue
+		}
 		if !snake.MatchString(name) {
 			panic("no name in snake case: " + typ.Field(i).Name)
 		}

@@ -200,8 +200,12 @@ func connAttention(s *Status) []Attention {
 			break
 		}
 		times := count(int(f.Count), "connection") + ", the last " + relative(f.Last, s.Generated)
+		client := "addresses not listed"
+		if f.Client.IsValid() {
+			client = f.Client.String()
+		}
 		list = append(list, Attention{
-			Subject: "Client " + cmp.Or(f.Client, "addresses not listed"), Problem: sentence(f.Detail) + " " + sentence(times),
+			Subject: "Client " + client, Problem: sentence(f.Detail) + " " + sentence(times),
 			NextStep: sentence(f.NextStep),
 		})
 	}

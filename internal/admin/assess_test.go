@@ -110,10 +110,10 @@ func TestRelative(t *testing.T) {
 }
 
 func TestSeries(t *testing.T) {
-	at := func(d time.Duration, calls uint64) Hour {
-		return Hour{Start: noon.Add(d), Calls: calls, Legacy: 1, Failed: 1}
+	at := func(d time.Duration, calls uint64) ledger.Hour {
+		return ledger.Hour{Start: noon.Add(d), Calls: calls, Legacy: 1, Failed: 1}
 	}
-	slots := series([]Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2), at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, chartDays)
+	slots := series([]ledger.Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2), at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, chartDays)
 	if len(slots) != 14 || slots[0].Calls != 5 || slots[13].Calls != 5 || slots[13].Legacy != 2 || slots[13].Other != 3 {
 		t.Errorf("%+v", slots)
 	}
@@ -124,7 +124,7 @@ func TestSeries(t *testing.T) {
 	if empty := newChart(series(nil, noon, time.Hour, 336), 672, 96, 32); empty.Max != 0 || empty.Legacy != "" {
 		t.Errorf("%+v", empty)
 	}
-	if wrong := series([]Hour{{Start: noon, Calls: 1, Legacy: 5}}, noon, time.Hour, 1); wrong[0].Other != 0 {
+	if wrong := series([]ledger.Hour{{Start: noon, Calls: 1, Legacy: 5}}, noon, time.Hour, 1); wrong[0].Other != 0 {
 		t.Errorf("%+v", wrong)
 	}
 }
@@ -140,7 +140,7 @@ func TestFormatting(t *testing.T) {
 			t.Errorf("%d: %s", in, got)
 		}
 	}
-	if !looksLikeKey("DOCU-230546a7-9c55-40ad-8fbf-af205d5494ad") || !looksLikeKey("230546A7-9c55-40ad-8fbf-af205d5494ad") || looksLikeKey("230546a7-9c55-40ad-8fbf-af205d5494aX") || looksLikeKey("") {
+	if !isKey("DOCU-230546a7-9c55-40ad-8fbf-af205d5494ad") || !isKey("230546A7-9c55-40ad-8fbf-af205d5494ad") || isKey("230546a7-9c55-40ad-8fbf-af205d5494aX") || isKey("") {
 		t.Error("keys are not told from other texts")
 	}
 }

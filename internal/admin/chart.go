@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/observe/ledger"
 )
 
 const chartDays = 14
@@ -25,7 +27,7 @@ type slot struct {
 }
 
 // series sums hours into n slots of the given length, the last of which ends with now's hour or day.
-func series(hours []Hour, now time.Time, length time.Duration, n int) []slot {
+func series(hours []ledger.Hour, now time.Time, length time.Duration, n int) []slot {
 	end := now.UTC().Truncate(length).Add(length)
 	start := end.Add(-time.Duration(n) * length)
 	slots := make([]slot, n)

@@ -9,45 +9,13 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// IntegrationOf gives what the ledger knows of an integration. rows may hold those of others too.
-func IntegrationOf(s ledger.Summary, rows []ledger.Row) Integration {
-	i := Integration{
-		Name: s.Name, Mode: s.Mode, State: string(s.State), FirstSeen: s.FirstSeen, LastSeen: s.LastSeen, LegacyLast: s.LegacyLast,
-		NativeLast: s.NativeLast, NativeSince: s.NativeSince, Calls: s.Calls, Failed: failed(s.Counts), Outcomes: s.Counts,
-		CallsLast24h: s.CallsLast24h, OAuthLast24h: s.BearerLast24h, LastError: s.LastError, LastErrorAt: s.LastErrorAt, BytesIn: s.BytesIn,
-		BytesOut: s.BytesOut, UnknownUsers: s.UnknownUsers, Schemes: s.Schemes, Doors: s.Doors, APIs: s.APIs,
-	}
-	for _, r := range rows {
-		if r.Integration == s.Name {
-			i.Callers = append(i.Callers, callerOf(r))
-		}
-	}
-	for _, h := range s.Hours {
-		i.Hours = append(i.Hours, Hour{h.Start, uint64(h.Calls), uint64(h.Failed), uint64(h.Legacy), uint64(h.Native)})
-	}
-	return i
+// IntegrationOf gives what the ledger knows of an integration.
+func IntegrationOf(s ledger.Summary) Integration {
+	return Integration{Name: s.Name, Mode: s.Mode, State: string(s.State), Summary: s}
 }
 
-func failed(counts map[string]uint64) uint64 {
-	var n uint64
-	for outcome, c := range counts {
-		if outcome != string(call.OutcomeOK) {
-			n += c
-		}
-	}
-	return n
-}
-
-func callerOf(r ledger.Row) Caller {
-	return Caller{
-		Authenticator: r.Authenticator, Principal: r.Principal, Scheme: r.Scheme, Door: r.Door, API: r.API, Way: r.Way.String(),
-		FirstSeen: r.FirstSeen, LastSeen: r.LastSeen, Calls: r.Calls, Failed: failed(r.Counts), Outcomes: r.Counts, LastStatus: r.LastStatus,
-		LastError: r.LastError, LastErrorAt: r.LastErrorAt, Client: r.Client, UserAgent: r.UserAgent, BytesIn: r.BytesIn, BytesOut: r.BytesOut,
-	}
-}
-
-// UnknownOf groups the ledger's unknown callers: by integrator key, and the users of a known integration by its name. The
-// last seen come first.
+// UnknownOf groups the ledger's unknown callers: by integrator key, and the users of a known integration by its name.
+// The last seen come first.
 func UnknownOf(rows []ledger.UnknownRow) []Unknown {
 	type place struct{ integration, key string }
 	groups := map[place]*Unknown{}
@@ -81,10 +49,11 @@ func (u *Unknown) add(r ledger.UnknownRow) {
 		u.LastSeen = r.LastSeen
 	}
 	u.Calls += r.Calls
-	u.Callers = append(u.Callers, callerOf(r.Row))
+	u.Callers = append(u.Callers, r.Row)
 }
 
-// TokenOf tells of one identity. user is its name in the configuration; consentURL is shown as long as consent is not given.
+// TokenOf tells of one identity. user is its name in the configuration; consentURL is shown as long as consent is not
+// given.
 func TokenOf(s oauth.State, user, consentURL string) Token {
 	t := Token{
 		User: cmp.Or(user, s.Identity.Subject), UserID: s.Identity.Subject, Scopes: s.Identity.Scopes, Obtained: s.Obtained, Expires: s.Expires,

@@ -18,12 +18,12 @@ const (
 )
 
 // hours draws a working day: busy from 8 to 18, quiet at night, little at the weekend.
-func hours(perHour uint32, failing, native bool) []ledger.Hour {
+func hours(perHour uint64, failing, native bool) []ledger.Hour {
 	var list []ledger.Hour
 	for start := now.Truncate(hour).Add(-335 * hour); !start.After(now); start = start.Add(hour) {
 		calls := perHour / 10
 		if h := start.Hour(); h >= 8 && h < 18 && start.Weekday() != time.Saturday && start.Weekday() != time.Sunday {
-			calls = perHour - uint32(h%3)*perHour/8
+			calls = perHour - uint64(h%3)*perHour/8
 		}
 		if calls == 0 {
 			continue
@@ -43,11 +43,11 @@ func hours(perHour uint32, failing, native bool) []ledger.Hour {
 
 func summary(name, mode string, state ledger.State, last time.Time, calls, failed uint64) ledger.Summary {
 	s := ledger.Summary{
-		Name: name, Mode: mode, State: state, LastSeen: last, Calls: calls, Counts: map[string]uint64{"ok": calls - failed},
+		Known: ledger.Known{Name: name, Mode: mode}, State: state, LastSeen: last, Calls: calls, Failed: failed, Outcomes: map[string]uint64{"ok": calls - failed},
 		Schemes: []string{"header_json"}, Doors: []string{"connect"}, APIs: []string{"rest_v2"}, BytesIn: calls * 2100, BytesOut: calls * 48000,
 	}
 	if failed > 0 {
-		s.Counts["token_error"] = failed
+		s.Outcomes["token_error"] = failed
 	}
 	if calls > 0 {
 		s.FirstSeen = ago(41 * day)
@@ -60,12 +60,12 @@ func summary(name, mode string, state ledger.State, last time.Time, calls, faile
 
 func row(integration, user, principal, scheme string, way ledger.Way, last time.Time, calls, failed uint64) ledger.Row {
 	r := ledger.Row{
-		Integration: integration, Authenticator: user, Principal: principal, Scheme: scheme, Door: "connect", API: "rest_v2", Way: way,
-		FirstSeen: ago(41 * day), LastSeen: last, Calls: calls, Counts: map[string]uint64{"ok": calls - failed}, LastStatus: 201,
+		Integration: integration, Authenticator: user, Principal: principal, Scheme: scheme, Door: "connect", API: "rest_v2", Way: way.String(),
+		FirstSeen: ago(41 * day), LastSeen: last, Calls: calls, Failed: failed, Outcomes: map[string]uint64{"ok": calls - failed}, LastStatus: 201,
 		Client: "10.1.2.17", UserAgent: "Apache-HttpClient/4.5.1 (Java/1.8.0_151)", BytesIn: calls * 2100, BytesOut: calls * 48000,
 	}
 	if failed > 0 {
-		r.Counts["token_error"], r.LastStatus = failed, 401
+		r.Outcomes["token_error"], r.LastStatus = failed, 401
 		r.LastError, r.LastErrorAt = "DocuSign refused the grant: consent_required", last
 	}
 	return r
@@ -97,16 +97,16 @@ const (
 // sample is a migration in the middle.
 func sample() admin.Status {
 	billing := summary("nightly-billing", "translate", ledger.StateTranslated, ago(3*time.Minute), 48210, 31)
-	billing.CallsLast24h, billing.BearerLast24h, billing.Hours = 1840, 1838, hours(180, false, false)
+	billing.CallsLast24h, billing.OAuthLast24h, billing.Hours = 1840, 1838, hours(180, false, false)
 	billing.UnknownUsers = 1
 	contracts := summary("contracts", "translate", ledger.StateFailing, ago(40*time.Second), 3120, 140)
 	contracts.CallsLast24h, contracts.Hours = 140, hours(14, true, false)
 	contracts.LastError, contracts.LastErrorAt = "DocuSign refused the grant: consent_required", ago(40*time.Second)
 	hr := summary("hr-onboarding", "translate", ledger.StateMixed, ago(11*time.Minute), 912, 0)
-	hr.CallsLast24h, hr.BearerLast24h, hr.Hours, hr.NativeLast = 66, 66, hours(9, false, true), ago(14*time.Minute)
+	hr.CallsLast24h, hr.OAuthLast24h, hr.Hours, hr.NativeLast = 66, 66, hours(9, false, true), ago(14*time.Minute)
 	hr.Schemes = []string{"header_xml", "oauth_bearer"}
 	crm := summary("crm", "translate", ledger.StateNative, ago(2*hour), 20411, 3)
-	crm.CallsLast24h, crm.BearerLast24h, crm.LegacyLast, crm.NativeLast, crm.NativeSince = 260, 260, ago(20*day), ago(2*hour), ago(19*day)
+	crm.CallsLast24h, crm.OAuthLast24h, crm.LegacyLast, crm.NativeLast, crm.NativeSince = 260, 260, ago(20*day), ago(2*hour), ago(19*day)
 	for _, h := range hours(30, false, false) {
 		h.Native, h.Legacy = h.Legacy, 0
 		crm.Hours = append(crm.Hours, h)
@@ -147,7 +147,12 @@ func sample() admin.Status {
 		},
 	}
 	for _, known := range []ledger.Summary{archive, billing, contracts, crm, hr, warehouse, year} {
-		i := admin.IntegrationOf(known, rows)
+		for _, r := range rows {
+			if r.Integration == known.Name {
+				known.Callers = append(known.Callers, r)
+			}
+		}
+		i := admin.IntegrationOf(known)
 		i.IntegratorKey, i.ClientID, i.SOAP = keyBilling, keyBilling, "bearer"
 		i.Keys = []admin.Key{{Source: "file keys/new.pem", Fingerprint: "a8f5f167f44f4964", Works: true}}
 		i.Users = []admin.User{{Username: "anna@example.com", UserID: "a1b2c3d4-0000-4000-8000-000000000020", Password: "bcrypt", MayActFor: []string{"bob@example.com"}}}

@@ -132,8 +132,8 @@ func By(r *http.Request) string {
 
 type operatorKey struct{}
 
-// operatorOnly lets a handler be reached only by who has logged in or has read the token file, also where pages ask nobody:
-// every user of the machine reaches a loopback address.
+// operatorOnly lets a handler be reached only by who has logged in or has read the token file, also where pages ask
+// nobody: every user of the machine reaches a loopback address.
 func (g *guard) operatorOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Context().Value(operatorKey{}) != nil {
@@ -169,8 +169,9 @@ func setHeaders(h http.Header) {
 	h.Set("Cross-Origin-Embedder-Policy", "require-corp")
 }
 
-// knownHost refuses foreign names: a web page whose name is made to point here (DNS rebinding) still sends its own name, and a
-// browser always sends one. Health checks of HTTP/1.0 send none (RFC 9112 §3.2 demands it of HTTP/1.1 alone).
+// knownHost refuses foreign names: a web page whose name is made to point here (DNS rebinding) still sends its own
+// name, and a browser always sends one. Health checks of HTTP/1.0 send none (RFC 9112 §3.2 demands it of HTTP/1.1
+// alone).
 func (g *guard) knownHost(host string) bool {
 	if host == "" {
 		return true

@@ -13,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Rows that a page shows; /api/status has them all.
@@ -67,8 +68,8 @@ func (p *pages) execute(w io.Writer, name string, data *page) error {
 	return nil
 }
 
-// part hands a template its page together with what it is about. Label names it for assistive technology; no two parts of
-// a page have the same.
+// part hands a template its page together with what it is about. Label names it for assistive technology; no two parts
+// of a page have the same.
 type part struct {
 	Page  *page
 	Item  any
@@ -90,7 +91,7 @@ func functions() template.FuncMap {
 		"schemeOf": schemeText,
 		"wayOf":    wayText,
 		"outcomes": outcomesOf,
-		"isGUID":   looksLikeKey,
+		"isGUID":   isKey,
 		"plural":   count,
 		"count64":  func(n uint64) int { return int(n) },
 		"first":    firstOf,
@@ -145,7 +146,8 @@ func (p *page) Days(i Integration) []slot {
 	return slots
 }
 
-// Sorted lists the integrations by what the reader must know first: failing, in need of the proxy, silent, moved, blocked.
+// Sorted lists the integrations by what the reader must know first: failing, in need of the proxy, silent, moved,
+// blocked.
 func (p *page) Sorted() []Integration {
 	rank := func(i Integration) int {
 		switch state := ledger.State(i.State); {
@@ -269,23 +271,8 @@ func outcomesOf(counts map[string]uint64) string {
 	return strings.Join(names, ", ")
 }
 
-// looksLikeKey reports whether a text is a GUID, with or without the four characters that old keys have before it.
-func looksLikeKey(s string) bool {
-	if len(s) == 41 && s[4] == '-' {
-		s = s[5:]
-	}
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		hex := s[i] >= '0' && s[i] <= '9' || s[i]|0x20 >= 'a' && s[i]|0x20 <= 'f'
-		if dash != (s[i] == '-') || !dash && !hex {
-			return false
-		}
-	}
-	return true
-}
+// isKey reports whether a text has the form of an integrator key.
+func isKey(s string) bool { return s != "" && !shown.IsNot(s) && shown.Key(s) == s }
 
 func thousands(digits string) string {
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {

@@ -17,8 +17,8 @@ import (
 // Formats are the names that WriteReport knows.
 func Formats() []string { return []string{"table", "json", "csv", "html"} }
 
-// WriteReport writes a status for reading without the listener: table for a terminal, json as /api/status, csv with a line
-// for each caller, html as one file that needs no other. now is the time of the report unless the status has one.
+// WriteReport writes a status for reading without the listener: table for a terminal, json as /api/status, csv with a
+// line for each caller, html as one file that needs no other. now is the time of the report unless the status has one.
 func WriteReport(w io.Writer, format string, s Status, now time.Time) error {
 	s = complete(s, now)
 	switch format {
@@ -113,7 +113,8 @@ var csvHead = [...]string{
 	"first_seen", "last_seen", "calls", "failed", "last_status", "last_error", "last_error_at", "client", "user_agent", "bytes_in", "bytes_out",
 }
 
-// writeCSV writes a line of kind integration for each, of kind caller for each of its users, of kind unknown for the others.
+// writeCSV writes a line of kind integration for each, of kind caller for each of its users, of kind unknown for the
+// others.
 func writeCSV(w io.Writer, s *Status) error {
 	c := csv.NewWriter(w)
 	c.UseCRLF = true // RFC 4180

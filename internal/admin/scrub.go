@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"net/netip"
 	"reflect"
 	"strings"
 	"time"
@@ -10,8 +11,8 @@ import (
 
 const maxText = 2000 // bytes of one text that are shown
 
-// clean makes a text safe for a page, a terminal and a log: controls, marks of direction and broken UTF-8 become U+FFFD.
-// Line ends stay, for errors have several lines.
+// clean makes a text safe for a page, a terminal and a log: controls, marks of direction and broken UTF-8 become
+// U+FFFD. Line ends stay, for errors have several lines.
 func clean(s string) string {
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "…"
@@ -49,8 +50,11 @@ func scrubValue(v reflect.Value) reflect.Value {
 			out.Elem().Set(scrubValue(v.Elem()))
 		}
 	case reflect.Struct:
-		if t, ok := v.Interface().(time.Time); ok {
+		switch t := v.Interface().(type) {
+		case time.Time:
 			return reflect.ValueOf(t.UTC())
+		case netip.Addr:
+			return v
 		}
 		for i := range v.NumField() {
 			out.Field(i).Set(scrubValue(v.Field(i)))

@@ -18,8 +18,8 @@ const (
 	whereGUID   = "User ID on the user's page under Users in DocuSign Admin"
 )
 
-// snippet is the configuration that would let the callers in, but for what only the operator knows. Whatever the callers
-// sent stands in double quotes; it never gets into a comment.
+// snippet is the configuration that would let the callers in, but for what only the operator knows. Whatever the
+// callers sent stands in double quotes; it never gets into a comment.
 func snippet(u Unknown) string {
 	entry := mapping()
 	if u.Integration != "" {

@@ -1,12 +1,19 @@
 package admin
 
-import "time"
+import (
+	"time"
 
-// Schema is the version of the JSON form of Status. It grows when a field goes or changes its meaning, not when one is added.
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/ledger"
+)
+
+// Schema is the version of the JSON form of Status. It grows when a field goes or changes its meaning, not when one is
+// added.
 const Schema = 1
 
-// Status is everything that the pages, /api/status and the reports tell. Its JSON form is stable: names in snake case, times
-// RFC 3339 in UTC, absent when they never were, sizes in bytes. It holds no secret; keys and hashes show as place and fingerprint.
+// Status is everything that the pages, /api/status and the reports tell. Its JSON form is stable: names in snake case,
+// times RFC 3339 in UTC, absent when they never were, sizes in bytes. It holds no secret; keys and hashes show as place
+// and fingerprint.
 type Status struct {
 	Schema        int       `json:"schema"`         // filled in by this package
 	Generated     time.Time `json:"generated"`      // filled in if zero
@@ -29,11 +36,12 @@ type Status struct {
 	UnknownMode  string        `json:"unknown_mode"` // reject or observe
 	Tunnels      Tunnels       `json:"tunnels"`
 	// Connections that never became a call, by client and cause, the latest first.
-	ConnFailures []ConnFailure `json:"connection_failures,omitempty"`
-	Security     Security      `json:"security"`
+	ConnFailures []call.ConnFailure `json:"connection_failures,omitempty"`
+	Security     Security           `json:"security"`
 }
 
-// Migration says how far the migration is. Every integration is counted once, in the first of the lists below that fits.
+// Migration says how far the migration is. Every integration is counted once, in the first of the lists below that
+// fits.
 type Migration struct {
 	Headline  string `json:"headline"`
 	Verdict   string `json:"verdict"`    // when the proxy can go, in a sentence
@@ -99,21 +107,7 @@ type Tunnels struct {
 	Allowed []string `json:"allowed"` // host:port
 }
 
-// ConnFailure is what happened to the connections of one client: the TLS handshake failed, or the head of a request could
-// not be read.
-type ConnFailure struct {
-	Client   string    `json:"client"` // address; "" = further clients
-	Door     string    `json:"door"`
-	Target   string    `json:"target,omitempty"` // host that the program wanted
-	Cause    string    `json:"cause"`
-	Detail   string    `json:"detail"`
-	NextStep string    `json:"next_step"`
-	Count    uint64    `json:"count"`
-	First    time.Time `json:"first,omitzero"`
-	Last     time.Time `json:"last,omitzero"`
-}
-
-// Integration is an old program of the configuration. IntegrationOf fills in what the ledger knows.
+// Integration is an old program of the configuration. IntegrationOf makes it from what the ledger knows.
 type Integration struct {
 	Name          string `json:"name"`
 	Mode          string `json:"mode"`
@@ -127,26 +121,7 @@ type Integration struct {
 	NeedsProxy bool   `json:"needs_proxy"` // filled in by this package
 	NextStep   string `json:"next_step"`   // filled in if empty
 
-	FirstSeen    time.Time         `json:"first_seen,omitzero"`
-	LastSeen     time.Time         `json:"last_seen,omitzero"`
-	LegacyLast   time.Time         `json:"legacy_last,omitzero"`  // last call with a legacy credential
-	NativeLast   time.Time         `json:"native_last,omitzero"`  // last call with OAuth of its own
-	NativeSince  time.Time         `json:"native_since,omitzero"` // first such call after LegacyLast
-	Calls        uint64            `json:"calls"`
-	Failed       uint64            `json:"failed"`
-	Outcomes     map[string]uint64 `json:"outcomes"`
-	CallsLast24h uint64            `json:"calls_last_24h"`
-	OAuthLast24h uint64            `json:"oauth_calls_last_24h"` // successful ones; Go-Live wants 20 (PROTOCOL.md §11)
-	LastError    string            `json:"last_error,omitempty"`
-	LastErrorAt  time.Time         `json:"last_error_at,omitzero"`
-	BytesIn      uint64            `json:"bytes_in"`
-	BytesOut     uint64            `json:"bytes_out"`
-	UnknownUsers int               `json:"unknown_users"`
-	Schemes      []string          `json:"schemes"`
-	Doors        []string          `json:"doors"`
-	APIs         []string          `json:"apis"`
-	Callers      []Caller          `json:"callers"`
-	Hours        []Hour            `json:"hours"` // with calls, of the last 14 days, the oldest first
+	ledger.Summary
 
 	Users      []User      `json:"users"`
 	Principals []Principal `json:"principals"`
@@ -155,37 +130,10 @@ type Integration struct {
 }
 
 // Caller is a user with one kind of credential, door and API.
-type Caller struct {
-	Authenticator string            `json:"authenticator"`
-	Principal     string            `json:"principal,omitempty"`
-	Scheme        string            `json:"scheme"`
-	Door          string            `json:"door,omitempty"`
-	API           string            `json:"api,omitempty"`
-	Way           string            `json:"way"` // see ledger.Way
-	FirstSeen     time.Time         `json:"first_seen,omitzero"`
-	LastSeen      time.Time         `json:"last_seen,omitzero"`
-	Calls         uint64            `json:"calls"`
-	Failed        uint64            `json:"failed"`
-	Outcomes      map[string]uint64 `json:"outcomes"`
-	LastStatus    int               `json:"last_status,omitempty"`
-	LastError     string            `json:"last_error,omitempty"`
-	LastErrorAt   time.Time         `json:"last_error_at,omitzero"`
-	Client        string            `json:"client,omitempty"`
-	UserAgent     string            `json:"user_agent,omitempty"`
-	BytesIn       uint64            `json:"bytes_in"`
-	BytesOut      uint64            `json:"bytes_out"`
-}
+type Caller = ledger.Row
 
-// Hour is a point of the chart.
-type Hour struct {
-	Start  time.Time `json:"start"`
-	Calls  uint64    `json:"calls"`
-	Failed uint64    `json:"failed"`
-	Legacy uint64    `json:"legacy"`
-	Native uint64    `json:"native"`
-}
-
-// Unknown are the callers with one integrator key that is not in the configuration, or the unlisted users of an integration.
+// Unknown are the callers with one integrator key that is not in the configuration, or the unlisted users of an
+// integration.
 type Unknown struct {
 	Integration   string    `json:"integration,omitempty"` // empty: the key is not listed
 	IntegratorKey string    `json:"integrator_key"`

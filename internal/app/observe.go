@@ -58,12 +58,8 @@ func (p *App) leafExpires() time.Time {
 
 // history tells the metrics what the ledger remembers from before the start.
 func (p *App) history(integration string) metrics.History {
-	for _, s := range p.ledger.Integrations([]ledger.Known{{Name: integration}}) {
-		if s.Name == integration {
-			return metrics.History{LastLegacy: s.LegacyLast, GoLiveCalls: uint64(s.BearerLast24h)}
-		}
-	}
-	return metrics.History{}
+	s := p.ledger.Summary(ledger.Known{Name: integration})
+	return metrics.History{LastLegacy: s.LegacyLast, GoLiveCalls: s.OAuthLast24h}
 }
 
 // observe sets up metrics and what the parts report to.

@@ -101,6 +101,7 @@ func (p *App) Status() admin.Status {
 		Config:       admin.ConfigState{Path: p.path, LoadedAt: p.holder.LastSuccess()},
 		Tunnels:      admin.Tunnels{Open: p.Server.OpenTunnels(), Allowed: texts(cfg.Egress.Tunnel)},
 		Integrations: IntegrationStatus(cfg, p.ledger, a.oauth), Unknown: admin.UnknownOf(p.ledger.Unknown()), Security: p.securityStatus(cfg),
+		ConnFailures: p.Server.ConnFailures(),
 	}
 	if err := p.holder.LastError(); err != nil {
 		s.Config.Error = err.Error()
@@ -109,14 +110,6 @@ func (p *App) Status() admin.Status {
 		s.Config.Warnings = append(s.Config.Warnings, w.String())
 	}
 	s.Config.Warnings = append(s.Config.Warnings, p.capture.Warnings()...)
-	for _, f := range p.Server.ConnFailures() {
-		one := admin.ConnFailure{Door: string(f.Door), Target: f.Target, Cause: f.Cause, Detail: f.Detail, NextStep: f.NextStep,
-			Count: f.Count, First: f.First, Last: f.Last}
-		if f.Client.IsValid() {
-			one.Client = f.Client.String()
-		}
-		s.ConnFailures = append(s.ConnFailures, one)
-	}
 	if err := p.logWriter.Trouble(); err != nil {
 		s.Config.Warnings = append(s.Config.Warnings, err.Error())
 	}
@@ -183,7 +176,6 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	for _, s := range l.Integrations(known) {
 		summaries[s.Name] = s
 	}
-	rows := l.Rows()
 	var states []oauth.State
 	var keys []oauth.KeyState
 	if tokens != nil {
@@ -192,7 +184,7 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	var out []admin.Integration
 	for i := range cfg.Integrations {
 		in := &cfg.Integrations[i]
-		one := admin.IntegrationOf(summaries[in.Name], rows)
+		one := admin.IntegrationOf(summaries[in.Name])
 		one.Name, one.Mode, one.SOAP, one.Grant = in.Name, string(in.Mode), string(in.SOAP), string(in.Grant)
 		one.IntegratorKey, one.ClientID = in.IntegratorKey, in.OAuth.ClientID
 		describePeople(&one, in)

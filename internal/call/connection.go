@@ -6,18 +6,20 @@ import (
 )
 
 // ConnFailure tells of connections that ended before a call on them reached the pipeline: net/http refused the request
-// head by itself, or the TLS handshake failed. One value stands for all of one client and cause.
+// head by itself, or the TLS handshake failed. One value stands for all of one client and cause. Its JSON is part of
+// the operations listener's.
 type ConnFailure struct {
-	First, Last time.Time
-	Count       uint64
-	RequestID   string     // of the last one, as in the log
-	Door        Door       // of the listener; plain forward calls count as sidecar here
-	Client      netip.Addr // invalid = further clients, while maxConnFailures rows are kept
-	Target      string     // host of the CONNECT or of the server name; "" = none was named
-	Status      int        // what net/http answered; 0 = nothing
-	Cause       string     // one of connFailureWords
-	Detail      string
-	NextStep    string
+	Client    netip.Addr `json:"client"`           // invalid = further clients, while maxConnFailures rows are kept
+	Door      Door       `json:"door"`             // of the listener; plain forward calls count as sidecar here
+	Target    string     `json:"target,omitempty"` // host of the CONNECT or of the server name; "" = none was named
+	Cause     string     `json:"cause"`            // one of ConnCauses
+	Detail    string     `json:"detail"`
+	NextStep  string     `json:"next_step"`
+	Count     uint64     `json:"count"`
+	First     time.Time  `json:"first,omitzero"`
+	Last      time.Time  `json:"last,omitzero"`
+	RequestID string     `json:"-"` // of the last one, as in the log
+	Status    int        `json:"-"` // what net/http answered; 0 = nothing
 }
 
 // ConnRecorder is a Recorder that also wants to know of connections that never became a

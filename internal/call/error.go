@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Kind is why the proxy answers a call itself with an error. How a kind looks to a program is known by package reply alone.
+// Kind is why the proxy answers a call itself with an error. How a kind looks to a program is known by package reply
+// alone.
 type Kind uint8
 
 // The kinds. Some differ only in what the operator reads, or only in what the program reads.
@@ -116,8 +117,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Later says how a refusal that is no answer about the password looks in HTTP where the caller speaks no dialect of DocuSign
-// (RFC 6585 §4, RFC 9110 §15.6.4). The status is 0 for every other refusal.
+// Later says how a refusal that is no answer about the password looks in HTTP where the caller speaks no dialect of
+// DocuSign (RFC 6585 §4, RFC 9110 §15.6.4). The status is 0 for every other refusal.
 func (e *Error) Later() (status int, after time.Duration) {
 	switch e.Kind {
 	case KindThrottled:

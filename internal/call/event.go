@@ -1,6 +1,6 @@
-// Package call is one call as everybody sees it: where it came in, who made it, how it ended and why. It must import nothing of the
-// house, and its values hold no secret, no query and no body. The proxy fills an Event in; log, metrics, ledger, captures and the
-// operations listener read it.
+// Package call is one call as everybody sees it: where it came in, who made it, how it ended and why. It must import
+// nothing of the house, and its values hold no secret, no query and no body. The proxy fills an Event in; log, metrics,
+// ledger, captures and the operations listener read it.
 package call
 
 import (
@@ -119,8 +119,8 @@ type RateLimits struct {
 	Reset                                                    int64 // Unix seconds
 }
 
-// Recorder is told of every call when it is over, after the answer. It must never wait for a disk, a reader or the network, and must
-// keep no reference to the event.
+// Recorder is told of every call when it is over, after the answer. It must never wait for a disk, a reader or the
+// network, and must keep no reference to the event.
 type Recorder interface{ Record(*Event) }
 
 // Recorders tells several.

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Tap listens to the bytes of one call on their way; what is read and written passes through it unchanged. Each of its first three
-// methods is called at most once, before anything is read or written.
+// Tap listens to the bytes of one call on their way; what is read and written passes through it unchanged. Each of its
+// first three methods is called at most once, before anything is read or written.
 type Tap interface {
 	// Asked wraps the body of the caller's request.
 	Asked(body io.ReadCloser) io.ReadCloser

@@ -1,7 +1,7 @@
-// Package ledger answers who still calls DocuSign with what: per integration, user and kind of credential, first and last
-// seen, with what outcome, so that a migration can be measured until the proxy can be removed.
-// It must never make a request wait for a disk, grow without bound, or take a caller's text for more than data.
-// It is a call.Recorder; internal/app runs it, the status page and the report read it.
+// Package ledger answers who still calls DocuSign with what: per integration, user and kind of credential, first and
+// last seen, with what outcome, so that a migration can be measured until the proxy can be removed. It must never make
+// a request wait for a disk, grow without bound, or take a caller's text for more than data. It is a call.Recorder;
+// internal/app runs it, the status page and the report read it.
 package ledger
 
 import (
@@ -50,9 +50,6 @@ func (w Way) String() string {
 	}
 	return names[w]
 }
-
-// MarshalText gives the name, for reports.
-func (w Way) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 
 func wayOf(e *call.Event) Way {
 	switch {

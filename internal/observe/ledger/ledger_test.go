@@ -91,19 +91,19 @@ func TestARowSaysWhoCallsWithWhat(t *testing.T) {
 	}
 	want := ledger.Row{
 		Integration: "billing", Authenticator: "svc@example.com", Principal: "anna@example.com", Scheme: "header_json", Door: "connect",
-		API: "rest_v2", Way: ledger.WayTranslated, FirstSeen: start(), LastSeen: start().Add(2 * time.Minute), Calls: 2,
-		Counts: map[string]uint64{"ok": 1, "refused": 1}, LastStatus: 401, LastError: "the password is wrong",
+		API: "rest_v2", Way: "translated", FirstSeen: start(), LastSeen: start().Add(2 * time.Minute), Calls: 2, Failed: 1,
+		Outcomes: map[string]uint64{"ok": 1, "refused": 1}, LastStatus: 401, LastError: "the password is wrong",
 		LastErrorAt: start().Add(2 * time.Minute), Client: "10.0.0.2", UserAgent: "old/1.1", BytesIn: 20, BytesOut: 40,
 	}
 	if fmt.Sprintf("%+v", rows[0]) != fmt.Sprintf("%+v", want) {
 		t.Errorf("got  %+v\nwant %+v", rows[0], want)
 	}
 	s := only(t, l, "translate")
-	if s.Calls != 3 || s.Counts["ok"] != 2 || s.Counts["refused"] != 1 || s.LastError != "the password is wrong" || s.BytesIn != 30 {
+	if s.Calls != 3 || s.Outcomes["ok"] != 2 || s.Outcomes["refused"] != 1 || s.LastError != "the password is wrong" || s.BytesIn != 30 {
 		t.Errorf("the summary is %+v", s)
 	}
-	if !slices.Equal(s.APIs, []string{"rest_v2", "soap_api"}) || !slices.Equal(s.Authenticators, []string{"svc@example.com"}) ||
-		!slices.Equal(s.Principals, []string{"anna@example.com"}) || !slices.Equal(s.Doors, []string{"connect"}) || !slices.Equal(s.Schemes, []string{"header_json"}) {
+	if !slices.Equal(s.APIs, []string{"rest_v2", "soap_api"}) || fmt.Sprint(s.Callers) != fmt.Sprint(rows) ||
+		!slices.Equal(s.Doors, []string{"connect"}) || !slices.Equal(s.Schemes, []string{"header_json"}) {
 		t.Errorf("the summary is %+v", s)
 	}
 }
@@ -203,11 +203,11 @@ func TestOutcomesAreBounded(t *testing.T) {
 	l.Record(&e)
 	r := l.Rows()[0]
 	var sum uint64
-	for _, n := range r.Counts {
+	for _, n := range r.Outcomes {
 		sum += n
 	}
-	if len(r.Counts) > len(call.Outcomes()) || sum != 51 || r.Calls != 51 || r.Counts["other"] == 0 {
-		t.Errorf("the counts are %v", r.Counts)
+	if len(r.Outcomes) > len(call.Outcomes()) || sum != 51 || r.Calls != 51 || r.Outcomes["other"] == 0 {
+		t.Errorf("the counts are %v", r.Outcomes)
 	}
 }
 

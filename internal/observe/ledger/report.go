@@ -7,29 +7,32 @@ import (
 	"time"
 )
 
-// Row is a line of the ledger: the calls of one user of one integration with one kind of credential to one API.
+// Row is a line of the ledger: the calls of one user of one integration with one kind of credential to one API. Its
+// JSON is part of the operations listener's.
 type Row struct {
-	Integration   string
-	Authenticator string
-	Principal     string
-	Scheme        string
-	Door          string
-	API           string
-	Way           Way // of the last call
-	FirstSeen     time.Time
-	LastSeen      time.Time
-	Calls         uint64
-	Counts        map[string]uint64 // by outcome
-	LastStatus    int
-	LastError     string    // of the last call that failed
-	LastErrorAt   time.Time // zero if none did
-	Client        string    // address of the last caller
-	UserAgent     string
-	BytesIn       uint64
-	BytesOut      uint64
+	Integration   string            `json:"-"`
+	Authenticator string            `json:"authenticator"`
+	Principal     string            `json:"principal,omitempty"`
+	Scheme        string            `json:"scheme"`
+	Door          string            `json:"door,omitempty"`
+	API           string            `json:"api,omitempty"`
+	Way           string            `json:"way"` // of the last call, see Way
+	FirstSeen     time.Time         `json:"first_seen,omitzero"`
+	LastSeen      time.Time         `json:"last_seen,omitzero"`
+	Calls         uint64            `json:"calls"`
+	Failed        uint64            `json:"failed"`
+	Outcomes      map[string]uint64 `json:"outcomes"`
+	LastStatus    int               `json:"last_status,omitempty"`
+	LastError     string            `json:"last_error,omitempty"` // of the last call that failed
+	LastErrorAt   time.Time         `json:"last_error_at,omitzero"`
+	Client        string            `json:"client,omitempty"` // address of the last caller
+	UserAgent     string            `json:"user_agent,omitempty"`
+	BytesIn       uint64            `json:"bytes_in"`
+	BytesOut      uint64            `json:"bytes_out"`
 }
 
-// UnknownRow is a caller that the configuration does not list: a foreign integrator key, or a foreign user with a known one.
+// UnknownRow is a caller that the configuration does not list: a foreign integrator key, or a foreign user with a known
+// one.
 type UnknownRow struct {
 	Key string // integrator key as sent
 	Row        // without Door and API
@@ -40,41 +43,40 @@ type Known struct{ Name, Mode string }
 
 // Hour is a point of an integration's chart.
 type Hour struct {
-	Start  time.Time
-	Calls  uint32
-	Failed uint32
-	Legacy uint32 // with a legacy credential
-	Native uint32 // with the program's own OAuth token
+	Start  time.Time `json:"start"`
+	Calls  uint64    `json:"calls"`
+	Failed uint64    `json:"failed"`
+	Legacy uint64    `json:"legacy"` // with a legacy credential
+	Native uint64    `json:"native"` // with the program's own OAuth token
 }
 
-// Summary is what is known of one integration.
+// Summary is what is known of one integration. Its JSON is part of the operations listener's.
 type Summary struct {
-	Name, Mode  string
-	State       State
-	FirstSeen   time.Time // of any call, even one without a credential
-	LastSeen    time.Time
-	Calls       uint64
-	Counts      map[string]uint64 // by outcome
-	LastError   string
-	LastErrorAt time.Time
-	LegacyLast  time.Time // last call with a legacy credential
-	NativeLast  time.Time // last call with the program's own OAuth token
-	NativeSince time.Time // first native call since LegacyLast; zero if none
-	BytesIn     uint64
-	BytesOut    uint64
+	Known `json:"-"`
+	State State `json:"-"`
 
-	CallsLast24h uint64 // of the running hour and the 23 before
-	// BearerLast24h are those that ended ok with a bearer token, translated or its own. DocuSign wants 20 for
+	FirstSeen    time.Time         `json:"first_seen,omitzero"` // of any call, even one without a credential
+	LastSeen     time.Time         `json:"last_seen,omitzero"`
+	LegacyLast   time.Time         `json:"legacy_last,omitzero"`  // last call with a legacy credential
+	NativeLast   time.Time         `json:"native_last,omitzero"`  // last call with the program's own OAuth token
+	NativeSince  time.Time         `json:"native_since,omitzero"` // first native call since LegacyLast; zero if none
+	Calls        uint64            `json:"calls"`
+	Failed       uint64            `json:"failed"`
+	Outcomes     map[string]uint64 `json:"outcomes"`
+	CallsLast24h uint64            `json:"calls_last_24h"` // of the running hour and the 23 before
+	// OAuthLast24h are those that ended ok with a bearer token, translated or its own. DocuSign wants 20 for
 	// Go-Live (PROTOCOL.md §11).
-	BearerLast24h uint64
-	Hours         []Hour // those with calls of the last 14 days, the oldest first
-
-	Authenticators []string
-	Principals     []string
-	Schemes        []string
-	Doors          []string
-	APIs           []string
-	UnknownUsers   int // rows of Unknown with this integration
+	OAuthLast24h uint64    `json:"oauth_calls_last_24h"`
+	LastError    string    `json:"last_error,omitempty"`
+	LastErrorAt  time.Time `json:"last_error_at,omitzero"`
+	BytesIn      uint64    `json:"bytes_in"`
+	BytesOut     uint64    `json:"bytes_out"`
+	UnknownUsers int       `json:"unknown_users"` // rows of Unknown with this integration
+	Schemes      []string  `json:"schemes"`
+	Doors        []string  `json:"doors"`
+	APIs         []string  `json:"apis"`
+	Callers      []Row     `json:"callers"` // the last seen first
+	Hours        []Hour    `json:"hours"`   // those with calls of the last 14 days, the oldest first
 }
 
 // Rows returns the rows of known users, the last seen first.
@@ -112,9 +114,9 @@ func (l *Ledger) copies(t *table) []*row {
 func (r *row) public() Row {
 	return Row{
 		Integration: r.Integration, Authenticator: r.Authenticator, Principal: r.Principal, Scheme: r.Scheme, Door: r.Door,
-		API: r.API, Way: Way(r.Way), FirstSeen: when(r.First), LastSeen: when(r.Last), Calls: r.calls(), Counts: r.Counts,
-		LastStatus: r.Status, LastError: r.Failure, LastErrorAt: when(r.FailureAt), Client: r.Client, UserAgent: r.Agent,
-		BytesIn: r.In, BytesOut: r.Out,
+		API: r.API, Way: Way(r.Way).String(), FirstSeen: when(r.First), LastSeen: when(r.Last), Calls: r.calls(),
+		Failed: r.failed(), Outcomes: r.Counts, LastStatus: r.Status, LastError: r.Failure, LastErrorAt: when(r.FailureAt),
+		Client: r.Client, UserAgent: r.Agent, BytesIn: r.In, BytesOut: r.Out,
 	}
 }
 
@@ -126,65 +128,65 @@ func compareRows(a, b Row) int {
 
 // Integrations returns a summary for each of known, in that order, whether it was seen or not.
 func (l *Ledger) Integrations(known []Known) []Summary {
-	now := l.o.Now()
 	list := make([]Summary, len(known))
 	of := map[string]*Summary{}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	for n, k := range known {
-		s := &list[n]
-		s.Name, s.Mode, s.State = k.Name, k.Mode, StateNeverSeen
-		if k.Mode == ModeBlock {
-			s.State = StateBlocked
-		}
-		name := clean(k.Name, maxName)
-		of[name] = s
-		if i := l.integrations[name]; i != nil {
-			s.describe(i, now, &l.o)
-		}
+		list[n] = l.Summary(k)
+		of[clean(k.Name, maxName)] = &list[n]
 	}
-	for _, r := range l.unknown.rows {
+	for _, r := range l.Unknown() {
 		if s := of[r.Integration]; s != nil {
 			s.UnknownUsers++
 		}
 	}
-	for _, r := range l.rows.rows {
+	for _, r := range l.Rows() {
 		if s := of[r.Integration]; s != nil {
-			s.addRow(&r.rowKey)
+			s.Callers = append(s.Callers, r)
+			addSorted(&s.Schemes, r.Scheme)
+			addSorted(&s.Doors, r.Door)
+			addSorted(&s.APIs, r.API)
 		}
 	}
 	return list
 }
 
-func (s *Summary) describe(i *integration, now time.Time, o *Options) {
+// addSorted keeps the different texts of a list in alphabetical order.
+func addSorted(list *[]string, text string) {
+	if at, found := slices.BinarySearch(*list, text); !found && text != "" {
+		*list = slices.Insert(*list, at, text)
+	}
+}
+
+// Summary returns what is known of an integration without its rows.
+func (l *Ledger) Summary(known Known) Summary {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := Summary{Known: known, State: StateNeverSeen}
+	if known.Mode == ModeBlock {
+		s.State = StateBlocked
+	}
+	i, now := l.integrations[clean(known.Name, maxName)], l.o.Now()
+	if i == nil {
+		return s
+	}
 	s.FirstSeen, s.LastSeen = when(i.First), when(i.Last)
-	s.Calls, s.Counts = i.calls(), maps.Clone(i.Counts)
-	s.LastError, s.LastErrorAt = i.Failure, when(i.FailureAt)
 	s.LegacyLast, s.NativeLast, s.NativeSince = when(i.legacyLast()), when(i.Native), when(i.NativeSince)
+	s.Calls, s.Failed, s.Outcomes = i.calls(), i.failed(), maps.Clone(i.Counts)
+	s.LastError, s.LastErrorAt = i.Failure, when(i.FailureAt)
 	s.BytesIn, s.BytesOut = i.In, i.Out
 	s.State = Evidence{
 		Mode: s.Mode, Forwarded: when(i.Forwarded), Translated: when(i.Translated), Native: when(i.Native),
 		Recent: i.RecentCount, Failed: i.recentlyFailed(),
-	}.State(now, o.IdleAfter, o.Window)
+	}.State(now, l.o.IdleAfter, l.o.Window)
 	for _, h := range i.within(now, 24) {
 		s.CallsLast24h += uint64(h[hourCalls])
-		s.BearerLast24h += uint64(h[hourBearer])
+		s.OAuthLast24h += uint64(h[hourBearer])
 	}
 	for _, h := range i.within(now, hoursKept) {
-		start := time.Unix(h[hourNumber]*3600, 0).UTC()
-		s.Hours = append(s.Hours,
-			Hour{start, uint32(h[hourCalls]), uint32(h[hourFailed]), uint32(h[hourLegacy]), uint32(h[hourNative])})
+		s.Hours = append(s.Hours, Hour{
+			Start: time.Unix(h[hourNumber]*3600, 0).UTC(), Calls: uint64(h[hourCalls]), Failed: uint64(h[hourFailed]),
+			Legacy: uint64(h[hourLegacy]), Native: uint64(h[hourNative]),
+		})
 	}
-}
-
-// addRow notes the different values that an integration's rows have, in alphabetical order.
-func (s *Summary) addRow(k *rowKey) {
-	for _, f := range [...]struct {
-		list *[]string
-		text string
-	}{{&s.Authenticators, k.Authenticator}, {&s.Principals, k.Principal}, {&s.Schemes, k.Scheme}, {&s.Doors, k.Door}, {&s.APIs, k.API}} {
-		if at, found := slices.BinarySearch(*f.list, f.text); !found && f.text != "" {
-			*f.list = slices.Insert(*f.list, at, f.text)
-		}
-	}
+	return s
 }

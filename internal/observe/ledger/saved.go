@@ -197,8 +197,8 @@ func (i *integration) check() error {
 	return nil
 }
 
-// restore brings a row back, or gives its place free: when the bound is lower now, when its integration was dropped for a
-// lower bound, or when another row has its key.
+// restore brings a row back, or gives its place free: when the bound is lower now, when its integration was dropped for
+// a lower bound, or when another row has its key.
 func (l *Ledger) restore(r *row) {
 	t := &l.rows
 	if strings.HasPrefix(r.storeKey, unknownPrefix) {

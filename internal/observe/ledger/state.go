@@ -5,8 +5,8 @@ import "time"
 // State is where an integration stands on its way from legacy credentials to its own OAuth.
 type State string
 
-// The states, in order of precedence: the first whose rule holds is the one. Only calls that carried a credential count,
-// refused ones too, unless of users that the configuration does not list; fetching a WSDL does not.
+// The states, in order of precedence: the first whose rule holds is the one. Only calls that carried a credential
+// count, refused ones too, unless of users that the configuration does not list; fetching a WSDL does not.
 const (
 	// StateBlocked: its mode is block. What it still sends is refused.
 	StateBlocked State = "blocked"
@@ -45,8 +45,8 @@ type Evidence struct {
 	Failed     int // and how many of them failed
 }
 
-// State applies the rules given with the constants. A call exactly IdleAfter or Window old is too old. If neither kind of
-// credential falls within Window, as with a Window shorter than IdleAfter, the latest call decides.
+// State applies the rules given with the constants. A call exactly IdleAfter or Window old is too old. If neither kind
+// of credential falls within Window, as with a Window shorter than IdleAfter, the latest call decides.
 func (e Evidence) State(now time.Time, idleAfter, window time.Duration) State {
 	legacy := later(e.Forwarded, e.Translated)
 	last := later(legacy, e.Native)

@@ -162,8 +162,8 @@ func TestTheHourlySeries(t *testing.T) {
 	if got := s.Hours[0].Start; !got.Equal(now.Truncate(time.Hour).Add(-(24*14 - 1) * time.Hour)) {
 		t.Errorf("the first hour is %v", got)
 	}
-	if s.CallsLast24h != 96 || s.BearerLast24h != 48 {
-		t.Errorf("in 24 hours there were %d and %d", s.CallsLast24h, s.BearerLast24h)
+	if s.CallsLast24h != 96 || s.OAuthLast24h != 48 {
+		t.Errorf("in 24 hours there were %d and %d", s.CallsLast24h, s.OAuthLast24h)
 	}
 	now = now.Add(24 * time.Hour)
 	if s = only(t, l, "translate"); s.CallsLast24h != 0 || len(s.Hours) != 24*13 {
@@ -174,8 +174,8 @@ func TestTheHourlySeries(t *testing.T) {
 func TestWaysHaveNames(t *testing.T) {
 	for way, want := range map[ledger.Way]string{ledger.WayNone: "none", ledger.WayForwarded: "forwarded", ledger.WayTranslated: "translated",
 		ledger.WayAppPassword: "app_password", ledger.WayNative: "native", 99: "none"} {
-		if b, err := way.MarshalText(); err != nil || string(b) != want {
-			t.Errorf("%d is %q, %v", way, b, err)
+		if got := way.String(); got != want {
+			t.Errorf("%d is %q", way, got)
 		}
 	}
 }

@@ -83,6 +83,8 @@ func (t *tally) calls() (n uint64) {
 	return n
 }
 
+func (t *tally) failed() uint64 { return t.calls() - t.Counts[string(call.OutcomeOK)] }
+
 // row is one line of the ledger.
 type row struct {
 	tally
@@ -196,8 +198,8 @@ func keep(kept *string, s string, limit int) {
 	}
 }
 
-// clean cuts s to limit bytes and puts '?' for all that could disturb a terminal or a page: controls, marks of direction,
-// broken UTF-8.
+// clean cuts s to limit bytes and puts '?' for all that could disturb a terminal or a page: controls, marks of
+// direction, broken UTF-8.
 func clean(s string, limit int) string {
 	s = shown.Cut(s, limit)
 	if shown.Printable(s) == s && utf8.ValidString(s) {
