@@ -20,6 +20,7 @@ import (
 	"github.com/elazarl/goproxy"
 
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 )
 
@@ -102,7 +103,7 @@ func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detai
 	e := call.Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: call.DoorConnect, API: call.APIOther, Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: shown.Text(r.UserAgent()),
 		Integration: "unknown", Scheme: "none", Status: status, Outcome: call.OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep}
 	if b != nil {
-		e.Client = b.client.Addr()
+		e.Client = b.Client.Addr()
 	}
 	s.record(&e)
 }
@@ -127,33 +128,29 @@ func withoutHost(text string, h egress.Host) string {
 // intercept answers the CONNECT and hands the connection, not yet handshaken, to the inner server.
 func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 	b := bindingOf(r)
-	bound := &boundConn{Conn: client, binding: binding{door: doorOf(call.DoorConnect), target: host, client: b.client, local: b.local}}
-	if b.conn != nil {
-		bound.place = b.conn.place
-	}
-	if stream, ok := client.(interface{ ResponseWriter() http.ResponseWriter }); ok { // goproxy's connection on an HTTP/2 stream
-		bound.closed = make(chan struct{})
-		if !s.takePlace(bound.place.of, bound) {
-			stream.ResponseWriter().WriteHeader(http.StatusServiceUnavailable)
+	over := overStream(client)
+	if over == nil {
+		if _, err := io.WriteString(client, connectEstablished(r)); err != nil {
+			_ = client.Close()
 			return
 		}
-		stream.ResponseWriter().WriteHeader(http.StatusOK) // the client sends nothing before it
-		_ = http.NewResponseController(stream.ResponseWriter()).Flush()
-	} else if _, err := io.WriteString(client, connectEstablished(r)); err != nil {
-		_ = client.Close()
-		return
 	}
 	// The calls inside have a line each; this one would double the log of a program that opens a tunnel for every call.
 	s.cfg.Log.Debug("connect", "target", host.String(), "action", "intercept", "reason", "docusign", "client", r.RemoteAddr)
-	s.sort(bound, func() *tls.Config {
+	s.front.Inside(client, b, host, over, func() *tls.Config {
 		if leaves := s.state.Load().Leaves; leaves != nil {
 			return leaves.Config(host.Name())
 		}
 		return nil
 	})
-	if bound.closed != nil { // an HTTP/2 stream lives as long as its handler
-		<-bound.closed
+}
+
+// overStream gives the answer to a CONNECT that came over HTTP/2, by goproxy's connection on its stream; nil = it did not.
+func overStream(client net.Conn) http.ResponseWriter {
+	if stream, ok := client.(interface{ ResponseWriter() http.ResponseWriter }); ok {
+		return stream.ResponseWriter()
 	}
+	return nil
 }
 
 func connectEstablished(r *http.Request) string {
@@ -204,13 +201,13 @@ func (h replayHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // callerConn is the near side of a tunnel. It gives bytes back that were read too early.
 type callerConn struct {
 	net.Conn
-	ahead readAhead
+	ahead conn.ReadAhead
 	idle  time.Duration
 	alone atomic.Bool // the far side has finished, so its idle clock no longer serves both
 }
 
 func (c *callerConn) Read(p []byte) (int, error) {
-	if n, ok := c.ahead.give(p); ok {
+	if n, ok := c.ahead.Give(p); ok {
 		return n, nil
 	}
 	if c.alone.Load() {
@@ -223,22 +220,22 @@ func (c *callerConn) Read(p []byte) (int, error) {
 func (c *callerConn) CloseWrite() error {
 	c.alone.Store(true)
 	_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
-	return closeWrite(c.Conn)
+	return conn.CloseWrite(c.Conn)
 }
 
 // CloseRead is the counterpart of CloseWrite.
-func (c *callerConn) CloseRead() error { return closeRead(c.Conn) }
+func (c *callerConn) CloseRead() error { return conn.CloseRead(c.Conn) }
 
 // serveConnect is the pipeline's way into goproxy.
-func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *binding) {
-	if detail := b.door.noConnect; detail != "" {
+func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *conn.Binding) {
+	if detail := doorOf(b.Door).noConnect; detail != "" {
 		s.recordRefusedConnect(r, http.StatusMethodNotAllowed, "bad_target", detail, "")
 		w.Header().Set("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS") // RFC 9110 §15.5.6
 		http.Error(w, "docusign-auth-proxy: "+detail, http.StatusMethodNotAllowed)
 		return
 	}
 	clients, auth := s.state.Load().Clients, r.Header.Get("Proxy-Authorization")
-	if admitted := clients.Admit(r.Context(), b.client, auth); !admitted.OK() {
+	if admitted := clients.Admit(r.Context(), b.Client, auth); !admitted.OK() {
 		s.recordRefusedConnect(r, admitted.Status, admitted.Reason, admitted.Detail, "")
 		notAdmitted(admitted).WriteTo(w, r)
 		return
@@ -251,7 +248,7 @@ func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *binding
 
 // tunnels counts raw tunnels and closes them at shutdown.
 type tunnels struct {
-	places *places
+	places *conn.Places
 	mu     sync.Mutex
 	all    map[*tunnelConn]struct{}
 	done   bool
@@ -274,7 +271,7 @@ func (t *tunnels) remove(c *tunnelConn) {
 	t.mu.Lock()
 	delete(t.all, c)
 	t.mu.Unlock()
-	c.place.leave()
+	c.place.Leave()
 }
 
 func (t *tunnels) closeAll() {
@@ -295,13 +292,13 @@ type tunnelConn struct {
 	net.Conn
 	idle    time.Duration
 	tunnels *tunnels
-	place   *place
+	place   *conn.Place
 	once    sync.Once
 }
 
 func (s *Server) dialTunnel(r *http.Request, network, addr string) (net.Conn, error) {
 	b := bindingOf(r)
-	reserved, _ := s.tunnels.places.take(b.client.Addr(), nil)
+	reserved, _ := s.tunnels.places.Take(b.Client.Addr(), nil)
 	if reserved == nil {
 		s.cfg.Log.Warn("tunnel refused", "target", addr, "client", r.RemoteAddr, "reason", errTooManyTunnels)
 		return nil, errTooManyTunnels
@@ -310,19 +307,17 @@ func (s *Server) dialTunnel(r *http.Request, network, addr string) (net.Conn, er
 	defer cancel()
 	c, err := s.state.Load().TunnelDial(ctx, network, addr)
 	if err != nil {
-		reserved.leave()
+		reserved.Leave()
 		s.cfg.Log.Warn("tunnel failed", "target", addr, "client", r.RemoteAddr, "error", err)
 		return nil, err
 	}
 	t := &tunnelConn{Conn: c, idle: s.cfg.TunnelIdle, tunnels: &s.tunnels, place: reserved}
 	if !s.tunnels.add(t) {
-		reserved.leave()
+		reserved.Leave()
 		_ = c.Close()
 		return nil, net.ErrClosed
 	}
-	if b.conn != nil {
-		b.conn.place.setIdle(false)
-	}
+	b.Conn.Proven()
 	t.touch()
 	return t, nil
 }
@@ -343,24 +338,10 @@ func (t *tunnelConn) Write(p []byte) (int, error) {
 }
 
 // CloseWrite lets one direction end while the other goes on.
-func (t *tunnelConn) CloseWrite() error { return closeWrite(t.Conn) }
+func (t *tunnelConn) CloseWrite() error { return conn.CloseWrite(t.Conn) }
 
 // CloseRead is the counterpart of CloseWrite; the read side ends with Close.
-func (t *tunnelConn) CloseRead() error { return closeRead(t.Conn) }
-
-func closeWrite(c net.Conn) error {
-	if h, ok := c.(interface{ CloseWrite() error }); ok {
-		return h.CloseWrite()
-	}
-	return nil
-}
-
-func closeRead(c net.Conn) error {
-	if h, ok := c.(interface{ CloseRead() error }); ok {
-		return h.CloseRead()
-	}
-	return nil
-}
+func (t *tunnelConn) CloseRead() error { return conn.CloseRead(t.Conn) }
 
 // Close ends the tunnel.
 func (t *tunnelConn) Close() error {

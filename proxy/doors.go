@@ -3,12 +3,11 @@ package proxy
 import (
 	"crypto/tls"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 )
@@ -39,22 +38,13 @@ func doorOf(name call.Door) door {
 	return door{name: call.DoorSidecar, tls: func(st *State) *tls.Config { return st.sidecarTLS }, bind: bindSidecar}
 }
 
-// binding is what a connection was opened for. It is fixed before the first request on it is read, so no request can change it.
-type binding struct {
-	door   door
-	target egress.Host // zero for the sidecar and for plain forward requests, which name theirs in each request
-	client netip.AddrPort
-	local  netip.AddrPort
-	conn   *boundConn // that it belongs to; nil in tests of the handler alone
-}
-
 type bindingKey struct{}
 
-func bindingOf(r *http.Request) *binding {
-	if b, ok := r.Context().Value(bindingKey{}).(*binding); ok {
+func bindingOf(r *http.Request) *conn.Binding {
+	if b, ok := r.Context().Value(bindingKey{}).(*conn.Binding); ok {
 		return b
 	}
-	return &binding{door: doorOf(call.DoorSidecar)}
+	return &conn.Binding{Door: call.DoorSidecar}
 }
 
 // bindSidecar also serves plain forward requests, which come to the same listener with an absolute URI.
@@ -63,7 +53,7 @@ func bindSidecar(c *incoming) (egress.Host, next, error) {
 		c.event.Door = call.DoorForward
 		return bindForward(c)
 	}
-	if n, ok := c.admit(c.state.LocalClients.AdmitAddress(c.binding.client)); !ok {
+	if n, ok := c.admit(c.state.LocalClients.AdmitAddress(c.binding.Client)); !ok {
 		return egress.Host{}, n, nil
 	}
 	return egress.Host{}, next{}, c.checkEnvironment(egress.Host{})
@@ -75,7 +65,7 @@ func (c *incoming) isSelf(host, scheme string) bool {
 	if strings.EqualFold(scheme, "https") {
 		port = 443
 	}
-	local := c.binding.local
+	local := c.binding.Local
 	h, err := egress.ParseHost(host, port)
 	if err != nil || h.Port() != local.Port() {
 		return false
@@ -85,7 +75,7 @@ func (c *incoming) isSelf(host, scheme string) bool {
 
 func bindForward(c *incoming) (egress.Host, next, error) {
 	r, none := c.r, egress.Host{}
-	admission := c.state.Clients.Admit(r.Context(), c.binding.client, r.Header.Get("Proxy-Authorization"))
+	admission := c.state.Clients.Admit(r.Context(), c.binding.Client, r.Header.Get("Proxy-Authorization"))
 	if n, ok := c.admit(admission); !ok {
 		return none, n, nil
 	}
@@ -118,7 +108,7 @@ func bindForward(c *incoming) (egress.Host, next, error) {
 }
 
 func bindHosts(c *incoming) (egress.Host, next, error) {
-	if n, ok := c.admit(c.state.LocalClients.AdmitAddress(c.binding.client)); !ok {
+	if n, ok := c.admit(c.state.LocalClients.AdmitAddress(c.binding.Client)); !ok {
 		return egress.Host{}, n, nil
 	}
 	if c.r.TLS == nil {
@@ -152,7 +142,7 @@ func (c *incoming) hostsTarget() (egress.Host, error) {
 }
 
 func bindTunnel(c *incoming) (egress.Host, next, error) {
-	return c.binding.target, next{}, c.checkHost(c.binding.target)
+	return c.binding.Target, next{}, c.checkHost(c.binding.Target)
 }
 
 // checkHost refuses a Host header that differs from the host to which the connection is bound.
@@ -222,13 +212,4 @@ func (c *incoming) admit(a egress.Admission) (next, bool) {
 	c.refused(call.OutcomeRefused, a.Reason, a.Detail, step)
 	answer := notAdmitted(a)
 	return next{answer: &answer}, false
-}
-
-func addrPort(a net.Addr) netip.AddrPort {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := t.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }

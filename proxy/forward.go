@@ -18,6 +18,7 @@ import (
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/soap"
@@ -186,8 +187,8 @@ func (f *forward) pathInGUIDs(out *http.Request) {
 func (f *forward) explain(err error) error {
 	var refusal *soap.Error
 	switch {
-	case f.caller.slow.Load():
-		return f.bodyError(errSlowBody)
+	case f.caller.Slow():
+		return f.bodyError(conn.ErrSlowBody)
 	case errors.As(err, &refusal): // found while the body was streaming; the upstream saw a message that breaks off
 		return err
 	case f.body != nil && f.body.callerErr != nil || isCallerError(err):

@@ -10,6 +10,7 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
@@ -27,10 +28,10 @@ const (
 type incoming struct {
 	server   *Server
 	state    *State
-	binding  *binding
+	binding  *conn.Binding
 	r        *http.Request // what a kind of call changes in it goes upstream
 	askedFor *url.URL      // as it came, for hosts of egress.tunnel
-	caller   *callerBody
+	caller   *conn.Body
 	route    route
 	event    call.Event
 	start    time.Time
@@ -94,7 +95,7 @@ func (c *incoming) text(status int, text string) (next, error) {
 func (c *incoming) credentials() *translate.Call {
 	return &translate.Call{
 		Legacy: c.r.Header[headerLegacy], Authorization: c.r.Header["Authorization"],
-		ActAs: c.r.Header.Get(headerActAs), Client: c.binding.client.Addr(),
+		ActAs: c.r.Header.Get(headerActAs), Client: c.binding.Client.Addr(),
 	}
 }
 
@@ -128,9 +129,9 @@ func (c *incoming) translated() { c.event.Translate = c.server.cfg.Now().Sub(c.s
 // proven lets a call whose credential counts take its time, and keep its connection when others want one. It fails if
 // another has got the connection's place already: nobody would see the answer.
 func (c *incoming) proven() error {
-	c.caller.limit.Store(int64(c.server.cfg.BodyTimeout))
-	if c.binding.conn != nil && !c.binding.conn.place.setIdle(false) {
-		return &call.Error{Kind: call.KindBusy, Detail: call.ConnDisplaced, NextStep: nextTooMany}
+	c.caller.SetLimit(c.server.cfg.BodyTimeout)
+	if !c.binding.Conn.Proven() {
+		return &call.Error{Kind: call.KindBusy, Detail: call.ConnDisplaced, NextStep: conn.NextStep(call.ConnTooMany)}
 	}
 	return nil
 }
@@ -171,8 +172,8 @@ const nextSlowBody = "look at the network between the program and the proxy; a p
 
 // bodyError says that the request could not be read to its end.
 func (c *incoming) bodyError(err error) error {
-	if c.caller.slow.Load() {
-		return &call.Error{Kind: call.KindSlowBody, Detail: errSlowBody.Error(), NextStep: nextSlowBody}
+	if c.caller.Slow() {
+		return &call.Error{Kind: call.KindSlowBody, Detail: conn.ErrSlowBody.Error(), NextStep: nextSlowBody}
 	}
 	return &call.Error{Kind: call.KindBadRequest, Detail: "the request body could not be read", Err: err}
 }
@@ -198,7 +199,7 @@ func (c *incoming) sidecarOrigin() *url.URL {
 	if c.state.PublicURL != nil {
 		return c.state.PublicURL
 	}
-	r, local := c.r, c.binding.local
+	r, local := c.r, c.binding.Local
 	u := &url.URL{Scheme: "http", Host: netip.AddrPortFrom(local.Addr().WithZone(""), local.Port()).String()}
 	standard, sni := uint16(80), ""
 	if r.TLS != nil {

@@ -11,6 +11,7 @@ import (
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
@@ -21,10 +22,10 @@ import (
 type exchange struct {
 	incoming
 	w       countingWriter
-	badPath error    // why the path is refused
-	stream  *place   // of a call over HTTP/2; nil = none
-	out     *forward // nil before the call goes to DocuSign
-	tap     call.Tap // nil when nothing listens
+	badPath error       // why the path is refused
+	stream  *conn.Place // of a call over HTTP/2; nil = none
+	out     *forward    // nil before the call goes to DocuSign
+	tap     call.Tap    // nil when nothing listens
 }
 
 type exchangeKey struct{}
@@ -33,9 +34,9 @@ type exchangeKey struct{}
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b := bindingOf(r)
 	faulty := ""
-	if b.conn != nil {
+	if b.Conn != nil {
 		var closes bool
-		if faulty, closes = b.conn.handlerCalled(r); closes {
+		if faulty, closes = b.Conn.HandlerCalled(r); closes {
 			w.Header().Set("Connection", "close")
 		}
 	}
@@ -52,9 +53,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.active.Add(-1)
 	x := s.newExchange(w, r, b, st)
 	defer func() {
-		x.event.BytesIn = x.caller.n.Load()
-		defer x.stream.leave()
-		defer x.caller.end()
+		x.event.BytesIn = x.caller.Count()
+		defer x.stream.Leave()
+		defer x.caller.End()
 		x.end(recover())
 		x.drainBody()
 	}()
@@ -63,7 +64,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.deliver(n, err)
 }
 
-func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding, st *State) *exchange {
+func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Binding, st *State) *exchange {
 	x := &exchange{incoming: incoming{server: s, state: st, binding: b, start: s.cfg.Now(), askedFor: r.URL}}
 	escapeByByte(r.URL)
 	if clean, err := cleanURL(r.URL); err == nil {
@@ -73,12 +74,12 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding,
 	}
 	// On a copy: net/http looks at its own request's Body to tell a caller that still waits for 100 Continue.
 	x.r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-	x.caller = newCallerBody(w, r, min(s.cfg.HeaderTimeout, s.cfg.BodyTimeout))
+	x.caller = conn.NewBody(w, r, min(s.cfg.HeaderTimeout, s.cfg.BodyTimeout))
 	x.r.Body = x.caller
 	x.w = countingWriter{ResponseWriter: w, body: x.caller, http10: !r.ProtoAtLeast(1, 1)}
 	x.event = call.Event{
-		Time: x.start, RequestID: s.ids.next(), Door: b.door.name, Method: shown.Method(r.Method), Path: shown.Path(r.URL.Path),
-		Client: b.client.Addr(), UserAgent: shown.Text(r.UserAgent()), Limits: call.NotTold(),
+		Time: x.start, RequestID: s.ids.next(), Door: b.Door, Method: shown.Method(r.Method), Path: shown.Path(r.URL.Path),
+		Client: b.Client.Addr(), UserAgent: shown.Text(r.UserAgent()), Limits: call.NotTold(),
 	}
 	if r.TLS != nil {
 		x.event.TLSVersion = r.TLS.Version
@@ -93,13 +94,14 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *binding,
 func (x *exchange) serve(faulty string) (next, error) {
 	if faulty != "" {
 		return next{}, &call.Error{
-			Kind: call.KindBadRequest, Detail: faulty, NextStep: connNextSteps[call.ConnBadCoding],
+			Kind: call.KindBadRequest, Detail: faulty, NextStep: conn.NextStep(call.ConnBadCoding),
 		}
 	}
-	if !x.takeStream() {
-		return next{}, &call.Error{Kind: call.KindOverloaded, Detail: call.ConnTooMany, NextStep: nextTooMany}
+	var ok bool
+	if x.stream, ok = x.server.front.TakeStream(x.r, x.binding); !ok {
+		return next{}, &call.Error{Kind: call.KindOverloaded, Detail: call.ConnTooMany, NextStep: conn.NextStep(call.ConnTooMany)}
 	}
-	target, n, err := x.binding.door.bind(&x.incoming)
+	target, n, err := doorOf(x.binding.Door).bind(&x.incoming)
 	if err != nil || n != (next{}) {
 		return n, err
 	}
@@ -161,19 +163,6 @@ func (x *exchange) isAccountServer(h egress.Host, path string) bool {
 	return ok && h.Authority() == x.state.AccountServer
 }
 
-// takeStream gives a call over HTTP/2 a place of its own among the connections, since one connection carries many. It
-// returns false when there is none.
-func (x *exchange) takeStream() bool {
-	conn := x.binding.conn
-	if x.r.ProtoMajor != 2 || conn == nil || conn.place == nil {
-		return true
-	}
-	taken, displaced := conn.place.of.take(x.binding.client.Addr(), nil)
-	x.server.displace(displaced)
-	x.stream = taken
-	return taken != nil
-}
-
 // deliver writes what came of the call to the caller.
 func (x *exchange) deliver(n next, err error) {
 	if err == nil && n.forward != nil {
@@ -205,7 +194,7 @@ func (x *exchange) refuse(err error) {
 	if x.w.status != 0 {
 		return // an answer is already on its way; nothing more can be said
 	}
-	if x.r.Context().Err() != nil && !x.caller.slow.Load() { // net/http ends the context of a body that it cannot read
+	if x.r.Context().Err() != nil && !x.caller.Slow() { // net/http ends the context of a body that it cannot read
 		const gone = "client_gone"
 		if x.out != nil {
 			x.refused(call.OutcomeAborted, gone, "the program hung up while DocuSign was working on the call", "")
@@ -313,23 +302,15 @@ func (s *Server) tellConflict(e *call.Event) {
 	}
 }
 
-// drainBody keeps the connection of an answered call open until the program has sent its whole request. Old programs send before they
-// read; a connection that is closed meanwhile is reset, and they never see the answer (RFC 9112 §9.6). An answer that came before the
-// end of the body has said that the connection closes. HTTP/2 can answer and end a stream without any of this (RFC 9113 §8.1).
+// drainBody lets the program send the rest of its request.
 func (x *exchange) drainBody() {
-	b := x.caller
-	if !b.http1 || b.whole.Load() {
-		return
-	}
-	if x.w.status == 0 {
+	switch {
+	case !x.caller.Remains():
+	case x.w.status == 0:
 		x.w.Header().Set("Connection", "close") // net/http answers now, for nobody
-		return
+	default:
+		x.caller.Finish(x.server.cfg.DrainBody, x.r.Header.Get("Expect") != "", x.server.front.Stopping())
 	}
-	_ = b.conn.Flush()
-	if x.r.Header.Get("Expect") != "" && b.n.Load() == 0 {
-		b.limit.Store(min(b.limit.Load(), int64(afterRefusal)))
-	}
-	b.drain(x.server.cfg.DrainBody, x.server.stopping)
 }
 
 func notAdmitted(a egress.Admission) reply.Answer {

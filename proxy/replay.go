@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 )
@@ -23,9 +24,9 @@ func (f *forward) roundTrip(req *http.Request) (*http.Response, error) {
 		return f.state.Listed.RoundTrip(req)
 	}
 	resp, err := f.state.Upstream.RoundTrip(req)
-	if err == nil && resp.StatusCode >= http.StatusBadRequest && f.caller.slow.Load() {
+	if err == nil && resp.StatusCode >= http.StatusBadRequest && f.caller.Slow() {
 		_ = resp.Body.Close() // what DocuSign says of a message that the proxy has cut off is no answer to the program
-		return nil, errSlowBody
+		return nil, conn.ErrSlowBody
 	}
 	if err != nil || f.native || f.token == nil {
 		return resp, err

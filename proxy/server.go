@@ -21,6 +21,7 @@ import (
 	"github.com/elazarl/goproxy"
 
 	"docusign-auth-proxy/proxy/authority"
+	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/soap"
@@ -136,31 +137,26 @@ type Server struct {
 	cfg         Config
 	state       atomic.Pointer[State]
 	http        *http.Server
-	inner       *handoff
+	front       *conn.Front
 	connect     *goproxy.ProxyHttpServer
 	upstream    *httputil.ReverseProxy
 	tunnels     tunnels
 	rehearsals  rehearsals
 	soapBuffers soap.Buffers
-	failures    connFailures
-	stopping    chan struct{}
-	stop        sync.Once // closes stopping
 	ids         requestIDs
 	conflicts   sync.Map // names of integrations whose calls with several credentials have been told of
-
-	mu        sync.Mutex
-	listeners []net.Listener
-	fresh     map[*boundConn]struct{} // not yet sorted, not yet known to http
-	conns     []*places               // of the listeners
-	active    atomic.Int64
+	active      atomic.Int64
 }
 
 // New makes a Server that serves nothing yet.
 func New(cfg Config, st *State) *Server {
 	cfg.setDefaults()
-	s := &Server{cfg: cfg, stopping: make(chan struct{}), inner: newHandoff(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}), fresh: map[*boundConn]struct{}{}}
-	s.ids = newRequestIDs()
-	s.tunnels.places = newPlaces(cfg.Tunnels, cfg.ClientShare)
+	s := &Server{cfg: cfg, ids: newRequestIDs()}
+	s.front = conn.NewFront(conn.Options{
+		Log: cfg.Log, Recorder: cfg.Recorder, Now: cfg.Now, NextID: s.ids.next, Panicked: s.panicked,
+		HeaderTimeout: cfg.HeaderTimeout, DrainBody: cfg.DrainBody, Most: cfg.Connections, SharePercent: cfg.ClientShare,
+	})
+	s.tunnels.places = conn.NewPlaces(cfg.Tunnels, cfg.ClientShare)
 	s.upstream = newUpstream(s)
 	s.connect = s.newConnectProxy()
 	s.Swap(st)
@@ -177,17 +173,12 @@ func New(cfg Config, st *State) *Server {
 		ErrorLog:          log.New(errorLog{s}, "", 0),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100}, // RFC 9113 §6.5.2 recommends no fewer
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			if bound := boundOf(c); bound != nil {
-				return context.WithValue(ctx, bindingKey{}, &bound.binding)
+			if bound := conn.Of(c); bound != nil {
+				return context.WithValue(ctx, bindingKey{}, &bound.Binding)
 			}
 			return ctx
 		},
-		ConnState: func(c net.Conn, cs http.ConnState) {
-			if bound := boundOf(c); bound != nil && cs == http.StateIdle {
-				bound.place.setIdle(true)
-			}
-			s.callState(c, cs)
-		},
+		ConnState: s.front.State,
 	}
 	return s
 }
@@ -260,7 +251,7 @@ func (s *Server) State() *State { return s.state.Load() }
 // localNames are those of the certificate for a caller that sends no SNI: the address it dialled. Java sends none for localhost
 // either (it has no dot), so on loopback both names are in it.
 func (st *State) localNames(c net.Conn) []string {
-	ap := addrPort(c.LocalAddr())
+	ap := conn.AddrPort(c.LocalAddr())
 	if !ap.IsValid() {
 		return []string{"localhost"}
 	}
@@ -275,38 +266,23 @@ func (st *State) localNames(c net.Conn) []string {
 func (s *Server) Active() int64 { return s.active.Load() }
 
 // OpenConnections gives the number of callers' connections, and of their calls over HTTP/2.
-func (s *Server) OpenConnections() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var n int64
-	for _, c := range s.conns {
-		n += c.count()
-	}
-	return n
-}
+func (s *Server) OpenConnections() int64 { return s.front.Open() }
+
+// ConnFailures lists what happened to connections that never became a call, the latest first.
+func (s *Server) ConnFailures() []call.ConnFailure { return s.front.Failures() }
 
 // OpenTunnels gives the number of raw tunnels.
-func (s *Server) OpenTunnels() int64 { return s.tunnels.places.count() }
+func (s *Server) OpenTunnels() int64 { return s.tunnels.places.Count() }
 
 // Serve takes calls from the listener until Shutdown.
-func (s *Server) Serve(l net.Listener, door call.Door) error {
-	s.mu.Lock()
-	select {
-	case <-s.stopping: // Shutdown was quicker and did not see this listener
-		s.mu.Unlock()
-		return l.Close()
-	default:
-	}
-	s.listeners = append(s.listeners, l)
-	conns := newPlaces(s.cfg.Connections, s.cfg.ClientShare)
-	s.conns = append(s.conns, conns)
-	s.mu.Unlock()
-	return s.accept(l, doorOf(door), conns)
+func (s *Server) Serve(l net.Listener, name call.Door) error {
+	d := doorOf(name)
+	return s.front.Serve(l, d.name, func() *tls.Config { return d.tls(s.state.Load()) })
 }
 
 // Run serves the connections that the listeners deliver; it returns nil after Shutdown.
 func (s *Server) Run() error {
-	if err := s.http.Serve(s.inner); err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(s.front); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
@@ -315,17 +291,7 @@ func (s *Server) Run() error {
 // Shutdown stops taking connections, lets the calls under way finish until ctx ends, then closes what is left. It may be called
 // again, by a second signal for instance, and then waits as well.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	s.stop.Do(func() { close(s.stopping) })
-	for _, l := range s.listeners {
-		_ = l.Close()
-	}
-	// Connections whose first byte has not been read are not known to net/http yet, but a call may lie in the machine's buffer.
-	for c := range s.fresh {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(lastWord))
-	}
-	s.mu.Unlock()
-	s.awaitSorted(2 * lastWord)
+	s.front.Stop()
 	err := s.http.Shutdown(ctx)
 	s.tunnels.closeAll()
 	if err != nil {
@@ -333,45 +299,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("calls were still under way when the time to stop was over: %w", err)
 	}
 	return nil
-}
-
-// lastWord is how long a silent connection has to show a call when the server stops.
-const lastWord = 50 * time.Millisecond
-
-// awaitSorted lets the connections that still are to be sorted reach net/http, and closes those that do not.
-func (s *Server) awaitSorted(atMost time.Duration) {
-	tick := time.NewTicker(atMost / 20)
-	defer tick.Stop()
-	for began := time.Now(); s.unsorted() > 0 && time.Since(began) < atMost; {
-		<-tick.C
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.fresh {
-		_ = c.Conn.Close()
-	}
-}
-
-func (s *Server) unsorted() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.fresh)
-}
-
-func (s *Server) track(c *boundConn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case <-s.stopping:
-		return false
-	default:
-	}
-	s.fresh[c] = struct{}{}
-	return true
-}
-
-func (s *Server) untrack(c *boundConn) {
-	s.mu.Lock()
-	delete(s.fresh, c)
-	s.mu.Unlock()
 }

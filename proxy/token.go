@@ -177,7 +177,7 @@ func serveRevoke(c *incoming) (next, error) {
 	if err != nil {
 		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2/revoke form", Err: err}
 	}
-	bearer := &translate.Call{Authorization: []string{"bearer " + token.Reveal()}, Client: c.binding.client.Addr()}
+	bearer := &translate.Call{Authorization: []string{"bearer " + token.Reveal()}, Client: c.binding.Client.Addr()}
 	if d, err := c.state.Translator.Decide(c.r.Context(), bearer); err == nil {
 		c.decision = d
 	}

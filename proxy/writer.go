@@ -6,13 +6,15 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+
+	"docusign-auth-proxy/proxy/conn"
 )
 
 // countingWriter notes what the caller was answered.
 type countingWriter struct {
 	http.ResponseWriter
-	body   *callerBody // of the request
-	http10 bool        // the caller cannot read informational answers (RFC 9110 §15.2)
+	body   *conn.Body // of the request
+	http10 bool       // the caller cannot read informational answers (RFC 9110 §15.2)
 	status int
 	bytes  int64
 }
@@ -35,7 +37,7 @@ func (w *countingWriter) WriteHeader(status int) {
 // closeUnlessRead says that the connection closes after this answer if the request has not been read to its end by now: what of it
 // may remain must never be taken for the next request.
 func (w *countingWriter) closeUnlessRead() {
-	if w.body != nil && w.body.http1 && !w.body.whole.Load() {
+	if w.body != nil && w.body.Remains() {
 		w.Header().Set("Connection", "close")
 	}
 }

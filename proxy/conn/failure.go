@@ -1,4 +1,4 @@
-package proxy
+package conn
 
 import (
 	"bytes"
@@ -23,140 +23,150 @@ import (
 )
 
 const (
-	maxConnFailures  = 64
-	connFailureEvery = time.Minute // between two log lines about one client and cause
-	connFailureKept  = time.Hour   // at least, since the last one; others need the place
+	maxFailures  = 64
+	failureEvery = time.Minute // between two log lines about one client and cause
+	failureKept  = time.Hour   // at least, since the last one; others need the place
 )
 
 const nextTrust = "let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust; " +
 	"Java, Node.js, Python and Firefox keep lists of their own"
 
-const nextTooMany = "find out why the client keeps so many connections; limits.client_idle closes idle ones sooner, " +
-	"limits.connections and limits.client_share allow more"
-
-// connNextSteps say what an operator does about each cause.
-var connNextSteps = map[string]string{
-	call.ConnBadHead: "look for blanks or other characters in the program's URLs and headers that must be written as %20 and the like; " +
-		"curl -v against the same address shows the answer",
-	call.ConnLargeHead: "raise limits.header_bytes if the program really needs a head of this size",
-	call.ConnBadCoding: "the program must send its body with Content-Length or with Transfer-Encoding: chunked",
-	call.ConnCutHead: "nothing if it is a port scan or a health check; else look at the network between the program and the " +
-		"proxy, or raise limits.header_timeout",
-	call.ConnNoCA:       "make a CA: docusign-auth-proxy ca init; or let the program call http://",
-	call.ConnSSL2:       "switch the SSLv2 form of the greeting off in the program: for Java -Dhttps.protocols=TLSv1",
-	call.ConnNotTrusted: nextTrust,
-	call.ConnHungUp:     nextTrust,
-	call.ConnNoCall:     "nothing if it is a health check; else " + nextTrust,
-	call.ConnOldTLS:     "set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers",
-	call.ConnName:       "the hosts file or proxy setting of the program's machine sends a host here that is not DocuSign's",
-	call.ConnTooMany:    nextTooMany,
-	call.ConnDisplaced:  nextTooMany,
-	call.ConnHandshake:  "check that the program speaks TLS 1.2; older ones need interception.tls: legacy",
+// NextStep says what an operator does about a cause.
+func NextStep(cause string) string {
+	switch cause {
+	case call.ConnBadHead:
+		return "look for blanks or other characters in the program's URLs and headers that must be written as %20 and the like; " +
+			"curl -v against the same address shows the answer"
+	case call.ConnLargeHead:
+		return "raise limits.header_bytes if the program really needs a head of this size"
+	case call.ConnBadCoding:
+		return "the program must send its body with Content-Length or with Transfer-Encoding: chunked"
+	case call.ConnCutHead:
+		return "nothing if it is a port scan or a health check; else look at the network between the program and the " +
+			"proxy, or raise limits.header_timeout"
+	case call.ConnNoCA:
+		return "make a CA: docusign-auth-proxy ca init; or let the program call http://"
+	case call.ConnSSL2:
+		return "switch the SSLv2 form of the greeting off in the program: for Java -Dhttps.protocols=TLSv1"
+	case call.ConnNotTrusted, call.ConnHungUp:
+		return nextTrust
+	case call.ConnNoCall:
+		return "nothing if it is a health check; else " + nextTrust
+	case call.ConnOldTLS:
+		return "set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers"
+	case call.ConnName:
+		return "the hosts file or proxy setting of the program's machine sends a host here that is not DocuSign's"
+	case call.ConnTooMany, call.ConnDisplaced:
+		return "find out why the client keeps so many connections; limits.client_idle closes idle ones sooner, " +
+			"limits.connections and limits.client_share allow more"
+	}
+	return "check that the program speaks TLS 1.2; older ones need interception.tls: legacy"
 }
 
-type connFailureKey struct {
+type failureKey struct {
 	client netip.Addr
 	cause  string
 }
 
-// connFailures keeps one row for each client and cause.
-type connFailures struct {
+// failures keeps one row for each client and cause.
+type failures struct {
 	mu   sync.Mutex
-	rows map[connFailureKey]*connFailureRow
+	rows map[failureKey]*failureRow
 }
 
-type connFailureRow struct {
+type failureRow struct {
 	call.ConnFailure
 	logged time.Time
 }
 
-// ConnFailures lists what happened to connections that never became a call, the latest first.
-func (s *Server) ConnFailures() []call.ConnFailure {
-	s.failures.mu.Lock()
-	defer s.failures.mu.Unlock()
-	list := make([]call.ConnFailure, 0, len(s.failures.rows))
-	for _, r := range s.failures.rows {
+// Failures lists what happened to connections that never became a call, the latest first.
+func (f *Front) Failures() []call.ConnFailure {
+	f.failures.mu.Lock()
+	defer f.failures.mu.Unlock()
+	list := make([]call.ConnFailure, 0, len(f.failures.rows))
+	for _, r := range f.failures.rows {
 		list = append(list, r.ConnFailure)
 	}
 	slices.SortFunc(list, func(a, b call.ConnFailure) int { return b.Last.Compare(a.Last) })
 	return list
 }
 
-// connFailed counts a connection that never became a call, and writes at most one line a minute for each client and cause.
-func (s *Server) connFailed(c *boundConn, status int, cause, detail string) {
+// failed counts a connection that never became a call, and writes at most one line a minute for each client and cause.
+func (f *Front) failed(c *Conn, status int, cause, detail string) {
 	select {
-	case <-s.stopping: // the proxy itself ends connections now
+	case <-f.stopping: // the proxy itself ends connections now
 		return
 	default:
 	}
-	f := call.ConnFailure{
-		Last: s.cfg.Now(), RequestID: s.ids.next(), Door: c.binding.door.name, Client: c.binding.client.Addr(), Status: status, Cause: cause,
-		Detail: detail, NextStep: connNextSteps[cause],
+	e := call.ConnFailure{
+		Last: f.Now(), RequestID: f.NextID(), Door: c.Binding.Door, Client: c.Binding.Client.Addr(),
+		Status: status, Cause: cause, Detail: detail, NextStep: NextStep(cause),
 	}
-	if !c.binding.target.IsZero() {
-		f.Target = c.binding.target.String()
+	if !c.Binding.Target.IsZero() {
+		e.Target = c.Binding.Target.String()
 	}
-	if times, log := s.failures.note(f); log {
-		s.cfg.Log.Warn("connection without a call", "request_id", f.RequestID, "door", string(f.Door),
-			"client", f.Client.String(), "target", f.Target, "status", status, "cause", cause, "error", detail,
-			"next_step", f.NextStep, "times", times)
+	if times, log := f.failures.note(e); log {
+		f.Log.Warn("connection without a call", "request_id", e.RequestID, "door", string(e.Door),
+			"client", e.Client.String(), "target", e.Target, "status", status, "cause", cause, "error", detail,
+			"next_step", e.NextStep, "times", times)
 	}
-	if cr, ok := s.cfg.Recorder.(call.ConnRecorder); ok {
-		cr.RecordConnFailure(&f)
+	if cr, ok := f.Recorder.(call.ConnRecorder); ok {
+		cr.RecordConnFailure(&e)
 	}
 }
 
 // note adds to the row of the client and cause. log says that it is time for a line about it.
-func (t *connFailures) note(f call.ConnFailure) (times uint64, log bool) {
+func (t *failures) note(f call.ConnFailure) (times uint64, log bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := connFailureKey{f.Client, f.Cause}
+	key := failureKey{f.Client, f.Cause}
 	r := t.rows[key]
-	if r == nil && len(t.rows) >= maxConnFailures {
-		maps.DeleteFunc(t.rows, func(_ connFailureKey, r *connFailureRow) bool { return f.Last.Sub(r.Last) > connFailureKept })
+	if r == nil && len(t.rows) >= maxFailures {
+		maps.DeleteFunc(t.rows, func(_ failureKey, r *failureRow) bool { return f.Last.Sub(r.Last) > failureKept })
 	}
-	if r == nil && len(t.rows) >= maxConnFailures {
+	if r == nil && len(t.rows) >= maxFailures {
 		key.client, f.Client = netip.Addr{}, netip.Addr{}
 		r = t.rows[key]
 	}
 	if r == nil {
 		if t.rows == nil {
-			t.rows = map[connFailureKey]*connFailureRow{}
+			t.rows = map[failureKey]*failureRow{}
 		}
-		r = &connFailureRow{ConnFailure: call.ConnFailure{First: f.Last}}
+		r = &failureRow{ConnFailure: call.ConnFailure{First: f.Last}}
 		t.rows[key] = r
 	}
 	f.First, f.Count = r.First, r.Count+1
 	r.ConnFailure = f
-	if f.Last.Sub(r.logged) < connFailureEvery {
+	if f.Last.Sub(r.logged) < failureEvery {
 		return f.Count, false
 	}
 	r.logged = f.Last
 	return f.Count, true
 }
 
-// callState follows what net/http does with a connection, to find what it refuses without calling the handler.
-func (s *Server) callState(conn net.Conn, cs http.ConnState) {
-	c := boundOf(conn)
+// State follows what net/http does with a connection, to find what it refuses without calling the handler.
+func (f *Front) State(conn net.Conn, cs http.ConnState) {
+	c := Of(conn)
 	if c == nil {
 		return
 	}
 	switch cs {
 	case http.StateIdle:
+		c.place.setIdle(true)
 		c.serving.Store(false)
 	case http.StateClosed:
 		switch {
 		case c.refused.Load() || c.streams.Load() || c.serving.Load():
 		case c.headRead.Load():
-			s.connFailed(c, 0, call.ConnCutHead, "the connection ended, or stood still, in the middle of a request head")
+			f.failed(c, 0, call.ConnCutHead, "the connection ended, or stood still, in the middle of a request head")
 		case c.secure && !c.called.Load():
-			s.connFailed(c, 0, call.ConnNoCall, "it closed the connection after the TLS handshake without sending a call")
+			f.failed(c, 0, call.ConnNoCall, "it closed the connection after the TLS handshake without sending a call")
 		}
 	}
 }
 
-// handlerCalled notes that a request head was good, and gives what is wrong with its framing all the same.
-func (c *boundConn) handlerCalled(r *http.Request) (refuse string, closes bool) {
+// HandlerCalled notes that a request head was good, and gives what is wrong with its framing all the same.
+func (c *Conn) HandlerCalled(r *http.Request) (refuse string, closes bool) {
 	if r.ProtoMajor == 1 {
 		refuse, closes = c.framing.faults(r)
 		c.framing = framing{}
@@ -172,7 +182,7 @@ func (c *boundConn) handlerCalled(r *http.Request) (refuse string, closes bool) 
 
 // lookAtRead notes that a request head has begun to come, and that nothing more comes of it. Old programs send a line end
 // behind a body (RFC 9112 §2.2): it begins no head. It gives how much of p is left.
-func (c *boundConn) lookAtRead(p []byte, err error) int {
+func (c *Conn) lookAtRead(p []byte, err error) int {
 	if c.serving.Load() { // net/http then reads to see whether the caller hangs up, and cuts that short by a timeout
 		return len(p)
 	}
@@ -186,8 +196,8 @@ func (c *boundConn) lookAtRead(p []byte, err error) int {
 }
 
 // lookAtAnswer recognises an answer that net/http gives by itself: no handler has been called for it.
-func (c *boundConn) lookAtAnswer(p []byte) {
-	if c.serving.Load() || c.report == nil || c.ended.Load() {
+func (c *Conn) lookAtAnswer(p []byte) {
+	if c.serving.Load() || c.front == nil || c.ended.Load() {
 		return
 	}
 	version, rest, ok := bytes.Cut(p, []byte(" "))
@@ -214,14 +224,14 @@ func (c *boundConn) lookAtAnswer(p []byte) {
 			detail += ": the request line or a header cannot be read"
 		}
 	}
-	c.report(c, status, cause, detail)
+	c.front.failed(c, status, cause, detail)
 }
 
 // answeringConn is a TLS connection for net/http that shows what is written before it is encrypted. Its ConnectionState
 // makes net/http fill in Request.TLS.
 type answeringConn struct {
 	*tls.Conn
-	bound *boundConn
+	bound *Conn
 }
 
 func (c *answeringConn) Read(p []byte) (int, error) {
@@ -238,13 +248,13 @@ func (c *answeringConn) Write(p []byte) (int, error) {
 }
 
 // handshake finishes TLS before net/http sees the connection, so that a failure can be explained to the operator.
-func (s *Server) handshake(c *boundConn, cfg *tls.Config) (net.Conn, error) {
+func (f *Front) handshake(c *Conn, cfg *tls.Config) (net.Conn, error) {
 	t := tls.Server(c, cfg)
 	c.framing.ended = true // no head
-	_ = c.SetDeadline(time.Now().Add(s.cfg.HeaderTimeout))
+	_ = c.SetDeadline(time.Now().Add(f.HeaderTimeout))
 	if err := t.Handshake(); err != nil {
 		cause, detail := explainHandshake(err, c.written.Load(), c.lastRecord)
-		s.connFailed(c, 0, cause, detail)
+		f.failed(c, 0, cause, detail)
 		return nil, err
 	}
 	_ = c.SetDeadline(time.Time{})

@@ -1,4 +1,4 @@
-package proxy
+package conn
 
 import (
 	"net"
@@ -32,19 +32,19 @@ func TestOneClientNeverHasAllPlaces(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newPlaces(most, share)
-			var all []*place
+			p := NewPlaces(most, share)
+			var all []*Place
 			for _, text := range tt.taken {
 				address, idle := strings.CutPrefix(text, "idle ")
 				near, _ := net.Pipe()
-				pl, _ := p.take(netip.MustParseAddr(address), &boundConn{Conn: near})
+				pl, _ := p.Take(netip.MustParseAddr(address), &Conn{Conn: near})
 				if pl == nil {
 					t.Fatalf("no place for %s", text)
 				}
 				pl.setIdle(idle)
 				all = append(all, pl)
 			}
-			got, displaced := p.take(netip.MustParseAddr(tt.client), nil)
+			got, displaced := p.Take(netip.MustParseAddr(tt.client), nil)
 			if (got != nil) != tt.ok {
 				t.Errorf("a place: %v, want %v", got != nil, tt.ok)
 			}
@@ -56,13 +56,13 @@ func TestOneClientNeverHasAllPlaces(t *testing.T) {
 			if displaced != nil && displaced.setIdle(false) {
 				t.Error("a call goes on whose connection another has got")
 			}
-			got.leave()
-			got.leave()
+			got.Leave()
+			got.Leave()
 			for _, pl := range all {
-				pl.leave()
+				pl.Leave()
 			}
-			if p.count() != 0 || len(p.clients) != 0 {
-				t.Errorf("%d places and %d clients are left", p.count(), len(p.clients))
+			if p.Count() != 0 || len(p.clients) != 0 {
+				t.Errorf("%d places and %d clients are left", p.Count(), len(p.clients))
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package proxy
+package conn
 
 import (
 	"container/list"
@@ -8,8 +8,8 @@ import (
 	"docusign-auth-proxy/translate"
 )
 
-// places bounds how many of something there are at a time, and how many of them one client has, so that one client never has all.
-type places struct {
+// Places bounds how many of something there are at a time, and how many of them one client has, so that one client never has all.
+type Places struct {
 	max, share int
 
 	mu      sync.Mutex
@@ -23,22 +23,22 @@ type clientPlaces struct {
 	idle  list.List // of *place, longest idle first
 }
 
-// place is one of places; nil is none, and may be left.
-type place struct {
-	of     *places
+// Place is one of places; nil is none, and may be left.
+type Place struct {
+	of     *Places
 	client netip.Addr
-	conn   *boundConn    // may be closed when another needs the place; nil = none
+	conn   *Conn         // may be closed when another needs the place; nil = none
 	idle   *list.Element // nil while the place is needed
 	left   bool
 }
 
-func newPlaces(most, sharePercent int) *places {
-	return &places{max: most, share: max(most*sharePercent/100, 1), clients: map[netip.Addr]*clientPlaces{}}
+func NewPlaces(most, sharePercent int) *Places {
+	return &Places{max: most, share: max(most*sharePercent/100, 1), clients: map[netip.Addr]*clientPlaces{}}
 }
 
-// take gives a place, or nil if there is none. When all are taken, a connection that does no proven work makes room: one of the same
+// Take gives a place, or nil if there is none. When all are taken, a connection that does no proven work makes room: one of the same
 // client if it has its share, else one of the client that has most. The caller closes it.
-func (p *places) take(client netip.Addr, conn *boundConn) (taken, displaced *place) {
+func (p *Places) Take(client netip.Addr, conn *Conn) (taken, displaced *Place) {
 	client = translate.ClientOf(client)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +58,7 @@ func (p *places) take(client netip.Addr, conn *boundConn) (taken, displaced *pla
 	return p.add(client, conn), displaced
 }
 
-func (p *places) add(client netip.Addr, conn *boundConn) *place {
+func (p *Places) add(client netip.Addr, conn *Conn) *Place {
 	c := p.clients[client]
 	if c == nil {
 		c = &clientPlaces{}
@@ -66,10 +66,10 @@ func (p *places) add(client netip.Addr, conn *boundConn) *place {
 	}
 	p.taken++
 	c.taken++
-	return &place{of: p, client: client, conn: conn}
+	return &Place{of: p, client: client, conn: conn}
 }
 
-func (p *places) remove(pl *place) {
+func (p *Places) remove(pl *Place) {
 	if pl.left {
 		return
 	}
@@ -85,14 +85,14 @@ func (p *places) remove(pl *place) {
 	}
 }
 
-func (c *clientPlaces) longestIdle() *place {
+func (c *clientPlaces) longestIdle() *Place {
 	if front := c.idle.Front(); front != nil {
-		return front.Value.(*place)
+		return front.Value.(*Place)
 	}
 	return nil
 }
 
-func (p *places) biggestIdle() *place {
+func (p *Places) biggestIdle() *Place {
 	var biggest *clientPlaces
 	for _, c := range p.clients {
 		if c.idle.Len() > 0 && (biggest == nil || c.taken > biggest.taken) {
@@ -105,15 +105,15 @@ func (p *places) biggestIdle() *place {
 	return biggest.longestIdle()
 }
 
-// count gives how many are taken.
-func (p *places) count() int64 {
+// Count gives how many are taken.
+func (p *Places) Count() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return int64(p.taken)
 }
 
-// leave gives the place back.
-func (pl *place) leave() {
+// Leave gives the place back.
+func (pl *Place) Leave() {
 	if pl == nil {
 		return
 	}
@@ -124,7 +124,7 @@ func (pl *place) leave() {
 
 // setIdle says whether the connection may be closed for another: it does no work for somebody who has proven who they are. It returns
 // false if that has happened.
-func (pl *place) setIdle(idle bool) bool {
+func (pl *Place) setIdle(idle bool) bool {
 	if pl == nil || pl.conn == nil {
 		return true
 	}

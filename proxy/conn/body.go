@@ -1,4 +1,4 @@
-package proxy
+package conn
 
 import (
 	"errors"
@@ -16,11 +16,12 @@ const (
 	afterRefusal = time.Second
 )
 
-var errSlowBody = errors.New("the request body stopped coming")
+// ErrSlowBody says that the time limit was passed.
+var ErrSlowBody = errors.New("the request body stopped coming")
 
-// callerBody is the body of a caller's request. It counts what comes and bounds how long it may stand still; only time in which
+// Body is the body of a caller's request. It counts what comes and bounds how long it may stand still; only time in which
 // somebody waits for it counts. Close ends reading for those who forward it, but leaves the rest to be drained.
-type callerBody struct {
+type Body struct {
 	io.ReadCloser
 	conn   *http.ResponseController
 	http1  bool
@@ -36,8 +37,9 @@ type callerBody struct {
 	waited time.Duration // for the present step
 }
 
-func newCallerBody(w http.ResponseWriter, r *http.Request, limit time.Duration) *callerBody {
-	b := &callerBody{ReadCloser: r.Body, conn: http.NewResponseController(w), http1: r.ProtoMajor == 1}
+// NewBody bounds the body of r, which is answered through w.
+func NewBody(w http.ResponseWriter, r *http.Request, limit time.Duration) *Body {
+	b := &Body{ReadCloser: r.Body, conn: http.NewResponseController(w), http1: r.ProtoMajor == 1}
 	b.limit.Store(int64(limit))
 	b.whole.Store(r.Body == nil || r.Body == http.NoBody)
 	if b.http1 && !b.whole.Load() {
@@ -48,8 +50,8 @@ func newCallerBody(w http.ResponseWriter, r *http.Request, limit time.Duration) 
 	return b
 }
 
-// Read fails with errSlowBody once the body has stood still for too long, and with http.ErrBodyReadAfterClose after Close.
-func (b *callerBody) Read(p []byte) (int, error) {
+// Read fails with ErrSlowBody once the body has stood still for too long, and with http.ErrBodyReadAfterClose after Close.
+func (b *Body) Read(p []byte) (int, error) {
 	if b.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
@@ -57,16 +59,16 @@ func (b *callerBody) Read(p []byte) (int, error) {
 }
 
 // Close does not wait for a Read.
-func (b *callerBody) Close() error {
+func (b *Body) Close() error {
 	b.closed.Store(true)
 	return nil
 }
 
-func (b *callerBody) read(p []byte) (int, error) {
+func (b *Body) read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.slow.Load() {
-		return 0, errSlowBody
+		return 0, ErrSlowBody
 	}
 	began, left := time.Now(), max(time.Duration(b.limit.Load())-b.waited, time.Millisecond)
 	if b.timer == nil {
@@ -85,13 +87,13 @@ func (b *callerBody) read(p []byte) (int, error) {
 		b.step, b.waited = 0, 0
 	}
 	if err != nil && err != io.EOF && b.slow.Load() {
-		err = errSlowBody
+		err = ErrSlowBody
 	}
 	return n, err
 }
 
 // giveUp wakes the Read that waits.
-func (b *callerBody) giveUp() {
+func (b *Body) giveUp() {
 	if b.whole.Load() {
 		return
 	}
@@ -100,7 +102,7 @@ func (b *callerBody) giveUp() {
 }
 
 // drain reads what the caller still sends, up to most bytes.
-func (b *callerBody) drain(most int64, stopping <-chan struct{}) {
+func (b *Body) drain(most int64, stopping <-chan struct{}) {
 	buf := make([]byte, 16<<10)
 	for left := most; left > 0; {
 		select {
@@ -116,9 +118,33 @@ func (b *callerBody) drain(most int64, stopping <-chan struct{}) {
 	}
 }
 
-// end keeps net/http from reading on at the end of the call, which it would do without a limit.
-func (b *callerBody) end() {
+// End keeps net/http from reading on at the end of the call, which it would do without a limit.
+func (b *Body) End() {
 	if b.http1 && !b.whole.Load() {
 		_ = b.conn.SetReadDeadline(time.Unix(1, 0))
 	}
+}
+
+// Count gives the bytes that have come.
+func (b *Body) Count() int64 { return b.n.Load() }
+
+// SetLimit changes how long the body may stand still.
+func (b *Body) SetLimit(d time.Duration) { b.limit.Store(int64(d)) }
+
+// Slow reports whether the time limit was passed.
+func (b *Body) Slow() bool { return b.slow.Load() }
+
+// Remains reports whether something of the body may come as if it were the next request.
+func (b *Body) Remains() bool { return b.http1 && !b.whole.Load() }
+
+// Finish keeps the connection of an answered call open until the program has sent its whole request, up to most bytes. Old
+// programs send before they read; a connection that is closed meanwhile is reset, and they never see the answer (RFC 9112
+// §9.6). An answer that came before the end of the body has said that the connection closes. HTTP/2 can answer and end a
+// stream without any of this (RFC 9113 §8.1). expects says that the caller asked for 100 Continue.
+func (b *Body) Finish(most int64, expects bool, stopping <-chan struct{}) {
+	_ = b.conn.Flush()
+	if expects && b.n.Load() == 0 {
+		b.limit.Store(min(b.limit.Load(), int64(afterRefusal)))
+	}
+	b.drain(most, stopping)
 }

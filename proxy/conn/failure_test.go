@@ -1,0 +1,25 @@
+package conn
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"docusign-auth-proxy/internal/call"
+)
+
+func TestOldConnectionFailuresMakePlaceForNewOnes(t *testing.T) {
+	program := netip.MustParseAddr("127.0.0.1")
+	for after, known := range map[time.Duration]bool{time.Minute: false, failureKept + time.Second: true} {
+		var list failures
+		address := netip.MustParseAddr("192.0.2.0")
+		for range maxFailures {
+			address = address.Next()
+			list.note(call.ConnFailure{Client: address, Cause: call.ConnCutHead, Last: time.Unix(0, 0)})
+		}
+		list.note(call.ConnFailure{Client: program, Cause: call.ConnNotTrusted, Last: time.Unix(0, 0).Add(after)})
+		if row := list.rows[failureKey{program, call.ConnNotTrusted}]; (row != nil) != known {
+			t.Errorf("after %s: %+v", after, row)
+		}
+	}
+}

@@ -1,0 +1,333 @@
+package conn
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/panics"
+	"docusign-auth-proxy/proxy/egress"
+)
+
+// Options of a Front; none has a default.
+type Options struct {
+	Log           *slog.Logger
+	Recorder      call.Recorder // a call.ConnRecorder is told of connections without a call
+	Now           func() time.Time
+	NextID        func() string
+	Panicked      func(where string, p *panics.Error, args ...any)
+	HeaderTimeout time.Duration // for the first byte and for a handshake
+	DrainBody     int64         // read, and thrown away, behind a head that net/http has refused
+	Most          int           // connections at a time, for each listener
+	SharePercent  int           // of Most that one client may take
+}
+
+// Front takes callers' connections, sorts them into TLS and plain, and is the listener that delivers them to net/http.
+type Front struct {
+	Options
+	failures failures
+	sorted   chan net.Conn
+	done     chan struct{} // net/http accepts no more
+	closing  sync.Once
+	stopping chan struct{}
+	stop     sync.Once
+
+	mu        sync.Mutex
+	listeners []net.Listener
+	fresh     map[*Conn]struct{} // not yet sorted, not yet known to net/http
+	places    []*Places          // of the listeners
+}
+
+// NewFront makes a Front without listeners.
+func NewFront(o Options) *Front {
+	return &Front{
+		Options: o, sorted: make(chan net.Conn), done: make(chan struct{}), stopping: make(chan struct{}),
+		fresh: map[*Conn]struct{}{},
+	}
+}
+
+// Accept waits for the next connection.
+func (f *Front) Accept() (net.Conn, error) {
+	select {
+	case c := <-f.sorted:
+		return c, nil
+	case <-f.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept; connections that are sorted later are closed.
+func (f *Front) Close() error {
+	f.closing.Do(func() { close(f.done) })
+	return nil
+}
+
+// Addr is no address of a listener.
+func (f *Front) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// Stopping is closed by Stop.
+func (f *Front) Stopping() <-chan struct{} { return f.stopping }
+
+// Open gives the number of connections, and of their calls over HTTP/2.
+func (f *Front) Open() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var n int64
+	for _, p := range f.places {
+		n += p.Count()
+	}
+	return n
+}
+
+// lastWord is how long a silent connection has to show a call when the server stops.
+const lastWord = 50 * time.Millisecond
+
+// Stop closes the listeners, lets the connections that still are to be sorted reach net/http, and closes those that do not.
+func (f *Front) Stop() {
+	f.mu.Lock()
+	f.stop.Do(func() { close(f.stopping) })
+	for _, l := range f.listeners {
+		_ = l.Close()
+	}
+	// Connections whose first byte has not been read are not known to net/http yet, but a call may lie in the machine's buffer.
+	for c := range f.fresh {
+		_ = c.Conn.SetReadDeadline(time.Now().Add(lastWord))
+	}
+	f.mu.Unlock()
+	tick := time.NewTicker(lastWord / 10)
+	defer tick.Stop()
+	for began := time.Now(); f.unsorted() > 0 && time.Since(began) < 2*lastWord; {
+		<-tick.C
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.fresh {
+		_ = c.Conn.Close()
+	}
+}
+
+func (f *Front) unsorted() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.fresh)
+}
+
+func (f *Front) track(c *Conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-f.stopping:
+		return false
+	default:
+	}
+	f.fresh[c] = struct{}{}
+	return true
+}
+
+func (f *Front) untrack(c *Conn) {
+	f.mu.Lock()
+	delete(f.fresh, c)
+	f.mu.Unlock()
+}
+
+// Inside serves the calls in the tunnel that was asked for on a connection with the binding b. over is the stream of a
+// tunnel over HTTP/2, which lives as long as this call; nil = client is the whole connection.
+func (f *Front) Inside(client net.Conn, b *Binding, target egress.Host, over http.ResponseWriter, tls func() *tls.Config) {
+	c := &Conn{Conn: client, Binding: Binding{
+		Door: call.DoorConnect, Target: target, Client: b.Client, Local: b.Local,
+	}}
+	if b.Conn != nil {
+		c.place = b.Conn.place
+	}
+	if over == nil {
+		f.sort(c, tls)
+		return
+	}
+	c.closed = make(chan struct{})
+	if !f.takePlace(c.place.of, c) {
+		over.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	over.WriteHeader(http.StatusOK) // the client sends nothing before it
+	_ = http.NewResponseController(over).Flush()
+	f.sort(c, tls)
+	<-c.closed
+}
+
+// TakeStream gives a call over HTTP/2 a place of its own among the connections, since one connection carries many. ok is
+// false when there is none; the place is nil when none is needed.
+func (f *Front) TakeStream(r *http.Request, b *Binding) (p *Place, ok bool) {
+	if r.ProtoMajor != 2 || b.Conn == nil || b.Conn.place == nil {
+		return nil, true
+	}
+	taken, displaced := b.Conn.place.of.Take(b.Client.Addr(), nil)
+	f.displace(displaced)
+	return taken, taken != nil
+}
+
+func (f *Front) trySort(c *Conn, tls func() *tls.Config) (err error) {
+	defer panics.Into(&err)
+	f.sort(c, tls)
+	return nil
+}
+
+// AddrPort is the address of a TCP connection's end; the zero value for others.
+func AddrPort(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := t.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+const (
+	tlsHandshakeRecord = 0x16 // RFC 8446 §5.1: first byte of a ClientHello
+	firstByteSSL2      = 0x80 // RFC 5246 appendix E.2; a method of HTTP is ASCII
+)
+
+// sort looks at the first byte of a fresh connection and delivers it to the inner server, as TLS or as it is.
+// One port thus serves http and https alike.
+func (f *Front) sort(c *Conn, tlsConfig func() *tls.Config) {
+	if !f.track(c) {
+		_ = c.Close()
+		return
+	}
+	defer f.untrack(c)
+	c.front, c.Binding.Conn = f, c
+	if len(c.ahead) == 0 {
+		_ = c.SetReadDeadline(time.Now().Add(f.HeaderTimeout))
+		first := make([]byte, 1)
+		if _, err := io.ReadFull(c.Conn, first); err != nil {
+			_ = c.Close()
+			return
+		}
+		_ = c.SetReadDeadline(time.Time{})
+		c.ahead = first
+	}
+	conn, ok := f.secure(c, tlsConfig)
+	f.untrack(c) // from here on net/http knows it, and Shutdown must not close it under a call
+	if !ok {
+		_ = c.Close()
+		return
+	}
+	select {
+	case f.sorted <- conn:
+	case <-f.done:
+		_ = conn.Close()
+	}
+}
+
+// secure makes a TLS connection of one that begins with a ClientHello.
+func (f *Front) secure(c *Conn, tlsConfig func() *tls.Config) (net.Conn, bool) {
+	if c.ahead[0] >= firstByteSSL2 {
+		f.failed(c, 0, call.ConnSSL2, "the program greets in the form of SSLv2, which no TLS server of today reads")
+		return nil, false
+	}
+	if c.ahead[0] != tlsHandshakeRecord {
+		return c, true
+	}
+	cfg := tlsConfig()
+	if cfg == nil {
+		f.failed(c, 0, call.ConnNoCA, "TLS to a proxy that has no CA")
+		return nil, false
+	}
+	conn, err := f.handshake(c, cfg)
+	return conn, err == nil
+}
+
+// linger lets a program whose request head net/http has refused, and which may not have read that yet, send the rest of its call.
+// It is the counterpart of Body.Finish.
+func (f *Front) linger(c *Conn) {
+	select {
+	case <-f.stopping:
+		return
+	default:
+	}
+	if CloseWrite(c.Conn) != nil || c.Conn.SetReadDeadline(time.Now().Add(f.HeaderTimeout)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, c.Conn, f.DrainBody)
+}
+
+// Serve takes connections from the listener until Stop. tls gives its certificates; it gives nil when there are none.
+func (f *Front) Serve(l net.Listener, door call.Door, tls func() *tls.Config) error {
+	f.mu.Lock()
+	select {
+	case <-f.stopping: // Stop was quicker and did not see this listener
+		f.mu.Unlock()
+		return l.Close()
+	default:
+	}
+	f.listeners = append(f.listeners, l)
+	places := NewPlaces(f.Most, f.SharePercent)
+	f.places = append(f.places, places)
+	f.mu.Unlock()
+	return f.accept(l, door, places, tls)
+}
+
+func (f *Front) accept(l net.Listener, door call.Door, places *Places, tls func() *tls.Config) error {
+	var delay time.Duration
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			// Out of file descriptors or a passing fault: wait and go on, as net/http does.
+			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+			f.Log.Warn("accept failed", "listener", l.Addr().String(), "error", err, "retry_in", delay)
+			select {
+			case <-time.After(delay):
+				continue
+			case <-f.stopping:
+				return nil
+			}
+		}
+		delay = 0
+		if t, ok := c.(*net.TCPConn); ok {
+			_ = t.SetKeepAlivePeriod(30 * time.Second)
+		}
+		b := Binding{Door: door, Client: AddrPort(c.RemoteAddr()), Local: AddrPort(c.LocalAddr())}
+		bound := &Conn{Conn: c, Binding: b}
+		if !f.takePlace(places, bound) {
+			_ = c.Close()
+			continue
+		}
+		go func() {
+			if p := panics.In(f.trySort(bound, tls)); p != nil {
+				_ = bound.Close()
+				f.Panicked(call.PanicConnect, p, "client", b.Client.String())
+			}
+		}()
+	}
+}
+
+// takePlace gives a connection its place, if there is one. It may be taken away again until a call on the connection is proven.
+func (f *Front) takePlace(places *Places, c *Conn) bool {
+	taken, displaced := places.Take(c.Binding.Client.Addr(), c)
+	f.displace(displaced)
+	if taken == nil {
+		f.failed(c, 0, call.ConnTooMany, "limits.connections, or the client's share of it, is reached by calls under way")
+		return false
+	}
+	c.place = taken
+	taken.setIdle(true)
+	return true
+}
+
+// displace closes the connection that made room for another.
+func (f *Front) displace(p *Place) {
+	if p == nil {
+		return
+	}
+	f.failed(p.conn, 0, call.ConnDisplaced, "closed for a newer one: limits.connections, or the client's share of it, is reached")
+	_ = p.conn.Close()
+}
