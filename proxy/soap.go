@@ -106,7 +106,7 @@ func (s *soapCall) unknownService() (next, error) {
 	return next{}, &call.Error{
 		Kind:     call.KindUnknownService,
 		Detail:   "a SOAP service that is not known",
-		NextStep: "correct the program's address: /api/3.0/ with api.asmx, dsapi.asmx, credential.asmx or accountmanagement.asmx",
+		NextStep: "correct the program's address: /api/3.0/ with " + services.Names("or"),
 	}
 }
 

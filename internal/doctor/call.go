@@ -10,13 +10,11 @@ import (
 	"net/http"
 	"strings"
 
+	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/translate/oauth"
 )
 
-const (
-	maxBody   = 1 << 20
-	soapSpace = "http://www.docusign.net/API/3.0"
-)
+const maxBody = 1 << 20
 
 // rest makes one harmless call: it reads the account.
 func (v *visit) rest(ctx context.Context, site string, account *oauth.Account) {
@@ -68,7 +66,7 @@ func restNext(code string, v *visit) string {
 
 // soap finds out which ways of SOAP this account takes. Ping needs no login and proves nothing (PROTOCOL.md §4.10).
 func (v *visit) soap(ctx context.Context, site, account string) {
-	body := `<GetAccountMembershipFeaturesList xmlns="` + soapSpace + `"><AccountId>` + escape(account) + `</AccountId></GetAccountMembershipFeaturesList>`
+	body := `<GetAccountMembershipFeaturesList xmlns="` + services.NamespaceAPI + `"><AccountId>` + escape(account) + `</AccountId></GetAccountMembershipFeaturesList>`
 	v.soapBearer(v.probe(ctx, site, "dsapi.asmx", "", body, v.token.Header()))
 	if v.user.AppPassword.Empty() {
 		return
@@ -143,7 +141,7 @@ func (p probe) remark() string {
 }
 
 func (v *visit) probe(ctx context.Context, site, service, security, body string, authorization []string) probe {
-	a, err := v.post(ctx, site+"/api/3.0/"+service, soapSpace+"/GetAccountMembershipFeaturesList", security, body, authorization)
+	a, err := v.post(ctx, site+"/api/3.0/"+service, services.NamespaceAPI+"/GetAccountMembershipFeaturesList", security, body, authorization)
 	if err != nil {
 		return probe{trouble: "no answer from " + hostOf(site) + ": " + plain(err)}
 	}
@@ -152,7 +150,7 @@ func (v *visit) probe(ctx context.Context, site, service, security, body string,
 
 // login tries the App Password where the account's site is not known: Credential.Login tells every account (PROTOCOL.md §4.7).
 func (v *visit) login(ctx context.Context, site string) probe {
-	const space = "http://www.docusign.net/API/Credential"
+	const space = services.NamespaceCredential
 	body := `<Login xmlns="` + space + `"><Email>` + escape("["+v.in.Key+"]"+v.user.Name) + `</Email><Password>` + escape(v.user.AppPassword.Reveal()) +
 		`</Password><ReturnBaseUrl>true</ReturnBaseUrl></Login>`
 	a, err := v.post(ctx, site+"/api/3.0/credential.asmx", space+"/Login", "", body, nil)

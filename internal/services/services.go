@@ -40,28 +40,33 @@ type Service struct {
 	describe func() *Description
 }
 
-const namespace = "http://www.docusign.net/API/"
+// Namespaces of the services. api.asmx and dsapi.asmx share one.
+const (
+	NamespaceAPI               = "http://www.docusign.net/API/3.0"
+	NamespaceCredential        = "http://www.docusign.net/API/Credential"
+	NamespaceAccountManagement = "http://www.docusign.net/API/AccountManagement"
+)
 
 // All lists the services. Callers must not change them.
 var All = sync.OnceValue(func() []*Service {
 	table := []*Service{
 		{
-			API: "soap_api", Path: "/api/3.0/api.asmx", Namespace: namespace + "3.0", Name: "APIService",
+			API: "soap_api", Path: "/api/3.0/api.asmx", Namespace: NamespaceAPI, Name: "APIService",
 			Reads: UsernameToken, facts: []string{"envelopes.txt", "api.txt"},
 		},
 		{
-			API: "soap_dsapi", Path: "/api/3.0/dsapi.asmx", Namespace: namespace + "3.0", Name: "DSAPIService",
+			API: "soap_dsapi", Path: "/api/3.0/dsapi.asmx", Namespace: NamespaceAPI, Name: "DSAPIService",
 			WSDLPath: "/api/3.0/schema/dsapi.wsdl",
 			Reads:    HeaderOrToken, facts: []string{"envelopes.txt", "dsapi.txt"},
 		},
 		{
 			API: "soap_credential", Path: "/api/3.0/credential.asmx",
-			Namespace: namespace + "Credential", Name: "Credential",
+			Namespace: NamespaceCredential, Name: "Credential",
 			Reads: Body, facts: []string{"credential.txt"},
 		},
 		{
 			API: "soap_accountmanagement", Path: "/api/3.0/accountmanagement.asmx",
-			Namespace: namespace + "AccountManagement", Name: "AccountManagementService",
+			Namespace: NamespaceAccountManagement, Name: "AccountManagementService",
 			WSDLPath: "/api/3.0/schema/dsapi-accountmanagement.wsdl",
 			Reads:    Header, facts: []string{"accountmanagement.txt"},
 		},
@@ -106,6 +111,16 @@ func find(is func(*Service) bool) *Service {
 		}
 	}
 	return nil
+}
+
+// Names lists the services for a sentence: "a.asmx, b.asmx and c.asmx", with that word before the last.
+func Names(word string) string {
+	var names []string
+	for _, s := range All() {
+		names = append(names, s.Base())
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " " + word + " " + names[last]
 }
 
 // KnowsOperation reports whether any service has an operation of that name.

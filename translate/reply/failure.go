@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/services"
 )
 
 // Response headers by which an operator finds a refusal again. Old programs do not read them.
@@ -117,7 +118,7 @@ func row(k call.Kind) entry {
 			" The path has an encoded slash, a backslash or a control character.")
 	case call.KindUnknownService:
 		return malformed(404, codeParam, badParam+" docusign-auth-proxy knows no such SOAP service; it knows "+
-			"/api/3.0/api.asmx, dsapi.asmx, credential.asmx and accountmanagement.asmx.")
+			"/api/3.0/"+services.Names("and")+".")
 	case call.KindFormBinding:
 		return malformed(404, codeParam, badParam+
 			" docusign-auth-proxy takes SOAP envelopes at the address of the service; "+

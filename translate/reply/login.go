@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/services"
 )
 
 // LoginAccount is one account of a user, as login_information and Credential.Login show it.
@@ -48,7 +49,7 @@ func (c Caller) LoginInformation(accounts []LoginAccount, o LoginOptions) Answer
 // LoginResponse answers Credential.Login (PROTOCOL.md §4.7). Callers made from an old WSDL do not send ReturnBaseUrl, and Axis among
 // them refuses an element it does not know: returnBaseURL must be what the request said.
 func (c Caller) LoginResponse(accounts []LoginAccount, returnBaseURL bool) Answer {
-	b := c.openResult(NamespaceCredential, "Login")
+	b := c.openResult(services.NamespaceCredential, "Login")
 	b = append(b, `<Success>true</Success><ErrorCode>Success</ErrorCode><Accounts>`...)
 	for _, a := range defaultFirst(accounts) {
 		b = append(b, `<Account>`...)

@@ -19,6 +19,7 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/services"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -198,15 +199,15 @@ func TestGolden(t *testing.T) {
 		{"fault11-timestamp", Caller{Dialect: SOAP11, Actor: actor, Timestamp: noon}.Refuse(Failure{Kind: call.KindTokenUnavailable})},
 		{"fault12", Caller{Dialect: SOAP12, Actor: actor}.Refuse(odd)},
 		{"fault12-timestamp", Caller{Dialect: SOAP12, Timestamp: noon}.Refuse(Failure{Kind: call.KindUnreachable})},
-		{"member-failed", Caller{Dialect: SOAP11}.RefuseOperation(NamespaceAccountManagement, "CloseMembers", Failure{Kind: call.KindBadLogin})},
-		{"member-ping-fault", Caller{Dialect: SOAP11}.RefuseOperation(NamespaceAccountManagement, "Ping", Failure{Kind: call.KindBadLogin})},
+		{"member-failed", Caller{Dialect: SOAP11}.RefuseOperation(services.NamespaceAccountManagement, "CloseMembers", Failure{Kind: call.KindBadLogin})},
+		{"member-ping-fault", Caller{Dialect: SOAP11}.RefuseOperation(services.NamespaceAccountManagement, "Ping", Failure{Kind: call.KindBadLogin})},
 		{"encrypted-password", Caller{Dialect: SOAP11, RequestID: "r"}.EncryptedPassword(secret.New("a+b/c="))},
-		{"login-failed", Caller{Dialect: SOAP11, Timestamp: noon}.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: call.KindUnknownKey, Cause: "x"})},
-		{"login-failed-server", Caller{Dialect: SOAP11}.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: call.KindTimeout})},
+		{"login-failed", Caller{Dialect: SOAP11, Timestamp: noon}.RefuseOperation(services.NamespaceCredential, "Login", Failure{Kind: call.KindUnknownKey, Cause: "x"})},
+		{"login-failed-server", Caller{Dialect: SOAP11}.RefuseOperation(services.NamespaceCredential, "Login", Failure{Kind: call.KindTimeout})},
 		{"login", Caller{Dialect: SOAP11}.LoginResponse(accounts, true)},
 		{"login12-old", Caller{Dialect: SOAP12, Timestamp: noon}.LoginResponse(accounts, false)},
-		{"ping", Caller{Dialect: SOAP11}.Ping(NamespaceAPI)},
-		{"url", Caller{Dialect: SOAP12}.URLResult(NamespaceCredential, "RequestSenderToken", secret.New("https://demo.docusign.net/Member/x.aspx?a=1&t=2"))},
+		{"ping", Caller{Dialect: SOAP11}.Ping(services.NamespaceAPI)},
+		{"url", Caller{Dialect: SOAP12}.URLResult(services.NamespaceCredential, "RequestSenderToken", secret.New("https://demo.docusign.net/Member/x.aspx?a=1&t=2"))},
 		{"login-information-json", Caller{RequestID: "r"}.LoginInformation(accounts, LoginOptions{})},
 		{"login-information-json-all", Caller{}.LoginInformation(accounts, all)},
 		{"login-information-xml", Caller{Dialect: XML}.LoginInformation(accounts, LoginOptions{})},

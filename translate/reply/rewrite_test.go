@@ -11,6 +11,7 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/services"
 )
 
 func toProxy(s string, _ []string) string {
@@ -149,7 +150,7 @@ func TestRewriteLoginResponse(t *testing.T) {
 	if err != nil || string(got) != want || want == string(a.Body) {
 		t.Errorf("%s, %v", got, err)
 	}
-	failed := c.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: call.KindBadLogin}).Body
+	failed := c.RefuseOperation(services.NamespaceCredential, "Login", Failure{Kind: call.KindBadLogin}).Body
 	if got, err := RewriteLoginResponse(failed, "", toProxy); err != nil || !bytes.Equal(got, failed) {
 		t.Errorf("%s, %v", got, err)
 	}

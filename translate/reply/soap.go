@@ -7,15 +7,13 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/services"
 )
 
-// Namespaces of envelopes and of DocuSign's services (PROTOCOL.md §4.1). api.asmx and dsapi.asmx share one.
+// Namespaces of envelopes.
 const (
-	NamespaceSOAP11            = "http://schemas.xmlsoap.org/soap/envelope/"
-	NamespaceSOAP12            = "http://www.w3.org/2003/05/soap-envelope"
-	NamespaceAPI               = "http://www.docusign.net/API/3.0"
-	NamespaceCredential        = "http://www.docusign.net/API/Credential"
-	NamespaceAccountManagement = "http://www.docusign.net/API/AccountManagement"
+	NamespaceSOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
+	NamespaceSOAP12 = "http://www.w3.org/2003/05/soap-envelope"
 )
 
 const (
@@ -72,7 +70,7 @@ func (c Caller) URLResult(namespace, operation string, url secret.Text) Answer {
 // EncryptedPassword answers AccountManagement.GetEncryptedPassword (PROTOCOL.md §4.8). password must be the proxy's own.
 func (c Caller) EncryptedPassword(password secret.Text) Answer {
 	const operation = "GetEncryptedPassword"
-	b := c.openResult(NamespaceAccountManagement, operation)
+	b := c.openResult(services.NamespaceAccountManagement, operation)
 	b = appendElement(b, "EncryptedPassword", password.Reveal())
 	b = append(b, `<Success>true</Success>`...)
 	return confidential(c.envelopeAnswer(http.StatusOK, closeResult(b, operation)))

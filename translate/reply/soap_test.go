@@ -33,7 +33,7 @@ func conforms(t *testing.T, service *services.Service, operation string, a Answe
 func TestAccountManagementFailuresConformToTheWSDL(t *testing.T) {
 	member, faults := service("accountmanagement"), 0
 	for _, op := range member.Description().Operations {
-		a := Caller{Dialect: SOAP11}.RefuseOperation(NamespaceAccountManagement, op.Name, Failure{Kind: call.KindBadLogin})
+		a := Caller{Dialect: SOAP11}.RefuseOperation(services.NamespaceAccountManagement, op.Name, Failure{Kind: call.KindBadLogin})
 		if op.Name != "Ping" {
 			conforms(t, member, op.Name, a)
 			continue
@@ -51,8 +51,8 @@ func TestEveryKindHasACodeOfTheWSDL(t *testing.T) {
 	member, login := service("accountmanagement"), service("credential")
 	for k := range call.Kinds {
 		c := Caller{Dialect: SOAP12}
-		a := c.RefuseOperation(NamespaceAccountManagement, "ChangePassword", Failure{Kind: k})
-		b := c.RefuseOperation(NamespaceCredential, "Login", Failure{Kind: k})
+		a := c.RefuseOperation(services.NamespaceAccountManagement, "ChangePassword", Failure{Kind: k})
+		b := c.RefuseOperation(services.NamespaceCredential, "Login", Failure{Kind: k})
 		if row(k).code == "" {
 			continue
 		}
@@ -71,13 +71,13 @@ func TestResultsConformToTheWSDL(t *testing.T) {
 	member, login := service("accountmanagement"), service("credential")
 	for _, d := range []Dialect{SOAP11, SOAP12} {
 		c := Caller{Dialect: d, Timestamp: noon}
-		conforms(t, member, "Ping", c.Ping(NamespaceAccountManagement))
+		conforms(t, member, "Ping", c.Ping(services.NamespaceAccountManagement))
 		conforms(t, member, "GetEncryptedPassword", c.EncryptedPassword(secret.New("x")))
-		conforms(t, login, "Ping", c.Ping(NamespaceCredential))
+		conforms(t, login, "Ping", c.Ping(services.NamespaceCredential))
 		conforms(t, login, "Login", c.LoginResponse([]LoginAccount{anna, second}, true))
 		conforms(t, login, "Login", c.LoginResponse(nil, true))
 		for _, op := range []string{"GetAuthenticationToken", "RequestSenderToken", "RequestCorrectToken"} {
-			conforms(t, login, op, c.URLResult(NamespaceCredential, op, secret.New("https://x/?a&b")))
+			conforms(t, login, op, c.URLResult(services.NamespaceCredential, op, secret.New("https://x/?a&b")))
 		}
 	}
 }
@@ -113,7 +113,7 @@ func TestFaultShapes(t *testing.T) {
 }
 
 func TestTimestampIsAnsweredWithoutMustUnderstand(t *testing.T) {
-	with := Caller{Dialect: SOAP11, Timestamp: noon}.Ping(NamespaceAPI)
+	with := Caller{Dialect: SOAP11, Timestamp: noon}.Ping(services.NamespaceAPI)
 	root, err := parse(with.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestTimestampIsAnsweredWithoutMustUnderstand(t *testing.T) {
 	if strings.Contains(string(with.Body), "mustUnderstand") {
 		t.Error("mustUnderstand")
 	}
-	if without := (Caller{Dialect: SOAP11}).Ping(NamespaceAPI); strings.Contains(string(without.Body), "Header") {
+	if without := (Caller{Dialect: SOAP11}).Ping(services.NamespaceAPI); strings.Contains(string(without.Body), "Header") {
 		t.Error("a header nobody asked for")
 	}
 }
@@ -133,10 +133,10 @@ func TestTimestampIsAnsweredWithoutMustUnderstand(t *testing.T) {
 func TestOperationNamesAreChecked(t *testing.T) {
 	c := Caller{Dialect: SOAP11}
 	for _, op := range []string{"", "a b", "x><y", "1a", strings.Repeat("a", 65), "Löschen"} {
-		if a := c.URLResult(NamespaceAPI, op, secret.New("u")); a.Status != 500 {
+		if a := c.URLResult(services.NamespaceAPI, op, secret.New("u")); a.Status != 500 {
 			t.Errorf("%q: %s", op, a.Body)
 		}
-		if a := c.RefuseOperation(NamespaceAccountManagement, op, Failure{Kind: call.KindBadLogin}); a.Status != 500 {
+		if a := c.RefuseOperation(services.NamespaceAccountManagement, op, Failure{Kind: call.KindBadLogin}); a.Status != 500 {
 			t.Errorf("%q: %s", op, a.Body)
 		}
 	}
