@@ -61,9 +61,15 @@ func (r issued) info(kind, key string) Issued {
 	return i
 }
 
+// secrets are the issued tokens and passwords of a Store.
+type secrets struct {
+	*core
+	tokens, passwords *table[issued]
+}
+
 // Issue makes an opaque token that never expires (PROTOCOL.md §3.6). It is durable when Issue returns. Beyond
 // Options.PerOwner live ones of the same integration, authenticator and principal, the least recently used goes.
-func (s *Store) Issue(o TokenOwner) (secret.Text, error) {
+func (s *secrets) Issue(o TokenOwner) (secret.Text, error) {
 	token, err := s.issue(s.tokens, o, func() (string, []byte, error) {
 		b, err := s.random(issuedBytes)
 		return base64.StdEncoding.EncodeToString(b), nil, err
@@ -75,13 +81,13 @@ func (s *Store) Issue(o TokenOwner) (secret.Text, error) {
 }
 
 // Lookup finds the owner of a token, and notes its use. It touches no disk.
-func (s *Store) Lookup(token secret.Text) (TokenOwner, bool) { return s.lookup(s.tokens, token) }
+func (s *secrets) Lookup(token secret.Text) (TokenOwner, bool) { return s.lookup(s.tokens, token) }
 
 // IssuePassword returns the proxy-side password of o (PROTOCOL.md §2.5, §4.8). DocuSign gives every caller the same
 // one, so this does too: it is derived from a stored salt with the key file, and only its hash and the salt are kept.
 // A new one is made after RevokeWhere, when another voucher is given, or when the key file was lost. The store still
 // finds the earlier ones, within the limit; whether their voucher holds is for the caller to judge.
-func (s *Store) IssuePassword(o TokenOwner) (secret.Text, error) {
+func (s *secrets) IssuePassword(o TokenOwner) (secret.Text, error) {
 	master, err := s.keys.key("issued passwords", true)
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("issue password: %w", err)
@@ -104,12 +110,12 @@ func (s *Store) IssuePassword(o TokenOwner) (secret.Text, error) {
 
 // LookupPassword finds the owner of a proxy-side password. It touches no disk. The caller must still compare the owner
 // with the user name that came with the password.
-func (s *Store) LookupPassword(password secret.Text) (TokenOwner, bool) {
+func (s *secrets) LookupPassword(password secret.Text) (TokenOwner, bool) {
 	return s.lookup(s.passwords, password)
 }
 
 // Revoke ends a token and reports whether it was live. With an error it is still live.
-func (s *Store) Revoke(token secret.Text) (bool, error) {
+func (s *secrets) Revoke(token secret.Text) (bool, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	sum := digest(token.Reveal())
@@ -123,7 +129,7 @@ func (s *Store) Revoke(token secret.Text) (bool, error) {
 }
 
 // RevokeWhere ends the tokens and passwords that match, and returns them. With an error all are still live.
-func (s *Store) RevokeWhere(match func(Issued) bool) ([]Issued, error) {
+func (s *secrets) RevokeWhere(match func(Issued) bool) ([]Issued, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	var ended []Issued
@@ -141,7 +147,7 @@ func (s *Store) RevokeWhere(match func(Issued) bool) ([]Issued, error) {
 }
 
 // List returns the live tokens and passwords, the latest issued first.
-func (s *Store) List() []Issued {
+func (s *secrets) List() []Issued {
 	var list []Issued
 	s.eachIssued(func(_ *table[issued], _ string, _ issued, i Issued) { list = append(list, i) })
 	slices.SortFunc(list, latestFirst)
@@ -154,7 +160,7 @@ func latestFirst(a, b Issued) int {
 
 // Voucher is the digest that is kept beside what a password vouched for: of the owner and of the password's
 // fingerprint, with the key file, so that a copy of the store alone does not tell whether a guess is right.
-func (s *Store) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, error) {
+func (s *secrets) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, error) {
 	key, err := s.keys.key("vouchers", true)
 	if err != nil {
 		return "", fmt.Errorf("voucher: %w", err)
@@ -164,7 +170,7 @@ func (s *Store) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, er
 
 // TakeOver gives a voucher to the records of earlier versions, which have none: the one that voucher returns, unless it
 // is empty. It is durable when TakeOver returns. With an error none has changed.
-func (s *Store) TakeOver(voucher func(TokenOwner) (string, error)) error {
+func (s *secrets) TakeOver(voucher func(TokenOwner) (string, error)) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	var changes []Change
@@ -186,7 +192,7 @@ func (s *Store) TakeOver(voucher func(TokenOwner) (string, error)) error {
 	return nil
 }
 
-func (s *Store) eachIssued(f func(t *table[issued], key string, r issued, i Issued)) {
+func (s *secrets) eachIssued(f func(t *table[issued], key string, r issued, i Issued)) {
 	for kind, t := range map[string]*table[issued]{"token": s.tokens, "password": s.passwords} {
 		for key, r := range t.all(nil) {
 			f(t, key, r, r.info(kind, key))
@@ -194,7 +200,7 @@ func (s *Store) eachIssued(f func(t *table[issued], key string, r issued, i Issu
 	}
 }
 
-func (s *Store) lookup(t *table[issued], text secret.Text) (TokenOwner, bool) {
+func (s *secrets) lookup(t *table[issued], text secret.Text) (TokenOwner, bool) {
 	sum, now := digest(text.Reveal()), s.o.Now().UnixNano()
 	r, ok := t.update(string(sum[:]), func(r issued) issued {
 		r.Used = now
@@ -204,7 +210,7 @@ func (s *Store) lookup(t *table[issued], text secret.Text) (TokenOwner, bool) {
 }
 
 // issue takes the text from fresh while writing is held, so that two callers cannot pass the limit together.
-func (s *Store) issue(t *table[issued], o TokenOwner, fresh func() (string, []byte, error)) (secret.Text, error) {
+func (s *secrets) issue(t *table[issued], o TokenOwner, fresh func() (string, []byte, error)) (secret.Text, error) {
 	for _, text := range []string{o.Integration, o.Authenticator, o.Principal, o.Voucher} {
 		if len(text) > maxText {
 			return secret.Text{}, ErrSize
@@ -228,7 +234,7 @@ func (s *Store) issue(t *table[issued], o TokenOwner, fresh func() (string, []by
 }
 
 // surplus are those that must go for one more of o to come.
-func (s *Store) surplus(t *table[issued], o TokenOwner) []string {
+func (s *secrets) surplus(t *table[issued], o TokenOwner) []string {
 	if gone := oldest(t.all(issuedFor(o)), s.o.PerOwner-1, issued.last); len(gone) > 0 {
 		return gone
 	}
@@ -248,7 +254,7 @@ func issuedFor(o TokenOwner) func(issued) bool {
 }
 
 // password makes the password of o again, if a stored hash confirms it.
-func (s *Store) password(o TokenOwner, master []byte) (string, bool) {
+func (s *secrets) password(o TokenOwner, master []byte) (string, bool) {
 	for key, r := range s.passwords.all(func(r issued) bool { return r.Owner == o }) {
 		text := derive(master, r.Salt, o)
 		if sum := digest(text); string(sum[:]) == key {
@@ -258,7 +264,7 @@ func (s *Store) password(o TokenOwner, master []byte) (string, bool) {
 	return "", false
 }
 
-func (s *Store) random(size int) ([]byte, error) {
+func (s *secrets) random(size int) ([]byte, error) {
 	b := make([]byte, size)
 	_, err := io.ReadFull(s.o.Random, b)
 	return b, err

@@ -22,6 +22,12 @@ const maxRefreshToken = 16 << 10
 // sent.
 const datedMark = "\x00"
 
+// logins are the refresh tokens of a Store.
+type logins struct {
+	*core
+	refresh *table[[]byte]
+}
+
 // sealedTable holds refresh tokens of authorization-code grants, encrypted, by the name that the caller gives them.
 func sealedTable(bucket string) *table[[]byte] {
 	return newTable(bucket, slices.Clone[[]byte], func(b []byte) ([]byte, error) { return slices.Clone(b), nil })
@@ -29,7 +35,7 @@ func sealedTable(bucket string) *table[[]byte] {
 
 // PutRefresh stores a refresh token and the time, in place of the one that had the name. It is durable when PutRefresh
 // returns. With Options.MaxRefresh others stored it is ErrFull.
-func (s *Store) PutRefresh(name string, token secret.Text) error {
+func (s *logins) PutRefresh(name string, token secret.Text) error {
 	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
 		return fmt.Errorf("store refresh token: %w", ErrSize)
 	}
@@ -53,7 +59,7 @@ func (s *Store) PutRefresh(name string, token secret.Text) error {
 
 // Refresh returns the refresh token of that name and when it was stored, zero for one of a file that does not say; ok
 // is false if there is none, the error ErrUnreadable if its key is gone.
-func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, err error) {
+func (s *logins) Refresh(name string) (token secret.Text, at time.Time, ok bool, err error) {
 	sealed, ok := s.refresh.get(name)
 	if !ok {
 		return token, at, false, nil
@@ -78,7 +84,7 @@ func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, 
 	return secret.New(text), at, true, nil
 }
 
-func (s *Store) refreshCipher(create bool) (cipher.AEAD, error) {
+func (s *logins) refreshCipher(create bool) (cipher.AEAD, error) {
 	key, err := s.keys.key("refresh tokens", create)
 	if err != nil {
 		return nil, err

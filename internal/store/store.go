@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -85,8 +84,19 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Store is the open state. All methods may be called from any goroutine; look-ups keep working after Close.
+// Store is the open state: every kind of record on one backend. All methods may be called from any goroutine; look-ups
+// keep working after Close.
 type Store struct {
+	*core
+	secrets
+	pinned
+	logins
+	users    *Learned
+	accounts *Learned
+}
+
+// core is what the kinds of records share.
+type core struct {
 	o    Options
 	keys *keyring
 
@@ -94,15 +104,7 @@ type Store struct {
 	writing sync.Mutex
 	backend Backend
 	closed  bool
-
-	tables    map[string]records // by bucket; the ledger's rows are not kept in memory
-	tokens    *table[issued]
-	passwords *table[issued]
-	users     *Learned
-	accounts  *Learned
-	pins      *table[pin]
-	refresh   *table[[]byte]
-	forgotten atomic.Uint64 // pins
+	tables  map[string]records // by bucket; the ledger's rows are not kept in memory
 }
 
 // records is a table without the type of its records.
@@ -140,26 +142,26 @@ func Memory() *Store {
 }
 
 func newStore(o Options, b Backend, k *keyring) *Store {
+	c := &core{o: o, keys: k, backend: b}
 	s := &Store{
-		o: o, backend: b, keys: k,
-		tokens:    jsonTable[issued](bucketTokens),
-		passwords: jsonTable[issued](bucketPasswords),
-		users:     newLearned(bucketUsers, o),
-		accounts:  newLearned(bucketAccounts, o),
-		pins:      jsonTable[pin](bucketPins),
-		refresh:   sealedTable(bucketRefresh),
+		core:     c,
+		secrets:  secrets{core: c, tokens: jsonTable[issued](bucketTokens), passwords: jsonTable[issued](bucketPasswords)},
+		pinned:   pinned{core: c, pins: jsonTable[pin](bucketPins)},
+		logins:   logins{core: c, refresh: sealedTable(bucketRefresh)},
+		users:    newLearned(bucketUsers, o),
+		accounts: newLearned(bucketAccounts, o),
 	}
-	s.tables = map[string]records{
+	c.tables = map[string]records{
 		bucketTokens: s.tokens, bucketPasswords: s.passwords, bucketUsers: s.users.facts,
 		bucketAccounts: s.accounts.facts, bucketPins: s.pins, bucketRefresh: s.refresh,
 	}
 	return s
 }
 
-func (s *Store) load() error {
+func (c *core) load() error {
 	for _, bucket := range buckets() {
-		t := s.tables[bucket]
-		err := s.backend.Load(context.Background(), bucket, func(key string, value []byte) error {
+		t := c.tables[bucket]
+		err := c.backend.Load(context.Background(), bucket, func(key string, value []byte) error {
 			if t == nil {
 				return nil // it was read, so its checksum is right
 			}
@@ -176,42 +178,42 @@ func (s *Store) load() error {
 }
 
 // Durable reports whether there is a file.
-func (s *Store) Durable() bool {
-	_, inMemory := s.backend.(*memory)
+func (c *core) Durable() bool {
+	_, inMemory := c.backend.(*memory)
 	return !inMemory
 }
 
 // Run flushes now and then until ctx is done, and a last time then; it returns the error of that last flush.
-func (s *Store) Run(ctx context.Context) error {
-	tick := time.NewTicker(s.o.Flush)
+func (c *core) Run(ctx context.Context) error {
+	tick := time.NewTicker(c.o.Flush)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return s.Flush()
+			return c.Flush()
 		case <-tick.C:
-			if err := s.Flush(); err != nil {
-				s.o.OnError(err)
+			if err := c.Flush(); err != nil {
+				c.o.OnError(err)
 			}
 		}
 	}
 }
 
 // Flush writes what is kept back from the disk: times of last use and learned ids. What fails is tried by the next one.
-func (s *Store) Flush() error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	return s.flush()
+func (c *core) Flush() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.flush()
 }
 
-func (s *Store) flush() error {
+func (c *core) flush() error {
 	var changes []Change
-	for _, t := range s.tables {
+	for _, t := range c.tables {
 		changes = append(changes, t.take()...)
 	}
-	err := s.write(changes)
+	err := c.write(changes)
 	if err != nil {
-		for _, t := range s.tables {
+		for _, t := range c.tables {
 			t.retry(changes)
 		}
 	}
@@ -219,53 +221,53 @@ func (s *Store) flush() error {
 }
 
 // write is called with writing held. A change once begun is finished, whoever waits for it.
-func (s *Store) write(changes []Change) error {
-	if s.closed {
+func (c *core) write(changes []Change) error {
+	if c.closed {
 		return ErrClosed
 	}
 	if len(changes) == 0 {
 		return nil
 	}
-	return s.backend.Commit(context.Background(), changes)
+	return c.backend.Commit(context.Background(), changes)
 }
 
 // commit writes the changes, and then the tables follow. It is called with writing held.
-func (s *Store) commit(changes ...Change) error {
-	err := s.write(changes)
+func (c *core) commit(changes ...Change) error {
+	err := c.write(changes)
 	if err != nil {
 		return err
 	}
-	for _, c := range changes {
-		err = errors.Join(err, s.tables[c.Bucket].apply(c))
+	for _, change := range changes {
+		err = errors.Join(err, c.tables[change.Bucket].apply(change))
 	}
 	return err
 }
 
 // Close flushes and lets go of the file. A second Close does nothing.
-func (s *Store) Close() error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if s.closed {
+func (c *core) Close() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.closed {
 		return nil
 	}
-	err := s.flush()
-	s.closed = true
-	return errors.Join(err, s.backend.Close())
+	err := c.flush()
+	c.closed = true
+	return errors.Join(err, c.backend.Close())
 }
 
 // LedgerRows calls f for every row of the ledger; what they hold is the ledger's own affair. The slice is f's to keep;
 // f must not call the store.
-func (s *Store) LedgerRows(f func(key string, row []byte) error) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if s.closed {
+func (c *core) LedgerRows(f func(key string, row []byte) error) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.closed {
 		return ErrClosed
 	}
-	return s.backend.Load(context.Background(), bucketLedger, f)
+	return c.backend.Load(context.Background(), bucketLedger, f)
 }
 
 // WriteLedger deletes the rows of drop and then puts those of put, all or none; they are durable when it returns.
-func (s *Store) WriteLedger(put map[string][]byte, drop []string) error {
+func (c *core) WriteLedger(put map[string][]byte, drop []string) error {
 	changes := make([]Change, 0, len(drop)+len(put))
 	for _, key := range drop {
 		changes = append(changes, Change{Bucket: bucketLedger, Key: key})
@@ -276,7 +278,7 @@ func (s *Store) WriteLedger(put map[string][]byte, drop []string) error {
 		}
 		changes = append(changes, Change{Bucket: bucketLedger, Key: key, Value: append([]byte{}, row...)})
 	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	return s.write(changes)
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.write(changes)
 }

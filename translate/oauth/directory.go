@@ -193,14 +193,14 @@ func (c *Client) LearnAccountID(ctx context.Context, id Identity, number string)
 // askUsers collects the users with that e-mail from all accounts. An account that cannot be asked counts only if none
 // of the others knows the user.
 func (d *directory) askUsers(ctx context.Context, s *subject, email string) (string, error) {
-	u, err := d.client.info(ctx, s)
+	u, err := s.userInfo(ctx)
 	if err != nil {
 		return "", err
 	}
 	var active, others []string
 	var failed error
 	for _, a := range atMost(u.ordered(), maxAccountsAsked) {
-		users, err := d.listUsers(ctx, s, a, email)
+		users, err := listUsers(ctx, s, a, email)
 		failed = worse(failed, err)
 		for _, user := range users {
 			if strings.EqualFold(string(user.Status), "active") {
@@ -229,9 +229,9 @@ type listedUser struct {
 }
 
 // listUsers is Users:list filtered by e-mail; the filter is not taken on trust.
-func (d *directory) listUsers(ctx context.Context, s *subject, a *Account, email string) ([]listedUser, error) {
+func listUsers(ctx context.Context, s *subject, a *Account, email string) ([]listedUser, error) {
 	target := a.api() + "/users?email=" + url.QueryEscape(email)
-	body, err := d.client.get(ctx, s, UseREST, "user list", target)
+	body, err := s.get(ctx, UseREST, "user list", target)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +253,7 @@ func (a *Account) api() string {
 
 // askNumber finds the account with that number. Numbers of sibling accounts that come along are remembered as well.
 func (d *directory) askNumber(ctx context.Context, s *subject, number string) (string, error) {
-	u, err := d.client.info(ctx, s)
+	u, err := s.userInfo(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -262,7 +262,7 @@ func (d *directory) askNumber(ctx context.Context, s *subject, number string) (s
 		if found[number] != nil {
 			break
 		}
-		numbers, err := d.numbersOf(ctx, s, a)
+		numbers, err := numbersOf(ctx, s, a)
 		failed = worse(failed, err)
 		for _, n := range numbers {
 			found[n] = a
@@ -312,10 +312,10 @@ func (d *directory) numbersFromLogin(ctx context.Context, s *subject, u *UserInf
 	return found, nil
 }
 
-// getLogin is Client.get for login information, which may refuse every bearer.
+// getLogin is subject.get for login information, which may refuse every bearer.
 func (d *directory) getLogin(ctx context.Context, s *subject, host, target string) ([]byte, error) {
 	c := d.client
-	t, err := c.token(ctx, s)
+	t, err := s.liveToken(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -335,8 +335,8 @@ func (d *directory) getLogin(ctx context.Context, s *subject, host, target strin
 }
 
 // numbersOf reads the numbers by which an account knows itself.
-func (d *directory) numbersOf(ctx context.Context, s *subject, a *Account) ([]string, error) {
-	body, err := d.client.get(ctx, s, UseREST, "account", a.api())
+func numbersOf(ctx context.Context, s *subject, a *Account) ([]string, error) {
+	body, err := s.get(ctx, UseREST, "account", a.api())
 	if err != nil {
 		return nil, err
 	}

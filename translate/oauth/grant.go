@@ -24,12 +24,13 @@ type Granter interface {
 }
 
 // grant is the fetch of a token entry.
-func (c *Client) grant(ctx context.Context, id Identity) (timed[*Token], error) {
+func (s *subject) grant(ctx context.Context) (timed[*Token], error) {
+	c, id := s.client, s.id
 	started := c.cfg.Now()
 	var raw *Token
 	var err error
 	if g := c.granter(id); g != nil {
-		raw, err = c.grantForeign(ctx, g, id)
+		raw, err = s.grantForeign(ctx, g)
 	} else {
 		raw, err = c.jwt.grant(ctx, id)
 	}
@@ -50,7 +51,8 @@ func (c *Client) granter(id Identity) Granter {
 	return c.cfg.Granters(id)
 }
 
-func (c *Client) grantForeign(ctx context.Context, g Granter, id Identity) (*Token, error) {
+func (s *subject) grantForeign(ctx context.Context, g Granter) (*Token, error) {
+	c, id := s.client, s.id
 	started := c.cfg.Now()
 	t, err := g.Grant(ctx, id)
 	var ge *GrantError

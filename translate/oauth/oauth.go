@@ -190,7 +190,7 @@ func (c *Client) Adopt(old *Client) {
 		token, _ := theirs.token.state()
 		info, _ := theirs.info.state()
 		mine.token.adopt(token, now)
-		mine.info.adopt(c.retrust(info), now)
+		mine.info.adopt(retrust(info, c.cfg.TrustedBase), now)
 	}
 	for host := range old.noLogin.All() {
 		c.noLogin.Put(host, struct{}{})

@@ -25,6 +25,7 @@ const (
 
 // subject is what is known of one identity.
 type subject struct {
+	client     *Client
 	id         Identity
 	token      entry[*Token]
 	info       entry[*UserInfo]
@@ -37,27 +38,26 @@ func (s *subject) busy() bool { return s.token.busy() || s.info.busy() }
 func (c *Client) subject(id Identity) *subject { return c.subjects.GetOrAdd(id, c.newSubject) }
 
 func (c *Client) newSubject(id Identity) *subject {
-	s := &subject{id: id}
+	s := &subject{client: c, id: id}
 	for i := range s.invalidate {
 		s.invalidate[i] = rate.NewLimiter(rate.Every(invalidateEvery), invalidateBurst)
 	}
 	for i := range s.refresh {
 		s.refresh[i] = rate.NewLimiter(rate.Every(refreshEvery), refreshBurst)
 	}
-	s.token = entry[*Token]{fetches: c.fetches, pause: c.backoff}
-	s.token.ask = func(ctx context.Context) (timed[*Token], error) { return c.grant(ctx, id) }
-	s.info = entry[*UserInfo]{fetches: c.fetches, pause: c.backoff}
-	s.info.ask = func(ctx context.Context) (timed[*UserInfo], error) { return c.fetchUserInfo(ctx, s) }
+	s.token = entry[*Token]{fetches: c.fetches, pause: c.backoff, ask: s.grant}
+	s.info = entry[*UserInfo]{fetches: c.fetches, pause: c.backoff, ask: s.fetchUserInfo}
 	return s
 }
 
 // Token returns a token with at least 30 s to live (or a tenth of its life), from the cache if it can. Errors:
 // *GrantError, ErrClosed, or the error of ctx; leaving early ends nobody else's wait.
 func (c *Client) Token(ctx context.Context, id Identity) (*Token, error) {
-	return c.token(ctx, c.subject(id))
+	return c.subject(id).liveToken(ctx)
 }
 
-func (c *Client) token(ctx context.Context, s *subject) (*Token, error) {
+func (s *subject) liveToken(ctx context.Context) (*Token, error) {
+	c := s.client
 	t, hit, err := s.token.get(ctx, c.cfg.Now())
 	if err != nil {
 		return nil, waiting(ctx, "token", err)
@@ -72,10 +72,10 @@ func (c *Client) token(ctx context.Context, s *subject) (*Token, error) {
 // Token can now give another one: false means that used is kept, because tokens refused from the start come too often
 // (5 times for each use, then once in 30 s). A token that worked before it was refused is always dropped.
 func (c *Client) Invalidate(id Identity, used *Token, u Use) bool {
-	return c.subject(id).drop(used, u, c.cfg.Now())
+	return c.subject(id).drop(used, u)
 }
 
-func (s *subject) drop(used *Token, u Use, now time.Time) bool {
+func (s *subject) drop(used *Token, u Use) bool {
 	if used == nil {
 		return true
 	}
@@ -85,7 +85,7 @@ func (s *subject) drop(used *Token, u Use, now time.Time) bool {
 		if t != used && !t.AccessToken.Equal(used.AccessToken) {
 			return false
 		}
-		allowed = used.workedFirst(u) || s.invalidate[u].AllowN(now, 1)
+		allowed = used.workedFirst(u) || s.invalidate[u].AllowN(s.client.cfg.Now(), 1)
 		return allowed
 	})
 	return allowed
@@ -95,11 +95,11 @@ func (s *subject) drop(used *Token, u Use, now time.Time) bool {
 // refreshed in the background, and a refresh that fails leaves the old answer. Errors: *GrantError, *RequestError,
 // ErrClosed, the error of ctx.
 func (c *Client) UserInfo(ctx context.Context, id Identity) (*UserInfo, error) {
-	return c.info(ctx, c.subject(id))
+	return c.subject(id).userInfo(ctx)
 }
 
-func (c *Client) info(ctx context.Context, s *subject) (*UserInfo, error) {
-	u, _, err := s.info.get(ctx, c.cfg.Now())
+func (s *subject) userInfo(ctx context.Context) (*UserInfo, error) {
+	u, _, err := s.info.get(ctx, s.client.cfg.Now())
 	if err != nil {
 		return nil, waiting(ctx, "user info", err)
 	}

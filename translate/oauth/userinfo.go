@@ -100,9 +100,10 @@ func (a *Account) origin() string {
 }
 
 // fetchUserInfo is the fetch of an info entry.
-func (c *Client) fetchUserInfo(ctx context.Context, s *subject) (timed[*UserInfo], error) {
+func (s *subject) fetchUserInfo(ctx context.Context) (timed[*UserInfo], error) {
+	c := s.client
 	started := c.cfg.Now()
-	u, err := c.askUserInfo(ctx, s)
+	u, err := s.askUserInfo(ctx)
 	ev := UserInfoEvent{Identity: s.id, Duration: c.cfg.Now().Sub(started), Moved: moved(s.info.peek(), u), Err: err}
 	if c.cfg.Observer.UserInfo != nil {
 		c.cfg.Observer.UserInfo(ev)
@@ -119,13 +120,13 @@ func (c *Client) fetchUserInfo(ctx context.Context, s *subject) (timed[*UserInfo
 	return newTimed(u, u.Fetched.Add(life), time.Time{}), nil
 }
 
-func (c *Client) askUserInfo(ctx context.Context, s *subject) (*UserInfo, error) {
-	target := c.server.origin + "/oauth/userinfo"
-	body, err := c.get(ctx, s, UseAccountServer, "user info", target)
+func (s *subject) askUserInfo(ctx context.Context) (*UserInfo, error) {
+	target := s.client.server.origin + "/oauth/userinfo"
+	body, err := s.get(ctx, UseAccountServer, "user info", target)
 	if err != nil {
 		return nil, err
 	}
-	u, err := parseUserInfo(body, c.trust)
+	u, err := parseUserInfo(body, s.client.cfg.TrustedBase)
 	if err != nil {
 		return nil, badAnswer("user info", target, err)
 	}
@@ -134,19 +135,19 @@ func (c *Client) askUserInfo(ctx context.Context, s *subject) (*UserInfo, error)
 		return nil, badAnswer("user info", target,
 			fmt.Errorf("it is about user %s, but the token was asked for user %s", u.Sub, s.id.Subject))
 	}
-	u.Fetched = c.cfg.Now()
+	u.Fetched = s.client.cfg.Now()
 	return u, nil
 }
 
 // get calls DocuSign with the token of s and returns the body of a good answer. A refused token is dropped and the call
 // is repeated once.
-func (c *Client) get(ctx context.Context, s *subject, u Use, operation, target string) ([]byte, error) {
+func (s *subject) get(ctx context.Context, u Use, operation, target string) ([]byte, error) {
 	for again := true; ; again = false {
-		t, err := c.token(ctx, s)
+		t, err := s.liveToken(ctx)
 		if err != nil {
 			return nil, err
 		}
-		body, err := c.server.get(ctx, t, operation, target)
+		body, err := s.client.server.get(ctx, t, operation, target)
 		refused := blamesToken(err)
 		switch {
 		case err == nil:
@@ -154,7 +155,7 @@ func (c *Client) get(ctx context.Context, s *subject, u Use, operation, target s
 		case refused:
 			t.Refused(u)
 		}
-		if !refused || !again || !s.drop(t, u, c.cfg.Now()) {
+		if !refused || !again || !s.drop(t, u) {
 			return body, err
 		}
 	}
@@ -174,8 +175,8 @@ func blamesToken(err error) bool {
 	return true
 }
 
-// retrust judges the sites of an inherited UserInfo by c's own rule.
-func (c *Client) retrust(s *timed[*UserInfo]) *timed[*UserInfo] {
+// retrust judges the sites of an inherited UserInfo by another rule.
+func retrust(s *timed[*UserInfo], rule func(*url.URL) error) *timed[*UserInfo] {
 	if s == nil {
 		return nil
 	}
@@ -183,14 +184,14 @@ func (c *Client) retrust(s *timed[*UserInfo]) *timed[*UserInfo] {
 	u.Accounts = slices.Clone(u.Accounts)
 	for i := range u.Accounts {
 		a := &u.Accounts[i]
-		a.BaseURI, a.Untrusted = c.trust(a.claimed)
+		a.BaseURI, a.Untrusted = trust(a.claimed, rule)
 	}
 	judged.val = &u
 	return &judged
 }
 
-// trust reads a base_uri and decides whether it is believed.
-func (c *Client) trust(claimed string) (*url.URL, error) {
+// trust reads a base_uri and decides whether it is believed: rule is Config.TrustedBase.
+func trust(claimed string, rule func(*url.URL) error) (*url.URL, error) {
 	u, err := url.Parse(claimed)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
@@ -198,19 +199,19 @@ func (c *Client) trust(claimed string) (*url.URL, error) {
 	case !isOrigin(u):
 		return nil, errors.New("base_uri is not an origin: scheme and host only")
 	case u.Scheme == "https":
-	case u.Scheme != "http" || c.cfg.TrustedBase == nil || !loopback(u.Hostname()):
+	case u.Scheme != "http" || rule == nil || !loopback(u.Hostname()):
 		return nil, errors.New("base_uri is not https")
 	}
 	origin := &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}
-	if c.cfg.TrustedBase != nil {
-		if err := c.cfg.TrustedBase(origin); err != nil {
+	if rule != nil {
+		if err := rule(origin); err != nil {
 			return nil, fmt.Errorf("base_uri %s is not trusted: %w", clean(origin.String(), 100), err)
 		}
 	}
 	return origin, nil
 }
 
-func parseUserInfo(body []byte, trust func(string) (*url.URL, error)) (*UserInfo, error) {
+func parseUserInfo(body []byte, rule func(*url.URL) error) (*UserInfo, error) {
 	var a struct {
 		Sub      string
 		Name     string
@@ -231,7 +232,7 @@ func parseUserInfo(body []byte, trust func(string) (*url.URL, error)) (*UserInfo
 	u := &UserInfo{Sub: a.Sub, Name: a.Name, Email: a.Email, Accounts: make([]Account, 0, len(a.Accounts))}
 	for _, from := range a.Accounts {
 		to := Account{AccountID: from.AccountID, Name: from.Name, IsDefault: bool(from.IsDefault), claimed: from.BaseURI}
-		to.BaseURI, to.Untrusted = trust(from.BaseURI)
+		to.BaseURI, to.Untrusted = trust(from.BaseURI, rule)
 		u.Accounts = append(u.Accounts, to)
 	}
 	return u, nil
