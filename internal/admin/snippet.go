@@ -1,9 +1,10 @@
 package admin
 
 import (
-	"bytes"
 	"slices"
 	"strings"
+	"sync"
+	"text/template"
 
 	"gopkg.in/yaml.v3"
 
@@ -13,32 +14,68 @@ import (
 
 const (
 	maxSnippetUsers = 50
-
-	replaceGUID = "REPLACE_WITH_USER_GUID"
-	whereGUID   = "User ID on the user's page under Users in DocuSign Admin"
+	replaceUser     = "REPLACE_WITH_USER_NAME"
 )
 
-// snippet is the configuration that would let the callers in, but for what only the operator knows. Whatever the
-// callers sent stands in double quotes; it never gets into a comment.
+// snippetTemplate is parsed once; it is a part of the program.
+var snippetTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("snippet.yaml").Funcs(template.FuncMap{
+		"plain":  func(s string) (string, error) { return scalar(s, 0) },
+		"quoted": func(s string) (string, error) { return scalar(s, yaml.DoubleQuotedStyle) },
+	}).ParseFS(files, "templates/snippet.yaml"))
+})
+
+// wanted is what templates/snippet.yaml is given.
+type wanted struct {
+	Integration string // "" = the key is not in the configuration
+	Label, Key  string
+	Users       []wantedUser
+	Principals  []string // whom the calls named and who never called themselves
+}
+
+type wantedUser struct {
+	Name      string
+	MayActFor []string
+}
+
+// snippet is the configuration that would let the callers in, but for what only the operator knows. Whatever the callers
+// sent stands in double quotes; it never gets into a comment.
 func snippet(u Unknown) string {
-	entry := mapping()
-	if u.Integration != "" {
-		put(entry, "name", plain(u.Integration), "this integration is there already: add the users below to its users")
-	} else {
-		put(entry, "name", plain(labelFor(known(u.IntegratorKey, ""))), "a label of your choice")
-		put(entry, "integrator_key", quoted(known(u.IntegratorKey, "REPLACE_WITH_INTEGRATOR_KEY")), "")
-		put(entry, "mode", plain("translate"), "or observe: pass on and count, or block: refuse")
-		key := mapping()
-		put(key, "file", plain("keys/"+labelFor(known(u.IntegratorKey, ""))+".pem"), "the RSA key of the same integration key, from Apps and Keys")
-		oauth := mapping()
-		put(oauth, "private_keys", sequence(key), "")
-		put(entry, "oauth", oauth, "")
+	w := wanted{Integration: u.Integration, Label: labelFor(known(u.IntegratorKey, ""))}
+	w.Key = known(u.IntegratorKey, "REPLACE_WITH_INTEGRATOR_KEY")
+	var names []string
+	for _, c := range u.Callers {
+		addName(&names, c.Authenticator)
 	}
-	put(entry, "users", sequence(snippetUsers(u.Callers)...), "")
-	put(entry, "principals", snippetPrincipals(u.Callers), "who is acted for and does not log in")
-	root := mapping()
-	put(root, "integrations", sequence(entry), "")
-	return encode(root)
+	for _, name := range names {
+		user := wantedUser{Name: known(name, replaceUser)}
+		for _, c := range u.Callers {
+			if c.Authenticator == name && !legacy.SameName(c.Principal, name) {
+				addName(&user.MayActFor, known(c.Principal, ""))
+			}
+		}
+		w.Users = append(w.Users, user)
+	}
+	if len(names) == 0 {
+		w.Users = []wantedUser{{Name: replaceUser}}
+	}
+	for _, c := range u.Callers {
+		called := func(o Caller) bool { return legacy.SameName(o.Authenticator, c.Principal) }
+		if !slices.ContainsFunc(u.Callers, called) {
+			addName(&w.Principals, known(c.Principal, ""))
+		}
+	}
+	var b strings.Builder
+	if err := snippetTemplate().Execute(&b, w); err != nil {
+		return "# no snippet: " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n"
+	}
+	return b.String()
+}
+
+func addName(list *[]string, name string) {
+	if name != "" && !slices.Contains(*list, name) && len(*list) < maxSnippetUsers {
+		*list = append(*list, name)
+	}
 }
 
 // known replaces a text that is not shown, since it may be a secret in the wrong field.
@@ -49,116 +86,22 @@ func known(s, placeholder string) string {
 	return s
 }
 
-func snippetUsers(callers []Caller) []*yaml.Node {
-	var names []string
-	for _, c := range callers {
-		if !slices.Contains(names, c.Authenticator) && c.Authenticator != "" && len(names) < maxSnippetUsers {
-			names = append(names, c.Authenticator)
-		}
-	}
-	if len(names) == 0 {
-		names = []string{"REPLACE_WITH_USER_NAME"}
-	}
-	var users []*yaml.Node
-	for _, name := range names {
-		principals := principalsOf(callers, name)
-		name = known(name, "REPLACE_WITH_USER_NAME")
-		hash := mapping()
-		put(hash, "bcrypt", quoted("REPLACE_WITH_HASH"), "docusign-auth-proxy hash-password < password.txt")
-		user := mapping()
-		put(user, "username", quoted(name), "")
-		put(user, "user_id", plain(replaceGUID), whereGUID)
-		put(user, "password", hash, "")
-		put(user, "may_act_for", principals, "whom the calls named; leave in only whom you would vouch for")
-		users = append(users, user)
-	}
-	return users
-}
-
-func principalsOf(callers []Caller, authenticator string) *yaml.Node {
-	var names []string
-	for _, c := range callers {
-		other := c.Authenticator == authenticator && c.Principal != "" && !shown.IsNot(c.Principal) && !legacy.SameName(c.Principal, authenticator)
-		if other && !slices.Contains(names, c.Principal) && len(names) < maxSnippetUsers {
-			names = append(names, c.Principal)
-		}
-	}
-	list := sequence()
-	for _, name := range names {
-		list.Content = append(list.Content, quoted(name))
-	}
-	return list
-}
-
-// snippetPrincipals are those whom the calls named and who never called themselves.
-func snippetPrincipals(callers []Caller) *yaml.Node {
-	list := sequence()
-	var names []string
-	for _, c := range callers {
-		calls := slices.ContainsFunc(callers, func(o Caller) bool { return legacy.SameName(o.Authenticator, c.Principal) })
-		if c.Principal == "" || shown.IsNot(c.Principal) || calls || slices.Contains(names, c.Principal) || len(names) == maxSnippetUsers {
-			continue
-		}
-		names = append(names, c.Principal)
-		principal := mapping()
-		put(principal, "username", quoted(c.Principal), "")
-		put(principal, "user_id", plain(replaceGUID), whereGUID)
-		list.Content = append(list.Content, principal)
-	}
-	return list
+// scalar writes a text as YAML.
+func scalar(s string, style yaml.Style) (string, error) {
+	b, err := yaml.Marshal(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Style: style})
+	return strings.TrimSuffix(string(b), "\n"), err
 }
 
 // labelFor makes a label of letters, digits and dashes from what may be anything.
 func labelFor(key string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(key) {
-		if b.Len() == 8 {
-			break
-		}
+	label := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			b.WriteRune(r)
+			return r
 		}
-	}
-	if b.Len() == 0 {
+		return -1
+	}, strings.ToLower(key))
+	if label == "" {
 		return "new-program"
 	}
-	return "program-" + b.String()
-}
-
-func mapping() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode} }
-
-func sequence(items ...*yaml.Node) *yaml.Node {
-	return &yaml.Node{Kind: yaml.SequenceNode, Content: items}
-}
-
-func plain(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
-
-func quoted(s string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Style: yaml.DoubleQuotedStyle}
-}
-
-// put leaves out a list that is empty.
-func put(m *yaml.Node, key string, value *yaml.Node, comment string) {
-	if value.Kind == yaml.SequenceNode && len(value.Content) == 0 {
-		return
-	}
-	name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
-	switch {
-	case comment == "":
-	case value.Kind == yaml.ScalarNode:
-		value.LineComment = comment
-	default:
-		name.LineComment = comment
-	}
-	m.Content = append(m.Content, name, value)
-}
-
-func encode(n *yaml.Node) string {
-	var b bytes.Buffer
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(n); err != nil {
-		return "# no snippet: " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n"
-	}
-	return b.String()
+	return "program-" + label[:min(8, len(label))]
 }
