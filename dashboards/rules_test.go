@@ -16,6 +16,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -74,7 +75,7 @@ func TestPromtoolFindsNothingOnTheMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Configure([]metrics.Integration{{Name: "erp", Key: "k", Mode: "translate", SOAP: "bearer"}})
+	m.Configure([]integration.Integration{{Name: "erp", IntegratorKey: "k", Mode: "translate", SOAP: "bearer"}})
 	answer := httptest.NewRecorder()
 	promhttp.HandlerFor(reg, promhttp.HandlerOpts{}).ServeHTTP(
 		answer, httptest.NewRequest(http.MethodGet, "/metrics", nil),

@@ -5,13 +5,27 @@ import (
 	"slices"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// IntegrationOf gives what the ledger knows of an integration.
-func IntegrationOf(s ledger.Summary) Integration {
-	return Integration{Name: s.Name, Mode: s.Mode, State: string(s.State), Summary: s}
+// IntegrationOf gives what configuration and ledger know of an integration.
+func IntegrationOf(in *integration.Integration, s ledger.Summary) Integration {
+	i := Integration{
+		Name: in.Name, Mode: string(in.Mode), SOAP: string(in.SOAP), Grant: string(in.Grant),
+		IntegratorKey: in.IntegratorKey, ClientID: in.OAuth.ClientID, State: string(s.State), Summary: s,
+	}
+	for _, u := range in.Users {
+		i.Users = append(i.Users, User{
+			Username: u.Username, UserID: u.UserID, Password: u.Password.Kind().String(), App: !u.AppPassword.Empty(),
+			MayActFor: u.MayActFor,
+		})
+	}
+	for _, p := range in.Principals {
+		i.Principals = append(i.Principals, Principal(p))
+	}
+	return i
 }
 
 // UnknownOf groups the ledger's unknown callers: by integrator key, and the users of a known integration by its name.

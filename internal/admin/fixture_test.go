@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -41,9 +42,9 @@ func hours(perHour uint64, failing, native bool) []ledger.Hour {
 	return list
 }
 
-func summary(name, mode string, state ledger.State, last time.Time, calls, failed uint64) ledger.Summary {
+func summary(name string, mode integration.Mode, state ledger.State, last time.Time, calls, failed uint64) ledger.Summary {
 	s := ledger.Summary{
-		Known: ledger.Known{Name: name, Mode: mode}, State: state, LastSeen: last, Calls: calls, Failed: failed, Outcomes: map[string]uint64{"ok": calls - failed},
+		Name: name, Mode: mode, State: state, LastSeen: last, Calls: calls, Failed: failed, Outcomes: map[string]uint64{"ok": calls - failed},
 		Schemes: []string{"header_json"}, Doors: []string{"connect"}, APIs: []string{"rest_v2"}, BytesIn: calls * 2100, BytesOut: calls * 48000,
 	}
 	if failed > 0 {
@@ -152,8 +153,11 @@ func sample() admin.Status {
 				known.Callers = append(known.Callers, r)
 			}
 		}
-		i := admin.IntegrationOf(known)
-		i.IntegratorKey, i.ClientID, i.SOAP = keyBilling, keyBilling, "bearer"
+		in := integration.Integration{
+			Name: known.Name, Mode: known.Mode, SOAP: integration.Bearer, IntegratorKey: keyBilling,
+			OAuth: integration.OAuth{ClientID: keyBilling},
+		}
+		i := admin.IntegrationOf(&in, known)
 		i.Keys = []admin.Key{{Source: "file keys/new.pem", Fingerprint: "a8f5f167f44f4964", Works: true}}
 		i.Users = []admin.User{{Username: "anna@example.com", UserID: "a1b2c3d4-0000-4000-8000-000000000020", Password: "bcrypt", MayActFor: []string{"bob@example.com"}}}
 		i.Principals = []admin.Principal{{Username: "bob@example.com", UserID: "a1b2c3d4-0000-4000-8000-000000000022"}}

@@ -10,7 +10,6 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/accesslog"
-	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy"
@@ -20,18 +19,7 @@ import (
 
 // configure tells the parts that outlive a reload what the configuration names.
 func (p *App) configure(cfg *config.Config) {
-	var list []metrics.Integration
-	for _, in := range cfg.Integrations {
-		m := metrics.Integration{Name: in.Name, Key: in.IntegratorKey, ClientID: in.OAuth.ClientID, Mode: string(in.Mode), SOAP: string(in.SOAP)}
-		for _, u := range in.Users {
-			m.Users = append(m.Users, u.UserID)
-		}
-		for _, u := range in.Principals {
-			m.Users = append(m.Users, u.UserID)
-		}
-		list = append(list, m)
-	}
-	p.metrics.Configure(list)
+	p.metrics.Configure(cfg.Integrations)
 	p.env.prover.Remember(cfg.Credentials.RememberFor, cfg.Credentials.RememberMax)
 }
 
@@ -57,8 +45,8 @@ func (p *App) leafExpires() time.Time {
 }
 
 // history tells the metrics what the ledger remembers from before the start.
-func (p *App) history(integration string) metrics.History {
-	s := p.ledger.Summary(ledger.Known{Name: integration})
+func (p *App) history(name string) metrics.History {
+	s := p.ledger.Summary(name, "")
 	return metrics.History{LastLegacy: s.LegacyLast, GoLiveCalls: s.OAuthLast24h}
 }
 

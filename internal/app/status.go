@@ -168,14 +168,7 @@ func isLoopbackAddr(a net.Addr) bool {
 
 // IntegrationStatus joins configuration, ledger and tokens. tokens may be nil, for a report without a running proxy.
 func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Client) []admin.Integration {
-	var known []ledger.Known
-	for _, in := range cfg.Integrations {
-		known = append(known, ledger.Known{Name: in.Name, Mode: string(in.Mode)})
-	}
-	summaries := map[string]ledger.Summary{}
-	for _, s := range l.Integrations(known) {
-		summaries[s.Name] = s
-	}
+	summaries := l.Integrations(cfg.Integrations)
 	var states []oauth.State
 	var keys []oauth.KeyState
 	if tokens != nil {
@@ -184,25 +177,11 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	var out []admin.Integration
 	for i := range cfg.Integrations {
 		in := &cfg.Integrations[i]
-		one := admin.IntegrationOf(summaries[in.Name])
-		one.Name, one.Mode, one.SOAP, one.Grant = in.Name, string(in.Mode), string(in.SOAP), string(in.Grant)
-		one.IntegratorKey, one.ClientID = in.IntegratorKey, in.OAuth.ClientID
-		describePeople(&one, in)
+		one := admin.IntegrationOf(in, summaries[i])
 		describeTokens(&one, in, states, keys, tokens)
 		out = append(out, one)
 	}
 	return out
-}
-
-func describePeople(one *admin.Integration, in *integration.Integration) {
-	for _, u := range in.Users {
-		one.Users = append(one.Users, admin.User{
-			Username: u.Username, UserID: u.UserID, Password: u.Password.Kind().String(), App: !u.AppPassword.Empty(), MayActFor: u.MayActFor,
-		})
-	}
-	for _, pr := range in.Principals {
-		one.Principals = append(one.Principals, admin.Principal{Username: pr.Username, UserID: pr.UserID})
-	}
 }
 
 func describeTokens(one *admin.Integration, in *integration.Integration, states []oauth.State, keys []oauth.KeyState, tokens *oauth.Client) {

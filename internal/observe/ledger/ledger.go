@@ -107,7 +107,7 @@ type Ledger struct {
 	mu           sync.Mutex
 	rows         table // of known users of known integrations
 	unknown      table
-	integrations map[string]*integration
+	integrations map[string]*integrationTally
 	changed      map[string]stored // since the last write, by key in the store; nil = deleted
 
 	flushing sync.Mutex
@@ -118,7 +118,7 @@ type Ledger struct {
 func New(o Options) (*Ledger, error) {
 	o = o.withDefaults()
 	l := &Ledger{
-		o: o, integrations: map[string]*integration{}, changed: map[string]stored{},
+		o: o, integrations: map[string]*integrationTally{}, changed: map[string]stored{},
 		rows:    table{prefix: rowPrefix, max: o.MaxRows, rows: map[rowKey]*row{}},
 		unknown: table{prefix: unknownPrefix, max: o.MaxUnknown, rows: map[rowKey]*row{}},
 	}
@@ -203,20 +203,20 @@ func (l *Ledger) release(t *table, key string) {
 }
 
 // integration finds or makes an integration. Beyond the bound the one not seen for longest goes, and its rows with it.
-func (l *Ledger) integration(name string, at int64) *integration {
+func (l *Ledger) integration(name string, at int64) *integrationTally {
 	if i := l.integrations[name]; i != nil {
 		return i
 	}
 	if len(l.integrations) >= l.o.MaxIntegrations {
 		l.forgetOldest()
 	}
-	i := &integration{tally: newTally(at), Name: name, storeKey: integrationPrefix + name}
+	i := &integrationTally{tally: newTally(at), Name: name, storeKey: integrationPrefix + name}
 	l.integrations[name] = i
 	return i
 }
 
 func (l *Ledger) forgetOldest() {
-	oldest := slices.MinFunc(slices.Collect(maps.Values(l.integrations)), func(a, b *integration) int {
+	oldest := slices.MinFunc(slices.Collect(maps.Values(l.integrations)), func(a, b *integrationTally) int {
 		return cmp.Compare(a.Last, b.Last)
 	})
 	delete(l.integrations, oldest.Name)

@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/store"
 )
@@ -68,9 +69,9 @@ func flush(t testing.TB, l *ledger.Ledger) {
 	}
 }
 
-func only(t *testing.T, l *ledger.Ledger, mode string) ledger.Summary {
+func only(t *testing.T, l *ledger.Ledger, mode integration.Mode) ledger.Summary {
 	t.Helper()
-	return l.Integrations([]ledger.Known{{Name: "billing", Mode: mode}})[0]
+	return l.Integrations([]integration.Integration{{Name: "billing", Mode: mode}})[0]
 }
 
 func TestARowSaysWhoCallsWithWhat(t *testing.T) {
@@ -177,7 +178,7 @@ func TestIntegrationsAreBounded(t *testing.T) {
 		if n := len(l.Rows()); n != want {
 			t.Errorf("%d rows", n)
 		}
-		for i, s := range l.Integrations([]ledger.Known{{Name: "integration-5"}, {Name: "integration-8"}}) {
+		for i, s := range l.Integrations([]integration.Integration{{Name: "integration-5"}, {Name: "integration-8"}}) {
 			if s.Calls != uint64(i) {
 				t.Errorf("%s has %d calls", s.Name, s.Calls)
 			}
@@ -275,7 +276,7 @@ func TestRowsSurvive(t *testing.T) {
 		flush(t, l)
 	}
 	view := func(l *ledger.Ledger) string {
-		return fmt.Sprintf("%+v\n%+v\n%+v", l.Rows(), l.Unknown(), l.Integrations([]ledger.Known{{Name: "billing"}, {Name: call.UnknownIntegration}}))
+		return fmt.Sprintf("%+v\n%+v\n%+v", l.Rows(), l.Unknown(), l.Integrations([]integration.Integration{{Name: "billing"}, {Name: call.UnknownIntegration}}))
 	}
 	before := view(l)
 	if err := s.Close(); err != nil {
@@ -463,7 +464,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 				if i%50 == c {
 					l.Rows()
 					l.Unknown()
-					l.Integrations([]ledger.Known{{Name: "billing"}})
+					l.Integrations([]integration.Integration{{Name: "billing"}})
 					if err := l.Flush(); err != nil {
 						t.Error(err)
 					}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"docusign-auth-proxy/internal/integration"
 )
 
 // Row is a line of the ledger: the calls of one user of one integration with one kind of credential to one API. Its
@@ -38,9 +40,6 @@ type UnknownRow struct {
 	Row        // without Door and API
 }
 
-// Known is an integration of the configuration.
-type Known struct{ Name, Mode string }
-
 // Hour is a point of an integration's chart.
 type Hour struct {
 	Start  time.Time `json:"start"`
@@ -52,8 +51,9 @@ type Hour struct {
 
 // Summary is what is known of one integration. Its JSON is part of the operations listener's.
 type Summary struct {
-	Known `json:"-"`
-	State State `json:"-"`
+	Name  string           `json:"-"`
+	Mode  integration.Mode `json:"-"`
+	State State            `json:"-"`
 
 	FirstSeen    time.Time         `json:"first_seen,omitzero"` // of any call, even one without a credential
 	LastSeen     time.Time         `json:"last_seen,omitzero"`
@@ -127,12 +127,12 @@ func compareRows(a, b Row) int {
 }
 
 // Integrations returns a summary for each of known, in that order, whether it was seen or not.
-func (l *Ledger) Integrations(known []Known) []Summary {
+func (l *Ledger) Integrations(known []integration.Integration) []Summary {
 	list := make([]Summary, len(known))
 	of := map[string]*Summary{}
-	for n, k := range known {
-		list[n] = l.Summary(k)
-		of[clean(k.Name, maxName)] = &list[n]
+	for n := range known {
+		list[n] = l.Summary(known[n].Name, known[n].Mode)
+		of[clean(known[n].Name, maxName)] = &list[n]
 	}
 	for _, r := range l.Unknown() {
 		if s := of[r.Integration]; s != nil {
@@ -158,14 +158,14 @@ func addSorted(list *[]string, text string) {
 }
 
 // Summary returns what is known of an integration without its rows.
-func (l *Ledger) Summary(known Known) Summary {
+func (l *Ledger) Summary(name string, mode integration.Mode) Summary {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := Summary{Known: known, State: StateNeverSeen}
-	if known.Mode == ModeBlock {
+	s := Summary{Name: name, Mode: mode, State: StateNeverSeen}
+	if mode == integration.Block {
 		s.State = StateBlocked
 	}
-	i, now := l.integrations[clean(known.Name, maxName)], l.o.Now()
+	i, now := l.integrations[clean(name, maxName)], l.o.Now()
 	if i == nil {
 		return s
 	}

@@ -32,7 +32,7 @@ func (r *row) copied() stored {
 	return &c
 }
 
-func (i *integration) copied() stored {
+func (i *integrationTally) copied() stored {
 	c := *i
 	c.Counts, c.Hours = maps.Clone(i.Counts), slices.Clone(i.Hours)
 	return &c
@@ -138,7 +138,7 @@ func (l *Ledger) place(key string) (*table, error) {
 }
 
 func (l *Ledger) loadIntegration(name string, value []byte) error {
-	i := &integration{storeKey: integrationPrefix + name}
+	i := &integrationTally{storeKey: integrationPrefix + name}
 	if err := json.Unmarshal(value, i); err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (t *tally) check() error {
 // maxOutcomes is more than a version of this program ever told apart.
 const maxOutcomes = 32
 
-func (i *integration) check() error {
+func (i *integrationTally) check() error {
 	if err := i.tally.check(); err != nil {
 		return err
 	}

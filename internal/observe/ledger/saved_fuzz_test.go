@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 )
 
 // one is a store with a single row.
@@ -35,7 +36,7 @@ func FuzzLoad(f *testing.F) {
 		if n := len(l.Rows()) + len(l.Unknown()); n > 4 {
 			t.Errorf("%d rows", n)
 		}
-		l.Integrations([]Known{{Name: "a"}, {Name: strings.TrimPrefix(key, integrationPrefix)}})
+		l.Integrations([]integration.Integration{{Name: "a"}, {Name: strings.TrimPrefix(key, integrationPrefix)}})
 	})
 }
 

@@ -1,6 +1,10 @@
 package ledger
 
-import "time"
+import (
+	"time"
+
+	"docusign-auth-proxy/internal/integration"
+)
 
 // State is where an integration stands on its way from legacy credentials to its own OAuth.
 type State string
@@ -32,12 +36,9 @@ const (
 	FailingPercent = 80
 )
 
-// ModeBlock is the mode of an integration whose calls are refused.
-const ModeBlock = "block"
-
 // Evidence is what a State is derived from. Zero times mean never.
 type Evidence struct {
-	Mode       string // of the configuration
+	Mode       integration.Mode
 	Forwarded  time.Time
 	Translated time.Time
 	Native     time.Time
@@ -51,7 +52,7 @@ func (e Evidence) State(now time.Time, idleAfter, window time.Duration) State {
 	legacy := later(e.Forwarded, e.Translated)
 	last := later(legacy, e.Native)
 	switch {
-	case e.Mode == ModeBlock:
+	case e.Mode == integration.Block:
 		return StateBlocked
 	case last.IsZero():
 		return StateNeverSeen

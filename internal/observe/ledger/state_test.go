@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 )
 
@@ -79,7 +80,7 @@ func TestAMigrationAsTheLedgerSeesIt(t *testing.T) {
 	steps := []struct {
 		name string
 		step step
-		mode string
+		mode integration.Mode
 		want ledger.State
 	}{
 		{"before anything", step{}, "observe", ledger.StateNeverSeen},

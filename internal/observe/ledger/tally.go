@@ -92,8 +92,8 @@ type row struct {
 	storeKey string
 }
 
-// integration is what is kept of all calls of one integration, so that it does not shrink when rows go.
-type integration struct {
+// integrationTally is what is kept of all calls of one integration, so that it does not shrink when rows go.
+type integrationTally struct {
 	tally
 	Name        string `json:"name"`
 	Forwarded   int64  `json:"forwarded,omitempty"` // when each way was last gone
@@ -119,7 +119,7 @@ const (
 	hourBearer
 )
 
-func (i *integration) record(e *call.Event, at int64) {
+func (i *integrationTally) record(e *call.Event, at int64) {
 	i.add(e, at)
 	way, failed := wayOf(e), e.Outcome != call.OutcomeOK
 	h := i.hour(at / int64(time.Hour))
@@ -145,14 +145,14 @@ func (i *integration) record(e *call.Event, at int64) {
 	i.RecentCount = min(i.RecentCount+1, FailingSample)
 }
 
-func (i *integration) legacyLast() int64 { return max(i.Forwarded, i.Translated) }
+func (i *integrationTally) legacyLast() int64 { return max(i.Forwarded, i.Translated) }
 
-func (i *integration) recentlyFailed() int { return bits.OnesCount32(i.RecentBits) }
+func (i *integrationTally) recentlyFailed() int { return bits.OnesCount32(i.RecentBits) }
 
 func compareHours(h hour, number int64) int { return cmp.Compare(h[hourNumber], number) }
 
 // hour finds or makes an hour of the chart; nil = it is too old: a clock was set.
-func (i *integration) hour(number int64) *hour {
+func (i *integrationTally) hour(number int64) *hour {
 	at, found := slices.BinarySearchFunc(i.Hours, number, compareHours)
 	if !found {
 		i.Hours = slices.Insert(i.Hours, at, hour{number})
@@ -184,7 +184,7 @@ func (h *hour) add(w Way, failed bool) {
 }
 
 // within gives the hours that are not older than count, nor in the future, the oldest first.
-func (i *integration) within(now time.Time, count int64) []hour {
+func (i *integrationTally) within(now time.Time, count int64) []hour {
 	newest := now.UnixNano() / int64(time.Hour)
 	from, _ := slices.BinarySearchFunc(i.Hours, newest-count+1, compareHours)
 	to, _ := slices.BinarySearchFunc(i.Hours, newest+1, compareHours)

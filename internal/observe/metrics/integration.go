@@ -7,8 +7,8 @@ import (
 	"docusign-auth-proxy/internal/call"
 )
 
-// integration is what is kept of one integration beside its counters.
-type integration struct {
+// integrationState is what is kept of one integration beside its counters.
+type integrationState struct {
 	label string // valid UTF-8
 
 	mu         sync.Mutex
@@ -19,20 +19,20 @@ type integration struct {
 	limitsAt   time.Time // when DocuSign told them; zero = not yet
 }
 
-func (in *integration) configure(mode, soap string) {
+func (in *integrationState) configure(mode, soap string) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.mode, in.soap = mode, soap
 }
 
-func (in *integration) configured() (mode, soap string) {
+func (in *integrationState) configured() (mode, soap string) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.mode, in.soap
 }
 
 // note keeps what of a call is not counted.
-func (in *integration) note(e *call.Event, at, now time.Time, legacy bool) {
+func (in *integrationState) note(e *call.Event, at, now time.Time, legacy bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if legacy {
@@ -53,7 +53,7 @@ func (in *integration) note(e *call.Event, at, now time.Time, legacy bool) {
 const burstWindow = 30 * time.Second // PROTOCOL.md §11
 
 // currentLimits gives the limits as they are now: when a window is over, the whole limit is left again.
-func (in *integration) currentLimits(now time.Time) (l call.RateLimits, told bool) {
+func (in *integrationState) currentLimits(now time.Time) (l call.RateLimits, told bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	l = in.limits
@@ -67,7 +67,7 @@ func (in *integration) currentLimits(now time.Time) (l call.RateLimits, told boo
 }
 
 // history gives the last legacy call, and the calls with an OAuth token of the last 24 hours.
-func (in *integration) history(now time.Time) History {
+func (in *integrationState) history(now time.Time) History {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return History{LastLegacy: in.lastLegacy, GoLiveCalls: in.goLive.sum(now)}

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -44,16 +45,6 @@ type History struct {
 	GoLiveCalls uint64    // successful calls with an OAuth token in the last 24 hours
 }
 
-// Integration is an integration of the configuration as the metrics know it.
-type Integration struct {
-	Name     string   // the label
-	Key      string   // integrator key
-	ClientID string   // whom tokens are issued to; "" = Key
-	Users    []string // user GUIDs: they tell integrations with one ClientID apart. Else the first in the list is named
-	Mode     string   // translate, observe or block
-	SOAP     string   // bearer, app_password or rest
-}
-
 // Metrics is a call.Recorder, RehearsalRecorder, ConnRecorder and PanicRecorder. Make it with New; it is safe for
 // concurrent use.
 type Metrics struct {
@@ -68,7 +59,7 @@ type Metrics struct {
 	// mu is held shared while a call is counted, so that no series of an integration comes back after Configure has
 	// deleted it.
 	mu           sync.RWMutex
-	integrations map[string]*integration
+	integrations map[string]*integrationState
 	issuers      map[string]issuer // by folded client ID
 
 	state struct {
@@ -123,23 +114,23 @@ func (m *Metrics) ConfigLoaded(err error) {
 
 // Configure tells the integrations of the configuration, at start and after every reload. New ones begin at zero; the
 // series of those that are gone are deleted, and calls of theirs that still end are counted as unknown.
-func (m *Metrics) Configure(list []Integration) {
+func (m *Metrics) Configure(list []integration.Integration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.integrations
-	m.integrations, m.issuers = map[string]*integration{}, map[string]issuer{}
-	for _, in := range slices.Concat([]Integration{{Name: call.UnknownIntegration}}, list) {
+	m.integrations, m.issuers = map[string]*integrationState{}, map[string]issuer{}
+	for _, in := range slices.Concat([]integration.Integration{{Name: call.UnknownIntegration}}, list) {
 		if in.Name == "" || m.integrations[in.Name] != nil {
 			continue
 		}
 		one := old[in.Name]
 		if one == nil {
-			one = &integration{label: strings.ToValidUTF8(in.Name, "�")}
+			one = &integrationState{label: strings.ToValidUTF8(in.Name, "�")}
 			m.startIntegrationAtZero(one.label)
 		}
 		m.integrations[in.Name] = one
 		if in.Name != call.UnknownIntegration {
-			one.configure(m.words.modes.known(in.Mode), m.words.soap.known(in.SOAP))
+			one.configure(m.words.modes.known(string(in.Mode)), m.words.soap.known(string(in.SOAP)))
 			m.addIssuer(&in, one)
 		}
 	}
@@ -153,7 +144,7 @@ func (m *Metrics) Configure(list []Integration) {
 }
 
 // of finds an integration; whoever is not in the configuration is unknown. The caller holds mu.
-func (m *Metrics) of(name string) *integration {
+func (m *Metrics) of(name string) *integrationState {
 	if in := m.integrations[name]; in != nil {
 		return in
 	}

@@ -17,6 +17,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -50,10 +51,16 @@ func newMeter(t *testing.T, o metrics.Options) *meter {
 	return m
 }
 
-func twoIntegrations() []metrics.Integration {
-	return []metrics.Integration{
-		{Name: "nightly", Key: nightlyKey, Users: []string{nightlyUser}, Mode: "translate", SOAP: "bearer"},
-		{Name: "crm", Key: "crm-key", ClientID: "shared-client", Mode: "observe", SOAP: "app_password"},
+func twoIntegrations() []integration.Integration {
+	return []integration.Integration{
+		{
+			Name: "nightly", IntegratorKey: nightlyKey, Users: []integration.User{{UserID: nightlyUser}},
+			Mode: integration.Translate, SOAP: integration.Bearer,
+		},
+		{
+			Name: "crm", IntegratorKey: "crm-key", OAuth: integration.OAuth{ClientID: "shared-client"},
+			Mode: integration.Observe, SOAP: integration.AppPassword,
+		},
 	}
 }
 
@@ -386,7 +393,7 @@ func TestConfigureDeletesWhatIsGone(t *testing.T) {
 	e := goodCall()
 	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: -1, BurstRemaining: -1, Reset: -1}
 	m.Record(&e)
-	m.Configure([]metrics.Integration{{Name: "crm", Key: "crm-key", Mode: "translate", SOAP: "bearer"}})
+	m.Configure([]integration.Integration{{Name: "crm", IntegratorKey: "crm-key", Mode: "translate", SOAP: "bearer"}})
 	m.Record(&e)
 	r := e
 	r.Rehearsal = "would_work"
@@ -429,7 +436,10 @@ func TestConfigureBesideCallsBringsNothingBack(t *testing.T) {
 
 func TestOAuthEventsBelongToTheIntegrationOfTheirClientID(t *testing.T) {
 	m := newMeter(t, metrics.Options{})
-	m.Configure(append(twoIntegrations(), metrics.Integration{Name: "second", Key: "second-key", ClientID: "Shared-Client", Users: []string{"", "B0B"}}))
+	m.Configure(append(twoIntegrations(), integration.Integration{
+		Name: "second", IntegratorKey: "second-key", OAuth: integration.OAuth{ClientID: "Shared-Client"},
+		Users: []integration.User{{}, {UserID: "B0B"}},
+	}))
 	o := m.OAuthObserver()
 	nightly := oauth.Identity{Issuer: strings.ToUpper(nightlyKey), Subject: nightlyUser}
 	o.Grant(oauth.GrantEvent{Identity: nightly, Duration: time.Second})

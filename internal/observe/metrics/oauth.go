@@ -5,33 +5,39 @@ import (
 	"errors"
 	"time"
 
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
 // issuer tells to which integration the tokens of a client ID belong.
 type issuer struct {
-	first *integration            // in the order of the configuration
-	users map[string]*integration // by folded user GUID
+	first *integrationState            // in the order of the configuration
+	users map[string]*integrationState // by folded user GUID
 }
 
-func (m *Metrics) addIssuer(in *Integration, one *integration) {
-	id := legacy.Fold(cmp.Or(in.ClientID, in.Key))
+func (m *Metrics) addIssuer(in *integration.Integration, one *integrationState) {
+	id := legacy.Fold(cmp.Or(in.OAuth.ClientID, in.IntegratorKey))
 	known, ok := m.issuers[id]
 	if !ok {
-		known = issuer{first: one, users: map[string]*integration{}}
+		known = issuer{first: one, users: map[string]*integrationState{}}
 		m.issuers[id] = known
 	}
-	for _, u := range in.Users {
-		u = legacy.Fold(u)
-		if u != "" && known.users[u] == nil {
-			known.users[u] = one
+	note := func(userID string) {
+		if id := legacy.Fold(userID); id != "" && known.users[id] == nil {
+			known.users[id] = one
 		}
+	}
+	for _, u := range in.Users {
+		note(u.UserID)
+	}
+	for _, p := range in.Principals {
+		note(p.UserID)
 	}
 }
 
 // owner finds the integration that an identity belongs to. The caller holds mu.
-func (m *Metrics) owner(id oauth.Identity) *integration {
+func (m *Metrics) owner(id oauth.Identity) *integrationState {
 	i, ok := m.issuers[legacy.Fold(id.Issuer)]
 	if !ok {
 		return m.of("")

@@ -81,7 +81,7 @@ func (m scrape) program(g gauges) {
 	}
 }
 
-func (m scrape) integration(g gauges, name string, in *integration, now time.Time) {
+func (m scrape) integration(g gauges, name string, in *integrationState, now time.Time) {
 	var past History
 	if m.o.History != nil {
 		past = m.o.History(name)
