@@ -98,7 +98,7 @@ func (a appPassword) put(s *soapCall) (header string, err error) {
 			err = m.RemoveToken()
 		}
 		return a.credential(s).Header(password), err
-	case s.route.readsFrom(services.Body):
+	case s.route.ReadsFrom(services.Body):
 		const misplaced = "a token at credential.asmx, which reads "
 		return "", &call.Error{Kind: call.KindNoCredential, Detail: misplaced + s.ownKind()}
 	case m.Token == nil: // the call came with a token of the proxy's own

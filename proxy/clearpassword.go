@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 
 	"docusign-auth-proxy/translate/legacy"
@@ -25,7 +27,7 @@ func (f *forward) holdsBack() error {
 		what = "a password in the query"
 	} else if legacy.FormHasPassword(parameters) {
 		what = "a password in the path"
-	} else if r.ContentLength != 0 && !f.route.soap() {
+	} else if r.ContentLength != 0 && !f.route.SOAP() {
 		body, err := f.peek()
 		if err != nil {
 			return f.bodyError(err)
@@ -46,17 +48,17 @@ func (f *forward) holdsBack() error {
 func (f *forward) exposed(body []byte) string {
 	r := f.r
 	media := mediaType(r.Header)
-	_, ownEndPoint := cutPrefixFold(r.URL.Path, "/oauth")
+	_, ownEndPoint := route.CutPrefixFold(r.URL.Path, "/oauth")
 	switch {
 	case len(r.Header["Soapaction"]) > 0 && !beginsWith(body, "{["), media == "application/soap+xml",
 		bytes.Contains(body, []byte(soap.NamespaceSOAP11)), bytes.Contains(body, []byte(soap.NamespaceSOAP12)):
 		return "a SOAP message to a path that is no SOAP service"
-	case f.route.api == call.APIAccountServer && !ownEndPoint:
+	case f.route.API == call.APIAccountServer && !ownEndPoint:
 		// The pages on which people log in to DocuSign take passwords; programs cannot use them.
 		if strings.EqualFold(legacy.GrantType(body), "password") {
 			return "grant_type=password"
 		}
-	case f.route.api != call.APIAccountServer && (media != formType || beginsWith(body, "{[<")):
+	case f.route.API != call.APIAccountServer && (media != formType || beginsWith(body, "{[<")):
 	case legacy.FormHasPassword(string(body)):
 		return "a form with a password"
 	case len(body) > maxForm && formBegins.Match(body), r.Header.Get("Content-Encoding") != "", strings.HasPrefix(media, "multipart/"):
@@ -74,7 +76,7 @@ var formBegins = regexp.MustCompile(`^\x{FEFF}?[\s&]*[!-%'-<>-~]{1,64}=`)
 // beside a SOAPAction, that is any body, since the Content-Type may be wrong.
 func (f *forward) peek() ([]byte, error) {
 	r := f.r
-	if f.route.api != call.APIAccountServer && len(r.Header["Soapaction"]) == 0 {
+	if f.route.API != call.APIAccountServer && len(r.Header["Soapaction"]) == 0 {
 		switch media := mediaType(r.Header); {
 		case media == "", media == formType, media == "multipart/related", strings.Contains(media, "xml"):
 		default:

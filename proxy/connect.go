@@ -1,19 +1,14 @@
 package proxy
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"docusign-auth-proxy/internal/call"
 
@@ -22,11 +17,8 @@ import (
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/proxy/tunnel"
 )
-
-const tunnelDialTime = 30 * time.Second
-
-var errTooManyTunnels = errors.New("limits.tunnels, or the client's share of it, is reached")
 
 // newConnectProxy makes the goproxy server that handles CONNECT and nothing else. Its handler decides every CONNECT itself:
 // falling through would reach goproxy's default, which tunnels anywhere.
@@ -38,11 +30,9 @@ func (s *Server) newConnectProxy() *goproxy.ProxyHttpServer {
 	}}
 	p.ConnectDial = nil
 	p.ConnectDialWithReq = func(r *http.Request, network, addr string) (net.Conn, error) {
-		return s.dialTunnel(r, network, addr)
+		return s.tunnels.Dial(r, bindingOf(r), network, addr)
 	}
-	p.ConnectionErrHandler = func(conn io.Writer, _ *goproxy.ProxyCtx, err error) {
-		writeConnectFailure(conn, err)
-	}
+	p.ConnectionErrHandler = func(w io.Writer, _ *goproxy.ProxyCtx, err error) { tunnel.WriteFailure(w, err) }
 	p.OnRequest().HandleConnectFunc(s.handleConnect)
 	return p
 }
@@ -96,16 +86,15 @@ func (s *Server) refuseConnect(
 
 // recordRefusedConnect lets refused tunnels show in the metrics like refused calls.
 func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detail, nextStep string) {
-	b := bindingOf(r)
 	if host, err := egress.ParseHost(r.URL.Host, 443); err == nil {
 		detail, nextStep = withoutHost(detail, host), withoutHost(nextStep, host)
 	}
-	e := call.Event{Time: s.cfg.Now(), RequestID: s.ids.next(), Door: call.DoorConnect, API: call.APIOther, Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: shown.Text(r.UserAgent()),
-		Integration: "unknown", Scheme: "none", Status: status, Outcome: call.OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep}
-	if b != nil {
-		e.Client = b.Client.Addr()
-	}
-	s.record(&e)
+	s.record(&call.Event{
+		Time: s.cfg.Now(), RequestID: s.ids.next(), Door: call.DoorConnect, API: call.APIOther,
+		Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: shown.Text(r.UserAgent()),
+		Client: bindingOf(r).Client.Addr(), Integration: "unknown", Scheme: "none",
+		Status: status, Outcome: call.OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep,
+	})
 }
 
 // hostProblem says what is wrong with a host without quoting it.
@@ -160,72 +149,6 @@ func connectEstablished(r *http.Request) string {
 	return "HTTP/1.1 200 Connection established\r\n\r\n"
 }
 
-func writeConnectFailure(conn io.Writer, err error) {
-	status, detail := http.StatusBadGateway, "the host cannot be reached"
-	var refused *egress.RefusedError
-	switch {
-	case errors.Is(err, errTooManyTunnels):
-		status, detail = http.StatusServiceUnavailable, err.Error()
-	case errors.As(err, &refused):
-		status, detail = http.StatusForbidden, refused.Error()
-	case errors.Is(err, context.DeadlineExceeded):
-		status, detail = http.StatusGatewayTimeout, "the host did not answer in time"
-	}
-	body := "docusign-auth-proxy: " + detail + "\n"
-	_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-		status, http.StatusText(status), len(body), body)
-}
-
-// replayHijacker gives goproxy a connection that still holds what net/http had read ahead: a ClientHello may travel with the CONNECT.
-type replayHijacker struct {
-	http.ResponseWriter
-	http.Hijacker
-	idle time.Duration
-}
-
-// Hijack takes the connection over.
-func (h replayHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	c, rw, err := h.Hijacker.Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	_ = c.SetDeadline(time.Time{})
-	near := &callerConn{Conn: c, idle: h.idle}
-	if n := rw.Reader.Buffered(); n > 0 {
-		ahead, _ := rw.Reader.Peek(n)
-		near.ahead = append([]byte(nil), ahead...)
-	}
-	return near, rw, nil
-}
-
-// callerConn is the near side of a tunnel. It gives bytes back that were read too early.
-type callerConn struct {
-	net.Conn
-	ahead conn.ReadAhead
-	idle  time.Duration
-	alone atomic.Bool // the far side has finished, so its idle clock no longer serves both
-}
-
-func (c *callerConn) Read(p []byte) (int, error) {
-	if n, ok := c.ahead.Give(p); ok {
-		return n, nil
-	}
-	if c.alone.Load() {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
-	}
-	return c.Conn.Read(p)
-}
-
-// CloseWrite tells the caller that the far side has finished, while the caller may still send.
-func (c *callerConn) CloseWrite() error {
-	c.alone.Store(true)
-	_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
-	return conn.CloseWrite(c.Conn)
-}
-
-// CloseRead is the counterpart of CloseWrite.
-func (c *callerConn) CloseRead() error { return conn.CloseRead(c.Conn) }
-
 // serveConnect is the pipeline's way into goproxy.
 func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *conn.Binding) {
 	if detail := doorOf(b.Door).noConnect; detail != "" {
@@ -240,111 +163,5 @@ func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *conn.Bi
 		notAdmitted(admitted).WriteTo(w, r)
 		return
 	}
-	if hj, ok := w.(http.Hijacker); ok {
-		w = replayHijacker{ResponseWriter: w, Hijacker: hj, idle: s.cfg.TunnelIdle}
-	}
-	s.connect.ServeHTTP(w, r)
-}
-
-// tunnels counts raw tunnels and closes them at shutdown.
-type tunnels struct {
-	places *conn.Places
-	mu     sync.Mutex
-	all    map[*tunnelConn]struct{}
-	done   bool
-}
-
-func (t *tunnels) add(c *tunnelConn) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done {
-		return false
-	}
-	if t.all == nil {
-		t.all = map[*tunnelConn]struct{}{}
-	}
-	t.all[c] = struct{}{}
-	return true
-}
-
-func (t *tunnels) remove(c *tunnelConn) {
-	t.mu.Lock()
-	delete(t.all, c)
-	t.mu.Unlock()
-	c.place.Leave()
-}
-
-func (t *tunnels) closeAll() {
-	t.mu.Lock()
-	t.done = true
-	conns := make([]*tunnelConn, 0, len(t.all))
-	for c := range t.all {
-		conns = append(conns, c)
-	}
-	t.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
-	}
-}
-
-// tunnelConn is the far side of a raw tunnel. Both directions pass through it, so one idle clock serves both.
-type tunnelConn struct {
-	net.Conn
-	idle    time.Duration
-	tunnels *tunnels
-	place   *conn.Place
-	once    sync.Once
-}
-
-func (s *Server) dialTunnel(r *http.Request, network, addr string) (net.Conn, error) {
-	b := bindingOf(r)
-	reserved, _ := s.tunnels.places.Take(b.Client.Addr(), nil)
-	if reserved == nil {
-		s.cfg.Log.Warn("tunnel refused", "target", addr, "client", r.RemoteAddr, "reason", errTooManyTunnels)
-		return nil, errTooManyTunnels
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), tunnelDialTime)
-	defer cancel()
-	c, err := s.state.Load().TunnelDial(ctx, network, addr)
-	if err != nil {
-		reserved.Leave()
-		s.cfg.Log.Warn("tunnel failed", "target", addr, "client", r.RemoteAddr, "error", err)
-		return nil, err
-	}
-	t := &tunnelConn{Conn: c, idle: s.cfg.TunnelIdle, tunnels: &s.tunnels, place: reserved}
-	if !s.tunnels.add(t) {
-		reserved.Leave()
-		_ = c.Close()
-		return nil, net.ErrClosed
-	}
-	b.Conn.Proven()
-	t.touch()
-	return t, nil
-}
-
-func (t *tunnelConn) touch() { _ = t.Conn.SetDeadline(time.Now().Add(t.idle)) }
-
-func (t *tunnelConn) Read(p []byte) (int, error) {
-	n, err := t.Conn.Read(p)
-	if n > 0 {
-		t.touch()
-	}
-	return n, err
-}
-
-func (t *tunnelConn) Write(p []byte) (int, error) {
-	t.touch()
-	return t.Conn.Write(p)
-}
-
-// CloseWrite lets one direction end while the other goes on.
-func (t *tunnelConn) CloseWrite() error { return conn.CloseWrite(t.Conn) }
-
-// CloseRead is the counterpart of CloseWrite; the read side ends with Close.
-func (t *tunnelConn) CloseRead() error { return conn.CloseRead(t.Conn) }
-
-// Close ends the tunnel.
-func (t *tunnelConn) Close() error {
-	t.once.Do(func() { t.tunnels.remove(t) })
-	return t.Conn.Close()
+	s.connect.ServeHTTP(s.tunnels.Near(w), r)
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
@@ -195,8 +197,8 @@ func (c *incoming) checkSite(h egress.Host) error {
 	if !errors.As(c.state.Policy.CheckEnvironment(h), &wrong) {
 		return nil
 	}
-	c.route = classify(c.r.Method, c.r.URL.Path, c.r.URL.RawQuery)
-	c.event.API, c.site = c.route.api, translate.Site{Base: httpsOrigin(h)}
+	c.route = route.Classify(c.r.Method, c.r.URL.Path, c.r.URL.RawQuery)
+	c.event.API, c.site = c.route.API, translate.Site{Base: httpsOrigin(h)}
 	return &call.Error{Kind: call.KindWrongEnvironment, Detail: wrong.Error(), NextStep: wrong.NextStep()}
 }
 

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/translate/reply"
 )
@@ -71,7 +73,7 @@ func editLocation(f *forward, resp *http.Response) {
 
 func isAPIPath(path string) bool {
 	for _, prefix := range [...]string{"/restapi", "/api/3.0"} {
-		if rest, ok := cutPrefixFold(path, prefix); ok && (rest == "" || rest[0] == '/') {
+		if rest, ok := route.CutPrefixFold(path, prefix); ok && (rest == "" || rest[0] == '/') {
 			return true
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
@@ -147,7 +149,7 @@ func (f *forward) rewrite(pr *httputil.ProxyRequest) {
 func (f *forward) replaceLegacy(out *http.Request) {
 	out.Trailer = nil
 	for name := range out.Header {
-		if name == headerLegacy || strings.Contains(name, "_") && equalFold(strings.ReplaceAll(name, "_", "-"), headerLegacy) {
+		if name == headerLegacy || strings.Contains(name, "_") && route.EqualFold(strings.ReplaceAll(name, "_", "-"), headerLegacy) {
 			delete(out.Header, name)
 		}
 	}
@@ -170,15 +172,15 @@ func (f *forward) address(out *http.Request) {
 // path stays as the program escaped it.
 func (f *forward) pathInGUIDs(out *http.Request) {
 	in := f.integration()
-	if in == nil || in.AccountIDs != integration.GUID || f.site.AccountID == "" || f.route.account == "" {
+	if in == nil || in.AccountIDs != integration.GUID || f.site.AccountID == "" || f.route.Account == "" {
 		return
 	}
-	p, at, end := out.URL.Path, f.route.at, f.route.end
-	if end > len(p) || p[at:end] != f.route.account {
+	p, at, end := out.URL.Path, f.route.At, f.route.End
+	if end > len(p) || p[at:end] != f.route.Account {
 		return
 	}
 	escaped := out.URL.EscapedPath()
-	from, to := escapedIndex(escaped, at), escapedIndex(escaped, end)
+	from, to := route.EscapedIndex(escaped, at), route.EscapedIndex(escaped, end)
 	out.URL.Path = p[:at] + f.site.AccountID + p[end:]
 	out.URL.RawPath = escaped[:from] + f.site.AccountID + escaped[to:]
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
@@ -32,7 +34,7 @@ type incoming struct {
 	r        *http.Request // what a kind of call changes in it goes upstream
 	askedFor *url.URL      // as it came, for hosts of egress.tunnel
 	caller   *conn.Body
-	route    route
+	route    route.Route
 	event    call.Event
 	start    time.Time
 
@@ -76,11 +78,11 @@ func (c *incoming) refused(o call.Outcome, cause, detail, next string) {
 
 // replier answers in the caller's dialect.
 func (c *incoming) replier() reply.Caller {
-	if c.soap != nil || c.route.soap() {
+	if c.soap != nil || c.route.SOAP() {
 		return c.soap.envelopeReplier(c)
 	}
 	d := reply.ForREST(c.r.Header)
-	if c.route.api == call.APILegacyOAuth || c.route.api == call.APIAccountServer {
+	if c.route.API == call.APILegacyOAuth || c.route.API == call.APIAccountServer {
 		d = reply.ForOAuth(c.r.Header)
 	}
 	return reply.Caller{Dialect: d, RequestID: c.event.RequestID}
@@ -117,7 +119,7 @@ func (c *incoming) accept(d *translate.Decision, err error, prepare func() error
 		c.event.Mode = "observe"
 	}
 	// Only at the sidecar is the host that the program meant unknown.
-	if base := c.state.Translator.KnownSite(d, c.route.account); base != nil && c.event.Door == call.DoorSidecar {
+	if base := c.state.Translator.KnownSite(d, c.route.Account); base != nil && c.event.Door == call.DoorSidecar {
 		c.site.Base = base
 	}
 	return nil
@@ -141,7 +143,7 @@ func (c *incoming) tokenAndSite() (err error) {
 	if c.token, err = c.state.Translator.Token(c.r.Context(), c.decision); err != nil {
 		return err
 	}
-	site, err := c.state.Translator.Site(c.r.Context(), c.decision, c.route.account)
+	site, err := c.state.Translator.Site(c.r.Context(), c.decision, c.route.Account)
 	if err == nil {
 		c.site = site
 	}

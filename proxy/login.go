@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
@@ -17,7 +19,7 @@ const nextStore = "check that the store's file is writable and the disk has room
 
 // serveLogin answers login_information: DocuSign's own answer rewritten, or one made from UserInfo when DocuSign refuses (PROTOCOL.md §2.5).
 func serveLogin(c *incoming, f *forward) (next, error) {
-	options := loginOptions(c.r.URL, c.route.api)
+	options := loginOptions(c.r.URL, c.route.API)
 	if queryTrue(c.r.URL.Query(), "api_password") {
 		p, err := c.issuePassword()
 		if err != nil {
@@ -122,7 +124,7 @@ func (c *incoming) siteURL(base string, _ []string) string {
 		return base
 	}
 	site := c.site.Base
-	if account := classify(http.MethodGet, u.Path, "").account; account != "" {
+	if account := route.Classify(http.MethodGet, u.Path, "").Account; account != "" {
 		if s, err := c.state.Translator.Site(c.r.Context(), c.decision, account); err == nil {
 			site = s.Base
 		}
@@ -141,7 +143,7 @@ func (c *incoming) learntURL(base string, ids []string) string {
 	if site == nil {
 		return base
 	}
-	if account := classify(http.MethodGet, u.Path, "").account; account != "" {
+	if account := route.Classify(http.MethodGet, u.Path, "").Account; account != "" {
 		ids = append(ids, account)
 	}
 	c.state.Translator.LearnSite(c.decision, ids, site)

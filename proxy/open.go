@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
@@ -21,7 +23,7 @@ const (
 
 // isOwnPage knows what the sidecar's address has of its own.
 func isOwnPage(r *http.Request) bool {
-	return (r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, wellKnown)) && reads(r.Method)
+	return (r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, wellKnown)) && route.Reads(r.Method)
 }
 
 // serveOwn answers with the CA certificate, or with a hint for people who open the address in a browser.
@@ -83,7 +85,7 @@ func isPreflight(r *http.Request) bool {
 
 // passPreflight forwards a preflight, whose answer does not depend on the query: a password there stays here.
 func passPreflight(c *incoming) (next, error) {
-	if c.route.api == call.APIOther {
+	if c.route.API == call.APIOther {
 		return next{}, &call.Error{Kind: call.KindNoPath, Detail: "a preflight for a path that is not known"}
 	}
 	u := *c.r.URL

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/panics"
@@ -66,8 +68,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Binding, st *State) *exchange {
 	x := &exchange{incoming: incoming{server: s, state: st, binding: b, start: s.cfg.Now(), askedFor: r.URL}}
-	escapeByByte(r.URL)
-	if clean, err := cleanURL(r.URL); err == nil {
+	route.EscapeByByte(r.URL)
+	if clean, err := route.Clean(r.URL); err == nil {
 		r.URL = clean
 	} else {
 		x.badPath = err
@@ -105,15 +107,15 @@ func (x *exchange) serve(faulty string) (next, error) {
 	if err != nil || n != (next{}) {
 		return n, err
 	}
-	x.route = classify(x.r.Method, x.r.URL.Path, x.r.URL.RawQuery)
+	x.route = route.Classify(x.r.Method, x.r.URL.Path, x.r.URL.RawQuery)
 	x.site = translate.Site{Base: x.state.DefaultSite}
 	if !target.IsZero() {
 		x.site.Base = httpsOrigin(target)
 		if x.isAccountServer(target, x.r.URL.Path) {
-			x.route = route{api: call.APIAccountServer}
+			x.route = route.Route{API: call.APIAccountServer}
 		}
 	}
-	x.event.API, x.event.Account = x.route.api, shown.Account(x.route.account)
+	x.event.API, x.event.Account = x.route.API, shown.Account(x.route.Account)
 	if x.badPath != nil {
 		return next{}, &call.Error{Kind: call.KindBadPath, Detail: "request target", Err: x.badPath}
 	}
@@ -129,25 +131,25 @@ func (x *exchange) serve(faulty string) (next, error) {
 // kind chooses the kind of call by its route. What is not on the list of open calls needs a credential (PROTOCOL.md §16).
 func (x *exchange) kind() handler {
 	switch {
-	case x.route.api == call.APIAccountServer:
+	case x.route.API == call.APIAccountServer:
 		return passAccountServer
-	case x.route.local == localFormBinding:
+	case x.route.Local == route.FormBinding:
 		return refuseFormBinding
 	case isPreflight(x.r):
 		return passPreflight
-	case x.route.local == localWSDL:
+	case x.route.Local == route.WSDL:
 		return passWSDL
-	case x.route.open:
+	case x.route.Open:
 		return passOpen
-	case x.route.local == localHelp:
+	case x.route.Local == route.Help:
 		return refuseHelp
-	case x.route.local == localUnknownService || x.route.api.SOAP():
+	case x.route.Local == route.UnknownService || x.route.API.SOAP():
 		return serveSOAP
-	case x.route.local == localToken:
+	case x.route.Local == route.Token:
 		return serveToken
-	case x.route.local == localRevoke:
+	case x.route.Local == route.Revoke:
 		return serveRevoke
-	case x.route.local == localPassword:
+	case x.route.Local == route.Password:
 		return servePassword
 	}
 	return serveREST
@@ -159,7 +161,7 @@ func (x *exchange) isAccountServer(h egress.Host, path string) bool {
 	if h.Name() == "account.docusign.com" || h.Name() == "account-d.docusign.com" {
 		return true
 	}
-	_, ok := cutPrefixFold(path, "/oauth/")
+	_, ok := route.CutPrefixFold(path, "/oauth/")
 	return ok && h.Authority() == x.state.AccountServer
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/translate/oauth"
@@ -61,9 +63,9 @@ func (f *forward) roundTrip(req *http.Request) (*http.Response, error) {
 // use is what the call's token is sent for.
 func (f *forward) use() oauth.Use {
 	switch {
-	case f.route.local == localLogin:
+	case f.route.Local == route.Login:
 		return oauth.UseLogin
-	case f.route.api.SOAP():
+	case f.route.API.SOAP():
 		return oauth.UseSOAP
 	}
 	return oauth.UseREST
@@ -74,7 +76,7 @@ func (f *forward) refusedUpstream(resp *http.Response) reply.Upstream {
 	switch resp.StatusCode {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 	case http.StatusInternalServerError:
-		if !f.route.api.SOAP() {
+		if !f.route.API.SOAP() {
 			return reply.Other
 		}
 	default:
@@ -115,7 +117,7 @@ func errNotRepeated(why reply.Upstream) error {
 func (f *forward) mend(ctx context.Context, why reply.Upstream, use oauth.Use) (bool, error) {
 	tr := f.state.Translator
 	if why == reply.WrongSite {
-		site, moved, err := tr.MovedSite(ctx, f.decision, f.route.account, f.site)
+		site, moved, err := tr.MovedSite(ctx, f.decision, f.route.Account, f.site)
 		if err != nil || !moved {
 			return false, nil
 		}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/translate"
 )
@@ -14,7 +16,7 @@ func serveREST(c *incoming) (next, error) {
 		return n, err
 	}
 	d, err := c.state.Translator.Decide(c.r.Context(), c.credentials())
-	if c.route.api == call.APIOther && call.KindOf(err) == call.KindNoCredential {
+	if c.route.API == call.APIOther && call.KindOf(err) == call.KindNoCredential {
 		// As DocuSign answers for a path it does not have (PROTOCOL.md §8.2).
 		return next{}, &call.Error{Kind: call.KindNoPath, Err: err, NextStep: call.ErrorOf(err).NextStep}
 	}
@@ -22,13 +24,13 @@ func serveREST(c *incoming) (next, error) {
 		return next{}, err
 	}
 	translated := d.Action == translate.ActionTranslate
-	if translated && c.route.api == call.APIOther {
+	if translated && c.route.API == call.APIOther {
 		const where = "a legacy credential counts below /restapi and at the SOAP services alone"
 		return next{}, &call.Error{Kind: call.KindNotFound, Detail: where}
 	}
 	f := c.onward()
 	switch {
-	case c.route.local != localLogin:
+	case c.route.Local != route.Login:
 	case translated:
 		return serveLogin(c, f)
 	default:
@@ -42,8 +44,8 @@ func serveREST(c *incoming) (next, error) {
 func passProvisioning(c *incoming) (n next, ok bool, err error) {
 	r, values := c.r, c.r.Header[headerLegacy]
 	if r.Method != http.MethodGet || len(values) != 1 || r.Header.Get("X-Docusign-Apptoken") == "" ||
-		len(r.Header["Authorization"]) > 0 || !equalFold(c.route.account, "provisioning") ||
-		strings.Trim(r.URL.Path[c.route.end:], "/") != "" {
+		len(r.Header["Authorization"]) > 0 || !route.EqualFold(c.route.Account, "provisioning") ||
+		strings.Trim(r.URL.Path[c.route.End:], "/") != "" {
 		return next{}, false, nil
 	}
 	d, upstream, err := c.state.Translator.DecideKeyAlone(values[0])

@@ -23,6 +23,7 @@ import (
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/proxy/tunnel"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/soap"
 )
@@ -140,7 +141,7 @@ type Server struct {
 	front       *conn.Front
 	connect     *goproxy.ProxyHttpServer
 	upstream    *httputil.ReverseProxy
-	tunnels     tunnels
+	tunnels     tunnel.Pool
 	rehearsals  rehearsals
 	soapBuffers soap.Buffers
 	ids         requestIDs
@@ -156,7 +157,11 @@ func New(cfg Config, st *State) *Server {
 		Log: cfg.Log, Recorder: cfg.Recorder, Now: cfg.Now, NextID: s.ids.next, Panicked: s.panicked,
 		HeaderTimeout: cfg.HeaderTimeout, DrainBody: cfg.DrainBody, Most: cfg.Connections, SharePercent: cfg.ClientShare,
 	})
-	s.tunnels.places = conn.NewPlaces(cfg.Tunnels, cfg.ClientShare)
+	s.tunnels.Log, s.tunnels.Idle = cfg.Log, cfg.TunnelIdle
+	s.tunnels.Places = conn.NewPlaces(cfg.Tunnels, cfg.ClientShare)
+	s.tunnels.Connect = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return s.state.Load().TunnelDial(ctx, network, addr)
+	}
 	s.upstream = newUpstream(s)
 	s.connect = s.newConnectProxy()
 	s.Swap(st)
@@ -272,7 +277,7 @@ func (s *Server) OpenConnections() int64 { return s.front.Open() }
 func (s *Server) ConnFailures() []call.ConnFailure { return s.front.Failures() }
 
 // OpenTunnels gives the number of raw tunnels.
-func (s *Server) OpenTunnels() int64 { return s.tunnels.places.Count() }
+func (s *Server) OpenTunnels() int64 { return s.tunnels.Places.Count() }
 
 // Serve takes calls from the listener until Shutdown.
 func (s *Server) Serve(l net.Listener, name call.Door) error {
@@ -293,7 +298,7 @@ func (s *Server) Run() error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.front.Stop()
 	err := s.http.Shutdown(ctx)
-	s.tunnels.closeAll()
+	s.tunnels.CloseAll()
 	if err != nil {
 		_ = s.http.Close()
 		return fmt.Errorf("calls were still under way when the time to stop was over: %w", err)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/services"
@@ -77,7 +79,7 @@ func (s *soapCall) envelopeReplier(c *incoming) reply.Caller {
 // serveSOAP translates a SOAP call (PROTOCOL.md §4, §16 row 5).
 func serveSOAP(c *incoming) (next, error) {
 	o := soap.Options{
-		MaxHeader: c.server.cfg.SOAPHeader, Credential: c.route.readsFrom(services.Body),
+		MaxHeader: c.server.cfg.SOAPHeader, Credential: c.route.ReadsFrom(services.Body),
 		MaxBody: maxCredentialMessage, Buffers: &c.server.soapBuffers,
 	}
 	m, err := soap.ReadMessage(c.r.Header.Get("Content-Type"), c.r.Header.Get("Content-Encoding"), c.r.Body, o)
@@ -89,7 +91,7 @@ func serveSOAP(c *incoming) (next, error) {
 	c.soap = s
 	c.event.Operation = shown.Operation(m.Operation.Local)
 	switch {
-	case c.route.local == localUnknownService:
+	case c.route.Local == route.UnknownService:
 		return s.unknownService()
 	case refusal != nil:
 		return s.unreadable(refusal)
@@ -209,7 +211,7 @@ func (s *soapCall) serve() (next, error) {
 
 // present reports whether a credential of the kind that the service reads is there, and whether one of another kind is.
 func (s *soapCall) present(header, token bool) (own, foreign bool) {
-	switch s.route.service.Reads {
+	switch s.route.Service.Reads {
 	case services.UsernameToken:
 		return token, header
 	case services.HeaderOrToken:
@@ -225,11 +227,11 @@ func (s *soapCall) present(header, token bool) (own, foreign bool) {
 
 // readsHeader reports whether the service reads X-DocuSign-Authentication.
 func (s *soapCall) readsHeader() bool {
-	return s.route.readsFrom(services.Header) || s.route.readsFrom(services.HeaderOrToken)
+	return s.route.ReadsFrom(services.Header) || s.route.ReadsFrom(services.HeaderOrToken)
 }
 
 func (s *soapCall) ownKind() string {
-	switch s.route.service.Reads {
+	switch s.route.Service.Reads {
 	case services.UsernameToken:
 		return "a UsernameToken in the envelope"
 	case services.Body:
@@ -287,7 +289,7 @@ func (s *soapCall) carryOut() (next, error) {
 		return s.pass()
 	case action == translate.ActionPass:
 		return s.passOwnToken()
-	case !s.inBody && s.operation() == "GetEncryptedPassword" && s.route.service.Has("GetEncryptedPassword"):
+	case !s.inBody && s.operation() == "GetEncryptedPassword" && s.route.Service.Has("GetEncryptedPassword"):
 		return s.encryptedPassword()
 	}
 	n, err := s.carrier().Carry(s)
@@ -308,7 +310,7 @@ func (s *soapCall) passwordInBody() error {
 		return nil
 	}
 	switch {
-	case !s.route.service.Has(operation):
+	case !s.route.Service.Has(operation):
 		return nil
 	case operation == "ChangePassword":
 		return errPasswordChange()
@@ -327,7 +329,7 @@ func (s *soapCall) pass() (next, error) {
 	}
 	s.event.Mode = "observe"
 	f := &forward{incoming: s.incoming, native: true, ownToken: s.decision.OwnToken}
-	if s.route.readsFrom(services.Body) && s.operation() == "Login" {
+	if s.route.ReadsFrom(services.Body) && s.operation() == "Login" {
 		f.edit = s.editLoginResponse
 	}
 	s.r.Body = &streamedBody{Reader: s.message.Original(), Closer: s.r.Body}

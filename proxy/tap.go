@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 
+	"docusign-auth-proxy/proxy/route"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
 )
@@ -38,8 +40,8 @@ func (x *exchange) carried() call.Carried {
 		Secrets:  x.secrets,
 		Password: x.soap.holdsPassword(),
 		Native:   x.out != nil && x.out.native,
-		Form:     x.route.local == localToken || x.route.local == localRevoke,
-		Page:     x.route.api == call.APIOther,
+		Form:     x.route.Local == route.Token || x.route.Local == route.Revoke,
+		Page:     x.route.API == call.APIOther,
 		Listed:   x.out != nil && x.out.listed,
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
@@ -71,7 +72,7 @@ func (s *soapCall) viewOf(body *soap.CredentialBody) view {
 
 // serveView asks REST for the one-time URL that the operation used to return.
 func (s *soapCall) serveView(v view) (next, error) {
-	if !plainID(v.envelope) || v.envelope == "" && strings.HasSuffix(v.path, "/correct") {
+	if !route.PlainID(v.envelope) || v.envelope == "" && strings.HasSuffix(v.path, "/correct") {
 		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "an envelope id that is none"}
 	}
 	sites, err := s.viewSites(v)
@@ -95,13 +96,6 @@ func (s *soapCall) serveView(v view) (next, error) {
 		return s.relay(a)
 	}
 	return answered(s.replier().URLResult(s.namespace(), s.operation(), a.url))
-}
-
-// plainID keeps what is no id out of a path.
-func plainID(s string) bool {
-	return len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool {
-		return c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
-	})
 }
 
 // viewSites lists the accounts to ask in: the one named, else the default one and, for an envelope, the others after it.

@@ -1,4 +1,4 @@
-package proxy
+package route
 
 import (
 	"errors"
@@ -9,10 +9,10 @@ import (
 
 var errPath = errors.New("an encoded slash, a backslash or a control character in the path")
 
-// cleanURL gives u with runs of slashes collapsed and dot segments resolved (PROTOCOL.md §1.6), its other escapes and its query as
+// Clean gives u with runs of slashes collapsed and dot segments resolved (PROTOCOL.md §1.6), its other escapes and its query as
 // they came. Everything behind it sees this path alone: two readings of one path would let a call pass for another.
 // It is u itself when nothing had to change.
-func cleanURL(u *url.URL) (*url.URL, error) {
+func Clean(u *url.URL) (*url.URL, error) {
 	if u.Opaque != "" {
 		return nil, errors.New("a request target that is no path")
 	}
@@ -59,9 +59,9 @@ func plainPath(u *url.URL) bool {
 // refusedInPath is what no path of DocuSign's has and what servers read in different ways.
 func refusedInPath(c rune) bool { return c == '\\' || c < ' ' || c == 0x7f }
 
-// escapeByByte escapes in a path what the program should have escaped and did not: a bar, a quote, a letter outside
+// EscapeByByte escapes in a path what the program should have escaped and did not: a bar, a quote, a letter outside
 // ASCII. net/url would escape the whole path anew because of such a byte, and turn %2B into a plus.
-func escapeByByte(u *url.URL) {
+func EscapeByByte(u *url.URL) {
 	if u.RawPath == "" || u.EscapedPath() == u.RawPath {
 		return
 	}
@@ -77,8 +77,8 @@ func escapeByByte(u *url.URL) {
 	u.RawPath = string(b)
 }
 
-// escapedIndex finds in an escaped path the place of byte n of the path that it stands for.
-func escapedIndex(escaped string, n int) int {
+// EscapedIndex finds in an escaped path the place of byte n of the path that it stands for.
+func EscapedIndex(escaped string, n int) int {
 	i := 0
 	for ; n > 0 && i < len(escaped); n-- {
 		if escaped[i] == '%' {
@@ -87,4 +87,11 @@ func escapedIndex(escaped string, n int) int {
 		i++
 	}
 	return i
+}
+
+// PlainID keeps what is no id out of a path.
+func PlainID(s string) bool {
+	return len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool {
+		return c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	})
 }

@@ -1,0 +1,208 @@
+// Package tunnel holds raw tunnels to the hosts of egress.tunnel: how many there are, their idle time, and their end.
+// It must never decide where a tunnel may go, and reads nothing of what passes through one.
+// Package proxy lets goproxy dial through its Pool.
+package tunnel
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"docusign-auth-proxy/proxy/conn"
+	"docusign-auth-proxy/proxy/egress"
+)
+
+const dialTime = 30 * time.Second
+
+var errTooMany = errors.New("limits.tunnels, or the client's share of it, is reached")
+
+// Pool bounds raw tunnels and closes them at shutdown.
+type Pool struct {
+	Log     *slog.Logger
+	Places  *conn.Places
+	Idle    time.Duration // a tunnel without traffic is closed after this
+	Connect func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	mu   sync.Mutex
+	all  map[*farConn]struct{}
+	done bool
+}
+
+func (t *Pool) add(c *farConn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done {
+		return false
+	}
+	if t.all == nil {
+		t.all = map[*farConn]struct{}{}
+	}
+	t.all[c] = struct{}{}
+	return true
+}
+
+func (t *Pool) remove(c *farConn) {
+	t.mu.Lock()
+	delete(t.all, c)
+	t.mu.Unlock()
+	c.place.Leave()
+}
+
+// CloseAll closes the tunnels, and lets no more be opened.
+func (t *Pool) CloseAll() {
+	t.mu.Lock()
+	t.done = true
+	conns := make([]*farConn, 0, len(t.all))
+	for c := range t.all {
+		conns = append(conns, c)
+	}
+	t.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}
+
+// farConn is the far side of a raw tunnel. Both directions pass through it, so one idle clock serves both.
+type farConn struct {
+	net.Conn
+	idle  time.Duration
+	pool  *Pool
+	place *conn.Place
+	once  sync.Once
+}
+
+// Dial opens a tunnel for a CONNECT on a connection with that binding.
+func (t *Pool) Dial(r *http.Request, b *conn.Binding, network, addr string) (net.Conn, error) {
+	reserved, _ := t.Places.Take(b.Client.Addr(), nil)
+	if reserved == nil {
+		t.Log.Warn("tunnel refused", "target", addr, "client", r.RemoteAddr, "reason", errTooMany)
+		return nil, errTooMany
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), dialTime)
+	defer cancel()
+	c, err := t.Connect(ctx, network, addr)
+	if err != nil {
+		reserved.Leave()
+		t.Log.Warn("tunnel failed", "target", addr, "client", r.RemoteAddr, "error", err)
+		return nil, err
+	}
+	far := &farConn{Conn: c, idle: t.Idle, pool: t, place: reserved}
+	if !t.add(far) {
+		reserved.Leave()
+		_ = c.Close()
+		return nil, net.ErrClosed
+	}
+	b.Conn.Proven()
+	far.touch()
+	return far, nil
+}
+
+func (t *farConn) touch() { _ = t.Conn.SetDeadline(time.Now().Add(t.idle)) }
+
+func (t *farConn) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
+	if n > 0 {
+		t.touch()
+	}
+	return n, err
+}
+
+func (t *farConn) Write(p []byte) (int, error) {
+	t.touch()
+	return t.Conn.Write(p)
+}
+
+// CloseWrite lets one direction end while the other goes on.
+func (t *farConn) CloseWrite() error { return conn.CloseWrite(t.Conn) }
+
+// CloseRead is the counterpart of CloseWrite; the read side ends with Close.
+func (t *farConn) CloseRead() error { return conn.CloseRead(t.Conn) }
+
+// Close ends the tunnel.
+func (t *farConn) Close() error {
+	t.once.Do(func() { t.pool.remove(t) })
+	return t.Conn.Close()
+}
+
+// Near prepares the answer to a CONNECT, so that the caller's end of the tunnel has its idle time.
+func (t *Pool) Near(w http.ResponseWriter) http.ResponseWriter {
+	if hj, ok := w.(http.Hijacker); ok {
+		return replayHijacker{ResponseWriter: w, Hijacker: hj, idle: t.Idle}
+	}
+	return w
+}
+
+// replayHijacker gives goproxy a connection that still holds what net/http had read ahead: a ClientHello may travel with the CONNECT.
+type replayHijacker struct {
+	http.ResponseWriter
+	http.Hijacker
+	idle time.Duration
+}
+
+// Hijack takes the connection over.
+func (h replayHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := h.Hijacker.Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	_ = c.SetDeadline(time.Time{})
+	near := &nearConn{Conn: c, idle: h.idle}
+	if n := rw.Reader.Buffered(); n > 0 {
+		ahead, _ := rw.Reader.Peek(n)
+		near.ahead = append([]byte(nil), ahead...)
+	}
+	return near, rw, nil
+}
+
+// nearConn is the near side of a tunnel. It gives bytes back that were read too early.
+type nearConn struct {
+	net.Conn
+	ahead conn.ReadAhead
+	idle  time.Duration
+	alone atomic.Bool // the far side has finished, so its idle clock no longer serves both
+}
+
+func (c *nearConn) Read(p []byte) (int, error) {
+	if n, ok := c.ahead.Give(p); ok {
+		return n, nil
+	}
+	if c.alone.Load() {
+		_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
+	}
+	return c.Conn.Read(p)
+}
+
+// CloseWrite tells the caller that the far side has finished, while the caller may still send.
+func (c *nearConn) CloseWrite() error {
+	c.alone.Store(true)
+	_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
+	return conn.CloseWrite(c.Conn)
+}
+
+// CloseRead is the counterpart of CloseWrite.
+func (c *nearConn) CloseRead() error { return conn.CloseRead(c.Conn) }
+
+// WriteFailure answers a CONNECT whose host could not be reached.
+func WriteFailure(w io.Writer, err error) {
+	status, detail := http.StatusBadGateway, "the host cannot be reached"
+	var refused *egress.RefusedError
+	switch {
+	case errors.Is(err, errTooMany):
+		status, detail = http.StatusServiceUnavailable, err.Error()
+	case errors.As(err, &refused):
+		status, detail = http.StatusForbidden, refused.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		status, detail = http.StatusGatewayTimeout, "the host did not answer in time"
+	}
+	body := "docusign-auth-proxy: " + detail + "\n"
+	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, http.StatusText(status), len(body), body)
+}
