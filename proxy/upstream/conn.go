@@ -24,6 +24,7 @@ type conn struct {
 	reader    *bufio.Reader // lent while an answer is read
 	abort     func()        // breaks off whatever waits; the connection is then good for nothing
 	idleSince time.Time
+	expiry    *time.Timer // ends the idle connection
 
 	limit  int64 // bytes that may yet be read
 	got    int64 // bytes read since the call began

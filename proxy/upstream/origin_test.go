@@ -203,7 +203,7 @@ func (r refusing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, io.ErrClosedPipe
 }
 
-func call(t testing.TB, ctx context.Context, method, url, body string) *http.Request {
+func call(ctx context.Context, t testing.TB, method, url, body string) *http.Request {
 	t.Helper()
 	var r io.Reader
 	if body != "" {
@@ -219,7 +219,7 @@ func call(t testing.TB, ctx context.Context, method, url, body string) *http.Req
 // get makes a GET and reads the answer to its end.
 func get(t testing.TB, rt http.RoundTripper, url string) string {
 	t.Helper()
-	resp, err := rt.RoundTrip(call(t, t.Context(), http.MethodGet, url, ""))
+	resp, err := rt.RoundTrip(call(t.Context(), t, http.MethodGet, url, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,9 +10,7 @@ import (
 type pool struct {
 	mu     sync.Mutex
 	idle   map[string][]*conn
-	timer  *time.Timer // set while anything is idle
-	round  uint64      // of the timer
-	closed bool        // what becomes idle is closed
+	closed bool // what becomes idle is closed
 }
 
 // take gives the connection that was used last and is still good, nil if there is none.
@@ -33,15 +32,29 @@ func (p *pool) pop(host string) *conn {
 	if len(list) == 0 {
 		return nil
 	}
-	last := len(list) - 1
-	c := list[last]
-	list[last] = nil
-	p.idle[host] = list[:last] // the empty list stays until the next sweep: the connection will soon be back
+	c := list[len(list)-1]
+	p.remove(c)
 	return c
 }
 
-// put keeps a connection, or reports that it may not.
-func (p *pool) put(c *conn, most int, limit time.Duration, now func() time.Time) bool {
+// remove takes a connection out, with mu held. It reports whether it was there.
+func (p *pool) remove(c *conn) bool {
+	list := p.idle[c.host]
+	i := slices.Index(list, c)
+	if i < 0 {
+		return false
+	}
+	c.expiry.Stop()
+	if list = slices.Delete(list, i, i+1); len(list) > 0 {
+		p.idle[c.host] = list
+	} else {
+		delete(p.idle, c.host)
+	}
+	return true
+}
+
+// put keeps a connection until somebody takes it or limit is over, or reports that it may not.
+func (p *pool) put(c *conn, most int, limit time.Duration, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || len(p.idle[c.host]) >= most {
@@ -50,58 +63,23 @@ func (p *pool) put(c *conn, most int, limit time.Duration, now func() time.Time)
 	if p.idle == nil {
 		p.idle = map[string][]*conn{}
 	}
-	c.idleSince = now()
+	c.idleSince = now
 	p.idle[c.host] = append(p.idle[c.host], c)
-	if p.timer == nil {
-		p.arm(limit, limit, now)
+	if c.expiry == nil {
+		c.expiry = time.AfterFunc(limit, func() { p.expire(c) })
+	} else {
+		c.expiry.Reset(limit)
 	}
 	return true
 }
 
-// arm lets sweep come by after d, with mu held.
-func (p *pool) arm(d, limit time.Duration, now func() time.Time) {
-	p.round++
-	round := p.round
-	p.timer = time.AfterFunc(d, func() { p.sweep(round, limit, now) })
-}
-
-// sweep closes what has been idle too long, and comes back as long as anything is idle.
-func (p *pool) sweep(round uint64, limit time.Duration, now func() time.Time) {
+func (p *pool) expire(c *conn) {
 	p.mu.Lock()
-	if round != p.round {
-		p.mu.Unlock() // overtaken by shut
-		return
-	}
-	old, next := p.expired(limit, now())
-	p.timer = nil
-	if len(p.idle) > 0 {
-		p.arm(next, limit, now)
-	}
+	idle := p.remove(c)
 	p.mu.Unlock()
-	for _, c := range old {
+	if idle {
 		c.close()
 	}
-}
-
-// expired takes out what has been idle too long, and says when the next one will have been; with mu held.
-func (p *pool) expired(limit time.Duration, now time.Time) (old []*conn, next time.Duration) {
-	next = limit
-	for host, list := range p.idle {
-		n := 0
-		for n < len(list) && now.Sub(list[n].idleSince) >= limit {
-			n++
-		}
-		old = append(old, list[:n]...)
-		if n == len(list) {
-			delete(p.idle, host)
-			continue
-		}
-		kept := copy(list, list[n:])
-		clear(list[kept:])
-		p.idle[host] = list[:kept]
-		next = min(next, limit-now.Sub(list[0].idleSince))
-	}
-	return old, max(next, time.Millisecond)
 }
 
 // shut closes what is idle.
@@ -109,14 +87,10 @@ func (p *pool) shut() {
 	p.mu.Lock()
 	idle := p.idle
 	p.idle, p.closed = nil, true
-	p.round++
-	if p.timer != nil {
-		p.timer.Stop()
-		p.timer = nil
-	}
 	p.mu.Unlock()
 	for _, list := range idle {
 		for _, c := range list {
+			c.expiry.Stop()
 			c.close()
 		}
 	}

@@ -20,7 +20,7 @@ const (
 // takes reports whether Transport serves a call itself. What is malformed goes to Base as well, which says so in
 // net/http's words.
 func takes(req *http.Request) bool {
-	//lint:ignore SA1019 http.Client still cancels that way with a transport it does not know
+	//nolint:staticcheck // http.Client still uses Cancel with a transport it does not know
 	if req.Close || req.Cancel != nil || len(req.TransferEncoding) > 0 || len(req.Trailer) > 0 {
 		return false
 	}
@@ -35,12 +35,7 @@ func plainURL(req *http.Request) bool {
 
 // plainHost is one that needs no punycode and names no IPv6 zone.
 func plainHost(host string) bool {
-	for i := range len(host) {
-		if c := host[i]; c <= ' ' || c >= 0x7f || c == '%' {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '%' })
 }
 
 func plainMethod(method string) bool {
@@ -75,21 +70,11 @@ func plainHeader(h http.Header) bool {
 // special tells fields that ask for more than a call and its answer, and framing that Request.Write would not leave out
 // for its odd case.
 func special(name string) bool {
-	switch len(name) {
-	case 4:
-		return name != "Host" && strings.EqualFold(name, "Host")
-	case 6:
-		return strings.EqualFold(name, "Expect")
-	case 7:
-		return strings.EqualFold(name, "Upgrade") || name != "Trailer" && strings.EqualFold(name, "Trailer")
-	case 10:
-		return strings.EqualFold(name, "Connection") || strings.EqualFold(name, "Keep-Alive")
-	case 14:
-		return name != "Content-Length" && strings.EqualFold(name, "Content-Length")
-	case 16:
-		return strings.EqualFold(name, "Proxy-Connection")
-	case 17:
-		return name != "Transfer-Encoding" && strings.EqualFold(name, "Transfer-Encoding")
+	switch canonical := http.CanonicalHeaderKey(name); canonical {
+	case "Connection", "Expect", "Keep-Alive", "Proxy-Connection", "Upgrade":
+		return true
+	case "Content-Length", "Host", "Trailer", "Transfer-Encoding":
+		return name != canonical
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -103,23 +104,4 @@ func (t *Transport) now() time.Time {
 	return t.Now()
 }
 
-func (t *Transport) idleTimeout() time.Duration {
-	if t.IdleTimeout <= 0 {
-		return DefaultIdleTimeout
-	}
-	return t.IdleTimeout
-}
-
-func (t *Transport) maxIdle() int {
-	if t.MaxIdlePerHost <= 0 {
-		return DefaultMaxIdlePerHost
-	}
-	return t.MaxIdlePerHost
-}
-
-func (t *Transport) maxHead() int64 {
-	if t.MaxResponseHeader <= 0 {
-		return DefaultMaxResponseHeader
-	}
-	return t.MaxResponseHeader
-}
+func (t *Transport) idleTimeout() time.Duration { return cmp.Or(t.IdleTimeout, DefaultIdleTimeout) }
