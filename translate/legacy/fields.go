@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -97,16 +98,13 @@ func (f *fields) credential(scheme Scheme, isKey func(string) bool) (Credential,
 		return c, err
 	}
 	c.IntegratorKey = name.IntegratorKey
-	if principal != "" && name.OnBehalfOf != "" && Fold(principal) != Fold(name.OnBehalfOf) {
+	if principal != "" && name.OnBehalfOf != "" && !SameName(principal, name.OnBehalfOf) {
 		return fail(c, "two different principals: SendOnBehalfOf and the bracket in Username")
 	}
-	if principal == "" {
-		principal = name.OnBehalfOf
+	c.Username, c.Passwords = name.Username, f.readings()
+	if principal = cmp.Or(principal, name.OnBehalfOf); !SameName(principal, name.Username) {
+		c.OnBehalfOf = principal
 	}
-	if Fold(principal) == Fold(name.Username) {
-		principal = ""
-	}
-	c.Username, c.OnBehalfOf, c.Passwords = name.Username, principal, f.readings()
 	return c, nil
 }
 

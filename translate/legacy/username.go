@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 	"unicode"
@@ -21,44 +22,33 @@ type Name struct {
 // empty; the principal otherwise. Where shape and position leave it open, isKey (if non-nil) knows the keys. Errors
 // are *FormatError.
 func SplitUsername(scheme Scheme, username, ownKey string, isKey func(string) bool) (Name, error) {
+	fail := func(reason string) (Name, error) { return Name{}, &FormatError{Scheme: scheme, Reason: reason} }
+	ownKey = strings.TrimSpace(validName(ownKey))
 	if scheme == WSSecurity || scheme == SOAPBody {
 		ownKey = ""
 	}
-	n, reason := splitUsername(validName(username), validName(ownKey), keyTable(isKey))
-	if reason != "" {
-		return Name{}, &FormatError{Scheme: scheme, Reason: reason}
-	}
-	return n, nil
-}
-
-func splitUsername(username, ownKey string, known keyTable) (n Name, reason string) {
-	ownKey = strings.TrimSpace(ownKey)
-	brackets, rest, reason := cutBrackets(username)
+	brackets, rest, reason := cutBrackets(validName(username))
 	if reason == "" {
 		reason = flaw(rest)
 	}
 	switch {
 	case reason != "":
-		return n, reason + " in Username"
+		return fail(reason + " in Username")
 	case rest == "" && len(brackets) == 0:
-		return n, "no Username"
+		return fail("no Username")
 	case rest == "":
-		return n, "no user name after the brackets in Username"
+		return fail("no user name after the brackets in Username")
 	case flaw(ownKey) != "":
-		return n, flaw(ownKey) + " in IntegratorKey"
+		return fail(flaw(ownKey) + " in IntegratorKey")
 	}
-	n = Name{IntegratorKey: ownKey, Username: rest}
-	key, principal := known.assign(brackets, ownKey)
-	if key != "" && ownKey != "" && Fold(key) != Fold(ownKey) {
-		return Name{}, "two different integrator keys: IntegratorKey and the bracket in Username"
+	key, principal := keyTable(isKey).assign(brackets, ownKey)
+	if key != "" && ownKey != "" && !SameName(key, ownKey) {
+		return fail("two different integrator keys: IntegratorKey and the bracket in Username")
 	}
-	if ownKey == "" {
-		n.IntegratorKey = key
+	if SameName(principal, rest) {
+		principal = ""
 	}
-	if Fold(principal) != Fold(rest) {
-		n.OnBehalfOf = principal
-	}
-	return n, ""
+	return Name{IntegratorKey: cmp.Or(ownKey, key), Username: rest, OnBehalfOf: principal}, nil
 }
 
 // cutBrackets splits off at most two leading brackets; blanks around and in them do not count.

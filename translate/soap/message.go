@@ -7,6 +7,7 @@ package soap
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"mime"
 	"strings"
@@ -44,28 +45,21 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	orDefault(&o.MaxHeader, DefaultMaxHeader)
-	orDefault(&o.MaxBody, DefaultMaxBody)
-	orDefault(&o.MaxDecoded, DefaultMaxDecoded)
-	orDefault(&o.MaxRatio, DefaultMaxRatio)
+	o.MaxHeader = cmp.Or(o.MaxHeader, DefaultMaxHeader)
+	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
+	o.MaxDecoded = cmp.Or(o.MaxDecoded, DefaultMaxDecoded)
+	o.MaxRatio = cmp.Or(o.MaxRatio, DefaultMaxRatio)
 	return o
-}
-
-func orDefault[T int | int64](value *T, fallback T) {
-	if *value <= 0 {
-		*value = fallback
-	}
 }
 
 // Buffers is a pool of header buffers. The zero value is ready; one is shared by all requests.
 type Buffers struct{ pool sync.Pool }
 
 func (b *Buffers) get() *scanner {
-	if b == nil {
-		return new(scanner)
-	}
-	if s, ok := b.pool.Get().(*scanner); ok {
-		return s
+	if b != nil {
+		if s, ok := b.pool.Get().(*scanner); ok {
+			return s
+		}
 	}
 	return new(scanner)
 }
