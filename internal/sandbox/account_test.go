@@ -17,6 +17,7 @@ import (
 )
 
 func TestAGoodAssertionYieldsAToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	got := w.assert(w.sign(w.claims(AnnaID)))
 	w.wantReply(got, 200, `"token_type":"Bearer","expires_in":3600,"scope":"signature impersonation"`)
@@ -39,6 +40,7 @@ func TestAGoodAssertionYieldsAToken(t *testing.T) {
 }
 
 func TestAssertionsAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.Consent(GUIDKey, AnnaID, "signature", "impersonation")
 	w.AddUser(User{ID: "a1b2c3d4-0000-4000-8000-0000000000aa", Email: "new@example.com", Name: "New"})
@@ -99,6 +101,7 @@ func wantGrantError(w *world, got reply, want string) {
 }
 
 func TestSignaturesAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -131,6 +134,7 @@ func TestSignaturesAreRefused(t *testing.T) {
 }
 
 func TestAnyOfSeveralKeysVerifies(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -141,6 +145,7 @@ func TestAnyOfSeveralKeysVerifies(t *testing.T) {
 }
 
 func TestTokenFormsAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := url.Values{"grant_type": {grantJWT}, "assertion": {w.sign(w.claims(AnnaID))}}.Encode()
 	const form = "application/x-www-form-urlencoded"
@@ -172,6 +177,7 @@ func TestTokenFormsAreRefused(t *testing.T) {
 }
 
 func TestTheClockDecidesAboutAssertions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.SetClockOffset(-10 * time.Minute)
 	w.wantReply(w.assert(w.sign(w.claims(AnnaID))), 400, "no_valid_keys_or_signatures")
@@ -184,6 +190,7 @@ func TestTheClockDecidesAboutAssertions(t *testing.T) {
 }
 
 func TestThrottlingIsSwitched(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.SetThrottle(true)
 	w.wantReply(w.assert(w.sign(w.claims(AnnaID))), 429)
@@ -192,6 +199,7 @@ func TestThrottlingIsSwitched(t *testing.T) {
 }
 
 func TestProductionKnowsOnlyLiveKeys(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *Options) { o.AccountHost = productionEnv })
 	claims := w.claims(AnnaID)
 	claims["aud"] = productionEnv
@@ -201,6 +209,7 @@ func TestProductionKnowsOnlyLiveKeys(t *testing.T) {
 }
 
 func TestUserInfo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	target := w.AccountServer() + "/oauth/userinfo"
 	bearer := w.bearerOf(AnnaID)
@@ -223,6 +232,7 @@ func TestUserInfo(t *testing.T) {
 }
 
 func TestConsentIsRecordedOnlyByApproval(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.Revoke(GUIDKey, AnnaID)
 	w.wantReply(w.assert(w.sign(w.claims(AnnaID))), 400, "consent_required")
@@ -241,6 +251,7 @@ func TestConsentIsRecordedOnlyByApproval(t *testing.T) {
 }
 
 func TestAnAdministratorConsentsForEverybody(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.Revoke(GUIDKey, BobID)
 	target := w.AccountServer() + "/oauth/auth?response_type=code&scope=openid&admin_consent_scope=signature%20impersonation&client_id=" + GUIDKey +
@@ -254,6 +265,7 @@ func TestAnAdministratorConsentsForEverybody(t *testing.T) {
 }
 
 func TestConsentRequestsAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := url.Values{"response_type": {"code"}, "scope": {"signature"}, "client_id": {GUIDKey}, "redirect_uri": {"https://www.docusign.com"}}
 	tests := map[string]struct{ name, value, want string }{
@@ -294,6 +306,7 @@ func approvedCode(w *world, scope, challenge string) string {
 }
 
 func TestTheAuthorizationCodeGrantOfAPublicClient(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	sum := sha256.Sum256([]byte("verifier"))
 	exchange := func(code, verifier string) reply {
@@ -317,6 +330,7 @@ func TestTheAuthorizationCodeGrantOfAPublicClient(t *testing.T) {
 }
 
 func TestTheAuthorizationCodeGrantOfAConfidentialClient(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.AddIntegration(Integration{Key: GUIDKey, Secret: "s3cret", RedirectURIs: []string{"https://www.docusign.com"}})
 	exchange := func(secret string) reply {
@@ -334,6 +348,7 @@ func TestTheAuthorizationCodeGrantOfAConfidentialClient(t *testing.T) {
 }
 
 func TestRevokedConsentEndsRefreshTokensButNotAccessTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	sum := sha256.Sum256([]byte("v"))
 	got := w.token(url.Values{"grant_type": {grantCode}, "code": {approvedCode(w, "signature", encode(sum[:]))}, "client_id": {GUIDKey}, "code_verifier": {"v"}})

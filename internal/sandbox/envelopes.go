@@ -85,7 +85,7 @@ func (c *core) changeEnvelope(id, status, reason string) *apiError {
 	return refused
 }
 
-func (c *restCall) createEnvelope() (answer, *apiError) {
+func createEnvelope(c *restCall) (answer, *apiError) {
 	d, refused := c.definition(false)
 	if refused != nil {
 		return answer{}, refused
@@ -103,7 +103,7 @@ func (c *restCall) createEnvelope() (answer, *apiError) {
 	}}, nil
 }
 
-func (c *restCall) listEnvelopes() (answer, *apiError) {
+func listEnvelopes(c *restCall) (answer, *apiError) {
 	wanted := func(filter, value string) bool {
 		asked := c.URL.Query().Get(filter)
 		return asked == "" || slices.Contains(strings.Split(strings.ToLower(asked), ","), value)
@@ -123,7 +123,7 @@ func (c *restCall) listEnvelopes() (answer, *apiError) {
 	return good("envelopesInformation", value), nil
 }
 
-func (c *restCall) getEnvelope() (answer, *apiError) {
+func getEnvelope(c *restCall) (answer, *apiError) {
 	e, uri := c.envelope, "/envelopes/"+c.envelope.ID
 	o := object{
 		{"status", e.Status}, {"documentsUri", uri + "/documents"}, {"recipientsUri", uri + "/recipients"},
@@ -140,7 +140,7 @@ func (c *restCall) getEnvelope() (answer, *apiError) {
 	return good("envelope", o), nil
 }
 
-func (c *restCall) updateEnvelope() (answer, *apiError) {
+func updateEnvelope(c *restCall) (answer, *apiError) {
 	d, refused := c.definition(false)
 	if refused == nil {
 		refused = c.changeEnvelope(c.envelope.ID, d.Status, d.Reason)
@@ -148,7 +148,7 @@ func (c *restCall) updateEnvelope() (answer, *apiError) {
 	return good("envelopeUpdateSummary", object{{"envelopeId", c.envelope.ID}}), refused
 }
 
-func (c *restCall) listRecipients() (answer, *apiError) {
+func listRecipients(c *restCall) (answer, *apiError) {
 	var signers []any
 	for i, r := range c.envelope.Recipients {
 		signers = append(signers, object{
@@ -161,7 +161,7 @@ func (c *restCall) listRecipients() (answer, *apiError) {
 	}), nil
 }
 
-func (c *restCall) listDocuments() (answer, *apiError) {
+func listDocuments(c *restCall) (answer, *apiError) {
 	var documents []any
 	for _, d := range c.envelope.Documents {
 		documents = append(documents, object{
@@ -175,7 +175,7 @@ func (c *restCall) listDocuments() (answer, *apiError) {
 }
 
 // getDocument sends a small PDF, or with ?size=N a PDF-like stream of N bytes.
-func (c *restCall) getDocument() (answer, *apiError) {
+func getDocument(c *restCall) (answer, *apiError) {
 	id := c.params["{document}"]
 	isNamed := func(d Document) bool { return d.ID == id }
 	if id != "combined" && id != "certificate" && !slices.ContainsFunc(c.envelope.Documents, isNamed) {

@@ -17,6 +17,7 @@ func digest(b []byte) string {
 }
 
 func TestEnvelopesAreMadeInEveryFormat(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes"
 	bearer := w.bearerOf(LegacyID)
@@ -72,6 +73,7 @@ func TestEnvelopesAreMadeInEveryFormat(t *testing.T) {
 }
 
 func TestEnvelopeBodiesAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes"
 	bearer := w.bearerOf(LegacyID)
@@ -106,6 +108,7 @@ func TestEnvelopeBodiesAreRefused(t *testing.T) {
 }
 
 func TestABodyOverTheLimitIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *Options) { o.MaxBody = 1000 })
 	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes"
 	body := `{"emailSubject":"` + strings.Repeat("x", 2000) + `"}`
@@ -113,6 +116,7 @@ func TestABodyOverTheLimitIsRefused(t *testing.T) {
 }
 
 func TestTheLifeOfAnEnvelope(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	account := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061"
 	target := account + "/envelopes/" + CaptureEnvelopeID
@@ -134,6 +138,7 @@ func TestTheLifeOfAnEnvelope(t *testing.T) {
 }
 
 func TestViewsPointAtTheSigningSite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	account := w.SiteURL("demo.docusign.net") + "/restapi/v2.1/accounts/1703061"
 	bearer := w.bearerOf(LegacyID)
@@ -152,6 +157,7 @@ func TestViewsPointAtTheSigningSite(t *testing.T) {
 }
 
 func TestDocuments(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes/" + CaptureEnvelopeID + "/documents/"
 	bearer := w.bearerOf(LegacyID)

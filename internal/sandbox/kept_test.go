@@ -8,6 +8,7 @@ import (
 )
 
 func TestKeptAuthorityAndKeysAreTheSameInALaterRun(t *testing.T) {
+	t.Parallel()
 	first, err := Start(Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +46,7 @@ func TestKeptAuthorityAndKeysAreTheSameInALaterRun(t *testing.T) {
 }
 
 func TestKeptMaterialThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
 	if s, err := Start(Options{Authority: []byte("-----BEGIN NOTHING-----")}); err == nil {
 		_ = s.Close()
 		t.Error("an authority was made of nothing")

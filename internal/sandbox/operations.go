@@ -24,21 +24,21 @@ func operations() []operation {
 	tokens := []services.Credential{services.UsernameToken, services.HeaderOrToken, services.Body}
 	login, management := []services.Credential{services.Body}, []services.Credential{services.Header}
 	return []operation{
-		{login, "Login", nil, (*soapCall).login},
-		{envelopes, "CreateAndSendEnvelope", (*soapCall).findAccountNamed, (*soapCall).createEnvelope},
-		{envelopes, "CreateEnvelope", (*soapCall).findAccountNamed, (*soapCall).createEnvelope},
-		{envelopes, "SendEnvelope", (*soapCall).findEnvelope, (*soapCall).sendEnvelope},
-		{envelopes, "RequestStatus", (*soapCall).findEnvelope, (*soapCall).status},
-		{envelopes, "RequestStatusEx", (*soapCall).findEnvelope, (*soapCall).status},
-		{envelopes, "RequestPDF", (*soapCall).findEnvelope, (*soapCall).requestPDF},
-		{envelopes, "VoidEnvelope", (*soapCall).findEnvelope, (*soapCall).voidEnvelope},
-		{tokens, "GetAuthenticationToken", (*soapCall).findAccountNamed, (*soapCall).view},
-		{tokens, "RequestSenderToken", (*soapCall).findEnvelope, (*soapCall).view},
-		{tokens, "RequestCorrectToken", (*soapCall).findEnvelope, (*soapCall).view},
-		{envelopes, "RequestRecipientToken", (*soapCall).findEnvelope, (*soapCall).view},
-		{envelopes, "GetAccountMembershipFeaturesList", (*soapCall).findAccountNamed, (*soapCall).membershipFeatures},
-		{management, "GetEncryptedPassword", nil, (*soapCall).encryptedPassword},
-		{management, "GetMembershipSummary", nil, (*soapCall).membershipSummary},
+		{login, "Login", nil, soapLogin},
+		{envelopes, "CreateAndSendEnvelope", (*soapCall).findAccountNamed, soapCreate},
+		{envelopes, "CreateEnvelope", (*soapCall).findAccountNamed, soapCreate},
+		{envelopes, "SendEnvelope", (*soapCall).findEnvelope, soapSend},
+		{envelopes, "RequestStatus", (*soapCall).findEnvelope, soapStatus},
+		{envelopes, "RequestStatusEx", (*soapCall).findEnvelope, soapStatus},
+		{envelopes, "RequestPDF", (*soapCall).findEnvelope, soapPDF},
+		{envelopes, "VoidEnvelope", (*soapCall).findEnvelope, soapVoid},
+		{tokens, "GetAuthenticationToken", (*soapCall).findAccountNamed, soapView},
+		{tokens, "RequestSenderToken", (*soapCall).findEnvelope, soapView},
+		{tokens, "RequestCorrectToken", (*soapCall).findEnvelope, soapView},
+		{envelopes, "RequestRecipientToken", (*soapCall).findEnvelope, soapView},
+		{envelopes, "GetAccountMembershipFeaturesList", (*soapCall).findAccountNamed, soapFeatures},
+		{management, "GetEncryptedPassword", nil, soapPassword},
+		{management, "GetMembershipSummary", nil, soapMemberships},
 	}
 }
 
@@ -94,7 +94,7 @@ func (c *soapCall) findEnvelope() *apiError {
 	return c.enter(e.AccountID)
 }
 
-func (c *soapCall) login() (any, *apiError) {
+func soapLogin(c *soapCall) (any, *apiError) {
 	asked := c.msg.Field("ReturnBaseUrl")
 	var accounts []any
 	for _, a := range c.memberships(c.user) {
@@ -110,7 +110,7 @@ func (c *soapCall) login() (any, *apiError) {
 	return object{{"Success", true}, {"ErrorCode", "Success"}, {"Accounts", list{"Account", accounts}}}, nil
 }
 
-func (c *soapCall) createEnvelope() (any, *apiError) {
+func soapCreate(c *soapCall) (any, *apiError) {
 	e := Envelope{
 		AccountID: c.account.ID, SenderID: c.user.ID, Key: c.key, Status: "created", Subject: c.msg.Field("Subject"),
 		Documents: c.msg.Documents, Recipients: c.msg.Recipients,
@@ -119,19 +119,19 @@ func (c *soapCall) createEnvelope() (any, *apiError) {
 		e.Status = "sent"
 	}
 	c.envelope = c.create(e)
-	return c.status()
+	return soapStatus(c)
 }
 
-func (c *soapCall) sendEnvelope() (any, *apiError) {
+func soapSend(c *soapCall) (any, *apiError) {
 	if refused := c.changeEnvelope(c.envelope.ID, "sent", ""); refused != nil {
 		return nil, &apiError{code: "Envelope_Invalid_Status", message: refused.message}
 	}
 	c.envelope, _ = c.envelopes.get(c.envelope.ID)
-	return c.status()
+	return soapStatus(c)
 }
 
-// status is the type EnvelopeStatus, in the order of the WSDL.
-func (c *soapCall) status() (any, *apiError) {
+// soapStatus is the type EnvelopeStatus, in the order of the WSDL.
+func soapStatus(c *soapCall) (any, *apiError) {
 	e := c.envelope
 	sender, _ := c.findUser(e.SenderID)
 	created, changed := stamp(e.Created), stamp(e.Changed)
@@ -193,32 +193,32 @@ func title(status string) string {
 	return strings.ToUpper(status[:1]) + status[1:]
 }
 
-func (c *soapCall) requestPDF() (any, *apiError) {
+func soapPDF(c *soapCall) (any, *apiError) {
 	pdf := base64.StdEncoding.EncodeToString(samplePDF())
 	return object{{"EnvelopeID", c.envelope.ID}, {"PDFBytes", pdf}}, nil
 }
 
-func (c *soapCall) voidEnvelope() (any, *apiError) {
+func soapVoid(c *soapCall) (any, *apiError) {
 	if refused := c.changeEnvelope(c.envelope.ID, "voided", c.msg.Field("Reason")); refused != nil {
 		return nil, &apiError{code: "Envelope_Cannot_Void_Invalid_State", message: refused.message}
 	}
 	return object{{"VoidSuccess", true}}, nil
 }
 
-func (c *soapCall) view() (any, *apiError) { return c.viewURL(c.account.Site), nil }
+func soapView(c *soapCall) (any, *apiError) { return c.viewURL(c.account.Site), nil }
 
-func (c *soapCall) membershipFeatures() (any, *apiError) {
+func soapFeatures(c *soapCall) (any, *apiError) {
 	return object{
 		{"Email", c.user.Email}, {"UserName", c.user.Name},
 		{"EnabledFeaturesSet", list{"EnabledFeatures", []any{"CanSendEnvelope", "CanManageTemplates"}}},
 	}, nil
 }
 
-func (c *soapCall) encryptedPassword() (any, *apiError) {
+func soapPassword(c *soapCall) (any, *apiError) {
 	return object{{"EncryptedPassword", "bm90LWEtcmVhbC1wYXNzd29yZC0h"}, {"Success", true}}, nil
 }
 
-func (c *soapCall) membershipSummary() (any, *apiError) {
+func soapMemberships(c *soapCall) (any, *apiError) {
 	var summaries []any
 	for _, a := range c.memberships(c.user) {
 		summaries = append(summaries, object{

@@ -47,25 +47,25 @@ func restRoutes() []route {
 		envelope = account + "/envelopes/{envelope}"
 	)
 	return []route{
-		{"GET", "restapi", true, (*restCall).serviceInformation},
-		{"GET", "restapi/service_information", true, (*restCall).serviceInformation},
-		{"GET", "restapi/help", true, (*restCall).help},
-		{"GET", version, true, (*restCall).resources},
-		{"POST", version + "/oauth2/token", true, (*restCall).passwordGrant},
-		{"POST", version + "/oauth2/revoke", true, (*restCall).passwordGrant},
-		{"GET", version + "/login_information", false, (*restCall).loginInformation},
-		{"PUT", version + "/login_information/password", false, (*restCall).changePassword},
-		{"GET", account, false, (*restCall).getAccount},
-		{"GET", account + "/users", false, (*restCall).listUsers},
-		{"POST", account + "/views/console", false, (*restCall).consoleView},
-		{"POST", account + "/envelopes", false, (*restCall).createEnvelope},
-		{"GET", account + "/envelopes", false, (*restCall).listEnvelopes},
-		{"GET", envelope, false, (*restCall).getEnvelope},
-		{"PUT", envelope, false, (*restCall).updateEnvelope},
-		{"GET", envelope + "/recipients", false, (*restCall).listRecipients},
-		{"GET", envelope + "/documents", false, (*restCall).listDocuments},
-		{"GET", envelope + "/documents/{document}", false, (*restCall).getDocument},
-		{"POST", envelope + "/views/{view}", false, (*restCall).envelopeView},
+		{"GET", "restapi", true, serviceInformation},
+		{"GET", "restapi/service_information", true, serviceInformation},
+		{"GET", "restapi/help", true, help},
+		{"GET", version, true, resources},
+		{"POST", version + "/oauth2/token", true, passwordGrant},
+		{"POST", version + "/oauth2/revoke", true, passwordGrant},
+		{"GET", version + "/login_information", false, loginInformation},
+		{"PUT", version + "/login_information/password", false, changePassword},
+		{"GET", account, false, getAccount},
+		{"GET", account + "/users", false, listUsers},
+		{"POST", account + "/views/console", false, consoleView},
+		{"POST", account + "/envelopes", false, createEnvelope},
+		{"GET", account + "/envelopes", false, listEnvelopes},
+		{"GET", envelope, false, getEnvelope},
+		{"PUT", envelope, false, updateEnvelope},
+		{"GET", envelope + "/recipients", false, listRecipients},
+		{"GET", envelope + "/documents", false, listDocuments},
+		{"GET", envelope + "/documents/{document}", false, getDocument},
+		{"POST", envelope + "/views/{view}", false, envelopeView},
 	}
 }
 
@@ -207,7 +207,7 @@ func (c *restCall) findEnvelope() *apiError {
 	return nil
 }
 
-func (c *restCall) serviceInformation() (answer, *apiError) {
+func serviceInformation(c *restCall) (answer, *apiError) {
 	base := c.origin(c.host) + "/restapi/"
 	return good("serviceInformation", object{
 		{"serviceVersions", list{"serviceVersion", []any{
@@ -219,11 +219,11 @@ func (c *restCall) serviceInformation() (answer, *apiError) {
 	}), nil
 }
 
-func (c *restCall) help() (answer, *apiError) {
+func help(c *restCall) (answer, *apiError) {
 	return page("<!DOCTYPE html><html><body><h1>REST API help (sandbox)</h1></body></html>\r\n"), nil
 }
 
-func (c *restCall) resources() (answer, *apiError) {
+func resources(c *restCall) (answer, *apiError) {
 	base := c.origin(c.host) + "/restapi/" + c.version
 	return good("resources", object{{"resources", list{"nameValue", []any{
 		object{{"name", "login_information"}, {"value", base + "/login_information"}},
@@ -232,17 +232,17 @@ func (c *restCall) resources() (answer, *apiError) {
 }
 
 // passwordGrant refuses the retired token end points (PROTOCOL.md §3).
-func (c *restCall) passwordGrant() (answer, *apiError) {
+func passwordGrant(c *restCall) (answer, *apiError) {
 	c.count(func(n *Counts) { n.Legacy.PasswordGrant++ })
 	return answer{}, refusal("USER_AUTHENTICATION_FAILED")
 }
 
-func (c *restCall) changePassword() (answer, *apiError) {
+func changePassword(c *restCall) (answer, *apiError) {
 	return answer{}, refusal("USER_LACKS_PERMISSIONS")
 }
 
 // loginInformation is PROTOCOL.md §2. It lists the user's accounts in their own order, so the default may come second.
-func (c *restCall) loginInformation() (answer, *apiError) {
+func loginInformation(c *restCall) (answer, *apiError) {
 	switch c.setting().loginInfoStatus {
 	case 0:
 	case http.StatusNotFound:
@@ -288,7 +288,7 @@ func (c *restCall) loginAccount(a Account) object {
 	return o
 }
 
-func (c *restCall) getAccount() (answer, *apiError) {
+func getAccount(c *restCall) (answer, *apiError) {
 	return good("accountInformation", object{
 		{"currentPlanId", "sandbox"}, {"planName", "Sandbox"}, {"accountName", c.account.Name},
 		{"accountIdGuid", c.account.ID}, {"accountId", c.account.Number}, {"isDowngrade", "false"},
@@ -297,7 +297,7 @@ func (c *restCall) getAccount() (answer, *apiError) {
 }
 
 // listUsers is for administrators; ?email= is how a principal's GUID is looked up (PROTOCOL.md §0.4).
-func (c *restCall) listUsers() (answer, *apiError) {
+func listUsers(c *restCall) (answer, *apiError) {
 	if !c.user.Admin {
 		return answer{}, refusal("USER_LACKS_PERMISSIONS")
 	}
@@ -331,14 +331,14 @@ func wholePage(n int) object {
 	}
 }
 
-func (c *restCall) consoleView() (answer, *apiError) {
+func consoleView(c *restCall) (answer, *apiError) {
 	if _, refused := c.definition(true); refused != nil {
 		return answer{}, refused
 	}
 	return c.view(), nil
 }
 
-func (c *restCall) envelopeView() (answer, *apiError) {
+func envelopeView(c *restCall) (answer, *apiError) {
 	if !slices.Contains([]string{"sender", "correct", "recipient", "edit"}, c.params["{view}"]) {
 		return c.unread(empty(http.StatusNotFound)), nil
 	}

@@ -17,6 +17,7 @@ import (
 )
 
 func TestLegacyCredentialsAreRefusedAndCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	site := w.SiteURL("demo.docusign.net")
 	bearer := w.bearerOf(LegacyID)
@@ -57,6 +58,7 @@ func TestLegacyCredentialsAreRefusedAndCounted(t *testing.T) {
 }
 
 func TestErrorsHaveTheRecordedBytes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	site := w.SiteURL("demo.docusign.net")
 	t.Run("JSON is the default", func(t *testing.T) {
@@ -84,6 +86,7 @@ func TestErrorsHaveTheRecordedBytes(t *testing.T) {
 }
 
 func TestTheBearerDecides(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	target := w.SiteURL("na3.docusign.net") + "/restapi/v2.1/accounts/" + ExampleAccountID
 	bob, legacy := w.bearerOf(BobID), w.bearerOf(LegacyID)
@@ -127,6 +130,7 @@ func TestTheBearerDecides(t *testing.T) {
 }
 
 func TestAnswersCarryTheDocumentedHeaders(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	got := w.call("GET", w.SiteURL("na3.docusign.net")+"/restapi/v2/accounts/1234567", w.bearerOf(BobID), nil)
 	for name, want := range map[string]string{
@@ -143,6 +147,7 @@ func TestAnswersCarryTheDocumentedHeaders(t *testing.T) {
 }
 
 func TestLimitsAreEnforcedOnRequest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	target := w.SiteURL("na3.docusign.net") + "/restapi/v2/accounts/1234567"
 	bearer := w.bearerOf(BobID)
@@ -168,6 +173,7 @@ func (w *world) bearerAt(user string, ahead time.Duration) string {
 }
 
 func TestLoginInformation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/login_information"
 	bearer := w.bearerOf(AnnaID)
@@ -205,6 +211,7 @@ func TestLoginInformation(t *testing.T) {
 }
 
 func TestUsersAreForAdministrators(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	target := w.SiteURL("na3.docusign.net") + "/restapi/v2.1/accounts/1234567/users"
 	w.wantReply(w.call("GET", target, w.bearerOf(BobID), nil), 401, "USER_LACKS_PERMISSIONS")
@@ -213,6 +220,7 @@ func TestUsersAreForAdministrators(t *testing.T) {
 }
 
 func TestGzipIsUsedWhenTheRequestAllowsIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for accept, want := range map[string]bool{"gzip": true, "identity;q=0.3, gzip;q=1.0": true, "gzip;q=0": false, "none": false, "identity": false} {
 		got := w.call("GET", w.SiteURL("demo.docusign.net")+"/restapi", "", nil, "Accept-Encoding", accept)
@@ -288,6 +296,7 @@ func capture(t *testing.T, name, bearer string) []byte {
 }
 
 func TestRecordedClientsAreRefusedAsTheyAreAndServedWithABearer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	bearer := w.bearerOf(LegacyID)
 	tests := map[string]struct {
@@ -314,6 +323,7 @@ func TestRecordedClientsAreRefusedAsTheyAreAndServedWithABearer(t *testing.T) {
 }
 
 func TestErrorBodiesHaveTheLengthsOfRecordedOnes(t *testing.T) {
+	t.Parallel()
 	tests := map[int]*apiError{
 		165: refusal("PARTNER_AUTHENTICATION_FAILED", "An Integrator key was not specified."),
 		126: refusal("USER_LACKS_PERMISSIONS"),

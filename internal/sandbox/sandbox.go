@@ -5,6 +5,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -56,26 +57,19 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Listen == "" {
-		o.Listen = "127.0.0.1:0"
-	}
+	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
+	o.AccountHost = strings.ToLower(cmp.Or(o.AccountHost, "account-d.docusign.com"))
+	o.MaxBody = cmp.Or(o.MaxBody, 1<<30)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.AccountHost == "" {
-		o.AccountHost = "account-d.docusign.com"
-	}
 	if len(o.Sites) == 0 {
 		o.Sites = []string{"demo.docusign.net", "na3.docusign.net", "eu.docusign.net"}
-	}
-	if o.MaxBody <= 0 {
-		o.MaxBody = 1 << 30
 	}
 	o.Sites = slices.Clone(o.Sites)
 	for i, site := range o.Sites {
 		o.Sites[i] = strings.ToLower(site)
 	}
-	o.AccountHost = strings.ToLower(o.AccountHost)
 	return o
 }
 

@@ -182,6 +182,7 @@ func (w *world) wantReply(got reply, status int, parts ...string) {
 }
 
 func TestStartRefusesAnAddressThatIsNotLoopback(t *testing.T) {
+	t.Parallel()
 	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:443", "nonsense"} {
 		if s, err := Start(Options{Listen: address}); err == nil {
 			t.Errorf("%s: listened", address)
@@ -191,6 +192,7 @@ func TestStartRefusesAnAddressThatIsNotLoopback(t *testing.T) {
 }
 
 func TestEveryHostIsServedOverBothVersionsOfHTTP(t *testing.T) {
+	t.Parallel()
 	for name, h2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -208,6 +210,7 @@ func TestEveryHostIsServedOverBothVersionsOfHTTP(t *testing.T) {
 }
 
 func TestAHostThatDiffersFromTheServerNameIsMisdirected(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, host := range map[string]string{"another site": "eu.docusign.net", "a stranger": "evil.example.com", "the account server": "account-d.docusign.com"} {
 		t.Run(name, func(t *testing.T) {
@@ -221,6 +224,7 @@ func TestAHostThatDiffersFromTheServerNameIsMisdirected(t *testing.T) {
 }
 
 func TestByPortEachHostHasItsOwnAddress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(o *Options) { o.ByPort = true })
 	if !strings.HasPrefix(w.AccountServer(), "https://127.0.0.1:") {
 		t.Fatal(w.AccountServer())
@@ -238,6 +242,7 @@ func TestByPortEachHostHasItsOwnAddress(t *testing.T) {
 }
 
 func TestByLoopbackAddressThePathChoosesTheServer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	base := "https://" + w.Addr()
 	w.wantReply(w.call("GET", base+"/restapi/v2/accounts/1234567", w.bearerOf(AnnaID), nil), 200)
@@ -245,6 +250,7 @@ func TestByLoopbackAddressThePathChoosesTheServer(t *testing.T) {
 }
 
 func TestRequestsRememberTheBytes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	body := bytes.Repeat([]byte("x"), keepBody+10)
 	w.call("POST", w.SiteURL("demo.docusign.net")+"/restapi/v2/oauth2/token?a=%20b", "", bytes.NewReader(body[:100]), "X-Test", "one", "X-Test", "two")
@@ -255,6 +261,7 @@ func TestRequestsRememberTheBytes(t *testing.T) {
 }
 
 func TestRequestsAreBounded(t *testing.T) {
+	t.Parallel()
 	rec := &record{}
 	for range maxRequests + 2 {
 		rec.begin(httptest.NewRequest("GET", "/restapi", nil), "demo.docusign.net", noon)
@@ -265,6 +272,7 @@ func TestRequestsAreBounded(t *testing.T) {
 }
 
 func TestLeaksFindTheLegacyPasswordInItsUsualSpellings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	site := w.SiteURL("demo.docusign.net") + "/restapi/v2/oauth2/token"
 	tests := map[string]struct{ header, body string }{
@@ -286,6 +294,7 @@ func TestLeaksFindTheLegacyPasswordInItsUsualSpellings(t *testing.T) {
 }
 
 func TestPlannedFailures(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	site := w.SiteURL("demo.docusign.net")
 	bearer := w.bearerOf(LegacyID)
@@ -325,6 +334,7 @@ func TestPlannedFailures(t *testing.T) {
 }
 
 func TestTheLogHasOneLineAndNoSecret(t *testing.T) {
+	t.Parallel()
 	var lines bytes.Buffer
 	w := newWorld(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
 	w.client.Transport.(*http.Transport).DisableKeepAlives = true
@@ -338,6 +348,7 @@ func TestTheLogHasOneLineAndNoSecret(t *testing.T) {
 }
 
 func TestCountedPathsAreBounded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for i := range 20 {
 		for _, origin := range []string{w.AccountServer(), w.SiteURL("demo.docusign.net"), w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts", w.SiteURL("demo.docusign.net") + "/api/3.0"} {

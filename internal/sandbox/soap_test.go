@@ -82,6 +82,7 @@ const sampleEnvelope = `<Envelope><AccountId>1703061</AccountId><Documents><Docu
 	`<Recipients><Recipient><ID>1</ID><UserName>Sam</UserName><Email>s@example.com</Email><Type>Signer</Type><AccessCode xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/><RequireIDLookup>false</RequireIDLookup></Recipient></Recipients><Subject>Please é</Subject><EmailBlurb>hello</EmailBlurb></Envelope>`
 
 func TestOperationsAnswerByTheirWSDL(t *testing.T) {
+	t.Parallel()
 	type operationTest struct {
 		service, name, inner string
 		parts                []string
@@ -138,6 +139,7 @@ func TestOperationsAnswerByTheirWSDL(t *testing.T) {
 }
 
 func TestCredentialsOfSOAP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	api, dsapi, credential, management := w.service("api"), w.service("dsapi"), w.service("credential"), w.service("accountmanagement")
 	status := operationOf(apiSpace, "RequestStatus", "<EnvelopeID>"+CaptureEnvelopeID+"</EnvelopeID>")
@@ -217,6 +219,7 @@ func TestCredentialsOfSOAP(t *testing.T) {
 }
 
 func TestMessagesAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	bearer := w.bearerOf(LegacyID)
 	api := w.service("api")
@@ -284,6 +287,7 @@ func TestMessagesAreRefused(t *testing.T) {
 }
 
 func TestFaultsHaveTheirLayout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	api := w.service("api")
 	status := operationOf(apiSpace, "RequestStatus", "")
@@ -299,6 +303,7 @@ func TestFaultsHaveTheirLayout(t *testing.T) {
 }
 
 func TestATimestampIsAnsweredWithOne(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	stamp := `<w:Security xmlns:w="` + message.WSSE + `"><u:Timestamp xmlns:u="` + message.WSU + `"><u:Created>2026-11-22T10:00:00Z</u:Created></u:Timestamp></w:Security>`
 	got := w.soap(w.service("api"), message.SOAP11, envelopeOf(message.SOAP11, stamp, operationOf(apiSpace, "Ping", "")), "")
@@ -309,6 +314,7 @@ func TestATimestampIsAnsweredWithOne(t *testing.T) {
 }
 
 func TestMTOM(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	bearer := w.bearerOf(LegacyID)
 	document := bytes.Repeat([]byte("%PDF\r\n--x"), 50_000)
@@ -341,6 +347,7 @@ func TestMTOM(t *testing.T) {
 }
 
 func TestWSDLsCarryTheSitesAddress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for path, want := range map[string]string{
 		"/api/3.0/dsapi.asmx?WSDL": "dsapi.asmx", "/API/3.0/Api.asmx?wsdl": "api.asmx", "/api/3.0/credential.asmx?WSDL": "credential.asmx",
@@ -404,6 +411,7 @@ func (c recordedCall) bytes(more ...string) []byte {
 }
 
 func TestRecordedSOAPClients(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	bearer := "Authorization: Bearer " + w.bearerOf(LegacyID)
 	names, err := filepath.Glob("testdata/soap/*.http")

@@ -11,6 +11,7 @@ import (
 )
 
 func TestUTF16AndLatin1AreRead(t *testing.T) {
+	t.Parallel()
 	text := `<e><emailSubject>é😀</emailSubject></e>`
 	for name, order := range map[string][2]int{"little endian": {0, 8}, "big endian": {8, 0}} {
 		t.Run(name, func(t *testing.T) {
@@ -52,6 +53,7 @@ func FuzzReadXML(f *testing.F) {
 func utf16Of(s string) []uint16 { return utf16.Encode([]rune(s)) }
 
 func TestADecompressedBodyIsBounded(t *testing.T) {
+	t.Parallel()
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
 	if _, err := z.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil || z.Close() != nil {
