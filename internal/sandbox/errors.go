@@ -45,14 +45,13 @@ func refusal(code string, detail ...string) *apiError {
 	return &apiError{code, http.StatusUnauthorized, strings.Join(detail, " ")}
 }
 
-// body renders the error in the bytes of PROTOCOL.md §8.1: one of a limit is without line ends.
-func (e *apiError) body(asXML bool) []byte {
-	o := object{{"errorCode", e.code}, {"message", e.message}}
-	switch {
-	case asXML:
-		return xmlOf("errorDetails", o)
-	case e.status == http.StatusTooManyRequests:
-		return fmt.Appendf(nil, `{"errorCode": %q,"message": %q}`, e.code, e.message)
+// answer has the bytes of PROTOCOL.md §8.1: in JSON, one of a limit is without line ends.
+func (e *apiError) answer(r *http.Request) answer {
+	if e.status == http.StatusTooManyRequests && !wantsXML(r) {
+		body := fmt.Appendf(nil, `{"errorCode": %q,"message": %q}`, e.code, e.message)
+		return answer{status: e.status, contentType: typeJSON, body: body}
 	}
-	return jsonOf(o)
+	return answer{
+		status: e.status, root: "errorDetails", value: object{{"errorCode", e.code}, {"message", e.message}},
+	}
 }

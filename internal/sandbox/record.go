@@ -130,12 +130,6 @@ func (e *entry) setStatus(status int) {
 	e.rec.Status = status
 }
 
-func (e *entry) status() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.rec.Status
-}
-
 func (e *entry) snapshot() Recorded {
 	e.mu.Lock()
 	defer e.mu.Unlock()

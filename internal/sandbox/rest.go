@@ -135,11 +135,7 @@ func (c *restCall) serve(rt route) answer {
 
 func (c *restCall) refuse(e *apiError) answer {
 	c.count(func(n *Counts) { n.Refused[e.code]++ })
-	a := answer{status: e.status, contentType: typeJSON, body: e.body(wantsXML(c.Request))}
-	if wantsXML(c.Request) {
-		a.contentType = typeXML
-	}
-	return c.unread(a)
+	return c.unread(e.answer(c.Request))
 }
 
 // unread reads the start of an unwanted body, so that it is recorded; a client that waits for 100 Continue keeps it.
@@ -152,22 +148,11 @@ func (c *restCall) unread(a answer) answer {
 
 // admit resolves who calls and for which account, and charges the limits.
 func (c *restCall) admit() *apiError {
-	g, refused := c.bearer(c.request)
-	if refused != nil {
+	var refused *apiError
+	if c.user, c.key, refused = c.caller(c.request); refused != nil {
 		return refused
 	}
-	user, known := c.findUser(g.user)
-	switch {
-	case g.user == "":
-		return refusal("AUTHORIZATION_INVALID_TOKEN",
-			"The token belongs to a system application, which cannot call this service.")
-	case !known:
-		return refusal("AUTHORIZATION_INVALID_TOKEN")
-	case !slices.Contains(g.scopes, "signature"):
-		return refusal("USER_LACKS_PERMISSIONS")
-	}
-	c.user, c.key = user, g.key
-	charged := user.Default
+	charged := c.user.Default
 	if id, scoped := c.params["{account}"]; scoped {
 		if refused := c.enter(id); refused != nil {
 			return refused

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -329,7 +330,7 @@ func TestErrorBodiesHaveTheLengthsOfRecordedOnes(t *testing.T) {
 		126: refusal("USER_LACKS_PERMISSIONS"),
 	}
 	for want, e := range tests {
-		if got := len(e.body(false)); got != want {
+		if got := len(jsonOf(e.answer(httptest.NewRequest("GET", "/", nil)).value)); got != want {
 			t.Errorf("%s: %d bytes, want %d", e.code, got, want)
 		}
 	}

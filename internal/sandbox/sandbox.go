@@ -269,15 +269,17 @@ func (s *Sandbox) handler(identity string) http.Handler {
 		r = r.WithContext(r.Context())
 		r.Body = &recordedBody{http.MaxBytesReader(w, r.Body, s.opts.MaxBody), entry}
 		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+		var a answer
 		if s.opts.Logger != nil {
 			defer func() {
 				s.opts.Logger.Info("sandbox request",
-					"method", r.Method, "host", host, "path", r.URL.Path, "status", entry.status())
+					"method", r.Method, "host", host, "path", r.URL.Path, "status", a.status)
 			}()
 		}
-		a := empty(http.StatusMisdirectedRequest)
 		if known {
 			a = s.answer(request{r, host, w.Header()})
+		} else {
+			a = empty(http.StatusMisdirectedRequest)
 		}
 		entry.setStatus(a.status)
 		a.write(w, r)

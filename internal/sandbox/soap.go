@@ -159,18 +159,17 @@ func (e *apiError) faultName() string {
 }
 
 func faultCode(name string, soap12 bool) string {
-	server := name == "Unspecified_Error"
-	switch {
-	case name == "VersionMismatch" || name == "MustUnderstand":
-		return "soap:" + name
-	case server && soap12:
-		return "soap:Receiver"
-	case server:
-		return "soap:Server"
-	case soap12:
-		return "soap:Sender"
+	code, in12 := "Client", "Sender"
+	switch name {
+	case "VersionMismatch", "MustUnderstand":
+		code, in12 = name, name
+	case "Unspecified_Error":
+		code, in12 = "Server", "Receiver"
 	}
-	return "soap:Client"
+	if soap12 {
+		code = in12
+	}
+	return "soap:" + code
 }
 
 // deny tells a failure the service's way: inside a good answer where the WSDL has a place for it, else as a fault.

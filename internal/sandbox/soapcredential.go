@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"slices"
 	"strings"
 
 	"docusign-auth-proxy/internal/services"
@@ -138,11 +137,9 @@ func (c *soapCall) check(cred credential) *apiError {
 }
 
 func (c *soapCall) checkBearer() *apiError {
-	g, refused := c.bearer(c.request)
-	user, known := c.findUser(g.user)
-	if refused != nil || c.setting().noSOAPBearer || !known || !slices.Contains(g.scopes, "signature") {
+	var refused *apiError
+	if c.user, c.key, refused = c.caller(c.request); refused != nil || c.setting().noSOAPBearer {
 		return refusal("AUTHORIZATION_INVALID_TOKEN")
 	}
-	c.user, c.key = user, g.key
 	return nil
 }

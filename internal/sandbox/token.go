@@ -63,6 +63,23 @@ func (c *core) bearer(r request) (grant, *apiError) {
 	return grant{}, refusal("AUTHORIZATION_INVALID_TOKEN")
 }
 
+// caller is the user and the integration key behind the access token of a request to eSignature.
+func (c *core) caller(r request) (User, string, *apiError) {
+	g, refused := c.bearer(r)
+	user, known := c.findUser(g.user)
+	switch {
+	case refused != nil:
+	case g.user == "":
+		refused = refusal("AUTHORIZATION_INVALID_TOKEN",
+			"The token belongs to a system application, which cannot call this service.")
+	case !known:
+		refused = refusal("AUTHORIZATION_INVALID_TOKEN")
+	case !slices.Contains(g.scopes, "signature"):
+		refused = refusal("USER_LACKS_PERMISSIONS")
+	}
+	return user, g.key, refused
+}
+
 // legacyBearer recognises tokens of the retired grant: lower-case scheme, bare, or no JWT (PROTOCOL.md §1.4, §3.2).
 func legacyBearer(value string) bool {
 	scheme, text, two := strings.Cut(value, " ")
