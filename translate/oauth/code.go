@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,14 +17,13 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// DefaultRenewAfter is how long a refresh token may lie unused before Renew exchanges it; DocuSign forgets it after 30
-// days. DefaultRenewPause keeps many that are due at once from being throttled (PROTOCOL.md §6.3).
+// renewAfter is how long a refresh token may lie unused before Renew exchanges it; DocuSign forgets it after 30
+// days. renewPause keeps many that are due at once from being throttled (PROTOCOL.md §6.3).
 const (
-	DefaultRenewAfter = 3 * 24 * time.Hour
-	DefaultRenewPause = 2 * time.Second
+	renewAfter  = 3 * 24 * time.Hour
+	renewPause  = 2 * time.Second
+	codeTimeout = 20 * time.Second
 )
-
-const codeTimeout = 20 * time.Second
 
 // RefreshStore keeps refresh tokens, by RefreshName, so that a login survives a restart.
 type RefreshStore interface {
@@ -34,7 +32,7 @@ type RefreshStore interface {
 	PutRefresh(name string, token secret.Text) error
 }
 
-// CodeConfig is what a CodeGranter is made of. AccountServer, ClientID and Tokens are required.
+// CodeConfig is what a CodeGranter is made of. AccountServer, ClientID, HTTP and Tokens are required.
 type CodeConfig struct {
 	AccountServer string // origin, as in Config
 	ClientID      string
@@ -42,8 +40,6 @@ type CodeConfig struct {
 	HTTP          *http.Client // as in Config
 	Tokens        RefreshStore
 	Identities    []Identity       // whom Renew looks after
-	RenewAfter    time.Duration    // 0 = DefaultRenewAfter
-	RenewPause    time.Duration    // between two exchanges of Renew; 0 = DefaultRenewPause
 	Now           func() time.Time // nil = time.Now
 }
 
@@ -52,6 +48,7 @@ type CodeConfig struct {
 type CodeGranter struct {
 	cfg    CodeConfig
 	server *server
+	pause  time.Duration // between two exchanges of Renew
 
 	mu    sync.Mutex
 	users map[string]*codeUser // by RefreshName; only of those with a refresh token
@@ -72,9 +69,7 @@ func NewCodeGranter(cfg CodeConfig) (*CodeGranter, error) {
 	if cfg.ClientID == "" || cfg.Tokens == nil {
 		return nil, errors.New("authorization code grant: an integration key and a store for refresh tokens are needed")
 	}
-	cfg.RenewAfter = cmp.Or(cfg.RenewAfter, DefaultRenewAfter)
-	cfg.RenewPause = cmp.Or(cfg.RenewPause, DefaultRenewPause)
-	return &CodeGranter{cfg: cfg, server: s, users: map[string]*codeUser{}}, nil
+	return &CodeGranter{cfg: cfg, server: s, pause: renewPause, users: map[string]*codeUser{}}, nil
 }
 
 // RefreshName is the name under which the refresh token of id is stored. Scopes do not count: one login serves them
@@ -279,7 +274,7 @@ func (g *CodeGranter) Renew(ctx context.Context, through *Client) error {
 		if !g.due(RefreshName(id)) {
 			continue
 		}
-		if exchanged && !pause(ctx, g.cfg.RenewPause) {
+		if exchanged && !pause(ctx, g.pause) {
 			break
 		}
 		exchanged = true
@@ -293,7 +288,7 @@ func (g *CodeGranter) Renew(ctx context.Context, through *Client) error {
 // due goes by the date in the store, which outlives the process.
 func (g *CodeGranter) due(name string) bool {
 	_, at, ok, err := g.cfg.Tokens.Refresh(name)
-	return err != nil || ok && g.server.now().Sub(at) >= g.cfg.RenewAfter // Token tells what the error is
+	return err != nil || ok && g.server.now().Sub(at) >= renewAfter // Token tells what the error is
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

@@ -348,7 +348,7 @@ func TestAStartExchangesOnlyRefreshTokensThatAreOld(t *testing.T) {
 	}{
 		"logged in seconds ago: the first call exchanges": {5 * time.Second, 0, 1},
 		"two days ago": {48 * time.Hour, 0, 1},
-		"unused for days: kept alive, and the first call has its token":       {DefaultRenewAfter, 1, 1},
+		"unused for days: kept alive, and the first call has its token":       {renewAfter, 1, 1},
 		"stored by a version that noted no time: as if unused for long":       {-1, 1, 1},
 		"a clock that was set back since is no reason to exchange at a start": {-time.Hour, 0, 1},
 	} {
@@ -389,11 +389,11 @@ func TestRenewTakesItsTime(t *testing.T) {
 	bob := Identity{Issuer: testIssuer, Subject: sandbox.BobID, Scopes: testScopes}
 	g := w.granter(func(c *CodeConfig) {
 		c.Identities = append(c.Identities, bob)
-		c.RenewPause = time.Hour
 	})
+	g.pause = time.Hour
 	w.login(g, testUser)
 	w.tokens.m[RefreshName(bob)] = secret.New("canary-token")
-	w.clock.Advance(DefaultRenewAfter)
+	w.clock.Advance(renewAfter)
 	w.sandbox.ResetCounts()
 	ctx, cancel := context.WithCancel(t.Context())
 	exchanged := make(chan struct{}, 2)
@@ -417,7 +417,7 @@ func TestARefreshTokenThatDoesNotRotateGetsANewDate(t *testing.T) {
 	before := w.tokens.all()
 	const noRefresh = `{"access_token":"eyJ.a.b","token_type":"Bearer","expires_in":3600}`
 	w.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: 200, Body: noRefresh})
-	w.clock.Advance(DefaultRenewAfter)
+	w.clock.Advance(renewAfter)
 	if _, err := g.Grant(t.Context(), anna()); err != nil {
 		t.Fatal(err)
 	}

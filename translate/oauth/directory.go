@@ -52,7 +52,7 @@ type directory struct {
 }
 
 func newDirectory(c *Client, what string, notFound *rate.Limiter) *directory {
-	known := cache.New[lookup, *entry[string]](c.cfg.MaxEntries, 0, nil).Spare((*entry[string]).busy)
+	known := cache.New[lookup, *entry[string]](maxEntries, 0, nil).Spare((*entry[string]).busy)
 	return &directory{client: c, what: what, notFound: notFound, known: known}
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/cache"
 )
 
 func TestColdCallersShareOneGrant(t *testing.T) {
@@ -480,7 +482,8 @@ func TestAdopt(t *testing.T) {
 
 func TestEntriesAreBounded(t *testing.T) {
 	d := newDocusign(t, 0)
-	c := d.client(t, func(cfg *Config) { cfg.MaxEntries = 4 })
+	c := d.client(t, nil)
+	c.subjects = cache.New[Identity, *subject](4, 0, nil)
 	user := func(i int) Identity { return Identity{testIssuer, fmt.Sprintf("user-%d", i), testScopes} }
 	for i := range 4 {
 		mustToken(t, c, user(i))

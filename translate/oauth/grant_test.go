@@ -144,7 +144,8 @@ func TestNoAnswer(t *testing.T) {
 func TestFetchHasItsOwnTimeLimit(t *testing.T) {
 	d := newDocusign(t, 0)
 	d.gate = make(chan struct{}) // never opened
-	c := d.client(t, func(cfg *Config) { cfg.Timeout = 20 * time.Millisecond })
+	c := d.client(t, nil)
+	c.fetches.timeout = 20 * time.Millisecond
 	_, err := c.Token(t.Context(), anna())
 	var ge *GrantError
 	if !errors.As(err, &ge) || ge.Kind != Network || !strings.Contains(err.Error(), "no answer in time") {
@@ -424,7 +425,7 @@ func TestNewRefusesBadConfig(t *testing.T) {
 			}
 		})
 	}
-	c, err := New(Config{AccountServer: "HTTPS://Account-D.docusign.com/"})
+	c, err := New(Config{AccountServer: "HTTPS://Account-D.docusign.com/", HTTP: &http.Client{}})
 	if err != nil || c.server.origin != "https://account-d.docusign.com" || c.server.audience != "account-d.docusign.com" {
 		t.Errorf("%+v, %v", c, err)
 	}

@@ -21,10 +21,13 @@ import (
 // Defaults of the Config fields of the same name.
 const (
 	DefaultRedirectURI   = "https://developers.docusign.com/platform/auth/consent"
-	DefaultTimeout       = 30 * time.Second
-	DefaultUserInfoLife  = 12 * time.Hour
 	DefaultTerminalPause = 15 * time.Second
-	DefaultMaxEntries    = 10_000
+)
+
+const (
+	fetchTimeout = 30 * time.Second // of one fetch, independent of its callers
+	userInfoLife = 12 * time.Hour   // after it UserInfo is refreshed in the background
+	maxEntries   = 10_000           // identities, and look-up results of each kind, kept at once
 )
 
 // Identity says whom a token is for. With the account server it is the cache key.
@@ -44,11 +47,11 @@ type Issuer struct {
 	Keys     []*Key
 }
 
-// Config is what a Client is made of. AccountServer is required; every other zero value means the default it names.
+// Config is what a Client is made of. AccountServer and HTTP are required; every other zero value means the default it names.
 type Config struct {
 	AccountServer string       // origin, such as https://account-d.docusign.com; plain http only on a loopback address
 	Audience      string       // claim aud; "" = host[:port] of AccountServer (PROTOCOL.md §6.1)
-	HTTP          *http.Client // way out; nil = no environment proxy, time-outs of 10 to 20 s; no redirects
+	HTTP          *http.Client // way out, with time-outs; its redirects are not followed
 	Issuers       []Issuer
 	Granters      func(Identity) Granter // consulted first; nil, or a nil answer = JWT grant
 	RedirectURI   string                 // for consent URLs, must be registered with the integration key
@@ -60,10 +63,7 @@ type Config struct {
 	TrustedBase func(*url.URL) error
 	Observer    Observer
 
-	Timeout       time.Duration // of one fetch, independent of its callers
-	UserInfoLife  time.Duration // after it UserInfo is refreshed in the background
 	TerminalPause time.Duration // pause after a refusal only a person can lift: within it the person's repair is seen
-	MaxEntries    int           // identities, and look-up results of each kind, kept at once
 	Learned       Learned       // results of earlier look-ups; ignored when learnt from another account server
 }
 
@@ -75,10 +75,7 @@ func (cfg Config) withDefaults() Config {
 		cfg.Jitter = rand.Float64
 	}
 	cfg.RedirectURI = cmp.Or(cfg.RedirectURI, DefaultRedirectURI)
-	cfg.Timeout = cmp.Or(cfg.Timeout, DefaultTimeout)
-	cfg.UserInfoLife = cmp.Or(cfg.UserInfoLife, DefaultUserInfoLife)
 	cfg.TerminalPause = cmp.Or(cfg.TerminalPause, DefaultTerminalPause)
-	cfg.MaxEntries = cmp.Or(cfg.MaxEntries, DefaultMaxEntries)
 	return cfg
 }
 
@@ -138,10 +135,10 @@ func New(cfg Config) (*Client, error) {
 	}
 	cfg = cfg.withDefaults()
 	s.audience, s.onClock = cmp.Or(cfg.Audience, s.audience), cfg.Observer.Clock
-	c := &Client{cfg: cfg, server: s, fetches: newFetches(cfg.Now, cfg.Timeout)}
+	c := &Client{cfg: cfg, server: s, fetches: newFetches(cfg.Now, fetchTimeout)}
 	consentURL := func(id Identity) string { return c.Consent(id).Individual() }
 	c.jwt = &jwtGrant{server: s, issuers: issuers, observer: cfg.Observer.Grant, consentURL: consentURL}
-	c.subjects = cache.New[Identity, *subject](cfg.MaxEntries, 0, nil).Spare((*subject).busy)
+	c.subjects = cache.New[Identity, *subject](maxEntries, 0, nil).Spare((*subject).busy)
 	c.noLogin = cache.New[string, struct{}](maxNoLogin, noLoginFor, cfg.Now)
 	notFound := rate.NewLimiter(rate.Every(notFoundEvery), notFoundBurst)
 	c.users = newDirectory(c, "user", notFound)
@@ -152,12 +149,7 @@ func New(cfg Config) (*Client, error) {
 
 // Close ends background refreshes and fetches in flight and waits for them. Call it when no request uses the client any
 // more: afterwards live tokens are still served, but whoever would need a new one gets ErrClosed.
-func (c *Client) Close() {
-	c.fetches.close()
-	if c.server.own {
-		c.server.http.CloseIdleConnections()
-	}
-}
+func (c *Client) Close() { c.fetches.close() }
 
 // ClockOffset returns server time minus local time as the account server's Date headers tell it, and when that was
 // learnt (zero: not yet). Offsets of two seconds or less are within the error of the method.

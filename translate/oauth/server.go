@@ -3,7 +3,6 @@ package oauth
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,7 +36,6 @@ type server struct {
 	origin    string
 	audience  string // claim aud
 	http      http.Client
-	own       bool // the transport is ours
 	now       func() time.Time
 	onClock   func(time.Duration) // may be nil
 	wire      chan struct{}
@@ -47,15 +45,15 @@ type server struct {
 
 func newServer(origin string, given *http.Client, now func() time.Time) (*server, error) {
 	origin, host, err := accountServer(origin)
+	if err == nil && given == nil {
+		err = errors.New("no HTTP client is given")
+	}
 	if err != nil {
 		return nil, err
 	}
-	s := &server{origin: origin, audience: host, now: now, own: given == nil, wire: make(chan struct{}, maxConcurrent)}
+	s := &server{origin: origin, audience: host, now: now, wire: make(chan struct{}, maxConcurrent)}
 	if s.now == nil {
 		s.now = time.Now
-	}
-	if given == nil {
-		given = defaultHTTP()
 	}
 	s.http = http.Client{
 		Transport: given.Transport,
@@ -94,20 +92,6 @@ func isOrigin(u *url.URL) bool {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}
-
-func defaultHTTP() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		// No proxy from the environment: in this process it may well name the process itself.
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: 20 * time.Second,
-		IdleConnTimeout:       90 * time.Second,
-		MaxIdleConns:          16,
-		MaxIdleConnsPerHost:   8,
-		ForceAttemptHTTP2:     true,
-	}}
 }
 
 // acquire takes one of the places on the wire; release gives it back.

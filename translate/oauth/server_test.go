@@ -241,6 +241,7 @@ func (d *docusign) client(t testing.TB, change func(*Config)) *Client {
 	t.Helper()
 	cfg := Config{
 		AccountServer: d.URL,
+		HTTP:          d.Client(),
 		Issuers:       []Issuer{{ClientID: testIssuer, Keys: []*Key{testKey(t, 0)}}},
 		Now:           d.clock.Now,
 		Jitter:        func() float64 { return 0.5 },

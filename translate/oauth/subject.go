@@ -91,7 +91,7 @@ func (s *subject) drop(used *Token, u Use) bool {
 	return allowed
 }
 
-// UserInfo returns where the accounts of id are, from the cache if it can: it lives for Config.UserInfoLife, then is
+// UserInfo returns where the accounts of id are, from the cache if it can: it lives for twelve hours, then is
 // refreshed in the background, and a refresh that fails leaves the old answer. Errors: *GrantError, *RequestError,
 // ErrClosed, the error of ctx.
 func (c *Client) UserInfo(ctx context.Context, id Identity) (*UserInfo, error) {

@@ -116,7 +116,7 @@ func (s *subject) fetchUserInfo(ctx context.Context) (timed[*UserInfo], error) {
 		until := u.Fetched.Add(c.cfg.TerminalPause)
 		return newTimed(u, until, until), nil
 	}
-	life := time.Duration((0.9 + 0.1*c.cfg.Jitter()) * float64(c.cfg.UserInfoLife))
+	life := time.Duration((0.9 + 0.1*c.cfg.Jitter()) * float64(userInfoLife))
 	return newTimed(u, u.Fetched.Add(life), time.Time{}), nil
 }
 
