@@ -80,6 +80,9 @@ func (p *App) AdminAddress() string {
 	return p.adminOn.Addr().String()
 }
 
+// Metrics are what the operations listener serves at /metrics.
+func (p *App) Metrics() prometheus.Gatherer { return p.registry }
+
 // Active is the number of calls under way.
 func (p *App) Active() int64 { return p.Server.Active() }
 

@@ -4,11 +4,11 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Demo is the command's options and the two streams it writes to.
@@ -70,7 +70,7 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 		d.played(s)
 	}
 	if d.AsJSON {
-		err = printJSON(d.Out, done)
+		err = shown.JSON(d.Out, done)
 	} else {
 		p.ending(done)
 		err = p.err
@@ -105,11 +105,4 @@ func (d *Demo) play(ctx context.Context, s *stage, p *page) (performance, error)
 	done.Proof, done.Metrics, done.Trouble = s.sumUp(ctx)
 	done.OK = done.OK && len(done.Trouble) == 0
 	return done, ctx.Err()
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

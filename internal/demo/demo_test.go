@@ -284,14 +284,3 @@ func TestLongLinesAreFoldedWithoutLosingAnything(t *testing.T) {
 		})
 	}
 }
-
-func TestReadCounters(t *testing.T) {
-	t.Parallel()
-	got, err := readCounters(strings.NewReader("# HELP docusign_auth_proxy_a_total x\ndocusign_auth_proxy_a_total{b=\"c d\"} 3\ndocusign_auth_proxy_live_tokens 1\ngo_x_total 5\ndocusign_auth_proxy_b_total 1e+06\n"))
-	if err != nil || len(got) != 2 || got[`docusign_auth_proxy_a_total{b="c d"}`] != 3 || got["docusign_auth_proxy_b_total"] != 1e6 {
-		t.Errorf("%v %v", got, err)
-	}
-	if _, err := readCounters(strings.NewReader("docusign_auth_proxy_a_total many\n")); err == nil {
-		t.Error("a value that is no number was taken")
-	}
-}

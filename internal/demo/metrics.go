@@ -1,24 +1,17 @@
 package demo
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
-const (
-	metricsPrefix = "docusign_auth_proxy_"
-	scrapeLimit   = 8 << 20
-)
+const metricsPrefix = "docusign_auth_proxy_"
 
-// told are the counters that the demo speaks of, with the labels it keeps apart; all others are summed over.
+// told are the counters that the demo speaks of, in this order, with the labels it keeps apart; all others are summed over.
 var told = []struct {
 	name   string
 	labels []string
@@ -37,7 +30,8 @@ type moved struct {
 	By   float64 `json:"by"`
 }
 
-// sumUp tells what DocuSign counted and which metrics moved. It waits until the last call has been recorded, which happens after its answer.
+// sumUp tells what DocuSign counted and which metrics moved. It waits until the last call has been recorded, which happens
+// after its answer.
 func (s *stage) sumUp(ctx context.Context) (proof, []moved, []string) {
 	c := s.sandbox.Counts()
 	p := proof{Calls: s.calls, Let: c.API + c.SOAP - s.asides, Grants: c.Grants, Legacy: c.Legacy.Total(), Leaks: len(s.sandbox.Leaks())}
@@ -53,114 +47,68 @@ func (s *stage) sumUp(ctx context.Context) (proof, []moved, []string) {
 	if p.Grants != 1 {
 		trouble = append(trouble, fmt.Sprintf("%d tokens were asked for instead of 1", p.Grants))
 	}
-	metrics, err := s.movement(ctx)
+	metrics, err := s.settledCounters(ctx)
 	if err != nil {
 		trouble = append(trouble, err.Error())
 	}
 	return p, metrics, trouble
 }
 
-// movement compares the counters with those before the first act.
-func (s *stage) movement(ctx context.Context) ([]moved, error) {
-	for deadline := time.Now().Add(callLimit); ; time.Sleep(time.Millisecond) {
-		after, err := s.counters(ctx)
-		if err != nil {
-			return nil, err
-		}
-		metrics, calls := s.compare(after)
-		if calls >= s.calls {
-			return metrics, nil
-		}
-		if time.Now().After(deadline) {
-			return metrics, fmt.Errorf("the metrics count %d calls, but %d were made", calls, s.calls)
-		}
-	}
-}
-
-func (s *stage) compare(after map[string]float64) (metrics []moved, calls int) {
-	sums := map[string]float64{}
-	for series, value := range after {
-		by := value - s.before[series]
-		name, labels, _ := strings.Cut(strings.TrimPrefix(series, metricsPrefix), "{")
-		for _, t := range told {
-			if t.name == name && by != 0 {
-				sums[name+kept(labels, t.labels)] += by
-			}
-		}
-		if name == "requests_total" {
-			calls += int(by)
-		}
-	}
-	for name, by := range sums {
-		metrics = append(metrics, moved{name, by})
-	}
-	slices.SortFunc(metrics, func(a, b moved) int {
-		return cmp.Or(rank(a.Name)-rank(b.Name), cmp.Compare(b.By, a.By), strings.Compare(a.Name, b.Name))
-	})
-	return metrics, calls
-}
-
-func rank(series string) int {
-	name, _, _ := strings.Cut(series, "{")
-	for i, t := range told {
-		if t.name == name {
-			return i
-		}
-	}
-	return len(told)
-}
-
-// kept writes the labels of that list again. The values of these labels are words of the proxy's own, without quotes or commas.
-func kept(labels string, names []string) string {
-	var pairs []string
-	for _, name := range names {
-		for pair := range strings.SplitSeq(strings.TrimSuffix(labels, "}"), ",") {
-			if strings.HasPrefix(pair, name+"=") {
-				pairs = append(pairs, pair)
-			}
-		}
-	}
-	if len(pairs) == 0 {
-		return ""
-	}
-	return "{" + strings.Join(pairs, ",") + "}"
-}
-
-// counters scrapes the operations listener as Prometheus does.
-func (s *stage) counters(ctx context.Context) (map[string]float64, error) {
+// settledCounters waits until the metrics count all calls.
+func (s *stage) settledCounters(ctx context.Context) ([]moved, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.adminURL()+"/metrics", nil)
-	if err != nil {
-		return nil, err
+	for {
+		metrics, calls, err := s.counters()
+		if err != nil || calls >= s.calls {
+			return metrics, err
+		}
+		select {
+		case <-ctx.Done():
+			return metrics, fmt.Errorf("the metrics count %d calls, but %d were made", calls, s.calls)
+		case <-time.After(time.Millisecond):
+		}
 	}
-	transport := &http.Transport{DisableKeepAlives: true} // no HTTP_PROXY either: this goes to the machine itself
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return nil, fmt.Errorf("scrape: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("scrape: status %d", resp.StatusCode)
-	}
-	return readCounters(io.LimitReader(resp.Body, scrapeLimit))
 }
 
-// readCounters takes the proxy's counters from the text format, a series a line.
-func readCounters(r io.Reader) (map[string]float64, error) {
-	found := map[string]float64{}
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		line := lines.Text()
-		at := strings.LastIndexByte(line, ' ')
-		if at < 0 || !strings.HasPrefix(line, metricsPrefix) || !strings.Contains(line, "_total") {
-			continue
+// counters reads the proxy's metrics, which began with the demo.
+func (s *stage) counters() (metrics []moved, calls int, err error) {
+	families, err := s.program.Metrics().Gather()
+	for _, t := range told {
+		sums := map[string]float64{}
+		for _, family := range families {
+			if family.GetName() != metricsPrefix+t.name {
+				continue
+			}
+			for _, m := range family.GetMetric() {
+				var kept []string
+				for _, l := range m.GetLabel() {
+					if slices.Contains(t.labels, l.GetName()) {
+						kept = append(kept, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
+					}
+				}
+				slices.SortFunc(kept, func(a, b string) int { return strings.Compare(b, a) }) // scheme before outcome
+				sums[strings.Join(kept, ",")] += m.GetCounter().GetValue()
+			}
 		}
-		value, err := strconv.ParseFloat(line[at+1:], 64)
-		if err != nil {
-			return nil, fmt.Errorf("scrape: %w", err)
+		var one []moved
+		for labels, by := range sums {
+			if t.name == "requests_total" {
+				calls += int(by)
+			}
+			if by != 0 {
+				one = append(one, moved{t.name + inBraces(labels), by})
+			}
 		}
-		found[line[:at]] = value
+		slices.SortFunc(one, func(a, b moved) int { return cmp.Or(cmp.Compare(b.By, a.By), strings.Compare(a.Name, b.Name)) })
+		metrics = append(metrics, one...)
 	}
-	return found, lines.Err()
+	return metrics, calls, err
+}
+
+func inBraces(labels string) string {
+	if labels == "" {
+		return ""
+	}
+	return "{" + labels + "}"
 }

@@ -28,10 +28,9 @@ type stage struct {
 	mask    *masker
 	trust   *x509.CertPool // the proxy's CA, as an old program is told to trust it
 
-	calls  int                // made through the proxy so far
-	asides int                // calls that the demo itself made to DocuSign, to show what it answers
-	before map[string]float64 // counters before the first act
-	first  string             // DocuSign's own refusal, to compare with the proxy's
+	calls  int    // made through the proxy so far
+	asides int    // calls that the demo itself made to DocuSign, to show what it answers
+	first  string // DocuSign's own refusal, to compare with the proxy's
 	stop   context.CancelFunc
 	done   chan error
 }
@@ -65,11 +64,7 @@ func openStage(ctx context.Context, at places, keys map[string][]byte) (s *stage
 	if err != nil {
 		return s, err
 	}
-	if err := s.start(ctx, path); err != nil {
-		return s, err
-	}
-	s.before, err = s.counters(ctx)
-	return s, err
+	return s, s.start(ctx, path)
 }
 
 func (s *stage) start(ctx context.Context, path string) error {
