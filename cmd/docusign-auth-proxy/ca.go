@@ -42,7 +42,8 @@ type caEnv struct {
 }
 
 func newCA() *cobra.Command {
-	return newCAWith(caEnv{now: time.Now, run: trust.Exec, find: exec.LookPath, getenv: os.Getenv, interactive: isTerminal})
+	return newCAWith(caEnv{now: time.Now, run: trust.Exec, find: exec.LookPath, getenv: os.Getenv,
+		interactive: isTerminal})
 }
 
 func newCAWith(env caEnv) *cobra.Command {
@@ -110,7 +111,8 @@ func (r *caReport) describe(w io.Writer) {
 	row("sha-256", r.SHA256)
 	row("sha-1", r.SHA1+" (Windows: thumbprint)")
 	row("key", r.Key)
-	row("valid", r.NotBefore.UTC().Format(time.DateOnly)+" to "+r.NotAfter.UTC().Format(time.DateOnly)+", "+daysLeft(r.DaysLeft))
+	row("valid", r.NotBefore.UTC().Format(time.DateOnly)+" to "+r.NotAfter.UTC().Format(time.DateOnly)+", "+
+		daysLeft(r.DaysLeft))
 	row("may sign for", r.scope())
 	for _, warning := range r.Warnings {
 		row("warning", warning)
@@ -148,7 +150,8 @@ type caSource struct{ config, cert, key string }
 
 func (s *caSource) certFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.cert, "cert", defaultCACert, "certificate `FILE`")
-	cmd.Flags().StringVarP(&s.config, "config", "c", "", "take the files from interception in this configuration `FILE`")
+	cmd.Flags().StringVarP(&s.config, "config", "c", "",
+		"take the files from interception in this configuration `FILE`")
 	cmd.MarkFlagsMutuallyExclusive("config", "cert")
 }
 
@@ -182,7 +185,8 @@ func caFilesOf(path string) (cert, key string, err error) {
 	}
 	in := doc.Interception
 	if in.CACert == "" || in.CAKey == "" {
-		return "", "", fmt.Errorf("%s names no CA: put interception: {ca_cert: …, ca_key: …} into it; docusign-auth-proxy ca init makes both files", path)
+		return "", "", fmt.Errorf("%s names no CA: put interception: {ca_cert: …, ca_key: …} into it; "+
+			"docusign-auth-proxy ca init makes both files", path)
 	}
 	folder := filepath.Dir(path)
 	return inFolder(folder, in.CACert), inFolder(folder, in.CAKey), nil
@@ -343,10 +347,13 @@ critical constraints: --lenient-constraints lets them in, and they then ignore t
 	f.StringVar(&o.key, "key", defaultCAKey, "name of the private key `FILE` in the folder")
 	f.StringVar(&o.algorithm, "algorithm", "rsa", "rsa or ecdsa")
 	f.IntVar(&o.days, "days", defaultCADays, "days until it expires, 1 to 3650")
-	f.StringArrayVar(&o.names, "name", nil, "additional DNS `NAME`, address or network it may sign for; may be repeated")
-	f.BoolVar(&o.addresses, "ip-constraints", false, "limit the addresses too; Mono and old OpenSSL do not take such an authority")
+	f.StringArrayVar(&o.names, "name", nil,
+		"additional DNS `NAME`, address or network it may sign for; may be repeated")
+	f.BoolVar(&o.addresses, "ip-constraints", false, "limit the addresses too; Mono and old OpenSSL do not take "+
+		"such an authority")
 	f.BoolVar(&o.lenient, "lenient-constraints", false, "mark the constraints as not critical, for very old programs")
-	f.BoolVar(&o.force, "force", false, "make a new key although there is one; every program must then be told to trust the new CA")
+	f.BoolVar(&o.force, "force", false, "make a new key although there is one; every program must then be told to "+
+		"trust the new CA")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
@@ -387,7 +394,8 @@ func (o caInit) run(cmd *cobra.Command, env caEnv) error {
 		return err
 	}
 	if len(present) > 0 && !o.force {
-		return fmt.Errorf("already there: %s; old programs may trust this CA: see it with ca show, prolong it with ca renew (same key), or start over with --force, "+
+		return fmt.Errorf("already there: %s; old programs may trust this CA: see it with ca show, prolong it with "+
+			"ca renew (same key), or start over with --force, "+
 			"after which every program must be told to trust the new CA", strings.Join(present, " and "))
 	}
 	a, err := authority.Create(spec)
@@ -422,7 +430,8 @@ func (o caInit) report(cmd *cobra.Command, r *caReport) error {
 		r.describe(w)
 		fmt.Fprintf(w, "\nPut this into the configuration (paths are relative to its file):\n\n%s\n\n", r.Config)
 		if len(r.Kept) > 0 {
-			fmt.Fprintln(w, "No program trusts the new CA yet. Delete what was kept when nothing trusts the old one any more.")
+			fmt.Fprintln(w, "No program trusts the new CA yet. Delete what was kept when nothing trusts the old one "+
+				"any more.")
 		}
 		fmt.Fprintln(w, "next:", r.NextStep)
 	})
@@ -444,7 +453,8 @@ func caPresent(paths ...string) ([]string, error) {
 }
 
 func yamlWord(s string) string {
-	if strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-") == "" && !strings.HasPrefix(s, "-") {
+	if strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-") == "" &&
+		!strings.HasPrefix(s, "-") {
 		return s
 	}
 	return strconv.Quote(s)
@@ -544,7 +554,8 @@ The limits stay as they are, unless --ip-constraints=false takes those on addres
 	source.certFlags(cmd)
 	source.keyFlag(cmd)
 	cmd.Flags().IntVar(&days, "days", defaultCADays, "days from today until the new certificate expires, 1 to 3650")
-	cmd.Flags().BoolVar(&addresses, "ip-constraints", false, "limit the addresses too, or with =false no longer (default as it is)")
+	cmd.Flags().BoolVar(&addresses, "ip-constraints", false,
+		"limit the addresses too, or with =false no longer (default as it is)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -584,8 +595,10 @@ func renewCA(cmd *cobra.Command, env caEnv, source caSource, spec authority.Spec
 		return fmt.Errorf("replace %s: %w", target, err)
 	}
 	r := &caReport{
-		Made: []string{target}, Kept: kept, CertFile: certPath, KeyFile: keyPath, Description: trust.Describe(renewed.Certificate(), env.now()),
-		Warnings: renewed.Warnings(env.now()), Deadline: old.NotAfter.UTC().Format(time.DateOnly), NextStep: caCommand(source.named("trust", certPath)...),
+		Made: []string{target}, Kept: kept, CertFile: certPath, KeyFile: keyPath,
+		Description: trust.Describe(renewed.Certificate(), env.now()),
+		Warnings:    renewed.Warnings(env.now()), Deadline: old.NotAfter.UTC().Format(time.DateOnly),
+		NextStep: caCommand(source.named("trust", certPath)...),
 	}
 	return r.write(cmd, asJSON, func(w io.Writer) { r.renewal(w, old, env.now()) })
 }
@@ -594,15 +607,18 @@ func (r *caReport) renewal(w io.Writer, old *x509.Certificate, now time.Time) {
 	fmt.Fprintf(w, "%-13s %s: the old certificate\n", "kept", r.Kept[0])
 	fmt.Fprintf(w, "%-13s %s: same key, same subject, new term; %s is untouched\n", "renewed", r.Made[0], r.KeyFile)
 	r.describe(w)
-	fmt.Fprintf(w, "\nThe new certificate is needed on every machine and in every keystore that trusts the old one (%s):\n", trust.Name(old))
+	fmt.Fprintf(w, "\nThe new certificate is needed on every machine and in every keystore that trusts the old one "+
+		"(%s):\n", trust.Name(old))
 	left := trust.DaysLeft(old, now)
 	if left < 0 {
 		fmt.Fprintf(w, "now, for the old one expired on %s and programs refuse the proxy until they have the new one.\n", r.Deadline)
 	} else {
-		fmt.Fprintf(w, "by %s, in %d days. Until then both work. After that day the old one can go:\n", r.Deadline, left)
+		fmt.Fprintf(w, "by %s, in %d days. Until then both work. After that day the old one can go:\n", r.Deadline,
+			left)
 		fmt.Fprintln(w, "   ", caCommand("trust", "--uninstall", "--cert", r.Kept[0]))
 	}
-	fmt.Fprintf(w, "A running proxy takes up the new file by itself. On a machine, ca trust --check tells which one it trusts.\nnext: %s\n", r.NextStep)
+	fmt.Fprintf(w, "A running proxy takes up the new file by itself. On a machine, ca trust --check tells which one "+
+		"it trusts.\nnext: %s\n", r.NextStep)
 }
 
 // confirm asks on standard error and reads one line. Only y and yes agree.

@@ -52,13 +52,15 @@ will do and ask first. --check exits with 0 if the store trusts the CA, and with
 	}
 	o.source.certFlags(cmd)
 	f := cmd.Flags()
-	f.StringSliceVar(&o.only, "for", nil, "print the lines for these `PLATFORMS` alone: java, windows, debian, python, …")
+	f.StringSliceVar(&o.only, "for", nil, "print the lines for these `PLATFORMS` alone: java, windows, debian, "+
+		"python, …")
 	f.StringVar(&o.as, "as", "", "`PATH` of the certificate on the machine where the lines are pasted")
 	f.BoolVar(&o.install, "install", false, "put the CA into the store")
 	f.BoolVar(&o.uninstall, "uninstall", false, "take the CA out of the store")
 	f.BoolVar(&o.check, "check", false, "tell whether the store trusts the CA")
 	f.StringVar(&o.keystore, "keystore", "", "work on this Java keystore `FILE` instead of the system's store")
-	f.StringVar(&o.storePassIn, "storepass-env", "", "name of the environment `VARIABLE` with the keystore's password (default: the password is changeit)")
+	f.StringVar(&o.storePassIn, "storepass-env", "", "name of the environment `VARIABLE` with the keystore's "+
+		"password (default: the password is changeit)")
 	f.StringVar(&o.root, "root", env.root, "work on the system image below this `FOLDER` (by chroot)")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&o.json, "json", false, "print JSON")
@@ -78,7 +80,8 @@ func (o caTrust) run(cmd *cobra.Command) error {
 		return err
 	}
 	if !trust.SelfSigned(cert) {
-		return fmt.Errorf("%s was issued by %s: programs trust it through that root, so give the root's file with --cert", path, cert.Issuer)
+		return fmt.Errorf("%s was issued by %s: programs trust it through that root, so give the root's file with "+
+			"--cert", path, cert.Issuer)
 	}
 	if !cert.IsCA {
 		return fmt.Errorf("%s is not the certificate of an authority", path)
@@ -104,7 +107,8 @@ func (o caTrust) store(certPath string) (trustStore, error) {
 	if o.storePassIn != "" && o.env.getenv(o.storePassIn) == "" {
 		return nil, fmt.Errorf("--storepass-env: the environment variable %s is empty", o.storePassIn)
 	}
-	return &trust.Keystore{Path: o.keystore, Keytool: keytool, PasswordVariable: o.storePassIn, CertFile: certPath, Run: o.env.run}, nil
+	return &trust.Keystore{Path: o.keystore, Keytool: keytool, PasswordVariable: o.storePassIn, CertFile: certPath,
+		Run: o.env.run}, nil
 }
 
 // caChange is what --install and --uninstall report.
@@ -141,7 +145,8 @@ func (o caTrust) change(cmd *cobra.Command, path string, cert *x509.Certificate)
 			return err
 		}
 	}
-	return o.changed(cmd, &caChange{CertFile: path, SHA256: trust.SHA256(cert), Store: store.Name(), Steps: steps, NextStep: o.afterwards(path)})
+	return o.changed(cmd, &caChange{CertFile: path, SHA256: trust.SHA256(cert), Store: store.Name(), Steps: steps,
+		NextStep: o.afterwards(path)})
 }
 
 // announce says what will be done and gets consent for it.
@@ -169,12 +174,14 @@ func (o caTrust) afterwards(path string) string {
 	if o.uninstall {
 		return "restart the programs that are running"
 	}
-	return caCommand(o.sameStore("trust", "--cert", path, "--check")...) + "; then restart the programs that are running"
+	return caCommand(o.sameStore("trust", "--cert", path, "--check")...) +
+		"; then restart the programs that are running"
 }
 
 // sameStore adds the flags that name the store.
 func (o caTrust) sameStore(words ...string) []string {
-	for _, f := range []struct{ name, value string }{{"--keystore", o.keystore}, {"--storepass-env", o.storePassIn}, {"--root", o.root}} {
+	for _, f := range []struct{ name, value string }{{"--keystore", o.keystore}, {"--storepass-env", o.storePassIn},
+		{"--root", o.root}} {
 		if f.value != "" {
 			words = append(words, f.name, f.value)
 		}
@@ -271,7 +278,8 @@ func (o caTrust) guide(cmd *cobra.Command, path string, cert *x509.Certificate) 
 	guide := caGuide{CertFile: path, SHA256: trust.SHA256(cert), Expires: cert.NotAfter, Recipes: recipes}
 	guide.NextStep = "restart the program, then point it at the proxy, for example HTTPS_PROXY=http://127.0.0.1:8080"
 	if _, err := trust.Detect(o.root, o.env.run); err == nil && len(o.only) == 0 {
-		guide.NextStep = caCommand(o.sameStore("trust", "--cert", path, "--install")...) + ", for this machine's own store"
+		guide.NextStep = caCommand(o.sameStore("trust", "--cert", path, "--install")...) +
+			", for this machine's own store"
 	}
 	if o.json {
 		return writeCAJSON(cmd.OutOrStdout(), guide)
@@ -284,7 +292,8 @@ func (o caTrust) guide(cmd *cobra.Command, path string, cert *x509.Certificate) 
 
 func (g caGuide) write(w io.Writer, place string) {
 	fmt.Fprintf(w, "The file below is %s on the machine where the lines are pasted (another place: --as).\n", place)
-	fmt.Fprintf(w, "Copy it there, never the key. SHA-256 %s, expires %s.\n", g.SHA256, g.Expires.UTC().Format(time.DateOnly))
+	fmt.Fprintf(w, "Copy it there, never the key. SHA-256 %s, expires %s.\n", g.SHA256,
+		g.Expires.UTC().Format(time.DateOnly))
 	for _, r := range g.Recipes {
 		fmt.Fprintf(w, "\n=== %s (--for %s)\n", r.Title, r.Key)
 		for _, s := range r.Steps {

@@ -42,7 +42,8 @@ func newCaptureStart() *cobra.Command {
 		Example: `  docusign-auth-proxy capture start --integration nightly-billing --requests 50
   docusign-auth-proxy capture start --integration unknown --for 10m --admin http://127.0.0.1:9090`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			asked, err := json.Marshal(map[string]any{"integration": integration, "requests": requests, "max_body": body, "for": limit.String()})
+			asked, err := json.Marshal(map[string]any{"integration": integration, "requests": requests,
+				"max_body": body, "for": limit.String()})
 			if err != nil {
 				return err
 			}
@@ -50,13 +51,18 @@ func newCaptureStart() *cobra.Command {
 			if err := o.ask(cmd, http.MethodPost, asked, &info, "api/capture"); err != nil {
 				return err
 			}
-			return o.tell(cmd, info, fmt.Sprintf("capture %s keeps the next %d calls of %s, until %s at the latest\nnext: let the program work, then docusign-auth-proxy capture download %s --format zip --output capture.zip%s",
+			return o.tell(cmd, info, fmt.Sprintf("capture %s keeps the next %d calls of %s, until %s at the "+
+				"latest\nnext: let the program work, then docusign-auth-proxy capture download %s --format zip "+
+				"--output capture.zip%s",
 				info.ID, info.Requests, info.Integration, info.Until.Local().Format(time.DateTime), info.ID, o.same()))
 		},
 	}
-	cmd.Flags().StringVarP(&integration, "integration", "i", "", "`NAME` from the configuration, \"unknown\" for calls of none, or \"*\" for every call to DocuSign")
-	cmd.Flags().IntVarP(&requests, "requests", "n", capture.DefaultRequests, fmt.Sprintf("`NUMBER` of calls to keep, at most %d", capture.MaxRequests))
-	cmd.Flags().IntVar(&body, "max-body", capture.DefaultBody, fmt.Sprintf("`BYTES` to keep of the beginning of each body, at most %d", capture.MaxBody))
+	cmd.Flags().StringVarP(&integration, "integration", "i", "",
+		"`NAME` from the configuration, \"unknown\" for calls of none, or \"*\" for every call to DocuSign")
+	cmd.Flags().IntVarP(&requests, "requests", "n", capture.DefaultRequests,
+		fmt.Sprintf("`NUMBER` of calls to keep, at most %d", capture.MaxRequests))
+	cmd.Flags().IntVar(&body, "max-body", capture.DefaultBody,
+		fmt.Sprintf("`BYTES` to keep of the beginning of each body, at most %d", capture.MaxBody))
 	cmd.Flags().DurationVar(&limit, "for", capture.MaxTime, "`TIME` after which the capture ends, at most 1h")
 	_ = cmd.MarkFlagRequired("integration") // fails only for a flag that is not there
 	return o.flags(cmd)
@@ -71,12 +77,14 @@ func newCaptureStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text := "no capture is running, and none is kept\nnext: docusign-auth-proxy capture start --integration NAME" + o.same()
+			text := "no capture is running, and none is kept\nnext: docusign-auth-proxy capture start --integration " +
+				"NAME" + o.same()
 			if len(list) > 0 {
 				if text, err = captureTable(list); err != nil {
 					return err
 				}
-				text += "next: docusign-auth-proxy capture download " + list[len(list)-1].ID + " --format zip --output capture.zip" + o.same()
+				text += "next: docusign-auth-proxy capture download " + list[len(list)-1].ID +
+					" --format zip --output capture.zip" + o.same()
 			}
 			return o.tell(cmd, map[string]any{"captures": list}, text)
 		},
@@ -88,7 +96,9 @@ func captureTable(list []capture.Info) (string, error) {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "capture\tintegration\tcalls\tstate\tstarted\tby\tkept until")
 	for _, i := range list {
-		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\t%s\t%s\n", i.ID, i.Integration, i.Captured, i.Requests, cmp.Or(i.Ended, "running"), i.Started.Local().Format(time.TimeOnly), i.By, i.Until.Local().Format(time.TimeOnly))
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\t%s\t%s\n", i.ID, i.Integration, i.Captured, i.Requests,
+			cmp.Or(i.Ended, "running"), i.Started.Local().Format(time.TimeOnly), i.By,
+			i.Until.Local().Format(time.TimeOnly))
 	}
 	err := w.Flush()
 	return b.String(), err
@@ -108,7 +118,9 @@ func newCaptureStop() *cobra.Command {
 			if err := o.ask(cmd, http.MethodPost, nil, &info, "api/capture", id, "stop"); err != nil {
 				return err
 			}
-			return o.tell(cmd, info, fmt.Sprintf("capture %s of %s has ended with %d calls\nnext: docusign-auth-proxy capture download %s --format zip --output capture.zip%s", info.ID, info.Integration, info.Captured, info.ID, o.same()))
+			return o.tell(cmd, info, fmt.Sprintf("capture %s of %s has ended with %d calls\nnext: "+
+				"docusign-auth-proxy capture download %s --format zip --output capture.zip%s", info.ID,
+				info.Integration, info.Captured, info.ID, o.same()))
 		},
 	})
 }
@@ -125,23 +137,27 @@ func newCaptureDownload() *cobra.Command {
 		Use: "download [ID]", Short: "Fetch a capture as ZIP or HAR", Args: cobra.MaximumNArgs(1),
 		Long: `Fetches the newest capture, or the one named: zip has a text file for each call and an index, har is read by browsers and by tools for
 HTTP. A capture that is still running is fetched as far as it has come.`,
-		Example: "  docusign-auth-proxy capture download --format zip --output capture.zip\n  docusign-auth-proxy capture download 3f9a0c2b71de --format har --output capture.har",
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.download(cmd, args) },
+		Example: "  docusign-auth-proxy capture download --format zip --output capture.zip\n  docusign-auth-proxy " +
+			"capture download 3f9a0c2b71de --format har --output capture.har",
+		RunE: func(cmd *cobra.Command, args []string) error { return o.download(cmd, args) },
 	})
 	cmd.Flags().StringVarP(&o.format, "format", "f", "zip", "`FORMAT`: zip, har")
-	cmd.Flags().StringVarP(&o.output, "output", "o", "", "`FILE` to write, readable by its owner alone; - = standard output (default: docusign-capture-ID.zip or .har)")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "`FILE` to write, readable by its owner alone; - = "+
+		"standard output (default: docusign-capture-ID.zip or .har)")
 	return cmd
 }
 
 func newCaptureDelete() *cobra.Command {
 	var o operations
 	return o.flags(&cobra.Command{
-		Use: "delete ID", Short: "End a capture and forget what it has", Args: cobra.ExactArgs(1), Example: "  docusign-auth-proxy capture delete 3f9a0c2b71de",
+		Use: "delete ID", Short: "End a capture and forget what it has", Args: cobra.ExactArgs(1),
+		Example: "  docusign-auth-proxy capture delete 3f9a0c2b71de",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.ask(cmd, http.MethodDelete, nil, nil, "api/capture", args[0]); err != nil {
 				return err
 			}
-			return o.tell(cmd, map[string]string{"deleted": args[0]}, "capture "+args[0]+" is forgotten\nnext: docusign-auth-proxy capture status"+o.same())
+			return o.tell(cmd, map[string]string{"deleted": args[0]},
+				"capture "+args[0]+" is forgotten\nnext: docusign-auth-proxy capture status"+o.same())
 		},
 	})
 }
@@ -167,11 +183,13 @@ func (o *captureDownload) download(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("--output: %w", err)
 	}
 	return o.tell(cmd, map[string]any{"capture": id, "format": o.format, "file": name, "bytes": len(file)},
-		fmt.Sprintf("wrote %s, %d bytes; it may hold personal data\nnext: docusign-auth-proxy capture delete %s%s", name, len(file), id, o.same()))
+		fmt.Sprintf("wrote %s, %d bytes; it may hold personal data\nnext: docusign-auth-proxy capture delete %s%s",
+			name, len(file), id, o.same()))
 }
 
 // chosen is the capture named, or the one that fits; of several that end only by name, none is guessed.
-func (o *operations) chosen(cmd *cobra.Command, args []string, fits func(capture.Info) bool, none string) (string, error) {
+func (o *operations) chosen(cmd *cobra.Command, args []string, fits func(capture.Info) bool, none string) (string,
+	error) {
 	if len(args) > 0 {
 		return args[0], nil
 	}

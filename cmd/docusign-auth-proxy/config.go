@@ -41,7 +41,8 @@ func newConfigCheck() *cobra.Command {
 			for _, w := range cfg.Warnings {
 				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w.String())
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d integrations, environment %s\nnext: docusign-auth-proxy run --config %s\n", path, len(cfg.Integrations), cfg.Environment, path)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d integrations, environment %s\nnext: docusign-auth-proxy "+
+				"run --config %s\n", path, len(cfg.Integrations), cfg.Environment, path)
 			return nil
 		},
 	}
@@ -51,7 +52,8 @@ func newConfigCheck() *cobra.Command {
 
 func newConfigReference() *cobra.Command {
 	return &cobra.Command{
-		Use: "reference", Short: "Print every configuration field with default, effect and danger", Example: "  docusign-auth-proxy config reference", Args: cobra.NoArgs,
+		Use: "reference", Short: "Print every configuration field with default, effect and danger",
+		Example: "  docusign-auth-proxy config reference", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(cmd.OutOrStdout(), config.ReferenceMarkdown())
 			return err

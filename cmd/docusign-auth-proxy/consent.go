@@ -33,9 +33,11 @@ addresses of those pages. "consent wait" also waits for the browser and proves t
 
 func registerBrowserFlags(cmd *cobra.Command, f *consent.BrowserFlags) {
 	configFlag(cmd, &f.Config)
-	cmd.Flags().StringVar(&f.User, "user", "", "the `USER`, by user name or GUID; may be left out when there is one alone")
+	cmd.Flags().StringVar(&f.User, "user", "", "the `USER`, by user name or GUID; may be left out when there is one "+
+		"alone")
 	cmd.Flags().StringVar(&f.Integration, "integration", "", "the integration's `NAME`, when the user is in several")
-	cmd.Flags().StringVar(&f.Listen, "listen", consent.DefaultBrowserListen, "loopback `ADDRESS` that the browser returns to, when redirect_uri in the configuration is none on this machine")
+	cmd.Flags().StringVar(&f.Listen, "listen", consent.DefaultBrowserListen,
+		"loopback `ADDRESS` that the browser returns to, when redirect_uri in the configuration is none on this machine")
 	cmd.Flags().DurationVar(&f.Timeout, "timeout", 10*time.Minute, "how long to wait for the browser")
 	cmd.Flags().BoolVar(&f.Json, "json", false, "print the result as JSON; the rest goes to standard error")
 }

@@ -27,7 +27,8 @@ behave as it should, so it also checks an installation.`,
 	cmd.Flags().BoolVar(&d.AsJSON, "json", false, "print what happened as JSON")
 	cmd.Flags().StringVar(&d.Proxy, "listen", "127.0.0.1:8080", "with --keep: `ADDRESS` of the proxy")
 	cmd.Flags().StringVar(&d.Admin, "admin", "127.0.0.1:9090", "with --keep: `ADDRESS` of metrics and status page")
-	cmd.Flags().StringVar(&d.Hosts, "hosts", "127.0.0.1:8443", "with --keep: `ADDRESS` of the TLS listener for programs sent here by a hosts file")
+	cmd.Flags().StringVar(&d.Hosts, "hosts", "127.0.0.1:8443",
+		"with --keep: `ADDRESS` of the TLS listener for programs sent here by a hosts file")
 	cmd.MarkFlagsMutuallyExclusive("keep", "json")
 	return cmd
 }

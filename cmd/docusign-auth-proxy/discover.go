@@ -19,13 +19,18 @@ The configuration that comes out is complete but for what only DocuSign can give
 		RunE:    func(cmd *cobra.Command, _ []string) error { return discover.RunDiscover(cmd, o) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Base, "config", "", "`FILE` whose settings (listeners, egress, upstream) are taken over; its integrations are kept")
+	f.StringVar(&o.Base, "config", "", "`FILE` whose settings (listeners, egress, upstream) are taken over; its "+
+		"integrations are kept")
 	f.StringVar(&o.Out, "out", "docusign-auth-proxy.yaml", "`FILE` to write")
-	f.StringVar(&o.Environment, "environment", "demo", "demo or production, without --config; calls to hosts of the other are refused")
-	f.StringVar(&o.Listen, "listen", "", "`ADDRESS` for forward proxy and sidecar (default 127.0.0.1:8080, or as in --config)")
+	f.StringVar(&o.Environment, "environment", "demo", "demo or production, without --config; calls to hosts of the "+
+		"other are refused")
+	f.StringVar(&o.Listen, "listen", "", "`ADDRESS` for forward proxy and sidecar (default 127.0.0.1:8080, or as in "+
+		"--config)")
 	f.StringVar(&o.PrivateKey, "private-key", "", "PEM `FILE` of the RSA key made in DocuSign under Apps and Keys")
-	f.StringVar(&o.AdminUserID, "admin-user-id", "", "`GUID` of an administrator, by whose token e-mails become user GUIDs")
-	f.BoolVar(&o.Pin, "pin-passwords", false, "store a hash of the first password seen for each user, from this machine only; whoever comes first decides")
+	f.StringVar(&o.AdminUserID, "admin-user-id", "", "`GUID` of an administrator, by whose token e-mails become "+
+		"user GUIDs")
+	f.BoolVar(&o.Pin, "pin-passwords", false, "store a hash of the first password seen for each user, from this "+
+		"machine only; whoever comes first decides")
 	f.BoolVar(&o.Force, "force", false, "overwrite the file named by --out")
 	f.BoolVar(&o.AsJSON, "json", false, "print what was found as JSON")
 	f.DurationVar(&o.Limit, "for", 0, "stop after this `TIME` (default: at Ctrl-C)")

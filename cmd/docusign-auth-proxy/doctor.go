@@ -28,7 +28,8 @@ to ask again at once for what it was refused. Exit code: 0 all is well, 1 warnin
 	configFlag(cmd, &f.Config)
 	cmd.Flags().BoolVar(&f.JSON, "json", false, "print the report as JSON")
 	cmd.Flags().BoolVar(&f.Offline, "offline", false, "check only what can be seen on this machine")
-	cmd.Flags().BoolVar(&f.Ticket, "ticket", false, "print a text for a support ticket: no password, key or token in it")
+	cmd.Flags().BoolVar(&f.Ticket, "ticket", false,
+		"print a text for a support ticket: no password, key or token in it")
 	cmd.MarkFlagsMutuallyExclusive("json", "ticket")
 	return cmd
 }

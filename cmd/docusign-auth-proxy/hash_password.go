@@ -62,7 +62,8 @@ func readPassword(cmd *cobra.Command) (secret.Text, error) {
 	}
 	line = strings.TrimRight(line, "\r\n")
 	if line == "" {
-		return secret.Text{}, errors.New("no password on standard input: docusign-auth-proxy hash-password < password.txt")
+		return secret.Text{}, errors.New("no password on standard input: docusign-auth-proxy hash-password < " +
+			"password.txt")
 	}
 	return secret.New(line), nil
 }

@@ -19,7 +19,8 @@ func newHealth() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use: "health", Short: "Ask a running proxy whether it is ready",
-		Long:    "Asks /-/ready on the operations listener of the configuration. For container health checks, where there is no shell and no curl.",
+		Long: "Asks /-/ready on the operations listener of the configuration. For container health checks, where " +
+			"there is no shell and no curl.",
 		Example: "  docusign-auth-proxy health --config proxy.yaml", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			listen, err := adminAddress(path)
@@ -28,7 +29,8 @@ func newHealth() *cobra.Command {
 			}
 			answer, err := askReady(cmd.Context(), listen)
 			if err != nil {
-				return fmt.Errorf("%w\nnext: look at the log of the proxy, or start it: docusign-auth-proxy run --config %s", err, path)
+				return fmt.Errorf("%w\nnext: look at the log of the proxy, or start it: docusign-auth-proxy run "+
+					"--config %s", err, path)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), answer)
 			return err
@@ -38,8 +40,8 @@ func newHealth() *cobra.Command {
 	return cmd
 }
 
-// adminAddress reads one field and judges nothing else: after a bad edit the running proxy keeps the last good configuration and is
-// as healthy as before.
+// adminAddress reads one field and judges nothing else: after a bad edit the running proxy keeps the last good
+// configuration and is as healthy as before.
 func adminAddress(path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

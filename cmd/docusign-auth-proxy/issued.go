@@ -90,7 +90,8 @@ func listing[R, V any](k app.Remembered[R, V], cmd cobra.Command, nothing string
 }
 
 // ending makes the command that ends records; done is the word for what became of them.
-func ending[R, V any](k app.Remembered[R, V], cmd cobra.Command, all, done string, text func([]V) (string, error)) *cobra.Command {
+func ending[R, V any](k app.Remembered[R, V], cmd cobra.Command, all, done string,
+	text func([]V) (string, error)) *cobra.Command {
 	var o stateOptions
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
@@ -126,12 +127,14 @@ password. They end when that password changes in the configuration, when its pin
 	}
 	list := listing(app.IssuedSecrets(), cobra.Command{
 		Use: "list", Short: "List what was issued, the latest first",
-		Example: "  docusign-auth-proxy tokens list\n  docusign-auth-proxy tokens list --integration nightly-billing --json",
+		Example: "  docusign-auth-proxy tokens list\n  docusign-auth-proxy tokens list --integration " +
+			"nightly-billing --json",
 	}, "no token and no API password is issued", issuedTable, func(o *stateOptions) string {
 		return "docusign-auth-proxy tokens revoke FINGERPRINT" + o.same()
 	})
 	revoke := ending(app.IssuedSecrets(), cobra.Command{
-		Use: "revoke [FINGERPRINT]", Short: "End one of them, or all of a user, of an integration, or all", Args: cobra.MaximumNArgs(1),
+		Use: "revoke [FINGERPRINT]", Short: "End one of them, or all of a user, of an integration, or all",
+		Args: cobra.MaximumNArgs(1),
 		Long: `Ends what fits all that is given. --user means the user whose password vouched for it, and the one it acts for. Programs then log in
 again with their password; to keep them out, change it first.`,
 		Example: `  docusign-auth-proxy tokens revoke 3f9a0c2b71de
@@ -174,13 +177,16 @@ same password, counts as another password and ends it.`,
 		Use: "list", Short: "List the pinned users, with the line for the configuration",
 		Example: "  docusign-auth-proxy pins list\n  docusign-auth-proxy pins list --integration nightly-billing --json",
 	}, "no password is pinned", pinText(true), func(*stateOptions) string {
-		return "put each line under the user in the configuration and set pin_password: never; what was issued so far goes on"
+		return "put each line under the user in the configuration and set pin_password: never; what was issued so " +
+			"far goes on"
 	})
 	forget := ending(app.PinnedPasswords(), cobra.Command{
-		Use: "forget", Short: "Forget the pin of a user, of an integration, or all, and end what it vouched for", Args: cobra.NoArgs,
+		Use: "forget", Short: "Forget the pin of a user, of an integration, or all, and end what it vouched for",
+		Args: cobra.NoArgs,
 		Long: `Forgets the pins that fit all that is given. Tokens and API passwords that a pin vouched for are refused from then on. Danger: with
 pin_password: first_use, the next password that is seen for the user is believed again, whoever sends it.`,
-		Example: "  docusign-auth-proxy pins forget --integration nightly-billing --user anna@example.com\n  docusign-auth-proxy pins forget --all",
+		Example: "  docusign-auth-proxy pins forget --integration nightly-billing --user anna@example.com\n  " +
+			"docusign-auth-proxy pins forget --all",
 	}, "every pin there is", "forgotten", pinText(false))
 	cmd.AddCommand(list, forget)
 	return cmd

@@ -44,7 +44,8 @@ Start with "docusign-auth-proxy demo": it needs no file and no network.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newDemo(), newSandbox(), newCA(), newCapture(), newConfig(), newDiscover(), newDoctor(), newConsent(), newLogin(),
+	root.AddCommand(newRun(), newDemo(), newSandbox(), newCA(), newCapture(), newConfig(), newDiscover(), newDoctor(),
+		newConsent(), newLogin(),
 		newHashPassword(), newHealth(), newPins(), newReload(), newReport(), newTokens(), newManual(), newVersion())
 	return root
 }

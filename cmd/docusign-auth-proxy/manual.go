@@ -28,7 +28,8 @@ and are the same for the same build: their date is $SOURCE_DATE_EPOCH, else that
 			if err := writeManual(cmd.Root(), dir, date); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "next: install -D -m 0644 -t /usr/local/share/man/man1 %s/*.1\n", dir)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "next: install -D -m 0644 -t /usr/local/share/man/man1 %s/*.1\n",
+				dir)
 			return err
 		},
 	}
@@ -48,7 +49,8 @@ func writeManual(root *cobra.Command, dir string, date time.Time) error {
 	}, dir)
 }
 
-// manualDate is the date of the sources (reproducible-builds.org, SOURCE_DATE_EPOCH in seconds), in UTC; 1970 where nothing tells it.
+// manualDate is the date of the sources (reproducible-builds.org, SOURCE_DATE_EPOCH in seconds), in UTC; 1970 where
+// nothing tells it.
 func manualDate(lookupEnv func(string) (string, bool)) (time.Time, error) {
 	if text, set := lookupEnv("SOURCE_DATE_EPOCH"); set {
 		seconds, err := strconv.ParseInt(text, 10, 64)

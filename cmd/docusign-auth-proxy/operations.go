@@ -40,7 +40,8 @@ type operations struct {
 
 func (o *operations) flags(cmd *cobra.Command) *cobra.Command {
 	configFlag(cmd, &o.config)
-	cmd.Flags().StringVar(&o.admin, "admin", "", "`URL` of the operations listener of the running proxy (default: listen.admin of the configuration)")
+	cmd.Flags().StringVar(&o.admin, "admin", "", "`URL` of the operations listener of the running proxy (default: "+
+		"listen.admin of the configuration)")
 	cmd.Flags().StringVar(&o.user, "admin-user", "", "`NAME` of admin.basic_auth, when there is no configuration here")
 	o.loginFlags(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "answer in JSON, for programs")
@@ -49,8 +50,10 @@ func (o *operations) flags(cmd *cobra.Command) *cobra.Command {
 
 // loginFlags are the two ways to prove the operator.
 func (o *operations) loginFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.passwordFile, "admin-password-file", "", "`FILE` with the password of admin.basic_auth, when the configuration has only its hash")
-	cmd.Flags().StringVar(&o.tokenFile, "admin-token-file", "", "`FILE` with the token that the running proxy wrote (default: admin.token_file of the configuration)")
+	cmd.Flags().StringVar(&o.passwordFile, "admin-password-file", "",
+		"`FILE` with the password of admin.basic_auth, when the configuration has only its hash")
+	cmd.Flags().StringVar(&o.tokenFile, "admin-token-file", "",
+		"`FILE` with the token that the running proxy wrote (default: admin.token_file of the configuration)")
 }
 
 // tell answers a person with text, a program with JSON.
@@ -66,7 +69,8 @@ func (o *operations) tell(cmd *cobra.Command, v any, text string) error {
 func (o *operations) same() string {
 	var b strings.Builder
 	for _, f := range [...]struct{ name, value, usual string }{
-		{"config", o.config, "docusign-auth-proxy.yaml"}, {"admin", o.admin, ""}, {"admin-user", o.user, ""}, {"admin-password-file", o.passwordFile, ""},
+		{"config", o.config, "docusign-auth-proxy.yaml"}, {"admin", o.admin, ""}, {"admin-user", o.user, ""},
+		{"admin-password-file", o.passwordFile, ""},
 		{"admin-token-file", o.tokenFile, ""},
 	} {
 		if f.value != f.usual {
@@ -153,13 +157,14 @@ func (o *operations) loginAs(cfg *config.Config, r *http.Request) error {
 	}
 	noToken, err := o.login(cfg, r)
 	if err == nil && r.Header.Get("Authorization") == "" {
-		err = fmt.Errorf("the token that the running proxy wrote cannot be read: %w; run the command as the user of the proxy, or name the file with --admin-token-file", noToken)
+		err = fmt.Errorf("the token that the running proxy wrote cannot be read: %w; run the command as the user of "+
+			"the proxy, or name the file with --admin-token-file", noToken)
 	}
 	return err
 }
 
-// login sends the password of admin.basic_auth, else the token from its file. noToken says why there is none: what only shows can
-// be had without.
+// login sends the password of admin.basic_auth, else the token from its file. noToken says why there is none: what only
+// shows can be had without.
 func (o *operations) login(cfg *config.Config, r *http.Request) (noToken, err error) {
 	if basic := cfg.Admin.BasicAuth; basic != nil {
 		password := basic.Password.Clear()
@@ -180,7 +185,8 @@ func (o *operations) login(cfg *config.Config, r *http.Request) (noToken, err er
 	case o.tokenFile != "":
 		return nil, noToken
 	case cfg.Admin.BasicAuth != nil:
-		return nil, fmt.Errorf("it asks for a login, and the configuration has only a hash: give the password with --admin-password-file, "+
+		return nil, fmt.Errorf("it asks for a login, and the configuration has only a hash: give the password with "+
+			"--admin-password-file, "+
 			"or run the command as the user of the proxy, who may read the token (%w)", noToken)
 	}
 	return noToken, nil
@@ -236,12 +242,15 @@ func adminRefusal(answer *http.Response, body []byte) error {
 	switch {
 	case json.Unmarshal(body, &said) == nil && said.Error != "":
 		return errors.New(said.Error)
-	case answer.StatusCode == http.StatusUnauthorized && strings.HasPrefix(answer.Request.Header.Get("Authorization"), "Basic "):
+	case answer.StatusCode == http.StatusUnauthorized && strings.HasPrefix(answer.Request.Header.Get("Authorization"),
+		"Basic "):
 		return errors.New("the login of admin.basic_auth was refused; give the password with --admin-password-file")
 	case answer.StatusCode == http.StatusUnauthorized:
-		return errors.New("the token was refused: it is another proxy's, or of an earlier start; name the file with --admin-token-file")
+		return errors.New("the token was refused: it is another proxy's, or of an earlier start; name the file with " +
+			"--admin-token-file")
 	case strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain"):
 		return errors.New(strings.TrimSpace(string(body)))
 	}
-	return fmt.Errorf("it answered %s; is it the operations listener of a docusign-auth-proxy of this version?", answer.Status)
+	return fmt.Errorf("it answered %s; is it the operations listener of a docusign-auth-proxy of this version?",
+		answer.Status)
 }

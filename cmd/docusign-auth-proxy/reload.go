@@ -19,7 +19,8 @@ that is refused; the last good one then stays in force.`,
 			if err := o.ask(cmd, http.MethodPost, nil, &said, "-/reload"); err != nil {
 				return err
 			}
-			return o.tell(cmd, map[string]bool{"reloaded": true}, fmt.Sprintf("reloaded\nnext: docusign-auth-proxy report%s", o.same()))
+			return o.tell(cmd, map[string]bool{"reloaded": true},
+				fmt.Sprintf("reloaded\nnext: docusign-auth-proxy report%s", o.same()))
 		},
 	})
 }

@@ -39,14 +39,17 @@ func newReport() *cobra.Command {
 caller, html as one file that needs no other.
 
 It reads the store that the configuration names. While a proxy runs, the store is locked, and the operations listener is asked instead.`,
-		Example: "  docusign-auth-proxy report --config proxy.yaml\n  docusign-auth-proxy report --config proxy.yaml --format html --output migration.html",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+		Example: "  docusign-auth-proxy report --config proxy.yaml\n  docusign-auth-proxy report --config " +
+			"proxy.yaml --format html --output migration.html",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	configFlag(cmd, &o.config)
 	cmd.Flags().StringVarP(&o.format, "format", "f", "table", "`FORMAT`: "+strings.Join(admin.Formats(), ", "))
-	cmd.Flags().StringVarP(&o.output, "output", "o", "", "`FILE` to write, readable by its owner alone (default: standard output)")
-	cmd.Flags().StringVar(&o.admin, "admin", "", "`URL` of the operations listener of a running proxy (default: listen.admin of the configuration)")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "`FILE` to write, readable by its owner alone (default: "+
+		"standard output)")
+	cmd.Flags().StringVar(&o.admin, "admin", "", "`URL` of the operations listener of a running proxy (default: "+
+		"listen.admin of the configuration)")
 	o.loginFlags(cmd)
 	return cmd
 }
@@ -79,7 +82,8 @@ func (o *reportOptions) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// status also tells where it comes from. A store that is kept in memory, locked or not ours to read leaves the listener.
+// status also tells where it comes from. A store that is kept in memory, locked or not ours to read leaves the
+// listener.
 func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (admin.Status, string, error) {
 	reason := errors.New("the configuration names no store")
 	if cfg.Store != "" {
@@ -105,7 +109,8 @@ func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (admin.S
 
 func (o *reportOptions) fromStore(cfg *config.Config) (admin.Status, error) {
 	if _, err := os.Stat(cfg.Store); errors.Is(err, fs.ErrNotExist) {
-		return admin.Status{}, fmt.Errorf("there is no store at %s yet: run the proxy with this configuration first", cfg.Store)
+		return admin.Status{}, fmt.Errorf("there is no store at %s yet: run the proxy with this configuration first",
+			cfg.Store)
 	}
 	opened, err := store.Open(cfg.Store, store.Options{Timeout: reportStoreWait})
 	if err != nil {
@@ -119,7 +124,8 @@ func (o *reportOptions) fromStore(cfg *config.Config) (admin.Status, error) {
 	}
 	version, commit, _ := app.BuildVersion()
 	s := admin.Status{
-		Version: version, Commit: commit, Environment: cfg.Environment, UnknownMode: cfg.Unknown, Config: admin.ConfigState{Path: o.config},
+		Version: version, Commit: commit, Environment: cfg.Environment, UnknownMode: cfg.Unknown,
+		Config:       admin.ConfigState{Path: o.config},
 		Integrations: app.IntegrationStatus(cfg, l, nil), Unknown: admin.UnknownOf(l.Unknown()),
 	}
 	if damaged != nil {
@@ -142,7 +148,8 @@ func (o *reportOptions) fromListener(ctx context.Context, cfg *config.Config, at
 		return s, err
 	}
 	if s.Schema != admin.Schema {
-		return s, fmt.Errorf("its status has schema %d, this program knows %d: use the program of the same version as the proxy",
+		return s, fmt.Errorf("its status has schema %d, this program knows %d: use the program of the same version "+
+			"as the proxy",
 			s.Schema, admin.Schema)
 	}
 	return s, nil

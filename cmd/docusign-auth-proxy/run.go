@@ -39,8 +39,8 @@ func newRun() *cobra.Command {
 	return cmd
 }
 
-// tuneCollector trades memory for processor time: the live heap is a few megabytes, so collecting at a fourfold instead of a double
-// size costs little memory. An operator who sets GOGC decides otherwise.
+// tuneCollector trades memory for processor time: the live heap is a few megabytes, so collecting at a fourfold instead
+// of a double size costs little memory. An operator who sets GOGC decides otherwise.
 func tuneCollector() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(300)

@@ -29,7 +29,8 @@ A program with a compiled-in login is made known with --integrator-key, --user a
 	f.StringVar(&c.Dir, "dir", "sandbox", "`FOLDER` for proxy.yaml, keys and certificates")
 	f.StringVar(&c.Proxy, "proxy", "127.0.0.1:8080", "`ADDRESS` of the proxy, for proxy.yaml")
 	f.StringVar(&c.Admin, "admin", "127.0.0.1:9090", "`ADDRESS` of metrics and status page, for proxy.yaml")
-	f.StringVar(&c.Hosts, "hosts", "127.0.0.1:8443", "`ADDRESS` of the TLS listener for programs sent there by a hosts file, for proxy.yaml; empty for none")
+	f.StringVar(&c.Hosts, "hosts", "127.0.0.1:8443", "`ADDRESS` of the TLS listener for programs sent there by a "+
+		"hosts file, for proxy.yaml; empty for none")
 	f.BoolVar(&c.Force, "force", false, "write proxy.yaml anew although it was changed")
 	f.StringVar(&c.Own.Key, "integrator-key", "", "integrator `KEY` of your program")
 	f.StringVar(&c.Own.User, "user", "", "user `NAME` that your program sends, an e-mail address")

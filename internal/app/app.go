@@ -1,6 +1,6 @@
-// Package app makes a running proxy out of a configuration: it opens the store and the listeners, assembles what serves the calls,
-// takes over changed configurations, and stops in order. It must never decide about a call itself. The commands, internal/demo,
-// internal/discover, internal/doctor and internal/consent call it.
+// Package app makes a running proxy out of a configuration: it opens the store and the listeners, assembles what serves
+// the calls, takes over changed configurations, and stops in order. It must never decide about a call itself. The
+// commands, internal/demo, internal/discover, internal/doctor and internal/consent call it.
 package app
 
 import (
@@ -106,7 +106,9 @@ type Hooks struct {
 // configuration.
 func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	cfg := holder.Current()
-	p = &App{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(), logWriter: h.logWriter, opened: make(chan struct{}), stopping: make(chan struct{}), stopped: make(chan struct{})}
+	p = &App{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(),
+		logWriter: h.logWriter, opened: make(chan struct{}), stopping: make(chan struct{}),
+		stopped: make(chan struct{})}
 	opened := p // a failure returns no program
 	defer func() {
 		if err != nil {
@@ -119,7 +121,8 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	if p.store, err = openStore(cfg, log); err != nil {
 		return nil, err
 	}
-	if p.ledger, err = ledger.New(ledger.Options{Store: p.store, OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
+	if p.ledger, err = ledger.New(ledger.Options{Store: p.store,
+		OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
 		return nil, err
 	}
 	if err = p.listen(cfg); err != nil {
@@ -139,7 +142,8 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	sc := serverConfig(cfg, log, p.recorders(log, h))
 	sc.Tap = p.capture.Tap
 	p.Server = proxy.New(sc, first.state)
-	p.metrics.Watch(metrics.Server{Active: p.Server.Active, OpenConnections: p.Server.OpenConnections, OpenTunnels: p.Server.OpenTunnels})
+	p.metrics.Watch(metrics.Server{Active: p.Server.Active, OpenConnections: p.Server.OpenConnections,
+		OpenTunnels: p.Server.OpenTunnels})
 	p.configure(cfg)
 	p.writeOperatorToken(cfg)
 	p.admin = p.newAdmin(cfg)
@@ -150,7 +154,8 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 func serverConfig(cfg *config.Config, log *slog.Logger, r call.Recorder) proxy.Config {
 	l := cfg.Limits
 	return proxy.Config{
-		Log: log, Recorder: r, HeaderBytes: int(l.HeaderBytes), HeaderTimeout: l.HeaderTimeout, IdleTimeout: l.ClientIdle, ReplayBody: int64(l.ReplayBody),
+		Log: log, Recorder: r, HeaderBytes: int(l.HeaderBytes), HeaderTimeout: l.HeaderTimeout,
+		IdleTimeout: l.ClientIdle, ReplayBody: int64(l.ReplayBody),
 		SOAPHeader: int(l.SOAPHeader), Tunnels: l.Tunnels, TunnelIdle: l.TunnelIdle, Connections: l.Connections,
 		BodyTimeout: l.BodyTimeout, DrainBody: int64(l.DrainBody), ClientShare: l.ClientShare,
 	}
@@ -181,7 +186,8 @@ func (p *App) listen(cfg *config.Config) error {
 }
 
 func listenError(field string, err error) error {
-	return fmt.Errorf("%s: %w; if another program has the port, stop it or choose another port in the configuration", field, err)
+	return fmt.Errorf("%s: %w; if another program has the port, stop it or choose another port in the configuration",
+		field, err)
 }
 
 func (p *App) ownAddresses() []netip.AddrPort {

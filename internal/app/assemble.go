@@ -56,7 +56,8 @@ func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, er
 	a := &assembled{cfg: cfg, released: make(chan struct{})}
 	dialer := DialerOf(cfg, env.self)
 	transport := TransportOf(cfg, dialer)
-	listed := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
+	listed := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true,
+		ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
 	upstream := upstreamOf(cfg, transport)
 	a.idle = append(a.idle, transport, upstream, listed)
 	var err error
@@ -73,7 +74,8 @@ func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, er
 	forward, local := clientsOf(cfg, env.prover)
 	a.adminLogins = adminLoginsOf(cfg, env.prover)
 	a.state = &proxy.State{
-		Translator: translator, Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream, Listed: listed, TunnelDial: dialer.DialContext,
+		Translator: translator, Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream,
+		Listed: listed, TunnelDial: dialer.DialContext,
 		DefaultSite: cfg.Site.URL(), AccountServer: cfg.AccountServer.Authority(), Tokens: issuer{env.Store},
 		Released: func() { close(a.released) },
 	}
@@ -86,7 +88,8 @@ func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, er
 	return a, nil
 }
 
-// intercept loads the CA. An unchanged one keeps its leaves, so that a reload costs no signatures and session tickets stay good.
+// intercept loads the CA. An unchanged one keeps its leaves, so that a reload costs no signatures and session tickets
+// stay good.
 func (a *assembled) intercept(previous *assembled, leafKey *rsa.PrivateKey) error {
 	in := a.cfg.Interception
 	if in == nil {

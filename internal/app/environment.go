@@ -9,7 +9,8 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 )
 
-// trustedBase believes a base_uri under DocuSign's domains and, in a custom environment, at addresses the operator listed.
+// trustedBase believes a base_uri under DocuSign's domains and, in a custom environment, at addresses the operator
+// listed.
 func trustedBase(cfg *config.Config) func(*url.URL) error {
 	policy := cfg.Egress.Policy
 	return func(u *url.URL) error {
@@ -23,7 +24,8 @@ func trustedBase(cfg *config.Config) func(*url.URL) error {
 		if err := policy.CheckEnvironment(h); err != nil {
 			return err
 		}
-		if policy.DocuSign(h) || cfg.Environment == config.Custom && (h.Name() == cfg.AccountServer.Host.Name() || listedAddress(cfg, h)) {
+		if policy.DocuSign(h) || cfg.Environment == config.Custom &&
+			(h.Name() == cfg.AccountServer.Host.Name() || listedAddress(cfg, h)) {
 			return nil
 		}
 		return fmt.Errorf("%s is not under egress.hosts", h.Name())

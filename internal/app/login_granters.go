@@ -27,7 +27,8 @@ func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.
 		}
 		at := codeGrant{in.OAuth.ClientID, in.OAuth.Scopes.String()}
 		if wanted[at] == nil {
-			wanted[at] = &oauth.CodeConfig{AccountServer: cfg.AccountServer.String(), ClientID: at.clientID, ClientSecret: in.OAuth.ClientSecret, HTTP: client, Tokens: tokens}
+			wanted[at] = &oauth.CodeConfig{AccountServer: cfg.AccountServer.String(), ClientID: at.clientID,
+				ClientSecret: in.OAuth.ClientSecret, HTTP: client, Tokens: tokens}
 		}
 		for _, m := range Members(&in) {
 			if m.ID != "" {

@@ -22,7 +22,8 @@ func (p *App) renewLogins(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		if err := p.RenewOnce(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, oauth.ErrClosed) {
-			p.log.Error("a refresh token could not be renewed", "error", err, "next_step", "docusign-auth-proxy login --user for the user named, before the 30 days are over")
+			p.log.Error("a refresh token could not be renewed", "error", err, "next_step",
+				"docusign-auth-proxy login --user for the user named, before the 30 days are over")
 		}
 		select {
 		case <-ticker.C:

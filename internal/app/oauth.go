@@ -11,7 +11,8 @@ import (
 
 func OauthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.Client, codeGranters, error) {
 	c := oauth.Config{
-		AccountServer: cfg.AccountServer.String(), Audience: cfg.Audience, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
+		AccountServer: cfg.AccountServer.String(), Audience: cfg.Audience,
+		HTTP:        &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		RedirectURI: cfg.Admin.RedirectURI, Observer: env.observer, TrustedBase: trustedBase(cfg),
 	}
 	seen := map[string]bool{}

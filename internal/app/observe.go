@@ -52,10 +52,12 @@ func (p *App) history(name string) metrics.History {
 
 // observe sets up metrics and what the parts report to.
 func (p *App) observe() error {
-	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, commit, goVersion := BuildVersion()
 	m, err := metrics.New(p.registry, metrics.Options{
-		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires, LeafExpires: p.leafExpires, History: p.history, LogDropped: p.logWriter.Dropped, LogStuck: p.logWriter.Stuck,
+		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires,
+		LeafExpires: p.leafExpires, History: p.history, LogDropped: p.logWriter.Dropped, LogStuck: p.logWriter.Stuck,
 	})
 	if err != nil {
 		return err
@@ -70,10 +72,13 @@ func (p *App) observe() error {
 	}
 	prover := translate.NewProver(nil)
 	prover.OnPanic = func(caught *panics.Error) { proxy.ReportPanic(p.log, p.metrics, call.PanicProof, caught) }
-	p.env = Deps{Store: p.store, prover: prover, self: p.ownAddresses, observer: observer, onPin: func(integration, username string, client netip.Addr) {
-		p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client", client.String(),
-			"next_step", "docusign-auth-proxy pins list shows the line for the configuration; then set pin_password: never")
-	}}
+	p.env = Deps{Store: p.store, prover: prover, self: p.ownAddresses, observer: observer,
+		onPin: func(integration, username string, client netip.Addr) {
+			p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client",
+				client.String(),
+				"next_step", "docusign-auth-proxy pins list shows the line for the configuration; then set "+
+					"pin_password: never")
+		}}
 	return nil
 }
 

@@ -10,15 +10,16 @@ import (
 	"docusign-auth-proxy/internal/store"
 )
 
-// openStore opens the state file. One that nobody asked for by name may be missing: on a read-only file system, or while another
-// process has it, the state is kept in memory and the log says so. A damaged file is always an error.
+// openStore opens the state file. One that nobody asked for by name may be missing: on a read-only file system, or
+// while another process has it, the state is kept in memory and the log says so. A damaged file is always an error.
 func openStore(cfg *config.Config, log *slog.Logger) (*store.Store, error) {
 	options := store.Options{OnError: func(err error) { log.Error("store", "error", err) }}
 	s, err := store.Open(cfg.Store, options)
 	if err == nil || !goesWithoutStore(cfg, err) {
 		return s, err
 	}
-	log.Warn("the state is kept in memory only", "error", err, "effect", "issued tokens and the ledger are lost at the next restart",
+	log.Warn("the state is kept in memory only", "error", err, "effect",
+		"issued tokens and the ledger are lost at the next restart",
 		"next_step", "set store: to a file in a folder that the proxy may write, or store: memory if this is wanted")
 	return store.Open("", options)
 }
@@ -29,8 +30,8 @@ func goesWithoutStore(cfg *config.Config, err error) bool {
 		errors.Is(err, syscall.EROFS) || errors.Is(err, store.ErrLocked))
 }
 
-// Preflight tells why run would refuse a configuration that was read without a problem. It does what a start does, but listens
-// nowhere, and neither makes nor holds the state file.
+// Preflight tells why run would refuse a configuration that was read without a problem. It does what a start does, but
+// listens nowhere, and neither makes nor holds the state file.
 func Preflight(cfg *config.Config) config.Problems {
 	var problems config.Problems
 	add := func(path string, err error) {

@@ -11,8 +11,8 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// writeOperatorToken makes the token by which commands on this machine prove that they come from the operator. Without a file for
-// it there is none: then only a login of admin.basic_auth is believed.
+// writeOperatorToken makes the token by which commands on this machine prove that they come from the operator. Without
+// a file for it there is none: then only a login of admin.basic_auth is believed.
 func (p *App) writeOperatorToken(cfg *config.Config) {
 	if p.adminOn == nil {
 		return
@@ -27,12 +27,14 @@ func (p *App) writeOperatorToken(cfg *config.Config) {
 		return
 	}
 	if cfg.Admin.BasicAuth == nil {
-		p.log.Warn("there is no operator's token", "error", err, "effect", "captures, tokens, pins and reload are refused on the operations listener",
+		p.log.Warn("there is no operator's token", "error", err, "effect",
+			"captures, tokens, pins and reload are refused on the operations listener",
 			"next_step", "set admin.basic_auth, or admin.token_file to a file in a folder that the proxy may write")
 	}
 }
 
-// ownsState refuses the default place of the token while another process has the state file: the token there is that one's.
+// ownsState refuses the default place of the token while another process has the state file: the token there is that
+// one's.
 func (p *App) ownsState(cfg *config.Config) error {
 	if cfg.Store != "" && !p.store.Durable() && filepath.Dir(cfg.Admin.TokenFile) == filepath.Dir(cfg.Store) {
 		return errors.New("the state file beside it cannot be used")

@@ -11,8 +11,8 @@ import (
 
 const watchEvery = 2 * time.Second
 
-// accept is the one way in which a configuration takes effect after the start: SIGHUP, file watch and POST /-/reload all end here.
-// An error leaves everything as it was.
+// accept is the one way in which a configuration takes effect after the start: SIGHUP, file watch and POST /-/reload
+// all end here. An error leaves everything as it was.
 func (p *App) accept(old, next *config.Config) error {
 	if old == nil {
 		return nil // the start; newProgram assembles
@@ -54,7 +54,8 @@ func needsRestart(old, next *config.Config) string {
 	return ""
 }
 
-// retire closes the idle connections of a replaced state, and the state once its last call has ended, or at the end of the program.
+// retire closes the idle connections of a replaced state, and the state once its last call has ended, or at the end of
+// the program.
 func (p *App) retire(a *assembled) {
 	a.closeIdle()
 	p.retired.Go(func() {
@@ -85,7 +86,8 @@ func (p *App) reloaded(err error) {
 		return
 	}
 	for _, problem := range problems {
-		p.log.Error("configuration not reloaded; the last good one stays in force", "config", p.path, "problem", problem.String())
+		p.log.Error("configuration not reloaded; the last good one stays in force", "config", p.path, "problem",
+			problem.String())
 	}
 }
 

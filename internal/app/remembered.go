@@ -33,7 +33,8 @@ type IssuedInfo struct {
 
 func IssuedSecrets() Remembered[store.Issued, IssuedInfo] {
 	return Remembered[store.Issued, IssuedInfo]{
-		Name: "tokens", ended: "revoked", all: (*store.Store).List, end: (*store.Store).RevokeWhere, fits: Selection.issued,
+		Name: "tokens", ended: "revoked", all: (*store.Store).List, end: (*store.Store).RevokeWhere,
+		fits: Selection.issued,
 		view: func(i store.Issued, refused func(store.TokenOwner) bool) IssuedInfo {
 			return IssuedInfo{adminIssued(i), refused != nil && refused(i.Owner)}
 		},
@@ -59,7 +60,8 @@ type PinInfo struct {
 
 func PinnedPasswords() Remembered[store.Pin, PinInfo] {
 	return Remembered[store.Pin, PinInfo]{
-		Name: "pins", ended: "pin forgotten", all: (*store.Store).Pins, end: (*store.Store).ForgetPins, fits: Selection.pin,
+		Name: "pins", ended: "pin forgotten", all: (*store.Store).Pins, end: (*store.Store).ForgetPins,
+		fits: Selection.pin,
 		view: func(p store.Pin, _ func(store.TokenOwner) bool) PinInfo {
 			return PinInfo{admin.Pin{Integration: p.Integration, Username: p.Username, At: p.At}, p.Hash}
 		},
@@ -151,7 +153,8 @@ func selectionOf(q url.Values) Selection {
 
 func (s Selection) Values() url.Values {
 	q := url.Values{}
-	for name, value := range map[string]string{"integration": s.Integration, "user": s.User, "fingerprint": s.Fingerprint} {
+	for name, value := range map[string]string{"integration": s.Integration, "user": s.User,
+		"fingerprint": s.Fingerprint} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -172,7 +175,8 @@ func (s Selection) Check() error {
 
 func (s Selection) issued(i store.Issued) bool {
 	return (s.Integration == "" || s.Integration == i.Owner.Integration) &&
-		(s.User == "" || legacy.SameName(s.User, i.Owner.Authenticator) || legacy.SameName(s.User, i.Owner.Principal)) &&
+		(s.User == "" || legacy.SameName(s.User, i.Owner.Authenticator) ||
+			legacy.SameName(s.User, i.Owner.Principal)) &&
 		(s.Fingerprint == "" || strings.EqualFold(s.Fingerprint, i.Fingerprint))
 }
 

@@ -25,8 +25,8 @@ type ExitError struct{ Code int }
 
 func (e ExitError) Error() string { return fmt.Sprintf("exit %d", e.Code) }
 
-// RunLogged gives f a log that is written to out in the background. It writes f's error there too, after the log's last line: nobody
-// may read out, and what is written past the log would wait for ever.
+// RunLogged gives f a log that is written to out in the background. It writes f's error there too, after the log's last
+// line: nobody may read out, and what is written past the log would wait for ever.
 func RunLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, Hooks) error) error {
 	signal.Ignore(syscall.SIGPIPE) // else a closed standard error ends the process with the next line
 	w := accesslog.NewWriter(out)
@@ -37,7 +37,8 @@ func RunLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, Hooks) error)
 	w.Note = func(dropped uint64) []byte {
 		var line bytes.Buffer
 		if log, err := newLogger(&line, cfg); err == nil {
-			log.Error("log lines dropped", "lines", dropped, "next_step", "look at the program that reads standard error, and its disk")
+			log.Error("log lines dropped", "lines", dropped, "next_step",
+				"look at the program that reads standard error, and its disk")
 		}
 		return line.Bytes()
 	}
@@ -142,9 +143,11 @@ func (p *App) caught(f func() error) (err error) {
 func (p *App) announce() {
 	version, commit, _ := BuildVersion()
 	cfg := p.holder.Current()
-	p.log.Info("started", "version", version, "commit", commit, "environment", cfg.Environment, "integrations", len(cfg.Integrations), "config", p.path)
+	p.log.Info("started", "version", version, "commit", commit, "environment", cfg.Environment, "integrations",
+		len(cfg.Integrations), "config", p.path)
 	if p.current.Load().authority == nil {
-		p.log.Info("no interception", "effect", "CONNECT to DocuSign is refused; programs can use the sidecar", "next_step", "docusign-auth-proxy ca init, then interception: in the configuration")
+		p.log.Info("no interception", "effect", "CONNECT to DocuSign is refused; programs can use the sidecar",
+			"next_step", "docusign-auth-proxy ca init, then interception: in the configuration")
 	}
 }
 

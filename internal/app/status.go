@@ -97,10 +97,12 @@ func (p *App) Status() admin.Status {
 	cfg, a := p.holder.Current(), p.current.Load()
 	version, commit, _ := BuildVersion()
 	s := admin.Status{
-		Version: version, Commit: commit, Environment: cfg.Environment, Started: p.started, Listeners: p.listenerStatus(cfg), UnknownMode: cfg.Unknown,
+		Version: version, Commit: commit, Environment: cfg.Environment, Started: p.started,
+		Listeners: p.listenerStatus(cfg), UnknownMode: cfg.Unknown,
 		Config:       admin.ConfigState{Path: p.path, LoadedAt: p.holder.LastSuccess()},
 		Tunnels:      admin.Tunnels{Open: p.Server.OpenTunnels(), Allowed: texts(cfg.Egress.Tunnel)},
-		Integrations: IntegrationStatus(cfg, p.ledger, a.oauth), Unknown: admin.UnknownOf(p.ledger.Unknown()), Security: p.securityStatus(cfg),
+		Integrations: IntegrationStatus(cfg, p.ledger, a.oauth), Unknown: admin.UnknownOf(p.ledger.Unknown()),
+		Security:     p.securityStatus(cfg),
 		ConnFailures: p.Server.ConnFailures(),
 	}
 	if err := p.holder.LastError(); err != nil {
@@ -118,7 +120,8 @@ func (p *App) Status() admin.Status {
 	if a.authority != nil {
 		c := a.authority.Certificate()
 		s.Authority = &admin.Authority{
-			Subject: c.Subject.String(), Fingerprint: a.authority.Fingerprint(), Expires: a.authority.Expires(), Names: c.PermittedDNSDomains,
+			Subject: c.Subject.String(), Fingerprint: a.authority.Fingerprint(), Expires: a.authority.Expires(),
+			Names:    c.PermittedDNSDomains,
 			CertPath: cfg.Interception.CACert, KeyPath: cfg.Interception.CAKey,
 		}
 	}
@@ -144,7 +147,8 @@ func (p *App) listenerStatus(cfg *config.Config) []admin.Listener {
 		out = append(out, one)
 	}
 	if p.adminOn != nil {
-		one := admin.Listener{Name: "admin", Address: p.adminOn.Addr().String(), Loopback: isLoopbackAddr(p.adminOn.Addr())}
+		one := admin.Listener{Name: "admin", Address: p.adminOn.Addr().String(),
+			Loopback: isLoopbackAddr(p.adminOn.Addr())}
 		if cfg.Admin.BasicAuth != nil {
 			one.Login = "basic: " + cfg.Admin.BasicAuth.Username
 		}
@@ -184,7 +188,8 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	return out
 }
 
-func describeTokens(one *admin.Integration, in *integration.Integration, states []oauth.State, keys []oauth.KeyState, tokens *oauth.Client) {
+func describeTokens(one *admin.Integration, in *integration.Integration, states []oauth.State, keys []oauth.KeyState,
+	tokens *oauth.Client) {
 	for _, k := range keys {
 		if legacy.SameName(k.Issuer, one.ClientID) {
 			one.Keys = append(one.Keys, admin.Key{Source: k.Name, Fingerprint: k.KeyID, Works: k.Works})
@@ -215,7 +220,8 @@ func nameOf(in *integration.Integration, userID string) string {
 
 func (p *App) securityStatus(cfg *config.Config) admin.Security {
 	s := admin.Security{
-		Hosts: cfg.Egress.Hosts, AccountServer: cfg.AccountServer.String(), PinPassword: cfg.PinPassword, Store: cfg.Store,
+		Hosts: cfg.Egress.Hosts, AccountServer: cfg.AccountServer.String(), PinPassword: cfg.PinPassword,
+		Store:    cfg.Store,
 		LogLevel: cfg.Log.Level, AdminLogin: cfg.Admin.BasicAuth != nil,
 	}
 	s.AllowAddresses = texts(cfg.Egress.AllowAddresses)

@@ -13,9 +13,11 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-func translatorOf(cfg *config.Config, env Deps, client *oauth.Client, previous *assembled) (*translate.Translator, error) {
+func translatorOf(cfg *config.Config, env Deps, client *oauth.Client, previous *assembled) (*translate.Translator,
+	error) {
 	tc := translate.Config{
-		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.Store}, OnUnknown: env.onUnknown,
+		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.Store},
+		OnUnknown:   env.onUnknown,
 		RememberFor: cfg.Credentials.RememberFor, RememberMax: cfg.Credentials.RememberMax, Prover: env.prover,
 		Integrations: cfg.Integrations,
 	}
@@ -44,8 +46,8 @@ func Contains(networks []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// clientsOf says who may use the listeners. This machine always may; the doors that cannot ask for proxy credentials are
-// open to listed networks only. With proxy_users the forward proxy asks everybody for a login, this machine too.
+// clientsOf says who may use the listeners. This machine always may; the doors that cannot ask for proxy credentials
+// are open to listed networks only. With proxy_users the forward proxy asks everybody for a login, this machine too.
 func clientsOf(cfg *config.Config, prover *translate.Prover) (forward, local *egress.Clients) {
 	own := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	listed := append(own, cfg.Egress.Clients...)

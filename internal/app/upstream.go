@@ -19,7 +19,8 @@ func DialerOf(cfg *config.Config, self func() []netip.AddrPort) *egress.Dialer {
 		Resolve: cfg.Egress.Resolve, Allow: cfg.Egress.AllowAddresses, Self: self, Timeout: cfg.Upstream.DialTimeout,
 	}
 	if cfg.Egress.Resolver.IsValid() {
-		// One DNS server, asked directly: net.Resolver would read the hosts file that points DocuSign's names at this proxy.
+		// One DNS server, asked directly: net.Resolver would read the hosts file that points DocuSign's names at this
+		// proxy.
 		d.Lookup = &egress.Resolver{Servers: []netip.AddrPort{cfg.Egress.Resolver}}
 	}
 	return d
@@ -32,8 +33,9 @@ func TransportOf(cfg *config.Config, dialer *egress.Dialer) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	t := &http.Transport{
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(256)},
+		DialContext: dialer.DialContext,
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12,
+			ClientSessionCache: tls.NewLRUClientSessionCache(256)},
 		TLSHandshakeTimeout:    cfg.Upstream.DialTimeout,
 		MaxIdleConns:           0,
 		MaxIdleConnsPerHost:    cfg.Upstream.MaxIdlePerHost,
@@ -52,7 +54,8 @@ func TransportOf(cfg *config.Config, dialer *egress.Dialer) *http.Transport {
 	return t
 }
 
-// upstreamOf is the same way for the callers' calls: those that are small go without net/http's goroutines, which cost a third of a GET.
+// upstreamOf is the same way for the callers' calls: those that are small go without net/http's goroutines, which cost
+// a third of a GET.
 func upstreamOf(cfg *config.Config, t *http.Transport) closingTripper {
 	base := t.Clone()
 	base.DialContext = upstream.KeepAnswers(t.DialContext)

@@ -48,18 +48,22 @@ type browserPage struct {
 	statusCode int
 }
 
-// newBrowserWait listens. registered is the configured redirect URI: if it leads to this machine it is served, else one at listen.
+// newBrowserWait listens. registered is the configured redirect URI: if it leads to this machine it is served, else one
+// at listen.
 func newBrowserWait(registered, listen string, chosen bool) (*browserWait, error) {
 	uri, address := "", listen
 	if !chosen {
 		uri, address = Servable(registered, listen)
 	}
 	if !loopbackAddress(address) {
-		return nil, fmt.Errorf("--listen %s: only addresses of this machine are served, such as %s: the browser has to run here", address, DefaultBrowserListen)
+		return nil, fmt.Errorf("--listen %s: only addresses of this machine are served, such as %s: the browser has "+
+			"to run here", address, DefaultBrowserListen)
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, withNext(fmt.Errorf("wait for the browser: %w", err), "choose a free port with --listen 127.0.0.1:PORT, and register http://127.0.0.1:PORT"+callbackPath+" as a redirect URI of the integration key")
+		return nil, withNext(fmt.Errorf("wait for the browser: %w", err),
+			"choose a free port with --listen 127.0.0.1:PORT, and register http://127.0.0.1:PORT"+callbackPath+
+				" as a redirect URI of the integration key")
 	}
 	b := &browserWait{URI: uri, State: rand.Text(), came: make(chan comeback)}
 	if b.URI == "" {
@@ -70,7 +74,8 @@ func newBrowserWait(registered, listen string, chosen bool) (*browserWait, error
 		return nil, errors.Join(err, l.Close())
 	}
 	b.path = u.Path
-	b.http = &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10}
+	b.http = &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 32 << 10}
 	go func() { _ = b.http.Serve(l) }() // ends with Close
 	return b, nil
 }
@@ -120,13 +125,15 @@ func (b *browserWait) wait(ctx context.Context) (comeback, error) {
 
 func (b *browserWait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != b.path || r.Method != http.MethodGet {
-		showPage(w, browserPage{Title: "Nothing here", Lines: []string{"This address only waits for DocuSign to send a browser back."}, statusCode: http.StatusNotFound})
+		showPage(w, browserPage{Title: "Nothing here", Lines: []string{"This address only waits for DocuSign to " +
+			"send a browser back."}, statusCode: http.StatusNotFound})
 		return
 	}
 	q := r.URL.Query()
 	if subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(b.State)) != 1 {
 		showPage(w, browserPage{Title: "This does not belong to the page that was printed", Lines: []string{
-			"The browser came back without the sign (state) that the command gave it, so nothing was done.", "Open the address that the command printed once more, in one go.",
+			"The browser came back without the sign (state) that the command gave it, so nothing was done.",
+			"Open the address that the command printed once more, in one go.",
 		}, statusCode: http.StatusBadRequest})
 		return
 	}
@@ -138,7 +145,8 @@ func (b *browserWait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	first := false
 	b.once.Do(func() { first = true })
 	if !first {
-		showPage(w, browserPage{Good: true, Title: "This was done already", Lines: []string{"You can close this window."}, statusCode: http.StatusOK})
+		showPage(w, browserPage{Good: true, Title: "This was done already",
+			Lines: []string{"You can close this window."}, statusCode: http.StatusOK})
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
@@ -152,17 +160,22 @@ func (b *browserWait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case page := <-answered:
 		showPage(w, page)
 	case <-ctx.Done():
-		showPage(w, browserPage{Title: "No result yet", Lines: []string{"Look at the window in which the command runs."}, statusCode: http.StatusOK})
+		showPage(w, browserPage{Title: "No result yet",
+			Lines: []string{"Look at the window in which the command runs."}, statusCode: http.StatusOK})
 	}
 }
 
 // explainRedirect tells what the error of a redirect means (RFC 6749 §4.1.2.1).
 func explainRedirect(code, description, uri string) string {
 	known := map[string]string{
-		"access_denied":             "the consent was declined, or the user may not give it; open the page again and accept, or let an administrator consent (docusign-auth-proxy consent --admin)",
-		"invalid_scope":             "DocuSign does not know one of the scopes, or the integration key may not ask for it; write scopes: [signature, impersonation]",
-		"unauthorized_client":       "the integration key may not be used this way; allow the Authorization Code Grant for it in Apps and Keys",
-		"invalid_request":           "DocuSign could not read the request; check that " + uri + " is registered as a redirect URI of the integration key",
+		"access_denied": "the consent was declined, or the user may not give it; open the page again " +
+			"and accept, or let an administrator consent (docusign-auth-proxy consent --admin)",
+		"invalid_scope": "DocuSign does not know one of the scopes, or the integration key may not ask " +
+			"for it; write scopes: [signature, impersonation]",
+		"unauthorized_client": "the integration key may not be used this way; allow the Authorization Code " +
+			"Grant for it in Apps and Keys",
+		"invalid_request": "DocuSign could not read the request; check that " + uri +
+			" is registered as a redirect URI of the integration key",
 		"unsupported_response_type": "DocuSign could not read the request; report this with the text of the error",
 		"server_error":              "DocuSign has a problem; try again later (status.docusign.com)",
 		"temporarily_unavailable":   "DocuSign has a problem; try again later (status.docusign.com)",

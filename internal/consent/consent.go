@@ -1,6 +1,6 @@
-// Package consent prints the pages on which users allow the proxy to act for them, waits for the browser that comes back, and keeps
-// the logins of integrations with grant: authorization_code. It must never keep the login of another user than the one that is
-// configured. The commands consent and login call it, and internal/doctor names its pages.
+// Package consent prints the pages on which users allow the proxy to act for them, waits for the browser that comes
+// back, and keeps the logins of integrations with grant: authorization_code. It must never keep the login of another
+// user than the one that is configured. The commands consent and login call it, and internal/doctor names its pages.
 package consent
 
 import (
@@ -77,7 +77,8 @@ func consentList(cfg *config.Config, user string) ([]ConsentPages, error) {
 	case user != "":
 		return nil, noSuchUser(cfg, user)
 	case logins:
-		return nil, errors.New("all integrations have grant: authorization_code, whose users log in instead\nnext: docusign-auth-proxy login --user USER")
+		return nil, errors.New("all integrations have grant: authorization_code, whose users log in instead\nnext: " +
+			"docusign-auth-proxy login --user USER")
 	}
 	return nil, errors.New("no integration with mode: translate is configured, so there is nobody who could consent")
 }
@@ -91,13 +92,16 @@ func noSuchUser(cfg *config.Config, user string) error {
 			}
 		}
 	}
-	return fmt.Errorf("the configuration has no user %s that this is for\nnext: name one of %s, or add the user to users", user, strings.Join(known, ", "))
+	return fmt.Errorf("the configuration has no user %s that this is for\nnext: name one of %s, or add the user to "+
+		"users", user, strings.Join(known, ", "))
 }
 
 func ConsentOf(cfg *config.Config, in integration.Integration, username string) ConsentPages {
-	c := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID, Scopes: in.OAuth.Scopes.String(), RedirectURI: app.RedirectURI(in)}
+	c := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID,
+		Scopes: in.OAuth.Scopes.String(), RedirectURI: app.RedirectURI(in)}
 	return ConsentPages{
-		Integration: in.Name, Key: c.ClientID, Scopes: c.Scopes, User: username, RedirectURI: c.RedirectURI, Individual: c.Individual() + loginHint(username), Admin: c.Admin(),
+		Integration: in.Name, Key: c.ClientID, Scopes: c.Scopes, User: username, RedirectURI: c.RedirectURI,
+		Individual: c.Individual() + loginHint(username), Admin: c.Admin(),
 	}
 }
 
@@ -116,19 +120,25 @@ func writeConsent(w io.Writer, f ConsentFlags, pages []ConsentPages) error {
 		if p.Integration != previous {
 			previous = p.Integration
 			fmt.Fprintf(&b, "integration %s, key %s, scopes %s\n", p.Integration, p.Key, p.Scopes)
-			fmt.Fprintf(&b, "  1. register this redirect URI with the key, letter for letter (DocuSign, Admin, Apps and Keys):\n     %s\n", p.RedirectURI)
+			fmt.Fprintf(&b, "  1. register this redirect URI with the key, letter for letter (DocuSign, Admin, Apps "+
+				"and Keys):\n     %s\n", p.RedirectURI)
 			if f.Admin {
-				fmt.Fprintf(&b, "  2. let an administrator of the organisation open this page, log in and accept for all users of its claimed e-mail domains:\n     %s\n", p.Admin)
-				b.WriteString("     If the organisation owns the key itself: Admin, Connected Apps, Authorize Application, in place of the page.\n")
+				fmt.Fprintf(&b, "  2. let an administrator of the organisation open this page, log in and accept "+
+					"for all users of its claimed e-mail domains:\n     %s\n", p.Admin)
+				b.WriteString("     If the organisation owns the key itself: Admin, Connected Apps, Authorize " +
+					"Application, in place of the page.\n")
 				continue
 			}
-			b.WriteString("  2. let each user open their page, log in as themselves and accept; a private window keeps another login out:\n")
+			b.WriteString("  2. let each user open their page, log in as themselves and accept; a private window " +
+				"keeps another login out:\n")
 		}
 		if !f.Admin {
 			fmt.Fprintf(&b, "     %s\n       %s\n", p.User, p.Individual)
 		}
 	}
-	fmt.Fprintf(&b, "\nThe page shown after accepting does not matter: the consent is stored by then.\nnext: see it happen:  docusign-auth-proxy consent wait --config %s --user %s\n      or prove it:    docusign-auth-proxy doctor --config %s\n", f.Config, cmp.Or(f.User, "USER"), f.Config)
+	fmt.Fprintf(&b, "\nThe page shown after accepting does not matter: the consent is stored by then.\nnext: see it "+
+		"happen:  docusign-auth-proxy consent wait --config %s --user %s\n      or prove it:    docusign-auth-proxy "+
+		"doctor --config %s\n", f.Config, cmp.Or(f.User, "USER"), f.Config)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

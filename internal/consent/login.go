@@ -42,7 +42,8 @@ func Login(cmd *cobra.Command, f BrowserFlags) error {
 	defer transport.CloseIdleConnections()
 	l := &loginRun{BrowserFlags: f, cmd: cmd, cfg: cfg, in: in, who: who, locked: locked}
 	l.granter, err = oauth.NewCodeGranter(oauth.CodeConfig{
-		AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID, ClientSecret: in.OAuth.ClientSecret, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Tokens: nowhere{},
+		AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID, ClientSecret: in.OAuth.ClientSecret,
+		HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Tokens: nowhere{},
 	})
 	if err != nil {
 		return err
@@ -64,7 +65,8 @@ func (nowhere) PutRefresh(string, secret.Text) error {
 // probeStore tells early whether a login could be kept at all, and whether a proxy holds the store.
 func probeStore(path string) (locked bool, err error) {
 	if path == "" {
-		return false, errors.New("the configuration has no store, so a login could not be kept\nnext: add store: state.db to it")
+		return false, errors.New("the configuration has no store, so a login could not be kept\nnext: add store: " +
+			"state.db to it")
 	}
 	s, err := store.Open(path, store.Options{Timeout: storeProbe})
 	if errors.Is(err, store.ErrLocked) {
@@ -93,14 +95,17 @@ func (l *loginRun) run(ctx context.Context) error {
 		return err
 	}
 	defer b.close()
-	request := oauth.LoginRequest{Scopes: oauth.CodeScopes(l.in.OAuth.Scopes.String()), RedirectURI: b.URI, State: b.State, Verifier: oauth2.GenerateVerifier()}
+	request := oauth.LoginRequest{Scopes: oauth.CodeScopes(l.in.OAuth.Scopes.String()), RedirectURI: b.URI,
+		State: b.State, Verifier: oauth2.GenerateVerifier()}
 	if strings.Contains(l.who.Name, "@") {
 		request.LoginHint = l.who.Name
 	}
 	if l.locked {
-		l.say(l.cmd, "note: the proxy runs and holds the store %s. Log in now; at the end you will be asked to stop it for a moment.\n", l.cfg.Store)
+		l.say(l.cmd, "note: the proxy runs and holds the store %s. Log in now; at the end you will be asked to stop "+
+			"it for a moment.\n", l.cfg.Store)
 	}
-	l.say(l.cmd, "redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  %s\nopen this page in a browser on this machine and log in as %s:\n  %s\nwaiting for the browser, at most %s\n",
+	l.say(l.cmd, "redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  "+
+		"%s\nopen this page in a browser on this machine and log in as %s:\n  %s\nwaiting for the browser, at most %s\n",
 		l.in.OAuth.ClientID, b.URI, l.who.Name, l.granter.AuthCodeURL(request), l.Timeout)
 	back, err := l.await(ctx, b)
 	if err != nil {
@@ -120,7 +125,8 @@ func (l *loginRun) run(ctx context.Context) error {
 }
 
 // check exchanges the code and makes sure who it is. The login is nil unless it is the configured user's.
-func (l *loginRun) check(ctx context.Context, code secret.Text, request oauth.LoginRequest, r browserResult) (*oauth.Login, browserResult) {
+func (l *loginRun) check(ctx context.Context, code secret.Text, request oauth.LoginRequest,
+	r browserResult) (*oauth.Login, browserResult) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout-10*time.Second)
 	defer cancel()
 	got, err := l.granter.Exchange(ctx, code, request)
@@ -139,8 +145,10 @@ func (l *loginRun) check(ctx context.Context, code secret.Text, request oauth.Lo
 		return nil, r
 	}
 	if !l.isConfigured(info) {
-		r.Text = fmt.Sprintf("%s (%s, %s) logged in, but the user in the configuration is %s %s; nothing was kept", info.Email, info.Name, info.Sub, l.who.Name, l.who.ID)
-		r.Next = "run this again and open the page in a private window, logged in as " + l.who.Name + "; or correct user_id in " + l.Config
+		r.Text = fmt.Sprintf("%s (%s, %s) logged in, but the user in the configuration is %s %s; nothing was kept",
+			info.Email, info.Name, info.Sub, l.who.Name, l.who.ID)
+		r.Next = "run this again and open the page in a private window, logged in as " + l.who.Name +
+			"; or correct user_id in " + l.Config
 		return nil, r
 	}
 	r.UserID, r.Email = info.Sub, info.Email
@@ -157,7 +165,8 @@ func (l *loginRun) isConfigured(info *oauth.UserInfo) bool {
 
 // keepLater waits until the running proxy lets go of the store.
 func (l *loginRun) keepLater(ctx context.Context, got *oauth.Login, r browserResult) browserResult {
-	l.say(l.cmd, "%s has logged in. Now stop the proxy (as in: systemctl stop docusign-auth-proxy), within %s; the login is kept at once, then start it again.\n", r.Email, storeWait)
+	l.say(l.cmd, "%s has logged in. Now stop the proxy (as in: systemctl stop docusign-auth-proxy), within %s; the "+
+		"login is kept at once, then start it again.\n", r.Email, storeWait)
 	deadline := time.Now().Add(storeWait)
 	for ctx.Err() == nil && time.Now().Before(deadline) {
 		kept := l.keep(got, r, store.Options{Timeout: time.Second})
@@ -192,9 +201,11 @@ func (l *loginRun) keep(got *oauth.Login, r browserResult, o store.Options) brow
 	}
 	r.Good = true
 	r.Text = fmt.Sprintf("%s (%s) is logged in; the login is kept, encrypted, in %s", r.Email, r.UserID, l.cfg.Store)
-	r.Next = "docusign-auth-proxy run --config " + l.Config + " (it renews the login by itself; stopped for 30 days it would lapse)"
+	r.Next = "docusign-auth-proxy run --config " + l.Config +
+		" (it renews the login by itself; stopped for 30 days it would lapse)"
 	if l.cfg.StoreImplicit {
-		r.Next = "make sure the proxy uses the same file: write store: " + l.cfg.Store + " into " + l.Config + " (a service may have a $STATE_DIRECTORY of its own); then " + r.Next
+		r.Next = "make sure the proxy uses the same file: write store: " + l.cfg.Store + " into " + l.Config +
+			" (a service may have a $STATE_DIRECTORY of its own); then " + r.Next
 	}
 	if l.who.ID == "" {
 		r.Next = "add user_id: " + r.UserID + " to " + l.who.Name + " in " + l.Config + ", then " + r.Next

@@ -55,8 +55,11 @@ func ConsentWait(cmd *cobra.Command, f BrowserFlags) error {
 		return err
 	}
 	defer b.close()
-	consent := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID, Scopes: in.OAuth.Scopes.String(), RedirectURI: b.URI, State: b.State}
-	f.say(cmd, "redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  %s\nopen this page in a browser on this machine, log in as %s and accept:\n  %s\nwaiting for the browser, at most %s\n",
+	consent := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID,
+		Scopes: in.OAuth.Scopes.String(), RedirectURI: b.URI, State: b.State}
+	f.say(cmd, "redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  "+
+		"%s\nopen this page in a browser on this machine, log in as %s and accept:\n  %s\nwaiting for the browser, "+
+		"at most %s\n",
 		consent.ClientID, b.URI, who.Name, consent.Individual()+loginHint(who.Name), f.Timeout)
 	back, err := f.await(cmd.Context(), b)
 	if err != nil {
@@ -73,7 +76,8 @@ func ConsentWait(cmd *cobra.Command, f BrowserFlags) error {
 }
 
 // proveConsent asks for a token with the private key.
-func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Integration, r browserResult) browserResult {
+func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Integration,
+	r browserResult) browserResult {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout-10*time.Second)
 	defer cancel()
 	scopes := in.OAuth.Scopes.String()
@@ -82,7 +86,8 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Int
 	if id.Subject == "" {
 		admin := oauth.Identity{Issuer: id.Issuer, Subject: in.OAuth.AdminUserID, Scopes: scopes}
 		if id.Subject, err = client.LookupUser(ctx, admin, r.User); err != nil {
-			r.Text, r.Next = "the consent was given, but the user's GUID is not known: "+err.Error(), "add user_id to the user in the configuration"
+			r.Text, r.Next = "the consent was given, but the user's GUID is not known: "+err.Error(),
+				"add user_id to the user in the configuration"
 			return r
 		}
 		r.UserID = id.Subject
@@ -96,7 +101,8 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Int
 		r.Text = fmt.Sprintf("DocuSign gives a token for %s (%s, %s)", r.User, info.Name, id.Subject)
 		r.Next = "nothing; a running proxy takes it up with the first call after 15 seconds"
 	case errors.As(err, &ge) && ge.Kind == oauth.ConsentRequired:
-		r.Text = "somebody consented, but not " + r.User + ": DocuSign still asks for their consent. Whoever was logged in to DocuSign in that browser has consented instead"
+		r.Text = "somebody consented, but not " + r.User + ": DocuSign still asks for their consent. Whoever was " +
+			"logged in to DocuSign in that browser has consented instead"
 		r.Next = "run this again and open the page in a private window, logged in as " + r.User
 	case errors.As(err, &ge):
 		r.Text, r.Next = "the consent was given, but there is no token yet: "+ge.Error(), ge.NextStep()
@@ -133,11 +139,16 @@ func (f *BrowserFlags) pick(cfg *config.Config, grant integration.Grant) (*integ
 	case len(found) == 1:
 		return found[0].in, found[0].m, nil
 	case len(found) == 0 && len(other) > 0 && grant == integration.JWT:
-		return nil, app.Member{}, fmt.Errorf("integration %s has grant: authorization_code, for which consent is part of the login\nnext: docusign-auth-proxy login --config %s --user %s", other[0].in.Name, f.Config, other[0].m.Name)
+		return nil, app.Member{}, fmt.Errorf("integration %s has grant: authorization_code, for which consent is "+
+			"part of the login\nnext: docusign-auth-proxy login --config %s --user %s", other[0].in.Name, f.Config,
+			other[0].m.Name)
 	case len(found) == 0 && len(other) > 0:
-		return nil, app.Member{}, fmt.Errorf("integration %s has grant: jwt and needs no login, but the user's consent\nnext: docusign-auth-proxy consent wait --config %s --user %s; or set grant: authorization_code", other[0].in.Name, f.Config, other[0].m.Name)
+		return nil, app.Member{}, fmt.Errorf("integration %s has grant: jwt and needs no login, but the user's "+
+			"consent\nnext: docusign-auth-proxy consent wait --config %s --user %s; or set grant: authorization_code",
+			other[0].in.Name, f.Config, other[0].m.Name)
 	case len(found) == 0 && f.User == "":
-		return nil, app.Member{}, errors.New("no integration with mode: translate has a user\nnext: add users to the configuration")
+		return nil, app.Member{}, errors.New("no integration with mode: translate has a user\nnext: add users to " +
+			"the configuration")
 	case len(found) == 0:
 		return nil, app.Member{}, noSuchUser(cfg, f.User)
 	}
@@ -145,7 +156,8 @@ func (f *BrowserFlags) pick(cfg *config.Config, grant integration.Grant) (*integ
 	for _, c := range found {
 		names = append(names, "--integration "+c.in.Name+" --user "+c.m.Name)
 	}
-	return nil, app.Member{}, fmt.Errorf("more than one user could be meant\nnext: choose with one of\n  %s", strings.Join(names[:min(len(names), 20)], "\n  "))
+	return nil, app.Member{}, fmt.Errorf("more than one user could be meant\nnext: choose with one of\n  %s",
+		strings.Join(names[:min(len(names), 20)], "\n  "))
 }
 
 // say talks to the operator; with --json that is not the result.
@@ -162,7 +174,8 @@ func (f *BrowserFlags) await(ctx context.Context, b *browserWait) (comeback, err
 	defer cancel()
 	back, err := b.wait(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return back, fmt.Errorf("no browser came back within %s\nnext: if DocuSign showed an error about the redirect URI, register %s with the integration key; then run this again", f.Timeout, b.URI)
+		return back, fmt.Errorf("no browser came back within %s\nnext: if DocuSign showed an error about the "+
+			"redirect URI, register %s with the integration key; then run this again", f.Timeout, b.URI)
 	}
 	if err != nil {
 		return back, errors.New("stopped before a browser came back; nothing was changed")
@@ -172,7 +185,8 @@ func (f *BrowserFlags) await(ctx context.Context, b *browserWait) (comeback, err
 
 // finish shows the result in the browser and on the terminal.
 func (f *BrowserFlags) finish(cmd *cobra.Command, back comeback, r browserResult, title string) error {
-	page := browserPage{Good: r.Good, Title: title, Lines: []string{r.Text + ".", "You can close this window."}, statusCode: http.StatusOK}
+	page := browserPage{Good: r.Good, Title: title, Lines: []string{r.Text + ".", "You can close this window."},
+		statusCode: http.StatusOK}
 	if !r.Good {
 		page.Title, page.Lines = "That did not work", []string{r.Text + "."}
 		if r.Next != "" {

@@ -1,5 +1,6 @@
-// Package demo shows the proxy at work on one machine, with the sandbox in DocuSign's place, and serves the sandbox for somebody's own
-// program. It must never reach a real DocuSign, and shows no secret. The commands demo and sandbox call it.
+// Package demo shows the proxy at work on one machine, with the sandbox in DocuSign's place, and serves the sandbox for
+// somebody's own program. It must never reach a real DocuSign, and shows no secret. The commands demo and sandbox call
+// it.
 package demo
 
 import (
@@ -20,7 +21,8 @@ type Demo struct {
 
 	keys map[string][]byte // private keys by integrator key; missing ones are made
 
-	// For tests, each may be nil: called before the first act, after the last, and when the commands to try have been printed.
+	// For tests, each may be nil: called before the first act, after the last, and when the commands to try have been
+	// printed.
 	opened, played, staying func(*stage)
 }
 

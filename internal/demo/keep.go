@@ -29,7 +29,8 @@ func (d *Demo) addresses() (places, []string, error) {
 		if want.chosen {
 			return at, nil, fmt.Errorf("%s: %w", want.flag, err)
 		}
-		notes = append(notes, fmt.Sprintf("%s cannot be used (%v), so a free port is; %s chooses one", *want.address, reason(err), want.flag))
+		notes = append(notes, fmt.Sprintf("%s cannot be used (%v), so a free port is; %s chooses one", *want.address,
+			reason(err), want.flag))
 		*want.address = "127.0.0.1:0"
 	}
 	return at, notes, nil

@@ -17,7 +17,8 @@ const (
 	wrongPassword = "spring-2019"
 )
 
-// tokenForms find the tokens, whose text nobody knows in advance. The first four characters stay, so that the kind can be told.
+// tokenForms find the tokens, whose text nobody knows in advance. The first four characters stay, so that the kind can
+// be told.
 var tokenForms = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)(bearer\s+[^\s"]{4})([^\s"]{16,})`),
 	regexp.MustCompile(`("(?:access_token|refresh_token|apiPassword)"\s*:\s*"[^"]{4})([^"]*)`),
@@ -39,7 +40,8 @@ func newMasker(w sandbox.Seed) *masker {
 		if s == "" || err != nil {
 			continue
 		}
-		forms = append(forms, s, strings.Trim(string(quoted), `"`), html.EscapeString(s), url.QueryEscape(s), url.PathEscape(s))
+		forms = append(forms, s, strings.Trim(string(quoted), `"`), html.EscapeString(s), url.QueryEscape(s),
+			url.PathEscape(s))
 	}
 	// A longer form first, so that none is left half shown.
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })

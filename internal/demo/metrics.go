@@ -11,7 +11,8 @@ import (
 
 const metricsPrefix = "docusign_auth_proxy_"
 
-// told are the counters that the demo speaks of, in this order, with the labels it keeps apart; all others are summed over.
+// told are the counters that the demo speaks of, in this order, with the labels it keeps apart; all others are summed
+// over.
 var told = []struct {
 	name   string
 	labels []string
@@ -30,11 +31,12 @@ type moved struct {
 	By   float64 `json:"by"`
 }
 
-// sumUp tells what DocuSign counted and which metrics moved. It waits until the last call has been recorded, which happens
-// after its answer.
+// sumUp tells what DocuSign counted and which metrics moved. It waits until the last call has been recorded, which
+// happens after its answer.
 func (s *stage) sumUp(ctx context.Context) (proof, []moved, []string) {
 	c := s.sandbox.Counts()
-	p := proof{Calls: s.calls, Let: c.API + c.SOAP - s.asides, Grants: c.Grants, Legacy: c.Legacy.Total(), Leaks: len(s.sandbox.Leaks())}
+	p := proof{Calls: s.calls, Let: c.API + c.SOAP - s.asides, Grants: c.Grants, Legacy: c.Legacy.Total(),
+		Leaks: len(s.sandbox.Leaks())}
 	for _, refused := range []map[string]int{c.Refused, c.SOAPRefused, c.GrantErrors} {
 		for _, n := range refused {
 			p.Refused += n
@@ -42,7 +44,8 @@ func (s *stage) sumUp(ctx context.Context) (proof, []moved, []string) {
 	}
 	var trouble []string
 	if p.Legacy+p.Leaks > 0 {
-		trouble = append(trouble, fmt.Sprintf("%d legacy credentials and %d passwords reached DocuSign", p.Legacy, p.Leaks))
+		trouble = append(trouble, fmt.Sprintf("%d legacy credentials and %d passwords reached DocuSign", p.Legacy,
+			p.Leaks))
 	}
 	if p.Grants != 1 {
 		trouble = append(trouble, fmt.Sprintf("%d tokens were asked for instead of 1", p.Grants))
@@ -100,7 +103,10 @@ func (s *stage) counters() (metrics []moved, calls int, err error) {
 				one = append(one, moved{t.name + inBraces(labels), by})
 			}
 		}
-		slices.SortFunc(one, func(a, b moved) int { return cmp.Or(cmp.Compare(b.By, a.By), strings.Compare(a.Name, b.Name)) })
+		slices.SortFunc(one, func(a, b moved) int {
+			return cmp.Or(cmp.Compare(b.By, a.By),
+				strings.Compare(a.Name, b.Name))
+		})
 		metrics = append(metrics, one...)
 	}
 	return metrics, calls, err

@@ -101,14 +101,16 @@ func colourOf(line string) string {
 	switch {
 	case strings.HasPrefix(line, "Authorization: Bearer"):
 		return ansiGreen
-	case strings.HasPrefix(line, "X-DocuSign-Authentication"), strings.Contains(line, "<wsse:"), strings.Contains(line, "</wsse:"),
+	case strings.HasPrefix(line, "X-DocuSign-Authentication"), strings.Contains(line, "<wsse:"),
+		strings.Contains(line, "</wsse:"),
 		strings.HasPrefix(line, "grant_type=password"), strings.HasPrefix(line, "Authorization: bearer"):
 		return ansiYellow
 	}
 	return ""
 }
 
-// fold prints a text after a prefix and breaks it at the width of the page, after a character that separates where there is one.
+// fold prints a text after a prefix and breaks it at the width of the page, after a character that separates where
+// there is one.
 func (p *page) fold(prefix, text, colour string) {
 	next := strings.Map(func(r rune) rune {
 		if r == '|' {
@@ -143,7 +145,8 @@ func (p *page) ending(done performance) {
 	if !done.OK {
 		colour = ansiRed
 	}
-	p.line("%s", p.in(colour, fmt.Sprintf("%6d  legacy credentials that reached DocuSign", done.Proof.Legacy+done.Proof.Leaks)))
+	p.line("%s", p.in(colour, fmt.Sprintf("%6d  legacy credentials that reached DocuSign",
+		done.Proof.Legacy+done.Proof.Leaks)))
 	p.line("%6d  calls let in with a bearer token, %d refused", done.Proof.Let, done.Proof.Refused)
 	p.line("%6d  token grant for all of them", done.Proof.Grants)
 	p.line("")

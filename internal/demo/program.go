@@ -36,7 +36,8 @@ type oldAnswer struct {
 	body   string
 }
 
-// request joins lines and body to the bytes of a request. Lines end with CRLF, as the program wrote them before OAuth came up.
+// request joins lines and body to the bytes of a request. Lines end with CRLF, as the program wrote them before OAuth
+// came up.
 func request11(lines []string, body string) string {
 	if body != "" {
 		lines = append(lines, "Content-Length: "+strconv.Itoa(len(body)))
@@ -46,7 +47,8 @@ func request11(lines []string, body string) string {
 
 // legacyHeader is the credential that DocuSign no longer takes.
 func legacyHeader(u sandbox.User, password string) string {
-	return `X-DocuSign-Authentication: {"Username":"` + u.Email + `","Password":"` + password + `","IntegratorKey":"` + sandbox.LegacyKey + `"}`
+	return `X-DocuSign-Authentication: {"Username":"` + u.Email + `","Password":"` + password + `","IntegratorKey":"` +
+		sandbox.LegacyKey + `"}`
 }
 
 func (s *stage) anna() sandbox.User { return s.world.User("anna@example.com") }
@@ -134,7 +136,8 @@ func (s *stage) tunnelled(connect, request string) (opened, answered oldAnswer, 
 	return opened, answered, err
 }
 
-// byHostsFile is what happens when the machine's hosts file points DocuSign's name at the proxy: TLS, at once, by that name.
+// byHostsFile is what happens when the machine's hosts file points DocuSign's name at the proxy: TLS, at once, by that
+// name.
 func (s *stage) byHostsFile(request string) (oldAnswer, error) {
 	conn, err := dial(s.address(call.DoorHosts))
 	if err != nil {

@@ -37,7 +37,8 @@ func (c *Sandbox) Run(ctx context.Context) error {
 	log := &sandboxLog{w: c.Out}
 	sb, err := sandbox.Start(sandbox.Options{Listen: c.Listen, Authority: kept.authority, Logger: slog.New(log)})
 	if err != nil {
-		return fmt.Errorf("sandbox: %w; --listen chooses the address, and %s holds what is kept between runs", err, files.path(identityFile))
+		return fmt.Errorf("sandbox: %w; --listen chooses the address, and %s holds what is kept between runs", err,
+			files.path(identityFile))
 	}
 	log.watch(sb)
 	return errors.Join(c.serve(ctx, sb, files, kept), sb.Close())
@@ -75,27 +76,32 @@ func (c *Sandbox) serve(ctx context.Context, sb *sandbox.Sandbox, files sandboxF
 	return err
 }
 
-// explain says what is where and what to do next. The addresses are those of the configuration in the folder, whoever wrote it.
+// explain says what is where and what to do next. The addresses are those of the configuration in the folder, whoever
+// wrote it.
 func (c *Sandbox) explain(sb *sandbox.Sandbox, files sandboxFiles, written bool) error {
 	path := files.path("proxy.yaml")
 	p := &page{w: c.Out, colours: takesColours(c.Out)}
-	p.line("%s", p.in(ansiBold, "DocuSign's stand-in listens on "+sb.Addr()+" until Ctrl-C. It refuses and counts every legacy credential."))
+	p.line("%s", p.in(ansiBold, "DocuSign's stand-in listens on "+sb.Addr()+
+		" until Ctrl-C. It refuses and counts every legacy credential."))
 	cfg, err := config.Load(path)
 	switch {
 	case err != nil:
-		p.line("%s", p.in(ansiRed, path+" was changed and is left as it is, but it cannot be loaded. --force writes it anew."))
+		p.line("%s", p.in(ansiRed, path+" was changed and is left as it is, but it cannot be loaded. --force writes "+
+			"it anew."))
 		p.line("%v", err)
 		return p.err
 	case !written:
 		p.line("%s was changed since it was written here, and is left as it is; --force writes it anew.", path)
 		if cfg.Egress.Resolve["account-d.docusign.com"] != sb.Addr() {
-			p.line("%s", p.in(ansiYellow, "It does not resolve account-d.docusign.com to "+sb.Addr()+", so it will not reach this stand-in."))
+			p.line("%s", p.in(ansiYellow, "It does not resolve account-d.docusign.com to "+sb.Addr()+
+				", so it will not reach this stand-in."))
 		}
 	}
 	p.line("")
 	p.line("In %s: proxy.yaml   the proxy's configuration, ready", files.path(""))
 	p.line("    %s  ca.pem       the proxy's CA, for programs that come over HTTPS", blank(files.path("")))
-	p.line("    %s  logins.txt   integrator keys, users, passwords and accounts to type into your program", blank(files.path("")))
+	p.line("    %s  logins.txt   integrator keys, users, passwords and accounts to type into your program",
+		blank(files.path("")))
 	p.line("")
 	p.line("Start the proxy in a second terminal:")
 	p.line("  %s", p.in(ansiGreen, "docusign-auth-proxy run --config "+path))
@@ -104,7 +110,8 @@ func (c *Sandbox) explain(sb *sandbox.Sandbox, files sandboxFiles, written bool)
 	if err != nil {
 		return err
 	}
-	for _, line := range tryLines(absolute, tryAddresses{cfg.Listen.Proxy, cfg.Listen.Admin, cfg.Listen.Hosts, sb.Addr()}) {
+	for _, line := range tryLines(absolute, tryAddresses{cfg.Listen.Proxy, cfg.Listen.Admin, cfg.Listen.Hosts,
+		sb.Addr()}) {
 		p.line("  %s", line)
 	}
 	p.line("")

@@ -71,7 +71,8 @@ func (f sandboxFiles) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
 	return os.WriteFile(f.path(identityFile), text.Bytes(), 0o600)
 }
 
-// configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.force; that gives false.
+// configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.force;
+// that gives false.
 func (f sandboxFiles) configure(c *Sandbox, sb *sandbox.Sandbox, w sandbox.Seed) (written bool, err error) {
 	inputs := digest(fmt.Sprintf("1 %q %q %q %q %q", sb.Addr(), c.Proxy, c.Admin, c.Hosts, c.Own))
 	before, err := os.ReadFile(f.path("proxy.yaml"))
@@ -89,7 +90,8 @@ func (f sandboxFiles) configure(c *Sandbox, sb *sandbox.Sandbox, w sandbox.Seed)
 			return false, nil
 		}
 		if madeFrom == inputs {
-			return true, nil // the same again would only differ in the salts of its hashes, and make a running proxy reload
+			// the same again would only differ in the salts of its hashes, and make a running proxy reload
+			return true, nil
 		}
 	}
 	path, err := c.worldConfig().Write(f.dir, sb, w)
@@ -108,7 +110,8 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// worldConfig is the configuration, with the program of one's own held to the first password it sends: nobody here knows that.
+// worldConfig is the configuration, with the program of one's own held to the first password it sends: nobody here
+// knows that.
 func (c *Sandbox) worldConfig() fixture.Config {
 	wc := fixture.Config{Proxy: c.Proxy, Admin: c.Admin, Hosts: c.Hosts, Cost: c.cost}
 	if c.Own.User == "" && c.Own.Key == "" {

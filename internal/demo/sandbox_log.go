@@ -13,8 +13,8 @@ import (
 	"docusign-auth-proxy/internal/sandbox"
 )
 
-// sandboxLog prints a line for each request that reached the stand-in: time, verdict, status, what was asked, and why it was refused.
-// It implements slog.Handler for sandbox.Options.Logger.
+// sandboxLog prints a line for each request that reached the stand-in: time, verdict, status, what was asked, and why
+// it was refused. It implements slog.Handler for sandbox.Options.Logger.
 type sandboxLog struct {
 	w io.Writer
 
@@ -53,7 +53,8 @@ func (l *sandboxLog) Handle(_ context.Context, r slog.Record) error {
 	if status.Int64() >= 400 || len(reasons) > 0 {
 		verdict = "REFUSED "
 	}
-	text := fmt.Sprintf("%s  %s %d  %s %s%s", clock, verdict, status.Int64(), at["method"], at["host"], printablePath(at["path"].String()))
+	text := fmt.Sprintf("%s  %s %d  %s %s%s", clock, verdict, status.Int64(), at["method"], at["host"],
+		printablePath(at["path"].String()))
 	if len(reasons) > 0 {
 		text += "  " + strings.Join(reasons, ", ")
 	}
@@ -72,7 +73,8 @@ func printablePath(path string) string {
 // whyRefused names the refusals that were counted in between.
 func whyRefused(before, now sandbox.Counts) []string {
 	var names []string
-	for _, pair := range [][2]map[string]int{{before.Refused, now.Refused}, {before.SOAPRefused, now.SOAPRefused}, {before.GrantErrors, now.GrantErrors}} {
+	for _, pair := range [][2]map[string]int{{before.Refused, now.Refused}, {before.SOAPRefused, now.SOAPRefused},
+		{before.GrantErrors, now.GrantErrors}} {
 		for _, name := range slices.Sorted(maps.Keys(pair[1])) {
 			if pair[1][name] > pair[0][name] {
 				names = append(names, name)
@@ -96,7 +98,8 @@ func legacyText(l sandbox.Legacy) string {
 		n    int
 		name string
 	}{
-		{l.Header, "X-DocuSign-Authentication"}, {l.WSSecurity, "WS-Security password"}, {l.Body, "password in a SOAP body"},
+		{l.Header, "X-DocuSign-Authentication"}, {l.WSSecurity, "WS-Security password"},
+		{l.Body, "password in a SOAP body"},
 		{l.PasswordGrant, "password grant"}, {l.ActAs, "X-DocuSign-Act-As-User"}, {l.Bearer, "old bearer token"},
 	} {
 		if shape.n > 0 {

@@ -14,7 +14,8 @@ import (
 	"docusign-auth-proxy/internal/sandbox"
 )
 
-// ownProgram is a login that is compiled into somebody's real program. Empty fields are filled from the sandbox's own world.
+// ownProgram is a login that is compiled into somebody's real program. Empty fields are filled from the sandbox's own
+// world.
 type ownProgram struct{ Key, User, Account string }
 
 var (
@@ -42,7 +43,8 @@ func (o ownProgram) settle(sb *sandbox.Sandbox, w sandbox.Seed, kept map[string]
 	}
 	switch {
 	case o.User != "" && w.User(o.User).Email == "":
-		u := sandbox.User{ID: guidOf("user", o.User), Email: o.User, Name: "Your Program", AppPassword: "app-" + guidOf("app password", o.User)[:8], Accounts: []string{account}, Default: account}
+		u := sandbox.User{ID: guidOf("user", o.User), Email: o.User, Name: "Your Program",
+			AppPassword: "app-" + guidOf("app password", o.User)[:8], Accounts: []string{account}, Default: account}
 		w.Users = append(w.Users, u)
 	case o.Account != "":
 		for i := range w.Users {
@@ -69,7 +71,8 @@ func (o ownProgram) addAccount(sb *sandbox.Sandbox, w *sandbox.Seed) string {
 			return a.ID
 		}
 	}
-	a := sandbox.Account{ID: guidOf("account", o.Account), Number: o.Account, Name: "Your account", Site: w.Accounts[0].Site}
+	a := sandbox.Account{ID: guidOf("account", o.Account), Number: o.Account, Name: "Your account",
+		Site: w.Accounts[0].Site}
 	if strings.Contains(o.Account, "-") {
 		a.ID, a.Number = strings.ToLower(o.Account), "9000001"
 	}
@@ -89,7 +92,8 @@ func (o ownProgram) addIntegration(sb *sandbox.Sandbox, w *sandbox.Seed, kept ma
 	i := sandbox.Integration{Key: o.Key, PublicKeys: []*rsa.PublicKey{&private.PublicKey}, Live: true}
 	sb.AddIntegration(i)
 	w.Integrations = append(w.Integrations, i)
-	w.PrivateKeys[o.Key] = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)})
+	w.PrivateKeys[o.Key] = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
+		Bytes: x509.MarshalPKCS1PrivateKey(private)})
 	return nil
 }
 

@@ -16,7 +16,8 @@ type tryAddresses struct{ proxy, admin, hosts, sandbox string }
 
 func (s *stage) tryAddresses() tryAddresses {
 	return tryAddresses{
-		proxy: s.address(call.DoorSidecar), hosts: s.address(call.DoorHosts), admin: strings.TrimPrefix(s.adminURL(), "http://"), sandbox: s.sandbox.Addr(),
+		proxy: s.address(call.DoorSidecar), hosts: s.address(call.DoorHosts),
+		admin: strings.TrimPrefix(s.adminURL(), "http://"), sandbox: s.sandbox.Addr(),
 	}
 }
 
@@ -24,9 +25,11 @@ func (s *stage) tryAddresses() tryAddresses {
 func writeTryFiles(dir string, w sandbox.Seed) error {
 	u := w.User("anna@example.com")
 	files := map[string]string{
-		"anna.header":  legacyHeader(u, u.Password) + "\n",
-		"token.form":   "grant_type=password&client_id=" + sandbox.LegacyKey + "&username=" + u.Email + "&password=" + u.Password + "&scope=api",
-		"soap.header":  "Content-Type: text/xml; charset=utf-8\nSOAPAction: \"http://www.docusign.net/API/3.0/CreateAndSendEnvelope\"\n",
+		"anna.header": legacyHeader(u, u.Password) + "\n",
+		"token.form": "grant_type=password&client_id=" + sandbox.LegacyKey + "&username=" + u.Email + "&password=" +
+			u.Password + "&scope=api",
+		"soap.header": "Content-Type: text/xml; charset=utf-8\nSOAPAction: " +
+			"\"http://www.docusign.net/API/3.0/CreateAndSendEnvelope\"\n",
 		"envelope.xml": oldEnvelope(u, createAndSend),
 		"logins.txt":   logins(w),
 	}
@@ -71,12 +74,14 @@ func tryLines(dir string, at tryAddresses) []string {
 	add("forward proxy, http", "%s-x http://%s http://%s%s", curl, at.proxy, oldHost, login)
 	add("forward proxy, https", "%s-x http://%s --cacert ca.pem https://%s%s", curl, at.proxy, oldHost, login)
 	if at.hosts != "" {
-		add("hosts file", "%s--cacert ca.pem --connect-to %s:443:%s https://%s%s", curl, oldHost, at.hosts, oldHost, login)
+		add("hosts file", "%s--cacert ca.pem --connect-to %s:443:%s https://%s%s", curl, oldHost, at.hosts, oldHost,
+			login)
 	}
 	add("SOAP", "curl -H @soap.header --data-binary @envelope.xml http://%s/api/3.0/api.asmx", at.proxy)
 	add("the old oauth2/token", "curl -d @token.form http://%s/restapi/v2/oauth2/token", at.proxy)
 	if host, _, err := net.SplitHostPort(at.sandbox); err == nil && host != "" {
-		add("straight to DocuSign: refused", "%s--cacert sandbox-ca.pem --connect-to %s:443:%s https://%s%s", curl, oldHost, at.sandbox, oldHost, login)
+		add("straight to DocuSign: refused", "%s--cacert sandbox-ca.pem --connect-to %s:443:%s https://%s%s", curl,
+			oldHost, at.sandbox, oldHost, login)
 	}
 	return append(lines, "# status page and metrics", fmt.Sprintf("http://%s/  http://%s/metrics", at.admin, at.admin))
 }

@@ -64,7 +64,8 @@ func whatFor(path string, status int) string {
 	case "/oauth/token":
 		return fmt.Sprintf("First the proxy got the token for a signed assertion: POST /oauth/token, %d.", status)
 	case "/oauth/userinfo":
-		return fmt.Sprintf("Then it asked where the account lives: GET /oauth/userinfo, %d. Both are remembered.", status)
+		return fmt.Sprintf("Then it asked where the account lives: GET /oauth/userinfo, %d. Both are remembered.",
+			status)
 	}
 	return fmt.Sprintf("And it asked for %s, %d.", path, status)
 }
@@ -107,7 +108,8 @@ func (s *stage) connect() act {
 }
 
 func (s *stage) hostsFile() act {
-	a := act{Title: "Hosts file: " + oldHost + " points at " + s.address(call.DoorHosts) + ", for programs that know no proxy"}
+	a := act{Title: "Hosts file: " + oldHost + " points at " + s.address(call.DoorHosts) +
+		", for programs that know no proxy"}
 	mark := s.mark()
 	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
 	got, err := s.byHostsFile(request)

@@ -15,7 +15,8 @@ import (
 func (s *stage) loginInformation() act {
 	own := s.address(call.DoorSidecar)
 	a := act{Title: "GET login_information, which tells the program where to go next"}
-	lines := []string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, "User-Agent: " + oldAgent, "Accept: application/json", legacyHeader(s.anna(), s.anna().Password)}
+	lines := []string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, "User-Agent: " + oldAgent,
+		"Accept: application/json", legacyHeader(s.anna(), s.anna().Password)}
 	mark := s.mark()
 	got, err := s.plain(request11(lines, ""))
 	if a.failed(err) {
@@ -23,7 +24,8 @@ func (s *stage) loginInformation() act {
 	}
 	r := s.translated(&a, mark)
 	s.asides++
-	told, err := s.straight(r.Host, request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + r.Host, "Accept: application/json", "Authorization: " + r.Header.Get("Authorization")}, ""))
+	told, err := s.straight(r.Host, request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + r.Host,
+		"Accept: application/json", "Authorization: " + r.Header.Get("Authorization")}, ""))
 	if a.failed(err) {
 		return a
 	}
@@ -32,7 +34,8 @@ func (s *stage) loginInformation() act {
 	a.show("program gets", strings.Join(after, "\n"))
 	a.status(got, http.StatusOK, "works; it comes back through the proxy, and its default account is first")
 	a.check(len(before) == 2 && len(after) == 2 && !slices.Equal(before, after), "the base URLs were not rewritten")
-	a.check(slices.Equal(withoutBaseURLs(told.body), withoutBaseURLs(got.body)), "more was changed than the base URLs and the order")
+	a.check(slices.Equal(withoutBaseURLs(told.body), withoutBaseURLs(got.body)),
+		"more was changed than the base URLs and the order")
 	for _, u := range after {
 		a.check(strings.Contains(u, "http://"+own+"/"), "%s does not lead back through the proxy", u)
 	}
@@ -50,9 +53,11 @@ func toldURLs(body string) []string {
 	return found
 }
 
-// withoutBaseURLs are the other lines in an order of their own: the proxy puts the default account first (PROTOCOL.md §2.4).
+// withoutBaseURLs are the other lines in an order of their own: the proxy puts the default account first (PROTOCOL.md
+// §2.4).
 func withoutBaseURLs(body string) []string {
-	lines := slices.DeleteFunc(strings.Split(body, "\n"), func(line string) bool { return strings.Contains(line, `"baseUrl"`) })
+	lines := slices.DeleteFunc(strings.Split(body, "\n"),
+		func(line string) bool { return strings.Contains(line, `"baseUrl"`) })
 	slices.Sort(lines)
 	return lines
 }
@@ -62,9 +67,11 @@ func (s *stage) legacyToken() act {
 	own := s.address(call.DoorSidecar)
 	a := act{Title: "POST oauth2/token with a password, and the token it gives"}
 	u := s.anna()
-	form := "grant_type=password&client_id=" + clientID + "&username=" + u.Email + "&password=" + u.Password + "&scope=api"
+	form := "grant_type=password&client_id=" + clientID + "&username=" + u.Email + "&password=" + u.Password +
+		"&scope=api"
 	mark := s.mark()
-	request := request11([]string{"POST /restapi/v2/oauth2/token HTTP/1.1", "Host: " + own, "User-Agent: " + oldAgent, "Content-Type: application/x-www-form-urlencoded"}, form)
+	request := request11([]string{"POST /restapi/v2/oauth2/token HTTP/1.1", "Host: " + own, "User-Agent: " + oldAgent,
+		"Content-Type: application/x-www-form-urlencoded"}, form)
 	got, err := s.plain(request)
 	a.show("program sends", firstLine(request)+"\n"+form)
 	if a.failed(err) {
@@ -138,7 +145,8 @@ func (s *stage) logged(status int) (string, error) {
 // readable are the fields that an operator looks at first.
 func readable(fields map[string]any) string {
 	var lines []string
-	for _, name := range []string{"level", "integration", "authenticator", "client", "status", "cause", "error", "next_step"} {
+	for _, name := range []string{"level", "integration", "authenticator", "client", "status", "cause", "error",
+		"next_step"} {
 		if v, ok := fields[name]; ok {
 			lines = append(lines, fmt.Sprintf("%s=%v", name, v))
 		}

@@ -42,12 +42,14 @@ const createAndSend = `  <CreateAndSendEnvelope xmlns="http://www.docusign.net/A
   </CreateAndSendEnvelope>`
 
 func statusRequest(envelope string) string {
-	return `  <RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>` + envelope + `</EnvelopeID></RequestStatus>`
+	return `  <RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>` + envelope +
+		`</EnvelopeID></RequestStatus>`
 }
 
 func (s *stage) soapRequest(operation, body string) string {
 	return request11([]string{
-		"POST /api/3.0/api.asmx HTTP/1.1", "Host: " + s.address(call.DoorSidecar), "User-Agent: " + oldAgent, "Content-Type: text/xml; charset=utf-8",
+		"POST /api/3.0/api.asmx HTTP/1.1", "Host: " + s.address(call.DoorSidecar), "User-Agent: " + oldAgent,
+		"Content-Type: text/xml; charset=utf-8",
 		`SOAPAction: "http://www.docusign.net/API/3.0/` + operation + `"`,
 	}, oldEnvelope(s.anna(), body))
 }
@@ -64,7 +66,8 @@ func (s *stage) soapEnvelope() act {
 		return a
 	}
 	r := s.translated(&a, mark)
-	a.show("DocuSign receives", fmt.Sprintf("%s https://%s%s\nAuthorization: %s\n%s", r.Method, r.Host, r.Path, r.Header.Get("Authorization"), soapTop(string(r.Body))))
+	a.show("DocuSign receives", fmt.Sprintf("%s https://%s%s\nAuthorization: %s\n%s", r.Method, r.Host, r.Path,
+		r.Header.Get("Authorization"), soapTop(string(r.Body))))
 	a.check(!strings.Contains(string(r.Body), "UsernameToken"), "the UsernameToken reached DocuSign")
 	a.check(afterHeader(string(r.Body)) == afterHeader(body), "the SOAP body was changed")
 	a.status(got, http.StatusOK, "sent; the SOAP body is untouched, to the byte")
@@ -78,8 +81,10 @@ func (s *stage) soapEnvelope() act {
 	}
 	s.translated(&a, mark)
 	about := textOf(status.body, "Subject")
-	a.check(status.status == http.StatusOK && about == "Please sign order 4711", "RequestStatus got %d: %s", status.status, abridge(status.body, 4))
-	a.show("program gets", fmt.Sprintf("EnvelopeID %s\nand by RequestStatus: %q is %s", id, about, soapStatus(status.body)))
+	a.check(status.status == http.StatusOK && about == "Please sign order 4711", "RequestStatus got %d: %s",
+		status.status, abridge(status.body, 4))
+	a.show("program gets", fmt.Sprintf("EnvelopeID %s\nand by RequestStatus: %q is %s", id, about,
+		soapStatus(status.body)))
 	return a
 }
 

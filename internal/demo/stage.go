@@ -56,7 +56,8 @@ func openStage(ctx context.Context, at places, keys map[string][]byte) (s *stage
 	}
 	s.mask = newMasker(s.world)
 	s.sandbox.AddEnvelope(sandbox.Envelope{
-		ID: oldEnvelopeID, AccountID: sandbox.ExampleAccountID, SenderID: sandbox.AnnaID, Key: sandbox.LegacyKey, Status: "sent", Subject: "Order 4710",
+		ID: oldEnvelopeID, AccountID: sandbox.ExampleAccountID, SenderID: sandbox.AnnaID, Key: sandbox.LegacyKey,
+		Status: "sent", Subject: "Order 4710",
 	})
 	// The cheapest hash will do for passwords that are made up and gone in a second.
 	wc := fixture.Config{Proxy: at.proxy, Admin: at.admin, Hosts: at.hosts, Cost: 4}

@@ -53,7 +53,8 @@ func (a *act) status(got oldAnswer, want int, words string) {
 // mark remembers how many requests have reached DocuSign, for arrived.
 func (s *stage) mark() int { return len(s.sandbox.Requests()) }
 
-// arrived are the requests that reached DocuSign after the mark: calls of the API, and what the proxy asked the account server.
+// arrived are the requests that reached DocuSign after the mark: calls of the API, and what the proxy asked the account
+// server.
 func (s *stage) arrived(mark int) (calls, asked []sandbox.Recorded) {
 	for _, r := range s.sandbox.Requests()[mark:] {
 		if strings.HasPrefix(r.Path, "/oauth/") {
@@ -65,7 +66,8 @@ func (s *stage) arrived(mark int) (calls, asked []sandbox.Recorded) {
 	return calls, asked
 }
 
-// translated checks that exactly one call reached DocuSign after the mark, with a token and without a legacy credential.
+// translated checks that exactly one call reached DocuSign after the mark, with a token and without a legacy
+// credential.
 func (s *stage) translated(a *act, mark int) sandbox.Recorded {
 	calls, _ := s.arrived(mark)
 	if len(calls) != 1 {
@@ -78,7 +80,8 @@ func (s *stage) translated(a *act, mark int) sandbox.Recorded {
 	return r
 }
 
-// received is a request as DocuSign's server read it: header names in order of the alphabet, Host and Authorization first.
+// received is a request as DocuSign's server read it: header names in order of the alphabet, Host and Authorization
+// first.
 func received(r sandbox.Recorded, body string) string {
 	target := r.Path
 	if r.RawQuery != "" {

@@ -1,5 +1,5 @@
-// Package discover writes a configuration from the calls that an old program makes through a proxy without integrations. It must
-// never keep a password, but for a hash where that was asked for. The command discover calls it.
+// Package discover writes a configuration from the calls that an old program makes through a proxy without
+// integrations. It must never keep a password, but for a hash where that was asked for. The command discover calls it.
 package discover
 
 import (
@@ -42,13 +42,15 @@ func RunDiscover(cmd *cobra.Command, o DiscoverOptions) error {
 	return found.write(cmd, o, doc)
 }
 
-// discoverBase is the configuration without integrations that the calls are watched with, and that the result is built on.
+// discoverBase is the configuration without integrations that the calls are watched with, and that the result is built
+// on.
 func discoverBase(o DiscoverOptions) (map[string]any, error) {
 	doc := map[string]any{"environment": o.Environment}
 	folder := filepath.Dir(o.Out)
 	if o.Base != "" {
 		if filepath.Dir(o.Base) != folder {
-			return nil, fmt.Errorf("--out must be in the folder of %s, since the paths in it are relative to that folder", o.Base)
+			return nil, fmt.Errorf("--out must be in the folder of %s, since the paths in it are relative to that "+
+				"folder", o.Base)
 		}
 		text, err := os.ReadFile(o.Base)
 		if err != nil {
@@ -113,17 +115,19 @@ func watchCalls(cmd *cobra.Command, o DiscoverOptions, doc map[string]any, found
 		return err
 	}
 	found.clients = cfg.Egress.Clients
-	return app.RunLogged(cmd.ErrOrStderr(), config.Log{Level: "warn", Format: "text"}, func(log *slog.Logger, h app.Hooks) error {
-		h.OnUnknown, h.Recorder = found.credential, found
-		return watchWith(cmd, o, holder, found, log, h)
-	})
+	return app.RunLogged(cmd.ErrOrStderr(), config.Log{Level: "warn", Format: "text"},
+		func(log *slog.Logger, h app.Hooks) error {
+			h.OnUnknown, h.Recorder = found.credential, found
+			return watchWith(cmd, o, holder, found, log, h)
+		})
 }
 
 func watchWith(
 	cmd *cobra.Command, o DiscoverOptions, holder *config.Holder, found *discovery, log *slog.Logger, h app.Hooks,
 ) error {
 	if found.pin {
-		log.Warn("passwords are pinned: the first one seen for each user is believed", "clients", "this machine and egress.clients only")
+		log.Warn("passwords are pinned: the first one seen for each user is believed", "clients",
+			"this machine and egress.clients only")
 	}
 	p, err := app.New(holder, log, h)
 	if err != nil {

@@ -70,7 +70,8 @@ func (d *discovery) key(name string) *foundKey {
 	folded := legacy.Fold(name)
 	k := d.keys[folded]
 	if k == nil && len(d.keys) < maxFoundKeys && name != "" {
-		k = &foundKey{Key: name, Schemes: map[string]int{}, APIs: map[string]int{}, Accounts: map[string]int{}, Users: map[string]*foundUser{}, Agents: map[string]int{}}
+		k = &foundKey{Key: name, Schemes: map[string]int{}, APIs: map[string]int{}, Accounts: map[string]int{},
+			Users: map[string]*foundUser{}, Agents: map[string]int{}}
 		d.keys[folded] = k
 	}
 	return k
@@ -94,7 +95,8 @@ func (d *discovery) credential(cred legacy.Credential, actAs string, client neti
 	if actAs != "" {
 		principal = actAs
 	}
-	if shown.Key(cred.IntegratorKey) != cred.IntegratorKey || shown.Name(cred.Username) != cred.Username || shown.Name(principal) != principal {
+	if shown.Key(cred.IntegratorKey) != cred.IntegratorKey || shown.Name(cred.Username) != cred.Username ||
+		shown.Name(principal) != principal {
 		d.leftOut++
 		return
 	}
@@ -149,15 +151,21 @@ func (d *discovery) write(cmd *cobra.Command, o DiscoverOptions, doc map[string]
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o.AsJSON {
-		if err := shown.JSON(cmd.OutOrStdout(), map[string]any{"calls": d.calls, "sites": d.hosts, "keys": slices.Collect(maps.Values(d.keys))}); err != nil {
+		if err := shown.JSON(cmd.OutOrStdout(),
+			map[string]any{"calls": d.calls, "sites": d.hosts,
+				"keys": slices.Collect(maps.Values(d.keys))}); err != nil {
 			return err
 		}
 	}
 	if d.leftOut > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls carried an integrator key that is no GUID, or a name that is neither an e-mail address nor a GUID. They are left out, since it may be a secret in the wrong field.\n", d.leftOut)
+		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls carried an integrator key that is no GUID, or a name that is "+
+			"neither an e-mail address nor a GUID. They are left out, since it may be a secret in the wrong field.\n",
+			d.leftOut)
 	}
 	if len(d.keys) == 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls were seen, and none carried a legacy credential with an integrator key; nothing was written.\nnext: check that the old program really comes here (its proxy setting or base URL), then run discover again\n", d.calls)
+		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls were seen, and none carried a legacy credential with an integrator "+
+			"key; nothing was written.\nnext: check that the old program really comes here (its proxy setting or "+
+			"base URL), then run discover again\n", d.calls)
 		return app.ExitError{Code: 1}
 	}
 	existing, _ := doc["integrations"].([]any)
@@ -169,7 +177,8 @@ func (d *discovery) write(cmd *cobra.Command, o DiscoverOptions, doc map[string]
 	if err != nil {
 		return err
 	}
-	head := "# Written by docusign-auth-proxy discover. What it could not know is marked in the list that config check prints.\n"
+	head := "# Written by docusign-auth-proxy discover. What it could not know is marked in the list that config " +
+		"check prints.\n"
 	if err := os.WriteFile(o.Out, append([]byte(head), text...), 0o600); err != nil {
 		return err
 	}
@@ -200,7 +209,8 @@ func (k *foundKey) integration(o DiscoverOptions, n int) map[string]any {
 		}
 		users = append(users, user)
 	}
-	return map[string]any{"name": fmt.Sprintf("integration-%d", n), "integrator_key": k.Key, "mode": integration.Translate, "oauth": oauth, "users": users}
+	return map[string]any{"name": fmt.Sprintf("integration-%d", n), "integrator_key": k.Key,
+		"mode": integration.Translate, "oauth": oauth, "users": users}
 }
 
 func (d *discovery) summarise(cmd *cobra.Command, o DiscoverOptions) error {
@@ -225,7 +235,8 @@ func (d *discovery) summarise(cmd *cobra.Command, o DiscoverOptions) error {
 			fmt.Fprintf(w, "    accounts in paths: %s\n", list(k.Accounts))
 		}
 	}
-	fmt.Fprintf(w, "\nnext: docusign-auth-proxy config check --config %s   (it lists what is still missing, with lines)\n      docusign-auth-proxy doctor --config %s\n", o.Out, o.Out)
+	fmt.Fprintf(w, "\nnext: docusign-auth-proxy config check --config %s   (it lists what is still missing, with "+
+		"lines)\n      docusign-auth-proxy doctor --config %s\n", o.Out, o.Out)
 	return nil
 }
 

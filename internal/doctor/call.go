@@ -22,13 +22,15 @@ func (v *visit) rest(ctx context.Context, site string, account *oauth.Account) {
 	header := http.Header{"Authorization": v.token.Header(), "Accept": {"application/json"}}
 	a, err := v.send(ctx, http.MethodGet, site+"/restapi/v2.1/accounts/"+account.AccountID, header, nil)
 	if err != nil {
-		f.Found, f.Next = "no answer from "+hostOf(site)+": "+plain(err), "run the doctor again; if it stays, ask whoever runs the network"
+		f.Found, f.Next = "no answer from "+hostOf(site)+": "+plain(err),
+			"run the doctor again; if it stays, ask whoever runs the network"
 		v.add(f)
 		return
 	}
 	if a.status == http.StatusOK {
 		text := "account " + account.Name + " read at " + hostOf(site)
-		if left, limit := a.header.Get("X-RateLimit-Remaining"), a.header.Get("X-RateLimit-Limit"); left != "" && limit != "" {
+		if left, limit := a.header.Get("X-RateLimit-Remaining"), a.header.Get("X-RateLimit-Limit"); left != "" &&
+			limit != "" {
 			text += fmt.Sprintf("; %s of %s calls left this hour", left, limit)
 		}
 		v.ok("rest", v.subject, text)
@@ -36,7 +38,8 @@ func (v *visit) rest(ctx context.Context, site string, account *oauth.Account) {
 	}
 	var said struct{ ErrorCode, Message string }
 	if err := json.Unmarshal(a.body, &said); err != nil || said.ErrorCode == "" {
-		f.Found, f.Next = fmt.Sprintf("HTTP %d from %s without DocuSign's error text", a.status, hostOf(site)), "find out what stands between this machine and "+hostOf(site)
+		f.Found, f.Next = fmt.Sprintf("HTTP %d from %s without DocuSign's error text", a.status, hostOf(site)),
+			"find out what stands between this machine and "+hostOf(site)
 	} else {
 		f.Found = fmt.Sprintf("HTTP %d %s: %s", a.status, said.ErrorCode, said.Message)
 		f.Next = restNext(said.ErrorCode, v)
@@ -58,15 +61,18 @@ func restNext(code string, v *visit) string {
 		return "let an administrator add " + v.user.Name + " to the account, or activate them"
 	case strings.Contains(code, "LIMIT_EXCEEDED"), strings.Contains(code, "THROTTLED"):
 		return "wait for the next hour; the proxy's status page shows who calls so often"
-	case strings.HasPrefix(code, "AUTHORIZATION"), strings.HasPrefix(code, "USER_AUTH"), strings.HasPrefix(code, "PARTNER"):
-		return "check that environment, site and account belong together; then give the trace token to DocuSign's support"
+	case strings.HasPrefix(code, "AUTHORIZATION"), strings.HasPrefix(code, "USER_AUTH"),
+		strings.HasPrefix(code, "PARTNER"):
+		return "check that environment, site and account belong together; then give the trace token to DocuSign's " +
+			"support"
 	}
 	return "give code and trace token to DocuSign's support"
 }
 
 // soap finds out which ways of SOAP this account takes. Ping needs no login and proves nothing (PROTOCOL.md §4.10).
 func (v *visit) soap(ctx context.Context, site, account string) {
-	body := `<GetAccountMembershipFeaturesList xmlns="` + services.NamespaceAPI + `"><AccountId>` + escape(account) + `</AccountId></GetAccountMembershipFeaturesList>`
+	body := `<GetAccountMembershipFeaturesList xmlns="` + services.NamespaceAPI + `"><AccountId>` + escape(account) +
+		`</AccountId></GetAccountMembershipFeaturesList>`
 	v.soapBearer(v.probe(ctx, site, "dsapi.asmx", "", body, v.token.Header()))
 	if v.user.AppPassword.Empty() {
 		return
@@ -75,7 +81,9 @@ func (v *visit) soap(ctx context.Context, site, account string) {
 }
 
 func (v *visit) soapBearer(p probe) {
-	f := Finding{Check: "soap bearer", Subject: v.subject, Status: Warn, Why: "SOAP calls of this integration are sent with a bearer (soap: bearer) and will be refused; REST calls are not concerned"}
+	f := Finding{Check: "soap bearer", Subject: v.subject, Status: Warn,
+		Why: "SOAP calls of this integration are sent with a bearer (soap: bearer) and will be refused; REST calls " +
+			"are not concerned"}
 	switch {
 	case p.in:
 		text := "this account takes a bearer on SOAP"
@@ -91,15 +99,19 @@ func (v *visit) soapBearer(p probe) {
 		f.Found, f.Next = p.trouble, "run the doctor again; if the program uses no SOAP, nothing is lost"
 	default:
 		f.Found = "this account does not take a bearer on SOAP: " + p.said
-		f.Next = "if the program uses SOAP (*.asmx): let " + v.user.Name + " make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set soap: app_password and app_password: {file: …} in " + v.Config + "; if it uses REST alone, do nothing"
+		f.Next = "if the program uses SOAP (*.asmx): let " + v.user.Name +
+			" make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set soap: " +
+			"app_password and app_password: {file: …} in " + v.Config + "; if it uses REST alone, do nothing"
 	}
 	v.add(f)
 }
 
 func (v *visit) soapAppPassword(p probe) {
-	f := Finding{Check: "app password", Subject: v.subject, Status: Warn, Why: "it is of use only with soap: app_password"}
+	f := Finding{Check: "app password", Subject: v.subject, Status: Warn,
+		Why: "it is of use only with soap: app_password"}
 	if v.in.AppPassword {
-		f.Status, f.Why = Fail, "SOAP calls of "+v.user.Name+" are sent with it (soap: app_password) and will be refused"
+		f.Status, f.Why = Fail, "SOAP calls of "+v.user.Name+
+			" are sent with it (soap: app_password) and will be refused"
 	}
 	switch {
 	case p.in:
@@ -113,7 +125,9 @@ func (v *visit) soapAppPassword(p probe) {
 		f.Found, f.Next = p.trouble, "run the doctor again"
 	default:
 		f.Found = "this account does not take the App Password: " + p.said
-		f.Next = "let " + v.user.Name + " make a new App Password (DocuSign, My Profile, Privacy & Security) and put it into the file that app_password names; the integrator key " + v.in.Key + " must exist in this environment too"
+		f.Next = "let " + v.user.Name + " make a new App Password (DocuSign, My Profile, Privacy & Security) and " +
+			"put it into the file that app_password names; the integrator key " + v.in.Key +
+			" must exist in this environment too"
 	}
 	v.add(f)
 }
@@ -122,8 +136,10 @@ func (v *visit) soapAppPassword(p probe) {
 func (v *visit) usernameToken() string {
 	const wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 	const text = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
-	return `<wsse:Security soap:mustUnderstand="1" xmlns:wsse="` + wsse + `"><wsse:UsernameToken><wsse:Username>` + escape("["+v.in.Key+"]"+v.user.Name) +
-		`</wsse:Username><wsse:Password Type="` + text + `">` + escape(v.user.AppPassword.Reveal()) + `</wsse:Password></wsse:UsernameToken></wsse:Security>`
+	return `<wsse:Security soap:mustUnderstand="1" xmlns:wsse="` + wsse + `"><wsse:UsernameToken><wsse:Username>` +
+		escape("["+v.in.Key+"]"+v.user.Name) +
+		`</wsse:Username><wsse:Password Type="` + text + `">` + escape(v.user.AppPassword.Reveal()) +
+		`</wsse:Password></wsse:UsernameToken></wsse:Security>`
 }
 
 // probe is what came of one SOAP call.
@@ -141,17 +157,20 @@ func (p probe) remark() string {
 }
 
 func (v *visit) probe(ctx context.Context, site, service, security, body string, authorization []string) probe {
-	a, err := v.post(ctx, site+"/api/3.0/"+service, services.NamespaceAPI+"/GetAccountMembershipFeaturesList", security, body, authorization)
+	a, err := v.post(ctx, site+"/api/3.0/"+service, services.NamespaceAPI+"/GetAccountMembershipFeaturesList", security,
+		body, authorization)
 	if err != nil {
 		return probe{trouble: "no answer from " + hostOf(site) + ": " + plain(err)}
 	}
 	return judge(a.status, a.body)
 }
 
-// login tries the App Password where the account's site is not known: Credential.Login tells every account (PROTOCOL.md §4.7).
+// login tries the App Password where the account's site is not known: Credential.Login tells every account (PROTOCOL.md
+// §4.7).
 func (v *visit) login(ctx context.Context, site string) probe {
 	const space = services.NamespaceCredential
-	body := `<Login xmlns="` + space + `"><Email>` + escape("["+v.in.Key+"]"+v.user.Name) + `</Email><Password>` + escape(v.user.AppPassword.Reveal()) +
+	body := `<Login xmlns="` + space + `"><Email>` + escape("["+v.in.Key+"]"+v.user.Name) + `</Email><Password>` +
+		escape(v.user.AppPassword.Reveal()) +
 		`</Password><ReturnBaseUrl>true</ReturnBaseUrl></Login>`
 	a, err := v.post(ctx, site+"/api/3.0/credential.asmx", space+"/Login", "", body, nil)
 	if err != nil {
@@ -173,7 +192,8 @@ func (v *visit) login(ctx context.Context, site string) probe {
 	return probe{said: orElse(oneLine(e.Result.Code+" "+e.Result.Message), "the login was refused")}
 }
 
-func (v *visit) post(ctx context.Context, target, action, security, body string, authorization []string) (answer, error) {
+func (v *visit) post(ctx context.Context, target, action, security, body string, authorization []string) (answer,
+	error) {
 	message := `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header>` + security +
 		`</soap:Header><soap:Body>` + body + `</soap:Body></soap:Envelope>`
 	header := http.Header{"Content-Type": {"text/xml; charset=utf-8"}, "Soapaction": {`"` + action + `"`}}
@@ -206,7 +226,8 @@ func judge(status int, body []byte) probe {
 		said += ": " + reason
 	}
 	words := strings.ToLower(e.Body.Fault.String + " " + e.Body.Fault.Code + " " + e.Body.Fault.Reason)
-	for _, refused := range []string{"authentication", "authorization", "invalid_token", "security", "password", "integrator", "unauthorized", "credential"} {
+	for _, refused := range []string{"authentication", "authorization", "invalid_token", "security", "password",
+		"integrator", "unauthorized", "credential"} {
 		if strings.Contains(words, refused) {
 			return probe{said: said}
 		}

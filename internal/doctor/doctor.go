@@ -19,7 +19,8 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// Plan is what there is to check. What is zero is passed over, so that a configuration with faults still gets its rest checked.
+// Plan is what there is to check. What is zero is passed over, so that a configuration with faults still gets its rest
+// checked.
 type Plan struct {
 	Report  Report // head of the report: version, system, config, environment, account server, offline
 	Command string // how the program is called, for next steps: "docusign-auth-proxy"
@@ -138,7 +139,8 @@ func Run(ctx context.Context, p Plan) *Report {
 		c.checkIntegrations(ctx)
 	}
 	if ctx.Err() != nil {
-		c.add(Finding{Check: "doctor", Status: Fail, Found: "was stopped before it was through", Why: "what follows the last finding was not looked at", Next: "run it again"})
+		c.add(Finding{Check: "doctor", Status: Fail, Found: "was stopped before it was through",
+			Why: "what follows the last finding was not looked at", Next: "run it again"})
 	}
 	c.report.settle()
 	return &c.report
@@ -152,7 +154,8 @@ func orNow(now func() time.Time) func() time.Time {
 }
 
 func (c *checkup) add(f Finding) {
-	f.Subject, f.Found, f.Why, f.Next, f.Because = c.mask(f.Subject), c.mask(f.Found), c.mask(f.Why), c.mask(f.Next), c.mask(f.Because)
+	f.Subject, f.Found, f.Why, f.Next, f.Because = c.mask(f.Subject), c.mask(f.Found), c.mask(f.Why), c.mask(f.Next),
+		c.mask(f.Because)
 	c.report.Findings = append(c.report.Findings, f)
 	if c.Found != nil {
 		c.Found(f)

@@ -31,7 +31,8 @@ func (c *checkup) checkIntegrations(ctx context.Context) {
 			c.checkTokenFree(ctx, in)
 			continue
 		case c.blocked[c.Network.AccountServer] != "":
-			c.skip("grant", in.Name, plural(len(in.Users), "user", "users")+" not looked at: the account server cannot be asked", c.blocked[c.Network.AccountServer])
+			c.skip("grant", in.Name, plural(len(in.Users), "user", "users")+
+				" not looked at: the account server cannot be asked", c.blocked[c.Network.AccountServer])
 			continue
 		}
 		for _, u := range in.Users {
@@ -109,7 +110,8 @@ func (v *visit) grant(ctx context.Context) string {
 	}
 	if err == nil {
 		life := v.token.Expires.Sub(v.token.Obtained)
-		v.ok("grant", v.subject, fmt.Sprintf("DocuSign gives a token for %s, good for %.0f minutes", v.id.Subject, life.Minutes()))
+		v.ok("grant", v.subject, fmt.Sprintf("DocuSign gives a token for %s, good for %.0f minutes", v.id.Subject,
+			life.Minutes()))
 		return ""
 	}
 	f := v.explain(err)
@@ -124,22 +126,26 @@ func (v *visit) identity(ctx context.Context) (oauth.Identity, error) {
 		return id, nil
 	}
 	if v.in.Admin == "" {
-		return id, &oauth.GrantError{Kind: oauth.InvalidSubject, Identity: oauth.Identity{Issuer: id.Issuer, Subject: v.user.Name}}
+		return id, &oauth.GrantError{Kind: oauth.InvalidSubject,
+			Identity: oauth.Identity{Issuer: id.Issuer, Subject: v.user.Name}}
 	}
-	guid, err := v.OAuth.LookupUser(ctx, oauth.Identity{Issuer: id.Issuer, Subject: v.in.Admin, Scopes: id.Scopes}, v.user.Name)
+	guid, err := v.OAuth.LookupUser(ctx, oauth.Identity{Issuer: id.Issuer, Subject: v.in.Admin, Scopes: id.Scopes},
+		v.user.Name)
 	id.Subject = guid
 	return id, err
 }
 
 // explain tells an operator what an error of the account server means (PROTOCOL.md §6.4).
 func (v *visit) explain(err error) Finding {
-	f := Finding{Check: "grant", Subject: v.subject, Status: Fail, Found: err.Error(), Why: "without a token no call of " + v.user.Name + " can reach DocuSign"}
+	f := Finding{Check: "grant", Subject: v.subject, Status: Fail, Found: err.Error(),
+		Why: "without a token no call of " + v.user.Name + " can reach DocuSign"}
 	var ge *oauth.GrantError
 	var lookup *oauth.LookupError
 	switch {
 	case errors.As(err, &lookup):
 		f.Found = err.Error() + " among the users that the administrator " + v.in.Admin + " sees"
-		f.Next = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's administration (Users)"
+		f.Next = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's " +
+			"administration (Users)"
 		return f
 	case !errors.As(err, &ge):
 		f.Found, f.Next = plain(err), "run the doctor again; if it stays, give the ticket text (--ticket) to support"
@@ -148,21 +154,31 @@ func (v *visit) explain(err error) Finding {
 	env, key, guid := v.report.Environment+" ("+hostOf(v.Network.AccountServer)+")", v.in.ClientID, ge.Identity.Subject
 	switch ge.Kind {
 	case oauth.ConsentRequired:
-		f.Found = "DocuSign answers consent_required: " + v.user.Name + " has not allowed integration key " + key + " to act for them with the scopes " + v.in.Scopes
-		f.Next = "let " + v.user.Name + " open this page, log in and accept (whoever is logged in to DocuSign in that browser already is the one who consents):\n" + v.in.ConsentURL(v.user.Name) +
-			"\nThe redirect URI " + v.in.RedirectURI + " must be registered with the key. To see it happen: " + v.call("consent wait --user "+v.user.Name)
+		f.Found = "DocuSign answers consent_required: " + v.user.Name + " has not allowed integration key " + key +
+			" to act for them with the scopes " + v.in.Scopes
+		f.Next = "let " + v.user.Name + " open this page, log in and accept (whoever is logged in to DocuSign in " +
+			"that browser already is the one who consents):\n" + v.in.ConsentURL(v.user.Name) +
+			"\nThe redirect URI " + v.in.RedirectURI + " must be registered with the key. To see it happen: " +
+			v.call("consent wait --user "+v.user.Name)
 	case oauth.UserNotFound:
 		f.Found = "DocuSign answers user_not_found: there is no active user " + guid + " in environment " + env
-		f.Next = "compare user_id with the API Username on the user's page in DocuSign's administration of the same environment (demo and production have different GUIDs); activate the user if they are closed"
+		f.Next = "compare user_id with the API Username on the user's page in DocuSign's administration of the same " +
+			"environment (demo and production have different GUIDs); activate the user if they are closed"
 	case oauth.InvalidSubject:
 		f.Found = fmt.Sprintf("%q is not a GUID: DocuSign gives tokens for GUIDs only, not for e-mail addresses", guid)
-		f.Next = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's administration (Users)"
+		f.Next = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's " +
+			"administration (Users)"
 	case oauth.IssuerNotFound:
 		f.Found = "DocuSign answers issuer_not_found: integration key " + key + " is unknown in environment " + env
-		f.Next = "compare the key with Apps and Keys in that environment; is environment: right in " + v.Config + "? A key made in demo exists in production only after go-live has been approved (it takes 20 calls with OAuth in demo; calls through this proxy count)"
+		f.Next = "compare the key with Apps and Keys in that environment; is environment: right in " + v.Config +
+			"? A key made in demo exists in production only after go-live has been approved (it takes 20 calls with " +
+			"OAuth in demo; calls through this proxy count)"
 	case oauth.InvalidKey:
-		f.Found = "DocuSign answers no_valid_keys_or_signatures: none of the private keys tried (" + strings.Join(ge.KeyIDs, ", ") + ") belongs to integration key " + key + " in environment " + env
-		f.Next = "open the key in Apps and Keys of that environment: if its RSA keypair was deleted or was made in the other environment (key pairs are not copied at go-live), add a new one and name its private key file in private_keys" + v.clockHint()
+		f.Found = "DocuSign answers no_valid_keys_or_signatures: none of the private keys tried (" +
+			strings.Join(ge.KeyIDs, ", ") + ") belongs to integration key " + key + " in environment " + env
+		f.Next = "open the key in Apps and Keys of that environment: if its RSA keypair was deleted or was made in " +
+			"the other environment (key pairs are not copied at go-live), add a new one and name its private key " +
+			"file in private_keys" + v.clockHint()
 	case oauth.ExpiredGrant:
 		f.Found = "DocuSign answers expired_grant: by its clock the assertion had expired on arrival"
 		f.Next = "set this machine's clock by NTP" + v.clockHint()
@@ -189,10 +205,12 @@ func (v *visit) clockHint() string {
 func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 	ctx, cancel := context.WithTimeout(ctx, grantTimeout)
 	defer cancel()
-	f := Finding{Check: "account", Subject: v.subject, Status: Fail, Why: "the proxy cannot know to which site the calls belong"}
+	f := Finding{Check: "account", Subject: v.subject, Status: Fail,
+		Why: "the proxy cannot know to which site the calls belong"}
 	var err error
 	if v.info, err = v.OAuth.UserInfo(ctx, v.id); err != nil {
-		f.Found, f.Next = "UserInfo: "+plain(err), "run the doctor again; if it stays, give the ticket text (--ticket) to support"
+		f.Found, f.Next = "UserInfo: "+plain(err), "run the doctor again; if it stays, give the ticket text "+
+			"(--ticket) to support"
 		v.add(f)
 		return nil, f.Name()
 	}
@@ -200,9 +218,11 @@ func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 	switch {
 	case account == nil:
 		f.Found = v.info.Email + " is a member of no account in environment " + v.report.Environment
-		f.Next = "let an administrator of the account add the user to it (Users, Add User); is it the right environment?"
+		f.Next = "let an administrator of the account add the user to it (Users, Add User); is it the right " +
+			"environment?"
 	case account.BaseURI == nil:
-		f.Found = "DocuSign says that account " + account.Name + " lives at a site that is not believed: " + account.Untrusted.Error()
+		f.Found = "DocuSign says that account " + account.Name + " lives at a site that is not believed: " +
+			account.Untrusted.Error()
 		f.Next = "if the host is DocuSign's, add it to egress.hosts in " + v.Config
 		var wrong *egress.EnvironmentError
 		if errors.As(account.Untrusted, &wrong) {
@@ -243,8 +263,10 @@ func (v *visit) compareName() {
 		return
 	}
 	v.add(Finding{
-		Check: "user", Subject: v.subject, Status: Warn, Found: "user_id " + v.id.Subject + " belongs to " + v.info.Email,
-		Why: "the calls of " + v.user.Name + " are made as somebody else, unless the address was changed at DocuSign", Next: "compare user_id with the API Username on the page of " + v.user.Name + " in DocuSign's administration",
+		Check: "user", Subject: v.subject, Status: Warn, Found: "user_id " + v.id.Subject + " belongs to " +
+			v.info.Email,
+		Why:  "the calls of " + v.user.Name + " are made as somebody else, unless the address was changed at DocuSign",
+		Next: "compare user_id with the API Username on the page of " + v.user.Name + " in DocuSign's administration",
 	})
 }
 
@@ -270,7 +292,8 @@ func (v *visit) aliases(ctx context.Context) {
 }
 
 func (v *visit) alias(ctx context.Context, number, guid string) *Finding {
-	f := &Finding{Check: "numbers", Subject: v.subject + " " + number, Status: Warn, Why: "calls that name account " + number + " are refused by DocuSign"}
+	f := &Finding{Check: "numbers", Subject: v.subject + " " + number, Status: Warn, Why: "calls that name account " +
+		number + " are refused by DocuSign"}
 	if v.info.Account(guid) == nil {
 		f.Found = v.info.Email + " is not a member of " + guid + ", which accounts gives for number " + number
 		f.Next = "if this user needs the account, let its administrator add them; else take the number out of accounts"
@@ -280,7 +303,8 @@ func (v *visit) alias(ctx context.Context, number, guid string) *Finding {
 	var unknown *oauth.LookupError
 	switch {
 	case errors.As(err, &unknown):
-		f.Found, f.Why = "DocuSign does not tell an account with number "+number+" to this user", "the number cannot be compared; a wrong one sends calls to the wrong account"
+		f.Found, f.Why = "DocuSign does not tell an account with number "+number+" to this user",
+			"the number cannot be compared; a wrong one sends calls to the wrong account"
 		f.Next = "compare with the account number at the top right of DocuSign's web page, below the user's name"
 		return f
 	case err != nil:

@@ -30,8 +30,11 @@ func (c *checkup) checkKeys() {
 		key, err := oauth.NewKey(k.Source, k.Key)
 		if err != nil {
 			c.add(Finding{
-				Check: "key", Subject: subject, Status: Fail, Found: err.Error(), Why: "without a private key no token can be had for this integration",
-				Next: "if that does not help, make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, Add RSA Keypair), save the private key whole, from BEGIN to END, and name the file in private_keys",
+				Check: "key", Subject: subject, Status: Fail, Found: err.Error(),
+				Why: "without a private key no token can be had for this integration",
+				Next: "if that does not help, make a new key pair in DocuSign (Admin, Apps and Keys, the " +
+					"integration key, Add RSA Keypair), save the private key whole, from BEGIN to END, and name the " +
+					"file in private_keys",
 			})
 			continue
 		}
@@ -48,9 +51,11 @@ func (c *checkup) checkAuthority() {
 		c.checkTrust(a.Certificate())
 	}
 	if a.OldTLS {
-		c.ok("old tls", "interception.tls", "legacy: TLS 1.0 and 1.1 are taken from programs that know nothing newer; set modern when the last of them is gone")
+		c.ok("old tls", "interception.tls", "legacy: TLS 1.0 and 1.1 are taken from programs that know nothing "+
+			"newer; set modern when the last of them is gone")
 	} else {
-		c.ok("old tls", "interception.tls", "modern: programs need TLS 1.2; one that fails with a handshake error may need interception.tls: legacy")
+		c.ok("old tls", "interception.tls", "modern: programs need TLS 1.2; one that fails with a handshake error "+
+			"may need interception.tls: legacy")
 	}
 }
 
@@ -58,18 +63,23 @@ func (c *checkup) checkAuthority() {
 func (c *checkup) checkTerm(a *Authority) bool {
 	now, expires, file := c.Now(), a.Expires(), c.Authority.CertFile
 	days := int(expires.Sub(now).Hours() / 24)
-	finding := Finding{Check: "ca", Subject: file, Why: "old programs refuse every connection through the proxy once the CA is outside its term",
-		Next: c.call("ca renew") + ", then let the old machines trust the new certificate (" + c.call("ca trust") + "); the old one stays good until it expires"}
+	finding := Finding{Check: "ca", Subject: file, Why: "old programs refuse every connection through the proxy " +
+		"once the CA is outside its term",
+		Next: c.call("ca renew") + ", then let the old machines trust the new certificate (" + c.call("ca trust") +
+			"); the old one stays good until it expires"}
 	switch {
 	case now.After(expires):
 		finding.Status, finding.Found = Fail, "the CA expired on "+expires.Format(time.DateOnly)
 	case now.Before(a.Certificate().NotBefore):
-		finding.Status, finding.Found = Fail, "the CA is not valid before "+a.Certificate().NotBefore.Format(time.DateOnly)
+		finding.Status, finding.Found = Fail, "the CA is not valid before "+
+			a.Certificate().NotBefore.Format(time.DateOnly)
 		finding.Next = "check this machine's clock and time zone"
 	case expires.Sub(now) < soonExpires:
-		finding.Status, finding.Found = Warn, fmt.Sprintf("the CA expires on %s, in %d days", expires.Format(time.DateOnly), days)
+		finding.Status, finding.Found = Warn,
+			fmt.Sprintf("the CA expires on %s, in %d days", expires.Format(time.DateOnly), days)
 	default:
-		c.ok("ca", file, fmt.Sprintf("valid until %s (%d days), SHA-256 %.23s…", expires.Format(time.DateOnly), days, a.Fingerprint()))
+		c.ok("ca", file, fmt.Sprintf("valid until %s (%d days), SHA-256 %.23s…", expires.Format(time.DateOnly), days,
+			a.Fingerprint()))
 		return true
 	}
 	c.add(finding)
@@ -80,14 +90,18 @@ func (c *checkup) checkTrust(cert *x509.Certificate) {
 	if c.Authority.HostRoots == nil {
 		return
 	}
-	_, err := cert.Verify(x509.VerifyOptions{Roots: c.Authority.HostRoots, CurrentTime: c.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	_, err := cert.Verify(x509.VerifyOptions{Roots: c.Authority.HostRoots, CurrentTime: c.Now(),
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err == nil {
-		c.ok("ca trust", c.Authority.CertFile, "this machine's own store trusts it; Java, Python, Node.js and PHP may have stores of their own ("+c.call("ca trust")+")")
+		c.ok("ca trust", c.Authority.CertFile, "this machine's own store trusts it; Java, Python, Node.js and PHP "+
+			"may have stores of their own ("+c.call("ca trust")+")")
 		return
 	}
 	c.add(Finding{
-		Check: "ca trust", Subject: c.Authority.CertFile, Status: Warn, Found: "this machine's own store does not trust the CA",
-		Why:  "a program on this machine that uses the system's store refuses the proxy's certificates; a program with a store of its own, on another machine, or with the proxy as its base URL over http, does not care",
+		Check: "ca trust", Subject: c.Authority.CertFile, Status: Warn,
+		Found: "this machine's own store does not trust the CA",
+		Why: "a program on this machine that uses the system's store refuses the proxy's certificates; a program " +
+			"with a store of its own, on another machine, or with the proxy as its base URL over http, does not care",
 		Next: c.call("ca trust") + " tells the lines for this machine and for Java, Python, Node.js, PHP and others",
 	})
 }
@@ -104,13 +118,16 @@ func (c *checkup) checkHostsFile() {
 		return
 	}
 	if err != nil {
-		c.add(Finding{Check: "hosts file", Subject: h.Path, Status: Warn, Found: "cannot be read: " + err.Error(), Why: "a DocuSign name that leads to this machine would make the proxy call itself", Next: "look into it as its owner"})
+		c.add(Finding{Check: "hosts file", Subject: h.Path, Status: Warn, Found: "cannot be read: " + err.Error(),
+			Why:  "a DocuSign name that leads to this machine would make the proxy call itself",
+			Next: "look into it as its owner"})
 		return
 	}
 	own, elsewhere := c.fixedNames(data)
 	for _, e := range elsewhere {
 		c.add(Finding{
-			Check: "hosts file", Subject: e.name, Status: Warn, Found: h.Path + " fixes it to " + e.addr.String(), Why: "DocuSign changes its addresses; a fixed one works until the day it does not",
+			Check: "hosts file", Subject: e.name, Status: Warn, Found: h.Path + " fixes it to " + e.addr.String(),
+			Why:  "DocuSign changes its addresses; a fixed one works until the day it does not",
 			Next: "remove the line from " + h.Path + ", unless a network device of yours stands there",
 		})
 	}
@@ -163,23 +180,31 @@ func (c *checkup) judgeOwnName(e fixedName) {
 	switch {
 	case refused != nil:
 		c.add(Finding{
-			Check: "hosts file", Subject: e.name, Status: Warn, Found: h.Path + " points it at this machine, but " + refused.Error(),
-			Why:  "calls to it are refused (wrong_environment), so that no test makes a real envelope and no contract goes to demo",
-			Next: "correct the address in the program and the line in " + h.Path + ", or run a second proxy for that environment",
+			Check: "hosts file", Subject: e.name, Status: Warn, Found: h.Path + " points it at this machine, but " +
+				refused.Error(),
+			Why: "calls to it are refused (wrong_environment), so that no test makes a real envelope and no " +
+				"contract goes to demo",
+			Next: "correct the address in the program and the line in " + h.Path +
+				", or run a second proxy for that environment",
 		})
 	case !h.Past(e.name):
 		c.add(Finding{
-			Check: "hosts file", Subject: e.name, Status: Fail, Found: h.Path + " points it at this machine (" + e.addr.String() + "), and the proxy would follow",
-			Why:  "the proxy would call itself instead of DocuSign, so every call to this host fails",
-			Next: "add egress.resolver: the address of your DNS server (or egress.resolve with a fixed address for " + e.name + ") to " + c.Config + "; or, if no program needs the line, remove it from " + h.Path,
+			Check: "hosts file", Subject: e.name, Status: Fail, Found: h.Path + " points it at this machine (" +
+				e.addr.String() + "), and the proxy would follow",
+			Why: "the proxy would call itself instead of DocuSign, so every call to this host fails",
+			Next: "add egress.resolver: the address of your DNS server (or egress.resolve with a fixed address for " +
+				e.name + ") to " + c.Config + "; or, if no program needs the line, remove it from " + h.Path,
 		})
 	case h.Door == "":
 		c.add(Finding{
-			Check: "hosts file", Subject: e.name, Status: Warn, Found: h.Path + " points it at this machine, but listen.hosts is off",
-			Why: "a program that follows the hosts file finds nobody on port 443", Next: "add listen: {hosts: 127.0.0.1:443} to " + c.Config + ", or remove the line from " + h.Path,
+			Check: "hosts file", Subject: e.name, Status: Warn,
+			Found: h.Path + " points it at this machine, but listen.hosts is off",
+			Why:   "a program that follows the hosts file finds nobody on port 443",
+			Next:  "add listen: {hosts: 127.0.0.1:443} to " + c.Config + ", or remove the line from " + h.Path,
 		})
 	default:
-		c.ok("hosts file", e.name, "points at this machine for the hosts-file door at "+h.Door+"; the proxy itself resolves past it")
+		c.ok("hosts file", e.name, "points at this machine for the hosts-file door at "+h.Door+
+			"; the proxy itself resolves past it")
 	}
 }
 
@@ -225,8 +250,9 @@ func (c *checkup) checkListener(ctx context.Context, l Listener, runs bool) {
 		err = dialSelf(ctx, open)
 		_ = open.Close() // nobody used it
 		if err != nil {
-			c.add(Finding{Check: "listener", Subject: subject, Status: Fail, Found: "the address is free, but this machine cannot connect to it: " + err.Error(),
-				Why: "no program can reach the proxy there", Next: "look at the firewall of this machine"})
+			c.add(Finding{Check: "listener", Subject: subject, Status: Fail,
+				Found: "the address is free, but this machine cannot connect to it: " + err.Error(),
+				Why:   "no program can reach the proxy there", Next: "look at the firewall of this machine"})
 			return
 		}
 		text := "free; the proxy does not run here now (" + c.call("run") + ")"
@@ -260,15 +286,18 @@ func dialOnce(ctx context.Context, address string) error {
 }
 
 func listenFault(l Listener, subject string, err error) Finding {
-	f := Finding{Check: "listener", Subject: subject, Status: Fail, Found: err.Error(), Why: "the proxy cannot start", Next: "choose another address in " + l.Field}
+	f := Finding{Check: "listener", Subject: subject, Status: Fail, Found: err.Error(), Why: "the proxy cannot start",
+		Next: "choose another address in " + l.Field}
 	_, port, _ := net.SplitHostPort(l.Address) // an address without port cannot be listened on either
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		f.Found = "another program has the port, and no healthy proxy answers on the operations listener"
-		f.Next = "find it with: " + whoHas(port) + "; stop it, or choose another port in " + l.Field + " (and in the old programs)"
+		f.Next = "find it with: " + whoHas(port) + "; stop it, or choose another port in " + l.Field +
+			" (and in the old programs)"
 	case errors.Is(err, syscall.EACCES):
 		f.Found = "this user may not open port " + port
-		f.Next = "on Linux: setcap cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit; or choose a port above 1023 in " + l.Field
+		f.Next = "on Linux: setcap cap_net_bind_service=+ep on the program, or " +
+			"AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit; or choose a port above 1023 in " + l.Field
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		f.Found = "this machine does not have that address"
 		f.Next = "put one of its own addresses into " + l.Field + ", or 127.0.0.1"

@@ -59,8 +59,10 @@ func (c *checkup) checkCompanyProxy(ctx context.Context) string {
 		return ""
 	}
 	f := Finding{
-		Check: "upstream", Subject: n.CompanyProxy, Status: Fail, Found: "the company's proxy cannot be reached: " + plain(err),
-		Why: "upstream.proxy is the only way to DocuSign", Next: "check host and port in upstream.proxy with whoever runs it, and that a firewall lets this machine through to it",
+		Check: "upstream", Subject: n.CompanyProxy, Status: Fail, Found: "the company's proxy cannot be reached: " +
+			plain(err),
+		Why: "upstream.proxy is the only way to DocuSign", Next: "check host and port in upstream.proxy with " +
+			"whoever runs it, and that a firewall lets this machine through to it",
 	}
 	c.add(f)
 	return f.Name()
@@ -120,8 +122,10 @@ func (c *checkup) resolve(ctx context.Context, host string) *Finding {
 		err = errors.New("no address")
 	}
 	return &Finding{
-		Check: "dns", Subject: host, Status: Fail, Found: "the name cannot be resolved: " + plain(err), Why: "DocuSign cannot be called while its name leads nowhere",
-		Next: "try nslookup " + host + "; if it fails too, mend this machine's DNS; if only a company proxy reaches the internet, set upstream.proxy; egress.resolver asks another DNS server",
+		Check: "dns", Subject: host, Status: Fail, Found: "the name cannot be resolved: " + plain(err),
+		Why: "DocuSign cannot be called while its name leads nowhere",
+		Next: "try nslookup " + host + "; if it fails too, mend this machine's DNS; if only a company proxy reaches " +
+			"the internet, set upstream.proxy; egress.resolver asks another DNS server",
 	}
 }
 
@@ -152,18 +156,25 @@ func (c *checkup) connect(ctx context.Context, address string) (net.Conn, *Findi
 		return conn, nil
 	}
 	f := &Finding{
-		Check: "tcp", Subject: address, Status: Fail, Found: "no connection: " + plain(err), Why: "DocuSign cannot be called",
-		Next: "ask whoever runs the firewall to let this machine through to " + address + "; if only a company proxy reaches the internet, set upstream.proxy in " + c.Config,
+		Check: "tcp", Subject: address, Status: Fail, Found: "no connection: " + plain(err),
+		Why: "DocuSign cannot be called",
+		Next: "ask whoever runs the firewall to let this machine through to " + address +
+			"; if only a company proxy reaches the internet, set upstream.proxy in " + c.Config,
 	}
 	var refused *egress.RefusedError
 	var company *egress.ProxyError
 	switch {
 	case errors.As(err, &refused):
-		f.Found = fmt.Sprintf("the name leads to %s, which this proxy does not connect to (%s)", refused.Addr, refused.Rule)
-		f.Why = "an address inside your network in DocuSign's name is a fault of DNS, a hosts file that points here, or an attack"
-		f.Next = "find out who answers for the name; if the address is meant, " + orElse(refused.Hint, "nothing can allow it: mend the name")
+		f.Found = fmt.Sprintf("the name leads to %s, which this proxy does not connect to (%s)", refused.Addr,
+			refused.Rule)
+		f.Why = "an address inside your network in DocuSign's name is a fault of DNS, a hosts file that points " +
+			"here, or an attack"
+		f.Next = "find out who answers for the name; if the address is meant, " +
+			orElse(refused.Hint, "nothing can allow it: mend the name")
 	case errors.As(err, &company):
-		f.Next = "show whoever runs the company's proxy " + n.CompanyProxy + " this text: CONNECT to " + address + " has to be allowed; if it asks for a password, check the user in upstream.proxy and upstream.proxy_password"
+		f.Next = "show whoever runs the company's proxy " + n.CompanyProxy + " this text: CONNECT to " + address +
+			" has to be allowed; if it asks for a password, check the user in upstream.proxy and " +
+			"upstream.proxy_password"
 	}
 	return nil, f
 }
@@ -183,7 +194,8 @@ func (c *checkup) handshake(ctx context.Context, conn net.Conn, host string) *Fi
 	if err == nil {
 		state := secured.ConnectionState()
 		leaf := state.PeerCertificates[0]
-		c.ok("tls", host, fmt.Sprintf("%s, certificate by %s until %s", tls.VersionName(state.Version), nameOf(leaf.Issuer.Organization, leaf.Issuer.CommonName), leaf.NotAfter.Format(time.DateOnly)))
+		c.ok("tls", host, fmt.Sprintf("%s, certificate by %s until %s", tls.VersionName(state.Version),
+			nameOf(leaf.Issuer.Organization, leaf.Issuer.CommonName), leaf.NotAfter.Format(time.DateOnly)))
 		return nil
 	}
 	return c.handshakeFault(host, err)
@@ -198,8 +210,10 @@ func nameOf(organization []string, common string) string {
 
 func (c *checkup) handshakeFault(host string, err error) *Finding {
 	f := &Finding{
-		Check: "tls", Subject: host, Status: Fail, Found: "no TLS: " + plain(err), Why: "without a certificate that can be believed, credentials would go to whoever answers",
-		Next: "find out what stands between this machine and " + host + ": a firewall that inspects or cuts TLS, or a proxy",
+		Check: "tls", Subject: host, Status: Fail, Found: "no TLS: " + plain(err),
+		Why: "without a certificate that can be believed, credentials would go to whoever answers",
+		Next: "find out what stands between this machine and " + host +
+			": a firewall that inspects or cuts TLS, or a proxy",
 	}
 	var unverified *tls.CertificateVerificationError
 	var issuer string
@@ -212,11 +226,15 @@ func (c *checkup) handshakeFault(host string, err error) *Finding {
 	var name x509.HostnameError
 	switch {
 	case errors.As(err, &unknown):
-		f.Found = "the certificate was issued by " + orElse(issuer, "somebody") + ", whom neither this machine nor upstream.ca_file trusts"
-		f.Next = "if that is your company's TLS inspection, get its root certificate as PEM and name it in upstream.ca_file; if it is a public authority, bring this machine's trust store up to date (ca-certificates); if you do not know it, do not go on"
+		f.Found = "the certificate was issued by " + orElse(issuer, "somebody") +
+			", whom neither this machine nor upstream.ca_file trusts"
+		f.Next = "if that is your company's TLS inspection, get its root certificate as PEM and name it in " +
+			"upstream.ca_file; if it is a public authority, bring this machine's trust store up to date " +
+			"(ca-certificates); if you do not know it, do not go on"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		f.Found = "the certificate is not valid at this machine's time: " + plain(err)
-		f.Next = "check this machine's clock first (it says " + c.Now().UTC().Format("2006-01-02 15:04 MST") + "); if it is right, what answers for " + host + " shows an old certificate"
+		f.Next = "check this machine's clock first (it says " + c.Now().UTC().Format("2006-01-02 15:04 MST") +
+			"); if it is right, what answers for " + host + " shows an old certificate"
 	case errors.As(err, &name):
 		f.Found = "whoever answers has a certificate for another name: " + plain(err)
 		f.Next = "the name " + host + " leads to the wrong machine: check DNS, the hosts file and egress.resolve"
@@ -231,7 +249,9 @@ func (c *checkup) checkClock(ctx context.Context) {
 	offset, err := c.measure(ctx)
 	if err != nil {
 		c.add(Finding{
-			Check: "clock", Subject: host, Status: Warn, Found: "cannot be compared: " + plain(err), Why: "an assertion with a wrong time is refused", Next: "compare this machine's clock (" + c.Now().UTC().Format("15:04:05 MST") + ") with another one",
+			Check: "clock", Subject: host, Status: Warn, Found: "cannot be compared: " + plain(err),
+			Why: "an assertion with a wrong time is refused", Next: "compare this machine's clock (" +
+				c.Now().UTC().Format("15:04:05 MST") + ") with another one",
 		})
 		return
 	}
@@ -245,9 +265,12 @@ func (c *checkup) checkClock(ctx context.Context) {
 		return
 	}
 	c.add(Finding{
-		Check: "clock", Subject: host, Status: Warn, Found: fmt.Sprintf("this machine's clock is %s %s the account server's", offset.Abs().Round(time.Second), direction),
-		Why:  "DocuSign refuses assertions with a wrong time (expired_grant, no_valid_keys_or_signatures); the proxy corrects its own, but certificates, logs and other programs suffer",
-		Next: "let this machine set its clock by NTP (timedatectl set-ntp true; on Windows: w32tm /resync), and check its time zone",
+		Check: "clock", Subject: host, Status: Warn, Found: fmt.Sprintf("this machine's clock is %s %s the account "+
+			"server's", offset.Abs().Round(time.Second), direction),
+		Why: "DocuSign refuses assertions with a wrong time (expired_grant, no_valid_keys_or_signatures); the " +
+			"proxy corrects its own, but certificates, logs and other programs suffer",
+		Next: "let this machine set its clock by NTP (timedatectl set-ntp true; on Windows: w32tm /resync), and " +
+			"check its time zone",
 	})
 }
 

@@ -29,7 +29,8 @@ const storeTimeout = 300 * time.Millisecond
 func planOf(path string, offline bool) (plan Plan, cfg *config.Config, done func() error) {
 	version, commit, goVersion := app.BuildVersion()
 	plan = Plan{Config: path, Report: Report{
-		Version: fmt.Sprintf("%s (commit %s)", version, commit), System: runtime.GOOS + "/" + runtime.GOARCH + ", " + goVersion,
+		Version: fmt.Sprintf("%s (commit %s)", version, commit), System: runtime.GOOS + "/" + runtime.GOARCH + ", " +
+			goVersion,
 		Config: path, Offline: offline,
 	}}
 	done = func() error { return nil }
@@ -149,7 +150,8 @@ func networkOf(cfg *config.Config) (Network, *http.Transport) {
 		lookup = dialer.Lookup
 	}
 	n := Network{
-		AccountServer: cfg.AccountServer.String(), Site: cfg.Site.String(), Dial: transport.DialContext, Roots: roots, HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second},
+		AccountServer: cfg.AccountServer.String(), Site: cfg.Site.String(), Dial: transport.DialContext, Roots: roots,
+		HTTP:  &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		Fixed: func(host string) (string, bool) { return fixedAddress(cfg.Egress.Resolve, host) },
 		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return lookup.LookupNetIP(ctx, "ip", host)
@@ -166,9 +168,11 @@ func networkOf(cfg *config.Config) (Network, *http.Transport) {
 
 func integrationOf(cfg *config.Config, in *integration.Integration) Integration {
 	out := Integration{
-		Name: in.Name, Key: in.IntegratorKey, ClientID: in.OAuth.ClientID, Scopes: in.OAuth.Scopes.String(), Admin: in.OAuth.AdminUserID,
-		AppPassword: in.SOAP == integration.AppPassword, CodeGrant: in.Grant == integration.AuthorizationCode, RedirectURI: app.RedirectURI(*in),
-		ConsentURL: func(username string) string { return consent.ConsentOf(cfg, *in, username).Individual },
+		Name: in.Name, Key: in.IntegratorKey, ClientID: in.OAuth.ClientID, Scopes: in.OAuth.Scopes.String(),
+		Admin:       in.OAuth.AdminUserID,
+		AppPassword: in.SOAP == integration.AppPassword, CodeGrant: in.Grant == integration.AuthorizationCode,
+		RedirectURI: app.RedirectURI(*in),
+		ConsentURL:  func(username string) string { return consent.ConsentOf(cfg, *in, username).Individual },
 	}
 	switch {
 	case in.Mode != integration.Translate:
@@ -197,10 +201,14 @@ func openStore(cfg *config.Config, integrations []Integration) (*store.Store, *F
 	if err == nil {
 		return kept, nil
 	}
-	f := Finding{Check: "store", Subject: cfg.Store, Status: Fail, Found: err.Error(), Why: "the logins of users (grant: authorization_code) are kept in it", Next: "restore the file from a backup, or move it away and let the users log in again: docusign-auth-proxy login"}
+	f := Finding{Check: "store", Subject: cfg.Store, Status: Fail, Found: err.Error(),
+		Why: "the logins of users (grant: authorization_code) are kept in it",
+		Next: "restore the file from a backup, or move it away and let the users log in again: docusign-auth-proxy " +
+			"login"}
 	blocked := "their logins are in the store, which cannot be read"
 	if errors.Is(err, store.ErrLocked) {
-		f.Status, f.Found, f.Why = Skipped, "the running proxy holds it; the status page http://"+cfg.Listen.Admin+"/ shows the logins", ""
+		f.Status, f.Found, f.Why = Skipped, "the running proxy holds it; the status page http://"+cfg.Listen.Admin+
+			"/ shows the logins", ""
 		f.Next, blocked = "", "their logins are held by the running proxy: see http://"+cfg.Listen.Admin+"/"
 	}
 	for i := range integrations {

@@ -1,6 +1,6 @@
-// Package doctor looks for what keeps an old program from reaching DocuSign through the proxy, in the order in which things
-// fail, and says of each what was found, why it matters and what to do next. It must never stop at the first fault, put a
-// secret into a finding, or change anything at DocuSign or on this machine. The doctor command calls it.
+// Package doctor looks for what keeps an old program from reaching DocuSign through the proxy, in the order in which
+// things fail, and says of each what was found, why it matters and what to do next. It must never stop at the first
+// fault, put a secret into a finding, or change anything at DocuSign or on this machine. The doctor command calls it.
 package doctor
 
 import (
@@ -87,7 +87,8 @@ func WriteFinding(w io.Writer, f Finding) error {
 	fmt.Fprintf(&b, "%-4s  %-12s  %s\n", mark, f.Check, indented(text))
 	for _, more := range []struct{ label, text string }{{"why", f.Why}, {"next", f.Next}} {
 		if more.text != "" {
-			fmt.Fprintf(&b, "%20s%-4s  %s\n", "", more.label, strings.ReplaceAll(more.text, "\n", "\n"+strings.Repeat(" ", 26)))
+			fmt.Fprintf(&b, "%20s%-4s  %s\n", "", more.label,
+				strings.ReplaceAll(more.text, "\n", "\n"+strings.Repeat(" ", 26)))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -101,7 +102,8 @@ func indented(text string) string {
 // WriteSummary says how it stands and what to do first.
 func (r *Report) WriteSummary(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s, %s, %s", plural(r.Count(OK), "check is ok", "checks are ok"), plural(r.Count(Warn), "warning", "warnings"), plural(r.Count(Fail), "failure", "failures"))
+	fmt.Fprintf(&b, "\n%s, %s, %s", plural(r.Count(OK), "check is ok", "checks are ok"),
+		plural(r.Count(Warn), "warning", "warnings"), plural(r.Count(Fail), "failure", "failures"))
 	if n := r.Count(Skipped); n > 0 {
 		fmt.Fprintf(&b, ", %d skipped", n)
 	}
@@ -132,12 +134,15 @@ func (r *Report) first() *Finding {
 // WriteTicket writes a text for a support ticket.
 func (r *Report) WriteTicket(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "docusign-auth-proxy doctor\n  program         %s\n  system          %s\n  time            %s\n  configuration   %s\n  environment     %s\n  account server  %s\n",
-		r.Version, r.System, r.Time.UTC().Format(time.RFC3339), r.Config, orNone(r.Environment), orNone(r.AccountServer))
+	fmt.Fprintf(&b, "docusign-auth-proxy doctor\n  program         %s\n  system          %s\n  time            %s\n "+
+		" configuration   %s\n  environment     %s\n  account server  %s\n",
+		r.Version, r.System, r.Time.UTC().Format(time.RFC3339), r.Config, orNone(r.Environment),
+		orNone(r.AccountServer))
 	if r.Offline {
 		b.WriteString("  offline         yes, DocuSign was not asked\n")
 	}
-	fmt.Fprintf(&b, "  result          ok %d, warnings %d, failures %d, skipped %d\n", r.Count(OK), r.Count(Warn), r.Count(Fail), r.Count(Skipped))
+	fmt.Fprintf(&b, "  result          ok %d, warnings %d, failures %d, skipped %d\n", r.Count(OK), r.Count(Warn),
+		r.Count(Fail), r.Count(Skipped))
 	b.WriteString("  (holds user names, GUIDs and host names, but no password, key or token)\n\n")
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
