@@ -93,9 +93,11 @@ func NewHandler(cfg Config) http.Handler {
 	mux.HandleFunc("GET /security", s.security)
 	mux.HandleFunc("GET /api/status", s.apiStatus)
 	mux.HandleFunc("GET /static/style.css", s.style)
-	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	none := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+	mux.HandleFunc("GET /favicon.ico", none)
 	healthy := func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "healthy") }
-	for _, method := range []string{"GET ", "OPTIONS "} { // HAProxy's plain check is OPTIONS, of / or of a path given to it
+	// HAProxy's plain check is OPTIONS, of / or of a path given to it.
+	for _, method := range []string{"GET ", "OPTIONS "} {
 		mux.HandleFunc(method+healthyPath, healthy)
 		mux.HandleFunc(method+readyPath, s.ready)
 	}
@@ -197,7 +199,8 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.Reload(r.Context()); err != nil {
 		s.Log.Warn("reload asked for", "client", By(r), "error", err)
-		writeText(w, http.StatusInternalServerError, "not reloaded, the old configuration stays in force:\n"+clean(err.Error()))
+		text := "not reloaded, the old configuration stays in force:\n" + clean(err.Error())
+		writeText(w, http.StatusInternalServerError, text)
 		return
 	}
 	s.Log.Info("reload asked for", "client", By(r))

@@ -23,16 +23,28 @@ const (
 	goLiveCalls      = 20               // PROTOCOL.md §11
 )
 
-// states are the words for ledger.State and what to do then.
-var states = map[string]struct{ text, next string }{
-	string(ledger.StateBlocked):    {"Blocked", "It is refused on purpose. Once nothing has called for a while, remove it from the configuration."},
-	string(ledger.StateNeverSeen):  {"Never seen", "Check that the program's proxy setting or base URL points here, and that the integrator key is the one it sends."},
-	string(ledger.StateIdle):       {"Idle", "Ask its owner whether it is still in use: a job may run once a quarter."},
-	string(ledger.StateFailing):    {"Failing", "Follow the last error; docusign-auth-proxy doctor tries each step by itself."},
-	string(ledger.StateMixed):      {"Mixed", "Part of it has OAuth of its own. Move the callers that still show a legacy scheme."},
-	string(ledger.StateNative):     {"Moved", "It has OAuth of its own: let it call DocuSign directly, then remove it from the configuration."},
-	string(ledger.StateLegacy):     {"Legacy", "Its old credential goes out as it came. Give it keys and consent, then set mode: translate."},
-	string(ledger.StateTranslated): {"Translated", "It works through this proxy. Move the program to OAuth of its own when it can be changed."},
+// stateWords are the words for a ledger.State and what to do then; "" for what is none.
+func stateWords(state string) (text, next string) {
+	switch ledger.State(state) {
+	case ledger.StateBlocked:
+		return "Blocked", "It is refused on purpose. Once nothing has called for a while, remove it from the configuration."
+	case ledger.StateNeverSeen:
+		return "Never seen", "Check that the program's proxy setting or base URL points here, " +
+			"and that the integrator key is the one it sends."
+	case ledger.StateIdle:
+		return "Idle", "Ask its owner whether it is still in use: a job may run once a quarter."
+	case ledger.StateFailing:
+		return "Failing", "Follow the last error; docusign-auth-proxy doctor tries each step by itself."
+	case ledger.StateMixed:
+		return "Mixed", "Part of it has OAuth of its own. Move the callers that still show a legacy scheme."
+	case ledger.StateNative:
+		return "Moved", "It has OAuth of its own: let it call DocuSign directly, then remove it from the configuration."
+	case ledger.StateLegacy:
+		return "Legacy", "Its old credential goes out as it came. Give it keys and consent, then set mode: translate."
+	case ledger.StateTranslated:
+		return "Translated", "It works through this proxy. Move the program to OAuth of its own when it can be changed."
+	}
+	return "", ""
 }
 
 // complete returns a copy that is fit to be shown: cleaned, with everything filled in that follows from the rest.
@@ -48,12 +60,13 @@ func complete(s Status, now time.Time) Status {
 	for i := range s.Integrations {
 		s.Integrations[i].assess(s.Generated)
 	}
+	snippets := snippetTemplate()
 	for i := range s.Unknown {
 		u := &s.Unknown[i]
 		if !slices.ContainsFunc(s.Integrations, func(i Integration) bool { return i.Name == u.Integration }) {
 			u.Integration = "" // it was removed since: its key is foreign now
 		}
-		u.Snippet = snippet(*u)
+		u.Snippet = snippet(snippets, *u)
 	}
 	s.Migration = migrationOf(&s)
 	s.Attention = attentionOf(&s)
@@ -61,14 +74,9 @@ func complete(s Status, now time.Time) Status {
 }
 
 func (i *Integration) assess(now time.Time) {
-	words, ok := states[i.State]
-	if !ok {
-		words.text = i.State
-	}
-	i.StateText = words.text
-	if i.NextStep == "" {
-		i.NextStep = cmp.Or(i.tokenNextStep(), words.next)
-	}
+	text, next := stateWords(i.State)
+	i.StateText = cmp.Or(text, i.State)
+	i.NextStep = cmp.Or(i.NextStep, i.tokenNextStep(), next)
 	switch ledger.State(i.State) {
 	case ledger.StateLegacy, ledger.StateTranslated, ledger.StateMixed:
 		i.NeedsProxy = true
@@ -132,7 +140,8 @@ func (m *Migration) headline() string {
 	if m.Total == 0 {
 		return "No integration is configured yet"
 	}
-	head := fmt.Sprintf("%d of %s still %s the proxy", m.Need, count(m.Total, "integration"), verb(m.Need, "needs", "need"))
+	total, needs := count(m.Total, "integration"), verb(m.Need, "needs", "need")
+	head := fmt.Sprintf("%d of %s still %s the proxy", m.Need, total, needs)
 	if m.Need == 0 {
 		head = "No integration is seen to need the proxy"
 	}
@@ -151,13 +160,15 @@ func (m *Migration) verdict(names []string) string {
 	case m.Total == 0 && m.UnknownCallers > 0:
 		return "The unknown callers below show what to put into the configuration."
 	case m.Total == 0:
-		return "Add the first one to integrations: in the configuration, or let a program call: its key then shows under unknown callers."
+		return "Add the first one to integrations: in the configuration, " +
+			"or let a program call: its key then shows under unknown callers."
 	case m.CanRemove:
 		return "The proxy can go: nobody has sent a legacy credential for 14 days."
 	}
 	var waits []string
 	if m.Need > 0 {
-		waits = append(waits, enumerate(names, 5)+" "+verb(m.Need, "has", "have")+" OAuth of "+verb(m.Need, "its", "their")+" own")
+		has, its := verb(m.Need, "has", "have"), verb(m.Need, "its", "their")
+		waits = append(waits, enumerate(names, 5)+" "+has+" OAuth of "+its+" own")
 	}
 	if m.Need == 0 && m.Failing > 0 {
 		waits = append(waits, "the failing "+verb(m.Failing, "one works", "ones work"))
@@ -166,7 +177,8 @@ func (m *Migration) verdict(names []string) string {
 		waits = append(waits, "the owner of "+count(m.Silent, "silent integration")+" confirms that nothing comes any more")
 	}
 	if m.UnknownCallers > 0 {
-		waits = append(waits, count(m.UnknownCallers, "unknown caller")+" "+verb(m.UnknownCallers, "is", "are")+" accounted for")
+		callers := count(m.UnknownCallers, "unknown caller")
+		waits = append(waits, callers+" "+verb(m.UnknownCallers, "is", "are")+" accounted for")
 	}
 	return "The proxy can go when " + enumerate(waits, len(waits)) + "."
 }
@@ -174,20 +186,34 @@ func (m *Migration) verdict(names []string) string {
 func attentionOf(s *Status) []Attention {
 	list := []Attention{}
 	if s.Config.Error != "" {
-		list = append(list, Attention{Subject: "Configuration", Problem: "The last reload failed, the configuration before it is in force: " + s.Config.Error,
-			NextStep: "Mend the file, check it with docusign-auth-proxy config check, reload."})
+		list = append(list, Attention{
+			Subject:  "Configuration",
+			Problem:  "The last reload failed, the configuration before it is in force: " + s.Config.Error,
+			NextStep: "Mend the file, check it with docusign-auth-proxy config check, reload.",
+		})
 	}
 	for _, i := range s.Integrations {
 		list = append(list, i.attention()...)
 	}
 	list = append(list, connAttention(s)...)
 	if a := s.Authority; a != nil && !a.Expires.IsZero() && a.Expires.Sub(s.Generated) < authorityWarning {
-		list = append(list, Attention{Subject: "Certificate authority", Problem: "It expires " + relative(a.Expires, s.Generated) + "; then every program that uses CONNECT fails.",
-			NextStep: "Make a new one with docusign-auth-proxy ca init, let the old machines trust it, reload."})
+		list = append(list, Attention{
+			Subject:  "Certificate authority",
+			Problem:  "It expires " + relative(a.Expires, s.Generated) + "; then every program that uses CONNECT fails.",
+			NextStep: "Make a new one with docusign-auth-proxy ca init, let the old machines trust it, reload.",
+		})
 	}
 	if offset := s.Clock.OffsetSeconds; math.Abs(offset) >= clockWarning.Seconds() {
-		list = append(list, Attention{Subject: "Clock", Problem: fmt.Sprintf("This machine's clock is %.0f seconds %s the account server's.", math.Abs(offset), verb(int(math.Copysign(1, offset)), "behind", "ahead of")),
-			NextStep: "Set up time synchronisation (NTP) on this machine."})
+		relation := "behind"
+		if offset < 0 {
+			relation = "ahead of"
+		}
+		list = append(list, Attention{
+			Subject: "Clock",
+			Problem: fmt.Sprintf("This machine's clock is %.0f seconds %s the account server's.",
+				math.Abs(offset), relation),
+			NextStep: "Set up time synchronisation (NTP) on this machine.",
+		})
 	}
 	return list
 }
@@ -218,7 +244,7 @@ func (i *Integration) attention() []Attention {
 	if !i.failing() {
 		return list
 	}
-	whole := Attention{Integration: i.Name, Subject: i.Name, Problem: "Most of its last calls failed.", NextStep: i.NextStep}
+	whole := Attention{Integration: i.Name, Subject: i.Name, NextStep: i.NextStep, Problem: "Most of its last calls failed."}
 	if i.LastError != "" {
 		whole.Problem += " Last error: " + i.LastError
 	}
@@ -238,8 +264,8 @@ func (i *Integration) tokenTrouble() []Attention {
 			continue
 		}
 		a := Attention{
-			Integration: i.Name, Subject: i.Name + " for " + t.User, Problem: sentence(cmp.Or(t.Error, "consent is missing")), NextStep: sentence(t.NextStep),
-			ConsentURL: t.ConsentURL,
+			Integration: i.Name, Subject: i.Name + " for " + t.User, ConsentURL: t.ConsentURL,
+			Problem: sentence(cmp.Or(t.Error, "consent is missing")), NextStep: sentence(t.NextStep),
 		}
 		if a.NextStep == "" && a.ConsentURL != "" {
 			a.NextStep = "Let the user open the consent page once."

@@ -58,7 +58,8 @@ func newChart(slots []slot, width, up, down int) chart {
 	if len(slots) > 0 {
 		c.From, c.To = slots[0].Start, slots[len(slots)-1].Start
 	}
-	c.Label = fmt.Sprintf("%s in the last %d days, %s failed", count(int(c.TotalCalls), "call"), chartDays, thousands(number(c.TotalFailed)))
+	c.Label = fmt.Sprintf("%s in the last %d days, %s failed",
+		count(int(c.TotalCalls), "call"), chartDays, thousands(number(c.TotalFailed)))
 	if c.Max == 0 {
 		return c
 	}

@@ -70,8 +70,8 @@ func (u *Unknown) add(r ledger.UnknownRow) {
 // given.
 func TokenOf(s oauth.State, user, consentURL string) Token {
 	t := Token{
-		User: cmp.Or(user, s.Identity.Subject), UserID: s.Identity.Subject, Scopes: s.Identity.Scopes, Obtained: s.Obtained, Expires: s.Expires,
-		Consent: string(s.Consent),
+		User: cmp.Or(user, s.Identity.Subject), UserID: s.Identity.Subject, Scopes: s.Identity.Scopes,
+		Obtained: s.Obtained, Expires: s.Expires, Consent: string(s.Consent),
 	}
 	if s.Consent != oauth.ConsentGiven {
 		t.ConsentURL = consentURL
@@ -81,10 +81,13 @@ func TokenOf(s oauth.State, user, consentURL string) Token {
 		f = s.UserInfoFailure
 	}
 	if f != nil {
-		t.Error, t.ErrorLabel, t.ErrorSince, t.NextTry, t.NextStep, t.Temporary = f.Text, f.Label, f.Since, f.Next, f.NextStep, f.Temporary
+		t.Error, t.ErrorLabel, t.ErrorSince = f.Text, f.Label, f.Since
+		t.NextTry, t.NextStep, t.Temporary = f.Next, f.NextStep, f.Temporary
 	}
 	for _, site := range s.Sites {
-		t.Sites = append(t.Sites, Site{AccountID: site.AccountID, Name: site.Name, Default: site.Default, Origin: site.Origin, Problem: site.Untrusted})
+		t.Sites = append(t.Sites, Site{
+			AccountID: site.AccountID, Name: site.Name, Default: site.Default, Origin: site.Origin, Problem: site.Untrusted,
+		})
 	}
 	return t
 }

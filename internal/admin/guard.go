@@ -22,7 +22,8 @@ const (
 )
 
 // contentPolicy lets a page use the listener's own style sheet and send its own form, and nothing else.
-const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; " +
+	"base-uri 'none'; frame-ancestors 'none'"
 
 // guard stands before every route.
 type guard struct {
@@ -37,8 +38,8 @@ type guard struct {
 
 func newGuard(cfg Config, next http.Handler) *guard {
 	g := &guard{
-		next: next, log: cfg.Log, auth: cfg.Auth, token: cfg.Token, onPanic: cfg.OnPanic, hosts: map[string]bool{"localhost": true},
-		origin: http.NewCrossOriginProtection(),
+		next: next, log: cfg.Log, auth: cfg.Auth, token: cfg.Token, onPanic: cfg.OnPanic,
+		hosts: map[string]bool{"localhost": true}, origin: http.NewCrossOriginProtection(),
 	}
 	if g.auth == nil {
 		g.auth = func() Verify { return nil }
@@ -63,7 +64,8 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	verify := g.auth()
 	if verify == nil && !g.knownHost(r.Host) {
-		writeText(w, http.StatusMisdirectedRequest, fmt.Sprintf("this listener does not answer to the name %q; use localhost, an IP address or a configured name", clean(r.Host)))
+		writeText(w, http.StatusMisdirectedRequest, fmt.Sprintf("this listener does not answer to the name %q; "+
+			"use localhost, an IP address or a configured name", clean(r.Host)))
 		return
 	}
 	operator := g.hasToken(r)
@@ -110,7 +112,8 @@ func (g *guard) recovered(w *answer, r *http.Request) {
 		return
 	}
 	if p != http.ErrAbortHandler {
-		g.log.Error("panic in the operations listener", "path", clean(r.URL.Path), "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		g.log.Error("panic in the operations listener", "path", clean(r.URL.Path), "panic", fmt.Sprintf("%T", p),
+			"stack", string(debug.Stack()))
 		if g.onPanic != nil {
 			g.onPanic()
 		}
@@ -145,10 +148,12 @@ func (g *guard) operatorOnly(next http.Handler) http.Handler {
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="docusign-auth-proxy"`)
 		if g.token.Empty() {
-			writeText(w, http.StatusUnauthorized, "this is for the operator alone, and there is no token file: set admin.basic_auth, or let the proxy write admin.token_file")
+			writeText(w, http.StatusUnauthorized, "this is for the operator alone, and there is no token file: "+
+				"set admin.basic_auth, or let the proxy write admin.token_file")
 			return
 		}
-		writeText(w, http.StatusUnauthorized, "this is for the operator alone: send Authorization: Bearer with the content of admin.token_file, as the commands do, or set admin.basic_auth")
+		writeText(w, http.StatusUnauthorized, "this is for the operator alone: send Authorization: Bearer "+
+			"with the content of admin.token_file, as the commands do, or set admin.basic_auth")
 	})
 }
 

@@ -49,7 +49,8 @@ type pages struct {
 // newPages panics on templates that do not parse: they are part of the program.
 func newPages() *pages {
 	p := &pages{byName: map[string]*template.Template{}}
-	base := template.Must(template.New("").Funcs(functions()).ParseFS(files, "templates/layout.html", "templates/parts.html"))
+	base := template.New("").Funcs(functions())
+	base = template.Must(base.ParseFS(files, "templates/layout.html", "templates/parts.html"))
 	for _, name := range []string{"overview", "integration", "unknown", "security", "missing", "report"} {
 		p.byName[name] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
@@ -213,7 +214,7 @@ func (p *page) Issued() []Issued {
 func firstOf(list []Caller) []Caller { return list[:min(maxCallers, len(list))] }
 
 func stateClass(state string) string {
-	if _, ok := states[state]; ok {
+	if text, _ := stateWords(state); text != "" {
 		return "state-" + strings.ReplaceAll(state, "_", "-")
 	}
 	return "state-" + unknownText

@@ -41,7 +41,8 @@ func writeHTML(w io.Writer, s Status) error {
 	sum := sha256.Sum256(pages.css)
 	return pages.execute(w, "report", &page{
 		Status: s, Static: true, Style: template.CSS(pages.css),
-		StylePolicy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'",
+		StylePolicy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+			"'; base-uri 'none'; form-action 'none'",
 	})
 }
 
@@ -74,13 +75,15 @@ func writeTable(w io.Writer, s *Status) error {
 	line("INTEGRATION", "STATE", "LAST SEEN", "CALLS 24H", "CALLS", "FAILED", "SCHEMES")
 	p := &page{Status: *s}
 	for _, i := range p.Sorted() {
-		line(i.Name, i.StateText, seen(p, i.LastSeen), number(i.CallsLast24h), number(i.Calls), number(i.Failed), strings.Join(i.Schemes, " "))
+		line(i.Name, i.StateText, seen(p, i.LastSeen), number(i.CallsLast24h), number(i.Calls), number(i.Failed),
+			strings.Join(i.Schemes, " "))
 	}
 	line("")
 	line("INTEGRATION", "USER", "ACTS FOR", "SCHEME", "API", "LAST SEEN", "CALLS", "FAILED", "LAST ERROR")
 	for _, i := range p.Sorted() {
 		for _, c := range i.Callers {
-			line(i.Name, c.Authenticator, c.Principal, c.Scheme, c.API, seen(p, c.LastSeen), number(c.Calls), number(c.Failed), c.LastError)
+			line(i.Name, c.Authenticator, c.Principal, c.Scheme, c.API, seen(p, c.LastSeen), number(c.Calls),
+				number(c.Failed), c.LastError)
 		}
 	}
 	if len(s.Unknown) > 0 {
@@ -89,7 +92,8 @@ func writeTable(w io.Writer, s *Status) error {
 	}
 	for _, u := range s.Unknown {
 		for _, c := range u.Callers {
-			line(u.IntegratorKey, u.Integration, c.Authenticator, c.Scheme, seen(p, c.LastSeen), number(c.Calls), c.Client, c.UserAgent)
+			line(u.IntegratorKey, u.Integration, c.Authenticator, c.Scheme, seen(p, c.LastSeen), number(c.Calls),
+				c.Client, c.UserAgent)
 		}
 	}
 	return t.Flush()
@@ -108,10 +112,8 @@ func number(n uint64) string { return strconv.FormatUint(n, 10) }
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // csvHead are the columns of the CSV form. New ones are added at the end.
-var csvHead = [...]string{
-	"kind", "integration", "integrator_key", "mode", "state", "needs_proxy", "authenticator", "principal", "scheme", "door", "api", "way",
-	"first_seen", "last_seen", "calls", "failed", "last_status", "last_error", "last_error_at", "client", "user_agent", "bytes_in", "bytes_out",
-}
+const csvHead = "kind,integration,integrator_key,mode,state,needs_proxy,authenticator,principal,scheme,door,api,way," +
+	"first_seen,last_seen,calls,failed,last_status,last_error,last_error_at,client,user_agent,bytes_in,bytes_out"
 
 // writeCSV writes a line of kind integration for each, of kind caller for each of its users, of kind unknown for the
 // others.
@@ -124,14 +126,14 @@ func writeCSV(w io.Writer, s *Status) error {
 		}
 		return c.Write(cells)
 	}
-	if err := record(append([]string(nil), csvHead[:]...)...); err != nil {
+	if err := record(strings.Split(csvHead, ",")...); err != nil {
 		return err
 	}
 	for _, i := range s.Integrations {
 		head := []string{i.Name, i.IntegratorKey, i.Mode, i.State, strconv.FormatBool(i.NeedsProxy)}
 		whole := Caller{
-			FirstSeen: i.FirstSeen, LastSeen: i.LastSeen, Calls: i.Calls, Failed: i.Failed, LastError: i.LastError, LastErrorAt: i.LastErrorAt,
-			BytesIn: i.BytesIn, BytesOut: i.BytesOut,
+			FirstSeen: i.FirstSeen, LastSeen: i.LastSeen, Calls: i.Calls, Failed: i.Failed, LastError: i.LastError,
+			LastErrorAt: i.LastErrorAt, BytesIn: i.BytesIn, BytesOut: i.BytesOut,
 		}
 		if err := record(csvCells("integration", head, whole)...); err != nil {
 			return err
@@ -159,8 +161,9 @@ func csvCells(kind string, head []string, c Caller) []string {
 		status = strconv.Itoa(c.LastStatus)
 	}
 	cells := append([]string{kind}, head...)
-	return append(cells, c.Authenticator, c.Principal, c.Scheme, c.Door, c.API, c.Way, csvTime(c.FirstSeen), csvTime(c.LastSeen), number(c.Calls),
-		number(c.Failed), status, c.LastError, csvTime(c.LastErrorAt), c.Client, c.UserAgent, number(c.BytesIn), number(c.BytesOut))
+	return append(cells, c.Authenticator, c.Principal, c.Scheme, c.Door, c.API, c.Way, csvTime(c.FirstSeen),
+		csvTime(c.LastSeen), number(c.Calls), number(c.Failed), status, c.LastError, csvTime(c.LastErrorAt), c.Client,
+		c.UserAgent, number(c.BytesIn), number(c.BytesOut))
 }
 
 func csvTime(t time.Time) string {

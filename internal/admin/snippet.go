@@ -3,7 +3,6 @@ package admin
 import (
 	"slices"
 	"strings"
-	"sync"
 	"text/template"
 
 	"gopkg.in/yaml.v3"
@@ -17,13 +16,13 @@ const (
 	replaceUser     = "REPLACE_WITH_USER_NAME"
 )
 
-// snippetTemplate is parsed once; it is a part of the program.
-var snippetTemplate = sync.OnceValue(func() *template.Template {
+// snippetTemplate is a part of the program.
+func snippetTemplate() *template.Template {
 	return template.Must(template.New("snippet.yaml").Funcs(template.FuncMap{
 		"plain":  func(s string) (string, error) { return scalar(s, 0) },
 		"quoted": func(s string) (string, error) { return scalar(s, yaml.DoubleQuotedStyle) },
 	}).ParseFS(files, "templates/snippet.yaml"))
-})
+}
 
 // wanted is what templates/snippet.yaml is given.
 type wanted struct {
@@ -38,9 +37,9 @@ type wantedUser struct {
 	MayActFor []string
 }
 
-// snippet is the configuration that would let the callers in, but for what only the operator knows. Whatever the callers
-// sent stands in double quotes; it never gets into a comment.
-func snippet(u Unknown) string {
+// snippet is the configuration that would let the callers in, but for what only the operator knows. Whatever the
+// callers sent stands in double quotes; it never gets into a comment.
+func snippet(t *template.Template, u Unknown) string {
 	w := wanted{Integration: u.Integration, Label: labelFor(known(u.IntegratorKey, ""))}
 	w.Key = known(u.IntegratorKey, "REPLACE_WITH_INTEGRATOR_KEY")
 	var names []string
@@ -66,7 +65,7 @@ func snippet(u Unknown) string {
 		}
 	}
 	var b strings.Builder
-	if err := snippetTemplate().Execute(&b, w); err != nil {
+	if err := t.Execute(&b, w); err != nil {
 		return "# no snippet: " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n"
 	}
 	return b.String()

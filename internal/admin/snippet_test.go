@@ -54,7 +54,7 @@ var strange = []string{
 func TestSnippetKeepsWhateverCallersSent(t *testing.T) {
 	for _, text := range strange {
 		u := Unknown{IntegratorKey: text, Callers: []Caller{{Authenticator: text + "x", Principal: text + "y"}, {Authenticator: text + "x", Principal: text + "y"}, {Authenticator: text + "x"}}}
-		in := paste(t, snippet(u)).Integrations[0]
+		in := paste(t, snippet(snippetTemplate(), u)).Integrations[0]
 		if in.Key != text || len(in.Users) != 1 || in.Users[0].Username != text+"x" || len(in.Users[0].MayActFor) != 1 || in.Users[0].MayActFor[0] != text+"y" || len(in.Principals) != 1 || in.Principals[0].Username != text+"y" {
 			t.Errorf("%q became %+v", text, in)
 		}
@@ -65,7 +65,7 @@ func TestSnippetAsksForWhatIsNotShown(t *testing.T) {
 	u := Unknown{IntegratorKey: shown.Not("Lgcy-Anna-11x"), Callers: []Caller{
 		{Authenticator: shown.Not("Lgcy-Anna-11x"), Principal: shown.Not("Lgcy")}, {Authenticator: "anna@example.com", Principal: shown.Not("Lgcy")},
 	}}
-	in := paste(t, snippet(u)).Integrations[0]
+	in := paste(t, snippet(snippetTemplate(), u)).Integrations[0]
 	if in.Key != "REPLACE_WITH_INTEGRATOR_KEY" || in.Name != "new-program" || len(in.Users) != 2 || in.Users[0].Username != "REPLACE_WITH_USER_NAME" ||
 		in.Users[1].Username != "anna@example.com" || len(in.Users[1].MayActFor)+len(in.Principals) != 0 {
 		t.Errorf("%+v", in)
@@ -73,7 +73,7 @@ func TestSnippetAsksForWhatIsNotShown(t *testing.T) {
 }
 
 func TestSnippetSaysWhatIsMissing(t *testing.T) {
-	text := snippet(Unknown{IntegratorKey: "230546a7-9c55-40ad-8fbf-af205d5494ad"})
+	text := snippet(snippetTemplate(), Unknown{IntegratorKey: "230546a7-9c55-40ad-8fbf-af205d5494ad"})
 	in := paste(t, text).Integrations[0]
 	if in.Name != "program-230546a7" || in.Mode != "translate" || in.Users[0].Username != "REPLACE_WITH_USER_NAME" || in.Users[0].Password["bcrypt"] != "REPLACE_WITH_HASH" {
 		t.Errorf("%+v", in)
@@ -86,7 +86,7 @@ func TestSnippetSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestSnippetForUnlistedUsersOfAnIntegration(t *testing.T) {
-	in := paste(t, snippet(Unknown{Integration: "billing", IntegratorKey: "k", Callers: []Caller{{Authenticator: "bob"}, {Authenticator: "eve"}}})).Integrations[0]
+	in := paste(t, snippet(snippetTemplate(), Unknown{Integration: "billing", IntegratorKey: "k", Callers: []Caller{{Authenticator: "bob"}, {Authenticator: "eve"}}})).Integrations[0]
 	if in.Name != "billing" || in.Key != "" || in.Mode != "" || len(in.Users) != 2 || in.Users[1].Username != "eve" {
 		t.Errorf("%+v", in)
 	}
@@ -97,7 +97,7 @@ func TestSnippetIsBounded(t *testing.T) {
 	for n := range 500 {
 		u.Callers = append(u.Callers, Caller{Authenticator: strings.Repeat("a", n+1), Principal: "p"}, Caller{Authenticator: "a", Principal: strings.Repeat("p", n+1)})
 	}
-	in := paste(t, snippet(u)).Integrations[0]
+	in := paste(t, snippet(snippetTemplate(), u)).Integrations[0]
 	if len(in.Users) != maxSnippetUsers || len(in.Principals) != maxSnippetUsers || len(in.Users[0].MayActFor) != maxSnippetUsers {
 		t.Errorf("%d users, %d principals", len(in.Users), len(in.Users[0].MayActFor))
 	}
@@ -109,7 +109,7 @@ func FuzzSnippet(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		s = clean(s)
-		in := paste(t, snippet(Unknown{IntegratorKey: s, Callers: []Caller{{Authenticator: s + "x"}}})).Integrations[0]
+		in := paste(t, snippet(snippetTemplate(), Unknown{IntegratorKey: s, Callers: []Caller{{Authenticator: s + "x"}}})).Integrations[0]
 		if in.Key != s || in.Users[0].Username != s+"x" {
 			t.Errorf("%q became %+v", s, in)
 		}
