@@ -244,7 +244,8 @@ func (i *Integration) attention() []Attention {
 	if !i.failing() {
 		return list
 	}
-	whole := Attention{Integration: i.Name, Subject: i.Name, NextStep: i.NextStep, Problem: "Most of its last calls failed."}
+	whole := Attention{Integration: i.Name, Subject: i.Name, NextStep: i.NextStep}
+	whole.Problem = "Most of its last calls failed."
 	if i.LastError != "" {
 		whole.Problem += " Last error: " + i.LastError
 	}

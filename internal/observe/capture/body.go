@@ -247,7 +247,9 @@ func (m *mask) parts(kept []byte, boundary string, cut bool, p bodyPlace) (text,
 }
 
 // part writes one part; not ok when it should have shown a password and did not.
-func (m *mask) part(out *strings.Builder, h http.Header, content []byte, cut bool, p bodyPlace) (passwords int, ok bool) {
+func (m *mask) part(
+	out *strings.Builder, h http.Header, content []byte, cut bool, p bodyPlace,
+) (passwords int, ok bool) {
 	out.WriteString("--boundary\n")
 	for _, f := range m.header(h) {
 		fmt.Fprintf(out, "%s: %s\n", f.Name, f.Value)

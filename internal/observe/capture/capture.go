@@ -64,7 +64,7 @@ type Info struct {
 	Ended       string    `json:"ended,omitempty"`
 }
 
-// Options are the surroundings of a Capture. Zero values mean the default in brackets.
+// Options are what Captures need. Zero values mean the default in brackets.
 type Options struct {
 	Log    *slog.Logger
 	Now    func() time.Time       // [time.Now]
@@ -72,8 +72,8 @@ type Options struct {
 	Known  func(name string) bool // whether an integration of that name is configured [every name is]
 }
 
-// Capture keeps the next exchanges of an integration in memory when an operator asks for it, with secrets masked before
-// they are kept. It never writes to disk. A nil *Captures captures nothing.
+// Captures keep the next exchanges of an integration in memory when an operator asks for it, with secrets masked before
+// they are kept. They never write to disk. A nil *Captures captures nothing.
 type Captures struct {
 	log    *slog.Logger
 	now    func() time.Time
@@ -85,14 +85,14 @@ type Captures struct {
 	runs []*run // oldest first
 }
 
-// run is one capture. Its fields change under the Capture's lock; an exchange is not changed once it is in.
+// run is one capture. Its fields change under the Captures' lock; an exchange is not changed once it is in.
 type run struct {
 	Info
 	exchanges []*exchange
 	timer     *time.Timer
 }
 
-// New makes a Capture that is off.
+// New makes Captures that are off.
 func New(o Options) *Captures {
 	c := &Captures{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), now: o.Now, known: o.Known}
 	if c.now == nil {
@@ -110,7 +110,8 @@ func (c *Captures) on() bool { return c != nil && c.active.Load() > 0 }
 
 // Start begins to capture. Errors are ErrRequest and ErrRunning, with the reason.
 func (c *Captures) Start(q Request) (Info, error) {
-	q.Requests, q.MaxBody, q.For = cmp.Or(q.Requests, DefaultRequests), cmp.Or(q.MaxBody, DefaultBody), cmp.Or(q.For, MaxTime)
+	q.Requests, q.MaxBody = cmp.Or(q.Requests, DefaultRequests), cmp.Or(q.MaxBody, DefaultBody)
+	q.For = cmp.Or(q.For, MaxTime)
 	if err := c.check(q); err != nil {
 		return Info{}, err
 	}
@@ -132,8 +133,9 @@ func (c *Captures) Start(q Request) (Info, error) {
 	r.timer = time.AfterFunc(q.For, func() { c.timeout(r) })
 	c.runs = append(c.runs, r)
 	c.active.Add(1)
-	c.log.Warn("capture started", "capture", r.ID, "integration", r.Integration, "requests", r.Requests, "max_body", r.MaxBody, "until", r.Until, "by", r.By,
-		"next_step", "calls are kept in memory, with secrets masked; they may hold personal data: docusign-auth-proxy capture stop")
+	c.log.Warn("capture started", "capture", r.ID, "integration", r.Integration, "requests", r.Requests,
+		"max_body", r.MaxBody, "until", r.Until, "by", r.By, "next_step", "calls are kept in memory, with secrets masked; "+
+			"they may hold personal data: docusign-auth-proxy capture stop")
 	return r.Info, nil
 }
 
@@ -221,7 +223,8 @@ func (c *Captures) Warnings() []string {
 	var out []string
 	for _, i := range c.List() {
 		if i.Running {
-			out = append(out, fmt.Sprintf("capture %s keeps the calls of %s: %d of %d so far, until %s, started by %s", i.ID, i.Integration, i.Captured, i.Requests, i.Until.UTC().Format(time.TimeOnly+"Z"), i.By))
+			out = append(out, fmt.Sprintf("capture %s keeps the calls of %s: %d of %d so far, until %s, started by %s",
+				i.ID, i.Integration, i.Captured, i.Requests, i.Until.UTC().Format(time.TimeOnly+"Z"), i.By))
 		}
 	}
 	return out
@@ -267,7 +270,8 @@ func (c *Captures) end(r *run, why, by string) {
 	r.timer.Stop()
 	r.timer = time.AfterFunc(keptFor, func() { c.timeout(r) })
 	c.active.Add(-1)
-	c.log.Warn("capture ended", "capture", r.ID, "integration", r.Integration, "captured", r.Captured, "reason", why, "by", cmp.Or(name(by), r.By))
+	c.log.Warn("capture ended", "capture", r.ID, "integration", r.Integration, "captured", r.Captured, "reason", why,
+		"by", cmp.Or(name(by), r.By))
 }
 
 // forget is called under the lock.

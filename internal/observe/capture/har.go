@@ -97,7 +97,8 @@ func (c *Captures) WriteHAR(w io.Writer, id, version string) error {
 	}
 	log := harLog{Version: "1.2", Pages: []harPage{}, Entries: []harEntry{}}
 	log.Creator.Name, log.Creator.Version = "docusign-auth-proxy", version
-	log.Comment = "capture " + info.ID + " of integration " + info.Integration + "; secrets were masked before anything was kept"
+	log.Comment = "capture " + info.ID + " of integration " + info.Integration +
+		"; secrets were masked before anything was kept"
 	for i, e := range exchanges {
 		page := harPage{
 			StartedDateTime: stamp(e.Event.Time), ID: "exchange-" + strconv.Itoa(i+1),
@@ -150,7 +151,8 @@ func newHAREntry(page string, started time.Time, took time.Duration, asked, got 
 		}
 	}
 	content := &e.Response.Content
-	content.Size, content.MimeType, content.Text, content.Comment = got.Body.Size, got.Body.MIME, got.Body.Text, got.Body.note()
+	content.Size, content.MimeType = got.Body.Size, got.Body.MIME
+	content.Text, content.Comment = got.Body.Text, got.Body.note()
 	if got.Status == 0 { // as browsers write it
 		e.Response.Error, e.Response.BodySize = failure, -1
 	}

@@ -127,8 +127,8 @@ func (h routes) file(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, err)
 		return
 	}
-	h.log.Warn("capture fetched", "capture", id, "integration", info.Integration, "captured", info.Captured, "format", kind,
-		"by", shown.Printable(whoAsks(r)))
+	h.log.Warn("capture fetched", "capture", id, "integration", info.Integration, "captured", info.Captured,
+		"format", kind, "by", shown.Printable(whoAsks(r)))
 	w.Header().Set("Content-Type", types[kind])
 	w.Header().Set("Content-Disposition", `attachment; filename="docusign-capture-`+id+"."+kind+`"`)
 	w.Header().Set("Cache-Control", "no-store")

@@ -24,8 +24,9 @@ const (
 var (
 	plainKey = regexp.MustCompile(`^(?:[A-Za-z]{4}-)?` + guidShape + `$`)
 	// plainName is an e-mail address or a GUID, after brackets with the like (PROTOCOL.md §4.5).
-	plainName   = regexp.MustCompile(`^\s*(?:\[\s*(?:` + plainIdent + `)\s*\]\s*){0,2}(?:` + plainIdent + `)\s*$`)
-	plainScope  = regexp.MustCompile(`^(?:api|signature|impersonation|extended|openid|adm_store_unified_repo_read|[+ ]|%20){1,16}$`)
+	plainName  = regexp.MustCompile(`^\s*(?:\[\s*(?:` + plainIdent + `)\s*\]\s*){0,2}(?:` + plainIdent + `)\s*$`)
+	plainScope = regexp.MustCompile(`^(?:api|signature|impersonation|extended|openid|adm_store_unified_repo_read|` +
+		`[+ ]|%20){1,16}$`)
 	plainNumber = regexp.MustCompile(`^[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?%?$`)
 	plainTime   = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]{4,18} ?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?$`)
 	// plainLabel is a member of an object, an XML name, a parameter.
@@ -34,9 +35,10 @@ var (
 	errorCode      = regexp.MustCompile(`^[A-Za-z]+(?:[._:][A-Za-z]+){0,12}$`)
 	webURL         = regexp.MustCompile(`^(?i:https?)://([^/?#\s]+)([^?#\s]*)([?#]\S*)?$`)
 	plainMediaType = regexp.MustCompile(`^(?:application|text|multipart|image|message)/[a-z.+-]{2,64}$`)
-	soapAction     = regexp.MustCompile(`^(?:"?http://www\.docusign\.net/API/(?:3\.0|Credential|AccountManagement)/([A-Za-z]+)"?|"")?$`)
-	openToken      = regexp.MustCompile(`^(?:[A-Za-z*+.-]{1,64}|[0-9.]{1,20}|utf-8|utf-16|iso-8859-1|windows-1252|base64|7bit|8bit|` +
-		`100-continue|h2c|1x1)$`)
+	soapAction     = regexp.MustCompile(`^(?:"?http://www\.docusign\.net/API/` +
+		`(?:3\.0|Credential|AccountManagement)/([A-Za-z]+)"?|"")?$`)
+	openToken = regexp.MustCompile(`^(?:[A-Za-z*+.-]{1,64}|[0-9.]{1,20}|utf-8|utf-16|iso-8859-1|windows-1252|base64|` +
+		`7bit|8bit|100-continue|h2c|1x1)$`)
 	headerName  = regexp.MustCompile(`^[A-Za-z-]{1,48}$`)
 	messagePart = regexp.MustCompile(`[^\s"'()<>,;&=]+`)
 	plainWords  = regexp.MustCompile(`^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$`)
@@ -135,12 +137,14 @@ const (
 )
 
 // openHeaders are shown with values that are made of known forms.
-const openHeaders = ` Accept Accept-Charset Accept-Encoding Accept-Language Accept-Ranges Age Allow Cache-Control Connection
- Content-Encoding Content-Language Content-Length Content-Transfer-Encoding Date Expect Expires If-Modified-Since Keep-Alive
- Last-Modified Max-Forwards Mime-Version Pragma Proxy-Authenticate Retry-After Server Strict-Transport-Security Te Trailer
- Transfer-Encoding Upgrade Vary Via Www-Authenticate X-Burstlimit-Limit X-Burstlimit-Remaining X-Content-Type-Options
- X-Docusign-Auth-Proxy-Cause X-Docusign-Auth-Proxy-Request-Id X-Docusign-Tracetoken X-Frame-Options X-Powered-By
- X-Ratelimit-Limit X-Ratelimit-Remaining X-Ratelimit-Reset `
+const openHeaders = `
+Accept Accept-Charset Accept-Encoding Accept-Language Accept-Ranges Age Allow Cache-Control Connection
+Content-Encoding Content-Language Content-Length Content-Transfer-Encoding Date Expect Expires If-Modified-Since
+Keep-Alive Last-Modified Max-Forwards Mime-Version Pragma Proxy-Authenticate Retry-After Server
+Strict-Transport-Security Te Trailer Transfer-Encoding Upgrade Vary Via Www-Authenticate X-Burstlimit-Limit
+X-Burstlimit-Remaining X-Content-Type-Options X-Docusign-Auth-Proxy-Cause X-Docusign-Auth-Proxy-Request-Id
+X-Docusign-Tracetoken X-Frame-Options X-Powered-By X-Ratelimit-Limit X-Ratelimit-Remaining X-Ratelimit-Reset
+`
 
 // header gives the fields in alphabetical order, secrets masked.
 func (m *mask) header(h http.Header) []field {
@@ -203,8 +207,11 @@ func openHeader(name, v string) bool {
 	if _, err := http.ParseTime(v); err == nil || shown.GUID(v) {
 		return true
 	}
-	if name == "X-Docusign-Auth-Proxy-Request-Id" && len(v) <= 40 || name == "X-Docusign-Auth-Proxy-Cause" && errorCode.MatchString(v) {
-		return true
+	switch name {
+	case "X-Docusign-Auth-Proxy-Request-Id":
+		return len(v) <= 40
+	case "X-Docusign-Auth-Proxy-Cause":
+		return errorCode.MatchString(v)
 	}
 	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return strings.ContainsRune(` ,;=/"()`, r) }) {
 		if !openToken.MatchString(strings.ToLower(part)) {

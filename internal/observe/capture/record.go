@@ -44,7 +44,8 @@ const exchangeOverhead = 1 << 10
 
 // size is about what an exchange takes in memory.
 func (e *exchange) size() int64 {
-	n := exchangeOverhead + len(e.Event.Path) + len(e.Event.Detail) + len(e.Event.UserAgent) + e.Asked.size() + e.Got.size()
+	n := exchangeOverhead + len(e.Event.Path) + len(e.Event.Detail) + len(e.Event.UserAgent)
+	n += e.Asked.size() + e.Got.size()
 	for i := range e.Attempts {
 		n += e.Attempts[i].Request.size() + e.Attempts[i].Answer.size() + len(e.Attempts[i].Error)
 	}

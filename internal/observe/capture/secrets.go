@@ -96,8 +96,8 @@ func secretName(name string) bool {
 	}
 	name = strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
 	for _, word := range [...]string{
-		"passw", "passphrase", "pwd", "secret", "assertion", "accesscode", "credential", "privatekey", "apikey", "authorization",
-		"cookie", "jwt", "encrypted",
+		"passw", "passphrase", "pwd", "secret", "assertion", "accesscode", "credential", "privatekey", "apikey",
+		"authorization", "cookie", "jwt", "encrypted",
 	} {
 		if strings.Contains(name, word) {
 			return true
@@ -115,8 +115,12 @@ func secretParameter(name, value string) bool {
 	if value == "true" || value == "false" {
 		return false
 	}
-	lower := strings.ToLower(name)
-	return secretName(name) || strings.Contains(lower, "code") || strings.Contains(lower, "key") || strings.Contains(lower, "session")
+	for _, part := range [...]string{"code", "key", "session"} {
+		if strings.Contains(strings.ToLower(name), part) {
+			return true
+		}
+	}
+	return secretName(name)
 }
 
 // documentName tells the fields whose text is a file.
@@ -128,8 +132,8 @@ func documentName(name string) bool {
 // answerText are the fields in which DocuSign says in words why it refused.
 func answerText(name string) bool {
 	switch strings.ToLower(name) {
-	case "message", "errorcode", "error", "error_description", "errordescription", "description", "faultstring", "faultcode",
-		"text", "reason", "status":
+	case "message", "errorcode", "error", "error_description", "errordescription", "description", "faultstring",
+		"faultcode", "text", "reason", "status":
 		return true
 	}
 	return false

@@ -48,8 +48,9 @@ type xmlElement struct {
 func maskXML(src string, answer bool) (out string, passwords int, ok bool) {
 	m := xmlMask{answer: answer}
 	dec := xml.NewDecoder(strings.NewReader(src))
-	dec.Strict = false                                                                   // a program's entities need not be declared
-	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // src is valid UTF-8
+	// A program's entities need not be declared, and src is valid UTF-8 already.
+	dec.Strict = false
+	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 	for ok = true; ok; {
 		from := dec.InputOffset()
 		tok, err := dec.RawToken()

@@ -50,8 +50,9 @@ func indexOf(info Info, exchanges []*exchange) []byte {
 	fmt.Fprintln(w, "file\ttime\tintegration\tscheme\tstatus\toutcome\tcause\ttime taken\ttrace token")
 	for i, e := range exchanges {
 		v := &e.Event
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", e.fileName(i+1), stamp(v.Time), v.Integration, v.Scheme, v.Status,
-			v.Outcome, cmp.Or(v.Cause, "-"), milliseconds(v.Total), cmp.Or(name(v.TraceToken), "-"))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n",
+			e.fileName(i+1), stamp(v.Time), v.Integration, v.Scheme, v.Status, v.Outcome,
+			cmp.Or(v.Cause, "-"), milliseconds(v.Total), cmp.Or(name(v.TraceToken), "-"))
 	}
 	_ = w.Flush() // into memory
 	return b.Bytes()
@@ -108,9 +109,9 @@ func (e *exchange) facts() []field {
 	for _, f := range [...]field{
 		{"request id", v.RequestID}, {"integration", v.Integration}, {"scheme", v.Scheme}, {"mode", v.Mode},
 		{"door", string(v.Door)}, {"api", string(v.API)}, {"operation", v.Operation}, {"outcome", string(v.Outcome)},
-		{"cause", v.Cause}, {"detail", v.Detail}, {"next step", v.NextStep}, {"key", v.Key}, {"authenticator", v.Authenticator},
-		{"principal", v.Principal}, {"account", v.Account}, {"site", v.Site}, {"client", client}, {"replayed", v.Replayed},
-		{"rehearsal", v.Rehearsal}, {"trace token", v.TraceToken},
+		{"cause", v.Cause}, {"detail", v.Detail}, {"next step", v.NextStep}, {"key", v.Key},
+		{"authenticator", v.Authenticator}, {"principal", v.Principal}, {"account", v.Account}, {"site", v.Site},
+		{"client", client}, {"replayed", v.Replayed}, {"rehearsal", v.Rehearsal}, {"trace token", v.TraceToken},
 	} {
 		if f.Value != "" {
 			out = append(out, field{f.Name, shown.Printable(f.Value)})

@@ -19,30 +19,24 @@ type Doc struct {
 	Labels []string // in the order of the descriptor
 }
 
-// Names lists every metric of Metrics.
+// Names lists every metric of Metrics. They are described in this file alone.
 func Names() []Doc {
 	var d definitions
-	newCounted(&d)
+	newCounters(&d)
+	newHistograms(&d)
 	newRead(&d)
 	return d.docs
 }
 
-// counted are the metrics that count events. This is the only place where they are described.
-type counted struct {
+// counters count events.
+type counters struct {
 	requests, failures, callerTLS, onBehalf, conflicts, replays, rewrites *prometheus.CounterVec
 	polling, rehearsals, refused, connFailures, grants, grantErrors       *prometheus.CounterVec
 	cacheHits, userInfo, moves, lookups, sites, panics                    *prometheus.CounterVec
-
-	duration, upstream, grantTime, translation, bytesIn, bytesOut *prometheus.HistogramVec
 }
 
-func newCounted(d *definitions) counted {
-	// Translation takes a microsecond from memory, 0.1 s for a slow hash, a second or more for a grant.
-	proof := []float64{.000005, .00005, .0005, .005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30}
-	network := []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
-	// 256 B to 64 MiB; DocuSign takes 34 MiB at a time (PROTOCOL.md §11).
-	size := prometheus.ExponentialBuckets(256, 4, 10)
-	return counted{
+func newCounters(d *definitions) counters {
+	return counters{
 		requests: d.counter("requests_total",
 			"Calls that ended: by integration, form of the credential, way in, part of DocuSign's API, outcome "+
 				"and class of the status answered.", "integration", "scheme", "door", "api", "outcome", "code"),
@@ -96,7 +90,21 @@ func newCounted(d *definitions) counted {
 		panics: d.counter("panics_total",
 			"Faults of the proxy that were caught: in a call, connect, proof of a password, rehearsal, record of "+
 				"a call, background work or on the operations listener.", "where"),
+	}
+}
 
+// histograms measure events.
+type histograms struct {
+	duration, upstream, grantTime, translation, bytesIn, bytesOut *prometheus.HistogramVec
+}
+
+func newHistograms(d *definitions) histograms {
+	// Translation takes a microsecond from memory, 0.1 s for a slow hash, a second or more for a grant.
+	proof := []float64{.000005, .00005, .0005, .005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30}
+	network := []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
+	// 256 B to 64 MiB; DocuSign takes 34 MiB at a time (PROTOCOL.md §11).
+	size := prometheus.ExponentialBuckets(256, 4, 10)
+	return histograms{
 		duration: d.histogram("request_duration_seconds",
 			network, "Time from a call's arrival until its answer was written.", "integration", "api"),
 		upstream: d.histogram("upstream_duration_seconds",

@@ -51,7 +51,8 @@ type Metrics struct {
 	o     Options
 	words labelWords
 	vecs  []vec
-	counted
+	counters
+	histograms
 	read
 	descs []*prometheus.Desc
 	poll  pollTable
@@ -79,7 +80,9 @@ func New(reg prometheus.Registerer, o Options) (*Metrics, error) {
 	}
 	o.GoVersion = cmp.Or(o.GoVersion, runtime.Version())
 	var d definitions
-	m := &Metrics{o: o, words: newLabelWords(), counted: newCounted(&d), read: newRead(&d)}
+	m := &Metrics{
+		o: o, words: newLabelWords(), counters: newCounters(&d), histograms: newHistograms(&d), read: newRead(&d),
+	}
 	m.vecs, m.descs, m.state.sites = d.vecs, d.descs, words{}
 	m.poll = newPollTable(cmp.Or(o.PollingEntries, 10_000))
 	m.startAtZero()
