@@ -2,7 +2,6 @@ package services
 
 import (
 	"embed"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -50,43 +49,46 @@ type reader struct {
 	kinds map[string]*Type
 	// current is the operation whose answer is to come.
 	current *Operation
+	// err is the first that was found; what is read after it does not count.
+	err error
+}
+
+func (r *reader) fail(l *line, reason string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("line %d, %q: %s", l.at, l.text, reason)
+	}
 }
 
 // Parse reads facts in the form that facts/README.md tells. A type may be used before it comes, and in another text.
 func Parse(texts ...string) (*Description, error) {
-	r := &reader{description: &Description{operations: map[string]*Operation{}, types: map[string]*Type{}}}
-	r.kinds = map[string]*Type{}
+	d := &Description{operations: map[string]*Operation{}, types: map[string]*Type{}}
+	r := &reader{description: d, kinds: map[string]*Type{}}
 	for name := range strings.FieldsSeq(builtIns) {
 		r.kinds[name] = &Type{Name: name, Base: name}
 	}
 	var all []*line
 	for _, text := range texts {
-		lines, err := outline(text)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, lines...)
+		all = append(all, r.outline(text)...)
 	}
 	for _, l := range all {
-		if err := r.declare(l); err != nil {
-			return nil, l.wrap(err)
-		}
+		r.declare(l)
 	}
 	for _, l := range all {
-		if err := r.define(l); err != nil {
-			return nil, err
+		r.define(l)
+	}
+	for _, o := range d.Operations {
+		if o.Answer == nil && r.err == nil {
+			r.err = fmt.Errorf("operation %s has no answer", o.Name)
 		}
 	}
-	for _, o := range r.description.Operations {
-		if o.Answer == nil {
-			return nil, fmt.Errorf("operation %s has no answer", o.Name)
-		}
+	if r.err != nil {
+		return nil, r.err
 	}
-	return r.description, nil
+	return d, nil
 }
 
 // outline puts each line below the one it belongs to by its tabs.
-func outline(text string) ([]*line, error) {
+func (r *reader) outline(text string) []*line {
 	root := &line{}
 	open := []*line{root}
 	at := 0
@@ -101,190 +103,172 @@ func outline(text string) ([]*line, error) {
 		depth := len(content) - len(l.text)
 		switch {
 		case len(l.words) == 0:
-			return nil, l.wrap(errors.New("nothing but space"))
+			r.fail(l, "nothing but space")
 		case depth >= len(open):
-			return nil, l.wrap(errors.New("too many tabs"))
+			r.fail(l, "too many tabs")
+		default:
+			open[depth].below = append(open[depth].below, l)
+			open = append(open[:depth+1], l)
 		}
-		parent := open[depth]
-		parent.below = append(parent.below, l)
-		open = append(open[:depth+1], l)
 	}
-	return root.below, nil
+	return root.below
 }
 
-func (l *line) wrap(err error) error { return fmt.Errorf("line %d, %q: %w", l.at, l.text, err) }
-
 // declare makes known what types there are.
-func (r *reader) declare(l *line) error {
+func (r *reader) declare(l *line) {
 	if l.words[0] != "type" && l.words[0] != "enum" {
-		return nil
+		return
 	}
 	if len(l.words) < 2 || !xmlName.MatchString(l.words[1]) {
-		return errors.New("a type without a name")
+		r.fail(l, "a type without a name")
+		return
 	}
 	name := l.words[1]
 	if r.kinds[name] != nil || name == "enum" || name == "any" {
-		return errors.New("the type is there already")
+		r.fail(l, "the type is there already")
+		return
 	}
 	t := &Type{Name: name}
 	r.kinds[name], r.description.types[name] = t, t
-	return nil
 }
 
-func (r *reader) define(l *line) error {
-	var err error
+func (r *reader) define(l *line) {
+	if r.err != nil {
+		return
+	}
 	switch words := l.words; {
 	case words[0] == "operation" && len(words) == 2:
-		return r.operation(l)
+		r.operation(l)
 	case words[0] == "answer" && len(words) == 1 && r.current != nil:
-		r.current.Answer, err = r.content(l)
+		r.current.Answer = r.fill(&Type{}, l)
 		r.current = nil
 	case words[0] == "enum" && len(words) == 2:
-		err = enumerate(r.kinds[words[1]], l)
+		r.enumerate(r.kinds[words[1]], l)
 	case words[0] == "type" && len(words) == 2:
-		err = r.fill(r.kinds[words[1]], l)
+		r.fill(r.kinds[words[1]], l)
 	case words[0] == "type" && len(words) == 3:
-		base := r.kinds[words[2]]
+		t, base := r.fill(r.kinds[words[1]], l), r.kinds[words[2]]
 		if base == nil || !base.BuiltIn() {
-			return l.wrap(errors.New("the base is no built-in type"))
+			r.fail(l, "the base is no built-in type")
 		}
-		t := r.kinds[words[1]]
-		if err = r.fill(t, l); err == nil && len(t.Elements) > 0 {
-			return l.wrap(errors.New("a text has no elements"))
+		if len(t.Elements) > 0 {
+			r.fail(l, "a text has no elements")
 		}
-		t.Base = base.Name
+		t.Base = words[2]
 	default:
-		return l.wrap(errors.New("neither operation, answer, type nor enum"))
+		r.fail(l, "neither operation, answer, type nor enum")
 	}
-	return err
 }
 
-func (r *reader) operation(l *line) error {
+func (r *reader) operation(l *line) {
 	name := l.words[1]
 	if !xmlName.MatchString(name) || r.description.Operation(name) != nil {
-		return l.wrap(errors.New("the name is none, or there already"))
+		r.fail(l, "the name is none, or there already")
 	}
-	in, err := r.content(l)
-	r.current = &Operation{Name: name, In: in}
+	r.current = &Operation{Name: name, In: r.fill(&Type{}, l)}
 	r.description.Operations = append(r.description.Operations, r.current)
 	r.description.operations[name] = r.current
-	return err
-}
-
-func (r *reader) content(l *line) (*Type, error) {
-	t := &Type{}
-	return t, r.fill(t, l)
 }
 
 // fill reads elements and attributes.
-func (r *reader) fill(t *Type, l *line) error {
+func (r *reader) fill(t *Type, l *line) *Type {
 	for _, b := range l.below {
-		if name, is := strings.CutPrefix(b.words[0], "@"); is {
-			a, err := r.attribute(name, b)
-			if err != nil {
-				return b.wrap(err)
-			}
-			t.Attributes = append(t.Attributes, a)
+		if strings.HasPrefix(b.words[0], "@") {
+			t.Attributes = append(t.Attributes, r.attribute(b))
 			continue
 		}
-		e, err := r.element(b)
-		if err != nil {
-			return err
-		}
+		e := r.element(b)
 		if t.Element(e.Name) != nil {
-			return b.wrap(errors.New("the element is there already"))
+			r.fail(b, "the element is there already")
 		}
 		t.Elements = append(t.Elements, e)
 	}
-	return nil
+	return t
 }
 
-func (r *reader) attribute(name string, l *line) (Attribute, error) {
-	a := Attribute{Required: !strings.HasSuffix(name, "?")}
-	a.Name = strings.TrimSuffix(name, "?")
+func (r *reader) attribute(l *line) Attribute {
+	name, optional := strings.CutSuffix(l.words[0][1:], "?")
+	a := Attribute{Name: name, Required: !optional, Qualified: len(l.words) == 3 && l.words[2] == "qualified"}
 	switch {
-	case !xmlName.MatchString(a.Name) || len(l.below) > 0:
-		return a, errors.New("no name of an attribute, or lines below it")
-	case len(l.words) == 3 && l.words[2] == "qualified":
-		a.Qualified = true
-	case len(l.words) != 2:
-		return a, errors.New("an attribute is its name, its type and perhaps qualified")
+	case !xmlName.MatchString(name) || len(l.below) > 0:
+		r.fail(l, "no name of an attribute, or lines below it")
+	case len(l.words) != 2 && !a.Qualified:
+		r.fail(l, "an attribute is its name, its type and perhaps qualified")
+	default:
+		a.Type = r.named(l.words[1], l)
 	}
-	a.Type = r.kinds[l.words[1]]
-	if a.Type == nil {
-		return a, errors.New("unknown type " + l.words[1])
-	}
-	return a, nil
+	return a
 }
 
-func (r *reader) element(l *line) (Element, error) {
-	e := Element{Min: 1, Max: 1}
-	name := l.words[0]
-	switch name[len(name)-1] {
-	case '?':
-		e.Min, name = 0, name[:len(name)-1]
-	case '*':
-		e.Min, e.Max, name = 0, Unbounded, name[:len(name)-1]
+// named finds a type by its name.
+func (r *reader) named(name string, l *line) *Type {
+	t := r.kinds[name]
+	if t == nil {
+		r.fail(l, "unknown type "+name)
 	}
-	if e.Name = name; !xmlName.MatchString(name) {
-		return e, l.wrap(errors.New("no name of an element"))
+	return t
+}
+
+func (r *reader) element(l *line) Element {
+	e := Element{Name: strings.TrimRight(l.words[0], "?*"), Min: 1, Max: 1}
+	switch l.words[0][len(e.Name):] {
+	case "":
+	case "?":
+		e.Min = 0
+	case "*":
+		e.Min, e.Max = 0, Unbounded
+	default:
+		e.Name = ""
 	}
-	rest := l.words[1:]
-	for len(rest) > 0 {
-		value, isDefault := strings.CutPrefix(rest[len(rest)-1], "default=")
-		switch {
-		case isDefault:
+	if !xmlName.MatchString(e.Name) {
+		r.fail(l, "no name of an element")
+	}
+	var words []string
+	for _, word := range l.words[1:] {
+		if value, is := strings.CutPrefix(word, "default="); is {
 			e.Default = value
-		case rest[len(rest)-1] == "nillable":
+		} else if word == "nillable" {
 			e.Nillable = true
-		default:
-			var err error
-			if e.Type, err = r.typeOf(rest, l); err != nil {
-				return e, err
-			}
-			return e, nil
+		} else {
+			words = append(words, word)
 		}
-		rest = rest[:len(rest)-1]
 	}
-	var err error
-	e.Type, err = r.content(l)
-	return e, err
+	e.Type = r.typeOf(words, l)
+	return e
 }
 
-// typeOf reads an element's type, which stands below it where it is an enumeration.
-func (r *reader) typeOf(words []string, l *line) (*Type, error) {
-	t := r.kinds[words[0]]
+// typeOf reads an element's type, which stands below it where it has no name.
+func (r *reader) typeOf(words []string, l *line) *Type {
 	switch {
-	case len(words) != 1:
-		return nil, l.wrap(errors.New("more than a name, a type, nillable and default="))
+	case len(words) == 0:
+		return r.fill(&Type{}, l)
+	case len(words) > 1:
+		r.fail(l, "more than a name, a type, nillable and default=")
 	case words[0] == "enum":
-		t = &Type{}
-		return t, enumerate(t, l)
+		return r.enumerate(&Type{}, l)
 	case len(l.below) > 0:
-		return nil, l.wrap(errors.New("lines below an element whose type has a name"))
+		r.fail(l, "lines below an element whose type has a name")
 	case words[0] == "any":
-		return &Type{Any: true}, nil
-	case t == nil:
-		return nil, l.wrap(errors.New("unknown type " + words[0]))
+		return &Type{Any: true}
 	}
-	return t, nil
+	return r.named(words[0], l)
 }
 
-func enumerate(t *Type, l *line) error {
+func (r *reader) enumerate(t *Type, l *line) *Type {
 	t.Base = "string"
 	for _, b := range l.below {
 		if len(b.below) > 0 {
-			return b.wrap(errors.New("lines below a word"))
+			r.fail(b, "lines below a word")
 		}
 		for _, word := range b.words {
 			if !xmlName.MatchString(word) || slices.Contains(t.Enum, word) {
-				return b.wrap(errors.New("no word, or there already: " + word))
+				r.fail(b, "no word, or there already: "+word)
 			}
 			t.Enum = append(t.Enum, word)
 		}
 	}
 	if len(t.Enum) == 0 {
-		return l.wrap(errors.New("an enumeration without words"))
+		r.fail(l, "an enumeration without words")
 	}
-	return nil
+	return t
 }
