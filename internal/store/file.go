@@ -300,21 +300,10 @@ func owner(now time.Time) string {
 
 func (f *file) locked() error {
 	holder := "a process that left no note"
-	if note, err := readHead(f.ownerFile(), 300); err == nil && len(note) > 0 {
-		holder = printable(note)
+	if note, err := os.ReadFile(f.ownerFile()); err == nil && len(note) > 0 {
+		holder = printable(string(note[:min(len(note), 300)]))
 	}
 	return fmt.Errorf("%w: held by %s; stop that process, or give this one a file of its own", ErrLocked, holder)
-}
-
-func readHead(path string, limit int) (head string, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	b := make([]byte, limit)
-	n, err := f.Read(b)
-	return string(b[:n]), err
 }
 
 func printable(s string) string {

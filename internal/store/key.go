@@ -59,11 +59,11 @@ func (k *keyring) read() ([]byte, error) {
 		return nil, fmt.Errorf("key file %s: mode %04o lets every user of the machine read it; run: chmod 600 %s",
 			k.path, info.Mode().Perm(), k.path)
 	}
-	text, err := readHead(k.path, 4*keySize)
+	text, err := os.ReadFile(k.path)
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
-	master, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	master, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(master) != keySize {
 		return nil, fmt.Errorf("key file %s: not a key; put a copy from a backup in its place, or move it away to have "+
 			"a new one made (refresh tokens must then be obtained again)", k.path)

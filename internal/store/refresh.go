@@ -36,12 +36,19 @@ func sealedTable(bucket string) *table[[]byte] {
 // PutRefresh stores a refresh token and the time, in place of the one that had the name. It is durable when PutRefresh
 // returns. With Options.MaxRefresh others stored it is ErrFull.
 func (s *logins) PutRefresh(name string, token secret.Text) error {
+	if err := s.putRefresh(name, token); err != nil {
+		return fmt.Errorf("store refresh token: %w", err)
+	}
+	return nil
+}
+
+func (s *logins) putRefresh(name string, token secret.Text) error {
 	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
-		return fmt.Errorf("store refresh token: %w", ErrSize)
+		return ErrSize
 	}
 	aead, err := s.refreshCipher(true)
 	if err != nil {
-		return fmt.Errorf("store refresh token: %w", err)
+		return err
 	}
 	dated := datedMark + s.o.Now().UTC().Format(time.RFC3339) + datedMark + token.Reveal()
 	sealed := aead.Seal(nil, nil, []byte(dated), []byte(name))
@@ -49,12 +56,9 @@ func (s *logins) PutRefresh(name string, token secret.Text) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if _, known := s.refresh.get(name); !known && s.refresh.len() >= s.o.MaxRefresh {
-		return fmt.Errorf("store refresh token: %w", ErrFull)
+		return ErrFull
 	}
-	if err := s.commit(s.refresh.put(name, sealed)); err != nil {
-		return fmt.Errorf("store refresh token: %w", err)
-	}
-	return nil
+	return s.commit(s.refresh.put(name, sealed))
 }
 
 // Refresh returns the refresh token of that name and when it was stored, zero for one of a file that does not say; ok
