@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/proxy/body"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/services"
@@ -200,19 +202,19 @@ func (f *forward) editTimestamp(resp *http.Response) error {
 		return nil
 	}
 	now := f.server.cfg.Now()
-	body := resp.Body
-	e, err := soap.InsertSecurityTimestamp(body, now, now.Add(5*time.Minute), soap.Options{})
+	rest := resp.Body
+	e, err := soap.InsertSecurityTimestamp(rest, now, now.Add(5*time.Minute), soap.Options{})
 	var refusal *soap.Error
 	switch {
 	case errors.As(err, &refusal):
-		resp.Body = &joinedBody{Reader: e.Original(), Closer: body}
+		resp.Body = &body.Joined{Reader: e.Original(), Closer: rest}
 		return nil
 	case err != nil:
 		return err
 	}
-	resp.Body = &joinedBody{Reader: e.Reader(), Closer: body}
+	resp.Body = &body.Joined{Reader: e.Reader(), Closer: rest}
 	if resp.ContentLength >= 0 {
-		setLength(resp, resp.ContentLength+e.Delta())
+		body.SetLength(resp, resp.ContentLength+e.Delta())
 	}
 	return nil
 }

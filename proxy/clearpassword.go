@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 
+	"docusign-auth-proxy/proxy/body"
+
 	"docusign-auth-proxy/proxy/route"
 
 	"docusign-auth-proxy/internal/call"
@@ -83,12 +85,12 @@ func (f *forward) peek() ([]byte, error) {
 			return nil, nil
 		}
 	}
-	body := r.Body
-	began, err := io.ReadAll(io.LimitReader(body, maxForm+1))
+	rest := r.Body
+	began, err := io.ReadAll(io.LimitReader(rest, maxForm+1))
 	if err != nil {
 		return nil, err
 	}
-	r.Body = &joinedBody{Reader: io.MultiReader(bytes.NewReader(began), body), Closer: body}
+	r.Body = &body.Joined{Reader: io.MultiReader(bytes.NewReader(began), rest), Closer: rest}
 	return began, nil
 }
 

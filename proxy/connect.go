@@ -43,7 +43,7 @@ func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.C
 	// The target as it came: net/url takes user info and a path off, and neither belongs there (RFC 9110 §9.3.6, RFC 9112 §3.2.3).
 	host, err := egress.ParseHost(ctx.Req.RequestURI, 0)
 	if err != nil {
-		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+hostProblem(err),
+		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+egress.Problem(err),
 			"the program must ask for host:port and nothing else")
 	}
 	d := st.decide(host)
@@ -87,31 +87,14 @@ func (s *Server) refuseConnect(
 // recordRefusedConnect lets refused tunnels show in the metrics like refused calls.
 func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detail, nextStep string) {
 	if host, err := egress.ParseHost(r.URL.Host, 443); err == nil {
-		detail, nextStep = withoutHost(detail, host), withoutHost(nextStep, host)
+		detail, nextStep = egress.WithoutHost(detail, host), egress.WithoutHost(nextStep, host)
 	}
 	s.record(&call.Event{
-		Time: s.cfg.Now(), RequestID: s.ids.next(), Door: call.DoorConnect, API: call.APIOther,
+		Time: s.cfg.Now(), RequestID: s.ids.Next(), Door: call.DoorConnect, API: call.APIOther,
 		Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: shown.Text(r.UserAgent()),
 		Client: bindingOf(r).Client.Addr(), Integration: "unknown", Scheme: "none",
 		Status: status, Outcome: call.OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep,
 	})
-}
-
-// hostProblem says what is wrong with a host without quoting it.
-func hostProblem(err error) string {
-	var he *egress.HostError
-	if errors.As(err, &he) {
-		return he.Problem
-	}
-	return err.Error()
-}
-
-// withoutHost takes a host out of a text when it may not be shown.
-func withoutHost(text string, h egress.Host) string {
-	if shown.Host(h.String()) == h.String() {
-		return text
-	}
-	return strings.ReplaceAll(text, h.Name(), "…")
 }
 
 // intercept answers the CONNECT and hands the connection, not yet handshaken, to the inner server.

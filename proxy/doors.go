@@ -91,7 +91,7 @@ func bindForward(c *incoming) (egress.Host, next, error) {
 	}
 	target, err := egress.ParseHost(r.URL.Host, port)
 	if err != nil {
-		return none, next{}, &call.Error{Kind: call.KindBadRequest, Detail: "request target: " + hostProblem(err)}
+		return none, next{}, &call.Error{Kind: call.KindBadRequest, Detail: "request target: " + egress.Problem(err)}
 	}
 	if err := c.checkEnvironment(target); err != nil {
 		return target, next{}, err
@@ -104,7 +104,7 @@ func bindForward(c *incoming) (egress.Host, next, error) {
 		n, err := passListed(c, target)
 		return target, n, err
 	}
-	c.refused(call.OutcomeRefused, d.Reason, withoutHost(d.Detail, target), withoutHost(d.NextStep, target))
+	c.refused(call.OutcomeRefused, d.Reason, egress.WithoutHost(d.Detail, target), egress.WithoutHost(d.NextStep, target))
 	n, err := c.text(http.StatusForbidden, "docusign-auth-proxy: "+d.Detail)
 	return target, n, err
 }

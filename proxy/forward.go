@@ -12,7 +12,9 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
-	"sync"
+
+	"docusign-auth-proxy/proxy/body"
+	"docusign-auth-proxy/proxy/upstream"
 
 	"docusign-auth-proxy/proxy/route"
 
@@ -35,7 +37,7 @@ type forward struct {
 	// legacyHeader is sent as X-DocuSign-Authentication, with an App Password in it; "" = the header is removed.
 	legacyHeader string
 	edit         func(*http.Response) error // of the answer's body; nil = it passes as it is
-	body         *replayBody
+	body         *body.Kept
 	failed       error // why there is no answer
 }
 
@@ -49,7 +51,7 @@ func newUpstream(s *Server) *httputil.ReverseProxy {
 			f := forwardOf(r)
 			f.failed = f.explain(err)
 		},
-		BufferPool: &copyBuffers{},
+		BufferPool: &body.Buffers{},
 		ErrorLog:   slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 }
@@ -63,20 +65,6 @@ func forwardOf(r *http.Request) *forward {
 	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
 	return x.out
 }
-
-// copyBuffers lends 32 KiB buffers for bodies.
-type copyBuffers struct{ pool sync.Pool }
-
-// Get lends a buffer.
-func (p *copyBuffers) Get() []byte {
-	if b, ok := p.pool.Get().(*[]byte); ok {
-		return *b
-	}
-	return make([]byte, 32<<10)
-}
-
-// Put takes a buffer back.
-func (p *copyBuffers) Put(b []byte) { p.pool.Put(&b) }
 
 // passListed forwards a plain request to a host of egress.tunnel as it is, over the scheme that the caller named.
 func passListed(c *incoming, target egress.Host) (next, error) {
@@ -102,9 +90,12 @@ func (f *forward) prepare() error {
 	if f.native {
 		return nil
 	}
-	if err := f.keepBody(); err != nil {
+	// Old SOAP stacks expect Content-Length end to end (PROTOCOL.md §4.2).
+	kept, err := body.Keep(f.r, f.server.cfg.ReplayBody, f.soap != nil)
+	if err != nil {
 		return f.bodyError(err)
 	}
+	f.body = kept
 	return nil
 }
 
@@ -114,9 +105,9 @@ func (f *forward) rewrite(pr *httputil.ProxyRequest) {
 	out.URL.RawQuery, out.URL.ForceQuery = pr.In.URL.RawQuery, pr.In.URL.ForceQuery
 	f.address(out)
 	if f.listed {
-		keepForwarded(out.Header, pr.In.Header)
+		upstream.KeepForwarded(out.Header, pr.In.Header)
 	} else {
-		dropForwarded(out.Header)
+		upstream.DropForwarded(out.Header)
 		delete(out.Header, "Connection") // httputil passes protocol upgrades on; DocuSign has none, and a switched
 		delete(out.Header, "Upgrade")    // connection would carry calls that nobody looks at
 	}
@@ -138,7 +129,7 @@ func (f *forward) rewrite(pr *httputil.ProxyRequest) {
 	if f.token != nil {
 		out.Header["Authorization"] = f.token.Header()
 	}
-	if f.body != nil && f.body.whole {
+	if f.body != nil && f.body.Whole {
 		delete(out.Header, "Expect") // the proxy has read the body, so the caller has been told to continue
 	}
 	f.pathInGUIDs(out)
@@ -193,7 +184,7 @@ func (f *forward) explain(err error) error {
 		return f.bodyError(conn.ErrSlowBody)
 	case errors.As(err, &refusal): // found while the body was streaming; the upstream saw a message that breaks off
 		return err
-	case f.body != nil && f.body.callerErr != nil || isCallerError(err):
+	case body.IsCallerError(err):
 		return f.bodyError(err)
 	}
 	return f.unsent("DocuSign", err)
@@ -232,38 +223,4 @@ func (f *forward) unsent(what string, err error) error {
 		e.Kind = call.KindTimeout
 	}
 	return e
-}
-
-// dropForwarded takes out what proxies in front of this one have said of themselves and of the program's machine:
-// inside addresses and names, which are none of DocuSign's business (RFC 7239 §8.3).
-func dropForwarded(h http.Header) {
-	for name := range h {
-		if isForwarded(name) {
-			delete(h, name)
-		}
-	}
-}
-
-// keepForwarded restores the fields that httputil removes before Rewrite.
-func keepForwarded(out, in http.Header) {
-	for name, v := range in {
-		if isForwarded(name) {
-			out[name] = v
-		}
-	}
-}
-
-// isForwarded knows the fields by their canonical names, and those that only add something behind X-Forwarded by their
-// beginning.
-func isForwarded(name string) bool {
-	switch name {
-	case "Via", "Forwarded", "Forwarded-For", "Forwarded-For-Ip", "X-Forwarded", "X-Forwarder-For",
-		"Client-Ip", "X-Client-Ip", "X-Clientip", "True-Client-Ip", "X-True-Client-Ip", "X-Cluster-Client-Ip",
-		"Fastly-Client-Ip", "Proxy-Client-Ip", "Wl-Proxy-Client-Ip", "X-Proxyuser-Ip", "Cf-Connecting-Ip",
-		"Cf-Connecting-Ipv6", "X-Azure-Clientip", "X-Azure-Socketip", "X-Envoy-External-Address",
-		"X-Real-Ip", "X-Remote-Ip", "X-Remote-Addr", "X-Originating-Ip",
-		"X-Original-For", "X-Original-Host", "X-Original-Proto", "X-Original-Forwarded-For":
-		return true
-	}
-	return strings.HasPrefix(name, "X-Forwarded-")
 }

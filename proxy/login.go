@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"docusign-auth-proxy/proxy/body"
+
 	"docusign-auth-proxy/proxy/route"
 
 	"docusign-auth-proxy/internal/call"
@@ -84,14 +86,14 @@ func (c *incoming) editLogin(resp *http.Response, o reply.LoginOptions) error {
 		return nil // DocuSign's own trouble is passed on; making an answer up would only hide it
 	}
 	if resp.StatusCode == http.StatusOK {
-		body, err := io.ReadAll(io.LimitReader(resp.Body, reply.MaxLoginInformation+1))
+		text, err := io.ReadAll(io.LimitReader(resp.Body, reply.MaxLoginInformation+1))
 		if err != nil {
 			return fmt.Errorf("read login_information: %w", err)
 		}
 		edited, err := reply.RewriteLoginInformation(
-			body, resp.Header.Get("Content-Type"), c.siteURL, reply.RewriteOptions{APIPassword: o.APIPassword})
+			text, resp.Header.Get("Content-Type"), c.siteURL, reply.RewriteOptions{APIPassword: o.APIPassword})
 		if err == nil && resp.Header.Get("Content-Encoding") == "" {
-			replaceBody(resp, edited)
+			body.Replace(resp, edited)
 			if !o.APIPassword.Empty() {
 				resp.Header.Set("Cache-Control", "no-store")
 			}
@@ -110,9 +112,9 @@ func (c *incoming) editLogin(resp *http.Response, o reply.LoginOptions) error {
 
 // editObservedLogin is editLogin for calls that are not translated: nothing but the URLs changes.
 func (c *incoming) editObservedLogin(resp *http.Response) error {
-	return editBody(resp, reply.MaxLoginInformation, func(body []byte) ([]byte, error) {
+	return body.Edit(resp, reply.MaxLoginInformation, func(text []byte) ([]byte, error) {
 		o := reply.RewriteOptions{URLsOnly: true}
-		return reply.RewriteLoginInformation(body, resp.Header.Get("Content-Type"), c.learntURL, o)
+		return reply.RewriteLoginInformation(text, resp.Header.Get("Content-Type"), c.learntURL, o)
 	})
 }
 

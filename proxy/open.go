@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"docusign-auth-proxy/proxy/body"
+
 	"docusign-auth-proxy/proxy/route"
 
 	"docusign-auth-proxy/internal/call"
@@ -120,7 +122,7 @@ func passWSDL(c *incoming) (next, error) {
 		if !strings.Contains(resp.Header.Get("Content-Type"), "xml") {
 			return nil
 		}
-		return editBody(resp, maxWSDL, func(src []byte) ([]byte, error) {
+		return body.Edit(resp, maxWSDL, func(src []byte) ([]byte, error) {
 			return soap.RewriteWSDL(src, c.wsdlAddress)
 		})
 	}

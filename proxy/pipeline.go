@@ -23,7 +23,7 @@ import (
 // exchange is one call and its answer: the one place that writes to the caller and records.
 type exchange struct {
 	incoming
-	w       countingWriter
+	w       conn.Writer
 	badPath error       // why the path is refused
 	stream  *conn.Place // of a call over HTTP/2; nil = none
 	out     *forward    // nil before the call goes to DocuSign
@@ -78,9 +78,9 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Bin
 	x.r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	x.caller = conn.NewBody(w, r, min(s.cfg.HeaderTimeout, s.cfg.BodyTimeout))
 	x.r.Body = x.caller
-	x.w = countingWriter{ResponseWriter: w, body: x.caller, http10: !r.ProtoAtLeast(1, 1)}
+	x.w = conn.Writer{ResponseWriter: w, Body: x.caller, HTTP10: !r.ProtoAtLeast(1, 1)}
 	x.event = call.Event{
-		Time: x.start, RequestID: s.ids.next(), Door: b.Door, Method: shown.Method(r.Method), Path: shown.Path(r.URL.Path),
+		Time: x.start, RequestID: s.ids.Next(), Door: b.Door, Method: shown.Method(r.Method), Path: shown.Path(r.URL.Path),
 		Client: b.Client.Addr(), UserAgent: shown.Text(r.UserAgent()), Limits: call.NotTold(),
 	}
 	if r.TLS != nil {
@@ -193,7 +193,7 @@ func (x *exchange) send(f *forward) error {
 
 // refuse answers a call in the caller's dialect and notes the true cause for the operator.
 func (x *exchange) refuse(err error) {
-	if x.w.status != 0 {
+	if x.w.Status != 0 {
 		return // an answer is already on its way; nothing more can be said
 	}
 	if x.r.Context().Err() != nil && !x.caller.Slow() { // net/http ends the context of a body that it cannot read
@@ -224,7 +224,7 @@ func (x *exchange) end(p any) {
 	if p != nil && p != http.ErrAbortHandler {
 		x.server.panicked(call.PanicCall, panics.Of(p), "request_id", x.event.RequestID)
 		x.refused(call.OutcomeInternal, "panic", "the proxy failed; the stack is in the log", "report this log line")
-		if x.w.status == 0 {
+		if x.w.Status == 0 {
 			x.event.Status = http.StatusInternalServerError
 			http.Error(&x.w, "internal error", http.StatusInternalServerError)
 			p = nil
@@ -236,7 +236,7 @@ func (x *exchange) end(p any) {
 		x.refused(call.OutcomeAborted, "cut_off", "the connection broke while the answer was on its way", "")
 	}
 	if p == nil {
-		x.w.sendWhole()
+		x.w.SendWhole()
 	}
 	x.finish()
 	if p != nil {
@@ -249,9 +249,9 @@ func (x *exchange) finish() {
 	e := &x.event
 	e.Total = x.server.cfg.Now().Sub(x.start)
 	if e.Status == 0 {
-		e.Status = x.w.status
+		e.Status = x.w.Status
 	}
-	e.BytesOut = x.w.bytes
+	e.BytesOut = x.w.Bytes
 	x.describe()
 	if e.Outcome == "" {
 		e.Outcome = outcomeOf(e.Status)
@@ -308,7 +308,7 @@ func (s *Server) tellConflict(e *call.Event) {
 func (x *exchange) drainBody() {
 	switch {
 	case !x.caller.Remains():
-	case x.w.status == 0:
+	case x.w.Status == 0:
 		x.w.Header().Set("Connection", "close") // net/http answers now, for nobody
 	default:
 		x.caller.Finish(x.server.cfg.DrainBody, x.r.Header.Get("Expect") != "", x.server.front.Stopping())

@@ -2,33 +2,25 @@ package proxy
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
 )
 
-// rehearsals bounds how many observed calls are rehearsed at a time; above it some are not rehearsed, which loses nothing but a sample.
-type rehearsals struct{ running atomic.Int64 }
-
+// maxRehearsals is how many observed calls are rehearsed at a time; above it some are not, which loses nothing but a sample.
 const maxRehearsals = 64
-
-func (r *rehearsals) begin() bool {
-	if r.running.Add(1) > maxRehearsals {
-		r.running.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (r *rehearsals) end() { r.running.Add(-1) }
 
 // rehearse finds out beside the observed call whether translating it would have worked. The outcome is recorded with the call when it
 // is known in time, else by its own log line.
 func (c *incoming) rehearse() {
 	d, tr, s := c.decision, c.state.Translator, c.server
-	if d == nil || d.Integration == nil || !s.rehearsals.begin() {
+	if d == nil || d.Integration == nil {
+		return
+	}
+	select {
+	case s.rehearsals <- struct{}{}:
+	default:
 		return
 	}
 	e := call.Event{
@@ -40,7 +32,7 @@ func (c *incoming) rehearse() {
 	st.calls.begin() // cannot fail, since this call has begun with it
 	go func() {
 		defer st.end()
-		defer s.rehearsals.end()
+		defer func() { <-s.rehearsals }()
 		defer cancel()
 		s.rehearsal(&e, func() error { return tr.Rehearse(ctx, d) })
 	}()

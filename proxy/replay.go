@@ -1,11 +1,11 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
+
+	"docusign-auth-proxy/proxy/body"
 
 	"docusign-auth-proxy/proxy/route"
 
@@ -14,8 +14,6 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 )
-
-const firstBuffer = 32 << 10 // for a body of known length
 
 // roundTrip sends a call, and sends it once more when DocuSign refused it before doing any work and the cause could be
 // mended. After an ambiguous failure it never does.
@@ -43,11 +41,11 @@ func (f *forward) roundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil && !mended {
 		return resp, nil
 	}
-	drain(resp)
+	body.Drain(resp)
 	if err != nil {
 		return nil, err
 	}
-	if !f.body.replayable() {
+	if !f.body.Replayable() {
 		return nil, errNotRepeated(why)
 	}
 	f.event.Replayed = why.String()
@@ -82,7 +80,7 @@ func (f *forward) refusedUpstream(resp *http.Response) reply.Upstream {
 	default:
 		return reply.Other
 	}
-	switch why := reply.ClassifyUpstream(resp.StatusCode, resp.Header, peekBody(resp)); why {
+	switch why := reply.ClassifyUpstream(resp.StatusCode, resp.Header, body.Peek(resp)); why {
 	case reply.TokenRefused, reply.WrongSite:
 		return why
 	}
@@ -156,94 +154,8 @@ func (f *forward) mendLogin(ctx context.Context) bool {
 // again makes the second request of a call.
 func (f *forward) again(req *http.Request) *http.Request {
 	out := req.Clone(req.Context())
-	out.Body = f.body.reader()
+	out.Body = f.body.Reader()
 	out.Header["Authorization"] = f.token.Header()
 	f.address(out)
 	return out
-}
-
-// replayBody is a request body of which the beginning, or the whole, is kept.
-type replayBody struct {
-	kept      []byte
-	whole     bool
-	callerErr error
-}
-
-// replayable reports whether the call can be sent again as it was.
-func (b *replayBody) replayable() bool { return b == nil || b.whole }
-
-func (b *replayBody) reader() io.ReadCloser {
-	if b == nil || len(b.kept) == 0 {
-		return http.NoBody
-	}
-	return io.NopCloser(bytes.NewReader(b.kept))
-}
-
-// keepBody reads a small body whole before the call is sent. A body that is too large streams, and the call is then never sent twice.
-func (f *forward) keepBody() error {
-	r, limit := f.r, f.server.cfg.ReplayBody
-	if r.Body == nil || r.ContentLength == 0 {
-		return nil
-	}
-	b := &replayBody{}
-	f.body = b
-	if r.ContentLength > limit {
-		r.Body = &streamedBody{Reader: r.Body, Closer: r.Body}
-		return nil
-	}
-	if b.callerErr = b.read(r, limit); b.callerErr != nil {
-		return b.callerErr
-	}
-	if !b.whole {
-		r.Body = &streamedBody{Reader: io.MultiReader(bytes.NewReader(b.kept), r.Body), Closer: r.Body}
-		return nil
-	}
-	if r.ContentLength < 0 && f.soap != nil {
-		r.ContentLength = int64(len(b.kept)) // old SOAP stacks expect Content-Length end to end (PROTOCOL.md §4.2)
-		r.TransferEncoding = nil
-	}
-	r.Body = b.reader()
-	r.GetBody = func() (io.ReadCloser, error) { return b.reader(), nil }
-	return nil
-}
-
-// read keeps up to limit bytes, and one more where the length is not known. The buffer grows with what comes, not with what is announced.
-func (b *replayBody) read(r *http.Request, limit int64) error {
-	most, buf := limit+1, &bytes.Buffer{}
-	if r.ContentLength > 0 {
-		most = r.ContentLength
-		buf.Grow(int(min(most, firstBuffer)) + bytes.MinRead)
-	}
-	n, err := buf.ReadFrom(io.LimitReader(r.Body, most))
-	if err == nil && n < r.ContentLength {
-		err = io.ErrUnexpectedEOF
-	}
-	b.kept = buf.Bytes()
-	b.whole = err == nil && n <= limit
-	return err
-}
-
-// streamedBody marks read errors as the caller's, so that they are not taken for DocuSign's.
-type streamedBody struct {
-	io.Reader
-	io.Closer
-}
-
-func (b *streamedBody) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = &callerError{err}
-	}
-	return n, err
-}
-
-// callerError is a fault of the caller's own body, found while it was being forwarded.
-type callerError struct{ err error }
-
-func (e *callerError) Error() string { return "request body: " + e.err.Error() }
-func (e *callerError) Unwrap() error { return e.err }
-
-func isCallerError(err error) bool {
-	var ce *callerError
-	return errors.As(err, &ce)
 }

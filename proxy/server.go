@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -142,9 +141,9 @@ type Server struct {
 	connect     *goproxy.ProxyHttpServer
 	upstream    *httputil.ReverseProxy
 	tunnels     tunnel.Pool
-	rehearsals  rehearsals
+	rehearsals  chan struct{}
 	soapBuffers soap.Buffers
-	ids         requestIDs
+	ids         call.IDs
 	conflicts   sync.Map // names of integrations whose calls with several credentials have been told of
 	active      atomic.Int64
 }
@@ -152,9 +151,9 @@ type Server struct {
 // New makes a Server that serves nothing yet.
 func New(cfg Config, st *State) *Server {
 	cfg.setDefaults()
-	s := &Server{cfg: cfg, ids: newRequestIDs()}
+	s := &Server{cfg: cfg, ids: call.NewIDs(), rehearsals: make(chan struct{}, maxRehearsals)}
 	s.front = conn.NewFront(conn.Options{
-		Log: cfg.Log, Recorder: cfg.Recorder, Now: cfg.Now, NextID: s.ids.next, Panicked: s.panicked,
+		Log: cfg.Log, Recorder: cfg.Recorder, Now: cfg.Now, NextID: s.ids.Next, Panicked: s.panicked,
 		HeaderTimeout: cfg.HeaderTimeout, DrainBody: cfg.DrainBody, Most: cfg.Connections, SharePercent: cfg.ClientShare,
 	})
 	s.tunnels.Log, s.tunnels.Idle = cfg.Log, cfg.TunnelIdle
@@ -195,7 +194,7 @@ func (s *Server) Swap(st *State) {
 	next.calls.n.Store(1)
 	if next.Leaves != nil {
 		next.sidecarTLS = next.Leaves.ServerConfig(next.localNames, nil)
-		sites := next.siteNames()
+		sites := next.Policy.SiteNames(next.DefaultSite.Host)
 		next.hostsTLS = next.Leaves.ServerConfig(func(net.Conn) []string { return sites }, func(sni string) bool {
 			h, err := egress.ParseHost(sni, 443)
 			if err != nil {
@@ -208,30 +207,6 @@ func (s *Server) Swap(st *State) {
 	if previous := s.state.Swap(&next); previous != nil {
 		previous.end()
 	}
-}
-
-// siteNames are the names of the certificate for a client that sends no SNI to the hosts-file listener. The known sites
-// stand beside the wildcards, since old verifiers differ in what they make of one (PROTOCOL.md §4.1, §7).
-func (st *State) siteNames() []string {
-	var names []string
-	site, _ := egress.ParseHost(st.DefaultSite.Host, 443)
-	for _, h := range append([]egress.Host{site}, st.Policy.Hosts...) {
-		if _, isAddress := h.Addr(); !isAddress && !h.IsZero() {
-			names = append(names, h.Name())
-		}
-	}
-	for _, site := range [...]string{"www", "demo", "na2", "na3", "na4", "eu", "eu1", "ca", "au", "jp1"} {
-		names = append(names, site+".docusign.net")
-	}
-	suffixes := st.Policy.Suffixes
-	if suffixes == nil {
-		suffixes = egress.DefaultSuffixes()
-	}
-	for _, s := range suffixes {
-		s = strings.TrimPrefix(s, ".")
-		names = append(names, s, "*."+s)
-	}
-	return names
 }
 
 // decide is the policy, which also intercepts the sites that UserInfo has named: a program sent there by its log-in answer comes back.

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"docusign-auth-proxy/proxy/body"
+
 	"docusign-auth-proxy/proxy/route"
 
 	"docusign-auth-proxy/internal/call"
@@ -332,7 +334,7 @@ func (s *soapCall) pass() (next, error) {
 	if s.route.ReadsFrom(services.Body) && s.operation() == "Login" {
 		f.edit = s.editLoginResponse
 	}
-	s.r.Body = &streamedBody{Reader: s.message.Original(), Closer: s.r.Body}
+	s.r.Body = &body.Streamed{Reader: s.message.Original(), Closer: s.r.Body}
 	s.undoCoding()
 	return next{forward: f}, nil
 }
@@ -382,13 +384,13 @@ func (s *soapCall) edited() *forward {
 		r.ContentLength += m.Delta()
 	}
 	s.undoCoding()
-	r.Body = &streamedBody{Reader: m.Reader(), Closer: r.Body}
+	r.Body = &body.Streamed{Reader: m.Reader(), Closer: r.Body}
 	return s.onward()
 }
 
 func (s *soapCall) editLoginResponse(resp *http.Response) error {
-	return editBody(resp, reply.MaxLoginInformation, func(body []byte) ([]byte, error) {
-		return reply.RewriteLoginResponse(body, resp.Header.Get("Content-Type"), s.learntURL)
+	return body.Edit(resp, reply.MaxLoginInformation, func(text []byte) ([]byte, error) {
+		return reply.RewriteLoginResponse(text, resp.Header.Get("Content-Type"), s.learntURL)
 	})
 }
 

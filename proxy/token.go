@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 
+	"docusign-auth-proxy/proxy/body"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate"
@@ -200,7 +202,6 @@ func serveRevoke(c *incoming) (next, error) {
 func forwardForm(c *incoming, form []byte) (next, error) {
 	c.event.Mode = "observe"
 	delete(c.r.Header, headerLegacy) // the end points do not read it, and nobody has looked whose it is
-	b := &replayBody{kept: form, whole: true}
-	c.r.Body, c.r.ContentLength = b.reader(), int64(len(form))
+	c.r.Body, c.r.ContentLength = body.Of(form).Reader(), int64(len(form))
 	return next{forward: &forward{incoming: c, native: true}}, nil
 }

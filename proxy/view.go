@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"docusign-auth-proxy/proxy/body"
+
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/route"
@@ -181,7 +183,7 @@ func (f *forward) postView(v view) (viewAnswer, error) {
 	if err != nil {
 		return viewAnswer{}, err
 	}
-	defer drain(resp)
+	defer body.Drain(resp)
 	a := viewAnswer{status: resp.StatusCode, header: resp.Header}
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, reply.MaxErrorBody)); err != nil {
 		return a, err

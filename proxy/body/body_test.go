@@ -1,4 +1,4 @@
-package proxy
+package body
 
 import (
 	"bytes"
@@ -27,11 +27,11 @@ func TestAKeptBodyTakesWhatCameAndNotWhatWasAnnounced(t *testing.T) {
 		{"nothing was announced", -1, 100 << 10, io.EOF, 512 << 10, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var b replayBody
+			var b Kept
 			body := io.MultiReader(bytes.NewReader(make([]byte, tt.came)), iotest.ErrReader(tt.end))
 			err := b.read(&http.Request{ContentLength: tt.announced, Body: io.NopCloser(body)}, limit)
-			if cap(b.kept) > tt.most || len(b.kept) != tt.came || b.whole != tt.whole || (err == nil) != tt.whole {
-				t.Errorf("%d bytes in %d of memory, whole %v, %v", len(b.kept), cap(b.kept), b.whole, err)
+			if cap(b.text) > tt.most || len(b.text) != tt.came || b.Whole != tt.whole || (err == nil) != tt.whole {
+				t.Errorf("%d bytes in %d of memory, whole %v, %v", len(b.text), cap(b.text), b.Whole, err)
 			}
 		})
 	}
