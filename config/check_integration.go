@@ -6,14 +6,12 @@ import (
 	"slices"
 	"strings"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/privatekey"
 	"docusign-auth-proxy/translate/legacy"
 )
-
-// UnknownIntegration is the label of calls whose integrator key is not listed, so no integration may bear it.
-const UnknownIntegration = "unknown"
 
 var integrationName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
 
@@ -42,7 +40,7 @@ func (l *loader) checkIntegrations(c *Config) {
 func (l *loader) checkName(path, name string) {
 	switch {
 	case name == "": // reported as missing
-	case strings.EqualFold(name, UnknownIntegration):
+	case strings.EqualFold(name, call.UnknownIntegration):
 		l.problem(path, "is the label of calls with a key that is not listed", "choose another name")
 	case !integrationName.MatchString(name):
 		l.problem(path, "must be at most 63 letters, digits and _ . - and begin with a letter or digit",

@@ -15,52 +15,45 @@ import (
 //go:embed schema.go
 var schemaSource string
 
-// Field is one key of the configuration file.
-type Field struct {
-	Path    string // as in "integrations[].users[].password.bcrypt"
-	Type    string // as in "duration", "list of text" or "translate | observe | block"
-	Default string // as it would be written, or in words; "required" and "none" where there is no default
-	Doc     string // effect, then danger
+// field is one key of the configuration file.
+type field struct {
+	path    string // as in "integrations[].users[].password.bcrypt"
+	kind    string // as in "duration", "list of text" or "translate | observe | block"
+	initial string // as it would be written, or in words; "required" and "none" where there is no default
+	doc     string // effect, then danger
 }
 
-// Reference returns every key in the order of the schema, sections before their keys.
-func Reference() []Field {
+// reference returns every key in the order of the schema, sections before their keys.
+func reference() []field {
 	docs := fieldComments()
-	var fields []Field
+	var fields []field
 	walkSchema(func(path string, owner reflect.Type, f reflect.StructField) {
 		doc, derived, _ := strings.Cut(docs[owner.Name()+"."+f.Name], " Default: ")
-		fields = append(fields, Field{
-			Path:    path,
-			Type:    typeName(f.Type, f.Tag),
-			Default: defaultText(f, strings.TrimSuffix(derived, ".")),
-			Doc:     doc,
-		})
+		initial := defaultText(f, strings.TrimSuffix(derived, "."))
+		fields = append(fields, field{path, typeName(f.Type, f.Tag), initial, doc})
 	})
 	return fields
 }
 
-// ReferenceMarkdown returns the reference as one table for the top level and one for each section.
+// ReferenceMarkdown returns every key of the file: one table for the top level and one for each section.
 func ReferenceMarkdown() string {
 	var order []string
-	sections := map[string][]Field{}
-	for _, f := range Reference() {
-		parent, _, _ := cutLast(f.Path)
+	sections := map[string][]string{}
+	for _, f := range reference() {
+		parent, key, _ := cutLast(f.path)
 		if sections[parent] == nil {
 			order = append(order, parent)
 		}
-		sections[parent] = append(sections[parent], f)
+		key = strings.TrimSuffix(key, "[]")
+		row := fmt.Sprintf("| `%s` | %s | %s | %s |\n", key, cell(f.kind), cell(f.initial), cell(f.doc))
+		sections[parent] = append(sections[parent], row)
 	}
 	var b strings.Builder
 	for i, parent := range order {
 		if i > 0 {
 			fmt.Fprintf(&b, "\n### `%s`\n\n", parent)
 		}
-		b.WriteString("| Key | Type | Default | Meaning |\n|---|---|---|---|\n")
-		for _, f := range sections[parent] {
-			_, key, _ := cutLast(f.Path)
-			key = strings.TrimSuffix(key, "[]")
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, cell(f.Type), cell(f.Default), cell(f.Doc))
-		}
+		b.WriteString("| Key | Type | Default | Meaning |\n|---|---|---|---|\n" + strings.Join(sections[parent], ""))
 	}
 	return b.String()
 }

@@ -27,12 +27,12 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 			t.Errorf("%s (%s) has no bounds", path, f.Name)
 		}
 	})
-	for _, f := range Reference() {
-		if len(f.Doc) < 10 || !strings.HasSuffix(f.Doc, ".") {
-			t.Errorf("%s is documented as %q", f.Path, f.Doc)
+	for _, f := range reference() {
+		if len(f.doc) < 10 || !strings.HasSuffix(f.doc, ".") {
+			t.Errorf("%s is documented as %q", f.path, f.doc)
 		}
-		if f.Type == "" || f.Default == "" {
-			t.Errorf("%s has type %q and default %q", f.Path, f.Type, f.Default)
+		if f.kind == "" || f.initial == "" {
+			t.Errorf("%s has type %q and default %q", f.path, f.kind, f.initial)
 		}
 	}
 }
@@ -59,9 +59,9 @@ func TestGoodFilesUseEveryKey(t *testing.T) {
 		}
 		collectKeys(doc.Content[0], "", used)
 	}
-	for _, f := range Reference() {
-		if !used[strings.TrimSuffix(f.Path, "[]")] {
-			t.Errorf("no good file uses %s", f.Path)
+	for _, f := range reference() {
+		if !used[strings.TrimSuffix(f.path, "[]")] {
+			t.Errorf("no good file uses %s", f.path)
 		}
 	}
 }
@@ -102,9 +102,9 @@ func TestReferenceMarkdown(t *testing.T) {
 
 func TestReferenceIsInTheOrderOfTheSchema(t *testing.T) {
 	var top []string
-	for _, f := range Reference() {
-		if !strings.Contains(f.Path, ".") {
-			top = append(top, f.Path)
+	for _, f := range reference() {
+		if !strings.Contains(f.path, ".") {
+			top = append(top, f.path)
 		}
 	}
 	want := []string{"environment", "account_server", "audience", "site", "listen"}
