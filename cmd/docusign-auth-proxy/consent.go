@@ -9,7 +9,7 @@ import (
 )
 
 func newConsent() *cobra.Command {
-	var f consent.ConsentFlags
+	var f consent.Options
 	cmd := &cobra.Command{
 		Use: "consent", Short: "Print the pages on which users allow the proxy to act for them",
 		Long: `DocuSign gives a token for a user only after the user, or an administrator for all of them, has consented once. This prints the
@@ -19,19 +19,22 @@ addresses of those pages. "consent wait" also waits for the browser and proves t
   docusign-auth-proxy consent --config proxy.yaml --admin
   docusign-auth-proxy consent wait --config proxy.yaml --user anna@example.com`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return consent.PrintConsent(cmd.OutOrStdout(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.Out = cmd.OutOrStdout()
+			return consent.Print(f)
+		},
 	}
 	configFlag(cmd, &f.Config)
 	cmd.Flags().StringVar(&f.User, "user", "", "only this `USER`, by user name or GUID")
-	cmd.Flags().BoolVar(&f.All, "all", false, "all users (the default)")
+	cmd.Flags().Bool("all", false, "all users (the default)")
 	cmd.Flags().BoolVar(&f.Admin, "admin", false, "the page for an administrator who consents for all users")
-	cmd.Flags().BoolVar(&f.Json, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&f.JSON, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("user", "all")
 	cmd.AddCommand(newConsentWait())
 	return cmd
 }
 
-func registerBrowserFlags(cmd *cobra.Command, f *consent.BrowserFlags) {
+func registerBrowserFlags(cmd *cobra.Command, f *consent.BrowserOptions) {
 	configFlag(cmd, &f.Config)
 	cmd.Flags().StringVar(&f.User, "user", "", "the `USER`, by user name or GUID; may be left out when there is one "+
 		"alone")
@@ -39,11 +42,16 @@ func registerBrowserFlags(cmd *cobra.Command, f *consent.BrowserFlags) {
 	cmd.Flags().StringVar(&f.Listen, "listen", consent.DefaultBrowserListen,
 		"loopback `ADDRESS` that the browser returns to, when redirect_uri in the configuration is none on this machine")
 	cmd.Flags().DurationVar(&f.Timeout, "timeout", 10*time.Minute, "how long to wait for the browser")
-	cmd.Flags().BoolVar(&f.Json, "json", false, "print the result as JSON; the rest goes to standard error")
+	cmd.Flags().BoolVar(&f.JSON, "json", false, "print the result as JSON; the rest goes to standard error")
+}
+
+// browserStreams fills in what is known only when the command runs.
+func browserStreams(cmd *cobra.Command, f *consent.BrowserOptions) {
+	f.ListenChosen, f.Out, f.Log = cmd.Flags().Changed("listen"), cmd.OutOrStdout(), cmd.ErrOrStderr()
 }
 
 func newConsentWait() *cobra.Command {
-	var f consent.BrowserFlags
+	var f consent.BrowserOptions
 	cmd := &cobra.Command{
 		Use: "wait", Short: "Wait while a user consents in a browser, then prove that it worked",
 		Long: `Prints the consent page of one user, waits on this machine for DocuSign to send the browser back, then asks DocuSign for a token with
@@ -52,8 +60,8 @@ the private key: the proof that the consent works. The browser has to run on thi
   docusign-auth-proxy consent wait --config proxy.yaml --user anna@example.com --listen 127.0.0.1:8765 --timeout 5m`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.ListenChosen = cmd.Flags().Changed("listen")
-			return consent.ConsentWait(cmd, f)
+			browserStreams(cmd, &f)
+			return consent.Wait(cmd.Context(), f)
 		},
 	}
 	registerBrowserFlags(cmd, &f)

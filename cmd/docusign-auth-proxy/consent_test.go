@@ -122,7 +122,7 @@ func (j *waiting) callback(query string) (int, string) {
 
 func (j *waiting) end() (string, error) { return <-j.rest, <-j.err }
 
-func TestConsentPagesAreComplete(t *testing.T) {
+func TestPagesAreComplete(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
 	page := "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + sandbox.GUIDKey
@@ -149,7 +149,7 @@ func TestConsentPagesAreComplete(t *testing.T) {
 		})
 	}
 	text, err := c.command(newConsent(), "--json")
-	var pages []consent.ConsentPages
+	var pages []consent.Pages
 	if err != nil || json.Unmarshal([]byte(text), &pages) != nil || len(pages) != 1 || !strings.HasPrefix(pages[0].Individual, page) {
 		t.Errorf("%v %s", err, text)
 	}

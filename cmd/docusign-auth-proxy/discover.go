@@ -7,7 +7,7 @@ import (
 )
 
 func newDiscover() *cobra.Command {
-	o := discover.DiscoverOptions{}
+	o := discover.Options{}
 	cmd := &cobra.Command{
 		Use:   "discover",
 		Short: "Watch the old program call and write a configuration from what it sends",
@@ -16,7 +16,10 @@ are written down. Let the old program make its calls (they may fail at DocuSign,
 The configuration that comes out is complete but for what only DocuSign can give: a private key, and user GUIDs unless --admin-user-id is given.`,
 		Example: `  docusign-auth-proxy discover --environment demo --private-key key.pem --admin-user-id a1b2c3d4-0000-4000-8000-000000000022 --for 10m`,
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return discover.RunDiscover(cmd, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return discover.Run(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Base, "config", "", "`FILE` whose settings (listeners, egress, upstream) are taken over; its "+

@@ -7,7 +7,7 @@ import (
 )
 
 func newLogin() *cobra.Command {
-	var f consent.BrowserFlags
+	var f consent.BrowserOptions
 	cmd := &cobra.Command{
 		Use: "login", Short: "Log a user in once in a browser, for accounts that do not allow impersonation",
 		Long: `For integrations with grant: authorization_code. The user logs in to DocuSign once, in a browser on this machine; the proxy keeps a
@@ -19,8 +19,8 @@ A running proxy holds the store. The login can be done beside it; at the end thi
   docusign-auth-proxy login --config proxy.yaml --user anna@example.com --listen 127.0.0.1:8765`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.ListenChosen = cmd.Flags().Changed("listen")
-			return consent.Login(cmd, f)
+			browserStreams(cmd, &f)
+			return consent.Login(cmd.Context(), f)
 		},
 	}
 	registerBrowserFlags(cmd, &f)

@@ -30,12 +30,12 @@ type browserWait struct {
 	State string
 	path  string
 	http  *http.Server
-	came  chan comeback
+	came  chan returned
 	once  sync.Once
 }
 
-// comeback is a browser that returned with the right state. The page it gets is decided by whoever waits.
-type comeback struct {
+// returned is a browser that returned with the right state. The page it gets is decided by whoever waits.
+type returned struct {
 	code   secret.Text
 	failed string // what DocuSign says went wrong, explained
 	page   chan<- browserPage
@@ -65,7 +65,7 @@ func newBrowserWait(registered, listen string, chosen bool) (*browserWait, error
 			"choose a free port with --listen 127.0.0.1:PORT, and register http://127.0.0.1:PORT"+callbackPath+
 				" as a redirect URI of the integration key")
 	}
-	b := &browserWait{URI: uri, State: rand.Text(), came: make(chan comeback)}
+	b := &browserWait{URI: uri, State: rand.Text(), came: make(chan returned)}
 	if b.URI == "" {
 		b.URI = "http://" + l.Addr().String() + callbackPath
 	}
@@ -114,12 +114,12 @@ func (b *browserWait) close() {
 }
 
 // wait returns the first browser that comes back with the right state.
-func (b *browserWait) wait(ctx context.Context) (comeback, error) {
+func (b *browserWait) wait(ctx context.Context) (returned, error) {
 	select {
 	case c := <-b.came:
 		return c, nil
 	case <-ctx.Done():
-		return comeback{}, ctx.Err()
+		return returned{}, ctx.Err()
 	}
 }
 
@@ -138,7 +138,7 @@ func (b *browserWait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answered := make(chan browserPage, 1)
-	c := comeback{code: secret.New(q.Get("code")), page: answered}
+	c := returned{code: secret.New(q.Get("code")), page: answered}
 	if c.code.Empty() {
 		c.failed = explainRedirect(q.Get("error"), q.Get("error_description"), b.URI)
 	}

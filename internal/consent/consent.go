@@ -19,8 +19,8 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// ConsentPages are the pages on which one user consents to one integration.
-type ConsentPages struct {
+// Pages are the pages on which one user consents to one integration.
+type Pages struct {
 	Integration string `json:"integration"`
 	Key         string `json:"client_id"`
 	Scopes      string `json:"scopes"`
@@ -30,12 +30,15 @@ type ConsentPages struct {
 	Admin       string `json:"admin_url"`
 }
 
-type ConsentFlags struct {
-	Config, User     string
-	All, Admin, Json bool
+// Options say which pages are printed, and where.
+type Options struct {
+	Config, User string
+	Admin, JSON  bool
+	Out          io.Writer
 }
 
-func PrintConsent(w io.Writer, f ConsentFlags) error {
+// Print writes the pages on which the users consent.
+func Print(f Options) error {
 	cfg, err := config.Load(f.Config)
 	if err != nil {
 		return withNext(err, "docusign-auth-proxy doctor --config "+f.Config)
@@ -44,18 +47,18 @@ func PrintConsent(w io.Writer, f ConsentFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.Json {
-		return shown.JSON(w, pages)
+	if f.JSON {
+		return shown.JSON(f.Out, pages)
 	}
-	return writeConsent(w, f, pages)
+	return f.write(pages)
 }
 
 // withNext adds what to do about an error.
 func withNext(err error, next string) error { return fmt.Errorf("%w\nnext: %s", err, next) }
 
 // consentList has the pages of one user, or of everybody when user is empty.
-func consentList(cfg *config.Config, user string) ([]ConsentPages, error) {
-	list := []ConsentPages{}
+func consentList(cfg *config.Config, user string) ([]Pages, error) {
+	list := []Pages{}
 	logins := false
 	for _, in := range cfg.Integrations {
 		if in.Mode != integration.Translate {
@@ -67,7 +70,7 @@ func consentList(cfg *config.Config, user string) ([]ConsentPages, error) {
 		}
 		for _, m := range app.Members(&in) {
 			if user == "" || m.Is(user) {
-				list = append(list, ConsentOf(cfg, in, m.Name))
+				list = append(list, PagesOf(cfg, in, m.Name))
 			}
 		}
 	}
@@ -96,10 +99,11 @@ func noSuchUser(cfg *config.Config, user string) error {
 		"users", user, strings.Join(known, ", "))
 }
 
-func ConsentOf(cfg *config.Config, in integration.Integration, username string) ConsentPages {
+// PagesOf are the pages of one user, by the name that the program sends.
+func PagesOf(cfg *config.Config, in integration.Integration, username string) Pages {
 	c := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID,
 		Scopes: in.OAuth.Scopes.String(), RedirectURI: app.RedirectURI(in)}
-	return ConsentPages{
+	return Pages{
 		Integration: in.Name, Key: c.ClientID, Scopes: c.Scopes, User: username, RedirectURI: c.RedirectURI,
 		Individual: c.Individual() + loginHint(username), Admin: c.Admin(),
 	}
@@ -113,7 +117,7 @@ func loginHint(username string) string {
 	return "&login_hint=" + url.QueryEscape(username)
 }
 
-func writeConsent(w io.Writer, f ConsentFlags, pages []ConsentPages) error {
+func (f Options) write(pages []Pages) error {
 	var b strings.Builder
 	previous := ""
 	for _, p := range pages {
@@ -139,6 +143,6 @@ func writeConsent(w io.Writer, f ConsentFlags, pages []ConsentPages) error {
 	fmt.Fprintf(&b, "\nThe page shown after accepting does not matter: the consent is stored by then.\nnext: see it "+
 		"happen:  docusign-auth-proxy consent wait --config %s --user %s\n      or prove it:    docusign-auth-proxy "+
 		"doctor --config %s\n", f.Config, cmp.Or(f.User, "USER"), f.Config)
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(f.Out, b.String())
 	return err
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/oauth2"
 
 	"docusign-auth-proxy/config"
@@ -25,7 +24,8 @@ const (
 	storeWait  = 5 * time.Minute
 )
 
-func Login(cmd *cobra.Command, f BrowserFlags) error {
+// Login lets one user log in in a browser and keeps the refresh token.
+func Login(ctx context.Context, f BrowserOptions) error {
 	cfg, err := config.Load(f.Config)
 	if err != nil {
 		return withNext(err, "docusign-auth-proxy doctor --config "+f.Config)
@@ -40,7 +40,7 @@ func Login(cmd *cobra.Command, f BrowserFlags) error {
 	}
 	transport := app.Transport(cfg)
 	defer transport.CloseIdleConnections()
-	l := &loginRun{BrowserFlags: f, cmd: cmd, cfg: cfg, in: in, who: who, locked: locked}
+	l := &loginRun{BrowserOptions: f, cfg: cfg, in: in, who: who, locked: locked}
 	l.granter, err = oauth.NewCodeGranter(oauth.CodeConfig{
 		AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID, ClientSecret: in.OAuth.ClientSecret,
 		HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Tokens: nowhere{},
@@ -48,7 +48,7 @@ func Login(cmd *cobra.Command, f BrowserFlags) error {
 	if err != nil {
 		return err
 	}
-	return l.run(cmd.Context())
+	return l.run(ctx)
 }
 
 // nowhere is the store of a login that is not known to be the right one yet.
@@ -80,8 +80,7 @@ func probeStore(path string) (locked bool, err error) {
 
 // loginRun is one login.
 type loginRun struct {
-	BrowserFlags
-	cmd     *cobra.Command
+	BrowserOptions
 	cfg     *config.Config
 	in      *integration.Integration
 	who     app.Member
@@ -101,10 +100,10 @@ func (l *loginRun) run(ctx context.Context) error {
 		request.LoginHint = l.who.Name
 	}
 	if l.locked {
-		l.say(l.cmd, "note: the proxy runs and holds the store %s. Log in now; at the end you will be asked to stop "+
+		l.say("note: the proxy runs and holds the store %s. Log in now; at the end you will be asked to stop "+
 			"it for a moment.\n", l.cfg.Store)
 	}
-	l.say(l.cmd, "redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  "+
+	l.say("redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  "+
 		"%s\nopen this page in a browser on this machine and log in as %s:\n  %s\nwaiting for the browser, at most %s\n",
 		l.in.OAuth.ClientID, b.URI, l.who.Name, l.granter.AuthCodeURL(request), l.Timeout)
 	back, err := l.await(ctx, b)
@@ -121,7 +120,7 @@ func (l *loginRun) run(ctx context.Context) error {
 	} else if got != nil {
 		result = l.keep(got, result, store.Options{})
 	}
-	return l.finish(l.cmd, back, result, "You are logged in")
+	return l.finish(back, result, "You are logged in")
 }
 
 // check exchanges the code and makes sure who it is. The login is nil unless it is the configured user's.
@@ -165,7 +164,7 @@ func (l *loginRun) isConfigured(info *oauth.UserInfo) bool {
 
 // keepLater waits until the running proxy lets go of the store.
 func (l *loginRun) keepLater(ctx context.Context, got *oauth.Login, r browserResult) browserResult {
-	l.say(l.cmd, "%s has logged in. Now stop the proxy (as in: systemctl stop docusign-auth-proxy), within %s; the "+
+	l.say("%s has logged in. Now stop the proxy (as in: systemctl stop docusign-auth-proxy), within %s; the "+
 		"login is kept at once, then start it again.\n", r.Email, storeWait)
 	deadline := time.Now().Add(storeWait)
 	for ctx.Err() == nil && time.Now().Before(deadline) {

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
@@ -17,12 +16,13 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// BrowserFlags are common to the commands that wait for a browser.
-type BrowserFlags struct {
+// BrowserOptions are common to the commands that wait for a browser.
+type BrowserOptions struct {
 	Config, User, Integration, Listen string
 	ListenChosen                      bool
 	Timeout                           time.Duration
-	Json                              bool
+	JSON                              bool // the result; what else is said goes to Log then
+	Out, Log                          io.Writer
 }
 
 // browserResult is what such a command has to tell in the end.
@@ -36,7 +36,8 @@ type browserResult struct {
 	Next        string `json:"next,omitempty"`
 }
 
-func ConsentWait(cmd *cobra.Command, f BrowserFlags) error {
+// Wait prints the page of one user, waits for the browser and proves the consent with a token.
+func Wait(ctx context.Context, f BrowserOptions) error {
 	cfg, err := config.Load(f.Config)
 	if err != nil {
 		return withNext(err, "docusign-auth-proxy doctor --config "+f.Config)
@@ -57,22 +58,22 @@ func ConsentWait(cmd *cobra.Command, f BrowserFlags) error {
 	defer b.close()
 	consent := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID,
 		Scopes: in.OAuth.Scopes.String(), RedirectURI: b.URI, State: b.State}
-	f.say(cmd, "redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  "+
+	f.say("redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  "+
 		"%s\nopen this page in a browser on this machine, log in as %s and accept:\n  %s\nwaiting for the browser, "+
 		"at most %s\n",
 		consent.ClientID, b.URI, who.Name, consent.Individual()+loginHint(who.Name), f.Timeout)
-	back, err := f.await(cmd.Context(), b)
+	back, err := f.await(ctx, b)
 	if err != nil {
 		return err
 	}
 	result := browserResult{Integration: in.Name, User: who.Name, UserID: who.ID, Text: back.failed}
 	if back.failed == "" {
-		result = proveConsent(cmd.Context(), client, in, result)
+		result = proveConsent(ctx, client, in, result)
 	}
-	if result.Good && app.AskRetry(cmd.Context(), cfg) {
+	if result.Good && app.AskRetry(ctx, cfg) {
 		result.Next = "nothing; the running proxy was told, and takes it up with the next call"
 	}
-	return f.finish(cmd, back, result, "Consent works")
+	return f.finish(back, result, "Consent works")
 }
 
 // proveConsent asks for a token with the private key.
@@ -113,7 +114,7 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Int
 }
 
 // pick finds the one user of the one integration that is meant.
-func (f *BrowserFlags) pick(cfg *config.Config, grant integration.Grant) (*integration.Integration, app.Member, error) {
+func (f *BrowserOptions) pick(cfg *config.Config, grant integration.Grant) (*integration.Integration, app.Member, error) {
 	type choice struct {
 		in *integration.Integration
 		m  app.Member
@@ -161,15 +162,15 @@ func (f *BrowserFlags) pick(cfg *config.Config, grant integration.Grant) (*integ
 }
 
 // say talks to the operator; with --json that is not the result.
-func (f *BrowserFlags) say(cmd *cobra.Command, format string, values ...any) {
-	w := cmd.OutOrStdout()
-	if f.Json {
-		w = cmd.ErrOrStderr()
+func (f *BrowserOptions) say(format string, values ...any) {
+	w := f.Out
+	if f.JSON {
+		w = f.Log
 	}
 	fmt.Fprintf(w, format, values...)
 }
 
-func (f *BrowserFlags) await(ctx context.Context, b *browserWait) (comeback, error) {
+func (f *BrowserOptions) await(ctx context.Context, b *browserWait) (returned, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.Timeout)
 	defer cancel()
 	back, err := b.wait(ctx)
@@ -184,7 +185,7 @@ func (f *BrowserFlags) await(ctx context.Context, b *browserWait) (comeback, err
 }
 
 // finish shows the result in the browser and on the terminal.
-func (f *BrowserFlags) finish(cmd *cobra.Command, back comeback, r browserResult, title string) error {
+func (f *BrowserOptions) finish(back returned, r browserResult, title string) error {
 	page := browserPage{Good: r.Good, Title: title, Lines: []string{r.Text + ".", "You can close this window."},
 		statusCode: http.StatusOK}
 	if !r.Good {
@@ -194,15 +195,15 @@ func (f *BrowserFlags) finish(cmd *cobra.Command, back comeback, r browserResult
 		}
 	}
 	back.page <- page
-	if f.Json {
-		if err := shown.JSON(cmd.OutOrStdout(), r); err != nil {
+	if f.JSON {
+		if err := shown.JSON(f.Out, r); err != nil {
 			return err
 		}
 	} else {
 		mark := map[bool]string{true: "ok", false: "FAIL"}[r.Good]
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", mark, r.Text)
+		fmt.Fprintf(f.Out, "%s: %s\n", mark, r.Text)
 		if r.Next != "" {
-			fmt.Fprintf(cmd.OutOrStdout(), "next: %s\n", r.Next)
+			fmt.Fprintf(f.Out, "next: %s\n", r.Next)
 		}
 	}
 	if !r.Good {

@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
 
 	"docusign-auth-proxy/config"
@@ -19,32 +19,34 @@ import (
 	"docusign-auth-proxy/internal/call"
 )
 
-// DiscoverOptions are the flags of discover.
-type DiscoverOptions struct {
+// Options are the flags of discover.
+type Options struct {
 	Base, Out, Environment, Listen string
 	PrivateKey, AdminUserID        string
 	Pin, Force, AsJSON             bool
 	Limit                          time.Duration
+	Stdout, Stderr                 io.Writer
 }
 
-func RunDiscover(cmd *cobra.Command, o DiscoverOptions) error {
+// Run watches calls until ctx or the time ends, and writes the configuration.
+func Run(ctx context.Context, o Options) error {
 	if _, err := os.Stat(o.Out); err == nil && !o.Force && o.Out != o.Base {
 		return fmt.Errorf("%s exists: choose another name with --out, or --force to replace it", o.Out)
 	}
-	doc, err := discoverBase(o)
+	doc, err := baseDocument(o)
 	if err != nil {
 		return err
 	}
 	found := newDiscovery(o.Pin)
-	if err := watchCalls(cmd, o, doc, found); err != nil {
+	if err := watchCalls(ctx, o, doc, found); err != nil {
 		return err
 	}
-	return found.write(cmd, o, doc)
+	return found.write(o, doc)
 }
 
-// discoverBase is the configuration without integrations that the calls are watched with, and that the result is built
+// baseDocument is the configuration without integrations that the calls are watched with, and that the result is built
 // on.
-func discoverBase(o DiscoverOptions) (map[string]any, error) {
+func baseDocument(o Options) (map[string]any, error) {
 	doc := map[string]any{"environment": o.Environment}
 	folder := filepath.Dir(o.Out)
 	if o.Base != "" {
@@ -86,7 +88,7 @@ func hasCA(folder string) bool {
 }
 
 // watchCalls runs the proxy until the time is over or Ctrl-C.
-func watchCalls(cmd *cobra.Command, o DiscoverOptions, doc map[string]any, found *discovery) error {
+func watchCalls(ctx context.Context, o Options, doc map[string]any, found *discovery) error {
 	watching := map[string]any{}
 	for k, v := range doc {
 		watching[k] = v
@@ -115,15 +117,15 @@ func watchCalls(cmd *cobra.Command, o DiscoverOptions, doc map[string]any, found
 		return err
 	}
 	found.clients = cfg.Egress.Clients
-	return app.RunLogged(cmd.ErrOrStderr(), config.Log{Level: "warn", Format: "text"},
+	return app.RunLogged(o.Stderr, config.Log{Level: "warn", Format: "text"},
 		func(log *slog.Logger, h app.Hooks) error {
 			h.OnUnknown, h.Recorder = found.credential, found
-			return watchWith(cmd, o, holder, found, log, h)
+			return watchWith(ctx, o, holder, found, log, h)
 		})
 }
 
 func watchWith(
-	cmd *cobra.Command, o DiscoverOptions, holder *config.Holder, found *discovery, log *slog.Logger, h app.Hooks,
+	ctx context.Context, o Options, holder *config.Holder, found *discovery, log *slog.Logger, h app.Hooks,
 ) error {
 	if found.pin {
 		log.Warn("passwords are pinned: the first one seen for each user is believed", "clients",
@@ -133,7 +135,6 @@ func watchWith(
 	if err != nil {
 		return err
 	}
-	ctx := cmd.Context()
 	if o.Limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.Limit)
@@ -141,12 +142,12 @@ func watchWith(
 	}
 	go func() {
 		<-p.Ready()
-		announceDiscover(cmd, p, o)
+		announce(p, o)
 	}()
 	return p.Run(ctx)
 }
 
-func announceDiscover(cmd *cobra.Command, p *app.App, o DiscoverOptions) {
+func announce(p *app.App, o Options) {
 	if o.AsJSON {
 		return
 	}
@@ -155,7 +156,7 @@ func announceDiscover(cmd *cobra.Command, p *app.App, o DiscoverOptions) {
 	if o.Limit > 0 {
 		end = "wait (it ends after " + o.Limit.String() + ") or press Ctrl-C"
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), `watching on %[1]s; every call passes to DocuSign unchanged
+	fmt.Fprintf(o.Stdout, `watching on %[1]s; every call passes to DocuSign unchanged
 
 Point the old program here, in one of these ways:
   its base URL:     http://%[1]s/restapi   (SOAP: http://%[1]s/api/3.0/dsapi.asmx)

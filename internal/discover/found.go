@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/crypto/bcrypt"
 	"gopkg.in/yaml.v3"
 
@@ -147,23 +146,23 @@ func printableName(s string) string {
 }
 
 // write makes the configuration and says what is still missing in it.
-func (d *discovery) write(cmd *cobra.Command, o DiscoverOptions, doc map[string]any) error {
+func (d *discovery) write(o Options, doc map[string]any) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o.AsJSON {
-		if err := shown.JSON(cmd.OutOrStdout(),
+		if err := shown.JSON(o.Stdout,
 			map[string]any{"calls": d.calls, "sites": d.hosts,
 				"keys": slices.Collect(maps.Values(d.keys))}); err != nil {
 			return err
 		}
 	}
 	if d.leftOut > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls carried an integrator key that is no GUID, or a name that is "+
+		fmt.Fprintf(o.Stderr, "%d calls carried an integrator key that is no GUID, or a name that is "+
 			"neither an e-mail address nor a GUID. They are left out, since it may be a secret in the wrong field.\n",
 			d.leftOut)
 	}
 	if len(d.keys) == 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%d calls were seen, and none carried a legacy credential with an integrator "+
+		fmt.Fprintf(o.Stderr, "%d calls were seen, and none carried a legacy credential with an integrator "+
 			"key; nothing was written.\nnext: check that the old program really comes here (its proxy setting or "+
 			"base URL), then run discover again\n", d.calls)
 		return app.ExitError{Code: 1}
@@ -185,11 +184,11 @@ func (d *discovery) write(cmd *cobra.Command, o DiscoverOptions, doc map[string]
 	if o.AsJSON {
 		return nil
 	}
-	return d.summarise(cmd, o)
+	return d.summarise(o)
 }
 
 // integration is one section of the configuration.
-func (k *foundKey) integration(o DiscoverOptions, n int) map[string]any {
+func (k *foundKey) integration(o Options, n int) map[string]any {
 	oauth := map[string]any{}
 	if o.PrivateKey != "" {
 		oauth["private_keys"] = []map[string]any{{"file": o.PrivateKey}}
@@ -213,8 +212,8 @@ func (k *foundKey) integration(o DiscoverOptions, n int) map[string]any {
 		"mode": integration.Translate, "oauth": oauth, "users": users}
 }
 
-func (d *discovery) summarise(cmd *cobra.Command, o DiscoverOptions) error {
-	w := cmd.OutOrStdout()
+func (d *discovery) summarise(o Options) error {
+	w := o.Stdout
 	fmt.Fprintf(w, "\n%d calls seen; wrote %s\n", d.calls, o.Out)
 	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
 		k := d.keys[folded]

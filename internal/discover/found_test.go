@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/translate/legacy"
@@ -30,10 +28,7 @@ func TestDiscoverWritesNoSecretFromAWrongField(t *testing.T) {
 	d.credential(legacy.Credential{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com"}, secret, netip.MustParseAddr("127.0.0.1"))
 	out := filepath.Join(t.TempDir(), "proxy.yaml")
 	var said bytes.Buffer
-	cmd := &cobra.Command{}
-	cmd.SetOut(&said)
-	cmd.SetErr(&said)
-	if err := d.write(cmd, DiscoverOptions{Out: out}, map[string]any{}); err != nil {
+	if err := d.write(Options{Out: out, Stdout: &said, Stderr: &said}, map[string]any{}); err != nil {
 		t.Fatal(err)
 	}
 	written, err := os.ReadFile(out)

@@ -172,7 +172,7 @@ func integrationOf(cfg *config.Config, in *integration.Integration) Integration 
 		Admin:       in.OAuth.AdminUserID,
 		AppPassword: in.SOAP == integration.AppPassword, CodeGrant: in.Grant == integration.AuthorizationCode,
 		RedirectURI: app.RedirectURI(*in),
-		ConsentURL:  func(username string) string { return consent.ConsentOf(cfg, *in, username).Individual },
+		ConsentURL:  func(username string) string { return consent.PagesOf(cfg, *in, username).Individual },
 	}
 	switch {
 	case in.Mode != integration.Translate:
