@@ -28,7 +28,8 @@ func TestAGoodAssertionYieldsAToken(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.body), &granted); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(granted.AccessToken); n < 700 || n > 1200 || !strings.HasPrefix(granted.AccessToken, "eyJ") || strings.Count(granted.AccessToken, ".") != 2 {
+	if n := len(granted.AccessToken); n < 700 || n > 1200 || !strings.HasPrefix(granted.AccessToken, "eyJ") ||
+		strings.Count(granted.AccessToken, ".") != 2 {
 		t.Errorf("token of %d bytes", n)
 	}
 	if got.header.Get("Date") != noon.Format(http.TimeFormat) {
@@ -50,18 +51,28 @@ func TestAssertionsAreRefused(t *testing.T) {
 		value any // nil removes the claim
 		want  string
 	}{
-		"an audience in an array":           {"aud", []string{"account-d.docusign.com"}, "invalid_grant/no_valid_keys_or_signatures"},
-		"an audience with a scheme":         {"aud", "https://account-d.docusign.com", "invalid_grant/no_valid_keys_or_signatures"},
-		"the production audience":           {"aud", "account.docusign.com", "invalid_grant/no_valid_keys_or_signatures"},
-		"no audience":                       {"aud", nil, "invalid_grant/no_valid_keys_or_signatures"},
-		"no expiry":                         {"exp", nil, "invalid_grant/no_valid_keys_or_signatures"},
-		"an expiry as text":                 {"exp", "1795352400", "invalid_grant/no_valid_keys_or_signatures"},
-		"a fractional expiry":               {"exp", 1795352400.5, "invalid_grant/no_valid_keys_or_signatures"},
-		"an expiry that passed":             {"exp", noon.Unix(), "invalid_grant/expired_grant"},
-		"no time of issue":                  {"iat", nil, "invalid_grant/no_valid_keys_or_signatures"},
-		"a time of issue in the future":     {"iat", noon.Add(10 * time.Minute).Unix(), "invalid_grant/no_valid_keys_or_signatures"},
-		"not valid before a future time":    {"nbf", noon.Add(10 * time.Minute).Unix(), "invalid_grant/no_valid_keys_or_signatures"},
-		"an unknown issuer":                 {"iss", "a1b2c3d4-0000-4000-8000-0000000000ff", "invalid_grant/issuer_not_found"},
+		"an audience in an array": {
+			"aud", []string{"account-d.docusign.com"}, "invalid_grant/no_valid_keys_or_signatures",
+		},
+		"an audience with a scheme": {
+			"aud", "https://account-d.docusign.com", "invalid_grant/no_valid_keys_or_signatures",
+		},
+		"the production audience": {"aud", "account.docusign.com", "invalid_grant/no_valid_keys_or_signatures"},
+		"no audience":             {"aud", nil, "invalid_grant/no_valid_keys_or_signatures"},
+		"no expiry":               {"exp", nil, "invalid_grant/no_valid_keys_or_signatures"},
+		"an expiry as text":       {"exp", "1795352400", "invalid_grant/no_valid_keys_or_signatures"},
+		"a fractional expiry":     {"exp", 1795352400.5, "invalid_grant/no_valid_keys_or_signatures"},
+		"an expiry that passed":   {"exp", noon.Unix(), "invalid_grant/expired_grant"},
+		"no time of issue":        {"iat", nil, "invalid_grant/no_valid_keys_or_signatures"},
+		"a time of issue in the future": {
+			"iat", noon.Add(10 * time.Minute).Unix(), "invalid_grant/no_valid_keys_or_signatures",
+		},
+		"not valid before a future time": {
+			"nbf", noon.Add(10 * time.Minute).Unix(), "invalid_grant/no_valid_keys_or_signatures",
+		},
+		"an unknown issuer": {
+			"iss", "a1b2c3d4-0000-4000-8000-0000000000ff", "invalid_grant/issuer_not_found",
+		},
 		"no issuer":                         {"iss", nil, "invalid_grant/issuer_not_found"},
 		"another integration's key":         {"iss", LegacyKey, "invalid_grant/no_valid_keys_or_signatures"},
 		"an e-mail for a subject":           {"sub", "anna@example.com", "invalid_grant/invalid_subject"},
@@ -150,16 +161,18 @@ func TestTokenFormsAreRefused(t *testing.T) {
 	good := url.Values{"grant_type": {grantJWT}, "assertion": {w.sign(w.claims(AnnaID))}}.Encode()
 	const form = "application/x-www-form-urlencoded"
 	tests := map[string]struct{ query, contentType, body, want string }{
-		"JSON":                     {"", "application/json", `{"grant_type":"x"}`, "invalid_request"},
-		"no content type":          {"", "", good, "invalid_request"},
-		"a query":                  {"?grant_type=x", form, good, "invalid_request"},
-		"a parameter twice":        {"", form, good + "&grant_type=x", "invalid_request"},
-		"no assertion":             {"", form, "grant_type=" + url.QueryEscape(grantJWT), "invalid_request"},
-		"no grant type":            {"", form, "assertion=x", "invalid_request"},
-		"a bad escape":             {"", form, good + "&x=%zz", "invalid_request"},
-		"a body without end":       {"", form, good + "&x=" + strings.Repeat("a", maxTokenForm), "invalid_request"},
-		"the short grant type":     {"", form, "grant_type=jwt-bearer&assertion=x", "invalid_grant/unsupported_grant_type"},
-		"the retired legacy grant": {"", form, "grant_type=password&username=a&password=b", "invalid_grant/unsupported_grant_type"},
+		"JSON":                 {"", "application/json", `{"grant_type":"x"}`, "invalid_request"},
+		"no content type":      {"", "", good, "invalid_request"},
+		"a query":              {"?grant_type=x", form, good, "invalid_request"},
+		"a parameter twice":    {"", form, good + "&grant_type=x", "invalid_request"},
+		"no assertion":         {"", form, "grant_type=" + url.QueryEscape(grantJWT), "invalid_request"},
+		"no grant type":        {"", form, "assertion=x", "invalid_request"},
+		"a bad escape":         {"", form, good + "&x=%zz", "invalid_request"},
+		"a body without end":   {"", form, good + "&x=" + strings.Repeat("a", maxTokenForm), "invalid_request"},
+		"the short grant type": {"", form, "grant_type=jwt-bearer&assertion=x", "invalid_grant/unsupported_grant_type"},
+		"the retired legacy grant": {
+			"", form, "grant_type=password&username=a&password=b", "invalid_grant/unsupported_grant_type",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -168,7 +181,9 @@ func TestTokenFormsAreRefused(t *testing.T) {
 			if tt.contentType != "" {
 				headers = []string{"Content-Type", tt.contentType}
 			}
-			wantGrantError(w, w.call("POST", w.AccountServer()+"/oauth/token"+tt.query, "", strings.NewReader(tt.body), headers...), tt.want)
+			wantGrantError(
+				w, w.call("POST", w.AccountServer()+"/oauth/token"+tt.query, "", strings.NewReader(tt.body), headers...), tt.want,
+			)
 		})
 	}
 	if n := w.Counts().Legacy.PasswordGrant; n > 1 {
@@ -215,10 +230,12 @@ func TestUserInfo(t *testing.T) {
 	bearer := w.bearerOf(AnnaID)
 	w.wantReply(w.call("GET", target, bearer, nil), 200,
 		`"sub":"`+AnnaID+`"`, `"email":"anna@example.com"`, `"given_name":"Anna"`,
-		`{"account_id":"`+CaptureAccountID+`","is_default":false,"account_name":"Capture \u0026 Co","base_uri":"https://demo.docusign.net"}`,
+		`{"account_id":"`+CaptureAccountID+`","is_default":false,"account_name":"Capture \u0026 Co",`+
+			`"base_uri":"https://demo.docusign.net"}`,
 		`"is_default":true,"account_name":"Example Ltd","base_uri":"https://na3.docusign.net","organization":{`)
 	for name, authorization := range map[string]string{
-		"no bearer": "", "a lower-case scheme": "bearer " + bearer, "an unknown token": "Bearer eyJ.x.y", "a bare token": bearer, "a basic credential": "Basic YTpi",
+		"no bearer": "", "a lower-case scheme": "bearer " +
+			bearer, "an unknown token": "Bearer eyJ.x.y", "a bare token": bearer, "a basic credential": "Basic YTpi",
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.wantReply(w.call("GET", target, "", nil, "Authorization", authorization), 401, "invalid_token")
@@ -244,7 +261,9 @@ func TestConsentIsRecordedOnlyByApproval(t *testing.T) {
 	link := regexp.MustCompile(`href="([^"]+)"`).FindStringSubmatch(page.body)[1]
 	approved := w.call("GET", w.AccountServer()+html.UnescapeString(link), "", nil)
 	w.wantReply(approved, 302)
-	if to := approved.header.Get("Location"); !strings.HasPrefix(to, "http://localhost:8080/callback?code=") || !strings.HasSuffix(to, "&state=s1") {
+	if to := approved.header.Get("Location"); !strings.HasPrefix(
+		to, "http://localhost:8080/callback?code=",
+	) || !strings.HasSuffix(to, "&state=s1") {
 		t.Errorf("redirected to %s", to)
 	}
 	w.wantReply(w.assert(w.sign(w.claims(AnnaID))), 200)
@@ -254,7 +273,8 @@ func TestAnAdministratorConsentsForEverybody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.Revoke(GUIDKey, BobID)
-	target := w.AccountServer() + "/oauth/auth?response_type=code&scope=openid&admin_consent_scope=signature%20impersonation&client_id=" + GUIDKey +
+	target := w.AccountServer() +
+		"/oauth/auth?response_type=code&scope=openid&admin_consent_scope=signature%20impersonation&client_id=" + GUIDKey +
 		"&redirect_uri=" + url.QueryEscape("https://www.docusign.com") + "&approve="
 	if to := w.call("GET", target+AnnaID, "", nil).header.Get("Location"); !strings.Contains(to, "error=access_denied") {
 		t.Errorf("a plain user was sent to %s", to)
@@ -267,7 +287,10 @@ func TestAnAdministratorConsentsForEverybody(t *testing.T) {
 func TestConsentRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	good := url.Values{"response_type": {"code"}, "scope": {"signature"}, "client_id": {GUIDKey}, "redirect_uri": {"https://www.docusign.com"}}
+	good := url.Values{
+		"response_type": {"code"}, "scope": {"signature"}, "client_id": {GUIDKey},
+		"redirect_uri": {"https://www.docusign.com"},
+	}
 	tests := map[string]struct{ name, value, want string }{
 		"an unknown client":           {"client_id", "x", "invalid_client"},
 		"an unregistered redirect":    {"redirect_uri", "https://www.docusign.com/", "not registered"},
@@ -292,7 +315,8 @@ func TestConsentRequestsAreRefused(t *testing.T) {
 func approvedCode(w *world, scope, challenge string) string {
 	w.Helper()
 	query := url.Values{
-		"response_type": {"code"}, "scope": {scope}, "client_id": {GUIDKey}, "redirect_uri": {"https://www.docusign.com"}, "approve": {AnnaID},
+		"response_type": {"code"}, "scope": {scope}, "client_id": {GUIDKey}, "redirect_uri": {"https://www.docusign.com"},
+		"approve": {AnnaID},
 	}
 	if challenge != "" {
 		query.Set("code_challenge", challenge)
@@ -310,7 +334,9 @@ func TestTheAuthorizationCodeGrantOfAPublicClient(t *testing.T) {
 	w := newWorld(t)
 	sum := sha256.Sum256([]byte("verifier"))
 	exchange := func(code, verifier string) reply {
-		return w.token(url.Values{"grant_type": {grantCode}, "code": {code}, "client_id": {GUIDKey}, "code_verifier": {verifier}})
+		return w.token(url.Values{
+			"grant_type": {grantCode}, "code": {code}, "client_id": {GUIDKey}, "code_verifier": {verifier},
+		})
 	}
 	code := approvedCode(w, "signature extended", encode(sum[:]))
 	got := exchange(code, "verifier")
@@ -344,19 +370,28 @@ func TestTheAuthorizationCodeGrantOfAConfidentialClient(t *testing.T) {
 	}
 	w.wantReply(exchange("s3cret"), 200, "access_token", "refresh_token")
 	w.wantReply(exchange("wrong"), 400, "invalid_client")
-	w.wantReply(w.token(url.Values{"grant_type": {grantCode}, "code": {approvedCode(w, "signature", "")}, "client_id": {GUIDKey}}), 400, "invalid_client")
+	w.wantReply(
+		w.token(url.Values{"grant_type": {grantCode}, "code": {approvedCode(w, "signature", "")}, "client_id": {GUIDKey}}),
+		400, "invalid_client",
+	)
 }
 
 func TestRevokedConsentEndsRefreshTokensButNotAccessTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	sum := sha256.Sum256([]byte("v"))
-	got := w.token(url.Values{"grant_type": {grantCode}, "code": {approvedCode(w, "signature", encode(sum[:]))}, "client_id": {GUIDKey}, "code_verifier": {"v"}})
+	got := w.token(url.Values{
+		"grant_type": {grantCode}, "code": {approvedCode(w, "signature", encode(sum[:]))}, "client_id": {GUIDKey},
+		"code_verifier": {"v"},
+	})
 	var granted grantedToken
 	if err := json.Unmarshal([]byte(got.body), &granted); err != nil {
 		t.Fatal(err)
 	}
 	w.Revoke(GUIDKey, AnnaID)
 	w.wantReply(w.call("GET", w.AccountServer()+"/oauth/userinfo", granted.AccessToken, nil), 200)
-	w.wantReply(w.token(url.Values{"grant_type": {grantRefresh}, "refresh_token": {granted.RefreshToken}, "client_id": {GUIDKey}}), 400, "invalid_grant")
+	w.wantReply(
+		w.token(url.Values{"grant_type": {grantRefresh}, "refresh_token": {granted.RefreshToken}, "client_id": {GUIDKey}}),
+		400, "invalid_grant",
+	)
 }

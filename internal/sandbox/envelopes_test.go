@@ -24,17 +24,24 @@ func TestEnvelopesAreMadeInEveryFormat(t *testing.T) {
 	small, big := []byte("%PDF-1.4 small"), bytes.Repeat([]byte("0123456789"), 100_000)
 	b64 := base64.StdEncoding.EncodeToString
 	jsonOf := func(document []byte) string {
-		return `{"status":"sent","emailSubject":"S \u00e9 \/","documents":[{"name":"a","documentId":"1","documentBase64":"` + b64(document) + `"}],` +
+		return `{"status":"sent","emailSubject":"S \u00e9 \/","documents":[{"name":"a","documentId":"1","documentBase64":"` +
+			b64(document) + `"}],` +
 			`"recipients":{"signers":[{"email":"s@example.com","name":"Sam"}]},"x":[1,-2.5e3,true,null,{},[]]}`
 	}
 	xmlOf := func(document string) string {
-		return `<?xml version="1.0" encoding="utf-8"?><!-- c > --><d:envelopeDefinition xmlns:d="http://www.docusign.com/restapi" x="a>b"><d:status>sent</d:status>` +
-			`<d:emailSubject>S &#233; /</d:emailSubject><d:documents><d:document><d:documentBase64>` + document + `</d:documentBase64><d:documentId>1</d:documentId><d:name>a</d:name></d:document></d:documents>` +
-			`<d:recipients><d:signers><d:signer><d:email>s@example.com</d:email><d:name>Sam</d:name></d:signer></d:signers></d:recipients></d:envelopeDefinition>`
+		return `<?xml version="1.0" encoding="utf-8"?><!-- c > -->` +
+			`<d:envelopeDefinition xmlns:d="http://www.docusign.com/restapi" x="a>b"><d:status>sent</d:status>` +
+			`<d:emailSubject>S &#233; /</d:emailSubject><d:documents><d:document><d:documentBase64>` + document +
+			`</d:documentBase64><d:documentId>1</d:documentId><d:name>a</d:name></d:document></d:documents>` +
+			`<d:recipients><d:signers><d:signer><d:email>s@example.com</d:email><d:name>Sam</d:name></d:signer></d:signers>` +
+			`</d:recipients></d:envelopeDefinition>`
 	}
 	lines := strings.Join(strings.SplitAfter(b64(big), "0123"), "&#xD;\r\n")
-	multi := "--b\r\nContent-Type: application/json\r\n\r\n" + `{"status":"sent","emailSubject":"S é /","documents":[{"documentId":1,"name":"a"}],"recipients":{"signers":[{"email":"s@example.com","name":"Sam"}]}}` +
-		"\r\n--b\r\nContent-Type: application/pdf\r\nContent-Disposition: file; filename=\"a\";documentid=1\r\n\r\n" + string(big) + "\r\n--b--\r\n"
+	multi := "--b\r\nContent-Type: application/json\r\n\r\n" +
+		`{"status":"sent","emailSubject":"S é /","documents":[{"documentId":1,"name":"a"}],` +
+		`"recipients":{"signers":[{"email":"s@example.com","name":"Sam"}]}}` +
+		"\r\n--b\r\nContent-Type: application/pdf\r\nContent-Disposition: file; filename=\"a\";documentid=1\r\n\r\n" +
+		string(big) + "\r\n--b--\r\n"
 	tests := map[string]struct {
 		contentType, body string
 		document          []byte
@@ -59,7 +66,8 @@ func TestEnvelopesAreMadeInEveryFormat(t *testing.T) {
 			all := w.Envelopes()
 			e := all[len(all)-1]
 			want := Document{ID: "1", Name: "a", Size: int64(len(tt.document)), SHA256: digest(tt.document)}
-			if e.ID != summary.EnvelopeID || e.Subject != "S é /" || len(e.Documents) != 1 || e.Documents[0] != want || e.SenderID != LegacyID {
+			if e.ID != summary.EnvelopeID || e.Subject != "S é /" || len(e.Documents) != 1 || e.Documents[0] != want ||
+				e.SenderID != LegacyID {
 				t.Errorf("kept %+v", e)
 			}
 			if len(e.Recipients) != 1 || e.Recipients[0].Email != "s@example.com" || e.Recipients[0].Name != "Sam" {
@@ -78,24 +86,31 @@ func TestEnvelopeBodiesAreRefused(t *testing.T) {
 	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes"
 	bearer := w.bearerOf(LegacyID)
 	tests := map[string]struct{ contentType, body, want string }{
-		"no body":                   {"application/json", "", "INVALID_REQUEST_BODY"},
-		"no content type":           {"", "{}", "INVALID_REQUEST_BODY"},
-		"a form":                    {"application/x-www-form-urlencoded", "a=b", "INVALID_REQUEST_BODY"},
-		"cut JSON":                  {"application/json", `{"status":"sent"`, "INVALID_REQUEST_BODY"},
-		"JSON with a rest":          {"application/json", `{"status":"sent"}x`, "INVALID_REQUEST_BODY"},
-		"a trailing comma":          {"application/json", `{"status":"sent",}`, "INVALID_REQUEST_BODY"},
-		"a bare control character":  {"application/json", "{\"status\":\"se\nnt\"}", "INVALID_REQUEST_BODY"},
-		"half a surrogate pair":     {"application/json", `{"emailSubject":"\ud800"}`, "INVALID_REQUEST_BODY"},
-		"a bad number":              {"application/json", `{"x":01}`, "INVALID_REQUEST_BODY"},
-		"text that is not UTF-8":    {"application/json", "{\"x\":\"\xe9\"}", "INVALID_REQUEST_BODY"},
-		"base64 that is none":       {"application/json", `{"documents":[{"documentBase64":"a*b="}]}`, "INVALID_REQUEST_BODY"},
-		"nesting without end":       {"application/json", strings.Repeat("[", 5000), "INVALID_REQUEST_BODY"},
-		"cut XML":                   {"application/xml", "<a><status>sent</status>", "INVALID_REQUEST_BODY"},
-		"a DTD":                     {"application/xml", `<!DOCTYPE a [<!ENTITY b "c">]><a/>`, "INVALID_REQUEST_BODY"},
-		"two roots":                 {"application/xml", "<a/><b/>", "INVALID_REQUEST_BODY"},
-		"multipart that ends early": {"multipart/form-data; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n{}\r\n", "INVALID_REQUEST_BODY"},
-		"a part without a document": {"multipart/form-data; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n{}\r\n--b\r\n\r\nx\r\n--b--", "INVALID_REQUEST_BODY"},
-		"an unknown status":         {"application/json", `{"status":"done"}`, "ENVELOPE_INVALID_STATUS"},
+		"no body":                  {"application/json", "", "INVALID_REQUEST_BODY"},
+		"no content type":          {"", "{}", "INVALID_REQUEST_BODY"},
+		"a form":                   {"application/x-www-form-urlencoded", "a=b", "INVALID_REQUEST_BODY"},
+		"cut JSON":                 {"application/json", `{"status":"sent"`, "INVALID_REQUEST_BODY"},
+		"JSON with a rest":         {"application/json", `{"status":"sent"}x`, "INVALID_REQUEST_BODY"},
+		"a trailing comma":         {"application/json", `{"status":"sent",}`, "INVALID_REQUEST_BODY"},
+		"a bare control character": {"application/json", "{\"status\":\"se\nnt\"}", "INVALID_REQUEST_BODY"},
+		"half a surrogate pair":    {"application/json", `{"emailSubject":"\ud800"}`, "INVALID_REQUEST_BODY"},
+		"a bad number":             {"application/json", `{"x":01}`, "INVALID_REQUEST_BODY"},
+		"text that is not UTF-8":   {"application/json", "{\"x\":\"\xe9\"}", "INVALID_REQUEST_BODY"},
+		"base64 that is none": {
+			"application/json", `{"documents":[{"documentBase64":"a*b="}]}`, "INVALID_REQUEST_BODY",
+		},
+		"nesting without end": {"application/json", strings.Repeat("[", 5000), "INVALID_REQUEST_BODY"},
+		"cut XML":             {"application/xml", "<a><status>sent</status>", "INVALID_REQUEST_BODY"},
+		"a DTD":               {"application/xml", `<!DOCTYPE a [<!ENTITY b "c">]><a/>`, "INVALID_REQUEST_BODY"},
+		"two roots":           {"application/xml", "<a/><b/>", "INVALID_REQUEST_BODY"},
+		"multipart that ends early": {
+			"multipart/form-data; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n{}\r\n", "INVALID_REQUEST_BODY",
+		},
+		"a part without a document": {
+			"multipart/form-data; boundary=b", "--b\r\nContent-Type: application/json\r\n\r\n{}\r\n--b\r\n\r\nx\r\n--b--",
+			"INVALID_REQUEST_BODY",
+		},
+		"an unknown status": {"application/json", `{"status":"done"}`, "ENVELOPE_INVALID_STATUS"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +127,10 @@ func TestABodyOverTheLimitIsRefused(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.MaxBody = 1000 })
 	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes"
 	body := `{"emailSubject":"` + strings.Repeat("x", 2000) + `"}`
-	w.wantReply(w.call("POST", target, w.bearerOf(LegacyID), strings.NewReader(body), "Content-Type", "application/json"), 413, "REQUEST_TOO_LARGE")
+	w.wantReply(
+		w.call("POST", target, w.bearerOf(LegacyID), strings.NewReader(body), "Content-Type", "application/json"), 413,
+		"REQUEST_TOO_LARGE",
+	)
 }
 
 func TestTheLifeOfAnEnvelope(t *testing.T) {
@@ -125,8 +143,13 @@ func TestTheLifeOfAnEnvelope(t *testing.T) {
 		return w.call("PUT", target, bearer, strings.NewReader(body), "Content-Type", "application/json")
 	}
 	w.wantReply(w.call("GET", target, bearer, nil), 200, `"status": "sent"`, `"envelopeId": "`+CaptureEnvelopeID+`"`)
-	w.wantReply(w.call("GET", target, bearer, nil, "Accept", "application/xml"), 200, `<envelope xmlns="http://www.docusign.com/restapi"`, "<status>sent</status>")
-	w.wantReply(w.call("GET", account+"/envelopes?status=sent", bearer, nil), 200, CaptureEnvelopeID, `"totalSetSize": "1"`)
+	w.wantReply(
+		w.call("GET", target, bearer, nil, "Accept", "application/xml"), 200,
+		`<envelope xmlns="http://www.docusign.com/restapi"`, "<status>sent</status>",
+	)
+	w.wantReply(
+		w.call("GET", account+"/envelopes?status=sent", bearer, nil), 200, CaptureEnvelopeID, `"totalSetSize": "1"`,
+	)
 	w.wantReply(w.call("GET", account+"/envelopes?status=voided", bearer, nil), 200, `"envelopes": []`)
 	w.wantReply(w.call("GET", target+"/recipients", bearer, nil), 200, "signer@example.com")
 	w.wantReply(w.call("GET", target+"/documents", bearer, nil), 200, "sample.pdf")
@@ -148,10 +171,16 @@ func TestViewsPointAtTheSigningSite(t *testing.T) {
 	}
 	w.wantReply(post("/views/console", ""), 201, signing)
 	for _, view := range []string{"sender", "correct"} {
-		w.wantReply(post("/envelopes/"+CaptureEnvelopeID+"/views/"+view, `{"returnUrl":"https://x.example.com"}`), 201, signing)
+		w.wantReply(
+			post("/envelopes/"+CaptureEnvelopeID+"/views/"+view, `{"returnUrl":"https://x.example.com"}`), 201, signing,
+		)
 	}
-	w.wantReply(post("/envelopes/"+CaptureEnvelopeID+"/views/recipient", `{"returnUrl":"https://x.example.com"}`), 201, signing)
-	w.wantReply(post("/envelopes/"+CaptureEnvelopeID+"/views/recipient", `{"email":"a"}`), 400, "INVALID_REQUEST_PARAMETER")
+	w.wantReply(
+		post("/envelopes/"+CaptureEnvelopeID+"/views/recipient", `{"returnUrl":"https://x.example.com"}`), 201, signing,
+	)
+	w.wantReply(
+		post("/envelopes/"+CaptureEnvelopeID+"/views/recipient", `{"email":"a"}`), 400, "INVALID_REQUEST_PARAMETER",
+	)
 	w.wantReply(post("/envelopes/"+CaptureEnvelopeID+"/views/other", `{}`), 404)
 	w.wantReply(post("/envelopes/"+newGUID()+"/views/sender", `{}`), 404, "ENVELOPE_DOES_NOT_EXIST")
 }
@@ -159,7 +188,8 @@ func TestViewsPointAtTheSigningSite(t *testing.T) {
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes/" + CaptureEnvelopeID + "/documents/"
+	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes/" + CaptureEnvelopeID +
+		"/documents/"
 	bearer := w.bearerOf(LegacyID)
 	for _, id := range []string{"combined", "1", "certificate"} {
 		got := w.call("GET", target+id, bearer, nil)

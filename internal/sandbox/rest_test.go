@@ -30,21 +30,65 @@ func TestLegacyCredentialsAreRefusedAndCounted(t *testing.T) {
 		code         string
 		want         Legacy
 	}{
-		"a JSON header":                       {"GET", "/restapi/v2/login_information", []string{"X-DocuSign-Authentication", json}, 401, "USER_AUTHENTICATION_FAILED", Legacy{Header: 1}},
-		"an empty header":                     {"GET", "/restapi/v2/login_information", []string{"X-DocuSign-Authentication", ""}, 401, "USER_AUTHENTICATION_FAILED", Legacy{Header: 1}},
-		"a header beside a good bearer":       {"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", "Bearer " + bearer, "X-DocuSign-Authentication", json}, 401, "USER_AUTHENTICATION_FAILED", Legacy{Header: 1}},
-		"a header where none is needed":       {"GET", "/restapi/service_information", []string{"X-DocuSign-Authentication", json}, 401, "USER_AUTHENTICATION_FAILED", Legacy{Header: 1}},
-		"a header at an unknown route":        {"GET", "/restapi/v9/nothing", []string{"X-DocuSign-Authentication", json}, 404, "", Legacy{Header: 1}},
-		"act-as beside a good bearer":         {"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", "Bearer " + bearer, "X-DocuSign-Act-As-User", "bob@example.com"}, 401, "USER_AUTHENTICATION_FAILED", Legacy{ActAs: 1}},
-		"the lower-case scheme":               {"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", "bearer " + bearer}, 401, "AUTHORIZATION_INVALID_TOKEN", Legacy{Bearer: 1}},
-		"an old opaque token":                 {"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", "Bearer bm90LWEtcmVhbC10b2tlbi0tLS0="}, 401, "AUTHORIZATION_INVALID_TOKEN", Legacy{Bearer: 1}},
-		"a bare token":                        {"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", bearer}, 401, "AUTHORIZATION_INVALID_TOKEN", Legacy{Bearer: 1}},
-		"the password grant":                  {"POST", "/restapi/v2/oauth2/token", nil, 401, "USER_AUTHENTICATION_FAILED", Legacy{PasswordGrant: 1}},
-		"revoking at the site":                {"POST", "/restapi/v2/oauth2/revoke", nil, 401, "USER_AUTHENTICATION_FAILED", Legacy{PasswordGrant: 1}},
-		"no credential":                       {"GET", "/restapi/v2/accounts/1703061", nil, 401, "An Integrator key was not specified.", Legacy{}},
-		"an unknown OAuth token":              {"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", "Bearer eyJ.eyJ.x"}, 401, "AUTHORIZATION_INVALID_TOKEN", Legacy{}},
-		"two good bearers":                    {"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", "Bearer " + bearer, "Authorization", "Bearer " + bearer}, 401, "AUTHORIZATION_INVALID_TOKEN", Legacy{}},
-		"changing the password with a bearer": {"PUT", "/restapi/v2/login_information/password", []string{"Authorization", "Bearer " + bearer}, 401, "USER_LACKS_PERMISSIONS", Legacy{}},
+		"a JSON header": {
+			"GET", "/restapi/v2/login_information", []string{"X-DocuSign-Authentication", json}, 401,
+			"USER_AUTHENTICATION_FAILED", Legacy{Header: 1},
+		},
+		"an empty header": {
+			"GET", "/restapi/v2/login_information", []string{"X-DocuSign-Authentication", ""}, 401, "USER_AUTHENTICATION_FAILED",
+			Legacy{Header: 1},
+		},
+		"a header beside a good bearer": {
+			"GET", "/restapi/v2/accounts/1703061",
+			[]string{"Authorization", "Bearer " + bearer, "X-DocuSign-Authentication", json}, 401, "USER_AUTHENTICATION_FAILED",
+			Legacy{Header: 1},
+		},
+		"a header where none is needed": {
+			"GET", "/restapi/service_information", []string{"X-DocuSign-Authentication", json}, 401,
+			"USER_AUTHENTICATION_FAILED", Legacy{Header: 1},
+		},
+		"a header at an unknown route": {
+			"GET", "/restapi/v9/nothing", []string{"X-DocuSign-Authentication", json}, 404, "", Legacy{Header: 1},
+		},
+		"act-as beside a good bearer": {
+			"GET", "/restapi/v2/accounts/1703061",
+			[]string{"Authorization", "Bearer " + bearer, "X-DocuSign-Act-As-User", "bob@example.com"}, 401,
+			"USER_AUTHENTICATION_FAILED", Legacy{ActAs: 1},
+		},
+		"the lower-case scheme": {
+			"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", "bearer " + bearer}, 401,
+			"AUTHORIZATION_INVALID_TOKEN", Legacy{Bearer: 1},
+		},
+		"an old opaque token": {
+			"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", "Bearer bm90LWEtcmVhbC10b2tlbi0tLS0="}, 401,
+			"AUTHORIZATION_INVALID_TOKEN", Legacy{Bearer: 1},
+		},
+		"a bare token": {
+			"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", bearer}, 401, "AUTHORIZATION_INVALID_TOKEN",
+			Legacy{Bearer: 1},
+		},
+		"the password grant": {
+			"POST", "/restapi/v2/oauth2/token", nil, 401, "USER_AUTHENTICATION_FAILED", Legacy{PasswordGrant: 1},
+		},
+		"revoking at the site": {
+			"POST", "/restapi/v2/oauth2/revoke", nil, 401, "USER_AUTHENTICATION_FAILED", Legacy{PasswordGrant: 1},
+		},
+		"no credential": {
+			"GET", "/restapi/v2/accounts/1703061", nil, 401, "An Integrator key was not specified.", Legacy{},
+		},
+		"an unknown OAuth token": {
+			"GET", "/restapi/v2/accounts/1703061", []string{"Authorization", "Bearer eyJ.eyJ.x"}, 401,
+			"AUTHORIZATION_INVALID_TOKEN", Legacy{},
+		},
+		"two good bearers": {
+			"GET", "/restapi/v2/accounts/1703061",
+			[]string{"Authorization", "Bearer " + bearer, "Authorization", "Bearer " + bearer}, 401,
+			"AUTHORIZATION_INVALID_TOKEN", Legacy{},
+		},
+		"changing the password with a bearer": {
+			"PUT", "/restapi/v2/login_information/password", []string{"Authorization", "Bearer " + bearer}, 401,
+			"USER_LACKS_PERMISSIONS", Legacy{},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -64,21 +108,27 @@ func TestErrorsHaveTheRecordedBytes(t *testing.T) {
 	site := w.SiteURL("demo.docusign.net")
 	t.Run("JSON is the default", func(t *testing.T) {
 		got := w.call("GET", site+"/restapi/v2/login_information", "", nil, "X-DocuSign-Authentication", "x")
-		const want = "{\r\n  \"errorCode\": \"USER_AUTHENTICATION_FAILED\",\r\n  \"message\": \"One or both of Username and Password are invalid.\"\r\n}"
-		if got.body != want || got.header.Get("Content-Type") != "application/json; charset=utf-8" || got.header.Get("Content-Length") != "116" {
+		const want = "{\r\n  \"errorCode\": \"USER_AUTHENTICATION_FAILED\",\r\n" +
+			"  \"message\": \"One or both of Username and Password are invalid.\"\r\n}"
+		if got.body != want || got.header.Get("Content-Type") != "application/json; charset=utf-8" ||
+			got.header.Get("Content-Length") != "116" {
 			t.Errorf("%q %v", got.body, got.header)
 		}
 	})
 	t.Run("XML when asked for", func(t *testing.T) {
 		got := w.call("GET", site+"/restapi/v2/login_information", "", nil, "Accept", "application/xml")
-		const want = `<errorDetails xmlns="http://www.docusign.com/restapi" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><errorCode>PARTNER_AUTHENTICATION_FAILED</errorCode>` +
-			`<message>The specified Integrator Key was not found or is disabled. An Integrator key was not specified.</message></errorDetails>`
+		const want = `<errorDetails xmlns="http://www.docusign.com/restapi"` +
+			` xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><errorCode>PARTNER_AUTHENTICATION_FAILED</errorCode>` +
+			`<message>The specified Integrator Key was not found or is disabled. ` +
+			`An Integrator key was not specified.</message></errorDetails>`
 		if got.body != want || got.header.Get("Content-Type") != "application/xml; charset=utf-8" {
 			t.Errorf("%q %v", got.body, got.header)
 		}
 	})
 	t.Run("an unknown route is empty", func(t *testing.T) {
-		for _, path := range []string{"/", "/restapi/v3/login_information", "/restapi/v2/accounts", "/restapi//v2/login_information"} {
+		for _, path := range []string{
+			"/", "/restapi/v3/login_information", "/restapi/v2/accounts", "/restapi//v2/login_information",
+		} {
 			if got := w.call("GET", site+path, "", nil); got.status != 404 || got.body != "" {
 				t.Errorf("%s: %d %q", path, got.status, got.body)
 			}
@@ -103,7 +153,9 @@ func TestTheBearerDecides(t *testing.T) {
 		wrong := w.SiteURL("eu.docusign.net") + "/restapi/v2.1/accounts/" + ExampleAccountID
 		w.wantReply(w.call("GET", wrong, bob, nil), 401, "USER_LACKS_MEMBERSHIP")
 		w.SetWrongSite("PARTNER_AUTHENTICATION_FAILED")
-		w.wantReply(w.call("GET", wrong, bob, nil), 401, "PARTNER_AUTHENTICATION_FAILED", "Invalid account specified for user.")
+		w.wantReply(
+			w.call("GET", wrong, bob, nil), 401, "PARTNER_AUTHENTICATION_FAILED", "Invalid account specified for user.",
+		)
 		w.MoveAccount(ExampleAccountID, "eu.docusign.net")
 		w.wantReply(w.call("GET", wrong, bob, nil), 200)
 		w.MoveAccount(ExampleAccountID, "na3.docusign.net")
@@ -135,8 +187,9 @@ func TestAnswersCarryTheDocumentedHeaders(t *testing.T) {
 	w := newWorld(t)
 	got := w.call("GET", w.SiteURL("na3.docusign.net")+"/restapi/v2/accounts/1234567", w.bearerOf(BobID), nil)
 	for name, want := range map[string]string{
-		"X-RateLimit-Limit": "3000", "X-RateLimit-Remaining": "2999", "X-BurstLimit-Limit": "500", "X-BurstLimit-Remaining": "499",
-		"X-RateLimit-Reset": "1795352400", "Cache-Control": "no-cache",
+		"X-RateLimit-Limit": "3000", "X-RateLimit-Remaining": "2999", "X-BurstLimit-Limit": "500",
+		"X-BurstLimit-Remaining": "499",
+		"X-RateLimit-Reset":      "1795352400", "Cache-Control": "no-cache",
 	} {
 		if got.header.Get(name) != want {
 			t.Errorf("%s: %q, want %q", name, got.header.Get(name), want)
@@ -156,7 +209,9 @@ func TestLimitsAreEnforcedOnRequest(t *testing.T) {
 	w.call("GET", target, bearer, nil)
 	w.wantReply(w.call("GET", target, bearer, nil), 200)
 	got := w.call("GET", target, bearer, nil)
-	if got.status != 429 || got.body != `{"errorCode": "HOURLY_APIINVOCATION_LIMIT_EXCEEDED","message": "The maximum number of hourly API invocations has been exceeded."}` {
+	if got.status != 429 ||
+		got.body != `{"errorCode": "HOURLY_APIINVOCATION_LIMIT_EXCEEDED","message": `+
+			`"The maximum number of hourly API invocations has been exceeded."}` {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	w.SetClockOffset(time.Hour)
@@ -187,14 +242,24 @@ func TestLoginInformation(t *testing.T) {
 		}
 	})
 	t.Run("the query adds to it", func(t *testing.T) {
-		w.wantReply(w.call("GET", target+"?api_password=true&include_account_id_guid=true&embed_account_id_guid=true&login_settings=all", bearer, nil), 200,
-			`"apiPassword": "bm90`, `"accountIdGuid": "`+ExampleAccountID+`"`, `/restapi/v2/accounts/`+ExampleAccountID, `"loginUserSettings"`)
+		w.wantReply(w.call(
+			"GET", target+"?api_password=true&include_account_id_guid=true&embed_account_id_guid=true&login_settings=all",
+			bearer, nil,
+		), 200,
+			`"apiPassword": "bm90`, `"accountIdGuid": "`+ExampleAccountID+`"`,
+			`/restapi/v2/accounts/`+ExampleAccountID, `"loginUserSettings"`)
 	})
 	t.Run("XML is in alphabetical order", func(t *testing.T) {
-		const want = `<loginInformation xmlns="http://www.docusign.com/restapi" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><loginAccounts><loginAccount>` +
-			`<accountId>1234567</accountId><baseUrl>https://na3.docusign.net/restapi/v2.1/accounts/1234567</baseUrl><email>bob@example.com</email><isDefault>true</isDefault>` +
-			`<name>Example Ltd</name><siteDescription/><userId>` + BobID + `</userId><userName>Bob Example</userName></loginAccount></loginAccounts></loginInformation>`
-		got := w.call("GET", w.SiteURL("eu.docusign.net")+"/restapi/v2.1/login_information/", w.bearerOf(BobID), nil, "Accept", "application/xml")
+		const want = `<loginInformation xmlns="http://www.docusign.com/restapi"` +
+			` xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><loginAccounts><loginAccount>` +
+			`<accountId>1234567</accountId><baseUrl>https://na3.docusign.net/restapi/v2.1/accounts/1234567</baseUrl>` +
+			`<email>bob@example.com</email><isDefault>true</isDefault>` +
+			`<name>Example Ltd</name><siteDescription/><userId>` + BobID +
+			`</userId><userName>Bob Example</userName></loginAccount></loginAccounts></loginInformation>`
+		got := w.call(
+			"GET", w.SiteURL("eu.docusign.net")+"/restapi/v2.1/login_information/", w.bearerOf(BobID), nil, "Accept",
+			"application/xml",
+		)
 		if got.body != want {
 			t.Errorf("got  %s\nwant %s", got.body, want)
 		}
@@ -217,13 +282,18 @@ func TestUsersAreForAdministrators(t *testing.T) {
 	target := w.SiteURL("na3.docusign.net") + "/restapi/v2.1/accounts/1234567/users"
 	w.wantReply(w.call("GET", target, w.bearerOf(BobID), nil), 401, "USER_LACKS_PERMISSIONS")
 	w.wantReply(w.call("GET", target, w.bearerOf(AdminID), nil), 200, `"totalSetSize": "3"`)
-	w.wantReply(w.call("GET", target+"?email=BOB%40example.com", w.bearerOf(AdminID), nil), 200, `"userId": "`+BobID+`"`, `"totalSetSize": "1"`)
+	w.wantReply(
+		w.call("GET", target+"?email=BOB%40example.com", w.bearerOf(AdminID), nil), 200, `"userId": "`+BobID+`"`,
+		`"totalSetSize": "1"`,
+	)
 }
 
 func TestGzipIsUsedWhenTheRequestAllowsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for accept, want := range map[string]bool{"gzip": true, "identity;q=0.3, gzip;q=1.0": true, "gzip;q=0": false, "none": false, "identity": false} {
+	for accept, want := range map[string]bool{
+		"gzip": true, "identity;q=0.3, gzip;q=1.0": true, "gzip;q=0": false, "none": false, "identity": false,
+	} {
 		got := w.call("GET", w.SiteURL("demo.docusign.net")+"/restapi", "", nil, "Accept-Encoding", accept)
 		if (got.header.Get("Content-Encoding") == "gzip") != want {
 			t.Errorf("%s: %v", accept, got.header)
@@ -285,7 +355,9 @@ func capture(t *testing.T, name, bearer string) []byte {
 		if strings.HasPrefix(field, "accept-encoding:") {
 			continue
 		}
-		if bearer != "" && (strings.HasPrefix(field, "x-docusign-authentication:") || strings.HasPrefix(field, "authorization:")) {
+		if bearer != "" && (strings.HasPrefix(
+			field, "x-docusign-authentication:",
+		) || strings.HasPrefix(field, "authorization:")) {
 			continue
 		}
 		lines = append(lines, line)

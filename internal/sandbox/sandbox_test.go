@@ -49,7 +49,8 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	})
 	seeded := seed(t, s)
 	transport := &http.Transport{
-		DialContext: s.Dial, TLSClientConfig: &tls.Config{RootCAs: s.CertPool()}, ForceAttemptHTTP2: true, DisableCompression: true,
+		DialContext: s.Dial, TLSClientConfig: &tls.Config{RootCAs: s.CertPool()}, ForceAttemptHTTP2: true,
+		DisableCompression: true,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -93,7 +94,8 @@ func (w *world) key(name string) *rsa.PrivateKey {
 // claims are those of a good assertion for a user.
 func (w *world) claims(user string) jwt.MapClaims {
 	return jwt.MapClaims{
-		"iss": GUIDKey, "sub": user, "aud": "account-d.docusign.com", "iat": noon.Unix(), "exp": noon.Add(time.Hour).Unix(), "scope": "signature impersonation",
+		"iss": GUIDKey, "sub": user, "aud": "account-d.docusign.com", "iat": noon.Unix(), "exp": noon.Add(time.Hour).Unix(),
+		"scope": "signature impersonation",
 	}
 }
 
@@ -198,7 +200,9 @@ func TestEveryHostIsServedOverBothVersionsOfHTTP(t *testing.T) {
 			w := newWorld(t)
 			w.client.Transport.(*http.Transport).ForceAttemptHTTP2 = h2
 			for _, site := range w.Sites() {
-				w.wantReply(w.call("GET", w.SiteURL(site)+"/restapi/service_information", "", nil), 200, "serviceVersions", "https://"+site)
+				w.wantReply(
+					w.call("GET", w.SiteURL(site)+"/restapi/service_information", "", nil), 200, "serviceVersions", "https://"+site,
+				)
 			}
 			for _, r := range w.Requests() {
 				if r.Proto != name {
@@ -212,7 +216,9 @@ func TestEveryHostIsServedOverBothVersionsOfHTTP(t *testing.T) {
 func TestAHostThatDiffersFromTheServerNameIsMisdirected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for name, host := range map[string]string{"another site": "eu.docusign.net", "a stranger": "evil.example.com", "the account server": "account-d.docusign.com"} {
+	for name, host := range map[string]string{
+		"another site": "eu.docusign.net", "a stranger": "evil.example.com", "the account server": "account-d.docusign.com",
+	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := http.NewRequest("GET", w.SiteURL("na3.docusign.net")+"/restapi", nil)
 			if err == nil {
@@ -238,7 +244,10 @@ func TestByPortEachHostHasItsOwnAddress(t *testing.T) {
 	site := w.SiteURL("na3.docusign.net")
 	w.wantReply(w.call("GET", w.AccountServer()+"/oauth/userinfo", granted.AccessToken, nil), 200, `"base_uri":"`+site+`"`)
 	w.wantReply(w.call("GET", site+"/restapi/v2.1/accounts/1234567", granted.AccessToken, nil), 200, ExampleAccountID)
-	w.wantReply(w.call("GET", w.SiteURL("demo.docusign.net")+"/restapi/v2.1/accounts/1234567", granted.AccessToken, nil), 401, "USER_LACKS_MEMBERSHIP")
+	w.wantReply(
+		w.call("GET", w.SiteURL("demo.docusign.net")+"/restapi/v2.1/accounts/1234567", granted.AccessToken, nil), 401,
+		"USER_LACKS_MEMBERSHIP",
+	)
 }
 
 func TestByLoopbackAddressThePathChoosesTheServer(t *testing.T) {
@@ -253,9 +262,13 @@ func TestRequestsRememberTheBytes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	body := bytes.Repeat([]byte("x"), keepBody+10)
-	w.call("POST", w.SiteURL("demo.docusign.net")+"/restapi/v2/oauth2/token?a=%20b", "", bytes.NewReader(body[:100]), "X-Test", "one", "X-Test", "two")
+	w.call(
+		"POST", w.SiteURL("demo.docusign.net")+"/restapi/v2/oauth2/token?a=%20b", "", bytes.NewReader(body[:100]), "X-Test",
+		"one", "X-Test", "two",
+	)
 	got := w.Requests()[0]
-	if got.BodyLength != 100 || !bytes.Equal(got.Body, body[:100]) || !got.Complete || got.RawQuery != "a=%20b" || len(got.Header["X-Test"]) != 2 || got.Status != 401 {
+	if got.BodyLength != 100 || !bytes.Equal(got.Body, body[:100]) || !got.Complete || got.RawQuery != "a=%20b" ||
+		len(got.Header["X-Test"]) != 2 || got.Status != 401 {
 		t.Errorf("recorded %+v", got)
 	}
 }
@@ -299,14 +312,18 @@ func TestPlannedFailures(t *testing.T) {
 	site := w.SiteURL("demo.docusign.net")
 	bearer := w.bearerOf(LegacyID)
 	t.Run("an answer is replaced as often as asked", func(t *testing.T) {
-		w.FailNext(FailureSpec{Host: "demo.docusign.net", Path: "/restapi", Times: 2, Status: 502, Body: "bad", ContentType: "text/plain"})
+		w.FailNext(FailureSpec{
+			Host: "demo.docusign.net", Path: "/restapi", Times: 2, Status: 502, Body: "bad", ContentType: "text/plain",
+		})
 		for _, status := range []int{502, 502, 200} {
 			w.wantReply(w.call("GET", site+"/restapi", "", nil), status)
 		}
 	})
 	t.Run("a drop after the work leaves the work done", func(t *testing.T) {
 		w.FailNext(FailureSpec{Method: "POST", Drop: DropAfterWork})
-		r, err := http.NewRequest("POST", site+"/restapi/v2/accounts/1703061/envelopes", strings.NewReader(`{"status":"sent"}`))
+		r, err := http.NewRequest(
+			"POST", site+"/restapi/v2/accounts/1703061/envelopes", strings.NewReader(`{"status":"sent"}`),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -338,11 +355,15 @@ func TestTheLogHasOneLineAndNoSecret(t *testing.T) {
 	var lines bytes.Buffer
 	w := newWorld(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
 	w.client.Transport.(*http.Transport).DisableKeepAlives = true
-	w.call("GET", w.SiteURL("demo.docusign.net")+"/restapi/v2/login_information?secret=canary", "canary", nil, "X-DocuSign-Authentication", "canary")
+	w.call(
+		"GET", w.SiteURL("demo.docusign.net")+"/restapi/v2/login_information?secret=canary", "canary", nil,
+		"X-DocuSign-Authentication", "canary",
+	)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := lines.String(); strings.Count(got, "\n") != 1 || strings.Contains(got, "canary") || !strings.Contains(got, "status=401") {
+	got := lines.String()
+	if strings.Count(got, "\n") != 1 || strings.Contains(got, "canary") || !strings.Contains(got, "status=401") {
 		t.Errorf("%q", got)
 	}
 }
@@ -351,7 +372,8 @@ func TestCountedPathsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for i := range 20 {
-		for _, origin := range []string{w.AccountServer(), w.SiteURL("demo.docusign.net"), w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts", w.SiteURL("demo.docusign.net") + "/api/3.0"} {
+		for _, origin := range []string{w.AccountServer(), w.SiteURL("demo.docusign.net"), w.SiteURL("demo.docusign.net") +
+			"/restapi/v2/accounts", w.SiteURL("demo.docusign.net") + "/api/3.0"} {
 			w.call("GET", fmt.Sprintf("%s/%d", origin, i), "", nil)
 		}
 	}

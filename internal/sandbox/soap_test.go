@@ -27,11 +27,13 @@ func (w *world) service(name string) *services.Service { return services.ByBase(
 
 // envelopeOf wraps an operation; security is the inside of the SOAP header.
 func envelopeOf(version, security, body string) string {
-	return `<?xml version="1.0" encoding="utf-8"?><e:Envelope xmlns:e="` + version + `"><e:Header>` + security + `</e:Header><e:Body>` + body + `</e:Body></e:Envelope>`
+	return `<?xml version="1.0" encoding="utf-8"?><e:Envelope xmlns:e="` + version + `"><e:Header>` + security +
+		`</e:Header><e:Body>` + body + `</e:Body></e:Envelope>`
 }
 
 func tokenOf(username, password, attributes string) string {
-	return `<w:Security xmlns:w="` + message.WSSE + `" e:mustUnderstand="1"><w:UsernameToken><w:Username>` + username + `</w:Username><w:Password` + attributes + `>` + escapeXML(password) +
+	return `<w:Security xmlns:w="` + message.WSSE + `" e:mustUnderstand="1"><w:UsernameToken><w:Username>` + username +
+		`</w:Username><w:Password` + attributes + `>` + escapeXML(password) +
 		`</w:Password></w:UsernameToken></w:Security>`
 }
 
@@ -78,8 +80,12 @@ const (
 	xopInclude = "http://www.w3.org/2004/08/xop/include"
 )
 
-const sampleEnvelope = `<Envelope><AccountId>1703061</AccountId><Documents><Document><ID>1</ID><Name>a &amp; b</Name><PDFBytes>QUJDRA==</PDFBytes><FileExtension>pdf</FileExtension></Document></Documents>` +
-	`<Recipients><Recipient><ID>1</ID><UserName>Sam</UserName><Email>s@example.com</Email><Type>Signer</Type><AccessCode xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/><RequireIDLookup>false</RequireIDLookup></Recipient></Recipients><Subject>Please é</Subject><EmailBlurb>hello</EmailBlurb></Envelope>`
+const sampleEnvelope = `<Envelope><AccountId>1703061</AccountId><Documents><Document><ID>1</ID>` +
+	`<Name>a &amp; b</Name><PDFBytes>QUJDRA==</PDFBytes><FileExtension>pdf</FileExtension></Document></Documents>` +
+	`<Recipients><Recipient><ID>1</ID><UserName>Sam</UserName><Email>s@example.com</Email><Type>Signer</Type>` +
+	`<AccessCode xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>` +
+	`<RequireIDLookup>false</RequireIDLookup></Recipient></Recipients><Subject>Please é</Subject>` +
+	`<EmailBlurb>hello</EmailBlurb></Envelope>`
 
 func TestOperationsAnswerByTheirWSDL(t *testing.T) {
 	t.Parallel()
@@ -93,28 +99,43 @@ func TestOperationsAnswerByTheirWSDL(t *testing.T) {
 	for _, service := range []string{"dsapi", "api"} {
 		tests = append(tests,
 			operationTest{service, "Ping", "", []string{"<PingResult>true</PingResult>"}},
-			operationTest{service, "CreateAndSendEnvelope", sampleEnvelope, []string{"<Status>Sent</Status>", "<Subject>Please é</Subject>", "<Name>a &amp; b</Name>"}},
+			operationTest{
+				service, "CreateAndSendEnvelope", sampleEnvelope,
+				[]string{"<Status>Sent</Status>", "<Subject>Please é</Subject>", "<Name>a &amp; b</Name>"},
+			},
 			operationTest{service, "CreateEnvelope", sampleEnvelope, []string{"<Status>Created</Status>"}},
 			operationTest{service, "RequestStatus", one, []string{CaptureEnvelopeID, "<UserName>Sam Signer</UserName>"}},
 			operationTest{service, "RequestStatusEx", one, []string{CaptureEnvelopeID}},
 			operationTest{service, "RequestPDF", one, []string{"<PDFBytes>JVBERi0xLjQ"}},
 			operationTest{service, "GetAuthenticationToken", "", []string{signing}},
 			operationTest{service, "RequestSenderToken", one, []string{signing}},
-			operationTest{service, "RequestCorrectToken", one + "<SuppressNavigation>true</SuppressNavigation>", []string{signing}},
+			operationTest{
+				service, "RequestCorrectToken", one + "<SuppressNavigation>true</SuppressNavigation>", []string{signing},
+			},
 			operationTest{service, "RequestRecipientToken", one, []string{signing}},
-			operationTest{service, "GetAccountMembershipFeaturesList", "<AccountId>1703061</AccountId>", []string{"legacy.user@example.com", "CanSendEnvelope"}},
+			operationTest{
+				service, "GetAccountMembershipFeaturesList", "<AccountId>1703061</AccountId>",
+				[]string{"legacy.user@example.com", "CanSendEnvelope"},
+			},
 		)
 	}
 	tests = append(tests,
 		operationTest{"dsapi", "VoidEnvelope", one + "<Reason>wrong</Reason>", []string{"<VoidSuccess>true</VoidSuccess>"}},
 		operationTest{"accountmanagement", "Ping", "", []string{"true"}},
-		operationTest{"accountmanagement", "GetEncryptedPassword", "", []string{"<EncryptedPassword>", "<Success>true</Success>"}},
+		operationTest{
+			"accountmanagement", "GetEncryptedPassword", "", []string{"<EncryptedPassword>", "<Success>true</Success>"},
+		},
 		operationTest{"accountmanagement", "GetMembershipSummary", "", []string{CaptureAccountID}},
 		operationTest{"credential", "Ping", "", []string{"true"}},
-		operationTest{"credential", "Login", "<ReturnBaseUrl>true</ReturnBaseUrl>", []string{"<Success>true</Success>", "<BaseUrl>https://demo.docusign.net/api/3.0</BaseUrl>", CaptureAccountID}},
+		operationTest{
+			"credential", "Login", "<ReturnBaseUrl>true</ReturnBaseUrl>",
+			[]string{"<Success>true</Success>", "<BaseUrl>https://demo.docusign.net/api/3.0</BaseUrl>", CaptureAccountID},
+		},
 		operationTest{"credential", "GetAuthenticationToken", "", []string{signing}},
 		operationTest{"credential", "RequestSenderToken", one, []string{signing}},
-		operationTest{"credential", "RequestCorrectToken", one + "<SuppressNavigation>false</SuppressNavigation>", []string{signing}},
+		operationTest{
+			"credential", "RequestCorrectToken", one + "<SuppressNavigation>false</SuppressNavigation>", []string{signing},
+		},
 	)
 	for version, space := range map[string]string{"SOAP 1.1": message.SOAP11, "SOAP 1.2": message.SOAP12} {
 		w := newWorld(t)
@@ -141,17 +162,25 @@ func TestOperationsAnswerByTheirWSDL(t *testing.T) {
 func TestCredentialsOfSOAP(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	api, dsapi, credential, management := w.service("api"), w.service("dsapi"), w.service("credential"), w.service("accountmanagement")
+	api, dsapi := w.service("api"), w.service("dsapi")
+	credential, management := w.service("credential"), w.service("accountmanagement")
 	status := operationOf(apiSpace, "RequestStatus", "<EnvelopeID>"+CaptureEnvelopeID+"</EnvelopeID>")
 	login := func(email, password string) string {
-		return envelopeOf(message.SOAP11, "", operationOf(credentialSpace, "Login", "<Email>"+email+"</Email><Password>"+escapeXML(password)+"</Password><ReturnBaseUrl>true</ReturnBaseUrl>"))
+		return envelopeOf(
+			message.SOAP11, "",
+			operationOf(
+				credentialSpace, "Login",
+				"<Email>"+email+"</Email><Password>"+escapeXML(password)+"</Password><ReturnBaseUrl>true</ReturnBaseUrl>",
+			),
+		)
 	}
 	withToken := func(username, password, attributes string) string {
 		return envelopeOf(message.SOAP11, tokenOf(username, password, attributes), status)
 	}
 	const user, legacyPassword, appPassword = "[" + LegacyKey + "]legacy.user@example.com", "p@ss<w&rd>é1", "legacy-app-4"
 	header := func(username, password, more string) []string {
-		return []string{"X-DocuSign-Authentication", `{"Username":"` + username + `","Password":"` + password + `","IntegratorKey":"` + LegacyKey + `"` + more + `}`}
+		return []string{"X-DocuSign-Authentication", `{"Username":"` + username + `","Password":"` + password +
+			`","IntegratorKey":"` + LegacyKey + `"` + more + `}`}
 	}
 	tests := map[string]struct {
 		service  *services.Service
@@ -162,36 +191,113 @@ func TestCredentialsOfSOAP(t *testing.T) {
 		want     string
 		legacy   Legacy
 	}{
-		"an App Password in a UsernameToken":       {api, withToken(user, appPassword, ""), "", nil, 200, "RequestStatusResult", Legacy{}},
-		"a user named by GUID":                     {api, withToken("["+LegacyKey+"]"+LegacyID, appPassword, ""), "", nil, 200, "RequestStatusResult", Legacy{}},
-		"an administrator for a principal":         {api, withToken("["+GUIDKey+"][legacy.user@example.com]admin@example.com", "admin-app-3", ""), "", nil, 200, "RequestStatusResult", Legacy{}},
-		"a plain user for a principal":             {api, withToken("["+GUIDKey+"][legacy.user@example.com]anna@example.com", "anna-app-1", ""), "", nil, 500, "Failed to resolve SendOnBehalfOf user", Legacy{}},
-		"the legacy password":                      {api, withToken(user, legacyPassword, ""), "", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1}},
-		"the legacy password beside a bearer":      {api, withToken(user, legacyPassword, ""), "good", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1}},
-		"another user's App Password":              {api, withToken(user, "anna-app-1", ""), "", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1}},
-		"a digest":                                 {api, withToken(user, appPassword, ` Type="x#PasswordDigest"`), "", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1}},
-		"an unknown key":                           {api, withToken("[a1b2c3d4-0000-4000-8000-0000000000ff]legacy.user@example.com", appPassword, ""), "", nil, 500, "<ErrorCode>3</ErrorCode>", Legacy{}},
-		"no key":                                   {api, withToken("legacy.user@example.com", appPassword, ""), "", nil, 500, "Partner_Authentication_Failed", Legacy{}},
-		"no credential":                            {api, envelopeOf(message.SOAP11, "", status), "", nil, 500, "An Integrator key was not specified.", Legacy{}},
-		"a bearer":                                 {api, envelopeOf(message.SOAP11, "", status), "good", nil, 200, "RequestStatusResult", Legacy{}},
-		"an unknown bearer":                        {api, envelopeOf(message.SOAP11, "", status), "eyJ.a.b", nil, 500, "Authorization_Invalid_Token", Legacy{}},
-		"an old opaque bearer":                     {api, envelopeOf(message.SOAP11, "", status), "bm90LWEtcmVhbC10b2tlbi0tLS0=", nil, 500, "Authorization_Invalid_Token", Legacy{Bearer: 1}},
-		"act-as":                                   {api, envelopeOf(message.SOAP11, "", status), "good", []string{"X-DocuSign-Act-As-User", "bob@example.com"}, 500, "User_Lacks_Permissions", Legacy{ActAs: 1}},
-		"an App Password in the header":            {dsapi, envelopeOf(message.SOAP11, "", status), "", header("legacy.user@example.com", appPassword, ""), 200, "RequestStatusResult", Legacy{}},
-		"an administrator's header for another":    {dsapi, envelopeOf(message.SOAP11, "", status), "", header("admin@example.com", "admin-app-3", `,"SendOnBehalfOf":"legacy.user@example.com"`), 200, "RequestStatusResult", Legacy{}},
-		"a bracket for another in the header":      {dsapi, envelopeOf(message.SOAP11, "", status), "", header("[legacy.user@example.com]admin@example.com", "admin-app-3", ""), 200, "RequestStatusResult", Legacy{}},
-		"the legacy password in the header":        {dsapi, envelopeOf(message.SOAP11, "", status), "", header("legacy.user@example.com", "x", ""), 500, "User_Authentication_Failed", Legacy{Header: 1}},
-		"a header that cannot be read":             {dsapi, envelopeOf(message.SOAP11, "", status), "", []string{"X-DocuSign-Authentication", "{"}, 500, "Invalid_Token_Format", Legacy{Header: 1}},
-		"a login with an App Password":             {credential, login(user, appPassword), "", nil, 200, "<Success>true</Success>", Legacy{}},
-		"a login with the legacy password":         {credential, login(user, legacyPassword), "", nil, 200, "<Success>false</Success><ErrorCode>User_Authentication_Failed</ErrorCode>", Legacy{Body: 1}},
-		"a legacy login beside a bearer":           {credential, login(user, legacyPassword), "good", nil, 200, "<Success>false</Success>", Legacy{Body: 1}},
-		"a login without a key":                    {credential, login("legacy.user@example.com", appPassword), "", nil, 200, "<ErrorCode>Unspecified_Error</ErrorCode>", Legacy{}},
-		"a login with nothing":                     {credential, login("", ""), "", nil, 200, "<Success>false</Success>", Legacy{Body: 1}},
-		"a login with a bearer and empty fields":   {credential, login("", ""), "good", nil, 200, "<Success>true</Success>", Legacy{}},
-		"account management tells it in an answer": {management, envelopeOf(message.SOAP11, "", operationOf(managementSpace, "GetEncryptedPassword", "")), "", header("legacy.user@example.com", "x", ""), 200, "<ErrorCode>Invalid_Login</ErrorCode>", Legacy{Header: 1}},
-		"a token alone at dsapi.asmx":              {dsapi, withToken(user, appPassword, ""), "", nil, 200, "<Status>Sent</Status>", Legacy{}},
-		"a token that dsapi.asmx does not read":    {dsapi, withToken(user, "x", ""), "", header("legacy.user@example.com", appPassword, ""), 200, "<Status>Sent</Status>", Legacy{WSSecurity: 1}},
-		"a header that api.asmx does not read":     {api, envelopeOf(message.SOAP11, "", status), "", header("legacy.user@example.com", appPassword, ""), 500, "An Integrator key was not specified.", Legacy{Header: 1}},
+		"an App Password in a UsernameToken": {
+			api, withToken(user, appPassword, ""), "", nil, 200, "RequestStatusResult", Legacy{},
+		},
+		"a user named by GUID": {
+			api, withToken("["+LegacyKey+"]"+LegacyID, appPassword, ""), "", nil, 200, "RequestStatusResult", Legacy{},
+		},
+		"an administrator for a principal": {
+			api, withToken("["+GUIDKey+"][legacy.user@example.com]admin@example.com", "admin-app-3", ""), "", nil, 200,
+			"RequestStatusResult", Legacy{},
+		},
+		"a plain user for a principal": {
+			api, withToken("["+GUIDKey+"][legacy.user@example.com]anna@example.com", "anna-app-1", ""), "", nil, 500,
+			"Failed to resolve SendOnBehalfOf user", Legacy{},
+		},
+		"the legacy password": {
+			api, withToken(user, legacyPassword, ""), "", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1},
+		},
+		"the legacy password beside a bearer": {
+			api, withToken(user, legacyPassword, ""), "good", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1},
+		},
+		"another user's App Password": {
+			api, withToken(user, "anna-app-1", ""), "", nil, 500, "User_Authentication_Failed", Legacy{WSSecurity: 1},
+		},
+		"a digest": {
+			api, withToken(user, appPassword, ` Type="x#PasswordDigest"`), "", nil, 500, "User_Authentication_Failed",
+			Legacy{WSSecurity: 1},
+		},
+		"an unknown key": {
+			api, withToken("[a1b2c3d4-0000-4000-8000-0000000000ff]legacy.user@example.com", appPassword, ""), "", nil, 500,
+			"<ErrorCode>3</ErrorCode>", Legacy{},
+		},
+		"no key": {
+			api, withToken("legacy.user@example.com", appPassword, ""), "", nil, 500, "Partner_Authentication_Failed", Legacy{},
+		},
+		"no credential": {
+			api, envelopeOf(message.SOAP11, "", status), "", nil, 500, "An Integrator key was not specified.", Legacy{},
+		},
+		"a bearer": {
+			api, envelopeOf(message.SOAP11, "", status), "good", nil, 200, "RequestStatusResult", Legacy{},
+		},
+		"an unknown bearer": {
+			api, envelopeOf(message.SOAP11, "", status), "eyJ.a.b", nil, 500, "Authorization_Invalid_Token", Legacy{},
+		},
+		"an old opaque bearer": {
+			api, envelopeOf(message.SOAP11, "", status), "bm90LWEtcmVhbC10b2tlbi0tLS0=", nil, 500, "Authorization_Invalid_Token",
+			Legacy{Bearer: 1},
+		},
+		"act-as": {
+			api, envelopeOf(message.SOAP11, "", status), "good", []string{"X-DocuSign-Act-As-User", "bob@example.com"}, 500,
+			"User_Lacks_Permissions", Legacy{ActAs: 1},
+		},
+		"an App Password in the header": {
+			dsapi, envelopeOf(message.SOAP11, "", status), "", header("legacy.user@example.com", appPassword, ""), 200,
+			"RequestStatusResult", Legacy{},
+		},
+		"an administrator's header for another": {
+			dsapi, envelopeOf(message.SOAP11, "", status), "",
+			header("admin@example.com", "admin-app-3", `,"SendOnBehalfOf":"legacy.user@example.com"`), 200,
+			"RequestStatusResult", Legacy{},
+		},
+		"a bracket for another in the header": {
+			dsapi, envelopeOf(message.SOAP11, "", status), "",
+			header("[legacy.user@example.com]admin@example.com", "admin-app-3", ""), 200, "RequestStatusResult", Legacy{},
+		},
+		"the legacy password in the header": {
+			dsapi, envelopeOf(message.SOAP11, "", status), "", header("legacy.user@example.com", "x", ""), 500,
+			"User_Authentication_Failed", Legacy{Header: 1},
+		},
+		"a header that cannot be read": {
+			dsapi, envelopeOf(message.SOAP11, "", status), "", []string{"X-DocuSign-Authentication", "{"}, 500,
+			"Invalid_Token_Format", Legacy{Header: 1},
+		},
+		"a login with an App Password": {
+			credential, login(user, appPassword), "", nil, 200, "<Success>true</Success>", Legacy{},
+		},
+		"a login with the legacy password": {
+			credential, login(user, legacyPassword), "", nil, 200,
+			"<Success>false</Success><ErrorCode>User_Authentication_Failed</ErrorCode>", Legacy{Body: 1},
+		},
+		"a legacy login beside a bearer": {
+			credential, login(user, legacyPassword), "good", nil, 200, "<Success>false</Success>", Legacy{Body: 1},
+		},
+		"a login without a key": {
+			credential, login("legacy.user@example.com", appPassword), "", nil, 200, "<ErrorCode>Unspecified_Error</ErrorCode>",
+			Legacy{},
+		},
+		"a login with nothing": {
+			credential, login("", ""), "", nil, 200, "<Success>false</Success>", Legacy{Body: 1},
+		},
+		"a login with a bearer and empty fields": {
+			credential, login("", ""), "good", nil, 200, "<Success>true</Success>", Legacy{},
+		},
+		"account management tells it in an answer": {
+			management, envelopeOf(message.SOAP11, "", operationOf(managementSpace, "GetEncryptedPassword", "")), "",
+			header("legacy.user@example.com", "x", ""), 200, "<ErrorCode>Invalid_Login</ErrorCode>", Legacy{Header: 1},
+		},
+		"a token alone at dsapi.asmx": {
+			dsapi, withToken(user, appPassword, ""), "", nil, 200, "<Status>Sent</Status>", Legacy{},
+		},
+		"a token that dsapi.asmx does not read": {
+			dsapi, withToken(user, "x", ""), "", header("legacy.user@example.com", appPassword, ""), 200,
+			"<Status>Sent</Status>", Legacy{WSSecurity: 1},
+		},
+		"a header that api.asmx does not read": {
+			api, envelopeOf(message.SOAP11, "", status), "", header("legacy.user@example.com", appPassword, ""), 500,
+			"An Integrator key was not specified.", Legacy{Header: 1},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +320,10 @@ func TestCredentialsOfSOAP(t *testing.T) {
 	}
 	t.Run("a bearer when it is switched off", func(t *testing.T) {
 		w.SetSOAPBearer(false)
-		w.wantReply(w.soap(api, message.SOAP11, envelopeOf(message.SOAP11, "", status), w.bearerOf(LegacyID)), 500, "Authorization_Invalid_Token")
+		w.wantReply(
+			w.soap(api, message.SOAP11, envelopeOf(message.SOAP11, "", status), w.bearerOf(LegacyID)), 500,
+			"Authorization_Invalid_Token",
+		)
 	})
 }
 
@@ -225,30 +334,89 @@ func TestMessagesAreRefused(t *testing.T) {
 	api := w.service("api")
 	ping := operationOf(apiSpace, "Ping", "")
 	tests := map[string]struct{ envelope, want string }{
-		"not XML":                        {"hello", "unable to read request"},
-		"nothing":                        {"", "unable to read request"},
-		"an envelope cut short":          {envelopeOf(message.SOAP11, "", ping)[:150], "unable to read request"},
-		"a raw ampersand":                {envelopeOf(message.SOAP11, tokenOf("a", "b", "")+"<x>a & b</x>", ping), "unable to read request"},
-		"a DTD":                          {`<!DOCTYPE x>` + envelopeOf(message.SOAP11, "", ping)[38:], "unable to read request"},
-		"a processing instruction":       {envelopeOf(message.SOAP11, "", ping+"<?php x?>"), "unable to read request"},
-		"an unknown envelope":            {envelopeOf("urn:other", "", ping), "VersionMismatch"},
-		"two bodies":                     {strings.Replace(envelopeOf(message.SOAP11, "", ping), "</e:Envelope>", "<e:Body/></e:Envelope>", 1), "unable to read request"},
-		"an empty body":                  {envelopeOf(message.SOAP11, "", ""), "unable to read request"},
-		"two operations":                 {envelopeOf(message.SOAP11, "", ping+ping), "unable to read request"},
-		"two tokens":                     {envelopeOf(message.SOAP11, tokenOf("a", "b", "")+tokenOf("a", "b", ""), ping), "unable to read request"},
-		"a header it does not know":      {envelopeOf(message.SOAP11, `<x:y xmlns:x="urn:x" e:mustUnderstand="1"/>`, ping), "MustUnderstand"},
-		"an operation of no WSDL":        {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "Frobnicate", "")), "did not recognize"},
-		"an operation of another space":  {envelopeOf(message.SOAP11, "", operationOf(managementSpace, "Ping", "")), "did not recognize"},
-		"an operation of another WSDL":   {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "GetFolder", "")), "did not recognize"},
-		"an operation without sandbox":   {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "GetFolderList", "")), "does not know the operation GetFolderList"},
-		"a child in another namespace":   {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "RequestStatus", `<EnvelopeID xmlns="urn:x">a</EnvelopeID>`)), "unable to read request"},
-		"base64 that is none":            {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "CreateEnvelope", strings.Replace(sampleEnvelope, "QUJD", "Q*JD", 1))), "unable to read request"},
-		"an envelope nobody made":        {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "RequestStatus", "<EnvelopeID>"+newGUID()+"</EnvelopeID>")), "Envelope_Does_Not_Exist"},
-		"an account of somebody else":    {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "CreateEnvelope", strings.Replace(sampleEnvelope, "1703061", "1234567", 1))), "User_Lacks_Membership"},
-		"an account nobody has":          {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "CreateEnvelope", strings.Replace(sampleEnvelope, "1703061", "99", 1))), "Account_Does_Not_Exist_In_System"},
-		"voiding without a reason":       {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "VoidEnvelope", "<EnvelopeID>"+CaptureEnvelopeID+"</EnvelopeID>")), "Envelope_Cannot_Void_Invalid_State"},
-		"a text without end":             {envelopeOf(message.SOAP11, "", operationOf(apiSpace, "RequestStatus", "<EnvelopeID>"+strings.Repeat(strings.Repeat("x", longText-1)+"<!---->", 65)+"</EnvelopeID>")), "unable to read request"},
-		"an attribute that has no limit": {envelopeOf(message.SOAP11, "", `<Ping xmlns="`+apiSpace+`" a="`+strings.Repeat("x", maxMarkup)+`"/>`), "unable to read request"},
+		"not XML":               {"hello", "unable to read request"},
+		"nothing":               {"", "unable to read request"},
+		"an envelope cut short": {envelopeOf(message.SOAP11, "", ping)[:150], "unable to read request"},
+		"a raw ampersand": {
+			envelopeOf(message.SOAP11, tokenOf("a", "b", "")+"<x>a & b</x>", ping), "unable to read request",
+		},
+		"a DTD": {
+			`<!DOCTYPE x>` + envelopeOf(message.SOAP11, "", ping)[38:], "unable to read request",
+		},
+		"a processing instruction": {envelopeOf(message.SOAP11, "", ping+"<?php x?>"), "unable to read request"},
+		"an unknown envelope":      {envelopeOf("urn:other", "", ping), "VersionMismatch"},
+		"two bodies": {
+			strings.Replace(envelopeOf(message.SOAP11, "", ping), "</e:Envelope>", "<e:Body/></e:Envelope>", 1),
+			"unable to read request",
+		},
+		"an empty body":  {envelopeOf(message.SOAP11, "", ""), "unable to read request"},
+		"two operations": {envelopeOf(message.SOAP11, "", ping+ping), "unable to read request"},
+		"two tokens": {
+			envelopeOf(message.SOAP11, tokenOf("a", "b", "")+tokenOf("a", "b", ""), ping), "unable to read request",
+		},
+		"a header it does not know": {
+			envelopeOf(message.SOAP11, `<x:y xmlns:x="urn:x" e:mustUnderstand="1"/>`, ping), "MustUnderstand",
+		},
+		"an operation of no WSDL": {
+			envelopeOf(message.SOAP11, "", operationOf(apiSpace, "Frobnicate", "")), "did not recognize",
+		},
+		"an operation of another space": {
+			envelopeOf(message.SOAP11, "", operationOf(managementSpace, "Ping", "")), "did not recognize",
+		},
+		"an operation of another WSDL": {
+			envelopeOf(message.SOAP11, "", operationOf(apiSpace, "GetFolder", "")), "did not recognize",
+		},
+		"an operation without sandbox": {
+			envelopeOf(message.SOAP11, "", operationOf(apiSpace, "GetFolderList", "")),
+			"does not know the operation GetFolderList",
+		},
+		"a child in another namespace": {
+			envelopeOf(message.SOAP11, "", operationOf(apiSpace, "RequestStatus", `<EnvelopeID xmlns="urn:x">a</EnvelopeID>`)),
+			"unable to read request",
+		},
+		"base64 that is none": {
+			envelopeOf(
+				message.SOAP11, "", operationOf(apiSpace, "CreateEnvelope", strings.Replace(sampleEnvelope, "QUJD", "Q*JD", 1)),
+			),
+			"unable to read request",
+		},
+		"an envelope nobody made": {
+			envelopeOf(message.SOAP11, "", operationOf(apiSpace, "RequestStatus", "<EnvelopeID>"+newGUID()+"</EnvelopeID>")),
+			"Envelope_Does_Not_Exist",
+		},
+		"an account of somebody else": {
+			envelopeOf(
+				message.SOAP11, "",
+				operationOf(apiSpace, "CreateEnvelope", strings.Replace(sampleEnvelope, "1703061", "1234567", 1)),
+			),
+			"User_Lacks_Membership",
+		},
+		"an account nobody has": {
+			envelopeOf(
+				message.SOAP11, "", operationOf(apiSpace, "CreateEnvelope", strings.Replace(sampleEnvelope, "1703061", "99", 1)),
+			),
+			"Account_Does_Not_Exist_In_System",
+		},
+		"voiding without a reason": {
+			envelopeOf(
+				message.SOAP11, "", operationOf(apiSpace, "VoidEnvelope", "<EnvelopeID>"+CaptureEnvelopeID+"</EnvelopeID>"),
+			),
+			"Envelope_Cannot_Void_Invalid_State",
+		},
+		"a text without end": {
+			envelopeOf(
+				message.SOAP11, "",
+				operationOf(
+					apiSpace, "RequestStatus",
+					"<EnvelopeID>"+strings.Repeat(strings.Repeat("x", longText-1)+"<!---->", 65)+"</EnvelopeID>",
+				),
+			),
+			"unable to read request",
+		},
+		"an attribute that has no limit": {
+			envelopeOf(message.SOAP11, "", `<Ping xmlns="`+apiSpace+`" a="`+strings.Repeat("x", maxMarkup)+`"/>`),
+			"unable to read request",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -256,26 +424,51 @@ func TestMessagesAreRefused(t *testing.T) {
 			got := w.soap(api, message.SOAP11, tt.envelope, bearer)
 			w.wantReply(got, 500, tt.want)
 			version, child := soapBody(t, got.body)
-			if version != message.SOAP11 || child.XMLName.Local != "Fault" || !strings.HasPrefix(got.header.Get("Content-Type"), "text/xml") {
+			if version != message.SOAP11 || child.XMLName.Local != "Fault" ||
+				!strings.HasPrefix(got.header.Get("Content-Type"), "text/xml") {
 				t.Errorf("%s", got.body)
 			}
 		})
 	}
 	t.Run("a missing action", func(t *testing.T) {
-		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+api.Path, bearer, strings.NewReader(envelopeOf(message.SOAP11, "", ping)), "Content-Type", "text/xml"), 500, "did not recognize")
+		w.wantReply(
+			w.call(
+				"POST", w.SiteURL("demo.docusign.net")+api.Path, bearer, strings.NewReader(envelopeOf(message.SOAP11, "", ping)),
+				"Content-Type", "text/xml",
+			),
+			500, "did not recognize",
+		)
 	})
 	t.Run("an action that disagrees in SOAP 1.2", func(t *testing.T) {
-		got := w.call("POST", w.SiteURL("demo.docusign.net")+api.Path, bearer, strings.NewReader(envelopeOf(message.SOAP12, "", ping)), "Content-Type", `application/soap+xml; action="urn:x"`)
+		got := w.call(
+			"POST", w.SiteURL("demo.docusign.net")+api.Path, bearer, strings.NewReader(envelopeOf(message.SOAP12, "", ping)),
+			"Content-Type", `application/soap+xml; action="urn:x"`,
+		)
 		w.wantReply(got, 500, "<soap:Value>soap:Sender</soap:Value>", "did not recognize")
 	})
 	t.Run("SOAP 1.2 as text/xml with a made-up action is taken", func(t *testing.T) {
-		w.wantReply(w.call("POST", w.SiteURL("demo.docusign.net")+api.Path, bearer, strings.NewReader(envelopeOf(message.SOAP12, "", ping)), "Content-Type", "text/xml", "SOAPAction", "x"), 200, message.SOAP12)
+		w.wantReply(
+			w.call(
+				"POST", w.SiteURL("demo.docusign.net")+api.Path, bearer, strings.NewReader(envelopeOf(message.SOAP12, "", ping)),
+				"Content-Type", "text/xml", "SOAPAction", "x",
+			),
+			200, message.SOAP12,
+		)
 	})
 	t.Run("a password nobody escaped is counted", func(t *testing.T) {
 		w.ResetCounts()
-		login := envelopeOf(message.SOAP11, "", operationOf(credentialSpace, "Login", "<Email>[k]a@example.com</Email><Password>a<b&c</Password>"))
+		login := envelopeOf(
+			message.SOAP11, "",
+			operationOf(credentialSpace, "Login", "<Email>[k]a@example.com</Email><Password>a<b&c</Password>"),
+		)
 		w.wantReply(w.soap(w.service("credential"), message.SOAP11, login, ""), 500, "unable to read request")
-		w.wantReply(w.soap(api, message.SOAP11, envelopeOf(message.SOAP11, strings.Replace(tokenOf("[k]a", "x", ""), ">x<", ">a<b&c<", 1), ping), ""), 500, "unable to read request")
+		w.wantReply(
+			w.soap(
+				api, message.SOAP11,
+				envelopeOf(message.SOAP11, strings.Replace(tokenOf("[k]a", "x", ""), ">x<", ">a<b&c<", 1), ping), "",
+			),
+			500, "unable to read request",
+		)
 		if got := w.Counts().Legacy; got != (Legacy{Body: 1, WSSecurity: 1}) {
 			t.Errorf("%+v", got)
 		}
@@ -291,12 +484,22 @@ func TestFaultsHaveTheirLayout(t *testing.T) {
 	w := newWorld(t)
 	api := w.service("api")
 	status := operationOf(apiSpace, "RequestStatus", "")
-	got := w.soap(api, message.SOAP11, envelopeOf(message.SOAP11, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "")
-	w.wantReply(got, 500, `<soap:Fault><faultcode>soap:Client</faultcode><faultstring>User_Authentication_Failed</faultstring>`+
-		`<faultactor>https://demo.docusign.net/api/3.0/api.asmx</faultactor><detail><ErrorCode>User_Authentication_Failed</ErrorCode>`+
+	got := w.soap(
+		api, message.SOAP11, envelopeOf(message.SOAP11, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "",
+	)
+	w.wantReply(got, 500, `<soap:Fault><faultcode>soap:Client</faultcode>`+
+		`<faultstring>User_Authentication_Failed</faultstring>`+
+		`<faultactor>https://demo.docusign.net/api/3.0/api.asmx</faultactor><detail>`+
+		`<ErrorCode>User_Authentication_Failed</ErrorCode>`+
 		`<Reason>One or both of Username and Password are invalid.</Reason></detail></soap:Fault>`)
-	got = w.soap(api, message.SOAP12, envelopeOf(message.SOAP12, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "")
-	w.wantReply(got, 500, `<soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang="en">User_Authentication_Failed</soap:Text></soap:Reason><soap:Detail>`)
+	got = w.soap(
+		api, message.SOAP12, envelopeOf(message.SOAP12, tokenOf("["+GUIDKey+"]bob@example.com", "x", ""), status), "",
+	)
+	w.wantReply(
+		got, 500,
+		`<soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code><soap:Reason>`+
+			`<soap:Text xml:lang="en">User_Authentication_Failed</soap:Text></soap:Reason><soap:Detail>`,
+	)
 	if !strings.HasPrefix(got.header.Get("Content-Type"), "application/soap+xml") {
 		t.Errorf("%v", got.header)
 	}
@@ -305,8 +508,11 @@ func TestFaultsHaveTheirLayout(t *testing.T) {
 func TestATimestampIsAnsweredWithOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stamp := `<w:Security xmlns:w="` + message.WSSE + `"><u:Timestamp xmlns:u="` + message.WSU + `"><u:Created>2026-11-22T10:00:00Z</u:Created></u:Timestamp></w:Security>`
-	got := w.soap(w.service("api"), message.SOAP11, envelopeOf(message.SOAP11, stamp, operationOf(apiSpace, "Ping", "")), "")
+	stamp := `<w:Security xmlns:w="` + message.WSSE + `"><u:Timestamp xmlns:u="` + message.WSU +
+		`"><u:Created>2026-11-22T10:00:00Z</u:Created></u:Timestamp></w:Security>`
+	got := w.soap(
+		w.service("api"), message.SOAP11, envelopeOf(message.SOAP11, stamp, operationOf(apiSpace, "Ping", "")), "",
+	)
 	w.wantReply(got, 200, "<wsu:Created>2026-11-22T12:00:00Z</wsu:Created>")
 	if strings.Contains(got.body, "mustUnderstand") {
 		t.Error("Axis refuses such a header")
@@ -318,8 +524,11 @@ func TestMTOM(t *testing.T) {
 	w := newWorld(t)
 	bearer := w.bearerOf(LegacyID)
 	document := bytes.Repeat([]byte("%PDF\r\n--x"), 50_000)
-	included := strings.Replace(sampleEnvelope, "QUJDRA==", `<xop:Include xmlns:xop="`+xopInclude+`" href="cid:doc@x"/>`, 1)
-	root := "Content-Type: application/xop+xml; charset=UTF-8; type=\"text/xml\"\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <root@x>\r\n\r\n" +
+	included := strings.Replace(
+		sampleEnvelope, "QUJDRA==", `<xop:Include xmlns:xop="`+xopInclude+`" href="cid:doc@x"/>`, 1,
+	)
+	root := "Content-Type: application/xop+xml; charset=UTF-8; type=\"text/xml\"\r\n" +
+		"Content-Transfer-Encoding: binary\r\nContent-ID: <root@x>\r\n\r\n" +
 		envelopeOf(message.SOAP11, "", operationOf(apiSpace, "CreateAndSendEnvelope", included))
 	part := func(id string) string {
 		return "Content-Type: application/pdf\r\nContent-ID: <" + id + ">\r\n\r\n" + string(document)
@@ -340,7 +549,9 @@ func TestMTOM(t *testing.T) {
 		})
 	}
 	for name, got := range map[string]reply{
-		"a part that is not there": post(good, root, part("other@x")), "no root": post(good, part("doc@x")), "another type": post(`multipart/related; boundary="b1"`, root, part("doc@x")),
+		"a part that is not there": post(good, root, part("other@x")),
+		"no root":                  post(good, part("doc@x")),
+		"another type":             post(`multipart/related; boundary="b1"`, root, part("doc@x")),
 	} {
 		t.Run(name, func(t *testing.T) { w.wantReply(got, 500, "unable to read request") })
 	}
@@ -350,12 +561,16 @@ func TestWSDLsCarryTheSitesAddress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for path, want := range map[string]string{
-		"/api/3.0/dsapi.asmx?WSDL": "dsapi.asmx", "/API/3.0/Api.asmx?wsdl": "api.asmx", "/api/3.0/credential.asmx?WSDL": "credential.asmx",
+		"/api/3.0/dsapi.asmx?WSDL": "dsapi.asmx", "/API/3.0/Api.asmx?wsdl": "api.asmx",
+		"/api/3.0/credential.asmx?WSDL":        "credential.asmx",
 		"/API/3.0/AccountManagement.asmx?WSDL": "accountmanagement.asmx", "/api/3.0/schema/dsapi.wsdl": "dsapi.asmx",
 		"/api/3.0/schema/dsapi-accountmanagement.wsdl": "accountmanagement.asmx",
 	} {
 		got := w.call("GET", w.SiteURL("na3.docusign.net")+path, "", nil)
-		w.wantReply(got, 200, "<wsdl:definitions", `<soap:address location="https://na3.docusign.net/api/3.0/`+want+`"`, `<soap12:address location="https://na3.docusign.net/api/3.0/`+want+`"`)
+		w.wantReply(
+			got, 200, "<wsdl:definitions", `<soap:address location="https://na3.docusign.net/api/3.0/`+want+`"`,
+			`<soap12:address location="https://na3.docusign.net/api/3.0/`+want+`"`,
+		)
 	}
 	w.wantReply(w.call("GET", w.SiteURL("na3.docusign.net")+"/api/3.0/dsapi.asmx", "", nil), 200, "Service Description")
 }
@@ -433,7 +648,9 @@ func TestRecordedSOAPClients(t *testing.T) {
 
 			w.ResetCounts()
 			refused := w.exchange(c.bytes())
-			if refused.status == 200 && !strings.Contains(refused.body, "<Success>false</Success>") || w.Counts().Legacy.Total() != 1 || len(w.Leaks()) != 1 {
+			if refused.status == 200 && !strings.Contains(
+				refused.body, "<Success>false</Success>",
+			) || w.Counts().Legacy.Total() != 1 || len(w.Leaks()) != 1 {
 				t.Errorf("as it is: %d %s, %+v", refused.status, refused.body, w.Counts().Legacy)
 			}
 
@@ -454,7 +671,8 @@ func TestRecordedSOAPClients(t *testing.T) {
 				}
 			}
 			if child.XMLName.Local == "Login" {
-				stripped.body = regexp.MustCompile(`(?s)(<[^<>]*Password[^<>]*>)p@ss.*1(</)`).ReplaceAllString(stripped.body, "$1$2")
+				password := regexp.MustCompile(`(?s)(<[^<>]*Password[^<>]*>)p@ss.*1(</)`)
+				stripped.body = password.ReplaceAllString(stripped.body, "$1$2")
 			}
 			w.wantAnswer(w.exchange(stripped.bytes(bearer)), service, version, child.XMLName.Local)
 		})

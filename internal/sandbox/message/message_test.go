@@ -31,7 +31,10 @@ func TestUTF16AndLatin1AreRead(t *testing.T) {
 }
 
 func FuzzReadJSON(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":[1,"x\u00e9\ud83d\ude00",null]}`, `{"documents":[{"documentBase64":"QUJD"}]}`, `[`, `"`, `{"a":tru}`, "\ufeff1"} {
+	for _, seed := range []string{
+		`{}`, `{"a":[1,"x\u00e9\ud83d\ude00",null]}`, `{"documents":[{"documentBase64":"QUJD"}]}`, `[`, `"`, `{"a":tru}`,
+		"\ufeff1",
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -42,7 +45,10 @@ func FuzzReadJSON(f *testing.F) {
 }
 
 func FuzzReadXML(f *testing.F) {
-	for _, seed := range []string{`<a/>`, `<a><![CDATA[x]]>&amp;<!-- --></a>`, `<?xml version="1.0"?><a b='>'/>`, `<a`, "\xff\xfe<\x00a\x00", `<a><?x 0?></a>`} {
+	for _, seed := range []string{
+		`<a/>`, `<a><![CDATA[x]]>&amp;<!-- --></a>`, `<?xml version="1.0"?><a b='>'/>`, `<a`, "\xff\xfe<\x00a\x00",
+		`<a><?x 0?></a>`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -70,11 +76,14 @@ func TestADecompressedBodyIsBounded(t *testing.T) {
 }
 
 func FuzzReadEnvelope(f *testing.F) {
-	const header = `<Security xmlns="` + WSSE + `"><UsernameToken><Username>[k]u</Username><Password>p</Password></UsernameToken></Security>`
+	const header = `<Security xmlns="` + WSSE +
+		`"><UsernameToken><Username>[k]u</Username><Password>p</Password></UsernameToken></Security>`
 	for _, version := range []string{SOAP11, SOAP12} {
 		for _, content := range []string{"QUJD", "<x:Include xmlns:x='" + xop + "' href='cid:a'/>"} {
-			f.Add([]byte(`<e:Envelope xmlns:e="` + version + `"><e:Header>` + header + `</e:Header><e:Body><CreateEnvelope xmlns="urn:x">` +
-				`<Envelope><Documents><Document><PDFBytes>` + content + `</PDFBytes></Document></Documents></Envelope></CreateEnvelope></e:Body></e:Envelope>`))
+			f.Add([]byte(`<e:Envelope xmlns:e="` + version + `"><e:Header>` + header +
+				`</e:Header><e:Body><CreateEnvelope xmlns="urn:x">` +
+				`<Envelope><Documents><Document><PDFBytes>` + content +
+				`</PDFBytes></Document></Documents></Envelope></CreateEnvelope></e:Body></e:Envelope>`))
 		}
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
