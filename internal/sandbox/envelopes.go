@@ -35,26 +35,20 @@ type Document = message.Document
 // Recipient is one person of an envelope.
 type Recipient = message.Recipient
 
-// envelopes keeps the newest ones.
-type envelopes struct {
-	*store[Envelope]
-	clock *settings
-}
-
 // Envelopes lists the envelopes, oldest first.
-func (es *envelopes) Envelopes() []Envelope { return es.all() }
+func (c *core) Envelopes() []Envelope { return c.envelopes.all() }
 
 // AddEnvelope adds one as if it had been sent, without counting it. An empty ID is filled in; the ID is returned.
-func (es *envelopes) AddEnvelope(e Envelope) string {
+func (c *core) AddEnvelope(e Envelope) string {
 	if e.ID == "" {
 		e.ID = newGUID()
 	}
 	if e.Created.IsZero() {
-		e.Created = es.clock.now()
+		e.Created = c.now()
 		e.Changed = e.Created
 	}
 	e.ID, e.AccountID = strings.ToLower(e.ID), strings.ToLower(e.AccountID)
-	es.put(e.ID, e)
+	c.envelopes.put(e.ID, e)
 	return e.ID
 }
 

@@ -6,9 +6,7 @@ import (
 	"time"
 )
 
-// limiter counts calls per account in the running hour and in the running 30 seconds.
-type limiter struct{ *store[spending] }
-
+// spending is the calls of an account in the running hour and in the running 30 seconds.
 type spending struct{ hour, burst window }
 
 type window struct {
@@ -24,8 +22,9 @@ func (w *window) count(start time.Time) {
 }
 
 // charge counts one call, announces what is left (PROTOCOL.md §12) and refuses over an enforced limit.
-func (l limiter) charge(h http.Header, account string, now time.Time, limits setting) *apiError {
-	s := l.change(account, func(s *spending) {
+func (c *core) charge(h http.Header, account string) *apiError {
+	now, limits := c.now(), c.setting()
+	s := c.spent.change(account, func(s *spending) {
 		s.hour.count(now.Truncate(time.Hour))
 		s.burst.count(now.Truncate(30 * time.Second))
 	})

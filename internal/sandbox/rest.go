@@ -14,11 +14,7 @@ import (
 )
 
 // restSite answers for a REST site (PROTOCOL.md §2, §7, §8).
-type restSite struct {
-	*core
-	routes  []route
-	limiter limiter
-}
+type restSite struct{ *core }
 
 // restCall is one request that found its route.
 type restCall struct {
@@ -57,7 +53,7 @@ func restRoutes() []route {
 		{"PUT", version + "/login_information/password", false, changePassword},
 		{"GET", account, false, getAccount},
 		{"GET", account + "/users", false, listUsers},
-		{"POST", account + "/views/console", false, consoleView},
+		{"POST", account + "/views/console", false, view},
 		{"POST", account + "/envelopes", false, createEnvelope},
 		{"GET", account + "/envelopes", false, listEnvelopes},
 		{"GET", envelope, false, getEnvelope},
@@ -65,7 +61,7 @@ func restRoutes() []route {
 		{"GET", envelope + "/recipients", false, listRecipients},
 		{"GET", envelope + "/documents", false, listDocuments},
 		{"GET", envelope + "/documents/{document}", false, getDocument},
-		{"POST", envelope + "/views/{view}", false, envelopeView},
+		{"POST", envelope + "/views/{view}", false, view},
 	}
 }
 
@@ -89,7 +85,7 @@ func (s restSite) answer(r request) answer {
 	commonHeaders(r)
 	legacy := s.countLegacyHeaders(r.Header)
 	c := &restCall{restSite: s, request: r}
-	for _, rt := range s.routes {
+	for _, rt := range restRoutes() {
 		params, ok := rt.match(r)
 		if !ok {
 			continue
@@ -159,7 +155,7 @@ func (c *restCall) admit() *apiError {
 		}
 		charged = c.account.ID
 	}
-	return c.limiter.charge(c.header, charged, c.now(), c.setting())
+	return c.charge(c.header, charged)
 }
 
 // enter checks the account and where it lives; at a loopback address every account does.
@@ -316,30 +312,18 @@ func wholePage(n int) object {
 	}
 }
 
-func consoleView(c *restCall) (answer, *apiError) {
-	if _, refused := c.definition(true); refused != nil {
-		return answer{}, refused
-	}
-	return c.view(), nil
-}
-
-func envelopeView(c *restCall) (answer, *apiError) {
-	if !slices.Contains([]string{"sender", "correct", "recipient", "edit"}, c.params["{view}"]) {
+// view opens the console, or a view of an envelope, in a browser.
+func view(c *restCall) (answer, *apiError) {
+	name := c.params["{view}"]
+	if !slices.Contains([]string{"", "sender", "correct", "recipient", "edit"}, name) {
 		return c.unread(empty(http.StatusNotFound)), nil
 	}
-	recipient := c.params["{view}"] == "recipient"
-	d, refused := c.definition(!recipient)
-	if refused == nil && recipient && d.ReturnURL == "" {
+	d, refused := c.definition(name != "recipient")
+	if refused == nil && name == "recipient" && d.ReturnURL == "" {
 		refused = refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is missing.")
 	}
-	if refused != nil {
-		return answer{}, refused
-	}
-	return c.view(), nil
-}
-
-func (c *restCall) view() answer {
-	return answer{status: http.StatusCreated, root: "viewUrl", value: object{{"url", c.viewURL(c.account.Site)}}}
+	url := object{{"url", c.viewURL(c.account.Site)}}
+	return answer{status: http.StatusCreated, root: "viewUrl", value: url}, refused
 }
 
 // viewURL is a one-time address for a browser; it is never rewritten by a proxy (PROTOCOL.md §12).

@@ -76,11 +76,14 @@ func (o Options) withDefaults() Options {
 // core is what the account server and the sites work on.
 type core struct {
 	*directory
-	*envelopes
 	*record
 	*settings
-	*tokens
+	envelopes              *store[Envelope]
+	access, refresh, codes *store[grant] // by the text that was given out
+	spent                  *store[spending]
+
 	accountHost string
+	maxBody     int64
 	addr        string            // of the listener that serves every host by name
 	addresses   map[string]string // host name -> address of its own listener; empty without ByPort
 }
@@ -104,9 +107,6 @@ type Sandbox struct {
 	authority *authority
 	servers   []*http.Server
 	serving   sync.WaitGroup
-	account   accountServer
-	rest      restSite
-	soap      soapSite
 }
 
 // Start opens the listeners and serves until Close.
@@ -119,18 +119,15 @@ func Start(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificates: %w", err)
 	}
-	settings := newSettings(o.Now)
 	s := &Sandbox{
 		core: core{
-			directory: newDirectory(), envelopes: &envelopes{newStore[Envelope](5000), settings},
-			record: &record{counts: newCounts()}, settings: settings, tokens: newTokens(),
-			accountHost: o.AccountHost, addresses: map[string]string{},
+			directory: newDirectory(), record: &record{counts: newCounts()}, settings: newSettings(o.Now),
+			envelopes: newStore[Envelope](5000), spent: newStore[spending](5000),
+			access: newStore[grant](20000), refresh: newStore[grant](5000), codes: newStore[grant](1000),
+			accountHost: o.AccountHost, maxBody: o.MaxBody, addresses: map[string]string{},
 		},
 		failures: &failures{}, opts: o, authority: ca,
 	}
-	s.account = accountServer{&s.core}
-	s.rest = restSite{&s.core, restRoutes(), limiter{newStore[spending](5000)}}
-	s.soap = soapSite{&s.core, o.MaxBody}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -267,7 +264,7 @@ func (s *Sandbox) handler(identity string) http.Handler {
 		entry := s.begin(r, host, s.opts.Now())
 		// On a copy: net/http looks at its own request's Body to tell a client that waits for 100 Continue.
 		r = r.WithContext(r.Context())
-		r.Body = &recordedBody{http.MaxBytesReader(w, r.Body, s.opts.MaxBody), entry}
+		r.Body = &recordedBody{http.MaxBytesReader(w, r.Body, s.maxBody), entry}
 		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 		var a answer
 		if s.opts.Logger != nil {
@@ -306,11 +303,11 @@ func (s *Sandbox) answer(r request) answer {
 func (s *Sandbox) dispatch(r request) answer {
 	switch {
 	case r.host == s.opts.AccountHost, r.host == "" && hasPathPrefix(r.URL.Path, "/oauth"):
-		return s.account.answer(r)
+		return accountServer{&s.core}.answer(r)
 	case hasPathPrefix(r.URL.Path, "/api/3.0"):
-		return s.soap.answer(r)
+		return soapSite{&s.core}.answer(r)
 	}
-	return s.rest.answer(r)
+	return restSite{&s.core}.answer(r)
 }
 
 // addressed tells which host a request is for. An empty host is a loopback address: the path decides there.

@@ -14,10 +14,7 @@ import (
 )
 
 // soapSite answers for the .asmx services and their WSDLs. Paths have no case.
-type soapSite struct {
-	*core
-	maxBody int64
-}
+type soapSite struct{ *core }
 
 // soapCall is one SOAP request.
 type soapCall struct {

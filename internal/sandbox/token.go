@@ -20,18 +20,9 @@ type grant struct {
 	challenge string // of a code
 }
 
-// tokens are the texts that were given out and not used up.
-type tokens struct {
-	access, refresh, codes *store[grant]
-}
-
-func newTokens() *tokens {
-	return &tokens{access: newStore[grant](20000), refresh: newStore[grant](5000), codes: newStore[grant](1000)}
-}
-
 // RevokeTokens ends every access token of a user at once.
-func (t *tokens) RevokeTokens(userID string) {
-	t.access.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) })
+func (c *core) RevokeTokens(userID string) {
+	c.access.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) })
 }
 
 // Revoke withdraws a user's consent. Refresh tokens end; access tokens live on until they expire (PROTOCOL.md §6.5).
