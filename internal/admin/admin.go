@@ -87,10 +87,10 @@ func NewHandler(cfg Config) http.Handler {
 	}
 	s := &server{Config: cfg, pages: newPages(), retries: rate.NewLimiter(rate.Every(retryEvery), retryBurst)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.overview)
+	mux.HandleFunc("GET /{$}", s.named("overview"))
 	mux.HandleFunc("GET /integration/{name}", s.integration)
-	mux.HandleFunc("GET /unknown", s.unknown)
-	mux.HandleFunc("GET /security", s.security)
+	mux.HandleFunc("GET /unknown", s.named("unknown"))
+	mux.HandleFunc("GET /security", s.named("security"))
 	mux.HandleFunc("GET /api/status", s.apiStatus)
 	mux.HandleFunc("GET /static/style.css", s.style)
 	none := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
@@ -126,16 +126,9 @@ func (s *server) page(r *http.Request, nav string) *page {
 	}
 }
 
-func (s *server) overview(w http.ResponseWriter, r *http.Request) {
-	s.render(w, http.StatusOK, "overview", s.page(r, "overview"))
-}
-
-func (s *server) unknown(w http.ResponseWriter, r *http.Request) {
-	s.render(w, http.StatusOK, "unknown", s.page(r, "unknown"))
-}
-
-func (s *server) security(w http.ResponseWriter, r *http.Request) {
-	s.render(w, http.StatusOK, "security", s.page(r, "security"))
+// named serves a page of the navigation.
+func (s *server) named(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { s.render(w, http.StatusOK, name, s.page(r, name)) }
 }
 
 func (s *server) integration(w http.ResponseWriter, r *http.Request) {
@@ -191,7 +184,6 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, http.StatusOK, "ready")
 }
 
-// reload answers a browser's form with the page it came from, a program with a line of text.
 func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 	if s.Reload == nil {
 		writeText(w, http.StatusNotImplemented, "this process cannot reload its configuration")
@@ -204,14 +196,19 @@ func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.Log.Info("reload asked for", "client", By(r))
+	writeDone(w, r, "reloaded")
+}
+
+// writeDone answers a browser's form with the overview, a program with a line of text.
+func writeDone(w http.ResponseWriter, r *http.Request, text string) {
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	writeText(w, http.StatusOK, "reloaded")
+	writeText(w, http.StatusOK, text)
 }
 
-// retry answers like reload. It shows nothing and changes only when DocuSign is asked next, so it is no secret of the
+// retry shows nothing and changes only when DocuSign is asked next, so it is no secret of the
 // operator's: where pages need no login, it needs none either.
 func (s *server) retry(w http.ResponseWriter, r *http.Request) {
 	if !s.retries.AllowN(s.Now(), 1) {
@@ -221,11 +218,7 @@ func (s *server) retry(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Retry()
 	s.Log.Info("retry asked for", "client", r.RemoteAddr)
-	if strings.Contains(r.Header.Get("Accept"), "text/html") {
-		http.Redirect(w, r, "/", http.StatusSeeOther)
-		return
-	}
-	writeText(w, http.StatusOK, "what was refused is asked for again with the next call")
+	writeDone(w, r, "what was refused is asked for again with the next call")
 }
 
 // consented takes a browser that comes back from the consent page to the overview, where its address holds no code.

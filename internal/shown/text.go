@@ -70,11 +70,13 @@ func Printable(s string) string {
 	if all(s, func(c byte) bool { return c >= ' ' && c <= '~' }) {
 		return s
 	}
+	return strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(Lines(s))
+}
+
+// Lines is Printable for texts of several lines, which keep their line ends and tabs.
+func Lines(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\r' || r == '\t':
-			return ' '
-		case unicode.IsPrint(r):
+		if r == '\n' || r == '\r' || r == '\t' || unicode.IsPrint(r) {
 			return r
 		}
 		return utf8.RuneError

@@ -11,8 +11,9 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Reasons why a body is not shown.
@@ -100,7 +101,7 @@ func (m *mask) body(h heard, limit int, p bodyPlace) body {
 	case b.Omitted == "" && m.holds(b.Text):
 		b.Text, b.Omitted = "", omittedSecret
 	}
-	b.Text = printableText(b.Text)
+	b.Text = shown.Lines(b.Text)
 	if !plainMediaType.MatchString(b.MIME) {
 		b.MIME = ""
 	}
@@ -276,14 +277,4 @@ func (m *mask) part(
 	}
 	fmt.Fprintf(out, "[%d bytes%s, not shown]\n", len(content), note)
 	return 0, true
-}
-
-// printableText is shown.Printable for texts of several lines.
-func printableText(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' || r == '\t' || unicode.IsPrint(r) {
-			return r
-		}
-		return utf8.RuneError
-	}, s)
 }

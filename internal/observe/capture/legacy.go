@@ -3,6 +3,7 @@ package capture
 import (
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"strings"
 )
 
@@ -14,24 +15,18 @@ type legacyField struct{ name, value string }
 func maskLegacyHeader(v string) string {
 	v = strings.TrimSpace(v)
 	if fields, ok := legacyJSON(v); ok && maskLegacyFields(fields) {
-		for i, f := range fields {
-			fields[i].name = `"` + f.name + `":"` + f.value + `"`
-		}
-		return "{" + joined(fields, ",") + "}"
+		return "{" + rendered(fields, `"%s":"%s"`, ",") + "}"
 	}
 	if root, fields, ok := legacyXML(v); ok && maskLegacyFields(fields) {
-		for i, f := range fields {
-			fields[i].name = "<" + f.name + ">" + f.value + "</" + f.name + ">"
-		}
-		return "<" + root + ">" + joined(fields, "") + "</" + root + ">"
+		return "<" + root + ">" + rendered(fields, "<%[1]s>%[2]s</%[1]s>", "") + "</" + root + ">"
 	}
 	return masked
 }
 
-func joined(fields []legacyField, sep string) string {
+func rendered(fields []legacyField, format, sep string) string {
 	var all []string
 	for _, f := range fields {
-		all = append(all, f.name)
+		all = append(all, fmt.Sprintf(format, f.name, f.value))
 	}
 	return strings.Join(all, sep)
 }
