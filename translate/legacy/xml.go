@@ -17,81 +17,54 @@ func parseXML(text string) (f *fields, reason string) {
 	return f, reason
 }
 
+// credentialsElement is DocuSignCredentials with whatever stands in it.
+type credentialsElement struct {
+	XMLName  xml.Name
+	Children []struct {
+		XMLName xml.Name
+		Text    string     `xml:",chardata"`
+		Raw     string     `xml:",innerxml"`
+		Nested  []struct{} `xml:",any"`
+	} `xml:",any"`
+}
+
 // strictXML is not ok when text is not a well-formed DocuSignCredentials element. Names count without prefix and case.
 func strictXML(text string) (f *fields, ok bool, reason string) {
 	dec := xml.NewDecoder(strings.NewReader(text))
 	// The text is UTF-8 whatever its declaration says.
 	dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
-	p := xmlFields{fields: &fields{}, text: text}
-	for {
-		start := dec.InputOffset()
-		tok, err := dec.Token()
-		if err == io.EOF {
-			return p.fields, p.roots == 1, p.reason
-		}
-		if err != nil || !p.take(tok, start, dec.InputOffset()) {
-			return nil, false, ""
+	var root credentialsElement
+	err := dec.Decode(&root)
+	for err == nil { // a second root is no XML
+		var token xml.Token
+		if token, err = dec.Token(); err == nil {
+			if _, second := token.(xml.StartElement); second {
+				return nil, false, ""
+			}
 		}
 	}
-}
-
-// xmlFields collects the children of the root.
-type xmlFields struct {
-	*fields
-	text   string
-	depth  int
-	roots  int
-	name   field
-	known  bool // inside a known element
-	nested bool // that has children
-	begin  int64
-	value  strings.Builder
-	reason string
-}
-
-func (p *xmlFields) take(tok xml.Token, start, end int64) bool {
-	switch t := tok.(type) {
-	case xml.StartElement:
-		p.depth++
-		switch p.depth {
-		case 1:
-			p.roots++
-			return strings.EqualFold(t.Name.Local, "DocuSignCredentials")
-		case 2:
-			p.name, p.known = fieldNamed(t.Name.Local)
-			p.nested, p.begin = false, end
-			p.value.Reset()
+	if err != io.EOF || !strings.EqualFold(root.XMLName.Local, "DocuSignCredentials") {
+		return nil, false, ""
+	}
+	f = &fields{}
+	for _, child := range root.Children {
+		n, known := fieldNamed(child.XMLName.Local)
+		switch nested := len(child.Nested) > 0; {
+		case !known:
+		case n == fieldPassword && nested:
+			reason = f.set(n, withTrimmed(child.Raw, unescapeXML(child.Raw))...)
+		case n == fieldPassword:
+			reason = f.set(n, withTrimmed(child.Text, child.Raw)...)
+		case nested:
+			reason = n.String() + " is not a text"
 		default:
-			p.nested = true
+			reason = f.set(n, strings.TrimSpace(child.Text))
 		}
-	case xml.CharData:
-		if p.depth == 2 && p.known {
-			p.value.Write(t)
+		if reason != "" {
+			break
 		}
-	case xml.EndElement:
-		if p.depth == 2 && p.known {
-			p.close(p.text[p.begin:start])
-		}
-		p.depth--
 	}
-	return true
-}
-
-// close keeps the first reason only: the rest of the value does not mend it.
-func (p *xmlFields) close(raw string) {
-	if p.reason != "" {
-		return
-	}
-	switch {
-	case p.name == fieldPassword && p.nested:
-		p.reason = p.set(p.name, withTrimmed(raw, unescapeXML(raw))...)
-	case p.name == fieldPassword:
-		p.reason = p.set(p.name, withTrimmed(p.value.String(), raw)...)
-	case p.nested:
-		p.reason = p.name.String() + " is not a text"
-	default:
-		p.reason = p.set(p.name, strings.TrimSpace(p.value.String()))
-	}
+	return f, true, reason
 }
 
 var (
