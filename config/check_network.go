@@ -170,9 +170,6 @@ func (l *loader) checkEgress(c *Config) {
 		l.refuseRepeated(child(path, "username"), first, u.Username, i, "proxy user")
 	}
 	l.checkResolve(e)
-	if err := e.Policy.Validate(); err != nil && len(l.problems) == 0 {
-		l.problem("egress", err.Error(), "")
-	}
 }
 
 // checkOrigins believes the hosts of account_server and site on their own ports too.
@@ -183,6 +180,7 @@ func (l *loader) checkOrigins(c *Config) {
 			p.Hosts = append(p.Hosts, o.Host)
 		}
 	}
+	l.checkHostOf(p, "account_server", c.AccountServer.Host)
 	l.checkHostOf(p, "site", c.Site.Host)
 	l.checkHostOf(p, "sidecar.public_url", c.Sidecar.PublicURL.Host)
 }
@@ -255,7 +253,7 @@ func (l *loader) checkTunnels(e *Egress) {
 }
 
 func (l *loader) checkResolve(e *Egress) {
-	resolved := make(map[string]string, len(e.Resolve))
+	e.Fixed = make(map[string]netip.AddrPort, len(e.Resolve))
 	for name, text := range e.Resolve {
 		path := child("egress.resolve", name)
 		name = strings.ToLower(name)
@@ -265,21 +263,13 @@ func (l *loader) checkResolve(e *Egress) {
 			continue
 		}
 		target, ok := parseAddress(text)
-		switch {
-		case !ok:
+		if !ok || target.Addr().Zone() != "" {
 			l.problem(path, "must be an IP address, with or without a port", "write it as 10.0.0.1 or 127.0.0.1:9443")
-		case target.Port() == 0:
-			resolved[name] = target.Addr().String()
-		default:
-			resolved[name] = target.String()
 		}
+		e.Fixed[name] = target
 		if err := e.Policy.CheckEnvironment(h); err != nil {
 			l.warn(path, "is never used: "+err.Error(), "remove it")
 		}
-	}
-	e.Resolve = resolved
-	if err := (&egress.Dialer{Resolve: resolved}).Validate(); err != nil && len(l.problems) == 0 {
-		l.problem("egress.resolve", err.Error(), "")
 	}
 }
 

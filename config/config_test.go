@@ -100,7 +100,7 @@ func TestEverythingIsRead(t *testing.T) {
 			[]string{".docusign.net", ".docusign.com", ".esign.example.com", "127.0.0.1", "account.example.com", "www.example.com"}},
 		{"a single address becomes a network", c.Egress.AllowAddresses, []netip.Prefix{netip.MustParsePrefix("10.9.8.7/32"), netip.MustParsePrefix("fd00::/8")}},
 		{"a tunnel's host is in lower case", c.Egress.Tunnel[0].String(), "updates.example.org:443"},
-		{"a resolved host is in lower case", c.Egress.Resolve["account.example.com"], "127.0.0.1:9443"},
+		{"a resolved host is in lower case", c.Egress.Fixed["account.example.com"].String(), "127.0.0.1:9443"},
 		{"a resolver has a port", c.Egress.Resolver.String(), "10.0.0.53:53"},
 		{"a duration may have parts", c.Upstream.ResponseTimeout, 90 * time.Second},
 		{"a size has a unit", c.Limits.SOAPHeader, Size(1 << 20)},

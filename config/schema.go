@@ -171,6 +171,8 @@ type Egress struct {
 
 	// Policy is what follows from Hosts, Tunnel, environment, account_server and site.
 	Policy *egress.Policy `yaml:"-" json:"-"`
+	// Fixed is Resolve, read, by names in lower case; port 0 is the port that is asked for.
+	Fixed map[string]netip.AddrPort `yaml:"-" json:"-"`
 }
 
 // Upstream says how connections to DocuSign are made.

@@ -16,7 +16,7 @@ import (
 
 func DialerOf(cfg *config.Config, self func() []netip.AddrPort) *egress.Dialer {
 	d := &egress.Dialer{
-		Resolve: cfg.Egress.Resolve, Allow: cfg.Egress.AllowAddresses, Self: self, Timeout: cfg.Upstream.DialTimeout,
+		Resolve: cfg.Egress.Fixed, Allow: cfg.Egress.AllowAddresses, Self: self, Timeout: cfg.Upstream.DialTimeout,
 	}
 	if cfg.Egress.Resolver.IsValid() {
 		// One DNS server, asked directly: net.Resolver would read the hosts file that points DocuSign's names at this

@@ -87,7 +87,6 @@ func (p *Plan) connect(cfg *config.Config) (done func() error) {
 }
 
 func hostsFileOf(cfg *config.Config) HostsFile {
-	fixed := &egress.Dialer{Resolve: cfg.Egress.Resolve}
 	return HostsFile{
 		Path: hostsFilePath(), Read: os.ReadFile, Door: cfg.Listen.Hosts, Local: localAddress,
 		DocuSign: func(name string) bool {
@@ -102,7 +101,7 @@ func hostsFileOf(cfg *config.Config) HostsFile {
 			return cfg.Egress.Policy.CheckEnvironment(h)
 		},
 		Past: func(name string) bool {
-			_, ok := fixedAddress(fixed.Resolve, name)
+			_, ok := cfg.Egress.Fixed[name]
 			return ok || cfg.Egress.Resolver.IsValid() || cfg.Upstream.Proxy != (config.CompanyProxy{})
 		},
 	}
@@ -126,20 +125,13 @@ func localAddress(ip netip.Addr) (bool, error) {
 	}), err
 }
 
-// fixedAddress looks a name up in egress.resolve, where ".domain" stands for all names below it.
-func fixedAddress(resolve map[string]string, name string) (string, bool) {
-	if to, ok := resolve[name]; ok {
-		return to, true
+// fixedAddress looks a name up in egress.resolve.
+func fixedAddress(cfg *config.Config, name string) (string, bool) {
+	to, ok := cfg.Egress.Fixed[name]
+	if ok && to.Port() == 0 {
+		return to.Addr().String(), true
 	}
-	for i := range len(name) {
-		if name[i] != '.' {
-			continue
-		}
-		if to, ok := resolve[name[i:]]; ok {
-			return to, true
-		}
-	}
-	return "", false
+	return to.String(), ok
 }
 
 func networkOf(cfg *config.Config) (Network, *http.Transport) {
@@ -152,7 +144,7 @@ func networkOf(cfg *config.Config) (Network, *http.Transport) {
 	n := Network{
 		AccountServer: cfg.AccountServer.String(), Site: cfg.Site.String(), Dial: transport.DialContext, Roots: roots,
 		HTTP:  &http.Client{Transport: transport, Timeout: 20 * time.Second},
-		Fixed: func(host string) (string, bool) { return fixedAddress(cfg.Egress.Resolve, host) },
+		Fixed: func(host string) (string, bool) { return fixedAddress(cfg, host) },
 		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return lookup.LookupNetIP(ctx, "ip", host)
 		},

@@ -27,8 +27,8 @@ type entry struct {
 	rsa    leaf
 }
 
-// leaf is a certificate that is signed when it is first asked for, and again when it has grown old. Signing goes through
-// mu, so that clients arriving together cause one signature.
+// leaf is a certificate that is signed when it is first asked for, and again when it has grown old. Signing goes
+// through mu, so that clients arriving together cause one signature.
 type leaf struct {
 	mu      sync.Mutex
 	cert    *tls.Certificate // nil: not signed yet

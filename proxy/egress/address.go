@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // The rules by which an address is refused: short, few and fixed, hence fit for a metric's label.
@@ -95,20 +96,15 @@ func prefixes(texts ...string) []netip.Prefix {
 // nat64 is the well-known prefix of RFC 6052 §2.1. Behind DNS64 it is how an IPv6-only machine reaches DocuSign's IPv4
 // addresses, so it is judged by the address inside.
 func nat64(ip netip.Addr) (netip.Addr, bool) {
-	b := ip.As16()
-	if !ip.Is6() || b[0] != 0x00 || b[1] != 0x64 || b[2] != 0xff || b[3] != 0x9b {
+	if !netip.MustParsePrefix("64:ff9b::/96").Contains(ip) {
 		return netip.Addr{}, false
 	}
-	for _, v := range b[4:12] {
-		if v != 0 {
-			return netip.Addr{}, false
-		}
-	}
+	b := ip.As16()
 	return netip.AddrFrom4([4]byte(b[12:])), true
 }
 
-// guard judges the address of one connection, at the last moment before it is made.
-type guard struct {
+// judge judges the address of one connection, at the last moment before it is made.
+type judge struct {
 	host       Host
 	allow      []netip.Prefix
 	configured bool // the operator named this very address (a company proxy): only a loop is refused
@@ -116,7 +112,7 @@ type guard struct {
 	interfaces func() ([]net.Addr, error)
 }
 
-func (g *guard) check(to netip.AddrPort) error {
+func (g *judge) check(to netip.AddrPort) error {
 	ip := to.Addr().Unmap().WithZone("")
 	to = netip.AddrPortFrom(ip, to.Port())
 	loop, err := g.loops(to)
@@ -144,17 +140,12 @@ func (g *guard) check(to netip.AddrPort) error {
 	return g.refuse(to, r.rule, hint)
 }
 
-func (g *guard) refuse(to netip.AddrPort, rule, hint string) error {
+func (g *judge) refuse(to netip.AddrPort, rule, hint string) error {
 	return &RefusedError{Host: g.host, Addr: to, Rule: rule, Hint: hint}
 }
 
-func (g *guard) allowed(ip netip.Addr, exact bool) bool {
-	for _, p := range g.allow {
-		if p.Contains(ip) && (!exact || p.IsSingleIP()) {
-			return true
-		}
-	}
-	return false
+func (g *judge) allowed(ip netip.Addr, exact bool) bool {
+	return slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(ip) && (!exact || p.IsSingleIP()) })
 }
 
 func ruleFor(ip netip.Addr) *addressRule {
@@ -171,7 +162,7 @@ func ruleFor(ip netip.Addr) *addressRule {
 
 // loops reports whether to is one of the proxy's own listeners. A listener on the unspecified address answers on every
 // address of the machine.
-func (g *guard) loops(to netip.AddrPort) (bool, error) {
+func (g *judge) loops(to netip.AddrPort) (bool, error) {
 	if g.self == nil {
 		return false, nil
 	}
@@ -193,7 +184,7 @@ func (g *guard) loops(to netip.AddrPort) (bool, error) {
 	return false, nil
 }
 
-func (g *guard) local(ip netip.Addr) (bool, error) {
+func (g *judge) local(ip netip.Addr) (bool, error) {
 	if ip.IsLoopback() {
 		return true, nil
 	}

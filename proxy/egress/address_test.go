@@ -39,14 +39,14 @@ func TestAddressRules(t *testing.T) {
 		RuleReserved:  "240.0.0.1 255.255.255.255",
 	}
 	for want, addrs := range tests {
-		for _, a := range strings.Fields(addrs) {
-			g := &guard{}
+		for a := range strings.FieldsSeq(addrs) {
+			g := &judge{}
 			if got := rule(g.check(addrPort(a))); got != want {
 				t.Errorf("%s: %q, want %q", a, got, want)
 			}
 		}
 	}
-	if got := rule((&guard{}).check(netip.AddrPort{})); got != RuleUnknown {
+	if got := rule((&judge{}).check(netip.AddrPort{})); got != RuleUnknown {
 		t.Errorf("no address: %q", got)
 	}
 }
@@ -69,7 +69,7 @@ func TestAllow(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			g := &guard{allow: []netip.Prefix{netip.MustParsePrefix(tt.allow)}}
+			g := &judge{allow: []netip.Prefix{netip.MustParsePrefix(tt.allow)}}
 			if got := rule(g.check(addrPort(tt.addr))); got != tt.want {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
@@ -82,13 +82,13 @@ func TestRefusalSaysWhatToAdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := (&guard{host: h}).check(addrPort("10.1.2.3")).Error()
+	got := (&judge{host: h}).check(addrPort("10.1.2.3")).Error()
 	want := `egress: demo.docusign.net:443 leads to 10.1.2.3:443, which is refused (private): add "10.1.2.3/32" to ` +
 		`egress.allow_addresses if this address is meant`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := (&guard{host: h}).check(addrPort("224.0.0.1")).Error(); strings.Contains(got, "add") {
+	if got := (&judge{host: h}).check(addrPort("224.0.0.1")).Error(); strings.Contains(got, "add") {
 		t.Errorf("gives a hint that cannot help: %s", got)
 	}
 }
@@ -112,7 +112,7 @@ func TestSelf(t *testing.T) {
 	for _, tt := range tests {
 		for _, configured := range []bool{false, true} {
 			t.Run(tt.name, func(t *testing.T) {
-				g := &guard{
+				g := &judge{
 					allow: everything, configured: configured,
 					self: func() []netip.AddrPort { return []netip.AddrPort{netip.MustParseAddrPort(tt.listener)} },
 					interfaces: func() ([]net.Addr, error) {
@@ -130,7 +130,7 @@ func TestSelf(t *testing.T) {
 	}
 	t.Run("addresses that cannot be listed refuse the connection", func(t *testing.T) {
 		broken := errors.New("broken")
-		g := &guard{
+		g := &judge{
 			self:       func() []netip.AddrPort { return []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:443")} },
 			interfaces: func() ([]net.Addr, error) { return nil, broken },
 		}
@@ -141,7 +141,7 @@ func TestSelf(t *testing.T) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	g := &guard{}
+	g := &judge{}
 	to := addrPort("104.18.1.1")
 	b.ReportAllocs()
 	for b.Loop() {

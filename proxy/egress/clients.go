@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +36,6 @@ type Clients struct {
 	// address, so a slow hash must be remembered, and failures throttled, behind it. An error with a method Later, as
 	// translate.Error has, may say that the password was not checked.
 	Verify func(ctx context.Context, client netip.Addr, user string, password secret.Text) error
-	// Realm in the challenge; default "docusign-auth-proxy".
-	Realm string
 }
 
 // Admission is what Clients says about a request.
@@ -64,63 +63,49 @@ func (c *Clients) Admit(ctx context.Context, remote netip.AddrPort, proxyAuthori
 	}
 	user, password, ok := basic(proxyAuthorization)
 	if !ok {
-		return c.challenge(ReasonClientUnknown, "a proxy user and password are needed (Basic)")
+		return challenge(ReasonClientUnknown, "a proxy user and password are needed (Basic)")
 	}
 	err := c.Verify(ctx, remote.Addr(), user, password)
 	if err == nil {
 		return Admission{User: user, Reason: ReasonAdmitted}
 	}
+	wrong := challenge(ReasonClientCredential, "the proxy user or its password is wrong")
 	var unchecked interface {
 		Later() (status int, after time.Duration)
 	}
 	if !errors.As(err, &unchecked) {
-		return c.challenge(ReasonClientCredential, "the proxy user or its password is wrong")
+		return wrong
 	}
 	switch status, after := unchecked.Later(); status {
 	case 0:
+		return wrong
 	case http.StatusTooManyRequests:
-		return Admission{
-			Status: status, RetryAfter: after, Reason: ReasonThrottled,
-			Detail: "too many wrong proxy passwords from this address",
-		}
+		const detail = "too many wrong proxy passwords from this address"
+		return Admission{Status: status, RetryAfter: after, Reason: ReasonThrottled, Detail: detail}
 	default:
-		return Admission{
-			Status: status, RetryAfter: after, Reason: ReasonBusy, Detail: "too many passwords are being checked at once",
-		}
+		const detail = "too many passwords are being checked at once"
+		return Admission{Status: status, RetryAfter: after, Reason: ReasonBusy, Detail: detail}
 	}
-	return c.challenge(ReasonClientCredential, "the proxy user or its password is wrong")
 }
 
 // AdmitAddress judges by the address alone, for the doors whose clients know no proxy: sidecar and hosts file.
 func (c *Clients) AdmitAddress(remote netip.AddrPort) Admission {
 	ip := remote.Addr().Unmap().WithZone("")
-	if c.allows(ip) {
+	if c.Allow == nil && ip.IsLoopback() || anyContains(c.Allow, ip) {
 		return Admission{Reason: ReasonAdmitted}
 	}
 	detail := "clients must come from this machine"
 	if ip.IsValid() {
-		detail = fmt.Sprintf(
-			"%s is not a client of this proxy: add %q to egress.clients if it should be", ip, netip.PrefixFrom(ip, ip.BitLen()),
-		)
+		detail = fmt.Sprintf("%s is not a client of this proxy: add %q to egress.clients if it should be",
+			ip, netip.PrefixFrom(ip, ip.BitLen()))
 	}
 	return Admission{Status: http.StatusForbidden, Reason: ReasonClientAddress, Detail: detail}
 }
 
-func (c *Clients) allows(ip netip.Addr) bool {
-	if c.Allow == nil {
-		return ip.IsLoopback()
-	}
-	return anyContains(c.Allow, ip)
-}
-
-func (c *Clients) challenge(reason, detail string) Admission {
-	realm := c.Realm
-	if realm == "" {
-		realm = "docusign-auth-proxy"
-	}
+func challenge(reason, detail string) Admission {
 	return Admission{
 		Status:    http.StatusProxyAuthRequired,
-		Challenge: fmt.Sprintf("Basic realm=%q", realm),
+		Challenge: `Basic realm="docusign-auth-proxy"`,
 		Reason:    reason,
 		Detail:    detail,
 	}
@@ -145,10 +130,5 @@ func basic(header string) (user string, password secret.Text, ok bool) {
 }
 
 func anyContains(prefixes []netip.Prefix, ip netip.Addr) bool {
-	for _, p := range prefixes {
-		if p.Contains(ip) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

@@ -27,7 +27,7 @@ func TestAdmit(t *testing.T) {
 	listed := &egress.Clients{Allow: []netip.Prefix{
 		netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("fd00::/8"),
 	}}
-	users := &egress.Clients{Realm: `a "realm"`, Verify: func(
+	users := &egress.Clients{Verify: func(
 		_ context.Context, _ netip.Addr, user string, password secret.Text,
 	) error {
 		switch {
@@ -104,7 +104,7 @@ func TestAdmit(t *testing.T) {
 	}
 	if a := users.Admit(
 		context.Background(), netip.MustParseAddrPort("127.0.0.1:1"), "",
-	); a.Challenge != `Basic realm="a \"realm\""` {
+	); a.Challenge != `Basic realm="docusign-auth-proxy"` {
 		t.Errorf("challenge %s", a.Challenge)
 	}
 	if a := listed.Admit(

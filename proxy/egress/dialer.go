@@ -1,9 +1,8 @@
 package egress
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -21,14 +20,13 @@ type Lookup interface {
 
 // Dialer opens the proxy's own connections to the outside. Each address is judged when the socket is about to connect
 // to it, after name resolution, so that no DNS answer can lead inside. The zero value reaches public addresses only. It
-// is not changed while in use; Validate it once after filling it. Safe for concurrent use.
+// is not changed while in use. Safe for concurrent use.
 type Dialer struct {
 	// Lookup resolves names; nil means the system's resolver with its hosts file.
 	Lookup Lookup
-	// Resolve gives fixed addresses that spare the resolver, by lower-case name, or for all names below a domain by
-	// ".domain"; the exact name wins. The value is an address, "10.0.0.1" or "::1", or one with another port,
-	// "127.0.0.1:9443" or "[::1]:9443". The address is judged like any other, so an inner one also belongs into Allow.
-	Resolve map[string]string
+	// Resolve gives fixed addresses that spare the resolver, by lower-case name; port 0 is the port that was asked for.
+	// The address is judged like any other, so an inner one also belongs into Allow.
+	Resolve map[string]netip.AddrPort
 	// Allow lists the networks that may be reached although they are not public. A metadata service is opened only by an
 	// entry for its single address, and multicast, reserved and unspecified addresses by none.
 	Allow []netip.Prefix
@@ -36,25 +34,8 @@ type Dialer struct {
 	Self func() []netip.AddrPort
 	// Timeout of one DialContext; default DefaultDialTimeout.
 	Timeout time.Duration
-	// KeepAlive as in net.Dialer; default 15 s.
-	KeepAlive time.Duration
 	// Interfaces lists this machine's addresses; default net.InterfaceAddrs.
 	Interfaces func() ([]net.Addr, error)
-}
-
-// Validate reports every malformed entry of Resolve.
-func (d *Dialer) Validate() error {
-	var problems []error
-	for name, to := range d.Resolve {
-		bare := strings.TrimPrefix(name, ".")
-		if h, err := ParseHost(bare, 443); err != nil || h.Name() != bare {
-			problems = append(problems, fmt.Errorf("egress: resolve %q: not a host name in lower case without port", name))
-		}
-		if _, err := parseFixed(to, 443); err != nil {
-			problems = append(problems, fmt.Errorf("egress: resolve %q: %w", name, err))
-		}
-	}
-	return errors.Join(problems...)
 }
 
 // DialContext connects to addr ("host:port"); network is tcp, tcp4 or tcp6. Errors: *HostError for a malformed addr,
@@ -67,24 +48,16 @@ func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 	if err != nil {
 		return nil, err
 	}
-	timeout := d.Timeout
-	if timeout == 0 {
-		timeout = DefaultDialTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(d.Timeout, DefaultDialTimeout))
 	defer cancel()
 	return d.dial(ctx, network, h, false)
 }
 
 // dial reaches h. A configured host was named by the operator as such: only a loop is refused.
 func (d *Dialer) dial(ctx context.Context, network string, h Host, configured bool) (net.Conn, error) {
-	dialer := d.dialer(&guard{host: h, allow: d.Allow, configured: configured, self: d.Self, interfaces: d.Interfaces})
-	if to, ok := d.fixed(h.name); ok {
-		target, err := parseFixed(to, h.port)
-		if err != nil {
-			return nil, err
-		}
-		return dialer.DialContext(ctx, network, target.String())
+	dialer := d.dialer(&judge{host: h, allow: d.Allow, configured: configured, self: d.Self, interfaces: d.Interfaces})
+	if to, ok := d.Resolve[h.name]; ok {
+		return dialer.DialContext(ctx, network, netip.AddrPortFrom(to.Addr(), cmp.Or(to.Port(), h.port)).String())
 	}
 	if d.Lookup == nil || h.addr.IsValid() {
 		return dialer.DialContext(ctx, network, h.String())
@@ -96,9 +69,8 @@ func (d *Dialer) dial(ctx context.Context, network string, h Host, configured bo
 	return race(ctx, dialer, network, h, ips)
 }
 
-func (d *Dialer) dialer(g *guard) *net.Dialer {
+func (d *Dialer) dialer(g *judge) *net.Dialer {
 	return &net.Dialer{
-		KeepAlive: d.KeepAlive,
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			to, err := netip.ParseAddrPort(address)
 			if err != nil {
@@ -107,33 +79,4 @@ func (d *Dialer) dialer(g *guard) *net.Dialer {
 			return g.check(to)
 		},
 	}
-}
-
-func (d *Dialer) fixed(name string) (string, bool) {
-	if to, ok := d.Resolve[name]; ok {
-		return to, true
-	}
-	for i := range len(name) {
-		if name[i] != '.' {
-			continue
-		}
-		if to, ok := d.Resolve[name[i:]]; ok {
-			return to, true
-		}
-	}
-	return "", false
-}
-
-func parseFixed(to string, port uint16) (netip.AddrPort, error) {
-	if ip, err := netip.ParseAddr(to); err == nil && ip.Zone() == "" {
-		return netip.AddrPortFrom(ip, port), nil
-	}
-	h, err := ParseHost(to, port)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	if !h.addr.IsValid() {
-		return netip.AddrPort{}, fmt.Errorf("egress: %q is not an address", to)
-	}
-	return netip.AddrPortFrom(h.addr, h.port), nil
 }

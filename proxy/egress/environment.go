@@ -2,6 +2,7 @@ package egress
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -59,9 +60,8 @@ type EnvironmentError struct {
 
 func (e *EnvironmentError) Error() string {
 	if e.Is == UnknownEnvironment {
-		return fmt.Sprintf("%s does not tell which environment of DocuSign it belongs to, and calls are carried out in %s "+
-			"here",
-			e.Host.name, e.Wanted)
+		return fmt.Sprintf("%s does not tell which environment of DocuSign it belongs to, "+
+			"and calls are carried out in %s here", e.Host.name, e.Wanted)
 	}
 	return fmt.Sprintf("%s belongs to DocuSign's %s environment, and calls are carried out in %s here",
 		e.Host.name, e.Is, e.Wanted)
@@ -89,10 +89,5 @@ func (p *Policy) CheckEnvironment(h Host) error {
 }
 
 func (p *Policy) lists(h Host) bool {
-	for _, listed := range p.Hosts {
-		if listed.name == h.name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Hosts, func(listed Host) bool { return listed.name == h.name })
 }

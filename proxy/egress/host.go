@@ -62,8 +62,8 @@ func splitPort(s string, defaultPort uint16) (name string, port uint16, err erro
 			return "", 0, errors.New("text after the closing bracket")
 		}
 		digits = strings.TrimPrefix(digits, ":")
-	} else if i := strings.IndexByte(s, ':'); i >= 0 {
-		name, digits = s[:i], s[i+1:]
+	} else if before, after, ok := strings.Cut(s, ":"); ok {
+		name, digits = before, after
 		if strings.Contains(digits, ":") {
 			return "", 0, errors.New("put an IPv6 address into brackets: [::1]:443")
 		}
@@ -123,7 +123,8 @@ func addressHost(ip netip.Addr) Host {
 }
 
 // CheckName takes names of the letters, digits and hyphens of RFC 1123 §2.1, and the underscore that Windows machine
-// names carry. Refusing a final hyphen also refuses an xn-- label that hides a plain ASCII name (RFC 3492 §5: it ends in one).
+// names carry. Refusing a final hyphen also refuses an xn-- label that hides a plain ASCII name (RFC 3492 §5: it ends
+// in one).
 func CheckName(s string) error {
 	if s == "" {
 		return errors.New("the name is missing")

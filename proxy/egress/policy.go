@@ -51,54 +51,17 @@ type Decision struct {
 func DefaultSuffixes() []string { return []string{"docusign.net", "docusign.com"} }
 
 // Policy says which hosts are reached, and how. The zero value intercepts DocuSign and refuses the rest.
-// It is not changed while in use; Validate it once after filling it.
+// It is not changed while in use.
 type Policy struct {
-	// Suffixes are the domains whose hosts are intercepted, themselves included; a leading dot makes no difference.
-	// Default DefaultSuffixes; setting it replaces the default.
+	// Suffixes are the domains whose hosts are intercepted on ports 443 and 80, themselves included; a leading dot makes
+	// no difference. Default DefaultSuffixes; setting it replaces the default.
 	Suffixes []string
-	// Ports on which those hosts are intercepted. Default 443 and 80.
-	Ports []uint16
 	// Hosts are intercepted too, each on exactly its port: an account server of one's own, the sandbox.
 	Hosts []Host
 	// Tunnels are the other hosts the old server needs, passed through as they are.
 	Tunnels []Host
 	// Environment that calls are carried out in: DocuSign's hosts of another one are refused. AnyEnvironment refuses none.
 	Environment Environment
-}
-
-// Validate reports every entry that is malformed or can never take effect.
-func (p *Policy) Validate() error {
-	var problems []error
-	for _, s := range p.Suffixes {
-		name := strings.TrimPrefix(s, ".")
-		h, err := ParseHost(name, 443)
-		if err != nil || h.Name() != name || h.addr.IsValid() || !strings.Contains(name, ".") {
-			problems = append(problems, fmt.Errorf("egress: suffix %q is not a domain such as docusign.net, in lower case", s))
-		}
-	}
-	if slices.Contains(p.Ports, 0) {
-		problems = append(problems, errors.New("egress: port 0 cannot be intercepted"))
-	}
-	for _, h := range slices.Concat(p.Hosts, p.Tunnels) {
-		if h.name == "" || h.port == 0 {
-			problems = append(problems, errors.New("egress: a listed host without name or port"))
-		}
-	}
-	for _, h := range p.Hosts {
-		problems = append(problems, p.CheckEnvironment(h))
-	}
-	for _, h := range p.Tunnels {
-		if p.NoTunnel(h) {
-			problems = append(
-				problems,
-				fmt.Errorf(
-					"egress: tunnel %q is a DocuSign host: it is intercepted, never tunnelled, or a legacy password would pass unseen",
-					h,
-				),
-			)
-		}
-	}
-	return errors.Join(problems...)
 }
 
 // NoTunnel reports whether h is DocuSign's, intercepted or not, and so never a tunnel: a legacy password would pass
@@ -110,15 +73,14 @@ func (p *Policy) NoTunnel(h Host) bool {
 
 // Decide says what to do with a request for h. A DocuSign host is never tunnelled, listed or not.
 func (p *Policy) Decide(h Host) Decision {
-	var wrong *EnvironmentError
-	if errors.As(p.CheckEnvironment(h), &wrong) {
+	if wrong, ok := errors.AsType[*EnvironmentError](p.CheckEnvironment(h)); ok {
 		return Decision{Reason: ReasonEnvironment, Detail: wrong.Error(), NextStep: wrong.NextStep()}
 	}
 	if slices.Contains(p.Hosts, h) {
 		return Decision{Action: Intercept, Reason: ReasonDocuSign}
 	}
 	if p.under(h) {
-		if p.intercepts(h.port) {
+		if h.port == 443 || h.port == 80 {
 			return Decision{Action: Intercept, Reason: ReasonDocuSign}
 		}
 		return Decision{
@@ -137,9 +99,8 @@ func (p *Policy) Decide(h Host) Decision {
 	}
 	return Decision{
 		Reason: ReasonNotListed,
-		Detail: fmt.Sprintf(
-			"%s is neither DocuSign nor listed: add %q to egress.tunnel if the program needs it", h, h.String(),
-		),
+		Detail: fmt.Sprintf("%s is neither DocuSign nor listed: add %[1]q to egress.tunnel if the program needs it",
+			h.String()),
 	}
 }
 
@@ -150,25 +111,14 @@ func (p *Policy) under(h Host) bool {
 	if h.addr.IsValid() || h.name == otherProduct {
 		return false
 	}
-	if p.Suffixes == nil {
-		return below(h.name, "docusign.net") || below(h.name, "docusign.com")
+	suffixes := p.Suffixes
+	if suffixes == nil {
+		suffixes = DefaultSuffixes()
 	}
-	for _, s := range p.Suffixes {
-		if below(h.name, strings.TrimPrefix(s, ".")) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(suffixes, func(s string) bool { return below(h.name, strings.TrimPrefix(s, ".")) })
 }
 
 func below(name, domain string) bool {
 	rest, ok := strings.CutSuffix(name, domain)
 	return ok && domain != "" && (rest == "" || rest[len(rest)-1] == '.')
-}
-
-func (p *Policy) intercepts(port uint16) bool {
-	if p.Ports == nil {
-		return port == 443 || port == 80
-	}
-	return slices.Contains(p.Ports, port)
 }

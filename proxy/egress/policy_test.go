@@ -12,7 +12,7 @@ func TestDecide(t *testing.T) {
 		Hosts:   []egress.Host{host(t, "127.0.0.1:9443"), host(t, "account.example:443")},
 		Tunnels: []egress.Host{host(t, "updates.example.com:443"), host(t, "demo.docusign.net:8443"), host(t, "[::1]:25")},
 	}
-	own := &egress.Policy{Suffixes: []string{".esign.example"}, Ports: []uint16{8443}}
+	own := &egress.Policy{Suffixes: []string{".esign.example"}}
 	var zero egress.Policy
 	tests := []struct {
 		name   string
@@ -41,9 +41,8 @@ func TestDecide(t *testing.T) {
 		},
 		{"a further intercepted address", listed, "127.0.0.1:9443", egress.Intercept, egress.ReasonDocuSign},
 		{"a further intercepted address on another port", listed, "127.0.0.1:443", egress.Refuse, egress.ReasonNotListed},
-		{"a suffix of one's own", own, "a.esign.example:8443", egress.Intercept, egress.ReasonDocuSign},
-		{"a suffix of one's own replaces the default", own, "demo.docusign.net:8443", egress.Refuse, egress.ReasonNotListed},
-		{"ports of one's own replace the default", own, "a.esign.example:443", egress.Refuse, egress.ReasonDocuSignPort},
+		{"a suffix of one's own", own, "a.esign.example:443", egress.Intercept, egress.ReasonDocuSign},
+		{"a suffix of one's own replaces the default", own, "demo.docusign.net:443", egress.Refuse, egress.ReasonNotListed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -81,7 +80,7 @@ func TestEnvironmentOfAHost(t *testing.T) {
 		egress.AnyEnvironment: "services.docusign.net demo.example.com docusign.net.example.com demodocusign.net 127.0.0.1 " +
 			"[::1]",
 	} {
-		for _, h := range strings.Fields(hosts) {
+		for h := range strings.FieldsSeq(hosts) {
 			if got := egress.EnvironmentOf(host(t, h)); got != want {
 				t.Errorf("%s: %q, want %q", h, got, want)
 			}
@@ -115,15 +114,6 @@ func TestAPolicyKeepsToItsEnvironment(t *testing.T) {
 			t.Errorf("%s in %q: %s", tt.host, tt.policy.Environment, d.Reason)
 		}
 	}
-	demo.Hosts, demo.Tunnels = append(
-		demo.Hosts, host(t, "na3.docusign.net"),
-	), []egress.Host{host(t, "services.docusign.net")}
-	err := demo.Validate()
-	for _, want := range []string{"na3.docusign.net belongs to", "services.docusign.net"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Validate: %v, want in it %q", err, want)
-		}
-	}
 }
 
 func TestDocuSign(t *testing.T) {
@@ -138,30 +128,7 @@ func TestDocuSign(t *testing.T) {
 	}
 }
 
-func TestValidatePolicy(t *testing.T) {
-	good := egress.Policy{Suffixes: egress.DefaultSuffixes(), Tunnels: []egress.Host{host(t, "a.example")}}
-	if err := good.Validate(); err != nil {
-		t.Error(err)
-	}
-	bad := egress.Policy{
-		Suffixes: []string{"net", "DocuSign.net", "", ".", "10.0.0.1", "a b.net", "docusign.net:443"},
-		Ports:    []uint16{443, 0},
-		Tunnels:  []egress.Host{{}, host(t, "x.esign.example")},
-	}
-	bad.Suffixes = append(bad.Suffixes, "esign.example")
-	err := bad.Validate()
-	if err == nil {
-		t.Fatal("took a bad policy")
-	}
-	for _, want := range []string{
-		`"net"`, `"DocuSign.net"`, `""`, `"."`, `"10.0.0.1"`, `"a b.net"`, `"docusign.net:443"`, "port 0", "without name",
-		"x.esign.example",
-	} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("does not report %s:\n%v", want, err)
-		}
-	}
-	// What Validate refuses must still open nothing.
+func TestAnEmptySuffixMatchesNothing(t *testing.T) {
 	if d := (&egress.Policy{Suffixes: []string{"", "."}}).Decide(host(t, "a.example")); d.Action != egress.Refuse {
 		t.Errorf("an empty suffix matches: %v", d)
 	}

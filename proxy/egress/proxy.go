@@ -3,6 +3,7 @@ package egress
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -82,11 +83,7 @@ func (p *Proxy) DialContext(ctx context.Context, network, addr string) (net.Conn
 	if err := p.permits(target); err != nil {
 		return nil, err
 	}
-	timeout := p.Timeout
-	if timeout == 0 {
-		timeout = DefaultConnectTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.Timeout, DefaultConnectTimeout))
 	defer cancel()
 	conn, err := p.open(ctx)
 	if err != nil {
@@ -110,7 +107,7 @@ func (p *Proxy) dialer() *Dialer {
 func (p *Proxy) permits(target Host) error {
 	if ip, ok := target.Addr(); ok {
 		d := p.dialer()
-		g := &guard{host: target, allow: d.Allow, self: d.Self, interfaces: d.Interfaces}
+		g := &judge{host: target, allow: d.Allow, self: d.Self, interfaces: d.Interfaces}
 		if err := g.check(netip.AddrPortFrom(ip, target.port)); err != nil {
 			return err
 		}
@@ -172,7 +169,7 @@ func (p *Proxy) connect(ctx context.Context, conn net.Conn, target Host) (net.Co
 	if err != nil || len(early) == 0 {
 		return conn, err
 	}
-	return &headedConn{Conn: conn, head: bytes.NewReader(bytes.Clone(early))}, nil
+	return &headedConn{Conn: conn, r: io.MultiReader(bytes.NewReader(bytes.Clone(early)), conn)}, nil
 }
 
 func (p *Proxy) request(target Host) []byte {
@@ -205,12 +202,7 @@ func readAnswer(r *bufio.Reader) (status int, err error) {
 // headedConn first gives back what the far side sent right behind the proxy's answer.
 type headedConn struct {
 	net.Conn
-	head *bytes.Reader
+	r io.Reader
 }
 
-func (c *headedConn) Read(b []byte) (int, error) {
-	if c.head.Len() > 0 {
-		return c.head.Read(b)
-	}
-	return c.Conn.Read(b)
-}
+func (c *headedConn) Read(b []byte) (int, error) { return c.r.Read(b) }

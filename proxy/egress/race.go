@@ -29,50 +29,42 @@ func race(ctx context.Context, d *net.Dialer, network string, h Host, ips []neti
 		conn net.Conn
 		err  error
 	}
-	results := make(chan result, 2)
-	start := func(ips []netip.Addr) {
-		go func() {
-			var got result
-			defer func() { results <- got }()
+	results, leadFailed, done := make(chan result), make(chan struct{}), make(chan struct{})
+	defer close(done)
+	attempt := func(ips []netip.Addr) {
+		var got result
+		func() {
 			defer panics.Into(&got.err)
 			got.conn, got.err = serially(ctx, d, network, h, ips)
 		}()
-	}
-	start(lead)
-	delay := time.NewTimer(fallbackDelay)
-	defer delay.Stop()
-	running, started := 1, false
-	var failed error
-	for {
 		select {
-		case <-delay.C:
-			if !started {
-				start(rest)
-				running, started = running+1, true
-			}
-		case r := <-results:
-			running--
-			if r.err == nil {
-				cancel()
-				if running > 0 {
-					go func() {
-						if late := <-results; late.conn != nil {
-							_ = late.conn.Close()
-						}
-					}()
-				}
-				return r.conn, nil
-			}
-			failed = errors.Join(failed, r.err)
-			if !started {
-				start(rest)
-				running, started = running+1, true
-			}
-			if running == 0 {
-				return nil, failed
+		case results <- got:
+		case <-done:
+			if got.conn != nil {
+				_ = got.conn.Close() // it comes too late
 			}
 		}
 	}
+	go attempt(lead)
+	go func() {
+		select {
+		case <-leadFailed:
+		case <-time.After(fallbackDelay):
+		case <-done:
+			return
+		}
+		attempt(rest)
+	}()
+	first := <-results
+	if first.err == nil {
+		return first.conn, nil
+	}
+	close(leadFailed) // or the other one has failed already
+	second := <-results
+	if second.err == nil {
+		return second.conn, nil
+	}
+	return nil, errors.Join(first.err, second.err)
 }
 
 func byFamily(ips []netip.Addr) (lead, rest []netip.Addr) {

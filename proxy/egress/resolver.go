@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -11,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -48,36 +50,19 @@ func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]net
 	if network != "ip6" {
 		types = append(types, dnsmessage.TypeA)
 	}
-	type result struct {
-		ips []netip.Addr
-		err error
-	}
-	results := make([]chan result, len(types))
+	answers, errs := make([][]netip.Addr, len(types)), make([]error, len(types))
+	var wg sync.WaitGroup
 	for i, t := range types {
-		results[i] = make(chan result, 1)
-		go func() {
-			var got result
-			defer func() { results[i] <- got }()
-			defer panics.Into(&got.err)
-			got.ips, got.err = r.ask(ctx, dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET})
-		}()
+		wg.Go(func() {
+			defer panics.Into(&errs[i])
+			answers[i], errs[i] = r.ask(ctx, dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET})
+		})
 	}
-	var ips []netip.Addr
-	var failed error
-	for _, c := range results {
-		got := <-c
-		ips = append(ips, got.ips...)
-		if got.err != nil && failed == nil {
-			failed = got.err
-		}
-	}
-	if len(ips) > 0 {
+	wg.Wait()
+	if ips := slices.Concat(answers...); len(ips) > 0 {
 		return ips[:min(len(ips), maxAddresses)], nil
 	}
-	if failed == nil {
-		failed = errNoSuchHost
-	}
-	return nil, r.dnsError(host, failed)
+	return nil, r.dnsError(host, cmp.Or(append(errs, errNoSuchHost)...))
 }
 
 var (
@@ -113,13 +98,9 @@ func (r *Resolver) ask(ctx context.Context, q dnsmessage.Question) ([]netip.Addr
 }
 
 func (r *Resolver) askServer(ctx context.Context, server netip.AddrPort, q dnsmessage.Question) ([]netip.Addr, error) {
-	query, id, err := packQuery(q)
-	if err != nil {
-		return nil, err
-	}
-	ips, truncated, err := r.exchange(ctx, "udp", server, query, id, q)
+	ips, truncated, err := r.exchange(ctx, "udp", server, q)
 	if err == nil && truncated {
-		ips, _, err = r.exchange(ctx, "tcp", server, query, id, q)
+		ips, _, err = r.exchange(ctx, "tcp", server, q)
 	}
 	return ips, err
 }
@@ -141,13 +122,13 @@ func packQuery(q dnsmessage.Question) (query []byte, id uint16, err error) {
 }
 
 func (r *Resolver) exchange(
-	ctx context.Context, network string, server netip.AddrPort, query []byte, id uint16, q dnsmessage.Question,
+	ctx context.Context, network string, server netip.AddrPort, q dnsmessage.Question,
 ) (ips []netip.Addr, truncated bool, err error) {
-	timeout := r.Timeout
-	if timeout == 0 {
-		timeout = defaultQueryTimeout
+	query, id, err := packQuery(q)
+	if err != nil {
+		return nil, false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultQueryTimeout))
 	defer cancel()
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, network, server.String())
@@ -157,44 +138,39 @@ func (r *Resolver) exchange(
 	defer func() { _ = conn.Close() }()
 	release := bind(ctx, conn)
 	defer release()
-	if network == "tcp" {
-		return exchangeStream(conn, query, id, q)
+	stream := network == "tcp"
+	if stream { // RFC 1035 §4.2.2
+		query = append(binary.BigEndian.AppendUint16(nil, uint16(len(query))), query...)
 	}
-	return exchangeDatagrams(conn, query, id, q)
-}
-
-// exchangeDatagrams skips what answers another question: a late answer, or a forged one.
-func exchangeDatagrams(conn net.Conn, query []byte, id uint16, q dnsmessage.Question) ([]netip.Addr, bool, error) {
 	if _, err := conn.Write(query); err != nil {
 		return nil, false, err
 	}
-	buf := make([]byte, maxDatagram)
 	for {
-		n, err := conn.Read(buf)
+		message, err := receive(conn, stream)
 		if err != nil {
 			return nil, false, err
 		}
-		ips, truncated, err := parseAnswer(buf[:n], id, q)
-		if !errors.Is(err, errMismatch) {
+		ips, truncated, err := parseAnswer(message, id, q)
+		// A datagram that answers another question is a late answer, or a forged one.
+		if stream || !errors.Is(err, errMismatch) {
 			return ips, truncated, err
 		}
 	}
 }
 
-func exchangeStream(conn net.Conn, query []byte, id uint16, q dnsmessage.Question) ([]netip.Addr, bool, error) {
-	framed := binary.BigEndian.AppendUint16(nil, uint16(len(query)))
-	if _, err := conn.Write(append(framed, query...)); err != nil {
-		return nil, false, err
+func receive(conn net.Conn, stream bool) ([]byte, error) {
+	if !stream {
+		message := make([]byte, maxDatagram)
+		n, err := conn.Read(message)
+		return message[:n], err
 	}
 	var size [2]byte
 	if _, err := io.ReadFull(conn, size[:]); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	answer := make([]byte, binary.BigEndian.Uint16(size[:]))
-	if _, err := io.ReadFull(conn, answer); err != nil {
-		return nil, false, err
-	}
-	return parseAnswer(answer, id, q)
+	message := make([]byte, binary.BigEndian.Uint16(size[:]))
+	_, err := io.ReadFull(conn, message)
+	return message, err
 }
 
 // parseAnswer takes every address in the answer section: a recursive resolver puts the chain of aliases there.
