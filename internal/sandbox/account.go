@@ -72,10 +72,7 @@ func (a accountServer) answer(r request) answer {
 }
 
 func oauthAnswer(r request, status int, v any) answer {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // plain structs always marshal
-	}
+	body, _ := json.Marshal(v) // plain structs always marshal
 	r.header.Set("Cache-Control", "no-store")
 	r.header.Set("X-DocuSign-TraceToken", newGUID())
 	return answer{status: status, contentType: typeJSON, body: body}
@@ -150,7 +147,10 @@ func (a accountServer) grantAssertion(r request, assertion string) (*grantedToke
 	if err := checkTimes(claims, a.now()); err != nil {
 		return nil, err
 	}
-	if aud, ok := claims["aud"].(string); !ok || !slices.Contains(a.audiences(r), aud) {
+	// The account server's name, or its address where there is no name.
+	aud, _ := claims["aud"].(string)
+	named := aud == strings.TrimPrefix(a.origin(a.accountHost), "https://")
+	if !named && (r.host != "" || aud != r.Host) {
 		return nil, invalidGrant("no_valid_keys_or_signatures")
 	}
 	g, err := a.authorize(claims)
@@ -158,18 +158,6 @@ func (a accountServer) grantAssertion(r request, assertion string) (*grantedToke
 		return nil, err
 	}
 	return a.issue(g), nil
-}
-
-// audiences are the accepted aud claims: the account server's name, and the address where there is no name.
-func (a accountServer) audiences(r request) []string {
-	own := []string{a.accountHost}
-	if address, ok := a.addresses[a.accountHost]; ok {
-		own = []string{address}
-	}
-	if r.host == "" {
-		own = append(own, r.Host)
-	}
-	return own
 }
 
 // verify checks the header and the signature against the keys of iss.

@@ -33,10 +33,7 @@ func (c *core) Leaks() []string {
 }
 
 func spellings(password string) []string {
-	quoted, err := json.Marshal(password)
-	if err != nil {
-		panic(err) // a string always marshals
-	}
+	quoted, _ := json.Marshal(password) // a string always marshals
 	var latin1 []byte
 	for _, r := range password {
 		latin1 = append(latin1, byte(r))

@@ -3,66 +3,39 @@ package sandbox
 import (
 	"cmp"
 	"encoding/base64"
-	"slices"
 	"strconv"
 	"strings"
-
-	"docusign-auth-proxy/internal/services"
 )
 
-// operation carries out one SOAP operation; run yields the content of its Result element.
+// operation carries out one SOAP operation: named finds what the request names, result yields the content of the
+// Result element.
 type operation struct {
-	of   []services.Credential // the services that have it, by what they read
-	name string
-	find func(*soapCall) *apiError // what the operation names, before run
-	run  func(*soapCall) (any, *apiError)
+	named  func(*soapCall) *apiError
+	result func(*soapCall) (any, *apiError)
 }
 
-// operations are those that the sandbox carries out, beside Ping (PROTOCOL.md §4.5 to §4.7).
-func operations() []operation {
-	envelopes := []services.Credential{services.UsernameToken, services.HeaderOrToken}
-	tokens := []services.Credential{services.UsernameToken, services.HeaderOrToken, services.Body}
-	login, management := []services.Credential{services.Body}, []services.Credential{services.Header}
-	return []operation{
-		{login, "Login", nil, soapLogin},
-		{envelopes, "CreateAndSendEnvelope", (*soapCall).findAccountNamed, soapCreate},
-		{envelopes, "CreateEnvelope", (*soapCall).findAccountNamed, soapCreate},
-		{envelopes, "SendEnvelope", (*soapCall).findEnvelope, soapSend},
-		{envelopes, "RequestStatus", (*soapCall).findEnvelope, soapStatus},
-		{envelopes, "RequestStatusEx", (*soapCall).findEnvelope, soapStatus},
-		{envelopes, "RequestPDF", (*soapCall).findEnvelope, soapPDF},
-		{envelopes, "VoidEnvelope", (*soapCall).findEnvelope, soapVoid},
-		{tokens, "GetAuthenticationToken", (*soapCall).findAccountNamed, soapView},
-		{tokens, "RequestSenderToken", (*soapCall).findEnvelope, soapView},
-		{tokens, "RequestCorrectToken", (*soapCall).findEnvelope, soapView},
-		{envelopes, "RequestRecipientToken", (*soapCall).findEnvelope, soapView},
-		{envelopes, "GetAccountMembershipFeaturesList", (*soapCall).findAccountNamed, soapFeatures},
-		{management, "GetEncryptedPassword", nil, soapPassword},
-		{management, "GetMembershipSummary", nil, soapMemberships},
+// operations are those that the sandbox carries out, by name (PROTOCOL.md §4.5 to §4.7).
+func operations() map[string]operation {
+	nothing := func(*soapCall) *apiError { return nil }
+	account, envelope := (*soapCall).findAccountNamed, (*soapCall).findEnvelope
+	return map[string]operation{
+		"CreateAndSendEnvelope":            {account, soapCreate},
+		"CreateEnvelope":                   {account, soapCreate},
+		"GetAccountMembershipFeaturesList": {account, soapFeatures},
+		"GetAuthenticationToken":           {account, soapView},
+		"GetEncryptedPassword":             {nothing, soapPassword},
+		"GetMembershipSummary":             {nothing, soapMemberships},
+		"Login":                            {nothing, soapLogin},
+		"Ping":                             {nothing, soapPing},
+		"RequestCorrectToken":              {envelope, soapView},
+		"RequestPDF":                       {envelope, soapPDF},
+		"RequestRecipientToken":            {envelope, soapView},
+		"RequestSenderToken":               {envelope, soapView},
+		"RequestStatus":                    {envelope, soapStatus},
+		"RequestStatusEx":                  {envelope, soapStatus},
+		"SendEnvelope":                     {envelope, soapSend},
+		"VoidEnvelope":                     {envelope, soapVoid},
 	}
-}
-
-// carryOut finds what the operation names and runs it.
-func (o operation) carryOut(c *soapCall) (any, *apiError) {
-	if o.find != nil {
-		if denied := o.find(c); denied != nil {
-			return nil, denied
-		}
-	}
-	return o.run(c)
-}
-
-// operation finds what the sandbox does for the operation of the call.
-func (c *soapCall) operation() (operation, bool) {
-	if c.msg.Operation == "Ping" {
-		return operation{run: func(*soapCall) (any, *apiError) { return true, nil }}, true
-	}
-	for _, o := range operations() {
-		if o.name == c.msg.Operation && slices.Contains(o.of, c.service.Reads) {
-			return o, true
-		}
-	}
-	return operation{}, false
 }
 
 // findAccountNamed finds the account an operation names and checks membership; without a name it is the caller's
@@ -93,6 +66,8 @@ func (c *soapCall) findEnvelope() *apiError {
 	c.envelope = e
 	return c.enter(e.AccountID)
 }
+
+func soapPing(*soapCall) (any, *apiError) { return true, nil }
 
 func soapLogin(c *soapCall) (any, *apiError) {
 	asked := c.msg.Field("ReturnBaseUrl")

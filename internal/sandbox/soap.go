@@ -93,13 +93,16 @@ func (c *soapCall) serve() answer {
 	if denied != nil {
 		return c.deny(denied)
 	}
-	operation, known := c.operation()
+	operation, known := operations()[c.msg.Operation]
 	if !known {
 		return c.refuse(&apiError{
 			code: "Unspecified_Error", message: "The sandbox does not know the operation " + c.msg.Operation + ".",
 		})
 	}
-	value, failed := operation.carryOut(c)
+	if denied := operation.named(c); denied != nil {
+		return c.deny(denied)
+	}
+	value, failed := operation.result(c)
 	if failed != nil {
 		return c.deny(failed)
 	}
@@ -171,7 +174,7 @@ func faultCode(name string, soap12 bool) string {
 
 // deny tells a failure the service's way: inside a good answer where the WSDL has a place for it, else as a fault.
 func (c *soapCall) deny(e *apiError) answer {
-	_, known := c.operation()
+	_, known := operations()[c.msg.Operation]
 	var value object
 	switch reads := c.service.Reads; {
 	case reads == services.Body && c.msg.Operation == "Login":

@@ -44,26 +44,31 @@ func (c *soapCall) authenticate() *apiError {
 func (c *soapCall) credentials() ([]credential, *apiError) {
 	var given []credential
 	var denied *apiError
-	values, reads := c.Header["X-Docusign-Authentication"], c.service.Reads
+	header, token, reads := c.Header["X-Docusign-Authentication"], c.msg.Token, c.service.Reads
 	readsHeader := reads == services.Header || reads == services.HeaderOrToken
-	readsToken := reads == services.UsernameToken || reads == services.HeaderOrToken && len(values) == 0
-	inHeader, inToken := func(l *Legacy) { l.Header++ }, func(l *Legacy) { l.WSSecurity++ }
-	if len(values) > 0 && readsHeader {
-		cred, ok := headerCredential(values[0])
-		if !ok || len(values) > 1 {
+	readsToken := reads == services.UsernameToken || reads == services.HeaderOrToken && len(header) == 0
+	c.count(func(n *Counts) {
+		if len(header) > 0 && !readsHeader {
+			n.Legacy.Header++
+		}
+		if token != nil && !readsToken {
+			n.Legacy.WSSecurity++
+		}
+	})
+	if len(header) > 0 && readsHeader {
+		cred, ok := headerCredential(header[0])
+		if !ok || len(header) > 1 {
 			denied = &apiError{
 				code: "Invalid_Token_Format", message: "The security token format does not conform to expected schema.",
 			}
 		}
-		cred.count = inHeader
 		given = append(given, cred)
-	} else if len(values) > 0 {
-		c.count(func(n *Counts) { inHeader(&n.Legacy) })
 	}
-	if t := c.msg.Token; t != nil && readsToken {
-		given = append(given, credential{username: t.Username, password: t.Password, digest: t.Digest, count: inToken})
-	} else if t != nil {
-		c.count(func(n *Counts) { inToken(&n.Legacy) })
+	if token != nil && readsToken {
+		given = append(given, credential{
+			username: token.Username, password: token.Password, digest: token.Digest,
+			count: func(l *Legacy) { l.WSSecurity++ },
+		})
 	}
 	password := c.msg.Field("Password")
 	if c.takesBody() && (password != "" || c.msg.HasField("Email") && len(c.Header["Authorization"]) == 0) {
@@ -93,6 +98,7 @@ func headerCredential(value string) (credential, bool) {
 	}
 	return credential{
 		username: h.Username, password: h.Password, key: h.IntegratorKey, onBehalfOf: h.SendOnBehalfOf,
+		count: func(l *Legacy) { l.Header++ },
 	}, err == nil
 }
 
