@@ -83,9 +83,6 @@ func (p *App) AdminAddress() string {
 // Metrics are what the operations listener serves at /metrics.
 func (p *App) Metrics() prometheus.Gatherer { return p.registry }
 
-// Active is the number of calls under way.
-func (p *App) Active() int64 { return p.Server.Active() }
-
 type boundListener struct {
 	net.Listener
 	door call.Door

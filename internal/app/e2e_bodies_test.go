@@ -285,7 +285,7 @@ func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = w.Close()
-		eventually(t, "the call ends", func() bool { return r.program.Active() == 0 })
+		eventually(t, "the call ends", func() bool { return r.program.Server.Active() == 0 })
 	})
 	for _, size := range []int{len(envelopeJSON), 3 << 20} {
 		for _, framing := range []string{"fixed length", "chunked"} {
@@ -298,9 +298,9 @@ func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
 				}
 				w := r.dial(t, call.DoorSidecar)
 				w.send(text[:len(text)-20])
-				eventually(t, "the call begins", func() bool { return r.program.Active() == 1 })
+				eventually(t, "the call begins", func() bool { return r.program.Server.Active() == 1 })
 				_ = w.Close()
-				eventually(t, "the call ends", func() bool { return r.program.Active() == 0 })
+				eventually(t, "the call ends", func() bool { return r.program.Server.Active() == 0 })
 				for _, q := range r.atSites() {
 					if q.Complete {
 						t.Errorf("DocuSign took %d bytes for the whole", q.BodyLength)

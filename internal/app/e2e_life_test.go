@@ -52,7 +52,7 @@ func TestShutdownLosesNoCall(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the proxy is busy", func() bool { return sent.Load() > 20 && r.program.Active() > 4 })
+	eventually(t, "the proxy is busy", func() bool { return sent.Load() > 20 && r.program.Server.Active() > 4 })
 	r.halt()
 	callers.Wait()
 	if made := int64(r.sandbox.Counts().Envelopes); made != sent.Load() {

@@ -113,7 +113,7 @@ func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 			t.Errorf("status %d, close %v", got.status, got.close)
 		}
 		_ = w.Close()
-		eventually(t, "the call ends", func() bool { return r.program.Active() == 0 })
+		eventually(t, "the call ends", func() bool { return r.program.Server.Active() == 0 })
 	})
 	t.Run("over HTTP/2 the stream ends and the connection goes on", func(t *testing.T) {
 		c := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
@@ -261,7 +261,11 @@ func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for range 20 {
-				r.dial(t, call.DoorSidecar).send(c.text)
+				w := r.dial(t, call.DoorSidecar)
+				w.send(c.text)
+				if c.text == get {
+					w.read("GET") // a call under way would keep its connection
+				}
 			}
 			for range 3 {
 				w := r.dial(t, call.DoorSidecar)
@@ -281,7 +285,7 @@ func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
 			w := r.dial(t, call.DoorSidecar)
 			w.send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON[:10]))
 			begun = append(begun, w)
-			eventually(t, "the call is under way", func() bool { return r.program.Active() == int64(n+1) })
+			eventually(t, "the call is under way", func() bool { return r.program.Server.Active() == int64(n+1) })
 		}
 		if w := r.dial(t, call.DoorSidecar); !w.ended() {
 			t.Error("a fifth connection is taken")

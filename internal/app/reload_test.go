@@ -55,7 +55,7 @@ func TestManyReloadsLeaveNothingBehind(t *testing.T) {
 	go func() {
 		slow <- r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/slow", nil, "X-DocuSign-Authentication", annaJSON))
 	}()
-	eventually(t, "the slow call is under way", func() bool { return r.program.Active() == 1 })
+	eventually(t, "the slow call is under way", func() bool { return r.program.Server.Active() == 1 })
 	reload := func(n int) {
 		r.touchConfig(n)
 		if err := r.program.Reload(context.Background()); err != nil {

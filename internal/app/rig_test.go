@@ -172,7 +172,7 @@ func (r *rig) start() {
 
 // settled waits until the calls that were answered are recorded, which happens after the answer. A call that goes on is not waited for.
 func (r *rig) settled() {
-	for began := time.Now(); r.program.Active() > 0 && time.Since(began) < time.Second; {
+	for began := time.Now(); r.program.Server.Active() > 0 && time.Since(began) < time.Second; {
 		time.Sleep(time.Millisecond)
 	}
 }
