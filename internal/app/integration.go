@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"net/netip"
-	"slices"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/integration"
@@ -11,29 +10,12 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// Member is somebody an integration needs tokens for.
-type Member struct{ Name, ID string }
-
-func (m Member) Is(user string) bool {
-	return legacy.SameName(m.Name, user) || m.ID != "" && legacy.SameName(m.ID, user)
+// Is reports whether somebody goes by that e-mail address or GUID.
+func Is(u integration.User, name string) bool {
+	return legacy.SameName(u.Username, name) || u.UserID != "" && legacy.SameName(u.UserID, name)
 }
 
-// Members lists users, principals and the administrator who looks up users, each once.
-func Members(in *integration.Integration) []Member {
-	var list []Member
-	for _, u := range in.Users {
-		list = append(list, Member{u.Username, u.UserID})
-	}
-	for _, p := range in.Principals {
-		list = append(list, Member{p.Username, p.UserID})
-	}
-	admin := in.OAuth.AdminUserID
-	if admin != "" && !slices.ContainsFunc(list, func(m Member) bool { return legacy.SameName(m.ID, admin) }) {
-		list = append(list, Member{admin, admin})
-	}
-	return list
-}
-
+// RedirectURI is where the browser returns to after a consent.
 func RedirectURI(in integration.Integration) string {
 	return cmp.Or(in.OAuth.RedirectURI, oauth.DefaultRedirectURI)
 }

@@ -30,9 +30,9 @@ func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.
 			wanted[at] = &oauth.CodeConfig{AccountServer: cfg.AccountServer.String(), ClientID: at.clientID,
 				ClientSecret: in.OAuth.ClientSecret, HTTP: client, Tokens: tokens}
 		}
-		for _, m := range Members(&in) {
-			if m.ID != "" {
-				id := oauth.Identity{Issuer: at.clientID, Subject: strings.ToLower(m.ID), Scopes: at.scopes}
+		for _, m := range in.People() {
+			if m.UserID != "" {
+				id := oauth.Identity{Issuer: at.clientID, Subject: strings.ToLower(m.UserID), Scopes: at.scopes}
 				wanted[at].Identities = append(wanted[at].Identities, id)
 			}
 		}

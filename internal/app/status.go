@@ -205,14 +205,9 @@ func describeTokens(one *admin.Integration, in *integration.Integration, states 
 }
 
 func nameOf(in *integration.Integration, userID string) string {
-	for _, u := range in.Users {
+	for _, u := range in.People() {
 		if legacy.SameName(u.UserID, userID) {
 			return u.Username
-		}
-	}
-	for _, pr := range in.Principals {
-		if legacy.SameName(pr.UserID, userID) {
-			return pr.Username
 		}
 	}
 	return userID

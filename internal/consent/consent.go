@@ -68,9 +68,9 @@ func consentList(cfg *config.Config, user string) ([]Pages, error) {
 			logins = true
 			continue
 		}
-		for _, m := range app.Members(&in) {
-			if user == "" || m.Is(user) {
-				list = append(list, PagesOf(cfg, in, m.Name))
+		for _, m := range in.People() {
+			if user == "" || app.Is(m, user) {
+				list = append(list, PagesOf(cfg, in, m.Username))
 			}
 		}
 	}
@@ -89,9 +89,9 @@ func consentList(cfg *config.Config, user string) ([]Pages, error) {
 func noSuchUser(cfg *config.Config, user string) error {
 	var known []string
 	for _, in := range cfg.Integrations {
-		for _, m := range app.Members(&in) {
-			if !slices.Contains(known, m.Name) && len(known) < 20 {
-				known = append(known, m.Name)
+		for _, m := range in.People() {
+			if !slices.Contains(known, m.Username) && len(known) < 20 {
+				known = append(known, m.Username)
 			}
 		}
 	}

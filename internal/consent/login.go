@@ -83,7 +83,7 @@ type loginRun struct {
 	BrowserOptions
 	cfg     *config.Config
 	in      *integration.Integration
-	who     app.Member
+	who     integration.User
 	granter *oauth.CodeGranter
 	locked  bool
 }
@@ -96,8 +96,8 @@ func (l *loginRun) run(ctx context.Context) error {
 	defer b.close()
 	request := oauth.LoginRequest{Scopes: oauth.CodeScopes(l.in.OAuth.Scopes.String()), RedirectURI: b.URI,
 		State: b.State, Verifier: oauth2.GenerateVerifier()}
-	if strings.Contains(l.who.Name, "@") {
-		request.LoginHint = l.who.Name
+	if strings.Contains(l.who.Username, "@") {
+		request.LoginHint = l.who.Username
 	}
 	if l.locked {
 		l.say("note: the proxy runs and holds the store %s. Log in now; at the end you will be asked to stop "+
@@ -105,12 +105,12 @@ func (l *loginRun) run(ctx context.Context) error {
 	}
 	l.say("redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  "+
 		"%s\nopen this page in a browser on this machine and log in as %s:\n  %s\nwaiting for the browser, at most %s\n",
-		l.in.OAuth.ClientID, b.URI, l.who.Name, l.granter.AuthCodeURL(request), l.Timeout)
+		l.in.OAuth.ClientID, b.URI, l.who.Username, l.granter.AuthCodeURL(request), l.Timeout)
 	back, err := l.await(ctx, b)
 	if err != nil {
 		return err
 	}
-	result := browserResult{Integration: l.in.Name, User: l.who.Name, UserID: l.who.ID, Text: back.failed}
+	result := browserResult{Integration: l.in.Name, User: l.who.Username, UserID: l.who.UserID, Text: back.failed}
 	var got *oauth.Login
 	if back.failed == "" {
 		got, result = l.check(ctx, back.code, request, result)
@@ -145,8 +145,8 @@ func (l *loginRun) check(ctx context.Context, code secret.Text, request oauth.Lo
 	}
 	if !l.isConfigured(info) {
 		r.Text = fmt.Sprintf("%s (%s, %s) logged in, but the user in the configuration is %s %s; nothing was kept",
-			info.Email, info.Name, info.Sub, l.who.Name, l.who.ID)
-		r.Next = "run this again and open the page in a private window, logged in as " + l.who.Name +
+			info.Email, info.Name, info.Sub, l.who.Username, l.who.UserID)
+		r.Next = "run this again and open the page in a private window, logged in as " + l.who.Username +
 			"; or correct user_id in " + l.Config
 		return nil, r
 	}
@@ -156,10 +156,10 @@ func (l *loginRun) check(ctx context.Context, code secret.Text, request oauth.Lo
 
 // isConfigured goes by the GUID, which nobody can choose; by the e-mail address only where no GUID is configured.
 func (l *loginRun) isConfigured(info *oauth.UserInfo) bool {
-	if l.who.ID != "" {
-		return legacy.SameName(l.who.ID, info.Sub)
+	if l.who.UserID != "" {
+		return legacy.SameName(l.who.UserID, info.Sub)
 	}
-	return info.Sub != "" && legacy.SameName(l.who.Name, info.Email)
+	return info.Sub != "" && legacy.SameName(l.who.Username, info.Email)
 }
 
 // keepLater waits until the running proxy lets go of the store.
@@ -206,8 +206,8 @@ func (l *loginRun) keep(got *oauth.Login, r browserResult, o store.Options) brow
 		r.Next = "make sure the proxy uses the same file: write store: " + l.cfg.Store + " into " + l.Config +
 			" (a service may have a $STATE_DIRECTORY of its own); then " + r.Next
 	}
-	if l.who.ID == "" {
-		r.Next = "add user_id: " + r.UserID + " to " + l.who.Name + " in " + l.Config + ", then " + r.Next
+	if l.who.UserID == "" {
+		r.Next = "add user_id: " + r.UserID + " to " + l.who.Username + " in " + l.Config + ", then " + r.Next
 	}
 	return r
 }

@@ -61,12 +61,12 @@ func Wait(ctx context.Context, f BrowserOptions) error {
 	f.say("redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  "+
 		"%s\nopen this page in a browser on this machine, log in as %s and accept:\n  %s\nwaiting for the browser, "+
 		"at most %s\n",
-		consent.ClientID, b.URI, who.Name, consent.Individual()+loginHint(who.Name), f.Timeout)
+		consent.ClientID, b.URI, who.Username, consent.Individual()+loginHint(who.Username), f.Timeout)
 	back, err := f.await(ctx, b)
 	if err != nil {
 		return err
 	}
-	result := browserResult{Integration: in.Name, User: who.Name, UserID: who.ID, Text: back.failed}
+	result := browserResult{Integration: in.Name, User: who.Username, UserID: who.UserID, Text: back.failed}
 	if back.failed == "" {
 		result = proveConsent(ctx, client, in, result)
 	}
@@ -114,10 +114,12 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Int
 }
 
 // pick finds the one user of the one integration that is meant.
-func (f *BrowserOptions) pick(cfg *config.Config, grant integration.Grant) (*integration.Integration, app.Member, error) {
+func (f *BrowserOptions) pick(
+	cfg *config.Config, grant integration.Grant,
+) (*integration.Integration, integration.User, error) {
 	type choice struct {
 		in *integration.Integration
-		m  app.Member
+		m  integration.User
 	}
 	var found, other []choice
 	for i := range cfg.Integrations {
@@ -125,8 +127,8 @@ func (f *BrowserOptions) pick(cfg *config.Config, grant integration.Grant) (*int
 		if in.Mode != integration.Translate || f.Integration != "" && in.Name != f.Integration {
 			continue
 		}
-		for _, m := range app.Members(in) {
-			if f.User != "" && !m.Is(f.User) {
+		for _, m := range in.People() {
+			if f.User != "" && !app.Is(m, f.User) {
 				continue
 			}
 			if in.Grant == grant {
@@ -140,24 +142,24 @@ func (f *BrowserOptions) pick(cfg *config.Config, grant integration.Grant) (*int
 	case len(found) == 1:
 		return found[0].in, found[0].m, nil
 	case len(found) == 0 && len(other) > 0 && grant == integration.JWT:
-		return nil, app.Member{}, fmt.Errorf("integration %s has grant: authorization_code, for which consent is "+
+		return nil, integration.User{}, fmt.Errorf("integration %s has grant: authorization_code, for which consent is "+
 			"part of the login\nnext: docusign-auth-proxy login --config %s --user %s", other[0].in.Name, f.Config,
-			other[0].m.Name)
+			other[0].m.Username)
 	case len(found) == 0 && len(other) > 0:
-		return nil, app.Member{}, fmt.Errorf("integration %s has grant: jwt and needs no login, but the user's "+
+		return nil, integration.User{}, fmt.Errorf("integration %s has grant: jwt and needs no login, but the user's "+
 			"consent\nnext: docusign-auth-proxy consent wait --config %s --user %s; or set grant: authorization_code",
-			other[0].in.Name, f.Config, other[0].m.Name)
+			other[0].in.Name, f.Config, other[0].m.Username)
 	case len(found) == 0 && f.User == "":
-		return nil, app.Member{}, errors.New("no integration with mode: translate has a user\nnext: add users to " +
+		return nil, integration.User{}, errors.New("no integration with mode: translate has a user\nnext: add users to " +
 			"the configuration")
 	case len(found) == 0:
-		return nil, app.Member{}, noSuchUser(cfg, f.User)
+		return nil, integration.User{}, noSuchUser(cfg, f.User)
 	}
 	var names []string
 	for _, c := range found {
-		names = append(names, "--integration "+c.in.Name+" --user "+c.m.Name)
+		names = append(names, "--integration "+c.in.Name+" --user "+c.m.Username)
 	}
-	return nil, app.Member{}, fmt.Errorf("more than one user could be meant\nnext: choose with one of\n  %s",
+	return nil, integration.User{}, fmt.Errorf("more than one user could be meant\nnext: choose with one of\n  %s",
 		strings.Join(names[:min(len(names), 20)], "\n  "))
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -56,9 +57,9 @@ func restNext(code string, v *visit) string {
 	case code == "ACCOUNT_LACKS_PERMISSIONS":
 		return "the account's plan has no API: ask DocuSign's sales or support"
 	case code == "USER_LACKS_PERMISSIONS":
-		return "let an administrator of the account look at the permission profile of " + v.user.Name
+		return "let an administrator of the account look at the permission profile of " + v.user.Username
 	case strings.Contains(code, "MEMBERSHIP"), strings.HasPrefix(code, "USER_DOES_NOT_BELONG"):
-		return "let an administrator add " + v.user.Name + " to the account, or activate them"
+		return "let an administrator add " + v.user.Username + " to the account, or activate them"
 	case strings.Contains(code, "LIMIT_EXCEEDED"), strings.Contains(code, "THROTTLED"):
 		return "wait for the next hour; the proxy's status page shows who calls so often"
 	case strings.HasPrefix(code, "AUTHORIZATION"), strings.HasPrefix(code, "USER_AUTH"),
@@ -87,19 +88,19 @@ func (v *visit) soapBearer(p probe) {
 	switch {
 	case p.in:
 		text := "this account takes a bearer on SOAP"
-		if v.in.AppPassword {
+		if v.in.SOAP == integration.AppPassword {
 			text += ", so soap: bearer would do as well"
 		}
 		v.ok("soap bearer", v.subject, text+p.remark())
 		return
-	case v.in.AppPassword:
+	case v.in.SOAP == integration.AppPassword:
 		v.ok("soap bearer", v.subject, "not taken ("+p.said+"), and not used: this integration has soap: app_password")
 		return
 	case p.said == "":
 		f.Found, f.Next = p.trouble, "run the doctor again; if the program uses no SOAP, nothing is lost"
 	default:
 		f.Found = "this account does not take a bearer on SOAP: " + p.said
-		f.Next = "if the program uses SOAP (*.asmx): let " + v.user.Name +
+		f.Next = "if the program uses SOAP (*.asmx): let " + v.user.Username +
 			" make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set soap: " +
 			"app_password and app_password: {file: …} in " + v.Config + "; if it uses REST alone, do nothing"
 	}
@@ -109,14 +110,14 @@ func (v *visit) soapBearer(p probe) {
 func (v *visit) soapAppPassword(p probe) {
 	f := Finding{Check: "app password", Subject: v.subject, Status: Warn,
 		Why: "it is of use only with soap: app_password"}
-	if v.in.AppPassword {
-		f.Status, f.Why = Fail, "SOAP calls of "+v.user.Name+
+	if v.in.SOAP == integration.AppPassword {
+		f.Status, f.Why = Fail, "SOAP calls of "+v.user.Username+
 			" are sent with it (soap: app_password) and will be refused"
 	}
 	switch {
 	case p.in:
 		text := "this account takes the App Password"
-		if !v.in.AppPassword {
+		if v.in.SOAP != integration.AppPassword {
 			text += "; it is not used while soap is bearer"
 		}
 		v.ok("app password", v.subject, text+p.remark())
@@ -125,8 +126,8 @@ func (v *visit) soapAppPassword(p probe) {
 		f.Found, f.Next = p.trouble, "run the doctor again"
 	default:
 		f.Found = "this account does not take the App Password: " + p.said
-		f.Next = "let " + v.user.Name + " make a new App Password (DocuSign, My Profile, Privacy & Security) and " +
-			"put it into the file that app_password names; the integrator key " + v.in.Key +
+		f.Next = "let " + v.user.Username + " make a new App Password (DocuSign, My Profile, Privacy & Security) and " +
+			"put it into the file that app_password names; the integrator key " + v.in.IntegratorKey +
 			" must exist in this environment too"
 	}
 	v.add(f)
@@ -137,7 +138,7 @@ func (v *visit) usernameToken() string {
 	const wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 	const text = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
 	return `<wsse:Security soap:mustUnderstand="1" xmlns:wsse="` + wsse + `"><wsse:UsernameToken><wsse:Username>` +
-		escape("["+v.in.Key+"]"+v.user.Name) +
+		escape("["+v.in.IntegratorKey+"]"+v.user.Username) +
 		`</wsse:Username><wsse:Password Type="` + text + `">` + escape(v.user.AppPassword.Reveal()) +
 		`</wsse:Password></wsse:UsernameToken></wsse:Security>`
 }
@@ -169,7 +170,8 @@ func (v *visit) probe(ctx context.Context, site, service, security, body string,
 // §4.7).
 func (v *visit) login(ctx context.Context, site string) probe {
 	const space = services.NamespaceCredential
-	body := `<Login xmlns="` + space + `"><Email>` + escape("["+v.in.Key+"]"+v.user.Name) + `</Email><Password>` +
+	name := escape("[" + v.in.IntegratorKey + "]" + v.user.Username)
+	body := `<Login xmlns="` + space + `"><Email>` + name + `</Email><Password>` +
 		escape(v.user.AppPassword.Reveal()) +
 		`</Password><ReturnBaseUrl>true</ReturnBaseUrl></Login>`
 	a, err := v.post(ctx, site+"/api/3.0/credential.asmx", space+"/Login", "", body, nil)
@@ -194,7 +196,8 @@ func (v *visit) login(ctx context.Context, site string) probe {
 
 func (v *visit) post(ctx context.Context, target, action, security, body string, authorization []string) (answer,
 	error) {
-	message := `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header>` + security +
+	message := `<?xml version="1.0" encoding="utf-8"?>` +
+		`<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Header>` + security +
 		`</soap:Header><soap:Body>` + body + `</soap:Body></soap:Envelope>`
 	header := http.Header{"Content-Type": {"text/xml; charset=utf-8"}, "Soapaction": {`"` + action + `"`}}
 	if authorization != nil {

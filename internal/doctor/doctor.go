@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/translate/oauth"
@@ -86,25 +87,17 @@ type Network struct {
 
 // Integration is one old program.
 type Integration struct {
-	Name, Key, ClientID, Scopes string
-	Admin                       string // GUID whose token looks up users; "" = none
-	AppPassword                 bool   // soap: app_password
-	TokenFree                   bool   // SOAP with App Passwords alone: there is no key to get tokens with
-	CodeGrant                   bool   // logins in a browser in place of private keys
-	Skip                        string // why nothing is checked although nothing is wrong, as with mode observe
-	Blocked, Because            string // why nothing can be checked, and the finding that is to blame
-	ConsentURL                  func(username string) string
-	RedirectURI                 string
-	Users                       []User
+	*integration.Integration
+	Skip             string // why nothing is checked although nothing is wrong, as with mode observe
+	Blocked, Because string // why nothing can be checked, and the finding that is to blame
+	ConsentURL       func(username string) string
 }
 
-// User is somebody calls are made as.
-type User struct {
-	Name        string // as the program sends it
-	ID          string // GUID; "" = looked up
-	Accounts    map[string]string
-	AppPassword secret.Text
-}
+// codeGrant tells whether its users log in in a browser in place of private keys.
+func (in *Integration) codeGrant() bool { return in.Grant == integration.AuthorizationCode }
+
+// tokenFree tells whether it makes SOAP calls with App Passwords alone: there is no key to get tokens with.
+func (in *Integration) tokenFree() bool { return !in.codeGrant() && len(in.OAuth.PrivateKeys) == 0 }
 
 // checkup is one run over a plan.
 type checkup struct {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
@@ -27,11 +29,11 @@ func (c *checkup) checkIntegrations(ctx context.Context) {
 		case in.Blocked != "":
 			c.skip("grant", in.Name, in.Blocked, in.Because)
 			continue
-		case in.TokenFree:
+		case in.tokenFree():
 			c.checkTokenFree(ctx, in)
 			continue
 		case c.blocked[c.Network.AccountServer] != "":
-			c.skip("grant", in.Name, plural(len(in.Users), "user", "users")+
+			c.skip("grant", in.Name, plural(len(in.People()), "user", "users")+
 				" not looked at: the account server cannot be asked", c.blocked[c.Network.AccountServer])
 			continue
 		}
@@ -39,7 +41,7 @@ func (c *checkup) checkIntegrations(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			(&visit{checkup: c, in: in, user: u, subject: in.Name + " " + u.Name}).run(ctx)
+			(&visit{checkup: c, in: in, user: u, subject: in.Name + " " + u.Username}).run(ctx)
 		}
 	}
 }
@@ -48,7 +50,7 @@ func (c *checkup) checkIntegrations(ctx context.Context) {
 type visit struct {
 	*checkup
 	in      *Integration
-	user    User
+	user    integration.User
 	subject string
 	id      oauth.Identity
 	token   *oauth.Token
@@ -89,7 +91,7 @@ func (c *checkup) checkTokenFree(ctx context.Context, in *Integration) {
 		if ctx.Err() != nil || u.AppPassword.Empty() {
 			continue
 		}
-		v := &visit{checkup: c, in: in, user: u, subject: in.Name + " " + u.Name}
+		v := &visit{checkup: c, in: in, user: u, subject: in.Name + " " + u.Username}
 		if because := c.reach(ctx, c.Network.Site); because != "" {
 			c.skip("app password", v.subject, "the site cannot be reached", because)
 			continue
@@ -121,16 +123,16 @@ func (v *visit) grant(ctx context.Context) string {
 
 // identity resolves a user known only by e-mail.
 func (v *visit) identity(ctx context.Context) (oauth.Identity, error) {
-	id := oauth.Identity{Issuer: v.in.ClientID, Subject: v.user.ID, Scopes: v.in.Scopes}
+	id := oauth.Identity{Issuer: v.in.OAuth.ClientID, Subject: v.user.UserID, Scopes: v.in.OAuth.Scopes.String()}
 	if id.Subject != "" {
 		return id, nil
 	}
-	if v.in.Admin == "" {
+	if v.in.OAuth.AdminUserID == "" {
 		return id, &oauth.GrantError{Kind: oauth.InvalidSubject,
-			Identity: oauth.Identity{Issuer: id.Issuer, Subject: v.user.Name}}
+			Identity: oauth.Identity{Issuer: id.Issuer, Subject: v.user.Username}}
 	}
-	guid, err := v.OAuth.LookupUser(ctx, oauth.Identity{Issuer: id.Issuer, Subject: v.in.Admin, Scopes: id.Scopes},
-		v.user.Name)
+	admin := oauth.Identity{Issuer: id.Issuer, Subject: v.in.OAuth.AdminUserID, Scopes: id.Scopes}
+	guid, err := v.OAuth.LookupUser(ctx, admin, v.user.Username)
 	id.Subject = guid
 	return id, err
 }
@@ -138,12 +140,12 @@ func (v *visit) identity(ctx context.Context) (oauth.Identity, error) {
 // explain tells an operator what an error of the account server means (PROTOCOL.md §6.4).
 func (v *visit) explain(err error) Finding {
 	f := Finding{Check: "grant", Subject: v.subject, Status: Fail, Found: err.Error(),
-		Why: "without a token no call of " + v.user.Name + " can reach DocuSign"}
+		Why: "without a token no call of " + v.user.Username + " can reach DocuSign"}
 	var ge *oauth.GrantError
 	var lookup *oauth.LookupError
 	switch {
 	case errors.As(err, &lookup):
-		f.Found = err.Error() + " among the users that the administrator " + v.in.Admin + " sees"
+		f.Found = err.Error() + " among the users that the administrator " + v.in.OAuth.AdminUserID + " sees"
 		f.Next = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's " +
 			"administration (Users)"
 		return f
@@ -151,15 +153,16 @@ func (v *visit) explain(err error) Finding {
 		f.Found, f.Next = plain(err), "run the doctor again; if it stays, give the ticket text (--ticket) to support"
 		return f
 	}
-	env, key, guid := v.report.Environment+" ("+hostOf(v.Network.AccountServer)+")", v.in.ClientID, ge.Identity.Subject
+	env := v.report.Environment + " (" + hostOf(v.Network.AccountServer) + ")"
+	key, guid := v.in.OAuth.ClientID, ge.Identity.Subject
 	switch ge.Kind {
 	case oauth.ConsentRequired:
-		f.Found = "DocuSign answers consent_required: " + v.user.Name + " has not allowed integration key " + key +
-			" to act for them with the scopes " + v.in.Scopes
-		f.Next = "let " + v.user.Name + " open this page, log in and accept (whoever is logged in to DocuSign in " +
-			"that browser already is the one who consents):\n" + v.in.ConsentURL(v.user.Name) +
-			"\nThe redirect URI " + v.in.RedirectURI + " must be registered with the key. To see it happen: " +
-			v.call("consent wait --user "+v.user.Name)
+		f.Found = "DocuSign answers consent_required: " + v.user.Username + " has not allowed integration key " + key +
+			" to act for them with the scopes " + v.in.OAuth.Scopes.String()
+		f.Next = "let " + v.user.Username + " open this page, log in and accept (whoever is logged in to DocuSign in " +
+			"that browser already is the one who consents):\n" + v.in.ConsentURL(v.user.Username) +
+			"\nThe redirect URI " + app.RedirectURI(*v.in.Integration) + " must be registered with the key. To see it happen: " +
+			v.call("consent wait --user "+v.user.Username)
 	case oauth.UserNotFound:
 		f.Found = "DocuSign answers user_not_found: there is no active user " + guid + " in environment " + env
 		f.Next = "compare user_id with the API Username on the user's page in DocuSign's administration of the same " +
@@ -183,10 +186,10 @@ func (v *visit) explain(err error) Finding {
 		f.Found = "DocuSign answers expired_grant: by its clock the assertion had expired on arrival"
 		f.Next = "set this machine's clock by NTP" + v.clockHint()
 	case oauth.LoginRequired:
-		f.Found = v.user.Name + " has to log in once more: " + ge.Description
-		f.Next = v.call("login --user " + v.user.Name)
+		f.Found = v.user.Username + " has to log in once more: " + ge.Description
+		f.Next = v.call("login --user " + v.user.Username)
 	case oauth.InvalidScope:
-		f.Found = "DocuSign does not know one of the scopes " + v.in.Scopes
+		f.Found = "DocuSign does not know one of the scopes " + v.in.OAuth.Scopes.String()
 		f.Next = "write scopes: [signature, impersonation] into " + v.Config
 	default:
 		f.Next = ge.NextStep()
@@ -259,14 +262,14 @@ func (v *visit) describeAccounts() string {
 
 // compareName catches a GUID copied from the wrong line: calls would be made as somebody else.
 func (v *visit) compareName() {
-	if !strings.Contains(v.user.Name, "@") || v.info.Email == "" || legacy.SameName(v.user.Name, v.info.Email) {
+	if !strings.Contains(v.user.Username, "@") || v.info.Email == "" || legacy.SameName(v.user.Username, v.info.Email) {
 		return
 	}
 	v.add(Finding{
 		Check: "user", Subject: v.subject, Status: Warn, Found: "user_id " + v.id.Subject + " belongs to " +
 			v.info.Email,
-		Why:  "the calls of " + v.user.Name + " are made as somebody else, unless the address was changed at DocuSign",
-		Next: "compare user_id with the API Username on the page of " + v.user.Name + " in DocuSign's administration",
+		Why:  "the calls of " + v.user.Username + " are made as somebody else, unless the address was changed at DocuSign",
+		Next: "compare user_id with the API Username on the page of " + v.user.Username + " in DocuSign's administration",
 	})
 }
 
@@ -314,7 +317,7 @@ func (v *visit) alias(ctx context.Context, number, guid string) *Finding {
 	case !strings.EqualFold(told, guid):
 		f.Status, f.Found = Fail, "accounts says "+guid+", DocuSign says "+told
 		f.Why = "calls that name account " + number + " go to the wrong account"
-		f.Next = "write \"" + number + "\": " + told + " into accounts of " + v.user.Name
+		f.Next = "write \"" + number + "\": " + told + " into accounts of " + v.user.Username
 		return f
 	}
 	return nil

@@ -160,30 +160,18 @@ func networkOf(cfg *config.Config) (Network, *http.Transport) {
 
 func integrationOf(cfg *config.Config, in *integration.Integration) Integration {
 	out := Integration{
-		Name: in.Name, Key: in.IntegratorKey, ClientID: in.OAuth.ClientID, Scopes: in.OAuth.Scopes.String(),
-		Admin:       in.OAuth.AdminUserID,
-		AppPassword: in.SOAP == integration.AppPassword, CodeGrant: in.Grant == integration.AuthorizationCode,
-		RedirectURI: app.RedirectURI(*in),
+		Integration: in,
 		ConsentURL:  func(username string) string { return consent.PagesOf(cfg, *in, username).Individual },
 	}
-	switch {
-	case in.Mode != integration.Translate:
+	if in.Mode != integration.Translate {
 		out.Skip = "mode " + string(in.Mode) + ": nothing is translated, so there is nothing to ask DocuSign"
-	case in.Grant == integration.JWT && len(in.OAuth.PrivateKeys) == 0:
-		out.TokenFree = true
-	}
-	for _, m := range app.Members(in) {
-		out.Users = append(out.Users, User{Name: m.Name, ID: m.ID})
-	}
-	for i, u := range in.Users { // they come first
-		out.Users[i].Accounts, out.Users[i].AppPassword = u.Accounts, u.AppPassword
 	}
 	return out
 }
 
 // openStore opens the store if logins are kept in it; else nothing of it is needed. A running proxy holds it.
 func openStore(cfg *config.Config, integrations []Integration) (*store.Store, *Finding) {
-	if !slices.ContainsFunc(integrations, func(in Integration) bool { return in.CodeGrant }) || cfg.Store == "" {
+	if !slices.ContainsFunc(integrations, func(in Integration) bool { return in.codeGrant() }) || cfg.Store == "" {
 		return store.Memory(), nil
 	}
 	if _, err := os.Stat(cfg.Store); err != nil {
@@ -204,7 +192,7 @@ func openStore(cfg *config.Config, integrations []Integration) (*store.Store, *F
 		f.Next, blocked = "", "their logins are held by the running proxy: see http://"+cfg.Listen.Admin+"/"
 	}
 	for i := range integrations {
-		if integrations[i].CodeGrant {
+		if integrations[i].codeGrant() {
 			integrations[i].Blocked, integrations[i].Because = blocked, f.Name()
 		}
 	}

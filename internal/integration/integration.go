@@ -6,6 +6,7 @@ package integration
 import (
 	"crypto/rsa"
 	_ "embed" // the configuration's reference is made from the comments of this file
+	"slices"
 	"strings"
 
 	"docusign-auth-proxy/internal/password"
@@ -86,6 +87,19 @@ type Integration struct {
 	Tokens []Token `yaml:"tokens" default:""`
 	// People who never log in themselves but are acted for.
 	Principals []Principal `yaml:"principals" default:""`
+}
+
+// People are all that calls may be made as: users, principals and the administrator who looks up users, each once.
+func (in *Integration) People() []User {
+	people := slices.Clone(in.Users)
+	for _, p := range in.Principals {
+		people = append(people, User{Username: p.Username, UserID: p.UserID})
+	}
+	admin := in.OAuth.AdminUserID
+	if admin != "" && !slices.ContainsFunc(people, func(u User) bool { return strings.EqualFold(u.UserID, admin) }) {
+		people = append(people, User{Username: admin, UserID: admin})
+	}
+	return people
 }
 
 // OAuth is the new credential of an integration.
