@@ -42,11 +42,11 @@ func RunLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, Hooks) error)
 		}
 		return line.Bytes()
 	}
-	gathered, err := newLogger(w.Gathering(), cfg)
+	calls, err := accesslog.NewGathering(w, cfg.Format, cfg.Level)
 	if err != nil {
 		return err
 	}
-	if err = f(log, Hooks{requests: accesslog.New(log.Handler(), gathered.Handler()), logWriter: w}); err != nil {
+	if err = f(log, Hooks{requests: calls, logWriter: w}); err != nil {
 		fmt.Fprintln(w, "docusign-auth-proxy:", err)
 		err = ExitError{Code: 1}
 	}

@@ -5,10 +5,13 @@ package accesslog
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"math"
+	"reflect"
+	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
@@ -24,14 +27,32 @@ const (
 	textLimit  = 1024 // error and next step; a consent URL must fit
 )
 
-// Log writes one line per call. Keys, in this order, empty ones left out: request_id, integration, scheme, door, api,
-// operation, method, path, status, outcome, cause, error, next_step, key, authenticator, principal, account, site,
-// client, user_agent, duration_ms, upstream_ms, translate_ms, bytes_in, bytes_out, replayed, conflict, trace_token,
-// rehearsal.
-type Log struct{ trouble, well slog.Handler }
+// Log writes one line per call.
+type Log struct {
+	trouble, well slog.Handler
+	keys          []string
+	json          *Writer // nil = lines go through the handlers
+}
 
 // New makes a Log. Lines of calls that went well go to well, all others to trouble.
-func New(trouble, well slog.Handler) *Log { return &Log{trouble: trouble, well: well} }
+func New(trouble, well slog.Handler) *Log {
+	return &Log{trouble: trouble, well: well, keys: lineKeys()}
+}
+
+// NewGathering makes a Log in a format and from a level as NewHandler takes them; lines of calls that went well are
+// gathered. JSON is written without slog, whose handler takes 7 % of the processor's time for a small call.
+func NewGathering(w *Writer, format, level string) (*Log, error) {
+	trouble, err := NewHandler(w, format, level)
+	if err != nil {
+		return nil, err
+	}
+	well, err := NewHandler(w.Gathering(), format, level)
+	l := New(trouble, well)
+	if format == "json" {
+		l.json = w
+	}
+	return l, err
+}
 
 // NewHandler makes the handler for a log in format "text" or "json" from level debug, info, warn or error upwards.
 func NewHandler(w io.Writer, format, level string) (slog.Handler, error) {
@@ -50,24 +71,26 @@ func NewHandler(w io.Writer, format, level string) (slog.Handler, error) {
 	return nil, fmt.Errorf("log format %q is not one of text, json", format)
 }
 
-// Record writes the line. Its time is the call's end, so that a log is in order.
+// Record writes the line. Its time is the call's end, so that a log is in order. Like slog.Logger it ignores errors: a
+// log that cannot be written must not fail the call, and there is nowhere left to say so.
 func (l *Log) Record(e *call.Event) {
 	ctx, level, h := context.Background(), levelOf(e), l.trouble
 	if level == slog.LevelInfo {
 		h = l.well
 	}
-	if !h.Enabled(ctx, level) {
-		return
+	switch {
+	case !h.Enabled(ctx, level):
+	case l.json == nil:
+		_ = h.Handle(ctx, lineOf(e, level).record(level, l.keys))
+	default:
+		var w io.Writer = l.json
+		if level == slog.LevelInfo {
+			w = l.json.Gathering()
+		}
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(lineOf(e, level))
 	}
-	at := e.Time
-	if !at.IsZero() {
-		at = at.Add(e.Total)
-	}
-	r := slog.NewRecord(at, level, "request", 0)
-	var room [32]slog.Attr
-	r.AddAttrs(fields(room[:0], e)...)
-	// Like slog.Logger: a log that cannot be written must not fail the call, and there is nowhere left to say so.
-	_ = h.Handle(ctx, r)
 }
 
 // levelOf says how much an operator must care.
@@ -81,81 +104,123 @@ func levelOf(e *call.Event) slog.Level {
 	return slog.LevelWarn
 }
 
-// line gathers the fields of a line. Empty ones are left out.
-type line []slog.Attr
-
-func fields(l line, e *call.Event) line {
-	l.text("request_id", e.RequestID, nameLimit)
-	l.text("integration", e.Integration, nameLimit)
-	l.text("scheme", e.Scheme, nameLimit)
-	l.text("door", string(e.Door), nameLimit)
-	l.text("api", string(e.API), nameLimit)
-	l.text("operation", e.Operation, nameLimit)
-	l.text("method", e.Method, nameLimit)
-	l.text("path", e.Path, pathLimit)
-	l.number("status", int64(e.Status))
-	l.text("outcome", string(e.Outcome), nameLimit)
-	l.text("cause", e.Cause, nameLimit)
-	l.text("error", e.Detail, textLimit)
-	l.text("next_step", e.NextStep, textLimit)
-	l.caller(e)
-	l.duration("duration_ms", e.Total)
-	if e.Upstream > 0 {
-		l.duration("upstream_ms", e.Upstream)
-	}
-	if e.Translate > 0 {
-		l.duration("translate_ms", e.Translate)
-	}
-	l.number("bytes_in", e.BytesIn)
-	l.number("bytes_out", e.BytesOut)
-	l.text("replayed", e.Replayed, nameLimit)
-	if e.Conflict {
-		l = append(l, slog.Bool("conflict", true))
-	}
-	l.text("trace_token", e.TraceToken, nameLimit)
-	l.text("rehearsal", e.Rehearsal, nameLimit)
-	return l
+// line is a call as the log has it, in this order, empty values left out.
+type line struct {
+	Time          time.Time    `json:"time,omitzero"`
+	Level         slog.Level   `json:"level"`
+	Message       string       `json:"msg"`
+	RequestID     string       `json:"request_id,omitempty"`
+	Integration   string       `json:"integration,omitempty"`
+	Scheme        string       `json:"scheme,omitempty"`
+	Door          string       `json:"door,omitempty"`
+	API           string       `json:"api,omitempty"`
+	Operation     string       `json:"operation,omitempty"`
+	Method        string       `json:"method,omitempty"`
+	Path          string       `json:"path,omitempty"`
+	Status        int          `json:"status,omitempty"`
+	Outcome       string       `json:"outcome,omitempty"`
+	Cause         string       `json:"cause,omitempty"`
+	Error         string       `json:"error,omitempty"`
+	NextStep      string       `json:"next_step,omitempty"`
+	Key           string       `json:"key,omitempty"`
+	Authenticator string       `json:"authenticator,omitempty"`
+	Principal     string       `json:"principal,omitempty"`
+	Account       string       `json:"account,omitempty"`
+	Site          string       `json:"site,omitempty"`
+	Client        string       `json:"client,omitempty"`
+	UserAgent     string       `json:"user_agent,omitempty"`
+	Duration      milliseconds `json:"duration_ms"`
+	Upstream      milliseconds `json:"upstream_ms,omitempty"`
+	Translate     milliseconds `json:"translate_ms,omitempty"`
+	BytesIn       int64        `json:"bytes_in,omitempty"`
+	BytesOut      int64        `json:"bytes_out,omitempty"`
+	Replayed      string       `json:"replayed,omitempty"`
+	Conflict      bool         `json:"conflict,omitempty"`
+	TraceToken    string       `json:"trace_token,omitempty"`
+	Rehearsal     string       `json:"rehearsal,omitempty"`
 }
 
-func (l *line) caller(e *call.Event) {
+// milliseconds are whole ones from 100 ms on, else to the microsecond.
+type milliseconds float64
+
+func millisecondsOf(d time.Duration) milliseconds {
+	if d >= 100*time.Millisecond {
+		return milliseconds(d.Round(time.Millisecond).Milliseconds())
+	}
+	return milliseconds(math.Round(float64(d)/float64(time.Microsecond)) / 1000)
+}
+
+func lineOf(e *call.Event, level slog.Level) *line {
+	l := &line{
+		Time: e.Time, Level: level, Message: "request", RequestID: name(e.RequestID), Integration: name(e.Integration),
+		Scheme: name(e.Scheme), Door: name(string(e.Door)), API: name(string(e.API)), Operation: name(e.Operation),
+		Method: name(e.Method), Path: fitted(e.Path, pathLimit), Status: e.Status, Outcome: name(string(e.Outcome)),
+		Cause: name(e.Cause), Error: fitted(e.Detail, textLimit), NextStep: fitted(e.NextStep, textLimit),
+		Authenticator: name(e.Authenticator), Account: name(e.Account), Site: name(e.Site),
+		UserAgent: fitted(e.UserAgent, agentLimit), Duration: millisecondsOf(e.Total),
+		Upstream: millisecondsOf(max(e.Upstream, 0)), Translate: millisecondsOf(max(e.Translate, 0)), BytesIn: e.BytesIn,
+		BytesOut: e.BytesOut, Replayed: name(e.Replayed), Conflict: e.Conflict, TraceToken: name(e.TraceToken),
+		Rehearsal: name(e.Rehearsal),
+	}
+	if !e.Time.IsZero() {
+		l.Time = e.Time.Add(e.Total)
+	}
 	key := e.Key
 	if e.Integration == call.UnknownIntegration {
 		key = shown.UnknownKey(key)
 	}
-	l.text("key", key, keyLimit)
-	l.text("authenticator", e.Authenticator, nameLimit)
+	l.Key = fitted(key, keyLimit)
 	if e.OnBehalf() {
-		l.text("principal", e.Principal, nameLimit)
+		l.Principal = name(e.Principal)
 	}
-	l.text("account", e.Account, nameLimit)
-	l.text("site", e.Site, nameLimit)
 	if e.Client.IsValid() {
-		l.text("client", e.Client.String(), nameLimit)
+		l.Client = e.Client.String()
 	}
-	l.text("user_agent", e.UserAgent, agentLimit)
+	return l
 }
 
-func (l *line) text(key, value string, limit int) {
-	if value == "" {
-		return
-	}
+func name(s string) string { return fitted(s, nameLimit) }
+
+func fitted(value string, limit int) string {
 	if len(value) > limit {
 		value = shown.Cut(value, limit) + "…"
 	}
-	*l = append(*l, slog.String(key, shown.Printable(value)))
+	return shown.Printable(value)
 }
 
-func (l *line) number(key string, n int64) {
-	if n != 0 {
-		*l = append(*l, slog.Int64(key, n))
+// firstField is the first one that slog does not write by itself.
+const firstField = 3
+
+// lineKeys are the names of the fields.
+func lineKeys() (keys []string) {
+	for f := range reflect.TypeFor[line]().Fields() {
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		keys = append(keys, key)
 	}
+	return keys
 }
 
-// duration writes milliseconds: whole ones from 100 ms on, else to the microsecond.
-func (l *line) duration(key string, d time.Duration) {
-	if d >= 100*time.Millisecond || d == 0 {
-		*l = append(*l, slog.Int64(key, d.Round(time.Millisecond).Milliseconds()))
-		return
+// record is the line for slog, with the same names and values.
+func (l *line) record(level slog.Level, keys []string) slog.Record {
+	r := slog.NewRecord(l.Time, level, l.Message, 0)
+	v := reflect.ValueOf(l).Elem()
+	attrs := make([]slog.Attr, 0, len(keys))
+	for i, key := range keys[firstField:] {
+		f := v.Field(firstField + i)
+		switch {
+		case f.IsZero() && key != "duration_ms":
+		case f.Kind() == reflect.String:
+			attrs = append(attrs, slog.String(key, f.String()))
+		case f.Kind() == reflect.Bool:
+			attrs = append(attrs, slog.Bool(key, true))
+		case f.CanInt():
+			attrs = append(attrs, slog.Int64(key, f.Int()))
+		case f.Float() == math.Trunc(f.Float()): // of a large float slog writes the exponent
+			attrs = append(attrs, slog.Int64(key, int64(f.Float())))
+		default:
+			attrs = append(attrs, slog.Float64(key, f.Float()))
+		}
 	}
-	*l = append(*l, slog.Float64(key, math.Round(float64(d)/float64(time.Microsecond))/1000))
+	r.AddAttrs(attrs...)
+	return r
 }

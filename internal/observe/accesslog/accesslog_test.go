@@ -20,6 +20,14 @@ import (
 func logged(t *testing.T, format string, e call.Event) string {
 	t.Helper()
 	var out bytes.Buffer
+	if format == "json" {
+		w := accesslog.NewWriter(&out)
+		jsonLog(t, w).Record(&e)
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
 	h, err := accesslog.NewHandler(&out, format, "debug")
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package accesslog_test
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"syscall"
@@ -33,7 +32,7 @@ func TestALogThatNobodyReadsHoldsUpNobody(t *testing.T) {
 		out := &unread{read: make(chan struct{})}
 		w := accesslog.NewWriter(out)
 		w.Note = noteOf
-		log := jsonLog(w)
+		log := jsonLog(t, w)
 		const calls = 20_000
 		for i := range calls {
 			log.Record(&call.Event{Time: noon, Status: 401, Outcome: call.OutcomeRefused, Path: fmt.Sprint("/", i), Detail: strings.Repeat("x", 200)})
@@ -136,7 +135,7 @@ func TestALogThatCannotBeWrittenIsTriedOnceASecond(t *testing.T) {
 func TestFlushWritesInOrder(t *testing.T) {
 	var out bytes.Buffer
 	w := accesslog.NewWriter(&out)
-	log := jsonLog(w)
+	log := jsonLog(t, w)
 	log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
 	fmt.Fprintln(w, "the last line")
 	if err := w.Flush(); err != nil || strings.Count(out.String(), "\n") != 2 || !strings.HasSuffix(out.String(), "the last line\n") {
@@ -169,7 +168,7 @@ func TestGatheredLinesGoOutInTimeAndTroubleAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &lockedBuffer{}
 		w := accesslog.NewWriter(out)
-		log := jsonLog(w)
+		log := jsonLog(t, w)
 		log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
 		if out.String() != "" {
 			t.Error("a line about a good call was written by itself")
@@ -199,6 +198,11 @@ func TestGatheredLinesGoOutInTimeAndTroubleAtOnce(t *testing.T) {
 }
 
 // jsonLog writes lines through w, those of good calls gathered.
-func jsonLog(w *accesslog.Writer) *accesslog.Log {
-	return accesslog.New(slog.NewJSONHandler(w, nil), slog.NewJSONHandler(w.Gathering(), nil))
+func jsonLog(t *testing.T, w *accesslog.Writer) *accesslog.Log {
+	t.Helper()
+	log, err := accesslog.NewGathering(w, "json", "debug")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
 }

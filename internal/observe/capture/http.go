@@ -15,6 +15,8 @@ import (
 
 const maxForm = 16 << 10
 
+var errFormat = errors.New("captures are fetched as .zip or .har")
+
 // Routes are the pages of the operations listener that start, stop, list and fetch captures. Whoever mounts them checks
 // the login. version is written into HAR files.
 func (c *Captures) Routes(version string) map[string]http.Handler {
@@ -44,20 +46,12 @@ func whoAsks(r *http.Request) string {
 
 func (h routes) start(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	var info Info
 	q, err := readRequest(r)
-	if err != nil {
-		writeError(w, http.StatusBadRequest, err)
-		return
+	if err == nil {
+		info, err = h.Start(q)
 	}
-	info, err := h.Start(q)
-	switch {
-	case errors.Is(err, ErrRunning):
-		writeError(w, http.StatusConflict, err)
-	case err != nil:
-		writeError(w, http.StatusBadRequest, err)
-	default:
-		writeJSON(w, http.StatusCreated, info)
-	}
+	answer(w, http.StatusCreated, info, err)
 }
 
 // readRequest reads JSON, or a form of the same fields.
@@ -95,21 +89,17 @@ func readRequest(r *http.Request) (Request, error) {
 }
 
 func (h routes) list(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"captures": h.List()})
+	answer(w, http.StatusOK, map[string]any{"captures": h.List()}, nil)
 }
 
 func (h routes) stop(w http.ResponseWriter, r *http.Request) {
 	info, err := h.Stop(r.PathValue("id"), whoAsks(r))
-	if err != nil {
-		writeError(w, http.StatusNotFound, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, info)
+	answer(w, http.StatusOK, info, err)
 }
 
 func (h routes) delete(w http.ResponseWriter, r *http.Request) {
 	if err := h.Delete(r.PathValue("id"), whoAsks(r)); err != nil {
-		writeError(w, http.StatusNotFound, err)
+		answer(w, 0, nil, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -120,11 +110,11 @@ func (h routes) file(w http.ResponseWriter, r *http.Request) {
 	id, kind, _ := strings.Cut(r.PathValue("file"), ".")
 	types := map[string]string{"zip": "application/zip", "har": "application/json"}
 	info, _, err := h.read(id)
-	if types[kind] == "" {
-		err = cmp.Or(err, errors.New("captures are fetched as .zip or .har"))
+	if err == nil && types[kind] == "" {
+		err = errFormat
 	}
 	if err != nil {
-		writeError(w, http.StatusNotFound, err)
+		answer(w, 0, nil, err)
 		return
 	}
 	h.log.Warn("capture fetched", "capture", id, "integration", info.Integration, "captured", info.Captured,
@@ -142,11 +132,17 @@ func (h routes) file(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func writeError(w http.ResponseWriter, status int, err error) {
-	writeJSON(w, status, map[string]string{"error": shown.Printable(err.Error())})
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
+// answer writes v as JSON, or the error.
+func answer(w http.ResponseWriter, status int, v any, err error) {
+	if err != nil {
+		v, status = map[string]string{"error": shown.Printable(err.Error())}, http.StatusBadRequest
+		switch {
+		case errors.Is(err, ErrNone), errors.Is(err, errFormat):
+			status = http.StatusNotFound
+		case errors.Is(err, ErrRunning):
+			status = http.StatusConflict
+		}
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	enc := json.NewEncoder(w)
