@@ -177,6 +177,12 @@ func (p *rootPart) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// delimiterEnd stands behind a boundary: two hyphens, or blanks and a line end. delimiterCut could still become one.
+var (
+	delimiterEnd = regexp.MustCompile(`^(--|[ \t]{0,128}\r?\n)`)
+	delimiterCut = regexp.MustCompile(`^(-|[ \t]{0,128}\r?)$`)
+)
+
 // locate returns how much of window is before the delimiter, or before where one could still begin, and whether it is
 // the delimiter.
 func (p *rootPart) locate(window []byte) (int, bool) {
@@ -190,42 +196,10 @@ func (p *rootPart) locate(window []byte) (int, bool) {
 		if at > 0 && window[at-1] == '\r' {
 			end--
 		}
-		switch endsDelimiter(window[at+len(p.delimiter):]) {
-		case yes:
-			return end, true
-		case unknown:
-			return end, false
+		after := window[at+len(p.delimiter):]
+		if ended := delimiterEnd.Match(after); ended || delimiterCut.Match(after) {
+			return end, ended
 		}
 		from = at + 1
 	}
-}
-
-type verdict uint8
-
-const (
-	no verdict = iota
-	yes
-	unknown
-)
-
-// endsDelimiter looks at what follows a boundary: two hyphens, or blanks and a line end.
-func endsDelimiter(after []byte) verdict {
-	const longestPadding = 128
-	if bytes.HasPrefix(after, []byte("--")) {
-		return yes
-	}
-	if string(after) == "-" {
-		return unknown
-	}
-	padding := len(after) - len(bytes.TrimLeft(after, " \t"))
-	rest := after[padding:]
-	switch {
-	case padding > longestPadding:
-		return no
-	case len(rest) == 0 || string(rest) == "\r":
-		return unknown
-	case rest[0] == '\n' || bytes.HasPrefix(rest, []byte("\r\n")):
-		return yes
-	}
-	return no
 }
