@@ -34,7 +34,8 @@ var update = flag.Bool("update", false, "write golden files")
 func clock() time.Time { return now }
 
 func config(s func() admin.Status) admin.Config {
-	return admin.Config{Status: s, Now: clock, Reload: func(context.Context) error { return nil }, Token: secret.New(operatorToken)}
+	return admin.Config{Status: s, Now: clock, Reload: func(context.Context) error { return nil },
+		Token: secret.New(operatorToken)}
 }
 
 const operatorToken = "c4n4ry-operator-token"
@@ -54,7 +55,8 @@ func do(t *testing.T, h http.Handler, method, target string, change ...func(*htt
 	return w
 }
 
-var pagePaths = []string{"/", "/integration/nightly-billing", "/integration/contracts", "/unknown", "/security", "/integration/nobody"}
+var pagePaths = []string{"/", "/integration/nightly-billing", "/integration/contracts", "/unknown", "/security",
+	"/integration/nobody"}
 
 // texts parses a page and returns the words that a reader sees, element by element.
 func texts(t *testing.T, page string) (*html.Node, []string) {
@@ -98,7 +100,8 @@ func TestOverviewSaysWhatTheReaderNeedsFirst(t *testing.T) {
 
 func TestEveryPageIsWellMade(t *testing.T) {
 	empty := func() admin.Status { return admin.Status{} }
-	for name, h := range map[string]http.Handler{"full": admin.NewHandler(config(sample)), "empty": admin.NewHandler(config(empty))} {
+	for name, h := range map[string]http.Handler{"full": admin.NewHandler(config(sample)),
+		"empty": admin.NewHandler(config(empty))} {
 		for _, path := range pagePaths {
 			t.Run(name+path, func(t *testing.T) {
 				doc, _ := texts(t, do(t, h, "GET", path).Body.String())
@@ -183,8 +186,10 @@ func attr(n *html.Node, key string) string {
 }
 
 var hostile = []string{
-	`"><script>alert(1)</script>`, `'><img src=x onerror=alert(1)>`, `</style><script>alert(1)</script>`, `{{.}}`, `{{template "main"}}`, "\u202egpj.exe\u2066", "a\x00b\x1b[31m\x07\r\x7f",
-	"\xff\xfe broken", "javascript:alert(1)", "=HYPERLINK(\"http://evil.example\")", "\n- injected: true\n  # x", "*anchor &a !!binary |", strings.Repeat("A", 10_000), strings.Repeat("\u202e", 5_000),
+	`"><script>alert(1)</script>`, `'><img src=x onerror=alert(1)>`, `</style><script>alert(1)</script>`, `{{.}}`,
+	`{{template "main"}}`, "\u202egpj.exe\u2066", "a\x00b\x1b[31m\x07\r\x7f",
+	"\xff\xfe broken", "javascript:alert(1)", "=HYPERLINK(\"http://evil.example\")", "\n- injected: true\n  # x",
+	"*anchor &a !!binary |", strings.Repeat("A", 10_000), strings.Repeat("\u202e", 5_000),
 }
 
 // poisoned has the text in every string of the sample.
@@ -195,7 +200,8 @@ func poisoned(text string) admin.Status {
 		s.Integrations[i].Hours = s.Integrations[i].Hours[:min(1, len(s.Integrations[i].Hours))]
 	}
 	s.Unknown = append(s.Unknown, admin.Unknown{IntegratorKey: text, Callers: []admin.Caller{{}}, LastSeen: now})
-	s.Config.Error, s.Config.Warnings, s.Security.Pins, s.Security.AllowAddresses = text, []string{text}, []admin.Pin{{}}, []string{text}
+	s.Config.Error, s.Config.Warnings, s.Security.Pins, s.Security.AllowAddresses = text, []string{text}, []admin.Pin{{}},
+		[]string{text}
 	for i := range s.Integrations {
 		for j := range s.Integrations[i].Tokens {
 			s.Integrations[i].Tokens[j].Sites = append(s.Integrations[i].Tokens[j].Sites, admin.Site{})
@@ -308,8 +314,10 @@ func TestEveryAnswerHasTheSecurityHeaders(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for key, want := range map[string]string{
 				"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-				"X-Content-Type-Options":  "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
-				"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp",
+				"X-Content-Type-Options":  "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+				"Cache-Control":              "no-store",
+				"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+				"Cross-Origin-Embedder-Policy": "require-corp",
 			} {
 				if got := w.Header().Get(key); got != want {
 					t.Errorf("%s is %q", key, got)
@@ -359,7 +367,8 @@ func TestHostsThatAreAnswered(t *testing.T) {
 		{"any name is where a login is asked for", "rebound.evil.example", guarded, 200},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := do(t, admin.NewHandler(test.cfg), "GET", "/", host(test.host), func(r *http.Request) { r.SetBasicAuth("ops", "x") })
+			w := do(t, admin.NewHandler(test.cfg), "GET", "/", host(test.host),
+				func(r *http.Request) { r.SetBasicAuth("ops", "x") })
 			if w.Code != test.want {
 				t.Errorf("status %d, want %d", w.Code, test.want)
 			}
@@ -475,10 +484,14 @@ func TestReload(t *testing.T) {
 			r.Header.Set("Sec-Fetch-Site", "same-origin")
 			r.Header.Set("Accept", "text/html,*/*")
 		}, 303, 1, ""},
-		{"a failure is told", errors.New("proxy.yaml:3: no such key\x1b[31m"), header("Accept", "*/*"), 500, 1, "not reloaded, the old configuration stays in force:\nproxy.yaml:3: no such key�[31m\n"},
-		{"another site's form is refused", nil, header("Sec-Fetch-Site", "cross-site"), 403, 0, "refused: the request comes from another site's page\n"},
-		{"an older browser's is refused by its origin", nil, header("Origin", "https://evil.example"), 403, 0, "refused: the request comes from another site's page\n"},
-		{"a page without origin is refused", nil, header("Origin", "null"), 403, 0, "refused: the request comes from another site's page\n"},
+		{"a failure is told", errors.New("proxy.yaml:3: no such key\x1b[31m"), header("Accept", "*/*"), 500, 1,
+			"not reloaded, the old configuration stays in force:\nproxy.yaml:3: no such key�[31m\n"},
+		{"another site's form is refused", nil, header("Sec-Fetch-Site", "cross-site"), 403, 0,
+			"refused: the request comes from another site's page\n"},
+		{"an older browser's is refused by its origin", nil, header("Origin", "https://evil.example"), 403, 0,
+			"refused: the request comes from another site's page\n"},
+		{"a page without origin is refused", nil, header("Origin", "null"), 403, 0,
+			"refused: the request comes from another site's page\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			calls, result = 0, test.result
@@ -561,7 +574,8 @@ func TestReadiness(t *testing.T) {
 
 func TestRefreshIsAskedForAndBounded(t *testing.T) {
 	h := admin.NewHandler(config(sample))
-	for query, want := range map[string]string{"": "", "?refresh=30": "30", "?refresh=1": "5", "?refresh=99999": "3600", "?refresh=0": "", "?refresh=-3": "", "?refresh=x": "", "?refresh=30;url=//evil": ""} {
+	for query, want := range map[string]string{"": "", "?refresh=30": "30", "?refresh=1": "5", "?refresh=99999": "3600",
+		"?refresh=0": "", "?refresh=-3": "", "?refresh=x": "", "?refresh=30;url=//evil": ""} {
 		if got := do(t, h, "GET", "/"+query).Header().Get("Refresh"); got != want {
 			t.Errorf("%q: Refresh %q", query, got)
 		}
@@ -578,7 +592,8 @@ func TestExtraRoutesAreForTheOperatorAlone(t *testing.T) {
 		"GET /captures": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, admin.By(r)) }),
 	}
 	h := admin.NewHandler(cfg)
-	if w := do(t, h, "GET", "/captures", asOperator); w.Body.String() != "192.0.2.1:1234" || w.Header().Get("Content-Security-Policy") == "" {
+	if w := do(t, h, "GET", "/captures", asOperator); w.Body.String() != "192.0.2.1:1234" ||
+		w.Header().Get("Content-Security-Policy") == "" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
 	if w := do(t, h, "GET", "/captures"); w.Code != 401 {
@@ -613,9 +628,11 @@ func TestWhatChangesSomethingNeedsALoginOrTheTokenFile(t *testing.T) {
 		{"the token, the scheme in another case", open, header("Authorization", "bearer "+operatorToken), 200, 200, ""},
 		{"a wrong token", open, header("Authorization", "Bearer x"+operatorToken), 401, 200, "admin.token_file"},
 		{"an empty token", open, header("Authorization", "Bearer "), 401, 200, "admin.token_file"},
-		{"the token as a password", open, func(r *http.Request) { r.SetBasicAuth("", operatorToken) }, 401, 200, "admin.token_file"},
+		{"the token as a password", open, func(r *http.Request) { r.SetBasicAuth("", operatorToken) }, 401, 200,
+			"admin.token_file"},
 		{"a login where none is configured", open, login, 401, 200, "admin.token_file"},
-		{"an empty token where there is no token file", none, header("Authorization", "Bearer "), 401, 200, "set admin.basic_auth"},
+		{"an empty token where there is no token file", none, header("Authorization", "Bearer "), 401, 200,
+			"set admin.basic_auth"},
 		{"nobody where there is no token file", none, nothing, 401, 200, "set admin.basic_auth"},
 		{"with both, the login", both, login, 200, 200, ""},
 		{"with both, the token", both, asOperator, 200, 200, ""},
@@ -625,7 +642,8 @@ func TestWhatChangesSomethingNeedsALoginOrTheTokenFile(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := admin.NewHandler(test.cfg)
 			for _, method := range []string{"POST", "PUT"} {
-				if w := do(t, h, method, "/-/reload", test.who); w.Code != test.reload || !strings.Contains(w.Body.String(), test.says) {
+				if w := do(t, h, method, "/-/reload", test.who); w.Code != test.reload ||
+					!strings.Contains(w.Body.String(), test.says) {
 					t.Errorf("reload by %s: %d %q", method, w.Code, w.Body)
 				}
 			}
@@ -708,7 +726,8 @@ func TestAPanicIsCaughtAndCountedWithoutItsValue(t *testing.T) {
 		panic(canary)
 	})}
 	h := admin.NewHandler(cfg)
-	if w := do(t, h, "GET", "/"); w.Code != 500 || strings.Contains(w.Body.String(), canary) || w.Header().Get("Content-Security-Policy") == "" {
+	if w := do(t, h, "GET", "/"); w.Code != 500 || strings.Contains(w.Body.String(), canary) ||
+		w.Header().Get("Content-Security-Policy") == "" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
 	s := httptest.NewUnstartedServer(h)
@@ -731,7 +750,8 @@ func TestAPanicIsCaughtAndCountedWithoutItsValue(t *testing.T) {
 	if panics != 2 || !begun {
 		t.Errorf("%d panics were counted", panics)
 	}
-	if text := log.String(); strings.Contains(text, canary) || !strings.Contains(text, "panic in the operations listener") || !strings.Contains(text, "stack=") {
+	if text := log.String(); strings.Contains(text, canary) || !strings.Contains(text,
+		"panic in the operations listener") || !strings.Contains(text, "stack=") {
 		t.Errorf("the log: %s", text)
 	}
 }
@@ -742,7 +762,8 @@ func TestJSONIsStable(t *testing.T) {
 	if err := json.Unmarshal(body, &back); err != nil {
 		t.Fatal(err)
 	}
-	if back.Schema != 1 || back.Migration.Need != 4 || back.Migration.Total != 7 || back.UptimeSeconds != int64((9*day+3*hour)/time.Second) {
+	if back.Schema != 1 || back.Migration.Need != 4 || back.Migration.Total != 7 ||
+		back.UptimeSeconds != int64((9*day+3*hour)/time.Second) {
 		t.Errorf("schema %d, migration %+v, up %d s", back.Schema, back.Migration, back.UptimeSeconds)
 	}
 	var fields []string

@@ -36,14 +36,23 @@ func TestHeadlineAndVerdict(t *testing.T) {
 		headline, verdict string
 		remove            bool
 	}{
-		{"nothing is configured", Status{}, "No integration is configured yet", "Add the first one to integrations: in the configuration, or let a program call: its key then shows under unknown callers.", false},
-		{"one needs it", with(ledger.StateTranslated), "1 of 1 integration still needs the proxy; none is failing", "The proxy can go when a has OAuth of its own.", false},
-		{"one fails", with(ledger.StateTranslated, ledger.StateFailing, ledger.StateNative), "2 of 3 integrations still need the proxy; 1 is failing", "The proxy can go when a and b have OAuth of their own.", false},
-		{"many need it", with(slices7()...), "7 of 7 integrations still need the proxy; none is failing", "The proxy can go when a, b, c, d, e and 2 more have OAuth of their own.", false},
-		{"all moved", with(ledger.StateNative, ledger.StateBlocked), "No integration is seen to need the proxy", "The proxy can go: nobody has sent a legacy credential for 14 days.", true},
-		{"one is silent", with(ledger.StateNative, ledger.StateIdle), "No integration is seen to need the proxy", "The proxy can go when the owner of 1 silent integration confirms that nothing comes any more.", false},
-		{"a stranger came lately", stranger, "No integration is seen to need the proxy", "The proxy can go when 1 unknown caller is accounted for.", false},
-		{"a moved one fails", failingNative, "No integration is seen to need the proxy; 1 is failing", "The proxy can go when the failing one works.", false},
+		{"nothing is configured", Status{}, "No integration is configured yet",
+			"Add the first one to integrations: in the configuration, or let a program call: its key then shows under unknown callers.", false},
+		{"one needs it", with(ledger.StateTranslated), "1 of 1 integration still needs the proxy; none is failing",
+			"The proxy can go when a has OAuth of its own.", false},
+		{"one fails", with(ledger.StateTranslated, ledger.StateFailing, ledger.StateNative),
+			"2 of 3 integrations still need the proxy; 1 is failing", "The proxy can go when a and b have OAuth of their own.",
+			false},
+		{"many need it", with(slices7()...), "7 of 7 integrations still need the proxy; none is failing",
+			"The proxy can go when a, b, c, d, e and 2 more have OAuth of their own.", false},
+		{"all moved", with(ledger.StateNative, ledger.StateBlocked), "No integration is seen to need the proxy",
+			"The proxy can go: nobody has sent a legacy credential for 14 days.", true},
+		{"one is silent", with(ledger.StateNative, ledger.StateIdle), "No integration is seen to need the proxy",
+			"The proxy can go when the owner of 1 silent integration confirms that nothing comes any more.", false},
+		{"a stranger came lately", stranger, "No integration is seen to need the proxy",
+			"The proxy can go when 1 unknown caller is accounted for.", false},
+		{"a moved one fails", failingNative, "No integration is seen to need the proxy; 1 is failing",
+			"The proxy can go when the failing one works.", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := complete(test.status, noon).Migration
@@ -63,7 +72,8 @@ func slices7() []ledger.State {
 }
 
 func TestAttention(t *testing.T) {
-	trouble := Token{User: "anna", Consent: "required", Error: "no consent", NextStep: "open the page", ConsentURL: "https://x.example/"}
+	trouble := Token{User: "anna", Consent: "required", Error: "no consent", NextStep: "open the page",
+		ConsentURL: "https://x.example/"}
 	failing := with(ledger.StateFailing)
 	failing.Integrations[0].LastError = "refused"
 	folded := with(ledger.StateFailing)
@@ -76,14 +86,25 @@ func TestAttention(t *testing.T) {
 		want   []string // subject, problem, next step
 	}{
 		{"nothing", with(ledger.StateTranslated), nil},
-		{"a failing integration tells its last error", failing, []string{"a", "Most of its last calls failed. Last error: refused", "Follow the last error; docusign-auth-proxy doctor tries each step by itself."}},
-		{"the one token in trouble is the likely cause", folded, []string{"a for anna", "Most of its last calls failed.\nNo consent.", "Open the page."}},
+		{"a failing integration tells its last error", failing, []string{"a",
+			"Most of its last calls failed. Last error: refused",
+			"Follow the last error; docusign-auth-proxy doctor tries each step by itself."}},
+		{"the one token in trouble is the likely cause", folded, []string{"a for anna",
+			"Most of its last calls failed.\nNo consent.", "Open the page."}},
 		{"a token in trouble counts although calls go well", apart, []string{"a for anna", "No consent.", "Open the page."}},
-		{"a bad reload", Status{Config: ConfigState{Error: "x"}}, []string{"Configuration", "The last reload failed, the configuration before it is in force: x", "Mend the file, check it with docusign-auth-proxy config check, reload."}},
-		{"a CA that ends soon", Status{Authority: &Authority{Expires: noon.Add(48 * time.Hour)}}, []string{"Certificate authority", "It expires in 2 days; then every program that uses CONNECT fails.", "Make a new one with docusign-auth-proxy ca init, let the old machines trust it, reload."}},
+		{"a bad reload", Status{Config: ConfigState{Error: "x"}}, []string{"Configuration",
+			"The last reload failed, the configuration before it is in force: x",
+			"Mend the file, check it with docusign-auth-proxy config check, reload."}},
+		{"a CA that ends soon", Status{Authority: &Authority{Expires: noon.Add(48 * time.Hour)}},
+			[]string{"Certificate authority", "It expires in 2 days; then every program that uses CONNECT fails.",
+				"Make a new one with docusign-auth-proxy ca init, let the old machines trust it, reload."}},
 		{"a CA that lasts", Status{Authority: &Authority{Expires: noon.Add(400 * 24 * time.Hour)}}, nil},
-		{"a clock behind", Status{Clock: Clock{OffsetSeconds: 90}}, []string{"Clock", "This machine's clock is 90 seconds behind the account server's.", "Set up time synchronisation (NTP) on this machine."}},
-		{"a clock ahead", Status{Clock: Clock{OffsetSeconds: -30}}, []string{"Clock", "This machine's clock is 30 seconds ahead of the account server's.", "Set up time synchronisation (NTP) on this machine."}},
+		{"a clock behind", Status{Clock: Clock{OffsetSeconds: 90}}, []string{"Clock",
+			"This machine's clock is 90 seconds behind the account server's.",
+			"Set up time synchronisation (NTP) on this machine."}},
+		{"a clock ahead", Status{Clock: Clock{OffsetSeconds: -30}}, []string{"Clock",
+			"This machine's clock is 30 seconds ahead of the account server's.",
+			"Set up time synchronisation (NTP) on this machine."}},
 		{"a clock that is right", Status{Clock: Clock{OffsetSeconds: 2}}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -100,7 +121,8 @@ func TestAttention(t *testing.T) {
 
 func TestRelative(t *testing.T) {
 	for want, d := range map[string]time.Duration{
-		"just now": -9 * time.Second, "10 seconds ago": -10 * time.Second, "1 minute ago": -119 * time.Second, "2 hours ago": -2 * time.Hour, "1 day ago": -47 * time.Hour,
+		"just now": -9 * time.Second, "10 seconds ago": -10 * time.Second, "1 minute ago": -119 * time.Second,
+		"2 hours ago": -2 * time.Hour, "1 day ago": -47 * time.Hour,
 		"30 days ago": -30 * 24 * time.Hour, "in 59 minutes": 59*time.Minute + 59*time.Second, "in 1 second": time.Second,
 	} {
 		if got := relative(noon.Add(d), noon); got != want {
@@ -113,7 +135,8 @@ func TestSeries(t *testing.T) {
 	at := func(d time.Duration, calls uint64) ledger.Hour {
 		return ledger.Hour{Start: noon.Add(d), Calls: calls, Legacy: 1, Failed: 1}
 	}
-	slots := series([]ledger.Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2), at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, chartDays)
+	slots := series([]ledger.Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2),
+		at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, chartDays)
 	if len(slots) != 14 || slots[0].Calls != 5 || slots[13].Calls != 5 || slots[13].Legacy != 2 || slots[13].Other != 3 {
 		t.Errorf("%+v", slots)
 	}
@@ -130,7 +153,8 @@ func TestSeries(t *testing.T) {
 }
 
 func TestFormatting(t *testing.T) {
-	for in, want := range map[string]string{"0": "0", "999": "999", "1000": "1,000", "1234567": "1,234,567", "-1000": "-1,000"} {
+	for in, want := range map[string]string{"0": "0", "999": "999", "1000": "1,000", "1234567": "1,234,567",
+		"-1000": "-1,000"} {
 		if got := thousands(in); got != want {
 			t.Errorf("%s: %s", in, got)
 		}
@@ -140,7 +164,8 @@ func TestFormatting(t *testing.T) {
 			t.Errorf("%d: %s", in, got)
 		}
 	}
-	if !isKey("DOCU-230546a7-9c55-40ad-8fbf-af205d5494ad") || !isKey("230546A7-9c55-40ad-8fbf-af205d5494ad") || isKey("230546a7-9c55-40ad-8fbf-af205d5494aX") || isKey("") {
+	if !isKey("DOCU-230546a7-9c55-40ad-8fbf-af205d5494ad") || !isKey("230546A7-9c55-40ad-8fbf-af205d5494ad") ||
+		isKey("230546a7-9c55-40ad-8fbf-af205d5494aX") || isKey("") {
 		t.Error("keys are not told from other texts")
 	}
 }

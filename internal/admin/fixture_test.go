@@ -42,10 +42,13 @@ func hours(perHour uint64, failing, native bool) []ledger.Hour {
 	return list
 }
 
-func summary(name string, mode integration.Mode, state ledger.State, last time.Time, calls, failed uint64) ledger.Summary {
+func summary(name string, mode integration.Mode, state ledger.State, last time.Time, calls,
+	failed uint64) ledger.Summary {
 	s := ledger.Summary{
-		Name: name, Mode: mode, State: state, LastSeen: last, Calls: calls, Failed: failed, Outcomes: map[string]uint64{"ok": calls - failed},
-		Schemes: []string{"header_json"}, Doors: []string{"connect"}, APIs: []string{"rest_v2"}, BytesIn: calls * 2100, BytesOut: calls * 48000,
+		Name: name, Mode: mode, State: state, LastSeen: last, Calls: calls, Failed: failed,
+		Outcomes: map[string]uint64{"ok": calls - failed},
+		Schemes:  []string{"header_json"}, Doors: []string{"connect"}, APIs: []string{"rest_v2"}, BytesIn: calls * 2100,
+		BytesOut: calls * 48000,
 	}
 	if failed > 0 {
 		s.Outcomes["token_error"] = failed
@@ -61,9 +64,12 @@ func summary(name string, mode integration.Mode, state ledger.State, last time.T
 
 func row(integration, user, principal, scheme string, way ledger.Way, last time.Time, calls, failed uint64) ledger.Row {
 	r := ledger.Row{
-		Integration: integration, Authenticator: user, Principal: principal, Scheme: scheme, Door: "connect", API: "rest_v2", Way: way.String(),
-		FirstSeen: ago(41 * day), LastSeen: last, Calls: calls, Failed: failed, Outcomes: map[string]uint64{"ok": calls - failed}, LastStatus: 201,
-		Client: "10.1.2.17", UserAgent: "Apache-HttpClient/4.5.1 (Java/1.8.0_151)", BytesIn: calls * 2100, BytesOut: calls * 48000,
+		Integration: integration, Authenticator: user, Principal: principal, Scheme: scheme, Door: "connect", API: "rest_v2",
+		Way:       way.String(),
+		FirstSeen: ago(41 * day), LastSeen: last, Calls: calls, Failed: failed,
+		Outcomes: map[string]uint64{"ok": calls - failed}, LastStatus: 201,
+		Client: "10.1.2.17", UserAgent: "Apache-HttpClient/4.5.1 (Java/1.8.0_151)", BytesIn: calls * 2100,
+		BytesOut: calls * 48000,
 	}
 	if failed > 0 {
 		r.Outcomes["token_error"], r.LastStatus = failed, 401
@@ -74,19 +80,24 @@ func row(integration, user, principal, scheme string, way ledger.Way, last time.
 
 func token(user, guid string) admin.Token {
 	return admin.TokenOf(oauth.State{
-		Identity: oauth.Identity{Issuer: keyBilling, Subject: guid, Scopes: "signature impersonation"}, Obtained: ago(22 * time.Minute), Expires: now.Add(38 * time.Minute),
-		Consent: oauth.ConsentGiven, Sites: []oauth.Site{{AccountID: "a1b2c3d4-0000-4000-8000-000000000010", Name: "Northwind Ltd", Default: true, Origin: "https://na3.docusign.net"}},
+		Identity: oauth.Identity{Issuer: keyBilling, Subject: guid, Scopes: "signature impersonation"},
+		Obtained: ago(22 * time.Minute), Expires: now.Add(38 * time.Minute),
+		Consent: oauth.ConsentGiven, Sites: []oauth.Site{{AccountID: "a1b2c3d4-0000-4000-8000-000000000010",
+			Name: "Northwind Ltd", Default: true, Origin: "https://na3.docusign.net"}},
 	}, user, "")
 }
 
 func missingConsent() admin.Token {
 	return admin.TokenOf(oauth.State{
-		Identity: oauth.Identity{Issuer: keyContracts, Subject: "a1b2c3d4-0000-4000-8000-000000000021", Scopes: "signature impersonation"}, Consent: oauth.ConsentMissing,
+		Identity: oauth.Identity{Issuer: keyContracts, Subject: "a1b2c3d4-0000-4000-8000-000000000021",
+			Scopes: "signature impersonation"}, Consent: oauth.ConsentMissing,
 		Failure: &oauth.Failure{
-			Label: "consent_required", Text: "the user has not consented to this integration key", Since: ago(26 * hour), Last: ago(time.Minute), Next: now.Add(9 * time.Minute),
+			Label: "consent_required", Text: "the user has not consented to this integration key", Since: ago(26 * hour),
+			Last: ago(time.Minute), Next: now.Add(9 * time.Minute),
 			NextStep: "let mark@example.com open the consent page once, signed in as himself", Count: 140,
 		},
-	}, "mark@example.com", "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id="+keyContracts+"&redirect_uri=https%3A%2F%2Fproxy.example.com%2Fconsent")
+	}, "mark@example.com",
+		"https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id="+keyContracts+"&redirect_uri=https%3A%2F%2Fproxy.example.com%2Fconsent")
 }
 
 const (
@@ -107,7 +118,8 @@ func sample() admin.Status {
 	hr.CallsLast24h, hr.OAuthLast24h, hr.Hours, hr.NativeLast = 66, 66, hours(9, false, true), ago(14*time.Minute)
 	hr.Schemes = []string{"header_xml", "oauth_bearer"}
 	crm := summary("crm", "translate", ledger.StateNative, ago(2*hour), 20411, 3)
-	crm.CallsLast24h, crm.OAuthLast24h, crm.LegacyLast, crm.NativeLast, crm.NativeSince = 260, 260, ago(20*day), ago(2*hour), ago(19*day)
+	crm.CallsLast24h, crm.OAuthLast24h, crm.LegacyLast, crm.NativeLast, crm.NativeSince = 260, 260, ago(20*day),
+		ago(2*hour), ago(19*day)
 	for _, h := range hours(30, false, false) {
 		h.Native, h.Legacy = h.Legacy, 0
 		crm.Hours = append(crm.Hours, h)
@@ -119,7 +131,8 @@ func sample() admin.Status {
 	rows := []ledger.Row{
 		row("contracts", "mark@example.com", "", "header_json", ledger.WayTranslated, ago(40*time.Second), 140, 140),
 		row("nightly-billing", "anna@example.com", "", "header_json", ledger.WayTranslated, ago(3*time.Minute), 47000, 0),
-		row("nightly-billing", "anna@example.com", "bob@example.com", "ws_security", ledger.WayTranslated, ago(5*hour), 1210, 31),
+		row("nightly-billing", "anna@example.com", "bob@example.com", "ws_security", ledger.WayTranslated, ago(5*hour), 1210,
+			31),
 		row("hr-onboarding", "hr@example.com", "", "header_xml", ledger.WayTranslated, ago(11*time.Minute), 300, 0),
 		row("hr-onboarding", "", "", "oauth_bearer", ledger.WayNative, ago(14*time.Minute), 612, 0),
 	}
@@ -131,20 +144,27 @@ func sample() admin.Status {
 			{Name: "admin", Address: "127.0.0.1:9090", Loopback: true},
 		},
 		Authority: &admin.Authority{
-			Subject: "CN=docusign-auth-proxy CA", Fingerprint: "5E:0C:91:7A:33:7F:44:2B:90:1E:6A:CD:12:88:FA:07:5E:0C:91:7A:33:7F:44:2B:90:1E:6A:CD:12:88:FA:07",
-			Expires: now.Add(23 * day), Names: []string{"docusign.net", "docusign.com"}, CertPath: "ca.pem", KeyPath: "ca-key.pem",
+			Subject:     "CN=docusign-auth-proxy CA",
+			Fingerprint: "5E:0C:91:7A:33:7F:44:2B:90:1E:6A:CD:12:88:FA:07:5E:0C:91:7A:33:7F:44:2B:90:1E:6A:CD:12:88:FA:07",
+			Expires:     now.Add(23 * day), Names: []string{"docusign.net", "docusign.com"}, CertPath: "ca.pem",
+			KeyPath: "ca-key.pem",
 		},
 		Clock:   admin.Clock{OffsetSeconds: 0.4, LearnedAt: ago(22 * time.Minute)},
 		Tunnels: admin.Tunnels{Open: 2, Allowed: []string{"updates.example.com:443"}},
 		Unknown: admin.UnknownOf([]ledger.UnknownRow{
 			{Key: keyStranger, Row: row("unknown", "scanner@example.com", "", "header_xml", ledger.WayNone, ago(hour), 77, 0)},
-			{Key: keyBilling, Row: row("nightly-billing", "temp@example.com", "", "header_json", ledger.WayNone, ago(3*day), 4, 0)},
-			{Key: keyStranger, Row: row("unknown", "scanner@example.com", "boss@example.com", "header_xml", ledger.WayNone, ago(2*hour), 5, 0)},
+			{Key: keyBilling, Row: row("nightly-billing", "temp@example.com", "", "header_json", ledger.WayNone, ago(3*day), 4,
+				0)},
+			{Key: keyStranger, Row: row("unknown", "scanner@example.com", "boss@example.com", "header_xml", ledger.WayNone,
+				ago(2*hour), 5, 0)},
 		}),
 		Security: admin.Security{
-			Hosts: []string{".docusign.net", ".docusign.com"}, AccountServer: "https://account-d.docusign.com", PinPassword: "never", Store: "/var/lib/docusign-auth-proxy/state.db",
+			Hosts: []string{".docusign.net", ".docusign.com"}, AccountServer: "https://account-d.docusign.com",
+			PinPassword: "never", Store: "/var/lib/docusign-auth-proxy/state.db",
 			LogLevel: "info", ProxyUsers: []string{"legacy-app"},
-			Issued: []admin.Issued{{Integration: "nightly-billing", Authenticator: "anna@example.com", Principal: "anna@example.com", Kind: "token", Fingerprint: "9f86d081884c", IssuedAt: ago(12 * day), LastUsed: ago(hour)}},
+			Issued: []admin.Issued{{Integration: "nightly-billing", Authenticator: "anna@example.com",
+				Principal: "anna@example.com", Kind: "token", Fingerprint: "9f86d081884c", IssuedAt: ago(12 * day),
+				LastUsed: ago(hour)}},
 		},
 	}
 	for _, known := range []ledger.Summary{archive, billing, contracts, crm, hr, warehouse, year} {
@@ -159,11 +179,13 @@ func sample() admin.Status {
 		}
 		i := admin.IntegrationOf(&in, known)
 		i.Keys = []admin.Key{{Source: "file keys/new.pem", Fingerprint: "a8f5f167f44f4964", Works: true}}
-		i.Users = []admin.User{{Username: "anna@example.com", UserID: "a1b2c3d4-0000-4000-8000-000000000020", Password: "bcrypt", MayActFor: []string{"bob@example.com"}}}
+		i.Users = []admin.User{{Username: "anna@example.com", UserID: "a1b2c3d4-0000-4000-8000-000000000020",
+			Password: "bcrypt", MayActFor: []string{"bob@example.com"}}}
 		i.Principals = []admin.Principal{{Username: "bob@example.com", UserID: "a1b2c3d4-0000-4000-8000-000000000022"}}
 		switch i.Name {
 		case "nightly-billing":
-			i.Tokens = []admin.Token{token("anna@example.com", "a1b2c3d4-0000-4000-8000-000000000020"), token("bob@example.com", "a1b2c3d4-0000-4000-8000-000000000022")}
+			i.Tokens = []admin.Token{token("anna@example.com", "a1b2c3d4-0000-4000-8000-000000000020"),
+				token("bob@example.com", "a1b2c3d4-0000-4000-8000-000000000022")}
 		case "contracts":
 			i.Tokens = []admin.Token{missingConsent()}
 		}

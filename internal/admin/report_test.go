@@ -62,7 +62,8 @@ func TestReportAsTableHasNothingForTheTerminalToObey(t *testing.T) {
 			}
 		}
 	}
-	if got := report(t, "table", sample()); !strings.HasPrefix(got, "4 of 7 integrations still need the proxy; 1 is failing.\n") {
+	if got := report(t, "table", sample()); !strings.HasPrefix(got,
+		"4 of 7 integrations still need the proxy; 1 is failing.\n") {
 		t.Errorf("the table begins with %q", got[:80])
 	}
 }
@@ -88,7 +89,8 @@ func TestReportAsHTMLNeedsNoOtherFile(t *testing.T) {
 			policy = attr(n, "content")
 		case n.Data == "link" || n.Data == "form" || n.Data == "nav":
 			t.Errorf("there is a <%s>", n.Data)
-		case n.Data == "a" && !strings.HasPrefix(attr(n, "href"), "#") && !strings.HasPrefix(attr(n, "href"), "https://account-d.docusign.com/"):
+		case n.Data == "a" && !strings.HasPrefix(attr(n, "href"), "#") &&
+			!strings.HasPrefix(attr(n, "href"), "https://account-d.docusign.com/"):
 			t.Errorf("a link to %q", attr(n, "href"))
 		}
 	}

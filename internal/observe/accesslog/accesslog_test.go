@@ -47,11 +47,16 @@ func fields(t *testing.T, e call.Event) map[string]any {
 
 func TestRequestLogLine(t *testing.T) {
 	full := call.Event{
-		Time: noon, RequestID: "0badcafe-1", Door: call.DoorSidecar, API: "soap_dsapi", Operation: "RequestStatus", Method: "POST", Path: "/api/3.0/dsapi.asmx",
-		Client: netip.MustParseAddr("10.1.2.3"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey, Authenticator: "anna@example.com",
-		Principal: "bob@example.com", Scheme: "ws_security", Mode: "translate", Account: "1234567", Site: "demo.docusign.net", Status: 500,
-		Outcome: call.OutcomeServerError, Cause: "docusign_500", Detail: "DocuSign answered Unspecified_Error", NextStep: "wait",
-		TraceToken: "5b9f5d2e-0000-4000-8000-000000000030", Total: 1234567 * time.Microsecond, Translate: 1500 * time.Nanosecond, Upstream: time.Second,
+		Time: noon, RequestID: "0badcafe-1", Door: call.DoorSidecar, API: "soap_dsapi", Operation: "RequestStatus",
+		Method: "POST", Path: "/api/3.0/dsapi.asmx",
+		Client: netip.MustParseAddr("10.1.2.3"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey,
+		Authenticator: "anna@example.com",
+		Principal:     "bob@example.com", Scheme: "ws_security", Mode: "translate", Account: "1234567", Site: "demo.docusign.net",
+		Status:  500,
+		Outcome: call.OutcomeServerError, Cause: "docusign_500", Detail: "DocuSign answered Unspecified_Error",
+		NextStep:   "wait",
+		TraceToken: "5b9f5d2e-0000-4000-8000-000000000030", Total: 1234567 * time.Microsecond,
+		Translate: 1500 * time.Nanosecond, Upstream: time.Second,
 		BytesIn: 10, BytesOut: 20, Replayed: "token_refused", Conflict: true, Rehearsal: "would_work",
 	}
 	tests := []struct {
@@ -59,12 +64,15 @@ func TestRequestLogLine(t *testing.T) {
 		event call.Event
 		want  string
 	}{
-		{"a call with everything", full, `time=2026-05-04T12:00:01.234Z level=ERROR msg=request request_id=0badcafe-1 integration=nightly scheme=ws_security door=sidecar ` +
-			`api=soap_dsapi operation=RequestStatus method=POST path=/api/3.0/dsapi.asmx status=500 outcome=upstream_error cause=docusign_500 ` +
-			`error="DocuSign answered Unspecified_Error" next_step=wait key=` + nightlyKey + ` authenticator=anna@example.com principal=bob@example.com account=1234567 ` +
-			`site=demo.docusign.net client=10.1.2.3 user_agent=Example/1.0 duration_ms=1235 upstream_ms=1000 translate_ms=0.002 bytes_in=10 bytes_out=20 ` +
-			`replayed=token_refused conflict=true trace_token=5b9f5d2e-0000-4000-8000-000000000030 rehearsal=would_work` + "\n"},
-		{"empty values are left out", call.Event{Time: noon, Integration: "unknown", Scheme: "none", Outcome: call.OutcomeOK, Status: 200},
+		{"a call with everything", full,
+			`time=2026-05-04T12:00:01.234Z level=ERROR msg=request request_id=0badcafe-1 integration=nightly scheme=ws_security door=sidecar ` +
+				`api=soap_dsapi operation=RequestStatus method=POST path=/api/3.0/dsapi.asmx status=500 outcome=upstream_error cause=docusign_500 ` +
+				`error="DocuSign answered Unspecified_Error" next_step=wait key=` + nightlyKey +
+				` authenticator=anna@example.com principal=bob@example.com account=1234567 ` +
+				`site=demo.docusign.net client=10.1.2.3 user_agent=Example/1.0 duration_ms=1235 upstream_ms=1000 translate_ms=0.002 bytes_in=10 bytes_out=20 ` +
+				`replayed=token_refused conflict=true trace_token=5b9f5d2e-0000-4000-8000-000000000030 rehearsal=would_work` + "\n"},
+		{"empty values are left out", call.Event{Time: noon, Integration: "unknown", Scheme: "none", Outcome: call.OutcomeOK,
+			Status: 200},
 			"time=2026-05-04T12:00:00.000Z level=INFO msg=request integration=unknown scheme=none status=200 outcome=ok duration_ms=0\n"},
 	}
 	for _, tt := range tests {
@@ -124,7 +132,8 @@ func TestRequestLogNamesThePrincipalOnlyOnBehalf(t *testing.T) {
 func TestRequestLogLevels(t *testing.T) {
 	for outcome, want := range map[call.Outcome]string{
 		call.OutcomeOK: "INFO", call.OutcomeRefused: "WARN", call.OutcomeClientError: "WARN", call.OutcomeAborted: "WARN",
-		call.OutcomeServerError: "ERROR", call.OutcomeUnreachable: "ERROR", call.OutcomeToken: "ERROR", call.OutcomeInternal: "ERROR",
+		call.OutcomeServerError: "ERROR", call.OutcomeUnreachable: "ERROR", call.OutcomeToken: "ERROR",
+		call.OutcomeInternal: "ERROR",
 	} {
 		e := goodCall()
 		e.Outcome = outcome
@@ -216,7 +225,8 @@ func FuzzRequestLogText(f *testing.F) {
 		for _, format := range []string{"text", "json"} {
 			checkCleanLine(t, logged(t, format, e))
 		}
-		if key, _ := fields(t, e)["key"].(string); integration == "unknown" && utf8.RuneCountInString(key) > 9 && !strings.HasPrefix(key, "unshown (") {
+		if key, _ := fields(t, e)["key"].(string); integration == "unknown" && utf8.RuneCountInString(key) > 9 &&
+			!strings.HasPrefix(key, "unshown (") {
 			t.Errorf("the key is not masked: %v", key)
 		}
 	})
@@ -236,7 +246,8 @@ func TestRequestLogAllocatesLittle(t *testing.T) {
 	h := slog.NewJSONHandler(io.Discard, nil)
 	l := accesslog.New(h, h)
 	e := goodCall()
-	if n := testing.AllocsPerRun(100, func() { l.Record(&e) }); n > 12 { // pools are emptied at random under the race detector
+	if n := testing.AllocsPerRun(100,
+		func() { l.Record(&e) }); n > 12 { // pools are emptied at random under the race detector
 		t.Errorf("%v allocations", n)
 	}
 }

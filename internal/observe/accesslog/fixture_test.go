@@ -18,18 +18,22 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 // goodCall is a translated call that went well.
 func goodCall() call.Event {
 	return call.Event{
-		Time: noon, RequestID: "0badcafe-1", Door: call.DoorConnect, API: call.APIRest2, Method: http.MethodGet, Path: envelope,
+		Time: noon, RequestID: "0badcafe-1", Door: call.DoorConnect, API: call.APIRest2, Method: http.MethodGet,
+		Path:   envelope,
 		Client: netip.MustParseAddr("127.0.0.1"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey,
-		Authenticator: "anna@example.com", Principal: "anna@example.com", Scheme: "header_json", Mode: "translate", Account: "1234567",
-		Site: "demo.docusign.net", Status: 200, Outcome: call.OutcomeOK, Total: 120 * time.Millisecond, Translate: 40 * time.Microsecond,
-		Upstream: 110 * time.Millisecond, BytesIn: 10, BytesOut: 2048, TLSVersion: 0x0301, Limits: call.NotTold(),
+		Authenticator: "anna@example.com", Principal: "anna@example.com", Scheme: "header_json", Mode: "translate",
+		Account: "1234567",
+		Site:    "demo.docusign.net", Status: 200, Outcome: call.OutcomeOK, Total: 120 * time.Millisecond,
+		Translate: 40 * time.Microsecond,
+		Upstream:  110 * time.Millisecond, BytesIn: 10, BytesOut: 2048, TLSVersion: 0x0301, Limits: call.NotTold(),
 	}
 }
 
 // hostileEvent carries the canary in every text that a caller could reach, and beyond.
 func hostileEvent(canary string) call.Event {
 	e := goodCall()
-	e.RequestID, e.Operation, e.Path, e.UserAgent, e.Integration, e.Key = canary, canary, "/"+canary, canary, canary, canary
+	e.RequestID, e.Operation, e.Path, e.UserAgent, e.Integration, e.Key = canary, canary, "/"+canary, canary, canary,
+		canary
 	e.Door, e.API, e.Outcome = call.Door(canary), call.API(canary), call.Outcome(canary)
 	e.Authenticator, e.Principal, e.Scheme, e.Mode, e.Account, e.Site = canary, canary+"x", canary, canary, canary, canary
 	e.Cause, e.Detail, e.NextStep, e.TraceToken, e.Replayed, e.Rehearsal = canary, canary, canary, canary, canary, canary

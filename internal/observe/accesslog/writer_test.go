@@ -35,7 +35,8 @@ func TestALogThatNobodyReadsHoldsUpNobody(t *testing.T) {
 		log := jsonLog(t, w)
 		const calls = 20_000
 		for i := range calls {
-			log.Record(&call.Event{Time: noon, Status: 401, Outcome: call.OutcomeRefused, Path: fmt.Sprint("/", i), Detail: strings.Repeat("x", 200)})
+			log.Record(&call.Event{Time: noon, Status: 401, Outcome: call.OutcomeRefused, Path: fmt.Sprint("/", i),
+				Detail: strings.Repeat("x", 200)})
 			if i == 0 {
 				synctest.Wait() // until the write of the first line has begun, so that one note tells of all that is dropped
 			}
@@ -74,7 +75,8 @@ func checkWholeLines(t *testing.T, text string, calls int, note string) {
 		t.Fatalf("%d lines of calls, want %d; the last line is %q", n-1, calls, lines[n-1])
 	}
 	for i, line := range lines[:calls] {
-		if !strings.HasPrefix(line, "{") || !strings.HasSuffix(line, "}") || !strings.Contains(line, fmt.Sprintf(`"path":"/%d"`, i)) {
+		if !strings.HasPrefix(line, "{") || !strings.HasSuffix(line, "}") ||
+			!strings.Contains(line, fmt.Sprintf(`"path":"/%d"`, i)) {
 			t.Fatalf("line %d is %q", i, line)
 		}
 	}
@@ -138,7 +140,8 @@ func TestFlushWritesInOrder(t *testing.T) {
 	log := jsonLog(t, w)
 	log.Record(&call.Event{Time: noon, Status: 200, Outcome: call.OutcomeOK})
 	fmt.Fprintln(w, "the last line")
-	if err := w.Flush(); err != nil || strings.Count(out.String(), "\n") != 2 || !strings.HasSuffix(out.String(), "the last line\n") {
+	if err := w.Flush(); err != nil || strings.Count(out.String(), "\n") != 2 ||
+		!strings.HasSuffix(out.String(), "the last line\n") {
 		t.Errorf("%v, %q", err, out.String())
 	}
 	if err := w.Flush(); err != nil {

@@ -25,8 +25,9 @@ import (
 func exchangeFor(integration string, size int) *exchange {
 	return &exchange{
 		Event: call.Event{Integration: integration, Method: "GET", Path: "/restapi/v2/accounts/1/envelopes", Status: 200},
-		Asked: message{Method: "GET", URL: "http://h/p?a=b", Proto: "HTTP/1.1", Body: body{Text: strings.Repeat("x", size), Size: int64(size)}},
-		Got:   message{Proto: "HTTP/1.1", Status: 200},
+		Asked: message{Method: "GET", URL: "http://h/p?a=b", Proto: "HTTP/1.1",
+			Body: body{Text: strings.Repeat("x", size), Size: int64(size)}},
+		Got: message{Proto: "HTTP/1.1", Status: 200},
 	}
 }
 
@@ -54,10 +55,12 @@ func TestACaptureTakesWhatWasAskedForAndNoMore(t *testing.T) {
 		}
 	}
 	list := c.List()
-	if c.on() || len(list) != 2 || list[0].ID != billing.ID || list[0].Captured != 2 || list[0].Running || list[1].ID != all.ID || list[1].Captured != 4 || list[1].Ended == "" {
+	if c.on() || len(list) != 2 || list[0].ID != billing.ID || list[0].Captured != 2 || list[0].Running ||
+		list[1].ID != all.ID || list[1].Captured != 4 || list[1].Ended == "" {
 		t.Errorf("%+v", list)
 	}
-	for _, q := range []Request{{}, {Integration: "other"}, {Integration: "billing", Requests: 501}, {Integration: "*", MaxBody: MaxBody + 1}, {Integration: "*", For: 2 * time.Hour}, {Integration: "*", Requests: -1}} {
+	for _, q := range []Request{{}, {Integration: "other"}, {Integration: "billing", Requests: 501},
+		{Integration: "*", MaxBody: MaxBody + 1}, {Integration: "*", For: 2 * time.Hour}, {Integration: "*", Requests: -1}} {
 		if _, err := c.Start(q); !errors.Is(err, ErrRequest) {
 			t.Errorf("%+v: %v", q, err)
 		}
@@ -158,7 +161,8 @@ func TestStartAndEndAreLoggedWithWhoAsked(t *testing.T) {
 	if _, err := c.Stop(info.ID, "bob"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"level=WARN msg=\"capture started\"", "integration=billing", "requests=50", `by="anna at 10.0.0.1"`, "capture ended", "by=bob", "captured=0"} {
+	for _, want := range []string{"level=WARN msg=\"capture started\"", "integration=billing", "requests=50",
+		`by="anna at 10.0.0.1"`, "capture ended", "by=bob", "captured=0"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %s in %s", want, log.String())
 		}
@@ -182,8 +186,11 @@ func withCapture(t *testing.T) (*Captures, Info) {
 	e.Edited = true
 	e.Got.Body = body{Size: 7, SHA256: "ab", Omitted: omittedBinary}
 	e.Attempts = []attempt{
-		{Started: e.Event.Time, Answered: time.Millisecond, Request: message{Method: "GET", URL: "https://d/p", Proto: "HTTP/1.1", Header: []field{{"Authorization", "Bearer [masked]"}}}, Answer: message{Status: 401, Proto: "HTTP/1.1"}},
-		{Started: e.Event.Time, Answered: time.Millisecond, Request: message{Method: "GET", URL: "https://d/p"}, Error: "connection reset"},
+		{Started: e.Event.Time, Answered: time.Millisecond, Request: message{Method: "GET", URL: "https://d/p",
+			Proto: "HTTP/1.1", Header: []field{{"Authorization", "Bearer [masked]"}}},
+			Answer: message{Status: 401, Proto: "HTTP/1.1"}},
+		{Started: e.Event.Time, Answered: time.Millisecond, Request: message{Method: "GET", URL: "https://d/p"},
+			Error: "connection reset"},
 	}
 	c.add("billing", DefaultBody, e)
 	operation := exchangeFor("billing", 0)
@@ -219,12 +226,15 @@ func TestTheArchiveHasAFileForEachExchange(t *testing.T) {
 	if got := strings.Join(names, " "); got != "index.txt 01_GET_envelopes.txt 02_POST_.._.._RequestStatus.txt" {
 		t.Error(got)
 	}
-	for _, want := range []string{"=== the program asked ===", "GET http://h/p?a=b HTTP/1.1", "Authorization: Bearer [masked]", "HTTP/1.1 401 Unauthorized", "=== no answer after 1 ms: connection reset ===", "=== the program got ===", "[7 bytes, SHA-256 ab]"} {
+	for _, want := range []string{"=== the program asked ===", "GET http://h/p?a=b HTTP/1.1",
+		"Authorization: Bearer [masked]", "HTTP/1.1 401 Unauthorized", "=== no answer after 1 ms: connection reset ===",
+		"=== the program got ===", "[7 bytes, SHA-256 ab]"} {
 		if !strings.Contains(files["01_GET_envelopes.txt"], want) {
 			t.Errorf("no %q in %s", want, files["01_GET_envelopes.txt"])
 		}
 	}
-	if !strings.Contains(files["index.txt"], "01_GET_envelopes.txt") || !strings.Contains(files["index.txt"], "2 of 50 exchanges") {
+	if !strings.Contains(files["index.txt"], "01_GET_envelopes.txt") ||
+		!strings.Contains(files["index.txt"], "2 of 50 exchanges") {
 		t.Error(files["index.txt"])
 	}
 	if err := c.WriteZIP(&b, "none"); !errors.Is(err, ErrNone) {
@@ -264,8 +274,10 @@ func checkHAR(t *testing.T, text []byte, pages, entries int) {
 			t.Error(err)
 		}
 		q, a := e["request"].(map[string]any), e["response"].(map[string]any)
-		require(t, "request", q, "method", "url", "httpVersion", "cookies", "headers", "queryString", "headersSize", "bodySize")
-		require(t, "response", a, "status", "statusText", "httpVersion", "cookies", "headers", "content", "redirectURL", "headersSize", "bodySize")
+		require(t, "request", q, "method", "url", "httpVersion", "cookies", "headers", "queryString", "headersSize",
+			"bodySize")
+		require(t, "response", a, "status", "statusText", "httpVersion", "cookies", "headers", "content", "redirectURL",
+			"headersSize", "bodySize")
 		require(t, "content", a["content"].(map[string]any), "size", "mimeType")
 		require(t, "timings", e["timings"].(map[string]any), "send", "wait", "receive")
 		if posted, ok := q["postData"].(map[string]any); ok {
@@ -304,15 +316,19 @@ func TestTheRoutes(t *testing.T) {
 	}
 	const form, asJSON = "application/x-www-form-urlencoded", "application/json"
 	for _, bad := range []struct{ contentType, body string }{
-		{asJSON, `{`}, {asJSON, `{"integration":"other"}`}, {asJSON, `{"integration":"billing","what":1}`}, {form, "integration=billing&requests=x"}, {form, "integration=billing&for=soon"}, {form, "%zz"}, {asJSON, `{"a":"` + strings.Repeat("x", maxForm) + `"}`},
+		{asJSON, `{`}, {asJSON, `{"integration":"other"}`}, {asJSON, `{"integration":"billing","what":1}`},
+		{form, "integration=billing&requests=x"}, {form, "integration=billing&for=soon"}, {form, "%zz"},
+		{asJSON, `{"a":"` + strings.Repeat("x", maxForm) + `"}`},
 	} {
 		if w := do("POST", "/api/capture", bad.contentType, bad.body); w.Code != http.StatusBadRequest {
 			t.Errorf("%.60s: %d %s", bad.body, w.Code, w.Body)
 		}
 	}
-	w := do("POST", "/api/capture", form, url.Values{"integration": {"billing"}, "requests": {"3"}, "for": {"10m"}}.Encode())
+	w := do("POST", "/api/capture", form, url.Values{"integration": {"billing"}, "requests": {"3"},
+		"for": {"10m"}}.Encode())
 	var info Info
-	if err := json.Unmarshal(w.Body.Bytes(), &info); err != nil || w.Code != http.StatusCreated || info.Requests != 3 || !strings.HasPrefix(info.By, "ops at ") {
+	if err := json.Unmarshal(w.Body.Bytes(), &info); err != nil || w.Code != http.StatusCreated || info.Requests != 3 ||
+		!strings.HasPrefix(info.By, "ops at ") {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	if w := do("POST", "/api/capture", asJSON, `{"integration":"billing"}`); w.Code != http.StatusConflict {
@@ -324,9 +340,12 @@ func TestTheRoutes(t *testing.T) {
 		want         int
 		contains     string
 	}{
-		{"GET", "/api/capture", 200, `"captured": 1`}, {"GET", "/api/capture/" + info.ID + ".zip", 200, "PK"}, {"GET", "/api/capture/" + info.ID + ".har", 200, `"version": "1.2"`},
-		{"GET", "/api/capture/" + info.ID + ".exe", 404, "error"}, {"GET", "/api/capture/none.zip", 404, "error"}, {"POST", "/api/capture/" + info.ID + "/stop", 200, `"running": false`},
-		{"POST", "/api/capture/none/stop", 404, "error"}, {"DELETE", "/api/capture/" + info.ID, 204, ""}, {"DELETE", "/api/capture/" + info.ID, 404, "error"},
+		{"GET", "/api/capture", 200, `"captured": 1`}, {"GET", "/api/capture/" + info.ID + ".zip", 200, "PK"},
+		{"GET", "/api/capture/" + info.ID + ".har", 200, `"version": "1.2"`},
+		{"GET", "/api/capture/" + info.ID + ".exe", 404, "error"}, {"GET", "/api/capture/none.zip", 404, "error"},
+		{"POST", "/api/capture/" + info.ID + "/stop", 200, `"running": false`},
+		{"POST", "/api/capture/none/stop", 404, "error"}, {"DELETE", "/api/capture/" + info.ID, 204, ""},
+		{"DELETE", "/api/capture/" + info.ID, 404, "error"},
 	} {
 		if w := do(one.method, one.path, "", ""); w.Code != one.want || !strings.Contains(w.Body.String(), one.contains) {
 			t.Errorf("%s %s: %d %s", one.method, one.path, w.Code, w.Body)
@@ -392,7 +411,8 @@ func (f failingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: 200, Proto: "HTTP/1.1", Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}, nil
+	return &http.Response{StatusCode: 200, Proto: "HTTP/1.1", Header: http.Header{},
+		Body: io.NopCloser(bytes.NewReader(body))}, nil
 }
 
 func TestABodyThatTheTransportTakesAnewIsHeardOnce(t *testing.T) {
@@ -409,7 +429,8 @@ func TestABodyThatTheTransportTakesAnewIsHeardOnce(t *testing.T) {
 	}
 	a := tap.attempts[0]
 	sum := sha256.Sum256([]byte("hello, world"))
-	if sent := a.request.body.end(); string(sent.kept) != "hello, world" || a.answer.body.hash() != hex.EncodeToString(sum[:]) {
+	if sent := a.request.body.end(); string(sent.kept) != "hello, world" ||
+		a.answer.body.hash() != hex.EncodeToString(sum[:]) {
 		t.Errorf("%q", sent.kept)
 	}
 }

@@ -24,16 +24,20 @@ func holdsCanary(s string) bool {
 
 func TestTheLegacyHeaderKeepsItsShapeWithoutItsPassword(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
-		{"JSON as PHP writes it", `{"Username":"anna@example.com","Password":"pw","IntegratorKey":"` + maskGUID + `"}`, `{"Username":"anna@example.com","Password":"[masked]","IntegratorKey":"` + maskGUID + `"}`},
-		{"JSON with blanks", `{ "Username" : "anna@example.com", "Password":	"pw" }`, `{"Username":"anna@example.com","Password":"[masked]"}`},
+		{"JSON as PHP writes it", `{"Username":"anna@example.com","Password":"pw","IntegratorKey":"` + maskGUID + `"}`,
+			`{"Username":"anna@example.com","Password":"[masked]","IntegratorKey":"` + maskGUID + `"}`},
+		{"JSON with blanks", `{ "Username" : "anna@example.com", "Password":	"pw" }`,
+			`{"Username":"anna@example.com","Password":"[masked]"}`},
 		{"a password with another member's shape in it", `{"Username":"anna@example.com","Password":"pw","x":"Zq7"}`, masked},
 		{"a member twice", `{"Password":"pw","Username":"a@b.co","Username":"Zq7"}`, masked},
 		{"no closing brace", `{"Username":"anna@example.com","Password":"pw"`, masked},
 		{"no quotes", `{"Username":anna@example.com,"Password":pw}`, masked},
-		{"a password in the field of the name", `{"Username":"my secret!","Password":""}`, `{"Username":"[masked]","Password":"[masked]"}`},
+		{"a password in the field of the name", `{"Username":"my secret!","Password":""}`,
+			`{"Username":"[masked]","Password":"[masked]"}`},
 		{"XML", `<DocuSignCredentials><Username>[anna@example.com]svc@example.com</Username><Password>p&amp;w</Password><IntegratorKey>ABCD-` + maskGUID + ` </IntegratorKey></DocuSignCredentials>`, `<DocuSignCredentials><Username>[anna@example.com]svc@example.com</Username><Password>[masked]</Password><IntegratorKey>ABCD-` + maskGUID + ` </IntegratorKey></DocuSignCredentials>`},
 		{"XML with CDATA", `<DocuSignCredentials><Username>a@b.co</Username><Password><![CDATA[p<w]]></Password></DocuSignCredentials>`, `<DocuSignCredentials><Username>a@b.co</Username><Password>[masked]</Password></DocuSignCredentials>`},
-		{"XML with markup in the password", `<DocuSignCredentials><Username>a@b.co</Username><Password>p<w</Password></DocuSignCredentials>`, masked},
+		{"XML with markup in the password",
+			`<DocuSignCredentials><Username>a@b.co</Username><Password>p<w</Password></DocuSignCredentials>`, masked},
 		{"XML with a comment", `<DocuSignCredentials><!-- Zq7 --><Username>a@b.co</Username></DocuSignCredentials>`, masked},
 		{"the integrator key alone", maskGUID, masked},
 		{"nothing", "", masked},
@@ -49,9 +53,12 @@ func TestTheLegacyHeaderKeepsItsShapeWithoutItsPassword(t *testing.T) {
 func TestHeadersAndURLs(t *testing.T) {
 	m := &mask{}
 	h := http.Header{
-		"Authorization": {"Basic dXNlcjpwdw==", "bearer " + canaryHead, canaryHead}, "Proxy-Authorization": {"Basic " + canaryHead}, "Cookie": {"a=" + canaryHead},
-		"Set-Cookie": {"s=" + canaryHead}, "X-Docusign-Apptoken": {canaryHead}, "X-Api-Key": {canaryHead}, "Location": {"/Signing/?t=" + canaryHead},
-		"X-Forwarded-Url": {"https://user:" + canaryHead + "@h/?a=" + canaryHead}, "X-Docusign-Tracetoken": {maskGUID}, "Accept": {"application/json"},
+		"Authorization":       {"Basic dXNlcjpwdw==", "bearer " + canaryHead, canaryHead},
+		"Proxy-Authorization": {"Basic " + canaryHead}, "Cookie": {"a=" + canaryHead},
+		"Set-Cookie": {"s=" + canaryHead}, "X-Docusign-Apptoken": {canaryHead}, "X-Api-Key": {canaryHead},
+		"Location":        {"/Signing/?t=" + canaryHead},
+		"X-Forwarded-Url": {"https://user:" + canaryHead + "@h/?a=" + canaryHead}, "X-Docusign-Tracetoken": {maskGUID},
+		"Accept": {"application/json"},
 	}
 	got := map[string][]string{}
 	for _, f := range m.header(h) {
@@ -60,16 +67,21 @@ func TestHeadersAndURLs(t *testing.T) {
 			t.Errorf("%s: %s", f.Name, f.Value)
 		}
 	}
-	if got["Authorization"][0] != "Basic [masked]" || got["Authorization"][2] != masked || got["X-Docusign-Tracetoken"][0] != maskGUID || got["Accept"][0] != "application/json" || got["Location"][0] != "/Signing/?[masked]" {
+	if got["Authorization"][0] != "Basic [masked]" || got["Authorization"][2] != masked ||
+		got["X-Docusign-Tracetoken"][0] != maskGUID || got["Accept"][0] != "application/json" ||
+		got["Location"][0] != "/Signing/?[masked]" {
 		t.Errorf("%v", got)
 	}
 	for _, c := range []struct {
 		name, in, want string
 		whole          bool
 	}{
-		{"an API call", "https://h.example/restapi/v2/login_information?api_password=true&include=all", "https://h.example/restapi/v2/login_information?api_password=true&include=all", false},
-		{"a token in the query", "https://h.example/restapi?access_token=Zq7&status=sent", "https://h.example/restapi?access_token=[masked]&status=sent", false},
-		{"a one-time page", "https://h.example/Signing/StartInSession.aspx?x=Zq7", "https://h.example/Signing/StartInSession.aspx?[masked]", true},
+		{"an API call", "https://h.example/restapi/v2/login_information?api_password=true&include=all",
+			"https://h.example/restapi/v2/login_information?api_password=true&include=all", false},
+		{"a token in the query", "https://h.example/restapi?access_token=Zq7&status=sent",
+			"https://h.example/restapi?access_token=[masked]&status=sent", false},
+		{"a one-time page", "https://h.example/Signing/StartInSession.aspx?x=Zq7",
+			"https://h.example/Signing/StartInSession.aspx?[masked]", true},
 		{"an escaped name", "https://h.example/restapi?tok%65n=Zq7", "https://h.example/restapi?[masked]", false},
 	} {
 		if got := m.url(c.in, c.whole); got != c.want {
@@ -81,23 +93,33 @@ func TestHeadersAndURLs(t *testing.T) {
 func TestBodiesLoseTheirSecretsAndKeepTheRest(t *testing.T) {
 	long := strings.Repeat("JVBERi0xLjQK", 40)
 	for _, c := range []struct{ name, in, want string }{
-		{"an envelope with a document", `{"emailSubject":"Please sign","documents":[{"documentBase64":"AAAA","name":"a.pdf"}]}`, `{"emailSubject":"[masked]","documents":[{"documentBase64":"[4 bytes of base64]","name":"[masked]"}]}`},
-		{"a token", `{ "access_token": "pw", "scope":"api", "expires_in": 28800 }`, `{ "access_token": "[masked]", "scope":"api", "expires_in": 28800 }`},
+		{"an envelope with a document",
+			`{"emailSubject":"Please sign","documents":[{"documentBase64":"AAAA","name":"a.pdf"}]}`,
+			`{"emailSubject":"[masked]","documents":[{"documentBase64":"[4 bytes of base64]","name":"[masked]"}]}`},
+		{"a token", `{ "access_token": "pw", "scope":"api", "expires_in": 28800 }`,
+			`{ "access_token": "[masked]", "scope":"api", "expires_in": 28800 }`},
 		{"an access code", `{"accessCode":123456,"x":[1,2.5,null,true]}`, `{"accessCode":"[masked]","x":[1,2.5,null,true]}`},
 		{"a secret object", `{"credentials":{"a":["x",{"b":1}]},"c":1}`, `{"credentials":"[masked]","c":1}`},
 		{"an escaped name", `{"Pass\u0077ord":"pw"}`, `{"Pass\u0077ord":"[masked]"}`},
 		{"a name and value pair", `{"name":"smtpPassword","value":"pw"}`, `{"name":"[masked]","value":"[masked]"}`},
 		{"a one-time view", `{"url":"https://demo.docusign.net/Signing/?t=1"}`, `{"url":"[masked]"}`},
-		{"a URL with a query, slashes escaped", `{"returnUrl":"https:\/\/app.example\/views\/back?session=1"}`, `{"returnUrl":"https://app.example/views/{4 characters}?[masked]"}`},
+		{"a URL with a query, slashes escaped", `{"returnUrl":"https:\/\/app.example\/views\/back?session=1"}`,
+			`{"returnUrl":"https://app.example/views/{4 characters}?[masked]"}`},
 		{"a form in a text", `{"note":"login with password=pw please"}`, `{"note":"[masked]"}`},
 		{"what breaks off in a secret", `{"a":"b","password":"half of i`, `{"a":"[masked]","password"`},
 		{"what breaks off in a name", `{"a":"b","passw`, `{"a":"[masked]"`},
-		{"SOAP", `<e:Envelope xmlns:e="u"><e:Body><PDFBytes>` + long + `</PDFBytes><Name>A</Name></e:Body></e:Envelope>`, `<e:Envelope xmlns:e="[masked]"><e:Body><PDFBytes>[480 bytes of base64]</PDFBytes><Name>[masked]</Name></e:Body></e:Envelope>`},
-		{"WS-Security", `<w:Security><w:UsernameToken w:Id="t"><w:Username>[` + maskGUID + `]a@b.co</w:Username><w:Password Type="x">pw</w:Password><w:Nonce>n</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`,
-			`<w:Security><w:UsernameToken w:Id="[masked]"><w:Username>[` + maskGUID + `]a@b.co</w:Username><w:Password Type="[masked]">[masked]</w:Password><w:Nonce>[masked]</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`},
-		{"a credential body", `<Login xmlns="n"><Email>a@b.co</Email><Password><![CDATA[p]]>w&#65;</Password></Login>`, `<Login xmlns="[masked]"><Email>a@b.co</Email><Password>[masked]</Password></Login>`},
-		{"a token's answer", `<RequestSenderTokenResponse><RequestSenderTokenResult>https://x/?t=1</RequestSenderTokenResult></RequestSenderTokenResponse>`, `<RequestSenderTokenResponse><RequestSenderTokenResult>[masked]</RequestSenderTokenResult></RequestSenderTokenResponse>`},
-		{"an encrypted password", `<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>abc</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`,
+		{"SOAP", `<e:Envelope xmlns:e="u"><e:Body><PDFBytes>` + long + `</PDFBytes><Name>A</Name></e:Body></e:Envelope>`,
+			`<e:Envelope xmlns:e="[masked]"><e:Body><PDFBytes>[480 bytes of base64]</PDFBytes><Name>[masked]</Name></e:Body></e:Envelope>`},
+		{"WS-Security", `<w:Security><w:UsernameToken w:Id="t"><w:Username>[` + maskGUID +
+			`]a@b.co</w:Username><w:Password Type="x">pw</w:Password><w:Nonce>n</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`,
+			`<w:Security><w:UsernameToken w:Id="[masked]"><w:Username>[` + maskGUID +
+				`]a@b.co</w:Username><w:Password Type="[masked]">[masked]</w:Password><w:Nonce>[masked]</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`},
+		{"a credential body", `<Login xmlns="n"><Email>a@b.co</Email><Password><![CDATA[p]]>w&#65;</Password></Login>`,
+			`<Login xmlns="[masked]"><Email>a@b.co</Email><Password>[masked]</Password></Login>`},
+		{"a token's answer",
+			`<RequestSenderTokenResponse><RequestSenderTokenResult>https://x/?t=1</RequestSenderTokenResult></RequestSenderTokenResponse>`, `<RequestSenderTokenResponse><RequestSenderTokenResult>[masked]</RequestSenderTokenResult></RequestSenderTokenResponse>`},
+		{"an encrypted password",
+			`<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>abc</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`,
 			`<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>[masked]</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`},
 		{"a comment", `<a><!-- pw --><b/></a>`, `<a><b/></a>`},
 		{"a secret attribute", `<a password='x' b="c"/>`, `<a password="[masked]" b="[masked]"/>`},
@@ -117,10 +139,13 @@ func TestAFormShowsOnlyWhatIsPlain(t *testing.T) {
 		name, in, want string
 		ok             bool
 	}{
-		{"by the book", "grant_type=password&client_id=" + maskGUID + "&username=anna%40example.com&password=pw&scope=api", "grant_type=password&client_id=" + maskGUID + "&username=anna%40example.com&password=[masked]&scope=api", true},
-		{"a password with & in it", "username=a+b@example.com&password=p&w&scope=api", "username=a+b@example.com&password=[masked]&[masked]&scope=api", true},
+		{"by the book", "grant_type=password&client_id=" + maskGUID + "&username=anna%40example.com&password=pw&scope=api",
+			"grant_type=password&client_id=" + maskGUID + "&username=anna%40example.com&password=[masked]&scope=api", true},
+		{"a password with & in it", "username=a+b@example.com&password=p&w&scope=api",
+			"username=a+b@example.com&password=[masked]&[masked]&scope=api", true},
 		{"a password with a known field in it", "username=a@b.co&password=p&username=w", "", false},
-		{"a password with a field that is not there", "username=a@b.co&password=p&client_id=w", "username=a@b.co&password=[masked]&client_id=[masked]", true},
+		{"a password with a field that is not there", "username=a@b.co&password=p&client_id=w",
+			"username=a@b.co&password=[masked]&client_id=[masked]", true},
 		{"no form", "Zq7", masked, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -132,7 +157,8 @@ func TestAFormShowsOnlyWhatIsPlain(t *testing.T) {
 }
 
 func TestBodiesThatCannotBeReadAreLeftOut(t *testing.T) {
-	envelope := `<Envelope><Header><Security><UsernameToken><Username>a@b.co</Username><Password>` + canaryHead + `</Password></UsernameToken></Security></Header></Envelope>`
+	envelope := `<Envelope><Header><Security><UsernameToken><Username>a@b.co</Username><Password>` + canaryHead +
+		`</Password></UsernameToken></Security></Header></Envelope>`
 	utf16 := make([]byte, 0, 2*len(envelope))
 	for _, b := range []byte(envelope) {
 		utf16 = append(utf16, b, 0)
@@ -141,16 +167,22 @@ func TestBodiesThatCannotBeReadAreLeftOut(t *testing.T) {
 		name, contentType, coding, body, omitted string
 		place                                    bodyPlace
 	}{
-		{"a document type, whose entities could be anything", "text/xml", "", `<!DOCTYPE x [<!ENTITY p "Zq7c4n4ry">]><a>&p;</a>`, omittedUnsure, bodyPlace{request: true, password: true}},
-		{"a message without the password that was found in it", "text/xml", "", `<Envelope/>`, omittedUnsure, bodyPlace{request: true, password: true}},
-		{"markup in the password", "text/xml", "", strings.Replace(envelope, canaryHead, canaryHead+"<"+canaryTail, 1), omittedUnsure, bodyPlace{request: true, password: true}},
+		{"a document type, whose entities could be anything", "text/xml", "",
+			`<!DOCTYPE x [<!ENTITY p "Zq7c4n4ry">]><a>&p;</a>`, omittedUnsure, bodyPlace{request: true, password: true}},
+		{"a message without the password that was found in it", "text/xml", "", `<Envelope/>`, omittedUnsure,
+			bodyPlace{request: true, password: true}},
+		{"markup in the password", "text/xml", "", strings.Replace(envelope, canaryHead, canaryHead+"<"+canaryTail, 1),
+			omittedUnsure, bodyPlace{request: true, password: true}},
 		{"UTF-16", "text/xml", "", string(utf16), omittedBinary, bodyPlace{request: true, password: true}},
-		{"another character set", "text/xml", "", `<?xml version="1.0" encoding="utf-7"?>` + envelope, omittedCharset, bodyPlace{request: true, password: true}},
+		{"another character set", "text/xml", "", `<?xml version="1.0" encoding="utf-7"?>` + envelope, omittedCharset,
+			bodyPlace{request: true, password: true}},
 		{"a coding nobody reads", "text/xml", "br", canaryHead, "its content coding is not read", bodyPlace{request: true}},
 		{"a page", "text/html", "", "<html>" + canaryHead, omittedPage, bodyPlace{}},
 		{"a text that a program sends", "text/plain", "", canaryHead, omittedPage, bodyPlace{request: true}},
-		{"a form with a field twice", "application/x-www-form-urlencoded", "", "username=a@b.co&password=x&username=" + canaryHead, omittedUnsure, bodyPlace{request: true, form: true}},
-		{"parts without a boundary", "multipart/mixed", "", canaryHead, "it has parts, and no boundary", bodyPlace{request: true}},
+		{"a form with a field twice", "application/x-www-form-urlencoded", "", "username=a@b.co&password=x&username=" +
+			canaryHead, omittedUnsure, bodyPlace{request: true, form: true}},
+		{"parts without a boundary", "multipart/mixed", "", canaryHead, "it has parts, and no boundary",
+			bodyPlace{request: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := bodyOf(t, &mask{}, c.contentType, c.coding, []byte(c.body), DefaultBody, c.place)
@@ -201,7 +233,8 @@ func TestADocumentDoesNotHideWhatFollowsIt(t *testing.T) {
 	if want := `{"documents":[{"documentBase64":"[200000 bytes of base64]","documentId":"1"}],"status":"sent"}`; b.Text != want || b.Cut || b.Size != int64(len(body)) {
 		t.Errorf("%+v", b)
 	}
-	b = bodyOf(t, &mask{}, "application/json", "", []byte(`{"a":"`+strings.Repeat("words and ", 5000)+`"}`), 512, bodyPlace{request: true})
+	b = bodyOf(t, &mask{}, "application/json", "", []byte(`{"a":"`+strings.Repeat("words and ", 5000)+`"}`), 512,
+		bodyPlace{request: true})
 	if !b.Cut || len(b.Text) > 600 || b.Text != `{"a"` {
 		t.Errorf("%+v", b)
 	}
@@ -209,9 +242,11 @@ func TestADocumentDoesNotHideWhatFollowsIt(t *testing.T) {
 
 func TestPartsAreReadOneByOne(t *testing.T) {
 	body := "--b1\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n{\"status\":\"sent\",\"password\":\"" + canaryHead + "\"}\r\n" +
-		"--b1\r\nContent-Type: application/pdf\r\nX-Token: " + canaryHead + "\r\n\r\n%PDF\x00\x01" + canaryHead + "\r\n--b1--\r\n"
+		"--b1\r\nContent-Type: application/pdf\r\nX-Token: " + canaryHead + "\r\n\r\n%PDF\x00\x01" + canaryHead +
+		"\r\n--b1--\r\n"
 	b := bodyOf(t, &mask{}, `multipart/form-data; boundary="b1"`, "", []byte(body), DefaultBody, bodyPlace{request: true})
-	if b.Omitted != "" || holdsCanary(b.Text) || !strings.Contains(b.Text, `{"status":"sent","password":"[masked]"}`) || !strings.Contains(b.Text, "[15 bytes, not shown]") {
+	if b.Omitted != "" || holdsCanary(b.Text) || !strings.Contains(b.Text, `{"status":"sent","password":"[masked]"}`) ||
+		!strings.Contains(b.Text, "[15 bytes, not shown]") {
 		t.Errorf("%+v", b)
 	}
 }
@@ -223,7 +258,8 @@ func TestWhatTheCallIsKnownToCarryIsNeverShownElsewhere(t *testing.T) {
 	const head, tail = "correct", "horse"
 	for _, body := range []string{
 		`{"message":"` + head + `\"<&` + tail + `"}`, `{"message":"` + head + `\"\u003c\u0026` + tail + `"}`,
-		`<faultstring>` + head + `&#34;&lt;&amp;` + tail + `</faultstring>`, `<faultstring>` + head + `"&lt;&amp;` + tail + `</faultstring>`,
+		`<faultstring>` + head + `&#34;&lt;&amp;` + tail + `</faultstring>`, `<faultstring>` + head + `"&lt;&amp;` + tail +
+			`</faultstring>`,
 		`{"message":"` + head + `\u0022<\u0026` + tail + `"}`,
 	} {
 		if b := bodyOf(t, m, "", "", []byte(body), DefaultBody, bodyPlace{}); b.Text != "" || b.Omitted != omittedSecret {
@@ -253,16 +289,20 @@ func gzipped(t testing.TB, s string) []byte {
 }
 
 func TestCompressedMessagesAreReadAsFarAsTheyWereHeard(t *testing.T) {
-	env := `<Envelope><Header><Security><UsernameToken><Username>a@b.co</Username><Password>` + canaryHead + `</Password></UsernameToken></Security></Header><Body><x>1</x></Body></Envelope>`
+	env := `<Envelope><Header><Security><UsernameToken><Username>a@b.co</Username><Password>` + canaryHead +
+		`</Password></UsernameToken></Security></Header><Body><x>1</x></Body></Envelope>`
 	b := bodyOf(t, &mask{}, "text/xml", "gzip", gzipped(t, env), DefaultBody, bodyPlace{request: true, password: true})
-	if b.Omitted != "" || holdsCanary(b.Text) || !strings.Contains(b.Text, "<Password>[masked]</Password>") || !strings.Contains(b.Text, "<x>1</x>") {
+	if b.Omitted != "" || holdsCanary(b.Text) || !strings.Contains(b.Text, "<Password>[masked]</Password>") ||
+		!strings.Contains(b.Text, "<x>1</x>") {
 		t.Errorf("%+v", b)
 	}
 }
 
 // FuzzMaskers puts a password into every form in which one travels, as a careful and as a careless program writes it.
 func FuzzMaskers(f *testing.F) {
-	for _, s := range []string{"", `","x":"`, `"`, `\`, `</Password>`, `&`, `&scope=`, `&username=`, `]]>`, `<!--`, `'`, "\x00", "\n", `"}`, `{`, `&#65;`, `%41`, strings.Repeat("A", 300), "</Password><Note>", `<![CDATA[`, `","Username":"`, `?`, `&client_id=`, " "} {
+	for _, s := range []string{"", `","x":"`, `"`, `\`, `</Password>`, `&`, `&scope=`, `&username=`, `]]>`, `<!--`, `'`,
+		"\x00", "\n", `"}`, `{`, `&#65;`, `%41`, strings.Repeat("A", 300), "</Password><Note>", `<![CDATA[`, `","Username":"`,
+		`?`, `&client_id=`, " "} {
 		f.Add(s, uint16(16<<10))
 		f.Add(s, uint16(150))
 	}
@@ -290,26 +330,34 @@ func FuzzMaskers(f *testing.F) {
 			refuteCanary(t, "header", maskLegacyHeader(member))
 			refuteCanary(t, "header, last", maskLegacyHeader(`{"Username":"anna@example.com","Password":`+p+`}`))
 			if p == string(quoted) {
-				b := bodyOf(t, m, "application/json", "", []byte(`{"a":1,"currentPassword":`+p+`,"b":[{"apiPassword":`+p+`}]}`), int(limit), bodyPlace{request: true})
+				b := bodyOf(t, m, "application/json", "", []byte(`{"a":1,"currentPassword":`+p+`,"b":[{"apiPassword":`+p+`}]}`),
+					int(limit), bodyPlace{request: true})
 				refuteCanary(t, "JSON body", b.Text)
 			}
 		}
 		for i, p := range inXML {
-			refuteCanary(t, "XML header", maskLegacyHeader(`<DocuSignCredentials><Username>anna@example.com</Username><Password>`+p+`</Password><IntegratorKey>`+maskGUID+`</IntegratorKey></DocuSignCredentials>`))
+			refuteCanary(t, "XML header",
+				maskLegacyHeader(`<DocuSignCredentials><Username>anna@example.com</Username><Password>`+p+`</Password><IntegratorKey>`+maskGUID+`</IntegratorKey></DocuSignCredentials>`))
 			if i == 2 && strings.ContainsAny(password, "<") {
 				continue // the message is another one then, and the proxy refuses it
 			}
 			soap := `<s:Envelope xmlns:s="u"><s:Header><w:Security xmlns:w="v"><w:UsernameToken><w:Username>a@b.co</w:Username><w:Password Type="T">` + p + `</w:Password></w:UsernameToken></w:Security></s:Header><s:Body><Login xmlns="n"><Email>a@b.co</Email><Password>` + p + `</Password></Login></s:Body></s:Envelope>`
-			refuteCanary(t, "SOAP", bodyOf(t, m, "text/xml", "", []byte(soap), int(limit), bodyPlace{request: true, password: true}).Text)
-			refuteCanary(t, "SOAP, nothing known", bodyOf(t, &mask{}, "text/xml", "", []byte(soap), int(limit), bodyPlace{request: true, password: true}).Text)
-			refuteCanary(t, "gzip SOAP", bodyOf(t, m, "text/xml", "gzip", gzipped(t, soap), int(limit), bodyPlace{request: true, password: true}).Text)
+			refuteCanary(t, "SOAP", bodyOf(t, m, "text/xml", "", []byte(soap), int(limit),
+				bodyPlace{request: true, password: true}).Text)
+			refuteCanary(t, "SOAP, nothing known", bodyOf(t, &mask{}, "text/xml", "", []byte(soap), int(limit),
+				bodyPlace{request: true, password: true}).Text)
+			refuteCanary(t, "gzip SOAP", bodyOf(t, m, "text/xml", "gzip", gzipped(t, soap), int(limit),
+				bodyPlace{request: true, password: true}).Text)
 		}
 		for _, p := range []string{password, url.QueryEscape(password), url.PathEscape(password)} {
 			form := "grant_type=password&client_id=" + maskGUID + "&username=anna@example.com&password=" + p + "&scope=api"
-			refuteCanary(t, "form", bodyOf(t, m, "application/x-www-form-urlencoded", "", []byte(form), int(limit), bodyPlace{request: true, form: true}).Text)
-			refuteCanary(t, "form, nothing known", bodyOf(t, &mask{}, "", "", []byte(form), int(limit), bodyPlace{request: true, form: true}).Text)
+			refuteCanary(t, "form", bodyOf(t, m, "application/x-www-form-urlencoded", "", []byte(form), int(limit),
+				bodyPlace{request: true, form: true}).Text)
+			refuteCanary(t, "form, nothing known", bodyOf(t, &mask{}, "", "", []byte(form), int(limit),
+				bodyPlace{request: true, form: true}).Text)
 		}
-		for _, f := range m.header(http.Header{"Authorization": {"Bearer " + password, password}, "X-Docusign-Authentication": {password}, "Cookie": {password}}) {
+		for _, f := range m.header(http.Header{"Authorization": {"Bearer " + password, password},
+			"X-Docusign-Authentication": {password}, "Cookie": {password}}) {
 			refuteCanary(t, f.Name, f.Value)
 		}
 	})
@@ -317,14 +365,18 @@ func FuzzMaskers(f *testing.F) {
 
 // FuzzMaskBodies holds the readers to what they promise of any text: they come to an end, and JSON stays JSON.
 func FuzzMaskBodies(f *testing.F) {
-	for _, s := range []string{`{"a":[1,"b",{"password":["x"]}],"c":null}`, `<a b="c"><Password>x</Password><!-- y --><![CDATA[z]]></a>`, "a=b&password=c", `{"a":`, `<a`, `<?xml version="1.0"?><a/>`, `[]`, `{"name":"token","value":1.5e3}`, "--b\r\n\r\n{}\r\n--b--"} {
+	for _, s := range []string{`{"a":[1,"b",{"password":["x"]}],"c":null}`,
+		`<a b="c"><Password>x</Password><!-- y --><![CDATA[z]]></a>`, "a=b&password=c", `{"a":`, `<a`,
+		`<?xml version="1.0"?><a/>`, `[]`, `{"name":"token","value":1.5e3}`, "--b\r\n\r\n{}\r\n--b--"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if out, ok := maskJSON(text, false); json.Valid([]byte(text)) && (!ok || !json.Valid([]byte(out))) && strings.Count(text, "[")+strings.Count(text, "{") < maxDepth {
+		if out, ok := maskJSON(text, false); json.Valid([]byte(text)) && (!ok || !json.Valid([]byte(out))) &&
+			strings.Count(text, "[")+strings.Count(text, "{") < maxDepth {
 			t.Errorf("%q became %q", text, out)
 		}
-		for _, contentType := range []string{"", "text/xml", "application/x-www-form-urlencoded", "multipart/mixed; boundary=b"} {
+		for _, contentType := range []string{"", "text/xml", "application/x-www-form-urlencoded",
+			"multipart/mixed; boundary=b"} {
 			bodyOf(t, &mask{}, contentType, "", []byte(text), 1<<10, bodyPlace{request: true})
 		}
 		maskLegacyHeader(text)

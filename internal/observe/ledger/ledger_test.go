@@ -91,8 +91,9 @@ func TestARowSaysWhoCallsWithWhat(t *testing.T) {
 		t.Fatalf("%d rows", len(rows))
 	}
 	want := ledger.Row{
-		Integration: "billing", Authenticator: "svc@example.com", Principal: "anna@example.com", Scheme: "header_json", Door: "connect",
-		API: "rest_v2", Way: "translated", FirstSeen: start(), LastSeen: start().Add(2 * time.Minute), Calls: 2, Failed: 1,
+		Integration: "billing", Authenticator: "svc@example.com", Principal: "anna@example.com", Scheme: "header_json",
+		Door: "connect",
+		API:  "rest_v2", Way: "translated", FirstSeen: start(), LastSeen: start().Add(2 * time.Minute), Calls: 2, Failed: 1,
 		Outcomes: map[string]uint64{"ok": 1, "refused": 1}, LastStatus: 401, LastError: "the password is wrong",
 		LastErrorAt: start().Add(2 * time.Minute), Client: "10.0.0.2", UserAgent: "old/1.1", BytesIn: 20, BytesOut: 40,
 	}
@@ -100,7 +101,8 @@ func TestARowSaysWhoCallsWithWhat(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", rows[0], want)
 	}
 	s := only(t, l, "translate")
-	if s.Calls != 3 || s.Outcomes["ok"] != 2 || s.Outcomes["refused"] != 1 || s.LastError != "the password is wrong" || s.BytesIn != 30 {
+	if s.Calls != 3 || s.Outcomes["ok"] != 2 || s.Outcomes["refused"] != 1 || s.LastError != "the password is wrong" ||
+		s.BytesIn != 30 {
 		t.Errorf("the summary is %+v", s)
 	}
 	if !slices.Equal(s.APIs, []string{"rest_v2", "soap_api"}) || fmt.Sprint(s.Callers) != fmt.Sprint(rows) ||
@@ -119,7 +121,8 @@ func TestStrangersAreKeptApart(t *testing.T) {
 	e.Integration = ""
 	l.Record(&e)
 	e = event()
-	e.UnknownUser, e.Authenticator, e.Outcome, e.Detail = true, "mallory@example.com", call.OutcomeRefused, "this user is not configured"
+	e.UnknownUser, e.Authenticator, e.Outcome, e.Detail = true, "mallory@example.com", call.OutcomeRefused,
+		"this user is not configured"
 	l.Record(&e)
 	if rows := l.Rows(); len(rows) != 0 {
 		t.Errorf("strangers are among the known: %+v", rows)
@@ -218,7 +221,8 @@ func TestHostileTextIsOnlyData(t *testing.T) {
 	l := newLedger(t, ledger.Options{Store: s})
 	for range 2 {
 		e := event()
-		e.Integration, e.Key, e.Authenticator, e.Principal, e.Scheme = call.UnknownIntegration, hostile, hostile, hostile, hostile
+		e.Integration, e.Key, e.Authenticator, e.Principal, e.Scheme = call.UnknownIntegration, hostile, hostile, hostile,
+			hostile
 		e.Door, e.API = call.Door(hostile), call.API(hostile)
 		e.Outcome, e.Detail, e.UserAgent = call.Outcome(hostile), hostile, hostile
 		l.Record(&e)
@@ -241,7 +245,8 @@ func TestHostileTextIsOnlyData(t *testing.T) {
 			if r.Calls != 2 {
 				t.Errorf("%d calls", r.Calls)
 			}
-			if text := fmt.Sprintf("%+v %+v", r, unknown[0].Key); len(text) > 4500 || (strings.ContainsAny(text, "\x1b\r\n\x00\u202e") || !utf8.ValidString(text)) {
+			if text := fmt.Sprintf("%+v %+v", r, unknown[0].Key); len(text) > 4500 ||
+				(strings.ContainsAny(text, "\x1b\r\n\x00\u202e") || !utf8.ValidString(text)) {
 				t.Errorf("%d bytes: %q", len(text), text)
 			}
 			if !strings.HasPrefix(r.UserAgent, "a?[2J??b???é") {
@@ -276,7 +281,8 @@ func TestRowsSurvive(t *testing.T) {
 		flush(t, l)
 	}
 	view := func(l *ledger.Ledger) string {
-		return fmt.Sprintf("%+v\n%+v\n%+v", l.Rows(), l.Unknown(), l.Integrations([]integration.Integration{{Name: "billing"}, {Name: call.UnknownIntegration}}))
+		return fmt.Sprintf("%+v\n%+v\n%+v", l.Rows(), l.Unknown(), l.Integrations([]integration.Integration{{Name: "billing"},
+			{Name: call.UnknownIntegration}}))
 	}
 	before := view(l)
 	if err := s.Close(); err != nil {
@@ -342,7 +348,8 @@ func TestAFailedFlushIsMadeUpFor(t *testing.T) {
 	l := newLedger(t, ledger.Options{Store: s, MaxRows: 8, MaxIntegrations: 2})
 	for i := range 100 {
 		e := event()
-		e.Integration, e.Authenticator, e.Time = "integration-"+strconv.Itoa(i/20), strconv.Itoa(i), start().Add(time.Duration(i)*time.Second)
+		e.Integration, e.Authenticator, e.Time = "integration-"+strconv.Itoa(i/20), strconv.Itoa(i),
+			start().Add(time.Duration(i)*time.Second)
 		l.Record(&e)
 		s.full = i%3 != 0
 		if err := l.Flush(); (err == nil) == s.full {
@@ -351,7 +358,8 @@ func TestAFailedFlushIsMadeUpFor(t *testing.T) {
 	}
 	s.full = false
 	flush(t, l)
-	if a, b := fmt.Sprint(l.Rows()), fmt.Sprint(newLedger(t, ledger.Options{Store: s}).Rows()); a != b || len(stored(t, s.Store)) != len(l.Rows())+2 {
+	if a, b := fmt.Sprint(l.Rows()), fmt.Sprint(newLedger(t, ledger.Options{Store: s}).Rows()); a != b ||
+		len(stored(t, s.Store)) != len(l.Rows())+2 {
 		t.Errorf("before %s\nafter %s\n%v", a, b, stored(t, s.Store))
 	}
 }
@@ -369,9 +377,12 @@ func TestNothingIsWrittenWithoutAChange(t *testing.T) {
 func TestUnreadableRowsAreToldAndLeftAlone(t *testing.T) {
 	s := store.Memory()
 	bad := map[string][]byte{
-		"k00000000": []byte("no JSON"), "k00000001": []byte(`{"v":9,"first":1,"last":1}`), "u00000000": []byte(`{"v":1,"first":5,"last":1}`),
-		"kxyz": []byte(`{"v":1,"first":1,"last":1}`), "z": nil, "ibilling": []byte(`{"v":1,"first":1,"last":1,"name":"other"}`),
-		"ia": []byte(`{"v":1,"first":1,"last":1,"name":"a","recent_count":99}`), "ib": []byte(`{"v":1,"first":1,"last":1,"name":"b","hours":[[0,1,2,3,4,5]]}`),
+		"k00000000": []byte("no JSON"), "k00000001": []byte(`{"v":9,"first":1,"last":1}`),
+		"u00000000": []byte(`{"v":1,"first":5,"last":1}`),
+		"kxyz":      []byte(`{"v":1,"first":1,"last":1}`), "z": nil,
+		"ibilling": []byte(`{"v":1,"first":1,"last":1,"name":"other"}`),
+		"ia":       []byte(`{"v":1,"first":1,"last":1,"name":"a","recent_count":99}`),
+		"ib":       []byte(`{"v":1,"first":1,"last":1,"name":"b","hours":[[0,1,2,3,4,5]]}`),
 	}
 	if err := s.WriteLedger(bad, nil); err != nil {
 		t.Fatal(err)

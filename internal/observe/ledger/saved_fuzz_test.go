@@ -49,7 +49,8 @@ func FuzzClean(f *testing.F) {
 			return
 		}
 		got := clean(s, limit)
-		if len(got) > limit || !utf8.ValidString(got) || strings.ContainsAny(got, "\x1b\r\n\x00\u202e") || clean(got, limit) != got {
+		if len(got) > limit || !utf8.ValidString(got) || strings.ContainsAny(got, "\x1b\r\n\x00\u202e") ||
+			clean(got, limit) != got {
 			t.Errorf("%q becomes %q", s, got)
 		}
 	})

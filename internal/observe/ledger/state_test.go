@@ -18,26 +18,38 @@ func TestState(t *testing.T) {
 		want ledger.State
 	}{
 		{"a blocked integration is blocked though nobody ever called", ledger.Evidence{Mode: "block"}, ledger.StateBlocked},
-		{"a blocked integration is blocked though it fails", ledger.Evidence{Mode: "block", Forwarded: ago(day), Recent: 10, Failed: 10}, ledger.StateBlocked},
+		{"a blocked integration is blocked though it fails", ledger.Evidence{Mode: "block", Forwarded: ago(day), Recent: 10,
+			Failed: 10}, ledger.StateBlocked},
 		{"without a call it was never seen", ledger.Evidence{Mode: "translate"}, ledger.StateNeverSeen},
 		{"without a call for the idle time it is idle", ledger.Evidence{Translated: ago(14 * day)}, ledger.StateIdle},
 		{"just within the idle time it is not", ledger.Evidence{Translated: ago(14*day - 1)}, ledger.StateTranslated},
 		{"idle wins over failing", ledger.Evidence{Translated: ago(20 * day), Recent: 10, Failed: 10}, ledger.StateIdle},
 		{"idle wins over native", ledger.Evidence{Native: ago(20 * day)}, ledger.StateIdle},
-		{"any kind of call keeps it from being idle", ledger.Evidence{Translated: ago(20 * day), Native: ago(day)}, ledger.StateNative},
-		{"a single call that failed is failing", ledger.Evidence{Translated: ago(day), Recent: 1, Failed: 1}, ledger.StateFailing},
+		{"any kind of call keeps it from being idle", ledger.Evidence{Translated: ago(20 * day), Native: ago(day)},
+			ledger.StateNative},
+		{"a single call that failed is failing", ledger.Evidence{Translated: ago(day), Recent: 1, Failed: 1},
+			ledger.StateFailing},
 		{"eight of ten failed is failing", ledger.Evidence{Translated: ago(day), Recent: 10, Failed: 8}, ledger.StateFailing},
 		{"seven of ten is not", ledger.Evidence{Translated: ago(day), Recent: 10, Failed: 7}, ledger.StateTranslated},
-		{"failing wins over mixed", ledger.Evidence{Translated: ago(day), Native: ago(day), Recent: 10, Failed: 10}, ledger.StateFailing},
-		{"legacy and native within the window is mixed", ledger.Evidence{Translated: ago(10 * day), Native: ago(day)}, ledger.StateMixed},
-		{"forwarded and native within the window is mixed too", ledger.Evidence{Forwarded: ago(day), Native: ago(10 * day)}, ledger.StateMixed},
+		{"failing wins over mixed", ledger.Evidence{Translated: ago(day), Native: ago(day), Recent: 10, Failed: 10},
+			ledger.StateFailing},
+		{"legacy and native within the window is mixed", ledger.Evidence{Translated: ago(10 * day), Native: ago(day)},
+			ledger.StateMixed},
+		{"forwarded and native within the window is mixed too", ledger.Evidence{Forwarded: ago(day), Native: ago(10 * day)},
+			ledger.StateMixed},
 		{"native alone within the window is native", ledger.Evidence{Native: ago(day)}, ledger.StateNative},
-		{"legacy before the window does not count", ledger.Evidence{Forwarded: ago(15 * day), Translated: ago(16 * day), Native: ago(day)}, ledger.StateNative},
-		{"native before the window does not count", ledger.Evidence{Native: ago(15 * day), Translated: ago(day)}, ledger.StateTranslated},
-		{"forwarded legacy credentials are legacy", ledger.Evidence{Mode: "observe", Forwarded: ago(day)}, ledger.StateLegacy},
-		{"translated legacy credentials are translated", ledger.Evidence{Mode: "translate", Translated: ago(day)}, ledger.StateTranslated},
-		{"of forwarded and translated the latest decides: translated", ledger.Evidence{Forwarded: ago(2 * day), Translated: ago(day)}, ledger.StateTranslated},
-		{"of forwarded and translated the latest decides: forwarded", ledger.Evidence{Forwarded: ago(day), Translated: ago(2 * day)}, ledger.StateLegacy},
+		{"legacy before the window does not count", ledger.Evidence{Forwarded: ago(15 * day), Translated: ago(16 * day),
+			Native: ago(day)}, ledger.StateNative},
+		{"native before the window does not count", ledger.Evidence{Native: ago(15 * day), Translated: ago(day)},
+			ledger.StateTranslated},
+		{"forwarded legacy credentials are legacy", ledger.Evidence{Mode: "observe", Forwarded: ago(day)},
+			ledger.StateLegacy},
+		{"translated legacy credentials are translated", ledger.Evidence{Mode: "translate", Translated: ago(day)},
+			ledger.StateTranslated},
+		{"of forwarded and translated the latest decides: translated", ledger.Evidence{Forwarded: ago(2 * day),
+			Translated: ago(day)}, ledger.StateTranslated},
+		{"of forwarded and translated the latest decides: forwarded", ledger.Evidence{Forwarded: ago(day),
+			Translated: ago(2 * day)}, ledger.StateLegacy},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := test.e.State(start(), ledger.DefaultIdleAfter, ledger.DefaultWindow); got != test.want {
@@ -54,9 +66,12 @@ func TestAWindowShorterThanTheIdleTimeLetsTheLatestCallDecide(t *testing.T) {
 		e    ledger.Evidence
 		want ledger.State
 	}{
-		{"native last", ledger.Evidence{Translated: start().Add(-6 * day), Native: start().Add(-5 * day)}, ledger.StateNative},
-		{"translated last", ledger.Evidence{Translated: start().Add(-5 * day), Native: start().Add(-6 * day)}, ledger.StateTranslated},
-		{"forwarded last", ledger.Evidence{Forwarded: start().Add(-5 * day), Translated: start().Add(-6 * day)}, ledger.StateLegacy},
+		{"native last", ledger.Evidence{Translated: start().Add(-6 * day), Native: start().Add(-5 * day)},
+			ledger.StateNative},
+		{"translated last", ledger.Evidence{Translated: start().Add(-5 * day), Native: start().Add(-6 * day)},
+			ledger.StateTranslated},
+		{"forwarded last", ledger.Evidence{Forwarded: start().Add(-5 * day), Translated: start().Add(-6 * day)},
+			ledger.StateLegacy},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := test.e.State(start(), 14*day, day); got != test.want {
@@ -86,10 +101,13 @@ func TestAMigrationAsTheLedgerSeesIt(t *testing.T) {
 		{"before anything", step{}, "observe", ledger.StateNeverSeen},
 		{"the program fetches a WSDL", step{0, 1, ledger.WayNone, ok}, "observe", ledger.StateNeverSeen},
 		{"it calls with its old credential", step{time.Hour, 5, ledger.WayForwarded, ok}, "observe", ledger.StateLegacy},
-		{"DocuSign refuses the old credential", step{day, 9, ledger.WayForwarded, call.OutcomeClientError}, "observe", ledger.StateFailing},
-		{"the proxy translates; the first good calls", step{time.Hour, 2, ledger.WayTranslated, ok}, "translate", ledger.StateFailing},
+		{"DocuSign refuses the old credential", step{day, 9, ledger.WayForwarded, call.OutcomeClientError}, "observe",
+			ledger.StateFailing},
+		{"the proxy translates; the first good calls", step{time.Hour, 2, ledger.WayTranslated, ok}, "translate",
+			ledger.StateFailing},
 		{"the third good call", step{time.Hour, 1, ledger.WayTranslated, ok}, "translate", ledger.StateTranslated},
-		{"SOAP goes on with an App Password", step{time.Hour, 1, ledger.WayAppPassword, ok}, "translate", ledger.StateTranslated},
+		{"SOAP goes on with an App Password", step{time.Hour, 1, ledger.WayAppPassword, ok}, "translate",
+			ledger.StateTranslated},
 		{"the new release speaks OAuth in one place", step{day, 4, ledger.WayNative, ok}, "translate", ledger.StateMixed},
 		{"two weeks later it does so everywhere", step{14 * day, 4, ledger.WayNative, ok}, "translate", ledger.StateNative},
 		{"a forgotten script wakes up", step{day, 1, ledger.WayTranslated, ok}, "translate", ledger.StateMixed},
@@ -116,7 +134,8 @@ func TestNativeSinceIsTheFirstNativeCallAfterTheLastLegacyOne(t *testing.T) {
 	now := start()
 	l := newLedger(t, ledger.Options{Now: func() time.Time { return now }})
 	var since []time.Time
-	for _, way := range []ledger.Way{ledger.WayNative, ledger.WayNative, ledger.WayForwarded, ledger.WayNative, ledger.WayNative} {
+	for _, way := range []ledger.Way{ledger.WayNative, ledger.WayNative, ledger.WayForwarded, ledger.WayNative,
+		ledger.WayNative} {
 		now = now.Add(time.Hour)
 		e := event()
 		e.Time = now
@@ -173,7 +192,8 @@ func TestTheHourlySeries(t *testing.T) {
 }
 
 func TestWaysHaveNames(t *testing.T) {
-	for way, want := range map[ledger.Way]string{ledger.WayNone: "none", ledger.WayForwarded: "forwarded", ledger.WayTranslated: "translated",
+	for way, want := range map[ledger.Way]string{ledger.WayNone: "none", ledger.WayForwarded: "forwarded",
+		ledger.WayTranslated:  "translated",
 		ledger.WayAppPassword: "app_password", ledger.WayNative: "native", 99: "none"} {
 		if got := way.String(); got != want {
 			t.Errorf("%d is %q", way, got)

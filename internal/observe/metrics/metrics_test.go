@@ -128,11 +128,14 @@ func (m *meter) absent(parts ...string) {
 // goodCall is a translated call that went well.
 func goodCall() call.Event {
 	return call.Event{
-		Time: noon, RequestID: "0badcafe-1", Door: call.DoorConnect, API: call.APIRest2, Method: http.MethodGet, Path: envelope,
+		Time: noon, RequestID: "0badcafe-1", Door: call.DoorConnect, API: call.APIRest2, Method: http.MethodGet,
+		Path:   envelope,
 		Client: netip.MustParseAddr("127.0.0.1"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey,
-		Authenticator: "anna@example.com", Principal: "anna@example.com", Scheme: "header_json", Mode: "translate", Account: "1234567",
-		Site: "demo.docusign.net", Status: 200, Outcome: call.OutcomeOK, Total: 120 * time.Millisecond, Translate: 40 * time.Microsecond,
-		Upstream: 110 * time.Millisecond, BytesIn: 10, BytesOut: 2048, TLSVersion: 0x0301, Limits: call.NotTold(),
+		Authenticator: "anna@example.com", Principal: "anna@example.com", Scheme: "header_json", Mode: "translate",
+		Account: "1234567",
+		Site:    "demo.docusign.net", Status: 200, Outcome: call.OutcomeOK, Total: 120 * time.Millisecond,
+		Translate: 40 * time.Microsecond,
+		Upstream:  110 * time.Millisecond, BytesIn: 10, BytesOut: 2048, TLSVersion: 0x0301, Limits: call.NotTold(),
 	}
 }
 
@@ -140,7 +143,8 @@ func TestMetricsNamesFollowConventions(t *testing.T) {
 	m := newMeter(t, everyOption())
 	m.Watch(noServer())
 	e := goodCall()
-	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499,
+		Reset: noon.Unix() + 60}
 	m.Record(&e)
 	o := m.OAuthObserver()
 	o.Clock(time.Second)
@@ -157,7 +161,8 @@ func everyOption() metrics.Options {
 	return metrics.Options{
 		Version: "1.2.3", Commit: "abcdef", GoVersion: "go1.26",
 		Tokens: func() []oauth.State {
-			return []oauth.State{{Identity: oauth.Identity{Issuer: nightlyKey}, Obtained: noon, Expires: noon.Add(time.Hour), Consent: oauth.ConsentGiven}}
+			return []oauth.State{{Identity: oauth.Identity{Issuer: nightlyKey}, Obtained: noon, Expires: noon.Add(time.Hour),
+				Consent: oauth.ConsentGiven}}
 		},
 		CAExpires: func() time.Time { return noon }, LeafExpires: func() time.Time { return noon },
 		History: func(string) metrics.History { return metrics.History{LastLegacy: noon} },
@@ -168,7 +173,8 @@ func TestNamesDescribesExactlyWhatIsExposed(t *testing.T) {
 	m := newMeter(t, everyOption())
 	m.Watch(noServer())
 	e := goodCall()
-	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499,
+		Reset: noon.Unix() + 60}
 	m.Record(&e)
 	o := m.OAuthObserver()
 	o.Clock(time.Second)
@@ -245,7 +251,10 @@ func TestMetricsCountCalls(t *testing.T) {
 			`go_live_calls{integration="nightly"}`:                           1,
 			`on_behalf_requests_total{integration="nightly"}`:                0,
 		}},
-		{"a call with the program's own token", func(e *call.Event) { e.Scheme, e.Mode, e.TLSVersion = "oauth_bearer", "pass", 0 }, map[string]float64{
+		{"a call with the program's own token", func(e *call.Event) {
+			e.Scheme, e.Mode, e.TLSVersion = "oauth_bearer", "pass",
+				0
+		}, map[string]float64{
 			`requests_total{api="rest_v2",code="2xx",door="connect",integration="nightly",outcome="ok",scheme="oauth_bearer"}`: 1,
 			`caller_tls_requests_total{integration="nightly",version="none"}`:                                                  1,
 			`go_live_calls{integration="nightly"}`:                                                                             1,
@@ -259,7 +268,8 @@ func TestMetricsCountCalls(t *testing.T) {
 			good: 1, `go_live_calls{integration="nightly"}`: 0,
 		}},
 		{"a call that the proxy answered itself", func(e *call.Event) { e.Site, e.Upstream = "", 0 }, map[string]float64{
-			good: 1, `go_live_calls{integration="nightly"}`: 0, `upstream_duration_seconds{api="rest_v2",integration="nightly"}`: 0,
+			good: 1, `go_live_calls{integration="nightly"}`: 0,
+			`upstream_duration_seconds{api="rest_v2",integration="nightly"}`: 0,
 		}},
 		{"a user who acts for another", func(e *call.Event) { e.Principal = "bob@example.com" }, map[string]float64{
 			good: 1, `on_behalf_requests_total{integration="nightly"}`: 1,
@@ -271,15 +281,23 @@ func TestMetricsCountCalls(t *testing.T) {
 			`request_failures_total{cause="bad_login",integration="nightly"}`:                                                      1,
 			`on_behalf_requests_total{integration="nightly"}`:                                                                      0,
 		}},
-		{"a replayed call with two credentials and rewritten URLs", func(e *call.Event) { e.Replayed, e.Conflict, e.Rewritten = "wrong_site", true, 3 }, map[string]float64{
-			`replays_total{integration="nightly",reason="wrong_site"}`: 1, `credential_conflicts_total{integration="nightly"}`: 1,
-			`base_uri_rewrites_total{integration="nightly"}`: 3,
+		{"a replayed call with two credentials and rewritten URLs", func(e *call.Event) {
+			e.Replayed, e.Conflict,
+				e.Rewritten = "wrong_site", true, 3
+		}, map[string]float64{
+			`replays_total{integration="nightly",reason="wrong_site"}`: 1,
+			`credential_conflicts_total{integration="nightly"}`:        1,
+			`base_uri_rewrites_total{integration="nightly"}`:           3,
 		}},
-		{"a status DocuSign seldom answers", func(e *call.Event) { e.Status, e.Outcome, e.Cause = 418, call.OutcomeClientError, "docusign_418" }, map[string]float64{
+		{"a status DocuSign seldom answers", func(e *call.Event) {
+			e.Status, e.Outcome, e.Cause = 418,
+				call.OutcomeClientError, "docusign_418"
+		}, map[string]float64{
 			`request_failures_total{cause="docusign_4xx",integration="nightly"}`: 1,
 		}},
 		{"a refused CONNECT is no call", func(e *call.Event) {
-			*e = call.Event{Method: http.MethodConnect, Path: "evil.example:443", Integration: "unknown", Scheme: "none", Status: 403, Outcome: call.OutcomeRefused, Cause: "not_listed"}
+			*e = call.Event{Method: http.MethodConnect, Path: "evil.example:443", Integration: "unknown", Scheme: "none",
+				Status: 403, Outcome: call.OutcomeRefused, Cause: "not_listed"}
 		}, map[string]float64{
 			`connects_refused_total{reason="not_listed"}`: 1,
 		}},
@@ -287,7 +305,8 @@ func TestMetricsCountCalls(t *testing.T) {
 			`requests_total{api="rest_v2",code="2xx",door="connect",integration="unknown",outcome="ok",scheme="header_json"}`: 1,
 		}},
 		{"limits that DocuSign told", func(e *call.Event) {
-			e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+			e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499,
+				Reset: noon.Unix() + 60}
 		}, map[string]float64{
 			`api_limit_calls{integration="nightly",window="hour"}`:            3000,
 			`api_limit_remaining_calls{integration="nightly",window="hour"}`:  17,
@@ -310,7 +329,8 @@ func TestMetricsCountCalls(t *testing.T) {
 func TestLimitsAreWholeAgainWhenTheirWindowIsOver(t *testing.T) {
 	m := newMeter(t, metrics.Options{})
 	e := goodCall()
-	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 0, BurstLimit: 500, BurstRemaining: 1, Reset: noon.Unix() + 60}
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 0, BurstLimit: 500, BurstRemaining: 1,
+		Reset: noon.Unix() + 60}
 	m.Record(&e)
 	m.now = noon.Add(31 * time.Second)
 	m.want(map[string]float64{
@@ -356,7 +376,8 @@ func TestHistoryCountsWhenItKnowsMore(t *testing.T) {
 }
 
 func TestPollingRule(t *testing.T) {
-	const envelopes, others = `polling_violations_total{integration="nightly",resource="envelope"}`, `polling_violations_total{integration="nightly",resource="other"}`
+	const envelopes, others = `polling_violations_total{integration="nightly",resource="envelope"}`,
+		`polling_violations_total{integration="nightly",resource="other"}`
 	m := newMeter(t, metrics.Options{PollingEntries: 3})
 	read := func(path string, after time.Duration, change ...func(*call.Event)) {
 		e := goodCall()
@@ -443,7 +464,8 @@ func TestOAuthEventsBelongToTheIntegrationOfTheirClientID(t *testing.T) {
 	o := m.OAuthObserver()
 	nightly := oauth.Identity{Issuer: strings.ToUpper(nightlyKey), Subject: nightlyUser}
 	o.Grant(oauth.GrantEvent{Identity: nightly, Duration: time.Second})
-	o.Grant(oauth.GrantEvent{Identity: nightly, Duration: time.Second, Err: fmt.Errorf("grant: %w", &oauth.GrantError{Kind: oauth.ConsentRequired})})
+	o.Grant(oauth.GrantEvent{Identity: nightly, Duration: time.Second,
+		Err: fmt.Errorf("grant: %w", &oauth.GrantError{Kind: oauth.ConsentRequired})})
 	o.Grant(oauth.GrantEvent{Identity: oauth.Identity{Issuer: "shared-client", Subject: "b0b"}, Err: io.ErrUnexpectedEOF})
 	o.CacheHit(oauth.Identity{Issuer: "shared-client", Subject: ""})
 	o.CacheHit(oauth.Identity{Issuer: "nobody's"})
@@ -511,7 +533,8 @@ func TestProgramGauges(t *testing.T) {
 		`config_last_reload_success_timestamp_seconds`:                   float64(noon.Unix()),
 	})
 	m.ConfigLoaded(nil)
-	m.want(map[string]float64{`config_last_reload_successful`: 1, `config_last_reload_success_timestamp_seconds`: float64(noon.Unix() + 60)})
+	m.want(map[string]float64{`config_last_reload_successful`: 1,
+		`config_last_reload_success_timestamp_seconds`: float64(noon.Unix() + 60)})
 }
 
 func TestRehearsalsAreCounted(t *testing.T) {
@@ -529,7 +552,8 @@ func TestRehearsalsAreCounted(t *testing.T) {
 // hostileEvent carries the canary in every text that a caller could reach, and beyond.
 func hostileEvent(canary string) call.Event {
 	e := goodCall()
-	e.RequestID, e.Operation, e.Path, e.UserAgent, e.Integration, e.Key = canary, canary, "/"+canary, canary, canary, canary
+	e.RequestID, e.Operation, e.Path, e.UserAgent, e.Integration, e.Key = canary, canary, "/"+canary, canary, canary,
+		canary
 	e.Door, e.API, e.Outcome = call.Door(canary), call.API(canary), call.Outcome(canary)
 	e.Authenticator, e.Principal, e.Scheme, e.Mode, e.Account, e.Site = canary, canary+"x", canary, canary, canary, canary
 	e.Cause, e.Detail, e.NextStep, e.TraceToken, e.Replayed, e.Rehearsal = canary, canary, canary, canary, canary, canary
@@ -540,7 +564,8 @@ func hostileEvent(canary string) call.Event {
 func TestNoCallerTextBecomesALabel(t *testing.T) {
 	const canary = "cAnArY\"\n\x1b[31m{}\xff"
 	m := newMeter(t, metrics.Options{Tokens: func() []oauth.State {
-		return []oauth.State{{Identity: oauth.Identity{Issuer: canary, Subject: canary}, Consent: canary, Failure: &oauth.Failure{Label: canary}, Expires: noon.Add(time.Hour)}}
+		return []oauth.State{{Identity: oauth.Identity{Issuer: canary, Subject: canary}, Consent: canary,
+			Failure: &oauth.Failure{Label: canary}, Expires: noon.Add(time.Hour)}}
 	}})
 	e := hostileEvent(canary)
 	m.Record(&e)
@@ -583,7 +608,8 @@ func TestRecordAllocatesNothingWhenWarm(t *testing.T) {
 	m := newMeter(t, metrics.Options{})
 	e := goodCall()
 	e.Principal, e.Conflict, e.Replayed, e.Rewritten = "bob@example.com", true, "token_refused", 1
-	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499, Reset: noon.Unix() + 60}
+	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 17, BurstLimit: 500, BurstRemaining: 499,
+		Reset: noon.Unix() + 60}
 	failed := e
 	failed.Outcome, failed.Status, failed.Cause = call.OutcomeClientError, 404, "docusign_404"
 	hit := m.OAuthObserver().CacheHit
