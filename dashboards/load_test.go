@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -174,9 +175,9 @@ func (l *load) schemes() {
 // nativeToken is one that DocuSign has issued: here the last that the proxy used.
 func (l *load) nativeToken() string {
 	all := l.w.sandbox.Requests()
-	for i := len(all) - 1; i >= 0; i-- {
-		if token, ok := strings.CutPrefix(all[i].Header.Get("Authorization"), "Bearer "); ok &&
-			all[i].Status == http.StatusOK {
+	for _, a := range slices.Backward(all) {
+		if token, ok := strings.CutPrefix(a.Header.Get("Authorization"), "Bearer "); ok &&
+			a.Status == http.StatusOK {
 			return token
 		}
 	}

@@ -9,8 +9,7 @@ import (
 
 // Problem says what is wrong with a host without quoting it.
 func Problem(err error) string {
-	var he *HostError
-	if errors.As(err, &he) {
+	if he, ok := errors.AsType[*HostError](err); ok {
 		return he.Problem
 	}
 	return err.Error()
