@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
 
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/proxy/authority"
 )
@@ -86,19 +86,12 @@ func (r *caReport) write(cmd *cobra.Command, asJSON bool, text func(io.Writer)) 
 		r.Warnings = []string{}
 	}
 	if asJSON {
-		return writeCAJSON(cmd.OutOrStdout(), r)
+		return shown.JSON(cmd.OutOrStdout(), r)
 	}
 	var b strings.Builder
 	text(&b)
 	_, err := io.WriteString(cmd.OutOrStdout(), b.String())
 	return err
-}
-
-func writeCAJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }
 
 // describe writes the block of facts that init, show and renew share.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/internal/trust"
 )
 
@@ -191,7 +192,7 @@ func (o caTrust) sameStore(words ...string) []string {
 
 func (o caTrust) changed(cmd *cobra.Command, c *caChange) error {
 	if o.json {
-		return writeCAJSON(cmd.OutOrStdout(), c)
+		return shown.JSON(cmd.OutOrStdout(), c)
 	}
 	said := "installed: the CA is in the " + c.Store
 	switch {
@@ -226,7 +227,7 @@ func (o caTrust) verdict(cmd *cobra.Command, path string, cert *x509.Certificate
 		report.NextStep = caCommand(o.sameStore("trust", "--cert", path, "--install")...)
 	}
 	if o.json {
-		err = writeCAJSON(cmd.OutOrStdout(), report)
+		err = shown.JSON(cmd.OutOrStdout(), report)
 	} else {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s: %s\n", word, v.Store, v.Reason)
 		if err == nil && report.NextStep != "" {
@@ -282,7 +283,7 @@ func (o caTrust) guide(cmd *cobra.Command, path string, cert *x509.Certificate) 
 			", for this machine's own store"
 	}
 	if o.json {
-		return writeCAJSON(cmd.OutOrStdout(), guide)
+		return shown.JSON(cmd.OutOrStdout(), guide)
 	}
 	var b strings.Builder
 	guide.write(&b, place)

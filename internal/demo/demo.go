@@ -21,19 +21,19 @@ type Demo struct {
 
 	keys map[string][]byte // private keys by integrator key; missing ones are made
 
-	// For tests, each may be nil: called before the first act, after the last, and when the commands to try have been
+	// For tests, each may be nil: called before the first step, after the last, and when the commands to try have been
 	// printed.
-	opened, played, staying func(*stage)
+	opened, played, staying func(*setup)
 }
 
-// performance is all that the demo found out; it is what --json prints.
-type performance struct {
-	OK      bool     `json:"ok"`
-	Acts    []act    `json:"acts"`
-	Proof   proof    `json:"proof"`
-	Metrics []moved  `json:"metrics"`
-	Next    []Step   `json:"next_steps"`
-	Trouble []string `json:"trouble,omitempty"`
+// report is all that the demo found out; it is what --json prints.
+type report struct {
+	OK      bool       `json:"ok"`
+	Steps   []step     `json:"acts"`
+	Proof   proof      `json:"proof"`
+	Metrics []moved    `json:"metrics"`
+	Next    []NextStep `json:"next_steps"`
+	Trouble []string   `json:"trouble,omitempty"`
 }
 
 // proof is what DocuSign's stand-in counted while the old program called through the proxy.
@@ -51,7 +51,7 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := openStage(ctx, where, d.keys)
+	s, err := newSetup(ctx, where, d.keys)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -86,22 +86,22 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// play runs the acts one after the other, shows each as it ends, and sums up.
-func (d *Demo) play(ctx context.Context, s *stage, p *page) (performance, error) {
+// play runs the steps one after the other, shows each as it ends, and sums up.
+func (d *Demo) play(ctx context.Context, s *setup, p *page) (report, error) {
 	if !d.AsJSON {
 		p.opening()
 	}
-	done := performance{OK: true, Next: NextSteps()}
-	for i, perform := range script() {
+	done := report{OK: true, Next: NextSteps()}
+	for i, run := range script() {
 		if err := ctx.Err(); err != nil {
 			return done, err
 		}
-		a := perform(s)
+		a := run(s)
 		a.mask(s.mask)
-		done.Acts = append(done.Acts, a)
+		done.Steps = append(done.Steps, a)
 		done.OK = done.OK && len(a.Trouble) == 0
 		if !d.AsJSON {
-			p.act(i+1, a)
+			p.step(i+1, a)
 		}
 	}
 	done.Proof, done.Metrics, done.Trouble = s.sumUp(ctx)

@@ -40,7 +40,7 @@ func demoKeys(t *testing.T) map[string][]byte {
 }
 
 // demoSecrets are the texts that the demo must not print: passwords, key lines and the tokens that reached DocuSign.
-func demoSecrets(s *stage) []string {
+func demoSecrets(s *setup) []string {
 	secrets := []string{wrongPassword}
 	for _, u := range s.world.Users {
 		secrets = append(secrets, u.Password, u.AppPassword)
@@ -65,7 +65,7 @@ func TestDemoShowsEveryWayInAndNoSecret(t *testing.T) {
 	var secrets []string
 	var dir string
 	d := &Demo{keys: demoKeys(t), Out: &out, Log: io.Discard}
-	d.played = func(s *stage) { secrets, dir = demoSecrets(s), s.dir }
+	d.played = func(s *setup) { secrets, dir = demoSecrets(s), s.dir }
 	if err := d.Run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
@@ -103,15 +103,15 @@ func TestDemoAsJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	var secrets []string
-	d := &Demo{keys: demoKeys(t), Out: &out, Log: io.Discard, AsJSON: true, played: func(s *stage) { secrets = demoSecrets(s) }}
+	d := &Demo{keys: demoKeys(t), Out: &out, Log: io.Discard, AsJSON: true, played: func(s *setup) { secrets = demoSecrets(s) }}
 	if err := d.Run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	var got performance
+	var got report
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if !got.OK || len(got.Acts) != len(script()) || len(got.Metrics) == 0 || len(got.Next) == 0 {
+	if !got.OK || len(got.Steps) != len(script()) || len(got.Metrics) == 0 || len(got.Next) == 0 {
 		t.Errorf("%s", out.String())
 	}
 	if want := (proof{Calls: 10, Let: 8, Grants: 1}); got.Proof != want {
@@ -127,14 +127,14 @@ func TestDemoAsJSON(t *testing.T) {
 func TestDemoFailsWhenSomethingDoesNotBehave(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		spoil func(*stage)
+		spoil func(*setup)
 		want  string
 	}{
-		"DocuSign takes no bearer token on SOAP": {func(s *stage) { s.sandbox.SetSOAPBearer(false) }, "NOT AS IT SHOULD BE: 500 sent"},
-		"DocuSign refuses the grant": {func(s *stage) {
+		"DocuSign takes no bearer token on SOAP": {func(s *setup) { s.sandbox.SetSOAPBearer(false) }, "NOT AS IT SHOULD BE: 500 sent"},
+		"DocuSign refuses the grant": {func(s *setup) {
 			s.sandbox.Revoke(sandbox.LegacyKey, sandbox.AnnaID)
 		}, "the program got 401 instead of 200"},
-		"the account lives elsewhere": {func(s *stage) {
+		"the account lives elsewhere": {func(s *setup) {
 			s.sandbox.MoveAccount(sandbox.ExampleAccountID, "eu.docusign.net")
 		}, "the call went to eu.docusign.net"},
 	}
@@ -161,7 +161,7 @@ func TestDemoStaysUpUntilItIsTold(t *testing.T) {
 	defer stop()
 	const any = "127.0.0.1:0"
 	d := &Demo{keys: demoKeys(t), Out: &out, Log: log, Keep: true, Proxy: any, Admin: any, Hosts: any}
-	d.staying = func(s *stage) {
+	d.staying = func(s *setup) {
 		header, err := os.ReadFile(filepath.Join(s.dir, "anna.header"))
 		if err != nil {
 			t.Error(err)
@@ -213,7 +213,7 @@ func TestDemoThatIsInterruptedLeavesNothing(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	var dir string
-	d := &Demo{keys: demoKeys(t), Out: io.Discard, Log: io.Discard, opened: func(s *stage) { dir = s.dir; stop() }}
+	d := &Demo{keys: demoKeys(t), Out: io.Discard, Log: io.Discard, opened: func(s *setup) { dir = s.dir; stop() }}
 	if err := d.Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
@@ -226,7 +226,7 @@ func TestTheNextStepsFitOnThePage(t *testing.T) {
 	t.Parallel()
 	steps := NextSteps()
 	var text strings.Builder
-	(&page{w: &text}).ending(performance{OK: true, Next: steps})
+	(&page{w: &text}).ending(report{OK: true, Next: steps})
 	for line := range strings.Lines(text.String()) {
 		if len(line) > pageWidth+1 {
 			t.Errorf("too wide: %q", line)

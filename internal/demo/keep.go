@@ -37,7 +37,7 @@ func (d *Demo) addresses() (places, []string, error) {
 }
 
 // stay leaves proxy and sandbox up until ctx ends, with the proxy's log shown as it comes.
-func (d *Demo) stay(ctx context.Context, s *stage, p *page, notes []string) error {
+func (d *Demo) stay(ctx context.Context, s *setup, p *page, notes []string) error {
 	if err := writeTryFiles(s.dir, s.world); err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (m *masker) text(s string) string {
 	return s
 }
 
-func (a *act) mask(m *masker) {
+func (a *step) mask(m *masker) {
 	a.Result = m.text(a.Result)
 	for i := range a.Excerpts {
 		a.Excerpts[i].Text = m.text(a.Excerpts[i].Text)

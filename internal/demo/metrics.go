@@ -33,7 +33,7 @@ type moved struct {
 
 // sumUp tells what DocuSign counted and which metrics moved. It waits until the last call has been recorded, which
 // happens after its answer.
-func (s *stage) sumUp(ctx context.Context) (proof, []moved, []string) {
+func (s *setup) sumUp(ctx context.Context) (proof, []moved, []string) {
 	c := s.sandbox.Counts()
 	p := proof{Calls: s.calls, Let: c.API + c.SOAP - s.asides, Grants: c.Grants, Legacy: c.Legacy.Total(),
 		Leaks: len(s.sandbox.Leaks())}
@@ -58,7 +58,7 @@ func (s *stage) sumUp(ctx context.Context) (proof, []moved, []string) {
 }
 
 // settledCounters waits until the metrics count all calls.
-func (s *stage) settledCounters(ctx context.Context) ([]moved, error) {
+func (s *setup) settledCounters(ctx context.Context) ([]moved, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	for {
@@ -75,7 +75,7 @@ func (s *stage) settledCounters(ctx context.Context) ([]moved, error) {
 }
 
 // counters reads the proxy's metrics, which began with the demo.
-func (s *stage) counters() (metrics []moved, calls int, err error) {
+func (s *setup) counters() (metrics []moved, calls int, err error) {
 	families, err := s.program.Metrics().Gather()
 	for _, t := range told {
 		sums := map[string]float64{}

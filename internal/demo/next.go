@@ -1,15 +1,15 @@
 package demo
 
-// Step is something that the operator does next: a command and what it is for, or only the latter.
-type Step struct {
+// NextStep is something that the operator does next: a command and what it is for, or only the latter.
+type NextStep struct {
 	Command string `json:"command,omitempty"`
 	Why     string `json:"why"`
 }
 
 // NextSteps is the way to a real account.
-func NextSteps() []Step {
+func NextSteps() []NextStep {
 	const program = "docusign-auth-proxy "
-	return []Step{
+	return []NextStep{
 		{"", "In DocuSign under Apps and Keys: add an RSA key to your integrator key, keep it as key.pem"},
 		{program + "discover --private-key key.pem", "your program calls, it writes the file"},
 		{program + "hash-password < password.txt", "for the password that your program sends"},

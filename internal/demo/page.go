@@ -66,8 +66,8 @@ func (p *page) opening() {
 	p.line("and long lines are folded.")
 }
 
-// act prints one scene: title, what went over the wires, how it ended.
-func (p *page) act(number int, a act) {
+// step prints one step: title, what went over the wires, how it ended.
+func (p *page) step(number int, a step) {
 	p.line("")
 	p.line("%s", p.in(ansiBold, fmt.Sprintf("%d. %s", number, a.Title)))
 	for _, e := range a.Excerpts {
@@ -138,7 +138,7 @@ func breakAt(line []rune) int {
 }
 
 // ending prints what was proved, what moved and how to go on.
-func (p *page) ending(done performance) {
+func (p *page) ending(done report) {
 	p.line("")
 	p.line("%s", p.in(ansiBold, "What DocuSign saw of the calls that went through the proxy"))
 	colour := ansiGreen

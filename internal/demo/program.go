@@ -51,10 +51,10 @@ func legacyHeader(u sandbox.User, password string) string {
 		sandbox.LegacyKey + `"}`
 }
 
-func (s *stage) anna() sandbox.User { return s.world.User("anna@example.com") }
+func (s *setup) anna() sandbox.User { return s.world.User("anna@example.com") }
 
 // listEnvelopes is the old program's call: target is what its kind of connection puts into the request line.
-func (s *stage) listEnvelopes(target, host string, credential string) string {
+func (s *setup) listEnvelopes(target, host string, credential string) string {
 	return request11([]string{
 		"GET " + target + "/restapi/v2/accounts/" + oldAccount + "/envelopes?from_date=2026-01-01 HTTP/1.1",
 		"Host: " + host, "User-Agent: " + oldAgent, "Accept: application/json", credential,
@@ -98,7 +98,7 @@ func say(conn net.Conn, request string) (oldAnswer, error) {
 }
 
 // straight sends to DocuSign itself, as programs did.
-func (s *stage) straight(host, request string) (oldAnswer, error) {
+func (s *setup) straight(host, request string) (oldAnswer, error) {
 	conn, err := dial(s.sandbox.Addr())
 	if err != nil {
 		return oldAnswer{}, err
@@ -108,7 +108,7 @@ func (s *stage) straight(host, request string) (oldAnswer, error) {
 }
 
 // plain sends to the proxy without TLS: as sidecar, or as forward proxy with an absolute request target.
-func (s *stage) plain(request string) (oldAnswer, error) {
+func (s *setup) plain(request string) (oldAnswer, error) {
 	conn, err := dial(s.address(call.DoorSidecar))
 	if err != nil {
 		return oldAnswer{}, err
@@ -119,7 +119,7 @@ func (s *stage) plain(request string) (oldAnswer, error) {
 }
 
 // tunnelled asks the proxy for a tunnel and sends within it.
-func (s *stage) tunnelled(connect, request string) (opened, answered oldAnswer, err error) {
+func (s *setup) tunnelled(connect, request string) (opened, answered oldAnswer, err error) {
 	conn, err := dial(s.address(call.DoorSidecar))
 	if err != nil {
 		return opened, answered, err
@@ -138,7 +138,7 @@ func (s *stage) tunnelled(connect, request string) (opened, answered oldAnswer, 
 
 // byHostsFile is what happens when the machine's hosts file points DocuSign's name at the proxy: TLS, at once, by that
 // name.
-func (s *stage) byHostsFile(request string) (oldAnswer, error) {
+func (s *setup) byHostsFile(request string) (oldAnswer, error) {
 	conn, err := dial(s.address(call.DoorHosts))
 	if err != nil {
 		return oldAnswer{}, err

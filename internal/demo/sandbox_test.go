@@ -99,7 +99,7 @@ func (s *servedSandbox) run() *app.App {
 // status makes a call with a legacy header through the proxy.
 func (s *servedSandbox) status(p *app.App, path, credential string) int {
 	s.t.Helper()
-	st := &stage{program: p}
+	st := &setup{program: p}
 	got, err := st.plain(request11([]string{"GET " + path + " HTTP/1.1", "Host: " + st.address(call.DoorSidecar), credential}, ""))
 	if err != nil {
 		s.t.Fatal(err)

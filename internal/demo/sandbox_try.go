@@ -14,7 +14,7 @@ import (
 // tryAddresses are what the commands to try need to know.
 type tryAddresses struct{ proxy, admin, hosts, sandbox string }
 
-func (s *stage) tryAddresses() tryAddresses {
+func (s *setup) tryAddresses() tryAddresses {
 	return tryAddresses{
 		proxy: s.address(call.DoorSidecar), hosts: s.address(call.DoorHosts),
 		admin: strings.TrimPrefix(s.adminURL(), "http://"), sandbox: s.sandbox.Addr(),

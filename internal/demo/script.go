@@ -10,17 +10,17 @@ import (
 // sameHeaders stands for headers that were shown before.
 const sameHeaders = "\n[headers as in 1, with the password]"
 
-// script is the demo in order. The first act is DocuSign without the proxy; all others go through it.
-func script() []func(*stage) act {
-	return []func(*stage) act{
-		(*stage).withoutProxy, (*stage).sidecar, (*stage).forwardProxy, (*stage).connect, (*stage).hostsFile,
-		(*stage).loginInformation, (*stage).soapEnvelope, (*stage).legacyToken, (*stage).wrongLogin,
+// script is the demo in order. The first step is DocuSign without the proxy; all others go through it.
+func script() []func(*setup) step {
+	return []func(*setup) step{
+		(*setup).withoutProxy, (*setup).sidecar, (*setup).forwardProxy, (*setup).connect, (*setup).hostsFile,
+		(*setup).loginInformation, (*setup).soapEnvelope, (*setup).legacyToken, (*setup).wrongLogin,
 	}
 }
 
 // withoutProxy is the operator's situation.
-func (s *stage) withoutProxy() act {
-	a := act{Title: "Today: the old program calls DocuSign itself"}
+func (s *setup) withoutProxy() step {
+	a := step{Title: "Today: the old program calls DocuSign itself"}
 	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
 	got, err := s.straight(oldHost, request)
 	a.show("program sends", head(request))
@@ -35,9 +35,9 @@ func (s *stage) withoutProxy() act {
 	return a
 }
 
-func (s *stage) sidecar() act {
+func (s *setup) sidecar() step {
 	own := s.address(call.DoorSidecar)
-	a := act{Title: "Sidecar: the same call, with the program's base URL set to http://" + own}
+	a := step{Title: "Sidecar: the same call, with the program's base URL set to http://" + own}
 	mark := s.mark()
 	request := s.listEnvelopes("", own, legacyHeader(s.anna(), s.anna().Password))
 	got, err := s.plain(request)
@@ -70,8 +70,8 @@ func whatFor(path string, status int) string {
 	return fmt.Sprintf("And it asked for %s, %d.", path, status)
 }
 
-func (s *stage) forwardProxy() act {
-	a := act{Title: "Forward proxy: HTTP_PROXY=http://" + s.address(call.DoorSidecar) + ", a plain http:// URL"}
+func (s *setup) forwardProxy() step {
+	a := step{Title: "Forward proxy: HTTP_PROXY=http://" + s.address(call.DoorSidecar) + ", a plain http:// URL"}
 	mark := s.mark()
 	request := s.listEnvelopes("http://"+oldHost, oldHost, legacyHeader(s.anna(), s.anna().Password))
 	got, err := s.plain(request)
@@ -85,13 +85,13 @@ func (s *stage) forwardProxy() act {
 }
 
 // briefly shows where a translated call went and with what.
-func briefly(s *stage, a *act, mark int) string {
+func briefly(s *setup, a *step, mark int) string {
 	r := s.translated(a, mark)
 	return fmt.Sprintf("%s https://%s%s\nAuthorization: %s", r.Method, r.Host, r.Path, r.Header.Get("Authorization"))
 }
 
-func (s *stage) connect() act {
-	a := act{Title: "Forward proxy: HTTPS_PROXY=http://" + s.address(call.DoorSidecar) + ", the program trusts ca.pem"}
+func (s *setup) connect() step {
+	a := step{Title: "Forward proxy: HTTPS_PROXY=http://" + s.address(call.DoorSidecar) + ", the program trusts ca.pem"}
 	mark := s.mark()
 	tunnel := request11([]string{"CONNECT " + oldHost + ":443 HTTP/1.1", "Host: " + oldHost + ":443"}, "")
 	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
@@ -107,8 +107,8 @@ func (s *stage) connect() act {
 	return a
 }
 
-func (s *stage) hostsFile() act {
-	a := act{Title: "Hosts file: " + oldHost + " points at " + s.address(call.DoorHosts) +
+func (s *setup) hostsFile() step {
+	a := step{Title: "Hosts file: " + oldHost + " points at " + s.address(call.DoorHosts) +
 		", for programs that know no proxy"}
 	mark := s.mark()
 	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))

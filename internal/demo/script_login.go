@@ -12,9 +12,9 @@ import (
 )
 
 // loginInformation is how most REST programs begin: the answer tells them where to send everything else.
-func (s *stage) loginInformation() act {
+func (s *setup) loginInformation() step {
 	own := s.address(call.DoorSidecar)
-	a := act{Title: "GET login_information, which tells the program where to go next"}
+	a := step{Title: "GET login_information, which tells the program where to go next"}
 	lines := []string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, "User-Agent: " + oldAgent,
 		"Accept: application/json", legacyHeader(s.anna(), s.anna().Password)}
 	mark := s.mark()
@@ -63,9 +63,9 @@ func withoutBaseURLs(body string) []string {
 }
 
 // legacyToken is the login of programs that used DocuSign's first, own OAuth.
-func (s *stage) legacyToken() act {
+func (s *setup) legacyToken() step {
 	own := s.address(call.DoorSidecar)
-	a := act{Title: "POST oauth2/token with a password, and the token it gives"}
+	a := step{Title: "POST oauth2/token with a password, and the token it gives"}
 	u := s.anna()
 	form := "grant_type=password&client_id=" + clientID + "&username=" + u.Email + "&password=" + u.Password +
 		"&scope=api"
@@ -91,7 +91,7 @@ func (s *stage) legacyToken() act {
 	return a
 }
 
-func (s *stage) useLegacyToken(a *act, token string) {
+func (s *setup) useLegacyToken(a *step, token string) {
 	mark := s.mark()
 	request := s.listEnvelopes("", s.address(call.DoorSidecar), "Authorization: bearer "+token)
 	got, err := s.plain(request)
@@ -106,9 +106,9 @@ func (s *stage) useLegacyToken(a *act, token string) {
 }
 
 // wrongLogin shows both faces of a refusal: DocuSign's bytes to the program, the cause to the operator.
-func (s *stage) wrongLogin() act {
+func (s *setup) wrongLogin() step {
 	own := s.address(call.DoorSidecar)
-	a := act{Title: "A wrong password: the program hears DocuSign's own words, the operator the cause"}
+	a := step{Title: "A wrong password: the program hears DocuSign's own words, the operator the cause"}
 	mark := s.mark()
 	got, err := s.plain(s.listEnvelopes("", own, legacyHeader(s.anna(), wrongPassword)))
 	if a.failed(err) {
@@ -129,7 +129,7 @@ func (s *stage) wrongLogin() act {
 }
 
 // logged waits for the newest log line about a call with this status, which is written when the call is over.
-func (s *stage) logged(status int) (string, error) {
+func (s *setup) logged(status int) (string, error) {
 	for deadline := time.Now().Add(callLimit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		lines := strings.Split(strings.TrimSpace(string(s.log.text())), "\n")
 		for _, line := range slices.Backward(lines) {

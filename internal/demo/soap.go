@@ -46,7 +46,7 @@ func statusRequest(envelope string) string {
 		`</EnvelopeID></RequestStatus>`
 }
 
-func (s *stage) soapRequest(operation, body string) string {
+func (s *setup) soapRequest(operation, body string) string {
 	return request11([]string{
 		"POST /api/3.0/api.asmx HTTP/1.1", "Host: " + s.address(call.DoorSidecar), "User-Agent: " + oldAgent,
 		"Content-Type: text/xml; charset=utf-8",
@@ -55,8 +55,8 @@ func (s *stage) soapRequest(operation, body string) string {
 }
 
 // soapEnvelope sends a document over SOAP and asks for its status.
-func (s *stage) soapEnvelope() act {
-	a := act{Title: "SOAP: CreateAndSendEnvelope with WS-Security, then RequestStatus"}
+func (s *setup) soapEnvelope() step {
+	a := step{Title: "SOAP: CreateAndSendEnvelope with WS-Security, then RequestStatus"}
 	mark := s.mark()
 	request := s.soapRequest("CreateAndSendEnvelope", createAndSend)
 	got, err := s.plain(request)

@@ -8,8 +8,8 @@ import (
 	"docusign-auth-proxy/internal/sandbox"
 )
 
-// act is one scene of the demo with what was seen in it.
-type act struct {
+// step is one call of the demo with what was seen in it.
+type step struct {
 	Title    string    `json:"title"`
 	Excerpts []excerpt `json:"excerpts"`
 	Notes    []string  `json:"notes,omitempty"`
@@ -23,39 +23,39 @@ type excerpt struct {
 	Text string `json:"text"`
 }
 
-func (a *act) show(who, text string) { a.Excerpts = append(a.Excerpts, excerpt{who, text}) }
+func (a *step) show(who, text string) { a.Excerpts = append(a.Excerpts, excerpt{who, text}) }
 
-func (a *act) note(format string, args ...any) {
+func (a *step) note(format string, args ...any) {
 	a.Notes = append(a.Notes, fmt.Sprintf(format, args...))
 }
 
 // check records what is not as it should be.
-func (a *act) check(good bool, format string, args ...any) {
+func (a *step) check(good bool, format string, args ...any) {
 	if !good {
 		a.Trouble = append(a.Trouble, fmt.Sprintf(format, args...))
 	}
 }
 
 // failed records an error and reports whether there was one.
-func (a *act) failed(err error) bool {
+func (a *step) failed(err error) bool {
 	if err != nil {
 		a.Trouble = append(a.Trouble, err.Error())
 	}
 	return err != nil
 }
 
-// status checks an answer's status and makes it the act's result.
-func (a *act) status(got oldAnswer, want int, words string) {
+// status checks an answer's status and makes it the step's result.
+func (a *step) status(got oldAnswer, want int, words string) {
 	a.Result = fmt.Sprintf("%d %s", got.status, words)
 	a.check(got.status == want, "the program got %d instead of %d: %s", got.status, want, abridge(got.body, 4))
 }
 
 // mark remembers how many requests have reached DocuSign, for arrived.
-func (s *stage) mark() int { return len(s.sandbox.Requests()) }
+func (s *setup) mark() int { return len(s.sandbox.Requests()) }
 
 // arrived are the requests that reached DocuSign after the mark: calls of the API, and what the proxy asked the account
 // server.
-func (s *stage) arrived(mark int) (calls, asked []sandbox.Recorded) {
+func (s *setup) arrived(mark int) (calls, asked []sandbox.Recorded) {
 	for _, r := range s.sandbox.Requests()[mark:] {
 		if strings.HasPrefix(r.Path, "/oauth/") {
 			asked = append(asked, r)
@@ -68,7 +68,7 @@ func (s *stage) arrived(mark int) (calls, asked []sandbox.Recorded) {
 
 // translated checks that exactly one call reached DocuSign after the mark, with a token and without a legacy
 // credential.
-func (s *stage) translated(a *act, mark int) sandbox.Recorded {
+func (s *setup) translated(a *step, mark int) sandbox.Recorded {
 	calls, _ := s.arrived(mark)
 	if len(calls) != 1 {
 		a.check(false, "%d calls reached DocuSign instead of 1", len(calls))

@@ -261,7 +261,7 @@ type answer struct {
 	body   []byte
 }
 
-func (c *checkup) send(ctx context.Context, method, target string, header http.Header, body []byte) (answer, error) {
+func (c *run) send(ctx context.Context, method, target string, header http.Header, body []byte) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, grantTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))

@@ -99,8 +99,8 @@ func (in *Integration) codeGrant() bool { return in.Grant == integration.Authori
 // tokenFree tells whether it makes SOAP calls with App Passwords alone: there is no key to get tokens with.
 func (in *Integration) tokenFree() bool { return !in.codeGrant() && len(in.OAuth.PrivateKeys) == 0 }
 
-// checkup is one run over a plan.
-type checkup struct {
+// run is one pass over a plan.
+type run struct {
 	*Plan
 	report  Report
 	blocked map[string]string // by origin: the finding why it cannot be reached; "" = it can
@@ -112,7 +112,7 @@ type checkup struct {
 func Run(ctx context.Context, p Plan) *Report {
 	p.Now = orNow(p.Now)
 	p.Command = cmp.Or(p.Command, "docusign-auth-proxy")
-	c := &checkup{Plan: &p, report: p.Report, blocked: map[string]string{}, mask: masker(p.Secrets)}
+	c := &run{Plan: &p, report: p.Report, blocked: map[string]string{}, mask: masker(p.Secrets)}
 	c.report.Time, c.report.Findings = p.Now(), nil
 	for _, f := range p.Read {
 		c.add(f)
@@ -146,7 +146,7 @@ func orNow(now func() time.Time) func() time.Time {
 	return now
 }
 
-func (c *checkup) add(f Finding) {
+func (c *run) add(f Finding) {
 	f.Subject, f.Found, f.Why, f.Next, f.Because = c.mask(f.Subject), c.mask(f.Found), c.mask(f.Why), c.mask(f.Next),
 		c.mask(f.Because)
 	c.report.Findings = append(c.report.Findings, f)
@@ -155,12 +155,12 @@ func (c *checkup) add(f Finding) {
 	}
 }
 
-func (c *checkup) ok(check, subject, found string) {
+func (c *run) ok(check, subject, found string) {
 	c.add(Finding{Check: check, Subject: subject, Status: OK, Found: found})
 }
 
 // skip notes what is not looked at; because names the finding in the way.
-func (c *checkup) skip(check, subject, found, because string) {
+func (c *run) skip(check, subject, found, because string) {
 	if because != "" {
 		found = strings.TrimSuffix(found, ".") + "; first mend: " + because
 	}
@@ -168,7 +168,7 @@ func (c *checkup) skip(check, subject, found, because string) {
 }
 
 // call is a command line of this program with the configuration at hand.
-func (c *checkup) call(words string) string {
+func (c *run) call(words string) string {
 	return c.Command + " " + words + " --config " + c.Config
 }
 

@@ -19,7 +19,7 @@ import (
 const grantTimeout = 45 * time.Second
 
 // checkIntegrations goes through every user of every integration, as far as each gets.
-func (c *checkup) checkIntegrations(ctx context.Context) {
+func (c *run) checkIntegrations(ctx context.Context) {
 	for i := range c.Integrations {
 		in := &c.Integrations[i]
 		switch {
@@ -41,14 +41,14 @@ func (c *checkup) checkIntegrations(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			(&visit{checkup: c, in: in, user: u, subject: in.Name + " " + u.Username}).run(ctx)
+			(&visit{run: c, in: in, user: u, subject: in.Name + " " + u.Username}).examine(ctx)
 		}
 	}
 }
 
 // visit is the examination of one user of one integration.
 type visit struct {
-	*checkup
+	*run
 	in      *Integration
 	user    integration.User
 	subject string
@@ -57,7 +57,7 @@ type visit struct {
 	info    *oauth.UserInfo
 }
 
-func (v *visit) run(ctx context.Context) {
+func (v *visit) examine(ctx context.Context) {
 	if v.OAuth == nil {
 		v.skip("grant", v.subject, "no usable configuration for tokens", "config")
 		return
@@ -86,12 +86,12 @@ func (v *visit) run(ctx context.Context) {
 }
 
 // checkTokenFree looks at an integration that replaces passwords by App Passwords and never asks for a token.
-func (c *checkup) checkTokenFree(ctx context.Context, in *Integration) {
+func (c *run) checkTokenFree(ctx context.Context, in *Integration) {
 	for _, u := range in.Users {
 		if ctx.Err() != nil || u.AppPassword.Empty() {
 			continue
 		}
-		v := &visit{checkup: c, in: in, user: u, subject: in.Name + " " + u.Username}
+		v := &visit{run: c, in: in, user: u, subject: in.Name + " " + u.Username}
 		if because := c.reach(ctx, c.Network.Site); because != "" {
 			c.skip("app password", v.subject, "the site cannot be reached", because)
 			continue

@@ -24,7 +24,7 @@ const (
 	soonExpires  = 60 * 24 * time.Hour
 )
 
-func (c *checkup) checkKeys() {
+func (c *run) checkKeys() {
 	for _, k := range c.Keys {
 		subject := k.Integration + " " + k.Source
 		key, err := oauth.NewKey(k.Source, k.Key)
@@ -42,7 +42,7 @@ func (c *checkup) checkKeys() {
 	}
 }
 
-func (c *checkup) checkAuthority() {
+func (c *run) checkAuthority() {
 	a := c.Authority
 	if a == nil {
 		return
@@ -60,7 +60,7 @@ func (c *checkup) checkAuthority() {
 }
 
 // checkTerm tells whether the CA is within its term.
-func (c *checkup) checkTerm(a *Authority) bool {
+func (c *run) checkTerm(a *Authority) bool {
 	now, expires, file := c.Now(), a.Expires(), c.Authority.CertFile
 	days := int(expires.Sub(now).Hours() / 24)
 	finding := Finding{Check: "ca", Subject: file, Why: "old programs refuse every connection through the proxy " +
@@ -86,7 +86,7 @@ func (c *checkup) checkTerm(a *Authority) bool {
 	return finding.Status != Fail
 }
 
-func (c *checkup) checkTrust(cert *x509.Certificate) {
+func (c *run) checkTrust(cert *x509.Certificate) {
 	if c.Authority.HostRoots == nil {
 		return
 	}
@@ -107,7 +107,7 @@ func (c *checkup) checkTrust(cert *x509.Certificate) {
 }
 
 // checkHostsFile looks for DocuSign names that lead to this machine: the proxy would call itself.
-func (c *checkup) checkHostsFile() {
+func (c *run) checkHostsFile() {
 	h := c.HostsFile
 	if h.Path == "" {
 		return
@@ -144,7 +144,7 @@ type fixedName struct {
 	addr netip.Addr
 }
 
-func (c *checkup) fixedNames(data []byte) (own, elsewhere []fixedName) {
+func (c *run) fixedNames(data []byte) (own, elsewhere []fixedName) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
 		text, _, _ := strings.Cut(lines.Text(), "#")
@@ -171,7 +171,7 @@ func (c *checkup) fixedNames(data []byte) (own, elsewhere []fixedName) {
 	return own, elsewhere
 }
 
-func (c *checkup) judgeOwnName(e fixedName) {
+func (c *run) judgeOwnName(e fixedName) {
 	h := c.HostsFile
 	var refused error
 	if h.Refused != nil {
@@ -208,7 +208,7 @@ func (c *checkup) judgeOwnName(e fixedName) {
 	}
 }
 
-func (c *checkup) checkListeners(ctx context.Context) {
+func (c *run) checkListeners(ctx context.Context) {
 	if len(c.Listeners) == 0 {
 		return
 	}
@@ -219,7 +219,7 @@ func (c *checkup) checkListeners(ctx context.Context) {
 }
 
 // proxyRuns asks the operations listener for its health.
-func (c *checkup) proxyRuns(ctx context.Context) bool {
+func (c *run) proxyRuns(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, localTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(c.Admin)+"/-/healthy", nil)
@@ -243,7 +243,7 @@ func reachable(address string) string {
 	return address
 }
 
-func (c *checkup) checkListener(ctx context.Context, l Listener, runs bool) {
+func (c *run) checkListener(ctx context.Context, l Listener, runs bool) {
 	subject := l.Field + " " + l.Address
 	open, err := net.Listen("tcp", l.Address)
 	if err == nil {

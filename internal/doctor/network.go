@@ -23,7 +23,7 @@ const (
 )
 
 // checkNetwork looks at the way to the account server and the default site, and at the clock.
-func (c *checkup) checkNetwork(ctx context.Context) {
+func (c *run) checkNetwork(ctx context.Context) {
 	n := &c.Network
 	if n.Dial == nil || n.AccountServer == "" {
 		c.skip("network", "", "the configuration does not tell which DocuSign is meant", "config")
@@ -45,7 +45,7 @@ func (c *checkup) checkNetwork(ctx context.Context) {
 }
 
 // checkCompanyProxy returns the name of the finding that is in the way, or "".
-func (c *checkup) checkCompanyProxy(ctx context.Context) string {
+func (c *run) checkCompanyProxy(ctx context.Context) string {
 	n := &c.Network
 	if n.CompanyProxy == "" {
 		return ""
@@ -69,7 +69,7 @@ func (c *checkup) checkCompanyProxy(ctx context.Context) string {
 }
 
 // reach checks name, connection and TLS of an origin once, and returns the finding that is in the way, or "".
-func (c *checkup) reach(ctx context.Context, origin string) string {
+func (c *run) reach(ctx context.Context, origin string) string {
 	if because, known := c.blocked[origin]; known {
 		return because
 	}
@@ -78,7 +78,7 @@ func (c *checkup) reach(ctx context.Context, origin string) string {
 	return because
 }
 
-func (c *checkup) reachFresh(ctx context.Context, origin string) string {
+func (c *run) reachFresh(ctx context.Context, origin string) string {
 	ctx, cancel := context.WithTimeout(ctx, 2*netTimeout)
 	defer cancel()
 	address, host := addressOf(origin)
@@ -102,7 +102,7 @@ func (c *checkup) reachFresh(ctx context.Context, origin string) string {
 	return ""
 }
 
-func (c *checkup) resolve(ctx context.Context, host string) *Finding {
+func (c *run) resolve(ctx context.Context, host string) *Finding {
 	n := &c.Network
 	if _, err := netip.ParseAddr(host); err == nil || n.CompanyProxy != "" {
 		return nil // no name, or not ours to resolve
@@ -141,7 +141,7 @@ func listed(addrs []netip.Addr) string {
 	return strings.Join(out, ", ")
 }
 
-func (c *checkup) connect(ctx context.Context, address string) (net.Conn, *Finding) {
+func (c *run) connect(ctx context.Context, address string) (net.Conn, *Finding) {
 	n := &c.Network
 	started := time.Now()
 	dial, cancel := context.WithTimeout(ctx, netTimeout)
@@ -186,7 +186,7 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-func (c *checkup) handshake(ctx context.Context, conn net.Conn, host string) *Finding {
+func (c *run) handshake(ctx context.Context, conn net.Conn, host string) *Finding {
 	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: c.Network.Roots, MinVersion: tls.VersionTLS12})
 	ctx, cancel := context.WithTimeout(ctx, netTimeout)
 	defer cancel()
@@ -208,7 +208,7 @@ func nameOf(organization []string, common string) string {
 	return common
 }
 
-func (c *checkup) handshakeFault(host string, err error) *Finding {
+func (c *run) handshakeFault(host string, err error) *Finding {
 	f := &Finding{
 		Check: "tls", Subject: host, Status: Fail, Found: "no TLS: " + plain(err),
 		Why: "without a certificate that can be believed, credentials would go to whoever answers",
@@ -243,7 +243,7 @@ func (c *checkup) handshakeFault(host string, err error) *Finding {
 }
 
 // checkClock compares with the Date of the account server (PROTOCOL.md §6.4, expired_grant).
-func (c *checkup) checkClock(ctx context.Context) {
+func (c *run) checkClock(ctx context.Context) {
 	n := &c.Network
 	host := hostOf(n.AccountServer)
 	offset, err := c.measure(ctx)
@@ -274,7 +274,7 @@ func (c *checkup) checkClock(ctx context.Context) {
 	})
 }
 
-func (c *checkup) measure(ctx context.Context) (time.Duration, error) {
+func (c *run) measure(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, netTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Network.AccountServer+"/oauth/userinfo", nil)

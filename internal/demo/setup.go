@@ -18,8 +18,8 @@ import (
 	"docusign-auth-proxy/internal/sandbox"
 )
 
-// stage is a running sandbox, a running proxy in front of it, and the folder of both, which ends with it.
-type stage struct {
+// setup is a running sandbox, a running proxy in front of it, and the folder of both, which ends with it.
+type setup struct {
 	dir     string
 	sandbox *sandbox.Sandbox
 	world   sandbox.Seed
@@ -38,8 +38,8 @@ type stage struct {
 // places are the listening addresses of a demo.
 type places struct{ proxy, admin, hosts string }
 
-func openStage(ctx context.Context, at places, keys map[string][]byte) (s *stage, err error) {
-	s = &stage{log: &switchedLog{}, stop: func() {}}
+func newSetup(ctx context.Context, at places, keys map[string][]byte) (s *setup, err error) {
+	s = &setup{log: &switchedLog{}, stop: func() {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -68,7 +68,7 @@ func openStage(ctx context.Context, at places, keys map[string][]byte) (s *stage
 	return s, s.start(ctx, path)
 }
 
-func (s *stage) start(ctx context.Context, path string) error {
+func (s *setup) start(ctx context.Context, path string) error {
 	pem, err := os.ReadFile(filepath.Join(s.dir, "ca.pem"))
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (s *stage) start(ctx context.Context, path string) error {
 }
 
 // close stops the proxy, then the sandbox, and removes the folder.
-func (s *stage) close() error {
+func (s *setup) close() error {
 	var errs []error
 	s.stop()
 	if s.done != nil {
@@ -112,9 +112,9 @@ func (s *stage) close() error {
 }
 
 // address is where a door listens.
-func (s *stage) address(door call.Door) string { return s.program.Address(door) }
+func (s *setup) address(door call.Door) string { return s.program.Address(door) }
 
-func (s *stage) adminURL() string { return "http://" + s.program.AdminAddress() }
+func (s *setup) adminURL() string { return "http://" + s.program.AdminAddress() }
 
 // switchedLog keeps what is written, until it is switched over to a stream.
 type switchedLog struct {
