@@ -161,8 +161,8 @@ func (appPassword) key(s *soapCall) string {
 	return key
 }
 
-// name writes the new integration key into "[key]user" where it differs from the legacy one, and the principal where only
-// X-DocuSign-Act-As-User named it: that header does not go upstream. A name without a key stays without one.
+// name writes the new integration key into "[key]user" where it differs from the legacy one, and the principal where
+// only X-DocuSign-Act-As-User named it: that header does not go upstream. A name without a key stays without one.
 func (a appPassword) name(s *soapCall, name string) string {
 	read, d := s.read, s.decision
 	switch {
@@ -180,8 +180,8 @@ func (a appPassword) name(s *soapCall, name string) string {
 	return strings.Replace(name, read.IntegratorKey, a.key(s), 1)
 }
 
-// readdress turns the URL that the client dialled into the upstream's (PROTOCOL.md §4.4): the Host it sent, or its way to
-// this proxy.
+// readdress turns the URL that the client dialled into the upstream's (PROTOCOL.md §4.4): the Host it sent, or its
+// way to this proxy.
 func (s *soapCall) readdress() error {
 	to, err := url.Parse(s.message.To)
 	if err != nil || to.Host == "" {
@@ -196,7 +196,8 @@ func (s *soapCall) readdress() error {
 	return s.message.SetTo(to.String())
 }
 
-// editTimestamp puts the Timestamp into the answer that a WCF client waits for, since DocuSign saw no Security header to answer.
+// editTimestamp puts the Timestamp into the answer that a WCF client waits for, since DocuSign saw no Security header
+// to answer.
 func (f *forward) editTimestamp(resp *http.Response) error {
 	if resp.Header.Get("Content-Encoding") != "" || !strings.Contains(resp.Header.Get("Content-Type"), "xml") {
 		return nil

@@ -17,8 +17,9 @@ import (
 	"docusign-auth-proxy/translate/soap"
 )
 
-// holdsBack refuses a call with a password where no API of DocuSign reads one, so that translating the call would leave it there: in
-// the query, in a form, in a SOAP message sent to a path that is no service. What an observed integration sends passes as it is.
+// holdsBack refuses a call with a password where no API of DocuSign reads one, so that translating the call would
+// leave it there: in the query, in a form, in a SOAP message sent to a path that is no service. What an observed
+// integration sends passes as it is.
 func (f *forward) holdsBack() error {
 	if f.listed || f.event.Mode == "observe" && f.decision.Attributed() {
 		return nil
@@ -40,9 +41,10 @@ func (f *forward) holdsBack() error {
 		return nil
 	}
 	return &call.Error{
-		Kind:     call.KindClearPassword,
-		Detail:   what + ", which would reach DocuSign in clear",
-		NextStep: "the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its service, or to oauth2/token",
+		Kind:   call.KindClearPassword,
+		Detail: what + ", which would reach DocuSign in clear",
+		NextStep: "the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its service, " +
+			"or to oauth2/token",
 	}
 }
 
@@ -63,7 +65,8 @@ func (f *forward) exposed(body []byte) string {
 	case f.route.API != call.APIAccountServer && (media != formType || beginsWith(body, "{[<")):
 	case legacy.FormHasPassword(string(body)):
 		return "a form with a password"
-	case len(body) > maxForm && formBegins.Match(body), r.Header.Get("Content-Encoding") != "", strings.HasPrefix(media, "multipart/"):
+	case len(body) > maxForm && formBegins.Match(body), r.Header.Get("Content-Encoding") != "",
+		strings.HasPrefix(media, "multipart/"):
 		return "a form that cannot be looked through for passwords"
 	}
 	return ""
@@ -74,8 +77,8 @@ const formType = "application/x-www-form-urlencoded"
 // formBegins tells a form from a document, which curl --data-binary calls a form as well.
 var formBegins = regexp.MustCompile(`^\x{FEFF}?[\s&]*[!-%'-<>-~]{1,64}=`)
 
-// peek gives the beginning of a body that may be a form or a SOAP message, and leaves the body as it was. At the account server, and
-// beside a SOAPAction, that is any body, since the Content-Type may be wrong.
+// peek gives the beginning of a body that may be a form or a SOAP message, and leaves the body as it was. At the
+// account server, and beside a SOAPAction, that is any body, since the Content-Type may be wrong.
 func (f *forward) peek() ([]byte, error) {
 	r := f.r
 	if f.route.API != call.APIAccountServer && len(r.Header["Soapaction"]) == 0 {
@@ -99,7 +102,8 @@ func mediaType(h http.Header) string {
 	return strings.ToLower(strings.TrimSpace(media))
 }
 
-// beginsWith reports whether a text is empty or begins with one of the characters: curl calls JSON and XML a form as well.
+// beginsWith reports whether a text is empty or begins with one of the characters: curl calls JSON and XML a form as
+// well.
 func beginsWith(text []byte, one string) bool {
 	text = bytes.TrimLeft(bytes.TrimPrefix(text, []byte("\ufeff")), " \t\r\n")
 	return len(text) == 0 || bytes.ContainsAny(text[:1], one)

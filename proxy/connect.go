@@ -20,8 +20,8 @@ import (
 	"docusign-auth-proxy/proxy/tunnel"
 )
 
-// newConnectProxy makes the goproxy server that handles CONNECT and nothing else. Its handler decides every CONNECT itself:
-// falling through would reach goproxy's default, which tunnels anywhere.
+// newConnectProxy makes the goproxy server that handles CONNECT and nothing else. Its handler decides every CONNECT
+// itself: falling through would reach goproxy's default, which tunnels anywhere.
 func (s *Server) newConnectProxy() *goproxy.ProxyHttpServer {
 	p := goproxy.NewProxyHttpServer()
 	p.Logger = log.New(io.Discard, "", 0) // it would log addresses in its own words; the decision is recorded here
@@ -40,7 +40,8 @@ func (s *Server) newConnectProxy() *goproxy.ProxyHttpServer {
 // handleConnect decides by policy alone (DESIGN: nothing falls through to goproxy's defaults).
 func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
 	st := s.state.Load()
-	// The target as it came: net/url takes user info and a path off, and neither belongs there (RFC 9110 §9.3.6, RFC 9112 §3.2.3).
+	// The target as it came: net/url takes user info and a path off, and neither belongs there (RFC 9110 §9.3.6, RFC
+	// 9112 §3.2.3).
 	host, err := egress.ParseHost(ctx.Req.RequestURI, 0)
 	if err != nil {
 		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+egress.Problem(err),
@@ -53,9 +54,8 @@ func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.C
 			return s.refuseConnect(ctx, http.StatusForbidden, "no_ca", "this proxy has no CA to intercept TLS with",
 				"make one with docusign-auth-proxy ca init, or point the program's base URL at the proxy")
 		}
-		return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: func(r *http.Request, client net.Conn, _ *goproxy.ProxyCtx) {
-			s.intercept(r, client, host)
-		}}, target
+		hijack := func(r *http.Request, client net.Conn, _ *goproxy.ProxyCtx) { s.intercept(r, client, host) }
+		return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: hijack}, target
 	case egress.Tunnel:
 		s.logConnect(ctx.Req, host.String(), "tunnel", d.Reason)
 		return &goproxy.ConnectAction{Action: goproxy.ConnectAccept}, host.String()
@@ -108,7 +108,8 @@ func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 		}
 	}
 	// The calls inside have a line each; this one would double the log of a program that opens a tunnel for every call.
-	s.cfg.Log.Debug("connect", "target", host.String(), "action", "intercept", "reason", "docusign", "client", r.RemoteAddr)
+	s.cfg.Log.Debug("connect",
+		"target", host.String(), "action", "intercept", "reason", "docusign", "client", r.RemoteAddr)
 	s.front.Inside(client, b, host, over, func() *tls.Config {
 		if leaves := s.state.Load().Leaves; leaves != nil {
 			return leaves.Config(host.Name())
@@ -117,7 +118,8 @@ func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 	})
 }
 
-// overStream gives the answer to a CONNECT that came over HTTP/2, by goproxy's connection on its stream; nil = it did not.
+// overStream gives the answer to a CONNECT that came over HTTP/2, by goproxy's connection on its stream; nil = it did
+// not.
 func overStream(client net.Conn) http.ResponseWriter {
 	if stream, ok := client.(interface{ ResponseWriter() http.ResponseWriter }); ok {
 		return stream.ResponseWriter()

@@ -61,7 +61,8 @@ func bindSidecar(c *incoming) (egress.Host, next, error) {
 	return egress.Host{}, next{}, c.checkEnvironment(egress.Host{})
 }
 
-// isSelf reports whether an absolute URI names the proxy itself: programs with HTTP_PROXY set may address the sidecar that way.
+// isSelf reports whether an absolute URI names the proxy itself: programs with HTTP_PROXY set may address the sidecar
+// that way.
 func (c *incoming) isSelf(host, scheme string) bool {
 	port := uint16(80)
 	if strings.EqualFold(scheme, "https") {

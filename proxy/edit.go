@@ -74,8 +74,8 @@ func isAPIPath(path string) bool {
 	return false
 }
 
-// dropHostRules takes out what would bind the caller to the site, past this proxy (RFC 7838), or would be DocuSign's words
-// about localhost or about a host that the program reaches on plain HTTP (PROTOCOL.md §12).
+// dropHostRules takes out what would bind the caller to the site, past this proxy (RFC 7838), or would be DocuSign's
+// words about localhost or about a host that the program reaches on plain HTTP (PROTOCOL.md §12).
 func dropHostRules(f *forward, resp *http.Response) {
 	if f.listed {
 		return
@@ -87,7 +87,8 @@ func dropHostRules(f *forward, resp *http.Response) {
 	}
 }
 
-// noteError keeps DocuSign's own error code for log and metric, and turns the status back for programs that know the old one.
+// noteError keeps DocuSign's own error code for log and metric, and turns the status back for programs that know the
+// old one.
 func noteError(f *forward, resp *http.Response) {
 	if resp.StatusCode < http.StatusBadRequest || f.event.Cause != "" {
 		return

@@ -33,6 +33,7 @@ type forward struct {
 	*incoming
 	listed   bool        // the call goes to a host of egress.tunnel, as it is
 	native   bool        // the call's own credential goes upstream
+	overREST bool        // an operation of SOAP that is carried out over REST
 	ownToken secret.Text // the program's OAuth token, where it stood in the legacy header; sent as Authorization
 	// legacyHeader is sent as X-DocuSign-Authentication, with an App Password in it; "" = the header is removed.
 	legacyHeader string
@@ -75,8 +76,8 @@ func passListed(c *incoming, target egress.Host) (next, error) {
 	return next{forward: &forward{incoming: c, listed: true, native: true}}, nil
 }
 
-// prepare makes the call ready to be sent. A translated call's body is kept, within limits, so that it can be sent again
-// when the token is refused.
+// prepare makes the call ready to be sent. A translated call's body is kept, within limits, so that it can be sent
+// again when the token is refused.
 func (f *forward) prepare() error {
 	if err := f.holdsBack(); err != nil {
 		return err
@@ -135,12 +136,13 @@ func (f *forward) rewrite(pr *httputil.ProxyRequest) {
 	f.pathInGUIDs(out)
 }
 
-// replaceLegacy takes X-DocuSign-Authentication out of a call, whatever it holds and however it is written: some servers read "_" as
-// "-". Trailers go too; no service of DocuSign's reads one, and a header could come as one.
+// replaceLegacy takes X-DocuSign-Authentication out of a call, whatever it holds and however it is written: some
+// servers read "_" as "-". Trailers go too; no service of DocuSign's reads one, and a header could come as one.
 func (f *forward) replaceLegacy(out *http.Request) {
 	out.Trailer = nil
 	for name := range out.Header {
-		if name == headerLegacy || strings.Contains(name, "_") && route.EqualFold(strings.ReplaceAll(name, "_", "-"), headerLegacy) {
+		if name == headerLegacy ||
+			strings.Contains(name, "_") && route.EqualFold(strings.ReplaceAll(name, "_", "-"), headerLegacy) {
 			delete(out.Header, name)
 		}
 	}
@@ -178,11 +180,10 @@ func (f *forward) pathInGUIDs(out *http.Request) {
 
 // explain says for the caller and the operator why a call could not be sent, or got no answer.
 func (f *forward) explain(err error) error {
-	var refusal *soap.Error
 	switch {
 	case f.caller.Slow():
 		return f.bodyError(conn.ErrSlowBody)
-	case errors.As(err, &refusal): // found while the body was streaming; the upstream saw a message that breaks off
+	case is[*soap.Error](err): // found while the body was streaming; the upstream saw a message that breaks off
 		return err
 	case body.IsCallerError(err):
 		return f.bodyError(err)
@@ -192,35 +193,35 @@ func (f *forward) explain(err error) error {
 
 // unsent says what the operator can do about a failure on the way out: for want of a new token, or of an answer.
 func (f *forward) unsent(what string, err error) error {
-	var te *call.Error
-	if errors.As(err, &te) {
+	if is[*call.Error](err) {
 		return err
 	}
-	var refused *egress.RefusedError
-	var unknownCA x509.UnknownAuthorityError
-	var badName x509.HostnameError
-	var record tls.RecordHeaderError
-	var dns *net.DNSError
-	var timeout net.Error
 	host := f.site.Base.Host
 	e := &call.Error{
 		Kind: call.KindUnreachable, Detail: what, Err: err,
 		NextStep: "check the way to " + host + ": docusign-auth-proxy doctor",
 	}
+	refused, ok := errors.AsType[*egress.RefusedError](err)
+	timeout, timed := errors.AsType[net.Error](err)
 	switch {
-	case errors.As(err, &refused):
+	case ok:
 		e.NextStep = refused.Hint
-	case errors.As(err, &unknownCA):
+	case is[x509.UnknownAuthorityError](err):
 		e.NextStep = fmt.Sprintf("the certificate of %s is signed by a CA this machine does not know; "+
 			"if a corporate proxy re-signs TLS, put its CA into upstream.ca_file", host)
-	case errors.As(err, &badName):
+	case is[x509.HostnameError](err):
 		e.NextStep = "the certificate is for another host; check egress.resolve and the hosts file"
-	case errors.As(err, &record):
+	case is[tls.RecordHeaderError](err):
 		e.NextStep = "the other side does not speak TLS; check upstream.proxy and egress.resolve"
-	case errors.As(err, &dns):
+	case is[*net.DNSError](err):
 		e.NextStep = "check this machine's DNS, or set egress.resolver or upstream.proxy"
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+	case timed && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		e.Kind = call.KindTimeout
 	}
 	return e
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }

@@ -19,7 +19,8 @@ import (
 
 const nextStore = "check that the store's file is writable and the disk has room"
 
-// serveLogin answers login_information: DocuSign's own answer rewritten, or one made from UserInfo when DocuSign refuses (PROTOCOL.md §2.5).
+// serveLogin answers login_information: DocuSign's own answer rewritten, or one made from UserInfo when DocuSign
+// refuses (PROTOCOL.md §2.5).
 func serveLogin(c *incoming, f *forward) (next, error) {
 	options := loginOptions(c.r.URL, c.route.API)
 	if queryTrue(c.r.URL.Query(), "api_password") {

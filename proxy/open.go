@@ -79,10 +79,11 @@ func passOpen(c *incoming) (next, error) {
 	return next{forward: &forward{incoming: c}}, nil
 }
 
-// isPreflight knows the call with which a browser asks leave before the call proper (Fetch standard, CORS-preflight request;
-// PROTOCOL.md §1.4 V18).
+// isPreflight knows the call with which a browser asks leave before the call proper (Fetch standard, CORS-preflight
+// request; PROTOCOL.md §1.4 V18).
 func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
+		r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // passPreflight forwards a preflight, whose answer does not depend on the query: a password there stays here.
@@ -96,8 +97,8 @@ func passPreflight(c *incoming) (next, error) {
 	return passOpen(c)
 }
 
-// passAccountServer forwards a call to the account server with its own credential: the grants and UserInfo of programs that have
-// migrated. None of them has a legacy password; where one stands, the call is held back.
+// passAccountServer forwards a call to the account server with its own credential: the grants and UserInfo of
+// programs that have migrated. None of them has a legacy password; where one stands, the call is held back.
 func passAccountServer(c *incoming) (next, error) {
 	c.needsNone()
 	return next{forward: &forward{incoming: c, native: true}}, nil

@@ -32,7 +32,8 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// ServeHTTP is the one pipeline behind all doors: host binding, recognise, authenticate, decide, token and site, rewrite, send, record.
+// ServeHTTP is the one pipeline behind all doors: host binding, recognise, authenticate, decide, token and site,
+// rewrite, send, record.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b := bindingOf(r)
 	faulty := ""
@@ -43,7 +44,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if r.Method == http.MethodConnect {
-		if p := panics.In(safely(func() error { s.serveConnect(w, r, b); return nil })); p != nil {
+		if p := panics.In(panics.Try(func() error { s.serveConnect(w, r, b); return nil })); p != nil {
 			s.panicked(call.PanicConnect, p, "client", r.RemoteAddr)
 			panic(http.ErrAbortHandler) // how far it had got is not known
 		}
@@ -101,7 +102,9 @@ func (x *exchange) serve(faulty string) (next, error) {
 	}
 	var ok bool
 	if x.stream, ok = x.server.front.TakeStream(x.r, x.binding); !ok {
-		return next{}, &call.Error{Kind: call.KindOverloaded, Detail: call.ConnTooMany, NextStep: conn.NextStep(call.ConnTooMany)}
+		return next{}, &call.Error{
+			Kind: call.KindOverloaded, Detail: call.ConnTooMany, NextStep: conn.NextStep(call.ConnTooMany),
+		}
 	}
 	target, n, err := doorOf(x.binding.Door).bind(&x.incoming)
 	if err != nil || n != (next{}) {
@@ -122,13 +125,15 @@ func (x *exchange) serve(faulty string) (next, error) {
 	if target.IsZero() && isOwnPage(x.r) {
 		return serveOwn(&x.incoming)
 	}
-	if act := x.r.Header[headerActAs]; len(act) > 1 && slices.ContainsFunc(act, func(s string) bool { return s != act[0] }) {
+	act := x.r.Header[headerActAs]
+	if len(act) > 1 && slices.ContainsFunc(act, func(s string) bool { return s != act[0] }) {
 		return next{}, &call.Error{Kind: call.KindUnreadable, Detail: "two different X-DocuSign-Act-As-User headers"}
 	}
 	return x.kind()(&x.incoming)
 }
 
-// kind chooses the kind of call by its route. What is not on the list of open calls needs a credential (PROTOCOL.md §16).
+// kind chooses the kind of call by its route. What is not on the list of open calls needs a credential (PROTOCOL.md
+// §16).
 func (x *exchange) kind() handler {
 	switch {
 	case x.route.API == call.APIAccountServer:
@@ -155,8 +160,8 @@ func (x *exchange) kind() handler {
 	return serveREST
 }
 
-// isAccountServer tells DocuSign's account server from its sites: there is no legacy credential to translate there. A custom one
-// may share its host with a site, so the path counts too.
+// isAccountServer tells DocuSign's account server from its sites: there is no legacy credential to translate there. A
+// custom one may share its host with a site, so the path counts too.
 func (x *exchange) isAccountServer(h egress.Host, path string) bool {
 	if h.Name() == "account.docusign.com" || h.Name() == "account-d.docusign.com" {
 		return true
@@ -218,8 +223,8 @@ func (x *exchange) refuse(err error) {
 	x.replier().RefuseOperation(x.soap.namespace(), x.soap.operation(), f).WriteTo(&x.w, x.r)
 }
 
-// end records the call, also when its handler panicked. http.ErrAbortHandler goes on to net/http, which drops the connection:
-// a cut answer must look cut to the caller.
+// end records the call, also when its handler panicked. http.ErrAbortHandler goes on to net/http, which drops the
+// connection: a cut answer must look cut to the caller.
 func (x *exchange) end(p any) {
 	if p != nil && p != http.ErrAbortHandler {
 		x.server.panicked(call.PanicCall, panics.Of(p), "request_id", x.event.RequestID)
@@ -292,15 +297,16 @@ func outcomeOf(status int) call.Outcome {
 	return call.OutcomeServerError
 }
 
-// tellConflict warns once for each integration: its program sends several credentials on every call (PROTOCOL.md §4.3). The metric
-// counts them all.
+// tellConflict warns once for each integration: its program sends several credentials on every call (PROTOCOL.md
+// §4.3). The metric counts them all.
 func (s *Server) tellConflict(e *call.Event) {
 	if !e.Conflict {
 		return
 	}
 	if _, told := s.conflicts.LoadOrStore(e.Integration, struct{}{}); !told {
-		s.cfg.Log.Warn("several credentials in one call; told once for this integration", "integration", e.Integration, "api", e.API,
-			"request_id", e.RequestID, "scheme", e.Scheme, "next_step", "find out which one is meant; the others are taken out, unread")
+		s.cfg.Log.Warn("several credentials in one call; told once for this integration",
+			"integration", e.Integration, "api", e.API, "request_id", e.RequestID, "scheme", e.Scheme,
+			"next_step", "find out which one is meant; the others are taken out, unread")
 	}
 }
 

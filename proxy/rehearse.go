@@ -8,11 +8,12 @@ import (
 	"docusign-auth-proxy/internal/panics"
 )
 
-// maxRehearsals is how many observed calls are rehearsed at a time; above it some are not, which loses nothing but a sample.
+// maxRehearsals is how many observed calls are rehearsed at a time; above it some are not, which loses nothing but a
+// sample.
 const maxRehearsals = 64
 
-// rehearse finds out beside the observed call whether translating it would have worked. The outcome is recorded with the call when it
-// is known in time, else by its own log line.
+// rehearse finds out beside the observed call whether translating it would have worked. The outcome is recorded with
+// the call when it is known in time, else by its own log line.
 func (c *incoming) rehearse() {
 	d, tr, s := c.decision, c.state.Translator, c.server
 	if d == nil || d.Integration == nil {
@@ -41,7 +42,7 @@ func (c *incoming) rehearse() {
 // rehearsal reports what came of a rehearsal.
 func (s *Server) rehearsal(e *call.Event, f func() error) {
 	e.Rehearsal = "would_work"
-	if err := safely(f); err != nil {
+	if err := panics.Try(f); err != nil {
 		e.Rehearsal = call.CauseOf(err)
 		if p := panics.In(err); p != nil {
 			e.Rehearsal = "panic"
@@ -49,7 +50,8 @@ func (s *Server) rehearsal(e *call.Event, f func() error) {
 		}
 		e.NextStep = call.ErrorOf(err).NextStep
 		s.cfg.Log.Warn("rehearsal",
-			"request_id", e.RequestID, "integration", e.Integration, "result", e.Rehearsal, "error", err, "next_step", e.NextStep)
+			"request_id", e.RequestID, "integration", e.Integration, "result", e.Rehearsal, "error", err,
+			"next_step", e.NextStep)
 	}
 	if rr, ok := s.cfg.Recorder.(call.RehearsalRecorder); ok {
 		rr.RecordRehearsal(e)

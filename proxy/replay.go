@@ -63,7 +63,7 @@ func (f *forward) use() oauth.Use {
 	switch {
 	case f.route.Local == route.Login:
 		return oauth.UseLogin
-	case f.route.API.SOAP():
+	case f.route.API.SOAP() && !f.overREST:
 		return oauth.UseSOAP
 	}
 	return oauth.UseREST
@@ -74,14 +74,14 @@ func (f *forward) refusedUpstream(resp *http.Response) reply.Upstream {
 	switch resp.StatusCode {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 	case http.StatusInternalServerError:
-		if !f.route.API.SOAP() {
+		if !f.route.API.SOAP() || f.overREST {
 			return reply.Other
 		}
 	default:
 		return reply.Other
 	}
-	switch why := reply.ClassifyUpstream(resp.StatusCode, resp.Header, body.Peek(resp)); why {
-	case reply.TokenRefused, reply.WrongSite:
+	why := reply.ClassifyUpstream(resp.StatusCode, resp.Header, body.Peek(resp))
+	if why == reply.TokenRefused || why == reply.WrongSite && !f.overREST {
 		return why
 	}
 	return reply.Other
@@ -98,12 +98,13 @@ func (f *forward) judge(use oauth.Use, status int, why reply.Upstream) reply.Ups
 	return why
 }
 
-// errNotRepeated is for a call whose refusal was mended, but of which the body is gone. DocuSign has done nothing, and the caller's
-// credential is good, so a 401 would mislead the program.
+// errNotRepeated is for a call whose refusal was mended, but of which the body is gone. DocuSign has done nothing,
+// and the caller's credential is good, so a 401 would mislead the program.
 func errNotRepeated(why reply.Upstream) error {
 	return &call.Error{
-		Kind:   call.KindNotRepeated,
-		Detail: "DocuSign refused the call (" + why.String() + "); that is mended, but the body is too large to be sent again",
+		Kind: call.KindNotRepeated,
+		Detail: "DocuSign refused the call (" + why.String() +
+			"); that is mended, but the body is too large to be sent again",
 		NextStep: "nothing: the program's next attempt works; raise limits.replay_body to have calls of this size repeated " +
 			"by the proxy",
 	}

@@ -39,8 +39,8 @@ func serveREST(c *incoming) (next, error) {
 	return next{forward: f}, nil
 }
 
-// passProvisioning passes on the one call whose legacy header names no user: its integrator key counts beside X-DocuSign-AppToken
-// (PROTOCOL.md §1.2). ok is false for every other call.
+// passProvisioning passes on the one call whose legacy header names no user: its integrator key counts beside
+// X-DocuSign-AppToken (PROTOCOL.md §1.2). ok is false for every other call.
 func passProvisioning(c *incoming) (n next, ok bool, err error) {
 	r, values := c.r, c.r.Header[headerLegacy]
 	if r.Method != http.MethodGet || len(values) != 1 || r.Header.Get("X-Docusign-Apptoken") == "" ||

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -58,23 +59,17 @@ func (c *Config) setDefaults() {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	setDefault(&c.HeaderBytes, 64<<10)
-	setDefault(&c.HeaderTimeout, 10*time.Second)
-	setDefault(&c.IdleTimeout, 2*time.Minute)
-	setDefault(&c.BodyTimeout, time.Minute)
-	setDefault(&c.DrainBody, 64<<20)
-	setDefault(&c.ReplayBody, 1<<20)
-	setDefault(&c.SOAPHeader, 256<<10)
-	setDefault(&c.Tunnels, 256)
-	setDefault(&c.TunnelIdle, 10*time.Minute)
-	setDefault(&c.Connections, 4096)
-	setDefault(&c.ClientShare, 75)
-}
-
-func setDefault[T int | int64 | time.Duration](v *T, to T) {
-	if *v == 0 {
-		*v = to
-	}
+	c.HeaderBytes = cmp.Or(c.HeaderBytes, 64<<10)
+	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 10*time.Second)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 2*time.Minute)
+	c.BodyTimeout = cmp.Or(c.BodyTimeout, time.Minute)
+	c.DrainBody = cmp.Or(c.DrainBody, 64<<20)
+	c.ReplayBody = cmp.Or(c.ReplayBody, 1<<20)
+	c.SOAPHeader = cmp.Or(c.SOAPHeader, 256<<10)
+	c.Tunnels = cmp.Or(c.Tunnels, 256)
+	c.TunnelIdle = cmp.Or(c.TunnelIdle, 10*time.Minute)
+	c.Connections = cmp.Or(c.Connections, 4096)
+	c.ClientShare = cmp.Or(c.ClientShare, 75)
 }
 
 // State is everything that a reload replaces, as one value. It is not changed after Swap.
@@ -82,7 +77,7 @@ type State struct {
 	Translator    *translate.Translator
 	Policy        *egress.Policy    // which hosts may be reached
 	Clients       *egress.Clients   // who may use the forward proxy
-	LocalClients  *egress.Clients   // who may use the sidecar and the hosts-file listener, where no proxy credentials can be asked for
+	LocalClients  *egress.Clients   // of the sidecar and the hosts-file listener, which ask for no proxy credentials
 	Upstream      http.RoundTripper // the way to DocuSign; checks addresses when it dials
 	Listed        http.RoundTripper // the way to the hosts of egress.tunnel for plain requests
 	TunnelDial    func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -90,10 +85,11 @@ type State struct {
 	Leaves        *authority.Leaves    // nil = no CA: CONNECT to DocuSign and TLS to the sidecar are refused
 	DefaultSite   *url.URL             // origin for calls that name no account and have no user
 	AccountServer string               // host[:port] of the account server, whose paths below /oauth/ are not API paths
-	PublicURL     *url.URL             // origin of the sidecar written into log-in answers; nil = as the caller addressed it
+	PublicURL     *url.URL             // origin of the sidecar in log-in answers; nil = as the caller addressed it
 	Tokens        TokenIssuer          // nil = legacy tokens and API passwords are not issued
 
-	// Released is called once, when another state is in force and the last call that began with this one has ended. nil = nobody waits.
+	// Released is called once, when another state is in force and the last call that began with this one has ended. nil
+	// = nobody waits.
 	Released func()
 
 	sidecarTLS, hostsTLS *tls.Config
@@ -209,7 +205,8 @@ func (s *Server) Swap(st *State) {
 	}
 }
 
-// decide is the policy, which also intercepts the sites that UserInfo has named: a program sent there by its log-in answer comes back.
+// decide is the policy, which also intercepts the sites that UserInfo has named: a program sent there by its log-in
+// answer comes back.
 func (st *State) decide(h egress.Host) egress.Decision {
 	d := st.Policy.Decide(h)
 	if d.Action != egress.Refuse || d.Reason == egress.ReasonEnvironment {
@@ -228,8 +225,8 @@ func (st *State) decide(h egress.Host) egress.Decision {
 // State gives the state in force.
 func (s *Server) State() *State { return s.state.Load() }
 
-// localNames are those of the certificate for a caller that sends no SNI: the address it dialled. Java sends none for localhost
-// either (it has no dot), so on loopback both names are in it.
+// localNames are those of the certificate for a caller that sends no SNI: the address it dialled. Java sends none for
+// localhost either (it has no dot), so on loopback both names are in it.
 func (st *State) localNames(c net.Conn) []string {
 	ap := conn.AddrPort(c.LocalAddr())
 	if !ap.IsValid() {
@@ -268,8 +265,8 @@ func (s *Server) Run() error {
 	return nil
 }
 
-// Shutdown stops taking connections, lets the calls under way finish until ctx ends, then closes what is left. It may be called
-// again, by a second signal for instance, and then waits as well.
+// Shutdown stops taking connections, lets the calls under way finish until ctx ends, then closes what is left. It may
+// be called again, by a second signal for instance, and then waits as well.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.front.Stop()
 	err := s.http.Shutdown(ctx)

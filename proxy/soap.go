@@ -57,8 +57,8 @@ func (s *soapCall) release() {
 	}
 }
 
-// envelopeReplier answers in the version of the envelope, with a Timestamp only for those that sent one. s is nil as long as the
-// envelope has not been read.
+// envelopeReplier answers in the version of the envelope, with a Timestamp only for those that sent one. s is nil as
+// long as the envelope has not been read.
 func (s *soapCall) envelopeReplier(c *incoming) reply.Caller {
 	dialled := *c.origin(c.site.Base)
 	dialled.Path = c.r.URL.Path
@@ -101,8 +101,8 @@ func serveSOAP(c *incoming) (next, error) {
 	return s.serve()
 }
 
-// unknownService passes on what an observed integration sends to it and refuses the rest: nobody knows where such a service
-// reads its credential.
+// unknownService passes on what an observed integration sends to it and refuses the rest: nobody knows where such a
+// service reads its credential.
 func (s *soapCall) unknownService() (next, error) {
 	if s.r.Method == http.MethodPost && s.observed() {
 		return s.pass()
@@ -120,6 +120,13 @@ func (s *soapCall) unreadable(refusal *soap.Error) (next, error) {
 		return s.pass()
 	}
 	return next{}, refusal
+}
+
+func (s *soapCall) uneditable(err error) (next, error) {
+	if refusal, ok := errors.AsType[*soap.Error](err); ok {
+		return s.unreadable(refusal)
+	}
+	return next{}, err
 }
 
 // refusal says what is wrong with an envelope.
@@ -199,7 +206,8 @@ func (s *soapCall) serve() (next, error) {
 		d = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None, Conflict: several}
 		err = &call.Error{
 			Kind: call.KindNoCredential, Detail: "no credential of the kind that this service reads: " + s.ownKind(),
-			NextStep: "api.asmx reads the UsernameToken, dsapi.asmx and accountmanagement.asmx X-DocuSign-Authentication, credential.asmx its body",
+			NextStep: "api.asmx reads the UsernameToken, dsapi.asmx and accountmanagement.asmx X-DocuSign-Authentication, " +
+				"credential.asmx its body",
 		}
 	}
 	if several && d != nil && !d.Conflict {
@@ -217,7 +225,8 @@ func (s *soapCall) present(header, token bool) (own, foreign bool) {
 	case services.UsernameToken:
 		return token, header
 	case services.HeaderOrToken:
-		// Programs made from its WSDL send a UsernameToken and no header; one that worked was read there (SOAP-REST.md §11.12).
+		// Programs made from its WSDL send a UsernameToken and no header; one that worked was read there (SOAP-REST.md
+		// §11.12).
 		return header || token, header && token
 	case services.Body:
 		c := s.message.Credential
@@ -295,15 +304,14 @@ func (s *soapCall) carryOut() (next, error) {
 		return s.encryptedPassword()
 	}
 	n, err := s.carrier().Carry(s)
-	var refusal *soap.Error
-	if errors.As(err, &refusal) {
-		return s.unreadable(refusal)
+	if err != nil {
+		return s.uneditable(err)
 	}
-	return n, err
+	return n, nil
 }
 
-// passwordInBody refuses the operations of accountmanagement.asmx whose parameters have the password of a user, by its WSDL:
-// OldPassword, and MemberPassword where the member exists already.
+// passwordInBody refuses the operations of accountmanagement.asmx whose parameters have the password of a user, by
+// its WSDL: OldPassword, and MemberPassword where the member exists already.
 func (s *soapCall) passwordInBody() error {
 	operation := s.operation()
 	switch operation {
@@ -339,14 +347,12 @@ func (s *soapCall) pass() (next, error) {
 	return next{forward: f}, nil
 }
 
-// passOwnToken forwards a call with the program's own OAuth token, without the UsernameToken beside it, which the service does not read.
+// passOwnToken forwards a call with the program's own OAuth token, without the UsernameToken beside it, which the
+// service does not read.
 func (s *soapCall) passOwnToken() (next, error) {
-	var refusal *soap.Error
 	if m := s.message; m.Token != nil {
-		if err := m.RemoveToken(); errors.As(err, &refusal) {
-			return s.unreadable(refusal)
-		} else if err != nil {
-			return next{}, err
+		if err := m.RemoveToken(); err != nil {
+			return s.uneditable(err)
 		}
 	}
 	return next{forward: s.edited()}, nil

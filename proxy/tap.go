@@ -30,7 +30,7 @@ func (x *exchange) endTap() {
 		return
 	}
 	done := func() error { x.tap.Done(&x.event, x.carried()); return nil }
-	if p := panics.In(safely(done)); p != nil {
+	if p := panics.In(panics.Try(done)); p != nil {
 		x.server.panicked(call.PanicRecord, p, "request_id", x.event.RequestID)
 	}
 }

@@ -16,9 +16,11 @@ import (
 
 const maxForm = 16 << 10
 
-var knownGrant = regexp.MustCompile(`^(authorization_code|refresh_token|client_credentials|implicit|urn:ietf:params:oauth:grant-type:[a-z0-9_-]{1,40})$`)
+var knownGrant = regexp.MustCompile(`^(authorization_code|refresh_token|client_credentials|implicit|` +
+	`urn:ietf:params:oauth:grant-type:[a-z0-9_-]{1,40})$`)
 
-// serveToken answers POST oauth2/token, which DocuSign no longer does, with a token of the proxy's own (PROTOCOL.md §3).
+// serveToken answers POST oauth2/token, which DocuSign no longer does, with a token of the proxy's own (PROTOCOL.md
+// §3).
 func serveToken(c *incoming) (next, error) {
 	form, err := c.readForm()
 	if err != nil {
@@ -56,8 +58,8 @@ func serveToken(c *incoming) (next, error) {
 	return issueToken(c, readings[0].Scope)
 }
 
-// refuseGrant names the proxy and the grant (PROTOCOL.md §3.1): the program would look for the fault at DocuSign. The rest of the form,
-// such as an assertion, is neither shown nor sent.
+// refuseGrant names the proxy and the grant (PROTOCOL.md §3.1): the program would look for the fault at DocuSign. The
+// rest of the form, such as an assertion, is neither shown nor sent.
 func refuseGrant(c *incoming, grant string) (next, error) {
 	if !knownGrant.MatchString(grant) {
 		grant = "another one" // it may be anything, so a password as well
@@ -86,13 +88,15 @@ func errLargeForm() error {
 	return &call.Error{Kind: call.KindTooLarge, Detail: "an OAuth form larger than 16 KiB"}
 }
 
-// proveForm tries the readings of a form in turn: clients that do not percent-encode are read in more than one way (PROTOCOL.md §3.1).
-// A bearer token beside the form is the authenticator, and the form's username the principal (§3.4).
+// proveForm tries the readings of a form in turn: clients that do not percent-encode are read in more than one way
+// (PROTOCOL.md §3.1). A bearer token beside the form is the authenticator, and the form's username the principal
+// (§3.4).
 func (c *incoming) proveForm(readings []legacy.TokenForm) (*translate.Decision, error) {
 	came, tr := c.credentials(), c.state.Translator
 	if len(came.Authorization) > 0 {
-		// A token of old days that the program goes on sending does not spoil the password beside it, and neither does Basic. Nor does
-		// a token that is let through because it may belong to an observed program speak for the password of another.
+		// A token of old days that the program goes on sending does not spoil the password beside it, and neither does
+		// Basic. Nor does a token that is let through because it may belong to an observed program speak for the password
+		// of another.
 		d, err := c.proveBearerForm(came, readings)
 		kind := call.KindOf(err)
 		counts := err == nil && d.Integration != nil ||

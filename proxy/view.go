@@ -16,7 +16,6 @@ import (
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
-	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
 )
@@ -26,16 +25,16 @@ const maxViewAccounts = 10
 
 // serveCredential answers credential.asmx from UserInfo and by REST.
 func (s *soapCall) serveCredential() (next, error) {
-	body := s.message.Credential
+	asked := s.message.Credential
 	switch s.operation() {
 	case "Login":
 		accounts, err := s.loginAccounts()
 		if err != nil {
 			return next{}, err
 		}
-		return answered(s.replier().LoginResponse(accounts, body.ReturnBaseURL))
+		return answered(s.replier().LoginResponse(accounts, asked.ReturnBaseURL))
 	case "GetAuthenticationToken", "RequestSenderToken", "RequestCorrectToken":
-		return s.serveView(s.viewOf(body))
+		return s.serveView(s.viewOf(asked))
 	}
 	return next{}, &call.Error{Kind: call.KindUnsupported, Detail: "credential.asmx has no such operation"}
 }
@@ -100,7 +99,8 @@ func (s *soapCall) serveView(v view) (next, error) {
 	return answered(s.replier().URLResult(s.namespace(), s.operation(), a.url))
 }
 
-// viewSites lists the accounts to ask in: the one named, else the default one and, for an envelope, the others after it.
+// viewSites lists the accounts to ask in: the one named, else the default one and, for an envelope, the others after
+// it.
 func (s *soapCall) viewSites(v view) ([]translate.Site, error) {
 	ctx, tr := s.r.Context(), s.state.Translator
 	if v.account != "" {
@@ -136,7 +136,6 @@ func (s *soapCall) viewSites(v view) ([]translate.Site, error) {
 type viewAnswer struct {
 	url    secret.Text
 	status int
-	header http.Header
 	body   []byte
 }
 
@@ -145,27 +144,8 @@ func (a viewAnswer) elsewhere() bool {
 	return a.url.Empty() && reply.ErrorCode(a.body) == "ENVELOPE_DOES_NOT_EXIST"
 }
 
-func (a viewAnswer) meaning() reply.Upstream {
-	return reply.ClassifyUpstream(a.status, a.header, a.body)
-}
-
-// requestView asks once, and once more with another token when DocuSign refuses the first.
+// requestView asks at the call's site, and once more with another token when DocuSign refuses the first.
 func (f *forward) requestView(v view) (viewAnswer, error) {
-	a, err := f.postView(v)
-	if err != nil || f.judge(oauth.UseREST, a.status, a.meaning()) != reply.TokenRefused {
-		return a, err
-	}
-	if mended, err := f.mend(f.r.Context(), reply.TokenRefused, oauth.UseREST); err != nil || !mended {
-		return a, err
-	}
-	f.event.Replayed = reply.TokenRefused.String()
-	if a, err = f.postView(v); err == nil {
-		f.judge(oauth.UseREST, a.status, a.meaning())
-	}
-	return a, err
-}
-
-func (f *forward) postView(v view) (viewAnswer, error) {
 	payload, err := json.Marshal(v.fields)
 	if err != nil {
 		return viewAnswer{}, err
@@ -179,12 +159,13 @@ func (f *forward) postView(v view) (viewAnswer, error) {
 		"Content-Type": {"application/json"}, "Accept": {"application/json"},
 		"Authorization": f.token.Header(), "User-Agent": {f.event.UserAgent},
 	}
-	resp, err := f.state.Upstream.RoundTrip(req)
+	f.body, f.overREST = body.Of(payload), true
+	resp, err := f.roundTrip(req)
 	if err != nil {
 		return viewAnswer{}, err
 	}
 	defer body.Drain(resp)
-	a := viewAnswer{status: resp.StatusCode, header: resp.Header}
+	a := viewAnswer{status: resp.StatusCode}
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, reply.MaxErrorBody)); err != nil {
 		return a, err
 	}

@@ -12,7 +12,6 @@ import (
 	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/panics"
-	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -71,7 +70,7 @@ func (p *App) observe() error {
 		}
 	}
 	prover := translate.NewProver(nil)
-	prover.OnPanic = func(caught *panics.Error) { proxy.ReportPanic(p.log, p.metrics, call.PanicProof, caught) }
+	prover.OnPanic = func(caught *panics.Error) { panics.Report(p.log, p.metrics, call.PanicProof, caught) }
 	p.env = Deps{Store: p.store, prover: prover, self: p.ownAddresses, observer: observer,
 		onPin: func(integration, username string, client netip.Addr) {
 			p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client",

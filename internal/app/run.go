@@ -17,7 +17,6 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/panics"
-	"docusign-auth-proxy/proxy"
 )
 
 // ExitError carries the exit code of a command that has said all there is to say.
@@ -133,7 +132,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (p *App) caught(f func() error) (err error) {
 	defer func() {
 		if caught := panics.In(err); caught != nil {
-			proxy.ReportPanic(p.log, p.metrics, call.PanicBackground, caught)
+			panics.Report(p.log, p.metrics, call.PanicBackground, caught)
 		}
 	}()
 	defer panics.Into(&err)

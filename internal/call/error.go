@@ -131,8 +131,7 @@ func (e *Error) Later() (status int, after time.Duration) {
 
 // ErrorOf gives the first Error in err's chain, one of KindInternal around err when there is none.
 func ErrorOf(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Err: err}

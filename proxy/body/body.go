@@ -40,8 +40,8 @@ func (b *Kept) Reader() io.ReadCloser {
 // Of keeps a text, whole.
 func Of(text []byte) *Kept { return &Kept{text: text, Whole: true} }
 
-// Keep reads a small body whole before the call is sent. A body that is larger than limit streams, and the call is then never
-// sent twice. It returns nil when there is no body. withLength gives a body of unknown length its length.
+// Keep reads a small body whole before the call is sent. A body that is larger than limit streams, and the call is
+// then never sent twice. It returns nil when there is no body. withLength gives a body of unknown length its length.
 func Keep(r *http.Request, limit int64, withLength bool) (*Kept, error) {
 	if r.Body == nil || r.ContentLength == 0 {
 		return nil, nil
@@ -66,7 +66,8 @@ func Keep(r *http.Request, limit int64, withLength bool) (*Kept, error) {
 	return b, nil
 }
 
-// read keeps up to limit bytes, and one more where the length is not known. The buffer grows with what comes, not with what is announced.
+// read keeps up to limit bytes, and one more where the length is not known. The buffer grows with what comes, not
+// with what is announced.
 func (b *Kept) read(r *http.Request, limit int64) error {
 	most, buf := limit+1, &bytes.Buffer{}
 	if r.ContentLength > 0 {

@@ -12,15 +12,16 @@ import (
 const (
 	// bodyStep is how much of a body must come within the time limit, or its end: one byte now and then is no progress.
 	bodyStep = 1 << 10
-	// afterRefusal is how long a caller that asked for 100 Continue, and was refused instead, may take to begin its body all the same.
+	// afterRefusal is how long a caller that asked for 100 Continue, and was refused instead, may take to begin its body
+	// all the same.
 	afterRefusal = time.Second
 )
 
 // ErrSlowBody says that the time limit was passed.
 var ErrSlowBody = errors.New("the request body stopped coming")
 
-// Body is the body of a caller's request. It counts what comes and bounds how long it may stand still; only time in which
-// somebody waits for it counts. Close ends reading for those who forward it, but leaves the rest to be drained.
+// Body is the body of a caller's request. It counts what comes and bounds how long it may stand still; only time in
+// which somebody waits for it counts. Close ends reading for those who forward it, but leaves the rest to be drained.
 type Body struct {
 	io.ReadCloser
 	conn   *http.ResponseController
@@ -43,14 +44,15 @@ func NewBody(w http.ResponseWriter, r *http.Request, limit time.Duration) *Body 
 	b.limit.Store(int64(limit))
 	b.whole.Store(r.Body == nil || r.Body == http.NoBody)
 	if b.http1 && !b.whole.Load() {
-		// Else net/http would read the body away before it writes an answer: from the program, which may wait for it, or from the
-		// transport that is still forwarding it.
+		// Else net/http would read the body away before it writes an answer: from the program, which may wait for it, or
+		// from the transport that is still forwarding it.
 		_ = b.conn.EnableFullDuplex()
 	}
 	return b
 }
 
-// Read fails with ErrSlowBody once the body has stood still for too long, and with http.ErrBodyReadAfterClose after Close.
+// Read fails with ErrSlowBody once the body has stood still for too long, and with http.ErrBodyReadAfterClose after
+// Close.
 func (b *Body) Read(p []byte) (int, error) {
 	if b.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
@@ -137,10 +139,11 @@ func (b *Body) Slow() bool { return b.slow.Load() }
 // Remains reports whether something of the body may come as if it were the next request.
 func (b *Body) Remains() bool { return b.http1 && !b.whole.Load() }
 
-// Finish keeps the connection of an answered call open until the program has sent its whole request, up to most bytes. Old
-// programs send before they read; a connection that is closed meanwhile is reset, and they never see the answer (RFC 9112
-// §9.6). An answer that came before the end of the body has said that the connection closes. HTTP/2 can answer and end a
-// stream without any of this (RFC 9113 §8.1). expects says that the caller asked for 100 Continue.
+// Finish keeps the connection of an answered call open until the program has sent its whole request, up to most
+// bytes. Old programs send before they read; a connection that is closed meanwhile is reset, and they never see the
+// answer (RFC 9112 §9.6). An answer that came before the end of the body has said that the connection closes. HTTP/2
+// can answer and end a stream without any of this (RFC 9113 §8.1). expects says that the caller asked for 100
+// Continue.
 func (b *Body) Finish(most int64, expects bool, stopping <-chan struct{}) {
 	_ = b.conn.Flush()
 	if expects && b.n.Load() == 0 {

@@ -35,8 +35,8 @@ const nextTrust = "let the program's machine trust the proxy's CA: docusign-auth
 func NextStep(cause string) string {
 	switch cause {
 	case call.ConnBadHead:
-		return "look for blanks or other characters in the program's URLs and headers that must be written as %20 and the like; " +
-			"curl -v against the same address shows the answer"
+		return "look for blanks or other characters in the program's URLs and headers that must be written as %20 " +
+			"and the like; curl -v against the same address shows the answer"
 	case call.ConnLargeHead:
 		return "raise limits.header_bytes if the program really needs a head of this size"
 	case call.ConnBadCoding:
@@ -180,8 +180,8 @@ func (c *Conn) HandlerCalled(r *http.Request) (refuse string, closes bool) {
 	return refuse, closes
 }
 
-// lookAtRead notes that a request head has begun to come, and that nothing more comes of it. Old programs send a line end
-// behind a body (RFC 9112 §2.2): it begins no head. It gives how much of p is left.
+// lookAtRead notes that a request head has begun to come, and that nothing more comes of it. Old programs send a line
+// end behind a body (RFC 9112 §2.2): it begins no head. It gives how much of p is left.
 func (c *Conn) lookAtRead(p []byte, err error) int {
 	if c.serving.Load() { // net/http then reads to see whether the caller hangs up, and cuts that short by a timeout
 		return len(p)
@@ -267,8 +267,8 @@ func (f *Front) handshake(c *Conn, cfg *tls.Config) (net.Conn, error) {
 	return &answeringConn{Conn: t, bound: c}, nil
 }
 
-// explainHandshake finds the likely reason why a handshake failed. answered says that the proxy had sent its certificate;
-// last is the record with which the program's bytes end.
+// explainHandshake finds the likely reason why a handshake failed. answered says that the proxy had sent its
+// certificate; last is the record with which the program's bytes end.
 func explainHandshake(err error, answered bool, last alertRecord) (cause, detail string) {
 	var name *authority.NameError
 	var constraint *authority.ConstraintError
@@ -286,7 +286,8 @@ func explainHandshake(err error, answered bool, last alertRecord) (cause, detail
 	case alert != 0:
 		return call.ConnHandshake, err.Error()
 	case answered && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF)):
-		return call.ConnHungUp, "the program hung up when it saw the proxy's certificate; most likely it does not trust the CA"
+		const hungUp = "the program hung up when it saw the proxy's certificate; most likely it does not trust the CA"
+		return call.ConnHungUp, hungUp
 	case strings.Contains(err.Error(), "unsupported versions"), strings.Contains(err.Error(), "no cipher suite"):
 		return call.ConnOldTLS, err.Error() // crypto/tls has no types for these two
 	}
@@ -296,8 +297,8 @@ func explainHandshake(err error, answered bool, last alertRecord) (cause, detail
 // alertRecord is a TLS record as long as an alert.
 type alertRecord [7]byte
 
-// alert gives the fatal alert in it; 0 = it is none. With TLS 1.3, OpenSSL (curl, Python, PHP) refuses a certificate in clear,
-// before its own keys are in use, where crypto/tls expects a record with a MAC.
+// alert gives the fatal alert in it; 0 = it is none. With TLS 1.3, OpenSSL (curl, Python, PHP) refuses a certificate
+// in clear, before its own keys are in use, where crypto/tls expects a record with a MAC.
 func (r alertRecord) alert() uint64 {
 	if r[0] == 0x15 && r[1] == 3 && r[3] == 0 && r[4] == 2 && r[5] == 2 { // RFC 8446 §5.1 and §6
 		return uint64(r[6])

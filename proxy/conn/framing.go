@@ -5,9 +5,10 @@ import (
 	"net/http"
 )
 
-// framing looks at the lines of a request's head before net/http reads them, for what net/http keeps to itself: whether there were
-// Content-Length and Transfer-Encoding (RFC 9112 §6.1). It takes out "Transfer-Encoding: identity", which RFC 2616 §3.6 had mean that
-// there is no coding and which net/http refuses. What follows the head is never looked at.
+// framing looks at the lines of a request's head before net/http reads them, for what net/http keeps to itself:
+// whether there were Content-Length and Transfer-Encoding (RFC 9112 §6.1). It takes out "Transfer-Encoding:
+// identity", which RFC 2616 §3.6 had mean that there is no coding and which net/http refuses. What follows the head
+// is never looked at.
 type framing struct {
 	kept     [64]byte // the beginning of the present line
 	have     int
@@ -69,8 +70,8 @@ func (f *framing) lineIsIdentity() bool {
 	return false
 }
 
-// faults judges the head of r. refuse is why the end of its body cannot be told for certain; "" = it can. With closes the connection
-// ends with the answer. A head that came together with the request before it has not been seen.
+// faults judges the head of r. refuse is why the end of its body cannot be told for certain; "" = it can. With closes
+// the connection ends with the answer. A head that came together with the request before it has not been seen.
 func (f *framing) faults(r *http.Request) (refuse string, closes bool) {
 	switch {
 	case f.coded && f.identity:

@@ -89,14 +89,16 @@ func (f *Front) Open() int64 {
 // lastWord is how long a silent connection has to show a call when the server stops.
 const lastWord = 50 * time.Millisecond
 
-// Stop closes the listeners, lets the connections that still are to be sorted reach net/http, and closes those that do not.
+// Stop closes the listeners, lets the connections that still are to be sorted reach net/http, and closes those that
+// do not.
 func (f *Front) Stop() {
 	f.mu.Lock()
 	f.stop.Do(func() { close(f.stopping) })
 	for _, l := range f.listeners {
 		_ = l.Close()
 	}
-	// Connections whose first byte has not been read are not known to net/http yet, but a call may lie in the machine's buffer.
+	// Connections whose first byte has not been read are not known to net/http yet, but a call may lie in the machine's
+	// buffer.
 	for c := range f.fresh {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(lastWord))
 	}
@@ -139,7 +141,9 @@ func (f *Front) untrack(c *Conn) {
 
 // Inside serves the calls in the tunnel that was asked for on a connection with the binding b. over is the stream of a
 // tunnel over HTTP/2, which lives as long as this call; nil = client is the whole connection.
-func (f *Front) Inside(client net.Conn, b *Binding, target egress.Host, over http.ResponseWriter, tls func() *tls.Config) {
+func (f *Front) Inside(
+	client net.Conn, b *Binding, target egress.Host, over http.ResponseWriter, tls func() *tls.Config,
+) {
 	c := &Conn{Conn: client, Binding: Binding{
 		Door: call.DoorConnect, Target: target, Client: b.Client, Local: b.Local,
 	}}
@@ -161,8 +165,8 @@ func (f *Front) Inside(client net.Conn, b *Binding, target egress.Host, over htt
 	<-c.closed
 }
 
-// TakeStream gives a call over HTTP/2 a place of its own among the connections, since one connection carries many. ok is
-// false when there is none; the place is nil when none is needed.
+// TakeStream gives a call over HTTP/2 a place of its own among the connections, since one connection carries many. ok
+// is false when there is none; the place is nil when none is needed.
 func (f *Front) TakeStream(r *http.Request, b *Binding) (p *Place, ok bool) {
 	if r.ProtoMajor != 2 || b.Conn == nil || b.Conn.place == nil {
 		return nil, true
@@ -170,12 +174,6 @@ func (f *Front) TakeStream(r *http.Request, b *Binding) (p *Place, ok bool) {
 	taken, displaced := b.Conn.place.of.Take(b.Client.Addr(), nil)
 	f.displace(displaced)
 	return taken, taken != nil
-}
-
-func (f *Front) trySort(c *Conn, tls func() *tls.Config) (err error) {
-	defer panics.Into(&err)
-	f.sort(c, tls)
-	return nil
 }
 
 // AddrPort is the address of a TCP connection's end; the zero value for others.
@@ -243,8 +241,8 @@ func (f *Front) secure(c *Conn, tlsConfig func() *tls.Config) (net.Conn, bool) {
 	return conn, err == nil
 }
 
-// linger lets a program whose request head net/http has refused, and which may not have read that yet, send the rest of its call.
-// It is the counterpart of Body.Finish.
+// linger lets a program whose request head net/http has refused, and which may not have read that yet, send the rest
+// of its call. It is the counterpart of Body.Finish.
 func (f *Front) linger(c *Conn) {
 	select {
 	case <-f.stopping:
@@ -302,7 +300,7 @@ func (f *Front) accept(l net.Listener, door call.Door, places *Places, tls func(
 			continue
 		}
 		go func() {
-			if p := panics.In(f.trySort(bound, tls)); p != nil {
+			if p := panics.In(panics.Try(func() error { f.sort(bound, tls); return nil })); p != nil {
 				_ = bound.Close()
 				f.Panicked(call.PanicConnect, p, "client", b.Client.String())
 			}
@@ -310,7 +308,8 @@ func (f *Front) accept(l net.Listener, door call.Door, places *Places, tls func(
 	}
 }
 
-// takePlace gives a connection its place, if there is one. It may be taken away again until a call on the connection is proven.
+// takePlace gives a connection its place, if there is one. It may be taken away again until a call on the connection
+// is proven.
 func (f *Front) takePlace(places *Places, c *Conn) bool {
 	taken, displaced := places.Take(c.Binding.Client.Addr(), c)
 	f.displace(displaced)
@@ -328,6 +327,7 @@ func (f *Front) displace(p *Place) {
 	if p == nil {
 		return
 	}
-	f.failed(p.conn, 0, call.ConnDisplaced, "closed for a newer one: limits.connections, or the client's share of it, is reached")
+	const newer = "closed for a newer one: limits.connections, or the client's share of it, is reached"
+	f.failed(p.conn, 0, call.ConnDisplaced, newer)
 	_ = p.conn.Close()
 }

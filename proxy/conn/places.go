@@ -8,7 +8,8 @@ import (
 	"docusign-auth-proxy/translate"
 )
 
-// Places bounds how many of something there are at a time, and how many of them one client has, so that one client never has all.
+// Places bounds how many of something there are at a time, and how many of them one client has, so that one client
+// never has all.
 type Places struct {
 	max, share int
 
@@ -36,8 +37,8 @@ func NewPlaces(most, sharePercent int) *Places {
 	return &Places{max: most, share: max(most*sharePercent/100, 1), clients: map[netip.Addr]*clientPlaces{}}
 }
 
-// Take gives a place, or nil if there is none. When all are taken, a connection that does no proven work makes room: one of the same
-// client if it has its share, else one of the client that has most. The caller closes it.
+// Take gives a place, or nil if there is none. When all are taken, a connection that does no proven work makes room:
+// one of the same client if it has its share, else one of the client that has most. The caller closes it.
 func (p *Places) Take(client netip.Addr, conn *Conn) (taken, displaced *Place) {
 	client = translate.ClientOf(client)
 	p.mu.Lock()
@@ -122,8 +123,8 @@ func (pl *Place) Leave() {
 	pl.of.remove(pl)
 }
 
-// setIdle says whether the connection may be closed for another: it does no work for somebody who has proven who they are. It returns
-// false if that has happened.
+// setIdle says whether the connection may be closed for another: it does no work for somebody who has proven who they
+// are. It returns false if that has happened.
 func (pl *Place) setIdle(idle bool) bool {
 	if pl == nil || pl.conn == nil {
 		return true

@@ -26,8 +26,8 @@ func (w *Writer) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// closeUnlessRead says that the connection closes after this answer if the request has not been read to its end by now: what of it
-// may remain must never be taken for the next request.
+// closeUnlessRead says that the connection closes after this answer if the request has not been read to its end by
+// now: what of it may remain must never be taken for the next request.
 func (w *Writer) closeUnlessRead() {
 	if w.Body != nil && w.Body.Remains() {
 		w.Header().Set("Connection", "close")
@@ -52,8 +52,8 @@ func (w *Writer) Flush() {
 	}
 }
 
-// SendWhole sends an answer that is complete, before the call is recorded: nobody waits for what observes. Without a length net/http
-// finds it at the end of the handler, and sends the answer then.
+// SendWhole sends an answer that is complete, before the call is recorded: nobody waits for what observes. Without a
+// length net/http finds it at the end of the handler, and sends the answer then.
 func (w *Writer) SendWhole() {
 	if w.Status != 0 && w.Header().Get("Content-Length") != "" {
 		_ = http.NewResponseController(w.ResponseWriter).Flush() // a caller who left is nobody to tell

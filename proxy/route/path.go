@@ -9,9 +9,9 @@ import (
 
 var errPath = errors.New("an encoded slash, a backslash or a control character in the path")
 
-// Clean gives u with runs of slashes collapsed and dot segments resolved (PROTOCOL.md §1.6), its other escapes and its query as
-// they came. Everything behind it sees this path alone: two readings of one path would let a call pass for another.
-// It is u itself when nothing had to change.
+// Clean gives u with runs of slashes collapsed and dot segments resolved (PROTOCOL.md §1.6), its other escapes and
+// its query as they came. Everything behind it sees this path alone: two readings of one path would let a call pass
+// for another. It is u itself when nothing had to change.
 func Clean(u *url.URL) (*url.URL, error) {
 	if u.Opaque != "" {
 		return nil, errors.New("a request target that is no path")
@@ -52,7 +52,8 @@ func Clean(u *url.URL) (*url.URL, error) {
 
 // plainPath reports without allocating that there is nothing to clean.
 func plainPath(u *url.URL) bool {
-	return strings.HasPrefix(u.Path, "/") && u.RawPath == "" && !strings.Contains(u.Path, "//") && !strings.Contains(u.Path, "/.") &&
+	return strings.HasPrefix(u.Path, "/") && u.RawPath == "" &&
+		!strings.Contains(u.Path, "//") && !strings.Contains(u.Path, "/.") &&
 		!strings.ContainsFunc(u.Path, refusedInPath)
 }
 

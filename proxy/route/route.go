@@ -1,6 +1,6 @@
-// Package route reads the path of a call: which API it is for, which account it names, and whether it needs a credential.
-// It must know no host and no header. Everything behind Clean sees one reading of a path.
-// Package proxy chooses the kind of call by it.
+// Package route reads the path of a call: which API it is for, which account it names, and whether it needs a
+// credential. It must know no host and no header. Everything behind Clean sees one reading of a path. Package proxy
+// chooses the kind of call by it.
 package route
 
 import (
@@ -47,8 +47,9 @@ const (
 	Help           // anything but POST and ?WSDL of a service
 )
 
-// Classify reads a path that Clean has made. It is matched without regard to case as ASP.NET does it (PROTOCOL.md §4.1). What is
-// open is an exact list, for GET only (§2.6); HEAD counts as GET, since it asks for the same and gets less.
+// Classify reads a path that Clean has made. It is matched without regard to case as ASP.NET does it (PROTOCOL.md
+// §4.1). What is open is an exact list, for GET only (§2.6); HEAD counts as GET, since it asks for the same and gets
+// less.
 func Classify(method, path, query string) Route {
 	if r, ok := classifySOAP(method, path, query); ok {
 		return r
@@ -75,19 +76,22 @@ func classifyREST(method, path string, pos int) Route {
 		r.API = call.APIRest2
 	case EqualFold(version, "v2.1"):
 		r.API = call.APIRest21
-	case EqualFold(bareName(version), "oauth2"), EqualFold(bareName(version), "login_information") && first != "": // without a version
+	case EqualFold(bareName(version), "oauth2"), // without a version
+		EqualFold(bareName(version), "login_information") && first != "":
 		first, second = version, first
 	}
 	switch {
 	case first == "":
-		r.Open = Reads(method) && (r.API != call.APIRestOther || version == "" || EqualFold(version, "service_information") || EqualFold(version, "help"))
+		r.Open = Reads(method) && (r.API != call.APIRestOther || version == "" ||
+			EqualFold(version, "service_information") || EqualFold(version, "help"))
 	case EqualFold(first, "accounts") && second != "":
 		r.Account, r.At, r.End = second, after-len(second), after
 	case EqualFold(bareName(first), "oauth2") && EqualFold(bareName(second), "token"):
 		r.API, r.Local = call.APILegacyOAuth, Token
 	case EqualFold(bareName(first), "oauth2") && EqualFold(bareName(second), "revoke"):
 		r.API, r.Local = call.APILegacyOAuth, Revoke
-	case EqualFold(bareName(first), "login_information") && second != "" && (!Reads(method) || EqualFold(bareName(second), "password")):
+	case EqualFold(bareName(first), "login_information") && second != "" &&
+		(!Reads(method) || EqualFold(bareName(second), "password")):
 		r.Local = Password // what may be put below it is a part of the log-in, and the password is the one part there is
 	case EqualFold(first, "login_information") && second == "" && method == http.MethodGet:
 		r.Local = Login
@@ -95,7 +99,8 @@ func classifyREST(method, path string, pos int) Route {
 	return r
 }
 
-// bareName is a segment without its parameters: a server that ignores them takes the call for one that the proxy answers itself.
+// bareName is a segment without its parameters: a server that ignores them takes the call for one that the proxy
+// answers itself.
 func bareName(segment string) string {
 	name, _, _ := strings.Cut(segment, ";")
 	return name

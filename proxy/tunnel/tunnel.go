@@ -140,7 +140,8 @@ func (t *Pool) Near(w http.ResponseWriter) http.ResponseWriter {
 	return w
 }
 
-// replayHijacker gives goproxy a connection that still holds what net/http had read ahead: a ClientHello may travel with the CONNECT.
+// replayHijacker gives goproxy a connection that still holds what net/http had read ahead: a ClientHello may travel
+// with the CONNECT.
 type replayHijacker struct {
 	http.ResponseWriter
 	http.Hijacker
@@ -203,6 +204,7 @@ func WriteFailure(w io.Writer, err error) {
 		status, detail = http.StatusGatewayTimeout, "the host did not answer in time"
 	}
 	body := "docusign-auth-proxy: " + detail + "\n"
-	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"+
+		"Content-Length: %d\r\nConnection: close\r\n\r\n%s",
 		status, http.StatusText(status), len(body), body)
 }

@@ -19,30 +19,12 @@ const (
 	OAuthXML
 )
 
-// String returns a name fit for a log field or a metric label.
-func (d Dialect) String() string {
-	switch d {
-	case JSON:
-		return "json"
-	case XML:
-		return "xml"
-	case SOAP11:
-		return "soap11"
-	case SOAP12:
-		return "soap12"
-	case OAuthJSON:
-		return "oauth_json"
-	case OAuthXML:
-		return "oauth_xml"
-	}
-	return "unknown"
-}
-
 // IsSOAP reports whether d is one of the two SOAP versions.
 func (d Dialect) IsSOAP() bool { return d == SOAP11 || d == SOAP12 }
 
-// ForREST chooses between JSON and XML by the Accept lines of h (RFC 9110 §12.5.1). The bare words json and xml count, as the Ruby
-// gem sends them. Without Accept, with nothing but wildcards, or with nothing known in it, the answer is JSON whatever the request's body is.
+// ForREST chooses between JSON and XML by the Accept lines of h (RFC 9110 §12.5.1). The bare words json and xml
+// count, as the Ruby gem sends them. Without Accept, with nothing but wildcards, or with nothing known in it, the
+// answer is JSON whatever the request's body is.
 func ForREST(h http.Header) Dialect {
 	j, x, wild := offer{q: -1}, offer{q: -1}, offer{q: -1}
 	order := 0
@@ -75,8 +57,8 @@ func ForOAuth(h http.Header) Dialect {
 	return OAuthJSON
 }
 
-// ForSOAP guesses the SOAP version by Content-Type, for a message whose envelope cannot be read. The type may be hidden in the
-// parameters of multipart/related (MTOM).
+// ForSOAP guesses the SOAP version by Content-Type, for a message whose envelope cannot be read. The type may be
+// hidden in the parameters of multipart/related (MTOM).
 func ForSOAP(h http.Header) Dialect {
 	if strings.Contains(strings.ToLower(h.Get("Content-Type")), "application/soap+xml") {
 		return SOAP12
@@ -103,7 +85,8 @@ func (o offer) or(wild offer) offer {
 	return o
 }
 
-// beats reports whether o is wanted more than p: by quality, then because it was named, then because it was named first.
+// beats reports whether o is wanted more than p: by quality, then because it was named, then because it was named
+// first.
 func (o offer) beats(p offer) bool {
 	switch {
 	case o.q != p.q:

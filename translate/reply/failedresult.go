@@ -2,8 +2,9 @@ package reply
 
 import "docusign-auth-proxy/internal/services"
 
-// failedResult writes the answer of an operation whose result has a place for a failure: ErrorCode or Error. What else the
-// result requires has the value of an empty .NET object, because strict readers miss it otherwise. ok = it has a place.
+// failedResult writes the answer of an operation whose result has a place for a failure: ErrorCode or Error. What
+// else the result requires has the value of an empty .NET object, because strict readers miss it otherwise. ok = it
+// has a place.
 func (c Caller) failedResult(namespace, operation string, e entry, message string) (b []byte, ok bool) {
 	service := services.ByNamespace(namespace)
 	if service == nil {

@@ -163,10 +163,13 @@ func (e entry) transient() bool { return e.status >= 500 }
 
 // Failure is a request that the proxy refuses.
 type Failure struct {
-	Kind       call.Kind
-	Detail     string        // sentence added to the message the caller reads; at most 300 bytes are shown; never a secret or an upstream text
-	Cause      string        // code for CauseHeader, such as consent_required; empty: no such header; anything but a short word is cut
-	RetryAfter time.Duration // rounded up to seconds, at most an hour; zero: 10 s for the kinds answered 503, else no header
+	Kind call.Kind
+	// Detail is added to the message the caller reads; at most 300 bytes are shown; never a secret or an upstream text.
+	Detail string
+	// Cause is for CauseHeader, such as consent_required; empty: no such header; anything but a short word is cut.
+	Cause string
+	// RetryAfter is rounded up to seconds, at most an hour; zero: 10 s for the kinds answered 503, else no header.
+	RetryAfter time.Duration
 }
 
 // FailureOf is what a program may know of err.
@@ -175,7 +178,8 @@ func FailureOf(err error) Failure {
 	return Failure{Kind: e.Kind, Detail: e.Public, Cause: call.CauseOf(err), RetryAfter: call.RetryAfterOf(err)}
 }
 
-// Refuse answers f in c's dialect. In SOAP that is a fault; RefuseOperation knows the operations that report failures otherwise.
+// Refuse answers f in c's dialect. In SOAP that is a fault; RefuseOperation knows the operations that report failures
+// otherwise.
 func (c Caller) Refuse(f Failure) Answer {
 	e := f.in(c.Dialect)
 	var a Answer
@@ -187,7 +191,9 @@ func (c Caller) Refuse(f Failure) Answer {
 	case c.Dialect == OAuthJSON || c.Dialect == OAuthXML:
 		a = c.oauthError(e, f.message(e))
 	default:
-		a = c.object(e.status, "errorDetails", object{{name: "errorCode", text: e.code}, {name: "message", text: f.message(e)}})
+		a = c.object(e.status, "errorDetails", object{
+			{name: "errorCode", text: e.code}, {name: "message", text: f.message(e)},
+		})
 	}
 	f.headers(e, a.Header)
 	return a
@@ -224,8 +230,8 @@ func (f Failure) headers(e entry, h http.Header) {
 func token(s string) string {
 	for i := range len(s) {
 		c := s[i]
-		ok := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.' || c == ':'
-		if !ok || i == maxToken {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && strings.IndexByte("_-.:", c) < 0 || i == maxToken {
 			return s[:i]
 		}
 	}

@@ -14,7 +14,7 @@ type LoginAccount struct {
 	Name            string
 	AccountID       string // short numeric id; empty: not known, the GUID stands in for it
 	AccountGUID     string // empty: not known, AccountID stands in for it
-	BaseURL         string // origin and optional prefix without final slash, such as https://demo.docusign.net; the paths are added here
+	BaseURL         string // such as https://demo.docusign.net, without final slash; the paths are added here
 	IsDefault       bool
 	UserName        string
 	UserID          string
@@ -36,8 +36,8 @@ type LoginOptions struct {
 	Version       string      // v1, v2 or v2.1, as in the request's path; anything else is v2
 }
 
-// LoginInformation answers GET login_information in c's dialect (PROTOCOL.md §2.2, §2.3). The default account comes first, because
-// callers take the first; if none is marked, the first one is the default.
+// LoginInformation answers GET login_information in c's dialect (PROTOCOL.md §2.2, §2.3). The default account comes
+// first, because callers take the first; if none is marked, the first one is the default.
 func (c Caller) LoginInformation(accounts []LoginAccount, o LoginOptions) Answer {
 	a := c.object(http.StatusOK, "loginInformation", loginObject(defaultFirst(accounts), o))
 	if !o.APIPassword.Empty() {
@@ -46,8 +46,8 @@ func (c Caller) LoginInformation(accounts []LoginAccount, o LoginOptions) Answer
 	return a
 }
 
-// LoginResponse answers Credential.Login (PROTOCOL.md §4.7). Callers made from an old WSDL do not send ReturnBaseUrl, and Axis among
-// them refuses an element it does not know: returnBaseURL must be what the request said.
+// LoginResponse answers Credential.Login (PROTOCOL.md §4.7). Callers made from an old WSDL do not send ReturnBaseUrl,
+// and Axis among them refuses an element it does not know: returnBaseURL must be what the request said.
 func (c Caller) LoginResponse(accounts []LoginAccount, returnBaseURL bool) Answer {
 	b := c.openResult(services.NamespaceCredential, "Login")
 	b = append(b, `<Success>true</Success><ErrorCode>Success</ErrorCode><Accounts>`...)

@@ -6,14 +6,16 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// Token answers the legacy oauth2/token with the three fields that the live service sent, and 200 because callers test for
-// exactly that (PROTOCOL.md §3.1). scope is what was asked for; empty means api.
+// Token answers the legacy oauth2/token with the three fields that the live service sent, and 200 because callers
+// test for exactly that (PROTOCOL.md §3.1). scope is what was asked for; empty means api.
 func (c Caller) Token(accessToken secret.Text, scope string) Answer {
 	if scope == "" {
 		scope = "api"
 	}
 	return confidential(c.object(http.StatusOK, "oauthAccess", object{
-		{name: "access_token", text: accessToken.Reveal()}, {name: "scope", text: scope}, {name: "token_type", text: "bearer"},
+		{name: "access_token", text: accessToken.Reveal()},
+		{name: "scope", text: scope},
+		{name: "token_type", text: "bearer"},
 	}))
 }
 

@@ -1,7 +1,8 @@
-// Package reply holds what the proxy says itself, in the words and bytes the caller expects of DocuSign: errors, SOAP faults, login
-// information, Credential.Login and OAuth answers; and it reads the same words in what DocuSign answers.
-// It must never put a credential, a token or an internal error text into an answer, except the secret that an answer exists to carry.
-// The translate package calls it whenever a request ends in the proxy, and before deciding whether an upstream answer is final.
+// Package reply holds what the proxy says itself, in the words and bytes the caller expects of DocuSign: errors, SOAP
+// faults, login information, Credential.Login and OAuth answers; and it reads the same words in what DocuSign
+// answers. It must never put a credential, a token or an internal error text into an answer, except the secret that
+// an answer exists to carry. The translate package calls it whenever a request ends in the proxy, and before deciding
+// whether an upstream answer is final.
 package reply
 
 import (
@@ -20,15 +21,17 @@ const (
 	contentTypeText   = "text/plain; charset=utf-8"
 )
 
-// Answer is a whole response made by the proxy. It is a plain value: it may be kept, compared and written more than once.
+// Answer is a whole response made by the proxy. It is a plain value: it may be kept, compared and written more than
+// once.
 type Answer struct {
 	Status int // 0 means 200
 	Header http.Header
 	Body   []byte
 }
 
-// WriteTo sends a in answer to r. Content-Length is always set, so that nothing is chunked and HTTP/1.0 callers see where the body
-// ends; a HEAD request gets the headers alone. Headers already in w stay unless a has them too; Connection is left alone.
+// WriteTo sends a in answer to r. Content-Length is always set, so that nothing is chunked and HTTP/1.0 callers see
+// where the body ends; a HEAD request gets the headers alone. Headers already in w stay unless a has them too;
+// Connection is left alone.
 func (a Answer) WriteTo(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	for k, v := range a.Header {
@@ -50,8 +53,9 @@ type Caller struct {
 	RequestID string // X-DocuSign-Auth-Proxy-Request-Id; empty: no such header
 	Actor     string // URL the caller dialled, shown as faultactor (SOAP 1.1) or Node (SOAP 1.2); empty: left out
 
-	// Timestamp is the present time if the request carried a WS-Security Timestamp, else zero. WCF expects one back, and Axis 1.4
-	// refuses one that must be understood (CLIENTS.md "Answers"), so it is answered only to those that sent one.
+	// Timestamp is the present time if the request carried a WS-Security Timestamp, else zero. WCF expects one back, and
+	// Axis 1.4 refuses one that must be understood (CLIENTS.md "Answers"), so it is answered only to those that sent
+	// one.
 	Timestamp time.Time
 }
 

@@ -23,7 +23,7 @@ var ErrNotLoginInformation = errors.New("not a login answer")
 
 // RewriteOptions say what besides the URLs changes in an upstream login_information answer.
 type RewriteOptions struct {
-	APIPassword secret.Text // stands for apiPassword in the answer; empty: none was asked for and DocuSign's own is taken out
+	APIPassword secret.Text // stands for apiPassword; empty: none was asked for, and DocuSign's own is taken out
 	URLsOnly    bool        // nothing but the URLs changes: the program stays with DocuSign's own password
 }
 
@@ -207,7 +207,8 @@ func (e *editor) visit(below string, n node) {
 	}
 }
 
-// defaultAccount reports whether the account is the default one, and quotes a boolean: callers compare with the string "true".
+// defaultAccount reports whether the account is the default one, and quotes a boolean: callers compare with the
+// string "true".
 func (e *editor) defaultAccount(n node) bool {
 	raw := string(e.src[n.value.start:n.value.end])
 	if e.json && (raw == "true" || raw == "false") {
@@ -241,7 +242,8 @@ func (e *editor) replace(start, end int, text []byte) {
 	e.edits = append(e.edits, edit{span{start, end}, text})
 }
 
-// bytes writes the edited text, with the account e.first in the first slot and the gaps between the slots where they are.
+// bytes writes the edited text, with the account e.first in the first slot and the gaps between the slots where they
+// are.
 func (e *editor) bytes() []byte {
 	slices.SortStableFunc(e.edits, func(a, b edit) int { return a.start - b.start })
 	dst := make([]byte, 0, len(e.src)+256)
@@ -270,7 +272,8 @@ func (e *editor) appendRange(dst []byte, from, to int) []byte {
 	return append(dst, e.src[from:to]...)
 }
 
-// passwordJSON puts password in the place of every apiPassword, or in front if there is none; an empty one removes them.
+// passwordJSON puts password in the place of every apiPassword, or in front if there is none; an empty one removes
+// them.
 func (e *editor) passwordJSON(root []node, password string) {
 	if password == "" {
 		e.removeJSON(root)
@@ -293,7 +296,8 @@ func (e *editor) passwordJSON(root []node, password string) {
 	e.replace(first.start, first.start, text)
 }
 
-// removeJSON removes each member of that name with its comma and one of the gaps around it. Another member is known to stay.
+// removeJSON removes each member of that name with its comma and one of the gaps around it. Another member is known
+// to stay.
 func (e *editor) removeJSON(root []node) {
 	last := len(root)
 	for root[last-1].path == "apiPassword" {
@@ -314,8 +318,8 @@ func (e *editor) gapBefore(at int) []byte {
 	return e.src[len(bytes.TrimRight(e.src[:at], " \t\r\n")):at]
 }
 
-// passwordXML puts password in the place of every apiPassword, or in front of the accounts if there is none, where the XPath of
-// PROTOCOL.md §2.3 does not mind it; an empty one removes them.
+// passwordXML puts password in the place of every apiPassword, or in front of the accounts if there is none, where
+// the XPath of PROTOCOL.md §2.3 does not mind it; an empty one removes them.
 func (e *editor) passwordXML(list node, found []node, password string) {
 	for _, n := range found {
 		if password == "" {

@@ -137,7 +137,7 @@ func TestRewriteOwnAnswers(t *testing.T) {
 		a := Caller{Dialect: d}.LoginInformation([]LoginAccount{anna, second}, LoginOptions{IncludeGUID: true, LoginSettings: true})
 		got, err := RewriteLoginInformation(a.Body, a.Header.Get("Content-Type"), back, RewriteOptions{})
 		if err != nil || bytes.Count(got, []byte("https://x/")) != 2 {
-			t.Errorf("%s: %s, %v", d, got, err)
+			t.Errorf("%v: %s, %v", d, got, err)
 		}
 	}
 }

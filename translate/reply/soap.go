@@ -24,9 +24,10 @@ const (
 	maxActor      = 2048
 )
 
-// RefuseOperation answers f to a call of operation in the service with that namespace. Credential.Login and the operations of
-// AccountManagement whose result has Success and Error report a caller's failure inside a 200 answer (PROTOCOL.md §4.7, §9). A failure of
-// the services themselves is a fault everywhere: Success=false would look like a wrong password and lock people out.
+// RefuseOperation answers f to a call of operation in the service with that namespace. Credential.Login and the
+// operations of AccountManagement whose result has Success and Error report a caller's failure inside a 200 answer
+// (PROTOCOL.md §4.7, §9). A failure of the services themselves is a fault everywhere: Success=false would look like a
+// wrong password and lock people out.
 func (c Caller) RefuseOperation(namespace, operation string, f Failure) Answer {
 	e := f.in(c.Dialect)
 	if e.transient() || e.code == "" {
@@ -41,8 +42,8 @@ func (c Caller) RefuseOperation(namespace, operation string, f Failure) Answer {
 	return a
 }
 
-// Relay answers a SOAP call that was carried out over REST with the error that REST gave, in a fault. body is its beginning. ok is false
-// when there is no error code in it.
+// Relay answers a SOAP call that was carried out over REST with the error that REST gave, in a fault. body is its
+// beginning. ok is false when there is no error code in it.
 func (c Caller) Relay(status int, body []byte) (a Answer, ok bool) {
 	e := readError(body)
 	if e.code == "" {
@@ -58,8 +59,8 @@ func (c Caller) Relay(status int, body []byte) (a Answer, ok bool) {
 // Ping answers Ping, which needs no login, with true.
 func (c Caller) Ping(namespace string) Answer { return c.result(namespace, "Ping", "true") }
 
-// URLResult answers GetAuthenticationToken, RequestSenderToken or RequestCorrectToken with the URL they ask for. The URL is a
-// one-time login, so the answer must not be kept.
+// URLResult answers GetAuthenticationToken, RequestSenderToken or RequestCorrectToken with the URL they ask for. The
+// URL is a one-time login, so the answer must not be kept.
 func (c Caller) URLResult(namespace, operation string, url secret.Text) Answer {
 	if !isName(operation) {
 		return c.Refuse(Failure{Kind: call.KindBadRequest})
@@ -67,7 +68,8 @@ func (c Caller) URLResult(namespace, operation string, url secret.Text) Answer {
 	return confidential(c.result(namespace, operation, url.Reveal()))
 }
 
-// EncryptedPassword answers AccountManagement.GetEncryptedPassword (PROTOCOL.md §4.8). password must be the proxy's own.
+// EncryptedPassword answers AccountManagement.GetEncryptedPassword (PROTOCOL.md §4.8). password must be the proxy's
+// own.
 func (c Caller) EncryptedPassword(password secret.Text) Answer {
 	const operation = "GetEncryptedPassword"
 	b := c.openResult(services.NamespaceAccountManagement, operation)
@@ -96,14 +98,15 @@ func closeResult(b []byte, operation string) []byte {
 	return appendEnd(appendEnd(b, operation+"Result"), operation+"Response")
 }
 
-// fault is laid out as ASP.NET does it (PROTOCOL.md §9): the readable sentence stands in faultstring, because that is what callers
-// show, and again in Reason behind the symbolic ErrorCode.
+// fault is laid out as ASP.NET does it (PROTOCOL.md §9): the readable sentence stands in faultstring, because that is
+// what callers show, and again in Reason behind the symbolic ErrorCode.
 func (c Caller) fault(e entry, message string) Answer {
 	b := append(c.openEnvelope(), `<soap:Fault>`...)
 	detail := "detail"
 	if c.Dialect == SOAP12 {
 		detail = "soap:Detail"
-		b = append(b, `<soap:Code><soap:Value>`+faultCode(e, "soap:Receiver", "soap:Sender")+`</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang="en">`...)
+		b = append(b, `<soap:Code><soap:Value>`+faultCode(e, "soap:Receiver", "soap:Sender")+
+			`</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang="en">`...)
 		b = appendXML(b, message)
 		b = append(b, `</soap:Text></soap:Reason>`...)
 	} else {
@@ -136,7 +139,8 @@ func (c Caller) appendActor(b []byte) []byte {
 	return appendElement(b, "faultactor", c.Actor)
 }
 
-// symbol turns a REST errorCode into the name that SOAP uses for it: USER_LACKS_MEMBERSHIP is User_Lacks_Membership there.
+// symbol turns a REST errorCode into the name that SOAP uses for it: USER_LACKS_MEMBERSHIP is User_Lacks_Membership
+// there.
 func symbol(code string) string {
 	b := []byte(strings.ToLower(code))
 	for i := range b {
@@ -155,7 +159,8 @@ func (c Caller) openEnvelope() []byte {
 	b := make([]byte, 0, 1024)
 	b = append(b, `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="`+namespace+`">`...)
 	if !c.Timestamp.IsZero() {
-		b = append(b, `<soap:Header><wsse:Security xmlns:wsse="`+namespaceWSSE+`" xmlns:wsu="`+namespaceWSU+`"><wsu:Timestamp wsu:Id="Timestamp-1"><wsu:Created>`...)
+		b = append(b, `<soap:Header><wsse:Security xmlns:wsse="`+namespaceWSSE+`" xmlns:wsu="`+namespaceWSU+
+			`"><wsu:Timestamp wsu:Id="Timestamp-1"><wsu:Created>`...)
 		b = c.Timestamp.UTC().AppendFormat(b, timestampForm)
 		b = append(b, `</wsu:Created><wsu:Expires>`...)
 		b = c.Timestamp.Add(timestampLife).UTC().AppendFormat(b, timestampForm)

@@ -9,19 +9,21 @@ import (
 	"strings"
 )
 
-// MaxErrorBody is how much of an upstream error is read at most, in bytes. More may be given; a body cut off anywhere is read as far as it goes.
+// MaxErrorBody is how much of an upstream error is read at most, in bytes. More may be given; a body cut off anywhere
+// is read as far as it goes.
 const MaxErrorBody = 64 << 10
 
 const maxErrorText = 512
 
-// Upstream is what an upstream answer means for the question whether the call may be tried once more (PROTOCOL.md §7, §8.2, §16).
+// Upstream is what an upstream answer means for the question whether the call may be tried once more (PROTOCOL.md §7,
+// §8.2, §16).
 type Upstream uint8
 
 // The meanings. Other includes success and everything unknown.
 const (
 	Other         Upstream = iota
 	TokenRefused           // the bearer token is expired, revoked or malformed: renew it, try once more
-	WrongSite              // the account is not here, or not this user's: look up the site again, try once more if it changed
+	WrongSite              // the account is not here or not this user's: try once more if its site has changed
 	LegacyRefused          // a user name, password or integrator key was refused: never try again, accounts get locked
 	RateLimited            // a limit is reached: never try again
 )
@@ -41,8 +43,9 @@ func (u Upstream) String() string {
 	return "other"
 }
 
-// ClassifyUpstream reads an upstream answer. body is its beginning, decoded, or nil if it was not read; JSON, XML and SOAP faults are
-// understood. Only 4xx and SOAP faults (500) can be anything but Other, so nothing that may have done work is ever tried again.
+// ClassifyUpstream reads an upstream answer. body is its beginning, decoded, or nil if it was not read; JSON, XML and
+// SOAP faults are understood. Only 4xx and SOAP faults (500) can be anything but Other, so nothing that may have done
+// work is ever tried again.
 func ClassifyUpstream(status int, header http.Header, body []byte) Upstream {
 	if status == http.StatusTooManyRequests {
 		return RateLimited
@@ -63,12 +66,14 @@ func ClassifyUpstream(status int, header http.Header, body []byte) Upstream {
 	return Other
 }
 
-// ErrorCode returns the error code in an upstream error body in the spelling of REST, such as USER_LACKS_MEMBERSHIP; the names and the
-// known numbers of SOAP are translated. It is empty if there is none, and never longer than 64 letters, digits and underscores.
+// ErrorCode returns the error code in an upstream error body in the spelling of REST, such as USER_LACKS_MEMBERSHIP;
+// the names and the known numbers of SOAP are translated. It is empty if there is none, and never longer than 64
+// letters, digits and underscores.
 func ErrorCode(body []byte) string { return readError(body).code }
 
-// OldStatus returns the status that DocuSign gave for the same error before 27 April 2026 (PROTOCOL.md §0.6, §8.2): limits were 400,
-// RECIPIENT_LIMIT_EXCEEDED was 429. All else, and a body that cannot be read, leaves status as it is.
+// OldStatus returns the status that DocuSign gave for the same error before 27 April 2026 (PROTOCOL.md §0.6, §8.2):
+// limits were 400, RECIPIENT_LIMIT_EXCEEDED was 429. All else, and a body that cannot be read, leaves status as it
+// is.
 func OldStatus(status int, body []byte) int {
 	switch status {
 	case http.StatusTooManyRequests:
@@ -85,7 +90,8 @@ func OldStatus(status int, body []byte) int {
 
 // isLimit covers the hourly and burst limits of calls, polling and envelopes. API_REQUEST_IS_THROTTLED was never 400.
 func isLimit(code string) bool {
-	known := strings.HasPrefix(code, "HOURLY_") || strings.HasPrefix(code, "BURST_") || strings.HasSuffix(code, "_APIINVOCATION_ENVELOPE_LIMIT_EXCEEDED")
+	known := strings.HasPrefix(code, "HOURLY_") || strings.HasPrefix(code, "BURST_") ||
+		strings.HasSuffix(code, "_APIINVOCATION_ENVELOPE_LIMIT_EXCEEDED")
 	return known && strings.HasSuffix(code, "_LIMIT_EXCEEDED")
 }
 

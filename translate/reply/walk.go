@@ -37,8 +37,8 @@ const (
 	notLookedFor = "?"
 )
 
-// walkXML calls visit for each element when it ends, so children come before their parents. Only local names count. A document type is
-// refused: nothing in these answers needs one, and it could redefine entities.
+// walkXML calls visit for each element when it ends, so children come before their parents. Only local names count. A
+// document type is refused: nothing in these answers needs one, and it could redefine entities.
 func walkXML(dec *xml.Decoder, visit func(node)) error {
 	var open []node
 	for {

@@ -10,8 +10,9 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// appendJSON appends s as a JSON string the way DocuSign's serializer writes it: only what JSON requires is escaped (and the three
-// line ends U+0085, U+2028 and U+2029), non-ASCII stays UTF-8, and bytes that are not UTF-8 become U+FFFD.
+// appendJSON appends s as a JSON string the way DocuSign's serializer writes it: only what JSON requires is escaped
+// (and the three line ends U+0085, U+2028 and U+2029), non-ASCII stays UTF-8, and bytes that are not UTF-8 become
+// U+FFFD.
 func appendJSON(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for _, r := range s {
@@ -41,8 +42,8 @@ func appendJSONRune(dst []byte, r rune) []byte {
 	return utf8.AppendRune(dst, r)
 }
 
-// appendXML appends s as character data that is also fit for a double-quoted attribute. Characters that XML 1.0 cannot carry
-// become U+FFFD.
+// appendXML appends s as character data that is also fit for a double-quoted attribute. Characters that XML 1.0
+// cannot carry become U+FFFD.
 func appendXML(dst []byte, s string) []byte {
 	for _, r := range s {
 		switch {
