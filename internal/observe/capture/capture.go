@@ -1,3 +1,6 @@
+// Package capture keeps the next calls of an integration in memory when an operator asks for it: what the program
+// asked, what went to DocuSign and what came back. It must never write to disk, keep what may be a secret, or change a
+// byte that passes. internal/app hands its Tap to the proxy and mounts its Routes.
 package capture
 
 import (
@@ -72,8 +75,7 @@ type Options struct {
 	Known  func(name string) bool // whether an integration of that name is configured [every name is]
 }
 
-// Captures keep the next exchanges of an integration in memory when an operator asks for it, with secrets masked before
-// they are kept. They never write to disk. A nil *Captures captures nothing.
+// Captures mask secrets before anything is kept. A nil *Captures captures nothing.
 type Captures struct {
 	log    *slog.Logger
 	now    func() time.Time
