@@ -97,8 +97,11 @@ func TestEverythingIsRead(t *testing.T) {
 	}{
 		{"an origin loses upper case, its own port and the slash", c.AccountServer.String(), "https://account.example.com"},
 		{"the hosts of a custom environment are believed after the given ones", c.Egress.Hosts,
-			[]string{".docusign.net", ".docusign.com", ".esign.example.com", "127.0.0.1", "account.example.com", "www.example.com"}},
-		{"a single address becomes a network", c.Egress.AllowAddresses, []netip.Prefix{netip.MustParsePrefix("10.9.8.7/32"), netip.MustParsePrefix("fd00::/8")}},
+			[]string{
+				".docusign.net", ".docusign.com", ".esign.example.com", "127.0.0.1", "account.example.com", "www.example.com",
+			}},
+		{"a single address becomes a network", c.Egress.AllowAddresses,
+			[]netip.Prefix{netip.MustParsePrefix("10.9.8.7/32"), netip.MustParsePrefix("fd00::/8")}},
 		{"a tunnel's host is in lower case", c.Egress.Tunnel[0].String(), "updates.example.org:443"},
 		{"a resolved host is in lower case", c.Egress.Fixed["account.example.com"].String(), "127.0.0.1:9443"},
 		{"a resolver has a port", c.Egress.Resolver.String(), "10.0.0.53:53"},
@@ -109,14 +112,19 @@ func TestEverythingIsRead(t *testing.T) {
 		{"a list replaces its default", in.OAuth.Scopes, integration.Scopes{"signature"}},
 		{"the case of an integrator key stays", in.IntegratorKey, "DOCU-230546A7-9c55-40ad-8fbf-af205d5494ad"},
 		{"a client id of its own goes before the old key", in.OAuth.ClientID, "330546a7-9c55-40ad-8fbf-af205d5494ad"},
-		{"the digest of a token may be in upper case", hex.EncodeToString(in.Tokens[0].SHA256[:]), "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
-		{"an account number written as a number is a key", in.Users[0].Accounts["1234567"], "a1b2c3d4-0000-4000-8000-000000000010"},
+		{"the digest of a token may be in upper case", hex.EncodeToString(in.Tokens[0].SHA256[:]),
+			"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
+		{"an account number written as a number is a key", in.Users[0].Accounts["1234567"],
+			"a1b2c3d4-0000-4000-8000-000000000010"},
 		{"a secret file loses its line end", in.Users[0].AppPassword.Reveal(), "c4n4ry-file"},
 		{"a secret file of Windows loses its byte order mark", c.Upstream.ProxyPassword.Reveal(), "c4n4ry-windows"},
 		{"a plain password is read from a variable", c.Egress.ProxyUsers[3].Password.Clear().Reveal(), "c4n4ry-variable"},
 		{"a hash is known for what it is", c.Egress.ProxyUsers[0].Password.Kind(), password.KindBcrypt},
 		{"a path is relative to the file", c.Store, filepath.Join("state", "proxy.db")},
-		{"every file that was read is known", c.Files, []string{"ca-key.pem", "ca.pem", "key.pem", "keys/new.pem", "password.txt", "proxy.yml", "windows.txt"}},
+		{"every file that was read is known", c.Files,
+			[]string{
+				"ca-key.pem", "ca.pem", "key.pem", "keys/new.pem", "password.txt", "proxy.yml", "windows.txt",
+			}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -212,7 +220,10 @@ func TestSecretsNeverShow(t *testing.T) {
 		slog.New(slog.NewTextHandler(&out, nil)).Info("m", "config", *c, "upstream", c.Upstream)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "config", *c, "upstream", c.Upstream)
 	}
-	for _, canary := range []string{"c4n4ry", fmt.Sprintf("%x", "c4n4ry"), "N9qo8uLOickgx2ZMRZoMye", "c29tZXNhbHR", "-----BEGIN RSA", "-----BEGIN PRIVATE"} {
+	for _, canary := range []string{
+		"c4n4ry", fmt.Sprintf("%x", "c4n4ry"), "N9qo8uLOickgx2ZMRZoMye", "c29tZXNhbHR",
+		"-----BEGIN RSA", "-----BEGIN PRIVATE",
+	} {
 		if i := strings.Index(out.String(), canary); i >= 0 {
 			t.Errorf("%s shows in: …%s…", canary, out.String()[max(0, i-200):i+40])
 		}
@@ -294,7 +305,8 @@ func TestEverythingIsBounded(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	names := strings.Repeat("a@example.com, ", 1000)
-	laughs := "environment: demo\nintegrations:\n- &i\n  users: [{may_act_for: [" + names + "]}]\n" + strings.Repeat("- *i\n", 100)
+	laughs := "environment: demo\nintegrations:\n- &i\n  users: [{may_act_for: [" + names + "]}]\n" +
+		strings.Repeat("- *i\n", 100)
 	_, err = Parse([]byte(laughs), "proxy.yml", machine(t))
 	if err == nil || !strings.Contains(err.Error(), "holds more than 50000 values") {
 		t.Error("aliases are not bounded")

@@ -82,7 +82,8 @@ func TestAnUnchangedFileIsASuccessThatReplacesNothing(t *testing.T) {
 		return nil
 	}
 	clock.now = clock.now.Add(time.Minute)
-	if next, err := h.Reload(); err != nil || next != good || h.Current() != good || asked != 0 || !h.LastSuccess().Equal(clock.now) {
+	next, err := h.Reload()
+	if err != nil || next != good || h.Current() != good || asked != 0 || !h.LastSuccess().Equal(clock.now) {
 		t.Errorf("an unchanged file gives %v, asked %d times, success at %v", err, asked, h.LastSuccess())
 	}
 	files["key.pem"] = files["keys/new.pem"]

@@ -23,7 +23,9 @@ func (w *world) bob(t *testing.T) *translate.Decision {
 
 func TestAUserWhomNobodyFindsIsNoTroubleThatPasses(t *testing.T) {
 	w := newWorld(t, nil)
-	w.sandbox.AddUser(sandbox.User{ID: sandbox.BobID, Email: "robert@example.com", Accounts: []string{sandbox.ExampleAccountID}})
+	w.sandbox.AddUser(sandbox.User{
+		ID: sandbox.BobID, Email: "robert@example.com", Accounts: []string{sandbox.ExampleAccountID},
+	})
 	_, err := w.Token(t.Context(), w.bob(t))
 	var missing *oauth.LookupError
 	var te *call.Error

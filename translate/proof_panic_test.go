@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +19,7 @@ func TestAPanicInACheckEndsNeitherTheProcessNorTheWait(t *testing.T) {
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
-			if _, _, err := p.prove(context.Background(), a); call.KindOf(err) != call.KindInternal || strings.Contains(err.Error(), "Lgcy") {
+			if err := ask(p, a); call.KindOf(err) != call.KindInternal || strings.Contains(err.Error(), "Lgcy") {
 				t.Errorf("the caller gets %v", err)
 			}
 		})
@@ -30,7 +29,7 @@ func TestAPanicInACheckEndsNeitherTheProcessNorTheWait(t *testing.T) {
 		t.Errorf("told %v", caught)
 	}
 	a.accept = nil
-	if _, _, err := p.prove(context.Background(), a); err != nil && call.KindOf(err) == call.KindInternal {
+	if err := ask(p, a); err != nil && call.KindOf(err) == call.KindInternal {
 		t.Errorf("the next check gives %v", err)
 	}
 }

@@ -103,7 +103,8 @@ func guessers(p *Prover, n int, until time.Duration, make func(password string) 
 	for range n {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				if _, _, err := p.prove(ctx, make(fmt.Sprint("wrong", turn.Add(1)))); errors.As(err, new(*call.Error)) && call.KindOf(err) == call.KindBadLogin {
+				_, _, err := p.prove(ctx, make(fmt.Sprint("wrong", turn.Add(1))))
+				if errors.As(err, new(*call.Error)) && call.KindOf(err) == call.KindBadLogin {
 					checked.Add(1)
 				}
 			}
@@ -126,7 +127,9 @@ func TestOneMachineGuessesAtOneUserOnceASecondFromWhateverAddresses(t *testing.T
 					checks.Add(1)
 					return verify(against, candidate)
 				}
-				guessers(p, 200, 30*time.Second, func(password string) attempt { return c.make(anyLoopback(), "anna", password, true) })()
+				guessers(p, 200, 30*time.Second, func(password string) attempt {
+					return c.make(anyLoopback(), "anna", password, true)
+				})()
 				if n := checks.Load(); n > userBurst+31 || n < 20 {
 					t.Errorf("%d passwords were checked in 30 s", n)
 				}
@@ -138,10 +141,12 @@ func TestOneMachineGuessesAtOneUserOnceASecondFromWhateverAddresses(t *testing.T
 func TestAProvenPasswordDoesNotAnswerGuessesFromOtherAddresses(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p, _ := slowProver()
-		if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); err != nil {
+		if err := ask(p, slowGuess("127.0.0.1", "anna", "right", true)); err != nil {
 			t.Fatal(err)
 		}
-		wait := guessers(p, 50, 20*time.Second, func(password string) attempt { return slowGuess(anyLoopback(), "anna", password, true) })
+		wait := guessers(p, 50, 20*time.Second, func(password string) attempt {
+			return slowGuess(anyLoopback(), "anna", password, true)
+		})
 		time.Sleep(2 * time.Second)
 		ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 		defer cancel()
@@ -149,7 +154,7 @@ func TestAProvenPasswordDoesNotAnswerGuessesFromOtherAddresses(t *testing.T) {
 			t.Error("the right password among guesses is answered faster than guesses may be checked")
 		}
 		start := time.Now()
-		if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
+		if err := ask(p, slowGuess("127.0.0.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
 			t.Errorf("the program that has logged in before waits %v: %v", time.Since(start), err)
 		}
 		wait()
@@ -199,7 +204,7 @@ func TestGuessingKeepsNobodyOut(t *testing.T) {
 			"another log-in from the same address when nothing is remembered",
 			func(p *Prover) {
 				p.Remember(0, 100)
-				if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); err != nil {
+				if err := ask(p, slowGuess("127.0.0.1", "anna", "right", true)); err != nil {
 					panic(err)
 				}
 			},
@@ -211,7 +216,8 @@ func TestGuessingKeepsNobodyOut(t *testing.T) {
 			slowGuess("127.0.0.1", "bob", "right", true), time.Second,
 		},
 		{
-			"first log-in of one of 200 users, guesses from random loopback addresses at all of them", nil, guessAtAnyOf200(anyLoopback),
+			"first log-in of one of 200 users, guesses from random loopback addresses at all of them",
+			nil, guessAtAnyOf200(anyLoopback),
 			slowGuess("127.0.0.1", "user7", "right", true), 3 * time.Second,
 		},
 		{
@@ -228,7 +234,7 @@ func TestGuessingKeepsNobodyOut(t *testing.T) {
 				wait := guessers(p, 270, 60*time.Second, c.attack)
 				time.Sleep(40 * time.Second)
 				start := time.Now()
-				if _, _, err := p.prove(context.Background(), c.good); err != nil || time.Since(start) > c.within {
+				if err := ask(p, c.good); err != nil || time.Since(start) > c.within {
 					t.Errorf("%v after %v, want at most %v", err, time.Since(start), c.within)
 				}
 				wait()
@@ -244,7 +250,9 @@ func TestCallersThatHangUpFreeTheirPlaces(t *testing.T) {
 	}{
 		{"guesses at one user", func(i int) attempt { return slowGuess(anyLoopback(), "anna", fmt.Sprint(i), true) }},
 		{"guesses at many users", func(i int) attempt { return slowGuess("127.0.0.1", fmt.Sprint("user", i), "x", true) }},
-		{"guesses at made-up names", func(i int) attempt { return slowGuess(anyLoopback(), fmt.Sprint("user", i), "x", false) }},
+		{"guesses at made-up names", func(i int) attempt {
+			return slowGuess(anyLoopback(), fmt.Sprint("user", i), "x", false)
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -258,7 +266,7 @@ func TestCallersThatHangUpFreeTheirPlaces(t *testing.T) {
 				cancel()
 				wg.Wait()
 				start := time.Now()
-				if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); err != nil || time.Since(start) > time.Second {
+				if err := ask(p, slowGuess("127.0.0.1", "anna", "right", true)); err != nil || time.Since(start) > time.Second {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}
 				if n := hashes.Load(); n > 2 {
@@ -282,7 +290,7 @@ func TestAPlainPasswordNeverQueues(t *testing.T) {
 		start := time.Now()
 		a := guess("127.0.0.1", "anna", "right", true)
 		a.slowest = slowPassword(10)
-		if _, _, err := p.prove(context.Background(), a); err != nil || time.Since(start) > 0 {
+		if err := ask(p, a); err != nil || time.Since(start) > 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
@@ -297,7 +305,8 @@ func TestSlotsGoByRankAndThenToClientsInTurn(t *testing.T) {
 			name, client string
 			rank         rank
 		}{
-			{"a1", "10.0.0.1", usualSource}, {"a2", "10.0.0.1", usualSource}, {"a3", "10.0.0.1", usualSource}, {"b1", "10.0.0.2", usualSource},
+			{"a1", "10.0.0.1", usualSource}, {"a2", "10.0.0.1", usualSource}, {"a3", "10.0.0.1", usualSource},
+			{"b1", "10.0.0.2", usualSource},
 			{"chosen", "127.0.0.1", chosenFresh}, {"fresh", "10.0.0.1", usualFresh}, {"c1", "10.0.0.3", usualSource},
 			{"proven", "127.0.0.1", provenHere},
 		} {
@@ -367,7 +376,7 @@ func TestARefusalTakesAsLongWhoeverIsRefused(t *testing.T) {
 							start := time.Now()
 							a := guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), c.known)
 							a.password, a.slowest = c.password, slowPassword(12)
-							_, _, _ = p.prove(context.Background(), a)
+							_ = ask(p, a)
 							mu.Lock()
 							defer mu.Unlock()
 							took = append(took, time.Since(start).Round(10*time.Millisecond))
@@ -375,7 +384,8 @@ func TestARefusalTakesAsLongWhoeverIsRefused(t *testing.T) {
 					}
 					wg.Wait()
 					for i, got := range took { // each waits for the one before it and for the pause after that
-						if want := time.Duration(i+1)*350*time.Millisecond + time.Duration(i)*restAfterWrong*350*time.Millisecond; got != want {
+						hashed, rested := time.Duration(i+1), time.Duration(i)*restAfterWrong
+						if want := (hashed + rested) * 350 * time.Millisecond; got != want {
 							t.Errorf("refusal %d after %v, want %v", i, got, want)
 						}
 					}
@@ -400,14 +410,14 @@ func TestGuessesElsewhereDelayTheRefusalOfAUserNobodyKnowsAsMuch(t *testing.T) {
 					var wg sync.WaitGroup
 					for i := range c.others {
 						wg.Go(func() {
-							_, _, _ = p.prove(context.Background(), slowGuess("127.0.0.1", fmt.Sprint("other", i), "wrong", true))
+							_ = ask(p, slowGuess("127.0.0.1", fmt.Sprint("other", i), "wrong", true))
 						})
 					}
 					if synctest.Wait(); c.first {
 						wg.Wait()
 					}
 					start := time.Now()
-					if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", known)); call.KindOf(err) != call.KindBadLogin {
+					if err := ask(p, slowGuess("127.0.0.1", "anna", "wrong", known)); call.KindOf(err) != call.KindBadLogin {
 						t.Error(err)
 					}
 					took = append(took, time.Since(start))
@@ -428,7 +438,7 @@ func TestThatAPasswordIsWrongIsToldNoSoonerToASecondCaller(t *testing.T) {
 			p, _ := slowProver()
 			p.costs[slowPassword(10).Cost()] = hashTime
 			var wg sync.WaitGroup
-			wg.Go(func() { _, _, _ = p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", known)) })
+			wg.Go(func() { _ = ask(p, slowGuess("127.0.0.1", "anna", "wrong", known)) })
 			time.Sleep(hashTime / 10)
 			ctx, cancel := context.WithTimeout(context.Background(), hashTime)
 			defer cancel()
@@ -443,7 +453,9 @@ func TestThatAPasswordIsWrongIsToldNoSoonerToASecondCaller(t *testing.T) {
 func TestAWrongPasswordFromAUsualAddressIsRefusedSoonBesideGuessesFromChosenOnes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		p, _ := slowProver()
-		wait := guessers(p, 270, 20*time.Second, func(password string) attempt { return slowGuess(anyLoopback(), password, password, false) })
+		wait := guessers(p, 270, 20*time.Second, func(password string) attempt {
+			return slowGuess(anyLoopback(), password, password, false)
+		})
 		time.Sleep(5 * time.Second)
 		start := time.Now()
 		_, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "wrong", true))
@@ -459,7 +471,7 @@ func TestWhatARefusalTakesIsFoundOutByTheFirst(t *testing.T) {
 		p, hashes := slowProver()
 		for i := range 3 {
 			start := time.Now()
-			_, _, _ = p.prove(context.Background(), slowGuess("192.0.2.1", fmt.Sprint("nobody", i), "x", false))
+			_ = ask(p, slowGuess("192.0.2.1", fmt.Sprint("nobody", i), "x", false))
 			if took := time.Since(start); took != hashTime*5/4 {
 				t.Errorf("refusal %d after %v", i, took)
 			}
@@ -476,7 +488,7 @@ func TestNewBoundsOfTheMemoryTakeEffect(t *testing.T) {
 		p, hashes := slowProver()
 		prove := func() {
 			t.Helper()
-			if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); err != nil {
+			if err := ask(p, slowGuess("127.0.0.1", "anna", "right", true)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -511,12 +523,12 @@ func TestAPanicWhileAPasswordIsCheckedIsAnErrorAndHoldsNothing(t *testing.T) {
 		p, _ := slowProver()
 		verify := p.verify
 		p.verify = func(password.Password, secret.Text) bool { panic("c4n4ry") }
-		if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); call.KindOf(err) != call.KindInternal {
+		if err := ask(p, slowGuess("127.0.0.1", "anna", "right", true)); call.KindOf(err) != call.KindInternal {
 			t.Errorf("%v", err)
 		}
 		p.verify = verify
 		start := time.Now()
-		if _, _, err := p.prove(context.Background(), slowGuess("127.0.0.1", "anna", "right", true)); err != nil || time.Since(start) > time.Second {
+		if err := ask(p, slowGuess("127.0.0.1", "anna", "right", true)); err != nil || time.Since(start) > time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})

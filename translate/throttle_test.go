@@ -20,6 +20,12 @@ func testProver() *Prover {
 	return p
 }
 
+// ask lets the prover check one attempt.
+func ask(p *Prover, a attempt) error {
+	_, _, err := p.prove(context.Background(), a)
+	return err
+}
+
 func guess(client, user, given string, known bool) attempt {
 	return attempt{
 		client: netip.MustParseAddr(client), realm: "k", username: user, password: password.Plain(secret.New("right")),
@@ -49,16 +55,16 @@ func TestTheRightPasswordStillWorksAmongGuesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testProver()
 		for i := range 50 {
-			_, _, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
+			_ = ask(p, guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
 		}
-		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+		if err := ask(p, guess("192.0.2.1", "anna", "right", true)); err != nil {
 			t.Errorf("the right password is refused after guesses: %v", err)
 		}
 		for i := range 50 {
-			_, _, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong again", i), true))
+			_ = ask(p, guess("192.0.2.1", "anna", fmt.Sprint("wrong again", i), true))
 		}
 		start := time.Now()
-		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
+		if err := ask(p, guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
 			t.Errorf("a proven password waits %v behind guesses: %v", time.Since(start), err)
 		}
 	})
@@ -69,17 +75,17 @@ func TestAnAddressThatSpraysNamesIsRefusedUncheckedButRealUsersBehindItAreNot(t 
 		p := testProver()
 		throttled := 0
 		for i := range 100 {
-			if _, _, err := p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false)); call.KindOf(err) == call.KindThrottled {
+			if err := ask(p, guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false)); call.KindOf(err) == call.KindThrottled {
 				throttled++
 			}
 		}
 		if throttled < 100-clientBurst {
 			t.Errorf("only %d of 100 made-up names were throttled", throttled)
 		}
-		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+		if err := ask(p, guess("192.0.2.1", "anna", "right", true)); err != nil {
 			t.Errorf("a real user behind the same address is refused: %v", err)
 		}
-		if _, _, err := p.prove(context.Background(), guess("192.0.2.2", "bob", "right", true)); err != nil {
+		if err := ask(p, guess("192.0.2.2", "bob", "right", true)); err != nil {
 			t.Errorf("a user from another address is refused: %v", err)
 		}
 	})
@@ -95,7 +101,7 @@ func TestTheSameWrongPasswordIsNotCheckedAgain(t *testing.T) {
 			}
 		}
 		start := time.Now()
-		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
+		if err := ask(p, guess("192.0.2.1", "anna", "right", true)); err != nil || time.Since(start) > 0 {
 			t.Errorf("an old server with an outdated password used up the allowance: %v after %v", err, time.Since(start))
 		}
 	})
@@ -105,13 +111,13 @@ func TestAWaiterLeavesOnItsOwnContextAndTheCheckGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testProver()
 		for i := range 10 {
-			_, _, _ = p.prove(context.Background(), guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
+			_ = ask(p, guess("192.0.2.1", "anna", fmt.Sprint("wrong", i), true))
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+			if err := ask(p, guess("192.0.2.1", "anna", "right", true)); err != nil {
 				t.Errorf("the patient caller: %v", err)
 			}
 		})
@@ -156,16 +162,16 @@ func TestBucketsAreBounded(t *testing.T) {
 func TestAPasswordProvenInOneFormIsProvenInAllAlsoUnderAttack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testProver()
-		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+		if err := ask(p, guess("192.0.2.1", "anna", "right", true)); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 500 {
-			_, _, _ = p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false))
+			_ = ask(p, guess("192.0.2.1", fmt.Sprint("made-up-", i), "x", false))
 		}
 		a := guess("192.0.2.1", "anna", "another reading", true)
 		a.candidates = append(a.candidates, secret.New("right"))
 		start := time.Now()
-		if _, _, err := p.prove(context.Background(), a); err != nil || time.Since(start) > 0 {
+		if err := ask(p, a); err != nil || time.Since(start) > 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
@@ -177,11 +183,11 @@ func TestGuessingAtManyKnownUsersLeavesATurnForOneWhoHasNotFailed(t *testing.T) 
 		var wg sync.WaitGroup
 		for i := range 300 {
 			wg.Go(func() {
-				_, _, _ = p.prove(context.Background(), guess("192.0.2.1", fmt.Sprint("known-", i%10), fmt.Sprint("wrong", i), true))
+				_ = ask(p, guess("192.0.2.1", fmt.Sprint("known-", i%10), fmt.Sprint("wrong", i), true))
 			})
 		}
 		wg.Wait()
-		if _, _, err := p.prove(context.Background(), guess("192.0.2.1", "anna", "right", true)); err != nil {
+		if err := ask(p, guess("192.0.2.1", "anna", "right", true)); err != nil {
 			t.Errorf("somebody who has not failed is refused: %v", err)
 		}
 	})

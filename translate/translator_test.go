@@ -85,7 +85,9 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 			},
 			{Username: "bob@example.com", Password: bcrypt(t, "bob")},
 		},
-		Tokens: []integration.Token{{SHA256: sha256.Sum256([]byte("b2xkLXN0b3JlZC10b2tlbi0tLS0=")), Username: "anna@example.com"}},
+		Tokens: []integration.Token{{
+			SHA256: sha256.Sum256([]byte("b2xkLXN0b3JlZC10b2tlbi0tLS0=")), Username: "anna@example.com",
+		}},
 	}}}
 	if edit != nil {
 		edit(&cfg)
@@ -95,6 +97,12 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 		t.Fatal(err)
 	}
 	return &world{tr, sb, client}
+}
+
+// legacy decides about a call of this machine with a legacy header.
+func (w *world) legacy(username, password, integratorKey, more string) (*translate.Decision, error) {
+	c := &translate.Call{Legacy: header(username, password, integratorKey, more), Client: loopback}
+	return w.Decide(context.Background(), c)
 }
 
 func sandboxTransport(sb *sandbox.Sandbox) *http.Transport {
@@ -119,7 +127,8 @@ func bcrypt(t testing.TB, text string) password.Password {
 }
 
 func header(username, password, integratorKey, more string) []string {
-	return []string{fmt.Sprintf(`{"Username":%q,"Password":%q,"IntegratorKey":%q%s}`, username, password, integratorKey, more)}
+	const form = `{"Username":%q,"Password":%q,"IntegratorKey":%q%s}`
+	return []string{fmt.Sprintf(form, username, password, integratorKey, more)}
 }
 
 func TestDecide(t *testing.T) {
@@ -133,25 +142,59 @@ func TestDecide(t *testing.T) {
 		scheme    legacy.Scheme
 		principal string
 	}{
-		{"the right password in a header is proven", translate.Call{Legacy: ok}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
-		{"user name and key are compared without regard to case", translate.Call{Legacy: header("ANNA@EXAMPLE.COM", "pässword", strings.ToUpper(key), "")}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
-		{"the user's GUID stands for the e-mail", translate.Call{Legacy: header(sandbox.AnnaID, "pässword", key, "")}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
-		{"a password is compared exactly", translate.Call{Legacy: header("anna@example.com", "Pässword", key, "")}, call.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
-		{"an empty password proves nothing", translate.Call{Legacy: header("anna@example.com", "", key, "")}, call.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
-		{"an unknown user is refused like a wrong password", translate.Call{Legacy: header("eve@example.com", "x", key, "")}, call.KindBadLogin, 0, legacy.HeaderJSON, "eve@example.com"},
-		{"an unknown key is refused", translate.Call{Legacy: header("anna@example.com", "pässword", other, "")}, call.KindUnknownKey, 0, legacy.HeaderJSON, "anna@example.com"},
-		{"a header that cannot be read is refused", translate.Call{Legacy: []string{"nonsense"}}, call.KindUnreadable, 0, legacy.None, ""},
-		{"two different headers are refused", translate.Call{Legacy: append(header("bob@example.com", "bob", key, ""), ok...)}, call.KindUnreadable, 0, legacy.HeaderJSON, ""},
+		{"the right password in a header is proven",
+			translate.Call{Legacy: ok}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
+		{"user name and key are compared without regard to case",
+			translate.Call{Legacy: header("ANNA@EXAMPLE.COM", "pässword", strings.ToUpper(key), "")},
+			255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
+		{"the user's GUID stands for the e-mail",
+			translate.Call{Legacy: header(sandbox.AnnaID, "pässword", key, "")},
+			255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
+		{"a password is compared exactly",
+			translate.Call{Legacy: header("anna@example.com", "Pässword", key, "")},
+			call.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
+		{"an empty password proves nothing",
+			translate.Call{Legacy: header("anna@example.com", "", key, "")},
+			call.KindBadLogin, 0, legacy.HeaderJSON, "Anna@example.com"},
+		{"an unknown user is refused like a wrong password",
+			translate.Call{Legacy: header("eve@example.com", "x", key, "")},
+			call.KindBadLogin, 0, legacy.HeaderJSON, "eve@example.com"},
+		{"an unknown key is refused",
+			translate.Call{Legacy: header("anna@example.com", "pässword", other, "")},
+			call.KindUnknownKey, 0, legacy.HeaderJSON, "anna@example.com"},
+		{"a header that cannot be read is refused",
+			translate.Call{Legacy: []string{"nonsense"}}, call.KindUnreadable, 0, legacy.None, ""},
+		{"two different headers are refused",
+			translate.Call{Legacy: append(header("bob@example.com", "bob", key, ""), ok...)},
+			call.KindUnreadable, 0, legacy.HeaderJSON, ""},
 		{"nothing at all is refused", translate.Call{}, call.KindNoCredential, 0, legacy.None, ""},
-		{"SendOnBehalfOf selects a principal on the list", translate.Call{Legacy: header("anna@example.com", "pässword", key, `,"SendOnBehalfOf":"bob@example.com"`)}, 255, translate.ActionTranslate, legacy.HeaderJSON, "bob@example.com"},
-		{"SendOnBehalfOf of somebody else is refused", translate.Call{Legacy: header("anna@example.com", "pässword", key, `,"SendOnBehalfOf":"admin@example.com"`)}, call.KindNotAllowed, 0, legacy.HeaderJSON, "admin@example.com"},
-		{"X-DocuSign-Act-As-User selects the principal", translate.Call{Legacy: ok, ActAs: "BOB@example.com"}, 255, translate.ActionTranslate, legacy.HeaderJSON, "BOB@example.com"},
-		{"who is not listed may act for nobody", translate.Call{Legacy: header("bob@example.com", "bob", key, ""), ActAs: "anna@example.com"}, call.KindNotAllowed, 0, legacy.HeaderJSON, "anna@example.com"},
-		{"an OAuth token passes", translate.Call{Authorization: []string{"Bearer eyJ0eXAiOiJNVCJ9.AAAA.BBBB"}}, 255, translate.ActionPass, legacy.OAuthBearer, ""},
-		{"the legacy header wins over an OAuth token", translate.Call{Legacy: ok, Authorization: []string{"Bearer eyJ0eXAiOiJNVCJ9.AAAA.BBBB"}}, 255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
-		{"an imported token is its user", translate.Call{Authorization: []string{"bearer b2xkLXN0b3JlZC10b2tlbi0tLS0="}}, 255, translate.ActionTranslate, legacy.LegacyBearer, "Anna@example.com"},
-		{"an imported token acts for a principal on the list", translate.Call{Authorization: []string{"bearer b2xkLXN0b3JlZC10b2tlbi0tLS0="}, ActAs: "bob@example.com"}, 255, translate.ActionTranslate, legacy.LegacyBearer, "bob@example.com"},
-		{"an opaque token nobody knows is refused", translate.Call{Authorization: []string{"bearer c29tZXRoaW5nLWVsc2UtLS0tLS0="}}, call.KindUnknownToken, 0, legacy.LegacyBearer, ""},
+		{"SendOnBehalfOf selects a principal on the list",
+			translate.Call{Legacy: header("anna@example.com", "pässword", key, `,"SendOnBehalfOf":"bob@example.com"`)},
+			255, translate.ActionTranslate, legacy.HeaderJSON, "bob@example.com"},
+		{"SendOnBehalfOf of somebody else is refused",
+			translate.Call{Legacy: header("anna@example.com", "pässword", key, `,"SendOnBehalfOf":"admin@example.com"`)},
+			call.KindNotAllowed, 0, legacy.HeaderJSON, "admin@example.com"},
+		{"X-DocuSign-Act-As-User selects the principal",
+			translate.Call{Legacy: ok, ActAs: "BOB@example.com"},
+			255, translate.ActionTranslate, legacy.HeaderJSON, "BOB@example.com"},
+		{"who is not listed may act for nobody",
+			translate.Call{Legacy: header("bob@example.com", "bob", key, ""), ActAs: "anna@example.com"},
+			call.KindNotAllowed, 0, legacy.HeaderJSON, "anna@example.com"},
+		{"an OAuth token passes",
+			translate.Call{Authorization: []string{"Bearer eyJ0eXAiOiJNVCJ9.AAAA.BBBB"}},
+			255, translate.ActionPass, legacy.OAuthBearer, ""},
+		{"the legacy header wins over an OAuth token",
+			translate.Call{Legacy: ok, Authorization: []string{"Bearer eyJ0eXAiOiJNVCJ9.AAAA.BBBB"}},
+			255, translate.ActionTranslate, legacy.HeaderJSON, "Anna@example.com"},
+		{"an imported token is its user",
+			translate.Call{Authorization: []string{"bearer b2xkLXN0b3JlZC10b2tlbi0tLS0="}},
+			255, translate.ActionTranslate, legacy.LegacyBearer, "Anna@example.com"},
+		{"an imported token acts for a principal on the list",
+			translate.Call{Authorization: []string{"bearer b2xkLXN0b3JlZC10b2tlbi0tLS0="}, ActAs: "bob@example.com"},
+			255, translate.ActionTranslate, legacy.LegacyBearer, "bob@example.com"},
+		{"an opaque token nobody knows is refused",
+			translate.Call{Authorization: []string{"bearer c29tZXRoaW5nLWVsc2UtLS0tLS0="}},
+			call.KindUnknownToken, 0, legacy.LegacyBearer, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.call.Client = loopback
@@ -163,7 +206,8 @@ func TestDecide(t *testing.T) {
 				return
 			}
 			if d.Action != c.action || d.Scheme != c.scheme || d.Principal != c.principal {
-				t.Errorf("action %v scheme %v principal %q, want %v %v %q", d.Action, d.Scheme, d.Principal, c.action, c.scheme, c.principal)
+				t.Errorf("action %v scheme %v principal %q, want %v %v %q",
+					d.Action, d.Scheme, d.Principal, c.action, c.scheme, c.principal)
 			}
 		})
 	}
@@ -184,7 +228,7 @@ func TestModesOfAnIntegration(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *translate.Config) { cfg.Integrations[0].Mode = c.mode; cfg.ObserveUnknown = c.unknown })
-			d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "wrong", c.key, ""), Client: loopback})
+			d, err := w.legacy("anna@example.com", "wrong", c.key, "")
 			if c.kind != 255 {
 				if call.KindOf(err) != c.kind {
 					t.Fatalf("error %v", err)
@@ -204,7 +248,7 @@ func TestRehearsalTellsWhetherTranslationWouldWork(t *testing.T) {
 		name, password string
 		kind           call.Kind
 	}{{"the right password", "pässword", 255}, {"a wrong one", "x", call.KindBadLogin}} {
-		d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", c.password, key, ""), Client: loopback})
+		d, err := w.legacy("anna@example.com", c.password, key, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +266,7 @@ func TestTokenIsThePrincipals(t *testing.T) {
 		{"a principal's, looked up by e-mail", `,"SendOnBehalfOf":"bob@example.com"`, sandbox.BobID},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "pässword", key, c.more), Client: loopback})
+			d, err := w.legacy("anna@example.com", "pässword", key, c.more)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -239,7 +283,7 @@ func TestTokenIsThePrincipals(t *testing.T) {
 
 func TestSiteOfAnAccount(t *testing.T) {
 	w := newWorld(t, nil)
-	d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback})
+	d, err := w.legacy("anna@example.com", "pässword", key, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +311,7 @@ func TestManyCallersShareOneProofAndOneGrant(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 64 {
 		wg.Go(func() {
-			d, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), Client: loopback})
+			d, err := w.legacy("anna@example.com", "pässword", key, "")
 			if err == nil {
 				_, err = w.Token(context.Background(), d)
 			}
@@ -288,8 +332,15 @@ func TestAReloadKeepsProofsOfPasswordsThatDidNotChange(t *testing.T) {
 	if _, err := w.Decide(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}
-	in := integration.Integration{Name: "erp", IntegratorKey: key, OAuth: integration.OAuth{ClientID: key}, Users: []integration.User{{Username: "anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "another")}}}
-	next, err := translate.New(translate.Config{OAuth: w.oauth, Integrations: []integration.Integration{in}, Previous: w.Translator})
+	in := integration.Integration{
+		Name: "erp", IntegratorKey: key, OAuth: integration.OAuth{ClientID: key},
+		Users: []integration.User{{
+			Username: "anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "another"),
+		}},
+	}
+	next, err := translate.New(translate.Config{
+		OAuth: w.oauth, Integrations: []integration.Integration{in}, Previous: w.Translator,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +367,10 @@ func TestPinningTakesTheFirstPasswordAndHoldsToIt(t *testing.T) {
 		{"another one is refused from then on", "second", "127.0.0.1", false},
 		{"the first one goes on", "first", "192.0.2.1", true},
 	} {
-		_, err := w.Decide(context.Background(), &translate.Call{Legacy: header("bob@example.com", c.password, key, ""), Client: netip.MustParseAddr(c.client)})
+		came := &translate.Call{
+			Legacy: header("bob@example.com", c.password, key, ""), Client: netip.MustParseAddr(c.client),
+		}
+		_, err := w.Decide(context.Background(), came)
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -409,7 +463,10 @@ func TestRehearsalOfAnAppPasswordNeedsNoToken(t *testing.T) {
 			in.Mode, in.SOAP = integration.Observe, integration.AppPassword
 			in.OAuth.ClientID, in.Users[0].AppPassword = "no-key-for-this-one", c.app
 		})
-		cred := legacy.Credential{Scheme: legacy.WSSecurity, IntegratorKey: key, Username: "anna@example.com", Passwords: []secret.Text{secret.New("pässword")}}
+		cred := legacy.Credential{
+			Scheme: legacy.WSSecurity, IntegratorKey: key, Username: "anna@example.com",
+			Passwords: []secret.Text{secret.New("pässword")},
+		}
 		d, _, err := w.Prove(context.Background(), cred, "", loopback)
 		if err != nil {
 			t.Fatal(err)
@@ -454,7 +511,9 @@ func TestOfTwoFirstPasswordsAtTheSameTimeOneIsBelieved(t *testing.T) {
 			if i == 1 {
 				tr = pinTranslator(t, w, pins)
 			}
-			c := &translate.Call{Legacy: header("bob@example.com", fmt.Sprint("first", i), key, ""), Client: netip.MustParseAddr(client)}
+			c := &translate.Call{
+				Legacy: header("bob@example.com", fmt.Sprint("first", i), key, ""), Client: netip.MustParseAddr(client),
+			}
 			_, errs[i] = tr.Decide(context.Background(), c)
 			if errs[i] == nil {
 				_, errs[i] = tr.Decide(context.Background(), c)
@@ -475,7 +534,10 @@ func TestOfTwoFirstPasswordsAtTheSameTimeOneIsBelieved(t *testing.T) {
 func pinTranslator(t *testing.T, w *world, pins translate.Pins) *translate.Translator {
 	tr, err := translate.New(translate.Config{
 		OAuth: w.oauth, RememberFor: time.Hour, Pins: pins, MayPin: netip.Addr.IsLoopback,
-		Integrations: []integration.Integration{{Name: "erp", IntegratorKey: key, OAuth: integration.OAuth{ClientID: key}, Users: []integration.User{{Username: "bob@example.com"}}}},
+		Integrations: []integration.Integration{{
+			Name: "erp", IntegratorKey: key, OAuth: integration.OAuth{ClientID: key},
+			Users: []integration.User{{Username: "bob@example.com"}},
+		}},
 	})
 	if err != nil {
 		t.Error(err)
@@ -494,7 +556,7 @@ func TestWhatMayNotBePinned(t *testing.T) {
 	} {
 		pins := &memoryPins{}
 		w := pinWorld(t, pins)
-		_, err := w.Decide(context.Background(), &translate.Call{Legacy: header("bob@example.com", c.password, key, c.more), Client: loopback})
+		_, err := w.legacy("bob@example.com", c.password, key, c.more)
 		if call.KindOf(err) != c.kind {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -508,7 +570,7 @@ func TestADecisionDoesNotOutliveThePinItRestsOn(t *testing.T) {
 	pins := &memoryPins{}
 	w := pinWorld(t, pins)
 	decide := func(password string) error {
-		_, err := w.Decide(context.Background(), &translate.Call{Legacy: header("bob@example.com", password, key, ""), Client: loopback})
+		_, err := w.legacy("bob@example.com", password, key, "")
 		return err
 	}
 	if err := decide("first"); err != nil {
@@ -539,7 +601,9 @@ func TestNamesAreFoldedInOneWay(t *testing.T) {
 	const kelvin = "\u212Aate@example.com" // K in Unicode's simple folding, but not the letter
 	w := newWorld(t, func(cfg *translate.Config) {
 		cfg.Integrations[0].Users[0].MayActFor = []string{"kate@example.com", "MÜLLER@example.com"}
-		cfg.Integrations[0].Principals = []integration.Principal{{Username: "kate@example.com"}, {Username: "müller@example.com"}}
+		cfg.Integrations[0].Principals = []integration.Principal{
+			{Username: "kate@example.com"}, {Username: "müller@example.com"},
+		}
 	})
 	for _, c := range []struct {
 		name, principal string
@@ -549,7 +613,10 @@ func TestNamesAreFoldedInOneWay(t *testing.T) {
 		{"a letter beyond ASCII in the other case", "Müller@example.com", true},
 		{"a look-alike of a letter", kelvin, false},
 	} {
-		_, err := w.Decide(context.Background(), &translate.Call{Legacy: header("anna@example.com", "pässword", key, ""), ActAs: c.principal, Client: loopback})
+		came := &translate.Call{
+			Legacy: header("anna@example.com", "pässword", key, ""), ActAs: c.principal, Client: loopback,
+		}
+		_, err := w.Decide(context.Background(), came)
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", c.name, err)
 		}
