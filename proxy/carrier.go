@@ -41,7 +41,7 @@ func (bearer) Prepare(s *soapCall) error { return s.tokenAndSite() }
 // Carry also answers credential.asmx, whose operations carry the credential as parameters (PROTOCOL.md §4.7).
 func (bearer) Carry(s *soapCall) (next, error) {
 	if s.inBody {
-		return s.serveCredential()
+		return serveCredential(s)
 	}
 	m := s.message
 	if err := s.readdress(); err != nil {

@@ -43,8 +43,8 @@ func (f *forward) holdsBack() error {
 	return &call.Error{
 		Kind:   call.KindClearPassword,
 		Detail: what + ", which would reach DocuSign in clear",
-		NextStep: "the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its service, " +
-			"or to oauth2/token",
+		NextStep: "the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its " +
+			"service, or to oauth2/token",
 	}
 }
 

@@ -51,11 +51,11 @@ func bindingOf(r *http.Request) *conn.Binding {
 
 // bindSidecar also serves plain forward requests, which come to the same listener with an absolute URI.
 func bindSidecar(c *incoming) (egress.Host, next, error) {
-	if c.r.URL.IsAbs() && !c.isSelf(c.r.URL.Host, c.r.URL.Scheme) {
+	if c.r.URL.IsAbs() && !isSelf(c, c.r.URL.Host, c.r.URL.Scheme) {
 		c.event.Door = call.DoorForward
 		return bindForward(c)
 	}
-	if n, ok := c.admit(c.state.LocalClients.AdmitAddress(c.binding.Client)); !ok {
+	if n, ok := admit(c, c.state.LocalClients.AdmitAddress(c.binding.Client)); !ok {
 		return egress.Host{}, n, nil
 	}
 	return egress.Host{}, next{}, c.checkEnvironment(egress.Host{})
@@ -63,7 +63,7 @@ func bindSidecar(c *incoming) (egress.Host, next, error) {
 
 // isSelf reports whether an absolute URI names the proxy itself: programs with HTTP_PROXY set may address the sidecar
 // that way.
-func (c *incoming) isSelf(host, scheme string) bool {
+func isSelf(c *incoming, host, scheme string) bool {
 	port := uint16(80)
 	if strings.EqualFold(scheme, "https") {
 		port = 443
@@ -79,7 +79,7 @@ func (c *incoming) isSelf(host, scheme string) bool {
 func bindForward(c *incoming) (egress.Host, next, error) {
 	r, none := c.r, egress.Host{}
 	admission := c.state.Clients.Admit(r.Context(), c.binding.Client, r.Header.Get("Proxy-Authorization"))
-	if n, ok := c.admit(admission); !ok {
+	if n, ok := admit(c, admission); !ok {
 		return none, n, nil
 	}
 	port := uint16(80)
@@ -111,13 +111,13 @@ func bindForward(c *incoming) (egress.Host, next, error) {
 }
 
 func bindHosts(c *incoming) (egress.Host, next, error) {
-	if n, ok := c.admit(c.state.LocalClients.AdmitAddress(c.binding.Client)); !ok {
+	if n, ok := admit(c, c.state.LocalClients.AdmitAddress(c.binding.Client)); !ok {
 		return egress.Host{}, n, nil
 	}
 	if c.r.TLS == nil {
 		return egress.Host{}, next{}, errHost("a call to the hosts-file listener without TLS")
 	}
-	target, err := c.hostsTarget()
+	target, err := hostsTarget(c)
 	if err == nil {
 		err = c.checkHost(target)
 	}
@@ -127,7 +127,7 @@ func bindHosts(c *incoming) (egress.Host, next, error) {
 // hostsTarget is the host that a call to the hosts-file listener is for: the SNI, or the Host header where the client's
 // TLS is too old for SNI (Java 6, .NET 3.5). The certificate that such a client accepted stands for all of DocuSign's
 // names, and for no others.
-func (c *incoming) hostsTarget() (egress.Host, error) {
+func hostsTarget(c *incoming) (egress.Host, error) {
 	sni := c.r.TLS.ServerName
 	name := sni
 	if name == "" {
@@ -204,7 +204,7 @@ func (c *incoming) checkSite(h egress.Host) error {
 }
 
 // admit returns the answer to a client that may not use the proxy.
-func (c *incoming) admit(a egress.Admission) (next, bool) {
+func admit(c *incoming, a egress.Admission) (next, bool) {
 	if a.OK() {
 		return next{}, true
 	}

@@ -169,8 +169,8 @@ func (c *incoming) integration() *integration.Integration {
 	return c.decision.Integration
 }
 
-const nextSlowBody = "look at the network between the program and the proxy; a program that pauses while it writes a call " +
-	"needs a larger limits.body_timeout, one whose credential is in the body also a larger limits.header_timeout"
+const nextSlowBody = "look at the network between the program and the proxy; a program that pauses while it writes " +
+	"a call needs a larger limits.body_timeout, one whose credential is in the body also a larger limits.header_timeout"
 
 // bodyError says that the request could not be read to its end.
 func (c *incoming) bodyError(err error) error {

@@ -24,26 +24,26 @@ const nextStore = "check that the store's file is writable and the disk has room
 func serveLogin(c *incoming, f *forward) (next, error) {
 	options := loginOptions(c.r.URL, c.route.API)
 	if queryTrue(c.r.URL.Query(), "api_password") {
-		p, err := c.issuePassword()
+		p, err := issuePassword(c)
 		if err != nil {
 			return next{}, err
 		}
 		options.APIPassword = p
 	}
 	if !c.state.Translator.LoginTakesBearer(c.site.Base) {
-		accounts, err := c.loginAccounts()
+		accounts, err := loginAccounts(c)
 		if err != nil {
 			return next{}, err
 		}
 		c.event.Detail = "login_information made from UserInfo, since DocuSign refused it to bearer tokens a moment ago"
 		return answered(c.replier().LoginInformation(accounts, options))
 	}
-	f.edit = func(resp *http.Response) error { return c.editLogin(resp, options) }
+	f.edit = func(resp *http.Response) error { return editLogin(c, resp, options) }
 	return next{forward: f}, nil
 }
 
 // issuePassword makes the secret that stands for the encrypted password; empty when the proxy issues none.
-func (c *incoming) issuePassword() (secret.Text, error) {
+func issuePassword(c *incoming) (secret.Text, error) {
 	if c.state.Tokens == nil {
 		return secret.Text{}, nil
 	}
@@ -82,7 +82,7 @@ func queryTrue(q url.Values, name string) bool {
 }
 
 // editLogin turns DocuSign's answer into the one this caller needs.
-func (c *incoming) editLogin(resp *http.Response, o reply.LoginOptions) error {
+func editLogin(c *incoming, resp *http.Response, o reply.LoginOptions) error {
 	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
 		return nil // DocuSign's own trouble is passed on; making an answer up would only hide it
 	}
@@ -101,7 +101,7 @@ func (c *incoming) editLogin(resp *http.Response, o reply.LoginOptions) error {
 			return nil
 		}
 	}
-	accounts, err := c.loginAccounts()
+	accounts, err := loginAccounts(c)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (c *incoming) editLogin(resp *http.Response, o reply.LoginOptions) error {
 }
 
 // editObservedLogin is editLogin for calls that are not translated: nothing but the URLs changes.
-func (c *incoming) editObservedLogin(resp *http.Response) error {
+func editObservedLogin(c *incoming, resp *http.Response) error {
 	return body.Edit(resp, reply.MaxLoginInformation, func(text []byte) ([]byte, error) {
 		o := reply.RewriteOptions{URLsOnly: true}
 		return reply.RewriteLoginInformation(text, resp.Header.Get("Content-Type"), c.learntURL, o)
@@ -154,7 +154,7 @@ func (c *incoming) learntURL(base string, ids []string) string {
 }
 
 // loginAccounts are the accounts of the answer that DocuSign refuses to give.
-func (c *incoming) loginAccounts() ([]reply.LoginAccount, error) {
+func loginAccounts(c *incoming) ([]reply.LoginAccount, error) {
 	info, err := c.state.Translator.UserInfo(c.r.Context(), c.decision)
 	if err != nil {
 		return nil, err

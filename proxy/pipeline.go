@@ -189,7 +189,7 @@ func (x *exchange) send(f *forward) error {
 		return err
 	}
 	if x.event.Mode == "observe" {
-		x.rehearse()
+		rehearse(&x.incoming)
 	}
 	x.out = f
 	x.server.upstream.ServeHTTP(&x.w, x.r)
@@ -257,7 +257,7 @@ func (x *exchange) finish() {
 		e.Status = x.w.Status
 	}
 	e.BytesOut = x.w.Bytes
-	x.describe()
+	describe(&x.incoming)
 	if e.Outcome == "" {
 		e.Outcome = outcomeOf(e.Status)
 	}
@@ -266,7 +266,7 @@ func (x *exchange) finish() {
 	x.server.record(e)
 }
 
-func (c *incoming) describe() {
+func describe(c *incoming) {
 	e, d := &c.event, c.decision
 	e.Integration = d.IntegrationName()
 	if d == nil {

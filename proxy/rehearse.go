@@ -14,7 +14,7 @@ const maxRehearsals = 64
 
 // rehearse finds out beside the observed call whether translating it would have worked. The outcome is recorded with
 // the call when it is known in time, else by its own log line.
-func (c *incoming) rehearse() {
+func rehearse(c *incoming) {
 	d, tr, s := c.decision, c.state.Translator, c.server
 	if d == nil || d.Integration == nil {
 		return

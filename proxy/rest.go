@@ -34,7 +34,7 @@ func serveREST(c *incoming) (next, error) {
 	case translated:
 		return serveLogin(c, f)
 	default:
-		f.edit = c.editObservedLogin
+		f.edit = func(resp *http.Response) error { return editObservedLogin(c, resp) }
 	}
 	return next{forward: f}, nil
 }

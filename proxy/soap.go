@@ -94,7 +94,7 @@ func serveSOAP(c *incoming) (next, error) {
 	c.event.Operation = shown.Operation(m.Operation.Local)
 	switch {
 	case c.route.Local == route.UnknownService:
-		return s.unknownService()
+		return unknownService(s)
 	case refusal != nil:
 		return s.unreadable(refusal)
 	}
@@ -103,7 +103,7 @@ func serveSOAP(c *incoming) (next, error) {
 
 // unknownService passes on what an observed integration sends to it and refuses the rest: nobody knows where such a
 // service reads its credential.
-func (s *soapCall) unknownService() (next, error) {
+func unknownService(s *soapCall) (next, error) {
 	if s.r.Method == http.MethodPost && s.observed() {
 		return s.pass()
 	}
@@ -301,7 +301,7 @@ func (s *soapCall) carryOut() (next, error) {
 	case action == translate.ActionPass:
 		return s.passOwnToken()
 	case !s.inBody && s.operation() == "GetEncryptedPassword" && s.route.Service.Has("GetEncryptedPassword"):
-		return s.encryptedPassword()
+		return encryptedPassword(s)
 	}
 	n, err := s.carrier().Carry(s)
 	if err != nil {
@@ -367,8 +367,8 @@ func (s *soapCall) undoCoding() {
 }
 
 // encryptedPassword gives a secret of the proxy's own, never the real password (PROTOCOL.md §4.8).
-func (s *soapCall) encryptedPassword() (next, error) {
-	p, err := s.issuePassword()
+func encryptedPassword(s *soapCall) (next, error) {
+	p, err := issuePassword(s.incoming)
 	if err == nil && p.Empty() {
 		err = &call.Error{
 			Detail: "there is no store for API passwords", NextStep: "set store: to a file in the configuration",

@@ -22,7 +22,7 @@ var knownGrant = regexp.MustCompile(`^(authorization_code|refresh_token|client_c
 // serveToken answers POST oauth2/token, which DocuSign no longer does, with a token of the proxy's own (PROTOCOL.md
 // §3).
 func serveToken(c *incoming) (next, error) {
-	form, err := c.readForm()
+	form, err := readForm(c)
 	if err != nil {
 		return next{}, err
 	}
@@ -39,7 +39,7 @@ func serveToken(c *incoming) (next, error) {
 	if readings[0].GrantType == "" {
 		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2/token form without grant_type"}
 	}
-	d, err := c.proveForm(readings)
+	d, err := proveForm(c, readings)
 	c.decision = d
 	if err == nil {
 		err = c.proven()
@@ -73,7 +73,7 @@ func refuseGrant(c *incoming, grant string) (next, error) {
 }
 
 // readForm reads the body of a form, of a large one the beginning.
-func (c *incoming) readForm() ([]byte, error) {
+func readForm(c *incoming) ([]byte, error) {
 	form, err := io.ReadAll(io.LimitReader(c.r.Body, maxForm+1))
 	if err != nil {
 		return nil, c.bodyError(err)
@@ -91,13 +91,13 @@ func errLargeForm() error {
 // proveForm tries the readings of a form in turn: clients that do not percent-encode are read in more than one way
 // (PROTOCOL.md §3.1). A bearer token beside the form is the authenticator, and the form's username the principal
 // (§3.4).
-func (c *incoming) proveForm(readings []legacy.TokenForm) (*translate.Decision, error) {
+func proveForm(c *incoming, readings []legacy.TokenForm) (*translate.Decision, error) {
 	came, tr := c.credentials(), c.state.Translator
 	if len(came.Authorization) > 0 {
 		// A token of old days that the program goes on sending does not spoil the password beside it, and neither does
 		// Basic. Nor does a token that is let through because it may belong to an observed program speak for the password
 		// of another.
-		d, err := c.proveBearerForm(came, readings)
+		d, err := proveBearerForm(c, came, readings)
 		kind := call.KindOf(err)
 		counts := err == nil && d.Integration != nil ||
 			err != nil && kind != call.KindUnknownToken && kind != call.KindNoCredential
@@ -117,7 +117,7 @@ func (c *incoming) proveForm(readings []legacy.TokenForm) (*translate.Decision, 
 }
 
 // proveBearerForm takes the principal from the form, in whichever reading of it the authenticator may act for them.
-func (c *incoming) proveBearerForm(came *translate.Call, readings []legacy.TokenForm) (*translate.Decision, error) {
+func proveBearerForm(c *incoming, came *translate.Call, readings []legacy.TokenForm) (*translate.Decision, error) {
 	return firstProven(readings, func(form legacy.TokenForm) (*translate.Decision, error) {
 		only := &translate.Call{Authorization: came.Authorization, ActAs: came.ActAs, Client: came.Client}
 		if only.ActAs == "" {
@@ -172,7 +172,7 @@ func issueToken(c *incoming, scope string) (next, error) {
 
 // serveRevoke answers POST oauth2/revoke (PROTOCOL.md §3.3).
 func serveRevoke(c *incoming) (next, error) {
-	form, err := c.readForm()
+	form, err := readForm(c)
 	if err != nil {
 		return next{}, err
 	}

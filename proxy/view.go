@@ -24,17 +24,17 @@ import (
 const maxViewAccounts = 10
 
 // serveCredential answers credential.asmx from UserInfo and by REST.
-func (s *soapCall) serveCredential() (next, error) {
+func serveCredential(s *soapCall) (next, error) {
 	asked := s.message.Credential
 	switch s.operation() {
 	case "Login":
-		accounts, err := s.loginAccounts()
+		accounts, err := loginAccounts(s.incoming)
 		if err != nil {
 			return next{}, err
 		}
 		return answered(s.replier().LoginResponse(accounts, asked.ReturnBaseURL))
 	case "GetAuthenticationToken", "RequestSenderToken", "RequestCorrectToken":
-		return s.serveView(s.viewOf(asked))
+		return serveView(s, viewOf(s, asked))
 	}
 	return next{}, &call.Error{Kind: call.KindUnsupported, Detail: "credential.asmx has no such operation"}
 }
@@ -47,7 +47,7 @@ type view struct {
 	fields   map[string]string
 }
 
-func (s *soapCall) viewOf(body *soap.CredentialBody) view {
+func viewOf(s *soapCall, body *soap.CredentialBody) view {
 	v := view{
 		account: strings.TrimSpace(body.AccountID), envelope: strings.TrimSpace(body.EnvelopeID), path: "/views/console",
 	}
@@ -72,11 +72,11 @@ func (s *soapCall) viewOf(body *soap.CredentialBody) view {
 }
 
 // serveView asks REST for the one-time URL that the operation used to return.
-func (s *soapCall) serveView(v view) (next, error) {
+func serveView(s *soapCall, v view) (next, error) {
 	if !route.PlainID(v.envelope) || v.envelope == "" && strings.HasSuffix(v.path, "/correct") {
 		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "an envelope id that is none"}
 	}
-	sites, err := s.viewSites(v)
+	sites, err := viewSites(s, v)
 	if err != nil {
 		return next{}, err
 	}
@@ -94,14 +94,14 @@ func (s *soapCall) serveView(v view) (next, error) {
 	case err != nil:
 		return next{}, f.unsent("view over REST", err)
 	case a.url.Empty():
-		return s.relay(a)
+		return relay(s, a)
 	}
 	return answered(s.replier().URLResult(s.namespace(), s.operation(), a.url))
 }
 
 // viewSites lists the accounts to ask in: the one named, else the default one and, for an envelope, the others after
 // it.
-func (s *soapCall) viewSites(v view) ([]translate.Site, error) {
+func viewSites(s *soapCall, v view) ([]translate.Site, error) {
 	ctx, tr := s.r.Context(), s.state.Translator
 	if v.account != "" {
 		site, err := tr.Site(ctx, s.decision, v.account)
@@ -180,7 +180,7 @@ func (f *forward) requestView(v view) (viewAnswer, error) {
 }
 
 // relay tells what REST said, in a fault.
-func (s *soapCall) relay(a viewAnswer) (next, error) {
+func relay(s *soapCall, a viewAnswer) (next, error) {
 	detail := "view over REST: DocuSign answered " + strconv.Itoa(a.status) + " " + reply.ErrorCode(a.body)
 	answer, ok := s.replier().Relay(a.status, a.body)
 	if !ok {
