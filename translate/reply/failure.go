@@ -103,6 +103,13 @@ func row(k call.Kind) entry {
 	case call.KindWrongEnvironment:
 		const other = lacks + " This host belongs to another DocuSign environment."
 		return entry{403, codeLacks, other, memberDenied, loginLacks, grantRequest}
+	}
+	return requestRow(k)
+}
+
+// requestRow is row for what is wrong with the request itself.
+func requestRow(k call.Kind) entry {
+	switch k {
 	case call.KindNoPath, call.KindNotFound:
 		return entry{status: 404}
 	case call.KindBadRequest, call.KindUnreadableForm:
