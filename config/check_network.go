@@ -258,7 +258,7 @@ func (l *loader) checkResolve(e *Egress) {
 		path := child("egress.resolve", name)
 		name = strings.ToLower(name)
 		h, ok := parseName(name)
-		if !ok || h.Name() != strings.TrimPrefix(name, ".") {
+		if !ok || strings.Contains(name, ":") {
 			l.problem(path, "must be a host name without port", "")
 			continue
 		}
