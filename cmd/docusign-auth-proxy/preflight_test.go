@@ -197,7 +197,7 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 		{"a host in disguise", set("egress/hosts", []string{"127.1"}), nil, "must be a host name", "egress.hosts[0]"},
 		{"an IPv6 address among the hosts", set("egress/hosts", []string{"::1"}), nil, "", ""},
 		{"a site at an IPv6 address", set("site", "https://[::1]:8443"), nil, "", ""},
-		{"a resolved address", set("egress/resolve", section{"::1": "127.0.0.1"}), nil, "must be a host name", "egress.resolve"},
+		{"a resolved address", set("egress/resolve", section{"::1": "127.0.0.1"}), nil, "must be a host name", "egress.resolve.::1"},
 		{"a company proxy with a zone", set("upstream/proxy", "http://[fe80::1%25e]"), nil, "of a proxy", "upstream.proxy"},
 		{"no certificates", set("upstream/ca_file", keyFile), nil, "no certificate", "upstream.ca_file"},
 
