@@ -401,19 +401,28 @@ func TestAnAppPasswordAloneIsProvenByALogin(t *testing.T) {
 	}
 }
 
-func TestEveryProblemOfAConfigurationIsToldAndNothingElseIsLookedAt(t *testing.T) {
+func TestAFaultOfTheConfigurationDoesNotEndTheExamination(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) {
 		w.Edit = func(list []map[string]any) {
+			list[0]["name"] = "broken"
 			list[0]["oauth"] = map[string]any{"private_keys": []map[string]any{{"file": "keys/nowhere.pem"}}}
 		}
 	})
 	c.change("environment: custom", "environment: custom\nunknwon: observe")
 	r, code := c.doctor()
-	if code != 2 || find(r, "key", doctor.Fail) == nil || find(r, "config", doctor.Fail) == nil || find(r, "dns", doctor.OK) != nil {
+	key := find(r, "key", doctor.Fail)
+	if code != 2 || key == nil || find(r, "dns", doctor.OK) == nil || find(r, "clock", doctor.OK) == nil {
 		t.Fatalf("code %d\n%s", code, asTicket(t, r))
 	}
-	if skipped := find(r, "everything else", doctor.Skipped); skipped == nil || !strings.Contains(skipped.Because, "proxy.yaml:") {
+	if config := find(r, "config", doctor.Fail); config == nil || !strings.Contains(config.Found, "unknwon") {
+		t.Errorf("%+v", config)
+	}
+	if !strings.HasSuffix(key.Subject, " broken") {
+		t.Errorf("the integration is not named: %+v", key)
+	}
+	skipped := find(r, "grant", doctor.Skipped)
+	if skipped == nil || skipped.Subject != "broken" || skipped.Because != key.Name() {
 		t.Errorf("%+v", skipped)
 	}
 }
@@ -457,7 +466,7 @@ func TestANotUsableConfigurationIsSaidToBeOne(t *testing.T) {
 	}
 	c := &clinic{T: t, path: filepath.Join(t.TempDir(), "missing.yaml")}
 	r, code := c.doctor()
-	if f := r.Findings[0]; code != 2 || !strings.Contains(f.Found, "does not exist") || !strings.Contains(f.Next, "path of the configuration") {
+	if f := r.Findings[0]; code != 2 || !strings.Contains(f.Found, "cannot be read") || !strings.Contains(f.Next, "--config") {
 		t.Errorf("code %d, %+v", code, r.Findings)
 	}
 }

@@ -1,35 +1,96 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/integration"
 )
 
-// readConfig reads a configuration and tells its problems and warnings; cfg is nil if it has problems.
-func readConfig(path string) (cfg *config.Config, out []Finding) {
-	cfg, err := config.Load(path)
-	if err == nil {
-		text := fmt.Sprintf("environment %s, integrations: %d", cfg.Environment, len(cfg.Integrations))
-		out = append(out, Finding{Check: "config", Subject: path, Status: OK, Found: text})
-		for _, w := range cfg.Warnings {
-			out = append(out, warningFinding(w))
+// reading is a configuration as the doctor can use it.
+type reading struct {
+	cfg      *config.Config // nil = nothing of it
+	whole    bool           // the proxy would start with it
+	findings []Finding
+	skipped  []Integration // those of which parts are faulty
+}
+
+// readConfig reads a configuration. If it has faults, the rest of it is used.
+func readConfig(path string) (r reading) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err
 		}
-		return cfg, out
+		return unusable(problemFinding(config.Problem{File: path, Message: "cannot be read: " + err.Error(),
+			Hint: "name the configuration with --config FILE"}))
+	}
+	r.cfg, err = config.Parse(data, path, config.Environment{})
+	if err == nil {
+		r.whole = true
+		r.findings = []Finding{{Check: "config", Subject: path, Status: OK, Found: contents(r.cfg)}}
+		for _, w := range r.cfg.Warnings {
+			r.findings = append(r.findings, warningFinding(w))
+		}
+		return r
 	}
 	var problems config.Problems
 	if !errors.As(err, &problems) {
-		problems = config.Problems{{File: path, Message: err.Error(),
-			Hint: "name the configuration with --config FILE"}}
+		return unusable(problemFinding(config.Problem{File: path, Message: err.Error()}))
 	}
-	for _, p := range problems {
-		out = append(out, problemFinding(p))
+	return readPart(path, problems, partOf(data, path, problems))
+}
+
+// readPart tells the problems of a faulty file, and of what is left of it who can read its secrets.
+func readPart(path string, problems config.Problems, p partial) (r reading) {
+	blame := map[owner]string{}
+	for i, problem := range problems {
+		f := problemFinding(problem)
+		if i < len(p.owners) {
+			o := p.owners[i]
+			f.Subject = strings.TrimSpace(f.Subject + " " + o.String())
+			blame[o] = cmp.Or(blame[o], f.Name())
+			of := owner{integration: o.integration}
+			blame[of] = cmp.Or(blame[of], f.Name())
+		}
+		r.findings = append(r.findings, f)
 	}
-	first := out[0].Name()
-	return nil, append(out, Finding{Check: "everything else", Status: Skipped, Because: first,
-		Found: "the configuration is not usable; first mend: " + first})
+	if p.cfg == nil {
+		return unusable(r.findings...)
+	}
+	for _, w := range p.cfg.Warnings {
+		w.Line, w.Path = 0, "" // they are of what is left of the file
+		if f := warningFinding(w); f.Check == "permissions" {
+			r.findings = append(r.findings, f)
+		}
+	}
+	for _, o := range p.lost {
+		r.skipped = append(r.skipped, Integration{
+			Integration: &integration.Integration{Name: o.String()},
+			Blocked:     "the configuration has a fault there",
+			Because:     cmp.Or(blame[o], "config"),
+		})
+	}
+	r.cfg = p.cfg
+	r.findings = append(r.findings, Finding{Check: "config", Subject: path, Status: OK,
+		Found: "the rest is usable and is checked below: " + contents(p.cfg)})
+	return r
+}
+
+func contents(cfg *config.Config) string {
+	return fmt.Sprintf("environment %s, integrations: %d", cfg.Environment, len(cfg.Integrations))
+}
+
+func unusable(problems ...Finding) reading {
+	first := problems[0].Name()
+	return reading{findings: append(problems, Finding{Check: "everything else", Status: Skipped, Because: first,
+		Found: "nothing of the configuration is usable; first mend: " + first})}
 }
 
 func placeOf(p config.Problem) string {

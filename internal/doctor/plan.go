@@ -25,8 +25,8 @@ import (
 
 const storeTimeout = 300 * time.Millisecond
 
-// planOf says what there is to check. done lets go of the store; cfg is nil if it cannot be used.
-func planOf(path string, offline bool) (plan Plan, cfg *config.Config, done func() error) {
+// planOf says what there is to check. done lets go of the store; cfg is nil if the proxy would not start with it.
+func planOf(path string, offline bool) (plan Plan, usable *config.Config, done func() error) {
 	version, commit, goVersion := app.BuildVersion()
 	plan = Plan{Config: path, Report: Report{
 		Version: fmt.Sprintf("%s (commit %s)", version, commit), System: runtime.GOOS + "/" + runtime.GOARCH + ", " +
@@ -34,9 +34,15 @@ func planOf(path string, offline bool) (plan Plan, cfg *config.Config, done func
 		Config: path, Offline: offline,
 	}}
 	done = func() error { return nil }
-	if cfg, plan.Read = readConfig(path); cfg == nil {
+	read := readConfig(path)
+	cfg := read.cfg
+	plan.Read = read.findings
+	if cfg == nil {
 		plan.Unusable = true
 		return plan, nil, done
+	}
+	if read.whole {
+		usable = cfg
 	}
 	plan.Report.Environment, plan.Report.AccountServer = cfg.Environment, cfg.AccountServer.String()
 	plan.Secrets, plan.Admin = secretsOf(cfg), cfg.Listen.Admin
@@ -58,11 +64,12 @@ func planOf(path string, offline bool) (plan Plan, cfg *config.Config, done func
 			plan.Keys = append(plan.Keys, Key{Integration: in.Name, Source: k.Source, Key: k.Key})
 		}
 	}
+	plan.Integrations = append(plan.Integrations, read.skipped...)
 	plan.HostsFile = hostsFileOf(cfg)
 	if !offline {
 		done = plan.connect(cfg)
 	}
-	return plan, cfg, done
+	return plan, usable, done
 }
 
 // connect adds the way to DocuSign, which is the proxy's own.
