@@ -22,7 +22,7 @@ type ConnFailure struct {
 	Status    int        `json:"-"` // what net/http answered; 0 = nothing
 }
 
-// ConnRecorder is a Recorder that also wants to know of connections that never became a
+// ConnRecorder is a Recorder that also wants to know of connections that never became a call.
 type ConnRecorder interface{ RecordConnFailure(*ConnFailure) }
 
 // RecordConnFailure tells those that want to know.
