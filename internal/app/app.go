@@ -5,13 +5,10 @@ package app
 
 import (
 	"crypto/rsa"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,7 +19,6 @@ import (
 	"docusign-auth-proxy/internal/observe/capture"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/observe/metrics"
-	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate/legacy"
@@ -43,50 +39,25 @@ type App struct {
 	// logWriter may be nil.
 	logWriter *accesslog.Writer
 
-	token     secret.Text // proves the operator; empty = there is none
-	tokenFile string      // where it was written
+	operator operatorToken
 
 	holder     *config.Holder
 	ledger     *ledger.Ledger
 	assembling sync.Mutex
-	current    atomic.Pointer[assembled]
+	current    current
 	retired    sync.WaitGroup
 	stopping   chan struct{} // closed when no further calls are taken
 	stopped    chan struct{} // closed when no call is under way any more
 
-	listeners []boundListener
-	adminOn   net.Listener
-	opened    chan struct{} // closed when all listeners are open
+	listeners
+	opened chan struct{} // closed when all listeners are open
 }
 
 // Ready is closed when all listeners are open.
 func (p *App) Ready() <-chan struct{} { return p.opened }
 
-// Address is where a door listens; empty for one that is closed.
-func (p *App) Address(door call.Door) string {
-	for _, l := range p.listeners {
-		if l.door == door {
-			return l.Addr().String()
-		}
-	}
-	return ""
-}
-
-// AdminAddress is where the operations listener is; empty for none.
-func (p *App) AdminAddress() string {
-	if p.adminOn == nil {
-		return ""
-	}
-	return p.adminOn.Addr().String()
-}
-
 // Metrics are what the operations listener serves at /metrics.
 func (p *App) Metrics() prometheus.Gatherer { return p.registry }
-
-type boundListener struct {
-	net.Listener
-	door call.Door
-}
 
 // Hooks are what discover adds to a program.
 type Hooks struct {
@@ -122,7 +93,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 		OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
 		return nil, err
 	}
-	if err = p.listen(cfg); err != nil {
+	if err = p.listeners.open(cfg); err != nil {
 		return nil, err
 	}
 	if err = p.observe(); err != nil {
@@ -133,16 +104,18 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p.takeOver(first)
+	takeOver(p.store, log, first)
 	p.current.Store(first)
-	p.capture = capture.New(capture.Options{Log: log, Known: p.knowsIntegration})
+	p.capture = capture.New(capture.Options{Log: log, Known: func(name string) bool { return knowsIntegration(holder.Current(), name) }})
 	sc := serverConfig(cfg, log, p.recorders(log, h))
 	sc.Tap = p.capture.Tap
 	p.Server = proxy.New(sc, first.state)
 	p.metrics.Watch(metrics.Server{Active: p.Server.Active, OpenConnections: p.Server.OpenConnections,
 		OpenTunnels: p.Server.OpenTunnels})
 	p.configure(cfg)
-	p.writeOperatorToken(cfg)
+	if p.adminOn != nil {
+		p.operator.write(cfg, p.store, log)
+	}
 	p.admin = p.newAdmin(cfg)
 	holder.Accept = p.accept
 	return p, nil
@@ -156,49 +129,4 @@ func serverConfig(cfg *config.Config, log *slog.Logger, r call.Recorder) proxy.C
 		SOAPHeader: int(l.SOAPHeader), Tunnels: l.Tunnels, TunnelIdle: l.TunnelIdle, Connections: l.Connections,
 		BodyTimeout: l.BodyTimeout, DrainBody: int64(l.DrainBody), ClientShare: l.ClientShare,
 	}
-}
-
-func (p *App) listen(cfg *config.Config) error {
-	for _, want := range []struct {
-		field, addr string
-		door        call.Door
-	}{{"listen.proxy", cfg.Listen.Proxy, call.DoorSidecar}, {"listen.hosts", cfg.Listen.Hosts, call.DoorHosts}} {
-		if want.addr == "" {
-			continue
-		}
-		l, err := net.Listen("tcp", want.addr)
-		if err != nil {
-			return listenError(want.field, err)
-		}
-		p.listeners = append(p.listeners, boundListener{l, want.door})
-	}
-	if cfg.Listen.Admin != "" {
-		l, err := net.Listen("tcp", cfg.Listen.Admin)
-		if err != nil {
-			return listenError("listen.admin", err)
-		}
-		p.adminOn = l
-	}
-	return nil
-}
-
-func listenError(field string, err error) error {
-	return fmt.Errorf("%s: %w; if another program has the port, stop it or choose another port in the configuration",
-		field, err)
-}
-
-func (p *App) ownAddresses() []netip.AddrPort {
-	var out []netip.AddrPort
-	add := func(l net.Listener) {
-		if t, ok := l.Addr().(*net.TCPAddr); ok {
-			out = append(out, t.AddrPort())
-		}
-	}
-	for _, l := range p.listeners {
-		add(l)
-	}
-	if p.adminOn != nil {
-		add(p.adminOn)
-	}
-	return out
 }

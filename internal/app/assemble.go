@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
+	"time"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/authority"
@@ -109,6 +112,41 @@ func (a *assembled) intercept(previous *assembled, leafKey *rsa.PrivateKey) erro
 	a.state.Leaves, err = authority.NewLeaves(a.authority, authority.Options{Profile: profile, RSAKey: leafKey})
 	if err != nil {
 		return fmt.Errorf("interception: %w", err)
+	}
+	return nil
+}
+
+// current is the state in force; none before the first.
+type current struct{ atomic.Pointer[assembled] }
+
+func (c *current) tokens() []oauth.State {
+	if a := c.Load(); a != nil {
+		return a.oauth.Snapshot()
+	}
+	return nil
+}
+
+func (c *current) caExpires() time.Time {
+	if a := c.Load(); a != nil && a.authority != nil {
+		return a.authority.Expires()
+	}
+	return time.Time{}
+}
+
+func (c *current) leafExpires() time.Time {
+	if a := c.Load(); a != nil && a.state.Leaves != nil {
+		return a.state.Leaves.FirstExpiry()
+	}
+	return time.Time{}
+}
+
+// retry lets a person's repair at DocuSign be seen with the next call.
+func (c *current) retry() { c.Load().oauth.ForgetErrors() }
+
+// adminLogin gives the check of logins that the configuration in force asks for.
+func (c *current) adminLogin() admin.Verify {
+	if l := c.Load().adminLogins; l != nil {
+		return l.Verify
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func TestATokenRevokedWhileNoOtherCanBeHad(t *testing.T) {
 				t.Errorf("status %d, %v: %s", got.status, got.header, got.body)
 			}
 			r.sandbox.ClearFailures()
-			r.program.retry()
+			r.program.current.retry()
 		})
 		t.Run(c.name+", the consent is withdrawn", func(t *testing.T) {
 			r.restart()

@@ -3,7 +3,6 @@ package app
 import (
 	"log/slog"
 	"net/netip"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -22,27 +21,6 @@ func (p *App) configure(cfg *config.Config) {
 	p.env.prover.Remember(cfg.Credentials.RememberFor, cfg.Credentials.RememberMax)
 }
 
-func (p *App) tokens() []oauth.State {
-	if a := p.current.Load(); a != nil {
-		return a.oauth.Snapshot()
-	}
-	return nil
-}
-
-func (p *App) caExpires() time.Time {
-	if a := p.current.Load(); a != nil && a.authority != nil {
-		return a.authority.Expires()
-	}
-	return time.Time{}
-}
-
-func (p *App) leafExpires() time.Time {
-	if a := p.current.Load(); a != nil && a.state.Leaves != nil {
-		return a.state.Leaves.FirstExpiry()
-	}
-	return time.Time{}
-}
-
 // history tells the metrics what the ledger remembers from before the start.
 func (p *App) history(name string) metrics.History {
 	s := p.ledger.Summary(name, "")
@@ -55,8 +33,8 @@ func (p *App) observe() error {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, commit, goVersion := BuildVersion()
 	m, err := metrics.New(p.registry, metrics.Options{
-		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.tokens, CAExpires: p.caExpires,
-		LeafExpires: p.leafExpires, History: p.history, LogDropped: p.logWriter.Dropped, LogStuck: p.logWriter.Stuck,
+		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.current.tokens, CAExpires: p.current.caExpires,
+		LeafExpires: p.current.leafExpires, History: p.history, LogDropped: p.logWriter.Dropped, LogStuck: p.logWriter.Stuck,
 	})
 	if err != nil {
 		return err
@@ -71,7 +49,7 @@ func (p *App) observe() error {
 	}
 	prover := translate.NewProver(nil)
 	prover.OnPanic = func(caught *panics.Error) { panics.Report(p.log, p.metrics, call.PanicProof, caught) }
-	p.env = Deps{Store: p.store, prover: prover, self: p.ownAddresses, observer: observer,
+	p.env = Deps{Store: p.store, prover: prover, self: p.listeners.own, observer: observer,
 		onPin: func(integration, username string, client netip.Addr) {
 			p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client",
 				client.String(),

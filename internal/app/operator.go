@@ -3,31 +3,35 @@ package app
 import (
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/store"
 )
 
-// writeOperatorToken makes the token by which commands on this machine prove that they come from the operator. Without
-// a file for it there is none: then only a login of admin.basic_auth is believed.
-func (p *App) writeOperatorToken(cfg *config.Config) {
-	if p.adminOn == nil {
-		return
-	}
+// operatorToken is the secret by which commands on this machine prove that they come from the operator.
+type operatorToken struct {
+	token secret.Text // empty = there is none
+	file  string      // where it was written
+}
+
+// write makes the token. Without a file for it there is none: then only a login of admin.basic_auth is believed.
+func (o *operatorToken) write(cfg *config.Config, state *store.Store, log *slog.Logger) {
 	token := secret.New(rand.Text())
-	err := p.ownsState(cfg)
+	err := ownsState(cfg, state)
 	if err == nil {
 		err = replaceFile(cfg.Admin.TokenFile, token.Reveal()+"\n")
 	}
 	if err == nil {
-		p.token, p.tokenFile = token, cfg.Admin.TokenFile
+		o.token, o.file = token, cfg.Admin.TokenFile
 		return
 	}
 	if cfg.Admin.BasicAuth == nil {
-		p.log.Warn("there is no operator's token", "error", err, "effect",
+		log.Warn("there is no operator's token", "error", err, "effect",
 			"captures, tokens, pins and reload are refused on the operations listener",
 			"next_step", "set admin.basic_auth, or admin.token_file to a file in a folder that the proxy may write")
 	}
@@ -35,8 +39,8 @@ func (p *App) writeOperatorToken(cfg *config.Config) {
 
 // ownsState refuses the default place of the token while another process has the state file: the token there is that
 // one's.
-func (p *App) ownsState(cfg *config.Config) error {
-	if cfg.Store != "" && !p.store.Durable() && filepath.Dir(cfg.Admin.TokenFile) == filepath.Dir(cfg.Store) {
+func ownsState(cfg *config.Config, state *store.Store) error {
+	if cfg.Store != "" && !state.Durable() && filepath.Dir(cfg.Admin.TokenFile) == filepath.Dir(cfg.Store) {
 		return errors.New("the state file beside it cannot be used")
 	}
 	return nil
@@ -58,13 +62,13 @@ func replaceFile(path, text string) error {
 	return nil
 }
 
-// removeOperatorToken leaves a file that another process has written since.
-func (p *App) removeOperatorToken() {
-	if p.tokenFile == "" {
+// remove leaves a file that another process has written since.
+func (o *operatorToken) remove() {
+	if o.file == "" {
 		return
 	}
-	now, err := os.ReadFile(p.tokenFile)
-	if err == nil && secret.New(strings.TrimSpace(string(now))).Equal(p.token) {
-		_ = os.Remove(p.tokenFile) // a token that nobody takes any more does no harm
+	now, err := os.ReadFile(o.file)
+	if err == nil && secret.New(strings.TrimSpace(string(now))).Equal(o.token) {
+		_ = os.Remove(o.file) // a token that nobody takes any more does no harm
 	}
 }

@@ -26,7 +26,7 @@ func (p *App) accept(old, next *config.Config) error {
 	if err != nil {
 		return err
 	}
-	p.takeOver(a)
+	takeOver(p.store, p.log, a)
 	previous := p.current.Swap(a)
 	p.Server.Swap(a.state)
 	p.configure(next)

@@ -96,7 +96,7 @@ func (k Remembered[R, V]) EndSelected(s *store.Store, q Selection) ([]R, error) 
 
 func (k Remembered[R, V]) routes(p *App, routes map[string]http.Handler) {
 	routes["GET /api/"+k.Name] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answerJSON(w, http.StatusOK, k.Answer(k.Selected(p.store, selectionOf(r.URL.Query())), p.refused))
+		answerJSON(w, http.StatusOK, k.Answer(k.Selected(p.store, selectionOf(r.URL.Query())), p.current.refused))
 	})
 	routes["DELETE /api/"+k.Name] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := selectionOf(r.URL.Query())
@@ -126,8 +126,8 @@ func (p *App) operatorRoutes() map[string]http.Handler {
 }
 
 // refused reports whether an issued secret is refused; when that cannot be told, it is refused too.
-func (p *App) refused(o store.TokenOwner) bool {
-	ended, err := p.current.Load().state.Translator.Ended(translate.TokenOwner(o))
+func (c *current) refused(o store.TokenOwner) bool {
+	ended, err := c.Load().state.Translator.Ended(translate.TokenOwner(o))
 	return ended || err != nil
 }
 

@@ -74,7 +74,7 @@ func (p *App) Run(ctx context.Context) error {
 	serve("reload", func() error { return p.watch(background) })
 	serve("logins", func() error { return p.renewLogins(background) })
 	serve("proxy", p.Server.Run)
-	for _, l := range p.listeners {
+	for _, l := range p.doors {
 		serve("listener "+l.Addr().String(), func() error { return p.Server.Serve(l.Listener, l.door) })
 		p.log.Info("listening", "door", string(l.door), "address", l.Addr().String())
 	}
@@ -161,13 +161,8 @@ func (p *App) shutdown() error {
 }
 
 func (p *App) Close() {
-	for _, l := range p.listeners {
-		_ = l.Close()
-	}
-	if p.adminOn != nil {
-		_ = p.adminOn.Close()
-	}
-	p.removeOperatorToken()
+	p.listeners.close()
+	p.operator.remove()
 	p.retired.Wait()
 	if a := p.current.Load(); a != nil {
 		a.close()

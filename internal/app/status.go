@@ -21,9 +21,9 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// knowsIntegration says whether the configuration in force names an integration.
-func (p *App) knowsIntegration(name string) bool {
-	for _, in := range p.holder.Current().Integrations {
+// knowsIntegration says whether the configuration names an integration.
+func knowsIntegration(cfg *config.Config, name string) bool {
+	for _, in := range cfg.Integrations {
 		if in.Name == name {
 			return true
 		}
@@ -35,18 +35,15 @@ func (p *App) knowsIntegration(name string) bool {
 func (p *App) newAdmin(cfg *config.Config) *http.Server {
 	handler := admin.NewHandler(admin.Config{
 		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady,
-		Reload: p.Reload, Retry: p.retry, ConsentPath: consentPath(cfg), Status: p.Status,
+		Reload: p.Reload, Retry: p.current.retry, ConsentPath: consentPath(cfg), Status: p.Status,
 		OnPanic: func() { p.metrics.RecordPanic(call.PanicOperations) },
-		Auth:    p.adminLogin, Token: p.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
+		Auth:    p.current.adminLogin, Token: p.operator.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
 	})
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 }
-
-// retry lets a person's repair at DocuSign be seen with the next call.
-func (p *App) retry() { p.current.Load().oauth.ForgetErrors() }
 
 // consentPath is where browsers come back from DocuSign, if that is this listener.
 func consentPath(cfg *config.Config) string {
@@ -66,14 +63,6 @@ func adminHosts(cfg *config.Config) []string {
 		names = append(names, host)
 	}
 	return names
-}
-
-// adminLogin gives the check of logins that the configuration in force asks for.
-func (p *App) adminLogin() admin.Verify {
-	if l := p.current.Load().adminLogins; l != nil {
-		return l.Verify
-	}
-	return nil
 }
 
 // isReady says whether calls are taken.
@@ -134,7 +123,7 @@ func (p *App) listenerStatus(cfg *config.Config) []admin.Listener {
 	if cfg.Interception != nil {
 		tls = cfg.Interception.TLS
 	}
-	for _, l := range p.listeners {
+	for _, l := range p.doors {
 		name := "proxy"
 		if l.door == call.DoorHosts {
 			name = "hosts"
@@ -227,7 +216,7 @@ func (p *App) securityStatus(cfg *config.Config) admin.Security {
 		s.UpstreamProxy = u.Authority()
 	}
 	for _, i := range p.store.List() {
-		if !p.refused(i.Owner) {
+		if !p.current.refused(i.Owner) {
 			s.Issued = append(s.Issued, adminIssued(i))
 		}
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"log/slog"
 	"net/netip"
 	"net/url"
 
@@ -99,16 +100,16 @@ func (i issuer) Voucher(o translate.TokenOwner, fingerprint [32]byte) (string, e
 }
 
 // takeOver lets the passwords in force vouch for what earlier versions issued, which did not keep what vouched for it.
-func (p *App) takeOver(a *assembled) {
-	err := p.store.TakeOver(func(o store.TokenOwner) (string, error) {
+func takeOver(s *store.Store, log *slog.Logger, a *assembled) {
+	err := s.TakeOver(func(o store.TokenOwner) (string, error) {
 		fingerprint, ok := a.state.Translator.InForce(o.Integration, o.Authenticator)
 		if !ok {
 			return "", nil
 		}
-		return p.store.Voucher(o, fingerprint)
+		return s.Voucher(o, fingerprint)
 	})
 	if err != nil {
-		p.log.Error("tokens issued by an earlier version are refused", "error", err,
+		log.Error("tokens issued by an earlier version are refused", "error", err,
 			"next_step", "check that the proxy may write the state file and the key file beside it, then restart")
 	}
 }
