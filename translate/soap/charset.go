@@ -94,6 +94,34 @@ func (c encoding) appendReferring(dst []byte, r rune) []byte {
 	return fmt.Appendf(dst, "&#%d;", r)
 }
 
+// escape writes value as character data.
+func (c encoding) escape(value string) ([]byte, error) {
+	out := make([]byte, 0, len(value)+16)
+	for i, r := range value {
+		if r == utf8.RuneError {
+			if _, n := utf8.DecodeRuneInString(value[i:]); n <= 1 {
+				return nil, refuse(KindValue, 0, "the new text is not UTF-8")
+			}
+		}
+		if !isChar(r) {
+			return nil, refuse(KindValue, 0, "the new text has a character that XML forbids")
+		}
+		switch r {
+		case '<':
+			out = append(out, "&lt;"...)
+		case '>':
+			out = append(out, "&gt;"...)
+		case '&':
+			out = append(out, "&amp;"...)
+		case '\r':
+			out = append(out, "&#13;"...)
+		default:
+			out = c.appendReferring(out, r)
+		}
+	}
+	return out, nil
+}
+
 // isChar reports whether XML 1.0 (§2.2) allows r in a document.
 func isChar(r rune) bool {
 	switch {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/secret"
 )
@@ -67,15 +66,16 @@ func (m *Message) InsertToken(username string, password secret.Text) error {
 	if err := m.editable(m.Token == nil); err != nil {
 		return err
 	}
-	name, err := m.escape(username)
+	name, err := m.s.enc.escape(username)
 	if err != nil {
 		return err
 	}
-	secret, err := m.escape(password.Reveal())
+	secret, err := m.s.enc.escape(password.Reveal())
 	if err != nil {
 		return err
 	}
-	token := `<wsse:UsernameToken xmlns:wsse="` + namespaceWSSE + `"><wsse:Username>` + string(name) + `</wsse:Username>` +
+	token := `<wsse:UsernameToken xmlns:wsse="` + namespaceWSSE + `">` +
+		`<wsse:Username>` + string(name) + `</wsse:Username>` +
 		`<wsse:Password Type="` + passwordText + `">` + string(secret) + `</wsse:Password></wsse:UsernameToken>`
 	if m.HasSecurity {
 		return m.insertIn(&m.securityOpen, []byte(token))
@@ -119,7 +119,7 @@ func (m *Message) setText(f *field, value string) error {
 	if err := m.editable(f.present); err != nil {
 		return err
 	}
-	escaped, err := m.escape(value)
+	escaped, err := m.s.enc.escape(value)
 	if err != nil {
 		return err
 	}
@@ -137,41 +137,10 @@ func (m *Message) fill(f *field, content []byte) error {
 	return m.replace(span{f.open - 2, f.open}, append(replacement, '>'))
 }
 
-// escape writes value as character data in the encoding of the message.
-func (m *Message) escape(value string) ([]byte, error) {
-	out := make([]byte, 0, len(value)+16)
-	for i, r := range value {
-		if r == utf8.RuneError {
-			if _, n := utf8.DecodeRuneInString(value[i:]); n <= 1 {
-				return nil, refuse(KindValue, 0, "the new text is not UTF-8")
-			}
-		}
-		if !isChar(r) {
-			return nil, refuse(KindValue, 0, "the new text has a character that XML forbids")
-		}
-		out = m.appendEscaped(out, r)
-	}
-	return out, nil
-}
-
-func (m *Message) appendEscaped(out []byte, r rune) []byte {
-	switch r {
-	case '<':
-		return append(out, "&lt;"...)
-	case '>':
-		return append(out, "&gt;"...)
-	case '&':
-		return append(out, "&amp;"...)
-	case '\r':
-		return append(out, "&#13;"...)
-	}
-	return m.s.enc.appendReferring(out, r)
-}
-
 // replace notes an edit. It takes the place of edits of the same or a smaller range; a larger one already made is an
 // error.
 func (m *Message) replace(r span, text []byte) error {
-	if m.signed(span{r.start, max(r.end, r.start+1)}) {
+	if m.s.signed(span{r.start, max(r.end, r.start+1)}) {
 		return refuse(KindSigned, r.start, "a signature covers what would have to change")
 	}
 	for _, old := range m.edits {

@@ -1,6 +1,9 @@
 package soap
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Kind says why a message is refused. A Kind is itself an error, so errors.Is(err, KindDigest) works.
 type Kind uint8
@@ -74,4 +77,29 @@ func (e *Error) Unwrap() error { return e.Kind }
 
 func refuse(k Kind, offset int, detail string) *Error {
 	return &Error{Kind: k, Offset: int64(offset), Detail: detail}
+}
+
+// bailout is a panic that ends the reading of a message and carries the error to catch.
+type bailout struct{ err error }
+
+// catch is deferred where the reading of a message begins.
+func catch(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case bailout:
+		*err = r.err
+	default:
+		panic(r)
+	}
+}
+
+// fail refuses the message.
+func fail(k Kind, offset int, detail string) { panic(bailout{refuse(k, offset, detail)}) }
+
+// asRead wraps an error of the source; refusals pass as they are.
+func asRead(err error) error {
+	if _, ok := err.(*Error); ok {
+		return err
+	}
+	return fmt.Errorf("soap: read the message: %w", err)
 }

@@ -53,9 +53,9 @@ func (s *scanner) fromDeclaration() encoding {
 }
 
 // mark looks at the first four bytes. Without a byte order mark it still tells UTF-16 by a first "<".
-func (s *scanner) mark() (c encoding, marked bool) {
-	s.more(3)
-	b := s.buf[:min(4, len(s.buf))]
+func (in *input) mark() (c encoding, marked bool) {
+	in.more(3)
+	b := in.buf[:min(4, len(in.buf))]
 	switch string(b) {
 	case "\xff\xfe\x00\x00", "\x00\x00\xfe\xff", "<\x00\x00\x00", "\x00\x00\x00<":
 		fail(KindEncoding, 0, "UTF-32 is not supported")

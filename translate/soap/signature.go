@@ -78,15 +78,15 @@ func pointer(uri text, value string) reference {
 }
 
 // signed reports whether a signature covers a byte of r.
-func (m *Message) signed(r span) bool {
-	for i := range m.s.references {
-		ref := &m.s.references[i]
+func (s *scanner) signed(r span) bool {
+	for i := range s.references {
+		ref := &s.references[i]
 		if ref.all {
 			return true
 		}
-		for j := range m.s.marks {
-			at := &m.s.marks[j]
-			if at.start < r.end && (at.end == 0 || at.end > r.start) && bytes.Equal(m.s.bytes(at.id), m.s.bytes(ref.id)) {
+		for j := range s.marks {
+			at := &s.marks[j]
+			if at.start < r.end && (at.end == 0 || at.end > r.start) && bytes.Equal(s.bytes(at.id), s.bytes(ref.id)) {
 				return true
 			}
 		}

@@ -7,18 +7,18 @@ import (
 )
 
 // reference decodes the reference at i: one of the five entities or a character reference.
-func (s *scanner) reference(i int) (rune, int) {
+func (in *input) reference(i int) (rune, int) {
 	const longest = 16
 	end := i + 1
-	for ; s.at(end, "a reference") != ';'; end++ {
-		if b := s.buf[end]; end-i > longest || b != '#' && !isNameChar(rune(b)) {
+	for ; in.at(end, "a reference") != ';'; end++ {
+		if b := in.buf[end]; end-i > longest || b != '#' && !isNameChar(rune(b)) {
 			fail(KindIllFormed, i, "an ampersand that begins no reference")
 		}
 	}
-	r, ok := referenced(s.buf[i+1 : end])
+	r, ok := referenced(in.buf[i+1 : end])
 	switch {
 	case ok:
-	case s.buf[i+1] == '#' || end == i+1:
+	case in.buf[i+1] == '#' || end == i+1:
 		fail(KindIllFormed, i, "a character reference that names no character")
 	default:
 		fail(KindEntity, i, "a reference to an entity that XML does not define")
@@ -50,59 +50,59 @@ func referenced(name []byte) (rune, bool) {
 }
 
 // appendText decodes character data that the scanner has passed: references, line ends, encoding.
-func (s *scanner) appendText(dst []byte, r span, ev event) []byte {
+func (in *input) appendText(dst []byte, r span, ev event) []byte {
 	for i := r.start; i < r.end; {
-		b := s.buf[i]
+		b := in.buf[i]
 		switch {
 		case b == '&' && ev == evText:
-			c, n := s.reference(i)
+			c, n := in.reference(i)
 			dst = utf8.AppendRune(dst, c)
 			i += n
 		case b == '\r':
-			if i++; i >= r.end || s.buf[i] != '\n' {
+			if i++; i >= r.end || in.buf[i] != '\n' {
 				dst = append(dst, '\n')
 			}
 		default:
-			dst, i = s.appendChar(dst, i)
+			dst, i = in.appendChar(dst, i)
 		}
 	}
 	return dst
 }
 
 // appendAttribute decodes an attribute value that the scanner has passed.
-func (s *scanner) appendAttribute(dst []byte, r span) []byte {
+func (in *input) appendAttribute(dst []byte, r span) []byte {
 	for i := r.start; i < r.end; {
-		b := s.buf[i]
+		b := in.buf[i]
 		switch {
 		case b == '&':
-			c, n := s.reference(i)
+			c, n := in.reference(i)
 			dst = utf8.AppendRune(dst, c)
 			i += n
-		case b == '\r' && i+1 < r.end && s.buf[i+1] == '\n':
+		case b == '\r' && i+1 < r.end && in.buf[i+1] == '\n':
 			i++
 		case isSpace(b):
 			dst = append(dst, ' ')
 			i++
 		default:
-			dst, i = s.appendChar(dst, i)
+			dst, i = in.appendChar(dst, i)
 		}
 	}
 	return dst
 }
 
 // appendChar appends the character at i in UTF-8 and returns the offset after it.
-func (s *scanner) appendChar(dst []byte, i int) ([]byte, int) {
-	b := s.buf[i]
-	if b < 0x80 || s.enc == encUTF8 {
+func (in *input) appendChar(dst []byte, i int) ([]byte, int) {
+	b := in.buf[i]
+	if b < 0x80 || in.enc == encUTF8 {
 		return append(dst, b), i + 1
 	}
-	return utf8.AppendRune(dst, s.enc.decode(b)), i + 1
+	return utf8.AppendRune(dst, in.enc.decode(b)), i + 1
 }
 
 // appendRaw appends what is written in r, in UTF-8, with nothing resolved.
-func (s *scanner) appendRaw(dst []byte, r span) []byte {
+func (in *input) appendRaw(dst []byte, r span) []byte {
 	for i := r.start; i < r.end; {
-		dst, i = s.appendChar(dst, i)
+		dst, i = in.appendChar(dst, i)
 	}
 	return dst
 }

@@ -70,7 +70,7 @@ func (w *walk) run() {
 			w.ended = true
 		}
 	}
-	if w.m.Token != nil && w.m.signed(w.m.tokenRange) {
+	if w.m.Token != nil && w.s.signed(w.m.tokenRange) {
 		w.refuse(KindSigned, w.m.tokenRange.start, "a signature covers the UsernameToken, or is made with it: "+
 			"the credential cannot be changed without breaking it")
 	}

@@ -11,7 +11,8 @@ import (
 // or in UTF-16, is an *Error.
 func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err error) {
 	defer catch(&err)
-	s := &scanner{buf: src, srcErr: io.EOF, limit: len(src), max: len(src)}
+	s := new(scanner)
+	s.input = input{buf: src, srcErr: io.EOF, limit: len(src), max: len(src)}
 	s.prolog("")
 	if s.raw != nil {
 		return nil, refuse(KindEncoding, 0, "a WSDL in UTF-16 is not rewritten")
@@ -29,7 +30,7 @@ func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err err
 		old := string(s.bytes(s.value(a)))
 		if changed := rewrite(old); changed != old {
 			out = append(out, src[copied:a.value.start]...)
-			out = s.appendQuoted(out, changed)
+			out = s.enc.appendQuoted(out, changed)
 			copied = a.value.end
 		}
 	}
@@ -59,7 +60,7 @@ func (s *scanner) addressOf(el *element) *attribute {
 }
 
 // appendQuoted writes value so that it fits between quotes of either kind.
-func (s *scanner) appendQuoted(out []byte, value string) []byte {
+func (c encoding) appendQuoted(out []byte, value string) []byte {
 	for _, r := range value {
 		switch r {
 		case '&':
@@ -71,7 +72,7 @@ func (s *scanner) appendQuoted(out []byte, value string) []byte {
 		case '\'':
 			out = append(out, "&apos;"...)
 		default:
-			out = s.enc.appendReferring(out, r)
+			out = c.appendReferring(out, r)
 		}
 	}
 	return out
