@@ -73,7 +73,8 @@ func checkCapturedForm(t *testing.T, body []byte) legacy.Scheme {
 }
 
 func checkCaptured(t *testing.T, c legacy.Credential) {
-	if c.Username != "legacy.user@example.com" || c.IntegratorKey != "TEST-0a1b2c3d-1111-2222-3333-444455556666" || c.OnBehalfOf != "" {
+	if c.Username != "legacy.user@example.com" || c.IntegratorKey != "TEST-0a1b2c3d-1111-2222-3333-444455556666" ||
+		c.OnBehalfOf != "" {
 		t.Errorf("got %+v", c)
 	}
 	if p := reveal(c.Passwords); slices.Index(p, "p@ss<w&rd>é1") != 0 {

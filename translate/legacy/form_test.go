@@ -24,17 +24,23 @@ func TestParseTokenForm(t *testing.T) {
 			[]string{"password|k|anna@example.com|p&w+|api", "password|k|anna%40example.com|p%26w%2B|api"}},
 		{"nothing to decode gives one reading", "grant_type=password&client_id=k&username=anna&password=pw&scope=api",
 			[]string{"password|k|anna|pw|api"}},
-		{"a plus that was not encoded", "grant_type=password&client_id=k&username=anna+x@example.com&password=p+w&scope=api",
+		{"a plus that was not encoded",
+			"grant_type=password&client_id=k&username=anna+x@example.com&password=p+w&scope=api",
 			[]string{"password|k|anna x@example.com|p w|api", "password|k|anna+x@example.com|p+w|api"}},
-		{"an ampersand that was not encoded", "grant_type=password&client_id=k&username=anna%40example.com&password=p&w=x&scope=api",
-			[]string{"password|k|anna@example.com|p|api", "password|k|anna@example.com|p&w=x|api", "password|k|anna%40example.com|p&w=x|api"}},
-		{"a percent sign that was not encoded", "grant_type=password&client_id=k&username=anna&password=100%&scope=api",
+		{"an ampersand that was not encoded",
+			"grant_type=password&client_id=k&username=anna%40example.com&password=p&w=x&scope=api",
+			[]string{"password|k|anna@example.com|p|api", "password|k|anna@example.com|p&w=x|api",
+				"password|k|anna%40example.com|p&w=x|api"}},
+		{"a percent sign that was not encoded",
+			"grant_type=password&client_id=k&username=anna&password=100%&scope=api",
 			[]string{"password|k|anna|100%|api"}},
-		{"a percent sign that happens to be an escape", "grant_type=password&client_id=k&username=anna&password=p%41&scope=api",
+		{"a percent sign that happens to be an escape",
+			"grant_type=password&client_id=k&username=anna&password=p%41&scope=api",
 			[]string{"password|k|anna|pA|api", "password|k|anna|p%41|api"}},
 		{"all of it", "client_id=k&password=+&%zz=&x&username=a&scope=",
 			[]string{"|k|a|+|", "|k|a|+&%zz=&x|"}},
-		{"names in another case and unknown fields", "Grant_Type=password&CLIENT_ID=k&UserName=anna&Password=pw&client_secret=s",
+		{"names in another case and unknown fields",
+			"Grant_Type=password&CLIENT_ID=k&UserName=anna&Password=pw&client_secret=s",
 			[]string{"password|k|anna|pw|", "password|k|anna|pw&client_secret=s|"}},
 		{"the second step of acting for somebody", "grant_type=password&client_id=k&username=anna&scope=api",
 			[]string{"password|k|anna||api"}},
@@ -81,12 +87,15 @@ func TestParseTokenFormRefuses(t *testing.T) {
 }
 
 func TestTokenFormCredential(t *testing.T) {
-	f := legacy.TokenForm{ClientID: " " + key1, Username: "[zo\xeb@example.com]svc@example.com", Password: secret.New(" p\xe9")}
+	f := legacy.TokenForm{
+		ClientID: " " + key1, Username: "[zo\xeb@example.com]svc@example.com", Password: secret.New(" p\xe9"),
+	}
 	got, err := f.Credential(isKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Scheme != legacy.PasswordGrant || got.IntegratorKey != key1 || got.Username != svc || got.OnBehalfOf != "zoë@example.com" {
+	if got.Scheme != legacy.PasswordGrant || got.IntegratorKey != key1 || got.Username != svc ||
+		got.OnBehalfOf != "zoë@example.com" {
 		t.Errorf("got %+v", got)
 	}
 	if want := " pé| p\xe9"; strings.Join(reveal(got.Passwords), "|") != want {
@@ -118,7 +127,9 @@ func TestParseRevokeForm(t *testing.T) {
 }
 
 func FuzzParseTokenForm(f *testing.F) {
-	f.Add("grant_type=password&client_id=k&username=a+b%40c&password=p&w%&scope=api", "password", key1, anna, "p&w+%", "api")
+	f.Add(
+		"grant_type=password&client_id=k&username=a+b%40c&password=p&w%&scope=api", "password", key1, anna, "p&w+%", "api",
+	)
 	f.Add("username=a&%75sername=a&&=&password", "", "", "\xe9", "\r\n\x00", " ")
 	f.Fuzz(func(t *testing.T, body, grant, client, username, password, scope string) {
 		readings, err := legacy.ParseTokenForm([]byte(body))
@@ -131,7 +142,9 @@ func FuzzParseTokenForm(f *testing.F) {
 				t.Errorf("credential %+v", c)
 			}
 		}
-		proper := url.Values{"grant_type": {grant}, "client_id": {client}, "username": {username}, "password": {password}, "scope": {scope}}.Encode()
+		proper := url.Values{
+			"grant_type": {grant}, "client_id": {client}, "username": {username}, "password": {password}, "scope": {scope},
+		}.Encode()
 		if len(proper) > 16<<10 {
 			return
 		}
@@ -146,7 +159,8 @@ func FuzzParseTokenForm(f *testing.F) {
 }
 
 func BenchmarkParseTokenForm(b *testing.B) {
-	body := []byte("grant_type=password&client_id=" + key1 + "&username=legacy.user%40example.com&password=p%40ss%3Cw%26rd%3E%C3%A91&scope=api")
+	body := []byte("grant_type=password&client_id=" + key1 +
+		"&username=legacy.user%40example.com&password=p%40ss%3Cw%26rd%3E%C3%A91&scope=api")
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := legacy.ParseTokenForm(body); err != nil {
@@ -157,9 +171,12 @@ func BenchmarkParseTokenForm(b *testing.B) {
 
 func TestFormHasPassword(t *testing.T) {
 	for text, want := range map[string]bool{
-		"": false, "a=b&c=d": false, "password=": false, "api_password=true": false, "search_text=password": false, "password": false,
-		"password=x": true, "a=b&Password=x": true, "a=b;PASSWORD=x": true, "p%61ssword=x": true, "+password+=x": true, "%zz&password=x": true,
-		"X-DocuSign-Authentication=%7B": true, `{"a":"b"}`: false, `{"a":{"password":"x"}}`: false, ` {"Password":"x"}`: true, `{"password":""}`: false, `{"a&password=x`: true,
+		"": false, "a=b&c=d": false, "password=": false, "api_password=true": false, "search_text=password": false,
+		"password":   false,
+		"password=x": true, "a=b&Password=x": true, "a=b;PASSWORD=x": true, "p%61ssword=x": true, "+password+=x": true,
+		"%zz&password=x":                true,
+		"X-DocuSign-Authentication=%7B": true, `{"a":"b"}`: false, `{"a":{"password":"x"}}`: false, ` {"Password":"x"}`: true,
+		`{"password":""}`: false, `{"a&password=x`: true,
 	} {
 		if got := legacy.FormHasPassword(text); got != want {
 			t.Errorf("%q: %t, want %t", text, got, want)

@@ -47,23 +47,39 @@ func TestSplitUsername(t *testing.T) {
 		{"a name beside a key", anna, key1, head, legacy.Name{IntegratorKey: key1, Username: anna}},
 		{"a key in brackets", "[" + key1 + "]" + anna, "", ws, legacy.Name{IntegratorKey: key1, Username: anna}},
 		{"a key with a prefix", "[" + key2 + "]" + guid, "", body, legacy.Name{IntegratorKey: key2, Username: guid}},
-		{"blanks around brackets", " [ " + key1 + " ] [ " + anna + " ] " + svc + " ", "", ws, legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
-		{"a key and a principal", "[" + key1 + "][" + anna + "]" + svc, "", ws, legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
-		{"a principal before the key", "[" + anna + "][" + other + "]" + svc, "", ws, legacy.Name{IntegratorKey: other, Username: svc, OnBehalfOf: anna}},
-		{"two GUIDs of which the table knows neither", "[" + other + "][" + guid + "]" + svc, "", ws, legacy.Name{IntegratorKey: other, Username: svc, OnBehalfOf: guid}},
-		{"two GUIDs of which the table knows the second", "[" + guid + "][" + key1 + "]" + svc, "", ws, legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
-		{"two GUIDs of which the table knows the first", "[" + key1 + "][" + guid + "]" + svc, "", ws, legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
-		{"a principal beside a key", "[" + anna + "]" + svc, key1, head, legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
-		{"a principal that is a GUID beside a key", "[" + guid + "]" + svc, key1, head, legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
+		{"blanks around brackets", " [ " + key1 + " ] [ " + anna + " ] " + svc + " ", "", ws,
+			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
+		{"a key and a principal", "[" + key1 + "][" + anna + "]" + svc, "", ws,
+			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
+		{"a principal before the key", "[" + anna + "][" + other + "]" + svc, "", ws,
+			legacy.Name{IntegratorKey: other, Username: svc, OnBehalfOf: anna}},
+		{"two GUIDs of which the table knows neither", "[" + other + "][" + guid + "]" + svc, "", ws,
+			legacy.Name{IntegratorKey: other, Username: svc, OnBehalfOf: guid}},
+		{"two GUIDs of which the table knows the second", "[" + guid + "][" + key1 + "]" + svc, "", ws,
+			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
+		{"two GUIDs of which the table knows the first", "[" + key1 + "][" + guid + "]" + svc, "", ws,
+			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
+		{"a principal beside a key", "[" + anna + "]" + svc, key1, head,
+			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
+		{"a principal that is a GUID beside a key", "[" + guid + "]" + svc, key1, head,
+			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
 		{"a header without a key", "[" + key1 + "]" + svc, "", head, legacy.Name{IntegratorKey: key1, Username: svc}},
-		{"the key of the header once more", "[" + strings.ToUpper(key1) + "]" + svc, key1, grant, legacy.Name{IntegratorKey: key1, Username: svc}},
-		{"the key of the header once more, second", "[" + guid + "][" + other + "]" + svc, other, head, legacy.Name{IntegratorKey: other, Username: svc, OnBehalfOf: guid}},
-		{"an envelope has no key of its own", "[" + key1 + "]" + anna, key2, ws, legacy.Name{IntegratorKey: key1, Username: anna}},
-		{"an e-mail alone in brackets is no key", "[" + anna + "]" + svc, "", ws, legacy.Name{Username: svc, OnBehalfOf: anna}},
+		{"the key of the header once more", "[" + strings.ToUpper(key1) + "]" + svc, key1, grant,
+			legacy.Name{IntegratorKey: key1, Username: svc}},
+		{"the key of the header once more, second", "[" + guid + "][" + other + "]" + svc, other, head,
+			legacy.Name{IntegratorKey: other, Username: svc, OnBehalfOf: guid}},
+		{"an envelope has no key of its own", "[" + key1 + "]" + anna, key2, ws,
+			legacy.Name{IntegratorKey: key1, Username: anna}},
+		{"an e-mail alone in brackets is no key", "[" + anna + "]" + svc, "", ws,
+			legacy.Name{Username: svc, OnBehalfOf: anna}},
 		{"a key of unknown shape", "[OLDKEY]" + anna, "", body, legacy.Name{IntegratorKey: "OLDKEY", Username: anna}},
-		{"acting for oneself", "[" + key1 + "][Anna@Example.com]" + anna, "", ws, legacy.Name{IntegratorKey: key1, Username: anna}},
-		{"brackets that do not lead", "anna[1]@example.com", key1, head, legacy.Name{IntegratorKey: key1, Username: "anna[1]@example.com"}},
-		{"Latin-1", "[" + key1 + "]zo\xeb@example.com", "", ws, legacy.Name{IntegratorKey: key1, Username: "zoë@example.com"}},
+		{"acting for oneself", "[" + key1 + "][Anna@Example.com]" + anna, "", ws,
+			legacy.Name{IntegratorKey: key1, Username: anna}},
+		{"brackets that do not lead", "anna[1]@example.com", key1, head,
+			legacy.Name{IntegratorKey: key1, Username: "anna[1]@example.com"}},
+		{
+			"Latin-1", "[" + key1 + "]zo\xeb@example.com", "", ws, legacy.Name{IntegratorKey: key1, Username: "zoë@example.com"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := legacy.SplitUsername(c.scheme, c.username, c.own, isKey)
@@ -86,7 +102,8 @@ func TestSplitUsernameRefuses(t *testing.T) {
 		{"a control character in brackets", "[a\x7fb]" + anna, "", "a control character in Username"},
 		{"a control character of Latin-1", "a\x81b", "", "a control character in Username"},
 		{"a control character in the key", anna, "a\tb", "a control character in IntegratorKey"},
-		{"another key in two brackets", "[" + guid + "][" + anna + "]" + svc, key1, "two different integrator keys: IntegratorKey and the bracket in Username"},
+		{"another key in two brackets", "[" + guid + "][" + anna + "]" + svc, key1,
+			"two different integrator keys: IntegratorKey and the bracket in Username"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := legacy.SplitUsername(legacy.HeaderJSON, c.username, c.own, isKey)
@@ -139,7 +156,10 @@ func TestScheme(t *testing.T) {
 	for _, s := range legacy.Schemes() {
 		labels[s.String()] = s.Legacy()
 	}
-	want := map[string]bool{"none": false, "header_json": true, "header_xml": true, "ws_security": true, "soap_body": true, "password_grant": true, "legacy_bearer": true, "oauth_bearer": false}
+	want := map[string]bool{
+		"none": false, "header_json": true, "header_xml": true, "ws_security": true,
+		"soap_body": true, "password_grant": true, "legacy_bearer": true, "oauth_bearer": false,
+	}
 	for label, isLegacy := range want {
 		if got, ok := labels[label]; !ok || got != isLegacy {
 			t.Errorf("%s: %v, %v", label, got, ok)
@@ -177,7 +197,9 @@ func FuzzSplitUsername(f *testing.F) {
 			want.OnBehalfOf = ""
 		}
 		onlyKey := func(s string) bool { return s == key }
-		if got, err := legacy.SplitUsername(legacy.WSSecurity, "["+key+"]["+principal+"]"+authenticator, "", onlyKey); err != nil || got != want {
+		if got, err := legacy.SplitUsername(
+			legacy.WSSecurity, "["+key+"]["+principal+"]"+authenticator, "", onlyKey,
+		); err != nil || got != want {
 			t.Errorf("got %+v, %v, not %+v", got, err, want)
 		}
 	})

@@ -21,7 +21,8 @@ type oracle struct {
 	operation          xml.Name
 	tokens             int
 	username, password string
-	stream             []string // the tokens, without a UsernameToken in its place and a Security header that held only that
+	// stream is the tokens, without a UsernameToken in its place and a Security header that held only that.
+	stream []string
 }
 
 // decoderFor reads the single-byte encodings as package soap does.
@@ -193,8 +194,11 @@ func FuzzEnvelope(f *testing.F) {
 		}
 	}
 	for _, s := range []string{
-		security(token), security(token + token), envelope("", ""), password("a&b"), password("<![CDATA[x]]>&#xD;\r\n"), security("<o:Timestamp/>" + token),
-		`<?xml version="1.0" encoding="latin1"?>` + password("\xe9"), envelope("<o:Security>"+token+signature(`<d:Reference URI="#T"/>`)+"</o:Security>", "<x/>"),
+		security(token), security(token +
+			token), envelope("", ""), password("a&b"), password("<![CDATA[x]]>&#xD;\r\n"), security("<o:Timestamp/>" + token),
+		`<?xml version="1.0" encoding="latin1"?>` + password("\xe9"), envelope(
+			"<o:Security>"+token+signature(`<d:Reference URI="#T"/>`)+"</o:Security>", "<x/>",
+		),
 	} {
 		f.Add([]byte(s))
 	}
@@ -248,9 +252,13 @@ func agree(t *testing.T, e, slow *soap.Message, message []byte) {
 	}
 	after, good := consult(out)
 	if !good || after.tokens != 0 || joined(after.stream) != without(o.stream) {
-		t.Fatalf("after RemoveToken encoding/xml reads %v %d\n%s\ninstead of\n%s", good, after.tokens, joined(after.stream), without(o.stream))
+		t.Fatalf(
+			"after RemoveToken encoding/xml reads %v %d\n%s\ninstead of\n%s", good, after.tokens, joined(after.stream),
+			without(o.stream),
+		)
 	}
-	if after, good = consult(swapped); !good || e.Token.HasPassword && after.password != "n<&>ew" || after.username != o.username || after.tokens != 1 {
+	if after, good = consult(swapped); !good || e.Token.HasPassword && after.password != "n<&>ew" ||
+		after.username != o.username || after.tokens != 1 {
 		t.Fatalf("after SetPassword encoding/xml reads %v %q", good, after.password)
 	}
 }
@@ -260,14 +268,18 @@ func compare(t *testing.T, e *soap.Message, o oracle) {
 	// encoding/xml leaves out the normalisation of white space in attribute values (XML 1.0 §3.3.3).
 	blank := strings.NewReplacer("\n", " ", "\t", " ", "\r", " ")
 	namespace := blank.Replace(o.operation.Space)
-	if o.root != (xml.Name{Space: version, Local: "Envelope"}) || o.operation.Local != e.Operation.Local || namespace != blank.Replace(e.Operation.Namespace) {
+	if o.root != (xml.Name{
+		Space: version, Local: "Envelope",
+	}) || o.operation.Local != e.Operation.Local || namespace != blank.Replace(e.Operation.Namespace) {
 		t.Fatalf("encoding/xml reads %v and %v, this package %s and %v", o.root, o.operation, e.Version, e.Operation)
 	}
 	if (e.Token != nil) != (o.tokens == 1) || o.tokens > 1 {
 		t.Fatalf("encoding/xml reads %d tokens", o.tokens)
 	}
 	if e.Token != nil && (e.Token.Username != o.username || e.Token.Password.Reveal() != o.password) {
-		t.Fatalf("encoding/xml reads %q %q, this package %q %q", o.username, o.password, e.Token.Username, e.Token.Password.Reveal())
+		t.Fatalf(
+			"encoding/xml reads %q %q, this package %q %q", o.username, o.password, e.Token.Username, e.Token.Password.Reveal(),
+		)
 	}
 }
 

@@ -40,7 +40,9 @@ func samples(t testing.TB) []sample {
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		all = append(all, sample{base(path), request.Header.Get("Content-Type"), request.Header.Get("Content-Encoding"), body})
+		all = append(
+			all, sample{base(path), request.Header.Get("Content-Type"), request.Header.Get("Content-Encoding"), body},
+		)
 	}
 	for _, path := range files(t, "testdata/shapes/*.xml") {
 		all = append(all, sample{base(path), "text/xml", "", load(t, path)})
@@ -49,7 +51,12 @@ func samples(t testing.TB) []sample {
 		"cxf-mtom":    `boundary="uuid:6a5f-1"; start="<root.message@cxf.apache.org>"; start-info="text/xml"`,
 		"second-root": `start="<r>"; boundary=b`,
 	} {
-		all = append(all, sample{name, `multipart/related; type="application/xop+xml"; ` + boundary, "", load(t, "testdata/shapes/"+name+".mime")})
+		all = append(
+			all,
+			sample{
+				name, `multipart/related; type="application/xop+xml"; ` + boundary, "", load(t, "testdata/shapes/"+name+".mime"),
+			},
+		)
 	}
 	return all
 }
@@ -117,7 +124,9 @@ func (s *stutter) Read(p []byte) (int, error) {
 
 func open(t testing.TB, s sample, chunk func(io.Reader) io.Reader) *soap.Message {
 	t.Helper()
-	m, err := soap.ReadMessage(s.contentType, s.contentEncoding, chunk(bytes.NewReader(s.body)), soap.Options{Credential: s.credential()})
+	m, err := soap.ReadMessage(
+		s.contentType, s.contentEncoding, chunk(bytes.NewReader(s.body)), soap.Options{Credential: s.credential()},
+	)
 	if err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
@@ -158,13 +167,17 @@ func summary(m *soap.Message) []byte {
 	fmt.Fprintf(&b, "version %s\noperation {%s}%s\nencoding %s converted=%v\nsecurity=%v timestamp=%v to=%q\n",
 		m.Version, m.Operation.Namespace, m.Operation.Local, m.Encoding, m.Converted, m.HasSecurity, m.HasTimestamp, m.To)
 	if m.Token != nil {
-		fmt.Fprintf(&b, "token user=%q password=%q present=%v type=%q\n", m.Token.Username, m.Token.Password.Reveal(), m.Token.HasPassword, m.Token.PasswordType)
+		fmt.Fprintf(
+			&b, "token user=%q password=%q present=%v type=%q\n", m.Token.Username, m.Token.Password.Reveal(),
+			m.Token.HasPassword, m.Token.PasswordType,
+		)
 		for _, r := range m.Token.Readings() {
 			fmt.Fprintf(&b, "  reading %q\n", r.Reveal())
 		}
 	}
 	if c := m.Credential; c != nil {
-		fmt.Fprintf(&b, "body email=%q password=%q account=%q envelope=%q goto=%q return=%q base=%v suppress=%v\n", c.Email, c.Password.Reveal(),
+		fmt.Fprintf(&b, "body email=%q password=%q account=%q envelope=%q goto=%q return=%q base=%v suppress=%v\n",
+			c.Email, c.Password.Reveal(),
 			c.AccountID, c.EnvelopeID, c.GoToEnvelopeID, c.ReturnURL, c.ReturnBaseURL, c.SuppressNavigation)
 	}
 	return b.Bytes()

@@ -19,14 +19,20 @@ import (
 
 func TestTheEncodingFollowsMarkThenParameterThenDeclaration(t *testing.T) {
 	for name, c := range map[string]struct{ charset, prefix, text, want string }{
-		"nothing said means UTF-8":                              {"", "", "é", "é"},
-		"the declaration counts when there is nothing else":     {"", `<?xml version="1.0" encoding="ISO-8859-1"?>`, "\xe9", "é"},
-		"the parameter overrides the declaration":               {"iso-8859-1", `<?xml version="1.0" encoding="utf-8"?>`, "\xe9", "é"},
-		"a quoted parameter":                                    {`"UTF-8"`, `<?xml version="1.0" encoding="utf-16"?>`, "é", "é"},
-		"the mark overrides parameter and declaration":          {"iso-8859-1", "\ufeff" + `<?xml version="1.0" encoding="iso-8859-1"?>`, "é", "é"},
-		"windows-1252 has letters where ISO-8859-1 has none":    {"windows-1252", "", "\x80\x9c\xe9", "€œé"},
-		"US-ASCII with a character reference":                   {"us-ascii", "", "&#233;", "é"},
-		"a standalone declaration in single quotes with blanks": {"", "<?xml version = '1.0'  encoding='UTF-8' standalone='no' ?>\r\n", "é", "é"},
+		"nothing said means UTF-8":                          {"", "", "é", "é"},
+		"the declaration counts when there is nothing else": {"", `<?xml version="1.0" encoding="ISO-8859-1"?>`, "\xe9", "é"},
+		"the parameter overrides the declaration": {
+			"iso-8859-1", `<?xml version="1.0" encoding="utf-8"?>`, "\xe9", "é",
+		},
+		"a quoted parameter": {`"UTF-8"`, `<?xml version="1.0" encoding="utf-16"?>`, "é", "é"},
+		"the mark overrides parameter and declaration": {
+			"iso-8859-1", "\ufeff" + `<?xml version="1.0" encoding="iso-8859-1"?>`, "é", "é",
+		},
+		"windows-1252 has letters where ISO-8859-1 has none": {"windows-1252", "", "\x80\x9c\xe9", "€œé"},
+		"US-ASCII with a character reference":                {"us-ascii", "", "&#233;", "é"},
+		"a standalone declaration in single quotes with blanks": {
+			"", "<?xml version = '1.0'  encoding='UTF-8' standalone='no' ?>\r\n", "é", "é",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := soap.Read(strings.NewReader(c.prefix+password(c.text)), soap.Options{Charset: c.charset})
@@ -36,7 +42,9 @@ func TestTheEncodingFollowsMarkThenParameterThenDeclaration(t *testing.T) {
 			}
 		})
 	}
-	if _, err := soap.Read(strings.NewReader(security(token)), soap.Options{Charset: "ebcdic"}); !errors.Is(err, soap.KindEncoding) {
+	if _, err := soap.Read(
+		strings.NewReader(security(token)), soap.Options{Charset: "ebcdic"},
+	); !errors.Is(err, soap.KindEncoding) {
 		t.Errorf("an unknown parameter gives %v", err)
 	}
 }
@@ -73,7 +81,10 @@ func TestUTF16IsConvertedWholeOrRefused(t *testing.T) {
 func TestOnlyTheHeaderRegionCountsAgainstItsBound(t *testing.T) {
 	body := "<x>" + strings.Repeat("y", 100000) + "</x>"
 	for _, limit := range []int{1000, 4096, 20000} {
-		e, err := soap.Read(iotest.HalfReader(strings.NewReader(envelope("<o:Security>"+token+"</o:Security>", body))), soap.Options{MaxHeader: limit})
+		e, err := soap.Read(
+			iotest.HalfReader(strings.NewReader(envelope("<o:Security>"+token+"</o:Security>", body))),
+			soap.Options{MaxHeader: limit},
+		)
 		must(t, err)
 		must(t, e.RemoveToken())
 		if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != envelope("", body) {
@@ -109,7 +120,8 @@ func TestReadingsAreWhatTheClientMayHaveMeant(t *testing.T) {
 }
 
 func credential(operation, children string) string {
-	return `<s:Envelope xmlns:s="` + soap.NamespaceSOAP12 + `"><s:Body><` + operation + ` xmlns="` + namespaceCredential + `">` + children + `</` + operation + `></s:Body></s:Envelope>`
+	return `<s:Envelope xmlns:s="` + soap.NamespaceSOAP12 + `"><s:Body><` + operation + ` xmlns="` + namespaceCredential +
+		`">` + children + `</` + operation + `></s:Body></s:Envelope>`
 }
 
 func TestTheFourOperationsOfTheCredentialService(t *testing.T) {
@@ -118,23 +130,32 @@ func TestTheFourOperationsOfTheCredentialService(t *testing.T) {
 		children string
 		check    func(*soap.CredentialBody) bool
 	}{
-		"Login":                  {who + "<ReturnBaseUrl> 1 </ReturnBaseUrl>", func(c *soap.CredentialBody) bool { return c.ReturnBaseURL }},
-		"GetAuthenticationToken": {who + "<AccountID>a</AccountID><GoToEnvelopeID>g</GoToEnvelopeID>", func(c *soap.CredentialBody) bool { return c.AccountID == "a" && c.GoToEnvelopeID == "g" }},
-		"RequestSenderToken": {"<ReturnURL>http://x?a&amp;b</ReturnURL>" + who + "<EnvelopeID>e</EnvelopeID><AccountID/>", func(c *soap.CredentialBody) bool {
+		"Login": {who +
+			"<ReturnBaseUrl> 1 </ReturnBaseUrl>", func(c *soap.CredentialBody) bool { return c.ReturnBaseURL }},
+		"GetAuthenticationToken": {who +
+			"<AccountID>a</AccountID><GoToEnvelopeID>g</GoToEnvelopeID>",
+			func(c *soap.CredentialBody) bool { return c.AccountID == "a" && c.GoToEnvelopeID == "g" }},
+		"RequestSenderToken": {"<ReturnURL>http://x?a&amp;b</ReturnURL>" + who +
+			"<EnvelopeID>e</EnvelopeID><AccountID/>", func(c *soap.CredentialBody) bool {
 			return c.ReturnURL == "http://x?a&b" && c.EnvelopeID == "e" && c.AccountID == ""
 		}},
-		"RequestCorrectToken": {who + "<SuppressNavigation>true</SuppressNavigation><New>ignored</New>", func(c *soap.CredentialBody) bool { return c.SuppressNavigation }},
+		"RequestCorrectToken": {who +
+			"<SuppressNavigation>true</SuppressNavigation><New>ignored</New>",
+			func(c *soap.CredentialBody) bool { return c.SuppressNavigation }},
 	} {
 		message := credential(operation, c.children)
 		e, err := soap.Read(iotest.OneByteReader(strings.NewReader(message)), soap.Options{Credential: true})
 		must(t, err)
-		if b := e.Credential; e.Operation != (soap.Name{Namespace: namespaceCredential, Local: operation}) || b.Email != "[K]anna" || b.Password.Reveal() != "p" || !c.check(b) {
+		if b := e.Credential; e.Operation != (soap.Name{
+			Namespace: namespaceCredential, Local: operation,
+		}) || b.Email != "[K]anna" || b.Password.Reveal() != "p" || !c.check(b) {
 			t.Errorf("%s is read as %v, %+v", operation, e.Operation, b)
 		}
 		must(t, e.Credential.SetEmail("bob"))
 		must(t, e.Credential.SetPassword(secret.New("<q>")))
 		want := strings.Replace(strings.Replace(message, "[K]anna", "bob", 1), "<Password>p", "<Password>&lt;q&gt;", 1)
-		if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != want || int64(len(want)-len(message)) != e.Delta() {
+		if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != want ||
+			int64(len(want)-len(message)) != e.Delta() {
 			t.Errorf("%s becomes %s, %v", operation, out, err)
 		}
 	}
@@ -146,16 +167,24 @@ func TestACredentialBodyThatIsNotUnderstoodIsRefused(t *testing.T) {
 		message string
 		kind    soap.Kind
 	}{
-		"two passwords":                     {credential("Login", who+"<Password>x</Password>"), soap.KindAmbiguous},
-		"two operations":                    {strings.Replace(credential("Login", who), "</s:Body>", "<x/></s:Body>", 1), soap.KindAmbiguous},
-		"a password in another namespace":   {credential("Login", `<Password xmlns="">`+canary+`</Password>`), soap.KindMisplaced},
-		"a password deeper down":            {credential("Login", "<x>"+who+"</x>"), soap.KindMisplaced},
-		"a password after the Body":         {strings.Replace(credential("Login", ""), "</s:Body>", "</s:Body><x>"+who+"</x>", 1), soap.KindMisplaced},
+		"two passwords":  {credential("Login", who+"<Password>x</Password>"), soap.KindAmbiguous},
+		"two operations": {strings.Replace(credential("Login", who), "</s:Body>", "<x/></s:Body>", 1), soap.KindAmbiguous},
+		"a password in another namespace": {
+			credential("Login", `<Password xmlns="">`+canary+`</Password>`), soap.KindMisplaced,
+		},
+		"a password deeper down": {credential("Login", "<x>"+who+"</x>"), soap.KindMisplaced},
+		"a password after the Body": {
+			strings.Replace(credential("Login", ""), "</s:Body>", "</s:Body><x>"+who+"</x>", 1), soap.KindMisplaced,
+		},
 		"an element in the password":        {credential("Login", "<Password>"+canary+"<x/></Password>"), soap.KindToken},
 		"an unescaped ampersand at the end": {credential("Login", who+"<ReturnURL>?a&b</ReturnURL>"), soap.KindIllFormed},
-		"an end that is missing":            {strings.TrimSuffix(credential("Login", who), "</s:Envelope>"), soap.KindIllFormed},
-		"text after the envelope":           {credential("Login", who) + "x", soap.KindIllFormed},
-		"more than the bound":               {credential("Login", who+"<x>"+strings.Repeat("y", soap.DefaultMaxBody)+"</x>"), soap.KindTooLarge},
+		"an end that is missing": {
+			strings.TrimSuffix(credential("Login", who), "</s:Envelope>"), soap.KindIllFormed,
+		},
+		"text after the envelope": {credential("Login", who) + "x", soap.KindIllFormed},
+		"more than the bound": {
+			credential("Login", who+"<x>"+strings.Repeat("y", soap.DefaultMaxBody)+"</x>"), soap.KindTooLarge,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := soap.Read(strings.NewReader(c.message), soap.Options{Credential: true})
@@ -165,7 +194,10 @@ func TestACredentialBodyThatIsNotUnderstoodIsRefused(t *testing.T) {
 			refused(t, e, err, c.message)
 		})
 	}
-	e, err := soap.Read(strings.NewReader(`<s:Envelope xmlns:s="`+soap.NamespaceSOAP11+`"><s:Body/></s:Envelope>`), soap.Options{Credential: true})
+	e, err := soap.Read(
+		strings.NewReader(`<s:Envelope xmlns:s="`+soap.NamespaceSOAP11+`"><s:Body/></s:Envelope>`),
+		soap.Options{Credential: true},
+	)
 	if err != nil || e.Credential != nil {
 		t.Errorf("an empty Body gives %+v, %v", e, err)
 	}
@@ -173,23 +205,41 @@ func TestACredentialBodyThatIsNotUnderstoodIsRefused(t *testing.T) {
 
 func TestATimestampIsInsertedIntoAnAnswerThatHasNoSecurityHeader(t *testing.T) {
 	at := time.Date(2026, 11, 22, 11, 0, 0, 0, time.FixedZone("", 3600))
-	block := `<wsse:Security xmlns:wsse="` + wsse + `" xmlns:wsu="` + wsu + `"><wsu:Timestamp wsu:Id="Timestamp-0"><wsu:Created>2026-11-22T10:00:00.000Z</wsu:Created>` +
+	block := `<wsse:Security xmlns:wsse="` + wsse + `" xmlns:wsu="` + wsu +
+		`"><wsu:Timestamp wsu:Id="Timestamp-0"><wsu:Created>2026-11-22T10:00:00.000Z</wsu:Created>` +
 		`<wsu:Expires>2026-11-22T10:05:00.000Z</wsu:Expires></wsu:Timestamp></wsse:Security>`
 	long := strings.Repeat("JVBERi0x", 8<<10)
 	for name, c := range map[string]struct{ before, marker, after string }{
-		"no Header":                                        {`<?xml version="1.0"?><soap:Envelope xmlns:soap="` + soap.NamespaceSOAP11 + `">`, `<soap:Header>*</soap:Header>`, `<soap:Body><r>` + long + `</r></soap:Body></soap:Envelope>`},
-		"no Header, no prefix":                             {`<Envelope xmlns="` + soap.NamespaceSOAP12 + `"> `, `<Header>*</Header>`, `<Body/></Envelope>`},
-		"an empty Header":                                  {`<S:Envelope xmlns:S="` + soap.NamespaceSOAP11 + `"><S:Header>`, `*`, `</S:Header><S:Body/></S:Envelope>`},
-		"a Header with something in it":                    {`<S:Envelope xmlns:S="` + soap.NamespaceSOAP11 + `"><S:Header a=''>`, `*`, ` <x/></S:Header><S:Body/></S:Envelope>`},
-		"a Security header of its own":                     {`<S:Envelope xmlns:S="` + soap.NamespaceSOAP11 + `" xmlns:o="` + wsse + `"><S:Header>`, ``, `<o:Security/></S:Header><S:Body/></S:Envelope>`},
-		"a body this package would not take from a client": {`<S:Envelope xmlns:S="` + soap.NamespaceSOAP11 + `"><S:Header>`, `*`, `</S:Header><S:Body><x></S:Body>`},
+		"no Header": {
+			`<?xml version="1.0"?><soap:Envelope xmlns:soap="` + soap.NamespaceSOAP11 + `">`, `<soap:Header>*</soap:Header>`,
+			`<soap:Body><r>` + long + `</r></soap:Body></soap:Envelope>`,
+		},
+		"no Header, no prefix": {
+			`<Envelope xmlns="` + soap.NamespaceSOAP12 + `"> `, `<Header>*</Header>`, `<Body/></Envelope>`,
+		},
+		"an empty Header": {
+			`<S:Envelope xmlns:S="` + soap.NamespaceSOAP11 + `"><S:Header>`, `*`, `</S:Header><S:Body/></S:Envelope>`,
+		},
+		"a Header with something in it": {
+			`<S:Envelope xmlns:S="` + soap.NamespaceSOAP11 + `"><S:Header a=''>`, `*`, ` <x/></S:Header><S:Body/></S:Envelope>`,
+		},
+		"a Security header of its own": {
+			`<S:Envelope xmlns:S="` + soap.NamespaceSOAP11 + `" xmlns:o="` + wsse + `"><S:Header>`, ``,
+			`<o:Security/></S:Header><S:Body/></S:Envelope>`,
+		},
+		"a body this package would not take from a client": {
+			`<S:Envelope xmlns:S="` + soap.NamespaceSOAP11 + `"><S:Header>`, `*`, `</S:Header><S:Body><x></S:Body>`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			message := c.before + c.after
-			e, err := soap.InsertSecurityTimestamp(iotest.HalfReader(strings.NewReader(message)), at, at.Add(5*time.Minute), soap.Options{})
+			e, err := soap.InsertSecurityTimestamp(
+				iotest.HalfReader(strings.NewReader(message)), at, at.Add(5*time.Minute), soap.Options{},
+			)
 			must(t, err)
 			want := c.before + strings.Replace(c.marker, "*", block, 1) + c.after
-			if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != want || e.Delta() != int64(len(want)-len(message)) {
+			if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != want ||
+				e.Delta() != int64(len(want)-len(message)) {
 				t.Errorf("got %s, %v", out, err)
 			}
 		})
@@ -197,7 +247,8 @@ func TestATimestampIsInsertedIntoAnAnswerThatHasNoSecurityHeader(t *testing.T) {
 	self := `<S:Envelope xmlns:S="` + soap.NamespaceSOAP11 + `"><S:Header /><S:Body/></S:Envelope>`
 	e, err := soap.InsertSecurityTimestamp(strings.NewReader(self), at, at.Add(5*time.Minute), soap.Options{})
 	must(t, err)
-	if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != strings.Replace(self, "<S:Header />", "<S:Header >"+block+"</S:Header>", 1) {
+	if out, err := io.ReadAll(e.Reader()); err != nil ||
+		string(out) != strings.Replace(self, "<S:Header />", "<S:Header >"+block+"</S:Header>", 1) {
 		t.Errorf("got %s, %v", out, err)
 	}
 	e, err = soap.InsertSecurityTimestamp(strings.NewReader("<html>x"), at, at, soap.Options{})
@@ -211,16 +262,29 @@ func TestATimestampIsInsertedIntoAnAnswerThatHasNoSecurityHeader(t *testing.T) {
 
 func TestATokenIsInsertedWhereSecurityIs(t *testing.T) {
 	const wsse = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-	inserted := `<wsse:UsernameToken xmlns:wsse="` + wsse + `"><wsse:Username>[k]a&amp;b</wsse:Username><wsse:Password Type="` +
-		`http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText">&lt;p&gt;</wsse:Password></wsse:UsernameToken>`
+	inserted := `<wsse:UsernameToken xmlns:wsse="` + wsse +
+		`"><wsse:Username>[k]a&amp;b</wsse:Username><wsse:Password Type="` +
+		`http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText">` +
+		`&lt;p&gt;</wsse:Password></wsse:UsernameToken>`
 	block := `<wsse:Security xmlns:wsse="` + wsse + `">` + inserted + `</wsse:Security>`
 	for name, c := range map[string]struct{ before, after string }{
-		"no Header":               {`<e:Envelope xmlns:e="` + soap.NamespaceSOAP11 + `"><e:Body/></e:Envelope>`, `<e:Header>` + block + `</e:Header><e:Body/>`},
-		"an empty Header":         {`<e:Envelope xmlns:e="` + soap.NamespaceSOAP12 + `"><e:Header/><e:Body/></e:Envelope>`, `<e:Header>` + block + `</e:Header><e:Body/>`},
-		"another block":           {envelope("<x/>", "<y/>"), block + "<x/>"},
-		"a Security header":       {envelope("<o:Security><x/></o:Security>", "<y/>"), "<o:Security>" + inserted + "<x/></o:Security>"},
-		"an empty Security":       {envelope("<o:Security/>", "<y/>"), "<o:Security>" + inserted + "</o:Security>"},
-		"a block of its own name": {envelope(`<a:Login xmlns:a="urn:a"><a:Password>x</a:Password></a:Login>`, "<y/>"), block + `<a:Login xmlns:a="urn:a"><a:Password>x</a:Password></a:Login>`},
+		"no Header": {
+			`<e:Envelope xmlns:e="` + soap.NamespaceSOAP11 + `"><e:Body/></e:Envelope>`,
+			`<e:Header>` + block + `</e:Header><e:Body/>`,
+		},
+		"an empty Header": {
+			`<e:Envelope xmlns:e="` + soap.NamespaceSOAP12 + `"><e:Header/><e:Body/></e:Envelope>`,
+			`<e:Header>` + block + `</e:Header><e:Body/>`,
+		},
+		"another block": {envelope("<x/>", "<y/>"), block + "<x/>"},
+		"a Security header": {
+			envelope("<o:Security><x/></o:Security>", "<y/>"), "<o:Security>" + inserted + "<x/></o:Security>",
+		},
+		"an empty Security": {envelope("<o:Security/>", "<y/>"), "<o:Security>" + inserted + "</o:Security>"},
+		"a block of its own name": {
+			envelope(`<a:Login xmlns:a="urn:a"><a:Password>x</a:Password></a:Login>`, "<y/>"),
+			block + `<a:Login xmlns:a="urn:a"><a:Password>x</a:Password></a:Login>`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := soap.Read(strings.NewReader(c.before), soap.Options{})
@@ -259,7 +323,9 @@ func TestAddressesInTheServicesWSDLsAreRewrittenAndNothingElse(t *testing.T) {
 			return strings.Replace(url, "https://demo.docusign.net", "http://127.0.0.1:8080", 1)
 		})
 		must(t, err)
-		want := bytes.ReplaceAll(src, []byte(`location="https://demo.docusign.net`), []byte(`location="http://127.0.0.1:8080`))
+		want := bytes.ReplaceAll(
+			src, []byte(`location="https://demo.docusign.net`), []byte(`location="http://127.0.0.1:8080`),
+		)
 		if !bytes.Equal(got, want) || bytes.Equal(got, src) || len(seen) != 2 {
 			t.Errorf("%s: addresses %q, changed wrongly", service.Path, seen)
 		}
@@ -267,17 +333,29 @@ func TestAddressesInTheServicesWSDLsAreRewrittenAndNothingElse(t *testing.T) {
 }
 
 func TestAddressesAreFoundByNamespace(t *testing.T) {
-	const soap11, soap12, http = "http://schemas.xmlsoap.org/wsdl/soap/", "http://schemas.xmlsoap.org/wsdl/soap12/", "http://schemas.xmlsoap.org/wsdl/http/"
-	src := `<?xml version='1.0' encoding='iso-8859-1'?><w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http://www.w3.org/2001/XMLSchema">` + "<!-- \xe9 <address location='U'/> -->" +
-		`<w:import namespace="U" location="U"/><s:import schemaLocation='U' location="U"/><s:include schemaLocation="U"/><s:redefine schemaLocation="U"/><s:element location="U"/>` +
-		`<address xmlns="` + soap11 + `" location='U?a&amp;b'/><x:address xmlns:x="` + soap12 + `" x:location="U" location="U" ></x:address><h:address xmlns:h="` + http + `" location="U"/><address location="U"/></w:definitions>`
+	const wsdl = "http://schemas.xmlsoap.org/wsdl/"
+	const soap11, soap12, http = wsdl + "soap/", wsdl + "soap12/", wsdl + "http/"
+	src := `<?xml version='1.0' encoding='iso-8859-1'?><w:definitions` +
+		` xmlns:w="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http://www.w3.org/2001/XMLSchema">` +
+		"<!-- \xe9 <address location='U'/> -->" +
+		`<w:import namespace="U" location="U"/><s:import schemaLocation='U' location="U"/><s:include schemaLocation="U"/>` +
+		`<s:redefine schemaLocation="U"/><s:element location="U"/>` +
+		`<address xmlns="` + soap11 + `" location='U?a&amp;b'/><x:address xmlns:x="` + soap12 +
+		`" x:location="U" location="U" ></x:address><h:address xmlns:h="` + http +
+		`" location="U"/><address location="U"/></w:definitions>`
 	got, err := soap.RewriteWSDL([]byte(src), func(url string) string { return strings.Replace(url, "U", `é"'<€`, 1) })
 	must(t, err)
 	const changed = "\xe9&quot;&apos;&lt;&#8364;"
 	want := src
-	for _, found := range []string{` location="U"/><s:import schemaLocation='U`, `"/><s:include schemaLocation="U`, `<s:redefine schemaLocation="U`, `location='U?a&amp;b`, ` location="U" >`, `xmlns:h="` + http + `" location="U`} {
-		replaced := strings.NewReplacer(`include schemaLocation="U`, `include schemaLocation="`+changed, ` location="U"/><s:import schemaLocation='U`, ` location="`+changed+`"/><s:import schemaLocation='`+changed,
-			`redefine schemaLocation="U`, `redefine schemaLocation="`+changed, `'U?a&amp;b`, `'`+changed+`?a&amp;b`, ` location="U" >`, ` location="`+changed+`" >`, `" location="U`, `" location="`+changed).Replace(found)
+	for _, found := range []string{
+		` location="U"/><s:import schemaLocation='U`, `"/><s:include schemaLocation="U`, `<s:redefine schemaLocation="U`,
+		`location='U?a&amp;b`, ` location="U" >`, `xmlns:h="` + http + `" location="U`,
+	} {
+		replaced := strings.NewReplacer(`include schemaLocation="U`, `include schemaLocation="`+changed, ` location="U"/>`+
+			`<s:import schemaLocation='U`, ` location="`+changed+`"/><s:import schemaLocation='`+changed,
+			`redefine schemaLocation="U`, `redefine schemaLocation="`+changed, `'U?a&amp;b`, `'`+changed+`?a&amp;b`,
+			` location="U" >`, ` location="`+changed+`" >`,
+			`" location="U`, `" location="`+changed).Replace(found)
 		want = strings.Replace(want, found, replaced, 1)
 	}
 	if string(got) != want {
@@ -310,15 +388,18 @@ func TestCompressedBodiesAreDecodedWithinBounds(t *testing.T) {
 	}
 	message := security(token)
 	for coding, body := range map[string][]byte{
-		"GZip": compressed(t, message, zip), "x-gzip": compressed(t, message, zip), "identity": []byte(message), "": []byte(message),
-		"deflate": compressed(t, message, func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }), " deflate ": compressed(t, message, raw),
+		"GZip": compressed(t, message, zip), "x-gzip": compressed(t, message, zip), "identity": []byte(message),
+		"":          []byte(message),
+		"deflate":   compressed(t, message, func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }),
+		" deflate ": compressed(t, message, raw),
 	} {
 		m, err := soap.ReadMessage("text/xml", coding, iotest.OneByteReader(bytes.NewReader(body)), soap.Options{})
 		if err != nil {
 			t.Errorf("%q: %v", coding, err)
 			continue
 		}
-		if out, err := io.ReadAll(m.Reader()); err != nil || string(out) != message || m.Decoded != (len(coding) > 0 && coding != "identity") {
+		if out, err := io.ReadAll(m.Reader()); err != nil || string(out) != message || m.Decoded != (len(coding) > 0 &&
+			coding != "identity") {
 			t.Errorf("%q: %s, %v, decoded=%v", coding, out, err, m.Decoded)
 		}
 	}
@@ -350,7 +431,9 @@ func TestCompressedBodiesAreDecodedWithinBounds(t *testing.T) {
 		t.Errorf("a body of unknown coding passes as %q, %v", out, failure)
 	}
 	broken := errors.New("broken")
-	if _, err := soap.ReadMessage("text/xml", "gzip", io.MultiReader(bytes.NewReader(zipped[:50]), iotest.ErrReader(broken)), soap.Options{}); !errors.Is(err, broken) {
+	if _, err := soap.ReadMessage(
+		"text/xml", "gzip", io.MultiReader(bytes.NewReader(zipped[:50]), iotest.ErrReader(broken)), soap.Options{},
+	); !errors.Is(err, broken) {
 		t.Errorf("a failing connection gives %v", err)
 	}
 }
@@ -362,23 +445,43 @@ func TestMultipartMessagesThatCannotBeEditedAreRefused(t *testing.T) {
 		contentType, body string
 		kind              soap.Kind
 	}{
-		"form data":                       {"multipart/form-data; boundary=b", part("Content-Type: text/xml"), soap.KindMultipart},
-		"no boundary":                     {"multipart/related", part("Content-Type: text/xml"), soap.KindMultipart},
-		"no part":                         {related, "--b--", soap.KindMultipart},
-		"a root part in base64":           {related, part("Content-Type: text/xml\r\nContent-Transfer-Encoding: base64"), soap.KindMultipart},
-		"a root part in quoted-printable": {related, part("Content-Type: text/xml\r\nContent-Transfer-Encoding: Quoted-Printable"), soap.KindMultipart},
-		"a root part that is no XML":      {related, part("Content-Type: application/pdf"), soap.KindMultipart},
-		"a root part without type":        {related, part("Content-ID: <a>"), soap.KindMultipart},
-		"a start that does not exist":     {related + `; start="<z>"`, part("Content-Type: text/xml\r\nContent-ID: <a>"), soap.KindMultipart},
-		"a header twice":                  {related, part("Content-Type: text/xml\r\nContent-type: text/xml"), soap.KindAmbiguous},
-		"a length that is none":           {related, part("Content-Type: text/xml\r\nContent-Length: -1"), soap.KindMultipart},
-		"a malformed header":              {related, part("Content-Type"), soap.KindMultipart},
-		"too many headers":                {related, part(strings.Repeat("a: b\r\n", 70) + "Content-Type: text/xml"), soap.KindTooComplex},
-		"a root part without end":         {related, strings.TrimSuffix(part("Content-Type: text/xml"), "\r\n--b--"), soap.KindMultipart},
-		"a root part too far in":          {related, strings.Repeat("x", soap.DefaultMaxHeader) + "\n" + part("Content-Type: text/xml"), soap.KindTooLarge},
-		"a root part in UTF-16":           {related, part("Content-Type: text/xml; charset=utf-16"), soap.KindIllFormed},
-		"an envelope in UTF-16":           {related, "--b\nContent-Type: text/xml\n\n\xff\xfe" + strings.ReplaceAll(strings.Join(strings.Split(security(token), ""), "\x00")+"\x00", "\x00\x00", "\x00") + "\n--b--", soap.KindEncoding},
-		"an envelope with a mistake":      {related, strings.Replace(part("Content-Type: text/xml"), "</o:Security>", "", 1), soap.KindIllFormed},
+		"form data":   {"multipart/form-data; boundary=b", part("Content-Type: text/xml"), soap.KindMultipart},
+		"no boundary": {"multipart/related", part("Content-Type: text/xml"), soap.KindMultipart},
+		"no part":     {related, "--b--", soap.KindMultipart},
+		"a root part in base64": {
+			related, part("Content-Type: text/xml\r\nContent-Transfer-Encoding: base64"), soap.KindMultipart,
+		},
+		"a root part in quoted-printable": {
+			related, part("Content-Type: text/xml\r\nContent-Transfer-Encoding: Quoted-Printable"), soap.KindMultipart,
+		},
+		"a root part that is no XML": {related, part("Content-Type: application/pdf"), soap.KindMultipart},
+		"a root part without type":   {related, part("Content-ID: <a>"), soap.KindMultipart},
+		"a start that does not exist": {
+			related + `; start="<z>"`, part("Content-Type: text/xml\r\nContent-ID: <a>"), soap.KindMultipart,
+		},
+		"a header twice":        {related, part("Content-Type: text/xml\r\nContent-type: text/xml"), soap.KindAmbiguous},
+		"a length that is none": {related, part("Content-Type: text/xml\r\nContent-Length: -1"), soap.KindMultipart},
+		"a malformed header":    {related, part("Content-Type"), soap.KindMultipart},
+		"too many headers": {
+			related, part(strings.Repeat("a: b\r\n", 70) + "Content-Type: text/xml"), soap.KindTooComplex,
+		},
+		"a root part without end": {
+			related, strings.TrimSuffix(part("Content-Type: text/xml"), "\r\n--b--"), soap.KindMultipart,
+		},
+		"a root part too far in": {
+			related, strings.Repeat("x", soap.DefaultMaxHeader) + "\n" + part("Content-Type: text/xml"), soap.KindTooLarge,
+		},
+		"a root part in UTF-16": {related, part("Content-Type: text/xml; charset=utf-16"), soap.KindIllFormed},
+		"an envelope in UTF-16": {
+			related,
+			"--b\nContent-Type: text/xml\n\n\xff\xfe" + strings.ReplaceAll(
+				strings.Join(strings.Split(security(token), ""), "\x00")+"\x00", "\x00\x00", "\x00",
+			) + "\n--b--",
+			soap.KindEncoding,
+		},
+		"an envelope with a mistake": {
+			related, strings.Replace(part("Content-Type: text/xml"), "</o:Security>", "", 1), soap.KindIllFormed,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := soap.ReadMessage(c.contentType, "", iotest.HalfReader(strings.NewReader(c.body)), soap.Options{})
@@ -403,7 +506,9 @@ func TestALongRootPartAndLongOtherPartsStream(t *testing.T) {
 	body := "<x>" + strings.ReplaceAll(long, "--b-", "--c-") + "</x>"
 	message := head + envelope("<o:Security>"+token+"</o:Security>", body) + tail
 	for way, chunk := range chunkings {
-		m, err := soap.ReadMessage(`multipart/related; boundary="b"; type="application/xop+xml"`, "", chunk(strings.NewReader(message)), soap.Options{})
+		m, err := soap.ReadMessage(
+			`multipart/related; boundary="b"; type="application/xop+xml"`, "", chunk(strings.NewReader(message)), soap.Options{},
+		)
 		must(t, err)
 		must(t, m.RemoveToken())
 		want := strings.Replace(head, "999", "784", 1) + envelope("", body) + tail
@@ -434,7 +539,11 @@ func TestEveryKindHasAText(t *testing.T) {
 
 // big is an envelope with a document of 30 MB.
 func big() []byte {
-	return []byte(envelope("<o:Security>"+token+"</o:Security>", `<CreateAndSendEnvelope xmlns="`+namespaceAPI+`"><PDFBytes>`+strings.Repeat("JVBERi0x", 30<<20/8)+"</PDFBytes></CreateAndSendEnvelope>"))
+	return []byte(envelope(
+		"<o:Security>"+token+"</o:Security>",
+		`<CreateAndSendEnvelope xmlns="`+namespaceAPI+`">`+
+			`<PDFBytes>`+strings.Repeat("JVBERi0x", 30<<20/8)+"</PDFBytes></CreateAndSendEnvelope>",
+	))
 }
 
 func BenchmarkEnvelope30MB(b *testing.B) {
@@ -461,7 +570,9 @@ func BenchmarkCopy30MB(b *testing.B) {
 	block := make([]byte, 32<<10)
 	b.SetBytes(int64(len(message)))
 	for b.Loop() {
-		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{bytes.NewReader(message)}, block); err != nil {
+		if _, err := io.CopyBuffer(
+			struct{ io.Writer }{io.Discard}, struct{ io.Reader }{bytes.NewReader(message)}, block,
+		); err != nil {
 			b.Fatal(err)
 		}
 	}
