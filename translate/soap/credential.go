@@ -44,11 +44,6 @@ type credentialWalk struct {
 	field field
 }
 
-func newCredentialWalk(w *walk, operation *element) *credentialWalk {
-	w.m.Credential = &CredentialBody{message: w.m}
-	return &credentialWalk{w: w, body: w.m.Credential, ns: operation.ns, uri: operation.uri}
-}
-
 // start is called for every element in Body after the start tag of the operation.
 func (c *credentialWalk) start(el *element, depth int) {
 	w := c.w

@@ -32,13 +32,7 @@ func (w *walk) closeMarks(depth int) {
 // point notes what el refers to: ds:Reference in a signature (PROTOCOL.md §4.6), or a key made from the token.
 func (w *walk) point(el *element) {
 	signs := w.s.is(el, nsDSig, "Reference")
-	var target *attribute
-	for i := range w.s.attrs {
-		a := &w.s.attrs[i]
-		if !a.namespace && a.ns == nsNone && a.prefix == 0 && string(w.s.slice(a.name)) == "URI" {
-			target = a
-		}
-	}
+	target := w.s.plainAttribute("URI")
 	if target == nil && !signs {
 		return
 	}

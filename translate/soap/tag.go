@@ -108,6 +108,16 @@ func (t *tagReader) attribute(i int) int {
 	return i + 1
 }
 
+// plainAttribute returns the attribute of that name without a prefix; nil = the tag has none.
+func (t *tagReader) plainAttribute(name string) *attribute {
+	for i := range t.attrs {
+		if a := &t.attrs[i]; a.prefix == 0 && string(t.slice(a.name)) == name {
+			return a
+		}
+	}
+	return nil
+}
+
 // value returns the decoded value of a. A decoded one stays in the arena as long as the scanner lives.
 func (t *tagReader) value(a *attribute) text {
 	if a.plain {

@@ -281,7 +281,8 @@ func (w *walk) bodyElement(el *element, depth int) {
 		w.refuse(KindMisplaced, el.start, "a WS-Security element in the Body")
 	}
 	if w.ended = !w.m.options.Credential; !w.ended {
-		w.credential = newCredentialWalk(w, el)
+		w.m.Credential = &CredentialBody{message: w.m}
+		w.credential = &credentialWalk{w: w, body: w.m.Credential, ns: el.ns, uri: el.uri}
 	}
 }
 

@@ -1,9 +1,6 @@
 package soap
 
-import (
-	"bytes"
-	"io"
-)
+import "io"
 
 // RewriteWSDL passes the addresses in src through rewrite, which gets and returns decoded URLs (PROTOCOL.md §4.1):
 // location of the SOAP and HTTP address elements and of wsdl:import, schemaLocation of xsd:import, include and
@@ -51,12 +48,7 @@ func (s *scanner) addressOf(el *element) *attribute {
 	default:
 		return nil
 	}
-	for i := range s.attrs {
-		if a := &s.attrs[i]; a.prefix == 0 && bytes.Equal(s.slice(a.name), []byte(want)) {
-			return a
-		}
-	}
-	return nil
+	return s.plainAttribute(want)
 }
 
 // appendQuoted writes value so that it fits between quotes of either kind.
