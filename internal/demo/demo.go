@@ -63,7 +63,7 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	if d.opened != nil {
 		d.opened(s)
 	}
-	p := newPage(d.Out, s.mask)
+	p := newPage(d.Out)
 	done, err := d.play(ctx, s, p)
 	if err != nil {
 		return err
@@ -92,11 +92,13 @@ func (d *Demo) play(ctx context.Context, s *setup, p *page) (report, error) {
 		p.opening()
 	}
 	done := report{OK: true, Next: NextSteps()}
+	n := newNarrator(s)
 	for i, run := range script() {
 		if err := ctx.Err(); err != nil {
 			return done, err
 		}
-		a := run(s)
+		var a step
+		run(n, &a)
 		a.mask(s.mask)
 		done.Steps = append(done.Steps, a)
 		done.OK = done.OK && len(a.Trouble) == 0
@@ -104,7 +106,7 @@ func (d *Demo) play(ctx context.Context, s *setup, p *page) (report, error) {
 			p.step(i+1, a)
 		}
 	}
-	done.Proof, done.Metrics, done.Trouble = s.sumUp(ctx)
+	done.Proof, done.Metrics, done.Trouble = n.sumUp(ctx)
 	done.OK = done.OK && len(done.Trouble) == 0
 	return done, ctx.Err()
 }

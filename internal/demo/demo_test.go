@@ -167,11 +167,11 @@ func TestDemoStaysUpUntilItIsTold(t *testing.T) {
 			t.Error(err)
 		}
 		own := s.address(call.DoorSidecar)
-		got, err := s.plain(request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, strings.TrimSpace(string(header))}, ""))
+		got, err := connection{address: own}.send(request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, strings.TrimSpace(string(header))}, ""))
 		if err != nil || got.status != http.StatusOK {
 			t.Errorf("status %d, %v", got.status, err)
 		}
-		for _, want := range []string{"cd " + s.dir, "http://" + own + "/restapi", "-x http://" + own, "--cacert ca.pem", "demo.docusign.net:443:" + s.address(call.DoorHosts), s.adminURL() + "/metrics"} {
+		for _, want := range []string{"cd " + s.dir, "http://" + own + "/restapi", "-x http://" + own, "--cacert ca.pem", "demo.docusign.net:443:" + s.address(call.DoorHosts), "http://" + s.program.AdminAddress() + "/metrics"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the commands to try lack %q", want)
 			}

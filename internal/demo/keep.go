@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+
+	"docusign-auth-proxy/internal/call"
 )
 
 // addresses are where the demo listens: anywhere, unless it stays up and people are to type the addresses.
@@ -46,7 +48,8 @@ func (d *Demo) stay(ctx context.Context, s *setup, p *page, notes []string) erro
 	for _, note := range notes {
 		p.line("  (%s)", note)
 	}
-	for _, line := range tryLines(s.dir, s.tryAddresses()) {
+	at := places{s.address(call.DoorSidecar), s.program.AdminAddress(), s.address(call.DoorHosts)}
+	for _, line := range tryLines(s.dir, at, s.sandbox.Addr()) {
 		p.line("  %s", line)
 	}
 	p.line("")

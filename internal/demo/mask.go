@@ -65,10 +65,9 @@ func (a *step) mask(m *masker) {
 	for i := range a.Excerpts {
 		a.Excerpts[i].Text = m.text(a.Excerpts[i].Text)
 	}
-	for i := range a.Notes {
-		a.Notes[i] = m.text(a.Notes[i])
-	}
-	for i := range a.Trouble {
-		a.Trouble[i] = m.text(a.Trouble[i])
+	for _, lines := range [][]string{a.Notes, a.Trouble} {
+		for i := range lines {
+			lines[i] = m.text(lines[i])
+		}
 	}
 }

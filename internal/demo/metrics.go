@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const metricsPrefix = "docusign_auth_proxy_"
@@ -33,13 +35,13 @@ type moved struct {
 
 // sumUp tells what DocuSign counted and which metrics moved. It waits until the last call has been recorded, which
 // happens after its answer.
-func (s *setup) sumUp(ctx context.Context) (proof, []moved, []string) {
-	c := s.sandbox.Counts()
-	p := proof{Calls: s.calls, Let: c.API + c.SOAP - s.asides, Grants: c.Grants, Legacy: c.Legacy.Total(),
-		Leaks: len(s.sandbox.Leaks())}
+func (n *narrator) sumUp(ctx context.Context) (proof, []moved, []string) {
+	c := n.sandbox.Counts()
+	p := proof{Calls: n.calls, Let: c.API + c.SOAP - n.asides, Grants: c.Grants, Legacy: c.Legacy.Total(),
+		Leaks: len(n.sandbox.Leaks())}
 	for _, refused := range []map[string]int{c.Refused, c.SOAPRefused, c.GrantErrors} {
-		for _, n := range refused {
-			p.Refused += n
+		for _, times := range refused {
+			p.Refused += times
 		}
 	}
 	var trouble []string
@@ -50,7 +52,7 @@ func (s *setup) sumUp(ctx context.Context) (proof, []moved, []string) {
 	if p.Grants != 1 {
 		trouble = append(trouble, fmt.Sprintf("%d tokens were asked for instead of 1", p.Grants))
 	}
-	metrics, err := s.settledCounters(ctx)
+	metrics, err := n.settledCounters(ctx)
 	if err != nil {
 		trouble = append(trouble, err.Error())
 	}
@@ -58,25 +60,25 @@ func (s *setup) sumUp(ctx context.Context) (proof, []moved, []string) {
 }
 
 // settledCounters waits until the metrics count all calls.
-func (s *setup) settledCounters(ctx context.Context) ([]moved, error) {
+func (n *narrator) settledCounters(ctx context.Context) ([]moved, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	for {
-		metrics, calls, err := s.counters()
-		if err != nil || calls >= s.calls {
+		metrics, calls, err := counters(n.program.Metrics())
+		if err != nil || calls >= n.calls {
 			return metrics, err
 		}
 		select {
 		case <-ctx.Done():
-			return metrics, fmt.Errorf("the metrics count %d calls, but %d were made", calls, s.calls)
+			return metrics, fmt.Errorf("the metrics count %d calls, but %d were made", calls, n.calls)
 		case <-time.After(time.Millisecond):
 		}
 	}
 }
 
 // counters reads the proxy's metrics, which began with the demo.
-func (s *setup) counters() (metrics []moved, calls int, err error) {
-	families, err := s.program.Metrics().Gather()
+func counters(from prometheus.Gatherer) (metrics []moved, calls int, err error) {
+	families, err := from.Gather()
 	for _, t := range told {
 		sums := map[string]float64{}
 		for _, family := range families {
@@ -104,8 +106,7 @@ func (s *setup) counters() (metrics []moved, calls int, err error) {
 			}
 		}
 		slices.SortFunc(one, func(a, b moved) int {
-			return cmp.Or(cmp.Compare(b.By, a.By),
-				strings.Compare(a.Name, b.Name))
+			return cmp.Or(cmp.Compare(b.By, a.By), strings.Compare(a.Name, b.Name))
 		})
 		metrics = append(metrics, one...)
 	}

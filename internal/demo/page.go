@@ -23,14 +23,11 @@ const (
 // page writes the demo as text.
 type page struct {
 	w       io.Writer
-	mask    *masker
 	colours bool
 	err     error // the first that occurred
 }
 
-func newPage(w io.Writer, m *masker) *page {
-	return &page{w: w, mask: m, colours: takesColours(w)}
-}
+func newPage(w io.Writer) *page { return &page{w: w, colours: takesColours(w)} }
 
 // takesColours is true for a terminal whose owner does not object (https://no-color.org).
 func takesColours(w io.Writer) bool {

@@ -80,7 +80,7 @@ func (c *Sandbox) serve(ctx context.Context, sb *sandbox.Sandbox, files sandboxF
 // wrote it.
 func (c *Sandbox) explain(sb *sandbox.Sandbox, files sandboxFiles, written bool) error {
 	path := files.path("proxy.yaml")
-	p := &page{w: c.Out, colours: takesColours(c.Out)}
+	p := newPage(c.Out)
 	p.line("%s", p.in(ansiBold, "DocuSign's stand-in listens on "+sb.Addr()+
 		" until Ctrl-C. It refuses and counts every legacy credential."))
 	cfg, err := config.Load(path)
@@ -110,8 +110,8 @@ func (c *Sandbox) explain(sb *sandbox.Sandbox, files sandboxFiles, written bool)
 	if err != nil {
 		return err
 	}
-	for _, line := range tryLines(absolute, tryAddresses{cfg.Listen.Proxy, cfg.Listen.Admin, cfg.Listen.Hosts,
-		sb.Addr()}) {
+	at := places{cfg.Listen.Proxy, cfg.Listen.Admin, cfg.Listen.Hosts}
+	for _, line := range tryLines(absolute, at, sb.Addr()) {
 		p.line("  %s", line)
 	}
 	p.line("")

@@ -99,8 +99,8 @@ func (s *servedSandbox) run() *app.App {
 // status makes a call with a legacy header through the proxy.
 func (s *servedSandbox) status(p *app.App, path, credential string) int {
 	s.t.Helper()
-	st := &setup{program: p}
-	got, err := st.plain(request11([]string{"GET " + path + " HTTP/1.1", "Host: " + st.address(call.DoorSidecar), credential}, ""))
+	own := p.Address(call.DoorSidecar)
+	got, err := connection{address: own}.send(request11([]string{"GET " + path + " HTTP/1.1", "Host: " + own, credential}, ""))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -7,27 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 
-	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 )
-
-// tryAddresses are what the commands to try need to know.
-type tryAddresses struct{ proxy, admin, hosts, sandbox string }
-
-func (s *setup) tryAddresses() tryAddresses {
-	return tryAddresses{
-		proxy: s.address(call.DoorSidecar), hosts: s.address(call.DoorHosts),
-		admin: strings.TrimPrefix(s.adminURL(), "http://"), sandbox: s.sandbox.Addr(),
-	}
-}
 
 // writeTryFiles writes what the commands to try send, so that no password stands on a command line.
 func writeTryFiles(dir string, w sandbox.Seed) error {
 	u := w.User("anna@example.com")
 	files := map[string]string{
 		"anna.header": legacyHeader(u, u.Password) + "\n",
-		"token.form": "grant_type=password&client_id=" + sandbox.LegacyKey + "&username=" + u.Email + "&password=" +
-			u.Password + "&scope=api",
+		"token.form":  passwordGrant(u),
 		"soap.header": "Content-Type: text/xml; charset=utf-8\nSOAPAction: " +
 			"\"http://www.docusign.net/API/3.0/CreateAndSendEnvelope\"\n",
 		"envelope.xml": oldEnvelope(u, createAndSend),
@@ -62,7 +50,7 @@ func logins(w sandbox.Seed) string {
 }
 
 // tryLines are commands that go through each door, to be pasted into a shell.
-func tryLines(dir string, at tryAddresses) []string {
+func tryLines(dir string, at places, docusign string) []string {
 	const login = "/restapi/v2/login_information"
 	curl := "curl -H @anna.header "
 	var lines []string
@@ -79,9 +67,9 @@ func tryLines(dir string, at tryAddresses) []string {
 	}
 	add("SOAP", "curl -H @soap.header --data-binary @envelope.xml http://%s/api/3.0/api.asmx", at.proxy)
 	add("the old oauth2/token", "curl -d @token.form http://%s/restapi/v2/oauth2/token", at.proxy)
-	if host, _, err := net.SplitHostPort(at.sandbox); err == nil && host != "" {
+	if host, _, err := net.SplitHostPort(docusign); err == nil && host != "" {
 		add("straight to DocuSign: refused", "%s--cacert sandbox-ca.pem --connect-to %s:443:%s https://%s%s", curl,
-			oldHost, at.sandbox, oldHost, login)
+			oldHost, docusign, oldHost, login)
 	}
 	return append(lines, "# status page and metrics", fmt.Sprintf("http://%s/  http://%s/metrics", at.admin, at.admin))
 }

@@ -11,52 +11,48 @@ import (
 const sameHeaders = "\n[headers as in 1, with the password]"
 
 // script is the demo in order. The first step is DocuSign without the proxy; all others go through it.
-func script() []func(*setup) step {
-	return []func(*setup) step{
-		(*setup).withoutProxy, (*setup).sidecar, (*setup).forwardProxy, (*setup).connect, (*setup).hostsFile,
-		(*setup).loginInformation, (*setup).soapEnvelope, (*setup).legacyToken, (*setup).wrongLogin,
+func script() []func(*narrator, *step) {
+	return []func(*narrator, *step){
+		(*narrator).withoutProxy, (*narrator).baseURL, (*narrator).forwardProxy, (*narrator).connect,
+		(*narrator).hostsFile, (*narrator).loginInformation, (*narrator).soapEnvelope, (*narrator).legacyToken,
+		(*narrator).wrongLogin,
 	}
 }
 
 // withoutProxy is the operator's situation.
-func (s *setup) withoutProxy() step {
-	a := step{Title: "Today: the old program calls DocuSign itself"}
-	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
-	got, err := s.straight(oldHost, request)
+func (n *narrator) withoutProxy(a *step) {
+	a.Title = "Today: the old program calls DocuSign itself"
+	request := listEnvelopes("", oldHost, n.login())
+	got, err := n.straight(oldHost, request)
 	a.show("program sends", head(request))
 	if a.failed(err) {
-		return a
+		return
 	}
 	a.show("DocuSign answers", answered(got, 8))
 	a.status(got, http.StatusUnauthorized, "refused, although the password is right")
-	s.first = got.body
+	n.refusal = got.body
 	// From here on nothing legacy may arrive, so the stand-in starts counting afresh.
-	s.sandbox.ResetCounts()
-	return a
+	n.sandbox.ResetCounts()
 }
 
-func (s *setup) sidecar() step {
-	own := s.address(call.DoorSidecar)
-	a := step{Title: "Sidecar: the same call, with the program's base URL set to http://" + own}
-	mark := s.mark()
-	request := s.listEnvelopes("", own, legacyHeader(s.anna(), s.anna().Password))
-	got, err := s.plain(request)
+func (n *narrator) baseURL(a *step) {
+	a.Title = "Sidecar: the same call, with the program's base URL set to http://" + n.sidecar
+	request := listEnvelopes("", n.sidecar, n.login())
+	got, err := n.plain(request)
 	a.show("program sends", head(request))
 	if a.failed(err) {
-		return a
+		return
 	}
-	r := s.translated(&a, mark)
-	a.show("DocuSign receives", received(r, ""))
+	r := n.translated(a)
+	a.show("DocuSign receives", received(r))
 	a.show("program gets", answered(got, 4))
 	a.status(got, http.StatusOK, "works; DocuSign sees OAuth, and the program notices nothing")
-	for _, asked := range second(s.arrived(mark)) {
-		a.note("%s", whatFor(asked.Path, asked.Status))
+	_, asked := n.reached()
+	for _, r := range asked {
+		a.Notes = append(a.Notes, whatFor(r.Path, r.Status))
 	}
 	a.check(r.Host == "na3.docusign.net", "the call went to %s, but the account lives at na3.docusign.net", r.Host)
-	return a
 }
-
-func second[A, B any](_ A, b B) B { return b }
 
 // whatFor explains the proxy's own requests.
 func whatFor(path string, status int) string {
@@ -70,54 +66,42 @@ func whatFor(path string, status int) string {
 	return fmt.Sprintf("And it asked for %s, %d.", path, status)
 }
 
-func (s *setup) forwardProxy() step {
-	a := step{Title: "Forward proxy: HTTP_PROXY=http://" + s.address(call.DoorSidecar) + ", a plain http:// URL"}
-	mark := s.mark()
-	request := s.listEnvelopes("http://"+oldHost, oldHost, legacyHeader(s.anna(), s.anna().Password))
-	got, err := s.plain(request)
-	a.show("program sends", firstLine(request)+sameHeaders)
-	if a.failed(err) {
-		return a
-	}
-	a.show("DocuSign receives", briefly(s, &a, mark))
-	a.status(got, http.StatusOK, "works; upstream it is https")
-	return a
+func (n *narrator) forwardProxy(a *step) {
+	a.Title = "Forward proxy: HTTP_PROXY=http://" + n.sidecar + ", a plain http:// URL"
+	n.anotherWay(a, connection{address: n.sidecar}, "http://"+oldHost, "works; upstream it is https")
 }
 
-// briefly shows where a translated call went and with what.
-func briefly(s *setup, a *step, mark int) string {
-	r := s.translated(a, mark)
-	return fmt.Sprintf("%s https://%s%s\nAuthorization: %s", r.Method, r.Host, r.Path, r.Header.Get("Authorization"))
+func (n *narrator) connect(a *step) {
+	a.Title = "Forward proxy: HTTPS_PROXY=http://" + n.sidecar + ", the program trusts ca.pem"
+	n.anotherWay(a, connection{
+		address: n.sidecar, tls: oldTLS(oldHost, n.trust),
+		tunnel: request11([]string{"CONNECT " + oldHost + ":443 HTTP/1.1", "Host: " + oldHost + ":443"}, ""),
+	}, "", "works")
 }
 
-func (s *setup) connect() step {
-	a := step{Title: "Forward proxy: HTTPS_PROXY=http://" + s.address(call.DoorSidecar) + ", the program trusts ca.pem"}
-	mark := s.mark()
-	tunnel := request11([]string{"CONNECT " + oldHost + ":443 HTTP/1.1", "Host: " + oldHost + ":443"}, "")
-	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
-	opened, got, err := s.tunnelled(tunnel, request)
-	a.show("program sends", firstLine(tunnel))
-	a.show("proxy answers", firstLine(opened.head))
-	a.show("program sends", "[TLS to "+oldHost+"]\n"+firstLine(request)+sameHeaders)
-	if a.failed(err) {
-		return a
-	}
-	a.show("DocuSign receives", briefly(s, &a, mark))
-	a.status(got, http.StatusOK, "works")
-	return a
+// hostsFile is a machine whose hosts file points DocuSign's name at the proxy: TLS, at once, by that name.
+func (n *narrator) hostsFile(a *step) {
+	door := n.address(call.DoorHosts)
+	a.Title = "Hosts file: " + oldHost + " points at " + door + ", for programs that know no proxy"
+	n.anotherWay(a, connection{address: door, tls: oldTLS(oldHost, n.trust)}, "", "works")
 }
 
-func (s *setup) hostsFile() step {
-	a := step{Title: "Hosts file: " + oldHost + " points at " + s.address(call.DoorHosts) +
-		", for programs that know no proxy"}
-	mark := s.mark()
-	request := s.listEnvelopes("", oldHost, legacyHeader(s.anna(), s.anna().Password))
-	got, err := s.byHostsFile(request)
-	a.show("program sends", "[TLS to "+oldHost+"]\n"+firstLine(request)+sameHeaders)
-	if a.failed(err) {
-		return a
+// anotherWay makes the call of step 1 on another kind of connection and shows what differs.
+func (n *narrator) anotherWay(a *step, c connection, target, words string) {
+	request := listEnvelopes(target, oldHost, n.login())
+	got, err := n.through(c, request)
+	sent := firstLine(request) + sameHeaders
+	if c.tunnel != "" {
+		a.show("program sends", firstLine(c.tunnel))
+		a.show("proxy answers", firstLine(got.tunnel))
 	}
-	a.show("DocuSign receives", briefly(s, &a, mark))
-	a.status(got, http.StatusOK, "works")
-	return a
+	if c.tls != nil {
+		sent = "[TLS to " + oldHost + "]\n" + sent
+	}
+	a.show("program sends", sent)
+	if a.failed(err) {
+		return
+	}
+	a.show("DocuSign receives", briefly(n.translated(a)))
+	a.status(got, http.StatusOK, words)
 }

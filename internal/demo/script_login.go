@@ -2,32 +2,28 @@ package demo
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
-	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // loginInformation is how most REST programs begin: the answer tells them where to send everything else.
-func (s *setup) loginInformation() step {
-	own := s.address(call.DoorSidecar)
-	a := step{Title: "GET login_information, which tells the program where to go next"}
-	lines := []string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, "User-Agent: " + oldAgent,
-		"Accept: application/json", legacyHeader(s.anna(), s.anna().Password)}
-	mark := s.mark()
-	got, err := s.plain(request11(lines, ""))
+func (n *narrator) loginInformation(a *step) {
+	a.Title = "GET login_information, which tells the program where to go next"
+	const line = "GET /restapi/v2/login_information HTTP/1.1"
+	got, err := n.plain(request11([]string{line, "Host: " + n.sidecar, "User-Agent: " + oldAgent,
+		"Accept: application/json", n.login()}, ""))
 	if a.failed(err) {
-		return a
+		return
 	}
-	r := s.translated(&a, mark)
-	s.asides++
-	told, err := s.straight(r.Host, request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + r.Host,
-		"Accept: application/json", "Authorization: " + r.Header.Get("Authorization")}, ""))
+	r := n.translated(a)
+	n.asides++
+	told, err := n.straight(r.Host, request11([]string{line, "Host: " + r.Host, "Accept: application/json",
+		"Authorization: " + r.Header.Get("Authorization")}, ""))
 	if a.failed(err) {
-		return a
+		return
 	}
 	before, after := toldURLs(told.body), toldURLs(got.body)
 	a.show("DocuSign answers", strings.Join(before, "\n"))
@@ -37,9 +33,8 @@ func (s *setup) loginInformation() step {
 	a.check(slices.Equal(withoutBaseURLs(told.body), withoutBaseURLs(got.body)),
 		"more was changed than the base URLs and the order")
 	for _, u := range after {
-		a.check(strings.Contains(u, "http://"+own+"/"), "%s does not lead back through the proxy", u)
+		a.check(strings.Contains(u, "http://"+n.sidecar+"/"), "%s does not lead back through the proxy", u)
 	}
-	return a
 }
 
 // toldURLs are the lines of login_information that name one.
@@ -63,93 +58,63 @@ func withoutBaseURLs(body string) []string {
 }
 
 // legacyToken is the login of programs that used DocuSign's first, own OAuth.
-func (s *setup) legacyToken() step {
-	own := s.address(call.DoorSidecar)
-	a := step{Title: "POST oauth2/token with a password, and the token it gives"}
-	u := s.anna()
-	form := "grant_type=password&client_id=" + clientID + "&username=" + u.Email + "&password=" + u.Password +
-		"&scope=api"
-	mark := s.mark()
-	request := request11([]string{"POST /restapi/v2/oauth2/token HTTP/1.1", "Host: " + own, "User-Agent: " + oldAgent,
-		"Content-Type: application/x-www-form-urlencoded"}, form)
-	got, err := s.plain(request)
+func (n *narrator) legacyToken(a *step) {
+	a.Title = "POST oauth2/token with a password, and the token it gives"
+	form := passwordGrant(n.anna)
+	request := request11([]string{"POST /restapi/v2/oauth2/token HTTP/1.1", "Host: " + n.sidecar,
+		"User-Agent: " + oldAgent, "Content-Type: application/x-www-form-urlencoded"}, form)
+	got, err := n.plain(request)
 	a.show("program sends", firstLine(request)+"\n"+form)
 	if a.failed(err) {
-		return a
+		return
 	}
 	a.show("program gets", answered(got, 6))
-	calls, _ := s.arrived(mark)
+	calls, _ := n.reached()
 	a.check(len(calls) == 0, "%d calls of oauth2/token reached DocuSign, which no longer has it", len(calls))
 	var token struct {
 		AccessToken string `json:"access_token"`
 	}
 	a.status(got, http.StatusOK, "works; the token is the proxy's own")
-	if a.failed(json.Unmarshal([]byte(got.body), &token)) {
-		return a
+	if !a.failed(json.Unmarshal([]byte(got.body), &token)) {
+		n.useLegacyToken(a, token.AccessToken)
 	}
-	s.useLegacyToken(&a, token.AccessToken)
-	return a
 }
 
-func (s *setup) useLegacyToken(a *step, token string) {
-	mark := s.mark()
-	request := s.listEnvelopes("", s.address(call.DoorSidecar), "Authorization: bearer "+token)
-	got, err := s.plain(request)
+func passwordGrant(u sandbox.User) string {
+	return "grant_type=password&client_id=" + sandbox.LegacyKey + "&username=" + u.Email + "&password=" + u.Password +
+		"&scope=api"
+}
+
+func (n *narrator) useLegacyToken(a *step, token string) {
+	credential := "Authorization: bearer " + token
+	request := listEnvelopes("", n.sidecar, credential)
+	got, err := n.plain(request)
 	if a.failed(err) {
 		return
 	}
-	a.show("program sends", firstLine(request)+"\nAuthorization: bearer "+token)
-	a.show("DocuSign receives", briefly(s, a, mark))
-	r := s.translated(a, mark)
+	a.show("program sends", firstLine(request)+"\n"+credential)
+	r := n.translated(a)
+	a.show("DocuSign receives", briefly(r))
 	a.check(!strings.Contains(r.Header.Get("Authorization"), token), "the proxy's own token reached DocuSign")
 	a.check(got.status == http.StatusOK, "with its token the program got %d: %s", got.status, abridge(got.body, 4))
 }
 
 // wrongLogin shows both faces of a refusal: DocuSign's bytes to the program, the cause to the operator.
-func (s *setup) wrongLogin() step {
-	own := s.address(call.DoorSidecar)
-	a := step{Title: "A wrong password: the program hears DocuSign's own words, the operator the cause"}
-	mark := s.mark()
-	got, err := s.plain(s.listEnvelopes("", own, legacyHeader(s.anna(), wrongPassword)))
+func (n *narrator) wrongLogin(a *step) {
+	a.Title = "A wrong password: the program hears DocuSign's own words, the operator the cause"
+	got, err := n.plain(listEnvelopes("", n.sidecar, legacyHeader(n.anna, wrongPassword)))
 	if a.failed(err) {
-		return a
+		return
 	}
 	a.show("program gets", answered(got, 8))
 	a.status(got, http.StatusUnauthorized, "refused by the proxy; DocuSign was not asked")
-	a.check(got.body == s.first, "the answer is not byte for byte DocuSign's own")
-	calls, asked := s.arrived(mark)
+	a.check(got.body == n.refusal, "the answer is not byte for byte DocuSign's own")
+	calls, asked := n.reached()
 	a.check(len(calls)+len(asked) == 0, "%d requests reached DocuSign", len(calls)+len(asked))
-	line, err := s.logged(http.StatusUnauthorized)
+	line, err := n.logged(http.StatusUnauthorized)
 	if a.failed(err) {
-		return a
+		return
 	}
 	a.show("operator's log", line)
 	a.check(strings.Contains(line, "next_step"), "the log line has no next_step")
-	return a
-}
-
-// logged waits for the newest log line about a call with this status, which is written when the call is over.
-func (s *setup) logged(status int) (string, error) {
-	for deadline := time.Now().Add(callLimit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		lines := strings.Split(strings.TrimSpace(string(s.log.text())), "\n")
-		for _, line := range slices.Backward(lines) {
-			var fields map[string]any
-			if json.Unmarshal([]byte(line), &fields) == nil && fields["status"] == float64(status) {
-				return readable(fields), nil
-			}
-		}
-	}
-	return "", fmt.Errorf("the log has no line about a call with status %d", status)
-}
-
-// readable are the fields that an operator looks at first.
-func readable(fields map[string]any) string {
-	var lines []string
-	for _, name := range []string{"level", "integration", "authenticator", "client", "status", "cause", "error",
-		"next_step"} {
-		if v, ok := fields[name]; ok {
-			lines = append(lines, fmt.Sprintf("%s=%v", name, v))
-		}
-	}
-	return strings.Join(lines, "\n")
 }

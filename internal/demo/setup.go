@@ -27,12 +27,8 @@ type setup struct {
 	log     *switchedLog
 	mask    *masker
 	trust   *x509.CertPool // the proxy's CA, as an old program is told to trust it
-
-	calls  int    // made through the proxy so far
-	asides int    // calls that the demo itself made to DocuSign, to show what it answers
-	first  string // DocuSign's own refusal, to compare with the proxy's
-	stop   context.CancelFunc
-	done   chan error
+	stop    context.CancelFunc
+	done    chan error
 }
 
 // places are the listening addresses of a demo.
@@ -113,8 +109,6 @@ func (s *setup) close() error {
 
 // address is where a door listens.
 func (s *setup) address(door call.Door) string { return s.program.Address(door) }
-
-func (s *setup) adminURL() string { return "http://" + s.program.AdminAddress() }
 
 // switchedLog keeps what is written, until it is switched over to a stream.
 type switchedLog struct {

@@ -6,14 +6,12 @@ import (
 	"regexp"
 	"strings"
 
-	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
 const (
-	clientID = sandbox.LegacyKey
-	oldWSSE  = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-	oldPDF   = "JVBERi0xLjQKMSAwIG9iajw8L1R5cGUvQ2F0YWxvZy9QYWdlcyAyIDAgUj4+CmVuZG9iagoyIDAgb2JqPDwvVHlwZS9QYWdlcy9LaWRzW10vQ291bnQgMD4+CmVuZG9iagp0cmFpbGVyPDwvUm9vdCAxIDAgUj4+CiUlRU9GCg=="
+	oldWSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+	oldPDF  = "JVBERi0xLjQKMSAwIG9iajw8L1R5cGUvQ2F0YWxvZy9QYWdlcyAyIDAgUj4+CmVuZG9iagoyIDAgb2JqPDwvVHlwZS9QYWdlcy9LaWRzW10vQ291bnQgMD4+CmVuZG9iagp0cmFpbGVyPDwvUm9vdCAxIDAgUj4+CiUlRU9GCg=="
 )
 
 // oldEnvelope is a SOAP 1.1 message with WS-Security, in the layout of hand-written templates.
@@ -41,51 +39,44 @@ const createAndSend = `  <CreateAndSendEnvelope xmlns="http://www.docusign.net/A
     <Subject>Please sign order 4711</Subject></Envelope>
   </CreateAndSendEnvelope>`
 
-func statusRequest(envelope string) string {
-	return `  <RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>` + envelope +
-		`</EnvelopeID></RequestStatus>`
-}
-
-func (s *setup) soapRequest(operation, body string) string {
+func (n *narrator) soapRequest(operation, body string) string {
 	return request11([]string{
-		"POST /api/3.0/api.asmx HTTP/1.1", "Host: " + s.address(call.DoorSidecar), "User-Agent: " + oldAgent,
+		"POST /api/3.0/api.asmx HTTP/1.1", "Host: " + n.sidecar, "User-Agent: " + oldAgent,
 		"Content-Type: text/xml; charset=utf-8",
 		`SOAPAction: "http://www.docusign.net/API/3.0/` + operation + `"`,
-	}, oldEnvelope(s.anna(), body))
+	}, oldEnvelope(n.anna, body))
 }
 
 // soapEnvelope sends a document over SOAP and asks for its status.
-func (s *setup) soapEnvelope() step {
-	a := step{Title: "SOAP: CreateAndSendEnvelope with WS-Security, then RequestStatus"}
-	mark := s.mark()
-	request := s.soapRequest("CreateAndSendEnvelope", createAndSend)
-	got, err := s.plain(request)
+func (n *narrator) soapEnvelope(a *step) {
+	a.Title = "SOAP: CreateAndSendEnvelope with WS-Security, then RequestStatus"
+	request := n.soapRequest("CreateAndSendEnvelope", createAndSend)
+	got, err := n.plain(request)
 	_, body, _ := strings.Cut(request, "\r\n\r\n")
 	a.show("program sends", firstLine(request)+"\n"+soapTop(body))
 	if a.failed(err) {
-		return a
+		return
 	}
-	r := s.translated(&a, mark)
-	a.show("DocuSign receives", fmt.Sprintf("%s https://%s%s\nAuthorization: %s\n%s", r.Method, r.Host, r.Path,
-		r.Header.Get("Authorization"), soapTop(string(r.Body))))
+	r := n.translated(a)
+	a.show("DocuSign receives", briefly(r)+"\n"+soapTop(string(r.Body)))
 	a.check(!strings.Contains(string(r.Body), "UsernameToken"), "the UsernameToken reached DocuSign")
 	a.check(afterHeader(string(r.Body)) == afterHeader(body), "the SOAP body was changed")
 	a.status(got, http.StatusOK, "sent; the SOAP body is untouched, to the byte")
 	id := textOf(got.body, "EnvelopeID")
 	a.check(textOf(got.body, "Status") != "" && id != "", "the answer names no envelope: %s", abridge(got.body, 4))
 
-	mark = s.mark()
-	status, err := s.plain(s.soapRequest("RequestStatus", statusRequest(id)))
+	got, err = n.plain(n.soapRequest("RequestStatus",
+		`  <RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>`+id+`</EnvelopeID></RequestStatus>`))
 	if a.failed(err) {
-		return a
+		return
 	}
-	s.translated(&a, mark)
-	about := textOf(status.body, "Subject")
-	a.check(status.status == http.StatusOK && about == "Please sign order 4711", "RequestStatus got %d: %s",
-		status.status, abridge(status.body, 4))
+	n.translated(a)
+	about := textOf(got.body, "Subject")
+	a.check(got.status == http.StatusOK && about == "Please sign order 4711", "RequestStatus got %d: %s", got.status,
+		abridge(got.body, 4))
+	// Its recipients have a status each; the envelope's own is the last.
 	a.show("program gets", fmt.Sprintf("EnvelopeID %s\nand by RequestStatus: %q is %s", id, about,
-		soapStatus(status.body)))
-	return a
+		textOf(got.body, "Status")))
 }
 
 // soapTop is a message up to its body, where nothing is changed.
@@ -112,6 +103,3 @@ func textOf(message, name string) string {
 	}
 	return all[len(all)-1][1]
 }
-
-// soapStatus is the status of the envelope; its recipients have one each, before it.
-func soapStatus(message string) string { return textOf(message, "Status") }

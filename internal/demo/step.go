@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,10 +26,6 @@ type excerpt struct {
 
 func (a *step) show(who, text string) { a.Excerpts = append(a.Excerpts, excerpt{who, text}) }
 
-func (a *step) note(format string, args ...any) {
-	a.Notes = append(a.Notes, fmt.Sprintf(format, args...))
-}
-
 // check records what is not as it should be.
 func (a *step) check(good bool, format string, args ...any) {
 	if !good {
@@ -50,64 +47,25 @@ func (a *step) status(got oldAnswer, want int, words string) {
 	a.check(got.status == want, "the program got %d instead of %d: %s", got.status, want, abridge(got.body, 4))
 }
 
-// mark remembers how many requests have reached DocuSign, for arrived.
-func (s *setup) mark() int { return len(s.sandbox.Requests()) }
-
-// arrived are the requests that reached DocuSign after the mark: calls of the API, and what the proxy asked the account
-// server.
-func (s *setup) arrived(mark int) (calls, asked []sandbox.Recorded) {
-	for _, r := range s.sandbox.Requests()[mark:] {
-		if strings.HasPrefix(r.Path, "/oauth/") {
-			asked = append(asked, r)
-			continue
-		}
-		calls = append(calls, r)
-	}
-	return calls, asked
-}
-
-// translated checks that exactly one call reached DocuSign after the mark, with a token and without a legacy
-// credential.
-func (s *setup) translated(a *step, mark int) sandbox.Recorded {
-	calls, _ := s.arrived(mark)
-	if len(calls) != 1 {
-		a.check(false, "%d calls reached DocuSign instead of 1", len(calls))
-		return sandbox.Recorded{}
-	}
-	r := calls[0]
-	a.check(strings.HasPrefix(r.Header.Get("Authorization"), "Bearer eyJ"), "no bearer token reached DocuSign")
-	a.check(r.Header.Get("X-Docusign-Authentication") == "", "the legacy header reached DocuSign")
-	return r
-}
-
-// received is a request as DocuSign's server read it: header names in order of the alphabet, Host and Authorization
-// first.
-func received(r sandbox.Recorded, body string) string {
+// received is a request as DocuSign's server read it: Host and Authorization first, then by the alphabet.
+func received(r sandbox.Recorded) string {
 	target := r.Path
 	if r.RawQuery != "" {
 		target += "?" + r.RawQuery
 	}
 	lines := []string{r.Method + " " + target + " " + r.Proto, "Host: " + r.Host}
-	names := make([]string, 0, len(r.Header))
-	for name := range r.Header {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(x, y string) int {
-		if (x == "Authorization") != (y == "Authorization") {
-			return map[bool]int{true: -1, false: 1}[x == "Authorization"]
-		}
-		return strings.Compare(x, y)
-	})
-	for _, name := range names {
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(r.Header)), func(n string) bool { return n == "Authorization" })
+	for _, name := range append([]string{"Authorization"}, others...) {
 		for _, value := range r.Header[name] {
 			lines = append(lines, name+": "+value)
 		}
 	}
-	text := strings.Join(lines, "\n")
-	if body != "" {
-		text += "\n\n" + body
-	}
-	return text
+	return strings.Join(lines, "\n")
+}
+
+// briefly shows where a translated call went and with what.
+func briefly(r sandbox.Recorded) string {
+	return fmt.Sprintf("%s https://%s%s\nAuthorization: %s", r.Method, r.Host, r.Path, r.Header.Get("Authorization"))
 }
 
 // answered is what the program hears, without the headers that matter to machines only.
