@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"encoding/xml"
@@ -191,7 +192,7 @@ func (v *visit) login(ctx context.Context, site string) probe {
 	case e.Result.Success:
 		return probe{in: true}
 	}
-	return probe{said: orElse(oneLine(e.Result.Code+" "+e.Result.Message), "the login was refused")}
+	return probe{said: cmp.Or(oneLine(e.Result.Code+" "+e.Result.Message), "the login was refused")}
 }
 
 func (v *visit) post(ctx context.Context, target, action, security, body string, authorization []string) (answer,
@@ -261,7 +262,7 @@ type answer struct {
 	body   []byte
 }
 
-func (c *run) send(ctx context.Context, method, target string, header http.Header, body []byte) (answer, error) {
+func (c *network) send(ctx context.Context, method, target string, header http.Header, body []byte) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, grantTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))

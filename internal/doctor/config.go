@@ -107,7 +107,7 @@ func problemFinding(p config.Problem) Finding {
 	switch {
 	case strings.Contains(p.Path, ".private_keys"):
 		f.Check, f.Why = "key", "without a private key no token can be had for this integration"
-		f.Next = orElse(f.Next, "copy the key file again, whole, from BEGIN to END") +
+		f.Next = cmp.Or(f.Next, "copy the key file again, whole, from BEGIN to END") +
 			"; if it is lost, make a new key pair in DocuSign " +
 			"(Admin, Apps and Keys, the integration key, Add RSA Keypair)"
 	case strings.HasPrefix(p.Path, "interception"):
@@ -119,14 +119,14 @@ func problemFinding(p config.Problem) Finding {
 			"(Users); " +
 			"an e-mail address is not enough"
 	}
-	f.Next = orElse(f.Next, "mend "+placeOf(p)+"; docusign-auth-proxy config reference explains every key")
+	f.Next = cmp.Or(f.Next, "mend "+placeOf(p)+"; docusign-auth-proxy config reference explains every key")
 	return f
 }
 
 func warningFinding(p config.Problem) Finding {
 	f := Finding{Check: "config", Subject: placeOf(p), Status: Warn,
 		Found: strings.TrimPrefix(p.Path+": "+p.Message, ": "),
-		Next:  orElse(p.Hint, "look at "+placeOf(p)+"; docusign-auth-proxy config reference explains every key")}
+		Next:  cmp.Or(p.Hint, "look at "+placeOf(p)+"; docusign-auth-proxy config reference explains every key")}
 	if strings.HasPrefix(p.Hint, "chmod ") {
 		f.Check, f.Why = "permissions", "whoever logs in to this machine can read the secret and use it"
 	}

@@ -3,7 +3,6 @@ package doctor
 import (
 	"cmp"
 	"context"
-	"crypto/rsa"
 	"crypto/x509"
 	"net"
 	"net/http"
@@ -32,7 +31,6 @@ type Plan struct {
 
 	Read      []Finding // what reading the configuration has shown
 	Unusable  bool      // and nothing but that can be told
-	Keys      []Key
 	Authority *Authority
 	HostsFile HostsFile
 	Listeners []Listener
@@ -41,13 +39,6 @@ type Plan struct {
 	Network      Network
 	OAuth        *oauth.Client // nil = not usable; Blocked of the integrations tells why
 	Integrations []Integration
-}
-
-// Key is one private key of an integration.
-type Key struct {
-	Integration string
-	Source      string // "file keys/new.pem"
-	Key         *rsa.PrivateKey
 }
 
 // Authority is the CA that old programs are told to trust.
@@ -63,7 +54,7 @@ type HostsFile struct {
 	Path     string                         // "" = not looked at
 	DocuSign func(host string) bool         // whether a name is DocuSign's
 	Past     func(host string) bool         // whether the proxy resolves it past the file
-	Refused  func(host string) error        // why calls to it are refused; nil = they are not
+	Refused  func(host string) error        // why calls to it are refused; nil error = they are not
 	Door     string                         // listen.hosts, "" = off
 	Read     func(string) ([]byte, error)   // as os.ReadFile
 	Local    func(netip.Addr) (bool, error) // whether an address is this machine's
@@ -99,60 +90,55 @@ func (in *Integration) codeGrant() bool { return in.Grant == integration.Authori
 // tokenFree tells whether it makes SOAP calls with App Passwords alone: there is no key to get tokens with.
 func (in *Integration) tokenFree() bool { return !in.codeGrant() && len(in.OAuth.PrivateKeys) == 0 }
 
-// run is one pass over a plan.
+// run is one pass over a plan: it takes the findings of all checks.
 type run struct {
 	*Plan
-	report  Report
-	blocked map[string]string // by origin: the finding why it cannot be reached; "" = it can
-	mask    func(string) string
-	offset  time.Duration
+	report Report
+	mask   func(string) string
 }
 
 // Run carries out the plan. It ends early only with ctx, and then says so.
 func Run(ctx context.Context, p Plan) *Report {
-	p.Now = orNow(p.Now)
+	if p.Now == nil {
+		p.Now = time.Now
+	}
 	p.Command = cmp.Or(p.Command, "docusign-auth-proxy")
-	c := &run{Plan: &p, report: p.Report, blocked: map[string]string{}, mask: masker(p.Secrets)}
+	c := &run{Plan: &p, report: p.Report, mask: masker(p.Secrets)}
 	c.report.Time, c.report.Findings = p.Now(), nil
 	for _, f := range p.Read {
 		c.add(f)
 	}
-	if p.Unusable {
-		c.report.settle()
-		return &c.report
-	}
-	c.checkKeys()
-	c.checkAuthority()
-	c.checkHostsFile()
-	c.checkListeners(ctx)
-	if p.Report.Offline {
-		c.skip("online", "", "DocuSign is not asked, since --offline was given", "")
-	} else {
-		c.checkNetwork(ctx)
-		c.checkIntegrations(ctx)
-	}
-	if ctx.Err() != nil {
-		c.add(Finding{Check: "doctor", Status: Fail, Found: "was stopped before it was through",
-			Why: "what follows the last finding was not looked at", Next: "run it again"})
+	if !p.Unusable {
+		c.checkAll(ctx)
 	}
 	c.report.settle()
 	return &c.report
 }
 
-func orNow(now func() time.Time) func() time.Time {
-	if now == nil {
-		return time.Now
+func (c *run) checkAll(ctx context.Context) {
+	machine{c}.check(ctx)
+	if c.report.Offline {
+		c.skip("online", "", "DocuSign is not asked, since --offline was given", "")
+	} else {
+		n := &network{run: c, blocked: map[string]string{}}
+		n.check(ctx)
+		n.checkIntegrations(ctx)
 	}
-	return now
+	if ctx.Err() != nil {
+		c.add(Finding{Check: "doctor", Status: Fail, Found: "was stopped before it was through",
+			Why: "what follows the last finding was not looked at", Next: "run it again"})
+	}
 }
 
-func (c *run) add(f Finding) {
+// add notes a finding and returns its name.
+func (c *run) add(f Finding) string {
 	f.Subject, f.Found, f.Why, f.Next, f.Because = c.mask(f.Subject), c.mask(f.Found), c.mask(f.Why), c.mask(f.Next),
 		c.mask(f.Because)
 	c.report.Findings = append(c.report.Findings, f)
 	if c.Found != nil {
 		c.Found(f)
 	}
+	return f.Name()
 }
 
 func (c *run) ok(check, subject, found string) {

@@ -39,6 +39,7 @@ func hostsFile(text string, past bool, door string) HostsFile {
 		Read:     func(string) ([]byte, error) { return []byte(text), nil },
 		DocuSign: func(h string) bool { return strings.HasSuffix(h, ".docusign.net") },
 		Past:     func(string) bool { return past },
+		Refused:  func(string) error { return nil },
 		Local:    func(ip netip.Addr) (bool, error) { return ip.IsLoopback(), nil },
 	}
 }

@@ -16,10 +16,14 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-const grantTimeout = 45 * time.Second
+const (
+	grantTimeout = 45 * time.Second
+	writeGUID    = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's " +
+		"administration (Users)"
+)
 
 // checkIntegrations goes through every user of every integration, as far as each gets.
-func (c *run) checkIntegrations(ctx context.Context) {
+func (c *network) checkIntegrations(ctx context.Context) {
 	for i := range c.Integrations {
 		in := &c.Integrations[i]
 		switch {
@@ -41,14 +45,14 @@ func (c *run) checkIntegrations(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			(&visit{run: c, in: in, user: u, subject: in.Name + " " + u.Username}).examine(ctx)
+			(&visit{network: c, in: in, user: u, subject: in.Name + " " + u.Username}).examine(ctx)
 		}
 	}
 }
 
 // visit is the examination of one user of one integration.
 type visit struct {
-	*run
+	*network
 	in      *Integration
 	user    integration.User
 	subject string
@@ -86,12 +90,12 @@ func (v *visit) examine(ctx context.Context) {
 }
 
 // checkTokenFree looks at an integration that replaces passwords by App Passwords and never asks for a token.
-func (c *run) checkTokenFree(ctx context.Context, in *Integration) {
+func (c *network) checkTokenFree(ctx context.Context, in *Integration) {
 	for _, u := range in.Users {
 		if ctx.Err() != nil || u.AppPassword.Empty() {
 			continue
 		}
-		v := &visit{run: c, in: in, user: u, subject: in.Name + " " + u.Username}
+		v := &visit{network: c, in: in, user: u, subject: in.Name + " " + u.Username}
 		if because := c.reach(ctx, c.Network.Site); because != "" {
 			c.skip("app password", v.subject, "the site cannot be reached", because)
 			continue
@@ -116,9 +120,7 @@ func (v *visit) grant(ctx context.Context) string {
 			life.Minutes()))
 		return ""
 	}
-	f := v.explain(err)
-	v.add(f)
-	return f.Name()
+	return v.add(v.explain(err))
 }
 
 // identity resolves a user known only by e-mail.
@@ -146,8 +148,7 @@ func (v *visit) explain(err error) Finding {
 	switch {
 	case errors.As(err, &lookup):
 		f.Found = err.Error() + " among the users that the administrator " + v.in.OAuth.AdminUserID + " sees"
-		f.Next = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's " +
-			"administration (Users)"
+		f.Next = writeGUID
 		return f
 	case !errors.As(err, &ge):
 		f.Found, f.Next = plain(err), "run the doctor again; if it stays, give the ticket text (--ticket) to support"
@@ -169,8 +170,7 @@ func (v *visit) explain(err error) Finding {
 			"environment (demo and production have different GUIDs); activate the user if they are closed"
 	case oauth.InvalidSubject:
 		f.Found = fmt.Sprintf("%q is not a GUID: DocuSign gives tokens for GUIDs only, not for e-mail addresses", guid)
-		f.Next = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's " +
-			"administration (Users)"
+		f.Next = writeGUID
 	case oauth.IssuerNotFound:
 		f.Found = "DocuSign answers issuer_not_found: integration key " + key + " is unknown in environment " + env
 		f.Next = "compare the key with Apps and Keys in that environment; is environment: right in " + v.Config +
@@ -214,8 +214,7 @@ func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 	if v.info, err = v.OAuth.UserInfo(ctx, v.id); err != nil {
 		f.Found, f.Next = "UserInfo: "+plain(err), "run the doctor again; if it stays, give the ticket text "+
 			"(--ticket) to support"
-		v.add(f)
-		return nil, f.Name()
+		return nil, v.add(f)
 	}
 	account := v.info.Default()
 	switch {
@@ -236,8 +235,7 @@ func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 		v.compareName()
 		return account, ""
 	}
-	v.add(f)
-	return nil, f.Name()
+	return nil, v.add(f)
 }
 
 func (v *visit) describeAccounts() string {
@@ -283,24 +281,24 @@ func (v *visit) aliases(ctx context.Context) {
 	var good []string
 	for _, number := range slices.Sorted(maps.Keys(v.user.Accounts)) {
 		guid := v.user.Accounts[number]
-		if f := v.alias(ctx, number, guid); f != nil {
-			v.add(*f)
-			continue
+		if v.alias(ctx, number, guid) {
+			good = append(good, number+" = "+guid)
 		}
-		good = append(good, number+" = "+guid)
 	}
 	if len(good) > 0 {
 		v.ok("numbers", v.subject, strings.Join(good, ", "))
 	}
 }
 
-func (v *visit) alias(ctx context.Context, number, guid string) *Finding {
-	f := &Finding{Check: "numbers", Subject: v.subject + " " + number, Status: Warn, Why: "calls that name account " +
+// alias tells whether an account number is the GUID's.
+func (v *visit) alias(ctx context.Context, number, guid string) bool {
+	f := Finding{Check: "numbers", Subject: v.subject + " " + number, Status: Warn, Why: "calls that name account " +
 		number + " are refused by DocuSign"}
 	if v.info.Account(guid) == nil {
 		f.Found = v.info.Email + " is not a member of " + guid + ", which accounts gives for number " + number
 		f.Next = "if this user needs the account, let its administrator add them; else take the number out of accounts"
-		return f
+		v.add(f)
+		return false
 	}
 	told, err := v.OAuth.LearnAccountID(ctx, v.id, number)
 	var unknown *oauth.LookupError
@@ -309,16 +307,16 @@ func (v *visit) alias(ctx context.Context, number, guid string) *Finding {
 		f.Found, f.Why = "DocuSign does not tell an account with number "+number+" to this user",
 			"the number cannot be compared; a wrong one sends calls to the wrong account"
 		f.Next = "compare with the account number at the top right of DocuSign's web page, below the user's name"
-		return f
 	case err != nil:
 		f.Found, f.Why = "the number cannot be compared: "+plain(err), "a wrong one sends calls to the wrong account"
 		f.Next = "run the doctor again"
-		return f
-	case !strings.EqualFold(told, guid):
+	case strings.EqualFold(told, guid):
+		return true
+	default:
 		f.Status, f.Found = Fail, "accounts says "+guid+", DocuSign says "+told
 		f.Why = "calls that name account " + number + " go to the wrong account"
 		f.Next = "write \"" + number + "\": " + told + " into accounts of " + v.user.Username
-		return f
 	}
-	return nil
+	v.add(f)
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -24,25 +25,41 @@ const (
 	soonExpires  = 60 * 24 * time.Hour
 )
 
-func (c *run) checkKeys() {
-	for _, k := range c.Keys {
-		subject := k.Integration + " " + k.Source
-		key, err := oauth.NewKey(k.Source, k.Key)
-		if err != nil {
-			c.add(Finding{
-				Check: "key", Subject: subject, Status: Fail, Found: err.Error(),
-				Why: "without a private key no token can be had for this integration",
-				Next: "if that does not help, make a new key pair in DocuSign (Admin, Apps and Keys, the " +
-					"integration key, Add RSA Keypair), save the private key whole, from BEGIN to END, and name the " +
-					"file in private_keys",
-			})
-			continue
+// machine looks at what can be seen here: keys, CA, hosts file and listening addresses.
+type machine struct{ *run }
+
+func (c machine) check(ctx context.Context) {
+	for _, in := range c.Integrations {
+		for _, k := range in.OAuth.PrivateKeys {
+			c.checkKey(in.Name+" "+k.Source, k.Source, k.Key)
 		}
-		c.ok("key", subject, fmt.Sprintf("RSA %d bits, fingerprint %s", key.Public().N.BitLen(), key.ID))
+	}
+	c.checkAuthority()
+	c.checkHostsFile()
+	if len(c.Listeners) == 0 {
+		return
+	}
+	runs := c.proxyRuns(ctx)
+	for _, l := range c.Listeners {
+		c.checkListener(ctx, l, runs)
 	}
 }
 
-func (c *run) checkAuthority() {
+func (c machine) checkKey(subject, source string, private *rsa.PrivateKey) {
+	key, err := oauth.NewKey(source, private)
+	if err == nil {
+		c.ok("key", subject, fmt.Sprintf("RSA %d bits, fingerprint %s", key.Public().N.BitLen(), key.ID))
+		return
+	}
+	c.add(Finding{
+		Check: "key", Subject: subject, Status: Fail, Found: err.Error(),
+		Why: "without a private key no token can be had for this integration",
+		Next: "if that does not help, make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, " +
+			"Add RSA Keypair), save the private key whole, from BEGIN to END, and name the file in private_keys",
+	})
+}
+
+func (c machine) checkAuthority() {
 	a := c.Authority
 	if a == nil {
 		return
@@ -60,7 +77,7 @@ func (c *run) checkAuthority() {
 }
 
 // checkTerm tells whether the CA is within its term.
-func (c *run) checkTerm(a *Authority) bool {
+func (c machine) checkTerm(a *Authority) bool {
 	now, expires, file := c.Now(), a.Expires(), c.Authority.CertFile
 	days := int(expires.Sub(now).Hours() / 24)
 	finding := Finding{Check: "ca", Subject: file, Why: "old programs refuse every connection through the proxy " +
@@ -86,7 +103,7 @@ func (c *run) checkTerm(a *Authority) bool {
 	return finding.Status != Fail
 }
 
-func (c *run) checkTrust(cert *x509.Certificate) {
+func (c machine) checkTrust(cert *x509.Certificate) {
 	if c.Authority.HostRoots == nil {
 		return
 	}
@@ -107,7 +124,7 @@ func (c *run) checkTrust(cert *x509.Certificate) {
 }
 
 // checkHostsFile looks for DocuSign names that lead to this machine: the proxy would call itself.
-func (c *run) checkHostsFile() {
+func (c machine) checkHostsFile() {
 	h := c.HostsFile
 	if h.Path == "" {
 		return
@@ -144,7 +161,7 @@ type fixedName struct {
 	addr netip.Addr
 }
 
-func (c *run) fixedNames(data []byte) (own, elsewhere []fixedName) {
+func (c machine) fixedNames(data []byte) (own, elsewhere []fixedName) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
 		text, _, _ := strings.Cut(lines.Text(), "#")
@@ -171,12 +188,9 @@ func (c *run) fixedNames(data []byte) (own, elsewhere []fixedName) {
 	return own, elsewhere
 }
 
-func (c *run) judgeOwnName(e fixedName) {
+func (c machine) judgeOwnName(e fixedName) {
 	h := c.HostsFile
-	var refused error
-	if h.Refused != nil {
-		refused = h.Refused(e.name)
-	}
+	refused := h.Refused(e.name)
 	switch {
 	case refused != nil:
 		c.add(Finding{
@@ -208,18 +222,8 @@ func (c *run) judgeOwnName(e fixedName) {
 	}
 }
 
-func (c *run) checkListeners(ctx context.Context) {
-	if len(c.Listeners) == 0 {
-		return
-	}
-	runs := c.proxyRuns(ctx)
-	for _, l := range c.Listeners {
-		c.checkListener(ctx, l, runs)
-	}
-}
-
 // proxyRuns asks the operations listener for its health.
-func (c *run) proxyRuns(ctx context.Context) bool {
+func (c machine) proxyRuns(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, localTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(c.Admin)+"/-/healthy", nil)
@@ -243,11 +247,11 @@ func reachable(address string) string {
 	return address
 }
 
-func (c *run) checkListener(ctx context.Context, l Listener, runs bool) {
+func (c machine) checkListener(ctx context.Context, l Listener, runs bool) {
 	subject := l.Field + " " + l.Address
 	open, err := net.Listen("tcp", l.Address)
 	if err == nil {
-		err = dialSelf(ctx, open)
+		err = dial(ctx, open.Addr().String())
 		_ = open.Close() // nobody used it
 		if err != nil {
 			c.add(Finding{Check: "listener", Subject: subject, Status: Fail,
@@ -262,23 +266,16 @@ func (c *run) checkListener(ctx context.Context, l Listener, runs bool) {
 		c.ok("listener", subject, text)
 		return
 	}
-	if runs && answers(ctx, l.Address) {
+	if runs && dial(ctx, l.Address) == nil {
 		c.ok("listener", subject, "served by the running proxy, whose "+c.Admin+"/-/healthy answers")
 		return
 	}
 	c.add(listenFault(l, subject, err))
 }
 
-func dialSelf(ctx context.Context, l net.Listener) error {
-	return dialOnce(ctx, reachable(l.Addr().String()))
-}
-
-func answers(ctx context.Context, address string) bool {
-	return dialOnce(ctx, reachable(address)) == nil
-}
-
-func dialOnce(ctx context.Context, address string) error {
-	conn, err := (&net.Dialer{Timeout: localTimeout}).DialContext(ctx, "tcp", address)
+// dial finds out whether a listening address takes connections.
+func dial(ctx context.Context, address string) error {
+	conn, err := (&net.Dialer{Timeout: localTimeout}).DialContext(ctx, "tcp", reachable(address))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,8 +23,15 @@ const (
 	maxShown   = 4                // addresses told of a name
 )
 
-// checkNetwork looks at the way to the account server and the default site, and at the clock.
-func (c *run) checkNetwork(ctx context.Context) {
+// network looks at the ways to DocuSign's hosts, each once.
+type network struct {
+	*run
+	blocked map[string]string // by origin: the finding why it cannot be reached; "" = it can
+	offset  time.Duration     // of this machine's clock
+}
+
+// check looks at the way to the account server and the default site, and at the clock.
+func (c *network) check(ctx context.Context) {
 	n := &c.Network
 	if n.Dial == nil || n.AccountServer == "" {
 		c.skip("network", "", "the configuration does not tell which DocuSign is meant", "config")
@@ -45,7 +53,7 @@ func (c *run) checkNetwork(ctx context.Context) {
 }
 
 // checkCompanyProxy returns the name of the finding that is in the way, or "".
-func (c *run) checkCompanyProxy(ctx context.Context) string {
+func (c *network) checkCompanyProxy(ctx context.Context) string {
 	n := &c.Network
 	if n.CompanyProxy == "" {
 		return ""
@@ -58,18 +66,16 @@ func (c *run) checkCompanyProxy(ctx context.Context) string {
 		c.ok("upstream", n.CompanyProxy, "the company's proxy takes connections; it resolves the names")
 		return ""
 	}
-	f := Finding{
+	return c.add(Finding{
 		Check: "upstream", Subject: n.CompanyProxy, Status: Fail, Found: "the company's proxy cannot be reached: " +
 			plain(err),
 		Why: "upstream.proxy is the only way to DocuSign", Next: "check host and port in upstream.proxy with " +
 			"whoever runs it, and that a firewall lets this machine through to it",
-	}
-	c.add(f)
-	return f.Name()
+	})
 }
 
 // reach checks name, connection and TLS of an origin once, and returns the finding that is in the way, or "".
-func (c *run) reach(ctx context.Context, origin string) string {
+func (c *network) reach(ctx context.Context, origin string) string {
 	if because, known := c.blocked[origin]; known {
 		return because
 	}
@@ -78,55 +84,50 @@ func (c *run) reach(ctx context.Context, origin string) string {
 	return because
 }
 
-func (c *run) reachFresh(ctx context.Context, origin string) string {
+func (c *network) reachFresh(ctx context.Context, origin string) string {
 	ctx, cancel := context.WithTimeout(ctx, 2*netTimeout)
 	defer cancel()
 	address, host := addressOf(origin)
-	if f := c.resolve(ctx, host); f != nil {
-		c.add(*f)
-		c.skip("tcp", address, "nothing to connect to", f.Name())
-		c.skip("tls", host, "no connection", f.Name())
-		return f.Name()
+	if fault := c.resolve(ctx, host); fault != "" {
+		c.skip("tcp", address, "nothing to connect to", fault)
+		c.skip("tls", host, "no connection", fault)
+		return fault
 	}
-	conn, f := c.connect(ctx, address)
-	if f != nil {
-		c.add(*f)
-		c.skip("tls", host, "no connection", f.Name())
-		return f.Name()
+	conn, fault := c.connect(ctx, address)
+	if conn == nil {
+		c.skip("tls", host, "no connection", fault)
+		return fault
 	}
 	defer conn.Close()
-	if f := c.handshake(ctx, conn, host); f != nil {
-		c.add(*f)
-		return f.Name()
-	}
-	return ""
+	return c.handshake(ctx, conn, host)
 }
 
-func (c *run) resolve(ctx context.Context, host string) *Finding {
+// resolve, connect and handshake return the name of the finding that is in the way, or "".
+func (c *network) resolve(ctx context.Context, host string) string {
 	n := &c.Network
 	if _, err := netip.ParseAddr(host); err == nil || n.CompanyProxy != "" {
-		return nil // no name, or not ours to resolve
+		return "" // no name, or not ours to resolve
 	}
 	if to, ok := n.Fixed(host); ok {
 		c.ok("dns", host, "fixed to "+to+" by egress.resolve")
-		return nil
+		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, netTimeout)
 	defer cancel()
 	addrs, err := n.Lookup(ctx, host)
 	if err == nil && len(addrs) > 0 {
 		c.ok("dns", host, listed(addrs))
-		return nil
+		return ""
 	}
 	if err == nil {
 		err = errors.New("no address")
 	}
-	return &Finding{
+	return c.add(Finding{
 		Check: "dns", Subject: host, Status: Fail, Found: "the name cannot be resolved: " + plain(err),
 		Why: "DocuSign cannot be called while its name leads nowhere",
 		Next: "try nslookup " + host + "; if it fails too, mend this machine's DNS; if only a company proxy reaches " +
 			"the internet, set upstream.proxy; egress.resolver asks another DNS server",
-	}
+	})
 }
 
 func listed(addrs []netip.Addr) string {
@@ -141,7 +142,7 @@ func listed(addrs []netip.Addr) string {
 	return strings.Join(out, ", ")
 }
 
-func (c *run) connect(ctx context.Context, address string) (net.Conn, *Finding) {
+func (c *network) connect(ctx context.Context, address string) (net.Conn, string) {
 	n := &c.Network
 	started := time.Now()
 	dial, cancel := context.WithTimeout(ctx, netTimeout)
@@ -153,9 +154,9 @@ func (c *run) connect(ctx context.Context, address string) (net.Conn, *Finding) 
 			text += " through " + n.CompanyProxy
 		}
 		c.ok("tcp", address, text)
-		return conn, nil
+		return conn, ""
 	}
-	f := &Finding{
+	f := Finding{
 		Check: "tcp", Subject: address, Status: Fail, Found: "no connection: " + plain(err),
 		Why: "DocuSign cannot be called",
 		Next: "ask whoever runs the firewall to let this machine through to " + address +
@@ -170,23 +171,16 @@ func (c *run) connect(ctx context.Context, address string) (net.Conn, *Finding) 
 		f.Why = "an address inside your network in DocuSign's name is a fault of DNS, a hosts file that points " +
 			"here, or an attack"
 		f.Next = "find out who answers for the name; if the address is meant, " +
-			orElse(refused.Hint, "nothing can allow it: mend the name")
+			cmp.Or(refused.Hint, "nothing can allow it: mend the name")
 	case errors.As(err, &company):
 		f.Next = "show whoever runs the company's proxy " + n.CompanyProxy + " this text: CONNECT to " + address +
 			" has to be allowed; if it asks for a password, check the user in upstream.proxy and " +
 			"upstream.proxy_password"
 	}
-	return nil, f
+	return nil, c.add(f)
 }
 
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
-func (c *run) handshake(ctx context.Context, conn net.Conn, host string) *Finding {
+func (c *network) handshake(ctx context.Context, conn net.Conn, host string) string {
 	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: c.Network.Roots, MinVersion: tls.VersionTLS12})
 	ctx, cancel := context.WithTimeout(ctx, netTimeout)
 	defer cancel()
@@ -196,9 +190,9 @@ func (c *run) handshake(ctx context.Context, conn net.Conn, host string) *Findin
 		leaf := state.PeerCertificates[0]
 		c.ok("tls", host, fmt.Sprintf("%s, certificate by %s until %s", tls.VersionName(state.Version),
 			nameOf(leaf.Issuer.Organization, leaf.Issuer.CommonName), leaf.NotAfter.Format(time.DateOnly)))
-		return nil
+		return ""
 	}
-	return c.handshakeFault(host, err)
+	return c.add(handshakeFault(host, err, c.Now()))
 }
 
 func nameOf(organization []string, common string) string {
@@ -208,8 +202,8 @@ func nameOf(organization []string, common string) string {
 	return common
 }
 
-func (c *run) handshakeFault(host string, err error) *Finding {
-	f := &Finding{
+func handshakeFault(host string, err error, now time.Time) Finding {
+	f := Finding{
 		Check: "tls", Subject: host, Status: Fail, Found: "no TLS: " + plain(err),
 		Why: "without a certificate that can be believed, credentials would go to whoever answers",
 		Next: "find out what stands between this machine and " + host +
@@ -226,14 +220,14 @@ func (c *run) handshakeFault(host string, err error) *Finding {
 	var name x509.HostnameError
 	switch {
 	case errors.As(err, &unknown):
-		f.Found = "the certificate was issued by " + orElse(issuer, "somebody") +
+		f.Found = "the certificate was issued by " + cmp.Or(issuer, "somebody") +
 			", whom neither this machine nor upstream.ca_file trusts"
 		f.Next = "if that is your company's TLS inspection, get its root certificate as PEM and name it in " +
 			"upstream.ca_file; if it is a public authority, bring this machine's trust store up to date " +
 			"(ca-certificates); if you do not know it, do not go on"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		f.Found = "the certificate is not valid at this machine's time: " + plain(err)
-		f.Next = "check this machine's clock first (it says " + c.Now().UTC().Format("2006-01-02 15:04 MST") +
+		f.Next = "check this machine's clock first (it says " + now.UTC().Format("2006-01-02 15:04 MST") +
 			"); if it is right, what answers for " + host + " shows an old certificate"
 	case errors.As(err, &name):
 		f.Found = "whoever answers has a certificate for another name: " + plain(err)
@@ -243,7 +237,7 @@ func (c *run) handshakeFault(host string, err error) *Finding {
 }
 
 // checkClock compares with the Date of the account server (PROTOCOL.md §6.4, expired_grant).
-func (c *run) checkClock(ctx context.Context) {
+func (c *network) checkClock(ctx context.Context) {
 	n := &c.Network
 	host := hostOf(n.AccountServer)
 	offset, err := c.measure(ctx)
@@ -274,7 +268,7 @@ func (c *run) checkClock(ctx context.Context) {
 	})
 }
 
-func (c *run) measure(ctx context.Context) (time.Duration, error) {
+func (c *network) measure(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, netTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Network.AccountServer+"/oauth/userinfo", nil)

@@ -60,9 +60,6 @@ func planOf(path string, offline bool) (plan Plan, usable *config.Config, done f
 	for i := range cfg.Integrations {
 		in := &cfg.Integrations[i]
 		plan.Integrations = append(plan.Integrations, integrationOf(cfg, in))
-		for _, k := range in.OAuth.PrivateKeys {
-			plan.Keys = append(plan.Keys, Key{Integration: in.Name, Source: k.Source, Key: k.Key})
-		}
 	}
 	plan.Integrations = append(plan.Integrations, read.skipped...)
 	plan.HostsFile = hostsFileOf(cfg)

@@ -4,6 +4,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -136,8 +137,8 @@ func (r *Report) WriteTicket(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "docusign-auth-proxy doctor\n  program         %s\n  system          %s\n  time            %s\n "+
 		" configuration   %s\n  environment     %s\n  account server  %s\n",
-		r.Version, r.System, r.Time.UTC().Format(time.RFC3339), r.Config, orNone(r.Environment),
-		orNone(r.AccountServer))
+		r.Version, r.System, r.Time.UTC().Format(time.RFC3339), r.Config, cmp.Or(r.Environment, "(unknown)"),
+		cmp.Or(r.AccountServer, "(unknown)"))
 	if r.Offline {
 		b.WriteString("  offline         yes, DocuSign was not asked\n")
 	}
@@ -160,11 +161,4 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "(unknown)"
-	}
-	return s
 }
