@@ -37,7 +37,8 @@ func served(t *testing.T, cfg proxy.Config) string {
 		t.Fatal(err)
 	}
 	s := proxy.New(cfg, &proxy.State{
-		Translator: translator, Policy: &egress.Policy{}, Clients: everybody, LocalClients: everybody, DefaultSite: &url.URL{Scheme: "https", Host: "demo.docusign.net"},
+		Translator: translator, Policy: &egress.Policy{}, Clients: everybody, LocalClients: everybody,
+		DefaultSite: &url.URL{Scheme: "https", Host: "demo.docusign.net"},
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

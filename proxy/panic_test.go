@@ -50,7 +50,9 @@ func TestAPanicInAConnectEndsThatConnectionOnly(t *testing.T) {
 		r := httptest.NewRequest(http.MethodConnect, "demo.docusign.net:443", nil)
 		s.ServeHTTP(httptest.NewRecorder(), r) // the state has no list of clients
 	}()
-	if err := panics.Try(func() error { panic("Lgcy-Anna-11x") }); panics.In(err) == nil || strings.Contains(err.Error(), "Lgcy") {
+	if err := panics.Try(func() error {
+		panic("Lgcy-Anna-11x")
+	}); panics.In(err) == nil || strings.Contains(err.Error(), "Lgcy") {
 		t.Errorf("a panic gives %v", err)
 	}
 	_, _ = errorLog{s}.Write([]byte("http: panic serving 127.0.0.1:9: Lgcy-Anna-11x\ngoroutine 7 [running]:\nmain.f()\n"))

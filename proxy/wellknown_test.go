@@ -30,7 +30,10 @@ func TestTheSidecarServesItsCertificateAndAHint(t *testing.T) {
 	}
 	state := &proxy.State{
 		Translator: translator,
-		Policy:     &egress.Policy{}, Clients: &egress.Clients{}, LocalClients: &egress.Clients{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}},
+		Policy:     &egress.Policy{}, Clients: &egress.Clients{},
+		LocalClients: &egress.Clients{Allow: []netip.Prefix{
+			netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"),
+		}},
 		DefaultSite: &url.URL{Scheme: "https", Host: "demo.docusign.net"}, Authority: ca,
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -250,7 +250,8 @@ func newCAShow(env caEnv) *cobra.Command {
 	var asJSON, asPEM bool
 	cmd := &cobra.Command{
 		Use: "show", Short: "Show the CA: fingerprints, days left, what it may sign for",
-		Long: `Shows the certificate, never the key. With --config the key is read too, to tell whether it belongs to the certificate.`,
+		Long: `Shows the certificate, never the key. With --config the key is read too, to tell whether it belongs to the ` +
+			`certificate.`,
 		Example: `  docusign-auth-proxy ca show --cert ca.pem
   docusign-auth-proxy ca show --cert ca.pem --pem > for-the-old-machine.pem`, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -604,7 +605,9 @@ func (r *caReport) renewal(w io.Writer, old *x509.Certificate, now time.Time) {
 		"(%s):\n", trust.Name(old))
 	left := trust.DaysLeft(old, now)
 	if left < 0 {
-		fmt.Fprintf(w, "now, for the old one expired on %s and programs refuse the proxy until they have the new one.\n", r.Deadline)
+		fmt.Fprintf(
+			w, "now, for the old one expired on %s and programs refuse the proxy until they have the new one.\n", r.Deadline,
+		)
 	} else {
 		fmt.Fprintf(w, "by %s, in %d days. Until then both work. After that day the old one can go:\n", r.Deadline,
 			left)

@@ -195,7 +195,9 @@ func (b *caBench) permits(a *authority.Authority, yes, no string) {
 func TestCALimitsAddressesWhenAsked(t *testing.T) {
 	b := newCABench(t)
 	said := b.good("init", "--algorithm", "ecdsa", "--ip-constraints", "--name", "10.1.2.3")
-	if !strings.Contains(said, "may sign for  docusign.net, docusign.com, localhost, 127.0.0.0/8, ::1/128, 10.1.2.3/32\n") {
+	if !strings.Contains(
+		said, "may sign for  docusign.net, docusign.com, localhost, 127.0.0.0/8, ::1/128, 10.1.2.3/32\n",
+	) {
 		t.Errorf("init says\n%s", said)
 	}
 	b.permits(b.load("ca.pem", "ca-key.pem"), "localhost 127.0.0.1 10.1.2.3", "10.1.2.4 example.com")
@@ -212,8 +214,14 @@ func TestCALimitsAddressesWhenAsked(t *testing.T) {
 
 func TestCAInitElsewhereWithOtherTerms(t *testing.T) {
 	b := newCABench(t)
-	out := b.good("init", "--dir", "new folder/ca", "--cert", "c.pem", "--key", "k.pem", "--algorithm", "ecdsa", "--days", "30", "--lenient-constraints")
-	for _, want := range []string{`{ca_cert: "new folder/ca/c.pem", ca_key: "new folder/ca/k.pem"}`, "ECDSA P-256", "30 days left", "not critical", "the CA expires on 2026-12-22", "ca trust --cert 'new folder/ca/c.pem'"} {
+	out := b.good(
+		"init", "--dir", "new folder/ca", "--cert", "c.pem", "--key", "k.pem", "--algorithm", "ecdsa", "--days", "30",
+		"--lenient-constraints",
+	)
+	for _, want := range []string{
+		`{ca_cert: "new folder/ca/c.pem", ca_key: "new folder/ca/k.pem"}`, "ECDSA P-256", "30 days left", "not critical",
+		"the CA expires on 2026-12-22", "ca trust --cert 'new folder/ca/c.pem'",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -228,7 +236,10 @@ func TestCAInitRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"to overwrite a key that programs trust", []string{"ca-key.pem", "ca.pem"}, nil, "already there: ca.pem and ca-key.pem"},
+		{
+			"to overwrite a key that programs trust", []string{"ca-key.pem", "ca.pem"}, nil,
+			"already there: ca.pem and ca-key.pem",
+		},
 		{"to overwrite a key alone", []string{"ca-key.pem"}, nil, "already there: ca-key.pem"},
 		{"to overwrite a certificate alone", []string{"ca.pem"}, nil, "already there: ca.pem"},
 		{"an unknown algorithm", nil, []string{"--algorithm", "dsa"}, "choose rsa or ecdsa"},
@@ -294,13 +305,15 @@ func TestCAShow(t *testing.T) {
 	b.write("etc/proxy.yaml", "nonsense: [true]\ninterception: {ca_cert: ca.pem, ca_key: ca-key.pem}\n")
 	var r caReport
 	b.must(json.Unmarshal([]byte(b.good("show", "--config", "etc/proxy.yaml", "--json", "--pem")), &r))
-	if r.CertFile != "etc/ca.pem" || r.DaysLeft != 730 || r.PEM != b.read("etc/ca.pem") || r.NextStep != "docusign-auth-proxy ca trust --config etc/proxy.yaml" {
+	if r.CertFile != "etc/ca.pem" || r.DaysLeft != 730 || r.PEM != b.read("etc/ca.pem") ||
+		r.NextStep != "docusign-auth-proxy ca trust --config etc/proxy.yaml" {
 		t.Errorf("%+v", r)
 	}
 	b.now = caDay0.Add(720 * 24 * time.Hour)
 	for _, source := range [][]string{{"--config", "etc/proxy.yaml"}, {"--cert", "etc/ca.pem"}} {
 		out := b.good(append([]string{"show"}, source...)...)
-		if !strings.Contains(out, "10 days left") || !strings.Contains(out, "warning       the CA expires on 2028-11-21") || !strings.Contains(out, "next: docusign-auth-proxy ca renew "+strings.Join(source, " ")) {
+		if !strings.Contains(out, "10 days left") || !strings.Contains(out, "warning       the CA expires on 2028-11-21") ||
+			!strings.Contains(out, "next: docusign-auth-proxy ca renew "+strings.Join(source, " ")) {
 			t.Errorf("near the end:\n%s", out)
 		}
 	}
@@ -313,8 +326,10 @@ func TestCAShowNeverPrintsTheKey(t *testing.T) {
 	b.write("both.pem", b.read("ca.pem")+b.read("ca-key.pem"))
 	b.write("proxy.yaml", "interception: {ca_cert: ca.pem, ca_key: ca-key.pem}\n")
 	for _, args := range [][]string{
-		{"show"}, {"show", "--json", "--pem"}, {"show", "--cert", "ca-key.pem"}, {"show", "--cert", "both.pem", "--pem"}, {"show", "--config", "proxy.yaml"},
-		{"trust"}, {"trust", "--cert", "both.pem", "--install", "--yes"}, {"trust", "--install", "--yes"}, {"renew", "--days", "800"}, {"renew", "--cert", "both.pem"},
+		{"show"}, {"show", "--json", "--pem"}, {"show", "--cert", "ca-key.pem"}, {"show", "--cert", "both.pem", "--pem"},
+		{"show", "--config", "proxy.yaml"},
+		{"trust"}, {"trust", "--cert", "both.pem", "--install", "--yes"}, {"trust", "--install", "--yes"},
+		{"renew", "--days", "800"}, {"renew", "--cert", "both.pem"},
 	} {
 		out, errOut, err := b.run(args...)
 		if all := out + errOut; strings.Contains(all, secret) || err != nil && strings.Contains(err.Error(), secret) {
@@ -345,10 +360,15 @@ func TestCAFilesThatCannotBeUsed(t *testing.T) {
 		name, want string
 		args       []string
 	}{
-		{"a missing certificate names the command that makes one", "ca init makes one", []string{"show", "--cert", "none.pem"}},
+		{
+			"a missing certificate names the command that makes one", "ca init makes one",
+			[]string{"show", "--cert", "none.pem"},
+		},
 		{"a file without certificate", "junk.pem: no certificate", []string{"show", "--cert", "junk.pem"}},
 		{"a file with the key in it is not handed out", "private key too", []string{"trust", "--cert", "both.pem"}},
-		{"nor renewed, since the key would be lost", "private key too", []string{"renew", "--cert", "both.pem", "--key", "both.pem"}},
+		{"nor renewed, since the key would be lost", "private key too", []string{
+			"renew", "--cert", "both.pem", "--key", "both.pem",
+		}},
 		{"a configuration without CA", "names no CA", []string{"show", "--config", "empty.yaml"}},
 		{"a configuration that is no YAML", "broken.yaml", []string{"show", "--config", "broken.yaml"}},
 		{"a key of another certificate", "does not belong", []string{"show", "--config", "mixed.yaml"}},
@@ -375,7 +395,8 @@ func caLeaf(t *testing.T, a *authority.Authority, now time.Time) *tls.Certificat
 		t.Fatal(err)
 	}
 	c, err := leaves.Config("demo.docusign.net").GetCertificate(&tls.ClientHelloInfo{
-		ServerName: "demo.docusign.net", SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
+		ServerName: "demo.docusign.net", SupportedVersions: []uint16{tls.VersionTLS13},
+		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -407,7 +428,8 @@ func TestCARenewNeedsNoFlagDay(t *testing.T) {
 	}
 	after := b.load("ca.pem", "ca-key.pem")
 	newLeaf := caLeaf(t, after, b.now)
-	if !after.Expires().Equal(b.now.Add(730*24*time.Hour)) || after.Certificate().Subject.String() != before.Certificate().Subject.String() {
+	if !after.Expires().Equal(b.now.Add(730*24*time.Hour)) ||
+		after.Certificate().Subject.String() != before.Certificate().Subject.String() {
 		t.Errorf("%v until %v", after.Certificate().Subject, after.Expires())
 	}
 	for name, err := range map[string]error{
@@ -430,7 +452,9 @@ func TestCARenewOfAnExpiredOneBehindALinkByConfiguration(t *testing.T) {
 	b.must(os.Symlink("real/ca.pem", "linked.pem"))
 	b.write("proxy.yaml", "interception: {ca_cert: linked.pem, ca_key: real/ca-key.pem}\n")
 	b.now = caDay0.Add(800 * 24 * time.Hour)
-	if out := b.good("renew", "--config", "proxy.yaml"); !strings.Contains(out, "now, for the old one expired on 2028-11-21 and programs refuse the proxy") {
+	if out := b.good("renew", "--config", "proxy.yaml"); !strings.Contains(
+		out, "now, for the old one expired on 2028-11-21 and programs refuse the proxy",
+	) {
 		t.Errorf("%s", out)
 	}
 	if st, err := os.Lstat("linked.pem"); err != nil || st.Mode()&fs.ModeSymlink == 0 {
@@ -448,12 +472,16 @@ func TestCATrustGuide(t *testing.T) {
 	b.init()
 	b.golden("trust-java.txt", b.good("trust", "--for", "java", "--as", "/opt/erp/ca.pem"))
 	all := b.good("trust", "--as", "/opt/erp/ca.pem")
-	for _, want := range []string{"(--for debian)", "(--for oracle)", "-Dhttps.protocols=TLSv1", "next: docusign-auth-proxy ca trust --cert ca.pem --install --root " + b.root} {
+	for _, want := range []string{
+		"(--for debian)", "(--for oracle)", "-Dhttps.protocols=TLSv1",
+		"next: docusign-auth-proxy ca trust --cert ca.pem --install --root " + b.root,
+	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q", want)
 		}
 	}
-	if here, err := filepath.Abs("ca.pem"); err != nil || !strings.Contains(b.good("trust", "--for", "curl"), "--cacert "+here) {
+	if here, err := filepath.Abs("ca.pem"); err != nil ||
+		!strings.Contains(b.good("trust", "--for", "curl"), "--cacert "+here) {
 		t.Errorf("without --as the lines must name the file's place: %v", err)
 	}
 	var g caGuide
@@ -469,9 +497,12 @@ func TestCATrustGuide(t *testing.T) {
 func TestCATrustInstallCheckUninstall(t *testing.T) {
 	b := newCABench(t)
 	b.init()
-	installed := filepath.Join(b.root, "/usr/local/share/ca-certificates", trust.Name(b.load("ca.pem", "ca-key.pem").Certificate())+".crt")
+	installed := filepath.Join(
+		b.root, "/usr/local/share/ca-certificates", trust.Name(b.load("ca.pem", "ca-key.pem").Certificate())+".crt",
+	)
 	exit := app.ExitError{}
-	if out, _, err := b.run("trust", "--check"); !errors.As(err, &exit) || exit.Code != 1 || !strings.HasPrefix(out, "not trusted: ") {
+	if out, _, err := b.run("trust", "--check"); !errors.As(err, &exit) || exit.Code != 1 ||
+		!strings.HasPrefix(out, "not trusted: ") {
 		t.Errorf("before: %v %s", err, out)
 	}
 
@@ -536,7 +567,8 @@ func TestCATrustInstallWithJSONKeepsStandardOutputClean(t *testing.T) {
 	b.must(err)
 	var c caChange
 	b.must(json.Unmarshal([]byte(out), &c))
-	if len(c.Steps) != 2 || !strings.Contains(plan, "This will:") || c.SHA256 != b.load("ca.pem", "ca-key.pem").Fingerprint() {
+	if len(c.Steps) != 2 || !strings.Contains(plan, "This will:") ||
+		c.SHA256 != b.load("ca.pem", "ca-key.pem").Fingerprint() {
 		t.Errorf("%+v\n%s", c, plan)
 	}
 }
@@ -559,7 +591,11 @@ func TestCATrustInJava(t *testing.T) {
 	b.init()
 	b.must(os.WriteFile("cacerts", cacerts, 0o644))
 	t.Setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC") // starts in half the time
-	env := caEnv{now: func() time.Time { return b.now }, run: trust.Exec, find: func(string) (string, error) { return keytool, nil }, getenv: func(string) string { return "" }, interactive: isTerminal}
+	env := caEnv{now: func() time.Time {
+		return b.now
+	}, run: trust.Exec, find: func(string) (string, error) {
+		return keytool, nil
+	}, getenv: func(string) string { return "" }, interactive: isTerminal}
 	for _, step := range []struct {
 		words string
 		want  string

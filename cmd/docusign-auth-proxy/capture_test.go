@@ -75,7 +75,9 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	const name = "nightly-billing"
 	get := func() {
 		t.Helper()
-		if got := r.do(nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON)); got.status != 200 {
+		if got := r.do(
+			nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON),
+		); got.status != 200 {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
 	}
@@ -84,17 +86,27 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	if !strings.Contains(out, "keeps the next 2 calls of "+name) || !strings.Contains(out, "next: ") {
 		t.Error(out)
 	}
-	if _, err := r.capture(t, "start", "--integration", name); err == nil || !strings.Contains(err.Error(), "running already") {
+	if _, err := r.capture(t, "start", "--integration", name); err == nil ||
+		!strings.Contains(err.Error(), "running already") {
 		t.Errorf("a second one: %v", err)
 	}
-	if _, err := r.capture(t, "start", "--integration", "nobody"); err == nil || !strings.Contains(err.Error(), `no integration "nobody"`) {
+	if _, err := r.capture(t, "start", "--integration", "nobody"); err == nil ||
+		!strings.Contains(err.Error(), `no integration "nobody"`) {
 		t.Errorf("an unknown one: %v", err)
 	}
 	var status struct{ Captures []capture.Info }
-	if err := json.Unmarshal([]byte(r.captured(t, "status", "--json")), &status); err != nil || len(status.Captures) != 1 || !status.Captures[0].Running {
+	if err := json.Unmarshal([]byte(r.captured(t, "status", "--json")), &status); err != nil ||
+		len(status.Captures) != 1 || !status.Captures[0].Running {
 		t.Errorf("%+v %v", status, err)
 	}
-	r.do(nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", `{"Username":"x","Password":"y","IntegratorKey":"z"}`)) // somebody else's
+	// somebody else's
+	r.do(
+		nil,
+		request(
+			t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication",
+			`{"Username":"x","Password":"y","IntegratorKey":"z"}`,
+		),
+	)
 	r.sandbox.RevokeTokens(sandbox.AnnaID)
 	get()
 	get()
@@ -105,14 +117,18 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	}
 	first := files["01_GET_envelopes.txt"]
 	for _, want := range []string{
-		"GET " + r.sidecar() + listPath, `X-Docusign-Authentication: {"Username":"anna@example.com","Password":"[masked]","IntegratorKey":"` + sandbox.GUIDKey + `"}`,
-		"=== the proxy sent to DocuSign (1 of 2", "=== the proxy sent to DocuSign (2 of 2", "Authorization: Bearer [masked]", "HTTP/1.1 401 Unauthorized", "replayed ", "HTTP/1.1 200 OK", "=== the program got that answer as it was ===",
+		"GET " + r.sidecar() + listPath,
+		`X-Docusign-Authentication: {"Username":"anna@example.com","Password":"[masked]","IntegratorKey":"` +
+			sandbox.GUIDKey + `"}`,
+		"=== the proxy sent to DocuSign (1 of 2", "=== the proxy sent to DocuSign (2 of 2", "Authorization: Bearer [masked]",
+		"HTTP/1.1 401 Unauthorized", "replayed ", "HTTP/1.1 200 OK", "=== the program got that answer as it was ===",
 	} {
 		if !strings.Contains(first, want) {
 			t.Errorf("no %q in:\n%s", want, first)
 		}
 	}
-	if out := r.captured(t, "status"); !strings.Contains(out, "2 of 2") || !strings.Contains(out, "it has what was asked for") {
+	if out := r.captured(t, "status"); !strings.Contains(out, "2 of 2") ||
+		!strings.Contains(out, "it has what was asked for") {
 		t.Error(out)
 	}
 	if _, err := r.capture(t, "stop"); err == nil || err.Error() != "no capture is running" {
@@ -122,7 +138,8 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	if _, err := r.capture(t, "download"); err == nil || !strings.Contains(err.Error(), "capture start") {
 		t.Error(err)
 	}
-	if log := r.log.String(); !strings.Contains(log, `msg="capture started"`) || !strings.Contains(log, `msg="capture ended"`) || !strings.Contains(log, `msg="capture fetched"`) {
+	if log := r.log.String(); !strings.Contains(log, `msg="capture started"`) ||
+		!strings.Contains(log, `msg="capture ended"`) || !strings.Contains(log, `msg="capture fetched"`) {
 		t.Error("the log is silent about it")
 	}
 }
@@ -130,9 +147,17 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
 	t.Parallel()
 	r := newRigEdited(t, sandbox.Options{}, nil, func(s section) {
-		s.at("admin")["basic_auth"] = section{"username": "ops", "password": section{"bcrypt": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}}
+		s.at("admin")["basic_auth"] = section{"username": "ops", "password": section{
+			"bcrypt": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+		}}
 	})
-	for _, q := range []*http.Request{request(t, "POST", r.adminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type", "application/x-www-form-urlencoded"), request(t, "GET", r.adminURL()+"/api/capture", nil)} {
+	for _, q := range []*http.Request{
+		request(
+			t, "POST", r.adminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type",
+			"application/x-www-form-urlencoded",
+		),
+		request(t, "GET", r.adminURL()+"/api/capture", nil),
+	} {
 		if got := r.do(nil, q); got.status != http.StatusUnauthorized {
 			t.Errorf("%s: %d", q.Method, got.status)
 		}
@@ -141,10 +166,12 @@ func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("no"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.capture(t, "status", "--admin-password-file", wrong); err == nil || !strings.Contains(err.Error(), "basic_auth was refused") {
+	if _, err := r.capture(t, "status", "--admin-password-file", wrong); err == nil ||
+		!strings.Contains(err.Error(), "basic_auth was refused") {
 		t.Error(err)
 	}
-	if _, err := r.capture(t, "status", "--admin-token-file", wrong); err == nil || !strings.Contains(err.Error(), "the token was refused") {
+	if _, err := r.capture(t, "status", "--admin-token-file", wrong); err == nil ||
+		!strings.Contains(err.Error(), "the token was refused") {
 		t.Error(err)
 	}
 	if out := r.captured(t, "status"); !strings.HasPrefix(out, "no capture is running") {
@@ -161,7 +188,10 @@ func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
 func TestAForeignPageCannotStartACapture(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	q := request(t, "POST", r.adminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type", "application/x-www-form-urlencoded", "Origin", "https://evil.example.com", "Sec-Fetch-Site", "cross-site")
+	q := request(
+		t, "POST", r.adminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type",
+		"application/x-www-form-urlencoded", "Origin", "https://evil.example.com", "Sec-Fetch-Site", "cross-site",
+	)
 	if got := r.do(nil, q); got.status != http.StatusForbidden {
 		t.Errorf("%d %s", got.status, got.body)
 	}

@@ -125,15 +125,21 @@ func (j *waiting) end() (string, error) { return <-j.rest, <-j.err }
 func TestPagesAreComplete(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
-	page := "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + sandbox.GUIDKey
+	page := "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" +
+		sandbox.GUIDKey
 	tests := []struct {
 		name string
 		args []string
 		want []string
 	}{
-		{"for everybody", nil, []string{page, "login_hint=anna%40example.com", "register this redirect URI", "https://developers.docusign.com/platform/auth/consent", "consent wait --config " + c.path}},
+		{"for everybody", nil, []string{
+			page, "login_hint=anna%40example.com", "register this redirect URI",
+			"https://developers.docusign.com/platform/auth/consent", "consent wait --config " + c.path,
+		}},
 		{"for one by GUID", []string{"--user", sandbox.AnnaID}, []string{page}},
-		{"for an administrator", []string{"--admin"}, []string{"admin_consent_scope=signature%20impersonation", "claimed e-mail domains"}},
+		{"for an administrator", []string{"--admin"}, []string{
+			"admin_consent_scope=signature%20impersonation", "claimed e-mail domains",
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -150,10 +156,12 @@ func TestPagesAreComplete(t *testing.T) {
 	}
 	text, err := c.command(newConsent(), "--json")
 	var pages []consent.Pages
-	if err != nil || json.Unmarshal([]byte(text), &pages) != nil || len(pages) != 1 || !strings.HasPrefix(pages[0].Individual, page) {
+	if err != nil || json.Unmarshal([]byte(text), &pages) != nil || len(pages) != 1 ||
+		!strings.HasPrefix(pages[0].Individual, page) {
 		t.Errorf("%v %s", err, text)
 	}
-	if _, err := c.command(newConsent(), "--user", "nobody@example.com"); err == nil || !strings.Contains(err.Error(), "anna@example.com") {
+	if _, err := c.command(newConsent(), "--user", "nobody@example.com"); err == nil ||
+		!strings.Contains(err.Error(), "anna@example.com") {
 		t.Errorf("%v", err)
 	}
 }
@@ -163,10 +171,12 @@ func TestConsentIsWaitedForAndProven(t *testing.T) {
 	c := newClinic(t, sandbox.Options{}, nil)
 	c.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
 	j := c.wait(newConsent(), "wait", "--user", "anna@example.com")
-	if code, page := j.callback("code=stolen&state=guessed"); code != http.StatusBadRequest || !strings.Contains(page, "state") {
+	if code, page := j.callback("code=stolen&state=guessed"); code != http.StatusBadRequest ||
+		!strings.Contains(page, "state") {
 		t.Errorf("a foreign state: %d %s", code, page)
 	}
-	if page := j.approve(sandbox.AnnaID); !strings.Contains(page, "Consent works") || !strings.Contains(page, "Anna Example") {
+	if page := j.approve(sandbox.AnnaID); !strings.Contains(page, "Consent works") ||
+		!strings.Contains(page, "Anna Example") {
 		t.Errorf("page %s", page)
 	}
 	text, err := j.end()
@@ -183,7 +193,8 @@ func TestConsentOfSomebodyElseIsNoConsent(t *testing.T) {
 	page := j.approve(sandbox.BobID)
 	text, err := j.end()
 	var exit app.ExitError
-	if !errors.As(err, &exit) || exit.Code != 2 || !strings.Contains(page, "That did not work") || !strings.Contains(text, "not anna@example.com") || !strings.Contains(text, "private window") {
+	if !errors.As(err, &exit) || exit.Code != 2 || !strings.Contains(page, "That did not work") ||
+		!strings.Contains(text, "not anna@example.com") || !strings.Contains(text, "private window") {
 		t.Errorf("%v\n%s\n%s", err, page, text)
 	}
 }
@@ -191,14 +202,18 @@ func TestConsentOfSomebodyElseIsNoConsent(t *testing.T) {
 func TestARefusedConsentIsExplained(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
-		"access_denied": "declined", "invalid_scope": "scopes", "unauthorized_client": "Apps and Keys", "something_new": "something_new", "": "neither a code nor an error",
+		"access_denied": "declined", "invalid_scope": "scopes", "unauthorized_client": "Apps and Keys",
+		"something_new": "something_new", "": "neither a code nor an error",
 	} {
 		t.Run("error "+code, func(t *testing.T) {
 			c := newClinic(t, sandbox.Options{}, nil)
 			j := c.wait(newConsent(), "wait")
-			_, page := j.callback("error=" + code + "&error_description=%3Cscript%3E%1b[31m&state=" + j.page.Query().Get("state"))
+			_, page := j.callback(
+				"error=" + code + "&error_description=%3Cscript%3E%1b[31m&state=" + j.page.Query().Get("state"),
+			)
 			text, err := j.end()
-			if err == nil || !strings.Contains(text, want) || strings.Contains(page, "<script>") || strings.Contains(text, "\x1b") {
+			if err == nil || !strings.Contains(text, want) || strings.Contains(page, "<script>") ||
+				strings.Contains(text, "\x1b") {
 				t.Errorf("%v\n%s\n%s", err, page, text)
 			}
 		})
@@ -217,10 +232,12 @@ func TestNobodyWaitsForEver(t *testing.T) {
 func TestOnlyThisMachineIsListenedOn(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
-	if _, err := c.command(newConsent(), "wait", "--listen", "0.0.0.0:0"); err == nil || !strings.Contains(err.Error(), "only addresses of this machine") {
+	if _, err := c.command(newConsent(), "wait", "--listen", "0.0.0.0:0"); err == nil ||
+		!strings.Contains(err.Error(), "only addresses of this machine") {
 		t.Errorf("%v", err)
 	}
-	if _, err := c.command(newConsent(), "wait", "--listen", takenPort(t)); err == nil || !strings.Contains(err.Error(), "--listen 127.0.0.1:PORT") {
+	if _, err := c.command(newConsent(), "wait", "--listen", takenPort(t)); err == nil ||
+		!strings.Contains(err.Error(), "--listen 127.0.0.1:PORT") {
 		t.Errorf("%v", err)
 	}
 }
@@ -248,7 +265,9 @@ func TestARegisteredLoopbackAddressIsServed(t *testing.T) {
 func authorizationCode(w *fixture.Config) {
 	w.Edit = func(list []map[string]any) {
 		list[0]["grant"] = "authorization_code"
-		list[0]["oauth"] = map[string]any{"redirect_uri": "https://www.docusign.com", "client_secret": map[string]any{"file": "client-secret"}}
+		list[0]["oauth"] = map[string]any{
+			"redirect_uri": "https://www.docusign.com", "client_secret": map[string]any{"file": "client-secret"},
+		}
 	}
 }
 
@@ -275,14 +294,16 @@ func TestALoginIsKeptAndUsed(t *testing.T) {
 	t.Parallel()
 	c := newLoginClinic(t)
 	j := c.wait(newLogin(), "--user", "anna@example.com")
-	if q := j.page.Query(); q.Get("code_challenge_method") != "S256" || q.Get("scope") != "signature extended" || q.Get("state") == "" {
+	if q := j.page.Query(); q.Get("code_challenge_method") != "S256" || q.Get("scope") != "signature extended" ||
+		q.Get("state") == "" {
 		t.Errorf("page %s", j.page)
 	}
 	if page := j.approve(sandbox.AnnaID); !strings.Contains(page, "You are logged in") {
 		t.Errorf("page %s", page)
 	}
 	text, err := j.end()
-	if err != nil || !strings.Contains(text, "ok: anna@example.com ("+sandbox.AnnaID+") is logged in") || !strings.Contains(text, "next: docusign-auth-proxy run") {
+	if err != nil || !strings.Contains(text, "ok: anna@example.com ("+sandbox.AnnaID+") is logged in") ||
+		!strings.Contains(text, "next: docusign-auth-proxy run") {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	c.noSecretIn(text)
@@ -301,11 +322,13 @@ func TestALoginOfSomebodyElseIsRefused(t *testing.T) {
 	j := c.wait(newLogin())
 	page := j.approve(sandbox.BobID)
 	text, err := j.end()
-	if err == nil || !strings.Contains(text, "bob@example.com (Bob Example, "+sandbox.BobID+") logged in") || !strings.Contains(text, "nothing was kept") || !strings.Contains(page, "did not work") {
+	if err == nil || !strings.Contains(text, "bob@example.com (Bob Example, "+sandbox.BobID+") logged in") ||
+		!strings.Contains(text, "nothing was kept") || !strings.Contains(page, "did not work") {
 		t.Errorf("%v\n%s\n%s", err, page, text)
 	}
 	report, _ := c.doctor()
-	if f := find(report, "grant", "fail"); f == nil || !strings.Contains(f.Next, "login --user anna@example.com --config "+c.path) {
+	if f := find(report, "grant", "fail"); f == nil ||
+		!strings.Contains(f.Next, "login --user anna@example.com --config "+c.path) {
 		t.Errorf("%+v", f)
 	}
 }
@@ -317,7 +340,8 @@ func TestAWrongClientSecretIsExplained(t *testing.T) {
 	j := c.wait(newLogin())
 	j.approve(sandbox.AnnaID)
 	text, err := j.end()
-	if err == nil || !strings.Contains(text, "invalid_client") || !strings.Contains(text, "next: check that integration key") {
+	if err == nil || !strings.Contains(text, "invalid_client") ||
+		!strings.Contains(text, "next: check that integration key") {
 		t.Errorf("%v\n%s", err, text)
 	}
 	c.noSecretIn(text)
@@ -326,7 +350,8 @@ func TestAWrongClientSecretIsExplained(t *testing.T) {
 func TestALoginNeedsAStoreAndTheRightGrant(t *testing.T) {
 	t.Parallel()
 	c := newLoginClinic(t)
-	if _, err := c.command(newConsent(), "wait"); err == nil || !strings.Contains(err.Error(), "docusign-auth-proxy login") {
+	if _, err := c.command(newConsent(), "wait"); err == nil ||
+		!strings.Contains(err.Error(), "docusign-auth-proxy login") {
 		t.Errorf("%v", err)
 	}
 	if _, err := c.command(newConsent()); err == nil || !strings.Contains(err.Error(), "docusign-auth-proxy login") {
@@ -359,7 +384,8 @@ func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
 		t.Errorf("page %s", got)
 	}
 	text, err := j.end()
-	if err != nil || !strings.Contains(text, "note: the proxy runs and holds the store") || !strings.Contains(text, "Now stop the proxy") {
+	if err != nil || !strings.Contains(text, "note: the proxy runs and holds the store") ||
+		!strings.Contains(text, "Now stop the proxy") {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
@@ -374,7 +400,13 @@ func TestAProxyUsesALogin(t *testing.T) {
 	}
 	r := &rig{t: t, dir: c.dir, path: c.path, sandbox: c.sandbox, world: c.world, log: &syncBuffer{}}
 	r.start()
-	got := r.do(nil, request(t, http.MethodGet, r.sidecar()+"/restapi/v2.1/accounts/"+sandbox.ExampleAccountID, nil, "X-DocuSign-Authentication", annaJSON))
+	got := r.do(
+		nil,
+		request(
+			t, http.MethodGet, r.sidecar()+"/restapi/v2.1/accounts/"+sandbox.ExampleAccountID, nil, "X-DocuSign-Authentication",
+			annaJSON,
+		),
+	)
 	if got.status != http.StatusOK {
 		t.Errorf("%d %s\n%s", got.status, got.body, r.log)
 	}
@@ -384,7 +416,8 @@ func TestAProxyUsesALogin(t *testing.T) {
 func TestTheHelpOfEachCommandHasAnExample(t *testing.T) {
 	t.Parallel()
 	for _, cmd := range []*cobra.Command{newDoctor(), newConsent(), newConsentWait(), newLogin()} {
-		if !strings.Contains(cmd.Example, "docusign-auth-proxy "+strings.Fields(cmd.Use)[0]) && !strings.Contains(cmd.Example, "consent wait") || cmd.Short == "" || cmd.Long == "" {
+		if !strings.Contains(cmd.Example, "docusign-auth-proxy "+strings.Fields(cmd.Use)[0]) &&
+			!strings.Contains(cmd.Example, "consent wait") || cmd.Short == "" || cmd.Long == "" {
 			t.Errorf("%s", cmd.Use)
 		}
 		for _, line := range strings.Split(cmd.Example, "\n") {

@@ -41,10 +41,16 @@ func projectFile(t *testing.T, name string) string {
 func deployments(t *testing.T) []deployed {
 	t.Helper()
 	all := []deployed{
-		{name: "compose", text: projectFile(t, "deploy/compose/config/config.yaml"), path: configPath, files: composeSecrets(t)},
+		{
+			name: "compose", text: projectFile(t, "deploy/compose/config/config.yaml"), path: configPath,
+			files: composeSecrets(t),
+		},
 		{
 			name: "systemd", text: projectFile(t, "deploy/systemd/config.yaml"), path: configPath,
-			files: []string{"/etc/docusign-auth-proxy/ca.pem", "/etc/docusign-auth-proxy/keys/ca-key.pem", "/etc/docusign-auth-proxy/keys/key.pem"},
+			files: []string{
+				"/etc/docusign-auth-proxy/ca.pem", "/etc/docusign-auth-proxy/keys/ca-key.pem",
+				"/etc/docusign-auth-proxy/keys/key.pem",
+			},
 		},
 		{
 			// The folder of Windows is left out: its paths are relative, and so the same below any folder.
@@ -55,7 +61,8 @@ func deployments(t *testing.T) []deployed {
 	return append(all, kubernetesDeployments(t)...)
 }
 
-// kubernetesDeployments takes the ConfigMaps. Each manifest has one pod; what of the Secret is mounted into it is there to be read.
+// kubernetesDeployments takes the ConfigMaps. Each manifest has one pod; what of the Secret is mounted into it is there
+// to be read.
 func kubernetesDeployments(t *testing.T) []deployed {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("..", "..", "deploy", "kubernetes", "*.yaml"))
@@ -255,8 +262,10 @@ func TestTheComposeServiceHasNoPrivileges(t *testing.T) {
 	_, proxy := compose(t)
 	for what, good := range map[string]bool{
 		"a root that can be written": proxy.ReadOnly, "capabilities": slices.Equal(proxy.CapDrop, []string{"ALL"}),
-		"a way to privileges": slices.Contains(proxy.SecurityOpt, "no-new-privileges:true"), "another user than the image's": proxy.User == "65532:65532",
-		"memory without bound": proxy.MemLimit != "", "processes without bound": proxy.PidsLimit > 0, "no health check": len(proxy.Healthcheck.Test) > 1,
+		"a way to privileges":           slices.Contains(proxy.SecurityOpt, "no-new-privileges:true"),
+		"another user than the image's": proxy.User == "65532:65532",
+		"memory without bound":          proxy.MemLimit != "", "processes without bound": proxy.PidsLimit > 0,
+		"no health check": len(proxy.Healthcheck.Test) > 1,
 	} {
 		if !good {
 			t.Errorf("it has %s", what)
@@ -275,7 +284,9 @@ func TestTheComposeNetworkIsTheOneTheConfigurationAdmits(t *testing.T) {
 	if !inner.Internal || len(inner.IPAM.Config) != 1 {
 		t.Fatal("the old programs have a way past the proxy, or their network has no fixed addresses")
 	}
-	if want := `clients: ["` + inner.IPAM.Config[0].Subnet + `"]`; !strings.Contains(projectFile(t, "deploy/compose/config/config.yaml"), want) {
+	if want := `clients: ["` + inner.IPAM.Config[0].Subnet + `"]`; !strings.Contains(
+		projectFile(t, "deploy/compose/config/config.yaml"), want,
+	) {
 		t.Errorf("config.yaml has no %s", want)
 	}
 	program := file.Services["old-program"]
@@ -291,7 +302,9 @@ func TestTheComposeNetworkIsTheOneTheConfigurationAdmits(t *testing.T) {
 func TestEveryCommandLineOfTheDeploymentsWouldRun(t *testing.T) {
 	_, proxy := compose(t)
 	lines := [][]string{proxy.Command, proxy.Healthcheck.Test[2:]}
-	for _, m := range regexp.MustCompile(`(?m)^Exec\w+=/usr/local/bin/docusign-auth-proxy (.*)$`).FindAllStringSubmatch(projectFile(t, "deploy/systemd/docusign-auth-proxy.service"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^Exec\w+=/usr/local/bin/docusign-auth-proxy (.*)$`).FindAllStringSubmatch(
+		projectFile(t, "deploy/systemd/docusign-auth-proxy.service"), -1,
+	) {
 		lines = append(lines, strings.Fields(m[1]))
 	}
 	for _, m := range regexp.MustCompile(`(?m)CMD (\[.*\])$`).FindAllStringSubmatch(projectFile(t, "Dockerfile"), -1) {
@@ -342,10 +355,13 @@ func TestEveryCommandLineOfTheDeploymentGuidesWouldRun(t *testing.T) {
 	}
 }
 
-// The image is built from listed folders, so that nothing else of a checkout gets into it; none that the program needs may be missing.
+// The image is built from listed folders, so that nothing else of a checkout gets into it; none that the program needs
+// may be missing.
 func TestTheImageIsBuiltFromEveryFolderTheProgramNeeds(t *testing.T) {
 	copied := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^COPY (\S+)/ (\S+)/$`).FindAllStringSubmatch(projectFile(t, "Dockerfile"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^COPY (\S+)/ (\S+)/$`).FindAllStringSubmatch(
+		projectFile(t, "Dockerfile"), -1,
+	) {
 		copied[m[1]] = m[1] == m[2]
 	}
 	imported := regexp.MustCompile(`"docusign-auth-proxy/([a-z0-9]+)[/"]`)

@@ -14,8 +14,9 @@ func newDiscover() *cobra.Command {
 		Long: `Runs the proxy without integrations: every call passes to DocuSign unchanged, and the integrator keys, users, principals and accounts in it
 are written down. Let the old program make its calls (they may fail at DocuSign, that does not matter), then end with Ctrl-C or --for.
 The configuration that comes out is complete but for what only DocuSign can give: a private key, and user GUIDs unless --admin-user-id is given.`,
-		Example: `  docusign-auth-proxy discover --environment demo --private-key key.pem --admin-user-id a1b2c3d4-0000-4000-8000-000000000022 --for 10m`,
-		Args:    cobra.NoArgs,
+		Example: `  docusign-auth-proxy discover --environment demo --private-key key.pem --admin-user-id ` +
+			`a1b2c3d4-0000-4000-8000-000000000022 --for 10m`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return discover.Run(cmd.Context(), o)

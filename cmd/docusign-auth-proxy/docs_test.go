@@ -26,7 +26,8 @@ func document(t *testing.T, name string) string {
 
 func TestTheConfigurationReferenceIsWhatTheCodeSays(t *testing.T) {
 	if _, body, _ := strings.Cut(document(t, "docs/configuration.md"), "\n\n"); body != config.ReferenceMarkdown() {
-		t.Error("docs/configuration.md differs from the code: (echo '# Configuration'; echo; go run ./cmd/docusign-auth-proxy config reference) > docs/configuration.md")
+		t.Error("docs/configuration.md differs from the code: (echo '# Configuration'; echo; go run " +
+			"./cmd/docusign-auth-proxy config reference) > docs/configuration.md")
 	}
 }
 

@@ -163,7 +163,9 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		{
 			name:  "no consent",
 			spoil: func(c *clinic) { c.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID) },
-			check: "grant", status: doctor.Fail, found: "consent_required", next: "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + sandbox.GUIDKey,
+			check: "grant", status: doctor.Fail, found: "consent_required",
+			next: "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" +
+				sandbox.GUIDKey,
 		},
 		{
 			name:  "a clock that is an hour off",
@@ -228,7 +230,9 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		{
 			name: "an expired CA",
 			spoil: func(c *clinic) {
-				old, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA, Life: 48 * time.Hour, Now: func() time.Time { return time.Now().Add(-30 * 24 * time.Hour) }})
+				old, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA, Life: 48 * time.Hour, Now: func() time.Time {
+					return time.Now().Add(-30 * 24 * time.Hour)
+				}})
 				if err != nil {
 					c.Fatal(err)
 				}
@@ -257,7 +261,8 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		{
 			name:  "a key that is not RSA",
 			spoil: func(c *clinic) { c.put(grantKey, ecKey(c.T), 0o600) },
-			check: "key", status: doctor.Fail, found: "an elliptic-curve key, and DocuSign takes RSA keys only", next: "Add RSA Keypair",
+			check: "key", status: doctor.Fail, found: "an elliptic-curve key, and DocuSign takes RSA keys only",
+			next: "Add RSA Keypair",
 		},
 		{
 			name:  "a key that others can read",
@@ -293,7 +298,8 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 				w.Edit = func(list []map[string]any) { list[0]["soap"] = "app_password"; delete(list[0], "oauth") }
 			},
 			spoil: func(c *clinic) { c.put("keys/anna.example.com.app-password", []byte("anna-app-old\n"), 0o600) },
-			check: "app password", status: doctor.Fail, found: "does not take the App Password: User_Authentication_Failed", next: "new App Password",
+			check: "app password", status: doctor.Fail, found: "does not take the App Password: User_Authentication_Failed",
+			next: "new App Password",
 		},
 		{
 			name: "an account server in trouble",
@@ -305,7 +311,10 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		{
 			name: "REST that is refused",
 			spoil: func(c *clinic) {
-				c.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2.1/accounts/", Status: 401, Times: 20, Body: `{"errorCode":"ACCOUNT_LACKS_PERMISSIONS","message":"This Account lacks sufficient permissions."}`})
+				c.sandbox.FailNext(sandbox.FailureSpec{
+					Path: "/restapi/v2.1/accounts/", Status: 401, Times: 20,
+					Body: `{"errorCode":"ACCOUNT_LACKS_PERMISSIONS","message":"This Account lacks sufficient permissions."}`,
+				})
 			},
 			check: "rest", status: doctor.Fail, found: "ACCOUNT_LACKS_PERMISSIONS", next: "plan has no API",
 		},
@@ -379,7 +388,9 @@ func ecKey(t *testing.T) []byte {
 
 func TestADoctorWhoFindsNothingSaysSo(t *testing.T) {
 	t.Parallel()
-	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) { w.Extra, w.Cost = map[string]any{"interception": nil}, 10 })
+	c := newClinic(t, sandbox.Options{}, func(w *fixture.Config) {
+		w.Extra, w.Cost = map[string]any{"interception": nil}, 10
+	})
 	r, code := c.doctor()
 	if code != 0 || r.Status != doctor.OK || r.Count(doctor.OK) < 15 {
 		t.Fatalf("code %d\n%s", code, asTicket(t, r))
@@ -446,14 +457,17 @@ func TestOfflineAsksNobody(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
 	r, _ := c.doctor("--offline")
-	if n := len(c.sandbox.Requests()); n != 0 || find(r, "key", doctor.OK) == nil || find(r, "dns", doctor.OK) != nil || find(r, "online", doctor.Skipped) == nil {
+	if n := len(c.sandbox.Requests()); n != 0 || find(r, "key", doctor.OK) == nil || find(r, "dns", doctor.OK) != nil ||
+		find(r, "online", doctor.Skipped) == nil {
 		t.Errorf("%d requests\n%s", n, asTicket(t, r))
 	}
 }
 
 func TestANotUsableConfigurationIsSaidToBeOne(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{"not YAML": "a: [", "a list": "- a", "empty": "", "no environment": "listen: {proxy: 127.0.0.1:0}"} {
+	for name, text := range map[string]string{
+		"not YAML": "a: [", "a list": "- a", "empty": "", "no environment": "listen: {proxy: 127.0.0.1:0}",
+	} {
 		t.Run(name, func(t *testing.T) {
 			c := &clinic{T: t, dir: t.TempDir()}
 			c.path = c.file("proxy.yaml")
@@ -466,7 +480,8 @@ func TestANotUsableConfigurationIsSaidToBeOne(t *testing.T) {
 	}
 	c := &clinic{T: t, path: filepath.Join(t.TempDir(), "missing.yaml")}
 	r, code := c.doctor()
-	if f := r.Findings[0]; code != 2 || !strings.Contains(f.Found, "cannot be read") || !strings.Contains(f.Next, "--config") {
+	if f := r.Findings[0]; code != 2 || !strings.Contains(f.Found, "cannot be read") ||
+		!strings.Contains(f.Next, "--config") {
 		t.Errorf("code %d, %+v", code, r.Findings)
 	}
 }
@@ -474,7 +489,10 @@ func TestANotUsableConfigurationIsSaidToBeOne(t *testing.T) {
 func TestTheTicketHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t, sandbox.Options{}, nil)
-	c.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: 400, Times: 20, Body: `{"error":"invalid_grant","error_description":"anna-app-1 and eyJ0eXAiOiJNVCIsImFsZyI6IlJTMjU2In0.payload"}`})
+	c.sandbox.FailNext(sandbox.FailureSpec{
+		Path: "/oauth/token", Status: 400, Times: 20,
+		Body: `{"error":"invalid_grant","error_description":"anna-app-1 and eyJ0eXAiOiJNVCIsImFsZyI6IlJTMjU2In0.payload"}`,
+	})
 	text, code := c.run("--ticket") // run looks for secrets
 	if code != 2 || !strings.Contains(text, "environment     custom") || !strings.Contains(text, "FAIL  grant") {
 		t.Errorf("code %d\n%s", code, text)

@@ -17,7 +17,10 @@ func TestHealthAsksTheRunningProxyAndDoesNotJudgeTheFile(t *testing.T) {
 		ok               bool
 	}{
 		{"a running proxy is ready", "listen: {admin: \"" + r.program.AdminAddress() + "\"}\n", "ready", true},
-		{"a bad edit elsewhere does not matter", "listen: {admin: \"" + r.program.AdminAddress() + "\"}\nintergrations: 7\n", "ready", true},
+		{
+			"a bad edit elsewhere does not matter", "listen: {admin: \"" + r.program.AdminAddress() + "\"}\nintergrations: 7\n",
+			"ready", true,
+		},
 		{"nobody answers", "listen: {admin: \"127.0.0.1:1\"}\n", "no answer", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -21,7 +21,9 @@ type keySet struct {
 var sharedKeys = sync.OnceValue(func() keySet {
 	out := keySet{integrations: map[string][]byte{}}
 	for _, name := range []string{sandbox.LegacyKey, sandbox.GUIDKey, "spare"} {
-		out.integrations[name] = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(newKey())})
+		out.integrations[name] = pem.EncodeToMemory(&pem.Block{
+			Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(newKey()),
+		})
 	}
 	out.leaf = newKey()
 	var err error

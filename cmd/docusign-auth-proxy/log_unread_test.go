@@ -92,12 +92,17 @@ func (p *process) calls(n int, want int, make func(i int) *http.Request) int {
 }
 
 func (p *process) envelope(int) *http.Request {
-	return request(p.t, "POST", p.proxy+createPath, strings.NewReader(string(bigEnvelope(small))), "X-DocuSign-Authentication", annaJSON, "Content-Type", "application/json")
+	return request(
+		p.t, "POST", p.proxy+createPath, strings.NewReader(string(bigEnvelope(small))), "X-DocuSign-Authentication", annaJSON,
+		"Content-Type", "application/json",
+	)
 }
 
 // refused is a call that costs nothing but its line.
 func (p *process) refused(i int) *http.Request {
-	return request(p.t, "GET", p.proxy+"/restapi/v2/accounts/"+strconv.Itoa(i)+"/envelopes", nil, "User-Agent", strings.Repeat("x", 100))
+	return request(
+		p.t, "GET", p.proxy+"/restapi/v2/accounts/"+strconv.Itoa(i)+"/envelopes", nil, "User-Agent", strings.Repeat("x", 100),
+	)
 }
 
 func (p *process) dropped() uint64 {
@@ -158,7 +163,8 @@ func TestALogThatNobodyReadsStopsNoCall(t *testing.T) {
 	p.fillLog()
 	eventually(t, "readiness tells", func() bool {
 		status, text := p.ask("/-/ready")
-		return status == http.StatusServiceUnavailable && strings.Contains(text, "nobody has read the log") && strings.Contains(text, "lines were dropped")
+		return status == http.StatusServiceUnavailable && strings.Contains(text, "nobody has read the log") &&
+			strings.Contains(text, "lines were dropped")
 	})
 	if status, _ := p.ask("/-/healthy"); status != http.StatusOK {
 		t.Errorf("the process is not healthy: %d", status)

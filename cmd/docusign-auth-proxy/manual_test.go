@@ -153,7 +153,8 @@ func TestEveryCommandSaysWhatItIsFor(t *testing.T) {
 	})
 }
 
-// TestEveryExampleIsACommandLineThatWouldRun parses the examples as a run would, up to the point where something is done.
+// TestEveryExampleIsACommandLineThatWouldRun parses the examples as a run would, up to the point where something is
+// done.
 func TestEveryExampleIsACommandLineThatWouldRun(t *testing.T) {
 	eachCommand(withManual(), func(owner *cobra.Command) {
 		own := 0
@@ -187,7 +188,9 @@ func tryExample(t *testing.T, owner *cobra.Command, words []string) string {
 		t.Errorf("%s: %q: %v", owner.CommandPath(), words, err)
 		return ""
 	}
-	for _, check := range []error{cmd.ValidateArgs(cmd.Flags().Args()), cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()} {
+	for _, check := range []error{
+		cmd.ValidateArgs(cmd.Flags().Args()), cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups(),
+	} {
 		if check != nil {
 			t.Errorf("%s: %q: %v", owner.CommandPath(), words, check)
 		}
@@ -195,8 +198,8 @@ func tryExample(t *testing.T, owner *cobra.Command, words []string) string {
 	return cmd.CommandPath()
 }
 
-// commandLines splits examples into command lines and those into words: comments, redirections and assignments of the shell
-// are left out, pipes and && begin a new line.
+// commandLines splits examples into command lines and those into words: comments, redirections and assignments of the
+// shell are left out, pipes and && begin a new line.
 func commandLines(t *testing.T, examples string) [][]string {
 	t.Helper()
 	var lines [][]string
@@ -251,7 +254,11 @@ func shellWords(text string) []string {
 }
 
 func TestCommandLinesOfExamples(t *testing.T) {
-	got := commandLines(t, "  # first\n  TOKEN=x docusign-auth-proxy a --b 'c d' < in > out\n  docusign-auth-proxy e \\\n    --f | jq .  # why\n")
+	got := commandLines(
+		t,
+		"  # first\n  TOKEN=x docusign-auth-proxy a --b 'c d' < in > out\n  docusign-auth-proxy e \\\n    --f | jq .  # "+
+			"why\n",
+	)
 	want := [][]string{{"docusign-auth-proxy", "a", "--b", "c d"}, {"docusign-auth-proxy", "e", "--f"}, {"jq", "."}}
 	if !slices.EqualFunc(got, want, func(a, b []string) bool { return slices.Equal(a, b) }) {
 		t.Errorf("%q", got)
@@ -269,7 +276,9 @@ func TestCompletionForEveryShell(t *testing.T) {
 			if script := output(t, "completion", tt.shell); !strings.Contains(script, tt.register) {
 				t.Errorf("%d bytes without %q", len(script), tt.register)
 			}
-			if help := output(t, "completion", tt.shell, "--help"); !strings.Contains(help, "docusign-auth-proxy completion "+tt.shell) || !strings.Contains(help, "To load completions") {
+			if help := output(t, "completion", tt.shell, "--help"); !strings.Contains(
+				help, "docusign-auth-proxy completion "+tt.shell,
+			) || !strings.Contains(help, "To load completions") {
 				t.Errorf("help does not tell how to install it:\n%s", help)
 			}
 		})

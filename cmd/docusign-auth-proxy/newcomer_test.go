@@ -104,12 +104,16 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 	n.placeWhatDocuSignAndTheNetworkGive(sb, world, proxyAt, adminAt)
 
 	n.does(0, "ca", "init")
-	stop := n.starts(proxyAt, "discover", "--config", "network.yaml", "--private-key", "key.pem", "--admin-user-id", sandbox.AdminID, "--pin-passwords")
+	stop := n.starts(
+		proxyAt, "discover", "--config", "network.yaml", "--private-key", "key.pem", "--admin-user-id", sandbox.AdminID,
+		"--pin-passwords",
+	)
 	if status, _ := n.oldProgram(proxyAt); status != http.StatusUnauthorized {
 		t.Errorf("status %d while discovering: the stand-in should have refused the legacy credential", status)
 	}
 	said := stop()
-	if !strings.Contains(said, "anna@example.com") || !strings.Contains(said, "doctor") || strings.Contains(said, "anna-legacy-1") {
+	if !strings.Contains(said, "anna@example.com") || !strings.Contains(said, "doctor") ||
+		strings.Contains(said, "anna-legacy-1") {
 		t.Errorf("discover says:\n%s", said)
 	}
 	said = n.does(1, "doctor")
@@ -130,9 +134,11 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 	}
 }
 
-// placeWhatDocuSignAndTheNetworkGive puts down what is not the newcomer's doing: the private key from Apps and Keys, and how names
-// resolve here, where DocuSign is a stand-in.
-func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(sb *sandbox.Sandbox, world sandbox.Seed, proxyAt, adminAt string) {
+// placeWhatDocuSignAndTheNetworkGive puts down what is not the newcomer's doing: the private key from Apps and Keys,
+// and how names resolve here, where DocuSign is a stand-in.
+func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(
+	sb *sandbox.Sandbox, world sandbox.Seed, proxyAt, adminAt string,
+) {
 	n.t.Helper()
 	resolve := map[string]string{"account-d.docusign.com": sb.Addr()}
 	for _, site := range sb.Sites() {
@@ -140,12 +146,15 @@ func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(sb *sandbox.Sandbox, world
 	}
 	text, err := yaml.Marshal(map[string]any{
 		"environment": "demo", "listen": map[string]any{"proxy": proxyAt, "admin": adminAt},
-		"egress": map[string]any{"allow_addresses": []string{"127.0.0.0/8"}, "resolve": resolve}, "upstream": map[string]any{"ca_file": "sandbox-ca.pem"},
+		"egress":   map[string]any{"allow_addresses": []string{"127.0.0.0/8"}, "resolve": resolve},
+		"upstream": map[string]any{"ca_file": "sandbox-ca.pem"},
 	})
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{"key.pem": world.PrivateKeys[sandbox.GUIDKey], "network.yaml": text, "sandbox-ca.pem": sb.CACert()} {
+	for name, data := range map[string][]byte{
+		"key.pem": world.PrivateKeys[sandbox.GUIDKey], "network.yaml": text, "sandbox-ca.pem": sb.CACert(),
+	} {
 		if err := os.WriteFile(filepath.Join(n.dir, name), data, 0o600); err != nil {
 			n.t.Fatal(err)
 		}
@@ -155,7 +164,10 @@ func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(sb *sandbox.Sandbox, world
 // oldProgram makes the call that nobody can change.
 func (n *newcomer) oldProgram(address string) (int, string) {
 	n.t.Helper()
-	req := request(n.t, "GET", "http://"+address+"/restapi/v2/accounts/1234567/envelopes?from_date=2026-01-01", nil, "X-DocuSign-Authentication", annaJSON)
+	req := request(
+		n.t, "GET", "http://"+address+"/restapi/v2/accounts/1234567/envelopes?from_date=2026-01-01", nil,
+		"X-DocuSign-Authentication", annaJSON,
+	)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		n.t.Fatal(err)

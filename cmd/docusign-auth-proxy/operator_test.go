@@ -13,8 +13,10 @@ import (
 
 // operatorCalls are all that the operations listener does for the operator alone.
 var operatorCalls = []struct{ method, path string }{
-	{"POST", "/-/reload"}, {"PUT", "/-/reload"}, {"GET", "/api/capture"}, {"POST", "/api/capture"}, {"GET", "/api/capture/3f9a0c2b71de.zip"},
-	{"POST", "/api/capture/3f9a0c2b71de/stop"}, {"DELETE", "/api/capture/3f9a0c2b71de"}, {"GET", "/api/tokens"}, {"DELETE", "/api/tokens?all=true"},
+	{"POST", "/-/reload"}, {"PUT", "/-/reload"}, {"GET", "/api/capture"}, {"POST", "/api/capture"},
+	{"GET", "/api/capture/3f9a0c2b71de.zip"},
+	{"POST", "/api/capture/3f9a0c2b71de/stop"}, {"DELETE", "/api/capture/3f9a0c2b71de"}, {"GET", "/api/tokens"},
+	{"DELETE", "/api/tokens?all=true"},
 	{"GET", "/api/pins"}, {"DELETE", "/api/pins?all=true"},
 }
 
@@ -25,16 +27,27 @@ func TestOnlyTheOperatorChangesAndCaptures(t *testing.T) {
 	token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	for _, c := range operatorCalls {
 		for name, headers := range map[string][]string{
-			"nobody": nil, "a guess": {"Authorization", "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAA"}, "a token of the proxy's own": {"Authorization", "Bearer " + token},
+			"nobody": nil, "a guess": {"Authorization", "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAA"},
+			"a token of the proxy's own": {"Authorization", "Bearer " + token},
 		} {
-			if got := r.do(nil, request(t, c.method, r.adminURL()+c.path, nil, headers...)); got.status != http.StatusUnauthorized || !strings.Contains(got.body, "basic_auth") {
+			if got := r.do(
+				nil, request(t, c.method, r.adminURL()+c.path, nil, headers...),
+			); got.status != http.StatusUnauthorized || !strings.Contains(got.body, "basic_auth") {
 				t.Errorf("%s %s by %s: status %d, %s", c.method, c.path, name, got.status, got.body)
 			}
 		}
-		if got := r.do(nil, request(t, c.method, r.adminURL()+c.path, nil, "Authorization", "Bearer "+r.operatorToken(t), "Host", "x")); got.status == http.StatusUnauthorized {
+		if got := r.do(
+			nil, request(t, c.method, r.adminURL()+c.path, nil, "Authorization", "Bearer "+r.operatorToken(t), "Host", "x"),
+		); got.status == http.StatusUnauthorized {
 			t.Errorf("%s %s by the operator: status %d, %s", c.method, c.path, got.status, got.body)
 		}
-		if got := r.do(nil, request(t, c.method, r.adminURL()+c.path, nil, "Authorization", "Bearer "+r.operatorToken(t), "Origin", "https://evil.example.com")); c.method != "GET" && got.status != http.StatusForbidden {
+		if got := r.do(
+			nil,
+			request(
+				t, c.method, r.adminURL()+c.path, nil, "Authorization", "Bearer "+r.operatorToken(t), "Origin",
+				"https://evil.example.com",
+			),
+		); c.method != "GET" && got.status != http.StatusForbidden {
 			t.Errorf("%s %s by another site's page: status %d", c.method, c.path, got.status)
 		}
 	}
@@ -73,7 +86,9 @@ func TestTheOperatorsTokenIsNewAtEachStartAndGoneAtTheEnd(t *testing.T) {
 	if info, err := os.Stat(r.tokenFile()); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
 		t.Errorf("after a kill: %v, %v", info.Mode(), err)
 	}
-	if got := r.do(nil, request(t, "POST", r.adminURL()+"/-/reload", nil, "Authorization", "Bearer "+first)); got.status != http.StatusUnauthorized {
+	if got := r.do(
+		nil, request(t, "POST", r.adminURL()+"/-/reload", nil, "Authorization", "Bearer "+first),
+	); got.status != http.StatusUnauthorized {
 		t.Errorf("the token of an earlier start: status %d", got.status)
 	}
 	if err := os.WriteFile(r.tokenFile(), []byte("another proxy's\n"), 0o600); err != nil {
@@ -93,7 +108,9 @@ func TestWhereTheOperatorsTokenIs(t *testing.T) {
 		want string // "" = it cannot be written
 	}{
 		{"beside the state file", func(section) {}, "state.db.admin-token"},
-		{"beside the configuration, where the state is in memory", func(s section) { s["store"] = "memory" }, "docusign-auth-proxy.db.admin-token"},
+		{"beside the configuration, where the state is in memory", func(s section) {
+			s["store"] = "memory"
+		}, "docusign-auth-proxy.db.admin-token"},
 		{"where the configuration says", func(s section) { s.at("admin")["token_file"] = "keys/operator" }, "keys/operator"},
 		{"nowhere, when its folder is missing", func(s section) { s.at("admin")["token_file"] = "missing/operator" }, ""},
 	} {
@@ -101,7 +118,8 @@ func TestWhereTheOperatorsTokenIs(t *testing.T) {
 			r := newRigEdited(t, sandbox.Options{}, nil, c.edit)
 			out, err := r.operate(t, newReload(), "--admin", r.adminURL())
 			if c.want != "" {
-				if _, statErr := os.Stat(filepath.Join(r.dir, c.want)); statErr != nil || err != nil || !strings.HasPrefix(out, "reloaded\n") {
+				if _, statErr := os.Stat(filepath.Join(r.dir, c.want)); statErr != nil || err != nil ||
+					!strings.HasPrefix(out, "reloaded\n") {
 					t.Errorf("%v, %v %q", statErr, err, out)
 				}
 				return
@@ -109,7 +127,8 @@ func TestWhereTheOperatorsTokenIs(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "--admin-token-file") {
 				t.Errorf("the command: %v", err)
 			}
-			if !strings.Contains(r.log.String(), "there is no operator's token") || !strings.Contains(r.log.String(), "set admin.basic_auth") {
+			if !strings.Contains(r.log.String(), "there is no operator's token") ||
+				!strings.Contains(r.log.String(), "set admin.basic_auth") {
 				t.Error("the log does not say so, or not what to do")
 			}
 			got := r.do(nil, request(t, "POST", r.adminURL()+"/-/reload", nil, "Authorization", "Bearer "))
@@ -147,7 +166,8 @@ func TestReloadByCommandTellsOfProblems(t *testing.T) {
 	}
 	r.editConfig("intergrations: []\n", "unknown: reject\npin_password: never\n")
 	r.editConfig("proxy: 127.0.0.1:0", "proxy: 127.0.0.1:1")
-	if _, err := r.operate(t, newReload(), "--admin", r.adminURL()); err == nil || !strings.Contains(err.Error(), "needs a restart") {
+	if _, err := r.operate(t, newReload(), "--admin", r.adminURL()); err == nil ||
+		!strings.Contains(err.Error(), "needs a restart") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -193,7 +213,8 @@ func TestWhatAPinVouchedForEndsWithIt(t *testing.T) {
 			}
 			if !c.running {
 				r.start()
-			} else if logged := strings.Contains(r.log.String(), `msg="pin forgotten" integration=nightly-billing authenticator=anna@example.com by=127.0.0.1:`); logged != (c.want == 401) {
+			} else if logged := strings.Contains(r.log.String(), `msg="pin forgotten" integration=nightly-billing `+
+				`authenticator=anna@example.com by=127.0.0.1:`); logged != (c.want == 401) {
 				t.Errorf("the log tells of it: %v", logged)
 			}
 			if got := r.withToken(t, all.token).status; got != c.want {
@@ -298,7 +319,8 @@ func TestTokensAreListedAndRevoked(t *testing.T) {
 			}
 			r.checkIssued(t, all, 401)
 			if running {
-				if out, err := tokens("revoke", "--all", "--json"); err != nil || !strings.Contains(out, `"authenticator": "bob@example.com"`) {
+				if out, err := tokens("revoke", "--all", "--json"); err != nil ||
+					!strings.Contains(out, `"authenticator": "bob@example.com"`) {
 					t.Errorf("%v\n%s", err, out)
 				}
 				if got := r.withToken(t, all.bobs); got.status != 401 {
@@ -320,7 +342,9 @@ func TestTheListTellsWhichTokensAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(out) {
-		if refused := strings.Contains(line, "the password has changed"); refused != strings.Contains(line, "anna@example.com") {
+		if refused := strings.Contains(
+			line, "the password has changed",
+		); refused != strings.Contains(line, "anna@example.com") {
 			t.Errorf("%s", line)
 		}
 	}
@@ -336,7 +360,8 @@ func TestTheListTellsWhichTokensAreRefused(t *testing.T) {
 func TestTheCommandsSayWhyNeitherFileNorProxyAnswers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	_, err := r.operate(t, newTokens(), "list") // listen.admin has port 0: the running proxy cannot be found without --admin
+	// listen.admin has port 0: the running proxy cannot be found without --admin
+	_, err := r.operate(t, newTokens(), "list")
 	if err == nil || !strings.Contains(err.Error(), "the store is in use") || !strings.Contains(err.Error(), "--admin") {
 		t.Errorf("the error is %v", err)
 	}

@@ -197,7 +197,10 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 		{"a host in disguise", set("egress/hosts", []string{"127.1"}), nil, "must be a host name", "egress.hosts[0]"},
 		{"an IPv6 address among the hosts", set("egress/hosts", []string{"::1"}), nil, "", ""},
 		{"a site at an IPv6 address", set("site", "https://[::1]:8443"), nil, "", ""},
-		{"a resolved address", set("egress/resolve", section{"::1": "127.0.0.1"}), nil, "must be a host name", "egress.resolve.::1"},
+		{
+			"a resolved address", set("egress/resolve", section{"::1": "127.0.0.1"}), nil, "must be a host name",
+			"egress.resolve.::1",
+		},
 		{"a company proxy with a zone", set("upstream/proxy", "http://[fe80::1%25e]"), nil, "of a proxy", "upstream.proxy"},
 		{"no certificates", set("upstream/ca_file", keyFile), nil, "no certificate", "upstream.ca_file"},
 
@@ -213,9 +216,15 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 		{"a CA that old programs cannot verify", nil, ca(ed, "PRIVATE KEY", nil), "RSA or ECDSA", "interception.ca_cert"},
 		{"a CA that may not sign", nil, ca(ec, "PRIVATE KEY", encipher), "key usage", "interception.ca_cert"},
 		{"a CA key under another label", nil, ca(ec, "EC PRIVATE KEY", nil), "", ""},
-		{"another CA's key", nil, put("ca-key.pem", pkcs8Of(t, "PRIVATE KEY", ec)), "not the private key", "interception.ca_key"},
+		{
+			"another CA's key", nil, put("ca-key.pem", pkcs8Of(t, "PRIVATE KEY", ec)), "not the private key",
+			"interception.ca_key",
+		},
 
-		{"one port", set("listen", section{"proxy": "127.0.0.1:1", "admin": "localhost:1"}), nil, "same address", "listen.admin"},
+		{
+			"one port", set("listen", section{"proxy": "127.0.0.1:1", "admin": "localhost:1"}), nil, "same address",
+			"listen.admin",
+		},
 		{"one port of all addresses", onePort, nil, "same address", "listen.admin"},
 		{"no port", set("listen/proxy", "127.0.0.1"), nil, "host:port", "listen.proxy"},
 

@@ -52,8 +52,15 @@ func reportWorld(t *testing.T) (configPath, storePath string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Record(&call.Event{Integration: "billing", Authenticator: "anna@example.com", Scheme: "header_json", Door: "sidecar", API: "rest_v2", Mode: "observe", Outcome: call.OutcomeOK, Status: 200})
-	l.Record(&call.Event{Integration: call.UnknownIntegration, Key: strangerKey, Authenticator: "eve@example.com", Principal: "boss@example.com", Scheme: "header_xml", UserAgent: "=HYPERLINK(1)", Outcome: call.OutcomeRefused, Status: 401})
+	l.Record(&call.Event{
+		Integration: "billing", Authenticator: "anna@example.com", Scheme: "header_json", Door: "sidecar", API: "rest_v2",
+		Mode: "observe", Outcome: call.OutcomeOK, Status: 200,
+	})
+	l.Record(&call.Event{
+		Integration: call.UnknownIntegration, Key: strangerKey, Authenticator: "eve@example.com",
+		Principal: "boss@example.com", Scheme: "header_xml", UserAgent: "=HYPERLINK(1)", Outcome: call.OutcomeRefused,
+		Status: 401,
+	})
 	if err := l.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +85,9 @@ func TestReportReadsTheStore(t *testing.T) {
 	t.Parallel()
 	path, storePath := reportWorld(t)
 	for format, want := range map[string]string{
-		"table": "1 of 1 integration still needs the proxy; none is failing.", "json": `"need_proxy": 1`, "html": "<h1>1 of 1 integration still needs the proxy; none is failing</h1>",
-		"csv": "caller,billing,230546a7-9c55-40ad-8fbf-af205d5494ad,observe,legacy,true,anna@example.com,",
+		"table": "1 of 1 integration still needs the proxy; none is failing.", "json": `"need_proxy": 1`,
+		"html": "<h1>1 of 1 integration still needs the proxy; none is failing</h1>",
+		"csv":  "caller,billing,230546a7-9c55-40ad-8fbf-af205d5494ad,observe,legacy,true,anna@example.com,",
 	} {
 		t.Run(format, func(t *testing.T) {
 			stdout, stderr, err := runReport("--config", path, "--format", format)
@@ -140,7 +148,9 @@ func TestReportAsksTheRunningProxyWhoseStoreIsLocked(t *testing.T) {
 	defer running.Close()
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	newer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"schema": 99}`)) }))
+	newer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"schema": 99}`))
+	}))
 	defer newer.Close()
 	right, wrong := filepath.Join(t.TempDir(), "right"), filepath.Join(t.TempDir(), "wrong")
 	for file, text := range map[string]string{right: canary + "\n", wrong: canary + "x\n"} {
@@ -165,7 +175,9 @@ func TestReportAsksTheRunningProxyWhoseStoreIsLocked(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			stdout, stderr, err := runReport(append([]string{"--config", path, "--format", "json"}, test.args...)...)
 			switch {
-			case test.error == "" && (err != nil || !strings.Contains(stdout, `"version": "running"`) || !strings.HasPrefix(stderr, "read from the running proxy at 127.0.0.1:")):
+			case test.error == "" && (err != nil || !strings.Contains(stdout, `"version": "running"`) || !strings.HasPrefix(
+				stderr, "read from the running proxy at 127.0.0.1:",
+			)):
 				t.Errorf("%v\n%s\n%s", err, stderr, stdout)
 			case test.error != "" && (err == nil || !strings.Contains(err.Error(), test.error)):
 				t.Errorf("error %v", err)
@@ -180,13 +192,15 @@ func TestReportAsksTheRunningProxyWhoseStoreIsLocked(t *testing.T) {
 func TestReportSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	path, storePath := reportWorld(t)
-	if _, _, err := runReport("--config", path, "--format", "pdf"); err == nil || !strings.Contains(err.Error(), "table, json, csv, html") {
+	if _, _, err := runReport("--config", path, "--format", "pdf"); err == nil ||
+		!strings.Contains(err.Error(), "table, json, csv, html") {
 		t.Errorf("a foreign format: %v", err)
 	}
 	if err := os.Remove(storePath); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := runReport("--config", path); err == nil || !strings.Contains(err.Error(), "there is no store at "+storePath) {
+	if _, _, err := runReport("--config", path); err == nil ||
+		!strings.Contains(err.Error(), "there is no store at "+storePath) {
 		t.Errorf("no store: %v", err)
 	}
 	if _, err := os.Stat(storePath); err == nil {
@@ -215,7 +229,8 @@ func TestTheSnippetForAnUnknownCallerIsAConfiguration(t *testing.T) {
 		t.Error("the placeholders are taken")
 	}
 	filled := strings.NewReplacer(
-		"mode: translate", "mode: block", "REPLACE_WITH_USER_GUID", "a1b2c3d4-0000-4000-8000-000000000020", "REPLACE_WITH_HASH", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+		"mode: translate", "mode: block", "REPLACE_WITH_USER_GUID", "a1b2c3d4-0000-4000-8000-000000000020",
+		"REPLACE_WITH_HASH", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
 		"    oauth:\n      private_keys:\n", "",
 	).Replace(snippet)
 	filled = removeLine(filled, "- file: keys/")
@@ -223,7 +238,8 @@ func TestTheSnippetForAnUnknownCallerIsAConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v in:\n%s", err, filled)
 	}
-	if in := cfg.Integrations[0]; in.IntegratorKey != strangerKey || in.Users[0].Username != "eve@example.com" || in.Users[0].MayActFor[0] != "boss@example.com" {
+	if in := cfg.Integrations[0]; in.IntegratorKey != strangerKey || in.Users[0].Username != "eve@example.com" ||
+		in.Users[0].MayActFor[0] != "boss@example.com" {
 		t.Errorf("%+v", in)
 	}
 }

@@ -75,7 +75,8 @@ const createPath = "/restapi/v2/accounts/1234567/envelopes"
 
 // bigEnvelope is a well-formed envelope of exactly size bytes.
 func bigEnvelope(size int) []byte {
-	head, tail := `{"status":"sent","emailSubject":"big","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"`, `"}]}`
+	head, tail := `{"status":"sent","emailSubject":"big","documents":[{"documentId":"1","name":"a.pdf",`+
+		`"documentBase64":"`, `"}]}`
 	fill := size - len(head) - len(tail)
 	b := append([]byte(head), bytes.Repeat([]byte("QUJD"), fill/4)...)
 	b = append(b, tail...)
@@ -149,7 +150,10 @@ func (w *wire) hear(method string) (heard, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	return heard{answer{resp.StatusCode, resp.Header, string(body)}, resp.Proto, resp.TransferEncoding, resp.ContentLength, resp.Close, err}, nil
+	return heard{
+		answer{resp.StatusCode, resp.Header, string(body)}, resp.Proto, resp.TransferEncoding, resp.ContentLength, resp.Close,
+		err,
+	}, nil
 }
 
 // eventually waits for what happens beside the answer, such as the log line of a call.
@@ -166,7 +170,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 // tokenForm is the body of a legacy oauth2/token, properly encoded.
 func tokenForm(username, password, key string) string {
-	return url.Values{"grant_type": {"password"}, "client_id": {key}, "username": {username}, "password": {password}, "scope": {"api"}}.Encode()
+	return url.Values{
+		"grant_type": {"password"}, "client_id": {key}, "username": {username}, "password": {password}, "scope": {"api"},
+	}.Encode()
 }
 
 func tokenRequest(t *testing.T, origin, form string, headers ...string) *http.Request {
@@ -182,7 +188,8 @@ func accessToken(t *testing.T, got answer) string {
 		Scope string `json:"scope"`
 		Type  string `json:"token_type"`
 	}
-	if err := json.Unmarshal([]byte(got.body), &a); err != nil || got.status != 200 || a.Token == "" || a.Scope != "api" || a.Type != "bearer" {
+	if err := json.Unmarshal([]byte(got.body), &a); err != nil || got.status != 200 || a.Token == "" || a.Scope != "api" ||
+		a.Type != "bearer" {
 		t.Fatalf("status %d, body %s (%v)", got.status, got.body, err)
 	}
 	return a.Token
@@ -198,7 +205,10 @@ const loginPath = "/restapi/v2/login_information"
 
 func (r *rig) withToken(t *testing.T, token string, headers ...string) answer {
 	t.Helper()
-	return r.do(nil, request(t, "GET", r.sidecar()+loginPath, nil, append([]string{"Authorization", "bearer " + token}, headers...)...))
+	return r.do(
+		nil,
+		request(t, "GET", r.sidecar()+loginPath, nil, append([]string{"Authorization", "bearer " + token}, headers...)...),
+	)
 }
 
 func bcryptOf(t *testing.T, text string) string {
@@ -364,7 +374,8 @@ func (r *rig) start() {
 	r.t.Cleanup(r.halt)
 }
 
-// settled waits until the calls that were answered are recorded, which happens after the answer. A call that goes on is not waited for.
+// settled waits until the calls that were answered are recorded, which happens after the answer. A call that goes on is
+// not waited for.
 func (r *rig) settled() {
 	for began := time.Now(); r.program.Server.Active() > 0 && time.Since(began) < time.Second; {
 		time.Sleep(time.Millisecond)
@@ -412,7 +423,8 @@ func (r *rig) sidecar() string { return "http://" + r.addr(call.DoorSidecar) }
 
 const (
 	annaJSON   = `{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + sandbox.GUIDKey + `"}`
-	legacyJSON = `{"Username":"legacy.user@example.com","Password":"p@ss<w&rd>é1","IntegratorKey":"` + sandbox.LegacyKey + `"}`
+	legacyJSON = `{"Username":"legacy.user@example.com","Password":"p@ss<w&rd>é1","IntegratorKey":"` + sandbox.LegacyKey +
+		`"}`
 )
 
 type answer struct {
@@ -497,7 +509,10 @@ func annaWith(password string) string {
 // apiPassword gets the password that the proxy issues for anna (PROTOCOL.md §2.5).
 func (r *rig) apiPassword(t *testing.T, password string) string {
 	t.Helper()
-	got := r.do(nil, request(t, "GET", r.sidecar()+loginPath+"?api_password=true", nil, "X-DocuSign-Authentication", annaWith(password)))
+	got := r.do(
+		nil,
+		request(t, "GET", r.sidecar()+loginPath+"?api_password=true", nil, "X-DocuSign-Authentication", annaWith(password)),
+	)
 	if got.status != 200 {
 		t.Fatalf("status %d: %s", got.status, got.body)
 	}
@@ -531,8 +546,10 @@ func (r *rig) checkIssued(t *testing.T, all issuedToAnna, want int) {
 		"a token":                           r.withToken(t, all.token).status,
 		"an API password":                   r.listWith(t, annaWith(all.password)),
 		"a token got with the API password": r.withToken(t, all.byIssued).status,
-		"a token for somebody else, got with that token":  r.withToken(t, all.behalf).status,
-		"the API password in a body, for another API one": r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("anna@example.com", all.password, sandbox.GUIDKey))).status,
+		"a token for somebody else, got with that token": r.withToken(t, all.behalf).status,
+		"the API password in a body, for another API one": r.do(
+			nil, tokenRequest(t, r.sidecar(), tokenForm("anna@example.com", all.password, sandbox.GUIDKey)),
+		).status,
 	} {
 		if got != want && (want == 200 || got != 400) { // oauth2/token refuses with 400 (PROTOCOL.md §3.2)
 			t.Errorf("%s: status %d, want %d", name, got, want)

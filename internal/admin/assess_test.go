@@ -37,7 +37,8 @@ func TestHeadlineAndVerdict(t *testing.T) {
 		remove            bool
 	}{
 		{"nothing is configured", Status{}, "No integration is configured yet",
-			"Add the first one to integrations: in the configuration, or let a program call: its key then shows under unknown callers.", false},
+			"Add the first one to integrations: in the configuration, or let a program call: its key then shows under unknown " +
+				"callers.", false},
 		{"one needs it", with(ledger.StateTranslated), "1 of 1 integration still needs the proxy; none is failing",
 			"The proxy can go when a has OAuth of its own.", false},
 		{"one fails", with(ledger.StateTranslated, ledger.StateFailing, ledger.StateNative),

@@ -48,7 +48,8 @@ func paste(t *testing.T, text string) pasted {
 
 var strange = []string{
 	"anna@example.com", "yes", "null", "~", "12", "1e3", "0x10", "2026-01-01", "", " lead", "trail ", "a: b", "a #b", "- x", "[x", "{x", "*x", "&x", "!x", "|", ">", "%x", "@x", "`x",
-	`"`, `'`, `\`, "\n- injected: true\n", "a\nb: c", "\t", "\u2028", "\ufffd", "ünïcödé 漢字 😀", `{{.}}`, `"><script>`, strings.Repeat("long ", 2000),
+	`"`, `'`, `\`, "\n- injected: true\n", "a\nb: c", "\t", "\u2028", "\ufffd", "ünïcödé 漢字 😀", `{{.}}`, `">` +
+		`<script>`, strings.Repeat("long ", 2000),
 }
 
 func TestSnippetKeepsWhateverCallersSent(t *testing.T) {

@@ -14,21 +14,44 @@ func TestStatusPageInABrowser(t *testing.T) {
 	node := needTool(t, "node")
 	modules := filepath.Join(toolsFolder(), "npm", "node_modules")
 	if _, err := os.Stat(filepath.Join(modules, "playwright-core")); err != nil {
-		missing(t, "playwright-core and axe-core are not installed; .ci/install installs them and DOCUSIGN_AUTH_PROXY_TOOLS names the folder")
+		missing(
+			t,
+			"playwright-core and axe-core are not installed; .ci/install installs them and DOCUSIGN_AUTH_PROXY_TOOLS names "+
+				"the folder",
+		)
 	}
 	if _, err := os.Stat("/usr/bin/chromium"); err != nil {
 		missing(t, "chromium is not installed; .ci/install installs it")
 	}
 	r := newRig(t, nil)
 	hostile := `Mozilla/"><script>document.title='owned'</script>`
-	for _, header := range []string{annaJSON, legacyJSON, `{"Username":"<img src=x onerror=alert(1)>@example.com","Password":"x","IntegratorKey":"ffffffff-0000-4000-8000-000000000001"}`} {
-		r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", header, "User-Agent", hostile))
+	for _, header := range []string{
+		annaJSON, legacyJSON,
+		`{"Username":"<img src=x ` +
+			`onerror=alert(1)>@example.com","Password":"x","IntegratorKey":"ffffffff-0000-4000-8000-000000000001"}`,
+	} {
+		r.do(
+			nil,
+			request(
+				t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", header, "User-Agent",
+				hostile,
+			),
+		)
 	}
 	r.sandbox.Revoke("a1b2c3d4-0000-4000-8000-000000000001", "a1b2c3d4-0000-4000-8000-000000000021")
-	r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", strings.NewReplacer("anna", "bob", "legacy-1", "legacy-2").Replace(annaJSON)))
+	r.do(
+		nil,
+		request(
+			t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication",
+			strings.NewReplacer("anna", "bob", "legacy-1", "legacy-2").Replace(annaJSON),
+		),
+	)
 	shots := t.TempDir()
 	base := "http://" + r.program.AdminAddress()
-	out := r.runClient([]string{"NODE_PATH=" + modules}, node, clientProgram(t, filepath.Join("..", "browser", "status.js")), base, shots, "nightly-billing", "old-erp", "Unknown callers", "consent")
+	out := r.runClient(
+		[]string{"NODE_PATH=" + modules}, node, clientProgram(t, filepath.Join("..", "browser", "status.js")), base, shots,
+		"nightly-billing", "old-erp", "Unknown callers", "consent",
+	)
 	var result struct {
 		Pages    float64
 		Problems []string
@@ -44,7 +67,8 @@ func TestStatusPageInABrowser(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := r.do(nil, request(t, "GET", base+"/api/status", nil)); got.status != http.StatusOK || !json.Valid([]byte(got.body)) {
+	if got := r.do(nil, request(t, "GET", base+"/api/status", nil)); got.status != http.StatusOK ||
+		!json.Valid([]byte(got.body)) {
 		t.Errorf("/api/status: %d", got.status)
 	}
 }

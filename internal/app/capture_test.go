@@ -35,7 +35,8 @@ func TestNoSecretIsEverCaptured(t *testing.T) {
 			}
 			needles := r.secretsOf(t)
 			for name, needle := range map[string]string{
-				"a wrong password": strangePassword, "its start": "Zq7c4n4ry", "its end": "9xC4N4RYw", "the recorded password": "pa55<w0rd", "a one-time link": "StartInSession.aspx?t",
+				"a wrong password": strangePassword, "its start": "Zq7c4n4ry", "its end": "9xC4N4RYw",
+				"the recorded password": "pa55<w0rd", "a one-time link": "StartInSession.aspx?t",
 				"the recorded password in XML": "w&amp;rd", "a token of the proxy": issued,
 			} {
 				needles[name] = needle
@@ -48,7 +49,8 @@ func TestNoSecretIsEverCaptured(t *testing.T) {
 				}
 			}
 			for name, needle := range needles {
-				if quoted, _ := json.Marshal(needle); needle != "" && (strings.Contains(har, needle) || strings.Contains(har, strings.Trim(string(quoted), `"`))) {
+				if quoted, _ := json.Marshal(needle); needle != "" &&
+					(strings.Contains(har, needle) || strings.Contains(har, strings.Trim(string(quoted), `"`))) {
 					t.Errorf("%s is in the HAR", name)
 				}
 			}
@@ -65,8 +67,10 @@ func checkReadable(t *testing.T, files map[string]string) {
 		all += text
 	}
 	for _, want := range []string{
-		`"Password":"[masked]"`, "<wsse:Password", ">[masked]</", "<Password>[masked]</Password>", "password=[masked]", `"access_token": "[masked]"`, `"emailSubject":"[masked]"`, `"documentBase64":"[12 bytes of base64]"`,
-		"[masked]</EncryptedPassword>", "<RequestStatus", "<wsse:Username>[masked]", "<DocuSignCredentials><Username>anna@example.com</Username><Password>[masked]</Password>",
+		`"Password":"[masked]"`, "<wsse:Password", ">[masked]</", "<Password>[masked]</Password>", "password=[masked]",
+		`"access_token": "[masked]"`, `"emailSubject":"[masked]"`, `"documentBase64":"[12 bytes of base64]"`,
+		"[masked]</EncryptedPassword>", "<RequestStatus", "<wsse:Username>[masked]",
+		"<DocuSignCredentials><Username>anna@example.com</Username><Password>[masked]</Password>",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in what was captured", want)
@@ -79,23 +83,55 @@ const strangePassword = `Zq7c4n4ry&"<9xC4N4RYw`
 func (r *rig) sendREST(t *testing.T) {
 	t.Helper()
 	for _, header := range []string{
-		annaJSON, legacyJSON, `{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + sandbox.GUIDKey + `"`, `{"Username":anna@example.com,"Password":anna-legacy-1,"IntegratorKey":` + sandbox.GUIDKey + `}`,
-		`<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`,
-		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password><![CDATA[p@ss<w&rd>é1]]></Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
-		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>p@ss&lt;w&amp;rd&gt;é1</Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
-		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>p@ss<w&rd>é1</Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
-		`{"Username":"anna@example.com","Password":"` + strangePassword + `","IntegratorKey":"` + sandbox.GUIDKey + `"}`, `{"Username":"` + "Zq7c4n4ry" + `","Password":"x","IntegratorKey":"Zq7c4n4ry"}`, "Zq7c4n4ry", "",
+		annaJSON, legacyJSON,
+		`{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + sandbox.GUIDKey + `"`,
+		`{"Username":anna@example.com,"Password":anna-legacy-1,"IntegratorKey":` + sandbox.GUIDKey + `}`,
+		`<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` +
+			sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`,
+		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password><![CDATA[p@ss<w&rd>é1]]></Password>` +
+			`<IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
+		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>p@ss&lt;w&amp;rd&gt;é1</Password>` +
+			`<IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
+		`<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>p@ss<w&rd>é1</Password><IntegratorKey>` +
+			sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`,
+		`{"Username":"anna@example.com","Password":"` + strangePassword + `","IntegratorKey":"` + sandbox.GUIDKey + `"}`,
+		`{"Username":"` + "Zq7c4n4ry" + `","Password":"x","IntegratorKey":"Zq7c4n4ry"}`, "Zq7c4n4ry", "",
 	} {
 		r.do(nil, request(t, "GET", r.sidecar()+loginPath+"?api_password=true", nil, "X-DocuSign-Authentication", header))
-		r.do(nil, request(t, "POST", r.sidecar()+createPath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication", header, "Content-Type", "application/json"))
+		r.do(
+			nil,
+			request(
+				t, "POST", r.sidecar()+createPath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication", header,
+				"Content-Type", "application/json",
+			),
+		)
 	}
 	for _, h := range []string{"Bearer Zq7c4n4ry", "Basic WnE3YzRuNHJ5OlpxN2M0bjRyeQ==", "Zq7c4n4ry"} {
-		r.do(nil, request(t, "GET", r.sidecar()+listPath, nil, "Authorization", h, "Cookie", "a=Zq7c4n4ry", "X-Secret", "Zq7c4n4ry"))
+		r.do(
+			nil,
+			request(t, "GET", r.sidecar()+listPath, nil, "Authorization", h, "Cookie", "a=Zq7c4n4ry", "X-Secret", "Zq7c4n4ry"),
+		)
 	}
 	r.do(nil, request(t, "GET", r.sidecar()+"/Signing/?t=Zq7c4n4ry", nil))
-	r.do(nil, request(t, "GET", r.sidecar()+createPath+"?access_token=Zq7c4n4ry", nil, "X-DocuSign-Authentication", annaJSON))
-	r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/accounts/1234567/views/console", strings.NewReader(`{"returnUrl":"https://erp/?session=Zq7c4n4ry"}`), "X-DocuSign-Authentication", annaJSON, "Content-Type", "application/json"))
-	r.do(nil, request(t, "PUT", r.sidecar()+loginPath+"/password", strings.NewReader(`{"currentPassword":"anna-legacy-1","newPassword":"Zq7c4n4ry"}`), "X-DocuSign-Authentication", annaJSON, "Content-Type", "application/json"))
+	r.do(
+		nil, request(t, "GET", r.sidecar()+createPath+"?access_token=Zq7c4n4ry", nil, "X-DocuSign-Authentication", annaJSON),
+	)
+	r.do(
+		nil,
+		request(
+			t, "POST", r.sidecar()+"/restapi/v2/accounts/1234567/views/console",
+			strings.NewReader(`{"returnUrl":"https://erp/?session=Zq7c4n4ry"}`), "X-DocuSign-Authentication", annaJSON,
+			"Content-Type", "application/json",
+		),
+	)
+	r.do(
+		nil,
+		request(
+			t, "PUT", r.sidecar()+loginPath+"/password",
+			strings.NewReader(`{"currentPassword":"anna-legacy-1","newPassword":"Zq7c4n4ry"}`), "X-DocuSign-Authentication",
+			annaJSON, "Content-Type", "application/json",
+		),
+	)
 }
 
 // sendForms also gives the token that the proxy issued.
@@ -104,11 +140,20 @@ func (r *rig) sendForms(t *testing.T) (issued string) {
 	issued = r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	r.withToken(t, issued)
 	raw := "grant_type=password&client_id=" + sandbox.LegacyKey + "&username=legacy.user@example.com&password="
-	for _, form := range []string{raw + "p@ss<w&rd>é1&scope=api", raw + strangePassword, raw + "x&username=Zq7c4n4ry&scope=Zq7c4n4ry", "Zq7c4n4ry", tokenForm("anna@example.com", strangePassword, sandbox.GUIDKey)} {
+	for _, form := range []string{
+		raw + "p@ss<w&rd>é1&scope=api", raw + strangePassword, raw + "x&username=Zq7c4n4ry&scope=Zq7c4n4ry", "Zq7c4n4ry",
+		tokenForm("anna@example.com", strangePassword, sandbox.GUIDKey),
+	} {
 		r.do(nil, tokenRequest(t, r.sidecar(), form))
 	}
 	r.sendRefused(t)
-	r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/oauth2/revoke", strings.NewReader(url.Values{"token": {issued}}.Encode()), "Content-Type", "application/x-www-form-urlencoded"))
+	r.do(
+		nil,
+		request(
+			t, "POST", r.sidecar()+"/restapi/v2/oauth2/revoke", strings.NewReader(url.Values{"token": {issued}}.Encode()),
+			"Content-Type", "application/x-www-form-urlencoded",
+		),
+	)
 	return issued
 }
 
@@ -117,14 +162,27 @@ func (r *rig) sendRefused(t *testing.T) {
 	t.Helper()
 	const query = "?Email=a&Password=Zq7c4n4ry"
 	form := []string{"Content-Type", "application/x-www-form-urlencoded", "X-DocuSign-Authentication", annaJSON}
-	for _, path := range []string{"/api/3.0/credential.asmx/Login", "/api/3.0/other.asmx", listPath, "/restapi", "/restapi%2Fv2", "/x"} {
+	for _, path := range []string{
+		"/api/3.0/credential.asmx/Login", "/api/3.0/other.asmx", listPath, "/restapi", "/restapi%2Fv2", "/x",
+	} {
 		r.do(nil, request(t, "GET", r.sidecar()+path+query, nil, "X-DocuSign-Authentication", annaJSON))
 		r.do(nil, request(t, "POST", r.sidecar()+path, strings.NewReader(query[1:]), form...))
 	}
-	r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/oauth2/token", strings.NewReader("grant_type=urn:ietf:params:oauth:grant-type:saml2-bearer&assertion=Zq7c4n4ry"), form[:2]...))
+	r.do(
+		nil,
+		request(
+			t, "POST", r.sidecar()+"/restapi/v2/oauth2/token",
+			strings.NewReader("grant_type=urn:ietf:params:oauth:grant-type:saml2-bearer&assertion=Zq7c4n4ry"), form[:2]...,
+		),
+	)
 	foreign := security(usernameToken("x", "Zq7c4n4ry"))
 	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/other.asmx", soapEnvelope(foreign, requestStatus)))
-	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(foreign, requestStatus), "X-DocuSign-Authentication", annaJSON))
+	r.do(
+		nil,
+		soapPost(
+			t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(foreign, requestStatus), "X-DocuSign-Authentication", annaJSON,
+		),
+	)
 }
 
 func (r *rig) sendSOAP(t *testing.T) {
@@ -132,8 +190,11 @@ func (r *rig) sendSOAP(t *testing.T) {
 	api, credential := r.sidecar()+"/api/3.0/api.asmx", r.sidecar()+"/api/3.0/credential.asmx"
 	wild := "[" + sandbox.LegacyKey + "]legacy.user@example.com"
 	for _, token := range []string{
-		annaToken, usernameToken(wild, "<![CDATA[p@ss<w&rd>é1]]>"), usernameToken(wild, "p@ss&#60;w&amp;rd&gt;&#xe9;1"), usernameToken(wild, "p@ss<w&rd>é1"), usernameToken(wild, "<b>Zq7c4n4ry</b>"), usernameToken(wild, "Zq7c4n4ry<!-- Zq7c4n4ry -->"),
-		usernameToken("Zq7c4n4ry", "x"), "<x>Zq7c4n4ry</x>", strings.ReplaceAll(annaToken, "#PasswordText", "#PasswordDigest"),
+		annaToken, usernameToken(wild, "<![CDATA[p@ss<w&rd>é1]]>"), usernameToken(wild, "p@ss&#60;w&amp;rd&gt;&#xe9;1"),
+		usernameToken(wild, "p@ss<w&rd>é1"), usernameToken(wild, "<b>Zq7c4n4ry</b>"),
+		usernameToken(wild, "Zq7c4n4ry<!-- Zq7c4n4ry -->"),
+		usernameToken("Zq7c4n4ry", "x"), "<x>Zq7c4n4ry</x>",
+		strings.ReplaceAll(annaToken, "#PasswordText", "#PasswordDigest"),
 	} {
 		r.do(nil, soapPost(t, api, soapEnvelope(security(token+timestamp), requestStatus)))
 		var packed bytes.Buffer
@@ -142,10 +203,18 @@ func (r *rig) sendSOAP(t *testing.T) {
 		_ = w.Close()
 		r.do(nil, request(t, "POST", api, &packed, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding", "gzip"))
 	}
-	view := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID><EnvelopeID>" + sandbox.CaptureEnvelopeID + "</EnvelopeID><ReturnURL>https://erp.example.com/?s=Zq7c4n4ry</ReturnURL>"
+	view := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID><EnvelopeID>" + sandbox.CaptureEnvelopeID +
+		"</EnvelopeID><ReturnURL>https://erp.example.com/?s=Zq7c4n4ry</ReturnURL>"
 	r.do(nil, soapPost(t, credential, credentialCall("RequestSenderToken", annaName, "anna-legacy-1", view)))
 	r.do(nil, soapPost(t, credential, credentialCall("Login", annaName, "Zq7c4n4ry", "")))
-	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`), "X-DocuSign-Authentication", annaJSON))
+	r.do(
+		nil,
+		soapPost(
+			t, r.sidecar()+"/api/3.0/accountmanagement.asmx",
+			soapEnvelope("", `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`),
+			"X-DocuSign-Authentication", annaJSON,
+		),
+	)
 }
 
 func TestACaptureDoesNotTouchTheBodiesThatPass(t *testing.T) {
@@ -156,9 +225,16 @@ func TestACaptureDoesNotTouchTheBodiesThatPass(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			sum := sha256.New()
-			head := "--b\r\nContent-Type: application/json\r\n\r\n{\"status\":\"sent\",\"documents\":[{\"documentId\":1,\"name\":\"s\"}]}\r\n--b\r\nContent-Disposition: documentId=1\r\nContent-Type: application/pdf\r\n\r\n"
-			body := io.TeeReader(io.MultiReader(strings.NewReader(head), io.LimitReader(letters{}, 10<<20), strings.NewReader("\r\n--b--\r\n")), sum)
-			resp, err := http.DefaultClient.Do(request(t, "POST", r.sidecar()+createPath, body, "X-DocuSign-Authentication", annaJSON, "Content-Type", "multipart/form-data; boundary=b"))
+			head := "--b\r\nContent-Type: " +
+				"application/json\r\n\r\n{\"status\":\"sent\",\"documents\":[{\"documentId\":1," +
+				"\"name\":\"s\"}]}\r\n--b\r\nContent-Disposition: documentId=1\r\nContent-Type: application/pdf\r\n\r\n"
+			body := io.TeeReader(
+				io.MultiReader(strings.NewReader(head), io.LimitReader(letters{}, 10<<20), strings.NewReader("\r\n--b--\r\n")), sum,
+			)
+			resp, err := http.DefaultClient.Do(request(
+				t, "POST", r.sidecar()+createPath, body, "X-DocuSign-Authentication", annaJSON, "Content-Type",
+				"multipart/form-data; boundary=b",
+			))
 			if err != nil {
 				t.Error(err)
 				return
@@ -178,7 +254,9 @@ func TestACaptureDoesNotTouchTheBodiesThatPass(t *testing.T) {
 	}
 	all.Wait()
 	files, _ := r.fetchCapture(t, id)
-	if text := files["01_POST_envelopes.txt"]; !strings.Contains(text, `{"status":"sent","documents":[{"documentId":1,"name":"[masked]"}]}`) || !strings.Contains(text, "cut; the body has 104859") || len(text) > 100<<10 {
+	if text := files["01_POST_envelopes.txt"]; !strings.Contains(
+		text, `{"status":"sent","documents":[{"documentId":1,"name":"[masked]"}]}`,
+	) || !strings.Contains(text, "cut; the body has 104859") || len(text) > 100<<10 {
 		t.Errorf("%d bytes: %.3000s", len(text), text)
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"docusign-auth-proxy/internal/call"
 )
 
-// toolsFolder is where .ci/install puts what comes from npm; with it, a missing tool is a failure and not a reason to skip.
+// toolsFolder is where .ci/install puts what comes from npm; with it, a missing tool is a failure and not a reason to
+// skip.
 func toolsFolder() string { return os.Getenv("DOCUSIGN_AUTH_PROXY_TOOLS") }
 
 // needTool finds a program, or skips with the reason.
@@ -100,10 +101,14 @@ func TestDocusignEsign4FromNpmWorksThroughTheSidecar(t *testing.T) {
 	node := needTool(t, "node")
 	modules := filepath.Join(toolsFolder(), "npm", "node_modules")
 	if _, err := os.Stat(filepath.Join(modules, "docusign-esign")); err != nil {
-		missing(t, "docusign-esign 4.0.0 is not installed; .ci/install installs it and DOCUSIGN_AUTH_PROXY_TOOLS names the folder")
+		missing(
+			t, "docusign-esign 4.0.0 is not installed; .ci/install installs it and DOCUSIGN_AUTH_PROXY_TOOLS names the folder",
+		)
 	}
 	r := newRig(t, nil)
-	out := r.runClient([]string{"NODE_PATH=" + modules}, node, clientProgram(t, "esign4.js"), r.sidecar(), legacyJSON, "1703061")
+	out := r.runClient(
+		[]string{"NODE_PATH=" + modules}, node, clientProgram(t, "esign4.js"), r.sidecar(), legacyJSON, "1703061",
+	)
 	s := r.checkSent(out, r.sidecar()+"/restapi/v2/accounts/1703061")
 	if s.APIPassword == "" {
 		t.Error("no apiPassword although the program asked for it")
@@ -121,8 +126,12 @@ func TestPythonRequestsWorksThroughEachDoor(t *testing.T) {
 		env             []string
 	}{
 		{"sidecar over http", r.sidecar() + path, r.sidecar() + "/restapi/v2/accounts/1703061", nil},
-		{"sidecar over https", "https://" + r.addr(call.DoorSidecar) + path, "https://" + r.addr(call.DoorSidecar) + "/restapi", []string{"REQUESTS_CA_BUNDLE=" + ca}},
-		{"HTTPS_PROXY with interception", "https://demo.docusign.net" + path, "https://demo.docusign.net/restapi/v2/accounts/1703061",
+		{
+			"sidecar over https", "https://" + r.addr(call.DoorSidecar) + path,
+			"https://" + r.addr(call.DoorSidecar) + "/restapi", []string{"REQUESTS_CA_BUNDLE=" + ca},
+		},
+		{"HTTPS_PROXY with interception", "https://demo.docusign.net" +
+			path, "https://demo.docusign.net/restapi/v2/accounts/1703061",
 			[]string{"HTTPS_PROXY=" + r.sidecar(), "REQUESTS_CA_BUNDLE=" + ca}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -139,8 +148,12 @@ func TestCurlWorksThroughEachDoor(t *testing.T) {
 	r := newRig(t, nil)
 	ca := filepath.Join(r.dir, "ca.pem")
 	const path = "/restapi/v2/accounts/1703061/envelopes"
-	body := `{"status":"sent","emailSubject":"Please sign","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"JVBERi0xLjQK"}]}`
-	common := []string{"-sS", "--fail-with-body", "--max-time", "30", "-H", "X-DocuSign-Authentication: " + legacyJSON, "-H", "Content-Type: application/json", "--data-binary", body}
+	body := `{"status":"sent","emailSubject":"Please ` +
+		`sign","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"JVBERi0xLjQK"}]}`
+	common := []string{
+		"-sS", "--fail-with-body", "--max-time", "30", "-H", "X-DocuSign-Authentication: " + legacyJSON, "-H",
+		"Content-Type: application/json", "--data-binary", body,
+	}
 	hosts := r.addr(call.DoorHosts)
 	for _, c := range []struct {
 		name string
@@ -152,10 +165,19 @@ func TestCurlWorksThroughEachDoor(t *testing.T) {
 		{"sidecar over https with HTTP/2", []string{"--http2", "--cacert", ca, "https://" + r.addr(call.DoorSidecar) + path}},
 		{"forward, plain", []string{"-x", r.sidecar(), "http://demo.docusign.net" + path}},
 		{"forward, CONNECT", []string{"-x", r.sidecar(), "--cacert", ca, "https://demo.docusign.net" + path}},
-		{"forward, CONNECT with HTTP/1.0", []string{"-x", r.sidecar(), "--proxy1.0", r.addr(call.DoorSidecar), "--cacert", ca, "https://demo.docusign.net" + path}},
-		{"forward over https to the proxy", []string{"-x", "https://" + r.addr(call.DoorSidecar), "--proxy-cacert", ca, "--cacert", ca, "https://demo.docusign.net" + path}},
-		{"hosts file", []string{"--connect-to", "demo.docusign.net:443:" + hosts, "--cacert", ca, "https://demo.docusign.net" + path}},
-		{"chunked with Expect: 100-continue", []string{"-H", "Transfer-Encoding: chunked", "-H", "Expect: 100-continue", r.sidecar() + path}},
+		{"forward, CONNECT with HTTP/1.0", []string{
+			"-x", r.sidecar(), "--proxy1.0", r.addr(call.DoorSidecar), "--cacert", ca, "https://demo.docusign.net" + path,
+		}},
+		{"forward over https to the proxy", []string{
+			"-x", "https://" + r.addr(call.DoorSidecar), "--proxy-cacert", ca, "--cacert", ca,
+			"https://demo.docusign.net" + path,
+		}},
+		{"hosts file", []string{
+			"--connect-to", "demo.docusign.net:443:" + hosts, "--cacert", ca, "https://demo.docusign.net" + path,
+		}},
+		{"chunked with Expect: 100-continue", []string{
+			"-H", "Transfer-Encoding: chunked", "-H", "Expect: 100-continue", r.sidecar() + path,
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.t = t

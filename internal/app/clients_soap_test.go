@@ -30,7 +30,8 @@ func (r *rig) checkSOAPSent(t *testing.T, out, baseURL string) soapSent {
 			continue
 		}
 		made++
-		if e.Subject != "Please sign & return" || len(e.Documents) != 1 || e.Documents[0].Size != int64(len("%PDF-1.4 small")) || e.SenderID != sandbox.LegacyID {
+		if e.Subject != "Please sign & return" || len(e.Documents) != 1 ||
+			e.Documents[0].Size != int64(len("%PDF-1.4 small")) || e.SenderID != sandbox.LegacyID {
 			t.Errorf("the envelope at DocuSign is %+v", e)
 		}
 	}
@@ -58,10 +59,15 @@ func TestZeepWorksThroughSidecarAndForwardProxy(t *testing.T) {
 	python := debianPython(t, "zeep")
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
-		env := []string{"HTTPS_PROXY=http://" + r.addr(call.DoorSidecar), "REQUESTS_CA_BUNDLE=" + filepath.Join(r.dir, "ca.pem")}
+		env := []string{
+			"HTTPS_PROXY=http://" + r.addr(call.DoorSidecar), "REQUESTS_CA_BUNDLE=" + filepath.Join(r.dir, "ca.pem"),
+		}
 		for _, c := range soapClientRuns(r, mode) {
 			t.Run(c.name, func(t *testing.T) {
-				out := r.runClient(env, python, clientProgram(t, "zeep_client.py"), c.origin, legacyName, legacyPassword, sandbox.CaptureAccountID, c.version)
+				out := r.runClient(
+					env, python, clientProgram(t, "zeep_client.py"), c.origin, legacyName, legacyPassword, sandbox.CaptureAccountID,
+					c.version,
+				)
 				if s := r.checkSOAPSent(t, out, c.origin); s.Fault != "Envelope_Does_Not_Exist" {
 					t.Errorf("an unknown envelope: fault %q", s.Fault)
 				}
@@ -85,7 +91,10 @@ func TestPHPSoapClientWorksThroughSidecarAndForwardProxy(t *testing.T) {
 					if c.origin != r.sidecar() {
 						through = r.addr(call.DoorSidecar)
 					}
-					out := r.runClient(nil, php, clientProgram(t, "soap_client.php"), c.origin, legacyName, legacyPassword, sandbox.CaptureAccountID, c.version, filepath.Join(r.dir, "ca.pem"), through, coding)
+					out := r.runClient(
+						nil, php, clientProgram(t, "soap_client.php"), c.origin, legacyName, legacyPassword, sandbox.CaptureAccountID,
+						c.version, filepath.Join(r.dir, "ca.pem"), through, coding,
+					)
 					if s := r.checkSOAPSent(t, out, c.origin); s.Fault != "One or both of Username and Password are invalid." {
 						t.Errorf("a wrong password: fault %q", s.Fault)
 					}
@@ -100,28 +109,45 @@ func TestCurlSendsAnEnvelopeOverSOAP(t *testing.T) {
 	curl := needTool(t, "curl")
 	r := newRig(t, nil)
 	file := filepath.Join(r.dir, "envelope.xml")
-	if err := os.WriteFile(file, []byte(soapEnvelope(security(annaToken), sendEnvelopeBody("JVBERi0xLjQgc21hbGw="))), 0o600); err != nil {
+	if err := os.WriteFile(
+		file, []byte(soapEnvelope(security(annaToken), sendEnvelopeBody("JVBERi0xLjQgc21hbGw="))), 0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	large := filepath.Join(r.dir, "large.xml")
-	if err := os.WriteFile(large, []byte(soapEnvelope(security(annaToken), sendEnvelopeBody(strings.Repeat("JVBE", 1<<20)))), 0o600); err != nil {
+	if err := os.WriteFile(
+		large, []byte(soapEnvelope(security(annaToken), sendEnvelopeBody(strings.Repeat("JVBE", 1<<20)))), 0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
-	through := []string{"--proxy", "http://" + r.addr(call.DoorSidecar), "--cacert", filepath.Join(r.dir, "ca.pem"), "https://demo.docusign.net/api/3.0/api.asmx"}
+	through := []string{
+		"--proxy", "http://" + r.addr(call.DoorSidecar), "--cacert", filepath.Join(r.dir, "ca.pem"),
+		"https://demo.docusign.net/api/3.0/api.asmx",
+	}
 	for _, c := range []struct {
 		name string
 		args []string
 	}{
 		{"sidecar", []string{"--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx"}},
 		{"sidecar, HTTP/1.0", []string{"--http1.0", "--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx"}},
-		{"sidecar, chunked", []string{"--header", "Transfer-Encoding: chunked", "--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx"}},
-		{"sidecar, 4 MB after 100-continue", []string{"--header", "Expect: 100-continue", "--data-binary", "@" + large, r.sidecar() + "/api/3.0/api.asmx"}},
+		{"sidecar, chunked", []string{
+			"--header", "Transfer-Encoding: chunked", "--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx",
+		}},
+		{"sidecar, 4 MB after 100-continue", []string{
+			"--header", "Expect: 100-continue", "--data-binary", "@" + large, r.sidecar() + "/api/3.0/api.asmx",
+		}},
 		{"forward proxy", append([]string{"--data-binary", "@" + file}, through...)},
 		{"forward proxy, HTTP/2 inside", append([]string{"--http2", "--data-binary", "@" + file}, through...)},
 		{"forward proxy, 4 MB", append([]string{"--data-binary", "@" + large}, through...)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			args := append([]string{"--silent", "--show-error", "--header", "Content-Type: text/xml; charset=utf-8", "--header", `SOAPAction: "` + namespaceAPI + `/CreateAndSendEnvelope"`}, c.args...)
+			args := append(
+				[]string{
+					"--silent", "--show-error", "--header", "Content-Type: text/xml; charset=utf-8", "--header",
+					`SOAPAction: "` + namespaceAPI + `/CreateAndSendEnvelope"`,
+				},
+				c.args...,
+			)
 			if out := r.runClient(nil, curl, args...); !strings.Contains(out, "<Status>Sent</Status>") {
 				t.Errorf("%s", out)
 			}

@@ -38,12 +38,16 @@ func TestLegacyHeaderThroughEachDoor(t *testing.T) {
 func TestTwoPrincipalsInOneCallAreRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	req := request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON)
+	req := request(
+		t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON,
+	)
 	req.Header["X-Docusign-Act-As-User"] = []string{"anna@example.com", "bob@example.com"}
 	if got := r.do(nil, req); got.status != 401 || !strings.Contains(got.body, "INVALID_TOKEN_FORMAT") {
 		t.Errorf("status %d, body %q", got.status, got.body)
 	}
-	req = request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON)
+	req = request(
+		t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON,
+	)
 	req.Header["X-Docusign-Act-As-User"] = []string{"anna@example.com", "anna@example.com"}
 	if got := r.do(nil, req); got.status != 200 {
 		t.Errorf("the same principal twice: status %d, body %q", got.status, got.body)

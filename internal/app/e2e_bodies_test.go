@@ -19,8 +19,13 @@ import (
 func TestBodiesArriveByteForByte(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	multipart := "--b\r\nContent-Type: application/json\r\n\r\n{\"status\":\"sent\",\"documents\":[{\"documentId\":1,\"name\":\"s\"}]}\r\n--b\r\nContent-Disposition: documentId=1\r\nContent-Type: application/pdf\r\n\r\n%PDF-\x00\xff\r\n\n\r\r\n--b--\r\n"
-	xml := `<?xml version="1.0"?><envelopeDefinition xmlns="http://www.docusign.com/restapi"><status>sent</status><emailSubject>&lt;ü&#x20AC;&gt;</emailSubject></envelopeDefinition>`
+	multipart := "--b\r\nContent-Type: " +
+		"application/json\r\n\r\n{\"status\":\"sent\",\"documents\":[{\"documentId\":1," +
+		"\"name\":\"s\"}]}\r\n--b\r\nContent-Disposition: documentId=1\r\nContent-Type: " +
+		"application/pdf\r\n\r\n%PDF-\x00\xff\r\n\n\r\r\n--b--\r\n"
+	xml := `<?xml version="1.0"?><envelopeDefinition ` +
+		`xmlns="http://www.docusign.com/restapi"><status>sent</status><emailSubject>&lt;ü&#x20AC;&gt;</emailSubject>` +
+		`</envelopeDefinition>`
 	for _, c := range []struct {
 		name, method, path, contentType string
 		body                            []byte
@@ -28,10 +33,19 @@ func TestBodiesArriveByteForByte(t *testing.T) {
 	}{
 		{"JSON", "POST", createPath, "application/json", []byte(envelopeJSON), 201},
 		{"XML", "POST", createPath, "application/xml", []byte(xml), 201},
-		{"multipart with CR, LF and NUL in the document", "POST", createPath, `multipart/form-data; boundary=b`, []byte(multipart), 201},
+		{
+			"multipart with CR, LF and NUL in the document", "POST", createPath, `multipart/form-data; boundary=b`,
+			[]byte(multipart), 201,
+		},
 		{"a POST without a body", "POST", "/restapi/v2/accounts/1234567/views/console", "", nil, 201},
-		{"PUT", "PUT", "/restapi/v2/accounts/1234567/envelopes/{id}", "application/json", []byte(`{"status":"voided","voidedReason":"x"}`), 200},
-		{"DELETE with a body", "DELETE", "/restapi/v2/accounts/1234567/templates/x", "application/json", []byte(`{"a":1}`), 404},
+		{
+			"PUT", "PUT", "/restapi/v2/accounts/1234567/envelopes/{id}", "application/json",
+			[]byte(`{"status":"voided","voidedReason":"x"}`), 200,
+		},
+		{
+			"DELETE with a body", "DELETE", "/restapi/v2/accounts/1234567/templates/x", "application/json", []byte(`{"a":1}`),
+			404,
+		},
 		{"GET with a body", "GET", listPath, "application/json", []byte(`{"a":1}`), 200},
 		{"one byte less than can be replayed", "POST", createPath, "application/json", bigEnvelope(1<<20 - 1), 201},
 		{"exactly what can be replayed", "POST", createPath, "application/json", bigEnvelope(1 << 20), 201},
@@ -53,8 +67,12 @@ func TestBodiesArriveByteForByte(t *testing.T) {
 				}
 				got := r.do(nil, request(t, c.method, r.sidecar()+strings.ReplaceAll(c.path, "{id}", id), body, headers...))
 				sent, sum := r.last(t), sha256.Sum256(c.body)
-				if got.status != c.want || sent.Method != c.method || (sent.BodySHA256 != hex.EncodeToString(sum[:]) && c.want != 200) {
-					t.Errorf("status %d, want %d; DocuSign read %s with %d bytes, want %d; %s", got.status, c.want, sent.Method, sent.BodyLength, len(c.body), got.body)
+				if got.status != c.want || sent.Method != c.method ||
+					(sent.BodySHA256 != hex.EncodeToString(sum[:]) && c.want != 200) {
+					t.Errorf(
+						"status %d, want %d; DocuSign read %s with %d bytes, want %d; %s", got.status, c.want, sent.Method,
+						sent.BodyLength, len(c.body), got.body,
+					)
 				}
 				if length == "fixed length" && sent.ContentLength != int64(len(c.body)) {
 					t.Errorf("Content-Length %d went upstream, want %d", sent.ContentLength, len(c.body))
@@ -78,11 +96,20 @@ func TestLargeBodiesStream(t *testing.T) {
 	for _, framing := range []string{"fixed length", "chunked"} {
 		t.Run("upload of 32 MB, "+framing, func(t *testing.T) {
 			sum := sha256.New()
-			head := "--b\r\nContent-Type: application/json\r\n\r\n{\"status\":\"sent\",\"documents\":[{\"documentId\":1,\"name\":\"s\"}]}\r\n--b\r\nContent-Disposition: documentId=1\r\n\r\n"
+			head := "--b\r\nContent-Type: " +
+				"application/json\r\n\r\n{\"status\":\"sent\",\"documents\":[{\"documentId\":1," +
+				"\"name\":\"s\"}]}\r\n--b\r\nContent-Disposition: documentId=1\r\n\r\n"
 			tail := "\r\n--b--\r\n"
 			atMost := uint64(0)
-			watch := &watched{Reader: io.MultiReader(strings.NewReader(head), io.LimitReader(letters{}, size), strings.NewReader(tail)), every: 8 << 20, seen: func() { atMost = max(atMost, heap()) }}
-			req := request(t, "POST", r.sidecar()+createPath, io.TeeReader(watch, sum), "X-DocuSign-Authentication", annaJSON, "Content-Type", "multipart/form-data; boundary=b")
+			watch := &watched{Reader: io.MultiReader(
+				strings.NewReader(head), io.LimitReader(letters{}, size), strings.NewReader(tail),
+			), every: 8 << 20, seen: func() {
+				atMost = max(atMost, heap())
+			}}
+			req := request(
+				t, "POST", r.sidecar()+createPath, io.TeeReader(watch, sum), "X-DocuSign-Authentication", annaJSON, "Content-Type",
+				"multipart/form-data; boundary=b",
+			)
 			if framing == "fixed length" {
 				req.ContentLength = int64(size + len(head) + len(tail))
 			}
@@ -98,14 +125,20 @@ func TestLargeBodiesStream(t *testing.T) {
 		})
 	}
 	t.Run("download of 40 MB", func(t *testing.T) {
-		req := request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1703061/envelopes/"+sandbox.CaptureEnvelopeID+"/documents/1?size=41943040", nil, "X-DocuSign-Authentication", legacyJSON)
+		req := request(
+			t, "GET",
+			r.sidecar()+"/restapi/v2/accounts/1703061/envelopes/"+sandbox.CaptureEnvelopeID+"/documents/1?size=41943040", nil,
+			"X-DocuSign-Authentication", legacyJSON,
+		)
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
 		atMost := uint64(0)
-		n, err := io.Copy(io.Discard, &watched{Reader: resp.Body, every: 8 << 20, seen: func() { atMost = max(atMost, heap()) }})
+		n, err := io.Copy(io.Discard, &watched{Reader: resp.Body, every: 8 << 20, seen: func() {
+			atMost = max(atMost, heap())
+		}})
 		if err != nil || n != 40<<20 || resp.ContentLength != n {
 			t.Errorf("%d bytes, announced %d, %v", n, resp.ContentLength, err)
 		}
@@ -155,45 +188,66 @@ func TestAnswersPassUntouched(t *testing.T) {
 				t.Errorf("%v %q", h.header, h.body)
 			}
 		}},
-		{"304 keeps its validators", "GET", sandbox.FailureSpec{Status: 304, Header: http.Header{"Etag": {`"x"`}}}, func(t *testing.T, h heard) {
+		{"304 keeps its validators", "GET", sandbox.FailureSpec{
+			Status: 304, Header: http.Header{"Etag": {`"x"`}},
+		}, func(t *testing.T, h heard) {
 			if h.header.Get("Etag") != `"x"` {
 				t.Errorf("%v", h.header)
 			}
 		}},
-		{"HEAD keeps length and type", "HEAD", sandbox.FailureSpec{Status: 200, Body: "twelve bytes", ContentType: "text/plain"}, func(t *testing.T, h heard) {
+		{"HEAD keeps length and type", "HEAD", sandbox.FailureSpec{
+			Status: 200, Body: "twelve bytes", ContentType: "text/plain",
+		}, func(t *testing.T, h heard) {
 			if h.header.Get("Content-Length") != "12" || h.body != "" {
 				t.Errorf("%v %q", h.header, h.body)
 			}
 		}},
-		{"a redirect is not followed", "GET", sandbox.FailureSpec{Status: 302, Header: http.Header{"Location": {"https://evil.example.com/"}}}, func(t *testing.T, h heard) {
+		{"a redirect is not followed", "GET", sandbox.FailureSpec{Status: 302, Header: http.Header{"Location": {
+			"https://evil.example.com/",
+		}}}, func(t *testing.T, h heard) {
 			if h.header.Get("Location") != "https://evil.example.com/" {
 				t.Errorf("%v", h.header)
 			}
 		}},
-		{"odd and repeated headers", "GET", sandbox.FailureSpec{Status: 200, Header: http.Header{"X-Odd": {"a", "b;c"}, "Set-Cookie": {"x=1", "y=2"}, "X-Ratelimit-Remaining": {"17"}, "Content-Disposition": {`file; filename="ü.pdf"`}}}, func(t *testing.T, h heard) {
-			if !slices.Equal(h.header["X-Odd"], []string{"a", "b;c"}) || len(h.header["Set-Cookie"]) != 2 || h.header.Get("X-Ratelimit-Remaining") != "17" || h.header.Get("Content-Disposition") != `file; filename="ü.pdf"` {
+		{"odd and repeated headers", "GET", sandbox.FailureSpec{Status: 200, Header: http.Header{
+			"X-Odd": {"a", "b;c"}, "Set-Cookie": {"x=1", "y=2"}, "X-Ratelimit-Remaining": {"17"},
+			"Content-Disposition": {`file; filename="ü.pdf"`},
+		}}, func(t *testing.T, h heard) {
+			if !slices.Equal(h.header["X-Odd"], []string{"a", "b;c"}) || len(h.header["Set-Cookie"]) != 2 ||
+				h.header.Get("X-Ratelimit-Remaining") != "17" || h.header.Get("Content-Disposition") != `file; filename="ü.pdf"` {
 				t.Errorf("%v", h.header)
 			}
 		}},
-		{"hop-by-hop headers stop here", "GET", sandbox.FailureSpec{Status: 200, Header: http.Header{"Connection": {"X-Hop"}, "X-Hop": {"1"}, "Proxy-Authenticate": {"Basic"}, "Keep-Alive": {"timeout=5"}}}, func(t *testing.T, h heard) {
+		{"hop-by-hop headers stop here", "GET", sandbox.FailureSpec{Status: 200, Header: http.Header{
+			"Connection": {"X-Hop"}, "X-Hop": {"1"}, "Proxy-Authenticate": {"Basic"}, "Keep-Alive": {"timeout=5"},
+		}}, func(t *testing.T, h heard) {
 			for _, name := range []string{"X-Hop", "Proxy-Authenticate", "Keep-Alive"} {
 				if h.header.Get(name) != "" {
 					t.Errorf("%s passed", name)
 				}
 			}
 		}},
-		{"444 with HTML from the edge", "GET", sandbox.FailureSpec{Status: 444, Body: "<html>no</html>", ContentType: "text/html"}, func(t *testing.T, h heard) {
+		{"444 with HTML from the edge", "GET", sandbox.FailureSpec{
+			Status: 444, Body: "<html>no</html>", ContentType: "text/html",
+		}, func(t *testing.T, h heard) {
 			if h.body != "<html>no</html>" || h.header.Get("Content-Type") != "text/html" {
 				t.Errorf("%v %q", h.header, h.body)
 			}
 		}},
-		{"an error body larger than what is looked at", "GET", sandbox.FailureSpec{Status: 400, Body: strings.Repeat("e", 200<<10)}, func(t *testing.T, h heard) {
+		{"an error body larger than what is looked at", "GET", sandbox.FailureSpec{
+			Status: 400, Body: strings.Repeat("e", 200<<10),
+		}, func(t *testing.T, h heard) {
 			if len(h.body) != 200<<10 {
 				t.Errorf("%d bytes", len(h.body))
 			}
 		}},
-		{"429 stays 429 unless asked for otherwise", "GET", sandbox.FailureSpec{Status: 429, Body: `{"errorCode":"HOURLY_APIINVOCATION_LIMIT_EXCEEDED","message":"m"}`}, nil},
-		{"503 of DocuSign stays 503 with its Retry-After", "GET", sandbox.FailureSpec{Status: 503, Header: http.Header{"Retry-After": {"77"}}}, func(t *testing.T, h heard) {
+		{
+			"429 stays 429 unless asked for otherwise", "GET",
+			sandbox.FailureSpec{Status: 429, Body: `{"errorCode":"HOURLY_APIINVOCATION_LIMIT_EXCEEDED","message":"m"}`}, nil,
+		},
+		{"503 of DocuSign stays 503 with its Retry-After", "GET", sandbox.FailureSpec{
+			Status: 503, Header: http.Header{"Retry-After": {"77"}},
+		}, func(t *testing.T, h heard) {
 			if h.header.Get("Retry-After") != "77" {
 				t.Errorf("%v", h.header)
 			}
@@ -225,17 +279,22 @@ func TestRequestsPassUntouchedButForTheCredential(t *testing.T) {
 	w := r.dial(t, call.DoorSidecar)
 	w.send("GET //restapi/v2/accounts/1234567/a%2Bb//c%20d;p=1/%C3%BC?x=1;y=2&bad=%zz&+&=&q=%2B+ HTTP/1.1\r\nHost: x\r\n" +
 		"X-DocuSign-Authentication: " + annaJSON + "\r\nX-DocuSign-Act-As-User: anna@example.com\r\n" +
-		"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\nForwarded: for=192.0.2.1\r\nX-Forwarded-Host: h\r\nX-Forwarded-Anything: 1\r\nX-Real-IP: 192.0.2.1\r\nVia: 1.1 inside\r\nTrue-Client-IP: 192.0.2.1\r\n" +
-		"X-DocuSign-Edit: {\"LockToken\":\"t\"}\r\nX-DocuSign-TimeTrack: 1\r\nX-DocuSign-Act-On-Behalf: g\r\nX-Twice: 1\r\nX-Twice: 2\r\nAccept-Language: de\r\n" +
-		"Cookie: a=b\r\nProxy-Connection: keep-alive\r\nProxy-Authorization: Basic eDp5\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nUpgrade-Insecure-Requests: 1\r\n\r\n")
+		"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\nForwarded: for=192.0.2.1\r\nX-Forwarded-Host: " +
+		"h\r\nX-Forwarded-Anything: 1\r\nX-Real-IP: 192.0.2.1\r\nVia: 1.1 inside\r\nTrue-Client-IP: 192.0.2.1\r\n" +
+		"X-DocuSign-Edit: {\"LockToken\":\"t\"}\r\nX-DocuSign-TimeTrack: 1\r\nX-DocuSign-Act-On-Behalf: g\r\nX-Twice: " +
+		"1\r\nX-Twice: 2\r\nAccept-Language: de\r\n" +
+		"Cookie: a=b\r\nProxy-Connection: keep-alive\r\nProxy-Authorization: Basic eDp5\r\nConnection: X-Hop, " +
+		"keep-alive\r\nX-Hop: 1\r\nUpgrade-Insecure-Requests: 1\r\n\r\n")
 	w.read("GET")
 	sent := r.last(t)
 	// But for doubled slashes, which are collapsed before anything is decided (PROTOCOL.md §1.6).
-	if sent.Path != "/restapi/v2/accounts/1234567/a%2Bb/c%20d;p=1/%C3%BC" || sent.RawQuery != "x=1;y=2&bad=%zz&+&=&q=%2B+" {
+	if sent.Path != "/restapi/v2/accounts/1234567/a%2Bb/c%20d;p=1/%C3%BC" ||
+		sent.RawQuery != "x=1;y=2&bad=%zz&+&=&q=%2B+" {
 		t.Errorf("DocuSign was asked for %s ? %s", sent.Path, sent.RawQuery)
 	}
 	want := http.Header{
-		"X-Docusign-Edit": {`{"LockToken":"t"}`}, "X-Docusign-Timetrack": {"1"}, "X-Docusign-Act-On-Behalf": {"g"}, "X-Twice": {"1", "2"}, "Accept-Language": {"de"},
+		"X-Docusign-Edit": {`{"LockToken":"t"}`}, "X-Docusign-Timetrack": {"1"}, "X-Docusign-Act-On-Behalf": {"g"},
+		"X-Twice": {"1", "2"}, "Accept-Language": {"de"},
 		"Cookie": {"a=b"}, "Upgrade-Insecure-Requests": {"1"},
 	}
 	for name, values := range sent.Header {
@@ -261,17 +320,25 @@ func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
 	page := "/restapi/v2/accounts/1234567/broken"
 	for _, version := range []string{"HTTP/1.1", "HTTP/1.0"} {
 		t.Run("DocuSign breaks off in the middle of an answer, "+version, func(t *testing.T) {
-			r.sandbox.FailNext(sandbox.FailureSpec{Path: page, Status: 200, Body: strings.Repeat("x", 100_000), Drop: sandbox.DropMidBody})
+			r.sandbox.FailNext(sandbox.FailureSpec{
+				Path: page, Status: 200, Body: strings.Repeat("x", 100_000), Drop: sandbox.DropMidBody,
+			})
 			w := r.dial(t, call.DoorSidecar)
 			w.send("GET " + page + " " + version + "\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 			if got := w.read("GET"); got.status != 200 || got.err == nil {
 				t.Errorf("status %d, %d bytes, no error", got.status, len(got.body))
 			}
-			eventually(t, "the cut answer is logged as such", func() bool { return strings.Contains(r.log.String(), "cause=cut_off") })
+			eventually(t, "the cut answer is logged as such", func() bool {
+				return strings.Contains(r.log.String(), "cause=cut_off")
+			})
 		})
 	}
 	t.Run("DocuSign breaks off in the middle of an error", func(t *testing.T) {
-		r.sandbox.FailNext(sandbox.FailureSpec{Path: page, Status: 401, Body: strings.Repeat(" ", 1000) + `{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"m"}`, Drop: sandbox.DropMidBody})
+		r.sandbox.FailNext(sandbox.FailureSpec{
+			Path: page, Status: 401,
+			Body: strings.Repeat(" ", 1000) + `{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"m"}`,
+			Drop: sandbox.DropMidBody,
+		})
 		w := r.dial(t, call.DoorSidecar)
 		w.send("GET " + page + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 		if got, err := w.hear("GET"); err == nil && got.err == nil {
@@ -280,7 +347,10 @@ func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
 	})
 	t.Run("the caller goes away in the middle of a download", func(t *testing.T) {
 		w := r.dial(t, call.DoorSidecar)
-		w.send("GET /restapi/v2/accounts/1703061/envelopes/" + sandbox.CaptureEnvelopeID + "/documents/1?size=41943040 HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + legacyJSON + "\r\n\r\n")
+		w.send(
+			"GET /restapi/v2/accounts/1703061/envelopes/" + sandbox.CaptureEnvelopeID +
+				"/documents/1?size=41943040 HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + legacyJSON + "\r\n\r\n",
+		)
 		if _, err := io.ReadFull(w.in, make([]byte, 100_000)); err != nil {
 			t.Fatal(err)
 		}
@@ -289,7 +359,9 @@ func TestABrokenConnectionIsNeverACleanAnswer(t *testing.T) {
 	})
 	for _, size := range []int{len(envelopeJSON), 3 << 20} {
 		for _, framing := range []string{"fixed length", "chunked"} {
-			t.Run(fmt.Sprintf("the caller goes away in the middle of an upload of %d bytes, %s", size, framing), func(t *testing.T) {
+			t.Run(fmt.Sprintf(
+				"the caller goes away in the middle of an upload of %d bytes, %s", size, framing,
+			), func(t *testing.T) {
 				r.sandbox.ResetCounts()
 				body := bigEnvelope(max(size, 200))
 				text := post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), string(body))
@@ -319,7 +391,9 @@ func TestAFailureOnTheWayIsNeverCoveredByASecondPOST(t *testing.T) {
 	r := newRig(t, nil)
 	warm := func(t *testing.T) { // a kept connection, which net/http would like to replace quietly
 		t.Helper()
-		if got := r.do(nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON)); got.status != 200 {
+		if got := r.do(
+			nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON),
+		); got.status != 200 {
 			t.Fatalf("status %d", got.status)
 		}
 		r.sandbox.ResetCounts()
@@ -332,7 +406,10 @@ func TestAFailureOnTheWayIsNeverCoveredByASecondPOST(t *testing.T) {
 	}{
 		{"the connection breaks before anything is read", sandbox.FailureSpec{Drop: sandbox.DropBefore}, 502, 0},
 		{"the connection breaks after the work", sandbox.FailureSpec{Drop: sandbox.DropAfterWork}, 502, 1},
-		{"DocuSign answers 500", sandbox.FailureSpec{Status: 500, Body: `{"errorCode":"AUTHORIZATION_INVALID_TOKEN"}`}, 500, 0},
+		{
+			"DocuSign answers 500", sandbox.FailureSpec{Status: 500, Body: `{"errorCode":"AUTHORIZATION_INVALID_TOKEN"}`}, 500,
+			0,
+		},
 		{"DocuSign answers 503", sandbox.FailureSpec{Status: 503}, 503, 0},
 	} {
 		for _, size := range []int{300, 2 << 20} {
@@ -340,9 +417,18 @@ func TestAFailureOnTheWayIsNeverCoveredByASecondPOST(t *testing.T) {
 				warm(t)
 				c.plan.Path, c.plan.Method = createPath, "POST"
 				r.sandbox.FailNext(c.plan)
-				got := r.do(nil, request(t, "POST", r.sidecar()+createPath, bytes.NewReader(bigEnvelope(size)), "X-DocuSign-Authentication", annaJSON, "Content-Type", "application/json"))
+				got := r.do(
+					nil,
+					request(
+						t, "POST", r.sidecar()+createPath, bytes.NewReader(bigEnvelope(size)), "X-DocuSign-Authentication", annaJSON,
+						"Content-Type", "application/json",
+					),
+				)
 				if n := len(r.atSites()); got.status != c.status || n != 1 || r.sandbox.Counts().Envelopes != c.envelopes {
-					t.Errorf("status %d, want %d; sent %d times; %d envelopes, want %d", got.status, c.status, n, r.sandbox.Counts().Envelopes, c.envelopes)
+					t.Errorf(
+						"status %d, want %d; sent %d times; %d envelopes, want %d", got.status, c.status, n, r.sandbox.Counts().Envelopes,
+						c.envelopes,
+					)
 				}
 				r.sandbox.ClearFailures()
 			})
@@ -350,7 +436,10 @@ func TestAFailureOnTheWayIsNeverCoveredByASecondPOST(t *testing.T) {
 	}
 	t.Run("no connection at all", func(t *testing.T) {
 		_ = r.sandbox.Close()
-		got := r.do(nil, request(t, "POST", r.sidecar()+createPath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication", annaJSON))
+		got := r.do(
+			nil,
+			request(t, "POST", r.sidecar()+createPath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication", annaJSON),
+		)
 		if got.status != 502 || !strings.Contains(got.body, "could not be reached") {
 			t.Errorf("status %d %q", got.status, got.body)
 		}

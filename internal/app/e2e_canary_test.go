@@ -27,12 +27,15 @@ const (
 
 func canaries() []canary {
 	legacy := func(user, key, more string) string {
-		return `X-DocuSign-Authentication: {"Username":"` + user + `","Password":"anna-legacy-1","IntegratorKey":"` + key + `"` + more + "}\r\n"
+		return `X-DocuSign-Authentication: {"Username":"` + user + `","Password":"anna-legacy-1","IntegratorKey":"` + key +
+			`"` + more + "}\r\n"
 	}
 	envelope := func(token, body string) string {
-		return `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header>` + token + `</s:Header><s:Body>` + body + `</s:Body></s:Envelope>`
+		return `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header>` + token + `</s:Header><s:Body>` +
+			body + `</s:Body></s:Envelope>`
 	}
-	status := `<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>` + sandbox.CaptureEnvelopeID + `</EnvelopeID></RequestStatus>`
+	status := `<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>` + sandbox.CaptureEnvelopeID +
+		`</EnvelopeID></RequestStatus>`
 	soap := "Content-Type: text/xml; charset=utf-8\r\nSOAPAction: \"http://www.docusign.net/API/3.0/RequestStatus\"\r\n"
 	form := "Content-Type: application/x-www-form-urlencoded\r\n"
 	list := canaryAccount + "/envelopes"
@@ -61,26 +64,69 @@ func canaries() []canary {
 		{"the method", "X$", list, canaryLogin, ""},
 		{"a type's parameter", "POST", list, canaryLogin + "Content-Type: application/json; note=$\r\n", `{}`},
 		{"a type", "POST", list, canaryLogin + "Content-Type: application/$\r\n", `{}`},
-		{"a boundary", "POST", list, canaryLogin + "Content-Type: multipart/form-data; boundary=$\r\n", "--$\r\nContent-Type: application/json\r\n\r\n{}\r\n--$--\r\n"},
+		{
+			"a boundary", "POST", list, canaryLogin + "Content-Type: multipart/form-data; boundary=$\r\n",
+			"--$\r\nContent-Type: application/json\r\n\r\n{}\r\n--$--\r\n",
+		},
 		{"a file name", "POST", list, canaryLogin + "Content-Type: multipart/form-data; boundary=b\r\n",
-			"--b\r\nContent-Type: application/pdf\r\nContent-Disposition: file; filename=\"$.pdf\"; documentid=1; note=$\r\n\r\n%PDF\r\n--b--\r\n"},
-		{"a member's value", "POST", list, canaryLogin + "Content-Type: application/json\r\n", `{"emailSubject":"$","status":"created"}`},
+			"--b\r\nContent-Type: application/pdf\r\nContent-Disposition: file; filename=\"$.pdf\"; documentid=1; " +
+				"note=$\r\n\r\n%PDF\r\n--b--\r\n"},
+		{
+			"a member's value", "POST", list, canaryLogin + "Content-Type: application/json\r\n",
+			`{"emailSubject":"$","status":"created"}`,
+		},
 		{"a member's name", "POST", list, canaryLogin + "Content-Type: application/json\r\n", `{"$":1,"status":"created"}`},
-		{"an operation", "POST", "/api/3.0/api.asmx", soap, envelope(annaSecurity(), `<$ xmlns="http://www.docusign.net/API/3.0"/>`)},
-		{"a namespace", "POST", "/api/3.0/api.asmx", soap, envelope(annaSecurity(), `<RequestStatus xmlns="http://www.docusign.net/API/$"/>`)},
-		{"an attribute", "POST", "/api/3.0/api.asmx", soap, envelope(annaSecurity(), strings.Replace(status, "<EnvelopeID", `<EnvelopeID note="$"`, 1))},
-		{"a comment and an instruction", "POST", "/api/3.0/api.asmx", soap, `<?xml version="1.0" encoding="utf-8"?>` + envelope(annaSecurity(), "<!-- $ -->"+status)},
-		{"the SOAP action", "POST", "/api/3.0/api.asmx", strings.Replace(soap, "RequestStatus", "$", 1), envelope(annaSecurity(), status)},
-		{"the name in a UsernameToken", "POST", "/api/3.0/api.asmx", soap, envelope(security(usernameToken("["+canaryKey+"]$", "x")), status)},
-		{"the key in a UsernameToken", "POST", "/api/3.0/api.asmx", soap, envelope(security(usernameToken("[$]anna@example.com", "x")), status)},
-		{"the e-mail of credential.asmx", "POST", "/api/3.0/credential.asmx", strings.Replace(soap, "API/3.0/RequestStatus", "API/Credential/Login", 1),
-			envelope("", `<Login xmlns="http://www.docusign.net/API/Credential"><Email>[`+canaryKey+`]$</Email><Password>x</Password></Login>`)},
-		{"form fields", "POST", "/restapi/v2/oauth2/token", form, "grant_type=password&client_id=$&username=$&password=$&scope=$"},
-		{"a form's grant", "POST", "/restapi/v2/oauth2/token", form, "grant_type=$&client_id=" + canaryKey + "&username=anna@example.com&password=x&scope=api"},
+		{
+			"an operation", "POST", "/api/3.0/api.asmx", soap,
+			envelope(annaSecurity(), `<$ xmlns="http://www.docusign.net/API/3.0"/>`),
+		},
+		{
+			"a namespace", "POST", "/api/3.0/api.asmx", soap,
+			envelope(annaSecurity(), `<RequestStatus xmlns="http://www.docusign.net/API/$"/>`),
+		},
+		{
+			"an attribute", "POST", "/api/3.0/api.asmx", soap,
+			envelope(annaSecurity(), strings.Replace(status, "<EnvelopeID", `<EnvelopeID note="$"`, 1)),
+		},
+		{
+			"a comment and an instruction", "POST", "/api/3.0/api.asmx", soap,
+			`<?xml version="1.0" encoding="utf-8"?>` + envelope(annaSecurity(), "<!-- $ -->"+status),
+		},
+		{
+			"the SOAP action", "POST", "/api/3.0/api.asmx", strings.Replace(soap, "RequestStatus", "$", 1),
+			envelope(annaSecurity(), status),
+		},
+		{
+			"the name in a UsernameToken", "POST", "/api/3.0/api.asmx", soap,
+			envelope(security(usernameToken("["+canaryKey+"]$", "x")), status),
+		},
+		{
+			"the key in a UsernameToken", "POST", "/api/3.0/api.asmx", soap,
+			envelope(security(usernameToken("[$]anna@example.com", "x")), status),
+		},
+		{"the e-mail of credential.asmx", "POST", "/api/3.0/credential.asmx", strings.Replace(
+			soap, "API/3.0/RequestStatus", "API/Credential/Login", 1,
+		),
+			envelope(
+				"",
+				`<Login xmlns="http://www.docusign.net/API/Credential"><Email>[`+canaryKey+`]$</Email><Password>x</Password>`+
+					`</Login>`,
+			)},
+		{
+			"form fields", "POST", "/restapi/v2/oauth2/token", form,
+			"grant_type=password&client_id=$&username=$&password=$&scope=$",
+		},
+		{
+			"a form's grant", "POST", "/restapi/v2/oauth2/token", form,
+			"grant_type=$&client_id=" + canaryKey + "&username=anna@example.com&password=x&scope=api",
+		},
 		{"the name of a service", "POST", "/api/3.0/$.asmx", soap, envelope(annaSecurity(), status)},
 		{"an operation in the path", "GET", "/api/3.0/credential.asmx/$?Password=$", "", ""},
 		{"a password's parameter", "GET", canaryAccount + "?password=$&x$password=1", canaryLogin, ""},
-		{"a form's user name", "POST", "/restapi/v2/oauth2/token", form, "grant_type=password&client_id=" + canaryKey + "&username=$&password=x&scope=api"},
+		{
+			"a form's user name", "POST", "/restapi/v2/oauth2/token", form,
+			"grant_type=password&client_id=" + canaryKey + "&username=$&password=x&scope=api",
+		},
 	}
 }
 
@@ -94,7 +140,10 @@ func canaryDoors(r *rig) map[string]func(t *testing.T, c canary) {
 		if c.body != "" {
 			length = fmt.Sprintf("Content-Length: %d\r\n", len(c.body))
 		}
-		w.send(c.method + " " + origin + c.target + " HTTP/1.1\r\nHost: demo.docusign.net\r\nConnection: close\r\n" + c.headers + length + "\r\n" + c.body)
+		w.send(
+			c.method + " " + origin + c.target + " HTTP/1.1\r\nHost: demo.docusign.net\r\nConnection: close\r\n" + c.headers +
+				length + "\r\n" + c.body,
+		)
 		_, _ = w.hear(c.method)
 	}
 	return map[string]func(*testing.T, canary){
@@ -105,8 +154,8 @@ func canaryDoors(r *rig) map[string]func(t *testing.T, c canary) {
 	}
 }
 
-// TestASecretInAWrongPlaceIsShownNowhere puts a secret into every place of a call, at every door, and looks for it in everything
-// that people can see.
+// TestASecretInAWrongPlaceIsShownNowhere puts a secret into every place of a call, at every door, and looks for it in
+// everything that people can see.
 func TestASecretInAWrongPlaceIsShownNowhere(t *testing.T) {
 	t.Parallel()
 	for _, unknown := range []string{"reject", "observe"} {
@@ -120,7 +169,9 @@ func TestASecretInAWrongPlaceIsShownNowhere(t *testing.T) {
 					needle := fmt.Sprintf("Zq7c4n4ry%s%02d", door[:1], i)
 					needles[needle] = c.where + " at the door " + door
 					replace := strings.NewReplacer("$", needle)
-					doors[door](t, canary{c.where, c.method, replace.Replace(c.target), replace.Replace(c.headers), replace.Replace(c.body)})
+					doors[door](t, canary{
+						c.where, c.method, replace.Replace(c.target), replace.Replace(c.headers), replace.Replace(c.body),
+					})
 				}
 				if door == "sidecar" {
 					r.sendCanaryTargets(t, needles)
@@ -153,7 +204,8 @@ func (r *rig) sendCanaryTargets(t *testing.T, needles map[string]string) {
 		"CONNECT anna:$@demo.docusign.net:443 HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n",
 		"CONNECT $:443 HTTP/1.1\r\nHost: $\r\n\r\n",
 		"CONNECT demo.docusign.net:$ HTTP/1.1\r\nHost: x\r\n\r\n",
-		"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nUser-Agent: a password=$\r\nProxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("$:x")) + "\r\n\r\n",
+		"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nUser-Agent: a password=$\r\nProxy-Authorization: Basic " +
+			base64.StdEncoding.EncodeToString([]byte("$:x")) + "\r\n\r\n",
 		"GET http://anna:$@demo.docusign.net" + listPath + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
 		"GET http://$/restapi/v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
 		"GET " + listPath + " HTTP/1.1\r\nHost: $\r\nConnection: close\r\n\r\n",

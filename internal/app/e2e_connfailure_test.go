@@ -16,7 +16,8 @@ import (
 func TestConnectionsThatNeverBecomeACallAreExplained(t *testing.T) {
 	t.Parallel()
 	get := func(target, headers string) string {
-		return "GET " + target + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n" + headers + "\r\n"
+		return "GET " + target + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n" +
+			headers + "\r\n"
 	}
 	const blank = "/restapi/v2/accounts/1/envelopes?from_date=10/1/2013 12:00 AM"
 	distrust := func(t *testing.T, c net.Conn) {
@@ -102,13 +103,18 @@ func TestConnectionsThatNeverBecomeACallAreExplained(t *testing.T) {
 			_ = s.Close()
 		}, "tls_no_call", "ca trust"},
 		{"TLS 1.0", call.DoorHosts, func(t *testing.T, _ *rig, w *wire) {
-			cfg := &tls.Config{InsecureSkipVerify: true, ServerName: "demo.docusign.net", MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}
+			cfg := &tls.Config{
+				InsecureSkipVerify: true, ServerName: "demo.docusign.net", MinVersion: tls.VersionTLS10,
+				MaxVersion: tls.VersionTLS10,
+			}
 			if err := tls.Client(w.Conn, cfg).Handshake(); err == nil {
 				t.Error("the handshake succeeded")
 			}
 		}, "tls_version", "interception.tls: legacy"},
 		{"a name that is not DocuSign's", call.DoorHosts, func(t *testing.T, _ *rig, w *wire) {
-			if err := tls.Client(w.Conn, &tls.Config{InsecureSkipVerify: true, ServerName: "www.example.com"}).Handshake(); err == nil {
+			if err := tls.Client(w.Conn, &tls.Config{
+				InsecureSkipVerify: true, ServerName: "www.example.com",
+			}).Handshake(); err == nil {
 				t.Error("the handshake succeeded")
 			}
 		}, "tls_name", "hosts file"},
@@ -122,7 +128,8 @@ func TestConnectionsThatNeverBecomeACallAreExplained(t *testing.T) {
 			failed := r.connFailures()
 			c.act(t, r, r.dial(t, c.door))
 			f := failed.next(t)
-			if f.Cause != c.cause || f.RequestID == "" || f.Client.String() != "127.0.0.1" || !strings.Contains(f.NextStep, c.next) {
+			if f.Cause != c.cause || f.RequestID == "" || f.Client.String() != "127.0.0.1" ||
+				!strings.Contains(f.NextStep, c.next) {
 				t.Errorf("got %+v", f)
 			}
 			_, line, _ := strings.Cut(r.log.String(), `level=WARN msg="connection without a call"`)

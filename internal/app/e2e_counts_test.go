@@ -30,7 +30,8 @@ func TestMigratedProgramsPassAndAreCounted(t *testing.T) {
 	token := r.oauthToken(t)
 	r.sandbox.ResetCounts()
 	got := r.get(t, listPath, "Authorization: Bearer "+token+"\r\nX-DocuSign-Edit: e\r\n")
-	if sent := r.last(t); got.status != 200 || sent.Header.Get("Authorization") != "Bearer "+token || sent.Host != "na3.docusign.net" {
+	if sent := r.last(t); got.status != 200 || sent.Header.Get("Authorization") != "Bearer "+token ||
+		sent.Host != "na3.docusign.net" {
 		t.Errorf("status %d, went to %s", got.status, sent.Host)
 	}
 	if c := r.sandbox.Counts(); c.Grants != 0 || c.API != 1 {
@@ -38,7 +39,8 @@ func TestMigratedProgramsPassAndAreCounted(t *testing.T) {
 	}
 	eventually(t, "the call is counted as migrated", func() bool {
 		for line := range strings.Lines(r.metrics(t)) {
-			if strings.Contains(line, `scheme="oauth_bearer"`) && strings.Contains(line, "_total{") && !strings.HasSuffix(strings.TrimSpace(line), " 0") {
+			if strings.Contains(line, `scheme="oauth_bearer"`) && strings.Contains(line, "_total{") &&
+				!strings.HasSuffix(strings.TrimSpace(line), " 0") {
 				return true
 			}
 		}
@@ -46,8 +48,12 @@ func TestMigratedProgramsPassAndAreCounted(t *testing.T) {
 	})
 	r.sandbox.RevokeTokens(sandbox.AnnaID)
 	r.sandbox.ResetCounts()
-	if got := r.get(t, listPath, "Authorization: Bearer "+token+"\r\n"); got.status != 401 || r.sandbox.Counts().Grants != 0 || len(r.atSites()) != 1 {
-		t.Errorf("a migrated program's refused token: status %d, %d grants, sent %d times", got.status, r.sandbox.Counts().Grants, len(r.atSites()))
+	if got := r.get(t, listPath, "Authorization: Bearer "+token+"\r\n"); got.status != 401 ||
+		r.sandbox.Counts().Grants != 0 || len(r.atSites()) != 1 {
+		t.Errorf(
+			"a migrated program's refused token: status %d, %d grants, sent %d times", got.status, r.sandbox.Counts().Grants,
+			len(r.atSites()),
+		)
 	}
 }
 
@@ -84,14 +90,18 @@ func TestPathsThatNeedNoCredential(t *testing.T) {
 		method, path string
 		want         int
 	}{
-		{"GET", "/restapi", 200}, {"GET", "/restapi/", 200}, {"GET", "/restapi/service_information", 200}, {"GET", "/restapi/help", 200}, {"GET", "/restapi/v2", 200},
-		{"GET", "/restapi/v2.1", 200}, {"GET", "/RestAPI/V2", 200}, {"GET", "/restapi/v2/accounts/1234567", 401}, {"GET", "/restapi/v2/login_information", 401},
+		{"GET", "/restapi", 200}, {"GET", "/restapi/", 200}, {"GET", "/restapi/service_information", 200},
+		{"GET", "/restapi/help", 200}, {"GET", "/restapi/v2", 200},
+		{"GET", "/restapi/v2.1", 200}, {"GET", "/RestAPI/V2", 200}, {"GET", "/restapi/v2/accounts/1234567", 401},
+		{"GET", "/restapi/v2/login_information", 401},
 		{"POST", "/restapi/v2", 401}, {"GET", "/restapi/v3/accounts", 401},
 	} {
 		r.sandbox.ResetCounts()
 		w := r.do(nil, request(t, c.method, r.sidecar()+c.path, nil))
 		if w.status != c.want || (len(r.atSites()) == 1) != (c.want == 200) {
-			t.Errorf("%s %s: status %d, want %d; reached DocuSign %d times", c.method, c.path, w.status, c.want, len(r.atSites()))
+			t.Errorf(
+				"%s %s: status %d, want %d; reached DocuSign %d times", c.method, c.path, w.status, c.want, len(r.atSites()),
+			)
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	annaXML = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
+	annaXML = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password>` +
+		`<IntegratorKey>` + sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
 	badUser = `{"Username":"anna@example.com","Password":"%s","IntegratorKey":"` + sandbox.GUIDKey + `"}`
 )
 
@@ -43,7 +44,8 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 		return `{"Username":"` + user + `","Password":"` + password + `","IntegratorKey":"` + sandbox.LegacyKey + `"}`
 	}
 	xml := func(password string) string {
-		return `<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>` + password + `</Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`
+		return `<DocuSignCredentials><Username>legacy.user@example.com</Username><Password>` + password +
+			`</Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`
 	}
 	header := "X-DocuSign-Authentication: "
 	for _, c := range []struct {
@@ -53,17 +55,54 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 	}{
 		{"V1 compact JSON", header + annaJSON, 200, ""},
 		{"V2 json.dumps", header + strings.NewReplacer(`":"`, `": "`, `","`, `", "`).Replace(annaJSON), 200, ""},
-		{"V3 blanks and tabs", header + "{ " + strings.NewReplacer(`":"`, "\":\t \"", `","`, `",   "`).Replace(strings.Trim(annaJSON, "{}")) + " }", 200, ""},
+		{
+			"V3 blanks and tabs",
+			header + "{ " + strings.NewReplacer(`":"`, "\":\t \"", `","`, `",   "`).Replace(strings.Trim(annaJSON, "{}")) + " }",
+			200, "",
+		},
 		{"V4 no blank after the header's colon", strings.TrimSpace(header) + annaJSON, 200, ""},
 		{"V5 closing brace missing", header + strings.TrimSuffix(annaJSON, "}"), 200, ""},
-		{"V6 values not quoted", header + "{Username:anna@example.com,Password:anna-legacy-1,IntegratorKey:" + key + "}", 200, ""},
-		{"V6 names quoted, values not", header + `{"Username":anna@example.com,"Password":anna-legacy-1,"IntegratorKey":` + key + "}", 200, ""},
+		{
+			"V6 values not quoted", header + "{Username:anna@example.com,Password:anna-legacy-1,IntegratorKey:" + key + "}", 200,
+			"",
+		},
+		{
+			"V6 names quoted, values not",
+			header + `{"Username":anna@example.com,"Password":anna-legacy-1,"IntegratorKey":` + key + "}", 200, "",
+		},
 		{"V7 trailing blank inside an element", header + strings.Replace(annaXML, key+"<", key+" <", 1), 200, ""},
-		{"V8 folded lines", header + "{\"Username\":\"anna@example.com\",\r\n   \"Password\":\"anna-legacy-1\",\r\n\t\"IntegratorKey\":\"" + key + "\"}", 200, ""},
-		{"V8 folded with bare LF", header + "<DocuSignCredentials>\n <Username>anna@example.com</Username>\n <Password>anna-legacy-1</Password>\n <IntegratorKey>" + key + "</IntegratorKey>\n </DocuSignCredentials>", 200, ""},
-		{"V9 namespaced XML, other order", header + `<n:DocuSignCredentials xmlns:n="http://www.docusign.com/restapi"><n:IntegratorKey>` + key + `</n:IntegratorKey><n:Password>anna-legacy-1</n:Password><n:Username>anna@example.com</n:Username></n:DocuSignCredentials>`, 200, ""},
-		{"V10 SendOnBehalfOf first", header + strings.Replace(strings.NewReplacer("anna@", "admin@", "anna-legacy-1", "admin-legacy-3").Replace(annaXML), "<Username>", "<SendOnBehalfOf>bob@example.com</SendOnBehalfOf><Username>", 1), 200, ""},
-		{"V11 principal in brackets", header + strings.NewReplacer("anna@", "[bob@example.com]admin@", "anna-legacy-1", "admin-legacy-3").Replace(annaXML), 200, ""},
+		{
+			"V8 folded lines",
+			header + "{\"Username\":\"anna@example.com\",\r\n   \"Password\":\"anna-legacy-1\",\r\n\t\"IntegratorKey\":\"" +
+				key + "\"}",
+			200, "",
+		},
+		{
+			"V8 folded with bare LF",
+			header + "<DocuSignCredentials>\n <Username>anna@example.com</Username>\n <Password>anna-legacy-1</Password>\n " +
+				"<IntegratorKey>" + key + "</IntegratorKey>\n </DocuSignCredentials>",
+			200, "",
+		},
+		{
+			"V9 namespaced XML, other order",
+			header + `<n:DocuSignCredentials xmlns:n="http://www.docusign.com/restapi"><n:IntegratorKey>` + key +
+				`</n:IntegratorKey><n:Password>anna-legacy-1</n:Password><n:Username>anna@example.com</n:Username>` +
+				`</n:DocuSignCredentials>`,
+			200, "",
+		},
+		{
+			"V10 SendOnBehalfOf first",
+			header + strings.Replace(
+				strings.NewReplacer("anna@", "admin@", "anna-legacy-1", "admin-legacy-3").Replace(annaXML), "<Username>",
+				"<SendOnBehalfOf>bob@example.com</SendOnBehalfOf><Username>", 1,
+			),
+			200, "",
+		},
+		{
+			"V11 principal in brackets",
+			header + strings.NewReplacer("anna@", "[bob@example.com]admin@", "anna-legacy-1", "admin-legacy-3").Replace(annaXML),
+			200, "",
+		},
 		{"V12 nothing escaped, JSON", header + json("legacy.user@example.com", wild), 200, ""},
 		{"V12 nothing escaped, XML", header + xml(wild), 200, ""},
 		{"V13 entities", header + xml(`p@ss&lt;w&amp;rd&gt;&#233;1`), 200, ""},
@@ -72,26 +111,48 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 		{"raw Latin-1 bytes, JSON (node)", header + json("legacy.user@example.com", "p@ss<w&rd>\xe91"), 200, ""},
 		{"raw Latin-1 bytes, XML", header + xml("p@ss&lt;w&amp;rd&gt;\xe91"), 200, ""},
 		{"V14 an integrator key alone", header + key, 401, "INVALID_TOKEN_FORMAT"},
-		{"V19 Authorization with nothing but a token that nobody knows", "Authorization: c29tZXRoaW5nLW9sZC1hbmQtb3BhcXVl", 401, "AUTHORIZATION_INVALID_TOKEN"},
+		{
+			"V19 Authorization with nothing but a token that nobody knows", "Authorization: c29tZXRoaW5nLW9sZC1hbmQtb3BhcXVl",
+			401, "AUTHORIZATION_INVALID_TOKEN",
+		},
 		{"user name in other case", header + strings.Replace(annaJSON, "anna@example.com", "Anna@Example.COM", 1), 200, ""},
-		{"user name as GUID", header + strings.Replace(annaJSON, "anna@example.com", strings.ToUpper(sandbox.AnnaID), 1), 200, ""},
+		{
+			"user name as GUID", header + strings.Replace(annaJSON, "anna@example.com", strings.ToUpper(sandbox.AnnaID), 1), 200,
+			"",
+		},
 		{"key in other case", header + strings.Replace(annaJSON, key, strings.ToUpper(key), 1), 200, ""},
-		{"lower-case field names", header + strings.NewReplacer("Username", "username", "Password", "password", "IntegratorKey", "integratorKey").Replace(annaJSON), 200, ""},
+		{
+			"lower-case field names",
+			header + strings.NewReplacer(
+				"Username", "username", "Password", "password", "IntegratorKey", "integratorKey",
+			).Replace(annaJSON),
+			200, "",
+		},
 		{"header name in lower case", strings.ToLower(header) + annaJSON, 200, ""},
 		{"header name as urllib writes it", "X-Docusign-authentication: " + annaJSON, 200, ""},
 		{"header name in capitals", strings.ToUpper(header) + annaJSON, 200, ""},
 		{"the same header twice", header + annaJSON + "\r\n" + header + annaJSON, 200, ""},
 		{"two headers that differ", header + annaJSON + "\r\n" + header + legacyJSON, 401, "INVALID_TOKEN_FORMAT"},
-		{"two headers that differ, one of them wrong", header + fmt.Sprintf(badUser, "guess") + "\r\n" + header + annaJSON, 401, "INVALID_TOKEN_FORMAT"},
+		{
+			"two headers that differ, one of them wrong", header + fmt.Sprintf(badUser, "guess") + "\r\n" + header + annaJSON,
+			401, "INVALID_TOKEN_FORMAT",
+		},
 		{"garbage", header + "Zm9vOmJhcg==", 401, "INVALID_TOKEN_FORMAT"},
 		{"empty", strings.TrimSpace(header), 401, "INVALID_TOKEN_FORMAT"},
 		{"nothing at all", "Accept: */*", 401, "PARTNER_AUTHENTICATION_FAILED"},
 		{"Basic", "Authorization: Basic YW5uYTp4", 401, "PARTNER_AUTHENTICATION_FAILED"},
-		{"unknown key", header + strings.Replace(annaJSON, key, "a1b2c3d4-9999-4000-8000-000000000001", 1), 401, "PARTNER_AUTHENTICATION_FAILED"},
+		{
+			"unknown key", header + strings.Replace(annaJSON, key, "a1b2c3d4-9999-4000-8000-000000000001", 1), 401,
+			"PARTNER_AUTHENTICATION_FAILED",
+		},
 		{"unknown user", header + strings.Replace(annaJSON, "anna@", "nobody@", 1), 401, "USER_AUTHENTICATION_FAILED"},
 		{"wrong password", header + fmt.Sprintf(badUser, "Anna-legacy-1"), 401, "USER_AUTHENTICATION_FAILED"},
 		{"empty password", header + fmt.Sprintf(badUser, ""), 401, "USER_AUTHENTICATION_FAILED"},
-		{"the other integration's key with a right password", header + strings.Replace(annaJSON, key, sandbox.LegacyKey, 1), 200, ""}, // its users are listed there as well
+		// its users are listed there as well
+		{
+			"the other integration's key with a right password", header + strings.Replace(annaJSON, key, sandbox.LegacyKey, 1),
+			200, "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := listPath
@@ -106,14 +167,20 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 	}
 	t.Run("V17 several lines that are no fold cannot be a header", func(t *testing.T) {
 		w := r.dial(t, call.DoorSidecar)
-		w.send("GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: {\"Username\":\n\"anna@example.com\"}\r\n\r\n")
+		w.send(
+			"GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " +
+				"{\"Username\":\n\"anna@example.com\"}\r\n\r\n",
+		)
 		if got := w.read("GET"); got.status != 400 {
 			t.Errorf("status %d", got.status)
 		}
 	})
 	t.Run("V18 a browser's preflight needs no credential", func(t *testing.T) {
 		w := r.dial(t, call.DoorSidecar)
-		w.send("OPTIONS " + listPath + " HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nAccess-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: x-docusign-authentication\r\n\r\n")
+		w.send(
+			"OPTIONS " + listPath + " HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nAccess-Control-Request-Method: " +
+				"GET\r\nAccess-Control-Request-Headers: x-docusign-authentication\r\n\r\n",
+		)
 		if got := w.read("OPTIONS"); got.status == 401 || r.last(t).Method != "OPTIONS" {
 			t.Errorf("status %d", got.status)
 		}
@@ -138,15 +205,44 @@ func TestSeveralCredentialsInOneCall(t *testing.T) {
 		user        string // whose token went upstream
 		log         string
 	}{
-		{"V15 the legacy header wins over an unknown bearer", legacy + "Authorization: Bearer abcdef\r\n", 200, sandbox.AnnaID, "conflict=true"},
-		{"V15 the legacy header wins over the program's own OAuth token", legacy + "Authorization: Bearer " + native + "\r\n", 200, sandbox.AnnaID, "conflict=true"},
-		{"V16 the token inside the header", `X-DocuSign-Authentication: {"Bearer ":"` + old + `"}` + "\r\n", 200, sandbox.AdminID, "scheme=legacy_bearer"},
-		{"an imported token, lower-case scheme", "Authorization: bearer " + old + "\r\n", 200, sandbox.AdminID, "scheme=legacy_bearer"},
-		{"V19 an imported token without a scheme", "Authorization: " + old + "\r\n", 200, sandbox.AdminID, "scheme=legacy_bearer"},
-		{"an imported token acts for another user", "Authorization: bearer " + old + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 200, sandbox.BobID, "principal=bob@example.com"},
-		{"an imported token may not act for everybody", "Authorization: bearer " + old + "\r\nX-DocuSign-Act-As-User: legacy.user@example.com\r\n", 401, "", "cause=principal_not_allowed"},
-		{"the program's own OAuth token passes as it is", "Authorization: Bearer " + native + "\r\n", 200, sandbox.AnnaID, "scheme=oauth_bearer"},
-		{"two Authorization headers", "Authorization: bearer " + old + "\r\nAuthorization: bearer x\r\n", 401, "", "cause=no_credential"},
+		{
+			"V15 the legacy header wins over an unknown bearer", legacy + "Authorization: Bearer abcdef\r\n", 200,
+			sandbox.AnnaID, "conflict=true",
+		},
+		{
+			"V15 the legacy header wins over the program's own OAuth token", legacy + "Authorization: Bearer " + native + "\r\n",
+			200, sandbox.AnnaID, "conflict=true",
+		},
+		{
+			"V16 the token inside the header", `X-DocuSign-Authentication: {"Bearer ":"` + old + `"}` + "\r\n", 200,
+			sandbox.AdminID, "scheme=legacy_bearer",
+		},
+		{
+			"an imported token, lower-case scheme", "Authorization: bearer " + old + "\r\n", 200, sandbox.AdminID,
+			"scheme=legacy_bearer",
+		},
+		{
+			"V19 an imported token without a scheme", "Authorization: " + old + "\r\n", 200, sandbox.AdminID,
+			"scheme=legacy_bearer",
+		},
+		{
+			"an imported token acts for another user",
+			"Authorization: bearer " + old + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 200, sandbox.BobID,
+			"principal=bob@example.com",
+		},
+		{
+			"an imported token may not act for everybody",
+			"Authorization: bearer " + old + "\r\nX-DocuSign-Act-As-User: legacy.user@example.com\r\n", 401, "",
+			"cause=principal_not_allowed",
+		},
+		{
+			"the program's own OAuth token passes as it is", "Authorization: Bearer " + native + "\r\n", 200, sandbox.AnnaID,
+			"scheme=oauth_bearer",
+		},
+		{
+			"two Authorization headers", "Authorization: bearer " + old + "\r\nAuthorization: bearer x\r\n", 401, "",
+			"cause=no_credential",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
@@ -156,7 +252,9 @@ func TestSeveralCredentialsInOneCall(t *testing.T) {
 				t.Fatalf("status %d, want %d: %s", got.status, c.want, got.body)
 			}
 			if c.user != "" {
-				if sent := r.last(t); sent.Header["X-Docusign-Act-As-User"] != nil || sent.Header["X-Docusign-Authentication"] != nil || !strings.Contains(tokenUser(t, sent.Header.Get("Authorization")), c.user) {
+				if sent := r.last(t); sent.Header["X-Docusign-Act-As-User"] != nil ||
+					sent.Header["X-Docusign-Authentication"] != nil ||
+					!strings.Contains(tokenUser(t, sent.Header.Get("Authorization")), c.user) {
 					t.Errorf("went upstream with %v", tokenUser(t, sent.Header.Get("Authorization")))
 				}
 			}
@@ -182,7 +280,9 @@ func TestActingForSomebodyElse(t *testing.T) {
 		}
 	})
 	const carolID = "a1b2c3d4-0000-4000-8000-0000000000c0"
-	r.sandbox.AddUser(sandbox.User{ID: carolID, Email: "carol@example.com", Name: "Carol", Accounts: []string{sandbox.ExampleAccountID}})
+	r.sandbox.AddUser(sandbox.User{
+		ID: carolID, Email: "carol@example.com", Name: "Carol", Accounts: []string{sandbox.ExampleAccountID},
+	})
 	r.sandbox.Consent(sandbox.GUIDKey, carolID, "signature", "impersonation")
 	admin := strings.NewReplacer("anna@", "admin@", "anna-legacy-1", "admin-legacy-3").Replace(annaJSON)
 	behalf := func(who string) string {
@@ -200,9 +300,18 @@ func TestActingForSomebodyElse(t *testing.T) {
 		{"a principal looked up by e-mail through the administrator", behalf("carol@example.com"), 200, carolID},
 		{"SendOnBehalfOf somebody who is not listed", behalf("anna@example.com"), 401, ""},
 		{"SendOnBehalfOf somebody nobody knows", behalf("nobody@example.com"), 401, ""},
-		{"act-as header", "X-DocuSign-Authentication: " + admin + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 200, sandbox.BobID},
-		{"act-as header, not listed", "X-DocuSign-Authentication: " + admin + "\r\nX-DocuSign-Act-As-User: anna@example.com\r\n", 401, ""},
-		{"a user without the right", "X-DocuSign-Authentication: " + annaJSON + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 401, ""},
+		{
+			"act-as header", "X-DocuSign-Authentication: " + admin + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 200,
+			sandbox.BobID,
+		},
+		{
+			"act-as header, not listed",
+			"X-DocuSign-Authentication: " + admin + "\r\nX-DocuSign-Act-As-User: anna@example.com\r\n", 401, "",
+		},
+		{
+			"a user without the right",
+			"X-DocuSign-Authentication: " + annaJSON + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 401, "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
@@ -233,8 +342,15 @@ func TestModesOfAnIntegration(t *testing.T) {
 		want             int
 	}{
 		{"block refuses like an unknown key", "X-DocuSign-Authentication: " + annaJSON + "\r\n", "cause=blocked", false, 401},
-		{"observe forwards the call as it came", "X-DocuSign-Authentication: " + legacyJSON + "\r\nX-DocuSign-Act-As-User: a@b\r\n", "scheme=header_json", true, 401},
-		{"unknown: observe forwards unknown keys", "X-DocuSign-Authentication: " + strings.Replace(annaJSON, "000000000001", "000000000009", 1) + "\r\n", "integration=unknown", true, 401},
+		{
+			"observe forwards the call as it came",
+			"X-DocuSign-Authentication: " + legacyJSON + "\r\nX-DocuSign-Act-As-User: a@b\r\n", "scheme=header_json", true, 401,
+		},
+		{
+			"unknown: observe forwards unknown keys",
+			"X-DocuSign-Authentication: " + strings.Replace(annaJSON, "000000000001", "000000000009", 1) + "\r\n",
+			"integration=unknown", true, 401,
+		},
 		{"unknown: observe forwards unknown tokens", "Authorization: bearer b3BhcXVl\r\n", "scheme=legacy_bearer", true, 401},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -263,7 +379,9 @@ func TestModesOfAnIntegration(t *testing.T) {
 			return r.sandbox.Counts().Grants > 0
 		})
 		r.get(t, path, "X-DocuSign-Authentication: "+strings.Replace(legacyJSON, "p@ss", "pass", 1)+"\r\n")
-		eventually(t, "the failed rehearsal is logged", func() bool { return strings.Contains(r.log.String(), "result=bad_login") })
+		eventually(t, "the failed rehearsal is logged", func() bool {
+			return strings.Contains(r.log.String(), "result=bad_login")
+		})
 	})
 	t.Run("many observed calls at once", func(t *testing.T) {
 		var all sync.WaitGroup
@@ -289,7 +407,12 @@ func TestGuessingIsSlowedDownWithoutLockingTheOwnerOut(t *testing.T) {
 	var wrong sync.WaitGroup
 	for i := range 60 {
 		wrong.Go(func() {
-			got := r.do(nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", fmt.Sprintf(badUser, fmt.Sprint("guess-", i))))
+			got := r.do(
+				nil,
+				request(
+					t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", fmt.Sprintf(badUser, fmt.Sprint("guess-", i)),
+				),
+			)
 			if got.status != 401 || !strings.Contains(got.body, "USER_AUTHENTICATION_FAILED") {
 				t.Errorf("a guess got %d %s", got.status, got.body)
 			}
@@ -322,7 +445,9 @@ func TestAPinnedPasswordProvesTheUserAndNothingMore(t *testing.T) {
 		name, lines string
 		want        int
 	}{
-		{"the first call may not act for everybody either", call("first", "X-DocuSign-Act-As-User: bob@example.com\r\n"), 401},
+		{
+			"the first call may not act for everybody either", call("first", "X-DocuSign-Act-As-User: bob@example.com\r\n"), 401,
+		},
 		{"the first password is the password", call("first", ""), 200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -342,9 +467,13 @@ func TestEscapesInAPathSurviveInEveryMode(t *testing.T) {
 		id    string // of the account, upstream
 	}{
 		{"translated", func(map[string]any) {}, nil, "1703061"},
-		{"translated, with the account's GUID", func(in map[string]any) { in["account_ids"] = "guid" }, nil, sandbox.CaptureAccountID},
+		{"translated, with the account's GUID", func(in map[string]any) {
+			in["account_ids"] = "guid"
+		}, nil, sandbox.CaptureAccountID},
 		{"observed", func(in map[string]any) { in["mode"] = "observe" }, nil, "1703061"},
-		{"with an OAuth token of its own", func(map[string]any) {}, func(r *rig) string { return "Authorization: Bearer " + r.oauthToken(t) + "\r\n" }, "1703061"},
+		{"with an OAuth token of its own", func(map[string]any) {}, func(r *rig) string {
+			return "Authorization: Bearer " + r.oauthToken(t) + "\r\n"
+		}, "1703061"},
 	} {
 		r := newRig(t, func(w *fixture.Config) { w.Edit = func(in []map[string]any) { c.edit(in[1]) } })
 		lines := "X-DocuSign-Authentication: " + annaJSON + "\r\n"
@@ -398,7 +527,8 @@ func TestAccountsByNumber(t *testing.T) {
 	}
 	for _, off := range []int{0, 401} {
 		r.sandbox.SetLoginInformation(off)
-		a := parseLogin(t, r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n").body).LoginAccounts
+		a := parseLogin(t, r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n"+
+			"").body).LoginAccounts
 		ids := a[0].AccountID + " " + a[1].AccountID
 		// Programs compare accountId with a number of their own; DocuSign's number is kept, and without DocuSign the
 		// configured one.

@@ -24,9 +24,14 @@ func (r *rig) doorways() []doorway {
 	sidecar := r.addr(call.DoorSidecar)
 	return []doorway{
 		{"sidecar", "", sidecar, func(t *testing.T) *wire { return r.dialSettled(t, call.DoorSidecar) }},
-		{"forward", "http://demo.docusign.net", "demo.docusign.net", func(t *testing.T) *wire { return r.dialSettled(t, call.DoorSidecar) }},
+		{"forward", "http://demo.docusign.net", "demo.docusign.net", func(t *testing.T) *wire {
+			return r.dialSettled(t, call.DoorSidecar)
+		}},
 		{"tunnel", "", "demo.docusign.net", func(t *testing.T) *wire { r.settled(); return r.tunnel(t, connectDemo) }},
-		{"hosts", "", "demo.docusign.net", func(t *testing.T) *wire { r.settled(); return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }},
+		{"hosts", "", "demo.docusign.net", func(t *testing.T) *wire {
+			r.settled()
+			return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
+		}},
 	}
 }
 
@@ -37,7 +42,10 @@ func (d doorway) call(t *testing.T, method, target, lines, body string) heard {
 	if body != "" {
 		lines += fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	}
-	w.send(method + " " + d.prefix + target + " HTTP/1.1\r\nHost: " + d.host + "\r\nConnection: close\r\n" + lines + "\r\n" + body)
+	w.send(
+		method + " " + d.prefix + target + " HTTP/1.1\r\nHost: " + d.host + "\r\nConnection: close\r\n" + lines + "\r\n" +
+			body,
+	)
 	return w.read(method)
 }
 
@@ -62,45 +70,86 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 		says                              string
 	}{
 		{"an unknown SOAP service", "POST", "/api/3.0/EnvelopeManagement.asmx", xmlLine, envelope, 500, unknown},
-		{"an unknown SOAP service beside a header", "POST", "/api/3.0/EnvelopeManagement.asmx", xmlLine + annaLine, envelope, 500, unknown},
+		{
+			"an unknown SOAP service beside a header", "POST", "/api/3.0/EnvelopeManagement.asmx", xmlLine + annaLine, envelope,
+			500, unknown,
+		},
 		{"a service below another prefix", "POST", "/x/api/3.0/api.asmx", xmlLine, envelope, 500, unknown},
 		{"a service with parameters", "POST", "/api/3.0/api.ASMX;a=b", xmlLine, envelope, 500, unknown},
 		{"a service with a dot behind it", "POST", "/api/3.0/api.asmx.", xmlLine, envelope, 500, unknown},
 		{"the WSDL of an unknown service", "GET", "/api/3.0/EnvelopeManagement.asmx?WSDL", "", "", 500, unknown},
 		{"form binding by POST", "POST", "/api/3.0/credential.asmx/Login", formLine, form, 500, binding},
 		{"form binding by GET", "GET", "/api/3.0/credential.asmx/Login?" + form, "", "", 500, binding},
-		{"form binding in capitals behind two slashes", "GET", "//API/3.0//CREDENTIAL.ASMX/Login?" + form, "", "", 500, binding},
+		{
+			"form binding in capitals behind two slashes", "GET", "//API/3.0//CREDENTIAL.ASMX/Login?" + form, "", "", 500,
+			binding,
+		},
 		{"form binding beside a header", "POST", "/api/3.0/credential.asmx/Login", annaLine + formLine, form, 500, binding},
 		{"a help page", "GET", "/api/3.0/credential.asmx", annaLine, "", 404, ""},
 		{"the help page of an operation", "GET", "/api/3.0/credential.asmx?op=Login", annaLine, "", 404, ""},
 		{"discovery", "GET", "/api/3.0/credential.asmx?disco", annaLine, "", 404, ""},
 		{"a service that is put to", "PUT", "/api/3.0/api.asmx", xmlLine, envelope, 404, ""},
 		{"a service that is asked with a body", "GET", "/api/3.0/api.asmx", xmlLine, envelope, 404, ""},
-		{"an open path that is posted to", "POST", "/restapi/v2", formLine, token, 401, "An Integrator key was not specified"},
-		{"an open path that is put to", "PUT", "/restapi/service_information", formLine, token, 401, "An Integrator key was not specified"},
+		{
+			"an open path that is posted to", "POST", "/restapi/v2", formLine, token, 401, "An Integrator key was not specified",
+		},
+		{
+			"an open path that is put to", "PUT", "/restapi/service_information", formLine, token, 401,
+			"An Integrator key was not specified",
+		},
 		{"below an open path", "GET", "/restapi/service_information/x", "", "", 401, "An Integrator key was not specified"},
 		{"a version nobody has", "GET", "/restapi/v1", "", "", 401, "An Integrator key was not specified"},
 		{"OPTIONS that is no preflight", "OPTIONS", knownPath, "", "", 401, "An Integrator key was not specified"},
 		{"a path that nobody knows", "POST", "/Signing/x", formLine, token, 404, ""},
 		{"a path that nobody knows, with a header", "POST", "/Signing/x", annaLine + formLine, token, 404, ""},
-		{"a preflight of such a path", "OPTIONS", "/x?password=anna-legacy-1", "Origin: http://x\r\nAccess-Control-Request-Method: GET\r\n", "", 404, ""},
+		{
+			"a preflight of such a path", "OPTIONS", "/x?password=anna-legacy-1",
+			"Origin: http://x\r\nAccess-Control-Request-Method: GET\r\n", "", 404, "",
+		},
 		{"a SOAP message at the root", "POST", "/", xmlLine + "SOAPAction: \"\"\r\n", envelope, 404, ""},
-		{"a SOAP message at a REST path", "POST", knownPath, annaLine + xmlLine + "SOAPAction: \"\"\r\n", envelope, 400, clear},
+		{
+			"a SOAP message at a REST path", "POST", knownPath, annaLine + xmlLine + "SOAPAction: \"\"\r\n", envelope, 400,
+			clear,
+		},
 		{"a SOAP message at a REST path without its action", "POST", knownPath, annaLine + xmlLine, envelope, 400, clear},
 		{"a SOAP message at a REST path without any type", "POST", knownPath, annaLine, envelope, 400, clear},
-		{"a SOAP 1.2 message at a REST path", "POST", knownPath, annaLine + "Content-Type: application/soap+xml\r\n", envelope, 400, clear},
+		{
+			"a SOAP 1.2 message at a REST path", "POST", knownPath, annaLine + "Content-Type: application/soap+xml\r\n",
+			envelope, 400, clear,
+		},
 		{"a password in the query", "GET", knownPath + "?Username=a&Password=anna-legacy-1", annaLine, "", 400, clear},
 		{"a password in the query in disguise", "GET", knownPath + "?a=b;p%61ssword=anna-legacy-1", annaLine, "", 400, clear},
-		{"a password in the path", "GET", "/restapi/v2/accounts/1234567;a=b;password=in-the-path/envelopes", annaLine, "", 400, clear},
-		{"a change of the password without a version", "PUT", "/restapi/login_information/password", annaLine, `{"currentPassword":"anna-legacy-1"}`, 401, "USER_LACKS_PERMISSIONS"},
-		{"a SOAP message at a REST path that says it is JSON", "POST", knownPath, annaLine + "Content-Type: application/json\r\nSOAPAction: \"\"\r\n", envelope, 400, clear},
-		{"a SOAP message at a REST path as MTOM", "POST", knownPath, annaLine + "Content-Type: multipart/related; boundary=b\r\n", "--b\r\n\r\n" + envelope + "\r\n--b--\r\n", 400, clear},
-		{"a legacy header in the query", "GET", knownPath + "?X-DocuSign-Authentication=" + url.QueryEscape(annaJSON), annaLine, "", 400, clear},
+		{
+			"a password in the path", "GET", "/restapi/v2/accounts/1234567;a=b;password=in-the-path/envelopes", annaLine, "",
+			400, clear,
+		},
+		{
+			"a change of the password without a version", "PUT", "/restapi/login_information/password", annaLine,
+			`{"currentPassword":"anna-legacy-1"}`, 401, "USER_LACKS_PERMISSIONS",
+		},
+		{
+			"a SOAP message at a REST path that says it is JSON", "POST", knownPath,
+			annaLine + "Content-Type: application/json\r\nSOAPAction: \"\"\r\n", envelope, 400, clear,
+		},
+		{
+			"a SOAP message at a REST path as MTOM", "POST", knownPath,
+			annaLine + "Content-Type: multipart/related; boundary=b\r\n", "--b\r\n\r\n" + envelope + "\r\n--b--\r\n", 400, clear,
+		},
+		{
+			"a legacy header in the query", "GET", knownPath + "?X-DocuSign-Authentication=" + url.QueryEscape(annaJSON),
+			annaLine, "", 400, clear,
+		},
 		{"a password in the query of an open path", "GET", "/restapi?password=anna-legacy-1", "", "", 400, clear},
 		{"a form with a password at a REST path", "POST", knownPath, annaLine + formLine, token, 400, clear},
-		{"a form too large to look through", "POST", knownPath, annaLine + formLine, "a=" + strings.Repeat("x", 17<<10) + "&" + token, 400, clear},
+		{
+			"a form too large to look through", "POST", knownPath, annaLine + formLine,
+			"a=" + strings.Repeat("x", 17<<10) + "&" + token, 400, clear,
+		},
 		{"an encoded slash", "GET", "/restapi%2fv2/login_information", annaLine, "", 400, "encoded slash"},
-		{"an encoded slash in an account", "GET", "/restapi/v2/accounts/12%2F34/envelopes", annaLine, "", 400, "encoded slash"},
+		{
+			"an encoded slash in an account", "GET", "/restapi/v2/accounts/12%2F34/envelopes", annaLine, "", 400,
+			"encoded slash",
+		},
 		{"an encoded backslash", "POST", "/restapi/v2/x%5c..%5coauth2/token", formLine, token, 400, "encoded slash"},
 		{"a backslash", "POST", `/restapi\v2\oauth2\token`, formLine, token, 400, "encoded slash"},
 		{"a NUL", "POST", "/api/3.0/x%00.asmx", xmlLine, envelope, 500, "encoded slash"},
@@ -163,9 +212,18 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 	for _, door := range r.doorways() {
 		for _, c := range []struct{ name, target, lines, upstream string }{
 			{"log-in", "//restapi/v2/login_information?a=//b", annaLine, "/restapi/v2/login_information?a=//b"},
-			{"an account's resource", "//restapi//v2///accounts//1234567/./envelopes/?from_date=2026-01-01", annaLine, "/restapi/v2/accounts/1234567/envelopes/?from_date=2026-01-01"},
-			{"dots in disguise", "/x/%2e%2e/restapi/v2/accounts/1234567/envelopes?x=%2F..", annaLine, "/restapi/v2/accounts/1234567/envelopes?x=%2F.."},
-			{"other escapes stay", "//restapi/v2/accounts/1234567/folders/a%20b%2bc", annaLine, "/restapi/v2/accounts/1234567/folders/a%20b%2bc"},
+			{
+				"an account's resource", "//restapi//v2///accounts//1234567/./envelopes/?from_date=2026-01-01", annaLine,
+				"/restapi/v2/accounts/1234567/envelopes/?from_date=2026-01-01",
+			},
+			{
+				"dots in disguise", "/x/%2e%2e/restapi/v2/accounts/1234567/envelopes?x=%2F..", annaLine,
+				"/restapi/v2/accounts/1234567/envelopes?x=%2F..",
+			},
+			{
+				"other escapes stay", "//restapi/v2/accounts/1234567/folders/a%20b%2bc", annaLine,
+				"/restapi/v2/accounts/1234567/folders/a%20b%2bc",
+			},
 			{"an open call", "//restapi/", "", "/restapi/"},
 			{"a WSDL", "//api//3.0/api.asmx?wsdl", "", "/api/3.0/api.asmx?wsdl"},
 		} {
@@ -177,7 +235,8 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 				if path := sent.Path + "?" + sent.RawQuery; got.status >= 500 || strings.TrimSuffix(path, "?") != c.upstream {
 					t.Errorf("status %d; went upstream as %s, want %s", got.status, path, c.upstream)
 				}
-				if sent.Header.Get("X-DocuSign-Authentication") != "" || (c.lines == "") != (sent.Header.Get("Authorization") == "") {
+				if sent.Header.Get("X-DocuSign-Authentication") != "" ||
+					(c.lines == "") != (sent.Header.Get("Authorization") == "") {
 					t.Errorf("went upstream with %v", sent.Header)
 				}
 				clean, _, _ := strings.Cut(c.upstream, "?")
@@ -187,7 +246,10 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 			})
 		}
 		t.Run(door.name+", the token end point", func(t *testing.T) {
-			for _, path := range []string{"//restapi/v2/oauth2/token", "/restapi/v2/./oauth2//token/", "/restapi/oauth2/token", "/restapi/v1/oauth2/token", "/restapi/v2.1/oauth2/token;a=b"} {
+			for _, path := range []string{
+				"//restapi/v2/oauth2/token", "/restapi/v2/./oauth2//token/", "/restapi/oauth2/token", "/restapi/v1/oauth2/token",
+				"/restapi/v2.1/oauth2/token;a=b",
+			} {
 				r.sandbox.ResetCounts()
 				got := door.call(t, "POST", path, formLine, tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey))
 				if got.status != 200 || !strings.Contains(got.body, "access_token") || len(r.atSites()) != 0 {
@@ -197,8 +259,12 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 		})
 		t.Run(door.name+", SOAP", func(t *testing.T) {
 			r.sandbox.ResetCounts()
-			got := door.call(t, "POST", "//api/3.0//api.asmx", xmlLine+"SOAPAction: \""+namespaceAPI+"/GetAccountMembershipFeaturesList\"\r\n", soapEnvelope(security(annaToken), listFeatures))
-			if sent := r.last(t); got.status != 200 || sent.Path != "/api/3.0/api.asmx" || strings.Contains(string(sent.Body), "UsernameToken") {
+			got := door.call(
+				t, "POST", "//api/3.0//api.asmx", xmlLine+"SOAPAction: \""+namespaceAPI+"/GetAccountMembershipFeaturesList\"\r\n",
+				soapEnvelope(security(annaToken), listFeatures),
+			)
+			if sent := r.last(t); got.status != 200 || sent.Path != "/api/3.0/api.asmx" ||
+				strings.Contains(string(sent.Body), "UsernameToken") {
 				t.Errorf("status %d, went upstream to %s: %s", got.status, sent.Path, sent.Body)
 			}
 		})
@@ -210,7 +276,10 @@ func TestHTTP2IsReadLikeHTTP1(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	c := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
-	for target, want := range map[string]int{"//restapi/v2/login_information": 200, "/restapi%2Fv2": 400, "/api/3.0/credential.asmx/Login?Password=anna-legacy-1": 500, "/x": 404} {
+	for target, want := range map[string]int{
+		"//restapi/v2/login_information": 200, "/restapi%2Fv2": 400,
+		"/api/3.0/credential.asmx/Login?Password=anna-legacy-1": 500, "/x": 404,
+	} {
 		req := request(t, "GET", r.sidecar(), nil, "X-DocuSign-Authentication", annaJSON)
 		req.URL.Opaque = target
 		if strings.HasPrefix(target, "//") {
@@ -226,7 +295,8 @@ func TestHTTP2IsReadLikeHTTP1(t *testing.T) {
 func TestOpenCallsCarryNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	const secrets = annaLine + "Authorization: Basic YW5uYTphbm5hLWxlZ2FjeS0x\r\nX-DocuSign-Act-As-User: bob@example.com\r\nX_DocuSign_Authentication: " + annaJSON +
+	const secrets = annaLine + "Authorization: Basic YW5uYTphbm5hLWxlZ2FjeS0x\r\nX-DocuSign-Act-As-User: " +
+		"bob@example.com\r\nX_DocuSign_Authentication: " + annaJSON +
 		"\r\nCookie: a=anna-legacy-1\r\nX-HTTP-Method-Override: DELETE\r\n"
 	preflight := "Origin: http://x\r\nAccess-Control-Request-Method: GET\r\n"
 	for _, c := range []struct{ name, method, target, lines, upstream string }{
@@ -243,9 +313,15 @@ func TestOpenCallsCarryNothing(t *testing.T) {
 				got := door.call(t, c.method, c.target, secrets+c.lines+xmlLine, soapEnvelope(security(annaToken), listFeatures))
 				sent := r.last(t)
 				if path := sent.Path + "?" + sent.RawQuery; path != c.upstream || sent.Method != c.method || sent.BodyLength != 0 {
-					t.Errorf("status %d; %s %s with %d bytes went upstream, want %s", got.status, sent.Method, path, sent.BodyLength, c.upstream)
+					t.Errorf(
+						"status %d; %s %s with %d bytes went upstream, want %s", got.status, sent.Method, path, sent.BodyLength,
+						c.upstream,
+					)
 				}
-				for _, name := range []string{"X-DocuSign-Authentication", "X_DocuSign_Authentication", "Authorization", "X-DocuSign-Act-As-User", "Cookie", "X-HTTP-Method-Override"} {
+				for _, name := range []string{
+					"X-DocuSign-Authentication", "X_DocuSign_Authentication", "Authorization", "X-DocuSign-Act-As-User", "Cookie",
+					"X-HTTP-Method-Override",
+				} {
 					if sent.Header[http.CanonicalHeaderKey(name)] != nil {
 						t.Errorf("%s went upstream", name)
 					}
@@ -269,10 +345,16 @@ func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 		user        string
 	}{
 		{"an OAuth token in it", inHeader(native), 200, sandbox.AnnaID},
-		{"an OAuth token in it and another beside it", inHeader(native) + "Authorization: Bearer abc\r\n", 200, sandbox.AnnaID},
+		{
+			"an OAuth token in it and another beside it", inHeader(native) + "Authorization: Bearer abc\r\n", 200,
+			sandbox.AnnaID,
+		},
 		{"a token of the proxy's own in it", inHeader(own), 200, sandbox.AdminID},
 		{"a token nobody knows in it", inHeader("bm90LWEtcmVhbC10b2tlbi0tLS0="), 401, ""},
-		{"an OAuth token beside one in a name with underscores", "Authorization: Bearer " + native + "\r\nX_DocuSign_Authentication: " + annaJSON + "\r\n", 200, sandbox.AnnaID},
+		{
+			"an OAuth token beside one in a name with underscores",
+			"Authorization: Bearer " + native + "\r\nX_DocuSign_Authentication: " + annaJSON + "\r\n", 200, sandbox.AnnaID,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
@@ -287,7 +369,8 @@ func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 				return
 			}
 			sent := r.last(t)
-			if sent.Header["X-Docusign-Authentication"] != nil || sent.Header["X_docusign_authentication"] != nil || !strings.Contains(tokenUser(t, sent.Header.Get("Authorization")), c.user) {
+			if sent.Header["X-Docusign-Authentication"] != nil || sent.Header["X_docusign_authentication"] != nil ||
+				!strings.Contains(tokenUser(t, sent.Header.Get("Authorization")), c.user) {
 				t.Errorf("went upstream with %v", sent.Header)
 			}
 		})
@@ -295,7 +378,8 @@ func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 	t.Run("in a trailer", func(t *testing.T) {
 		r.sandbox.ResetCounts()
 		w := r.dial(t, call.DoorSidecar)
-		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + native + "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nTrailer: X-DocuSign-Authentication\r\n\r\n" +
+		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + native +
+			"\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nTrailer: X-DocuSign-Authentication\r\n\r\n" +
 			strings.TrimSuffix(chunked([]byte(envelopeJSON), 50, "%x"), "\r\n") + annaLine + "\r\n")
 		if got := w.read("POST"); got.status != 201 || r.last(t).Header["Trailer"] != nil {
 			t.Errorf("status %d: %s", got.status, got.body)
@@ -309,8 +393,15 @@ func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 				t.Errorf("%s: status %d, %s", path, got.status, got.body)
 			}
 		}
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication", `{"Bearer ":"`+native+`"}`))
-		if sent := r.last(t); got.status != 200 || sent.Header.Get("Authorization") != "Bearer "+native || sent.Header["X-Docusign-Authentication"] != nil {
+		got := r.do(
+			nil,
+			soapPost(
+				t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication",
+				`{"Bearer ":"`+native+`"}`,
+			),
+		)
+		if sent := r.last(t); got.status != 200 || sent.Header.Get("Authorization") != "Bearer "+native ||
+			sent.Header["X-Docusign-Authentication"] != nil {
 			t.Errorf("in the header: status %d, %v", got.status, sent.Header)
 		}
 	})
@@ -327,12 +418,19 @@ func TestPasswordsInBodiesAreRefusedBesideEveryCredential(t *testing.T) {
 	native := "Bearer " + r.oauthToken(t)
 	r.sandbox.ResetCounts()
 	for _, headers := range [][]string{{"X-DocuSign-Authentication", annaJSON}, {"Authorization", native}} {
-		got := r.do(nil, request(t, "PUT", r.sidecar()+"//restapi/v2/login_information/password", strings.NewReader(`{"currentPassword":"anna-legacy-1"}`), headers...))
+		got := r.do(
+			nil,
+			request(
+				t, "PUT", r.sidecar()+"//restapi/v2/login_information/password",
+				strings.NewReader(`{"currentPassword":"anna-legacy-1"}`), headers...,
+			),
+		)
 		if got.status != 401 || !strings.Contains(got.body, "USER_LACKS_PERMISSIONS") {
 			t.Errorf("REST with %s: status %d, %s", headers[0], got.status, got.body)
 		}
 		for _, operation := range []string{"ChangePassword", "GetPlanDetails", "ResendAccountActivation"} {
-			body := `<` + operation + ` xmlns="http://www.docusign.net/API/AccountManagement"><MemberPassword>anna-legacy-1</MemberPassword></` + operation + `>`
+			body := `<` + operation + ` xmlns="http://www.docusign.net/API/AccountManagement"><MemberPassword>` +
+				`anna-legacy-1</MemberPassword></` + operation + `>`
 			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", body), headers...))
 			if !strings.Contains(got.body, "<Success>false</Success>") && !strings.Contains(got.body, "<soap:Fault>") {
 				t.Errorf("%s with %s: status %d, %s", operation, headers[0], got.status, got.body)
@@ -388,22 +486,41 @@ func TestTheAccountServerGetsNoPassword(t *testing.T) {
 		"grant_type=refresh_token&PASSWORD=anna-legacy-1", `{"grant_type":"password","Password":"anna-legacy-1"}`,
 	} {
 		r.sandbox.ResetCounts()
-		got := r.do(c, request(t, "POST", origin+"/oauth/token", strings.NewReader(body), "Content-Type", "application/x-www-form-urlencoded"))
-		if got.status != 400 || !strings.Contains(got.body, `"error": "unsupported_grant_type"`) || len(atAccountServer()) != 0 {
+		got := r.do(
+			c,
+			request(
+				t, "POST", origin+"/oauth/token", strings.NewReader(body), "Content-Type", "application/x-www-form-urlencoded",
+			),
+		)
+		if got.status != 400 || !strings.Contains(got.body, `"error": "unsupported_grant_type"`) ||
+			len(atAccountServer()) != 0 {
 			t.Errorf("%s: status %d, %s", body[:20], got.status, got.body)
 		}
 	}
 	r.sandbox.ResetCounts()
-	got := r.do(c, request(t, "POST", origin+"/oauth/token", strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nanna-legacy-1\r\n--b--\r\n"),
+	got := r.do(c, request(t, "POST", origin+"/oauth/token", strings.NewReader(
+		"--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nanna-legacy-1\r\n--b--\r\n",
+	),
 		"Content-Type", "multipart/form-data; boundary=b"))
 	if got.status != 400 || len(atAccountServer()) != 0 {
 		t.Errorf("a form in parts: status %d, %s", got.status, got.body)
 	}
-	for _, form := range []string{"grant_type=authorization_code&code=abc", "grant_type=refresh_token&refresh_token=abc", "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=eyJ.e.s"} {
+	for _, form := range []string{
+		"grant_type=authorization_code&code=abc", "grant_type=refresh_token&refresh_token=abc",
+		"grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=eyJ.e.s",
+	} {
 		r.sandbox.ResetCounts()
-		r.do(c, request(t, "POST", origin+"/oauth/token", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded", "Authorization", "Basic a2V5OnNlY3JldA==", "X-DocuSign-Authentication", annaJSON))
+		r.do(
+			c,
+			request(
+				t, "POST", origin+"/oauth/token", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded",
+				"Authorization", "Basic a2V5OnNlY3JldA==", "X-DocuSign-Authentication", annaJSON,
+			),
+		)
 		sent := atAccountServer()
-		if len(sent) != 1 || string(sent[0].Body) != form || sent[0].Header.Get("Authorization") != "Basic a2V5OnNlY3JldA==" || sent[0].Header["X-Docusign-Authentication"] != nil {
+		if len(sent) != 1 || string(sent[0].Body) != form ||
+			sent[0].Header.Get("Authorization") != "Basic a2V5OnNlY3JldA==" ||
+			sent[0].Header["X-Docusign-Authentication"] != nil {
 			t.Errorf("%s: %d calls at the account server", form, len(sent))
 		}
 	}
@@ -417,23 +534,52 @@ func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
 		c.Edit = func(integrations []map[string]any) { integrations[0]["mode"] = "observe" } // the one of the legacy user
 	})
 	envelope := soapEnvelope(security(annaToken), listFeatures)
-	opaque := "Authorization: bearer bm90LWEtcmVhbC10b2tlbi0tLS0=\r\n" // it may be one that DocuSign gave to the observed program
+	// it may be one that DocuSign gave to the observed program
+	opaque := "Authorization: bearer bm90LWEtcmVhbC10b2tlbi0tLS0=\r\n"
 	token := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
-	observed := "X-DocuSign-Authentication: {\"Username\":\"legacy.user@example.com\",\"Password\":\"x\",\"IntegratorKey\":\"" + sandbox.LegacyKey + "\"}\r\n"
-	mine := soapEnvelope(security(usernameToken("["+sandbox.LegacyKey+"]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1")), listFeatures)
+	observed := "X-DocuSign-Authentication: " +
+		"{\"Username\":\"legacy.user@example.com\",\"Password\":\"x\",\"IntegratorKey\":\"" + sandbox.LegacyKey + "\"}\r\n"
+	mine := soapEnvelope(
+		security(usernameToken("["+sandbox.LegacyKey+"]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1")),
+		listFeatures,
+	)
 	for _, c := range []struct{ name, target, lines, body string }{
 		{"an unknown SOAP service", "/api/3.0/EnvelopeManagement.asmx", xmlLine, envelope},
 		{"the same with such a token", "/api/3.0/EnvelopeManagement.asmx", opaque + xmlLine, envelope},
-		{"form binding", "/api/3.0/credential.asmx/Login", formLine, "Email=" + url.QueryEscape("["+sandbox.LegacyKey+"]legacy.user@example.com") + "&Password=anna-legacy-1"},
+		{
+			"form binding", "/api/3.0/credential.asmx/Login", formLine,
+			"Email=" + url.QueryEscape("["+sandbox.LegacyKey+"]legacy.user@example.com") + "&Password=anna-legacy-1",
+		},
 		{"a password form with such a token", "/restapi/v2/oauth2/token", opaque + formLine, token},
-		{"a revocation with a password", "/restapi/v2/oauth2/revoke", opaque + formLine, "token=bm90LWEtcmVhbC10b2tlbi0tLS0=&password=anna-legacy-1"},
+		{
+			"a revocation with a password", "/restapi/v2/oauth2/revoke", opaque + formLine,
+			"token=bm90LWEtcmVhbC10b2tlbi0tLS0=&password=anna-legacy-1",
+		},
 		{"a form with such a token", knownPath, opaque + formLine, token},
-		{"the token inside the header", knownPath, `X-DocuSign-Authentication: {"Bearer ":"bm90LWEtcmVhbC10b2tlbi0tLS0=","IntegratorKey":"` + sandbox.GUIDKey + "\"}\r\n", ""},
-		{"a change of the password with such a token", "/restapi/v2/login_information/password", opaque, `{"currentPassword":"anna-legacy-1"}`},
-		{"the same in SOAP", "/api/3.0/accountmanagement.asmx", opaque + xmlLine, soapEnvelope("", `<ChangePassword xmlns="http://www.docusign.net/API/AccountManagement"><OldPassword>anna-legacy-1</OldPassword></ChangePassword>`)},
+		{
+			"the token inside the header", knownPath,
+			`X-DocuSign-Authentication: {"Bearer ":"bm90LWEtcmVhbC10b2tlbi0tLS0=","IntegratorKey":"` + sandbox.GUIDKey +
+				"\"}\r\n",
+			"",
+		},
+		{
+			"a change of the password with such a token", "/restapi/v2/login_information/password", opaque,
+			`{"currentPassword":"anna-legacy-1"}`,
+		},
+		{
+			"the same in SOAP", "/api/3.0/accountmanagement.asmx", opaque + xmlLine,
+			soapEnvelope(
+				"",
+				`<ChangePassword `+
+					`xmlns="http://www.docusign.net/API/AccountManagement"><OldPassword>anna-legacy-1</OldPassword></ChangePassword>`,
+			),
+		},
 		{"a UsernameToken with such a token", "/api/3.0/accountmanagement.asmx", opaque + xmlLine, envelope},
 		{"a UsernameToken beside the observed header", "/api/3.0/dsapi.asmx", observed + xmlLine, envelope},
-		{"an unknown SOAP service beside the observed header", "/api/3.0/EnvelopeManagement.asmx", observed + xmlLine, envelope},
+		{
+			"an unknown SOAP service beside the observed header", "/api/3.0/EnvelopeManagement.asmx", observed + xmlLine,
+			envelope,
+		},
 		{"a header beside the observed UsernameToken", "/api/3.0/api.asmx", annaLine + xmlLine, mine},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -54,12 +54,15 @@ func TestEveryDoorSpeaksEveryVersionOfHTTP(t *testing.T) {
 		{"hosts-file listener, another site", "https://na3.docusign.net", hosts, "HTTP/1.1", http1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			resp, err := r.protocolClient(c.addr, c.set).Do(request(t, "GET", c.url+listPath, nil, "X-DocuSign-Authentication", annaJSON))
+			resp, err := r.protocolClient(c.addr, c.set).Do(request(
+				t, "GET", c.url+listPath, nil, "X-DocuSign-Authentication", annaJSON,
+			))
 			if err != nil {
 				t.Fatalf("%v\n%s", err, r.log)
 			}
 			defer resp.Body.Close()
-			if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || resp.Proto != c.proto || !strings.Contains(string(body), "resultSetSize") {
+			if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || resp.Proto != c.proto ||
+				!strings.Contains(string(body), "resultSetSize") {
 				t.Errorf("%s %d %q", resp.Proto, resp.StatusCode, body)
 			}
 		})
@@ -96,12 +99,22 @@ func TestHTTP10ThroughEachDoor(t *testing.T) {
 	}{
 		{"sidecar", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, get(listPath, "Host: 127.0.0.1\r\n")},
 		{"sidecar without Host", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, get(listPath, "")},
-		{"sidecar over TLS without Host", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") }, get(listPath, "")},
-		{"forward, absolute-form without Host", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, get("http://demo.docusign.net"+listPath, "")},
-		{"tunnel", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, get(listPath, "Host: demo.docusign.net\r\n")},
+		{"sidecar over TLS without Host", func(t *testing.T) *wire {
+			return r.dialTLS(t, call.DoorSidecar, "")
+		}, get(listPath, "")},
+		{"forward, absolute-form without Host", func(t *testing.T) *wire {
+			return r.dial(t, call.DoorSidecar)
+		}, get("http://demo.docusign.net"+listPath, "")},
+		{"tunnel", func(t *testing.T) *wire {
+			return r.tunnel(t, connectDemo)
+		}, get(listPath, "Host: demo.docusign.net\r\n")},
 		{"tunnel without Host", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, get(listPath, "")},
-		{"hosts-file listener", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }, get(listPath, "Host: demo.docusign.net\r\n")},
-		{"hosts-file listener without Host", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }, get(listPath, "")},
+		{"hosts-file listener", func(t *testing.T) *wire {
+			return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
+		}, get(listPath, "Host: demo.docusign.net\r\n")},
+		{"hosts-file listener without Host", func(t *testing.T) *wire {
+			return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
+		}, get(listPath, "")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := c.open(t)
@@ -120,7 +133,8 @@ func TestHTTP10ThroughEachDoor(t *testing.T) {
 func TestTheHostsListenerServesNothingButBoundTLS(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	get := "GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
+	get := "GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON +
+		"\r\n\r\n"
 	t.Run("plain HTTP is refused", func(t *testing.T) {
 		w := r.dial(t, call.DoorHosts)
 		w.send(get)
@@ -134,7 +148,9 @@ func TestTheHostsListenerServesNothingButBoundTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if err := tls.Client(c, &tls.Config{InsecureSkipVerify: true, ServerName: "www.example.com"}).Handshake(); err == nil {
+		if err := tls.Client(c, &tls.Config{
+			InsecureSkipVerify: true, ServerName: "www.example.com",
+		}).Handshake(); err == nil {
 			t.Error("the handshake succeeded")
 		}
 	})
@@ -169,7 +185,10 @@ func TestOnlyTheTargetOfTheConnectionDecidesWhereACallGoes(t *testing.T) {
 		{"a foreign host", call(listPath, "evil.example.com"), 421},
 		{"a host with user info", call(listPath, "demo.docusign.net@evil.example.com"), 421},
 		{"absolute-form with the same host (gSOAP)", call("https://demo.docusign.net"+listPath, "demo.docusign.net"), 200},
-		{"absolute-form with the same host, other Host header", call("https://demo.docusign.net"+listPath, "evil.example.com"), 200},
+		{
+			"absolute-form with the same host, other Host header",
+			call("https://demo.docusign.net"+listPath, "evil.example.com"), 200,
+		},
 		{"absolute-form with a foreign host", call("https://evil.example.com"+listPath, "demo.docusign.net"), 421},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -281,7 +300,8 @@ func TestListedTunnels(t *testing.T) {
 			w.send(connect(c.target))
 			line, _ := w.in.ReadString('\n')
 			rest, _ := io.ReadAll(w.in)
-			if !strings.Contains(line, fmt.Sprint(c.want)) && !(strings.Contains(line, " 200 ") && strings.Contains(string(rest), fmt.Sprint(c.want))) {
+			if !strings.Contains(line, fmt.Sprint(c.want)) &&
+				!(strings.Contains(line, " 200 ") && strings.Contains(string(rest), fmt.Sprint(c.want))) {
 				t.Errorf("answered %q %q", line, rest)
 			}
 			if strings.Contains(line, " 200 ") || !strings.Contains(string(rest), "docusign-auth-proxy: ") {
@@ -315,10 +335,15 @@ func TestHTTP2Tunnels(t *testing.T) {
 	r := newRig(t, nil)
 	// An HTTP/2 client waits for the 200 before it sends its ClientHello (RFC 9113 §8.5).
 	pr, pw := io.Pipe()
-	req := &http.Request{Method: "CONNECT", URL: &url.URL{Scheme: "http", Host: r.addr(call.DoorSidecar)}, Host: "demo.docusign.net:443", Header: http.Header{}, Body: pr, ContentLength: -1}
+	req := &http.Request{
+		Method: "CONNECT", URL: &url.URL{Scheme: "http", Host: r.addr(call.DoorSidecar)}, Host: "demo.docusign.net:443",
+		Header: http.Header{}, Body: pr, ContentLength: -1,
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), wireLimit)
 	defer cancel()
-	resp, err := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }).Do(req.WithContext(ctx))
+	resp, err := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) {
+		p.SetUnencryptedHTTP2(true)
+	}).Do(req.WithContext(ctx))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, r.log)
 	}
@@ -330,7 +355,10 @@ func TestHTTP2Tunnels(t *testing.T) {
 	go func() { _, _ = io.Copy(pw, far); _ = pw.Close() }()
 	go func() { _, _ = io.Copy(far, resp.Body); _ = far.Close() }()
 	w := newWire(t, near).secure(r, "demo.docusign.net")
-	w.send("GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nConnection: close\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+	w.send(
+		"GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nConnection: close\r\nX-DocuSign-Authentication: " +
+			annaJSON + "\r\n\r\n",
+	)
 	if got := w.read("GET"); got.status != 200 {
 		t.Errorf("status %d", got.status)
 	}

@@ -13,7 +13,8 @@ import (
 	"docusign-auth-proxy/internal/sandbox"
 )
 
-// newEnvironmentRig is a proxy for one of DocuSign's own environments, before a sandbox that also has the sites of the others.
+// newEnvironmentRig is a proxy for one of DocuSign's own environments, before a sandbox that also has the sites of the
+// others.
 func newEnvironmentRig(t *testing.T, environment string, change func(section)) *rig {
 	t.Helper()
 	o := sandbox.Options{AccountHost: "account-d.docusign.com", Sites: []string{"demo.docusign.net", "na3.docusign.net"}}
@@ -27,7 +28,8 @@ func newEnvironmentRig(t *testing.T, environment string, change func(section)) *
 		resolve := doc.at("egress").at("resolve") // all names lead to the sandbox: nothing but the proxy keeps them apart
 		at := slices.Collect(maps.Values(resolve))[0]
 		for _, name := range []string{
-			"account.docusign.com", "account-d.docusign.com", "account-s.docusign.com", "stage.docusign.com", "demo.docusign.net",
+			"account.docusign.com", "account-d.docusign.com", "account-s.docusign.com", "stage.docusign.com",
+			"demo.docusign.net",
 			"www.docusign.net", "na3.docusign.net", "preview.docusign.net", "services.docusign.net",
 		} {
 			resolve[name] = at
@@ -63,8 +65,14 @@ func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
 	}
 	const connect = "CONNECT %s HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, environment := range []struct{ name, own, others string }{
-		{"production", "www.docusign.net", "demo.docusign.net DEMO.DocuSign.net. account-d.docusign.com stage.docusign.com preview.docusign.net"},
-		{"demo", "demo.docusign.net", "na3.docusign.net www.docusign.net account.docusign.com account-s.docusign.com test.docusign.net"},
+		{
+			"production", "www.docusign.net",
+			"demo.docusign.net DEMO.DocuSign.net. account-d.docusign.com stage.docusign.com preview.docusign.net",
+		},
+		{
+			"demo", "demo.docusign.net",
+			"na3.docusign.net www.docusign.net account.docusign.com account-s.docusign.com test.docusign.net",
+		},
 	} {
 		r := newEnvironmentRig(t, environment.name, nil)
 		own := environment.own
@@ -86,7 +94,9 @@ func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
 				{"plain forward", sidecar, post("http://"+other+list, "x", "", "{}"), 403, `"errorCode": "USER_LACKS_PERMISSIONS"`},
 				{"plain forward, XML", sidecar, post("http://"+other+":80"+list, "x", xml, "{}"), 403, "<errorCode>USER_LACKS_P"},
 				{"SOAP", sidecar, post("http://"+other+"/api/3.0/api.asmx", "x", xml, envelope), 500, "User_Lacks_Permissions"},
-				{"login", sidecar, post("http://"+other+"/api/3.0/credential.asmx", "x", xml, login), 500, "User_Lacks_Permissions"},
+				{
+					"login", sidecar, post("http://"+other+"/api/3.0/credential.asmx", "x", xml, login), 500, "User_Lacks_Permissions",
+				},
 				{"Host of the sidecar", sidecar, post(list, other, "", "{}"), 403, "environment"},
 				{"Host of the sidecar, no port that exists", sidecar, post(list, other+":0443", "", "{}"), 403, "environment"},
 				{"Host of the sidecar, final dots", sidecar, post(list, other+"..", "", "{}"), 403, "environment"},
@@ -220,7 +230,8 @@ func TestAnotherProductOfDocuSignIsNotServed(t *testing.T) {
 	}
 }
 
-// A program's own token goes to the site that the account is known to live at, unless the environment has changed since.
+// A program's own token goes to the site that the account is known to live at, unless the environment has changed
+// since.
 func TestASiteLearntInAnotherEnvironmentIsNotCalled(t *testing.T) {
 	t.Parallel()
 	r := newEnvironmentRig(t, "production", nil)

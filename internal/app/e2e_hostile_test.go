@@ -44,16 +44,22 @@ func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
 	t.Run("a length beside chunks is dropped, as RFC 9112 §6.3 has it", func(t *testing.T) {
 		r.sandbox.ResetCounts()
 		w := r.dial(t, call.DoorSidecar)
-		w.send(head + "Content-Type: application/json\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked([]byte(envelopeJSON), 50, "%x"))
+		w.send(head + "Content-Type: application/json\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(
+			[]byte(envelopeJSON), 50, "%x",
+		))
 		got, err := w.hear("POST")
 		if err == nil && got.status == 201 && (r.last(t).ContentLength == 3 || string(r.last(t).Body) != envelopeJSON) {
 			t.Errorf("DocuSign read %q", r.last(t).Body)
 		}
 	})
 	t.Run("a request to change the protocol is not passed on", func(t *testing.T) {
-		for _, upgrade := range []string{"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n", "Connection: Upgrade\r\nUpgrade: websocket\r\n"} {
+		for _, upgrade := range []string{
+			"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
+			"Connection: Upgrade\r\nUpgrade: websocket\r\n",
+		} {
 			got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n"+upgrade)
-			if sent := r.last(t); got.status != 200 || sent.Header["Upgrade"] != nil || sent.Header["Connection"] != nil || sent.Header["Http2-Settings"] != nil {
+			if sent := r.last(t); got.status != 200 || sent.Header["Upgrade"] != nil || sent.Header["Connection"] != nil ||
+				sent.Header["Http2-Settings"] != nil {
 				t.Errorf("status %d, went upstream with %v", got.status, sent.Header)
 			}
 		}
@@ -67,7 +73,11 @@ func TestHTTP2InATunnelIsBoundToItsTarget(t *testing.T) {
 	if w.Conn.(*tls.Conn).ConnectionState().NegotiatedProtocol != "h2" {
 		t.Fatal("no h2")
 	}
-	c := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return w.Conn, nil }}}
+	c := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(
+		context.Context, string, string,
+	) (net.Conn, error) {
+		return w.Conn, nil
+	}}}
 	for host, want := range map[string]int{"demo.docusign.net": 200, "na3.docusign.net": 421, "evil.example.com": 421} {
 		req := request(t, "GET", "https://demo.docusign.net"+listPath, nil, "X-DocuSign-Authentication", annaJSON)
 		req.Host = host
@@ -75,7 +85,13 @@ func TestHTTP2InATunnelIsBoundToItsTarget(t *testing.T) {
 			t.Errorf(":authority %s: status %d, want %d", host, got.status, want)
 		}
 	}
-	if got := r.do(c, request(t, "POST", "https://demo.docusign.net"+createPath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication", annaJSON, "Content-Type", "application/json")); got.status != 201 {
+	if got := r.do(
+		c,
+		request(
+			t, "POST", "https://demo.docusign.net"+createPath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication",
+			annaJSON, "Content-Type", "application/json",
+		),
+	); got.status != 201 {
 		t.Errorf("POST: status %d: %s", got.status, got.body)
 	}
 }
@@ -88,8 +104,17 @@ func TestTheProxyAsksForCredentialsOfItsOwn(t *testing.T) {
 	})
 	for _, c := range []struct{ name, text string }{
 		{"CONNECT", connectDemo},
-		{"CONNECT with a wrong password", strings.Replace(connectDemo, "\r\n\r\n", "\r\nProxy-Authorization: Basic ZXJwOngK\r\n\r\n", 1)},
-		{"plain", fmt.Sprintf("GET http://demo.docusign.net%s HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: %s\r\n\r\n", listPath, annaJSON)},
+		{
+			"CONNECT with a wrong password",
+			strings.Replace(connectDemo, "\r\n\r\n", "\r\nProxy-Authorization: Basic ZXJwOngK\r\n\r\n", 1),
+		},
+		{
+			"plain",
+			fmt.Sprintf(
+				"GET http://demo.docusign.net%s HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: %s\r\n\r\n",
+				listPath, annaJSON,
+			),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := r.dial(t, call.DoorSidecar)

@@ -56,7 +56,10 @@ func TestShutdownLosesNoCall(t *testing.T) {
 	r.halt()
 	callers.Wait()
 	if made := int64(r.sandbox.Counts().Envelopes); made != sent.Load() {
-		t.Errorf("%d envelopes were made, but %d callers heard of one; %d connections were never taken", made, sent.Load(), lost.Load())
+		t.Errorf(
+			"%d envelopes were made, but %d callers heard of one; %d connections were never taken", made, sent.Load(),
+			lost.Load(),
+		)
 	}
 }
 
@@ -69,7 +72,9 @@ func TestShutdownEndsWhatWaits(t *testing.T) {
 	fresh := r.opened(t, connectDemo)   // intercepted, no handshake yet
 	kept.send("GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 	kept.read("GET")
-	tunnel.send("GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+	tunnel.send(
+		"GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+	)
 	tunnel.read("GET")
 	began := time.Now()
 	r.halt()
@@ -146,7 +151,9 @@ func TestNoSecretIsEverSeen(t *testing.T) {
 	hear(ok + "X-DocuSign-Act-As-User: bob@example.com\r\n")
 	r.sandbox.RevokeTokens(sandbox.AnnaID)
 	hear(ok)
-	r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi", Drop: sandbox.DropMidBody, Body: strings.Repeat("x", 9999), Status: 200})
+	r.sandbox.FailNext(sandbox.FailureSpec{
+		Path: "/restapi", Drop: sandbox.DropMidBody, Body: strings.Repeat("x", 9999), Status: 200,
+	})
 	w := r.dial(t, call.DoorSidecar)
 	w.send("GET " + listPath + " HTTP/1.1\r\nHost: x\r\n" + ok + "\r\n")
 	_, _ = w.hear("GET")
@@ -166,13 +173,25 @@ func TestNoSecretIsEverSeen(t *testing.T) {
 	seen.WriteString(form("bob-legacy-2x").body)
 	hear("Authorization: bearer " + issued.Token + "\r\n")
 	api := parseLogin(t, r.get(t, "/restapi/v2/login_information?api_password=true", ok).body).APIPassword
-	soap := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><Login xmlns="http://www.docusign.net/API/Credential"><Email>[` + sandbox.LegacyKey + `]bob@example.com</Email><Password>%</Password></Login></s:Body></s:Envelope>`
+	soap := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><Login ` +
+		`xmlns="http://www.docusign.net/API/Credential"><Email>[` + sandbox.LegacyKey +
+		`]bob@example.com</Email><Password>%</Password></Login></s:Body></s:Envelope>`
 	for _, password := range []string{"bob-legacy-2", "bob-legacy-2&", "wrong"} {
-		got := r.do(nil, request(t, "POST", r.sidecar()+"/api/3.0/credential.asmx", strings.NewReader(strings.Replace(soap, "%", password, 1)), "Content-Type", "text/xml", "SOAPAction", `"http://www.docusign.net/API/Credential/Login"`))
+		got := r.do(
+			nil,
+			request(
+				t, "POST", r.sidecar()+"/api/3.0/credential.asmx", strings.NewReader(strings.Replace(soap, "%", password, 1)),
+				"Content-Type", "text/xml", "SOAPAction", `"http://www.docusign.net/API/Credential/Login"`,
+			),
+		)
 		seen.WriteString(got.body)
 	}
 	r.sandbox.Revoke(sandbox.GUIDKey, sandbox.AdminID)
-	hear("X-DocuSign-Authentication: " + strings.NewReplacer("anna@", "admin@", "anna-legacy-1", "admin-legacy-3").Replace(annaJSON) + "\r\n")
+	hear(
+		"X-DocuSign-Authentication: " + strings.NewReplacer(
+			"anna@", "admin@", "anna-legacy-1", "admin-legacy-3",
+		).Replace(annaJSON) + "\r\n",
+	)
 
 	needles := r.secretsOf(t)
 	needles["the issued token"], needles["the API password"] = issued.Token, api
@@ -189,7 +208,9 @@ func TestNoSecretIsEverSeen(t *testing.T) {
 		seen.Write(body)
 	}
 	r.halt()
-	for _, where := range []struct{ name, text string }{{"the log", r.log.String()}, {"what callers and operators are shown", seen.String()}} {
+	for _, where := range []struct{ name, text string }{{"the log", r.log.String()}, {
+		"what callers and operators are shown", seen.String(),
+	}} {
 		for what, needle := range needles {
 			if i := strings.Index(where.text, needle); needle != "" && i >= 0 {
 				t.Errorf("%s is in %s: …%s…", what, where.name, where.text[max(0, i-150):min(len(where.text), i+20)])
@@ -210,9 +231,14 @@ func TestNoSecretIsEverSeen(t *testing.T) {
 func TestThePlainForwardDoorGoesOutOverTLSAlways(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	for _, target := range []string{"http://demo.docusign.net", "http://demo.docusign.net:80", "http://demo.docusign.net:443", "HTTP://DEMO.DocuSign.NET"} {
+	for _, target := range []string{
+		"http://demo.docusign.net", "http://demo.docusign.net:80", "http://demo.docusign.net:443", "HTTP://DEMO.DocuSign.NET",
+	} {
 		w := r.dial(t, call.DoorSidecar)
-		w.send("GET " + target + listPath + " HTTP/1.1\r\nHost: evil.example.com\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+		w.send(
+			"GET " + target + listPath + " HTTP/1.1\r\nHost: evil.example.com\r\nX-DocuSign-Authentication: " + annaJSON +
+				"\r\n\r\n",
+		)
 		got := w.read("GET") // the sandbox speaks nothing but TLS
 		if got.status != 200 || got.header.Get("Strict-Transport-Security") != "" {
 			t.Errorf("%s: status %d, %v", target, got.status, got.header)
@@ -222,18 +248,24 @@ func TestThePlainForwardDoorGoesOutOverTLSAlways(t *testing.T) {
 		target string
 		want   int
 	}{
-		{"http://www.example.com", 403}, {"http://demo.docusign.net:8080", 403}, {"http://demo.docusign.net.example.com", 403}, {"http://169.254.169.254", 403},
+		{"http://www.example.com", 403}, {"http://demo.docusign.net:8080", 403},
+		{"http://demo.docusign.net.example.com", 403}, {"http://169.254.169.254", 403},
 		{"http://demo.docusign.net@www.example.com", 403}, {"http://127.0.0.1:1", 403}, {"ftp://demo.docusign.net", 403},
 	} {
 		w := r.dial(t, call.DoorSidecar)
-		w.send("GET " + c.target + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+		w.send(
+			"GET " + c.target + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON +
+				"\r\n\r\n",
+		)
 		if got := w.read("GET"); got.status != c.want && got.status != 400 {
 			t.Errorf("%s: status %d, want %d: %s", c.target, got.status, c.want, got.body)
 		}
 	}
 	t.Run("the proxy's own address is the sidecar", func(t *testing.T) {
 		w := r.dial(t, call.DoorSidecar)
-		w.send("GET " + r.sidecar() + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+		w.send(
+			"GET " + r.sidecar() + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+		)
 		if got := w.read("GET"); got.status != 200 {
 			t.Errorf("status %d: %s", got.status, got.body)
 		}

@@ -49,7 +49,9 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 	for _, source := range []struct {
 		name string
 		off  int
-	}{{"DocuSign's answer", 0}, {"made from UserInfo since DocuSign answers 401", 401}, {"made from UserInfo since DocuSign answers 404", 404}} {
+	}{{"DocuSign's answer", 0}, {
+		"made from UserInfo since DocuSign answers 401", 401,
+	}, {"made from UserInfo since DocuSign answers 404", 404}} {
 		r.sandbox.SetLoginInformation(source.off)
 		for _, door := range []struct {
 			name, origin string
@@ -64,19 +66,29 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 			{"sidecar behind a tunnel with another port", "http://127.0.0.1:9", clear, "", "127.0.0.1:9"},
 			{"sidecar with DocuSign's name fixed in the program", "http://" + sidecar, clear, "", "demo.docusign.net"},
 			{"sidecar with a Host that is no host", "http://" + sidecar, clear, "", "a..b"},
-			{"sidecar over TLS with DocuSign's name fixed in the program", "https://localhost" + port, local, "", "demo.docusign.net"},
+			{
+				"sidecar over TLS with DocuSign's name fixed in the program", "https://localhost" + port, local, "",
+				"demo.docusign.net",
+			},
 			{"sidecar over TLS as localhost without the port", "https://localhost" + port, local, "", "localhost"},
-			{"sidecar over TLS", "https://" + sidecar, func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") }, "", sidecar},
+			{"sidecar over TLS", "https://" + sidecar, func(t *testing.T) *wire {
+				return r.dialTLS(t, call.DoorSidecar, "")
+			}, "", sidecar},
 			{"forward, plain", "http://na3.docusign.net", clear, "http://demo.docusign.net", "demo.docusign.net"},
 			{"forward, https in clear", "https://na3.docusign.net", clear, "https://demo.docusign.net", "demo.docusign.net"},
 			{"tunnel to port 80", "http://na3.docusign.net", port80, "", "demo.docusign.net"},
-			{"tunnel", "https://na3.docusign.net", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, "", "demo.docusign.net"},
-			{"hosts-file listener", "https://na3.docusign.net", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }, "", "demo.docusign.net"},
+			{"tunnel", "https://na3.docusign.net", func(t *testing.T) *wire {
+				return r.tunnel(t, connectDemo)
+			}, "", "demo.docusign.net"},
+			{"hosts-file listener", "https://na3.docusign.net", func(t *testing.T) *wire {
+				return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
+			}, "", "demo.docusign.net"},
 		} {
 			for _, version := range []string{"v2", "v2.1"} {
 				t.Run(source.name+", "+door.name+", "+version, func(t *testing.T) {
 					w := door.open(t)
-					w.send("GET " + door.target + "/restapi/" + version + "/login_information/?include_account_id_guid=true HTTP/1.1\r\nHost: " + door.host +
+					w.send("GET " + door.target + "/restapi/" + version +
+						"/login_information/?include_account_id_guid=true HTTP/1.1\r\nHost: " + door.host +
 						"\r\nAccept-Encoding: gzip\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
 					got := w.read("GET")
 					if got.status != 200 || !strings.HasPrefix(got.header.Get("Content-Type"), "application/json") || got.err != nil {
@@ -85,7 +97,8 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 					l := parseLogin(t, got.body)
 					a := l.LoginAccounts[0]
 					want := door.origin + "/restapi/" + version + "/accounts/1234567"
-					if a.BaseURL != want || a.AccountID != "1234567" || a.AccountIDGUID != sandbox.ExampleAccountID || a.IsDefault != "true" || a.UserID != sandbox.AnnaID || a.Email != "anna@example.com" {
+					if a.BaseURL != want || a.AccountID != "1234567" || a.AccountIDGUID != sandbox.ExampleAccountID ||
+						a.IsDefault != "true" || a.UserID != sandbox.AnnaID || a.Email != "anna@example.com" {
 						t.Errorf("got %+v, want baseUrl %s", a, want)
 					}
 					if l.APIPassword != "" {
@@ -112,14 +125,17 @@ func TestLoginInformationAsked(t *testing.T) {
 				}
 			}},
 			{"GUID inside baseUrl", "?embed_account_id_guid=true", "", func(t *testing.T, h heard) {
-				if a := parseLogin(t, h.body).LoginAccounts[0]; !strings.HasSuffix(a.BaseURL, "/restapi/v2/accounts/"+sandbox.ExampleAccountID) {
+				if a := parseLogin(t, h.body).LoginAccounts[0]; !strings.HasSuffix(
+					a.BaseURL, "/restapi/v2/accounts/"+sandbox.ExampleAccountID,
+				) {
 					t.Errorf("%+v", a)
 				}
 			}},
 			{"XML", "", "application/xml", func(t *testing.T, h heard) {
 				first := strings.Index(h.body, "<loginAccount>")
 				if !strings.HasPrefix(h.header.Get("Content-Type"), "application/xml") || first < 0 ||
-					strings.Index(h.body, "<baseUrl>http://x/restapi/v2/accounts/1234567</baseUrl>") < first || strings.Contains(h.body, "docusign.net/restapi/v2") {
+					strings.Index(h.body, "<baseUrl>http://x/restapi/v2/accounts/1234567</baseUrl>") < first ||
+					strings.Contains(h.body, "docusign.net/restapi/v2") {
 					t.Errorf("%s", h.body)
 				}
 				if def := strings.Index(h.body, "<isDefault>true"); def > strings.Index(h.body, "<isDefault>false") {
@@ -128,7 +144,8 @@ func TestLoginInformationAsked(t *testing.T) {
 			}},
 			{"an API password", "?api_password=true", "", func(t *testing.T, h heard) {
 				p := parseLogin(t, h.body).APIPassword
-				if p == "" || strings.Contains(h.body, "bm90LWEtcmVhbC1wYXNzd29yZC0h") || !strings.Contains(h.header.Get("Cache-Control"), "no-store") {
+				if p == "" || strings.Contains(h.body, "bm90LWEtcmVhbC1wYXNzd29yZC0h") ||
+					!strings.Contains(h.header.Get("Cache-Control"), "no-store") {
 					t.Fatalf("%v %s", h.header, h.body)
 				}
 				next := fmt.Sprintf(badUser, p)
@@ -165,7 +182,9 @@ func TestLoginInformationAsked(t *testing.T) {
 	}
 	t.Run("HEAD", func(t *testing.T) {
 		w := r.dial(t, call.DoorSidecar)
-		w.send("HEAD /restapi/v2/login_information HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+		w.send(
+			"HEAD /restapi/v2/login_information HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+		)
 		if got := w.read("HEAD"); got.body != "" {
 			t.Errorf("%+v", got)
 		}
@@ -174,13 +193,21 @@ func TestLoginInformationAsked(t *testing.T) {
 		r.restart() // the site refused bearers above, which is remembered
 		r.sandbox.SetLoginInformation(0)
 		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 503})
-		if got := r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n"); got.status != 503 {
+		if got := r.get(
+			t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n",
+		); got.status != 503 {
 			t.Errorf("status %d", got.status)
 		}
 	})
 	t.Run("a password cannot be changed", func(t *testing.T) {
 		r.sandbox.ResetCounts()
-		got := r.do(nil, request(t, "PUT", r.sidecar()+"/restapi/v2/login_information/password", strings.NewReader(`{"newPassword":"n"}`), "X-DocuSign-Authentication", annaJSON))
+		got := r.do(
+			nil,
+			request(
+				t, "PUT", r.sidecar()+"/restapi/v2/login_information/password", strings.NewReader(`{"newPassword":"n"}`),
+				"X-DocuSign-Authentication", annaJSON,
+			),
+		)
 		if got.status != 401 || !strings.Contains(got.body, "USER_LACKS_PERMISSIONS") || len(r.atSites()) != 0 {
 			t.Errorf("status %d, %d calls: %s", got.status, len(r.atSites()), got.body)
 		}
@@ -194,23 +221,44 @@ func TestRefusalsByteForByte(t *testing.T) {
 		return "{\r\n  \"errorCode\": \"" + code + "\",\r\n  \"message\": \"" + message + "\"\r\n}"
 	}
 	xmlError := func(code, message string) string {
-		return `<errorDetails xmlns="http://www.docusign.com/restapi" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><errorCode>` + code + `</errorCode><message>` + message + `</message></errorDetails>`
+		return `<errorDetails xmlns="http://www.docusign.com/restapi" ` +
+			`xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><errorCode>` + code + `</errorCode><message>` + message +
+			`</message></errorDetails>`
 	}
 	const noKey = "The specified Integrator Key was not found or is disabled."
 	for _, c := range []struct{ name, lines, code, message string }{
 		{"no credential", "", "PARTNER_AUTHENTICATION_FAILED", noKey + " An Integrator key was not specified."},
-		{"unknown key", "X-DocuSign-Authentication: " + strings.Replace(annaJSON, "0001\"", "0009\"", 1) + "\r\n", "PARTNER_AUTHENTICATION_FAILED", noKey},
-		{"wrong password", "X-DocuSign-Authentication: " + fmt.Sprintf(badUser, "x") + "\r\n", "USER_AUTHENTICATION_FAILED", "One or both of Username and Password are invalid."},
-		{"unreadable", "X-DocuSign-Authentication: ???\r\n", "INVALID_TOKEN_FORMAT", "The security token format does not conform to expected schema."},
-		{"principal not allowed", "X-DocuSign-Authentication: " + annaJSON + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", "USER_LACKS_PERMISSIONS", "This user lacks sufficient permissions to access this resource."},
-		{"unknown bearer", "Authorization: bearer b3BhcXVl\r\n", "AUTHORIZATION_INVALID_TOKEN", "The access token provided is expired, revoked or malformed."},
+		{
+			"unknown key", "X-DocuSign-Authentication: " + strings.Replace(annaJSON, "0001\"", "0009\"", 1) + "\r\n",
+			"PARTNER_AUTHENTICATION_FAILED", noKey,
+		},
+		{
+			"wrong password", "X-DocuSign-Authentication: " + fmt.Sprintf(badUser, "x") + "\r\n", "USER_AUTHENTICATION_FAILED",
+			"One or both of Username and Password are invalid.",
+		},
+		{
+			"unreadable", "X-DocuSign-Authentication: ???\r\n", "INVALID_TOKEN_FORMAT",
+			"The security token format does not conform to expected schema.",
+		},
+		{
+			"principal not allowed",
+			"X-DocuSign-Authentication: " + annaJSON + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n",
+			"USER_LACKS_PERMISSIONS", "This user lacks sufficient permissions to access this resource.",
+		},
+		{
+			"unknown bearer", "Authorization: bearer b3BhcXVl\r\n", "AUTHORIZATION_INVALID_TOKEN",
+			"The access token provided is expired, revoked or malformed.",
+		},
 	} {
 		for _, accept := range []struct{ name, line, contentType, body string }{
 			{"JSON by default", "", "application/json; charset=utf-8", jsonError(c.code, c.message)},
 			{"JSON as the Ruby gem asks", "Accept: json\r\n", "application/json; charset=utf-8", jsonError(c.code, c.message)},
 			{"JSON for anything", "Accept: */*\r\n", "application/json; charset=utf-8", jsonError(c.code, c.message)},
 			{"XML", "Accept: application/xml\r\n", "application/xml; charset=utf-8", xmlError(c.code, c.message)},
-			{"XML among others", "Accept: text/html, application/xml;q=0.9, */*;q=0.1\r\n", "application/xml; charset=utf-8", xmlError(c.code, c.message)},
+			{
+				"XML among others", "Accept: text/html, application/xml;q=0.9, */*;q=0.1\r\n", "application/xml; charset=utf-8",
+				xmlError(c.code, c.message),
+			},
 		} {
 			t.Run(c.name+", "+accept.name, func(t *testing.T) {
 				got := r.get(t, listPath, c.lines+accept.line)
@@ -225,7 +273,8 @@ func TestRefusalsByteForByte(t *testing.T) {
 		t.Run(c.name+", HEAD", func(t *testing.T) {
 			w := r.dial(t, call.DoorSidecar)
 			w.send("HEAD " + listPath + " HTTP/1.1\r\nHost: x\r\n" + c.lines + "\r\nGET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
-			if got := w.read("HEAD"); got.status != 401 || got.header.Get("Content-Length") != fmt.Sprint(len(jsonError(c.code, c.message))) {
+			if got := w.read("HEAD"); got.status != 401 ||
+				got.header.Get("Content-Length") != fmt.Sprint(len(jsonError(c.code, c.message))) {
 				t.Errorf("%+v", got)
 			}
 			if got := w.read("GET"); got.status != http.StatusOK {

@@ -25,16 +25,31 @@ func TestConnectAsRealClientsWriteIt(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, text string }{
 		{"HTTP/1.0 with no header at all (Python)", "CONNECT demo.docusign.net:443 HTTP/1.0\r\n\r\n"},
-		{"HTTP/1.0 with bare LF and Content-Length: 0 (Axis)", "CONNECT demo.docusign.net:443 HTTP/1.0\nUser-Agent: AxisJava\nContent-Length: 0\nPragma: no-cache\n\n"},
-		{"Host without port (Java, Mono)", "CONNECT demo.docusign.net:443 HTTP/1.1\r\nHost: demo.docusign.net\r\nProxy-Connection: keep-alive\r\n\r\n"},
-		{"Connection: close (npm request, LWP)", "CONNECT demo.docusign.net:443 HTTP/1.1\r\nhost: demo.docusign.net:443\r\nConnection: close\r\n\r\n"},
-		{"with the inner Content-Type (npm request)", "CONNECT demo.docusign.net:443 HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=x\r\nhost: demo.docusign.net:443\r\nConnection: close\r\n\r\n"},
+		{
+			"HTTP/1.0 with bare LF and Content-Length: 0 (Axis)",
+			"CONNECT demo.docusign.net:443 HTTP/1.0\nUser-Agent: AxisJava\nContent-Length: 0\nPragma: no-cache\n\n",
+		},
+		{
+			"Host without port (Java, Mono)",
+			"CONNECT demo.docusign.net:443 HTTP/1.1\r\nHost: demo.docusign.net\r\nProxy-Connection: keep-alive\r\n\r\n",
+		},
+		{
+			"Connection: close (npm request, LWP)",
+			"CONNECT demo.docusign.net:443 HTTP/1.1\r\nhost: demo.docusign.net:443\r\nConnection: close\r\n\r\n",
+		},
+		{
+			"with the inner Content-Type (npm request)",
+			"CONNECT demo.docusign.net:443 HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=x\r\nhost: " +
+				"demo.docusign.net:443\r\nConnection: close\r\n\r\n",
+		},
 		{"target in capitals with a final dot", "CONNECT DEMO.docusign.NET.:443 HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := r.tunnel(t, c.text)
 			for range 2 { // the tunnel stays, whatever Connection said about the CONNECT
-				w.send("GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+				w.send(
+					"GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+				)
 				if got := w.read("GET"); got.status != 200 {
 					t.Fatalf("status %d, body %q", got.status, got.body)
 				}
@@ -52,12 +67,16 @@ func TestConnectAsRealClientsWriteIt(t *testing.T) {
 	})
 	t.Run("a ClientHello in the same segment as the CONNECT", func(t *testing.T) {
 		w := r.dial(t, call.DoorSidecar)
-		c := tls.Client(&helloWithConnect{Conn: w.Conn, in: w, connect: connectDemo}, &tls.Config{RootCAs: r.proxyCA(), ServerName: "demo.docusign.net"})
+		c := tls.Client(&helloWithConnect{Conn: w.Conn, in: w, connect: connectDemo}, &tls.Config{
+			RootCAs: r.proxyCA(), ServerName: "demo.docusign.net",
+		})
 		if err := c.Handshake(); err != nil {
 			t.Fatal(err)
 		}
 		inner := newWire(t, c)
-		inner.send("GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+		inner.send(
+			"GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+		)
 		if got := inner.read("GET"); got.status != 200 {
 			t.Errorf("status %d", got.status)
 		}
@@ -66,15 +85,22 @@ func TestConnectAsRealClientsWriteIt(t *testing.T) {
 		name, connect string
 		secure        bool
 	}{
-		{"plain HTTP inside CONNECT to port 80", "CONNECT demo.docusign.net:80 HTTP/1.1\r\nHost: demo.docusign.net:80\r\n\r\n", false},
-		{"TLS inside CONNECT to port 80", "CONNECT demo.docusign.net:80 HTTP/1.1\r\nHost: demo.docusign.net:80\r\n\r\n", true},
+		{
+			"plain HTTP inside CONNECT to port 80",
+			"CONNECT demo.docusign.net:80 HTTP/1.1\r\nHost: demo.docusign.net:80\r\n\r\n", false,
+		},
+		{
+			"TLS inside CONNECT to port 80", "CONNECT demo.docusign.net:80 HTTP/1.1\r\nHost: demo.docusign.net:80\r\n\r\n", true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := r.opened(t, c.connect)
 			if c.secure {
 				w = w.secure(r, "demo.docusign.net")
 			}
-			w.send("GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+			w.send(
+				"GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+			)
 			got := w.read("GET")
 			if got.status != 200 {
 				t.Errorf("status %d, body %q", got.status, got.body)
@@ -112,12 +138,15 @@ func (c *helloWithConnect) Read(p []byte) (int, error) {
 	return c.in.in.Read(p)
 }
 
-const envelopeJSON = `{"status":"sent","emailSubject":"Please sign","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"JVBERi0xLjQK"}],"recipients":{"signers":[{"email":"s@example.com","name":"S","recipientId":"1"}]}}`
+const envelopeJSON = `{"status":"sent","emailSubject":"Please ` +
+	`sign","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"JVBERi0xLjQK"}],` +
+	`"recipients":{"signers":[{"email":"s@example.com","name":"S","recipientId":"1"}]}}`
 
 const createPath = "/restapi/v2/accounts/1234567/envelopes"
 
 func post(version, headers, body string) string {
-	return "POST " + createPath + " " + version + "\r\nHost: 127.0.0.1\r\nX-DocuSign-Authentication: " + annaJSON + "\r\nContent-Type: application/json\r\n" + headers + "\r\n" + body
+	return "POST " + createPath + " " + version + "\r\nHost: 127.0.0.1\r\nX-DocuSign-Authentication: " + annaJSON +
+		"\r\nContent-Type: application/json\r\n" + headers + "\r\n" + body
 }
 
 func TestRequestBodiesAsRealClientsFrameThem(t *testing.T) {
@@ -130,17 +159,46 @@ func TestRequestBodiesAsRealClientsFrameThem(t *testing.T) {
 		closes     bool
 	}{
 		{"fixed length", post("HTTP/1.1", length, envelopeJSON), false, false},
-		{"chunked, lower-case sizes", post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", chunked([]byte(envelopeJSON), 0xab, "%x")), false, false},
-		{"chunked, upper-case sizes", post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", chunked([]byte(envelopeJSON), 0xab, "%X")), false, false},
-		{"chunked, leading zeros and an extension", post("HTTP/1.1", "transfer-encoding: Chunked\r\n", chunked([]byte(envelopeJSON), 0xab, "000%x;a=b")), false, false},
-		{"chunked, a byte at a time, with a trailer", post("HTTP/1.1", "Transfer-Encoding: chunked\r\nTrailer: X-T\r\n", strings.TrimSuffix(chunked([]byte(envelopeJSON), 1, "%x"), "\r\n")+"X-T: 1\r\n\r\n"), false, false},
-		{"Expect: 100-continue on a small body (.NET)", post("HTTP/1.1", length+"Expect: 100-continue\r\n", envelopeJSON), true, false},
-		{"Expect: 100-Continue, chunked", post("HTTP/1.1", "Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n", chunked([]byte(envelopeJSON), 99, "%x")), true, false},
+		{
+			"chunked, lower-case sizes",
+			post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", chunked([]byte(envelopeJSON), 0xab, "%x")), false, false,
+		},
+		{
+			"chunked, upper-case sizes",
+			post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", chunked([]byte(envelopeJSON), 0xab, "%X")), false, false,
+		},
+		{
+			"chunked, leading zeros and an extension",
+			post("HTTP/1.1", "transfer-encoding: Chunked\r\n", chunked([]byte(envelopeJSON), 0xab, "000%x;a=b")), false, false,
+		},
+		{
+			"chunked, a byte at a time, with a trailer",
+			post(
+				"HTTP/1.1", "Transfer-Encoding: chunked\r\nTrailer: X-T\r\n",
+				strings.TrimSuffix(chunked([]byte(envelopeJSON), 1, "%x"), "\r\n")+"X-T: 1\r\n\r\n",
+			),
+			false, false,
+		},
+		{
+			"Expect: 100-continue on a small body (.NET)", post("HTTP/1.1", length+"Expect: 100-continue\r\n", envelopeJSON),
+			true, false,
+		},
+		{
+			"Expect: 100-Continue, chunked",
+			post("HTTP/1.1", "Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n", chunked([]byte(envelopeJSON), 99, "%x")),
+			true, false,
+		},
 		{"HTTP/1.0", post("HTTP/1.0", length, envelopeJSON), false, true},
-		{"HTTP/1.0 with Expect, which it does not know", post("HTTP/1.0", length+"Expect: 100-continue\r\n", envelopeJSON), false, true},
+		{
+			"HTTP/1.0 with Expect, which it does not know", post("HTTP/1.0", length+"Expect: 100-continue\r\n", envelopeJSON),
+			false, true,
+		},
 		{"HTTP/1.0 with keep-alive", post("HTTP/1.0", length+"Connection: Keep-Alive\r\n", envelopeJSON), false, false},
 		{"Connection: close", post("HTTP/1.1", length+"Connection: close\r\n", envelopeJSON), false, true},
-		{"TE, close (LWP)", post("HTTP/1.1", length+"TE: deflate,gzip;q=0.3\r\nConnection: TE, close\r\n", envelopeJSON), false, true},
+		{
+			"TE, close (LWP)", post("HTTP/1.1", length+"TE: deflate,gzip;q=0.3\r\nConnection: TE, close\r\n", envelopeJSON),
+			false, true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
@@ -163,7 +221,9 @@ func TestRequestBodiesAsRealClientsFrameThem(t *testing.T) {
 			if n := r.sandbox.Counts().Envelopes; n != 1 || string(sent.Body) != envelopeJSON {
 				t.Errorf("%d envelopes; DocuSign read %q", n, sent.Body)
 			}
-			for _, name := range []string{"Te", "Connection", "Expect", "Proxy-Connection", "Keep-Alive", "X-Docusign-Authentication"} {
+			for _, name := range []string{
+				"Te", "Connection", "Expect", "Proxy-Connection", "Keep-Alive", "X-Docusign-Authentication",
+			} {
 				if v := sent.Header[name]; v != nil {
 					t.Errorf("%s: %v went upstream", name, v)
 				}
@@ -196,11 +256,16 @@ func TestExpectContinueOfABodyTooLargeToKeep(t *testing.T) {
 	r := newRig(t, nil)
 	const size = 3 << 20
 	head := func(version, credential string) string {
-		return fmt.Sprintf("POST %s %s\r\nHost: x\r\nX-DocuSign-Authentication: %s\r\nContent-Type: application/pdf\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", createPath+"/x/documents", version, credential, size)
+		return fmt.Sprintf(
+			"POST %s %s\r\nHost: x\r\nX-DocuSign-Authentication: %s\r\nContent-Type: application/pdf\r\nContent-Length: "+
+				"%d\r\nExpect: 100-continue\r\n\r\n",
+			createPath+"/x/documents", version, credential, size,
+		)
 	}
 	t.Run("the body is asked for and streamed", func(t *testing.T) {
 		w := r.dial(t, call.DoorSidecar)
-		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\nContent-Type: application/json\r\n" +
+		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON +
+			"\r\nContent-Type: application/json\r\n" +
 			fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", size))
 		if got := w.read("POST"); got.status != 100 {
 			t.Fatalf("status %d, want 100", got.status)
@@ -235,7 +300,8 @@ func TestExpectContinueOfABodyTooLargeToKeep(t *testing.T) {
 
 // bigEnvelope is a well-formed envelope of exactly size bytes.
 func bigEnvelope(size int) []byte {
-	head, tail := `{"status":"sent","emailSubject":"big","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"`, `"}]}`
+	head, tail := `{"status":"sent","emailSubject":"big","documents":[{"documentId":"1","name":"a.pdf",`+
+		`"documentBase64":"`, `"}]}`
 	fill := size - len(head) - len(tail)
 	b := append([]byte(head), bytes.Repeat([]byte("QUJD"), fill/4)...)
 	b = append(b, tail...)
@@ -256,7 +322,9 @@ func TestAcceptHeadersTravelAsTheyCame(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := r.dial(t, call.DoorSidecar)
-			w.send("GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n" + c.headers + "\r\n")
+			w.send(
+				"GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n" + c.headers + "\r\n",
+			)
 			got := w.read("GET")
 			if got.status != 200 {
 				t.Fatalf("status %d", got.status)
@@ -285,10 +353,13 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	r := newRig(t, nil)
 	w := r.dial(t, call.DoorSidecar)
 	get := func(id string) string {
-		return "GET /restapi/v2/accounts/1234567/envelopes/" + id + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
+		return "GET /restapi/v2/accounts/1234567/envelopes/" + id + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " +
+			annaJSON + "\r\n\r\n"
 	}
 	id := r.sandbox.AddEnvelope(sandbox.Envelope{AccountID: sandbox.ExampleAccountID, Status: "sent"})
-	w.send(get(id) + post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON) + get("unknown"))
+	w.send(
+		get(id) + post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON) + get("unknown"),
+	)
 	for i, want := range []int{200, 201, 404} {
 		if got := w.read("GET"); got.status != want {
 			t.Errorf("answer %d: status %d, want %d; %q", i, got.status, want, got.body)
@@ -305,7 +376,10 @@ func TestLimitsOfTheRequestHead(t *testing.T) {
 	t.Run("a head that is too large is 431", func(t *testing.T) {
 		w := r.dial(t, call.DoorSidecar)
 		go func() {
-			_, _ = io.WriteString(w.Conn, "GET "+listPath+" HTTP/1.1\r\nHost: x\r\n"+strings.Repeat("X-Fill: "+strings.Repeat("f", 1000)+"\r\n", 40)+"\r\n")
+			_, _ = io.WriteString(
+				w.Conn,
+				"GET "+listPath+" HTTP/1.1\r\nHost: x\r\n"+strings.Repeat("X-Fill: "+strings.Repeat("f", 1000)+"\r\n", 40)+"\r\n",
+			)
 		}()
 		if got := w.read("GET"); got.status != 431 {
 			t.Errorf("status %d", got.status)
@@ -317,10 +391,16 @@ func TestLimitsOfTheRequestHead(t *testing.T) {
 		text string
 	}{
 		{"nothing is ever sent", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, ""},
-		{"a head that never ends", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "},
-		{"a TLS handshake that never ends", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, "\x16\x03\x01\x02\x00\x01"},
+		{"a head that never ends", func(t *testing.T) *wire {
+			return r.dial(t, call.DoorSidecar)
+		}, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "},
+		{"a TLS handshake that never ends", func(t *testing.T) *wire {
+			return r.dial(t, call.DoorSidecar)
+		}, "\x16\x03\x01\x02\x00\x01"},
 		{"silence in a tunnel", func(t *testing.T) *wire { return r.opened(t, connectDemo) }, ""},
-		{"a head that never ends in a tunnel", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, "GET / HTTP/1.1\r\nX-Slow: "},
+		{"a head that never ends in a tunnel", func(t *testing.T) *wire {
+			return r.tunnel(t, connectDemo)
+		}, "GET / HTTP/1.1\r\nX-Slow: "},
 	} {
 		t.Run("slow-loris: "+c.name, func(t *testing.T) {
 			w := c.open(t)

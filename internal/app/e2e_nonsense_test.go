@@ -11,8 +11,16 @@ import (
 func TestHopByHopTricksTakeNothingAway(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	for _, listed := range []string{"close, Authorization", "X-DocuSign-Authentication", "keep-alive, X-DocuSign-Act-As-User, Host, Content-Length"} {
-		got := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON, "Connection", listed))
+	for _, listed := range []string{
+		"close, Authorization", "X-DocuSign-Authentication", "keep-alive, X-DocuSign-Act-As-User, Host, Content-Length",
+	} {
+		got := r.do(
+			nil,
+			request(
+				t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON,
+				"Connection", listed,
+			),
+		)
 		if got.status != http.StatusOK {
 			t.Errorf("Connection: %s gives %d %q", listed, got.status, got.body)
 		}
@@ -28,10 +36,16 @@ func TestHopByHopTricksTakeNothingAway(t *testing.T) {
 
 func TestAnAccountServerThatAnswersNonsenseIsNotTakenForAnAnswer(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"<html>captive portal</html>", `{"access_token":"","expires_in":3600}`, `{"access_token":"a\r\nX-Evil: 1","token_type":"Bearer","expires_in":3600}`, ""} {
+	for _, body := range []string{
+		"<html>captive portal</html>", `{"access_token":"","expires_in":3600}`,
+		`{"access_token":"a\r\nX-Evil: 1","token_type":"Bearer","expires_in":3600}`, "",
+	} {
 		r := newRig(t, nil)
 		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Times: 1000, Status: http.StatusOK, Body: body})
-		got := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON))
+		got := r.do(
+			nil,
+			request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON),
+		)
 		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 			t.Errorf("%q gives %d %q", body, got.status, got.body)
 		}

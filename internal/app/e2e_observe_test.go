@@ -15,12 +15,16 @@ const (
 		`{"accountId":"1703061","isDefault":false,"baseUrl":"https://demo.docusign.net/restapi/v2/accounts/1703061"},` +
 		`{"accountId":"7654321","accountIdGuid":"a1b2c3d4-0000-4000-8000-000000000099","isDefault":true,` +
 		`"baseUrl":"https://eu.docusign.net/restapi/v2/accounts/7654321"}]}`
-	observedXML = `<loginInformation xmlns="http://www.docusign.com/restapi"><apiPassword>theirs</apiPassword><loginAccounts><loginAccount>` +
+	observedXML = `<loginInformation ` +
+		`xmlns="http://www.docusign.com/restapi"><apiPassword>theirs</apiPassword><loginAccounts><loginAccount>` +
 		`<accountId>7654321</accountId><accountIdGuid>a1b2c3d4-0000-4000-8000-000000000099</accountIdGuid>` +
-		`<baseUrl>https://eu.docusign.net/restapi/v2/accounts/7654321</baseUrl></loginAccount></loginAccounts></loginInformation>`
-	observedSOAP = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><LoginResponse xmlns="http://www.docusign.net/API/Credential">` +
+		`<baseUrl>https://eu.docusign.net/restapi/v2/accounts/7654321</baseUrl></loginAccount></loginAccounts>` +
+		`</loginInformation>`
+	observedSOAP = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` +
+		`<LoginResponse xmlns="http://www.docusign.net/API/Credential">` +
 		`<LoginResult><Success>true</Success><Accounts><Account><AccountID>a1b2c3d4-0000-4000-8000-000000000099</AccountID>` +
-		`<BaseUrl>https://eu.docusign.net/api/3.0</BaseUrl></Account></Accounts></LoginResult></LoginResponse></s:Body></s:Envelope>`
+		`<BaseUrl>https://eu.docusign.net/api/3.0</BaseUrl></Account></Accounts></LoginResult></LoginResponse></s:Body>` +
+		`</s:Envelope>`
 )
 
 // A program that is only observed must stay observed: its log-in answer leads back here, and its next calls reach the
@@ -39,11 +43,16 @@ func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 		{"mode: observe", "observe", func(*rig) []string { return header(sandbox.GUIDKey) }, annaName},
 		{"unknown: observe", "translate", func(*rig) []string { return header("c0ffee00-0000-4000-8000-000000000001") },
 			strings.Replace(annaName, sandbox.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1)},
-		{"an old token that DocuSign issued", "observe", func(*rig) []string { return []string{"Authorization", "bearer b3BhcXVl"} }, ""},
-		{"an OAuth token of its own", "translate", func(r *rig) []string { return []string{"Authorization", "Bearer " + r.oauthToken(r.t)} }, ""},
+		{"an old token that DocuSign issued", "observe", func(*rig) []string {
+			return []string{"Authorization", "bearer b3BhcXVl"}
+		}, ""},
+		{"an OAuth token of its own", "translate", func(r *rig) []string {
+			return []string{"Authorization", "Bearer " + r.oauthToken(r.t)}
+		}, ""},
 	} {
 		for _, answer := range []struct{ name, contentType, body string }{
-			{"JSON", "application/json; charset=utf-8", observedJSON}, {"XML", "application/xml; charset=utf-8", observedXML}, {"SOAP", "text/xml; charset=utf-8", observedSOAP},
+			{"JSON", "application/json; charset=utf-8", observedJSON}, {"XML", "application/xml; charset=utf-8", observedXML},
+			{"SOAP", "text/xml; charset=utf-8", observedSOAP},
 		} {
 			if answer.name == "SOAP" && program.soapName == "" {
 				continue
@@ -61,8 +70,12 @@ func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 					first = soapPost(t, r.sidecar()+"/api/3.0/credential.asmx",
 						credentialCall("Login", program.soapName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>"))
 				}
-				r.sandbox.FailNext(sandbox.FailureSpec{Path: first.URL.Path, Status: 200, Body: answer.body, ContentType: answer.contentType})
-				want := strings.NewReplacer("https://eu.docusign.net", r.sidecar(), "https://demo.docusign.net", r.sidecar()).Replace(answer.body)
+				r.sandbox.FailNext(sandbox.FailureSpec{
+					Path: first.URL.Path, Status: 200, Body: answer.body, ContentType: answer.contentType,
+				})
+				want := strings.NewReplacer(
+					"https://eu.docusign.net", r.sidecar(), "https://demo.docusign.net", r.sidecar(),
+				).Replace(answer.body)
 				if got := r.do(nil, first); got.status != 200 || got.body != want {
 					t.Fatalf("status %d\n got %s\nwant %s", got.status, got.body, want)
 				}
@@ -94,12 +107,20 @@ func TestObservedLoginAnswersElsewhere(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) { w.Edit = func(in []map[string]any) { in[1]["mode"] = "observe" } })
 	for _, c := range []struct{ name, came, want string }{
-		{"a base URL that is not DocuSign's stays", strings.ReplaceAll(observedJSON, "eu.docusign.net", "eu.example.com"), "https://eu.example.com/restapi"},
-		{"what is no log-in answer stays", `{"loginAccounts":"https://eu.docusign.net"}`, `{"loginAccounts":"https://eu.docusign.net"}`},
+		{
+			"a base URL that is not DocuSign's stays", strings.ReplaceAll(observedJSON, "eu.docusign.net", "eu.example.com"),
+			"https://eu.example.com/restapi",
+		},
+		{
+			"what is no log-in answer stays", `{"loginAccounts":"https://eu.docusign.net"}`,
+			`{"loginAccounts":"https://eu.docusign.net"}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: c.came})
-			got := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON))
+			got := r.do(
+				nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON),
+			)
 			if got.status != 200 || !strings.Contains(got.body, c.want) {
 				t.Errorf("status %d, %s", got.status, got.body)
 			}
@@ -111,13 +132,23 @@ func TestObservedLoginAnswersElsewhere(t *testing.T) {
 	}
 	t.Run("a program on plain HTTP stays there", func(t *testing.T) {
 		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: observedJSON})
-		got := r.do(r.forwardClient(), request(t, "GET", "http://demo.docusign.net/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON))
+		got := r.do(
+			r.forwardClient(),
+			request(
+				t, "GET", "http://demo.docusign.net/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON,
+			),
+		)
 		if !strings.Contains(got.body, `"http://eu.docusign.net/restapi/v2/accounts/7654321"`) {
 			t.Errorf("status %d, %s", got.status, got.body)
 		}
 	})
 	t.Run("the host that the program dialled decides, not the account", func(t *testing.T) {
-		got := r.do(r.forwardClient(), request(t, "GET", "http://demo.docusign.net/restapi/v2/accounts/7654321", nil, "X-DocuSign-Authentication", annaJSON))
+		got := r.do(
+			r.forwardClient(),
+			request(
+				t, "GET", "http://demo.docusign.net/restapi/v2/accounts/7654321", nil, "X-DocuSign-Authentication", annaJSON,
+			),
+		)
 		if sent := r.last(t); sent.Host != "demo.docusign.net" {
 			t.Errorf("status %d, went to %s", got.status, sent.Host)
 		}
@@ -128,7 +159,8 @@ func TestASiteOfAnotherEnvironmentIsNotLearnt(t *testing.T) {
 	t.Parallel()
 	r := newEnvironmentRig(t, "demo", func(doc section) { doc["integrations"].([]any)[1].(section)["mode"] = "observe" })
 	r.sandbox.FailNext(sandbox.FailureSpec{
-		Path: "/restapi/v2/login_information", Status: 200, Body: strings.ReplaceAll(observedJSON, "eu.docusign.net", "www.docusign.net"),
+		Path: "/restapi/v2/login_information", Status: 200,
+		Body: strings.ReplaceAll(observedJSON, "eu.docusign.net", "www.docusign.net"),
 	})
 	r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n")
 	r.get(t, "/restapi/v2/accounts/7654321", "X-DocuSign-Authentication: "+annaJSON+"\r\n")

@@ -19,11 +19,17 @@ func (r *rig) callDoors() []callDoor {
 	sidecar := func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }
 	return []callDoor{
 		{"sidecar", sidecar, "", r.addr(call.DoorSidecar), r.sidecar()},
-		{"sidecar over TLS", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") }, "", r.addr(call.DoorSidecar),
+		{"sidecar over TLS", func(t *testing.T) *wire {
+			return r.dialTLS(t, call.DoorSidecar, "")
+		}, "", r.addr(call.DoorSidecar),
 			"https://" + r.addr(call.DoorSidecar)},
 		{"forward, plain", sidecar, "http://demo.docusign.net", "demo.docusign.net", "http://demo.docusign.net"},
-		{"tunnel", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, "", "demo.docusign.net", "https://demo.docusign.net"},
-		{"hosts-file listener", func(t *testing.T) *wire { return r.dialTLS(t, call.DoorHosts, "demo.docusign.net") }, "", "demo.docusign.net",
+		{"tunnel", func(t *testing.T) *wire {
+			return r.tunnel(t, connectDemo)
+		}, "", "demo.docusign.net", "https://demo.docusign.net"},
+		{"hosts-file listener", func(t *testing.T) *wire {
+			return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
+		}, "", "demo.docusign.net",
 			"https://demo.docusign.net"},
 	}
 }
@@ -39,7 +45,9 @@ type callDoor struct {
 func (d callDoor) get(t *testing.T, path string) heard {
 	t.Helper()
 	w := d.open(t)
-	w.send("GET " + d.target + path + " HTTP/1.1\r\nHost: " + d.host + "\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+	w.send(
+		"GET " + d.target + path + " HTTP/1.1\r\nHost: " + d.host + "\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+	)
 	return w.read("GET")
 }
 
@@ -55,15 +63,21 @@ func TestAddressesInHeadersLeadBackToTheProxy(t *testing.T) {
 			{"a new resource", "Location", "https://demo.docusign.net" + api, door.origin + api},
 			{"with the standard port", "Location", "https://DEMO.docusign.net:443" + api, door.origin + api},
 			{"without a scheme", "Location", "//demo.docusign.net" + api, door.origin + api},
-			{"Content-Location", "Content-Location", "https://demo.docusign.net/api/3.0/dsapi.asmx", door.origin + "/api/3.0/dsapi.asmx"},
+			{
+				"Content-Location", "Content-Location", "https://demo.docusign.net/api/3.0/dsapi.asmx",
+				door.origin + "/api/3.0/dsapi.asmx",
+			},
 			{"a relative one", "Location", api, api},
 			{"a page for a browser", "Location", signing, signing},
 			{"somebody else's", "Location", "https://erp.example.com/restapi/v2", "https://erp.example.com/restapi/v2"},
 			{"no URL", "Location", "https://%zz/restapi/v2", "https://%zz/restapi/v2"},
 		} {
 			t.Run(door.name+", "+c.name, func(t *testing.T) {
-				r.sandbox.FailNext(sandbox.FailureSpec{Path: envelopesAtDemo, Status: 201, Body: "{}", Header: http.Header{c.header: {c.came}}})
-				if got := door.get(t, envelopesAtDemo).header.Get(c.header); !strings.EqualFold(got, c.want) || strings.Contains(got, "%2b") {
+				r.sandbox.FailNext(sandbox.FailureSpec{
+					Path: envelopesAtDemo, Status: 201, Body: "{}", Header: http.Header{c.header: {c.came}},
+				})
+				if got := door.get(t, envelopesAtDemo).header.Get(c.header); !strings.EqualFold(got, c.want) ||
+					strings.Contains(got, "%2b") {
 					t.Errorf("got %s, want %s", got, c.want)
 				}
 			})
@@ -74,7 +88,9 @@ func TestAddressesInHeadersLeadBackToTheProxy(t *testing.T) {
 func TestWhatASiteSaysOfItsOwnHostIsNotSaidOfTheProxy(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	said := http.Header{"Strict-Transport-Security": {"max-age=31536000"}, "Alt-Svc": {`h3=":443"`}, "Public-Key-Pins": {"pin"}}
+	said := http.Header{
+		"Strict-Transport-Security": {"max-age=31536000"}, "Alt-Svc": {`h3=":443"`}, "Public-Key-Pins": {"pin"},
+	}
 	for _, door := range r.callDoors() {
 		t.Run(door.name, func(t *testing.T) {
 			r.sandbox.FailNext(sandbox.FailureSpec{Path: envelopesAtDemo, Status: 200, Body: "{}", Header: said})
@@ -100,7 +116,8 @@ func TestAddressingWithAHostThatIsFixedInTheProgram(t *testing.T) {
 		`<wsa:To xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing">`+r.sidecar()+`/api/3.0/api.asmx</wsa:To>`+security(annaToken), listFeatures))
 	req.Host = "demo.docusign.net"
 	got := r.do(nil, req)
-	if rec := r.lastSOAP(); got.status != 200 || !strings.Contains(string(rec.Body), ">https://na3.docusign.net/api/3.0/api.asmx<") {
+	if rec := r.lastSOAP(); got.status != 200 ||
+		!strings.Contains(string(rec.Body), ">https://na3.docusign.net/api/3.0/api.asmx<") {
 		t.Errorf("status %d, upstream %s", got.status, rec.Body)
 	}
 }
@@ -136,7 +153,10 @@ func TestTheHostsListenerServesClientsThatSendNoSNI(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
 			w := r.dialUnnamed(t, "demo.docusign.net")
-			w.send("GET " + envelopesAtDemo + " HTTP/1.1\r\nHost: " + c.host + "\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
+			w.send(
+				"GET " + envelopesAtDemo + " HTTP/1.1\r\nHost: " + c.host + "\r\nX-DocuSign-Authentication: " + annaJSON +
+					"\r\n\r\n",
+			)
 			if got := w.read("GET"); got.status != c.want || (len(r.atSites()) == 1) != (c.want == 200) {
 				t.Errorf("status %d, %d calls went on: %s", got.status, len(r.atSites()), got.body)
 			}
@@ -149,7 +169,9 @@ func TestTheHostsListenerServesClientsThatSendNoSNI(t *testing.T) {
 			t.Errorf("status %d", got.status)
 		}
 	})
-	for _, name := range []string{"www.docusign.net", "na3.docusign.net", "na77.docusign.net", "account-d.docusign.com", "docusign.net"} {
+	for _, name := range []string{
+		"www.docusign.net", "na3.docusign.net", "na77.docusign.net", "account-d.docusign.com", "docusign.net",
+	} {
 		t.Run("the certificate is good for "+name, func(t *testing.T) { r.dialUnnamed(t, name) })
 	}
 }
@@ -167,7 +189,10 @@ func TestTheHostsListenerIsNoProxy(t *testing.T) {
 		{"CONNECT to another host", "CONNECT www.example.com:443 HTTP/1.1\r\nHost: www.example.com:443\r\n\r\n", true, 405},
 		{"an absolute URI of a host that the connection is not for",
 			"GET http://www.example.com/ HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n", true, 421},
-		{"an absolute URI in clear", "GET http://demo.docusign.net/restapi HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n", false, 421},
+		{
+			"an absolute URI in clear", "GET http://demo.docusign.net/restapi HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n",
+			false, 421,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := r.dial(t, call.DoorHosts)
@@ -189,7 +214,9 @@ func TestTheHostsListenerIsNoProxy(t *testing.T) {
 func TestWhatProxiesSaidOfTheInsideStaysInside(t *testing.T) {
 	t.Parallel()
 	var heard http.Header
-	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { heard = req.Header.Clone() }))
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		heard = req.Header.Clone()
+	}))
 	t.Cleanup(other.Close)
 	r := newRigChanged(t, func(doc section) {
 		doc.at("egress")["tunnel"] = []string{strings.TrimPrefix(other.URL, "http://")}
@@ -199,7 +226,8 @@ func TestWhatProxiesSaidOfTheInsideStaysInside(t *testing.T) {
 		"Via", "1.1 squid.inside.example.com", "Forwarded", "for=10.1.2.3;host=old-box",
 		"X-Forwarded-For", "10.1.2.3", "X-Forwarded-Host", "old-box", "X-Forwarded-Proto", "http", "X-Forwarded-Port", "8080",
 		"X-Forwarded-Server", "old-box", "X-Forwarded-Ssl", "on", "X-Real-IP", "10.1.2.3", "X-Client-IP", "10.1.2.3",
-		"True-Client-IP", "10.1.2.3", "Client-IP", "10.1.2.3", "X-Cluster-Client-IP", "10.1.2.3", "X-Original-For", "10.1.2.3",
+		"True-Client-IP", "10.1.2.3", "Client-IP", "10.1.2.3", "X-Cluster-Client-IP", "10.1.2.3", "X-Original-For",
+		"10.1.2.3",
 		"Proxy-Authorization", "Basic eDp5", "Proxy-Connection", "keep-alive", "X-Kept", "1",
 	}
 	call := func(name, credential string) *http.Request {
@@ -214,7 +242,10 @@ func TestWhatProxiesSaidOfTheInsideStaysInside(t *testing.T) {
 		{"observed", nil, call("Authorization", "bearer b3BhcXVl")},
 		{"without a credential", nil, request(t, "GET", r.sidecar()+"/restapi", nil, inside...)},
 		{"forward, plain", r.forwardClient(), request(t, "GET", "http://demo.docusign.net/restapi", nil, inside...)},
-		{"SOAP", nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures), inside...)},
+		{
+			"SOAP", nil,
+			soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures), inside...),
+		},
 		{"a one-time URL over REST", nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx",
 			credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", ""), inside...)},
 	} {

@@ -14,7 +14,9 @@ const signIn = "X-DocuSign-Authentication: " + annaJSON + "\r\n"
 
 // accountServerDown makes every exchange fail until ClearFailures.
 func (r *rig) accountServerDown() {
-	r.sandbox.FailNext(sandbox.FailureSpec{Host: "account-d.docusign.com", Times: 1000, Status: 503, Header: http.Header{"Retry-After": {"7"}}})
+	r.sandbox.FailNext(sandbox.FailureSpec{
+		Host: "account-d.docusign.com", Times: 1000, Status: 503, Header: http.Header{"Retry-After": {"7"}},
+	})
 }
 
 // PROTOCOL.md §8.3: 401 is about the caller's credential, and the token is not the caller's.
@@ -54,7 +56,8 @@ func TestATokenRevokedWhileNoOtherCanBeHad(t *testing.T) {
 			r.sandbox.RevokeTokens(sandbox.AnnaID)
 			r.accountServerDown()
 			got := c.call()
-			if wait, _ := strconv.Atoi(got.header.Get("Retry-After")); !c.soap && got.status != unavailable || wait < 1 || wait > 7 ||
+			if wait, _ := strconv.Atoi(got.header.Get("Retry-After")); !c.soap && got.status != unavailable || wait < 1 ||
+				wait > 7 ||
 				got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "server_error" {
 				t.Errorf("status %d, %v: %s", got.status, got.header, got.body)
 			}
@@ -130,7 +133,10 @@ func TestLoginInformationThatRefusesBearersCostsNoGrants(t *testing.T) {
 	check := func(t *testing.T, grants, calls, userInfo int) {
 		t.Helper()
 		if c := r.sandbox.Counts(); c.Grants != grants || len(r.atSites()) != calls || c.UserInfo != userInfo {
-			t.Errorf("%d grants, %d calls, %d UserInfo; want %d, %d, %d", c.Grants, len(r.atSites()), c.UserInfo, grants, calls, userInfo)
+			t.Errorf(
+				"%d grants, %d calls, %d UserInfo; want %d, %d, %d", c.Grants, len(r.atSites()), c.UserInfo, grants, calls,
+				userInfo,
+			)
 		}
 	}
 	for _, c := range []struct {
@@ -190,7 +196,8 @@ func TestLoginInformationThatRefusesBearersCostsNoGrants(t *testing.T) {
 		r.restart()
 		r.sandbox.SetLoginInformation(401)
 		r.sandbox.ResetCounts()
-		if got := r.get(t, "/restapi/v2/accounts/1234567/envelopes", signIn); got.status != 200 || r.sandbox.Counts().Grants != 1 {
+		if got := r.get(t, "/restapi/v2/accounts/1234567/envelopes", signIn); got.status != 200 ||
+			r.sandbox.Counts().Grants != 1 {
 			t.Errorf("status %d, %d grants", got.status, r.sandbox.Counts().Grants)
 		}
 	})

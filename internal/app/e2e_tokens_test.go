@@ -17,7 +17,13 @@ import (
 // small and large are calls that make one envelope; only the small one can be sent again.
 func (r *rig) create(t *testing.T, size int) answer {
 	t.Helper()
-	return r.do(nil, request(t, "POST", r.sidecar()+createPath, bytes.NewReader(bigEnvelope(size)), "X-DocuSign-Authentication", annaJSON, "Content-Type", "application/json"))
+	return r.do(
+		nil,
+		request(
+			t, "POST", r.sidecar()+createPath, bytes.NewReader(bigEnvelope(size)), "X-DocuSign-Authentication", annaJSON,
+			"Content-Type", "application/json",
+		),
+	)
 }
 
 const (
@@ -31,7 +37,9 @@ func TestOneGrantServesEverybody(t *testing.T) {
 	var callers sync.WaitGroup
 	for range 64 {
 		callers.Go(func() {
-			if got := r.do(nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON)); got.status != 200 {
+			if got := r.do(
+				nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON),
+			); got.status != 200 {
 				t.Errorf("status %d: %s", got.status, got.body)
 			}
 		})
@@ -70,7 +78,9 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 				if c := r.sandbox.Counts(); got.status != 201 || c.Grants != 1 || c.Envelopes != 1 || c.Refused[code] != 1 {
 					t.Errorf("status %d, %d grants, %d envelopes, refused %v", got.status, c.Grants, c.Envelopes, c.Refused)
 				}
-				eventually(t, "the replay is logged", func() bool { return strings.Contains(r.log.String(), "replayed=token_refused") })
+				eventually(t, "the replay is logged", func() bool {
+					return strings.Contains(r.log.String(), "replayed=token_refused")
+				})
 			})
 			t.Run("many calls at once share the new token", func(t *testing.T) {
 				fresh()
@@ -89,7 +99,8 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 			})
 			t.Run("a large call is not sent again, but the next one has a good token", func(t *testing.T) {
 				fresh()
-				if got := r.create(t, large); got.status != 503 || got.header.Get("Retry-After") == "" || strings.Contains(got.body, code) {
+				if got := r.create(t, large); got.status != 503 || got.header.Get("Retry-After") == "" ||
+					strings.Contains(got.body, code) {
 					t.Errorf("status %d: %s", got.status, got.body)
 				}
 				if got := r.create(t, large); got.status != 201 {
@@ -101,7 +112,10 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 			})
 			t.Run("a token that is refused again is not renewed for ever", func(t *testing.T) {
 				fresh()
-				r.sandbox.FailNext(sandbox.FailureSpec{Path: createPath, Method: "POST", Times: 2, Status: 401, Body: `{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"no"}`})
+				r.sandbox.FailNext(sandbox.FailureSpec{
+					Path: createPath, Method: "POST", Times: 2, Status: 401,
+					Body: `{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"no"}`,
+				})
 				got := r.create(t, small)
 				if n := len(r.atSites()); got.status != 401 || n != 2 {
 					t.Errorf("status %d after %d calls", got.status, n)
@@ -125,7 +139,8 @@ func TestAnAccountThatMovedIsFound(t *testing.T) {
 			if got := r.create(t, small); got.status != 201 {
 				t.Fatalf("status %d: %s", got.status, got.body)
 			}
-			if c := r.sandbox.Counts(); c.UserInfo != 1 || c.Envelopes != 1 || c.Grants != 0 || r.last(t).Host != "eu.docusign.net" {
+			if c := r.sandbox.Counts(); c.UserInfo != 1 || c.Envelopes != 1 || c.Grants != 0 ||
+				r.last(t).Host != "eu.docusign.net" {
 				t.Errorf("%d UserInfo, %d envelopes, %d grants, at %s", c.UserInfo, c.Envelopes, c.Grants, r.last(t).Host)
 			}
 			r.sandbox.ResetCounts()
@@ -146,7 +161,10 @@ func TestAnAccountThatMovedIsFound(t *testing.T) {
 		r.restart()
 		r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
 		r.sandbox.ResetCounts()
-		got := r.get(t, "/restapi/v2/accounts/a1b2c3d4-0000-4000-8000-0000000000ff/envelopes", "X-DocuSign-Authentication: "+annaJSON+"\r\n")
+		got := r.get(
+			t, "/restapi/v2/accounts/a1b2c3d4-0000-4000-8000-0000000000ff/envelopes",
+			"X-DocuSign-Authentication: "+annaJSON+"\r\n",
+		)
 		if n := len(r.atSites()); got.status != 401 || n != 1 || r.sandbox.Counts().UserInfo != 1 {
 			t.Errorf("status %d, %d calls, %d UserInfo", got.status, n, r.sandbox.Counts().UserInfo)
 		}
@@ -177,19 +195,31 @@ func TestTroubleAtTheAccountServer(t *testing.T) {
 		log   []string
 	}{
 		{"nobody has consented", func(r *rig) { r.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID) }, 401,
-			"{\r\n  \"errorCode\": \"USER_AUTHENTICATION_FAILED\",\r\n  \"message\": \"One or both of Username and Password are invalid.\"\r\n}", "consent_required",
-			[]string{"https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + sandbox.GUIDKey, "outcome=token_error"}},
+			"{\r\n  \"errorCode\": \"USER_AUTHENTICATION_FAILED\",\r\n  \"message\": \"One or both of Username and Password " +
+				"are invalid.\"\r\n}", "consent_required",
+			[]string{
+				"https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" +
+					sandbox.GUIDKey,
+				"outcome=token_error",
+			}},
 		{"the token end point answers 503", func(r *rig) {
 			r.sandbox.FailNext(token(sandbox.FailureSpec{Status: 503, Header: http.Header{"Retry-After": {"7"}}}))
 		}, 503,
-			"{\r\n  \"errorCode\": \"UNSPECIFIED_ERROR\",\r\n  \"message\": \"The authentication service is not available. Try again later.\"\r\n}", "", []string{"outcome=token_error"}},
-		{"the token end point throttles", func(r *rig) { r.sandbox.SetThrottle(true) }, 503, "", "", []string{"outcome=token_error"}},
-		{"the account server breaks off", func(r *rig) { r.sandbox.FailNext(token(sandbox.FailureSpec{Drop: sandbox.DropBefore})) }, 503, "", "", []string{"outcome=token_error"}},
+			"{\r\n  \"errorCode\": \"UNSPECIFIED_ERROR\",\r\n  \"message\": \"The authentication service is not available. " +
+				"Try again later.\"\r\n}", "", []string{"outcome=token_error"}},
+		{"the token end point throttles", func(r *rig) {
+			r.sandbox.SetThrottle(true)
+		}, 503, "", "", []string{"outcome=token_error"}},
+		{"the account server breaks off", func(r *rig) {
+			r.sandbox.FailNext(token(sandbox.FailureSpec{Drop: sandbox.DropBefore}))
+		}, 503, "", "", []string{"outcome=token_error"}},
 		{"the account server answers HTML", func(r *rig) {
 			r.sandbox.FailNext(token(sandbox.FailureSpec{Status: 200, Body: "<html>", ContentType: "text/html"}))
 		}, 503, "", "", nil},
 		{"UserInfo answers 500", func(r *rig) {
-			r.sandbox.FailNext(sandbox.FailureSpec{Host: "account-d.docusign.com", Path: "/oauth/userinfo", Times: 100, Status: 500})
+			r.sandbox.FailNext(sandbox.FailureSpec{
+				Host: "account-d.docusign.com", Path: "/oauth/userinfo", Times: 100, Status: 500,
+			})
 		}, 503, "", "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -238,13 +268,19 @@ func TestTroubleAtTheAccountServer(t *testing.T) {
 	}
 	t.Run("a base_uri under a foreign domain is not believed", func(t *testing.T) {
 		restart()
-		info := `{"sub":"` + sandbox.AnnaID + `","name":"A","email":"anna@example.com","accounts":[{"account_id":"` + sandbox.ExampleAccountID + `","is_default":true,"account_name":"X","base_uri":"https://docusign.net.evil.example.com"}]}`
-		r.sandbox.FailNext(sandbox.FailureSpec{Host: "account-d.docusign.com", Path: "/oauth/userinfo", Status: 200, Body: info})
+		info := `{"sub":"` + sandbox.AnnaID + `","name":"A","email":"anna@example.com",` +
+			`"accounts":[{"account_id":"` + sandbox.ExampleAccountID + `","is_default":true,"account_name":"X",` +
+			`"base_uri":"https://docusign.net.evil.example.com"}]}`
+		r.sandbox.FailNext(sandbox.FailureSpec{
+			Host: "account-d.docusign.com", Path: "/oauth/userinfo", Status: 200, Body: info,
+		})
 		got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
 		if got.status != 503 || len(r.atSites()) != 0 {
 			t.Errorf("status %d, %d calls: %s", got.status, len(r.atSites()), got.body)
 		}
-		eventually(t, "the log names the address", func() bool { return strings.Contains(r.log.String(), "evil.example.com") })
+		eventually(t, "the log names the address", func() bool {
+			return strings.Contains(r.log.String(), "evil.example.com")
+		})
 	})
 	t.Run("the whole of DocuSign is gone", func(t *testing.T) {
 		restart()

@@ -133,7 +133,8 @@ func TestWhatIsDrainedIsBounded(t *testing.T) {
 		doc.at("limits")["drain_body"] = "64KiB"
 		doc.at("limits")["header_timeout"] = "200ms"
 	})
-	head := "POST " + createPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + wrongJSON + "\r\nContent-Length: 1000000000\r\n\r\n"
+	head := "POST " + createPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + wrongJSON +
+		"\r\nContent-Length: 1000000000\r\n\r\n"
 	for name, send := range map[string]func(*wire){
 		"bytes":   func(w *wire) { _, _ = io.Copy(w.Conn, letters{}) },
 		"silence": func(*wire) {},
@@ -164,10 +165,14 @@ func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 		doc.at("limits")["header_timeout"] = "300ms"
 		doc.at("limits")["body_timeout"] = "600ms"
 	})
-	soapHead := "POST /api/3.0/dsapi.asmx HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: 5000\r\n\r\n<soap:Envelope "
+	soapHead := "POST /api/3.0/dsapi.asmx HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml; " +
+		"charset=utf-8\r\nContent-Length: 5000\r\n\r\n<soap:Envelope "
 	for _, c := range []struct{ name, text string }{
 		{"before proof: an envelope", soapHead},
-		{"before proof: a form", "POST /restapi/v2/oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\ngrant_type="},
+		{
+			"before proof: a form",
+			"POST /restapi/v2/oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\ngrant_type=",
+		},
 		{"after proof: fixed length", post("HTTP/1.1", "Content-Length: 5000\r\n", `{"status":`)},
 		{"after proof: chunked", post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", "4\r\n{\"st\r\n")},
 		{"after proof: too large to keep", post("HTTP/1.1", "Content-Length: 50000000\r\n", `{"status":`)},
@@ -253,8 +258,14 @@ func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
 	for _, c := range []struct{ name, text string }{
 		{"silent connections", ""},
 		{"unfinished heads", "POST /x HTTP/1.1\r\nHost: x\r\nX-"},
-		{"unfinished envelopes", "POST /api/3.0/dsapi.asmx HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: 5000\r\n\r\n<soap:"},
-		{"unfinished calls without a credential", "POST " + createPath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{"},
+		{
+			"unfinished envelopes",
+			"POST /api/3.0/dsapi.asmx HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: 5000\r\n\r\n<soap:",
+		},
+		{
+			"unfinished calls without a credential",
+			"POST " + createPath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{",
+		},
 		{"idle connections after a call", get},
 		{"tunnels without a call", connectDemo},
 		{"TLS handshakes that never end", "\x16\x03\x01\x02\x00\x01"},
@@ -344,7 +355,9 @@ func TestCallsOverHTTP2CountAsConnections(t *testing.T) {
 	cancel()
 	calls.Wait()
 	eventually(t, "the places are given back", func() bool { return r.program.Server.OpenConnections() <= 1 })
-	if got := r.do(c, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON)); got.status != 200 {
+	if got := r.do(
+		c, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON),
+	); got.status != 200 {
 		t.Errorf("status %d", got.status)
 	}
 }
@@ -361,19 +374,39 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 	}{
 		{"identity is no coding", post("HTTP/1.1", "Transfer-Encoding: identity\r\n"+length, envelopeJSON), 201, false},
 		{"identity after the length", post("HTTP/1.1", length+"transfer-encoding:Identity  \r\n", envelopeJSON), 201, false},
-		{"identity beside chunked", post("HTTP/1.1", "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", inChunks), 400, true},
-		{"chunked beside identity", post("HTTP/1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", inChunks), 501, true},
+		{
+			"identity beside chunked",
+			post("HTTP/1.1", "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", inChunks), 400, true,
+		},
+		{
+			"chunked beside identity",
+			post("HTTP/1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", inChunks), 501, true,
+		},
 		{"identity in a list", post("HTTP/1.1", "Transfer-Encoding: identity, chunked\r\n", inChunks), 501, true},
-		{"identity, continued", post("HTTP/1.1", "Transfer-Encoding: identity\r\n , chunked\r\n"+length, envelopeJSON), 501, true},
-		{"identity, and far behind it chunked", post("HTTP/1.1", "Transfer-Encoding: identity"+strings.Repeat(" ", 50)+", chunked\r\n"+length, envelopeJSON),
+		{
+			"identity, continued", post("HTTP/1.1", "Transfer-Encoding: identity\r\n , chunked\r\n"+length, envelopeJSON), 501,
+			true,
+		},
+		{"identity, and far behind it chunked", post(
+			"HTTP/1.1", "Transfer-Encoding: identity"+strings.Repeat(" ", 50)+", chunked\r\n"+length, envelopeJSON,
+		),
 			501, true},
-		{"identity and what is no blank", post("HTTP/1.1", "Transfer-Encoding: identity\v\r\n"+length, envelopeJSON), 400, true},
-		{"identity and a blank of Unicode", post("HTTP/1.1", "Transfer-Encoding: identity\u00a0\r\n"+length, envelopeJSON), 501, true},
+		{
+			"identity and what is no blank", post("HTTP/1.1", "Transfer-Encoding: identity\v\r\n"+length, envelopeJSON), 400,
+			true,
+		},
+		{
+			"identity and a blank of Unicode", post("HTTP/1.1", "Transfer-Encoding: identity\u00a0\r\n"+length, envelopeJSON),
+			501, true,
+		},
 		{"another coding", post("HTTP/1.1", "Transfer-Encoding: gzip\r\n"+length, envelopeJSON), 501, true},
 		{"length and chunks", post("HTTP/1.1", "Transfer-Encoding: chunked\r\n"+length, inChunks), 201, true},
 		{"chunks alone", post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", inChunks), 201, false},
 		{"length alone", post("HTTP/1.1", length, envelopeJSON), 201, false},
-		{"chunks in HTTP/1.0", post("HTTP/1.0", "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n"+length, envelopeJSON), 400, true},
+		{
+			"chunks in HTTP/1.0",
+			post("HTTP/1.0", "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n"+length, envelopeJSON), 400, true,
+		},
 	} {
 		for door, open := range map[string]func(*testing.T) *wire{
 			"plain": func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) },
@@ -403,7 +436,8 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 		}
 	}
 	t.Run("a body that looks like a head is left alone", func(t *testing.T) {
-		body := `{"status":"sent","emailSubject":"x",` + "\n\nTransfer-Encoding: identity\r\nA: b\r\n" + `"documents":[{"documentId":1,"name":"s"}]}`
+		body := `{"status":"sent","emailSubject":"x",` + "\n\nTransfer-Encoding: identity\r\nA: b\r\n" +
+			`"documents":[{"documentId":1,"name":"s"}]}`
 		w := r.dial(t, call.DoorSidecar)
 		w.send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), body))
 		w.read("POST")
@@ -419,7 +453,9 @@ func TestABodyIsNeverTakenForTheHeadBeforeIt(t *testing.T) {
 	r := newRig(t, nil)
 	body := "AAAA\nTransfer-Encoding: identity\n" + envelopeJSON
 	head, _, _ := strings.Cut(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), ""), "\r\n\r\n")
-	for door, w := range map[string]*wire{"plain": r.dial(t, call.DoorSidecar), "TLS": r.dialTLS(t, call.DoorSidecar, "")} {
+	for door, w := range map[string]*wire{
+		"plain": r.dial(t, call.DoorSidecar), "TLS": r.dialTLS(t, call.DoorSidecar, ""),
+	} {
 		w.send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n" + head + "\r\n")
 		w.read("GET")
 		w.send("\r\n" + body)
@@ -454,14 +490,18 @@ func TestInformationalAnswersAreKeptFromHTTP10(t *testing.T) {
 	}
 }
 
-// RFC 9110 §9.3.6, RFC 9112 §3.2.3: the target of CONNECT is a host and a port, and nothing else says where the tunnel goes.
+// RFC 9110 §9.3.6, RFC 9112 §3.2.3: the target of CONNECT is a host and a port, and nothing else says where the tunnel
+// goes.
 func TestTheTargetOfCONNECTIsAHostAndAPort(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for _, target := range []string{
-		"", "/", "*", "demo.docusign.net", "demo.docusign.net:", ":443", "user@demo.docusign.net:443", "user:anna-legacy-1@demo.docusign.net:443",
-		"demo.docusign.net/../", "demo.docusign.net:443/", "demo.docusign.net:443/../x", "demo.docusign.net:443?x", "demo.docusign.net:443#x",
-		"http://demo.docusign.net:443", "demo.docusign.net:0", "demo.docusign.net:99999", "demo.docusign.net:+443", "demo%2edocusign.net:443",
+		"", "/", "*", "demo.docusign.net", "demo.docusign.net:", ":443", "user@demo.docusign.net:443",
+		"user:anna-legacy-1@demo.docusign.net:443",
+		"demo.docusign.net/../", "demo.docusign.net:443/", "demo.docusign.net:443/../x", "demo.docusign.net:443?x",
+		"demo.docusign.net:443#x",
+		"http://demo.docusign.net:443", "demo.docusign.net:0", "demo.docusign.net:99999", "demo.docusign.net:+443",
+		"demo%2edocusign.net:443",
 	} {
 		t.Run(target, func(t *testing.T) {
 			w := r.dial(t, call.DoorSidecar)

@@ -50,7 +50,8 @@ func (r *rig) dialTLS(t *testing.T, door call.Door, name string, protocols ...st
 	return r.dial(t, door).secure(r, name, protocols...)
 }
 
-// secure starts TLS on the connection and checks the proxy's certificate for name, or for the address where name is empty.
+// secure starts TLS on the connection and checks the proxy's certificate for name, or for the address where name is
+// empty.
 func (w *wire) secure(r *rig, name string, protocols ...string) *wire {
 	w.t.Helper()
 	cfg := &tls.Config{RootCAs: r.proxyCA(), ServerName: name, NextProtos: protocols}
@@ -109,7 +110,10 @@ func (w *wire) hear(method string) (heard, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	return heard{answer{resp.StatusCode, resp.Header, string(body)}, resp.Proto, resp.TransferEncoding, resp.ContentLength, resp.Close, err}, nil
+	return heard{
+		answer{resp.StatusCode, resp.Header, string(body)}, resp.Proto, resp.TransferEncoding, resp.ContentLength, resp.Close,
+		err,
+	}, nil
 }
 
 // ended reports whether the proxy has closed the connection and sent nothing more.

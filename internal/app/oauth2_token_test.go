@@ -21,7 +21,9 @@ import (
 
 // tokenForm is the body of a legacy oauth2/token, properly encoded.
 func tokenForm(username, password, key string) string {
-	return url.Values{"grant_type": {"password"}, "client_id": {key}, "username": {username}, "password": {password}, "scope": {"api"}}.Encode()
+	return url.Values{
+		"grant_type": {"password"}, "client_id": {key}, "username": {username}, "password": {password}, "scope": {"api"},
+	}.Encode()
 }
 
 func tokenRequest(t *testing.T, origin, form string, headers ...string) *http.Request {
@@ -37,7 +39,8 @@ func accessToken(t *testing.T, got answer) string {
 		Scope string `json:"scope"`
 		Type  string `json:"token_type"`
 	}
-	if err := json.Unmarshal([]byte(got.body), &a); err != nil || got.status != 200 || a.Token == "" || a.Scope != "api" || a.Type != "bearer" {
+	if err := json.Unmarshal([]byte(got.body), &a); err != nil || got.status != 200 || a.Token == "" || a.Scope != "api" ||
+		a.Type != "bearer" {
 		t.Fatalf("status %d, body %s (%v)", got.status, got.body, err)
 	}
 	return a.Token
@@ -53,7 +56,10 @@ const loginPath = "/restapi/v2/login_information"
 
 func (r *rig) withToken(t *testing.T, token string, headers ...string) answer {
 	t.Helper()
-	return r.do(nil, request(t, "GET", r.sidecar()+loginPath, nil, append([]string{"Authorization", "bearer " + token}, headers...)...))
+	return r.do(
+		nil,
+		request(t, "GET", r.sidecar()+loginPath, nil, append([]string{"Authorization", "bearer " + token}, headers...)...),
+	)
 }
 
 func TestLegacyTokenIsAnsweredHere(t *testing.T) {
@@ -61,10 +67,18 @@ func TestLegacyTokenIsAnsweredHere(t *testing.T) {
 	r := newRig(t, nil)
 	form := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	for _, c := range []struct{ name, accept, contentType, body string }{
-		{"JSON", "application/json", "application/json; charset=utf-8", `^\{\r\n  "access_token": "[A-Za-z0-9+/]{27}=",\r\n  "scope": "api",\r\n  "token_type": "bearer"\r\n\}$`},
+		{
+			"JSON", "application/json", "application/json; charset=utf-8",
+			`^\{\r\n  "access_token": "[A-Za-z0-9+/]{27}=",\r\n  "scope": "api",\r\n  "token_type": "bearer"\r\n\}$`,
+		},
 		{"nothing asked for", "", "application/json; charset=utf-8", `"access_token": "[A-Za-z0-9+/]{27}="`},
 		{"the bare word json", "json", "application/json; charset=utf-8", `"access_token"`},
-		{"XML", "application/xml", "application/xml; charset=utf-8", `^<oauthAccess xmlns="http://www.docusign.com/restapi" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><access_token>[A-Za-z0-9+/]{27}=</access_token><scope>api</scope><token_type>bearer</token_type></oauthAccess>$`},
+		{
+			"XML", "application/xml", "application/xml; charset=utf-8",
+			`^<oauthAccess xmlns="http://www.docusign.com/restapi" ` +
+				`xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><access_token>[A-Za-z0-9+/]{27}=</access_token><scope>` +
+				`api</scope><token_type>bearer</token_type></oauthAccess>$`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			req := tokenRequest(t, r.sidecar(), form)
@@ -72,7 +86,8 @@ func TestLegacyTokenIsAnsweredHere(t *testing.T) {
 				req.Header.Set("Accept", c.accept)
 			}
 			got := r.do(nil, req)
-			if got.status != 200 || !regexp.MustCompile(c.body).MatchString(got.body) || got.header.Get("Content-Type") != c.contentType {
+			if got.status != 200 || !regexp.MustCompile(c.body).MatchString(got.body) ||
+				got.header.Get("Content-Type") != c.contentType {
 				t.Errorf("status %d, %q, %s", got.status, got.header.Get("Content-Type"), got.body)
 			}
 			if got.header.Get("Cache-Control") != "no-store" {
@@ -101,12 +116,31 @@ func TestLegacyTokenForms(t *testing.T) {
 	})
 	for _, c := range []struct{ name, form, contentType string }{
 		{name: "encoded as it should be", form: tokenForm("anna+erp@example.com", "100%&more=+x", sandbox.GUIDKey)},
-		{name: "nothing encoded", form: "grant_type=password&client_id=" + sandbox.GUIDKey + "&username=anna+erp@example.com&password=100%&more=+x&scope=api"},
-		{name: "only the name encoded", form: "grant_type=password&username=anna%2Berp%40example.com&password=100%&more=+x&client_id=" + sandbox.GUIDKey},
-		{name: "the password last and nothing encoded", form: "grant_type=password&client_id=" + sandbox.GUIDKey + "&scope=api&username=anna+erp@example.com&password=100%&more=+x"},
+		{
+			name: "nothing encoded",
+			form: "grant_type=password&client_id=" + sandbox.GUIDKey +
+				"&username=anna+erp@example.com&password=100%&more=+x&scope=api",
+		},
+		{
+			name: "only the name encoded",
+			form: "grant_type=password&username=anna%2Berp%40example.com&password=100%&more=+x&client_id=" + sandbox.GUIDKey,
+		},
+		{
+			name: "the password last and nothing encoded",
+			form: "grant_type=password&client_id=" + sandbox.GUIDKey +
+				"&scope=api&username=anna+erp@example.com&password=100%&more=+x",
+		},
 		{name: "a line end after the form", form: tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey) + "\r\n"},
-		{name: "another content type", form: tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey), contentType: "text/plain"},
-		{name: "GRANT_TYPE in capitals", form: strings.Replace(tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey), "grant_type=password", "GRANT_TYPE=Password", 1)},
+		{
+			name: "another content type", form: tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey),
+			contentType: "text/plain",
+		},
+		{
+			name: "GRANT_TYPE in capitals",
+			form: strings.Replace(
+				tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey), "grant_type=password", "GRANT_TYPE=Password", 1,
+			),
+		},
 		{name: "the user's GUID", form: tokenForm(sandbox.AnnaID, "anna-legacy-1", sandbox.GUIDKey)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -135,22 +169,33 @@ func TestLegacyTokenRefusals(t *testing.T) {
 	}{
 		{"wrong password", tokenForm("anna@example.com", "wrong", sandbox.GUIDKey), 400, "invalid_client"},
 		{"unknown user", tokenForm("nobody@example.com", "wrong", sandbox.GUIDKey), 400, "invalid_client"},
-		{"unknown key", tokenForm("anna@example.com", "anna-legacy-1", "c0ffee00-0000-4000-8000-000000000001"), 400, "invalid_client"},
-		{"an integration that is cut over", tokenForm("anna@example.com", "anna-legacy-1", sandbox.LegacyKey), 400, "invalid_client"},
+		{
+			"unknown key", tokenForm("anna@example.com", "anna-legacy-1", "c0ffee00-0000-4000-8000-000000000001"), 400,
+			"invalid_client",
+		},
+		{
+			"an integration that is cut over", tokenForm("anna@example.com", "anna-legacy-1", sandbox.LegacyKey), 400,
+			"invalid_client",
+		},
 		{"another grant", "grant_type=refresh_token&refresh_token=x", 400, "unsupported_grant_type"},
 		{"no grant", "client_id=x&username=y&password=z", 400, "invalid_request"},
 		{"JSON", `{"grant_type":"password"}`, 400, "invalid_request"},
 		{"nothing", "", 400, "invalid_request"},
-		{"two passwords", tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey) + "&password=other", 400, "invalid_request"},
+		{
+			"two passwords", tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey) + "&password=other", 400,
+			"invalid_request",
+		},
 		{"more than a form can be", "grant_type=password&username=" + strings.Repeat("x", 20<<10), 413, "invalid_request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := r.do(nil, tokenRequest(t, r.sidecar(), c.form))
-			if got.status != c.status || !strings.Contains(got.body, `"error": "`+c.err+`"`) || !strings.Contains(got.body, `"error_description": "`) {
+			if got.status != c.status || !strings.Contains(got.body, `"error": "`+c.err+`"`) ||
+				!strings.Contains(got.body, `"error_description": "`) {
 				t.Errorf("status %d, %s", got.status, got.body)
 			}
 			asXML := r.do(nil, tokenRequest(t, r.sidecar(), c.form, "Accept", "application/xml"))
-			if asXML.status != c.status || !strings.HasPrefix(asXML.body, `<oauthErr xmlns="http://www.docusign.com/restapi"`) || !strings.Contains(asXML.body, "<error>"+c.err+"</error>") {
+			if asXML.status != c.status || !strings.HasPrefix(asXML.body, `<oauthErr xmlns="http://www.docusign.com/restapi"`) ||
+				!strings.Contains(asXML.body, "<error>"+c.err+"</error>") {
 				t.Errorf("as XML: status %d, %s", asXML.status, asXML.body)
 			}
 		})
@@ -166,7 +211,8 @@ func TestLegacyTokenForAUserWithoutConsent(t *testing.T) {
 	r := newRig(t, nil)
 	r.sandbox.Revoke(sandbox.GUIDKey, sandbox.BobID)
 	got := r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("bob@example.com", "bob-legacy-2", sandbox.GUIDKey)))
-	if got.status != 400 || !strings.Contains(got.body, "invalid_client") || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "consent_required" {
+	if got.status != 400 || !strings.Contains(got.body, "invalid_client") ||
+		got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "consent_required" {
 		t.Errorf("status %d, %v %s", got.status, got.header, got.body)
 	}
 }
@@ -229,7 +275,8 @@ func TestLifeOfALegacyToken(t *testing.T) {
 		}
 	}
 	for _, rec := range r.sandbox.Requests() {
-		if strings.Contains(strings.Join(rec.Header.Values("Authorization"), ""), token) || strings.Contains(string(rec.Body), token) {
+		if strings.Contains(strings.Join(rec.Header.Values("Authorization"), ""), token) ||
+			strings.Contains(string(rec.Body), token) {
 			t.Errorf("the proxy's own token went upstream to %s", rec.Path)
 		}
 	}
@@ -274,7 +321,9 @@ func TestSendOnBehalfOfWithLegacyTokens(t *testing.T) {
 	})
 	admin := r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey)
 	second := func(t *testing.T, form string, headers ...string) answer {
-		return r.do(nil, tokenRequest(t, r.sidecar(), form, append([]string{"Authorization", "bearer " + admin}, headers...)...))
+		return r.do(
+			nil, tokenRequest(t, r.sidecar(), form, append([]string{"Authorization", "bearer " + admin}, headers...)...),
+		)
 	}
 	isBob := func(t *testing.T, got answer) {
 		t.Helper()
@@ -300,20 +349,33 @@ func TestSendOnBehalfOfWithLegacyTokens(t *testing.T) {
 		isBob(t, r.withToken(t, admin, "X-DocuSign-Act-As-User", "bob@example.com"))
 	})
 	t.Run("for somebody who is not listed", func(t *testing.T) {
-		if got := second(t, base+"legacy.user%40example.com"); got.status != 400 || !strings.Contains(got.body, "invalid_client") {
+		if got := second(t, base+"legacy.user%40example.com"); got.status != 400 ||
+			!strings.Contains(got.body, "invalid_client") {
 			t.Errorf("status %d, %s", got.status, got.body)
 		}
-		if got := r.withToken(t, admin, "X-DocuSign-Act-As-User", "legacy.user@example.com"); got.status != 401 || !strings.Contains(got.body, "USER_LACKS_PERMISSIONS") {
+		if got := r.withToken(t, admin, "X-DocuSign-Act-As-User", "legacy.user@example.com"); got.status != 401 ||
+			!strings.Contains(got.body, "USER_LACKS_PERMISSIONS") {
 			t.Errorf("act-as: status %d, %s", got.status, got.body)
 		}
 	})
 	t.Run("with a token that nobody knows", func(t *testing.T) {
-		if got := r.do(nil, tokenRequest(t, r.sidecar(), base+"bob%40example.com", "Authorization", "bearer bm90LWEtcmVhbC10b2tlbi0tLS0=")); got.status != 400 || !strings.Contains(got.body, "invalid_client") {
+		if got := r.do(
+			nil, tokenRequest(t, r.sidecar(), base+"bob%40example.com", "Authorization", "bearer bm90LWEtcmVhbC10b2tlbi0tLS0="),
+		); got.status != 400 || !strings.Contains(got.body, "invalid_client") {
 			t.Errorf("status %d, %s", got.status, got.body)
 		}
 	})
 	t.Run("a token that nobody knows beside a password that is right", func(t *testing.T) {
-		token := accessToken(t, r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("bob@example.com", "bob-legacy-2", sandbox.GUIDKey), "Authorization", "bearer bm90LWEtcmVhbC10b2tlbi0tLS0=")))
+		token := accessToken(
+			t,
+			r.do(
+				nil,
+				tokenRequest(
+					t, r.sidecar(), tokenForm("bob@example.com", "bob-legacy-2", sandbox.GUIDKey), "Authorization",
+					"bearer bm90LWEtcmVhbC10b2tlbi0tLS0=",
+				),
+			),
+		)
 		isBob(t, r.withToken(t, token))
 	})
 	t.Run("a token for somebody does not speak for anybody else", func(t *testing.T) {
@@ -349,7 +411,9 @@ func TestImportedLegacyToken(t *testing.T) {
 	if got := r.withToken(t, behalf); got.status != 200 || !strings.Contains(got.body, sandbox.BobID) {
 		t.Errorf("an imported token for somebody else: status %d, %s", got.status, got.body)
 	}
-	if got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer "+own)); got.status != 200 || !strings.Contains(got.body, "anna@example.com") {
+	if got := r.do(
+		nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer "+own),
+	); got.status != 200 || !strings.Contains(got.body, "anna@example.com") {
 		t.Errorf("an imported token on SOAP: status %d, %s", got.status, got.body)
 	}
 	if got := r.withToken(t, strings.ToLower(own)); got.status != 401 {
@@ -366,13 +430,21 @@ func TestObservedLegacyTokens(t *testing.T) {
 	form := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	got := r.do(nil, tokenRequest(t, r.sidecar(), form))
 	all := r.sandbox.Requests()
-	if i := slices.IndexFunc(all, func(rec sandbox.Recorded) bool { return strings.HasSuffix(rec.Path, "oauth2/token") }); i < 0 || string(all[i].Body) != form || all[i].Status != got.status {
+	if i := slices.IndexFunc(all, func(rec sandbox.Recorded) bool {
+		return strings.HasSuffix(rec.Path, "oauth2/token")
+	}); i < 0 || string(all[i].Body) != form || all[i].Status != got.status {
 		t.Errorf("status %d; the form did not go upstream as it came", got.status)
 	}
 	r.sandbox.ResetCounts()
 	const token = "bm90LWEtcmVhbC10b2tlbi0tLS0="
 	r.withToken(t, token)
-	r.do(nil, request(t, "POST", r.sidecar()+"/restapi/v2/oauth2/revoke", strings.NewReader("token="+token), "Content-Type", "application/x-www-form-urlencoded"))
+	r.do(
+		nil,
+		request(
+			t, "POST", r.sidecar()+"/restapi/v2/oauth2/revoke", strings.NewReader("token="+token), "Content-Type",
+			"application/x-www-form-urlencoded",
+		),
+	)
 	all = r.atSites()
 	if len(all) != 2 || all[0].Header.Get("Authorization") != "bearer "+token || string(all[1].Body) != "token="+token {
 		t.Errorf("%d calls went upstream, want the call and the revocation as they came", len(all))

@@ -20,7 +20,9 @@ func TestAPanicOfTheOperationsListenerIsCounted(t *testing.T) {
 	if w := ask("/"); w.Code != http.StatusInternalServerError {
 		t.Errorf("status %d", w.Code)
 	}
-	if metrics := ask("/metrics").Body.String(); !strings.Contains(metrics, `docusign_auth_proxy_panics_total{where="operations"} 1`) {
+	if metrics := ask("/metrics").Body.String(); !strings.Contains(
+		metrics, `docusign_auth_proxy_panics_total{where="operations"} 1`,
+	) {
 		t.Error("no panic is counted")
 	}
 }

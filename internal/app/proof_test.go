@@ -31,7 +31,9 @@ func TestWithProxyUsersEverybodyIsAskedAtTheForwardProxyAndOnlyThere(t *testing.
 	}
 	user := integration.Login{Username: "erp", Password: hash}
 	alone := config.Egress{ProxyUsers: []integration.Login{user}}
-	listed := config.Egress{ProxyUsers: []integration.Login{user}, Clients: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24")}}
+	listed := config.Egress{ProxyUsers: []integration.Login{user}, Clients: []netip.Prefix{
+		netip.MustParsePrefix("10.1.2.0/24"),
+	}}
 	login := func(user, password string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 	}

@@ -47,13 +47,18 @@ func (r *rig) touchConfig(n int) {
 func TestManyReloadsLeaveNothingBehind(t *testing.T) {
 	r := newRig(t, nil)
 	call := func() {
-		r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON))
+		r.do(
+			nil,
+			request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON),
+		)
 		r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON))
 	}
 	slow := make(chan answer)
 	r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/accounts/1234567/slow", Status: 200, Delay: 2 * time.Second})
 	go func() {
-		slow <- r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/slow", nil, "X-DocuSign-Authentication", annaJSON))
+		slow <- r.do(
+			nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/slow", nil, "X-DocuSign-Authentication", annaJSON),
+		)
 	}()
 	eventually(t, "the slow call is under way", func() bool { return r.program.Server.Active() == 1 })
 	reload := func(n int) {
@@ -102,7 +107,10 @@ func TestReloadTakesOverWhatChangedAndKeepsTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	call := func() int {
-		return r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON)).status
+		return r.do(
+			nil,
+			request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON),
+		).status
 	}
 	if got := call(); got != 200 {
 		t.Fatalf("status %d before the reload", got)
@@ -144,7 +152,10 @@ func TestAnInvalidFileLeavesTheLastGoodOneInForce(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v, want one about %q", err, c.says)
 			}
-			got := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON))
+			got := r.do(
+				nil,
+				request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON),
+			)
 			if got.status != 200 {
 				t.Errorf("status %d: the last good configuration is not in force", got.status)
 			}

@@ -170,7 +170,8 @@ func (r *rig) start() {
 	r.t.Cleanup(r.halt)
 }
 
-// settled waits until the calls that were answered are recorded, which happens after the answer. A call that goes on is not waited for.
+// settled waits until the calls that were answered are recorded, which happens after the answer. A call that goes on is
+// not waited for.
 func (r *rig) settled() {
 	for began := time.Now(); r.program.Server.Active() > 0 && time.Since(began) < time.Second; {
 		time.Sleep(time.Millisecond)
@@ -230,14 +231,19 @@ func (r *rig) proxyCA() *x509.CertPool {
 // forwardClient is an HTTP client with HTTP_PROXY set.
 func (r *rig) forwardClient() *http.Client {
 	u := &url.URL{Scheme: "http", Host: r.addr(call.DoorSidecar)}
-	tr := &http.Transport{Proxy: http.ProxyURL(u), TLSClientConfig: &tls.Config{RootCAs: r.proxyCA()}, DisableCompression: true}
+	tr := &http.Transport{
+		Proxy: http.ProxyURL(u), TLSClientConfig: &tls.Config{RootCAs: r.proxyCA()}, DisableCompression: true,
+	}
 	r.t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 }
 
 const (
 	annaJSON   = `{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + sandbox.GUIDKey + `"}`
-	legacyJSON = `{"Username":"legacy.user@example.com","Password":"p@ss<w&rd>é1","IntegratorKey":"` + sandbox.LegacyKey + `"}`
+	legacyJSON = `{"Username":"legacy.user@example.com","Password":"p@ss<w&rd>é1","IntegratorKey":"` + sandbox.LegacyKey +
+		`"}`
 )
 
 type answer struct {

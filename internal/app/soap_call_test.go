@@ -27,14 +27,18 @@ const (
 	namespaceWSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 	textPassword = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
 
-	requestStatus = `<RequestStatus xmlns="` + namespaceAPI + `"><EnvelopeID>` + sandbox.CaptureEnvelopeID + `</EnvelopeID></RequestStatus>`
-	listFeatures  = `<GetAccountMembershipFeaturesList xmlns="` + namespaceAPI + `"><AccountId>` + sandbox.ExampleAccountID + `</AccountId></GetAccountMembershipFeaturesList>`
-	timestamp     = `<wsu:Timestamp xmlns:wsu="` + namespaceWSU + `"><wsu:Created>2026-11-22T10:00:00Z</wsu:Created><wsu:Expires>2026-11-22T10:05:00Z</wsu:Expires></wsu:Timestamp>`
+	requestStatus = `<RequestStatus xmlns="` + namespaceAPI + `"><EnvelopeID>` + sandbox.CaptureEnvelopeID +
+		`</EnvelopeID></RequestStatus>`
+	listFeatures = `<GetAccountMembershipFeaturesList xmlns="` + namespaceAPI + `"><AccountId>` +
+		sandbox.ExampleAccountID + `</AccountId></GetAccountMembershipFeaturesList>`
+	timestamp = `<wsu:Timestamp xmlns:wsu="` + namespaceWSU +
+		`"><wsu:Created>2026-11-22T10:00:00Z</wsu:Created><wsu:Expires>2026-11-22T10:05:00Z</wsu:Expires></wsu:Timestamp>`
 )
 
 // usernameToken is a WS-Security token; name is in the spelling of the program, password is XML text.
 func usernameToken(name, password string) string {
-	return `<wsse:UsernameToken><wsse:Username>` + name + `</wsse:Username><wsse:Password Type="` + textPassword + `">` + password + `</wsse:Password></wsse:UsernameToken>`
+	return `<wsse:UsernameToken><wsse:Username>` + name + `</wsse:Username><wsse:Password Type="` + textPassword + `">` +
+		password + `</wsse:Password></wsse:UsernameToken>`
 }
 
 func security(children string) string {
@@ -50,7 +54,8 @@ func soapEnvelopeOf(version, header, body string) string {
 	if header != "" {
 		header = "<s:Header>" + header + "</s:Header>"
 	}
-	return `<?xml version="1.0" encoding="utf-8"?>` + "\r\n" + `<s:Envelope xmlns:s="` + version + `">` + header + "<s:Body>" + body + "</s:Body></s:Envelope>"
+	return `<?xml version="1.0" encoding="utf-8"?>` + "\r\n" + `<s:Envelope xmlns:s="` + version + `">` + header +
+		"<s:Body>" + body + "</s:Body></s:Envelope>"
 }
 
 var (

@@ -133,7 +133,9 @@ func (r *rig) replaySOAP(t *testing.T, door, file string, raw []byte, answer str
 		t.Fatalf("status %d, want 200 and %q in %s\n%s", resp.StatusCode, answer, body, r.lastLines())
 	}
 	if bytes.Contains(raw, []byte("HTTP/1.0\r\n")) && (len(resp.TransferEncoding) > 0 || resp.ContentLength < 0) {
-		t.Errorf("an HTTP/1.0 client was answered with transfer encoding %q and length %d", resp.TransferEncoding, resp.ContentLength)
+		t.Errorf(
+			"an HTTP/1.0 client was answered with transfer encoding %q and length %d", resp.TransferEncoding, resp.ContentLength,
+		)
 	}
 	want := "text/xml; charset=utf-8"
 	if strings.Contains(file, "soap12") {
@@ -142,7 +144,9 @@ func (r *rig) replaySOAP(t *testing.T, door, file string, raw []byte, answer str
 	if got := resp.Header.Get("Content-Type"); got != want {
 		t.Errorf("Content-Type of the answer is %q, want %q", got, want)
 	}
-	if asked, answered := bytes.Contains(raw, []byte(":Timestamp")), strings.Contains(body, ":Timestamp"); asked != answered || strings.Contains(body, "mustUnderstand") {
+	if asked, answered := bytes.Contains(
+		raw, []byte(":Timestamp"),
+	), strings.Contains(body, ":Timestamp"); asked != answered || strings.Contains(body, "mustUnderstand") {
 		t.Errorf("Timestamp asked for: %t, answered: %t; or the answer must be understood: %s", asked, answered, body)
 	}
 	r.noLeak()

@@ -13,7 +13,11 @@ const namespaceCredential = "http://www.docusign.net/API/Credential"
 
 // credentialCall is an operation of credential.asmx; email and password are XML text.
 func credentialCall(operation, email, password, more string) string {
-	return soapEnvelope("", `<`+operation+` xmlns="`+namespaceCredential+`"><Email>`+email+`</Email><Password>`+password+`</Password>`+more+`</`+operation+`>`)
+	return soapEnvelope(
+		"",
+		`<`+operation+` xmlns="`+namespaceCredential+`"><Email>`+email+`</Email>`+
+			`<Password>`+password+`</Password>`+more+`</`+operation+`>`,
+	)
 }
 
 const annaName = "[" + sandbox.GUIDKey + "]anna@example.com"
@@ -24,7 +28,10 @@ func TestCredentialPing(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/Credential.asmx", soapEnvelope("", `<Ping xmlns="`+namespaceCredential+`"/>`)))
+		got := r.do(
+			nil,
+			soapPost(t, r.sidecar()+"/api/3.0/Credential.asmx", soapEnvelope("", `<Ping xmlns="`+namespaceCredential+`"/>`)),
+		)
 		if got.status != 200 || !strings.Contains(got.body, "<PingResult>true</PingResult>") {
 			t.Errorf("%s: status %d, %s", mode, got.status, got.body)
 		}
@@ -39,18 +46,33 @@ func TestCredentialLogin(t *testing.T) {
 			name, email, password, more string
 			want                        []string // BaseUrls at the sidecar's origin, or the error code
 		}{
-			{"with ReturnBaseUrl", annaName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>", []string{"/api/3.0", "/api/3.0"}},
+			{
+				"with ReturnBaseUrl", annaName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>",
+				[]string{"/api/3.0", "/api/3.0"},
+			},
 			{"from an old program without ReturnBaseUrl", annaName, "anna-legacy-1", "", nil},
-			{"with ReturnBaseUrl as a number", annaName, "anna-legacy-1", "<ReturnBaseUrl>1</ReturnBaseUrl>", []string{"/api/3.0", "/api/3.0"}},
+			{
+				"with ReturnBaseUrl as a number", annaName, "anna-legacy-1", "<ReturnBaseUrl>1</ReturnBaseUrl>",
+				[]string{"/api/3.0", "/api/3.0"},
+			},
 			{"by GUID", "[" + sandbox.GUIDKey + "]" + strings.ToUpper(sandbox.AnnaID), "anna-legacy-1", "", nil},
-			{"with markup in the password", "[" + sandbox.LegacyKey + "]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1", "<ReturnBaseUrl>true</ReturnBaseUrl>", []string{"/api/3.0"}},
-			{"with the password in CDATA", "[" + sandbox.LegacyKey + "]legacy.user@example.com", "<![CDATA[p@ss<w&rd>é1]]>", "", nil},
+			{
+				"with markup in the password", "[" + sandbox.LegacyKey + "]legacy.user@example.com", "p@ss&lt;w&amp;rd&gt;&#233;1",
+				"<ReturnBaseUrl>true</ReturnBaseUrl>", []string{"/api/3.0"},
+			},
+			{
+				"with the password in CDATA", "[" + sandbox.LegacyKey + "]legacy.user@example.com", "<![CDATA[p@ss<w&rd>é1]]>", "",
+				nil,
+			},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
 				r.sandbox.ResetCounts()
-				got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", c.email, c.password, c.more)))
+				got := r.do(
+					nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", c.email, c.password, c.more)),
+				)
 				r.noLeak()
-				if got.status != 200 || !strings.Contains(got.body, "<Success>true</Success>") || !strings.Contains(got.body, "<ErrorCode>Success</ErrorCode>") {
+				if got.status != 200 || !strings.Contains(got.body, "<Success>true</Success>") ||
+					!strings.Contains(got.body, "<ErrorCode>Success</ErrorCode>") {
 					t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
 				}
 				urls := loginURLs.FindAllStringSubmatch(got.body, -1)
@@ -96,15 +118,28 @@ func TestLoginFailures(t *testing.T) {
 			{"wrong password", annaName, "wrong", "User_Authentication_Failed"},
 			{"empty password", annaName, "", "User_Authentication_Failed"},
 			{"unknown user", "[" + sandbox.GUIDKey + "]nobody@example.com", "anna-legacy-1", "User_Authentication_Failed"},
-			{"unknown key", "[c0ffee00-0000-4000-8000-000000000001]anna@example.com", "anna-legacy-1", "User_Authentication_Failed"},
+			{
+				"unknown key", "[c0ffee00-0000-4000-8000-000000000001]anna@example.com", "anna-legacy-1",
+				"User_Authentication_Failed",
+			},
 			{"no key at all", "anna@example.com", "anna-legacy-1", "User_Authentication_Failed"},
 			{"no user name", "", "anna-legacy-1", "User_Authentication_Failed"},
-			{"a bracket that is not closed", "[" + sandbox.GUIDKey + "anna@example.com", "anna-legacy-1", "User_Authentication_Failed"},
-			{"acting for somebody it may not", "[" + sandbox.GUIDKey + "][bob@example.com]anna@example.com", "anna-legacy-1", "User_Lacks_Permissions"},
+			{
+				"a bracket that is not closed", "[" + sandbox.GUIDKey + "anna@example.com", "anna-legacy-1",
+				"User_Authentication_Failed",
+			},
+			{
+				"acting for somebody it may not", "[" + sandbox.GUIDKey + "][bob@example.com]anna@example.com", "anna-legacy-1",
+				"User_Lacks_Permissions",
+			},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
-				got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", c.email, c.password, "")))
-				if got.status != 200 || !strings.Contains(got.body, "<Success>false</Success><ErrorCode>"+c.code+"</ErrorCode><AuthenticationMessage>") {
+				got := r.do(
+					nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", c.email, c.password, "")),
+				)
+				if got.status != 200 || !strings.Contains(
+					got.body, "<Success>false</Success><ErrorCode>"+c.code+"</ErrorCode><AuthenticationMessage>",
+				) {
 					t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
 				}
 			})
@@ -121,14 +156,22 @@ func TestLoginWhileDocuSignIsInTrouble(t *testing.T) {
 	r := newRig(t, nil)
 	t.Run("a user who has not consented looks like a wrong password", func(t *testing.T) {
 		r.sandbox.Revoke(sandbox.GUIDKey, sandbox.BobID)
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", "["+sandbox.GUIDKey+"]bob@example.com", "bob-legacy-2", "")))
+		got := r.do(
+			nil,
+			soapPost(
+				t, r.sidecar()+"/api/3.0/credential.asmx",
+				credentialCall("Login", "["+sandbox.GUIDKey+"]bob@example.com", "bob-legacy-2", ""),
+			),
+		)
 		if got.status != 200 || !strings.Contains(got.body, "<ErrorCode>User_Authentication_Failed</ErrorCode>") {
 			t.Errorf("status %d, %s", got.status, got.body)
 		}
 	})
 	t.Run("an account server that fails is a fault of the server, not a wrong password", func(t *testing.T) {
 		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: http.StatusServiceUnavailable, Times: 100})
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", annaName, "anna-legacy-1", "")))
+		got := r.do(
+			nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", annaName, "anna-legacy-1", "")),
+		)
 		if got.status != 500 || !strings.Contains(got.body, "<faultcode>soap:Server</faultcode>") {
 			t.Errorf("status %d, %s", got.status, got.body)
 		}
@@ -148,14 +191,36 @@ func TestViewsOverREST(t *testing.T) {
 	}{
 		{"the console", "GetAuthenticationToken", account, "/views/console", "demo.docusign.net", `{}`},
 		{"the console without an account", "GetAuthenticationToken", "", "/views/console", "na3.docusign.net", `{}`},
-		{"the console at an envelope", "GetAuthenticationToken", "<GoToEnvelopeID>" + sandbox.CaptureEnvelopeID + "</GoToEnvelopeID>" + account, "/views/console", "demo.docusign.net", `{"envelopeId":"` + sandbox.CaptureEnvelopeID + `"}`},
-		{"the console of an account named by its number", "GetAuthenticationToken", "<AccountID>1703061</AccountID>", "/views/console", "demo.docusign.net", `{}`},
-		{"the sender's view", "RequestSenderToken", account + envelope(sandbox.CaptureEnvelopeID) + back, "/envelopes/" + sandbox.CaptureEnvelopeID + "/views/sender", "demo.docusign.net", `{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2"}`},
-		{"the sender's view without an envelope", "RequestSenderToken", account + back, "/views/console", "demo.docusign.net", `{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2"}`},
-		{"the correct view", "RequestCorrectToken", envelope(sandbox.CaptureEnvelopeID) + "<SuppressNavigation>true</SuppressNavigation>" + back, "/envelopes/" + sandbox.CaptureEnvelopeID + "/views/correct", "demo.docusign.net", `{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2","suppressNavigation":"true"}`},
+		{
+			"the console at an envelope", "GetAuthenticationToken",
+			"<GoToEnvelopeID>" + sandbox.CaptureEnvelopeID + "</GoToEnvelopeID>" + account, "/views/console",
+			"demo.docusign.net", `{"envelopeId":"` + sandbox.CaptureEnvelopeID + `"}`,
+		},
+		{
+			"the console of an account named by its number", "GetAuthenticationToken", "<AccountID>1703061</AccountID>",
+			"/views/console", "demo.docusign.net", `{}`,
+		},
+		{
+			"the sender's view", "RequestSenderToken", account + envelope(sandbox.CaptureEnvelopeID) + back,
+			"/envelopes/" + sandbox.CaptureEnvelopeID + "/views/sender", "demo.docusign.net",
+			`{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2"}`,
+		},
+		{
+			"the sender's view without an envelope", "RequestSenderToken", account + back, "/views/console", "demo.docusign.net",
+			`{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2"}`,
+		},
+		{
+			"the correct view", "RequestCorrectToken",
+			envelope(sandbox.CaptureEnvelopeID) + "<SuppressNavigation>true</SuppressNavigation>" + back,
+			"/envelopes/" + sandbox.CaptureEnvelopeID + "/views/correct", "demo.docusign.net",
+			`{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2","suppressNavigation":"true"}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall(c.operation, annaName, "anna-legacy-1", c.more)))
+			got := r.do(
+				nil,
+				soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall(c.operation, annaName, "anna-legacy-1", c.more)),
+			)
 			if got.status != 200 || !strings.Contains(got.body, "<"+c.operation+"Result>https://") {
 				t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
 			}
@@ -176,13 +241,25 @@ func TestViewsThatFail(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, more, want string }{
-		{"an envelope that does not exist", "<EnvelopeID>c0ffee00-0000-4000-8000-000000000001</EnvelopeID>", "<ErrorCode>Envelope_Does_Not_Exist</ErrorCode>"},
-		{"an envelope id with a path in it", "<EnvelopeID>../../users</EnvelopeID>", "<ErrorCode>Invalid_Request_Body</ErrorCode>"},
+		{
+			"an envelope that does not exist", "<EnvelopeID>c0ffee00-0000-4000-8000-000000000001</EnvelopeID>",
+			"<ErrorCode>Envelope_Does_Not_Exist</ErrorCode>",
+		},
+		{
+			"an envelope id with a path in it", "<EnvelopeID>../../users</EnvelopeID>",
+			"<ErrorCode>Invalid_Request_Body</ErrorCode>",
+		},
 		{"an envelope id that is a step up", "<EnvelopeID>..</EnvelopeID>", "<ErrorCode>Invalid_Request_Body</ErrorCode>"},
 		{"no envelope id", "", "<ErrorCode>Invalid_Request_Body</ErrorCode>"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("RequestCorrectToken", annaName, "anna-legacy-1", c.more)))
+			got := r.do(
+				nil,
+				soapPost(
+					t, r.sidecar()+"/api/3.0/credential.asmx",
+					credentialCall("RequestCorrectToken", annaName, "anna-legacy-1", c.more),
+				),
+			)
 			if got.status != 500 || !strings.Contains(got.body, c.want) {
 				t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
 			}
@@ -199,7 +276,12 @@ func TestViewWhoseTokenWasRevoked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	ask := func() answer {
-		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", "")))
+		return r.do(
+			nil,
+			soapPost(
+				t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", ""),
+			),
+		)
 	}
 	ask()
 	r.sandbox.RevokeTokens(sandbox.AnnaID)
@@ -212,7 +294,9 @@ func TestViewWhoseTokenWasRevoked(t *testing.T) {
 func TestViewsOfTheEnvelopeServices(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	body := `<RequestSenderToken xmlns="` + namespaceAPI + `"><EnvelopeID>` + sandbox.CaptureEnvelopeID + `</EnvelopeID><AccountID>` + sandbox.CaptureAccountID + `</AccountID><ReturnURL>https://erp.example.com</ReturnURL></RequestSenderToken>`
+	body := `<RequestSenderToken xmlns="` + namespaceAPI + `"><EnvelopeID>` + sandbox.CaptureEnvelopeID +
+		`</EnvelopeID><AccountID>` + sandbox.CaptureAccountID +
+		`</AccountID><ReturnURL>https://erp.example.com</ReturnURL></RequestSenderToken>`
 	for _, path := range []string{"/api/3.0/api.asmx", "/api/3.0/dsapi.asmx"} {
 		req := soapPost(t, r.sidecar()+path, soapEnvelope(security(annaToken), body))
 		if strings.HasSuffix(path, "dsapi.asmx") { // reads the header (PROTOCOL.md §4.3)
@@ -232,24 +316,44 @@ func TestEncryptedPassword(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, soapMode(mode))
 			ask := soapEnvelope("", `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`)
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", ask, "X-DocuSign-Authentication", annaHeaderXML))
-			m := regexp.MustCompile(`<GetEncryptedPasswordResult><EncryptedPassword>([^<]+)</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult>`).FindStringSubmatch(got.body)
+			got := r.do(
+				nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", ask, "X-DocuSign-Authentication", annaHeaderXML),
+			)
+			m := regexp.MustCompile(`<GetEncryptedPasswordResult><EncryptedPassword>([^<]+)</EncryptedPassword>` +
+				`<Success>true</Success></GetEncryptedPasswordResult>`).FindStringSubmatch(got.body)
 			if got.status != 200 || m == nil {
 				t.Fatalf("status %d, %s", got.status, got.body)
 			}
 			if len(m[1]) != 28 || strings.Contains(m[1], "anna") {
 				t.Errorf("encrypted password %q", m[1])
 			}
-			again := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(annaToken, "anna-legacy-1", m[1], 1)), listFeatures)))
+			again := r.do(
+				nil,
+				soapPost(
+					t, r.sidecar()+"/api/3.0/api.asmx",
+					soapEnvelope(security(strings.Replace(annaToken, "anna-legacy-1", m[1], 1)), listFeatures),
+				),
+			)
 			if again.status != 200 || !strings.Contains(again.body, "anna@example.com") {
 				t.Errorf("as a password of SOAP: status %d, %s\n%s", again.status, again.body, r.lastLines())
 			}
-			rest := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information?api_password=true", nil, "X-DocuSign-Authentication", strings.Replace(annaJSON, "anna-legacy-1", m[1], 1)))
-			if rest.status != 200 || !strings.Contains(rest.body, `"apiPassword"`) || strings.Contains(rest.body, "anna-legacy-1") || strings.Contains(rest.body, "anna-app-1") {
+			rest := r.do(
+				nil,
+				request(
+					t, "GET", r.sidecar()+"/restapi/v2/login_information?api_password=true", nil, "X-DocuSign-Authentication",
+					strings.Replace(annaJSON, "anna-legacy-1", m[1], 1),
+				),
+			)
+			if rest.status != 200 || !strings.Contains(rest.body, `"apiPassword"`) ||
+				strings.Contains(rest.body, "anna-legacy-1") || strings.Contains(rest.body, "anna-app-1") {
 				t.Errorf("as a password of REST: status %d, %s", rest.status, rest.body)
 			}
-			other := strings.Replace(strings.Replace(annaToken, "anna-legacy-1", m[1], 1), "anna@example.com", "bob@example.com", 1)
-			if stolen := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(other), listFeatures))); stolen.status != 500 {
+			other := strings.Replace(
+				strings.Replace(annaToken, "anna-legacy-1", m[1], 1), "anna@example.com", "bob@example.com", 1,
+			)
+			if stolen := r.do(
+				nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(other), listFeatures)),
+			); stolen.status != 500 {
 				t.Errorf("it works for another user: status %d, %s", stolen.status, stolen.body)
 			}
 			for _, rec := range r.sandbox.Requests() {
@@ -265,14 +369,25 @@ func TestEncryptedPassword(t *testing.T) {
 func TestEncryptedPasswordSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	got := r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information?api_password=true", nil, "X-DocuSign-Authentication", annaJSON))
+	got := r.do(
+		nil,
+		request(
+			t, "GET", r.sidecar()+"/restapi/v2/login_information?api_password=true", nil, "X-DocuSign-Authentication", annaJSON,
+		),
+	)
 	m := regexp.MustCompile(`"apiPassword": "([^"]{28})"`).FindStringSubmatch(got.body)
 	if m == nil {
 		t.Fatalf("status %d, %s", got.status, got.body)
 	}
 	r.halt()
 	r.start()
-	again := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", annaName, strings.ReplaceAll(m[1], "&", "&amp;"), "")))
+	again := r.do(
+		nil,
+		soapPost(
+			t, r.sidecar()+"/api/3.0/credential.asmx",
+			credentialCall("Login", annaName, strings.ReplaceAll(m[1], "&", "&amp;"), ""),
+		),
+	)
 	if again.status != 200 || !strings.Contains(again.body, "<Success>true</Success>") {
 		t.Errorf("status %d, %s", again.status, again.body)
 	}
@@ -294,7 +409,13 @@ func TestWSDLNamesTheDoorThatAsked(t *testing.T) {
 		for _, path := range []string{"api.asmx", "dsapi.asmx", "credential.asmx", "AccountManagement.asmx"} {
 			t.Run(c.name+" "+path, func(t *testing.T) {
 				r.sandbox.ResetCounts()
-				got := r.do(c.client, request(t, "GET", c.origin+"/api/3.0/"+path+"?WSDL", nil, "Accept-Encoding", "gzip", "X-DocuSign-Authentication", annaJSON))
+				got := r.do(
+					c.client,
+					request(
+						t, "GET", c.origin+"/api/3.0/"+path+"?WSDL", nil, "Accept-Encoding", "gzip", "X-DocuSign-Authentication",
+						annaJSON,
+					),
+				)
 				found := address.FindAllStringSubmatch(got.body, -1)
 				if got.status != 200 || len(found) < 2 {
 					t.Fatalf("status %d, %d addresses", got.status, len(found))
@@ -321,7 +442,8 @@ func TestWSDLThroughTheHostsListener(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	conn := r.dialHosts(t, "demo.docusign.net")
-	resp, body := rawExchange(t, conn, "GET", []byte("GET /api/3.0/dsapi.asmx?wsdl HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n"))
+	resp, body := rawExchange(t, conn, "GET", []byte("GET /api/3.0/dsapi.asmx?wsdl HTTP/1.1\r\n"+
+		"Host: demo.docusign.net\r\n\r\n"))
 	if resp.StatusCode != 200 || !strings.Contains(body, `location="https://demo.docusign.net/api/3.0/dsapi.asmx"`) {
 		t.Errorf("status %d", resp.StatusCode)
 	}

@@ -11,8 +11,10 @@ import (
 )
 
 const (
-	otherToken = `<wsse:UsernameToken><wsse:Username>nobody</wsse:Username><wsse:Password>not-read-1</wsse:Password></wsse:UsernameToken>`
-	otherXML   = `<DocuSignCredentials><Username>nobody@example.com</Username><Password>not-read-1</Password><IntegratorKey>x</IntegratorKey></DocuSignCredentials>`
+	otherToken = `<wsse:UsernameToken><wsse:Username>nobody</wsse:Username><wsse:Password>not-read-1</wsse:Password>` +
+		`</wsse:UsernameToken>`
+	otherXML = `<DocuSignCredentials><Username>nobody@example.com</Username><Password>not-read-1</Password>` +
+		`<IntegratorKey>x</IntegratorKey></DocuSignCredentials>`
 )
 
 // The service's own kind decides; the other kind leaves the call unread and is counted (PROTOCOL.md §4.3, §16 row 5).
@@ -25,16 +27,32 @@ func TestEachServiceReadsItsOwnKindOfCredential(t *testing.T) {
 			name, path, operation, token, header string
 			app, appHeader                       string // upstream in App Password mode
 		}{
-			{"api.asmx with the same credential twice", "/api/3.0/api.asmx", listFeatures, annaToken, annaHeaderXML, annaApp, ""},
+			{
+				"api.asmx with the same credential twice", "/api/3.0/api.asmx", listFeatures, annaToken, annaHeaderXML, annaApp, "",
+			},
 			{"api.asmx beside a header of somebody else", "/api/3.0/api.asmx", listFeatures, annaToken, otherXML, annaApp, ""},
 			{"api.asmx beside a header that is none", "/api/3.0/api.asmx", listFeatures, annaToken, "?", annaApp, ""},
-			{"dsapi.asmx with the same credential twice", "/api/3.0/dsapi.asmx", listFeatures, annaToken, annaHeaderXML, "", strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1)},
-			{"dsapi.asmx beside a token of somebody else", "/api/3.0/dsapi.asmx", listFeatures, otherToken, annaHeaderXML, "", strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1)},
-			{"accountmanagement.asmx with both", "/api/3.0/accountmanagement.asmx", summary, otherToken, annaHeaderXML, "", strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1)},
+			{
+				"dsapi.asmx with the same credential twice", "/api/3.0/dsapi.asmx", listFeatures, annaToken, annaHeaderXML, "",
+				strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1),
+			},
+			{
+				"dsapi.asmx beside a token of somebody else", "/api/3.0/dsapi.asmx", listFeatures, otherToken, annaHeaderXML, "",
+				strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1),
+			},
+			{
+				"accountmanagement.asmx with both", "/api/3.0/accountmanagement.asmx", summary, otherToken, annaHeaderXML, "",
+				strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1),
+			},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
 				r.sandbox.ResetCounts()
-				got := r.do(nil, soapPost(t, r.sidecar()+c.path, soapEnvelope(security(c.token), c.operation), "X-DocuSign-Authentication", c.header))
+				got := r.do(
+					nil,
+					soapPost(
+						t, r.sidecar()+c.path, soapEnvelope(security(c.token), c.operation), "X-DocuSign-Authentication", c.header,
+					),
+				)
 				if got.status != 200 || strings.Contains(got.body, "Fault") {
 					t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
 				}
@@ -54,7 +72,10 @@ func TestEachServiceReadsItsOwnKindOfCredential(t *testing.T) {
 		}
 		t.Run(mode+", credential.asmx beside both", func(t *testing.T) {
 			r.sandbox.ResetCounts()
-			login := strings.Replace(credentialCall("Login", annaName, "anna-legacy-1", ""), "<s:Body>", "<s:Header>"+security(otherToken)+"</s:Header><s:Body>", 1)
+			login := strings.Replace(
+				credentialCall("Login", annaName, "anna-legacy-1", ""), "<s:Body>",
+				"<s:Header>"+security(otherToken)+"</s:Header><s:Body>", 1,
+			)
 			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", login, "X-DocuSign-Authentication", otherXML))
 			if got.status != 200 || !strings.Contains(got.body, "<Success>true</Success>") {
 				t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
@@ -68,7 +89,9 @@ func TestEachServiceReadsItsOwnKindOfCredential(t *testing.T) {
 		if c := r.sandbox.Counts(); c.Legacy.Total() != 0 {
 			t.Errorf("%+v reached DocuSign", c.Legacy)
 		}
-		if !strings.Contains(r.metrics(t), `docusign_auth_proxy_credential_conflicts_total{integration="nightly-billing"} 7`) {
+		if !strings.Contains(
+			r.metrics(t), `docusign_auth_proxy_credential_conflicts_total{integration="nightly-billing"} 7`,
+		) {
 			t.Error("the seven conflicts are not counted")
 		}
 		r.halt()
@@ -86,12 +109,32 @@ func TestAServiceDoesNotFallBackToTheOtherKind(t *testing.T) {
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		for _, c := range []struct{ name, path, operation, token, header, says string }{
-			{"api.asmx with a header alone", "/api/3.0/api.asmx", listFeatures, "", annaHeaderXML, "An Integrator key was not specified"},
-			{"accountmanagement.asmx with a token alone", "/api/3.0/accountmanagement.asmx", summary, annaToken, "", "An Integrator key was not specified"},
-			{"credential.asmx with a header alone", "/api/3.0/credential.asmx", `<Login xmlns="` + namespaceCredential + `"/>`, "", annaHeaderXML, "<Success>false</Success>"},
-			{"credential.asmx with a password and no name", "/api/3.0/credential.asmx", `<Login xmlns="` + namespaceCredential + `"><Password>anna-legacy-1</Password></Login>`, annaToken, annaHeaderXML, "<Success>false</Success>"},
-			{"api.asmx with a wrong token", "/api/3.0/api.asmx", listFeatures, strings.Replace(annaToken, "anna-legacy-1", "x", 1), annaHeaderXML, "One or both of Username and Password are invalid"},
-			{"dsapi.asmx with a wrong header", "/api/3.0/dsapi.asmx", listFeatures, annaToken, strings.Replace(annaHeaderXML, "anna-legacy-1", "x", 1), "One or both of Username and Password are invalid"},
+			{
+				"api.asmx with a header alone", "/api/3.0/api.asmx", listFeatures, "", annaHeaderXML,
+				"An Integrator key was not specified",
+			},
+			{
+				"accountmanagement.asmx with a token alone", "/api/3.0/accountmanagement.asmx", summary, annaToken, "",
+				"An Integrator key was not specified",
+			},
+			{
+				"credential.asmx with a header alone", "/api/3.0/credential.asmx", `<Login xmlns="` + namespaceCredential + `"/>`,
+				"", annaHeaderXML, "<Success>false</Success>",
+			},
+			{
+				"credential.asmx with a password and no name", "/api/3.0/credential.asmx",
+				`<Login xmlns="` + namespaceCredential + `"><Password>anna-legacy-1</Password></Login>`, annaToken, annaHeaderXML,
+				"<Success>false</Success>",
+			},
+			{
+				"api.asmx with a wrong token", "/api/3.0/api.asmx", listFeatures,
+				strings.Replace(annaToken, "anna-legacy-1", "x", 1), annaHeaderXML,
+				"One or both of Username and Password are invalid",
+			},
+			{
+				"dsapi.asmx with a wrong header", "/api/3.0/dsapi.asmx", listFeatures, annaToken,
+				strings.Replace(annaHeaderXML, "anna-legacy-1", "x", 1), "One or both of Username and Password are invalid",
+			},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
 				header := ""
@@ -113,8 +156,8 @@ func TestAServiceDoesNotFallBackToTheOtherKind(t *testing.T) {
 	}
 }
 
-// Programs made from dsapi's WSDL send a UsernameToken and no header (SOAP-REST.md §11.12). One that worked was read there, so an App
-// Password takes the password's place in it.
+// Programs made from dsapi's WSDL send a UsernameToken and no header (SOAP-REST.md §11.12). One that worked was read
+// there, so an App Password takes the password's place in it.
 func TestATokenAloneIsTakenAtDSAPI(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[string]string{
@@ -131,7 +174,9 @@ func TestATokenAloneIsTakenAtDSAPI(t *testing.T) {
 			if string(rec.Body) != want || rec.Header["X-Docusign-Authentication"] != nil {
 				t.Errorf("upstream with %v\n got %s\nwant %s", rec.Header, rec.Body, want)
 			}
-			if m := r.metrics(t); !strings.Contains(m, `docusign_auth_proxy_credential_conflicts_total{integration="nightly-billing"} 0`) {
+			if m := r.metrics(t); !strings.Contains(
+				m, `docusign_auth_proxy_credential_conflicts_total{integration="nightly-billing"} 0`,
+			) {
 				t.Error("one credential alone counts as a conflict")
 			}
 			wrong := strings.Replace(annaToken, "anna-legacy-1", "x", 1)
@@ -149,12 +194,15 @@ func TestPingWithoutACredentialIsAnsweredHere(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for path, namespace := range map[string]string{
-		"/api/3.0/api.asmx": namespaceAPI, "/api/3.0/dsapi.asmx": namespaceAPI, "/api/3.0/credential.asmx": namespaceCredential,
+		"/api/3.0/api.asmx": namespaceAPI, "/api/3.0/dsapi.asmx": namespaceAPI,
+		"/api/3.0/credential.asmx":        namespaceCredential,
 		"/api/3.0/accountmanagement.asmx": "http://www.docusign.net/API/AccountManagement",
 	} {
 		for _, version := range []string{envelope11, envelope12} {
 			got := r.do(nil, soapPost(t, r.sidecar()+path, soapEnvelopeOf(version, "", `<Ping xmlns="`+namespace+`"/>`)))
-			if want := `<PingResponse xmlns="` + namespace + `"><PingResult>true</PingResult></PingResponse>`; got.status != 200 || !strings.Contains(got.body, want) || !strings.Contains(got.body, version) {
+			if want := `<PingResponse xmlns="` + namespace +
+				`"><PingResult>true</PingResult></PingResponse>`; got.status != 200 || !strings.Contains(got.body, want) ||
+				!strings.Contains(got.body, version) {
 				t.Errorf("%s: status %d, %s", path, got.status, got.body)
 			}
 		}
@@ -164,13 +212,14 @@ func TestPingWithoutACredentialIsAnsweredHere(t *testing.T) {
 	}
 }
 
-// Only WS-Security has legacy credentials in a header block; what a block of another namespace calls a password is its own affair
-// (PROTOCOL.md §4.4).
+// Only WS-Security has legacy credentials in a header block; what a block of another namespace calls a password is its
+// own affair (PROTOCOL.md §4.4).
 func TestHeaderBlocksOfOtherNamespacesAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
-		block := `<a:Gateway xmlns:a="urn:example:gateway"><a:Username>u</a:Username><a:Password>of the gateway</a:Password><a:UsernameToken/></a:Gateway>`
+		block := `<a:Gateway xmlns:a="urn:example:gateway"><a:Username>u</a:Username><a:Password>of the ` +
+			`gateway</a:Password><a:UsernameToken/></a:Gateway>`
 		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(block+security(annaToken), listFeatures)))
 		if rec := r.lastSOAP(); got.status != 200 || !strings.Contains(string(rec.Body), block) {
 			t.Errorf("status %d, %s, upstream %s", got.status, got.body, rec.Body)
@@ -204,10 +253,22 @@ func TestLoginWithAPlainEmail(t *testing.T) {
 		})
 		url := r.sidecar() + "/api/3.0/credential.asmx"
 		t.Run(mode+", one user has that name", func(t *testing.T) {
-			for _, headers := range [][]string{nil, {"X-DocuSign-Authentication", "<DocuSignCredentials><IntegratorKey>" + sandbox.GUIDKey + "</IntegratorKey></DocuSignCredentials>"}} {
-				got := r.do(nil, soapPost(t, url, credentialCall("Login", "Anna@Example.com", "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>"), headers...))
+			for _, headers := range [][]string{nil, {
+				"X-DocuSign-Authentication",
+				"<DocuSignCredentials><IntegratorKey>" + sandbox.GUIDKey + "</IntegratorKey></DocuSignCredentials>",
+			}} {
+				got := r.do(
+					nil,
+					soapPost(
+						t, url, credentialCall("Login", "Anna@Example.com", "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>"),
+						headers...,
+					),
+				)
 				if mode == "app_password" { // it goes on as it came, and the stand-in wants a key
-					if rec := r.soapRequests(); len(rec) == 0 || !strings.Contains(string(rec[len(rec)-1].Body), "<Email>Anna@Example.com</Email><Password>anna-app-1</Password>") {
+					if rec := r.soapRequests(); len(rec) == 0 ||
+						!strings.Contains(
+							string(rec[len(rec)-1].Body), "<Email>Anna@Example.com</Email><Password>anna-app-1</Password>",
+						) {
 						t.Errorf("status %d, %s", got.status, got.body)
 					}
 					continue
@@ -219,10 +280,14 @@ func TestLoginWithAPlainEmail(t *testing.T) {
 		})
 		t.Run(mode+", nobody can tell who has", func(t *testing.T) {
 			answers := map[string]bool{}
-			for _, login := range [][2]string{{"anna@example.com", "wrong"}, {"bob@example.com", "bob-legacy-2"}, {"nobody@example.com", "x"}} {
+			for _, login := range [][2]string{
+				{"anna@example.com", "wrong"}, {"bob@example.com", "bob-legacy-2"}, {"nobody@example.com", "x"},
+			} {
 				got := r.do(nil, soapPost(t, url, credentialCall("Login", login[0], login[1], "")))
 				answers[got.body+got.header.Get("X-DocuSign-Auth-Proxy-Cause")] = true
-				if got.status != 200 || !strings.Contains(got.body, "<Success>false</Success><ErrorCode>User_Authentication_Failed</ErrorCode>") {
+				if got.status != 200 || !strings.Contains(
+					got.body, "<Success>false</Success><ErrorCode>User_Authentication_Failed</ErrorCode>",
+				) {
 					t.Errorf("%s: status %d, %s", login[0], got.status, got.body)
 				}
 			}

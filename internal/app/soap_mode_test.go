@@ -21,17 +21,36 @@ func TestObservedSOAPPassesAsItCame(t *testing.T) {
 		headers                       []string
 	}{
 		{name: "a token in the envelope", came: plain},
-		{name: "a credential in the HTTP header", path: "/api/3.0/dsapi.asmx", came: soapEnvelope("", listFeatures), headers: []string{"X-DocuSign-Authentication", annaHeaderXML}},
+		{
+			name: "a credential in the HTTP header", path: "/api/3.0/dsapi.asmx", came: soapEnvelope("", listFeatures),
+			headers: []string{"X-DocuSign-Authentication", annaHeaderXML},
+		},
 		{name: "a token at a service that reads the header", path: "/api/3.0/dsapi.asmx", came: plain},
-		{name: "a header at a service that reads the token", came: soapEnvelope("", listFeatures), headers: []string{"X-DocuSign-Authentication", annaHeaderXML}},
+		{
+			name: "a header at a service that reads the token", came: soapEnvelope("", listFeatures),
+			headers: []string{"X-DocuSign-Authentication", annaHeaderXML},
+		},
 		{name: "act-as beside it", came: plain, headers: []string{"X-DocuSign-Act-As-User", "bob@example.com"}},
 		{name: "a Login", path: "/api/3.0/credential.asmx", came: credentialCall("Login", annaName, "anna-legacy-1", "")},
-		{name: "GetEncryptedPassword", path: "/api/3.0/accountmanagement.asmx", came: soapEnvelope(security(annaToken), `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`)},
-		{name: "a digest, which could not be translated", came: strings.Replace(plain, "#PasswordText", "#PasswordDigest", 1)},
-		{name: "a signed token, which could not be translated", came: soapEnvelope(security(annaToken+signatureOver("")), listFeatures)},
+		{
+			name: "GetEncryptedPassword", path: "/api/3.0/accountmanagement.asmx",
+			came: soapEnvelope(
+				security(annaToken), `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`,
+			),
+		},
+		{
+			name: "a digest, which could not be translated", came: strings.Replace(plain, "#PasswordText", "#PasswordDigest", 1),
+		},
+		{
+			name: "a signed token, which could not be translated",
+			came: soapEnvelope(security(annaToken+signatureOver("")), listFeatures),
+		},
 		{name: "a body that is ill-formed", came: strings.Replace(plain, "</AccountId>", "</AccountID>", 1)},
 		{name: "UTF-16", contentType: "text/xml; charset=utf-16", came: string(inUTF16(plain, binary.LittleEndian, true))},
-		{name: "MTOM", contentType: `multipart/related; type="application/xop+xml"; boundary="uuid:1"`, came: mtomMessage(plain, "%PDF")},
+		{
+			name: "MTOM", contentType: `multipart/related; type="application/xop+xml"; boundary="uuid:1"`,
+			came: mtomMessage(plain, "%PDF"),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.sandbox.ResetCounts()
@@ -66,7 +85,10 @@ func TestTheLogOfAnObservedSOAPCall(t *testing.T) {
 	})
 	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 	r.halt()
-	for _, part := range []string{"integration=nightly-billing", "scheme=ws_security", "api=soap_api", "operation=GetAccountMembershipFeaturesList", "authenticator=anna@example.com", "site=demo.docusign.net"} {
+	for _, part := range []string{
+		"integration=nightly-billing", "scheme=ws_security", "api=soap_api", "operation=GetAccountMembershipFeaturesList",
+		"authenticator=anna@example.com", "site=demo.docusign.net",
+	} {
 		if !strings.Contains(r.log.String(), part) {
 			t.Errorf("no %s in the log", part)
 		}
@@ -93,7 +115,9 @@ func TestBlockedAndUnknownSOAP(t *testing.T) {
 		key           string
 		passes        bool
 	}{
-		{"an integration that is cut over", "reject", func(in []map[string]any) { in[1]["mode"] = "block" }, sandbox.GUIDKey, false},
+		{"an integration that is cut over", "reject", func(in []map[string]any) {
+			in[1]["mode"] = "block"
+		}, sandbox.GUIDKey, false},
 		{"an unknown key that is rejected", "reject", nil, "c0ffee00-0000-4000-8000-000000000001", false},
 		{"an unknown key that is observed", "observe", nil, "c0ffee00-0000-4000-8000-000000000001", true},
 	} {
@@ -103,10 +127,27 @@ func TestBlockedAndUnknownSOAP(t *testing.T) {
 				w.Extra = map[string]any{"unknown": c.unknown}
 			})
 			for _, call := range []*http.Request{
-				soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(annaToken, sandbox.GUIDKey, c.key, 1)), listFeatures)),
-				soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication", strings.Replace(annaHeaderXML, sandbox.GUIDKey, c.key, 1)),
-				soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", strings.Replace(annaName, sandbox.GUIDKey, c.key, 1), "anna-legacy-1", "")),
-				soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(strings.Replace(strings.Replace(annaToken, sandbox.GUIDKey, c.key, 1), "#PasswordText", "#PasswordDigest", 1)), listFeatures)),
+				soapPost(
+					t, r.sidecar()+"/api/3.0/api.asmx",
+					soapEnvelope(security(strings.Replace(annaToken, sandbox.GUIDKey, c.key, 1)), listFeatures),
+				),
+				soapPost(
+					t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication",
+					strings.Replace(annaHeaderXML, sandbox.GUIDKey, c.key, 1),
+				),
+				soapPost(
+					t, r.sidecar()+"/api/3.0/credential.asmx",
+					credentialCall("Login", strings.Replace(annaName, sandbox.GUIDKey, c.key, 1), "anna-legacy-1", ""),
+				),
+				soapPost(
+					t, r.sidecar()+"/api/3.0/api.asmx",
+					soapEnvelope(
+						security(strings.Replace(
+							strings.Replace(annaToken, sandbox.GUIDKey, c.key, 1), "#PasswordText", "#PasswordDigest", 1,
+						)),
+						listFeatures,
+					),
+				),
 			} {
 				r.sandbox.ResetCounts()
 				got := r.do(nil, call)

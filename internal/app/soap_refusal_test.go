@@ -33,41 +33,140 @@ func soapRefusals(t *testing.T) []soapRefusal {
 	const format, body = "Invalid_Token_Format", "Invalid_Request_Body"
 	return []soapRefusal{
 		{name: "a DOCTYPE", came: withDoctype(`<!DOCTYPE x>`), code: body, says: "document type declaration"},
-		{name: "an entity bomb", came: withDoctype(`<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>`), code: body, says: "document type declaration"},
-		{name: "an external entity", came: withDoctype(`<!DOCTYPE x SYSTEM "http://127.0.0.1/x.dtd">`), code: body, says: "document type declaration"},
-		{name: "an entity nobody declared", came: strings.Replace(plain, "anna-legacy-1", "anna-legacy-1&nbsp;", 1), code: body, says: "entity"},
-		{name: "a depth bomb", came: soapEnvelope(strings.Repeat("<a>", 5000)+security(annaToken)+strings.Repeat("</a>", 5000), listFeatures), code: body, says: "complex"},
-		{name: "a depth bomb in the body", came: soapEnvelope(security(annaToken), strings.Repeat("<a>", 5000)+strings.Repeat("</a>", 5000)), code: body, says: "complex"},
-		{name: "too many attributes", came: soapEnvelope("<a "+manyAttributes(500)+"/>"+security(annaToken), listFeatures), code: body, says: "complex"},
-		{name: "a header without end", came: soapEnvelope("<a>"+strings.Repeat("x", 300<<10)+"</a>"+security(annaToken), listFeatures), code: body, says: "too large"},
+		{
+			name: "an entity bomb",
+			came: withDoctype(`<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>`), code: body,
+			says: "document type declaration",
+		},
+		{
+			name: "an external entity", came: withDoctype(`<!DOCTYPE x SYSTEM "http://127.0.0.1/x.dtd">`), code: body,
+			says: "document type declaration",
+		},
+		{
+			name: "an entity nobody declared", came: strings.Replace(plain, "anna-legacy-1", "anna-legacy-1&nbsp;", 1),
+			code: body, says: "entity",
+		},
+		{
+			name: "a depth bomb",
+			came: soapEnvelope(strings.Repeat("<a>", 5000)+security(annaToken)+strings.Repeat("</a>", 5000), listFeatures),
+			code: body, says: "complex",
+		},
+		{
+			name: "a depth bomb in the body",
+			came: soapEnvelope(security(annaToken), strings.Repeat("<a>", 5000)+strings.Repeat("</a>", 5000)), code: body,
+			says: "complex",
+		},
+		{
+			name: "too many attributes", came: soapEnvelope("<a "+manyAttributes(500)+"/>"+security(annaToken), listFeatures),
+			code: body, says: "complex",
+		},
+		{
+			name: "a header without end",
+			came: soapEnvelope("<a>"+strings.Repeat("x", 300<<10)+"</a>"+security(annaToken), listFeatures), code: body,
+			says: "too large",
+		},
 		{name: "PasswordDigest", came: digest, code: format, says: "must be sent as text, not as a digest"},
-		{name: "a signature over the token", came: strings.Replace(soapEnvelope(security(annaToken+signatureOver("#token")), listFeatures), "<wsse:UsernameToken>", `<wsse:UsernameToken xmlns:wsu="`+namespaceWSU+`" wsu:Id="token">`, 1), code: format, says: "must not be signed"},
-		{name: "a signature over everything", came: soapEnvelope(security(annaToken+signatureOver("")), listFeatures), code: format, says: "must not be signed"},
-		{name: "two tokens", came: soapEnvelope(security(annaToken+annaToken), listFeatures), code: format, says: "ambiguous"},
-		{name: "two passwords", came: strings.Replace(plain, "</wsse:UsernameToken>", "<wsse:Password>x</wsse:Password></wsse:UsernameToken>", 1), code: format, says: "ambiguous"},
-		{name: "two Headers", came: strings.Replace(plain, "<s:Body>", "<s:Header/><s:Body>", 1), code: format, says: "ambiguous"},
-		{name: "a token in the body", came: soapEnvelope("", strings.Replace(listFeatures, "<AccountId>", security(annaToken)+"<AccountId>", 1)), code: format, says: "misplaced"},
-		{name: "a token outside Security", came: soapEnvelope(`<x xmlns:wsse="`+namespaceWSS+`">`+annaToken+"</x>", listFeatures), code: format, says: "misplaced"},
-		{name: "an unknown password type", came: strings.Replace(plain, "#PasswordText", "#Other", 1), code: format, says: "password type"},
-		{name: "a password that is not escaped", came: strings.Replace(plain, "anna-legacy-1", "anna-legacy-1<&", 1), code: body, says: "ill-formed"},
-		{name: "an envelope that ends too early", came: strings.TrimSuffix(plain, "</s:Envelope>"), code: body, says: "ill-formed"},
-		{name: "tags that do not match", came: strings.Replace(plain, "</AccountId>", "</AccountID>", 1), code: body, says: "ill-formed"},
+		{
+			name: "a signature over the token",
+			came: strings.Replace(
+				soapEnvelope(security(annaToken+signatureOver("#token")), listFeatures), "<wsse:UsernameToken>",
+				`<wsse:UsernameToken xmlns:wsu="`+namespaceWSU+`" wsu:Id="token">`, 1,
+			),
+			code: format, says: "must not be signed",
+		},
+		{
+			name: "a signature over everything", came: soapEnvelope(security(annaToken+signatureOver("")), listFeatures),
+			code: format, says: "must not be signed",
+		},
+		{
+			name: "two tokens", came: soapEnvelope(security(annaToken+annaToken), listFeatures), code: format, says: "ambiguous",
+		},
+		{
+			name: "two passwords",
+			came: strings.Replace(plain, "</wsse:UsernameToken>", "<wsse:Password>x</wsse:Password></wsse:UsernameToken>", 1),
+			code: format, says: "ambiguous",
+		},
+		{
+			name: "two Headers", came: strings.Replace(plain, "<s:Body>", "<s:Header/><s:Body>", 1), code: format,
+			says: "ambiguous",
+		},
+		{
+			name: "a token in the body",
+			came: soapEnvelope("", strings.Replace(listFeatures, "<AccountId>", security(annaToken)+"<AccountId>", 1)),
+			code: format, says: "misplaced",
+		},
+		{
+			name: "a token outside Security",
+			came: soapEnvelope(`<x xmlns:wsse="`+namespaceWSS+`">`+annaToken+"</x>", listFeatures), code: format,
+			says: "misplaced",
+		},
+		{
+			name: "an unknown password type", came: strings.Replace(plain, "#PasswordText", "#Other", 1), code: format,
+			says: "password type",
+		},
+		{
+			name: "a password that is not escaped", came: strings.Replace(plain, "anna-legacy-1", "anna-legacy-1<&", 1),
+			code: body, says: "ill-formed",
+		},
+		{
+			name: "an envelope that ends too early", came: strings.TrimSuffix(plain, "</s:Envelope>"), code: body,
+			says: "ill-formed",
+		},
+		{
+			name: "tags that do not match", came: strings.Replace(plain, "</AccountId>", "</AccountID>", 1), code: body,
+			says: "ill-formed",
+		},
 		{name: "something after the envelope", came: plain + plain, code: body, says: "ill-formed"},
 		{name: "JSON", came: `{"Username":"anna@example.com","Password":"anna-legacy-1"}`, code: body, says: "ill-formed"},
-		{name: "XML that is no envelope", came: "<DocuSignCredentials><Password>anna-legacy-1</Password></DocuSignCredentials>", code: body, says: "not a SOAP envelope"},
+		{
+			name: "XML that is no envelope",
+			came: "<DocuSignCredentials><Password>anna-legacy-1</Password></DocuSignCredentials>", code: body,
+			says: "not a SOAP envelope",
+		},
 		{name: "an empty body", came: "", code: body, says: "ill-formed"},
 		{name: "an unknown charset", contentType: "text/xml; charset=utf-7", came: plain, code: body, says: "encoding"},
-		{name: "bytes that are not of the charset", came: strings.Replace(plain, "anna-legacy-1", "anna-legacy-1\xff", 1), code: body, says: "encoding"},
+		{
+			name: "bytes that are not of the charset", came: strings.Replace(plain, "anna-legacy-1", "anna-legacy-1\xff", 1),
+			code: body, says: "encoding",
+		},
 		{name: "a coding that is not supported", coding: "br", came: plain, code: body, says: "content coding"},
 		{name: "gzip that is damaged", coding: "gzip", came: string(zipped(t, plain)[:60]), code: body, says: ""},
 		{name: "gzip that is none", coding: "gzip", came: plain, code: body, says: "content coding"},
-		{name: "MTOM without a root part", contentType: `multipart/related; type="application/xop+xml"; boundary="uuid:1"; start="<other>"`, came: mtomMessage(plain, "x"), code: body, says: "multipart"},
-		{name: "MTOM without a boundary", contentType: `multipart/related; type="application/xop+xml"`, came: mtomMessage(plain, "x"), code: body, says: "multipart"},
-		{name: "a Login longer than a Login is", path: "/api/3.0/credential.asmx", came: credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", "<AccountID>"+strings.Repeat("x", 70<<10)+"</AccountID>"), code: body, says: "too large"},
-		{name: "no credential at all", came: soapEnvelope("", listFeatures), code: "Partner_Authentication_Failed", says: "An Integrator key was not specified"},
-		{name: "a wrong password", came: strings.Replace(plain, "anna-legacy-1", "wrong", 1), code: "User_Authentication_Failed", says: "One or both of Username and Password are invalid"},
-		{name: "a token without a password", came: soapEnvelope(security(`<wsse:UsernameToken><wsse:Username>`+annaName+`</wsse:Username></wsse:UsernameToken>`), listFeatures), code: "User_Authentication_Failed", says: "invalid"},
-		{name: "an unknown key", came: strings.Replace(plain, sandbox.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1), code: "Partner_Authentication_Failed", says: "Integrator Key was not found"},
+		{
+			name:        "MTOM without a root part",
+			contentType: `multipart/related; type="application/xop+xml"; boundary="uuid:1"; start="<other>"`,
+			came:        mtomMessage(plain, "x"), code: body, says: "multipart",
+		},
+		{
+			name: "MTOM without a boundary", contentType: `multipart/related; type="application/xop+xml"`,
+			came: mtomMessage(plain, "x"), code: body, says: "multipart",
+		},
+		{
+			name: "a Login longer than a Login is", path: "/api/3.0/credential.asmx",
+			came: credentialCall(
+				"GetAuthenticationToken", annaName, "anna-legacy-1", "<AccountID>"+strings.Repeat("x", 70<<10)+"</AccountID>",
+			),
+			code: body, says: "too large",
+		},
+		{
+			name: "no credential at all", came: soapEnvelope("", listFeatures), code: "Partner_Authentication_Failed",
+			says: "An Integrator key was not specified",
+		},
+		{
+			name: "a wrong password", came: strings.Replace(plain, "anna-legacy-1", "wrong", 1),
+			code: "User_Authentication_Failed", says: "One or both of Username and Password are invalid",
+		},
+		{
+			name: "a token without a password",
+			came: soapEnvelope(
+				security(`<wsse:UsernameToken><wsse:Username>`+annaName+`</wsse:Username></wsse:UsernameToken>`), listFeatures,
+			),
+			code: "User_Authentication_Failed", says: "invalid",
+		},
+		{
+			name: "an unknown key", came: strings.Replace(plain, sandbox.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1),
+			code: "Partner_Authentication_Failed", says: "Integrator Key was not found",
+		},
 	}
 }
 
@@ -110,7 +209,9 @@ func TestSOAPMessagesThatAreRefused(t *testing.T) {
 					if c.contentType != "" {
 						contentType = c.contentType
 					}
-					req := request(t, "POST", r.sidecar()+path, strings.NewReader(came), "Content-Type", contentType, "SOAPAction", `""`)
+					req := request(
+						t, "POST", r.sidecar()+path, strings.NewReader(came), "Content-Type", contentType, "SOAPAction", `""`,
+					)
 					if c.coding != "" {
 						req.Header.Set("Content-Encoding", c.coding)
 					}
@@ -131,10 +232,17 @@ func TestSOAPMessagesThatAreRefused(t *testing.T) {
 
 func checkFault(t *testing.T, r *rig, got answer, version string, c soapRefusal) {
 	t.Helper()
-	want := []string{`xmlns:soap="` + version + `"`, "<faultcode>soap:Client</faultcode><faultstring>", "<detail><ErrorCode>" + c.code + "</ErrorCode><Reason>"}
+	want := []string{
+		`xmlns:soap="` + version + `"`, "<faultcode>soap:Client</faultcode><faultstring>",
+		"<detail><ErrorCode>" + c.code + "</ErrorCode><Reason>",
+	}
 	contentType := "text/xml; charset=utf-8"
 	if version == envelope12 {
-		want = []string{`xmlns:soap="` + version + `"`, "<soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang=\"en\">", "<soap:Detail><ErrorCode>" + c.code + "</ErrorCode><Reason>"}
+		want = []string{
+			`xmlns:soap="` + version + `"`,
+			"<soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang=\"en\">",
+			"<soap:Detail><ErrorCode>" + c.code + "</ErrorCode><Reason>",
+		}
 		contentType = "application/soap+xml; charset=utf-8"
 	}
 	for _, part := range append(want, c.says) {
@@ -155,8 +263,16 @@ func checkFault(t *testing.T, r *rig, got answer, version string, c soapRefusal)
 func TestUnknownTokenOnSOAP(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer bm90LWEtcmVhbC10b2tlbi0tLS0="))
-	checkFault(t, r, got, envelope11, soapRefusal{code: "Authorization_Invalid_Token", says: "expired, revoked or malformed"})
+	got := r.do(
+		nil,
+		soapPost(
+			t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization",
+			"bearer bm90LWEtcmVhbC10b2tlbi0tLS0=",
+		),
+	)
+	checkFault(t, r, got, envelope11, soapRefusal{
+		code: "Authorization_Invalid_Token", says: "expired, revoked or malformed",
+	})
 }
 
 // A Timestamp is answered, and not with mustUnderstand, only to those that sent one.
@@ -165,8 +281,11 @@ func TestFaultsWithATimestamp(t *testing.T) {
 	r := newRig(t, nil)
 	wrong := strings.Replace(annaToken, "anna-legacy-1", "wrong", 1)
 	for _, version := range []string{envelope11, envelope12} {
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelopeOf(version, security(timestamp+wrong), listFeatures)))
-		if !strings.Contains(got.body, "<wsu:Timestamp") || strings.Contains(got.body, "mustUnderstand") || !strings.Contains(got.body, version) {
+		got := r.do(
+			nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelopeOf(version, security(timestamp+wrong), listFeatures)),
+		)
+		if !strings.Contains(got.body, "<wsu:Timestamp") || strings.Contains(got.body, "mustUnderstand") ||
+			!strings.Contains(got.body, version) {
 			t.Errorf("%s", got.body)
 		}
 		got = r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelopeOf(version, security(wrong), listFeatures)))
@@ -181,9 +300,15 @@ func TestAccountManagementFailuresAreAnswers(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range []struct{ name, header, code string }{
 		{"a wrong password", strings.Replace(annaHeaderXML, "anna-legacy-1", "wrong", 1), "Invalid_Login"},
-		{"an unknown key", strings.Replace(annaHeaderXML, sandbox.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1), "Partner_Authentication_Failed"},
+		{
+			"an unknown key", strings.Replace(annaHeaderXML, sandbox.GUIDKey, "c0ffee00-0000-4000-8000-000000000001", 1),
+			"Partner_Authentication_Failed",
+		},
 		{"no credential", "", "Partner_Authentication_Failed"},
-		{"a principal that is not allowed", strings.Replace(annaHeaderXML, "<Username>", "<Username>[bob@example.com]", 1), "Not_Authorized"},
+		{
+			"a principal that is not allowed", strings.Replace(annaHeaderXML, "<Username>", "<Username>[bob@example.com]", 1),
+			"Not_Authorized",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			req := soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", summary))
@@ -191,7 +316,10 @@ func TestAccountManagementFailuresAreAnswers(t *testing.T) {
 				req.Header.Set("X-DocuSign-Authentication", c.header)
 			}
 			got := r.do(nil, req)
-			if got.status != 200 || !strings.Contains(got.body, "<GetMembershipSummaryResult><Success>false</Success><Error><ErrorCode>"+c.code+"</ErrorCode><Description>") {
+			if got.status != 200 || !strings.Contains(
+				got.body,
+				"<GetMembershipSummaryResult><Success>false</Success><Error><ErrorCode>"+c.code+"</ErrorCode><Description>",
+			) {
 				t.Errorf("status %d, %s", got.status, got.body)
 			}
 		})
@@ -206,7 +334,9 @@ func largeEnvelope(header string, size int64, end string) (io.Reader, int64) {
 		after = end
 	}
 	size -= size % 4
-	return io.MultiReader(strings.NewReader(before), io.LimitReader(endlessA{}, size), strings.NewReader(after)), int64(len(before)) + size + int64(len(after))
+	return io.MultiReader(
+		strings.NewReader(before), io.LimitReader(endlessA{}, size), strings.NewReader(after),
+	), int64(len(before)) + size + int64(len(after))
 }
 
 type endlessA struct{}
@@ -220,7 +350,10 @@ func (endlessA) Read(p []byte) (int, error) {
 
 func sendLarge(t *testing.T, r *rig, body io.Reader, length int64) *http.Request {
 	t.Helper()
-	req := request(t, "POST", r.sidecar()+"/api/3.0/api.asmx", body, "Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"`+namespaceAPI+`/CreateAndSendEnvelope"`)
+	req := request(
+		t, "POST", r.sidecar()+"/api/3.0/api.asmx", body, "Content-Type", "text/xml; charset=utf-8", "SOAPAction",
+		`"`+namespaceAPI+`/CreateAndSendEnvelope"`,
+	)
 	req.ContentLength = length
 	return req
 }
@@ -291,13 +424,19 @@ func replaceHeader(dst io.Writer, src io.Reader, text string) {
 	_, _ = io.Copy(dst, src)
 }
 
-// A large message that turns out ill-formed has begun to stream. DocuSign then sees a message that breaks off, the program a fault.
+// A large message that turns out ill-formed has begun to stream. DocuSign then sees a message that breaks off, the
+// program a fault.
 func TestLargeMessagesThatBreakOff(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ name, end string }{
 		{"the envelope does not end", "</PDFBytes>"},
 		{"tags do not match", "</PDFBytes></Document></Documents></Envelope></s:Body></s:Envelope>"},
-		{"a token hides in the body", "</PDFBytes></Document></Documents>" + strings.Replace(security(annaToken), `s:mustUnderstand="1"`, "", 1) + "</Envelope></CreateAndSendEnvelope></s:Body></s:Envelope>"},
+		{
+			"a token hides in the body",
+			"</PDFBytes></Document></Documents>" + strings.Replace(
+				security(annaToken), `s:mustUnderstand="1"`, "", 1,
+			) + "</Envelope></CreateAndSendEnvelope></s:Body></s:Envelope>",
+		},
 	}
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
@@ -330,7 +469,10 @@ func TestAnEnvelopeCompressedBeyondMeasure(t *testing.T) {
 	_, _ = io.WriteString(z, strings.TrimSuffix(soapEnvelope(security(annaToken), listFeatures), "</s:Body></s:Envelope>"))
 	_, _ = io.Copy(z, io.LimitReader(endlessBlanks{}, 16<<20))
 	_ = z.Close()
-	req := request(t, "POST", r.sidecar()+"/api/3.0/api.asmx", &bomb, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding", "gzip", "SOAPAction", `"`+namespaceAPI+`/GetAccountMembershipFeaturesList"`)
+	req := request(
+		t, "POST", r.sidecar()+"/api/3.0/api.asmx", &bomb, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding",
+		"gzip", "SOAPAction", `"`+namespaceAPI+`/GetAccountMembershipFeaturesList"`,
+	)
 	got := r.do(nil, req)
 	if got.status != 500 || !strings.Contains(got.body, "<soap:Fault>") {
 		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())

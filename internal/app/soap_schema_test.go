@@ -28,7 +28,9 @@ func (r *rig) schemaOf(t *testing.T, service string) (file string, wsdl string) 
 	if namespace == nil {
 		t.Fatalf("no schema in the WSDL of %s", service)
 	}
-	text = strings.Replace(text, "<s:schema", `<s:schema xmlns:s="http://www.w3.org/2001/XMLSchema" xmlns:tns="`+namespace[1]+`"`, 1)
+	text = strings.Replace(
+		text, "<s:schema", `<s:schema xmlns:s="http://www.w3.org/2001/XMLSchema" xmlns:tns="`+namespace[1]+`"`, 1,
+	)
 	file = filepath.Join(t.TempDir(), service+".xsd")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -47,7 +49,10 @@ func validate(t *testing.T, xmllint, schema string, got answer) {
 		t.Fatalf("a fault: %s", got.body)
 	}
 	cmd := exec.Command(xmllint, "--noout", "--nonet", "--schema", schema, "-")
-	cmd.Stdin = strings.NewReader(`<?xml version="1.0" encoding="utf-8"?><` + m[1] + ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"` + m[2])
+	cmd.Stdin = strings.NewReader(
+		`<?xml version="1.0" encoding="utf-8"?><` + m[1] +
+			` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"` + m[2],
+	)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s\n%s", err, out, got.body)
 	}
@@ -63,7 +68,8 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 		return `<` + operation + ` xmlns="` + namespace + `">` + content + `</` + operation + `>`
 	}
 	envelope := "<EnvelopeID>" + sandbox.CaptureEnvelopeID + "</EnvelopeID>"
-	view := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID>" + envelope + "<ReturnURL>https://example.com/a?b=1&amp;c=2</ReturnURL>"
+	view := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID>" + envelope +
+		"<ReturnURL>https://example.com/a?b=1&amp;c=2</ReturnURL>"
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		for _, c := range []struct{ name, service, body string }{
@@ -71,11 +77,28 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 			{"Login", "credential", credentialCall("Login", annaName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>")},
 			{"Login without BaseUrl", "credential", credentialCall("Login", annaName, "anna-legacy-1", "")},
 			{"Login that fails", "credential", credentialCall("Login", annaName, "wrong", "")},
-			{"Login for a principal that is not allowed", "credential", credentialCall("Login", "["+sandbox.GUIDKey+"][bob@example.com]anna@example.com", "anna-legacy-1", "")},
-			{"GetAuthenticationToken", "credential", credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", "<AccountID>"+sandbox.CaptureAccountID+"</AccountID>")},
+			{
+				"Login for a principal that is not allowed", "credential",
+				credentialCall("Login", "["+sandbox.GUIDKey+"][bob@example.com]anna@example.com", "anna-legacy-1", ""),
+			},
+			{
+				"GetAuthenticationToken", "credential",
+				credentialCall(
+					"GetAuthenticationToken", annaName, "anna-legacy-1", "<AccountID>"+sandbox.CaptureAccountID+"</AccountID>",
+				),
+			},
 			{"RequestSenderToken", "credential", credentialCall("RequestSenderToken", annaName, "anna-legacy-1", view)},
-			{"RequestCorrectToken", "credential", credentialCall("RequestCorrectToken", annaName, "anna-legacy-1", envelope+"<SuppressNavigation>false</SuppressNavigation><ReturnURL/>")},
-			{"GetEncryptedPassword", "accountmanagement", soapEnvelope("", element(namespaceManagement, "GetEncryptedPassword", ""))},
+			{
+				"RequestCorrectToken", "credential",
+				credentialCall(
+					"RequestCorrectToken", annaName, "anna-legacy-1",
+					envelope+"<SuppressNavigation>false</SuppressNavigation><ReturnURL/>",
+				),
+			},
+			{
+				"GetEncryptedPassword", "accountmanagement",
+				soapEnvelope("", element(namespaceManagement, "GetEncryptedPassword", "")),
+			},
 			{"GetMembershipSummary", "accountmanagement", soapEnvelope("", summary)},
 			{"Ping of accountmanagement.asmx", "accountmanagement", soapEnvelope("", element(namespaceManagement, "Ping", ""))},
 			{"Ping of api.asmx", "api", soapEnvelope(security(annaToken), element(namespaceAPI, "Ping", ""))},
@@ -85,7 +108,15 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 			{"CreateAndSendEnvelope of api.asmx", "api", soapEnvelope(security(annaToken), sendEnvelopeBody("JVBERi0xLjQ="))},
 			{"RequestStatus", "api", soapEnvelope(security(annaToken), requestStatus)},
 			{"RequestPDF", "api", soapEnvelope(security(annaToken), element(namespaceAPI, "RequestPDF", envelope))},
-			{"RequestSenderToken of api.asmx", "api", soapEnvelope(security(annaToken), element(namespaceAPI, "RequestSenderToken", envelope+"<AccountID>"+sandbox.CaptureAccountID+"</AccountID><ReturnURL/>"))},
+			{
+				"RequestSenderToken of api.asmx", "api",
+				soapEnvelope(
+					security(annaToken),
+					element(
+						namespaceAPI, "RequestSenderToken", envelope+"<AccountID>"+sandbox.CaptureAccountID+"</AccountID><ReturnURL/>",
+					),
+				),
+			},
 			{"VoidEnvelope", "dsapi", soapEnvelope("", element(namespaceAPI, "VoidEnvelope", envelope+"<Reason>no</Reason>"))},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
@@ -117,7 +148,13 @@ func TestFailuresOfAccountManagementFitTheSchema(t *testing.T) {
 			continue
 		}
 		seen[operation] = true
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", `<`+operation+` xmlns="`+namespaceManagement+`"/>`), "X-DocuSign-Authentication", wrong))
+		got := r.do(
+			nil,
+			soapPost(
+				t, r.sidecar()+"/api/3.0/accountmanagement.asmx",
+				soapEnvelope("", `<`+operation+` xmlns="`+namespaceManagement+`"/>`), "X-DocuSign-Authentication", wrong,
+			),
+		)
 		if strings.Contains(got.body, "<soap:Fault>") {
 			continue
 		}

@@ -11,13 +11,15 @@ import (
 )
 
 const (
-	annaHeaderXML = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` + sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
-	adminName     = "[" + sandbox.GUIDKey + "]admin@example.com"
-	summary       = `<GetMembershipSummary xmlns="http://www.docusign.net/API/AccountManagement"><Arg/></GetMembershipSummary>`
+	annaHeaderXML = `<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password>` +
+		`<IntegratorKey>` + sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
+	adminName = "[" + sandbox.GUIDKey + "]admin@example.com"
+	summary   = `<GetMembershipSummary ` +
+		`xmlns="http://www.docusign.net/API/AccountManagement"><Arg/></GetMembershipSummary>`
 )
 
-// soapServices are the end points that take a credential beside the operation, and whether they read it in the HTTP header or in the
-// envelope (PROTOCOL.md §4.3).
+// soapServices are the end points that take a credential beside the operation, and whether they read it in the HTTP
+// header or in the envelope (PROTOCOL.md §4.3).
 var soapServices = []struct {
 	path, operation, answer string
 	header                  bool
@@ -120,7 +122,8 @@ func TestSendOnBehalfOfInSOAP(t *testing.T) {
 	t.Parallel()
 	key := sandbox.GUIDKey
 	adminXML := func(name, more string) string {
-		return `<DocuSignCredentials><Username>` + name + `</Username><Password>admin-legacy-3</Password><IntegratorKey>` + key + `</IntegratorKey>` + more + `</DocuSignCredentials>`
+		return `<DocuSignCredentials><Username>` + name + `</Username><Password>admin-legacy-3</Password><IntegratorKey>` +
+			key + `</IntegratorKey>` + more + `</DocuSignCredentials>`
 	}
 	cases := []struct {
 		name     string
@@ -130,13 +133,26 @@ func TestSendOnBehalfOfInSOAP(t *testing.T) {
 		odd      bool
 	}{
 		{name: "brackets in the envelope", username: "[" + key + "][bob@example.com]admin@example.com"},
-		{name: "brackets in the envelope, the principal first", username: "[bob@example.com][" + key + "]admin@example.com", odd: true},
+		{
+			name: "brackets in the envelope, the principal first", username: "[bob@example.com][" + key + "]admin@example.com",
+			odd: true,
+		},
 		{name: "the principal's GUID in brackets", username: "[" + key + "][" + sandbox.BobID + "]" + sandbox.AdminID},
 		{name: "blanks around the brackets", username: " [ " + key + " ] [ bob@example.com ] admin@example.com "},
 		{name: "one bracket beside a key in the HTTP header", http: adminXML("[bob@example.com]admin@example.com", "")},
-		{name: "SendOnBehalfOf in XML", http: adminXML("admin@example.com", "<SendOnBehalfOf>bob@example.com</SendOnBehalfOf>")},
-		{name: "SendOnBehalfOf in JSON", http: `{"SendOnBehalfOf":"bob@example.com","Username":"admin@example.com","Password":"admin-legacy-3","IntegratorKey":"` + key + `"}`},
-		{name: "X-DocuSign-Act-As-User beside the HTTP header", http: adminXML("admin@example.com", ""), actAs: "bob@example.com"},
+		{
+			name: "SendOnBehalfOf in XML",
+			http: adminXML("admin@example.com", "<SendOnBehalfOf>bob@example.com</SendOnBehalfOf>"),
+		},
+		{
+			name: "SendOnBehalfOf in JSON",
+			http: `{"SendOnBehalfOf":"bob@example.com","Username":"admin@example.com","Password":"admin-legacy-3",` +
+				`"IntegratorKey":"` + key + `"}`,
+		},
+		{
+			name: "X-DocuSign-Act-As-User beside the HTTP header", http: adminXML("admin@example.com", ""),
+			actAs: "bob@example.com",
+		},
 		{name: "X-DocuSign-Act-As-User beside the envelope", username: adminName, actAs: "bob@example.com"},
 	}
 	for _, mode := range []string{"bearer", "app_password"} {
@@ -185,9 +201,19 @@ func TestSendOnBehalfOfInSOAP(t *testing.T) {
 func TestPrincipalsThatMayNotBeActedFor(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	for _, name := range []string{"[" + sandbox.GUIDKey + "][admin@example.com]anna@example.com", "[" + sandbox.GUIDKey + "][nobody@example.com]anna@example.com"} {
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(usernameToken(name, "anna-legacy-1")), listFeatures)))
-		if got.status != 500 || !strings.Contains(got.body, "User_Lacks_Permissions") || !strings.Contains(got.body, "<faultstring>This user lacks") && !strings.Contains(got.body, "<faultstring>This User lacks") {
+	for _, name := range []string{
+		"[" + sandbox.GUIDKey + "][admin@example.com]anna@example.com",
+		"[" + sandbox.GUIDKey + "][nobody@example.com]anna@example.com",
+	} {
+		got := r.do(
+			nil,
+			soapPost(
+				t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(usernameToken(name, "anna-legacy-1")), listFeatures),
+			),
+		)
+		if got.status != 500 || !strings.Contains(got.body, "User_Lacks_Permissions") ||
+			!strings.Contains(got.body, "<faultstring>This user lacks") &&
+				!strings.Contains(got.body, "<faultstring>This User lacks") {
 			t.Errorf("%s: status %d, %s", name, got.status, got.body)
 		}
 	}
@@ -206,14 +232,28 @@ func TestAddressingNamesTheUpstream(t *testing.T) {
 	for _, c := range []struct{ name, came, want string }{
 		{"the sidecar's URL", "http://" + host + "/api/3.0/api.asmx", "https://na3.docusign.net/api/3.0/api.asmx"},
 		{"with white space", "\n  http://" + host + "/api/3.0/api.asmx ", "https://na3.docusign.net/api/3.0/api.asmx"},
-		{"with a query to be escaped", "http://" + host + "/api/3.0/api.asmx?a=1&amp;b=2", "https://na3.docusign.net/api/3.0/api.asmx?a=1&amp;b=2"},
-		{"another host is left alone", "http://elsewhere.example.com/api/3.0/api.asmx", "http://elsewhere.example.com/api/3.0/api.asmx"},
+		{
+			"with a query to be escaped", "http://" + host + "/api/3.0/api.asmx?a=1&amp;b=2",
+			"https://na3.docusign.net/api/3.0/api.asmx?a=1&amp;b=2",
+		},
+		{
+			"another host is left alone", "http://elsewhere.example.com/api/3.0/api.asmx",
+			"http://elsewhere.example.com/api/3.0/api.asmx",
+		},
 		{"no URL at all is left alone", "urn:docusign", "urn:docusign"},
 	} {
-		for _, namespace := range []string{"http://schemas.xmlsoap.org/ws/2004/08/addressing", "http://schemas.xmlsoap.org/ws/2004/03/addressing", "http://www.w3.org/2005/08/addressing"} {
+		for _, namespace := range []string{
+			"http://schemas.xmlsoap.org/ws/2004/08/addressing", "http://schemas.xmlsoap.org/ws/2004/03/addressing",
+			"http://www.w3.org/2005/08/addressing",
+		} {
 			t.Run(c.name, func(t *testing.T) {
 				r.sandbox.ResetCounts()
-				got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(to(namespace, c.came)+security(annaToken), listFeatures)))
+				got := r.do(
+					nil,
+					soapPost(
+						t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(to(namespace, c.came)+security(annaToken), listFeatures),
+					),
+				)
 				if got.status != 200 {
 					t.Fatalf("status %d, %s", got.status, got.body)
 				}
@@ -232,9 +272,18 @@ func TestAddressingBehindAPublicName(t *testing.T) {
 		c.Extra = map[string]any{"sidecar": map[string]any{"public_url": "https://docusign.intranet.example.com"}}
 	})
 	block := `<wsa:To xmlns:wsa="http://www.w3.org/2005/08/addressing">%s</wsa:To>`
-	for _, came := range []string{"https://docusign.intranet.example.com/api/3.0/api.asmx", "https://docusign.intranet.example.com:443/api/3.0/api.asmx"} {
+	for _, came := range []string{
+		"https://docusign.intranet.example.com/api/3.0/api.asmx",
+		"https://docusign.intranet.example.com:443/api/3.0/api.asmx",
+	} {
 		r.sandbox.ResetCounts()
-		r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(strings.Replace(block, "%s", came, 1)+security(annaToken), listFeatures)))
+		r.do(
+			nil,
+			soapPost(
+				t, r.sidecar()+"/api/3.0/api.asmx",
+				soapEnvelope(strings.Replace(block, "%s", came, 1)+security(annaToken), listFeatures),
+			),
+		)
 		if rec := r.lastSOAP(); !bytes.Contains(rec.Body, []byte(">https://na3.docusign.net/api/3.0/api.asmx<")) {
 			t.Errorf("wsa:To upstream: %s", rec.Body)
 		}
@@ -265,12 +314,15 @@ func TestAppPasswordUnderAnotherIntegrationKey(t *testing.T) {
 		req := soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures))
 		req.Header.Set("X-DocuSign-Authentication", strings.Replace(annaJSON, sandbox.GUIDKey, old, 1))
 		got := r.do(nil, req)
-		if rec := r.lastSOAP(); got.status != 200 || rec.Header.Get("X-DocuSign-Authentication") != strings.Replace(annaJSON, "anna-legacy-1", "anna-app-1", 1) {
+		if rec := r.lastSOAP(); got.status != 200 ||
+			rec.Header.Get("X-DocuSign-Authentication") != strings.Replace(annaJSON, "anna-legacy-1", "anna-app-1", 1) {
 			t.Errorf("status %d, upstream %q", got.status, rec.Header.Get("X-DocuSign-Authentication"))
 		}
 	})
 	t.Run("with letters that change their length in lower case before the key", func(t *testing.T) {
-		header := security(usernameToken("["+strings.Repeat("\u0130", 40)+"@example.com]["+old+"]anna@example.com", "anna-legacy-1"))
+		header := security(usernameToken(
+			"["+strings.Repeat("\u0130", 40)+"@example.com]["+old+"]anna@example.com", "anna-legacy-1",
+		))
 		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(header, listFeatures)))
 		if got.status != 500 || strings.Contains(got.body, "internal") {
 			t.Errorf("status %d, %s", got.status, got.body)
@@ -309,7 +361,9 @@ func TestTokensOnSOAPCalls(t *testing.T) {
 		token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 		for _, service := range soapServices {
 			r.sandbox.ResetCounts()
-			got := r.do(nil, soapPost(t, r.sidecar()+service.path, soapEnvelope("", service.operation), "Authorization", "bearer "+token))
+			got := r.do(
+				nil, soapPost(t, r.sidecar()+service.path, soapEnvelope("", service.operation), "Authorization", "bearer "+token),
+			)
 			if got.status != 200 || !strings.Contains(got.body, service.answer) {
 				t.Errorf("%s, %s: status %d, %s", mode, service.path, got.status, got.body)
 			}
@@ -320,7 +374,10 @@ func TestTokensOnSOAPCalls(t *testing.T) {
 				wantHeader = strings.Replace(annaHeaderXML, "anna-legacy-1", "anna-app-1", 1)
 			case mode == "app_password":
 				block = `<s:Header><wsse:Security xmlns:wsse="` + namespaceWSS + `">` +
-					strings.Replace(strings.Replace(annaToken, "anna-legacy-1", "anna-app-1", 1), "<wsse:UsernameToken>", `<wsse:UsernameToken xmlns:wsse="`+namespaceWSS+`">`, 1) +
+					strings.Replace(
+						strings.Replace(annaToken, "anna-legacy-1", "anna-app-1", 1), "<wsse:UsernameToken>",
+						`<wsse:UsernameToken xmlns:wsse="`+namespaceWSS+`">`, 1,
+					) +
 					`</wsse:Security></s:Header>`
 			}
 			want := strings.Replace(soapEnvelope("", service.operation), "<s:Body>", block+"<s:Body>", 1)
@@ -331,7 +388,14 @@ func TestTokensOnSOAPCalls(t *testing.T) {
 				t.Errorf("%s: X-DocuSign-Authentication upstream is %q, want %q", service.path, header, wantHeader)
 			}
 		}
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization", "bearer "+r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey), "X-DocuSign-Act-As-User", "bob@example.com"))
+		got := r.do(
+			nil,
+			soapPost(
+				t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization",
+				"bearer "+r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey), "X-DocuSign-Act-As-User",
+				"bob@example.com",
+			),
+		)
 		if got.status != 200 || !strings.Contains(got.body, "bob@example.com") {
 			t.Errorf("%s, acting for somebody: status %d, %s", mode, got.status, got.body)
 		}
@@ -342,9 +406,20 @@ func TestChangePasswordIsRefusedHere(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
-		change := `<ChangePassword xmlns="http://www.docusign.net/API/AccountManagement"><ChangePasswordArg><EmailAddress>anna@example.com</EmailAddress><OldPassword>anna-legacy-1</OldPassword><NewPassword>x</NewPassword></ChangePasswordArg></ChangePassword>`
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", change), "X-DocuSign-Authentication", annaHeaderXML))
-		if got.status != 200 || !strings.Contains(got.body, "<ChangePasswordResult><Success>false</Success><Error><ErrorCode>Not_Authorized</ErrorCode>") {
+		change := `<ChangePassword ` +
+			`xmlns="http://www.docusign.net/API/AccountManagement"><ChangePasswordArg><EmailAddress>` +
+			`anna@example.com</EmailAddress><OldPassword>anna-legacy-1</OldPassword><NewPassword>x</NewPassword>` +
+			`</ChangePasswordArg></ChangePassword>`
+		got := r.do(
+			nil,
+			soapPost(
+				t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", change), "X-DocuSign-Authentication",
+				annaHeaderXML,
+			),
+		)
+		if got.status != 200 || !strings.Contains(
+			got.body, "<ChangePasswordResult><Success>false</Success><Error><ErrorCode>Not_Authorized</ErrorCode>",
+		) {
 			t.Errorf("status %d, %s", got.status, got.body)
 		}
 		if n := len(r.soapRequests()); n != 0 {
@@ -367,7 +442,8 @@ func TestSOAPCallWhoseTokenWasRevoked(t *testing.T) {
 	if got := send(); got.status != 200 || !strings.Contains(got.body, "anna@example.com") {
 		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
 	}
-	if all := r.soapRequests(); len(all) != 2 || !bytes.Equal(all[0].Body, all[1].Body) || all[0].Header.Get("Authorization") == all[1].Header.Get("Authorization") {
+	if all := r.soapRequests(); len(all) != 2 || !bytes.Equal(all[0].Body, all[1].Body) ||
+		all[0].Header.Get("Authorization") == all[1].Header.Get("Authorization") {
 		t.Errorf("%d calls went upstream, want 2 that differ only in the token", len(all))
 	}
 }
@@ -383,8 +459,14 @@ func TestOldStatusCodesInSOAP(t *testing.T) {
 			r := newRig(t, func(w *fixture.Config) {
 				w.Edit = func(integrations []map[string]any) { integrations[1]["old_status_codes"] = c.old }
 			})
-			fault := soapEnvelope("", `<s:Fault><faultcode>s:Client</faultcode><faultstring>Limit</faultstring><detail><ErrorCode>Hourly_APIInvocation_Limit_Exceeded</ErrorCode><Reason>Limit</Reason></detail></s:Fault>`)
-			r.sandbox.FailNext(sandbox.FailureSpec{Path: "/api/3.0/", Status: http.StatusTooManyRequests, Body: fault, ContentType: "text/xml; charset=utf-8"})
+			fault := soapEnvelope(
+				"",
+				`<s:Fault><faultcode>s:Client</faultcode><faultstring>Limit</faultstring><detail><ErrorCode>`+
+					`Hourly_APIInvocation_Limit_Exceeded</ErrorCode><Reason>Limit</Reason></detail></s:Fault>`,
+			)
+			r.sandbox.FailNext(sandbox.FailureSpec{
+				Path: "/api/3.0/", Status: http.StatusTooManyRequests, Body: fault, ContentType: "text/xml; charset=utf-8",
+			})
 			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 			if got.status != c.want || got.body != fault {
 				t.Errorf("status %d, want %d; body %s", got.status, c.want, got.body)

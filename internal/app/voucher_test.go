@@ -51,7 +51,10 @@ func annaWith(password string) string {
 // apiPassword gets the password that the proxy issues for anna (PROTOCOL.md §2.5).
 func (r *rig) apiPassword(t *testing.T, password string) string {
 	t.Helper()
-	got := r.do(nil, request(t, "GET", r.sidecar()+loginPath+"?api_password=true", nil, "X-DocuSign-Authentication", annaWith(password)))
+	got := r.do(
+		nil,
+		request(t, "GET", r.sidecar()+loginPath+"?api_password=true", nil, "X-DocuSign-Authentication", annaWith(password)),
+	)
 	if got.status != 200 {
 		t.Fatalf("status %d: %s", got.status, got.body)
 	}
@@ -85,8 +88,10 @@ func (r *rig) checkIssued(t *testing.T, all issuedToAnna, want int) {
 		"a token":                           r.withToken(t, all.token).status,
 		"an API password":                   r.listWith(t, annaWith(all.password)),
 		"a token got with the API password": r.withToken(t, all.byIssued).status,
-		"a token for somebody else, got with that token":  r.withToken(t, all.behalf).status,
-		"the API password in a body, for another API one": r.do(nil, tokenRequest(t, r.sidecar(), tokenForm("anna@example.com", all.password, sandbox.GUIDKey))).status,
+		"a token for somebody else, got with that token": r.withToken(t, all.behalf).status,
+		"the API password in a body, for another API one": r.do(
+			nil, tokenRequest(t, r.sidecar(), tokenForm("anna@example.com", all.password, sandbox.GUIDKey)),
+		).status,
 	} {
 		if got != want && (want == 200 || got != 400) { // oauth2/token refuses with 400 (PROTOCOL.md §3.2)
 			t.Errorf("%s: status %d, want %d", name, got, want)
@@ -118,7 +123,10 @@ func TestWhatAPasswordVouchedForEndsWithIt(t *testing.T) {
 		{"another hash", setPassword("anna@example.com", section{"bcrypt": bcryptOf(t, "anna-new-1")}), "anna-new-1", 401},
 		{"a new hash of the same password, which nobody can tell from another password's",
 			setPassword("anna@example.com", section{"bcrypt": bcryptOf(t, "anna-legacy-1")}), "anna-legacy-1", 401},
-		{"another user's password", setPassword("admin@example.com", section{"bcrypt": bcryptOf(t, "admin-new-3")}), "anna-legacy-1", 200},
+		{
+			"another user's password", setPassword("admin@example.com", section{"bcrypt": bcryptOf(t, "admin-new-3")}),
+			"anna-legacy-1", 200,
+		},
 		{"a user taken out", func(s section) {
 			in := integrationSection(s, "nightly-billing")
 			var left []any
@@ -137,16 +145,19 @@ func TestWhatAPasswordVouchedForEndsWithIt(t *testing.T) {
 			r.checkIssued(t, all, 200)
 			r.reloaded(t, c.edit)
 			r.checkIssued(t, all, c.want)
-			if c.want != 200 && !strings.Contains(r.log.String(), "the password that vouched for this token has changed") && c.name != "a user taken out" {
+			if c.want != 200 && !strings.Contains(r.log.String(), "the password that vouched for this token has changed") &&
+				c.name != "a user taken out" {
 				t.Error("the log does not say why the token is refused")
 			}
-			if got := r.listWith(t, annaJSON); got != 200 && c.next == "anna-legacy-1" || got == 200 && c.next != "anna-legacy-1" {
+			if got := r.listWith(t, annaJSON); got != 200 && c.next == "anna-legacy-1" || got == 200 &&
+				c.next != "anna-legacy-1" {
 				t.Errorf("the remembered first password: status %d", got)
 			}
 			if c.next == "" {
 				return
 			}
-			if again := r.apiPassword(t, c.next); r.listWith(t, annaWith(again)) != 200 || (again == all.password) != (c.want == 200) {
+			if again := r.apiPassword(t, c.next); r.listWith(t, annaWith(again)) != 200 ||
+				(again == all.password) != (c.want == 200) {
 				t.Error("the API password that the new password vouches for does not work, or is the old one")
 			}
 			if got := r.withToken(t, r.legacyLogin(t, "anna@example.com", c.next, sandbox.GUIDKey)); got.status != 200 {
@@ -158,7 +169,8 @@ func TestWhatAPasswordVouchedForEndsWithIt(t *testing.T) {
 	}
 }
 
-// The state file of an earlier version does not tell what vouched for a token: it is taken over, and ends with the next change.
+// The state file of an earlier version does not tell what vouched for a token: it is taken over, and ends with the next
+// change.
 func TestTokensOfAnEarlierVersionAreTakenOver(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -206,7 +218,9 @@ func TestATokenThatAnImportedTokenVouchedForEndsWithIt(t *testing.T) {
 	const imported = "bm90LWEtcmVhbC10b2tlbi0tLS0="
 	sum := sha256.Sum256([]byte(imported))
 	r := newRigEdited(t, sandbox.Options{}, nil, func(s section) {
-		integrationSection(s, "nightly-billing")["tokens"] = []section{{"sha256": hex.EncodeToString(sum[:]), "username": "admin@example.com"}}
+		integrationSection(s, "nightly-billing")["tokens"] = []section{{
+			"sha256": hex.EncodeToString(sum[:]), "username": "admin@example.com",
+		}}
 	})
 	form := "grant_type=password&client_id=" + sandbox.GUIDKey + "&scope=api&username=bob%40example.com"
 	token := accessToken(t, r.do(nil, tokenRequest(t, r.sidecar(), form, "Authorization", "bearer "+imported)))
@@ -214,7 +228,10 @@ func TestATokenThatAnImportedTokenVouchedForEndsWithIt(t *testing.T) {
 	check := func(when string, tokenStatus, ownStatus int) {
 		t.Helper()
 		if a, b := r.withToken(t, token).status, r.withToken(t, own).status; a != tokenStatus || b != ownStatus {
-			t.Errorf("%s: the token that the imported one vouched for %d, want %d; the one of the password %d, want %d", when, a, tokenStatus, b, ownStatus)
+			t.Errorf(
+				"%s: the token that the imported one vouched for %d, want %d; the one of the password %d, want %d", when, a,
+				tokenStatus, b, ownStatus,
+			)
 		}
 	}
 	check("at first", 200, 200)

@@ -24,8 +24,13 @@ func TestCauseAndPauseOfAnError(t *testing.T) {
 	}{
 		{"an error of no kind is internal", plain, KindInternal, "internal", 0, "plain"},
 		{"a kind gives its word", &Error{Kind: KindSlowBody, Detail: "slow"}, KindSlowBody, "body_timeout", 0, "slow"},
-		{"the outer kind counts", fmt.Errorf("x: %w", &Error{Kind: KindBusy, Err: &Error{}}), KindBusy, "busy", 0, "x: internal"},
-		{"what knows its own word gives it", &Error{Kind: KindTokenRefused, Detail: "grant", Err: asked{plain}}, KindTokenRefused,
+		{
+			"the outer kind counts", fmt.Errorf("x: %w", &Error{Kind: KindBusy, Err: &Error{}}), KindBusy, "busy", 0,
+			"x: internal",
+		},
+		{"what knows its own word gives it", &Error{
+			Kind: KindTokenRefused, Detail: "grant", Err: asked{plain},
+		}, KindTokenRefused,
 			"consent_required", time.Second, "grant: plain"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -25,7 +25,10 @@ func TestDiscoverWritesNoSecretFromAWrongField(t *testing.T) {
 		d.credential(c, "", netip.MustParseAddr("127.0.0.1"))
 		d.Record(&call.Event{Key: c.IntegratorKey})
 	}
-	d.credential(legacy.Credential{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com"}, secret, netip.MustParseAddr("127.0.0.1"))
+	d.credential(
+		legacy.Credential{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com"}, secret,
+		netip.MustParseAddr("127.0.0.1"),
+	)
 	out := filepath.Join(t.TempDir(), "proxy.yaml")
 	var said bytes.Buffer
 	if err := d.write(Options{Out: out, Stdout: &said, Stderr: &said}, map[string]any{}); err != nil {

@@ -61,7 +61,8 @@ func TestElementsAreAnsweredInOrder(t *testing.T) {
 	if e := d.Type("RecipientStatus").Element("DeclineReason"); e == nil || !e.Nillable || e.Min != 1 {
 		t.Errorf("DeclineReason: %+v", e)
 	}
-	if e := d.Type("ArrayOfRecipientStatus").Elements[0]; e.Max != services.Unbounded || e.Type != d.Type("RecipientStatus") {
+	if e := d.Type("ArrayOfRecipientStatus").Elements[0]; e.Max != services.Unbounded ||
+		e.Type != d.Type("RecipientStatus") {
 		t.Errorf("ArrayOfRecipientStatus: %+v", e)
 	}
 	if code := d.Type("EnvelopeStatusCode"); code.Base != "string" || !slices.Contains(code.Enum, "Voided") {

@@ -69,7 +69,8 @@ func TestAFileOfAnEarlierVersionIsTakenOver(t *testing.T) {
 			"a1b2c3d4-0000-4000-8000-000000000021" || a != "a1b2c3d4-0000-4000-8000-000000000031" {
 			t.Errorf("learned are %q, %q", u, a)
 		}
-		if got, at, ok, err := s.Refresh("billing anna"); !ok || err != nil || at.IsZero() || got.Reveal() != "refresh-token-of-anna" {
+		if got, at, ok, err := s.Refresh("billing anna"); !ok || err != nil || at.IsZero() ||
+			got.Reveal() != "refresh-token-of-anna" {
 			t.Errorf("the refresh token: %v, %v, %v", at, ok, err)
 		}
 		rows := map[string]string{}

@@ -19,7 +19,8 @@ import (
 func TestTokensAreOpaqueAndFound(t *testing.T) {
 	each(t, store.Options{}, func(t *testing.T, s *store.Store) {
 		token := must[secret.Text](t)(s.Issue(anna()))
-		if raw, err := base64.StdEncoding.DecodeString(token.Reveal()); err != nil || len(raw) != 20 || len(token.Reveal()) != 28 {
+		if raw, err := base64.StdEncoding.DecodeString(token.Reveal()); err != nil || len(raw) != 20 ||
+			len(token.Reveal()) != 28 {
 			t.Errorf("the token has %d bytes: %v", len(raw), err)
 		}
 		if again := must[secret.Text](t)(s.Issue(anna())); again.Equal(token) {
@@ -145,7 +146,8 @@ func TestTokensSurviveARestartAsHashes(t *testing.T) {
 	if len(before) != 1 || len(after) != 1 {
 		t.Fatalf("live before and after: %v, %v", before, after)
 	}
-	if !after[0].Issued.Equal(before[0].Issued) || before[0].LastUsed.IsZero() || after[0].LastUsed.Before(before[0].LastUsed) {
+	if !after[0].Issued.Equal(before[0].Issued) || before[0].LastUsed.IsZero() ||
+		after[0].LastUsed.Before(before[0].LastUsed) {
 		t.Errorf("the times changed from %v to %v", before, after)
 	}
 }
@@ -255,7 +257,9 @@ func TestVouchersDifferByOwnerPasswordAndKey(t *testing.T) {
 	bob, other := anna(), anna()
 	bob.Authenticator, other.Integration = "bob@example.com", "other"
 	first := voucher(anna(), 1)
-	for name, v := range map[string]string{"another password": voucher(anna(), 2), "another user": voucher(bob, 1), "another integration": voucher(other, 1)} {
+	for name, v := range map[string]string{
+		"another password": voucher(anna(), 2), "another user": voucher(bob, 1), "another integration": voucher(other, 1),
+	} {
 		if v == first {
 			t.Errorf("%s has the same voucher", name)
 		}
@@ -308,7 +312,8 @@ func TestRecordsWithoutAVoucherAreTakenOver(t *testing.T) {
 	s = open(t, path, store.Options{})
 	owner := func(o store.TokenOwner, _ bool) string { return o.Authenticator + " " + o.Voucher }
 	for want, got := range map[string]string{
-		"svc@example.com taken over": owner(s.Lookup(token)), "svc@example.com another": owner(s.Lookup(kept)), "gone@example.com ": owner(s.Lookup(unknown)),
+		"svc@example.com taken over": owner(s.Lookup(token)), "svc@example.com another": owner(s.Lookup(kept)),
+		"gone@example.com ": owner(s.Lookup(unknown)),
 	} {
 		if got != want {
 			t.Errorf("the owner is %q, want %q", got, want)

@@ -12,7 +12,9 @@ func TestARefreshTokenOfAFileWithoutDatesIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.commit(s.refresh.put("anna", aead.Seal(nil, nil, []byte("of-an-earlier-version"), []byte("anna")))); err != nil {
+	if err := s.commit(s.refresh.put(
+		"anna", aead.Seal(nil, nil, []byte("of-an-earlier-version"), []byte("anna")),
+	)); err != nil {
 		t.Fatal(err)
 	}
 	token, at, ok, err := s.Refresh("anna")

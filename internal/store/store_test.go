@@ -311,7 +311,9 @@ func TestCheckMakesAndChangesNothing(t *testing.T) {
 	if err := store.Check(""); err != nil {
 		t.Error(err)
 	}
-	for name, at := range map[string]string{"a directory": dir, "a missing directory": filepath.Join(dir, "no", "state.db")} {
+	for name, at := range map[string]string{
+		"a directory": dir, "a missing directory": filepath.Join(dir, "no", "state.db"),
+	} {
 		if err := store.Check(at); err == nil {
 			t.Errorf("%s is taken", name)
 		}

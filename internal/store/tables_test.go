@@ -104,7 +104,9 @@ func TestTheFirstPinHolds(t *testing.T) {
 	if _, err := s.Pin("third", "anna@example.com", "$4"); !errors.Is(err, store.ErrFull) {
 		t.Errorf("a full table gives %v", err)
 	}
-	for _, bad := range [][2]string{{"", "$1"}, {"bob", ""}, {strings.Repeat("b", 1000), "$1"}, {"bob", strings.Repeat("$", 1000)}} {
+	for _, bad := range [][2]string{
+		{"", "$1"}, {"bob", ""}, {strings.Repeat("b", 1000), "$1"}, {"bob", strings.Repeat("$", 1000)},
+	} {
 		if _, err := s.Pin("billing", bad[0], bad[1]); !errors.Is(err, store.ErrSize) {
 			t.Errorf("the error is %v", err)
 		}
@@ -114,7 +116,8 @@ func TestTheFirstPinHolds(t *testing.T) {
 	if hash, ok := s.Pinned("billing", "anna@example.com"); !ok || hash != "$1" {
 		t.Errorf("after a restart it is %q, %v", hash, ok)
 	}
-	if pins := s.Pins(); len(pins) != 2 || pins[0].Integration != "billing" || pins[0].Username != "Anna@example.com" || pins[0].At.IsZero() {
+	if pins := s.Pins(); len(pins) != 2 || pins[0].Integration != "billing" || pins[0].Username != "Anna@example.com" ||
+		pins[0].At.IsZero() {
 		t.Errorf("the list is %v", pins)
 	}
 	billing := func(p store.Pin) bool { return p.Integration == "billing" }

@@ -18,11 +18,26 @@ func TestOneClientNeverHasAllPlaces(t *testing.T) {
 	}{
 		{"a place is free", []string{"192.0.2.1"}, "192.0.2.2", true, -1},
 		{"its share is used up", []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1"}, "192.0.2.1", false, -1},
-		{"its share is used up, which leaves places to others", []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1"}, "192.0.2.2", true, -1},
-		{"all loopback addresses are one client", []string{"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.2"}, "127.0.0.3", false, -1},
-		{"an IPv6 /64 is one client", []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"}, "2001:db8::5", false, -1},
-		{"another IPv6 /64 is another client", []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"}, "2001:db8:0:1::5", true, -1},
-		{"its own longest idle makes room, not another's", []string{"idle 192.0.2.2", "192.0.2.1", "idle 192.0.2.1", "idle 192.0.2.1", "192.0.2.1"}, "192.0.2.1", true, 2},
+		{
+			"its share is used up, which leaves places to others", []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1"},
+			"192.0.2.2", true, -1,
+		},
+		{
+			"all loopback addresses are one client", []string{"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.2"}, "127.0.0.3",
+			false, -1,
+		},
+		{
+			"an IPv6 /64 is one client", []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"}, "2001:db8::5",
+			false, -1,
+		},
+		{
+			"another IPv6 /64 is another client", []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"},
+			"2001:db8:0:1::5", true, -1,
+		},
+		{
+			"its own longest idle makes room, not another's",
+			[]string{"idle 192.0.2.2", "192.0.2.1", "idle 192.0.2.1", "idle 192.0.2.1", "192.0.2.1"}, "192.0.2.1", true, 2,
+		},
 		{"all are taken: an idle one of the biggest client makes room", []string{
 			"idle 192.0.2.1", "192.0.2.2", "192.0.2.2", "idle 192.0.2.2", "192.0.2.3", "192.0.2.3", "192.0.2.4", "192.0.2.4",
 		}, "192.0.2.5", true, 3},

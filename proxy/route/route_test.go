@@ -14,23 +14,47 @@ func TestClassify(t *testing.T) {
 		name, method, path string
 		want               Route
 	}{
-		{"an account's resource in v2", "GET", "/restapi/v2/accounts/1234567/envelopes", Route{API: call.APIRest2, Account: "1234567", At: 21, End: 28}},
-		{"v2.1 stays v2.1", "POST", "/restapi/v2.1/accounts/a1b2/envelopes", Route{API: call.APIRest21, Account: "a1b2", At: 23, End: 27}},
-		{"case does not matter", "GET", "/RestApi/V2/Accounts/1/envelopes", Route{API: call.APIRest2, Account: "1", At: 21, End: 22}},
+		{"an account's resource in v2", "GET", "/restapi/v2/accounts/1234567/envelopes", Route{
+			API: call.APIRest2, Account: "1234567", At: 21, End: 28,
+		}},
+		{"v2.1 stays v2.1", "POST", "/restapi/v2.1/accounts/a1b2/envelopes", Route{
+			API: call.APIRest21, Account: "a1b2", At: 23, End: 27,
+		}},
+		{"case does not matter", "GET", "/RestApi/V2/Accounts/1/envelopes", Route{
+			API: call.APIRest2, Account: "1", At: 21, End: 22,
+		}},
 		{"the log-in call", "GET", "/restapi/v2/login_information", Route{API: call.APIRest2, Local: Login}},
-		{"the log-in call with a slash behind it", "GET", "/restapi/v2/login_information/", Route{API: call.APIRest2, Local: Login}},
+		{
+			"the log-in call with a slash behind it", "GET", "/restapi/v2/login_information/",
+			Route{API: call.APIRest2, Local: Login},
+		},
 		{"the log-in call is only read", "POST", "/restapi/v2/login_information", Route{API: call.APIRest2}},
-		{"changing the password", "PUT", "/restapi/v2.1/login_information/password", Route{API: call.APIRest21, Local: Password}},
-		{"the same with parameters", "PUT", "/restapi/v2/login_information;a=b/password;c", Route{API: call.APIRest2, Local: Password}},
-		{"the same without a version", "PUT", "/restapi/login_information/password", Route{API: call.APIRestOther, Local: Password}},
-		{"the same in another spelling", "PUT", "/restapi/v2/login_information/password.json", Route{API: call.APIRest2, Local: Password}},
+		{
+			"changing the password", "PUT", "/restapi/v2.1/login_information/password",
+			Route{API: call.APIRest21, Local: Password},
+		},
+		{
+			"the same with parameters", "PUT", "/restapi/v2/login_information;a=b/password;c",
+			Route{API: call.APIRest2, Local: Password},
+		},
+		{
+			"the same without a version", "PUT", "/restapi/login_information/password",
+			Route{API: call.APIRestOther, Local: Password},
+		},
+		{
+			"the same in another spelling", "PUT", "/restapi/v2/login_information/password.json",
+			Route{API: call.APIRest2, Local: Password},
+		},
 		{"the log-in call without a version", "GET", "/restapi/login_information", Route{API: call.APIRestOther}},
 		{"the legacy token end point", "POST", "/restapi/v2/oauth2/token", Route{API: call.APILegacyOAuth, Local: Token}},
 		{"it in a version nobody has", "POST", "/restapi/v1/oauth2/token", Route{API: call.APILegacyOAuth, Local: Token}},
 		{"it without a version", "POST", "/restapi/oauth2/token", Route{API: call.APILegacyOAuth, Local: Token}},
 		{"it with parameters", "POST", "/restapi/v2/oauth2/token;a=b", Route{API: call.APILegacyOAuth, Local: Token}},
 		{"its counterpart", "POST", "/restapi/v2/oauth2/revoke", Route{API: call.APILegacyOAuth, Local: Revoke}},
-		{"service information needs no credential", "GET", "/restapi/service_information", Route{API: call.APIRestOther, Open: true}},
+		{
+			"service information needs no credential", "GET", "/restapi/service_information",
+			Route{API: call.APIRestOther, Open: true},
+		},
 		{"nor does the root", "GET", "/restapi", Route{API: call.APIRestOther, Open: true}},
 		{"nor does the root with a slash", "GET", "/restapi/", Route{API: call.APIRestOther, Open: true}},
 		{"nor does help", "GET", "/restapi/help/", Route{API: call.APIRestOther, Open: true}},
@@ -41,7 +65,9 @@ func TestClassify(t *testing.T) {
 		{"nor may anything be put there", "PUT", "/restapi/service_information", Route{API: call.APIRestOther}},
 		{"what is open has nothing below it", "GET", "/restapi/service_information/x", Route{API: call.APIRestOther}},
 		{"and no parameters", "GET", "/restapi/v2;a=b", Route{API: call.APIRestOther}},
-		{"another method", "OPTIONS", "/restapi/v2/accounts/1/envelopes", Route{API: call.APIRest2, Account: "1", At: 21, End: 22}},
+		{"another method", "OPTIONS", "/restapi/v2/accounts/1/envelopes", Route{
+			API: call.APIRest2, Account: "1", At: 21, End: 22,
+		}},
 		{"a path that only begins alike", "GET", "/restapix/v2/accounts/1", Route{API: call.APIOther}},
 		{"SOAP in any case", "POST", "/API/3.0/DSAPI.asmx", Route{API: "soap_dsapi"}},
 		{"the API service", "POST", "/api/3.0/api.asmx", Route{API: "soap_api"}},
@@ -50,26 +76,46 @@ func TestClassify(t *testing.T) {
 		{"credentials in the body", "POST", "/api/3.0/Credential.asmx", Route{API: "soap_credential"}},
 		{"account management", "POST", "/api/3.0/AccountManagement.asmx", Route{API: "soap_accountmanagement"}},
 		{"a WSDL is open", "GET", "/api/3.0/dsapi.asmx?WSDL", Route{API: "soap_dsapi", Open: true, Local: WSDL}},
-		{"a WSDL in small letters", "GET", "/api/3.0/credential.asmx?wsdl=", Route{API: "soap_credential", Open: true, Local: WSDL}},
+		{"a WSDL in small letters", "GET", "/api/3.0/credential.asmx?wsdl=", Route{
+			API: "soap_credential", Open: true, Local: WSDL,
+		}},
 		{"so is its other address", "GET", "/api/3.0/schema/dsapi.wsdl", Route{API: call.APIOther, Open: true, Local: WSDL}},
-		{"the same for account management", "GET", "/API/3.0/Schema/dsapi-accountmanagement.wsdl", Route{API: call.APIOther, Open: true, Local: WSDL}},
+		{
+			"the same for account management", "GET", "/API/3.0/Schema/dsapi-accountmanagement.wsdl",
+			Route{API: call.APIOther, Open: true, Local: WSDL},
+		},
 		{"another file there is not", "GET", "/api/3.0/schema/other.wsdl", Route{API: call.APIOther}},
 		{"nor may it be posted to", "POST", "/api/3.0/schema/dsapi.wsdl", Route{API: call.APIOther}},
 		{"a help page", "GET", "/api/3.0/dsapi.asmx", Route{API: "soap_dsapi", Local: Help}},
-		{"the help page of an operation", "GET", "/api/3.0/credential.asmx?op=Login", Route{API: "soap_credential", Local: Help}},
+		{
+			"the help page of an operation", "GET", "/api/3.0/credential.asmx?op=Login",
+			Route{API: "soap_credential", Local: Help},
+		},
 		{"discovery", "GET", "/api/3.0/dsapi.asmx?disco", Route{API: "soap_dsapi", Local: Help}},
 		{"more than a WSDL", "GET", "/api/3.0/dsapi.asmx?wsdl&password=x", Route{API: "soap_dsapi", Local: Help}},
 		{"a service is not put to", "PUT", "/api/3.0/dsapi.asmx?WSDL", Route{API: "soap_dsapi", Local: Help}},
 		{"an unknown service", "POST", "/api/3.0/EnvelopeManagement.asmx", Route{API: call.APIOther, Local: UnknownService}},
-		{"its WSDL is not open", "GET", "/api/3.0/EnvelopeManagement.asmx?WSDL", Route{API: call.APIOther, Local: UnknownService}},
+		{
+			"its WSDL is not open", "GET", "/api/3.0/EnvelopeManagement.asmx?WSDL",
+			Route{API: call.APIOther, Local: UnknownService},
+		},
 		{"a known name at another place", "POST", "/x/api/3.0/api.asmx", Route{API: call.APIOther, Local: UnknownService}},
 		{"another version of a service", "POST", "/api/2.0/api.asmx", Route{API: call.APIOther, Local: UnknownService}},
 		{"a service with parameters", "POST", "/api/3.0/api.ASMX;a=b", Route{API: call.APIOther, Local: UnknownService}},
-		{"a name that Windows takes for the service", "POST", "/api/3.0/api.asmx.", Route{API: call.APIOther, Local: UnknownService}},
+		{
+			"a name that Windows takes for the service", "POST", "/api/3.0/api.asmx.",
+			Route{API: call.APIOther, Local: UnknownService},
+		},
 		{"one below /restapi", "POST", "/restapi/v2/api.asmx", Route{API: call.APIOther, Local: UnknownService}},
-		{"a letter that folds to one of a service's", "POST", "/api/3.0/dſapi.asmx", Route{API: call.APIOther, Local: UnknownService}},
+		{
+			"a letter that folds to one of a service's", "POST", "/api/3.0/dſapi.asmx",
+			Route{API: call.APIOther, Local: UnknownService},
+		},
 		{"form binding", "POST", "/api/3.0/credential.asmx/Login", Route{API: call.APIOther, Local: FormBinding}},
-		{"form binding in a query", "GET", "/api/3.0/credential.asmx/Login?Email=a&Password=b", Route{API: call.APIOther, Local: FormBinding}},
+		{
+			"form binding in a query", "GET", "/api/3.0/credential.asmx/Login?Email=a&Password=b",
+			Route{API: call.APIOther, Local: FormBinding},
+		},
 		{"form binding of an unknown service", "GET", "/x.asmx;a=b/Login/", Route{API: call.APIOther, Local: FormBinding}},
 		{"everything else", "GET", "/Signing/start", Route{API: call.APIOther}},
 	} {

@@ -74,18 +74,29 @@ func newCodeWorld(t *testing.T, clientSecret string) *codeWorld {
 	}
 	t.Cleanup(func() { _ = w.sandbox.Close() })
 	w.sandbox.AddAccount(sandbox.Account{ID: testAccount, Number: "1", Name: "Example", Site: w.sandbox.Sites()[0]})
-	w.sandbox.AddUser(sandbox.User{ID: testUser, Email: "anna@example.com", Name: "Anna Example", Accounts: []string{testAccount}})
-	w.sandbox.AddUser(sandbox.User{ID: sandbox.BobID, Email: "bob@example.com", Name: "Bob Example", Accounts: []string{testAccount}})
-	w.sandbox.AddIntegration(sandbox.Integration{Key: testIssuer, Live: true, Secret: clientSecret, RedirectURIs: []string{codeRedirect}})
+	w.sandbox.AddUser(sandbox.User{
+		ID: testUser, Email: "anna@example.com", Name: "Anna Example", Accounts: []string{testAccount},
+	})
+	w.sandbox.AddUser(sandbox.User{
+		ID: sandbox.BobID, Email: "bob@example.com", Name: "Bob Example", Accounts: []string{testAccount},
+	})
+	w.sandbox.AddIntegration(sandbox.Integration{
+		Key: testIssuer, Live: true, Secret: clientSecret, RedirectURIs: []string{codeRedirect},
+	})
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.sandbox.CertPool()}}
 	t.Cleanup(transport.CloseIdleConnections)
-	w.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	return w
 }
 
 func (w *codeWorld) granter(change func(*CodeConfig)) *CodeGranter {
 	w.Helper()
-	cfg := CodeConfig{AccountServer: w.sandbox.AccountServer(), ClientID: testIssuer, HTTP: w.http, Tokens: w.tokens, Now: w.clock.Now, Identities: []Identity{anna()}}
+	cfg := CodeConfig{
+		AccountServer: w.sandbox.AccountServer(), ClientID: testIssuer, HTTP: w.http, Tokens: w.tokens, Now: w.clock.Now,
+		Identities: []Identity{anna()},
+	}
 	if change != nil {
 		change(&cfg)
 	}
@@ -110,7 +121,10 @@ func (w *codeWorld) client(g *CodeGranter, observer Observer) *Client {
 }
 
 func loginRequest() LoginRequest {
-	return LoginRequest{Scopes: CodeScopes(testScopes), RedirectURI: codeRedirect, State: "the-state", Verifier: oauth2.GenerateVerifier(), LoginHint: "anna@example.com"}
+	return LoginRequest{
+		Scopes: CodeScopes(testScopes), RedirectURI: codeRedirect, State: "the-state", Verifier: oauth2.GenerateVerifier(),
+		LoginHint: "anna@example.com",
+	}
 }
 
 // browser follows the page's link as the user and returns what the redirect carries.
@@ -147,7 +161,9 @@ func (w *codeWorld) login(g *CodeGranter, user string) *Login {
 }
 
 func TestALoginGivesTokensWithoutImpersonation(t *testing.T) {
-	for name, clientSecret := range map[string]string{"a public client proves itself by PKCE": "", "a confidential client also by its secret": "s3cret-of-client"} {
+	for name, clientSecret := range map[string]string{
+		"a public client proves itself by PKCE": "", "a confidential client also by its secret": "s3cret-of-client",
+	} {
 		t.Run(name, func(t *testing.T) {
 			w := newCodeWorld(t, clientSecret)
 			g := w.granter(func(c *CodeConfig) { c.ClientSecret = secret.New(clientSecret) })
@@ -156,7 +172,9 @@ func TestALoginGivesTokensWithoutImpersonation(t *testing.T) {
 			if err != nil || who.Sub != testUser || who.Email != "anna@example.com" {
 				t.Fatalf("%+v, %v", who, err)
 			}
-			c, err := New(Config{AccountServer: w.sandbox.AccountServer(), HTTP: w.http, Now: w.clock.Now, Granters: func(Identity) Granter { return g }})
+			c, err := New(Config{AccountServer: w.sandbox.AccountServer(), HTTP: w.http, Now: w.clock.Now, Granters: func(Identity) Granter {
+				return g
+			}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +201,8 @@ func TestTheLoginPageIsAskedForWithPKCE(t *testing.T) {
 	}
 	q := u.Query()
 	for name, want := range map[string]string{
-		"response_type": "code", "scope": "signature extended", "client_id": testIssuer, "redirect_uri": codeRedirect, "state": "the-state",
+		"response_type": "code", "scope": "signature extended", "client_id": testIssuer, "redirect_uri": codeRedirect,
+		"state":                 "the-state",
 		"code_challenge_method": "S256", "login_hint": "anna@example.com",
 	} {
 		if q.Get(name) != want {
@@ -197,7 +216,8 @@ func TestTheLoginPageIsAskedForWithPKCE(t *testing.T) {
 
 func TestCodeScopes(t *testing.T) {
 	for from, want := range map[string]string{
-		"signature impersonation": "signature extended", "": "signature extended", "extended signature": "signature extended", "a b": "a b extended",
+		"signature impersonation": "signature extended", "": "signature extended", "extended signature": "signature extended",
+		"a b": "a b extended",
 	} {
 		if got := CodeScopes(from); got != want {
 			t.Errorf("%q: %q, want %q", from, got, want)
@@ -222,7 +242,8 @@ func TestWhoeverCannotGetATokenIsToldToLogIn(t *testing.T) {
 			tt.spoil(w)
 			_, err := w.granter(nil).Grant(t.Context(), anna())
 			var ge *GrantError
-			if !errors.As(err, &ge) || ge.Kind != LoginRequired || ge.Temporary() || !strings.Contains(ge.NextStep(), "docusign-auth-proxy login --user "+testUser) {
+			if !errors.As(err, &ge) || ge.Kind != LoginRequired || ge.Temporary() ||
+				!strings.Contains(ge.NextStep(), "docusign-auth-proxy login --user "+testUser) {
 				t.Fatalf("%v", err)
 			}
 			if text := fmt.Sprintf("%v %+v %#v", err, ge, ge.Unwrap()); strings.Contains(text, "canary-token") {
@@ -252,7 +273,8 @@ func TestAWrongClientSecretIsNamed(t *testing.T) {
 	g := w.granter(func(c *CodeConfig) { c.ClientSecret = secret.New("wrong-secret") })
 	_, err := g.Exchange(t.Context(), secret.New("some-code"), loginRequest())
 	var ge *GrantError
-	if !errors.As(err, &ge) || ge.OAuthError != "invalid_client" || !strings.Contains(ge.NextStep(), "client_secret") || strings.Contains(err.Error()+ge.NextStep(), "wrong-secret") {
+	if !errors.As(err, &ge) || ge.OAuthError != "invalid_client" || !strings.Contains(ge.NextStep(), "client_secret") ||
+		strings.Contains(err.Error()+ge.NextStep(), "wrong-secret") {
 		t.Fatalf("%v", err)
 	}
 }
@@ -261,7 +283,8 @@ func TestACodeThatWasUsedIsExplained(t *testing.T) {
 	w := newCodeWorld(t, "")
 	_, err := w.granter(nil).Exchange(t.Context(), secret.New("some-code"), loginRequest())
 	var ge *GrantError
-	if !errors.As(err, &ge) || !strings.Contains(ge.NextStep(), "log in again") || strings.Contains(err.Error(), "some-code") {
+	if !errors.As(err, &ge) || !strings.Contains(ge.NextStep(), "log in again") ||
+		strings.Contains(err.Error(), "some-code") {
 		t.Fatalf("%v", err)
 	}
 }
@@ -316,7 +339,8 @@ func (l *lateStore) Refresh(name string) (secret.Text, time.Time, bool, error) {
 func TestRenewKeepsAnUnusedLoginAlive(t *testing.T) {
 	w := newCodeWorld(t, "")
 	g := w.granter(func(c *CodeConfig) {
-		c.Identities = append(c.Identities, Identity{Issuer: testIssuer, Subject: sandbox.BobID, Scopes: testScopes}) // never logged in
+		// never logged in
+		c.Identities = append(c.Identities, Identity{Issuer: testIssuer, Subject: sandbox.BobID, Scopes: testScopes})
 	})
 	w.login(g, testUser)
 	c := w.client(g, Observer{})

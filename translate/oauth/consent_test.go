@@ -13,9 +13,12 @@ func TestConsentURLs(t *testing.T) {
 		name, got, want string
 	}{
 		{"individual, blanks as %20", c.Individual(),
-			"https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" + testIssuer + "&redirect_uri=https%3A%2F%2Fexample.com%2Fcb%3Fa%3D1%2B2"},
+			"https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id=" +
+				testIssuer + "&redirect_uri=https%3A%2F%2Fexample.com%2Fcb%3Fa%3D1%2B2"},
 		{"for all users", c.Admin(),
-			"https://account-d.docusign.com/oauth/auth?response_type=code&scope=openid&admin_consent_scope=signature%20impersonation&client_id=" + testIssuer + "&redirect_uri=https%3A%2F%2Fexample.com%2Fcb%3Fa%3D1%2B2"},
+			"https://account-d.docusign.com/oauth/auth?response_type=code&scope=openid&" +
+				"admin_consent_scope=signature%20impersonation&client_id=" + testIssuer +
+				"&redirect_uri=https%3A%2F%2Fexample.com%2Fcb%3Fa%3D1%2B2"},
 		{"with state and prompt", func() string { c := c; c.State, c.Prompt = "x y", "login"; return c.Admin() }(),
 			c.Admin() + "&state=x%20y&prompt=login"},
 	} {

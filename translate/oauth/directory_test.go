@@ -17,7 +17,8 @@ const (
 
 // twoAccounts lets the user have two accounts on d and answers REST calls by path and query.
 func (d *docusign) twoAccounts(answers map[string]string) {
-	d.info = fmt.Sprintf(`{"sub":%q,"accounts":[{"account_id":%q,"base_uri":%q},{"account_id":%q,"is_default":true,"base_uri":%q}]}`,
+	d.info = fmt.Sprintf(`{"sub":%q,"accounts":[{"account_id":%q,"base_uri":%q},{"account_id":%q,"is_default":true,`+
+		`"base_uri":%q}]}`,
 		testUser, otherAccount, d.URL, testAccount, d.URL)
 	d.rest = func(w http.ResponseWriter, r *http.Request, user string) bool {
 		body, ok := answers[r.URL.RequestURI()]
@@ -41,7 +42,8 @@ func TestLookupUser(t *testing.T) {
 		return fmt.Sprintf(`{"userId":%q,"email":%q,"userStatus":%q}`, guid, email, status)
 	}
 	users := func(list ...string) string { return `{"users":[` + strings.Join(list, ",") + `],"resultSetSize":"1"}` }
-	denied := `401{"errorCode":"USER_LACKS_PERMISSIONS","message":"This user lacks sufficient permissions to access this resource."}`
+	denied := `401{"errorCode":"USER_LACKS_PERMISSIONS","message":"This user lacks sufficient permissions to access ` +
+		`this resource."}`
 	bob := user(bobGUID, "Bob+X@Example.com", "Active")
 	for _, test := range []struct {
 		name    string
@@ -50,14 +52,46 @@ func TestLookupUser(t *testing.T) {
 		text    string // of the error
 	}{
 		{"found in the default account", map[string]string{inDefault: users(bob), inOther: users()}, bobGUID, ""},
-		{"the same user in both", map[string]string{inDefault: users(bob), inOther: users(user(strings.ToUpper(bobGUID), "bob+x@example.com", "active"))}, bobGUID, ""},
-		{"only in the other account, and no permission in the default", map[string]string{inDefault: denied, inOther: users(bob)}, bobGUID, ""},
-		{"active before closed", map[string]string{inDefault: users(user(carolGUID, "bob+x@example.com", "Closed"), bob), inOther: users()}, bobGUID, ""},
-		{"inactive if there is no other", map[string]string{inDefault: users(user(bobGUID, "bob+x@example.com", "ActivationSent")), inOther: users()}, bobGUID, ""},
-		{"two active users in one account", map[string]string{inDefault: users(bob, user(carolGUID, "bob+x@example.com", "Active")), inOther: users()}, "", "ambiguous: " + bobGUID + ", " + carolGUID},
-		{"two active users in two accounts", map[string]string{inDefault: users(bob), inOther: users(user(carolGUID, "bob+x@example.com", "Active"))}, "", "ambiguous"},
-		{"the filter is not taken on trust", map[string]string{inDefault: users(user(carolGUID, "bob+xy@example.com", "Active")), inOther: users()}, "", "not found"},
-		{"no GUID is no user", map[string]string{inDefault: users(user("1", "bob+x@example.com", "Active")), inOther: users()}, "", "not found"},
+		{
+			"the same user in both",
+			map[string]string{
+				inDefault: users(bob), inOther: users(user(strings.ToUpper(bobGUID), "bob+x@example.com", "active")),
+			},
+			bobGUID, "",
+		},
+		{
+			"only in the other account, and no permission in the default",
+			map[string]string{inDefault: denied, inOther: users(bob)}, bobGUID, "",
+		},
+		{
+			"active before closed",
+			map[string]string{inDefault: users(user(carolGUID, "bob+x@example.com", "Closed"), bob), inOther: users()}, bobGUID,
+			"",
+		},
+		{
+			"inactive if there is no other",
+			map[string]string{inDefault: users(user(bobGUID, "bob+x@example.com", "ActivationSent")), inOther: users()}, bobGUID,
+			"",
+		},
+		{
+			"two active users in one account",
+			map[string]string{inDefault: users(bob, user(carolGUID, "bob+x@example.com", "Active")), inOther: users()}, "",
+			"ambiguous: " + bobGUID + ", " + carolGUID,
+		},
+		{
+			"two active users in two accounts",
+			map[string]string{inDefault: users(bob), inOther: users(user(carolGUID, "bob+x@example.com", "Active"))}, "",
+			"ambiguous",
+		},
+		{
+			"the filter is not taken on trust",
+			map[string]string{inDefault: users(user(carolGUID, "bob+xy@example.com", "Active")), inOther: users()}, "",
+			"not found",
+		},
+		{
+			"no GUID is no user",
+			map[string]string{inDefault: users(user("1", "bob+x@example.com", "Active")), inOther: users()}, "", "not found",
+		},
 		{"no such user", map[string]string{inDefault: users(), inOther: `{}`}, "", "user bob+x@example.com was not found"},
 		{"no permission", map[string]string{inDefault: denied, inOther: users()}, "", "USER_LACKS_PERMISSIONS"},
 		{"an error that may pass matters more", map[string]string{inDefault: denied, inOther: "503"}, "", "HTTP 503"},
@@ -70,7 +104,8 @@ func TestLookupUser(t *testing.T) {
 			c := d.client(t, func(cfg *Config) { cfg.Observer.Lookup = func(e LookupEvent) { events = append(events, e) } })
 			for range 3 { // the answer is remembered, whatever it is
 				got, err := c.LookupUser(t.Context(), anna(), " Bob+x@Example.com ")
-				if got != test.want || (err != nil) != (test.text != "") || (err != nil && !strings.Contains(err.Error(), test.text)) {
+				if got != test.want || (err != nil) != (test.text != "") ||
+					(err != nil && !strings.Contains(err.Error(), test.text)) {
 					t.Fatalf("%q, %v", got, err)
 				}
 			}
@@ -98,7 +133,8 @@ func TestLookupUserRemembersForAShortTimeThatThereIsNone(t *testing.T) {
 		t.Fatalf("%#v", err)
 	}
 	d.set(func() {
-		answers["/restapi/v2.1/accounts/"+testAccount+"/users?email=bob%40example.com"] = `{"users":[{"userId":"` + bobGUID + `","email":"bob@example.com","userStatus":"Active"}]}`
+		answers["/restapi/v2.1/accounts/"+testAccount+"/users?email=bob%40example.com"] = `{"users":[{"userId":"` + bobGUID +
+			`","email":"bob@example.com","userStatus":"Active"}]}`
 	})
 	d.clock.Advance(DefaultTerminalPause - time.Second)
 	if _, err := c.LookupUser(t.Context(), anna(), "bob@example.com"); err == nil {
@@ -113,7 +149,9 @@ func TestLookupUserRemembersForAShortTimeThatThereIsNone(t *testing.T) {
 func TestALookedUpUserWhoIsGoneIsLookedUpAgain(t *testing.T) {
 	d := newDocusign(t, 0)
 	in := "/restapi/v2.1/accounts/" + testAccount + "/users?email=bob%40example.com"
-	answers := map[string]string{"/restapi/v2.1/accounts/" + otherAccount + "/users?email=bob%40example.com": `{"users":[]}`}
+	answers := map[string]string{
+		"/restapi/v2.1/accounts/" + otherAccount + "/users?email=bob%40example.com": `{"users":[]}`,
+	}
 	bob := func(guid string) {
 		d.set(func() {
 			answers[in] = `{"users":[{"userId":"` + guid + `","email":"bob@example.com","userStatus":"Active"}]}`
@@ -205,7 +243,8 @@ func TestLearnAccountID(t *testing.T) {
 		learned int
 	}{
 		{"from login information, with its sibling", map[string]string{
-			login: `{"loginAccounts":[{"accountId":"1234567","accountIdGuid":"` + strings.ToUpper(testAccount) + `"},{"accountId":"7654321","accountIdGuid":"` + otherAccount + `"}]}`,
+			login: `{"loginAccounts":[{"accountId":"1234567","accountIdGuid":"` + strings.ToUpper(testAccount) +
+				`"},{"accountId":"7654321","accountIdGuid":"` + otherAccount + `"}]}`,
 		}, testAccount, "", 1, 2},
 		{"an account that UserInfo does not name does not count", map[string]string{
 			login: `{"loginAccounts":[{"accountId":"1234567","accountIdGuid":"` + stranger + `"}]}`, first: `{}`, second: `{}`,
@@ -238,7 +277,8 @@ func TestLearnAccountID(t *testing.T) {
 			})
 			for range 3 {
 				got, err := c.LearnAccountID(t.Context(), anna(), "1234567")
-				if got != test.want || (err != nil) != (test.text != "") || (err != nil && !strings.Contains(err.Error(), test.text)) {
+				if got != test.want || (err != nil) != (test.text != "") ||
+					(err != nil && !strings.Contains(err.Error(), test.text)) {
 					t.Fatalf("%q, %v", got, err)
 				}
 			}
@@ -274,8 +314,10 @@ func learned(c *Client) Learned {
 func TestLearnedSurvivesARestart(t *testing.T) {
 	d := newDocusign(t, 0)
 	d.twoAccounts(map[string]string{
-		"/restapi/v2/login_information?include_account_id_guid=true":                `{"loginAccounts":[{"accountId":"1234567","accountIdGuid":"` + testAccount + `"}]}`,
-		"/restapi/v2.1/accounts/" + testAccount + "/users?email=bob%40example.com":  `{"users":[{"userId":"` + bobGUID + `","email":"bob@example.com","userStatus":"Active"}]}`,
+		"/restapi/v2/login_information?include_account_id_guid=true": `{"loginAccounts":[{"accountId":"1234567",` +
+			`"accountIdGuid":"` + testAccount + `"}]}`,
+		"/restapi/v2.1/accounts/" + testAccount + "/users?email=bob%40example.com": `{"users":[{"userId":"` + bobGUID +
+			`","email":"bob@example.com","userStatus":"Active"}]}`,
 		"/restapi/v2.1/accounts/" + otherAccount + "/users?email=bob%40example.com": `{"users":[]}`,
 	})
 	first := d.client(t, nil)

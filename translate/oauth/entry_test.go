@@ -86,7 +86,9 @@ func TestWaitersLeaveOnTheirOwnContext(t *testing.T) {
 	if err := <-second; err != nil {
 		t.Errorf("the fetch died with its first caller: %v", err)
 	}
-	if _, err := c.Token(ctx, Identity{Issuer: testIssuer, Subject: "x", Scopes: testScopes}); !errors.Is(err, context.Canceled) {
+	if _, err := c.Token(ctx, Identity{
+		Issuer: testIssuer, Subject: "x", Scopes: testScopes,
+	}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a caller whose context has ended got %v", err)
 	}
 	d.wantGrants(t, 1)
@@ -120,7 +122,9 @@ func TestLifeOfAToken(t *testing.T) {
 			}
 			settle(c)
 			after := mustToken(t, c, anna())
-			want := map[string][3]bool{"old": {true, true, false}, "background": {true, false, true}, "new": {false, false, true}}[test.served]
+			want := map[string][3]bool{
+				"old": {true, true, false}, "background": {true, false, true}, "new": {false, false, true},
+			}[test.served]
 			if (got == old) != want[0] || (after == old) != want[1] {
 				t.Errorf("old token served: at once %v, afterwards %v", got == old, after == old)
 			}
@@ -153,7 +157,8 @@ func TestRefreshFailureKeepsTheToken(t *testing.T) {
 		settle(c)
 	}
 	d.wantGrants(t, 2)
-	if st := c.Snapshot()[0]; st.Failure == nil || st.Failure.Label != "server_error" || st.Consent != ConsentGiven || !st.Expires.Equal(old.Expires) {
+	if st := c.Snapshot()[0]; st.Failure == nil || st.Failure.Label != "server_error" || st.Consent != ConsentGiven ||
+		!st.Expires.Equal(old.Expires) {
 		t.Errorf("state %+v, failure %+v", st, st.Failure)
 	}
 	d.clock.Advance(2 * time.Second) // past the first pause
@@ -180,8 +185,13 @@ func TestNegativeCache(t *testing.T) {
 		reply  func(http.ResponseWriter) bool
 		pauses []time.Duration
 	}{
-		{"a server error pauses seconds", refuse(500, nil, ""), []time.Duration{1100 * time.Millisecond, 2200 * time.Millisecond, 4400 * time.Millisecond}},
-		{"throttling pauses as asked", refuse(429, http.Header{"Retry-After": {"120"}}, ""), []time.Duration{2 * time.Minute, 2 * time.Minute}},
+		{"a server error pauses seconds", refuse(500, nil, ""), []time.Duration{
+			1100 * time.Millisecond, 2200 * time.Millisecond, 4400 * time.Millisecond,
+		}},
+		{
+			"throttling pauses as asked", refuse(429, http.Header{"Retry-After": {"120"}}, ""),
+			[]time.Duration{2 * time.Minute, 2 * time.Minute},
+		},
 		{"consent_required pauses 15 s every time", refuse(400, nil, `{"error":"consent_required"}`),
 			slices.Repeat([]time.Duration{15 * time.Second}, 6)},
 		{"invalid_grant too", refuse(400, nil, `{"error":"invalid_grant","error_description":"user_not_found"}`),
@@ -249,7 +259,8 @@ func TestConsentGivenMeanwhile(t *testing.T) {
 			if _, err := c.UserInfo(t.Context(), anna()); err == nil {
 				t.Fatal("no error")
 			}
-			if st := c.Snapshot()[0]; st.Consent != ConsentMissing || st.Failure.NextStep == "" || st.Failure.Next.Sub(d.clock.Now()) != DefaultTerminalPause {
+			if st := c.Snapshot()[0]; st.Consent != ConsentMissing || st.Failure.NextStep == "" ||
+				st.Failure.Next.Sub(d.clock.Now()) != DefaultTerminalPause {
 				t.Errorf("state %+v, failure %+v", st, st.Failure)
 			}
 			d.set(func() { d.reply = nil })
@@ -360,7 +371,8 @@ func TestAnEndpointThatRefusesEveryTokenIsBounded(t *testing.T) {
 func TestTokensTooShortToUse(t *testing.T) {
 	d := newDocusign(t, 0)
 	c := d.client(t, func(cfg *Config) {
-		cfg.Now = func() time.Time { d.clock.Advance(time.Minute); return d.clock.Now() } // every look at the clock takes a minute
+		// every look at the clock takes a minute
+		cfg.Now = func() time.Time { d.clock.Advance(time.Minute); return d.clock.Now() }
 	})
 	d.life = 30
 	if _, err := c.Token(t.Context(), anna()); !errors.Is(err, errTooShort) {
@@ -474,7 +486,8 @@ func TestAdopt(t *testing.T) {
 		}
 		c := d.client(t, func(cfg *Config) { cfg.TrustedBase = nil })
 		c.Adopt(old)
-		if u, err := c.UserInfo(t.Context(), anna()); err != nil || u.Default().BaseURI != nil || u.Default().Untrusted == nil {
+		if u, err := c.UserInfo(t.Context(), anna()); err != nil || u.Default().BaseURI != nil ||
+			u.Default().Untrusted == nil {
 			t.Errorf("%+v, %v", u.Default(), err)
 		}
 	})

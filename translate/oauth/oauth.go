@@ -47,7 +47,8 @@ type Issuer struct {
 	Keys     []*Key
 }
 
-// Config is what a Client is made of. AccountServer and HTTP are required; every other zero value means the default it names.
+// Config is what a Client is made of. AccountServer and HTTP are required; every other zero value means the default it
+// names.
 type Config struct {
 	AccountServer string       // origin, such as https://account-d.docusign.com; plain http only on a loopback address
 	Audience      string       // claim aud; "" = host[:port] of AccountServer (PROTOCOL.md §6.1)

@@ -142,11 +142,17 @@ func (d *docusign) serve(w http.ResponseWriter, r *http.Request) {
 	case rest != nil && rest(w, r, user):
 	case user == "":
 		w.WriteHeader(http.StatusUnauthorized)
-		io.WriteString(w, `{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"The access token provided is expired, revoked or malformed."}`)
+		io.WriteString(
+			w,
+			`{"errorCode":"AUTHORIZATION_INVALID_TOKEN","message":"The access token provided is expired, revoked or `+
+				`malformed."}`,
+		)
 	case r.URL.Path == "/oauth/userinfo" && info != "":
 		io.WriteString(w, info)
 	case r.URL.Path == "/oauth/userinfo":
-		fmt.Fprintf(w, `{"sub":%q,"name":"Anna Example","email":"anna@example.com","accounts":[{"account_id":%q,"is_default":true,"account_name":"Example Ltd","base_uri":%q}]}`,
+		fmt.Fprintf(w, `{"sub":%q,"name":"Anna `+
+			`Example","email":"anna@example.com","accounts":[{"account_id":%q,"is_default":true,"account_name":"Example `+
+			`Ltd","base_uri":%q}]}`,
 			user, testAccount, d.URL)
 	default:
 		http.NotFound(w, r)
@@ -193,7 +199,8 @@ func (d *docusign) token(w http.ResponseWriter, r *http.Request, now time.Time) 
 // check holds an assertion against PROTOCOL.md §6.2 and §6.3.
 func (d *docusign) check(r *http.Request, body string, now time.Time) (user, code, description string) {
 	form, err := url.ParseQuery(body)
-	if err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || r.Header.Get("Authorization") != "" {
+	if err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" ||
+		r.Header.Get("Authorization") != "" {
 		return "", "invalid_request", "not a plain form"
 	}
 	if len(form) != 2 || len(form["grant_type"]) != 1 || len(form["assertion"]) != 1 {

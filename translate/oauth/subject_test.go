@@ -11,7 +11,9 @@ import (
 
 func (d *docusign) site(host string) {
 	d.set(func() {
-		d.info = fmt.Sprintf(`{"sub":%q,"accounts":[{"account_id":%q,"is_default":true,"base_uri":"https://%s"}]}`, testUser, testAccount, host)
+		d.info = fmt.Sprintf(
+			`{"sub":%q,"accounts":[{"account_id":%q,"is_default":true,"base_uri":"https://%s"}]}`, testUser, testAccount, host,
+		)
 	})
 }
 
@@ -104,7 +106,8 @@ func TestARepairIsSeenBehindEveryMemory(t *testing.T) {
 	d.wantGrants(t, 1)
 	d.set(func() { d.reply = nil })
 	d.twoAccounts(map[string]string{
-		"/restapi/v2.1/accounts/" + testAccount + "/users?email=bob%40example.com":  `{"users":[{"userId":"` + bobGUID + `","email":"bob@example.com"}]}`,
+		"/restapi/v2.1/accounts/" + testAccount + "/users?email=bob%40example.com": `{"users":[{"userId":"` + bobGUID +
+			`","email":"bob@example.com"}]}`,
 		"/restapi/v2.1/accounts/" + otherAccount + "/users?email=bob%40example.com": `{"users":[]}`,
 	})
 	d.clock.Advance(time.Second)

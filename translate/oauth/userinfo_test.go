@@ -37,13 +37,15 @@ func TestUserInfo(t *testing.T) {
 	if u.Sub != testUser || u.Name != "Anna Example" || u.Email != "anna@example.com" || !u.Fetched.Equal(d.clock.Now()) {
 		t.Errorf("%+v", u)
 	}
-	if a := u.Default(); a.AccountID != testAccount || a.Name != "Example Ltd" || a.BaseURI.String() != "https://na3.docusign.net" {
+	if a := u.Default(); a.AccountID != testAccount || a.Name != "Example Ltd" ||
+		a.BaseURI.String() != "https://na3.docusign.net" {
 		t.Errorf("default account %+v", a)
 	}
 	if a := u.Account("{" + strings.ToUpper(otherAccount) + "}"); a == nil || a.BaseURI.Host != "eu.docusign.net" {
 		t.Errorf("account by GUID %+v", a)
 	}
-	if u.Account("1234567") != nil || u.Account("") != nil || (*UserInfo)(nil).Default() != nil || (&UserInfo{}).Default() != nil {
+	if u.Account("1234567") != nil || u.Account("") != nil || (*UserInfo)(nil).Default() != nil ||
+		(&UserInfo{}).Default() != nil {
 		t.Error("an account out of nothing")
 	}
 	if len(trusted) != 2 {
@@ -52,7 +54,8 @@ func TestUserInfo(t *testing.T) {
 	if again, err := c.UserInfo(t.Context(), anna()); err != nil || again != u {
 		t.Errorf("not cached: %v", err)
 	}
-	if st := c.Snapshot()[0]; len(st.Sites) != 2 || !st.Sites[1].Default || st.Sites[1].Origin != "https://na3.docusign.net" {
+	if st := c.Snapshot()[0]; len(st.Sites) != 2 || !st.Sites[1].Default ||
+		st.Sites[1].Origin != "https://na3.docusign.net" {
 		t.Errorf("sites %+v", st.Sites)
 	}
 }
@@ -93,7 +96,8 @@ func TestBaseURITrust(t *testing.T) {
 
 func TestUntrustedAccountIsKeptButNotRouted(t *testing.T) {
 	d := newDocusign(t, 0)
-	d.info = fmt.Sprintf(`{"sub":%q,"accounts":[{"account_id":%q,"is_default":"true","base_uri":"http://evil.example"},{"account_id":%q,"base_uri":%q}]}`,
+	d.info = fmt.Sprintf(`{"sub":%q,"accounts":[{"account_id":%q,"is_default":"true","base_uri":"http://evil.example"},`+
+		`{"account_id":%q,"base_uri":%q}]}`,
 		testUser, testAccount, otherAccount, d.URL)
 	c := d.client(t, nil)
 	u, err := c.UserInfo(t.Context(), anna())
@@ -123,14 +127,26 @@ func TestUserInfoErrors(t *testing.T) {
 		temporary bool
 		grants    int
 	}{
-		{"a refused token is replaced once", answer(401, nil, `{"error":"invalid_token","error_description":"gone"}`), "user info from 127.0.0.1:", "unauthorized", false, 2},
-		{"out of order", answer(503, http.Header{"Content-Type": {"text/html"}}, "<h1>Down</h1>"), "text/html", "server_error", true, 1},
+		{
+			"a refused token is replaced once", answer(401, nil, `{"error":"invalid_token","error_description":"gone"}`),
+			"user info from 127.0.0.1:", "unauthorized", false, 2,
+		},
+		{
+			"out of order", answer(503, http.Header{"Content-Type": {"text/html"}}, "<h1>Down</h1>"), "text/html",
+			"server_error", true, 1,
+		},
 		{"throttled", answer(429, http.Header{"Retry-After": {"60"}}, ""), "HTTP 429", "throttled", true, 1},
 		{"a refusal", answer(404, nil, "{}"), "(HTTP 404)", "refused", false, 1},
-		{"a redirect is not followed", answer(302, http.Header{"Location": {"/oauth/other"}}, ""), "HTTP 302", "bad_answer", true, 1},
+		{
+			"a redirect is not followed", answer(302, http.Header{"Location": {"/oauth/other"}}, ""), "HTTP 302", "bad_answer",
+			true, 1,
+		},
 		{"a page instead of JSON", answer(200, nil, "<h1>Hello</h1>"), "<h1>Hello</h1>", "bad_answer", true, 1},
 		{"an answer about nobody", answer(200, nil, "{}"), "neither a user nor an account", "bad_answer", true, 1},
-		{"an answer about somebody else", answer(200, nil, `{"sub":"a1b2c3d4-0000-4000-8000-000000000099","accounts":[]}`), "000099", "bad_answer", true, 1},
+		{
+			"an answer about somebody else", answer(200, nil, `{"sub":"a1b2c3d4-0000-4000-8000-000000000099","accounts":[]}`),
+			"000099", "bad_answer", true, 1,
+		},
 		{"too much", answer(200, nil, `"`+strings.Repeat("x", maxLookupAnswer)), "longer than", "bad_answer", true, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -139,7 +155,8 @@ func TestUserInfoErrors(t *testing.T) {
 			c := d.client(t, nil)
 			_, err := c.UserInfo(t.Context(), anna())
 			var re *RequestError
-			if !errors.As(err, &re) || re.Label() != test.label || re.Temporary() != test.temporary || !strings.Contains(err.Error(), test.text) {
+			if !errors.As(err, &re) || re.Label() != test.label || re.Temporary() != test.temporary ||
+				!strings.Contains(err.Error(), test.text) {
 				t.Fatalf("%v", err)
 			}
 			if re.RetryAfter <= 0 {
@@ -202,7 +219,10 @@ func TestUserInfoRefreshesInTheBackground(t *testing.T) {
 	settle(c)
 	d.set(func() {
 		d.reply = nil
-		d.info = fmt.Sprintf(`{"sub":%q,"accounts":[{"account_id":%q,"is_default":true,"base_uri":"https://eu.docusign.net"}]}`, testUser, testAccount)
+		d.info = fmt.Sprintf(
+			`{"sub":%q,"accounts":[{"account_id":%q,"is_default":true,"base_uri":"https://eu.docusign.net"}]}`, testUser,
+			testAccount,
+		)
 	})
 	d.clock.Advance(time.Hour)
 	get()
@@ -223,7 +243,10 @@ func TestRefreshUserInfo(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.set(func() {
-		d.info = fmt.Sprintf(`{"sub":%q,"accounts":[{"account_id":%q,"is_default":true,"base_uri":"https://eu.docusign.net"}]}`, testUser, testAccount)
+		d.info = fmt.Sprintf(
+			`{"sub":%q,"accounts":[{"account_id":%q,"is_default":true,"base_uri":"https://eu.docusign.net"}]}`, testUser,
+			testAccount,
+		)
 	})
 	d.clock.Advance(time.Minute)
 	fresh, moved, err := c.RefreshUserInfo(t.Context(), anna(), stale, testAccount)
@@ -252,7 +275,8 @@ func TestRefreshUserInfo(t *testing.T) {
 	}
 	u, moved, err := c.RefreshUserInfo(t.Context(), anna(), fresh, testAccount)
 	var soon *TooSoonError
-	if !errors.As(err, &soon) || !strings.Contains(err.Error(), "next time in 5m0s") || u != fresh || moved || soon.Wait <= 0 || soon.Wait > refreshEvery {
+	if !errors.As(err, &soon) || !strings.Contains(err.Error(), "next time in 5m0s") || u != fresh || moved ||
+		soon.Wait <= 0 || soon.Wait > refreshEvery {
 		t.Errorf("the fourth without a move in a row: %v, %v, %v", u, moved, err)
 	}
 	if _, calls := d.counts(); calls != 2+refreshBurst {

@@ -76,11 +76,17 @@ func TestFailureHeaders(t *testing.T) {
 		cause, retry, wi string
 	}{
 		{"plain refusals carry none", Failure{Kind: call.KindBadLogin}, "", "", "", ""},
-		{"a short cause and id are shown", Failure{Kind: call.KindTokenRefused, Cause: "consent_required"}, "a1-b2", "consent_required", "", "a1-b2"},
+		{
+			"a short cause and id are shown", Failure{Kind: call.KindTokenRefused, Cause: "consent_required"}, "a1-b2",
+			"consent_required", "", "a1-b2",
+		},
 		{"a cause is cut at the first odd byte", Failure{Cause: "bad\r\nSet-Cookie: x"}, "a b", "bad", "", "a"},
 		{"a cause is cut at 64 bytes", Failure{Cause: strings.Repeat("x", 99)}, "", strings.Repeat("x", 64), "", ""},
 		{"waiting is rounded up", Failure{Kind: call.KindThrottled, RetryAfter: time.Millisecond}, "", "", "1", ""},
-		{"waiting is at most an hour", Failure{Kind: call.KindTokenUnavailable, RetryAfter: 48 * time.Hour}, "", "", "3600", ""},
+		{
+			"waiting is at most an hour", Failure{Kind: call.KindTokenUnavailable, RetryAfter: 48 * time.Hour}, "", "", "3600",
+			"",
+		},
 		{"a failing token server asks to wait", Failure{Kind: call.KindTokenUnavailable}, "", "", "10", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -123,7 +129,10 @@ func TestDialects(t *testing.T) {
 		{"no Accept is JSON", nil, JSON},
 		{"an empty Accept is JSON", []string{""}, JSON},
 		{"everything is JSON", []string{"*/*"}, JSON},
-		{"old Java asks for everything in its own way", []string{"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}, JSON},
+		{
+			"old Java asks for everything in its own way", []string{"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"},
+			JSON,
+		},
 		{"something unknown is JSON", []string{"application/pdf"}, JSON},
 		{"application/json", []string{"application/json"}, JSON},
 		{"the bare word json of the Ruby gem", []string{"json"}, JSON},
@@ -153,7 +162,9 @@ func TestDialects(t *testing.T) {
 			}
 		})
 	}
-	soap12 := http.Header{"Content-Type": {`multipart/related; type="application/xop+xml"; start-info="Application/SOAP+XML"`}}
+	soap12 := http.Header{"Content-Type": {
+		`multipart/related; type="application/xop+xml"; start-info="Application/SOAP+XML"`,
+	}}
 	if ForSOAP(soap12) != SOAP12 || ForSOAP(http.Header{}) != SOAP11 {
 		t.Error("SOAP content type")
 	}

@@ -118,9 +118,17 @@ func (e *element) at(path ...string) *element {
 }
 
 var (
-	noon   = time.Date(2026, 11, 22, 12, 0, 0, 5e6, time.FixedZone("CET", 3600))
-	anna   = LoginAccount{Name: "Example & Sons", AccountID: "1234567", AccountGUID: "a1b2c3d4-0000-4000-8000-000000000010", BaseURL: "https://demo.docusign.net", IsDefault: true, UserName: `Anna "É" Example`, UserID: "a1b2c3d4-0000-4000-8000-000000000020", Email: "anna@example.com", UserSettings: []Setting{{"canSendEnvelope", "true"}}}
-	second = LoginAccount{Name: "Other", AccountGUID: "a1b2c3d4-0000-4000-8000-000000000011", BaseURL: "http://127.0.0.1:8080/docusign", UserName: "Anna", UserID: "a1b2c3d4-0000-4000-8000-000000000020", Email: "anna@example.com", SiteDescription: "eu"}
+	noon = time.Date(2026, 11, 22, 12, 0, 0, 5e6, time.FixedZone("CET", 3600))
+	anna = LoginAccount{
+		Name: "Example & Sons", AccountID: "1234567", AccountGUID: "a1b2c3d4-0000-4000-8000-000000000010",
+		BaseURL: "https://demo.docusign.net", IsDefault: true, UserName: `Anna "É" Example`,
+		UserID: "a1b2c3d4-0000-4000-8000-000000000020", Email: "anna@example.com",
+		UserSettings: []Setting{{"canSendEnvelope", "true"}},
+	}
+	second = LoginAccount{
+		Name: "Other", AccountGUID: "a1b2c3d4-0000-4000-8000-000000000011", BaseURL: "http://127.0.0.1:8080/docusign",
+		UserName: "Anna", UserID: "a1b2c3d4-0000-4000-8000-000000000020", Email: "anna@example.com", SiteDescription: "eu",
+	}
 )
 
 func TestAnswersAreNeverChunked(t *testing.T) {
@@ -132,7 +140,10 @@ func TestAnswersAreNeverChunked(t *testing.T) {
 		body          int
 	}{
 		{"an HTTP/1.0 caller gets a length and the body", "GET / HTTP/1.0\r\n\r\n", len(a.Body)},
-		{"an HTTP/1.1 caller gets a length and the body", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", len(a.Body)},
+		{
+			"an HTTP/1.1 caller gets a length and the body", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+			len(a.Body),
+		},
 		{"HEAD gets the length without the body", "HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -153,8 +164,11 @@ func TestAnswersAreNeverChunked(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if res.StatusCode != 401 || len(body) != tc.body || res.ContentLength != int64(len(a.Body)) || len(res.TransferEncoding) != 0 {
-				t.Errorf("status %d, %d bytes, length %d, transfer %v", res.StatusCode, len(body), res.ContentLength, res.TransferEncoding)
+			if res.StatusCode != 401 || len(body) != tc.body || res.ContentLength != int64(len(a.Body)) ||
+				len(res.TransferEncoding) != 0 {
+				t.Errorf(
+					"status %d, %d bytes, length %d, transfer %v", res.StatusCode, len(body), res.ContentLength, res.TransferEncoding,
+				)
 			}
 		})
 	}
@@ -166,7 +180,8 @@ func TestAnswerWriteTo(t *testing.T) {
 	rec.Header().Set("Content-Length", "999")
 	a := Caller{}.Text(403, "no")
 	a.WriteTo(rec, httptest.NewRequest(http.MethodGet, "/", nil))
-	if rec.Header().Get("Connection") != "close" || rec.Header().Get("Content-Length") != "3" || rec.Body.String() != "no\n" || rec.Code != 403 {
+	if rec.Header().Get("Connection") != "close" || rec.Header().Get("Content-Length") != "3" ||
+		rec.Body.String() != "no\n" || rec.Code != 403 {
 		t.Errorf("%d %v %q", rec.Code, rec.Header(), rec.Body)
 	}
 	rec.Header()["Content-Type"][0] = "changed"
@@ -182,10 +197,15 @@ func TestAnswerWriteTo(t *testing.T) {
 
 func TestGolden(t *testing.T) {
 	const actor = "https://demo.docusign.net/api/3.0/dsapi.asmx?a=1&b=2"
-	odd := Failure{Kind: call.KindNotAllowed, Detail: "\"quoted\" \\ <tag> & é \u2028 \x01 \xff end\r\n", Cause: "not_listed", RetryAfter: 1500 * time.Millisecond}
+	odd := Failure{
+		Kind: call.KindNotAllowed, Detail: "\"quoted\" \\ <tag> & é \u2028 \x01 \xff end\r\n", Cause: "not_listed",
+		RetryAfter: 1500 * time.Millisecond,
+	}
 	grant := Failure{Kind: call.KindTokenRefused, Cause: "consent_required"}
 	accounts := []LoginAccount{second, anna}
-	all := LoginOptions{APIPassword: secret.New("c2VjcmV0/+="), IncludeGUID: true, EmbedGUID: true, LoginSettings: true, Version: "v2.1"}
+	all := LoginOptions{
+		APIPassword: secret.New("c2VjcmV0/+="), IncludeGUID: true, EmbedGUID: true, LoginSettings: true, Version: "v2.1",
+	}
 	for _, tc := range []struct {
 		name string
 		a    Answer
@@ -196,18 +216,44 @@ func TestGolden(t *testing.T) {
 		{"error-token-server", Caller{}.Refuse(Failure{Kind: call.KindTokenUnavailable, Cause: "http_502"})},
 		{"error-not-found", Caller{RequestID: "r"}.Refuse(Failure{Kind: call.KindNotFound})},
 		{"fault11", Caller{Dialect: SOAP11, Actor: actor, RequestID: "r"}.Refuse(grant)},
-		{"fault11-timestamp", Caller{Dialect: SOAP11, Actor: actor, Timestamp: noon}.Refuse(Failure{Kind: call.KindTokenUnavailable})},
+		{
+			"fault11-timestamp",
+			Caller{Dialect: SOAP11, Actor: actor, Timestamp: noon}.Refuse(Failure{Kind: call.KindTokenUnavailable}),
+		},
 		{"fault12", Caller{Dialect: SOAP12, Actor: actor}.Refuse(odd)},
 		{"fault12-timestamp", Caller{Dialect: SOAP12, Timestamp: noon}.Refuse(Failure{Kind: call.KindUnreachable})},
-		{"member-failed", Caller{Dialect: SOAP11}.RefuseOperation(services.NamespaceAccountManagement, "CloseMembers", Failure{Kind: call.KindBadLogin})},
-		{"member-ping-fault", Caller{Dialect: SOAP11}.RefuseOperation(services.NamespaceAccountManagement, "Ping", Failure{Kind: call.KindBadLogin})},
+		{
+			"member-failed",
+			Caller{Dialect: SOAP11}.RefuseOperation(
+				services.NamespaceAccountManagement, "CloseMembers", Failure{Kind: call.KindBadLogin},
+			),
+		},
+		{
+			"member-ping-fault",
+			Caller{Dialect: SOAP11}.RefuseOperation(
+				services.NamespaceAccountManagement, "Ping", Failure{Kind: call.KindBadLogin},
+			),
+		},
 		{"encrypted-password", Caller{Dialect: SOAP11, RequestID: "r"}.EncryptedPassword(secret.New("a+b/c="))},
-		{"login-failed", Caller{Dialect: SOAP11, Timestamp: noon}.RefuseOperation(services.NamespaceCredential, "Login", Failure{Kind: call.KindUnknownKey, Cause: "x"})},
-		{"login-failed-server", Caller{Dialect: SOAP11}.RefuseOperation(services.NamespaceCredential, "Login", Failure{Kind: call.KindTimeout})},
+		{
+			"login-failed",
+			Caller{Dialect: SOAP11, Timestamp: noon}.RefuseOperation(
+				services.NamespaceCredential, "Login", Failure{Kind: call.KindUnknownKey, Cause: "x"},
+			),
+		},
+		{
+			"login-failed-server",
+			Caller{Dialect: SOAP11}.RefuseOperation(services.NamespaceCredential, "Login", Failure{Kind: call.KindTimeout}),
+		},
 		{"login", Caller{Dialect: SOAP11}.LoginResponse(accounts, true)},
 		{"login12-old", Caller{Dialect: SOAP12, Timestamp: noon}.LoginResponse(accounts, false)},
 		{"ping", Caller{Dialect: SOAP11}.Ping(services.NamespaceAPI)},
-		{"url", Caller{Dialect: SOAP12}.URLResult(services.NamespaceCredential, "RequestSenderToken", secret.New("https://demo.docusign.net/Member/x.aspx?a=1&t=2"))},
+		{
+			"url",
+			Caller{Dialect: SOAP12}.URLResult(
+				services.NamespaceCredential, "RequestSenderToken", secret.New("https://demo.docusign.net/Member/x.aspx?a=1&t=2"),
+			),
+		},
 		{"login-information-json", Caller{RequestID: "r"}.LoginInformation(accounts, LoginOptions{})},
 		{"login-information-json-all", Caller{}.LoginInformation(accounts, all)},
 		{"login-information-xml", Caller{Dialect: XML}.LoginInformation(accounts, LoginOptions{})},

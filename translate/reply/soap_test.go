@@ -33,7 +33,9 @@ func conforms(t *testing.T, service *services.Service, operation string, a Answe
 func TestAccountManagementFailuresConformToTheWSDL(t *testing.T) {
 	member, faults := service("accountmanagement"), 0
 	for _, op := range member.Description().Operations {
-		a := Caller{Dialect: SOAP11}.RefuseOperation(services.NamespaceAccountManagement, op.Name, Failure{Kind: call.KindBadLogin})
+		a := Caller{Dialect: SOAP11}.RefuseOperation(
+			services.NamespaceAccountManagement, op.Name, Failure{Kind: call.KindBadLogin},
+		)
 		if op.Name != "Ping" {
 			conforms(t, member, op.Name, a)
 			continue
@@ -90,10 +92,22 @@ func TestFaultShapes(t *testing.T) {
 		namespace, contentType, code string
 		at                           []string
 	}{
-		{"SOAP 1.1 blames the caller", Caller{Dialect: SOAP11}, call.KindBadLogin, NamespaceSOAP11, "text/xml; charset=utf-8", "soap:Client", []string{"faultcode"}},
-		{"SOAP 1.1 blames the service", Caller{Dialect: SOAP11}, call.KindTimeout, NamespaceSOAP11, "text/xml; charset=utf-8", "soap:Server", []string{"faultcode"}},
-		{"SOAP 1.2 blames the caller", Caller{Dialect: SOAP12, Timestamp: noon}, call.KindBadLogin, NamespaceSOAP12, "application/soap+xml; charset=utf-8", "soap:Sender", []string{"Code", "Value"}},
-		{"SOAP 1.2 blames the service", Caller{Dialect: SOAP12}, call.KindInternal, NamespaceSOAP12, "application/soap+xml; charset=utf-8", "soap:Receiver", []string{"Code", "Value"}},
+		{
+			"SOAP 1.1 blames the caller", Caller{Dialect: SOAP11}, call.KindBadLogin, NamespaceSOAP11, "text/xml; charset=utf-8",
+			"soap:Client", []string{"faultcode"},
+		},
+		{
+			"SOAP 1.1 blames the service", Caller{Dialect: SOAP11}, call.KindTimeout, NamespaceSOAP11, "text/xml; charset=utf-8",
+			"soap:Server", []string{"faultcode"},
+		},
+		{
+			"SOAP 1.2 blames the caller", Caller{Dialect: SOAP12, Timestamp: noon}, call.KindBadLogin, NamespaceSOAP12,
+			"application/soap+xml; charset=utf-8", "soap:Sender", []string{"Code", "Value"},
+		},
+		{
+			"SOAP 1.2 blames the service", Caller{Dialect: SOAP12}, call.KindInternal, NamespaceSOAP12,
+			"application/soap+xml; charset=utf-8", "soap:Receiver", []string{"Code", "Value"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := tc.c.Refuse(Failure{Kind: tc.kind})
@@ -105,7 +119,8 @@ func TestFaultShapes(t *testing.T) {
 			if got := fault.at(tc.at...).Text; got != tc.code {
 				t.Errorf("code %q", got)
 			}
-			if root.XMLName.Space != tc.namespace || fault.XMLName.Space != tc.namespace || a.Header.Get("Content-Type") != tc.contentType {
+			if root.XMLName.Space != tc.namespace || fault.XMLName.Space != tc.namespace ||
+				a.Header.Get("Content-Type") != tc.contentType {
 				t.Errorf("%s, %s", root.XMLName.Space, a.Header.Get("Content-Type"))
 			}
 		})
@@ -119,7 +134,8 @@ func TestTimestampIsAnsweredWithoutMustUnderstand(t *testing.T) {
 		t.Fatal(err)
 	}
 	stamp := root.at("Header", "Security", "Timestamp")
-	if stamp.at("Created").Text != "2026-11-22T11:00:00.005Z" || stamp.at("Expires").Text != "2026-11-22T11:05:00.005Z" || stamp.XMLName.Space != namespaceWSU {
+	if stamp.at("Created").Text != "2026-11-22T11:00:00.005Z" || stamp.at("Expires").Text != "2026-11-22T11:05:00.005Z" ||
+		stamp.XMLName.Space != namespaceWSU {
 		t.Errorf("%s", with.Body)
 	}
 	if strings.Contains(string(with.Body), "mustUnderstand") {
@@ -136,7 +152,9 @@ func TestOperationNamesAreChecked(t *testing.T) {
 		if a := c.URLResult(services.NamespaceAPI, op, secret.New("u")); a.Status != 500 {
 			t.Errorf("%q: %s", op, a.Body)
 		}
-		if a := c.RefuseOperation(services.NamespaceAccountManagement, op, Failure{Kind: call.KindBadLogin}); a.Status != 500 {
+		if a := c.RefuseOperation(
+			services.NamespaceAccountManagement, op, Failure{Kind: call.KindBadLogin},
+		); a.Status != 500 {
 			t.Errorf("%q: %s", op, a.Body)
 		}
 	}
@@ -146,7 +164,8 @@ func TestOperationNamesAreChecked(t *testing.T) {
 	}
 }
 
-// xpath evaluates //*[1]/*[local-name()=name], the expression of the Java walk-through (PROTOCOL.md §2.3), in document order.
+// xpath evaluates //*[1]/*[local-name()=name], the expression of the Java walk-through (PROTOCOL.md §2.3), in document
+// order.
 func xpath(e *element, name string, first bool) []string {
 	var found []string
 	for i, c := range e.Children {
@@ -165,7 +184,9 @@ func TestTheXPathOfTheJavaWalkThroughHitsTheDefaultAccount(t *testing.T) {
 		want string
 	}{
 		{"plain", LoginOptions{}, "https://demo.docusign.net/restapi/v2/accounts/1234567"},
-		{"with everything asked for", LoginOptions{APIPassword: secret.New("p"), IncludeGUID: true, EmbedGUID: true, LoginSettings: true, Version: "v2.1"},
+		{"with everything asked for", LoginOptions{
+			APIPassword: secret.New("p"), IncludeGUID: true, EmbedGUID: true, LoginSettings: true, Version: "v2.1",
+		},
 			"https://demo.docusign.net/restapi/v2.1/accounts/a1b2c3d4-0000-4000-8000-000000000010"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -188,8 +209,17 @@ func TestRelay(t *testing.T) {
 		name, body, want string
 		status           int
 	}{
-		{"a code and a sentence", `{"errorCode":"ENVELOPE_DOES_NOT_EXIST","message":"The envelope <x> does not exist."}`, "<faultcode>soap:Client</faultcode><faultstring>The envelope &lt;x&gt; does not exist.</faultstring><detail><ErrorCode>Envelope_Does_Not_Exist</ErrorCode><Reason>The envelope &lt;x&gt; does not exist.</Reason></detail>", 404},
-		{"a code alone, from a server in trouble", `{"errorCode":"UNSPECIFIED_ERROR"}`, "<faultcode>soap:Server</faultcode><faultstring>Unspecified_Error</faultstring>", 503},
+		{
+			"a code and a sentence", `{"errorCode":"ENVELOPE_DOES_NOT_EXIST","message":"The envelope <x> does not exist."}`,
+			"<faultcode>soap:Client</faultcode><faultstring>The envelope &lt;x&gt; does not " +
+				"exist.</faultstring><detail><ErrorCode>Envelope_Does_Not_Exist</ErrorCode><Reason>The envelope &lt;x&gt; does " +
+				"not exist.</Reason></detail>",
+			404,
+		},
+		{
+			"a code alone, from a server in trouble", `{"errorCode":"UNSPECIFIED_ERROR"}`,
+			"<faultcode>soap:Server</faultcode><faultstring>Unspecified_Error</faultstring>", 503,
+		},
 		{"no code", `<html>gone</html>`, "", 404},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -13,8 +13,10 @@ func errorJSON(code, message string) string {
 }
 
 func fault(code, reason string) string {
-	return `<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="` + NamespaceSOAP11 + `"><s:Body><s:Fault><faultcode>s:Client</faultcode><faultstring>` +
-		reason + `</faultstring><detail><ErrorCode>` + code + `</ErrorCode><Reason>` + reason + `</Reason></detail></s:Fault></s:Body></s:Envelope>`
+	return `<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="` + NamespaceSOAP11 +
+		`"><s:Body><s:Fault><faultcode>s:Client</faultcode><faultstring>` +
+		reason + `</faultstring><detail><ErrorCode>` + code + `</ErrorCode><Reason>` + reason +
+		`</Reason></detail></s:Fault></s:Body></s:Envelope>`
 }
 
 func TestClassifyUpstream(t *testing.T) {
@@ -27,40 +29,107 @@ func TestClassifyUpstream(t *testing.T) {
 		want   Upstream
 		code   string
 	}{
-		{"an expired token", 401, nil, errorJSON("AUTHORIZATION_INVALID_TOKEN", "The access token provided is expired, revoked or malformed."), TokenRefused, "AUTHORIZATION_INVALID_TOKEN"},
-		{"an expired token in the old words", 401, nil, errorJSON("USER_AUTHENTICATION_FAILED", badLogin+" Invalid access token"), TokenRefused, codeUser},
-		{"an expired token in XML", 401, nil, `<errorDetails xmlns="http://www.docusign.com/restapi"><errorCode>AUTHORIZATION_INVALID_TOKEN</errorCode><message>m</message></errorDetails>`, TokenRefused, "AUTHORIZATION_INVALID_TOKEN"},
-		{"an expired token in a fault", 500, nil, fault("User_Authentication_Failed", "Invalid access token"), TokenRefused, codeUser},
+		{
+			"an expired token", 401, nil,
+			errorJSON("AUTHORIZATION_INVALID_TOKEN", "The access token provided is expired, revoked or malformed."),
+			TokenRefused, "AUTHORIZATION_INVALID_TOKEN",
+		},
+		{
+			"an expired token in the old words", 401, nil,
+			errorJSON("USER_AUTHENTICATION_FAILED", badLogin+" Invalid access token"), TokenRefused, codeUser,
+		},
+		{
+			"an expired token in XML", 401, nil,
+			`<errorDetails ` +
+				`xmlns="http://www.docusign.com/restapi"><errorCode>AUTHORIZATION_INVALID_TOKEN</errorCode><message>m</message>` +
+				`</errorDetails>`,
+			TokenRefused, "AUTHORIZATION_INVALID_TOKEN",
+		},
+		{
+			"an expired token in a fault", 500, nil, fault("User_Authentication_Failed", "Invalid access token"), TokenRefused,
+			codeUser,
+		},
 		{"an expired token said by header alone", 401, bearer, "", TokenRefused, ""},
 		{"a wrong password", 401, nil, errorJSON("USER_AUTHENTICATION_FAILED", badLogin), LegacyRefused, codeUser},
 		{"a wrong password in a fault", 500, nil, fault("User_Authentication_Failed", badLogin), LegacyRefused, codeUser},
-		{"a fault whose faultstring is the code", 500, nil, `<E><Fault><faultstring>Invalid_Token_Format</faultstring></Fault></E>`, LegacyRefused, codeFormat},
-		{"an unknown integrator key", 400, nil, errorJSON("PARTNER_AUTHENTICATION_FAILED", badKey), LegacyRefused, codePartner},
+		{
+			"a fault whose faultstring is the code", 500, nil,
+			`<E><Fault><faultstring>Invalid_Token_Format</faultstring></Fault></E>`, LegacyRefused, codeFormat,
+		},
+		{
+			"an unknown integrator key", 400, nil, errorJSON("PARTNER_AUTHENTICATION_FAILED", badKey), LegacyRefused,
+			codePartner,
+		},
 		{"an unknown integrator key by number", 500, nil, fault("3", badKey), LegacyRefused, codePartner},
-		{"a good token at the wrong site", 400, nil, errorJSON("PARTNER_AUTHENTICATION_FAILED", badKey+" Invalid account specified for user."), WrongSite, codePartner},
+		{
+			"a good token at the wrong site", 400, nil,
+			errorJSON("PARTNER_AUTHENTICATION_FAILED", badKey+" Invalid account specified for user."), WrongSite, codePartner,
+		},
 		{"no member of the account", 401, nil, errorJSON("USER_LACKS_MEMBERSHIP", "m"), WrongSite, "USER_LACKS_MEMBERSHIP"},
-		{"no member of the account in a SOAP 1.2 fault", 500, nil, string(Caller{Dialect: SOAP12, Timestamp: noon}.Refuse(Failure{Kind: call.KindNoMembership}).Body), WrongSite, "USER_LACKS_MEMBERSHIP"},
-		{"not a member of the specified account", 400, nil, errorJSON("USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT", "m"), WrongSite, "USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT"},
-		{"an account that is not here", 401, nil, errorJSON("ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM", "m"), WrongSite, "ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM"},
-		{"an account without the API is so everywhere", 401, nil, errorJSON("ACCOUNT_LACKS_PERMISSIONS", "m"), Other, codeAccount},
+		{
+			"no member of the account in a SOAP 1.2 fault", 500, nil,
+			string(Caller{Dialect: SOAP12, Timestamp: noon}.Refuse(Failure{Kind: call.KindNoMembership}).Body), WrongSite,
+			"USER_LACKS_MEMBERSHIP",
+		},
+		{
+			"not a member of the specified account", 400, nil, errorJSON("USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT", "m"),
+			WrongSite, "USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT",
+		},
+		{
+			"an account that is not here", 401, nil, errorJSON("ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM", "m"), WrongSite,
+			"ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM",
+		},
+		{
+			"an account without the API is so everywhere", 401, nil, errorJSON("ACCOUNT_LACKS_PERMISSIONS", "m"), Other,
+			codeAccount,
+		},
 		{"an account without the API by number", 500, nil, fault("111", "m"), Other, codeAccount},
 		{"any 429", 429, nil, "", RateLimited, ""},
-		{"the hourly limit in the old status", 400, nil, `{"errorCode":"HOURLY_APIINVOCATION_LIMIT_EXCEEDED","message":"m"}`, RateLimited, "HOURLY_APIINVOCATION_LIMIT_EXCEEDED"},
+		{
+			"the hourly limit in the old status", 400, nil, `{"errorCode":"HOURLY_APIINVOCATION_LIMIT_EXCEEDED","message":"m"}`,
+			RateLimited, "HOURLY_APIINVOCATION_LIMIT_EXCEEDED",
+		},
 		{"the hourly limit by number", 500, nil, fault("207", "m"), RateLimited, "HOURLY_APIINVOCATION_LIMIT_EXCEEDED"},
-		{"the hourly limit by name in a fault", 500, nil, fault("Hourly_API_Invocation_Limit_Exceeded", "m"), RateLimited, "HOURLY_API_INVOCATION_LIMIT_EXCEEDED"},
+		{
+			"the hourly limit by name in a fault", 500, nil, fault("Hourly_API_Invocation_Limit_Exceeded", "m"), RateLimited,
+			"HOURLY_API_INVOCATION_LIMIT_EXCEEDED",
+		},
 		{"throttling", 400, nil, errorJSON("API_REQUEST_IS_THROTTLED", "m"), RateLimited, "API_REQUEST_IS_THROTTLED"},
 		{"an ordinary error", 400, nil, errorJSON("ENVELOPE_DOES_NOT_EXIST", "m"), Other, "ENVELOPE_DOES_NOT_EXIST"},
-		{"success never is anything else", 200, nil, errorJSON("AUTHORIZATION_INVALID_TOKEN", "m"), Other, "AUTHORIZATION_INVALID_TOKEN"},
-		{"500 without a fault may have done work", 500, nil, errorJSON("AUTHORIZATION_INVALID_TOKEN", "m"), Other, "AUTHORIZATION_INVALID_TOKEN"},
+		{
+			"success never is anything else", 200, nil, errorJSON("AUTHORIZATION_INVALID_TOKEN", "m"), Other,
+			"AUTHORIZATION_INVALID_TOKEN",
+		},
+		{
+			"500 without a fault may have done work", 500, nil, errorJSON("AUTHORIZATION_INVALID_TOKEN", "m"), Other,
+			"AUTHORIZATION_INVALID_TOKEN",
+		},
 		{"503 may have done work", 503, bearer, fault("User_Lacks_Membership", "m"), Other, "USER_LACKS_MEMBERSHIP"},
 		{"the HTML of an edge server", 444, nil, "<html><body>no<br></body></html>", Other, ""},
-		{"an envelope that only mentions a code", 500, nil, `<E><Body><ErrorCode>User_Lacks_Membership</ErrorCode></Body></E>`, Other, ""},
-		{"a body cut off after the code", 401, nil, `{"errorCode":"USER_LACKS_MEMBERSHIP","message":"The Us`, WrongSite, "USER_LACKS_MEMBERSHIP"},
-		{"a nested code is not the answer's", 401, nil, `{"errorDetails":{"errorCode":"USER_LACKS_MEMBERSHIP"},"message":"x"}`, Other, ""},
-		{"XML in another charset", 401, nil, `<?xml version="1.0" encoding="iso-8859-1"?><errorDetails><errorCode>USER_LACKS_MEMBERSHIP</errorCode></errorDetails>`, WrongSite, "USER_LACKS_MEMBERSHIP"},
+		{
+			"an envelope that only mentions a code", 500, nil,
+			`<E><Body><ErrorCode>User_Lacks_Membership</ErrorCode></Body></E>`, Other, "",
+		},
+		{
+			"a body cut off after the code", 401, nil, `{"errorCode":"USER_LACKS_MEMBERSHIP","message":"The Us`, WrongSite,
+			"USER_LACKS_MEMBERSHIP",
+		},
+		{
+			"a nested code is not the answer's", 401, nil,
+			`{"errorDetails":{"errorCode":"USER_LACKS_MEMBERSHIP"},"message":"x"}`, Other, "",
+		},
+		{
+			"XML in another charset", 401, nil,
+			`<?xml version="1.0" ` +
+				`encoding="iso-8859-1"?><errorDetails><errorCode>USER_LACKS_MEMBERSHIP</errorCode></errorDetails>`,
+			WrongSite, "USER_LACKS_MEMBERSHIP",
+		},
 		{"a code that is none", 401, nil, errorJSON("<script>", "m"), Other, ""},
 		{"a code without end", 401, nil, errorJSON(strings.Repeat("A", 65), "m"), Other, ""},
-		{"a byte order mark", 401, nil, "\xef\xbb\xbf" + errorJSON("USER_LACKS_MEMBERSHIP", "m"), WrongSite, "USER_LACKS_MEMBERSHIP"},
+		{
+			"a byte order mark", 401, nil, "\xef\xbb\xbf" + errorJSON("USER_LACKS_MEMBERSHIP", "m"), WrongSite,
+			"USER_LACKS_MEMBERSHIP",
+		},
 		{"a code that is no string", 401, nil, `{"errorCode":3}`, Other, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -85,7 +154,10 @@ func TestOldStatus(t *testing.T) {
 		{"the burst limit was 400", 429, errorJSON("BURST_APIINVOCATION_LIMIT_EXCEEDED", ""), 400},
 		{"the polling limit was 400", 429, errorJSON("HOURLY_ENVELOPE_POLLING_LIMIT_EXCEEDED", ""), 400},
 		{"the envelope limit was 400", 429, errorJSON("X_APIINVOCATION_ENVELOPE_LIMIT_EXCEEDED", ""), 400},
-		{"the same in XML", 429, `<errorDetails><errorCode>BURST_ENVELOPE_POLLING_LIMIT_EXCEEDED</errorCode></errorDetails>`, 400},
+		{
+			"the same in XML", 429, `<errorDetails><errorCode>BURST_ENVELOPE_POLLING_LIMIT_EXCEEDED</errorCode></errorDetails>`,
+			400,
+		},
 		{"throttling always was 429", 429, errorJSON("API_REQUEST_IS_THROTTLED", ""), 429},
 		{"a 429 without a code stays", 429, "", 429},
 		{"the recipient limit was 429", 400, errorJSON("RECIPIENT_LIMIT_EXCEEDED", ""), 429},

@@ -51,7 +51,8 @@ func TestRequestLogLine(t *testing.T) {
 		Method: "POST", Path: "/api/3.0/dsapi.asmx",
 		Client: netip.MustParseAddr("10.1.2.3"), UserAgent: "Example/1.0", Integration: "nightly", Key: nightlyKey,
 		Authenticator: "anna@example.com",
-		Principal:     "bob@example.com", Scheme: "ws_security", Mode: "translate", Account: "1234567", Site: "demo.docusign.net",
+		Principal:     "bob@example.com", Scheme: "ws_security", Mode: "translate", Account: "1234567",
+		Site:    "demo.docusign.net",
 		Status:  500,
 		Outcome: call.OutcomeServerError, Cause: "docusign_500", Detail: "DocuSign answered Unspecified_Error",
 		NextStep:   "wait",
@@ -65,15 +66,20 @@ func TestRequestLogLine(t *testing.T) {
 		want  string
 	}{
 		{"a call with everything", full,
-			`time=2026-05-04T12:00:01.234Z level=ERROR msg=request request_id=0badcafe-1 integration=nightly scheme=ws_security door=sidecar ` +
-				`api=soap_dsapi operation=RequestStatus method=POST path=/api/3.0/dsapi.asmx status=500 outcome=upstream_error cause=docusign_500 ` +
+			`time=2026-05-04T12:00:01.234Z level=ERROR msg=request request_id=0badcafe-1 integration=nightly ` +
+				`scheme=ws_security door=sidecar ` +
+				`api=soap_dsapi operation=RequestStatus method=POST path=/api/3.0/dsapi.asmx status=500 outcome=upstream_error ` +
+				`cause=docusign_500 ` +
 				`error="DocuSign answered Unspecified_Error" next_step=wait key=` + nightlyKey +
 				` authenticator=anna@example.com principal=bob@example.com account=1234567 ` +
-				`site=demo.docusign.net client=10.1.2.3 user_agent=Example/1.0 duration_ms=1235 upstream_ms=1000 translate_ms=0.002 bytes_in=10 bytes_out=20 ` +
-				`replayed=token_refused conflict=true trace_token=5b9f5d2e-0000-4000-8000-000000000030 rehearsal=would_work` + "\n"},
+				`site=demo.docusign.net client=10.1.2.3 user_agent=Example/1.0 duration_ms=1235 upstream_ms=1000 ` +
+				`translate_ms=0.002 bytes_in=10 bytes_out=20 ` +
+				`replayed=token_refused conflict=true trace_token=5b9f5d2e-0000-4000-8000-000000000030 rehearsal=would_work` +
+				"\n"},
 		{"empty values are left out", call.Event{Time: noon, Integration: "unknown", Scheme: "none", Outcome: call.OutcomeOK,
 			Status: 200},
-			"time=2026-05-04T12:00:00.000Z level=INFO msg=request integration=unknown scheme=none status=200 outcome=ok duration_ms=0\n"},
+			"time=2026-05-04T12:00:00.000Z level=INFO msg=request integration=unknown scheme=none status=200 outcome=ok " +
+				"duration_ms=0\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

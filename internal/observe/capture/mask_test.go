@@ -34,8 +34,18 @@ func TestTheLegacyHeaderKeepsItsShapeWithoutItsPassword(t *testing.T) {
 		{"no quotes", `{"Username":anna@example.com,"Password":pw}`, masked},
 		{"a password in the field of the name", `{"Username":"my secret!","Password":""}`,
 			`{"Username":"[masked]","Password":"[masked]"}`},
-		{"XML", `<DocuSignCredentials><Username>[anna@example.com]svc@example.com</Username><Password>p&amp;w</Password><IntegratorKey>ABCD-` + maskGUID + ` </IntegratorKey></DocuSignCredentials>`, `<DocuSignCredentials><Username>[anna@example.com]svc@example.com</Username><Password>[masked]</Password><IntegratorKey>ABCD-` + maskGUID + ` </IntegratorKey></DocuSignCredentials>`},
-		{"XML with CDATA", `<DocuSignCredentials><Username>a@b.co</Username><Password><![CDATA[p<w]]></Password></DocuSignCredentials>`, `<DocuSignCredentials><Username>a@b.co</Username><Password>[masked]</Password></DocuSignCredentials>`},
+		{
+			"XML",
+			`<DocuSignCredentials><Username>[anna@example.com]svc@example.com</Username><Password>p&amp;w</Password>` +
+				`<IntegratorKey>ABCD-` + maskGUID + ` </IntegratorKey></DocuSignCredentials>`,
+			`<DocuSignCredentials><Username>[anna@example.com]svc@example.com</Username><Password>[masked]</Password>` +
+				`<IntegratorKey>ABCD-` + maskGUID + ` </IntegratorKey></DocuSignCredentials>`,
+		},
+		{
+			"XML with CDATA",
+			`<DocuSignCredentials><Username>a@b.co</Username><Password><![CDATA[p<w]]></Password></DocuSignCredentials>`,
+			`<DocuSignCredentials><Username>a@b.co</Username><Password>[masked]</Password></DocuSignCredentials>`,
+		},
 		{"XML with markup in the password",
 			`<DocuSignCredentials><Username>a@b.co</Username><Password>p<w</Password></DocuSignCredentials>`, masked},
 		{"XML with a comment", `<DocuSignCredentials><!-- Zq7 --><Username>a@b.co</Username></DocuSignCredentials>`, masked},
@@ -109,18 +119,27 @@ func TestBodiesLoseTheirSecretsAndKeepTheRest(t *testing.T) {
 		{"what breaks off in a secret", `{"a":"b","password":"half of i`, `{"a":"[masked]","password"`},
 		{"what breaks off in a name", `{"a":"b","passw`, `{"a":"[masked]"`},
 		{"SOAP", `<e:Envelope xmlns:e="u"><e:Body><PDFBytes>` + long + `</PDFBytes><Name>A</Name></e:Body></e:Envelope>`,
-			`<e:Envelope xmlns:e="[masked]"><e:Body><PDFBytes>[480 bytes of base64]</PDFBytes><Name>[masked]</Name></e:Body></e:Envelope>`},
+			`<e:Envelope xmlns:e="[masked]"><e:Body><PDFBytes>[480 bytes of ` +
+				`base64]</PDFBytes><Name>[masked]</Name></e:Body></e:Envelope>`},
 		{"WS-Security", `<w:Security><w:UsernameToken w:Id="t"><w:Username>[` + maskGUID +
-			`]a@b.co</w:Username><w:Password Type="x">pw</w:Password><w:Nonce>n</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`,
+			`]a@b.co</w:Username><w:Password ` +
+			`Type="x">pw</w:Password><w:Nonce>n</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken>` +
+			`</w:Security>`,
 			`<w:Security><w:UsernameToken w:Id="[masked]"><w:Username>[` + maskGUID +
-				`]a@b.co</w:Username><w:Password Type="[masked]">[masked]</w:Password><w:Nonce>[masked]</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created></w:UsernameToken></w:Security>`},
+				`]a@b.co</w:Username><w:Password ` +
+				`Type="[masked]">[masked]</w:Password><w:Nonce>[masked]</w:Nonce><u:Created>2026-11-22T10:00:00Z</u:Created>` +
+				`</w:UsernameToken></w:Security>`},
 		{"a credential body", `<Login xmlns="n"><Email>a@b.co</Email><Password><![CDATA[p]]>w&#65;</Password></Login>`,
 			`<Login xmlns="[masked]"><Email>a@b.co</Email><Password>[masked]</Password></Login>`},
 		{"a token's answer",
-			`<RequestSenderTokenResponse><RequestSenderTokenResult>https://x/?t=1</RequestSenderTokenResult></RequestSenderTokenResponse>`, `<RequestSenderTokenResponse><RequestSenderTokenResult>[masked]</RequestSenderTokenResult></RequestSenderTokenResponse>`},
+			`<RequestSenderTokenResponse><RequestSenderTokenResult>https://x/?t=1</RequestSenderTokenResult>` +
+				`</RequestSenderTokenResponse>`, `<RequestSenderTokenResponse>` +
+				`<RequestSenderTokenResult>[masked]</RequestSenderTokenResult></RequestSenderTokenResponse>`},
 		{"an encrypted password",
-			`<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>abc</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`,
-			`<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>[masked]</EncryptedPassword><Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`},
+			`<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>abc</EncryptedPassword>` +
+				`<Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`,
+			`<GetEncryptedPasswordResponse><GetEncryptedPasswordResult><EncryptedPassword>[masked]</EncryptedPassword>` +
+				`<Success>true</Success></GetEncryptedPasswordResult></GetEncryptedPasswordResponse>`},
 		{"a comment", `<a><!-- pw --><b/></a>`, `<a><b/></a>`},
 		{"a secret attribute", `<a password='x' b="c"/>`, `<a password="[masked]" b="[masked]"/>`},
 		{"XML that breaks off in a password", `<Login><Password>ha`, `<Login><Password>[masked]`},
@@ -230,7 +249,8 @@ func TestBinaryBodiesAreLengthAndHash(t *testing.T) {
 func TestADocumentDoesNotHideWhatFollowsIt(t *testing.T) {
 	body := `{"documents":[{"documentBase64":"` + strings.Repeat("QUJD", 50000) + `","documentId":"1"}],"status":"sent"}`
 	b := bodyOf(t, &mask{}, "application/json", "", []byte(body), 512, bodyPlace{request: true})
-	if want := `{"documents":[{"documentBase64":"[200000 bytes of base64]","documentId":"1"}],"status":"sent"}`; b.Text != want || b.Cut || b.Size != int64(len(body)) {
+	if want := `{"documents":[{"documentBase64":"[200000 bytes of base64]",` +
+		`"documentId":"1"}],"status":"sent"}`; b.Text != want || b.Cut || b.Size != int64(len(body)) {
 		t.Errorf("%+v", b)
 	}
 	b = bodyOf(t, &mask{}, "application/json", "", []byte(`{"a":"`+strings.Repeat("words and ", 5000)+`"}`), 512,
@@ -241,7 +261,8 @@ func TestADocumentDoesNotHideWhatFollowsIt(t *testing.T) {
 }
 
 func TestPartsAreReadOneByOne(t *testing.T) {
-	body := "--b1\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n{\"status\":\"sent\",\"password\":\"" + canaryHead + "\"}\r\n" +
+	body := "--b1\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n" +
+		"{\"status\":\"sent\",\"password\":\"" + canaryHead + "\"}\r\n" +
 		"--b1\r\nContent-Type: application/pdf\r\nX-Token: " + canaryHead + "\r\n\r\n%PDF\x00\x01" + canaryHead +
 		"\r\n--b1--\r\n"
 	b := bodyOf(t, &mask{}, `multipart/form-data; boundary="b1"`, "", []byte(body), DefaultBody, bodyPlace{request: true})
@@ -337,11 +358,15 @@ func FuzzMaskers(f *testing.F) {
 		}
 		for i, p := range inXML {
 			refuteCanary(t, "XML header",
-				maskLegacyHeader(`<DocuSignCredentials><Username>anna@example.com</Username><Password>`+p+`</Password><IntegratorKey>`+maskGUID+`</IntegratorKey></DocuSignCredentials>`))
+				maskLegacyHeader(`<DocuSignCredentials><Username>anna@example.com</Username><Password>`+p+`</Password>`+
+					`<IntegratorKey>`+maskGUID+`</IntegratorKey></DocuSignCredentials>`))
 			if i == 2 && strings.ContainsAny(password, "<") {
 				continue // the message is another one then, and the proxy refuses it
 			}
-			soap := `<s:Envelope xmlns:s="u"><s:Header><w:Security xmlns:w="v"><w:UsernameToken><w:Username>a@b.co</w:Username><w:Password Type="T">` + p + `</w:Password></w:UsernameToken></w:Security></s:Header><s:Body><Login xmlns="n"><Email>a@b.co</Email><Password>` + p + `</Password></Login></s:Body></s:Envelope>`
+			soap := `<s:Envelope xmlns:s="u"><s:Header><w:Security xmlns:w="v"><w:UsernameToken>` +
+				`<w:Username>a@b.co</w:Username><w:Password Type="T">` + p + `</w:Password></w:UsernameToken></w:Security>` +
+				`</s:Header><s:Body><Login xmlns="n"><Email>a@b.co</Email><Password>` + p + `</Password></Login></s:Body>` +
+				`</s:Envelope>`
 			refuteCanary(t, "SOAP", bodyOf(t, m, "text/xml", "", []byte(soap), int(limit),
 				bodyPlace{request: true, password: true}).Text)
 			refuteCanary(t, "SOAP, nothing known", bodyOf(t, &mask{}, "text/xml", "", []byte(soap), int(limit),

@@ -20,7 +20,11 @@ func (o one) WriteLedger(map[string][]byte, []string) error { return nil }
 func FuzzLoad(f *testing.F) {
 	f.Add("k00000001", `{"v":1,"first":1,"last":2,"counts":{"ok":3},"way":2,"integration":"a","authenticator":"b"}`)
 	f.Add("u7fffffff", `{"v":1,"first":1,"last":2,"counts":{"x":3},"way":255,"key":"a\u0000","error":"\u202e"}`)
-	f.Add("ia", `{"v":1,"first":1,"last":2,"name":"a","native":5,"recent":3,"recent_count":2,"hours":[[495000,1,1,1,1,1],[9223372036854775807,1,0,0,0,0]]}`)
+	f.Add(
+		"ia",
+		`{"v":1,"first":1,"last":2,"name":"a","native":5,"recent":3,"recent_count":2,"hours":[[495000,1,1,1,1,1],`+
+			`[9223372036854775807,1,0,0,0,0]]}`,
+	)
 	f.Fuzz(func(t *testing.T, key, value string) {
 		l, err := New(Options{Store: one{key, value}, MaxRows: 2, MaxUnknown: 2, MaxIntegrations: 2})
 		if err != nil {

@@ -215,25 +215,27 @@ func TestMetricsRegisteredTwiceAreAnError(t *testing.T) {
 func TestMetricsStartAtZero(t *testing.T) {
 	m := newMeter(t, metrics.Options{})
 	m.want(map[string]float64{
-		`requests_total{api="rest_v2",code="2xx",door="forward",integration="nightly",outcome="ok",scheme="header_json"}`:          0,
-		`requests_total{api="rest_v2",code="2xx",door="forward",integration="crm",outcome="ok",scheme="oauth_bearer"}`:             0,
-		`requests_total{api="rest_v2",code="5xx",door="forward",integration="unknown",outcome="unreachable",scheme="header_json"}`: 0,
-		`request_failures_total{cause="consent_required",integration="nightly"}`:                                                   0,
-		`token_grants_total{integration="crm",result="error"}`:                                                                     0,
-		`token_grant_errors_total{error="consent_required",integration="nightly"}`:                                                 0,
-		`connects_refused_total{reason="not_listed"}`:                                                                              0,
-		`polling_violations_total{integration="nightly",resource="envelope"}`:                                                      0,
-		`caller_tls_requests_total{integration="nightly",version="1.0"}`:                                                           0,
-		`go_live_calls{integration="nightly"}`:                                                                                     0,
-		`integration_info{integration="crm",mode="observe",soap="app_password"}`:                                                   1,
-		`config_last_reload_successful`:                                                                                            1,
-		`config_last_reload_success_timestamp_seconds`:                                                                             float64(noon.Unix()),
+		`requests_total{api="rest_v2",code="2xx",door="forward",integration="nightly",outcome="ok",scheme="header_json"}`: 0,
+		`requests_total{api="rest_v2",code="2xx",door="forward",integration="crm",outcome="ok",scheme="oauth_bearer"}`:    0,
+		`requests_total{api="rest_v2",code="5xx",door="forward",integration="unknown",outcome="unreachable",` +
+			`scheme="header_json"}`: 0,
+		`request_failures_total{cause="consent_required",integration="nightly"}`:   0,
+		`token_grants_total{integration="crm",result="error"}`:                     0,
+		`token_grant_errors_total{error="consent_required",integration="nightly"}`: 0,
+		`connects_refused_total{reason="not_listed"}`:                              0,
+		`polling_violations_total{integration="nightly",resource="envelope"}`:      0,
+		`caller_tls_requests_total{integration="nightly",version="1.0"}`:           0,
+		`go_live_calls{integration="nightly"}`:                                     0,
+		`integration_info{integration="crm",mode="observe",soap="app_password"}`:   1,
+		`config_last_reload_successful`:                                            1,
+		`config_last_reload_success_timestamp_seconds`:                             float64(noon.Unix()),
 	})
 	m.absent("last_legacy_call", "api_limit", "live_tokens", "clock_offset", "ca_expiry")
 }
 
 func TestMetricsCountCalls(t *testing.T) {
-	const good = `requests_total{api="rest_v2",code="2xx",door="connect",integration="nightly",outcome="ok",scheme="header_json"}`
+	const good = `requests_total{api="rest_v2",code="2xx",door="connect",integration="nightly",outcome="ok",` +
+		`scheme="header_json"}`
 	tests := []struct {
 		name   string
 		change func(*call.Event)
@@ -255,9 +257,10 @@ func TestMetricsCountCalls(t *testing.T) {
 			e.Scheme, e.Mode, e.TLSVersion = "oauth_bearer", "pass",
 				0
 		}, map[string]float64{
-			`requests_total{api="rest_v2",code="2xx",door="connect",integration="nightly",outcome="ok",scheme="oauth_bearer"}`: 1,
-			`caller_tls_requests_total{integration="nightly",version="none"}`:                                                  1,
-			`go_live_calls{integration="nightly"}`:                                                                             1,
+			`requests_total{api="rest_v2",code="2xx",door="connect",integration="nightly",outcome="ok",` +
+				`scheme="oauth_bearer"}`: 1,
+			`caller_tls_requests_total{integration="nightly",version="none"}`: 1,
+			`go_live_calls{integration="nightly"}`:                            1,
 		}},
 		{"a SOAP call with an App Password is no OAuth call", func(e *call.Event) {
 			e.Integration, e.API, e.Scheme, e.AppPassword = "crm", "soap_dsapi", "ws_security", true
@@ -277,9 +280,10 @@ func TestMetricsCountCalls(t *testing.T) {
 		{"a refused login names no principal", func(e *call.Event) {
 			e.Principal, e.Site, e.Status, e.Outcome, e.Cause = "", "", 401, call.OutcomeRefused, "bad_login"
 		}, map[string]float64{
-			`requests_total{api="rest_v2",code="4xx",door="connect",integration="nightly",outcome="refused",scheme="header_json"}`: 1,
-			`request_failures_total{cause="bad_login",integration="nightly"}`:                                                      1,
-			`on_behalf_requests_total{integration="nightly"}`:                                                                      0,
+			`requests_total{api="rest_v2",code="4xx",door="connect",integration="nightly",outcome="refused",` +
+				`scheme="header_json"}`: 1,
+			`request_failures_total{cause="bad_login",integration="nightly"}`: 1,
+			`on_behalf_requests_total{integration="nightly"}`:                 0,
 		}},
 		{"a replayed call with two credentials and rewritten URLs", func(e *call.Event) {
 			e.Replayed, e.Conflict,

@@ -42,7 +42,8 @@ func TestMessagesAreHeldAgainstTheFacts(t *testing.T) {
 		{"an attribute", "credential", `<Ping xmlns="*" a="b"/>`, "attribute a"},
 		{
 			"a nil that must not be", "credential",
-			`<Login xmlns="*"><Email xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/></Login>`, "must not be nil",
+			`<Login xmlns="*"><Email xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/></Login>`,
+			"must not be nil",
 		},
 		{
 			"a qualified attribute", "dsapi",
