@@ -102,8 +102,7 @@ func bindForward(c *incoming) (egress.Host, next, error) {
 	case egress.Intercept:
 		return target, next{}, nil
 	case egress.Tunnel:
-		n, err := passListed(c, target)
-		return target, n, err
+		return target, passListed(c, target), nil
 	}
 	c.refused(call.OutcomeRefused, d.Reason, egress.WithoutHost(d.Detail, target), egress.WithoutHost(d.NextStep, target))
 	n, err := c.text(http.StatusForbidden, "docusign-auth-proxy: "+d.Detail)

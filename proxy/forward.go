@@ -68,12 +68,12 @@ func forwardOf(r *http.Request) *forward {
 }
 
 // passListed forwards a plain request to a host of egress.tunnel as it is, over the scheme that the caller named.
-func passListed(c *incoming, target egress.Host) (next, error) {
+func passListed(c *incoming, target egress.Host) next {
 	c.needsNone()
 	c.event.API = call.APIOther
 	c.site = translate.Site{Base: &url.URL{Scheme: c.r.URL.Scheme, Host: target.String()}}
 	c.r.URL, c.event.Path = c.askedFor, shown.Path(c.askedFor.Path)
-	return next{forward: &forward{incoming: c, listed: true, native: true}}, nil
+	return next{forward: &forward{incoming: c, listed: true, native: true}}
 }
 
 // prepare makes the call ready to be sent. A translated call's body is kept, within limits, so that it can be sent
