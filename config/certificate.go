@@ -13,16 +13,16 @@ import (
 )
 
 // checkAuthority reads the two files of the certificate authority and tells whether they belong together.
-func (l *loader) checkAuthority(i *Interception) {
+func checkAuthority(s *sources, i *Interception) {
 	const certPath, keyPath, hint = "interception.ca_cert", "interception.ca_key", "make both with: docusign-auth-proxy ca"
-	_, cert := l.certificates(certPath, &i.CACert, hint)
-	key, name := l.named(keyPath, i.CAKey, hint)
+	_, cert := s.certificates(certPath, &i.CACert, hint)
+	key, name := s.named(keyPath, i.CAKey, hint)
 	if i.CAKey = name; key == nil {
 		return
 	}
-	l.warnIfShared(name, keyPath)
+	s.warnIfShared(name, keyPath)
 	if _, err := privatekey.Parse(key); err != nil {
-		l.keyProblem(keyPath, "file "+name, err)
+		keyProblem(s.report, keyPath, "file "+name, err)
 		return
 	}
 	if cert == nil {
@@ -32,23 +32,23 @@ func (l *loader) checkAuthority(i *Interception) {
 	i.CAKeyPEM = secret.New(string(key))
 	switch i.Authority, err = authority.Load(cert, key); {
 	case errors.Is(err, authority.ErrMismatch):
-		l.problem(keyPath, "is not the private key of ca_cert", hint)
+		s.problem(keyPath, "is not the private key of ca_cert", hint)
 	case err != nil:
-		l.problem(certPath, strings.TrimPrefix(err.Error(), "authority: "), hint)
+		s.problem(certPath, strings.TrimPrefix(err.Error(), "authority: "), hint)
 	}
 }
 
 // keyProblem reports what privatekey said about a text.
-func (l *loader) keyProblem(path, source string, err error) {
+func keyProblem(r *report, path, source string, err error) {
 	e := &privatekey.Error{Problem: err.Error()}
 	_ = errors.As(err, &e)
-	l.problem(path, "the "+source+" "+e.Problem, e.Next)
+	r.problem(path, "the "+source+" "+e.Problem, e.Next)
 }
 
 // certificates makes *name relative to the configuration, and returns the certificates in the file and its contents;
 // an empty name is left alone.
-func (l *loader) certificates(path string, name *string, hint string) (certs []*x509.Certificate, data []byte) {
-	if data, *name = l.named(path, *name, hint); data == nil {
+func (s *sources) certificates(path string, name *string, hint string) (certs []*x509.Certificate, data []byte) {
+	if data, *name = s.named(path, *name, hint); data == nil {
 		return nil, nil
 	}
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -60,7 +60,7 @@ func (l *loader) certificates(path string, name *string, hint string) (certs []*
 		}
 	}
 	if certs == nil {
-		l.problem(path, fmt.Sprintf("the file %s holds no certificate in PEM form", *name), hint)
+		s.problem(path, fmt.Sprintf("the file %s holds no certificate in PEM form", *name), hint)
 		return nil, nil
 	}
 	return certs, data

@@ -13,22 +13,18 @@ import (
 	"docusign-auth-proxy/translate/legacy"
 )
 
-// check holds the decoded values to the rules that tie fields together, and fills in what follows from others. It
-// spares a file that could not be read to its end the faults of what was not read.
-func (l *loader) check(c *Config) {
-	if l.budget < 0 || len(l.problems) >= maxProblems {
-		return
-	}
-	l.checkEnvironment(c)
-	l.checkListen(c)
+// check holds the decoded values to the rules that tie fields together, and fills in what follows from others.
+func check(s *sources, c *Config) {
+	checkEnvironment(s.report, c)
+	checkListen(s.report, c)
 	if c.Interception != nil {
-		l.checkAuthority(c.Interception)
+		checkAuthority(s, c.Interception)
 	}
-	l.checkEgress(c)
-	l.checkUpstream(&c.Upstream)
-	l.checkAdmin(&c.Admin)
-	l.checkStore(c)
-	l.checkIntegrations(c)
+	checkEgress(s.report, c)
+	checkUpstream(s, &c.Upstream)
+	checkAdmin(s.report, &c.Admin)
+	checkStore(s, c)
+	checkIntegrations(s.report, c)
 }
 
 // Shapes of the identifiers DocuSign gives out (PROTOCOL.md §1.2).
@@ -45,110 +41,110 @@ const guidHint = "a GUID is 32 hexadecimal digits as in a1b2c3d4-0000-4000-8000-
 func isGUID(text string) bool { return guidSyntax.MatchString(text) }
 
 // checkGUID reports what is no GUID; an empty text is left alone.
-func (l *loader) checkGUID(path, text string) {
+func checkGUID(r *report, path, text string) {
 	if text != "" && !isGUID(text) {
-		l.problem(path, "must be a GUID", guidHint)
+		r.problem(path, "must be a GUID", guidHint)
 	}
 }
 
-func (l *loader) checkIntegratorKey(path, text string) {
+func checkIntegratorKey(r *report, path, text string) {
 	if text != "" && !integratorKeySyntax.MatchString(text) {
-		l.problem(path, "must be a GUID, or four characters, a dash and a GUID", guidHint)
+		r.problem(path, "must be a GUID, or four characters, a dash and a GUID", guidHint)
 	}
 }
 
 func isPerson(name string) bool { return emailSyntax.MatchString(name) || isGUID(name) }
 
-func (l *loader) checkPerson(path, name string) {
+func checkPerson(r *report, path, name string) {
 	if name != "" && !isPerson(name) {
-		l.problem(path, "must be an e-mail address or a GUID", guidHint)
+		r.problem(path, "must be an e-mail address or a GUID", guidHint)
 	}
 }
 
 // refuseRepeated reports a name that an earlier item of the list has.
-func (l *loader) refuseRepeated(path string, first map[string]int, name string, i int, what string) {
+func refuseRepeated(r *report, path string, first map[string]int, name string, i int, what string) {
 	name = legacy.Fold(name)
 	if name == "" {
 		return
 	}
 	if earlier, again := first[name]; again {
-		l.problem(path, fmt.Sprintf("is the same %s as in item %d of the list", what, earlier), "")
+		r.problem(path, fmt.Sprintf("is the same %s as in item %d of the list", what, earlier), "")
 		return
 	}
 	first[name] = i
 }
 
-func (l *loader) checkLogin(path string, u integration.Login) {
+func checkLogin(r *report, path string, u integration.Login) {
 	if strings.Contains(u.Username, ":") {
-		l.problem(child(path, "username"), "must not contain a colon", "RFC 7617 ends the name there")
+		r.problem(child(path, "username"), "must not contain a colon", "RFC 7617 ends the name there")
 	}
 }
 
-func (l *loader) checkNetworks(path string, networks []netip.Prefix, effect string) {
+func checkNetworks(r *report, path string, networks []netip.Prefix, effect string) {
 	for i, n := range networks {
 		if n.IsValid() && n.Bits() == 0 {
-			l.warn(item(path, i), fmt.Sprintf("%s %s", n, effect), "name the networks that are meant")
+			r.warn(item(path, i), fmt.Sprintf("%s %s", n, effect), "name the networks that are meant")
 		}
 	}
 }
 
 // checkURI reports an address that a browser could not return to.
-func (l *loader) checkURI(path, text string) {
+func checkURI(r *report, path, text string) {
 	if _, err := parseURI(text); text != "" && err != nil {
-		l.problem(path, err.Error(), "write it as it is registered with DocuSign")
+		r.problem(path, err.Error(), "write it as it is registered with DocuSign")
 	}
 }
 
-func (l *loader) checkAdmin(a *Admin) {
-	l.checkURI("admin.redirect_uri", a.RedirectURI)
+func checkAdmin(r *report, a *Admin) {
+	checkURI(r, "admin.redirect_uri", a.RedirectURI)
 	a.Redirect, _ = parseURI(a.RedirectURI)
 	if a.BasicAuth != nil {
-		l.checkLogin("admin.basic_auth", *a.BasicAuth)
+		checkLogin(r, "admin.basic_auth", *a.BasicAuth)
 	}
 }
 
 // checkStore looks for the directory alone: the file is made at the first start.
-func (l *loader) checkStore(c *Config) {
+func checkStore(s *sources, c *Config) {
 	switch c.Store {
 	case Memory:
 		c.Store = ""
 		if c.PinPassword == FirstUse {
-			l.warn("pin_password", "without store, each restart believes the first password again", "add store: state.db")
+			s.warn("pin_password", "without store, each restart believes the first password again", "add store: state.db")
 		}
 	case "":
 		// No check: where the default cannot be used, the program says so and keeps the state in memory.
-		c.Store, c.StoreImplicit = l.defaultStore(), true
+		c.Store, c.StoreImplicit = s.defaultStore(), true
 	default:
-		c.Store = l.resolvePath(c.Store)
-		l.checkDirectory("store", filepath.Dir(c.Store))
+		c.Store = s.resolvePath(c.Store)
+		s.checkDirectory("store", filepath.Dir(c.Store))
 	}
 	switch {
 	case c.Admin.TokenFile != "":
-		c.Admin.TokenFile = l.resolvePath(c.Admin.TokenFile)
+		c.Admin.TokenFile = s.resolvePath(c.Admin.TokenFile)
 	case c.Store == "":
-		c.Admin.TokenFile = l.resolvePath(DefaultStore) + ".admin-token"
+		c.Admin.TokenFile = s.resolvePath(DefaultStore) + ".admin-token"
 	default: // beside the state, in a folder that the proxy can write
 		c.Admin.TokenFile = c.Store + ".admin-token"
 	}
 }
 
 // defaultStore is in the folder that systemd made for the service (StateDirectory=), or else beside the configuration.
-func (l *loader) defaultStore() string {
-	if dirs, set := l.env.LookupEnv("STATE_DIRECTORY"); set && dirs != "" {
+func (s *sources) defaultStore() string {
+	if dirs, set := s.env.LookupEnv("STATE_DIRECTORY"); set && dirs != "" {
 		first, _, _ := strings.Cut(dirs, ":")
 		return filepath.Join(first, DefaultStore)
 	}
-	return l.resolvePath(DefaultStore)
+	return s.resolvePath(DefaultStore)
 }
 
-func (l *loader) checkDirectory(path, dir string) {
-	info, err := l.env.Stat(dir)
+func (s *sources) checkDirectory(path, dir string) {
+	info, err := s.env.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		l.problem(path, fmt.Sprintf("the directory %s does not exist", dir), "make it, owned by the user the proxy runs as")
+		s.problem(path, fmt.Sprintf("the directory %s does not exist", dir), "make it, owned by the user the proxy runs as")
 	case err != nil:
-		l.problem(path, fmt.Sprintf("cannot look at %s: %v", dir, err), "")
+		s.problem(path, fmt.Sprintf("cannot look at %s: %v", dir, err), "")
 	case !info.IsDir():
-		l.problem(path, fmt.Sprintf("%s is not a directory", dir), "")
+		s.problem(path, fmt.Sprintf("%s is not a directory", dir), "")
 	}
 }

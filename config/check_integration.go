@@ -15,42 +15,42 @@ import (
 
 var integrationName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
 
-func (l *loader) checkIntegrations(c *Config) {
-	if len(c.Integrations) == 0 && c.Unknown == Reject && !l.faulty["integrations"] {
-		l.warn("integrations", "none is listed, so every call is refused",
+func checkIntegrations(r *report, c *Config) {
+	if len(c.Integrations) == 0 && c.Unknown == Reject && !r.faulty["integrations"] {
+		r.warn("integrations", "none is listed, so every call is refused",
 			"list one, or set unknown: observe to see who calls")
 	}
 	names, keys := map[string]int{}, map[string]int{}
 	accounts, tokens := map[string]string{}, map[integration.SHA256]string{}
 	for i := range c.Integrations {
 		in, path := &c.Integrations[i], item("integrations", i)
-		l.checkName(child(path, "name"), in.Name)
-		l.checkIntegratorKey(child(path, "integrator_key"), in.IntegratorKey)
-		l.refuseRepeated(child(path, "name"), names, in.Name, i, "name")
-		l.refuseRepeated(child(path, "integrator_key"), keys, in.IntegratorKey, i, "integrator key")
-		r := rules{l, c, in, path}
-		r.checkOAuth()
-		r.checkUsers(accounts)
-		r.checkPrincipals()
-		r.checkTokens(tokens)
-		r.checkActingFor()
+		checkName(r, child(path, "name"), in.Name)
+		checkIntegratorKey(r, child(path, "integrator_key"), in.IntegratorKey)
+		refuseRepeated(r, child(path, "name"), names, in.Name, i, "name")
+		refuseRepeated(r, child(path, "integrator_key"), keys, in.IntegratorKey, i, "integrator key")
+		one := rules{r, c, in, path}
+		one.checkOAuth()
+		one.checkUsers(accounts)
+		one.checkPrincipals()
+		one.checkTokens(tokens)
+		one.checkActingFor()
 	}
 }
 
-func (l *loader) checkName(path, name string) {
+func checkName(r *report, path, name string) {
 	switch {
 	case name == "": // reported as missing
 	case strings.EqualFold(name, call.UnknownIntegration):
-		l.problem(path, "is the label of calls with a key that is not listed", "choose another name")
+		r.problem(path, "is the label of calls with a key that is not listed", "choose another name")
 	case !integrationName.MatchString(name):
-		l.problem(path, "must be at most 63 letters, digits and _ . - and begin with a letter or digit",
+		r.problem(path, "must be at most 63 letters, digits and _ . - and begin with a letter or digit",
 			"it becomes a label in the metrics")
 	}
 }
 
 // rules are the checks of one integration.
 type rules struct {
-	*loader
+	*report
 	config *Config
 	in     *integration.Integration
 	path   string
@@ -67,12 +67,12 @@ func (r rules) signs() bool {
 
 func (r rules) checkOAuth() {
 	o, path := &r.in.OAuth, child(r.path, "oauth")
-	r.checkIntegratorKey(child(path, "client_id"), o.ClientID)
+	checkIntegratorKey(r.report, child(path, "client_id"), o.ClientID)
 	if o.ClientID == "" {
 		o.ClientID = r.in.IntegratorKey
 	}
-	r.checkGUID(child(path, "admin_user_id"), o.AdminUserID)
-	r.checkURI(child(path, "redirect_uri"), o.RedirectURI)
+	checkGUID(r.report, child(path, "admin_user_id"), o.AdminUserID)
+	checkURI(r.report, child(path, "redirect_uri"), o.RedirectURI)
 	if o.RedirectURI == "" {
 		o.RedirectURI = r.config.Admin.RedirectURI
 	}
@@ -134,11 +134,11 @@ func (r rules) checkUsers(accounts map[string]string) {
 	first := map[string]int{}
 	for i := range r.in.Users {
 		u, at := &r.in.Users[i], item(path, i)
-		r.checkPerson(child(at, "username"), u.Username)
-		r.refuseRepeated(child(at, "username"), first, u.Username, i, "user")
+		checkPerson(r.report, child(at, "username"), u.Username)
+		refuseRepeated(r.report, child(at, "username"), first, u.Username, i, "user")
 		r.checkUserID(child(at, "user_id"), u)
 		if !strings.EqualFold(u.UserID, u.Username) {
-			r.refuseRepeated(child(at, "user_id"), first, u.UserID, i, "user")
+			refuseRepeated(r.report, child(at, "user_id"), first, u.UserID, i, "user")
 		}
 		r.checkPassword(child(at, "password"), u)
 		r.checkAccounts(child(at, "accounts"), u.Accounts, accounts)
@@ -150,7 +150,7 @@ func (r rules) checkUserID(path string, u *integration.User) {
 	if u.UserID == "" && isGUID(u.Username) {
 		u.UserID = u.Username
 	}
-	r.checkGUID(path, u.UserID)
+	checkGUID(r.report, path, u.UserID)
 	if u.UserID == "" && u.Username != "" && r.signs() && r.in.OAuth.AdminUserID == "" {
 		r.problem(path, "is missing: DocuSign gives tokens for GUIDs only",
 			"add it, or set oauth.admin_user_id to have e-mail addresses looked up")
@@ -205,13 +205,13 @@ func (r rules) checkPrincipals() {
 	first := map[string]int{}
 	for i, p := range r.in.Principals {
 		at := item(child(r.path, "principals"), i)
-		r.checkPerson(child(at, "username"), p.Username)
-		r.checkGUID(child(at, "user_id"), p.UserID)
+		checkPerson(r.report, child(at, "username"), p.Username)
+		checkGUID(r.report, child(at, "user_id"), p.UserID)
 		if r.isUser(p.Username) {
 			r.problem(child(at, "username"), "is one of the users already", "remove it here")
 			continue
 		}
-		r.refuseRepeated(child(at, "username"), first, p.Username, i, "principal")
+		refuseRepeated(r.report, child(at, "username"), first, p.Username, i, "principal")
 	}
 }
 
@@ -231,7 +231,7 @@ func (r rules) checkTokens(known map[integration.SHA256]string) {
 			r.problem(child(at, "username"), "is none of this integration's users",
 				"the token belongs to one of users[].username")
 		}
-		r.checkPerson(child(at, "acts_as"), t.ActsAs)
+		checkPerson(r.report, child(at, "acts_as"), t.ActsAs)
 		if t.ActsAs != "" {
 			r.warnUnresolved(child(at, "acts_as"), t.ActsAs)
 		}

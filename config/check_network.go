@@ -20,7 +20,7 @@ const (
 	ProductionSite          = "https://www.docusign.net"
 )
 
-func (l *loader) checkEnvironment(c *Config) {
+func checkEnvironment(r *report, c *Config) {
 	account, site := c.AccountServer, c.AccountServer
 	switch c.Environment {
 	case Demo:
@@ -32,10 +32,10 @@ func (l *loader) checkEnvironment(c *Config) {
 	}
 	switch {
 	case c.Environment == Custom && account == Origin{}:
-		l.problem("account_server", "is missing", "environment custom needs it, as in https://account.example.com")
+		r.problem("account_server", "is missing", "environment custom needs it, as in https://account.example.com")
 	case c.Environment != Custom && c.Environment != "" && c.AccountServer != Origin{}:
 		message := fmt.Sprintf("is fixed for environment %s", c.Environment)
-		l.problem("account_server", message, "leave it out, or choose environment custom")
+		r.problem("account_server", message, "leave it out, or choose environment custom")
 	}
 	c.AccountServer = account
 	if c.Site == (Origin{}) {
@@ -45,11 +45,11 @@ func (l *loader) checkEnvironment(c *Config) {
 		c.Audience = account.Authority()
 	}
 	if strings.ContainsAny(c.Audience, "/ ") {
-		l.problem("audience", "must be a bare host", "leave out https:// and every slash")
+		r.problem("audience", "must be a bare host", "leave out https:// and every slash")
 	}
 }
 
-func (l *loader) checkListen(c *Config) {
+func checkListen(r *report, c *Config) {
 	var taken []string // keys of valid addresses
 	addresses := map[string]*string{"proxy": &c.Listen.Proxy, "admin": &c.Listen.Admin, "hosts": &c.Listen.Hosts}
 	for _, key := range []string{"proxy", "admin", "hosts"} {
@@ -59,19 +59,19 @@ func (l *loader) checkListen(c *Config) {
 		}
 		clean, ok := parseListen(*address)
 		if !ok {
-			l.problem(path, "must be an address of the form host:port", "write it as 127.0.0.1:8080")
+			r.problem(path, "must be an address of the form host:port", "write it as 127.0.0.1:8080")
 			continue
 		}
 		*address = clean
 		for _, other := range taken {
 			if overlaps(*addresses[other], clean) {
-				l.problem(path, "is the same address as listen."+other, "each listener needs its own")
+				r.problem(path, "is the same address as listen."+other, "each listener needs its own")
 			}
 		}
 		taken = append(taken, key)
 	}
-	l.checkExposure(c)
-	l.checkHostsListener(c)
+	checkExposure(r, c)
+	checkHostsListener(r, c)
 }
 
 // parseListen brings a listening address into one form. Its host may be empty, and its port 0.
@@ -111,90 +111,90 @@ func isLoopback(address string) bool {
 }
 
 // checkExposure refuses listeners that strangers could reach.
-func (l *loader) checkExposure(c *Config) {
+func checkExposure(r *report, c *Config) {
 	guarded := len(c.Egress.Clients) > 0 || len(c.Egress.ProxyUsers) > 0
 	const refused = "run refuses to listen on %s while everybody who reaches it may %s"
 	for path, address := range map[string]string{"listen.proxy": c.Listen.Proxy, "listen.hosts": c.Listen.Hosts} {
 		if address != "" && !isLoopback(address) && !guarded {
-			l.problem(path, fmt.Sprintf(refused, address, "use it"), `add egress.clients: ["10.1.2.0/24"] with the `+
+			r.problem(path, fmt.Sprintf(refused, address, "use it"), `add egress.clients: ["10.1.2.0/24"] with the `+
 				`machines that may, or egress.proxy_users, or listen on 127.0.0.1`)
 		}
 	}
 	if !isLoopback(c.Listen.Proxy) && len(c.Egress.Clients) == 0 && len(c.Egress.ProxyUsers) > 0 {
-		l.warn("listen.proxy", fmt.Sprintf("every machine that reaches %s may connect and try passwords", c.Listen.Proxy),
+		r.warn("listen.proxy", fmt.Sprintf("every machine that reaches %s may connect and try passwords", c.Listen.Proxy),
 			"list the machines that may under egress.clients")
 	}
 	if !isLoopback(c.Listen.Admin) && c.Admin.BasicAuth == nil {
-		l.problem("listen.admin", fmt.Sprintf(refused, c.Listen.Admin, "look"),
+		r.problem("listen.admin", fmt.Sprintf(refused, c.Listen.Admin, "look"),
 			"add admin.basic_auth: {username: …, password: {bcrypt: …}}, or listen on 127.0.0.1")
 	}
 }
 
-func (l *loader) checkHostsListener(c *Config) {
+func checkHostsListener(r *report, c *Config) {
 	const path = "listen.hosts"
 	if c.Listen.Hosts == "" {
 		return
 	}
-	if c.Interception == nil && !l.faulty["interception"] {
-		l.problem(path, "needs interception, whose authority signs the certificates it shows",
+	if c.Interception == nil && !r.faulty["interception"] {
+		r.problem(path, "needs interception, whose authority signs the certificates it shows",
 			"make one with: docusign-auth-proxy ca")
 	}
 	if !isLoopback(c.Listen.Hosts) && len(c.Egress.Clients) == 0 && len(c.Egress.ProxyUsers) > 0 {
-		l.warn(path, "serves this machine alone: programs that come by the hosts file cannot send a proxy password",
+		r.warn(path, "serves this machine alone: programs that come by the hosts file cannot send a proxy password",
 			"add egress.clients")
 	}
 	if isLoopback(c.Listen.Hosts) && !c.Egress.Resolver.IsValid() && len(c.Egress.Resolve) == 0 {
-		l.warn(path, "this machine's hosts file would send the proxy to itself as well",
+		r.warn(path, "this machine's hosts file would send the proxy to itself as well",
 			"add egress.resolver or egress.resolve")
 	}
 }
 
-func (l *loader) checkEgress(c *Config) {
+func checkEgress(r *report, c *Config) {
 	e := &c.Egress
 	environments := map[string]egress.Environment{Demo: egress.Demo, Production: egress.Production} // custom takes all
 	e.Policy = &egress.Policy{Environment: environments[c.Environment]}
-	l.checkOrigins(c)
-	l.checkHosts(e)
+	checkOrigins(r, c)
+	checkHosts(r, e)
 	for _, o := range []Origin{c.AccountServer, c.Site} {
 		if c.Environment == Custom || o == c.Site {
 			e.believe(o)
 		}
 	}
-	l.checkTunnels(e)
-	l.checkNetworks("egress.clients", e.Clients, "lets everybody in")
-	l.checkNetworks("egress.allow_addresses", e.AllowAddresses, "switches the check of addresses off")
+	checkTunnels(r, e)
+	checkNetworks(r, "egress.clients", e.Clients, "lets everybody in")
+	checkNetworks(r, "egress.allow_addresses", e.AllowAddresses, "switches the check of addresses off")
 	first := map[string]int{}
 	for i, u := range e.ProxyUsers {
 		path := item("egress.proxy_users", i)
-		l.checkLogin(path, u)
-		l.refuseRepeated(child(path, "username"), first, u.Username, i, "proxy user")
+		checkLogin(r, path, u)
+		refuseRepeated(r, child(path, "username"), first, u.Username, i, "proxy user")
 	}
-	l.checkResolve(e)
+	checkResolve(r, e)
 }
 
 // checkOrigins believes the hosts of account_server and site on their own ports too.
-func (l *loader) checkOrigins(c *Config) {
+func checkOrigins(r *report, c *Config) {
 	p := c.Egress.Policy
 	for _, o := range []Origin{c.AccountServer, c.Site} {
 		if o != (Origin{}) {
 			p.Hosts = append(p.Hosts, o.Host)
 		}
 	}
-	l.checkHostOf(p, "account_server", c.AccountServer.Host)
-	l.checkHostOf(p, "site", c.Site.Host)
-	l.checkHostOf(p, "sidecar.public_url", c.Sidecar.PublicURL.Host)
+	checkHostOf(r, p, "account_server", c.AccountServer.Host)
+	checkHostOf(r, p, "site", c.Site.Host)
+	checkHostOf(r, p, "sidecar.public_url", c.Sidecar.PublicURL.Host)
 }
 
 // checkHostOf reports a host of another environment (PROTOCOL.md §7).
-func (l *loader) checkHostOf(p *egress.Policy, path string, h egress.Host) {
+func checkHostOf(r *report, p *egress.Policy, path string, h egress.Host) {
 	var wrong *egress.EnvironmentError
 	if !h.IsZero() && errors.As(p.CheckEnvironment(h), &wrong) {
-		l.problem(path, wrong.Error(), wrong.NextStep())
+		r.problem(path, wrong.Error(), wrong.NextStep())
 	}
 }
 
 // checkHosts looks at the given hosts, which stand after those that always hold.
-func (l *loader) checkHosts(e *Egress) {
+func checkHosts(r *report, e *Egress) {
 	always := len(egress.DefaultSuffixes())
 	for i, text := range e.Hosts {
 		path := item("egress.hosts", i-always)
@@ -204,18 +204,18 @@ func (l *loader) checkHosts(e *Egress) {
 		_, isAddress := h.Addr()
 		switch {
 		case !ok || suffix && isAddress:
-			l.problem(path, "must be a host name, or a dot and the end of host names",
+			r.problem(path, "must be a host name, or a dot and the end of host names",
 				"write it as esign.example.com or .esign.example.com, without port")
 			continue
 		case suffix && !strings.Contains(name, "."):
-			l.problem(path, "would believe a whole top-level domain", "name the domain below it")
+			r.problem(path, "would believe a whole top-level domain", "name the domain below it")
 		case suffix:
 			e.Policy.Suffixes = append(e.Policy.Suffixes, name)
 		default:
 			e.Policy.Hosts = append(e.Policy.Hosts, h)
 		}
 		if i >= always && !slices.Contains(egress.DefaultSuffixes(), name) {
-			l.checkHostOf(e.Policy, path, h)
+			checkHostOf(r, e.Policy, path, h)
 		}
 	}
 }
@@ -242,54 +242,54 @@ func (e *Egress) believe(o Origin) {
 	e.Policy.Hosts = append(e.Policy.Hosts, o.Host.WithPort(443))
 }
 
-func (l *loader) checkTunnels(e *Egress) {
+func checkTunnels(r *report, e *Egress) {
 	for i, h := range e.Tunnel {
 		if !h.IsZero() && e.Policy.NoTunnel(h) {
-			l.problem(item("egress.tunnel", i),
+			r.problem(item("egress.tunnel", i),
 				"is a host of DocuSign: it is never tunnelled, or a legacy password would pass unseen", "remove it")
 		}
 	}
 	e.Policy.Tunnels = e.Tunnel
 }
 
-func (l *loader) checkResolve(e *Egress) {
+func checkResolve(r *report, e *Egress) {
 	e.Fixed = make(map[string]netip.AddrPort, len(e.Resolve))
 	for name, text := range e.Resolve {
 		path := child("egress.resolve", name)
 		name = strings.ToLower(name)
 		h, ok := parseName(name)
 		if !ok || strings.Contains(name, ":") {
-			l.problem(path, "must be a host name without port", "")
+			r.problem(path, "must be a host name without port", "")
 			continue
 		}
 		target, ok := parseAddress(text)
 		if !ok || target.Addr().Zone() != "" {
-			l.problem(path, "must be an IP address, with or without a port", "write it as 10.0.0.1 or 127.0.0.1:9443")
+			r.problem(path, "must be an IP address, with or without a port", "write it as 10.0.0.1 or 127.0.0.1:9443")
 		}
 		e.Fixed[name] = target
 		if err := e.Policy.CheckEnvironment(h); err != nil {
-			l.warn(path, "is never used: "+err.Error(), "remove it")
+			r.warn(path, "is never used: "+err.Error(), "remove it")
 		}
 	}
 }
 
-func (l *loader) checkUpstream(u *Upstream) {
+func checkUpstream(s *sources, u *Upstream) {
 	const path, hint = "upstream.proxy_password", "write it as http://user@proxy.example:3128"
-	u.CAs, _ = l.certificates("upstream.ca_file", &u.CAFile, "")
+	u.CAs, _ = s.certificates("upstream.ca_file", &u.CAFile, "")
 	given, inURL := !u.ProxyPassword.Empty(), !u.Proxy.Password.Empty()
 	if inURL && !given {
-		l.warn("upstream.proxy", "holds a password in clear", "move it to proxy_password: {file: …}")
-		l.warnIfShared(l.file, "upstream.proxy")
+		s.warn("upstream.proxy", "holds a password in clear", "move it to proxy_password: {file: …}")
+		s.warnIfShared(s.file, "upstream.proxy")
 	}
 	switch {
-	case !given || l.faulty["upstream.proxy"]:
+	case !given || s.faulty["upstream.proxy"]:
 		return
 	case inURL:
-		l.problem(path, "is given although upstream.proxy holds a password too", "take the one out of upstream.proxy")
+		s.problem(path, "is given although upstream.proxy holds a password too", "take the one out of upstream.proxy")
 	case u.Proxy == CompanyProxy{}:
-		l.problem(path, "needs upstream.proxy with a user in it", hint)
+		s.problem(path, "needs upstream.proxy with a user in it", hint)
 	case u.Proxy.User == "":
-		l.problem(path, "needs a user in upstream.proxy", hint)
+		s.problem(path, "needs a user in upstream.proxy", hint)
 	}
 	u.Proxy.Password = u.ProxyPassword
 }

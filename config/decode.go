@@ -1,10 +1,14 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -13,90 +17,149 @@ import (
 // maxNodes bounds the values read from one file, which aliases could otherwise multiply without end.
 const maxNodes = 50_000
 
+// document parses the text into its single top mapping, or reports why not and returns nil.
+func document(r *report, data []byte) *yaml.Node {
+	if len(data) > MaxFileSize {
+		r.problemAt(position{}, "", fmt.Sprintf("is larger than %s", Size(MaxFileSize)), "")
+		return nil
+	}
+	var doc, extra yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	err := documents.Decode(&doc)
+	if errors.Is(err, io.EOF) || (err == nil && isNull(doc.Content[0])) {
+		return &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
+	}
+	if err != nil {
+		syntaxError(r, err)
+		return nil
+	}
+	switch err := documents.Decode(&extra); {
+	case err == nil:
+		at := position{extra.Line, extra.Column}
+		r.problemAt(at, "", "a second YAML document starts here", "keep one document, without a line of ---")
+		return nil
+	case !errors.Is(err, io.EOF):
+		syntaxError(r, err)
+		return nil
+	}
+	return doc.Content[0]
+}
+
+var syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+
+// syntaxError reports what the YAML parser said, less the one message in which it repeats a piece of the file.
+func syntaxError(r *report, err error) {
+	text, at := err.Error(), position{}
+	if m := syntaxLine.FindStringSubmatch(text); m != nil {
+		text = m[2]
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			at = position{n, 1}
+		}
+	}
+	if strings.Contains(text, "unknown anchor") {
+		r.problemAt(at, "", "not valid YAML: a value starts with * and is taken for an alias", "put such a value in quotes")
+		return
+	}
+	r.problemAt(at, "", "not valid YAML: "+text, "look at the indentation and the quotes on the lines around")
+}
+
+// decoder turns YAML nodes into values.
+type decoder struct {
+	*sources
+	budget int // values that may still be read
+}
+
+// decodeConfig tells whether the whole file was read; what was not read must not be reported as missing.
+func decodeConfig(s *sources, root *yaml.Node, c *Config) bool {
+	d := &decoder{s, maxNodes}
+	d.decode(root, reflect.ValueOf(c).Elem(), "", "")
+	return d.budget >= 0 && len(s.problems) < maxProblems
+}
+
 // decode reads n into v. What is wrong goes to the report, and v keeps its default.
-func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
+func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	if l.budget--; l.budget == -1 {
+	if d.budget--; d.budget == -1 {
 		message := fmt.Sprintf("holds more than %d values", maxNodes)
-		l.problemAt(position{n.Line, n.Column}, "", message, "look for an alias that stands for too much")
+		d.problemAt(position{n.Line, n.Column}, "", message, "look for an alias that stands for too much")
 	}
-	if l.budget < 0 {
+	if d.budget < 0 {
 		return
 	}
 	if !plainTag(n) {
-		l.mismatch(path, "has a YAML tag that is not understood", "leave out the word that starts with !")
+		d.mismatch(path, "has a YAML tag that is not understood", "leave out the word that starts with !")
 		return
 	}
 	if f := formOf(v.Type()); f != nil {
-		l.decodeForm(n, v, f, path)
+		d.decodeForm(n, v, f, path)
 		return
 	}
 	if s := scalarOf(v.Type()); s != nil {
-		l.decodeScalar(n, v, s, path, tag)
+		d.decodeScalar(n, v, s, path, tag)
 		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		l.decodeStruct(n, v, path, false)
+		d.decodeStruct(n, v, path, false)
 	case reflect.Pointer:
 		section := reflect.New(v.Type().Elem())
 		setDefaults(section.Elem())
 		v.Set(section)
-		l.decode(n, section.Elem(), path, tag)
+		d.decode(n, section.Elem(), path, tag)
 	case reflect.Slice:
-		l.decodeList(n, v, path, tag)
+		d.decodeList(n, v, path, tag)
 	case reflect.Map:
-		l.decodeMap(n, v, path)
+		d.decodeMap(n, v, path)
 	}
 }
 
-func (l *loader) decodeForm(n *yaml.Node, v reflect.Value, f form, path string) {
-	before := len(l.problems)
-	l.decodeStruct(n, reflect.ValueOf(f).Elem(), path, true)
-	if len(l.problems) == before {
-		if value := f.read(l, path); value != nil {
+func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, f form, path string) {
+	before := len(d.problems)
+	d.decodeStruct(n, reflect.ValueOf(f).Elem(), path, true)
+	if len(d.problems) == before {
+		if value := f.read(d.sources, path); value != nil {
 			v.Set(reflect.ValueOf(value))
 		}
 	}
-	l.unread[path] = len(l.problems) > before
+	d.unread[path] = len(d.problems) > before
 }
 
-func (l *loader) decodeScalar(n *yaml.Node, v reflect.Value, s *scalar, path string, tag reflect.StructTag) {
+func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, s *scalar, path string, tag reflect.StructTag) {
 	tags := map[reflect.Kind]string{reflect.Bool: "!!bool", reflect.Int: "!!int"}
 	needed, strict := tags[v.Kind()]
 	if n.Kind != yaml.ScalarNode || (strict && n.ShortTag() != needed) {
-		l.problem(path, fmt.Sprintf("must be %s, not %s", cmp.Or(s.spoken, "text"), describeNode(n)), "")
+		d.problem(path, fmt.Sprintf("must be %s, not %s", cmp.Or(s.spoken, "text"), describeNode(n)), "")
 		return
 	}
 	if err := s.set(v, n.Value, tag); err != nil {
 		var wrong complaint
 		errors.As(err, &wrong)
-		l.problem(path, err.Error(), wrong.hint)
+		d.problem(path, err.Error(), wrong.hint)
 	}
 }
 
 // decodeStruct reads a mapping with known keys. Inside a secret an unknown key is not repeated: it may be the secret.
-func (l *loader) decodeStruct(n *yaml.Node, v reflect.Value, path string, isSecret bool) {
+func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string, isSecret bool) {
 	fields, names := yamlFields(v.Type())
 	if n.Kind != yaml.MappingNode {
-		l.mismatch(path, fmt.Sprintf("must be a mapping with %s, not %s", sample(names), describeNode(n)), "")
+		d.mismatch(path, fmt.Sprintf("must be a mapping with %s, not %s", sample(names), describeNode(n)), "")
 		return
 	}
-	l.eachPair(n, path, func(key string, at position, value *yaml.Node) {
+	d.eachPair(n, path, func(key string, at position, value *yaml.Node) {
 		field, known := fields[key]
 		if !known {
-			l.unknownKey(key, at, path, names, isSecret)
+			d.unknownKey(key, at, path, names, isSecret)
 			return
 		}
 		if !isNull(value) {
-			l.decode(value, v.FieldByIndex(field.Index), child(path, key), field.Tag)
+			d.decode(value, v.FieldByIndex(field.Index), child(path, key), field.Tag)
 		}
 	})
 	for _, name := range names {
 		if f := fields[name]; f.Tag.Get("required") == "true" && v.FieldByIndex(f.Index).IsZero() {
-			l.problem(child(path, name), "is missing", choicesOf(f.Tag))
+			d.problem(child(path, name), "is missing", choicesOf(f.Tag))
 		}
 	}
 }
@@ -109,24 +172,24 @@ func choicesOf(tag reflect.StructTag) string {
 	return "choose " + orList(strings.Split(choices, "|"))
 }
 
-func (l *loader) decodeMap(n *yaml.Node, v reflect.Value, path string) {
+func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		l.mismatch(path, "must be a mapping, not "+describeNode(n), "")
+		d.mismatch(path, "must be a mapping, not "+describeNode(n), "")
 		return
 	}
 	entries := reflect.MakeMap(v.Type())
-	l.eachPair(n, path, func(key string, _ position, value *yaml.Node) {
+	d.eachPair(n, path, func(key string, _ position, value *yaml.Node) {
 		entry := reflect.New(v.Type().Elem()).Elem()
-		l.decode(value, entry, child(path, key), "")
+		d.decode(value, entry, child(path, key), "")
 		entries.SetMapIndex(reflect.ValueOf(key), entry)
 	})
 	v.Set(entries)
 }
 
 // decodeList reads a list in place of the default, or after it where the tag says that the default always holds.
-func (l *loader) decodeList(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
+func (d *decoder) decodeList(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
 	if n.Kind != yaml.SequenceNode {
-		l.mismatch(path, "must be a list, not "+describeNode(n), "write it as [a, b] or with one - on each line")
+		d.mismatch(path, "must be a list, not "+describeNode(n), "write it as [a, b] or with one - on each line")
 		return
 	}
 	list := reflect.MakeSlice(v.Type(), 0, len(n.Content))
@@ -135,13 +198,13 @@ func (l *loader) decodeList(n *yaml.Node, v reflect.Value, path string, tag refl
 	}
 	for i, node := range n.Content {
 		at := item(path, i)
-		l.positions[at] = position{node.Line, node.Column}
+		d.positions[at] = position{node.Line, node.Column}
 		element := reflect.New(v.Type().Elem()).Elem()
 		setDefaults(element)
 		if isNull(node) {
-			l.mismatch(at, "is empty", "")
+			d.mismatch(at, "is empty", "")
 		} else {
-			l.decode(node, element, at, tag)
+			d.decode(node, element, at, tag)
 		}
 		list = reflect.Append(list, element) // also when faulty, so that later items keep their number
 	}
@@ -149,43 +212,43 @@ func (l *loader) decodeList(n *yaml.Node, v reflect.Value, path string, tag refl
 }
 
 // eachPair visits the pairs of a mapping, notes where they stand and refuses repeated keys.
-func (l *loader) eachPair(n *yaml.Node, path string, visit func(key string, at position, value *yaml.Node)) {
+func (d *decoder) eachPair(n *yaml.Node, path string, visit func(key string, at position, value *yaml.Node)) {
 	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, value := n.Content[i], n.Content[i+1]
 		at := position{k.Line, k.Column}
 		if k.Kind != yaml.ScalarNode {
-			l.problemAt(at, path, "has a key that is not plain text", "")
+			d.problemAt(at, path, "has a key that is not plain text", "")
 			continue
 		}
 		if line, again := first[k.Value]; again {
-			l.add(at, child(path, k.Value), "stands here a second time", fmt.Sprintf("the first is on line %d", line))
+			d.add(at, child(path, k.Value), "stands here a second time", fmt.Sprintf("the first is on line %d", line))
 			continue
 		}
 		first[k.Value] = k.Line
 		if value.Kind == yaml.ScalarNode {
-			l.positions[child(path, k.Value)] = position{value.Line, value.Column}
+			d.positions[child(path, k.Value)] = position{value.Line, value.Column}
 		} else {
-			l.positions[child(path, k.Value)] = at
+			d.positions[child(path, k.Value)] = at
 		}
 		visit(k.Value, at, value)
 	}
 }
 
-func (l *loader) unknownKey(key string, at position, path string, known []string, isSecret bool) {
+func (d *decoder) unknownKey(key string, at position, path string, known []string, isSecret bool) {
 	near := nearest(key, known)
 	if isSecret && near == "" {
-		l.problemAt(at, path, "has an unknown key", "known are "+orList(known))
+		d.problemAt(at, path, "has an unknown key", "known are "+orList(known))
 		return
 	}
 	hint := "known are " + orList(known)
 	if near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
-		defer func() { l.faulty[child(path, near)] = true }() // not missing, only misspelt
+		defer func() { d.faulty[child(path, near)] = true }() // not missing, only misspelt
 	} else if homes := homesOf(key); len(homes) > 0 {
 		hint = "it belongs to " + orList(homes)
 	}
-	l.problemAt(at, child(path, key), "unknown key", hint)
+	d.problemAt(at, child(path, key), "unknown key", hint)
 }
 
 // homesOf names the sections that know a key.

@@ -1,12 +1,7 @@
 package config
 
 import (
-	"bytes"
-	"fmt"
 	"reflect"
-	"regexp"
-	"strings"
-	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/password"
@@ -17,7 +12,7 @@ import (
 // form is a section of the file that stands for one value, given in one of several ways.
 type form interface {
 	// read returns the value, or nil after it has reported why there is none.
-	read(l *loader, path string) any
+	read(s *sources, path string) any
 }
 
 // formOf returns an empty form for the types that stand in the file as one, and nil for all others.
@@ -34,7 +29,7 @@ func formOf(t reflect.Type) form {
 }
 
 // theOne finds the one field of a form that is given. It reports a problem unless there is exactly one.
-func (l *loader) theOne(path string, form any) (name, text string, ok bool) {
+func theOne(r *report, path string, form any) (name, text string, ok bool) {
 	v := reflect.ValueOf(form).Elem()
 	fields, names := yamlFields(v.Type())
 	count := 0
@@ -45,24 +40,23 @@ func (l *loader) theOne(path string, form any) (name, text string, ok bool) {
 		}
 	}
 	if count != 1 {
-		l.problem(path, "needs exactly one of "+orList(names), "")
+		r.problem(path, "needs exactly one of "+orList(names), "")
 	}
 	return name, text, count == 1
 }
 
-func (f *secretForm) read(l *loader, path string) any {
-	name, text, ok := l.theOne(path, f)
+func (f *secretForm) read(s *sources, path string) any {
+	name, text, ok := theOne(s.report, path, f)
 	if !ok {
 		return nil
 	}
-	s, _ := l.secret(child(path, name), name, text)
-	return s
+	return s.secret(child(path, name), name, text)
 }
 
 const hashHint = "make one with: docusign-auth-proxy hash-password"
 
-func (f *passwordForm) read(l *loader, path string) any {
-	name, text, ok := l.theOne(path, f)
+func (f *passwordForm) read(s *sources, path string) any {
+	name, text, ok := theOne(s.report, path, f)
 	if !ok {
 		return nil
 	}
@@ -70,22 +64,21 @@ func (f *passwordForm) read(l *loader, path string) any {
 	hashes := map[string]func(string) (password.Password, error){"bcrypt": password.Bcrypt, "argon2id": password.Argon2id}
 	parse := hashes[name]
 	if parse == nil {
-		clear, _ := l.secret(at, name, text)
-		return password.Plain(clear)
+		return password.Plain(s.secret(at, name, text))
 	}
 	p, err := parse(text)
 	if err != nil {
-		l.problem(at, err.Error(), hashHint)
+		s.problem(at, err.Error(), hashHint)
 		return nil
 	}
 	if weak := p.Weakness(); weak != "" {
-		l.warn(at, weak, hashHint)
+		s.warn(at, weak, hashHint)
 	}
 	return p
 }
 
-func (f *privateKeyForm) read(l *loader, path string) any {
-	name, text, ok := l.theOne(path, f)
+func (f *privateKeyForm) read(s *sources, path string) any {
+	name, text, ok := theOne(s.report, path, f)
 	if !ok {
 		return nil
 	}
@@ -93,62 +86,23 @@ func (f *privateKeyForm) read(l *loader, path string) any {
 	switch name {
 	case "pem":
 		k.PEM, k.Source = secret.New(text), "configuration file"
-		l.warnIfShared(l.file, at)
+		s.warnIfShared(s.file, at)
 	case "file":
-		data, name := l.named(at, text, "")
+		data, name := s.named(at, text, "")
 		if data == nil {
 			return nil
 		}
-		l.warnIfShared(name, at)
+		s.warnIfShared(name, at)
 		k.PEM, k.Source = secret.New(string(data)), "file "+name
 	default:
-		k.PEM, k.Source = l.variable(at, text)
+		k.PEM, k.Source = s.variable(at, text), "environment variable "+text
 	}
-	if l.faulty[at] {
+	if s.faulty[at] {
 		return nil
 	}
 	var err error
 	if k.Key, err = privatekey.RSA([]byte(k.PEM.Reveal())); err != nil {
-		l.keyProblem(at, k.Source, err)
+		keyProblem(s.report, at, k.Source, err)
 	}
 	return k
-}
-
-// secret reads a secret from a file or an environment variable, whichever kind says, and tells which one that was.
-func (l *loader) secret(path, kind, name string) (text secret.Text, source string) {
-	if kind == "env" {
-		return l.variable(path, name)
-	}
-	data, file := l.named(path, name, "")
-	if data == nil {
-		return secret.Text{}, ""
-	}
-	l.warnIfShared(file, path)
-	// Editors end a file with a line end, and on Windows may begin it with a byte order mark; neither is meant.
-	data = bytes.TrimRight(bytes.TrimPrefix(data, []byte("\ufeff")), "\r\n")
-	switch {
-	case len(data) == 0:
-		l.problem(path, fmt.Sprintf("the file %s is empty", file), "")
-	case !utf8.Valid(data):
-		l.problem(path, fmt.Sprintf("the file %s is not UTF-8 text", file), "")
-	}
-	return secret.New(string(data)), "file " + file
-}
-
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
-
-func (l *loader) variable(path, name string) (secret.Text, string) {
-	if !variableName.MatchString(name) {
-		l.problem(path, "is not the name of an environment variable", "the name stands here, the secret in the variable")
-		return secret.Text{}, ""
-	}
-	text, set := l.env.LookupEnv(name)
-	text = strings.TrimRight(text, "\r\n")
-	switch {
-	case !set:
-		l.problem(path, fmt.Sprintf("the environment variable %s is not set", name), "")
-	case text == "":
-		l.problem(path, fmt.Sprintf("the environment variable %s is empty", name), "")
-	}
-	return secret.New(text), "environment variable " + name
 }

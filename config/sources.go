@@ -1,0 +1,142 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"docusign-auth-proxy/internal/secret"
+)
+
+// digests remembers what every file held when it was read.
+type digests map[string]digest
+
+// digest is the SHA-256 of a file, and zero for a file that cannot be read.
+type digest [sha256.Size]byte
+
+func digestOf(env Environment, name string) digest {
+	data, err := readBounded(env, name)
+	if err != nil {
+		return digest{}
+	}
+	return sha256.Sum256(data)
+}
+
+// sources reads the files and environment variables that the configuration names, and reports what they lack.
+type sources struct {
+	*report
+	env   Environment
+	files digests
+}
+
+// resolvePath makes a path of the file relative to the file's directory.
+func (s *sources) resolvePath(name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(filepath.Dir(s.file), name)
+}
+
+// named returns the contents of a file that the configuration names, which are remembered for the watch, and its path.
+// The contents are nil after a problem, which it has reported, and without a name.
+func (s *sources) named(path, name, hint string) (data []byte, file string) {
+	if name == "" {
+		return nil, ""
+	}
+	file = s.resolvePath(name)
+	data, err := readBounded(s.env, file)
+	if err != nil {
+		s.files[file] = digest{}
+		s.problem(path, err.Error(), hint)
+		return nil, file
+	}
+	s.files[file] = sha256.Sum256(data)
+	if data == nil {
+		data = []byte{}
+	}
+	return data, file
+}
+
+// readBounded refuses what is not a regular file, so that a pipe or a device cannot hold the start up.
+func readBounded(env Environment, name string) ([]byte, error) {
+	info, err := env.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("the file %s does not exist", name)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("the file %s may not be read by this user", name)
+	case err != nil:
+		return nil, fmt.Errorf("cannot look at %s: %w", name, err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	case info.Size() > MaxFileSize:
+		return nil, fmt.Errorf("the file %s is larger than %s", name, Size(MaxFileSize))
+	}
+	data, err := env.ReadFile(name)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("the file %s may not be read by this user", name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// warnIfShared warns of a file with a secret that others on the machine can read or change.
+func (s *sources) warnIfShared(name, path string) {
+	if s.env.GOOS == "windows" {
+		return
+	}
+	info, err := s.env.Stat(name)
+	if err != nil {
+		return // reading the file has reported it
+	}
+	if perm := info.Mode().Perm(); perm&^0o640 != 0 {
+		s.warn(path, fmt.Sprintf("the file %s is open to others (mode %04o)", name, perm), "chmod 600 "+name)
+	}
+}
+
+// secret reads a secret from a file or an environment variable, whichever kind says.
+func (s *sources) secret(path, kind, name string) secret.Text {
+	if kind == "env" {
+		return s.variable(path, name)
+	}
+	data, file := s.named(path, name, "")
+	if data == nil {
+		return secret.Text{}
+	}
+	s.warnIfShared(file, path)
+	// Editors end a file with a line end, and on Windows may begin it with a byte order mark; neither is meant.
+	data = bytes.TrimRight(bytes.TrimPrefix(data, []byte("\ufeff")), "\r\n")
+	switch {
+	case len(data) == 0:
+		s.problem(path, fmt.Sprintf("the file %s is empty", file), "")
+	case !utf8.Valid(data):
+		s.problem(path, fmt.Sprintf("the file %s is not UTF-8 text", file), "")
+	}
+	return secret.New(string(data))
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+
+func (s *sources) variable(path, name string) secret.Text {
+	if !variableName.MatchString(name) {
+		s.problem(path, "is not the name of an environment variable", "the name stands here, the secret in the variable")
+		return secret.Text{}
+	}
+	text, set := s.env.LookupEnv(name)
+	text = strings.TrimRight(text, "\r\n")
+	switch {
+	case !set:
+		s.problem(path, fmt.Sprintf("the environment variable %s is not set", name), "")
+	case text == "":
+		s.problem(path, fmt.Sprintf("the environment variable %s is empty", name), "")
+	}
+	return secret.New(text)
+}
