@@ -40,8 +40,25 @@ type message struct {
 
 type field struct{ Name, Value string }
 
-// size is about what an exchange takes in memory: what the program got may stand in it twice.
-func (e *exchange) size() int64 { return 1<<10 + 2*int64(len(e.text(1))) }
+const exchangeOverhead = 1 << 10
+
+// size is about what an exchange takes in memory.
+func (e *exchange) size() int64 {
+	n := exchangeOverhead + len(e.Event.Path) + len(e.Event.Detail) + len(e.Event.UserAgent)
+	n += e.Asked.size() + e.Got.size()
+	for _, a := range e.Attempts {
+		n += a.Request.size() + a.Answer.size() + len(a.Error)
+	}
+	return int64(n)
+}
+
+func (m *message) size() int {
+	n := len(m.URL) + len(m.Body.Text) + len(m.Body.Omitted)
+	for _, f := range m.Header {
+		n += len(f.Name) + len(f.Value) + 32
+	}
+	return n
+}
 
 // Done masks what was heard and gives it to the captures that wait for it. Calls to other hosts than DocuSign's are
 // never kept.
