@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
 const metricsPrefix = "docusign_auth_proxy_"
@@ -39,7 +40,7 @@ func (n *narrator) sumUp(ctx context.Context) (proof, []moved, []string) {
 	c := n.sandbox.Counts()
 	p := proof{Calls: n.calls, Let: c.API + c.SOAP - n.asides, Grants: c.Grants, Legacy: c.Legacy.Total(),
 		Leaks: len(n.sandbox.Leaks())}
-	for _, refused := range []map[string]int{c.Refused, c.SOAPRefused, c.GrantErrors} {
+	for _, refused := range refusals(c) {
 		for _, times := range refused {
 			p.Refused += times
 		}
@@ -80,42 +81,42 @@ func (n *narrator) settledCounters(ctx context.Context) ([]moved, error) {
 func counters(from prometheus.Gatherer) (metrics []moved, calls int, err error) {
 	families, err := from.Gather()
 	for _, t := range told {
-		sums := map[string]float64{}
-		for _, family := range families {
-			if family.GetName() != metricsPrefix+t.name {
-				continue
-			}
-			for _, m := range family.GetMetric() {
-				var kept []string
-				for _, l := range m.GetLabel() {
-					if slices.Contains(t.labels, l.GetName()) {
-						kept = append(kept, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
-					}
-				}
-				slices.SortFunc(kept, func(a, b string) int { return strings.Compare(b, a) }) // scheme before outcome
-				sums[strings.Join(kept, ",")] += m.GetCounter().GetValue()
-			}
-		}
-		var one []moved
-		for labels, by := range sums {
+		var grown []moved
+		for name, by := range sums(families, t.name, t.labels) {
 			if t.name == "requests_total" {
 				calls += int(by)
 			}
 			if by != 0 {
-				one = append(one, moved{t.name + inBraces(labels), by})
+				grown = append(grown, moved{name, by})
 			}
 		}
-		slices.SortFunc(one, func(a, b moved) int {
+		slices.SortFunc(grown, func(a, b moved) int {
 			return cmp.Or(cmp.Compare(b.By, a.By), strings.Compare(a.Name, b.Name))
 		})
-		metrics = append(metrics, one...)
+		metrics = append(metrics, grown...)
 	}
 	return metrics, calls, err
 }
 
-func inBraces(labels string) string {
-	if labels == "" {
-		return ""
+// sums adds up a counter by the labels that are kept apart; the keys are its name with those.
+func sums(families []*dto.MetricFamily, name string, labels []string) map[string]float64 {
+	by := map[string]float64{}
+	i := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == metricsPrefix+name })
+	if i < 0 {
+		return by
 	}
-	return "{" + labels + "}"
+	for _, m := range families[i].GetMetric() {
+		var kept []string
+		for _, l := range slices.Backward(m.GetLabel()) { // scheme before outcome
+			if slices.Contains(labels, l.GetName()) {
+				kept = append(kept, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
+			}
+		}
+		key := name
+		if len(kept) > 0 {
+			key += "{" + strings.Join(kept, ",") + "}"
+		}
+		by[key] += m.GetCounter().GetValue()
+	}
+	return by
 }

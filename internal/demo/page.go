@@ -170,6 +170,3 @@ func (p *page) ending(done report) {
 	p.line("")
 	p.line("By hand: docusign-auth-proxy demo --keep. Your own program, offline: docusign-auth-proxy sandbox")
 }
-
-// blank is as wide as text.
-func blank(text string) string { return strings.Repeat(" ", len([]rune(text))) }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"unicode/utf8"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/sandbox"
@@ -98,10 +99,11 @@ func (c *Sandbox) explain(sb *sandbox.Sandbox, files sandboxFiles, written bool)
 		}
 	}
 	p.line("")
-	p.line("In %s: proxy.yaml   the proxy's configuration, ready", files.path(""))
-	p.line("    %s  ca.pem       the proxy's CA, for programs that come over HTTPS", blank(files.path("")))
-	p.line("    %s  logins.txt   integrator keys, users, passwords and accounts to type into your program",
-		blank(files.path("")))
+	dir := files.path("")
+	indent := utf8.RuneCountInString(dir)
+	p.line("In %s: proxy.yaml   the proxy's configuration, ready", dir)
+	p.line("    %*s  ca.pem       the proxy's CA, for programs that come over HTTPS", indent, "")
+	p.line("    %*s  logins.txt   integrator keys, users, passwords and accounts to type into your program", indent, "")
 	p.line("")
 	p.line("Start the proxy in a second terminal:")
 	p.line("  %s", p.in(ansiGreen, "docusign-auth-proxy run --config "+path))

@@ -47,7 +47,7 @@ func (l *sandboxLog) Handle(_ context.Context, r slog.Record) error {
 	// Counters are shared, so that of two requests at the same moment one may be shown with the reason of the other.
 	now := l.sandbox.Counts()
 	reasons := whyRefused(l.before, now)
-	legacy := legacyText(subtract(now.Legacy, l.before.Legacy))
+	legacy := legacyText(l.before.Legacy, now.Legacy)
 	l.before = now
 	verdict := "accepted"
 	if status.Int64() >= 400 || len(reasons) > 0 {
@@ -73,10 +73,9 @@ func printablePath(path string) string {
 // whyRefused names the refusals that were counted in between.
 func whyRefused(before, now sandbox.Counts) []string {
 	var names []string
-	for _, pair := range [][2]map[string]int{{before.Refused, now.Refused}, {before.SOAPRefused, now.SOAPRefused},
-		{before.GrantErrors, now.GrantErrors}} {
-		for _, name := range slices.Sorted(maps.Keys(pair[1])) {
-			if pair[1][name] > pair[0][name] {
+	for i, by := range refusals(now) {
+		for _, name := range slices.Sorted(maps.Keys(by)) {
+			if by[name] > refusals(before)[i][name] {
 				names = append(names, name)
 			}
 		}
@@ -84,23 +83,24 @@ func whyRefused(before, now sandbox.Counts) []string {
 	return names
 }
 
-func subtract(a, b sandbox.Legacy) sandbox.Legacy {
-	return sandbox.Legacy{
-		Header: a.Header - b.Header, WSSecurity: a.WSSecurity - b.WSSecurity, Body: a.Body - b.Body,
-		PasswordGrant: a.PasswordGrant - b.PasswordGrant, ActAs: a.ActAs - b.ActAs, Bearer: a.Bearer - b.Bearer,
-	}
+// refusals are the counters by reason: of REST, of SOAP and of grants.
+func refusals(c sandbox.Counts) []map[string]int {
+	return []map[string]int{c.Refused, c.SOAPRefused, c.GrantErrors}
 }
 
-// legacyText lists the shapes that were counted; empty for none.
-func legacyText(l sandbox.Legacy) string {
+// legacyText lists the shapes that were counted in between; empty for none.
+func legacyText(before, now sandbox.Legacy) string {
 	var parts []string
 	for _, shape := range []struct {
 		n    int
 		name string
 	}{
-		{l.Header, "X-DocuSign-Authentication"}, {l.WSSecurity, "WS-Security password"},
-		{l.Body, "password in a SOAP body"},
-		{l.PasswordGrant, "password grant"}, {l.ActAs, "X-DocuSign-Act-As-User"}, {l.Bearer, "old bearer token"},
+		{now.Header - before.Header, "X-DocuSign-Authentication"},
+		{now.WSSecurity - before.WSSecurity, "WS-Security password"},
+		{now.Body - before.Body, "password in a SOAP body"},
+		{now.PasswordGrant - before.PasswordGrant, "password grant"},
+		{now.ActAs - before.ActAs, "X-DocuSign-Act-As-User"},
+		{now.Bearer - before.Bearer, "old bearer token"},
 	} {
 		if shape.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", shape.n, shape.name))
@@ -112,19 +112,18 @@ func legacyText(l sandbox.Legacy) string {
 // countsText is the summary at the end.
 func countsText(c sandbox.Counts) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%6d  legacy credentials%s\n", c.Legacy.Total(), withText(": ", legacyText(c.Legacy)))
-	fmt.Fprintf(&b, "%6d  tokens issued%s\n", c.Grants, withText("; refused: ", refusedText(c.GrantErrors)))
-	fmt.Fprintf(&b, "%6d  REST calls let in%s\n", c.API, withText("; refused: ", refusedText(c.Refused)))
-	fmt.Fprintf(&b, "%6d  SOAP operations let in%s\n", c.SOAP, withText("; refused: ", refusedText(c.SOAPRefused)))
-	fmt.Fprintf(&b, "%6d  envelopes created\n", c.Envelopes)
-	return b.String()
-}
-
-func withText(separator, text string) string {
-	if text == "" {
-		return ""
+	line := func(n int, what, separator, more string) {
+		if more != "" {
+			what += separator + more
+		}
+		fmt.Fprintf(&b, "%6d  %s\n", n, what)
 	}
-	return separator + text
+	line(c.Legacy.Total(), "legacy credentials", ": ", legacyText(sandbox.Legacy{}, c.Legacy))
+	line(c.Grants, "tokens issued", "; refused: ", refusedText(c.GrantErrors))
+	line(c.API, "REST calls let in", "; refused: ", refusedText(c.Refused))
+	line(c.SOAP, "SOAP operations let in", "; refused: ", refusedText(c.SOAPRefused))
+	line(c.Envelopes, "envelopes created", "", "")
+	return b.String()
 }
 
 func refusedText(by map[string]int) string {

@@ -83,53 +83,49 @@ func (v *visit) soap(ctx context.Context, site, account string) {
 }
 
 func (v *visit) soapBearer(p probe) {
-	f := Finding{Check: "soap bearer", Subject: v.subject, Status: Warn,
-		Why: "SOAP calls of this integration are sent with a bearer (soap: bearer) and will be refused; REST calls " +
-			"are not concerned"}
-	switch {
-	case p.in:
-		text := "this account takes a bearer on SOAP"
-		if v.in.SOAP == integration.AppPassword {
-			text += ", so soap: bearer would do as well"
+	remark := ""
+	if v.in.SOAP == integration.AppPassword {
+		remark = ", so soap: bearer would do as well"
+		if !p.in {
+			v.ok("soap bearer", v.subject, "not taken ("+p.said+
+				"), and not used: this integration has soap: app_password")
+			return
 		}
-		v.ok("soap bearer", v.subject, text+p.remark())
-		return
-	case v.in.SOAP == integration.AppPassword:
-		v.ok("soap bearer", v.subject, "not taken ("+p.said+"), and not used: this integration has soap: app_password")
-		return
-	case p.said == "":
-		f.Found, f.Next = p.trouble, "run the doctor again; if the program uses no SOAP, nothing is lost"
-	default:
-		f.Found = "this account does not take a bearer on SOAP: " + p.said
-		f.Next = "if the program uses SOAP (*.asmx): let " + v.user.Username +
-			" make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set soap: " +
-			"app_password and app_password: {file: …} in " + v.Config + "; if it uses REST alone, do nothing"
 	}
-	v.add(f)
+	v.tell(p, "a bearer on SOAP", remark, Finding{Check: "soap bearer", Subject: v.subject, Status: Warn,
+		Why: "SOAP calls of this integration are sent with a bearer (soap: bearer) and will be refused; REST calls " +
+			"are not concerned",
+		Next: "if the program uses SOAP (*.asmx): let " + v.user.Username +
+			" make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set soap: " +
+			"app_password and app_password: {file: …} in " + v.Config + "; if it uses REST alone, do nothing",
+	}, "run the doctor again; if the program uses no SOAP, nothing is lost")
 }
 
 func (v *visit) soapAppPassword(p probe) {
+	remark := "; it is not used while soap is bearer"
 	f := Finding{Check: "app password", Subject: v.subject, Status: Warn,
-		Why: "it is of use only with soap: app_password"}
+		Why: "it is of use only with soap: app_password",
+		Next: "let " + v.user.Username + " make a new App Password (DocuSign, My Profile, Privacy & Security) and " +
+			"put it into the file that app_password names; the integrator key " + v.in.IntegratorKey +
+			" must exist in this environment too"}
 	if v.in.SOAP == integration.AppPassword {
-		f.Status, f.Why = Fail, "SOAP calls of "+v.user.Username+
-			" are sent with it (soap: app_password) and will be refused"
+		remark, f.Status = "", Fail
+		f.Why = "SOAP calls of " + v.user.Username + " are sent with it (soap: app_password) and will be refused"
 	}
+	v.tell(p, "the App Password", remark, f, "run the doctor again")
+}
+
+// tell says whether the account takes a credential on SOAP; f is for the case that it does not, again the next step
+// without an answer.
+func (v *visit) tell(p probe, credential, remark string, f Finding, again string) {
 	switch {
 	case p.in:
-		text := "this account takes the App Password"
-		if v.in.SOAP != integration.AppPassword {
-			text += "; it is not used while soap is bearer"
-		}
-		v.ok("app password", v.subject, text+p.remark())
+		v.ok(f.Check, f.Subject, "this account takes "+credential+remark+p.remark())
 		return
 	case p.said == "":
-		f.Found, f.Next = p.trouble, "run the doctor again"
+		f.Found, f.Next = p.trouble, again
 	default:
-		f.Found = "this account does not take the App Password: " + p.said
-		f.Next = "let " + v.user.Username + " make a new App Password (DocuSign, My Profile, Privacy & Security) and " +
-			"put it into the file that app_password names; the integrator key " + v.in.IntegratorKey +
-			" must exist in this environment too"
+		f.Found = "this account does not take " + credential + ": " + p.said
 	}
 	v.add(f)
 }

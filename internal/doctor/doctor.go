@@ -23,7 +23,6 @@ import (
 // checked.
 type Plan struct {
 	Report  Report // head of the report: version, system, config, environment, account server, offline
-	Command string // how the program is called, for next steps: "docusign-auth-proxy"
 	Config  string // path, for next steps
 	Now     func() time.Time
 	Found   func(Finding) // told of each finding as it is made; nil = nobody
@@ -102,7 +101,6 @@ func Run(ctx context.Context, p Plan) *Report {
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	p.Command = cmp.Or(p.Command, "docusign-auth-proxy")
 	c := &run{Plan: &p, report: p.Report, mask: masker(p.Secrets)}
 	c.report.Time, c.report.Findings = p.Now(), nil
 	for _, f := range p.Read {
@@ -155,7 +153,7 @@ func (c *run) skip(check, subject, found, because string) {
 
 // call is a command line of this program with the configuration at hand.
 func (c *run) call(words string) string {
-	return c.Command + " " + words + " --config " + c.Config
+	return "docusign-auth-proxy " + words + " --config " + c.Config
 }
 
 // masker takes out secrets that should not be there in the first place, and whatever looks like a token.
