@@ -42,10 +42,10 @@ func demoKeys(t *testing.T) map[string][]byte {
 // demoSecrets are the texts that the demo must not print: passwords, key lines and the tokens that reached DocuSign.
 func demoSecrets(s *setup) []string {
 	secrets := []string{wrongPassword}
-	for _, u := range s.world.Users {
+	for _, u := range s.seed.Users {
 		secrets = append(secrets, u.Password, u.AppPassword)
 	}
-	for _, pem := range s.world.PrivateKeys {
+	for _, pem := range s.seed.PrivateKeys {
 		secrets = append(secrets, strings.Split(string(pem), "\n")[1:3]...)
 	}
 	for _, r := range s.sandbox.Requests() {
@@ -166,12 +166,12 @@ func TestDemoStaysUpUntilItIsTold(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		own := s.address(call.DoorSidecar)
+		own := s.proxy.Address(call.DoorSidecar)
 		got, err := connection{address: own}.send(request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, strings.TrimSpace(string(header))}, ""))
 		if err != nil || got.status != http.StatusOK {
 			t.Errorf("status %d, %v", got.status, err)
 		}
-		for _, want := range []string{"cd " + s.dir, "http://" + own + "/restapi", "-x http://" + own, "--cacert ca.pem", "demo.docusign.net:443:" + s.address(call.DoorHosts), "http://" + s.program.AdminAddress() + "/metrics"} {
+		for _, want := range []string{"cd " + s.dir, "http://" + own + "/restapi", "-x http://" + own, "--cacert ca.pem", "demo.docusign.net:443:" + s.proxy.Address(call.DoorHosts), "http://" + s.proxy.AdminAddress() + "/metrics"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the commands to try lack %q", want)
 			}

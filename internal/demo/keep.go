@@ -40,7 +40,7 @@ func (d *Demo) addresses() (places, []string, error) {
 
 // stay leaves proxy and sandbox up until ctx ends, with the proxy's log shown as it comes.
 func (d *Demo) stay(ctx context.Context, s *setup, p *page, notes []string) error {
-	if err := writeTryFiles(s.dir, s.world); err != nil {
+	if err := writeTryFiles(s.dir, s.seed); err != nil {
 		return err
 	}
 	p.line("")
@@ -48,7 +48,7 @@ func (d *Demo) stay(ctx context.Context, s *setup, p *page, notes []string) erro
 	for _, note := range notes {
 		p.line("  (%s)", note)
 	}
-	at := places{s.address(call.DoorSidecar), s.program.AdminAddress(), s.address(call.DoorHosts)}
+	at := places{s.proxy.Address(call.DoorSidecar), s.proxy.AdminAddress(), s.proxy.Address(call.DoorHosts)}
 	for _, line := range tryLines(s.dir, at, s.sandbox.Addr()) {
 		p.line("  %s", line)
 	}

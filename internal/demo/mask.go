@@ -26,7 +26,7 @@ var tokenForms = []*regexp.Regexp{
 	regexp.MustCompile(`(\beyJ[A-Za-z0-9_-])([A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*)`),
 }
 
-// masker takes the secrets of a world out of a text.
+// masker takes the secrets of a seed out of a text.
 type masker struct{ passwords *strings.Replacer }
 
 func newMasker(w sandbox.Seed) *masker {

@@ -65,7 +65,7 @@ func (n *narrator) settledCounters(ctx context.Context) ([]moved, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	for {
-		metrics, calls, err := counters(n.program.Metrics())
+		metrics, calls, err := counters(n.proxy.Metrics())
 		if err != nil || calls >= n.calls {
 			return metrics, err
 		}

@@ -23,7 +23,7 @@ type narrator struct {
 }
 
 func newNarrator(s *setup) *narrator {
-	return &narrator{setup: s, anna: s.world.User("anna@example.com"), sidecar: s.address(call.DoorSidecar)}
+	return &narrator{setup: s, anna: s.seed.User("anna@example.com"), sidecar: s.proxy.Address(call.DoorSidecar)}
 }
 
 // login is the credential that the old program sends with every call.

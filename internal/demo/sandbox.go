@@ -49,21 +49,21 @@ func (c *Sandbox) serve(ctx context.Context, sb *sandbox.Sandbox, files sandboxF
 	if at, err := netip.ParseAddrPort(sb.Addr()); err != nil || !at.Addr().Is4() {
 		return fmt.Errorf("--listen %s: use an address such as 127.0.0.1:9443", c.Listen)
 	}
-	world, err := sb.SeedWith(kept.keys)
+	seed, err := sb.SeedWith(kept.keys)
 	if err != nil {
 		return fmt.Errorf("%s: %w", files.path(identityFile), err)
 	}
-	if world, err = c.Own.settle(sb, world, kept.keys); err != nil {
+	if seed, err = c.Own.settle(sb, seed, kept.keys); err != nil {
 		return err
 	}
-	if err := files.keep(sb, world); err != nil {
+	if err := files.keep(sb, seed); err != nil {
 		return err
 	}
-	written, err := files.configure(c, sb, world)
+	written, err := files.configure(c, sb, seed)
 	if err != nil {
 		return err
 	}
-	if err := writeTryFiles(c.Dir, world); err != nil {
+	if err := writeTryFiles(c.Dir, seed); err != nil {
 		return err
 	}
 	if err := c.explain(sb, files, written); err != nil {

@@ -94,7 +94,7 @@ func (f sandboxFiles) configure(c *Sandbox, sb *sandbox.Sandbox, w sandbox.Seed)
 			return true, nil
 		}
 	}
-	path, err := c.worldConfig().Write(f.dir, sb, w)
+	path, err := c.fixtureConfig().Write(f.dir, sb, w)
 	if err != nil {
 		return false, err
 	}
@@ -110,9 +110,9 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// worldConfig is the configuration, with the program of one's own held to the first password it sends: nobody here
+// fixtureConfig is the configuration, with the program of one's own held to the first password it sends: nobody here
 // knows that.
-func (c *Sandbox) worldConfig() fixture.Config {
+func (c *Sandbox) fixtureConfig() fixture.Config {
 	wc := fixture.Config{Proxy: c.Proxy, Admin: c.Admin, Hosts: c.Hosts, Cost: c.cost}
 	if c.Own.User == "" && c.Own.Key == "" {
 		return wc

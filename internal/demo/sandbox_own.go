@@ -15,7 +15,7 @@ import (
 )
 
 // ownProgram is a login that is compiled into somebody's real program. Empty fields are filled from the sandbox's own
-// world.
+// seed.
 type ownProgram struct{ Key, User, Account string }
 
 var (
@@ -35,7 +35,7 @@ func (o ownProgram) validate() error {
 	return nil
 }
 
-// settle adds the program to the sandbox and to the world that the configuration is made from.
+// settle adds the program to the sandbox and to the seed that the configuration is made from.
 func (o ownProgram) settle(sb *sandbox.Sandbox, w sandbox.Seed, kept map[string][]byte) (sandbox.Seed, error) {
 	account := sandbox.ExampleAccountID
 	if o.Account != "" {

@@ -226,14 +226,14 @@ func TestSandboxWritesTheSameConfigurationOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sb.Close() })
-	world, err := sb.SeedWith(demoKeys(t))
+	seed, err := sb.SeedWith(demoKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &Sandbox{Dir: files.dir, Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", cost: 4}
 	var texts []string
 	for range 2 {
-		if written, err := files.configure(c, sb, world); !written || err != nil {
+		if written, err := files.configure(c, sb, seed); !written || err != nil {
 			t.Fatalf("%v %v", written, err)
 		}
 		b, err := os.ReadFile(files.path("proxy.yaml"))

@@ -81,7 +81,7 @@ func (n *narrator) connect(a *step) {
 
 // hostsFile is a machine whose hosts file points DocuSign's name at the proxy: TLS, at once, by that name.
 func (n *narrator) hostsFile(a *step) {
-	door := n.address(call.DoorHosts)
+	door := n.proxy.Address(call.DoorHosts)
 	a.Title = "Hosts file: " + oldHost + " points at " + door + ", for programs that know no proxy"
 	n.anotherWay(a, connection{address: door, tls: oldTLS(oldHost, n.trust)}, "", "works")
 }

@@ -13,7 +13,6 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
-	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -22,8 +21,8 @@ import (
 type setup struct {
 	dir     string
 	sandbox *sandbox.Sandbox
-	world   sandbox.Seed
-	program *app.App
+	seed    sandbox.Seed
+	proxy   *app.App
 	log     *switchedLog
 	mask    *masker
 	trust   *x509.CertPool // the proxy's CA, as an old program is told to trust it
@@ -47,17 +46,17 @@ func newSetup(ctx context.Context, at places, keys map[string][]byte) (s *setup,
 	if s.sandbox, err = sandbox.Start(sandbox.Options{}); err != nil {
 		return s, err
 	}
-	if s.world, err = s.sandbox.SeedWith(keys); err != nil {
+	if s.seed, err = s.sandbox.SeedWith(keys); err != nil {
 		return s, err
 	}
-	s.mask = newMasker(s.world)
+	s.mask = newMasker(s.seed)
 	s.sandbox.AddEnvelope(sandbox.Envelope{
 		ID: oldEnvelopeID, AccountID: sandbox.ExampleAccountID, SenderID: sandbox.AnnaID, Key: sandbox.LegacyKey,
 		Status: "sent", Subject: "Order 4710",
 	})
 	// The cheapest hash will do for passwords that are made up and gone in a second.
 	wc := fixture.Config{Proxy: at.proxy, Admin: at.admin, Hosts: at.hosts, Cost: 4}
-	path, err := wc.Write(s.dir, s.sandbox, s.world)
+	path, err := wc.Write(s.dir, s.sandbox, s.seed)
 	if err != nil {
 		return s, err
 	}
@@ -75,15 +74,15 @@ func (s *setup) start(ctx context.Context, path string) error {
 	if _, err := holder.Reload(); err != nil {
 		return err
 	}
-	if s.program, err = app.New(holder, slog.New(slog.NewJSONHandler(s.log, nil)), app.Hooks{}); err != nil {
+	if s.proxy, err = app.New(holder, slog.New(slog.NewJSONHandler(s.log, nil)), app.Hooks{}); err != nil {
 		return err
 	}
 	// The proxy outlives ctx for as long as close needs to stop it in order.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop, s.done = stop, make(chan error, 1)
-	go func() { s.done <- s.program.Run(running) }()
+	go func() { s.done <- s.proxy.Run(running) }()
 	select {
-	case <-s.program.Ready():
+	case <-s.proxy.Ready():
 		return nil
 	case err := <-s.done:
 		s.done = nil
@@ -106,9 +105,6 @@ func (s *setup) close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// address is where a door listens.
-func (s *setup) address(door call.Door) string { return s.program.Address(door) }
 
 // switchedLog keeps what is written, until it is switched over to a stream.
 type switchedLog struct {
