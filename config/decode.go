@@ -309,7 +309,7 @@ func mustSet(v reflect.Value, text string, f reflect.StructField) {
 		}
 		return
 	}
-	for _, one := range strings.Split(text, ", ") {
+	for one := range strings.SplitSeq(text, ", ") {
 		element := reflect.New(v.Type().Elem()).Elem()
 		mustSet(element, one, f)
 		v.Set(reflect.Append(v, element))

@@ -26,11 +26,12 @@ func (f *forward) holdsBack() error {
 	}
 	r, what := f.r, ""
 	_, parameters, _ := strings.Cut(r.URL.Path, ";")
-	if legacy.FormHasPassword(r.URL.RawQuery) {
+	switch {
+	case legacy.FormHasPassword(r.URL.RawQuery):
 		what = "a password in the query"
-	} else if legacy.FormHasPassword(parameters) {
+	case legacy.FormHasPassword(parameters):
 		what = "a password in the path"
-	} else if r.ContentLength != 0 && !f.route.SOAP() {
+	case r.ContentLength != 0 && !f.route.SOAP():
 		body, err := f.peek()
 		if err != nil {
 			return f.bodyError(err)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -115,8 +116,6 @@ func replaceAnswer(resp *http.Response, a reply.Answer) {
 	for _, stale := range [...]string{"Content-Encoding", "Www-Authenticate", "Content-Type"} {
 		resp.Header.Del(stale)
 	}
-	for name, values := range a.Header {
-		resp.Header[name] = values
-	}
+	maps.Copy(resp.Header, a.Header)
 	body.Replace(resp, a.Body)
 }

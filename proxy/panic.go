@@ -17,7 +17,7 @@ type errorLog struct{ *Server }
 // Write takes one message.
 func (l errorLog) Write(p []byte) (int, error) {
 	if !bytes.Contains(p, []byte("panic serving ")) {
-		l.cfg.Log.Debug(string(bytes.TrimSpace(p)))
+		l.cfg.Log.Debug(string(bytes.TrimSpace(p))) //nolint:sloglint // the text is that of net/http
 		return len(p), nil
 	}
 	stack := ""

@@ -254,7 +254,10 @@ func (s *soapCall) ownKind() string {
 // envelopeCredential reads the credential in the envelope: a UsernameToken, or the parameters of credential.asmx.
 func (s *soapCall) envelopeCredential() (legacy.Credential, bool) {
 	m := s.message
-	scheme, name, password, readings := legacy.WSSecurity, "", secret.Text{}, []secret.Text(nil)
+	scheme := legacy.WSSecurity
+	var name string
+	var password secret.Text
+	var readings []secret.Text
 	switch {
 	case m.Credential != nil && (m.Credential.HasEmail || m.Credential.HasPassword):
 		scheme, name = legacy.SOAPBody, m.Credential.Email

@@ -102,13 +102,13 @@ func NewProver(now func() time.Time) *Prover {
 
 // Remember sets for how long, and how many, proven credentials are believed without another check; 0 = none. What is
 // remembered is forgotten when either changes.
-func (p *Prover) Remember(life time.Duration, max int) {
-	if m := p.memos.Load(); m != nil && m.life == life && m.max == max {
+func (p *Prover) Remember(life time.Duration, most int) {
+	if m := p.memos.Load(); m != nil && m.life == life && m.max == most {
 		return
 	}
 	p.memos.Store(&proofs{
-		life: life, max: max, right: newMemo[struct{}](max, life, p.now),
-		wrong: newMemo[struct{}](max, refusedLife, p.now), shown: newMemo[struct{}](max, shownLife, p.now),
+		life: life, max: most, right: newMemo[struct{}](most, life, p.now),
+		wrong: newMemo[struct{}](most, refusedLife, p.now), shown: newMemo[struct{}](most, shownLife, p.now),
 	})
 }
 

@@ -23,7 +23,7 @@ const (
 	maxBuckets   = 20_000
 )
 
-var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1}) //nolint:gochecknoglobals // a constant
 
 // ClientOf gives what counts as one client: this machine with all its loopback addresses, an IPv6 /64 (one host may
 // use any address of it, RFC 4291 §2.5.1), or one IPv4 address.

@@ -120,8 +120,7 @@ func (t *tokens) userID(ctx context.Context, d *Decision) (string, error) {
 		}
 	}
 	id, err := t.server.LookupUser(ctx, d.member.identity(d.member.OAuth.AdminUserID), d.Principal)
-	var missing *oauth.LookupError
-	if errors.As(err, &missing) { // waiting does not help (PROTOCOL.md §8.3)
+	if _, ok := errors.AsType[*oauth.LookupError](err); ok { // waiting does not help (PROTOCOL.md §8.3)
 		return "", &call.Error{
 			Kind: call.KindNotAllowed, Detail: "user look-up", Err: err,
 			NextStep: "add the user to an account that the administrator sees, " +
@@ -226,8 +225,7 @@ func (t *tokens) MovedSite(ctx context.Context, d *Decision, account string, was
 		return was, false, err
 	}
 	info, _, err := t.server.RefreshUserInfo(ctx, id, was.Info, was.AccountID)
-	var soon *oauth.TooSoonError
-	if errors.As(err, &soon) {
+	if _, ok := errors.AsType[*oauth.TooSoonError](err); ok {
 		return was, false, nil
 	}
 	if err != nil {

@@ -352,7 +352,7 @@ func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 			NextStep: "add an integration with this key",
 		}
 	}
-	err := error(nil)
+	var err error
 	if of := d.attempted; of != nil {
 		d = d.copied() // the call itself is answered and recorded meanwhile
 		_, err = t.proveMember(ctx, d, of.cred, of.client)

@@ -194,11 +194,12 @@ func inFolder(folder, name string) string {
 
 // caCommand is a ca command as it can be pasted.
 func caCommand(words ...string) string {
-	line := "docusign-auth-proxy ca"
+	var line strings.Builder
+	line.WriteString("docusign-auth-proxy ca")
 	for _, w := range words {
-		line += " " + trust.Quote(w)
+		line.WriteString(" " + trust.Quote(w))
 	}
-	return line
+	return line.String()
 }
 
 func readCAFile(path string) ([]byte, error) {

@@ -420,7 +420,7 @@ func TestTheHelpOfEachCommandHasAnExample(t *testing.T) {
 			!strings.Contains(cmd.Example, "consent wait") || cmd.Short == "" || cmd.Long == "" {
 			t.Errorf("%s", cmd.Use)
 		}
-		for _, line := range strings.Split(cmd.Example, "\n") {
+		for line := range strings.SplitSeq(cmd.Example, "\n") {
 			for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(line, -1) {
 				if cmd.Flags().Lookup(flag[2:]) == nil && !strings.Contains(line, "consent wait") {
 					t.Errorf("%s: %s does not exist", line, flag)

@@ -28,7 +28,8 @@ the machine could see it) and prints the line for users[].password in the config
 			if err != nil {
 				return err
 			}
-			name, hash := "bcrypt", ""
+			name := "bcrypt"
+			var hash string
 			if argon {
 				name = "argon2id"
 				hash = password.HashArgon2id(text)

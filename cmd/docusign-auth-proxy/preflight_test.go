@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/big"
 	"path/filepath"
 	"strings"
@@ -138,9 +139,7 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 	// again repeats an item of a list with another name.
 	again := func(list []any, key, name string) []any {
 		twin := section{}
-		for k, v := range list[0].(section) {
-			twin[k] = v
-		}
+		maps.Copy(twin, list[0].(section))
 		twin[key] = name
 		return append(list, twin)
 	}

@@ -228,9 +228,9 @@ func poison(v reflect.Value, text string) {
 			poison(v.Elem(), text)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				poison(v.Field(i), text)
+		for _, field := range v.Fields() {
+			if field.CanSet() {
+				poison(field, text)
 			}
 		}
 	}
@@ -802,19 +802,19 @@ func walk(typ reflect.Type, prefix string, fields *[]string) {
 		*fields = append(*fields, prefix+" "+typ.String())
 		return
 	}
-	for i := range typ.NumField() {
-		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+	for field := range typ.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
 		case name == "-":
 			continue
-		case name == "" && typ.Field(i).Anonymous:
-			walk(typ.Field(i).Type, prefix, fields)
+		case name == "" && field.Anonymous:
+			walk(field.Type, prefix, fields)
 			continue
 		}
 		if !snake.MatchString(name) {
-			panic("no name in snake case: " + typ.Field(i).Name)
+			panic("no name in snake case: " + field.Name)
 		}
-		walk(typ.Field(i).Type, strings.TrimPrefix(prefix+"."+name, "."), fields)
+		walk(field.Type, strings.TrimPrefix(prefix+"."+name, "."), fields)
 	}
 }
 

@@ -99,7 +99,8 @@ func TestSnippetIsBounded(t *testing.T) {
 		u.Callers = append(u.Callers, Caller{Authenticator: strings.Repeat("a", n+1), Principal: "p"}, Caller{Authenticator: "a", Principal: strings.Repeat("p", n+1)})
 	}
 	in := paste(t, snippet(snippetTemplate(), u)).Integrations[0]
-	if len(in.Users) != maxSnippetUsers || len(in.Principals) != maxSnippetUsers || len(in.Users[0].MayActFor) != maxSnippetUsers {
+	if len(in.Users) != maxSnippetUsers || len(in.Principals) != maxSnippetUsers ||
+		len(in.Users[0].MayActFor) != maxSnippetUsers {
 		t.Errorf("%d users, %d principals", len(in.Users), len(in.Users[0].MayActFor))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,13 +35,11 @@ func TestNoSecretIsEverCaptured(t *testing.T) {
 				t.Errorf("only %d files", len(files))
 			}
 			needles := r.secretsOf(t)
-			for name, needle := range map[string]string{
+			maps.Copy(needles, map[string]string{
 				"a wrong password": strangePassword, "its start": "Zq7c4n4ry", "its end": "9xC4N4RYw",
 				"the recorded password": "pa55<w0rd", "a one-time link": "StartInSession.aspx?t",
 				"the recorded password in XML": "w&amp;rd", "a token of the proxy": issued,
-			} {
-				needles[name] = needle
-			}
+			})
 			for file, text := range files {
 				for name, needle := range needles {
 					if needle != "" && strings.Contains(text, needle) {

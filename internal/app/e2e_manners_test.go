@@ -463,7 +463,8 @@ func (r *rig) replay(t *testing.T, w *wire, text, origin string) {
 		}
 		got = w.read("POST")
 	}
-	want, status := "", 200
+	status := 200
+	var want string
 	switch {
 	case strings.Contains(line, "login_information"):
 		want = origin + "/restapi/v2/accounts/1703061"

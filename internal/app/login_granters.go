@@ -50,10 +50,11 @@ func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.
 
 // find is oauth.Config.Granters.
 func (c codeGranters) find(id oauth.Identity) oauth.Granter {
-	if g := c[codeGrant{id.Issuer, id.Scopes}]; g != nil {
-		return g
+	g, known := c[codeGrant{id.Issuer, id.Scopes}]
+	if !known {
+		return nil // and no interface around a nil pointer
 	}
-	return nil
+	return g
 }
 
 // renew keeps logins alive that nobody uses; the error joins those that are lost.

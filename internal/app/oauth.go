@@ -9,6 +9,7 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
+// OauthOf makes what gets tokens and asks UserInfo, and the log-ins of those who have granted access themselves.
 func OauthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.Client, codeGranters, error) {
 	c := oauth.Config{
 		AccountServer: cfg.AccountServer.String(), Audience: cfg.Audience,

@@ -31,6 +31,7 @@ type IssuedInfo struct {
 	Ended bool `json:"ended,omitempty"` // what vouched for it has changed: it is refused. Only a running proxy knows
 }
 
+// IssuedSecrets are the tokens and API passwords that the proxy has issued.
 func IssuedSecrets() Remembered[store.Issued, IssuedInfo] {
 	return Remembered[store.Issued, IssuedInfo]{
 		Name: "tokens", ended: "revoked", all: (*store.Store).List, end: (*store.Store).RevokeWhere,
@@ -58,6 +59,7 @@ type PinInfo struct {
 	Bcrypt string `json:"bcrypt"`
 }
 
+// PinnedPasswords are the passwords that were believed at their first use.
 func PinnedPasswords() Remembered[store.Pin, PinInfo] {
 	return Remembered[store.Pin, PinInfo]{
 		Name: "pins", ended: "pin forgotten", all: (*store.Store).Pins, end: (*store.Store).ForgetPins,
@@ -110,7 +112,7 @@ func (k Remembered[R, V]) routes(p *App, routes map[string]http.Handler) {
 			return
 		}
 		for _, record := range gone {
-			p.log.Warn(k.ended, append(k.attrs(record), "by", admin.By(r))...)
+			p.log.Warn(k.ended, append(k.attrs(record), "by", admin.By(r))...) //nolint:sloglint // one of two words
 		}
 		answerJSON(w, http.StatusOK, k.Answer(gone, nil))
 	})

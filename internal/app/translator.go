@@ -38,6 +38,7 @@ func translatorOf(cfg *config.Config, env Deps, client *oauth.Client, previous *
 	return translate.New(tc)
 }
 
+// Contains reports whether one of the networks holds the address.
 func Contains(networks []netip.Prefix, a netip.Addr) bool {
 	for _, n := range networks {
 		if n.Contains(a.Unmap()) {

@@ -14,6 +14,7 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
+// DialerOf makes what connects to the outside, by egress: in the configuration.
 func DialerOf(cfg *config.Config, self func() []netip.AddrPort) *egress.Dialer {
 	d := &egress.Dialer{
 		Resolve: cfg.Egress.Fixed, Allow: cfg.Egress.AllowAddresses, Self: self, Timeout: cfg.Upstream.DialTimeout,

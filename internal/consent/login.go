@@ -129,8 +129,7 @@ func (l *loginRun) check(ctx context.Context, code secret.Text, request oauth.Lo
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout-10*time.Second)
 	defer cancel()
 	got, err := l.granter.Exchange(ctx, code, request)
-	var ge *oauth.GrantError
-	if errors.As(err, &ge) {
+	if ge, ok := errors.AsType[*oauth.GrantError](err); ok {
 		r.Text, r.Next = "DocuSign does not take the code of the login: "+ge.Error(), ge.NextStep()
 		return nil, r
 	}

@@ -103,7 +103,9 @@ func TestDemoAsJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	var secrets []string
-	d := &Demo{keys: demoKeys(t), Out: &out, Log: io.Discard, AsJSON: true, played: func(s *setup) { secrets = demoSecrets(s) }}
+	d := &Demo{
+		keys: demoKeys(t), Out: &out, Log: io.Discard, AsJSON: true, played: func(s *setup) { secrets = demoSecrets(s) },
+	}
 	if err := d.Run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}

@@ -19,11 +19,13 @@ const (
 
 // tokenForms find the tokens, whose text nobody knows in advance. The first four characters stay, so that the kind can
 // be told.
-var tokenForms = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)(bearer\s+[^\s"]{4})([^\s"]{16,})`),
-	regexp.MustCompile(`("(?:access_token|refresh_token|apiPassword)"\s*:\s*"[^"]{4})([^"]*)`),
-	regexp.MustCompile(`((?:assertion|token|code)=[^&\s]{4})([^&\s]*)`),
-	regexp.MustCompile(`(\beyJ[A-Za-z0-9_-])([A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*)`),
+func tokenForms() []*regexp.Regexp {
+	return []*regexp.Regexp{
+		regexp.MustCompile(`(?i)(bearer\s+[^\s"]{4})([^\s"]{16,})`),
+		regexp.MustCompile(`("(?:access_token|refresh_token|apiPassword)"\s*:\s*"[^"]{4})([^"]*)`),
+		regexp.MustCompile(`((?:assertion|token|code)=[^&\s]{4})([^&\s]*)`),
+		regexp.MustCompile(`(\beyJ[A-Za-z0-9_-])([A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*)`),
+	}
 }
 
 // masker takes the secrets of a seed out of a text.
@@ -54,7 +56,7 @@ func newMasker(w sandbox.Seed) *masker {
 
 func (m *masker) text(s string) string {
 	s = m.passwords.Replace(s)
-	for _, form := range tokenForms {
+	for _, form := range tokenForms() {
 		s = form.ReplaceAllString(s, "${1}"+masked)
 	}
 	return s

@@ -16,16 +16,20 @@ const metricsPrefix = "docusign_auth_proxy_"
 
 // told are the counters that the demo speaks of, in this order, with the labels it keeps apart; all others are summed
 // over.
-var told = []struct {
+type spoken struct {
 	name   string
 	labels []string
-}{
-	{"requests_total", []string{"scheme", "outcome"}},
-	{"request_failures_total", []string{"cause"}},
-	{"token_grants_total", []string{"result"}},
-	{"token_cache_hits_total", nil},
-	{"userinfo_fetches_total", []string{"result"}},
-	{"base_uri_rewrites_total", nil},
+}
+
+func told() []spoken {
+	return []spoken{
+		{"requests_total", []string{"scheme", "outcome"}},
+		{"request_failures_total", []string{"cause"}},
+		{"token_grants_total", []string{"result"}},
+		{"token_cache_hits_total", nil},
+		{"userinfo_fetches_total", []string{"result"}},
+		{"base_uri_rewrites_total", nil},
+	}
 }
 
 // moved is a counter and by how much it grew during the demo.
@@ -80,7 +84,7 @@ func (n *narrator) settledCounters(ctx context.Context) ([]moved, error) {
 // counters reads the proxy's metrics, which began with the demo.
 func counters(from prometheus.Gatherer) (metrics []moved, calls int, err error) {
 	families, err := from.Gather()
-	for _, t := range told {
+	for _, t := range told() {
 		var grown []moved
 		for name, by := range sums(families, t.name, t.labels) {
 			if t.name == "requests_total" {

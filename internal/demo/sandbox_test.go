@@ -118,7 +118,9 @@ func TestSandboxServesAnOldProgramThroughTheProxy(t *testing.T) {
 	if got := s.status(s.run(), "/restapi/v2/login_information", credential); got != http.StatusOK {
 		t.Errorf("through the proxy: %d\n%s", got, s.out)
 	}
-	direct := &http.Client{Transport: &http.Transport{DialContext: s.sandbox.Dial, TLSClientConfig: &tls.Config{RootCAs: s.sandbox.CertPool()}, DisableKeepAlives: true}}
+	direct := &http.Client{Transport: &http.Transport{
+		DialContext: s.sandbox.Dial, TLSClientConfig: &tls.Config{RootCAs: s.sandbox.CertPool()}, DisableKeepAlives: true,
+	}}
 	name, value, _ := strings.Cut(credential, ": ")
 	resp, err := direct.Do(request(t, "GET", s.sandbox.SiteURL("demo.docusign.net")+"/restapi/v2/login_information", nil, name, value))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -90,9 +91,7 @@ func hasCA(folder string) bool {
 // watchCalls runs the proxy until the time is over or Ctrl-C.
 func watchCalls(ctx context.Context, o Options, doc map[string]any, found *discovery) error {
 	watching := map[string]any{}
-	for k, v := range doc {
-		watching[k] = v
-	}
+	maps.Copy(watching, doc)
 	watching["unknown"] = config.Observe
 	watching["store"] = config.Memory
 	text, err := yaml.Marshal(watching)

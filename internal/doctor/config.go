@@ -24,8 +24,7 @@ type reading struct {
 func readConfig(path string) (r reading) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
+		if cause, ok := errors.AsType[*fs.PathError](err); ok {
 			err = cause.Err
 		}
 		return unusable(problemFinding(config.Problem{File: path, Message: "cannot be read: " + err.Error(),

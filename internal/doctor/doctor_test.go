@@ -138,7 +138,9 @@ func TestTheTermOfACA(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA, Life: tt.life, Now: func() time.Time { return now().Add(-tt.made) }})
+			a, err := authority.Create(authority.Spec{
+				Algorithm: authority.ECDSA, Life: tt.life, Now: func() time.Time { return now().Add(-tt.made) },
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -226,8 +226,7 @@ func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 		f.Found = "DocuSign says that account " + account.Name + " lives at a site that is not believed: " +
 			account.Untrusted.Error()
 		f.Next = "if the host is DocuSign's, add it to egress.hosts in " + v.Config
-		var wrong *egress.EnvironmentError
-		if errors.As(account.Untrusted, &wrong) {
+		if wrong, ok := errors.AsType[*egress.EnvironmentError](account.Untrusted); ok {
 			f.Next = wrong.NextStep()
 		}
 	default:

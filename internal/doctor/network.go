@@ -312,8 +312,7 @@ func addressOf(origin string) (address, host string) {
 
 // plain is the cause without the wrappings of net and net/http.
 func plain(err error) string {
-	var ue *url.Error
-	if errors.As(err, &ue) {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -179,11 +179,11 @@ func Slowest(passwords ...Password) Password {
 // Fingerprint distinguishes passwords without giving them away. It is kept with what a password vouches for, so it
 // never changes.
 func (p Password) Fingerprint() [32]byte {
-	hash, clear := p.text.Reveal(), ""
+	hash, plain := p.text.Reveal(), ""
 	if p.kind == KindPlain {
-		hash, clear = "", hash
+		hash, plain = "", hash
 	}
-	return sha256.Sum256([]byte(string(rune(p.kind)) + hash + "\x00" + clear))
+	return sha256.Sum256([]byte(string(rune(p.kind)) + hash + "\x00" + plain))
 }
 
 // Verify reports whether candidate is the password. Its time does not depend on how much of it is right.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -302,9 +303,7 @@ func TestConsentRequestsAreRefused(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			query := url.Values{}
-			for k, v := range good {
-				query[k] = v
-			}
+			maps.Copy(query, good)
 			query.Set(tt.name, tt.value)
 			w.wantReply(w.call("GET", w.AccountServer()+"/oauth/auth?"+query.Encode(), "", nil), 400, tt.want)
 		})

@@ -212,10 +212,11 @@ func samplePDF() []byte {
 		"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
 	}
 	b := []byte("%PDF-1.4\n")
-	table := "xref\n0 6\n0000000000 65535 f \n"
+	var table strings.Builder
+	table.WriteString("xref\n0 6\n0000000000 65535 f \n")
 	for i, o := range objects {
-		table += fmt.Sprintf("%010d 00000 n \n", len(b))
+		table.WriteString(fmt.Sprintf("%010d 00000 n \n", len(b)))
 		b = fmt.Appendf(b, "%d 0 obj%s\nendobj\n", i+1, o)
 	}
-	return fmt.Appendf(b, "%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", table, len(b))
+	return fmt.Appendf(b, "%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", table.String(), len(b))
 }

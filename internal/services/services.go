@@ -48,34 +48,35 @@ const (
 )
 
 // All lists the services. Callers must not change them.
-var All = sync.OnceValue(func() []*Service {
-	table := []*Service{
-		{
-			API: "soap_api", Path: "/api/3.0/api.asmx", Namespace: NamespaceAPI, Name: "APIService",
-			Reads: UsernameToken, facts: []string{"envelopes.txt", "api.txt"},
-		},
-		{
-			API: "soap_dsapi", Path: "/api/3.0/dsapi.asmx", Namespace: NamespaceAPI, Name: "DSAPIService",
-			WSDLPath: "/api/3.0/schema/dsapi.wsdl",
-			Reads:    HeaderOrToken, facts: []string{"envelopes.txt", "dsapi.txt"},
-		},
-		{
-			API: "soap_credential", Path: "/api/3.0/credential.asmx",
-			Namespace: NamespaceCredential, Name: "Credential",
-			Reads: Body, facts: []string{"credential.txt"},
-		},
-		{
-			API: "soap_accountmanagement", Path: "/api/3.0/accountmanagement.asmx",
-			Namespace: NamespaceAccountManagement, Name: "AccountManagementService",
-			WSDLPath: "/api/3.0/schema/dsapi-accountmanagement.wsdl",
-			Reads:    Header, facts: []string{"accountmanagement.txt"},
-		},
-	}
-	for _, s := range table {
-		s.describe = sync.OnceValue(s.load)
-	}
-	return table
-})
+var All = sync.OnceValue( //nolint:gochecknoglobals // made once, never changed
+	func() []*Service {
+		table := []*Service{
+			{
+				API: "soap_api", Path: "/api/3.0/api.asmx", Namespace: NamespaceAPI, Name: "APIService",
+				Reads: UsernameToken, facts: []string{"envelopes.txt", "api.txt"},
+			},
+			{
+				API: "soap_dsapi", Path: "/api/3.0/dsapi.asmx", Namespace: NamespaceAPI, Name: "DSAPIService",
+				WSDLPath: "/api/3.0/schema/dsapi.wsdl",
+				Reads:    HeaderOrToken, facts: []string{"envelopes.txt", "dsapi.txt"},
+			},
+			{
+				API: "soap_credential", Path: "/api/3.0/credential.asmx",
+				Namespace: NamespaceCredential, Name: "Credential",
+				Reads: Body, facts: []string{"credential.txt"},
+			},
+			{
+				API: "soap_accountmanagement", Path: "/api/3.0/accountmanagement.asmx",
+				Namespace: NamespaceAccountManagement, Name: "AccountManagementService",
+				WSDLPath: "/api/3.0/schema/dsapi-accountmanagement.wsdl",
+				Reads:    Header, facts: []string{"accountmanagement.txt"},
+			},
+		}
+		for _, s := range table {
+			s.describe = sync.OnceValue(s.load)
+		}
+		return table
+	})
 
 // ByPath finds the service at a path in any case; nil = there is none. Two services share a namespace, so the path
 // decides (PROTOCOL.md §16 row 5).

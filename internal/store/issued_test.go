@@ -158,7 +158,8 @@ func TestRevoke(t *testing.T) {
 		bob.Principal = "bob@example.com"
 		other := anna()
 		other.Integration = "other"
-		mine, bobs, others := must[secret.Text](t)(s.Issue(anna())), must[secret.Text](t)(s.Issue(bob)), must[secret.Text](t)(s.Issue(other))
+		mine, bobs := must[secret.Text](t)(s.Issue(anna())), must[secret.Text](t)(s.Issue(bob))
+		others := must[secret.Text](t)(s.Issue(other))
 		password := must[secret.Text](t)(s.IssuePassword(anna()))
 		for _, wrong := range []secret.Text{{}, secret.New(strings.Repeat("A", 28)), password} {
 			if must[bool](t)(s.Revoke(wrong)) {

@@ -75,11 +75,11 @@ func (s *logins) Refresh(name string) (token secret.Text, at time.Time, ok bool,
 	if err != nil {
 		return token, at, false, fmt.Errorf("read refresh token: %w", err)
 	}
-	clear, err := aead.Open(nil, nil, sealed, []byte(name))
+	opened, err := aead.Open(nil, nil, sealed, []byte(name))
 	if err != nil {
 		return token, at, false, ErrUnreadable
 	}
-	text := string(clear)
+	text := string(opened)
 	if dated, ok := strings.CutPrefix(text, datedMark); ok {
 		var date string
 		date, text, _ = strings.Cut(dated, datedMark)

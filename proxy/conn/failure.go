@@ -273,8 +273,8 @@ func explainHandshake(err error, answered bool, last alertRecord) (cause, detail
 	var name *authority.NameError
 	var constraint *authority.ConstraintError
 	alert := alertOf(err)
-	if clear := last.alert(); alert == 0 && clear != 0 {
-		alert, err = clear, fmt.Errorf("remote error: %w", tls.AlertError(clear))
+	if sent := last.alert(); alert == 0 && sent != 0 {
+		alert, err = sent, fmt.Errorf("remote error: %w", tls.AlertError(sent))
 	}
 	switch {
 	case errors.As(err, &name):

@@ -33,6 +33,7 @@ type Place struct {
 	left   bool
 }
 
+// NewPlaces makes room for limit places, share percent of them for one client.
 func NewPlaces(most, sharePercent int) *Places {
 	return &Places{max: most, share: max(most*sharePercent/100, 1), clients: map[netip.Addr]*clientPlaces{}}
 }

@@ -215,7 +215,7 @@ var foreignStart = regexp.MustCompile(`^[ \t\r\n]*("[^"]{0,63}"|'[^']{0,63}')[ \
 // foreignMember finds the comma before `"name" :`, after a value that ends with quote (0: with anything), or gives -1.
 func foreignMember(s string, quote byte) int {
 	ended := quote == 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch {
 		case s[i] == ',' && ended && foreignStart.MatchString(s[i+1:]):
 			return i

@@ -172,9 +172,10 @@ func TestALoginGivesTokensWithoutImpersonation(t *testing.T) {
 			if err != nil || who.Sub != testUser || who.Email != "anna@example.com" {
 				t.Fatalf("%+v, %v", who, err)
 			}
-			c, err := New(Config{AccountServer: w.sandbox.AccountServer(), HTTP: w.http, Now: w.clock.Now, Granters: func(Identity) Granter {
-				return g
-			}})
+			c, err := New(Config{
+				AccountServer: w.sandbox.AccountServer(), HTTP: w.http, Now: w.clock.Now,
+				Granters: func(Identity) Granter { return g },
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

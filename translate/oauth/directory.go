@@ -123,8 +123,7 @@ func (d *directory) tell(k lookup, guid string) {
 // backoff lets an administrator's repair be seen soon. Many names that are not found wait longer, since their look-ups
 // use up the account's hourly limit (PROTOCOL.md §11).
 func (d *directory) backoff(err error, count int) time.Duration {
-	var le *LookupError
-	if !errors.As(err, &le) {
+	if _, ok := errors.AsType[*LookupError](err); !ok {
 		return d.client.backoff(err, count)
 	}
 	now := d.client.cfg.Now()

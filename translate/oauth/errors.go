@@ -285,12 +285,10 @@ func temporary(err error) bool {
 
 // askedToWait is the pause an error asks for itself, 0 = none.
 func askedToWait(err error) time.Duration {
-	var g *GrantError
-	if errors.As(err, &g) {
+	if g, ok := errors.AsType[*GrantError](err); ok {
 		return g.RetryAfter
 	}
-	var r *RequestError
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*RequestError](err); ok {
 		return r.RetryAfter
 	}
 	return 0

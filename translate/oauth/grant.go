@@ -148,8 +148,7 @@ func (g *jwtGrant) observe(id Identity, keyID string, started time.Time, err err
 		return
 	}
 	ev := GrantEvent{Identity: id, KeyID: keyID, Duration: g.now().Sub(started), Err: err}
-	var ge *GrantError
-	if errors.As(err, &ge) {
+	if ge, ok := errors.AsType[*GrantError](err); ok {
 		ev.OAuthError = ge.OAuthError
 	}
 	g.observer(ev)

@@ -135,8 +135,7 @@ func TestNoAnswer(t *testing.T) {
 	if !errors.As(err, &ge) || ge.Kind != Network || !ge.Temporary() || ge.HTTPStatus != 0 || strings.Contains(err.Error(), "oauth/token") {
 		t.Errorf("%#v", err)
 	}
-	var ue *url.Error
-	if !errors.As(err, &ue) {
+	if _, ok := errors.AsType[*url.Error](err); !ok {
 		t.Errorf("the cause is lost: %v", err)
 	}
 }
@@ -468,7 +467,8 @@ func FuzzTokenAnswer(f *testing.F) {
 			return
 		}
 		s, err := sealed(a.token, now, 0.999)
-		if err == nil && (!s.usable(now) || s.soft.After(s.edge) || s.val.Expires.Sub(now) > maxLife || !s.edge.Before(s.val.Expires)) {
+		if err == nil && (!s.usable(now) || s.soft.After(s.edge) || s.val.Expires.Sub(now) > maxLife ||
+			!s.edge.Before(s.val.Expires)) {
 			t.Errorf("times out of order: %+v", s)
 		}
 	})

@@ -347,8 +347,7 @@ func networkText(err error) string {
 	if err == nil {
 		return "no answer"
 	}
-	var ue *url.Error
-	if errors.As(err, &ue) {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

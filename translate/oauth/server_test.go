@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -294,9 +295,7 @@ func mustToken(t testing.TB, c *Client, id Identity) *Token {
 
 func refuse(status int, header http.Header, body string) func(http.ResponseWriter) bool {
 	return func(w http.ResponseWriter) bool {
-		for k, v := range header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), header)
 		w.WriteHeader(status)
 		io.WriteString(w, body)
 		return true

@@ -108,8 +108,7 @@ func (f *failure) describe() *Failure {
 	if errors.As(f.err, &labelled) {
 		d.Label = labelled.Label()
 	}
-	var ge *GrantError
-	if errors.As(f.err, &ge) {
+	if ge, ok := errors.AsType[*GrantError](f.err); ok {
 		d.NextStep = ge.NextStep()
 	}
 	return d

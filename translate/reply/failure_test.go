@@ -30,7 +30,7 @@ func TestErrorBytesHaveTheRecordedLengths(t *testing.T) {
 }
 
 func TestEveryKindIsAnsweredInEveryDialect(t *testing.T) {
-	for k := call.KindInternal; k < call.Kinds; k++ {
+	for k := range call.Kinds {
 		for d := JSON; d <= OAuthXML; d++ {
 			a := Caller{Dialect: d}.Refuse(Failure{Kind: k})
 			wellFormed(t, a)

@@ -62,10 +62,10 @@ func (g *guard) finish() *Error {
 func (g *guard) toText() { g.state, g.inMarkup = (*guard).text, false }
 
 func (g *guard) text(p []byte) (int, *Error) {
-	n := bytes.IndexByte(p, '<')
+	before, _, ok := bytes.Cut(p, []byte{'<'})
 	text := p
-	if n >= 0 {
-		text = p[:n]
+	if ok {
+		text = before
 		g.state, g.inMarkup, g.tag = (*guard).markup, true, g.tag[:0]
 	}
 	if len(g.starts) == 0 && len(bytes.Trim(text, " \t\r\n")) > 0 {

@@ -39,7 +39,7 @@ func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err err
 
 // addressOf returns the attribute of el that holds a URL to be rewritten.
 func (s *scanner) addressOf(el *element) *attribute {
-	want := ""
+	var want string
 	switch local := string(s.local(el)); {
 	case el.ns == nsWSDLAddress && local == "address", el.ns == nsWSDL && local == "import":
 		want = "location"

@@ -249,7 +249,7 @@ func TestNewHandlerRefusesWhatItDoesNotKnow(t *testing.T) {
 }
 
 func TestRequestLogAllocatesLittle(t *testing.T) {
-	h := slog.NewJSONHandler(io.Discard, nil)
+	h := slog.DiscardHandler
 	l := accesslog.New(h, h)
 	e := goodCall()
 	if n := testing.AllocsPerRun(100,

@@ -80,7 +80,7 @@ func (m *mask) body(h heard, limit int, p bodyPlace) body {
 	}
 	kept := t.kept[:min(len(t.kept), limit+noteRoom)]
 	if coding := h.header.Get("Content-Encoding"); !t.full && !plainCoding(coding) {
-		cut, ok := false, false
+		var cut, ok bool
 		if kept, cut, ok = inflated(kept, coding, limit); !ok {
 			b.Omitted = omittedCoding
 		}
