@@ -64,7 +64,7 @@ func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, er
 	upstream := upstreamOf(cfg, transport)
 	a.idle = append(a.idle, transport, upstream, listed)
 	var err error
-	if a.oauth, a.granters, err = OauthOf(cfg, env, transport); err != nil {
+	if a.oauth, a.granters, err = oauthOf(cfg, env, transport); err != nil {
 		return nil, err
 	}
 	if previous != nil {

@@ -9,8 +9,14 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// OauthOf makes what gets tokens and asks UserInfo, and the log-ins of those who have granted access themselves.
-func OauthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.Client, codeGranters, error) {
+// OAuthOf makes what gets tokens and asks UserInfo.
+func OAuthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.Client, error) {
+	client, _, err := oauthOf(cfg, env, transport)
+	return client, err
+}
+
+// oauthOf also gives the log-ins of those who have granted access themselves.
+func oauthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.Client, codeGranters, error) {
 	c := oauth.Config{
 		AccountServer: cfg.AccountServer.String(), Audience: cfg.Audience,
 		HTTP:        &http.Client{Transport: transport, Timeout: 20 * time.Second},

@@ -110,7 +110,7 @@ func CompanyProxyOf(cfg *config.Config, dialer *egress.Dialer, roots *x509.CertP
 // TokensOnly makes the client for tokens as the proxy does, without the rest of the proxy.
 func TokensOnly(cfg *config.Config) (*oauth.Client, func(), error) {
 	transport := Transport(cfg)
-	client, _, err := OauthOf(cfg, Deps{Store: store.Memory()}, transport)
+	client, err := OAuthOf(cfg, Deps{Store: store.Memory()}, transport)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -77,7 +77,7 @@ func (p *Plan) connect(cfg *config.Config) (done func() error) {
 	if held != nil {
 		p.Read = append(p.Read, *held)
 	}
-	client, _, err := app.OauthOf(cfg, app.Deps{Store: kept}, transport)
+	client, err := app.OAuthOf(cfg, app.Deps{Store: kept}, transport)
 	if err != nil {
 		p.Read = append(p.Read, problemFinding(config.Problem{File: p.Config, Message: err.Error()}))
 		return kept.Close

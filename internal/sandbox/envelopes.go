@@ -215,7 +215,7 @@ func samplePDF() []byte {
 	var table strings.Builder
 	table.WriteString("xref\n0 6\n0000000000 65535 f \n")
 	for i, o := range objects {
-		table.WriteString(fmt.Sprintf("%010d 00000 n \n", len(b)))
+		fmt.Fprintf(&table, "%010d 00000 n \n", len(b))
 		b = fmt.Appendf(b, "%d 0 obj%s\nendobj\n", i+1, o)
 	}
 	return fmt.Appendf(b, "%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", table.String(), len(b))
