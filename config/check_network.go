@@ -50,25 +50,24 @@ func checkEnvironment(r *report, c *Config) {
 }
 
 func checkListen(r *report, c *Config) {
-	var taken []string // keys of valid addresses
-	addresses := map[string]*string{"proxy": &c.Listen.Proxy, "admin": &c.Listen.Admin, "hosts": &c.Listen.Hosts}
-	for _, key := range []string{"proxy", "admin", "hosts"} {
-		path, address := child("listen", key), addresses[key]
-		if *address == "" && key == "hosts" {
+	var taken []Address // valid ones
+	for _, a := range c.Listen.Addresses() {
+		path := child("listen", a.Key)
+		if *a.Text == "" && a.Optional {
 			continue
 		}
-		clean, ok := parseListen(*address)
+		clean, ok := parseListen(*a.Text)
 		if !ok {
 			r.problem(path, "must be an address of the form host:port", "write it as 127.0.0.1:8080")
 			continue
 		}
-		*address = clean
+		*a.Text = clean
 		for _, other := range taken {
-			if overlaps(*addresses[other], clean) {
-				r.problem(path, "is the same address as listen."+other, "each listener needs its own")
+			if overlaps(*other.Text, clean) {
+				r.problem(path, "is the same address as listen."+other.Key, "each listener needs its own")
 			}
 		}
-		taken = append(taken, key)
+		taken = append(taken, a)
 	}
 	checkExposure(r, c)
 	checkHostsListener(r, c)
@@ -114,9 +113,9 @@ func isLoopback(address string) bool {
 func checkExposure(r *report, c *Config) {
 	guarded := len(c.Egress.Clients) > 0 || len(c.Egress.ProxyUsers) > 0
 	const refused = "run refuses to listen on %s while everybody who reaches it may %s"
-	for path, address := range map[string]string{"listen.proxy": c.Listen.Proxy, "listen.hosts": c.Listen.Hosts} {
-		if address != "" && !isLoopback(address) && !guarded {
-			r.problem(path, fmt.Sprintf(refused, address, "use it"), `add egress.clients: ["10.1.2.0/24"] with the `+
+	for _, a := range c.Listen.Addresses() {
+		if a.Door != "" && *a.Text != "" && !isLoopback(*a.Text) && !guarded {
+			r.problem(child("listen", a.Key), fmt.Sprintf(refused, *a.Text, "use it"), `add egress.clients: ["10.1.2.0/24"] with the `+
 				`machines that may, or egress.proxy_users, or listen on 127.0.0.1`)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/authority"
@@ -113,6 +114,23 @@ type Listen struct {
 	// off. Where a client sends no SNI, its Host header says which of DocuSign's hosts is meant. It needs
 	// interception, and egress.resolver or egress.resolve where this machine has that hosts file too.
 	Hosts string `yaml:"hosts" default:""`
+}
+
+// Address is one row of Listen.
+type Address struct {
+	Key      string    // below listen:
+	Text     *string   // host:port; empty = closed
+	Door     call.Door // empty for the operations listener
+	Optional bool      // may be closed
+}
+
+// Addresses lists where the proxy listens. A new door is one more row.
+func (l *Listen) Addresses() []Address {
+	return []Address{
+		{Key: "proxy", Text: &l.Proxy, Door: call.DoorSidecar},
+		{Key: "admin", Text: &l.Admin},
+		{Key: "hosts", Text: &l.Hosts, Door: call.DoorHosts, Optional: true},
+	}
 }
 
 // Sidecar holds the settings for programs whose base URL is the proxy.

@@ -30,11 +30,7 @@ func (l errorLog) Write(p []byte) (int, error) {
 
 // record tells those who observe. A fault of one costs its record, never the call nor the records of the others.
 func (s *Server) record(e *call.Event) {
-	all, ok := s.cfg.Recorder.(call.Recorders)
-	if !ok {
-		all = call.Recorders{s.cfg.Recorder}
-	}
-	for _, r := range all {
+	for _, r := range call.Each(s.cfg.Recorder) {
 		if p := panics.In(panics.Try(func() error { r.Record(e); return nil })); p != nil {
 			s.panicked(call.PanicRecord, p, "request_id", e.RequestID)
 		}

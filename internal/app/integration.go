@@ -23,8 +23,8 @@ func RedirectURI(in integration.Integration) string {
 // ListeningOn are the addresses at which a proxy with this configuration would meet itself.
 func ListeningOn(cfg *config.Config) func() []netip.AddrPort {
 	var own []netip.AddrPort
-	for _, address := range []string{cfg.Listen.Proxy, cfg.Listen.Admin, cfg.Listen.Hosts} {
-		if ap, err := netip.ParseAddrPort(address); err == nil && ap.Port() != 0 {
+	for _, a := range cfg.Listen.Addresses() {
+		if ap, err := netip.ParseAddrPort(*a.Text); err == nil && ap.Port() != 0 {
 			own = append(own, ap)
 		}
 	}

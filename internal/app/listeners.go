@@ -17,6 +17,7 @@ type listeners struct {
 
 type boundListener struct {
 	net.Listener
+	key  string // below listen:
 	door call.Door
 }
 
@@ -39,25 +40,19 @@ func (l *listeners) AdminAddress() string {
 }
 
 func (l *listeners) open(cfg *config.Config) error {
-	for _, want := range []struct {
-		field, addr string
-		door        call.Door
-	}{{"listen.proxy", cfg.Listen.Proxy, call.DoorSidecar}, {"listen.hosts", cfg.Listen.Hosts, call.DoorHosts}} {
-		if want.addr == "" {
+	for _, want := range cfg.Listen.Addresses() {
+		if *want.Text == "" {
 			continue
 		}
-		on, err := net.Listen("tcp", want.addr)
-		if err != nil {
-			return listenError(want.field, err)
+		on, err := net.Listen("tcp", *want.Text)
+		switch {
+		case err != nil:
+			return listenError("listen."+want.Key, err)
+		case want.Door == "":
+			l.adminOn = on
+		default:
+			l.doors = append(l.doors, boundListener{on, want.Key, want.Door})
 		}
-		l.doors = append(l.doors, boundListener{on, want.door})
-	}
-	if cfg.Listen.Admin != "" {
-		on, err := net.Listen("tcp", cfg.Listen.Admin)
-		if err != nil {
-			return listenError("listen.admin", err)
-		}
-		l.adminOn = on
 	}
 	return nil
 }

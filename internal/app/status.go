@@ -124,11 +124,7 @@ func (p *App) listenerStatus(cfg *config.Config) []admin.Listener {
 		tls = cfg.Interception.TLS
 	}
 	for _, l := range p.doors {
-		name := "proxy"
-		if l.door == call.DoorHosts {
-			name = "hosts"
-		}
-		one := admin.Listener{Name: name, Address: l.Addr().String(), TLS: tls, Loopback: isLoopbackAddr(l.Addr())}
+		one := admin.Listener{Name: l.key, Address: l.Addr().String(), TLS: tls, Loopback: isLoopbackAddr(l.Addr())}
 		one.Clients = texts(cfg.Egress.Clients)
 		if len(cfg.Egress.ProxyUsers) > 0 {
 			one.Login = "basic: proxy users (forward proxy only)"

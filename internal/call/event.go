@@ -133,6 +133,14 @@ func (rs Recorders) Record(e *Event) {
 	}
 }
 
+// Each lists those whom r tells: r alone unless it is several.
+func Each(r Recorder) Recorders {
+	if all, ok := r.(Recorders); ok {
+		return all
+	}
+	return Recorders{r}
+}
+
 // RehearsalRecorder is a Recorder that also wants to know whether observed calls could have been translated.
 type RehearsalRecorder interface{ RecordRehearsal(*Event) }
 

@@ -46,11 +46,9 @@ func planOf(path string, offline bool) (plan Plan, usable *config.Config, done f
 	}
 	plan.Report.Environment, plan.Report.AccountServer = cfg.Environment, cfg.AccountServer.String()
 	plan.Secrets, plan.Admin = secretsOf(cfg), cfg.Listen.Admin
-	for _, l := range []Listener{
-		{"listen.proxy", cfg.Listen.Proxy}, {"listen.admin", cfg.Listen.Admin}, {"listen.hosts", cfg.Listen.Hosts},
-	} {
-		if l.Address != "" {
-			plan.Listeners = append(plan.Listeners, l)
+	for _, a := range cfg.Listen.Addresses() {
+		if *a.Text != "" {
+			plan.Listeners = append(plan.Listeners, Listener{"listen." + a.Key, *a.Text})
 		}
 	}
 	if in := cfg.Interception; in != nil {

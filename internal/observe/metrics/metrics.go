@@ -161,7 +161,10 @@ func (m *Metrics) startAtZero() {
 	for reason := range m.words.connects {
 		m.refused.WithLabelValues(reason)
 	}
-	for _, door := range [...]call.Door{call.DoorSidecar, call.DoorConnect, call.DoorHosts} {
+	for _, door := range call.Doors() {
+		if door == call.DoorForward {
+			continue // its connections count as the sidecar's
+		}
 		for cause := range m.words.conns {
 			m.connFailures.WithLabelValues(string(door), cause)
 		}
