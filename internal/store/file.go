@@ -124,7 +124,7 @@ func (f *file) open(timeout time.Duration, readOnly bool) (err error) {
 		if p := recover(); p != nil {
 			err = f.damaged(fmt.Errorf("%v", p))
 			if handle != nil {
-				err = errors.Join(err, handle.Close()) // lets the lock go
+				err = errors.Join(err, unlock(handle), handle.Close())
 			}
 		}
 	}()

@@ -239,6 +239,30 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// A file is told to be damaged each time it is opened: the lock of a failed opening does not outlive it.
+func TestAFileThatCannotBeOpenedIsNotLeftLocked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	closeStore(t, open(t, path, store.Options{}))
+	const freelist = 0x10 // flags of a page, at byte 8 of it
+	b, size, found := fileBytes(t, path), os.Getpagesize(), false
+	for at := 2 * size; at < len(b); at += size {
+		if binary.NativeEndian.Uint16(b[at+8:]) == freelist {
+			b[at+8], found = 0x01, true
+		}
+	}
+	if !found {
+		t.Fatal("no list of free pages")
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := store.Open(path, store.Options{Timeout: time.Second}); !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("the error is %v", err)
+		}
+	}
+}
+
 func TestDamageAnywhereIsAnErrorOrHarmless(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "state.db")
