@@ -115,8 +115,8 @@ func checkExposure(r *report, c *Config) {
 	const refused = "run refuses to listen on %s while everybody who reaches it may %s"
 	for _, a := range c.Listen.Addresses() {
 		if a.Door != "" && *a.Text != "" && !isLoopback(*a.Text) && !guarded {
-			r.problem(child("listen", a.Key), fmt.Sprintf(refused, *a.Text, "use it"), `add egress.clients: ["10.1.2.0/24"] with the `+
-				`machines that may, or egress.proxy_users, or listen on 127.0.0.1`)
+			r.problem(child("listen", a.Key), fmt.Sprintf(refused, *a.Text, "use it"),
+				`add egress.clients: ["10.1.2.0/24"] with the machines that may, or egress.proxy_users, or listen on 127.0.0.1`)
 		}
 	}
 	if !isLoopback(c.Listen.Proxy) && len(c.Egress.Clients) == 0 && len(c.Egress.ProxyUsers) > 0 {
