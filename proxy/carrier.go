@@ -7,11 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"docusign-auth-proxy/proxy/body"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/services"
+	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/soap"
 )

@@ -7,12 +7,9 @@ import (
 	"regexp"
 	"strings"
 
-	"docusign-auth-proxy/proxy/body"
-
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
-
+	"docusign-auth-proxy/proxy/body"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/soap"
 )

@@ -10,10 +10,9 @@ import (
 	"net/http"
 	"strings"
 
-	"docusign-auth-proxy/internal/call"
-
 	"github.com/elazarl/goproxy"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"

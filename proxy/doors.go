@@ -6,11 +6,10 @@ import (
 	"net/http"
 	"strings"
 
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 )
 

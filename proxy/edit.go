@@ -7,11 +7,9 @@ import (
 	"net/url"
 	"strconv"
 
-	"docusign-auth-proxy/proxy/body"
-
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/proxy/body"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate/reply"
 )
 

@@ -13,17 +13,15 @@ import (
 	"net/url"
 	"strings"
 
-	"docusign-auth-proxy/proxy/body"
-	"docusign-auth-proxy/proxy/upstream"
-
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/proxy/route"
+	"docusign-auth-proxy/proxy/upstream"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/soap"
 )

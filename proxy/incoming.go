@@ -7,13 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"

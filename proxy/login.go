@@ -7,12 +7,10 @@ import (
 	"net/url"
 	"strings"
 
-	"docusign-auth-proxy/proxy/body"
-
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/body"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
 )

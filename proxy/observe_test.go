@@ -12,10 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/call"
-
 	"github.com/prometheus/client_golang/prometheus"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/proxy"

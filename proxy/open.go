@@ -5,11 +5,9 @@ import (
 	"net/url"
 	"strings"
 
-	"docusign-auth-proxy/proxy/body"
-
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/proxy/body"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
 )

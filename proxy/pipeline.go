@@ -7,14 +7,13 @@ import (
 	"slices"
 	"strconv"
 
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"net/http"
 
-	"docusign-auth-proxy/proxy/body"
-
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/conn"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 )

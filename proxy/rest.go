@@ -4,9 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 )
 

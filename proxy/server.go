@@ -16,10 +16,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"docusign-auth-proxy/internal/call"
-
 	"github.com/elazarl/goproxy"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"

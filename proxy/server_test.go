@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/internal/call"
-
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/egress"
 )

@@ -5,14 +5,12 @@ import (
 	"net/http"
 	"strings"
 
-	"docusign-auth-proxy/proxy/body"
-
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/proxy/body"
+	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/reply"

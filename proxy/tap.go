@@ -4,10 +4,9 @@ import (
 	"net/http"
 	"slices"
 
-	"docusign-auth-proxy/proxy/route"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
+	"docusign-auth-proxy/proxy/route"
 )
 
 // tapInto lets t listen to the request's body, to the way upstream and to the answer.

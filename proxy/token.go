@@ -6,10 +6,9 @@ import (
 	"regexp"
 	"strings"
 
-	"docusign-auth-proxy/proxy/body"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 )

@@ -10,10 +10,9 @@ import (
 	"strconv"
 	"strings"
 
-	"docusign-auth-proxy/proxy/body"
-
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/internal/call"
-
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/egress"
