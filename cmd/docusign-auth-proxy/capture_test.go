@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/observe/capture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -20,7 +21,7 @@ import (
 // capture runs the command as an operator does.
 func (r *rig) capture(t *testing.T, args ...string) (stdout string, err error) {
 	t.Helper()
-	return r.operate(t, newCapture(), append(args, "--admin", r.adminURL())...)
+	return r.operate(t, newCapture(), append(args, "--admin", r.AdminURL())...)
 }
 
 // operate runs a command of the operator against the rig's configuration.
@@ -30,7 +31,7 @@ func (r *rig) operate(t *testing.T, cmd *cobra.Command, args ...string) (stdout 
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetOut(&out)
 	cmd.SetErr(io.Discard)
-	cmd.SetArgs(append(args, "--config", r.path))
+	cmd.SetArgs(append(args, "--config", r.Path))
 	err = cmd.ExecuteContext(t.Context())
 	return out.String(), err
 }
@@ -75,10 +76,10 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	const name = "nightly-billing"
 	get := func() {
 		t.Helper()
-		if got := r.do(
-			nil, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON),
-		); got.status != 200 {
-			t.Fatalf("%d %s", got.status, got.body)
+		if got := r.Do(
+			nil, apptest.Request(t, "GET", r.Sidecar()+apptest.ListPath, nil, "X-DocuSign-Authentication", apptest.AnnaJSON),
+		); got.Status != 200 {
+			t.Fatalf("%d %s", got.Status, got.Body)
 		}
 	}
 	get()
@@ -100,14 +101,14 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 		t.Errorf("%+v %v", status, err)
 	}
 	// somebody else's
-	r.do(
+	r.Do(
 		nil,
-		request(
-			t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication",
+		apptest.Request(
+			t, "GET", r.Sidecar()+apptest.ListPath, nil, "X-DocuSign-Authentication",
 			`{"Username":"x","Password":"y","IntegratorKey":"z"}`,
 		),
 	)
-	r.sandbox.RevokeTokens(sandbox.AnnaID)
+	r.Sandbox.RevokeTokens(sandbox.AnnaID)
 	get()
 	get()
 	get()
@@ -117,7 +118,7 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	}
 	first := files["01_GET_envelopes.txt"]
 	for _, want := range []string{
-		"GET " + r.sidecar() + listPath,
+		"GET " + r.Sidecar() + apptest.ListPath,
 		`X-Docusign-Authentication: {"Username":"anna@example.com","Password":"[masked]","IntegratorKey":"` +
 			sandbox.GUIDKey + `"}`,
 		"=== the proxy sent to DocuSign (1 of 2", "=== the proxy sent to DocuSign (2 of 2", "Authorization: Bearer [masked]",
@@ -138,7 +139,7 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 	if _, err := r.capture(t, "download"); err == nil || !strings.Contains(err.Error(), "capture start") {
 		t.Error(err)
 	}
-	if log := r.log.String(); !strings.Contains(log, `msg="capture started"`) ||
+	if log := r.Log.String(); !strings.Contains(log, `msg="capture started"`) ||
 		!strings.Contains(log, `msg="capture ended"`) || !strings.Contains(log, `msg="capture fetched"`) {
 		t.Error("the log is silent about it")
 	}
@@ -146,20 +147,20 @@ func TestACaptureShowsTheWayOfACall(t *testing.T) {
 
 func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
 	t.Parallel()
-	r := newRigEdited(t, sandbox.Options{}, nil, func(s section) {
-		s.at("admin")["basic_auth"] = section{"username": "ops", "password": section{
+	r := newRigEdited(t, sandbox.Options{}, nil, func(s apptest.Section) {
+		s.At("admin")["basic_auth"] = apptest.Section{"username": "ops", "password": apptest.Section{
 			"bcrypt": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
 		}}
 	})
 	for _, q := range []*http.Request{
-		request(
-			t, "POST", r.adminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type",
+		apptest.Request(
+			t, "POST", r.AdminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type",
 			"application/x-www-form-urlencoded",
 		),
-		request(t, "GET", r.adminURL()+"/api/capture", nil),
+		apptest.Request(t, "GET", r.AdminURL()+"/api/capture", nil),
 	} {
-		if got := r.do(nil, q); got.status != http.StatusUnauthorized {
-			t.Errorf("%s: %d", q.Method, got.status)
+		if got := r.Do(nil, q); got.Status != http.StatusUnauthorized {
+			t.Errorf("%s: %d", q.Method, got.Status)
 		}
 	}
 	wrong := filepath.Join(t.TempDir(), "wrong")
@@ -177,7 +178,7 @@ func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
 	if out := r.captured(t, "status"); !strings.HasPrefix(out, "no capture is running") {
 		t.Errorf("with the token file, where the configuration has only a hash of the password: %s", out)
 	}
-	if err := os.Remove(filepath.Join(r.dir, "state.db.admin-token")); err != nil {
+	if err := os.Remove(filepath.Join(r.Dir, "state.db.admin-token")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.capture(t, "start", "--integration", "*"); err == nil || !strings.Contains(err.Error(), "only a hash") {
@@ -188,12 +189,12 @@ func TestACaptureNeedsTheLoginOfTheOperationsListener(t *testing.T) {
 func TestAForeignPageCannotStartACapture(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	q := request(
-		t, "POST", r.adminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type",
+	q := apptest.Request(
+		t, "POST", r.AdminURL()+"/api/capture", strings.NewReader("integration=*"), "Content-Type",
 		"application/x-www-form-urlencoded", "Origin", "https://evil.example.com", "Sec-Fetch-Site", "cross-site",
 	)
-	if got := r.do(nil, q); got.status != http.StatusForbidden {
-		t.Errorf("%d %s", got.status, got.body)
+	if got := r.Do(nil, q); got.Status != http.StatusForbidden {
+		t.Errorf("%d %s", got.Status, got.Body)
 	}
 	if out := r.captured(t, "status"); !strings.HasPrefix(out, "no capture is running") {
 		t.Error(out)

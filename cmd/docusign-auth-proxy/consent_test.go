@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/consent"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
@@ -370,8 +371,8 @@ func TestALoginNeedsAStoreAndTheRightGrant(t *testing.T) {
 func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
 	t.Parallel()
 	c := newLoginClinic(t)
-	r := &rig{t: t, dir: c.dir, path: c.path, sandbox: c.sandbox, world: c.world, log: &syncBuffer{}}
-	r.start()
+	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, World: c.world, Log: &apptest.SyncBuffer{}}}
+	r.Start()
 	j := c.wait(newLogin())
 	page := make(chan string, 1)
 	go func() { page <- j.approve(sandbox.AnnaID) }()
@@ -379,7 +380,7 @@ func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
 	if f := find(report, "grant", "skipped"); f == nil || !strings.Contains(f.Found, "held by the running proxy") {
 		t.Errorf("doctor:\n%s", asTicket(t, report))
 	}
-	r.halt()
+	r.Halt()
 	if got := <-page; !strings.Contains(got, "You are logged in") {
 		t.Errorf("page %s", got)
 	}
@@ -398,19 +399,19 @@ func TestAProxyUsesALogin(t *testing.T) {
 	if text, err := j.end(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	r := &rig{t: t, dir: c.dir, path: c.path, sandbox: c.sandbox, world: c.world, log: &syncBuffer{}}
-	r.start()
-	got := r.do(
+	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, World: c.world, Log: &apptest.SyncBuffer{}}}
+	r.Start()
+	got := r.Do(
 		nil,
-		request(
-			t, http.MethodGet, r.sidecar()+"/restapi/v2.1/accounts/"+sandbox.ExampleAccountID, nil, "X-DocuSign-Authentication",
-			annaJSON,
+		apptest.Request(
+			t, http.MethodGet, r.Sidecar()+"/restapi/v2.1/accounts/"+sandbox.ExampleAccountID, nil, "X-DocuSign-Authentication",
+			apptest.AnnaJSON,
 		),
 	)
-	if got.status != http.StatusOK {
-		t.Errorf("%d %s\n%s", got.status, got.body, r.log)
+	if got.Status != http.StatusOK {
+		t.Errorf("%d %s\n%s", got.Status, got.Body, r.Log)
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 func TestTheHelpOfEachCommandHasAnExample(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/doctor"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
@@ -40,11 +41,12 @@ func newClinic(t *testing.T, o sandbox.Options, edit func(*fixture.Config)) *cli
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.sandbox.Close() })
-	if c.world, err = c.sandbox.SeedWith(sharedKeys().integrations); err != nil {
+	if c.world, err = c.sandbox.SeedWith(apptest.SharedKeys().Integrations); err != nil {
 		t.Fatal(err)
 	}
 	c.world.Integrations, c.world.Users = c.world.Integrations[1:], c.world.Users[:1] // anna alone, by the new key
-	if err := sharedKeys().ca.Save(filepath.Join(c.dir, "ca.pem"), filepath.Join(c.dir, "ca-key.pem"), true); err != nil {
+	if err := apptest.SharedKeys().Ca.Save(filepath.Join(c.dir, "ca.pem"), filepath.Join(c.dir, "ca-key.pem"),
+		true); err != nil {
 		t.Fatal(err)
 	}
 	wc := fixture.Config{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Cost: 4}
@@ -140,7 +142,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 	}{
 		{
 			name:  "a private key that belongs to another integration key",
-			spoil: func(c *clinic) { c.put(grantKey, sharedKeys().integrations["spare"], 0o600) },
+			spoil: func(c *clinic) { c.put(grantKey, apptest.SharedKeys().Integrations["spare"], 0o600) },
 			check: "grant", status: doctor.Fail, found: "no_valid_keys_or_signatures", next: "Apps and Keys",
 		},
 		{
@@ -230,9 +232,10 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		{
 			name: "an expired CA",
 			spoil: func(c *clinic) {
-				old, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA, Life: 48 * time.Hour, Now: func() time.Time {
-					return time.Now().Add(-30 * 24 * time.Hour)
-				}})
+				old, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA, Life: 48 * time.Hour,
+					Now: func() time.Time {
+						return time.Now().Add(-30 * 24 * time.Hour)
+					}})
 				if err != nil {
 					c.Fatal(err)
 				}
@@ -266,7 +269,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		},
 		{
 			name:  "a key that others can read",
-			spoil: func(c *clinic) { c.put(grantKey, sharedKeys().integrations[sandbox.GUIDKey], 0o644) },
+			spoil: func(c *clinic) { c.put(grantKey, apptest.SharedKeys().Integrations[sandbox.GUIDKey], 0o644) },
 			check: "permissions", status: doctor.Warn, found: "0644", next: "chmod 600",
 		},
 		{
@@ -502,9 +505,9 @@ func TestTheTicketHoldsNoSecret(t *testing.T) {
 func TestTheDoctorSeesTheRunningProxy(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	c := &clinic{T: t, dir: r.dir, path: r.path, sandbox: r.sandbox, world: r.world}
-	c.change("proxy: 127.0.0.1:0", "proxy: "+r.sidecar()[len("http://"):])
-	c.change("admin: 127.0.0.1:0", "admin: "+r.program.AdminAddress())
+	c := &clinic{T: t, dir: r.Dir, path: r.Path, sandbox: r.Sandbox, world: r.World}
+	c.change("proxy: 127.0.0.1:0", "proxy: "+r.Sidecar()[len("http://"):])
+	c.change("admin: 127.0.0.1:0", "admin: "+r.Program.AdminAddress())
 	report, _ := c.doctor("--offline")
 	served := 0
 	for _, f := range report.Findings {

@@ -16,9 +16,9 @@ func TestHealthAsksTheRunningProxyAndDoesNotJudgeTheFile(t *testing.T) {
 		name, text, says string
 		ok               bool
 	}{
-		{"a running proxy is ready", "listen: {admin: \"" + r.program.AdminAddress() + "\"}\n", "ready", true},
+		{"a running proxy is ready", "listen: {admin: \"" + r.Program.AdminAddress() + "\"}\n", "ready", true},
 		{
-			"a bad edit elsewhere does not matter", "listen: {admin: \"" + r.program.AdminAddress() + "\"}\nintergrations: 7\n",
+			"a bad edit elsewhere does not matter", "listen: {admin: \"" + r.Program.AdminAddress() + "\"}\nintergrations: 7\n",
 			"ready", true,
 		},
 		{"nobody answers", "listen: {admin: \"127.0.0.1:1\"}\n", "no answer", false},

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -33,14 +34,14 @@ type process struct {
 func startProcess(t *testing.T) *process {
 	t.Helper()
 	r := newRig(t, func(c *fixture.Config) { c.Proxy, c.Admin, c.Hosts = freeAddress(t), freeAddress(t), "" })
-	r.halt() // its sandbox and its files serve the binary
+	r.Halt() // its sandbox and its files serve the binary
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = read.Close() })
-	p := &process{t: t, stderr: read, gone: make(chan error, 1), sandbox: r.sandbox, proxy: r.sidecar(), ops: r.adminURL()}
-	p.cmd = programCommand(context.Background(), t, "run", "--config", r.path)
+	p := &process{t: t, stderr: read, gone: make(chan error, 1), sandbox: r.Sandbox, proxy: r.Sidecar(), ops: r.AdminURL()}
+	p.cmd = programCommand(context.Background(), t, "run", "--config", r.Path)
 	p.cmd.Stderr = write
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -48,7 +49,8 @@ func startProcess(t *testing.T) *process {
 	_ = write.Close()
 	go func() { p.gone <- p.cmd.Wait() }()
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	eventually(t, "the proxy is ready", func() bool { status, _ := p.ask("/-/ready"); return status == http.StatusOK })
+	apptest.Eventually(t, "the proxy is ready",
+		func() bool { status, _ := p.ask("/-/ready"); return status == http.StatusOK })
 	return p
 }
 
@@ -70,7 +72,7 @@ func (p *process) ask(path string) (int, string) {
 func (p *process) calls(n int, want int, make func(i int) *http.Request) int {
 	var workers sync.WaitGroup
 	var next, answered atomic.Int64
-	client := &http.Client{Timeout: wireLimit}
+	client := &http.Client{Timeout: apptest.WireLimit}
 	defer client.CloseIdleConnections()
 	for range 8 {
 		workers.Go(func() {
@@ -92,15 +94,16 @@ func (p *process) calls(n int, want int, make func(i int) *http.Request) int {
 }
 
 func (p *process) envelope(int) *http.Request {
-	return request(
-		p.t, "POST", p.proxy+createPath, strings.NewReader(string(bigEnvelope(small))), "X-DocuSign-Authentication", annaJSON,
+	return apptest.Request(
+		p.t, "POST", p.proxy+apptest.CreatePath, strings.NewReader(string(apptest.BigEnvelope(500))),
+		"X-DocuSign-Authentication", apptest.AnnaJSON,
 		"Content-Type", "application/json",
 	)
 }
 
 // refused is a call that costs nothing but its line.
 func (p *process) refused(i int) *http.Request {
-	return request(
+	return apptest.Request(
 		p.t, "GET", p.proxy+"/restapi/v2/accounts/"+strconv.Itoa(i)+"/envelopes", nil, "User-Agent", strings.Repeat("x", 100),
 	)
 }
@@ -161,7 +164,7 @@ func TestALogThatNobodyReadsStopsNoCall(t *testing.T) {
 		t.Errorf("DocuSign saw %d calls", n)
 	}
 	p.fillLog()
-	eventually(t, "readiness tells", func() bool {
+	apptest.Eventually(t, "readiness tells", func() bool {
 		status, text := p.ask("/-/ready")
 		return status == http.StatusServiceUnavailable && strings.Contains(text, "nobody has read the log") &&
 			strings.Contains(text, "lines were dropped")
@@ -226,7 +229,7 @@ func TestAProcessWhoseLogIsClosedGoesOn(t *testing.T) {
 	if n := p.calls(50, http.StatusCreated, p.envelope); n != 50 {
 		t.Errorf("%d of 50 envelopes were answered", n)
 	}
-	eventually(t, "readiness tells", func() bool {
+	apptest.Eventually(t, "readiness tells", func() bool {
 		status, text := p.ask("/-/ready")
 		return status == http.StatusServiceUnavailable && strings.Contains(text, "broken pipe") && p.dropped() > 0
 	})

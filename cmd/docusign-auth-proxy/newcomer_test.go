@@ -16,6 +16,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -26,12 +27,12 @@ type newcomer struct {
 	commands []string
 }
 
-func (n *newcomer) command(ctx context.Context, args ...string) (*exec.Cmd, *syncBuffer) {
+func (n *newcomer) command(ctx context.Context, args ...string) (*exec.Cmd, *apptest.SyncBuffer) {
 	n.commands = append(n.commands, args[0])
 	cmd := programCommand(ctx, n.t, args...)
 	cmd.Dir = n.dir
 	cmd.Env = append(cmd.Env, "HTTP_PROXY=", "HTTPS_PROXY=")
-	out := &syncBuffer{}
+	out := &apptest.SyncBuffer{}
 	cmd.Stdout, cmd.Stderr = out, out
 	return cmd, out
 }
@@ -95,7 +96,7 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sb.Close() })
-	world, err := sb.SeedWith(sharedKeys().integrations)
+	world, err := sb.SeedWith(apptest.SharedKeys().Integrations)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,9 +165,9 @@ func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(
 // oldProgram makes the call that nobody can change.
 func (n *newcomer) oldProgram(address string) (int, string) {
 	n.t.Helper()
-	req := request(
+	req := apptest.Request(
 		n.t, "GET", "http://"+address+"/restapi/v2/accounts/1234567/envelopes?from_date=2026-01-01", nil,
-		"X-DocuSign-Authentication", annaJSON,
+		"X-DocuSign-Authentication", apptest.AnnaJSON,
 	)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

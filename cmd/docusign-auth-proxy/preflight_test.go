@@ -25,6 +25,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/privatekey"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -105,22 +106,22 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 		keyPlace = "integrations[0].oauth.private_keys[0].file"
 		demo     = "belongs to DocuSign's demo environment"
 	)
-	pkcs1 := sharedKeys().integrations[sandbox.GUIDKey]
+	pkcs1 := apptest.SharedKeys().Integrations[sandbox.GUIDKey]
 	private, err := privatekey.RSA(pkcs1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := func(path string, value any) func(section) {
-		return func(doc section) {
+	set := func(path string, value any) func(apptest.Section) {
+		return func(doc apptest.Section) {
 			if at, key, below := strings.Cut(path, "/"); below {
-				doc.at(at)[key] = value
+				doc.At(at)[key] = value
 			} else {
 				doc[path] = value
 			}
 		}
 	}
-	in := func(environment, path string, value any) func(section) {
-		return func(doc section) {
+	in := func(environment, path string, value any) func(apptest.Section) {
+		return func(doc apptest.Section) {
 			delete(doc, "site")
 			delete(doc, "account_server")
 			doc["environment"] = environment
@@ -138,28 +139,28 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 	}
 	// again repeats an item of a list with another name.
 	again := func(list []any, key, name string) []any {
-		twin := section{}
-		maps.Copy(twin, list[0].(section))
+		twin := apptest.Section{}
+		maps.Copy(twin, list[0].(apptest.Section))
 		twin[key] = name
 		return append(list, twin)
 	}
-	erp := func(doc section) section { return doc["integrations"].([]any)[0].(section) }
-	manyKeys := func(doc section) {
+	erp := func(doc apptest.Section) apptest.Section { return doc["integrations"].([]any)[0].(apptest.Section) }
+	manyKeys := func(doc apptest.Section) {
 		var keys []any
 		for range privatekey.MaxKeys + 1 {
-			keys = append(keys, section{"file": keyFile})
+			keys = append(keys, apptest.Section{"file": keyFile})
 		}
-		erp(doc).at("oauth")["private_keys"] = keys
+		erp(doc).At("oauth")["private_keys"] = keys
 	}
-	ownTunnel := func(doc section) {
-		doc.at("egress")["hosts"] = []string{".esign.example.com"}
-		doc.at("egress")["tunnel"] = []string{"a.esign.example.com:443"}
+	ownTunnel := func(doc apptest.Section) {
+		doc.At("egress")["hosts"] = []string{".esign.example.com"}
+		doc.At("egress")["tunnel"] = []string{"a.esign.example.com:443"}
 	}
-	onePort := func(doc section) {
-		doc["listen"] = section{"proxy": "0.0.0.0:18080", "admin": "127.0.0.1:18080"}
-		doc.at("egress")["clients"] = []string{"10.0.0.0/8"}
+	onePort := func(doc apptest.Section) {
+		doc["listen"] = apptest.Section{"proxy": "0.0.0.0:18080", "admin": "127.0.0.1:18080"}
+		doc.At("egress")["clients"] = []string{"10.0.0.0/8"}
 	}
-	oneKey := func(doc section) {
+	oneKey := func(doc apptest.Section) {
 		doc["integrations"] = again(doc["integrations"].([]any), "name", "another")
 		erp(doc)["integrator_key"] = strings.ToUpper(sandbox.GUIDKey)
 	}
@@ -179,7 +180,7 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 	encipher := func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }
 	for _, tt := range []struct {
 		name  string
-		edit  func(section)
+		edit  func(apptest.Section)
 		files func(*clinic)
 		words string // "" = good
 		place string // path in the file
@@ -197,7 +198,7 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 		{"an IPv6 address among the hosts", set("egress/hosts", []string{"::1"}), nil, "", ""},
 		{"a site at an IPv6 address", set("site", "https://[::1]:8443"), nil, "", ""},
 		{
-			"a resolved address", set("egress/resolve", section{"::1": "127.0.0.1"}), nil, "must be a host name",
+			"a resolved address", set("egress/resolve", apptest.Section{"::1": "127.0.0.1"}), nil, "must be a host name",
 			"egress.resolve.::1",
 		},
 		{"a company proxy with a zone", set("upstream/proxy", "http://[fe80::1%25e]"), nil, "of a proxy", "upstream.proxy"},
@@ -221,13 +222,13 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 		},
 
 		{
-			"one port", set("listen", section{"proxy": "127.0.0.1:1", "admin": "localhost:1"}), nil, "same address",
+			"one port", set("listen", apptest.Section{"proxy": "127.0.0.1:1", "admin": "localhost:1"}), nil, "same address",
 			"listen.admin",
 		},
 		{"one port of all addresses", onePort, nil, "same address", "listen.admin"},
 		{"no port", set("listen/proxy", "127.0.0.1"), nil, "host:port", "listen.proxy"},
 
-		{"one GUID for two users", func(d section) {
+		{"one GUID for two users", func(d apptest.Section) {
 			erp(d)["users"] = again(erp(d)["users"].([]any), "username", "a@example.com")
 		}, nil, "is the same user", "integrations[0].users[1].user_id"},
 		{"one key for two integrations", oneKey, nil, "same integrator key", "integrations[1].integrator_key"},
@@ -239,9 +240,9 @@ func TestConfigCheckAndRunAreOfOneMind(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newClinic(t, sandbox.Options{}, nil)
-			r := rig{t: t, path: c.path}
+			r := &rig{&apptest.Rig{T: t, Path: c.path}}
 			if tt.edit != nil {
-				r.change(tt.edit)
+				r.Change(tt.edit)
 			}
 			if tt.files != nil {
 				tt.files(c)

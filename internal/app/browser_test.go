@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/app/apptest"
 )
 
 func TestStatusPageInABrowser(t *testing.T) {
@@ -26,28 +28,28 @@ func TestStatusPageInABrowser(t *testing.T) {
 	r := newRig(t, nil)
 	hostile := `Mozilla/"><script>document.title='owned'</script>`
 	for _, header := range []string{
-		annaJSON, legacyJSON,
+		apptest.AnnaJSON, apptest.LegacyJSON,
 		`{"Username":"<img src=x ` +
 			`onerror=alert(1)>@example.com","Password":"x","IntegratorKey":"ffffffff-0000-4000-8000-000000000001"}`,
 	} {
-		r.do(
+		r.Do(
 			nil,
-			request(
-				t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", header, "User-Agent",
+			apptest.Request(
+				t, "GET", r.Sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", header, "User-Agent",
 				hostile,
 			),
 		)
 	}
-	r.sandbox.Revoke("a1b2c3d4-0000-4000-8000-000000000001", "a1b2c3d4-0000-4000-8000-000000000021")
-	r.do(
+	r.Sandbox.Revoke("a1b2c3d4-0000-4000-8000-000000000001", "a1b2c3d4-0000-4000-8000-000000000021")
+	r.Do(
 		nil,
-		request(
-			t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication",
-			strings.NewReplacer("anna", "bob", "legacy-1", "legacy-2").Replace(annaJSON),
+		apptest.Request(
+			t, "GET", r.Sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication",
+			strings.NewReplacer("anna", "bob", "legacy-1", "legacy-2").Replace(apptest.AnnaJSON),
 		),
 	)
 	shots := t.TempDir()
-	base := "http://" + r.program.AdminAddress()
+	base := "http://" + r.Program.AdminAddress()
 	out := r.runClient(
 		[]string{"NODE_PATH=" + modules}, node, clientProgram(t, filepath.Join("..", "browser", "status.js")), base, shots,
 		"nightly-billing", "old-erp", "Unknown callers", "consent",
@@ -67,8 +69,8 @@ func TestStatusPageInABrowser(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := r.do(nil, request(t, "GET", base+"/api/status", nil)); got.status != http.StatusOK ||
-		!json.Valid([]byte(got.body)) {
-		t.Errorf("/api/status: %d", got.status)
+	if got := r.Do(nil, apptest.Request(t, "GET", base+"/api/status", nil)); got.Status != http.StatusOK ||
+		!json.Valid([]byte(got.Body)) {
+		t.Errorf("/api/status: %d", got.Status)
 	}
 }

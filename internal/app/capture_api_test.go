@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"archive/zip"
@@ -8,17 +8,19 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/app/apptest"
 )
 
 // captures asks the operations listener for captures, as the operator.
 func (r *rig) captures(t *testing.T, method, path, body string) string {
 	t.Helper()
-	got := r.do(nil, request(t, method, r.adminURL()+"/api/capture"+path, strings.NewReader(body),
-		"Authorization", "Bearer "+r.operatorToken(t), "Content-Type", "application/json"))
-	if got.status >= 300 {
-		t.Fatalf("%s %s: %d %s", method, path, got.status, got.body)
+	got := r.Do(nil, apptest.Request(t, method, r.AdminURL()+"/api/capture"+path, strings.NewReader(body),
+		"Authorization", "Bearer "+r.OperatorToken(t), "Content-Type", "application/json"))
+	if got.Status >= 300 {
+		t.Fatalf("%s %s: %d %s", method, path, got.Status, got.Body)
 	}
-	return got.body
+	return got.Body
 }
 
 // startCapture keeps all calls from now on and gives the capture's ID.

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -82,7 +83,7 @@ const strangePassword = `Zq7c4n4ry&"<9xC4N4RYw`
 func (r *rig) sendREST(t *testing.T) {
 	t.Helper()
 	for _, header := range []string{
-		annaJSON, legacyJSON,
+		apptest.AnnaJSON, apptest.LegacyJSON,
 		`{"Username":"anna@example.com","Password":"anna-legacy-1","IntegratorKey":"` + sandbox.GUIDKey + `"`,
 		`{"Username":anna@example.com,"Password":anna-legacy-1,"IntegratorKey":` + sandbox.GUIDKey + `}`,
 		`<DocuSignCredentials><Username>anna@example.com</Username><Password>anna-legacy-1</Password><IntegratorKey>` +
@@ -96,39 +97,42 @@ func (r *rig) sendREST(t *testing.T) {
 		`{"Username":"anna@example.com","Password":"` + strangePassword + `","IntegratorKey":"` + sandbox.GUIDKey + `"}`,
 		`{"Username":"` + "Zq7c4n4ry" + `","Password":"x","IntegratorKey":"Zq7c4n4ry"}`, "Zq7c4n4ry", "",
 	} {
-		r.do(nil, request(t, "GET", r.sidecar()+loginPath+"?api_password=true", nil, "X-DocuSign-Authentication", header))
-		r.do(
+		r.Do(nil, apptest.Request(t, "GET", r.Sidecar()+apptest.LoginPath+"?api_password=true", nil,
+			"X-DocuSign-Authentication", header))
+		r.Do(
 			nil,
-			request(
-				t, "POST", r.sidecar()+createPath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication", header,
+			apptest.Request(
+				t, "POST", r.Sidecar()+apptest.CreatePath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication", header,
 				"Content-Type", "application/json",
 			),
 		)
 	}
 	for _, h := range []string{"Bearer Zq7c4n4ry", "Basic WnE3YzRuNHJ5OlpxN2M0bjRyeQ==", "Zq7c4n4ry"} {
-		r.do(
+		r.Do(
 			nil,
-			request(t, "GET", r.sidecar()+listPath, nil, "Authorization", h, "Cookie", "a=Zq7c4n4ry", "X-Secret", "Zq7c4n4ry"),
+			apptest.Request(t, "GET", r.Sidecar()+apptest.ListPath, nil, "Authorization", h, "Cookie", "a=Zq7c4n4ry", "X-Secret",
+				"Zq7c4n4ry"),
 		)
 	}
-	r.do(nil, request(t, "GET", r.sidecar()+"/Signing/?t=Zq7c4n4ry", nil))
-	r.do(
-		nil, request(t, "GET", r.sidecar()+createPath+"?access_token=Zq7c4n4ry", nil, "X-DocuSign-Authentication", annaJSON),
+	r.Do(nil, apptest.Request(t, "GET", r.Sidecar()+"/Signing/?t=Zq7c4n4ry", nil))
+	r.Do(
+		nil, apptest.Request(t, "GET", r.Sidecar()+apptest.CreatePath+"?access_token=Zq7c4n4ry", nil,
+			"X-DocuSign-Authentication", apptest.AnnaJSON),
 	)
-	r.do(
+	r.Do(
 		nil,
-		request(
-			t, "POST", r.sidecar()+"/restapi/v2/accounts/1234567/views/console",
-			strings.NewReader(`{"returnUrl":"https://erp/?session=Zq7c4n4ry"}`), "X-DocuSign-Authentication", annaJSON,
+		apptest.Request(
+			t, "POST", r.Sidecar()+"/restapi/v2/accounts/1234567/views/console",
+			strings.NewReader(`{"returnUrl":"https://erp/?session=Zq7c4n4ry"}`), "X-DocuSign-Authentication", apptest.AnnaJSON,
 			"Content-Type", "application/json",
 		),
 	)
-	r.do(
+	r.Do(
 		nil,
-		request(
-			t, "PUT", r.sidecar()+loginPath+"/password",
+		apptest.Request(
+			t, "PUT", r.Sidecar()+apptest.LoginPath+"/password",
 			strings.NewReader(`{"currentPassword":"anna-legacy-1","newPassword":"Zq7c4n4ry"}`), "X-DocuSign-Authentication",
-			annaJSON, "Content-Type", "application/json",
+			apptest.AnnaJSON, "Content-Type", "application/json",
 		),
 	)
 }
@@ -136,20 +140,20 @@ func (r *rig) sendREST(t *testing.T) {
 // sendForms also gives the token that the proxy issued.
 func (r *rig) sendForms(t *testing.T) (issued string) {
 	t.Helper()
-	issued = r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
-	r.withToken(t, issued)
+	issued = r.LegacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
+	r.WithToken(t, issued)
 	raw := "grant_type=password&client_id=" + sandbox.LegacyKey + "&username=legacy.user@example.com&password="
 	for _, form := range []string{
 		raw + "p@ss<w&rd>é1&scope=api", raw + strangePassword, raw + "x&username=Zq7c4n4ry&scope=Zq7c4n4ry", "Zq7c4n4ry",
-		tokenForm("anna@example.com", strangePassword, sandbox.GUIDKey),
+		apptest.TokenForm("anna@example.com", strangePassword, sandbox.GUIDKey),
 	} {
-		r.do(nil, tokenRequest(t, r.sidecar(), form))
+		r.Do(nil, apptest.TokenRequest(t, r.Sidecar(), form))
 	}
 	r.sendRefused(t)
-	r.do(
+	r.Do(
 		nil,
-		request(
-			t, "POST", r.sidecar()+"/restapi/v2/oauth2/revoke", strings.NewReader(url.Values{"token": {issued}}.Encode()),
+		apptest.Request(
+			t, "POST", r.Sidecar()+"/restapi/v2/oauth2/revoke", strings.NewReader(url.Values{"token": {issued}}.Encode()),
 			"Content-Type", "application/x-www-form-urlencoded",
 		),
 	)
@@ -160,33 +164,34 @@ func (r *rig) sendForms(t *testing.T) (issued string) {
 func (r *rig) sendRefused(t *testing.T) {
 	t.Helper()
 	const query = "?Email=a&Password=Zq7c4n4ry"
-	form := []string{"Content-Type", "application/x-www-form-urlencoded", "X-DocuSign-Authentication", annaJSON}
+	form := []string{"Content-Type", "application/x-www-form-urlencoded", "X-DocuSign-Authentication", apptest.AnnaJSON}
 	for _, path := range []string{
-		"/api/3.0/credential.asmx/Login", "/api/3.0/other.asmx", listPath, "/restapi", "/restapi%2Fv2", "/x",
+		"/api/3.0/credential.asmx/Login", "/api/3.0/other.asmx", apptest.ListPath, "/restapi", "/restapi%2Fv2", "/x",
 	} {
-		r.do(nil, request(t, "GET", r.sidecar()+path+query, nil, "X-DocuSign-Authentication", annaJSON))
-		r.do(nil, request(t, "POST", r.sidecar()+path, strings.NewReader(query[1:]), form...))
+		r.Do(nil, apptest.Request(t, "GET", r.Sidecar()+path+query, nil, "X-DocuSign-Authentication", apptest.AnnaJSON))
+		r.Do(nil, apptest.Request(t, "POST", r.Sidecar()+path, strings.NewReader(query[1:]), form...))
 	}
-	r.do(
+	r.Do(
 		nil,
-		request(
-			t, "POST", r.sidecar()+"/restapi/v2/oauth2/token",
+		apptest.Request(
+			t, "POST", r.Sidecar()+"/restapi/v2/oauth2/token",
 			strings.NewReader("grant_type=urn:ietf:params:oauth:grant-type:saml2-bearer&assertion=Zq7c4n4ry"), form[:2]...,
 		),
 	)
 	foreign := security(usernameToken("x", "Zq7c4n4ry"))
-	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/other.asmx", soapEnvelope(foreign, requestStatus)))
-	r.do(
+	r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/other.asmx", soapEnvelope(foreign, requestStatus)))
+	r.Do(
 		nil,
 		soapPost(
-			t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(foreign, requestStatus), "X-DocuSign-Authentication", annaJSON,
+			t, r.Sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(foreign, requestStatus), "X-DocuSign-Authentication",
+			apptest.AnnaJSON,
 		),
 	)
 }
 
 func (r *rig) sendSOAP(t *testing.T) {
 	t.Helper()
-	api, credential := r.sidecar()+"/api/3.0/api.asmx", r.sidecar()+"/api/3.0/credential.asmx"
+	api, credential := r.Sidecar()+"/api/3.0/api.asmx", r.Sidecar()+"/api/3.0/credential.asmx"
 	wild := "[" + sandbox.LegacyKey + "]legacy.user@example.com"
 	for _, token := range []string{
 		annaToken, usernameToken(wild, "<![CDATA[p@ss<w&rd>é1]]>"), usernameToken(wild, "p@ss&#60;w&amp;rd&gt;&#xe9;1"),
@@ -195,23 +200,24 @@ func (r *rig) sendSOAP(t *testing.T) {
 		usernameToken("Zq7c4n4ry", "x"), "<x>Zq7c4n4ry</x>",
 		strings.ReplaceAll(annaToken, "#PasswordText", "#PasswordDigest"),
 	} {
-		r.do(nil, soapPost(t, api, soapEnvelope(security(token+timestamp), requestStatus)))
+		r.Do(nil, soapPost(t, api, soapEnvelope(security(token+timestamp), requestStatus)))
 		var packed bytes.Buffer
 		w := gzip.NewWriter(&packed)
 		_, _ = io.WriteString(w, soapEnvelope(security(token), requestStatus)) // into memory
 		_ = w.Close()
-		r.do(nil, request(t, "POST", api, &packed, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding", "gzip"))
+		r.Do(nil, apptest.Request(t, "POST", api, &packed, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding",
+			"gzip"))
 	}
 	view := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID><EnvelopeID>" + sandbox.CaptureEnvelopeID +
 		"</EnvelopeID><ReturnURL>https://erp.example.com/?s=Zq7c4n4ry</ReturnURL>"
-	r.do(nil, soapPost(t, credential, credentialCall("RequestSenderToken", annaName, "anna-legacy-1", view)))
-	r.do(nil, soapPost(t, credential, credentialCall("Login", annaName, "Zq7c4n4ry", "")))
-	r.do(
+	r.Do(nil, soapPost(t, credential, credentialCall("RequestSenderToken", annaName, "anna-legacy-1", view)))
+	r.Do(nil, soapPost(t, credential, credentialCall("Login", annaName, "Zq7c4n4ry", "")))
+	r.Do(
 		nil,
 		soapPost(
-			t, r.sidecar()+"/api/3.0/accountmanagement.asmx",
+			t, r.Sidecar()+"/api/3.0/accountmanagement.asmx",
 			soapEnvelope("", `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`),
-			"X-DocuSign-Authentication", annaJSON,
+			"X-DocuSign-Authentication", apptest.AnnaJSON,
 		),
 	)
 }
@@ -230,8 +236,8 @@ func TestACaptureDoesNotTouchTheBodiesThatPass(t *testing.T) {
 			body := io.TeeReader(
 				io.MultiReader(strings.NewReader(head), io.LimitReader(letters{}, 10<<20), strings.NewReader("\r\n--b--\r\n")), sum,
 			)
-			resp, err := http.DefaultClient.Do(request(
-				t, "POST", r.sidecar()+createPath, body, "X-DocuSign-Authentication", annaJSON, "Content-Type",
+			resp, err := http.DefaultClient.Do(apptest.Request(
+				t, "POST", r.Sidecar()+apptest.CreatePath, body, "X-DocuSign-Authentication", apptest.AnnaJSON, "Content-Type",
 				"multipart/form-data; boundary=b",
 			))
 			if err != nil {
@@ -243,7 +249,7 @@ func TestACaptureDoesNotTouchTheBodiesThatPass(t *testing.T) {
 				t.Errorf("%d %v", resp.StatusCode, err)
 			}
 			want, found := hex.EncodeToString(sum.Sum(nil)), false
-			for _, q := range r.sandbox.Requests() {
+			for _, q := range r.Sandbox.Requests() {
 				found = found || q.BodySHA256 == want
 			}
 			if !found {

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 )
 
@@ -57,7 +58,7 @@ func clientProgram(t *testing.T, name string) string {
 
 // runClient runs an old program and gives its standard output.
 func (r *rig) runClient(env []string, name string, args ...string) string {
-	r.t.Helper()
+	r.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -66,7 +67,7 @@ func (r *rig) runClient(env []string, name string, args ...string) string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		r.t.Fatalf("%s: %v\n%s\n%s\nproxy log:\n%s", filepath.Base(name), err, out, stderr.String(), r.log)
+		r.T.Fatalf("%s: %v\n%s\n%s\nproxy log:\n%s", filepath.Base(name), err, out, stderr.String(), r.Log)
 	}
 	return string(out)
 }
@@ -75,24 +76,24 @@ func (r *rig) runClient(env []string, name string, args ...string) string {
 type sent struct{ BaseURL, APIPassword, EnvelopeID, Status, PDF string }
 
 func (r *rig) checkSent(out string, baseURL string) sent {
-	r.t.Helper()
+	r.T.Helper()
 	var s sent
 	if err := json.Unmarshal([]byte(out), &s); err != nil {
-		r.t.Fatalf("%v in %q", err, out)
+		r.T.Fatalf("%v in %q", err, out)
 	}
 	if s.Status != "sent" || s.PDF != "%PDF" || !strings.HasPrefix(s.BaseURL, baseURL) {
-		r.t.Errorf("%+v, want a sent envelope, its PDF and a base URL under %s", s, baseURL)
+		r.T.Errorf("%+v, want a sent envelope, its PDF and a base URL under %s", s, baseURL)
 	}
 	created := 0
-	for _, e := range r.sandbox.Envelopes() {
+	for _, e := range r.Sandbox.Envelopes() {
 		if e.ID == s.EnvelopeID {
 			created++
 		}
 	}
 	if created != 1 {
-		r.t.Errorf("the sandbox has the envelope %d times, want once", created)
+		r.T.Errorf("the sandbox has the envelope %d times, want once", created)
 	}
-	r.noLeak()
+	r.NoLeak()
 	return s
 }
 
@@ -107,9 +108,9 @@ func TestDocusignEsign4FromNpmWorksThroughTheSidecar(t *testing.T) {
 	}
 	r := newRig(t, nil)
 	out := r.runClient(
-		[]string{"NODE_PATH=" + modules}, node, clientProgram(t, "esign4.js"), r.sidecar(), legacyJSON, "1703061",
+		[]string{"NODE_PATH=" + modules}, node, clientProgram(t, "esign4.js"), r.Sidecar(), apptest.LegacyJSON, "1703061",
 	)
-	s := r.checkSent(out, r.sidecar()+"/restapi/v2/accounts/1703061")
+	s := r.checkSent(out, r.Sidecar()+"/restapi/v2/accounts/1703061")
 	if s.APIPassword == "" {
 		t.Error("no apiPassword although the program asked for it")
 	}
@@ -119,78 +120,78 @@ func TestPythonRequestsWorksThroughEachDoor(t *testing.T) {
 	t.Parallel()
 	python := debianPython(t, "requests")
 	r := newRig(t, nil)
-	ca := filepath.Join(r.dir, "ca.pem")
+	ca := filepath.Join(r.Dir, "ca.pem")
 	const path = "/restapi/v2/login_information"
 	for _, c := range []struct {
 		name, url, base string
 		env             []string
 	}{
-		{"sidecar over http", r.sidecar() + path, r.sidecar() + "/restapi/v2/accounts/1703061", nil},
+		{"sidecar over http", r.Sidecar() + path, r.Sidecar() + "/restapi/v2/accounts/1703061", nil},
 		{
-			"sidecar over https", "https://" + r.addr(call.DoorSidecar) + path,
-			"https://" + r.addr(call.DoorSidecar) + "/restapi", []string{"REQUESTS_CA_BUNDLE=" + ca},
+			"sidecar over https", "https://" + r.Addr(call.DoorSidecar) + path,
+			"https://" + r.Addr(call.DoorSidecar) + "/restapi", []string{"REQUESTS_CA_BUNDLE=" + ca},
 		},
 		{"HTTPS_PROXY with interception", "https://demo.docusign.net" +
 			path, "https://demo.docusign.net/restapi/v2/accounts/1703061",
-			[]string{"HTTPS_PROXY=" + r.sidecar(), "REQUESTS_CA_BUNDLE=" + ca}},
+			[]string{"HTTPS_PROXY=" + r.Sidecar(), "REQUESTS_CA_BUNDLE=" + ca}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.t = t
-			r.checkSent(r.runClient(c.env, python, clientProgram(t, "requests_client.py"), c.url, legacyJSON), c.base)
+			r.T = t
+			r.checkSent(r.runClient(c.env, python, clientProgram(t, "requests_client.py"), c.url, apptest.LegacyJSON), c.base)
 		})
 	}
-	r.t = t
+	r.T = t
 }
 
 func TestCurlWorksThroughEachDoor(t *testing.T) {
 	t.Parallel()
 	curl := needTool(t, "curl")
 	r := newRig(t, nil)
-	ca := filepath.Join(r.dir, "ca.pem")
+	ca := filepath.Join(r.Dir, "ca.pem")
 	const path = "/restapi/v2/accounts/1703061/envelopes"
 	body := `{"status":"sent","emailSubject":"Please ` +
 		`sign","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"JVBERi0xLjQK"}]}`
 	common := []string{
-		"-sS", "--fail-with-body", "--max-time", "30", "-H", "X-DocuSign-Authentication: " + legacyJSON, "-H",
+		"-sS", "--fail-with-body", "--max-time", "30", "-H", "X-DocuSign-Authentication: " + apptest.LegacyJSON, "-H",
 		"Content-Type: application/json", "--data-binary", body,
 	}
-	hosts := r.addr(call.DoorHosts)
+	hosts := r.Addr(call.DoorHosts)
 	for _, c := range []struct {
 		name string
 		args []string
 	}{
-		{"sidecar", []string{r.sidecar() + path}},
-		{"sidecar with HTTP/1.0", []string{"--http1.0", r.sidecar() + path}},
-		{"sidecar with HTTP/2 prior knowledge", []string{"--http2-prior-knowledge", r.sidecar() + path}},
-		{"sidecar over https with HTTP/2", []string{"--http2", "--cacert", ca, "https://" + r.addr(call.DoorSidecar) + path}},
-		{"forward, plain", []string{"-x", r.sidecar(), "http://demo.docusign.net" + path}},
-		{"forward, CONNECT", []string{"-x", r.sidecar(), "--cacert", ca, "https://demo.docusign.net" + path}},
+		{"sidecar", []string{r.Sidecar() + path}},
+		{"sidecar with HTTP/1.0", []string{"--http1.0", r.Sidecar() + path}},
+		{"sidecar with HTTP/2 prior knowledge", []string{"--http2-prior-knowledge", r.Sidecar() + path}},
+		{"sidecar over https with HTTP/2", []string{"--http2", "--cacert", ca, "https://" + r.Addr(call.DoorSidecar) + path}},
+		{"forward, plain", []string{"-x", r.Sidecar(), "http://demo.docusign.net" + path}},
+		{"forward, CONNECT", []string{"-x", r.Sidecar(), "--cacert", ca, "https://demo.docusign.net" + path}},
 		{"forward, CONNECT with HTTP/1.0", []string{
-			"-x", r.sidecar(), "--proxy1.0", r.addr(call.DoorSidecar), "--cacert", ca, "https://demo.docusign.net" + path,
+			"-x", r.Sidecar(), "--proxy1.0", r.Addr(call.DoorSidecar), "--cacert", ca, "https://demo.docusign.net" + path,
 		}},
 		{"forward over https to the proxy", []string{
-			"-x", "https://" + r.addr(call.DoorSidecar), "--proxy-cacert", ca, "--cacert", ca,
+			"-x", "https://" + r.Addr(call.DoorSidecar), "--proxy-cacert", ca, "--cacert", ca,
 			"https://demo.docusign.net" + path,
 		}},
 		{"hosts file", []string{
 			"--connect-to", "demo.docusign.net:443:" + hosts, "--cacert", ca, "https://demo.docusign.net" + path,
 		}},
 		{"chunked with Expect: 100-continue", []string{
-			"-H", "Transfer-Encoding: chunked", "-H", "Expect: 100-continue", r.sidecar() + path,
+			"-H", "Transfer-Encoding: chunked", "-H", "Expect: 100-continue", r.Sidecar() + path,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.t = t
-			before := r.sandbox.Counts().Envelopes
+			r.T = t
+			before := r.Sandbox.Counts().Envelopes
 			out := r.runClient(nil, curl, append(append([]string{}, common...), c.args...)...)
 			if !strings.Contains(out, "envelopeId") {
 				t.Errorf("answer %q", out)
 			}
-			if n := r.sandbox.Counts().Envelopes - before; n != 1 {
+			if n := r.Sandbox.Counts().Envelopes - before; n != 1 {
 				t.Errorf("%d envelopes were created, want 1", n)
 			}
 		})
 	}
-	r.t = t
-	r.noLeak()
+	r.T = t
+	r.NoLeak()
 }

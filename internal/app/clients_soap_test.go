@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"encoding/json"
@@ -25,7 +25,7 @@ func (r *rig) checkSOAPSent(t *testing.T, out, baseURL string) soapSent {
 		t.Errorf("%+v, want a sent envelope, its PDF and the base URL %s/api/3.0", s, baseURL)
 	}
 	made := 0
-	for _, e := range r.sandbox.Envelopes() {
+	for _, e := range r.Sandbox.Envelopes() {
 		if e.ID != s.EnvelopeID {
 			continue
 		}
@@ -38,7 +38,7 @@ func (r *rig) checkSOAPSent(t *testing.T, out, baseURL string) soapSent {
 	if made != 1 {
 		t.Errorf("the sandbox has the envelope %d times, want once", made)
 	}
-	r.noLeak()
+	r.NoLeak()
 	return s
 }
 
@@ -47,8 +47,8 @@ const legacyPassword = "p@ss<w&rd>é1"
 // soapClientRuns are the ways in which each program is run.
 func soapClientRuns(r *rig, mode string) []struct{ name, origin, version string } {
 	return []struct{ name, origin, version string }{
-		{mode + ", sidecar", r.sidecar(), "1.1"},
-		{mode + ", sidecar, SOAP 1.2", r.sidecar(), "1.2"},
+		{mode + ", sidecar", r.Sidecar(), "1.1"},
+		{mode + ", sidecar, SOAP 1.2", r.Sidecar(), "1.2"},
 		{mode + ", forward proxy", "https://demo.docusign.net", "1.1"},
 		{mode + ", forward proxy, SOAP 1.2", "https://demo.docusign.net", "1.2"},
 	}
@@ -60,7 +60,7 @@ func TestZeepWorksThroughSidecarAndForwardProxy(t *testing.T) {
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
 		env := []string{
-			"HTTPS_PROXY=http://" + r.addr(call.DoorSidecar), "REQUESTS_CA_BUNDLE=" + filepath.Join(r.dir, "ca.pem"),
+			"HTTPS_PROXY=http://" + r.Addr(call.DoorSidecar), "REQUESTS_CA_BUNDLE=" + filepath.Join(r.Dir, "ca.pem"),
 		}
 		for _, c := range soapClientRuns(r, mode) {
 			t.Run(c.name, func(t *testing.T) {
@@ -88,12 +88,12 @@ func TestPHPSoapClientWorksThroughSidecarAndForwardProxy(t *testing.T) {
 			for _, coding := range []string{"", "gzip"} {
 				t.Run(c.name+" "+coding, func(t *testing.T) {
 					through := ""
-					if c.origin != r.sidecar() {
-						through = r.addr(call.DoorSidecar)
+					if c.origin != r.Sidecar() {
+						through = r.Addr(call.DoorSidecar)
 					}
 					out := r.runClient(
 						nil, php, clientProgram(t, "soap_client.php"), c.origin, legacyName, legacyPassword, sandbox.CaptureAccountID,
-						c.version, filepath.Join(r.dir, "ca.pem"), through, coding,
+						c.version, filepath.Join(r.Dir, "ca.pem"), through, coding,
 					)
 					if s := r.checkSOAPSent(t, out, c.origin); s.Fault != "One or both of Username and Password are invalid." {
 						t.Errorf("a wrong password: fault %q", s.Fault)
@@ -108,33 +108,33 @@ func TestCurlSendsAnEnvelopeOverSOAP(t *testing.T) {
 	t.Parallel()
 	curl := needTool(t, "curl")
 	r := newRig(t, nil)
-	file := filepath.Join(r.dir, "envelope.xml")
+	file := filepath.Join(r.Dir, "envelope.xml")
 	if err := os.WriteFile(
 		file, []byte(soapEnvelope(security(annaToken), sendEnvelopeBody("JVBERi0xLjQgc21hbGw="))), 0o600,
 	); err != nil {
 		t.Fatal(err)
 	}
-	large := filepath.Join(r.dir, "large.xml")
+	large := filepath.Join(r.Dir, "large.xml")
 	if err := os.WriteFile(
 		large, []byte(soapEnvelope(security(annaToken), sendEnvelopeBody(strings.Repeat("JVBE", 1<<20)))), 0o600,
 	); err != nil {
 		t.Fatal(err)
 	}
 	through := []string{
-		"--proxy", "http://" + r.addr(call.DoorSidecar), "--cacert", filepath.Join(r.dir, "ca.pem"),
+		"--proxy", "http://" + r.Addr(call.DoorSidecar), "--cacert", filepath.Join(r.Dir, "ca.pem"),
 		"https://demo.docusign.net/api/3.0/api.asmx",
 	}
 	for _, c := range []struct {
 		name string
 		args []string
 	}{
-		{"sidecar", []string{"--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx"}},
-		{"sidecar, HTTP/1.0", []string{"--http1.0", "--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx"}},
+		{"sidecar", []string{"--data-binary", "@" + file, r.Sidecar() + "/api/3.0/api.asmx"}},
+		{"sidecar, HTTP/1.0", []string{"--http1.0", "--data-binary", "@" + file, r.Sidecar() + "/api/3.0/api.asmx"}},
 		{"sidecar, chunked", []string{
-			"--header", "Transfer-Encoding: chunked", "--data-binary", "@" + file, r.sidecar() + "/api/3.0/api.asmx",
+			"--header", "Transfer-Encoding: chunked", "--data-binary", "@" + file, r.Sidecar() + "/api/3.0/api.asmx",
 		}},
 		{"sidecar, 4 MB after 100-continue", []string{
-			"--header", "Expect: 100-continue", "--data-binary", "@" + large, r.sidecar() + "/api/3.0/api.asmx",
+			"--header", "Expect: 100-continue", "--data-binary", "@" + large, r.Sidecar() + "/api/3.0/api.asmx",
 		}},
 		{"forward proxy", append([]string{"--data-binary", "@" + file}, through...)},
 		{"forward proxy, HTTP/2 inside", append([]string{"--http2", "--data-binary", "@" + file}, through...)},
@@ -151,7 +151,7 @@ func TestCurlSendsAnEnvelopeOverSOAP(t *testing.T) {
 			if out := r.runClient(nil, curl, args...); !strings.Contains(out, "<Status>Sent</Status>") {
 				t.Errorf("%s", out)
 			}
-			r.noLeak()
+			r.NoLeak()
 		})
 	}
 }

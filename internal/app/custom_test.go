@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"os"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -23,39 +24,40 @@ func TestCustomEnvironmentByAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, dir: t.TempDir(), sandbox: sb, world: world, log: &syncBuffer{}}
+	r := &rig{&apptest.Rig{T: t, Dir: t.TempDir(), Sandbox: sb, World: world, Log: &apptest.SyncBuffer{}}}
 	wc := fixture.Config{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Cost: 4, Extra: map[string]any{
 		"environment":    "custom",
 		"account_server": sb.AccountServer(),
 		"egress":         map[string]any{"allow_addresses": []string{"127.0.0.0/8"}},
 	}}
-	if r.path, err = wc.Write(r.dir, sb, world); err != nil {
+	if r.Path, err = wc.Write(r.Dir, sb, world); err != nil {
 		t.Fatal(err)
 	}
-	r.start()
+	r.Start()
 	site := sb.SiteURL("na3.docusign.net")
 	if !strings.HasPrefix(site, "https://127.0.0.1:") {
 		t.Fatalf("the sandbox's site is %s", site)
 	}
-	login := r.do(
-		nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON),
+	login := r.Do(
+		nil, apptest.Request(t, "GET", r.Sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication",
+			apptest.AnnaJSON),
 	)
-	if login.status != 200 || !strings.Contains(login.body, r.sidecar()+"/restapi/v2/accounts/1234567") {
-		t.Fatalf("login: %d %s\n%s", login.status, login.body, r.log)
+	if login.Status != 200 || !strings.Contains(login.Body, r.Sidecar()+"/restapi/v2/accounts/1234567") {
+		t.Fatalf("login: %d %s\n%s", login.Status, login.Body, r.Log)
 	}
 	path := "/restapi/v2/accounts/1234567/envelopes"
-	if got := r.do(
-		nil, request(t, "GET", r.sidecar()+path, nil, "X-DocuSign-Authentication", annaJSON),
-	); got.status != 200 {
-		t.Errorf("sidecar: %d %s", got.status, got.body)
+	if got := r.Do(
+		nil, apptest.Request(t, "GET", r.Sidecar()+path, nil, "X-DocuSign-Authentication", apptest.AnnaJSON),
+	); got.Status != 200 {
+		t.Errorf("sidecar: %d %s", got.Status, got.Body)
 	}
-	if got := r.do(
-		r.forwardClient(), request(t, "GET", site+path, nil, "X-DocuSign-Authentication", annaJSON),
-	); got.status != 200 {
-		t.Errorf("CONNECT to the site that UserInfo named: %d %s\n%s", got.status, got.body, r.log)
+	if got := r.Do(
+		r.ForwardClient(), apptest.Request(t, "GET", site+path, nil, "X-DocuSign-Authentication", apptest.AnnaJSON),
+	); got.Status != 200 {
+		t.Errorf("CONNECT to the site that UserInfo named: %d %s\n%s", got.Status, got.Body, r.Log)
 	}
-	if _, err := os.Stat(filepath.Join(r.dir, "state.db")); err != nil {
+	if _, err := os.Stat(filepath.Join(r.Dir, "state.db")); err != nil {
 		t.Error(err)
 	}
-	r.noLeak()
+	r.NoLeak()
 }

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"encoding/base64"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
@@ -21,7 +22,7 @@ type canary struct{ where, method, target, headers, body string }
 
 const (
 	canaryAccount = "/restapi/v2/accounts/1234567"
-	canaryLogin   = "X-DocuSign-Authentication: " + annaJSON + "\r\n"
+	canaryLogin   = "X-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n"
 	canaryKey     = sandbox.GUIDKey
 )
 
@@ -134,23 +135,23 @@ func annaSecurity() string { return security(annaToken) }
 
 // canaryDoors are the ways in. Each sends the call and reads what comes; what is answered does not matter here.
 func canaryDoors(r *rig) map[string]func(t *testing.T, c canary) {
-	say := func(w *wire, origin string, c canary) {
-		w.t.Helper()
+	say := func(w *apptest.Wire, origin string, c canary) {
+		w.T.Helper()
 		length := ""
 		if c.body != "" {
 			length = fmt.Sprintf("Content-Length: %d\r\n", len(c.body))
 		}
-		w.send(
+		w.Send(
 			c.method + " " + origin + c.target + " HTTP/1.1\r\nHost: demo.docusign.net\r\nConnection: close\r\n" + c.headers +
 				length + "\r\n" + c.body,
 		)
-		_, _ = w.hear(c.method)
+		_, _ = w.Hear(c.method)
 	}
 	return map[string]func(*testing.T, canary){
-		"sidecar": func(t *testing.T, c canary) { say(r.dial(t, call.DoorSidecar), "", c) },
-		"forward": func(t *testing.T, c canary) { say(r.dial(t, call.DoorSidecar), "http://demo.docusign.net", c) },
-		"connect": func(t *testing.T, c canary) { say(r.tunnel(t, connectDemo), "", c) },
-		"hosts":   func(t *testing.T, c canary) { say(r.dialTLS(t, call.DoorHosts, "demo.docusign.net"), "", c) },
+		"sidecar": func(t *testing.T, c canary) { say(r.Dial(t, call.DoorSidecar), "", c) },
+		"forward": func(t *testing.T, c canary) { say(r.Dial(t, call.DoorSidecar), "http://demo.docusign.net", c) },
+		"connect": func(t *testing.T, c canary) { say(r.Tunnel(t, apptest.ConnectDemo), "", c) },
+		"hosts":   func(t *testing.T, c canary) { say(r.DialTLS(t, call.DoorHosts, "demo.docusign.net"), "", c) },
 	}
 }
 
@@ -184,11 +185,11 @@ func TestASecretInAWrongPlaceIsShownNowhere(t *testing.T) {
 				r.captures(t, http.MethodDelete, "/"+id, "")
 			}
 			for _, page := range []string{"/", "/unknown", "/security", "/api/status", "/metrics"} {
-				lookForCanaries(t, page, r.do(nil, request(t, "GET", r.adminURL()+page, nil)).body, needles)
+				lookForCanaries(t, page, r.Do(nil, apptest.Request(t, "GET", r.AdminURL()+page, nil)).Body, needles)
 			}
-			r.halt()
-			lookForCanaries(t, "the log", r.log.String(), needles)
-			state, err := os.ReadFile(filepath.Join(r.dir, "state.db"))
+			r.Halt()
+			lookForCanaries(t, "the log", r.Log.String(), needles)
+			state, err := os.ReadFile(filepath.Join(r.Dir, "state.db"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,16 +207,16 @@ func (r *rig) sendCanaryTargets(t *testing.T, needles map[string]string) {
 		"CONNECT demo.docusign.net:$ HTTP/1.1\r\nHost: x\r\n\r\n",
 		"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nUser-Agent: a password=$\r\nProxy-Authorization: Basic " +
 			base64.StdEncoding.EncodeToString([]byte("$:x")) + "\r\n\r\n",
-		"GET http://anna:$@demo.docusign.net" + listPath + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		"GET http://anna:$@demo.docusign.net" + apptest.ListPath + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
 		"GET http://$/restapi/v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-		"GET " + listPath + " HTTP/1.1\r\nHost: $\r\nConnection: close\r\n\r\n",
-		"GET " + listPath + " HTTP/1.1\r\nHost: x/$\r\nConnection: close\r\n\r\n",
+		"GET " + apptest.ListPath + " HTTP/1.1\r\nHost: $\r\nConnection: close\r\n\r\n",
+		"GET " + apptest.ListPath + " HTTP/1.1\r\nHost: x/$\r\nConnection: close\r\n\r\n",
 	} {
 		needle := fmt.Sprintf("Zq7c4n4ryt%02d", i)
 		needles[needle] = "the target " + head[:20]
-		w := r.dial(t, call.DoorSidecar)
-		w.send(strings.ReplaceAll(head, "$", needle))
-		_, _ = w.hear("GET")
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send(strings.ReplaceAll(head, "$", needle))
+		_, _ = w.Hear("GET")
 		_ = w.Close()
 	}
 }

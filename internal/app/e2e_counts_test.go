@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"io"
@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
 func (r *rig) metrics(t *testing.T) string {
 	t.Helper()
-	resp, err := http.Get(r.adminURL() + "/metrics")
+	resp, err := http.Get(r.AdminURL() + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,16 +29,16 @@ func TestMigratedProgramsPassAndAreCounted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	token := r.oauthToken(t)
-	r.sandbox.ResetCounts()
-	got := r.get(t, listPath, "Authorization: Bearer "+token+"\r\nX-DocuSign-Edit: e\r\n")
-	if sent := r.last(t); got.status != 200 || sent.Header.Get("Authorization") != "Bearer "+token ||
+	r.Sandbox.ResetCounts()
+	got := r.Get(t, apptest.ListPath, "Authorization: Bearer "+token+"\r\nX-DocuSign-Edit: e\r\n")
+	if sent := r.Last(t); got.Status != 200 || sent.Header.Get("Authorization") != "Bearer "+token ||
 		sent.Host != "na3.docusign.net" {
-		t.Errorf("status %d, went to %s", got.status, sent.Host)
+		t.Errorf("status %d, went to %s", got.Status, sent.Host)
 	}
-	if c := r.sandbox.Counts(); c.Grants != 0 || c.API != 1 {
+	if c := r.Sandbox.Counts(); c.Grants != 0 || c.API != 1 {
 		t.Errorf("%d grants, %d calls", c.Grants, c.API)
 	}
-	eventually(t, "the call is counted as migrated", func() bool {
+	apptest.Eventually(t, "the call is counted as migrated", func() bool {
 		for line := range strings.Lines(r.metrics(t)) {
 			if strings.Contains(line, `scheme="oauth_bearer"`) && strings.Contains(line, "_total{") &&
 				!strings.HasSuffix(strings.TrimSpace(line), " 0") {
@@ -46,13 +47,13 @@ func TestMigratedProgramsPassAndAreCounted(t *testing.T) {
 		}
 		return false
 	})
-	r.sandbox.RevokeTokens(sandbox.AnnaID)
-	r.sandbox.ResetCounts()
-	if got := r.get(t, listPath, "Authorization: Bearer "+token+"\r\n"); got.status != 401 ||
-		r.sandbox.Counts().Grants != 0 || len(r.atSites()) != 1 {
+	r.Sandbox.RevokeTokens(sandbox.AnnaID)
+	r.Sandbox.ResetCounts()
+	if got := r.Get(t, apptest.ListPath, "Authorization: Bearer "+token+"\r\n"); got.Status != 401 ||
+		r.Sandbox.Counts().Grants != 0 || len(r.AtSites()) != 1 {
 		t.Errorf(
-			"a migrated program's refused token: status %d, %d grants, sent %d times", got.status, r.sandbox.Counts().Grants,
-			len(r.atSites()),
+			"a migrated program's refused token: status %d, %d grants, sent %d times", got.Status, r.Sandbox.Counts().Grants,
+			len(r.AtSites()),
 		)
 	}
 }
@@ -71,13 +72,14 @@ func TestOldStatusCodesOnlyForThoseThatAsk(t *testing.T) {
 			{"RECIPIENT_LIMIT_EXCEEDED", 400, 429}, {"API_REQUEST_IS_THROTTLED", 429, 429}, {"INVALID_REQUEST_BODY", 400, 400},
 		} {
 			body := `{"errorCode":"` + c.code + `","message":"m"}`
-			r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi", Status: c.now, Body: body})
+			r.Sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi", Status: c.now, Body: body})
 			want := c.now
 			if old {
 				want = c.then
 			}
-			if got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n"); got.status != want || got.body != body {
-				t.Errorf("%s with old_status_codes %v: %d %q, want %d", c.code, old, got.status, got.body, want)
+			if got := r.Get(t, apptest.ListPath, "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n"); got.Status != want ||
+				got.Body != body {
+				t.Errorf("%s with old_status_codes %v: %d %q, want %d", c.code, old, got.Status, got.Body, want)
 			}
 		}
 	}
@@ -96,11 +98,11 @@ func TestPathsThatNeedNoCredential(t *testing.T) {
 		{"GET", "/restapi/v2/login_information", 401},
 		{"POST", "/restapi/v2", 401}, {"GET", "/restapi/v3/accounts", 401},
 	} {
-		r.sandbox.ResetCounts()
-		w := r.do(nil, request(t, c.method, r.sidecar()+c.path, nil))
-		if w.status != c.want || (len(r.atSites()) == 1) != (c.want == 200) {
+		r.Sandbox.ResetCounts()
+		w := r.Do(nil, apptest.Request(t, c.method, r.Sidecar()+c.path, nil))
+		if w.Status != c.want || (len(r.AtSites()) == 1) != (c.want == 200) {
 			t.Errorf(
-				"%s %s: status %d, want %d; reached DocuSign %d times", c.method, c.path, w.status, c.want, len(r.atSites()),
+				"%s %s: status %d, want %d; reached DocuSign %d times", c.method, c.path, w.Status, c.want, len(r.AtSites()),
 			)
 		}
 	}

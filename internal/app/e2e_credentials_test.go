@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"crypto/sha256"
@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
@@ -20,19 +21,11 @@ const (
 	badUser = `{"Username":"anna@example.com","Password":"%s","IntegratorKey":"` + sandbox.GUIDKey + `"}`
 )
 
-// get sends one GET with header lines as they are and reads the answer.
-func (r *rig) get(t *testing.T, path, lines string) heard {
-	t.Helper()
-	w := r.dialSettled(t, call.DoorSidecar)
-	w.send("GET " + path + " HTTP/1.1\r\nHost: x\r\n" + lines + "\r\n")
-	return w.read("GET")
-}
-
 // oauthToken has DocuSign's account server issue a token, as a migrated program would get one.
 func (r *rig) oauthToken(t *testing.T) string {
 	t.Helper()
-	r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
-	return strings.TrimPrefix(r.last(t).Header.Get("Authorization"), "Bearer ")
+	r.Get(t, apptest.ListPath, "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n")
+	return strings.TrimPrefix(r.Last(t).Header.Get("Authorization"), "Bearer ")
 }
 
 func TestEveryWrittenFormOfTheHeader(t *testing.T) {
@@ -53,15 +46,16 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 		want        int
 		code        string
 	}{
-		{"V1 compact JSON", header + annaJSON, 200, ""},
-		{"V2 json.dumps", header + strings.NewReplacer(`":"`, `": "`, `","`, `", "`).Replace(annaJSON), 200, ""},
+		{"V1 compact JSON", header + apptest.AnnaJSON, 200, ""},
+		{"V2 json.dumps", header + strings.NewReplacer(`":"`, `": "`, `","`, `", "`).Replace(apptest.AnnaJSON), 200, ""},
 		{
 			"V3 blanks and tabs",
-			header + "{ " + strings.NewReplacer(`":"`, "\":\t \"", `","`, `",   "`).Replace(strings.Trim(annaJSON, "{}")) + " }",
+			header + "{ " + strings.NewReplacer(`":"`, "\":\t \"", `","`,
+				`",   "`).Replace(strings.Trim(apptest.AnnaJSON, "{}")) + " }",
 			200, "",
 		},
-		{"V4 no blank after the header's colon", strings.TrimSpace(header) + annaJSON, 200, ""},
-		{"V5 closing brace missing", header + strings.TrimSuffix(annaJSON, "}"), 200, ""},
+		{"V4 no blank after the header's colon", strings.TrimSpace(header) + apptest.AnnaJSON, 200, ""},
+		{"V5 closing brace missing", header + strings.TrimSuffix(apptest.AnnaJSON, "}"), 200, ""},
 		{
 			"V6 values not quoted", header + "{Username:anna@example.com,Password:anna-legacy-1,IntegratorKey:" + key + "}", 200,
 			"",
@@ -115,26 +109,30 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 			"V19 Authorization with nothing but a token that nobody knows", "Authorization: c29tZXRoaW5nLW9sZC1hbmQtb3BhcXVl",
 			401, "AUTHORIZATION_INVALID_TOKEN",
 		},
-		{"user name in other case", header + strings.Replace(annaJSON, "anna@example.com", "Anna@Example.COM", 1), 200, ""},
+		{"user name in other case", header + strings.Replace(apptest.AnnaJSON, "anna@example.com", "Anna@Example.COM", 1),
+			200, ""},
 		{
-			"user name as GUID", header + strings.Replace(annaJSON, "anna@example.com", strings.ToUpper(sandbox.AnnaID), 1), 200,
+			"user name as GUID", header + strings.Replace(apptest.AnnaJSON, "anna@example.com", strings.ToUpper(sandbox.AnnaID),
+				1), 200,
 			"",
 		},
-		{"key in other case", header + strings.Replace(annaJSON, key, strings.ToUpper(key), 1), 200, ""},
+		{"key in other case", header + strings.Replace(apptest.AnnaJSON, key, strings.ToUpper(key), 1), 200, ""},
 		{
 			"lower-case field names",
 			header + strings.NewReplacer(
 				"Username", "username", "Password", "password", "IntegratorKey", "integratorKey",
-			).Replace(annaJSON),
+			).Replace(apptest.AnnaJSON),
 			200, "",
 		},
-		{"header name in lower case", strings.ToLower(header) + annaJSON, 200, ""},
-		{"header name as urllib writes it", "X-Docusign-authentication: " + annaJSON, 200, ""},
-		{"header name in capitals", strings.ToUpper(header) + annaJSON, 200, ""},
-		{"the same header twice", header + annaJSON + "\r\n" + header + annaJSON, 200, ""},
-		{"two headers that differ", header + annaJSON + "\r\n" + header + legacyJSON, 401, "INVALID_TOKEN_FORMAT"},
+		{"header name in lower case", strings.ToLower(header) + apptest.AnnaJSON, 200, ""},
+		{"header name as urllib writes it", "X-Docusign-authentication: " + apptest.AnnaJSON, 200, ""},
+		{"header name in capitals", strings.ToUpper(header) + apptest.AnnaJSON, 200, ""},
+		{"the same header twice", header + apptest.AnnaJSON + "\r\n" + header + apptest.AnnaJSON, 200, ""},
+		{"two headers that differ", header + apptest.AnnaJSON + "\r\n" + header + apptest.LegacyJSON, 401,
+			"INVALID_TOKEN_FORMAT"},
 		{
-			"two headers that differ, one of them wrong", header + fmt.Sprintf(badUser, "guess") + "\r\n" + header + annaJSON,
+			"two headers that differ, one of them wrong", header + fmt.Sprintf(badUser, "guess") + "\r\n" + header +
+				apptest.AnnaJSON,
 			401, "INVALID_TOKEN_FORMAT",
 		},
 		{"garbage", header + "Zm9vOmJhcg==", 401, "INVALID_TOKEN_FORMAT"},
@@ -142,50 +140,52 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 		{"nothing at all", "Accept: */*", 401, "PARTNER_AUTHENTICATION_FAILED"},
 		{"Basic", "Authorization: Basic YW5uYTp4", 401, "PARTNER_AUTHENTICATION_FAILED"},
 		{
-			"unknown key", header + strings.Replace(annaJSON, key, "a1b2c3d4-9999-4000-8000-000000000001", 1), 401,
+			"unknown key", header + strings.Replace(apptest.AnnaJSON, key, "a1b2c3d4-9999-4000-8000-000000000001", 1), 401,
 			"PARTNER_AUTHENTICATION_FAILED",
 		},
-		{"unknown user", header + strings.Replace(annaJSON, "anna@", "nobody@", 1), 401, "USER_AUTHENTICATION_FAILED"},
+		{"unknown user", header + strings.Replace(apptest.AnnaJSON, "anna@", "nobody@", 1), 401,
+			"USER_AUTHENTICATION_FAILED"},
 		{"wrong password", header + fmt.Sprintf(badUser, "Anna-legacy-1"), 401, "USER_AUTHENTICATION_FAILED"},
 		{"empty password", header + fmt.Sprintf(badUser, ""), 401, "USER_AUTHENTICATION_FAILED"},
 		// its users are listed there as well
 		{
-			"the other integration's key with a right password", header + strings.Replace(annaJSON, key, sandbox.LegacyKey, 1),
+			"the other integration's key with a right password", header +
+				strings.Replace(apptest.AnnaJSON, key, sandbox.LegacyKey, 1),
 			200, "",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			path := listPath
+			path := apptest.ListPath
 			if strings.Contains(c.lines, "legacy.user") || strings.Contains(c.lines, sandbox.LegacyKey) {
 				path = "/restapi/v2/accounts/1703061/envelopes?from_date=2026-01-01"
 			}
-			got := r.get(t, path, c.lines+"\r\n")
-			if got.status != c.want || !strings.Contains(got.body, c.code) {
-				t.Errorf("status %d, want %d %s: %s", got.status, c.want, c.code, got.body)
+			got := r.Get(t, path, c.lines+"\r\n")
+			if got.Status != c.want || !strings.Contains(got.Body, c.code) {
+				t.Errorf("status %d, want %d %s: %s", got.Status, c.want, c.code, got.Body)
 			}
 		})
 	}
 	t.Run("V17 several lines that are no fold cannot be a header", func(t *testing.T) {
-		w := r.dial(t, call.DoorSidecar)
-		w.send(
-			"GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " +
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send(
+			"GET " + apptest.ListPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " +
 				"{\"Username\":\n\"anna@example.com\"}\r\n\r\n",
 		)
-		if got := w.read("GET"); got.status != 400 {
-			t.Errorf("status %d", got.status)
+		if got := w.Read("GET"); got.Status != 400 {
+			t.Errorf("status %d", got.Status)
 		}
 	})
 	t.Run("V18 a browser's preflight needs no credential", func(t *testing.T) {
-		w := r.dial(t, call.DoorSidecar)
-		w.send(
-			"OPTIONS " + listPath + " HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nAccess-Control-Request-Method: " +
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send(
+			"OPTIONS " + apptest.ListPath + " HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nAccess-Control-Request-Method: " +
 				"GET\r\nAccess-Control-Request-Headers: x-docusign-authentication\r\n\r\n",
 		)
-		if got := w.read("OPTIONS"); got.status == 401 || r.last(t).Method != "OPTIONS" {
-			t.Errorf("status %d", got.status)
+		if got := w.Read("OPTIONS"); got.Status == 401 || r.Last(t).Method != "OPTIONS" {
+			t.Errorf("status %d", got.Status)
 		}
 	})
-	r.noLeak()
+	r.NoLeak()
 }
 
 func TestSeveralCredentialsInOneCall(t *testing.T) {
@@ -197,7 +197,7 @@ func TestSeveralCredentialsInOneCall(t *testing.T) {
 		}
 	})
 	const old = "b2xkLXRva2VuLWZyb20tMjAxNA=="
-	legacy := "X-DocuSign-Authentication: " + annaJSON + "\r\n"
+	legacy := "X-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n"
 	native := r.oauthToken(t)
 	for _, c := range []struct {
 		name, lines string
@@ -245,23 +245,23 @@ func TestSeveralCredentialsInOneCall(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
-			logged := len(r.log.String())
-			got := r.get(t, listPath, c.lines)
-			if got.status != c.want {
-				t.Fatalf("status %d, want %d: %s", got.status, c.want, got.body)
+			r.Sandbox.ResetCounts()
+			logged := len(r.Log.String())
+			got := r.Get(t, apptest.ListPath, c.lines)
+			if got.Status != c.want {
+				t.Fatalf("status %d, want %d: %s", got.Status, c.want, got.Body)
 			}
 			if c.user != "" {
-				if sent := r.last(t); sent.Header["X-Docusign-Act-As-User"] != nil ||
+				if sent := r.Last(t); sent.Header["X-Docusign-Act-As-User"] != nil ||
 					sent.Header["X-Docusign-Authentication"] != nil ||
-					!strings.Contains(tokenUser(t, sent.Header.Get("Authorization")), c.user) {
-					t.Errorf("went upstream with %v", tokenUser(t, sent.Header.Get("Authorization")))
+					!strings.Contains(apptest.TokenUser(t, sent.Header.Get("Authorization")), c.user) {
+					t.Errorf("went upstream with %v", apptest.TokenUser(t, sent.Header.Get("Authorization")))
 				}
 			}
-			eventually(t, "the log says "+c.log, func() bool { return strings.Contains(r.log.String()[logged:], c.log) })
+			apptest.Eventually(t, "the log says "+c.log, func() bool { return strings.Contains(r.Log.String()[logged:], c.log) })
 		})
 	}
-	if c := r.sandbox.Counts(); c.Legacy.Total() != 0 {
+	if c := r.Sandbox.Counts(); c.Legacy.Total() != 0 {
 		t.Errorf("%+v reached DocuSign", c.Legacy)
 	}
 }
@@ -280,11 +280,11 @@ func TestActingForSomebodyElse(t *testing.T) {
 		}
 	})
 	const carolID = "a1b2c3d4-0000-4000-8000-0000000000c0"
-	r.sandbox.AddUser(sandbox.User{
+	r.Sandbox.AddUser(sandbox.User{
 		ID: carolID, Email: "carol@example.com", Name: "Carol", Accounts: []string{sandbox.ExampleAccountID},
 	})
-	r.sandbox.Consent(sandbox.GUIDKey, carolID, "signature", "impersonation")
-	admin := strings.NewReplacer("anna@", "admin@", "anna-legacy-1", "admin-legacy-3").Replace(annaJSON)
+	r.Sandbox.Consent(sandbox.GUIDKey, carolID, "signature", "impersonation")
+	admin := strings.NewReplacer("anna@", "admin@", "anna-legacy-1", "admin-legacy-3").Replace(apptest.AnnaJSON)
 	behalf := func(who string) string {
 		return "X-DocuSign-Authentication: " + strings.TrimSuffix(admin, "}") + `,"SendOnBehalfOf":"` + who + "\"}\r\n"
 	}
@@ -310,19 +310,19 @@ func TestActingForSomebodyElse(t *testing.T) {
 		},
 		{
 			"a user without the right",
-			"X-DocuSign-Authentication: " + annaJSON + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 401, "",
+			"X-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n", 401, "",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
-			got := r.get(t, listPath, c.lines)
-			if got.status != c.want || c.want == 401 && !strings.Contains(got.body, "USER_LACKS_PERMISSIONS") {
-				t.Fatalf("status %d, want %d: %s", got.status, c.want, got.body)
+			r.Sandbox.ResetCounts()
+			got := r.Get(t, apptest.ListPath, c.lines)
+			if got.Status != c.want || c.want == 401 && !strings.Contains(got.Body, "USER_LACKS_PERMISSIONS") {
+				t.Fatalf("status %d, want %d: %s", got.Status, c.want, got.Body)
 			}
-			if c.user != "" && !strings.Contains(tokenUser(t, r.last(t).Header.Get("Authorization")), c.user) {
-				t.Errorf("the call was made as %s, want %s", tokenUser(t, r.last(t).Header.Get("Authorization")), c.user)
+			if c.user != "" && !strings.Contains(apptest.TokenUser(t, r.Last(t).Header.Get("Authorization")), c.user) {
+				t.Errorf("the call was made as %s, want %s", apptest.TokenUser(t, r.Last(t).Header.Get("Authorization")), c.user)
 			}
-			if c.want == 401 && len(r.atSites()) > 0 && strings.Contains(r.last(t).Path, "/envelopes") {
+			if c.want == 401 && len(r.AtSites()) > 0 && strings.Contains(r.Last(t).Path, "/envelopes") {
 				t.Error("a refused call reached DocuSign")
 			}
 		})
@@ -341,28 +341,30 @@ func TestModesOfAnIntegration(t *testing.T) {
 		forwarded        bool
 		want             int
 	}{
-		{"block refuses like an unknown key", "X-DocuSign-Authentication: " + annaJSON + "\r\n", "cause=blocked", false, 401},
+		{"block refuses like an unknown key", "X-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n", "cause=blocked",
+			false, 401},
 		{
 			"observe forwards the call as it came",
-			"X-DocuSign-Authentication: " + legacyJSON + "\r\nX-DocuSign-Act-As-User: a@b\r\n", "scheme=header_json", true, 401,
+			"X-DocuSign-Authentication: " + apptest.LegacyJSON + "\r\nX-DocuSign-Act-As-User: a@b\r\n", "scheme=header_json",
+			true, 401,
 		},
 		{
 			"unknown: observe forwards unknown keys",
-			"X-DocuSign-Authentication: " + strings.Replace(annaJSON, "000000000001", "000000000009", 1) + "\r\n",
+			"X-DocuSign-Authentication: " + strings.Replace(apptest.AnnaJSON, "000000000001", "000000000009", 1) + "\r\n",
 			"integration=unknown", true, 401,
 		},
 		{"unknown: observe forwards unknown tokens", "Authorization: bearer b3BhcXVl\r\n", "scheme=legacy_bearer", true, 401},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
-			got := r.get(t, path, c.lines+"X-Other: 1\r\n")
-			if got.status != c.want || (len(r.atSites()) > 0) != c.forwarded {
-				t.Fatalf("status %d, reached DocuSign %d times: %s", got.status, len(r.atSites()), got.body)
+			r.Sandbox.ResetCounts()
+			got := r.Get(t, path, c.lines+"X-Other: 1\r\n")
+			if got.Status != c.want || (len(r.AtSites()) > 0) != c.forwarded {
+				t.Fatalf("status %d, reached DocuSign %d times: %s", got.Status, len(r.AtSites()), got.Body)
 			}
 			if c.forwarded {
 				var same strings.Builder
 				for _, name := range []string{"X-DocuSign-Authentication", "X-DocuSign-Act-As-User", "Authorization"} {
-					if v := r.last(t).Header[http.CanonicalHeaderKey(name)]; v != nil {
+					if v := r.Last(t).Header[http.CanonicalHeaderKey(name)]; v != nil {
 						same.WriteString(name + ": " + v[0] + "\r\n")
 					}
 				}
@@ -370,25 +372,26 @@ func TestModesOfAnIntegration(t *testing.T) {
 					t.Errorf("went upstream as %q", same.String())
 				}
 			}
-			eventually(t, "the call is logged with "+c.log, func() bool { return strings.Contains(r.log.String(), c.log) })
+			apptest.Eventually(t, "the call is logged with "+c.log,
+				func() bool { return strings.Contains(r.Log.String(), c.log) })
 		})
 	}
 	t.Run("an observed call is rehearsed beside it", func(t *testing.T) {
-		eventually(t, "a grant for the observed user", func() bool {
-			r.get(t, path, "X-DocuSign-Authentication: "+legacyJSON+"\r\n")
-			return r.sandbox.Counts().Grants > 0
+		apptest.Eventually(t, "a grant for the observed user", func() bool {
+			r.Get(t, path, "X-DocuSign-Authentication: "+apptest.LegacyJSON+"\r\n")
+			return r.Sandbox.Counts().Grants > 0
 		})
-		r.get(t, path, "X-DocuSign-Authentication: "+strings.Replace(legacyJSON, "p@ss", "pass", 1)+"\r\n")
-		eventually(t, "the failed rehearsal is logged", func() bool {
-			return strings.Contains(r.log.String(), "result=bad_login")
+		r.Get(t, path, "X-DocuSign-Authentication: "+strings.Replace(apptest.LegacyJSON, "p@ss", "pass", 1)+"\r\n")
+		apptest.Eventually(t, "the failed rehearsal is logged", func() bool {
+			return strings.Contains(r.Log.String(), "result=bad_login")
 		})
 	})
 	t.Run("many observed calls at once", func(t *testing.T) {
 		var all sync.WaitGroup
 		for range 32 {
 			all.Go(func() {
-				req, _ := http.NewRequest("GET", r.sidecar()+path, nil)
-				req.Header.Set("X-DocuSign-Authentication", legacyJSON)
+				req, _ := http.NewRequest("GET", r.Sidecar()+path, nil)
+				req.Header.Set("X-DocuSign-Authentication", apptest.LegacyJSON)
 				if resp, err := http.DefaultClient.Do(req); err == nil {
 					_ = resp.Body.Close()
 				}
@@ -401,31 +404,32 @@ func TestModesOfAnIntegration(t *testing.T) {
 func TestGuessingIsSlowedDownWithoutLockingTheOwnerOut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	if got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n"); got.status != 200 {
-		t.Fatal(got.status)
+	if got := r.Get(t, apptest.ListPath, "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n"); got.Status != 200 {
+		t.Fatal(got.Status)
 	}
 	var wrong sync.WaitGroup
 	for i := range 60 {
 		wrong.Go(func() {
-			got := r.do(
+			got := r.Do(
 				nil,
-				request(
-					t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", fmt.Sprintf(badUser, fmt.Sprint("guess-", i)),
+				apptest.Request(
+					t, "GET", r.Sidecar()+apptest.ListPath, nil, "X-DocuSign-Authentication",
+					fmt.Sprintf(badUser, fmt.Sprint("guess-", i)),
 				),
 			)
-			if got.status != 401 || !strings.Contains(got.body, "USER_AUTHENTICATION_FAILED") {
-				t.Errorf("a guess got %d %s", got.status, got.body)
+			if got.Status != 401 || !strings.Contains(got.Body, "USER_AUTHENTICATION_FAILED") {
+				t.Errorf("a guess got %d %s", got.Status, got.Body)
 			}
 		})
 	}
 	wrong.Wait()
-	if !strings.Contains(r.log.String(), "cause=throttled") {
+	if !strings.Contains(r.Log.String(), "cause=throttled") {
 		t.Error("no guess was throttled")
 	}
-	if got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n"); got.status != 200 {
-		t.Errorf("the program that knows the password is locked out: %d", got.status)
+	if got := r.Get(t, apptest.ListPath, "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n"); got.Status != 200 {
+		t.Errorf("the program that knows the password is locked out: %d", got.Status)
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 func TestAPinnedPasswordProvesTheUserAndNothingMore(t *testing.T) {
@@ -451,8 +455,8 @@ func TestAPinnedPasswordProvesTheUserAndNothingMore(t *testing.T) {
 		{"the first password is the password", call("first", ""), 200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := r.get(t, listPath, c.lines); got.status != c.want {
-				t.Errorf("status %d, want %d: %s", got.status, c.want, got.body)
+			if got := r.Get(t, apptest.ListPath, c.lines); got.Status != c.want {
+				t.Errorf("status %d, want %d: %s", got.Status, c.want, got.Body)
 			}
 		})
 	}
@@ -476,7 +480,7 @@ func TestEscapesInAPathSurviveInEveryMode(t *testing.T) {
 		}, "1703061"},
 	} {
 		r := newRig(t, func(w *fixture.Config) { w.Edit = func(in []map[string]any) { c.edit(in[1]) } })
-		lines := "X-DocuSign-Authentication: " + annaJSON + "\r\n"
+		lines := "X-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n"
 		if c.lines != nil {
 			lines = c.lines(r)
 		}
@@ -487,8 +491,8 @@ func TestEscapesInAPathSurviveInEveryMode(t *testing.T) {
 			{"%2B\u00fc", "%2B%C3%BC"},
 		} {
 			t.Run(c.name+" "+path.came, func(t *testing.T) {
-				r.get(t, "/restapi/v2/accounts/1703061/envelopes/"+path.came, lines)
-				if got, want := r.last(t).Path, "/restapi/v2/accounts/"+c.id+"/envelopes/"+path.want; got != want {
+				r.Get(t, "/restapi/v2/accounts/1703061/envelopes/"+path.came, lines)
+				if got, want := r.Last(t).Path, "/restapi/v2/accounts/"+c.id+"/envelopes/"+path.want; got != want {
 					t.Errorf("DocuSign was asked for %s, want %s", got, want)
 				}
 			})
@@ -518,17 +522,17 @@ func TestAccountsByNumber(t *testing.T) {
 		{"a number nobody knows goes to the default account's site", "999", "na3.docusign.net", "/restapi/v2/accounts/999/envelopes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.get(t, "/restapi/v2/accounts/"+c.account+"/envelopes", "X-DocuSign-Authentication: "+annaJSON+"\r\n")
-			sent := r.last(t)
+			r.Get(t, "/restapi/v2/accounts/"+c.account+"/envelopes", "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n")
+			sent := r.Last(t)
 			if sent.Host != c.host || c.path != "" && sent.Path != c.path {
 				t.Errorf("went to %s %s, want %s %s", sent.Host, sent.Path, c.host, c.path)
 			}
 		})
 	}
 	for _, off := range []int{0, 401} {
-		r.sandbox.SetLoginInformation(off)
-		a := parseLogin(t, r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n"+
-			"").body).LoginAccounts
+		r.Sandbox.SetLoginInformation(off)
+		a := apptest.ParseLogin(t, r.Get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n"+
+			"").Body).LoginAccounts
 		ids := a[0].AccountID + " " + a[1].AccountID
 		// Programs compare accountId with a number of their own; DocuSign's number is kept, and without DocuSign the
 		// configured one.

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
@@ -17,40 +18,41 @@ import (
 // doorway is one way to send the same call.
 type doorway struct {
 	name, prefix, host string
-	open               func(*testing.T) *wire
+	open               func(*testing.T) *apptest.Wire
 }
 
 func (r *rig) doorways() []doorway {
-	sidecar := r.addr(call.DoorSidecar)
+	sidecar := r.Addr(call.DoorSidecar)
 	return []doorway{
-		{"sidecar", "", sidecar, func(t *testing.T) *wire { return r.dialSettled(t, call.DoorSidecar) }},
-		{"forward", "http://demo.docusign.net", "demo.docusign.net", func(t *testing.T) *wire {
-			return r.dialSettled(t, call.DoorSidecar)
+		{"sidecar", "", sidecar, func(t *testing.T) *apptest.Wire { return r.DialSettled(t, call.DoorSidecar) }},
+		{"forward", "http://demo.docusign.net", "demo.docusign.net", func(t *testing.T) *apptest.Wire {
+			return r.DialSettled(t, call.DoorSidecar)
 		}},
-		{"tunnel", "", "demo.docusign.net", func(t *testing.T) *wire { r.settled(); return r.tunnel(t, connectDemo) }},
-		{"hosts", "", "demo.docusign.net", func(t *testing.T) *wire {
-			r.settled()
-			return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
+		{"tunnel", "", "demo.docusign.net",
+			func(t *testing.T) *apptest.Wire { r.Settled(); return r.Tunnel(t, apptest.ConnectDemo) }},
+		{"hosts", "", "demo.docusign.net", func(t *testing.T) *apptest.Wire {
+			r.Settled()
+			return r.DialTLS(t, call.DoorHosts, "demo.docusign.net")
 		}},
 	}
 }
 
 // call sends one request through the door; lines are header lines.
-func (d doorway) call(t *testing.T, method, target, lines, body string) heard {
+func (d doorway) call(t *testing.T, method, target, lines, body string) apptest.Heard {
 	t.Helper()
 	w := d.open(t)
 	if body != "" {
 		lines += fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	}
-	w.send(
+	w.Send(
 		method + " " + d.prefix + target + " HTTP/1.1\r\nHost: " + d.host + "\r\nConnection: close\r\n" + lines + "\r\n" +
 			body,
 	)
-	return w.read(method)
+	return w.Read(method)
 }
 
 const (
-	annaLine  = "X-DocuSign-Authentication: " + annaJSON + "\r\n"
+	annaLine  = "X-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n"
 	xmlLine   = "Content-Type: text/xml; charset=utf-8\r\n"
 	formLine  = "Content-Type: application/x-www-form-urlencoded\r\n"
 	knownPath = "/restapi/v2/accounts/1234567/envelopes"
@@ -62,8 +64,9 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 	r := newRig(t, nil)
 	envelope := soapEnvelope(security(annaToken), listFeatures)
 	form := "Email=" + url.QueryEscape(annaName) + "&Password=anna-legacy-1"
-	token := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
-	const unknown, binding, clear = "docusign-auth-proxy knows no such SOAP service; it knows /api/3.0/api.asmx", "calls by query or form, service.asmx/Operation, are not passed on", "passes no password on in a query"
+	token := apptest.TokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
+	const unknown, binding, clear = "docusign-auth-proxy knows no such SOAP service; it knows /api/3.0/api.asmx",
+		"calls by query or form, service.asmx/Operation, are not passed on", "passes no password on in a query"
 	for _, c := range []struct {
 		name, method, target, lines, body string
 		status                            int
@@ -136,7 +139,7 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 			annaLine + "Content-Type: multipart/related; boundary=b\r\n", "--b\r\n\r\n" + envelope + "\r\n--b--\r\n", 400, clear,
 		},
 		{
-			"a legacy header in the query", "GET", knownPath + "?X-DocuSign-Authentication=" + url.QueryEscape(annaJSON),
+			"a legacy header in the query", "GET", knownPath + "?X-DocuSign-Authentication=" + url.QueryEscape(apptest.AnnaJSON),
 			annaLine, "", 400, clear,
 		},
 		{"a password in the query of an open path", "GET", "/restapi?password=anna-legacy-1", "", "", 400, clear},
@@ -157,12 +160,12 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 	} {
 		for _, door := range r.doorways() {
 			t.Run(door.name+", "+c.name, func(t *testing.T) {
-				r.sandbox.ResetCounts()
+				r.Sandbox.ResetCounts()
 				got := door.call(t, c.method, c.target, c.lines, c.body)
-				if got.status != c.status || !strings.Contains(got.body, c.says) || strings.Contains(got.body, "anna-legacy-1") {
-					t.Errorf("status %d, want %d and %q: %s\n%s", got.status, c.status, c.says, got.body, r.lastLines())
+				if got.Status != c.status || !strings.Contains(got.Body, c.says) || strings.Contains(got.Body, "anna-legacy-1") {
+					t.Errorf("status %d, want %d and %q: %s\n%s", got.Status, c.status, c.says, got.Body, r.lastLines())
 				}
-				for _, rec := range r.sandbox.Requests() {
+				for _, rec := range r.Sandbox.Requests() {
 					if rec.Path != "/oauth/token" && rec.Path != "/oauth/userinfo" {
 						t.Errorf("%s %s%s reached DocuSign", rec.Method, rec.Host, rec.Path)
 					}
@@ -170,8 +173,8 @@ func TestWhatMayCarryALegacyPasswordIsRefusedHere(t *testing.T) {
 			})
 		}
 	}
-	r.halt()
-	if strings.Contains(r.log.String(), "anna-legacy-1") {
+	r.Halt()
+	if strings.Contains(r.Log.String(), "anna-legacy-1") {
 		t.Error("a password is in the log")
 	}
 }
@@ -195,14 +198,14 @@ func TestWhatOnlyLooksLikeAPasswordPasses(t *testing.T) {
 		{"parameters in the path", "GET", "/restapi/v2/accounts/1234567/templates/a;passwordless=1;b", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
+			r.Sandbox.ResetCounts()
 			got := r.doorways()[0].call(t, c.method, c.target, annaLine+c.lines, c.body)
-			if sent := r.last(t); got.status == 400 || sent.Method != c.method || sent.BodyLength != int64(len(c.body)) {
-				t.Errorf("status %d; %s with %d bytes went upstream: %s", got.status, sent.Method, sent.BodyLength, got.body)
+			if sent := r.Last(t); got.Status == 400 || sent.Method != c.method || sent.BodyLength != int64(len(c.body)) {
+				t.Errorf("status %d; %s with %d bytes went upstream: %s", got.Status, sent.Method, sent.BodyLength, got.Body)
 			}
 		})
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 // More than ten public programs send doubled slashes (PROTOCOL.md §1.6).
@@ -228,12 +231,12 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 			{"a WSDL", "//api//3.0/api.asmx?wsdl", "", "/api/3.0/api.asmx?wsdl"},
 		} {
 			t.Run(door.name+", "+c.name, func(t *testing.T) {
-				r.sandbox.ResetCounts()
-				logged := len(r.log.String())
+				r.Sandbox.ResetCounts()
+				logged := len(r.Log.String())
 				got := door.call(t, "GET", c.target, c.lines, "")
-				sent := r.last(t)
-				if path := sent.Path + "?" + sent.RawQuery; got.status >= 500 || strings.TrimSuffix(path, "?") != c.upstream {
-					t.Errorf("status %d; went upstream as %s, want %s", got.status, path, c.upstream)
+				sent := r.Last(t)
+				if path := sent.Path + "?" + sent.RawQuery; got.Status >= 500 || strings.TrimSuffix(path, "?") != c.upstream {
+					t.Errorf("status %d; went upstream as %s, want %s", got.Status, path, c.upstream)
 				}
 				if sent.Header.Get("X-DocuSign-Authentication") != "" ||
 					(c.lines == "") != (sent.Header.Get("Authorization") == "") {
@@ -242,7 +245,8 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 				clean, _, _ := strings.Cut(c.upstream, "?")
 				clean, _ = url.PathUnescape(clean)
 				want := shown.Path(clean)
-				eventually(t, "the log has the path "+want, func() bool { return strings.Contains(r.log.String()[logged:], want) })
+				apptest.Eventually(t, "the log has the path "+want,
+					func() bool { return strings.Contains(r.Log.String()[logged:], want) })
 			})
 		}
 		t.Run(door.name+", the token end point", func(t *testing.T) {
@@ -250,53 +254,53 @@ func TestDoubledSlashesAndDotSegments(t *testing.T) {
 				"//restapi/v2/oauth2/token", "/restapi/v2/./oauth2//token/", "/restapi/oauth2/token", "/restapi/v1/oauth2/token",
 				"/restapi/v2.1/oauth2/token;a=b",
 			} {
-				r.sandbox.ResetCounts()
-				got := door.call(t, "POST", path, formLine, tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey))
-				if got.status != 200 || !strings.Contains(got.body, "access_token") || len(r.atSites()) != 0 {
-					t.Errorf("%s: status %d, %d calls upstream: %s", path, got.status, len(r.atSites()), got.body)
+				r.Sandbox.ResetCounts()
+				got := door.call(t, "POST", path, formLine, apptest.TokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey))
+				if got.Status != 200 || !strings.Contains(got.Body, "access_token") || len(r.AtSites()) != 0 {
+					t.Errorf("%s: status %d, %d calls upstream: %s", path, got.Status, len(r.AtSites()), got.Body)
 				}
 			}
 		})
 		t.Run(door.name+", SOAP", func(t *testing.T) {
-			r.sandbox.ResetCounts()
+			r.Sandbox.ResetCounts()
 			got := door.call(
 				t, "POST", "//api/3.0//api.asmx", xmlLine+"SOAPAction: \""+namespaceAPI+"/GetAccountMembershipFeaturesList\"\r\n",
 				soapEnvelope(security(annaToken), listFeatures),
 			)
-			if sent := r.last(t); got.status != 200 || sent.Path != "/api/3.0/api.asmx" ||
+			if sent := r.Last(t); got.Status != 200 || sent.Path != "/api/3.0/api.asmx" ||
 				strings.Contains(string(sent.Body), "UsernameToken") {
-				t.Errorf("status %d, went upstream to %s: %s", got.status, sent.Path, sent.Body)
+				t.Errorf("status %d, went upstream to %s: %s", got.Status, sent.Path, sent.Body)
 			}
 		})
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 func TestHTTP2IsReadLikeHTTP1(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	c := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
+	c := r.protocolClient(r.Addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
 	for target, want := range map[string]int{
 		"//restapi/v2/login_information": 200, "/restapi%2Fv2": 400,
 		"/api/3.0/credential.asmx/Login?Password=anna-legacy-1": 500, "/x": 404,
 	} {
-		req := request(t, "GET", r.sidecar(), nil, "X-DocuSign-Authentication", annaJSON)
+		req := apptest.Request(t, "GET", r.Sidecar(), nil, "X-DocuSign-Authentication", apptest.AnnaJSON)
 		req.URL.Opaque = target
 		if strings.HasPrefix(target, "//") {
 			req.URL.Opaque, req.URL.Path, req.URL.RawPath = "", target, target
 		}
-		if got := r.do(c, req); got.status != want {
-			t.Errorf("%s: status %d, want %d: %s", target, got.status, want, got.body)
+		if got := r.Do(c, req); got.Status != want {
+			t.Errorf("%s: status %d, want %d: %s", target, got.Status, want, got.Body)
 		}
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 func TestOpenCallsCarryNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	const secrets = annaLine + "Authorization: Basic YW5uYTphbm5hLWxlZ2FjeS0x\r\nX-DocuSign-Act-As-User: " +
-		"bob@example.com\r\nX_DocuSign_Authentication: " + annaJSON +
+		"bob@example.com\r\nX_DocuSign_Authentication: " + apptest.AnnaJSON +
 		"\r\nCookie: a=anna-legacy-1\r\nX-HTTP-Method-Override: DELETE\r\n"
 	preflight := "Origin: http://x\r\nAccess-Control-Request-Method: GET\r\n"
 	for _, c := range []struct{ name, method, target, lines, upstream string }{
@@ -309,12 +313,12 @@ func TestOpenCallsCarryNothing(t *testing.T) {
 	} {
 		for _, door := range r.doorways() {
 			t.Run(door.name+", "+c.name, func(t *testing.T) {
-				r.sandbox.ResetCounts()
+				r.Sandbox.ResetCounts()
 				got := door.call(t, c.method, c.target, secrets+c.lines+xmlLine, soapEnvelope(security(annaToken), listFeatures))
-				sent := r.last(t)
+				sent := r.Last(t)
 				if path := sent.Path + "?" + sent.RawQuery; path != c.upstream || sent.Method != c.method || sent.BodyLength != 0 {
 					t.Errorf(
-						"status %d; %s %s with %d bytes went upstream, want %s", got.status, sent.Method, path, sent.BodyLength,
+						"status %d; %s %s with %d bytes went upstream, want %s", got.Status, sent.Method, path, sent.BodyLength,
 						c.upstream,
 					)
 				}
@@ -329,7 +333,7 @@ func TestOpenCallsCarryNothing(t *testing.T) {
 			})
 		}
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 // Whatever it holds, and wherever it stands (PROTOCOL.md §1.4 V15, V16).
@@ -337,7 +341,7 @@ func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	native := r.oauthToken(t)
-	own := r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey)
+	own := r.LegacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey)
 	inHeader := func(token string) string { return `X-DocuSign-Authentication: {"Bearer ":"` + token + "\"}\r\n" }
 	for _, c := range []struct {
 		name, lines string
@@ -353,62 +357,63 @@ func TestTheLegacyHeaderNeverGoesUpstream(t *testing.T) {
 		{"a token nobody knows in it", inHeader("bm90LWEtcmVhbC10b2tlbi0tLS0="), 401, ""},
 		{
 			"an OAuth token beside one in a name with underscores",
-			"Authorization: Bearer " + native + "\r\nX_DocuSign_Authentication: " + annaJSON + "\r\n", 200, sandbox.AnnaID,
+			"Authorization: Bearer " + native + "\r\nX_DocuSign_Authentication: " + apptest.AnnaJSON + "\r\n", 200,
+			sandbox.AnnaID,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
-			got := r.get(t, listPath, c.lines)
-			if got.status != c.status {
-				t.Fatalf("status %d, want %d: %s", got.status, c.status, got.body)
+			r.Sandbox.ResetCounts()
+			got := r.Get(t, apptest.ListPath, c.lines)
+			if got.Status != c.status {
+				t.Fatalf("status %d, want %d: %s", got.Status, c.status, got.Body)
 			}
 			if c.user == "" {
-				if n := len(r.atSites()); n != 0 {
+				if n := len(r.AtSites()); n != 0 {
 					t.Errorf("%d calls reached DocuSign", n)
 				}
 				return
 			}
-			sent := r.last(t)
+			sent := r.Last(t)
 			if sent.Header["X-Docusign-Authentication"] != nil || sent.Header["X_docusign_authentication"] != nil ||
-				!strings.Contains(tokenUser(t, sent.Header.Get("Authorization")), c.user) {
+				!strings.Contains(apptest.TokenUser(t, sent.Header.Get("Authorization")), c.user) {
 				t.Errorf("went upstream with %v", sent.Header)
 			}
 		})
 	}
 	t.Run("in a trailer", func(t *testing.T) {
-		r.sandbox.ResetCounts()
-		w := r.dial(t, call.DoorSidecar)
-		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + native +
+		r.Sandbox.ResetCounts()
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send("POST " + apptest.CreatePath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + native +
 			"\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nTrailer: X-DocuSign-Authentication\r\n\r\n" +
-			strings.TrimSuffix(chunked([]byte(envelopeJSON), 50, "%x"), "\r\n") + annaLine + "\r\n")
-		if got := w.read("POST"); got.status != 201 || r.last(t).Header["Trailer"] != nil {
-			t.Errorf("status %d: %s", got.status, got.body)
+			strings.TrimSuffix(apptest.Chunked([]byte(envelopeJSON), 50, "%x"), "\r\n") + annaLine + "\r\n")
+		if got := w.Read("POST"); got.Status != 201 || r.Last(t).Header["Trailer"] != nil {
+			t.Errorf("status %d: %s", got.Status, got.Body)
 		}
 	})
 	t.Run("to a SOAP service", func(t *testing.T) {
 		for _, path := range []string{"/api/3.0/api.asmx", "/api/3.0/dsapi.asmx"} {
-			r.sandbox.ResetCounts()
-			got := r.do(nil, soapPost(t, r.sidecar()+path, soapEnvelope("", listFeatures), "Authorization", "Bearer "+native))
-			if got.status != 200 || r.last(t).Header.Get("Authorization") != "Bearer "+native {
-				t.Errorf("%s: status %d, %s", path, got.status, got.body)
+			r.Sandbox.ResetCounts()
+			got := r.Do(nil, soapPost(t, r.Sidecar()+path, soapEnvelope("", listFeatures), "Authorization", "Bearer "+native))
+			if got.Status != 200 || r.Last(t).Header.Get("Authorization") != "Bearer "+native {
+				t.Errorf("%s: status %d, %s", path, got.Status, got.Body)
 			}
 		}
-		got := r.do(
+		got := r.Do(
 			nil,
 			soapPost(
-				t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication",
+				t, r.Sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication",
 				`{"Bearer ":"`+native+`"}`,
 			),
 		)
-		if sent := r.last(t); got.status != 200 || sent.Header.Get("Authorization") != "Bearer "+native ||
+		if sent := r.Last(t); got.Status != 200 || sent.Header.Get("Authorization") != "Bearer "+native ||
 			sent.Header["X-Docusign-Authentication"] != nil {
-			t.Errorf("in the header: status %d, %v", got.status, sent.Header)
+			t.Errorf("in the header: status %d, %v", got.Status, sent.Header)
 		}
 	})
-	if c := r.sandbox.Counts(); c.Legacy.Total() != 0 {
+	if c := r.Sandbox.Counts(); c.Legacy.Total() != 0 {
 		t.Errorf("%+v reached DocuSign", c.Legacy)
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 // OAuth cannot change a password, and the old one stands in the body.
@@ -416,28 +421,28 @@ func TestPasswordsInBodiesAreRefusedBesideEveryCredential(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	native := "Bearer " + r.oauthToken(t)
-	r.sandbox.ResetCounts()
-	for _, headers := range [][]string{{"X-DocuSign-Authentication", annaJSON}, {"Authorization", native}} {
-		got := r.do(
+	r.Sandbox.ResetCounts()
+	for _, headers := range [][]string{{"X-DocuSign-Authentication", apptest.AnnaJSON}, {"Authorization", native}} {
+		got := r.Do(
 			nil,
-			request(
-				t, "PUT", r.sidecar()+"//restapi/v2/login_information/password",
+			apptest.Request(
+				t, "PUT", r.Sidecar()+"//restapi/v2/login_information/password",
 				strings.NewReader(`{"currentPassword":"anna-legacy-1"}`), headers...,
 			),
 		)
-		if got.status != 401 || !strings.Contains(got.body, "USER_LACKS_PERMISSIONS") {
-			t.Errorf("REST with %s: status %d, %s", headers[0], got.status, got.body)
+		if got.Status != 401 || !strings.Contains(got.Body, "USER_LACKS_PERMISSIONS") {
+			t.Errorf("REST with %s: status %d, %s", headers[0], got.Status, got.Body)
 		}
 		for _, operation := range []string{"ChangePassword", "GetPlanDetails", "ResendAccountActivation"} {
 			body := `<` + operation + ` xmlns="http://www.docusign.net/API/AccountManagement"><MemberPassword>` +
 				`anna-legacy-1</MemberPassword></` + operation + `>`
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", body), headers...))
-			if !strings.Contains(got.body, "<Success>false</Success>") && !strings.Contains(got.body, "<soap:Fault>") {
-				t.Errorf("%s with %s: status %d, %s", operation, headers[0], got.status, got.body)
+			got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", body), headers...))
+			if !strings.Contains(got.Body, "<Success>false</Success>") && !strings.Contains(got.Body, "<soap:Fault>") {
+				t.Errorf("%s with %s: status %d, %s", operation, headers[0], got.Status, got.Body)
 			}
 		}
 	}
-	if n := len(r.atSites()); n != 0 {
+	if n := len(r.AtSites()); n != 0 {
 		t.Errorf("%d calls reached DocuSign", n)
 	}
 }
@@ -448,12 +453,12 @@ func TestPathsOfListedHostsAreLeftAlone(t *testing.T) {
 	heard := make(chan string, 1)
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard <- r.RequestURI }))
 	defer other.Close()
-	r := newRigChanged(t, func(doc section) { doc.at("egress")["tunnel"] = []string{other.Listener.Addr().String()} })
-	w := r.dial(t, call.DoorSidecar)
+	r := newRigChanged(t, func(doc apptest.Section) { doc.At("egress")["tunnel"] = []string{other.Listener.Addr().String()} })
+	w := r.Dial(t, call.DoorSidecar)
 	const path = "/a//b%2Fc/./x.asmx/y?password=1"
-	w.send("GET " + other.URL + path + " HTTP/1.1\r\nHost: x\r\n\r\n")
-	if got := w.read("GET"); got.status != 200 {
-		t.Fatalf("status %d: %s", got.status, got.body)
+	w.Send("GET " + other.URL + path + " HTTP/1.1\r\nHost: x\r\n\r\n")
+	if got := w.Read("GET"); got.Status != 200 {
+		t.Fatalf("status %d: %s", got.Status, got.Body)
 	}
 	if got := <-heard; got != path {
 		t.Errorf("asked for %s", got)
@@ -465,9 +470,9 @@ func TestTheAccountServerGetsNoPassword(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	const origin = "https://account-d.docusign.com"
-	c := r.forwardClient()
+	c := r.ForwardClient()
 	atAccountServer := func() (out []sandbox.Recorded) {
-		for _, q := range r.sandbox.Requests() {
+		for _, q := range r.Sandbox.Requests() {
 			if q.Site == "account-d.docusign.com" {
 				out = append(out, q)
 			}
@@ -475,46 +480,47 @@ func TestTheAccountServerGetsNoPassword(t *testing.T) {
 		return out
 	}
 	for _, path := range []string{"/oauth/token", "//oauth/./token", "/oauth;a=b/token", "/token"} {
-		r.sandbox.ResetCounts()
-		got := r.do(c, request(t, "POST", origin+path, strings.NewReader("password=anna-legacy-1&grant_type=Password")))
-		if got.status != 400 || len(atAccountServer()) != 0 {
-			t.Errorf("%s: status %d, %s", path, got.status, got.body)
+		r.Sandbox.ResetCounts()
+		got := r.Do(c, apptest.Request(t, "POST", origin+path,
+			strings.NewReader("password=anna-legacy-1&grant_type=Password")))
+		if got.Status != 400 || len(atAccountServer()) != 0 {
+			t.Errorf("%s: status %d, %s", path, got.Status, got.Body)
 		}
 	}
 	for _, body := range []string{
 		"grant_type=password&username=anna%40example.com&password=anna-legacy-1&client_id=" + sandbox.GUIDKey,
 		"grant_type=refresh_token&PASSWORD=anna-legacy-1", `{"grant_type":"password","Password":"anna-legacy-1"}`,
 	} {
-		r.sandbox.ResetCounts()
-		got := r.do(
+		r.Sandbox.ResetCounts()
+		got := r.Do(
 			c,
-			request(
+			apptest.Request(
 				t, "POST", origin+"/oauth/token", strings.NewReader(body), "Content-Type", "application/x-www-form-urlencoded",
 			),
 		)
-		if got.status != 400 || !strings.Contains(got.body, `"error": "unsupported_grant_type"`) ||
+		if got.Status != 400 || !strings.Contains(got.Body, `"error": "unsupported_grant_type"`) ||
 			len(atAccountServer()) != 0 {
-			t.Errorf("%s: status %d, %s", body[:20], got.status, got.body)
+			t.Errorf("%s: status %d, %s", body[:20], got.Status, got.Body)
 		}
 	}
-	r.sandbox.ResetCounts()
-	got := r.do(c, request(t, "POST", origin+"/oauth/token", strings.NewReader(
+	r.Sandbox.ResetCounts()
+	got := r.Do(c, apptest.Request(t, "POST", origin+"/oauth/token", strings.NewReader(
 		"--b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nanna-legacy-1\r\n--b--\r\n",
 	),
 		"Content-Type", "multipart/form-data; boundary=b"))
-	if got.status != 400 || len(atAccountServer()) != 0 {
-		t.Errorf("a form in parts: status %d, %s", got.status, got.body)
+	if got.Status != 400 || len(atAccountServer()) != 0 {
+		t.Errorf("a form in parts: status %d, %s", got.Status, got.Body)
 	}
 	for _, form := range []string{
 		"grant_type=authorization_code&code=abc", "grant_type=refresh_token&refresh_token=abc",
 		"grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=eyJ.e.s",
 	} {
-		r.sandbox.ResetCounts()
-		r.do(
+		r.Sandbox.ResetCounts()
+		r.Do(
 			c,
-			request(
+			apptest.Request(
 				t, "POST", origin+"/oauth/token", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded",
-				"Authorization", "Basic a2V5OnNlY3JldA==", "X-DocuSign-Authentication", annaJSON,
+				"Authorization", "Basic a2V5OnNlY3JldA==", "X-DocuSign-Authentication", apptest.AnnaJSON,
 			),
 		)
 		sent := atAccountServer()
@@ -524,7 +530,7 @@ func TestTheAccountServerGetsNoPassword(t *testing.T) {
 			t.Errorf("%s: %d calls at the account server", form, len(sent))
 		}
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 // One observed integration lets its own calls pass, and nobody else's.
@@ -536,7 +542,7 @@ func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
 	envelope := soapEnvelope(security(annaToken), listFeatures)
 	// it may be one that DocuSign gave to the observed program
 	opaque := "Authorization: bearer bm90LWEtcmVhbC10b2tlbi0tLS0=\r\n"
-	token := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
+	token := apptest.TokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 	observed := "X-DocuSign-Authentication: " +
 		"{\"Username\":\"legacy.user@example.com\",\"Password\":\"x\",\"IntegratorKey\":\"" + sandbox.LegacyKey + "\"}\r\n"
 	mine := soapEnvelope(
@@ -583,24 +589,24 @@ func TestObservingOneIntegrationOpensNoOther(t *testing.T) {
 		{"a header beside the observed UsernameToken", "/api/3.0/api.asmx", annaLine + xmlLine, mine},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
+			r.Sandbox.ResetCounts()
 			got := r.doorways()[0].call(t, "POST", c.target, c.lines, c.body)
-			if n := len(r.atSites()); n != 0 {
-				t.Errorf("status %d, %d calls reached DocuSign", got.status, n)
+			if n := len(r.AtSites()); n != 0 {
+				t.Errorf("status %d, %d calls reached DocuSign", got.Status, n)
 			}
 		})
 	}
-	r.noLeak()
+	r.NoLeak()
 	t.Run("its own form passes, without the header of another", func(t *testing.T) {
-		form := tokenForm("legacy.user@example.com", "x", sandbox.LegacyKey)
+		form := apptest.TokenForm("legacy.user@example.com", "x", sandbox.LegacyKey)
 		r.doorways()[0].call(t, "POST", "/restapi/v2/oauth2/token", annaLine+formLine, form)
-		if sent := r.last(t); string(sent.Body) != form || sent.Header["X-Docusign-Authentication"] != nil {
+		if sent := r.Last(t); string(sent.Body) != form || sent.Header["X-Docusign-Authentication"] != nil {
 			t.Errorf("%s went upstream with %v", sent.Body, sent.Header)
 		}
 	})
 	t.Run("its own unknown service passes", func(t *testing.T) {
 		r.doorways()[0].call(t, "POST", "/api/3.0/EnvelopeManagement.asmx", xmlLine, mine)
-		if sent := r.last(t); sent.Path != "/api/3.0/EnvelopeManagement.asmx" || sent.ContentLength != int64(len(mine)) {
+		if sent := r.Last(t); sent.Path != "/api/3.0/EnvelopeManagement.asmx" || sent.ContentLength != int64(len(mine)) {
 			t.Errorf("%d bytes went to %s", sent.ContentLength, sent.Path)
 		}
 	})

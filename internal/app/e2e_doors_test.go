@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bufio"
@@ -12,11 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 )
-
-const listPath = "/restapi/v2/accounts/1234567/envelopes?from_date=2026-01-01"
 
 // protocolClient speaks one HTTP version only; every connection goes to addr.
 func (r *rig) protocolClient(addr string, set func(*http.Protocols)) *http.Client {
@@ -25,10 +24,10 @@ func (r *rig) protocolClient(addr string, set func(*http.Protocols)) *http.Clien
 			var d net.Dialer
 			return d.DialContext(ctx, network, addr)
 		},
-		TLSClientConfig: &tls.Config{RootCAs: r.proxyCA()}, Protocols: new(http.Protocols), DisableCompression: true,
+		TLSClientConfig: &tls.Config{RootCAs: r.ProxyCA()}, Protocols: new(http.Protocols), DisableCompression: true,
 	}
 	set(tr.Protocols)
-	r.t.Cleanup(tr.CloseIdleConnections)
+	r.T.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr}
 }
 
@@ -38,7 +37,7 @@ func TestEveryDoorSpeaksEveryVersionOfHTTP(t *testing.T) {
 	http1 := func(p *http.Protocols) { p.SetHTTP1(true) }
 	http2 := func(p *http.Protocols) { p.SetHTTP2(true) }
 	h2c := func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }
-	sidecar, hosts := r.addr(call.DoorSidecar), r.addr(call.DoorHosts)
+	sidecar, hosts := r.Addr(call.DoorSidecar), r.Addr(call.DoorHosts)
 	port := sidecar[strings.LastIndexByte(sidecar, ':'):]
 	for _, c := range []struct {
 		name, url, addr, proto string
@@ -54,11 +53,11 @@ func TestEveryDoorSpeaksEveryVersionOfHTTP(t *testing.T) {
 		{"hosts-file listener, another site", "https://na3.docusign.net", hosts, "HTTP/1.1", http1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			resp, err := r.protocolClient(c.addr, c.set).Do(request(
-				t, "GET", c.url+listPath, nil, "X-DocuSign-Authentication", annaJSON,
+			resp, err := r.protocolClient(c.addr, c.set).Do(apptest.Request(
+				t, "GET", c.url+apptest.ListPath, nil, "X-DocuSign-Authentication", apptest.AnnaJSON,
 			))
 			if err != nil {
-				t.Fatalf("%v\n%s", err, r.log)
+				t.Fatalf("%v\n%s", err, r.Log)
 			}
 			defer resp.Body.Close()
 			if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || resp.Proto != c.proto ||
@@ -69,7 +68,7 @@ func TestEveryDoorSpeaksEveryVersionOfHTTP(t *testing.T) {
 	}
 	for _, protocol := range []string{"http/1.1", "h2"} {
 		t.Run("inside a CONNECT tunnel, "+protocol, func(t *testing.T) {
-			w := r.tunnel(t, connectDemo, protocol)
+			w := r.Tunnel(t, apptest.ConnectDemo, protocol)
 			if got := w.Conn.(*tls.Conn).ConnectionState().NegotiatedProtocol; got != protocol {
 				t.Fatalf("negotiated %q", got)
 			}
@@ -77,53 +76,57 @@ func TestEveryDoorSpeaksEveryVersionOfHTTP(t *testing.T) {
 				DialTLSContext:    func(context.Context, string, string) (net.Conn, error) { return w.Conn, nil },
 				ForceAttemptHTTP2: protocol == "h2",
 			}}
-			got := r.do(&c, request(t, "GET", "https://demo.docusign.net"+listPath, nil, "X-DocuSign-Authentication", annaJSON))
-			if got.status != 200 {
-				t.Errorf("status %d, body %q", got.status, got.body)
+			got := r.Do(&c, apptest.Request(t, "GET", "https://demo.docusign.net"+apptest.ListPath, nil,
+				"X-DocuSign-Authentication", apptest.AnnaJSON))
+			if got.Status != 200 {
+				t.Errorf("status %d, body %q", got.Status, got.Body)
 			}
 		})
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 func TestHTTP10ThroughEachDoor(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	get := func(target, host string) string {
-		return "GET " + target + " HTTP/1.0\r\n" + host + "X-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
+		return "GET " + target + " HTTP/1.0\r\n" + host + "X-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n\r\n"
 	}
 	for _, c := range []struct {
 		name string
-		open func(*testing.T) *wire
+		open func(*testing.T) *apptest.Wire
 		text string
 	}{
-		{"sidecar", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, get(listPath, "Host: 127.0.0.1\r\n")},
-		{"sidecar without Host", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, get(listPath, "")},
-		{"sidecar over TLS without Host", func(t *testing.T) *wire {
-			return r.dialTLS(t, call.DoorSidecar, "")
-		}, get(listPath, "")},
-		{"forward, absolute-form without Host", func(t *testing.T) *wire {
-			return r.dial(t, call.DoorSidecar)
-		}, get("http://demo.docusign.net"+listPath, "")},
-		{"tunnel", func(t *testing.T) *wire {
-			return r.tunnel(t, connectDemo)
-		}, get(listPath, "Host: demo.docusign.net\r\n")},
-		{"tunnel without Host", func(t *testing.T) *wire { return r.tunnel(t, connectDemo) }, get(listPath, "")},
-		{"hosts-file listener", func(t *testing.T) *wire {
-			return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
-		}, get(listPath, "Host: demo.docusign.net\r\n")},
-		{"hosts-file listener without Host", func(t *testing.T) *wire {
-			return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
-		}, get(listPath, "")},
+		{"sidecar", func(t *testing.T) *apptest.Wire { return r.Dial(t, call.DoorSidecar) },
+			get(apptest.ListPath, "Host: 127.0.0.1\r\n")},
+		{"sidecar without Host", func(t *testing.T) *apptest.Wire { return r.Dial(t, call.DoorSidecar) },
+			get(apptest.ListPath, "")},
+		{"sidecar over TLS without Host", func(t *testing.T) *apptest.Wire {
+			return r.DialTLS(t, call.DoorSidecar, "")
+		}, get(apptest.ListPath, "")},
+		{"forward, absolute-form without Host", func(t *testing.T) *apptest.Wire {
+			return r.Dial(t, call.DoorSidecar)
+		}, get("http://demo.docusign.net"+apptest.ListPath, "")},
+		{"tunnel", func(t *testing.T) *apptest.Wire {
+			return r.Tunnel(t, apptest.ConnectDemo)
+		}, get(apptest.ListPath, "Host: demo.docusign.net\r\n")},
+		{"tunnel without Host", func(t *testing.T) *apptest.Wire { return r.Tunnel(t, apptest.ConnectDemo) },
+			get(apptest.ListPath, "")},
+		{"hosts-file listener", func(t *testing.T) *apptest.Wire {
+			return r.DialTLS(t, call.DoorHosts, "demo.docusign.net")
+		}, get(apptest.ListPath, "Host: demo.docusign.net\r\n")},
+		{"hosts-file listener without Host", func(t *testing.T) *apptest.Wire {
+			return r.DialTLS(t, call.DoorHosts, "demo.docusign.net")
+		}, get(apptest.ListPath, "")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := c.open(t)
-			w.send(c.text)
-			got := w.read("GET")
-			if got.status != 200 || len(got.encoding) > 0 || got.err != nil {
-				t.Errorf("status %d, encoding %v, %v, body %q\n%s", got.status, got.encoding, got.err, got.body, r.log)
+			w.Send(c.text)
+			got := w.Read("GET")
+			if got.Status != 200 || len(got.Encoding) > 0 || got.Err != nil {
+				t.Errorf("status %d, encoding %v, %v, body %q\n%s", got.Status, got.Encoding, got.Err, got.Body, r.Log)
 			}
-			if !w.ended() {
+			if !w.Ended() {
 				t.Error("HTTP/1.0 without keep-alive: the connection stays open")
 			}
 		})
@@ -133,17 +136,18 @@ func TestHTTP10ThroughEachDoor(t *testing.T) {
 func TestTheHostsListenerServesNothingButBoundTLS(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	get := "GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON +
+	get := "GET " + apptest.ListPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " +
+		apptest.AnnaJSON +
 		"\r\n\r\n"
 	t.Run("plain HTTP is refused", func(t *testing.T) {
-		w := r.dial(t, call.DoorHosts)
-		w.send(get)
-		if got := w.read("GET"); got.status != 421 {
-			t.Errorf("status %d, body %q\n%s", got.status, got.body, r.log)
+		w := r.Dial(t, call.DoorHosts)
+		w.Send(get)
+		if got := w.Read("GET"); got.Status != 421 {
+			t.Errorf("status %d, body %q\n%s", got.Status, got.Body, r.Log)
 		}
 	})
 	t.Run("a name that is not DocuSign's gets no certificate", func(t *testing.T) {
-		c, err := net.Dial("tcp", r.addr(call.DoorHosts))
+		c, err := net.Dial("tcp", r.Addr(call.DoorHosts))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,17 +159,17 @@ func TestTheHostsListenerServesNothingButBoundTLS(t *testing.T) {
 		}
 	})
 	t.Run("another Host than the SNI is misdirected", func(t *testing.T) {
-		w := r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
-		w.send(strings.Replace(get, "Host: demo", "Host: na3", 1))
-		if got := w.read("GET"); got.status != 421 {
-			t.Errorf("status %d", got.status)
+		w := r.DialTLS(t, call.DoorHosts, "demo.docusign.net")
+		w.Send(strings.Replace(get, "Host: demo", "Host: na3", 1))
+		if got := w.Read("GET"); got.Status != 421 {
+			t.Errorf("status %d", got.Status)
 		}
 	})
-	if n := len(r.atSites()); n != 0 {
+	if n := len(r.AtSites()); n != 0 {
 		t.Errorf("%d requests reached DocuSign", n)
 	}
-	if strings.Contains(r.log.String(), "panic") {
-		t.Errorf("a handler panicked:\n%s", r.log)
+	if strings.Contains(r.Log.String(), "panic") {
+		t.Errorf("a handler panicked:\n%s", r.Log)
 	}
 }
 
@@ -173,43 +177,45 @@ func TestOnlyTheTargetOfTheConnectionDecidesWhereACallGoes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	call := func(target, host string) string {
-		return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
+		return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON +
+			"\r\n\r\n"
 	}
 	for _, c := range []struct {
 		name, text string
 		want       int
 	}{
-		{"the same host", call(listPath, "demo.docusign.net"), 200},
-		{"the same host in capitals, with its port and a final dot", call(listPath, "DEMO.DocuSign.net.:443"), 200},
-		{"another DocuSign site", call(listPath, "na3.docusign.net"), 421},
-		{"a foreign host", call(listPath, "evil.example.com"), 421},
-		{"a host with user info", call(listPath, "demo.docusign.net@evil.example.com"), 421},
-		{"absolute-form with the same host (gSOAP)", call("https://demo.docusign.net"+listPath, "demo.docusign.net"), 200},
+		{"the same host", call(apptest.ListPath, "demo.docusign.net"), 200},
+		{"the same host in capitals, with its port and a final dot", call(apptest.ListPath, "DEMO.DocuSign.net.:443"), 200},
+		{"another DocuSign site", call(apptest.ListPath, "na3.docusign.net"), 421},
+		{"a foreign host", call(apptest.ListPath, "evil.example.com"), 421},
+		{"a host with user info", call(apptest.ListPath, "demo.docusign.net@evil.example.com"), 421},
+		{"absolute-form with the same host (gSOAP)", call("https://demo.docusign.net"+apptest.ListPath, "demo.docusign.net"),
+			200},
 		{
 			"absolute-form with the same host, other Host header",
-			call("https://demo.docusign.net"+listPath, "evil.example.com"), 200,
+			call("https://demo.docusign.net"+apptest.ListPath, "evil.example.com"), 200,
 		},
-		{"absolute-form with a foreign host", call("https://evil.example.com"+listPath, "demo.docusign.net"), 421},
+		{"absolute-form with a foreign host", call("https://evil.example.com"+apptest.ListPath, "demo.docusign.net"), 421},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.tunnel(t, connectDemo)
-			w.send(c.text)
-			got := w.read("GET")
-			if got.status != c.want && !(c.want == 421 && got.status == 400) {
-				t.Errorf("status %d, want %d; body %q", got.status, c.want, got.body)
+			w := r.Tunnel(t, apptest.ConnectDemo)
+			w.Send(c.text)
+			got := w.Read("GET")
+			if got.Status != c.want && !(c.want == 421 && got.Status == 400) {
+				t.Errorf("status %d, want %d; body %q", got.Status, c.want, got.Body)
 			}
 		})
 	}
-	for _, q := range r.atSites() {
+	for _, q := range r.AtSites() {
 		if q.Site == "" || q.Host != q.Site {
 			t.Errorf("a request reached %q as %q", q.Site, q.Host)
 		}
 	}
 	t.Run("CONNECT inside a tunnel", func(t *testing.T) {
-		w := r.tunnel(t, connectDemo)
-		w.send(connectDemo)
-		if got := w.read("CONNECT"); got.status != 405 {
-			t.Errorf("status %d", got.status)
+		w := r.Tunnel(t, apptest.ConnectDemo)
+		w.Send(apptest.ConnectDemo)
+		if got := w.Read("CONNECT"); got.Status != 405 {
+			t.Errorf("status %d", got.Status)
 		}
 	})
 }
@@ -242,7 +248,7 @@ func echoServer(t *testing.T) net.Listener {
 }
 
 // newRigChanged starts a rig with a changed configuration file.
-func newRigChanged(t *testing.T, change func(section)) *rig {
+func newRigChanged(t *testing.T, change func(apptest.Section)) *rig {
 	t.Helper()
 	return newRigEdited(t, sandbox.Options{}, nil, change)
 }
@@ -250,8 +256,8 @@ func newRigChanged(t *testing.T, change func(section)) *rig {
 func TestListedTunnels(t *testing.T) {
 	t.Parallel()
 	echo := echoServer(t)
-	r := newRigChanged(t, func(doc section) {
-		doc.at("egress")["tunnel"] = []string{echo.Addr().String(), "169.254.169.254:80", "10.11.12.13:443"}
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("egress")["tunnel"] = []string{echo.Addr().String(), "169.254.169.254:80", "10.11.12.13:443"}
 	})
 	connect := func(target string) string { return "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n\r\n" }
 	for _, c := range []struct{ name, text string }{
@@ -259,29 +265,29 @@ func TestListedTunnels(t *testing.T) {
 		{"bytes sent along with the CONNECT are not lost", connect(echo.Addr().String()) + "early\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.opened(t, c.text)
+			w := r.Opened(t, c.text)
 			if strings.HasSuffix(c.text, "early\n") {
-				if line, _ := w.in.ReadString('\n'); line != "echo early\n" {
+				if line, _ := w.In.ReadString('\n'); line != "echo early\n" {
 					t.Errorf("got %q", line)
 				}
 			}
-			w.send("hello\n")
-			if line, _ := w.in.ReadString('\n'); line != "echo hello\n" {
+			w.Send("hello\n")
+			if line, _ := w.In.ReadString('\n'); line != "echo hello\n" {
 				t.Errorf("got %q", line)
 			}
-			if n := r.program.Server.OpenTunnels(); n != 1 {
+			if n := r.Program.Server.OpenTunnels(); n != 1 {
 				t.Errorf("%d tunnels open, want 1", n)
 			}
 			if err := w.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
-			if line, err := w.in.ReadString('\n'); line != "goodbye\n" {
+			if line, err := w.In.ReadString('\n'); line != "goodbye\n" {
 				t.Errorf("after half-close got %q, %v", line, err)
 			}
-			if !w.ended() {
+			if !w.Ended() {
 				t.Error("the tunnel stays open after both sides finished")
 			}
-			eventually(t, "the tunnel is counted out", func() bool { return r.program.Server.OpenTunnels() == 0 })
+			apptest.Eventually(t, "the tunnel is counted out", func() bool { return r.Program.Server.OpenTunnels() == 0 })
 		})
 	}
 	for _, c := range []struct {
@@ -296,10 +302,10 @@ func TestListedTunnels(t *testing.T) {
 		{"a name in disguise", "0x7f.1:443", 400},
 	} {
 		t.Run("refused: "+c.name, func(t *testing.T) {
-			w := r.dial(t, call.DoorSidecar)
-			w.send(connect(c.target))
-			line, _ := w.in.ReadString('\n')
-			rest, _ := io.ReadAll(w.in)
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send(connect(c.target))
+			line, _ := w.In.ReadString('\n')
+			rest, _ := io.ReadAll(w.In)
 			if !strings.Contains(line, fmt.Sprint(c.want)) &&
 				!(strings.Contains(line, " 200 ") && strings.Contains(string(rest), fmt.Sprint(c.want))) {
 				t.Errorf("answered %q %q", line, rest)
@@ -319,13 +325,13 @@ func TestTheProxyDoesNotConnectToItself(t *testing.T) {
 	}
 	self := l.Addr().String()
 	_ = l.Close()
-	r := newRigChanged(t, func(doc section) {
-		doc.at("listen")["proxy"] = self
-		doc.at("egress")["tunnel"] = []string{self}
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("listen")["proxy"] = self
+		doc.At("egress")["tunnel"] = []string{self}
 	})
-	w := r.dial(t, call.DoorSidecar)
-	w.send("CONNECT " + self + " HTTP/1.1\r\nHost: " + self + "\r\n\r\n")
-	if line, _ := w.in.ReadString('\n'); !strings.Contains(line, " 403 ") {
+	w := r.Dial(t, call.DoorSidecar)
+	w.Send("CONNECT " + self + " HTTP/1.1\r\nHost: " + self + "\r\n\r\n")
+	if line, _ := w.In.ReadString('\n'); !strings.Contains(line, " 403 ") {
 		t.Errorf("CONNECT to the proxy itself answered %q", line)
 	}
 }
@@ -336,16 +342,16 @@ func TestHTTP2Tunnels(t *testing.T) {
 	// An HTTP/2 client waits for the 200 before it sends its ClientHello (RFC 9113 §8.5).
 	pr, pw := io.Pipe()
 	req := &http.Request{
-		Method: "CONNECT", URL: &url.URL{Scheme: "http", Host: r.addr(call.DoorSidecar)}, Host: "demo.docusign.net:443",
+		Method: "CONNECT", URL: &url.URL{Scheme: "http", Host: r.Addr(call.DoorSidecar)}, Host: "demo.docusign.net:443",
 		Header: http.Header{}, Body: pr, ContentLength: -1,
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), wireLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), apptest.WireLimit)
 	defer cancel()
-	resp, err := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) {
+	resp, err := r.protocolClient(r.Addr(call.DoorSidecar), func(p *http.Protocols) {
 		p.SetUnencryptedHTTP2(true)
 	}).Do(req.WithContext(ctx))
 	if err != nil {
-		t.Fatalf("%v\n%s", err, r.log)
+		t.Fatalf("%v\n%s", err, r.Log)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != 200 {
@@ -354,12 +360,12 @@ func TestHTTP2Tunnels(t *testing.T) {
 	near, far := net.Pipe()
 	go func() { _, _ = io.Copy(pw, far); _ = pw.Close() }()
 	go func() { _, _ = io.Copy(far, resp.Body); _ = far.Close() }()
-	w := newWire(t, near).secure(r, "demo.docusign.net")
-	w.send(
-		"GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nConnection: close\r\nX-DocuSign-Authentication: " +
-			annaJSON + "\r\n\r\n",
+	w := apptest.NewWire(t, near).Secure(r.Rig, "demo.docusign.net")
+	w.Send(
+		"GET " + apptest.ListPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nConnection: close\r\nX-DocuSign-Authentication: " +
+			apptest.AnnaJSON + "\r\n\r\n",
 	)
-	if got := w.read("GET"); got.status != 200 {
-		t.Errorf("status %d", got.status)
+	if got := w.Read("GET"); got.Status != 200 {
+		t.Errorf("status %d", got.Status)
 	}
 }

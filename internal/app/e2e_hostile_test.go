@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"context"
@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 )
 
 func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	head := "POST " + createPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n"
+	head := "POST " + apptest.CreatePath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON +
+		"\r\n"
 	smuggled := "GET /restapi/v2/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, c := range []struct{ name, text string }{
 		{"two lengths that differ", head + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello" + smuggled},
@@ -30,26 +32,27 @@ func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
 		{"a request line with blanks in the target", "GET /restapi/v2 /x HTTP/1.1\r\nHost: x\r\n\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
-			w := r.dial(t, call.DoorSidecar)
-			w.send(c.text)
-			if got, err := w.hear("POST"); err == nil && got.status/100 != 4 && got.status != 501 {
-				t.Errorf("status %d", got.status)
+			r.Sandbox.ResetCounts()
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send(c.text)
+			if got, err := w.Hear("POST"); err == nil && got.Status/100 != 4 && got.Status != 501 {
+				t.Errorf("status %d", got.Status)
 			}
-			for _, q := range r.atSites() {
+			for _, q := range r.AtSites() {
 				t.Errorf("%s %s reached DocuSign", q.Method, q.Path)
 			}
 		})
 	}
 	t.Run("a length beside chunks is dropped, as RFC 9112 §6.3 has it", func(t *testing.T) {
-		r.sandbox.ResetCounts()
-		w := r.dial(t, call.DoorSidecar)
-		w.send(head + "Content-Type: application/json\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(
-			[]byte(envelopeJSON), 50, "%x",
-		))
-		got, err := w.hear("POST")
-		if err == nil && got.status == 201 && (r.last(t).ContentLength == 3 || string(r.last(t).Body) != envelopeJSON) {
-			t.Errorf("DocuSign read %q", r.last(t).Body)
+		r.Sandbox.ResetCounts()
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send(head + "Content-Type: application/json\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			apptest.Chunked(
+				[]byte(envelopeJSON), 50, "%x",
+			))
+		got, err := w.Hear("POST")
+		if err == nil && got.Status == 201 && (r.Last(t).ContentLength == 3 || string(r.Last(t).Body) != envelopeJSON) {
+			t.Errorf("DocuSign read %q", r.Last(t).Body)
 		}
 	})
 	t.Run("a request to change the protocol is not passed on", func(t *testing.T) {
@@ -57,10 +60,10 @@ func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
 			"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
 			"Connection: Upgrade\r\nUpgrade: websocket\r\n",
 		} {
-			got := r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n"+upgrade)
-			if sent := r.last(t); got.status != 200 || sent.Header["Upgrade"] != nil || sent.Header["Connection"] != nil ||
+			got := r.Get(t, apptest.ListPath, "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n"+upgrade)
+			if sent := r.Last(t); got.Status != 200 || sent.Header["Upgrade"] != nil || sent.Header["Connection"] != nil ||
 				sent.Header["Http2-Settings"] != nil {
-				t.Errorf("status %d, went upstream with %v", got.status, sent.Header)
+				t.Errorf("status %d, went upstream with %v", got.Status, sent.Header)
 			}
 		}
 	})
@@ -69,7 +72,7 @@ func TestHostileFramingNeverReachesDocuSign(t *testing.T) {
 func TestHTTP2InATunnelIsBoundToItsTarget(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	w := r.tunnel(t, connectDemo, "h2")
+	w := r.Tunnel(t, apptest.ConnectDemo, "h2")
 	if w.Conn.(*tls.Conn).ConnectionState().NegotiatedProtocol != "h2" {
 		t.Fatal("no h2")
 	}
@@ -79,53 +82,56 @@ func TestHTTP2InATunnelIsBoundToItsTarget(t *testing.T) {
 		return w.Conn, nil
 	}}}
 	for host, want := range map[string]int{"demo.docusign.net": 200, "na3.docusign.net": 421, "evil.example.com": 421} {
-		req := request(t, "GET", "https://demo.docusign.net"+listPath, nil, "X-DocuSign-Authentication", annaJSON)
+		req := apptest.Request(t, "GET", "https://demo.docusign.net"+apptest.ListPath, nil, "X-DocuSign-Authentication",
+			apptest.AnnaJSON)
 		req.Host = host
-		if got := r.do(c, req); got.status != want {
-			t.Errorf(":authority %s: status %d, want %d", host, got.status, want)
+		if got := r.Do(c, req); got.Status != want {
+			t.Errorf(":authority %s: status %d, want %d", host, got.Status, want)
 		}
 	}
-	if got := r.do(
+	if got := r.Do(
 		c,
-		request(
-			t, "POST", "https://demo.docusign.net"+createPath, strings.NewReader(envelopeJSON), "X-DocuSign-Authentication",
-			annaJSON, "Content-Type", "application/json",
+		apptest.Request(
+			t, "POST", "https://demo.docusign.net"+apptest.CreatePath, strings.NewReader(envelopeJSON),
+			"X-DocuSign-Authentication",
+			apptest.AnnaJSON, "Content-Type", "application/json",
 		),
-	); got.status != 201 {
-		t.Errorf("POST: status %d: %s", got.status, got.body)
+	); got.Status != 201 {
+		t.Errorf("POST: status %d: %s", got.Status, got.Body)
 	}
 }
 
 func TestTheProxyAsksForCredentialsOfItsOwn(t *testing.T) {
 	t.Parallel()
 	const hash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$c29tZWhhc2hzb21laGFzaHNvbWVoYXNoc29tZWhhc2g"
-	r := newRigChanged(t, func(doc section) {
-		doc.at("egress")["proxy_users"] = []any{section{"username": "erp", "password": section{"argon2id": hash}}}
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("egress")["proxy_users"] = []any{apptest.Section{"username": "erp",
+			"password": apptest.Section{"argon2id": hash}}}
 	})
 	for _, c := range []struct{ name, text string }{
-		{"CONNECT", connectDemo},
+		{"CONNECT", apptest.ConnectDemo},
 		{
 			"CONNECT with a wrong password",
-			strings.Replace(connectDemo, "\r\n\r\n", "\r\nProxy-Authorization: Basic ZXJwOngK\r\n\r\n", 1),
+			strings.Replace(apptest.ConnectDemo, "\r\n\r\n", "\r\nProxy-Authorization: Basic ZXJwOngK\r\n\r\n", 1),
 		},
 		{
 			"plain",
 			fmt.Sprintf(
 				"GET http://demo.docusign.net%s HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: %s\r\n\r\n",
-				listPath, annaJSON,
+				apptest.ListPath, apptest.AnnaJSON,
 			),
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.dial(t, call.DoorSidecar)
-			w.send(c.text)
-			got := w.read("GET")
-			if got.status != 407 || !strings.HasPrefix(got.header.Get("Proxy-Authenticate"), "Basic") {
-				t.Errorf("status %d, %v", got.status, got.header)
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send(c.text)
+			got := w.Read("GET")
+			if got.Status != 407 || !strings.HasPrefix(got.Header.Get("Proxy-Authenticate"), "Basic") {
+				t.Errorf("status %d, %v", got.Status, got.Header)
 			}
 		})
 	}
-	if n := len(r.atSites()); n != 0 {
+	if n := len(r.AtSites()); n != 0 {
 		t.Errorf("%d calls reached DocuSign", n)
 	}
 }

@@ -1,61 +1,36 @@
-package app
+package app_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
-// loginInformation is what programs read of the answer; its field types are part of the contract (PROTOCOL.md §2.2).
-type loginInformation struct {
-	APIPassword   string `json:"apiPassword"`
-	LoginAccounts []struct {
-		AccountID     string `json:"accountId"`
-		AccountIDGUID string `json:"accountIdGuid"`
-		BaseURL       string `json:"baseUrl"`
-		IsDefault     string `json:"isDefault"`
-		UserName      string `json:"userName"`
-		UserID        string `json:"userId"`
-		Email         string `json:"email"`
-		Settings      []any  `json:"loginAccountSettings"`
-	} `json:"loginAccounts"`
-}
-
-func parseLogin(t *testing.T, body string) loginInformation {
-	t.Helper()
-	var l loginInformation
-	if err := json.Unmarshal([]byte(body), &l); err != nil {
-		t.Fatalf("%v: %s", err, body)
-	}
-	if len(l.LoginAccounts) == 0 {
-		t.Fatalf("no account: %s", body)
-	}
-	return l
-}
-
 func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	sidecar := r.addr(call.DoorSidecar)
+	sidecar := r.Addr(call.DoorSidecar)
 	port := sidecar[strings.LastIndexByte(sidecar, ':'):]
-	clear := func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }
-	local := func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "localhost") }
-	port80 := func(t *testing.T) *wire { return r.opened(t, strings.Replace(connectDemo, ":443", ":80", 2)) }
+	clear := func(t *testing.T) *apptest.Wire { return r.Dial(t, call.DoorSidecar) }
+	local := func(t *testing.T) *apptest.Wire { return r.DialTLS(t, call.DoorSidecar, "localhost") }
+	port80 := func(t *testing.T) *apptest.Wire {
+		return r.Opened(t, strings.Replace(apptest.ConnectDemo, ":443", ":80", 2))
+	}
 	for _, source := range []struct {
 		name string
 		off  int
 	}{{"DocuSign's answer", 0}, {
 		"made from UserInfo since DocuSign answers 401", 401,
 	}, {"made from UserInfo since DocuSign answers 404", 404}} {
-		r.sandbox.SetLoginInformation(source.off)
+		r.Sandbox.SetLoginInformation(source.off)
 		for _, door := range []struct {
 			name, origin string
-			open         func(*testing.T) *wire
+			open         func(*testing.T) *apptest.Wire
 			target, host string
 		}{
 			{"sidecar", "http://" + sidecar, clear, "", sidecar},
@@ -71,30 +46,30 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 				"demo.docusign.net",
 			},
 			{"sidecar over TLS as localhost without the port", "https://localhost" + port, local, "", "localhost"},
-			{"sidecar over TLS", "https://" + sidecar, func(t *testing.T) *wire {
-				return r.dialTLS(t, call.DoorSidecar, "")
+			{"sidecar over TLS", "https://" + sidecar, func(t *testing.T) *apptest.Wire {
+				return r.DialTLS(t, call.DoorSidecar, "")
 			}, "", sidecar},
 			{"forward, plain", "http://na3.docusign.net", clear, "http://demo.docusign.net", "demo.docusign.net"},
 			{"forward, https in clear", "https://na3.docusign.net", clear, "https://demo.docusign.net", "demo.docusign.net"},
 			{"tunnel to port 80", "http://na3.docusign.net", port80, "", "demo.docusign.net"},
-			{"tunnel", "https://na3.docusign.net", func(t *testing.T) *wire {
-				return r.tunnel(t, connectDemo)
+			{"tunnel", "https://na3.docusign.net", func(t *testing.T) *apptest.Wire {
+				return r.Tunnel(t, apptest.ConnectDemo)
 			}, "", "demo.docusign.net"},
-			{"hosts-file listener", "https://na3.docusign.net", func(t *testing.T) *wire {
-				return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
+			{"hosts-file listener", "https://na3.docusign.net", func(t *testing.T) *apptest.Wire {
+				return r.DialTLS(t, call.DoorHosts, "demo.docusign.net")
 			}, "", "demo.docusign.net"},
 		} {
 			for _, version := range []string{"v2", "v2.1"} {
 				t.Run(source.name+", "+door.name+", "+version, func(t *testing.T) {
 					w := door.open(t)
-					w.send("GET " + door.target + "/restapi/" + version +
+					w.Send("GET " + door.target + "/restapi/" + version +
 						"/login_information/?include_account_id_guid=true HTTP/1.1\r\nHost: " + door.host +
-						"\r\nAccept-Encoding: gzip\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
-					got := w.read("GET")
-					if got.status != 200 || !strings.HasPrefix(got.header.Get("Content-Type"), "application/json") || got.err != nil {
-						t.Fatalf("status %d, %v: %s\n%s", got.status, got.header, got.body, r.log)
+						"\r\nAccept-Encoding: gzip\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n\r\n")
+					got := w.Read("GET")
+					if got.Status != 200 || !strings.HasPrefix(got.Header.Get("Content-Type"), "application/json") || got.Err != nil {
+						t.Fatalf("status %d, %v: %s\n%s", got.Status, got.Header, got.Body, r.Log)
 					}
-					l := parseLogin(t, got.body)
+					l := apptest.ParseLogin(t, got.Body)
 					a := l.LoginAccounts[0]
 					want := door.origin + "/restapi/" + version + "/accounts/1234567"
 					if a.BaseURL != want || a.AccountID != "1234567" || a.AccountIDGUID != sandbox.ExampleAccountID ||
@@ -108,7 +83,7 @@ func TestLoginInformationLeadsBackThroughTheDoorItCameBy(t *testing.T) {
 			}
 		}
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 func TestLoginInformationAsked(t *testing.T) {
@@ -117,99 +92,100 @@ func TestLoginInformationAsked(t *testing.T) {
 	for _, off := range []int{0, 401} {
 		for _, c := range []struct {
 			name, query, accept string
-			check               func(*testing.T, heard)
+			check               func(*testing.T, apptest.Heard)
 		}{
-			{"nothing", "", "", func(t *testing.T, h heard) {
-				if a := parseLogin(t, h.body).LoginAccounts; a[0].AccountIDGUID != "" || len(a) != 2 {
+			{"nothing", "", "", func(t *testing.T, h apptest.Heard) {
+				if a := apptest.ParseLogin(t, h.Body).LoginAccounts; a[0].AccountIDGUID != "" || len(a) != 2 {
 					t.Errorf("%+v", a)
 				}
 			}},
-			{"GUID inside baseUrl", "?embed_account_id_guid=true", "", func(t *testing.T, h heard) {
-				if a := parseLogin(t, h.body).LoginAccounts[0]; !strings.HasSuffix(
+			{"GUID inside baseUrl", "?embed_account_id_guid=true", "", func(t *testing.T, h apptest.Heard) {
+				if a := apptest.ParseLogin(t, h.Body).LoginAccounts[0]; !strings.HasSuffix(
 					a.BaseURL, "/restapi/v2/accounts/"+sandbox.ExampleAccountID,
 				) {
 					t.Errorf("%+v", a)
 				}
 			}},
-			{"XML", "", "application/xml", func(t *testing.T, h heard) {
-				first := strings.Index(h.body, "<loginAccount>")
-				if !strings.HasPrefix(h.header.Get("Content-Type"), "application/xml") || first < 0 ||
-					strings.Index(h.body, "<baseUrl>http://x/restapi/v2/accounts/1234567</baseUrl>") < first ||
-					strings.Contains(h.body, "docusign.net/restapi/v2") {
-					t.Errorf("%s", h.body)
+			{"XML", "", "application/xml", func(t *testing.T, h apptest.Heard) {
+				first := strings.Index(h.Body, "<loginAccount>")
+				if !strings.HasPrefix(h.Header.Get("Content-Type"), "application/xml") || first < 0 ||
+					strings.Index(h.Body, "<baseUrl>http://x/restapi/v2/accounts/1234567</baseUrl>") < first ||
+					strings.Contains(h.Body, "docusign.net/restapi/v2") {
+					t.Errorf("%s", h.Body)
 				}
-				if def := strings.Index(h.body, "<isDefault>true"); def > strings.Index(h.body, "<isDefault>false") {
+				if def := strings.Index(h.Body, "<isDefault>true"); def > strings.Index(h.Body, "<isDefault>false") {
 					t.Error("the default account does not come first")
 				}
 			}},
-			{"an API password", "?api_password=true", "", func(t *testing.T, h heard) {
-				p := parseLogin(t, h.body).APIPassword
-				if p == "" || strings.Contains(h.body, "bm90LWEtcmVhbC1wYXNzd29yZC0h") ||
-					!strings.Contains(h.header.Get("Cache-Control"), "no-store") {
-					t.Fatalf("%v %s", h.header, h.body)
+			{"an API password", "?api_password=true", "", func(t *testing.T, h apptest.Heard) {
+				p := apptest.ParseLogin(t, h.Body).APIPassword
+				if p == "" || strings.Contains(h.Body, "bm90LWEtcmVhbC1wYXNzd29yZC0h") ||
+					!strings.Contains(h.Header.Get("Cache-Control"), "no-store") {
+					t.Fatalf("%v %s", h.Header, h.Body)
 				}
 				next := fmt.Sprintf(badUser, p)
-				if got := r.get(t, listPath, "X-DocuSign-Authentication: "+next+"\r\n"); got.status != 200 {
-					t.Errorf("the API password is not taken as the password: %d %s", got.status, got.body)
+				if got := r.Get(t, apptest.ListPath, "X-DocuSign-Authentication: "+next+"\r\n"); got.Status != 200 {
+					t.Errorf("the API password is not taken as the password: %d %s", got.Status, got.Body)
 				}
 				other := strings.NewReplacer("anna@", "bob@").Replace(next)
-				if got := r.get(t, listPath, "X-DocuSign-Authentication: "+other+"\r\n"); got.status != 401 {
-					t.Errorf("another user gets in with it: %d", got.status)
+				if got := r.Get(t, apptest.ListPath, "X-DocuSign-Authentication: "+other+"\r\n"); got.Status != 401 {
+					t.Errorf("another user gets in with it: %d", got.Status)
 				}
-				if got := r.get(t, listPath, "Authorization: bearer "+p+"\r\n"); got.status != 401 {
-					t.Errorf("it is taken as a bearer token: %d", got.status)
+				if got := r.Get(t, apptest.ListPath, "Authorization: bearer "+p+"\r\n"); got.Status != 401 {
+					t.Errorf("it is taken as a bearer token: %d", got.Status)
 				}
 			}},
-			{"an API password in XML", "?api_password=true", "text/xml", func(t *testing.T, h heard) {
-				if !strings.Contains(h.body, "<apiPassword>") || strings.Contains(h.body, "bm90LWEtcmVhbC1wYXNzd29yZC0h") {
-					t.Errorf("%s", h.body)
+			{"an API password in XML", "?api_password=true", "text/xml", func(t *testing.T, h apptest.Heard) {
+				if !strings.Contains(h.Body, "<apiPassword>") || strings.Contains(h.Body, "bm90LWEtcmVhbC1wYXNzd29yZC0h") {
+					t.Errorf("%s", h.Body)
 				}
 			}},
 		} {
 			t.Run(fmt.Sprintf("%s, DocuSign answers %d", c.name, off), func(t *testing.T) {
-				r.sandbox.SetLoginInformation(off)
-				lines := "X-DocuSign-Authentication: " + annaJSON + "\r\n"
+				r.Sandbox.SetLoginInformation(off)
+				lines := "X-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n"
 				if c.accept != "" {
 					lines += "Accept: " + c.accept + "\r\n"
 				}
-				got := r.get(t, "/restapi/v2/login_information"+c.query, lines)
-				if got.status != 200 {
-					t.Fatalf("status %d: %s", got.status, got.body)
+				got := r.Get(t, "/restapi/v2/login_information"+c.query, lines)
+				if got.Status != 200 {
+					t.Fatalf("status %d: %s", got.Status, got.Body)
 				}
 				c.check(t, got)
 			})
 		}
 	}
 	t.Run("HEAD", func(t *testing.T) {
-		w := r.dial(t, call.DoorSidecar)
-		w.send(
-			"HEAD /restapi/v2/login_information HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send(
+			"HEAD /restapi/v2/login_information HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON +
+				"\r\n\r\n",
 		)
-		if got := w.read("HEAD"); got.body != "" {
+		if got := w.Read("HEAD"); got.Body != "" {
 			t.Errorf("%+v", got)
 		}
 	})
 	t.Run("DocuSign's own trouble is passed on", func(t *testing.T) {
-		r.restart() // the site refused bearers above, which is remembered
-		r.sandbox.SetLoginInformation(0)
-		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 503})
-		if got := r.get(
-			t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n",
-		); got.status != 503 {
-			t.Errorf("status %d", got.status)
+		r.Restart() // the site refused bearers above, which is remembered
+		r.Sandbox.SetLoginInformation(0)
+		r.Sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 503})
+		if got := r.Get(
+			t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n",
+		); got.Status != 503 {
+			t.Errorf("status %d", got.Status)
 		}
 	})
 	t.Run("a password cannot be changed", func(t *testing.T) {
-		r.sandbox.ResetCounts()
-		got := r.do(
+		r.Sandbox.ResetCounts()
+		got := r.Do(
 			nil,
-			request(
-				t, "PUT", r.sidecar()+"/restapi/v2/login_information/password", strings.NewReader(`{"newPassword":"n"}`),
-				"X-DocuSign-Authentication", annaJSON,
+			apptest.Request(
+				t, "PUT", r.Sidecar()+"/restapi/v2/login_information/password", strings.NewReader(`{"newPassword":"n"}`),
+				"X-DocuSign-Authentication", apptest.AnnaJSON,
 			),
 		)
-		if got.status != 401 || !strings.Contains(got.body, "USER_LACKS_PERMISSIONS") || len(r.atSites()) != 0 {
-			t.Errorf("status %d, %d calls: %s", got.status, len(r.atSites()), got.body)
+		if got.Status != 401 || !strings.Contains(got.Body, "USER_LACKS_PERMISSIONS") || len(r.AtSites()) != 0 {
+			t.Errorf("status %d, %d calls: %s", got.Status, len(r.AtSites()), got.Body)
 		}
 	})
 }
@@ -229,7 +205,7 @@ func TestRefusalsByteForByte(t *testing.T) {
 	for _, c := range []struct{ name, lines, code, message string }{
 		{"no credential", "", "PARTNER_AUTHENTICATION_FAILED", noKey + " An Integrator key was not specified."},
 		{
-			"unknown key", "X-DocuSign-Authentication: " + strings.Replace(annaJSON, "0001\"", "0009\"", 1) + "\r\n",
+			"unknown key", "X-DocuSign-Authentication: " + strings.Replace(apptest.AnnaJSON, "0001\"", "0009\"", 1) + "\r\n",
 			"PARTNER_AUTHENTICATION_FAILED", noKey,
 		},
 		{
@@ -242,7 +218,7 @@ func TestRefusalsByteForByte(t *testing.T) {
 		},
 		{
 			"principal not allowed",
-			"X-DocuSign-Authentication: " + annaJSON + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n",
+			"X-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\nX-DocuSign-Act-As-User: bob@example.com\r\n",
 			"USER_LACKS_PERMISSIONS", "This user lacks sufficient permissions to access this resource.",
 		},
 		{
@@ -261,23 +237,24 @@ func TestRefusalsByteForByte(t *testing.T) {
 			},
 		} {
 			t.Run(c.name+", "+accept.name, func(t *testing.T) {
-				got := r.get(t, listPath, c.lines+accept.line)
-				if got.status != 401 || got.body != accept.body || got.header.Get("Content-Type") != accept.contentType {
-					t.Errorf("status %d, %q\n got %q\nwant %q", got.status, got.header.Get("Content-Type"), got.body, accept.body)
+				got := r.Get(t, apptest.ListPath, c.lines+accept.line)
+				if got.Status != 401 || got.Body != accept.body || got.Header.Get("Content-Type") != accept.contentType {
+					t.Errorf("status %d, %q\n got %q\nwant %q", got.Status, got.Header.Get("Content-Type"), got.Body, accept.body)
 				}
-				if got.header.Get("X-DocuSign-Auth-Proxy-Request-Id") == "" || got.header.Get("Www-Authenticate") != "" {
-					t.Errorf("%v", got.header)
+				if got.Header.Get("X-DocuSign-Auth-Proxy-Request-Id") == "" || got.Header.Get("Www-Authenticate") != "" {
+					t.Errorf("%v", got.Header)
 				}
 			})
 		}
 		t.Run(c.name+", HEAD", func(t *testing.T) {
-			w := r.dial(t, call.DoorSidecar)
-			w.send("HEAD " + listPath + " HTTP/1.1\r\nHost: x\r\n" + c.lines + "\r\nGET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
-			if got := w.read("HEAD"); got.status != 401 ||
-				got.header.Get("Content-Length") != fmt.Sprint(len(jsonError(c.code, c.message))) {
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send("HEAD " + apptest.ListPath + " HTTP/1.1\r\nHost: x\r\n" + c.lines +
+				"\r\nGET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
+			if got := w.Read("HEAD"); got.Status != 401 ||
+				got.Header.Get("Content-Length") != fmt.Sprint(len(jsonError(c.code, c.message))) {
 				t.Errorf("%+v", got)
 			}
-			if got := w.read("GET"); got.status != http.StatusOK {
+			if got := w.Read("GET"); got.Status != http.StatusOK {
 				t.Errorf("the connection is out of step: %+v", got)
 			}
 		})

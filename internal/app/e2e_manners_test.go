@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bytes"
@@ -9,12 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
@@ -45,40 +45,42 @@ func TestConnectAsRealClientsWriteIt(t *testing.T) {
 		{"target in capitals with a final dot", "CONNECT DEMO.docusign.NET.:443 HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.tunnel(t, c.text)
+			w := r.Tunnel(t, c.text)
 			for range 2 { // the tunnel stays, whatever Connection said about the CONNECT
-				w.send(
-					"GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+				w.Send(
+					"GET " + apptest.ListPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " +
+						apptest.AnnaJSON + "\r\n\r\n",
 				)
-				if got := w.read("GET"); got.status != 200 {
-					t.Fatalf("status %d, body %q", got.status, got.body)
+				if got := w.Read("GET"); got.Status != 200 {
+					t.Fatalf("status %d, body %q", got.Status, got.Body)
 				}
 			}
 		})
 	}
 	t.Run("the 200 names the client's version", func(t *testing.T) {
 		for _, version := range []string{"HTTP/1.0", "HTTP/1.1"} {
-			w := r.dial(t, call.DoorSidecar)
-			w.send("CONNECT demo.docusign.net:443 " + version + "\r\nHost: x\r\n\r\n")
-			if line, _ := w.in.ReadString('\n'); !strings.HasPrefix(line, version+" 200 ") {
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send("CONNECT demo.docusign.net:443 " + version + "\r\nHost: x\r\n\r\n")
+			if line, _ := w.In.ReadString('\n'); !strings.HasPrefix(line, version+" 200 ") {
 				t.Errorf("answered %q", line)
 			}
 		}
 	})
 	t.Run("a ClientHello in the same segment as the CONNECT", func(t *testing.T) {
-		w := r.dial(t, call.DoorSidecar)
-		c := tls.Client(&helloWithConnect{Conn: w.Conn, in: w, connect: connectDemo}, &tls.Config{
-			RootCAs: r.proxyCA(), ServerName: "demo.docusign.net",
+		w := r.Dial(t, call.DoorSidecar)
+		c := tls.Client(&helloWithConnect{Conn: w.Conn, in: w, connect: apptest.ConnectDemo}, &tls.Config{
+			RootCAs: r.ProxyCA(), ServerName: "demo.docusign.net",
 		})
 		if err := c.Handshake(); err != nil {
 			t.Fatal(err)
 		}
-		inner := newWire(t, c)
-		inner.send(
-			"GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+		inner := apptest.NewWire(t, c)
+		inner.Send(
+			"GET " + apptest.ListPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " +
+				apptest.AnnaJSON + "\r\n\r\n",
 		)
-		if got := inner.read("GET"); got.status != 200 {
-			t.Errorf("status %d", got.status)
+		if got := inner.Read("GET"); got.Status != 200 {
+			t.Errorf("status %d", got.Status)
 		}
 	})
 	for _, c := range []struct {
@@ -94,29 +96,30 @@ func TestConnectAsRealClientsWriteIt(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.opened(t, c.connect)
+			w := r.Opened(t, c.connect)
 			if c.secure {
-				w = w.secure(r, "demo.docusign.net")
+				w = w.Secure(r.Rig, "demo.docusign.net")
 			}
-			w.send(
-				"GET " + listPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+			w.Send(
+				"GET " + apptest.ListPath + " HTTP/1.1\r\nHost: demo.docusign.net\r\nX-DocuSign-Authentication: " +
+					apptest.AnnaJSON + "\r\n\r\n",
 			)
-			got := w.read("GET")
-			if got.status != 200 {
-				t.Errorf("status %d, body %q", got.status, got.body)
+			got := w.Read("GET")
+			if got.Status != 200 {
+				t.Errorf("status %d, body %q", got.Status, got.Body)
 			}
-			if hsts := got.header.Get("Strict-Transport-Security") != ""; hsts != c.secure {
+			if hsts := got.Header.Get("Strict-Transport-Security") != ""; hsts != c.secure {
 				t.Errorf("Strict-Transport-Security there: %v, want %v", hsts, c.secure)
 			}
 		})
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 // helloWithConnect puts the CONNECT in front of the first bytes of TLS, into one segment.
 type helloWithConnect struct {
 	net.Conn
-	in      *wire
+	in      *apptest.Wire
 	connect string
 	heard   bool
 }
@@ -133,19 +136,18 @@ func (c *helloWithConnect) Write(p []byte) (int, error) {
 func (c *helloWithConnect) Read(p []byte) (int, error) {
 	if !c.heard {
 		c.heard = true
-		c.in.established()
+		c.in.Established()
 	}
-	return c.in.in.Read(p)
+	return c.in.In.Read(p)
 }
 
 const envelopeJSON = `{"status":"sent","emailSubject":"Please ` +
 	`sign","documents":[{"documentId":"1","name":"a.pdf","documentBase64":"JVBERi0xLjQK"}],` +
 	`"recipients":{"signers":[{"email":"s@example.com","name":"S","recipientId":"1"}]}}`
 
-const createPath = "/restapi/v2/accounts/1234567/envelopes"
-
 func post(version, headers, body string) string {
-	return "POST " + createPath + " " + version + "\r\nHost: 127.0.0.1\r\nX-DocuSign-Authentication: " + annaJSON +
+	return "POST " + apptest.CreatePath + " " + version + "\r\nHost: 127.0.0.1\r\nX-DocuSign-Authentication: " +
+		apptest.AnnaJSON +
 		"\r\nContent-Type: application/json\r\n" + headers + "\r\n" + body
 }
 
@@ -161,21 +163,22 @@ func TestRequestBodiesAsRealClientsFrameThem(t *testing.T) {
 		{"fixed length", post("HTTP/1.1", length, envelopeJSON), false, false},
 		{
 			"chunked, lower-case sizes",
-			post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", chunked([]byte(envelopeJSON), 0xab, "%x")), false, false,
+			post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", apptest.Chunked([]byte(envelopeJSON), 0xab, "%x")), false, false,
 		},
 		{
 			"chunked, upper-case sizes",
-			post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", chunked([]byte(envelopeJSON), 0xab, "%X")), false, false,
+			post("HTTP/1.1", "Transfer-Encoding: chunked\r\n", apptest.Chunked([]byte(envelopeJSON), 0xab, "%X")), false, false,
 		},
 		{
 			"chunked, leading zeros and an extension",
-			post("HTTP/1.1", "transfer-encoding: Chunked\r\n", chunked([]byte(envelopeJSON), 0xab, "000%x;a=b")), false, false,
+			post("HTTP/1.1", "transfer-encoding: Chunked\r\n", apptest.Chunked([]byte(envelopeJSON), 0xab, "000%x;a=b")), false,
+			false,
 		},
 		{
 			"chunked, a byte at a time, with a trailer",
 			post(
 				"HTTP/1.1", "Transfer-Encoding: chunked\r\nTrailer: X-T\r\n",
-				strings.TrimSuffix(chunked([]byte(envelopeJSON), 1, "%x"), "\r\n")+"X-T: 1\r\n\r\n",
+				strings.TrimSuffix(apptest.Chunked([]byte(envelopeJSON), 1, "%x"), "\r\n")+"X-T: 1\r\n\r\n",
 			),
 			false, false,
 		},
@@ -185,7 +188,8 @@ func TestRequestBodiesAsRealClientsFrameThem(t *testing.T) {
 		},
 		{
 			"Expect: 100-Continue, chunked",
-			post("HTTP/1.1", "Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n", chunked([]byte(envelopeJSON), 99, "%x")),
+			post("HTTP/1.1", "Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n",
+				apptest.Chunked([]byte(envelopeJSON), 99, "%x")),
 			true, false,
 		},
 		{"HTTP/1.0", post("HTTP/1.0", length, envelopeJSON), false, true},
@@ -201,24 +205,24 @@ func TestRequestBodiesAsRealClientsFrameThem(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
-			w := r.dial(t, call.DoorSidecar)
-			w.send(c.text)
-			got := w.read("POST")
+			r.Sandbox.ResetCounts()
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send(c.text)
+			got := w.Read("POST")
 			if c.informs {
-				if got.status != 100 {
-					t.Fatalf("status %d, want 100", got.status)
+				if got.Status != 100 {
+					t.Fatalf("status %d, want 100", got.Status)
 				}
-				got = w.read("POST")
+				got = w.Read("POST")
 			}
-			if got.status != 201 || got.err != nil {
-				t.Fatalf("status %d, %v, body %q\n%s", got.status, got.err, got.body, r.log)
+			if got.Status != 201 || got.Err != nil {
+				t.Fatalf("status %d, %v, body %q\n%s", got.Status, got.Err, got.Body, r.Log)
 			}
-			if strings.Contains(c.text, "HTTP/1.0") && (len(got.encoding) > 0 || got.length < 0) {
-				t.Errorf("an HTTP/1.0 client is answered with %v, length %d", got.encoding, got.length)
+			if strings.Contains(c.text, "HTTP/1.0") && (len(got.Encoding) > 0 || got.Length < 0) {
+				t.Errorf("an HTTP/1.0 client is answered with %v, length %d", got.Encoding, got.Length)
 			}
-			sent := r.last(t)
-			if n := r.sandbox.Counts().Envelopes; n != 1 || string(sent.Body) != envelopeJSON {
+			sent := r.Last(t)
+			if n := r.Sandbox.Counts().Envelopes; n != 1 || string(sent.Body) != envelopeJSON {
 				t.Errorf("%d envelopes; DocuSign read %q", n, sent.Body)
 			}
 			for _, name := range []string{
@@ -228,27 +232,12 @@ func TestRequestBodiesAsRealClientsFrameThem(t *testing.T) {
 					t.Errorf("%s: %v went upstream", name, v)
 				}
 			}
-			if c.closes != w.closesOrAnswers(t) {
+			if c.closes != w.ClosesOrAnswers(t) {
 				t.Errorf("the connection closes: %v, want %v", !c.closes, c.closes)
 			}
 		})
 	}
-	r.noLeak()
-}
-
-// closesOrAnswers tries another call on the connection and reports whether the proxy had closed it.
-func (w *wire) closesOrAnswers(t *testing.T) bool {
-	t.Helper()
-	_, _ = io.WriteString(w.Conn, "GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
-	resp, err := http.ReadResponse(w.in, nil)
-	if err != nil {
-		return true
-	}
-	if resp.StatusCode != 200 {
-		t.Errorf("the next call on the connection got %d", resp.StatusCode)
-	}
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return false
+	r.NoLeak()
 }
 
 func TestExpectContinueOfABodyTooLargeToKeep(t *testing.T) {
@@ -259,53 +248,43 @@ func TestExpectContinueOfABodyTooLargeToKeep(t *testing.T) {
 		return fmt.Sprintf(
 			"POST %s %s\r\nHost: x\r\nX-DocuSign-Authentication: %s\r\nContent-Type: application/pdf\r\nContent-Length: "+
 				"%d\r\nExpect: 100-continue\r\n\r\n",
-			createPath+"/x/documents", version, credential, size,
+			apptest.CreatePath+"/x/documents", version, credential, size,
 		)
 	}
 	t.Run("the body is asked for and streamed", func(t *testing.T) {
-		w := r.dial(t, call.DoorSidecar)
-		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON +
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send("POST " + apptest.CreatePath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON +
 			"\r\nContent-Type: application/json\r\n" +
 			fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", size))
-		if got := w.read("POST"); got.status != 100 {
-			t.Fatalf("status %d, want 100", got.status)
+		if got := w.Read("POST"); got.Status != 100 {
+			t.Fatalf("status %d, want 100", got.Status)
 		}
-		body := bigEnvelope(size)
+		body := apptest.BigEnvelope(size)
 		if _, err := io.Copy(w.Conn, bytes.NewReader(body)); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.read("POST"); got.status != 201 {
-			t.Errorf("status %d, body %q", got.status, got.body)
+		if got := w.Read("POST"); got.Status != 201 {
+			t.Errorf("status %d, body %q", got.Status, got.Body)
 		}
 		sum := sha256.Sum256(body)
-		if sent := r.last(t); sent.BodySHA256 != hex.EncodeToString(sum[:]) {
+		if sent := r.Last(t); sent.BodySHA256 != hex.EncodeToString(sum[:]) {
 			t.Errorf("DocuSign read %d other bytes", sent.BodyLength)
 		}
 	})
 	t.Run("a refused call is answered at once, without 100, and the connection closed", func(t *testing.T) {
-		w := r.dial(t, call.DoorSidecar)
-		w.send(head("HTTP/1.1", strings.Replace(annaJSON, "anna-legacy-1", "wrong", 1)))
-		if got := w.read("POST"); got.status != 401 || !got.close {
-			t.Errorf("status %d, close %v", got.status, got.close)
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send(head("HTTP/1.1", strings.Replace(apptest.AnnaJSON, "anna-legacy-1", "wrong", 1)))
+		if got := w.Read("POST"); got.Status != 401 || !got.Close {
+			t.Errorf("status %d, close %v", got.Status, got.Close)
 		}
 	})
 	t.Run("what DocuSign refuses before the body comes back without the body", func(t *testing.T) {
-		w := r.dial(t, call.DoorSidecar)
-		w.send(head("HTTP/1.1", annaJSON)) // no such route there
-		if got := w.read("POST"); got.status != 404 {
-			t.Errorf("status %d", got.status)
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send(head("HTTP/1.1", apptest.AnnaJSON)) // no such route there
+		if got := w.Read("POST"); got.Status != 404 {
+			t.Errorf("status %d", got.Status)
 		}
 	})
-}
-
-// bigEnvelope is a well-formed envelope of exactly size bytes.
-func bigEnvelope(size int) []byte {
-	head, tail := `{"status":"sent","emailSubject":"big","documents":[{"documentId":"1","name":"a.pdf",`+
-		`"documentBase64":"`, `"}]}`
-	fill := size - len(head) - len(tail)
-	b := append([]byte(head), bytes.Repeat([]byte("QUJD"), fill/4)...)
-	b = append(b, tail...)
-	return append(b, bytes.Repeat([]byte(" "), size-len(b))...)
 }
 
 func TestAcceptHeadersTravelAsTheyCame(t *testing.T) {
@@ -321,27 +300,28 @@ func TestAcceptHeadersTravelAsTheyCame(t *testing.T) {
 		{"the bare word json (Ruby gem)", "Accept: json\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.dial(t, call.DoorSidecar)
-			w.send(
-				"GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n" + c.headers + "\r\n",
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send(
+				"GET " + apptest.ListPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n" +
+					c.headers + "\r\n",
 			)
-			got := w.read("GET")
-			if got.status != 200 {
-				t.Fatalf("status %d", got.status)
+			got := w.Read("GET")
+			if got.Status != 200 {
+				t.Fatalf("status %d", got.Status)
 			}
 			var sent strings.Builder
 			for _, name := range []string{"Accept-Encoding", "Accept"} {
-				for _, v := range r.last(t).Header[name] {
+				for _, v := range r.Last(t).Header[name] {
 					sent.WriteString(name + ": " + v + "\r\n")
 				}
 			}
 			if sent.String() != c.headers {
 				t.Errorf("DocuSign read %q, want %q", sent.String(), c.headers)
 			}
-			if gz := strings.Contains(c.headers, "gzip"); gz != (got.header.Get("Content-Encoding") == "gzip") {
-				t.Errorf("Content-Encoding %q", got.header.Get("Content-Encoding"))
+			if gz := strings.Contains(c.headers, "gzip"); gz != (got.Header.Get("Content-Encoding") == "gzip") {
+				t.Errorf("Content-Encoding %q", got.Header.Get("Content-Encoding"))
 			}
-			if v := r.last(t).Header["User-Agent"]; v != nil {
+			if v := r.Last(t).Header["User-Agent"]; v != nil {
 				t.Errorf("a User-Agent was made up: %q", v)
 			}
 		})
@@ -351,63 +331,64 @@ func TestAcceptHeadersTravelAsTheyCame(t *testing.T) {
 func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	w := r.dial(t, call.DoorSidecar)
+	w := r.Dial(t, call.DoorSidecar)
 	get := func(id string) string {
 		return "GET /restapi/v2/accounts/1234567/envelopes/" + id + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " +
-			annaJSON + "\r\n\r\n"
+			apptest.AnnaJSON + "\r\n\r\n"
 	}
-	id := r.sandbox.AddEnvelope(sandbox.Envelope{AccountID: sandbox.ExampleAccountID, Status: "sent"})
-	w.send(
+	id := r.Sandbox.AddEnvelope(sandbox.Envelope{AccountID: sandbox.ExampleAccountID, Status: "sent"})
+	w.Send(
 		get(id) + post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON) + get("unknown"),
 	)
 	for i, want := range []int{200, 201, 404} {
-		if got := w.read("GET"); got.status != want {
-			t.Errorf("answer %d: status %d, want %d; %q", i, got.status, want, got.body)
+		if got := w.Read("GET"); got.Status != want {
+			t.Errorf("answer %d: status %d, want %d; %q", i, got.Status, want, got.Body)
 		}
 	}
 }
 
 func TestLimitsOfTheRequestHead(t *testing.T) {
 	t.Parallel()
-	r := newRigChanged(t, func(doc section) {
-		doc.at("limits")["header_timeout"] = "150ms"
-		doc.at("limits")["header_bytes"] = "16KiB"
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("limits")["header_timeout"] = "150ms"
+		doc.At("limits")["header_bytes"] = "16KiB"
 	})
 	t.Run("a head that is too large is 431", func(t *testing.T) {
-		w := r.dial(t, call.DoorSidecar)
+		w := r.Dial(t, call.DoorSidecar)
 		go func() {
 			_, _ = io.WriteString(
 				w.Conn,
-				"GET "+listPath+" HTTP/1.1\r\nHost: x\r\n"+strings.Repeat("X-Fill: "+strings.Repeat("f", 1000)+"\r\n", 40)+"\r\n",
+				"GET "+apptest.ListPath+" HTTP/1.1\r\nHost: x\r\n"+strings.Repeat("X-Fill: "+strings.Repeat("f", 1000)+"\r\n",
+					40)+"\r\n",
 			)
 		}()
-		if got := w.read("GET"); got.status != 431 {
-			t.Errorf("status %d", got.status)
+		if got := w.Read("GET"); got.Status != 431 {
+			t.Errorf("status %d", got.Status)
 		}
 	})
 	for _, c := range []struct {
 		name string
-		open func(*testing.T) *wire
+		open func(*testing.T) *apptest.Wire
 		text string
 	}{
-		{"nothing is ever sent", func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }, ""},
-		{"a head that never ends", func(t *testing.T) *wire {
-			return r.dial(t, call.DoorSidecar)
+		{"nothing is ever sent", func(t *testing.T) *apptest.Wire { return r.Dial(t, call.DoorSidecar) }, ""},
+		{"a head that never ends", func(t *testing.T) *apptest.Wire {
+			return r.Dial(t, call.DoorSidecar)
 		}, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "},
-		{"a TLS handshake that never ends", func(t *testing.T) *wire {
-			return r.dial(t, call.DoorSidecar)
+		{"a TLS handshake that never ends", func(t *testing.T) *apptest.Wire {
+			return r.Dial(t, call.DoorSidecar)
 		}, "\x16\x03\x01\x02\x00\x01"},
-		{"silence in a tunnel", func(t *testing.T) *wire { return r.opened(t, connectDemo) }, ""},
-		{"a head that never ends in a tunnel", func(t *testing.T) *wire {
-			return r.tunnel(t, connectDemo)
+		{"silence in a tunnel", func(t *testing.T) *apptest.Wire { return r.Opened(t, apptest.ConnectDemo) }, ""},
+		{"a head that never ends in a tunnel", func(t *testing.T) *apptest.Wire {
+			return r.Tunnel(t, apptest.ConnectDemo)
 		}, "GET / HTTP/1.1\r\nX-Slow: "},
 	} {
 		t.Run("slow-loris: "+c.name, func(t *testing.T) {
 			w := c.open(t)
 			began := time.Now()
-			w.send(c.text)
-			_, _ = io.Copy(io.Discard, w.in)
-			if took := time.Since(began); took > wireLimit/2 {
+			w.Send(c.text)
+			_, _ = io.Copy(io.Discard, w.In)
+			if took := time.Since(began); took > apptest.WireLimit/2 {
 				t.Errorf("the connection was held for %v", took)
 			}
 		})
@@ -431,37 +412,38 @@ func TestEveryCaptureOfARealClient(t *testing.T) {
 		if strings.Contains(name, "-connect") || strings.Contains(name, "asmx") {
 			continue
 		}
-		text := string(recordedRequest(t, filepath.ToSlash(name)))
+		text := string(apptest.RecordedRequest(t, filepath.ToSlash(name)))
 		connects, _ := fs.Glob(captureFS(), filepath.Dir(name)+"/*-connect*.http")
 		t.Run(name, func(t *testing.T) {
 			if strings.Contains(name, "-sidecar-") {
-				w := r.dial(t, call.DoorSidecar)
+				w := r.Dial(t, call.DoorSidecar)
 				r.replay(t, w, text, "http://127.0.0.1:28080")
 				return
 			}
 			for _, connect := range connects {
-				r.replay(t, r.tunnel(t, string(recordedRequest(t, filepath.ToSlash(connect)))), text, "https://demo.docusign.net")
+				r.replay(t, r.Tunnel(t, string(apptest.RecordedRequest(t, filepath.ToSlash(connect)))), text,
+					"https://demo.docusign.net")
 			}
 		})
 	}
-	r.noLeak()
-	if c := r.sandbox.Counts(); c.Legacy.Total() != 0 || c.Grants != 1 {
+	r.NoLeak()
+	if c := r.Sandbox.Counts(); c.Legacy.Total() != 0 || c.Grants != 1 {
 		t.Errorf("%d legacy credentials reached DocuSign, %d grants", c.Legacy.Total(), c.Grants)
 	}
 }
 
 // replay sends a capture as it is and checks the answer that its program waits for.
-func (r *rig) replay(t *testing.T, w *wire, text, origin string) {
+func (r *rig) replay(t *testing.T, w *apptest.Wire, text, origin string) {
 	t.Helper()
-	before := r.sandbox.Counts()
-	w.send(text)
+	before := r.Sandbox.Counts()
+	w.Send(text)
 	line, _, _ := strings.Cut(text, "\r\n")
-	got := w.read(strings.Fields(line)[0])
+	got := w.Read(strings.Fields(line)[0])
 	if strings.Contains(text, "Expect:") {
-		if got.status != 100 {
-			t.Fatalf("status %d, want 100", got.status)
+		if got.Status != 100 {
+			t.Fatalf("status %d, want 100", got.Status)
 		}
-		got = w.read("POST")
+		got = w.Read("POST")
 	}
 	status := 200
 	var want string
@@ -477,18 +459,18 @@ func (r *rig) replay(t *testing.T, w *wire, text, origin string) {
 	default:
 		want = "envelopeId"
 	}
-	body := got.body
-	if got.header.Get("Content-Encoding") == "gzip" {
+	body := got.Body
+	if got.Header.Get("Content-Encoding") == "gzip" {
 		body = gunzip(t, body)
 	}
-	if got.status != status || got.err != nil || !strings.Contains(body, want) {
-		t.Errorf("status %d, %v, want %d with %q:\n%s", got.status, got.err, status, want, body)
+	if got.Status != status || got.Err != nil || !strings.Contains(body, want) {
+		t.Errorf("status %d, %v, want %d with %q:\n%s", got.Status, got.Err, status, want, body)
 	}
 	if strings.HasPrefix(line, "POST") && status == 201 {
-		if after := r.sandbox.Counts(); after.Envelopes != before.Envelopes+1 {
+		if after := r.Sandbox.Counts(); after.Envelopes != before.Envelopes+1 {
 			t.Errorf("%d envelopes were made", after.Envelopes-before.Envelopes)
 		}
-		if sent := r.last(t); !strings.Contains(text, "chunked") && !strings.HasSuffix(text, string(sent.Body)) {
+		if sent := r.Last(t); !strings.Contains(text, "chunked") && !strings.HasSuffix(text, string(sent.Body)) {
 			t.Errorf("the body was changed: %q", sent.Body)
 		}
 	}

@@ -1,10 +1,11 @@
-package app
+package app_test
 
 import (
 	"net/http"
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -32,7 +33,7 @@ const (
 func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 	t.Parallel()
 	header := func(key string) []string {
-		return []string{"X-DocuSign-Authentication", strings.Replace(annaJSON, sandbox.GUIDKey, key, 1)}
+		return []string{"X-DocuSign-Authentication", strings.Replace(apptest.AnnaJSON, sandbox.GUIDKey, key, 1)}
 	}
 	login := "/restapi/v2/login_information?api_password=true"
 	for _, program := range []struct {
@@ -47,7 +48,7 @@ func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 			return []string{"Authorization", "bearer b3BhcXVl"}
 		}, ""},
 		{"an OAuth token of its own", "translate", func(r *rig) []string {
-			return []string{"Authorization", "Bearer " + r.oauthToken(r.t)}
+			return []string{"Authorization", "Bearer " + r.oauthToken(r.T)}
 		}, ""},
 	} {
 		for _, answer := range []struct{ name, contentType, body string }{
@@ -63,39 +64,39 @@ func TestObservedProgramsComeBackAndReachTheirSite(t *testing.T) {
 					w.Edit = func(in []map[string]any) { in[1]["mode"] = program.mode }
 				})
 				call := func(path string) *http.Request {
-					return request(t, "GET", r.sidecar()+path, nil, program.headers(r)...)
+					return apptest.Request(t, "GET", r.Sidecar()+path, nil, program.headers(r)...)
 				}
 				first := call(login)
 				if answer.name == "SOAP" {
-					first = soapPost(t, r.sidecar()+"/api/3.0/credential.asmx",
+					first = soapPost(t, r.Sidecar()+"/api/3.0/credential.asmx",
 						credentialCall("Login", program.soapName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>"))
 				}
-				r.sandbox.FailNext(sandbox.FailureSpec{
+				r.Sandbox.FailNext(sandbox.FailureSpec{
 					Path: first.URL.Path, Status: 200, Body: answer.body, ContentType: answer.contentType,
 				})
 				want := strings.NewReplacer(
-					"https://eu.docusign.net", r.sidecar(), "https://demo.docusign.net", r.sidecar(),
+					"https://eu.docusign.net", r.Sidecar(), "https://demo.docusign.net", r.Sidecar(),
 				).Replace(answer.body)
-				if got := r.do(nil, first); got.status != 200 || got.body != want {
-					t.Fatalf("status %d\n got %s\nwant %s", got.status, got.body, want)
+				if got := r.Do(nil, first); got.Status != 200 || got.Body != want {
+					t.Fatalf("status %d\n got %s\nwant %s", got.Status, got.Body, want)
 				}
 				ids := []string{"a1b2c3d4-0000-4000-8000-000000000099", "A1B2C3D4-0000-4000-8000-000000000099"}
 				if answer.name != "SOAP" {
 					ids = append(ids, "7654321")
 				}
 				for _, id := range ids {
-					r.do(nil, call("/restapi/v2/accounts/"+id+"/envelopes"))
-					if sent := r.last(t); sent.Host != "eu.docusign.net" {
+					r.Do(nil, call("/restapi/v2/accounts/"+id+"/envelopes"))
+					if sent := r.Last(t); sent.Host != "eu.docusign.net" {
 						t.Errorf("a call for %s went to %s", id, sent.Host)
 					}
 				}
-				r.restart() // the program keeps the base URL that it has
-				r.do(nil, call("/restapi/v2/accounts/"+ids[0]+"/envelopes"))
-				if sent := r.last(t); sent.Host != "eu.docusign.net" {
+				r.Restart() // the program keeps the base URL that it has
+				r.Do(nil, call("/restapi/v2/accounts/"+ids[0]+"/envelopes"))
+				if sent := r.Last(t); sent.Host != "eu.docusign.net" {
 					t.Errorf("after a restart of the proxy a call went to %s", sent.Host)
 				}
-				r.do(nil, call("/restapi/v2/accounts/424242/envelopes"))
-				if sent := r.last(t); sent.Host != "demo.docusign.net" {
+				r.Do(nil, call("/restapi/v2/accounts/424242/envelopes"))
+				if sent := r.Last(t); sent.Host != "demo.docusign.net" {
 					t.Errorf("a call for an account nobody knows went to %s", sent.Host)
 				}
 			})
@@ -117,54 +118,59 @@ func TestObservedLoginAnswersElsewhere(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: c.came})
-			got := r.do(
-				nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON),
+			r.Sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: c.came})
+			got := r.Do(
+				nil, apptest.Request(t, "GET", r.Sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication",
+					apptest.AnnaJSON),
 			)
-			if got.status != 200 || !strings.Contains(got.body, c.want) {
-				t.Errorf("status %d, %s", got.status, got.body)
+			if got.Status != 200 || !strings.Contains(got.Body, c.want) {
+				t.Errorf("status %d, %s", got.Status, got.Body)
 			}
-			r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/7654321", nil, "X-DocuSign-Authentication", annaJSON))
-			if sent := r.last(t); sent.Host != "demo.docusign.net" {
+			r.Do(nil, apptest.Request(t, "GET", r.Sidecar()+"/restapi/v2/accounts/7654321", nil, "X-DocuSign-Authentication",
+				apptest.AnnaJSON))
+			if sent := r.Last(t); sent.Host != "demo.docusign.net" {
 				t.Errorf("a call went to %s", sent.Host)
 			}
 		})
 	}
 	t.Run("a program on plain HTTP stays there", func(t *testing.T) {
-		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: observedJSON})
-		got := r.do(
-			r.forwardClient(),
-			request(
-				t, "GET", "http://demo.docusign.net/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON,
+		r.Sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/login_information", Status: 200, Body: observedJSON})
+		got := r.Do(
+			r.ForwardClient(),
+			apptest.Request(
+				t, "GET", "http://demo.docusign.net/restapi/v2/login_information", nil, "X-DocuSign-Authentication",
+				apptest.AnnaJSON,
 			),
 		)
-		if !strings.Contains(got.body, `"http://eu.docusign.net/restapi/v2/accounts/7654321"`) {
-			t.Errorf("status %d, %s", got.status, got.body)
+		if !strings.Contains(got.Body, `"http://eu.docusign.net/restapi/v2/accounts/7654321"`) {
+			t.Errorf("status %d, %s", got.Status, got.Body)
 		}
 	})
 	t.Run("the host that the program dialled decides, not the account", func(t *testing.T) {
-		got := r.do(
-			r.forwardClient(),
-			request(
-				t, "GET", "http://demo.docusign.net/restapi/v2/accounts/7654321", nil, "X-DocuSign-Authentication", annaJSON,
+		got := r.Do(
+			r.ForwardClient(),
+			apptest.Request(
+				t, "GET", "http://demo.docusign.net/restapi/v2/accounts/7654321", nil, "X-DocuSign-Authentication",
+				apptest.AnnaJSON,
 			),
 		)
-		if sent := r.last(t); sent.Host != "demo.docusign.net" {
-			t.Errorf("status %d, went to %s", got.status, sent.Host)
+		if sent := r.Last(t); sent.Host != "demo.docusign.net" {
+			t.Errorf("status %d, went to %s", got.Status, sent.Host)
 		}
 	})
 }
 
 func TestASiteOfAnotherEnvironmentIsNotLearnt(t *testing.T) {
 	t.Parallel()
-	r := newEnvironmentRig(t, "demo", func(doc section) { doc["integrations"].([]any)[1].(section)["mode"] = "observe" })
-	r.sandbox.FailNext(sandbox.FailureSpec{
+	r := newEnvironmentRig(t, "demo",
+		func(doc apptest.Section) { doc["integrations"].([]any)[1].(apptest.Section)["mode"] = "observe" })
+	r.Sandbox.FailNext(sandbox.FailureSpec{
 		Path: "/restapi/v2/login_information", Status: 200,
 		Body: strings.ReplaceAll(observedJSON, "eu.docusign.net", "www.docusign.net"),
 	})
-	r.get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+annaJSON+"\r\n")
-	r.get(t, "/restapi/v2/accounts/7654321", "X-DocuSign-Authentication: "+annaJSON+"\r\n")
-	if sent := r.last(t); sent.Host != "demo.docusign.net" {
+	r.Get(t, "/restapi/v2/login_information", "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n")
+	r.Get(t, "/restapi/v2/accounts/7654321", "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n")
+	if sent := r.Last(t); sent.Host != "demo.docusign.net" {
 		t.Errorf("a call in demo went to %s", sent.Host)
 	}
 }
@@ -174,9 +180,9 @@ func TestASiteOfAnotherEnvironmentIsNotLearnt(t *testing.T) {
 func TestObservedCallsAreRoutedByTheirRehearsal(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) { w.Edit = func(in []map[string]any) { in[1]["mode"] = "observe" } })
-	eventually(t, "a call for the account at na3 goes there", func() bool {
-		r.get(t, listPath, "X-DocuSign-Authentication: "+annaJSON+"\r\n")
-		all := r.atSites()
+	apptest.Eventually(t, "a call for the account at na3 goes there", func() bool {
+		r.Get(t, apptest.ListPath, "X-DocuSign-Authentication: "+apptest.AnnaJSON+"\r\n")
+		all := r.AtSites()
 		return all[len(all)-1].Host == "na3.docusign.net"
 	})
 }

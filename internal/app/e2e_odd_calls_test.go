@@ -1,9 +1,10 @@
-package app
+package app_test
 
 import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -11,21 +12,21 @@ func TestBasicBesideACompleteForm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	const basic = "Basic YTFiMmMzZDQtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAxOg=="
-	form := tokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
-	if token := accessToken(
-		t, r.do(nil, tokenRequest(t, r.sidecar(), form, "Authorization", basic)),
-	); r.withToken(t, token).status != 200 {
+	form := apptest.TokenForm("anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
+	if token := apptest.AccessToken(
+		t, r.Do(nil, apptest.TokenRequest(t, r.Sidecar(), form, "Authorization", basic)),
+	); r.WithToken(t, token).Status != 200 {
 		t.Error("its token is not taken")
 	}
-	if got := r.do(
+	if got := r.Do(
 		nil,
-		tokenRequest(
-			t, r.sidecar(), "grant_type=password&username=anna%40example.com&client_id="+sandbox.GUIDKey, "Authorization", basic,
+		apptest.TokenRequest(
+			t, r.Sidecar(), "grant_type=password&username=anna%40example.com&client_id="+sandbox.GUIDKey, "Authorization", basic,
 		),
-	); got.status != 400 {
-		t.Errorf("a form without a password: status %d, %s", got.status, got.body)
+	); got.Status != 400 {
+		t.Errorf("a form without a password: status %d, %s", got.Status, got.Body)
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 // PROTOCOL.md §3.1: one public program posts a SAML assertion to the legacy end point.
@@ -52,19 +53,19 @@ func TestOtherGrantsAreRefusedInWords(t *testing.T) {
 	} {
 		for _, accept := range []string{"application/json", "application/xml"} {
 			t.Run(c.name+", "+accept, func(t *testing.T) {
-				got := r.do(nil, tokenRequest(t, r.sidecar(), c.form, "Accept", accept))
-				if got.status != 400 || !strings.Contains(got.body, "unsupported_grant_type") ||
-					!strings.Contains(got.body, c.says) || strings.Contains(got.body, "secret") {
-					t.Errorf("status %d, %s", got.status, got.body)
+				got := r.Do(nil, apptest.TokenRequest(t, r.Sidecar(), c.form, "Accept", accept))
+				if got.Status != 400 || !strings.Contains(got.Body, "unsupported_grant_type") ||
+					!strings.Contains(got.Body, c.says) || strings.Contains(got.Body, "secret") {
+					t.Errorf("status %d, %s", got.Status, got.Body)
 				}
 			})
 		}
 	}
-	if n := len(r.sandbox.Requests()); n != 0 {
+	if n := len(r.Sandbox.Requests()); n != 0 {
 		t.Errorf("%d calls went upstream", n)
 	}
-	r.halt()
-	if strings.Contains(r.log.String(), "secret") || !strings.Contains(r.log.String(), saml) {
+	r.Halt()
+	if strings.Contains(r.Log.String(), "secret") || !strings.Contains(r.Log.String(), saml) {
 		t.Errorf("the log has the assertion, or not the grant:\n%s", r.lastLines())
 	}
 }
@@ -108,12 +109,12 @@ func TestProvisioningWithTheKeyAlone(t *testing.T) {
 		{"with a second header", "GET", path, key(sandbox.GUIDKey), app + annaLine, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
+			r.Sandbox.ResetCounts()
 			got := r.doorways()[0].call(t, c.method, c.path, "X-DocuSign-Authentication: "+c.header+"\r\n"+c.more, "")
-			sent := r.atSites()
+			sent := r.AtSites()
 			if !c.passes {
-				if got.status != 401 || len(sent) != 0 {
-					t.Errorf("status %d, %d calls upstream: %s", got.status, len(sent), got.body)
+				if got.Status != 401 || len(sent) != 0 {
+					t.Errorf("status %d, %d calls upstream: %s", got.Status, len(sent), got.Body)
 				}
 				return
 			}
@@ -123,11 +124,11 @@ func TestProvisioningWithTheKeyAlone(t *testing.T) {
 			}
 			if len(sent) != 1 || sent[0].Header.Get("X-DocuSign-Authentication") != want ||
 				sent[0].Header.Get("X-DocuSign-AppToken") != "0123-token" || sent[0].Header["Authorization"] != nil {
-				t.Errorf("status %d, %d calls upstream: %s", got.status, len(sent), got.body)
+				t.Errorf("status %d, %d calls upstream: %s", got.Status, len(sent), got.Body)
 			}
 		})
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 // A valid token can lead to a UserInfo without accounts (PROTOCOL.md §6.4).
@@ -135,42 +136,42 @@ func TestAUserWithoutAccounts(t *testing.T) {
 	t.Parallel()
 	const legacy = "X-DocuSign-Authentication"
 	for _, c := range []struct{ name, path string }{
-		{"an account in the path", listPath}, {"log-in", "/restapi/v2/login_information"},
+		{"an account in the path", apptest.ListPath}, {"log-in", "/restapi/v2/login_information"},
 		{"an account's GUID", "/restapi/v2/accounts/" + sandbox.ExampleAccountID},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, nil)
-			r.sandbox.FailNext(sandbox.FailureSpec{
+			r.Sandbox.FailNext(sandbox.FailureSpec{
 				Host: "account-d.docusign.com", Path: "/oauth/userinfo", Status: 200, Times: 9,
 				Body: `{"sub":"` + sandbox.AnnaID + `","name":"A","email":"anna@example.com","accounts":[]}`,
 			})
-			got := r.do(nil, request(t, "GET", r.sidecar()+c.path, nil, legacy, annaJSON))
-			if got.status != 401 || !strings.Contains(got.body, "USER_LACKS_MEMBERSHIP") ||
-				got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "lacks_membership" {
-				t.Errorf("status %d, %s", got.status, got.body)
+			got := r.Do(nil, apptest.Request(t, "GET", r.Sidecar()+c.path, nil, legacy, apptest.AnnaJSON))
+			if got.Status != 401 || !strings.Contains(got.Body, "USER_LACKS_MEMBERSHIP") ||
+				got.Header.Get("X-DocuSign-Auth-Proxy-Cause") != "lacks_membership" {
+				t.Errorf("status %d, %s", got.Status, got.Body)
 			}
-			if n := len(r.atSites()); n != 0 {
+			if n := len(r.AtSites()); n != 0 {
 				t.Errorf("%d calls reached a site", n)
 			}
-			eventually(t, "the log says what to do", func() bool {
-				return strings.Contains(r.log.String(), "UserInfo lists no account") &&
-					strings.Contains(r.log.String(), "active member")
+			apptest.Eventually(t, "the log says what to do", func() bool {
+				return strings.Contains(r.Log.String(), "UserInfo lists no account") &&
+					strings.Contains(r.Log.String(), "active member")
 			})
 		})
 	}
 	t.Run("Login of credential.asmx", func(t *testing.T) {
 		r := newRig(t, nil)
-		r.sandbox.FailNext(sandbox.FailureSpec{
+		r.Sandbox.FailNext(sandbox.FailureSpec{
 			Host: "account-d.docusign.com", Path: "/oauth/userinfo", Status: 200, Times: 9,
 			Body: `{"sub":"` + sandbox.AnnaID + `","name":"A","email":"anna@example.com","accounts":[]}`,
 		})
-		got := r.do(
-			nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", annaName, "anna-legacy-1", "")),
+		got := r.Do(
+			nil, soapPost(t, r.Sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", annaName, "anna-legacy-1", "")),
 		)
-		if got.status != 200 || !strings.Contains(
-			got.body, "<Success>false</Success><ErrorCode>User_Lacks_Permissions</ErrorCode>",
-		) || !strings.Contains(got.body, "valid membership") {
-			t.Errorf("status %d, %s", got.status, got.body)
+		if got.Status != 200 || !strings.Contains(
+			got.Body, "<Success>false</Success><ErrorCode>User_Lacks_Permissions</ErrorCode>",
+		) || !strings.Contains(got.Body, "valid membership") {
+			t.Errorf("status %d, %s", got.Status, got.Body)
 		}
 	})
 }

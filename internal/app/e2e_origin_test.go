@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"crypto/tls"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -16,19 +17,19 @@ import (
 // callDoors are the ways of one call to demo.docusign.net, each with the origin under which the program reaches the
 // proxy again.
 func (r *rig) callDoors() []callDoor {
-	sidecar := func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) }
+	sidecar := func(t *testing.T) *apptest.Wire { return r.Dial(t, call.DoorSidecar) }
 	return []callDoor{
-		{"sidecar", sidecar, "", r.addr(call.DoorSidecar), r.sidecar()},
-		{"sidecar over TLS", func(t *testing.T) *wire {
-			return r.dialTLS(t, call.DoorSidecar, "")
-		}, "", r.addr(call.DoorSidecar),
-			"https://" + r.addr(call.DoorSidecar)},
+		{"sidecar", sidecar, "", r.Addr(call.DoorSidecar), r.Sidecar()},
+		{"sidecar over TLS", func(t *testing.T) *apptest.Wire {
+			return r.DialTLS(t, call.DoorSidecar, "")
+		}, "", r.Addr(call.DoorSidecar),
+			"https://" + r.Addr(call.DoorSidecar)},
 		{"forward, plain", sidecar, "http://demo.docusign.net", "demo.docusign.net", "http://demo.docusign.net"},
-		{"tunnel", func(t *testing.T) *wire {
-			return r.tunnel(t, connectDemo)
+		{"tunnel", func(t *testing.T) *apptest.Wire {
+			return r.Tunnel(t, apptest.ConnectDemo)
 		}, "", "demo.docusign.net", "https://demo.docusign.net"},
-		{"hosts-file listener", func(t *testing.T) *wire {
-			return r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
+		{"hosts-file listener", func(t *testing.T) *apptest.Wire {
+			return r.DialTLS(t, call.DoorHosts, "demo.docusign.net")
 		}, "", "demo.docusign.net",
 			"https://demo.docusign.net"},
 	}
@@ -36,19 +37,20 @@ func (r *rig) callDoors() []callDoor {
 
 type callDoor struct {
 	name         string
-	open         func(*testing.T) *wire
+	open         func(*testing.T) *apptest.Wire
 	target, host string
 	origin       string
 }
 
 // get sends one call with Anna's credential.
-func (d callDoor) get(t *testing.T, path string) heard {
+func (d callDoor) get(t *testing.T, path string) apptest.Heard {
 	t.Helper()
 	w := d.open(t)
-	w.send(
-		"GET " + d.target + path + " HTTP/1.1\r\nHost: " + d.host + "\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n",
+	w.Send(
+		"GET " + d.target + path + " HTTP/1.1\r\nHost: " + d.host + "\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON +
+			"\r\n\r\n",
 	)
-	return w.read("GET")
+	return w.Read("GET")
 }
 
 const envelopesAtDemo = "/restapi/v2/accounts/1703061/envelopes"
@@ -73,10 +75,10 @@ func TestAddressesInHeadersLeadBackToTheProxy(t *testing.T) {
 			{"no URL", "Location", "https://%zz/restapi/v2", "https://%zz/restapi/v2"},
 		} {
 			t.Run(door.name+", "+c.name, func(t *testing.T) {
-				r.sandbox.FailNext(sandbox.FailureSpec{
+				r.Sandbox.FailNext(sandbox.FailureSpec{
 					Path: envelopesAtDemo, Status: 201, Body: "{}", Header: http.Header{c.header: {c.came}},
 				})
-				if got := door.get(t, envelopesAtDemo).header.Get(c.header); !strings.EqualFold(got, c.want) ||
+				if got := door.get(t, envelopesAtDemo).Header.Get(c.header); !strings.EqualFold(got, c.want) ||
 					strings.Contains(got, "%2b") {
 					t.Errorf("got %s, want %s", got, c.want)
 				}
@@ -93,16 +95,16 @@ func TestWhatASiteSaysOfItsOwnHostIsNotSaidOfTheProxy(t *testing.T) {
 	}
 	for _, door := range r.callDoors() {
 		t.Run(door.name, func(t *testing.T) {
-			r.sandbox.FailNext(sandbox.FailureSpec{Path: envelopesAtDemo, Status: 200, Body: "{}", Header: said})
+			r.Sandbox.FailNext(sandbox.FailureSpec{Path: envelopesAtDemo, Status: 200, Body: "{}", Header: said})
 			got := door.get(t, envelopesAtDemo)
 			direct := strings.HasPrefix(door.origin, "https://demo.") // TLS with the site's own name
 			for _, name := range []string{"Strict-Transport-Security", "Public-Key-Pins"} {
-				if (got.header.Get(name) != "") != direct {
-					t.Errorf("%s: %q", name, got.header.Get(name))
+				if (got.Header.Get(name) != "") != direct {
+					t.Errorf("%s: %q", name, got.Header.Get(name))
 				}
 			}
-			if got.status != 200 || got.header.Get("Alt-Svc") != "" {
-				t.Errorf("status %d, Alt-Svc %q", got.status, got.header.Get("Alt-Svc"))
+			if got.Status != 200 || got.Header.Get("Alt-Svc") != "" {
+				t.Errorf("status %d, Alt-Svc %q", got.Status, got.Header.Get("Alt-Svc"))
 			}
 		})
 	}
@@ -112,28 +114,28 @@ func TestWhatASiteSaysOfItsOwnHostIsNotSaidOfTheProxy(t *testing.T) {
 func TestAddressingWithAHostThatIsFixedInTheProgram(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	req := soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(
-		`<wsa:To xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing">`+r.sidecar()+`/api/3.0/api.asmx</wsa:To>`+security(annaToken), listFeatures))
+	req := soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(
+		`<wsa:To xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing">`+r.Sidecar()+`/api/3.0/api.asmx</wsa:To>`+security(annaToken), listFeatures))
 	req.Host = "demo.docusign.net"
-	got := r.do(nil, req)
-	if rec := r.lastSOAP(); got.status != 200 ||
+	got := r.Do(nil, req)
+	if rec := r.lastSOAP(); got.Status != 200 ||
 		!strings.Contains(string(rec.Body), ">https://na3.docusign.net/api/3.0/api.asmx<") {
-		t.Errorf("status %d, upstream %s", got.status, rec.Body)
+		t.Errorf("status %d, upstream %s", got.Status, rec.Body)
 	}
 }
 
 // A TLS stack without SNI: Java 6, .NET 3.5 on old Windows.
-func (r *rig) dialUnnamed(t *testing.T, expect string) *wire {
+func (r *rig) dialUnnamed(t *testing.T, expect string) *apptest.Wire {
 	t.Helper()
 	verify := func(cs tls.ConnectionState) error {
-		_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: r.proxyCA(), DNSName: expect})
+		_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: r.ProxyCA(), DNSName: expect})
 		return err
 	}
-	c := tls.Client(r.dial(t, call.DoorHosts).Conn, &tls.Config{InsecureSkipVerify: true, VerifyConnection: verify})
+	c := tls.Client(r.Dial(t, call.DoorHosts).Conn, &tls.Config{InsecureSkipVerify: true, VerifyConnection: verify})
 	if err := c.Handshake(); err != nil {
-		t.Fatalf("TLS handshake: %v\n%s", err, r.log)
+		t.Fatalf("TLS handshake: %v\n%s", err, r.Log)
 	}
-	return newWire(t, c)
+	return apptest.NewWire(t, c)
 }
 
 func TestTheHostsListenerServesClientsThatSendNoSNI(t *testing.T) {
@@ -151,22 +153,22 @@ func TestTheHostsListenerServesClientsThatSendNoSNI(t *testing.T) {
 		{"an address", "127.0.0.1", 421},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
+			r.Sandbox.ResetCounts()
 			w := r.dialUnnamed(t, "demo.docusign.net")
-			w.send(
-				"GET " + envelopesAtDemo + " HTTP/1.1\r\nHost: " + c.host + "\r\nX-DocuSign-Authentication: " + annaJSON +
+			w.Send(
+				"GET " + envelopesAtDemo + " HTTP/1.1\r\nHost: " + c.host + "\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON +
 					"\r\n\r\n",
 			)
-			if got := w.read("GET"); got.status != c.want || (len(r.atSites()) == 1) != (c.want == 200) {
-				t.Errorf("status %d, %d calls went on: %s", got.status, len(r.atSites()), got.body)
+			if got := w.Read("GET"); got.Status != c.want || (len(r.AtSites()) == 1) != (c.want == 200) {
+				t.Errorf("status %d, %d calls went on: %s", got.Status, len(r.AtSites()), got.Body)
 			}
 		})
 	}
 	t.Run("neither SNI nor Host", func(t *testing.T) {
 		w := r.dialUnnamed(t, "demo.docusign.net")
-		w.send("GET " + envelopesAtDemo + " HTTP/1.0\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n")
-		if got := w.read("GET"); got.status != 421 {
-			t.Errorf("status %d", got.status)
+		w.Send("GET " + envelopesAtDemo + " HTTP/1.0\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON + "\r\n\r\n")
+		if got := w.Read("GET"); got.Status != 421 {
+			t.Errorf("status %d", got.Status)
 		}
 	})
 	for _, name := range []string{
@@ -184,8 +186,8 @@ func TestTheHostsListenerIsNoProxy(t *testing.T) {
 		secure     bool
 		want       int
 	}{
-		{"CONNECT in clear", connectDemo, false, 405},
-		{"CONNECT inside TLS", connectDemo, true, 405},
+		{"CONNECT in clear", apptest.ConnectDemo, false, 405},
+		{"CONNECT inside TLS", apptest.ConnectDemo, true, 405},
 		{"CONNECT to another host", "CONNECT www.example.com:443 HTTP/1.1\r\nHost: www.example.com:443\r\n\r\n", true, 405},
 		{"an absolute URI of a host that the connection is not for",
 			"GET http://www.example.com/ HTTP/1.1\r\nHost: demo.docusign.net\r\n\r\n", true, 421},
@@ -195,17 +197,17 @@ func TestTheHostsListenerIsNoProxy(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.dial(t, call.DoorHosts)
+			w := r.Dial(t, call.DoorHosts)
 			if c.secure {
-				w = w.secure(r, "demo.docusign.net")
+				w = w.Secure(r.Rig, "demo.docusign.net")
 			}
-			w.send(c.text)
-			got := w.read("GET")
-			if got.status != c.want || len(r.atSites()) != 0 {
-				t.Errorf("status %d, %d calls went on", got.status, len(r.atSites()))
+			w.Send(c.text)
+			got := w.Read("GET")
+			if got.Status != c.want || len(r.AtSites()) != 0 {
+				t.Errorf("status %d, %d calls went on", got.Status, len(r.AtSites()))
 			}
-			if c.want == 405 && (!strings.Contains(got.body, "listen.proxy") || got.header.Get("Allow") == "") {
-				t.Errorf("%v %q", got.header, got.body)
+			if c.want == 405 && (!strings.Contains(got.Body, "listen.proxy") || got.Header.Get("Allow") == "") {
+				t.Errorf("%v %q", got.Header, got.Body)
 			}
 		})
 	}
@@ -218,8 +220,8 @@ func TestWhatProxiesSaidOfTheInsideStaysInside(t *testing.T) {
 		heard = req.Header.Clone()
 	}))
 	t.Cleanup(other.Close)
-	r := newRigChanged(t, func(doc section) {
-		doc.at("egress")["tunnel"] = []string{strings.TrimPrefix(other.URL, "http://")}
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("egress")["tunnel"] = []string{strings.TrimPrefix(other.URL, "http://")}
 		doc["unknown"] = "observe"
 	})
 	inside := []string{
@@ -231,27 +233,27 @@ func TestWhatProxiesSaidOfTheInsideStaysInside(t *testing.T) {
 		"Proxy-Authorization", "Basic eDp5", "Proxy-Connection", "keep-alive", "X-Kept", "1",
 	}
 	call := func(name, credential string) *http.Request {
-		return request(t, "GET", r.sidecar()+envelopesAtDemo, nil, append([]string{name, credential}, inside...)...)
+		return apptest.Request(t, "GET", r.Sidecar()+envelopesAtDemo, nil, append([]string{name, credential}, inside...)...)
 	}
 	for _, c := range []struct {
 		name   string
 		client *http.Client
 		req    *http.Request
 	}{
-		{"translated", nil, call("X-DocuSign-Authentication", annaJSON)},
+		{"translated", nil, call("X-DocuSign-Authentication", apptest.AnnaJSON)},
 		{"observed", nil, call("Authorization", "bearer b3BhcXVl")},
-		{"without a credential", nil, request(t, "GET", r.sidecar()+"/restapi", nil, inside...)},
-		{"forward, plain", r.forwardClient(), request(t, "GET", "http://demo.docusign.net/restapi", nil, inside...)},
+		{"without a credential", nil, apptest.Request(t, "GET", r.Sidecar()+"/restapi", nil, inside...)},
+		{"forward, plain", r.ForwardClient(), apptest.Request(t, "GET", "http://demo.docusign.net/restapi", nil, inside...)},
 		{
 			"SOAP", nil,
-			soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures), inside...),
+			soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures), inside...),
 		},
-		{"a one-time URL over REST", nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx",
+		{"a one-time URL over REST", nil, soapPost(t, r.Sidecar()+"/api/3.0/credential.asmx",
 			credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", ""), inside...)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.do(c.client, c.req)
-			sent := r.last(t).Header
+			r.Do(c.client, c.req)
+			sent := r.Last(t).Header
 			for i := 0; i < len(inside)-2; i += 2 {
 				if v := sent.Values(inside[i]); len(v) > 0 {
 					t.Errorf("%s: %q went to DocuSign", inside[i], v)
@@ -263,7 +265,7 @@ func TestWhatProxiesSaidOfTheInsideStaysInside(t *testing.T) {
 		})
 	}
 	t.Run("a host of egress.tunnel hears it as it came", func(t *testing.T) {
-		r.do(r.forwardClient(), request(t, "GET", other.URL+"/", nil, inside...))
+		r.Do(r.ForwardClient(), apptest.Request(t, "GET", other.URL+"/", nil, inside...))
 		for i := 0; i < len(inside); i += 2 {
 			if v := heard.Values(inside[i]); !slices.Equal(v, inside[i+1:i+2]) && !strings.HasPrefix(inside[i], "Proxy-") {
 				t.Errorf("%s: %q", inside[i], v)

@@ -1,10 +1,11 @@
-package app
+package app_test
 
 import (
 	"crypto/tls"
 	"fmt"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 )
 
@@ -31,22 +32,22 @@ func TestOldTLSStacksAreAnsweredAtEveryDoor(t *testing.T) {
 			CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256},
 		}},
 	} {
-		r := newRigChanged(t, func(doc section) { doc.at("interception")["tls"] = tt.profile })
-		for door, open := range map[string]func() (w *wire, host string){
-			"tunnel":     func() (*wire, string) { return r.opened(t, connectDemo), "demo.docusign.net" },
-			"hosts file": func() (*wire, string) { return r.dial(t, call.DoorHosts), "demo.docusign.net" },
-			"sidecar":    func() (*wire, string) { return r.dial(t, call.DoorSidecar), "localhost" },
+		r := newRigChanged(t, func(doc apptest.Section) { doc.At("interception")["tls"] = tt.profile })
+		for door, open := range map[string]func() (w *apptest.Wire, host string){
+			"tunnel":     func() (*apptest.Wire, string) { return r.Opened(t, apptest.ConnectDemo), "demo.docusign.net" },
+			"hosts file": func() (*apptest.Wire, string) { return r.Dial(t, call.DoorHosts), "demo.docusign.net" },
+			"sidecar":    func() (*apptest.Wire, string) { return r.Dial(t, call.DoorSidecar), "localhost" },
 		} {
 			t.Run(tt.name+", "+door, func(t *testing.T) {
 				w, host := open()
 				cfg := tt.client.Clone()
-				cfg.RootCAs, cfg.ServerName = r.proxyCA(), host
-				c := tls.Client(w.buffered(), cfg)
-				inner := newWire(t, c)
-				inner.send(fmt.Sprintf("GET %s HTTP/%s\r\nHost: %s\r\nX-DocuSign-Authentication: %s\r\n\r\n",
-					listPath, tt.version, host, annaJSON))
-				if got := inner.read("GET"); got.status != 200 || c.ConnectionState().NegotiatedProtocol != tt.want {
-					t.Errorf("status %d, protocol %q\n%s", got.status, c.ConnectionState().NegotiatedProtocol, r.log)
+				cfg.RootCAs, cfg.ServerName = r.ProxyCA(), host
+				c := tls.Client(w.Buffered(), cfg)
+				inner := apptest.NewWire(t, c)
+				inner.Send(fmt.Sprintf("GET %s HTTP/%s\r\nHost: %s\r\nX-DocuSign-Authentication: %s\r\n\r\n",
+					apptest.ListPath, tt.version, host, apptest.AnnaJSON))
+				if got := inner.Read("GET"); got.Status != 200 || c.ConnectionState().NegotiatedProtocol != tt.want {
+					t.Errorf("status %d, protocol %q\n%s", got.Status, c.ConnectionState().NegotiatedProtocol, r.Log)
 				}
 			})
 		}
@@ -57,7 +58,7 @@ func TestTheSidecarsCertificateHasTheNameThatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for sni, want := range map[string]string{"localhost": "[localhost] []", "": "[localhost] [127.0.0.1]"} {
-		c := r.dialTLS(t, call.DoorSidecar, sni).Conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+		c := r.DialTLS(t, call.DoorSidecar, sni).Conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
 		if got := fmt.Sprint(c.DNSNames, c.IPAddresses); got != want {
 			t.Errorf("SNI %q: %s, want %s", sni, got, want)
 		}

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bytes"
@@ -12,12 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
 // wrongJSON is a credential that is refused as soon as the head of the call is there.
-var wrongJSON = strings.Replace(annaJSON, "anna-legacy-1", "wrong", 1)
+var wrongJSON = strings.Replace(apptest.AnnaJSON, "anna-legacy-1", "wrong", 1)
 
 // unread answers 413 and closes without reading the body.
 func unread(t *testing.T) (addr string) {
@@ -34,12 +35,12 @@ func unread(t *testing.T) (addr string) {
 func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 	t.Parallel()
 	listed := unread(t)
-	r := newRigChanged(t, func(doc section) { doc.at("egress")["tunnel"] = []string{listed} })
+	r := newRigChanged(t, func(doc apptest.Section) { doc.At("egress")["tunnel"] = []string{listed} })
 	const size = 8 << 20
-	doors := map[string]func(*testing.T) *wire{
-		"sidecar":          func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) },
-		"sidecar over TLS": func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") },
-		"CONNECT":          func(t *testing.T) *wire { return r.tunnel(t, connectDemo) },
+	doors := map[string]func(*testing.T) *apptest.Wire{
+		"sidecar":          func(t *testing.T) *apptest.Wire { return r.Dial(t, call.DoorSidecar) },
+		"sidecar over TLS": func(t *testing.T) *apptest.Wire { return r.DialTLS(t, call.DoorSidecar, "") },
+		"CONNECT":          func(t *testing.T) *apptest.Wire { return r.Tunnel(t, apptest.ConnectDemo) },
 	}
 	refused := "X-DocuSign-Authentication: " + wrongJSON + "\r\n"
 	for _, c := range []struct {
@@ -47,9 +48,9 @@ func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 		door                  string // "" = all
 		want                  int
 	}{
-		{"a wrong password", createPath, refused, "", 401},
-		{"no credential", createPath, "", "", 401},
-		{"an old protocol", createPath, refused + "X-Odd: 1\r\n", "", 401},
+		{"a wrong password", apptest.CreatePath, refused, "", 401},
+		{"no credential", apptest.CreatePath, "", "", 401},
+		{"an old protocol", apptest.CreatePath, refused + "X-Odd: 1\r\n", "", 401},
 		{"an OAuth form that is too large", "/restapi/v2/oauth2/token", "", "", 413},
 		{"an address that there is not", "/ca.pem", "", "sidecar", 404},
 		{"another host that answers before it has read the call", "http://" + listed + "/", "", "sidecar", 413},
@@ -69,19 +70,19 @@ func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 					switch framing {
 					case "chunked":
 						head += "Transfer-Encoding: chunked\r\n\r\n"
-						body = chunked([]byte(body), 64<<10, "%x")
+						body = apptest.Chunked([]byte(body), 64<<10, "%x")
 					case "HTTP/1.0":
 						head = strings.Replace(head, "HTTP/1.1", "HTTP/1.0", 1)
 						fallthrough
 					default:
 						head += fmt.Sprintf("Content-Length: %d\r\n\r\n", size)
 					}
-					w.send(head)
-					w.send(body)
-					if got := w.read("POST"); got.status != c.want || got.err != nil {
-						t.Errorf("status %d, want %d, %v", got.status, c.want, got.err)
+					w.Send(head)
+					w.Send(body)
+					if got := w.Read("POST"); got.Status != c.want || got.Err != nil {
+						t.Errorf("status %d, want %d, %v", got.Status, c.want, got.Err)
 					}
-					if !w.ended() {
+					if !w.Ended() {
 						t.Error("the connection stays open")
 					}
 				})
@@ -92,36 +93,39 @@ func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 		name, head string
 		want       int
 	}{
-		{"a coding that nobody knows", "POST " + createPath + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+		{"a coding that nobody knows", "POST " + apptest.CreatePath +
+			" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
 		{"a blank in the target", "POST /a b HTTP/1.1\r\nHost: x\r\n\r\n", 400},
 	} {
 		for _, door := range []string{"sidecar", "sidecar over TLS"} {
 			t.Run("net/http's own: "+c.name+", "+door, func(t *testing.T) {
 				w := doors[door](t)
-				w.send(c.head)
-				w.send(strings.Repeat("x", size))
-				if got := w.read("POST"); got.status != c.want {
-					t.Errorf("status %d, want %d", got.status, c.want)
+				w.Send(c.head)
+				w.Send(strings.Repeat("x", size))
+				if got := w.Read("POST"); got.Status != c.want {
+					t.Errorf("status %d, want %d", got.Status, c.want)
 				}
 			})
 		}
 	}
 	t.Run("a program that reads at once need not send the rest", func(t *testing.T) {
-		w := r.dial(t, call.DoorSidecar)
-		w.send("POST " + createPath + " HTTP/1.1\r\nHost: x\r\n" + refused + fmt.Sprintf("Content-Length: %d\r\n\r\n{", size))
-		if got := w.read("POST"); got.status != 401 || !got.close {
-			t.Errorf("status %d, close %v", got.status, got.close)
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send("POST " + apptest.CreatePath + " HTTP/1.1\r\nHost: x\r\n" + refused +
+			fmt.Sprintf("Content-Length: %d\r\n\r\n{", size))
+		if got := w.Read("POST"); got.Status != 401 || !got.Close {
+			t.Errorf("status %d, close %v", got.Status, got.Close)
 		}
 		_ = w.Close()
-		eventually(t, "the call ends", func() bool { return r.program.Server.Active() == 0 })
+		apptest.Eventually(t, "the call ends", func() bool { return r.Program.Server.Active() == 0 })
 	})
 	t.Run("over HTTP/2 the stream ends and the connection goes on", func(t *testing.T) {
-		c := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
+		c := r.protocolClient(r.Addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
 		for range 2 {
 			body := io.MultiReader(bytes.NewReader(make([]byte, size)))
-			got := r.do(c, request(t, "POST", r.sidecar()+createPath, body, "X-DocuSign-Authentication", wrongJSON))
-			if got.status != 401 {
-				t.Errorf("status %d", got.status)
+			got := r.Do(c, apptest.Request(t, "POST", r.Sidecar()+apptest.CreatePath, body, "X-DocuSign-Authentication",
+				wrongJSON))
+			if got.Status != 401 {
+				t.Errorf("status %d", got.Status)
 			}
 		}
 	})
@@ -129,30 +133,30 @@ func TestARefusalReachesAProgramThatSendsAllBeforeItReads(t *testing.T) {
 
 func TestWhatIsDrainedIsBounded(t *testing.T) {
 	t.Parallel()
-	r := newRigChanged(t, func(doc section) {
-		doc.at("limits")["drain_body"] = "64KiB"
-		doc.at("limits")["header_timeout"] = "200ms"
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("limits")["drain_body"] = "64KiB"
+		doc.At("limits")["header_timeout"] = "200ms"
 	})
-	head := "POST " + createPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + wrongJSON +
+	head := "POST " + apptest.CreatePath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + wrongJSON +
 		"\r\nContent-Length: 1000000000\r\n\r\n"
-	for name, send := range map[string]func(*wire){
-		"bytes":   func(w *wire) { _, _ = io.Copy(w.Conn, letters{}) },
-		"silence": func(*wire) {},
-		"a few now and then": func(w *wire) {
+	for name, send := range map[string]func(*apptest.Wire){
+		"bytes":   func(w *apptest.Wire) { _, _ = io.Copy(w.Conn, letters{}) },
+		"silence": func(*apptest.Wire) {},
+		"a few now and then": func(w *apptest.Wire) {
 			for _, err := w.Write([]byte("x")); err == nil; _, err = w.Write([]byte("x")) {
 				<-time.After(20 * time.Millisecond)
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := r.dial(t, call.DoorSidecar)
-			w.send(head)
-			if got := w.read("POST"); got.status != 401 {
-				t.Errorf("status %d", got.status)
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send(head)
+			if got := w.Read("POST"); got.Status != 401 {
+				t.Errorf("status %d", got.Status)
 			}
 			go send(w)
 			began := time.Now()
-			if !w.ended() || time.Since(began) > wireLimit/2 {
+			if !w.Ended() || time.Since(began) > apptest.WireLimit/2 {
 				t.Errorf("the connection was held for %v", time.Since(began))
 			}
 		})
@@ -161,9 +165,9 @@ func TestWhatIsDrainedIsBounded(t *testing.T) {
 
 func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 	t.Parallel()
-	r := newRigChanged(t, func(doc section) {
-		doc.at("limits")["header_timeout"] = "300ms"
-		doc.at("limits")["body_timeout"] = "600ms"
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("limits")["header_timeout"] = "300ms"
+		doc.At("limits")["body_timeout"] = "600ms"
 	})
 	soapHead := "POST /api/3.0/dsapi.asmx HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml; " +
 		"charset=utf-8\r\nContent-Length: 5000\r\n\r\n<soap:Envelope "
@@ -180,8 +184,8 @@ func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 	} {
 		for _, drip := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, a byte now and then: %v", c.name, drip), func(t *testing.T) {
-				w := r.dial(t, call.DoorSidecar)
-				w.send(c.text)
+				w := r.Dial(t, call.DoorSidecar)
+				w.Send(c.text)
 				if drip && !strings.Contains(c.text, "chunked") {
 					go func() {
 						for _, err := w.Write([]byte(" ")); err == nil; _, err = w.Write([]byte(" ")) {
@@ -189,24 +193,24 @@ func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 						}
 					}()
 				}
-				got := w.read("POST")
-				if got.status == 100 {
-					got = w.read("POST")
+				got := w.Read("POST")
+				if got.Status == 100 {
+					got = w.Read("POST")
 				}
 				want := 408
 				if strings.Contains(c.text, "<soap:") {
 					want = 500 // faults travel with it (SOAP 1.1 §6.2)
 				}
-				if got.status != want || !got.close || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "body_timeout" {
-					t.Errorf("status %d, close %v, %v", got.status, got.close, got.header)
+				if got.Status != want || !got.Close || got.Header.Get("X-DocuSign-Auth-Proxy-Cause") != "body_timeout" {
+					t.Errorf("status %d, close %v, %v", got.Status, got.Close, got.Header)
 				}
-				if !w.ended() {
+				if !w.Ended() {
 					t.Error("the connection stays open")
 				}
 			})
 		}
 	}
-	for _, q := range r.atSites() {
+	for _, q := range r.AtSites() {
 		if q.Complete {
 			t.Errorf("DocuSign took %s %s for the whole", q.Method, q.Path)
 		}
@@ -215,46 +219,47 @@ func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 
 func TestASlowBodyThatGetsOnIsNotGivenUp(t *testing.T) {
 	t.Parallel()
-	r := newRigChanged(t, func(doc section) {
-		doc.at("limits")["header_timeout"] = "1s"
-		doc.at("limits")["body_timeout"] = "1s"
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("limits")["header_timeout"] = "1s"
+		doc.At("limits")["body_timeout"] = "1s"
 	})
 	for _, size := range []int{40 << 10, 3 << 20} {
 		t.Run(fmt.Sprintf("%d bytes, more slowly than the limit", size), func(t *testing.T) {
-			w := r.dial(t, call.DoorSidecar)
-			text := post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", size), string(bigEnvelope(size)))
+			w := r.Dial(t, call.DoorSidecar)
+			text := post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", size), string(apptest.BigEnvelope(size)))
 			for len(text) > 0 {
 				n := min(len(text), max(size/20, 2<<10))
-				w.send(text[:n])
+				w.Send(text[:n])
 				text = text[n:]
 				<-time.After(100 * time.Millisecond)
 			}
-			if got := w.read("POST"); got.status != 201 || got.close {
-				t.Errorf("status %d, close %v", got.status, got.close)
+			if got := w.Read("POST"); got.Status != 201 || got.Close {
+				t.Errorf("status %d, close %v", got.Status, got.Close)
 			}
-			w.send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
-			if got := w.read("GET"); got.status != 200 {
-				t.Errorf("the next call on the connection: status %d", got.status)
+			w.Send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
+			if got := w.Read("GET"); got.Status != 200 {
+				t.Errorf("the next call on the connection: status %d", got.Status)
 			}
 		})
 	}
 	t.Run("DocuSign takes longer than the limit to answer", func(t *testing.T) {
-		r.sandbox.FailNext(sandbox.FailureSpec{Path: createPath, Status: 418, Delay: 1500 * time.Millisecond})
-		w := r.dial(t, call.DoorSidecar)
-		w.send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON))
-		if got := w.read("POST"); got.status != 418 {
-			t.Errorf("status %d", got.status)
+		r.Sandbox.FailNext(sandbox.FailureSpec{Path: apptest.CreatePath, Status: 418, Delay: 1500 * time.Millisecond})
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON))
+		if got := w.Read("POST"); got.Status != 418 {
+			t.Errorf("status %d", got.Status)
 		}
 	})
 }
 
 func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
 	t.Parallel()
-	r := newRigChanged(t, func(doc section) {
-		doc.at("limits")["connections"] = 8
-		doc.at("limits")["client_share"] = 50
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("limits")["connections"] = 8
+		doc.At("limits")["client_share"] = 50
 	})
-	get := "GET " + listPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + annaJSON + "\r\n\r\n"
+	get := "GET " + apptest.ListPath + " HTTP/1.1\r\nHost: x\r\nX-DocuSign-Authentication: " + apptest.AnnaJSON +
+		"\r\n\r\n"
 	for _, c := range []struct{ name, text string }{
 		{"silent connections", ""},
 		{"unfinished heads", "POST /x HTTP/1.1\r\nHost: x\r\nX-"},
@@ -264,58 +269,58 @@ func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
 		},
 		{
 			"unfinished calls without a credential",
-			"POST " + createPath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{",
+			"POST " + apptest.CreatePath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{",
 		},
 		{"idle connections after a call", get},
-		{"tunnels without a call", connectDemo},
+		{"tunnels without a call", apptest.ConnectDemo},
 		{"TLS handshakes that never end", "\x16\x03\x01\x02\x00\x01"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for range 20 {
-				w := r.dial(t, call.DoorSidecar)
-				w.send(c.text)
+				w := r.Dial(t, call.DoorSidecar)
+				w.Send(c.text)
 				if c.text == get {
-					w.read("GET") // a call under way would keep its connection
+					w.Read("GET") // a call under way would keep its connection
 				}
 			}
 			for range 3 {
-				w := r.dial(t, call.DoorSidecar)
-				w.send(get)
-				if got := w.read("GET"); got.status != 200 {
-					t.Errorf("status %d", got.status)
+				w := r.Dial(t, call.DoorSidecar)
+				w.Send(get)
+				if got := w.Read("GET"); got.Status != 200 {
+					t.Errorf("status %d", got.Status)
 				}
 			}
-			if n := r.program.Server.OpenConnections(); n > 4 {
+			if n := r.Program.Server.OpenConnections(); n > 4 {
 				t.Errorf("%d connections of one client, whose share is 4", n)
 			}
 		})
 	}
 	t.Run("calls under way keep their connections, and the other listener its own", func(t *testing.T) {
-		var begun []*wire
+		var begun []*apptest.Wire
 		for n := range 4 {
-			w := r.dial(t, call.DoorSidecar)
-			w.send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON[:10]))
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON)), envelopeJSON[:10]))
 			begun = append(begun, w)
-			eventually(t, "the call is under way", func() bool { return r.program.Server.Active() == int64(n+1) })
+			apptest.Eventually(t, "the call is under way", func() bool { return r.Program.Server.Active() == int64(n+1) })
 		}
-		if w := r.dial(t, call.DoorSidecar); !w.ended() {
+		if w := r.Dial(t, call.DoorSidecar); !w.Ended() {
 			t.Error("a fifth connection is taken")
 		}
-		w := r.dialTLS(t, call.DoorHosts, "demo.docusign.net")
-		w.send(strings.Replace(get, "Host: x", "Host: demo.docusign.net", 1))
-		if got := w.read("GET"); got.status != 200 {
-			t.Errorf("the other listener: status %d", got.status)
+		w := r.DialTLS(t, call.DoorHosts, "demo.docusign.net")
+		w.Send(strings.Replace(get, "Host: x", "Host: demo.docusign.net", 1))
+		if got := w.Read("GET"); got.Status != 200 {
+			t.Errorf("the other listener: status %d", got.Status)
 		}
 		for _, w := range begun {
-			w.send(envelopeJSON[10:])
-			if got := w.read("POST"); got.status != 201 {
-				t.Errorf("status %d", got.status)
+			w.Send(envelopeJSON[10:])
+			if got := w.Read("POST"); got.Status != 201 {
+				t.Errorf("status %d", got.Status)
 			}
 		}
 	})
-	eventually(t, "what happened is shown", func() bool {
+	apptest.Eventually(t, "what happened is shown", func() bool {
 		causes := map[string]bool{}
-		for _, f := range r.program.Server.ConnFailures() {
+		for _, f := range r.Program.Server.ConnFailures() {
 			causes[f.Cause] = true
 		}
 		return causes["connection_displaced"] && causes["too_many_connections"]
@@ -324,12 +329,12 @@ func TestOneClientNeverKeepsTheOthersOut(t *testing.T) {
 
 func TestCallsOverHTTP2CountAsConnections(t *testing.T) {
 	t.Parallel()
-	r := newRigChanged(t, func(doc section) {
-		doc.at("limits")["connections"] = 10
-		doc.at("limits")["client_share"] = 60
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("limits")["connections"] = 10
+		doc.At("limits")["client_share"] = 60
 	})
-	c := r.protocolClient(r.addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
-	ctx, cancel := context.WithTimeout(t.Context(), wireLimit)
+	c := r.protocolClient(r.Addr(call.DoorSidecar), func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })
+	ctx, cancel := context.WithTimeout(t.Context(), apptest.WireLimit)
 	defer cancel()
 	var calls sync.WaitGroup
 	for range 5 {
@@ -338,7 +343,8 @@ func TestCallsOverHTTP2CountAsConnections(t *testing.T) {
 			io.Reader
 			io.Closer
 		}{io.MultiReader(bytes.NewReader(make([]byte, 64<<10)), unfinished), unfinished}
-		req := request(t, "POST", r.sidecar()+createPath, body, "X-DocuSign-Authentication", annaJSON).WithContext(ctx)
+		req := apptest.Request(t, "POST", r.Sidecar()+apptest.CreatePath, body, "X-DocuSign-Authentication",
+			apptest.AnnaJSON).WithContext(ctx)
 		req.ContentLength = large
 		calls.Go(func() {
 			if resp, err := c.Do(req); err == nil {
@@ -347,18 +353,19 @@ func TestCallsOverHTTP2CountAsConnections(t *testing.T) {
 		})
 	}
 	// Before they are proven their connection may be closed for another one.
-	eventually(t, "the calls are proven and under way", func() bool { return len(r.atSites()) == 5 })
-	got := r.do(c, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON))
-	if got.status != 503 || got.header.Get("X-DocuSign-Auth-Proxy-Cause") != "overloaded" {
-		t.Errorf("status %d, %v", got.status, got.header)
+	apptest.Eventually(t, "the calls are proven and under way", func() bool { return len(r.AtSites()) == 5 })
+	got := r.Do(c, apptest.Request(t, "GET", r.Sidecar()+apptest.ListPath, nil, "X-DocuSign-Authentication",
+		apptest.AnnaJSON))
+	if got.Status != 503 || got.Header.Get("X-DocuSign-Auth-Proxy-Cause") != "overloaded" {
+		t.Errorf("status %d, %v", got.Status, got.Header)
 	}
 	cancel()
 	calls.Wait()
-	eventually(t, "the places are given back", func() bool { return r.program.Server.OpenConnections() <= 1 })
-	if got := r.do(
-		c, request(t, "GET", r.sidecar()+listPath, nil, "X-DocuSign-Authentication", annaJSON),
-	); got.status != 200 {
-		t.Errorf("status %d", got.status)
+	apptest.Eventually(t, "the places are given back", func() bool { return r.Program.Server.OpenConnections() <= 1 })
+	if got := r.Do(
+		c, apptest.Request(t, "GET", r.Sidecar()+apptest.ListPath, nil, "X-DocuSign-Authentication", apptest.AnnaJSON),
+	); got.Status != 200 {
+		t.Errorf("status %d", got.Status)
 	}
 }
 
@@ -366,7 +373,7 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(envelopeJSON))
-	inChunks := chunked([]byte(envelopeJSON), 50, "%x")
+	inChunks := apptest.Chunked([]byte(envelopeJSON), 50, "%x")
 	for _, c := range []struct {
 		name, text string
 		want       int
@@ -408,28 +415,28 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 			post("HTTP/1.0", "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n"+length, envelopeJSON), 400, true,
 		},
 	} {
-		for door, open := range map[string]func(*testing.T) *wire{
-			"plain": func(t *testing.T) *wire { return r.dial(t, call.DoorSidecar) },
-			"TLS":   func(t *testing.T) *wire { return r.dialTLS(t, call.DoorSidecar, "") },
-			"second call": func(t *testing.T) *wire {
-				w := r.dial(t, call.DoorSidecar)
-				w.send(post("HTTP/1.1", length, envelopeJSON))
-				w.read("POST")
+		for door, open := range map[string]func(*testing.T) *apptest.Wire{
+			"plain": func(t *testing.T) *apptest.Wire { return r.Dial(t, call.DoorSidecar) },
+			"TLS":   func(t *testing.T) *apptest.Wire { return r.DialTLS(t, call.DoorSidecar, "") },
+			"second call": func(t *testing.T) *apptest.Wire {
+				w := r.Dial(t, call.DoorSidecar)
+				w.Send(post("HTTP/1.1", length, envelopeJSON))
+				w.Read("POST")
 				return w
 			},
 		} {
 			t.Run(c.name+", "+door, func(t *testing.T) {
-				r.sandbox.ResetCounts()
+				r.Sandbox.ResetCounts()
 				w := open(t)
-				w.send(c.text)
-				got := w.read("POST")
-				if got.status != c.want {
-					t.Fatalf("status %d, want %d: %s", got.status, c.want, got.body)
+				w.Send(c.text)
+				got := w.Read("POST")
+				if got.Status != c.want {
+					t.Fatalf("status %d, want %d: %s", got.Status, c.want, got.Body)
 				}
-				if got.status == 201 && string(r.last(t).Body) != envelopeJSON {
-					t.Errorf("DocuSign read %q", r.last(t).Body)
+				if got.Status == 201 && string(r.Last(t).Body) != envelopeJSON {
+					t.Errorf("DocuSign read %q", r.Last(t).Body)
 				}
-				if closes := w.closesOrAnswers(t); closes != c.closes {
+				if closes := w.ClosesOrAnswers(t); closes != c.closes {
 					t.Errorf("the connection closes: %v, want %v", closes, c.closes)
 				}
 			})
@@ -438,11 +445,11 @@ func TestFramingThatNetHTTPDoesNotTellOf(t *testing.T) {
 	t.Run("a body that looks like a head is left alone", func(t *testing.T) {
 		body := `{"status":"sent","emailSubject":"x",` + "\n\nTransfer-Encoding: identity\r\nA: b\r\n" +
 			`"documents":[{"documentId":1,"name":"s"}]}`
-		w := r.dial(t, call.DoorSidecar)
-		w.send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), body))
-		w.read("POST")
-		if string(r.last(t).Body) != body {
-			t.Errorf("DocuSign read %q", r.last(t).Body)
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), body))
+		w.Read("POST")
+		if string(r.Last(t).Body) != body {
+			t.Errorf("DocuSign read %q", r.Last(t).Body)
 		}
 	})
 }
@@ -453,19 +460,19 @@ func TestABodyIsNeverTakenForTheHeadBeforeIt(t *testing.T) {
 	r := newRig(t, nil)
 	body := "AAAA\nTransfer-Encoding: identity\n" + envelopeJSON
 	head, _, _ := strings.Cut(post("HTTP/1.1", fmt.Sprintf("Content-Length: %d\r\n", len(body)), ""), "\r\n\r\n")
-	for door, w := range map[string]*wire{
-		"plain": r.dial(t, call.DoorSidecar), "TLS": r.dialTLS(t, call.DoorSidecar, ""),
+	for door, w := range map[string]*apptest.Wire{
+		"plain": r.Dial(t, call.DoorSidecar), "TLS": r.DialTLS(t, call.DoorSidecar, ""),
 	} {
-		w.send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n" + head + "\r\n")
-		w.read("GET")
-		w.send("\r\n" + body)
-		w.read("POST")
-		if got := string(r.last(t).Body); got != body {
+		w.Send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n" + head + "\r\n")
+		w.Read("GET")
+		w.Send("\r\n" + body)
+		w.Read("POST")
+		if got := string(r.Last(t).Body); got != body {
 			t.Errorf("%s: DocuSign read %q", door, got)
 		}
-		w.send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
-		if got := w.read("GET"); got.status != 200 {
-			t.Errorf("%s: the next call: status %d", door, got.status)
+		w.Send("GET /restapi HTTP/1.1\r\nHost: x\r\n\r\n")
+		if got := w.Read("GET"); got.Status != 200 {
+			t.Errorf("%s: the next call: status %d", door, got.Status)
 		}
 	}
 }
@@ -480,12 +487,12 @@ func TestInformationalAnswersAreKeptFromHTTP10(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	addr := s.Listener.Addr().String()
-	r := newRigChanged(t, func(doc section) { doc.at("egress")["tunnel"] = []string{addr} })
+	r := newRigChanged(t, func(doc apptest.Section) { doc.At("egress")["tunnel"] = []string{addr} })
 	for version, want := range map[string]int{"HTTP/1.1": 103, "HTTP/1.0": 200} {
-		w := r.dial(t, call.DoorSidecar)
-		w.send("GET http://" + addr + "/ " + version + "\r\nHost: " + addr + "\r\n\r\n")
-		if got := w.read("GET"); got.status != want {
-			t.Errorf("%s: status %d, want %d", version, got.status, want)
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send("GET http://" + addr + "/ " + version + "\r\nHost: " + addr + "\r\n\r\n")
+		if got := w.Read("GET"); got.Status != want {
+			t.Errorf("%s: status %d, want %d", version, got.Status, want)
 		}
 	}
 }
@@ -504,14 +511,14 @@ func TestTheTargetOfCONNECTIsAHostAndAPort(t *testing.T) {
 		"demo%2edocusign.net:443",
 	} {
 		t.Run(target, func(t *testing.T) {
-			w := r.dial(t, call.DoorSidecar)
-			w.send("CONNECT " + target + " HTTP/1.1\r\nHost: demo.docusign.net:443\r\n\r\n")
-			if got := w.read("CONNECT"); got.status != 400 {
-				t.Errorf("status %d", got.status)
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send("CONNECT " + target + " HTTP/1.1\r\nHost: demo.docusign.net:443\r\n\r\n")
+			if got := w.Read("CONNECT"); got.Status != 400 {
+				t.Errorf("status %d", got.Status)
 			}
 		})
 	}
-	if strings.Contains(r.log.String(), "anna-legacy-1") {
+	if strings.Contains(r.Log.String(), "anna-legacy-1") {
 		t.Error("the log shows a password of a CONNECT target")
 	}
 }

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"net/http"
@@ -10,11 +10,11 @@ import (
 func TestAPanicOfTheOperationsListenerIsCounted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.halt()
-	r.program.holder = nil // the pages panic
+	r.Halt()
+	r.Program.ForgetConfiguration() // the pages panic
 	ask := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		r.program.admin.Handler.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1"+path, nil))
+		r.Program.Operations().ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1"+path, nil))
 		return w
 	}
 	if w := ask("/"); w.Code != http.StatusInternalServerError {

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
@@ -53,7 +55,7 @@ func TestWithProxyUsersEverybodyIsAskedAtTheForwardProxyAndOnlyThere(t *testing.
 		{"a listed machine with the right one", "10.1.2.3", login("erp", "right"), listed, 0, 0},
 		{"a machine that is not listed, with the right one", "192.0.2.1", login("erp", "right"), listed, 403, 403},
 	} {
-		forward, local := clientsOf(&config.Config{Egress: c.egress}, translate.NewProver(nil))
+		forward, local := app.ClientsOf(&config.Config{Egress: c.egress}, translate.NewProver(nil))
 		client := netip.AddrPortFrom(netip.MustParseAddr(c.client), 4711)
 		if got := forward.Admit(context.Background(), client, c.login).Status; got != c.forward {
 			t.Errorf("%s: status %d at the forward proxy, want %d", c.name, got, c.forward)
@@ -66,23 +68,25 @@ func TestWithProxyUsersEverybodyIsAskedAtTheForwardProxyAndOnlyThere(t *testing.
 
 func TestAReloadTakesOverTheAdminLogin(t *testing.T) {
 	t.Parallel()
-	r := newRigChanged(t, func(doc section) {
-		doc.at("admin")["basic_auth"] = section{"username": "ops", "password": section{"bcrypt": hashed(t, "first")}}
+	r := newRigChanged(t, func(doc apptest.Section) {
+		doc.At("admin")["basic_auth"] = apptest.Section{"username": "ops",
+			"password": apptest.Section{"bcrypt": hashed(t, "first")}}
 	})
 	look := func(password string) int {
-		req := request(t, "GET", "http://"+r.program.AdminAddress()+"/api/status", nil)
+		req := apptest.Request(t, "GET", "http://"+r.Program.AdminAddress()+"/api/status", nil)
 		if password != "" {
 			req.SetBasicAuth("ops", password)
 		}
-		return r.do(nil, req).status
+		return r.Do(nil, req).Status
 	}
 	if got := look("first"); got != http.StatusOK {
 		t.Fatalf("status %d", got)
 	}
-	r.change(func(doc section) {
-		doc.at("admin")["basic_auth"] = section{"username": "ops", "password": section{"bcrypt": hashed(t, "second")}}
+	r.Change(func(doc apptest.Section) {
+		doc.At("admin")["basic_auth"] = apptest.Section{"username": "ops",
+			"password": apptest.Section{"bcrypt": hashed(t, "second")}}
 	})
-	if err := r.program.Reload(context.Background()); err != nil {
+	if err := r.Program.Reload(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for password, want := range map[string]int{"first": 401, "second": 200, "": 401} {
@@ -95,16 +99,16 @@ func TestAReloadTakesOverTheAdminLogin(t *testing.T) {
 func TestAReloadTakesOverHowLongProofsAreRemembered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	call := &translate.Call{Legacy: []string{annaJSON}, Client: netip.MustParseAddr("127.0.0.1")}
+	call := &translate.Call{Legacy: []string{apptest.AnnaJSON}, Client: netip.MustParseAddr("127.0.0.1")}
 	for _, c := range []struct {
 		life       string
 		remembered bool
 	}{{"1h", true}, {"0s", false}, {"5m", true}} {
-		r.change(func(doc section) { doc.at("credentials")["remember_for"] = c.life })
-		if err := r.program.Reload(context.Background()); err != nil {
+		r.Change(func(doc apptest.Section) { doc.At("credentials")["remember_for"] = c.life })
+		if err := r.Program.Reload(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		tr := r.program.current.Load().state.Translator
+		tr := r.Program.Translator()
 		first, err := tr.Decide(context.Background(), call)
 		if err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bytes"
@@ -13,33 +13,20 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
-func (r *rig) editConfig(old, new string) {
-	r.t.Helper()
-	text, err := os.ReadFile(r.path)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if !strings.Contains(string(text), old) {
-		r.t.Fatalf("the configuration does not hold %q", old)
-	}
-	if err := os.WriteFile(r.path, []byte(strings.Replace(string(text), old, new, 1)), 0o600); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 // touchConfig changes the text of the configuration and not what it says.
 func (r *rig) touchConfig(n int) {
-	r.t.Helper()
-	text, err := os.ReadFile(r.path)
+	r.T.Helper()
+	text, err := os.ReadFile(r.Path)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	text, _, _ = bytes.Cut(text, []byte("# change "))
-	if err := os.WriteFile(r.path, fmt.Appendf(text, "# change %d\n", n), 0o600); err != nil {
-		r.t.Fatal(err)
+	if err := os.WriteFile(r.Path, fmt.Appendf(text, "# change %d\n", n), 0o600); err != nil {
+		r.T.Fatal(err)
 	}
 }
 
@@ -47,29 +34,32 @@ func (r *rig) touchConfig(n int) {
 func TestManyReloadsLeaveNothingBehind(t *testing.T) {
 	r := newRig(t, nil)
 	call := func() {
-		r.do(
+		r.Do(
 			nil,
-			request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON),
+			apptest.Request(t, "GET", r.Sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication",
+				apptest.AnnaJSON),
 		)
-		r.do(nil, request(t, "GET", r.sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication", annaJSON))
+		r.Do(nil, apptest.Request(t, "GET", r.Sidecar()+"/restapi/v2/login_information", nil, "X-DocuSign-Authentication",
+			apptest.AnnaJSON))
 	}
-	slow := make(chan answer)
-	r.sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/accounts/1234567/slow", Status: 200, Delay: 2 * time.Second})
+	slow := make(chan apptest.Answer)
+	r.Sandbox.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/accounts/1234567/slow", Status: 200, Delay: 2 * time.Second})
 	go func() {
-		slow <- r.do(
-			nil, request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/slow", nil, "X-DocuSign-Authentication", annaJSON),
+		slow <- r.Do(
+			nil, apptest.Request(t, "GET", r.Sidecar()+"/restapi/v2/accounts/1234567/slow", nil, "X-DocuSign-Authentication",
+				apptest.AnnaJSON),
 		)
 	}()
-	eventually(t, "the slow call is under way", func() bool { return r.program.Server.Active() == 1 })
+	apptest.Eventually(t, "the slow call is under way", func() bool { return r.Program.Server.Active() == 1 })
 	reload := func(n int) {
 		r.touchConfig(n)
-		if err := r.program.Reload(context.Background()); err != nil {
+		if err := r.Program.Reload(context.Background()); err != nil {
 			t.Error(err)
 		}
 		call()
 	}
 	reload(0)
-	first := r.program.current.Load()
+	_, released := r.Program.State()
 	descriptors := func() int {
 		list, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
@@ -81,24 +71,24 @@ func TestManyReloadsLeaveNothingBehind(t *testing.T) {
 	for n := range 100 {
 		reload(n + 1)
 	}
-	eventually(t, "what the old states held is given back", func() bool {
+	apptest.Eventually(t, "what the old states held is given back", func() bool {
 		return runtime.NumGoroutine() <= goroutines+20 && descriptors() <= open+20
 	})
 	select {
-	case <-first.released:
+	case <-released:
 	default:
 		t.Error("a replaced state without calls is still kept")
 	}
-	if got := <-slow; got.status != 200 {
-		t.Errorf("a call of the first state: status %d", got.status)
+	if got := <-slow; got.Status != 200 {
+		t.Errorf("a call of the first state: status %d", got.Status)
 	}
-	before := r.program.current.Load()
+	before, _ := r.Program.State()
 	for range 300 {
-		if err := r.program.Reload(context.Background()); err != nil {
+		if err := r.Program.Reload(context.Background()); err != nil {
 			t.Error(err)
 		}
 	}
-	if r.program.current.Load() != before {
+	if now, _ := r.Program.State(); now != before {
 		t.Error("a reload of unchanged files makes a new state")
 	}
 }
@@ -107,29 +97,30 @@ func TestReloadTakesOverWhatChangedAndKeepsTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	call := func() int {
-		return r.do(
+		return r.Do(
 			nil,
-			request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON),
-		).status
+			apptest.Request(t, "GET", r.Sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication",
+				apptest.AnnaJSON),
+		).Status
 	}
 	if got := call(); got != 200 {
 		t.Fatalf("status %d before the reload", got)
 	}
-	r.editConfig("name: nightly-billing", "name: nightly-billing\n      mode: block")
-	if err := r.program.Reload(context.Background()); err != nil {
+	r.EditConfig("name: nightly-billing", "name: nightly-billing\n      mode: block")
+	if err := r.Program.Reload(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if got := call(); got != 401 {
 		t.Errorf("status %d after the integration was blocked", got)
 	}
-	r.editConfig("mode: block", "mode: translate")
-	if err := r.program.Reload(context.Background()); err != nil {
+	r.EditConfig("mode: block", "mode: translate")
+	if err := r.Program.Reload(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if got := call(); got != 200 {
 		t.Errorf("status %d after the integration was let in again", got)
 	}
-	if n := r.sandbox.Counts().Grants; n != 1 {
+	if n := r.Sandbox.Counts().Grants; n != 1 {
 		t.Errorf("%d grants, want 1: a reload must not cost tokens", n)
 	}
 }
@@ -143,23 +134,24 @@ func TestAnInvalidFileLeavesTheLastGoodOneInForce(t *testing.T) {
 		{"a listener that cannot move", "proxy: 127.0.0.1:0", "proxy: 127.0.0.1:1", "restart"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before, err := os.ReadFile(r.path)
+			before, err := os.ReadFile(r.Path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.editConfig(c.old, c.new)
-			err = r.program.Reload(context.Background())
+			r.EditConfig(c.old, c.new)
+			err = r.Program.Reload(context.Background())
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v, want one about %q", err, c.says)
 			}
-			got := r.do(
+			got := r.Do(
 				nil,
-				request(t, "GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication", annaJSON),
+				apptest.Request(t, "GET", r.Sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil, "X-DocuSign-Authentication",
+					apptest.AnnaJSON),
 			)
-			if got.status != 200 {
-				t.Errorf("status %d: the last good configuration is not in force", got.status)
+			if got.Status != 200 {
+				t.Errorf("status %d: the last good configuration is not in force", got.Status)
 			}
-			if err := os.WriteFile(r.path, before, 0o600); err != nil {
+			if err := os.WriteFile(r.Path, before, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -175,8 +167,8 @@ func TestNoCallFailsDuringReloadsUnderLoad(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				req, _ := http.NewRequest("GET", r.sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil)
-				req.Header.Set("X-DocuSign-Authentication", annaJSON)
+				req, _ := http.NewRequest("GET", r.Sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil)
+				req.Header.Set("X-DocuSign-Authentication", apptest.AnnaJSON)
 				resp, err := http.DefaultClient.Do(req)
 				calls.Add(1)
 				if err != nil {
@@ -192,7 +184,7 @@ func TestNoCallFailsDuringReloadsUnderLoad(t *testing.T) {
 	}
 	for n := 0; n < 20 || calls.Load() < 200; n++ {
 		r.touchConfig(n)
-		if err := r.program.Reload(context.Background()); err != nil {
+		if err := r.Program.Reload(context.Background()); err != nil {
 			t.Error(err)
 		}
 	}

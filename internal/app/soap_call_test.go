@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bufio"
@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -66,7 +67,7 @@ var (
 // soapPost posts an envelope as a program with SOAP 1.1 does.
 func soapPost(t *testing.T, target, envelope string, headers ...string) *http.Request {
 	t.Helper()
-	req := request(t, "POST", target, strings.NewReader(envelope), "Content-Type", "text/xml; charset=utf-8")
+	req := apptest.Request(t, "POST", target, strings.NewReader(envelope), "Content-Type", "text/xml; charset=utf-8")
 	if m := operations.FindStringSubmatch(envelope); m != nil {
 		req.Header.Set("SOAPAction", `"`+m[2]+"/"+m[1]+`"`)
 	}
@@ -79,7 +80,7 @@ func soapPost(t *testing.T, target, envelope string, headers ...string) *http.Re
 // soapRequests are the SOAP calls that reached the sandbox.
 func (r *rig) soapRequests() []sandbox.Recorded {
 	var out []sandbox.Recorded
-	for _, rec := range r.sandbox.Requests() {
+	for _, rec := range r.Sandbox.Requests() {
 		if strings.Contains(strings.ToLower(rec.Path), ".asmx") && rec.Method == "POST" {
 			out = append(out, rec)
 		}
@@ -89,10 +90,10 @@ func (r *rig) soapRequests() []sandbox.Recorded {
 
 // lastSOAP is the one SOAP call that reached the sandbox since the last reset.
 func (r *rig) lastSOAP() sandbox.Recorded {
-	r.t.Helper()
+	r.T.Helper()
 	all := r.soapRequests()
 	if len(all) != 1 {
-		r.t.Fatalf("%d SOAP calls reached DocuSign, want 1\n%s", len(all), r.lastLines())
+		r.T.Fatalf("%d SOAP calls reached DocuSign, want 1\n%s", len(all), r.lastLines())
 	}
 	return all[0]
 }
@@ -123,26 +124,26 @@ func rawExchange(t *testing.T, conn net.Conn, method string, raw []byte) (*http.
 
 // dialSidecar opens a plain connection to the proxy's own address.
 func (r *rig) dialSidecar() net.Conn {
-	r.t.Helper()
-	conn, err := net.Dial("tcp", r.addr(call.DoorSidecar))
+	r.T.Helper()
+	conn, err := net.Dial("tcp", r.Addr(call.DoorSidecar))
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
-	r.t.Cleanup(func() { _ = conn.Close() })
+	r.T.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 
 // dialThrough sends a recorded CONNECT and shakes hands with the proxy as host.
 func (r *rig) dialThrough(connect []byte, host string) net.Conn {
-	r.t.Helper()
+	r.T.Helper()
 	conn := r.dialSidecar()
-	resp, _ := rawExchange(r.t, conn, "CONNECT", connect)
+	resp, _ := rawExchange(r.T, conn, "CONNECT", connect)
 	if resp.StatusCode != 200 {
-		r.t.Fatalf("CONNECT: status %d", resp.StatusCode)
+		r.T.Fatalf("CONNECT: status %d", resp.StatusCode)
 	}
-	tunnel := tls.Client(conn, &tls.Config{RootCAs: r.proxyCA(), ServerName: host})
+	tunnel := tls.Client(conn, &tls.Config{RootCAs: r.ProxyCA(), ServerName: host})
 	if err := tunnel.Handshake(); err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	return tunnel
 }
@@ -150,7 +151,7 @@ func (r *rig) dialThrough(connect []byte, host string) net.Conn {
 // dialHosts shakes hands with the listener that a hosts file points at.
 func (r *rig) dialHosts(t *testing.T, host string) net.Conn {
 	t.Helper()
-	conn, err := tls.Dial("tcp", r.addr(call.DoorHosts), &tls.Config{RootCAs: r.proxyCA(), ServerName: host})
+	conn, err := tls.Dial("tcp", r.Addr(call.DoorHosts), &tls.Config{RootCAs: r.ProxyCA(), ServerName: host})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,6 +201,6 @@ func plainBody(t *testing.T, h http.Header, body []byte) []byte {
 
 // lastLines is the end of the proxy's log.
 func (r *rig) lastLines() string {
-	lines := strings.Split(strings.TrimSpace(r.log.String()), "\n")
+	lines := strings.Split(strings.TrimSpace(r.Log.String()), "\n")
 	return strings.Join(lines[max(0, len(lines)-2):], "\n")
 }

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bytes"
@@ -84,7 +84,7 @@ func TestRecordedSOAPClientsInBearerMode(t *testing.T) {
 			})
 		}
 	}
-	if n := r.sandbox.Counts().Legacy.Total(); n != 0 {
+	if n := r.Sandbox.Counts().Legacy.Total(); n != 0 {
 		t.Errorf("%d legacy credentials reached DocuSign", n)
 	}
 }
@@ -113,7 +113,7 @@ func TestRecordedSOAPClientsInAppPasswordMode(t *testing.T) {
 			})
 		}
 	}
-	if n := r.sandbox.Counts().Legacy.Total(); n != 0 {
+	if n := r.Sandbox.Counts().Legacy.Total(); n != 0 {
 		t.Errorf("%d legacy credentials reached DocuSign", n)
 	}
 }
@@ -121,7 +121,7 @@ func TestRecordedSOAPClientsInAppPasswordMode(t *testing.T) {
 // replaySOAP sends a recorded request through a door and checks that it was answered well.
 func (r *rig) replaySOAP(t *testing.T, door, file string, raw []byte, answer string) string {
 	t.Helper()
-	r.sandbox.ResetCounts()
+	r.Sandbox.ResetCounts()
 	conn := r.dialSidecar()
 	if door == "forward" {
 		client, _, _ := strings.Cut(file, "/")
@@ -149,7 +149,7 @@ func (r *rig) replaySOAP(t *testing.T, door, file string, raw []byte, answer str
 	), strings.Contains(body, ":Timestamp"); asked != answered || strings.Contains(body, "mustUnderstand") {
 		t.Errorf("Timestamp asked for: %t, answered: %t; or the answer must be understood: %s", asked, answered, body)
 	}
-	r.noLeak()
+	r.NoLeak()
 	return body
 }
 

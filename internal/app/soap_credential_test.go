@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"net/http"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -28,12 +29,12 @@ func TestCredentialPing(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
-		got := r.do(
+		got := r.Do(
 			nil,
-			soapPost(t, r.sidecar()+"/api/3.0/Credential.asmx", soapEnvelope("", `<Ping xmlns="`+namespaceCredential+`"/>`)),
+			soapPost(t, r.Sidecar()+"/api/3.0/Credential.asmx", soapEnvelope("", `<Ping xmlns="`+namespaceCredential+`"/>`)),
 		)
-		if got.status != 200 || !strings.Contains(got.body, "<PingResult>true</PingResult>") {
-			t.Errorf("%s: status %d, %s", mode, got.status, got.body)
+		if got.Status != 200 || !strings.Contains(got.Body, "<PingResult>true</PingResult>") {
+			t.Errorf("%s: status %d, %s", mode, got.Status, got.Body)
 		}
 	}
 }
@@ -66,22 +67,22 @@ func TestCredentialLogin(t *testing.T) {
 			},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
-				r.sandbox.ResetCounts()
-				got := r.do(
-					nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", c.email, c.password, c.more)),
+				r.Sandbox.ResetCounts()
+				got := r.Do(
+					nil, soapPost(t, r.Sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", c.email, c.password, c.more)),
 				)
-				r.noLeak()
-				if got.status != 200 || !strings.Contains(got.body, "<Success>true</Success>") ||
-					!strings.Contains(got.body, "<ErrorCode>Success</ErrorCode>") {
-					t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+				r.NoLeak()
+				if got.Status != 200 || !strings.Contains(got.Body, "<Success>true</Success>") ||
+					!strings.Contains(got.Body, "<ErrorCode>Success</ErrorCode>") {
+					t.Fatalf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 				}
-				urls := loginURLs.FindAllStringSubmatch(got.body, -1)
+				urls := loginURLs.FindAllStringSubmatch(got.Body, -1)
 				if len(urls) != len(c.want) {
-					t.Fatalf("%d BaseUrls, want %d: %s", len(urls), len(c.want), got.body)
+					t.Fatalf("%d BaseUrls, want %d: %s", len(urls), len(c.want), got.Body)
 				}
 				for i, want := range c.want {
-					if urls[i][1] != r.sidecar()+want {
-						t.Errorf("BaseUrl %s, want %s", urls[i][1], r.sidecar()+want)
+					if urls[i][1] != r.Sidecar()+want {
+						t.Errorf("BaseUrl %s, want %s", urls[i][1], r.Sidecar()+want)
 					}
 				}
 				if n, passedOn := len(r.soapRequests()), mode == "app_password"; passedOn != (n == 1) {
@@ -98,14 +99,14 @@ func TestLoginThroughTheForwardProxyNamesTheRealSitesUnderTheSchemeInUse(t *test
 		r := newRig(t, soapMode(mode))
 		envelope := credentialCall("Login", annaName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>")
 		for _, origin := range []string{"http://demo.docusign.net", "https://demo.docusign.net"} {
-			got := r.do(r.forwardClient(), soapPost(t, origin+"/api/3.0/credential.asmx", envelope))
+			got := r.Do(r.ForwardClient(), soapPost(t, origin+"/api/3.0/credential.asmx", envelope))
 			scheme, _, _ := strings.Cut(origin, ":")
-			at := func(site string) bool { return strings.Contains(got.body, "<BaseUrl>"+site+"/api/3.0</BaseUrl>") }
+			at := func(site string) bool { return strings.Contains(got.Body, "<BaseUrl>"+site+"/api/3.0</BaseUrl>") }
 			if !at(scheme+"://na3.docusign.net") || !at(origin) {
-				t.Errorf("%s, %s: status %d, %s", mode, origin, got.status, got.body)
+				t.Errorf("%s, %s: status %d, %s", mode, origin, got.Status, got.Body)
 			}
 		}
-		r.noLeak()
+		r.NoLeak()
 	}
 }
 
@@ -134,20 +135,20 @@ func TestLoginFailures(t *testing.T) {
 			},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
-				got := r.do(
-					nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", c.email, c.password, "")),
+				got := r.Do(
+					nil, soapPost(t, r.Sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", c.email, c.password, "")),
 				)
-				if got.status != 200 || !strings.Contains(
-					got.body, "<Success>false</Success><ErrorCode>"+c.code+"</ErrorCode><AuthenticationMessage>",
+				if got.Status != 200 || !strings.Contains(
+					got.Body, "<Success>false</Success><ErrorCode>"+c.code+"</ErrorCode><AuthenticationMessage>",
 				) {
-					t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+					t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 				}
 			})
 		}
 		if n := len(r.soapRequests()); n != 0 {
 			t.Errorf("%d calls went upstream", n)
 		}
-		r.noLeak()
+		r.NoLeak()
 	}
 }
 
@@ -155,25 +156,25 @@ func TestLoginWhileDocuSignIsInTrouble(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	t.Run("a user who has not consented looks like a wrong password", func(t *testing.T) {
-		r.sandbox.Revoke(sandbox.GUIDKey, sandbox.BobID)
-		got := r.do(
+		r.Sandbox.Revoke(sandbox.GUIDKey, sandbox.BobID)
+		got := r.Do(
 			nil,
 			soapPost(
-				t, r.sidecar()+"/api/3.0/credential.asmx",
+				t, r.Sidecar()+"/api/3.0/credential.asmx",
 				credentialCall("Login", "["+sandbox.GUIDKey+"]bob@example.com", "bob-legacy-2", ""),
 			),
 		)
-		if got.status != 200 || !strings.Contains(got.body, "<ErrorCode>User_Authentication_Failed</ErrorCode>") {
-			t.Errorf("status %d, %s", got.status, got.body)
+		if got.Status != 200 || !strings.Contains(got.Body, "<ErrorCode>User_Authentication_Failed</ErrorCode>") {
+			t.Errorf("status %d, %s", got.Status, got.Body)
 		}
 	})
 	t.Run("an account server that fails is a fault of the server, not a wrong password", func(t *testing.T) {
-		r.sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: http.StatusServiceUnavailable, Times: 100})
-		got := r.do(
-			nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", annaName, "anna-legacy-1", "")),
+		r.Sandbox.FailNext(sandbox.FailureSpec{Path: "/oauth/token", Status: http.StatusServiceUnavailable, Times: 100})
+		got := r.Do(
+			nil, soapPost(t, r.Sidecar()+"/api/3.0/credential.asmx", credentialCall("Login", annaName, "anna-legacy-1", "")),
 		)
-		if got.status != 500 || !strings.Contains(got.body, "<faultcode>soap:Server</faultcode>") {
-			t.Errorf("status %d, %s", got.status, got.body)
+		if got.Status != 500 || !strings.Contains(got.Body, "<faultcode>soap:Server</faultcode>") {
+			t.Errorf("status %d, %s", got.Status, got.Body)
 		}
 	})
 }
@@ -217,22 +218,22 @@ func TestViewsOverREST(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := r.do(
+			got := r.Do(
 				nil,
-				soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall(c.operation, annaName, "anna-legacy-1", c.more)),
+				soapPost(t, r.Sidecar()+"/api/3.0/credential.asmx", credentialCall(c.operation, annaName, "anna-legacy-1", c.more)),
 			)
-			if got.status != 200 || !strings.Contains(got.body, "<"+c.operation+"Result>https://") {
-				t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+			if got.Status != 200 || !strings.Contains(got.Body, "<"+c.operation+"Result>https://") {
+				t.Fatalf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 			}
-			all := r.sandbox.Requests()
+			all := r.Sandbox.Requests()
 			rec := all[len(all)-1]
 			if !strings.HasSuffix(rec.Path, c.path) || rec.Host != c.host || string(rec.Body) != c.json {
 				t.Errorf("REST call to %s%s with %s, want %s at %s with %s", rec.Host, rec.Path, rec.Body, c.path, c.host, c.json)
 			}
-			if cache := got.header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
+			if cache := got.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
 				t.Errorf("a one-time login may be cached: %q", cache)
 			}
-			r.noLeak()
+			r.NoLeak()
 		})
 	}
 }
@@ -253,19 +254,19 @@ func TestViewsThatFail(t *testing.T) {
 		{"no envelope id", "", "<ErrorCode>Invalid_Request_Body</ErrorCode>"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := r.do(
+			got := r.Do(
 				nil,
 				soapPost(
-					t, r.sidecar()+"/api/3.0/credential.asmx",
+					t, r.Sidecar()+"/api/3.0/credential.asmx",
 					credentialCall("RequestCorrectToken", annaName, "anna-legacy-1", c.more),
 				),
 			)
-			if got.status != 500 || !strings.Contains(got.body, c.want) {
-				t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+			if got.Status != 500 || !strings.Contains(got.Body, c.want) {
+				t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 			}
 		})
 	}
-	for _, rec := range r.sandbox.Requests() {
+	for _, rec := range r.Sandbox.Requests() {
 		if strings.Contains(rec.Path, "/../") || strings.Contains(rec.Path, "/users") {
 			t.Errorf("an envelope id reached another path: %s", rec.Path)
 		}
@@ -275,18 +276,18 @@ func TestViewsThatFail(t *testing.T) {
 func TestViewWhoseTokenWasRevoked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	ask := func() answer {
-		return r.do(
+	ask := func() apptest.Answer {
+		return r.Do(
 			nil,
 			soapPost(
-				t, r.sidecar()+"/api/3.0/credential.asmx", credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", ""),
+				t, r.Sidecar()+"/api/3.0/credential.asmx", credentialCall("GetAuthenticationToken", annaName, "anna-legacy-1", ""),
 			),
 		)
 	}
 	ask()
-	r.sandbox.RevokeTokens(sandbox.AnnaID)
-	if got := ask(); got.status != 200 || !strings.Contains(got.body, "Result>https://") {
-		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+	r.Sandbox.RevokeTokens(sandbox.AnnaID)
+	if got := ask(); got.Status != 200 || !strings.Contains(got.Body, "Result>https://") {
+		t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 	}
 }
 
@@ -298,13 +299,13 @@ func TestViewsOfTheEnvelopeServices(t *testing.T) {
 		`</EnvelopeID><AccountID>` + sandbox.CaptureAccountID +
 		`</AccountID><ReturnURL>https://erp.example.com</ReturnURL></RequestSenderToken>`
 	for _, path := range []string{"/api/3.0/api.asmx", "/api/3.0/dsapi.asmx"} {
-		req := soapPost(t, r.sidecar()+path, soapEnvelope(security(annaToken), body))
+		req := soapPost(t, r.Sidecar()+path, soapEnvelope(security(annaToken), body))
 		if strings.HasSuffix(path, "dsapi.asmx") { // reads the header (PROTOCOL.md §4.3)
-			req = soapPost(t, r.sidecar()+path, soapEnvelope("", body), "X-DocuSign-Authentication", annaHeaderXML)
+			req = soapPost(t, r.Sidecar()+path, soapEnvelope("", body), "X-DocuSign-Authentication", annaHeaderXML)
 		}
-		got := r.do(nil, req)
-		if got.status != 200 || !strings.Contains(got.body, "<RequestSenderTokenResult>https://demo.docusign.net/") {
-			t.Errorf("%s: status %d, %s", path, got.status, got.body)
+		got := r.Do(nil, req)
+		if got.Status != 200 || !strings.Contains(got.Body, "<RequestSenderTokenResult>https://demo.docusign.net/") {
+			t.Errorf("%s: status %d, %s", path, got.Status, got.Body)
 		}
 	}
 }
@@ -316,52 +317,52 @@ func TestEncryptedPassword(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, soapMode(mode))
 			ask := soapEnvelope("", `<GetEncryptedPassword xmlns="http://www.docusign.net/API/AccountManagement"/>`)
-			got := r.do(
-				nil, soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", ask, "X-DocuSign-Authentication", annaHeaderXML),
+			got := r.Do(
+				nil, soapPost(t, r.Sidecar()+"/api/3.0/accountmanagement.asmx", ask, "X-DocuSign-Authentication", annaHeaderXML),
 			)
 			m := regexp.MustCompile(`<GetEncryptedPasswordResult><EncryptedPassword>([^<]+)</EncryptedPassword>` +
-				`<Success>true</Success></GetEncryptedPasswordResult>`).FindStringSubmatch(got.body)
-			if got.status != 200 || m == nil {
-				t.Fatalf("status %d, %s", got.status, got.body)
+				`<Success>true</Success></GetEncryptedPasswordResult>`).FindStringSubmatch(got.Body)
+			if got.Status != 200 || m == nil {
+				t.Fatalf("status %d, %s", got.Status, got.Body)
 			}
 			if len(m[1]) != 28 || strings.Contains(m[1], "anna") {
 				t.Errorf("encrypted password %q", m[1])
 			}
-			again := r.do(
+			again := r.Do(
 				nil,
 				soapPost(
-					t, r.sidecar()+"/api/3.0/api.asmx",
+					t, r.Sidecar()+"/api/3.0/api.asmx",
 					soapEnvelope(security(strings.Replace(annaToken, "anna-legacy-1", m[1], 1)), listFeatures),
 				),
 			)
-			if again.status != 200 || !strings.Contains(again.body, "anna@example.com") {
-				t.Errorf("as a password of SOAP: status %d, %s\n%s", again.status, again.body, r.lastLines())
+			if again.Status != 200 || !strings.Contains(again.Body, "anna@example.com") {
+				t.Errorf("as a password of SOAP: status %d, %s\n%s", again.Status, again.Body, r.lastLines())
 			}
-			rest := r.do(
+			rest := r.Do(
 				nil,
-				request(
-					t, "GET", r.sidecar()+"/restapi/v2/login_information?api_password=true", nil, "X-DocuSign-Authentication",
-					strings.Replace(annaJSON, "anna-legacy-1", m[1], 1),
+				apptest.Request(
+					t, "GET", r.Sidecar()+"/restapi/v2/login_information?api_password=true", nil, "X-DocuSign-Authentication",
+					strings.Replace(apptest.AnnaJSON, "anna-legacy-1", m[1], 1),
 				),
 			)
-			if rest.status != 200 || !strings.Contains(rest.body, `"apiPassword"`) ||
-				strings.Contains(rest.body, "anna-legacy-1") || strings.Contains(rest.body, "anna-app-1") {
-				t.Errorf("as a password of REST: status %d, %s", rest.status, rest.body)
+			if rest.Status != 200 || !strings.Contains(rest.Body, `"apiPassword"`) ||
+				strings.Contains(rest.Body, "anna-legacy-1") || strings.Contains(rest.Body, "anna-app-1") {
+				t.Errorf("as a password of REST: status %d, %s", rest.Status, rest.Body)
 			}
 			other := strings.Replace(
 				strings.Replace(annaToken, "anna-legacy-1", m[1], 1), "anna@example.com", "bob@example.com", 1,
 			)
-			if stolen := r.do(
-				nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(other), listFeatures)),
-			); stolen.status != 500 {
-				t.Errorf("it works for another user: status %d, %s", stolen.status, stolen.body)
+			if stolen := r.Do(
+				nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(other), listFeatures)),
+			); stolen.Status != 500 {
+				t.Errorf("it works for another user: status %d, %s", stolen.Status, stolen.Body)
 			}
-			for _, rec := range r.sandbox.Requests() {
+			for _, rec := range r.Sandbox.Requests() {
 				if strings.Contains(string(rec.Body)+strings.Join(rec.Header.Values("X-DocuSign-Authentication"), ""), m[1]) {
 					t.Errorf("the proxy's own password went upstream to %s", rec.Path)
 				}
 			}
-			r.noLeak()
+			r.NoLeak()
 		})
 	}
 }
@@ -369,27 +370,28 @@ func TestEncryptedPassword(t *testing.T) {
 func TestEncryptedPasswordSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	got := r.do(
+	got := r.Do(
 		nil,
-		request(
-			t, "GET", r.sidecar()+"/restapi/v2/login_information?api_password=true", nil, "X-DocuSign-Authentication", annaJSON,
+		apptest.Request(
+			t, "GET", r.Sidecar()+"/restapi/v2/login_information?api_password=true", nil, "X-DocuSign-Authentication",
+			apptest.AnnaJSON,
 		),
 	)
-	m := regexp.MustCompile(`"apiPassword": "([^"]{28})"`).FindStringSubmatch(got.body)
+	m := regexp.MustCompile(`"apiPassword": "([^"]{28})"`).FindStringSubmatch(got.Body)
 	if m == nil {
-		t.Fatalf("status %d, %s", got.status, got.body)
+		t.Fatalf("status %d, %s", got.Status, got.Body)
 	}
-	r.halt()
-	r.start()
-	again := r.do(
+	r.Halt()
+	r.Start()
+	again := r.Do(
 		nil,
 		soapPost(
-			t, r.sidecar()+"/api/3.0/credential.asmx",
+			t, r.Sidecar()+"/api/3.0/credential.asmx",
 			credentialCall("Login", annaName, strings.ReplaceAll(m[1], "&", "&amp;"), ""),
 		),
 	)
-	if again.status != 200 || !strings.Contains(again.body, "<Success>true</Success>") {
-		t.Errorf("status %d, %s", again.status, again.body)
+	if again.Status != 200 || !strings.Contains(again.Body, "<Success>true</Success>") {
+		t.Errorf("status %d, %s", again.Status, again.Body)
 	}
 }
 
@@ -401,41 +403,41 @@ func TestWSDLNamesTheDoorThatAsked(t *testing.T) {
 		name, origin string
 		client       *http.Client
 	}{
-		{"sidecar", r.sidecar(), nil},
-		{"forward, plain", "http://demo.docusign.net", r.forwardClient()},
-		{"forward, CONNECT", "https://demo.docusign.net", r.forwardClient()},
-		{"forward, CONNECT to another site", "https://na3.docusign.net", r.forwardClient()},
+		{"sidecar", r.Sidecar(), nil},
+		{"forward, plain", "http://demo.docusign.net", r.ForwardClient()},
+		{"forward, CONNECT", "https://demo.docusign.net", r.ForwardClient()},
+		{"forward, CONNECT to another site", "https://na3.docusign.net", r.ForwardClient()},
 	} {
 		for _, path := range []string{"api.asmx", "dsapi.asmx", "credential.asmx", "AccountManagement.asmx"} {
 			t.Run(c.name+" "+path, func(t *testing.T) {
-				r.sandbox.ResetCounts()
-				got := r.do(
+				r.Sandbox.ResetCounts()
+				got := r.Do(
 					c.client,
-					request(
+					apptest.Request(
 						t, "GET", c.origin+"/api/3.0/"+path+"?WSDL", nil, "Accept-Encoding", "gzip", "X-DocuSign-Authentication",
-						annaJSON,
+						apptest.AnnaJSON,
 					),
 				)
-				found := address.FindAllStringSubmatch(got.body, -1)
-				if got.status != 200 || len(found) < 2 {
-					t.Fatalf("status %d, %d addresses", got.status, len(found))
+				found := address.FindAllStringSubmatch(got.Body, -1)
+				if got.Status != 200 || len(found) < 2 {
+					t.Fatalf("status %d, %d addresses", got.Status, len(found))
 				}
 				for _, a := range found {
 					if want := c.origin + "/api/3.0/"; !strings.HasPrefix(a[1], want) {
 						t.Errorf("address %s, want %s", a[1], want)
 					}
 				}
-				if got.header.Get("Content-Length") == "" {
+				if got.Header.Get("Content-Length") == "" {
 					t.Error("no Content-Length")
 				}
-				rec := r.sandbox.Requests()[0]
+				rec := r.Sandbox.Requests()[0]
 				if rec.Header.Get("X-DocuSign-Authentication") != "" || rec.Header.Get("Authorization") != "" {
 					t.Error("a WSDL was asked for with a credential")
 				}
 			})
 		}
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 func TestWSDLThroughTheHostsListener(t *testing.T) {

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"fmt"
@@ -46,15 +46,15 @@ func TestEachServiceReadsItsOwnKindOfCredential(t *testing.T) {
 			},
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
-				r.sandbox.ResetCounts()
-				got := r.do(
+				r.Sandbox.ResetCounts()
+				got := r.Do(
 					nil,
 					soapPost(
-						t, r.sidecar()+c.path, soapEnvelope(security(c.token), c.operation), "X-DocuSign-Authentication", c.header,
+						t, r.Sidecar()+c.path, soapEnvelope(security(c.token), c.operation), "X-DocuSign-Authentication", c.header,
 					),
 				)
-				if got.status != 200 || strings.Contains(got.body, "Fault") {
-					t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+				if got.Status != 200 || strings.Contains(got.Body, "Fault") {
+					t.Fatalf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 				}
 				rec := r.lastSOAP()
 				token, header := "", ""
@@ -71,14 +71,14 @@ func TestEachServiceReadsItsOwnKindOfCredential(t *testing.T) {
 			})
 		}
 		t.Run(mode+", credential.asmx beside both", func(t *testing.T) {
-			r.sandbox.ResetCounts()
+			r.Sandbox.ResetCounts()
 			login := strings.Replace(
 				credentialCall("Login", annaName, "anna-legacy-1", ""), "<s:Body>",
 				"<s:Header>"+security(otherToken)+"</s:Header><s:Body>", 1,
 			)
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/credential.asmx", login, "X-DocuSign-Authentication", otherXML))
-			if got.status != 200 || !strings.Contains(got.body, "<Success>true</Success>") {
-				t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+			got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/credential.asmx", login, "X-DocuSign-Authentication", otherXML))
+			if got.Status != 200 || !strings.Contains(got.Body, "<Success>true</Success>") {
+				t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 			}
 			for _, rec := range r.soapRequests() {
 				if strings.Contains(string(rec.Body), "UsernameToken") || rec.Header["X-Docusign-Authentication"] != nil {
@@ -86,7 +86,7 @@ func TestEachServiceReadsItsOwnKindOfCredential(t *testing.T) {
 				}
 			}
 		})
-		if c := r.sandbox.Counts(); c.Legacy.Total() != 0 {
+		if c := r.Sandbox.Counts(); c.Legacy.Total() != 0 {
 			t.Errorf("%+v reached DocuSign", c.Legacy)
 		}
 		if !strings.Contains(
@@ -94,11 +94,11 @@ func TestEachServiceReadsItsOwnKindOfCredential(t *testing.T) {
 		) {
 			t.Error("the seven conflicts are not counted")
 		}
-		r.halt()
-		if n := strings.Count(r.log.String(), "several credentials in one call"); n != 1 {
+		r.Halt()
+		if n := strings.Count(r.Log.String(), "several credentials in one call"); n != 1 {
 			t.Errorf("%d lines warn of them, want one for the integration", n)
 		}
-		if strings.Contains(r.log.String(), "not-read-1") {
+		if strings.Contains(r.Log.String(), "not-read-1") {
 			t.Error("the log has what was not to be read")
 		}
 	}
@@ -141,12 +141,12 @@ func TestAServiceDoesNotFallBackToTheOtherKind(t *testing.T) {
 				if c.token != "" {
 					header = security(c.token)
 				}
-				req := soapPost(t, r.sidecar()+c.path, soapEnvelope(header, c.operation))
+				req := soapPost(t, r.Sidecar()+c.path, soapEnvelope(header, c.operation))
 				if c.header != "" {
 					req.Header.Set("X-DocuSign-Authentication", c.header)
 				}
-				if got := r.do(nil, req); !strings.Contains(got.body, c.says) {
-					t.Errorf("status %d, want %q in %s", got.status, c.says, got.body)
+				if got := r.Do(nil, req); !strings.Contains(got.Body, c.says) {
+					t.Errorf("status %d, want %q in %s", got.Status, c.says, got.Body)
 				}
 			})
 		}
@@ -166,9 +166,9 @@ func TestATokenAloneIsTakenAtDSAPI(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, soapMode(mode))
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(annaToken), listFeatures)))
-			if got.status != 200 || strings.Contains(got.body, "Fault") {
-				t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+			got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(annaToken), listFeatures)))
+			if got.Status != 200 || strings.Contains(got.Body, "Fault") {
+				t.Fatalf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 			}
 			rec := r.lastSOAP()
 			if string(rec.Body) != want || rec.Header["X-Docusign-Authentication"] != nil {
@@ -180,11 +180,11 @@ func TestATokenAloneIsTakenAtDSAPI(t *testing.T) {
 				t.Error("one credential alone counts as a conflict")
 			}
 			wrong := strings.Replace(annaToken, "anna-legacy-1", "x", 1)
-			got = r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(wrong), listFeatures)))
-			if !strings.Contains(got.body, "One or both of Username and Password are invalid") {
-				t.Errorf("with a wrong password: status %d, %s", got.status, got.body)
+			got = r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope(security(wrong), listFeatures)))
+			if !strings.Contains(got.Body, "One or both of Username and Password are invalid") {
+				t.Errorf("with a wrong password: status %d, %s", got.Status, got.Body)
 			}
-			r.noLeak()
+			r.NoLeak()
 		})
 	}
 }
@@ -199,15 +199,15 @@ func TestPingWithoutACredentialIsAnsweredHere(t *testing.T) {
 		"/api/3.0/accountmanagement.asmx": "http://www.docusign.net/API/AccountManagement",
 	} {
 		for _, version := range []string{envelope11, envelope12} {
-			got := r.do(nil, soapPost(t, r.sidecar()+path, soapEnvelopeOf(version, "", `<Ping xmlns="`+namespace+`"/>`)))
+			got := r.Do(nil, soapPost(t, r.Sidecar()+path, soapEnvelopeOf(version, "", `<Ping xmlns="`+namespace+`"/>`)))
 			if want := `<PingResponse xmlns="` + namespace +
-				`"><PingResult>true</PingResult></PingResponse>`; got.status != 200 || !strings.Contains(got.body, want) ||
-				!strings.Contains(got.body, version) {
-				t.Errorf("%s: status %d, %s", path, got.status, got.body)
+				`"><PingResult>true</PingResult></PingResponse>`; got.Status != 200 || !strings.Contains(got.Body, want) ||
+				!strings.Contains(got.Body, version) {
+				t.Errorf("%s: status %d, %s", path, got.Status, got.Body)
 			}
 		}
 	}
-	if n := len(r.sandbox.Requests()); n != 0 {
+	if n := len(r.Sandbox.Requests()); n != 0 {
 		t.Errorf("%d calls went upstream", n)
 	}
 }
@@ -220,11 +220,11 @@ func TestHeaderBlocksOfOtherNamespacesAreLeftAlone(t *testing.T) {
 		r := newRig(t, soapMode(mode))
 		block := `<a:Gateway xmlns:a="urn:example:gateway"><a:Username>u</a:Username><a:Password>of the ` +
 			`gateway</a:Password><a:UsernameToken/></a:Gateway>`
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(block+security(annaToken), listFeatures)))
-		if rec := r.lastSOAP(); got.status != 200 || !strings.Contains(string(rec.Body), block) {
-			t.Errorf("status %d, %s, upstream %s", got.status, got.body, rec.Body)
+		got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(block+security(annaToken), listFeatures)))
+		if rec := r.lastSOAP(); got.Status != 200 || !strings.Contains(string(rec.Body), block) {
+			t.Errorf("status %d, %s, upstream %s", got.Status, got.Body, rec.Body)
 		}
-		r.noLeak()
+		r.NoLeak()
 	}
 }
 
@@ -251,13 +251,13 @@ func TestLoginWithAPlainEmail(t *testing.T) {
 			plainNames(&plain)
 			c.Edit = func(in []map[string]any) { all(in); plain.Edit(in) }
 		})
-		url := r.sidecar() + "/api/3.0/credential.asmx"
+		url := r.Sidecar() + "/api/3.0/credential.asmx"
 		t.Run(mode+", one user has that name", func(t *testing.T) {
 			for _, headers := range [][]string{nil, {
 				"X-DocuSign-Authentication",
 				"<DocuSignCredentials><IntegratorKey>" + sandbox.GUIDKey + "</IntegratorKey></DocuSignCredentials>",
 			}} {
-				got := r.do(
+				got := r.Do(
 					nil,
 					soapPost(
 						t, url, credentialCall("Login", "Anna@Example.com", "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>"),
@@ -269,12 +269,12 @@ func TestLoginWithAPlainEmail(t *testing.T) {
 						!strings.Contains(
 							string(rec[len(rec)-1].Body), "<Email>Anna@Example.com</Email><Password>anna-app-1</Password>",
 						) {
-						t.Errorf("status %d, %s", got.status, got.body)
+						t.Errorf("status %d, %s", got.Status, got.Body)
 					}
 					continue
 				}
-				if got.status != 200 || !strings.Contains(got.body, "<Success>true</Success>") {
-					t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+				if got.Status != 200 || !strings.Contains(got.Body, "<Success>true</Success>") {
+					t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 				}
 			}
 		})
@@ -283,12 +283,12 @@ func TestLoginWithAPlainEmail(t *testing.T) {
 			for _, login := range [][2]string{
 				{"anna@example.com", "wrong"}, {"bob@example.com", "bob-legacy-2"}, {"nobody@example.com", "x"},
 			} {
-				got := r.do(nil, soapPost(t, url, credentialCall("Login", login[0], login[1], "")))
-				answers[got.body+got.header.Get("X-DocuSign-Auth-Proxy-Cause")] = true
-				if got.status != 200 || !strings.Contains(
-					got.body, "<Success>false</Success><ErrorCode>User_Authentication_Failed</ErrorCode>",
+				got := r.Do(nil, soapPost(t, url, credentialCall("Login", login[0], login[1], "")))
+				answers[got.Body+got.Header.Get("X-DocuSign-Auth-Proxy-Cause")] = true
+				if got.Status != 200 || !strings.Contains(
+					got.Body, "<Success>false</Success><ErrorCode>User_Authentication_Failed</ErrorCode>",
 				) {
-					t.Errorf("%s: status %d, %s", login[0], got.status, got.body)
+					t.Errorf("%s: status %d, %s", login[0], got.Status, got.Body)
 				}
 			}
 			if len(answers) != 1 {
@@ -299,14 +299,14 @@ func TestLoginWithAPlainEmail(t *testing.T) {
 			var guesses sync.WaitGroup
 			for i := range 60 {
 				guesses.Go(func() {
-					r.do(nil, soapPost(t, url, credentialCall("Login", "nobody@example.com", fmt.Sprint("guess", i), "")))
+					r.Do(nil, soapPost(t, url, credentialCall("Login", "nobody@example.com", fmt.Sprint("guess", i), "")))
 				})
 			}
 			guesses.Wait()
-			if !strings.Contains(r.log.String(), "cause=throttled") {
+			if !strings.Contains(r.Log.String(), "cause=throttled") {
 				t.Error("it is not")
 			}
 		})
-		r.noLeak()
+		r.NoLeak()
 	}
 }

@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"encoding/binary"
@@ -53,18 +53,18 @@ func TestObservedSOAPPassesAsItCame(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r.sandbox.ResetCounts()
+			r.Sandbox.ResetCounts()
 			if c.path == "" {
 				c.path = "/api/3.0/api.asmx"
 			}
-			req := soapPost(t, r.sidecar()+c.path, c.came, c.headers...)
+			req := soapPost(t, r.Sidecar()+c.path, c.came, c.headers...)
 			if c.contentType != "" {
 				req.Header.Set("Content-Type", c.contentType)
 			}
-			got := r.do(nil, req)
+			got := r.Do(nil, req)
 			rec := r.lastSOAP()
-			if string(rec.Body) != c.came || rec.Status != got.status {
-				t.Errorf("status %d, DocuSign said %d; upstream\n got %q\nwant %q", got.status, rec.Status, rec.Body, c.came)
+			if string(rec.Body) != c.came || rec.Status != got.Status {
+				t.Errorf("status %d, DocuSign said %d; upstream\n got %q\nwant %q", got.Status, rec.Status, rec.Body, c.came)
 			}
 			for name := range req.Header {
 				if rec.Header.Get(name) != req.Header.Get(name) {
@@ -83,17 +83,17 @@ func TestTheLogOfAnObservedSOAPCall(t *testing.T) {
 	r := newRig(t, func(c *fixture.Config) {
 		c.Edit = func(integrations []map[string]any) { integrations[1]["mode"] = "observe" }
 	})
-	r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
-	r.halt()
+	r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
+	r.Halt()
 	for _, part := range []string{
 		"integration=nightly-billing", "scheme=ws_security", "api=soap_api", "operation=GetAccountMembershipFeaturesList",
 		"authenticator=anna@example.com", "site=demo.docusign.net",
 	} {
-		if !strings.Contains(r.log.String(), part) {
+		if !strings.Contains(r.Log.String(), part) {
 			t.Errorf("no %s in the log", part)
 		}
 	}
-	if strings.Contains(r.log.String(), "anna-legacy-1") {
+	if strings.Contains(r.Log.String(), "anna-legacy-1") {
 		t.Error("the password is in the log")
 	}
 }
@@ -102,8 +102,8 @@ func TestAStopRightAfterTheStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for range 10 {
-		r.halt()
-		r.start()
+		r.Halt()
+		r.Start()
 	}
 }
 
@@ -128,19 +128,19 @@ func TestBlockedAndUnknownSOAP(t *testing.T) {
 			})
 			for _, call := range []*http.Request{
 				soapPost(
-					t, r.sidecar()+"/api/3.0/api.asmx",
+					t, r.Sidecar()+"/api/3.0/api.asmx",
 					soapEnvelope(security(strings.Replace(annaToken, sandbox.GUIDKey, c.key, 1)), listFeatures),
 				),
 				soapPost(
-					t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication",
+					t, r.Sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures), "X-DocuSign-Authentication",
 					strings.Replace(annaHeaderXML, sandbox.GUIDKey, c.key, 1),
 				),
 				soapPost(
-					t, r.sidecar()+"/api/3.0/credential.asmx",
+					t, r.Sidecar()+"/api/3.0/credential.asmx",
 					credentialCall("Login", strings.Replace(annaName, sandbox.GUIDKey, c.key, 1), "anna-legacy-1", ""),
 				),
 				soapPost(
-					t, r.sidecar()+"/api/3.0/api.asmx",
+					t, r.Sidecar()+"/api/3.0/api.asmx",
 					soapEnvelope(
 						security(strings.Replace(
 							strings.Replace(annaToken, sandbox.GUIDKey, c.key, 1), "#PasswordText", "#PasswordDigest", 1,
@@ -149,13 +149,13 @@ func TestBlockedAndUnknownSOAP(t *testing.T) {
 					),
 				),
 			} {
-				r.sandbox.ResetCounts()
-				got := r.do(nil, call)
+				r.Sandbox.ResetCounts()
+				got := r.Do(nil, call)
 				if n := len(r.soapRequests()); (n == 1) != c.passes {
-					t.Errorf("%s: %d calls went upstream; status %d, %s", call.URL.Path, n, got.status, got.body)
+					t.Errorf("%s: %d calls went upstream; status %d, %s", call.URL.Path, n, got.Status, got.Body)
 				}
-				if got.status == 200 && !strings.Contains(got.body, "<Success>false</Success>") {
-					t.Errorf("%s: status %d, %s", call.URL.Path, got.status, got.body)
+				if got.Status == 200 && !strings.Contains(got.Body, "<Success>false</Success>") {
+					t.Errorf("%s: status %d, %s", call.URL.Path, got.Status, got.Body)
 				}
 			}
 		})

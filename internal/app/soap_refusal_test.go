@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -209,13 +210,13 @@ func TestSOAPMessagesThatAreRefused(t *testing.T) {
 					if c.contentType != "" {
 						contentType = c.contentType
 					}
-					req := request(
-						t, "POST", r.sidecar()+path, strings.NewReader(came), "Content-Type", contentType, "SOAPAction", `""`,
+					req := apptest.Request(
+						t, "POST", r.Sidecar()+path, strings.NewReader(came), "Content-Type", contentType, "SOAPAction", `""`,
 					)
 					if c.coding != "" {
 						req.Header.Set("Content-Encoding", c.coding)
 					}
-					checkFault(t, r, r.do(nil, req), version, c)
+					checkFault(t, r, r.Do(nil, req), version, c)
 				})
 			}
 		}
@@ -223,14 +224,14 @@ func TestSOAPMessagesThatAreRefused(t *testing.T) {
 			t.Errorf("%d calls went upstream", n)
 		}
 		for _, secret := range []string{"anna-legacy-1", "anna-app-1"} {
-			if strings.Contains(r.log.String(), secret) {
+			if strings.Contains(r.Log.String(), secret) {
 				t.Error("a password is in the log")
 			}
 		}
 	}
 }
 
-func checkFault(t *testing.T, r *rig, got answer, version string, c soapRefusal) {
+func checkFault(t *testing.T, r *rig, got apptest.Answer, version string, c soapRefusal) {
 	t.Helper()
 	want := []string{
 		`xmlns:soap="` + version + `"`, "<faultcode>soap:Client</faultcode><faultstring>",
@@ -246,15 +247,15 @@ func checkFault(t *testing.T, r *rig, got answer, version string, c soapRefusal)
 		contentType = "application/soap+xml; charset=utf-8"
 	}
 	for _, part := range append(want, c.says) {
-		if !strings.Contains(got.body, part) {
-			t.Errorf("no %s in %s", part, got.body)
+		if !strings.Contains(got.Body, part) {
+			t.Errorf("no %s in %s", part, got.Body)
 		}
 	}
-	if got.status != 500 || got.header.Get("Content-Type") != contentType {
-		t.Errorf("status %d, Content-Type %q\n%s", got.status, got.header.Get("Content-Type"), r.lastLines())
+	if got.Status != 500 || got.Header.Get("Content-Type") != contentType {
+		t.Errorf("status %d, Content-Type %q\n%s", got.Status, got.Header.Get("Content-Type"), r.lastLines())
 	}
 	for _, secret := range []string{"anna-legacy-1", "anna-app-1"} {
-		if strings.Contains(got.body, secret) {
+		if strings.Contains(got.Body, secret) {
 			t.Error("a password is in the fault")
 		}
 	}
@@ -263,10 +264,10 @@ func checkFault(t *testing.T, r *rig, got answer, version string, c soapRefusal)
 func TestUnknownTokenOnSOAP(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	got := r.do(
+	got := r.Do(
 		nil,
 		soapPost(
-			t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization",
+			t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization",
 			"bearer bm90LWEtcmVhbC10b2tlbi0tLS0=",
 		),
 	)
@@ -281,16 +282,16 @@ func TestFaultsWithATimestamp(t *testing.T) {
 	r := newRig(t, nil)
 	wrong := strings.Replace(annaToken, "anna-legacy-1", "wrong", 1)
 	for _, version := range []string{envelope11, envelope12} {
-		got := r.do(
-			nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelopeOf(version, security(timestamp+wrong), listFeatures)),
+		got := r.Do(
+			nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelopeOf(version, security(timestamp+wrong), listFeatures)),
 		)
-		if !strings.Contains(got.body, "<wsu:Timestamp") || strings.Contains(got.body, "mustUnderstand") ||
-			!strings.Contains(got.body, version) {
-			t.Errorf("%s", got.body)
+		if !strings.Contains(got.Body, "<wsu:Timestamp") || strings.Contains(got.Body, "mustUnderstand") ||
+			!strings.Contains(got.Body, version) {
+			t.Errorf("%s", got.Body)
 		}
-		got = r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelopeOf(version, security(wrong), listFeatures)))
-		if strings.Contains(got.body, "Timestamp") {
-			t.Errorf("%s", got.body)
+		got = r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelopeOf(version, security(wrong), listFeatures)))
+		if strings.Contains(got.Body, "Timestamp") {
+			t.Errorf("%s", got.Body)
 		}
 	}
 }
@@ -311,16 +312,16 @@ func TestAccountManagementFailuresAreAnswers(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			req := soapPost(t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", summary))
+			req := soapPost(t, r.Sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", summary))
 			if c.header != "" {
 				req.Header.Set("X-DocuSign-Authentication", c.header)
 			}
-			got := r.do(nil, req)
-			if got.status != 200 || !strings.Contains(
-				got.body,
+			got := r.Do(nil, req)
+			if got.Status != 200 || !strings.Contains(
+				got.Body,
 				"<GetMembershipSummaryResult><Success>false</Success><Error><ErrorCode>"+c.code+"</ErrorCode><Description>",
 			) {
-				t.Errorf("status %d, %s", got.status, got.body)
+				t.Errorf("status %d, %s", got.Status, got.Body)
 			}
 		})
 	}
@@ -350,8 +351,8 @@ func (endlessA) Read(p []byte) (int, error) {
 
 func sendLarge(t *testing.T, r *rig, body io.Reader, length int64) *http.Request {
 	t.Helper()
-	req := request(
-		t, "POST", r.sidecar()+"/api/3.0/api.asmx", body, "Content-Type", "text/xml; charset=utf-8", "SOAPAction",
+	req := apptest.Request(
+		t, "POST", r.Sidecar()+"/api/3.0/api.asmx", body, "Content-Type", "text/xml; charset=utf-8", "SOAPAction",
 		`"`+namespaceAPI+`/CreateAndSendEnvelope"`,
 	)
 	req.ContentLength = length
@@ -368,7 +369,7 @@ func TestLargeEnvelopesStream(t *testing.T) {
 		}
 		for _, known := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, length known: %t", mode, known), func(t *testing.T) {
-				r.sandbox.ResetCounts()
+				r.Sandbox.ResetCounts()
 				size := int64(8 << 20)
 				if known && mode == "bearer" {
 					size = 30 << 20
@@ -388,16 +389,16 @@ func TestLargeEnvelopesStream(t *testing.T) {
 				if !known {
 					sent = -1
 				}
-				done := make(chan answer, 1)
-				go func() { done <- r.do(nil, sendLarge(t, r, held, sent)) }()
-				eventually(t, "the beginning is at DocuSign while the rest has not been sent", func() bool {
+				done := make(chan apptest.Answer, 1)
+				go func() { done <- r.Do(nil, sendLarge(t, r, held, sent)) }()
+				apptest.Eventually(t, "the beginning is at DocuSign while the rest has not been sent", func() bool {
 					all := r.soapRequests()
 					return len(all) == 1 && all[0].BodyLength > 1<<20
 				})
 				close(gate)
 				got := <-done
-				if got.status != 200 || !strings.Contains(got.body, "<Status>Sent</Status>") {
-					t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+				if got.Status != 200 || !strings.Contains(got.Body, "<Status>Sent</Status>") {
+					t.Fatalf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 				}
 				want, wantLength := largeEnvelope("{header}", size, "")
 				sum := sha256.New()
@@ -410,7 +411,7 @@ func TestLargeEnvelopesStream(t *testing.T) {
 				if known && rec.ContentLength != wantLength || rec.BodyLength != wantLength {
 					t.Errorf("Content-Length %d, %d bytes, want %d", rec.ContentLength, rec.BodyLength, wantLength)
 				}
-				r.noLeak()
+				r.NoLeak()
 			})
 		}
 	}
@@ -443,19 +444,19 @@ func TestLargeMessagesThatBreakOff(t *testing.T) {
 		for _, c := range cases {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
 				body, length := largeEnvelope(security(annaToken), 4<<20, c.end)
-				got := r.do(nil, sendLarge(t, r, body, length))
-				if got.status != 500 || !strings.Contains(got.body, "<soap:Fault>") || !strings.Contains(got.body, "soap:Client") {
-					t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+				got := r.Do(nil, sendLarge(t, r, body, length))
+				if got.Status != 500 || !strings.Contains(got.Body, "<soap:Fault>") || !strings.Contains(got.Body, "soap:Client") {
+					t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 				}
 				for _, rec := range r.soapRequests() {
 					if rec.Complete {
 						t.Error("DocuSign took the message for a whole one")
 					}
 				}
-				if c := r.sandbox.Counts(); c.Envelopes != 0 {
+				if c := r.Sandbox.Counts(); c.Envelopes != 0 {
 					t.Errorf("%d envelopes were made", c.Envelopes)
 				}
-				r.noLeak()
+				r.NoLeak()
 			})
 		}
 	}
@@ -469,18 +470,18 @@ func TestAnEnvelopeCompressedBeyondMeasure(t *testing.T) {
 	_, _ = io.WriteString(z, strings.TrimSuffix(soapEnvelope(security(annaToken), listFeatures), "</s:Body></s:Envelope>"))
 	_, _ = io.Copy(z, io.LimitReader(endlessBlanks{}, 16<<20))
 	_ = z.Close()
-	req := request(
-		t, "POST", r.sidecar()+"/api/3.0/api.asmx", &bomb, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding",
+	req := apptest.Request(
+		t, "POST", r.Sidecar()+"/api/3.0/api.asmx", &bomb, "Content-Type", "text/xml; charset=utf-8", "Content-Encoding",
 		"gzip", "SOAPAction", `"`+namespaceAPI+`/GetAccountMembershipFeaturesList"`,
 	)
-	got := r.do(nil, req)
-	if got.status != 500 || !strings.Contains(got.body, "<soap:Fault>") {
-		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+	got := r.Do(nil, req)
+	if got.Status != 500 || !strings.Contains(got.Body, "<soap:Fault>") {
+		t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 	}
 	for _, rec := range r.soapRequests() {
 		if rec.Complete {
 			t.Error("DocuSign took the message for a whole one")
 		}
 	}
-	r.noLeak()
+	r.NoLeak()
 }

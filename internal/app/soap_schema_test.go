@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"os"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -22,7 +23,7 @@ var (
 // schemaOf writes the XML Schema inside a WSDL, got through the proxy, to a file.
 func (r *rig) schemaOf(t *testing.T, service string) (file string, wsdl string) {
 	t.Helper()
-	wsdl = r.do(nil, request(t, "GET", r.sidecar()+"/api/3.0/"+service+".asmx?WSDL", nil)).body
+	wsdl = r.Do(nil, apptest.Request(t, "GET", r.Sidecar()+"/api/3.0/"+service+".asmx?WSDL", nil)).Body
 	text := wsdlSchema.FindString(wsdl)
 	namespace := regexp.MustCompile(`targetNamespace="([^"]+)"`).FindStringSubmatch(text)
 	if namespace == nil {
@@ -39,14 +40,14 @@ func (r *rig) schemaOf(t *testing.T, service string) (file string, wsdl string) 
 }
 
 // validate hands what stands in Body to xmllint.
-func validate(t *testing.T, xmllint, schema string, got answer) {
+func validate(t *testing.T, xmllint, schema string, got apptest.Answer) {
 	t.Helper()
-	m := bodyContent.FindStringSubmatch(got.body)
+	m := bodyContent.FindStringSubmatch(got.Body)
 	if m == nil {
-		t.Fatalf("status %d, no envelope: %s", got.status, got.body)
+		t.Fatalf("status %d, no envelope: %s", got.Status, got.Body)
 	}
 	if m[1] == "soap:Fault" {
-		t.Fatalf("a fault: %s", got.body)
+		t.Fatalf("a fault: %s", got.Body)
 	}
 	cmd := exec.Command(xmllint, "--noout", "--nonet", "--schema", schema, "-")
 	cmd.Stdin = strings.NewReader(
@@ -54,7 +55,7 @@ func validate(t *testing.T, xmllint, schema string, got answer) {
 			` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"` + m[2],
 	)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s\n%s", err, out, got.body)
+		t.Errorf("%v\n%s\n%s", err, out, got.Body)
 	}
 }
 
@@ -121,11 +122,11 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 		} {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
 				schema, _ := r.schemaOf(t, c.service)
-				req := soapPost(t, r.sidecar()+"/api/3.0/"+c.service+".asmx", c.body)
+				req := soapPost(t, r.Sidecar()+"/api/3.0/"+c.service+".asmx", c.body)
 				if c.service == "dsapi" || c.service == "accountmanagement" { // they read the header (PROTOCOL.md §4.3)
 					req.Header.Set("X-DocuSign-Authentication", annaHeaderXML)
 				}
-				validate(t, xmllint, schema, r.do(nil, req))
+				validate(t, xmllint, schema, r.Do(nil, req))
 			})
 		}
 	}
@@ -148,14 +149,14 @@ func TestFailuresOfAccountManagementFitTheSchema(t *testing.T) {
 			continue
 		}
 		seen[operation] = true
-		got := r.do(
+		got := r.Do(
 			nil,
 			soapPost(
-				t, r.sidecar()+"/api/3.0/accountmanagement.asmx",
+				t, r.Sidecar()+"/api/3.0/accountmanagement.asmx",
 				soapEnvelope("", `<`+operation+` xmlns="`+namespaceManagement+`"/>`), "X-DocuSign-Authentication", wrong,
 			),
 		)
-		if strings.Contains(got.body, "<soap:Fault>") {
+		if strings.Contains(got.Body, "<soap:Fault>") {
 			continue
 		}
 		inside++
@@ -164,5 +165,5 @@ func TestFailuresOfAccountManagementFitTheSchema(t *testing.T) {
 	if len(seen) != 42 || inside < 38 {
 		t.Errorf("%d operations, %d of which tell inside their result; want 42 and at least 38", len(seen), inside)
 	}
-	r.noLeak()
+	r.NoLeak()
 }

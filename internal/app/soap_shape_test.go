@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
 )
 
@@ -160,16 +161,16 @@ type soapShape struct {
 
 func (r *rig) sendShape(t *testing.T, c soapShape, chunked bool) {
 	t.Helper()
-	r.sandbox.ResetCounts()
+	r.Sandbox.ResetCounts()
 	var body io.Reader = strings.NewReader(c.came)
 	if chunked {
 		body = io.MultiReader(body) // whose length net/http cannot tell
 	}
-	req := request(t, "POST", r.sidecar()+cmp.Or(c.path, "/api/3.0/api.asmx"), body)
+	req := apptest.Request(t, "POST", r.Sidecar()+cmp.Or(c.path, "/api/3.0/api.asmx"), body)
 	req.Header = shapeHeader(c.contentType, c.coding, c.action, c.came)
-	got := r.do(nil, req)
-	if !c.unread && got.status != 200 {
-		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+	got := r.Do(nil, req)
+	if !c.unread && got.Status != 200 {
+		t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 	}
 	rec, want := r.lastSOAP(), c.want
 	if want == "" {
@@ -187,7 +188,7 @@ func (r *rig) sendShape(t *testing.T, c soapShape, chunked bool) {
 		rec.Header.Get("SOAPAction") != came.Get("SOAPAction") {
 		t.Errorf("Content-Type %q, SOAPAction %q upstream", rec.Header.Get("Content-Type"), rec.Header.Get("SOAPAction"))
 	}
-	r.noLeak()
+	r.NoLeak()
 }
 
 func shapeHeader(contentType, coding, action, body string) http.Header {

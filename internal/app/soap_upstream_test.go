@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -49,7 +50,7 @@ func TestWhereTheCredentialOfASOAPCallStands(t *testing.T) {
 		},
 		{
 			name: "JSON in the HTTP header",
-			http: annaJSON, appHeader: strings.Replace(annaJSON, "anna-legacy-1", "anna-app-1", 1),
+			http: apptest.AnnaJSON, appHeader: strings.Replace(apptest.AnnaJSON, "anna-legacy-1", "anna-app-1", 1),
 		},
 		{
 			name: "XML in the HTTP header",
@@ -65,9 +66,9 @@ func TestWhereTheCredentialOfASOAPCallStands(t *testing.T) {
 						continue
 					}
 					for _, version := range []string{envelope11, envelope12} {
-						r.sandbox.ResetCounts()
+						r.Sandbox.ResetCounts()
 						body := soapEnvelopeOf(version, c.header, service.operation)
-						req := soapPost(t, r.sidecar()+service.path, body)
+						req := soapPost(t, r.Sidecar()+service.path, body)
 						if c.http != "" {
 							req.Header.Set("X-DocuSign-Authentication", c.http)
 						}
@@ -75,17 +76,17 @@ func TestWhereTheCredentialOfASOAPCallStands(t *testing.T) {
 							req.Header.Set("Content-Type", "application/soap+xml; charset=utf-8; action="+req.Header.Get("SOAPAction"))
 							req.Header.Del("SOAPAction")
 						}
-						got := r.do(nil, req)
-						if got.status != 200 || !strings.Contains(got.body, service.answer) || !strings.Contains(got.body, version) {
-							t.Fatalf("%s: status %d, %s\n%s", service.path, got.status, got.body, r.lastLines())
+						got := r.Do(nil, req)
+						if got.Status != 200 || !strings.Contains(got.Body, service.answer) || !strings.Contains(got.Body, version) {
+							t.Fatalf("%s: status %d, %s\n%s", service.path, got.Status, got.Body, r.lastLines())
 						}
 						checkSOAPUpstream(t, r, mode, version, c.bearer, c.app, c.appHeader, service.operation)
-						if timed := strings.Contains(got.body, ":Timestamp"); timed != strings.Contains(body, ":Timestamp") {
-							t.Errorf("Timestamp in the answer: %t: %s", timed, got.body)
+						if timed := strings.Contains(got.Body, ":Timestamp"); timed != strings.Contains(body, ":Timestamp") {
+							t.Errorf("Timestamp in the answer: %t: %s", timed, got.Body)
 						}
 					}
 				}
-				r.noLeak()
+				r.NoLeak()
 			})
 		}
 	}
@@ -159,7 +160,7 @@ func TestSendOnBehalfOfInSOAP(t *testing.T) {
 		r := newRig(t, soapMode(mode))
 		for _, c := range cases {
 			t.Run(mode+", "+c.name, func(t *testing.T) {
-				r.sandbox.ResetCounts()
+				r.Sandbox.ResetCounts()
 				header := ""
 				if c.username != "" {
 					header = security(usernameToken(c.username, "admin-legacy-3"))
@@ -168,20 +169,20 @@ func TestSendOnBehalfOfInSOAP(t *testing.T) {
 				if c.http != "" {
 					path = "/api/3.0/dsapi.asmx"
 				}
-				req := soapPost(t, r.sidecar()+path, soapEnvelope(header, listFeatures))
+				req := soapPost(t, r.Sidecar()+path, soapEnvelope(header, listFeatures))
 				if c.http != "" {
 					req.Header.Set("X-DocuSign-Authentication", c.http)
 				}
 				if c.actAs != "" {
 					req.Header.Set("X-DocuSign-Act-As-User", c.actAs)
 				}
-				got := r.do(nil, req)
-				r.noLeak()
+				got := r.Do(nil, req)
+				r.NoLeak()
 				if c.odd && mode == "app_password" {
 					return // it stays as it is, and whether DocuSign reads it is DocuSign's affair
 				}
-				if got.status != 200 || !strings.Contains(got.body, "<Email>bob@example.com</Email>") {
-					t.Fatalf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+				if got.Status != 200 || !strings.Contains(got.Body, "<Email>bob@example.com</Email>") {
+					t.Fatalf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 				}
 				rec := r.lastSOAP()
 				if mode == "app_password" && c.actAs == "" {
@@ -205,16 +206,16 @@ func TestPrincipalsThatMayNotBeActedFor(t *testing.T) {
 		"[" + sandbox.GUIDKey + "][admin@example.com]anna@example.com",
 		"[" + sandbox.GUIDKey + "][nobody@example.com]anna@example.com",
 	} {
-		got := r.do(
+		got := r.Do(
 			nil,
 			soapPost(
-				t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(usernameToken(name, "anna-legacy-1")), listFeatures),
+				t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(usernameToken(name, "anna-legacy-1")), listFeatures),
 			),
 		)
-		if got.status != 500 || !strings.Contains(got.body, "User_Lacks_Permissions") ||
-			!strings.Contains(got.body, "<faultstring>This user lacks") &&
-				!strings.Contains(got.body, "<faultstring>This User lacks") {
-			t.Errorf("%s: status %d, %s", name, got.status, got.body)
+		if got.Status != 500 || !strings.Contains(got.Body, "User_Lacks_Permissions") ||
+			!strings.Contains(got.Body, "<faultstring>This user lacks") &&
+				!strings.Contains(got.Body, "<faultstring>This User lacks") {
+			t.Errorf("%s: status %d, %s", name, got.Status, got.Body)
 		}
 	}
 	if n := len(r.soapRequests()); n != 0 {
@@ -225,7 +226,7 @@ func TestPrincipalsThatMayNotBeActedFor(t *testing.T) {
 func TestAddressingNamesTheUpstream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	host := strings.TrimPrefix(r.sidecar(), "http://")
+	host := strings.TrimPrefix(r.Sidecar(), "http://")
 	to := func(namespace, url string) string {
 		return `<wsa:To xmlns:wsa="` + namespace + `" s:mustUnderstand="0">` + url + `</wsa:To>`
 	}
@@ -247,15 +248,15 @@ func TestAddressingNamesTheUpstream(t *testing.T) {
 			"http://www.w3.org/2005/08/addressing",
 		} {
 			t.Run(c.name, func(t *testing.T) {
-				r.sandbox.ResetCounts()
-				got := r.do(
+				r.Sandbox.ResetCounts()
+				got := r.Do(
 					nil,
 					soapPost(
-						t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(to(namespace, c.came)+security(annaToken), listFeatures),
+						t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(to(namespace, c.came)+security(annaToken), listFeatures),
 					),
 				)
-				if got.status != 200 {
-					t.Fatalf("status %d, %s", got.status, got.body)
+				if got.Status != 200 {
+					t.Fatalf("status %d, %s", got.Status, got.Body)
 				}
 				want := soapEnvelope(to(namespace, c.want), listFeatures)
 				if rec := r.lastSOAP(); string(rec.Body) != want {
@@ -276,11 +277,11 @@ func TestAddressingBehindAPublicName(t *testing.T) {
 		"https://docusign.intranet.example.com/api/3.0/api.asmx",
 		"https://docusign.intranet.example.com:443/api/3.0/api.asmx",
 	} {
-		r.sandbox.ResetCounts()
-		r.do(
+		r.Sandbox.ResetCounts()
+		r.Do(
 			nil,
 			soapPost(
-				t, r.sidecar()+"/api/3.0/api.asmx",
+				t, r.Sidecar()+"/api/3.0/api.asmx",
 				soapEnvelope(strings.Replace(block, "%s", came, 1)+security(annaToken), listFeatures),
 			),
 		)
@@ -303,32 +304,32 @@ func TestAppPasswordUnderAnotherIntegrationKey(t *testing.T) {
 	old := "C0FFEE00-0000-4000-8000-000000000001"
 	t.Run("in the envelope", func(t *testing.T) {
 		header := security(usernameToken("["+old+"]anna@example.com", "anna-legacy-1"))
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(header, listFeatures)))
+		got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(header, listFeatures)))
 		want := soapEnvelope(strings.Replace(security(annaToken), "anna-legacy-1", "anna-app-1", 1), listFeatures)
-		if rec := r.lastSOAP(); got.status != 200 || string(rec.Body) != want {
-			t.Errorf("status %d, upstream\n got %s\nwant %s", got.status, rec.Body, want)
+		if rec := r.lastSOAP(); got.Status != 200 || string(rec.Body) != want {
+			t.Errorf("status %d, upstream\n got %s\nwant %s", got.Status, rec.Body, want)
 		}
 	})
 	t.Run("in the header", func(t *testing.T) {
-		r.sandbox.ResetCounts()
-		req := soapPost(t, r.sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures))
-		req.Header.Set("X-DocuSign-Authentication", strings.Replace(annaJSON, sandbox.GUIDKey, old, 1))
-		got := r.do(nil, req)
-		if rec := r.lastSOAP(); got.status != 200 ||
-			rec.Header.Get("X-DocuSign-Authentication") != strings.Replace(annaJSON, "anna-legacy-1", "anna-app-1", 1) {
-			t.Errorf("status %d, upstream %q", got.status, rec.Header.Get("X-DocuSign-Authentication"))
+		r.Sandbox.ResetCounts()
+		req := soapPost(t, r.Sidecar()+"/api/3.0/dsapi.asmx", soapEnvelope("", listFeatures))
+		req.Header.Set("X-DocuSign-Authentication", strings.Replace(apptest.AnnaJSON, sandbox.GUIDKey, old, 1))
+		got := r.Do(nil, req)
+		if rec := r.lastSOAP(); got.Status != 200 ||
+			rec.Header.Get("X-DocuSign-Authentication") != strings.Replace(apptest.AnnaJSON, "anna-legacy-1", "anna-app-1", 1) {
+			t.Errorf("status %d, upstream %q", got.Status, rec.Header.Get("X-DocuSign-Authentication"))
 		}
 	})
 	t.Run("with letters that change their length in lower case before the key", func(t *testing.T) {
 		header := security(usernameToken(
 			"["+strings.Repeat("\u0130", 40)+"@example.com]["+old+"]anna@example.com", "anna-legacy-1",
 		))
-		got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(header, listFeatures)))
-		if got.status != 500 || strings.Contains(got.body, "internal") {
-			t.Errorf("status %d, %s", got.status, got.body)
+		got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(header, listFeatures)))
+		if got.Status != 500 || strings.Contains(got.Body, "internal") {
+			t.Errorf("status %d, %s", got.Status, got.Body)
 		}
 	})
-	r.noLeak()
+	r.NoLeak()
 }
 
 func TestUsersWithoutAnAppPassword(t *testing.T) {
@@ -345,9 +346,9 @@ func TestUsersWithoutAnAppPassword(t *testing.T) {
 			}
 		}
 	})
-	got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
-	if got.status != 500 || !strings.Contains(r.log.String(), "no App Password is configured for anna@example.com") {
-		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+	got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
+	if got.Status != 500 || !strings.Contains(r.Log.String(), "no App Password is configured for anna@example.com") {
+		t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 	}
 	if n := len(r.soapRequests()); n != 0 {
 		t.Errorf("%d calls went upstream", n)
@@ -358,14 +359,14 @@ func TestTokensOnSOAPCalls(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
-		token := r.legacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
+		token := r.LegacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey)
 		for _, service := range soapServices {
-			r.sandbox.ResetCounts()
-			got := r.do(
-				nil, soapPost(t, r.sidecar()+service.path, soapEnvelope("", service.operation), "Authorization", "bearer "+token),
+			r.Sandbox.ResetCounts()
+			got := r.Do(
+				nil, soapPost(t, r.Sidecar()+service.path, soapEnvelope("", service.operation), "Authorization", "bearer "+token),
 			)
-			if got.status != 200 || !strings.Contains(got.body, service.answer) {
-				t.Errorf("%s, %s: status %d, %s", mode, service.path, got.status, got.body)
+			if got.Status != 200 || !strings.Contains(got.Body, service.answer) {
+				t.Errorf("%s, %s: status %d, %s", mode, service.path, got.Status, got.Body)
 			}
 			rec := r.lastSOAP()
 			block, wantHeader := "", ""
@@ -388,16 +389,16 @@ func TestTokensOnSOAPCalls(t *testing.T) {
 				t.Errorf("%s: X-DocuSign-Authentication upstream is %q, want %q", service.path, header, wantHeader)
 			}
 		}
-		got := r.do(
+		got := r.Do(
 			nil,
 			soapPost(
-				t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization",
-				"bearer "+r.legacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey), "X-DocuSign-Act-As-User",
+				t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope("", listFeatures), "Authorization",
+				"bearer "+r.LegacyLogin(t, "admin@example.com", "admin-legacy-3", sandbox.GUIDKey), "X-DocuSign-Act-As-User",
 				"bob@example.com",
 			),
 		)
-		if got.status != 200 || !strings.Contains(got.body, "bob@example.com") {
-			t.Errorf("%s, acting for somebody: status %d, %s", mode, got.status, got.body)
+		if got.Status != 200 || !strings.Contains(got.Body, "bob@example.com") {
+			t.Errorf("%s, acting for somebody: status %d, %s", mode, got.Status, got.Body)
 		}
 	}
 }
@@ -410,22 +411,22 @@ func TestChangePasswordIsRefusedHere(t *testing.T) {
 			`xmlns="http://www.docusign.net/API/AccountManagement"><ChangePasswordArg><EmailAddress>` +
 			`anna@example.com</EmailAddress><OldPassword>anna-legacy-1</OldPassword><NewPassword>x</NewPassword>` +
 			`</ChangePasswordArg></ChangePassword>`
-		got := r.do(
+		got := r.Do(
 			nil,
 			soapPost(
-				t, r.sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", change), "X-DocuSign-Authentication",
+				t, r.Sidecar()+"/api/3.0/accountmanagement.asmx", soapEnvelope("", change), "X-DocuSign-Authentication",
 				annaHeaderXML,
 			),
 		)
-		if got.status != 200 || !strings.Contains(
-			got.body, "<ChangePasswordResult><Success>false</Success><Error><ErrorCode>Not_Authorized</ErrorCode>",
+		if got.Status != 200 || !strings.Contains(
+			got.Body, "<ChangePasswordResult><Success>false</Success><Error><ErrorCode>Not_Authorized</ErrorCode>",
 		) {
-			t.Errorf("status %d, %s", got.status, got.body)
+			t.Errorf("status %d, %s", got.Status, got.Body)
 		}
 		if n := len(r.soapRequests()); n != 0 {
 			t.Errorf("%d calls went upstream", n)
 		}
-		r.noLeak()
+		r.NoLeak()
 	}
 }
 
@@ -433,14 +434,14 @@ func TestChangePasswordIsRefusedHere(t *testing.T) {
 func TestSOAPCallWhoseTokenWasRevoked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	send := func() answer {
-		return r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
+	send := func() apptest.Answer {
+		return r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
 	}
 	send()
-	r.sandbox.RevokeTokens(sandbox.AnnaID)
-	r.sandbox.ResetCounts()
-	if got := send(); got.status != 200 || !strings.Contains(got.body, "anna@example.com") {
-		t.Errorf("status %d, %s\n%s", got.status, got.body, r.lastLines())
+	r.Sandbox.RevokeTokens(sandbox.AnnaID)
+	r.Sandbox.ResetCounts()
+	if got := send(); got.Status != 200 || !strings.Contains(got.Body, "anna@example.com") {
+		t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
 	}
 	if all := r.soapRequests(); len(all) != 2 || !bytes.Equal(all[0].Body, all[1].Body) ||
 		all[0].Header.Get("Authorization") == all[1].Header.Get("Authorization") {
@@ -464,12 +465,12 @@ func TestOldStatusCodesInSOAP(t *testing.T) {
 				`<s:Fault><faultcode>s:Client</faultcode><faultstring>Limit</faultstring><detail><ErrorCode>`+
 					`Hourly_APIInvocation_Limit_Exceeded</ErrorCode><Reason>Limit</Reason></detail></s:Fault>`,
 			)
-			r.sandbox.FailNext(sandbox.FailureSpec{
+			r.Sandbox.FailNext(sandbox.FailureSpec{
 				Path: "/api/3.0/", Status: http.StatusTooManyRequests, Body: fault, ContentType: "text/xml; charset=utf-8",
 			})
-			got := r.do(nil, soapPost(t, r.sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
-			if got.status != c.want || got.body != fault {
-				t.Errorf("status %d, want %d; body %s", got.status, c.want, got.body)
+			got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), listFeatures)))
+			if got.Status != c.want || got.Body != fault {
+				t.Errorf("status %d, want %d; body %s", got.Status, c.want, got.Body)
 			}
 			if n := len(r.soapRequests()); n != 1 {
 				t.Errorf("a limited call was sent %d times", n)

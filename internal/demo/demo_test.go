@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -71,11 +72,16 @@ func TestDemoShowsEveryWayInAndNoSecret(t *testing.T) {
 	}
 	text := out.String()
 	for _, want := range []string{
-		"401 refused, although the password is right", `X-DocuSign-Authentication: {"Username":"anna@example.com",`, `"Password":"********"`,
-		"Host: na3.docusign.net", "Authorization: Bearer eyJ0********", "CONNECT demo.docusign.net:443 HTTP/1.1", "HTTP/1.1 200 Connection established",
-		"[TLS to demo.docusign.net]", `"baseUrl": "https://na3.docusign.net/restapi/v2/accounts/1234567"`, `"baseUrl": "http://127.0.0.1:`,
-		"<wsse:UsernameToken>", "EnvelopeID ", "is Sent", "grant_type=password", "next_step=", "\n     0  legacy credentials that reached DocuSign\n",
-		"\n     1  token grant", `token_grants_total{result="ok"}`, "docusign-auth-proxy hash-password", "docusign-auth-proxy run",
+		"401 refused, although the password is right", `X-DocuSign-Authentication: {"Username":"anna@example.com",`,
+		`"Password":"********"`,
+		"Host: na3.docusign.net", "Authorization: Bearer eyJ0********", "CONNECT demo.docusign.net:443 HTTP/1.1",
+		"HTTP/1.1 200 Connection established",
+		"[TLS to demo.docusign.net]", `"baseUrl": "https://na3.docusign.net/restapi/v2/accounts/1234567"`,
+		`"baseUrl": "http://127.0.0.1:`,
+		"<wsse:UsernameToken>", "EnvelopeID ", "is Sent", "grant_type=password", "next_step=",
+		"\n     0  legacy credentials that reached DocuSign\n",
+		"\n     1  token grant", `token_grants_total{result="ok"}`, "docusign-auth-proxy hash-password",
+		"docusign-auth-proxy run",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the output lacks %q", want)
@@ -132,7 +138,8 @@ func TestDemoFailsWhenSomethingDoesNotBehave(t *testing.T) {
 		spoil func(*setup)
 		want  string
 	}{
-		"DocuSign takes no bearer token on SOAP": {func(s *setup) { s.sandbox.SetSOAPBearer(false) }, "NOT AS IT SHOULD BE: 500 sent"},
+		"DocuSign takes no bearer token on SOAP": {func(s *setup) { s.sandbox.SetSOAPBearer(false) },
+			"NOT AS IT SHOULD BE: 500 sent"},
 		"DocuSign refuses the grant": {func(s *setup) {
 			s.sandbox.Revoke(sandbox.LegacyKey, sandbox.AnnaID)
 		}, "the program got 401 instead of 200"},
@@ -158,7 +165,7 @@ func TestDemoFailsWhenSomethingDoesNotBehave(t *testing.T) {
 func TestDemoStaysUpUntilItIsTold(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log := &syncBuffer{}
+	log := &apptest.SyncBuffer{}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	const any = "127.0.0.1:0"
@@ -169,11 +176,13 @@ func TestDemoStaysUpUntilItIsTold(t *testing.T) {
 			t.Error(err)
 		}
 		own := s.proxy.Address(call.DoorSidecar)
-		got, err := connection{address: own}.send(request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " + own, strings.TrimSpace(string(header))}, ""))
+		got, err := connection{address: own}.send(request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " +
+			own, strings.TrimSpace(string(header))}, ""))
 		if err != nil || got.status != http.StatusOK {
 			t.Errorf("status %d, %v", got.status, err)
 		}
-		for _, want := range []string{"cd " + s.dir, "http://" + own + "/restapi", "-x http://" + own, "--cacert ca.pem", "demo.docusign.net:443:" + s.proxy.Address(call.DoorHosts), "http://" + s.proxy.AdminAddress() + "/metrics"} {
+		for _, want := range []string{"cd " + s.dir, "http://" + own + "/restapi", "-x http://" + own, "--cacert ca.pem",
+			"demo.docusign.net:443:" + s.proxy.Address(call.DoorHosts), "http://" + s.proxy.AdminAddress() + "/metrics"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the commands to try lack %q", want)
 			}
@@ -240,13 +249,15 @@ func TestMaskTakesOutWhatIsSecret(t *testing.T) {
 	t.Parallel()
 	m := newMasker(sandbox.Seed{Users: []sandbox.User{{Password: "p@ss<w&rd>é1", AppPassword: "app-1"}}})
 	tests := map[string]struct{ text, want string }{
-		"a password":                     {`x p@ss<w&rd>é1 y`, "x ******** y"},
-		"a password in XML":              {`<P>p@ss&lt;w&amp;rd&gt;é1</P>`, "<P>********</P>"},
-		"a password in JSON":             {`"p@ss\u003cw\u0026rd\u003eé1"`, `"********"`},
-		"a password in a form":           {`password=p%40ss%3Cw%26rd%3E%C3%A91&scope=api`, "password=********&scope=api"},
-		"an App Password":                {`app-1`, "********"},
-		"a bearer token":                 {"Authorization: Bearer eyJ0eXAiOiJNVCJ9.abc.def", "Authorization: Bearer eyJ0********"},
-		"an opaque token":                {"Authorization: bearer FIzzQ29wYXF1ZXRva2VuIGhlcmU=", "Authorization: bearer FIzz********"},
+		"a password":           {`x p@ss<w&rd>é1 y`, "x ******** y"},
+		"a password in XML":    {`<P>p@ss&lt;w&amp;rd&gt;é1</P>`, "<P>********</P>"},
+		"a password in JSON":   {`"p@ss\u003cw\u0026rd\u003eé1"`, `"********"`},
+		"a password in a form": {`password=p%40ss%3Cw%26rd%3E%C3%A91&scope=api`, "password=********&scope=api"},
+		"an App Password":      {`app-1`, "********"},
+		"a bearer token": {"Authorization: Bearer eyJ0eXAiOiJNVCJ9.abc.def",
+			"Authorization: Bearer eyJ0********"},
+		"an opaque token": {"Authorization: bearer FIzzQ29wYXF1ZXRva2VuIGhlcmU=",
+			"Authorization: bearer FIzz********"},
 		"a token in an answer":           {`"access_token": "FIzzQ29wYXF1ZXRva2Vu",`, `"access_token": "FIzz********",`},
 		"an assertion":                   {"assertion=eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "assertion=eyJh********"},
 		"prose about a bearer token":     {"a bearer token got by JWT grant", "a bearer token got by JWT grant"},

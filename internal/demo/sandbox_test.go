@@ -13,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -21,7 +22,7 @@ import (
 type servedSandbox struct {
 	t       *testing.T
 	dir     string
-	out     *syncBuffer
+	out     *apptest.SyncBuffer
 	sandbox *sandbox.Sandbox
 	stop    context.CancelFunc
 	done    chan error
@@ -44,9 +45,10 @@ func keptDir(t *testing.T) string {
 
 func serveSandbox(t *testing.T, dir string, edit func(*Sandbox)) *servedSandbox {
 	t.Helper()
-	s := &servedSandbox{t: t, dir: dir, out: &syncBuffer{}, done: make(chan error, 1)}
+	s := &servedSandbox{t: t, dir: dir, out: &apptest.SyncBuffer{}, done: make(chan error, 1)}
 	ready := make(chan *sandbox.Sandbox, 1)
-	c := &Sandbox{Listen: "127.0.0.1:0", Dir: dir, Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Hosts: "127.0.0.1:0", cost: 4, Out: s.out}
+	c := &Sandbox{Listen: "127.0.0.1:0", Dir: dir, Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Hosts: "127.0.0.1:0",
+		cost: 4, Out: s.out}
 	c.serving = func(sb *sandbox.Sandbox) { ready <- sb }
 	if edit != nil {
 		edit(c)
@@ -100,7 +102,8 @@ func (s *servedSandbox) run() *app.App {
 func (s *servedSandbox) status(p *app.App, path, credential string) int {
 	s.t.Helper()
 	own := p.Address(call.DoorSidecar)
-	got, err := connection{address: own}.send(request11([]string{"GET " + path + " HTTP/1.1", "Host: " + own, credential}, ""))
+	got, err := connection{address: own}.send(request11([]string{"GET " + path + " HTTP/1.1", "Host: " + own, credential},
+		""))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -122,7 +125,8 @@ func TestSandboxServesAnOldProgramThroughTheProxy(t *testing.T) {
 		DialContext: s.sandbox.Dial, TLSClientConfig: &tls.Config{RootCAs: s.sandbox.CertPool()}, DisableKeepAlives: true,
 	}}
 	name, value, _ := strings.Cut(credential, ": ")
-	resp, err := direct.Do(request(t, "GET", s.sandbox.SiteURL("demo.docusign.net")+"/restapi/v2/login_information", nil, name, value))
+	resp, err := direct.Do(apptest.Request(t, "GET",
+		s.sandbox.SiteURL("demo.docusign.net")+"/restapi/v2/login_information", nil, name, value))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +138,8 @@ func TestSandboxServesAnOldProgramThroughTheProxy(t *testing.T) {
 	text := s.out.String()
 	for _, want := range []string{
 		"docusign-auth-proxy run --config " + sandboxFiles{s.dir}.path("proxy.yaml"), "--cacert ca.pem",
-		"accepted 200  POST account-d.docusign.com/oauth/token\n", "accepted 200  GET na3.docusign.net/restapi/v2/login_information\n",
+		"accepted 200  POST account-d.docusign.com/oauth/token\n",
+		"accepted 200  GET na3.docusign.net/restapi/v2/login_information\n",
 		"REFUSED  401  GET demo.docusign.net/restapi/v2/login_information  USER_AUTHENTICATION_FAILED  LEGACY CREDENTIAL: 1 X-DocuSign-Authentication; 1 so far\n",
 		"\n     1  legacy credentials: 1 X-DocuSign-Authentication\n     1  tokens issued\n     1  REST calls let in; refused: 1 USER_AUTHENTICATION_FAILED\n",
 	} {
@@ -153,7 +158,8 @@ func TestSandboxServesAnOldProgramThroughTheProxy(t *testing.T) {
 func TestSandboxKeepsItsIdentityBetweenRuns(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	names := []string{"sandbox-ca.pem", "ca.pem", "ca-key.pem", "keys/old-erp.pem", "keys/nightly-billing.pem", identityFile}
+	names := []string{"sandbox-ca.pem", "ca.pem", "ca-key.pem", "keys/old-erp.pem", "keys/nightly-billing.pem",
+		identityFile}
 	own := func(c *Sandbox) { c.Own = ownProgram{Key: "ACME-230546a7-9c55-40ad-8fbf-af205d5494ad"} }
 	read := func() (all [][]byte) {
 		for _, name := range names {
@@ -257,12 +263,14 @@ func TestSandboxKnowsAProgramOfOnesOwn(t *testing.T) {
 	})
 	p := s.run()
 	credential := func(password string) string {
-		return `X-DocuSign-Authentication: {"Username":"billing@example.com","Password":"` + password + `","IntegratorKey":"ACME-230546a7-9c55-40ad-8fbf-af205d5494ad"}`
+		return `X-DocuSign-Authentication: {"Username":"billing@example.com","Password":"` + password +
+			`","IntegratorKey":"ACME-230546a7-9c55-40ad-8fbf-af205d5494ad"}`
 	}
 	for _, call := range []struct {
 		name, password string
 		want           int
-	}{{"the first password", "compiled-in", 200}, {"another one", "guessed", 401}, {"the first again", "compiled-in", 200}} {
+	}{{"the first password", "compiled-in", 200}, {"another one", "guessed", 401},
+		{"the first again", "compiled-in", 200}} {
 		if got := s.status(p, path, credential(call.password)); got != call.want {
 			t.Errorf("%s: %d\n%s", call.name, got, s.out)
 		}
@@ -296,7 +304,7 @@ func TestSandboxRefusesWhatCannotWork(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			c := &Sandbox{Listen: "127.0.0.1:0", Dir: t.TempDir(), Out: &syncBuffer{}}
+			c := &Sandbox{Listen: "127.0.0.1:0", Dir: t.TempDir(), Out: &apptest.SyncBuffer{}}
 			tt.edit(c)
 			if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v lacks %q", err, tt.want)

@@ -1,4 +1,4 @@
-package app
+package apptest
 
 import (
 	"crypto/rand"
@@ -11,23 +11,24 @@ import (
 	"docusign-auth-proxy/proxy/authority"
 )
 
-// keySet has what is slow to make; the tests share it.
-type keySet struct {
-	integrations map[string][]byte // PEM by integrator key, and a spare one
+// KeySet has what is slow to make; the tests share it.
+type KeySet struct {
+	Integrations map[string][]byte // PEM by integrator key, and a spare one
 	leaf         *rsa.PrivateKey
-	ca           *authority.Authority
+	Ca           *authority.Authority
 }
 
-var sharedKeys = sync.OnceValue(func() keySet {
-	out := keySet{integrations: map[string][]byte{}}
+// SharedKeys makes the keys once for all tests of a process.
+var SharedKeys = sync.OnceValue(func() KeySet {
+	out := KeySet{Integrations: map[string][]byte{}}
 	for _, name := range []string{sandbox.LegacyKey, sandbox.GUIDKey, "spare"} {
-		out.integrations[name] = pem.EncodeToMemory(&pem.Block{
+		out.Integrations[name] = pem.EncodeToMemory(&pem.Block{
 			Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(newKey()),
 		})
 	}
 	out.leaf = newKey()
 	var err error
-	if out.ca, err = authority.Create(authority.Spec{}); err != nil {
+	if out.Ca, err = authority.Create(authority.Spec{}); err != nil {
 		panic(err)
 	}
 	return out
