@@ -1,3 +1,6 @@
+// Package conn holds callers' connections until a call on them reaches the pipeline: their places, the TLS handshake,
+// the framing of a request's head and body, and what went wrong with those that never became a call. It must read no
+// call's meaning and never close a connection under a call that is proven. Package proxy serves its Front.
 package conn
 
 import (
@@ -92,9 +95,6 @@ func (c *Conn) Write(p []byte) (int, error) {
 // CloseWrite ends one direction: half-closed tunnels need it, and net/http ends a refused upload with it.
 func (c *Conn) CloseWrite() error { return CloseWrite(c.Conn) }
 
-// CloseRead is the counterpart of CloseWrite.
-func (c *Conn) CloseRead() error { return CloseRead(c.Conn) }
-
 // Of finds the connection below one that the inner server was given; nil if there is none.
 func Of(c net.Conn) *Conn {
 	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
@@ -111,14 +111,6 @@ func (c *Conn) Proven() bool { return c == nil || c.place.setIdle(false) }
 func CloseWrite(c net.Conn) error {
 	if h, ok := c.(interface{ CloseWrite() error }); ok {
 		return h.CloseWrite()
-	}
-	return nil
-}
-
-// CloseRead is the counterpart of CloseWrite.
-func CloseRead(c net.Conn) error {
-	if h, ok := c.(interface{ CloseRead() error }); ok {
-		return h.CloseRead()
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -213,14 +214,14 @@ func (c *Conn) lookAtAnswer(p []byte) {
 	}
 	c.refused.Store(true)
 	cause, detail := call.ConnBadHead, string(line)
-	status := int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
+	status, _ := strconv.Atoi(string(line[:3]))
 	switch status {
 	case http.StatusRequestHeaderFieldsTooLarge:
 		cause = call.ConnLargeHead
 	case http.StatusNotImplemented:
 		cause = call.ConnBadCoding
 	case http.StatusBadRequest:
-		if !bytes.Contains(line, []byte(":")) {
+		if !strings.Contains(detail, ":") {
 			detail += ": the request line or a header cannot be read"
 		}
 	}

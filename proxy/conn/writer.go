@@ -45,13 +45,6 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Flush sends what is buffered, for streamed answers.
-func (w *Writer) Flush() {
-	if f, ok := w.ResponseWriter.(http.Flusher); ok {
-		f.Flush()
-	}
-}
-
 // SendWhole sends an answer that is complete, before the call is recorded: nobody waits for what observes. Without a
 // length net/http finds it at the end of the handler, and sends the answer then.
 func (w *Writer) SendWhole() {
