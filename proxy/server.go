@@ -136,6 +136,7 @@ type Server struct {
 	connect     *goproxy.ProxyHttpServer
 	upstream    *httputil.ReverseProxy
 	tunnels     tunnel.Pool
+	endTunnels  context.CancelFunc
 	rehearsals  chan struct{}
 	soapBuffers soap.Buffers
 	ids         call.IDs
@@ -153,6 +154,7 @@ func New(cfg Config, st *State) *Server {
 	})
 	s.tunnels.Log, s.tunnels.Idle = cfg.Log, cfg.TunnelIdle
 	s.tunnels.Places = conn.NewPlaces(cfg.Tunnels, cfg.ClientShare)
+	s.tunnels.Open, s.endTunnels = context.WithCancel(context.Background())
 	s.tunnels.Connect = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return s.state.Load().TunnelDial(ctx, network, addr)
 	}
@@ -269,7 +271,7 @@ func (s *Server) Run() error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.front.Stop()
 	err := s.http.Shutdown(ctx)
-	s.tunnels.CloseAll()
+	s.endTunnels()
 	if err != nil {
 		_ = s.http.Close()
 		return fmt.Errorf("calls were still under way when the time to stop was over: %w", err)

@@ -5,6 +5,7 @@ package tunnel
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,59 +24,21 @@ const dialTime = 30 * time.Second
 
 var errTooMany = errors.New("limits.tunnels, or the client's share of it, is reached")
 
-// Pool bounds raw tunnels and closes them at shutdown.
+// Pool bounds raw tunnels.
 type Pool struct {
 	Log     *slog.Logger
 	Places  *conn.Places
-	Idle    time.Duration // a tunnel without traffic is closed after this
+	Idle    time.Duration   // a tunnel without traffic is closed after this
+	Open    context.Context // its end closes all tunnels
 	Connect func(ctx context.Context, network, addr string) (net.Conn, error)
-
-	mu   sync.Mutex
-	all  map[*farConn]struct{}
-	done bool
-}
-
-func (t *Pool) add(c *farConn) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done {
-		return false
-	}
-	if t.all == nil {
-		t.all = map[*farConn]struct{}{}
-	}
-	t.all[c] = struct{}{}
-	return true
-}
-
-func (t *Pool) remove(c *farConn) {
-	t.mu.Lock()
-	delete(t.all, c)
-	t.mu.Unlock()
-	c.place.Leave()
-}
-
-// CloseAll closes the tunnels, and lets no more be opened.
-func (t *Pool) CloseAll() {
-	t.mu.Lock()
-	t.done = true
-	conns := make([]*farConn, 0, len(t.all))
-	for c := range t.all {
-		conns = append(conns, c)
-	}
-	t.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
-	}
 }
 
 // farConn is the far side of a raw tunnel. Both directions pass through it, so one idle clock serves both.
 type farConn struct {
 	net.Conn
-	idle  time.Duration
-	pool  *Pool
-	place *conn.Place
-	once  sync.Once
+	idle    time.Duration
+	place   *conn.Place
+	release func() bool // from the end of the pool
 }
 
 // Dial opens a tunnel for a CONNECT on a connection with that binding.
@@ -94,13 +56,9 @@ func (t *Pool) Dial(r *http.Request, b *conn.Binding, network, addr string) (net
 		t.Log.Warn("tunnel failed", "target", addr, "client", r.RemoteAddr, "error", err)
 		return nil, err
 	}
-	far := &farConn{Conn: c, idle: t.Idle, pool: t, place: reserved}
-	if !t.add(far) {
-		reserved.Leave()
-		_ = c.Close()
-		return nil, net.ErrClosed
-	}
 	b.Conn.Proven()
+	release := context.AfterFunc(t.Open, func() { _ = c.Close() })
+	far := &farConn{Conn: c, idle: t.Idle, place: reserved, release: release}
 	far.touch()
 	return far, nil
 }
@@ -123,12 +81,13 @@ func (t *farConn) Write(p []byte) (int, error) {
 // CloseWrite lets one direction end while the other goes on.
 func (t *farConn) CloseWrite() error { return conn.CloseWrite(t.Conn) }
 
-// CloseRead is the counterpart of CloseWrite; the read side ends with Close.
-func (t *farConn) CloseRead() error { return conn.CloseRead(t.Conn) }
+// CloseRead has nothing to do: the read side ends with Close.
+func (t *farConn) CloseRead() error { return nil }
 
 // Close ends the tunnel.
 func (t *farConn) Close() error {
-	t.once.Do(func() { t.pool.remove(t) })
+	t.release()
+	t.place.Leave()
 	return t.Conn.Close()
 }
 
@@ -155,12 +114,8 @@ func (h replayHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	_ = c.SetDeadline(time.Time{})
-	near := &nearConn{Conn: c, idle: h.idle}
-	if n := rw.Reader.Buffered(); n > 0 {
-		ahead, _ := rw.Reader.Peek(n)
-		near.ahead = append([]byte(nil), ahead...)
-	}
-	return near, rw, nil
+	ahead, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	return &nearConn{Conn: c, idle: h.idle, ahead: bytes.Clone(ahead)}, rw, nil
 }
 
 // nearConn is the near side of a tunnel. It gives bytes back that were read too early.
@@ -188,8 +143,8 @@ func (c *nearConn) CloseWrite() error {
 	return conn.CloseWrite(c.Conn)
 }
 
-// CloseRead is the counterpart of CloseWrite.
-func (c *nearConn) CloseRead() error { return conn.CloseRead(c.Conn) }
+// CloseRead has nothing to do: the read side ends with Close.
+func (c *nearConn) CloseRead() error { return nil }
 
 // WriteFailure answers a CONNECT whose host could not be reached.
 func WriteFailure(w io.Writer, err error) {
