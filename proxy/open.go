@@ -43,7 +43,7 @@ func serveOwn(c *incoming) (next, error) {
 	case ca != nil && path == caPathPEM:
 		return page("application/x-pem-file", ca.CertPEM())
 	case ca != nil && path == caPathDER:
-		return page("application/x-x509-ca-cert", ca.DER())
+		return page("application/x-x509-ca-cert", ca.Certificate().Raw)
 	case ca != nil && path == wellKnown:
 		return page(text, []byte(caPathPEM+"\n"+caPathDER+"\nSHA-256 "+ca.Fingerprint()+"\n"))
 	}

@@ -234,7 +234,7 @@ func (st *State) localNames(c net.Conn) []string {
 		return []string{"localhost"}
 	}
 	address := ap.Addr().WithZone("").String()
-	if !ap.Addr().IsLoopback() && st.Leaves.Permits(address) == nil {
+	if !ap.Addr().IsLoopback() && st.Authority.Permits(address) == nil {
 		return []string{address}
 	}
 	return []string{address, "localhost"}

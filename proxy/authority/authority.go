@@ -5,6 +5,7 @@
 package authority
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,7 +17,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
+	"net"
 	"time"
 
 	"docusign-auth-proxy/internal/trust"
@@ -35,9 +36,9 @@ const (
 // Bounds and defaults of a CA's life, and how far certificates are dated back for clients whose clock is late.
 const (
 	DefaultLife = 2 * 365 * 24 * time.Hour
-	MinLife     = time.Hour
 	MaxLife     = 10 * 365 * 24 * time.Hour
 
+	minLife           = time.Hour
 	authorityBackdate = 24 * time.Hour
 	minRSABits        = 2048
 	maxRSABits        = 8192
@@ -47,25 +48,17 @@ const (
 type Spec struct {
 	// Algorithm of the key; default RSA.
 	Algorithm Algorithm
-	// Bits of an RSA key: 2048 (default), 3072 or 4096.
-	Bits int
-	// Organization in the subject; default "docusign-auth-proxy".
-	Organization string
-	// CommonName in the subject; the default ends in eight digits of the key's identifier, so that two proxies' CAs
-	// differ.
-	CommonName string
-	// Life from now until expiry; default DefaultLife, between MinLife and MaxLife.
+	// Life from now until expiry; default DefaultLife, from an hour to MaxLife.
 	Life time.Duration
 	// Permitted lists what the CA may sign: DNS names (with everything below them) and, with ConstrainAddresses, addresses
 	// and CIDR ranges. Default DefaultPermitted. Whoever steals the key can impersonate no other name.
 	Permitted []string
-	// ConstrainAddresses limits the addresses too: true to those of Permitted, false not at all. nil is false for Create,
-	// and what there is for Renew. The danger of true: Mono and old OpenSSL refuse certificates with an address below such
-	// a CA. The danger of false: whoever steals the key can impersonate servers that are called by address.
+	// ConstrainAddresses limits the addresses to those of Permitted; nil is false for Create, and what there is for Renew.
+	// The danger of true: Mono and old OpenSSL refuse certificates with an address below such a CA.
+	// The danger of false: whoever steals the key can impersonate servers that are called by address.
 	ConstrainAddresses *bool
-	// LenientConstraints marks the name constraints as not critical, for old stacks that refuse a certificate with a
-	// critical extension they do not know. The danger: such a stack then ignores the limit (RFC 5280 §4.2.1.10 wants
-	// critical).
+	// LenientConstraints marks the name constraints as not critical, for old stacks that refuse a critical extension they
+	// do not know. The danger: such a stack then ignores the limit (RFC 5280 §4.2.1.10 wants critical).
 	LenientConstraints bool
 	// Now is the clock; default time.Now.
 	Now func() time.Time
@@ -77,38 +70,11 @@ func DefaultPermitted() []string {
 	return []string{"docusign.net", "docusign.com", "localhost", "127.0.0.0/8", "::1"}
 }
 
-func (s Spec) now() time.Time {
-	if s.Now == nil {
-		return time.Now()
-	}
-	return s.Now()
-}
-
-func (s Spec) life() (time.Duration, error) {
-	if s.Life == 0 {
-		return DefaultLife, nil
-	}
-	if s.Life < MinLife || s.Life > MaxLife {
-		return 0, fmt.Errorf("authority: life %v is not between %v and %v", s.Life, MinLife, MaxLife)
-	}
-	return s.Life, nil
-}
-
 func (s Spec) generate() (crypto.Signer, error) {
-	switch s.Algorithm {
-	case ECDSA:
+	if s.Algorithm == ECDSA {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case RSA:
-		bits := s.Bits
-		if bits == 0 {
-			bits = minRSABits
-		}
-		if bits != 2048 && bits != 3072 && bits != 4096 {
-			return nil, fmt.Errorf("authority: %d bits: choose 2048, 3072 or 4096", bits)
-		}
-		return rsa.GenerateKey(rand.Reader, bits)
 	}
-	return nil, fmt.Errorf("authority: unknown algorithm %d", s.Algorithm)
+	return rsa.GenerateKey(rand.Reader, minRSABits)
 }
 
 // Authority is a CA with its key, ready to sign. It never changes and is safe for concurrent use.
@@ -117,8 +83,8 @@ type Authority struct {
 	key  crypto.Signer
 	// chain is what a leaf must bring along: empty below a root, the CA and its issuers below a company's own root.
 	chain [][]byte
-	// extra are the certificates that followed the CA's in the file, kept for Save.
-	extra []*x509.Certificate
+	// issuers are the certificates that followed the CA's in the file.
+	issuers []*x509.Certificate
 }
 
 // Create makes a new self-signed CA in memory. It fails on a Spec out of bounds.
@@ -131,7 +97,7 @@ func Create(s Spec) (*Authority, error) {
 	if len(permitted) == 0 {
 		permitted = DefaultPermitted()
 	}
-	c, err := parsePermitted(permitted)
+	names, ranges, err := parsePermitted(permitted)
 	if err != nil {
 		return nil, err
 	}
@@ -140,86 +106,80 @@ func Create(s Spec) (*Authority, error) {
 		return nil, err
 	}
 	template := &x509.Certificate{
-		Subject:      s.subject(id),
-		SubjectKeyId: id,
+		Subject: pkix.Name{
+			Organization: []string{"docusign-auth-proxy"},
+			CommonName:   "docusign-auth-proxy CA " + hex.EncodeToString(id[:4]), // so that two proxies' CAs differ
+		},
+		SubjectKeyId:                id,
+		PermittedDNSDomains:         names,
+		PermittedDNSDomainsCritical: !s.LenientConstraints,
 	}
-	c.apply(template, !s.LenientConstraints, s.ConstrainAddresses != nil && *s.ConstrainAddresses)
+	if s.ConstrainAddresses != nil && *s.ConstrainAddresses {
+		template.PermittedIPRanges = ranges
+		if len(ranges) == 0 { // a kind of name without any constraint is unlimited, so permitting none means excluding all
+			template.ExcludedIPRanges = []*net.IPNet{
+				{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)},
+				{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)},
+			}
+		}
+	}
 	return selfSign(template, key, s)
 }
 
 // Renew makes a CA with the same subject and key and a new term, so the change needs no flag day: leaves signed before
-// it verify under the new certificate, leaves signed after it verify under the old one until that expires. Clients are
-// moved one by one in between. Spec gives Life, Now and, if set, ConstrainAddresses; the rest is kept. A new key is a
-// new CA: use Create. A CA issued by somebody else is renewed where it was issued.
+// it verify under the new certificate, leaves signed after it under the old one until that expires.
+// Spec gives Life, Now and, if set, ConstrainAddresses; the rest is kept. A new key is a new CA: use Create.
 func (a *Authority) Renew(s Spec) (*Authority, error) {
 	if !trust.SelfSigned(a.cert) {
 		return nil, errors.New("authority: this CA was issued by another one: renew it there")
 	}
-	template := &x509.Certificate{
-		RawSubject:   a.cert.RawSubject,
-		Subject:      a.cert.Subject,
-		SubjectKeyId: a.cert.SubjectKeyId,
-	}
-	keepConstraints(template, a.cert)
+	template := *a.cert
+	template.SerialNumber, template.SignatureAlgorithm = nil, 0 // of their own
 	if limit := s.ConstrainAddresses; limit != nil {
 		limited := len(a.cert.PermittedIPRanges)+len(a.cert.ExcludedIPRanges) > 0
 		switch {
 		case !*limit:
 			template.PermittedIPRanges, template.ExcludedIPRanges = nil, nil
 		case !limited:
-			template.PermittedIPRanges = loopbackRanges()
+			_, template.PermittedIPRanges, _ = parsePermitted(DefaultPermitted()) // those of this machine
 		}
 	}
-	return selfSign(template, a.key, s)
-}
-
-func (s Spec) subject(id []byte) pkix.Name {
-	name := pkix.Name{Organization: []string{s.Organization}, CommonName: s.CommonName}
-	if s.Organization == "" {
-		name.Organization = []string{"docusign-auth-proxy"}
-	}
-	if s.CommonName == "" {
-		name.CommonName = "docusign-auth-proxy CA " + hex.EncodeToString(id[:4])
-	}
-	return name
+	return selfSign(&template, a.key, s)
 }
 
 func selfSign(template *x509.Certificate, key crypto.Signer, s Spec) (*Authority, error) {
-	life, err := s.life()
-	if err != nil {
-		return nil, err
+	life, now := cmp.Or(s.Life, DefaultLife), time.Now()
+	if life < minLife || life > MaxLife {
+		return nil, fmt.Errorf("authority: life %v is not between %v and %v", life, minLife, MaxLife)
 	}
-	now := s.now()
-	template.NotBefore = now.Add(-authorityBackdate)
-	template.NotAfter = now.Add(life)
-	template.IsCA = true
-	template.BasicConstraintsValid = true
-	template.MaxPathLenZero = true
+	if s.Now != nil {
+		now = s.Now()
+	}
+	template.NotBefore, template.NotAfter = now.Add(-authorityBackdate), now.Add(life)
+	template.IsCA, template.BasicConstraintsValid = true, true
+	template.MaxPathLen, template.MaxPathLenZero = 0, true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	// A stolen key then signs neither code nor mail nor client certificates.
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	template.ExtKeyUsage, template.UnknownExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, nil
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, fmt.Errorf("authority: sign the CA: %w", err)
 	}
-	return build(nil, der, key)
-}
-
-func build(extra []*x509.Certificate, der []byte, key crypto.Signer) (*Authority, error) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("authority: parse the CA certificate: %w", err)
 	}
-	a := &Authority{cert: cert, key: key, extra: extra}
+	return build([]*x509.Certificate{cert}, key)
+}
+
+func build(certs []*x509.Certificate, key crypto.Signer) (*Authority, error) {
+	a := &Authority{cert: certs[0], key: key, issuers: certs[1:]}
 	if err := a.validate(); err != nil {
 		return nil, err
 	}
-	if !trust.SelfSigned(cert) {
-		a.chain = append(a.chain, cert.Raw)
-		for _, c := range extra {
-			if !trust.SelfSigned(c) {
-				a.chain = append(a.chain, c.Raw)
-			}
+	for _, c := range certs {
+		if !trust.SelfSigned(a.cert) && !trust.SelfSigned(c) {
+			a.chain = append(a.chain, c.Raw)
 		}
 	}
 	return a, nil
@@ -228,13 +188,10 @@ func build(extra []*x509.Certificate, der []byte, key crypto.Signer) (*Authority
 // Certificate returns the CA's certificate. The caller must not change it.
 func (a *Authority) Certificate() *x509.Certificate { return a.cert }
 
-// DER returns the certificate as Windows and Java stores import it.
-func (a *Authority) DER() []byte { return slices.Clone(a.cert.Raw) }
-
 // CertPEM returns the certificate, and after it the issuers it was loaded with. It never holds a key.
 func (a *Authority) CertPEM() []byte {
 	out := trust.EncodePEM(a.cert)
-	for _, c := range a.extra {
+	for _, c := range a.issuers {
 		out = append(out, trust.EncodePEM(c)...)
 	}
 	return out
@@ -245,6 +202,9 @@ func (a *Authority) Fingerprint() string { return trust.SHA256(a.cert) }
 
 // Expires is the moment after which no client believes the CA any more and no leaf is signed.
 func (a *Authority) Expires() time.Time { return a.cert.NotAfter }
+
+// Warnings are those of trust.Warnings.
+func (a *Authority) Warnings(now time.Time) []string { return trust.Warnings(a.cert, now) }
 
 // Format keeps the private key out of every printing verb.
 func (a *Authority) Format(f fmt.State, _ rune) {

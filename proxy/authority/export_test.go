@@ -36,3 +36,6 @@ func VerifiesUnconditionally(a *Authority, host string, now time.Time) bool {
 	_, err = cert.Verify(x509.VerifyOptions{Roots: roots, DNSName: host, CurrentTime: now})
 	return err == nil
 }
+
+// MaxHosts is the bound of the cache.
+const MaxHosts = maxHosts

@@ -2,19 +2,21 @@ package authority
 
 import (
 	"cmp"
+	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
-
-const leafBackdate = time.Hour
 
 // entry is one cached host with its at most two leaves.
 type entry struct {
@@ -36,27 +38,31 @@ type leaf struct {
 }
 
 func (e *entry) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if verifiesECDSA(hello, e.leaves.ecdsa) {
-		return e.ecdsa.get(e, e.leaves.ecdsa)
-	}
-	key, err := e.leaves.rsa()
+	key, err := e.leaves.key(hello)
 	if err != nil {
 		return nil, err
 	}
-	return e.rsa.get(e, key)
+	if _, isRSA := key.(*rsa.PrivateKey); isRSA {
+		return e.rsa.get(e, key)
+	}
+	return e.ecdsa.get(e, key)
 }
 
-// verifiesECDSA: a stack that names no signature algorithms (before TLS 1.2) may offer an ECDSA suite it cannot use
-// with an RSA-signed leaf, so it gets RSA. Whether the SNI fits the host is not this decision's business.
-func verifiesECDSA(hello *tls.ClientHelloInfo, key *leafKey) bool {
-	if len(hello.SignatureSchemes) == 0 || !slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool {
-		return v >= tls.VersionTLS12
-	}) {
-		return false
+// key is the key of the leaf that the client can verify. A stack that names no signature algorithms (before TLS 1.2)
+// may offer an ECDSA suite it cannot use with an RSA-signed leaf, so it gets RSA.
+func (l *Leaves) key(hello *tls.ClientHelloInfo) (crypto.Signer, error) {
+	modern := slices.ContainsFunc(hello.SupportedVersions, func(v uint16) bool { return v >= tls.VersionTLS12 })
+	if modern && len(hello.SignatureSchemes) > 0 && supports(hello, l.ecdsa) {
+		return l.ecdsa, nil
 	}
+	return l.rsa()
+}
+
+// supports leaves aside whether the SNI fits the host.
+func supports(hello *tls.ClientHelloInfo, key crypto.Signer) bool {
 	nameless := *hello
 	nameless.ServerName = ""
-	return nameless.SupportsCertificate(&tls.Certificate{PrivateKey: key.signer}) == nil
+	return nameless.SupportsCertificate(&tls.Certificate{PrivateKey: key}) == nil
 }
 
 // forClient chooses what to offer in ALPN. Without a protocol in common the handshake goes on without ALPN: a program
@@ -64,7 +70,7 @@ func verifiesECDSA(hello *tls.ClientHelloInfo, key *leafKey) bool {
 func (e *entry) forClient(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	offered := hello.SupportedProtos
 	switch {
-	case len(offered) == 0 || slices.Contains(offered, "h2") && e.takesHTTP2(hello):
+	case len(offered) == 0 || slices.Contains(offered, "h2") && e.leaves.takesHTTP2(hello):
 		return e.config, nil
 	case slices.Contains(offered, "http/1.1"):
 		return e.http1, nil
@@ -74,89 +80,74 @@ func (e *entry) forClient(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 
 // takesHTTP2 reports whether the handshake ends with a version and a suite that HTTP/2 allows (RFC 9113 §9.2): all of
 // TLS 1.3, and of TLS 1.2 those that crypto/tls prefers anyway if the client has one that fits the leaf's key.
-func (e *entry) takesHTTP2(hello *tls.ClientHelloInfo) bool {
+func (l *Leaves) takesHTTP2(hello *tls.ClientHelloInfo) bool {
 	if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
 		return true
 	}
-	key := e.leaves.ecdsa
-	if !verifiesECDSA(hello, key) {
-		var err error
-		if key, err = e.leaves.rsa(); err != nil {
-			return false
-		}
+	key, err := l.key(hello)
+	if err != nil || !slices.Contains(hello.SupportedVersions, tls.VersionTLS12) {
+		return false
 	}
 	limited := *hello
-	limited.ServerName = ""
 	limited.SupportedVersions = []uint16{tls.VersionTLS12}
 	limited.CipherSuites = slices.DeleteFunc(slices.Clone(hello.CipherSuites), func(suite uint16) bool {
-		return !slices.Contains(http2Suites(), suite)
+		name := tls.CipherSuiteName(suite)
+		return !strings.HasPrefix(name, "TLS_ECDHE_") || strings.Contains(name, "_CBC_")
 	})
-	return slices.Contains(hello.SupportedVersions, tls.VersionTLS12) &&
-		limited.SupportsCertificate(&tls.Certificate{PrivateKey: key.signer}) == nil
+	return supports(&limited, key)
 }
 
-func (f *leaf) get(e *entry, key *leafKey) (*tls.Certificate, error) {
+func (f *leaf) get(e *entry, key crypto.Signer) (*tls.Certificate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := e.leaves.now()
 	if f.cert != nil && now.Before(f.renewAt) {
 		return f.cert, nil
 	}
-	fresh, err := e.leaves.sign(e, key, now)
-	if err == nil {
-		// Two thirds of what lies ahead, also when the CA's end cuts it short.
-		f.cert, f.renewAt = fresh, now.Add(fresh.Leaf.NotAfter.Sub(now)/3*2)
-	} else if f.cert == nil || !now.Before(f.cert.Leaf.NotAfter) {
+	fresh, err := e.leaves.sign(e.names, key, now)
+	if err != nil {
 		return nil, err
 	}
+	// Two thirds of what lies ahead, also when the CA's end cuts it short.
+	f.cert, f.renewAt = fresh, now.Add(fresh.Leaf.NotAfter.Sub(now)/3*2)
 	return f.cert, nil
 }
 
-// expires is the end of the certificate, if there is one.
-func (f *leaf) expires() (time.Time, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.cert == nil {
-		return time.Time{}, false
-	}
-	return f.cert.Leaf.NotAfter, true
-}
-
-func (l *Leaves) sign(e *entry, key *leafKey, now time.Time) (*tls.Certificate, error) {
+func (l *Leaves) sign(names []string, key crypto.Signer, now time.Time) (*tls.Certificate, error) {
 	ca := l.authority.cert
 	if !now.Before(ca.NotAfter) {
-		return nil, ErrExpired
+		return nil, errors.New("authority: the CA has expired: renew it and install the new certificate")
 	}
-	for _, name := range e.names {
+	for _, name := range names {
 		if err := l.authority.Permits(sample(name)); err != nil {
 			return nil, err
 		}
 	}
+	id, err := keyID(key.Public())
+	if err != nil {
+		return nil, err
+	}
 	template := &x509.Certificate{
-		SubjectKeyId:          key.id,
+		SubjectKeyId:          id,
 		NotBefore:             slices.MaxFunc([]time.Time{now.Add(-leafBackdate), ca.NotBefore}, time.Time.Compare),
-		NotAfter:              slices.MinFunc([]time.Time{now.Add(l.life), ca.NotAfter}, time.Time.Compare),
-		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+		NotAfter:              slices.MinFunc([]time.Time{now.Add(leafLife), ca.NotAfter}, time.Time.Compare),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 	}
-	if key == l.ecdsa {
-		template.KeyUsage = x509.KeyUsageDigitalSignature
+	if _, isRSA := key.(*rsa.PrivateKey); isRSA {
+		template.KeyUsage |= x509.KeyUsageKeyEncipherment // RSA key exchange needs it
 	}
-	name(template, e.names)
-	der, err := x509.CreateCertificate(rand.Reader, template, ca, key.signer.Public(), l.authority.key)
+	name(template, names)
+	der, err := x509.CreateCertificate(rand.Reader, template, ca, key.Public(), l.authority.key)
 	if err != nil {
-		return nil, fmt.Errorf("authority: sign a leaf for %q: %w", e.names, err)
+		return nil, fmt.Errorf("authority: sign a leaf for %q: %w", names, err)
 	}
 	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("authority: parse the leaf for %q: %w", e.names, err)
+		return nil, fmt.Errorf("authority: parse the leaf for %q: %w", names, err)
 	}
-	return &tls.Certificate{
-		Certificate: append([][]byte{der}, l.authority.chain...),
-		PrivateKey:  key.signer,
-		Leaf:        parsed,
-	}, nil
+	return &tls.Certificate{Certificate: append([][]byte{der}, l.authority.chain...), PrivateKey: key, Leaf: parsed}, nil
 }
 
 // name fills subject and SAN with the names that were asked for and no other: verifiers that know no constraints on

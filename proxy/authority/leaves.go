@@ -1,13 +1,11 @@
 package authority
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -18,27 +16,30 @@ import (
 	"docusign-auth-proxy/internal/cache"
 )
 
-// Defaults and bounds of Options.
 const (
-	DefaultMaxHosts = 1024
-	DefaultLeafLife = 30 * 24 * time.Hour
-	MinLeafLife     = time.Hour
-	// MaxLeafLife is what browsers and Apple's verifier accept of a server certificate.
-	MaxLeafLife = 397 * 24 * time.Hour
+	// maxHosts bounds the cache of certificates and session tickets; the least recently used host leaves first.
+	maxHosts = 1024
+	// leafLife is that of a leaf, which never outlives the CA.
+	leafLife     = 30 * 24 * time.Hour
+	leafBackdate = time.Hour
 )
 
-// ErrExpired says that the CA's own term is over, so that no leaf below it could be believed.
-var ErrExpired = errors.New("authority: the CA has expired: renew it and install the new certificate")
+// Profile says which TLS the proxy offers to the old programs. It never concerns the way to DocuSign.
+type Profile int
+
+const (
+	// Modern is TLS 1.2 and 1.3 with forward secrecy: the suites that are Go's default.
+	Modern Profile = iota
+	// Legacy also takes TLS 1.0 and 1.1, RSA key exchange and 3DES, for stacks such as Java 6 and .NET 3.5.
+	// The danger: such a session has no forward secrecy, so keep the listener on loopback or on a trusted network.
+	// An SSLv2-format hello (Java 6 unless https.protocols=TLSv1) and SSL 3.0 are not spoken by crypto/tls at all.
+	Legacy
+)
 
 // Options tunes Leaves; the zero value is good.
 type Options struct {
 	// Profile of TLS offered to clients; default Modern.
 	Profile Profile
-	// Max is how many hosts are cached (certificates and session tickets); the least recently used leaves first.
-	// Default DefaultMaxHosts.
-	Max int
-	// Life of a leaf; default DefaultLeafLife, between MinLeafLife and MaxLeafLife. It never outlives the CA.
-	Life time.Duration
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// RSAKey is the key of the leaves for programs that cannot verify ECDSA; nil makes one, which takes a while.
@@ -49,54 +50,31 @@ type Options struct {
 type Leaves struct {
 	authority *Authority
 	profile   Profile
-	life      time.Duration
 	now       func() time.Time
-	ecdsa     *leafKey
-	rsa       func() (*leafKey, error)
-
+	// The keys are shared by all leaves: what separates hosts is the certificate, and all live in this process.
+	ecdsa   *ecdsa.PrivateKey
+	rsa     func() (*rsa.PrivateKey, error)
 	entries *cache.Cache[string, *entry]
 }
 
-// leafKey is shared by all leaves of its type: what separates hosts is the certificate, and all live in this process.
-type leafKey struct {
-	signer crypto.Signer
-	id     []byte
-}
-
 // NewLeaves makes the leaf keys (ECDSA P-256 now, RSA 2048 in the background, which a first RSA client waits for)
-// and an empty cache. It fails on Options out of bounds.
+// and an empty cache.
 func NewLeaves(a *Authority, o Options) (*Leaves, error) {
-	if o.Max == 0 {
-		o.Max = DefaultMaxHosts
-	}
-	if o.Life == 0 {
-		o.Life = DefaultLeafLife
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Max < 1 || o.Life < MinLeafLife || o.Life > MaxLeafLife {
-		return nil, fmt.Errorf(
-			"authority: a cache of %d leaves of %v: at least one, between %v and %v", o.Max, o.Life, MinLeafLife, MaxLeafLife,
-		)
-	}
-	key, err := newLeafKey(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("authority: make a leaf key: %w", err)
 	}
 	l := &Leaves{
-		authority: a,
-		profile:   o.Profile,
-		life:      o.Life,
-		now:       o.Now,
-		ecdsa:     key,
-		entries:   cache.New[string, *entry](o.Max, 0, nil),
+		authority: a, profile: o.Profile, now: o.Now, ecdsa: key, entries: cache.New[string, *entry](maxHosts, 0, nil),
 	}
-	l.rsa = sync.OnceValues(func() (*leafKey, error) {
+	if l.now == nil {
+		l.now = time.Now
+	}
+	l.rsa = sync.OnceValues(func() (*rsa.PrivateKey, error) {
 		if o.RSAKey != nil {
-			return newLeafKey(o.RSAKey, nil)
+			return o.RSAKey, nil
 		}
-		return newLeafKey(rsa.GenerateKey(rand.Reader, minRSABits))
+		return rsa.GenerateKey(rand.Reader, minRSABits)
 	})
 	go func() {
 		defer func() { _ = recover() }()
@@ -105,20 +83,9 @@ func NewLeaves(a *Authority, o Options) (*Leaves, error) {
 	return l, nil
 }
 
-func newLeafKey[K crypto.Signer](key K, err error) (*leafKey, error) {
-	if err != nil {
-		return nil, fmt.Errorf("authority: make a leaf key: %w", err)
-	}
-	id, err := keyID(key.Public())
-	if err != nil {
-		return nil, err
-	}
-	return &leafKey{signer: key, id: id}, nil
-}
-
 // Config returns the server side of a TLS handshake with a client that wants host (a DNS name or an address, no port).
 // It is the same *tls.Config for every connection to that host, so that session tickets resume; it must not be changed.
-// What the CA may not sign fails in the handshake with a *ConstraintError; ask Permits beforehand.
+// What the CA may not sign fails in the handshake with a *NameError.
 func (l *Leaves) Config(host string) *tls.Config { return l.entry(normalise(host)).config }
 
 // sample is a name that a wildcard covers, or the name itself.
@@ -146,11 +113,15 @@ func (l *Leaves) listed(names []string) *entry {
 }
 
 func (l *Leaves) entry(names ...string) *entry {
-	return l.entries.GetOrAdd(strings.Join(names, " "), func(string) *entry { return l.newEntry(names) })
+	return l.entries.GetOrAdd(strings.Join(names, " "), func(string) *entry {
+		e := &entry{names: names, leaves: l, config: l.baseConfig()}
+		e.config.GetCertificate = e.certificate
+		e.http1, e.bare = e.config.Clone(), e.config.Clone()
+		e.http1.NextProtos, e.bare.NextProtos = []string{"http/1.1"}, nil
+		e.config.GetConfigForClient = e.forClient
+		return e
+	})
 }
-
-// Permits reports whether the CA may sign for host: nil or a *ConstraintError.
-func (l *Leaves) Permits(host string) error { return l.authority.Permits(host) }
 
 // ServerConfig is for a listener that learns the host from the client: the hosts-file door and the sidecar by https. A
 // client's SNI must pass allow (nil: all that the CA permits). A client without SNI gets one certificate with those of
@@ -167,49 +138,47 @@ func (l *Leaves) ServerConfig(unnamed func(net.Conn) []string, allow func(sni st
 			return nil, err
 		}
 		if allow != nil && !allow(host) {
-			return nil, &NameError{Host: host}
+			return nil, &NameError{host, unserved}
 		}
 		return l.entry(host).forClient(hello)
 	}
 	return c
 }
 
-// NameError says that a client asked by SNI for a host that this listener does not serve.
-type NameError struct{ Host string }
-
-func (e *NameError) Error() string {
-	return fmt.Sprintf("authority: a client asked for %q, which this listener does not serve", e.Host)
-}
-
-// Len is the number of hosts in the cache, for a metric.
-func (l *Leaves) Len() int { return l.entries.Len() }
-
 // Format keeps the leaf keys out of every printing verb.
 func (l *Leaves) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "leaves of %v", l.authority) }
 
+// baseConfig sets versions and suites outright. crypto/tls asks GODEBUG (tls10server, tlsrsakex, tls3des) only about
+// fields left at zero, so neither profile depends on the environment or on a go:debug line in main.
 func (l *Leaves) baseConfig() *tls.Config {
-	c := &tls.Config{NextProtos: []string{"h2", "http/1.1"}, Time: l.now}
-	l.profile.apply(c)
+	c := &tls.Config{NextProtos: []string{"h2", "http/1.1"}, Time: l.now, MinVersion: tls.VersionTLS12}
+	for _, suite := range tls.CipherSuites() {
+		c.CipherSuites = append(c.CipherSuites, suite.ID)
+	}
+	if l.profile == Legacy { // without RC4 (RFC 7465) and the CBC-SHA256 suites (no constant-time code)
+		c.MinVersion = tls.VersionTLS10
+		c.CipherSuites = append(c.CipherSuites,
+			tls.TLS_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_RSA_WITH_AES_128_CBC_SHA,
+			tls.TLS_RSA_WITH_AES_256_CBC_SHA,
+			tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA,
+			tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA,
+		)
+	}
 	return c
-}
-
-func (l *Leaves) newEntry(names []string) *entry {
-	e := &entry{names: names, leaves: l, config: l.baseConfig()}
-	e.config.GetCertificate = e.certificate
-	e.http1, e.bare = e.config.Clone(), e.config.Clone()
-	e.http1.NextProtos, e.bare.NextProtos = []string{"http/1.1"}, nil
-	e.config.GetConfigForClient = e.forClient
-	return e
 }
 
 // FirstExpiry tells when the first of the cached leaves expires; zero if there is none. Leaves are renewed long before.
 func (l *Leaves) FirstExpiry() time.Time {
 	var first time.Time
-	for _, host := range l.entries.All() {
-		for _, f := range []*leaf{&host.ecdsa, &host.rsa} {
-			if end, ok := f.expires(); ok && (first.IsZero() || end.Before(first)) {
-				first = end
+	for _, e := range l.entries.All() {
+		for _, f := range []*leaf{&e.ecdsa, &e.rsa} {
+			f.mu.Lock()
+			if f.cert != nil && (first.IsZero() || f.cert.Leaf.NotAfter.Before(first)) {
+				first = f.cert.Leaf.NotAfter
 			}
+			f.mu.Unlock()
 		}
 	}
 	return first

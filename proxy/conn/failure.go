@@ -272,7 +272,6 @@ func (f *Front) handshake(c *Conn, cfg *tls.Config) (net.Conn, error) {
 // certificate; last is the record with which the program's bytes end.
 func explainHandshake(err error, answered bool, last alertRecord) (cause, detail string) {
 	var name *authority.NameError
-	var constraint *authority.ConstraintError
 	alert := alertOf(err)
 	if sent := last.alert(); alert == 0 && sent != 0 {
 		alert, err = sent, fmt.Errorf("remote error: %w", tls.AlertError(sent))
@@ -280,8 +279,6 @@ func explainHandshake(err error, answered bool, last alertRecord) (cause, detail
 	switch {
 	case errors.As(err, &name):
 		return call.ConnName, strings.ReplaceAll(err.Error(), name.Host, shown.Host(name.Host))
-	case errors.As(err, &constraint):
-		return call.ConnName, strings.ReplaceAll(err.Error(), constraint.Host, shown.Host(constraint.Host))
 	case alert >= 42 && alert <= 49 && alert != 47: // RFC 8446 §6.2: all about certificates but illegal_parameter
 		return call.ConnNotTrusted, "the program refuses the proxy's certificate: " + err.Error()
 	case alert != 0:
