@@ -44,9 +44,6 @@ func checkEnvironment(r *report, c *Config) {
 	if c.Audience == "" && account != (Origin{}) {
 		c.Audience = account.Authority()
 	}
-	if strings.ContainsAny(c.Audience, "/ ") {
-		r.problem("audience", "must be a bare host", "leave out https:// and every slash")
-	}
 }
 
 func checkListen(r *report, c *Config) {
@@ -63,14 +60,12 @@ func checkListen(r *report, c *Config) {
 		}
 		*a.Text = clean
 		for _, other := range taken {
-			if overlaps(*other.Text, clean) {
-				r.problem(path, "is the same address as listen."+other.Key, "each listener needs its own")
-			}
+			r.problemIf(overlaps(*other.Text, clean), path, "is the same address as listen."+other.Key,
+				"each listener needs its own")
 		}
 		taken = append(taken, a)
 	}
 	checkExposure(r, c)
-	checkHostsListener(r, c)
 }
 
 // parseListen brings a listening address into one form. Its host may be empty, and its port 0.
@@ -111,41 +106,30 @@ func isLoopback(address string) bool {
 
 // checkExposure refuses listeners that strangers could reach.
 func checkExposure(r *report, c *Config) {
-	guarded := len(c.Egress.Clients) > 0 || len(c.Egress.ProxyUsers) > 0
+	byPassword := len(c.Egress.Clients) == 0 && len(c.Egress.ProxyUsers) > 0
+	guarded := len(c.Egress.Clients) > 0 || byPassword
 	const refused = "run refuses to listen on %s while everybody who reaches it may %s"
 	for _, a := range c.Listen.Addresses() {
-		if a.Door != "" && *a.Text != "" && !isLoopback(*a.Text) && !guarded {
-			r.problem(child("listen", a.Key), fmt.Sprintf(refused, *a.Text, "use it"),
-				`add egress.clients: ["10.1.2.0/24"] with the machines that may, or egress.proxy_users, or listen on 127.0.0.1`)
-		}
+		r.problemIf(a.Door != "" && *a.Text != "" && !isLoopback(*a.Text) && !guarded, child("listen", a.Key),
+			fmt.Sprintf(refused, *a.Text, "use it"),
+			`add egress.clients: ["10.1.2.0/24"] with the machines that may, or egress.proxy_users, or listen on 127.0.0.1`)
 	}
-	if !isLoopback(c.Listen.Proxy) && len(c.Egress.Clients) == 0 && len(c.Egress.ProxyUsers) > 0 {
-		r.warn("listen.proxy", fmt.Sprintf("every machine that reaches %s may connect and try passwords", c.Listen.Proxy),
-			"list the machines that may under egress.clients")
-	}
-	if !isLoopback(c.Listen.Admin) && c.Admin.BasicAuth == nil {
-		r.problem("listen.admin", fmt.Sprintf(refused, c.Listen.Admin, "look"),
-			"add admin.basic_auth: {username: …, password: {bcrypt: …}}, or listen on 127.0.0.1")
-	}
-}
-
-func checkHostsListener(r *report, c *Config) {
-	const path = "listen.hosts"
+	r.warnIf(!isLoopback(c.Listen.Proxy) && byPassword, "listen.proxy",
+		fmt.Sprintf("every machine that reaches %s may connect and try passwords", c.Listen.Proxy),
+		"list the machines that may under egress.clients")
+	r.problemIf(!isLoopback(c.Listen.Admin) && c.Admin.BasicAuth == nil, "listen.admin",
+		fmt.Sprintf(refused, c.Listen.Admin, "look"),
+		"add admin.basic_auth: {username: …, password: {bcrypt: …}}, or listen on 127.0.0.1")
 	if c.Listen.Hosts == "" {
 		return
 	}
-	if c.Interception == nil && !r.faulty["interception"] {
-		r.problem(path, "needs interception, whose authority signs the certificates it shows",
-			"make one with: docusign-auth-proxy ca")
-	}
-	if !isLoopback(c.Listen.Hosts) && len(c.Egress.Clients) == 0 && len(c.Egress.ProxyUsers) > 0 {
-		r.warn(path, "serves this machine alone: programs that come by the hosts file cannot send a proxy password",
-			"add egress.clients")
-	}
-	if isLoopback(c.Listen.Hosts) && !c.Egress.Resolver.IsValid() && len(c.Egress.Resolve) == 0 {
-		r.warn(path, "this machine's hosts file would send the proxy to itself as well",
-			"add egress.resolver or egress.resolve")
-	}
+	const path = "listen.hosts"
+	r.problemIf(c.Interception == nil && !r.faulty["interception"], path,
+		"needs interception, whose authority signs the certificates it shows", "make one with: docusign-auth-proxy ca")
+	r.warnIf(!isLoopback(c.Listen.Hosts) && byPassword, path,
+		"serves this machine alone: programs that come by the hosts file cannot send a proxy password", "add egress.clients")
+	r.warnIf(isLoopback(c.Listen.Hosts) && !c.Egress.Resolver.IsValid() && len(c.Egress.Resolve) == 0, path,
+		"this machine's hosts file would send the proxy to itself as well", "add egress.resolver or egress.resolve")
 }
 
 func checkEgress(r *report, c *Config) {
@@ -164,9 +148,7 @@ func checkEgress(r *report, c *Config) {
 	checkNetworks(r, "egress.allow_addresses", e.AllowAddresses, "switches the check of addresses off")
 	first := map[string]int{}
 	for i, u := range e.ProxyUsers {
-		path := item("egress.proxy_users", i)
-		checkLogin(r, path, u)
-		refuseRepeated(r, child(path, "username"), first, u.Username, i, "proxy user")
+		refuseRepeated(r, child(item("egress.proxy_users", i), "username"), first, u.Username, i, "proxy user")
 	}
 	checkResolve(r, e)
 }
@@ -243,10 +225,8 @@ func (e *Egress) believe(o Origin) {
 
 func checkTunnels(r *report, e *Egress) {
 	for i, h := range e.Tunnel {
-		if !h.IsZero() && e.Policy.NoTunnel(h) {
-			r.problem(item("egress.tunnel", i),
-				"is a host of DocuSign: it is never tunnelled, or a legacy password would pass unseen", "remove it")
-		}
+		r.problemIf(!h.IsZero() && e.Policy.NoTunnel(h), item("egress.tunnel", i),
+			"is a host of DocuSign: it is never tunnelled, or a legacy password would pass unseen", "remove it")
 	}
 	e.Policy.Tunnels = e.Tunnel
 }

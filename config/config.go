@@ -15,7 +15,10 @@ import (
 )
 
 // MaxFileSize bounds the configuration file and each file it names, in bytes.
-const MaxFileSize = 1 << 20
+const (
+	MaxFileSize = 1 << 20
+	maxFileSize = "1MiB" // in messages
+)
 
 // Environment is all that reading a configuration may ask of the machine. A nil function means the one of package os.
 type Environment struct {

@@ -2,12 +2,12 @@ package config
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +20,7 @@ const maxNodes = 50_000
 // document parses the text into its single top mapping, or reports why not and returns nil.
 func document(r *report, data []byte) *yaml.Node {
 	if len(data) > MaxFileSize {
-		r.problemAt(position{}, "", fmt.Sprintf("is larger than %s", Size(MaxFileSize)), "")
+		r.problemAt(position{}, "", "is larger than "+maxFileSize, "")
 		return nil
 	}
 	var doc, extra yaml.Node
@@ -96,7 +96,7 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string, tag reflect
 		d.decodeForm(n, v, f, path)
 		return
 	}
-	if s := scalarOf(v.Type()); s != nil {
+	if s := scalarOf(v.Type(), tag); s != nil {
 		d.decodeScalar(n, v, s, path, tag)
 		return
 	}
@@ -115,11 +115,17 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string, tag reflect
 	}
 }
 
-func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, f form, path string) {
+func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, f *form, path string) {
 	before := len(d.problems)
-	d.decodeStruct(n, reflect.ValueOf(f).Elem(), path, true)
+	keys := reflect.New(f.keys).Elem()
+	d.decodeStruct(n, keys, path, true)
 	if len(d.problems) == before {
-		if value := f.read(d.sources, path); value != nil {
+		fields, names := yamlFields(f.keys)
+		text := func(name string) string { return keys.FieldByIndex(fields[name].Index).String() }
+		given := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return text(name) == "" })
+		if len(given) != 1 {
+			d.problem(path, "needs exactly one of "+orList(names), "")
+		} else if value := f.read(d.sources, child(path, given[0]), given[0], text(given[0])); value != nil {
 			v.Set(reflect.ValueOf(value))
 		}
 	}
@@ -130,7 +136,7 @@ func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, s *scalar, path st
 	tags := map[reflect.Kind]string{reflect.Bool: "!!bool", reflect.Int: "!!int"}
 	needed, strict := tags[v.Kind()]
 	if n.Kind != yaml.ScalarNode || (strict && n.ShortTag() != needed) {
-		d.problem(path, fmt.Sprintf("must be %s, not %s", cmp.Or(s.spoken, "text"), describeNode(n)), "")
+		d.problem(path, fmt.Sprintf("must be %s, not %s", s.spoken, describeNode(n)), "")
 		return
 	}
 	if err := s.set(v, n.Value, tag); err != nil {
@@ -304,7 +310,7 @@ func setDefaults(v reflect.Value) {
 // mustSet panics on a default that its own field refuses, which is a mistake in the schema and not in any file.
 func mustSet(v reflect.Value, text string, f reflect.StructField) {
 	if v.Kind() != reflect.Slice {
-		if err := scalarOf(v.Type()).set(v, text, f.Tag); err != nil {
+		if err := scalarOf(v.Type(), f.Tag).set(v, text, f.Tag); err != nil {
 			panic(fmt.Sprintf("config: default of %s: %v", f.Name, err))
 		}
 		return

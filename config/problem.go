@@ -71,6 +71,18 @@ func newReport(file string) *report {
 	return &report{file: file, positions: map[string]position{}, faulty: map[string]bool{}, unread: map[string]bool{}}
 }
 
+func (r *report) problemIf(wrong bool, path, message, hint string) {
+	if wrong {
+		r.problem(path, message, hint)
+	}
+}
+
+func (r *report) warnIf(doubtful bool, path, message, hint string) {
+	if doubtful {
+		r.warn(path, message, hint)
+	}
+}
+
 func (r *report) problem(path, message, hint string) {
 	for around := path; around != ""; around = around[:max(0, strings.LastIndexAny(around, ".["))] {
 		if r.unread[around] {

@@ -96,9 +96,9 @@ func walkStruct(path string, t reflect.Type, visit func(string, reflect.Type, re
 // structOf returns the struct whose keys stand in the file for a type, or nil for a single value.
 func structOf(t reflect.Type) reflect.Type {
 	if f := formOf(t); f != nil {
-		return reflect.TypeOf(f).Elem()
+		return f.keys
 	}
-	if t.Kind() == reflect.Struct && scalarOf(t) == nil {
+	if t.Kind() == reflect.Struct && scalarOf(t, "") == nil {
 		return t
 	}
 	return nil
@@ -111,7 +111,7 @@ func typeName(t reflect.Type, tag reflect.StructTag) string {
 	if low, high := tag.Get("min"), tag.Get("max"); high != "" {
 		return fmt.Sprintf("%s, %s to %s", typeName(t, ""), low, high)
 	}
-	if s := scalarOf(t); s != nil {
+	if s := scalarOf(t, tag); s != nil {
 		return s.name
 	}
 	switch t.Kind() {

@@ -15,8 +15,8 @@ import (
 )
 
 // The comment of each field with a yaml tag is its entry in the reference: effect, then danger. Tags: default; extends
-// keeps it before given items; enum, min, max and schemes bound what is given. A comment may end with "Default:" and
-// what an empty value becomes, in words.
+// keeps it before given items; enum, min, max, schemes and format bound what is given. A comment may end with
+// "Default:" and what an empty value becomes, in words.
 
 // Names of the values that choose between ways of working.
 const (
@@ -51,7 +51,7 @@ type Config struct {
 	AccountServer Origin `yaml:"account_server" schemes:"https"`
 	// The aud claim of the assertions. DocuSign wants the bare host of the account server, without https://.
 	// Default: host[:port] of account_server.
-	Audience string `yaml:"audience"`
+	Audience string `yaml:"audience" format:"bare host"`
 	// Origin that receives the calls which name no account and come from nobody the proxy knows.
 	// Default: https://demo.docusign.net for demo, https://www.docusign.net for production, account_server for custom.
 	Site Origin `yaml:"site" schemes:"https"`
@@ -283,7 +283,7 @@ type Admin struct {
 	TokenFile string `yaml:"token_file"`
 	// Address at which a browser reaches the consent page of the listener, for integrations that name no other. It
 	// must be registered with DocuSign letter for letter.
-	RedirectURI string `yaml:"redirect_uri" default:""`
+	RedirectURI string `yaml:"redirect_uri" default:"" format:"uri"`
 
 	// Redirect is RedirectURI parsed; nil = none is given.
 	Redirect *url.URL `yaml:"-" json:"-"`

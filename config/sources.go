@@ -76,7 +76,7 @@ func readBounded(env Environment, name string) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a regular file", name)
 	case info.Size() > MaxFileSize:
-		return nil, fmt.Errorf("the file %s is larger than %s", name, Size(MaxFileSize))
+		return nil, fmt.Errorf("the file %s is larger than %s", name, maxFileSize)
 	}
 	data, err := env.ReadFile(name)
 	if errors.Is(err, fs.ErrPermission) {

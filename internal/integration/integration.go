@@ -57,9 +57,9 @@ const Anyone = "*"
 // Integration is one old program, known by its integrator key.
 type Integration struct {
 	// Label in metrics, log and reports: letters, digits and _ . - only.
-	Name string `yaml:"name" required:"true"`
+	Name string `yaml:"name" required:"true" format:"label"`
 	// The key the program sends: a GUID, for old keys with four characters and a dash before it.
-	IntegratorKey string `yaml:"integrator_key" required:"true"`
+	IntegratorKey string `yaml:"integrator_key" required:"true" format:"integrator key"`
 	// translate replaces the old credential by a token; observe passes calls on unchanged and counts them, and changes
 	// only the base URLs in answers to log-ins, which lead back to the proxy; block refuses them. Danger: with observe,
 	// old credentials leave the machine as before.
@@ -106,20 +106,20 @@ func (in *Integration) People() []User {
 type OAuth struct {
 	// The key that asks for tokens. Set it when the old key belongs to a vendor, or is used without its prefix.
 	// Default: integrator_key.
-	ClientID string `yaml:"client_id"`
+	ClientID string `yaml:"client_id" format:"integrator key"`
 	// RSA private keys of at least 2048 bits, PKCS#1 or PKCS#8, tried in this order so that a new one can be brought in
 	// before the old one goes; at most 20. Needed with grant jwt. Danger: a key speaks for every user who consented.
 	PrivateKeys []PrivateKey `yaml:"private_keys" default:""`
 	// What the tokens may be used for. jwt needs impersonation. Danger: a scope nobody consented to makes every grant
 	// fail.
-	Scopes Scopes `yaml:"scopes" default:"signature, impersonation"`
+	Scopes Scopes `yaml:"scopes" default:"signature, impersonation" format:"scope"`
 	// GUID of an administrator whose token looks up the GUIDs of users known only by e-mail. Danger: those rights are
 	// used for each such look-up; listing user_id avoids it.
-	AdminUserID string `yaml:"admin_user_id" default:""`
+	AdminUserID string `yaml:"admin_user_id" default:"" format:"guid"`
 	// Address a browser returns to after consent, registered with DocuSign letter for letter. Needed with grant
 	// authorization_code.
 	// Default: admin.redirect_uri.
-	RedirectURI string `yaml:"redirect_uri"`
+	RedirectURI string `yaml:"redirect_uri" format:"uri"`
 	// Secret of the client. Needed with grant authorization_code.
 	ClientSecret secret.Text `yaml:"client_secret" default:""`
 }
@@ -140,10 +140,10 @@ type PrivateKey struct {
 // User is someone who logs in with an old credential: an authenticator.
 type User struct {
 	// What the program sends as user name: an e-mail address or a GUID. Case does not matter.
-	Username string `yaml:"username" required:"true"`
+	Username string `yaml:"username" required:"true" format:"person"`
 	// GUID of the user, from their page in DocuSign's administration. Danger: it decides as whom the calls are made.
 	// Default: username if that is a GUID, else looked up by oauth.admin_user_id.
-	UserID string `yaml:"user_id"`
+	UserID string `yaml:"user_id" format:"guid"`
 	// What the program must send as password. Needed with mode translate, unless tokens names the user or pin_password is
 	// first_use. Another one, or another hash of the same one, ends the tokens and API passwords issued to the user.
 	Password password.Password `yaml:"password" default:""`
@@ -151,7 +151,7 @@ type User struct {
 	AppPassword secret.Text `yaml:"app_password" default:""`
 	// Whom the user may act for: e-mail addresses or GUIDs. "*" is every user and principal of this integration. Danger:
 	// DocuSign no longer checks who asks, so this list alone decides.
-	MayActFor []string `yaml:"may_act_for" default:""`
+	MayActFor []string `yaml:"may_act_for" default:"" format:"person or *"`
 	// Old account numbers with their GUIDs, for programs that send the number.
 	Accounts map[string]string `yaml:"accounts" default:""`
 }
@@ -164,7 +164,7 @@ type Token struct {
 	Username string `yaml:"username" required:"true"`
 	// E-mail address or GUID of whom it acts for, if it was issued on behalf of someone.
 	// Default: username.
-	ActsAs string `yaml:"acts_as"`
+	ActsAs string `yaml:"acts_as" format:"person"`
 }
 
 // SHA256 is the digest of a token's text.
@@ -173,15 +173,15 @@ type SHA256 [32]byte
 // Principal is someone who is acted for.
 type Principal struct {
 	// E-mail address by which the program names them.
-	Username string `yaml:"username" required:"true"`
+	Username string `yaml:"username" required:"true" format:"person"`
 	// Their GUID.
-	UserID string `yaml:"user_id" required:"true"`
+	UserID string `yaml:"user_id" required:"true" format:"guid"`
 }
 
 // Login is a user of the proxy's own: of the forward proxy or of the operations listener.
 type Login struct {
 	// Name the client gives.
-	Username string `yaml:"username" required:"true"`
+	Username string `yaml:"username" required:"true" format:"login"`
 	// The password that goes with it.
 	Password password.Password `yaml:"password" required:"true"`
 }
