@@ -8,7 +8,7 @@ import (
 )
 
 // Holder keeps the configuration in force, and replaces it only by another that is good. Path must be set; the other
-// exported fields may be nil. None may change after the first call.
+// exported fields may be left out. None may change after the first call.
 type Holder struct {
 	// Path is the configuration file.
 	Path string
@@ -17,33 +17,24 @@ type Holder struct {
 	// Accept, if non-nil, is asked before next takes the place of old, which is nil at first. An error keeps old. It must
 	// not call the Holder's methods other than Current.
 	Accept func(old, next *Config) error
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
 
-	current atomic.Pointer[Config]
 	outcome atomic.Pointer[outcome]
-	reload  sync.Mutex
-	seen    digests // what the files held at the last attempt; guarded by reload
+	asked   atomic.Int64 // calls of Reload so far
 
-	joining sync.Mutex
-	next    *attempt // waits for latest; nil = none
-	latest  *attempt // that has begun, and perhaps ended
+	reload sync.Mutex // guards what follows
+	served int64      // calls of Reload that have an outcome
+	seen   digests    // what the files held at the last attempt
 }
 
-// attempt is one reading of the file, whose outcome all share that asked for it before it began.
-type attempt struct {
-	done chan struct{}
-	cfg  *Config
-	err  error
-}
-
+// outcome is what the last Reload left behind.
 type outcome struct {
+	current *Config   // the last good one
+	success time.Time // when it was read
 	err     error
-	success time.Time
 }
 
 // Current returns the configuration in force, or nil before the first good Reload.
-func (h *Holder) Current() *Config { return h.current.Load() }
+func (h *Holder) Current() *Config { return h.last().current }
 
 // LastError returns why the last Reload failed, or nil if it did not.
 func (h *Holder) LastError() error { return h.last().err }
@@ -60,56 +51,37 @@ func (h *Holder) last() outcome {
 
 // Reload reads the file again and returns what it holds. With an error, which is a Problems or what Accept returned,
 // the configuration in force stays. What is unchanged since a good Reload is not read again and changes nothing, but
-// counts as a success. However many ask at the same time, one reading is under way and one waits, and they share its
-// outcome.
+// counts as a success. Those who ask while one reading is under way share the outcome of the next.
 func (h *Holder) Reload() (*Config, error) {
-	h.joining.Lock()
-	if a := h.next; a != nil {
-		h.joining.Unlock()
-		<-a.done
-		return a.cfg, a.err
-	}
-	a := &attempt{done: make(chan struct{})}
-	defer close(a.done)
-	before := h.latest
-	h.next = a
-	h.joining.Unlock()
-	if before != nil {
-		<-before.done
-	}
-	h.joining.Lock()
-	h.next, h.latest = nil, a // who asks from now on may know of a later change
-	h.joining.Unlock()
-	a.cfg, a.err = h.read()
-	return a.cfg, a.err
-}
-
-func (h *Holder) read() (*Config, error) {
+	turn := h.asked.Add(1)
 	h.reload.Lock()
 	defer h.reload.Unlock()
-	if current := h.current.Load(); current != nil && h.LastError() == nil && !h.differs() {
-		h.outcome.Store(&outcome{nil, h.now()})
-		return current, nil
+	if h.served < turn {
+		until := h.asked.Load()
+		h.outcome.Store(h.read())
+		h.served = until
+	}
+	o := h.last()
+	if o.err != nil {
+		return nil, o.err
+	}
+	return o.current, nil
+}
+
+func (h *Holder) read() *outcome {
+	before := h.last()
+	if before.current != nil && before.err == nil && !h.differs() {
+		return &outcome{before.current, time.Now(), nil}
 	}
 	next, files, err := load(h.Path, h.Environment)
 	h.seen = files
 	if err == nil && h.Accept != nil {
-		err = h.Accept(h.current.Load(), next)
+		err = h.Accept(before.current, next)
 	}
 	if err != nil {
-		h.outcome.Store(&outcome{err, h.last().success})
-		return nil, err
+		return &outcome{before.current, before.success, err}
 	}
-	h.current.Store(next)
-	h.outcome.Store(&outcome{nil, h.now()})
-	return next, nil
-}
-
-func (h *Holder) now() time.Time {
-	if h.Now != nil {
-		return h.Now()
-	}
-	return time.Now()
+	return &outcome{next, time.Now(), nil}
 }
 
 // Changed tells whether the file, or one that it names, holds something else than at the last Reload, good or not.
@@ -130,8 +102,8 @@ func (h *Holder) differs() bool {
 	return false
 }
 
-// Watch looks for changes at each tick, and tells after, if non-nil, of each Reload they cause. It returns when ctx
-// ends or ticks closes.
+// Watch looks for changes at each tick, and tells after of each Reload they cause. It returns when ctx ends or ticks
+// closes.
 func (h *Holder) Watch(ctx context.Context, ticks <-chan time.Time, after func(*Config, error)) {
 	for {
 		select {
@@ -142,12 +114,8 @@ func (h *Holder) Watch(ctx context.Context, ticks <-chan time.Time, after func(*
 				return
 			}
 		}
-		if !h.Changed() {
-			continue
-		}
-		next, err := h.Reload()
-		if after != nil {
-			after(next, err)
+		if h.Changed() {
+			after(h.Reload())
 		}
 	}
 }
