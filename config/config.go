@@ -5,7 +5,6 @@ package config
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"io/fs"
 	"maps"
 	"os"
@@ -52,8 +51,7 @@ func Load(path string) (*Config, error) {
 // Parse validates data as if it were the contents of the file at path, which is named in messages and is what relative
 // paths are relative to. The error is a Problems with everything that is wrong.
 func Parse(data []byte, path string, env Environment) (*Config, error) {
-	c, _, err := parse(data, path, env)
-	return c, err
+	return parse(&sources{newReport(path), env.withDefaults(), digests{path: {}}}, data)
 }
 
 // Default returns a configuration in which every field has the default the reference tells. It does not validate: it
@@ -65,26 +63,26 @@ func Default() *Config {
 }
 
 func load(path string, env Environment) (*Config, digests, error) {
-	env = env.withDefaults()
-	data, err := readBounded(env, path)
+	s := &sources{newReport(path), env.withDefaults(), digests{}}
+	data, err := s.files.read(s.env, path)
 	if err != nil {
 		hint := "give the path of the configuration file"
-		return nil, digests{path: {}}, Problems{{File: path, Message: err.Error(), Hint: hint}}
+		return nil, s.files, Problems{{File: path, Message: err.Error(), Hint: hint}}
 	}
-	return parse(data, path, env)
+	c, err := parse(s, data)
+	return c, s.files, err
 }
 
-func parse(data []byte, path string, env Environment) (*Config, digests, error) {
-	s := &sources{newReport(path), env.withDefaults(), digests{path: sha256.Sum256(data)}}
+func parse(s *sources, data []byte) (*Config, error) {
 	c := Default()
 	if root := document(s.report, data); root != nil && decodeConfig(s, root, c) {
 		check(s, c)
 	}
 	if problems := s.problems.sorted(); len(problems) > 0 {
-		return nil, s.files, problems
+		return nil, problems
 	}
 	c.Warnings = s.warnings.sorted()
 	c.Files = slices.Sorted(maps.Keys(s.files))
 	c.report = s.report
-	return c, s.files, nil
+	return c, nil
 }

@@ -26,23 +26,22 @@ func document(r *report, data []byte) *yaml.Node {
 	var doc, extra yaml.Node
 	documents := yaml.NewDecoder(bytes.NewReader(data))
 	err := documents.Decode(&doc)
-	if errors.Is(err, io.EOF) || (err == nil && isNull(doc.Content[0])) {
+	if errors.Is(err, io.EOF) || err == nil && isNull(doc.Content[0]) {
 		return &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
 	}
-	if err != nil {
-		syntaxError(r, err)
-		return nil
+	if err == nil {
+		err = documents.Decode(&extra)
+		if errors.Is(err, io.EOF) {
+			return doc.Content[0]
+		}
 	}
-	switch err := documents.Decode(&extra); {
-	case err == nil:
+	if err == nil {
 		at := position{extra.Line, extra.Column}
 		r.problemAt(at, "", "a second YAML document starts here", "keep one document, without a line of ---")
 		return nil
-	case !errors.Is(err, io.EOF):
-		syntaxError(r, err)
-		return nil
 	}
-	return doc.Content[0]
+	syntaxError(r, err)
+	return nil
 }
 
 var syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
@@ -133,9 +132,8 @@ func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, f *form, path string
 }
 
 func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, s *scalar, path string, tag reflect.StructTag) {
-	tags := map[reflect.Kind]string{reflect.Bool: "!!bool", reflect.Int: "!!int"}
-	needed, strict := tags[v.Kind()]
-	if n.Kind != yaml.ScalarNode || (strict && n.ShortTag() != needed) {
+	needed := map[reflect.Kind]string{reflect.Bool: "!!bool", reflect.Int: "!!int"}[v.Kind()]
+	if n.Kind != yaml.ScalarNode || needed != "" && n.ShortTag() != needed {
 		d.problem(path, fmt.Sprintf("must be %s, not %s", s.spoken, describeNode(n)), "")
 		return
 	}
@@ -242,16 +240,15 @@ func (d *decoder) eachPair(n *yaml.Node, path string, visit func(key string, at 
 }
 
 func (d *decoder) unknownKey(key string, at position, path string, known []string, isSecret bool) {
-	near := nearest(key, known)
-	if isSecret && near == "" {
-		d.problemAt(at, path, "has an unknown key", "known are "+orList(known))
-		return
-	}
-	hint := "known are " + orList(known)
-	if near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
+	near, hint := nearest(key, known), "known are "+orList(known)
+	switch homes := homesOf(key); {
+	case near != "":
+		hint = didYouMean(near)
 		defer func() { d.faulty[child(path, near)] = true }() // not missing, only misspelt
-	} else if homes := homesOf(key); len(homes) > 0 {
+	case isSecret:
+		d.problemAt(at, path, "has an unknown key", hint)
+		return
+	case len(homes) > 0:
 		hint = "it belongs to " + orList(homes)
 	}
 	d.problemAt(at, child(path, key), "unknown key", hint)
@@ -261,22 +258,19 @@ func (d *decoder) unknownKey(key string, at position, path string, known []strin
 func homesOf(key string) []string {
 	var homes []string
 	walkSchema(func(path string, _ reflect.Type, _ reflect.StructField) {
-		parent, name, found := cutLast(path)
-		if found && name == key {
+		if parent, name := cutLast(path); name == key {
 			homes = append(homes, parent)
-		} else if path == key {
-			homes = append(homes, "the top level")
 		}
 	})
+	if len(homes) > 0 && homes[0] == "" {
+		homes = append(homes[1:], "the top level")
+	}
 	return homes
 }
 
-func cutLast(path string) (parent, name string, found bool) {
+func cutLast(path string) (parent, name string) {
 	i := strings.LastIndexByte(path, '.')
-	if i < 0 {
-		return "", path, false
-	}
-	return path[:i], path[i+1:], true
+	return path[:max(i, 0)], path[i+1:]
 }
 
 // yamlFields returns the fields of a struct by their key, and the keys in order.

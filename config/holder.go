@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,13 +94,11 @@ func (h *Holder) Changed() bool {
 }
 
 func (h *Holder) differs() bool {
-	env := h.Environment.withDefaults()
-	for name, before := range h.seen {
-		if digestOf(env, name) != before {
-			return true
-		}
+	now, env := digests{}, h.Environment.withDefaults()
+	for name := range h.seen {
+		_, _ = now.read(env, name) // an error is in its digest
 	}
-	return false
+	return !maps.Equal(now, h.seen)
 }
 
 // Watch looks for changes at each tick, and tells after of each Reload they cause. It returns when ctx ends or ticks

@@ -19,20 +19,18 @@ type Problem struct {
 
 // String returns the problem on one line, in the form editors and compilers use.
 func (p Problem) String() string {
-	var b strings.Builder
-	b.WriteString(p.File)
+	text := p.File
 	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+		text += fmt.Sprintf(":%d:%d", p.Line, p.Column)
 	}
-	b.WriteString(": ")
 	if p.Path != "" {
-		b.WriteString(p.Path + ": ")
+		text += ": " + p.Path
 	}
-	b.WriteString(p.Message)
+	text += ": " + p.Message
 	if p.Hint != "" {
-		b.WriteString(" (" + p.Hint + ")")
+		text += " (" + p.Hint + ")"
 	}
-	return b.String()
+	return text
 }
 
 // Problems is every fault of a configuration, in the order of the file. As an error it is never empty.

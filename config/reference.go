@@ -37,23 +37,18 @@ func reference() []field {
 
 // ReferenceMarkdown returns every key of the file: one table for the top level and one for each section.
 func ReferenceMarkdown() string {
-	var order []string
-	sections := map[string][]string{}
+	const columns = "| Key | Type | Default | Meaning |\n|---|---|---|---|\n"
+	var b strings.Builder
+	b.WriteString(columns)
+	section := ""
 	for _, f := range reference() {
-		parent, key, _ := cutLast(f.path)
-		if sections[parent] == nil {
-			order = append(order, parent)
+		parent, key := cutLast(f.path)
+		if parent != section {
+			section = parent
+			fmt.Fprintf(&b, "\n### `%s`\n\n%s", section, columns)
 		}
 		key = strings.TrimSuffix(key, "[]")
-		row := fmt.Sprintf("| `%s` | %s | %s | %s |\n", key, cell(f.kind), cell(f.initial), cell(f.doc))
-		sections[parent] = append(sections[parent], row)
-	}
-	var b strings.Builder
-	for i, parent := range order {
-		if i > 0 {
-			fmt.Fprintf(&b, "\n### `%s`\n\n", parent)
-		}
-		b.WriteString("| Key | Type | Default | Meaning |\n|---|---|---|---|\n" + strings.Join(sections[parent], ""))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, cell(f.kind), cell(f.initial), cell(f.doc))
 	}
 	return b.String()
 }
@@ -63,42 +58,38 @@ func cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "*", `\*`, "_", `\_`, "<", `\<`).Replace(text)
 }
 
-// walkSchema visits every key, sections before their keys.
+// walkSchema visits every key, those of a section before those of the sections in it.
 func walkSchema(visit func(path string, owner reflect.Type, f reflect.StructField)) {
 	walkStruct("", reflect.TypeFor[Config](), visit)
 }
 
 func walkStruct(path string, t reflect.Type, visit func(string, reflect.Type, reflect.StructField)) {
 	fields, names := yamlFields(t)
+	at := func(name string) string {
+		if f := fields[name]; f.Type.Kind() == reflect.Slice && sectionOf(f.Type) != nil {
+			return child(path, name) + "[]"
+		}
+		return child(path, name)
+	}
 	for _, name := range names {
-		f := fields[name]
-		at := name
-		if path != "" {
-			at = path + "." + name
-		}
-		inner := f.Type
-		switch inner.Kind() {
-		case reflect.Slice:
-			inner = inner.Elem()
-			if structOf(inner) != nil {
-				at += "[]"
-			}
-		case reflect.Pointer:
-			inner = inner.Elem()
-		}
-		visit(at, t, f)
-		if s := structOf(inner); s != nil {
-			walkStruct(at, s, visit)
+		visit(at(name), t, fields[name])
+	}
+	for _, name := range names {
+		if s := sectionOf(fields[name].Type); s != nil {
+			walkStruct(at(name), s, visit)
 		}
 	}
 }
 
-// structOf returns the struct whose keys stand in the file for a type, or nil for a single value.
-func structOf(t reflect.Type) reflect.Type {
-	if f := formOf(t); f != nil {
+// sectionOf returns the struct whose keys stand in the file for a type, or for each item of one, and nil for values.
+func sectionOf(t reflect.Type) reflect.Type {
+	f := formOf(t)
+	switch {
+	case f != nil:
 		return f.keys
-	}
-	if t.Kind() == reflect.Struct && scalarOf(t, "") == nil {
+	case t.Kind() == reflect.Slice, t.Kind() == reflect.Pointer:
+		return sectionOf(t.Elem())
+	case t.Kind() == reflect.Struct && scalarOf(t, "") == nil:
 		return t
 	}
 	return nil

@@ -14,18 +14,16 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// digests remembers what every file held when it was read.
-type digests map[string]digest
+// digests remembers what every file held when it was read: its SHA-256, and zero for one that cannot be read.
+type digests map[string][sha256.Size]byte
 
-// digest is the SHA-256 of a file, and zero for a file that cannot be read.
-type digest [sha256.Size]byte
-
-func digestOf(env Environment, name string) digest {
+func (d digests) read(env Environment, name string) ([]byte, error) {
 	data, err := readBounded(env, name)
+	d[name] = sha256.Sum256(data)
 	if err != nil {
-		return digest{}
+		d[name] = [sha256.Size]byte{}
 	}
-	return sha256.Sum256(data)
+	return data, err
 }
 
 // sources reads the files and environment variables that the configuration names, and reports what they lack.
@@ -50,17 +48,12 @@ func (s *sources) named(path, name, hint string) (data []byte, file string) {
 		return nil, ""
 	}
 	file = s.resolvePath(name)
-	data, err := readBounded(s.env, file)
+	data, err := s.files.read(s.env, file)
 	if err != nil {
-		s.files[file] = digest{}
 		s.problem(path, err.Error(), hint)
 		return nil, file
 	}
-	s.files[file] = sha256.Sum256(data)
-	if data == nil {
-		data = []byte{}
-	}
-	return data, file
+	return append([]byte{}, data...), file
 }
 
 // readBounded refuses what is not a regular file, so that a pipe or a device cannot hold the start up.
