@@ -310,10 +310,10 @@ func TestALoginIsKeptAndUsed(t *testing.T) {
 	c.noSecretIn(text)
 	report, _ := c.doctor()
 	if f := find(report, "grant", "ok"); f == nil {
-		t.Errorf("the doctor cannot use the login:\n%s", asTicket(t, report))
+		t.Errorf("the doctor cannot use the login:\n%s", report.Ticket())
 	}
 	if report, _ = c.doctor(); find(report, "grant", "ok") == nil {
-		t.Errorf("the rotated refresh token was lost:\n%s", asTicket(t, report))
+		t.Errorf("the rotated refresh token was lost:\n%s", report.Ticket())
 	}
 }
 
@@ -378,7 +378,7 @@ func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
 	go func() { page <- j.approve(sandbox.AnnaID) }()
 	report, _ := c.doctor()
 	if f := find(report, "grant", "skipped"); f == nil || !strings.Contains(f.Found, "held by the running proxy") {
-		t.Errorf("doctor:\n%s", asTicket(t, report))
+		t.Errorf("doctor:\n%s", report.Ticket())
 	}
 	r.Halt()
 	if got := <-page; !strings.Contains(got, "You are logged in") {

@@ -331,7 +331,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 			r, code := c.doctor()
 			f := find(r, tt.check, tt.status)
 			if f == nil {
-				t.Fatalf("no %s finding of %s in\n%s", tt.status, tt.check, asTicket(t, r))
+				t.Fatalf("no %s finding of %s in\n%s", tt.status, tt.check, r.Ticket())
 			}
 			if !strings.Contains(f.Found, tt.found) || !strings.Contains(f.Next, tt.next) || f.Why == "" {
 				t.Errorf("%+v", *f)
@@ -349,14 +349,6 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 			}
 		})
 	}
-}
-
-func asTicket(t *testing.T, r doctor.Report) string {
-	var b strings.Builder
-	if err := r.WriteTicket(&b); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
 }
 
 func closedPort(t *testing.T) string {
@@ -396,7 +388,7 @@ func TestADoctorWhoFindsNothingSaysSo(t *testing.T) {
 	})
 	r, code := c.doctor()
 	if code != 0 || r.Status != doctor.OK || r.Count(doctor.OK) < 15 {
-		t.Fatalf("code %d\n%s", code, asTicket(t, r))
+		t.Fatalf("code %d\n%s", code, r.Ticket())
 	}
 	text, code := c.run()
 	if code != 0 || !strings.Contains(text, "0 warnings, 0 failures") || strings.Contains(text, "Begin with") {
@@ -411,7 +403,7 @@ func TestAnAppPasswordAloneIsProvenByALogin(t *testing.T) {
 	})
 	r, _ := c.doctor()
 	if f := find(r, "app password", doctor.OK); f == nil || find(r, "grant", doctor.Skipped) != nil {
-		t.Errorf("\n%s", asTicket(t, r))
+		t.Errorf("\n%s", r.Ticket())
 	}
 }
 
@@ -427,7 +419,7 @@ func TestAFaultOfTheConfigurationDoesNotEndTheExamination(t *testing.T) {
 	r, code := c.doctor()
 	key := find(r, "key", doctor.Fail)
 	if code != 2 || key == nil || find(r, "dns", doctor.OK) == nil || find(r, "clock", doctor.OK) == nil {
-		t.Fatalf("code %d\n%s", code, asTicket(t, r))
+		t.Fatalf("code %d\n%s", code, r.Ticket())
 	}
 	if config := find(r, "config", doctor.Fail); config == nil || !strings.Contains(config.Found, "unknwon") {
 		t.Errorf("%+v", config)
@@ -447,7 +439,7 @@ func TestOneFaultIsToldOnceAndTheRestIsSkipped(t *testing.T) {
 	c.change("account-d.docusign.com: "+c.sandbox.Addr(), "account-d.docusign.com: "+closedPort(t))
 	r, _ := c.doctor()
 	if r.Count(doctor.Fail) != 1 {
-		t.Errorf("\n%s", asTicket(t, r))
+		t.Errorf("\n%s", r.Ticket())
 	}
 	for _, check := range []string{"tls", "clock", "grant"} {
 		if f := find(r, check, doctor.Skipped); f == nil || f.Because != "tcp account-d.docusign.com:443" {
@@ -462,7 +454,7 @@ func TestOfflineAsksNobody(t *testing.T) {
 	r, _ := c.doctor("--offline")
 	if n := len(c.sandbox.Requests()); n != 0 || find(r, "key", doctor.OK) == nil || find(r, "dns", doctor.OK) != nil ||
 		find(r, "online", doctor.Skipped) == nil {
-		t.Errorf("%d requests\n%s", n, asTicket(t, r))
+		t.Errorf("%d requests\n%s", n, r.Ticket())
 	}
 }
 
@@ -477,7 +469,7 @@ func TestANotUsableConfigurationIsSaidToBeOne(t *testing.T) {
 			c.put("proxy.yaml", []byte(text), 0o600)
 			r, code := c.doctor()
 			if code != 2 || find(r, "everything else", doctor.Skipped) == nil || find(r, "config", doctor.Fail) == nil {
-				t.Errorf("code %d\n%s", code, asTicket(t, r))
+				t.Errorf("code %d\n%s", code, r.Ticket())
 			}
 		})
 	}
@@ -516,6 +508,6 @@ func TestTheDoctorSeesTheRunningProxy(t *testing.T) {
 		}
 	}
 	if served != 2 {
-		t.Errorf("%d\n%s", served, asTicket(t, report))
+		t.Errorf("%d\n%s", served, report.Ticket())
 	}
 }

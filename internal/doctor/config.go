@@ -9,87 +9,77 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/integration"
 )
 
-// reading is a configuration as the doctor can use it.
-type reading struct {
-	cfg      *config.Config // nil = nothing of it
-	whole    bool           // the proxy would start with it
-	findings []Finding
-	skipped  []Integration // those of which parts are faulty
-}
-
-// readConfig reads a configuration. If it has faults, the rest of it is used.
-func readConfig(path string) (r reading) {
-	data, err := os.ReadFile(path)
+// readConfig reads the configuration. If it has faults, the rest of it is used. It tells whether the proxy would start
+// with it.
+func (c *run) readConfig() (whole bool) {
+	data, err := os.ReadFile(c.Config)
 	if err != nil {
 		if cause, ok := errors.AsType[*fs.PathError](err); ok {
 			err = cause.Err
 		}
-		return unusable(problemFinding(config.Problem{File: path, Message: "cannot be read: " + err.Error(),
-			Hint: "name the configuration with --config FILE"}))
+		c.unusable(c.add(problemFinding(config.Problem{File: c.Config, Message: "cannot be read: " + err.Error(),
+			Hint: "name the configuration with --config FILE"})))
+		return false
 	}
-	r.cfg, err = config.Parse(data, path, config.Environment{})
-	if err == nil {
-		r.whole = true
-		r.findings = []Finding{{Check: "config", Subject: path, Status: OK, Found: contents(r.cfg)}}
-		for _, w := range r.cfg.Warnings {
-			r.findings = append(r.findings, warningFinding(w))
-		}
-		return r
+	cfg, err := config.Parse(data, c.Config, config.Environment{})
+	if problems, faulty := errors.AsType[config.Problems](err); faulty {
+		c.readPart(data, problems)
+		return false
 	}
-	var problems config.Problems
-	if !errors.As(err, &problems) {
-		return unusable(problemFinding(config.Problem{File: path, Message: err.Error()}))
+	c.use(cfg)
+	c.ok("config", c.Config, contents(cfg))
+	for _, w := range cfg.Warnings {
+		c.add(warningFinding(w))
 	}
-	return readPart(path, problems, partOf(data, path, problems))
+	return true
 }
 
 // readPart tells the problems of a faulty file, and of what is left of it who can read its secrets.
-func readPart(path string, problems config.Problems, p partial) (r reading) {
-	blame := map[owner]string{}
-	for i, problem := range problems {
+func (c *run) readPart(data []byte, problems config.Problems) {
+	root := rootOf(data)
+	first, blame := "", map[owner]string{}
+	for _, problem := range problems {
+		keys := splitPath(problem.Path)
+		o := ownerOf(keys, along(root, keys))
 		f := problemFinding(problem)
-		if i < len(p.owners) {
-			o := p.owners[i]
-			f.Subject = strings.TrimSpace(f.Subject + " " + o.String())
-			blame[o] = cmp.Or(blame[o], f.Name())
-			of := owner{integration: o.integration}
-			blame[of] = cmp.Or(blame[of], f.Name())
+		f.Subject = strings.TrimSpace(f.Subject + " " + o.String())
+		name := c.add(f)
+		first = cmp.Or(first, name)
+		for _, of := range []owner{o, {integration: o.integration}} {
+			blame[of] = cmp.Or(blame[of], name)
 		}
-		r.findings = append(r.findings, f)
 	}
-	if p.cfg == nil {
-		return unusable(r.findings...)
+	cfg, lost := partOf(root, c.Config, problems)
+	if cfg == nil {
+		c.unusable(first)
+		return
 	}
-	for _, w := range p.cfg.Warnings {
+	c.use(cfg)
+	for _, w := range cfg.Warnings {
 		w.Line, w.Path = 0, "" // they are of what is left of the file
 		if f := warningFinding(w); f.Check == "permissions" {
-			r.findings = append(r.findings, f)
+			c.add(f)
 		}
 	}
-	for _, o := range p.lost {
-		r.skipped = append(r.skipped, Integration{
-			Integration: &integration.Integration{Name: o.String()},
-			Blocked:     "the configuration has a fault there",
-			Because:     cmp.Or(blame[o], "config"),
-		})
+	for _, o := range lost {
+		c.lost = append(c.lost, Finding{Subject: o.String(), Because: cmp.Or(blame[o], "config")})
 	}
-	r.cfg = p.cfg
-	r.findings = append(r.findings, Finding{Check: "config", Subject: path, Status: OK,
-		Found: "the rest is usable and is checked below: " + contents(p.cfg)})
-	return r
+	c.ok("config", c.Config, "the rest is usable and is checked below: "+contents(cfg))
+}
+
+func (c *run) use(cfg *config.Config) {
+	c.cfg, c.mask = cfg, masker(secretsOf(cfg))
+	c.report.Environment, c.report.AccountServer = cfg.Environment, cfg.AccountServer.String()
 }
 
 func contents(cfg *config.Config) string {
 	return fmt.Sprintf("environment %s, integrations: %d", cfg.Environment, len(cfg.Integrations))
 }
 
-func unusable(problems ...Finding) reading {
-	first := problems[0].Name()
-	return reading{findings: append(problems, Finding{Check: "everything else", Status: Skipped, Because: first,
-		Found: "nothing of the configuration is usable; first mend: " + first})}
+func (c *run) unusable(because string) {
+	c.skip("everything else", "", "nothing of the configuration is usable", because)
 }
 
 func placeOf(p config.Problem) string {

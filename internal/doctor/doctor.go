@@ -1,140 +1,122 @@
+// Package doctor looks for what keeps an old program from reaching DocuSign through the proxy, in the order in which
+// things fail, and says of each what was found, why it matters and what to do next. It must never stop at the first
+// fault, put a secret into a finding, or change anything at DocuSign or on this machine. The doctor command calls it.
 package doctor
 
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
-	"net"
-	"net/http"
-	"net/netip"
+	"fmt"
+	"io"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
-	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/secret"
-	"docusign-auth-proxy/proxy/authority"
-	"docusign-auth-proxy/translate/oauth"
+	"docusign-auth-proxy/internal/shown"
 )
 
-// Plan is what there is to check. What is zero is passed over, so that a configuration with faults still gets its rest
-// checked.
-type Plan struct {
-	Report  Report // head of the report: version, system, config, environment, account server, offline
-	Config  string // path, for next steps
-	Now     func() time.Time
-	Found   func(Finding) // told of each finding as it is made; nil = nobody
-	Secrets []secret.Text // whatever happens, these do not stand in a finding
-
-	Read      []Finding // what reading the configuration has shown
-	Unusable  bool      // and nothing but that can be told
-	Authority *Authority
-	HostsFile HostsFile
-	Listeners []Listener
-	Admin     string // address of the operations listener, which tells whether the proxy runs
-
-	Network      Network
-	OAuth        *oauth.Client // nil = not usable; Blocked of the integrations tells why
-	Integrations []Integration
+// Options say what the doctor looks at and how it tells of it.
+type Options struct {
+	Config                string // path
+	JSON, Offline, Ticket bool
+	Out, Log              io.Writer
 }
 
-// Authority is the CA that old programs are told to trust.
-type Authority struct {
-	CertFile string
-	*authority.Authority
-	OldTLS    bool           // TLS 1.0 and 1.1 are taken from old programs
-	HostRoots *x509.CertPool // what this machine trusts; nil = unknown
+// Examine carries out the doctor's command. The error is an app.ExitError where the findings ask for an exit code.
+func Examine(ctx context.Context, o Options) error {
+	c := newRun(o)
+	whole := c.readConfig()
+	c.check(ctx)
+	granted := func(f Finding) bool { return f.Check == "grant" && f.Status == OK }
+	if whole && slices.ContainsFunc(c.report.Findings, granted) {
+		app.AskRetry(ctx, c.cfg)
+	}
+	if c.broken != nil {
+		return c.broken
+	}
+	if err := c.tell(); err != nil {
+		return err
+	}
+	if c.report.ExitCode != 0 {
+		return app.ExitError{Code: c.report.ExitCode}
+	}
+	return nil
 }
 
-// HostsFile is where this machine fixes names itself.
-type HostsFile struct {
-	Path     string                         // "" = not looked at
-	DocuSign func(host string) bool         // whether a name is DocuSign's
-	Past     func(host string) bool         // whether the proxy resolves it past the file
-	Refused  func(host string) error        // why calls to it are refused; nil error = they are not
-	Door     string                         // listen.hosts, "" = off
-	Read     func(string) ([]byte, error)   // as os.ReadFile
-	Local    func(netip.Addr) (bool, error) // whether an address is this machine's
-}
-
-// Listener is one address that the proxy takes calls on.
-type Listener struct{ Field, Address string }
-
-// Network is the way to DocuSign, the same as the proxy's.
-type Network struct {
-	AccountServer string // origin
-	Site          string // origin of the default site
-	CompanyProxy  string // host:port, "" = none
-	Fixed         func(host string) (string, bool)
-	Lookup        func(ctx context.Context, host string) ([]netip.Addr, error)
-	Dial          func(ctx context.Context, network, address string) (net.Conn, error)
-	DialProxy     func(ctx context.Context) (net.Conn, error) // the company proxy itself
-	Roots         *x509.CertPool
-	HTTP          *http.Client
-}
-
-// Integration is one old program.
-type Integration struct {
-	*integration.Integration
-	Skip             string // why nothing is checked although nothing is wrong, as with mode observe
-	Blocked, Because string // why nothing can be checked, and the finding that is to blame
-	ConsentURL       func(username string) string
-}
-
-// codeGrant tells whether its users log in in a browser in place of private keys.
-func (in *Integration) codeGrant() bool { return in.Grant == integration.AuthorizationCode }
-
-// tokenFree tells whether it makes SOAP calls with App Passwords alone: there is no key to get tokens with.
-func (in *Integration) tokenFree() bool { return !in.codeGrant() && len(in.OAuth.PrivateKeys) == 0 }
-
-// run is one pass over a plan: it takes the findings of all checks.
+// run is one examination: it takes the findings of all checks.
 type run struct {
-	*Plan
-	report Report
-	mask   func(string) string
+	Options
+	cfg       *config.Config // nil = nothing of it is usable
+	lost      []Finding      // what of the file cfg goes without
+	hostsFile string         // path
+	now       func() time.Time
+	mask      func(string) string
+	report    Report
+	broken    error // findings cannot be written
 }
 
-// Run carries out the plan. It ends early only with ctx, and then says so.
-func Run(ctx context.Context, p Plan) *Report {
-	if p.Now == nil {
-		p.Now = time.Now
+func newRun(o Options) *run {
+	version, commit, goVersion := app.BuildVersion()
+	return &run{
+		Options: o, hostsFile: hostsFilePath(), now: time.Now, mask: masker(nil),
+		report: Report{
+			Version: fmt.Sprintf("%s (commit %s)", version, commit),
+			System:  runtime.GOOS + "/" + runtime.GOARCH + ", " + goVersion, Config: o.Config, Offline: o.Offline,
+		},
 	}
-	c := &run{Plan: &p, report: p.Report, mask: masker(p.Secrets)}
-	c.report.Time, c.report.Findings = p.Now(), nil
-	for _, f := range p.Read {
-		c.add(f)
-	}
-	if !p.Unusable {
-		c.checkAll(ctx)
-	}
-	c.report.settle()
-	return &c.report
 }
 
-func (c *run) checkAll(ctx context.Context) {
-	machine{c}.check(ctx)
-	if c.report.Offline {
+// check looks at whatever the configuration tells. It ends early only with ctx, and then says so.
+func (c *run) check(ctx context.Context) {
+	c.report.Time = c.now()
+	switch {
+	case c.cfg == nil:
+	case c.Offline:
+		c.checkMachine(ctx)
 		c.skip("online", "", "DocuSign is not asked, since --offline was given", "")
-	} else {
-		n := &network{run: c, blocked: map[string]string{}}
-		n.check(ctx)
+	default:
+		n := c.connect()
+		defer n.close()
+		c.checkMachine(ctx)
+		n.checkNetwork(ctx)
 		n.checkIntegrations(ctx)
 	}
 	if ctx.Err() != nil {
 		c.add(Finding{Check: "doctor", Status: Fail, Found: "was stopped before it was through",
 			Why: "what follows the last finding was not looked at", Next: "run it again"})
 	}
+	c.report.settle()
+}
+
+// tell writes the report; what is for eyes has told the findings as they were made.
+func (c *run) tell() error {
+	text := c.report.Summary()
+	switch {
+	case c.JSON:
+		return shown.JSON(c.Out, &c.report)
+	case c.Ticket:
+		text = c.report.Ticket()
+	}
+	_, err := io.WriteString(c.Out, text)
+	return err
 }
 
 // add notes a finding and returns its name.
 func (c *run) add(f Finding) string {
-	f.Subject, f.Found, f.Why, f.Next, f.Because = c.mask(f.Subject), c.mask(f.Found), c.mask(f.Why), c.mask(f.Next),
-		c.mask(f.Because)
+	for _, text := range []*string{&f.Subject, &f.Found, &f.Why, &f.Next, &f.Because} {
+		*text = c.mask(*text)
+	}
 	c.report.Findings = append(c.report.Findings, f)
-	if c.Found != nil {
-		c.Found(f)
+	if !c.JSON && !c.Ticket {
+		if _, err := io.WriteString(c.Out, f.String()); err != nil {
+			c.broken = err
+		}
 	}
 	return f.Name()
 }
@@ -146,7 +128,7 @@ func (c *run) ok(check, subject, found string) {
 // skip notes what is not looked at; because names the finding in the way.
 func (c *run) skip(check, subject, found, because string) {
 	if because != "" {
-		found = strings.TrimSuffix(found, ".") + "; first mend: " + because
+		found += "; first mend: " + because
 	}
 	c.add(Finding{Check: check, Subject: subject, Status: Skipped, Found: found, Because: because})
 }
@@ -156,29 +138,42 @@ func (c *run) call(words string) string {
 	return "docusign-auth-proxy " + words + " --config " + c.Config
 }
 
-// masker takes out secrets that should not be there in the first place, and whatever looks like a token.
+// secretsOf lists what must not stand in any output, whatever DocuSign or a proxy on the way repeats.
+func secretsOf(cfg *config.Config) []secret.Text {
+	out := []secret.Text{cfg.Upstream.Proxy.Password}
+	if cfg.Interception != nil {
+		out = append(out, cfg.Interception.CAKeyPEM)
+	}
+	for _, in := range cfg.Integrations {
+		out = append(out, in.OAuth.ClientSecret)
+		for _, k := range in.OAuth.PrivateKeys {
+			out = append(out, k.PEM)
+		}
+		for _, u := range in.Users {
+			out = append(out, u.AppPassword, u.Password.Clear())
+		}
+	}
+	return out
+}
+
+// masker takes out secrets that should not be there in the first place, whatever looks like a token, and what would
+// steer the terminal.
 func masker(secrets []secret.Text) func(string) string {
+	slices.SortFunc(secrets, func(a, b secret.Text) int { return cmp.Compare(len(b.Reveal()), len(a.Reveal())) })
 	var pairs []string
 	for _, s := range secrets {
 		if text := s.Reveal(); len(text) >= 6 { // shorter ones would tear words apart
-			pairs = append(pairs, text)
+			pairs = append(pairs, text, secret.Mask)
 		}
 	}
-	slices.SortFunc(pairs, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	var with []string
-	for _, p := range pairs {
-		with = append(with, p, secret.Mask)
-	}
-	known, token := strings.NewReplacer(with...), regexp.MustCompile(`eyJ[A-Za-z0-9_.-]{20,}`)
-	return func(s string) string { return token.ReplaceAllString(known.Replace(printable(s)), secret.Mask) }
-}
-
-// printable keeps what strangers answered from steering the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
+	known, token := strings.NewReplacer(pairs...), regexp.MustCompile(`eyJ[A-Za-z0-9_.-]{20,}`)
+	printable := func(r rune) rune {
 		if r == '\n' || unicode.IsPrint(r) {
 			return r
 		}
 		return ' '
-	}, s)
+	}
+	return func(s string) string {
+		return token.ReplaceAllString(known.Replace(strings.Map(printable, s)), secret.Mask)
+	}
 }

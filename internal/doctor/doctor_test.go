@@ -2,26 +2,32 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/authority"
+	"docusign-auth-proxy/proxy/egress"
 )
 
-func now() time.Time { return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC) }
-
-// offline runs a plan without DocuSign.
-func offline(p Plan) *Report {
-	p.Report.Offline, p.Now, p.Config = true, now, "proxy.yaml"
-	return Run(context.Background(), p)
+// examine makes a check of its own in an examination that prints nothing.
+func examine(cfg *config.Config, check func(*run)) *Report {
+	c := newRun(Options{Config: "proxy.yaml", JSON: true})
+	c.now = func() time.Time { return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC) }
+	if cfg != nil {
+		c.use(cfg)
+	}
+	check(c)
+	c.report.settle()
+	return &c.report
 }
 
 func findingOf(r *Report, check string) Finding {
@@ -33,15 +39,20 @@ func findingOf(r *Report, check string) Finding {
 	return Finding{}
 }
 
-func hostsFile(text string, past bool, door string) HostsFile {
-	return HostsFile{
-		Path: "/etc/hosts", Door: door,
-		Read:     func(string) ([]byte, error) { return []byte(text), nil },
-		DocuSign: func(h string) bool { return strings.HasSuffix(h, ".docusign.net") },
-		Past:     func(string) bool { return past },
-		Refused:  func(string) error { return nil },
-		Local:    func(ip netip.Addr) (bool, error) { return ip.IsLoopback(), nil },
+// hostsFile checks a hosts file on a machine whose proxy resolves past it or not.
+func hostsFile(t *testing.T, text string, past bool, door string, in egress.Environment) Finding {
+	cfg := &config.Config{Listen: config.Listen{Hosts: door}, Egress: config.Egress{Policy: &egress.Policy{Environment: in}}}
+	if past {
+		cfg.Egress.Resolver = netip.MustParseAddrPort("192.0.2.1:53")
 	}
+	path := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return findingOf(examine(cfg, func(c *run) {
+		c.hostsFile = path
+		c.checkHostsFile()
+	}), "hosts file")
 }
 
 func TestTheHostsFileIsReadAsTheSystemReadsIt(t *testing.T) {
@@ -62,7 +73,7 @@ func TestTheHostsFileIsReadAsTheSystemReadsIt(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := findingOf(offline(Plan{HostsFile: hostsFile(tt.text, tt.past, tt.door)}), "hosts file")
+			f := hostsFile(t, tt.text, tt.past, tt.door, egress.AnyEnvironment)
 			if f.Status != tt.status || !strings.Contains(f.Found, tt.found) || !strings.Contains(f.Next, tt.next) {
 				t.Errorf("%+v", f)
 			}
@@ -71,20 +82,20 @@ func TestTheHostsFileIsReadAsTheSystemReadsIt(t *testing.T) {
 }
 
 func TestAHostsFileNamesAHostOfAnotherEnvironment(t *testing.T) {
-	h := hostsFile("127.0.0.1 na3.docusign.net\n", true, "127.0.0.1:443")
-	h.Refused = func(string) error { return errors.New("na3.docusign.net belongs to DocuSign's production environment") }
-	f := findingOf(offline(Plan{HostsFile: h}), "hosts file")
+	f := hostsFile(t, "127.0.0.1 na3.docusign.net\n", true, "127.0.0.1:443", egress.Demo)
 	if f.Status != Warn || !strings.Contains(f.Found, "production") || !strings.Contains(f.Next, "second proxy") {
 		t.Errorf("%+v", f)
 	}
 }
 
 func TestAHostsFileThatCannotBeRead(t *testing.T) {
-	for err, want := range map[error]Status{fs.ErrNotExist: OK, os.ErrPermission: Warn} {
-		h := hostsFile("", false, "")
-		h.Read = func(string) ([]byte, error) { return nil, err }
-		if f := findingOf(offline(Plan{HostsFile: h}), "hosts file"); f.Status != want {
-			t.Errorf("%v: %+v", err, f)
+	for path, want := range map[string]Status{filepath.Join(t.TempDir(), "none"): OK, t.TempDir(): Warn} {
+		r := examine(nil, func(c *run) {
+			c.hostsFile = path
+			c.checkHostsFile()
+		})
+		if f := findingOf(r, "hosts file"); f.Status != want {
+			t.Errorf("%s: %+v", path, f)
 		}
 	}
 }
@@ -102,24 +113,18 @@ func TestListeners(t *testing.T) {
 		found, next   string
 	}{
 		{"a free address", "127.0.0.1:0", OK, "free", ""},
+		{"a port of every address", ":0", OK, "free", ""},
 		{"a port that somebody has", taken.Addr().String(), Fail, "another program has the port", port},
 		{"an address of another machine", "192.0.2.1:8080", Fail, "does not have that address", "127.0.0.1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := findingOf(offline(Plan{Admin: "127.0.0.1:1", Listeners: []Listener{{"listen.proxy", tt.address}}}), "listener")
+			r := examine(nil, func(c *run) { c.checkListener(t.Context(), "listen.proxy", tt.address, false) })
+			f := findingOf(r, "listener")
 			if f.Status != tt.status || !strings.Contains(f.Found, tt.found) || !strings.Contains(f.Next, tt.next) {
 				t.Errorf("%+v", f)
 			}
 		})
-	}
-}
-
-func TestReachable(t *testing.T) {
-	for from, want := range map[string]string{":8080": "127.0.0.1:8080", "0.0.0.0:1": "127.0.0.1:1", "[::]:1": "127.0.0.1:1", "10.0.0.1:1": "10.0.0.1:1", "rubbish": "rubbish"} {
-		if got := reachable(from); got != want {
-			t.Errorf("%s: %s", from, got)
-		}
 	}
 }
 
@@ -139,12 +144,16 @@ func TestTheTermOfACA(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a, err := authority.Create(authority.Spec{
-				Algorithm: authority.ECDSA, Life: tt.life, Now: func() time.Time { return now().Add(-tt.made) },
+				Algorithm: authority.ECDSA, Life: tt.life, Now: func() time.Time {
+					return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).Add(-tt.made)
+				},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := findingOf(offline(Plan{Authority: &Authority{CertFile: "ca.pem", Authority: a}}), "ca")
+			f := findingOf(examine(nil, func(c *run) {
+				c.checkAuthority(&config.Interception{CACert: "ca.pem", Authority: a})
+			}), "ca")
 			if f.Status != tt.status || !strings.Contains(f.Found, tt.found) || !strings.Contains(f.Next, tt.next) {
 				t.Errorf("%+v", f)
 			}
@@ -194,49 +203,52 @@ func FuzzJudge(f *testing.F) {
 
 func TestNothingSecretOrSteeringIsPrinted(t *testing.T) {
 	token := "eyJ0eXAiOiJNVCIsImFsZyI6IlJTMjU2In0.abc"
-	r := offline(Plan{
-		Secrets: []secret.Text{secret.New("canary-1"), secret.New("canary-1-longer"), secret.New("abc")},
-		Read:    []Finding{{Check: "config", Status: Fail, Found: "canary-1-longer " + token, Why: "canary-1", Next: "\x1b[31mred"}},
+	cfg := &config.Config{Integrations: []integration.Integration{{
+		OAuth: integration.OAuth{ClientSecret: secret.New("canary-1")},
+		Users: []integration.User{{AppPassword: secret.New("canary-1-longer")}, {AppPassword: secret.New("abc")}},
+	}}}
+	r := examine(cfg, func(c *run) {
+		c.add(Finding{Check: "config", Status: Fail, Found: "canary-1-longer " + token, Why: "canary-1", Next: "\x1b[31mred"})
 	})
-	var b strings.Builder
-	if err := errors.Join(r.WriteTicket(&b), r.WriteSummary(&b)); err != nil {
-		t.Fatal(err)
-	}
+	text := r.Ticket() + r.Summary()
 	for _, s := range []string{"canary", "longer", "eyJ", "\x1b"} {
-		if strings.Contains(b.String(), s) {
-			t.Errorf("%q in\n%s", s, b.String())
+		if strings.Contains(text, s) {
+			t.Errorf("%q in\n%s", s, text)
 		}
 	}
 }
 
 func TestExitCodes(t *testing.T) {
 	for want, statuses := range [][]Status{{OK, Skipped}, {OK, Warn}, {Warn, Fail, OK}} {
-		var read []Finding
-		for i, s := range statuses {
-			read = append(read, Finding{Check: fmt.Sprint(i), Status: s, Found: "x", Next: "y"})
-		}
-		if r := offline(Plan{Read: read, Unusable: true}); r.ExitCode != want {
+		r := examine(nil, func(c *run) {
+			for i, s := range statuses {
+				c.add(Finding{Check: fmt.Sprint(i), Status: s, Found: "x", Next: "y"})
+			}
+		})
+		if r.ExitCode != want {
 			t.Errorf("%v: %d, want %d", statuses, r.ExitCode, want)
 		}
 	}
 }
 
 func TestASummaryBeginsWithTheFirstFailure(t *testing.T) {
-	r := offline(Plan{Unusable: true, Read: []Finding{{Check: "a", Status: Warn}, {Check: "b", Subject: "x", Status: Fail}, {Check: "c", Status: Fail}, {Check: "d", Status: Skipped}}})
-	var b strings.Builder
-	if err := r.WriteSummary(&b); err != nil {
-		t.Fatal(err)
-	}
-	want := "\n0 checks are ok, 1 warning, 2 failures, 1 skipped.\nBegin with: b x. Others may go away with it; run the doctor again then.\n"
-	if b.String() != want {
-		t.Errorf("%q", b.String())
+	r := examine(nil, func(c *run) {
+		for _, f := range []Finding{{Check: "a", Status: Warn}, {Check: "b", Subject: "x", Status: Fail},
+			{Check: "c", Status: Fail}, {Check: "d", Status: Skipped}} {
+			c.add(f)
+		}
+	})
+	want := "\n0 checks are ok, 1 warning, 2 failures, 1 skipped.\nBegin with: b x. Others may go away with it; " +
+		"run the doctor again then.\nFor support: docusign-auth-proxy doctor --config proxy.yaml --ticket\n"
+	if got := r.Summary(); got != want {
+		t.Errorf("%q", got)
 	}
 }
 
 func TestADoctorWhoIsStoppedSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if r := Run(ctx, Plan{Now: now}); r.ExitCode != 2 || findingOf(r, "doctor").Found == "" {
+	if r := examine(nil, func(c *run) { c.check(ctx) }); r.ExitCode != 2 || findingOf(r, "doctor").Found == "" {
 		t.Errorf("%+v", r)
 	}
 }

@@ -1,15 +1,18 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/consent"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/legacy"
@@ -20,32 +23,43 @@ const (
 	grantTimeout = 45 * time.Second
 	writeGUID    = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's " +
 		"administration (Users)"
+	askSupport = "run the doctor again; if it stays, give the ticket text (--ticket) to support"
 )
 
 // checkIntegrations goes through every user of every integration, as far as each gets.
 func (c *network) checkIntegrations(ctx context.Context) {
-	for i := range c.Integrations {
-		in := &c.Integrations[i]
-		switch {
-		case in.Skip != "":
-			c.skip("integration", in.Name, in.Skip, "")
-			continue
-		case in.Blocked != "":
-			c.skip("grant", in.Name, in.Blocked, in.Because)
-			continue
-		case in.tokenFree():
-			c.checkTokenFree(ctx, in)
-			continue
-		case c.blocked[c.Network.AccountServer] != "":
+	if c.oauth == nil {
+		return // a finding tells why
+	}
+	for i := range c.cfg.Integrations {
+		in := &c.cfg.Integrations[i]
+		switch because := c.blocked[c.cfg.AccountServer.Host]; {
+		case in.Mode != integration.Translate:
+			c.skip("integration", in.Name, "mode "+string(in.Mode)+
+				": nothing is translated, so there is nothing to ask DocuSign", "")
+		case codeGrant(*in) && c.logins.Found != "":
+			c.skip("grant", in.Name, c.logins.Found, c.logins.Because)
+		case !codeGrant(*in) && len(in.OAuth.PrivateKeys) == 0:
+			c.eachUser(ctx, in, (*visit).examineAppPassword)
+		case because != "":
 			c.skip("grant", in.Name, plural(len(in.People()), "user", "users")+
-				" not looked at: the account server cannot be asked", c.blocked[c.Network.AccountServer])
-			continue
+				" not looked at: the account server cannot be asked", because)
+		default:
+			c.eachUser(ctx, in, (*visit).examine)
 		}
-		for _, u := range in.Users {
-			if ctx.Err() != nil {
-				return
-			}
-			(&visit{network: c, in: in, user: u, subject: in.Name + " " + u.Username}).examine(ctx)
+	}
+	for _, f := range c.lost {
+		c.skip("grant", f.Subject, "the configuration has a fault there", f.Because)
+	}
+}
+
+// codeGrant tells whether its users log in in a browser in place of private keys.
+func codeGrant(in integration.Integration) bool { return in.Grant == integration.AuthorizationCode }
+
+func (c *network) eachUser(ctx context.Context, in *integration.Integration, examine func(*visit, context.Context)) {
+	for _, u := range in.Users {
+		if ctx.Err() == nil {
+			examine(&visit{network: c, in: in, user: u, subject: in.Name + " " + u.Username}, ctx)
 		}
 	}
 }
@@ -53,7 +67,7 @@ func (c *network) checkIntegrations(ctx context.Context) {
 // visit is the examination of one user of one integration.
 type visit struct {
 	*network
-	in      *Integration
+	in      *integration.Integration
 	user    integration.User
 	subject string
 	id      oauth.Identity
@@ -62,46 +76,38 @@ type visit struct {
 }
 
 func (v *visit) examine(ctx context.Context) {
-	if v.OAuth == nil {
-		v.skip("grant", v.subject, "no usable configuration for tokens", "config")
-		return
-	}
 	if fault := v.grant(ctx); fault != "" {
 		v.skip("account", v.subject, "needs a token", fault)
 		v.skip("rest", v.subject, "needs a token", fault)
 		v.skip("soap", v.subject, "where the account lives is known only with a token", fault)
 		return
 	}
+	why := "needs an account"
 	account, fault := v.accounts(ctx)
+	if fault == "" {
+		v.aliases(ctx)
+		site, _ := egress.ParseHost(account.BaseURI.Host, 443) // it is believed, so it is one
+		why, fault = "the site cannot be reached", v.reach(ctx, site)
+	}
 	if fault != "" {
-		v.skip("rest", v.subject, "needs an account", fault)
-		v.skip("soap", v.subject, "needs an account", fault)
+		v.skip("rest", v.subject, why, fault)
+		v.skip("soap", v.subject, why, fault)
 		return
 	}
-	v.aliases(ctx)
-	site := account.BaseURI.String()
-	if because := v.reach(ctx, site); because != "" {
-		v.skip("rest", v.subject, "the site cannot be reached", because)
-		v.skip("soap", v.subject, "the site cannot be reached", because)
-		return
-	}
-	v.rest(ctx, site, account)
-	v.soap(ctx, site, account.AccountID)
+	v.rest(ctx, account)
+	v.soap(ctx, account)
 }
 
-// checkTokenFree looks at an integration that replaces passwords by App Passwords and never asks for a token.
-func (c *network) checkTokenFree(ctx context.Context, in *Integration) {
-	for _, u := range in.Users {
-		if ctx.Err() != nil || u.AppPassword.Empty() {
-			continue
-		}
-		v := &visit{network: c, in: in, user: u, subject: in.Name + " " + u.Username}
-		if because := c.reach(ctx, c.Network.Site); because != "" {
-			c.skip("app password", v.subject, "the site cannot be reached", because)
-			continue
-		}
-		v.soapAppPassword(v.login(ctx, c.Network.Site))
+// examineAppPassword is for an integration that replaces passwords by App Passwords and never asks for a token.
+func (v *visit) examineAppPassword(ctx context.Context) {
+	if v.user.AppPassword.Empty() {
+		return
 	}
+	if because := v.reach(ctx, v.cfg.Site.Host); because != "" {
+		v.skip("app password", v.subject, "the site cannot be reached", because)
+		return
+	}
+	v.soapAppPassword(v.login(ctx))
 }
 
 // grant gets a token and returns the finding in the way, or "".
@@ -111,16 +117,15 @@ func (v *visit) grant(ctx context.Context) string {
 	id, err := v.identity(ctx)
 	if err == nil {
 		v.id = id
-		v.OAuth.Retry(id)
-		v.token, err = v.OAuth.Token(ctx, id)
+		v.oauth.Retry(id)
+		v.token, err = v.oauth.Token(ctx, id)
 	}
-	if err == nil {
-		life := v.token.Expires.Sub(v.token.Obtained)
-		v.ok("grant", v.subject, fmt.Sprintf("DocuSign gives a token for %s, good for %.0f minutes", v.id.Subject,
-			life.Minutes()))
-		return ""
+	if err != nil {
+		return v.add(v.explain(err))
 	}
-	return v.add(v.explain(err))
+	v.ok("grant", v.subject, fmt.Sprintf("DocuSign gives a token for %s, good for %.0f minutes", id.Subject,
+		v.token.Expires.Sub(v.token.Obtained).Minutes()))
+	return ""
 }
 
 // identity resolves a user known only by e-mail.
@@ -129,13 +134,14 @@ func (v *visit) identity(ctx context.Context) (oauth.Identity, error) {
 	if id.Subject != "" {
 		return id, nil
 	}
-	if v.in.OAuth.AdminUserID == "" {
-		return id, &oauth.GrantError{Kind: oauth.InvalidSubject,
-			Identity: oauth.Identity{Issuer: id.Issuer, Subject: v.user.Username}}
+	admin := id
+	admin.Subject = v.in.OAuth.AdminUserID
+	if admin.Subject == "" {
+		id.Subject = v.user.Username
+		return id, &oauth.GrantError{Kind: oauth.InvalidSubject, Identity: id}
 	}
-	admin := oauth.Identity{Issuer: id.Issuer, Subject: v.in.OAuth.AdminUserID, Scopes: id.Scopes}
-	guid, err := v.OAuth.LookupUser(ctx, admin, v.user.Username)
-	id.Subject = guid
+	var err error
+	id.Subject, err = v.oauth.LookupUser(ctx, admin, v.user.Username)
 	return id, err
 }
 
@@ -147,54 +153,70 @@ func (v *visit) explain(err error) Finding {
 	var lookup *oauth.LookupError
 	switch {
 	case errors.As(err, &lookup):
-		f.Found = err.Error() + " among the users that the administrator " + v.in.OAuth.AdminUserID + " sees"
+		f.Found += " among the users that the administrator " + v.in.OAuth.AdminUserID + " sees"
 		f.Next = writeGUID
-		return f
 	case !errors.As(err, &ge):
-		f.Found, f.Next = plain(err), "run the doctor again; if it stays, give the ticket text (--ticket) to support"
-		return f
-	}
-	env := v.report.Environment + " (" + hostOf(v.Network.AccountServer) + ")"
-	key, guid := v.in.OAuth.ClientID, ge.Identity.Subject
-	switch ge.Kind {
-	case oauth.ConsentRequired:
-		f.Found = "DocuSign answers consent_required: " + v.user.Username + " has not allowed integration key " + key +
-			" to act for them with the scopes " + v.in.OAuth.Scopes.String()
-		f.Next = "let " + v.user.Username + " open this page, log in and accept (whoever is logged in to DocuSign in " +
-			"that browser already is the one who consents):\n" + v.in.ConsentURL(v.user.Username) +
-			"\nThe redirect URI " + app.RedirectURI(*v.in.Integration) + " must be registered with the key. To see it happen: " +
-			v.call("consent wait --user "+v.user.Username)
-	case oauth.UserNotFound:
-		f.Found = "DocuSign answers user_not_found: there is no active user " + guid + " in environment " + env
-		f.Next = "compare user_id with the API Username on the user's page in DocuSign's administration of the same " +
-			"environment (demo and production have different GUIDs); activate the user if they are closed"
-	case oauth.InvalidSubject:
-		f.Found = fmt.Sprintf("%q is not a GUID: DocuSign gives tokens for GUIDs only, not for e-mail addresses", guid)
-		f.Next = writeGUID
-	case oauth.IssuerNotFound:
-		f.Found = "DocuSign answers issuer_not_found: integration key " + key + " is unknown in environment " + env
-		f.Next = "compare the key with Apps and Keys in that environment; is environment: right in " + v.Config +
-			"? A key made in demo exists in production only after go-live has been approved (it takes 20 calls with " +
-			"OAuth in demo; calls through this proxy count)"
-	case oauth.InvalidKey:
-		f.Found = "DocuSign answers no_valid_keys_or_signatures: none of the private keys tried (" +
-			strings.Join(ge.KeyIDs, ", ") + ") belongs to integration key " + key + " in environment " + env
-		f.Next = "open the key in Apps and Keys of that environment: if its RSA keypair was deleted or was made in " +
-			"the other environment (key pairs are not copied at go-live), add a new one and name its private key " +
-			"file in private_keys" + v.clockHint()
-	case oauth.ExpiredGrant:
-		f.Found = "DocuSign answers expired_grant: by its clock the assertion had expired on arrival"
-		f.Next = "set this machine's clock by NTP" + v.clockHint()
-	case oauth.LoginRequired:
-		f.Found = v.user.Username + " has to log in once more: " + ge.Description
-		f.Next = v.call("login --user " + v.user.Username)
-	case oauth.InvalidScope:
-		f.Found = "DocuSign does not know one of the scopes " + v.in.OAuth.Scopes.String()
-		f.Next = "write scopes: [signature, impersonation] into " + v.Config
+		f.Found, f.Next = plain(err), askSupport
 	default:
-		f.Next = ge.NextStep()
+		known := grantAdvice(ge.Kind)
+		fill := strings.NewReplacer("{user}", v.user.Username, "{key}", v.in.OAuth.ClientID,
+			"{guid}", ge.Identity.Subject, "{quoted guid}", strconv.Quote(ge.Identity.Subject),
+			"{scopes}", v.in.OAuth.Scopes.String(), "{tried}", strings.Join(ge.KeyIDs, ", "),
+			"{environment}", v.cfg.Environment+" ("+v.cfg.AccountServer.Authority()+")", "{config}", v.Config,
+			"{page}", consent.PagesOf(v.cfg, *v.in, v.user.Username).Individual, "{redirect}", app.RedirectURI(*v.in),
+			"{clock}", v.clockHint(), "{description}", ge.Description)
+		f.Found = cmp.Or(fill.Replace(known.found), f.Found)
+		f.Next = cmp.Or(fill.Replace(known.next), ge.NextStep())
 	}
 	return f
+}
+
+type advice struct{ found, next string }
+
+// grantAdvice is what a refusal of the account server means and what to do; empty = as the error says it.
+func grantAdvice(k oauth.Kind) advice {
+	return map[oauth.Kind]advice{
+		oauth.ConsentRequired: {
+			"DocuSign answers consent_required: {user} has not allowed integration key {key} to act for them with the " +
+				"scopes {scopes}",
+			"let {user} open this page, log in and accept (whoever is logged in to DocuSign in that browser already is " +
+				"the one who consents):\n{page}\nThe redirect URI {redirect} must be registered with the key. To see it " +
+				"happen: docusign-auth-proxy consent wait --user {user} --config {config}",
+		},
+		oauth.UserNotFound: {
+			"DocuSign answers user_not_found: there is no active user {guid} in environment {environment}",
+			"compare user_id with the API Username on the user's page in DocuSign's administration of the same " +
+				"environment (demo and production have different GUIDs); activate the user if they are closed",
+		},
+		oauth.InvalidSubject: {
+			"{quoted guid} is not a GUID: DocuSign gives tokens for GUIDs only, not for e-mail addresses", writeGUID,
+		},
+		oauth.IssuerNotFound: {
+			"DocuSign answers issuer_not_found: integration key {key} is unknown in environment {environment}",
+			"compare the key with Apps and Keys in that environment; is environment: right in {config}? A key made in " +
+				"demo exists in production only after go-live has been approved (it takes 20 calls with OAuth in demo; " +
+				"calls through this proxy count)",
+		},
+		oauth.InvalidKey: {
+			"DocuSign answers no_valid_keys_or_signatures: none of the private keys tried ({tried}) belongs to " +
+				"integration key {key} in environment {environment}",
+			"open the key in Apps and Keys of that environment: if its RSA keypair was deleted or was made in the other " +
+				"environment (key pairs are not copied at go-live), add a new one and name its private key file in " +
+				"private_keys{clock}",
+		},
+		oauth.ExpiredGrant: {
+			"DocuSign answers expired_grant: by its clock the assertion had expired on arrival",
+			"set this machine's clock by NTP{clock}",
+		},
+		oauth.LoginRequired: {
+			"{user} has to log in once more: {description}",
+			"docusign-auth-proxy login --user {user} --config {config}",
+		},
+		oauth.InvalidScope: {
+			"DocuSign does not know one of the scopes {scopes}",
+			"write scopes: [signature, impersonation] into {config}",
+		},
+	}[k]
 }
 
 func (v *visit) clockHint() string {
@@ -211,15 +233,14 @@ func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 	f := Finding{Check: "account", Subject: v.subject, Status: Fail,
 		Why: "the proxy cannot know to which site the calls belong"}
 	var err error
-	if v.info, err = v.OAuth.UserInfo(ctx, v.id); err != nil {
-		f.Found, f.Next = "UserInfo: "+plain(err), "run the doctor again; if it stays, give the ticket text "+
-			"(--ticket) to support"
+	if v.info, err = v.oauth.UserInfo(ctx, v.id); err != nil {
+		f.Found, f.Next = "UserInfo: "+plain(err), askSupport
 		return nil, v.add(f)
 	}
 	account := v.info.Default()
 	switch {
 	case account == nil:
-		f.Found = v.info.Email + " is a member of no account in environment " + v.report.Environment
+		f.Found = v.info.Email + " is a member of no account in environment " + v.cfg.Environment
 		f.Next = "let an administrator of the account add the user to it (Users, Add User); is it the right " +
 			"environment?"
 	case account.BaseURI == nil:
@@ -230,31 +251,22 @@ func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 			f.Next = wrong.NextStep()
 		}
 	default:
-		v.ok("account", v.subject, v.describeAccounts())
+		v.ok("account", v.subject, listed(v.info.Accounts, "; ", describeAccount))
 		v.compareName()
 		return account, ""
 	}
 	return nil, v.add(f)
 }
 
-func (v *visit) describeAccounts() string {
-	var list []string
-	for i := range v.info.Accounts {
-		a := &v.info.Accounts[i]
-		text := a.Name + " " + a.AccountID
-		if a.BaseURI != nil {
-			text += " at " + a.BaseURI.Host
-		}
-		if a.IsDefault {
-			text += " (default)"
-		}
-		if i == maxShown {
-			list = append(list, fmt.Sprintf("and %d more", len(v.info.Accounts)-maxShown))
-			break
-		}
-		list = append(list, text)
+func describeAccount(a oauth.Account) string {
+	text := a.Name + " " + a.AccountID
+	if a.BaseURI != nil {
+		text += " at " + a.BaseURI.Host
 	}
-	return strings.Join(list, "; ")
+	if a.IsDefault {
+		text += " (default)"
+	}
+	return text
 }
 
 // compareName catches a GUID copied from the wrong line: calls would be made as somebody else.
@@ -299,7 +311,7 @@ func (v *visit) alias(ctx context.Context, number, guid string) bool {
 		v.add(f)
 		return false
 	}
-	told, err := v.OAuth.LearnAccountID(ctx, v.id, number)
+	told, err := v.oauth.LearnAccountID(ctx, v.id, number)
 	var unknown *oauth.LookupError
 	switch {
 	case errors.As(err, &unknown):

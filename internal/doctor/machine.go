@@ -1,10 +1,7 @@
 package doctor
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,11 +9,18 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -25,49 +29,32 @@ const (
 	soonExpires  = 60 * 24 * time.Hour
 )
 
-// machine looks at what can be seen here: keys, CA, hosts file and listening addresses.
-type machine struct{ *run }
-
-func (c machine) check(ctx context.Context) {
-	for _, in := range c.Integrations {
+// checkMachine looks at what can be seen here: keys, CA, hosts file and listening addresses.
+func (c *run) checkMachine(ctx context.Context) {
+	for _, in := range c.cfg.Integrations {
 		for _, k := range in.OAuth.PrivateKeys {
-			c.checkKey(in.Name+" "+k.Source, k.Source, k.Key)
+			if key, err := oauth.NewKey(k.Source, k.Key); err == nil { // what is none is a fault of the configuration
+				c.ok("key", in.Name+" "+k.Source, fmt.Sprintf("RSA %d bits, fingerprint %s", k.Key.N.BitLen(), key.ID))
+			}
 		}
 	}
-	c.checkAuthority()
+	if c.cfg.Interception != nil {
+		c.checkAuthority(c.cfg.Interception)
+	}
 	c.checkHostsFile()
-	if len(c.Listeners) == 0 {
-		return
-	}
-	runs := c.proxyRuns(ctx)
-	for _, l := range c.Listeners {
-		c.checkListener(ctx, l, runs)
+	_, status, err := app.AskOperations(ctx, c.cfg.Listen.Admin, http.MethodGet, "/-/healthy", secret.Text{})
+	for _, a := range c.cfg.Listen.Addresses() {
+		if *a.Text != "" {
+			c.checkListener(ctx, "listen."+a.Key, *a.Text, err == nil && status == http.StatusOK)
+		}
 	}
 }
 
-func (c machine) checkKey(subject, source string, private *rsa.PrivateKey) {
-	key, err := oauth.NewKey(source, private)
-	if err == nil {
-		c.ok("key", subject, fmt.Sprintf("RSA %d bits, fingerprint %s", key.Public().N.BitLen(), key.ID))
-		return
+func (c *run) checkAuthority(in *config.Interception) {
+	if c.checkTerm(in) {
+		c.checkTrust(in)
 	}
-	c.add(Finding{
-		Check: "key", Subject: subject, Status: Fail, Found: err.Error(),
-		Why: "without a private key no token can be had for this integration",
-		Next: "if that does not help, make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, " +
-			"Add RSA Keypair), save the private key whole, from BEGIN to END, and name the file in private_keys",
-	})
-}
-
-func (c machine) checkAuthority() {
-	a := c.Authority
-	if a == nil {
-		return
-	}
-	if c.checkTerm(a) {
-		c.checkTrust(a.Certificate())
-	}
-	if a.OldTLS {
+	if in.TLS == config.Legacy {
 		c.ok("old tls", "interception.tls", "legacy: TLS 1.0 and 1.1 are taken from programs that know nothing "+
 			"newer; set modern when the last of them is gone")
 	} else {
@@ -77,45 +64,44 @@ func (c machine) checkAuthority() {
 }
 
 // checkTerm tells whether the CA is within its term.
-func (c machine) checkTerm(a *Authority) bool {
-	now, expires, file := c.Now(), a.Expires(), c.Authority.CertFile
+func (c *run) checkTerm(in *config.Interception) bool {
+	now, begins, expires := c.now(), in.Authority.Certificate().NotBefore, in.Authority.Expires()
 	days := int(expires.Sub(now).Hours() / 24)
-	finding := Finding{Check: "ca", Subject: file, Why: "old programs refuse every connection through the proxy " +
-		"once the CA is outside its term",
+	f := Finding{Check: "ca", Subject: in.CACert, Status: Fail,
+		Why: "old programs refuse every connection through the proxy once the CA is outside its term",
 		Next: c.call("ca renew") + ", then let the old machines trust the new certificate (" + c.call("ca trust") +
 			"); the old one stays good until it expires"}
 	switch {
 	case now.After(expires):
-		finding.Status, finding.Found = Fail, "the CA expired on "+expires.Format(time.DateOnly)
-	case now.Before(a.Certificate().NotBefore):
-		finding.Status, finding.Found = Fail, "the CA is not valid before "+
-			a.Certificate().NotBefore.Format(time.DateOnly)
-		finding.Next = "check this machine's clock and time zone"
+		f.Found = "the CA expired on " + expires.Format(time.DateOnly)
+	case now.Before(begins):
+		f.Found = "the CA is not valid before " + begins.Format(time.DateOnly)
+		f.Next = "check this machine's clock and time zone"
 	case expires.Sub(now) < soonExpires:
-		finding.Status, finding.Found = Warn,
-			fmt.Sprintf("the CA expires on %s, in %d days", expires.Format(time.DateOnly), days)
+		f.Status, f.Found = Warn, fmt.Sprintf("the CA expires on %s, in %d days", expires.Format(time.DateOnly), days)
 	default:
-		c.ok("ca", file, fmt.Sprintf("valid until %s (%d days), SHA-256 %.23s…", expires.Format(time.DateOnly), days,
-			a.Fingerprint()))
+		c.ok("ca", in.CACert, fmt.Sprintf("valid until %s (%d days), SHA-256 %.23s…", expires.Format(time.DateOnly), days,
+			in.Authority.Fingerprint()))
 		return true
 	}
-	c.add(finding)
-	return finding.Status != Fail
+	c.add(f)
+	return f.Status != Fail
 }
 
-func (c machine) checkTrust(cert *x509.Certificate) {
-	if c.Authority.HostRoots == nil {
-		return
+func (c *run) checkTrust(in *config.Interception) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return // nobody knows what this machine trusts
 	}
-	_, err := cert.Verify(x509.VerifyOptions{Roots: c.Authority.HostRoots, CurrentTime: c.Now(),
+	_, err = in.Authority.Certificate().Verify(x509.VerifyOptions{Roots: roots, CurrentTime: c.now(),
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err == nil {
-		c.ok("ca trust", c.Authority.CertFile, "this machine's own store trusts it; Java, Python, Node.js and PHP "+
+		c.ok("ca trust", in.CACert, "this machine's own store trusts it; Java, Python, Node.js and PHP "+
 			"may have stores of their own ("+c.call("ca trust")+")")
 		return
 	}
 	c.add(Finding{
-		Check: "ca trust", Subject: c.Authority.CertFile, Status: Warn,
+		Check: "ca trust", Subject: in.CACert, Status: Warn,
 		Found: "this machine's own store does not trust the CA",
 		Why: "a program on this machine that uses the system's store refuses the proxy's certificates; a program " +
 			"with a store of its own, on another machine, or with the proxy as its base URL over http, does not care",
@@ -123,49 +109,52 @@ func (c machine) checkTrust(cert *x509.Certificate) {
 	})
 }
 
-// checkHostsFile looks for DocuSign names that lead to this machine: the proxy would call itself.
-func (c machine) checkHostsFile() {
-	h := c.HostsFile
-	if h.Path == "" {
-		return
+func hostsFilePath() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("SystemRoot"), "System32", "drivers", "etc", "hosts")
 	}
-	data, err := h.Read(h.Path)
+	return "/etc/hosts"
+}
+
+// checkHostsFile looks for DocuSign names that lead to this machine: the proxy would call itself.
+func (c *run) checkHostsFile() {
+	data, err := os.ReadFile(c.hostsFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		c.ok("hosts file", h.Path, "there is none")
+		c.ok("hosts file", c.hostsFile, "there is none")
 		return
 	}
 	if err != nil {
-		c.add(Finding{Check: "hosts file", Subject: h.Path, Status: Warn, Found: "cannot be read: " + err.Error(),
+		c.add(Finding{Check: "hosts file", Subject: c.hostsFile, Status: Warn, Found: "cannot be read: " + err.Error(),
 			Why:  "a DocuSign name that leads to this machine would make the proxy call itself",
 			Next: "look into it as its owner"})
 		return
 	}
-	own, elsewhere := c.fixedNames(data)
-	for _, e := range elsewhere {
+	own, elsewhere := c.fixedNames(string(data))
+	for _, f := range elsewhere {
 		c.add(Finding{
-			Check: "hosts file", Subject: e.name, Status: Warn, Found: h.Path + " fixes it to " + e.addr.String(),
+			Check: "hosts file", Subject: f.host.Name(), Status: Warn, Found: c.hostsFile + " fixes it to " + f.addr.String(),
 			Why:  "DocuSign changes its addresses; a fixed one works until the day it does not",
-			Next: "remove the line from " + h.Path + ", unless a network device of yours stands there",
+			Next: "remove the line from " + c.hostsFile + ", unless a network device of yours stands there",
 		})
 	}
-	for _, e := range own {
-		c.judgeOwnName(e)
+	for _, f := range own {
+		c.judgeOwnName(f)
 	}
 	if len(own)+len(elsewhere) == 0 {
-		c.ok("hosts file", h.Path, "no DocuSign name in it")
+		c.ok("hosts file", c.hostsFile, "no DocuSign name in it")
 	}
 }
 
 type fixedName struct {
-	name string
+	host egress.Host
 	addr netip.Addr
 }
 
-func (c machine) fixedNames(data []byte) (own, elsewhere []fixedName) {
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		text, _, _ := strings.Cut(lines.Text(), "#")
-		fields := strings.Fields(text)
+// fixedNames are the DocuSign names in a hosts file: those that lead to this machine, and the others.
+func (c *run) fixedNames(text string) (own, elsewhere []fixedName) {
+	for line := range strings.Lines(text) {
+		entry, _, _ := strings.Cut(line, "#")
+		fields := strings.Fields(entry)
 		if len(fields) < 2 {
 			continue
 		}
@@ -174,132 +163,108 @@ func (c machine) fixedNames(data []byte) (own, elsewhere []fixedName) {
 			continue
 		}
 		for _, name := range fields[1:] {
-			name = strings.ToLower(strings.TrimSuffix(name, "."))
-			if !c.HostsFile.DocuSign(name) {
-				continue
-			}
-			if local, err := c.HostsFile.Local(addr); err == nil && !local {
-				elsewhere = append(elsewhere, fixedName{name, addr})
-			} else {
-				own = append(own, fixedName{name, addr})
+			host, err := egress.ParseHost(name, 443)
+			switch {
+			case err != nil || !c.cfg.Egress.Policy.DocuSign(host):
+			case ofThisMachine(addr):
+				own = append(own, fixedName{host, addr})
+			default:
+				elsewhere = append(elsewhere, fixedName{host, addr})
 			}
 		}
 	}
 	return own, elsewhere
 }
 
-func (c machine) judgeOwnName(e fixedName) {
-	h := c.HostsFile
-	refused := h.Refused(e.name)
+// ofThisMachine is also true when the machine does not tell its addresses.
+func ofThisMachine(ip netip.Addr) bool {
+	addrs, err := net.InterfaceAddrs()
+	return err != nil || ip.IsLoopback() || ip.IsUnspecified() || slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap() == ip.Unmap()
+	})
+}
+
+// judgeOwnName is about a DocuSign name that the hosts file points at this machine.
+func (c *run) judgeOwnName(n fixedName) {
+	name, e := n.host.Name(), &c.cfg.Egress
+	_, fixed := e.Fixed[name]
+	past := fixed || e.Resolver.IsValid() || c.cfg.Upstream.Proxy != (config.CompanyProxy{})
+	f := Finding{Check: "hosts file", Subject: name, Status: Warn}
+	refused := e.Policy.CheckEnvironment(n.host)
 	switch {
 	case refused != nil:
-		c.add(Finding{
-			Check: "hosts file", Subject: e.name, Status: Warn, Found: h.Path + " points it at this machine, but " +
-				refused.Error(),
-			Why: "calls to it are refused (wrong_environment), so that no test makes a real envelope and no " +
-				"contract goes to demo",
-			Next: "correct the address in the program and the line in " + h.Path +
-				", or run a second proxy for that environment",
-		})
-	case !h.Past(e.name):
-		c.add(Finding{
-			Check: "hosts file", Subject: e.name, Status: Fail, Found: h.Path + " points it at this machine (" +
-				e.addr.String() + "), and the proxy would follow",
-			Why: "the proxy would call itself instead of DocuSign, so every call to this host fails",
-			Next: "add egress.resolver: the address of your DNS server (or egress.resolve with a fixed address for " +
-				e.name + ") to " + c.Config + "; or, if no program needs the line, remove it from " + h.Path,
-		})
-	case h.Door == "":
-		c.add(Finding{
-			Check: "hosts file", Subject: e.name, Status: Warn,
-			Found: h.Path + " points it at this machine, but listen.hosts is off",
-			Why:   "a program that follows the hosts file finds nobody on port 443",
-			Next:  "add listen: {hosts: 127.0.0.1:443} to " + c.Config + ", or remove the line from " + h.Path,
-		})
+		f.Found = c.hostsFile + " points it at this machine, but " + refused.Error()
+		f.Why = "calls to it are refused (wrong_environment), so that no test makes a real envelope and no " +
+			"contract goes to demo"
+		f.Next = "correct the address in the program and the line in " + c.hostsFile +
+			", or run a second proxy for that environment"
+	case !past:
+		f.Status, f.Found = Fail, c.hostsFile+" points it at this machine ("+n.addr.String()+"), and the proxy would follow"
+		f.Why = "the proxy would call itself instead of DocuSign, so every call to this host fails"
+		f.Next = "add egress.resolver: the address of your DNS server (or egress.resolve with a fixed address for " +
+			name + ") to " + c.Config + "; or, if no program needs the line, remove it from " + c.hostsFile
+	case c.cfg.Listen.Hosts == "":
+		f.Found = c.hostsFile + " points it at this machine, but listen.hosts is off"
+		f.Why = "a program that follows the hosts file finds nobody on port 443"
+		f.Next = "add listen: {hosts: 127.0.0.1:443} to " + c.Config + ", or remove the line from " + c.hostsFile
 	default:
-		c.ok("hosts file", e.name, "points at this machine for the hosts-file door at "+h.Door+
-			"; the proxy itself resolves past it")
+		f.Status, f.Found = OK, "points at this machine for the hosts-file door at "+c.cfg.Listen.Hosts+
+			"; the proxy itself resolves past it"
 	}
+	c.add(f)
 }
 
-// proxyRuns asks the operations listener for its health.
-func (c machine) proxyRuns(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, localTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(c.Admin)+"/-/healthy", nil)
-	if err != nil {
-		return false
-	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		return false
-	}
-	_ = resp.Body.Close() // the status says it all
-	return resp.StatusCode == http.StatusOK
-}
-
-// reachable turns a listening address into one to call.
-func reachable(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if ip, bad := netip.ParseAddr(host); err == nil && (host == "" || bad == nil && ip.IsUnspecified()) {
-		return net.JoinHostPort("127.0.0.1", port)
-	}
-	return address
-}
-
-func (c machine) checkListener(ctx context.Context, l Listener, runs bool) {
-	subject := l.Field + " " + l.Address
-	open, err := net.Listen("tcp", l.Address)
-	if err == nil {
+// checkListener tries an address that the proxy takes calls on; runs says whether a proxy is healthy.
+func (c *run) checkListener(ctx context.Context, field, address string, runs bool) {
+	f := Finding{Check: "listener", Subject: field + " " + address, Status: OK}
+	open, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
 		err = dial(ctx, open.Addr().String())
 		_ = open.Close() // nobody used it
-		if err != nil {
-			c.add(Finding{Check: "listener", Subject: subject, Status: Fail,
-				Found: "the address is free, but this machine cannot connect to it: " + err.Error(),
-				Why:   "no program can reach the proxy there", Next: "look at the firewall of this machine"})
-			return
-		}
-		text := "free; the proxy does not run here now (" + c.call("run") + ")"
+		f.Found = "free; the proxy does not run here now (" + c.call("run") + ")"
 		if runs {
-			text = "free, although the proxy runs: it was started with another configuration"
+			f.Found = "free, although the proxy runs: it was started with another configuration"
 		}
-		c.ok("listener", subject, text)
-		return
+		if err != nil {
+			f.Status, f.Found = Fail, "the address is free, but this machine cannot connect to it: "+err.Error()
+			f.Why, f.Next = "no program can reach the proxy there", "look at the firewall of this machine"
+		}
+	case runs && dial(ctx, address) == nil:
+		f.Found = "served by the running proxy, whose " + c.cfg.Listen.Admin + "/-/healthy answers"
+	default:
+		f.Status, f.Why = Fail, "the proxy cannot start"
+		f.Found, f.Next = listenFault(field, address, err)
 	}
-	if runs && dial(ctx, l.Address) == nil {
-		c.ok("listener", subject, "served by the running proxy, whose "+c.Admin+"/-/healthy answers")
-		return
-	}
-	c.add(listenFault(l, subject, err))
+	c.add(f)
 }
 
 // dial finds out whether a listening address takes connections.
 func dial(ctx context.Context, address string) error {
-	conn, err := (&net.Dialer{Timeout: localTimeout}).DialContext(ctx, "tcp", reachable(address))
+	conn, err := (&net.Dialer{Timeout: localTimeout}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
 	return conn.Close()
 }
 
-func listenFault(l Listener, subject string, err error) Finding {
-	f := Finding{Check: "listener", Subject: subject, Status: Fail, Found: err.Error(), Why: "the proxy cannot start",
-		Next: "choose another address in " + l.Field}
-	_, port, _ := net.SplitHostPort(l.Address) // an address without port cannot be listened on either
+// listenFault tells what keeps the proxy from an address, and the next step.
+func listenFault(field, address string, err error) (found, next string) {
+	_, port, _ := net.SplitHostPort(address) // an address without port cannot be listened on either
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		f.Found = "another program has the port, and no healthy proxy answers on the operations listener"
-		f.Next = "find it with: " + whoHas(port) + "; stop it, or choose another port in " + l.Field +
-			" (and in the old programs)"
+		return "another program has the port, and no healthy proxy answers on the operations listener",
+			"find it with: " + whoHas(port) + "; stop it, or choose another port in " + field +
+				" (and in the old programs)"
 	case errors.Is(err, syscall.EACCES):
-		f.Found = "this user may not open port " + port
-		f.Next = "on Linux: setcap cap_net_bind_service=+ep on the program, or " +
-			"AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit; or choose a port above 1023 in " + l.Field
+		return "this user may not open port " + port,
+			"on Linux: setcap cap_net_bind_service=+ep on the program, or " +
+				"AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit; or choose a port above 1023 in " + field
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		f.Found = "this machine does not have that address"
-		f.Next = "put one of its own addresses into " + l.Field + ", or 127.0.0.1"
+		return "this machine does not have that address", "put one of its own addresses into " + field + ", or 127.0.0.1"
 	}
-	return f
+	return err.Error(), "choose another address in " + field
 }
 
 func whoHas(port string) string {

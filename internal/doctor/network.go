@@ -5,118 +5,183 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate/oauth"
 )
 
 const (
-	netTimeout = 15 * time.Second
-	fineClock  = 30 * time.Second // beyond it something does not set this machine's clock
-	maxShown   = 4                // addresses told of a name
+	storeTimeout = 300 * time.Millisecond
+	netTimeout   = 15 * time.Second
+	fineClock    = 30 * time.Second // beyond it something does not set this machine's clock
+	maxShown     = 4                // addresses told of a name
 )
 
-// network looks at the ways to DocuSign's hosts, each once.
+// network looks at the ways to DocuSign's hosts, each once. They are the proxy's own.
 type network struct {
 	*run
-	blocked map[string]string // by origin: the finding why it cannot be reached; "" = it can
-	offset  time.Duration     // of this machine's clock
+	transport *http.Transport
+	http      *http.Client
+	lookup    egress.Lookup
+	company   string // host:port of upstream.proxy; "" = none
+	oauth     *oauth.Client
+	store     *store.Store
+	logins    Finding                // why logins cannot be used; zero = they can
+	blocked   map[egress.Host]string // the finding why it cannot be reached; "" = it can
+	offset    time.Duration          // of this machine's clock
 }
 
-// check looks at the way to the account server and the default site, and at the clock.
-func (c *network) check(ctx context.Context) {
-	n := &c.Network
-	if n.Dial == nil || n.AccountServer == "" {
-		c.skip("network", "", "the configuration does not tell which DocuSign is meant", "config")
+// connect makes the way to DocuSign.
+func (c *run) connect() *network {
+	dialer := app.DialerOf(c.cfg, app.ListeningOn(c.cfg))
+	n := &network{run: c, transport: app.TransportOf(c.cfg, dialer), lookup: net.DefaultResolver,
+		blocked: map[egress.Host]string{}}
+	if dialer.Lookup != nil {
+		n.lookup = dialer.Lookup
+	}
+	if company := c.cfg.Upstream.Proxy; company != (config.CompanyProxy{}) {
+		n.company = company.Host.String()
+	}
+	n.http = &http.Client{Transport: n.transport, Timeout: 20 * time.Second,
+		// A redirect would carry the credential to a host nobody vetted.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	n.openStore()
+	var err error
+	if n.oauth, err = app.OAuthOf(c.cfg, app.Deps{Store: n.store}, n.transport); err != nil {
+		c.add(problemFinding(config.Problem{File: c.Config, Message: err.Error()}))
+	}
+	return n
+}
+
+// openStore opens the store if logins are kept in it; else nothing of it is needed. A running proxy holds it.
+func (c *network) openStore() {
+	c.store = store.Memory()
+	path, admin := c.cfg.Store, "http://"+c.cfg.Listen.Admin+"/"
+	if _, err := os.Stat(path); err != nil || !slices.ContainsFunc(c.cfg.Integrations, codeGrant) {
+		return // nobody has logged in yet; the doctor makes no files
+	}
+	kept, err := store.Open(path, store.Options{Timeout: storeTimeout})
+	if err == nil {
+		c.store = kept
 		return
 	}
-	proxyFault := c.checkCompanyProxy(ctx)
-	if proxyFault != "" {
-		c.blocked[n.AccountServer], c.blocked[n.Site] = proxyFault, proxyFault
-		c.skip("network", hostOf(n.AccountServer)+", "+hostOf(n.Site), "there is no other way to them", proxyFault)
+	f := Finding{Check: "store", Subject: path, Status: Fail, Found: err.Error(),
+		Why: "the logins of users (grant: authorization_code) are kept in it",
+		Next: "restore the file from a backup, or move it away and let the users log in again: docusign-auth-proxy " +
+			"login"}
+	c.logins.Found = "their logins are in the store, which cannot be read"
+	if errors.Is(err, store.ErrLocked) {
+		f = Finding{Check: f.Check, Subject: path, Status: Skipped,
+			Found: "the running proxy holds it; the status page " + admin + " shows the logins"}
+		c.logins.Found = "their logins are held by the running proxy: see " + admin
 	}
-	if c.reach(ctx, n.AccountServer) == "" {
+	c.logins.Because = c.add(f)
+}
+
+func (c *network) close() {
+	if c.oauth != nil {
+		c.oauth.Close()
+	}
+	c.transport.CloseIdleConnections()
+	if err := c.store.Close(); err != nil {
+		fmt.Fprintln(c.Log, "store:", err)
+	}
+}
+
+// checkNetwork looks at the way to the account server and the default site, and at the clock.
+func (c *network) checkNetwork(ctx context.Context) {
+	server, site := c.cfg.AccountServer.Host, c.cfg.Site.Host
+	if fault := c.checkCompanyProxy(ctx); fault != "" {
+		c.blocked[server], c.blocked[site] = fault, fault
+		c.skip("network", server.Authority()+", "+site.Authority(), "there is no other way to them", fault)
+	}
+	if fault := c.reach(ctx, server); fault == "" {
 		c.checkClock(ctx)
 	} else {
-		c.skip("clock", hostOf(n.AccountServer), "it is compared with the account server's", c.blocked[n.AccountServer])
+		c.skip("clock", server.Authority(), "it is compared with the account server's", fault)
 	}
-	if n.Site != n.AccountServer {
-		c.reach(ctx, n.Site)
-	}
+	c.reach(ctx, site)
 }
 
 // checkCompanyProxy returns the name of the finding that is in the way, or "".
 func (c *network) checkCompanyProxy(ctx context.Context) string {
-	n := &c.Network
-	if n.CompanyProxy == "" {
+	if c.company == "" {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(ctx, netTimeout)
-	defer cancel()
-	conn, err := n.DialProxy(ctx)
+	conn, err := (&net.Dialer{Timeout: netTimeout}).DialContext(ctx, "tcp", c.company)
 	if err == nil {
 		_ = conn.Close() // only whether it opens was of interest
-		c.ok("upstream", n.CompanyProxy, "the company's proxy takes connections; it resolves the names")
+		c.ok("upstream", c.company, "the company's proxy takes connections; it resolves the names")
 		return ""
 	}
 	return c.add(Finding{
-		Check: "upstream", Subject: n.CompanyProxy, Status: Fail, Found: "the company's proxy cannot be reached: " +
+		Check: "upstream", Subject: c.company, Status: Fail, Found: "the company's proxy cannot be reached: " +
 			plain(err),
 		Why: "upstream.proxy is the only way to DocuSign", Next: "check host and port in upstream.proxy with " +
 			"whoever runs it, and that a firewall lets this machine through to it",
 	})
 }
 
-// reach checks name, connection and TLS of an origin once, and returns the finding that is in the way, or "".
-func (c *network) reach(ctx context.Context, origin string) string {
-	if because, known := c.blocked[origin]; known {
-		return because
+// reach checks name, connection and TLS of a host once, and returns the finding that is in the way, or "".
+func (c *network) reach(ctx context.Context, host egress.Host) string {
+	because, known := c.blocked[host]
+	if !known {
+		because = c.reachFresh(ctx, host)
+		c.blocked[host] = because
 	}
-	because := c.reachFresh(ctx, origin)
-	c.blocked[origin] = because
 	return because
 }
 
-func (c *network) reachFresh(ctx context.Context, origin string) string {
+func (c *network) reachFresh(ctx context.Context, host egress.Host) string {
 	ctx, cancel := context.WithTimeout(ctx, 2*netTimeout)
 	defer cancel()
-	address, host := addressOf(origin)
 	if fault := c.resolve(ctx, host); fault != "" {
-		c.skip("tcp", address, "nothing to connect to", fault)
-		c.skip("tls", host, "no connection", fault)
+		c.skip("tcp", host.String(), "nothing to connect to", fault)
+		c.skip("tls", host.Name(), "no connection", fault)
 		return fault
 	}
-	conn, fault := c.connect(ctx, address)
+	conn, fault := c.connectTo(ctx, host.String())
 	if conn == nil {
-		c.skip("tls", host, "no connection", fault)
+		c.skip("tls", host.Name(), "no connection", fault)
 		return fault
 	}
 	defer conn.Close()
-	return c.handshake(ctx, conn, host)
+	return c.handshake(ctx, conn, host.Name())
 }
 
-// resolve, connect and handshake return the name of the finding that is in the way, or "".
-func (c *network) resolve(ctx context.Context, host string) string {
-	n := &c.Network
-	if _, err := netip.ParseAddr(host); err == nil || n.CompanyProxy != "" {
+// resolve, connectTo and handshake return the name of the finding that is in the way, or "".
+func (c *network) resolve(ctx context.Context, h egress.Host) string {
+	host := h.Name()
+	if _, isAddress := h.Addr(); isAddress || c.company != "" {
 		return "" // no name, or not ours to resolve
 	}
-	if to, ok := n.Fixed(host); ok {
-		c.ok("dns", host, "fixed to "+to+" by egress.resolve")
+	if to, ok := c.cfg.Egress.Fixed[host]; ok {
+		text := to.String()
+		if to.Port() == 0 {
+			text = to.Addr().String()
+		}
+		c.ok("dns", host, "fixed to "+text+" by egress.resolve")
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, netTimeout)
 	defer cancel()
-	addrs, err := n.Lookup(ctx, host)
+	addrs, err := c.lookup.LookupNetIP(ctx, "ip", host)
 	if err == nil && len(addrs) > 0 {
-		c.ok("dns", host, listed(addrs))
+		c.ok("dns", host, listed(addrs, ", ", func(a netip.Addr) string { return a.Unmap().String() }))
 		return ""
 	}
 	if err == nil {
@@ -130,28 +195,27 @@ func (c *network) resolve(ctx context.Context, host string) string {
 	})
 }
 
-func listed(addrs []netip.Addr) string {
+// listed tells a few of many.
+func listed[T any](all []T, separator string, text func(T) string) string {
 	var out []string
-	for i, a := range addrs {
-		if i == maxShown {
-			out = append(out, fmt.Sprintf("and %d more", len(addrs)-maxShown))
-			break
-		}
-		out = append(out, a.Unmap().String())
+	for _, one := range all[:min(len(all), maxShown)] {
+		out = append(out, text(one))
 	}
-	return strings.Join(out, ", ")
+	if more := len(all) - maxShown; more > 0 {
+		out = append(out, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(out, separator)
 }
 
-func (c *network) connect(ctx context.Context, address string) (net.Conn, string) {
-	n := &c.Network
+func (c *network) connectTo(ctx context.Context, address string) (net.Conn, string) {
 	started := time.Now()
 	dial, cancel := context.WithTimeout(ctx, netTimeout)
 	defer cancel()
-	conn, err := n.Dial(dial, "tcp", address)
+	conn, err := c.transport.DialContext(dial, "tcp", address)
 	if err == nil {
 		text := fmt.Sprintf("connected in %d ms", time.Since(started).Milliseconds())
-		if n.CompanyProxy != "" {
-			text += " through " + n.CompanyProxy
+		if c.company != "" {
+			text += " through " + c.company
 		}
 		c.ok("tcp", address, text)
 		return conn, ""
@@ -163,7 +227,7 @@ func (c *network) connect(ctx context.Context, address string) (net.Conn, string
 			"; if only a company proxy reaches the internet, set upstream.proxy in " + c.Config,
 	}
 	var refused *egress.RefusedError
-	var company *egress.ProxyError
+	var proxy *egress.ProxyError
 	switch {
 	case errors.As(err, &refused):
 		f.Found = fmt.Sprintf("the name leads to %s, which this proxy does not connect to (%s)", refused.Addr,
@@ -172,8 +236,8 @@ func (c *network) connect(ctx context.Context, address string) (net.Conn, string
 			"here, or an attack"
 		f.Next = "find out who answers for the name; if the address is meant, " +
 			cmp.Or(refused.Hint, "nothing can allow it: mend the name")
-	case errors.As(err, &company):
-		f.Next = "show whoever runs the company's proxy " + n.CompanyProxy + " this text: CONNECT to " + address +
+	case errors.As(err, &proxy):
+		f.Next = "show whoever runs the company's proxy " + c.company + " this text: CONNECT to " + address +
 			" has to be allowed; if it asks for a password, check the user in upstream.proxy and " +
 			"upstream.proxy_password"
 	}
@@ -181,7 +245,8 @@ func (c *network) connect(ctx context.Context, address string) (net.Conn, string
 }
 
 func (c *network) handshake(ctx context.Context, conn net.Conn, host string) string {
-	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: c.Network.Roots, MinVersion: tls.VersionTLS12})
+	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: c.transport.TLSClientConfig.RootCAs,
+		MinVersion: tls.VersionTLS12})
 	ctx, cancel := context.WithTimeout(ctx, netTimeout)
 	defer cancel()
 	err := secured.HandshakeContext(ctx)
@@ -189,18 +254,13 @@ func (c *network) handshake(ctx context.Context, conn net.Conn, host string) str
 		state := secured.ConnectionState()
 		leaf := state.PeerCertificates[0]
 		c.ok("tls", host, fmt.Sprintf("%s, certificate by %s until %s", tls.VersionName(state.Version),
-			nameOf(leaf.Issuer.Organization, leaf.Issuer.CommonName), leaf.NotAfter.Format(time.DateOnly)))
+			nameOf(leaf.Issuer), leaf.NotAfter.Format(time.DateOnly)))
 		return ""
 	}
-	return c.add(handshakeFault(host, err, c.Now()))
+	return c.add(handshakeFault(host, err, c.now()))
 }
 
-func nameOf(organization []string, common string) string {
-	if common == "" {
-		return strings.Join(organization, ", ")
-	}
-	return common
-}
+func nameOf(n pkix.Name) string { return cmp.Or(n.CommonName, strings.Join(n.Organization, ", ")) }
 
 func handshakeFault(host string, err error, now time.Time) Finding {
 	f := Finding{
@@ -209,18 +269,18 @@ func handshakeFault(host string, err error, now time.Time) Finding {
 		Next: "find out what stands between this machine and " + host +
 			": a firewall that inspects or cuts TLS, or a proxy",
 	}
-	var unverified *tls.CertificateVerificationError
-	var issuer string
-	if errors.As(err, &unverified) && len(unverified.UnverifiedCertificates) > 0 {
-		last := unverified.UnverifiedCertificates[len(unverified.UnverifiedCertificates)-1]
-		issuer = nameOf(last.Issuer.Organization, last.Issuer.CommonName)
+	issuer := "somebody"
+	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		for _, c := range unverified.UnverifiedCertificates { // the last is nearest to the authority
+			issuer = cmp.Or(nameOf(c.Issuer), "somebody")
+		}
 	}
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	var name x509.HostnameError
 	switch {
 	case errors.As(err, &unknown):
-		f.Found = "the certificate was issued by " + cmp.Or(issuer, "somebody") +
+		f.Found = "the certificate was issued by " + issuer +
 			", whom neither this machine nor upstream.ca_file trusts"
 		f.Next = "if that is your company's TLS inspection, get its root certificate as PEM and name it in " +
 			"upstream.ca_file; if it is a public authority, bring this machine's trust store up to date " +
@@ -238,14 +298,13 @@ func handshakeFault(host string, err error, now time.Time) Finding {
 
 // checkClock compares with the Date of the account server (PROTOCOL.md §6.4, expired_grant).
 func (c *network) checkClock(ctx context.Context) {
-	n := &c.Network
-	host := hostOf(n.AccountServer)
+	host := c.cfg.AccountServer.Authority()
 	offset, err := c.measure(ctx)
 	if err != nil {
 		c.add(Finding{
 			Check: "clock", Subject: host, Status: Warn, Found: "cannot be compared: " + plain(err),
 			Why: "an assertion with a wrong time is refused", Next: "compare this machine's clock (" +
-				c.Now().UTC().Format("15:04:05 MST") + ") with another one",
+				c.now().UTC().Format("15:04:05 MST") + ") with another one",
 		})
 		return
 	}
@@ -271,17 +330,13 @@ func (c *network) checkClock(ctx context.Context) {
 func (c *network) measure(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, netTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Network.AccountServer+"/oauth/userinfo", nil)
+	sent := c.now()
+	// 401 is expected; only its Date is read.
+	resp, _, err := c.send(ctx, http.MethodGet, c.cfg.AccountServer.String()+"/oauth/userinfo", http.Header{}, "")
 	if err != nil {
 		return 0, err
 	}
-	sent := c.Now()
-	resp, err := c.Network.HTTP.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	received := c.Now()
-	_ = resp.Body.Close() // 401 is expected; only its Date is read
+	received := c.now()
 	at, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil {
 		return 0, errors.New("the answer has no Date")
@@ -289,34 +344,10 @@ func (c *network) measure(ctx context.Context) (time.Duration, error) {
 	return at.Add(500 * time.Millisecond).Sub(sent.Add(received.Sub(sent) / 2)), nil
 }
 
-func hostOf(origin string) string {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return origin
-	}
-	return u.Host
-}
-
-// addressOf gives host:port and the bare host of an origin.
-func addressOf(origin string) (address, host string) {
-	u, err := url.Parse(origin)
-	if err != nil {
-		return origin, origin
-	}
-	port := u.Port()
-	if port == "" {
-		port = "443"
-	}
-	return net.JoinHostPort(u.Hostname(), port), u.Hostname()
-}
-
 // plain is the cause without the wrappings of net and net/http.
 func plain(err error) string {
 	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer in time"
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {

@@ -1,12 +1,9 @@
-// Package doctor looks for what keeps an old program from reaching DocuSign through the proxy, in the order in which
-// things fail, and says of each what was found, why it matters and what to do next. It must never stop at the first
-// fault, put a secret into a finding, or change anything at DocuSign or on this machine. The doctor command calls it.
 package doctor
 
 import (
 	"cmp"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,6 +33,29 @@ type Finding struct {
 // Name is how other findings refer to this one.
 func (f Finding) Name() string { return strings.TrimSpace(f.Check + " " + f.Subject) }
 
+// String is the finding for eyes; all but the good ones take several lines.
+func (f Finding) String() string {
+	mark := map[Status]string{OK: "ok", Warn: "WARN", Fail: "FAIL", Skipped: "-"}[f.Status]
+	text := f.Found
+	if f.Status == Skipped {
+		text = "skipped: " + text
+	}
+	if f.Subject != "" {
+		text = f.Subject + ": " + text
+	}
+	out := fmt.Sprintf("%-4s  %-12s  %s\n", mark, f.Check, indented(text, 20))
+	for _, more := range []struct{ label, text string }{{"why", f.Why}, {"next", f.Next}} {
+		if more.text != "" {
+			out += fmt.Sprintf("%20s%-4s  %s\n", "", more.label, indented(more.text, 26))
+		}
+	}
+	return out
+}
+
+func indented(text string, by int) string {
+	return strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", by))
+}
+
 // Report is everything that was found, in the order of the checks.
 type Report struct {
 	Version       string    `json:"version"`
@@ -53,12 +73,9 @@ type Report struct {
 // settle fills in what follows from the findings: 0 ok, 1 warnings, 2 failures.
 func (r *Report) settle() {
 	r.Status, r.ExitCode = OK, 0
-	for _, f := range r.Findings {
-		switch {
-		case f.Status == Fail:
-			r.Status, r.ExitCode = Fail, 2
-		case f.Status == Warn && r.ExitCode == 0:
-			r.Status, r.ExitCode = Warn, 1
+	for code, s := range []Status{OK, Warn, Fail} {
+		if r.Count(s) > 0 {
+			r.Status, r.ExitCode = s, code
 		}
 	}
 }
@@ -74,86 +91,41 @@ func (r *Report) Count(s Status) int {
 	return n
 }
 
-// WriteFinding writes one finding for eyes; all but the good ones take several lines.
-func WriteFinding(w io.Writer, f Finding) error {
-	mark := map[Status]string{OK: "ok", Warn: "WARN", Fail: "FAIL", Skipped: "-"}[f.Status]
-	text := f.Found
-	if f.Status == Skipped {
-		text = "skipped: " + text
-	}
-	if f.Subject != "" {
-		text = f.Subject + ": " + text
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-4s  %-12s  %s\n", mark, f.Check, indented(text))
-	for _, more := range []struct{ label, text string }{{"why", f.Why}, {"next", f.Next}} {
-		if more.text != "" {
-			fmt.Fprintf(&b, "%20s%-4s  %s\n", "", more.label,
-				strings.ReplaceAll(more.text, "\n", "\n"+strings.Repeat(" ", 26)))
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func indented(text string) string {
-	return strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", 20))
-}
-
-// WriteSummary says how it stands and what to do first.
-func (r *Report) WriteSummary(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s, %s, %s", plural(r.Count(OK), "check is ok", "checks are ok"),
+// Summary says how it stands and what to do first: the earliest of the gravest findings.
+func (r *Report) Summary() string {
+	out := fmt.Sprintf("\n%s, %s, %s", plural(r.Count(OK), "check is ok", "checks are ok"),
 		plural(r.Count(Warn), "warning", "warnings"), plural(r.Count(Fail), "failure", "failures"))
 	if n := r.Count(Skipped); n > 0 {
-		fmt.Fprintf(&b, ", %d skipped", n)
+		out += fmt.Sprintf(", %d skipped", n)
 	}
-	b.WriteString(".\n")
-	if first := r.first(); first != nil {
-		fmt.Fprintf(&b, "Begin with: %s.", first.Name())
-		if r.Count(Warn)+r.Count(Fail) > 1 {
-			b.WriteString(" Others may go away with it; run the doctor again then.")
-		}
-		b.WriteString("\n")
+	out += ".\n"
+	if r.ExitCode == 0 {
+		return out
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	first := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Status == r.Status })
+	out += "Begin with: " + r.Findings[first].Name() + "."
+	if r.Count(Warn)+r.Count(Fail) > 1 {
+		out += " Others may go away with it; run the doctor again then."
+	}
+	return out + "\nFor support: docusign-auth-proxy doctor --config " + r.Config + " --ticket\n"
 }
 
-// first is the gravest of the earliest findings.
-func (r *Report) first() *Finding {
-	for _, s := range []Status{Fail, Warn} {
-		for i := range r.Findings {
-			if r.Findings[i].Status == s {
-				return &r.Findings[i]
-			}
-		}
-	}
-	return nil
-}
-
-// WriteTicket writes a text for a support ticket.
-func (r *Report) WriteTicket(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "docusign-auth-proxy doctor\n  program         %s\n  system          %s\n  time            %s\n "+
+// Ticket is a text for a support ticket.
+func (r *Report) Ticket() string {
+	out := fmt.Sprintf("docusign-auth-proxy doctor\n  program         %s\n  system          %s\n  time            %s\n "+
 		" configuration   %s\n  environment     %s\n  account server  %s\n",
 		r.Version, r.System, r.Time.UTC().Format(time.RFC3339), r.Config, cmp.Or(r.Environment, "(unknown)"),
 		cmp.Or(r.AccountServer, "(unknown)"))
 	if r.Offline {
-		b.WriteString("  offline         yes, DocuSign was not asked\n")
+		out += "  offline         yes, DocuSign was not asked\n"
 	}
-	fmt.Fprintf(&b, "  result          ok %d, warnings %d, failures %d, skipped %d\n", r.Count(OK), r.Count(Warn),
-		r.Count(Fail), r.Count(Skipped))
-	b.WriteString("  (holds user names, GUIDs and host names, but no password, key or token)\n\n")
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return err
-	}
+	out += fmt.Sprintf("  result          ok %d, warnings %d, failures %d, skipped %d\n", r.Count(OK), r.Count(Warn),
+		r.Count(Fail), r.Count(Skipped)) +
+		"  (holds user names, GUIDs and host names, but no password, key or token)\n\n"
 	for _, f := range r.Findings {
-		if err := WriteFinding(w, f); err != nil {
-			return err
-		}
+		out += f.String()
 	}
-	return nil
+	return out
 }
 
 func plural(n int, one, many string) string {

@@ -14,77 +14,76 @@ import (
 
 const maxCuts = 300
 
-// partial is a configuration without its faulty parts. The doctor looks at it; it is never run.
-type partial struct {
-	root   *yaml.Node
-	cfg    *config.Config // nil = nothing of it is usable
-	owners []owner        // for each problem of the file, where it stands
-	lost   []owner        // what cfg goes without, and would otherwise be looked at
-}
-
 // owner is an integration, or a user of one.
 type owner struct{ integration, user string }
 
 func (o owner) String() string { return strings.TrimSpace(o.integration + " " + o.user) }
 
-// partOf leaves out what the problems stand in until the rest is good.
-func partOf(data []byte, path string, problems config.Problems) (p partial) {
+// rootOf is the mapping that the file is, empty if it is none.
+func rootOf(data []byte) *yaml.Node {
 	var doc yaml.Node
 	if yaml.Unmarshal(data, &doc) != nil || doc.Kind != yaml.DocumentNode || doc.Content[0].Kind != yaml.MappingNode {
-		return p
+		return &yaml.Node{}
 	}
-	p.root = doc.Content[0]
-	for _, problem := range problems {
-		keys := splitPath(problem.Path)
-		p.owners = append(p.owners, ownerOf(keys, nodesAlong(p.root, keys)))
-	}
+	return doc.Content[0]
+}
+
+// partOf leaves out what the problems stand in until the rest is good, and names what would otherwise be looked at. The
+// doctor looks at the rest; it is never run. nil = nothing is usable.
+func partOf(root *yaml.Node, path string, problems config.Problems) (cfg *config.Config, lost []owner) {
 	for range maxCuts {
-		if !p.leaveOut(splitPath(problems[0].Path)) {
-			return p
+		gone, ok := leaveOut(root, splitPath(problems[0].Path))
+		if !ok {
+			return nil, nil
 		}
-		rest, err := yaml.Marshal(p.root)
+		lost = append(lost, gone...)
+		rest, err := yaml.Marshal(root)
 		if err != nil {
-			return p
+			return nil, nil
 		}
-		p.cfg, err = config.Parse(rest, path, config.Environment{})
+		cfg, err = config.Parse(rest, path, config.Environment{})
 		if !errors.As(err, &problems) {
-			return p
+			return cfg, lost
 		}
 	}
-	return p
+	return nil, nil
 }
 
 // leaveOut removes what the keys lead to, or the nearest thing around it; false if that is everything.
-func (p *partial) leaveOut(keys []string) bool {
-	nodes := nodesAlong(p.root, keys)
-	last := len(nodes) - 1
-	if len(keys) == 5 && last == 4 && keys[0] == "integrations" && keys[4] == "password" {
-		return p.needNoPassword()
+func leaveOut(root *yaml.Node, keys []string) (lost []owner, ok bool) {
+	places := along(root, keys)
+	depth := len(places)
+	if depth == 0 {
+		return nil, false
 	}
-	if last == 0 {
-		return false
-	}
-	switch lost := ownerOf(keys, nodes); {
-	case keys[0] != "integrations":
-	case last == 1:
-		for _, in := range nodes[1].Content {
-			p.lost = append(p.lost, owner{integration: scalarOf(in, "name")})
+	last := places[depth-1]
+	if keys[0] == "integrations" {
+		o := ownerOf(keys, places)
+		switch {
+		case depth == 4 && len(keys) == 5 && keys[4] == "password":
+			return nil, needNoPassword(root)
+		case depth == 1:
+			for _, in := range last.node().Content {
+				lost = append(lost, owner{integration: scalarOf(in, "name")})
+			}
+		case depth == 2, depth == 4 && o.user != "":
+			lost = []owner{o}
 		}
-	case last == 2, last == 4 && lost.user != "":
-		p.lost = append(p.lost, lost)
 	}
-	removeChild(nodes[last-1], keys[last-1])
-	return true
+	last.remove()
+	return lost, true
 }
 
 // needNoPassword lets users be without a password, which the doctor does not need; false if that is so already.
-func (p *partial) needNoPassword() bool {
+func needNoPassword(root *yaml.Node) bool {
 	const key = "pin_password"
-	if scalarOf(p.root, key) == config.FirstUse {
+	if scalarOf(root, key) == config.FirstUse {
 		return false
 	}
-	removeChild(p.root, key)
-	p.root.Content = append(p.root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key},
+	for _, p := range along(root, []string{key}) {
+		p.remove()
+	}
+	root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key},
 		&yaml.Node{Kind: yaml.ScalarNode, Value: config.FirstUse})
 	return true
 }
@@ -103,64 +102,69 @@ func splitPath(path string) (keys []string) {
 	return keys
 }
 
-// nodesAlong is the root and what each key in turn leads to, as far as that is there.
-func nodesAlong(root *yaml.Node, keys []string) []*yaml.Node {
-	nodes := []*yaml.Node{root}
+// place is a value in the file.
+type place struct {
+	parent *yaml.Node
+	i      int
+}
+
+func (p place) node() *yaml.Node { return p.parent.Content[p.i] }
+
+func (p place) remove() {
+	from := p.i
+	if p.parent.Kind == yaml.MappingNode {
+		from-- // with its key
+	}
+	p.parent.Content = slices.Delete(p.parent.Content, from, p.i+1)
+}
+
+// along is what each key in turn leads to, as far as that is there.
+func along(n *yaml.Node, keys []string) (places []place) {
 	for _, key := range keys {
-		parent, i := place(nodes[len(nodes)-1], key)
+		if n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
+		i := indexOf(n, key)
 		if i < 0 {
 			break
 		}
-		nodes = append(nodes, parent.Content[i])
+		places = append(places, place{n, i})
+		n = n.Content[i]
 	}
-	return nodes
+	return places
 }
 
-// place finds the value of a key; of several equal keys the last, which is the one a problem is about.
-func place(n *yaml.Node, key string) (parent *yaml.Node, i int) {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
+// indexOf finds the value of a key; of several equal keys the last, which is the one a problem is about.
+func indexOf(n *yaml.Node, key string) int {
 	switch n.Kind {
 	case yaml.SequenceNode:
 		if i, err := strconv.Atoi(key); err == nil && i < len(n.Content) {
-			return n, i
+			return i
 		}
 	case yaml.MappingNode:
 		for i := len(n.Content) - 2; i >= 0; i -= 2 {
 			if n.Content[i].Value == key {
-				return n, i + 1
+				return i + 1
 			}
 		}
 	}
-	return n, -1
-}
-
-func removeChild(n *yaml.Node, key string) {
-	parent, i := place(n, key)
-	switch {
-	case i < 0:
-	case parent.Kind == yaml.MappingNode:
-		parent.Content = slices.Delete(parent.Content, i-1, i+1)
-	default:
-		parent.Content = slices.Delete(parent.Content, i, i+1)
-	}
+	return -1
 }
 
 func scalarOf(n *yaml.Node, key string) string {
-	if parent, i := place(n, key); i >= 0 && parent.Content[i].Kind == yaml.ScalarNode {
-		return parent.Content[i].Value
+	if found := along(n, []string{key}); len(found) > 0 && found[0].node().Kind == yaml.ScalarNode {
+		return found[0].node().Value
 	}
 	return "(without " + key + ")"
 }
 
 // ownerOf names the integration and the user that the keys lead into.
-func ownerOf(keys []string, nodes []*yaml.Node) (o owner) {
-	if len(nodes) > 2 && keys[0] == "integrations" {
-		o.integration = scalarOf(nodes[2], "name")
+func ownerOf(keys []string, places []place) (o owner) {
+	if len(places) > 1 && keys[0] == "integrations" {
+		o.integration = scalarOf(places[1].node(), "name")
 	}
-	if len(nodes) > 4 && keys[0] == "integrations" && keys[2] == "users" {
-		o.user = scalarOf(nodes[4], "username")
+	if len(places) > 3 && keys[0] == "integrations" && keys[2] == "users" {
+		o.user = scalarOf(places[3].node(), "username")
 	}
 	return o
 }
