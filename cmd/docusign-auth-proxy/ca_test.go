@@ -20,6 +20,7 @@ import (
 
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/trust"
+	"docusign-auth-proxy/internal/trust/ca"
 	"docusign-auth-proxy/proxy/authority"
 )
 
@@ -91,16 +92,16 @@ func (b *caBench) update(_ context.Context, name string, args ...string) ([]byte
 
 func (b *caBench) run(args ...string) (out, errOut string, err error) {
 	b.t.Helper()
-	return b.runWith(caEnv{
-		now: func() time.Time { return b.now }, root: b.root, run: b.update, find: exec.LookPath, getenv: os.Getenv,
-		interactive: func(io.Reader) bool { return b.person },
+	return b.runWith(ca.Machine{
+		Now: func() time.Time { return b.now }, Run: b.update, Find: exec.LookPath, Getenv: os.Getenv,
+		Interactive: func(io.Reader) bool { return b.person },
 	}, args...)
 }
 
-func (b *caBench) runWith(env caEnv, args ...string) (out, errOut string, err error) {
+func (b *caBench) runWith(m ca.Machine, args ...string) (out, errOut string, err error) {
 	b.t.Helper()
 	var o, e bytes.Buffer
-	cmd := newCAWith(env)
+	cmd := newCAWith(m, b.root)
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetOut(&o)
 	cmd.SetErr(&e)
@@ -167,7 +168,7 @@ func TestCAInitMakesWhatTheConfigurationNeeds(t *testing.T) {
 	if st.Mode().Perm() != 0o600 {
 		t.Errorf("the key's mode is %v", st.Mode())
 	}
-	if trust.HoldsKey([]byte(b.read("ca.pem"))) {
+	if strings.Contains(b.read("ca.pem"), "PRIVATE KEY") {
 		t.Error("the key is in the certificate's file")
 	}
 	a := b.load("ca.pem", "ca-key.pem")
@@ -303,7 +304,14 @@ func TestCAShow(t *testing.T) {
 	b.must(os.Rename("ca-key.pem", "etc/ca-key.pem"))
 	// A configuration with faults elsewhere must not hinder: the CA is made first.
 	b.write("etc/proxy.yaml", "nonsense: [true]\ninterception: {ca_cert: ca.pem, ca_key: ca-key.pem}\n")
-	var r caReport
+	var r struct {
+		trust.Description
+		CertFile string `json:"cert_file"`
+		PEM      string
+		NextStep string `json:"next_step"`
+		Deadline string
+		Kept     []string
+	}
 	b.must(json.Unmarshal([]byte(b.good("show", "--config", "etc/proxy.yaml", "--json", "--pem")), &r))
 	if r.CertFile != "etc/ca.pem" || r.DaysLeft != 730 || r.PEM != b.read("etc/ca.pem") ||
 		r.NextStep != "docusign-auth-proxy ca trust --config etc/proxy.yaml" {
@@ -338,7 +346,7 @@ func TestCAShowNeverPrintsTheKey(t *testing.T) {
 	}
 	for _, dir := range []string{"/usr/local/share/ca-certificates", "/etc/ssl/certs"} {
 		b.must(filepath.WalkDir(filepath.Join(b.root, dir), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && trust.HoldsKey([]byte(b.read(path))) {
+			if err == nil && !d.IsDir() && strings.Contains(b.read(path), "PRIVATE KEY") {
 				t.Errorf("the key is in %s", path)
 			}
 			return err
@@ -460,7 +468,14 @@ func TestCARenewOfAnExpiredOneBehindALinkByConfiguration(t *testing.T) {
 	if st, err := os.Lstat("linked.pem"); err != nil || st.Mode()&fs.ModeSymlink == 0 {
 		t.Errorf("the link was replaced: %v", err)
 	}
-	var r caReport
+	var r struct {
+		trust.Description
+		CertFile string `json:"cert_file"`
+		PEM      string
+		NextStep string `json:"next_step"`
+		Deadline string
+		Kept     []string
+	}
 	b.must(json.Unmarshal([]byte(b.good("renew", "--config", "proxy.yaml", "--days", "731", "--json")), &r))
 	if r.Deadline != "2031-01-30" || len(r.Kept) != 1 || r.Kept[0] != "real/ca.pem.old-20290130-2" || r.DaysLeft != 731 {
 		t.Errorf("%+v", r)
@@ -484,7 +499,7 @@ func TestCATrustGuide(t *testing.T) {
 		!strings.Contains(b.good("trust", "--for", "curl"), "--cacert "+here) {
 		t.Errorf("without --as the lines must name the file's place: %v", err)
 	}
-	var g caGuide
+	var g struct{ Recipes []trust.Recipe }
 	b.must(json.Unmarshal([]byte(b.good("trust", "--for", "python,node", "--json")), &g))
 	if len(g.Recipes) != 2 || g.Recipes[0].Key != "python" || len(g.Recipes[1].Steps) == 0 {
 		t.Errorf("%+v", g)
@@ -565,7 +580,10 @@ func TestCATrustInstallWithJSONKeepsStandardOutputClean(t *testing.T) {
 	b.init()
 	out, plan, err := b.run("trust", "--install", "--yes", "--json")
 	b.must(err)
-	var c caChange
+	var c struct {
+		Steps  []string
+		SHA256 string
+	}
 	b.must(json.Unmarshal([]byte(out), &c))
 	if len(c.Steps) != 2 || !strings.Contains(plan, "This will:") ||
 		c.SHA256 != b.load("ca.pem", "ca-key.pem").Fingerprint() {
@@ -591,11 +609,11 @@ func TestCATrustInJava(t *testing.T) {
 	b.init()
 	b.must(os.WriteFile("cacerts", cacerts, 0o644))
 	t.Setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC") // starts in half the time
-	env := caEnv{now: func() time.Time {
-		return b.now
-	}, run: trust.Exec, find: func(string) (string, error) {
-		return keytool, nil
-	}, getenv: func(string) string { return "" }, interactive: isTerminal}
+	m := ca.Machine{
+		Now: func() time.Time { return b.now }, Run: trust.Exec,
+		Find:   func(string) (string, error) { return keytool, nil },
+		Getenv: func(string) string { return "" }, Interactive: isTerminal,
+	}
 	for _, step := range []struct {
 		words string
 		want  string
@@ -607,7 +625,7 @@ func TestCATrustInJava(t *testing.T) {
 		{"--check", "not trusted: cacerts", true},
 	} {
 		args := append([]string{"trust", "--keystore", "cacerts"}, strings.Fields(step.words)...)
-		out, errOut, err := b.runWith(env, args...)
+		out, errOut, err := b.runWith(m, args...)
 		if (err != nil) != step.fails || !strings.Contains(out, step.want) {
 			t.Fatalf("%s: %v\n%s%s", step.words, err, out, errOut)
 		}
@@ -617,13 +635,13 @@ func TestCATrustInJava(t *testing.T) {
 // Every example in the help is run as it stands, in the order in which a reader meets them.
 func TestCAExamplesWork(t *testing.T) {
 	b := newCABench(t)
-	for _, cmd := range newCAWith(caEnv{}).Commands() {
+	for _, cmd := range newCAWith(ca.Machine{}, "").Commands() {
 		if cmd.Example == "" {
 			t.Errorf("ca %s has no example", cmd.Name())
 		}
 	}
 	for _, name := range []string{"init", "show", "trust", "renew"} {
-		cmd, _, err := newCAWith(caEnv{}).Find([]string{name})
+		cmd, _, err := newCAWith(ca.Machine{}, "").Find([]string{name})
 		b.must(err)
 		for line := range strings.Lines(cmd.Example) {
 			line, _, _ = strings.Cut(strings.TrimSpace(line), " > ")

@@ -11,31 +11,24 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
 
-const (
-	// maxFile bounds the certificate files and bundles that are read: a system's bundle is about 250 KB.
-	maxFile = 8 << 20
-	// expiryWarning is how long before its end Warnings begins to speak of a certificate's expiry.
-	expiryWarning = 60 * 24 * time.Hour
-)
+// expiryWarning is how long before its end Warnings begins to speak of a certificate's expiry.
+const expiryWarning = 60 * 24 * time.Hour
 
-// ErrHoldsKey is the refusal of a certificate file with a private key in it, which would be copied to other machines.
-var ErrHoldsKey = errors.New("the file holds a private key too: keep certificate and key in two files, for this one " +
-	"goes to other machines")
-
-// Parse returns the first certificate of a PEM file. A file that also holds a private key is refused with ErrHoldsKey.
+// Parse returns the first certificate of a PEM file. It refuses a file that also holds a private key.
 func Parse(data []byte) (*x509.Certificate, error) {
-	if HoldsKey(data) {
-		return nil, ErrHoldsKey
+	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {
+		return nil, errors.New("the file holds a private key too: keep certificate and key in two files, for this one " +
+			"goes to other machines")
 	}
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -50,31 +43,31 @@ func Parse(data []byte) (*x509.Certificate, error) {
 	return nil, errors.New("no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
 }
 
-// HoldsKey reports whether there is a private key of any kind in a PEM file.
-func HoldsKey(data []byte) bool {
-	return bytes.Contains(data, []byte("PRIVATE KEY-----"))
-}
-
 // EncodePEM returns the certificate alone, as a file that other machines may have.
 func EncodePEM(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// holds reports whether the certificate is among those of a PEM bundle; what else is in there is passed over.
-func holds(bundle []byte, c *x509.Certificate) bool {
+// certificates are those of a PEM bundle. What Go cannot read is not ours and is passed over.
+func certificates(bundle []byte) []*x509.Certificate {
+	var all []*x509.Certificate
 	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" && bytes.Equal(block.Bytes, c.Raw) {
-			return true
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			all = append(all, c)
 		}
 	}
-	return false
+	return all
+}
+
+func holds(bundle []byte, c *x509.Certificate) bool {
+	return slices.ContainsFunc(certificates(bundle), c.Equal)
 }
 
 // Name is the certificate's name in stores. It ends in eight digits of the fingerprint, so that a renewed certificate
 // can stand beside the old one.
 func Name(c *x509.Certificate) string {
 	sum := sha256.Sum256(c.Raw)
-	return "docusign-auth-proxy-" + hex.EncodeToString(sum[:4])
+	return fmt.Sprintf("docusign-auth-proxy-%x", sum[:4])
 }
 
 // SelfSigned reports whether the certificate is a root: what stores take as an anchor.
@@ -100,10 +93,18 @@ func Describe(c *x509.Certificate, now time.Time) Description {
 	return Description{
 		Subject: c.Subject.String(), Issuer: c.Issuer.String(), SHA256: SHA256(c), SHA1: SHA1(c), Key: keyKind(c),
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, DaysLeft: DaysLeft(c, now),
-		Permitted: append(append([]string{}, c.PermittedDNSDomains...), networks(c.PermittedIPRanges)...),
-		Excluded:  append(append([]string{}, c.ExcludedDNSDomains...), networks(c.ExcludedIPRanges)...),
+		Permitted: limits(c.PermittedDNSDomains, c.PermittedIPRanges),
+		Excluded:  limits(c.ExcludedDNSDomains, c.ExcludedIPRanges),
 		Critical:  c.PermittedDNSDomainsCritical,
 	}
+}
+
+func limits(domains []string, ranges []*net.IPNet) []string {
+	out := append([]string{}, domains...)
+	for _, r := range ranges {
+		out = append(out, r.String())
+	}
+	return out
 }
 
 // DaysLeft is the number of whole days until the certificate expires, negative once it has.
@@ -113,23 +114,15 @@ func DaysLeft(c *x509.Certificate, now time.Time) int {
 
 // SHA256 is the fingerprint that keytool, openssl and browsers print: AB:CD:….
 func SHA256(c *x509.Certificate) string {
-	sum := sha256.Sum256(c.Raw)
-	return colons(sum[:])
+	return colons(fmt.Sprintf("% X", sha256.Sum256(c.Raw)))
 }
 
 // SHA1 is the fingerprint that Windows shows as the thumbprint; it identifies and proves nothing.
 func SHA1(c *x509.Certificate) string {
-	sum := sha1.Sum(c.Raw)
-	return colons(sum[:])
+	return colons(fmt.Sprintf("% X", sha1.Sum(c.Raw)))
 }
 
-func colons(sum []byte) string {
-	parts := make([]string, len(sum))
-	for i, v := range sum {
-		parts[i] = fmt.Sprintf("%02X", v)
-	}
-	return strings.Join(parts, ":")
-}
+func colons(hex string) string { return strings.ReplaceAll(hex, " ", ":") }
 
 func keyKind(c *x509.Certificate) string {
 	switch k := c.PublicKey.(type) {
@@ -141,17 +134,9 @@ func keyKind(c *x509.Certificate) string {
 	return c.PublicKeyAlgorithm.String()
 }
 
-func networks(ranges []*net.IPNet) []string {
-	var out []string
-	for _, r := range ranges {
-		out = append(out, r.String())
-	}
-	return out
-}
-
 // Warnings lists, in words for an operator, what is wrong or will soon be wrong with the CA at the given time.
 func Warnings(c *x509.Certificate, now time.Time) []string {
-	var out []string
+	out := []string{} // in JSON a list, too, when all is well
 	switch day := c.NotAfter.UTC().Format(time.DateOnly); {
 	case now.After(c.NotAfter):
 		out = append(out, "the CA expired on "+day+": clients refuse it; renew it and install the new certificate")

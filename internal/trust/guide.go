@@ -10,9 +10,10 @@ import (
 
 // Recipe is what to paste on one kind of machine or into one kind of program.
 type Recipe struct {
-	Key   string `json:"key"` // what Guide.Only asks for
-	Title string `json:"title"`
-	Steps []Step `json:"steps"`
+	Key   string   `json:"key"`
+	Title string   `json:"title"`
+	Steps []Step   `json:"steps"`
+	names []string // Key and other usual names of the same thing
 }
 
 // Step is one way or one part of the way: a sentence, then lines to paste.
@@ -21,97 +22,71 @@ type Step struct {
 	Lines []string `json:"lines"`
 }
 
-// Guide makes the recipes for one certificate.
-type Guide struct {
-	Cert *x509.Certificate
-	// Path of the certificate's file on the machine where the lines are pasted.
-	Path string
-}
-
-// recipes has a section for each Recipe: "## key: title", then by turns a note and the indented lines to paste.
+// recipes has a section for each Recipe: "## names: title", then by turns a note and the indented lines to paste.
 //
 //go:embed recipes.txt
 var recipes string
 
-// Recipes returns all recipes, operating systems first.
-func (g Guide) Recipes() []Recipe {
-	fill := strings.NewReplacer(
-		"{{path}}", g.Path,
-		"{{file}}", g.Path[strings.LastIndexAny(g.Path, `/\`)+1:],
-		"{{shell path}}", Quote(g.Path),
-		"{{source path}}", literal(g.Path),
-		"{{windows path}}", g.windowsPath(),
-		"{{node program}}", Quote("require('https').globalAgent.options.ca = "+
-			"[require('fs').readFileSync("+literal(g.Path)+")];"),
-		"{{name}}", Name(g.Cert),
-		"{{thumbprint}}", strings.ReplaceAll(SHA1(g.Cert), ":", ""),
-	)
+// Recipes returns the recipes that the words ask for by name, all without words, operating systems first. The file of
+// the certificate is at path on the machine where the lines are pasted. An unknown word is an error that lists the keys.
+func Recipes(c *x509.Certificate, path string, words []string) ([]Recipe, error) {
 	var all []Recipe
+	var keys []string
+	fill := placeholders(c, path)
 	for section := range strings.SplitSeq(strings.TrimPrefix(recipes, "## "), "\n## ") {
-		head, body, _ := strings.Cut(section, "\n\n")
-		r := Recipe{}
-		r.Key, r.Title, _ = strings.Cut(head, ": ")
-		for part := range slices.Chunk(strings.Split(strings.TrimSpace(body), "\n\n"), 2) {
-			step := Step{Note: part[0]}
-			for line := range strings.SplitSeq(part[1], "\n") {
-				step.Lines = append(step.Lines, fill.Replace(strings.TrimPrefix(line, "    ")))
-			}
-			r.Steps = append(r.Steps, step)
-		}
-		all = append(all, r)
+		r := parseRecipe(section, fill)
+		all, keys = append(all, r), append(keys, r.Key)
 	}
-	return all
-}
-
-// Only returns the recipes that the words ask for, in the order of Recipes. A word is a Key or another usual name of
-// the same thing; an unknown one is an error that lists the keys.
-func (g Guide) Only(words []string) ([]Recipe, error) {
-	all := g.Recipes()
+	if len(words) == 0 {
+		return all, nil
+	}
 	wanted := map[string]bool{}
 	for _, w := range words {
-		key := keyOf(strings.ToLower(strings.TrimSpace(w)))
-		if !slices.ContainsFunc(all, func(r Recipe) bool { return r.Key == key }) {
-			return nil, fmt.Errorf("nothing is known about %q: choose from %s", w, strings.Join(keys(all), ", "))
+		name := strings.ToLower(strings.TrimSpace(w))
+		i := slices.IndexFunc(all, func(r Recipe) bool { return slices.Contains(r.names, name) })
+		if i < 0 {
+			return nil, fmt.Errorf("nothing is known about %q: choose from %s", w, strings.Join(keys, ", "))
 		}
-		wanted[key] = true
+		wanted[keys[i]] = true
 	}
 	return slices.DeleteFunc(all, func(r Recipe) bool { return !wanted[r.Key] }), nil
 }
 
-func keys(recipes []Recipe) []string {
-	var out []string
-	for _, r := range recipes {
-		out = append(out, r.Key)
+func parseRecipe(section string, fill *strings.Replacer) Recipe {
+	head, body, _ := strings.Cut(section, "\n\n")
+	names, title, _ := strings.Cut(head, ": ")
+	r := Recipe{Title: title, names: strings.Split(names, ", ")}
+	r.Key = r.names[0]
+	for part := range slices.Chunk(strings.Split(strings.TrimSpace(body), "\n\n"), 2) {
+		step := Step{Note: part[0]}
+		for line := range strings.SplitSeq(part[1], "\n") {
+			step.Lines = append(step.Lines, fill.Replace(strings.TrimPrefix(line, "    ")))
+		}
+		r.Steps = append(r.Steps, step)
 	}
-	return out
+	return r
 }
 
-func keyOf(word string) string {
-	switch word {
-	case "ubuntu":
-		return "debian"
-	case "fedora", "redhat", "centos", "rocky", "alma", "amazon":
-		return "rhel"
-	case "sles", "opensuse":
-		return "suse"
-	case "dotnet", ".net", "iis", "win":
-		return "windows"
-	case "mac", "darwin", "osx":
-		return "macos"
-	case "keytool", "jdk", "jre", "axis":
-		return "java"
-	case "requests", "certifi", "zeep", "suds":
-		return "python"
-	case "nodejs", "node.js", "npm":
-		return "node"
-	case "soapclient":
-		return "php"
-	case "lwp":
-		return "perl"
-	case "orapki", "wallet":
-		return "oracle"
+func placeholders(c *x509.Certificate, path string) *strings.Replacer {
+	file := path[strings.LastIndexAny(path, `/\`)+1:]
+	windows := path
+	if !strings.Contains(path, `\`) {
+		windows = file // it was copied there
 	}
-	return word
+	if strings.ContainsAny(windows, " &()^;,") {
+		windows = `"` + windows + `"`
+	}
+	return strings.NewReplacer(
+		"{{path}}", path,
+		"{{file}}", file,
+		"{{shell path}}", Quote(path),
+		"{{source path}}", literal(path),
+		"{{windows path}}", windows,
+		"{{node program}}", Quote("require('https').globalAgent.options.ca = "+
+			"[require('fs').readFileSync("+literal(path)+")];"),
+		"{{name}}", Name(c),
+		"{{thumbprint}}", strings.ReplaceAll(SHA1(c), ":", ""),
+	)
 }
 
 // Quote quotes a word for a POSIX shell where it needs that.
@@ -125,16 +100,4 @@ func Quote(s string) string {
 // literal quotes a string for PHP and JavaScript source.
 func literal(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
-}
-
-// windowsPath is Path if that is a Windows path, and otherwise the file's name alone: the file was copied there.
-func (g Guide) windowsPath() string {
-	p := g.Path
-	if !strings.ContainsAny(p, `\`) {
-		p = p[strings.LastIndexByte(p, '/')+1:]
-	}
-	if strings.ContainsAny(p, " &()^;,") {
-		return `"` + p + `"`
-	}
-	return p
 }

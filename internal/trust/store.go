@@ -2,14 +2,12 @@ package trust
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -49,10 +47,7 @@ func (c *capped) Write(p []byte) (int, error) {
 // lastWords is the end of what a program said: keytool complains on standard output, others on standard error.
 func lastWords(out, errOut []byte) string {
 	const limit = 400
-	text := strings.TrimSpace(string(errOut))
-	if text == "" {
-		text = strings.TrimSpace(string(out))
-	}
+	text := cmp.Or(strings.TrimSpace(string(errOut)), strings.TrimSpace(string(out)))
 	if len(text) > limit {
 		text = "…" + text[len(text)-limit:]
 	}
@@ -64,8 +59,22 @@ type Plan []change
 
 type change struct {
 	text string
-	do   func(context.Context) error // nil: there is nothing to do
-	undo func() error                // nil: it cannot or need not be undone
+	do   func(context.Context) error
+	undo func() error // nil: it cannot or need not be undone
+}
+
+// running is the step that runs a program; hint is what may help when it fails.
+func running(run Runner, hint, name string, args []string) change {
+	return change{
+		text: "run " + strings.Join(append([]string{name}, args...), " "),
+		do: func(ctx context.Context) error {
+			_, err := run(ctx, name, args...)
+			if err = asRoot(err); err != nil && hint != "" {
+				err = errors.Join(err, errors.New(hint))
+			}
+			return err
+		},
+	}
 }
 
 // Steps says for people what Run will do.
@@ -80,9 +89,6 @@ func (p Plan) Steps() []string {
 // Run makes the change. When a step fails, those before it are undone.
 func (p Plan) Run(ctx context.Context) error {
 	for i, c := range p {
-		if c.do == nil {
-			continue
-		}
 		err := c.do(ctx)
 		if err == nil {
 			continue
@@ -106,57 +112,30 @@ type Verdict struct {
 
 func verdict(store string, bundle []byte, c *x509.Certificate, now time.Time) Verdict {
 	v := Verdict{Store: store, Reason: "it does not hold this certificate"}
-	switch here := holds(bundle, c); {
-	case here && valid(c, now):
-		v.Trusted, v.Reason = true, "it holds this certificate"
-	case here:
-		v.Reason = "it holds this certificate, but the certificate is not valid today"
-	default:
-		if k := kinsman(bundle, c, now); k != nil {
-			v.Trusted = true
-			v.Reason = fmt.Sprintf(
-				"it holds %s of the same CA, which expires on %s; this one is not in it", Name(k),
-				k.NotAfter.UTC().Format(time.DateOnly),
-			)
+	all := certificates(bundle)
+	if slices.ContainsFunc(all, c.Equal) {
+		v.Reason = "it holds this certificate"
+		if v.Trusted = valid(c, now); !v.Trusted {
+			v.Reason += ", but the certificate is not valid today"
 		}
+		return v
+	}
+	// One with the same subject and key, from before or after a renewal: leaves verify under it just as well. x509.Verify
+	// would not look for it, since it takes the two for one and the same.
+	i := slices.IndexFunc(all, func(k *x509.Certificate) bool {
+		return bytes.Equal(k.RawSubject, c.RawSubject) &&
+			bytes.Equal(k.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) && valid(k, now)
+	})
+	if i >= 0 {
+		v.Trusted = true
+		v.Reason = fmt.Sprintf("it holds %s of the same CA, which expires on %s; this one is not in it", Name(all[i]),
+			all[i].NotAfter.UTC().Format(time.DateOnly))
 	}
 	return v
 }
 
 func valid(c *x509.Certificate, now time.Time) bool {
 	return !now.Before(c.NotBefore) && !now.After(c.NotAfter)
-}
-
-// kinsman finds a valid certificate with the same subject and key, from before or after a renewal: leaves verify under
-// it just as well. x509.Verify would not look for it, since it takes the two for one and the same.
-func kinsman(bundle []byte, c *x509.Certificate, now time.Time) *x509.Certificate {
-	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
-		k, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			continue // a store may hold what Go cannot read; it is not ours
-		}
-		if bytes.Equal(k.RawSubject, c.RawSubject) && bytes.Equal(k.RawSubjectPublicKeyInfo, c.RawSubjectPublicKeyInfo) &&
-			valid(k, now) {
-			return k
-		}
-	}
-	return nil
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d MB", path, maxFile>>20)
-	}
-	return data, nil
 }
 
 // asRoot adds the usual remedy to a refusal of the operating system.

@@ -66,7 +66,13 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func text(recipes []trust.Recipe) string {
+// text has the recipes for a certificate at path.
+func text(t *testing.T, path string, words ...string) string {
+	t.Helper()
+	recipes, err := trust.Recipes(fixed(t), path, words)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b strings.Builder
 	for _, r := range recipes {
 		fmt.Fprintf(&b, "=== %s: %s\n", r.Key, r.Title)
@@ -79,11 +85,11 @@ func text(recipes []trust.Recipe) string {
 }
 
 func TestRecipes(t *testing.T) {
-	golden(t, "recipes.txt", text(trust.Guide{Cert: fixed(t), Path: "/etc/docusign-auth-proxy/ca.pem"}.Recipes()))
+	golden(t, "recipes.txt", text(t, "/etc/docusign-auth-proxy/ca.pem"))
 }
 
 func TestRecipesOfAnAwkwardPath(t *testing.T) {
-	posix := text(trust.Guide{Cert: fixed(t), Path: "/srv/Bob's files/$HOME/ca.pem"}.Recipes())
+	posix := text(t, "/srv/Bob's files/$HOME/ca.pem")
 	for _, want := range []string{
 		`sudo install -m 0644 '/srv/Bob'\''s files/$HOME/ca.pem' /usr/local`,
 		`readFileSync('/srv/Bob\'s files/$HOME/ca.pem')`,
@@ -94,9 +100,9 @@ func TestRecipesOfAnAwkwardPath(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	windows, err := trust.Guide{Cert: fixed(t), Path: `C:\Program Files\erp\ca.pem`}.Only([]string{"windows"})
-	if err != nil || !strings.Contains(text(windows), `certutil -addstore -f Root "C:\Program Files\erp\ca.pem"`) {
-		t.Errorf("%v %s", err, text(windows))
+	windows := text(t, `C:\Program Files\erp\ca.pem`, "windows")
+	if !strings.Contains(windows, `certutil -addstore -f Root "C:\Program Files\erp\ca.pem"`) {
+		t.Error(windows)
 	}
 }
 
@@ -120,7 +126,7 @@ func TestOnly(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			recipes, err := trust.Guide{Cert: fixed(t), Path: "ca.pem"}.Only(tt.words)
+			recipes, err := trust.Recipes(fixed(t), "ca.pem", tt.words)
 			var keys []string
 			for _, r := range recipes {
 				keys = append(keys, r.Key)
@@ -146,7 +152,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a damaged certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "parse the certificate"},
 		{
 			"a file with the key in it, which would travel along",
-			cert + "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", trust.ErrHoldsKey.Error(),
+			cert + "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", "holds a private key too",
 		},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,237 @@
+// Package ca does the work of the ca commands: it makes, shows and renews the files of the certificate authority, and
+// tells machines to trust it. It must never print a key, lose one, or change a store without consent. The ca commands
+// call it.
+package ca
+
+import (
+	"crypto/x509"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/trust"
+	"docusign-auth-proxy/proxy/authority"
+)
+
+const (
+	maxFile     = 1 << 20
+	maxOldOnDay = 99
+)
+
+// Machine is what the commands need of the machine, and where they answer.
+type Machine struct {
+	Now         func() time.Time
+	Run         trust.Runner
+	Find        func(program string) (string, error)
+	Getenv      func(string) string
+	Interactive func(io.Reader) bool // is a person there to be asked?
+
+	In       io.Reader
+	Out, Err io.Writer
+	JSON     bool
+}
+
+// texts has a template for each answer to a person.
+//
+//go:embed texts.txt
+var texts string
+
+func (m *Machine) answer(name string, v any) error {
+	if m.JSON {
+		return shown.JSON(m.Out, v)
+	}
+	return write(m.Out, name, v)
+}
+
+func write(w io.Writer, name string, v any) error {
+	day := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+	return template.Must(template.New("").Funcs(template.FuncMap{"day": day}).Parse(texts)).ExecuteTemplate(w, name, v)
+}
+
+// report is what init, show and renew say about a certificate; the first fields tell what was done.
+type report struct {
+	Made     []string `json:"made,omitempty"`
+	Kept     []string `json:"kept,omitempty"`
+	CertFile string   `json:"cert_file"`
+	KeyFile  string   `json:"key_file,omitempty"`
+	trust.Description
+	Warnings []string `json:"warnings"`
+	PEM      string   `json:"pem,omitempty"`
+	Config   string   `json:"config,omitempty"`
+	Deadline string   `json:"deadline,omitempty"` // by when other machines need the new certificate
+	NextStep string   `json:"next_step"`
+
+	// Of the certificate before a renewal, for people.
+	OldName     string `json:"-"`
+	OldDaysLeft int    `json:"-"`
+	Removal     string `json:"-"`
+}
+
+func (m *Machine) report(c *x509.Certificate, certFile, keyFile string) *report {
+	return &report{
+		CertFile: certFile, KeyFile: keyFile, Description: trust.Describe(c, m.Now()), Warnings: trust.Warnings(c, m.Now()),
+	}
+}
+
+// Scope says what the CA may sign for.
+func (r *report) Scope() string {
+	if len(r.Permitted) == 0 {
+		return "any host"
+	}
+	scope := strings.Join(r.Permitted, ", ")
+	if !strings.Contains(scope+strings.Join(r.Excluded, ""), "/") { // no range of addresses
+		scope += ", any address"
+	}
+	if !r.Critical {
+		scope += " (not critical)"
+	}
+	return scope
+}
+
+// Source says which certificate a command is about: named outright, or by interception in a configuration.
+type Source struct{ Config, Cert, Key string }
+
+// files tells certificate and key; the key is "" where the command was given the certificate alone. Of a configuration
+// it reads two paths and nothing else, so that one that is still full of faults will do.
+func (s *Source) files() (cert, key string, err error) {
+	if s.Config == "" {
+		return s.Cert, s.Key, nil
+	}
+	data, err := trust.ReadFile(s.Config, maxFile)
+	if err != nil {
+		return "", "", err
+	}
+	var doc struct {
+		Interception struct {
+			CACert string `yaml:"ca_cert"`
+			CAKey  string `yaml:"ca_key"`
+		}
+	}
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return "", "", fmt.Errorf("%s: %w", s.Config, err)
+	}
+	in := doc.Interception
+	if in.CACert == "" || in.CAKey == "" {
+		return "", "", fmt.Errorf("%s names no CA: put interception: {ca_cert: …, ca_key: …} into it; "+
+			"docusign-auth-proxy ca init makes both files", s.Config)
+	}
+	folder := filepath.Dir(s.Config)
+	return inFolder(folder, in.CACert), inFolder(folder, in.CAKey), nil
+}
+
+// command is another ca command about the same certificate.
+func (s *Source) command(name string) string {
+	if s.Config != "" {
+		return command(name, "--config", s.Config)
+	}
+	return command(name, "--cert", s.Cert)
+}
+
+// command is a ca command as it can be pasted.
+func command(words ...string) string {
+	line := "docusign-auth-proxy ca"
+	for _, w := range words {
+		line += " " + trust.Quote(w)
+	}
+	return line
+}
+
+func inFolder(folder, name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(folder, name)
+}
+
+// readCert refuses a file that also holds the key.
+func readCert(path string) (*x509.Certificate, error) {
+	data, err := trust.ReadFile(path, maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: docusign-auth-proxy ca init makes one", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := trust.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func load(certPath, keyPath string) (*authority.Authority, error) {
+	cert, err := trust.ReadFile(certPath, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := trust.ReadFile(keyPath, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	a, err := authority.Load(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", certPath, keyPath, err)
+	}
+	return a, nil
+}
+
+// keepOld copies a file beside itself under the day's name, with its mode.
+func keepOld(path string, now time.Time) (string, error) {
+	data, err := trust.ReadFile(path, maxFile)
+	if err != nil {
+		return "", err
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	base := path + ".old-" + now.UTC().Format("20060102")
+	name := base
+	for i := range maxOldOnDay {
+		if i > 0 {
+			name = base + "-" + strconv.Itoa(i+1)
+		}
+		if err := trust.CreateFile(name, data, st.Mode().Perm()); !errors.Is(err, fs.ErrExist) {
+			return name, err
+		}
+	}
+	return "", fmt.Errorf("%s and %d others exist already", base, maxOldOnDay-1)
+}
+
+// Show tells what the certificate is, and that the key of a configuration belongs to it.
+func Show(m *Machine, source Source, asPEM bool) error {
+	certPath, keyPath, err := source.files()
+	if err != nil {
+		return err
+	}
+	cert, err := readCert(certPath)
+	if err != nil {
+		return err
+	}
+	if keyPath != "" {
+		if _, err := load(certPath, keyPath); err != nil {
+			return err
+		}
+	}
+	r := m.report(cert, certPath, keyPath)
+	r.NextStep = source.command("trust")
+	if len(r.Warnings) > 0 && trust.SelfSigned(cert) && r.DaysLeft < 60 {
+		r.NextStep = source.command("renew")
+	}
+	if asPEM {
+		r.PEM = string(trust.EncodePEM(cert))
+		return m.answer("pem", r)
+	}
+	return m.answer("show", r)
+}

@@ -1,0 +1,158 @@
+package ca
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/internal/trust"
+	"docusign-auth-proxy/proxy/authority"
+)
+
+// Init makes a CA: two files in a folder.
+type Init struct {
+	Dir, Cert, Key, Algorithm string
+	Days                      int
+	Names                     []string // that it may sign for besides the usual ones
+	Addresses, Lenient        bool     // limit the addresses too; mark the limits as not critical
+	Force                     bool     // although there is one
+}
+
+func (o Init) spec(now func() time.Time) (authority.Spec, error) {
+	s := authority.Spec{
+		LenientConstraints: o.Lenient, ConstrainAddresses: &o.Addresses, Now: now,
+		Permitted: append(authority.DefaultPermitted(), o.Names...),
+	}
+	switch o.Algorithm {
+	case "rsa":
+	case "ecdsa":
+		s.Algorithm = authority.ECDSA
+	default:
+		return s, fmt.Errorf("--algorithm %s: choose rsa or ecdsa", o.Algorithm)
+	}
+	var err error
+	s.Life, err = lifeOf(o.Days)
+	return s, err
+}
+
+func lifeOf(days int) (time.Duration, error) {
+	const limit = int(authority.MaxLife / (24 * time.Hour))
+	if days < 1 || days > limit {
+		return 0, fmt.Errorf("--days %d: choose 1 to %d", days, limit)
+	}
+	return time.Duration(days) * 24 * time.Hour, nil
+}
+
+// Run keeps the files that it replaces.
+func (o Init) Run(m *Machine) error {
+	spec, err := o.spec(m.Now)
+	if err != nil {
+		return err
+	}
+	certPath, keyPath := inFolder(o.Dir, o.Cert), inFolder(o.Dir, o.Key)
+	present, err := existing(certPath, keyPath)
+	if err != nil {
+		return err
+	}
+	if len(present) > 0 && !o.Force {
+		return fmt.Errorf("already there: %s; old programs may trust this CA: see it with ca show, prolong it with "+
+			"ca renew (same key), or start over with --force, "+
+			"after which every program must be told to trust the new CA", strings.Join(present, " and "))
+	}
+	a, err := authority.Create(spec)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return err
+	}
+	r := m.report(a.Certificate(), certPath, keyPath)
+	for _, p := range present {
+		name, err := keepOld(p, m.Now())
+		if err != nil {
+			return fmt.Errorf("keep the old file: %w", err)
+		}
+		r.Kept = append(r.Kept, name)
+	}
+	if err := a.Save(certPath, keyPath, o.Force); err != nil {
+		return err
+	}
+	r.Made = []string{certPath, keyPath}
+	r.Config = "interception: {ca_cert: " + yamlWord(certPath) + ", ca_key: " + yamlWord(keyPath) + "}"
+	r.NextStep = command("trust", "--cert", certPath)
+	return m.answer("init", r)
+}
+
+func existing(paths ...string) ([]string, error) {
+	var out []string
+	for _, p := range paths {
+		_, err := os.Lstat(p)
+		switch {
+		case err == nil:
+			out = append(out, p)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func yamlWord(s string) string {
+	if strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-") == "" &&
+		!strings.HasPrefix(s, "-") {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+// Renew puts a certificate with the same key and a term of days from now in the place of the old one, which it keeps.
+// The limits on addresses stay as they are when addresses is nil.
+func Renew(m *Machine, source Source, days int, addresses *bool) error {
+	life, err := lifeOf(days)
+	if err != nil {
+		return err
+	}
+	certPath, keyPath, err := source.files()
+	if err != nil {
+		return err
+	}
+	old, err := readCert(certPath) // a key in the same file would be lost here
+	if err != nil {
+		return err
+	}
+	a, err := load(certPath, keyPath)
+	if err != nil {
+		return err
+	}
+	renewed, err := a.Renew(authority.Spec{Life: life, Now: m.Now, ConstrainAddresses: addresses})
+	if err != nil {
+		return err
+	}
+	deadline := old.NotAfter.UTC().Format(time.DateOnly)
+	if !renewed.Expires().After(old.NotAfter) && addresses == nil {
+		return fmt.Errorf("the new certificate would expire on %s, no later than the old one (%s): give more --days",
+			renewed.Expires().UTC().Format(time.DateOnly), deadline)
+	}
+	// Where the path is a link, the file behind it is replaced.
+	target, err := filepath.EvalSymlinks(certPath)
+	if err != nil {
+		return err
+	}
+	kept, err := keepOld(target, m.Now())
+	if err != nil {
+		return fmt.Errorf("keep the old file: %w", err)
+	}
+	if err := trust.ReplaceFile(target, renewed.CertPEM(), 0o644); err != nil {
+		return fmt.Errorf("replace %s: %w", target, err)
+	}
+	r := m.report(renewed.Certificate(), certPath, keyPath)
+	r.Made, r.Kept, r.Deadline, r.NextStep = []string{target}, []string{kept}, deadline, source.command("trust")
+	r.OldName, r.OldDaysLeft = trust.Name(old), trust.DaysLeft(old, m.Now())
+	r.Removal = command("trust", "--uninstall", "--cert", kept)
+	return m.answer("renew", r)
+}
