@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,9 +50,8 @@ func newCaptureStart() *cobra.Command {
 				return err
 			}
 			return o.tell(cmd, info, fmt.Sprintf("capture %s keeps the next %d calls of %s, until %s at the "+
-				"latest\nnext: let the program work, then docusign-auth-proxy capture download %s --format zip "+
-				"--output capture.zip%s",
-				info.ID, info.Requests, info.Integration, info.Until.Local().Format(time.DateTime), info.ID, o.same()))
+				"latest\nnext: let the program work, then %s", info.ID, info.Requests, info.Integration,
+				info.Until.Local().Format(time.DateTime), o.downloading(info.ID)))
 		},
 	}
 	cmd.Flags().StringVarP(&integration, "integration", "i", "",
@@ -77,31 +74,29 @@ func newCaptureStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text := "no capture is running, and none is kept\nnext: docusign-auth-proxy capture start --integration " +
-				"NAME" + o.same()
-			if len(list) > 0 {
-				if text, err = captureTable(list); err != nil {
-					return err
-				}
-				text += "next: docusign-auth-proxy capture download " + list[len(list)-1].ID +
-					" --format zip --output capture.zip" + o.same()
+			if len(list) == 0 {
+				return o.tell(cmd, map[string]any{"captures": list}, "no capture is running, and none is kept\n"+
+					"next: docusign-auth-proxy capture start --integration NAME"+o.same())
 			}
-			return o.tell(cmd, map[string]any{"captures": list}, text)
+			return o.tell(cmd, map[string]any{"captures": list},
+				captureTable(list)+"next: "+o.downloading(list[len(list)-1].ID))
 		},
 	})
 }
 
-func captureTable(list []capture.Info) (string, error) {
-	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "capture\tintegration\tcalls\tstate\tstarted\tby\tkept until")
+func captureTable(list []capture.Info) string {
+	rows := []string{"capture\tintegration\tcalls\tstate\tstarted\tby\tkept until"}
 	for _, i := range list {
-		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\t%s\t%s\n", i.ID, i.Integration, i.Captured, i.Requests,
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%d of %d\t%s\t%s\t%s\t%s", i.ID, i.Integration, i.Captured, i.Requests,
 			cmp.Or(i.Ended, "running"), i.Started.Local().Format(time.TimeOnly), i.By,
-			i.Until.Local().Format(time.TimeOnly))
+			i.Until.Local().Format(time.TimeOnly)))
 	}
-	err := w.Flush()
-	return b.String(), err
+	return table(rows)
+}
+
+// downloading is the command that fetches a capture.
+func (o *operations) downloading(id string) string {
+	return "docusign-auth-proxy capture download " + id + " --format zip --output capture.zip" + o.same()
 }
 
 func newCaptureStop() *cobra.Command {
@@ -110,7 +105,7 @@ func newCaptureStop() *cobra.Command {
 		Use: "stop [ID]", Short: "End a capture and keep what it has", Args: cobra.MaximumNArgs(1),
 		Example: "  docusign-auth-proxy capture stop\n  docusign-auth-proxy capture stop 3f9a0c2b71de",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := o.chosen(cmd, args, func(i capture.Info) bool { return i.Running }, "no capture is running")
+			id, err := o.chosen(cmd, args, true)
 			if err != nil {
 				return err
 			}
@@ -118,9 +113,8 @@ func newCaptureStop() *cobra.Command {
 			if err := o.ask(cmd, http.MethodPost, nil, &info, "api/capture", id, "stop"); err != nil {
 				return err
 			}
-			return o.tell(cmd, info, fmt.Sprintf("capture %s of %s has ended with %d calls\nnext: "+
-				"docusign-auth-proxy capture download %s --format zip --output capture.zip%s", info.ID,
-				info.Integration, info.Captured, info.ID, o.same()))
+			return o.tell(cmd, info, fmt.Sprintf("capture %s of %s has ended with %d calls\nnext: %s", info.ID,
+				info.Integration, info.Captured, o.downloading(info.ID)))
 		},
 	})
 }
@@ -166,7 +160,7 @@ func (o *captureDownload) download(cmd *cobra.Command, args []string) error {
 	if o.format != "zip" && o.format != "har" {
 		return fmt.Errorf("--format %q is none of zip, har", o.format)
 	}
-	id, err := o.chosen(cmd, args, nil, "there is no capture: docusign-auth-proxy capture start")
+	id, err := o.chosen(cmd, args, false)
 	if err != nil {
 		return err
 	}
@@ -187,9 +181,8 @@ func (o *captureDownload) download(cmd *cobra.Command, args []string) error {
 			name, len(file), id, o.same()))
 }
 
-// chosen is the capture named, or the one that fits; of several that end only by name, none is guessed.
-func (o *operations) chosen(cmd *cobra.Command, args []string, fits func(capture.Info) bool, none string) (string,
-	error) {
+// chosen is the capture named, or the newest; of several that run none is guessed.
+func (o *operations) chosen(cmd *cobra.Command, args []string, running bool) (string, error) {
 	if len(args) > 0 {
 		return args[0], nil
 	}
@@ -197,19 +190,21 @@ func (o *operations) chosen(cmd *cobra.Command, args []string, fits func(capture
 	if err != nil {
 		return "", err
 	}
-	var fit []string
+	var ids []string
 	for _, i := range list {
-		if fits == nil || fits(i) {
-			fit = append(fit, i.ID)
+		if i.Running || !running {
+			ids = append(ids, i.ID)
 		}
 	}
 	switch {
-	case len(fit) == 0:
-		return "", errors.New(none)
-	case len(fit) > 1 && fits != nil:
-		return "", fmt.Errorf("several captures are running; name one: %s", strings.Join(fit, ", "))
+	case len(ids) == 0 && running:
+		return "", errors.New("no capture is running")
+	case len(ids) == 0:
+		return "", errors.New("there is no capture: docusign-auth-proxy capture start")
+	case len(ids) > 1 && running:
+		return "", fmt.Errorf("several captures are running; name one: %s", strings.Join(ids, ", "))
 	}
-	return fit[len(fit)-1], nil
+	return ids[len(ids)-1], nil
 }
 
 func (o *operations) list(cmd *cobra.Command) ([]capture.Info, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,21 +27,18 @@ the machine could see it) and prints the line for users[].password in the config
 			if err != nil {
 				return err
 			}
-			name := "bcrypt"
-			var hash string
 			if argon {
-				name = "argon2id"
-				hash = password.HashArgon2id(text)
-			} else {
-				hash, err = password.HashBcrypt(text, cost)
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "password: {argon2id: %q}\n", password.HashArgon2id(text))
+				return err
 			}
+			hash, err := password.HashBcrypt(text, cost)
 			if errors.Is(err, bcrypt.ErrPasswordTooLong) {
 				return errors.New("bcrypt takes 72 bytes at most: use hash-password --argon2id")
 			}
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "password: {%s: %q}\n", name, hash)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "password: {bcrypt: %q}\n", hash)
 			return err
 		},
 	}
@@ -52,10 +48,8 @@ the machine could see it) and prints the line for users[].password in the config
 }
 
 func readPassword(cmd *cobra.Command) (secret.Text, error) {
-	if f, ok := cmd.InOrStdin().(*os.File); ok {
-		if st, err := f.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
-			fmt.Fprint(cmd.ErrOrStderr(), "Legacy password (it will show): ")
-		}
+	if isTerminal(cmd.InOrStdin()) {
+		fmt.Fprint(cmd.ErrOrStderr(), "Legacy password (it will show): ")
 	}
 	line, err := bufio.NewReader(io.LimitReader(cmd.InOrStdin(), 4<<10)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {

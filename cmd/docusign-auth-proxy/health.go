@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,7 +27,10 @@ func newHealth() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := askReady(cmd.Context(), listen)
+			answer, status, err := app.AskOperations(cmd.Context(), listen, http.MethodGet, "/-/ready", secret.Text{})
+			if err == nil && status != http.StatusOK {
+				err = errors.New("not ready: " + answer)
+			}
 			if err != nil {
 				return fmt.Errorf("%w\nnext: look at the log of the proxy, or start it: docusign-auth-proxy run "+
 					"--config %s", err, path)
@@ -55,17 +58,5 @@ func adminAddress(path string) (string, error) {
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
-	if doc.Listen.Admin == "" {
-		return config.Default().Listen.Admin, nil
-	}
-	return doc.Listen.Admin, nil
-}
-
-// askReady asks the operations listener on this machine.
-func askReady(ctx context.Context, listen string) (string, error) {
-	text, status, err := app.AskOperations(ctx, listen, http.MethodGet, "/-/ready", secret.Text{})
-	if err == nil && status != http.StatusOK {
-		return "", errors.New("not ready: " + text)
-	}
-	return text, err
+	return cmp.Or(doc.Listen.Admin, config.Default().Listen.Admin), nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,11 +14,13 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/capture"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
@@ -65,19 +66,27 @@ func (o *operations) tell(cmd *cobra.Command, v any, text string) error {
 	return shown.JSON(cmd.OutOrStdout(), v)
 }
 
+// table aligns rows of cells with tabs between them.
+func table(rows []string) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.Join(rows, "\n"))
+	_ = w.Flush() // writes to memory
+	return b.String()
+}
+
 // same repeats the flags with which the next command reaches the same proxy.
 func (o *operations) same() string {
-	var b strings.Builder
-	for _, f := range [...]struct{ name, value, usual string }{
-		{"config", o.config, "docusign-auth-proxy.yaml"}, {"admin", o.admin, ""}, {"admin-user", o.user, ""},
-		{"admin-password-file", o.passwordFile, ""},
-		{"admin-token-file", o.tokenFile, ""},
+	flags := ""
+	for _, f := range [][3]string{
+		{"config", o.config, defaultConfig}, {"admin", o.admin}, {"admin-user", o.user},
+		{"admin-password-file", o.passwordFile}, {"admin-token-file", o.tokenFile},
 	} {
-		if f.value != f.usual {
-			fmt.Fprintf(&b, " --%s %s", f.name, f.value)
+		if f[1] != f[2] {
+			flags += " --" + f[0] + " " + f[1]
 		}
 	}
-	return b.String()
+	return flags
 }
 
 // loaded is the configuration; with --admin there need be none on this machine.
@@ -119,21 +128,19 @@ func (o *operations) ask(cmd *cobra.Command, method string, body []byte, into an
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), operationsTimeout)
-	defer cancel()
 	for i, name := range path[1:] {
 		path[i+1] = url.PathEscape(name)
 	}
 	target := at.JoinPath(path...)
 	target.RawQuery = o.query.Encode()
-	r, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(cmd.Context(), method, target.String(), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if err := o.loginAs(cfg, r); err != nil {
+	if err := o.login(cfg, r, true); err != nil {
 		return err
 	}
 	if err := exchange(r, into); err != nil {
@@ -142,54 +149,44 @@ func (o *operations) ask(cmd *cobra.Command, method string, body []byte, into an
 	return nil
 }
 
-// loginAs takes the name from the flag where no configuration has it. Without any login it does not ask.
-func (o *operations) loginAs(cfg *config.Config, r *http.Request) error {
-	if cfg.Admin.BasicAuth == nil && o.passwordFile != "" {
+// login sends the password of admin.basic_auth, whose name is the flag's where no configuration has it, else the token
+// from its file. Unless it is needed it may be missing: what only shows can be had without.
+func (o *operations) login(cfg *config.Config, r *http.Request, needed bool) error {
+	basic := cfg.Admin.BasicAuth
+	if basic == nil && needed && o.passwordFile != "" {
 		if o.user == "" {
 			return errors.New("--admin-password-file needs --admin-user, or a configuration with admin.basic_auth")
 		}
-		password, err := readLine("--admin-password-file", o.passwordFile)
-		if err != nil {
-			return err
-		}
-		r.SetBasicAuth(o.user, password.Reveal())
-		return nil
+		basic = &integration.Login{Username: o.user}
 	}
-	noToken, err := o.login(cfg, r)
-	if err == nil && r.Header.Get("Authorization") == "" {
-		err = fmt.Errorf("the token that the running proxy wrote cannot be read: %w; run the command as the user of "+
-			"the proxy, or name the file with --admin-token-file", noToken)
-	}
-	return err
-}
-
-// login sends the password of admin.basic_auth, else the token from its file. noToken says why there is none: what only
-// shows can be had without.
-func (o *operations) login(cfg *config.Config, r *http.Request) (noToken, err error) {
-	if basic := cfg.Admin.BasicAuth; basic != nil {
+	if basic != nil {
 		password := basic.Password.Clear()
 		if o.passwordFile != "" {
+			var err error
 			if password, err = readLine("--admin-password-file", o.passwordFile); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if !password.Empty() {
 			r.SetBasicAuth(basic.Username, password.Reveal())
-			return nil, nil
+			return nil
 		}
 	}
-	token, noToken := readLine("--admin-token-file", cmp.Or(o.tokenFile, cfg.Admin.TokenFile))
+	token, err := readLine("--admin-token-file", cmp.Or(o.tokenFile, cfg.Admin.TokenFile))
 	switch {
-	case noToken == nil:
+	case err == nil:
 		r.Header.Set("Authorization", "Bearer "+token.Reveal())
 	case o.tokenFile != "":
-		return nil, noToken
-	case cfg.Admin.BasicAuth != nil:
-		return nil, fmt.Errorf("it asks for a login, and the configuration has only a hash: give the password with "+
+		return err
+	case basic != nil:
+		return fmt.Errorf("it asks for a login, and the configuration has only a hash: give the password with "+
 			"--admin-password-file, "+
-			"or run the command as the user of the proxy, who may read the token (%w)", noToken)
+			"or run the command as the user of the proxy, who may read the token (%w)", err)
+	case needed:
+		return fmt.Errorf("the token that the running proxy wrote cannot be read: %w; run the command as the user of "+
+			"the proxy, or name the file with --admin-token-file", err)
 	}
-	return noToken, nil
+	return nil
 }
 
 // readLine reads a secret from the file that a flag names.
@@ -207,6 +204,7 @@ func readLine(flag, path string) (secret.Text, error) {
 // exchange goes past HTTP_PROXY, which on such a machine is this proxy.
 func exchange(r *http.Request, into any) error {
 	client := &http.Client{
+		Timeout:       operationsTimeout,
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -19,10 +18,7 @@ import (
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/observe/ledger"
-	"docusign-auth-proxy/internal/store"
 )
-
-const reportStoreWait = 200 * time.Millisecond // a running proxy never lets go of it
 
 // reportOptions are the flags of the report.
 type reportOptions struct {
@@ -84,23 +80,28 @@ func (o *reportOptions) run(cmd *cobra.Command) error {
 
 // status also tells where it comes from. A store that is kept in memory, locked or not ours to read leaves the
 // listener.
-func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (admin.Status, string, error) {
+func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (s admin.Status, source string, err error) {
 	reason := errors.New("the configuration names no store")
 	if cfg.Store != "" {
-		s, err := o.fromStore(cfg)
-		if err == nil {
-			return s, "the store " + cfg.Store, nil
+		if s, reason = o.fromStore(cfg); reason == nil || !isElsewhere(reason) {
+			return s, "the store " + cfg.Store, reason
 		}
-		if !errors.Is(err, store.ErrLocked) && !errors.Is(err, fs.ErrPermission) {
-			return admin.Status{}, "", err
-		}
-		reason = err
 	}
 	at, err := o.adminURL(cfg)
 	if err != nil {
-		return admin.Status{}, "", fmt.Errorf("%w; %w", reason, err)
+		return s, "", fmt.Errorf("%w; %w", reason, err)
 	}
-	s, err := o.fromListener(ctx, cfg, at)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.JoinPath("api/status").String(), nil)
+	if err == nil {
+		err = o.login(cfg, r, false)
+	}
+	if err == nil {
+		err = exchange(r, &s)
+	}
+	if err == nil && s.Schema != admin.Schema {
+		err = fmt.Errorf("its status has schema %d, this program knows %d: use the program of the same version as the "+
+			"proxy", s.Schema, admin.Schema)
+	}
 	if err != nil {
 		return s, "", fmt.Errorf("%w; the operations listener at %s: %w", reason, at.Host, err)
 	}
@@ -108,11 +109,11 @@ func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (admin.S
 }
 
 func (o *reportOptions) fromStore(cfg *config.Config) (admin.Status, error) {
-	if _, err := os.Stat(cfg.Store); errors.Is(err, fs.ErrNotExist) {
+	opened, err := openState(cfg.Store)
+	if errors.Is(err, fs.ErrNotExist) {
 		return admin.Status{}, fmt.Errorf("there is no store at %s yet: run the proxy with this configuration first",
 			cfg.Store)
 	}
-	opened, err := store.Open(cfg.Store, store.Options{Timeout: reportStoreWait})
 	if err != nil {
 		return admin.Status{}, err
 	}
@@ -130,27 +131,6 @@ func (o *reportOptions) fromStore(cfg *config.Config) (admin.Status, error) {
 	}
 	if damaged != nil {
 		s.Config.Warnings = append(s.Config.Warnings, damaged.Error())
-	}
-	return s, nil
-}
-
-func (o *reportOptions) fromListener(ctx context.Context, cfg *config.Config, at *url.URL) (s admin.Status, err error) {
-	ctx, cancel := context.WithTimeout(ctx, operationsTimeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.JoinPath("api/status").String(), nil)
-	if err != nil {
-		return s, err
-	}
-	if _, err := o.login(cfg, r); err != nil {
-		return s, err
-	}
-	if err := exchange(r, &s); err != nil {
-		return s, err
-	}
-	if s.Schema != admin.Schema {
-		return s, fmt.Errorf("its status has schema %d, this program knows %d: use the program of the same version "+
-			"as the proxy",
-			s.Schema, admin.Schema)
 	}
 	return s, nil
 }

@@ -47,6 +47,8 @@ func tuneCollector() {
 	}
 }
 
+const defaultConfig = "docusign-auth-proxy.yaml"
+
 func configFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVarP(path, "config", "c", "docusign-auth-proxy.yaml", "configuration `FILE`")
+	cmd.Flags().StringVarP(path, "config", "c", defaultConfig, "configuration `FILE`")
 }
