@@ -106,9 +106,9 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	}
 	takeOver(p.store, log, first)
 	p.current.Store(first)
-	p.capture = capture.New(capture.Options{Log: log, Known: func(name string) bool {
+	p.capture = capture.New(log, func(name string) bool {
 		return knowsIntegration(holder.Current(), name)
-	}})
+	})
 	sc := serverConfig(cfg, log, p.recorders(log, h))
 	sc.Tap = p.capture.Tap
 	p.Server = proxy.New(sc, first.state)

@@ -121,7 +121,7 @@ func (k Remembered[R, V]) routes(p *App, routes map[string]http.Handler) {
 // operatorRoutes are what the operations listener serves to the operator alone, besides reload.
 func (p *App) operatorRoutes() map[string]http.Handler {
 	version, _, _ := BuildVersion()
-	routes := p.capture.Routes(version)
+	routes := p.capture.Routes(version, admin.By)
 	IssuedSecrets().routes(p, routes)
 	PinnedPasswords().routes(p, routes)
 	return routes

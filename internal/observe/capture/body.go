@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"mime"
@@ -11,7 +12,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/shown"
 )
@@ -43,27 +43,21 @@ type body struct {
 	Omitted string
 }
 
-// bodyPlace says what a body may hold.
-type bodyPlace struct {
+// place says what a body may hold.
+type place struct {
 	request  bool
 	password bool // a SOAP message in which the proxy found the credential
 	form     bool // a form by its path, whatever its type says
 }
 
-// shrinkable reports whether runs of base64 can be told in the bytes as they pass: not when they are compressed, nor
-// between boundaries, which look like base64 themselves.
-func shrinkable(h http.Header) bool {
-	mediaType, _ := mediaTypeOf(h.Get("Content-Type"))
-	return plainCoding(h.Get("Content-Encoding")) && !strings.HasPrefix(mediaType, "multipart/")
+// codingOf gives the content coding; "" = none.
+func codingOf(h http.Header) string {
+	return strings.TrimPrefix(strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding"))), "identity")
 }
 
-func plainCoding(c string) bool {
-	c = strings.TrimSpace(c)
-	return c == "" || strings.EqualFold(c, "identity")
-}
-
-func mediaTypeOf(contentType string) (mediaType string, params map[string]string) {
-	mediaType, params, err := mime.ParseMediaType(contentType)
+// mediaTypeOf gives "" for a Content-Type that cannot be read.
+func mediaTypeOf(h http.Header) (mediaType string, params map[string]string) {
+	mediaType, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil {
 		return "", nil
 	}
@@ -71,210 +65,179 @@ func mediaTypeOf(contentType string) (mediaType string, params map[string]string
 }
 
 // body masks what was heard of a body.
-func (m *mask) body(h heard, limit int, p bodyPlace) body {
-	mediaType, params := mediaTypeOf(h.header.Get("Content-Type"))
-	t := h.body.end()
-	b := body{MIME: mediaType, Size: t.size, Cut: t.cut || len(t.kept) > limit}
-	if t.size == 0 {
+func (m *mask) body(h heard, limit int, p place) body {
+	mediaType, _ := mediaTypeOf(h.header)
+	b := body{}
+	if plainMediaType.MatchString(mediaType) {
+		b.MIME = mediaType
+	}
+	if h.body == nil || h.body.size == 0 {
 		return b
 	}
-	kept := t.kept[:min(len(t.kept), limit+noteRoom)]
-	if coding := h.header.Get("Content-Encoding"); !t.full && !plainCoding(coding) {
-		var cut, ok bool
-		if kept, cut, ok = inflated(kept, coding, limit); !ok {
-			b.Omitted = omittedCoding
+	kept := h.body.kept[:min(len(h.body.kept), limit)]
+	b.Size, b.Cut = h.body.size, h.body.cut || len(kept) < len(h.body.kept)
+	if coding := codingOf(h.header); coding != "" {
+		var cut bool
+		if kept, cut, b.Omitted = inflated(kept, coding, limit); cut {
+			b.Cut = true
 		}
-		b.Cut = b.Cut || cut
 	}
 	switch {
-	case t.full:
+	case h.body.full:
 		b.Omitted = omittedMemory
-	case b.Omitted != "":
-	case strings.HasPrefix(mediaType, "multipart/"):
-		b.Text, b.Omitted = m.parts(kept, params["boundary"], b.Cut, p)
-	default:
-		b.Text, b.Omitted = m.read(kept, mediaType, params["charset"], p)
+	case b.Omitted == "":
+		b.Text, b.Omitted = m.read(kept, h.header, b.Cut, p)
 	}
 	switch {
 	case b.Omitted == omittedBinary && revealing(mediaType, p):
-		b.SHA256 = h.body.hash()
+		b.SHA256 = hex.EncodeToString(h.body.sum.Sum(nil))
 	case b.Omitted == "" && m.holds(b.Text):
 		b.Text, b.Omitted = "", omittedSecret
 	}
 	b.Text = shown.Lines(b.Text)
-	if !plainMediaType.MatchString(b.MIME) {
-		b.MIME = ""
-	}
 	return b
 }
 
+var (
+	messageType = regexp.MustCompile(`json|xml|form|^text/plain$`)
+	hidingType  = regexp.MustCompile(`json|xml|form|multipart|text|^$`)
+)
+
 // revealing reports whether the hash of a body tells nothing but the body: of one with a password in it, the password
 // could be guessed.
-func revealing(mediaType string, p bodyPlace) bool {
-	for _, part := range [...]string{"json", "xml", "form", "multipart", "text"} {
-		if strings.Contains(mediaType, part) {
-			return false
-		}
-	}
-	return mediaType != "" && !p.password && !p.form
+func revealing(mediaType string, p place) bool {
+	return !hidingType.MatchString(mediaType) && !p.password && !p.form
 }
 
 // inflated undoes the coding of a body that may break off.
-func inflated(raw []byte, coding string, limit int) (text []byte, cut, ok bool) {
+func inflated(raw []byte, coding string, limit int) (text []byte, cut bool, omitted string) {
 	var r io.Reader
 	var err error
-	switch strings.ToLower(strings.TrimSpace(coding)) {
+	switch coding {
 	case "gzip", "x-gzip":
 		r, err = gzip.NewReader(bytes.NewReader(raw))
 	case "deflate":
 		r, err = zlib.NewReader(bytes.NewReader(raw))
 	}
 	if r == nil || err != nil {
-		return nil, false, false
+		return nil, false, omittedCoding
 	}
 	all, err := io.ReadAll(io.LimitReader(r, maxInflated))
-	text, cut = shrunk(all, limit)
-	return text, cut || err != nil, true
+	short := shrunk(all, limit)
+	return short.kept, short.cut || err != nil, ""
 }
 
-// read gives the masked text of a message, or the reason why there is none.
-func (m *mask) read(kept []byte, mediaType, charset string, p bodyPlace) (text, omitted string) {
-	if text, omitted = readableText(kept, mediaType, charset); omitted != "" {
+// read gives the masked text of a body, or the reason why there is none.
+func (m *mask) read(kept []byte, h http.Header, cut bool, p place) (text, omitted string) {
+	mediaType, params := mediaTypeOf(h)
+	passwords := 0
+	if strings.HasPrefix(mediaType, "multipart/") {
+		text, passwords, omitted = m.parts(kept, params["boundary"], cut, p)
+	} else {
+		text, passwords, omitted = readMessage(kept, h, p)
+	}
+	if omitted == "" && p.password && passwords == 0 {
+		omitted = omittedUnsure
+	}
+	if omitted != "" {
 		return "", omitted
 	}
-	out, passwords, ok, known := maskBody(text, mediaType, p)
-	switch {
-	case !known:
-		return "", omittedPage
-	case !ok && (p.form || p.password), p.password && passwords == 0:
-		return "", omittedUnsure
-	case !ok:
-		out += restOmitted
-	}
-	return out, ""
+	return text, ""
 }
 
-// maskBody chooses the reader by the first character, since programs name types at random; known is false for what has
-// none.
-func maskBody(text, mediaType string, p bodyPlace) (out string, passwords int, ok, known bool) {
-	first := strings.TrimLeft(text, " \t\r\n")
+// readMessage chooses the reader by the first character, since programs name types at random. passwords is how many
+// were masked.
+func readMessage(kept []byte, h http.Header, p place) (text string, passwords int, omitted string) {
+	mediaType, params := mediaTypeOf(h)
+	if text, omitted = readableText(kept, mediaType, params["charset"]); omitted != "" {
+		return "", 0, omitted
+	}
+	first, ok := strings.TrimLeft(text, " \t\r\n"), true
 	switch {
 	case p.form || mediaType == "application/x-www-form-urlencoded":
-		out, ok = maskForm(text)
-		return out, 0, ok, true
+		text, ok = maskForm(text)
 	case strings.HasPrefix(first, "<") && mediaType != "text/html":
-		out, passwords, ok = maskXML(text, !p.request)
-		return out, passwords, ok, true
+		text, passwords, ok = maskXML(text, !p.request)
 	case strings.HasPrefix(first, "{"), strings.HasPrefix(first, "["), strings.HasSuffix(mediaType, "json"):
-		out, ok = maskJSON(text, !p.request)
-		return out, 0, ok, true
+		text, ok = maskJSON(text, !p.request)
+	case first != "":
+		return "", 0, omittedPage
 	}
-	return text, 0, true, first == ""
+	switch {
+	case ok:
+		return text, passwords, ""
+	case p.form || p.password:
+		return "", 0, omittedUnsure
+	}
+	return text + restOmitted, passwords, ""
 }
 
-var xmlEncoding = regexp.MustCompile(`^<\?xml[^>]*encoding\s*=\s*["']([^"']*)["']`)
+var (
+	xmlEncoding = regexp.MustCompile(`^<\?xml[^>]*encoding\s*=\s*["']([^"']*)["']`)
+	overASCII   = regexp.MustCompile(`(?i)^\s*(?:utf-?8|(?:us-)?ascii|latin1|iso-8859-.*|windows-125.*)?\s*$`)
+)
 
-// readableText gives bytes as text when their character set is a superset of ASCII.
+// readableText gives bytes as text when their character set is a superset of ASCII. A character that was cut at the end
+// does not make them binary.
 func readableText(kept []byte, mediaType, charset string) (text, omitted string) {
-	kept = bytes.TrimPrefix(kept, []byte("\ufeff"))
-	texty := mediaType == "text/plain"
-	for _, part := range [...]string{"json", "xml", "form"} {
-		texty = texty || strings.Contains(mediaType, part)
-	}
-	if bytes.IndexByte(kept, 0) >= 0 || !texty && !utf8.Valid(wholeRunes(kept)) {
+	text = strings.ToValidUTF8(strings.TrimPrefix(string(kept), "\ufeff"), "\uFFFD")
+	whole := !strings.Contains(strings.TrimSuffix(text, "\uFFFD"), "\uFFFD")
+	if strings.Contains(text, "\x00") || !whole && !messageType.MatchString(mediaType) {
 		return "", omittedBinary
 	}
-	named := ""
-	if found := xmlEncoding.FindSubmatch(kept); found != nil {
-		named = string(found[1])
-	}
-	if !overASCII(charset) || !overASCII(named) {
+	named := xmlEncoding.FindStringSubmatch(text)
+	if !overASCII.MatchString(charset) || named != nil && !overASCII.MatchString(named[1]) {
 		return "", omittedCharset
 	}
-	return strings.ToValidUTF8(string(kept), "\uFFFD"), ""
-}
-
-// wholeRunes leaves out a character that was cut.
-func wholeRunes(b []byte) []byte {
-	for i := len(b) - 1; i >= max(0, len(b)-utf8.UTFMax); i-- {
-		if utf8.RuneStart(b[i]) {
-			if !utf8.FullRune(b[i:]) {
-				return b[:i]
-			}
-			break
-		}
-	}
-	return b
-}
-
-func overASCII(charset string) bool {
-	switch c := strings.ToLower(strings.TrimSpace(charset)); {
-	case c == "", c == "utf-8", c == "utf8", c == "us-ascii", c == "ascii", c == "latin1":
-		return true
-	default:
-		return strings.HasPrefix(c, "iso-8859-") || strings.HasPrefix(c, "windows-125")
-	}
+	return text, ""
 }
 
 // parts shows the parts of a multipart body that are messages, and the length of those that are files.
-func (m *mask) parts(kept []byte, boundary string, cut bool, p bodyPlace) (text, omitted string) {
+func (m *mask) parts(
+	kept []byte, boundary string, cut bool, p place,
+) (text string, passwords int, omitted string) {
 	if boundary == "" {
-		return "", omittedBoundary
+		return "", 0, omittedBoundary
 	}
 	var out strings.Builder
-	passwords := 0
-	for r, n := multipart.NewReader(bytes.NewReader(kept), boundary), 0; ; n++ {
+	r := multipart.NewReader(bytes.NewReader(kept), boundary)
+	for range maxPartCount + 1 {
 		part, err := r.NextRawPart()
-		if err == io.EOF {
-			out.WriteString("--boundary--\n")
-		}
 		if err != nil {
-			break
-		}
-		if n == maxPartCount {
-			return "", omittedParts
+			if err == io.EOF {
+				out.WriteString("--boundary--\n")
+			}
+			return out.String(), passwords, ""
 		}
 		content, err := io.ReadAll(part)
-		found, ok := m.part(&out, http.Header(part.Header), content, cut && err != nil, p)
-		if !ok {
-			return "", omittedUnsure
+		in := place{request: true, password: p.password}
+		found, omitted := m.writePart(&out, http.Header(part.Header), content, cut && err != nil, in)
+		if omitted != "" {
+			return "", 0, omitted
 		}
 		passwords += found
 	}
-	if p.password && passwords == 0 {
-		return "", omittedUnsure
-	}
-	return out.String(), ""
+	return "", 0, omittedParts
 }
 
-// part writes one part; not ok when it should have shown a password and did not.
-func (m *mask) part(
-	out *strings.Builder, h http.Header, content []byte, cut bool, p bodyPlace,
-) (passwords int, ok bool) {
+// writePart has omittedUnsure when the whole body must not be shown.
+func (m *mask) writePart(
+	out *strings.Builder, h http.Header, content []byte, cut bool, p place,
+) (found int, omitted string) {
 	out.WriteString("--boundary\n")
 	for _, f := range m.header(h) {
 		fmt.Fprintf(out, "%s: %s\n", f.Name, f.Value)
 	}
-	out.WriteByte('\n')
-	mediaType, params := mediaTypeOf(h.Get("Content-Type"))
-	if text, omitted := readableText(content, mediaType, params["charset"]); omitted == "" {
-		short, _ := shrunk([]byte(text), len(text))
-		masked, passwords, ok, known := maskBody(string(short), mediaType, bodyPlace{request: true, password: p.password})
-		if !ok && p.password {
-			return 0, false
-		}
-		if known && !ok {
-			masked += restOmitted
-		}
-		if known {
-			out.WriteString(masked + "\n")
-			return passwords, true
-		}
+	text, found, omitted := readMessage(shrunk(content, len(content)).kept, h, p)
+	switch {
+	case omitted == omittedUnsure:
+		return 0, omitted
+	case omitted == "":
+		fmt.Fprintf(out, "\n%s\n", text)
+	case cut:
+		fmt.Fprintf(out, "\n[%d bytes, of which the rest is cut, not shown]\n", len(content))
+	default:
+		fmt.Fprintf(out, "\n[%d bytes, not shown]\n", len(content))
 	}
-	note := ""
-	if cut {
-		note = ", of which the rest is cut"
-	}
-	fmt.Fprintf(out, "[%d bytes%s, not shown]\n", len(content), note)
-	return 0, true
+	return found, ""
 }

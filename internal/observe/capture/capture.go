@@ -67,18 +67,9 @@ type Info struct {
 	Ended       string    `json:"ended,omitempty"`
 }
 
-// Options are what Captures need. Zero values mean the default in brackets.
-type Options struct {
-	Log    *slog.Logger
-	Now    func() time.Time       // [time.Now]
-	Memory int64                  // bytes for everything together [DefaultMemory]
-	Known  func(name string) bool // whether an integration of that name is configured [every name is]
-}
-
-// Captures mask secrets before anything is kept. A nil *Captures captures nothing.
+// Captures mask secrets before anything is kept.
 type Captures struct {
 	log    *slog.Logger
-	now    func() time.Time
 	known  func(string) bool
 	budget budget
 	active atomic.Int32 // running captures; all that a call looks at while there is none
@@ -94,21 +85,15 @@ type run struct {
 	timer     *time.Timer
 }
 
-// New makes Captures that are off.
-func New(o Options) *Captures {
-	c := &Captures{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), now: o.Now, known: o.Known}
-	if c.now == nil {
-		c.now = time.Now
-	}
-	if c.known == nil {
-		c.known = func(string) bool { return true }
-	}
-	c.budget.left.Store(cmp.Or(o.Memory, DefaultMemory))
+// New makes Captures that are off; known tells which integrations are configured.
+func New(log *slog.Logger, known func(name string) bool) *Captures {
+	c := &Captures{log: log, known: known}
+	c.budget.left.Store(DefaultMemory)
 	return c
 }
 
 // on reports whether any capture is running.
-func (c *Captures) on() bool { return c != nil && c.active.Load() > 0 }
+func (c *Captures) on() bool { return c.active.Load() > 0 }
 
 // Start begins to capture. Errors are ErrRequest and ErrRunning, with the reason.
 func (c *Captures) Start(q Request) (Info, error) {
@@ -127,10 +112,12 @@ func (c *Captures) Start(q Request) (Info, error) {
 	if !c.makeRoom() {
 		return Info{}, fmt.Errorf("%w: %d captures are running", ErrRequest, maxRuns)
 	}
-	now := c.now()
+	var id [6]byte
+	_, _ = rand.Read(id[:]) // documented never to fail
+	now := time.Now()
 	r := &run{Info: Info{
-		ID: newID(), Integration: q.Integration, Running: true, Requests: q.Requests, MaxBody: q.MaxBody, By: name(q.By),
-		Started: now, Until: now.Add(q.For),
+		ID: hex.EncodeToString(id[:]), Integration: q.Integration, Running: true, Requests: q.Requests, MaxBody: q.MaxBody,
+		By: name(q.By), Started: now, Until: now.Add(q.For),
 	}}
 	r.timer = time.AfterFunc(q.For, func() { c.timeout(r) })
 	c.runs = append(c.runs, r)
@@ -165,40 +152,31 @@ func (c *Captures) makeRoom() bool {
 	if len(c.runs) < maxRuns {
 		return true
 	}
-	for _, r := range c.runs {
-		if !r.Running {
-			c.forget(r)
-			return true
-		}
+	i := slices.IndexFunc(c.runs, func(r *run) bool { return !r.Running })
+	if i >= 0 {
+		c.forget(c.runs[i])
 	}
-	return false
-}
-
-func newID() string {
-	var b [6]byte
-	_, _ = rand.Read(b[:]) // documented never to fail
-	return hex.EncodeToString(b[:])
+	return i >= 0
 }
 
 // Stop ends a capture; what it has can be fetched for an hour. Stopping one that has ended does nothing.
 func (c *Captures) Stop(id, by string) (Info, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := c.find(id)
-	if r == nil {
-		return Info{}, ErrNone
+	r, err := c.find(id)
+	if err == nil {
+		c.end(r, "stopped", by)
 	}
-	c.end(r, "stopped", by)
-	return r.Info, nil
+	return r.Info, err
 }
 
 // Delete ends a capture and forgets what it has.
 func (c *Captures) Delete(id, by string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := c.find(id)
-	if r == nil {
-		return ErrNone
+	r, err := c.find(id)
+	if err != nil {
+		return err
 	}
 	c.end(r, "deleted", by)
 	c.forget(r)
@@ -209,9 +187,6 @@ func (c *Captures) Delete(id, by string) error {
 // List describes the captures, oldest first.
 func (c *Captures) List() []Info {
 	out := []Info{}
-	if c == nil {
-		return out
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range c.runs {
@@ -236,20 +211,16 @@ func (c *Captures) Warnings() []string {
 func (c *Captures) read(id string) (Info, []*exchange, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := c.find(id)
-	if r == nil {
-		return Info{}, nil, ErrNone
-	}
-	return r.Info, slices.Clone(r.exchanges), nil
+	r, err := c.find(id)
+	return r.Info, slices.Clone(r.exchanges), err
 }
 
-func (c *Captures) find(id string) *run {
-	for _, r := range c.runs {
-		if r.ID == id {
-			return r
-		}
+// find gives an empty run with ErrNone.
+func (c *Captures) find(id string) (*run, error) {
+	if i := slices.IndexFunc(c.runs, func(r *run) bool { return r.ID == id }); i >= 0 {
+		return c.runs[i], nil
 	}
-	return nil
+	return &run{}, ErrNone
 }
 
 // timeout ends a running capture, and forgets an ended one.
@@ -268,7 +239,7 @@ func (c *Captures) end(r *run, why, by string) {
 	if !r.Running {
 		return
 	}
-	r.Running, r.Ended, r.Until = false, why, c.now().Add(keptFor)
+	r.Running, r.Ended, r.Until = false, why, time.Now().Add(keptFor)
 	r.timer.Stop()
 	r.timer = time.AfterFunc(keptFor, func() { c.timeout(r) })
 	c.active.Add(-1)
@@ -286,45 +257,34 @@ func (c *Captures) forget(r *run) {
 
 // bodyLimit is the most that a running capture keeps of a body.
 func (c *Captures) bodyLimit() (limit int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, r := range c.runs {
-		if r.Running {
-			limit = max(limit, r.MaxBody)
-		}
+	for _, r := range c.running(everything) {
+		limit = max(limit, r.MaxBody)
 	}
 	return limit
 }
 
-// wants lists the body limits of the running captures that take calls of this integration.
-func (c *Captures) wants(integration string) (limits []int) {
+// running lists the running captures that take calls of an integration, or all of them.
+func (c *Captures) running(integration string) (list []*run) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range c.runs {
-		if r.takes(integration) && !slices.Contains(limits, r.MaxBody) {
-			limits = append(limits, r.MaxBody)
+		if r.Running && (r.Integration == everything || integration == everything || r.Integration == integration) {
+			list = append(list, r)
 		}
 	}
-	return limits
+	return list
 }
 
-func (r *run) takes(integration string) bool {
-	return r.Running && (r.Integration == everything || r.Integration == integration)
-}
-
-// add puts an exchange into the captures that wait for it with this body limit.
-func (c *Captures) add(integration string, limit int, e *exchange) {
+// add puts an exchange into a capture that still runs.
+func (c *Captures) add(r *run, e *exchange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, r := range slices.Clone(c.runs) {
-		if !r.takes(integration) || r.MaxBody != limit {
-			continue
-		}
-		size := e.size()
-		if !c.budget.take(size) {
-			c.end(r, "its memory was full", "")
-			continue
-		}
+	size := e.size()
+	switch {
+	case !r.Running:
+	case !c.budget.take(size):
+		c.end(r, "its memory was full", "")
+	default:
 		r.Bytes += size
 		r.Captured++
 		r.exchanges = append(r.exchanges, e)

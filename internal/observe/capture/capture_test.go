@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +30,20 @@ func exchangeFor(integration string, size int) *exchange {
 	}
 }
 
+// newCaptures know every integration and have so many bytes.
+func newCaptures(memory int64) *Captures {
+	c := New(slog.New(slog.DiscardHandler), func(string) bool { return true })
+	c.budget.left.Store(memory)
+	return c
+}
+
+// give adds an exchange to all captures that take it.
+func (c *Captures) give(integration string, e *exchange) {
+	for _, r := range c.running(integration) {
+		c.add(r, e)
+	}
+}
+
 func started(t *testing.T, c *Captures, q Request) Info {
 	t.Helper()
 	info, err := c.Start(q)
@@ -41,17 +54,15 @@ func started(t *testing.T, c *Captures, q Request) Info {
 }
 
 func TestACaptureTakesWhatWasAskedForAndNoMore(t *testing.T) {
-	c := New(Options{Known: func(name string) bool { return name == "billing" }})
-	if c.on() || (*Captures)(nil).on() {
+	c := New(slog.New(slog.DiscardHandler), func(name string) bool { return name == "billing" })
+	if c.on() {
 		t.Error("on before anybody asked")
 	}
 	billing := started(t, c, Request{Integration: "billing", Requests: 2, By: "ops"})
 	all := started(t, c, Request{Integration: "*", Requests: 4, MaxBody: 100})
 	for range 3 {
 		for _, integration := range []string{"billing", "unknown"} {
-			for _, limit := range c.wants(integration) {
-				c.add(integration, limit, exchangeFor(integration, 10))
-			}
+			c.give(integration, exchangeFor(integration, 10))
 		}
 	}
 	list := c.List()
@@ -83,10 +94,10 @@ func TestACaptureTakesWhatWasAskedForAndNoMore(t *testing.T) {
 }
 
 func TestCapturesAreBoundedInMemoryAndNumber(t *testing.T) {
-	c := New(Options{Memory: 64 << 10})
+	c := newCaptures(64 << 10)
 	started(t, c, Request{Integration: "*", Requests: 500})
 	for range 100 {
-		c.add("a", DefaultBody, exchangeFor("a", 1<<10))
+		c.give("a", exchangeFor("a", 1<<10))
 	}
 	list := c.List()
 	if list[0].Running || list[0].Ended != "its memory was full" || list[0].Bytes > 64<<10 || list[0].Captured == 0 {
@@ -105,15 +116,15 @@ func TestCapturesAreBoundedInMemoryAndNumber(t *testing.T) {
 }
 
 func TestATapTakesNoMoreThanThereIs(t *testing.T) {
-	c := New(Options{Memory: 8 << 10})
+	c := newCaptures(8 << 10)
 	tap := &tap{capture: c, limit: MaxBody}
 	b := tap.buffer(http.Header{})
 	for range 100 {
 		b.write([]byte(strings.Repeat("some words, ", 100)))
 	}
-	got := b.end()
-	if !got.full || len(got.kept) > 8<<10 || got.size != 120000 || c.budget.left.Load() < 0 {
-		t.Errorf("%+v", len(got.kept))
+	b.close()
+	if !b.full || len(b.kept) > 8<<10 || b.size != 120000 || c.budget.left.Load() < 0 {
+		t.Errorf("%+v", len(b.kept))
 	}
 	b.write([]byte("after the end"))
 	if b.release(); c.budget.left.Load() != 8<<10 || b.size != 120000 {
@@ -123,7 +134,7 @@ func TestATapTakesNoMoreThanThereIs(t *testing.T) {
 
 func TestCapturesEndByThemselvesAndAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := New(Options{})
+		c := newCaptures(DefaultMemory)
 		started(t, c, Request{Integration: "*", For: 10 * time.Minute})
 		time.Sleep(10*time.Minute - time.Second)
 		synctest.Wait()
@@ -144,7 +155,7 @@ func TestCapturesEndByThemselvesAndAreForgotten(t *testing.T) {
 }
 
 func TestOffCostsNothing(t *testing.T) {
-	c := New(Options{})
+	c := newCaptures(DefaultMemory)
 	if n := testing.AllocsPerRun(1000, func() {
 		if c.on() {
 			t.Error("on")
@@ -156,7 +167,7 @@ func TestOffCostsNothing(t *testing.T) {
 
 func TestStartAndEndAreLoggedWithWhoAsked(t *testing.T) {
 	var log bytes.Buffer
-	c := New(Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	c := New(slog.New(slog.NewTextHandler(&log, nil)), func(string) bool { return true })
 	info := started(t, c, Request{Integration: "billing", By: "anna at 10.0.0.1"})
 	if _, err := c.Stop(info.ID, "bob"); err != nil {
 		t.Fatal(err)
@@ -179,7 +190,7 @@ func TestStartAndEndAreLoggedWithWhoAsked(t *testing.T) {
 // withCapture is a capture with one exchange that has everything.
 func withCapture(t *testing.T) (*Captures, Info) {
 	t.Helper()
-	c := New(Options{})
+	c := newCaptures(DefaultMemory)
 	info := started(t, c, Request{Integration: "*"})
 	e := exchangeFor("billing", 20)
 	e.Event.Time = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
@@ -192,17 +203,21 @@ func withCapture(t *testing.T) (*Captures, Info) {
 		{Started: e.Event.Time, Answered: time.Millisecond, Request: message{Method: "GET", URL: "https://d/p"},
 			Error: "connection reset"},
 	}
-	c.add("billing", DefaultBody, e)
+	c.give("billing", e)
 	operation := exchangeFor("billing", 0)
 	operation.Event.Operation, operation.Event.Method = "../../RequestStatus", "POST"
-	c.add("billing", DefaultBody, operation)
+	c.give("billing", operation)
 	return c, info
 }
 
 func TestTheArchiveHasAFileForEachExchange(t *testing.T) {
 	c, info := withCapture(t)
 	var b bytes.Buffer
-	if err := c.WriteZIP(&b, info.ID); err != nil {
+	info, exchanges, err := c.read(info.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeZIP(&b, info, exchanges); err != nil {
 		t.Fatal(err)
 	}
 	z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
@@ -237,15 +252,16 @@ func TestTheArchiveHasAFileForEachExchange(t *testing.T) {
 		!strings.Contains(files["index.txt"], "2 of 50 exchanges") {
 		t.Error(files["index.txt"])
 	}
-	if err := c.WriteZIP(&b, "none"); !errors.Is(err, ErrNone) {
-		t.Error(err)
-	}
 }
 
 func TestTheHARHasEveryFieldThatVersion12Requires(t *testing.T) {
 	c, info := withCapture(t)
 	var b bytes.Buffer
-	if err := c.WriteHAR(&b, info.ID, "1.0"); err != nil {
+	info, exchanges, err := c.read(info.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeHAR(&b, info, exchanges, "1.0"); err != nil {
 		t.Fatal(err)
 	}
 	checkHAR(t, b.Bytes(), 2, 4)
@@ -296,9 +312,9 @@ func require(t *testing.T, what string, o map[string]any, fields ...string) {
 }
 
 func TestTheRoutes(t *testing.T) {
-	c := New(Options{Known: func(n string) bool { return n == "billing" }})
+	c := New(slog.New(slog.DiscardHandler), func(n string) bool { return n == "billing" })
 	mux := http.NewServeMux()
-	for pattern, h := range c.Routes("1.0") {
+	for pattern, h := range c.Routes("1.0", func(*http.Request) string { return "ops at 127.0.0.1" }) {
 		mux.Handle(pattern, h)
 	}
 	do := func(method, target, contentType, body string) *httptest.ResponseRecorder {
@@ -334,7 +350,7 @@ func TestTheRoutes(t *testing.T) {
 	if w := do("POST", "/api/capture", asJSON, `{"integration":"billing"}`); w.Code != http.StatusConflict {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	c.add("billing", DefaultBody, exchangeFor("billing", 1))
+	c.give("billing", exchangeFor("billing", 1))
 	for _, one := range []struct {
 		method, path string
 		want         int
@@ -354,7 +370,7 @@ func TestTheRoutes(t *testing.T) {
 }
 
 func TestManyAtATime(t *testing.T) {
-	c := New(Options{Memory: 1 << 20})
+	c := newCaptures(1 << 20)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -367,14 +383,16 @@ func TestManyAtATime(t *testing.T) {
 					tap := &tap{capture: c, limit: c.bodyLimit()}
 					b := tap.buffer(http.Header{})
 					b.write([]byte("some words"))
-					for _, limit := range c.wants("x") {
-						c.add("x", limit, exchangeFor("x", 100))
-					}
-					b.end()
+					c.give("x", exchangeFor("x", 100))
+					b.close()
 					b.release()
 				}
 				for _, i := range c.List() {
-					if err := c.WriteHAR(io.Discard, i.ID, ""); err != nil && !errors.Is(err, ErrNone) {
+					_, exchanges, err := c.read(i.ID)
+					if err == nil {
+						err = writeHAR(io.Discard, i, exchanges, "")
+					}
+					if err != nil && !errors.Is(err, ErrNone) {
 						t.Error(err)
 					}
 					if !i.Running {
@@ -416,7 +434,7 @@ func (f failingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestABodyThatTheTransportTakesAnewIsHeardOnce(t *testing.T) {
-	c := New(Options{})
+	c := newCaptures(DefaultMemory)
 	tap := &tap{capture: c, limit: 100}
 	r := httptest.NewRequest("POST", "https://h/p", strings.NewReader("hello, world"))
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("hello, world")), nil }
@@ -429,8 +447,7 @@ func TestABodyThatTheTransportTakesAnewIsHeardOnce(t *testing.T) {
 	}
 	a := tap.attempts[0]
 	sum := sha256.Sum256([]byte("hello, world"))
-	if sent := a.request.body.end(); string(sent.kept) != "hello, world" ||
-		a.answer.body.hash() != hex.EncodeToString(sum[:]) {
-		t.Errorf("%q", sent.kept)
+	if kept := a.request.body.kept; string(kept) != "hello, world" || !bytes.Equal(a.answer.body.sum.Sum(nil), sum[:]) {
+		t.Errorf("%q", kept)
 	}
 }

@@ -18,40 +18,37 @@ const maxForm = 16 << 10
 var errFormat = errors.New("captures are fetched as .zip or .har")
 
 // Routes are the pages of the operations listener that start, stop, list and fetch captures. Whoever mounts them checks
-// the login. version is written into HAR files.
-func (c *Captures) Routes(version string) map[string]http.Handler {
-	r := routes{c, version}
+// the login. version is written into HAR files, by names who asks.
+func (c *Captures) Routes(version string, by func(*http.Request) string) map[string]http.Handler {
+	handle := func(status int, act func(*http.Request) (any, error)) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			v, err := act(r)
+			answer(w, status, v, err)
+		})
+	}
 	return map[string]http.Handler{
-		"POST /api/capture":           http.HandlerFunc(r.start),
-		"GET /api/capture":            http.HandlerFunc(r.list),
-		"GET /api/capture/{file}":     http.HandlerFunc(r.file),
-		"POST /api/capture/{id}/stop": http.HandlerFunc(r.stop),
-		"DELETE /api/capture/{id}":    http.HandlerFunc(r.delete),
+		"POST /api/capture": handle(http.StatusCreated, func(r *http.Request) (any, error) {
+			q, err := readRequest(r)
+			if err != nil {
+				return nil, err
+			}
+			q.By = by(r)
+			return c.Start(q)
+		}),
+		"GET /api/capture": handle(http.StatusOK, func(*http.Request) (any, error) {
+			return map[string]any{"captures": c.List()}, nil
+		}),
+		"POST /api/capture/{id}/stop": handle(http.StatusOK, func(r *http.Request) (any, error) {
+			return c.Stop(r.PathValue("id"), by(r))
+		}),
+		"DELETE /api/capture/{id}": handle(http.StatusNoContent, func(r *http.Request) (any, error) {
+			return nil, c.Delete(r.PathValue("id"), by(r))
+		}),
+		"GET /api/capture/{file}": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c.file(w, r.PathValue("file"), version, by(r))
+		}),
 	}
-}
-
-type routes struct {
-	*Captures
-	version string
-}
-
-// whoAsks names the login, if there is one, and the address.
-func whoAsks(r *http.Request) string {
-	user, _, ok := r.BasicAuth()
-	if !ok {
-		return r.RemoteAddr
-	}
-	return user + " at " + r.RemoteAddr
-}
-
-func (h routes) start(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	var info Info
-	q, err := readRequest(r)
-	if err == nil {
-		info, err = h.Start(q)
-	}
-	answer(w, http.StatusCreated, info, err)
 }
 
 // readRequest reads JSON, or a form of the same fields.
@@ -74,7 +71,7 @@ func readRequest(r *http.Request) (Request, error) {
 		asked.Integration, asked.For = r.PostForm.Get("integration"), r.PostForm.Get("for")
 		asked.Requests, asked.MaxBody = json.Number(r.PostForm.Get("requests")), json.Number(r.PostForm.Get("max_body"))
 	}
-	q := Request{Integration: asked.Integration, By: whoAsks(r)}
+	q := Request{Integration: asked.Integration}
 	var err error
 	if q.Requests, err = strconv.Atoi(cmp.Or(asked.Requests.String(), "0")); err != nil {
 		return q, errors.New("requests: not a number")
@@ -88,28 +85,11 @@ func readRequest(r *http.Request) (Request, error) {
 	return q, nil
 }
 
-func (h routes) list(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, map[string]any{"captures": h.List()}, nil)
-}
-
-func (h routes) stop(w http.ResponseWriter, r *http.Request) {
-	info, err := h.Stop(r.PathValue("id"), whoAsks(r))
-	answer(w, http.StatusOK, info, err)
-}
-
-func (h routes) delete(w http.ResponseWriter, r *http.Request) {
-	if err := h.Delete(r.PathValue("id"), whoAsks(r)); err != nil {
-		answer(w, 0, nil, err)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
 // file sends {id}.zip or {id}.har.
-func (h routes) file(w http.ResponseWriter, r *http.Request) {
-	id, kind, _ := strings.Cut(r.PathValue("file"), ".")
+func (c *Captures) file(w http.ResponseWriter, file, version, by string) {
+	id, kind, _ := strings.Cut(file, ".")
 	types := map[string]string{"zip": "application/zip", "har": "application/json"}
-	info, _, err := h.read(id)
+	info, exchanges, err := c.read(id)
 	if err == nil && types[kind] == "" {
 		err = errFormat
 	}
@@ -117,15 +97,15 @@ func (h routes) file(w http.ResponseWriter, r *http.Request) {
 		answer(w, 0, nil, err)
 		return
 	}
-	h.log.Warn("capture fetched", "capture", id, "integration", info.Integration, "captured", info.Captured,
-		"format", kind, "by", shown.Printable(whoAsks(r)))
+	c.log.Warn("capture fetched", "capture", id, "integration", info.Integration, "captured", info.Captured,
+		"format", kind, "by", shown.Printable(by))
 	w.Header().Set("Content-Type", types[kind])
 	w.Header().Set("Content-Disposition", `attachment; filename="docusign-capture-`+id+"."+kind+`"`)
 	w.Header().Set("Cache-Control", "no-store")
 	if kind == "zip" {
-		err = h.WriteZIP(w, id)
+		err = writeZIP(w, info, exchanges)
 	} else {
-		err = h.WriteHAR(w, id, h.version)
+		err = writeHAR(w, info, exchanges, version)
 	}
 	if err != nil {
 		panic(http.ErrAbortHandler) // half a file must not look like a whole one
@@ -134,14 +114,21 @@ func (h routes) file(w http.ResponseWriter, r *http.Request) {
 
 // answer writes v as JSON, or the error.
 func answer(w http.ResponseWriter, status int, v any, err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrNone), errors.Is(err, errFormat):
+		status = http.StatusNotFound
+	case errors.Is(err, ErrRunning):
+		status = http.StatusConflict
+	default:
+		status = http.StatusBadRequest
+	}
 	if err != nil {
-		v, status = map[string]string{"error": shown.Printable(err.Error())}, http.StatusBadRequest
-		switch {
-		case errors.Is(err, ErrNone), errors.Is(err, errFormat):
-			status = http.StatusNotFound
-		case errors.Is(err, ErrRunning):
-			status = http.StatusConflict
-		}
+		v = map[string]string{"error": shown.Printable(err.Error())}
+	}
+	if status == http.StatusNoContent {
+		w.WriteHeader(status)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

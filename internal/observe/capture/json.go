@@ -18,10 +18,10 @@ func maskJSON(src string, answer bool) (out string, ok bool) {
 	m.dec.UseNumber()
 	_, err := m.value("", 0)
 	rest := src[m.pos:]
-	switch {
-	case err != nil:
+	if err != nil {
 		return m.out.String(), errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-	case strings.TrimSpace(rest) != "":
+	}
+	if strings.TrimSpace(rest) != "" {
 		return m.out.String(), false
 	}
 	return m.out.String() + rest, true
@@ -44,48 +44,41 @@ func (m *jsonMask) copied() string {
 	return token
 }
 
-// value copies the value of a member. It gives the text of a string.
-func (m *jsonMask) value(name string, depth int) (string, error) {
+// value copies the value of a member, and gives the text of a string.
+func (m *jsonMask) value(name string, depth int) (text string, err error) {
 	tok, err := m.dec.Token()
 	if err != nil {
 		return "", err
 	}
 	raw := m.copied()
-	switch t := tok.(type) {
-	case string:
-		m.out.WriteString(m.maskedText(name, raw, t))
-		return t, nil
-	case json.Delim:
-		m.out.WriteString(raw)
-		return "", m.inside(t, name, depth+1)
+	text, isText := tok.(string)
+	if safe := maskText(name, text, m.answer); isText && safe != text {
+		quoted, _ := json.Marshal(safe) // a string always encodes
+		raw = string(quoted)
 	}
 	m.out.WriteString(raw)
-	return "", nil
-}
-
-// inside copies an object or an array after its bracket. In {"name": "password", "value": …} the value is a secret too.
-func (m *jsonMask) inside(bracket json.Delim, name string, depth int) error {
-	if depth > maxDepth {
-		return errDepth
+	bracket, inside := tok.(json.Delim)
+	switch {
+	case !inside:
+		return text, nil
+	case depth == maxDepth:
+		return "", errDepth
 	}
-	named := false
-	for m.dec.More() {
+	secretValue := false // in {"name": "password", "value": …} the value is a secret too
+	for m.dec.More() && err == nil {
 		if bracket == '[' {
-			if _, err := m.value(name, depth); err != nil {
-				return err
-			}
-			continue
-		}
-		var err error
-		if named, err = m.member(named, depth); err != nil {
-			return err
+			_, err = m.value(name, depth+1)
+		} else {
+			secretValue, err = m.member(secretValue, depth+1)
 		}
 	}
-	if _, err := m.dec.Token(); err != nil {
-		return err
+	if err != nil {
+		return "", err
 	}
-	m.out.WriteString(m.copied())
-	return nil
+	if _, err = m.dec.Token(); err == nil {
+		m.out.WriteString(m.copied())
+	}
+	return "", err
 }
 
 // member copies a name and its value. secretValue says that a member "value" holds a secret.
@@ -101,32 +94,15 @@ func (m *jsonMask) member(secretValue bool, depth int) (bool, error) {
 	m.out.WriteString(raw)
 	if secretName(name) || secretValue && strings.EqualFold(name, "value") {
 		var secret json.RawMessage
-		if err := m.dec.Decode(&secret); err != nil {
-			return false, err
+		if err = m.dec.Decode(&secret); err == nil {
+			m.copied()
+			m.out.WriteString(`"` + masked + `"`)
 		}
-		m.copied()
-		m.out.WriteString(`"` + masked + `"`)
-		return secretValue, nil
+		return secretValue, err
 	}
 	text, err := m.value(name, depth)
 	if strings.EqualFold(name, "name") || strings.EqualFold(name, "key") {
 		secretValue = secretName(text)
 	}
 	return secretValue, err
-}
-
-// maskedText gives a string as it stands in the source when it is plain.
-func (m *jsonMask) maskedText(name, raw, text string) string {
-	switch {
-	case documentName(name) && text != "" && !strings.HasPrefix(text, "["):
-		return `"` + base64Note(int64(len(text))) + `"`
-	case base64Noted.MatchString(text), plainValue(text):
-		return raw
-	case m.answer && answerText(name):
-		text = maskMessage(text)
-	default:
-		text = maskValue(text)
-	}
-	quoted, _ := json.Marshal(text) // a string always encodes
-	return string(quoted)
 }

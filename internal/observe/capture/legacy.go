@@ -1,106 +1,65 @@
 package capture
 
 import (
-	"encoding/json"
-	"encoding/xml"
 	"fmt"
+	"regexp"
 	"strings"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
-// legacyField is a field of X-DocuSign-Authentication.
-type legacyField struct{ name, value string }
+const (
+	jsonFieldForm = `\s*"(\w+)"\s*:\s*"((?:[^"\\]|\\.)*)"\s*`
+	xmlFieldForm  = `\s*<(\w+)>([^<]*|<!\[CDATA\[[^\]]*\]\]>)</(\w+)>\s*`
+)
+
+var (
+	jsonField  = regexp.MustCompile(jsonFieldForm)
+	xmlField   = regexp.MustCompile(xmlFieldForm)
+	legacyJSON = regexp.MustCompile(`^\{` + jsonFieldForm + `(?:,` + jsonFieldForm + `)*\}$`)
+	legacyXML  = regexp.MustCompile(`^<((?i:DocuSignCredentials))>(?:` + xmlFieldForm + `)+</((?i:DocuSignCredentials))>$`)
+)
 
 // maskLegacyHeader keeps the shape of X-DocuSign-Authentication when it is written by the book, and nothing of it
 // otherwise: a password with quotes or markup in it can look like more fields.
 func maskLegacyHeader(v string) string {
 	v = strings.TrimSpace(v)
-	if fields, ok := legacyJSON(v); ok && maskLegacyFields(fields) {
-		return "{" + rendered(fields, `"%s":"%s"`, ",") + "}"
+	fields, format, sep, before, after := jsonField, `"%s":"%s"`, ",", "{", "}"
+	if root := legacyXML.FindStringSubmatch(v); root != nil {
+		fields, format, sep, before, after = xmlField, "<%[1]s>%[2]s</%[1]s>", "", "<"+root[1]+">", "</"+root[1]+">"
+	} else if !legacyJSON.MatchString(v) {
+		return masked
 	}
-	if root, fields, ok := legacyXML(v); ok && maskLegacyFields(fields) {
-		return "<" + root + ">" + rendered(fields, "<%[1]s>%[2]s</%[1]s>", "") + "</" + root + ">"
-	}
-	return masked
-}
-
-func rendered(fields []legacyField, format, sep string) string {
-	var all []string
-	for _, f := range fields {
-		all = append(all, fmt.Sprintf(format, f.name, f.value))
-	}
-	return strings.Join(all, sep)
-}
-
-// maskLegacyFields masks the password and what does not look like the name it should be: secrets are put into wrong
-// fields too. It is false when there is a field that is not known, or one twice.
-func maskLegacyFields(fields []legacyField) bool {
+	var out []string
 	seen := map[string]bool{}
-	for i, f := range fields {
-		name, plain := strings.ToLower(f.name), false
-		switch name {
-		case "username", "sendonbehalfof":
-			plain = plainName.MatchString(f.value)
-		case "integratorkey":
-			plain = plainKey.MatchString(strings.TrimSpace(f.value))
-		case "password":
-		default:
-			return false
+	for _, f := range fields.FindAllStringSubmatch(v, -1) {
+		name := strings.ToLower(f[1])
+		text, known := maskLegacyField(name, f[2])
+		if endsOtherwise := fields == xmlField && f[3] != f[1]; !known || seen[name] || endsOtherwise {
+			return masked
 		}
-		if seen[name] {
-			return false
-		}
-		if seen[name] = true; !plain {
-			fields[i].value = masked
-		}
+		seen[name] = true
+		out = append(out, fmt.Sprintf(format, f[1], text))
 	}
-	return len(fields) > 0
+	return before + strings.Join(out, sep) + after
 }
 
-// legacyJSON reads an object of texts.
-func legacyJSON(text string) (fields []legacyField, ok bool) {
-	if !strings.HasPrefix(text, "{") || !json.Valid([]byte(text)) {
-		return nil, false
+// maskLegacyField masks the password and what does not look like the name it should be: secrets are put into wrong
+// fields too.
+func maskLegacyField(name, text string) (shownText string, known bool) {
+	plain := false
+	switch name {
+	case "username", "sendonbehalfof":
+		plain = plainName(text)
+	case "integratorkey":
+		key := strings.TrimSpace(text)
+		plain = shown.Key(key) == key
+	case "password":
+	default:
+		return "", false
 	}
-	dec := json.NewDecoder(strings.NewReader(text))
-	if _, err := dec.Token(); err != nil {
-		return nil, false
+	if !plain {
+		text = masked
 	}
-	for dec.More() {
-		name, _ := dec.Token() // the text is valid
-		var value string
-		if dec.Decode(&value) != nil {
-			return nil, false
-		}
-		fields = append(fields, legacyField{name.(string), value})
-	}
-	return fields, true
-}
-
-// legacyXML reads one element of elements of texts, with nothing else in it.
-func legacyXML(text string) (root string, fields []legacyField, ok bool) {
-	type element struct {
-		XMLName xml.Name
-		Attrs   []xml.Attr `xml:",any,attr"`
-		Text    string     `xml:",chardata"`
-		Comment string     `xml:",comment"`
-		Inside  []struct{} `xml:",any"`
-	}
-	var all struct {
-		XMLName xml.Name
-		Text    string    `xml:",chardata"`
-		Comment string    `xml:",comment"`
-		Fields  []element `xml:",any"`
-	}
-	dec := xml.NewDecoder(strings.NewReader(text))
-	if dec.Decode(&all) != nil || dec.InputOffset() != int64(len(text)) || all.Comment != "" ||
-		strings.TrimSpace(all.Text) != "" || !strings.EqualFold(all.XMLName.Local, "DocuSignCredentials") {
-		return "", nil, false
-	}
-	for _, e := range all.Fields {
-		if len(e.Attrs) > 0 || len(e.Inside) > 0 || e.Comment != "" {
-			return "", nil, false
-		}
-		fields = append(fields, legacyField{e.XMLName.Local, e.Text})
-	}
-	return all.XMLName.Local, fields, true
+	return text, true
 }

@@ -94,7 +94,7 @@ func TestHeadersAndURLs(t *testing.T) {
 			"https://h.example/Signing/StartInSession.aspx?[masked]", true},
 		{"an escaped name", "https://h.example/restapi?tok%65n=Zq7", "https://h.example/restapi?[masked]", false},
 	} {
-		if got := m.url(c.in, c.whole); got != c.want {
+		if got := (&mask{page: c.whole}).url(c.in); got != c.want {
 			t.Errorf("%s: %s", c.name, got)
 		}
 	}
@@ -145,9 +145,8 @@ func TestBodiesLoseTheirSecretsAndKeepTheRest(t *testing.T) {
 		{"XML that breaks off in a password", `<Login><Password>ha`, `<Login><Password>[masked]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, _, ok, known := maskBody(string(first(shrunk([]byte(c.in), len(c.in)))), "", bodyPlace{request: true})
-			if got != c.want || !ok || !known {
-				t.Errorf("%v %v\ngot  %s\nwant %s", ok, known, got, c.want)
+			if got := bodyOf(t, &mask{}, "", "", []byte(c.in), MaxBody, place{request: true}); got.Text != c.want {
+				t.Errorf("%s\ngot  %s\nwant %s", got.Omitted, got.Text, c.want)
 			}
 		})
 	}
@@ -184,24 +183,24 @@ func TestBodiesThatCannotBeReadAreLeftOut(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, contentType, coding, body, omitted string
-		place                                    bodyPlace
+		place                                    place
 	}{
 		{"a document type, whose entities could be anything", "text/xml", "",
-			`<!DOCTYPE x [<!ENTITY p "Zq7c4n4ry">]><a>&p;</a>`, omittedUnsure, bodyPlace{request: true, password: true}},
+			`<!DOCTYPE x [<!ENTITY p "Zq7c4n4ry">]><a>&p;</a>`, omittedUnsure, place{request: true, password: true}},
 		{"a message without the password that was found in it", "text/xml", "", `<Envelope/>`, omittedUnsure,
-			bodyPlace{request: true, password: true}},
+			place{request: true, password: true}},
 		{"markup in the password", "text/xml", "", strings.Replace(envelope, canaryHead, canaryHead+"<"+canaryTail, 1),
-			omittedUnsure, bodyPlace{request: true, password: true}},
-		{"UTF-16", "text/xml", "", string(utf16), omittedBinary, bodyPlace{request: true, password: true}},
+			omittedUnsure, place{request: true, password: true}},
+		{"UTF-16", "text/xml", "", string(utf16), omittedBinary, place{request: true, password: true}},
 		{"another character set", "text/xml", "", `<?xml version="1.0" encoding="utf-7"?>` + envelope, omittedCharset,
-			bodyPlace{request: true, password: true}},
-		{"a coding nobody reads", "text/xml", "br", canaryHead, "its content coding is not read", bodyPlace{request: true}},
-		{"a page", "text/html", "", "<html>" + canaryHead, omittedPage, bodyPlace{}},
-		{"a text that a program sends", "text/plain", "", canaryHead, omittedPage, bodyPlace{request: true}},
+			place{request: true, password: true}},
+		{"a coding nobody reads", "text/xml", "br", canaryHead, "its content coding is not read", place{request: true}},
+		{"a page", "text/html", "", "<html>" + canaryHead, omittedPage, place{}},
+		{"a text that a program sends", "text/plain", "", canaryHead, omittedPage, place{request: true}},
 		{"a form with a field twice", "application/x-www-form-urlencoded", "", "username=a@b.co&password=x&username=" +
-			canaryHead, omittedUnsure, bodyPlace{request: true, form: true}},
+			canaryHead, omittedUnsure, place{request: true, form: true}},
 		{"parts without a boundary", "multipart/mixed", "", canaryHead, "it has parts, and no boundary",
-			bodyPlace{request: true}},
+			place{request: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := bodyOf(t, &mask{}, c.contentType, c.coding, []byte(c.body), DefaultBody, c.place)
@@ -213,13 +212,13 @@ func TestBodiesThatCannotBeReadAreLeftOut(t *testing.T) {
 }
 
 // bodyOf masks a body as if it had passed a tap.
-func bodyOf(t testing.TB, m *mask, contentType, coding string, body []byte, limit int, p bodyPlace) body {
+func bodyOf(t testing.TB, m *mask, contentType, coding string, body []byte, limit int, p place) body {
 	t.Helper()
 	h := http.Header{"Content-Type": {contentType}}
 	if coding != "" {
 		h.Set("Content-Encoding", coding)
 	}
-	c := New(Options{})
+	c := newCaptures(DefaultMemory)
 	tap := &tap{capture: c, limit: limit}
 	b := tap.buffer(h)
 	for len(body) > 0 {
@@ -227,6 +226,7 @@ func bodyOf(t testing.TB, m *mask, contentType, coding string, body []byte, limi
 		b.write(body[:n])
 		body = body[n:]
 	}
+	b.close()
 	out := m.body(heard{header: h, body: b}, limit, p)
 	b.release()
 	if left := c.budget.left.Load(); left != DefaultMemory {
@@ -237,24 +237,24 @@ func bodyOf(t testing.TB, m *mask, contentType, coding string, body []byte, limi
 
 func TestBinaryBodiesAreLengthAndHash(t *testing.T) {
 	pdf := append([]byte("%PDF-1.4\x00"), bytes.Repeat([]byte{0xff, 1, 2}, 50000)...)
-	b := bodyOf(t, &mask{}, "application/pdf", "", pdf, DefaultBody, bodyPlace{})
+	b := bodyOf(t, &mask{}, "application/pdf", "", pdf, DefaultBody, place{})
 	if b.Text != "" || len(b.SHA256) != 64 || b.Size != int64(len(pdf)) {
 		t.Errorf("%+v", b)
 	}
-	if b := bodyOf(t, &mask{}, "text/xml", "", pdf, DefaultBody, bodyPlace{}); b.SHA256 != "" {
+	if b := bodyOf(t, &mask{}, "text/xml", "", pdf, DefaultBody, place{}); b.SHA256 != "" {
 		t.Error("a hash of what could have a password in it")
 	}
 }
 
 func TestADocumentDoesNotHideWhatFollowsIt(t *testing.T) {
 	body := `{"documents":[{"documentBase64":"` + strings.Repeat("QUJD", 50000) + `","documentId":"1"}],"status":"sent"}`
-	b := bodyOf(t, &mask{}, "application/json", "", []byte(body), 512, bodyPlace{request: true})
+	b := bodyOf(t, &mask{}, "application/json", "", []byte(body), 512, place{request: true})
 	if want := `{"documents":[{"documentBase64":"[200000 bytes of base64]",` +
 		`"documentId":"1"}],"status":"sent"}`; b.Text != want || b.Cut || b.Size != int64(len(body)) {
 		t.Errorf("%+v", b)
 	}
 	b = bodyOf(t, &mask{}, "application/json", "", []byte(`{"a":"`+strings.Repeat("words and ", 5000)+`"}`), 512,
-		bodyPlace{request: true})
+		place{request: true})
 	if !b.Cut || len(b.Text) > 600 || b.Text != `{"a"` {
 		t.Errorf("%+v", b)
 	}
@@ -265,7 +265,7 @@ func TestPartsAreReadOneByOne(t *testing.T) {
 		"{\"status\":\"sent\",\"password\":\"" + canaryHead + "\"}\r\n" +
 		"--b1\r\nContent-Type: application/pdf\r\nX-Token: " + canaryHead + "\r\n\r\n%PDF\x00\x01" + canaryHead +
 		"\r\n--b1--\r\n"
-	b := bodyOf(t, &mask{}, `multipart/form-data; boundary="b1"`, "", []byte(body), DefaultBody, bodyPlace{request: true})
+	b := bodyOf(t, &mask{}, `multipart/form-data; boundary="b1"`, "", []byte(body), DefaultBody, place{request: true})
 	if b.Omitted != "" || holdsCanary(b.Text) || !strings.Contains(b.Text, `{"status":"sent","password":"[masked]"}`) ||
 		!strings.Contains(b.Text, "[15 bytes, not shown]") {
 		t.Errorf("%+v", b)
@@ -283,11 +283,11 @@ func TestWhatTheCallIsKnownToCarryIsNeverShownElsewhere(t *testing.T) {
 			`</faultstring>`,
 		`{"message":"` + head + `\u0022<\u0026` + tail + `"}`,
 	} {
-		if b := bodyOf(t, m, "", "", []byte(body), DefaultBody, bodyPlace{}); b.Text != "" || b.Omitted != omittedSecret {
+		if b := bodyOf(t, m, "", "", []byte(body), DefaultBody, place{}); b.Text != "" || b.Omitted != omittedSecret {
 			t.Errorf("%s: %+v", body, b)
 		}
 	}
-	if got := m.url("https://h.example/a?b="+url.QueryEscape(canaryHead+`"<&`+canaryTail), false); holdsCanary(got) {
+	if got := m.url("https://h.example/a?b=" + url.QueryEscape(canaryHead+`"<&`+canaryTail)); holdsCanary(got) {
 		t.Error(got)
 	}
 	h := m.header(http.Header{"X-Note": {"it is " + canaryHead + `"<&` + canaryTail}})
@@ -312,7 +312,7 @@ func gzipped(t testing.TB, s string) []byte {
 func TestCompressedMessagesAreReadAsFarAsTheyWereHeard(t *testing.T) {
 	env := `<Envelope><Header><Security><UsernameToken><Username>a@b.co</Username><Password>` + canaryHead +
 		`</Password></UsernameToken></Security></Header><Body><x>1</x></Body></Envelope>`
-	b := bodyOf(t, &mask{}, "text/xml", "gzip", gzipped(t, env), DefaultBody, bodyPlace{request: true, password: true})
+	b := bodyOf(t, &mask{}, "text/xml", "gzip", gzipped(t, env), DefaultBody, place{request: true, password: true})
 	if b.Omitted != "" || holdsCanary(b.Text) || !strings.Contains(b.Text, "<Password>[masked]</Password>") ||
 		!strings.Contains(b.Text, "<x>1</x>") {
 		t.Errorf("%+v", b)
@@ -352,7 +352,7 @@ func FuzzMaskers(f *testing.F) {
 			refuteCanary(t, "header, last", maskLegacyHeader(`{"Username":"anna@example.com","Password":`+p+`}`))
 			if p == string(quoted) {
 				b := bodyOf(t, m, "application/json", "", []byte(`{"a":1,"currentPassword":`+p+`,"b":[{"apiPassword":`+p+`}]}`),
-					int(limit), bodyPlace{request: true})
+					int(limit), place{request: true})
 				refuteCanary(t, "JSON body", b.Text)
 			}
 		}
@@ -368,18 +368,18 @@ func FuzzMaskers(f *testing.F) {
 				`</s:Header><s:Body><Login xmlns="n"><Email>a@b.co</Email><Password>` + p + `</Password></Login></s:Body>` +
 				`</s:Envelope>`
 			refuteCanary(t, "SOAP", bodyOf(t, m, "text/xml", "", []byte(soap), int(limit),
-				bodyPlace{request: true, password: true}).Text)
+				place{request: true, password: true}).Text)
 			refuteCanary(t, "SOAP, nothing known", bodyOf(t, &mask{}, "text/xml", "", []byte(soap), int(limit),
-				bodyPlace{request: true, password: true}).Text)
+				place{request: true, password: true}).Text)
 			refuteCanary(t, "gzip SOAP", bodyOf(t, m, "text/xml", "gzip", gzipped(t, soap), int(limit),
-				bodyPlace{request: true, password: true}).Text)
+				place{request: true, password: true}).Text)
 		}
 		for _, p := range []string{password, url.QueryEscape(password), url.PathEscape(password)} {
 			form := "grant_type=password&client_id=" + maskGUID + "&username=anna@example.com&password=" + p + "&scope=api"
 			refuteCanary(t, "form", bodyOf(t, m, "application/x-www-form-urlencoded", "", []byte(form), int(limit),
-				bodyPlace{request: true, form: true}).Text)
+				place{request: true, form: true}).Text)
 			refuteCanary(t, "form, nothing known", bodyOf(t, &mask{}, "", "", []byte(form), int(limit),
-				bodyPlace{request: true, form: true}).Text)
+				place{request: true, form: true}).Text)
 		}
 		for _, f := range m.header(http.Header{"Authorization": {"Bearer " + password, password},
 			"X-Docusign-Authentication": {password}, "Cookie": {password}}) {
@@ -402,7 +402,7 @@ func FuzzMaskBodies(f *testing.F) {
 		}
 		for _, contentType := range []string{"", "text/xml", "application/x-www-form-urlencoded",
 			"multipart/mixed; boundary=b"} {
-			bodyOf(t, &mask{}, contentType, "", []byte(text), 1<<10, bodyPlace{request: true})
+			bodyOf(t, &mask{}, contentType, "", []byte(text), 1<<10, place{request: true})
 		}
 		maskLegacyHeader(text)
 	})
@@ -414,5 +414,3 @@ func refuteCanary(t *testing.T, where, text string) {
 		t.Errorf("%s: %q", where, text)
 	}
 }
-
-func first(kept []byte, _ bool) []byte { return kept }

@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,18 +16,11 @@ import (
 // What a capture shows of a message is listed here: values that are known, or have a form that no secret has. All
 // others are masked, since a secret may stand in any field.
 
-const (
-	guidShape  = `[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}`
-	plainIdent = `(?:[A-Za-z]{4}-)?` + guidShape +
-		`|[A-Za-z0-9._%+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){1,4}[A-Za-z]{2,24}`
-)
-
 var (
-	plainKey = regexp.MustCompile(`^(?:[A-Za-z]{4}-)?` + guidShape + `$`)
-	// plainName is an e-mail address or a GUID, after brackets with the like (PROTOCOL.md §4.5).
-	plainName  = regexp.MustCompile(`^\s*(?:\[\s*(?:` + plainIdent + `)\s*\]\s*){0,2}(?:` + plainIdent + `)\s*$`)
 	plainScope = regexp.MustCompile(`^(?:api|signature|impersonation|extended|openid|adm_store_unified_repo_read|` +
 		`[+ ]|%20){1,16}$`)
+	grantType = regexp.MustCompile(`^(?:password|authorization_code|refresh_token|` +
+		`urn:ietf:params:oauth:grant-type:jwt-bearer)$`)
 	plainNumber = regexp.MustCompile(`^[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?%?$`)
 	plainTime   = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]{4,18} ?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?$`)
 	// plainLabel is a member of an object, an XML name, a parameter.
@@ -36,13 +30,23 @@ var (
 	webURL         = regexp.MustCompile(`^(?i:https?)://([^/?#\s]+)([^?#\s]*)([?#]\S*)?$`)
 	plainMediaType = regexp.MustCompile(`^(?:application|text|multipart|image|message)/[a-z.+-]{2,64}$`)
 	soapAction     = regexp.MustCompile(`^(?:"?http://www\.docusign\.net/API/` +
-		`(?:3\.0|Credential|AccountManagement)/([A-Za-z]+)"?|"")?$`)
+		`(?:3\.0|Credential|AccountManagement)/[A-Za-z]+"?|"")?$`)
 	openToken = regexp.MustCompile(`^(?:[A-Za-z*+.-]{1,64}|[0-9.]{1,20}|utf-8|utf-16|iso-8859-1|windows-1252|base64|` +
 		`7bit|8bit|100-continue|h2c|1x1)$`)
 	headerName  = regexp.MustCompile(`^[A-Za-z-]{1,48}$`)
 	messagePart = regexp.MustCompile(`[^\s"'()<>,;&=]+`)
 	plainWords  = regexp.MustCompile(`^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$`)
 )
+
+// plainName is an e-mail address or a GUID, after brackets with the like (PROTOCOL.md §4.5).
+func plainName(s string) bool {
+	s = strings.TrimSpace(s)
+	if inside, ok := strings.CutPrefix(s, "["); ok {
+		name, rest, _ := strings.Cut(inside, "]")
+		return shown.PlainName(strings.TrimSpace(name)) && plainName(rest)
+	}
+	return shown.PlainName(s)
+}
 
 // plainValue reports whether the value of a field is no secret whatever the field is.
 func plainValue(s string) bool {
@@ -95,9 +99,9 @@ func maskURL(s string) string {
 	return origin + shown.Path(path)
 }
 
-// url shows the known parts of a URL: nothing of the query where the path is no API (whole), since those are pages with
+// url shows the known parts of a URL: nothing of the query where the path is no API, since those are pages with
 // one-time links.
-func (m *mask) url(raw string, whole bool) string {
+func (m *mask) url(raw string) string {
 	base, query, found := strings.Cut(raw, "?")
 	if base = maskURL(base); m.holds(base) {
 		base = masked
@@ -105,7 +109,7 @@ func (m *mask) url(raw string, whole bool) string {
 	switch {
 	case !found:
 		return shown.Printable(base)
-	case whole || m.holds(query):
+	case m.page || m.holds(query):
 		return shown.Printable(base + "?" + masked)
 	}
 	parts := strings.Split(query, "&")
@@ -115,16 +119,19 @@ func (m *mask) url(raw string, whole bool) string {
 	return shown.Printable(base + "?" + strings.Join(parts, "&"))
 }
 
+// maskParameter also takes for secrets what is none in a body, such as a code. true and false are none:
+// api_password=true asks for a password.
 func maskParameter(part string) string {
 	name, value, valued := strings.Cut(part, "=")
-	if !valued && strings.EqualFold(name, "wsdl") {
-		return name
-	}
 	plain, err := url.QueryUnescape(value)
 	switch {
+	case !valued && strings.EqualFold(name, "wsdl"):
+		return name
 	case !valued || !plainLabel.MatchString(name):
 		return masked
-	case err != nil || secretParameter(name, value) || !plainValue(plain):
+	case value == "true" || value == "false":
+		return part
+	case err != nil || secretParameters.MatchString(name) || secretName(name) || !plainValue(plain):
 		return name + "=" + masked
 	}
 	return part
@@ -172,7 +179,7 @@ func maskHeader(name, v string) string {
 	case "Authorization", "Proxy-Authorization":
 		return maskAuthorization(v)
 	case headerActAs:
-		open = plainName.MatchString(v)
+		open = plainName(v)
 	case "Soapaction":
 		open = soapAction.MatchString(v)
 	case "Content-Type", "Content-Disposition":
@@ -225,26 +232,23 @@ func openHeader(name, v string) bool {
 // names of fields and the numbers of documents; of a file name only its extension.
 func maskMediaType(v string) string {
 	t, params, err := mime.ParseMediaType(v)
-	quote := ""
-	if t == "form-data" || t == "attachment" || t == "inline" || t == "file" {
-		quote = `"`
-	}
-	if err != nil || quote == "" && !plainMediaType.MatchString(t) {
+	disposition := t == "form-data" || t == "attachment" || t == "inline" || t == "file"
+	if err != nil || !disposition && !plainMediaType.MatchString(t) {
 		return masked
 	}
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		value := params[name]
-		switch extension := value[strings.LastIndexByte(value, '.')+1:]; {
-		case name == "filename" && extension != value && shown.Word(extension):
-			value = masked + "." + extension
+	for name, value := range params {
+		extension := path.Ext(value)
+		switch {
 		case !plainLabel.MatchString(name):
-			name, value = masked, masked
+			delete(params, name)
+			params["other"] = masked
+		case name == "filename" && extension != "" && shown.Word(extension[1:]):
+			params[name] = masked + extension
 		case name == "charset" && openToken.MatchString(strings.ToLower(value)),
 			name == "type" && plainMediaType.MatchString(value), name == "action" && soapAction.MatchString(value):
-		case quote == "" || name == "filename" || !plainValue(value):
-			value = masked
+		case !disposition || name == "filename" || !plainValue(value):
+			params[name] = masked
 		}
-		t += "; " + name + "=" + quote + value + quote
 	}
-	return t
+	return mime.FormatMediaType(t, params)
 }

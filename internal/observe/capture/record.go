@@ -1,9 +1,11 @@
 package capture
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -38,49 +40,36 @@ type message struct {
 	Body               body
 }
 
-type field struct{ Name, Value string }
-
-const exchangeOverhead = 1 << 10
-
-// size is about what an exchange takes in memory.
-func (e *exchange) size() int64 {
-	n := exchangeOverhead + len(e.Event.Path) + len(e.Event.Detail) + len(e.Event.UserAgent)
-	n += e.Asked.size() + e.Got.size()
-	for _, a := range e.Attempts {
-		n += a.Request.size() + a.Answer.size() + len(a.Error)
-	}
-	return int64(n)
+type field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
-func (m *message) size() int {
-	n := len(m.URL) + len(m.Body.Text) + len(m.Body.Omitted)
-	for _, f := range m.Header {
-		n += len(f.Name) + len(f.Value) + 32
-	}
-	return n
-}
+// exchangeOverhead is about what an exchange takes in memory beside its texts.
+const exchangeOverhead = 4 << 10
+
+func (e *exchange) size() int64 { return int64(len(e.text(0))) + exchangeOverhead }
 
 // Done masks what was heard and gives it to the captures that wait for it. Calls to other hosts than DocuSign's are
 // never kept.
 func (t *tap) Done(e *call.Event, c call.Carried) {
-	defer func() {
-		for _, b := range t.buffers {
-			b.release()
-		}
-	}()
-	limits := t.capture.wants(e.Integration)
-	if c.Listed || len(limits) == 0 {
+	for _, b := range t.buffers {
+		b.close()
+		defer b.release()
+	}
+	runs := t.capture.running(e.Integration)
+	if c.Listed || len(runs) == 0 {
 		return
 	}
 	m := t.learn(c)
-	for _, limit := range limits {
-		t.capture.add(e.Integration, limit, t.record(m, e, c, limit))
+	for _, r := range runs {
+		t.capture.add(r, t.record(m, e, c, r.MaxBody))
 	}
 }
 
 // learn gathers the secrets that this call carried.
 func (t *tap) learn(c call.Carried) *mask {
-	m := &mask{}
+	m := &mask{page: c.Page}
 	m.knowHeader(t.asked.header)
 	for _, a := range t.attempts {
 		m.knowHeader(a.request.header)
@@ -91,7 +80,7 @@ func (t *tap) learn(c call.Carried) *mask {
 		}
 	}
 	if c.Form {
-		readings, _ := legacy.ParseTokenForm(t.asked.body.end().kept) // nothing to learn from one that cannot be read
+		readings, _ := legacy.ParseTokenForm(t.asked.body.kept) // nothing to learn from one that cannot be read
 		for _, f := range readings {
 			m.know(f.Password.Reveal())
 		}
@@ -102,22 +91,25 @@ func (t *tap) learn(c call.Carried) *mask {
 func (t *tap) record(m *mask, ev *call.Event, c call.Carried, limit int) *exchange {
 	e := &exchange{Event: *ev, Edited: t.edited()}
 	m.event(&e.Event)
-	e.Asked = m.message(t.asked, limit, bodyPlace{request: true, password: c.Password, form: c.Form})
-	e.Asked.Method, e.Asked.URL = shown.Method(t.method), m.url(t.url, c.Page)
+	e.Asked = m.message(t.asked, limit, place{request: true, password: c.Password, form: c.Form})
 	// The envelope that leaves has a password only where an App Password or the caller's own credential goes upstream.
-	sent := bodyPlace{request: true, password: c.Password && (c.Native || ev.AppPassword), form: c.Form && c.Native}
+	sent := place{request: true, password: c.Password && (c.Native || ev.AppPassword), form: c.Form && c.Native}
 	for _, a := range t.attempts {
 		one := attempt{
 			Started: a.started, Answered: a.answered, Request: m.message(a.request, limit, sent),
-			Answer: m.message(a.answer, limit, bodyPlace{}),
+			Answer: m.message(a.answer, limit, place{}),
 		}
-		one.Request.Method, one.Request.URL = shown.Method(a.method), m.url(a.url.String(), c.Page)
 		if a.err != nil { // it is about names, addresses and certificates
 			one.Error = shown.Printable(shown.Cut(shown.Text(a.err.Error()), textLimit))
 		}
 		e.Attempts = append(e.Attempts, one)
 	}
-	e.Got = m.message(t.got.heard, limit, bodyPlace{})
+	if e.Edited {
+		e.Got = m.message(t.got, limit, place{})
+	} else { // its texts are kept once
+		e.Got = e.Attempts[len(e.Attempts)-1].Answer
+		e.Got.Proto = t.got.proto
+	}
 	return e
 }
 
@@ -134,17 +126,21 @@ func (m *mask) event(e *call.Event) {
 	}
 }
 
-func (m *mask) message(h heard, limit int, p bodyPlace) message {
-	return message{Proto: h.proto, Status: h.status, Header: m.header(h.header), Body: m.body(h, limit, p)}
+func (m *mask) message(h heard, limit int, p place) message {
+	out := message{Proto: h.proto, Status: h.status, Header: m.header(h.header), Body: m.body(h, limit, p)}
+	if p.request {
+		out.Method, out.URL = shown.Method(h.method), m.url(h.url)
+	}
+	return out
 }
 
 // edited reports whether the program got another status, body or head than DocuSign's last answer had.
 func (t *tap) edited() bool {
-	if len(t.attempts) == 0 {
+	if len(t.attempts) == 0 || t.got.status == 0 {
 		return true
 	}
-	last, got := t.attempts[len(t.attempts)-1].answer, t.got.heard
-	if last.status != got.status || last.body.hash() != got.body.hash() {
+	last, got := t.attempts[len(t.attempts)-1].answer, t.got
+	if last.status != got.status || !bytes.Equal(last.body.sum.Sum(nil), got.body.sum.Sum(nil)) {
 		return true
 	}
 	kept := http.Header{}
@@ -154,22 +150,19 @@ func (t *tap) edited() bool {
 	return !maps.EqualFunc(got.header, kept, slices.Equal)
 }
 
+var notInFileNames = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
+
 // fileName is as DocuSign's own request logs have it.
 func (e *exchange) fileName(n int) string {
 	what := e.Event.Operation
 	if what == "" {
 		path := strings.Split(strings.Trim(e.Event.Path, "/"), "/")
 		what = path[len(path)-1]
-		if plainKey.MatchString(what) && len(path) > 1 {
+		if shown.Key(what) == what && len(path) > 1 {
 			what = path[len(path)-2]
 		}
 	}
-	what = strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.", r) {
-			return r
-		}
-		return '_'
-	}, shown.Cut(what, 48))
+	what = notInFileNames.ReplaceAllString(shown.Cut(what, 48), "_")
 	if strings.Trim(what, "._") == "" {
 		what = "root"
 	}

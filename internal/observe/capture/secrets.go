@@ -22,6 +22,7 @@ const masked = shown.Masked
 // secrets that the call is known to have carried, it drops together with the text around it.
 type mask struct {
 	known []string // the call's secrets, and their base64
+	page  bool     // the path is none of an API
 }
 
 // minKnown is the shortest secret that is looked for in texts: shorter ones are in every text.
@@ -89,54 +90,37 @@ func (m *mask) holds(text string) bool {
 	})
 }
 
+var (
+	blanksInNames = regexp.MustCompile(`[_\-. ]`)
+	secretNames   = regexp.MustCompile(`^(?:url|slt|nonce|pin)$|passw|passphrase|pwd|secret|assertion|accesscode|` +
+		`credential|privatekey|apikey|authorization|cookie|jwt|encrypted|token`)
+	secretParameters = regexp.MustCompile(`(?i)code|key|session`)
+	answerTexts      = regexp.MustCompile(`(?i)^(?:message|error|error_?description|description|errorcode|faultstring|` +
+		`faultcode|text|reason|status)$`)
+	documentNames = regexp.MustCompile(`(?i)(?:base64|bytes)$`)
+)
+
 // secretName tells the fields of bodies that hold secrets, by parts of their names.
 func secretName(name string) bool {
 	if len(name) > 128 {
 		return true
 	}
-	name = strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
-	for _, word := range [...]string{
-		"passw", "passphrase", "pwd", "secret", "assertion", "accesscode", "credential", "privatekey", "apikey",
-		"authorization", "cookie", "jwt", "encrypted",
-	} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	if strings.Contains(name, "token") {
-		return name != "tokentype" && name != "tracetoken"
-	}
-	return name == "url" || name == "slt" || name == "nonce" || name == "pin"
+	name = blanksInNames.ReplaceAllString(strings.ToLower(name), "")
+	return secretNames.MatchString(name) && name != "tokentype" && name != "tracetoken"
 }
 
-// secretParameter tells parameters whose plain values are secrets too: an access code is a number. true and false are
-// none: api_password=true asks for a password.
-func secretParameter(name, value string) bool {
-	if value == "true" || value == "false" {
-		return false
+// maskText masks the text of a field that is no secret by its name. answer = DocuSign's, which says in words why it
+// refused.
+func maskText(name, s string, answer bool) string {
+	switch {
+	case documentNames.MatchString(name) && s != "" && !strings.HasPrefix(s, "["):
+		return base64Note(int64(len(s)))
+	case plainValue(s), base64Noted.MatchString(strings.TrimSpace(s)):
+		return s
+	case answer && answerTexts.MatchString(name):
+		return maskMessage(s)
 	}
-	for _, part := range [...]string{"code", "key", "session"} {
-		if strings.Contains(strings.ToLower(name), part) {
-			return true
-		}
-	}
-	return secretName(name)
-}
-
-// documentName tells the fields whose text is a file.
-func documentName(name string) bool {
-	name = strings.ToLower(name)
-	return strings.HasSuffix(name, "base64") || strings.HasSuffix(name, "bytes")
-}
-
-// answerText are the fields in which DocuSign says in words why it refused.
-func answerText(name string) bool {
-	switch strings.ToLower(name) {
-	case "message", "errorcode", "error", "error_description", "errordescription", "description", "faultstring",
-		"faultcode", "text", "reason", "status":
-		return true
-	}
-	return false
+	return maskValue(s)
 }
 
 // maskForm shows the fields of a form that are known to be no secrets and look like it. A program that does not encode
@@ -167,14 +151,12 @@ func formField(name, value string) (known, plain bool) {
 	text, err := url.QueryUnescape(value)
 	switch name {
 	case "password", "token", "assertion", "client_secret", "refresh_token", "code", "redirect_uri", "token_type_hint":
-		return true, false
 	case "grant_type":
-		plain = text == "password" || text == "authorization_code" || text == "refresh_token" ||
-			text == "urn:ietf:params:oauth:grant-type:jwt-bearer"
+		plain = grantType.MatchString(text)
 	case "client_id":
-		plain = plainKey.MatchString(text)
+		plain = shown.Key(text) == text
 	case "username":
-		plain = plainName.MatchString(text) || plainName.MatchString(value)
+		plain = plainName(text) || plainName(value)
 	case "scope":
 		plain = plainScope.MatchString(value)
 	default:

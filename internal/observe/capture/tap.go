@@ -3,7 +3,7 @@ package capture
 import (
 	"io"
 	"net/http"
-	"net/url"
+	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
@@ -15,27 +15,24 @@ const maxAttempts = 8
 type tap struct {
 	capture  *Captures
 	limit    int
-	buffers  []*tapBuffer
-	method   string
-	url      string // with its query, as it came
+	buffers  []*buffer
 	asked    heard
 	attempts []*tapAttempt
-	got      *tapWriter
+	got      heard
 }
 
 // heard is a message as it passed.
 type heard struct {
-	proto  string
-	status int // 0 = a request, or no answer
-	header http.Header
-	body   *tapBuffer
+	method, url string // of a request
+	proto       string
+	status      int // 0 = a request, or no answer
+	header      http.Header
+	body        *buffer // nil = nothing came
 }
 
 type tapAttempt struct {
 	started         time.Time
 	answered        time.Duration
-	method          string
-	url             url.URL
 	request, answer heard
 	err             error
 }
@@ -45,12 +42,12 @@ func (c *Captures) Tap(r *http.Request) call.Tap {
 	if !c.on() {
 		return nil
 	}
-	t := &tap{capture: c, limit: c.bodyLimit(), url: askedURL(r), method: r.Method}
-	t.asked = heard{proto: r.Proto, header: r.Header.Clone(), body: t.buffer(r.Header)}
+	t := &tap{capture: c, limit: c.bodyLimit()}
+	t.asked = heard{method: r.Method, url: askedURL(r), proto: r.Proto, header: r.Header.Clone(), body: t.buffer(r.Header)}
 	return t
 }
 
-// askedURL writes what the program asked for as one URL, whichever door it came through.
+// askedURL writes what the program asked for as one URL with its query, whichever door it came through.
 func askedURL(r *http.Request) string {
 	u := *r.URL
 	if u.User = nil; u.Host == "" {
@@ -62,26 +59,23 @@ func askedURL(r *http.Request) string {
 	return u.String()
 }
 
-func (t *tap) buffer(h http.Header) *tapBuffer {
-	b := &tapBuffer{budget: &t.capture.budget, max: t.limit, shrink: shrinkable(h)}
-	b.restart()
+// buffer looks for runs of base64 where they can be told in the bytes as they pass: not when these are compressed, nor
+// between boundaries, which look like base64 themselves.
+func (t *tap) buffer(h http.Header) *buffer {
+	mediaType, _ := mediaTypeOf(h)
+	b := newBuffer(&t.capture.budget, t.limit, codingOf(h) == "" && !strings.HasPrefix(mediaType, "multipart/"))
 	t.buffers = append(t.buffers, b)
 	return b
 }
 
 // Asked listens to the request's body.
-func (t *tap) Asked(body io.ReadCloser) io.ReadCloser { return t.asked.body.reader(body) }
+func (t *tap) Asked(body io.ReadCloser) io.ReadCloser { return reader{body, t.asked.body} }
 
 // Answer listens to what the program gets.
-func (t *tap) Answer(w http.ResponseWriter) http.ResponseWriter {
-	t.got = &tapWriter{ResponseWriter: w, tap: t}
-	return t.got
-}
+func (t *tap) Answer(w http.ResponseWriter) http.ResponseWriter { return &tapWriter{w, t} }
 
 // Upstream listens to what goes to DocuSign and what comes back.
-func (t *tap) Upstream(next http.RoundTripper) http.RoundTripper {
-	return &tapTransport{next: next, tap: t}
-}
+func (t *tap) Upstream(next http.RoundTripper) http.RoundTripper { return &tapTransport{next, t} }
 
 type tapTransport struct {
 	next http.RoundTripper
@@ -94,36 +88,37 @@ func (tt *tapTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if len(t.attempts) >= maxAttempts {
 		return tt.next.RoundTrip(req)
 	}
-	a := &tapAttempt{started: t.capture.now(), method: req.Method, url: *req.URL}
-	a.request = heard{header: req.Header.Clone(), body: t.buffer(req.Header)}
+	a := &tapAttempt{started: time.Now()}
+	a.request = heard{method: req.Method, url: req.URL.String(), header: req.Header.Clone(), body: t.buffer(req.Header)}
 	t.attempts = append(t.attempts, a)
-	resp, err := tt.next.RoundTrip(listened(req, a.request.body))
-	a.answered, a.err = t.capture.now().Sub(a.started), err
+	resp, err := tt.next.RoundTrip(t.listened(req, &a.request))
+	a.answered, a.err = time.Since(a.started), err
 	if err != nil {
 		return resp, err
 	}
 	a.request.proto = resp.Proto
 	a.answer = heard{proto: resp.Proto, status: resp.StatusCode, header: resp.Header.Clone(), body: t.buffer(resp.Header)}
 	if resp.Body != nil && resp.Body != http.NoBody && resp.StatusCode != http.StatusSwitchingProtocols {
-		resp.Body = a.answer.body.reader(resp.Body)
+		resp.Body = reader{resp.Body, a.answer.body}
 	}
 	return resp, nil
 }
 
-// listened follows the transport also when it takes the body anew for another connection.
-func listened(req *http.Request, to *tapBuffer) *http.Request {
+// listened hears only the last of the bodies when the transport takes it anew for another connection.
+func (t *tap) listened(req *http.Request, to *heard) *http.Request {
 	if req.Body == nil || req.Body == http.NoBody {
 		return req
 	}
 	out := req.WithContext(req.Context())
-	out.Body = to.reader(req.Body)
-	if again := req.GetBody; again != nil {
+	out.Body = reader{req.Body, to.body}
+	if req.GetBody != nil {
 		out.GetBody = func() (io.ReadCloser, error) {
-			b, err := again()
+			body, err := req.GetBody()
 			if err != nil {
 				return nil, err
 			}
-			return to.reader(b), nil
+			to.body = t.buffer(req.Header)
+			return reader{body, to.body}, nil
 		}
 	}
 	return out
@@ -132,8 +127,7 @@ func listened(req *http.Request, to *tapBuffer) *http.Request {
 // tapWriter notes what the program gets.
 type tapWriter struct {
 	http.ResponseWriter
-	tap   *tap
-	heard heard
+	tap *tap
 }
 
 // Unwrap lets http.ResponseController reach the writer below.
@@ -141,19 +135,19 @@ func (w *tapWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader copies the final head; informational ones pass by.
 func (w *tapWriter) WriteHeader(status int) {
-	if w.heard.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+	if w.tap.got.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		h := w.Header().Clone()
-		w.heard = heard{proto: w.tap.asked.proto, status: status, header: h, body: w.tap.buffer(h)}
+		w.tap.got = heard{proto: w.tap.asked.proto, status: status, header: h, body: w.tap.buffer(h)}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *tapWriter) Write(p []byte) (int, error) {
-	if w.heard.status == 0 {
+	if w.tap.got.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
 	n, err := w.ResponseWriter.Write(p)
-	w.heard.body.write(p[:n])
+	w.tap.got.body.write(p[:n])
 	return n, err
 }
 

@@ -18,16 +18,19 @@ const (
 	viewNone         // nothing inside
 )
 
-// tokenOperation are the operations whose names have "token" in them and whose children are to be seen (PROTOCOL.md
-// §4.7).
-var tokenOperation = regexp.MustCompile(`^(?:get|request)[a-z]*(?:token|encryptedpassword)s?(?:response)?$` +
-	`|^getencryptedpasswordresult$|^docusigncredentials$`)
-
 var (
 	xmlName        = regexp.MustCompile(`^(?:[A-Za-z_-]{1,32}[0-9]{0,3}:)?[A-Za-z_.-]{1,64}[0-9]{0,3}$`)
-	namespaceRest  = regexp.MustCompile(`^(?:[A-Za-z]{0,32}[0-9]{0,8}[./#_-]){0,16}[A-Za-z]{0,32}[0-9]{0,8}$`)
 	xmlDeclaration = regexp.MustCompile(`^<\?xml version=["']1\.[01]["'](?: encoding=["'][A-Za-z]{2,8}[0-9-]{0,8}["'])?` +
 		`(?: standalone=["'](?:yes|no)["'])? ?\?>$`)
+	// tokenOperation are the operations whose names have "token" in them and whose children are to be seen (PROTOCOL.md
+	// §4.7).
+	tokenOperation = regexp.MustCompile(`^(?:get|request)[a-z]*(?:token|encryptedpassword)s?(?:response)?$` +
+		`|^getencryptedpasswordresult$|^docusigncredentials$|^usernametoken$`)
+	// knownNamespace are those of SOAP, of XML and of DocuSign.
+	knownNamespace = regexp.MustCompile(`^http://(?:www\.docusign\.net/API|schemas\.xmlsoap\.org|www\.w3\.org|` +
+		`docs\.oasis-open\.org)/(?:[A-Za-z]{0,32}[0-9]{0,8}[./#_-]){0,16}[A-Za-z]{0,32}[0-9]{0,8}$`)
+	// openAttribute are the attributes that are no secrets inside wsse:Security either.
+	openAttribute = regexp.MustCompile(`(?i)^(?:type|id|encodingtype|mustunderstand|actor|role)$`)
 )
 
 // xmlMask writes XML again, with the texts of secret elements and attributes masked. Comments, instructions and
@@ -35,8 +38,8 @@ var (
 type xmlMask struct {
 	answer    bool // DocuSign's, whose messages are shown
 	out       strings.Builder
-	open      []xmlElement
-	passwords int // elements named Password that were masked
+	open      []xmlElement // the first stands for the document
+	passwords int          // elements named Password that were masked
 }
 
 type xmlElement struct {
@@ -46,7 +49,7 @@ type xmlElement struct {
 
 // maskXML reads XML, which may break off. It is not ok when the text is not XML; out is what was, up to there.
 func maskXML(src string, answer bool) (out string, passwords int, ok bool) {
-	m := xmlMask{answer: answer}
+	m := xmlMask{answer: answer, open: []xmlElement{{}}}
 	dec := xml.NewDecoder(strings.NewReader(src))
 	// A program's entities need not be declared, and src is valid UTF-8 already.
 	dec.Strict = false
@@ -63,15 +66,10 @@ func maskXML(src string, answer bool) (out string, passwords int, ok bool) {
 	return m.out.String(), m.passwords, ok
 }
 
-func (m *xmlMask) view() xmlView {
-	if len(m.open) == 0 {
-		return viewAll
-	}
-	return m.open[len(m.open)-1].view
-}
+func (m *xmlMask) in() xmlElement { return m.open[len(m.open)-1] }
 
 func (m *xmlMask) write(s string) {
-	if m.view() != viewNone {
+	if m.in().view != viewNone {
 		m.out.WriteString(s)
 	}
 }
@@ -82,12 +80,18 @@ func (m *xmlMask) token(tok xml.Token, source string) bool {
 	case xml.StartElement:
 		return m.start(t, strings.HasSuffix(source, "/>"))
 	case xml.EndElement:
-		return m.end(qualified(t.Name), source == "")
+		if m.in().name != qualified(t.Name) {
+			return false
+		}
+		m.open = m.open[:len(m.open)-1]
+		if source != "" {
+			m.write("</" + qualified(t.Name) + ">")
+		}
 	case xml.CharData:
 		if text := string(t); strings.TrimSpace(text) == "" {
 			m.write(source)
 		} else {
-			m.write(html.EscapeString(m.shown(text)))
+			m.write(html.EscapeString(m.text(text)))
 		}
 	case xml.ProcInst:
 		if m.out.Len() == 0 && xmlDeclaration.MatchString(source) {
@@ -104,22 +108,22 @@ func (m *xmlMask) start(t xml.StartElement, empty bool) bool {
 	if !xmlName.MatchString(e.name) {
 		return false
 	}
-	e.view = m.viewOf(e.local)
+	e.view = viewOf(m.in().view, e.local)
 	m.write("<" + e.name)
 	for _, a := range t.Attr {
 		name := qualified(a.Name)
 		if !xmlName.MatchString(name) {
 			return false
 		}
-		m.write(" " + name + `="` + html.EscapeString(maskAttribute(e, a)) + `"`)
+		m.write(" " + name + `="` + html.EscapeString(maskAttribute(e.view, name, a)) + `"`)
 	}
-	if empty {
+	switch {
+	case empty:
 		m.write("/>")
-	} else {
+	case e.view != viewNone:
 		m.write(">")
-	}
-	if e.view == viewNone && m.view() != viewNone && !empty {
-		m.write(masked)
+	case m.in().view != viewNone:
+		m.write(">" + masked)
 		if strings.Contains(e.local, "passw") {
 			m.passwords++
 		}
@@ -128,56 +132,30 @@ func (m *xmlMask) start(t xml.StartElement, empty bool) bool {
 	return true
 }
 
-func (m *xmlMask) end(name string, empty bool) bool {
-	last := len(m.open) - 1
-	if last < 0 || m.open[last].name != name {
-		return false
-	}
-	m.open = m.open[:last]
-	if !empty {
-		m.write("</" + name + ">")
-	}
-	return true
-}
-
-// shown masks a text as its element wants.
-func (m *xmlMask) shown(s string) string {
-	local := ""
-	if len(m.open) > 0 {
-		local = m.open[len(m.open)-1].local
-	}
+// text masks a text as its element wants.
+func (m *xmlMask) text(s string) string {
+	e, plain := m.in(), false
 	switch {
-	case m.view() == viewTags, m.view() == viewSafe && !safeText(local, s):
-		return masked
-	case m.view() == viewSafe, base64Noted.MatchString(strings.TrimSpace(s)):
+	case e.view == viewAll:
+		return maskText(e.local, s, m.answer)
+	case e.view == viewSafe && e.local == "username":
+		plain = plainName(s)
+	case e.view == viewSafe && (e.local == "created" || e.local == "expires"):
+		plain = plainTime.MatchString(strings.TrimSpace(s))
+	}
+	if plain {
 		return s
-	case documentName(local) && !strings.HasPrefix(s, "["):
-		return base64Note(int64(len(s)))
-	case m.answer && answerText(local):
-		return maskMessage(s)
 	}
-	return maskValue(s)
+	return masked
 }
 
-func safeText(local, s string) bool {
-	switch local {
-	case "username":
-		return plainName.MatchString(s)
-	case "created", "expires":
-		return plainTime.MatchString(strings.TrimSpace(s))
-	}
-	return false
-}
-
-func (m *xmlMask) viewOf(local string) xmlView {
-	switch parent := m.view(); {
+func viewOf(parent xmlView, local string) xmlView {
+	switch {
 	case parent == viewNone:
 		return viewNone
-	case local == "security":
+	case local == "security", local == "usernametoken" && parent == viewSafe:
 		return viewSafe
-	case local == "usernametoken" && parent == viewSafe:
-		return viewSafe
-	case local == "usernametoken" || tokenOperation.MatchString(local):
+	case tokenOperation.MatchString(local):
 		return viewTags
 	case secretName(local):
 		return viewNone
@@ -195,45 +173,23 @@ func qualified(n xml.Name) string {
 }
 
 // maskAttribute shows the attributes of secret elements only where they are known to be none.
-func maskAttribute(e xmlElement, a xml.Attr) string {
-	name, text := strings.ToLower(a.Name.Local), a.Value
-	known := knownNamespace(text)
+func maskAttribute(view xmlView, name string, a xml.Attr) string {
+	local, known := strings.ToLower(a.Name.Local), knownNamespace.MatchString(a.Value)
+	plain := known || plainValue(a.Value)
 	switch {
-	case a.Name.Space == "xmlns" || qualified(a.Name) == "xmlns":
-		if known {
-			return text
-		}
-		return masked
-	case e.view == viewSafe || e.view == viewNone:
-		if openAttribute(name) && (known || plainValue(text)) {
-			return text
-		}
-		return masked
-	case secretName(name):
-		return masked
-	case known || name == "type" && errorCode.MatchString(text):
-		return text
+	case name == "xmlns" || a.Name.Space == "xmlns":
+		plain = known
+	case view == viewSafe || view == viewNone:
+		plain = plain && openAttribute.MatchString(local)
+	case secretName(local):
+		plain = false
+	case !plain && (local != "type" || !errorCode.MatchString(a.Value)):
+		return maskValue(a.Value)
+	default:
+		plain = true
 	}
-	return maskValue(text)
-}
-
-// openAttribute tells the attributes that are no secrets inside wsse:Security either.
-func openAttribute(name string) bool {
-	switch name {
-	case "type", "id", "encodingtype", "mustunderstand", "actor", "role":
-		return true
+	if plain {
+		return a.Value
 	}
-	return false
-}
-
-// knownNamespace tells the namespaces of SOAP, of XML and of DocuSign.
-func knownNamespace(s string) bool {
-	for _, known := range [...]string{
-		"http://www.docusign.net/API/", "http://schemas.xmlsoap.org/", "http://www.w3.org/", "http://docs.oasis-open.org/",
-	} {
-		if rest, ok := strings.CutPrefix(s, known); ok {
-			return namespaceRest.MatchString(rest)
-		}
-	}
-	return false
+	return masked
 }

@@ -14,20 +14,15 @@ import (
 	"docusign-auth-proxy/internal/shown"
 )
 
-// WriteZIP writes a capture as an archive with one text file for each exchange and an index. Errors are ErrNone and
-// those of w.
-func (c *Captures) WriteZIP(w io.Writer, id string) error {
-	info, exchanges, err := c.read(id)
-	if err != nil {
-		return err
-	}
+// writeZIP writes one text file for each exchange and an index.
+func writeZIP(w io.Writer, info Info, exchanges []*exchange) (err error) {
 	z := zip.NewWriter(w)
 	put := func(name string, at time.Time, text []byte) {
-		if err != nil {
-			return
-		}
 		var f io.Writer
-		if f, err = z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: at}); err == nil {
+		if err == nil {
+			f, err = z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: at})
+		}
+		if err == nil {
 			_, err = f.Write(text)
 		}
 	}
@@ -35,10 +30,7 @@ func (c *Captures) WriteZIP(w io.Writer, id string) error {
 	for i, e := range exchanges {
 		put(e.fileName(i+1), e.Event.Time, e.text(i+1))
 	}
-	if err = cmp.Or(err, z.Close()); err != nil {
-		return fmt.Errorf("capture: %w", err)
-	}
-	return nil
+	return cmp.Or(err, z.Close())
 }
 
 func indexOf(info Info, exchanges []*exchange) []byte {
