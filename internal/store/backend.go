@@ -41,30 +41,26 @@ func (c Change) holds(old []byte) bool {
 // memory is the backend of a store without a file.
 type memory struct {
 	mu      sync.Mutex
-	buckets map[string]map[string][]byte
+	records map[place][]byte
 }
 
-func newMemory() *memory {
-	m := &memory{buckets: map[string]map[string][]byte{}}
-	for _, name := range buckets() {
-		m.buckets[name] = map[string][]byte{}
-	}
-	return m
-}
+type place struct{ bucket, key string }
+
+func newMemory() *memory { return &memory{records: map[place][]byte{}} }
 
 func (m *memory) Commit(_ context.Context, changes []Change) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range changes {
-		if !c.holds(m.buckets[c.Bucket][c.Key]) {
+		if !c.holds(m.records[place{c.Bucket, c.Key}]) {
 			return ErrConflict
 		}
 	}
 	for _, c := range changes {
 		if c.Value == nil {
-			delete(m.buckets[c.Bucket], c.Key)
+			delete(m.records, place{c.Bucket, c.Key})
 		} else {
-			m.buckets[c.Bucket][c.Key] = append([]byte{}, c.Value...)
+			m.records[place{c.Bucket, c.Key}] = bytes.Clone(c.Value)
 		}
 	}
 	return nil
@@ -73,8 +69,11 @@ func (m *memory) Commit(_ context.Context, changes []Change) error {
 func (m *memory) Load(_ context.Context, bucket string, add func(string, []byte) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for key, value := range m.buckets[bucket] {
-		if err := add(key, append([]byte{}, value...)); err != nil {
+	for at, value := range m.records {
+		if at.bucket != bucket {
+			continue
+		}
+		if err := add(at.key, bytes.Clone(value)); err != nil {
 			return err
 		}
 	}

@@ -28,8 +28,7 @@ const (
 	manyFree      = 0xFFFF // the count is in the first id
 	noFreelist    = ^uint64(0)
 
-	maxNesting = 4 // buckets within buckets: this program makes one level
-	maxDepth   = 64
+	maxDepth = 64 // of pages, and of buckets within buckets
 )
 
 // checker walks all pages that a bbolt file's newest valid meta page leads to. It panics with the first damage; what
@@ -52,7 +51,7 @@ func checkPages(r io.ReaderAt, size int64, pageSize int) (err error) {
 	meta := c.meta()
 	c.end = u64(meta[40:])
 	require(c.end <= uint64(size)/c.pageSize, "%d bytes are left of %d pages", size, c.end)
-	c.tree(u64(meta[16:]), 0, 0)
+	c.tree(u64(meta[16:]), 0)
 	if freelist := u64(meta[32:]); freelist != noFreelist {
 		c.freelist(freelist)
 	}
@@ -101,14 +100,11 @@ func (c *checker) page(id uint64) []byte {
 	return c.read(id*c.pageSize, (overflow+1)*c.pageSize)
 }
 
-func (c *checker) tree(id uint64, depth, nesting int) {
-	require(depth <= maxDepth, "page %d lies too deep", id)
-	c.elements(c.page(id), depth, nesting)
-}
+func (c *checker) tree(id uint64, depth int) { c.elements(c.page(id), depth) }
 
 // elements checks a branch or leaf page, which may be one that lies inside a leaf (an inline bucket).
-func (c *checker) elements(b []byte, depth, nesting int) {
-	require(nesting <= maxNesting, "too many buckets within buckets")
+func (c *checker) elements(b []byte, depth int) {
+	require(depth <= maxDepth, "the tree is too deep")
 	flags, count := u16(b[8:]), int(u16(b[10:]))
 	require(flags == branchPage || flags == leafPage, "kind %#x in a tree", flags)
 	var last []byte
@@ -117,26 +113,26 @@ func (c *checker) elements(b []byte, depth, nesting int) {
 		var key []byte
 		if flags == branchPage {
 			key = slice(e, u32(e), u32(e[4:]))
-			c.tree(u64(e[8:]), depth+1, nesting)
+			c.tree(u64(e[8:]), depth+1)
 		} else {
 			key = slice(e, u32(e[4:]), u32(e[8:]))
 			require(len(key) > 0, "an empty key")
-			c.value(slice(e, u32(e[4:])+u32(e[8:]), u32(e[12:])), u32(e), nesting)
+			c.value(slice(e, u32(e[4:])+u32(e[8:]), u32(e[12:])), u32(e), depth+1)
 		}
 		require(i == 0 || bytes.Compare(last, key) < 0, "keys out of order")
 		last = key
 	}
 }
 
-func (c *checker) value(value []byte, flags uint32, nesting int) {
+func (c *checker) value(value []byte, flags uint32, depth int) {
 	if flags&bucketElement == 0 {
 		return
 	}
 	if root := u64(value); root != 0 {
-		c.tree(root, 0, nesting+1)
+		c.tree(root, depth)
 		return
 	}
-	c.elements(value[bucketSize:], 0, nesting+1)
+	c.elements(value[bucketSize:], depth)
 }
 
 // freelist checks that no page that is in use is for the taking.

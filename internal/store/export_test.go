@@ -2,7 +2,7 @@ package store
 
 import "time"
 
-func OpenFile(path string) (Backend, error) { return openFile(path, time.Second, time.Now()) }
+func OpenFile(path string) (Backend, error) { return openFile(path, time.Second) }
 
 func NewMemory() Backend { return newMemory() }
 

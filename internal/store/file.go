@@ -12,12 +12,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Schema is the version of the file's layout that this program writes.
@@ -36,29 +39,29 @@ const checkTimeout = 50 * time.Millisecond
 // file is the backend of a store with one: bbolt, with a checksum over every record because bbolt has none over its
 // pages.
 type file struct {
-	path  string
-	db    *bbolt.DB
-	noted bool // the owner's note is ours to remove
+	path string
+	db   *bbolt.DB
 }
 
-func openFile(path string, timeout time.Duration, now time.Time) (*file, error) {
+func openFile(path string, timeout time.Duration) (_ *file, err error) {
 	made, err := private(path)
 	if err != nil {
 		return nil, err
 	}
+	defer wrap(&err, "open store "+path)
 	f := &file{path: path}
 	if err := f.open(timeout, false); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
+		return nil, err
 	}
-	if err := f.prepare(made, now); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, errors.Join(err, f.Close()))
+	if err := f.prepare(made); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
 // Check tells why Open would refuse the file at path. It makes and changes nothing, and holds a running proxy up no
 // longer than it reads. A store that another process has is no fault: it is in use.
-func Check(path string) error {
+func Check(path string) (err error) {
 	if path == "" {
 		return nil
 	}
@@ -66,30 +69,27 @@ func Check(path string) error {
 	if err != nil {
 		return err
 	}
+	defer wrap(&err, "open store "+path)
 	if err := writable(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("open store %s: its directory cannot be written to: %w", path, err)
+		return fmt.Errorf("its directory cannot be written to: %w", err)
 	}
 	if info, err := os.Stat(path); missing || err == nil && info.Size() == 0 {
 		return nil
 	}
 	f := &file{path: path}
-	err = f.open(checkTimeout, true)
-	if errors.Is(err, ErrLocked) {
+	if err := f.open(checkTimeout, true); errors.Is(err, ErrLocked) {
 		return nil
+	} else if err != nil {
+		return err
 	}
-	if err == nil {
-		if _, err = f.recognise(); err == nil {
-			err = newStore(Options{}.withDefaults(), f, &keyring{}).load()
-		}
-		err = errors.Join(err, f.Close())
+	fresh, err := f.recognise()
+	if err == nil && !fresh {
+		err = newStore(Options{}.withDefaults(), f, &keyring{}).load()
 	}
-	if err == nil {
-		err = writable(path)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("open store %s: %w", path, err)
-	}
-	return nil
+	return writable(path)
 }
 
 // private refuses a file that everybody on the machine may touch, and reports whether there is none yet.
@@ -164,7 +164,7 @@ func (f *file) damaged(cause error) error {
 }
 
 // prepare tells an own file from a foreign or newer one before anything is written.
-func (f *file) prepare(made bool, now time.Time) error {
+func (f *file) prepare(made bool) error {
 	fresh, err := f.recognise()
 	if err != nil {
 		return err
@@ -178,8 +178,7 @@ func (f *file) prepare(made bool, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	f.noted = true
-	return os.WriteFile(f.ownerFile(), []byte(owner(now)), 0o600)
+	return os.WriteFile(f.ownerFile(), []byte(owner()), 0o600)
 }
 
 func (f *file) recognise() (fresh bool, err error) {
@@ -268,15 +267,11 @@ func (f *file) Load(_ context.Context, bucket string, add func(string, []byte) e
 const sealSize = 4
 
 func checksum(bucket string, key, value []byte) uint32 {
-	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	for _, part := range [][]byte{[]byte(bucket), key, value} {
-		sum.Write(part)
-	}
-	return sum.Sum32()
+	return crc32.Checksum(slices.Concat([]byte(bucket), key, value), crc32.MakeTable(crc32.Castagnoli))
 }
 
 func (f *file) Close() error {
-	if !f.noted {
+	if f.db.IsReadOnly() { // it left no note
 		return f.db.Close()
 	}
 	// While the lock is still held, so that never the next owner's note is removed.
@@ -290,29 +285,20 @@ func (f *file) Close() error {
 func (f *file) ownerFile() string { return f.path + ".owner" }
 
 // owner is the note that lets a second process say who holds the lock, in another container too.
-func owner(now time.Time) string {
+func owner() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown host"
 	}
-	return fmt.Sprintf("process %d on %s, since %s\n", os.Getpid(), host, now.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("process %d on %s, since %s\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
 }
 
 func (f *file) locked() error {
 	holder := "a process that left no note"
 	if note, err := os.ReadFile(f.ownerFile()); err == nil && len(note) > 0 {
-		holder = printable(string(note[:min(len(note), 300)]))
+		holder = strings.TrimSpace(shown.Printable(string(note[:min(len(note), 300)])))
 	}
 	return fmt.Errorf("%w: held by %s; stop that process, or give this one a file of its own", ErrLocked, holder)
-}
-
-func printable(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if strconv.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, s))
 }
 
 // syncDir makes a new directory entry durable; Windows has no such call.

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -69,15 +68,11 @@ type secrets struct {
 
 // Issue makes an opaque token that never expires (PROTOCOL.md §3.6). It is durable when Issue returns. Beyond
 // Options.PerOwner live ones of the same integration, authenticator and principal, the least recently used goes.
-func (s *secrets) Issue(o TokenOwner) (secret.Text, error) {
-	token, err := s.issue(s.tokens, o, func() (string, []byte, error) {
-		b, err := s.random(issuedBytes)
-		return base64.StdEncoding.EncodeToString(b), nil, err
-	})
-	if err != nil {
-		return secret.Text{}, fmt.Errorf("issue token: %w", err)
-	}
-	return token, nil
+func (s *secrets) Issue(o TokenOwner) (_ secret.Text, err error) {
+	defer wrap(&err, "issue token")
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.issue(s.tokens, base64.StdEncoding.EncodeToString(random(issuedBytes)), issued{Owner: o})
 }
 
 // Lookup finds the owner of a token, and notes its use. It touches no disk.
@@ -87,25 +82,22 @@ func (s *secrets) Lookup(token secret.Text) (TokenOwner, bool) { return s.lookup
 // one, so this does too: it is derived from a stored salt with the key file, and only its hash and the salt are kept.
 // A new one is made after RevokeWhere, when another voucher is given, or when the key file was lost. The store still
 // finds the earlier ones, within the limit; whether their voucher holds is for the caller to judge.
-func (s *secrets) IssuePassword(o TokenOwner) (secret.Text, error) {
+func (s *secrets) IssuePassword(o TokenOwner) (_ secret.Text, err error) {
+	defer wrap(&err, "issue password")
 	master, err := s.keys.key("issued passwords", true)
 	if err != nil {
-		return secret.Text{}, fmt.Errorf("issue password: %w", err)
+		return secret.Text{}, err
 	}
-	if text, ok := s.password(o, master); ok {
-		return secret.New(text), nil
-	}
-	password, err := s.issue(s.passwords, o, func() (string, []byte, error) {
-		if text, ok := s.password(o, master); ok { // another caller was first
-			return text, nil, nil
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	for key, r := range s.passwords.all(func(r issued) bool { return r.Owner == o }) {
+		text := derive(master, r.Salt, o)
+		if sum := digest(text); string(sum[:]) == key {
+			return secret.New(text), nil
 		}
-		salt, err := s.random(32)
-		return derive(master, salt, o), salt, err
-	})
-	if err != nil {
-		return secret.Text{}, fmt.Errorf("issue password: %w", err)
 	}
-	return password, nil
+	salt := random(32)
+	return s.issue(s.passwords, derive(master, salt, o), issued{Owner: o, Salt: salt})
 }
 
 // LookupPassword finds the owner of a proxy-side password. It touches no disk. The caller must still compare the owner
@@ -115,24 +107,23 @@ func (s *secrets) LookupPassword(password secret.Text) (TokenOwner, bool) {
 }
 
 // Revoke ends a token and reports whether it was live. With an error it is still live.
-func (s *secrets) Revoke(token secret.Text) (bool, error) {
+func (s *secrets) Revoke(token secret.Text) (live bool, err error) {
+	defer wrap(&err, "revoke token")
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	sum := digest(token.Reveal())
-	if _, live := s.tokens.get(string(sum[:])); !live {
+	if _, live = s.tokens.get(string(sum[:])); !live {
 		return false, nil
 	}
-	if err := s.commit(s.tokens.drop(string(sum[:]))); err != nil {
-		return false, fmt.Errorf("revoke token: %w", err)
-	}
-	return true, nil
+	err = s.commit(s.tokens.drop(string(sum[:])))
+	return err == nil, err
 }
 
 // RevokeWhere ends the tokens and passwords that match, and returns them. With an error all are still live.
-func (s *secrets) RevokeWhere(match func(Issued) bool) ([]Issued, error) {
+func (s *secrets) RevokeWhere(match func(Issued) bool) (ended []Issued, err error) {
+	defer wrap(&err, "revoke")
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	var ended []Issued
 	var changes []Change
 	s.eachIssued(func(t *table[issued], key string, _ issued, i Issued) {
 		if match(i) {
@@ -140,7 +131,7 @@ func (s *secrets) RevokeWhere(match func(Issued) bool) ([]Issued, error) {
 		}
 	})
 	if err := s.commit(changes...); err != nil {
-		return nil, fmt.Errorf("revoke: %w", err)
+		return nil, err
 	}
 	slices.SortFunc(ended, latestFirst)
 	return ended, nil
@@ -170,26 +161,23 @@ func (s *secrets) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, 
 
 // TakeOver gives a voucher to the records of earlier versions, which have none: the one that voucher returns, unless it
 // is empty. It is durable when TakeOver returns. With an error none has changed.
-func (s *secrets) TakeOver(voucher func(TokenOwner) (string, error)) error {
+func (s *secrets) TakeOver(voucher func(TokenOwner) (string, error)) (err error) {
+	defer wrap(&err, "take over")
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	var changes []Change
-	var failed error
 	s.eachIssued(func(t *table[issued], key string, r issued, _ Issued) {
-		if r.Owner.Voucher != "" || failed != nil {
+		if r.Owner.Voucher != "" || err != nil {
 			return
 		}
-		if r.Owner.Voucher, failed = voucher(r.Owner); r.Owner.Voucher != "" {
+		if r.Owner.Voucher, err = voucher(r.Owner); r.Owner.Voucher != "" {
 			changes = append(changes, t.put(key, r))
 		}
 	})
-	if failed == nil {
-		failed = s.commit(changes...)
+	if err != nil {
+		return err
 	}
-	if failed != nil {
-		return fmt.Errorf("take over: %w", failed)
-	}
-	return nil
+	return s.commit(changes...)
 }
 
 func (s *secrets) eachIssued(f func(t *table[issued], key string, r issued, i Issued)) {
@@ -209,28 +197,23 @@ func (s *secrets) lookup(t *table[issued], text secret.Text) (TokenOwner, bool) 
 	return r.Owner, ok
 }
 
-// issue takes the text from fresh while writing is held, so that two callers cannot pass the limit together.
-func (s *secrets) issue(t *table[issued], o TokenOwner, fresh func() (string, []byte, error)) (secret.Text, error) {
-	for _, text := range []string{o.Integration, o.Authenticator, o.Principal, o.Voucher} {
-		if len(text) > maxText {
+// issue is called with writing held, so that two callers cannot pass the limit together.
+func (s *secrets) issue(t *table[issued], text string, r issued) (secret.Text, error) {
+	for _, name := range []string{r.Owner.Integration, r.Owner.Authenticator, r.Owner.Principal, r.Owner.Voucher} {
+		if len(name) > maxText {
 			return secret.Text{}, ErrSize
 		}
 	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	text, salt, err := fresh()
-	if err != nil {
-		return secret.Text{}, err
-	}
 	sum := digest(text)
-	if _, known := t.get(string(sum[:])); known {
-		return secret.New(text), nil
-	}
-	changes := []Change{t.put(string(sum[:]), issued{Owner: o, Salt: salt, Issued: s.o.Now().UnixNano()})}
-	for _, key := range s.surplus(t, o) {
+	r.Issued = s.o.Now().UnixNano()
+	changes := []Change{t.put(string(sum[:]), r)}
+	for _, key := range s.surplus(t, r.Owner) {
 		changes = append(changes, t.drop(key))
 	}
-	return secret.New(text), s.commit(changes...)
+	if err := s.commit(changes...); err != nil {
+		return secret.Text{}, err
+	}
+	return secret.New(text), nil
 }
 
 // surplus are those that must go for one more of o to come.
@@ -251,23 +234,6 @@ func issuedFor(o TokenOwner) func(issued) bool {
 		r.Owner.Voucher = ""
 		return r.Owner == o
 	}
-}
-
-// password makes the password of o again, if a stored hash confirms it.
-func (s *secrets) password(o TokenOwner, master []byte) (string, bool) {
-	for key, r := range s.passwords.all(func(r issued) bool { return r.Owner == o }) {
-		text := derive(master, r.Salt, o)
-		if sum := digest(text); string(sum[:]) == key {
-			return text, true
-		}
-	}
-	return "", false
-}
-
-func (s *secrets) random(size int) ([]byte, error) {
-	b := make([]byte, size)
-	_, err := io.ReadFull(s.o.Random, b)
-	return b, err
 }
 
 // digest is the key of an issued secret. What has another length is none, and has a key that no record has.

@@ -52,20 +52,6 @@ func TestIssueRefusesHugeNames(t *testing.T) {
 	}
 }
 
-type brokenSource struct{}
-
-func (brokenSource) Read([]byte) (int, error) { return 0, errors.New("no entropy") }
-
-func TestNoTokenWithoutRandomness(t *testing.T) {
-	s := open(t, "", store.Options{Random: brokenSource{}})
-	if token, err := s.Issue(anna()); err == nil || !token.Empty() {
-		t.Error("a token was issued")
-	}
-	if token, err := s.IssuePassword(anna()); err == nil || !token.Empty() {
-		t.Error("a password was issued")
-	}
-}
-
 func TestTheLeastRecentlyUsedTokenGoes(t *testing.T) {
 	each(t, store.Options{Now: newClock().now, PerOwner: 3}, func(t *testing.T, s *store.Store) {
 		bob := anna()

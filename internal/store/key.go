@@ -2,11 +2,11 @@ package store
 
 import (
 	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,24 +16,21 @@ import (
 
 const keySize = 32
 
-var errNoKey = errors.New("there is no key file")
-
 // keyring holds the master key, kept in a file beside the store so that a copy of the store alone gives nothing away.
 type keyring struct {
-	random io.Reader
-	path   string // empty: the key lives in memory only
+	path string // empty: the key lives in memory only
 
 	mu     sync.Mutex
 	master []byte
 }
 
-// key derives the key for one purpose. Without a key file it makes one if create is set, else it is errNoKey.
+// key derives the key for one purpose. Without a key file it makes one if create is set, else it is fs.ErrNotExist.
 func (k *keyring) key(purpose string, create bool) ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.master == nil {
 		master, err := k.read()
-		if errors.Is(err, errNoKey) && create {
+		if errors.Is(err, fs.ErrNotExist) && create {
 			master, err = k.create()
 		}
 		if err != nil {
@@ -45,17 +42,8 @@ func (k *keyring) key(purpose string, create bool) ([]byte, error) {
 }
 
 func (k *keyring) read() ([]byte, error) {
-	if k.path == "" {
-		return nil, errNoKey
-	}
 	info, err := os.Stat(k.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errNoKey
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read key file: %w", err)
-	}
-	if openToAll(info) {
+	if err == nil && openToAll(info) {
 		return nil, fmt.Errorf("key file %s: mode %04o lets every user of the machine read it; run: chmod 600 %s",
 			k.path, info.Mode().Perm(), k.path)
 	}
@@ -72,17 +60,15 @@ func (k *keyring) read() ([]byte, error) {
 }
 
 // create writes the key under another name first: half a key must never be found under the right one.
-func (k *keyring) create() ([]byte, error) {
-	master := make([]byte, keySize)
-	if _, err := io.ReadFull(k.random, master); err != nil {
-		return nil, fmt.Errorf("make key: %w", err)
-	}
+func (k *keyring) create() (master []byte, err error) {
+	master = random(keySize)
 	if k.path == "" {
 		return master, nil
 	}
+	defer wrap(&err, "make key file")
 	f, err := os.CreateTemp(filepath.Dir(k.path), filepath.Base(k.path)+".new*") // its mode is 0600
 	if err != nil {
-		return nil, fmt.Errorf("make key file: %w", err)
+		return nil, err
 	}
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(master) + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())
@@ -90,10 +76,13 @@ func (k *keyring) create() ([]byte, error) {
 		err = os.Rename(f.Name(), k.path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make key file: %w", errors.Join(err, os.Remove(f.Name())))
+		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
-	if err := syncDir(filepath.Dir(k.path)); err != nil {
-		return nil, fmt.Errorf("make key file: %w", err)
-	}
-	return master, nil
+	return master, syncDir(filepath.Dir(k.path))
+}
+
+func random(size int) []byte {
+	b := make([]byte, size)
+	_, _ = rand.Read(b) // documented never to fail
+	return b
 }

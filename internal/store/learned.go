@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -11,18 +10,13 @@ import (
 // Learned maps names to the GUIDs that DocuSign told: e-mails to users (PROTOCOL.md §0.4), numeric ids to accounts.
 // It is a cache, so it is written by Flush, and beyond its bound those learned longest ago go.
 type Learned struct {
+	core  *core
 	facts *table[fact]
-	max   int
-	now   func() time.Time
 }
 
 type fact struct {
 	GUID string `json:"guid"`
 	At   int64  `json:"at"` // Unix nanoseconds
-}
-
-func newLearned(bucket string, o Options) *Learned {
-	return &Learned{facts: jsonTable[fact](bucket), max: o.MaxLearned, now: o.Now}
 }
 
 // Users maps e-mails to user GUIDs.
@@ -37,8 +31,8 @@ func (l *Learned) Learn(scope, name, guid string) error {
 	if len(scope)+len(name) > maxText || len(guid) > maxText {
 		return fmt.Errorf("learn id: %w", ErrSize)
 	}
-	f := fact{guid, l.now().UnixNano()}
-	l.facts.set(scope+"\x00"+legacy.Fold(name), f, l.max, func(f fact) int64 { return f.At })
+	f := fact{guid, l.core.o.Now().UnixNano()}
+	l.facts.set(scope+"\x00"+legacy.Fold(name), f, l.core.o.MaxLearned, func(f fact) int64 { return f.At })
 	return nil
 }
 

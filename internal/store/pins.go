@@ -41,8 +41,9 @@ func pinKey(integration, username string) string {
 // Pin stores hash for the user unless one is stored, and returns the one that holds from then on. It is durable when
 // Pin returns. With Options.MaxPins others stored it is ErrFull.
 func (s *pinned) Pin(integration, username, hash string) (pinned string, err error) {
+	defer wrap(&err, "pin password")
 	if username == "" || hash == "" || len(integration)+len(username) > maxText || len(hash) > maxText {
-		return "", fmt.Errorf("pin password: %w", ErrSize)
+		return "", ErrSize
 	}
 	key := pinKey(integration, username)
 	s.writing.Lock()
@@ -51,12 +52,12 @@ func (s *pinned) Pin(integration, username, hash string) (pinned string, err err
 		return old.Hash, nil
 	}
 	if s.pins.len() >= s.o.MaxPins {
-		return "", fmt.Errorf("pin password: %w", ErrFull)
+		return "", ErrFull
 	}
 	c := s.pins.put(key, pin{integration, username, hash, s.o.Now().UnixNano()})
 	c.If = Absent
 	if err := s.commit(c); err != nil {
-		return "", fmt.Errorf("pin password: %w", err)
+		return "", err
 	}
 	return hash, nil
 }

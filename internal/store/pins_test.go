@@ -8,7 +8,8 @@ import (
 
 func TestAPinOfAnEarlierVersionIsFoundUnderTheFoldOfToday(t *testing.T) {
 	const kelvin, kate = "\u212Aate@example.com", "kate@example.com" // K, which strings.ToLower makes a k
-	disk, pins := newMemory(), jsonTable[pin](bucketPins)
+	disk := newMemory()
+	pins := newStore(Options{}.withDefaults(), disk, &keyring{}).pins
 	for _, p := range []pin{{"erp", "Anna@Example.com", "hash-anna", 1}, {"erp", kelvin, "hash-kelvin", 2}} {
 		c := pins.put(p.Integration+"\x00"+strings.ToLower(p.Username), p)
 		err := disk.Commit(t.Context(), []Change{c})

@@ -5,7 +5,7 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
-	"slices"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -22,27 +22,16 @@ const maxRefreshToken = 16 << 10
 // sent.
 const datedMark = "\x00"
 
-// logins are the refresh tokens of a Store.
+// logins are the refresh tokens of authorization-code grants, encrypted, by the name that the caller gives them.
 type logins struct {
 	*core
 	refresh *table[[]byte]
 }
 
-// sealedTable holds refresh tokens of authorization-code grants, encrypted, by the name that the caller gives them.
-func sealedTable(bucket string) *table[[]byte] {
-	return newTable(bucket, slices.Clone[[]byte], func(b []byte) ([]byte, error) { return slices.Clone(b), nil })
-}
-
 // PutRefresh stores a refresh token and the time, in place of the one that had the name. It is durable when PutRefresh
 // returns. With Options.MaxRefresh others stored it is ErrFull.
-func (s *logins) PutRefresh(name string, token secret.Text) error {
-	if err := s.putRefresh(name, token); err != nil {
-		return fmt.Errorf("store refresh token: %w", err)
-	}
-	return nil
-}
-
-func (s *logins) putRefresh(name string, token secret.Text) error {
+func (s *logins) PutRefresh(name string, token secret.Text) (err error) {
+	defer wrap(&err, "store refresh token")
 	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
 		return ErrSize
 	}
@@ -69,7 +58,7 @@ func (s *logins) Refresh(name string) (token secret.Text, at time.Time, ok bool,
 		return token, at, false, nil
 	}
 	aead, err := s.refreshCipher(false)
-	if errors.Is(err, errNoKey) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return token, at, false, ErrUnreadable
 	}
 	if err != nil {

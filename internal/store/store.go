@@ -7,10 +7,8 @@ package store
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 )
@@ -49,9 +47,7 @@ func buckets() []string {
 // Options tune a Store; the zero value is ready for use.
 type Options struct {
 	Now     func() time.Time // nil means time.Now
-	Random  io.Reader        // source of tokens and keys; nil means crypto/rand
 	Timeout time.Duration    // how long Open waits for another process to let go; 0 means 2 s
-	Flush   time.Duration    // how often Run writes what may be lost: last use and learned ids; 0 means a minute
 
 	// Bounds; 0 means what withDefaults has. PerOwner are the live tokens (and passwords) per integration,
 	// authenticator and principal: about ten at DocuSign (PROTOCOL.md §3.6).
@@ -68,14 +64,10 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
 	if o.OnError == nil {
 		o.OnError = func(error) {}
 	}
 	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
-	o.Flush = cmp.Or(o.Flush, time.Minute)
 	o.PerOwner = cmp.Or(o.PerOwner, 10)
 	o.MaxIssued = cmp.Or(o.MaxIssued, 50_000)
 	o.MaxLearned = cmp.Or(o.MaxLearned, 10_000)
@@ -83,6 +75,9 @@ func (o Options) withDefaults() Options {
 	o.MaxRefresh = cmp.Or(o.MaxRefresh, 1_000)
 	return o
 }
+
+// flushEvery is how often Run writes what may be lost: last use and learned ids.
+const flushEvery = time.Minute
 
 // Store is the open state: every kind of record on one backend. All methods may be called from any goroutine; look-ups
 // keep working after Close.
@@ -111,7 +106,7 @@ type core struct {
 type records interface {
 	apply(Change) error
 	take() []Change
-	retry([]Change)
+	retry(key string)
 }
 
 // Open opens the store at path, making the file if there is none or an empty one. The empty path gives a store in
@@ -119,13 +114,13 @@ type records interface {
 func Open(path string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	if path == "" {
-		return newStore(o, newMemory(), &keyring{random: o.Random}), nil
+		return newStore(o, newMemory(), &keyring{}), nil
 	}
-	f, err := openFile(path, o.Timeout, o.Now())
+	f, err := openFile(path, o.Timeout)
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(o, f, &keyring{random: o.Random, path: path + ".key"})
+	s := newStore(o, f, &keyring{path: path + ".key"})
 	if err = s.load(); err == nil {
 		err = s.foldPins()
 	}
@@ -136,26 +131,18 @@ func Open(path string, o Options) (*Store, error) {
 }
 
 // Memory returns a store without a file: everything works and nothing survives the process.
-func Memory() *Store {
-	o := Options{}.withDefaults()
-	return newStore(o, newMemory(), &keyring{random: o.Random})
-}
+func Memory() *Store { return newStore(Options{}.withDefaults(), newMemory(), &keyring{}) }
 
 func newStore(o Options, b Backend, k *keyring) *Store {
-	c := &core{o: o, keys: k, backend: b}
-	s := &Store{
+	c := &core{o: o, keys: k, backend: b, tables: map[string]records{}}
+	return &Store{
 		core:     c,
-		secrets:  secrets{core: c, tokens: jsonTable[issued](bucketTokens), passwords: jsonTable[issued](bucketPasswords)},
-		pinned:   pinned{core: c, pins: jsonTable[pin](bucketPins)},
-		logins:   logins{core: c, refresh: sealedTable(bucketRefresh)},
-		users:    newLearned(bucketUsers, o),
-		accounts: newLearned(bucketAccounts, o),
+		secrets:  secrets{c, newTable[issued](c, bucketTokens), newTable[issued](c, bucketPasswords)},
+		pinned:   pinned{core: c, pins: newTable[pin](c, bucketPins)},
+		logins:   logins{c, newTable[[]byte](c, bucketRefresh)},
+		users:    &Learned{c, newTable[fact](c, bucketUsers)},
+		accounts: &Learned{c, newTable[fact](c, bucketAccounts)},
 	}
-	c.tables = map[string]records{
-		bucketTokens: s.tokens, bucketPasswords: s.passwords, bucketUsers: s.users.facts,
-		bucketAccounts: s.accounts.facts, bucketPins: s.pins, bucketRefresh: s.refresh,
-	}
-	return s
 }
 
 func (c *core) load() error {
@@ -185,7 +172,7 @@ func (c *core) Durable() bool {
 
 // Run flushes now and then until ctx is done, and a last time then; it returns the error of that last flush.
 func (c *core) Run(ctx context.Context) error {
-	tick := time.NewTicker(c.o.Flush)
+	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -213,8 +200,8 @@ func (c *core) flush() error {
 	}
 	err := c.write(changes)
 	if err != nil {
-		for _, t := range c.tables {
-			t.retry(changes)
+		for _, change := range changes {
+			c.tables[change.Bucket].retry(change.Key)
 		}
 	}
 	return err
@@ -241,6 +228,13 @@ func (c *core) commit(changes ...Change) error {
 		err = errors.Join(err, c.tables[change.Bucket].apply(change))
 	}
 	return err
+}
+
+// wrap tells what was being done when err happened.
+func wrap(err *error, doing string) {
+	if *err != nil {
+		*err = fmt.Errorf("%s: %w", doing, *err)
+	}
 }
 
 // Close flushes and lets go of the file. A second Close does nothing.

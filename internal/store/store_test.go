@@ -345,11 +345,19 @@ func TestCheckMakesAndChangesNothing(t *testing.T) {
 }
 
 func TestAnEmptyFileIsANewStore(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.db")
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
+	for name, fill := range map[string]func(string) error{
+		"nothing in it": func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"what bbolt writes before the first bucket": func(path string) error {
+			boltFile(t, path, func(*bbolt.Tx) error { return nil })
+			return nil
+		},
+	} {
+		path := filepath.Join(t.TempDir(), "state.db")
+		if err := errors.Join(fill(path), store.Check(path)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		open(t, path, store.Options{})
 	}
-	open(t, path, store.Options{})
 }
 
 func TestAClosedStoreStillLooksUpAndWritesNoMore(t *testing.T) {

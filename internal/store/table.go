@@ -8,40 +8,32 @@ import (
 	"sync"
 )
 
-// table keeps the records of one bucket in memory. Look-ups ask it alone. A change comes through Store.commit when it
+// table keeps the records of one bucket in memory. Look-ups ask it alone. A change comes through core.commit when it
 // has to be durable at once; else it is made by update or set, and the next flush writes it.
 type table[V any] struct {
 	bucket string
-	encode func(V) []byte
-	decode func([]byte) (V, error)
 
 	mu   sync.RWMutex
 	m    map[string]*V
 	late map[string]struct{} // keys that the next flush puts, or deletes if they are no longer in m
 }
 
-func newTable[V any](bucket string, encode func(V) []byte, decode func([]byte) (V, error)) *table[V] {
-	return &table[V]{bucket: bucket, encode: encode, decode: decode, m: map[string]*V{}, late: map[string]struct{}{}}
-}
-
-// jsonTable is for plain structs of texts and numbers, which cannot fail to be encoded.
-func jsonTable[V any](bucket string) *table[V] {
-	encode := func(v V) []byte {
-		b, err := json.Marshal(v)
-		if err != nil {
-			panic(err)
-		}
-		return b
-	}
-	decode := func(b []byte) (v V, err error) {
-		err = json.Unmarshal(b, &v)
-		return v, err
-	}
-	return newTable(bucket, encode, decode)
+// newTable makes the table of a bucket: its records are bytes as they are, or plain structs of texts and numbers.
+func newTable[V any](c *core, bucket string) *table[V] {
+	t := &table[V]{bucket: bucket, m: map[string]*V{}, late: map[string]struct{}{}}
+	c.tables[bucket] = t
+	return t
 }
 
 func (t *table[V]) put(key string, v V) Change {
-	return Change{Bucket: t.bucket, Key: key, Value: t.encode(v)}
+	value, raw := any(v).([]byte)
+	if !raw {
+		var err error
+		if value, err = json.Marshal(v); err != nil {
+			panic(err) // such structs cannot fail to be encoded
+		}
+	}
+	return Change{Bucket: t.bucket, Key: key, Value: value}
 }
 
 func (t *table[V]) drop(key string) Change { return Change{Bucket: t.bucket, Key: key} }
@@ -54,11 +46,14 @@ func (t *table[V]) apply(c Change) error {
 		delete(t.m, c.Key)
 		return nil
 	}
-	v, err := t.decode(c.Value)
-	if err == nil {
-		t.m[c.Key] = &v
+	v := new(V)
+	if raw, ok := any(v).(*[]byte); ok {
+		*raw = c.Value
+	} else if err := json.Unmarshal(c.Value, v); err != nil {
+		return err
 	}
-	return err
+	t.m[c.Key] = v
+	return nil
 }
 
 func (t *table[V]) get(key string) (v V, ok bool) {
@@ -134,14 +129,10 @@ func (t *table[V]) take() []Change {
 	return changes
 }
 
-func (t *table[V]) retry(changes []Change) {
+func (t *table[V]) retry(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, c := range changes {
-		if c.Bucket == t.bucket {
-			t.late[c.Key] = struct{}{}
-		}
-	}
+	t.late[key] = struct{}{}
 }
 
 // oldest gives the keys that must go, the oldest first, to leave keep of them.
