@@ -222,6 +222,32 @@ func checkCleanLine(t *testing.T, line string) {
 	}
 }
 
+// bySlog gives the line that slog's own JSON handler makes of an event.
+func bySlog(t *testing.T, e call.Event) string {
+	t.Helper()
+	var out bytes.Buffer
+	h, err := accesslog.NewHandler(&out, "json", "debug")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accesslog.New(h, h).Record(&e)
+	return out.String()
+}
+
+func TestJSONLineIsTheOneOfSlog(t *testing.T) {
+	slow, none := goodCall(), call.Event{}
+	slow.Total, slow.Upstream, slow.Translate = 100*time.Hour, 1234567*time.Nanosecond, 400*time.Nanosecond
+	for name, e := range map[string]call.Event{
+		"a usual call": goodCall(), "a slow call": slow, "an empty event": none,
+		"quotes and tags": hostileEvent(`<a href="x">&\</a>`), "controls": hostileEvent("\x00\x1b[1m\u2028\u202e\xff\n"),
+		"more than fits": hostileEvent(strings.Repeat("\"é", 2000)),
+	} {
+		if got, want := logged(t, "json", e), bySlog(t, e); got != want {
+			t.Errorf("%s:\ngot  %swant %s", name, got, want)
+		}
+	}
+}
+
 func FuzzRequestLogText(f *testing.F) {
 	f.Add("Example/1.0", "unknown")
 	f.Add("\x1b\u202e\n\xff", "nightly")
@@ -230,6 +256,9 @@ func FuzzRequestLogText(f *testing.F) {
 		e.Integration = integration
 		for _, format := range []string{"text", "json"} {
 			checkCleanLine(t, logged(t, format, e))
+		}
+		if got, want := logged(t, "json", e), bySlog(t, e); got != want {
+			t.Errorf("got  %swant %s", got, want)
 		}
 		if key, _ := fields(t, e)["key"].(string); integration == "unknown" && utf8.RuneCountInString(key) > 9 &&
 			!strings.HasPrefix(key, "unshown (") {
@@ -263,11 +292,10 @@ func BenchmarkRequestLog(b *testing.B) {
 	e.TraceToken = "5b9f5d2e-0000-4000-8000-000000000030"
 	for _, format := range []string{"json", "text"} {
 		b.Run(format, func(b *testing.B) {
-			h, err := accesslog.NewHandler(io.Discard, format, "info")
+			l, err := accesslog.NewGathering(accesslog.NewWriter(io.Discard), format, "info")
 			if err != nil {
 				b.Fatal(err)
 			}
-			l := accesslog.New(h, h)
 			b.ReportAllocs()
 			for b.Loop() {
 				l.Record(&e)

@@ -70,6 +70,11 @@ func (w *Writer) Gathering() io.Writer { return gathering{w} }
 type gathering struct{ *Writer }
 
 func (w gathering) Write(p []byte) (int, error) {
+	w.gather(p)
+	return len(p), nil
+}
+
+func (w *Writer) gather(p []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -79,7 +84,6 @@ func (w gathering) Write(p []byte) (int, error) {
 	default:
 		w.startAfter(logDelay)
 	}
-	return len(p), nil
 }
 
 // add takes a line if there is room for it.
