@@ -159,4 +159,4 @@ func pathShown(path string) bool {
 	return true
 }
 
-func plainSegment(s string) bool { return Word(s) || number(s, 20) || plainKey(s) }
+func plainSegment(s string) bool { return number(s, 20) || plainKey(s) || Word(s) }
