@@ -22,7 +22,7 @@ func DialerOf(cfg *config.Config, self func() []netip.AddrPort) *egress.Dialer {
 	if cfg.Egress.Resolver.IsValid() {
 		// One DNS server, asked directly: net.Resolver would read the hosts file that points DocuSign's names at this
 		// proxy.
-		d.Lookup = &egress.Resolver{Servers: []netip.AddrPort{cfg.Egress.Resolver}}
+		d.Lookup = &egress.Resolver{Server: cfg.Egress.Resolver}
 	}
 	return d
 }
@@ -98,11 +98,9 @@ func CompanyProxyOf(cfg *config.Config, dialer *egress.Dialer, roots *x509.CertP
 	if u == (config.CompanyProxy{}) {
 		return nil
 	}
-	p := &egress.Proxy{
-		Dialer: dialer, Address: u.Host, User: u.User, Password: u.Password, Timeout: cfg.Upstream.DialTimeout,
-	}
+	p := &egress.Proxy{Dialer: dialer, Address: u.Host, User: u.User, Password: u.Password}
 	if u.Scheme == "https" {
-		p.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+		p.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, ServerName: u.Host.Name()}
 	}
 	return p
 }

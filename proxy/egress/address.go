@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
+	"syscall"
 )
 
 // The rules by which an address is refused: short, few and fixed, hence fit for a metric's label.
@@ -44,11 +46,17 @@ func (e *RefusedError) Error() string {
 	return text
 }
 
+// What in the allow list opens an address that a rule refuses.
+const (
+	byNetwork = iota
+	byAddress // an entry for this single address
+	byNothing
+)
+
 type addressRule struct {
 	rule   string
-	ranges []netip.Prefix
-	// never: no allow list opens it. exact: only an entry for this single address does.
-	never, exact bool
+	opened int
+	ranges string
 }
 
 // addressRules follows the IANA special-purpose registries (RFC 6890), the most telling name first.
@@ -56,41 +64,30 @@ func addressRules() []addressRule {
 	return []addressRule{
 		// AWS (and its containers and IPv6), Alibaba, Azure's wire server, Oracle. The broad ranges would not tell these
 		// apart.
-		{
-			rule: RuleMetadata, exact: true,
-			ranges: prefixes(
-				"169.254.169.254/32", "169.254.170.2/32", "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32",
-				"192.0.0.192/32",
-			),
-		},
-		{rule: RuleUnspecified, never: true, ranges: prefixes("0.0.0.0/8", "::/128")},
-		{rule: RuleLoopback, ranges: prefixes("127.0.0.0/8", "::1/128")},
-		{rule: RuleLinkLocal, ranges: prefixes("169.254.0.0/16", "fe80::/10")},
-		{rule: RulePrivate, ranges: prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10")},
-		{rule: RuleShared, ranges: prefixes("100.64.0.0/10")},
-		{
-			rule:   RuleDocumentation,
-			ranges: prefixes("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
-		},
-		{
-			rule:   RuleTranslation,
-			ranges: prefixes("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "192.88.99.0/24"),
-		},
-		{
-			rule:   RuleSpecial,
-			ranges: prefixes("192.0.0.0/24", "198.18.0.0/15", "100::/64", "100:0:0:1::/64", "2001::/23", "5f00::/16"),
-		},
-		{rule: RuleMulticast, never: true, ranges: prefixes("224.0.0.0/4", "ff00::/8")},
-		{rule: RuleReserved, never: true, ranges: prefixes("240.0.0.0/4")},
+		{RuleMetadata, byAddress, "169.254.169.254/32 169.254.170.2/32 fd00:ec2::254/128 100.100.100.200/32 " +
+			"168.63.129.16/32 192.0.0.192/32"},
+		{RuleUnspecified, byNothing, "0.0.0.0/8 ::/128"},
+		{RuleLoopback, byNetwork, "127.0.0.0/8 ::1/128"},
+		{RuleLinkLocal, byNetwork, "169.254.0.0/16 fe80::/10"},
+		{RulePrivate, byNetwork, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10"},
+		{RuleShared, byNetwork, "100.64.0.0/10"},
+		{RuleDocumentation, byNetwork, "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20"},
+		{RuleTranslation, byNetwork, "::/96 ::ffff:0:0:0/96 64:ff9b:1::/48 2001::/32 2002::/16 192.88.99.0/24"},
+		{RuleSpecial, byNetwork, "192.0.0.0/24 198.18.0.0/15 100::/64 100:0:0:1::/64 2001::/23 5f00::/16"},
+		{RuleMulticast, byNothing, "224.0.0.0/4 ff00::/8"},
+		{RuleReserved, byNothing, "240.0.0.0/4"},
 	}
 }
 
-func prefixes(texts ...string) []netip.Prefix {
-	out := make([]netip.Prefix, len(texts))
-	for i, t := range texts {
-		out[i] = netip.MustParsePrefix(t)
+func ruleFor(ip netip.Addr) (addressRule, bool) {
+	for _, r := range addressRules() {
+		for text := range strings.FieldsSeq(r.ranges) {
+			if netip.MustParsePrefix(text).Contains(ip) {
+				return r, true
+			}
+		}
 	}
-	return out
+	return addressRule{}, false
 }
 
 // nat64 is the well-known prefix of RFC 6052 §2.1. Behind DNS64 it is how an IPv6-only machine reaches DocuSign's IPv4
@@ -112,7 +109,16 @@ type judge struct {
 	interfaces func() ([]net.Addr, error)
 }
 
+// control is that of a net.Dialer.
+func (g *judge) control(_, address string, _ syscall.RawConn) error {
+	to, _ := netip.ParseAddrPort(address) // check refuses what is no address
+	return g.check(to)
+}
+
 func (g *judge) check(to netip.AddrPort) error {
+	if !to.IsValid() {
+		return &RefusedError{Host: g.host, Addr: to, Rule: RuleUnknown}
+	}
 	ip := to.Addr().Unmap().WithZone("")
 	to = netip.AddrPortFrom(ip, to.Port())
 	loop, err := g.loops(to)
@@ -120,44 +126,28 @@ func (g *judge) check(to netip.AddrPort) error {
 		return err
 	}
 	if loop {
-		return g.refuse(to, RuleSelf, "")
-	}
-	if g.configured {
-		return nil
+		return &RefusedError{Host: g.host, Addr: to, Rule: RuleSelf}
 	}
 	judged := ip
 	if inner, ok := nat64(ip); ok {
 		judged = inner
 	}
-	r := ruleFor(judged)
-	if r == nil || !r.never && g.allowed(ip, r.exact) {
+	r, found := ruleFor(judged)
+	if !found || g.configured || g.allowed(ip, r.opened) {
 		return nil
 	}
-	hint := ""
-	if !r.never {
-		hint = fmt.Sprintf("add %q to egress.allow_addresses if this address is meant", netip.PrefixFrom(ip, ip.BitLen()))
+	refused := &RefusedError{Host: g.host, Addr: to, Rule: r.rule}
+	if r.opened != byNothing {
+		const add = "add %q to egress.allow_addresses if this address is meant"
+		refused.Hint = fmt.Sprintf(add, netip.PrefixFrom(ip, ip.BitLen()))
 	}
-	return g.refuse(to, r.rule, hint)
+	return refused
 }
 
-func (g *judge) refuse(to netip.AddrPort, rule, hint string) error {
-	return &RefusedError{Host: g.host, Addr: to, Rule: rule, Hint: hint}
-}
-
-func (g *judge) allowed(ip netip.Addr, exact bool) bool {
-	return slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(ip) && (!exact || p.IsSingleIP()) })
-}
-
-func ruleFor(ip netip.Addr) *addressRule {
-	if !ip.IsValid() {
-		return &addressRule{rule: RuleUnknown, never: true}
-	}
-	for _, r := range addressRules() {
-		if anyContains(r.ranges, ip) {
-			return &r
-		}
-	}
-	return nil
+func (g *judge) allowed(ip netip.Addr, by int) bool {
+	return by != byNothing && slices.ContainsFunc(g.allow, func(p netip.Prefix) bool {
+		return p.Contains(ip) && (by == byNetwork || p.IsSingleIP())
+	})
 }
 
 // loops reports whether to is one of the proxy's own listeners. A listener on the unspecified address answers on every
@@ -188,18 +178,12 @@ func (g *judge) local(ip netip.Addr) (bool, error) {
 	if ip.IsLoopback() {
 		return true, nil
 	}
-	interfaces := g.interfaces
-	if interfaces == nil {
-		interfaces = net.InterfaceAddrs
-	}
-	addrs, err := interfaces()
+	addrs, err := g.interfaces()
 	if err != nil {
 		return false, fmt.Errorf("egress: list this machine's addresses: %w", err)
 	}
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Unmap().WithZone("") == ip {
-			return true, nil
-		}
-	}
-	return false, nil
+	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap().WithZone("") == ip
+	}), nil
 }

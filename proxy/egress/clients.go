@@ -34,7 +34,7 @@ type Clients struct {
 	Allow []netip.Prefix
 	// Verify checks a proxy user who comes from client; nil asks for none. It is called for every request from an allowed
 	// address, so a slow hash must be remembered, and failures throttled, behind it. An error with a method Later, as
-	// translate.Error has, may say that the password was not checked.
+	// call.Error has, may say that the password was not checked.
 	Verify func(ctx context.Context, client netip.Addr, user string, password secret.Text) error
 }
 
@@ -46,8 +46,6 @@ type Admission struct {
 	RetryAfter time.Duration
 	// Challenge is the Proxy-Authenticate header that a 407 must carry (RFC 9110 §15.5.8).
 	Challenge string
-	// User is the proxy user that was verified, if one was asked for.
-	User string
 	// Reason is a fixed label, Detail a text for the log and the answer; it never holds a credential.
 	Reason, Detail string
 }
@@ -58,40 +56,44 @@ func (a Admission) OK() bool { return a.Status == 0 }
 // Admit judges a request on the forward proxy's doors by the peer's address and its Proxy-Authorization header ("" if
 // none).
 func (c *Clients) Admit(ctx context.Context, remote netip.AddrPort, proxyAuthorization string) Admission {
-	if a := c.AdmitAddress(remote); !a.OK() || c.Verify == nil {
+	a := c.AdmitAddress(remote)
+	if !a.OK() || c.Verify == nil {
 		return a
 	}
+	wrong := Admission{Status: http.StatusProxyAuthRequired, Challenge: `Basic realm="docusign-auth-proxy"`}
 	user, password, ok := basic(proxyAuthorization)
 	if !ok {
-		return challenge(ReasonClientUnknown, "a proxy user and password are needed (Basic)")
+		wrong.Reason, wrong.Detail = ReasonClientUnknown, "a proxy user and password are needed (Basic)"
+		return wrong
 	}
 	err := c.Verify(ctx, remote.Addr(), user, password)
 	if err == nil {
-		return Admission{User: user, Reason: ReasonAdmitted}
+		return a
 	}
-	wrong := challenge(ReasonClientCredential, "the proxy user or its password is wrong")
 	var unchecked interface {
 		Later() (status int, after time.Duration)
 	}
-	if !errors.As(err, &unchecked) {
-		return wrong
+	if errors.As(err, &unchecked) {
+		status, after := unchecked.Later()
+		a = Admission{Status: status, RetryAfter: after}
 	}
-	switch status, after := unchecked.Later(); status {
+	switch a.Status {
 	case 0:
-		return wrong
+		a = wrong
+		a.Reason, a.Detail = ReasonClientCredential, "the proxy user or its password is wrong"
 	case http.StatusTooManyRequests:
-		const detail = "too many wrong proxy passwords from this address"
-		return Admission{Status: status, RetryAfter: after, Reason: ReasonThrottled, Detail: detail}
+		a.Reason, a.Detail = ReasonThrottled, "too many wrong proxy passwords from this address"
 	default:
-		const detail = "too many passwords are being checked at once"
-		return Admission{Status: status, RetryAfter: after, Reason: ReasonBusy, Detail: detail}
+		a.Reason, a.Detail = ReasonBusy, "too many passwords are being checked at once"
 	}
+	return a
 }
 
 // AdmitAddress judges by the address alone, for the doors whose clients know no proxy: sidecar and hosts file.
 func (c *Clients) AdmitAddress(remote netip.AddrPort) Admission {
 	ip := remote.Addr().Unmap().WithZone("")
-	if c.Allow == nil && ip.IsLoopback() || anyContains(c.Allow, ip) {
+	if c.Allow == nil && ip.IsLoopback() ||
+		slices.ContainsFunc(c.Allow, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		return Admission{Reason: ReasonAdmitted}
 	}
 	detail := "clients must come from this machine"
@@ -102,33 +104,14 @@ func (c *Clients) AdmitAddress(remote netip.AddrPort) Admission {
 	return Admission{Status: http.StatusForbidden, Reason: ReasonClientAddress, Detail: detail}
 }
 
-func challenge(reason, detail string) Admission {
-	return Admission{
-		Status:    http.StatusProxyAuthRequired,
-		Challenge: `Basic realm="docusign-auth-proxy"`,
-		Reason:    reason,
-		Detail:    detail,
-	}
-}
-
 // basic reads RFC 7617 credentials.
 func basic(header string) (user string, password secret.Text, ok bool) {
-	const scheme = "basic "
-	if len(header) > maxProxyAuthorization || len(header) < len(scheme) ||
-		!strings.EqualFold(header[:len(scheme)], scheme) {
+	scheme, encoded, _ := strings.Cut(header, " ")
+	if len(header) > maxProxyAuthorization || !strings.EqualFold(scheme, "Basic") {
 		return "", secret.Text{}, false
 	}
-	raw, err := base64.StdEncoding.DecodeString(strings.Trim(header[len(scheme):], " "))
-	if err != nil {
-		return "", secret.Text{}, false
-	}
+	raw, err := base64.StdEncoding.DecodeString(strings.Trim(encoded, " "))
 	user, pass, found := strings.Cut(string(raw), ":")
-	if !found || user == "" || strings.ContainsFunc(string(raw), func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", secret.Text{}, false
-	}
-	return user, secret.New(pass), true
-}
-
-func anyContains(prefixes []netip.Prefix, ip netip.Addr) bool {
-	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
+	control := strings.ContainsFunc(string(raw), func(r rune) bool { return r < ' ' || r == 0x7f })
+	return user, secret.New(pass), err == nil && found && user != "" && !control
 }

@@ -172,17 +172,13 @@ func TestDialErrors(t *testing.T) {
 			t.Errorf("%q: %v", addr, err)
 		}
 	}
-	if _, err := d.DialContext(t.Context(), "udp", "127.0.0.1:53"); err == nil {
-		t.Error("dialled UDP")
-	}
 	d.Lookup = lookup(func(string) ([]netip.Addr, error) { return nil, broken })
 	if _, err := d.DialContext(t.Context(), "tcp", "demo.docusign.net:443"); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
 	d.Lookup = answers()
-	var dnsErr *net.DNSError
-	if _, err := d.DialContext(t.Context(), "tcp", "demo.docusign.net:443"); !errors.As(err, &dnsErr) ||
-		!dnsErr.IsNotFound {
+	if _, err := d.DialContext(t.Context(), "tcp", "demo.docusign.net:443"); err == nil ||
+		err.Error() != "dial tcp: no such host" {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,11 +10,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-)
 
-const (
-	maxName  = 253
-	maxLabel = 63
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Host is a normalised host and port: a DNS name in lower-case ASCII without final dot, or an address. Two Hosts that
@@ -29,6 +26,14 @@ type Host struct {
 type HostError struct{ Input, Problem string }
 
 func (e *HostError) Error() string { return fmt.Sprintf("egress: host %q: %s", e.Input, e.Problem) }
+
+// Problem says what is wrong with a host without quoting it.
+func Problem(err error) string {
+	if he, ok := errors.AsType[*HostError](err); ok {
+		return he.Problem
+	}
+	return err.Error()
+}
 
 // ParseHost reads "name", "name:port", "192.0.2.1:port" or "[2001:db8::1]:port", as found in a CONNECT target, a Host
 // header, an absolute URI's authority or the configuration. A missing port is defaultPort; with defaultPort 0 it is an
@@ -79,11 +84,8 @@ func parsePort(digits string, defaultPort uint16) (uint16, error) {
 		}
 		return defaultPort, nil
 	}
-	if digits[0] < '1' || digits[0] > '9' {
-		return 0, errors.New("the port is not a number from 1 to 65535")
-	}
 	port, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil {
+	if err != nil || digits[0] == '0' {
 		return 0, errors.New("the port is not a number from 1 to 65535")
 	}
 	return uint16(port), nil
@@ -129,14 +131,14 @@ func CheckName(s string) error {
 	if s == "" {
 		return errors.New("the name is missing")
 	}
-	if len(s) > maxName {
+	if len(s) > 253 {
 		return errors.New("the name is longer than 253 characters")
 	}
 	for label := range strings.SplitSeq(s, ".") {
 		if strings.ContainsFunc(label, notInName) {
 			return errors.New("a character that no host name has (international names are written as xn--…)")
 		}
-		if label == "" || len(label) > maxLabel {
+		if label == "" || len(label) > 63 {
 			return errors.New("a part between dots is empty or longer than 63 characters")
 		}
 		if label[0] == '-' || label[len(label)-1] == '-' {
@@ -186,6 +188,14 @@ func (h Host) Authority() string {
 		return h.bracketed()
 	}
 	return h.String()
+}
+
+// WithoutHost takes a host out of a text when it may not be shown.
+func WithoutHost(text string, h Host) string {
+	if shown.Host(h.String()) == h.String() {
+		return text
+	}
+	return strings.ReplaceAll(text, h.name, "…")
 }
 
 func (h Host) bracketed() string {

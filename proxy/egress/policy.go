@@ -19,16 +19,6 @@ const (
 	Tunnel
 )
 
-func (a Action) String() string {
-	switch a {
-	case Intercept:
-		return "intercept"
-	case Tunnel:
-		return "tunnel"
-	}
-	return "refuse"
-}
-
 // The reasons of a Decision and of an Admission: short, few and fixed, hence fit for a metric's label.
 const (
 	ReasonDocuSign     = "docusign"      // intercepted
@@ -42,9 +32,8 @@ const (
 type Decision struct {
 	Action Action
 	Reason string // one of the Reason constants
-	Detail string // of a refusal: why, and what the operator can do about it unless NextStep says it
-	// NextStep of a refusal is empty for most reasons.
-	NextStep string
+	// Detail of a refusal: why, and what the operator can do about it unless NextStep says it.
+	Detail, NextStep string
 }
 
 // DefaultSuffixes are the domains of DocuSign's demo and production sites and of its account servers.
@@ -53,8 +42,8 @@ func DefaultSuffixes() []string { return []string{"docusign.net", "docusign.com"
 // Policy says which hosts are reached, and how. The zero value intercepts DocuSign and refuses the rest.
 // It is not changed while in use.
 type Policy struct {
-	// Suffixes are the domains whose hosts are intercepted on ports 443 and 80, themselves included; a leading dot makes
-	// no difference. Default DefaultSuffixes; setting it replaces the default.
+	// Suffixes are the domains whose hosts are intercepted on ports 443 and 80, themselves included; nil means
+	// DefaultSuffixes.
 	Suffixes []string
 	// Hosts are intercepted too, each on exactly its port: an account server of one's own, the sandbox.
 	Hosts []Host
@@ -76,49 +65,61 @@ func (p *Policy) Decide(h Host) Decision {
 	if wrong, ok := errors.AsType[*EnvironmentError](p.CheckEnvironment(h)); ok {
 		return Decision{Reason: ReasonEnvironment, Detail: wrong.Error(), NextStep: wrong.NextStep()}
 	}
-	if slices.Contains(p.Hosts, h) {
+	d := Decision{Reason: ReasonNotListed}
+	switch {
+	case slices.Contains(p.Hosts, h), p.under(h) && (h.port == 443 || h.port == 80):
 		return Decision{Action: Intercept, Reason: ReasonDocuSign}
-	}
-	if p.under(h) {
-		if h.port == 443 || h.port == 80 {
-			return Decision{Action: Intercept, Reason: ReasonDocuSign}
-		}
-		return Decision{
-			Reason: ReasonDocuSignPort,
-			Detail: fmt.Sprintf("%s is a DocuSign host, but port %d is not intercepted: call it on 443", h.name, h.port),
-		}
-	}
-	if slices.Contains(p.Tunnels, h) {
+	case p.under(h):
+		d.Reason = ReasonDocuSignPort
+		d.Detail = fmt.Sprintf("%s is a DocuSign host, but port %d is not intercepted: call it on 443", h.name, h.port)
+	case slices.Contains(p.Tunnels, h):
 		return Decision{Action: Tunnel, Reason: ReasonTunnel}
+	case h.name == otherProduct:
+		d.Detail = h.name + " is another product of DocuSign's"
+		d.NextStep = "let the program reach it without the proxy"
+	default:
+		const text = "%s is neither DocuSign nor listed: add %[1]q to egress.tunnel if the program needs it"
+		d.Detail = fmt.Sprintf(text, h.String())
 	}
-	if h.name == otherProduct {
-		return Decision{
-			Reason: ReasonNotListed, Detail: h.name + " is another product of DocuSign's",
-			NextStep: "let the program reach it without the proxy",
-		}
-	}
-	return Decision{
-		Reason: ReasonNotListed,
-		Detail: fmt.Sprintf("%s is neither DocuSign nor listed: add %[1]q to egress.tunnel if the program needs it",
-			h.String()),
-	}
+	return d
 }
 
 // DocuSign reports whether h belongs to DocuSign, on whatever port, or is among Hosts.
 func (p *Policy) DocuSign(h Host) bool { return slices.Contains(p.Hosts, h) || p.under(h) }
 
 func (p *Policy) under(h Host) bool {
-	if h.addr.IsValid() || h.name == otherProduct {
-		return false
+	return !h.addr.IsValid() && h.name != otherProduct && slices.ContainsFunc(p.suffixes(), func(s string) bool {
+		return below(h.name, s)
+	})
+}
+
+func (p *Policy) suffixes() []string {
+	if p.Suffixes == nil {
+		return DefaultSuffixes()
 	}
-	suffixes := p.Suffixes
-	if suffixes == nil {
-		suffixes = DefaultSuffixes()
-	}
-	return slices.ContainsFunc(suffixes, func(s string) bool { return below(h.name, strings.TrimPrefix(s, ".")) })
+	return p.Suffixes
 }
 
 func below(name, domain string) bool {
 	rest, ok := strings.CutSuffix(name, domain)
-	return ok && domain != "" && (rest == "" || rest[len(rest)-1] == '.')
+	return ok && (rest == "" || rest[len(rest)-1] == '.')
+}
+
+// SiteNames are the names of the certificate for a client that sends no SNI to the hosts-file listener. The known sites
+// stand beside the wildcards, since old verifiers differ in what they make of one (PROTOCOL.md §4.1, §7).
+func (p *Policy) SiteNames(defaultSite string) []string {
+	var names []string
+	site, _ := ParseHost(defaultSite, 443)
+	for _, h := range append([]Host{site}, p.Hosts...) {
+		if !h.addr.IsValid() && !h.IsZero() {
+			names = append(names, h.name)
+		}
+	}
+	for _, site := range [...]string{"www", "demo", "na2", "na3", "na4", "eu", "eu1", "ca", "au", "jp1"} {
+		names = append(names, site+".docusign.net")
+	}
+	for _, s := range p.suffixes() {
+		names = append(names, s, "*."+s)
+	}
+	return names
 }

@@ -12,7 +12,7 @@ func TestDecide(t *testing.T) {
 		Hosts:   []egress.Host{host(t, "127.0.0.1:9443"), host(t, "account.example:443")},
 		Tunnels: []egress.Host{host(t, "updates.example.com:443"), host(t, "demo.docusign.net:8443"), host(t, "[::1]:25")},
 	}
-	own := &egress.Policy{Suffixes: []string{".esign.example"}}
+	own := &egress.Policy{Suffixes: []string{"esign.example"}}
 	var zero egress.Policy
 	tests := []struct {
 		name   string
@@ -60,9 +60,6 @@ func TestDecide(t *testing.T) {
 	}
 	if d := zero.Decide(egress.Host{}); d.Action != egress.Refuse {
 		t.Errorf("no host: %v", d)
-	}
-	if got := egress.Refuse.String() + egress.Intercept.String() + egress.Tunnel.String(); got != "refuseintercepttunnel" {
-		t.Error(got)
 	}
 }
 
@@ -125,12 +122,6 @@ func TestDocuSign(t *testing.T) {
 		if p.DocuSign(host(t, in)) != want {
 			t.Errorf("%s: %v", in, !want)
 		}
-	}
-}
-
-func TestAnEmptySuffixMatchesNothing(t *testing.T) {
-	if d := (&egress.Policy{Suffixes: []string{"", "."}}).Decide(host(t, "a.example")); d.Action != egress.Refuse {
-		t.Errorf("an empty suffix matches: %v", d)
 	}
 }
 

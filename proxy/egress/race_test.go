@@ -27,8 +27,7 @@ func TestRaceLeavesAHangingFamily(t *testing.T) {
 		}
 		return nil
 	}}
-	h := Host{name: "demo.docusign.net", port: server.Port()}
-	conn, err := race(t.Context(), d, "tcp", h, []netip.Addr{netip.IPv6Loopback(), server.Addr()})
+	conn, err := race(t.Context(), d, []netip.Addr{netip.IPv6Loopback(), server.Addr()}, server.Port())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,17 +47,13 @@ func TestRaceReportsBothFamilies(t *testing.T) {
 		}
 		return four
 	}}
-	_, err := race(t.Context(), d, "tcp", Host{name: "a", port: 1}, []netip.Addr{
-		netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(),
-	})
+	_, err := race(t.Context(), d, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}, 1)
 	if !errors.Is(err, four) {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := race(ctx, d, "tcp", Host{name: "a", port: 1}, []netip.Addr{
-		netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(),
-	}); err == nil {
+	if _, err := race(ctx, d, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}, 1); err == nil {
 		t.Error("connected after the end")
 	}
 }

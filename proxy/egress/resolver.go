@@ -22,144 +22,127 @@ import (
 
 const (
 	defaultQueryTimeout = 2 * time.Second
-	maxAddresses        = 32
+	maxAddresses        = 16 // of one family
 	// maxDatagram is announced by EDNS0 and safe from fragmentation (DNS flag day 2020).
 	maxDatagram = 1232
 )
 
-// Resolver asks the given DNS servers and nothing else. net.Resolver reads the hosts file first whatever its Dial does,
-// and behind the hosts-file door that file points DocuSign's names back at the proxy. No search domains, no cache.
+var (
+	errNoSuchHost = errors.New("no such host")
+	errMismatch   = errors.New("an answer to another question")
+	errTruncated  = errors.New("an answer that was cut")
+)
+
+// Resolver asks one DNS server and nothing else. net.Resolver reads the hosts file first whatever its Dial does, and
+// behind the hosts-file door that file points DocuSign's names back at the proxy. No search domains, no cache.
 type Resolver struct {
-	// Servers are recursive resolvers, asked in order until one answers. They are not judged like other addresses: the
-	// operator names them.
-	Servers []netip.AddrPort
-	// Timeout of one question to one server; default 2 s.
+	// Server is a recursive resolver. It is not judged like other addresses: the operator names it.
+	Server netip.AddrPort
+	// Timeout of one question; default 2 s.
 	Timeout time.Duration
 }
 
-// LookupNetIP returns the addresses of host; network is "ip", "ip4" or "ip6". Errors are *net.DNSError.
-func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+// LookupNetIP returns the addresses of host, of both families by turns. Errors are *net.DNSError.
+func (r *Resolver) LookupNetIP(ctx context.Context, _, host string) ([]netip.Addr, error) {
 	name, err := dnsmessage.NewName(strings.TrimSuffix(host, ".") + ".")
 	if err != nil {
 		return nil, &net.DNSError{Err: "no valid name", Name: host, IsNotFound: true}
 	}
-	var types []dnsmessage.Type
-	if network != "ip4" {
-		types = append(types, dnsmessage.TypeAAAA)
-	}
-	if network != "ip6" {
-		types = append(types, dnsmessage.TypeA)
-	}
-	answers, errs := make([][]netip.Addr, len(types)), make([]error, len(types))
+	var answers [2][]netip.Addr
+	var errs [2]error
 	var wg sync.WaitGroup
-	for i, t := range types {
+	for i, t := range []dnsmessage.Type{dnsmessage.TypeAAAA, dnsmessage.TypeA} {
 		wg.Go(func() {
 			defer panics.Into(&errs[i])
 			answers[i], errs[i] = r.ask(ctx, dnsmessage.Question{Name: name, Type: t, Class: dnsmessage.ClassINET})
 		})
 	}
 	wg.Wait()
-	if ips := slices.Concat(answers...); len(ips) > 0 {
-		return ips[:min(len(ips), maxAddresses)], nil
+	var ips []netip.Addr
+	for i := range maxAddresses {
+		for _, list := range answers {
+			if i < len(list) {
+				ips = append(ips, list[i])
+			}
+		}
 	}
-	return nil, r.dnsError(host, cmp.Or(append(errs, errNoSuchHost)...))
-}
-
-var (
-	errNoSuchHost = errors.New("no such host")
-	errMismatch   = errors.New("an answer to another question")
-)
-
-func (r *Resolver) dnsError(host string, err error) error {
-	timeout := false
-	if t, ok := errors.AsType[net.Error](err); ok {
-		timeout = t.Timeout()
+	if len(ips) > 0 {
+		return ips, nil
 	}
-	return &net.DNSError{
-		UnwrapErr: err, Err: err.Error(), Name: host, Server: fmt.Sprint(r.Servers),
-		IsTimeout: timeout, IsNotFound: errors.Is(err, errNoSuchHost), IsTemporary: timeout,
+	err = cmp.Or(ctx.Err(), errs[0], errs[1], errNoSuchHost)
+	timeout, ok := errors.AsType[net.Error](err)
+	late := ok && timeout.Timeout()
+	return nil, &net.DNSError{
+		UnwrapErr: err, Err: err.Error(), Name: host, Server: fmt.Sprintf("[%s]", r.Server),
+		IsTimeout: late, IsNotFound: errors.Is(err, errNoSuchHost), IsTemporary: late,
 	}
 }
 
-// ask goes through the servers; "no such host" is an answer, anything else sends the question to the next one.
+// ask puts a question by UDP, and by TCP when the answer is too long for that.
 func (r *Resolver) ask(ctx context.Context, q dnsmessage.Question) ([]netip.Addr, error) {
-	err := errors.New("no DNS server configured")
-	for _, server := range r.Servers {
-		var ips []netip.Addr
-		ips, err = r.askServer(ctx, server, q)
-		if err == nil || errors.Is(err, errNoSuchHost) {
-			return ips, err
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-	}
-	return nil, err
-}
-
-func (r *Resolver) askServer(ctx context.Context, server netip.AddrPort, q dnsmessage.Question) ([]netip.Addr, error) {
-	ips, truncated, err := r.exchange(ctx, "udp", server, q)
-	if err == nil && truncated {
-		ips, _, err = r.exchange(ctx, "tcp", server, q)
+	ips, err := r.exchange(ctx, "udp", q)
+	if errors.Is(err, errTruncated) {
+		ips, err = r.exchange(ctx, "tcp", q)
 	}
 	return ips, err
+}
+
+func (r *Resolver) exchange(ctx context.Context, network string, q dnsmessage.Question) ([]netip.Addr, error) {
+	query, id, err := packQuery(q)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultQueryTimeout))
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, r.Server.String())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	defer interrupt(ctx, conn)()
+	if network == "tcp" { // RFC 1035 §4.2.2
+		query = append(binary.BigEndian.AppendUint16(nil, uint16(len(query))), query...)
+	}
+	if _, err := conn.Write(query); err != nil {
+		return nil, err
+	}
+	for {
+		message, err := receive(conn, network)
+		if err != nil {
+			return nil, err
+		}
+		ips, err := parseAnswer(message, id, q)
+		if !errors.Is(err, errMismatch) { // that is a late answer, or a forged one
+			return ips, err
+		}
+	}
+}
+
+// interrupt ends reads and writes on a connection with the context, until stop.
+func interrupt(ctx context.Context, conn net.Conn) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 }
 
 func packQuery(q dnsmessage.Question) (query []byte, id uint16, err error) {
 	var random [2]byte
 	_, _ = rand.Read(random[:]) // never fails, by its contract
 	id = binary.BigEndian.Uint16(random[:])
-	b := dnsmessage.NewBuilder(nil, dnsmessage.Header{ID: id, RecursionDesired: true})
 	var opt dnsmessage.ResourceHeader
-	err = errors.Join(
-		b.StartQuestions(), b.Question(q), b.StartAdditionals(),
-		opt.SetEDNS0(maxDatagram, dnsmessage.RCodeSuccess, false), b.OPTResource(opt, dnsmessage.OPTResource{}))
-	if err != nil {
+	if err := opt.SetEDNS0(maxDatagram, dnsmessage.RCodeSuccess, false); err != nil {
 		return nil, 0, err
 	}
-	query, err = b.Finish()
+	m := dnsmessage.Message{
+		Header:      dnsmessage.Header{ID: id, RecursionDesired: true},
+		Questions:   []dnsmessage.Question{q},
+		Additionals: []dnsmessage.Resource{{Header: opt, Body: &dnsmessage.OPTResource{}}},
+	}
+	query, err = m.Pack()
 	return query, id, err
 }
 
-func (r *Resolver) exchange(
-	ctx context.Context, network string, server netip.AddrPort, q dnsmessage.Question,
-) (ips []netip.Addr, truncated bool, err error) {
-	query, id, err := packQuery(q)
-	if err != nil {
-		return nil, false, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, defaultQueryTimeout))
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, server.String())
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { _ = conn.Close() }()
-	release := bind(ctx, conn)
-	defer release()
-	stream := network == "tcp"
-	if stream { // RFC 1035 §4.2.2
-		query = append(binary.BigEndian.AppendUint16(nil, uint16(len(query))), query...)
-	}
-	if _, err := conn.Write(query); err != nil {
-		return nil, false, err
-	}
-	for {
-		message, err := receive(conn, stream)
-		if err != nil {
-			return nil, false, err
-		}
-		ips, truncated, err := parseAnswer(message, id, q)
-		// A datagram that answers another question is a late answer, or a forged one.
-		if stream || !errors.Is(err, errMismatch) {
-			return ips, truncated, err
-		}
-	}
-}
-
-func receive(conn net.Conn, stream bool) ([]byte, error) {
-	if !stream {
+func receive(conn net.Conn, network string) ([]byte, error) {
+	if network == "udp" {
 		message := make([]byte, maxDatagram)
 		n, err := conn.Read(message)
 		return message[:n], err
@@ -174,73 +157,37 @@ func receive(conn net.Conn, stream bool) ([]byte, error) {
 }
 
 // parseAnswer takes every address in the answer section: a recursive resolver puts the chain of aliases there.
-func parseAnswer(message []byte, id uint16, q dnsmessage.Question) (ips []netip.Addr, truncated bool, err error) {
-	var p dnsmessage.Parser
-	head, err := p.Start(message)
-	if err != nil || !head.Response || head.ID != id {
-		return nil, false, errMismatch
+func parseAnswer(message []byte, id uint16, q dnsmessage.Question) (ips []netip.Addr, err error) {
+	var m dnsmessage.Message
+	malformed := m.Unpack(message) // what was read before the fault is in m
+	if !m.Response || m.ID != id || len(m.Questions) != 1 {
+		return nil, errMismatch
 	}
-	questions, err := p.AllQuestions()
-	if err != nil || len(questions) != 1 || !sameQuestion(questions[0], q) {
-		return nil, false, errMismatch
+	asked := m.Questions[0]
+	switch {
+	case asked.Type != q.Type || asked.Class != q.Class || !strings.EqualFold(asked.Name.String(), q.Name.String()):
+		return nil, errMismatch
+	case m.RCode == dnsmessage.RCodeNameError:
+		return nil, errNoSuchHost
+	case m.RCode != dnsmessage.RCodeSuccess:
+		return nil, fmt.Errorf("the server answers %v", m.RCode)
+	case m.Truncated:
+		return nil, errTruncated
+	case malformed != nil && len(m.Answers) == 0:
+		return nil, fmt.Errorf("a malformed answer: %w", malformed)
 	}
-	if head.RCode == dnsmessage.RCodeNameError {
-		return nil, false, errNoSuchHost
-	}
-	if head.RCode != dnsmessage.RCodeSuccess {
-		return nil, false, fmt.Errorf("the server answers %v", head.RCode)
-	}
-	if head.Truncated {
-		return nil, true, nil
-	}
-	ips, err = addresses(&p, q.Type)
-	return ips, false, err
-}
-
-func sameQuestion(a, b dnsmessage.Question) bool {
-	return a.Type == b.Type && a.Class == b.Class && strings.EqualFold(a.Name.String(), b.Name.String())
-}
-
-func addresses(p *dnsmessage.Parser, want dnsmessage.Type) ([]netip.Addr, error) {
-	var ips []netip.Addr
-	for {
-		head, err := p.AnswerHeader()
-		if errors.Is(err, dnsmessage.ErrSectionDone) {
-			return ips, nil
+	for _, a := range m.Answers {
+		var ip netip.Addr
+		switch body := a.Body.(type) {
+		case *dnsmessage.AResource:
+			ip = netip.AddrFrom4(body.A)
+		case *dnsmessage.AAAAResource:
+			ip = netip.AddrFrom16(body.AAAA)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("a malformed answer: %w", err)
-		}
-		if head.Type != want || head.Class != dnsmessage.ClassINET {
-			if err := p.SkipAnswer(); err != nil {
-				return nil, fmt.Errorf("a malformed answer: %w", err)
-			}
-			continue
-		}
-		ip, err := address(p, want)
-		if err != nil {
-			return nil, fmt.Errorf("a malformed answer: %w", err)
-		}
-		if !slices.Contains(ips, ip) && len(ips) < maxAddresses {
+		wanted := a.Header.Type == q.Type && a.Header.Class == dnsmessage.ClassINET
+		if wanted && !slices.Contains(ips, ip) && len(ips) < maxAddresses {
 			ips = append(ips, ip)
 		}
 	}
-}
-
-func address(p *dnsmessage.Parser, t dnsmessage.Type) (netip.Addr, error) {
-	if t == dnsmessage.TypeA {
-		r, err := p.AResource()
-		return netip.AddrFrom4(r.A), err
-	}
-	r, err := p.AAAAResource()
-	return netip.AddrFrom16(r.AAAA), err
-}
-
-// bind makes a connection's reads and writes end with the context. The release function returns false if they already
-// did.
-func bind(ctx context.Context, conn net.Conn) (release func() bool) {
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline) // fails only on a closed connection, as the read after it will
-	}
-	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return ips, nil
 }
