@@ -18,8 +18,7 @@ behave as it should, so it also checks an installation.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.Out, d.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			d.ProxySet, d.AdminSet = cmd.Flags().Changed("listen"), cmd.Flags().Changed("admin")
-			d.HostsSet = cmd.Flags().Changed("hosts")
+			d.Chosen = cmd.Flags().Changed
 			return d.Run(cmd.Context())
 		},
 	}

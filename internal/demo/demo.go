@@ -5,25 +5,27 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/shown"
 )
 
 // Demo is the command's options and the two streams it writes to.
 type Demo struct {
-	Keep, AsJSON                 bool
-	Proxy, Admin, Hosts          string
-	ProxySet, AdminSet, HostsSet bool
-	Out, Log                     io.Writer
+	Keep, AsJSON        bool
+	Proxy, Admin, Hosts string
+	Chosen              func(flag string) bool // whether the user gave an address
+	Out, Log            io.Writer
 
 	keys map[string][]byte // private keys by integrator key; missing ones are made
 
-	// For tests, each may be nil: called before the first step, after the last, and when the commands to try have been
-	// printed.
-	opened, played, staying func(*setup)
+	// For tests, each may be nil: called before the first step, and when the commands to try have been printed.
+	opened, staying func(*setup)
 }
 
 // report is all that the demo found out; it is what --json prints.
@@ -44,6 +46,26 @@ type proof struct {
 	Legacy  int `json:"legacy_credentials_that_reached_docusign"`
 	Leaks   int `json:"legacy_passwords_found_in_what_reached_docusign"`
 	Refused int `json:"calls_docusign_refused"`
+}
+
+// NextStep is something that the operator does next: a command and what it is for, or only the latter.
+type NextStep struct {
+	Command string `json:"command,omitempty"`
+	Why     string `json:"why"`
+}
+
+// NextSteps is the way to a real account.
+func NextSteps() []NextStep {
+	const program = "docusign-auth-proxy "
+	return []NextStep{
+		{"", "In DocuSign under Apps and Keys: add an RSA key to your integrator key, keep it as key.pem"},
+		{program + "discover --private-key key.pem", "your program calls, it writes the file"},
+		{program + "hash-password < password.txt", "for the password that your program sends"},
+		{program + "ca init", "for HTTPS only; your program must trust it"},
+		{program + "consent", "each user agrees once, in a browser"},
+		{program + "doctor", "tries it all, and says what is missing"},
+		{program + "run", "for your program, as in 2 to 5 above"},
+	}
 }
 
 func (d *Demo) Run(ctx context.Context) (err error) {
@@ -68,13 +90,10 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.played != nil {
-		d.played(s)
-	}
 	if d.AsJSON {
 		err = shown.JSON(d.Out, done)
 	} else {
-		p.ending(done)
+		p.print("ending", done)
 		err = p.err
 	}
 	if err == nil && d.Keep {
@@ -88,25 +107,85 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 
 // play runs the steps one after the other, shows each as it ends, and sums up.
 func (d *Demo) play(ctx context.Context, s *setup, p *page) (report, error) {
-	if !d.AsJSON {
-		p.opening()
+	if d.AsJSON {
+		p.w = io.Discard
 	}
+	p.print("opening", nil)
 	done := report{OK: true, Next: NextSteps()}
 	n := newNarrator(s)
 	for i, run := range script() {
 		if err := ctx.Err(); err != nil {
 			return done, err
 		}
-		var a step
-		run(n, &a)
-		a.mask(s.mask)
-		done.Steps = append(done.Steps, a)
-		done.OK = done.OK && len(a.Trouble) == 0
-		if !d.AsJSON {
-			p.step(i+1, a)
+		n.step = step{}
+		if err := run(n); err != nil {
+			n.check(false, "%v", err)
 		}
+		done.Steps = append(done.Steps, n.step)
+		done.OK = done.OK && len(n.Trouble) == 0
+		p.step(i+1, n.step)
 	}
-	done.Proof, done.Metrics, done.Trouble = n.sumUp(ctx)
+	done.Proof, done.Metrics, done.Trouble = n.sumUp()
 	done.OK = done.OK && len(done.Trouble) == 0
 	return done, ctx.Err()
+}
+
+// addresses are where the demo listens: anywhere, unless it stays up and people are to type the addresses.
+func (d *Demo) addresses() (places, []string, error) {
+	const any = "127.0.0.1:0"
+	if !d.Keep {
+		return places{any, any, any}, nil, nil
+	}
+	var notes []string
+	at := places{d.Proxy, d.Admin, d.Hosts}
+	for _, want := range []struct {
+		flag    string
+		address *string
+	}{{"listen", &at.Proxy}, {"admin", &at.Admin}, {"hosts", &at.Hosts}} {
+		l, err := net.Listen("tcp", *want.address)
+		if err == nil {
+			err = l.Close()
+		}
+		switch {
+		case err == nil:
+		case d.Chosen(want.flag):
+			return at, nil, fmt.Errorf("--%s: %w", want.flag, err)
+		default:
+			notes = append(notes, fmt.Sprintf("%s cannot be used (%v), so a free port is; --%s chooses one", *want.address,
+				reason(err), want.flag))
+			*want.address = any
+		}
+	}
+	return at, notes, nil
+}
+
+// reason is the last cause of an error, such as "address already in use".
+func reason(err error) error {
+	for next := err; next != nil; next = errors.Unwrap(next) {
+		err = next
+	}
+	return err
+}
+
+// stay leaves proxy and sandbox up until ctx ends, with the proxy's log shown as it comes.
+func (d *Demo) stay(ctx context.Context, s *setup, p *page, notes []string) error {
+	if err := writeTryFiles(s.dir, s.seed); err != nil {
+		return err
+	}
+	at := places{s.proxy.Address(call.DoorSidecar), s.proxy.AdminAddress(), s.proxy.Address(call.DoorHosts)}
+	p.print("staying", map[string]any{"Notes": notes, "Try": tryable{s.dir, at, s.sandbox.Addr()}})
+	if p.err != nil {
+		return p.err
+	}
+	s.log.switchTo(d.Log)
+	if d.staying != nil {
+		d.staying(s)
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.done:
+		s.done = nil
+		return errors.Join(errors.New("the proxy ended"), err)
+	}
 }

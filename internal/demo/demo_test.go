@@ -63,10 +63,8 @@ func demoSecrets(s *setup) []string {
 func TestDemoShowsEveryWayInAndNoSecret(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	var secrets []string
-	var dir string
-	d := &Demo{keys: demoKeys(t), Out: &out, Log: io.Discard}
-	d.played = func(s *setup) { secrets, dir = demoSecrets(s), s.dir }
+	var played *setup
+	d := &Demo{keys: demoKeys(t), Out: &out, Log: io.Discard, opened: func(s *setup) { played = s }}
 	if err := d.Run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
@@ -87,7 +85,7 @@ func TestDemoShowsEveryWayInAndNoSecret(t *testing.T) {
 			t.Errorf("the output lacks %q", want)
 		}
 	}
-	for _, secret := range secrets {
+	for _, secret := range demoSecrets(played) {
 		if strings.Contains(text, secret) {
 			t.Errorf("the output holds the secret %q", secret)
 		}
@@ -100,17 +98,17 @@ func TestDemoShowsEveryWayInAndNoSecret(t *testing.T) {
 	if t.Failed() {
 		t.Log(text)
 	}
-	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the folder %s was left behind", dir)
+	if _, err := os.Stat(played.dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder %s was left behind", played.dir)
 	}
 }
 
 func TestDemoAsJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	var secrets []string
+	var played *setup
 	d := &Demo{
-		keys: demoKeys(t), Out: &out, Log: io.Discard, AsJSON: true, played: func(s *setup) { secrets = demoSecrets(s) },
+		keys: demoKeys(t), Out: &out, Log: io.Discard, AsJSON: true, opened: func(s *setup) { played = s },
 	}
 	if err := d.Run(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
@@ -125,7 +123,7 @@ func TestDemoAsJSON(t *testing.T) {
 	if want := (proof{Calls: 10, Let: 8, Grants: 1}); got.Proof != want {
 		t.Errorf("proof %+v, want %+v", got.Proof, want)
 	}
-	for _, secret := range secrets {
+	for _, secret := range demoSecrets(played) {
 		if quoted, _ := json.Marshal(secret); strings.Contains(out.String(), strings.Trim(string(quoted), `"`)) {
 			t.Errorf("the output holds the secret %q", secret)
 		}
@@ -176,8 +174,7 @@ func TestDemoStaysUpUntilItIsTold(t *testing.T) {
 			t.Error(err)
 		}
 		own := s.proxy.Address(call.DoorSidecar)
-		got, err := connection{address: own}.send(request11([]string{"GET /restapi/v2/login_information HTTP/1.1", "Host: " +
-			own, strings.TrimSpace(string(header))}, ""))
+		got, err := route{}.send(oldRequest("http://"+own+loginPath, "", strings.TrimSpace(string(header))))
 		if err != nil || got.status != http.StatusOK {
 			t.Errorf("status %d, %v", got.status, err)
 		}
@@ -210,11 +207,12 @@ func TestDemoListensElsewhereWhenAPortIsTaken(t *testing.T) {
 	}
 	defer l.Close()
 	d := &Demo{keys: demoKeys(t), Keep: true, Proxy: l.Addr().String(), Admin: "127.0.0.1:0", Hosts: "127.0.0.1:0"}
+	d.Chosen = func(string) bool { return false }
 	at, notes, err := d.addresses()
-	if err != nil || at.proxy != "127.0.0.1:0" || len(notes) != 1 || !strings.Contains(notes[0], l.Addr().String()) {
+	if err != nil || at.Proxy != "127.0.0.1:0" || len(notes) != 1 || !strings.Contains(notes[0], l.Addr().String()) {
 		t.Errorf("%+v %q %v", at, notes, err)
 	}
-	d.ProxySet = true
+	d.Chosen = func(flag string) bool { return flag == "listen" }
 	if _, _, err := d.addresses(); err == nil || !strings.Contains(err.Error(), "--listen") {
 		t.Errorf("an address that was asked for and is taken: %v", err)
 	}
@@ -237,7 +235,7 @@ func TestTheNextStepsFitOnThePage(t *testing.T) {
 	t.Parallel()
 	steps := NextSteps()
 	var text strings.Builder
-	(&page{w: &text}).ending(report{OK: true, Next: steps})
+	newPage(&text).print("ending", report{OK: true, Next: steps})
 	for line := range strings.Lines(text.String()) {
 		if len(line) > pageWidth+1 {
 			t.Errorf("too wide: %q", line)
@@ -247,7 +245,7 @@ func TestTheNextStepsFitOnThePage(t *testing.T) {
 
 func TestMaskTakesOutWhatIsSecret(t *testing.T) {
 	t.Parallel()
-	m := newMasker(sandbox.Seed{Users: []sandbox.User{{Password: "p@ss<w&rd>é1", AppPassword: "app-1"}}})
+	mask := newMask(sandbox.Seed{Users: []sandbox.User{{Password: "p@ss<w&rd>é1", AppPassword: "app-1"}}})
 	tests := map[string]struct{ text, want string }{
 		"a password":           {`x p@ss<w&rd>é1 y`, "x ******** y"},
 		"a password in XML":    {`<P>p@ss&lt;w&amp;rd&gt;é1</P>`, "<P>********</P>"},
@@ -265,7 +263,7 @@ func TestMaskTakesOutWhatIsSecret(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := m.text(tt.text); got != tt.want {
+			if got := mask(tt.text); got != tt.want {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})

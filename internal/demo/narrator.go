@@ -3,6 +3,8 @@ package demo
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -11,9 +13,26 @@ import (
 	"docusign-auth-proxy/internal/sandbox"
 )
 
+// step is one call of the demo with what was seen in it.
+type step struct {
+	Title    string    `json:"title"`
+	Excerpts []excerpt `json:"excerpts"`
+	Notes    []string  `json:"notes,omitempty"`
+	Result   string    `json:"result"`
+	Trouble  []string  `json:"trouble,omitempty"`
+}
+
+// excerpt is what went over one wire, secrets masked.
+type excerpt struct {
+	Who  string `json:"who"`
+	Text string `json:"text"`
+}
+
 // narrator makes the old program's calls, one step after the other, and tells what went over the wires.
 type narrator struct {
 	*setup
+	step    // the one that runs
+	mask    func(string) string
 	anna    sandbox.User
 	sidecar string // address of the proxy
 	calls   int    // made through the proxy so far
@@ -23,30 +42,28 @@ type narrator struct {
 }
 
 func newNarrator(s *setup) *narrator {
-	return &narrator{setup: s, anna: s.seed.User("anna@example.com"), sidecar: s.proxy.Address(call.DoorSidecar)}
+	return &narrator{setup: s, mask: newMask(s.seed), anna: s.seed.User("anna@example.com"),
+		sidecar: s.proxy.Address(call.DoorSidecar)}
 }
-
-// login is the credential that the old program sends with every call.
-func (n *narrator) login() string { return legacyHeader(n.anna, n.anna.Password) }
 
 // straight sends to DocuSign itself, as programs did.
-func (n *narrator) straight(host, request string) (oldAnswer, error) {
-	return connection{address: n.sandbox.Addr(), tls: oldTLS(host, n.sandbox.CertPool())}.send(request)
-}
-
-// plain sends to the proxy without TLS: as sidecar, or as forward proxy with an absolute request target.
-func (n *narrator) plain(request string) (oldAnswer, error) {
-	return n.through(connection{address: n.sidecar}, request)
+func (n *narrator) straight(r *http.Request) (oldAnswer, error) {
+	return route{address: n.sandbox.Addr(), trust: n.sandbox.CertPool()}.send(r)
 }
 
 // through makes a call through the proxy.
-func (n *narrator) through(c connection, request string) (oldAnswer, error) {
+func (n *narrator) through(t route, r *http.Request) (oldAnswer, error) {
 	n.arrived = len(n.sandbox.Requests())
-	got, err := c.send(request)
+	got, err := t.send(r)
 	if err == nil {
 		n.calls++
 	}
 	return got, err
+}
+
+// plain makes a call through the proxy as sidecar, without TLS.
+func (n *narrator) plain(path, body string, headers ...string) (oldAnswer, error) {
+	return n.through(route{}, oldRequest("http://"+n.sidecar+path, body, headers...))
 }
 
 // reached are the requests that the last call has brought to DocuSign: calls of the API, and what the proxy asked the
@@ -63,40 +80,101 @@ func (n *narrator) reached() (calls, asked []sandbox.Recorded) {
 }
 
 // translated checks that exactly one call reached DocuSign, with a token and without a legacy credential.
-func (n *narrator) translated(a *step) sandbox.Recorded {
+func (n *narrator) translated() sandbox.Recorded {
 	calls, _ := n.reached()
 	if len(calls) != 1 {
-		a.check(false, "%d calls reached DocuSign instead of 1", len(calls))
+		n.check(false, "%d calls reached DocuSign instead of 1", len(calls))
 		return sandbox.Recorded{}
 	}
 	r := calls[0]
-	a.check(strings.HasPrefix(r.Header.Get("Authorization"), "Bearer eyJ"), "no bearer token reached DocuSign")
-	a.check(r.Header.Get("X-Docusign-Authentication") == "", "the legacy header reached DocuSign")
+	n.check(strings.HasPrefix(r.Header.Get("Authorization"), "Bearer eyJ"), "no bearer token reached DocuSign")
+	n.check(r.Header.Get("X-Docusign-Authentication") == "", "the legacy header reached DocuSign")
 	return r
 }
 
-// logged waits for the newest log line about a call with this status, which is written when the call is over.
-func (n *narrator) logged(status int) (string, error) {
-	for deadline := time.Now().Add(callLimit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		lines := strings.Split(strings.TrimSpace(string(n.log.text())), "\n")
-		for _, line := range slices.Backward(lines) {
-			var fields map[string]any
-			if json.Unmarshal([]byte(line), &fields) == nil && fields["status"] == float64(status) {
-				return readable(fields), nil
-			}
-		}
-	}
-	return "", fmt.Errorf("the log has no line about a call with status %d", status)
+func (n *narrator) show(who, text string) {
+	n.Excerpts = append(n.Excerpts, excerpt{who, n.mask(text)})
 }
 
-// readable are the fields that an operator looks at first.
-func readable(fields map[string]any) string {
-	var lines []string
-	for _, name := range []string{"level", "integration", "authenticator", "client", "status", "cause", "error",
-		"next_step"} {
-		if v, ok := fields[name]; ok {
-			lines = append(lines, fmt.Sprintf("%s=%v", name, v))
+// check records what is not as it should be.
+func (n *narrator) check(good bool, format string, args ...any) {
+	if !good {
+		n.Trouble = append(n.Trouble, n.mask(fmt.Sprintf(format, args...)))
+	}
+}
+
+// status checks an answer's status and makes it the step's result.
+func (n *narrator) status(got oldAnswer, want int, words string) {
+	n.Result = fmt.Sprintf("%d %s", got.status, words)
+	n.check(got.status == want, "the program got %d instead of %d: %s", got.status, want, abridge(got.body, 4))
+}
+
+// logged waits for the newest log line about a call with this status, and gives the fields that an operator looks at
+// first.
+func (n *narrator) logged(status int) (text string, err error) {
+	found := eventually(func() bool {
+		for _, line := range slices.Backward(strings.Split(n.log.text(), "\n")) {
+			var fields map[string]any
+			if json.Unmarshal([]byte(line), &fields) != nil || fields["status"] != float64(status) {
+				continue
+			}
+			var lines []string
+			for _, name := range []string{"level", "integration", "authenticator", "client", "status", "cause", "error",
+				"next_step"} {
+				if v, ok := fields[name]; ok {
+					lines = append(lines, fmt.Sprintf("%s=%v", name, v))
+				}
+			}
+			text = strings.Join(lines, "\n")
+			return true
+		}
+		return false
+	})
+	if !found {
+		err = fmt.Errorf("the log has no line about a call with status %d", status)
+	}
+	return text, err
+}
+
+// eventually waits for what follows a call: its log line and its metrics come after its answer.
+func eventually(is func() bool) bool {
+	for deadline := time.Now().Add(callLimit); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
+// received is a request as DocuSign's server read it: Host and Authorization first, then by the alphabet.
+func received(r sandbox.Recorded) string {
+	target := r.Path
+	if r.RawQuery != "" {
+		target += "?" + r.RawQuery
+	}
+	lines := []string{r.Method + " " + target + " " + r.Proto, "Host: " + r.Host}
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(r.Header)), func(n string) bool { return n == "Authorization" })
+	for _, name := range append([]string{"Authorization"}, others...) {
+		for _, value := range r.Header[name] {
+			lines = append(lines, name+": "+value)
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// briefly shows where a translated call went and with what.
+func briefly(r sandbox.Recorded) string {
+	return fmt.Sprintf("%s https://%s%s\nAuthorization: %s", r.Method, r.Host, r.Path, r.Header.Get("Authorization"))
+}
+
+// answered is what the program hears, without the headers that matter to machines only.
+func answered(got oldAnswer, lines int) string { return got.line + "\n" + abridge(got.body, lines) }
+
+// abridge keeps the first lines of a text.
+func abridge(text string, lines int) string {
+	all := strings.Split(strings.ReplaceAll(strings.TrimSpace(text), "\r\n", "\n"), "\n")
+	if len(all) > lines {
+		all = append(all[:lines:lines], "[...]")
+	}
+	return strings.Join(all, "\n")
 }

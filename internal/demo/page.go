@@ -1,11 +1,13 @@
 package demo
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"strings"
+	"text/template"
 )
 
 const pageWidth = 100
@@ -20,14 +22,31 @@ const (
 	ansiPlain  = "\x1b[0m"
 )
 
-// page writes the demo as text.
+// texts are what both commands print and write, but for the steps of the demo and the lines of the sandbox's log.
+//
+//go:embed text.tmpl
+var texts string
+
+// page writes to a terminal or a file.
 type page struct {
 	w       io.Writer
 	colours bool
+	texts   *template.Template
 	err     error // the first that occurred
 }
 
-func newPage(w io.Writer) *page { return &page{w: w, colours: takesColours(w)} }
+func newPage(w io.Writer) *page {
+	p := &page{w: w, colours: takesColours(w)}
+	in := func(colour string) func(string) string {
+		return func(text string) string { return p.in(colour, text) }
+	}
+	p.texts = template.Must(template.New("").Funcs(template.FuncMap{
+		"bold": in(ansiBold), "red": in(ansiRed), "green": in(ansiGreen), "yellow": in(ansiYellow),
+		"number": func(i int) string { return fmt.Sprintf("%3d. ", i+1) },
+		"legacy": legacyText, "refused": refusedText,
+	}).Parse(texts))
+	return p
+}
 
 // takesColours is true for a terminal whose owner does not object (https://no-color.org).
 func takesColours(w io.Writer) bool {
@@ -49,18 +68,28 @@ func (p *page) in(colour, text string) string {
 	return colour + text + ansiPlain
 }
 
+// print writes one of the texts.
+func (p *page) print(name string, data any) {
+	if p.err == nil {
+		p.err = p.texts.ExecuteTemplate(p.w, name, data)
+	}
+}
+
+// written is one of the texts by itself.
+func written(name string, data any) string {
+	var b strings.Builder
+	p := newPage(&b)
+	p.print(name, data)
+	if p.err != nil {
+		panic(p.err) // the text does not fit its data
+	}
+	return b.String()
+}
+
 func (p *page) line(format string, args ...any) {
 	if _, err := fmt.Fprintf(p.w, format+"\n", args...); err != nil && p.err == nil {
 		p.err = err
 	}
-}
-
-func (p *page) opening() {
-	p.line("%s", p.in(ansiBold, "docusign-auth-proxy: an old program keeps its password, DocuSign gets OAuth"))
-	p.line("")
-	p.line("Nothing leaves this machine. DocuSign is played by a strict stand-in that takes and refuses what")
-	p.line("DocuSign does. What follows went over real sockets; only passwords and tokens are shown as %s", masked)
-	p.line("and long lines are folded.")
 }
 
 // step prints one step: title, what went over the wires, how it ended.
@@ -68,7 +97,11 @@ func (p *page) step(number int, a step) {
 	p.line("")
 	p.line("%s", p.in(ansiBold, fmt.Sprintf("%d. %s", number, a.Title)))
 	for _, e := range a.Excerpts {
-		p.excerpt(e)
+		label := e.Who
+		for line := range strings.SplitSeq(e.Text, "\n") {
+			p.fold(fmt.Sprintf("%19s | ", label), line, colourOf(line))
+			label = ""
+		}
 	}
 	for _, note := range a.Notes {
 		p.fold(fmt.Sprintf("%19s   ", ""), note, ansiFaint)
@@ -82,14 +115,6 @@ func (p *page) step(number int, a step) {
 	p.line("%19s %s", "", p.in(colour, mark+a.Result))
 	for _, t := range a.Trouble {
 		p.fold(fmt.Sprintf("%19s    ", ""), t, ansiRed)
-	}
-}
-
-func (p *page) excerpt(e excerpt) {
-	label := e.Who
-	for line := range strings.SplitSeq(e.Text, "\n") {
-		p.fold(fmt.Sprintf("%19s | ", label), line, colourOf(line))
-		label = ""
 	}
 }
 
@@ -109,12 +134,8 @@ func colourOf(line string) string {
 // fold prints a text after a prefix and breaks it at the width of the page, after a character that separates where
 // there is one.
 func (p *page) fold(prefix, text, colour string) {
-	next := strings.Map(func(r rune) rune {
-		if r == '|' {
-			return r
-		}
-		return ' '
-	}, prefix) + "  "
+	label, _, _ := strings.Cut(prefix, "|")
+	next := strings.Repeat(" ", len(label)) + strings.TrimPrefix(prefix, label) + "  "
 	rest := []rune(text)
 	for len(rest) > pageWidth-len(prefix) {
 		at := breakAt(rest[:pageWidth-len(prefix)])
@@ -132,41 +153,4 @@ func breakAt(line []rune) int {
 		}
 	}
 	return len(line)
-}
-
-// ending prints what was proved, what moved and how to go on.
-func (p *page) ending(done report) {
-	p.line("")
-	p.line("%s", p.in(ansiBold, "What DocuSign saw of the calls that went through the proxy"))
-	colour := ansiGreen
-	if !done.OK {
-		colour = ansiRed
-	}
-	p.line("%s", p.in(colour, fmt.Sprintf("%6d  legacy credentials that reached DocuSign",
-		done.Proof.Legacy+done.Proof.Leaks)))
-	p.line("%6d  calls let in with a bearer token, %d refused", done.Proof.Let, done.Proof.Refused)
-	p.line("%6d  token grant for all of them", done.Proof.Grants)
-	p.line("")
-	p.line("%s", p.in(ansiBold, "What the proxy counted ("+metricsPrefix+"..., at /metrics for Prometheus)"))
-	for _, m := range done.Metrics {
-		p.line("%+6g  %s", m.By, m.Name)
-	}
-	for _, t := range done.Trouble {
-		p.line("%s", p.in(ansiRed, "NOT AS IT SHOULD BE: "+t))
-	}
-	p.line("")
-	if !done.OK {
-		p.line("%s", p.in(ansiRed, "Something did not behave as it should; see the lines above. The exit code is 1."))
-		return
-	}
-	p.line("%s", p.in(ansiBold, "How to go on with a real account"))
-	for i, s := range done.Next {
-		if s.Command == "" {
-			p.line("%3d. %s", i+1, s.Why)
-			continue
-		}
-		p.line("%3d. %s  %s", i+1, p.in(ansiGreen, fmt.Sprintf("%-50s", s.Command)), s.Why)
-	}
-	p.line("")
-	p.line("By hand: docusign-auth-proxy demo --keep. Your own program, offline: docusign-auth-proxy sandbox")
 }

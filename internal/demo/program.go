@@ -1,16 +1,14 @@
 package demo
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strconv"
+	"net/url"
 	"strings"
 	"time"
 
@@ -21,29 +19,12 @@ const (
 	callLimit   = 10 * time.Second
 	answerLimit = 1 << 20
 	oldHost     = "demo.docusign.net" // compiled into the old program
-	oldAccount  = "1234567"
-	oldAgent    = "OldERP/4.2"
+	listPath    = "/restapi/v2/accounts/1234567/envelopes?from_date=2026-01-01"
+	loginPath   = "/restapi/v2/login_information"
 
 	// oldEnvelopeID was sent before the demo begins, so that there is something to list.
 	oldEnvelopeID = "5a0c1e4d-0000-4000-8000-000000004710"
 )
-
-// oldAnswer is an answer as the old program gets it.
-type oldAnswer struct {
-	status int
-	head   string
-	body   string
-	tunnel string // head of the answer to CONNECT
-}
-
-// request11 joins lines and body to the bytes of a request. Lines end with CRLF, as the program wrote them before OAuth
-// came up.
-func request11(lines []string, body string) string {
-	if body != "" {
-		lines = append(lines, "Content-Length: "+strconv.Itoa(len(body)))
-	}
-	return strings.Join(lines, "\r\n") + "\r\n\r\n" + body
-}
 
 // legacyHeader is the credential that DocuSign no longer takes.
 func legacyHeader(u sandbox.User, password string) string {
@@ -51,69 +32,79 @@ func legacyHeader(u sandbox.User, password string) string {
 		sandbox.LegacyKey + `"}`
 }
 
-// listEnvelopes is the old program's call: target is what its kind of connection puts into the request line.
-func listEnvelopes(target, host, credential string) string {
-	return request11([]string{
-		"GET " + target + "/restapi/v2/accounts/" + oldAccount + "/envelopes?from_date=2026-01-01 HTTP/1.1",
-		"Host: " + host, "User-Agent: " + oldAgent, "Accept: application/json", credential,
-	}, "")
+func passwordGrant(u sandbox.User) string {
+	return "grant_type=password&client_id=" + sandbox.LegacyKey + "&username=" + u.Email + "&password=" + u.Password +
+		"&scope=api"
 }
 
-// connection is how the old program reaches somebody: to an address, within a tunnel or not, over TLS or not.
-type connection struct {
-	address string
-	tunnel  string      // the request that opens it; "" = none
-	tls     *tls.Config // nil = none
+// oldRequest is a call of the old program: a GET, or a POST where there is a body. Headers are lines, as it spells them.
+func oldRequest(target, body string, headers ...string) *http.Request {
+	method := http.MethodGet
+	if body != "" {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequest(method, target, strings.NewReader(body))
+	if err != nil {
+		panic(err) // the demo's own URLs
+	}
+	for _, line := range append(headers, "User-Agent: OldERP/4.2") {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header[name] = []string{value}
+	}
+	return r
 }
 
-func oldTLS(host string, trust *x509.CertPool) *tls.Config {
-	return &tls.Config{ServerName: host, RootCAs: trust, MinVersion: tls.VersionTLS12}
+// head is a request without its body, as it goes over the wire.
+func head(r *http.Request) string {
+	var text strings.Builder
+	_ = r.Clone(context.Background()).Write(&text) // a strings.Builder takes everything
+	lines, _, _ := strings.Cut(text.String(), "\r\n\r\n")
+	return strings.ReplaceAll(lines, "\r\n", "\n")
+}
+
+// route is how the old program reaches somebody.
+type route struct {
+	address string         // instead of the URL's, if not empty
+	proxy   string         // address of a forward proxy; "" = none
+	trust   *x509.CertPool // for TLS
+}
+
+// oldAnswer is an answer as the old program gets it.
+type oldAnswer struct {
+	status  int
+	line    string // first line of the head
+	body    string
+	connect string // first line of the answer to CONNECT
 }
 
 // send makes one call on a connection of its own, within callLimit.
-func (c connection) send(request string) (got oldAnswer, err error) {
-	conn, err := net.DialTimeout("tcp", c.address, callLimit)
+func (t route) send(r *http.Request) (got oldAnswer, err error) {
+	ctx, cancel := context.WithTimeout(r.Context(), callLimit)
+	defer cancel()
+	transport := &http.Transport{
+		DisableCompression: true,
+		TLSClientConfig:    &tls.Config{RootCAs: t.trust, MinVersion: tls.VersionTLS12},
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+			got.connect = resp.Proto + " " + resp.Status
+			return nil
+		},
+	}
+	defer transport.CloseIdleConnections()
+	if t.proxy != "" {
+		transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: t.proxy})
+	}
+	if t.address != "" {
+		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, t.address)
+		}
+	}
+	resp, err := transport.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		return got, err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(callLimit)); err != nil {
-		return got, err
-	}
-	var opened oldAnswer
-	if c.tunnel != "" {
-		if opened, err = say(conn, c.tunnel); err == nil && opened.status != http.StatusOK {
-			err = errors.New("the tunnel was refused: " + opened.head)
-		}
-		if err != nil {
-			return oldAnswer{tunnel: opened.head}, err
-		}
-	}
-	if c.tls != nil {
-		conn = tls.Client(conn, c.tls)
-	}
-	got, err = say(conn, request)
-	got.tunnel = opened.head
-	return got, err
-}
-
-// say writes the bytes and reads one answer.
-func say(conn net.Conn, request string) (got oldAnswer, err error) {
-	if _, err := io.WriteString(conn, request); err != nil {
-		return got, fmt.Errorf("send: %w", err)
-	}
-	var raw bytes.Buffer
-	method, _, _ := strings.Cut(request, " ")
-	resp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &raw)), &http.Request{Method: method})
-	if err != nil {
-		return got, fmt.Errorf("read the answer: %w", err)
 	}
 	defer resp.Body.Close()
-	got.status = resp.StatusCode
-	got.head, _, _ = strings.Cut(raw.String(), "\r\n\r\n")
-	if method == http.MethodConnect {
-		return got, nil
-	}
+	got.status, got.line = resp.StatusCode, resp.Proto+" "+resp.Status
 	body, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
 	if err != nil {
 		return got, fmt.Errorf("read the answer: %w", err)

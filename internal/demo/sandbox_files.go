@@ -29,6 +29,15 @@ type sandboxFiles struct{ dir string }
 
 func (f sandboxFiles) path(name string) string { return filepath.Join(f.dir, name) }
 
+// read gives nothing of a file that is not there.
+func (f sandboxFiles) read(name string) ([]byte, error) {
+	text, err := os.ReadFile(f.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}
+
 // identity is what a sandbox keeps between runs, so that whoever trusts it still does.
 type identity struct {
 	authority []byte
@@ -38,9 +47,9 @@ type identity struct {
 // identity reads what an earlier run kept; there may be nothing.
 func (f sandboxFiles) identity() (identity, error) {
 	kept := identity{keys: map[string][]byte{}}
-	text, err := os.ReadFile(f.path(identityFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return kept, nil
+	text, err := f.read(identityFile)
+	if err != nil || text == nil {
+		return kept, err
 	}
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		key := block.Headers[keyHeader]
@@ -50,7 +59,7 @@ func (f sandboxFiles) identity() (identity, error) {
 		}
 		kept.keys[key] = pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})
 	}
-	if err == nil && len(kept.authority) == 0 {
+	if len(kept.authority) == 0 {
 		err = fmt.Errorf("%s: no certificate in it; remove it to begin anew", f.path(identityFile))
 	}
 	return kept, err
@@ -71,42 +80,39 @@ func (f sandboxFiles) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
 	return os.WriteFile(f.path(identityFile), text.Bytes(), 0o600)
 }
 
-// configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.force;
+// configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.Force;
 // that gives false.
 func (f sandboxFiles) configure(c *Sandbox, sb *sandbox.Sandbox, w sandbox.Seed) (written bool, err error) {
-	inputs := digest(fmt.Sprintf("1 %q %q %q %q %q", sb.Addr(), c.Proxy, c.Admin, c.Hosts, c.Own))
-	before, err := os.ReadFile(f.path("proxy.yaml"))
+	inputs := digest(fmt.Appendf(nil, "1 %q %q %q %q %q", sb.Addr(), c.Proxy, c.Admin, c.Hosts, c.Own))
+	before, err := f.read("proxy.yaml")
+	if err != nil {
+		return false, err
+	}
+	generated, err := f.read(generatedFile)
+	if err != nil {
+		return false, err
+	}
+	madeFrom, asWritten, _ := strings.Cut(strings.TrimSpace(string(generated)), " ")
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || c.Force:
-	case err != nil:
-		return false, err
-	default:
-		generated, err := os.ReadFile(f.path(generatedFile))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, err
-		}
-		madeFrom, asWritten, _ := strings.Cut(strings.TrimSpace(string(generated)), " ")
-		if asWritten != digest(string(before)) {
-			return false, nil
-		}
-		if madeFrom == inputs {
-			// the same again would only differ in the salts of its hashes, and make a running proxy reload
-			return true, nil
-		}
+	case before == nil || c.Force:
+	case asWritten != digest(before):
+		return false, nil
+	case madeFrom == inputs:
+		// the same again would only differ in the salts of its hashes, and make a running proxy reload
+		return true, nil
 	}
-	path, err := c.fixtureConfig().Write(f.dir, sb, w)
+	if _, err := c.fixtureConfig().Write(f.dir, sb, w); err != nil {
+		return false, err
+	}
+	after, err := f.read("proxy.yaml")
 	if err != nil {
 		return false, err
 	}
-	after, err := os.ReadFile(path)
-	if err != nil {
-		return false, err
-	}
-	return true, os.WriteFile(f.path(generatedFile), []byte(inputs+" "+digest(string(after))+"\n"), 0o600)
+	return true, os.WriteFile(f.path(generatedFile), []byte(inputs+" "+digest(after)+"\n"), 0o600)
 }
 
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
+func digest(text []byte) string {
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -131,4 +137,30 @@ func (c *Sandbox) fixtureConfig() fixture.Config {
 		}
 	}
 	return wc
+}
+
+// tryable is what the commands to try need to know.
+type tryable struct {
+	Dir      string
+	At       places
+	DocuSign string
+}
+
+// writeTryFiles writes what the commands to try send, so that no password stands on a command line.
+func writeTryFiles(dir string, w sandbox.Seed) error {
+	u := w.User("anna@example.com")
+	files := map[string]string{
+		"anna.header": legacyHeader(u, u.Password) + "\n",
+		"token.form":  passwordGrant(u),
+		"soap.header": "Content-Type: text/xml; charset=utf-8\nSOAPAction: " +
+			"\"http://www.docusign.net/API/3.0/CreateAndSendEnvelope\"\n",
+		"envelope.xml": oldEnvelope(u, ""),
+		"logins.txt":   written("logins", w),
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }

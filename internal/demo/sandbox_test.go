@@ -101,9 +101,7 @@ func (s *servedSandbox) run() *app.App {
 // status makes a call with a legacy header through the proxy.
 func (s *servedSandbox) status(p *app.App, path, credential string) int {
 	s.t.Helper()
-	own := p.Address(call.DoorSidecar)
-	got, err := connection{address: own}.send(request11([]string{"GET " + path + " HTTP/1.1", "Host: " + own, credential},
-		""))
+	got, err := route{}.send(oldRequest("http://"+p.Address(call.DoorSidecar)+path, "", credential))
 	if err != nil {
 		s.t.Fatal(err)
 	}

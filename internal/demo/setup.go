@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"docusign-auth-proxy/config"
@@ -23,18 +23,17 @@ type setup struct {
 	sandbox *sandbox.Sandbox
 	seed    sandbox.Seed
 	proxy   *app.App
-	log     *switchedLog
-	mask    *masker
+	log     switchedLog
 	trust   *x509.CertPool // the proxy's CA, as an old program is told to trust it
 	stop    context.CancelFunc
 	done    chan error
 }
 
 // places are the listening addresses of a demo.
-type places struct{ proxy, admin, hosts string }
+type places struct{ Proxy, Admin, Hosts string }
 
 func newSetup(ctx context.Context, at places, keys map[string][]byte) (s *setup, err error) {
-	s = &setup{log: &switchedLog{}, stop: func() {}}
+	s = &setup{stop: func() {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -49,32 +48,32 @@ func newSetup(ctx context.Context, at places, keys map[string][]byte) (s *setup,
 	if s.seed, err = s.sandbox.SeedWith(keys); err != nil {
 		return s, err
 	}
-	s.mask = newMasker(s.seed)
 	s.sandbox.AddEnvelope(sandbox.Envelope{
 		ID: oldEnvelopeID, AccountID: sandbox.ExampleAccountID, SenderID: sandbox.AnnaID, Key: sandbox.LegacyKey,
 		Status: "sent", Subject: "Order 4710",
 	})
 	// The cheapest hash will do for passwords that are made up and gone in a second.
-	wc := fixture.Config{Proxy: at.proxy, Admin: at.admin, Hosts: at.hosts, Cost: 4}
+	wc := fixture.Config{Proxy: at.Proxy, Admin: at.Admin, Hosts: at.Hosts, Cost: 4}
 	path, err := wc.Write(s.dir, s.sandbox, s.seed)
 	if err != nil {
 		return s, err
 	}
+	pem, err := os.ReadFile(filepath.Join(s.dir, "ca.pem"))
+	if err != nil {
+		return s, err
+	}
+	s.trust = x509.NewCertPool()
+	s.trust.AppendCertsFromPEM(pem)
 	return s, s.start(ctx, path)
 }
 
 func (s *setup) start(ctx context.Context, path string) error {
-	pem, err := os.ReadFile(filepath.Join(s.dir, "ca.pem"))
-	if err != nil {
-		return err
-	}
-	s.trust = x509.NewCertPool()
-	s.trust.AppendCertsFromPEM(pem)
 	holder := &config.Holder{Path: path}
 	if _, err := holder.Reload(); err != nil {
 		return err
 	}
-	if s.proxy, err = app.New(holder, slog.New(slog.NewJSONHandler(s.log, nil)), app.Hooks{}); err != nil {
+	var err error
+	if s.proxy, err = app.New(holder, slog.New(slog.NewJSONHandler(&s.log, nil)), app.Hooks{}); err != nil {
 		return err
 	}
 	// The proxy outlives ctx for as long as close needs to stop it in order.
@@ -109,7 +108,7 @@ func (s *setup) close() error {
 // switchedLog keeps what is written, until it is switched over to a stream.
 type switchedLog struct {
 	mu   sync.Mutex
-	kept bytes.Buffer
+	kept strings.Builder
 	to   io.Writer
 }
 
@@ -128,8 +127,8 @@ func (l *switchedLog) switchTo(w io.Writer) {
 	l.to = w
 }
 
-func (l *switchedLog) text() []byte {
+func (l *switchedLog) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return bytes.Clone(l.kept.Bytes())
+	return l.kept.String()
 }

@@ -25,9 +25,6 @@ const (
 	productionEnv = "account.docusign.com"
 )
 
-// accountServer has the token, consent and userinfo end points.
-type accountServer struct{ *core }
-
 // grantError is the answer of the token end point to a refused grant (PROTOCOL.md §6.4).
 type grantError struct {
 	Code        string `json:"error"`
@@ -45,72 +42,70 @@ func invalidGrant(description string) error { return &grantError{"invalid_grant"
 
 func malformed() error { return &grantError{Code: "invalid_request"} }
 
-func (a accountServer) answer(r request) answer {
-	ends := map[string]struct {
-		method string
-		serve  func(request) answer
-	}{
-		"/oauth/token":    {http.MethodPost, a.token},
-		"/oauth/userinfo": {http.MethodGet, a.userInfo},
-		"/oauth/auth":     {http.MethodGet, a.consent},
+// account answers for the account server: the token, consent and userinfo end points.
+func (r request) account() answer {
+	method, serve := http.MethodGet, r.consent
+	legacy := r.countLegacyHeaders()
+	switch r.URL.Path {
+	case "/oauth/token":
+		method, serve = http.MethodPost, r.token
+	case "/oauth/userinfo":
+		serve = r.userInfo
+	case "/oauth/auth":
+	default:
+		method = ""
 	}
-	path := r.URL.Path
-	end, known := ends[path]
-	if !known {
-		path = "unknown"
-	}
-	a.countPath(r.Method, a.accountHost, path)
 	switch {
-	case a.countLegacyHeaders(r.Header):
-		return oauthAnswer(r, http.StatusUnauthorized, &grantError{Code: "invalid_client"})
-	case !known:
+	case legacy:
+		return r.oauth(http.StatusUnauthorized, &grantError{Code: "invalid_client"})
+	case method == "":
 		return empty(http.StatusNotFound)
-	case r.Method != end.method:
-		return r.onlyMethod(end.method)
+	case r.Method != method:
+		return r.onlyMethod(method)
 	}
-	return end.serve(r)
+	return serve()
 }
 
-func oauthAnswer(r request, status int, v any) answer {
+func (r request) oauth(status int, v any) answer {
 	body, _ := json.Marshal(v) // plain structs always marshal
 	r.header.Set("Cache-Control", "no-store")
 	r.header.Set("X-DocuSign-TraceToken", newGUID())
 	return answer{status: status, contentType: typeJSON, body: body}
 }
 
-func (a accountServer) token(r request) answer {
-	granted, err := a.grant(r)
+func (r request) token() answer {
+	granted, err := r.grant()
 	refused, ok := errors.AsType[*grantError](err)
 	switch {
 	case !ok:
-		a.count(func(c *Counts) { c.Grants++ })
-		return oauthAnswer(r, http.StatusOK, granted)
+		r.count(func(c *Counts) { c.Grants++ })
+		return r.oauth(http.StatusOK, granted)
 	case refused.Code == "too_many_requests":
-		a.count(func(c *Counts) { c.GrantErrors["throttled"]++ })
+		r.count(func(c *Counts) { increase(&c.GrantErrors, "throttled") })
 		r.header.Set("Retry-After", "1")
-		return oauthAnswer(r, http.StatusTooManyRequests, refused)
+		return r.oauth(http.StatusTooManyRequests, refused)
 	}
-	a.count(func(c *Counts) { c.GrantErrors[refused.Error()]++ })
-	return oauthAnswer(r, http.StatusBadRequest, refused)
+	r.count(func(c *Counts) { increase(&c.GrantErrors, refused.Error()) })
+	return r.oauth(http.StatusBadRequest, refused)
 }
 
-func (a accountServer) grant(r request) (*grantedToken, error) {
-	form, err := tokenForm(r)
+func (r request) grant() (*grantedToken, error) {
+	form, err := r.tokenForm()
 	if err != nil {
 		return nil, malformed()
 	}
-	if a.setting().throttle {
+	if r.setting().throttle {
 		return nil, &grantError{Code: "too_many_requests"}
 	}
 	switch form.Get("grant_type") {
 	case grantJWT:
-		return a.grantAssertion(r, form.Get("assertion"))
+		return r.grantAssertion(form.Get("assertion"))
 	case grantCode:
-		return a.grantCode(r, form)
+		return r.grantCode(form)
 	case grantRefresh:
-		return a.grantRefresh(r, form)
+		return r.grantRefresh(form)
 	case "password":
-		a.count(func(c *Counts) { c.Legacy.PasswordGrant++ })
+		r.count(func(c *Counts) { c.Legacy.PasswordGrant++ })
 	case "":
 		return nil, malformed()
 	}
@@ -118,7 +113,7 @@ func (a accountServer) grant(r request) (*grantedToken, error) {
 }
 
 // tokenForm takes one URL-encoded form and nothing else: no query, no parameter twice.
-func tokenForm(r request) (url.Values, error) {
+func (r request) tokenForm() (url.Values, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" || r.URL.RawQuery != "" {
 		return nil, errors.New("not a form alone")
@@ -136,32 +131,32 @@ func tokenForm(r request) (url.Values, error) {
 	return form, err
 }
 
-func (a accountServer) grantAssertion(r request, assertion string) (*grantedToken, error) {
+func (r request) grantAssertion(assertion string) (*grantedToken, error) {
 	if assertion == "" {
 		return nil, malformed()
 	}
-	claims, err := a.verify(assertion)
+	claims, err := r.verify(assertion)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkTimes(claims, a.now()); err != nil {
+	if err := checkTimes(claims, r.now()); err != nil {
 		return nil, err
 	}
 	// The account server's name, or its address where there is no name.
 	aud, _ := claims["aud"].(string)
-	named := aud == strings.TrimPrefix(a.origin(a.accountHost), "https://")
+	named := aud == strings.TrimPrefix(r.origin(r.opts.AccountHost), "https://")
 	if !named && (r.host != "" || aud != r.Host) {
 		return nil, invalidGrant("no_valid_keys_or_signatures")
 	}
-	g, err := a.authorize(claims)
+	g, err := r.authorize(claims)
 	if err != nil {
 		return nil, err
 	}
-	return a.issue(g), nil
+	return r.issue(g), nil
 }
 
 // verify checks the header and the signature against the keys of iss.
-func (a accountServer) verify(assertion string) (jwt.MapClaims, error) {
+func (r request) verify(assertion string) (jwt.MapClaims, error) {
 	claims := jwt.MapClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation(),
 		jwt.WithJSONNumber(), jwt.WithStrictDecoding())
@@ -170,8 +165,8 @@ func (a accountServer) verify(assertion string) (jwt.MapClaims, error) {
 			return nil, invalidGrant("no_valid_keys_or_signatures")
 		}
 		iss, _ := claims["iss"].(string)
-		integration, known := a.findIntegration(iss)
-		if !known || a.accountHost == productionEnv && !integration.Live {
+		integration, known := r.findIntegration(iss)
+		if !known || r.opts.AccountHost == productionEnv && !integration.Live {
 			return nil, invalidGrant("issuer_not_found")
 		}
 		keys := jwt.VerificationKeySet{}
@@ -213,7 +208,7 @@ func wholeSeconds(claims jwt.MapClaims, name string) (time.Time, bool) {
 }
 
 // authorize checks subject, scope and consent. Without a subject it is an application token.
-func (a accountServer) authorize(claims jwt.MapClaims) (grant, error) {
+func (r request) authorize(claims jwt.MapClaims) (grant, error) {
 	key, _ := claims["iss"].(string)
 	scope, _ := claims["scope"].(string)
 	g := grant{key: key, scopes: strings.Fields(scope)}
@@ -228,11 +223,11 @@ func (a accountServer) authorize(claims jwt.MapClaims) (grant, error) {
 	if !shown.GUID(id) {
 		return g, invalidGrant("invalid_subject")
 	}
-	user, known := a.findUser(id)
+	user, known := r.findUser(id)
 	if !known {
 		return g, invalidGrant("user_not_found")
 	}
-	if !slices.Contains(g.scopes, "impersonation") || !a.consented(key, user.ID, g.scopes) {
+	if !slices.Contains(g.scopes, "impersonation") || !r.consented(key, user.ID, g.scopes) {
 		return g, &grantError{Code: "consent_required"}
 	}
 	g.user = user.ID
@@ -240,30 +235,29 @@ func (a accountServer) authorize(claims jwt.MapClaims) (grant, error) {
 }
 
 // userInfo is PROTOCOL.md §7.
-func (a accountServer) userInfo(r request) answer {
-	g, refused := a.bearer(r)
-	user, known := a.findUser(g.user)
+func (r request) userInfo() answer {
+	g, refused := r.bearer()
+	user, known := r.findUser(g.user)
 	if refused != nil || !known {
-		a.count(func(c *Counts) { c.UserInfoRefused++ })
 		r.header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		return oauthAnswer(r, http.StatusUnauthorized,
+		return r.oauth(http.StatusUnauthorized,
 			&grantError{"invalid_token", "the access token is expired, revoked or malformed"})
 	}
-	a.count(func(c *Counts) { c.UserInfo++ })
+	r.count(func(c *Counts) { c.UserInfo++ })
 	given, family, _ := strings.Cut(user.Name, " ")
 	accounts := list{}
-	for _, account := range a.memberships(user) {
+	for _, account := range r.memberships(user) {
 		entry := object{
 			{"account_id", account.ID}, {"is_default", account.ID == user.Default}, {"account_name", account.Name},
-			{"base_uri", a.origin(account.Site)},
+			{"base_uri", r.origin(account.Site)},
 		}
 		if id := account.Organization; id != "" {
-			self := object{{"rel", "self"}, {"href", a.origin(a.accountHost) + "/organizations/" + id}}
+			self := object{{"rel", "self"}, {"href", r.origin(r.opts.AccountHost) + "/organizations/" + id}}
 			entry = append(entry, member{"organization", object{{"organization_id", id}, {"links", list{of: []any{self}}}}})
 		}
 		accounts.of = append(accounts.of, entry)
 	}
-	return oauthAnswer(r, http.StatusOK, object{
+	return r.oauth(http.StatusOK, object{
 		{"sub", user.ID}, {"name", user.Name}, {"given_name", given}, {"family_name", family},
 		{"created", "2015-08-13T22:03:03.45"}, {"email", user.Email}, {"accounts", accounts},
 	})

@@ -244,7 +244,7 @@ func TestUserInfo(t *testing.T) {
 	}
 	w.MoveAccount(ExampleAccountID, "eu.docusign.net")
 	w.wantReply(w.call("GET", target, bearer, nil), 200, `"base_uri":"https://eu.docusign.net"`)
-	if c := w.Counts(); c.UserInfo != 2 || c.UserInfoRefused != 5 || c.Legacy.Bearer != 3 {
+	if c := w.Counts(); c.UserInfo != 2 || c.Legacy.Bearer != 3 {
 		t.Errorf("%+v", c)
 	}
 }

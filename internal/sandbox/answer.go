@@ -14,13 +14,6 @@ import (
 	"strings"
 )
 
-// request is one request with the host it is for; an empty host is a loopback address, where the path decides.
-type request struct {
-	*http.Request
-	host   string
-	header http.Header // of the answer
-}
-
 // answer is what a request gets. Without a content type it has no body.
 type answer struct {
 	status      int
@@ -66,16 +59,16 @@ func (a answer) write(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.contentType != "" {
 		h.Set("Content-Type", a.contentType)
-	}
-	if a.contentType != "" && !a.plain {
-		h.Add("Vary", "Accept-Encoding")
-		if acceptsGzip(r) {
+		if !a.plain {
+			h.Add("Vary", "Accept-Encoding")
+		}
+		if !a.plain && acceptsGzip(r) {
 			h.Set("Content-Encoding", "gzip")
 			a.body = compress(a.body)
 		}
-	}
-	if a.contentType != "" && a.stream == nil {
-		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+		if a.stream == nil {
+			h.Set("Content-Length", strconv.Itoa(len(a.body)))
+		}
 	}
 	w.WriteHeader(a.status)
 	if a.cut {
@@ -99,23 +92,16 @@ func compress(b []byte) []byte {
 
 // preferences lists the names of an Accept-like header, the best first; q=0 excludes.
 func preferences(lines []string) []string {
-	type preference struct {
-		name string
-		q    float64
-	}
-	var list []preference
+	quality := map[string]float64{}
+	var names []string
 	for part := range strings.SplitSeq(strings.Join(lines, ","), ",") {
 		name, params, _ := mime.ParseMediaType(part)
 		q, err := strconv.ParseFloat(cmp.Or(params["q"], "1"), 64)
 		if name != "" && (q > 0 || err != nil) {
-			list = append(list, preference{name, q})
+			names, quality[name] = append(names, name), q
 		}
 	}
-	slices.SortStableFunc(list, func(a, b preference) int { return cmp.Compare(b.q, a.q) })
-	var names []string
-	for _, p := range list {
-		names = append(names, p.name)
-	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(quality[b], quality[a]) })
 	return names
 }
 
@@ -153,42 +139,33 @@ type list struct {
 }
 
 // MarshalJSON keeps the order of the members.
-func (o object) MarshalJSON() ([]byte, error) { return appendJSON(nil, o), nil }
+func (o object) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for _, m := range o {
+		b = append(append(b, plainJSON(m.name)...), ':')
+		b = append(append(b, plainJSON(m.value)...), ',')
+	}
+	return append(bytes.TrimSuffix(b, []byte(",")), '}'), nil
+}
+
+func (l list) MarshalJSON() ([]byte, error) {
+	return plainJSON(append([]any{}, l.of...)), nil // never null
+}
+
+// plainJSON leaves < and & as they are.
+func plainJSON(v any) []byte {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // objects, lists, strings and bools always encode
+	return bytes.TrimSpace(out.Bytes())
+}
 
 // jsonOf writes with CRLF and two blanks of indent, as DocuSign does (PROTOCOL.md §8.1).
 func jsonOf(o object) []byte {
 	var out bytes.Buffer
-	_ = json.Indent(&out, appendJSON(nil, o), "", "  ") // what appendJSON writes is valid
+	_ = json.Indent(&out, plainJSON(o), "", "  ") // what plainJSON writes is valid
 	return bytes.ReplaceAll(out.Bytes(), []byte("\n"), []byte("\r\n"))
-}
-
-func appendJSON(b []byte, v any) []byte {
-	switch v := v.(type) {
-	case object:
-		b = append(b, '{')
-		for i, m := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(appendJSON(b, m.name), ':')
-			b = appendJSON(b, m.value)
-		}
-		return append(b, '}')
-	case list:
-		b = append(b, '[')
-		for i, item := range v.of {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendJSON(b, item)
-		}
-		return append(b, ']')
-	}
-	var scalar bytes.Buffer
-	enc := json.NewEncoder(&scalar)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // strings and bools always encode
-	return append(b, bytes.TrimSpace(scalar.Bytes())...)
 }
 
 // xmlOf writes members in alphabetical order, as a DataContract serializer puts them.

@@ -27,35 +27,35 @@ type consentRequest struct {
 }
 
 // consent shows who may approve; following a link approves, records the consent and redirects with a code.
-func (a accountServer) consent(r request) answer {
-	asked, err := a.consentRequest(r.URL.RawQuery)
+func (r request) consent() answer {
+	asked, err := r.consentRequest(r.URL.RawQuery)
 	if err != nil {
 		text := []byte(err.Error() + "\n")
 		return answer{status: http.StatusBadRequest, contentType: "text/plain; charset=utf-8", body: text}
 	}
 	if !asked.Has("approve") {
-		return a.consentPage(r, asked)
+		return r.consentPage(asked)
 	}
-	user, known := a.findUser(asked.Get("approve"))
+	user, known := r.findUser(asked.Get("approve"))
 	if !known || len(asked.adminScopes) > 0 && !user.Admin {
 		return asked.redirected(r, "error", "access_denied")
 	}
-	a.Consent(asked.key, user.ID, asked.scopes...)
-	a.ConsentAll(asked.key, asked.adminScopes...)
+	r.Consent(asked.key, user.ID, asked.scopes...)
+	r.ConsentAll(asked.key, asked.adminScopes...)
 	code := encode(randomBytes(32))
-	a.codes.put(code, grant{
-		key: asked.key, user: user.ID, scopes: asked.scopes, expires: a.now().Add(codeLife),
+	r.codes.put(code, grant{
+		key: asked.key, user: user.ID, scopes: asked.scopes, expires: r.now().Add(codeLife),
 		redirect: asked.Get("redirect_uri"), challenge: asked.Get("code_challenge"),
 	})
 	return asked.redirected(r, "code", code)
 }
 
-func (a accountServer) consentRequest(query string) (consentRequest, error) {
+func (r request) consentRequest(query string) (consentRequest, error) {
 	q, err := url.ParseQuery(query)
 	if err != nil {
 		return consentRequest{}, errors.New("invalid_request: the query cannot be read")
 	}
-	integration, known := a.findIntegration(q.Get("client_id"))
+	integration, known := r.findIntegration(q.Get("client_id"))
 	redirect, err := url.Parse(q.Get("redirect_uri"))
 	asked := consentRequest{
 		q, integration.Key, strings.Fields(q.Get("scope")), strings.Fields(q.Get("admin_consent_scope")), redirect,
@@ -88,10 +88,10 @@ func (asked consentRequest) redirected(r request, name, value string) answer {
 	return empty(http.StatusFound)
 }
 
-func (a accountServer) consentPage(r request, asked consentRequest) answer {
+func (r request) consentPage(asked consentRequest) answer {
 	type choice struct{ Name, Email, Link string }
 	var choices []choice
-	for _, u := range a.everybody() {
+	for _, u := range r.everybody() {
 		hidden := asked.Get("login_hint") != "" && !strings.EqualFold(asked.Get("login_hint"), u.Email)
 		if u.Inactive || hidden || len(asked.adminScopes) > 0 && !u.Admin {
 			continue
@@ -118,12 +118,12 @@ const consentHTML = `<!DOCTYPE html>
 </body></html>
 `
 
-func (a accountServer) grantCode(r request, form url.Values) (*grantedToken, error) {
-	key, confidential, err := a.client(r, form)
+func (r request) grantCode(form url.Values) (*grantedToken, error) {
+	key, confidential, err := r.client(form)
 	if err != nil {
 		return nil, err
 	}
-	g, err := a.useUp(a.codes, form.Get("code"), key)
+	g, err := r.useUp(&r.codes, form.Get("code"), key)
 	if err != nil || form.Has("redirect_uri") && form.Get("redirect_uri") != g.redirect {
 		return nil, invalidGrant("expired_client_token")
 	}
@@ -131,50 +131,50 @@ func (a accountServer) grantCode(r request, form url.Values) (*grantedToken, err
 	if g.challenge != "" && encode(sum[:]) != g.challenge || g.challenge == "" && !confidential {
 		return nil, invalidGrant("PKCE_verification_failed")
 	}
-	g.expires = a.now().Add(refreshLife)
-	return a.issueWithRefresh(g), nil
+	g.expires = r.now().Add(refreshLife)
+	return r.issueWithRefresh(g), nil
 }
 
-func (a accountServer) grantRefresh(r request, form url.Values) (*grantedToken, error) {
-	key, _, err := a.client(r, form)
+func (r request) grantRefresh(form url.Values) (*grantedToken, error) {
+	key, _, err := r.client(form)
 	if err != nil {
 		return nil, err
 	}
-	g, err := a.useUp(a.refresh, form.Get("refresh_token"), key)
+	g, err := r.useUp(&r.refresh, form.Get("refresh_token"), key)
 	if err != nil {
 		return nil, err
 	}
 	if slices.Contains(g.scopes, "extended") {
-		g.expires = a.now().Add(refreshLife)
+		g.expires = r.now().Add(refreshLife)
 	}
-	return a.issueWithRefresh(g), nil
+	return r.issueWithRefresh(g), nil
 }
 
 // useUp takes a code or a refresh token that was given to an integration key.
-func (a accountServer) useUp(from *store[grant], text, key string) (grant, error) {
+func (r request) useUp(from *store[grant], text, key string) (grant, error) {
 	g, ok := from.take(text)
-	if !ok || !a.now().Before(g.expires) || g.key != key {
+	if !ok || !r.now().Before(g.expires) || g.key != key {
 		return grant{}, invalidGrant("expired_client_token")
 	}
 	return g, nil
 }
 
 // client authenticates by Basic (key and secret), or names a public client.
-func (a accountServer) client(r request, form url.Values) (key string, confidential bool, err error) {
+func (r request) client(form url.Values) (key string, confidential bool, err error) {
 	key, secret, basic := r.BasicAuth()
 	if !basic {
 		key = form.Get("client_id")
 	}
-	integration, known := a.findIntegration(key)
+	integration, known := r.findIntegration(key)
 	if !known || basic == (integration.Secret == "") || secret != integration.Secret {
 		return "", false, &grantError{Code: "invalid_client"}
 	}
 	return integration.Key, basic, nil
 }
 
-func (a accountServer) issueWithRefresh(g grant) *grantedToken {
-	granted := a.issue(g)
+func (r request) issueWithRefresh(g grant) *grantedToken {
+	granted := r.issue(g)
 	granted.RefreshToken = encode(randomBytes(64))
-	a.refresh.put(granted.RefreshToken, g)
+	r.refresh.put(granted.RefreshToken, g)
 	return granted
 }

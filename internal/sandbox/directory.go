@@ -39,19 +39,10 @@ type Integration struct {
 
 // directory is who exists and who consented to what.
 type directory struct {
-	accounts     *store[Account]     // by GUID
-	users        *store[User]        // by GUID
-	integrations *store[Integration] // by key in lower case
-	consents     *store[[]string]    // scopes
-}
-
-const maxEntries = 10000
-
-func newDirectory() *directory {
-	return &directory{
-		newStore[Account](maxEntries), newStore[User](maxEntries), newStore[Integration](maxEntries),
-		newStore[[]string](maxEntries),
-	}
+	accounts     store[Account]     // by GUID
+	users        store[User]        // by GUID
+	integrations store[Integration] // by key in lower case
+	consents     store[[]string]    // scopes
 }
 
 // AddAccount adds or replaces an account.

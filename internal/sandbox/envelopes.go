@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"cmp"
+	_ "embed"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,35 +36,35 @@ type Document = message.Document
 // Recipient is one person of an envelope.
 type Recipient = message.Recipient
 
+//go:embed sample.pdf
+var samplePDF []byte
+
 // Envelopes lists the envelopes, oldest first.
-func (c *core) Envelopes() []Envelope { return c.envelopes.all() }
+func (s *Sandbox) Envelopes() []Envelope { return s.envelopes.all() }
 
 // AddEnvelope adds one as if it had been sent, without counting it. An empty ID is filled in; the ID is returned.
-func (c *core) AddEnvelope(e Envelope) string {
-	if e.ID == "" {
-		e.ID = newGUID()
-	}
+func (s *Sandbox) AddEnvelope(e Envelope) string { return s.keep(e).ID }
+
+func (s *Sandbox) keep(e Envelope) Envelope {
+	e.ID, e.AccountID = strings.ToLower(cmp.Or(e.ID, newGUID())), strings.ToLower(e.AccountID)
 	if e.Created.IsZero() {
-		e.Created = c.now()
+		e.Created = s.now()
 		e.Changed = e.Created
 	}
-	e.ID, e.AccountID = strings.ToLower(e.ID), strings.ToLower(e.AccountID)
-	c.envelopes.put(e.ID, e)
-	return e.ID
-}
-
-// create stores a new envelope and counts it.
-func (c *core) create(e Envelope) Envelope {
-	c.count(func(n *Counts) { n.Envelopes++ })
-	e, _ = c.envelopes.get(c.AddEnvelope(e))
+	s.envelopes.put(e.ID, e)
 	return e
 }
 
+// create keeps a new envelope and counts it.
+func (r request) create(e Envelope) Envelope {
+	r.count(func(n *Counts) { n.Envelopes++ })
+	return r.keep(e)
+}
+
 // changeEnvelope voids a sent envelope or sends a created one.
-func (c *core) changeEnvelope(id, status, reason string) *apiError {
-	now := c.now()
-	var refused *apiError
-	c.envelopes.change(id, func(e *Envelope) {
+func (s *Sandbox) changeEnvelope(id, status, reason string) (changed Envelope, refused *apiError) {
+	now := s.now()
+	changed = s.envelopes.change(id, func(e *Envelope) {
 		switch {
 		case status == "":
 		case status == "voided" && e.Status != "sent" && e.Status != "delivered":
@@ -76,7 +77,7 @@ func (c *core) changeEnvelope(id, status, reason string) *apiError {
 			e.Status, e.Changed, e.Reason = status, now, reason
 		}
 	})
-	return refused
+	return changed, refused
 }
 
 func createEnvelope(c *restCall) (answer, *apiError) {
@@ -137,7 +138,7 @@ func getEnvelope(c *restCall) (answer, *apiError) {
 func updateEnvelope(c *restCall) (answer, *apiError) {
 	d, refused := c.definition(false)
 	if refused == nil {
-		refused = c.changeEnvelope(c.envelope.ID, d.Status, d.Reason)
+		_, refused = c.changeEnvelope(c.envelope.ID, d.Status, d.Reason)
 	}
 	return good("envelopeUpdateSummary", object{{"envelopeId", c.envelope.ID}}), refused
 }
@@ -175,8 +176,7 @@ func getDocument(c *restCall) (answer, *apiError) {
 	if id != "combined" && id != "certificate" && !slices.ContainsFunc(c.envelope.Documents, isNamed) {
 		return answer{}, refusal("DOCUMENT_DOES_NOT_EXIST")
 	}
-	pdf := samplePDF()
-	size := len(pdf)
+	size := len(samplePDF)
 	if text := c.URL.Query().Get("size"); text != "" {
 		var err error
 		if size, err = strconv.Atoi(text); err != nil || size < 0 || size > 1<<30 {
@@ -187,7 +187,7 @@ func getDocument(c *restCall) (answer, *apiError) {
 	c.header.Set("Content-Disposition", file)
 	c.header.Set("Content-Transfer-Encoding", "binary")
 	c.header.Set("Content-Length", strconv.Itoa(size))
-	stream := io.LimitReader(io.MultiReader(bytes.NewReader(pdf), &alphabet{len(pdf)}), int64(size))
+	stream := io.LimitReader(io.MultiReader(bytes.NewReader(samplePDF), &alphabet{len(samplePDF)}), int64(size))
 	return answer{status: http.StatusOK, contentType: "application/pdf", stream: stream, plain: true}, nil
 }
 
@@ -200,23 +200,4 @@ func (a *alphabet) Read(p []byte) (int, error) {
 	}
 	a.at += len(p)
 	return len(p), nil
-}
-
-// samplePDF is a whole one-page PDF with right offsets.
-func samplePDF() []byte {
-	objects := []string{
-		"<</Type/Catalog/Pages 2 0 R>>",
-		"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-		"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
-		"<</Length 42>>stream\nBT /F1 18 Tf 40 100 Td (Sandbox copy) Tj ET\nendstream",
-		"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-	}
-	b := []byte("%PDF-1.4\n")
-	var table strings.Builder
-	table.WriteString("xref\n0 6\n0000000000 65535 f \n")
-	for i, o := range objects {
-		fmt.Fprintf(&table, "%010d 00000 n \n", len(b))
-		b = fmt.Appendf(b, "%d 0 obj%s\nendobj\n", i+1, o)
-	}
-	return fmt.Appendf(b, "%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", table.String(), len(b))
 }

@@ -124,7 +124,7 @@ func TestEnvelopeBodiesAreRefused(t *testing.T) {
 
 func TestABodyOverTheLimitIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.MaxBody = 1000 })
+	w := newWorld(t, func(o *Options) { o.maxBody = 1000 })
 	target := w.SiteURL("demo.docusign.net") + "/restapi/v2/accounts/1703061/envelopes"
 	body := `{"emailSubject":"` + strings.Repeat("x", 2000) + `"}`
 	w.wantReply(

@@ -1,11 +1,11 @@
 package sandbox
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -48,44 +48,34 @@ func (f FailureSpec) answer(h http.Header) answer {
 	}
 }
 
-// failures are the planned ones that are still to come.
-type failures struct {
-	mu   sync.Mutex
-	list []FailureSpec
-}
-
 // FailNext makes the next matching requests fail. Specs are tried in the order in which they were given.
-func (q *failures) FailNext(f FailureSpec) {
+func (s *settings) FailNext(f FailureSpec) {
 	f.Times = max(f.Times, 1)
-	if f.Status == 0 {
-		f.Status = http.StatusServiceUnavailable
-	}
-	if f.ContentType == "" {
-		f.ContentType = typeJSON
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.list = append(q.list, f)
+	f.Status = cmp.Or(f.Status, http.StatusServiceUnavailable)
+	f.ContentType = cmp.Or(f.ContentType, typeJSON)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures = append(s.failures, f)
 }
 
 // ClearFailures forgets every planned failure.
-func (q *failures) ClearFailures() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.list = nil
+func (s *settings) ClearFailures() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures = nil
 }
 
-func (q *failures) next(r request) (FailureSpec, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	i := slices.IndexFunc(q.list, func(f FailureSpec) bool { return f.matches(r) })
+func (s *settings) next(r request) (FailureSpec, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.failures, func(f FailureSpec) bool { return f.matches(r) })
 	if i < 0 {
 		return FailureSpec{}, false
 	}
-	f := q.list[i]
-	q.list[i].Times--
-	if q.list[i].Times == 0 {
-		q.list = slices.Delete(q.list, i, i+1)
+	f := s.failures[i]
+	s.failures[i].Times--
+	if s.failures[i].Times == 0 {
+		s.failures = slices.Delete(s.failures, i, i+1)
 	}
 	return f, true
 }

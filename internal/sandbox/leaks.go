@@ -9,23 +9,22 @@ import (
 	"html"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // Leaks names the recorded requests that carry the legacy password of a known user, in clear or in a usual encoding.
 // It looks at the kept part of each body. The password itself is not in the text.
-func (c *core) Leaks() []string {
-	needles := map[string][]string{}
-	for _, u := range c.everybody() {
-		if u.Password != "" {
-			needles[u.Email] = spellings(u.Password)
-		}
-	}
+func (s *Sandbox) Leaks() []string {
+	users := slices.DeleteFunc(s.everybody(), func(u User) bool { return u.Password == "" })
 	var leaks []string
-	for _, r := range c.Requests() {
-		for email, forms := range needles {
-			if where := r.holds(forms); where != "" {
-				leaks = append(leaks, fmt.Sprintf("%s %s%s: password of %s in %s", r.Method, r.Host, r.Path, email, where))
+	for _, r := range s.Requests() {
+		text := r.text()
+		text += html.UnescapeString(text) // XML references, however they are written
+		carried := func(form string) bool { return strings.Contains(text, form) }
+		for _, u := range users {
+			if slices.ContainsFunc(spellings(u.Password), carried) {
+				leaks = append(leaks, fmt.Sprintf("%s %s%s: password of %s", r.Method, r.Host, r.Path, u.Email))
 			}
 		}
 	}
@@ -44,38 +43,16 @@ func spellings(password string) []string {
 	}
 }
 
-func (r Recorded) holds(forms []string) string {
-	body := string(r.plain())
-	for _, form := range forms {
-		if appears(body, form) {
-			return "body"
-		}
-		if strings.Contains(r.RawQuery, form) {
-			return "query"
-		}
-		for name, values := range r.Header {
-			if appears(strings.Join(values, "\n"), form) {
-				return "header " + name
-			}
-		}
-	}
-	return ""
-}
-
-// appears looks at text as it is and with its XML references resolved, however they are written.
-func appears(text, form string) bool {
-	return strings.Contains(text, form) || strings.Contains(html.UnescapeString(text), form)
-}
-
-// plain is the kept part of the body, decompressed as far as it goes.
-func (r Recorded) plain() []byte {
-	if !strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
-		return r.Body
-	}
+// text is all that the client chose but the path: query, headers, and the kept part of the body, decompressed.
+func (r Recorded) text() string {
+	var text bytes.Buffer
+	fmt.Fprintln(&text, r.RawQuery)
+	_ = r.Header.Write(&text) // a bytes.Buffer takes everything
 	z, err := gzip.NewReader(bytes.NewReader(r.Body))
 	if err != nil {
-		return r.Body
+		text.Write(r.Body)
+		return text.String()
 	}
-	body, _ := io.ReadAll(io.LimitReader(z, 16*keepBody)) // a body that was cut ends with an error
-	return body
+	_, _ = io.Copy(&text, io.LimitReader(z, 16*keepBody)) // a body that was cut ends with an error
+	return text.String()
 }

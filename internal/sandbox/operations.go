@@ -98,10 +98,11 @@ func soapCreate(c *soapCall) (any, *apiError) {
 }
 
 func soapSend(c *soapCall) (any, *apiError) {
-	if refused := c.changeEnvelope(c.envelope.ID, "sent", ""); refused != nil {
+	changed, refused := c.changeEnvelope(c.envelope.ID, "sent", "")
+	if refused != nil {
 		return nil, &apiError{code: "Envelope_Invalid_Status", message: refused.message}
 	}
-	c.envelope, _ = c.envelopes.get(c.envelope.ID)
+	c.envelope = changed
 	return soapStatus(c)
 }
 
@@ -169,12 +170,12 @@ func title(status string) string {
 }
 
 func soapPDF(c *soapCall) (any, *apiError) {
-	pdf := base64.StdEncoding.EncodeToString(samplePDF())
+	pdf := base64.StdEncoding.EncodeToString(samplePDF)
 	return object{{"EnvelopeID", c.envelope.ID}, {"PDFBytes", pdf}}, nil
 }
 
 func soapVoid(c *soapCall) (any, *apiError) {
-	if refused := c.changeEnvelope(c.envelope.ID, "voided", c.msg.Field("Reason")); refused != nil {
+	if _, refused := c.changeEnvelope(c.envelope.ID, "voided", c.msg.Field("Reason")); refused != nil {
 		return nil, &apiError{code: "Envelope_Cannot_Void_Invalid_State", message: refused.message}
 	}
 	return object{{"VoidSuccess", true}}, nil

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
@@ -13,8 +12,51 @@ import (
 	"time"
 )
 
-// keepBody is how many bytes of a body are kept.
-const keepBody = 64 << 10
+const (
+	keepBody    = 64 << 10 // bytes of a body
+	maxRequests = 1000
+)
+
+// Counts is what the sandbox saw.
+type Counts struct {
+	Grants      int            // access tokens issued
+	GrantErrors map[string]int // refused grants by "error" or "error/error_description"
+	UserInfo    int            // userinfo answered
+	API         int            // REST calls let in
+	Refused     map[string]int // REST calls refused, by error code
+	Envelopes   int            // created, by REST and SOAP
+	SOAP        int            // SOAP operations let in
+	SOAPRefused map[string]int // SOAP operations refused, by error code
+	Legacy      Legacy
+}
+
+// Legacy counts refused legacy credentials by shape.
+type Legacy struct {
+	Header        int // X-DocuSign-Authentication
+	WSSecurity    int // UsernameToken with a password that is no App Password
+	Body          int // Credential operations with a password that is no App Password
+	PasswordGrant int // grant_type=password, at a site or at the account server
+	ActAs         int // X-DocuSign-Act-As-User
+	Bearer        int // lower-case scheme, bare token, or a token that OAuth never issues
+}
+
+// Total is the number of legacy credentials of any shape.
+func (l Legacy) Total() int {
+	return l.Header + l.WSSecurity + l.Body + l.PasswordGrant + l.ActAs + l.Bearer
+}
+
+func (c Counts) clone() Counts {
+	c.GrantErrors, c.Refused, c.SOAPRefused = maps.Clone(c.GrantErrors), maps.Clone(c.Refused), maps.Clone(c.SOAPRefused)
+	return c
+}
+
+// increase counts one in a map that may be missing yet.
+func increase(counts *map[string]int, name string) {
+	if *counts == nil {
+		*counts = map[string]int{}
+	}
+	(*counts)[name]++
+}
 
 // Recorded is one request as it reached the sandbox.
 type Recorded struct {
@@ -33,10 +75,8 @@ type Recorded struct {
 	Body             []byte // the first 64 KiB
 	Complete         bool   // the body was read to its end
 	Status           int    // 0 while unanswered, or when the connection was dropped
+	Counted          Counts // what it added to the counts
 }
-
-// maxRequests bounds the requests that are kept.
-const maxRequests = 1000
 
 // record is what reached the sandbox: the newest requests, and counts of everything.
 type record struct {
@@ -45,64 +85,25 @@ type record struct {
 	entries []*entry
 }
 
+// entry is a request being recorded.
+type entry struct {
+	record   *record
+	sum      hash.Hash
+	recorded Recorded
+}
+
 // Counts returns a copy of the counters.
 func (rec *record) Counts() Counts {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	c := rec.counts
-	c.GrantErrors, c.Refused = maps.Clone(c.GrantErrors), maps.Clone(c.Refused)
-	c.SOAPRefused, c.Paths = maps.Clone(c.SOAPRefused), maps.Clone(c.Paths)
-	return c
+	return rec.counts.clone()
 }
 
 // ResetCounts sets every counter to zero and forgets the recorded requests.
 func (rec *record) ResetCounts() {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	rec.counts, rec.entries = newCounts(), nil
-}
-
-func (rec *record) count(change func(*Counts)) {
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	change(&rec.counts)
-}
-
-func (rec *record) countPath(method, host, pattern string) {
-	host = cmp.Or(host, "loopback")
-	rec.count(func(c *Counts) { c.Paths[method+" "+host+" "+pattern]++ })
-}
-
-// countLegacyHeaders counts the legacy headers of any request and tells whether there were any.
-func (rec *record) countLegacyHeaders(h http.Header) bool {
-	header, actAs := len(h["X-Docusign-Authentication"]) > 0, len(h["X-Docusign-Act-As-User"]) > 0
-	rec.count(func(c *Counts) {
-		if header {
-			c.Legacy.Header++
-		}
-		if actAs {
-			c.Legacy.ActAs++
-		}
-	})
-	return header || actAs
-}
-
-// begin records a request at once, so that it is there before its answer is.
-func (rec *record) begin(r *http.Request, site string, now time.Time) *entry {
-	e := &entry{sum: sha256.New(), rec: Recorded{
-		Time: now, Proto: r.Proto, Method: r.Method, Host: r.Host, Site: site,
-		Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery, Header: r.Header.Clone(),
-		ContentLength: r.ContentLength, TransferEncoding: slices.Clone(r.TransferEncoding),
-		Complete: r.Body == nil || r.Body == http.NoBody,
-	}}
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	rec.entries = append(rec.entries, e)
-	if len(rec.entries) > maxRequests {
-		rec.entries[0] = nil
-		rec.entries = rec.entries[1:]
-	}
-	return e
+	rec.counts, rec.entries = Counts{}, nil
 }
 
 // Requests returns the newest recorded requests, oldest first.
@@ -117,27 +118,61 @@ func (rec *record) Requests() []Recorded {
 	return out
 }
 
-// entry is a request being recorded.
-type entry struct {
-	mu  sync.Mutex
-	sum hash.Hash
-	rec Recorded
+// begin records a request at once, so that it is there before its answer is.
+func (rec *record) begin(r *http.Request, site string, now time.Time) *entry {
+	e := &entry{record: rec, sum: sha256.New(), recorded: Recorded{
+		Time: now, Proto: r.Proto, Method: r.Method, Host: r.Host, Site: site,
+		Path: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery, Header: r.Header.Clone(),
+		ContentLength: r.ContentLength, TransferEncoding: slices.Clone(r.TransferEncoding),
+		Complete: r.Body == nil || r.Body == http.NoBody,
+	}}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.entries = append(rec.entries, e)
+	if len(rec.entries) > maxRequests {
+		rec.entries = slices.Delete(rec.entries, 0, 1)
+	}
+	return e
 }
 
-func (e *entry) setStatus(status int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.rec.Status = status
+func (e *entry) change(edit func(*Recorded)) {
+	e.record.mu.Lock()
+	defer e.record.mu.Unlock()
+	edit(&e.recorded)
 }
 
-func (e *entry) snapshot() Recorded {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	r := e.rec
-	r.Body = slices.Clone(r.Body)
+// count counts in the request and in the whole.
+func (e *entry) count(edit func(*Counts)) {
+	e.change(func(r *Recorded) {
+		edit(&r.Counted)
+		edit(&e.record.counts)
+	})
+}
+
+func (e *entry) snapshot() (r Recorded) {
+	e.change(func(now *Recorded) {
+		r = *now
+		r.BodySHA256 = hex.EncodeToString(e.sum.Sum(nil))
+		r.Counted = r.Counted.clone()
+	})
 	r.Header = r.Header.Clone()
-	r.BodySHA256 = hex.EncodeToString(e.sum.Sum(nil))
+	r.Body = slices.Clone(r.Body)
 	return r
+}
+
+// countLegacyHeaders counts the legacy headers of any request and tells whether there were any.
+func (e *entry) countLegacyHeaders() bool {
+	h := e.recorded.Header
+	header, actAs := len(h["X-Docusign-Authentication"]) > 0, len(h["X-Docusign-Act-As-User"]) > 0
+	e.count(func(c *Counts) {
+		if header {
+			c.Legacy.Header++
+		}
+		if actAs {
+			c.Legacy.ActAs++
+		}
+	})
+	return header || actAs
 }
 
 // recordedBody records what is read from it.
@@ -148,12 +183,11 @@ type recordedBody struct {
 
 func (b *recordedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	e := b.entry
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.sum.Write(p[:n])
-	e.rec.BodyLength += int64(n)
-	e.rec.Body = append(e.rec.Body, p[:min(n, keepBody-len(e.rec.Body))]...)
-	e.rec.Complete = e.rec.Complete || err == io.EOF
+	b.entry.change(func(r *Recorded) {
+		b.entry.sum.Write(p[:n])
+		r.BodyLength += int64(n)
+		r.Body = append(r.Body, p[:min(n, keepBody-len(r.Body))]...)
+		r.Complete = r.Complete || err == io.EOF
+	})
 	return n, err
 }

@@ -13,12 +13,8 @@ import (
 	"docusign-auth-proxy/internal/sandbox/message"
 )
 
-// restSite answers for a REST site (PROTOCOL.md §2, §7, §8).
-type restSite struct{ *core }
-
-// restCall is one request that found its route.
+// restCall is one request to a REST site that found its route (PROTOCOL.md §2, §7, §8).
 type restCall struct {
-	restSite
 	request
 	version  string // v2 or v2.1
 	params   map[string]string
@@ -81,28 +77,26 @@ func (rt route) match(r request) (map[string]string, bool) {
 	return params, slices.Contains([]string{"", "v2", "v2.1"}, params["{version}"])
 }
 
-func (s restSite) answer(r request) answer {
-	commonHeaders(r)
-	legacy := s.countLegacyHeaders(r.Header)
-	c := &restCall{restSite: s, request: r}
+func (r request) rest() answer {
+	r.commonHeaders()
+	legacy := r.countLegacyHeaders()
+	c := &restCall{request: r}
 	for _, rt := range restRoutes() {
 		params, ok := rt.match(r)
 		if !ok {
 			continue
 		}
-		s.countPath(r.Method, r.host, "/"+rt.pattern)
 		c.params, c.version = params, params["{version}"]
 		if legacy {
 			return c.refuse(refusal("USER_AUTHENTICATION_FAILED"))
 		}
 		return c.serve(rt)
 	}
-	s.countPath(r.Method, r.host, "unknown")
 	return c.unread(empty(http.StatusNotFound))
 }
 
 // commonHeaders are those of PROTOCOL.md §12.
-func commonHeaders(r request) {
+func (r request) commonHeaders() {
 	r.header.Set("Cache-Control", "no-cache")
 	r.header.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	r.header.Set("X-DocuSign-TraceToken", newGUID())
@@ -130,7 +124,7 @@ func (c *restCall) serve(rt route) answer {
 }
 
 func (c *restCall) refuse(e *apiError) answer {
-	c.count(func(n *Counts) { n.Refused[e.code]++ })
+	c.count(func(n *Counts) { increase(&n.Refused, e.code) })
 	return c.unread(e.answer(c.Request))
 }
 
@@ -145,7 +139,7 @@ func (c *restCall) unread(a answer) answer {
 // admit resolves who calls and for which account, and charges the limits.
 func (c *restCall) admit() *apiError {
 	var refused *apiError
-	if c.user, c.key, refused = c.caller(c.request); refused != nil {
+	if c.user, c.key, refused = c.caller(); refused != nil {
 		return refused
 	}
 	charged := c.user.Default
@@ -155,7 +149,7 @@ func (c *restCall) admit() *apiError {
 		}
 		charged = c.account.ID
 	}
-	return c.charge(c.header, charged)
+	return c.charge(charged)
 }
 
 // enter checks the account and where it lives; at a loopback address every account does.
@@ -327,8 +321,8 @@ func view(c *restCall) (answer, *apiError) {
 }
 
 // viewURL is a one-time address for a browser; it is never rewritten by a proxy (PROTOCOL.md §12).
-func (c *core) viewURL(site string) string {
-	return c.origin(site) + "/Signing/StartInSession.aspx?t=" + newGUID()
+func (s *Sandbox) viewURL(site string) string {
+	return s.origin(site) + "/Signing/StartInSession.aspx?t=" + newGUID()
 }
 
 // definition reads a JSON or XML body; optional bodies may be missing.

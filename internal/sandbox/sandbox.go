@@ -13,13 +13,11 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -49,17 +47,16 @@ type Options struct {
 	// Latency delays every answer.
 	Latency time.Duration
 
-	// Logger, if non-nil, gets one line per request. Nothing secret is logged.
-	Logger *slog.Logger
+	// Served, if non-nil, is told of every request when it has been answered or dropped.
+	Served func(Recorded)
 
-	// MaxBody bounds a request body in bytes; default 1 GiB.
-	MaxBody int64
+	maxBody int64 // bounds a request body in bytes; default 1 GiB
 }
 
 func (o Options) withDefaults() Options {
 	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
 	o.AccountHost = strings.ToLower(cmp.Or(o.AccountHost, "account-d.docusign.com"))
-	o.MaxBody = cmp.Or(o.MaxBody, 1<<30)
+	o.maxBody = cmp.Or(o.maxBody, 1<<30)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -73,40 +70,20 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// core is what the account server and the sites work on.
-type core struct {
-	*directory
-	*record
-	*settings
-	envelopes              *store[Envelope]
-	access, refresh, codes *store[grant] // by the text that was given out
-	spent                  *store[spending]
-
-	accountHost string
-	maxBody     int64
-	addr        string            // of the listener that serves every host by name
-	addresses   map[string]string // host name -> address of its own listener; empty without ByPort
-}
-
-// origin is where a host is found; the empty host is the listener itself.
-func (c *core) origin(host string) string {
-	if host == "" {
-		return "https://" + c.addr
-	}
-	if own, ok := c.addresses[host]; ok {
-		return "https://" + own
-	}
-	return "https://" + host
-}
-
 // Sandbox is a running stand-in. Its methods may be called at any time from any goroutine.
 type Sandbox struct {
-	core
-	*failures
+	directory
+	record
+	settings
+	envelopes              store[Envelope]
+	access, refresh, codes store[grant] // by the text that was given out
+	spent                  store[int]   // calls by account and period
+
 	opts      Options
 	authority *authority
-	servers   []*http.Server
-	serving   sync.WaitGroup
+	addresses map[string]string // of the listeners by host name; the empty name is the one that serves every host
+	server    *http.Server
+	ended     []chan error // of the listeners
 }
 
 // Start opens the listeners and serves until Close.
@@ -119,14 +96,14 @@ func Start(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificates: %w", err)
 	}
-	s := &Sandbox{
-		core: core{
-			directory: newDirectory(), record: &record{counts: newCounts()}, settings: newSettings(o.Now),
-			envelopes: newStore[Envelope](5000), spent: newStore[spending](5000),
-			access: newStore[grant](20000), refresh: newStore[grant](5000), codes: newStore[grant](1000),
-			accountHost: o.AccountHost, maxBody: o.MaxBody, addresses: map[string]string{},
-		},
-		failures: &failures{}, opts: o, authority: ca,
+	s := &Sandbox{opts: o, authority: ca, addresses: map[string]string{}}
+	s.server = &http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{ca.leaf}, MinVersion: tls.VersionTLS12},
+		ReadHeaderTimeout: 20 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(panicsOnly{os.Stderr}, "", 0),
 	}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -139,15 +116,15 @@ func loopback(address string) error {
 	if err != nil {
 		return fmt.Errorf("listen address: %w", err)
 	}
-	if host != "localhost" && !isLoopback(host) {
+	if !isLoopback(host) {
 		return fmt.Errorf("listen address %s: only loopback is allowed", address)
 	}
 	return nil
 }
 
 func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // open listens on every address before it serves any, so that no request sees the addresses half known.
@@ -167,36 +144,15 @@ func (s *Sandbox) open() error {
 			return fmt.Errorf("listen: %w", err)
 		}
 		listeners = append(listeners, ln)
-		if host == "" {
-			s.addr = ln.Addr().String()
-			ip, _, _ := net.SplitHostPort(s.addr)
-			address = net.JoinHostPort(ip, "0")
-		} else {
-			s.addresses[host] = ln.Addr().String()
-		}
+		s.addresses[host] = ln.Addr().String()
+		address = "127.0.0.1:0"
 	}
-	for i, ln := range listeners {
-		s.serve(ln, hosts[i])
+	for _, ln := range listeners {
+		ended := make(chan error, 1)
+		s.ended = append(s.ended, ended)
+		go func() { ended <- s.server.ServeTLS(ln, "", "") }()
 	}
 	return nil
-}
-
-// serve answers on ln; identity is the host it stands for, or empty for every host.
-func (s *Sandbox) serve(ln net.Listener, identity string) {
-	srv := &http.Server{
-		Handler:           s.handler(identity),
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{s.authority.leaf}, MinVersion: tls.VersionTLS12},
-		ReadHeaderTimeout: 20 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(panicsOnly{os.Stderr}, "", 0),
-	}
-	s.servers = append(s.servers, srv)
-	s.serving.Go(func() {
-		if err := srv.ServeTLS(ln, "", ""); !errors.Is(err, http.ErrServerClosed) && s.opts.Logger != nil {
-			s.opts.Logger.Error("sandbox listener", "err", err)
-		}
-	})
 }
 
 // panicsOnly passes a panic's report on; what clients do wrong in TLS is no news.
@@ -211,16 +167,23 @@ func (p panicsOnly) Write(line []byte) (int, error) {
 
 // Close ends every listener and connection and waits for the listeners' goroutines.
 func (s *Sandbox) Close() error {
-	var errs []error
-	for _, srv := range s.servers {
-		errs = append(errs, srv.Close())
+	errs := []error{s.server.Close()}
+	for _, ended := range s.ended {
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			errs = append(errs, err)
+		}
 	}
-	s.serving.Wait()
+	s.ended = nil
 	return errors.Join(errs...)
 }
 
+// origin is where a host is found; the empty host is the listener itself.
+func (s *Sandbox) origin(host string) string {
+	return "https://" + cmp.Or(s.addresses[host], host)
+}
+
 // Addr is the address of the listener that serves every host by name.
-func (s *Sandbox) Addr() string { return s.addr }
+func (s *Sandbox) Addr() string { return s.addresses[""] }
 
 // AccountServer is the account server's origin.
 func (s *Sandbox) AccountServer() string { return s.origin(s.opts.AccountHost) }
@@ -238,7 +201,7 @@ func (s *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, 
 		return nil, err
 	}
 	if !isLoopback(host) {
-		address = s.addr
+		address = s.Addr()
 	}
 	var d net.Dialer
 	return d.DialContext(ctx, network, address)
@@ -257,62 +220,28 @@ func (s *Sandbox) CertPool() *x509.CertPool {
 	return pool
 }
 
-// handler serves one listener. Every request is recorded before it is judged.
-func (s *Sandbox) handler(identity string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, known := s.addressed(identity, r)
-		entry := s.begin(r, host, s.opts.Now())
-		// On a copy: net/http looks at its own request's Body to tell a client that waits for 100 Continue.
-		r = r.WithContext(r.Context())
-		r.Body = &recordedBody{http.MaxBytesReader(w, r.Body, s.maxBody), entry}
-		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
-		var a answer
-		if s.opts.Logger != nil {
-			defer func() {
-				s.opts.Logger.Info("sandbox request",
-					"method", r.Method, "host", host, "path", r.URL.Path, "status", a.status)
-			}()
-		}
-		if known {
-			a = s.answer(request{r, host, w.Header()})
-		} else {
-			a = empty(http.StatusMisdirectedRequest)
-		}
-		entry.setStatus(a.status)
-		a.write(w, r)
-	})
-}
-
-func (s *Sandbox) answer(r request) answer {
-	pause(r.Context(), s.opts.Latency)
-	failure, planned := s.next(r)
-	if !planned {
-		return s.dispatch(r)
+// serve records every request before it is judged.
+func (s *Sandbox) serve(w http.ResponseWriter, r *http.Request) {
+	host, known := s.addressed(r)
+	entry := s.begin(r, host, s.opts.Now())
+	if s.opts.Served != nil {
+		defer func() { s.opts.Served(entry.snapshot()) }()
 	}
-	pause(r.Context(), failure.Delay)
-	switch failure.Drop {
-	case DropAfterWork:
-		s.dispatch(r)
-		panic(http.ErrAbortHandler)
-	case DropBefore:
-		panic(http.ErrAbortHandler)
+	// On a copy: net/http looks at its own request's Body to tell a client that waits for 100 Continue.
+	r = r.WithContext(r.Context())
+	r.Body = &recordedBody{http.MaxBytesReader(w, r.Body, s.opts.maxBody), entry}
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+	a := empty(http.StatusMisdirectedRequest)
+	if known {
+		a = request{r, s, entry, host, w.Header()}.answer()
 	}
-	return failure.answer(r.header)
-}
-
-func (s *Sandbox) dispatch(r request) answer {
-	switch {
-	case r.host == s.opts.AccountHost, r.host == "" && hasPathPrefix(r.URL.Path, "/oauth"):
-		return accountServer{&s.core}.answer(r)
-	case hasPathPrefix(r.URL.Path, "/api/3.0"):
-		return soapSite{&s.core}.answer(r)
-	}
-	return restSite{&s.core}.answer(r)
+	entry.change(func(r *Recorded) { r.Status = a.status })
+	a.write(w, r)
 }
 
 // addressed tells which host a request is for. An empty host is a loopback address: the path decides there.
 // A Host that differs from the SNI, or that nobody here has, is misdirected.
-func (s *Sandbox) addressed(identity string, r *http.Request) (string, bool) {
+func (s *Sandbox) addressed(r *http.Request) (string, bool) {
 	name := strings.ToLower(r.Host)
 	if host, _, err := net.SplitHostPort(name); err == nil {
 		name = host
@@ -320,13 +249,53 @@ func (s *Sandbox) addressed(identity string, r *http.Request) (string, bool) {
 	if r.TLS != nil && r.TLS.ServerName != "" && !strings.EqualFold(r.TLS.ServerName, name) {
 		return name, false
 	}
-	if name == "localhost" || isLoopback(strings.Trim(name, "[]")) {
-		return identity, true
+	if !isLoopback(name) {
+		return name, name == s.opts.AccountHost || slices.Contains(s.opts.Sites, name)
 	}
-	if identity != "" && name != identity {
-		return name, false
+	for host, address := range s.addresses {
+		if address == r.Host {
+			return host, true
+		}
 	}
-	return name, name == s.opts.AccountHost || slices.Contains(s.opts.Sites, name)
+	return "", true
+}
+
+func (s *Sandbox) now() time.Time { return s.opts.Now().Add(s.setting().offset) }
+
+// request is one request with the host it is for; an empty host is a loopback address, where the path decides.
+type request struct {
+	*http.Request
+	*Sandbox
+	*entry
+	host   string
+	header http.Header // of the answer
+}
+
+func (r request) answer() answer {
+	pause(r.Context(), r.opts.Latency)
+	failure, planned := r.next(r)
+	if !planned {
+		return r.dispatch()
+	}
+	pause(r.Context(), failure.Delay)
+	switch failure.Drop {
+	case DropAfterWork:
+		r.dispatch()
+		panic(http.ErrAbortHandler)
+	case DropBefore:
+		panic(http.ErrAbortHandler)
+	}
+	return failure.answer(r.header)
+}
+
+func (r request) dispatch() answer {
+	switch {
+	case r.host == r.opts.AccountHost, r.host == "" && hasPathPrefix(r.URL.Path, "/oauth"):
+		return r.account()
+	case hasPathPrefix(r.URL.Path, "/api/3.0"):
+		return r.soap()
+	}
+	return r.rest()
 }
 
 func hasPathPrefix(path, prefix string) bool {

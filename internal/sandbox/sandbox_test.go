@@ -7,12 +7,11 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -350,34 +349,20 @@ func TestPlannedFailures(t *testing.T) {
 	})
 }
 
-func TestTheLogHasOneLineAndNoSecret(t *testing.T) {
+func TestEachRequestIsToldOnceWithWhatItCounted(t *testing.T) {
 	t.Parallel()
-	var lines bytes.Buffer
-	w := newWorld(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
-	w.client.Transport.(*http.Transport).DisableKeepAlives = true
-	w.call(
-		"GET", w.SiteURL("demo.docusign.net")+"/restapi/v2/login_information?secret=canary", "canary", nil,
-		"X-DocuSign-Authentication", "canary",
-	)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+	told := make(chan Recorded, 3)
+	w := newWorld(t, func(o *Options) { o.Served = func(r Recorded) { told <- r } })
+	site := w.SiteURL("demo.docusign.net") + "/restapi/v2/login_information"
+	w.call("GET", site, "", nil, "X-DocuSign-Authentication", "x")
+	w.FailNext(FailureSpec{Status: 502})
+	w.call("GET", site, "", nil)
+	first, second := <-told, <-told
+	want := Counts{Legacy: Legacy{Header: 1}, Refused: map[string]int{"USER_AUTHENTICATION_FAILED": 1}}
+	if first.Status != 401 || !reflect.DeepEqual(first.Counted, want) {
+		t.Errorf("a refused request: %d, counted %+v", first.Status, first.Counted)
 	}
-	got := lines.String()
-	if strings.Count(got, "\n") != 1 || strings.Contains(got, "canary") || !strings.Contains(got, "status=401") {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestCountedPathsAreBounded(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for i := range 20 {
-		for _, origin := range []string{w.AccountServer(), w.SiteURL("demo.docusign.net"), w.SiteURL("demo.docusign.net") +
-			"/restapi/v2/accounts", w.SiteURL("demo.docusign.net") + "/api/3.0"} {
-			w.call("GET", fmt.Sprintf("%s/%d", origin, i), "", nil)
-		}
-	}
-	if n := len(w.Counts().Paths); n != 3 {
-		t.Errorf("%v", w.Counts().Paths)
+	if second.Status != 502 || !reflect.DeepEqual(second.Counted, Counts{}) || len(told) != 0 {
+		t.Errorf("a planned failure: %d, counted %+v", second.Status, second.Counted)
 	}
 }

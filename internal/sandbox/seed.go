@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	_ "embed"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,6 +30,9 @@ const (
 	CaptureEnvelopeID = "93be49ab-0000-4000-8000-000000000001"
 )
 
+//go:embed seed.json
+var seedJSON []byte
+
 // Seed is what the demo begins with: two integrations, four users, two accounts on two sites.
 type Seed struct {
 	Integrations []Integration
@@ -45,49 +50,26 @@ func (s Seed) User(email string) User {
 	return s.Users[i]
 }
 
-// Seed fills the sandbox. Every user has consented to both integrations; RSA keys are new each time.
+// Seed fills the sandbox. Every user has consented to every integration; RSA keys are new each time.
 func (s *Sandbox) Seed() (Seed, error) { return s.SeedWith(nil) }
 
-// SeedWith is Seed with the PrivateKeys of an earlier run; missing ones are made.
-func (s *Sandbox) SeedWith(keys map[string][]byte) (Seed, error) {
+// SeedWith is Seed with what edits change in it, and with the PrivateKeys of an earlier run; missing ones are made.
+func (s *Sandbox) SeedWith(keys map[string][]byte, edits ...func(*Seed)) (Seed, error) {
 	w := Seed{PrivateKeys: map[string][]byte{}}
-	for _, key := range []string{LegacyKey, GUIDKey} {
-		private, err := privateKey(keys[key])
+	if err := json.Unmarshal(seedJSON, &w); err != nil {
+		return w, err
+	}
+	w.Accounts[0].Site, w.Accounts[1].Site = s.opts.Sites[min(1, len(s.opts.Sites)-1)], s.opts.Sites[0]
+	for _, edit := range edits {
+		edit(&w)
+	}
+	for n, i := range w.Integrations {
+		private, err := privateKey(keys[i.Key])
 		if err != nil {
-			return Seed{}, fmt.Errorf("key of %s: %w", key, err)
+			return w, fmt.Errorf("key of %s: %w", i.Key, err)
 		}
-		w.PrivateKeys[key] = pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))
-		w.Integrations = append(w.Integrations, Integration{
-			Key: key, PublicKeys: []*rsa.PublicKey{&private.PublicKey}, Live: true,
-			RedirectURIs: []string{
-				"https://www.docusign.com", "http://localhost:8080/callback", "http://127.0.0.1:8080/callback",
-			},
-		})
-	}
-	w.Accounts = []Account{
-		{
-			ID: ExampleAccountID, Number: "1234567", Name: "Example Ltd", Site: s.opts.Sites[min(1, len(s.opts.Sites)-1)],
-			Organization: "a1b2c3d4-0000-4000-8000-000000000030",
-		},
-		{ID: CaptureAccountID, Number: "1703061", Name: "Capture & Co", Site: s.opts.Sites[0]},
-	}
-	w.Users = []User{
-		{
-			ID: AnnaID, Email: "anna@example.com", Name: "Anna Example", Password: "anna-legacy-1",
-			AppPassword: "anna-app-1", Accounts: []string{CaptureAccountID, ExampleAccountID}, Default: ExampleAccountID,
-		},
-		{
-			ID: BobID, Email: "bob@example.com", Name: "Bob Example", Password: "bob-legacy-2",
-			AppPassword: "bob-app-2", Accounts: []string{ExampleAccountID},
-		},
-		{
-			ID: AdminID, Email: "admin@example.com", Name: "Ada Admin", Password: "admin-legacy-3",
-			AppPassword: "admin-app-3", Accounts: []string{ExampleAccountID, CaptureAccountID}, Admin: true,
-		},
-		{
-			ID: LegacyID, Email: "legacy.user@example.com", Name: "Legacy User", Password: "p@ss<w&rd>é1",
-			AppPassword: "legacy-app-4", Accounts: []string{CaptureAccountID},
-		},
+		w.PrivateKeys[i.Key] = pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))
+		w.Integrations[n].PublicKeys = []*rsa.PublicKey{&private.PublicKey}
 	}
 	s.fill(w)
 	return w, nil

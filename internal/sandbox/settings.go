@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// settings are what can be changed while the sandbox runs.
+// settings are what can be changed while the sandbox runs. The zero value has the defaults.
 type settings struct {
-	mu      sync.Mutex
-	clock   func() time.Time
-	current setting
+	mu       sync.Mutex
+	current  setting
+	failures []FailureSpec // planned and still to come
 }
 
 type setting struct {
@@ -23,12 +23,6 @@ type setting struct {
 	hourly, burst   int
 }
 
-func newSettings(clock func() time.Time) *settings {
-	return &settings{clock: clock, current: setting{
-		tokenLife: time.Hour, wrongSite: "USER_LACKS_MEMBERSHIP", badToken: "AUTHORIZATION_INVALID_TOKEN",
-	}}
-}
-
 func (s *settings) setting() setting {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,8 +34,6 @@ func (s *settings) set(change func(*setting)) {
 	defer s.mu.Unlock()
 	change(&s.current)
 }
-
-func (s *settings) now() time.Time { return s.clock().Add(s.setting().offset) }
 
 // SetClockOffset moves the sandbox's clock away from Options.Now.
 func (s *settings) SetClockOffset(d time.Duration) { s.set(func(v *setting) { v.offset = d }) }

@@ -13,12 +13,8 @@ import (
 	"docusign-auth-proxy/internal/services"
 )
 
-// soapSite answers for the .asmx services and their WSDLs. Paths have no case.
-type soapSite struct{ *core }
-
 // soapCall is one SOAP request.
 type soapCall struct {
-	soapSite
 	request
 	service  *services.Service
 	msg      message.SOAP
@@ -28,22 +24,21 @@ type soapCall struct {
 	envelope Envelope // that the operation names
 }
 
-func (s soapSite) answer(r request) answer {
+// soap answers for the .asmx services and their WSDLs. Paths have no case.
+func (r request) soap() answer {
 	service, isWSDL := services.ByPath(r.URL.Path), false
 	if service == nil {
 		service, isWSDL = services.ByWSDLPath(r.URL.Path), true
 	}
 	if service == nil {
-		s.countPath(r.Method, r.host, "unknown")
 		return empty(http.StatusNotFound)
 	}
-	commonHeaders(r)
-	c := &soapCall{soapSite: s, request: r, service: service}
+	r.commonHeaders()
+	c := &soapCall{request: r, service: service}
 	switch {
 	case r.Method == http.MethodPost && !isWSDL:
 		return c.serve()
 	case r.Method == http.MethodGet:
-		s.countPath(r.Method, r.host, strings.ToLower(r.URL.Path))
 		return c.describe(isWSDL || strings.EqualFold(r.URL.RawQuery, "wsdl"))
 	}
 	return r.onlyMethod("GET, POST")
@@ -51,7 +46,7 @@ func (s soapSite) answer(r request) answer {
 
 // describe sends the WSDL with this site's address, or a page that points at it.
 func (c *soapCall) describe(wsdl bool) answer {
-	if c.countLegacyHeaders(c.Header) {
+	if c.countLegacyHeaders() {
 		return empty(http.StatusUnauthorized)
 	}
 	if !wsdl {
@@ -68,12 +63,7 @@ func (c *soapCall) address() string { return c.origin(c.host) + c.service.Path }
 
 func (c *soapCall) serve() answer {
 	var unreadable error
-	c.msg, unreadable = message.ReadSOAP(c.Request, c.maxBody)
-	counted := "unknown"
-	if c.service.Has(c.msg.Operation) {
-		counted = c.msg.Operation
-	}
-	c.countPath("POST", c.host, c.service.Path+" "+counted)
+	c.msg, unreadable = message.ReadSOAP(c.Request, c.opts.maxBody)
 	if unreadable != nil {
 		c.countUnread()
 		e := &apiError{code: "Server was unable to read request.", message: unreadable.Error()}
@@ -112,7 +102,7 @@ func (c *soapCall) serve() answer {
 
 // countUnread counts the credentials of a message that could not be read to its end.
 func (c *soapCall) countUnread() {
-	c.countLegacyHeaders(c.Header)
+	c.countLegacyHeaders()
 	c.count(func(n *Counts) {
 		if c.msg.Token != nil {
 			n.Legacy.WSSecurity++
@@ -187,7 +177,7 @@ func (c *soapCall) deny(e *apiError) answer {
 	default:
 		return c.refuse(e)
 	}
-	c.count(func(n *Counts) { n.SOAPRefused[e.faultName()]++ })
+	c.count(func(n *Counts) { increase(&n.SOAPRefused, e.faultName()) })
 	return c.good(value)
 }
 
@@ -221,7 +211,7 @@ func (c *soapCall) isSOAP12() bool {
 // refuse sends a fault in the layout of PROTOCOL.md §9.
 func (c *soapCall) refuse(e *apiError) answer {
 	name := e.faultName()
-	c.count(func(n *Counts) { n.SOAPRefused[name]++ })
+	c.count(func(n *Counts) { increase(&n.SOAPRefused, name) })
 	number := name
 	if name == "Partner_Authentication_Failed" {
 		number = "3"

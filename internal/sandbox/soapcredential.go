@@ -144,7 +144,7 @@ func (c *soapCall) check(cred credential) *apiError {
 
 func (c *soapCall) checkBearer() *apiError {
 	var refused *apiError
-	if c.user, c.key, refused = c.caller(c.request); refused != nil || c.setting().noSOAPBearer {
+	if c.user, c.key, refused = c.caller(); refused != nil || c.setting().noSOAPBearer {
 		return refusal("AUTHORIZATION_INVALID_TOKEN")
 	}
 	return nil

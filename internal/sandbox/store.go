@@ -1,19 +1,19 @@
 package sandbox
 
 import (
-	"slices"
+	"maps"
 	"sync"
 )
 
-// store keeps the newest values by key, at most `most` of them. It is safe for several goroutines.
+// mostKept bounds the values of one store.
+const mostKept = 20000
+
+// store keeps the newest values by key. It is safe for several goroutines; the zero value is ready.
 type store[V any] struct {
 	mu     sync.Mutex
-	most   int
 	values map[string]V
 	order  []string // keys, oldest first; those of removed values too
 }
-
-func newStore[V any](most int) *store[V] { return &store[V]{most: most, values: map[string]V{}} }
 
 func (s *store[V]) put(key string, v V) { s.change(key, func(old *V) { *old = v }) }
 
@@ -21,13 +21,16 @@ func (s *store[V]) put(key string, v V) { s.change(key, func(old *V) { *old = v 
 func (s *store[V]) change(key string, edit func(v *V)) V {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.values == nil {
+		s.values = map[string]V{}
+	}
 	v, known := s.values[key]
 	edit(&v)
 	s.values[key] = v
 	if !known {
 		s.order = append(s.order, key)
 	}
-	if len(s.order) > s.most {
+	if len(s.order) > mostKept {
 		delete(s.values, s.order[0])
 		s.order = s.order[1:]
 	}
@@ -39,16 +42,6 @@ func (s *store[V]) get(key string) (V, bool) {
 	defer s.mu.Unlock()
 	v, ok := s.values[key]
 	return v, ok
-}
-
-// find gets the oldest value that matches.
-func (s *store[V]) find(match func(V) bool) (V, bool) {
-	all := s.all()
-	if i := slices.IndexFunc(all, match); i >= 0 {
-		return all[i], true
-	}
-	var none V
-	return none, false
 }
 
 // take removes a value.
@@ -63,11 +56,7 @@ func (s *store[V]) take(key string) (V, bool) {
 func (s *store[V]) removeIf(match func(V) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, v := range s.values {
-		if match(v) {
-			delete(s.values, key)
-		}
-	}
+	maps.DeleteFunc(s.values, func(_ string, v V) bool { return match(v) })
 }
 
 // all lists the values, oldest first.
@@ -81,4 +70,15 @@ func (s *store[V]) all() []V {
 		}
 	}
 	return list
+}
+
+// find gets the oldest value that matches.
+func (s *store[V]) find(match func(V) bool) (V, bool) {
+	for _, v := range s.all() {
+		if match(v) {
+			return v, true
+		}
+	}
+	var none V
+	return none, false
 }

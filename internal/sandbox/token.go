@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -21,43 +22,43 @@ type grant struct {
 }
 
 // RevokeTokens ends every access token of a user at once.
-func (c *core) RevokeTokens(userID string) {
-	c.access.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) })
+func (s *Sandbox) RevokeTokens(userID string) {
+	s.access.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) })
 }
 
 // Revoke withdraws a user's consent. Refresh tokens end; access tokens live on until they expire (PROTOCOL.md §6.5).
-func (c *core) Revoke(key, userID string) {
-	c.consents.take(consentID(key, userID))
-	c.refresh.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) && strings.EqualFold(g.key, key) })
+func (s *Sandbox) Revoke(key, userID string) {
+	s.consents.take(consentID(key, userID))
+	s.refresh.removeIf(func(g grant) bool { return strings.EqualFold(g.user, userID) && strings.EqualFold(g.key, key) })
 }
 
 // bearer finds the grant behind the access token of a request. Anything but one "Bearer <token>" is refused.
-func (c *core) bearer(r request) (grant, *apiError) {
+func (r request) bearer() (grant, *apiError) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {
 		return grant{}, refusal("PARTNER_AUTHENTICATION_FAILED", "An Integrator key was not specified.")
 	}
 	if slices.ContainsFunc(values, legacyBearer) {
-		c.count(func(n *Counts) { n.Legacy.Bearer++ })
+		r.count(func(n *Counts) { n.Legacy.Bearer++ })
 		return grant{}, refusal("AUTHORIZATION_INVALID_TOKEN")
 	}
 	text, ok := strings.CutPrefix(values[0], "Bearer ")
 	if !ok || len(values) > 1 {
 		return grant{}, refusal("AUTHORIZATION_INVALID_TOKEN")
 	}
-	if g, known := c.access.get(text); known && c.now().Before(g.expires) {
+	if g, known := r.access.get(text); known && r.now().Before(g.expires) {
 		return g, nil
 	}
-	if code := c.setting().badToken; code != "AUTHORIZATION_INVALID_TOKEN" {
+	if code := r.setting().badToken; code == "USER_AUTHENTICATION_FAILED" {
 		return grant{}, refusal(code, "Invalid access token")
 	}
 	return grant{}, refusal("AUTHORIZATION_INVALID_TOKEN")
 }
 
 // caller is the user and the integration key behind the access token of a request to eSignature.
-func (c *core) caller(r request) (User, string, *apiError) {
-	g, refused := c.bearer(r)
-	user, known := c.findUser(g.user)
+func (r request) caller() (User, string, *apiError) {
+	g, refused := r.bearer()
+	user, known := r.findUser(g.user)
 	switch {
 	case refused != nil:
 	case g.user == "":
@@ -88,11 +89,11 @@ type grantedToken struct {
 }
 
 // issue makes an access token.
-func (c *core) issue(g grant) *grantedToken {
-	life := c.setting().tokenLife
-	g.expires = c.now().Add(life)
+func (s *Sandbox) issue(g grant) *grantedToken {
+	life := cmp.Or(s.setting().tokenLife, time.Hour)
+	g.expires = s.now().Add(life)
 	text := tokenText(g)
-	c.access.put(text, g)
+	s.access.put(text, g)
 	return &grantedToken{
 		AccessToken: text, TokenType: "Bearer", ExpiresIn: int64(life / time.Second), Scope: strings.Join(g.scopes, " "),
 	}
