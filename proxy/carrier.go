@@ -122,8 +122,8 @@ func (a appPassword) carryCredential(s *soapCall) (next, error) {
 	if err == nil && m.Token != nil {
 		err = m.RemoveToken() // the service does not read it
 	}
-	if name := a.name(s, m.Credential.Email); err == nil && name != m.Credential.Email {
-		err = m.Credential.SetEmail(name)
+	if name := a.name(s, m.Credential.Username); err == nil && name != m.Credential.Username {
+		err = m.Credential.SetUsername(name)
 	}
 	if err != nil {
 		return next{}, &call.Error{Kind: call.KindBadRequest, Detail: "credential.asmx: " + err.Error()}
@@ -203,7 +203,7 @@ func (f *forward) editTimestamp(resp *http.Response) error {
 	}
 	now := f.server.cfg.Now()
 	rest := resp.Body
-	e, err := soap.InsertSecurityTimestamp(rest, now, now.Add(5*time.Minute), soap.Options{})
+	e, err := soap.InsertSecurityTimestamp(rest, now, now.Add(5*time.Minute))
 	var refusal *soap.Error
 	switch {
 	case errors.As(err, &refusal):

@@ -61,7 +61,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.end(recover())
 		x.drainBody()
 	}()
-	defer func() { x.soap.release() }()
 	n, err := x.serve(faulty)
 	x.deliver(n, err)
 }

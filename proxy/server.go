@@ -24,7 +24,6 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/tunnel"
 	"docusign-auth-proxy/translate"
-	"docusign-auth-proxy/translate/soap"
 )
 
 // Config is what a Server keeps for its whole life. Zero values mean the default in brackets.
@@ -129,19 +128,18 @@ func (s *Server) begin() *State {
 
 // Server is the proxy: listeners, doors and the pipeline behind them.
 type Server struct {
-	cfg         Config
-	state       atomic.Pointer[State]
-	http        *http.Server
-	front       *conn.Front
-	connect     *goproxy.ProxyHttpServer
-	upstream    *httputil.ReverseProxy
-	tunnels     tunnel.Pool
-	endTunnels  context.CancelFunc
-	rehearsals  chan struct{}
-	soapBuffers soap.Buffers
-	ids         call.IDs
-	conflicts   sync.Map // names of integrations whose calls with several credentials have been told of
-	active      atomic.Int64
+	cfg        Config
+	state      atomic.Pointer[State]
+	http       *http.Server
+	front      *conn.Front
+	connect    *goproxy.ProxyHttpServer
+	upstream   *httputil.ReverseProxy
+	tunnels    tunnel.Pool
+	endTunnels context.CancelFunc
+	rehearsals chan struct{}
+	ids        call.IDs
+	conflicts  sync.Map // names of integrations whose calls with several credentials have been told of
+	active     atomic.Int64
 }
 
 // New makes a Server that serves nothing yet.

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
-	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/body"
@@ -17,10 +16,7 @@ import (
 	"docusign-auth-proxy/translate/soap"
 )
 
-const (
-	maxCredentialMessage = 64 << 10
-	operationPing        = "Ping"
-)
+const operationPing = "Ping"
 
 // soapCall is what is known of a SOAP call beside its HTTP request.
 type soapCall struct {
@@ -49,12 +45,6 @@ func (s *soapCall) holdsPassword() bool {
 	return s != nil && s.message != nil && (s.message.Token != nil || s.inBody)
 }
 
-func (s *soapCall) release() {
-	if s != nil {
-		s.message.Release()
-	}
-}
-
 // envelopeReplier answers in the version of the envelope, with a Timestamp only for those that sent one. s is nil as
 // long as the envelope has not been read.
 func (s *soapCall) envelopeReplier(c *incoming) reply.Caller {
@@ -78,10 +68,7 @@ func (s *soapCall) envelopeReplier(c *incoming) reply.Caller {
 
 // serveSOAP translates a SOAP call (PROTOCOL.md §4, §16 row 5).
 func serveSOAP(c *incoming) (next, error) {
-	o := soap.Options{
-		MaxHeader: c.server.cfg.SOAPHeader, Credential: c.route.ReadsFrom(services.Body),
-		MaxBody: maxCredentialMessage, Buffers: &c.server.soapBuffers,
-	}
+	o := soap.Options{MaxHeader: c.server.cfg.SOAPHeader, Credential: c.route.ReadsFrom(services.Body)}
 	m, err := soap.ReadMessage(c.r.Header.Get("Content-Type"), c.r.Header.Get("Content-Encoding"), c.r.Body, o)
 	var refusal *soap.Error
 	if err != nil && !errors.As(err, &refusal) {
@@ -147,7 +134,7 @@ func (s *soapCall) refusal(e *soap.Error) error {
 		s.decision = &translate.Decision{Scheme: scheme}
 	}
 	return &call.Error{
-		Kind: kind, Err: e, Public: "(" + e.Kind.String() + ": " + e.Detail + ")",
+		Kind: kind, Err: e, Public: "(" + string(e.Kind) + ": " + e.Detail + ")",
 		NextStep: "the message was not forwarded, since its password could not be found or taken out with certainty",
 	}
 }
@@ -228,7 +215,7 @@ func (s *soapCall) present(header, token bool) (own, foreign bool) {
 		return header || token, header && token
 	case services.Body:
 		c := s.message.Credential
-		s.inBody = c != nil && (c.HasEmail || c.HasPassword)
+		s.inBody = c != nil && (c.HasUsername || c.HasPassword)
 		return s.inBody, header || token
 	}
 	return header, token
@@ -251,40 +238,18 @@ func (s *soapCall) ownKind() string {
 
 // envelopeCredential reads the credential in the envelope: a UsernameToken, or the parameters of credential.asmx.
 func (s *soapCall) envelopeCredential() (legacy.Credential, bool) {
-	m := s.message
-	scheme := legacy.WSSecurity
-	var name string
-	var password secret.Text
-	var readings []secret.Text
-	switch {
-	case m.Credential != nil && (m.Credential.HasEmail || m.Credential.HasPassword):
-		scheme, name = legacy.SOAPBody, m.Credential.Email
-		password, readings = m.Credential.Password, m.Credential.Readings()
-	case m.Token != nil:
-		name, password, readings = m.Token.Username, m.Token.Password, m.Token.Readings()
-	default:
+	scheme, login := legacy.WSSecurity, s.message.Token
+	if c := s.message.Credential; c != nil && (c.HasUsername || c.HasPassword) {
+		scheme, login = legacy.SOAPBody, &c.Login
+	}
+	if login == nil {
 		return legacy.Credential{}, false
 	}
-	cred, err := legacy.NewCredential(scheme, name, password, s.state.Translator.IsKey)
+	cred, err := legacy.NewCredential(scheme, login.Username, login.Readings(), s.state.Translator.IsKey)
 	if err != nil {
-		cred = legacy.Credential{Scheme: scheme, IntegratorKey: cred.IntegratorKey, Username: name}
-		return cred, true // Prove refuses it: it has no password
+		cred = legacy.Credential{Scheme: scheme, IntegratorKey: cred.IntegratorKey, Username: login.Username}
 	}
-	cred.Passwords = withReadings(cred.Passwords, readings)
-	return cred, true
-}
-
-func withReadings(passwords, more []secret.Text) []secret.Text {
-	for _, p := range more {
-		known := p.Empty()
-		for _, have := range passwords {
-			known = known || have.Reveal() == p.Reveal()
-		}
-		if !known {
-			passwords = append(passwords, p)
-		}
-	}
-	return passwords
+	return cred, true // Prove refuses one with an error: it has no password
 }
 
 // carryOut does what the decision says.

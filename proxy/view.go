@@ -31,7 +31,7 @@ func serveCredential(s *soapCall) (next, error) {
 		if err != nil {
 			return next{}, err
 		}
-		return answered(s.replier().LoginResponse(accounts, asked.ReturnBaseURL))
+		return answered(s.replier().LoginResponse(accounts, asked.True("ReturnBaseUrl")))
 	case "GetAuthenticationToken", "RequestSenderToken", "RequestCorrectToken":
 		return serveView(s, viewOf(s, asked))
 	}
@@ -48,22 +48,24 @@ type view struct {
 
 func viewOf(s *soapCall, body *soap.CredentialBody) view {
 	v := view{
-		account: strings.TrimSpace(body.AccountID), envelope: strings.TrimSpace(body.EnvelopeID), path: "/views/console",
+		account:  strings.TrimSpace(body.Text("AccountID")),
+		envelope: strings.TrimSpace(body.Text("EnvelopeID")),
+		path:     "/views/console",
 	}
 	switch s.operation() {
 	case "GetAuthenticationToken":
-		v.envelope = strings.TrimSpace(body.GoToEnvelopeID)
+		v.envelope = strings.TrimSpace(body.Text("GoToEnvelopeID"))
 		v.fields = map[string]string{"envelopeId": v.envelope}
 	case "RequestSenderToken":
 		if v.envelope != "" {
 			v.path = "/envelopes/" + url.PathEscape(v.envelope) + "/views/sender"
 		}
-		v.fields = map[string]string{"returnUrl": body.ReturnURL}
+		v.fields = map[string]string{"returnUrl": body.Text("ReturnURL")}
 	default:
 		v.account = "" // the operation has none
 		v.path = "/envelopes/" + url.PathEscape(v.envelope) + "/views/correct"
 		v.fields = map[string]string{
-			"returnUrl": body.ReturnURL, "suppressNavigation": strconv.FormatBool(body.SuppressNavigation),
+			"returnUrl": body.Text("ReturnURL"), "suppressNavigation": strconv.FormatBool(body.True("SuppressNavigation")),
 		}
 	}
 	maps.DeleteFunc(v.fields, func(_, value string) bool { return value == "" })

@@ -77,8 +77,9 @@ const (
 )
 
 // NewCredential builds the credential of a form that has a user name with brackets and a password, and no field for
-// the key: the UsernameToken of WS-Security and the body of credential.asmx. Both texts have their entities resolved.
-// Errors are *FormatError.
-func NewCredential(scheme Scheme, username string, password secret.Text, isKey func(string) bool) (Credential, error) {
-	return plainFields(username, "", withTrimmed(password.Reveal())).credential(scheme, isKey)
+// the key: the UsernameToken of WS-Security and the body of credential.asmx. Errors are *FormatError.
+func NewCredential(
+	scheme Scheme, username string, passwords []secret.Text, isKey func(string) bool,
+) (Credential, error) {
+	return plainFields(username, "", passwords...).credential(scheme, isKey)
 }

@@ -135,17 +135,16 @@ func (f *fields) readLatin() {
 }
 
 // plainFields takes texts that came without the header's syntax around them.
-func plainFields(username, key string, passwords []string) *fields {
+func plainFields(username, key string, passwords ...secret.Text) *fields {
 	f := &fields{}
 	f.values[fieldUsername], f.values[fieldKey] = validName(username), validName(key)
+	f.latin = slices.ContainsFunc(passwords, func(p secret.Text) bool { return !utf8.ValidString(p.Reveal()) })
 	for _, p := range passwords {
-		f.latin = f.latin || !utf8.ValidString(p)
-	}
-	for _, p := range passwords {
+		text := p.Reveal()
 		if f.latin {
-			p = fromLatin1(p)
+			text = fromLatin1(text)
 		}
-		f.passwords = append(f.passwords, p)
+		f.passwords = append(f.passwords, text)
 	}
 	return f
 }

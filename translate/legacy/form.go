@@ -24,7 +24,7 @@ type TokenForm struct {
 
 // Credential is the credential of this reading, with scheme PasswordGrant. Errors are *FormatError.
 func (f TokenForm) Credential(isKey func(string) bool) (Credential, error) {
-	return plainFields(f.Username, f.ClientID, []string{f.Password.Reveal()}).credential(PasswordGrant, isKey)
+	return plainFields(f.Username, f.ClientID, f.Password).credential(PasswordGrant, isKey)
 }
 
 // ParseTokenForm reads the body of a legacy POST oauth2/token. Many programs do not percent-encode, so there may be

@@ -116,7 +116,7 @@ func TestSplitUsernameRefuses(t *testing.T) {
 }
 
 func TestNewCredential(t *testing.T) {
-	got, err := legacy.NewCredential(legacy.WSSecurity, "["+key1+"]["+anna+"]"+svc, secret.New(" p\xe9 "), isKey)
+	got, err := legacy.NewCredential(legacy.WSSecurity, "["+key1+"]["+anna+"]"+svc, []secret.Text{secret.New(" p\xe9 "), secret.New("p\xe9")}, isKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestNewCredential(t *testing.T) {
 	if want := " pé |pé| p\xe9 |p\xe9"; strings.Join(reveal(got.Passwords), "|") != want {
 		t.Errorf("passwords %q", reveal(got.Passwords))
 	}
-	if _, err := legacy.NewCredential(legacy.SOAPBody, "", secret.New("p"), nil); err == nil {
+	if _, err := legacy.NewCredential(legacy.SOAPBody, "", []secret.Text{secret.New("p")}, nil); err == nil {
 		t.Error("an empty name is taken")
 	}
 }

@@ -1,6 +1,7 @@
 package soap
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"regexp"
@@ -25,26 +26,6 @@ const (
 	encUTF16BE
 	encUTF16 // as named in a label: the byte order is in the mark or in the first character
 )
-
-func (c encoding) String() string {
-	switch c {
-	case encUTF8:
-		return "utf-8"
-	case encASCII:
-		return "us-ascii"
-	case encLatin1:
-		return "iso-8859-1"
-	case encWindows1252:
-		return "windows-1252"
-	case encUTF16LE:
-		return "utf-16le"
-	case encUTF16BE:
-		return "utf-16be"
-	case encUTF16:
-		return "utf-16"
-	}
-	return ""
-}
 
 func (c encoding) wide() bool { return c == encUTF16LE || c == encUTF16BE || c == encUTF16 }
 
@@ -79,47 +60,50 @@ func (c encoding) decode(b byte) rune {
 	return rune(b) // also the five bytes that Windows left unassigned, as in the WHATWG's table
 }
 
-// appendReferring appends r in encoding c, as a character reference if c cannot carry it.
-func (c encoding) appendReferring(dst []byte, r rune) []byte {
+// encode is the byte that c has for r, if it has one.
+func (c encoding) encode(r rune) (b byte, ok bool) {
 	switch {
-	case r < utf8.RuneSelf || c == encUTF8:
-		return utf8.AppendRune(dst, r)
-	case c != encASCII && r <= 0xff && c.decode(byte(r)) == r:
-		return append(dst, byte(r))
+	case r < utf8.RuneSelf:
+		return byte(r), true
+	case c == encLatin1:
+		return byte(r), r <= 0xff
 	case c == encWindows1252:
-		if b, ok := charmap.Windows1252.EncodeRune(r); ok {
-			return append(dst, b)
-		}
+		return charmap.Windows1252.EncodeRune(r)
 	}
-	return fmt.Appendf(dst, "&#%d;", r)
+	return 0, false
 }
 
-// escape writes value as character data.
-func (c encoding) escape(value string) ([]byte, error) {
-	out := make([]byte, 0, len(value)+16)
-	for i, r := range value {
-		if r == utf8.RuneError {
-			if _, n := utf8.DecodeRuneInString(value[i:]); n <= 1 {
-				return nil, refuse(KindValue, 0, "the new text is not UTF-8")
-			}
-		}
-		if !isChar(r) {
-			return nil, refuse(KindValue, 0, "the new text has a character that XML forbids")
-		}
-		switch r {
-		case '<':
-			out = append(out, "&lt;"...)
-		case '>':
-			out = append(out, "&gt;"...)
-		case '&':
-			out = append(out, "&amp;"...)
-		case '\r':
-			out = append(out, "&#13;"...)
+// What character data, and an attribute value between quotes of either kind, cannot hold as it is.
+var (
+	textEscapes      = strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;", "\r", "&#13;")
+	attributeEscapes = strings.NewReplacer("<", "&lt;", "&", "&amp;", `"`, "&quot;", "'", "&apos;")
+)
+
+// escape writes value in encoding c, with character references for what c cannot carry.
+func (c encoding) escape(value string, escapes *strings.Replacer) []byte {
+	var out []byte
+	for _, r := range escapes.Replace(value) {
+		switch b, ok := c.encode(r); {
+		case ok:
+			out = append(out, b)
+		case c == encUTF8:
+			out = utf8.AppendRune(out, r)
 		default:
-			out = c.appendReferring(out, r)
+			out = fmt.Appendf(out, "&#%d;", r)
 		}
 	}
-	return out, nil
+	return out
+}
+
+// text writes value as character data.
+func (c encoding) text(value string) ([]byte, error) {
+	if !utf8.ValidString(value) {
+		return nil, refuse(KindValue, 0, "the new text is not UTF-8")
+	}
+	if strings.ContainsFunc(value, func(r rune) bool { return !isChar(r) }) {
+		return nil, refuse(KindValue, 0, "the new text has a character that XML forbids")
+	}
+	return c.escape(value, textEscapes), nil
 }
 
 // isChar reports whether XML 1.0 (§2.2) allows r in a document.
@@ -156,32 +140,21 @@ func isNameChar(r rune) bool {
 func isSpace(b byte) bool { return b == ' ' || b == '\n' || b == '\r' || b == '\t' }
 
 // fromUTF16 converts a whole message; a byte order mark is dropped.
-func fromUTF16(src []byte, c encoding) []byte {
+func fromUTF16(src []byte, order binary.ByteOrder) []byte {
 	if len(src)%2 != 0 {
 		fail(KindEncoding, len(src), "UTF-16 with an odd number of bytes")
 	}
-	order := binary.ByteOrder(binary.BigEndian)
-	if c == encUTF16LE {
-		order = binary.LittleEndian
+	units := make([]uint16, len(src)/2)
+	for i := range units {
+		units[i] = order.Uint16(src[2*i:])
 	}
-	dst := make([]byte, 0, len(src)/2+len(src)/8)
-	for i := 0; i < len(src); i += 2 {
-		r := rune(order.Uint16(src[i:]))
-		if i == 0 && r == 0xfeff {
-			continue
+	text := utf16.Decode(units)
+	for i, unit := range utf16.Encode(text) {
+		if unit != units[i] {
+			fail(KindEncoding, 2*i, "UTF-16 with half a surrogate pair")
 		}
-		if utf16.IsSurrogate(r) {
-			if pair := src[i+2:]; len(pair) > 0 {
-				r = utf16.DecodeRune(r, rune(order.Uint16(pair)))
-			}
-			if utf16.RuneLen(r) != 2 {
-				fail(KindEncoding, i, "UTF-16 with half a surrogate pair")
-			}
-			i += 2
-		}
-		dst = utf8.AppendRune(dst, r)
 	}
-	return dst
+	return bytes.TrimPrefix([]byte(string(text)), []byte("\ufeff"))
 }
 
 // charsetParameter finds the value of the charset parameter; quoted strings before it are passed over whole.

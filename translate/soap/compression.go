@@ -9,30 +9,30 @@ import (
 	"strings"
 )
 
-// ratioSlack is the number of decoded bytes from which on MaxRatio counts.
-const ratioSlack = 1 << 20
+// Bounds of a compressed body: bytes after decoding, how many times the compressed size, and from how many decoded
+// bytes on that counts.
+const (
+	maxDecoded = 64 << 20
+	maxRatio   = 200
+	ratioSlack = 1 << 20
+)
 
-// Decode undoes the content coding of a request body while it streams: gzip, and deflate with or without its zlib
-// frame. What is forwarded is not compressed again: drop Content-Encoding; the length is unknown. The reader is
-// bounded by MaxDecoded and MaxRatio. Unknown codings (r is then untouched), corrupt data and bombs are an *Error of
-// KindCompression.
-func Decode(contentEncoding string, r io.Reader, o Options) (io.Reader, error) {
-	coding := strings.ToLower(strings.TrimSpace(contentEncoding))
-	if coding == "" || coding == "identity" {
-		return r, nil
-	}
-	o = o.withDefaults()
+// decode undoes the content coding of a request body while it streams: gzip, and deflate with or without its zlib
+// frame. Unknown codings (r is then untouched), corrupt data and bombs are an *Error of KindCompression.
+func decode(contentEncoding string, r io.Reader) (io.Reader, error) {
 	counted := &counter{r: r}
 	in := bufio.NewReaderSize(counted, 4<<10)
-	d := &decoder{in: counted, max: o.MaxDecoded, ratio: o.MaxRatio}
+	d := &decoder{in: counted}
 	var err error
-	switch coding {
+	switch strings.ToLower(strings.TrimSpace(contentEncoding)) {
+	case "", "identity":
+		return r, nil
 	case "gzip", "x-gzip":
 		d.r, err = gzip.NewReader(in)
 	case "deflate":
 		d.r, err = inflate(in)
 	default:
-		return nil, refuse(KindCompression, 0, "a content coding other than gzip and deflate")
+		return r, refuse(KindCompression, 0, "a content coding other than gzip and deflate")
 	}
 	if err != nil {
 		err = d.explain()
@@ -70,19 +70,18 @@ func (c *counter) Read(p []byte) (int, error) {
 }
 
 type decoder struct {
-	r          io.Reader
-	in         *counter
-	n          int64
-	max, ratio int64
+	r  io.Reader
+	in *counter
+	n  int64
 }
 
 func (d *decoder) Read(p []byte) (int, error) {
 	n, err := d.r.Read(p)
 	d.n += int64(n)
 	switch {
-	case d.n > d.max:
+	case d.n > maxDecoded:
 		return 0, refuse(KindCompression, int(d.n), "the decoded body exceeds its bound")
-	case d.n > ratioSlack && d.n/d.ratio > d.in.n:
+	case d.n > ratioSlack && d.n/maxRatio > d.in.n:
 		return 0, refuse(KindCompression, int(d.n), "the body is compressed beyond any plausible ratio")
 	case err != nil && err != io.EOF:
 		return n, d.explain()

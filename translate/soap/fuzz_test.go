@@ -203,8 +203,8 @@ func FuzzEnvelope(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		e, err := soap.Read(bytes.NewReader(message), soap.Options{MaxHeader: 32 << 10})
-		slow, slowErr := soap.Read(iotest.OneByteReader(bytes.NewReader(message)), soap.Options{MaxHeader: 32 << 10})
+		e, err := read(bytes.NewReader(message), soap.Options{MaxHeader: 32 << 10})
+		slow, slowErr := read(iotest.OneByteReader(bytes.NewReader(message)), soap.Options{MaxHeader: 32 << 10})
 		if fmt.Sprint(err) != fmt.Sprint(slowErr) {
 			t.Fatalf("byte by byte: %v, at once: %v", slowErr, err)
 		}
@@ -224,7 +224,7 @@ func agree(t *testing.T, e, slow *soap.Message, message []byte) {
 	if (e.Token == nil) != (slow.Token == nil) || e.Operation != slow.Operation {
 		t.Fatal("the result depends on how the message arrives")
 	}
-	if e.Converted || e.Encoding == "windows-1252" || len(message) >= 16<<10 {
+	if e.Converted || len(message) >= 16<<10 {
 		return
 	}
 	o, ok := consult(message)
@@ -234,7 +234,7 @@ func agree(t *testing.T, e, slow *soap.Message, message []byte) {
 	if e.Token == nil {
 		return
 	}
-	again, err := soap.Read(bytes.NewReader(message), soap.Options{MaxHeader: 32 << 10})
+	again, err := read(bytes.NewReader(message), soap.Options{MaxHeader: 32 << 10})
 	must(t, err)
 	must(t, e.RemoveToken())
 	if again.Token.HasPassword {
@@ -271,7 +271,7 @@ func compare(t *testing.T, e *soap.Message, o oracle) {
 	if o.root != (xml.Name{
 		Space: version, Local: "Envelope",
 	}) || o.operation.Local != e.Operation.Local || namespace != blank.Replace(e.Operation.Namespace) {
-		t.Fatalf("encoding/xml reads %v and %v, this package %s and %v", o.root, o.operation, e.Version, e.Operation)
+		t.Fatalf("encoding/xml reads %v and %v, this package %d and %v", o.root, o.operation, e.Version, e.Operation)
 	}
 	if (e.Token != nil) != (o.tokens == 1) || o.tokens > 1 {
 		t.Fatalf("encoding/xml reads %d tokens", o.tokens)
@@ -325,7 +325,7 @@ func FuzzCredentialBody(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		e, err := soap.Read(bytes.NewReader(message), soap.Options{Credential: true})
+		e, err := read(bytes.NewReader(message), soap.Options{Credential: true})
 		if err != nil {
 			refused(t, e, err, string(message))
 			return
@@ -344,8 +344,11 @@ func FuzzCredentialBody(f *testing.F) {
 		}
 		out, err := io.ReadAll(e.Reader())
 		must(t, err)
-		again, err := soap.Read(bytes.NewReader(out), soap.Options{Credential: true, MaxBody: 1 << 20})
-		if err != nil || again.Credential.Password.Reveal() != "n<&>ew" || again.Credential.Email != e.Credential.Email {
+		again, err := read(bytes.NewReader(out), soap.Options{Credential: true})
+		if errors.Is(err, soap.KindTooLarge) {
+			return // the new password made it longer than the bound
+		}
+		if err != nil || again.Credential.Password.Reveal() != "n<&>ew" || again.Credential.Username != e.Credential.Username {
 			t.Fatalf("after SetPassword the message is read as %v, %+v", err, again.Credential)
 		}
 	})

@@ -2,6 +2,7 @@ package soap
 
 import (
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -13,17 +14,21 @@ const (
 // span is a range of the buffer.
 type span struct{ start, end int }
 
+// qname is a name as it is written.
+type qname struct {
+	span
+	prefix int // bytes of the prefix, without the colon; 0 = none
+}
+
 // input is a message as its source gives it, every byte kept, and reads characters at any offset of it. A refusal, or
 // an error of the source, is a bailout.
 type input struct {
 	src    io.Reader
 	buf    []byte
 	raw    []byte // the message as it came, if buf is a conversion of it
-	limit  int    // no byte beyond is read yet: it moves in steps, so that results do not depend on the sizes of reads
-	max    int    // and never beyond this one
+	max    int    // no byte beyond is read
 	srcErr error
 	enc    encoding
-	came   encoding // the encoding before a conversion
 }
 
 // more reads until the byte at i is there. It returns false if the message is over before.
@@ -37,30 +42,20 @@ func (in *input) more(i int) bool {
 		case i >= in.max:
 			fail(KindTooLarge, in.max, "the part of the message that has to be read exceeds its bound")
 		}
-		for i >= in.limit {
-			in.limit = min(2*in.limit, in.max)
-		}
-		in.read()
+		in.fill()
 	}
 	return true
 }
 
-// read takes what one call of the source gives.
-func (in *input) read() {
-	if cap(in.buf) < in.limit {
-		grown := make([]byte, len(in.buf), in.limit)
-		copy(grown, in.buf)
-		in.buf = grown
-	}
-	for range 100 {
-		n, err := in.src.Read(in.buf[len(in.buf):in.limit])
+// fill reads a whole step, so that results do not depend on the sizes of reads.
+func (in *input) fill() {
+	step := min(max(lookahead, 2*len(in.buf)), in.max)
+	in.buf = slices.Grow(in.buf, step-len(in.buf))
+	for len(in.buf) < step && in.srcErr == nil {
+		var n int
+		n, in.srcErr = in.src.Read(in.buf[len(in.buf):step])
 		in.buf = in.buf[:len(in.buf)+n]
-		in.srcErr = err
-		if n > 0 || err != nil {
-			return
-		}
 	}
-	in.srcErr = io.ErrNoProgress
 }
 
 // at returns the byte at i. A message that ends there ends inside what.
@@ -72,6 +67,14 @@ func (in *input) at(i int, what string) byte {
 }
 
 func (in *input) slice(r span) []byte { return in.buf[r.start:r.end] }
+
+// local returns a name without its prefix.
+func (in *input) local(name qname) []byte {
+	if name.prefix > 0 {
+		name.start += name.prefix + 1
+	}
+	return in.slice(name.span)
+}
 
 // char checks the character at i and returns its size.
 func (in *input) char(i int, what string) int {
@@ -125,16 +128,16 @@ func (in *input) has(i int, want, what string) bool {
 	return true
 }
 
-// name reads a qualified name at i; prefix is the size of its prefix.
-func (in *input) name(i int) (name span, prefix int) {
-	start, part := i, i
+// name reads a qualified name at i.
+func (in *input) name(i int) qname {
+	name, part := qname{span: span{start: i}}, i
 	for {
 		b := in.at(i, "a name")
 		if b == ':' {
-			if prefix > 0 || i == start {
+			if name.prefix > 0 || i == name.start {
 				fail(KindIllFormed, i, "a name with a misplaced colon")
 			}
-			prefix, part = i-start, i+1
+			name.prefix, part = i-name.start, i+1
 			i++
 			continue
 		}
@@ -145,7 +148,7 @@ func (in *input) name(i int) (name span, prefix int) {
 		if i == part && !isNameStart(r) || !isNameChar(r) {
 			break
 		}
-		if i-start > maxNameSize {
+		if i-name.start > maxNameSize {
 			fail(KindTooComplex, i, "a name beyond 1024 bytes")
 		}
 		i += n
@@ -153,7 +156,8 @@ func (in *input) name(i int) (name span, prefix int) {
 	if i == part {
 		fail(KindIllFormed, i, "a name was expected")
 	}
-	return span{start, i}, prefix
+	name.end = i
+	return name
 }
 
 func (in *input) spaces(i int, what string) int {

@@ -29,8 +29,8 @@ const maxBoundary = 200 // RFC 2046 §5.1.1 allows 70
 
 func newRoot(r io.Reader) *rootPart { return &rootPart{in: bufio.NewReaderSize(r, 2*lookahead)} }
 
-// readRoot finds the root part: the one that start names, or else the first. It must begin within MaxHeader.
-func readRoot(media string, parameters map[string]string, r io.Reader, o Options) (*rootPart, error) {
+// readRoot finds the root part: the one that start names, or else the first. It must begin within most bytes.
+func readRoot(media string, parameters map[string]string, r io.Reader, most int) (*rootPart, error) {
 	p := newRoot(r)
 	boundary := parameters["boundary"]
 	p.delimiter = []byte("\n--" + boundary)
@@ -40,7 +40,7 @@ func readRoot(media string, parameters map[string]string, r io.Reader, o Options
 	if boundary == "" || len(boundary) > maxBoundary {
 		return p, refuse(KindMultipart, 0, "multipart/related without a proper boundary")
 	}
-	f := rootFinder{rootPart: p, max: o.MaxHeader, start: bareID(parameters["start"])}
+	f := rootFinder{rootPart: p, max: most, start: bareID(parameters["start"])}
 	return p, f.find()
 }
 

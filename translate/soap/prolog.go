@@ -2,6 +2,7 @@ package soap
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 )
 
@@ -60,17 +61,20 @@ func (in *input) mark() (c encoding, marked bool) {
 	case "\xff\xfe\x00\x00", "\x00\x00\xfe\xff", "<\x00\x00\x00", "\x00\x00\x00<":
 		fail(KindEncoding, 0, "UTF-32 is not supported")
 	}
-	switch {
-	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
-		return encUTF8, true
-	case bytes.HasPrefix(b, []byte("\xff\xfe")):
-		return encUTF16LE, true
-	case bytes.HasPrefix(b, []byte("\xfe\xff")):
-		return encUTF16BE, true
-	case bytes.HasPrefix(b, []byte("<\x00")):
-		return encUTF16LE, false
-	case bytes.HasPrefix(b, []byte("\x00<")):
-		return encUTF16BE, false
+	for _, m := range [...]struct {
+		bytes  string
+		enc    encoding
+		marked bool
+	}{
+		{"\xef\xbb\xbf", encUTF8, true},
+		{"\xff\xfe", encUTF16LE, true},
+		{"\xfe\xff", encUTF16BE, true},
+		{"<\x00", encUTF16LE, false},
+		{"\x00<", encUTF16BE, false},
+	} {
+		if bytes.HasPrefix(b, []byte(m.bytes)) {
+			return m.enc, m.marked
+		}
 	}
 	return encUnknown, false
 }
@@ -83,9 +87,11 @@ func (s *scanner) convert() {
 		}
 		s.more(len(s.buf))
 	}
-	converted := fromUTF16(s.buf, s.enc)
-	s.raw, s.came = s.buf, s.enc
-	s.buf, s.enc = converted, encUTF8
+	var order binary.ByteOrder = binary.BigEndian
+	if s.enc == encUTF16LE {
+		order = binary.LittleEndian
+	}
+	s.raw, s.buf, s.enc = s.buf, fromUTF16(s.buf, order), encUTF8
 	s.xmlDeclaration()
 	if s.labelled.end > s.labelled.start {
 		rest := append([]byte("utf-8"), s.buf[s.labelled.end:]...)
@@ -114,7 +120,7 @@ func (s *scanner) xmlDeclaration() {
 		fail(KindIllFormed, start, malformedDeclaration)
 	}
 	for i, a := range s.attrs {
-		name, value := string(s.slice(a.name)), string(s.slice(a.value))
+		name, value := string(s.slice(a.name.span)), string(s.slice(a.value))
 		ok := false
 		switch {
 		case i == 0:

@@ -243,7 +243,7 @@ func TestAMessageThatIsNotUnderstoodIsRefusedAndNeverForwarded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for way, chunk := range chunkings {
-				e, err := soap.Read(chunk(strings.NewReader(c.message)), soap.Options{})
+				e, err := read(chunk(strings.NewReader(c.message)), soap.Options{})
 				if !errors.Is(err, c.kind) {
 					t.Fatalf("%s: got %v, want %v", way, err, c.kind)
 				}
@@ -271,7 +271,6 @@ func refused(t *testing.T, e *soap.Message, err error, message string) {
 	if out, failure := io.ReadAll(e.Original()); failure != nil || string(out) != message {
 		t.Errorf("Original gives %q, %v", out, failure)
 	}
-	e.Release()
 }
 
 func TestARefusalStillTellsVersionAndUser(t *testing.T) {
@@ -279,9 +278,9 @@ func TestARefusalStillTellsVersionAndUser(t *testing.T) {
 		security(strings.Replace(token, "<o:Password>", `<o:Password Type="`+types+`#PasswordDigest">`, 1)),
 		soap.NamespaceSOAP11, soap.NamespaceSOAP12,
 	)
-	e, err := soap.Read(strings.NewReader(message), soap.Options{})
+	e, err := read(strings.NewReader(message), soap.Options{})
 	if !errors.Is(err, soap.KindDigest) || e.Version != soap.SOAP12 || e.Token == nil || e.Token.Username != "anna" ||
-		!e.Token.Digest || e.Operation.Local != "Ping" {
+		e.Operation.Local != "Ping" {
 		t.Errorf("got %v, %+v", err, e)
 	}
 }
@@ -291,7 +290,7 @@ func TestASignatureOverOtherPartsIsLeftAlone(t *testing.T) {
 		`<d:Reference URI="cid:x"/>`)
 	rest := `<u:Timestamp u:Id="TS"/>` + sign +
 		`<o:SecurityTokenReference><o:Reference URI="#X509"/></o:SecurityTokenReference>`
-	e, err := soap.Read(strings.NewReader(security(token+rest)), soap.Options{})
+	e, err := read(strings.NewReader(security(token+rest)), soap.Options{})
 	must(t, err)
 	must(t, e.RemoveToken())
 	if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != security(rest) {
@@ -303,7 +302,7 @@ func TestASignedAddressIsNotRewritten(t *testing.T) {
 	message := envelope(
 		`<a:To u:Id="To">http://x</a:To><o:Security>`+token+signature(`<d:Reference URI="#To"/>`)+`</o:Security>`, "",
 	)
-	e, err := soap.Read(strings.NewReader(message), soap.Options{})
+	e, err := read(strings.NewReader(message), soap.Options{})
 	must(t, err)
 	if err := e.SetTo("https://y"); !errors.Is(err, soap.KindSigned) {
 		t.Errorf("SetTo gives %v", err)
@@ -312,7 +311,7 @@ func TestASignedAddressIsNotRewritten(t *testing.T) {
 }
 
 func TestAnEditThatFindsNothingSaysSo(t *testing.T) {
-	e, err := soap.Read(strings.NewReader(envelope("", "")), soap.Options{})
+	e, err := read(strings.NewReader(envelope("", "")), soap.Options{})
 	must(t, err)
 	for name, err := range map[string]error{
 		"RemoveToken": e.RemoveToken(), "SetPassword": e.SetPassword(secret.New("x")), "SetUsername": e.SetUsername("x"),
@@ -322,7 +321,7 @@ func TestAnEditThatFindsNothingSaysSo(t *testing.T) {
 			t.Errorf("%s gives %v", name, err)
 		}
 	}
-	e, err = soap.Read(strings.NewReader(security(token)), soap.Options{})
+	e, err = read(strings.NewReader(security(token)), soap.Options{})
 	must(t, err)
 	for _, bad := range []string{"\x00", "\xff", "\ufffe"} {
 		if err := e.SetPassword(secret.New(bad)); !errors.Is(err, soap.KindValue) {
@@ -345,9 +344,9 @@ func TestAStreamingBodyIsCheckedAsItPasses(t *testing.T) {
 		body string
 		kind soap.Kind
 	}{
-		"a proper one": {"<x><y>" + long + "</y></x>", 0},
+		"a proper one": {"<x><y>" + long + "</y></x>", ""},
 		"comments, CDATA and the like": {
-			"<x><!-- <y> - -> " + long + " --><![CDATA[ <y> ]] > " + long + "]]><?a > b?><z a='>' b=\"'/>\" /></x >", 0,
+			"<x><!-- <y> - -> " + long + " --><![CDATA[ <y> ]] > " + long + "]]><?a > b?><z a='>' b=\"'/>\" /></x >", "",
 		},
 		"one that breaks off":         {"<x><y>" + long, soap.KindIllFormed},
 		"one with a token at the end": {"<x><y>" + long + token + "</y></x>", soap.KindMisplaced},
@@ -358,11 +357,11 @@ func TestAStreamingBodyIsCheckedAsItPasses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			message := envelope("<o:Security>"+token+"</o:Security>", c.body)
 			for way, chunk := range chunkings {
-				e, err := soap.Read(chunk(strings.NewReader(message)), soap.Options{})
+				e, err := read(chunk(strings.NewReader(message)), soap.Options{})
 				must(t, err)
 				must(t, e.RemoveToken())
 				out, err := io.ReadAll(e.Reader())
-				if (c.kind == 0) != (err == nil) || err != nil && !errors.Is(err, c.kind) {
+				if (c.kind == "") != (err == nil) || err != nil && !errors.Is(err, c.kind) {
 					t.Errorf("%s: got %v, want %v", way, err, c.kind)
 				}
 				if bytes.Contains(out, []byte(canary)) {
@@ -381,7 +380,7 @@ func TestAFailingConnectionIsNotARefusal(t *testing.T) {
 	for _, size := range []int{0, 10, 700, 20000} {
 		message := envelope("", "<x>"+strings.Repeat("y", 40000)+"</x>")
 		source := io.MultiReader(strings.NewReader(message[:size]), iotest.ErrReader(broken))
-		e, err := soap.Read(source, soap.Options{})
+		e, err := read(source, soap.Options{})
 		if err == nil {
 			_, err = io.ReadAll(e.Reader())
 		} else if e != nil {
@@ -390,32 +389,5 @@ func TestAFailingConnectionIsNotARefusal(t *testing.T) {
 		if !errors.Is(err, broken) {
 			t.Errorf("%d bytes: got %v", size, err)
 		}
-	}
-}
-
-func TestReleaseStopsReadersAndWipesTheBuffer(t *testing.T) {
-	buffers := new(soap.Buffers)
-	e, err := soap.Read(strings.NewReader(security(token)), soap.Options{Buffers: buffers})
-	must(t, err)
-	r := e.Reader()
-	e.Release()
-	e.Release()
-	if _, err := io.ReadAll(r); !errors.Is(err, soap.KindState) {
-		t.Errorf("a Reader after Release gives %v", err)
-	}
-	if err := e.RemoveToken(); !errors.Is(err, soap.KindState) {
-		t.Errorf("an edit after Release gives %v", err)
-	}
-	if e.Token.Username != "anna" || e.Token.Password.Reveal() != canary {
-		t.Error("what was read is gone")
-	}
-	for range 20 {
-		e, err := soap.Read(strings.NewReader(envelope("", "<x/>")), soap.Options{Buffers: buffers})
-		must(t, err)
-		out, err := io.ReadAll(e.Reader())
-		if err != nil || string(out) != envelope("", "<x/>") || e.Token != nil {
-			t.Fatalf("a buffer in its second use gives %s, %v", out, err)
-		}
-		e.Release()
 	}
 }

@@ -22,44 +22,24 @@ const (
 // that could make two readers of one message disagree. A refusal, or an error of the source, is a bailout.
 type scanner struct {
 	tagReader
-	labelled   span // the value of encoding= in the XML declaration
-	pos        int
-	tok        span
-	stack      []element
-	closed     element // the element of the last evEnd
-	closeTag   int     // where its end tag starts; equal to its open offset when it has none
-	noClose    bool    // the element of the last evStart is an empty-element tag
-	text       []byte  // scratch for the text of a field
-	marks      []mark  // what signatures refer to, and how
-	references []reference
-	names      []byte // scratch of the guard, as the next two
-	starts     []int
-	tag        []byte
-	rooted     bool // the root element has been seen
+	labelled span // the value of encoding= in the XML declaration
+	pos      int
+	tok      span // of the last text, without the markup of a CDATA section
+	stack    []element
+	closed   element // the element of the last evEnd
+	closeTag int     // where its end tag starts; equal to its open offset when it has none
+	noClose  bool    // the element of the last evStart is an empty-element tag
+	rooted   bool    // the root element has been seen
 }
 
-func (s *scanner) reset(src io.Reader, o Options) {
-	limit := o.MaxHeader
-	if o.Credential {
-		limit = o.MaxBody
-	}
-	*s = scanner{
-		tagReader: tagReader{
-			input:    input{src: src, buf: s.buf[:0], max: limit, limit: min(lookahead, limit)},
-			bindings: s.bindings[:0], attrs: s.attrs[:0], arena: s.arena[:0],
-		},
-		stack: s.stack[:0], text: s.text[:0], marks: s.marks[:0], references: s.references[:0],
-		names: s.names, starts: s.starts, tag: s.tag,
-	}
+func newScanner(src io.Reader, most int) *scanner {
+	return &scanner{tagReader: tagReader{input: input{src: src, max: most}}}
 }
 
 func (s *scanner) top() *element { return &s.stack[len(s.stack)-1] }
 
-// local returns the local name of e.
-func (s *scanner) local(e *element) []byte { return localName(s.slice(e.name), e.prefix) }
-
-func (s *scanner) is(e *element, ns namespace, local string) bool {
-	return e.ns == ns && string(s.local(e)) == local
+func (s *scanner) is(e *element, namespace, local string) bool {
+	return e.namespace == namespace && string(s.local(e.name)) == local
 }
 
 // next returns what comes next. After evStart the element is on top of the stack, after evEnd it is in s.closed.
@@ -116,8 +96,8 @@ func (s *scanner) characters() event {
 
 func (s *scanner) instruction() event {
 	const what, flaw = "a processing instruction", "a processing instruction without a proper name"
-	name, prefix := s.name(s.pos + 2)
-	if prefix > 0 || bytes.EqualFold(s.slice(name), []byte("xml")) {
+	name := s.name(s.pos + 2)
+	if name.prefix > 0 || bytes.EqualFold(s.slice(name.span), []byte("xml")) {
 		fail(KindIllFormed, s.pos, "a processing instruction of a reserved name")
 	}
 	b := s.at(name.end, what)
@@ -128,7 +108,7 @@ func (s *scanner) instruction() event {
 	if b == '?' && end != name.end+2 {
 		fail(KindIllFormed, name.end, flaw)
 	}
-	s.tok, s.pos = span{s.pos, end}, end
+	s.pos = end
 	return evOther
 }
 
@@ -154,7 +134,7 @@ func (s *scanner) declaration() event {
 	if s.at(end, what) != '>' {
 		fail(KindIllFormed, end, "two hyphens inside a comment")
 	}
-	s.tok, s.pos = span{s.pos, end + 1}, end+1
+	s.pos = end + 1
 	return evOther
 }
 
@@ -172,15 +152,15 @@ func (s *scanner) endTag() event {
 		fail(KindIllFormed, s.pos, "an end tag without a start tag")
 	}
 	start := s.pos
-	name, _ := s.name(start + 2)
-	if !bytes.Equal(s.slice(name), s.slice(s.top().name)) {
+	name := s.name(start + 2)
+	if !bytes.Equal(s.slice(name.span), s.slice(s.top().name.span)) {
 		fail(KindIllFormed, start, "an end tag that does not match its start tag")
 	}
 	end := s.spaces(name.end, "an end tag")
 	if s.buf[end] != '>' {
 		fail(KindIllFormed, end, "an end tag that is not closed")
 	}
-	s.tok, s.pos = span{start, end + 1}, end+1
+	s.pos = end + 1
 	s.pop(start)
 	return evEnd
 }
@@ -192,11 +172,11 @@ func (s *scanner) startTag() event {
 	if len(s.stack) >= maxDepth {
 		fail(KindTooComplex, s.pos, "elements nested too deeply")
 	}
-	name, prefix := s.name(s.pos + 1)
-	e := element{start: s.pos, name: name, prefix: prefix, bindings: len(s.bindings)}
+	name := s.name(s.pos + 1)
+	e := element{start: s.pos, name: name, bindings: len(s.bindings)}
 	e.open = s.attributes(name.end, '/')
 	s.resolve(&e)
-	s.tok, s.pos = span{e.start, e.open}, e.open
+	s.pos = e.open
 	s.noClose = s.buf[e.open-2] == '/'
 	s.rooted = true
 	s.stack = append(s.stack, e)

@@ -15,7 +15,7 @@ func (in *input) reference(i int) (rune, int) {
 			fail(KindIllFormed, i, "an ampersand that begins no reference")
 		}
 	}
-	r, ok := referenced(in.buf[i+1 : end])
+	r, ok := referenced(string(in.buf[i+1 : end]))
 	switch {
 	case ok:
 	case in.buf[i+1] == '#' || end == i+1:
@@ -27,8 +27,8 @@ func (in *input) reference(i int) (rune, int) {
 }
 
 // referenced resolves what stands between & and ;.
-func referenced(name []byte) (rune, bool) {
-	switch string(name) {
+func referenced(name string) (rune, bool) {
+	switch name {
 	case "lt":
 		return '<', true
 	case "gt":
@@ -40,7 +40,7 @@ func referenced(name []byte) (rune, bool) {
 	case "quot":
 		return '"', true
 	}
-	digits, ok := strings.CutPrefix(string(name), "#")
+	digits, ok := strings.CutPrefix(name, "#")
 	base := 10
 	if hex, is := strings.CutPrefix(digits, "x"); is {
 		digits, base = hex, 16
@@ -49,60 +49,35 @@ func referenced(name []byte) (rune, bool) {
 	return rune(n), ok && err == nil && isChar(rune(n))
 }
 
-// appendText decodes character data that the scanner has passed: references, line ends, encoding.
-func (in *input) appendText(dst []byte, r span, ev event) []byte {
-	for i := r.start; i < r.end; {
-		b := in.buf[i]
-		switch {
-		case b == '&' && ev == evText:
+// reading is how a range of the message is to be decoded.
+type reading uint8
+
+const (
+	asText reading = iota
+	asCDATA
+	asAttribute
+	asWritten // with nothing resolved
+)
+
+// decode gives what the scanner has passed in UTF-8, with references and line ends resolved as XML reads them there.
+func (in *input) decode(r span, as reading) string {
+	var text strings.Builder
+	for i := r.start; i < r.end; i++ {
+		switch b := in.buf[i]; {
+		case b == '&' && (as == asText || as == asAttribute):
 			c, n := in.reference(i)
-			dst = utf8.AppendRune(dst, c)
-			i += n
-		case b == '\r':
-			if i++; i >= r.end || in.buf[i] != '\n' {
-				dst = append(dst, '\n')
-			}
+			text.WriteRune(c)
+			i += n - 1
+		case b == '\r' && i+1 < r.end && in.buf[i+1] == '\n' && as != asWritten: // the next one is the line end
+		case isSpace(b) && as == asAttribute:
+			text.WriteByte(' ')
+		case b == '\r' && as != asWritten:
+			text.WriteByte('\n')
+		case b < utf8.RuneSelf || in.enc == encUTF8:
+			text.WriteByte(b)
 		default:
-			dst, i = in.appendChar(dst, i)
+			text.WriteRune(in.enc.decode(b))
 		}
 	}
-	return dst
-}
-
-// appendAttribute decodes an attribute value that the scanner has passed.
-func (in *input) appendAttribute(dst []byte, r span) []byte {
-	for i := r.start; i < r.end; {
-		b := in.buf[i]
-		switch {
-		case b == '&':
-			c, n := in.reference(i)
-			dst = utf8.AppendRune(dst, c)
-			i += n
-		case b == '\r' && i+1 < r.end && in.buf[i+1] == '\n':
-			i++
-		case isSpace(b):
-			dst = append(dst, ' ')
-			i++
-		default:
-			dst, i = in.appendChar(dst, i)
-		}
-	}
-	return dst
-}
-
-// appendChar appends the character at i in UTF-8 and returns the offset after it.
-func (in *input) appendChar(dst []byte, i int) ([]byte, int) {
-	b := in.buf[i]
-	if b < 0x80 || in.enc == encUTF8 {
-		return append(dst, b), i + 1
-	}
-	return utf8.AppendRune(dst, in.enc.decode(b)), i + 1
-}
-
-// appendRaw appends what is written in r, in UTF-8, with nothing resolved.
-func (in *input) appendRaw(dst []byte, r span) []byte {
-	for i := r.start; i < r.end; {
-		dst, i = in.appendChar(dst, i)
-	}
-	return dst
+	return text.String()
 }

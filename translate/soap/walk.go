@@ -7,49 +7,38 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// field is an element with text that can be replaced.
+// field is an element with content that can be replaced.
 type field struct {
-	start, open int // of '<', and after the '>' of the start tag
-	close       int // where the end tag starts; close == open for an empty-element tag
+	open, close int // after the '>' of the start tag; where the end tag starts
 	name        span
-	empty       bool
-	present     bool
+	empty       bool   // an empty-element tag
+	text        string // decoded
 }
 
-// mark is an element that a signature can refer to by an attribute like wsu:Id.
-type mark struct {
-	id         text
-	start, end int // end is unknown (the end of the message) while it is zero
-	depth      int
-}
+// role is what an element is in the envelope.
+type role uint8
 
-// reference is what a signature or a SecurityTokenReference points at.
-type reference struct {
-	id  text
-	all bool // the whole document, or something that cannot be told
-}
+const (
+	roleOther role = iota
+	roleHeader
+	roleBody
+	roleSecurity
+	roleToken // the UsernameToken that is read
+)
 
 // walk follows the elements of an envelope up to the first element in Body. A refusal that leaves the structure
 // readable is noted and the walk goes on: the version and the operation are wanted for the fault.
 type walk struct {
-	m       *Message
-	s       *scanner
-	refusal *Error
-
-	inHeader, inBody    bool
-	headers, bodies     int
-	inSecurity, inToken bool
-	securityStart       int
-	securityChildren    int
-	holdsToken          bool // the Security header at hand holds the token
-	tokens              int
-	current             *field // whose text is being read
-	credential          *credentialWalk
-	ended               bool
+	m        *Message
+	s        *scanner
+	refusal  *Error
+	children int    // of the Security header at hand, so far
+	current  *field // whose text is being read
+	ended    bool
 }
 
 func (w *walk) refuse(k Kind, offset int, detail string) {
-	if w.refusal == nil && !w.m.options.Answer {
+	if w.refusal == nil && !w.m.answer {
 		w.refusal = refuse(k, offset, detail)
 	}
 }
@@ -64,13 +53,17 @@ func (w *walk) run() {
 			w.finish(&w.s.closed, len(w.s.stack)+1)
 		case evText, evCDATA:
 			if w.current != nil {
-				w.s.text = w.s.appendText(w.s.text, w.s.tok, ev)
+				as := asText
+				if ev == evCDATA {
+					as = asCDATA
+				}
+				w.current.text += w.s.decode(w.s.tok, as)
 			}
 		case evEOF:
 			w.ended = true
 		}
 	}
-	if w.m.Token != nil && w.s.signed(w.m.tokenRange) {
+	if w.m.Token != nil && w.m.covers(w.m.tokenRange) {
 		w.refuse(KindSigned, w.m.tokenRange.start, "a signature covers the UsernameToken, or is made with it: "+
 			"the credential cannot be changed without breaking it")
 	}
@@ -82,9 +75,9 @@ func (w *walk) start(el *element, depth int) {
 		w.envelope(el)
 	case depth == 2:
 		w.section(el)
-	case w.inHeader:
+	case w.s.stack[1].role == roleHeader:
 		w.headerElement(el, depth)
-	case w.inBody:
+	case w.s.stack[1].role == roleBody:
 		w.bodyElement(el, depth)
 	default:
 		w.suspect(el) // below something that follows the Body
@@ -93,34 +86,34 @@ func (w *walk) start(el *element, depth int) {
 
 func (w *walk) envelope(el *element) {
 	switch {
-	case w.s.is(el, nsSOAP11, "Envelope"):
+	case w.s.is(el, NamespaceSOAP11, "Envelope"):
 		w.m.Version = SOAP11
-	case w.s.is(el, nsSOAP12, "Envelope"):
+	case w.s.is(el, NamespaceSOAP12, "Envelope"):
 		w.m.Version = SOAP12
 	default:
 		fail(KindNotSOAP, el.start, "the root element is not the Envelope of SOAP 1.1 or 1.2")
 	}
-	w.m.envelopeName, w.m.prefixed = el.name, el.prefix
+	w.m.envelope = el.name
 	w.mark(el, 1)
 }
 
 // section reads a child of Envelope.
 func (w *walk) section(el *element) {
-	own := el.ns == w.s.stack[0].ns
-	switch local := string(w.s.local(el)); {
+	own := el.namespace == w.s.stack[0].namespace
+	switch local := string(w.s.local(el.name)); {
 	case own && local == "Header":
-		if w.headers++; w.headers > 1 || w.bodies > 0 {
+		if w.m.header != nil || w.m.body > 0 {
 			fail(KindAmbiguous, el.start, "a second Header, or one after the Body")
 		}
-		w.inHeader = true
+		el.role = roleHeader
 		w.m.header = w.field(el)
 	case own && local == "Body":
-		if w.bodies++; w.bodies > 1 {
+		if w.m.body > 0 {
 			fail(KindAmbiguous, el.start, "a second Body")
 		}
-		w.inBody = true
+		el.role = roleBody
 		w.m.body = el.start
-	case w.bodies == 0 || local == "Header" || local == "Body":
+	case w.m.body == 0 || local == "Header" || local == "Body":
 		fail(KindNotSOAP, el.start, "an element in Envelope that is neither its Header nor its Body")
 	}
 	w.mark(el, 2)
@@ -129,26 +122,30 @@ func (w *walk) section(el *element) {
 func (w *walk) headerElement(el *element, depth int) {
 	w.mark(el, depth)
 	w.point(el)
-	if el.ns == nsXEnc && string(w.s.local(el)) == "EncryptedData" || w.s.is(el, nsWSSE11, "EncryptedHeader") {
+	if el.namespace == namespaceXEnc && string(w.s.local(el.name)) == "EncryptedData" ||
+		w.s.is(el, namespaceWSSE11, "EncryptedHeader") {
 		w.refuse(KindEncrypted, el.start, "an encrypted header: the proxy cannot see whether a credential is inside")
 	}
+	parent := w.s.stack[depth-2].role
 	switch {
-	case depth == 3 && w.s.is(el, nsWSSE, "Security"):
-		w.inSecurity, w.holdsToken = true, false
-		w.securityStart, w.securityChildren = el.start, 0
+	case depth == 3 && w.s.is(el, namespaceWSSE, "Security"):
+		el.role, w.children = roleSecurity, 0
 		if !w.m.HasSecurity {
 			w.m.securityOpen = w.field(el)
 		}
 		w.m.HasSecurity = true
-	case depth == 3 && w.s.is(el, nsAddressing, "To"):
-		w.address(el)
-	case depth == 4 && w.inSecurity:
+	case depth == 3 && isAddressing(el.namespace) && string(w.s.local(el.name)) == "To":
+		if len(w.m.to) >= 4 {
+			fail(KindTooComplex, el.start, "more than four To headers")
+		}
+		w.m.to = append(w.m.to, w.gather(el))
+	case parent == roleSecurity:
 		w.securityElement(el)
-	case depth == 5 && w.inToken:
+	case parent == roleToken:
 		w.tokenElement(el)
 	case w.current != nil:
 		w.refuse(KindToken, el.start, "an element inside a text that was to be read")
-	case w.inSecurity, !w.foreign(el):
+	case w.s.stack[2].role == roleSecurity, !w.foreign(el):
 		w.suspect(el)
 	}
 }
@@ -157,52 +154,38 @@ func (w *walk) headerElement(el *element, depth int) {
 // DocuSign's, and not without one, as a sloppy writer leaves it. A Password there is no credential of DocuSign's
 // (PROTOCOL.md §4.4).
 func (w *walk) foreign(el *element) bool {
-	if el.ns == nsNone || el.ns == nsWSSE || el.ns == nsWSSE11 {
-		return false
-	}
-	uri := w.s.bytes(el.uri)
-	return !bytes.Contains(uri, []byte("secext")) && !bytes.Contains(uri, []byte("docusign"))
+	return el.namespace != "" && !strings.Contains(el.namespace, "secext") && !strings.Contains(el.namespace, "docusign")
 }
 
 // suspect refuses a password where none is read: it would go upstream in clear.
 func (w *walk) suspect(el *element) {
-	local := w.s.local(el)
+	local := w.s.local(el.name)
 	if bytes.EqualFold(local, []byte("UsernameToken")) || bytes.EqualFold(local, []byte("Password")) {
 		w.refuse(KindMisplaced, el.start, "a UsernameToken or Password outside its place in the Security header")
 	}
 }
 
-func (w *walk) address(el *element) {
-	if len(w.m.to) >= 4 {
-		fail(KindTooComplex, el.start, "more than four To headers")
-	}
-	w.m.to = append(w.m.to, field{})
-	w.gather(&w.m.to[len(w.m.to)-1], el)
-}
-
 func (w *walk) securityElement(el *element) {
-	w.securityChildren++
+	w.children++
 	switch {
-	case w.s.is(el, nsWSU, "Timestamp"):
+	case w.s.is(el, namespaceWSU, "Timestamp"):
 		w.m.HasTimestamp = true
-	case !w.s.is(el, nsWSSE, "UsernameToken"):
+	case !w.s.is(el, namespaceWSSE, "UsernameToken"):
 		w.suspect(el)
-	case w.tokens > 0:
-		w.tokens++
+	case w.m.Token != nil:
 		w.refuse(KindAmbiguous, el.start, "a second UsernameToken")
 	default:
-		w.tokens++
-		w.inToken, w.holdsToken = true, true
-		w.m.Token = &w.m.token
+		el.role = roleToken
+		w.m.Token = &Login{}
 		w.m.tokenRange.start = el.start
 	}
 }
 
 func (w *walk) tokenElement(el *element) {
 	switch {
-	case w.s.is(el, nsWSSE, "Username"):
+	case w.s.is(el, namespaceWSSE, "Username"):
 		w.once(&w.m.username, el)
-	case w.s.is(el, nsWSSE, "Password"):
+	case w.s.is(el, namespaceWSSE, "Password"):
 		w.once(&w.m.password, el)
 		w.passwordType(el)
 	default:
@@ -211,44 +194,44 @@ func (w *walk) tokenElement(el *element) {
 }
 
 // once begins to gather the text of a field that may occur once.
-func (w *walk) once(f *field, el *element) {
-	if f.present {
+func (w *walk) once(f **field, el *element) {
+	if *f != nil {
 		w.refuse(KindAmbiguous, el.start, "two user names or two passwords in one credential")
 		return
 	}
-	w.gather(f, el)
+	*f = w.gather(el)
 }
 
-func (w *walk) gather(f *field, el *element) {
-	*f = w.field(el)
-	w.current, w.s.text = f, w.s.text[:0]
+// gather begins to gather the text of el.
+func (w *walk) gather(el *element) *field {
+	el.field = w.field(el)
+	w.current = el.field
+	return el.field
 }
 
 // field is the element whose start tag was just read.
-func (w *walk) field(el *element) field {
-	return field{start: el.start, open: el.open, name: el.name, empty: w.s.noClose, present: true}
+func (w *walk) field(el *element) *field {
+	return &field{open: el.open, name: el.name.span, empty: w.s.noClose}
 }
 
 // passwordType reads the attribute Type, in either case (PROTOCOL.md §4.4); absent means PasswordText.
 func (w *walk) passwordType(el *element) {
-	found := false
+	found, kind := false, ""
 	for i := range w.s.attrs {
 		a := &w.s.attrs[i]
-		local := localName(w.s.slice(a.name), a.prefix)
-		if a.namespace || a.ns != nsNone && a.ns != nsWSSE || !bytes.EqualFold(local, []byte("Type")) {
+		if a.declares || a.namespace != "" && a.namespace != namespaceWSSE ||
+			!bytes.EqualFold(w.s.local(a.name), []byte("Type")) {
 			continue
 		}
 		if found {
 			w.refuse(KindAmbiguous, a.name.start, "two types of one password")
 			continue
 		}
-		found = true
-		w.m.token.PasswordType = passwordTypeOf(bytes.TrimSpace(w.s.bytes(w.s.value(a))))
+		found, kind = true, strings.TrimSpace(w.s.value(a))
 	}
-	switch kind := w.m.token.PasswordType; {
+	switch {
 	case kind == "" || strings.HasSuffix(kind, "PasswordText"):
 	case strings.HasSuffix(kind, "PasswordDigest"):
-		w.m.token.Digest = true
 		w.refuse(KindDigest, el.start, "the client sends a PasswordDigest: it holds no clear password to check or to "+
 			"replace; set the client to PasswordText")
 	default:
@@ -256,90 +239,70 @@ func (w *walk) passwordType(el *element) {
 	}
 }
 
-// passwordTypeOf does not allocate for the type that nearly everybody sends.
-func passwordTypeOf(value []byte) string {
-	if string(value) == passwordText {
-		return passwordText
-	}
-	return string(value)
-}
-
 const passwordText = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"
 
 func (w *walk) bodyElement(el *element, depth int) {
-	if depth > 3 || w.m.Operation.Local != "" {
-		if w.credential != nil {
-			w.credential.start(el, depth)
-		}
+	if w.m.Operation.Local != "" {
+		w.parameter(el, depth)
 		return
 	}
 	w.mark(el, depth)
-	local := w.s.local(el)
-	w.s.text = w.s.appendRaw(w.s.text[:0], span{el.name.end - len(local), el.name.end})
-	w.m.Operation = Name{string(w.s.bytes(el.uri)), string(w.s.text)}
-	if el.ns == nsWSSE || bytes.EqualFold(local, []byte("UsernameToken")) {
+	local := w.s.local(el.name)
+	w.m.Operation = Name{el.namespace, w.s.decode(span{el.name.end - len(local), el.name.end}, asWritten)}
+	if el.namespace == namespaceWSSE || bytes.EqualFold(local, []byte("UsernameToken")) {
 		w.refuse(KindMisplaced, el.start, "a WS-Security element in the Body")
 	}
-	if w.ended = !w.m.options.Credential; !w.ended {
-		w.m.Credential = &CredentialBody{message: w.m}
-		w.credential = &credentialWalk{w: w, body: w.m.Credential, ns: el.ns, uri: el.uri}
+	w.ended = !w.m.whole
+	if w.m.whole {
+		w.m.Credential = &CredentialBody{message: w.m, fields: map[string]*field{}}
 	}
 }
 
 // finish is called for the element that has just ended, which was at depth.
 func (w *walk) finish(el *element, depth int) {
 	w.closeMarks(depth)
-	if w.current != nil && w.current.start == el.start {
-		w.close()
+	if el.field != nil {
+		w.close(el.field)
 	}
 	switch {
-	case depth == 2 && w.inHeader:
-		w.inHeader = false
-	case depth == 2 && w.inBody:
-		w.inBody = false
-		w.ended = !w.m.options.Credential
-	case depth == 1 && w.bodies == 0:
+	case depth == 1 && w.m.body == 0:
 		fail(KindNotSOAP, w.s.closeTag, "an envelope without a Body")
-	case depth == 3 && w.inSecurity:
-		w.inSecurity = false
-		if w.holdsToken {
-			w.m.security = span{w.securityStart, w.s.pos}
-			w.m.securityOnly = w.securityChildren == 1
-		}
-	case depth == 4 && w.inToken:
-		w.inToken = false
+	case el.role == roleBody:
+		w.ended = !w.m.whole
+	case el.role == roleSecurity && w.m.Token != nil && w.m.tokenRange.start > el.start:
+		w.m.security = span{el.start, w.s.pos}
+		w.m.securityOnly = w.children == 1
+	case el.role == roleToken:
 		w.m.tokenRange.end = w.s.pos
-		if !w.m.username.present {
+		if w.m.username == nil {
 			w.refuse(KindToken, el.start, "a UsernameToken without a Username")
 		}
 	}
 }
 
 // close takes the text of the field that has just ended.
-func (w *walk) close() {
-	f := w.current
-	w.current = nil
-	f.close = w.s.closeTag
+func (w *walk) close(f *field) {
+	m := w.m
+	w.current, f.close = nil, w.s.closeTag
 	switch {
-	case f == &w.m.username:
-		w.m.token.Username = string(w.s.text)
-	case f == &w.m.password:
-		w.m.token.Password, w.m.token.raw = w.secret(f)
-		w.m.token.HasPassword = true
-	case w.credential != nil:
-		w.credential.take(f)
-	case len(w.m.to) == 1:
-		w.m.To = string(bytes.TrimSpace(w.s.text))
+	case f == m.username:
+		m.Token.Username, m.Token.HasUsername = f.text, true
+	case f == m.password:
+		w.password(m.Token, f)
+	case len(m.to) > 0 && f == m.to[0]:
+		m.To = strings.TrimSpace(f.text)
+	case m.Credential != nil && f == m.Credential.fields["Email"]:
+		m.Credential.Username, m.Credential.HasUsername = f.text, true
+	case m.Credential != nil && f == m.Credential.fields["Password"]:
+		w.password(&m.Credential.Login, f)
 	}
 }
 
-// secret returns the gathered text of f, and its text as written if it has references but no other markup.
-func (w *walk) secret(f *field) (decoded, raw secret.Text) {
-	decoded = secret.New(string(w.s.text))
-	written := w.s.buf[f.open:f.close]
-	if bytes.IndexByte(written, '&') < 0 || bytes.IndexByte(written, '<') >= 0 {
-		return decoded, raw
+// password takes a password, and also as it is written if it has references but no other markup.
+func (w *walk) password(l *Login, f *field) {
+	l.Password, l.HasPassword = secret.New(f.text), true
+	written := span{f.open, f.close}
+	if text := w.s.slice(written); bytes.IndexByte(text, '&') >= 0 && bytes.IndexByte(text, '<') < 0 {
+		l.raw = secret.New(w.s.decode(written, asWritten))
 	}
-	w.s.text = w.s.appendRaw(w.s.text[:0], span{f.open, f.close})
-	return decoded, secret.New(string(w.s.text))
 }

@@ -8,8 +8,8 @@ import "io"
 // or in UTF-16, is an *Error.
 func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err error) {
 	defer catch(&err)
-	s := new(scanner)
-	s.input = input{buf: src, srcErr: io.EOF, limit: len(src), max: len(src)}
+	s := newScanner(nil, len(src))
+	s.buf, s.srcErr = src, io.EOF
 	s.prolog("")
 	if s.raw != nil {
 		return nil, refuse(KindEncoding, 0, "a WSDL in UTF-16 is not rewritten")
@@ -24,10 +24,10 @@ func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err err
 		if a == nil {
 			continue
 		}
-		old := string(s.bytes(s.value(a)))
+		old := s.value(a)
 		if changed := rewrite(old); changed != old {
 			out = append(out, src[copied:a.value.start]...)
-			out = s.enc.appendQuoted(out, changed)
+			out = append(out, s.enc.escape(changed, attributeEscapes)...)
 			copied = a.value.end
 		}
 	}
@@ -39,33 +39,19 @@ func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err err
 
 // addressOf returns the attribute of el that holds a URL to be rewritten.
 func (s *scanner) addressOf(el *element) *attribute {
-	var want string
-	switch local := string(s.local(el)); {
-	case el.ns == nsWSDLAddress && local == "address", el.ns == nsWSDL && local == "import":
-		want = "location"
-	case el.ns == nsSchema && (local == "import" || local == "include" || local == "redefine"):
-		want = "schemaLocation"
-	default:
-		return nil
-	}
-	return s.plainAttribute(want)
-}
-
-// appendQuoted writes value so that it fits between quotes of either kind.
-func (c encoding) appendQuoted(out []byte, value string) []byte {
-	for _, r := range value {
-		switch r {
-		case '&':
-			out = append(out, "&amp;"...)
-		case '<':
-			out = append(out, "&lt;"...)
-		case '"':
-			out = append(out, "&quot;"...)
-		case '\'':
-			out = append(out, "&apos;"...)
-		default:
-			out = c.appendReferring(out, r)
+	switch local := string(s.local(el.name)); el.namespace {
+	case namespaceWSDL:
+		if local == "import" {
+			return s.plainAttribute("location")
+		}
+	case namespaceWSDL + "soap/", namespaceWSDL + "soap12/", namespaceWSDL + "http/":
+		if local == "address" {
+			return s.plainAttribute("location")
+		}
+	case namespaceSchema:
+		if local == "import" || local == "include" || local == "redefine" {
+			return s.plainAttribute("schemaLocation")
 		}
 	}
-	return out
+	return nil
 }
