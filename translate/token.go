@@ -225,7 +225,7 @@ func (t *tokens) MovedSite(ctx context.Context, d *Decision, account string, was
 		return was, false, err
 	}
 	info, _, err := t.server.RefreshUserInfo(ctx, id, was.Info, was.AccountID)
-	if _, ok := errors.AsType[*oauth.TooSoonError](err); ok {
+	if errors.Is(err, oauth.ErrTooSoon) {
 		return was, false, nil
 	}
 	if err != nil {

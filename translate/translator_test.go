@@ -65,13 +65,10 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 	}
 	oc := oauth.Config{
 		AccountServer: sb.AccountServer(), HTTP: &http.Client{Transport: transport},
-		Issuers: []oauth.Issuer{{ClientID: key, Keys: []*oauth.Key{private}}},
+		Issuers: map[string][]*oauth.Key{key: {private}},
 	}
 	tokens(&oc)
-	client, err := oauth.New(oc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := oauth.New(oc)
 	t.Cleanup(client.Close)
 	cfg := translate.Config{OAuth: client, RememberFor: time.Hour, Integrations: []integration.Integration{{
 		Name: "erp", IntegratorKey: key, PassOAuthBearer: true,

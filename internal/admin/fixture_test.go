@@ -93,8 +93,8 @@ func missingConsent() admin.Token {
 			Scopes: "signature impersonation"}, Consent: oauth.ConsentMissing,
 		Failure: &oauth.Failure{
 			Label: "consent_required", Text: "the user has not consented to this integration key", Since: ago(26 * hour),
-			Last: ago(time.Minute), Next: now.Add(9 * time.Minute),
-			NextStep: "let mark@example.com open the consent page once, signed in as himself", Count: 140,
+			Next:     now.Add(9 * time.Minute),
+			NextStep: "let mark@example.com open the consent page once, signed in as himself",
 		},
 	}, "mark@example.com",
 		"https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id="+keyContracts+"&redirect_uri=https%3A%2F%2Fproxy.example.com%2Fconsent")

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -19,7 +18,7 @@ type codeGranters map[codeGrant]*oauth.CodeGranter
 type codeGrant struct{ clientID, scopes string }
 
 // codeGrantersOf makes one for each client_id and scopes; several integrations may share it.
-func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.Client) (codeGranters, error) {
+func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.Client) codeGranters {
 	wanted := map[codeGrant]*oauth.CodeConfig{}
 	for _, in := range cfg.Integrations {
 		if in.Mode != integration.Translate || in.Grant != integration.AuthorizationCode {
@@ -39,22 +38,17 @@ func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.
 	}
 	out := codeGranters{}
 	for at, cc := range wanted {
-		g, err := oauth.NewCodeGranter(*cc)
-		if err != nil {
-			return nil, fmt.Errorf("logins of integration key %s: %w", at.clientID, err)
-		}
-		out[at] = g
+		out[at] = oauth.NewCodeGranter(*cc)
 	}
-	return out, nil
+	return out
 }
 
 // find is oauth.Config.Granters.
 func (c codeGranters) find(id oauth.Identity) oauth.Granter {
-	g, known := c[codeGrant{id.Issuer, id.Scopes}]
-	if !known {
-		return nil // and no interface around a nil pointer
+	if g := c[codeGrant{id.Issuer, id.Scopes}]; g != nil {
+		return g.Grant
 	}
-	return g
+	return nil
 }
 
 // renew keeps logins alive that nobody uses; the error joins those that are lost.

@@ -22,29 +22,22 @@ func oauthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.
 		HTTP:        &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		RedirectURI: cfg.Admin.RedirectURI, Observer: env.observer, TrustedBase: trustedBase(cfg),
 	}
-	seen := map[string]bool{}
+	c.Issuers = map[string][]*oauth.Key{}
 	for _, in := range cfg.Integrations {
 		id := in.OAuth.ClientID
-		if seen[id] || len(in.OAuth.PrivateKeys) == 0 {
+		if c.Issuers[id] != nil {
 			continue
 		}
-		seen[id] = true
-		issuer := oauth.Issuer{ClientID: id}
 		for _, k := range in.OAuth.PrivateKeys {
 			key, err := oauth.NewKey(k.Source, k.Key)
 			if err != nil {
 				return nil, nil, fmt.Errorf("integration %s: %w", in.Name, err)
 			}
-			issuer.Keys = append(issuer.Keys, key)
+			c.Issuers[id] = append(c.Issuers[id], key)
 		}
-		c.Issuers = append(c.Issuers, issuer)
 	}
 	c.Learned = learnedFrom(env.Store, c.AccountServer)
-	granters, err := codeGrantersOf(cfg, env.Store, c.HTTP)
-	if err != nil {
-		return nil, nil, err
-	}
+	granters := codeGrantersOf(cfg, env.Store, c.HTTP)
 	c.Granters = granters.find
-	client, err := oauth.New(c)
-	return client, granters, err
+	return oauth.New(c), granters, nil
 }

@@ -41,13 +41,10 @@ func Login(ctx context.Context, f BrowserOptions) error {
 	transport := app.Transport(cfg)
 	defer transport.CloseIdleConnections()
 	l := &loginRun{BrowserOptions: f, cfg: cfg, in: in, who: who, locked: locked}
-	l.granter, err = oauth.NewCodeGranter(oauth.CodeConfig{
+	l.granter = oauth.NewCodeGranter(oauth.CodeConfig{
 		AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID, ClientSecret: in.OAuth.ClientSecret,
 		HTTP: &http.Client{Transport: transport, Timeout: 20 * time.Second}, Tokens: nowhere{},
 	})
-	if err != nil {
-		return err
-	}
 	return l.run(ctx)
 }
 

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
 
 	"docusign-auth-proxy/internal/secret"
 )
@@ -60,16 +60,10 @@ type codeUser struct {
 	unsaved secret.Text   // came with the last refresh and could not be stored yet
 }
 
-// NewCodeGranter checks cfg and makes a CodeGranter. It does no I/O.
-func NewCodeGranter(cfg CodeConfig) (*CodeGranter, error) {
-	s, err := newServer(cfg.AccountServer, cfg.HTTP, cfg.Now)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.ClientID == "" || cfg.Tokens == nil {
-		return nil, errors.New("authorization code grant: an integration key and a store for refresh tokens are needed")
-	}
-	return &CodeGranter{cfg: cfg, server: s, pause: renewPause, users: map[string]*codeUser{}}, nil
+// NewCodeGranter makes a CodeGranter. It does no I/O.
+func NewCodeGranter(cfg CodeConfig) *CodeGranter {
+	s := newServer(cfg.AccountServer, cfg.HTTP, cfg.Now)
+	return &CodeGranter{cfg: cfg, server: s, pause: renewPause, users: map[string]*codeUser{}}
 }
 
 // RefreshName is the name under which the refresh token of id is stored. Scopes do not count: one login serves them
@@ -136,42 +130,22 @@ func (g *CodeGranter) Exchange(ctx context.Context, code secret.Text, r LoginReq
 
 // UserInfo tells who logged in. Errors as Client.UserInfo's.
 func (g *CodeGranter) UserInfo(ctx context.Context, l *Login) (*UserInfo, error) {
-	c, err := New(Config{
+	given := func(context.Context, Identity) (*Token, error) { return l.Token, nil }
+	c := New(Config{
 		AccountServer: g.server.origin, HTTP: g.cfg.HTTP, Now: g.cfg.Now,
-		Granters: func(Identity) Granter { return given{l.Token} },
+		Granters: func(Identity) Granter { return given },
 	})
-	if err != nil {
-		return nil, err
-	}
 	defer c.Close()
 	return c.UserInfo(ctx, Identity{Issuer: g.cfg.ClientID})
-}
-
-// given is the Granter of a token that is there already.
-type given struct{ token *Token }
-
-func (g given) Grant(context.Context, Identity) (*Token, error) { return g.token, nil }
-
-// Keep stores a login as that of id. The caller has made sure by UserInfo that it is.
-func (g *CodeGranter) Keep(id Identity, l *Login) error {
-	if l.Refresh.Empty() {
-		return errors.New("the account server gave no refresh token: the scope extended is missing, " +
-			"or the integration key is not allowed to have one")
-	}
-	return g.cfg.Tokens.PutRefresh(RefreshName(id), l.Refresh)
 }
 
 // Grant exchanges the stored refresh token. A refresh token that comes back is stored before the access token is
 // handed out.
 func (g *CodeGranter) Grant(ctx context.Context, id Identity) (*Token, error) {
-	name := RefreshName(id)
-	u, err := g.user(name)
-	if err != nil {
-		return nil, g.loginRequired(id, err.Error(), err)
+	if _, failed := g.stored(id); failed != nil {
+		return nil, failed // before something is kept of a user who never logged in
 	}
-	if u == nil {
-		return nil, g.loginRequired(id, "this user has not logged in yet", nil)
-	}
+	u := g.user(RefreshName(id))
 	select {
 	case u.busy <- struct{}{}:
 		defer func() { <-u.busy }()
@@ -181,20 +155,13 @@ func (g *CodeGranter) Grant(ctx context.Context, id Identity) (*Token, error) {
 	return g.refresh(ctx, id, u)
 }
 
-// user finds whoever has a refresh token; nil if there is none.
-func (g *CodeGranter) user(name string) (*codeUser, error) {
+func (g *CodeGranter) user(name string) *codeUser {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if u := g.users[name]; u != nil {
-		return u, nil
+	if g.users[name] == nil {
+		g.users[name] = &codeUser{busy: make(chan struct{}, 1)}
 	}
-	_, _, ok, err := g.cfg.Tokens.Refresh(name)
-	if err != nil || !ok {
-		return nil, err
-	}
-	u := &codeUser{busy: make(chan struct{}, 1)}
-	g.users[name] = u
-	return u, nil
+	return g.users[name]
 }
 
 func (g *CodeGranter) refresh(ctx context.Context, id Identity, u *codeUser) (*Token, error) {
@@ -222,19 +189,17 @@ func (g *CodeGranter) refresh(ctx context.Context, id Identity, u *codeUser) (*T
 		return a.token, nil
 	}
 	u.unsaved = a.refresh
-	if err := g.save(name, u); err != nil {
-		return nil, err
-	}
-	return a.token, nil
+	return a.token, g.save(name, u)
 }
 
 func (g *CodeGranter) stored(id Identity) (secret.Text, *GrantError) {
 	token, _, ok, err := g.cfg.Tokens.Refresh(RefreshName(id))
-	switch {
-	case err != nil:
-		return token, g.loginRequired(id, err.Error(), err)
-	case !ok:
-		return token, g.loginRequired(id, "this user has not logged in yet", nil)
+	text := "this user has not logged in yet"
+	if err != nil {
+		text = clean(err.Error(), 300)
+	}
+	if err != nil || !ok {
+		return token, g.server.grantError(LoginRequired, id, text, err)
 	}
 	return token, nil
 }
@@ -269,18 +234,21 @@ func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token se
 // is passed over.
 func (g *CodeGranter) Renew(ctx context.Context, through *Client) error {
 	var problems []error
-	exchanged := false
+	var turn <-chan time.Time // nil before the first
 	for _, id := range g.cfg.Identities {
 		if !g.due(RefreshName(id)) {
 			continue
 		}
-		if exchanged && !pause(ctx, g.pause) {
-			break
+		if turn != nil {
+			select {
+			case <-turn:
+			case <-ctx.Done():
+				return errors.Join(problems...)
+			}
 		}
-		exchanged = true
-		if _, err := through.Token(ctx, id); err != nil {
-			problems = append(problems, err)
-		}
+		_, err := through.Token(ctx, id)
+		problems = append(problems, err)
+		turn = time.After(g.pause)
 	}
 	return errors.Join(problems...)
 }
@@ -291,28 +259,16 @@ func (g *CodeGranter) due(name string) bool {
 	return err != nil || ok && g.server.now().Sub(at) >= renewAfter // Token tells what the error is
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (g *CodeGranter) loginRequired(id Identity, text string, err error) *GrantError {
-	return g.server.grantError(LoginRequired, id, clean(text, 300), err)
-}
-
 // post is not repeatable: a refresh token that rotates must not be presented twice.
 func (g *CodeGranter) post(ctx context.Context, id Identity, form url.Values) (answer, *GrantError) {
-	how := oauth2.AuthStyleInParams
-	if !g.cfg.ClientSecret.Empty() {
-		how = oauth2.AuthStyleInHeader
+	header := http.Header{}
+	if g.cfg.ClientSecret.Empty() {
+		form.Set("client_id", g.cfg.ClientID)
+	} else { // RFC 6749 §2.3.1
+		client := url.QueryEscape(g.cfg.ClientID) + ":" + url.QueryEscape(g.cfg.ClientSecret.Reveal())
+		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(client)))
 	}
-	a, failed := g.server.token(ctx, id, false, clientcredentials.Config{
-		ClientID: g.cfg.ClientID, ClientSecret: g.cfg.ClientSecret.Reveal(), AuthStyle: how, EndpointParams: form,
-	})
+	a, failed := g.server.token(ctx, id, header, form)
 	if failed != nil && failed.OAuthError == "invalid_client" {
 		failed.next = "check that integration key " + g.cfg.ClientID + " exists in the environment of " + g.server.audience +
 			" and that client_secret is the one shown when it was made (secrets are not copied at go-live)"

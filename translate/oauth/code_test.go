@@ -100,22 +100,15 @@ func (w *codeWorld) granter(change func(*CodeConfig)) *CodeGranter {
 	if change != nil {
 		change(&cfg)
 	}
-	g, err := NewCodeGranter(cfg)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return g
+	return NewCodeGranter(cfg)
 }
 
 func (w *codeWorld) client(g *CodeGranter, observer Observer) *Client {
 	w.Helper()
-	c, err := New(Config{
+	c := New(Config{
 		AccountServer: w.sandbox.AccountServer(), HTTP: w.http, Now: w.clock.Now,
-		Granters: func(Identity) Granter { return g }, Observer: observer,
+		Granters: func(Identity) Granter { return g.Grant }, Observer: observer,
 	})
-	if err != nil {
-		w.Fatal(err)
-	}
 	w.Cleanup(c.Close)
 	return c
 }
@@ -154,7 +147,7 @@ func (w *codeWorld) login(g *CodeGranter, user string) *Login {
 	if err != nil {
 		w.Fatal(err)
 	}
-	if err := g.Keep(anna(), l); err != nil {
+	if err := w.tokens.PutRefresh(RefreshName(anna()), l.Refresh); err != nil {
 		w.Fatal(err)
 	}
 	return l
@@ -172,14 +165,7 @@ func TestALoginGivesTokensWithoutImpersonation(t *testing.T) {
 			if err != nil || who.Sub != testUser || who.Email != "anna@example.com" {
 				t.Fatalf("%+v, %v", who, err)
 			}
-			c, err := New(Config{
-				AccountServer: w.sandbox.AccountServer(), HTTP: w.http, Now: w.clock.Now,
-				Granters: func(Identity) Granter { return g },
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+			c := w.client(g, Observer{})
 			before := w.tokens.all()
 			if _, err := c.Token(t.Context(), anna()); err != nil {
 				t.Fatal(err)
@@ -471,12 +457,8 @@ func TestACallerWhoLeavesDoesNotLoseTheRotatedToken(t *testing.T) {
 	g := w.granter(nil)
 	w.login(g, testUser)
 	ctx, cancel := context.WithCancel(t.Context())
-	u, err := g.user(RefreshName(anna()))
-	if err != nil {
-		t.Fatal(err)
-	}
 	cancel()
-	if _, err := g.refresh(ctx, anna(), u); err != nil {
+	if _, err := g.refresh(ctx, anna(), g.user(RefreshName(anna()))); err != nil {
 		t.Error(err)
 	}
 	if _, err := g.Grant(t.Context(), anna()); err != nil {

@@ -11,7 +11,7 @@ type Consent struct {
 	ClientID      string
 	Scopes        string // blank-separated
 	RedirectURI   string // must equal a registered one exactly
-	State, Prompt string // optional
+	State         string // optional
 }
 
 // Consent describes the consent that id needs.
@@ -36,9 +36,6 @@ func (c Consent) page(pairs ...string) string {
 	pairs = append(pairs, "client_id", c.ClientID, "redirect_uri", c.RedirectURI)
 	if c.State != "" {
 		pairs = append(pairs, "state", c.State)
-	}
-	if c.Prompt != "" {
-		pairs = append(pairs, "prompt", c.Prompt)
 	}
 	var b strings.Builder
 	b.WriteString(c.AccountServer + "/oauth/auth")

@@ -19,8 +19,7 @@ func TestConsentURLs(t *testing.T) {
 			"https://account-d.docusign.com/oauth/auth?response_type=code&scope=openid&" +
 				"admin_consent_scope=signature%20impersonation&client_id=" + testIssuer +
 				"&redirect_uri=https%3A%2F%2Fexample.com%2Fcb%3Fa%3D1%2B2"},
-		{"with state and prompt", func() string { c := c; c.State, c.Prompt = "x y", "login"; return c.Admin() }(),
-			c.Admin() + "&state=x%20y&prompt=login"},
+		{"with state", func() string { c := c; c.State = "x y"; return c.Admin() }(), c.Admin() + "&state=x%20y"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.got != test.want {

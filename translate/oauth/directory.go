@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -43,24 +42,31 @@ type lookup struct {
 	name string
 }
 
-// directory is one kind of look-up with its results.
+// what tells the two kinds of look-up apart: an account is looked for by its number.
+func (k lookup) what() string {
+	if isEmail(k.name) {
+		return "user"
+	}
+	return "account"
+}
+
+// directory keeps the results of look-ups.
 type directory struct {
 	client   *Client
-	what     string // "user" or "account"
 	notFound *rate.Limiter
 	known    *cache.Cache[lookup, *entry[string]]
 }
 
-func newDirectory(c *Client, what string, notFound *rate.Limiter) *directory {
-	known := cache.New[lookup, *entry[string]](maxEntries, 0, nil).Spare((*entry[string]).busy)
-	return &directory{client: c, what: what, notFound: notFound, known: known}
+func newDirectory(c *Client) *directory {
+	known := cache.New[lookup, *entry[string]](2*maxEntries, 0, nil).Spare((*entry[string]).busy)
+	return &directory{client: c, notFound: rate.NewLimiter(rate.Every(notFoundEvery), notFoundBurst), known: known}
 }
 
 // find returns the GUID of what k names. It is asked for where it is not known.
 func (d *directory) find(ctx context.Context, k lookup) (string, error) {
-	guid, _, err := d.entry(k).get(ctx, d.client.cfg.Now())
+	guid, _, err := d.entry(k).get(ctx, d.client.cfg.Now(), nil)
 	if err != nil {
-		return "", waiting(ctx, d.what+" look-up", err)
+		return "", waiting(ctx, k.what()+" look-up", err)
 	}
 	return guid, nil
 }
@@ -68,27 +74,26 @@ func (d *directory) find(ctx context.Context, k lookup) (string, error) {
 func (d *directory) entry(k lookup) *entry[string] { return d.known.GetOrAdd(k, d.newEntry) }
 
 func (d *directory) newEntry(k lookup) *entry[string] {
-	c := d.client
+	search := d.askNumber
+	if k.what() == "user" {
+		search = d.askUsers
+	}
 	ask := func(ctx context.Context) (timed[string], error) {
-		started := c.cfg.Now()
-		search := d.askNumber
-		if d.what == "user" {
-			search = d.askUsers
+		guid, err := search(ctx, d.client.subject(k.Identity), k.name)
+		if observe := d.client.cfg.Observer.Lookup; observe != nil {
+			observe(LookupEvent{Identity: k.Identity, What: k.what(), Err: err})
 		}
-		guid, err := search(ctx, c.subject(k.Identity), k.name)
-		if c.cfg.Observer.Lookup != nil {
-			took := c.cfg.Now().Sub(started)
-			c.cfg.Observer.Lookup(LookupEvent{Identity: k.Identity, What: d.what, Duration: took, Err: err})
+		if err == nil {
+			d.tell(k, guid)
 		}
 		return d.learned(guid), err
 	}
-	learnt := func(guid string) { d.tell(k, guid) }
-	return &entry[string]{fetches: c.fetches, pause: d.backoff, learnt: learnt, ask: ask}
+	return &entry[string]{fetches: d.client.fetches, pause: d.backoff, ask: ask}
 }
 
 // learned is a result with its times: due for confirmation after learnedLife, and kept until then and beyond.
 func (d *directory) learned(guid string) timed[string] {
-	return newTimed(guid, d.client.cfg.Now().Add(learnedLife), time.Time{})
+	return timed[string]{val: guid, soft: d.client.cfg.Now().Add(learnedLife)}
 }
 
 // remember reports whether that was new.
@@ -112,7 +117,7 @@ func (d *directory) tell(k lookup, guid string) {
 		return
 	}
 	news, facts := Learned{AccountServer: d.client.server.origin}, []Fact{{k.Identity, k.name, guid}}
-	if d.what == "user" {
+	if k.what() == "user" {
 		news.Users = facts
 	} else {
 		news.Accounts = facts
@@ -136,18 +141,14 @@ func (d *directory) backoff(err error, count int) time.Duration {
 }
 
 // seed takes over what was learnt earlier from the same account server.
-func (c *Client) seed(from Learned) {
-	if from.AccountServer != c.server.origin {
+func (d *directory) seed(from Learned) {
+	if from.AccountServer != d.client.server.origin {
 		return
 	}
-	for _, f := range from.Users {
-		if email := legacy.Fold(f.Name); shown.GUID(f.GUID) && isEmail(email) {
-			c.users.remember(lookup{f.Identity, email}, f.GUID)
-		}
-	}
-	for _, f := range from.Accounts {
-		if shown.GUID(f.GUID) && shown.Number(f.Name) {
-			c.accounts.remember(lookup{f.Identity, f.Name}, f.GUID)
+	for _, f := range slices.Concat(from.Users, from.Accounts) {
+		name := legacy.Fold(f.Name)
+		if shown.GUID(f.GUID) && (isEmail(name) || shown.Number(name)) {
+			d.remember(lookup{f.Identity, name}, f.GUID)
 		}
 	}
 }
@@ -164,13 +165,13 @@ func (c *Client) LookupUser(ctx context.Context, admin Identity, email string) (
 	if !isEmail(email) {
 		return "", &LookupError{What: "user", Name: clean(email, 100)}
 	}
-	return c.users.find(ctx, lookup{admin, email})
+	return c.lookups.find(ctx, lookup{admin, email})
 }
 
 // DoubtUser has a look-up confirmed in the background when it is asked for next: for when DocuSign does not know the
 // GUID any more (UserNotFound). A result as young as Config.TerminalPause is left alone.
 func (c *Client) DoubtUser(admin Identity, email string) {
-	if known, ok := c.users.known.Get(lookup{admin, legacy.Fold(strings.TrimSpace(email))}); ok {
+	if known, ok := c.lookups.known.Get(lookup{admin, legacy.Fold(strings.TrimSpace(email))}); ok {
 		known.doubt(c.cfg.Now(), learnedLife-c.cfg.TerminalPause)
 	}
 }
@@ -186,7 +187,7 @@ func (c *Client) LearnAccountID(ctx context.Context, id Identity, number string)
 	if !shown.Number(number) {
 		return "", &LookupError{What: "account", Name: clean(number, 40)}
 	}
-	return c.accounts.find(ctx, lookup{id, number})
+	return c.lookups.find(ctx, lookup{id, number})
 }
 
 // askUsers collects the users with that e-mail from all accounts. An account that cannot be asked counts only if none
@@ -229,16 +230,11 @@ type listedUser struct {
 
 // listUsers is Users:list filtered by e-mail; the filter is not taken on trust.
 func listUsers(ctx context.Context, s *subject, a *Account, email string) ([]listedUser, error) {
-	target := a.api() + "/users?email=" + url.QueryEscape(email)
-	body, err := s.get(ctx, UseREST, "user list", target)
-	if err != nil {
-		return nil, err
-	}
 	var list struct {
 		Users []listedUser `json:"users"`
 	}
-	if json.Unmarshal(body, &list) != nil {
-		return nil, badAnswer("user list", target, errors.New(describe(0, "", body)))
+	if err := s.get(ctx, UseREST, "user list", a.api()+"/users?email="+url.QueryEscape(email), &list); err != nil {
+		return nil, err
 	}
 	return slices.DeleteFunc(list.Users, func(u listedUser) bool {
 		return !shown.GUID(u.UserID) || !legacy.SameName(strings.TrimSpace(u.Email), email)
@@ -289,19 +285,14 @@ func (d *directory) numbersFromLogin(ctx context.Context, s *subject, u *UserInf
 	if len(sites) == 0 || d.client.LoginRefusesBearer(sites[0].BaseURI.Host) {
 		return found, nil
 	}
-	target := sites[0].origin() + "/restapi/v2/login_information?include_account_id_guid=true"
-	body, err := d.getLogin(ctx, s, sites[0].BaseURI.Host, target)
-	if err != nil {
-		return found, err
-	}
 	var info struct {
 		Accounts []struct {
 			Number laxText `json:"accountId"`
 			GUID   laxText `json:"accountIdGuid"`
 		} `json:"loginAccounts"`
 	}
-	if json.Unmarshal(body, &info) != nil {
-		return found, badAnswer("login information", target, errors.New(describe(0, "", body)))
+	if err := d.getLogin(ctx, s, sites[0], &info); err != nil {
+		return found, err
 	}
 	for _, from := range info.Accounts {
 		if a := u.Account(string(from.GUID)); a != nil && shown.Number(string(from.Number)) {
@@ -312,39 +303,37 @@ func (d *directory) numbersFromLogin(ctx context.Context, s *subject, u *UserInf
 }
 
 // getLogin is subject.get for login information, which may refuse every bearer.
-func (d *directory) getLogin(ctx context.Context, s *subject, host, target string) ([]byte, error) {
-	c := d.client
+func (d *directory) getLogin(ctx context.Context, s *subject, site *Account, into any) error {
+	c, host := d.client, site.BaseURI.Host
 	t, err := s.liveToken(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	body, err := c.server.get(ctx, t, "login information", target)
-	if !blamesToken(err) {
-		return body, err
+	ask := func(t *Token) error {
+		target := site.origin() + "/restapi/v2/login_information?include_account_id_guid=true"
+		return c.server.get(ctx, t, "login information", target, into)
+	}
+	if err = ask(t); !blamesToken(err) {
+		return err
 	}
 	other, unclear := c.LoginRefused(ctx, s.id, t, host, false)
 	if unclear != nil || other == nil {
-		return nil, err
+		return err
 	}
-	body, err = c.server.get(ctx, other, "login information", target)
-	if blamesToken(err) {
+	if err = ask(other); blamesToken(err) {
 		_, _ = c.LoginRefused(ctx, s.id, other, host, true) // asks nobody
 	}
-	return body, err
+	return err
 }
 
 // numbersOf reads the numbers by which an account knows itself.
 func numbersOf(ctx context.Context, s *subject, a *Account) ([]string, error) {
-	body, err := s.get(ctx, UseREST, "account", a.api())
-	if err != nil {
-		return nil, err
-	}
 	var info struct {
 		AccountID  laxText `json:"accountId"`
 		ExternalID laxText `json:"externalAccountId"`
 	}
-	if json.Unmarshal(body, &info) != nil {
-		return nil, badAnswer("account", a.api(), errors.New(describe(0, "", body)))
+	if err := s.get(ctx, UseREST, "account", a.api(), &info); err != nil {
+		return nil, err
 	}
 	numbers := []string{string(info.AccountID), string(info.ExternalID)}
 	return slices.DeleteFunc(numbers, func(s string) bool { return !shown.Number(s) }), nil

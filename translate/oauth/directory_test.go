@@ -129,7 +129,7 @@ func TestLookupUserRemembersForAShortTimeThatThereIsNone(t *testing.T) {
 	c := d.client(t, nil)
 	_, err := c.LookupUser(t.Context(), anna(), "bob@example.com")
 	var le *LookupError
-	if !errors.As(err, &le) || le.Ambiguous() || le.RetryAfter != DefaultTerminalPause || temporary(err) {
+	if !errors.As(err, &le) || len(le.Candidates) > 0 || temporary(err) {
 		t.Fatalf("%#v", err)
 	}
 	d.set(func() {
@@ -195,7 +195,7 @@ func TestManyNamesThatAreNotFoundAreAskedForLessOften(t *testing.T) {
 	missing := &LookupError{}
 	var longest time.Duration
 	for i := range 10_000 {
-		pause := c.users.backoff(missing, 1)
+		pause := c.lookups.backoff(missing, 1)
 		if i < notFoundBurst && pause != DefaultTerminalPause {
 			t.Fatalf("name %d waits %v", i+1, pause)
 		}
@@ -300,15 +300,17 @@ func TestLearnAccountID(t *testing.T) {
 
 // learned is what a client knows by look-ups.
 func learned(c *Client) Learned {
-	facts := func(d *directory) (found []Fact) {
-		for k, e := range d.known.All() {
-			if guid := e.peek(); guid != "" {
-				found = append(found, Fact{k.Identity, k.name, guid})
-			}
+	l := Learned{AccountServer: c.server.origin}
+	for k, e := range c.lookups.known.All() {
+		if fact := (Fact{k.Identity, k.name, e.peek()}); fact.GUID == "" {
+			continue
+		} else if k.what() == "user" {
+			l.Users = append(l.Users, fact)
+		} else {
+			l.Accounts = append(l.Accounts, fact)
 		}
-		return found
 	}
-	return Learned{AccountServer: c.server.origin, Users: facts(c.users), Accounts: facts(c.accounts)}
+	return l
 }
 
 func TestLearnedSurvivesARestart(t *testing.T) {

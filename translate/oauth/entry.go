@@ -17,39 +17,32 @@ var errTooShort = errors.New("oauth: what is fetched expires before it can be us
 
 // fetches owns the fetches of all entries: their clock, their time limit, their common end.
 type fetches struct {
-	ctx     context.Context
+	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
 	now     func() time.Time
 	timeout time.Duration
-	mu      sync.Mutex
-	closed  bool
+	mu      sync.Mutex // so that no fetch starts while close waits
 	wg      sync.WaitGroup
 }
 
-func newFetches(now func() time.Time, timeout time.Duration) *fetches {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &fetches{ctx: ctx, cancel: cancel, now: now, timeout: timeout}
-}
-
-func (f *fetches) start(run func(context.Context)) bool {
+func (f *fetches) start(run func(context.Context)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed {
-		return false
+	if f.ctx.Err() != nil {
+		return ErrClosed
 	}
 	f.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(f.ctx, f.timeout)
 		defer cancel()
 		run(ctx)
 	})
-	return true
+	return nil
 }
 
 func (f *fetches) close() {
 	f.mu.Lock()
-	f.closed = true
-	f.mu.Unlock()
 	f.cancel()
+	f.mu.Unlock()
 	f.wg.Wait()
 }
 
@@ -58,15 +51,11 @@ type timed[T any] struct {
 	val  T
 	soft time.Time // from here on a refresh is due; zero = never
 	edge time.Time // from here on the value is not served; zero = never
-	wall int64     // edge by the wall clock: the monotonic clock stands still while a machine sleeps
 }
 
-func newTimed[T any](val T, soft, edge time.Time) timed[T] {
-	return timed[T]{val: val, soft: soft, edge: edge, wall: edge.UnixNano()}
-}
-
+// usable looks at the wall clock as well: the monotonic clock stands still while a machine sleeps.
 func (s *timed[T]) usable(now time.Time) bool {
-	return s != nil && (s.edge.IsZero() || (now.Before(s.edge) && now.UnixNano() < s.wall))
+	return s != nil && (s.edge.IsZero() || now.Before(s.edge) && now.UnixNano() < s.edge.UnixNano())
 }
 
 func (s *timed[T]) due(now time.Time) bool { return !s.soft.IsZero() && !now.Before(s.soft) }
@@ -80,14 +69,12 @@ type fetch[T any] struct {
 
 // failure is the memory of fetches that failed. The zero value remembers nothing.
 type failure struct {
-	err                error
-	since, last, until time.Time
-	count              int
+	err          error
+	since, until time.Time
+	count        int
 }
 
-func (f *failure) report(now time.Time) error {
-	return withRetryAfter(f.err, max(0, f.until.Sub(now)))
-}
+func (f *failure) report(now time.Time) error { return withRetryAfter(f.err, max(0, f.until.Sub(now))) }
 
 // entry keeps one value fresh: served from memory, refreshed in the background once it is due, fetched by one fetch at
 // a time that no single waiter can end.
@@ -95,7 +82,6 @@ type entry[T any] struct {
 	fetches *fetches
 	ask     func(context.Context) (timed[T], error)
 	pause   func(err error, count int) time.Duration // after the count-th failure of its sort in a row
-	learnt  func(T)                                  // after a fetch that brought a value; may be nil
 
 	mu    sync.Mutex // guards the fields below
 	cur   *timed[T]  // nil = no value
@@ -103,37 +89,27 @@ type entry[T any] struct {
 	fail  failure
 }
 
-// get returns the value, from memory if there is one that may be served. hit is false if it had to wait.
-func (e *entry[T]) get(ctx context.Context, now time.Time) (val T, hit bool, err error) {
-	for try := range 3 {
-		var f *fetch[T]
-		if f, val, err = e.join(ctx, now, nil); f == nil {
-			return val, try == 0 && err == nil, err
-		}
-		if err = f.wait(ctx); err != nil {
-			return val, false, err
-		}
-		if now = e.fetches.now(); f.value.usable(now) {
-			return f.value.val, false, nil
-		}
-	}
-	return val, false, errTooShort
-}
-
-// renew fetches even though there is a value. admit may refuse a new fetch; one under way is joined without asking.
-func (e *entry[T]) renew(ctx context.Context, admit func(time.Time) error) (T, error) {
-	f, val, err := e.join(ctx, e.fetches.now(), admit)
+// get returns the value, from memory if there is one that may be served; hit is false if it had to wait. With admit, a
+// value in memory does not count; admit may refuse a new fetch, but one under way is joined without asking.
+func (e *entry[T]) get(
+	ctx context.Context, now time.Time, admit func(time.Time) error,
+) (val T, hit bool, err error) {
+	f, val, err := e.join(ctx, now, admit)
 	if f == nil {
-		return val, err
+		return val, err == nil, err
 	}
-	if err := f.wait(ctx); err != nil {
-		return val, err
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return val, false, ctx.Err()
 	}
-	return f.value.val, nil
+	if f.err == nil && !f.value.usable(e.fetches.now()) {
+		return val, false, errTooShort
+	}
+	return f.value.val, false, f.err
 }
 
-// join returns a fetch to wait for, or else the answer: the value, or why there is none. With admit, a value at hand
-// does not count.
+// join returns a fetch to wait for, or else the answer: the value, or why there is none.
 func (e *entry[T]) join(
 	ctx context.Context, now time.Time, admit func(time.Time) error,
 ) (f *fetch[T], val T, err error) {
@@ -145,16 +121,14 @@ func (e *entry[T]) join(
 		}
 		return nil, e.cur.val, nil
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, val, err
-	}
-	if e.fetch != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil, val, ctx.Err()
+	case e.fetch != nil:
 		return e.fetch, val, nil
-	}
-	if e.fail.err != nil && now.Before(e.fail.until) {
+	case e.fail.err != nil && now.Before(e.fail.until):
 		return nil, val, e.fail.report(now)
-	}
-	if admit != nil {
+	case admit != nil:
 		if err := admit(now); err != nil {
 			return nil, val, err
 		}
@@ -175,23 +149,16 @@ func (e *entry[T]) refresh(now time.Time) {
 // start begins a fetch; the mutex is held.
 func (e *entry[T]) start() error {
 	f := &fetch[T]{done: make(chan struct{})}
-	if !e.fetches.start(func(ctx context.Context) { e.run(ctx, f) }) {
-		return ErrClosed
+	err := e.fetches.start(func(ctx context.Context) { e.run(ctx, f) })
+	if err == nil {
+		e.fetch = f
 	}
-	e.fetch = f
-	return nil
+	return err
 }
 
 func (e *entry[T]) run(ctx context.Context, f *fetch[T]) {
 	defer close(f.done)
 	f.value, f.err = guarded(ctx, e.ask)
-	e.finish(f)
-	if f.err == nil && e.learnt != nil {
-		e.learnt(f.value.val)
-	}
-}
-
-func (e *entry[T]) finish(f *fetch[T]) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.fetch = nil
@@ -210,7 +177,7 @@ func (e *entry[T]) record(err error, now time.Time) {
 	if e.fail.err == nil || temporary(e.fail.err) != temporary(err) {
 		e.fail = failure{since: now}
 	}
-	e.fail.err, e.fail.last = err, now
+	e.fail.err = err
 	e.fail.count++
 	pause := e.pause(err, e.fail.count)
 	e.fail.until = now.Add(pause)
@@ -290,21 +257,6 @@ func (e *entry[T]) busy() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.fetch != nil
-}
-
-// wait prefers the outcome to the end of ctx when both are there.
-func (f *fetch[T]) wait(ctx context.Context) error {
-	select {
-	case <-f.done:
-		return f.err
-	default:
-	}
-	select {
-	case <-f.done:
-		return f.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // guarded keeps a panic in a fetch, above all in a foreign Granter, from ending the process and stranding the waiters.

@@ -137,7 +137,7 @@ func TestLifeOfAToken(t *testing.T) {
 
 func TestWallClockCountsToo(t *testing.T) {
 	now := time.Now() // with a monotonic reading
-	s := newTimed(1, now.Add(time.Minute), now.Add(time.Hour))
+	s := timed[int]{soft: now.Add(time.Minute), edge: now.Add(time.Hour)}
 	// After two hours of sleep the monotonic clock has not moved: a wall clock without monotonic reading shows it.
 	if s.usable(now.Round(0).Add(2*time.Hour)) || !s.usable(now.Add(time.Minute)) {
 		t.Error("the edge is judged by one clock only")
@@ -408,9 +408,9 @@ func TestClose(t *testing.T) {
 func TestAdopt(t *testing.T) {
 	keys := func(list ...int) func(*Config) {
 		return func(cfg *Config) {
-			cfg.Issuers[0].Keys = nil
+			cfg.Issuers[testIssuer] = nil
 			for _, i := range list {
-				cfg.Issuers[0].Keys = append(cfg.Issuers[0].Keys, testKey(t, i))
+				cfg.Issuers[testIssuer] = append(cfg.Issuers[testIssuer], testKey(t, i))
 			}
 		}
 	}
@@ -426,7 +426,7 @@ func TestAdopt(t *testing.T) {
 		{"another audience", func(cfg *Config) { cfg.Audience = "elsewhere" }, false},
 		{"granted otherwise now", func(cfg *Config) {
 			cfg.Granters = func(Identity) Granter {
-				return granter(func(context.Context, Identity) (*Token, error) { return nil, errors.New("no") })
+				return func(context.Context, Identity) (*Token, error) { return nil, errors.New("no") }
 			}
 		}, false},
 	} {

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -117,7 +118,7 @@ func classify(status int, code, description string) Kind {
 
 // GrantError says why there is no token for Identity. It holds neither token nor assertion.
 type GrantError struct {
-	Kind        Kind
+	Kind
 	OAuthError  string        // "error" of the answer, cleaned; "" if there was none
 	Description string        // "error_description", or what came instead of an answer; cleaned and cut
 	HTTPStatus  int           // 0: no answer
@@ -146,11 +147,8 @@ func (e *GrantError) Error() string {
 	return b.String()
 }
 
-// Unwrap gives an *oauth2.RetrieveError when the account server refused, else the cause such as a *url.Error.
+// Unwrap gives the cause, such as a *url.Error, unless the account server refused.
 func (e *GrantError) Unwrap() error { return e.err }
-
-// Temporary reports whether the error may pass without anybody's help: answer 503, not 401.
-func (e *GrantError) Temporary() bool { return e.Kind.Temporary() }
 
 // Label is a bounded label for metrics.
 func (e *GrantError) Label() string { return e.Kind.String() }
@@ -229,31 +227,20 @@ func (e *RequestError) Label() string {
 	return Refused.String()
 }
 
-// TooSoonError says that UserInfo was asked for again too often; Wait is the time until it may be.
-type TooSoonError struct{ Wait time.Duration }
-
-func (e *TooSoonError) Error() string {
-	return "user info was refreshed too often; next time in " + e.Wait.Round(time.Second).String()
-}
-
 // LookupError says that a look-up was carried out and gave no single answer.
 type LookupError struct {
 	What       string   // "user" or "account"
 	Name       string   // what was looked for
 	Candidates []string // GUIDs, when there is more than one; else nothing was found
-	RetryAfter time.Duration
 }
 
 func (e *LookupError) Error() string {
-	if e.Ambiguous() {
+	if len(e.Candidates) > 0 {
 		return fmt.Sprintf("%s %s is ambiguous: %s; name the right one in the configuration",
 			e.What, e.Name, strings.Join(e.Candidates, ", "))
 	}
 	return fmt.Sprintf("%s %s was not found", e.What, e.Name)
 }
-
-// Ambiguous reports whether there were several answers instead of none.
-func (e *LookupError) Ambiguous() bool { return len(e.Candidates) > 0 }
 
 // Temporary is false: only a person, or a change at DocuSign, helps.
 func (e *LookupError) Temporary() bool { return false }
@@ -266,10 +253,6 @@ func withRetryAfter(err error, d time.Duration) error {
 		c.RetryAfter = d
 		return &c
 	case *RequestError:
-		c := *e
-		c.RetryAfter = d
-		return &c
-	case *LookupError:
 		c := *e
 		c.RetryAfter = d
 		return &c
@@ -294,12 +277,7 @@ func askedToWait(err error) time.Duration {
 	return 0
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "(none)"
-	}
-	return s
-}
+func orNone(s string) string { return cmp.Or(s, "(none)") }
 
 // clean makes a stranger's text fit for a log line: one line, printable, at most limit bytes, nothing that looks like
 // a token.
@@ -307,7 +285,7 @@ func clean(s string, limit int) string {
 	s = strings.ToValidUTF8(s[:min(len(s), 16*limit)], "")
 	words := strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 	for i, w := range words {
-		if tokenLike(w) {
+		if strings.Contains(w, "eyJ") || len(w) > 100 { // a JWT, or too long for a word, a host name or a GUID
 			words[i] = "[...]"
 		}
 	}
@@ -316,24 +294,6 @@ func clean(s string, limit int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:limit], "") + "..."
-}
-
-// tokenLike recognises a JWT and any unbroken run too long to be a word, a host name or a GUID.
-func tokenLike(w string) bool { return strings.Contains(w, "eyJ") || len(w) > 100 }
-
-// describe says what an answer is that is not JSON.
-func describe(status int, mediaType string, body []byte) string {
-	what := "an answer"
-	if status != 0 {
-		what = strings.TrimSpace(fmt.Sprintf("HTTP %d %s", status, http.StatusText(status)))
-	}
-	if len(strings.TrimSpace(string(body))) == 0 {
-		return what + " with an empty body"
-	}
-	if mediaType == "" {
-		mediaType = "no content type"
-	}
-	return what + " with " + clean(mediaType, 60) + ", not the JSON expected: " + clean(string(body), 160)
 }
 
 // retryAfter reads a Retry-After header, seconds or a date (RFC 9110 §10.2.3); now is the server's clock.

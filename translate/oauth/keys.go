@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -41,36 +40,10 @@ func (k *Key) Public() *rsa.PublicKey { return &k.private.PublicKey }
 
 func (k *Key) String() string { return k.Name + " (" + k.ID + ")" }
 
-// issuer is an Issuer at work: it remembers which key the account server took last.
+// issuer is an integration key at work: it remembers which private key the account server took last.
 type issuer struct {
-	id   string
 	keys []*Key
 	good atomic.Pointer[Key]
-}
-
-func indexIssuers(list []Issuer) (map[string]*issuer, error) {
-	byID := make(map[string]*issuer, len(list))
-	var problems []error
-	for _, is := range list {
-		switch {
-		case is.ClientID == "":
-			problems = append(problems, errors.New("issuer without client id"))
-			continue
-		case byID[is.ClientID] != nil:
-			problems = append(problems, fmt.Errorf("issuer %s is given twice", is.ClientID))
-			continue
-		case len(is.Keys) > privatekey.MaxKeys:
-			problems = append(problems, fmt.Errorf("issuer %s has %d keys, at most %d make sense",
-				is.ClientID, len(is.Keys), privatekey.MaxKeys))
-		}
-		for i, k := range is.Keys {
-			if k == nil || k.private == nil {
-				problems = append(problems, fmt.Errorf("issuer %s: key %d is missing", is.ClientID, i+1))
-			}
-		}
-		byID[is.ClientID] = &issuer{id: is.ClientID, keys: is.Keys}
-	}
-	return byID, errors.Join(problems...)
 }
 
 // order returns the keys to try: the one that worked last, then the others as configured.

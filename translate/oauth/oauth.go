@@ -7,13 +7,11 @@ package oauth
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"docusign-auth-proxy/internal/cache"
 )
@@ -37,23 +35,13 @@ type Identity struct {
 	Scopes  string // blank-separated, in the order of the configuration
 }
 
-func (id Identity) compare(o Identity) int {
-	return cmp.Or(cmp.Compare(id.Issuer, o.Issuer), cmp.Compare(id.Subject, o.Subject), cmp.Compare(id.Scopes, o.Scopes))
-}
-
-// Issuer is one integration key and the private keys that may sign for it, in the order in which they are tried.
-type Issuer struct {
-	ClientID string
-	Keys     []*Key
-}
-
 // Config is what a Client is made of. AccountServer and HTTP are required; every other zero value means the default it
 // names.
 type Config struct {
-	AccountServer string       // origin, such as https://account-d.docusign.com; plain http only on a loopback address
-	Audience      string       // claim aud; "" = host[:port] of AccountServer (PROTOCOL.md §6.1)
-	HTTP          *http.Client // way out, with time-outs; its redirects are not followed
-	Issuers       []Issuer
+	AccountServer string                 // origin in lower case, such as https://account-d.docusign.com
+	Audience      string                 // claim aud; "" = host[:port] of AccountServer (PROTOCOL.md §6.1)
+	HTTP          *http.Client           // way out, with time-outs; its redirects are not followed
+	Issuers       map[string][]*Key      // integration key -> the private keys that may sign for it, in the order of trying
 	Granters      func(Identity) Granter // consulted first; nil, or a nil answer = JWT grant
 	RedirectURI   string                 // for consent URLs, must be registered with the integration key
 	Now           func() time.Time       // nil = time.Now
@@ -68,18 +56,6 @@ type Config struct {
 	Learned       Learned       // results of earlier look-ups; ignored when learnt from another account server
 }
 
-func (cfg Config) withDefaults() Config {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Jitter == nil {
-		cfg.Jitter = rand.Float64
-	}
-	cfg.RedirectURI = cmp.Or(cfg.RedirectURI, DefaultRedirectURI)
-	cfg.TerminalPause = cmp.Or(cfg.TerminalPause, DefaultTerminalPause)
-	return cfg
-}
-
 // Observer is told what happens; every field may be nil. Hooks run on the calling goroutine and must not block.
 type Observer struct {
 	Grant    func(GrantEvent)    // one exchange with the token end point, successful or not
@@ -92,17 +68,14 @@ type Observer struct {
 
 // GrantEvent describes one exchange. Err is nil or a *GrantError.
 type GrantEvent struct {
-	Identity   Identity
-	KeyID      string // "" for a Granter
-	Duration   time.Duration
-	OAuthError string // "error" of the answer, cleaned; see GrantError.Label for a bounded label
-	Err        error
+	Identity Identity
+	Duration time.Duration
+	Err      error
 }
 
 // UserInfoEvent describes one fetch of UserInfo. Moved counts the accounts that stand at another site than before.
 type UserInfoEvent struct {
 	Identity Identity
-	Duration time.Duration
 	Moved    int
 	Err      error
 }
@@ -111,7 +84,6 @@ type UserInfoEvent struct {
 type LookupEvent struct {
 	Identity Identity
 	What     string
-	Duration time.Duration
 	Err      error
 }
 
@@ -119,33 +91,36 @@ type LookupEvent struct {
 type Client struct {
 	cfg      Config
 	server   *server
-	jwt      *jwtGrant
+	issuers  map[string]*issuer // by integration key
 	fetches  *fetches
 	subjects *cache.Cache[Identity, *subject]
-	users    *directory                     // e-mail -> GUID
-	accounts *directory                     // number -> GUID
+	lookups  *directory
 	noLogin  *cache.Cache[string, struct{}] // hosts whose login_information refuses bearers
 }
 
-// New checks cfg and makes a Client. It does no I/O. All problems are reported at once.
-func New(cfg Config) (*Client, error) {
-	s, err := newServer(cfg.AccountServer, cfg.HTTP, cfg.Now)
-	issuers, badIssuers := indexIssuers(cfg.Issuers)
-	if err := errors.Join(err, badIssuers); err != nil {
-		return nil, err
-	}
-	cfg = cfg.withDefaults()
+// New makes a Client. It does no I/O.
+func New(cfg Config) *Client {
+	s := newServer(cfg.AccountServer, cfg.HTTP, cfg.Now)
 	s.audience, s.onClock = cmp.Or(cfg.Audience, s.audience), cfg.Observer.Clock
-	c := &Client{cfg: cfg, server: s, fetches: newFetches(cfg.Now, fetchTimeout)}
-	consentURL := func(id Identity) string { return c.Consent(id).Individual() }
-	c.jwt = &jwtGrant{server: s, issuers: issuers, observer: cfg.Observer.Grant, consentURL: consentURL}
+	cfg.Now = s.now
+	if cfg.Jitter == nil {
+		cfg.Jitter = rand.Float64
+	}
+	cfg.RedirectURI = cmp.Or(cfg.RedirectURI, DefaultRedirectURI)
+	cfg.TerminalPause = cmp.Or(cfg.TerminalPause, DefaultTerminalPause)
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &Client{
+		cfg: cfg, server: s, issuers: map[string]*issuer{},
+		fetches: &fetches{ctx: ctx, cancel: cancel, now: cfg.Now, timeout: fetchTimeout},
+		noLogin: cache.New[string, struct{}](maxNoLogin, noLoginFor, cfg.Now),
+	}
+	for id, keys := range cfg.Issuers {
+		c.issuers[id] = &issuer{keys: keys}
+	}
 	c.subjects = cache.New[Identity, *subject](maxEntries, 0, nil).Spare((*subject).busy)
-	c.noLogin = cache.New[string, struct{}](maxNoLogin, noLoginFor, cfg.Now)
-	notFound := rate.NewLimiter(rate.Every(notFoundEvery), notFoundBurst)
-	c.users = newDirectory(c, "user", notFound)
-	c.accounts = newDirectory(c, "account", notFound)
-	c.seed(cfg.Learned)
-	return c, nil
+	c.lookups = newDirectory(c)
+	c.lookups.seed(cfg.Learned)
+	return c
 }
 
 // Close ends background refreshes and fetches in flight and waits for them. Call it when no request uses the client any
@@ -155,11 +130,10 @@ func (c *Client) Close() { c.fetches.close() }
 // ClockOffset returns server time minus local time as the account server's Date headers tell it, and when that was
 // learnt (zero: not yet). Offsets of two seconds or less are within the error of the method.
 func (c *Client) ClockOffset() (time.Duration, time.Time) {
-	at := c.server.lastClock.Load()
-	if at == nil {
-		return 0, time.Time{}
+	if r := c.server.clock.Load(); r != nil {
+		return r.offset, r.at
 	}
-	return time.Duration(c.server.offset.Load()), *at
+	return 0, time.Time{}
 }
 
 // Adopt carries over what old has learnt, so that a reload of the configuration costs no grants: live tokens, UserInfo,
@@ -169,10 +143,9 @@ func (c *Client) Adopt(old *Client) {
 	if old == nil || old.server.origin != c.server.origin || old.server.audience != c.server.audience {
 		return
 	}
-	c.server.offset.Store(old.server.offset.Load())
-	c.server.lastClock.Store(old.server.lastClock.Load())
-	for id, issuer := range c.jwt.issuers {
-		issuer.adopt(old.jwt.issuers[id])
+	c.server.clock.Store(old.server.clock.Load())
+	for id, issuer := range c.issuers {
+		issuer.adopt(old.issuers[id])
 	}
 	now := c.cfg.Now()
 	for id, theirs := range old.subjects.All() {
@@ -188,8 +161,7 @@ func (c *Client) Adopt(old *Client) {
 	for host := range old.noLogin.All() {
 		c.noLogin.Put(host, struct{}{})
 	}
-	c.users.adopt(old.users, now)
-	c.accounts.adopt(old.accounts, now)
+	c.lookups.adopt(old.lookups, now)
 }
 
 // inherits tells whether tokens of id held by old are what c itself would obtain.
@@ -198,5 +170,5 @@ func (c *Client) inherits(old *Client, id Identity) bool {
 	if mine != nil || theirs != nil {
 		return mine != nil && theirs != nil
 	}
-	return c.jwt.issuers[id.Issuer].sharesKey(old.jwt.issuers[id.Issuer])
+	return c.issuers[id.Issuer].sharesKey(old.issuers[id.Issuer])
 }

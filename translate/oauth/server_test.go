@@ -250,7 +250,7 @@ func (d *docusign) client(t testing.TB, change func(*Config)) *Client {
 	cfg := Config{
 		AccountServer: d.URL,
 		HTTP:          d.Client(),
-		Issuers:       []Issuer{{ClientID: testIssuer, Keys: []*Key{testKey(t, 0)}}},
+		Issuers:       map[string][]*Key{testIssuer: {testKey(t, 0)}},
 		Now:           d.clock.Now,
 		Jitter:        func() float64 { return 0.5 },
 		TrustedBase:   func(*url.URL) error { return nil },
@@ -258,10 +258,7 @@ func (d *docusign) client(t testing.TB, change func(*Config)) *Client {
 	if change != nil {
 		change(&cfg)
 	}
-	c, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := New(cfg)
 	t.Cleanup(func() {
 		c.Close()
 		for range 10_000 { // a goroutine that has reported its end may still be leaving

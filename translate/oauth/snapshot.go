@@ -3,19 +3,19 @@ package oauth
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
 
 // State is what a status page shows of one identity. Zero times mean never.
 type State struct {
-	Identity                Identity
-	Obtained, Expires, Soft time.Time // of the live token
-	Consent                 ConsentState
-	Failure                 *Failure // of the last grant; nil if it worked
-	UserInfoFetched         time.Time
-	UserInfoFailure         *Failure
-	Sites                   []Site
+	Identity          Identity
+	Obtained, Expires time.Time // of the live token
+	Consent           ConsentState
+	Failure           *Failure // of the last grant; nil if it worked
+	UserInfoFailure   *Failure
+	Sites             []Site
 }
 
 // ConsentState is what grants have shown about consent.
@@ -28,14 +28,12 @@ const (
 	ConsentMissing ConsentState = "required"
 )
 
-// Failure describes fetches that failed, Count times of one sort in a row since Since; the next attempt is not before
-// Next.
+// Failure describes fetches that failed in one way since Since; the next attempt is not before Next.
 type Failure struct {
-	Label             string // bounded
-	Text, NextStep    string
-	Temporary         bool
-	Since, Last, Next time.Time
-	Count             int
+	Label          string // bounded
+	Text, NextStep string
+	Temporary      bool
+	Since, Next    time.Time
 }
 
 // Site is one account of a user and where it lives.
@@ -59,20 +57,22 @@ func (c *Client) Snapshot() []State {
 	for _, s := range c.subjects.All() {
 		list = append(list, s.state(now))
 	}
-	slices.SortFunc(list, func(a, b State) int { return a.Identity.compare(b.Identity) })
+	slices.SortFunc(list, func(x, y State) int {
+		a, b := x.Identity, y.Identity
+		return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Scopes, b.Scopes))
+	})
 	return list
 }
 
 // Keys returns the state of every configured key, by issuer and then in the order of the configuration.
 func (c *Client) Keys() []KeyState {
 	var list []KeyState
-	for _, is := range c.jwt.issuers {
-		good := is.good.Load()
+	for _, id := range slices.Sorted(maps.Keys(c.issuers)) {
+		is := c.issuers[id]
 		for _, k := range is.keys {
-			list = append(list, KeyState{Issuer: is.id, KeyID: k.ID, Name: k.Name, Works: k == good})
+			list = append(list, KeyState{Issuer: id, KeyID: k.ID, Name: k.Name, Works: k == is.good.Load()})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b KeyState) int { return cmp.Compare(a.Issuer, b.Issuer) })
 	return list
 }
 
@@ -83,15 +83,13 @@ func (s *subject) state(now time.Time) State {
 		Identity: s.id, Consent: ConsentUnknown, Failure: failed.describe(), UserInfoFailure: infoFailed.describe(),
 	}
 	if token.usable(now) {
-		st.Obtained, st.Expires, st.Soft = token.val.Obtained, token.val.Expires, token.val.Soft
-		st.Consent = ConsentGiven
+		st.Obtained, st.Expires, st.Consent = token.val.Obtained, token.val.Expires, ConsentGiven
 	}
-	var ge *GrantError
-	if errors.As(failed.err, &ge) && ge.Kind == ConsentRequired {
+	if ge, ok := errors.AsType[*GrantError](failed.err); ok && ge.Kind == ConsentRequired {
 		st.Consent = ConsentMissing
 	}
 	if info != nil {
-		st.UserInfoFetched, st.Sites = info.val.Fetched, info.val.sites()
+		st.Sites = info.val.sites()
 	}
 	return st
 }
@@ -101,8 +99,7 @@ func (f *failure) describe() *Failure {
 		return nil
 	}
 	d := &Failure{
-		Label: "other", Text: f.err.Error(), Temporary: temporary(f.err),
-		Since: f.since, Last: f.last, Next: f.until, Count: f.count,
+		Label: "other", Text: f.err.Error(), Temporary: temporary(f.err), Since: f.since, Next: f.until,
 	}
 	var labelled interface{ Label() string }
 	if errors.As(f.err, &labelled) {

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,7 +59,7 @@ func (c *Client) Token(ctx context.Context, id Identity) (*Token, error) {
 
 func (s *subject) liveToken(ctx context.Context) (*Token, error) {
 	c := s.client
-	t, hit, err := s.token.get(ctx, c.cfg.Now())
+	t, hit, err := s.token.get(ctx, c.cfg.Now(), nil)
 	if err != nil {
 		return nil, waiting(ctx, "token", err)
 	}
@@ -99,18 +100,21 @@ func (c *Client) UserInfo(ctx context.Context, id Identity) (*UserInfo, error) {
 }
 
 func (s *subject) userInfo(ctx context.Context) (*UserInfo, error) {
-	u, _, err := s.info.get(ctx, s.client.cfg.Now())
+	u, _, err := s.info.get(ctx, s.client.cfg.Now(), nil)
 	if err != nil {
 		return nil, waiting(ctx, "user info", err)
 	}
 	return u, nil
 }
 
+// ErrTooSoon says that UserInfo was asked for anew too often.
+var ErrTooSoon = errors.New("user info was refreshed too often")
+
 // RefreshUserInfo is for an answer about account (a GUID; "" = none that is known) that smells of the wrong site,
 // given that stale was used to route. It returns what is known now and whether any account stands elsewhere than stale
 // says. What is already newer than stale is returned at once; else UserInfo is fetched, one fetch per identity. After
 // three fetches that showed no move it is once in five minutes, separately for accounts that stale lists and for
-// others: beyond that the cached one comes with a *TooSoonError.
+// others: beyond that the cached one comes with ErrTooSoon.
 func (c *Client) RefreshUserInfo(
 	ctx context.Context, id Identity, stale *UserInfo, account string,
 ) (*UserInfo, bool, error) {
@@ -123,11 +127,10 @@ func (c *Client) RefreshUserInfo(
 	if stale.Account(account) != nil {
 		limit = s.refresh[1]
 	}
-	fresh, err := s.info.renew(ctx, func(now time.Time) error {
-		if has := limit.TokensAt(now); has < 1 {
-			return &TooSoonError{Wait: time.Duration((1 - has) * float64(refreshEvery))}
+	fresh, _, err := s.info.get(ctx, c.cfg.Now(), func(now time.Time) error {
+		if asked = limit.TokensAt(now) >= 1; !asked {
+			return ErrTooSoon
 		}
-		asked = true
 		return nil
 	})
 	if stale == nil {
@@ -150,7 +153,7 @@ func (c *Client) RefreshUserInfo(
 func (c *Client) LoginRefused(ctx context.Context, id Identity, used *Token, host string, sure bool) (*Token, error) {
 	s := c.subject(id)
 	if !sure {
-		if _, err := s.info.renew(ctx, func(time.Time) error { return nil }); err != nil {
+		if _, _, err := s.info.get(ctx, c.cfg.Now(), func(time.Time) error { return nil }); err != nil {
 			return nil, waiting(ctx, "user info", err)
 		}
 		if now := s.token.peek(); now != nil && now != used {
@@ -181,10 +184,8 @@ func (c *Client) ForgetErrors() {
 	for id := range c.subjects.All() {
 		c.Retry(id)
 	}
-	for _, d := range []*directory{c.users, c.accounts} {
-		for _, known := range d.known.All() {
-			known.retry()
-		}
+	for _, known := range c.lookups.known.All() {
+		known.retry()
 	}
 }
 

@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,10 +24,9 @@ type Token struct {
 	Expires     time.Time // Obtained plus expires_in, local clock
 	Soft        time.Time // when a background refresh begins
 
-	// Behind a pointer, so that fmt shows an address where a Token sits in an unexported field.
-	header *[1]string
-	// first outcome of each Use, two bits each
-	outcomes *atomic.Uint32
+	// Behind pointers, so that fmt shows an address where a Token sits in an unexported field.
+	header   *[1]string
+	outcomes *[uses]atomic.Uint32 // the first of each Use
 }
 
 // Use is what a token is sent for: DocuSign may take a good token for one and refuse it for another (PROTOCOL.md
@@ -55,16 +55,13 @@ func (t *Token) Worked(u Use) { t.note(u, outcomeWorked) }
 func (t *Token) Refused(u Use) { t.note(u, outcomeRefused) }
 
 func (t *Token) note(u Use, outcome uint32) {
-	for t.outcomes != nil {
-		old := t.outcomes.Load()
-		if old>>(2*u)&3 != 0 || t.outcomes.CompareAndSwap(old, old|outcome<<(2*u)) {
-			return
-		}
+	if t.outcomes != nil {
+		t.outcomes[u].CompareAndSwap(0, outcome)
 	}
 }
 
 func (t *Token) workedFirst(u Use) bool {
-	return t.outcomes != nil && t.outcomes.Load()>>(2*u)&3 == outcomeWorked
+	return t.outcomes != nil && t.outcomes[u].Load() == outcomeWorked
 }
 
 // Header returns the value of the Authorization header. The slice is shared: assign it, never change it.
@@ -99,19 +96,12 @@ func sealed(raw *Token, started time.Time, fraction float64) (timed[*Token], err
 	t.Expires = t.Obtained.Add(life)
 	t.Soft = t.Obtained.Add(time.Duration((0.8 + 0.1*fraction) * float64(life)))
 	t.header = &[1]string{"Bearer " + t.AccessToken.Reveal()}
-	t.outcomes = new(atomic.Uint32)
-	return newTimed(&t, t.Soft, t.Expires.Add(-min(hardMargin, life/10))), nil
+	t.outcomes = new([uses]atomic.Uint32)
+	return timed[*Token]{&t, t.Soft, t.Expires.Add(-min(hardMargin, life/10))}, nil
 }
 
 // sendable keeps line ends and blanks out of the header.
 func sendable(token string) bool {
-	if token == "" || len(token) > maxTokenBytes {
-		return false
-	}
-	for i := range len(token) {
-		if token[i] <= ' ' || token[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
+	return token != "" && len(token) <= maxTokenBytes &&
+		!strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }

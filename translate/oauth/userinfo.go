@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -102,11 +103,9 @@ func (a *Account) origin() string {
 // fetchUserInfo is the fetch of an info entry.
 func (s *subject) fetchUserInfo(ctx context.Context) (timed[*UserInfo], error) {
 	c := s.client
-	started := c.cfg.Now()
 	u, err := s.askUserInfo(ctx)
-	ev := UserInfoEvent{Identity: s.id, Duration: c.cfg.Now().Sub(started), Moved: moved(s.info.peek(), u), Err: err}
 	if c.cfg.Observer.UserInfo != nil {
-		c.cfg.Observer.UserInfo(ev)
+		c.cfg.Observer.UserInfo(UserInfoEvent{Identity: s.id, Moved: moved(s.info.peek(), u), Err: err})
 	}
 	if err != nil {
 		return timed[*UserInfo]{}, err
@@ -114,50 +113,49 @@ func (s *subject) fetchUserInfo(ctx context.Context) (timed[*UserInfo], error) {
 	if len(u.Accounts) == 0 {
 		// No call can show that a membership was given meanwhile, since none can be sent.
 		until := u.Fetched.Add(c.cfg.TerminalPause)
-		return newTimed(u, until, until), nil
+		return timed[*UserInfo]{u, until, until}, nil
 	}
 	life := time.Duration((0.9 + 0.1*c.cfg.Jitter()) * float64(userInfoLife))
-	return newTimed(u, u.Fetched.Add(life), time.Time{}), nil
+	return timed[*UserInfo]{val: u, soft: u.Fetched.Add(life)}, nil
 }
 
 func (s *subject) askUserInfo(ctx context.Context) (*UserInfo, error) {
 	target := s.client.server.origin + "/oauth/userinfo"
-	body, err := s.get(ctx, UseAccountServer, "user info", target)
-	if err != nil {
+	var a userInfoAnswer
+	if err := s.get(ctx, UseAccountServer, "user info", target, &a); err != nil {
 		return nil, err
 	}
-	u, err := parseUserInfo(body, s.client.cfg.TrustedBase)
+	u, err := a.userInfo(s.client.cfg.TrustedBase)
+	// A token for somebody else would send in the wrong name; nothing may be built on it.
+	if err == nil && shown.GUID(s.id.Subject) && shown.GUID(u.Sub) && !strings.EqualFold(s.id.Subject, u.Sub) {
+		err = fmt.Errorf("it is about user %s, but the token was asked for user %s", u.Sub, s.id.Subject)
+	}
 	if err != nil {
 		return nil, badAnswer("user info", target, err)
-	}
-	// A token for somebody else would send in the wrong name; nothing may be built on it.
-	if shown.GUID(s.id.Subject) && shown.GUID(u.Sub) && !strings.EqualFold(s.id.Subject, u.Sub) {
-		return nil, badAnswer("user info", target,
-			fmt.Errorf("it is about user %s, but the token was asked for user %s", u.Sub, s.id.Subject))
 	}
 	u.Fetched = s.client.cfg.Now()
 	return u, nil
 }
 
-// get calls DocuSign with the token of s and returns the body of a good answer. A refused token is dropped and the call
-// is repeated once.
-func (s *subject) get(ctx context.Context, u Use, operation, target string) ([]byte, error) {
+// get calls DocuSign with the token of s and decodes a good answer. A refused token is dropped and the call is repeated
+// once.
+func (s *subject) get(ctx context.Context, u Use, operation, target string, into any) error {
 	for again := true; ; again = false {
 		t, err := s.liveToken(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		body, err := s.client.server.get(ctx, t, operation, target)
-		refused := blamesToken(err)
+		err = s.client.server.get(ctx, t, operation, target, into)
 		switch {
 		case err == nil:
 			t.Worked(u)
-		case refused:
+		case blamesToken(err):
 			t.Refused(u)
+			if again && s.drop(t, u) {
+				continue
+			}
 		}
-		if !refused || !again || !s.drop(t, u) {
-			return body, err
-		}
+		return err
 	}
 }
 
@@ -190,6 +188,17 @@ func retrust(s *timed[*UserInfo], rule func(*url.URL) error) *timed[*UserInfo] {
 	return &judged
 }
 
+// isOrigin reports whether a URL with a host has nothing but a scheme besides.
+func isOrigin(u *url.URL) bool {
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	return *u == bare && (u.Path == "" || u.Path == "/")
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
 // trust reads a base_uri and decides whether it is believed: rule is Config.TrustedBase.
 func trust(claimed string, rule func(*url.URL) error) (*url.URL, error) {
 	u, err := url.Parse(claimed)
@@ -211,21 +220,19 @@ func trust(claimed string, rule func(*url.URL) error) (*url.URL, error) {
 	return origin, nil
 }
 
-func parseUserInfo(body []byte, rule func(*url.URL) error) (*UserInfo, error) {
-	var a struct {
-		Sub      string
-		Name     string
-		Email    string
-		Accounts []struct {
-			AccountID string  `json:"account_id"`
-			Name      string  `json:"account_name"`
-			IsDefault laxBool `json:"is_default"`
-			BaseURI   string  `json:"base_uri"`
-		}
+type userInfoAnswer struct {
+	Sub      string
+	Name     string
+	Email    string
+	Accounts []struct {
+		AccountID string  `json:"account_id"`
+		Name      string  `json:"account_name"`
+		IsDefault laxBool `json:"is_default"`
+		BaseURI   string  `json:"base_uri"`
 	}
-	if err := json.Unmarshal(body, &a); err != nil {
-		return nil, errors.New(describe(0, "", body))
-	}
+}
+
+func (a *userInfoAnswer) userInfo(rule func(*url.URL) error) (*UserInfo, error) {
 	if a.Sub == "" && len(a.Accounts) == 0 {
 		return nil, errors.New("the answer names neither a user nor an account")
 	}

@@ -578,7 +578,7 @@ func TestNoCallerTextBecomesALabel(t *testing.T) {
 	m.Record(&e)
 	id := oauth.Identity{Issuer: canary, Subject: canary, Scopes: canary}
 	o := m.OAuthObserver()
-	o.Grant(oauth.GrantEvent{Identity: id, KeyID: canary, OAuthError: canary, Err: &labelledError{canary}})
+	o.Grant(oauth.GrantEvent{Identity: id, Err: &labelledError{canary}})
 	o.CacheHit(id)
 	o.UserInfo(oauth.UserInfoEvent{Identity: id, Err: errors.New(canary)})
 	o.Lookup(oauth.LookupEvent{Identity: id, What: canary, Err: errors.New(canary)})
