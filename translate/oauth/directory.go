@@ -20,7 +20,6 @@ const (
 	notFoundEvery    = 5 * time.Second
 	notFoundBurst    = 12
 	maxNotFoundPause = 10 * time.Minute
-	maxAccountsAsked = 20
 )
 
 // Learned is what look-ups have taught, for keeping across restarts. It holds no secret.
@@ -66,9 +65,9 @@ func newDirectory(c *Client) *directory {
 func (d *directory) find(ctx context.Context, k lookup) (string, error) {
 	guid, _, err := d.entry(k).get(ctx, d.client.cfg.Now(), nil)
 	if err != nil {
-		return "", waiting(ctx, k.what()+" look-up", err)
+		err = waiting(ctx, k.what()+" look-up", err)
 	}
-	return guid, nil
+	return guid, err
 }
 
 func (d *directory) entry(k lookup) *entry[string] { return d.known.GetOrAdd(k, d.newEntry) }
@@ -193,33 +192,30 @@ func (c *Client) LearnAccountID(ctx context.Context, id Identity, number string)
 // askUsers collects the users with that e-mail from all accounts. An account that cannot be asked counts only if none
 // of the others knows the user.
 func (d *directory) askUsers(ctx context.Context, s *subject, email string) (string, error) {
-	u, err := s.userInfo(ctx)
+	u, err := d.client.UserInfo(ctx, s.id)
 	if err != nil {
 		return "", err
 	}
-	var active, others []string
+	found := map[bool][]string{} // GUIDs by whether the user is active
 	var failed error
-	for _, a := range atMost(u.ordered(), maxAccountsAsked) {
+	for _, a := range u.ordered() {
 		users, err := listUsers(ctx, s, a, email)
 		failed = worse(failed, err)
 		for _, user := range users {
-			if strings.EqualFold(string(user.Status), "active") {
-				active = withGUID(active, user.UserID)
-			} else {
-				others = withGUID(others, user.UserID)
+			active, guid := strings.EqualFold(string(user.Status), "active"), strings.ToLower(user.UserID)
+			if !slices.Contains(found[active], guid) {
+				found[active] = append(found[active], guid)
 			}
 		}
 	}
-	if len(active) > 0 {
-		others = active
-	}
+	guids := found[len(found[true]) > 0]
 	switch {
-	case len(others) == 1:
-		return others[0], nil
-	case len(others) == 0 && failed != nil:
+	case len(guids) == 1:
+		return guids[0], nil
+	case len(guids) == 0 && failed != nil:
 		return "", failed
 	}
-	return "", &LookupError{What: "user", Name: email, Candidates: others}
+	return "", &LookupError{What: "user", Name: email, Candidates: guids}
 }
 
 type listedUser struct {
@@ -248,12 +244,12 @@ func (a *Account) api() string {
 
 // askNumber finds the account with that number. Numbers of sibling accounts that come along are remembered as well.
 func (d *directory) askNumber(ctx context.Context, s *subject, number string) (string, error) {
-	u, err := s.userInfo(ctx)
+	u, err := d.client.UserInfo(ctx, s.id)
 	if err != nil {
 		return "", err
 	}
 	found, failed := d.numbersFromLogin(ctx, s, u)
-	for _, a := range atMost(u.ordered(), maxAccountsAsked) {
+	for _, a := range u.ordered() {
 		if found[number] != nil {
 			break
 		}
@@ -305,7 +301,7 @@ func (d *directory) numbersFromLogin(ctx context.Context, s *subject, u *UserInf
 // getLogin is subject.get for login information, which may refuse every bearer.
 func (d *directory) getLogin(ctx context.Context, s *subject, site *Account, into any) error {
 	c, host := d.client, site.BaseURI.Host
-	t, err := s.liveToken(ctx)
+	t, err := c.Token(ctx, s.id)
 	if err != nil {
 		return err
 	}
@@ -345,17 +341,6 @@ func worse(a, b error) error {
 		return b
 	}
 	return a
-}
-
-func atMost[T any](list []T, n int) []T { return list[:min(n, len(list))] }
-
-// withGUID adds a GUID unless it is there in whatever case.
-func withGUID(list []string, guid string) []string {
-	guid = strings.ToLower(guid)
-	if slices.Contains(list, guid) {
-		return list
-	}
-	return append(list, guid)
 }
 
 func isEmail(s string) bool { return strings.Contains(s, "@") && len(s) <= 320 }

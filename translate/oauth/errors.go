@@ -204,27 +204,25 @@ func (e *RequestError) Error() string {
 // Unwrap gives the cause if there was no answer.
 func (e *RequestError) Unwrap() error { return e.err }
 
-// Temporary reports whether the error may pass without anybody's help.
-func (e *RequestError) Temporary() bool {
-	return e.HTTPStatus < 400 || e.HTTPStatus >= 500 || e.HTTPStatus == http.StatusTooManyRequests ||
-		e.HTTPStatus == http.StatusRequestTimeout
+func (e *RequestError) kind() Kind {
+	switch {
+	case e.HTTPStatus == 0:
+		return Network
+	case e.HTTPStatus < 400:
+		return BadAnswer
+	}
+	return classify(e.HTTPStatus, "any", "")
 }
+
+// Temporary reports whether the error may pass without anybody's help.
+func (e *RequestError) Temporary() bool { return e.kind().Temporary() }
 
 // Label is a bounded label for metrics.
 func (e *RequestError) Label() string {
-	switch {
-	case e.HTTPStatus == 0:
-		return Network.String()
-	case e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden:
+	if e.HTTPStatus == http.StatusUnauthorized || e.HTTPStatus == http.StatusForbidden {
 		return "unauthorized"
-	case e.HTTPStatus < 400:
-		return BadAnswer.String()
-	case e.HTTPStatus == http.StatusTooManyRequests:
-		return Throttled.String()
-	case e.HTTPStatus >= 500:
-		return ServerError.String()
 	}
-	return Refused.String()
+	return e.kind().String()
 }
 
 // LookupError says that a look-up was carried out and gave no single answer.

@@ -26,6 +26,8 @@ const (
 	fetchTimeout = 30 * time.Second // of one fetch, independent of its callers
 	userInfoLife = 12 * time.Hour   // after it UserInfo is refreshed in the background
 	maxEntries   = 10_000           // identities, and look-up results of each kind, kept at once
+
+	maxAccountsAsked = 20 // of one user
 )
 
 // Identity says whom a token is for. With the account server it is the cache key.

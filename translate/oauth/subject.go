@@ -54,39 +54,28 @@ func (c *Client) newSubject(id Identity) *subject {
 // Token returns a token with at least 30 s to live (or a tenth of its life), from the cache if it can. Errors:
 // *GrantError, ErrClosed, or the error of ctx; leaving early ends nobody else's wait.
 func (c *Client) Token(ctx context.Context, id Identity) (*Token, error) {
-	return c.subject(id).liveToken(ctx)
-}
-
-func (s *subject) liveToken(ctx context.Context) (*Token, error) {
-	c := s.client
-	t, hit, err := s.token.get(ctx, c.cfg.Now(), nil)
-	if err != nil {
-		return nil, waiting(ctx, "token", err)
-	}
+	t, hit, err := c.subject(id).token.get(ctx, c.cfg.Now(), nil)
 	if hit && c.cfg.Observer.CacheHit != nil {
-		c.cfg.Observer.CacheHit(s.id)
+		c.cfg.Observer.CacheHit(id)
 	}
-	return t, nil
+	return t, waiting(ctx, "token", err)
 }
 
 // Invalidate drops used, which DocuSign refused for u, unless a newer token has taken its place. It reports whether
 // Token can now give another one: false means that used is kept, because tokens refused from the start come too often
 // (5 times for each use, then once in 30 s). A token that worked before it was refused is always dropped.
 func (c *Client) Invalidate(id Identity, used *Token, u Use) bool {
-	return c.subject(id).drop(used, u)
-}
-
-func (s *subject) drop(used *Token, u Use) bool {
 	if used == nil {
 		return true
 	}
 	used.Refused(u)
 	allowed := true
+	s := c.subject(id)
 	s.token.drop(func(t *Token) bool {
 		if t != used && !t.AccessToken.Equal(used.AccessToken) {
 			return false
 		}
-		allowed = used.workedFirst(u) || s.invalidate[u].AllowN(s.client.cfg.Now(), 1)
+		allowed = used.workedFirst(u) || s.invalidate[u].AllowN(c.cfg.Now(), 1)
 		return allowed
 	})
 	return allowed
@@ -96,15 +85,8 @@ func (s *subject) drop(used *Token, u Use) bool {
 // refreshed in the background, and a refresh that fails leaves the old answer. Errors: *GrantError, *RequestError,
 // ErrClosed, the error of ctx.
 func (c *Client) UserInfo(ctx context.Context, id Identity) (*UserInfo, error) {
-	return c.subject(id).userInfo(ctx)
-}
-
-func (s *subject) userInfo(ctx context.Context) (*UserInfo, error) {
-	u, _, err := s.info.get(ctx, s.client.cfg.Now(), nil)
-	if err != nil {
-		return nil, waiting(ctx, "user info", err)
-	}
-	return u, nil
+	u, _, err := c.subject(id).info.get(ctx, c.cfg.Now(), nil)
+	return u, waiting(ctx, "user info", err)
 }
 
 // ErrTooSoon says that UserInfo was asked for anew too often.
@@ -133,9 +115,6 @@ func (c *Client) RefreshUserInfo(
 		}
 		return nil
 	})
-	if stale == nil {
-		stale = cached
-	}
 	elsewhere := err == nil && moved(stale, fresh) > 0
 	if asked && !elsewhere && (err == nil || ctx.Err() != nil) { // a failure has its own pause
 		limit.AllowN(c.cfg.Now(), 1)
@@ -189,7 +168,7 @@ func (c *Client) ForgetErrors() {
 	}
 }
 
-// waiting says what was waited for when the caller's context ended.
+// waiting says what was waited for when err is that the caller's context ended.
 func waiting(ctx context.Context, what string, err error) error {
 	if ctx.Err() == nil || err != ctx.Err() {
 		return err

@@ -62,7 +62,7 @@ func (u *UserInfo) first(fits func(*Account) bool) *Account {
 	return nil
 }
 
-// ordered returns the accounts that can be routed to, the default first.
+// ordered returns the accounts that can be routed to, the default first, as many as are worth asking.
 func (u *UserInfo) ordered() []*Account {
 	var list []*Account
 	first := u.Default()
@@ -75,7 +75,7 @@ func (u *UserInfo) ordered() []*Account {
 			list = append(list, a)
 		}
 	}
-	return list
+	return list[:min(len(list), maxAccountsAsked)]
 }
 
 // moved counts the accounts of now that are new or stand at another site than before says.
@@ -141,7 +141,7 @@ func (s *subject) askUserInfo(ctx context.Context) (*UserInfo, error) {
 // once.
 func (s *subject) get(ctx context.Context, u Use, operation, target string, into any) error {
 	for again := true; ; again = false {
-		t, err := s.liveToken(ctx)
+		t, err := s.client.Token(ctx, s.id)
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (s *subject) get(ctx context.Context, u Use, operation, target string, into
 			t.Worked(u)
 		case blamesToken(err):
 			t.Refused(u)
-			if again && s.drop(t, u) {
+			if again && s.client.Invalidate(s.id, t, u) {
 				continue
 			}
 		}
@@ -227,7 +227,7 @@ type userInfoAnswer struct {
 	Accounts []struct {
 		AccountID string  `json:"account_id"`
 		Name      string  `json:"account_name"`
-		IsDefault laxBool `json:"is_default"`
+		IsDefault laxText `json:"is_default"`
 		BaseURI   string  `json:"base_uri"`
 	}
 }
@@ -238,35 +238,22 @@ func (a *userInfoAnswer) userInfo(rule func(*url.URL) error) (*UserInfo, error) 
 	}
 	u := &UserInfo{Sub: a.Sub, Name: a.Name, Email: a.Email, Accounts: make([]Account, 0, len(a.Accounts))}
 	for _, from := range a.Accounts {
-		to := Account{AccountID: from.AccountID, Name: from.Name, IsDefault: bool(from.IsDefault), claimed: from.BaseURI}
+		to := Account{AccountID: from.AccountID, Name: from.Name, claimed: from.BaseURI}
+		to.IsDefault = strings.EqualFold(string(from.IsDefault), "true")
 		to.BaseURI, to.Untrusted = trust(from.BaseURI, rule)
 		u.Accounts = append(u.Accounts, to)
 	}
 	return u, nil
 }
 
-// laxBool reads true and "true": login information writes the one where UserInfo writes the other (PROTOCOL.md §2.2).
-type laxBool bool
-
-// UnmarshalJSON takes everything that is not true for false.
-func (b *laxBool) UnmarshalJSON(raw []byte) error {
-	*b = laxBool(strings.EqualFold(strings.Trim(string(raw), `"`), "true"))
-	return nil
-}
-
-// laxText reads a string or a number.
+// laxText reads a string, a number, true or false: login information puts some in quotes that UserInfo does not
+// (PROTOCOL.md §2.2).
 type laxText string
 
-// UnmarshalJSON takes what is neither for nothing.
+// UnmarshalJSON takes what is none of these for nothing.
 func (t *laxText) UnmarshalJSON(raw []byte) error {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		*t = laxText(s)
-		return nil
-	}
-	var n json.Number
-	if json.Unmarshal(raw, &n) == nil {
-		*t = laxText(n.String())
+	if json.Unmarshal(raw, (*string)(t)) != nil && raw[0] != '{' && raw[0] != '[' {
+		*t = laxText(raw)
 	}
 	return nil
 }
