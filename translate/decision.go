@@ -138,12 +138,7 @@ func (d *Decision) AccountGUID(number string) string {
 
 // WithConflict gives a copy of the decision that says that several credentials were present.
 func (d *Decision) WithConflict() *Decision {
-	c := d.copied()
-	c.Conflict = true
-	return c
-}
-
-func (d *Decision) copied() *Decision {
 	c := *d
+	c.Conflict = true
 	return &c
 }

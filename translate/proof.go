@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -30,7 +31,7 @@ const (
 	restAfterWrong = 3
 )
 
-var errBusy = errors.New("too many passwords are being checked at once")
+var errWrong = errors.New("no candidate is the password")
 
 // Prover answers whether a password is right; one serves all credentials of a process, through reloads. Each distinct
 // credential is hashed once: the answer is remembered as a keyed hash, callers of one client who ask at the same time
@@ -45,7 +46,7 @@ type Prover struct {
 	// OnPanic is told of each check that panicked, whatever it was for; nil = nobody. It is set before the first check.
 	OnPanic func(*panics.Error)
 
-	hash     *hasher
+	hash     hasher
 	now      func() time.Time
 	verify   func(password.Password, secret.Text) bool
 	memos    atomic.Pointer[proofs]
@@ -72,18 +73,10 @@ type proof struct {
 	done    chan struct{}
 	waiters int
 	cancel  context.CancelFunc // called when the last waiter leaves
-	verdict verdict
-	by      password.Password // that the candidate matched
-	err     error
+	by      password.Password  // that the candidate matched
+	lasting bool               // false for a secret the proxy issued: it can be revoked, so it is asked for each time
+	err     error              // errWrong = none is right
 }
-
-type verdict uint8
-
-const (
-	wrongPassword verdict = iota
-	rightPassword
-	issuedSecret // a secret the proxy issued: right, but it can be revoked, so it is asked for each time
-)
 
 // NewProver makes a Prover that remembers nothing until Remember is called. A nil now means time.Now.
 func NewProver(now func() time.Time) *Prover {
@@ -107,8 +100,8 @@ func (p *Prover) Remember(life time.Duration, most int) {
 		return
 	}
 	p.memos.Store(&proofs{
-		life: life, max: most, right: newMemo[struct{}](most, life, p.now),
-		wrong: newMemo[struct{}](most, refusedLife, p.now), shown: newMemo[struct{}](most, shownLife, p.now),
+		life: life, max: most, right: cache.New[digest, struct{}](most, cmp.Or(life, -1), p.now),
+		wrong: cache.New[digest, struct{}](most, refusedLife, p.now), shown: cache.New[digest, struct{}](most, shownLife, p.now),
 	})
 }
 
@@ -125,6 +118,9 @@ type attempt struct {
 	// pin keeps the password of a user who has none, and returns the one that holds from then on and whether it is this
 	// one; nil = such a user is refused.
 	pin func(secret.Text) (password.Password, bool, error)
+
+	proven bool        // one of the candidates was right before, from the same address
+	right  secret.Text // the candidate that is right, once known
 }
 
 func (a *attempt) bucket() bucketKey {
@@ -163,17 +159,15 @@ func (p *Prover) prove(ctx context.Context, a attempt) (by password.Password, la
 		return by, false, ctx.Err()
 	}
 	switch {
-	case pr.err != nil:
-		return by, false, pr.err
-	case pr.verdict != wrongPassword:
-		return pr.by, pr.verdict == rightPassword, nil
-	case !a.known:
-		return by, false, &call.Error{
-			Kind: call.KindBadLogin, Detail: "no such user in this integration",
-			NextStep: "if this person should be let in, add them under users in the configuration",
-		}
+	case pr.err != errWrong:
+		return pr.by, pr.lasting, pr.err
+	case a.known:
+		return by, false, wrongError("the password does not match the configured one")
 	}
-	return by, false, wrongError("the password does not match the configured one")
+	return by, false, &call.Error{
+		Kind: call.KindBadLogin, Detail: "no such user in this integration",
+		NextStep: "if this person should be let in, add them under users in the configuration",
+	}
 }
 
 func wrongError(detail string) error {
@@ -218,7 +212,6 @@ func (p *Prover) join(key, d digest, a attempt) *proof {
 		defer cancel()
 		defer func() {
 			if v := recover(); v != nil { // its value may quote the password
-				pr.verdict = wrongPassword
 				pr.err = &call.Error{Detail: "the check of a password panicked; the stack is in the log"}
 				if p.OnPanic != nil {
 					p.OnPanic(panics.Of(v))
@@ -231,7 +224,7 @@ func (p *Prover) join(key, d digest, a attempt) *proof {
 			p.mu.Unlock()
 			close(pr.done)
 		}()
-		pr.verdict, pr.err = p.check(ctx, d, &a)
+		pr.lasting, pr.err = p.check(ctx, d, &a)
 		pr.by = a.password
 	}()
 	return pr
@@ -251,39 +244,39 @@ func (p *Prover) leave(pr *proof) {
 // hashes are slow, it waits for a slot of its own among all attempts, those at unknown users too, as if each of them
 // had to be hashed. The hashes themselves are fewer and never later, so that neither they nor the queue for them
 // shows.
-func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, error) {
+func (p *Prover) check(ctx context.Context, d digest, a *attempt) (lasting bool, err error) {
 	m := p.memos.Load()
-	proven := func(c secret.Text) bool { return p.shown(m, a, p.digest(a, c)) }
+	a.proven = slices.ContainsFunc(a.candidates, func(c secret.Text) bool { return p.shown(m, a, p.digest(a, c)) })
 	var turn *bucket
-	if !slices.ContainsFunc(a.candidates, proven) {
+	if !a.proven {
 		if turn = p.throttle.admit(ctx, a.bucket(), usual(a.client)); turn == nil {
 			if ctx.Err() != nil {
-				return wrongPassword, busyError()
+				return false, busyError()
 			}
 			sleepContext(ctx, throttledTime)
-			return wrongPassword, throttledError()
+			return false, throttledError()
 		}
 	}
 	began := p.now()
 	var refusal *place
 	var rest time.Duration
 	if a.slowest.Slow() {
-		refusal = p.refusals.join(ClientOf(a.client), refusalRank(a.client))
+		// Its rank knows nothing of the user: the order of refusals must not tell who exists.
+		refusal = p.refusals.join(ClientOf(a.client), rankOf(a.client, false))
 		defer func() { p.refusals.leave(refusal, rest) }()
 	}
-	v, matched, err := p.compareInTurn(ctx, a, turn)
-	switch {
-	case err != nil || v == issuedSecret:
-		return v, err
-	case v == rightPassword:
-		right := p.digest(a, a.candidates[matched])
+	lasting, err = p.compareInTurn(ctx, a, turn)
+	if lasting && err == nil {
+		right := p.digest(a, a.right)
 		m.right.Put(right, struct{}{})
 		m.shown.Put(p.shownDigest(a, right), struct{}{})
-		return v, nil
+	}
+	if err != errWrong {
+		return lasting, err
 	}
 	if refusal != nil {
 		if refusal.wait(ctx) != nil {
-			return v, busyError()
+			return false, busyError()
 		}
 		began, rest = refusal.since, restAfterWrong*p.refusalTime(a)
 	}
@@ -295,24 +288,24 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (verdict, erro
 	if ctx.Err() == nil { // not before its answer: who asks again must not learn sooner that it was wrong
 		m.wrong.Put(d, struct{}{})
 	}
-	return v, err
+	return false, err
 }
 
 // compareInTurn compares and gives the turn to the next, who does not wait until this one's refusal is told. No turn =
 // none was needed.
-func (p *Prover) compareInTurn(ctx context.Context, a *attempt, turn *bucket) (verdict, int, error) {
-	if turn == nil {
-		return p.compare(ctx, a, true)
+func (p *Prover) compareInTurn(ctx context.Context, a *attempt, turn *bucket) (lasting bool, err error) {
+	if turn != nil {
+		defer func() {
+			p.throttle.done(turn, usual(a.client), err == errWrong, restAfterWrong*p.refusalTime(a))
+		}()
 	}
-	wrong := false
-	defer func() { p.throttle.done(turn, usual(a.client), wrong, restAfterWrong*p.refusalTime(a)) }()
-	v, matched, err := p.compare(ctx, a, false)
-	wrong = v == wrongPassword && err == nil
-	return v, matched, err
+	return p.compare(ctx, a)
 }
 
 func busyError() error {
-	return &call.Error{Kind: call.KindBusy, RetryAfter: proofTime, Err: errBusy}
+	return &call.Error{
+		Kind: call.KindBusy, RetryAfter: proofTime, Err: errors.New("too many passwords are being checked at once"),
+	}
 }
 
 func throttledError() error {
@@ -323,106 +316,82 @@ func throttledError() error {
 	}
 }
 
-// compare also says which reading was right.
-func (p *Prover) compare(ctx context.Context, a *attempt, proven bool) (verdict, int, error) {
-	for i, c := range a.candidates {
-		if a.accept != nil && a.accept(c) {
-			return issuedSecret, i, nil
-		}
+func (p *Prover) compare(ctx context.Context, a *attempt) (lasting bool, err error) {
+	if a.accept != nil && slices.ContainsFunc(a.candidates, a.accept) {
+		return false, nil
 	}
 	switch {
 	case a.known && a.password.Kind() == password.None && a.pin != nil && len(a.candidates) > 0:
-		return p.inSlot(ctx, a, proven, p.compareFirst)
+		return true, p.inSlot(ctx, a, p.compareFirst)
 	case a.known && a.password.Slow():
-		return p.inSlot(ctx, a, proven, p.comparePassword)
-	case a.slowest.Slow() && p.cost(a.slowest) == 0 && len(a.candidates) > 0:
+		return true, p.inSlot(ctx, a, p.comparePassword)
+	}
+	err = p.comparePassword(a)
+	if err == errWrong && a.slowest.Slow() && p.cost(a.slowest) == 0 && len(a.candidates) > 0 {
 		// What a refusal has to take is not known yet. The check of a user nobody knows, or of one without a slow hash,
 		// finds out.
-		if v, matched, err := p.comparePassword(a); v == rightPassword {
-			return v, matched, err
-		}
-		return p.inSlot(ctx, a, proven, func(a *attempt) (verdict, int, error) {
+		err = p.inSlot(ctx, a, func(a *attempt) error {
 			if p.cost(a.slowest) == 0 {
 				p.measured(a.slowest, a.candidates[0])
 			}
-			return wrongPassword, 0, nil
+			return errWrong
 		})
 	}
-	return p.comparePassword(a)
+	return true, err
 }
 
 // inSlot compares while it holds a slot.
-func (p *Prover) inSlot(
-	ctx context.Context, a *attempt, proven bool, compare func(*attempt) (verdict, int, error),
-) (verdict, int, error) {
-	slot := p.slots.join(ClientOf(a.client), p.rankOf(a, proven))
-	rest := time.Duration(0)
+func (p *Prover) inSlot(ctx context.Context, a *attempt, compare func(*attempt) error) error {
+	r := provenHere
+	if !a.proven {
+		_, fresh := p.throttle.look(a.bucket())
+		r = rankOf(a.client, fresh && a.known)
+	}
+	slot, rest := p.slots.join(ClientOf(a.client), r), time.Duration(0)
 	defer func() { p.slots.leave(slot, rest) }()
 	if slot.wait(ctx) != nil {
-		return wrongPassword, 0, busyError()
+		return busyError()
 	}
 	right := p.memos.Load().right
-	for i := range a.candidates { // others may have asked meanwhile
-		if _, ok := right.Get(p.digest(a, a.candidates[i])); ok {
-			return rightPassword, i, nil
+	for _, c := range a.candidates { // others may have asked meanwhile
+		if _, ok := right.Get(p.digest(a, c)); ok {
+			a.right = c
+			return nil
 		}
 	}
-	v, matched, err := compare(a)
-	if v == wrongPassword && err == nil {
+	err := compare(a)
+	if err == errWrong {
 		rest = restAfterWrong * p.now().Sub(slot.since)
 	}
-	return v, matched, err
-}
-
-// refusalRank knows nothing of the user: the order of refusals must not tell who exists.
-func refusalRank(client netip.Addr) rank {
-	if usual(client) {
-		return usualSource
-	}
-	return chosenSource
-}
-
-func (p *Prover) rankOf(a *attempt, proven bool) rank {
-	_, fresh := p.throttle.look(a.bucket())
-	fresh = fresh && a.known
-	switch {
-	case proven:
-		return provenHere
-	case usual(a.client) && fresh:
-		return usualFresh
-	case usual(a.client):
-		return usualSource
-	case fresh:
-		return chosenFresh
-	}
-	return chosenSource
+	return err
 }
 
 // compareFirst pins the first reading of a user without a password. Only what was kept counts: somebody else may have
 // been quicker.
-func (p *Prover) compareFirst(a *attempt) (verdict, int, error) {
+func (p *Prover) compareFirst(a *attempt) error {
 	held, own, err := a.pin(a.candidates[0])
 	if err != nil {
-		return wrongPassword, 0, err
+		return err
 	}
-	a.password = held
+	a.password, a.right = held, a.candidates[0]
 	if own {
-		return rightPassword, 0, nil
+		return nil
 	}
 	return p.comparePassword(a)
 }
 
-func (p *Prover) comparePassword(a *attempt) (verdict, int, error) {
+func (p *Prover) comparePassword(a *attempt) error {
 	against := a.password
 	if !a.known && !a.slowest.Slow() {
 		against = a.slowest
 	}
-	for i, c := range a.candidates {
+	for _, c := range a.candidates {
 		if p.measured(against, c) && a.known {
-			return rightPassword, i, nil
+			a.right = c
+			return nil
 		}
 	}
-	return wrongPassword, 0, nil
+	return errWrong
 }
 
 // measured compares and notes how long it took.

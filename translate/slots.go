@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -32,6 +33,18 @@ const (
 	chosenSource
 )
 
+func rankOf(client netip.Addr, fresh bool) rank {
+	switch {
+	case usual(client) && fresh:
+		return usualFresh
+	case usual(client):
+		return usualSource
+	case fresh:
+		return chosenFresh
+	}
+	return chosenSource
+}
+
 // rests reports whether the rank waits until a slot has rested.
 func (r rank) rests() bool { return r > usualFresh }
 
@@ -41,7 +54,7 @@ type place struct {
 	rank   rank
 	turn   uint64        // the lowest is next: one more than the client's one before it
 	ready  chan struct{} // closed when it is a slot
-	since  time.Time     // when it became one
+	since  time.Time     // when it became one, zero until then
 }
 
 func newSlots(n int, now func() time.Time) *slots { return &slots{free: n, now: now} }
@@ -76,8 +89,8 @@ func (p *place) wait(ctx context.Context) error {
 func (s *slots) leave(p *place, rest time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.Index(s.waiting, p); i >= 0 {
-		s.waiting = slices.Delete(s.waiting, i, i+1)
+	if p.since.IsZero() {
+		s.drop(p)
 		return
 	}
 	if rest <= 0 {
@@ -103,13 +116,7 @@ func (s *slots) rested() {
 
 func (s *slots) serve() {
 	for len(s.waiting) > 0 && s.free+s.resting > 0 {
-		next := 0
-		for i, p := range s.waiting {
-			if p.before(s.waiting[next]) {
-				next = i
-			}
-		}
-		p := s.waiting[next]
+		p := slices.MinFunc(s.waiting, (*place).compare)
 		switch {
 		case s.free > 0:
 			s.free--
@@ -120,15 +127,16 @@ func (s *slots) serve() {
 			s.cutOff++
 		}
 		s.turn = max(s.turn, p.turn)
-		s.waiting = slices.Delete(s.waiting, next, next+1)
+		s.drop(p)
 		p.since = s.now()
 		close(p.ready)
 	}
 }
 
-func (p *place) before(o *place) bool {
-	if p.rank != o.rank {
-		return p.rank < o.rank
-	}
-	return p.turn < o.turn
+func (s *slots) drop(p *place) {
+	s.waiting = slices.DeleteFunc(s.waiting, func(o *place) bool { return o == p })
+}
+
+func (p *place) compare(o *place) int {
+	return cmp.Or(cmp.Compare(p.rank, o.rank), cmp.Compare(p.turn, o.turn))
 }

@@ -74,32 +74,23 @@ type bucket struct {
 	burst   float64
 	refill  time.Duration
 	last    time.Time
-	failed  time.Time // of the last wrong password
-	rest    time.Time // no turn before it
-	checked [2]bool   // whether a guess from a chosen, and from a usual address has its turn
+	failed  time.Time     // of the last wrong password
+	rest    time.Time     // no turn before it
+	checked map[bool]bool // whether a guess from a usual address, and one from a chosen, has its turn
 	line    []*waiter
 	changed chan struct{} // closed when a waiter should look again
 }
 
-type waiter struct {
-	usual   bool
-	evicted bool
-}
+type waiter struct{ usual bool }
 
 func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, buckets: cache.New[bucketKey, *bucket](maxBuckets, 0, nil)}
 }
 
 func sleepContext(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-ctx.Done()
 }
 
 // admit waits for a turn to check one password of the user, and takes it. The holder of a turn must call done. nil
@@ -114,13 +105,13 @@ func (t *throttle) admit(ctx context.Context, k bucketKey, usual bool) *bucket {
 	}
 	defer b.leave(w)
 	for {
-		if ctx.Err() != nil || w.evicted {
+		if ctx.Err() != nil || !slices.Contains(b.line, w) {
 			return nil
 		}
 		wait := b.wait(t.now(), usual)
 		if b.line[0] == w && wait == 0 {
 			b.tokens--
-			b.checked[lane(usual)] = true
+			b.checked[usual] = true
 			return b
 		}
 		t.pause(ctx, b.changed, wait)
@@ -131,15 +122,13 @@ func (t *throttle) admit(ctx context.Context, k bucketKey, usual bool) *bucket {
 func (t *throttle) pause(ctx context.Context, changed <-chan struct{}, d time.Duration) {
 	t.mu.Unlock()
 	defer t.mu.Lock()
-	var passed <-chan time.Time
 	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		passed = timer.C
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
 	}
 	select {
 	case <-changed:
-	case <-passed:
 	case <-ctx.Done():
 	}
 }
@@ -151,7 +140,7 @@ func (t *throttle) done(b *bucket, usual, wrong bool, rest time.Duration) {
 	defer t.mu.Unlock()
 	now := t.now()
 	b.fill(now)
-	b.checked[lane(usual)] = false
+	b.checked[usual] = false
 	if wrong {
 		b.failed, b.rest = now, now.Add(rest)
 	} else {
@@ -187,7 +176,10 @@ func (t *throttle) look(k bucketKey) (free, fresh bool) {
 func (t *throttle) bucket(k bucketKey) *bucket {
 	now := t.now()
 	b := t.buckets.GetOrAdd(k, func(k bucketKey) *bucket {
-		b := &bucket{tokens: userBurst, burst: userBurst, refill: userRefill, last: now, changed: make(chan struct{})}
+		b := &bucket{
+			tokens: userBurst, burst: userBurst, refill: userRefill, last: now, checked: map[bool]bool{},
+			changed: make(chan struct{}),
+		}
 		if k.user == allUsers {
 			b.tokens, b.burst, b.refill = clientBurst, clientBurst, clientRefill
 		}
@@ -202,18 +194,11 @@ func (b *bucket) fill(now time.Time) {
 	b.last = now
 }
 
-func lane(usual bool) int {
-	if usual {
-		return 1
-	}
-	return 0
-}
-
 // wait says how long the first in line has to wait: 0 = its turn is now, negative = until somebody signals. A guess
 // from a chosen address may be long in the queue for a slot: a caller from a usual one does not wait for it.
 func (b *bucket) wait(now time.Time, usual bool) time.Duration {
 	b.fill(now)
-	if b.checked[lane(true)] || b.checked[lane(false)] && !usual {
+	if b.checked[true] || b.checked[false] && !usual {
 		return -1
 	}
 	var wait time.Duration
@@ -236,8 +221,7 @@ func (b *bucket) join(w *waiter) bool {
 		if at == len(b.line) {
 			return false
 		}
-		b.line[maxLine-1].evicted = true
-		b.line = b.line[:maxLine-1]
+		b.line = b.line[:maxLine-1] // its last sees that it has lost its place
 		b.signal()
 	}
 	b.line = slices.Insert(b.line, at, w)

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
@@ -130,7 +131,7 @@ func TestAWaiterLeavesOnItsOwnContextAndTheCheckGoesOn(t *testing.T) {
 
 func TestMemoForgetsTheOldestAndTheExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemo[int](160, time.Minute, time.Now)
+		m := cache.New[digest, int](160, time.Minute, time.Now)
 		h := newHasher()
 		for i := range 10_000 {
 			m.Put(h.sum(fmt.Sprint(i)), i)

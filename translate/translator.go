@@ -89,7 +89,7 @@ func New(cfg Config) (*Translator, error) {
 	t := &Translator{
 		tokens: &tokens{server: cfg.OAuth}, cfg: cfg, dir: dir, prover: cfg.Prover,
 		vouchers:  &vouchers{dir: dir, issued: cfg.Issued, pins: cfg.Pins, onPin: cfg.OnPin},
-		decisions: newMemo[*Decision](cfg.RememberMax, cfg.RememberFor, cfg.Now),
+		decisions: cache.New[digest, *Decision](cfg.RememberMax, cmp.Or(cfg.RememberFor, -1), cfg.Now),
 	}
 	if t.prover == nil {
 		t.prover = NewProver(cfg.Now)
@@ -354,7 +354,8 @@ func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 	}
 	var err error
 	if of := d.attempted; of != nil {
-		d = d.copied() // the call itself is answered and recorded meanwhile
+		own := *d // the call itself is answered and recorded meanwhile
+		d = &own
 		_, err = t.proveMember(ctx, d, of.cred, of.client)
 	} else {
 		err = d.checkPrincipal()
