@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -36,12 +35,6 @@ func refuseRepeated(r *report, path string, first map[string]int, name string, i
 	r.problemIf(again, path, fmt.Sprintf("is the same %s as in item %d of the list", what, earlier), "")
 	if !again && name != "" {
 		first[name] = i
-	}
-}
-
-func checkNetworks(r *report, path string, networks []netip.Prefix, effect string) {
-	for i, n := range networks {
-		r.warnIf(n.Bits() == 0, item(path, i), fmt.Sprintf("%s %s", n, effect), "name the networks that are meant")
 	}
 }
 

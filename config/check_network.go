@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -29,21 +30,15 @@ func checkEnvironment(r *report, c *Config) {
 	case Production:
 		account, _ = parseOrigin(ProductionAccountServer)
 		site, _ = parseOrigin(ProductionSite)
+	case Custom:
+		r.problemIf(account == Origin{}, "account_server", "is missing",
+			"environment custom needs it, as in https://account.example.com")
 	}
-	switch {
-	case c.Environment == Custom && account == Origin{}:
-		r.problem("account_server", "is missing", "environment custom needs it, as in https://account.example.com")
-	case c.Environment != Custom && c.Environment != "" && c.AccountServer != Origin{}:
-		message := fmt.Sprintf("is fixed for environment %s", c.Environment)
-		r.problem("account_server", message, "leave it out, or choose environment custom")
-	}
+	r.problemIf(c.Environment != Custom && c.Environment != "" && c.AccountServer != Origin{}, "account_server",
+		fmt.Sprintf("is fixed for environment %s", c.Environment), "leave it out, or choose environment custom")
 	c.AccountServer = account
-	if c.Site == (Origin{}) {
-		c.Site = site
-	}
-	if c.Audience == "" && account != (Origin{}) {
-		c.Audience = account.Authority()
-	}
+	c.Site = cmp.Or(c.Site, site)
+	c.Audience = cmp.Or(c.Audience, account.Authority())
 }
 
 func checkListen(r *report, c *Config) {
@@ -87,8 +82,8 @@ func overlaps(a, b string) bool {
 	hostA, portA, _ := net.SplitHostPort(a)
 	hostB, portB, _ := net.SplitHostPort(b)
 	all := func(host string) bool {
-		ip, err := netip.ParseAddr(host)
-		return host == "" || err == nil && ip.IsUnspecified()
+		ip, _ := netip.ParseAddr(host)
+		return host == "" || ip.IsUnspecified()
 	}
 	local := strings.NewReplacer("localhost", "127.0.0.1")
 	return portA == portB && portA != "0" && (local.Replace(hostA) == local.Replace(hostB) || all(hostA) || all(hostB))
@@ -96,12 +91,9 @@ func overlaps(a, b string) bool {
 
 // isLoopback tells whether only this machine can reach a listening address.
 func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
+	host, _, _ := net.SplitHostPort(address)
+	ip, _ := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || ip.Unmap().IsLoopback()
 }
 
 // checkExposure refuses listeners that strangers could reach.
@@ -136,14 +128,24 @@ func checkEgress(r *report, c *Config) {
 	e := &c.Egress
 	environments := map[string]egress.Environment{Demo: egress.Demo, Production: egress.Production} // custom takes all
 	e.Policy = &egress.Policy{Environment: environments[c.Environment]}
-	checkOrigins(r, c)
-	checkHosts(r, e)
 	for _, o := range []Origin{c.AccountServer, c.Site} {
-		if c.Environment == Custom || o == c.Site {
-			e.believe(o)
+		if o != (Origin{}) {
+			e.Policy.Hosts = append(e.Policy.Hosts, o.Host) // on its own port
 		}
 	}
-	checkTunnels(r, e)
+	checkHostOf(r, e.Policy, "account_server", c.AccountServer.Host)
+	checkHostOf(r, e.Policy, "site", c.Site.Host)
+	checkHostOf(r, e.Policy, "sidecar.public_url", c.Sidecar.PublicURL.Host)
+	checkHosts(r, e)
+	if c.Environment == Custom {
+		e.believe(c.AccountServer.Host)
+	}
+	e.believe(c.Site.Host)
+	for i, h := range e.Tunnel {
+		r.problemIf(!h.IsZero() && e.Policy.NoTunnel(h), item("egress.tunnel", i),
+			"is a host of DocuSign: it is never tunnelled, or a legacy password would pass unseen", "remove it")
+	}
+	e.Policy.Tunnels = e.Tunnel
 	checkNetworks(r, "egress.clients", e.Clients, "lets everybody in")
 	checkNetworks(r, "egress.allow_addresses", e.AllowAddresses, "switches the check of addresses off")
 	first := map[string]int{}
@@ -153,17 +155,21 @@ func checkEgress(r *report, c *Config) {
 	checkResolve(r, e)
 }
 
-// checkOrigins believes the hosts of account_server and site on their own ports too.
-func checkOrigins(r *report, c *Config) {
-	p := c.Egress.Policy
-	for _, o := range []Origin{c.AccountServer, c.Site} {
-		if o != (Origin{}) {
-			p.Hosts = append(p.Hosts, o.Host)
-		}
+// believe adds a host that the operator has named elsewhere to the hosts taken for DocuSign.
+func (e *Egress) believe(h egress.Host) {
+	listed := func(text string) bool {
+		return text == h.Name() || strings.HasPrefix(text, ".") && strings.HasSuffix(h.Name(), text)
 	}
-	checkHostOf(r, p, "account_server", c.AccountServer.Host)
-	checkHostOf(r, p, "site", c.Site.Host)
-	checkHostOf(r, p, "sidecar.public_url", c.Sidecar.PublicURL.Host)
+	if !h.IsZero() && !slices.ContainsFunc(e.Hosts, listed) {
+		e.Hosts = append(e.Hosts, h.Name())
+		e.Policy.Hosts = append(e.Policy.Hosts, h.WithPort(443))
+	}
+}
+
+func checkNetworks(r *report, path string, networks []netip.Prefix, effect string) {
+	for i, n := range networks {
+		r.warnIf(n.Bits() == 0, item(path, i), fmt.Sprintf("%s %s", n, effect), "name the networks that are meant")
+	}
 }
 
 // checkHostOf reports a host of another environment (PROTOCOL.md §7).
@@ -211,26 +217,6 @@ func parseName(text string) (egress.Host, bool) {
 	return h, err == nil && (isAddress || h.Name() == text)
 }
 
-// believe adds a host that the operator has named elsewhere to the hosts taken for DocuSign.
-func (e *Egress) believe(o Origin) {
-	name := o.Host.Name()
-	if name == "" || slices.ContainsFunc(e.Hosts, func(h string) bool {
-		return h == name || strings.HasPrefix(h, ".") && strings.HasSuffix(name, h)
-	}) {
-		return
-	}
-	e.Hosts = append(e.Hosts, name)
-	e.Policy.Hosts = append(e.Policy.Hosts, o.Host.WithPort(443))
-}
-
-func checkTunnels(r *report, e *Egress) {
-	for i, h := range e.Tunnel {
-		r.problemIf(!h.IsZero() && e.Policy.NoTunnel(h), item("egress.tunnel", i),
-			"is a host of DocuSign: it is never tunnelled, or a legacy password would pass unseen", "remove it")
-	}
-	e.Policy.Tunnels = e.Tunnel
-}
-
 func checkResolve(r *report, e *Egress) {
 	e.Fixed = make(map[string]netip.AddrPort, len(e.Resolve))
 	for name, text := range e.Resolve {
@@ -260,15 +246,12 @@ func checkUpstream(s *sources, u *Upstream) {
 		s.warn("upstream.proxy", "holds a password in clear", "move it to proxy_password: {file: …}")
 		s.warnIfShared(s.file, "upstream.proxy")
 	}
-	switch {
-	case !given || s.faulty["upstream.proxy"]:
+	if !given || s.faulty["upstream.proxy"] {
 		return
-	case inURL:
-		s.problem(path, "is given although upstream.proxy holds a password too", "take the one out of upstream.proxy")
-	case u.Proxy == CompanyProxy{}:
-		s.problem(path, "needs upstream.proxy with a user in it", hint)
-	case u.Proxy.User == "":
-		s.problem(path, "needs a user in upstream.proxy", hint)
 	}
+	s.problemIf(inURL, path, "is given although upstream.proxy holds a password too",
+		"take the one out of upstream.proxy")
+	s.problemIf(u.Proxy == CompanyProxy{}, path, "needs upstream.proxy with a user in it", hint)
+	s.problemIf(u.Proxy.User == "", path, "needs a user in upstream.proxy", hint)
 	u.Proxy.Password = u.ProxyPassword
 }
