@@ -107,12 +107,8 @@ func (s *sources) secret(path, kind, name string) secret.Text {
 	s.warnIfShared(file, path)
 	// Editors end a file with a line end, and on Windows may begin it with a byte order mark; neither is meant.
 	data = bytes.TrimRight(bytes.TrimPrefix(data, []byte("\ufeff")), "\r\n")
-	switch {
-	case len(data) == 0:
-		s.problem(path, fmt.Sprintf("the file %s is empty", file), "")
-	case !utf8.Valid(data):
-		s.problem(path, fmt.Sprintf("the file %s is not UTF-8 text", file), "")
-	}
+	s.problemIf(len(data) == 0, path, fmt.Sprintf("the file %s is empty", file), "")
+	s.problemIf(!utf8.Valid(data), path, fmt.Sprintf("the file %s is not UTF-8 text", file), "")
 	return secret.New(string(data))
 }
 
@@ -125,11 +121,7 @@ func (s *sources) variable(path, name string) secret.Text {
 	}
 	text, set := s.env.LookupEnv(name)
 	text = strings.TrimRight(text, "\r\n")
-	switch {
-	case !set:
-		s.problem(path, fmt.Sprintf("the environment variable %s is not set", name), "")
-	case text == "":
-		s.problem(path, fmt.Sprintf("the environment variable %s is empty", name), "")
-	}
+	s.problemIf(!set, path, fmt.Sprintf("the environment variable %s is not set", name), "")
+	s.problemIf(text == "", path, fmt.Sprintf("the environment variable %s is empty", name), "")
 	return secret.New(text)
 }
