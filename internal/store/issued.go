@@ -60,15 +60,9 @@ func (r issued) info(kind, key string) Issued {
 	return i
 }
 
-// secrets are the issued tokens and passwords of a Store.
-type secrets struct {
-	*core
-	tokens, passwords *table[issued]
-}
-
 // Issue makes an opaque token that never expires (PROTOCOL.md §3.6). It is durable when Issue returns. Beyond
 // Options.PerOwner live ones of the same integration, authenticator and principal, the least recently used goes.
-func (s *secrets) Issue(o TokenOwner) (_ secret.Text, err error) {
+func (s *Store) Issue(o TokenOwner) (_ secret.Text, err error) {
 	defer wrap(&err, "issue token")
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -76,13 +70,13 @@ func (s *secrets) Issue(o TokenOwner) (_ secret.Text, err error) {
 }
 
 // Lookup finds the owner of a token, and notes its use. It touches no disk.
-func (s *secrets) Lookup(token secret.Text) (TokenOwner, bool) { return s.lookup(s.tokens, token) }
+func (s *Store) Lookup(token secret.Text) (TokenOwner, bool) { return s.lookup(s.tokens, token) }
 
 // IssuePassword returns the proxy-side password of o (PROTOCOL.md §2.5, §4.8). DocuSign gives every caller the same
 // one, so this does too: it is derived from a stored salt with the key file, and only its hash and the salt are kept.
 // A new one is made after RevokeWhere, when another voucher is given, or when the key file was lost. The store still
 // finds the earlier ones, within the limit; whether their voucher holds is for the caller to judge.
-func (s *secrets) IssuePassword(o TokenOwner) (_ secret.Text, err error) {
+func (s *Store) IssuePassword(o TokenOwner) (_ secret.Text, err error) {
 	defer wrap(&err, "issue password")
 	master, err := s.keys.key("issued passwords", true)
 	if err != nil {
@@ -102,12 +96,12 @@ func (s *secrets) IssuePassword(o TokenOwner) (_ secret.Text, err error) {
 
 // LookupPassword finds the owner of a proxy-side password. It touches no disk. The caller must still compare the owner
 // with the user name that came with the password.
-func (s *secrets) LookupPassword(password secret.Text) (TokenOwner, bool) {
+func (s *Store) LookupPassword(password secret.Text) (TokenOwner, bool) {
 	return s.lookup(s.passwords, password)
 }
 
 // Revoke ends a token and reports whether it was live. With an error it is still live.
-func (s *secrets) Revoke(token secret.Text) (live bool, err error) {
+func (s *Store) Revoke(token secret.Text) (live bool, err error) {
 	defer wrap(&err, "revoke token")
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -120,7 +114,7 @@ func (s *secrets) Revoke(token secret.Text) (live bool, err error) {
 }
 
 // RevokeWhere ends the tokens and passwords that match, and returns them. With an error all are still live.
-func (s *secrets) RevokeWhere(match func(Issued) bool) (ended []Issued, err error) {
+func (s *Store) RevokeWhere(match func(Issued) bool) (ended []Issued, err error) {
 	defer wrap(&err, "revoke")
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -138,7 +132,7 @@ func (s *secrets) RevokeWhere(match func(Issued) bool) (ended []Issued, err erro
 }
 
 // List returns the live tokens and passwords, the latest issued first.
-func (s *secrets) List() []Issued {
+func (s *Store) List() []Issued {
 	var list []Issued
 	s.eachIssued(func(_ *table[issued], _ string, _ issued, i Issued) { list = append(list, i) })
 	slices.SortFunc(list, latestFirst)
@@ -151,7 +145,7 @@ func latestFirst(a, b Issued) int {
 
 // Voucher is the digest that is kept beside what a password vouched for: of the owner and of the password's
 // fingerprint, with the key file, so that a copy of the store alone does not tell whether a guess is right.
-func (s *secrets) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, error) {
+func (s *Store) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, error) {
 	key, err := s.keys.key("vouchers", true)
 	if err != nil {
 		return "", fmt.Errorf("voucher: %w", err)
@@ -161,7 +155,7 @@ func (s *secrets) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, 
 
 // TakeOver gives a voucher to the records of earlier versions, which have none: the one that voucher returns, unless it
 // is empty. It is durable when TakeOver returns. With an error none has changed.
-func (s *secrets) TakeOver(voucher func(TokenOwner) (string, error)) (err error) {
+func (s *Store) TakeOver(voucher func(TokenOwner) (string, error)) (err error) {
 	defer wrap(&err, "take over")
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -180,7 +174,7 @@ func (s *secrets) TakeOver(voucher func(TokenOwner) (string, error)) (err error)
 	return s.commit(changes...)
 }
 
-func (s *secrets) eachIssued(f func(t *table[issued], key string, r issued, i Issued)) {
+func (s *Store) eachIssued(f func(t *table[issued], key string, r issued, i Issued)) {
 	for kind, t := range map[string]*table[issued]{"token": s.tokens, "password": s.passwords} {
 		for key, r := range t.all(nil) {
 			f(t, key, r, r.info(kind, key))
@@ -188,7 +182,7 @@ func (s *secrets) eachIssued(f func(t *table[issued], key string, r issued, i Is
 	}
 }
 
-func (s *secrets) lookup(t *table[issued], text secret.Text) (TokenOwner, bool) {
+func (s *Store) lookup(t *table[issued], text secret.Text) (TokenOwner, bool) {
 	sum, now := digest(text.Reveal()), s.o.Now().UnixNano()
 	r, ok := t.update(string(sum[:]), func(r issued) issued {
 		r.Used = now
@@ -198,7 +192,7 @@ func (s *secrets) lookup(t *table[issued], text secret.Text) (TokenOwner, bool) 
 }
 
 // issue is called with writing held, so that two callers cannot pass the limit together.
-func (s *secrets) issue(t *table[issued], text string, r issued) (secret.Text, error) {
+func (s *Store) issue(t *table[issued], text string, r issued) (secret.Text, error) {
 	for _, name := range []string{r.Owner.Integration, r.Owner.Authenticator, r.Owner.Principal, r.Owner.Voucher} {
 		if len(name) > maxText {
 			return secret.Text{}, ErrSize
@@ -217,7 +211,7 @@ func (s *secrets) issue(t *table[issued], text string, r issued) (secret.Text, e
 }
 
 // surplus are those that must go for one more of o to come.
-func (s *secrets) surplus(t *table[issued], o TokenOwner) []string {
+func (s *Store) surplus(t *table[issued], o TokenOwner) []string {
 	if gone := oldest(t.all(issuedFor(o)), s.o.PerOwner-1, issued.last); len(gone) > 0 {
 		return gone
 	}

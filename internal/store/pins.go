@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/translate/legacy"
@@ -15,13 +14,6 @@ type Pin struct {
 	Integration, Username string
 	Hash                  string // bcrypt
 	At                    time.Time
-}
-
-// pinned are the pinned hashes of a Store.
-type pinned struct {
-	*core
-	pins      *table[pin]
-	forgotten atomic.Uint64
 }
 
 // pin is the record. It never gives way to a newer one: whoever could push one out could then pin a password of his
@@ -40,7 +32,7 @@ func pinKey(integration, username string) string {
 
 // Pin stores hash for the user unless one is stored, and returns the one that holds from then on. It is durable when
 // Pin returns. With Options.MaxPins others stored it is ErrFull.
-func (s *pinned) Pin(integration, username, hash string) (pinned string, err error) {
+func (s *Store) Pin(integration, username, hash string) (pinned string, err error) {
 	defer wrap(&err, "pin password")
 	if username == "" || hash == "" || len(integration)+len(username) > maxText || len(hash) > maxText {
 		return "", ErrSize
@@ -63,13 +55,13 @@ func (s *pinned) Pin(integration, username, hash string) (pinned string, err err
 }
 
 // Pinned returns the pinned hash of a user. It touches no disk.
-func (s *pinned) Pinned(integration, username string) (hash string, ok bool) {
+func (s *Store) Pinned(integration, username string) (hash string, ok bool) {
 	p, ok := s.pins.get(pinKey(integration, username))
 	return p.Hash, ok
 }
 
 // ForgetPins forgets the hashes that match, and returns them. With an error all are kept.
-func (s *pinned) ForgetPins(match func(Pin) bool) ([]Pin, error) {
+func (s *Store) ForgetPins(match func(Pin) bool) ([]Pin, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	gone := slices.DeleteFunc(s.Pins(), func(p Pin) bool { return !match(p) })
@@ -85,10 +77,10 @@ func (s *pinned) ForgetPins(match func(Pin) bool) ([]Pin, error) {
 }
 
 // Unpinned counts the hashes forgotten so far by this process.
-func (s *pinned) Unpinned() uint64 { return s.forgotten.Load() }
+func (s *Store) Unpinned() uint64 { return s.forgotten.Load() }
 
 // Pins lists the pinned users by integration and name.
-func (s *pinned) Pins() []Pin {
+func (s *Store) Pins() []Pin {
 	list := []Pin{}
 	for _, p := range s.pins.all(nil) {
 		list = append(list, Pin{p.Integration, p.Username, p.Hash, time.Unix(0, p.At)})
@@ -100,7 +92,7 @@ func (s *pinned) Pins() []Pin {
 }
 
 // foldPins brings the pins of earlier versions to the keys of today.
-func (s *pinned) foldPins() error {
+func (s *Store) foldPins() error {
 	var changes []Change
 	for key, p := range s.pins.all(nil) {
 		if today := pinKey(p.Integration, p.Username); today != key {

@@ -22,15 +22,9 @@ const maxRefreshToken = 16 << 10
 // sent.
 const datedMark = "\x00"
 
-// logins are the refresh tokens of authorization-code grants, encrypted, by the name that the caller gives them.
-type logins struct {
-	*core
-	refresh *table[[]byte]
-}
-
 // PutRefresh stores a refresh token and the time, in place of the one that had the name. It is durable when PutRefresh
 // returns. With Options.MaxRefresh others stored it is ErrFull.
-func (s *logins) PutRefresh(name string, token secret.Text) (err error) {
+func (s *Store) PutRefresh(name string, token secret.Text) (err error) {
 	defer wrap(&err, "store refresh token")
 	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
 		return ErrSize
@@ -52,7 +46,7 @@ func (s *logins) PutRefresh(name string, token secret.Text) (err error) {
 
 // Refresh returns the refresh token of that name and when it was stored, zero for one of a file that does not say; ok
 // is false if there is none, the error ErrUnreadable if its key is gone.
-func (s *logins) Refresh(name string) (token secret.Text, at time.Time, ok bool, err error) {
+func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, err error) {
 	sealed, ok := s.refresh.get(name)
 	if !ok {
 		return token, at, false, nil
@@ -77,7 +71,7 @@ func (s *logins) Refresh(name string) (token secret.Text, at time.Time, ok bool,
 	return secret.New(text), at, true, nil
 }
 
-func (s *logins) refreshCipher(create bool) (cipher.AEAD, error) {
+func (s *Store) refreshCipher(create bool) (cipher.AEAD, error) {
 	key, err := s.keys.key("refresh tokens", create)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -83,11 +84,12 @@ const flushEvery = time.Minute
 // keep working after Close.
 type Store struct {
 	*core
-	secrets
-	pinned
-	logins
-	users    *Learned
-	accounts *Learned
+	tokens, passwords *table[issued]
+	pins              *table[pin]
+	refresh           *table[[]byte] // encrypted refresh tokens, by the name that the caller gives them
+	users, accounts   *Learned
+
+	forgotten atomic.Uint64 // pins
 }
 
 // core is what the kinds of records share.
@@ -136,12 +138,13 @@ func Memory() *Store { return newStore(Options{}.withDefaults(), newMemory(), &k
 func newStore(o Options, b Backend, k *keyring) *Store {
 	c := &core{o: o, keys: k, backend: b, tables: map[string]records{}}
 	return &Store{
-		core:     c,
-		secrets:  secrets{c, newTable[issued](c, bucketTokens), newTable[issued](c, bucketPasswords)},
-		pinned:   pinned{core: c, pins: newTable[pin](c, bucketPins)},
-		logins:   logins{c, newTable[[]byte](c, bucketRefresh)},
-		users:    &Learned{c, newTable[fact](c, bucketUsers)},
-		accounts: &Learned{c, newTable[fact](c, bucketAccounts)},
+		core:      c,
+		tokens:    newTable[issued](c, bucketTokens),
+		passwords: newTable[issued](c, bucketPasswords),
+		pins:      newTable[pin](c, bucketPins),
+		refresh:   newTable[[]byte](c, bucketRefresh),
+		users:     &Learned{c, newTable[fact](c, bucketUsers)},
+		accounts:  &Learned{c, newTable[fact](c, bucketAccounts)},
 	}
 }
 
