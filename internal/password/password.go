@@ -36,6 +36,8 @@ type Password struct {
 	kind   Kind
 	text   secret.Text // the hash as it was written, or the password
 	weight uint64      // see Slowest
+	cost   string      // see Cost
+	weak   string      // see Weakness
 	argon2 *argon2Hash // with KindArgon2id
 }
 
@@ -66,7 +68,11 @@ func Bcrypt(hash string) (Password, error) {
 	if cost > maxBcryptCost {
 		return Password{}, fmt.Errorf("has cost %d, which takes seconds for each check; at most %d", cost, maxBcryptCost)
 	}
-	return Password{kind: KindBcrypt, text: secret.New(hash), weight: 70 << cost}, nil
+	p := Password{kind: KindBcrypt, text: secret.New(hash), weight: 70 << cost, cost: hash[:len("$2a$10$")]}
+	if cost < minBcryptCost {
+		p.weak = fmt.Sprintf("has cost %d, which is quick to guess; better at least %d", cost, minBcryptCost)
+	}
+	return p, nil
 }
 
 // Plain is a password known in clear.
@@ -112,8 +118,13 @@ func Argon2id(hash string) (Password, error) {
 	case sumErr != nil || len(sum) < minArgon2Sum || len(sum) > maxArgon2Bytes:
 		return Password{}, fmt.Errorf("needs a hash of %d to %d %s", minArgon2Sum, maxArgon2Bytes, inBase64)
 	}
-	h := &argon2Hash{uint32(memory), uint32(time), uint8(threads), salt, sum}
-	return Password{kind: KindArgon2id, text: secret.New(hash), weight: uint64(memory) * uint64(time), argon2: h}, nil
+	p := Password{kind: KindArgon2id, text: secret.New(hash), weight: uint64(memory) * uint64(time)}
+	p.cost = fmt.Sprintf("$argon2id$m=%d,t=%d,p=%d$", memory, time, threads)
+	if memory < minArgon2Memory {
+		p.weak = fmt.Sprintf("takes %d KiB of memory, which is quick to guess; better at least %d", memory, minArgon2Memory)
+	}
+	p.argon2 = &argon2Hash{uint32(memory), uint32(time), uint8(threads), salt, sum}
+	return p, nil
 }
 
 // atoi reads digits that a regular expression has let through; more than an int holds becomes its largest value.
@@ -137,43 +148,22 @@ func (p Password) Clear() secret.Text {
 }
 
 // Weakness continues a sentence about a hash that is quick to guess; "" = it is not.
-func (p Password) Weakness() string {
-	switch {
-	case p.kind == KindBcrypt && p.weight < 70<<minBcryptCost:
-		cost, _ := bcrypt.Cost([]byte(p.text.Reveal()))
-		return fmt.Sprintf("has cost %d, which is quick to guess; better at least %d", cost, minBcryptCost)
-	case p.kind == KindArgon2id && p.argon2.memory < minArgon2Memory:
-		return fmt.Sprintf(
-			"takes %d KiB of memory, which is quick to guess; better at least %d", p.argon2.memory, minArgon2Memory)
-	}
-	return ""
-}
+func (p Password) Weakness() string { return p.weak }
 
 // Slow reports whether Verify costs tens of milliseconds of CPU.
-func (p Password) Slow() bool { return p.kind == KindBcrypt || p.kind == KindArgon2id }
+func (p Password) Slow() bool { return p.cost != "" }
 
 // Cost names what Verify takes: kind and parameters, the same for all hashes that take the same time; "" for those
 // that are not Slow.
-func (p Password) Cost() string {
-	switch p.kind {
-	case KindBcrypt:
-		return p.text.Reveal()[:len("$2a$10$")]
-	case KindArgon2id:
-		return fmt.Sprintf("$argon2id$m=%d,t=%d,p=%d$", p.argon2.memory, p.argon2.time, p.argon2.threads)
-	}
-	return ""
-}
+func (p Password) Cost() string { return p.cost }
 
-// Slowest gives the password whose check takes longest, roughly: bcrypt doubles with each step of its cost, Argon2id
+// Slowest gives the password whose check takes longer, roughly: bcrypt doubles with each step of its cost, Argon2id
 // grows with memory and passes.
-func Slowest(passwords ...Password) Password {
-	var slowest Password
-	for _, p := range passwords {
-		if p.weight > slowest.weight {
-			slowest = p
-		}
+func Slowest(a, b Password) Password {
+	if b.weight > a.weight {
+		return b
 	}
-	return slowest
+	return a
 }
 
 // Fingerprint distinguishes passwords without giving them away. It is kept with what a password vouches for, so it

@@ -45,13 +45,11 @@ func (t Text) Equal(o Text) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-func (t Text) String() string   { return Mask }
-func (t Text) GoString() string { return Mask }
+func (t Text) String() string { return Mask }
 
 // Format covers the verbs that fmt would otherwise answer by looking inside the struct.
 func (t Text) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(Mask)) }
 
+// LogValue is for handlers of logs, MarshalText for them and for JSON and YAML.
 func (t Text) LogValue() slog.Value         { return slog.StringValue(Mask) }
-func (t Text) MarshalJSON() ([]byte, error) { return []byte(`"` + Mask + `"`), nil }
 func (t Text) MarshalText() ([]byte, error) { return []byte(Mask), nil }
-func (t Text) MarshalYAML() (any, error)    { return Mask, nil }
