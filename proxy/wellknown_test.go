@@ -19,7 +19,7 @@ import (
 )
 
 func TestTheSidecarServesItsCertificateAndAHint(t *testing.T) {
-	ca, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA})
+	ca, err := authority.Create(authority.Spec{ECDSA: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -232,7 +232,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		{
 			name: "an expired CA",
 			spoil: func(c *clinic) {
-				old, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA, Life: 48 * time.Hour,
+				old, err := authority.Create(authority.Spec{ECDSA: true, Life: 48 * time.Hour,
 					Now: func() time.Time {
 						return time.Now().Add(-30 * 24 * time.Hour)
 					}})

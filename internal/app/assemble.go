@@ -104,12 +104,9 @@ func (a *assembled) intercept(previous *assembled, leafKey *rsa.PrivateKey) erro
 		return nil
 	}
 	a.authority, a.state.Authority = in.Authority, in.Authority
-	profile := authority.Modern
-	if in.TLS == config.Legacy {
-		profile = authority.Legacy
-	}
 	var err error
-	a.state.Leaves, err = authority.NewLeaves(a.authority, authority.Options{Profile: profile, RSAKey: leafKey})
+	o := authority.Options{Legacy: in.TLS == config.Legacy, RSAKey: leafKey}
+	a.state.Leaves, err = authority.NewLeaves(a.authority, o)
 	if err != nil {
 		return fmt.Errorf("interception: %w", err)
 	}

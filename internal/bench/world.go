@@ -41,7 +41,7 @@ func userGUID(i int) string { return fmt.Sprintf("a1b2c3d4-0000-4000-8000-%012d"
 // leaves of its CA's type, and its RSA ones are two orders of magnitude slower.
 func writeAuthorities(dir string) error {
 	for cert, key := range map[string]string{upstreamCert: upstreamKey, proxyCert: proxyKey} {
-		a, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA})
+		a, err := authority.Create(authority.Spec{ECDSA: true})
 		if err != nil {
 			return err
 		}

@@ -144,7 +144,7 @@ func TestTheTermOfACA(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a, err := authority.Create(authority.Spec{
-				Algorithm: authority.ECDSA, Life: tt.life, Now: func() time.Time {
+				ECDSA: true, Life: tt.life, Now: func() time.Time {
 					return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).Add(-tt.made)
 				},
 			})

@@ -23,16 +23,6 @@ import (
 	"docusign-auth-proxy/internal/trust"
 )
 
-// Algorithm is the kind of the CA's key.
-type Algorithm int
-
-const (
-	// RSA is what every old TLS stack can verify, and therefore the default.
-	RSA Algorithm = iota
-	// ECDSA (P-256) is smaller and faster, but stacks of the TLS 1.0 era cannot verify it.
-	ECDSA
-)
-
 // Bounds and defaults of a CA's life, and how far certificates are dated back for clients whose clock is late.
 const (
 	DefaultLife = 2 * 365 * 24 * time.Hour
@@ -46,8 +36,9 @@ const (
 
 // Spec says what Create makes. The zero value is a good CA: RSA 2048, two years, limited to DocuSign and this machine.
 type Spec struct {
-	// Algorithm of the key; default RSA.
-	Algorithm Algorithm
+	// ECDSA makes a P-256 key, which is smaller and faster than the default, RSA, but which stacks of the TLS 1.0 era
+	// cannot verify.
+	ECDSA bool
 	// Life from now until expiry; default DefaultLife, from an hour to MaxLife.
 	Life time.Duration
 	// Permitted lists what the CA may sign: DNS names (with everything below them) and, with ConstrainAddresses, addresses
@@ -71,7 +62,7 @@ func DefaultPermitted() []string {
 }
 
 func (s Spec) generate() (crypto.Signer, error) {
-	if s.Algorithm == ECDSA {
+	if s.ECDSA {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	}
 	return rsa.GenerateKey(rand.Reader, minRSABits)
@@ -202,9 +193,6 @@ func (a *Authority) Fingerprint() string { return trust.SHA256(a.cert) }
 
 // Expires is the moment after which no client believes the CA any more and no leaf is signed.
 func (a *Authority) Expires() time.Time { return a.cert.NotAfter }
-
-// Warnings are those of trust.Warnings.
-func (a *Authority) Warnings(now time.Time) []string { return trust.Warnings(a.cert, now) }
 
 // Format keeps the private key out of every printing verb.
 func (a *Authority) Format(f fmt.State, _ rune) {

@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/proxy/authority"
 )
 
@@ -86,7 +87,7 @@ func TestCreateDefaults(t *testing.T) {
 	if got := strings.ToLower(strings.ReplaceAll(a.Fingerprint(), ":", "")); got != hex.EncodeToString(sum[:]) {
 		t.Errorf("fingerprint %s", a.Fingerprint())
 	}
-	if w := a.Warnings(day0); len(w) != 0 {
+	if w := trust.Warnings(c, day0); len(w) != 0 {
 		t.Errorf("a fresh CA warns: %q", w)
 	}
 }
@@ -107,7 +108,7 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.spec.Algorithm = authority.ECDSA
+			tt.spec.ECDSA = true
 			if a, err := authority.Create(tt.spec); err == nil {
 				t.Errorf("made %v", a)
 			}
@@ -143,7 +144,7 @@ func TestPermitsAgreesWithVerifiers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newAuthority(t, authority.Spec{
-				Algorithm: authority.ECDSA, Permitted: tt.permitted, ConstrainAddresses: &tt.addresses,
+				ECDSA: true, Permitted: tt.permitted, ConstrainAddresses: &tt.addresses,
 			})
 			var permitted []string
 			for _, h := range hosts {
@@ -166,7 +167,7 @@ func TestPermitsAgreesWithVerifiers(t *testing.T) {
 }
 
 func TestPermitsNothingThatIsNoHost(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	for _, h := range []string{
 		"", ".", "..docusign.net", "a b.docusign.net", "*.docusign.net", "-x.docusign.net", "é.docusign.net", "fe80::1%eth0",
 		strings.Repeat("a", 64) + ".docusign.net",
@@ -180,7 +181,7 @@ func TestPermitsNothingThatIsNoHost(t *testing.T) {
 func TestSaveAndLoad(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca-key.pem")
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	if err := a.Save(cert, key, false); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Error("loaded another CA")
 	}
 
-	b := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	b := newAuthority(t, authority.Spec{ECDSA: true})
 	if err := b.Save(cert, key, false); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("overwrote without being asked: %v", err)
 	}
@@ -221,7 +222,7 @@ func TestSaveLeavesNothingBehind(t *testing.T) {
 	if err := os.WriteFile(cert, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	if err := a.Save(cert, key, false); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("error %v", err)
 	}
@@ -390,8 +391,8 @@ func TestLoadRefuses(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Life: 100 * 24 * time.Hour})
-	lenient := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, LenientConstraints: true})
+	a := newAuthority(t, authority.Spec{ECDSA: true, Life: 100 * 24 * time.Hour})
+	lenient := newAuthority(t, authority.Spec{ECDSA: true, LenientConstraints: true})
 	cert, key := foreignCA(t, 0, func(c *x509.Certificate) { c.NotAfter = day0.Add(9999 * time.Hour) })
 	foreign, err := authority.Load(cert, pkcs8(t, key))
 	if err != nil {
@@ -412,7 +413,7 @@ func TestWarnings(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := strings.Join(tt.a.Warnings(tt.now), "\n")
+			got := strings.Join(trust.Warnings(tt.a.Certificate(), tt.now), "\n")
 			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 				t.Errorf("warnings %q, want %q", got, tt.want)
 			}
@@ -424,7 +425,7 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestRenewOverlaps(t *testing.T) {
-	old := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	old := newAuthority(t, authority.Spec{ECDSA: true})
 	later := day0.Add(700 * 24 * time.Hour)
 	renewed, err := old.Renew(authority.Spec{Now: at(later)})
 	if err != nil {
@@ -472,7 +473,7 @@ func TestRenewChangesTheConstraintsOnAddressesOnlyWhenAsked(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			old := newAuthority(t, authority.Spec{
-				Algorithm: authority.ECDSA, Permitted: tt.permitted, ConstrainAddresses: &tt.was,
+				ECDSA: true, Permitted: tt.permitted, ConstrainAddresses: &tt.was,
 			})
 			renewed, err := old.Renew(authority.Spec{Now: at(day0), ConstrainAddresses: tt.asked})
 			if err != nil {
@@ -547,7 +548,7 @@ func TestIssuedAuthority(t *testing.T) {
 }
 
 func TestKeysNeverPrint(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	leaves, err := authority.NewLeaves(a, authority.Options{Now: at(day0)})
 	if err != nil {
 		t.Fatal(err)

@@ -24,22 +24,12 @@ const (
 	leafBackdate = time.Hour
 )
 
-// Profile says which TLS the proxy offers to the old programs. It never concerns the way to DocuSign.
-type Profile int
-
-const (
-	// Modern is TLS 1.2 and 1.3 with forward secrecy: the suites that are Go's default.
-	Modern Profile = iota
-	// Legacy also takes TLS 1.0 and 1.1, RSA key exchange and 3DES, for stacks such as Java 6 and .NET 3.5.
-	// The danger: such a session has no forward secrecy, so keep the listener on loopback or on a trusted network.
-	// An SSLv2-format hello (Java 6 unless https.protocols=TLSv1) and SSL 3.0 are not spoken by crypto/tls at all.
-	Legacy
-)
-
 // Options tunes Leaves; the zero value is good.
 type Options struct {
-	// Profile of TLS offered to clients; default Modern.
-	Profile Profile
+	// Legacy offers clients TLS 1.0 and 1.1, RSA key exchange and 3DES too, for stacks such as Java 6 and .NET 3.5; the
+	// default is TLS 1.2 and 1.3 with Go's own suites.
+	// The danger: such a session has no forward secrecy, so keep the listener on loopback or on a trusted network.
+	Legacy bool
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// RSAKey is the key of the leaves for programs that cannot verify ECDSA; nil makes one, which takes a while.
@@ -49,7 +39,7 @@ type Options struct {
 // Leaves signs leaf certificates on demand and keeps them, one tls.Config per host. Safe for concurrent use.
 type Leaves struct {
 	authority *Authority
-	profile   Profile
+	legacy    bool
 	now       func() time.Time
 	// The keys are shared by all leaves: what separates hosts is the certificate, and all live in this process.
 	ecdsa   *ecdsa.PrivateKey
@@ -65,7 +55,7 @@ func NewLeaves(a *Authority, o Options) (*Leaves, error) {
 		return nil, fmt.Errorf("authority: make a leaf key: %w", err)
 	}
 	l := &Leaves{
-		authority: a, profile: o.Profile, now: o.Now, ecdsa: key, entries: cache.New[string, *entry](maxHosts, 0, nil),
+		authority: a, legacy: o.Legacy, now: o.Now, ecdsa: key, entries: cache.New[string, *entry](maxHosts, 0, nil),
 	}
 	if l.now == nil {
 		l.now = time.Now
@@ -149,13 +139,13 @@ func (l *Leaves) ServerConfig(unnamed func(net.Conn) []string, allow func(sni st
 func (l *Leaves) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "leaves of %v", l.authority) }
 
 // baseConfig sets versions and suites outright. crypto/tls asks GODEBUG (tls10server, tlsrsakex, tls3des) only about
-// fields left at zero, so neither profile depends on the environment or on a go:debug line in main.
+// fields left at zero, so nothing depends on the environment or on a go:debug line in main.
 func (l *Leaves) baseConfig() *tls.Config {
 	c := &tls.Config{NextProtos: []string{"h2", "http/1.1"}, Time: l.now, MinVersion: tls.VersionTLS12}
 	for _, suite := range tls.CipherSuites() {
 		c.CipherSuites = append(c.CipherSuites, suite.ID)
 	}
-	if l.profile == Legacy { // without RC4 (RFC 7465) and the CBC-SHA256 suites (no constant-time code)
+	if l.legacy { // without RC4 (RFC 7465) and the CBC-SHA256 suites (no constant-time code)
 		c.MinVersion = tls.VersionTLS10
 		c.CipherSuites = append(c.CipherSuites,
 			tls.TLS_RSA_WITH_AES_128_GCM_SHA256,

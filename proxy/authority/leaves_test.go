@@ -111,7 +111,7 @@ func ecdsaLeaf(t testing.TB, l *authority.Leaves, host string) *tls.Certificate 
 }
 
 func TestLeafFields(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	c := ecdsaLeaf(t, newLeaves(t, a, authority.Options{}), demo).Leaf
 	if c.Subject.CommonName != demo || fmt.Sprint(c.DNSNames, c.IPAddresses) != "[demo.docusign.net] []" {
 		t.Errorf("names %v %v %v", c.Subject, c.DNSNames, c.IPAddresses)
@@ -131,7 +131,7 @@ func TestLeafFields(t *testing.T) {
 func TestHandshakes(t *testing.T) {
 	root := newAuthority(t, authority.Spec{})
 	modern := newLeaves(t, root, authority.Options{})
-	legacy := newLeaves(t, root, authority.Options{Profile: authority.Legacy})
+	legacy := newLeaves(t, root, authority.Options{Legacy: true})
 	client := func(change func(*tls.Config)) *tls.Config {
 		c := trusting(root, demo)
 		if change != nil {
@@ -219,7 +219,7 @@ func TestHandshakes(t *testing.T) {
 func TestALPN(t *testing.T) {
 	a := newAuthority(t, authority.Spec{})
 	modern := newLeaves(t, a, authority.Options{})
-	legacy := newLeaves(t, a, authority.Options{Profile: authority.Legacy})
+	legacy := newLeaves(t, a, authority.Options{Legacy: true})
 	const both = "h2 http/1.1"
 	for _, tt := range []struct {
 		name, offered string
@@ -279,7 +279,7 @@ func TestALPN(t *testing.T) {
 func local(net.Conn) []string { return []string{"127.0.0.1", "localhost"} }
 
 func TestTicketsResume(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	l := newLeaves(t, a, authority.Options{})
 	door := l.ServerConfig(local, nil)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -300,7 +300,7 @@ func TestTicketsResume(t *testing.T) {
 }
 
 func TestServerConfig(t *testing.T) {
-	root := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	root := newAuthority(t, authority.Spec{ECDSA: true})
 	l := newLeaves(t, root, authority.Options{})
 	demoOnly := func(sni string) bool { return sni == demo }
 	const siteNames = "[demo.docusign.net *.docusign.net] []"
@@ -362,8 +362,8 @@ func TestServerConfig(t *testing.T) {
 func TestALeafHasOneName(t *testing.T) {
 	yes := true
 	for name, spec := range map[string]authority.Spec{
-		"a CA that does not limit addresses":        {Algorithm: authority.ECDSA},
-		"a CA that does, as earlier versions do it": {Algorithm: authority.ECDSA, ConstrainAddresses: &yes},
+		"a CA that does not limit addresses":        {ECDSA: true},
+		"a CA that does, as earlier versions do it": {ECDSA: true, ConstrainAddresses: &yes},
 	} {
 		a := newAuthority(t, spec)
 		l := newLeaves(t, a, authority.Options{})
@@ -383,7 +383,7 @@ func TestALeafHasOneName(t *testing.T) {
 
 func TestConfigRefusesOutsideConstraints(t *testing.T) {
 	yes := true
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, ConstrainAddresses: &yes})
+	a := newAuthority(t, authority.Spec{ECDSA: true, ConstrainAddresses: &yes})
 	l := newLeaves(t, a, authority.Options{})
 	for _, host := range []string{"example.com", "10.1.2.3", "", "a b"} {
 		var refusal *authority.NameError
@@ -395,7 +395,7 @@ func TestConfigRefusesOutsideConstraints(t *testing.T) {
 }
 
 func TestCacheIsBoundedAndForgetsTheLeastUsed(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	l := newLeaves(t, a, authority.Options{})
 	first, second := l.Config("a.docusign.net"), l.Config("b.docusign.net")
 	if l.Config("A.docusign.net.") != first {
@@ -414,7 +414,7 @@ func TestCacheIsBoundedAndForgetsTheLeastUsed(t *testing.T) {
 }
 
 func TestLeafIsReusedThenRenewed(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA, Life: 40 * 24 * time.Hour})
+	a := newAuthority(t, authority.Spec{ECDSA: true, Life: 40 * 24 * time.Hour})
 	var now atomic.Pointer[time.Time]
 	set := func(d time.Duration) { v := day0.Add(d); now.Store(&v) }
 	set(0)
@@ -441,7 +441,7 @@ func TestLeafIsReusedThenRenewed(t *testing.T) {
 }
 
 func TestClientsArrivingTogetherShareOneSignature(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	l := newLeaves(t, a, authority.Options{})
 	var got [16]*tls.Certificate
 	var wg sync.WaitGroup
@@ -457,7 +457,7 @@ func TestClientsArrivingTogetherShareOneSignature(t *testing.T) {
 }
 
 func TestLongHostNames(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	l := newLeaves(t, a, authority.Options{})
 	host := strings.Repeat("a", 60) + ".docusign.net"
 	c := ecdsaLeaf(t, l, host)
@@ -467,7 +467,7 @@ func TestLongHostNames(t *testing.T) {
 }
 
 func TestOneKeyPerType(t *testing.T) {
-	a := newAuthority(t, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(t, authority.Spec{ECDSA: true})
 	l := newLeaves(t, a, authority.Options{})
 	old := &tls.ClientHelloInfo{SupportedVersions: []uint16{tls.VersionTLS10}}
 	x, err := l.Config("a.docusign.net").GetCertificate(old)
@@ -498,7 +498,7 @@ func FuzzPermittedHostsVerify(f *testing.F) {
 	} {
 		f.Add(host)
 	}
-	a := newAuthority(f, authority.Spec{Algorithm: authority.ECDSA})
+	a := newAuthority(f, authority.Spec{ECDSA: true})
 	l := newLeaves(f, a, authority.Options{})
 	f.Fuzz(func(t *testing.T, host string) {
 		if a.Permits(host) != nil {
@@ -552,7 +552,7 @@ func benchmarkHandshake(b *testing.B, cache tls.ClientSessionCache, suites ...ui
 }
 
 func TestFirstExpiryIsThatOfTheOldestLeaf(t *testing.T) {
-	a, err := authority.Create(authority.Spec{Algorithm: authority.ECDSA})
+	a, err := authority.Create(authority.Spec{ECDSA: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (o Init) spec(now func() time.Time) (authority.Spec, error) {
 	switch o.Algorithm {
 	case "rsa":
 	case "ecdsa":
-		s.Algorithm = authority.ECDSA
+		s.ECDSA = true
 	default:
 		return s, fmt.Errorf("--algorithm %s: choose rsa or ecdsa", o.Algorithm)
 	}

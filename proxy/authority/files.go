@@ -7,9 +7,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"docusign-auth-proxy/internal/privatekey"
+	"docusign-auth-proxy/internal/trust"
 )
 
 // maxChain bounds how many certificates a CA file may hold.
@@ -78,6 +81,35 @@ func (a *Authority) validate() error {
 	}
 	if !matches {
 		return ErrMismatch
+	}
+	return nil
+}
+
+// Save writes the certificate (mode 0644) and the key (PKCS#8, mode 0600) as PEM.
+// Without overwrite an existing file is an error (fs.ErrExist) and nothing is left behind. With overwrite each file is
+// replaced as a whole, the key first; if the second step fails, Load tells that the two do not belong together.
+// On Windows the mode is not the protection: put the key into a directory that only the proxy's account can read.
+func (a *Authority) Save(certPath, keyPath string, overwrite bool) error {
+	der, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		return fmt.Errorf("authority: encode the key: %w", err)
+	}
+	if filepath.Clean(certPath) == filepath.Clean(keyPath) {
+		return errors.New("authority: certificate and key need two different files")
+	}
+	write := trust.CreateFile
+	if overwrite {
+		write = trust.ReplaceFile
+	}
+	if err := write(keyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		return fmt.Errorf("authority: write: %w", err)
+	}
+	err = write(certPath, a.CertPEM(), 0o644)
+	if err != nil && !overwrite {
+		err = errors.Join(err, os.Remove(keyPath))
+	}
+	if err != nil {
+		return fmt.Errorf("authority: write: %w", err)
 	}
 	return nil
 }
