@@ -1,6 +1,7 @@
 package consent
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -12,7 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
@@ -21,39 +22,65 @@ import (
 const (
 	DefaultBrowserListen = "127.0.0.1:8765"
 	callbackPath         = "/callback"
-	pageTimeout          = 90 * time.Second // of the proof that the page waits for
+	pageTimeout          = 90 * time.Second // how long the page waits for the proof
+	proofTimeout         = pageTimeout - 10*time.Second
 )
+
+// steps is what a command does with a browser.
+type steps struct {
+	ask   string                         // continues "open this page in a browser on this machine"
+	page  func(uri, state string) string // address of the page at DocuSign
+	prove func(ctx context.Context, code secret.Text, r *browserResult)
+	done  string // title of the last page when all went well
+}
+
+// run sends a browser to DocuSign, waits until it comes back, and shows there and on the terminal what came of it.
+func (f *BrowserOptions) run(ctx context.Context, c choice, s steps) error {
+	b, err := f.listen(c.in.OAuth.RedirectURI, s.done)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	page := s.page(b.uri, b.state)
+	f.say("redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  %s\n"+
+		"open this page in a browser on this machine%s:\n  %s\nwaiting for the browser, at most %s\n",
+		c.in.OAuth.ClientID, b.uri, s.ask, page, f.Timeout)
+	var back url.Values
+	select {
+	case back = <-b.came:
+	case <-ctx.Done():
+		return errors.New("stopped before a browser came back; nothing was changed")
+	case <-time.After(f.Timeout):
+		return fmt.Errorf("no browser came back within %s\nnext: if DocuSign showed an error about the "+
+			"redirect URI, register %s with the integration key; then run this again", f.Timeout, b.uri)
+	}
+	r := browserResult{Integration: c.in.Name, User: c.Username, UserID: c.UserID}
+	if code := secret.New(back.Get("code")); code.Empty() {
+		r.Text = explainRedirect(back.Get("error"), back.Get("error_description"), b.uri)
+	} else {
+		s.prove(ctx, code, &r)
+	}
+	b.result <- r
+	return f.tell(r)
+}
 
 // browserWait serves a redirect URI on this machine until a browser comes back from DocuSign.
 type browserWait struct {
-	URI   string // redirect URI
-	State string
-	path  string
-	http  *http.Server
-	came  chan returned
-	once  sync.Once
+	uri    string // redirect URI
+	path   string // of uri
+	state  string
+	taken  atomic.Bool // a browser has come
+	came   chan url.Values
+	result chan browserResult // for the browser that came
+	done   string             // title of the page when all went well
+	http   *http.Server
 }
 
-// returned is a browser that returned with the right state. The page it gets is decided by whoever waits.
-type returned struct {
-	code   secret.Text
-	failed string // what DocuSign says went wrong, explained
-	page   chan<- browserPage
-}
-
-type browserPage struct {
-	Good       bool
-	Title      string
-	Lines      []string
-	statusCode int
-}
-
-// newBrowserWait listens. registered is the configured redirect URI: if it leads to this machine it is served, else one
-// at listen.
-func newBrowserWait(registered, listen string, chosen bool) (*browserWait, error) {
-	uri, address := "", listen
-	if !chosen {
-		uri, address = Servable(registered, listen)
+// listen serves the configured redirect URI if it leads to this machine, else one at --listen.
+func (f *BrowserOptions) listen(registered, done string) (*browserWait, error) {
+	uri, address := "", f.Listen
+	if !f.ListenChosen {
+		uri, address = Servable(registered, f.Listen)
 	}
 	if !loopbackAddress(address) {
 		return nil, fmt.Errorf("--listen %s: only addresses of this machine are served, such as %s: the browser has "+
@@ -65,18 +92,16 @@ func newBrowserWait(registered, listen string, chosen bool) (*browserWait, error
 			"choose a free port with --listen 127.0.0.1:PORT, and register http://127.0.0.1:PORT"+callbackPath+
 				" as a redirect URI of the integration key")
 	}
-	b := &browserWait{URI: uri, State: rand.Text(), came: make(chan returned)}
-	if b.URI == "" {
-		b.URI = "http://" + l.Addr().String() + callbackPath
-	}
-	u, err := url.Parse(b.URI)
+	b := &browserWait{uri: cmp.Or(uri, "http://"+l.Addr().String()+callbackPath), state: rand.Text(),
+		done: done, came: make(chan url.Values, 1), result: make(chan browserResult, 1)}
+	u, err := url.Parse(b.uri)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	b.path = u.Path
+	b.path = cmp.Or(u.Path, "/")
 	b.http = &http.Server{Handler: b, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 32 << 10}
-	go func() { _ = b.http.Serve(l) }() // ends with Close
+	go func() { _ = b.http.Serve(l) }() // ends with close
 	return b, nil
 }
 
@@ -113,55 +138,37 @@ func (b *browserWait) close() {
 	_ = b.http.Shutdown(ctx) // nothing but pages is served here
 }
 
-// wait returns the first browser that comes back with the right state.
-func (b *browserWait) wait(ctx context.Context) (returned, error) {
-	select {
-	case c := <-b.came:
-		return c, nil
-	case <-ctx.Done():
-		return returned{}, ctx.Err()
-	}
-}
-
 func (b *browserWait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != b.path || r.Method != http.MethodGet {
-		showPage(w, browserPage{Title: "Nothing here", Lines: []string{"This address only waits for DocuSign to " +
-			"send a browser back."}, statusCode: http.StatusNotFound})
+		showPage(w, http.StatusNotFound, false, "Nothing here",
+			"This address only waits for DocuSign to send a browser back.")
 		return
 	}
 	q := r.URL.Query()
-	if subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(b.State)) != 1 {
-		showPage(w, browserPage{Title: "This does not belong to the page that was printed", Lines: []string{
+	if subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(b.state)) != 1 {
+		showPage(w, http.StatusBadRequest, false, "This does not belong to the page that was printed",
 			"The browser came back without the sign (state) that the command gave it, so nothing was done.",
-			"Open the address that the command printed once more, in one go.",
-		}, statusCode: http.StatusBadRequest})
+			"Open the address that the command printed once more, in one go.")
 		return
 	}
-	answered := make(chan browserPage, 1)
-	c := returned{code: secret.New(q.Get("code")), page: answered}
-	if c.code.Empty() {
-		c.failed = explainRedirect(q.Get("error"), q.Get("error_description"), b.URI)
-	}
-	first := false
-	b.once.Do(func() { first = true })
-	if !first {
-		showPage(w, browserPage{Good: true, Title: "This was done already",
-			Lines: []string{"You can close this window."}, statusCode: http.StatusOK})
+	const close = "You can close this window."
+	if b.taken.Swap(true) {
+		showPage(w, http.StatusOK, true, "This was done already", close)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
-	defer cancel()
+	b.came <- q
 	select {
-	case b.came <- c:
-	case <-ctx.Done():
-		return
-	}
-	select {
-	case page := <-answered:
-		showPage(w, page)
-	case <-ctx.Done():
-		showPage(w, browserPage{Title: "No result yet",
-			Lines: []string{"Look at the window in which the command runs."}, statusCode: http.StatusOK})
+	case result := <-b.result:
+		title, next := "That did not work", ""
+		if result.Good {
+			title, next = b.done, close
+		} else if result.Next != "" {
+			next = "Next: " + result.Next + "."
+		}
+		showPage(w, http.StatusOK, result.Good, title, result.Text+".", next)
+	case <-time.After(pageTimeout):
+		showPage(w, http.StatusOK, false, "No result yet", "Look at the window in which the command runs.")
+	case <-r.Context().Done():
 	}
 }
 
@@ -186,15 +193,11 @@ func explainRedirect(code, description, uri string) string {
 	if code == "" {
 		return "the browser came back with neither a code nor an error; open the page again"
 	}
-	text := known[code]
-	if text == "" {
-		text = "look the error up in DocuSign's documentation of OAuth"
-	}
 	said := "DocuSign says " + shortText(code, 60)
 	if description != "" {
 		said += " (" + shortText(description, 200) + ")"
 	}
-	return said + ": " + text
+	return said + ": " + cmp.Or(known[code], "look the error up in DocuSign's documentation of OAuth")
 }
 
 // shortText makes what came from a browser fit for a terminal.
@@ -211,16 +214,17 @@ func shortText(s string, limit int) string {
 	return s
 }
 
-func showPage(w http.ResponseWriter, p browserPage) {
+func showPage(w http.ResponseWriter, status int, good bool, title string, lines ...string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer") // the address holds a code
 	h.Set("Connection", "close")
-	w.WriteHeader(p.statusCode)
+	w.WriteHeader(status)
 	page := template.Must(template.New("page").Parse(browserPageText))
-	_ = page.Execute(w, p) // a browser that left is its own affair
+	// A browser that left is its own affair.
+	_ = page.Execute(w, map[string]any{"Good": good, "Title": title, "Lines": lines})
 }
 
 const browserPageText = `<!DOCTYPE html>
@@ -228,5 +232,5 @@ const browserPageText = `<!DOCTYPE html>
 body{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:4em auto;padding:0 1em;color:#1b1b1b}
 h1{font-size:1.4em;border-left:.3em solid {{if .Good}}#1a7f37{{else}}#c0392b{{end}};padding-left:.5em}
 @media(prefers-color-scheme:dark){body{background:#161616;color:#eee}}
-</style></head><body><h1>{{.Title}}</h1>{{range .Lines}}<p>{{.}}</p>{{end}}</body></html>
+</style></head><body><h1>{{.Title}}</h1>{{range .Lines}}{{with .}}<p>{{.}}</p>{{end}}{{end}}</body></html>
 `

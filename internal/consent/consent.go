@@ -39,9 +39,9 @@ type Options struct {
 
 // Print writes the pages on which the users consent.
 func Print(f Options) error {
-	cfg, err := config.Load(f.Config)
+	cfg, err := load(f.Config)
 	if err != nil {
-		return withNext(err, "docusign-auth-proxy doctor --config "+f.Config)
+		return err
 	}
 	pages, err := consentList(cfg, f.User)
 	if err != nil {
@@ -51,6 +51,14 @@ func Print(f Options) error {
 		return shown.JSON(f.Out, pages)
 	}
 	return f.write(pages)
+}
+
+func load(path string) (*config.Config, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, withNext(err, "docusign-auth-proxy doctor --config "+path)
+	}
+	return cfg, nil
 }
 
 // withNext adds what to do about an error.
@@ -101,12 +109,16 @@ func noSuchUser(cfg *config.Config, user string) error {
 
 // PagesOf are the pages of one user, by the name that the program sends.
 func PagesOf(cfg *config.Config, in integration.Integration, username string) Pages {
-	c := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID,
-		Scopes: in.OAuth.Scopes.String(), RedirectURI: app.RedirectURI(in)}
+	c := consentOf(cfg, &in)
 	return Pages{
 		Integration: in.Name, Key: c.ClientID, Scopes: c.Scopes, User: username, RedirectURI: c.RedirectURI,
 		Individual: c.Individual() + loginHint(username), Admin: c.Admin(),
 	}
+}
+
+func consentOf(cfg *config.Config, in *integration.Integration) oauth.Consent {
+	return oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID,
+		Scopes: in.OAuth.Scopes.String(), RedirectURI: app.RedirectURI(*in)}
 }
 
 // loginHint fills in the e-mail address on the login page.

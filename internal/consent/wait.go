@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -38,11 +38,7 @@ type browserResult struct {
 
 // Wait prints the page of one user, waits for the browser and proves the consent with a token.
 func Wait(ctx context.Context, f BrowserOptions) error {
-	cfg, err := config.Load(f.Config)
-	if err != nil {
-		return withNext(err, "docusign-auth-proxy doctor --config "+f.Config)
-	}
-	in, who, err := f.pick(cfg, integration.JWT)
+	cfg, c, err := f.pick(integration.JWT)
 	if err != nil {
 		return err
 	}
@@ -51,47 +47,37 @@ func Wait(ctx context.Context, f BrowserOptions) error {
 		return err
 	}
 	defer closeClient()
-	b, err := newBrowserWait(in.OAuth.RedirectURI, f.Listen, f.ListenChosen)
-	if err != nil {
-		return err
-	}
-	defer b.close()
-	consent := oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID,
-		Scopes: in.OAuth.Scopes.String(), RedirectURI: b.URI, State: b.State}
-	f.say("redirect URI, to be registered with key %s letter for letter (DocuSign, Admin, Apps and Keys):\n  "+
-		"%s\nopen this page in a browser on this machine, log in as %s and accept:\n  %s\nwaiting for the browser, "+
-		"at most %s\n",
-		consent.ClientID, b.URI, who.Username, consent.Individual()+loginHint(who.Username), f.Timeout)
-	back, err := f.await(ctx, b)
-	if err != nil {
-		return err
-	}
-	result := browserResult{Integration: in.Name, User: who.Username, UserID: who.UserID, Text: back.failed}
-	if back.failed == "" {
-		result = proveConsent(ctx, client, in, result)
-	}
-	if result.Good && app.AskRetry(ctx, cfg) {
-		result.Next = "nothing; the running proxy was told, and takes it up with the next call"
-	}
-	return f.finish(back, result, "Consent works")
+	return f.run(ctx, c, steps{
+		ask: ", log in as " + c.Username + " and accept", done: "Consent works",
+		page: func(uri, state string) string {
+			page := consentOf(cfg, c.in)
+			page.RedirectURI, page.State = uri, state
+			return page.Individual() + loginHint(c.Username)
+		},
+		prove: func(ctx context.Context, _ secret.Text, r *browserResult) {
+			proveConsent(ctx, client, c.in, r)
+			if r.Good && app.AskRetry(ctx, cfg) {
+				r.Next = "nothing; the running proxy was told, and takes it up with the next call"
+			}
+		},
+	})
 }
 
 // proveConsent asks for a token with the private key.
-func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Integration,
-	r browserResult) browserResult {
-	ctx, cancel := context.WithTimeout(ctx, pageTimeout-10*time.Second)
+func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Integration, r *browserResult) {
+	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
-	scopes := in.OAuth.Scopes.String()
-	id := oauth.Identity{Issuer: in.OAuth.ClientID, Subject: r.UserID, Scopes: scopes}
-	var err error
+	id := oauth.Identity{Issuer: in.OAuth.ClientID, Subject: r.UserID, Scopes: in.OAuth.Scopes.String()}
 	if id.Subject == "" {
-		admin := oauth.Identity{Issuer: id.Issuer, Subject: in.OAuth.AdminUserID, Scopes: scopes}
-		if id.Subject, err = client.LookupUser(ctx, admin, r.User); err != nil {
+		admin := id
+		admin.Subject = in.OAuth.AdminUserID
+		guid, err := client.LookupUser(ctx, admin, r.User)
+		if err != nil {
 			r.Text, r.Next = "the consent was given, but the user's GUID is not known: "+err.Error(),
 				"add user_id to the user in the configuration"
-			return r
+			return
 		}
-		r.UserID = id.Subject
+		id.Subject, r.UserID = guid, guid
 	}
 	client.Retry(id)
 	info, err := client.UserInfo(ctx, id)
@@ -110,16 +96,19 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Int
 	default:
 		r.Text, r.Next = "the consent was given, but UserInfo failed: "+err.Error(), "run docusign-auth-proxy doctor"
 	}
-	return r
+}
+
+// choice is one user of one integration.
+type choice struct {
+	in *integration.Integration
+	integration.User
 }
 
 // pick finds the one user of the one integration that is meant.
-func (f *BrowserOptions) pick(
-	cfg *config.Config, grant integration.Grant,
-) (*integration.Integration, integration.User, error) {
-	type choice struct {
-		in *integration.Integration
-		m  integration.User
+func (f *BrowserOptions) pick(grant integration.Grant) (*config.Config, choice, error) {
+	cfg, err := load(f.Config)
+	if err != nil {
+		return nil, choice{}, err
 	}
 	var found, other []choice
 	for i := range cfg.Integrations {
@@ -128,39 +117,43 @@ func (f *BrowserOptions) pick(
 			continue
 		}
 		for _, m := range in.People() {
-			if f.User != "" && !app.Is(m, f.User) {
-				continue
-			}
-			if in.Grant == grant {
+			switch {
+			case f.User != "" && !app.Is(m, f.User):
+			case in.Grant == grant:
 				found = append(found, choice{in, m})
-			} else {
+			default:
 				other = append(other, choice{in, m})
 			}
 		}
 	}
+	if len(found) == 1 {
+		return cfg, found[0], nil
+	}
+	return nil, choice{}, f.notOne(cfg, grant, found, other)
+}
+
+// notOne says why there is no user who is meant, or which there are; other have another grant.
+func (f *BrowserOptions) notOne(cfg *config.Config, grant integration.Grant, found, other []choice) error {
 	switch {
-	case len(found) == 1:
-		return found[0].in, found[0].m, nil
-	case len(found) == 0 && len(other) > 0 && grant == integration.JWT:
-		return nil, integration.User{}, fmt.Errorf("integration %s has grant: authorization_code, for which consent is "+
+	case len(found) > 0:
+		var names []string
+		for _, c := range found[:min(len(found), 20)] {
+			names = append(names, "--integration "+c.in.Name+" --user "+c.Username)
+		}
+		return fmt.Errorf("more than one user could be meant\nnext: choose with one of\n  %s",
+			strings.Join(names, "\n  "))
+	case len(other) > 0 && grant == integration.JWT:
+		return fmt.Errorf("integration %s has grant: authorization_code, for which consent is "+
 			"part of the login\nnext: docusign-auth-proxy login --config %s --user %s", other[0].in.Name, f.Config,
-			other[0].m.Username)
-	case len(found) == 0 && len(other) > 0:
-		return nil, integration.User{}, fmt.Errorf("integration %s has grant: jwt and needs no login, but the user's "+
+			other[0].Username)
+	case len(other) > 0:
+		return fmt.Errorf("integration %s has grant: jwt and needs no login, but the user's "+
 			"consent\nnext: docusign-auth-proxy consent wait --config %s --user %s; or set grant: authorization_code",
-			other[0].in.Name, f.Config, other[0].m.Username)
-	case len(found) == 0 && f.User == "":
-		return nil, integration.User{}, errors.New("no integration with mode: translate has a user\nnext: add users to " +
-			"the configuration")
-	case len(found) == 0:
-		return nil, integration.User{}, noSuchUser(cfg, f.User)
+			other[0].in.Name, f.Config, other[0].Username)
+	case f.User == "":
+		return errors.New("no integration with mode: translate has a user\nnext: add users to the configuration")
 	}
-	var names []string
-	for _, c := range found {
-		names = append(names, "--integration "+c.in.Name+" --user "+c.m.Username)
-	}
-	return nil, integration.User{}, fmt.Errorf("more than one user could be meant\nnext: choose with one of\n  %s",
-		strings.Join(names[:min(len(names), 20)], "\n  "))
+	return noSuchUser(cfg, f.User)
 }
 
 // say talks to the operator; with --json that is not the result.
@@ -172,31 +165,8 @@ func (f *BrowserOptions) say(format string, values ...any) {
 	fmt.Fprintf(w, format, values...)
 }
 
-func (f *BrowserOptions) await(ctx context.Context, b *browserWait) (returned, error) {
-	ctx, cancel := context.WithTimeout(ctx, f.Timeout)
-	defer cancel()
-	back, err := b.wait(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return back, fmt.Errorf("no browser came back within %s\nnext: if DocuSign showed an error about the "+
-			"redirect URI, register %s with the integration key; then run this again", f.Timeout, b.URI)
-	}
-	if err != nil {
-		return back, errors.New("stopped before a browser came back; nothing was changed")
-	}
-	return back, nil
-}
-
-// finish shows the result in the browser and on the terminal.
-func (f *BrowserOptions) finish(back returned, r browserResult, title string) error {
-	page := browserPage{Good: r.Good, Title: title, Lines: []string{r.Text + ".", "You can close this window."},
-		statusCode: http.StatusOK}
-	if !r.Good {
-		page.Title, page.Lines = "That did not work", []string{r.Text + "."}
-		if r.Next != "" {
-			page.Lines = append(page.Lines, "Next: "+r.Next+".")
-		}
-	}
-	back.page <- page
+// tell says on the terminal what came of it.
+func (f *BrowserOptions) tell(r browserResult) error {
 	if f.JSON {
 		if err := shown.JSON(f.Out, r); err != nil {
 			return err
