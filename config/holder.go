@@ -1,7 +1,6 @@
 package config
 
 import (
-	"context"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -99,22 +98,4 @@ func (h *Holder) differs() bool {
 		_, _ = now.read(env, name) // an error is in its digest
 	}
 	return !maps.Equal(now, h.seen)
-}
-
-// Watch looks for changes at each tick, and tells after of each Reload they cause. It returns when ctx ends or ticks
-// closes.
-func (h *Holder) Watch(ctx context.Context, ticks <-chan time.Time, after func(*Config, error)) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case _, open := <-ticks:
-			if !open {
-				return
-			}
-		}
-		if h.Changed() {
-			after(h.Reload())
-		}
-	}
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"runtime"
@@ -169,33 +168,5 @@ func TestAMissingFileIsWatchedUntilItComes(t *testing.T) {
 	files["key.pem"] = key
 	if !h.Changed() {
 		t.Error("the file came and nobody noticed")
-	}
-}
-
-func TestWatch(t *testing.T) {
-	h, files := newHolder(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ticks, results, done := make(chan time.Time), make(chan error, 4), make(chan struct{})
-	go func() {
-		defer close(done)
-		h.Watch(ctx, ticks, func(_ *Config, err error) { results <- err })
-	}()
-
-	ticks <- time.Time{}
-	ticks <- time.Time{} // taken only when the first is dealt with
-	if len(results) != 0 {
-		t.Fatal("a tick without a change reloads")
-	}
-	cancel()
-	<-done
-
-	files["proxy.yml"] = file("environment: nowhere")
-	once := make(chan time.Time, 1)
-	once <- time.Time{}
-	close(once)
-	h.Watch(t.Context(), once, func(_ *Config, err error) { results <- err })
-	if len(results) != 1 || <-results == nil {
-		t.Error("a change is not reloaded once, or its error is not told")
 	}
 }

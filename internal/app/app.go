@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/observe/capture"
 	"docusign-auth-proxy/internal/observe/ledger"
@@ -34,7 +36,7 @@ type App struct {
 	registry *prometheus.Registry
 	admin    *http.Server
 	started  time.Time
-	env      Deps
+	env      deps
 	capture  *capture.Captures
 	// logWriter may be nil.
 	logWriter *accesslog.Writer
@@ -64,10 +66,9 @@ type Hooks struct {
 	OnUnknown func(cred legacy.Credential, actAs string, client netip.Addr)
 	Recorder  call.Recorder // told of every call too; may be nil
 	// LeafKey is for the certificates of programs that cannot verify ECDSA; nil makes one at the start.
-	LeafKey  *rsa.PrivateKey
-	requests call.Recorder // writes the lines of calls; nil = a RequestLog
-	// logWriter is what the log is written to; nil = something that needs no watching.
-	logWriter *accesslog.Writer
+	LeafKey   *rsa.PrivateKey
+	requests  call.Recorder     // writes the lines of calls; nil = to the log
+	logWriter *accesslog.Writer // what the log is written to; nil = something that needs no watching
 }
 
 // New opens the store and the listeners and builds the first state; nothing is served yet. The holder must have a
@@ -107,17 +108,23 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	takeOver(p.store, log, first)
 	p.current.Store(first)
 	p.capture = capture.New(log, func(name string) bool {
-		return knowsIntegration(holder.Current(), name)
+		return slices.ContainsFunc(holder.Current().Integrations,
+			func(in integration.Integration) bool { return in.Name == name })
 	})
-	sc := serverConfig(cfg, log, p.recorders(log, h))
+	if h.requests == nil {
+		h.requests = accesslog.New(log.Handler(), log.Handler())
+	}
+	all := call.Recorders{p.metrics, p.ledger, h.requests}
+	if h.Recorder != nil {
+		all = append(all, h.Recorder)
+	}
+	sc := serverConfig(cfg, log, all)
 	sc.Tap = p.capture.Tap
 	p.Server = proxy.New(sc, first.state)
 	p.metrics.Watch(metrics.Server{Active: p.Server.Active, OpenConnections: p.Server.OpenConnections,
 		OpenTunnels: p.Server.OpenTunnels})
 	p.configure(cfg)
-	if p.adminOn != nil {
-		p.operator.write(cfg, p.store, log)
-	}
+	p.operator.write(cfg, p.store, log)
 	p.admin = p.newAdmin(cfg)
 	holder.Accept = p.accept
 	return p, nil

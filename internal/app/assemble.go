@@ -18,11 +18,11 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// Deps is what outlives a reload and the states need.
-type Deps struct {
-	Store    *store.Store
+// deps is what outlives a reload and the states need.
+type deps struct {
+	store    *store.Store
 	prover   *translate.Prover
-	self     func() []netip.AddrPort // own listening addresses
+	self     func() []netip.AddrPort // own listening addresses; nil = those in the configuration
 	observer oauth.Observer
 	onPin    func(integration, username string, client netip.Addr)
 	leafKey  *rsa.PrivateKey // nil = one is made
@@ -55,9 +55,12 @@ func (a *assembled) closeIdle() {
 }
 
 // assemble builds a server state from a configuration. previous is the state it replaces, nil at start.
-func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, error) {
+func assemble(cfg *config.Config, env deps, previous *assembled) (*assembled, error) {
 	a := &assembled{cfg: cfg, released: make(chan struct{})}
-	dialer := DialerOf(cfg, env.self)
+	dialer := DialerOf(cfg)
+	if env.self != nil {
+		dialer.Self = env.self
+	}
 	transport := TransportOf(cfg, dialer)
 	listed := &http.Transport{DialContext: dialer.DialContext, DisableCompression: true,
 		ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
@@ -79,7 +82,7 @@ func assemble(cfg *config.Config, env Deps, previous *assembled) (*assembled, er
 	a.state = &proxy.State{
 		Translator: translator, Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream,
 		Listed: listed, TunnelDial: dialer.DialContext,
-		DefaultSite: cfg.Site.URL(), AccountServer: cfg.AccountServer.Authority(), Tokens: issuer{env.Store},
+		DefaultSite: cfg.Site.URL(), AccountServer: cfg.AccountServer.Authority(), Tokens: issuer{env.store},
 		Released: func() { close(a.released) },
 	}
 	if public := cfg.Sidecar.PublicURL; public != (config.Origin{}) {
@@ -116,22 +119,17 @@ func (a *assembled) intercept(previous *assembled, leafKey *rsa.PrivateKey) erro
 // current is the state in force; none before the first.
 type current struct{ atomic.Pointer[assembled] }
 
-func (c *current) tokens() []oauth.State {
-	if a := c.Load(); a != nil {
-		return a.oauth.Snapshot()
-	}
-	return nil
-}
+func (c *current) tokens() []oauth.State { return c.Load().oauth.Snapshot() }
 
 func (c *current) caExpires() time.Time {
-	if a := c.Load(); a != nil && a.authority != nil {
+	if a := c.Load(); a.authority != nil {
 		return a.authority.Expires()
 	}
 	return time.Time{}
 }
 
 func (c *current) leafExpires() time.Time {
-	if a := c.Load(); a != nil && a.state.Leaves != nil {
+	if a := c.Load(); a.state.Leaves != nil {
 		return a.state.Leaves.FirstExpiry()
 	}
 	return time.Time{}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/call"
@@ -11,19 +12,29 @@ import (
 
 // listeners are what the proxy listens on.
 type listeners struct {
-	doors   []boundListener
-	adminOn net.Listener // nil = there is no operations listener
+	doors      []boundListener
+	operations boundListener
 }
 
 type boundListener struct {
 	net.Listener
-	key  string // below listen:
-	door call.Door
+	key  string    // below listen:
+	door call.Door // empty for the operations listener
+}
+
+func (l boundListener) address() netip.AddrPort { return netip.MustParseAddrPort(l.Addr().String()) }
+
+// all are those that are open, the operations listener at the end.
+func (l *listeners) all() []boundListener {
+	if l.operations.Listener == nil {
+		return l.doors
+	}
+	return append(slices.Clip(l.doors), l.operations)
 }
 
 // Address is where a door listens; empty for one that is closed.
 func (l *listeners) Address(door call.Door) string {
-	for _, on := range l.doors {
+	for _, on := range l.all() {
 		if on.door == door {
 			return on.Addr().String()
 		}
@@ -31,13 +42,8 @@ func (l *listeners) Address(door call.Door) string {
 	return ""
 }
 
-// AdminAddress is where the operations listener is; empty for none.
-func (l *listeners) AdminAddress() string {
-	if l.adminOn == nil {
-		return ""
-	}
-	return l.adminOn.Addr().String()
-}
+// AdminAddress is where the operations listener is.
+func (l *listeners) AdminAddress() string { return l.Address("") }
 
 func (l *listeners) open(cfg *config.Config) error {
 	for _, want := range cfg.Listen.Addresses() {
@@ -45,44 +51,30 @@ func (l *listeners) open(cfg *config.Config) error {
 			continue
 		}
 		on, err := net.Listen("tcp", *want.Text)
-		switch {
-		case err != nil:
-			return listenError("listen."+want.Key, err)
-		case want.Door == "":
-			l.adminOn = on
-		default:
-			l.doors = append(l.doors, boundListener{on, want.Key, want.Door})
+		if err != nil {
+			return fmt.Errorf("listen.%s: %w; if another program has the port, stop it or choose another port in the "+
+				"configuration", want.Key, err)
+		}
+		bound := boundListener{on, want.Key, want.Door}
+		if want.Door == "" {
+			l.operations = bound
+		} else {
+			l.doors = append(l.doors, bound)
 		}
 	}
 	return nil
 }
 
-func listenError(field string, err error) error {
-	return fmt.Errorf("%s: %w; if another program has the port, stop it or choose another port in the configuration",
-		field, err)
-}
-
 func (l *listeners) own() []netip.AddrPort {
 	var out []netip.AddrPort
-	add := func(on net.Listener) {
-		if t, ok := on.Addr().(*net.TCPAddr); ok {
-			out = append(out, t.AddrPort())
-		}
-	}
-	for _, door := range l.doors {
-		add(door)
-	}
-	if l.adminOn != nil {
-		add(l.adminOn)
+	for _, on := range l.all() {
+		out = append(out, on.address())
 	}
 	return out
 }
 
 func (l *listeners) close() {
-	for _, door := range l.doors {
-		_ = door.Close()
-	}
-	if l.adminOn != nil {
-		_ = l.adminOn.Close()
+	for _, on := range l.all() {
+		_ = on.Close()
 	}
 }

@@ -1,22 +1,43 @@
 package app
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// OAuthOf makes what gets tokens and asks UserInfo.
-func OAuthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.Client, error) {
-	client, _, err := oauthOf(cfg, env, transport)
+const renewEvery = 24 * time.Hour
+
+// OAuthOf makes what gets tokens and asks UserInfo, with the logins in s.
+func OAuthOf(cfg *config.Config, s *store.Store, transport http.RoundTripper) (*oauth.Client, error) {
+	client, _, err := oauthOf(cfg, deps{store: s}, transport)
 	return client, err
 }
 
+// TokensOnly makes the client for tokens as the proxy does, without the rest of the proxy.
+func TokensOnly(cfg *config.Config) (*oauth.Client, func(), error) {
+	transport := Transport(cfg)
+	client, err := OAuthOf(cfg, store.Memory(), transport)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, func() { client.Close(); transport.CloseIdleConnections() }, nil
+}
+
 // oauthOf also gives the log-ins of those who have granted access themselves.
-func oauthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.Client, codeGranters, error) {
+func oauthOf(cfg *config.Config, env deps, transport http.RoundTripper) (*oauth.Client, codeGranters, error) {
 	c := oauth.Config{
 		AccountServer: cfg.AccountServer.String(), Audience: cfg.Audience,
 		HTTP:        &http.Client{Transport: transport, Timeout: 20 * time.Second},
@@ -36,8 +57,114 @@ func oauthOf(cfg *config.Config, env Deps, transport http.RoundTripper) (*oauth.
 			c.Issuers[id] = append(c.Issuers[id], key)
 		}
 	}
-	c.Learned = learnedFrom(env.Store, c.AccountServer)
-	granters := codeGrantersOf(cfg, env.Store, c.HTTP)
+	c.Learned = learnedFrom(env.store, c.AccountServer)
+	granters := codeGrantersOf(cfg, env.store, c.HTTP)
 	c.Granters = granters.find
 	return oauth.New(c), granters, nil
+}
+
+// trustedBase believes a base_uri under DocuSign's domains and, in a custom environment, at addresses the operator
+// listed.
+func trustedBase(cfg *config.Config) func(*url.URL) error {
+	policy := cfg.Egress.Policy
+	return func(u *url.URL) error {
+		if u.Scheme != "https" {
+			return errors.New("it is not https")
+		}
+		h, err := egress.ParseHost(u.Host, 443)
+		if err != nil {
+			return err
+		}
+		if err := policy.CheckEnvironment(h); err != nil {
+			return err
+		}
+		ip, address := h.Addr()
+		if policy.DocuSign(h) || cfg.Environment == config.Custom &&
+			(h.Name() == cfg.AccountServer.Host.Name() || address && Contains(cfg.Egress.AllowAddresses, ip)) {
+			return nil
+		}
+		return fmt.Errorf("%s is not under egress.hosts", h.Name())
+	}
+}
+
+// codeGranters are who obtains tokens for integrations with grant: authorization_code.
+type codeGranters map[codeGrant]*oauth.CodeGranter
+
+// codeGrant tells identities apart: a key can be used with logins in one integration and with a private key in another.
+type codeGrant struct{ clientID, scopes string }
+
+// codeGrantersOf makes one for each client_id and scopes; several integrations may share it.
+func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.Client) codeGranters {
+	wanted := map[codeGrant]*oauth.CodeConfig{}
+	for _, in := range cfg.Integrations {
+		if in.Mode != integration.Translate || in.Grant != integration.AuthorizationCode {
+			continue
+		}
+		at := codeGrant{in.OAuth.ClientID, in.OAuth.Scopes.String()}
+		if wanted[at] == nil {
+			wanted[at] = &oauth.CodeConfig{AccountServer: cfg.AccountServer.String(), ClientID: at.clientID,
+				ClientSecret: in.OAuth.ClientSecret, HTTP: client, Tokens: tokens}
+		}
+		for _, m := range in.People() {
+			if m.UserID != "" {
+				id := oauth.Identity{Issuer: at.clientID, Subject: strings.ToLower(m.UserID), Scopes: at.scopes}
+				wanted[at].Identities = append(wanted[at].Identities, id)
+			}
+		}
+	}
+	out := codeGranters{}
+	for at, cc := range wanted {
+		out[at] = oauth.NewCodeGranter(*cc)
+	}
+	return out
+}
+
+// find is oauth.Config.Granters.
+func (c codeGranters) find(id oauth.Identity) oauth.Granter {
+	if g := c[codeGrant{id.Issuer, id.Scopes}]; g != nil {
+		return g.Grant
+	}
+	return nil
+}
+
+// renew keeps logins alive that nobody uses; the error joins those that are lost.
+func (c codeGranters) renew(ctx context.Context, through *oauth.Client) error {
+	var problems []error
+	for _, g := range c {
+		problems = append(problems, g.Renew(ctx, through))
+	}
+	return errors.Join(problems...)
+}
+
+// RenewOnce renews every login that is due.
+func (p *App) RenewOnce(ctx context.Context) error {
+	a := p.current.Load()
+	return a.granters.renew(ctx, a.oauth)
+}
+
+// renewLogins keeps refresh tokens alive that no call has used for a while: they expire after 30 days.
+func (p *App) renewLogins(ctx context.Context) error {
+	ticker := time.NewTicker(renewEvery)
+	defer ticker.Stop()
+	for {
+		if err := p.RenewOnce(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, oauth.ErrClosed) {
+			p.log.Error("a refresh token could not be renewed", "error", err, "next_step",
+				"docusign-auth-proxy login --user for the user named, before the 30 days are over")
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Is reports whether somebody goes by that e-mail address or GUID.
+func Is(u integration.User, name string) bool {
+	return legacy.SameName(u.Username, name) || u.UserID != "" && legacy.SameName(u.UserID, name)
+}
+
+// RedirectURI is where the browser returns to after a consent.
+func RedirectURI(in integration.Integration) string {
+	return cmp.Or(in.OAuth.RedirectURI, oauth.DefaultRedirectURI)
 }

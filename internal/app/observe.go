@@ -1,14 +1,12 @@
 package app
 
 import (
-	"log/slog"
 	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/call"
-	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/translate"
@@ -49,7 +47,7 @@ func (p *App) observe() error {
 	}
 	prover := translate.NewProver(nil)
 	prover.OnPanic = func(caught *panics.Error) { panics.Report(p.log, p.metrics, call.PanicProof, caught) }
-	p.env = Deps{Store: p.store, prover: prover, self: p.listeners.own, observer: observer,
+	p.env = deps{store: p.store, prover: prover, self: p.listeners.own, observer: observer,
 		onPin: func(integration, username string, client netip.Addr) {
 			p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client",
 				client.String(),
@@ -57,17 +55,4 @@ func (p *App) observe() error {
 					"pin_password: never")
 		}}
 	return nil
-}
-
-func (p *App) recorders(log *slog.Logger, h Hooks) call.Recorder {
-	all := call.Recorders{p.metrics, p.ledger}
-	if h.requests != nil {
-		all = append(all, h.requests)
-	} else {
-		all = append(all, accesslog.New(log.Handler(), log.Handler()))
-	}
-	if h.Recorder != nil {
-		all = append(all, h.Recorder)
-	}
-	return all
 }

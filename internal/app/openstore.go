@@ -42,7 +42,7 @@ func Preflight(cfg *config.Config) config.Problems {
 	if err := store.Check(cfg.Store); !goesWithoutStore(cfg, err) {
 		add("store", err)
 	}
-	a, err := assemble(cfg, Deps{Store: store.Memory(), self: ListeningOn(cfg)}, nil)
+	a, err := assemble(cfg, deps{store: store.Memory()}, nil)
 	add("", err)
 	if err == nil {
 		a.close()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"docusign-auth-proxy/config"
@@ -14,9 +17,6 @@ const watchEvery = 2 * time.Second
 // accept is the one way in which a configuration takes effect after the start: SIGHUP, file watch and POST /-/reload
 // all end here. An error leaves everything as it was.
 func (p *App) accept(old, next *config.Config) error {
-	if old == nil {
-		return nil // the start; newProgram assembles
-	}
 	if changed := needsRestart(old, next); changed != "" {
 		return fmt.Errorf("%s changed, which needs a restart; everything else stays as it was", changed)
 	}
@@ -70,45 +70,38 @@ func (p *App) retire(a *assembled) {
 // Reload reads the configuration again and says what came of it.
 func (p *App) Reload(context.Context) error {
 	err := p.caught(func() error { _, err := p.holder.Reload(); return err })
-	p.reloaded(err)
+	p.metrics.ConfigLoaded(err)
+	const kept = "configuration not reloaded; the last good one stays in force"
+	problems, faulty := errors.AsType[config.Problems](err)
+	switch {
+	case err == nil:
+		p.log.Info("configuration reloaded", "config", p.path)
+	case !faulty:
+		p.log.Error(kept, "config", p.path, "error", err)
+	}
+	for _, problem := range problems {
+		p.log.Error(kept, "config", p.path, "problem", problem.String())
+	}
 	return err
 }
 
-func (p *App) reloaded(err error) {
-	p.metrics.ConfigLoaded(err)
-	if err == nil {
-		p.log.Info("configuration reloaded", "config", p.path)
-		return
-	}
-	var problems config.Problems
-	if !errors.As(err, &problems) {
-		p.log.Error("configuration not reloaded; the last good one stays in force", "config", p.path, "error", err)
-		return
-	}
-	for _, problem := range problems {
-		p.log.Error("configuration not reloaded; the last good one stays in force", "config", p.path, "problem",
-			problem.String())
-	}
-}
-
-// watch reloads when a file changes or a signal asks for it.
+// watch reloads when a file changes or a signal asks for it. Windows has no SIGHUP.
 func (p *App) watch(ctx context.Context) error {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	signals, stop := reloadSignals()
-	defer stop()
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-signals:
-				if err := p.Reload(ctx); err != nil {
-					continue // reload has logged it
-				}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-signals:
+		case <-ticker.C:
+			if !p.holder.Changed() {
+				continue
 			}
 		}
-	}()
-	p.holder.Watch(ctx, ticker.C, func(_ *config.Config, err error) { p.reloaded(err) })
-	return nil
+		_ = p.Reload(ctx) // which logs the error
+	}
 }

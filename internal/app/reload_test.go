@@ -125,6 +125,16 @@ func TestReloadTakesOverWhatChangedAndKeepsTokens(t *testing.T) {
 	}
 }
 
+func TestAChangedFileIsTakenOverByItself(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.EditConfig("name: nightly-billing", "name: nightly-billing\n      mode: block")
+	apptest.Eventually(t, "the change is in force", func() bool {
+		return r.Do(nil, apptest.Request(t, "GET", r.Sidecar()+"/restapi/v2/accounts/1234567/envelopes", nil,
+			"X-DocuSign-Authentication", apptest.AnnaJSON)).Status == 401
+	})
+}
+
 func TestAnInvalidFileLeavesTheLastGoodOneInForce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

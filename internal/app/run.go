@@ -78,10 +78,8 @@ func (p *App) Run(ctx context.Context) error {
 		serve("listener "+l.Addr().String(), func() error { return p.Server.Serve(l.Listener, l.door) })
 		p.log.Info("listening", "door", string(l.door), "address", l.Addr().String())
 	}
-	if p.adminOn != nil {
-		serve("admin", func() error { return p.admin.Serve(p.adminOn) })
-		p.log.Info("listening", "door", "admin", "address", p.adminOn.Addr().String())
-	}
+	serve("admin", func() error { return p.admin.Serve(p.operations) })
+	p.log.Info("listening", "door", "admin", "address", p.operations.Addr().String())
 	p.announce()
 	close(p.opened)
 	var err error

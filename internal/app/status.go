@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -20,16 +19,6 @@ import (
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
-
-// knowsIntegration says whether the configuration names an integration.
-func knowsIntegration(cfg *config.Config, name string) bool {
-	for _, in := range cfg.Integrations {
-		if in.Name == name {
-			return true
-		}
-	}
-	return false
-}
 
 // newAdmin makes the operations listener's server.
 func (p *App) newAdmin(cfg *config.Config) *http.Server {
@@ -119,23 +108,19 @@ func (p *App) Status() admin.Status {
 
 func (p *App) listenerStatus(cfg *config.Config) []admin.Listener {
 	var out []admin.Listener
-	tls := ""
-	if cfg.Interception != nil {
-		tls = cfg.Interception.TLS
-	}
-	for _, l := range p.doors {
-		one := admin.Listener{Name: l.key, Address: l.Addr().String(), TLS: tls, Loopback: isLoopbackAddr(l.Addr())}
-		one.Clients = texts(cfg.Egress.Clients)
-		if len(cfg.Egress.ProxyUsers) > 0 {
-			one.Login = "basic: proxy users (forward proxy only)"
+	for _, l := range p.listeners.all() {
+		one := admin.Listener{Name: l.key, Address: l.Addr().String(), Loopback: l.address().Addr().IsLoopback()}
+		if l.door != "" {
+			one.Clients = texts(cfg.Egress.Clients)
+			if cfg.Interception != nil {
+				one.TLS = cfg.Interception.TLS
+			}
 		}
-		out = append(out, one)
-	}
-	if p.adminOn != nil {
-		one := admin.Listener{Name: "admin", Address: p.adminOn.Addr().String(),
-			Loopback: isLoopbackAddr(p.adminOn.Addr())}
-		if cfg.Admin.BasicAuth != nil {
+		switch {
+		case l.door == "" && cfg.Admin.BasicAuth != nil:
 			one.Login = "basic: " + cfg.Admin.BasicAuth.Username
+		case l.door != "" && len(cfg.Egress.ProxyUsers) > 0:
+			one.Login = "basic: proxy users (forward proxy only)"
 		}
 		out = append(out, one)
 	}
@@ -148,11 +133,6 @@ func texts[T fmt.Stringer](values []T) []string {
 		out = append(out, v.String())
 	}
 	return out
-}
-
-func isLoopbackAddr(a net.Addr) bool {
-	ap, err := netip.ParseAddrPort(a.String())
-	return err == nil && ap.Addr().Unmap().IsLoopback()
 }
 
 // IntegrationStatus joins configuration, ledger and tokens. tokens may be nil, for a report without a running proxy.
@@ -201,10 +181,9 @@ func nameOf(in *integration.Integration, userID string) string {
 func (p *App) securityStatus(cfg *config.Config) admin.Security {
 	s := admin.Security{
 		Hosts: cfg.Egress.Hosts, AccountServer: cfg.AccountServer.String(), PinPassword: cfg.PinPassword,
-		Store:    cfg.Store,
-		LogLevel: cfg.Log.Level, AdminLogin: cfg.Admin.BasicAuth != nil,
+		Store: cfg.Store, LogLevel: cfg.Log.Level, AdminLogin: cfg.Admin.BasicAuth != nil,
+		AllowAddresses: texts(cfg.Egress.AllowAddresses),
 	}
-	s.AllowAddresses = texts(cfg.Egress.AllowAddresses)
 	for _, u := range cfg.Egress.ProxyUsers {
 		s.ProxyUsers = append(s.ProxyUsers, u.Username)
 	}

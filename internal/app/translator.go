@@ -14,25 +14,25 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-func translatorOf(cfg *config.Config, env Deps, client *oauth.Client, previous *assembled) (*translate.Translator,
+func translatorOf(cfg *config.Config, env deps, client *oauth.Client, previous *assembled) (*translate.Translator,
 	error) {
 	tc := translate.Config{
-		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.Store},
+		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.store},
 		OnUnknown:   env.onUnknown,
 		RememberFor: cfg.Credentials.RememberFor, RememberMax: cfg.Credentials.RememberMax, Prover: env.prover,
 		Integrations: cfg.Integrations,
 	}
 	scope := siteScope(cfg.AccountServer.String())
 	tc.OnSite = func(account string, base *url.URL) {
-		_ = env.Store.Accounts().Learn(scope, account, base.Host) // refuses only what is longer than any id and host
+		_ = env.store.Accounts().Learn(scope, account, base.Host) // refuses only what is longer than any id and host
 	}
 	if previous != nil {
 		tc.Previous = previous.state.Translator
 	} else {
-		tc.Sites = learnedSites(env.Store, scope, trustedBase(cfg))
+		tc.Sites = learnedSites(env.store, scope, trustedBase(cfg))
 	}
 	if cfg.PinPassword == config.FirstUse {
-		tc.Pins, tc.OnPin = env.Store, env.onPin
+		tc.Pins, tc.OnPin = env.store, env.onPin
 		tc.MayPin = func(client netip.Addr) bool { return client.IsLoopback() || Contains(cfg.Egress.Clients, client) }
 	}
 	return translate.New(tc)

@@ -8,16 +8,22 @@ import (
 	"time"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/upstream"
-	"docusign-auth-proxy/translate/oauth"
 )
 
-// DialerOf makes what connects to the outside, by egress: in the configuration.
-func DialerOf(cfg *config.Config, self func() []netip.AddrPort) *egress.Dialer {
+// DialerOf makes what connects to the outside, by egress: in the configuration. It takes the addresses in the
+// configuration for the proxy's own.
+func DialerOf(cfg *config.Config) *egress.Dialer {
+	var own []netip.AddrPort
+	for _, a := range cfg.Listen.Addresses() {
+		if ap, err := netip.ParseAddrPort(*a.Text); err == nil && ap.Port() != 0 {
+			own = append(own, ap)
+		}
+	}
 	d := &egress.Dialer{
-		Resolve: cfg.Egress.Fixed, Allow: cfg.Egress.AllowAddresses, Self: self, Timeout: cfg.Upstream.DialTimeout,
+		Resolve: cfg.Egress.Fixed, Allow: cfg.Egress.AllowAddresses, Timeout: cfg.Upstream.DialTimeout,
+		Self: func() []netip.AddrPort { return own },
 	}
 	if cfg.Egress.Resolver.IsValid() {
 		// One DNS server, asked directly: net.Resolver would read the hosts file that points DocuSign's names at this
@@ -30,7 +36,7 @@ func DialerOf(cfg *config.Config, self func() []netip.AddrPort) *egress.Dialer {
 // TransportOf is the one way to DocuSign. It speaks HTTP/1.1: each call has its connection to itself, so a large upload
 // never waits for another.
 func TransportOf(cfg *config.Config, dialer *egress.Dialer) *http.Transport {
-	roots := RootsOf(cfg)
+	roots := rootsOf(cfg)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	t := &http.Transport{
@@ -49,7 +55,7 @@ func TransportOf(cfg *config.Config, dialer *egress.Dialer) *http.Transport {
 		DisableCompression:     true, // Accept-Encoding is the caller's business
 		Protocols:              protocols,
 	}
-	if company := CompanyProxyOf(cfg, dialer, roots); company != nil {
+	if company := companyProxyOf(cfg, dialer, roots); company != nil {
 		t.DialContext = company.DialContext
 	}
 	return t
@@ -80,8 +86,8 @@ type closingTripper interface {
 	CloseIdleConnections()
 }
 
-// RootsOf are the authorities that servers are trusted by.
-func RootsOf(cfg *config.Config) *x509.CertPool {
+// rootsOf are the authorities that servers are trusted by.
+func rootsOf(cfg *config.Config) *x509.CertPool {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
@@ -92,8 +98,8 @@ func RootsOf(cfg *config.Config) *x509.CertPool {
 	return roots
 }
 
-// CompanyProxyOf is the proxy on the way to DocuSign, nil when there is none.
-func CompanyProxyOf(cfg *config.Config, dialer *egress.Dialer, roots *x509.CertPool) *egress.Proxy {
+// companyProxyOf is the proxy on the way to DocuSign, nil when there is none.
+func companyProxyOf(cfg *config.Config, dialer *egress.Dialer, roots *x509.CertPool) *egress.Proxy {
 	u := cfg.Upstream.Proxy
 	if u == (config.CompanyProxy{}) {
 		return nil
@@ -105,17 +111,5 @@ func CompanyProxyOf(cfg *config.Config, dialer *egress.Dialer, roots *x509.CertP
 	return p
 }
 
-// TokensOnly makes the client for tokens as the proxy does, without the rest of the proxy.
-func TokensOnly(cfg *config.Config) (*oauth.Client, func(), error) {
-	transport := Transport(cfg)
-	client, err := OAuthOf(cfg, Deps{Store: store.Memory()}, transport)
-	if err != nil {
-		return nil, nil, err
-	}
-	return client, func() { client.Close(); transport.CloseIdleConnections() }, nil
-}
-
 // Transport is the proxy's own way to DocuSign.
-func Transport(cfg *config.Config) *http.Transport {
-	return TransportOf(cfg, DialerOf(cfg, ListeningOn(cfg)))
-}
+func Transport(cfg *config.Config) *http.Transport { return TransportOf(cfg, DialerOf(cfg)) }

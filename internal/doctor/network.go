@@ -47,7 +47,7 @@ type network struct {
 
 // connect makes the way to DocuSign.
 func (c *run) connect() *network {
-	dialer := app.DialerOf(c.cfg, app.ListeningOn(c.cfg))
+	dialer := app.DialerOf(c.cfg)
 	n := &network{run: c, transport: app.TransportOf(c.cfg, dialer), lookup: net.DefaultResolver,
 		blocked: map[egress.Host]string{}}
 	if dialer.Lookup != nil {
@@ -61,7 +61,7 @@ func (c *run) connect() *network {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	n.openStore()
 	var err error
-	if n.oauth, err = app.OAuthOf(c.cfg, app.Deps{Store: n.store}, n.transport); err != nil {
+	if n.oauth, err = app.OAuthOf(c.cfg, n.store, n.transport); err != nil {
 		c.add(problemFinding(config.Problem{File: c.Config, Message: err.Error()}))
 	}
 	return n
