@@ -5,12 +5,13 @@ package privatekey
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"regexp"
 	"strings"
@@ -53,23 +54,16 @@ func RSA(text []byte) (*rsa.PrivateKey, error) {
 	}
 	key, ok := signer.(*rsa.PrivateKey)
 	if !ok {
-		return nil, &Error{fmt.Sprintf("holds %s, and DocuSign takes RSA keys only", kindOf(signer)), makeRSA}
+		kind := "an elliptic-curve key"
+		if _, ok := signer.(ed25519.PrivateKey); ok {
+			kind = "an Ed25519 key"
+		}
+		return nil, &Error{"holds " + kind + ", and DocuSign takes RSA keys only", makeRSA}
 	}
 	if bits := key.N.BitLen(); bits < MinBits {
 		return nil, &Error{fmt.Sprintf("holds an RSA key of %d bits, and at least %d are needed", bits, MinBits), makeRSA}
 	}
 	return key, nil
-}
-
-func kindOf(key crypto.Signer) string {
-	switch name := strings.TrimPrefix(fmt.Sprintf("%T", key), "*"); name {
-	case "ecdsa.PrivateKey":
-		return "an elliptic-curve key"
-	case "ed25519.PrivateKey":
-		return "an Ed25519 key"
-	default:
-		return "a key of type " + name
-	}
 }
 
 // Parse reads the first private key of any kind, in PKCS#1, PKCS#8 or SEC 1 form, by its content and not by its label.
@@ -88,22 +82,32 @@ func Parse(text []byte) (crypto.Signer, error) {
 		const toOpenSSH = "convert it: puttygen KEY -O private-openssh -o KEY.ssh && "
 		return nil, &Error{"holds a PuTTY key", toOpenSSH + fromOpenSSH + "KEY.ssh"}
 	}
-	blocks, err := decode(string(text))
-	if err != nil {
-		return nil, err
+	plain := strings.TrimPrefix(string(text), "\ufeff")
+	if inner, ok := wholeBase64(plain); ok {
+		plain = inner
 	}
+	plain = escapedEnd.ReplaceAllString(plain, "\n")
 	var first error
-	for _, b := range blocks {
-		key, err := parseBlock(b)
+	for _, m := range framed.FindAllStringSubmatch(plain, maxBlocks) {
+		key, err := parseBlock(m[1], m[2], m[3])
 		if err == nil {
 			return key, nil
 		}
-		if first == nil {
-			first = err
-		}
+		first = cmp.Or(first, err)
+	}
+	if first == nil {
+		first = noBlock(plain)
 	}
 	return nil, first
 }
+
+// People paste PEM in more ways than encoding/pem takes: env files, YAML, JSON and chat programs quote, indent, escape
+// or join the lines. No backslash belongs into PEM, and a line with a colon is a header (RFC 1421 §4.6).
+var (
+	escapedEnd = regexp.MustCompile(`(\\+r)?\\+n`)
+	framed     = regexp.MustCompile(`-----BEGIN ([\w .]{1,40})-{5,}((?:[^-]|-[^-])*)-{5,}END ([\w .]{1,40})-----`)
+	noBase64   = regexp.MustCompile(`(?m)^.*:.*$|[\s"']`)
+)
 
 // derSequence tells DER that fills the file. Base64 may begin like a short sequence: its "0" is the tag of one.
 func derSequence(data []byte) bool {
@@ -114,30 +118,37 @@ func derSequence(data []byte) bool {
 
 const fromOpenSSH = "ssh-keygen -p -m PEM -N '' -f "
 
-func parseBlock(b *pem.Block) (crypto.Signer, error) {
-	if strings.Contains(b.Headers["Proc-Type"], "ENCRYPTED") || b.Headers["DEK-Info"] != "" {
+func parseBlock(label, text, endLabel string) (crypto.Signer, error) {
+	if label != endLabel {
+		return nil, &Error{fmt.Sprintf("begins as %q and ends as %q", label, endLabel), takeWhole}
+	}
+	if strings.Contains(text, "ENCRYPTED") || strings.Contains(text, "DEK-Info") {
 		return nil, encrypted()
 	}
-	if key, ok := parseDER(b.Bytes); ok {
+	der, err := base64.StdEncoding.DecodeString(noBase64.ReplaceAllString(text, ""))
+	if err != nil {
+		return nil, &Error{"holds a key whose text between the BEGIN and END lines is damaged", takeWhole}
+	}
+	if key, ok := parseDER(der); ok {
 		return key, nil
 	}
 	switch {
-	case b.Type == "ENCRYPTED PRIVATE KEY" || encryptedDER(b.Bytes):
+	case label == "ENCRYPTED PRIVATE KEY" || encryptedDER(der):
 		return nil, encrypted()
-	case b.Type == "OPENSSH PRIVATE KEY" || bytes.HasPrefix(b.Bytes, []byte("openssh-key-v1\x00")):
+	case label == "OPENSSH PRIVATE KEY" || bytes.HasPrefix(der, []byte("openssh-key-v1\x00")):
 		return nil, &Error{"holds an OpenSSH key", "convert a copy of it: " + fromOpenSSH + "KEY"}
-	case b.Type == "EC PRIVATE KEY", b.Type == "EC PARAMETERS":
+	case label == "EC PRIVATE KEY", label == "EC PARAMETERS":
 		return nil, &Error{"holds an elliptic-curve key that is damaged or of a curve that is not known", makeRSA}
-	case strings.HasSuffix(b.Type, "PUBLIC KEY") || publicDER(b.Bytes):
+	case strings.HasSuffix(label, "PUBLIC KEY") || publicDER(der):
 		return nil, &Error{
 			"holds a public key", "the private key of the pair is needed; it is shown once, when the pair is made",
 		}
-	case strings.Contains(b.Type, "CERTIFICATE") || b.Type == "X509 CRL" || certificateDER(b.Bytes):
+	case strings.Contains(label, "CERTIFICATE") || label == "X509 CRL" || certificateDER(der):
 		return nil, &Error{"holds a certificate and no private key", "name the file that holds the private key"}
-	case strings.HasSuffix(b.Type, "PRIVATE KEY"):
+	case strings.HasSuffix(label, "PRIVATE KEY"):
 		return nil, &Error{"holds a key that is damaged, perhaps not copied whole", takeWhole}
 	}
-	return nil, &Error{fmt.Sprintf("holds a PEM block %.40q, which is no private key", b.Type), ""}
+	return nil, &Error{fmt.Sprintf("holds a PEM block %q, which is no private key", label), ""}
 }
 
 func encrypted() error {
@@ -186,42 +197,6 @@ func certificateDER(der []byte) bool {
 	return err == nil
 }
 
-var (
-	escapedEnd = regexp.MustCompile(`(\\+r)?\\+n`)
-	framed     = regexp.MustCompile(`(?s)-----BEGIN ([A-Z0-9 ]{1,40})-----(.*?)-----END ([A-Z0-9 ]{1,40})-----`)
-)
-
-// decode finds PEM blocks the way people paste them: encoding/pem wants BEGIN at the start of a line, and env files,
-// YAML, JSON and chat programs quote, indent, escape or join the lines. No backslash belongs into PEM.
-func decode(text string) ([]*pem.Block, error) {
-	text = strings.TrimPrefix(text, "\ufeff")
-	if inner, ok := wholeBase64(text); ok {
-		text = inner
-	}
-	text = escapedEnd.ReplaceAllString(text, "\n")
-	if blocks := decodeLines(text); len(blocks) > 0 {
-		return blocks, nil
-	}
-	var blocks []*pem.Block
-	for _, m := range framed.FindAllStringSubmatch(text, maxBlocks) {
-		if m[1] != m[3] {
-			return nil, &Error{fmt.Sprintf("begins as %q and ends as %q", m[1], m[3]), takeWhole}
-		}
-		if strings.Contains(m[2], "ENCRYPTED") {
-			return nil, encrypted()
-		}
-		der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(m[2]), ""))
-		if err != nil {
-			return nil, &Error{"holds a key whose text between the BEGIN and END lines is damaged", takeWhole}
-		}
-		blocks = append(blocks, &pem.Block{Type: m[1], Bytes: der})
-	}
-	if len(blocks) == 0 {
-		return nil, noBlock(text)
-	}
-	return blocks, nil
-}
-
 func noBlock(text string) error {
 	switch begin, end := strings.Contains(text, "-----BEGIN"), strings.Contains(text, "-----END"); {
 	case begin && !end:
@@ -240,21 +215,4 @@ func noBlock(text string) error {
 func wholeBase64(text string) (string, bool) {
 	raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(strings.Trim(text, "\"' \r\n\t")), ""))
 	return string(raw), err == nil && bytes.Contains(raw, []byte("-----BEGIN"))
-}
-
-func decodeLines(text string) []*pem.Block {
-	lines := strings.Split(text, "\n")
-	for i, l := range lines {
-		lines[i] = strings.Trim(l, "\"' \t\r")
-	}
-	data := []byte(strings.Join(lines, "\n") + "\n")
-	var blocks []*pem.Block
-	for len(blocks) < maxBlocks {
-		b, rest := pem.Decode(data)
-		if b == nil {
-			break
-		}
-		blocks, data = append(blocks, b), rest
-	}
-	return blocks
 }

@@ -83,6 +83,8 @@ func TestARSAKeyIsReadAsPeopleHaveIt(t *testing.T) {
 		"a byte order mark":                              joined("\ufeff", pkcs1),
 		"text around it":                                 joined("Key pair of 2026\n\n", pkcs1, "\nkeep safe\n"),
 		"with its public half before it":                 joined(public, pkcs1),
+		"behind a block that is damaged":                 joined(replaced(public, "M", "…"), pkcs1),
+		"behind one that was cut off":                    joined(pkcs8[:500], "\n", pkcs1),
 		"base64 around the file":                         []byte(wrapped),
 		"base64 around the file, in lines and quotes":    joined(`"`, wrapped[:76], "\n", wrapped[76:], `"`, "\n"),
 	} {
