@@ -6,9 +6,12 @@ package panics
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+
+	"docusign-auth-proxy/internal/call"
 )
 
 // Error is a panic that was caught.
@@ -22,10 +25,11 @@ func (e *Error) Error() string { return "panic: " + e.what }
 
 // Of makes an Error of what recover returned; it must be called while the goroutine unwinds, for the sake of the stack.
 func Of(v any) *Error {
+	what := fmt.Sprintf("%T", v)
 	if err, ok := v.(runtime.Error); ok {
-		return &Error{what: err.Error(), Stack: string(debug.Stack())}
+		what = err.Error()
 	}
-	return &Error{what: fmt.Sprintf("%T", v), Stack: string(debug.Stack())}
+	return Elsewhere(what, string(debug.Stack()))
 }
 
 // Elsewhere is a panic that other code has caught.
@@ -47,4 +51,18 @@ func Into(err *error) {
 func In(err error) *Error {
 	e, _ := errors.AsType[*Error](err)
 	return e
+}
+
+// Report logs a panic that was caught, without its value, and counts it.
+func Report(log *slog.Logger, r call.Recorder, where string, p *Error, args ...any) {
+	log.Error("panic", append([]any{"where", where, "panic", p.Error(), "stack", p.Stack}, args...)...)
+	if pr, ok := r.(call.PanicRecorder); ok {
+		pr.RecordPanic(where)
+	}
+}
+
+// Try makes an error of a panic in f.
+func Try(f func() error) (err error) {
+	defer Into(&err)
+	return f()
 }

@@ -1,6 +1,8 @@
 package shown
 
 import (
+	"encoding/json"
+	"io"
 	"regexp"
 	"strings"
 	"unicode"
@@ -46,11 +48,10 @@ func maySecret(s string) bool {
 // UnknownKey gives the beginning of a key that the configuration does not list. It may be anything, even a password in
 // the wrong field; a few characters of what has the form of a key are enough to find it on the status page.
 func UnknownKey(key string) string {
-	if s := Key(key); s != key || key == "" {
-		return s
+	if plainKey(key) {
+		return key[:8] + "…"
 	}
-	const visible = 8
-	return key[:visible] + "…"
+	return Key(key)
 }
 
 // Cut shortens s to at most limit bytes without breaking a character.
@@ -67,10 +68,12 @@ func Cut(s string, limit int) string {
 // Printable replaces what could write a line, a colour or a change of direction into somebody's terminal. The handlers
 // of slog escape most of it, but not all of it in JSON, and other handlers need not.
 func Printable(s string) string {
-	if all(s, func(c byte) bool { return c >= ' ' && c <= '~' }) {
-		return s
-	}
-	return strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(Lines(s))
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == '\t' {
+			return ' '
+		}
+		return r
+	}, Lines(s))
 }
 
 // Lines is Printable for texts of several lines, which keep their line ends and tabs.
@@ -81,4 +84,12 @@ func Lines(s string) string {
 		}
 		return utf8.RuneError
 	}, s)
+}
+
+// JSON leaves & and < in addresses as they are: people copy them.
+func JSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
