@@ -10,9 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"text/template"
 	"time"
@@ -24,10 +22,7 @@ import (
 	"docusign-auth-proxy/proxy/authority"
 )
 
-const (
-	maxFile     = 1 << 20
-	maxOldOnDay = 99
-)
+const maxFile = 1 << 20
 
 // Machine is what the commands need of the machine, and where they answer.
 type Machine struct {
@@ -78,9 +73,10 @@ type report struct {
 	Removal     string `json:"-"`
 }
 
-func (m *Machine) report(c *x509.Certificate, certFile, keyFile string) *report {
+func (m *Machine) report(c *x509.Certificate, s Source) *report {
 	return &report{
-		CertFile: certFile, KeyFile: keyFile, Description: trust.Describe(c, m.Now()), Warnings: trust.Warnings(c, m.Now()),
+		CertFile: s.Cert, KeyFile: s.Key, Description: trust.Describe(c, m.Now()), Warnings: trust.Warnings(c, m.Now()),
+		NextStep: s.command("trust"),
 	}
 }
 
@@ -99,18 +95,16 @@ func (r *report) Scope() string {
 	return scope
 }
 
-// Source says which certificate a command is about: named outright, or by interception in a configuration.
+// Source says which certificate a command is about: named outright, or by interception in a configuration. Key is ""
+// where the command needs the certificate alone.
 type Source struct{ Config, Cert, Key string }
 
-// files tells certificate and key; the key is "" where the command was given the certificate alone. Of a configuration
-// it reads two paths and nothing else, so that one that is still full of faults will do.
-func (s *Source) files() (cert, key string, err error) {
-	if s.Config == "" {
-		return s.Cert, s.Key, nil
-	}
+// resolve takes the files from the configuration. It reads two paths and nothing else, so that a configuration that is
+// still full of faults will do.
+func (s *Source) resolve() error {
 	data, err := trust.ReadFile(s.Config, maxFile)
 	if err != nil {
-		return "", "", err
+		return err
 	}
 	var doc struct {
 		Interception struct {
@@ -119,15 +113,54 @@ func (s *Source) files() (cert, key string, err error) {
 		}
 	}
 	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return "", "", fmt.Errorf("%s: %w", s.Config, err)
+		return fmt.Errorf("%s: %w", s.Config, err)
 	}
 	in := doc.Interception
 	if in.CACert == "" || in.CAKey == "" {
-		return "", "", fmt.Errorf("%s names no CA: put interception: {ca_cert: …, ca_key: …} into it; "+
+		return fmt.Errorf("%s names no CA: put interception: {ca_cert: …, ca_key: …} into it; "+
 			"docusign-auth-proxy ca init makes both files", s.Config)
 	}
 	folder := filepath.Dir(s.Config)
-	return inFolder(folder, in.CACert), inFolder(folder, in.CAKey), nil
+	s.Cert, s.Key = inFolder(folder, in.CACert), inFolder(folder, in.CAKey)
+	return nil
+}
+
+// read reads the certificate. It refuses a file that also holds the key.
+func (s *Source) read() (*x509.Certificate, error) {
+	if s.Config != "" {
+		if err := s.resolve(); err != nil {
+			return nil, err
+		}
+	}
+	data, err := trust.ReadFile(s.Cert, maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: docusign-auth-proxy ca init makes one", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := trust.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Cert, err)
+	}
+	return c, nil
+}
+
+// load reads both files.
+func (s *Source) load() (*authority.Authority, error) {
+	cert, err := trust.ReadFile(s.Cert, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := trust.ReadFile(s.Key, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	a, err := authority.Load(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", s.Cert, s.Key, err)
+	}
+	return a, nil
 }
 
 // command is another ca command about the same certificate.
@@ -154,78 +187,18 @@ func inFolder(folder, name string) string {
 	return filepath.Join(folder, name)
 }
 
-// readCert refuses a file that also holds the key.
-func readCert(path string) (*x509.Certificate, error) {
-	data, err := trust.ReadFile(path, maxFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: docusign-auth-proxy ca init makes one", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	c, err := trust.Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
-}
-
-func load(certPath, keyPath string) (*authority.Authority, error) {
-	cert, err := trust.ReadFile(certPath, maxFile)
-	if err != nil {
-		return nil, err
-	}
-	key, err := trust.ReadFile(keyPath, maxFile)
-	if err != nil {
-		return nil, err
-	}
-	a, err := authority.Load(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("%s, %s: %w", certPath, keyPath, err)
-	}
-	return a, nil
-}
-
-// keepOld copies a file beside itself under the day's name, with its mode.
-func keepOld(path string, now time.Time) (string, error) {
-	data, err := trust.ReadFile(path, maxFile)
-	if err != nil {
-		return "", err
-	}
-	st, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	base := path + ".old-" + now.UTC().Format("20060102")
-	name := base
-	for i := range maxOldOnDay {
-		if i > 0 {
-			name = base + "-" + strconv.Itoa(i+1)
-		}
-		if err := trust.CreateFile(name, data, st.Mode().Perm()); !errors.Is(err, fs.ErrExist) {
-			return name, err
-		}
-	}
-	return "", fmt.Errorf("%s and %d others exist already", base, maxOldOnDay-1)
-}
-
 // Show tells what the certificate is, and that the key of a configuration belongs to it.
 func Show(m *Machine, source Source, asPEM bool) error {
-	certPath, keyPath, err := source.files()
+	cert, err := source.read()
 	if err != nil {
 		return err
 	}
-	cert, err := readCert(certPath)
-	if err != nil {
-		return err
-	}
-	if keyPath != "" {
-		if _, err := load(certPath, keyPath); err != nil {
+	if source.Key != "" {
+		if _, err := source.load(); err != nil {
 			return err
 		}
 	}
-	r := m.report(cert, certPath, keyPath)
-	r.NextStep = source.command("trust")
+	r := m.report(cert, source)
 	if len(r.Warnings) > 0 && trust.SelfSigned(cert) && r.DaysLeft < 60 {
 		r.NextStep = source.command("renew")
 	}

@@ -54,8 +54,8 @@ func (o Init) Run(m *Machine) error {
 	if err != nil {
 		return err
 	}
-	certPath, keyPath := inFolder(o.Dir, o.Cert), inFolder(o.Dir, o.Key)
-	present, err := existing(certPath, keyPath)
+	at := Source{Cert: inFolder(o.Dir, o.Cert), Key: inFolder(o.Dir, o.Key)}
+	present, err := existing(at.Cert, at.Key)
 	if err != nil {
 		return err
 	}
@@ -71,20 +71,19 @@ func (o Init) Run(m *Machine) error {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
 	}
-	r := m.report(a.Certificate(), certPath, keyPath)
+	r := m.report(a.Certificate(), at)
 	for _, p := range present {
 		name, err := keepOld(p, m.Now())
 		if err != nil {
-			return fmt.Errorf("keep the old file: %w", err)
+			return err
 		}
 		r.Kept = append(r.Kept, name)
 	}
-	if err := a.Save(certPath, keyPath, o.Force); err != nil {
+	if err := a.Save(at.Cert, at.Key, o.Force); err != nil {
 		return err
 	}
-	r.Made = []string{certPath, keyPath}
-	r.Config = "interception: {ca_cert: " + yamlWord(certPath) + ", ca_key: " + yamlWord(keyPath) + "}"
-	r.NextStep = command("trust", "--cert", certPath)
+	r.Made = []string{at.Cert, at.Key}
+	r.Config = "interception: {ca_cert: " + yamlWord(at.Cert) + ", ca_key: " + yamlWord(at.Key) + "}"
 	return m.answer("init", r)
 }
 
@@ -102,6 +101,36 @@ func existing(paths ...string) ([]string, error) {
 	return out, nil
 }
 
+const maxOldOnDay = 99
+
+// keepOld copies a file beside itself under the day's name, with its mode.
+func keepOld(path string, now time.Time) (name string, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("keep the old file: %w", err)
+		}
+	}()
+	data, err := trust.ReadFile(path, maxFile)
+	if err != nil {
+		return "", err
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	base := path + ".old-" + now.UTC().Format("20060102")
+	name = base
+	for i := range maxOldOnDay {
+		if i > 0 {
+			name = base + "-" + strconv.Itoa(i+1)
+		}
+		if err := trust.CreateFile(name, data, st.Mode().Perm()); !errors.Is(err, fs.ErrExist) {
+			return name, err
+		}
+	}
+	return "", fmt.Errorf("%s and %d others exist already", base, maxOldOnDay-1)
+}
+
 func yamlWord(s string) string {
 	if strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-") == "" &&
 		!strings.HasPrefix(s, "-") {
@@ -117,15 +146,11 @@ func Renew(m *Machine, source Source, days int, addresses *bool) error {
 	if err != nil {
 		return err
 	}
-	certPath, keyPath, err := source.files()
+	old, err := source.read() // a key in the same file would be lost here
 	if err != nil {
 		return err
 	}
-	old, err := readCert(certPath) // a key in the same file would be lost here
-	if err != nil {
-		return err
-	}
-	a, err := load(certPath, keyPath)
+	a, err := source.load()
 	if err != nil {
 		return err
 	}
@@ -139,19 +164,19 @@ func Renew(m *Machine, source Source, days int, addresses *bool) error {
 			renewed.Expires().UTC().Format(time.DateOnly), deadline)
 	}
 	// Where the path is a link, the file behind it is replaced.
-	target, err := filepath.EvalSymlinks(certPath)
+	target, err := filepath.EvalSymlinks(source.Cert)
 	if err != nil {
 		return err
 	}
 	kept, err := keepOld(target, m.Now())
 	if err != nil {
-		return fmt.Errorf("keep the old file: %w", err)
+		return err
 	}
 	if err := trust.ReplaceFile(target, renewed.CertPEM(), 0o644); err != nil {
 		return fmt.Errorf("replace %s: %w", target, err)
 	}
-	r := m.report(renewed.Certificate(), certPath, keyPath)
-	r.Made, r.Kept, r.Deadline, r.NextStep = []string{target}, []string{kept}, deadline, source.command("trust")
+	r := m.report(renewed.Certificate(), source)
+	r.Made, r.Kept, r.Deadline = []string{target}, []string{kept}, deadline
 	r.OldName, r.OldDaysLeft = trust.Name(old), trust.DaysLeft(old, m.Now())
 	r.Removal = command("trust", "--uninstall", "--cert", kept)
 	return m.answer("renew", r)

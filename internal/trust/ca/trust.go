@@ -29,12 +29,7 @@ type Trust struct {
 
 // Run carries out what the fields say.
 func (o Trust) Run(ctx context.Context, m *Machine) error {
-	var err error
-	// From here on the file is named outright.
-	if o.Cert, _, err = o.files(); err != nil {
-		return err
-	}
-	cert, err := readCert(o.Cert)
+	cert, err := o.read()
 	if err != nil {
 		return err
 	}
