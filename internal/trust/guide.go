@@ -27,8 +27,8 @@ type Step struct {
 //go:embed recipes.txt
 var recipes string
 
-// Recipes returns the recipes that the words ask for by name, all without words, operating systems first. The file of
-// the certificate is at path on the machine where the lines are pasted. An unknown word is an error that lists the keys.
+// Recipes returns what the words ask for by name, all without words, operating systems first. path is that of the
+// certificate's file on the machine where the lines are pasted. An unknown word is an error that lists the keys.
 func Recipes(c *x509.Certificate, path string, words []string) ([]Recipe, error) {
 	var all []Recipe
 	var keys []string
