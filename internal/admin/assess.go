@@ -81,7 +81,7 @@ func (i *Integration) assess(now time.Time) {
 	case ledger.StateLegacy, ledger.StateTranslated, ledger.StateMixed:
 		i.NeedsProxy = true
 	case ledger.StateFailing:
-		i.NeedsProxy = !i.LegacyLast.IsZero() && (i.NativeLast.IsZero() || now.Sub(i.LegacyLast) < ledger.DefaultWindow)
+		i.NeedsProxy = !i.LegacyLast.IsZero() && (i.NativeLast.IsZero() || now.Sub(i.LegacyLast) < ledger.Window)
 	default:
 		i.NeedsProxy = false
 	}
@@ -127,7 +127,7 @@ func migrationOf(s *Status) Migration {
 		}
 	}
 	for _, u := range s.Unknown {
-		if s.Generated.Sub(u.LastSeen) < ledger.DefaultWindow {
+		if s.Generated.Sub(u.LastSeen) < ledger.Window {
 			m.UnknownCallers++
 		}
 	}

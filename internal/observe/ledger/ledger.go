@@ -27,10 +27,10 @@ const (
 	DefaultMaxRows         = 10_000
 	DefaultMaxUnknown      = 1_000
 	DefaultMaxIntegrations = 500
-	DefaultFlush           = 2 * time.Second
-	DefaultIdleAfter       = 14 * 24 * time.Hour
-	DefaultWindow          = 14 * 24 * time.Hour
 )
+
+// FlushEvery is the time between two writes, and so what a crash can lose.
+const FlushEvery = 2 * time.Second
 
 // Way is how a call's credential went on to DocuSign, or would have if the call had not been refused.
 type Way uint8
@@ -73,31 +73,12 @@ type Store interface {
 
 // Options tune a Ledger; the zero value is ready for use.
 type Options struct {
-	MaxRows         int           // 0 means DefaultMaxRows
-	MaxUnknown      int           // 0 means DefaultMaxUnknown
-	MaxIntegrations int           // 0 means DefaultMaxIntegrations
-	Flush           time.Duration // between writes, and so what a crash can lose; 0 means DefaultFlush
-	IdleAfter       time.Duration // without a call for so long an integration is StateIdle; 0 means DefaultIdleAfter
-	Window          time.Duration // what is older does not count for the other states; 0 means DefaultWindow
-	Store           Store         // nil means nothing survives
+	MaxRows         int   // 0 means DefaultMaxRows
+	MaxUnknown      int   // 0 means DefaultMaxUnknown
+	MaxIntegrations int   // 0 means DefaultMaxIntegrations
+	Store           Store // nil means nothing survives
 	Now             func() time.Time
 	OnError         func(error) // told of rows that cannot be read and of writes that failed; nil means ignore
-}
-
-func (o Options) withDefaults() Options {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.OnError == nil {
-		o.OnError = func(error) {}
-	}
-	o.MaxRows = cmp.Or(o.MaxRows, DefaultMaxRows)
-	o.MaxUnknown = cmp.Or(o.MaxUnknown, DefaultMaxUnknown)
-	o.MaxIntegrations = cmp.Or(o.MaxIntegrations, DefaultMaxIntegrations)
-	o.Flush = cmp.Or(o.Flush, DefaultFlush)
-	o.IdleAfter = cmp.Or(o.IdleAfter, DefaultIdleAfter)
-	o.Window = cmp.Or(o.Window, DefaultWindow)
-	return o
 }
 
 // Ledger is safe for use by any number of goroutines.
@@ -116,11 +97,17 @@ type Ledger struct {
 // New makes a ledger and reads what the store has of an earlier one. Rows that cannot be read are reported to
 // Options.OnError and left where they are; the error is the store's.
 func New(o Options) (*Ledger, error) {
-	o = o.withDefaults()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.OnError == nil {
+		o.OnError = func(error) {}
+	}
+	o.MaxIntegrations = cmp.Or(o.MaxIntegrations, DefaultMaxIntegrations)
 	l := &Ledger{
 		o: o, integrations: map[string]*integrationTally{}, changed: map[string]stored{},
-		rows:    table{prefix: rowPrefix, max: o.MaxRows, rows: map[rowKey]*row{}},
-		unknown: table{prefix: unknownPrefix, max: o.MaxUnknown, rows: map[rowKey]*row{}},
+		rows:    table{prefix: rowPrefix, max: cmp.Or(o.MaxRows, DefaultMaxRows), rows: map[rowKey]*row{}},
+		unknown: table{prefix: unknownPrefix, max: cmp.Or(o.MaxUnknown, DefaultMaxUnknown), rows: map[rowKey]*row{}},
 	}
 	if o.Store == nil {
 		return l, nil
@@ -232,7 +219,7 @@ func (l *Ledger) forgetOldest() {
 
 // Run writes what changed every few seconds until ctx is done, and a last time then; it returns that write's error.
 func (l *Ledger) Run(ctx context.Context) error {
-	tick := time.NewTicker(l.o.Flush)
+	tick := time.NewTicker(FlushEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -246,13 +233,14 @@ func (l *Ledger) Run(ctx context.Context) error {
 	}
 }
 
-// table is a bounded set of rows. Keys in the store are used again, so that it holds no more rows than the table.
+// table is a bounded set of rows. Keys in the store are used again, so that neither the store nor the changes that wait
+// for it hold more rows than the table.
 type table struct {
 	prefix string
 	max    int
 	rows   map[rowKey]*row
 	next   uint32   // the first number of a key never used
-	free   []string // keys with lower numbers that no row has
+	free   []string // keys that no row has
 }
 
 func (t *table) takeKey() string {
@@ -262,8 +250,10 @@ func (t *table) takeKey() string {
 		return key
 	}
 	t.next++
-	return fmt.Sprintf("%s%08x", t.prefix, t.next-1)
+	return t.keyOf(t.next - 1)
 }
+
+func (t *table) keyOf(number uint32) string { return fmt.Sprintf("%s%08x", t.prefix, number) }
 
 // rowKey tells rows apart. Unknown ones have no door nor API: one stranger fills one row.
 type rowKey struct {

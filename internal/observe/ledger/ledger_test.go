@@ -425,14 +425,14 @@ func TestRunWritesEveryFewSecondsAndAtTheEnd(t *testing.T) {
 			l.Record(&e)
 		}
 		record("a")
-		time.Sleep(ledger.DefaultFlush + time.Millisecond)
+		time.Sleep(ledger.FlushEvery + time.Millisecond)
 		synctest.Wait()
 		if n := len(stored(t, s.Store)); n != 2 {
 			t.Errorf("after a tick %d are stored", n)
 		}
 		s.full = true
 		record("b")
-		time.Sleep(ledger.DefaultFlush)
+		time.Sleep(ledger.FlushEvery)
 		synctest.Wait()
 		if len(told) != 1 {
 			t.Errorf("told of %v", told)

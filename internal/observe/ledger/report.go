@@ -82,48 +82,37 @@ type Summary struct {
 // Rows returns the rows of known users, the last seen first.
 func (l *Ledger) Rows() []Row {
 	var list []Row
-	for _, r := range l.copies(&l.rows) {
-		list = append(list, r.public())
+	for _, r := range l.list(&l.rows) {
+		list = append(list, r.Row)
 	}
-	slices.SortFunc(list, compareRows)
 	return list
 }
 
 // Unknown returns the callers that the configuration does not list, the last seen first.
-func (l *Ledger) Unknown() []UnknownRow {
+func (l *Ledger) Unknown() []UnknownRow { return l.list(&l.unknown) }
+
+func (l *Ledger) list(t *table) []UnknownRow {
+	l.mu.Lock()
 	var list []UnknownRow
-	for _, r := range l.copies(&l.unknown) {
-		list = append(list, UnknownRow{r.Key, r.public()})
+	for _, r := range t.rows {
+		list = append(list, r.public())
 	}
+	l.mu.Unlock()
 	slices.SortFunc(list, func(a, b UnknownRow) int {
-		return cmp.Or(compareRows(a.Row, b.Row), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Integration, b.Integration),
+			cmp.Compare(a.Authenticator, b.Authenticator), cmp.Compare(a.Principal, b.Principal),
+			cmp.Compare(a.Scheme, b.Scheme), cmp.Compare(a.Door, b.Door), cmp.Compare(a.API, b.API), cmp.Compare(a.Key, b.Key))
 	})
 	return list
 }
 
-func (l *Ledger) copies(t *table) []*row {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	list := make([]*row, 0, len(t.rows))
-	for _, r := range t.rows {
-		list = append(list, r.copied().(*row))
-	}
-	return list
-}
-
-func (r *row) public() Row {
-	return Row{
+func (r *row) public() UnknownRow {
+	return UnknownRow{r.Key, Row{
 		Integration: r.Integration, Authenticator: r.Authenticator, Principal: r.Principal, Scheme: r.Scheme, Door: r.Door,
 		API: r.API, Way: Way(r.Way).String(), FirstSeen: when(r.First), LastSeen: when(r.Last), Calls: r.calls(),
-		Failed: r.failed(), Outcomes: r.Counts, LastStatus: r.Status, LastError: r.Failure, LastErrorAt: when(r.FailureAt),
-		Client: r.Client, UserAgent: r.Agent, BytesIn: r.In, BytesOut: r.Out,
-	}
-}
-
-func compareRows(a, b Row) int {
-	return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Integration, b.Integration),
-		cmp.Compare(a.Authenticator, b.Authenticator), cmp.Compare(a.Principal, b.Principal), cmp.Compare(a.Scheme, b.Scheme),
-		cmp.Compare(a.Door, b.Door), cmp.Compare(a.API, b.API))
+		Failed: r.failed(), Outcomes: maps.Clone(r.Counts), LastStatus: r.Status, LastError: r.Failure,
+		LastErrorAt: when(r.FailureAt), Client: r.Client, UserAgent: r.Agent, BytesIn: r.In, BytesOut: r.Out,
+	}}
 }
 
 // Integrations returns a summary for each of known, in that order, whether it was seen or not.
@@ -177,7 +166,7 @@ func (l *Ledger) Summary(name string, mode integration.Mode) Summary {
 	s.State = Evidence{
 		Mode: s.Mode, Forwarded: when(i.Forwarded), Translated: when(i.Translated), Native: when(i.Native),
 		Recent: i.RecentCount, Failed: i.recentlyFailed(),
-	}.State(now, l.o.IdleAfter, l.o.Window)
+	}.State(now)
 	for _, h := range i.within(now, 24) {
 		s.CallsLast24h += uint64(h[hourCalls])
 		s.OAuthLast24h += uint64(h[hourBearer])

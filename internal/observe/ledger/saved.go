@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/shown"
 )
 
@@ -107,17 +108,22 @@ func (l *Ledger) load() error {
 	return nil
 }
 
+// tableOf gives the table of a row by its key in the store.
+func (l *Ledger) tableOf(key string) *table {
+	if strings.HasPrefix(key, unknownPrefix) {
+		return &l.unknown
+	}
+	return &l.rows
+}
+
 // loadOne gives a row, or nil for an integration.
 func (l *Ledger) loadOne(key string, value []byte) (*row, error) {
 	if name, ok := strings.CutPrefix(key, integrationPrefix); ok {
 		return nil, l.loadIntegration(name, value)
 	}
-	t, err := l.place(key)
-	if err != nil {
-		return nil, err
-	}
-	number, err := strconv.ParseUint(key[len(t.prefix):], 16, 31)
-	if err != nil || fmt.Sprintf("%s%08x", t.prefix, number) != key {
+	t := l.tableOf(key)
+	number, err := strconv.ParseUint(strings.TrimPrefix(key, t.prefix), 16, 31)
+	if err != nil || t.keyOf(uint32(number)) != key {
 		return nil, errors.New("its key is not as it should be")
 	}
 	t.next = max(t.next, uint32(number)+1)
@@ -126,15 +132,6 @@ func (l *Ledger) loadOne(key string, value []byte) (*row, error) {
 		return nil, err
 	}
 	return r, r.check()
-}
-
-func (l *Ledger) place(key string) (*table, error) {
-	for _, t := range [...]*table{&l.rows, &l.unknown} {
-		if strings.HasPrefix(key, t.prefix) {
-			return t, nil
-		}
-	}
-	return nil, errors.New("its key is of no known kind")
 }
 
 func (l *Ledger) loadIntegration(name string, value []byte) error {
@@ -163,20 +160,14 @@ func (t *tally) check() error {
 	if t.First <= 0 || t.Last < t.First || t.FailureAt < 0 {
 		return errors.New("its times are wrong")
 	}
-	if len(t.Counts) > maxOutcomes {
-		return errors.New("it has too many outcomes")
-	}
 	counts := map[string]uint64{}
 	for name, n := range t.Counts {
-		counts[cmp.Or(clean(name, maxName), outcomeOther)] += n
+		counts[outcomeName(call.Outcome(name))] += n
 	}
 	t.Counts = counts
 	t.Failure, t.Client, t.Agent = clean(t.Failure, maxError), clean(t.Client, maxName), clean(t.Agent, maxAgent)
 	return nil
 }
-
-// maxOutcomes is more than a version of this program ever told apart.
-const maxOutcomes = 32
 
 func (i *integrationTally) check() error {
 	if err := i.tally.check(); err != nil {
@@ -200,10 +191,7 @@ func (i *integrationTally) check() error {
 // restore brings a row back, or gives its place free: when the bound is lower now, when its integration was dropped for
 // a lower bound, or when another row has its key.
 func (l *Ledger) restore(r *row) {
-	t := &l.rows
-	if strings.HasPrefix(r.storeKey, unknownPrefix) {
-		t = &l.unknown
-	}
+	t := l.tableOf(r.storeKey)
 	r.rowKey = r.rowKey.clean()
 	if l.integrations[r.Integration] == nil && len(l.integrations) < l.o.MaxIntegrations {
 		l.integration(r.Integration, r.First)

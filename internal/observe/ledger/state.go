@@ -16,7 +16,7 @@ const (
 	StateBlocked State = "blocked"
 	// StateNeverSeen: no call was ever recorded.
 	StateNeverSeen State = "never_seen"
-	// StateIdle: no call since IdleAfter or longer.
+	// StateIdle: no call within Window.
 	StateIdle State = "idle"
 	// StateFailing: of the last FailingSample calls (or as many as there were) FailingPercent or more did not end ok.
 	StateFailing State = "failing"
@@ -29,6 +29,9 @@ const (
 	// StateTranslated: the latest legacy credential was replaced by the proxy.
 	StateTranslated State = "translated"
 )
+
+// Window is how long calls count: without one for so long an integration is StateIdle.
+const Window = 14 * 24 * time.Hour
 
 // What makes an integration StateFailing. A repaired one leaves the state with its third good call.
 const (
@@ -46,41 +49,25 @@ type Evidence struct {
 	Failed     int // and how many of them failed
 }
 
-// State applies the rules given with the constants. A call exactly IdleAfter or Window old is too old. If neither kind
-// of credential falls within Window, as with a Window shorter than IdleAfter, the latest call decides.
-func (e Evidence) State(now time.Time, idleAfter, window time.Duration) State {
-	legacy := later(e.Forwarded, e.Translated)
-	last := later(legacy, e.Native)
+// State applies the rules given with the constants. A call exactly Window old is too old.
+func (e Evidence) State(now time.Time) State {
+	recent := func(t time.Time) bool { return !t.IsZero() && now.Sub(t) < Window }
+	legacy, native := recent(e.Forwarded) || recent(e.Translated), recent(e.Native)
 	switch {
 	case e.Mode == integration.Block:
 		return StateBlocked
-	case last.IsZero():
+	case e.Forwarded.IsZero() && e.Translated.IsZero() && e.Native.IsZero():
 		return StateNeverSeen
-	case now.Sub(last) >= idleAfter:
+	case !legacy && !native:
 		return StateIdle
 	case e.Recent > 0 && e.Failed*100 >= e.Recent*FailingPercent:
 		return StateFailing
-	}
-	legacyCounts := !legacy.IsZero() && now.Sub(legacy) < window
-	nativeCounts := !e.Native.IsZero() && now.Sub(e.Native) < window
-	if !legacyCounts && !nativeCounts {
-		legacyCounts, nativeCounts = legacy.Equal(last), !legacy.Equal(last)
-	}
-	switch {
-	case legacyCounts && nativeCounts:
+	case legacy && native:
 		return StateMixed
-	case nativeCounts:
+	case native:
 		return StateNative
 	case e.Forwarded.After(e.Translated):
 		return StateLegacy
-	default:
-		return StateTranslated
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+	return StateTranslated
 }

@@ -52,29 +52,7 @@ func TestState(t *testing.T) {
 			Translated: ago(2 * day)}, ledger.StateLegacy},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := test.e.State(start(), ledger.DefaultIdleAfter, ledger.DefaultWindow); got != test.want {
-				t.Errorf("it is %s, not %s", got, test.want)
-			}
-		})
-	}
-}
-
-func TestAWindowShorterThanTheIdleTimeLetsTheLatestCallDecide(t *testing.T) {
-	const day = 24 * time.Hour
-	for _, test := range []struct {
-		name string
-		e    ledger.Evidence
-		want ledger.State
-	}{
-		{"native last", ledger.Evidence{Translated: start().Add(-6 * day), Native: start().Add(-5 * day)},
-			ledger.StateNative},
-		{"translated last", ledger.Evidence{Translated: start().Add(-5 * day), Native: start().Add(-6 * day)},
-			ledger.StateTranslated},
-		{"forwarded last", ledger.Evidence{Forwarded: start().Add(-5 * day), Translated: start().Add(-6 * day)},
-			ledger.StateLegacy},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if got := test.e.State(start(), 14*day, day); got != test.want {
+			if got := test.e.State(start()); got != test.want {
 				t.Errorf("it is %s, not %s", got, test.want)
 			}
 		})

@@ -47,11 +47,7 @@ func newTally(at int64) tally {
 
 func (t *tally) add(e *call.Event, at int64) {
 	t.First, t.Last = min(t.First, at), max(t.Last, at)
-	outcome := string(e.Outcome)
-	if !slices.Contains(call.Outcomes(), e.Outcome) {
-		outcome = outcomeOther
-	}
-	t.Counts[outcome]++
+	t.Counts[outcomeName(e.Outcome)]++
 	t.Way, t.Status = uint8(wayOf(e)), e.Status
 	t.In += uint64(max(e.BytesIn, 0))
 	t.Out += uint64(max(e.BytesOut, 0))
@@ -63,6 +59,13 @@ func (t *tally) add(e *call.Event, at int64) {
 		keep(&t.Failure, plainError(e), maxError)
 		t.FailureAt = at
 	}
+}
+
+func outcomeName(o call.Outcome) string {
+	if slices.Contains(call.Outcomes(), o) {
+		return string(o)
+	}
+	return outcomeOther
 }
 
 // plainError says what went wrong and what to do about it.
