@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"context"
 	"embed"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -21,8 +20,11 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-//go:embed static templates
+//go:embed templates
 var files embed.FS
+
+//go:embed static/style.css
+var styleSheet []byte
 
 // Config is what the listener shows and does. Status is required; every other zero value means what its comment says.
 type Config struct {
@@ -54,7 +56,13 @@ type Config struct {
 	Extra map[string]http.Handler
 }
 
-func (c *Config) asksLogin() bool { return c.Auth != nil && c.Auth() != nil }
+// verify is nil when no login is asked for.
+func (c *Config) verify() Verify {
+	if c.Auth == nil {
+		return nil
+	}
+	return c.Auth()
+}
 
 // Verify checks a login from client. It should remember a proven password, since every scrape asks, and throttle
 // failures. An error with a method Later, as translate.Error has, may say that the password was not checked.
@@ -75,7 +83,7 @@ const (
 
 type server struct {
 	Config
-	pages   *pages
+	pages   pages
 	retries *rate.Limiter
 }
 
@@ -92,9 +100,12 @@ func NewHandler(cfg Config) http.Handler {
 	mux.HandleFunc("GET /unknown", s.named("unknown"))
 	mux.HandleFunc("GET /security", s.named("security"))
 	mux.HandleFunc("GET /api/status", s.apiStatus)
-	mux.HandleFunc("GET /static/style.css", s.style)
-	none := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
-	mux.HandleFunc("GET /favicon.ico", none)
+	mux.HandleFunc("GET /static/style.css", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusOK, "text/css; charset=utf-8", styleSheet)
+	})
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	})
 	healthy := func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "healthy") }
 	// HAProxy's plain check is OPTIONS, of / or of a path given to it.
 	for _, method := range []string{"GET ", "OPTIONS "} {
@@ -117,12 +128,10 @@ func NewHandler(cfg Config) http.Handler {
 	return g
 }
 
-func (s *server) status() Status { return complete(s.Status(), s.Now()) }
-
 func (s *server) page(r *http.Request, nav string) *page {
 	return &page{
-		Status: s.status(), Nav: nav, Path: r.URL.Path, Refresh: refreshOf(r),
-		CanReload: s.Reload != nil && s.asksLogin(), CanRetry: s.Retry != nil,
+		Status: complete(s.Status(), s.Now()), Nav: nav, Path: r.URL.Path, Refresh: refreshOf(r),
+		CanReload: s.Reload != nil && s.verify() != nil, CanRetry: s.Retry != nil,
 	}
 }
 
@@ -133,16 +142,14 @@ func (s *server) named(name string) http.HandlerFunc {
 
 func (s *server) integration(w http.ResponseWriter, r *http.Request) {
 	p := s.page(r, "")
-	name := r.PathValue("name")
-	for i := range p.Status.Integrations {
-		if p.Status.Integrations[i].Name == name {
-			p.Integration = &p.Status.Integrations[i]
-			s.render(w, http.StatusOK, "integration", p)
-			return
-		}
+	i := p.index(r.PathValue("name"))
+	if i < 0 {
+		p.Refresh = 0
+		s.render(w, http.StatusNotFound, "missing", p)
+		return
 	}
-	p.Refresh = 0
-	s.render(w, http.StatusNotFound, "missing", p)
+	p.Integration = &p.Status.Integrations[i]
+	s.render(w, http.StatusOK, "integration", p)
 }
 
 func (s *server) render(w http.ResponseWriter, code int, name string, p *page) {
@@ -159,27 +166,21 @@ func (s *server) render(w http.ResponseWriter, code int, name string, p *page) {
 }
 
 func (s *server) apiStatus(w http.ResponseWriter, _ *http.Request) {
-	b, err := json.MarshalIndent(s.status(), "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	if err := WriteReport(&b, "json", s.Status(), s.Now()); err != nil {
 		s.Log.Error("status as JSON", "error", err)
 		writeText(w, http.StatusInternalServerError, "the status could not be encoded; the log says why")
 		return
 	}
-	write(w, http.StatusOK, "application/json", append(b, '\n'))
-}
-
-func (s *server) style(w http.ResponseWriter, _ *http.Request) {
-	write(w, http.StatusOK, "text/css; charset=utf-8", s.pages.css)
+	write(w, http.StatusOK, "application/json", b.Bytes())
 }
 
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
-	if s.Ready == nil {
-		writeText(w, http.StatusOK, "ready")
-		return
-	}
-	if err := s.Ready(); err != nil {
-		writeText(w, http.StatusServiceUnavailable, "not ready: "+clean(err.Error()))
-		return
+	if s.Ready != nil {
+		if err := s.Ready(); err != nil {
+			writeText(w, http.StatusServiceUnavailable, "not ready: "+clean(err.Error()))
+			return
+		}
 	}
 	writeText(w, http.StatusOK, "ready")
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -20,7 +19,6 @@ const (
 	connWarning      = time.Hour // after the last connection that failed
 	connEntries      = 5
 	clockWarning     = 30 * time.Second // assertions live for minutes, but a clock that is off drifts on
-	goLiveCalls      = 20               // PROTOCOL.md §11
 )
 
 // stateWords are the words for a ledger.State and what to do then; "" for what is none.
@@ -80,10 +78,9 @@ func (i *Integration) assess(now time.Time) {
 	switch ledger.State(i.State) {
 	case ledger.StateLegacy, ledger.StateTranslated, ledger.StateMixed:
 		i.NeedsProxy = true
-	case ledger.StateFailing:
-		i.NeedsProxy = !i.LegacyLast.IsZero() && (i.NativeLast.IsZero() || now.Sub(i.LegacyLast) < ledger.Window)
 	default:
-		i.NeedsProxy = false
+		i.NeedsProxy = i.failing() && !i.LegacyLast.IsZero() &&
+			(i.NativeLast.IsZero() || now.Sub(i.LegacyLast) < ledger.Window)
 	}
 }
 
@@ -225,7 +222,7 @@ func connAttention(s *Status) []Attention {
 		if s.Generated.Sub(f.Last) > connWarning || len(list) == connEntries {
 			break
 		}
-		times := count(int(f.Count), "connection") + ", the last " + relative(f.Last, s.Generated)
+		times := count(f.Count, "connection") + ", the last " + relative(f.Last, s.Generated)
 		client := "addresses not listed"
 		if f.Client.IsValid() {
 			client = f.Client.String()
@@ -297,17 +294,19 @@ func verb(n int, one, more string) string {
 	return more
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
+// count takes any integer.
+func count(n any, noun string) string {
+	digits := fmt.Sprint(n)
+	if digits == "1" {
 		return "1 " + noun
 	}
-	return thousands(strconv.Itoa(n)) + " " + noun + "s"
+	return thousands(digits) + " " + noun + "s"
 }
 
 // enumerate joins with commas and "and"; beyond limit it tells how many there are.
 func enumerate(list []string, limit int) string {
 	if len(list) > limit {
-		list = append(append([]string(nil), list[:limit]...), fmt.Sprintf("%d more", len(list)-limit))
+		list = append(slices.Clone(list[:limit]), fmt.Sprintf("%d more", len(list)-limit))
 	}
 	if len(list) < 2 {
 		return strings.Join(list, "")

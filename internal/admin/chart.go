@@ -12,7 +12,7 @@ const chartDays = 14
 
 // chart is the geometry of an SVG: calls go up from a base line, failures down from it, both on one scale.
 type chart struct {
-	Width, Height, Base, LabelY   int
+	Width, Height, Base           int
 	Legacy, Native, Other, Failed string // path data
 	Label                         string // for those who cannot see it
 	Max                           uint64 // calls in the largest slot
@@ -59,7 +59,7 @@ func newChart(slots []slot, width, up, down int) chart {
 		c.From, c.To = slots[0].Start, slots[len(slots)-1].Start
 	}
 	c.Label = fmt.Sprintf("%s in the last %d days, %s failed",
-		count(int(c.TotalCalls), "call"), chartDays, thousands(number(c.TotalFailed)))
+		count(c.TotalCalls, "call"), chartDays, thousands(number(c.TotalFailed)))
 	if c.Max == 0 {
 		return c
 	}

@@ -32,23 +32,19 @@ func IntegrationOf(in *integration.Integration, s ledger.Summary) Integration {
 // The last seen come first.
 func UnknownOf(rows []ledger.UnknownRow) []Unknown {
 	type place struct{ integration, key string }
-	groups := map[place]*Unknown{}
-	var order []*Unknown
+	at := map[place]int{}
+	list := []Unknown{}
 	for _, r := range rows {
 		p := place{integration: r.Integration}
 		if r.Integration == call.UnknownIntegration {
 			p = place{key: r.Key}
 		}
-		g := groups[p]
-		if g == nil {
-			g = &Unknown{Integration: p.integration, IntegratorKey: r.Key, FirstSeen: r.FirstSeen}
-			groups[p], order = g, append(order, g)
+		i, found := at[p]
+		if !found {
+			i, at[p] = len(list), len(list)
+			list = append(list, Unknown{Integration: p.integration, FirstSeen: r.FirstSeen})
 		}
-		g.add(r)
-	}
-	list := make([]Unknown, len(order))
-	for i, g := range order {
-		list[i] = *g
+		list[i].add(r)
 	}
 	slices.SortStableFunc(list, func(a, b Unknown) int { return b.LastSeen.Compare(a.LastSeen) })
 	return list

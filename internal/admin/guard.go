@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -27,23 +26,14 @@ const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data
 
 // guard stands before every route.
 type guard struct {
-	next    http.Handler
-	log     *slog.Logger
-	auth    func() Verify
-	token   secret.Text
-	onPanic func()
-	hosts   map[string]bool
-	origin  *http.CrossOriginProtection
+	Config
+	next   http.Handler
+	hosts  map[string]bool
+	origin *http.CrossOriginProtection
 }
 
 func newGuard(cfg Config, next http.Handler) *guard {
-	g := &guard{
-		next: next, log: cfg.Log, auth: cfg.Auth, token: cfg.Token, onPanic: cfg.OnPanic,
-		hosts: map[string]bool{"localhost": true}, origin: http.NewCrossOriginProtection(),
-	}
-	if g.auth == nil {
-		g.auth = func() Verify { return nil }
-	}
+	g := &guard{cfg, next, map[string]bool{"localhost": true}, http.NewCrossOriginProtection()}
 	for _, h := range cfg.Hosts {
 		g.hosts[hostName(h)] = true
 	}
@@ -62,7 +52,7 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request) {
 		g.next.ServeHTTP(w, r)
 		return
 	}
-	verify := g.auth()
+	verify := g.verify()
 	if verify == nil && !g.knownHost(r.Host) {
 		writeText(w, http.StatusMisdirectedRequest, fmt.Sprintf("this listener does not answer to the name %q; "+
 			"use localhost, an IP address or a configured name", clean(r.Host)))
@@ -112,10 +102,10 @@ func (g *guard) recovered(w *answer, r *http.Request) {
 		return
 	}
 	if p != http.ErrAbortHandler {
-		g.log.Error("panic in the operations listener", "path", clean(r.URL.Path), "panic", fmt.Sprintf("%T", p),
+		g.Log.Error("panic in the operations listener", "path", clean(r.URL.Path), "panic", fmt.Sprintf("%T", p),
 			"stack", string(debug.Stack()))
-		if g.onPanic != nil {
-			g.onPanic()
+		if g.OnPanic != nil {
+			g.OnPanic()
 		}
 	}
 	if w.begun || p == http.ErrAbortHandler {
@@ -144,10 +134,10 @@ func (g *guard) operatorOnly(next http.Handler) http.Handler {
 			return
 		}
 		if r.Header.Get("Authorization") != "" {
-			g.log.Warn("operator's token refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
+			g.Log.Warn("operator's token refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="docusign-auth-proxy"`)
-		if g.token.Empty() {
+		if g.Token.Empty() {
 			writeText(w, http.StatusUnauthorized, "this is for the operator alone, and there is no token file: "+
 				"set admin.basic_auth, or let the proxy write admin.token_file")
 			return
@@ -160,7 +150,7 @@ func (g *guard) operatorOnly(next http.Handler) http.Handler {
 // hasToken compares hashes, so that the time tells nothing of how much was right.
 func (g *guard) hasToken(r *http.Request) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return !g.token.Empty() && strings.EqualFold(scheme, "Bearer") && g.token.Equal(secret.New(strings.TrimSpace(token)))
+	return !g.Token.Empty() && strings.EqualFold(scheme, "Bearer") && g.Token.Equal(secret.New(strings.TrimSpace(token)))
 }
 
 func setHeaders(h http.Header) {
@@ -206,7 +196,7 @@ func (g *guard) loggedIn(w http.ResponseWriter, r *http.Request, verify Verify) 
 		if err == nil {
 			return true
 		}
-		g.log.Warn("login to the operations listener refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
+		g.Log.Warn("login to the operations listener refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
 		var unchecked interface {
 			Later() (status int, after time.Duration)
 		}

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,15 +17,7 @@ import (
 	"docusign-auth-proxy/internal/shown"
 )
 
-// Rows that a page shows; /api/status has them all.
-const (
-	maxCallers  = 500
-	maxUnknown  = 200
-	fewUnknown  = 3
-	manyIssued  = 200
-	shortUTC    = "2006-01-02 15:04 MST"
-	unknownText = "unknown"
-)
+const shortUTC = "2006-01-02 15:04 MST"
 
 // page is what a template is given.
 type page struct {
@@ -40,33 +33,21 @@ type page struct {
 	Integration *Integration
 }
 
-// pages are the parsed templates, and the style sheet.
-type pages struct {
-	byName map[string]*template.Template
-	css    []byte
-}
+// pages are the parsed templates by name.
+type pages map[string]*template.Template
 
 // newPages panics on templates that do not parse: they are part of the program.
-func newPages() *pages {
-	p := &pages{byName: map[string]*template.Template{}}
-	base := template.New("").Funcs(functions())
-	base = template.Must(base.ParseFS(files, "templates/layout.html", "templates/parts.html"))
+func newPages() pages {
+	p := pages{}
+	base := template.Must(template.New("").Funcs(functions()).ParseFS(files, "templates/layout.html", "templates/parts.html"))
 	for _, name := range []string{"overview", "integration", "unknown", "security", "missing", "report"} {
-		p.byName[name] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+name+".html"))
+		p[name] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
-	css, err := files.ReadFile("static/style.css")
-	if err != nil {
-		panic(err)
-	}
-	p.css = css
 	return p
 }
 
-func (p *pages) execute(w io.Writer, name string, data *page) error {
-	if err := p.byName[name].ExecuteTemplate(w, "layout", data); err != nil {
-		return fmt.Errorf("template %s: %w", name, err)
-	}
-	return nil
+func (p pages) execute(w io.Writer, name string, data *page) error {
+	return p[name].ExecuteTemplate(w, "layout", data)
 }
 
 // part hands a template its page together with what it is about. Label names it for assistive technology; no two parts
@@ -81,6 +62,8 @@ func functions() template.FuncMap {
 	return template.FuncMap{
 		"pair":     func(p *page, item any) part { return part{Page: p, Item: item} },
 		"labelled": func(p *page, label string, item any) part { return part{p, item, label} },
+		"upTo":     func(n int, list any) any { return reflect.ValueOf(list).Slice(0, min(n, length(list))).Interface() },
+		"beyond":   func(n int, list any) int { return max(0, length(list)-n) },
 		"num":      func(n any) string { return thousands(fmt.Sprint(n)) },
 		"bytes":    byteSize,
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
@@ -94,27 +77,11 @@ func functions() template.FuncMap {
 		"outcomes": outcomesOf,
 		"isGUID":   isKey,
 		"plural":   count,
-		"count64":  func(n uint64) int { return int(n) },
-		"first":    firstOf,
 		"seconds":  func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) },
 	}
 }
 
-func (p *page) Title() string {
-	switch {
-	case p.Integration != nil:
-		return p.Integration.Name
-	case p.Static:
-		return "Migration report"
-	case p.Nav == "unknown":
-		return "Unknown callers"
-	case p.Nav == "security":
-		return "Security"
-	case p.Nav == "overview":
-		return p.Status.Migration.Headline
-	}
-	return "Not found"
-}
+func length(list any) int { return reflect.ValueOf(list).Len() }
 
 func (p *page) Now() time.Time { return p.Status.Generated }
 
@@ -128,8 +95,11 @@ func (p *page) Link(name string) string {
 	if !p.Static {
 		return "/integration/" + url.PathEscape(name)
 	}
-	i := slices.IndexFunc(p.Status.Integrations, func(i Integration) bool { return i.Name == name })
-	return "#integration-" + strconv.Itoa(i)
+	return "#integration-" + strconv.Itoa(p.index(name))
+}
+
+func (p *page) index(name string) int {
+	return slices.IndexFunc(p.Status.Integrations, func(i Integration) bool { return i.Name == name })
 }
 
 func (p *page) Spark(i Integration) chart {
@@ -184,75 +154,32 @@ func (p *page) Unlisted(name string) []Unknown {
 	return list
 }
 
-func (p *page) FewUnknown() []Unknown {
-	return p.Status.Unknown[:min(fewUnknown, len(p.Status.Unknown))]
-}
-func (p *page) MostUnknown() []Unknown {
-	return p.Status.Unknown[:min(maxUnknown, len(p.Status.Unknown))]
-}
-
-// MoreUnknown is how many are left out.
-func (p *page) MoreUnknown(shown int) int { return len(p.Status.Unknown) - shown }
-
 // HasTokens reports whether any token was ever asked for.
 func (p *page) HasTokens() bool {
 	return slices.ContainsFunc(p.Status.Integrations, func(i Integration) bool { return len(i.Tokens) > 0 })
 }
 
-// GoLive reports whether the count of calls towards DocuSign's Go-Live is of interest.
-func (p *page) GoLive() bool { return p.Status.Environment == "demo" }
-
-func (p *page) GoLiveCalls() int { return goLiveCalls }
-
-// Uptime is how long the process has run.
-func (p *page) Uptime() string { return span(p.Now().Sub(p.Status.Started)) }
-
-func (p *page) Issued() []Issued {
-	return p.Status.Security.Issued[:min(manyIssued, len(p.Status.Security.Issued))]
-}
-
-func firstOf(list []Caller) []Caller { return list[:min(maxCallers, len(list))] }
-
 func stateClass(state string) string {
 	if text, _ := stateWords(state); text != "" {
 		return "state-" + strings.ReplaceAll(state, "_", "-")
 	}
-	return "state-" + unknownText
+	return "state-unknown"
 }
 
 // schemeText names the forms a credential comes in, as package legacy labels them.
 func schemeText(s string) string {
-	switch s {
-	case "", "none":
-		return "no credential"
-	case "header_json":
-		return "header, JSON"
-	case "header_xml":
-		return "header, XML"
-	case "ws_security":
-		return "WS-Security"
-	case "soap_body":
-		return "SOAP body"
-	case "legacy_bearer":
-		return "legacy token"
-	case "oauth_bearer":
-		return "OAuth token"
+	texts := map[string]string{
+		"": "no credential", "none": "no credential", "header_json": "header, JSON", "header_xml": "header, XML",
+		"ws_security": "WS-Security", "soap_body": "SOAP body", "legacy_bearer": "legacy token", "oauth_bearer": "OAuth token",
 	}
-	return strings.ReplaceAll(s, "_", " ")
+	return cmp.Or(texts[s], strings.ReplaceAll(s, "_", " "))
 }
 
 func wayText(way string) string {
-	switch way {
-	case "forwarded":
-		return "passed on as it came"
-	case "translated":
-		return "replaced by OAuth"
-	case "app_password":
-		return "App Password put in"
-	case "native":
-		return "its own"
-	}
-	return ""
+	return map[string]string{
+		"forwarded": "passed on as it came", "translated": "replaced by OAuth", "app_password": "App Password put in",
+		"native": "its own",
+	}[way]
 }
 
 // outcomesOf lists the failures by count, as in "refused 12, upstream error 3".
