@@ -44,11 +44,8 @@ func (m *mask) knowHeader(h http.Header) {
 	}
 	for _, name := range [...]string{"Authorization", "Proxy-Authorization"} {
 		for _, v := range h[name] {
-			scheme, rest, found := strings.Cut(strings.TrimSpace(v), " ")
-			if !found {
-				rest = scheme
-			}
-			m.know(strings.TrimSpace(rest))
+			v = strings.TrimSpace(v)
+			m.know(strings.TrimSpace(v[strings.IndexByte(v, ' ')+1:])) // a bare token has no scheme
 			r := http.Request{Header: http.Header{"Authorization": {v}}}
 			if user, password, ok := r.BasicAuth(); ok && user != "" {
 				m.know(password)
@@ -68,23 +65,16 @@ func (m *mask) holds(text string) bool {
 	if len(m.known) == 0 || text == "" {
 		return false
 	}
-	texts := []string{text, html.UnescapeString(text)}
-	if strings.Contains(text, `\`) {
-		texts = append(texts, jsonEscapes.ReplaceAllStringFunc(text, func(s string) string {
-			var plain string
-			if json.Unmarshal([]byte(`"`+s+`"`), &plain) != nil {
-				return s
-			}
-			return plain
-		}))
-	}
-	if strings.ContainsAny(text, "%+") {
-		plain := percentEscape.ReplaceAllStringFunc(text, func(s string) string {
-			b, _ := hex.DecodeString(s[1:]) // the expression takes hexadecimal digits only
-			return string(b)
-		})
-		texts = append(texts, plain, strings.ReplaceAll(plain, "+", " "))
-	}
+	fromJSON := jsonEscapes.ReplaceAllStringFunc(text, func(s string) string {
+		plain := s
+		_ = json.Unmarshal([]byte(`"`+s+`"`), &plain) // what is no escape stays
+		return plain
+	})
+	fromURL := percentEscape.ReplaceAllStringFunc(text, func(s string) string {
+		b, _ := hex.DecodeString(s[1:]) // the expression takes hexadecimal digits only
+		return string(b)
+	})
+	texts := []string{text, html.UnescapeString(text), fromJSON, fromURL, strings.ReplaceAll(fromURL, "+", " ")}
 	return slices.ContainsFunc(m.known, func(s string) bool {
 		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, s) })
 	})
