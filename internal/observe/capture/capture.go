@@ -277,9 +277,9 @@ func (c *Captures) running(integration string) (list []*run) {
 
 // add puts an exchange into a capture that still runs.
 func (c *Captures) add(r *run, e *exchange) {
+	size := e.size()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	size := e.size()
 	switch {
 	case !r.Running:
 	case !c.budget.take(size):

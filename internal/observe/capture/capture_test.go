@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -317,11 +316,8 @@ func TestTheRoutes(t *testing.T) {
 	for pattern, h := range c.Routes("1.0", func(*http.Request) string { return "ops at 127.0.0.1" }) {
 		mux.Handle(pattern, h)
 	}
-	do := func(method, target, contentType, body string) *httptest.ResponseRecorder {
+	do := func(method, target, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, target, strings.NewReader(body))
-		if contentType != "" {
-			r.Header.Set("Content-Type", contentType)
-		}
 		r.SetBasicAuth("ops", canaryHead)
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
@@ -330,24 +326,21 @@ func TestTheRoutes(t *testing.T) {
 		}
 		return w
 	}
-	const form, asJSON = "application/x-www-form-urlencoded", "application/json"
-	for _, bad := range []struct{ contentType, body string }{
-		{asJSON, `{`}, {asJSON, `{"integration":"other"}`}, {asJSON, `{"integration":"billing","what":1}`},
-		{form, "integration=billing&requests=x"}, {form, "integration=billing&for=soon"}, {form, "%zz"},
-		{asJSON, `{"a":"` + strings.Repeat("x", maxForm) + `"}`},
+	for _, bad := range []string{
+		`{`, `{"integration":"other"}`, `{"integration":"billing","what":1}`, `{"integration":"billing","requests":"x"}`,
+		`{"integration":"billing","for":"soon"}`, "integration=billing", `{"a":"` + strings.Repeat("x", maxAsked) + `"}`,
 	} {
-		if w := do("POST", "/api/capture", bad.contentType, bad.body); w.Code != http.StatusBadRequest {
-			t.Errorf("%.60s: %d %s", bad.body, w.Code, w.Body)
+		if w := do("POST", "/api/capture", bad); w.Code != http.StatusBadRequest {
+			t.Errorf("%.60s: %d %s", bad, w.Code, w.Body)
 		}
 	}
-	w := do("POST", "/api/capture", form, url.Values{"integration": {"billing"}, "requests": {"3"},
-		"for": {"10m"}}.Encode())
+	w := do("POST", "/api/capture", `{"integration":"billing","requests":3,"for":"10m"}`)
 	var info Info
 	if err := json.Unmarshal(w.Body.Bytes(), &info); err != nil || w.Code != http.StatusCreated || info.Requests != 3 ||
 		!strings.HasPrefix(info.By, "ops at ") {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	if w := do("POST", "/api/capture", asJSON, `{"integration":"billing"}`); w.Code != http.StatusConflict {
+	if w := do("POST", "/api/capture", `{"integration":"billing"}`); w.Code != http.StatusConflict {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	c.give("billing", exchangeFor("billing", 1))
@@ -363,7 +356,7 @@ func TestTheRoutes(t *testing.T) {
 		{"POST", "/api/capture/none/stop", 404, "error"}, {"DELETE", "/api/capture/" + info.ID, 204, ""},
 		{"DELETE", "/api/capture/" + info.ID, 404, "error"},
 	} {
-		if w := do(one.method, one.path, "", ""); w.Code != one.want || !strings.Contains(w.Body.String(), one.contains) {
+		if w := do(one.method, one.path, ""); w.Code != one.want || !strings.Contains(w.Body.String(), one.contains) {
 			t.Errorf("%s %s: %d %s", one.method, one.path, w.Code, w.Body)
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,18 +92,11 @@ func (p *body) har(to object) object {
 func harQuery(u string) []field {
 	out := []field{}
 	_, query, _ := strings.Cut(u, "?")
-	for part := range strings.SplitSeq(query, "&") {
-		if part != "" {
-			name, value, _ := strings.Cut(part, "=")
-			out = append(out, field{unescapedQuery(name), unescapedQuery(value)})
+	values, _ := url.ParseQuery(query) // what cannot be read stands in the URL
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, value := range values[name] {
+			out = append(out, field{shown.Printable(name), shown.Printable(value)})
 		}
 	}
 	return out
-}
-
-func unescapedQuery(s string) string {
-	if plain, err := url.QueryUnescape(s); err == nil {
-		return shown.Printable(plain)
-	}
-	return s
 }

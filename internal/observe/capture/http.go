@@ -4,16 +4,14 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/shown"
 )
 
-const maxForm = 16 << 10
+const maxAsked = 16 << 10 // bytes of what asks for a capture
 
 var errFormat = errors.New("captures are fetched as .zip or .har")
 
@@ -22,7 +20,7 @@ var errFormat = errors.New("captures are fetched as .zip or .har")
 func (c *Captures) Routes(version string, by func(*http.Request) string) map[string]http.Handler {
 	handle := func(status int, act func(*http.Request) (any, error)) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			r.Body = http.MaxBytesReader(w, r.Body, maxAsked)
 			v, err := act(r)
 			answer(w, status, v, err)
 		})
@@ -51,38 +49,23 @@ func (c *Captures) Routes(version string, by func(*http.Request) string) map[str
 	}
 }
 
-// readRequest reads JSON, or a form of the same fields.
 func readRequest(r *http.Request) (Request, error) {
 	asked := struct {
-		Integration string      `json:"integration"`
-		Requests    json.Number `json:"requests"`
-		MaxBody     json.Number `json:"max_body"`
-		For         string      `json:"for"` // such as "10m"
+		Integration string `json:"integration"`
+		Requests    int    `json:"requests"`
+		MaxBody     int    `json:"max_body"`
+		For         string `json:"for"` // such as "10m"
 	}{}
-	if t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); t == "application/json" {
-		d := json.NewDecoder(r.Body)
-		d.DisallowUnknownFields()
-		if err := d.Decode(&asked); err != nil {
-			return Request{}, err
-		}
-	} else if err := r.ParseForm(); err != nil {
-		return Request{}, errors.New("the form cannot be read")
-	} else {
-		asked.Integration, asked.For = r.PostForm.Get("integration"), r.PostForm.Get("for")
-		asked.Requests, asked.MaxBody = json.Number(r.PostForm.Get("requests")), json.Number(r.PostForm.Get("max_body"))
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&asked); err != nil {
+		return Request{}, err
 	}
-	q := Request{Integration: asked.Integration}
-	var err error
-	if q.Requests, err = strconv.Atoi(cmp.Or(asked.Requests.String(), "0")); err != nil {
-		return q, errors.New("requests: not a number")
+	limit, err := time.ParseDuration(cmp.Or(asked.For, "0s"))
+	if err != nil {
+		return Request{}, errors.New("for: not a time such as 10m")
 	}
-	if q.MaxBody, err = strconv.Atoi(cmp.Or(asked.MaxBody.String(), "0")); err != nil {
-		return q, errors.New("max_body: not a number")
-	}
-	if q.For, err = time.ParseDuration(cmp.Or(asked.For, "0s")); err != nil {
-		return q, errors.New("for: not a time such as 10m")
-	}
-	return q, nil
+	return Request{Integration: asked.Integration, Requests: asked.Requests, MaxBody: asked.MaxBody, For: limit}, nil
 }
 
 // file sends {id}.zip or {id}.har.

@@ -9,8 +9,6 @@ import (
 	"docusign-auth-proxy/internal/call"
 )
 
-const maxAttempts = 8
-
 // tap is a call.Tap for one exchange. What it gathers is raw and lives no longer than the call; Done masks it.
 type tap struct {
 	capture  *Captures
@@ -84,11 +82,7 @@ type tapTransport struct {
 
 // RoundTrip works on a copy of the request, as a RoundTripper must.
 func (tt *tapTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	t := tt.tap
-	if len(t.attempts) >= maxAttempts {
-		return tt.next.RoundTrip(req)
-	}
-	a := &tapAttempt{started: time.Now()}
+	t, a := tt.tap, &tapAttempt{started: time.Now()}
 	a.request = heard{method: req.Method, url: req.URL.String(), header: req.Header.Clone(), body: t.buffer(req.Header)}
 	t.attempts = append(t.attempts, a)
 	resp, err := tt.next.RoundTrip(t.listened(req, &a.request))
@@ -130,7 +124,7 @@ type tapWriter struct {
 	tap *tap
 }
 
-// Unwrap lets http.ResponseController reach the writer below.
+// Unwrap lets http.ResponseController reach the writer below, for streamed answers too.
 func (w *tapWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader copies the final head; informational ones pass by.
@@ -149,11 +143,4 @@ func (w *tapWriter) Write(p []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(p)
 	w.tap.got.body.write(p[:n])
 	return n, err
-}
-
-// Flush sends what is buffered, for streamed answers.
-func (w *tapWriter) Flush() {
-	if f, ok := w.ResponseWriter.(http.Flusher); ok {
-		f.Flush()
-	}
 }
