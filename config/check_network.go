@@ -180,11 +180,12 @@ func checkHostOf(r *report, p *egress.Policy, path string, h egress.Host) {
 	}
 }
 
-// checkHosts looks at the given hosts, which stand after those that always hold.
+// checkHosts adds the given hosts to those that always hold.
 func checkHosts(r *report, e *Egress) {
-	always := len(egress.DefaultSuffixes())
+	always := egress.DefaultSuffixes()
+	e.Policy.Suffixes = always
 	for i, text := range e.Hosts {
-		path := item("egress.hosts", i-always)
+		path := item("egress.hosts", i)
 		e.Hosts[i] = strings.ToLower(text)
 		name, suffix := strings.CutPrefix(e.Hosts[i], ".")
 		h, ok := parseName(name)
@@ -201,10 +202,11 @@ func checkHosts(r *report, e *Egress) {
 		default:
 			e.Policy.Hosts = append(e.Policy.Hosts, h)
 		}
-		if i >= always && !slices.Contains(egress.DefaultSuffixes(), name) {
+		if !slices.Contains(always, name) {
 			checkHostOf(r, e.Policy, path, h)
 		}
 	}
+	e.Hosts = append([]string{".docusign.net", ".docusign.com"}, e.Hosts...)
 }
 
 // parseName reads a lower-case name or an address without port and brackets.

@@ -190,16 +190,13 @@ func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, path string) {
 	v.Set(entries)
 }
 
-// decodeList reads a list in place of the default, or after it where the tag says that the default always holds.
+// decodeList reads a list in place of the default.
 func (d *decoder) decodeList(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
 	if n.Kind != yaml.SequenceNode {
 		d.mismatch(path, "must be a list, not "+describeNode(n), "write it as [a, b] or with one - on each line")
 		return
 	}
 	list := reflect.MakeSlice(v.Type(), 0, len(n.Content))
-	if tag.Get("extends") == "true" {
-		list = reflect.AppendSlice(list, v)
-	}
 	for i, node := range n.Content {
 		at := item(path, i)
 		d.positions[at] = position{node.Line, node.Column}

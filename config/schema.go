@@ -14,9 +14,9 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 )
 
-// The comment of each field with a yaml tag is its entry in the reference: effect, then danger. Tags: default; extends
-// keeps it before given items; enum, min, max, schemes and format bound what is given. A comment may end with
-// "Default:" and what an empty value becomes, in words.
+// The comment of each field with a yaml tag is its entry in the reference: effect, then danger. Tags: default;
+// enum, min, max, schemes and format bound what is given. A comment may end with "Default:" and what an empty value
+// becomes, in words.
 
 // Names of the values that choose between ways of working.
 const (
@@ -179,7 +179,8 @@ type Egress struct {
 	// Hosts believed to be DocuSign: a name, or with a leading dot all names below it. Given ones are added; so are
 	// the hosts of account_server and site. A host of another environment is refused. Danger: each one may receive
 	// tokens.
-	Hosts []string `yaml:"hosts" default:".docusign.net, .docusign.com" extends:"true"`
+	// Default: .docusign.net, .docusign.com.
+	Hosts []string `yaml:"hosts"`
 	// Fixed addresses for host names, each an IP address with or without a port. They go past DNS and the hosts file,
 	// not past the check of certificates.
 	Resolve map[string]string `yaml:"resolve" default:""`
