@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -163,17 +164,13 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string, isSec
 	})
 	for _, name := range names {
 		if f := fields[name]; f.Tag.Get("required") == "true" && v.FieldByIndex(f.Index).IsZero() {
-			d.problem(child(path, name), "is missing", choicesOf(f.Tag))
+			hint := ""
+			if choices := f.Tag.Get("enum"); choices != "" {
+				hint = "choose " + orList(strings.Split(choices, "|"))
+			}
+			d.problem(child(path, name), "is missing", hint)
 		}
 	}
-}
-
-func choicesOf(tag reflect.StructTag) string {
-	choices := tag.Get("enum")
-	if choices == "" {
-		return ""
-	}
-	return "choose " + orList(strings.Split(choices, "|"))
 }
 
 func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, path string) {
@@ -325,21 +322,16 @@ func plainTag(n *yaml.Node) bool {
 }
 
 func describeNode(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
+	switch n.Kind {
+	case yaml.MappingNode:
 		return "a mapping"
-	case n.Kind == yaml.SequenceNode:
+	case yaml.SequenceNode:
 		return "a list"
-	case n.ShortTag() == "!!bool":
-		return "true or false"
-	case n.ShortTag() == "!!int":
-		return "a number"
-	case n.ShortTag() == "!!float":
-		return "a fraction"
-	case isNull(n):
-		return "nothing"
 	}
-	return "text"
+	words := map[string]string{
+		"!!bool": "true or false", "!!int": "a number", "!!float": "a fraction", "!!null": "nothing",
+	}
+	return cmp.Or(words[n.ShortTag()], "text")
 }
 
 func sample(names []string) string {

@@ -13,20 +13,13 @@ func nearest(word string, candidates []string) string {
 			best, bestDistance = c, d
 		}
 	}
-	if best != "" {
-		return best
-	}
-	return sameBeginning(word, candidates)
-}
-
-// sameBeginning takes user for username, and warning for warn.
-func sameBeginning(word string, candidates []string) string {
-	for _, c := range candidates {
-		if min(len(word), len(c)) > 3 && (strings.HasPrefix(c, word) || strings.HasPrefix(word, c)) {
-			return c
+	for _, c := range candidates { // user for username, and warning for warn
+		begins := strings.HasPrefix(c, word) || strings.HasPrefix(word, c)
+		if best == "" && begins && min(len(word), len(c)) > 3 {
+			best = c
 		}
 	}
-	return ""
+	return best
 }
 
 // plain makes integratorKey, integrator-key and integrator_key the same word.

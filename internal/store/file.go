@@ -182,31 +182,29 @@ func (f *file) prepare(made bool) error {
 }
 
 func (f *file) recognise() (fresh bool, err error) {
-	var known, schema string
 	err = f.db.View(func(tx *bbolt.Tx) error {
-		if meta := tx.Bucket([]byte(bucketMeta)); meta != nil {
-			known, schema = string(meta.Get([]byte(keyProgram))), string(meta.Get([]byte(keySchema)))
+		meta := tx.Bucket([]byte(bucketMeta))
+		if meta == nil {
+			first, _ := tx.Cursor().First()
+			fresh = first == nil
+		}
+		if fresh {
 			return nil
 		}
-		first, _ := tx.Cursor().First()
-		fresh = first == nil
+		if meta == nil || string(meta.Get([]byte(keyProgram))) != program {
+			return fmt.Errorf("%w: give another path", ErrForeign)
+		}
+		n, err := strconv.Atoi(string(meta.Get([]byte(keySchema))))
+		if err != nil || n < 1 {
+			return f.damaged(errors.New("no schema version"))
+		}
+		if n > Schema {
+			return fmt.Errorf("%w: it has schema %d, this program knows %d; start the newer program again, "+
+				"or give another path", ErrNewer, n, Schema)
+		}
 		return nil
 	})
-	if err != nil || fresh {
-		return fresh, err
-	}
-	if known != program {
-		return false, fmt.Errorf("%w: give another path", ErrForeign)
-	}
-	n, err := strconv.Atoi(schema)
-	if err != nil || n < 1 {
-		return false, f.damaged(errors.New("no schema version"))
-	}
-	if n > Schema {
-		return false, fmt.Errorf("%w: it has schema %d, this program knows %d; start the newer program again, "+
-			"or give another path", ErrNewer, n, Schema)
-	}
-	return false, nil
+	return fresh, err
 }
 
 func initialise(tx *bbolt.Tx) error {

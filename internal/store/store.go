@@ -150,15 +150,11 @@ func newStore(o Options, b Backend, k *keyring) *Store {
 
 func (c *core) load() error {
 	for _, bucket := range buckets() {
-		t := c.tables[bucket]
 		err := c.backend.Load(context.Background(), bucket, func(key string, value []byte) error {
-			if t == nil {
-				return nil // it was read, so its checksum is right
+			if t := c.tables[bucket]; t != nil {
+				return t.apply(Change{Bucket: bucket, Key: key, Value: value})
 			}
-			if err := t.apply(Change{Bucket: bucket, Key: key, Value: value}); err != nil {
-				return fmt.Errorf("%w: a record in %s: %w", ErrCorrupt, bucket, err)
-			}
-			return nil
+			return nil // it was read, so its checksum is right
 		})
 		if err != nil {
 			return err

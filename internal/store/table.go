@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -50,7 +51,7 @@ func (t *table[V]) apply(c Change) error {
 	if raw, ok := any(v).(*[]byte); ok {
 		*raw = c.Value
 	} else if err := json.Unmarshal(c.Value, v); err != nil {
-		return err
+		return fmt.Errorf("%w: a record in %s: %w", ErrCorrupt, t.bucket, err)
 	}
 	t.m[c.Key] = v
 	return nil
