@@ -145,24 +145,18 @@ func fieldComments() map[string]string {
 		if err != nil {
 			panic(fmt.Sprintf("config: the embedded schema does not parse: %v", err))
 		}
+		owner := ""
 		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.TypeSpec)
-			if !ok {
-				return true
+			switch n := n.(type) {
+			case *ast.TypeSpec:
+				owner = n.Name.Name
+			case *ast.Field:
+				for _, name := range n.Names {
+					comments[owner+"."+name.Name] = strings.Join(strings.Fields(n.Doc.Text()), " ")
+				}
 			}
-			if s, ok := spec.Type.(*ast.StructType); ok {
-				noteComments(comments, spec.Name.Name, s.Fields)
-			}
-			return false
+			return true
 		})
 	}
 	return comments
-}
-
-func noteComments(comments map[string]string, owner string, fields *ast.FieldList) {
-	for _, f := range fields.List {
-		for _, name := range f.Names {
-			comments[owner+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
-		}
-	}
 }
