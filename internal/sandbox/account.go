@@ -245,20 +245,9 @@ func (r request) userInfo() answer {
 	}
 	r.count(func(c *Counts) { c.UserInfo++ })
 	given, family, _ := strings.Cut(user.Name, " ")
-	accounts := list{}
-	for _, account := range r.memberships(user) {
-		entry := object{
-			{"account_id", account.ID}, {"is_default", account.ID == user.Default}, {"account_name", account.Name},
-			{"base_uri", r.origin(account.Site)},
-		}
-		if id := account.Organization; id != "" {
-			self := object{{"rel", "self"}, {"href", r.origin(r.opts.AccountHost) + "/organizations/" + id}}
-			entry = append(entry, member{"organization", object{{"organization_id", id}, {"links", list{of: []any{self}}}}})
-		}
-		accounts.of = append(accounts.of, entry)
-	}
-	return r.oauth(http.StatusOK, object{
-		{"sub", user.ID}, {"name", user.Name}, {"given_name", given}, {"family_name", family},
-		{"created", "2015-08-13T22:03:03.45"}, {"email", user.Email}, {"accounts", accounts},
-	})
+	body := r.written("userInfo", struct {
+		*call
+		GivenName, FamilyName string
+	}{&call{request: r, User: user}, given, family})
+	return r.oauth(http.StatusOK, json.RawMessage(body))
 }

@@ -4,21 +4,24 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"embed"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"text/template"
 )
 
 // answer is what a request gets. Without a content type it has no body.
 type answer struct {
 	status      int
-	root        string // if not empty, the answer is value in the format that the caller wants; root names its XML
-	value       object
+	root        string // if not empty, body is JSON, sent in the format that the caller wants; root names its XML
 	contentType string
 	body        []byte
 	stream      io.Reader // if non-nil, sent after body under a Content-Length that the header has already
@@ -32,8 +35,26 @@ const (
 	typeHTML = "text/html; charset=utf-8"
 )
 
-func good(root string, value object) answer {
-	return answer{status: http.StatusOK, root: root, value: value}
+//go:embed rest.tmpl soap.tmpl
+var templateFiles embed.FS
+
+func newTemplates() (*template.Template, error) {
+	return template.New("").Funcs(template.FuncMap{
+		"json": plainJSON, "xml": escapeXML, "el": xmlElement, "stamp": stamp, "title": title,
+		"last":       func(n int) int { return max(n-1, 0) },
+		"number":     func(i int) string { return strconv.Itoa(i + 1) },
+		"pdf":        func() string { return base64.StdEncoding.EncodeToString(samplePDF) },
+		"signerType": signerType, "documentID": documentID,
+	}).ParseFS(templateFiles, "*.tmpl")
+}
+
+// written is one of the answers in the templates.
+func (s *Sandbox) written(name string, data any) string {
+	var out strings.Builder
+	if err := s.templates.ExecuteTemplate(&out, name, data); err != nil {
+		panic(err) // the templates fit their data
+	}
+	return out.String()
 }
 
 func page(html string) answer {
@@ -53,9 +74,9 @@ func (a answer) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	switch {
 	case a.root != "" && wantsXML(r):
-		a.contentType, a.body = typeXML, xmlOf(a.root, a.value)
+		a.contentType, a.body = typeXML, xmlOf(a.root, a.body)
 	case a.root != "":
-		a.contentType, a.body = typeJSON, jsonOf(a.value)
+		a.contentType, a.body = typeJSON, jsonOf(a.body)
 	}
 	if a.contentType != "" {
 		h.Set("Content-Type", a.contentType)
@@ -123,88 +144,57 @@ func wantsXML(r *http.Request) bool {
 	return false
 }
 
-// object is a value that can be written as JSON and as XML; its members keep their order.
-type object []member
-
-// member is one field; its value is a string, bool, object, list, or nil for an XML element that is nil.
-type member struct {
-	name  string
-	value any
-}
-
-// list is an array; item names its elements in XML.
-type list struct {
-	item string
-	of   []any
-}
-
-// MarshalJSON keeps the order of the members.
-func (o object) MarshalJSON() ([]byte, error) {
-	b := []byte{'{'}
-	for _, m := range o {
-		b = append(append(b, plainJSON(m.name)...), ':')
-		b = append(append(b, plainJSON(m.value)...), ',')
-	}
-	return append(bytes.TrimSuffix(b, []byte(",")), '}'), nil
-}
-
-func (l list) MarshalJSON() ([]byte, error) {
-	return plainJSON(append([]any{}, l.of...)), nil // never null
-}
-
-// plainJSON leaves < and & as they are.
-func plainJSON(v any) []byte {
-	var out bytes.Buffer
+// plainJSON quotes a string and leaves < and & as they are.
+func plainJSON(s string) string {
+	var out strings.Builder
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // objects, lists, strings and bools always encode
-	return bytes.TrimSpace(out.Bytes())
+	_ = enc.Encode(s) // a string always encodes
+	return strings.TrimSpace(out.String())
 }
 
 // jsonOf writes with CRLF and two blanks of indent, as DocuSign does (PROTOCOL.md §8.1).
-func jsonOf(o object) []byte {
+func jsonOf(body []byte) []byte {
 	var out bytes.Buffer
-	_ = json.Indent(&out, plainJSON(o), "", "  ") // what plainJSON writes is valid
+	if err := json.Indent(&out, body, "", "  "); err != nil {
+		panic(err) // the templates yield JSON
+	}
 	return bytes.ReplaceAll(out.Bytes(), []byte("\n"), []byte("\r\n"))
 }
 
-// xmlOf writes members in alphabetical order, as a DataContract serializer puts them.
-func xmlOf(root string, o object) []byte {
-	spaces := ` xmlns="http://www.docusign.com/restapi" xmlns:i="` + schemaInstance + `">`
-	return bytes.Replace(appendXML(nil, root, o, true), []byte(">"), []byte(spaces), 1)
+// xmlOf writes JSON as XML with the elements in alphabetical order, as a DataContract serializer puts them.
+func xmlOf(root string, body []byte) []byte {
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		panic(err) // the templates yield JSON
+	}
+	const spaces = ` xmlns="http://www.docusign.com/restapi" xmlns:i="http://www.w3.org/2001/XMLSchema-instance">`
+	return []byte(strings.Replace(xmlElement(root, v), ">", spaces, 1))
 }
 
-const schemaInstance = "http://www.w3.org/2001/XMLSchema-instance"
-
-// appendXML writes an element; one without content is self-closing.
-func appendXML(b []byte, name string, v any, alphabetical bool) []byte {
-	start := len(b)
-	b = append(b, "<"+name+">"...)
-	inner := len(b)
+// xmlElement is an element of text, of children or of the items of a list; one without content is self-closing.
+func xmlElement(name string, v any) string {
+	var inner strings.Builder
 	switch v := v.(type) {
 	case string:
-		b = append(b, escapeXML(v)...)
-	case bool:
-		b = strconv.AppendBool(b, v)
-	case object:
-		if alphabetical {
-			v = slices.Clone(v)
-			slices.SortFunc(v, func(x, y member) int { return strings.Compare(x.name, y.name) })
+		inner.WriteString(escapeXML(v))
+	case map[string]any:
+		for _, child := range slices.Sorted(maps.Keys(v)) {
+			inner.WriteString(xmlElement(child, v[child]))
 		}
-		for _, m := range v {
-			b = appendXML(b, m.name, m.value, alphabetical)
+	case []any:
+		item := strings.TrimSuffix(name, "s")
+		if name == "resources" || strings.HasSuffix(name, "Settings") {
+			item = "nameValue"
 		}
-	case list:
-		for _, item := range v.of {
-			b = appendXML(b, v.item, item, alphabetical)
+		for _, child := range v {
+			inner.WriteString(xmlElement(item, child))
 		}
-	case nil:
-		return append(b[:start], "<"+name+` xsi:nil="true"/>`...)
 	}
-	if len(b) == inner {
-		return append(b[:start], "<"+name+"/>"...)
+	if inner.Len() == 0 {
+		return "<" + name + "/>"
 	}
-	return append(b, "</"+name+">"...)
+	return "<" + name + ">" + inner.String() + "</" + name + ">"
 }
 
 func escapeXML(s string) string {

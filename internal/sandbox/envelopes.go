@@ -56,9 +56,12 @@ func (s *Sandbox) keep(e Envelope) Envelope {
 }
 
 // create keeps a new envelope and counts it.
-func (r request) create(e Envelope) Envelope {
-	r.count(func(n *Counts) { n.Envelopes++ })
-	return r.keep(e)
+func (c *call) create(status, subject string, documents []Document, recipients []Recipient) {
+	c.count(func(n *Counts) { n.Envelopes++ })
+	c.Envelope = c.keep(Envelope{
+		AccountID: c.Account.ID, SenderID: c.User.ID, Key: c.key, Status: status, Subject: subject,
+		Documents: documents, Recipients: recipients,
+	})
 }
 
 // changeEnvelope voids a sent envelope or sends a created one.
@@ -85,95 +88,37 @@ func createEnvelope(c *restCall) (answer, *apiError) {
 	if refused != nil {
 		return answer{}, refused
 	}
-	d.Status = cmp.Or(d.Status, "created")
-	if d.Status != "created" && d.Status != "sent" {
+	status := cmp.Or(d.Status, "created")
+	if status != "created" && status != "sent" {
 		return answer{}, refusal("ENVELOPE_INVALID_STATUS")
 	}
-	e := c.create(Envelope{
-		AccountID: c.account.ID, SenderID: c.user.ID, Key: c.key, Status: d.Status, Subject: d.Subject,
-		Documents: d.Documents, Recipients: d.Recipients,
+	c.create(status, d.Subject, d.Documents, d.Recipients)
+	return c.good(http.StatusCreated, "envelopeSummary"), nil
+}
+
+// Listed are the envelopes of the account that the query asks for.
+func (c *restCall) Listed() []Envelope {
+	unwanted := func(filter, value string) bool {
+		return !c.Asks(filter, "") && !slices.Contains(strings.Split(strings.ToLower(c.URL.Query().Get(filter)), ","), value)
+	}
+	return slices.DeleteFunc(c.Envelopes(), func(e Envelope) bool {
+		return e.AccountID != c.Account.ID || unwanted("envelope_ids", e.ID) || unwanted("status", e.Status)
 	})
-	return answer{status: http.StatusCreated, root: "envelopeSummary", value: object{
-		{"envelopeId", e.ID}, {"uri", "/envelopes/" + e.ID}, {"statusDateTime", stamp(e.Changed)}, {"status", e.Status},
-	}}, nil
-}
-
-func listEnvelopes(c *restCall) (answer, *apiError) {
-	wanted := func(filter, value string) bool {
-		asked := c.URL.Query().Get(filter)
-		return asked == "" || slices.Contains(strings.Split(strings.ToLower(asked), ","), value)
-	}
-	var found []any
-	for _, e := range c.Envelopes() {
-		if e.AccountID != c.account.ID || !wanted("envelope_ids", e.ID) || !wanted("status", e.Status) {
-			continue
-		}
-		uri := "/envelopes/" + e.ID
-		found = append(found, object{
-			{"status", e.Status}, {"documentsUri", uri + "/documents"}, {"recipientsUri", uri + "/recipients"},
-			{"envelopeUri", uri}, {"envelopeId", e.ID}, {"statusChangedDateTime", stamp(e.Changed)},
-		})
-	}
-	value := append(wholePage(len(found)), member{"envelopes", list{"envelope", found}})
-	return good("envelopesInformation", value), nil
-}
-
-func getEnvelope(c *restCall) (answer, *apiError) {
-	e, uri := c.envelope, "/envelopes/"+c.envelope.ID
-	o := object{
-		{"status", e.Status}, {"documentsUri", uri + "/documents"}, {"recipientsUri", uri + "/recipients"},
-		{"envelopeUri", uri}, {"emailSubject", e.Subject}, {"envelopeId", e.ID},
-		{"customFieldsUri", uri + "/custom_fields"}, {"notificationUri", uri + "/notification"},
-		{"enableWetSign", "true"}, {"allowReassign", "true"},
-		{"createdDateTime", stamp(e.Created)}, {"statusChangedDateTime", stamp(e.Changed)},
-		{"documentsCombinedUri", uri + "/documents/combined"}, {"certificateUri", uri + "/documents/certificate"},
-		{"templatesUri", uri + "/templates"},
-	}
-	if e.Reason != "" {
-		o = append(o, member{"voidedReason", e.Reason})
-	}
-	return good("envelope", o), nil
 }
 
 func updateEnvelope(c *restCall) (answer, *apiError) {
 	d, refused := c.definition(false)
 	if refused == nil {
-		_, refused = c.changeEnvelope(c.envelope.ID, d.Status, d.Reason)
+		_, refused = c.changeEnvelope(c.Envelope.ID, d.Status, d.Reason)
 	}
-	return good("envelopeUpdateSummary", object{{"envelopeId", c.envelope.ID}}), refused
-}
-
-func listRecipients(c *restCall) (answer, *apiError) {
-	var signers []any
-	for i, r := range c.envelope.Recipients {
-		signers = append(signers, object{
-			{"name", r.Name}, {"email", r.Email}, {"recipientId", cmp.Or(r.ID, strconv.Itoa(i+1))},
-			{"routingOrder", "1"}, {"status", c.envelope.Status},
-		})
-	}
-	return good("recipients", object{
-		{"signers", list{"signer", signers}}, {"recipientCount", strconv.Itoa(len(signers))},
-	}), nil
-}
-
-func listDocuments(c *restCall) (answer, *apiError) {
-	var documents []any
-	for _, d := range c.envelope.Documents {
-		documents = append(documents, object{
-			{"documentId", d.ID}, {"name", d.Name}, {"type", "content"},
-			{"uri", "/envelopes/" + c.envelope.ID + "/documents/" + d.ID}, {"order", d.ID}, {"pages", "1"},
-		})
-	}
-	return good("envelopeDocuments", object{
-		{"envelopeId", c.envelope.ID}, {"envelopeDocuments", list{"envelopeDocument", documents}},
-	}), nil
+	return c.good(http.StatusOK, "envelopeUpdateSummary"), refused
 }
 
 // getDocument sends a small PDF, or with ?size=N a PDF-like stream of N bytes.
 func getDocument(c *restCall) (answer, *apiError) {
 	id := c.params["{document}"]
 	isNamed := func(d Document) bool { return d.ID == id }
-	if id != "combined" && id != "certificate" && !slices.ContainsFunc(c.envelope.Documents, isNamed) {
+	if id != "combined" && id != "certificate" && !slices.ContainsFunc(c.Envelope.Documents, isNamed) {
 		return answer{}, refusal("DOCUMENT_DOES_NOT_EXIST")
 	}
 	size := len(samplePDF)
@@ -183,7 +128,7 @@ func getDocument(c *restCall) (answer, *apiError) {
 			return answer{}, refusal("INVALID_REQUEST_PARAMETER", "size")
 		}
 	}
-	file := fmt.Sprintf(`file; filename=%q; documentid="combined"`, c.envelope.ID+"_"+id+".pdf")
+	file := fmt.Sprintf(`file; filename=%q; documentid="combined"`, c.Envelope.ID+"_"+id+".pdf")
 	c.header.Set("Content-Disposition", file)
 	c.header.Set("Content-Transfer-Encoding", "binary")
 	c.header.Set("Content-Length", strconv.Itoa(size))

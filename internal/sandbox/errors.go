@@ -47,11 +47,9 @@ func refusal(code string, detail ...string) *apiError {
 
 // answer has the bytes of PROTOCOL.md §8.1: in JSON, one of a limit is without line ends.
 func (e *apiError) answer(r *http.Request) answer {
+	body := fmt.Appendf(nil, `{"errorCode": %s,"message": %s}`, plainJSON(e.code), plainJSON(e.message))
 	if e.status == http.StatusTooManyRequests && !wantsXML(r) {
-		body := fmt.Appendf(nil, `{"errorCode": %q,"message": %q}`, e.code, e.message)
 		return answer{status: e.status, contentType: typeJSON, body: body}
 	}
-	return answer{
-		status: e.status, root: "errorDetails", value: object{{"errorCode", e.code}, {"message", e.message}},
-	}
+	return answer{status: e.status, root: "errorDetails", body: body}
 }

@@ -2,46 +2,46 @@ package sandbox
 
 import (
 	"cmp"
-	"encoding/base64"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// operation carries out one SOAP operation: named finds what the request names, result yields the content of the
-// Result element.
+// operation carries out one SOAP operation: its steps find what the request names and do the work, the template
+// answer has the content of the Result element.
 type operation struct {
-	named  func(*soapCall) *apiError
-	result func(*soapCall) (any, *apiError)
+	answer string
+	steps  []func(*soapCall) *apiError
 }
 
 // operations are those that the sandbox carries out, by name (PROTOCOL.md §4.5 to §4.7).
 func operations() map[string]operation {
-	nothing := func(*soapCall) *apiError { return nil }
+	type steps = []func(*soapCall) *apiError
 	account, envelope := (*soapCall).findAccountNamed, (*soapCall).findEnvelope
 	return map[string]operation{
-		"CreateAndSendEnvelope":            {account, soapCreate},
-		"CreateEnvelope":                   {account, soapCreate},
-		"GetAccountMembershipFeaturesList": {account, soapFeatures},
-		"GetAuthenticationToken":           {account, soapView},
-		"GetEncryptedPassword":             {nothing, soapPassword},
-		"GetMembershipSummary":             {nothing, soapMemberships},
-		"Login":                            {nothing, soapLogin},
-		"Ping":                             {nothing, soapPing},
-		"RequestCorrectToken":              {envelope, soapView},
-		"RequestPDF":                       {envelope, soapPDF},
-		"RequestRecipientToken":            {envelope, soapView},
-		"RequestSenderToken":               {envelope, soapView},
-		"RequestStatus":                    {envelope, soapStatus},
-		"RequestStatusEx":                  {envelope, soapStatus},
-		"SendEnvelope":                     {envelope, soapSend},
-		"VoidEnvelope":                     {envelope, soapVoid},
+		"CreateAndSendEnvelope":            {"EnvelopeStatus", steps{account, soapCreate}},
+		"CreateEnvelope":                   {"EnvelopeStatus", steps{account, soapCreate}},
+		"GetAccountMembershipFeaturesList": {"Features", steps{account}},
+		"GetAuthenticationToken":           {"View", steps{account}},
+		"GetEncryptedPassword":             {"Password", nil},
+		"GetMembershipSummary":             {"Memberships", nil},
+		"Login":                            {"Login", nil},
+		"Ping":                             {"Ping", nil},
+		"RequestCorrectToken":              {"View", steps{envelope}},
+		"RequestPDF":                       {"PDF", steps{envelope}},
+		"RequestRecipientToken":            {"View", steps{envelope}},
+		"RequestSenderToken":               {"View", steps{envelope}},
+		"RequestStatus":                    {"EnvelopeStatus", steps{envelope}},
+		"RequestStatusEx":                  {"EnvelopeStatus", steps{envelope}},
+		"SendEnvelope":                     {"EnvelopeStatus", steps{envelope, soapSend}},
+		"VoidEnvelope":                     {"Void", steps{envelope, soapVoid}},
 	}
 }
 
 // findAccountNamed finds the account an operation names and checks membership; without a name it is the caller's
 // default. SOAP serves every account at every site (PROTOCOL.md §4.1).
 func (c *soapCall) findAccountNamed() *apiError {
-	return c.enter(cmp.Or(c.msg.Field("AccountId"), c.msg.Field("AccountID"), c.user.Default))
+	return c.enter(cmp.Or(c.msg.Field("AccountId"), c.msg.Field("AccountID"), c.User.Default))
 }
 
 func (c *soapCall) enter(id string) *apiError {
@@ -49,10 +49,10 @@ func (c *soapCall) enter(id string) *apiError {
 	switch {
 	case !known:
 		return refusal("ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM")
-	case !isMember(c.user, account):
+	case !isMember(c.User, account):
 		return refusal("USER_LACKS_MEMBERSHIP")
 	}
-	c.account = account
+	c.Account = account
 	return nil
 }
 
@@ -60,89 +60,56 @@ func (c *soapCall) enter(id string) *apiError {
 func (c *soapCall) findEnvelope() *apiError {
 	id := cmp.Or(c.msg.Field("EnvelopeID"), c.msg.Field("EnvelopeId"))
 	e, known := c.envelopes.get(strings.ToLower(id))
-	if !known || !isMember(c.user, Account{ID: e.AccountID}) {
+	if !known || !isMember(c.User, Account{ID: e.AccountID}) {
 		return refusal("ENVELOPE_DOES_NOT_EXIST")
 	}
-	c.envelope = e
+	c.Envelope = e
 	return c.enter(e.AccountID)
 }
 
-func soapPing(*soapCall) (any, *apiError) { return true, nil }
-
-func soapLogin(c *soapCall) (any, *apiError) {
-	asked := c.msg.Field("ReturnBaseUrl")
-	var accounts []any
-	for _, a := range c.memberships(c.user) {
-		entry := object{
-			{"AccountID", a.ID}, {"AccountName", a.Name}, {"UserID", c.user.ID}, {"UserName", c.user.Name},
-			{"Email", c.user.Email},
-		}
-		if asked == "true" || asked == "1" {
-			entry = append(entry, member{"BaseUrl", c.origin(a.Site) + "/api/3.0"})
-		}
-		accounts = append(accounts, entry)
-	}
-	return object{{"Success", true}, {"ErrorCode", "Success"}, {"Accounts", list{"Account", accounts}}}, nil
-}
-
-func soapCreate(c *soapCall) (any, *apiError) {
-	e := Envelope{
-		AccountID: c.account.ID, SenderID: c.user.ID, Key: c.key, Status: "created", Subject: c.msg.Field("Subject"),
-		Documents: c.msg.Documents, Recipients: c.msg.Recipients,
-	}
+func soapCreate(c *soapCall) *apiError {
+	status := "created"
 	if c.msg.Operation == "CreateAndSendEnvelope" {
-		e.Status = "sent"
+		status = "sent"
 	}
-	c.envelope = c.create(e)
-	return soapStatus(c)
+	c.create(status, c.msg.Field("Subject"), c.msg.Documents, c.msg.Recipients)
+	return nil
 }
 
-func soapSend(c *soapCall) (any, *apiError) {
-	changed, refused := c.changeEnvelope(c.envelope.ID, "sent", "")
+func soapSend(c *soapCall) *apiError {
+	return c.alter("sent", "Envelope_Invalid_Status")
+}
+
+func soapVoid(c *soapCall) *apiError {
+	return c.alter("voided", "Envelope_Cannot_Void_Invalid_State")
+}
+
+func (c *soapCall) alter(status, code string) *apiError {
+	changed, refused := c.changeEnvelope(c.Envelope.ID, status, c.msg.Field("Reason"))
 	if refused != nil {
-		return nil, &apiError{code: "Envelope_Invalid_Status", message: refused.message}
+		return &apiError{code: code, message: refused.message}
 	}
-	c.envelope = changed
-	return soapStatus(c)
+	c.Envelope = changed
+	return nil
 }
 
-// soapStatus is the type EnvelopeStatus, in the order of the WSDL.
-func soapStatus(c *soapCall) (any, *apiError) {
-	e := c.envelope
-	sender, _ := c.findUser(e.SenderID)
-	created, changed := stamp(e.Created), stamp(e.Changed)
-	status := object{
-		{"RecipientStatuses", recipientStatuses(e)}, {"TimeGenerated", stamp(c.now())}, {"EnvelopeID", e.ID},
-		{"Subject", e.Subject}, {"UserName", sender.Name}, {"Email", sender.Email}, {"Status", title(e.Status)},
-		{"Created", created},
-	}
-	if e.Status != "created" {
-		status = append(status, member{"Sent", changed})
-	}
-	return append(status, object{
-		{"ACStatus", "Original"}, {"ACStatusDate", changed}, {"ACHolder", sender.Name}, {"ACHolderEmail", sender.Email},
-		{"ACHolderLocation", "DocuSign"}, {"SigningLocation", "Online"}, {"AutoNavigation", true},
-		{"EnvelopeIdStamping", true}, {"DocumentStatuses", documentStatuses(e)},
-	}...), nil
+// AsksBaseURL is about Login.
+func (c *soapCall) AsksBaseURL() bool {
+	asked := c.msg.Field("ReturnBaseUrl")
+	return asked == "true" || asked == "1"
 }
 
-func recipientStatuses(e Envelope) list {
-	statuses := list{item: "RecipientStatus"}
-	for _, r := range e.Recipients {
-		status := title(e.Status)
-		if status == "Voided" {
-			status = "Sent"
-		}
-		statuses.of = append(statuses.of, object{
-			{"Type", recipientType(r.Type)}, {"Email", r.Email}, {"UserName", r.Name}, {"RoutingOrder", "1"},
-			{"DeclineReason", nil}, {"Status", status},
-		})
-	}
-	return statuses
+// Sender is the envelope's.
+func (c *soapCall) Sender() User {
+	sender, _ := c.findUser(c.Envelope.SenderID)
+	return sender
 }
 
-// recipientType keeps SOAP's own types; recipients made over REST are signers here.
-func recipientType(name string) string {
+// Now is the sandbox's time.
+func (c *soapCall) Now() time.Time { return c.now() }
+
+// signerType keeps SOAP's own types; recipients made over REST are signers here.
+func signerType(name string) string {
 	switch name {
 	case "Agent", "Editor", "CarbonCopy", "CertifiedDelivery", "InPersonSigner":
 		return name
@@ -150,16 +117,12 @@ func recipientType(name string) string {
 	return "Signer"
 }
 
-func documentStatuses(e Envelope) list {
-	statuses := list{item: "DocumentStatus"}
-	for i, d := range e.Documents {
-		id, sequence := d.ID, strconv.Itoa(i+1)
-		if n, err := strconv.Atoi(id); err != nil || n < 1 {
-			id = sequence
-		}
-		statuses.of = append(statuses.of, object{{"ID", id}, {"Name", d.Name}, {"Sequence", sequence}})
+// documentID is the document's own where it is a number, as the WSDL wants it.
+func documentID(i int, id string) string {
+	if n, err := strconv.Atoi(id); err != nil || n < 1 {
+		return strconv.Itoa(i + 1)
 	}
-	return statuses
+	return id
 }
 
 func title(status string) string {
@@ -167,40 +130,4 @@ func title(status string) string {
 		return "Any"
 	}
 	return strings.ToUpper(status[:1]) + status[1:]
-}
-
-func soapPDF(c *soapCall) (any, *apiError) {
-	pdf := base64.StdEncoding.EncodeToString(samplePDF)
-	return object{{"EnvelopeID", c.envelope.ID}, {"PDFBytes", pdf}}, nil
-}
-
-func soapVoid(c *soapCall) (any, *apiError) {
-	if _, refused := c.changeEnvelope(c.envelope.ID, "voided", c.msg.Field("Reason")); refused != nil {
-		return nil, &apiError{code: "Envelope_Cannot_Void_Invalid_State", message: refused.message}
-	}
-	return object{{"VoidSuccess", true}}, nil
-}
-
-func soapView(c *soapCall) (any, *apiError) { return c.viewURL(c.account.Site), nil }
-
-func soapFeatures(c *soapCall) (any, *apiError) {
-	return object{
-		{"Email", c.user.Email}, {"UserName", c.user.Name},
-		{"EnabledFeaturesSet", list{"EnabledFeatures", []any{"CanSendEnvelope", "CanManageTemplates"}}},
-	}, nil
-}
-
-func soapPassword(c *soapCall) (any, *apiError) {
-	return object{{"EncryptedPassword", "bm90LWEtcmVhbC1wYXNzd29yZC0h"}, {"Success", true}}, nil
-}
-
-func soapMemberships(c *soapCall) (any, *apiError) {
-	var summaries []any
-	for _, a := range c.memberships(c.user) {
-		summaries = append(summaries, object{
-			{"AccountName", a.Name}, {"AccountId", a.ID}, {"UserName", c.user.Name}, {"UserId", c.user.ID},
-			{"UserType", "CompanyUser"}, {"UserStatus", "Active"},
-		})
-	}
-	return object{{"MembershipSummaries", list{"MembershipSummary", summaries}}, {"Success", true}}, nil
 }

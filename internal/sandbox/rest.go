@@ -6,22 +6,34 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/sandbox/message"
 )
 
+// call is one request with who makes it and what it names.
+type call struct {
+	request
+	key      string
+	User     User
+	Account  Account
+	Envelope Envelope
+}
+
+// Memberships lists the user's accounts in their own order, so the default may come second.
+func (c *call) Memberships() []Account { return c.memberships(c.User) }
+
+// ViewURL is a one-time address for a browser; it is never rewritten by a proxy (PROTOCOL.md §12).
+func (c *call) ViewURL() string {
+	return c.origin(c.Account.Site) + "/Signing/StartInSession.aspx?t=" + newGUID()
+}
+
 // restCall is one request to a REST site that found its route (PROTOCOL.md §2, §7, §8).
 type restCall struct {
-	request
-	version  string // v2 or v2.1
-	params   map[string]string
-	user     User
-	key      string
-	account  Account  // of the path
-	envelope Envelope // of the path
+	call
+	Version string // v2 or v2.1
+	params  map[string]string
 }
 
 // route is one line of the REST surface. In patterns {name} takes one segment.
@@ -39,23 +51,23 @@ func restRoutes() []route {
 		envelope = account + "/envelopes/{envelope}"
 	)
 	return []route{
-		{"GET", "restapi", true, serviceInformation},
-		{"GET", "restapi/service_information", true, serviceInformation},
+		{"GET", "restapi", true, show("serviceInformation")},
+		{"GET", "restapi/service_information", true, show("serviceInformation")},
 		{"GET", "restapi/help", true, help},
-		{"GET", version, true, resources},
+		{"GET", version, true, show("resources")},
 		{"POST", version + "/oauth2/token", true, passwordGrant},
 		{"POST", version + "/oauth2/revoke", true, passwordGrant},
 		{"GET", version + "/login_information", false, loginInformation},
 		{"PUT", version + "/login_information/password", false, changePassword},
-		{"GET", account, false, getAccount},
+		{"GET", account, false, show("accountInformation")},
 		{"GET", account + "/users", false, listUsers},
 		{"POST", account + "/views/console", false, view},
 		{"POST", account + "/envelopes", false, createEnvelope},
-		{"GET", account + "/envelopes", false, listEnvelopes},
-		{"GET", envelope, false, getEnvelope},
+		{"GET", account + "/envelopes", false, show("envelopesInformation")},
+		{"GET", envelope, false, show("envelope")},
 		{"PUT", envelope, false, updateEnvelope},
-		{"GET", envelope + "/recipients", false, listRecipients},
-		{"GET", envelope + "/documents", false, listDocuments},
+		{"GET", envelope + "/recipients", false, show("recipients")},
+		{"GET", envelope + "/documents", false, show("envelopeDocuments")},
 		{"GET", envelope + "/documents/{document}", false, getDocument},
 		{"POST", envelope + "/views/{view}", false, view},
 	}
@@ -80,13 +92,13 @@ func (rt route) match(r request) (map[string]string, bool) {
 func (r request) rest() answer {
 	r.commonHeaders()
 	legacy := r.countLegacyHeaders()
-	c := &restCall{request: r}
+	c := &restCall{call: call{request: r}}
 	for _, rt := range restRoutes() {
 		params, ok := rt.match(r)
 		if !ok {
 			continue
 		}
-		c.params, c.version = params, params["{version}"]
+		c.params, c.Version = params, params["{version}"]
 		if legacy {
 			return c.refuse(refusal("USER_AUTHENTICATION_FAILED"))
 		}
@@ -139,15 +151,15 @@ func (c *restCall) unread(a answer) answer {
 // admit resolves who calls and for which account, and charges the limits.
 func (c *restCall) admit() *apiError {
 	var refused *apiError
-	if c.user, c.key, refused = c.caller(); refused != nil {
+	if c.User, c.key, refused = c.caller(); refused != nil {
 		return refused
 	}
-	charged := c.user.Default
+	charged := c.User.Default
 	if id, scoped := c.params["{account}"]; scoped {
 		if refused := c.enter(id); refused != nil {
 			return refused
 		}
-		charged = c.account.ID
+		charged = c.Account.ID
 	}
 	return c.charge(charged)
 }
@@ -161,10 +173,10 @@ func (c *restCall) enter(id string) *apiError {
 		}
 		return refusal("USER_LACKS_MEMBERSHIP")
 	}
-	if !isMember(c.user, account) {
+	if !isMember(c.User, account) {
 		return refusal("USER_LACKS_MEMBERSHIP")
 	}
-	c.account = account
+	c.Account = account
 	return nil
 }
 
@@ -175,35 +187,32 @@ func (c *restCall) findEnvelope() *apiError {
 		return nil
 	}
 	e, ok := c.envelopes.get(id)
-	if !ok || e.AccountID != c.account.ID {
+	if !ok || e.AccountID != c.Account.ID {
 		return refusal("ENVELOPE_DOES_NOT_EXIST")
 	}
-	c.envelope = e
+	c.Envelope = e
 	return nil
 }
 
-func serviceInformation(c *restCall) (answer, *apiError) {
-	base := c.origin(c.host) + "/restapi/"
-	return good("serviceInformation", object{
-		{"serviceVersions", list{"serviceVersion", []any{
-			object{{"version", "v2"}, {"versionUrl", base + "v2"}},
-			object{{"version", "v2.1"}, {"versionUrl", base + "v2.1"}},
-		}}},
-		{"linkedSites", list{"linkedSite", nil}},
-		{"buildVersion", "sandbox"}, {"buildBranch", "sandbox"}, {"buildSHA", ""}, {"buildBranchDeployedDateTime", ""},
-	}), nil
+// good answers with a template, which is named like the root of its XML.
+func (c *restCall) good(status int, root string) answer {
+	return answer{status: status, root: root, body: []byte(c.written(root, c))}
+}
+
+func show(root string) func(*restCall) (answer, *apiError) {
+	return func(c *restCall) (answer, *apiError) { return c.good(http.StatusOK, root), nil }
+}
+
+// Origin is that of the host that was called.
+func (c *restCall) Origin() string { return c.origin(c.host) }
+
+// Asks reads a parameter of the query.
+func (c *restCall) Asks(name, value string) bool {
+	return strings.EqualFold(c.URL.Query().Get(name), value)
 }
 
 func help(c *restCall) (answer, *apiError) {
 	return page("<!DOCTYPE html><html><body><h1>REST API help (sandbox)</h1></body></html>\r\n"), nil
-}
-
-func resources(c *restCall) (answer, *apiError) {
-	base := c.origin(c.host) + "/restapi/" + c.version
-	return good("resources", object{{"resources", list{"nameValue", []any{
-		object{{"name", "login_information"}, {"value", base + "/login_information"}},
-		object{{"name", "accounts"}, {"value", base + "/accounts"}},
-	}}}}), nil
 }
 
 // passwordGrant refuses the retired token end points (PROTOCOL.md §3).
@@ -216,94 +225,30 @@ func changePassword(c *restCall) (answer, *apiError) {
 	return answer{}, refusal("USER_LACKS_PERMISSIONS")
 }
 
-// loginInformation is PROTOCOL.md §2. It lists the user's accounts in their own order, so the default may come second.
+// loginInformation is PROTOCOL.md §2.
 func loginInformation(c *restCall) (answer, *apiError) {
 	switch c.setting().loginInfoStatus {
 	case 0:
+		return c.good(http.StatusOK, "loginInformation"), nil
 	case http.StatusNotFound:
 		return empty(http.StatusNotFound), nil
-	default:
-		return answer{}, refusal("USER_AUTHENTICATION_FAILED", "Invalid access token")
 	}
-	var value object
-	if c.asksFor("api_password") {
-		value = object{{"apiPassword", "bm90LWEtcmVhbC1wYXNzd29yZC0h"}}
-	}
-	var accounts []any
-	for _, a := range c.memberships(c.user) {
-		accounts = append(accounts, c.loginAccount(a))
-	}
-	value = append(value, member{"loginAccounts", list{"loginAccount", accounts}})
-	return good("loginInformation", value), nil
-}
-
-func (c *restCall) asksFor(name string) bool {
-	return strings.EqualFold(c.URL.Query().Get(name), "true")
-}
-
-func (c *restCall) loginAccount(a Account) object {
-	id := a.Number
-	if id == "" || c.asksFor("embed_account_id_guid") {
-		id = a.ID
-	}
-	o := object{{"name", a.Name}, {"accountId", a.Number}}
-	if c.asksFor("include_account_id_guid") {
-		o = append(o, member{"accountIdGuid", a.ID})
-	}
-	base := c.origin(a.Site) + "/restapi/" + c.version + "/accounts/" + id
-	o = append(o, object{
-		{"baseUrl", base}, {"isDefault", strconv.FormatBool(a.ID == c.user.Default)},
-		{"userName", c.user.Name}, {"userId", c.user.ID}, {"email", c.user.Email}, {"siteDescription", ""},
-	}...)
-	if strings.EqualFold(c.URL.Query().Get("login_settings"), "all") {
-		on := func(name string) list { return list{"nameValue", []any{object{{"name", name}, {"value", "true"}}}} }
-		o = append(o,
-			member{"loginAccountSettings", on("allowDataDownload")}, member{"loginUserSettings", on("canSendEnvelope")})
-	}
-	return o
-}
-
-func getAccount(c *restCall) (answer, *apiError) {
-	return good("accountInformation", object{
-		{"currentPlanId", "sandbox"}, {"planName", "Sandbox"}, {"accountName", c.account.Name},
-		{"accountIdGuid", c.account.ID}, {"accountId", c.account.Number}, {"isDowngrade", "false"},
-		{"billingProfile", "web"}, {"canUpgrade", "false"}, {"suspensionStatus", ""},
-	}), nil
+	return answer{}, refusal("USER_AUTHENTICATION_FAILED", "Invalid access token")
 }
 
 // listUsers is for administrators; ?email= is how a principal's GUID is looked up (PROTOCOL.md §0.4).
 func listUsers(c *restCall) (answer, *apiError) {
-	if !c.user.Admin {
+	if !c.User.Admin {
 		return answer{}, refusal("USER_LACKS_PERMISSIONS")
 	}
-	email := c.URL.Query().Get("email")
-	var found []any
-	for _, u := range c.everybody() {
-		if !isMember(u, c.account) || email != "" && !strings.EqualFold(email, u.Email) {
-			continue
-		}
-		admin, status := "False", "Active"
-		if u.Admin {
-			admin = "True"
-		}
-		if u.Inactive {
-			status = "Closed"
-		}
-		found = append(found, object{
-			{"userName", u.Name}, {"userId", u.ID}, {"userType", "CompanyUser"}, {"isAdmin", admin},
-			{"userStatus", status}, {"uri", "/users/" + u.ID}, {"email", u.Email},
-		})
-	}
-	value := append(object{{"users", list{"user", found}}}, wholePage(len(found))...)
-	return good("userInformationList", value), nil
+	return c.good(http.StatusOK, "userInformationList"), nil
 }
 
-// wholePage tells that a list of n is complete.
-func wholePage(n int) object {
-	return object{
-		{"resultSetSize", strconv.Itoa(n)}, {"totalSetSize", strconv.Itoa(n)},
-		{"startPosition", "0"}, {"endPosition", strconv.Itoa(max(n-1, 0))},
-	}
+// Users lists those of the account whom the query asks for.
+func (c *restCall) Users() []User {
+	return slices.DeleteFunc(c.everybody(), func(u User) bool {
+		return !isMember(u, c.Account) || !c.Asks("email", "") && !c.Asks("email", u.Email)
+	})
 }
 
 // view opens the console, or a view of an envelope, in a browser.
@@ -316,13 +261,7 @@ func view(c *restCall) (answer, *apiError) {
 	if refused == nil && name == "recipient" && d.ReturnURL == "" {
 		refused = refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is missing.")
 	}
-	url := object{{"url", c.viewURL(c.account.Site)}}
-	return answer{status: http.StatusCreated, root: "viewUrl", value: url}, refused
-}
-
-// viewURL is a one-time address for a browser; it is never rewritten by a proxy (PROTOCOL.md §12).
-func (s *Sandbox) viewURL(site string) string {
-	return s.origin(site) + "/Signing/StartInSession.aspx?t=" + newGUID()
+	return c.good(http.StatusCreated, "viewUrl"), refused
 }
 
 // definition reads a JSON or XML body; optional bodies may be missing.

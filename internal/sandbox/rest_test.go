@@ -402,7 +402,7 @@ func TestErrorBodiesHaveTheLengthsOfRecordedOnes(t *testing.T) {
 		126: refusal("USER_LACKS_PERMISSIONS"),
 	}
 	for want, e := range tests {
-		if got := len(jsonOf(e.answer(httptest.NewRequest("GET", "/", nil)).value)); got != want {
+		if got := len(jsonOf(e.answer(httptest.NewRequest("GET", "/", nil)).body)); got != want {
 			t.Errorf("%s: %d bytes, want %d", e.code, got, want)
 		}
 	}

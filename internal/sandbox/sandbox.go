@@ -18,6 +18,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/template"
 	"time"
 )
 
@@ -81,6 +82,7 @@ type Sandbox struct {
 
 	opts      Options
 	authority *authority
+	templates *template.Template
 	addresses map[string]string // of the listeners by host name; the empty name is the one that serves every host
 	server    *http.Server
 	ended     []chan error // of the listeners
@@ -96,7 +98,11 @@ func Start(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificates: %w", err)
 	}
-	s := &Sandbox{opts: o, authority: ca, addresses: map[string]string{}}
+	templates, err := newTemplates()
+	if err != nil {
+		return nil, err
+	}
+	s := &Sandbox{opts: o, authority: ca, templates: templates, addresses: map[string]string{}}
 	s.server = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{ca.leaf}, MinVersion: tls.VersionTLS12},

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -15,13 +14,9 @@ import (
 
 // soapCall is one SOAP request.
 type soapCall struct {
-	request
-	service  *services.Service
-	msg      message.SOAP
-	user     User // who is acted for
-	key      string
-	account  Account  // that the operation names
-	envelope Envelope // that the operation names
+	call
+	service *services.Service
+	msg     message.SOAP
 }
 
 // soap answers for the .asmx services and their WSDLs. Paths have no case.
@@ -34,7 +29,7 @@ func (r request) soap() answer {
 		return empty(http.StatusNotFound)
 	}
 	r.commonHeaders()
-	c := &soapCall{request: r, service: service}
+	c := &soapCall{call: call{request: r}, service: service}
 	switch {
 	case r.Method == http.MethodPost && !isWSDL:
 		return c.serve()
@@ -89,15 +84,13 @@ func (c *soapCall) serve() answer {
 			code: "Unspecified_Error", message: "The sandbox does not know the operation " + c.msg.Operation + ".",
 		})
 	}
-	if denied := operation.named(c); denied != nil {
-		return c.deny(denied)
-	}
-	value, failed := operation.result(c)
-	if failed != nil {
-		return c.deny(failed)
+	for _, do := range operation.steps {
+		if denied := do(c); denied != nil {
+			return c.deny(denied)
+		}
 	}
 	c.count(func(n *Counts) { n.SOAP++ })
-	return c.good(value)
+	return c.good(operation.answer, c)
 }
 
 // countUnread counts the credentials of a message that could not be read to its end.
@@ -165,28 +158,21 @@ func faultCode(name string, soap12 bool) string {
 // deny tells a failure the service's way: inside a good answer where the WSDL has a place for it, else as a fault.
 func (c *soapCall) deny(e *apiError) answer {
 	_, known := operations()[c.msg.Operation]
-	var value object
+	name, failure := e.faultName(), ""
+	code := name
 	switch reads := c.service.Reads; {
 	case reads == services.Body && c.msg.Operation == "Login":
-		value = object{
-			{"Success", false}, {"ErrorCode", loginCode(e.faultName())}, {"AuthenticationMessage", e.message},
+		failure = "LoginFailure"
+		if name != "User_Authentication_Failed" && name != "User_Lacks_Permissions" {
+			code = "Unspecified_Error"
 		}
 	case reads == services.Header && c.msg.Operation != "Ping" && known:
-		detail := object{{"ErrorCode", managementCode(e.faultName())}, {"Description", e.message}}
-		value = object{{"Success", false}, {"Error", detail}}
+		failure, code = "ManagementFailure", managementCode(name)
 	default:
 		return c.refuse(e)
 	}
-	c.count(func(n *Counts) { increase(&n.SOAPRefused, e.faultName()) })
-	return c.good(value)
-}
-
-// loginCode fits a fault into the codes that the WSDL allows.
-func loginCode(name string) string {
-	if name == "User_Authentication_Failed" || name == "User_Lacks_Permissions" {
-		return name
-	}
-	return "Unspecified_Error"
+	c.count(func(n *Counts) { increase(&n.SOAPRefused, name) })
+	return c.good(failure, map[string]string{"Code": code, "Message": e.message})
 }
 
 // managementCode fits a fault into the codes that the WSDL allows.
@@ -210,49 +196,40 @@ func (c *soapCall) isSOAP12() bool {
 
 // refuse sends a fault in the layout of PROTOCOL.md §9.
 func (c *soapCall) refuse(e *apiError) answer {
-	name := e.faultName()
+	name, layout := e.faultName(), "fault11"
 	c.count(func(n *Counts) { increase(&n.SOAPRefused, name) })
 	number := name
 	if name == "Partner_Authentication_Failed" {
 		number = "3"
 	}
-	code, detail := faultCode(name, c.isSOAP12()), object{{"ErrorCode", number}, {"Reason", e.message}}
-	var body []byte
 	if c.isSOAP12() {
-		body = fmt.Appendf(nil, `<soap:Fault><soap:Code><soap:Value>%s</soap:Value></soap:Code>`+
-			`<soap:Reason><soap:Text xml:lang="en">%s</soap:Text></soap:Reason>`, code, escapeXML(name))
-		body = append(appendXML(body, "soap:Detail", detail, false), "</soap:Fault>"...)
-	} else {
-		body = appendXML(nil, "soap:Fault", object{
-			{"faultcode", code}, {"faultstring", name}, {"faultactor", c.address()}, {"detail", detail},
-		}, false)
+		layout = "fault12"
 	}
-	return c.wrap(http.StatusInternalServerError, "", body)
+	return c.wrap(http.StatusInternalServerError, "", c.written(layout, map[string]string{
+		"Code": faultCode(name, c.isSOAP12()), "Name": name, "Number": number, "Reason": e.message, "Actor": c.address(),
+	}))
 }
 
 // good sends the result of an operation. A Timestamp is answered with one: WCF looks for it (PROTOCOL.md §4.4).
-func (c *soapCall) good(value any) answer {
+func (c *soapCall) good(template string, data any) answer {
 	var header string
 	if c.msg.Timestamp {
 		const form = "2006-01-02T15:04:05Z"
 		now := c.now().UTC()
-		header = fmt.Sprintf(`<soap:Header><wsse:Security xmlns:wsse="%s" xmlns:wsu="%s"><wsu:Timestamp>`+
-			`<wsu:Created>%s</wsu:Created><wsu:Expires>%s</wsu:Expires></wsu:Timestamp></wsse:Security></soap:Header>`,
-			message.WSSE, message.WSU, now.Format(form), now.Add(5*time.Minute).Format(form))
+		header = c.written("timestamp", map[string]string{
+			"Created": now.Format(form), "Expires": now.Add(5 * time.Minute).Format(form),
+		})
 	}
-	name := c.msg.Operation
-	body := fmt.Appendf(nil, `<%sResponse xmlns="%s">`, name, c.service.Namespace)
-	body = fmt.Appendf(appendXML(body, name+"Result", value, false), "</%sResponse>", name)
-	return c.wrap(http.StatusOK, header, body)
+	return c.wrap(http.StatusOK, header, c.written("result", map[string]string{
+		"Operation": c.msg.Operation, "Namespace": c.service.Namespace, "Result": c.written(template, data),
+	}))
 }
 
-func (c *soapCall) wrap(status int, header string, body []byte) answer {
+func (c *soapCall) wrap(status int, header, body string) answer {
 	version, contentType := message.SOAP11, "text/xml; charset=utf-8"
 	if c.isSOAP12() {
 		version, contentType = message.SOAP12, "application/soap+xml; charset=utf-8"
 	}
-	return answer{status: status, contentType: contentType, body: fmt.Appendf(nil,
-		`<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="%s" xmlns:xsi="%s"`+
-			` xmlns:xsd="http://www.w3.org/2001/XMLSchema">%s<soap:Body>%s</soap:Body></soap:Envelope>`,
-		version, schemaInstance, header, body)}
+	text := c.written("soap", map[string]string{"Version": version, "Header": header, "Body": body})
+	return answer{status: status, contentType: contentType, body: []byte(text)}
 }

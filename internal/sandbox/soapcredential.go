@@ -138,13 +138,13 @@ func (c *soapCall) check(cred credential) *apiError {
 		}
 		user = principal
 	}
-	c.user, c.key = user, integration.Key
+	c.User, c.key = user, integration.Key
 	return nil
 }
 
 func (c *soapCall) checkBearer() *apiError {
 	var refused *apiError
-	if c.user, c.key, refused = c.caller(); refused != nil || c.setting().noSOAPBearer {
+	if c.User, c.key, refused = c.caller(); refused != nil || c.setting().noSOAPBearer {
 		return refusal("AUTHORIZATION_INVALID_TOKEN")
 	}
 	return nil
