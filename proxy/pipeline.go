@@ -315,7 +315,7 @@ func (x *exchange) drainBody() {
 	case x.w.Status == 0:
 		x.w.Header().Set("Connection", "close") // net/http answers now, for nobody
 	default:
-		x.caller.Finish(x.server.cfg.DrainBody, x.r.Header.Get("Expect") != "", x.server.front.Stopping())
+		x.caller.Finish(x.server.front.Running(), x.server.cfg.DrainBody, x.r.Header.Get("Expect") != "")
 	}
 }
 

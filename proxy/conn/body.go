@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -103,23 +104,6 @@ func (b *Body) giveUp() {
 	_ = b.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// drain reads what the caller still sends, up to most bytes.
-func (b *Body) drain(most int64, stopping <-chan struct{}) {
-	buf := make([]byte, 16<<10)
-	for left := most; left > 0; {
-		select {
-		case <-stopping:
-			return
-		default:
-		}
-		n, err := b.read(buf)
-		if err != nil {
-			return
-		}
-		left -= int64(n)
-	}
-}
-
 // End keeps net/http from reading on at the end of the call, which it would do without a limit.
 func (b *Body) End() {
 	if b.http1 && !b.whole.Load() {
@@ -140,14 +124,19 @@ func (b *Body) Slow() bool { return b.slow.Load() }
 func (b *Body) Remains() bool { return b.http1 && !b.whole.Load() }
 
 // Finish keeps the connection of an answered call open until the program has sent its whole request, up to most
-// bytes. Old programs send before they read; a connection that is closed meanwhile is reset, and they never see the
-// answer (RFC 9112 §9.6). An answer that came before the end of the body has said that the connection closes. HTTP/2
-// can answer and end a stream without any of this (RFC 9113 §8.1). expects says that the caller asked for 100
-// Continue.
-func (b *Body) Finish(most int64, expects bool, stopping <-chan struct{}) {
+// bytes. Old programs send before they read, and never see the answer if their connection is closed meanwhile (RFC 9112
+// §9.6). HTTP/2 needs none of this (RFC 9113 §8.1). expects says that the caller asked for 100 Continue.
+func (b *Body) Finish(running context.Context, most int64, expects bool) {
 	_ = b.conn.Flush()
 	if expects && b.n.Load() == 0 {
 		b.limit.Store(min(b.limit.Load(), int64(afterRefusal)))
 	}
-	b.drain(most, stopping)
+	buf := make([]byte, 16<<10)
+	for most > 0 && running.Err() == nil {
+		n, err := b.read(buf)
+		if err != nil {
+			return
+		}
+		most -= int64(n)
+	}
 }

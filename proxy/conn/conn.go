@@ -4,9 +4,9 @@
 package conn
 
 import (
+	"context"
 	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 
 	"docusign-auth-proxy/internal/call"
@@ -41,8 +41,7 @@ type Conn struct {
 	net.Conn
 	Binding Binding
 	ahead   ReadAhead
-	closed  chan struct{} // nil unless somebody waits for the end
-	once    sync.Once
+	closed  context.CancelFunc // nil unless somebody waits for the end
 	place   *Place
 	front   *Front // nil before it is sorted
 
@@ -76,7 +75,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 func (c *Conn) Close() error {
 	if c.closed != nil {
-		c.once.Do(func() { close(c.closed) })
+		c.closed()
 	}
 	if c.refused.Load() && !c.closing.Swap(true) {
 		c.front.linger(c)

@@ -94,10 +94,8 @@ func (f *Front) Failures() []call.ConnFailure {
 
 // failed counts a connection that never became a call, and writes at most one line a minute for each client and cause.
 func (f *Front) failed(c *Conn, status int, cause, detail string) {
-	select {
-	case <-f.stopping: // the proxy itself ends connections now
+	if f.running.Err() != nil { // the proxy itself ends connections now
 		return
-	default:
 	}
 	e := call.ConnFailure{
 		Last: f.Now(), RequestID: f.NextID(), Door: c.Binding.Door, Client: c.Binding.Client.Addr(),
@@ -248,24 +246,25 @@ func (c *answeringConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// handshake finishes TLS before net/http sees the connection, so that a failure can be explained to the operator.
-func (f *Front) handshake(c *Conn, cfg *tls.Config) (net.Conn, error) {
+// handshake finishes TLS before net/http sees the connection, so that a failure can be explained to the operator; nil =
+// it failed.
+func (f *Front) handshake(c *Conn, cfg *tls.Config) net.Conn {
 	t := tls.Server(c, cfg)
 	c.framing.ended = true // no head
 	_ = c.SetDeadline(time.Now().Add(f.HeaderTimeout))
 	if err := t.Handshake(); err != nil {
 		cause, detail := explainHandshake(err, c.written.Load(), c.lastRecord)
 		f.failed(c, 0, cause, detail)
-		return nil, err
+		return nil
 	}
 	_ = c.SetDeadline(time.Time{})
 	c.secure = true
 	c.framing = framing{}
 	c.headRead.Store(false)
 	if t.ConnectionState().NegotiatedProtocol == "h2" {
-		return t, nil // net/http takes HTTP/2 from a *tls.Conn only, and answers there by frames
+		return t // net/http takes HTTP/2 from a *tls.Conn only, and answers there by frames
 	}
-	return &answeringConn{Conn: t, bound: c}, nil
+	return &answeringConn{Conn: t, bound: c}
 }
 
 // explainHandshake finds the likely reason why a handshake failed. answered says that the proxy had sent its

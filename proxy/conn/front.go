@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -32,12 +33,12 @@ type Options struct {
 // Front takes callers' connections, sorts them into TLS and plain, and is the listener that delivers them to net/http.
 type Front struct {
 	Options
-	failures failures
-	sorted   chan net.Conn
-	done     chan struct{} // net/http accepts no more
-	closing  sync.Once
-	stopping chan struct{}
-	stop     sync.Once
+	failures  failures
+	sorted    chan net.Conn
+	accepting context.Context // net/http accepts until its end
+	endAccept context.CancelFunc
+	running   context.Context // until Stop
+	endRun    context.CancelFunc
 
 	mu        sync.Mutex
 	listeners []net.Listener
@@ -47,10 +48,10 @@ type Front struct {
 
 // NewFront makes a Front without listeners.
 func NewFront(o Options) *Front {
-	return &Front{
-		Options: o, sorted: make(chan net.Conn), done: make(chan struct{}), stopping: make(chan struct{}),
-		fresh: map[*Conn]struct{}{},
-	}
+	f := &Front{Options: o, sorted: make(chan net.Conn), fresh: map[*Conn]struct{}{}}
+	f.accepting, f.endAccept = context.WithCancel(context.Background())
+	f.running, f.endRun = context.WithCancel(context.Background())
+	return f
 }
 
 // Accept waits for the next connection.
@@ -58,22 +59,22 @@ func (f *Front) Accept() (net.Conn, error) {
 	select {
 	case c := <-f.sorted:
 		return c, nil
-	case <-f.done:
+	case <-f.accepting.Done():
 		return nil, net.ErrClosed
 	}
 }
 
 // Close ends Accept; connections that are sorted later are closed.
 func (f *Front) Close() error {
-	f.closing.Do(func() { close(f.done) })
+	f.endAccept()
 	return nil
 }
 
 // Addr is no address of a listener.
 func (f *Front) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-// Stopping is closed by Stop.
-func (f *Front) Stopping() <-chan struct{} { return f.stopping }
+// Running ends with Stop.
+func (f *Front) Running() context.Context { return f.running }
 
 // Open gives the number of connections, and of their calls over HTTP/2.
 func (f *Front) Open() int64 {
@@ -93,7 +94,7 @@ const lastWord = 50 * time.Millisecond
 // do not.
 func (f *Front) Stop() {
 	f.mu.Lock()
-	f.stop.Do(func() { close(f.stopping) })
+	f.endRun()
 	for _, l := range f.listeners {
 		_ = l.Close()
 	}
@@ -124,10 +125,8 @@ func (f *Front) unsorted() int {
 func (f *Front) track(c *Conn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	select {
-	case <-f.stopping:
+	if f.running.Err() != nil {
 		return false
-	default:
 	}
 	f.fresh[c] = struct{}{}
 	return true
@@ -154,7 +153,8 @@ func (f *Front) Inside(
 		f.sort(c, tls)
 		return
 	}
-	c.closed = make(chan struct{})
+	open, closed := context.WithCancel(context.Background())
+	c.closed = closed
 	if !f.takePlace(c.place.of, c) {
 		over.WriteHeader(http.StatusServiceUnavailable)
 		return
@@ -162,7 +162,7 @@ func (f *Front) Inside(
 	over.WriteHeader(http.StatusOK) // the client sends nothing before it
 	_ = http.NewResponseController(over).Flush()
 	f.sort(c, tls)
-	<-c.closed
+	<-open.Done()
 }
 
 // TakeStream gives a call over HTTP/2 a place of its own among the connections, since one connection carries many. ok
@@ -200,69 +200,59 @@ func (f *Front) sort(c *Conn, tlsConfig func() *tls.Config) {
 	}
 	defer f.untrack(c)
 	c.front, c.Binding.Conn = f, c
-	if len(c.ahead) == 0 {
-		_ = c.SetReadDeadline(time.Now().Add(f.HeaderTimeout))
-		first := make([]byte, 1)
-		if _, err := io.ReadFull(c.Conn, first); err != nil {
-			_ = c.Close()
-			return
-		}
-		_ = c.SetReadDeadline(time.Time{})
-		c.ahead = first
+	_ = c.SetReadDeadline(time.Now().Add(f.HeaderTimeout))
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(c.Conn, first); err != nil {
+		_ = c.Close()
+		return
 	}
-	conn, ok := f.secure(c, tlsConfig)
+	_ = c.SetReadDeadline(time.Time{})
+	c.ahead = first
+	conn := f.secure(c, tlsConfig)
 	f.untrack(c) // from here on net/http knows it, and Shutdown must not close it under a call
-	if !ok {
+	if conn == nil {
 		_ = c.Close()
 		return
 	}
 	select {
 	case f.sorted <- conn:
-	case <-f.done:
+	case <-f.accepting.Done():
 		_ = conn.Close()
 	}
 }
 
-// secure makes a TLS connection of one that begins with a ClientHello.
-func (f *Front) secure(c *Conn, tlsConfig func() *tls.Config) (net.Conn, bool) {
+// secure makes a TLS connection of one that begins with a ClientHello; nil = it cannot.
+func (f *Front) secure(c *Conn, tlsConfig func() *tls.Config) net.Conn {
 	if c.ahead[0] >= firstByteSSL2 {
 		f.failed(c, 0, call.ConnSSL2, "the program greets in the form of SSLv2, which no TLS server of today reads")
-		return nil, false
+		return nil
 	}
 	if c.ahead[0] != tlsHandshakeRecord {
-		return c, true
+		return c
 	}
 	cfg := tlsConfig()
 	if cfg == nil {
 		f.failed(c, 0, call.ConnNoCA, "TLS to a proxy that has no CA")
-		return nil, false
+		return nil
 	}
-	conn, err := f.handshake(c, cfg)
-	return conn, err == nil
+	return f.handshake(c, cfg)
 }
 
 // linger lets a program whose request head net/http has refused, and which may not have read that yet, send the rest
 // of its call. It is the counterpart of Body.Finish.
 func (f *Front) linger(c *Conn) {
-	select {
-	case <-f.stopping:
-		return
-	default:
+	end := time.Now().Add(f.HeaderTimeout)
+	if f.running.Err() == nil && CloseWrite(c.Conn) == nil && c.Conn.SetReadDeadline(end) == nil {
+		_, _ = io.CopyN(io.Discard, c.Conn, f.DrainBody)
 	}
-	if CloseWrite(c.Conn) != nil || c.Conn.SetReadDeadline(time.Now().Add(f.HeaderTimeout)) != nil {
-		return
-	}
-	_, _ = io.CopyN(io.Discard, c.Conn, f.DrainBody)
 }
 
 // Serve takes connections from the listener until Stop. tls gives its certificates; it gives nil when there are none.
 func (f *Front) Serve(l net.Listener, door call.Door, tls func() *tls.Config) error {
 	f.mu.Lock()
-	select {
-	case <-f.stopping: // Stop was quicker and did not see this listener
+	if f.running.Err() != nil { // Stop was quicker and did not see this listener
 		f.mu.Unlock()
 		return l.Close()
-	default:
 	}
 	f.listeners = append(f.listeners, l)
 	places := NewPlaces(f.Most, f.SharePercent)
@@ -285,7 +275,7 @@ func (f *Front) accept(l net.Listener, door call.Door, places *Places, tls func(
 			select {
 			case <-time.After(delay):
 				continue
-			case <-f.stopping:
+			case <-f.running.Done():
 				return nil
 			}
 		}

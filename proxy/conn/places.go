@@ -47,15 +47,15 @@ func (p *Places) Take(client netip.Addr, conn *Conn) (taken, displaced *Place) {
 	c := p.clients[client]
 	switch {
 	case c != nil && c.taken >= p.share:
-		displaced = c.longestIdle()
 	case p.taken >= p.max:
-		displaced = p.biggestIdle()
+		c = p.biggestIdle()
 	default:
 		return p.add(client, conn), nil
 	}
-	if displaced == nil {
+	if c == nil || c.idle.Len() == 0 {
 		return nil, nil
 	}
+	displaced = c.idle.Front().Value.(*Place)
 	p.remove(displaced)
 	return p.add(client, conn), displaced
 }
@@ -87,24 +87,14 @@ func (p *Places) remove(pl *Place) {
 	}
 }
 
-func (c *clientPlaces) longestIdle() *Place {
-	if front := c.idle.Front(); front != nil {
-		return front.Value.(*Place)
-	}
-	return nil
-}
-
-func (p *Places) biggestIdle() *Place {
-	var biggest *clientPlaces
+// biggestIdle gives the client with most places among those that have an idle one; nil = there is none.
+func (p *Places) biggestIdle() (biggest *clientPlaces) {
 	for _, c := range p.clients {
 		if c.idle.Len() > 0 && (biggest == nil || c.taken > biggest.taken) {
 			biggest = c
 		}
 	}
-	if biggest == nil {
-		return nil
-	}
-	return biggest.longestIdle()
+	return biggest
 }
 
 // Count gives how many are taken.
