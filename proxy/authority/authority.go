@@ -152,15 +152,19 @@ func selfSign(template *x509.Certificate, key crypto.Signer, s Spec) (*Authority
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	// A stolen key then signs neither code nor mail nor client certificates.
 	template.ExtKeyUsage, template.UnknownExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, nil
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	cert, err := certify(template, template, key.Public(), key)
 	if err != nil {
 		return nil, fmt.Errorf("authority: sign the CA: %w", err)
 	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("authority: parse the CA certificate: %w", err)
-	}
 	return build([]*x509.Certificate{cert}, key)
+}
+
+func certify(template, parent *x509.Certificate, public any, key crypto.Signer) (*x509.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
 }
 
 func build(certs []*x509.Certificate, key crypto.Signer) (*Authority, error) {

@@ -3,7 +3,6 @@ package authority
 import (
 	"cmp"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -139,15 +138,12 @@ func (l *Leaves) sign(names []string, key crypto.Signer, now time.Time) (*tls.Ce
 		template.KeyUsage |= x509.KeyUsageKeyEncipherment // RSA key exchange needs it
 	}
 	name(template, names)
-	der, err := x509.CreateCertificate(rand.Reader, template, ca, key.Public(), l.authority.key)
+	cert, err := certify(template, ca, key.Public(), l.authority.key)
 	if err != nil {
 		return nil, fmt.Errorf("authority: sign a leaf for %q: %w", names, err)
 	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("authority: parse the leaf for %q: %w", names, err)
-	}
-	return &tls.Certificate{Certificate: append([][]byte{der}, l.authority.chain...), PrivateKey: key, Leaf: parsed}, nil
+	chain := append([][]byte{cert.Raw}, l.authority.chain...)
+	return &tls.Certificate{Certificate: chain, PrivateKey: key, Leaf: cert}, nil
 }
 
 // name fills subject and SAN with the names that were asked for and no other: verifiers that know no constraints on

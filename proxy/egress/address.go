@@ -11,29 +11,26 @@ import (
 
 // The rules by which an address is refused: short, few and fixed, hence fit for a metric's label.
 const (
-	RuleSelf          = "self"           // one of the proxy's own listeners: a loop
-	RuleMetadata      = "metadata"       // a cloud's metadata or control service
-	RuleUnspecified   = "unspecified"    // "this network"; connecting to 0.0.0.0 reaches loopback
-	RuleLoopback      = "loopback"       //
-	RuleLinkLocal     = "link_local"     //
-	RulePrivate       = "private"        // RFC 1918, unique local, site local
-	RuleShared        = "shared"         // carrier-grade NAT, RFC 6598
-	RuleDocumentation = "documentation"  //
-	RuleSpecial       = "special"        // benchmarking, protocol assignments and other IANA special-purpose ranges
-	RuleTranslation   = "translation"    // IPv6 that hides an IPv4 address: 6to4, Teredo, compatible, local NAT64
-	RuleMulticast     = "multicast"      //
+	RuleSelf          = "self"        // one of the proxy's own listeners: a loop
+	RuleMetadata      = "metadata"    // a cloud's metadata or control service
+	RuleUnspecified   = "unspecified" // "this network"; connecting to 0.0.0.0 reaches loopback
+	RuleLoopback      = "loopback"
+	RuleLinkLocal     = "link_local"
+	RulePrivate       = "private" // RFC 1918, unique local, site local
+	RuleShared        = "shared"  // carrier-grade NAT, RFC 6598
+	RuleDocumentation = "documentation"
+	RuleSpecial       = "special"     // benchmarking, protocol assignments and other IANA special-purpose ranges
+	RuleTranslation   = "translation" // IPv6 that hides an IPv4 address: 6to4, Teredo, compatible, local NAT64
+	RuleMulticast     = "multicast"
 	RuleReserved      = "reserved"       // 240.0.0.0/4 with the broadcast address
 	RuleUnknown       = "not_an_address" // nothing that could be judged
 )
 
 // RefusedError says that a connection was not made because of the address it would have gone to.
 type RefusedError struct {
-	// Host that was asked for.
-	Host Host
-	// Addr it resolved to.
-	Addr netip.AddrPort
-	// Rule is one of the Rule constants.
-	Rule string
+	Host Host           // that was asked for
+	Addr netip.AddrPort // it resolved to
+	Rule string         // one of the Rule constants
 	// Hint tells the operator what to add to the configuration if the address is meant; "" if nothing can allow it.
 	Hint string
 }

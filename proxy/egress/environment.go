@@ -24,11 +24,10 @@ const otherProduct = "services.docusign.net"
 
 // EnvironmentOf tells to which environment a host belongs by its name, on whatever port (PROTOCOL.md §4.1 and §7).
 func EnvironmentOf(h Host) Environment {
-	labels, ok := docuSignLabels(h.name)
-	if !ok || h.name == otherProduct {
+	if !isDocuSign(h) || h.name == otherProduct {
 		return AnyEnvironment
 	}
-	for _, label := range labels {
+	for label := range strings.SplitSeq(h.name, ".") {
 		switch {
 		case label == "demo" || label == "admindemo" || strings.HasSuffix(label, "-d"): // account-d, apps-d, api-d
 			return Demo
@@ -41,14 +40,9 @@ func EnvironmentOf(h Host) Environment {
 	return Production
 }
 
-// docuSignLabels are the labels of a name in front of DocuSign's own domains; not ok for all other names.
-func docuSignLabels(name string) (labels []string, ok bool) {
-	for _, domain := range DefaultSuffixes() {
-		if below(name, domain) {
-			return strings.Split(strings.TrimSuffix(name, domain), "."), true
-		}
-	}
-	return nil, false
+// isDocuSign reports whether the name lies in DocuSign's own domains, whatever the policy.
+func isDocuSign(h Host) bool {
+	return slices.ContainsFunc(DefaultSuffixes(), func(domain string) bool { return below(h.name, domain) })
 }
 
 // EnvironmentError says that a host belongs to another environment than the one that calls are carried out in.
@@ -82,12 +76,9 @@ func (p *Policy) CheckEnvironment(h Host) error {
 		return nil
 	}
 	is := EnvironmentOf(h)
-	if is == AnyEnvironment || is == p.Environment || is == UnknownEnvironment && p.lists(h) {
+	listed := func(l Host) bool { return l.name == h.name }
+	if is == AnyEnvironment || is == p.Environment || is == UnknownEnvironment && slices.ContainsFunc(p.Hosts, listed) {
 		return nil
 	}
 	return &EnvironmentError{Host: h, Is: is, Wanted: p.Environment}
-}
-
-func (p *Policy) lists(h Host) bool {
-	return slices.ContainsFunc(p.Hosts, func(listed Host) bool { return listed.name == h.name })
 }

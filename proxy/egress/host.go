@@ -7,6 +7,7 @@ package egress
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -35,19 +36,17 @@ func Problem(err error) string {
 	return err.Error()
 }
 
-// ParseHost reads "name", "name:port", "192.0.2.1:port" or "[2001:db8::1]:port", as found in a CONNECT target, a Host
-// header, an absolute URI's authority or the configuration. A missing port is defaultPort; with defaultPort 0 it is an
-// error. Refused: user info, zones, names that are not ASCII (write them as xn--…), and IPv4 addresses in any form but
-// four decimal numbers, since resolvers would read 0x7f.1, 127.1 or 2130706433 as an address behind the policy's back.
-// The error is a *HostError.
-func ParseHost(s string, defaultPort uint16) (Host, error) {
+// ParseHost reads "name", "name:port", "192.0.2.1:port" or "[2001:db8::1]:port". A missing port is defaultPort; with
+// defaultPort 0 it is an error. Refused: user info, zones, names that are not ASCII (write them as xn--…), and IPv4
+// addresses in any form but four decimal numbers, since resolvers would read 0x7f.1, 127.1 or 2130706433 as an address
+// behind the policy's back. The error is a *HostError.
+func ParseHost(s string, defaultPort uint16) (h Host, err error) {
 	name, port, err := splitPort(s, defaultPort)
 	if err == nil {
-		var h Host
-		if h, err = parseName(name); err == nil {
-			h.port = port
-			return h, nil
-		}
+		h, err = parseName(name)
+	}
+	if err == nil {
+		return h.WithPort(port), nil
 	}
 	const shown = 100
 	if len(s) > shown {
@@ -180,14 +179,14 @@ func (h Host) WithPort(port uint16) Host {
 }
 
 // String is host:port, with brackets where needed: what CONNECT and net.Dial take.
-func (h Host) String() string { return h.bracketed() + ":" + strconv.Itoa(int(h.port)) }
+func (h Host) String() string { return net.JoinHostPort(h.name, strconv.Itoa(int(h.port))) }
 
 // Authority is what an https URL and its Host header carry: the port only if it is not 443.
 func (h Host) Authority() string {
-	if h.port == 443 {
-		return h.bracketed()
+	if h.port == 443 && !h.addr.IsValid() {
+		return h.name
 	}
-	return h.String()
+	return strings.TrimSuffix(h.String(), ":443")
 }
 
 // WithoutHost takes a host out of a text when it may not be shown.
@@ -196,11 +195,4 @@ func WithoutHost(text string, h Host) string {
 		return text
 	}
 	return strings.ReplaceAll(text, h.name, "…")
-}
-
-func (h Host) bracketed() string {
-	if h.addr.Is6() {
-		return "[" + h.name + "]"
-	}
-	return h.name
 }

@@ -55,10 +55,7 @@ type Policy struct {
 
 // NoTunnel reports whether h is DocuSign's, intercepted or not, and so never a tunnel: a legacy password would pass
 // unseen.
-func (p *Policy) NoTunnel(h Host) bool {
-	_, own := docuSignLabels(h.name)
-	return own || p.DocuSign(h)
-}
+func (p *Policy) NoTunnel(h Host) bool { return isDocuSign(h) || p.DocuSign(h) }
 
 // Decide says what to do with a request for h. A DocuSign host is never tunnelled, listed or not.
 func (p *Policy) Decide(h Host) Decision {
@@ -88,9 +85,8 @@ func (p *Policy) Decide(h Host) Decision {
 func (p *Policy) DocuSign(h Host) bool { return slices.Contains(p.Hosts, h) || p.under(h) }
 
 func (p *Policy) under(h Host) bool {
-	return !h.addr.IsValid() && h.name != otherProduct && slices.ContainsFunc(p.suffixes(), func(s string) bool {
-		return below(h.name, s)
-	})
+	own := func(domain string) bool { return below(h.name, domain) }
+	return !h.addr.IsValid() && h.name != otherProduct && slices.ContainsFunc(p.suffixes(), own)
 }
 
 func (p *Policy) suffixes() []string {
