@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"os"
-	"os/exec"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,8 +18,7 @@ const (
 )
 
 func newCA() *cobra.Command {
-	return newCAWith(ca.Machine{Now: time.Now, Run: trust.Exec, Find: exec.LookPath, Getenv: os.Getenv,
-		Interactive: isTerminal}, "")
+	return newCAWith(ca.Machine{Now: time.Now, Run: trust.Exec, Interactive: isTerminal}, "")
 }
 
 func isTerminal(r io.Reader) bool {

@@ -93,7 +93,7 @@ func (b *caBench) update(_ context.Context, name string, args ...string) ([]byte
 func (b *caBench) run(args ...string) (out, errOut string, err error) {
 	b.t.Helper()
 	return b.runWith(ca.Machine{
-		Now: func() time.Time { return b.now }, Run: b.update, Find: exec.LookPath, Getenv: os.Getenv,
+		Now: func() time.Time { return b.now }, Run: b.update,
 		Interactive: func(io.Reader) bool { return b.person },
 	}, args...)
 }
@@ -609,11 +609,8 @@ func TestCATrustInJava(t *testing.T) {
 	b.init()
 	b.must(os.WriteFile("cacerts", cacerts, 0o644))
 	t.Setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC") // starts in half the time
-	m := ca.Machine{
-		Now: func() time.Time { return b.now }, Run: trust.Exec,
-		Find:   func(string) (string, error) { return keytool, nil },
-		Getenv: func(string) string { return "" }, Interactive: isTerminal,
-	}
+	t.Setenv("JAVA_HOME", "")
+	m := ca.Machine{Now: func() time.Time { return b.now }, Run: trust.Exec, Interactive: isTerminal}
 	for _, step := range []struct {
 		words string
 		want  string

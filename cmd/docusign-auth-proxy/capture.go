@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -14,6 +15,8 @@ import (
 
 	"docusign-auth-proxy/internal/observe/capture"
 )
+
+const captures = "api/capture" // on the operations listener
 
 func newCapture() *cobra.Command {
 	cmd := &cobra.Command{
@@ -46,7 +49,7 @@ func newCaptureStart() *cobra.Command {
 				return err
 			}
 			var info capture.Info
-			if err := o.ask(cmd, http.MethodPost, asked, &info, "api/capture"); err != nil {
+			if err := o.ask(cmd, http.MethodPost, captures, asked, &info); err != nil {
 				return err
 			}
 			return o.tell(cmd, info, fmt.Sprintf("capture %s keeps the next %d calls of %s, until %s at the "+
@@ -110,7 +113,7 @@ func newCaptureStop() *cobra.Command {
 				return err
 			}
 			var info capture.Info
-			if err := o.ask(cmd, http.MethodPost, nil, &info, "api/capture", id, "stop"); err != nil {
+			if err := o.ask(cmd, http.MethodPost, captures+"/"+url.PathEscape(id)+"/stop", nil, &info); err != nil {
 				return err
 			}
 			return o.tell(cmd, info, fmt.Sprintf("capture %s of %s has ended with %d calls\nnext: %s", info.ID,
@@ -119,24 +122,42 @@ func newCaptureStop() *cobra.Command {
 	})
 }
 
-// captureDownload are the flags of capture download.
-type captureDownload struct {
-	operations
-	format, output string
-}
-
 func newCaptureDownload() *cobra.Command {
-	var o captureDownload
+	var o operations
+	var format, output string
 	cmd := o.flags(&cobra.Command{
 		Use: "download [ID]", Short: "Fetch a capture as ZIP or HAR", Args: cobra.MaximumNArgs(1),
 		Long: `Fetches the newest capture, or the one named: zip has a text file for each call and an index, har is read by browsers and by tools for
 HTTP. A capture that is still running is fetched as far as it has come.`,
 		Example: "  docusign-auth-proxy capture download --format zip --output capture.zip\n  docusign-auth-proxy " +
 			"capture download 3f9a0c2b71de --format har --output capture.har",
-		RunE: func(cmd *cobra.Command, args []string) error { return o.download(cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if format != "zip" && format != "har" {
+				return fmt.Errorf("--format %q is none of zip, har", format)
+			}
+			id, err := o.chosen(cmd, args, false)
+			if err != nil {
+				return err
+			}
+			var file []byte
+			if err := o.ask(cmd, http.MethodGet, captures+"/"+url.PathEscape(id)+"."+format, nil, &file); err != nil {
+				return err
+			}
+			name := cmp.Or(output, "docusign-capture-"+id+"."+format)
+			if name == "-" {
+				_, err := cmd.OutOrStdout().Write(file)
+				return err
+			}
+			if err := os.WriteFile(name, file, 0o600); err != nil {
+				return fmt.Errorf("--output: %w", err)
+			}
+			return o.tell(cmd, map[string]any{"capture": id, "format": format, "file": name, "bytes": len(file)},
+				fmt.Sprintf("wrote %s, %d bytes; it may hold personal data\nnext: docusign-auth-proxy capture delete %s%s",
+					name, len(file), id, o.same()))
+		},
 	})
-	cmd.Flags().StringVarP(&o.format, "format", "f", "zip", "`FORMAT`: zip, har")
-	cmd.Flags().StringVarP(&o.output, "output", "o", "", "`FILE` to write, readable by its owner alone; - = "+
+	cmd.Flags().StringVarP(&format, "format", "f", "zip", "`FORMAT`: zip, har")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write, readable by its owner alone; - = "+
 		"standard output (default: docusign-capture-ID.zip or .har)")
 	return cmd
 }
@@ -147,38 +168,13 @@ func newCaptureDelete() *cobra.Command {
 		Use: "delete ID", Short: "End a capture and forget what it has", Args: cobra.ExactArgs(1),
 		Example: "  docusign-auth-proxy capture delete 3f9a0c2b71de",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.ask(cmd, http.MethodDelete, nil, nil, "api/capture", args[0]); err != nil {
+			if err := o.ask(cmd, http.MethodDelete, captures+"/"+url.PathEscape(args[0]), nil, nil); err != nil {
 				return err
 			}
 			return o.tell(cmd, map[string]string{"deleted": args[0]},
 				"capture "+args[0]+" is forgotten\nnext: docusign-auth-proxy capture status"+o.same())
 		},
 	})
-}
-
-func (o *captureDownload) download(cmd *cobra.Command, args []string) error {
-	if o.format != "zip" && o.format != "har" {
-		return fmt.Errorf("--format %q is none of zip, har", o.format)
-	}
-	id, err := o.chosen(cmd, args, false)
-	if err != nil {
-		return err
-	}
-	var file []byte
-	if err := o.ask(cmd, http.MethodGet, nil, &file, "api/capture", id+"."+o.format); err != nil {
-		return err
-	}
-	name := cmp.Or(o.output, "docusign-capture-"+id+"."+o.format)
-	if name == "-" {
-		_, err := cmd.OutOrStdout().Write(file)
-		return err
-	}
-	if err := os.WriteFile(name, file, 0o600); err != nil {
-		return fmt.Errorf("--output: %w", err)
-	}
-	return o.tell(cmd, map[string]any{"capture": id, "format": o.format, "file": name, "bytes": len(file)},
-		fmt.Sprintf("wrote %s, %d bytes; it may hold personal data\nnext: docusign-auth-proxy capture delete %s%s",
-			name, len(file), id, o.same()))
 }
 
 // chosen is the capture named, or the newest; of several that run none is guessed.
@@ -209,6 +205,6 @@ func (o *operations) chosen(cmd *cobra.Command, args []string, running bool) (st
 
 func (o *operations) list(cmd *cobra.Command) ([]capture.Info, error) {
 	var answer struct{ Captures []capture.Info }
-	err := o.ask(cmd, http.MethodGet, nil, &answer, "api/capture")
+	err := o.ask(cmd, http.MethodGet, captures, nil, &answer)
 	return answer.Captures, err
 }

@@ -60,7 +60,7 @@ func carryOut[R, V any](k app.Remembered[R, V], o *stateOptions, cmd *cobra.Comm
 		}
 	}
 	o.query = o.Values()
-	if err = o.ask(cmd, method, nil, &answer, "api", k.Name); err != nil && notFile != nil {
+	if err = o.ask(cmd, method, "api/"+k.Name, nil, &answer); err != nil && notFile != nil {
 		err = fmt.Errorf("%w; %w", notFile, err)
 	}
 	return answer, err

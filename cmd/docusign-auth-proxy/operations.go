@@ -119,7 +119,7 @@ func (o *operations) adminURL(cfg *config.Config) (*url.URL, error) {
 }
 
 // ask calls the operations listener. into is a *[]byte for a file, else what the answer's JSON goes into; nil for none.
-func (o *operations) ask(cmd *cobra.Command, method string, body []byte, into any, path ...string) error {
+func (o *operations) ask(cmd *cobra.Command, method, path string, body []byte, into any) error {
 	cfg, err := o.loaded(cmd)
 	if err != nil {
 		return err
@@ -128,10 +128,7 @@ func (o *operations) ask(cmd *cobra.Command, method string, body []byte, into an
 	if err != nil {
 		return err
 	}
-	for i, name := range path[1:] {
-		path[i+1] = url.PathEscape(name)
-	}
-	target := at.JoinPath(path...)
+	target := at.JoinPath(path)
 	target.RawQuery = o.query.Encode()
 	r, err := http.NewRequestWithContext(cmd.Context(), method, target.String(), bytes.NewReader(body))
 	if err != nil {
@@ -251,4 +248,21 @@ func adminRefusal(answer *http.Response, body []byte) error {
 	}
 	return fmt.Errorf("it answered %s; is it the operations listener of a docusign-auth-proxy of this version?",
 		answer.Status)
+}
+
+func newReload() *cobra.Command {
+	var o operations
+	return o.flags(&cobra.Command{
+		Use: "reload", Short: "Let the running proxy read its configuration again", Args: cobra.NoArgs,
+		Long: `A running proxy takes a changed file over by itself within seconds. This does it at once, and fails with the problems of a configuration
+that is refused; the last good one then stays in force.`,
+		Example: "  docusign-auth-proxy reload --config proxy.yaml",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.ask(cmd, http.MethodPost, "-/reload", nil, nil); err != nil {
+				return err
+			}
+			return o.tell(cmd, map[string]bool{"reloaded": true},
+				fmt.Sprintf("reloaded\nnext: docusign-auth-proxy report%s", o.same()))
+		},
+	})
 }

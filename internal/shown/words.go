@@ -8,14 +8,7 @@ import (
 
 // Word reports whether s is a word of DocuSign's API, in any case: a path segment, a name of an operation, a state.
 func Word(s string) bool {
-	if _, ok := words[s]; ok {
-		return true
-	}
-	if len(s) > longestWord {
-		return false
-	}
-	_, ok := words[strings.ToLower(s)]
-	return ok || services.ByBase(s) != nil
+	return words[s] || len(s) <= longestWord && (words[strings.ToLower(s)] || services.ByBase(s) != nil)
 }
 
 // Operation gives the name of a SOAP operation of DocuSign's WSDLs (PROTOCOL.md §4.6, §4.7); of any other only that it
@@ -58,10 +51,10 @@ voided timedout deleted processing correct active closed any default true false 
 certifieddelivery intermediary inpersonsigner faxpending autoresponded needtosend
 `)
 
-func set(list string) map[string]struct{} {
-	m := map[string]struct{}{}
+func set(list string) map[string]bool {
+	m := map[string]bool{}
 	for w := range strings.FieldsSeq(list) {
-		m[w] = struct{}{}
+		m[w] = true
 	}
 	return m
 }

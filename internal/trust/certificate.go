@@ -114,15 +114,13 @@ func DaysLeft(c *x509.Certificate, now time.Time) int {
 
 // SHA256 is the fingerprint that keytool, openssl and browsers print: AB:CD:….
 func SHA256(c *x509.Certificate) string {
-	return colons(fmt.Sprintf("% X", sha256.Sum256(c.Raw)))
+	return strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(c.Raw)), " ", ":")
 }
 
 // SHA1 is the fingerprint that Windows shows as the thumbprint; it identifies and proves nothing.
 func SHA1(c *x509.Certificate) string {
-	return colons(fmt.Sprintf("% X", sha1.Sum(c.Raw)))
+	return strings.ReplaceAll(fmt.Sprintf("% X", sha1.Sum(c.Raw)), " ", ":")
 }
-
-func colons(hex string) string { return strings.ReplaceAll(hex, " ", ":") }
 
 func keyKind(c *x509.Certificate) string {
 	switch k := c.PublicKey.(type) {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -21,8 +22,8 @@ type Keystore struct {
 }
 
 // FindKeytool prefers the keytool of the Java in whose lib/security the keystore lies (a JRE may lie within a JDK), for
-// an old Java cannot read what a new one writes; then that of javaHome, then what find (exec.LookPath) finds.
-func FindKeytool(keystore, javaHome string, find func(string) (string, error)) (string, error) {
+// an old Java cannot read what a new one writes; then that of JAVA_HOME, then that in PATH.
+func FindKeytool(keystore string) (string, error) {
 	name := "keytool"
 	if runtime.GOOS == "windows" {
 		name += ".exe"
@@ -33,8 +34,8 @@ func FindKeytool(keystore, javaHome string, find func(string) (string, error)) (
 		java := filepath.Join(path, "../../..")
 		homes = append(homes, java, filepath.Dir(java))
 	}
-	if javaHome != "" {
-		homes = append(homes, javaHome)
+	if home := os.Getenv("JAVA_HOME"); home != "" {
+		homes = append(homes, home)
 	}
 	for _, home := range homes {
 		keytool := filepath.Join(home, "bin", name)
@@ -42,7 +43,7 @@ func FindKeytool(keystore, javaHome string, find func(string) (string, error)) (
 			return keytool, nil
 		}
 	}
-	if path, err = find(name); err != nil {
+	if path, err = exec.LookPath(name); err != nil {
 		return "", fmt.Errorf("keytool is neither beside the keystore, nor in JAVA_HOME, nor in PATH: %w", err)
 	}
 	return path, nil
@@ -78,7 +79,7 @@ func (k *Keystore) Install(ctx context.Context, c *x509.Certificate) (Plan, erro
 		return nil, err
 	}
 	args := k.args("-importcert", "-noprompt", "-trustcacerts", "-alias", Name(c), "-file", k.CertFile)
-	return Plan{running(k.Run, "", k.Keytool, args)}, nil
+	return Plan{running(k.Run, k.Keytool, args)}, nil
 }
 
 // Uninstall plans to delete the entry that Install made; nothing if the certificate is not in the store.
@@ -87,9 +88,10 @@ func (k *Keystore) Uninstall(ctx context.Context, c *x509.Certificate) (Plan, er
 	if err != nil || !holds(bundle, c) {
 		return nil, err
 	}
-	const hint = "an entry under another alias is found with: keytool -list -v, and removed with: keytool -delete " +
+	deletion := running(k.Run, k.Keytool, k.args("-delete", "-alias", Name(c)))
+	deletion.hint = "an entry under another alias is found with: keytool -list -v, and removed with: keytool -delete " +
 		"-alias ALIAS"
-	return Plan{running(k.Run, hint, k.Keytool, k.args("-delete", "-alias", Name(c)))}, nil
+	return Plan{deletion}, nil
 }
 
 // Trusts tells whether Java programs with this keystore believe the certificate at the given time.

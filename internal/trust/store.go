@@ -60,18 +60,15 @@ type Plan []change
 type change struct {
 	text string
 	do   func(context.Context) error
+	hint string       // what may help when it fails
 	undo func() error // nil: it cannot or need not be undone
 }
 
-// running is the step that runs a program; hint is what may help when it fails.
-func running(run Runner, hint, name string, args []string) change {
+func running(run Runner, name string, args []string) change {
 	return change{
 		text: "run " + strings.Join(append([]string{name}, args...), " "),
 		do: func(ctx context.Context) error {
 			_, err := run(ctx, name, args...)
-			if err = asRoot(err); err != nil && hint != "" {
-				err = errors.Join(err, errors.New(hint))
-			}
 			return err
 		},
 	}
@@ -89,9 +86,12 @@ func (p Plan) Steps() []string {
 // Run makes the change. When a step fails, those before it are undone.
 func (p Plan) Run(ctx context.Context) error {
 	for i, c := range p {
-		err := c.do(ctx)
+		err := asRoot(c.do(ctx))
 		if err == nil {
 			continue
+		}
+		if c.hint != "" {
+			err = errors.Join(err, errors.New(c.hint))
 		}
 		for _, done := range slices.Backward(p[:i]) {
 			if done.undo != nil {

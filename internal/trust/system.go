@@ -106,10 +106,10 @@ func (s *System) Name() string { return s.name + " store of " + s.where() }
 // update runs the update program with the certificate in the store, or out of it.
 func (s *System) update(args []string) change {
 	if s.root == "" {
-		return running(s.run, "", s.program, args)
+		return running(s.run, s.program, args)
 	}
 	// The program makes links with absolute names, which are right only when it sees the image as its root.
-	return running(s.run, "", "chroot", append([]string{s.root, s.program}, args...))
+	return running(s.run, "chroot", append([]string{s.root, s.program}, args...))
 }
 
 // Install plans to put the certificate into the store. When the update program fails, the file is taken away again.
@@ -118,18 +118,19 @@ func (s *System) Install(_ context.Context, c *x509.Certificate) (Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	file := filepath.Join(s.root, s.anchors, Name(c)+".crt")
+	first := change{
+		text: "write " + file,
+		do:   func(context.Context) error { return CreateFile(file, EncodePEM(c), 0o644) },
+		undo: func() error { return os.Remove(file) },
+	}
 	if len(there) > 0 {
-		return Plan{{
+		first = change{
 			text: "leave " + there[0] + ", which holds this certificate already",
 			do:   func(context.Context) error { return nil },
-		}, s.update(s.add)}, nil
+		}
 	}
-	file := filepath.Join(s.root, s.anchors, Name(c)+".crt")
-	return Plan{{
-		text: "write " + file,
-		do:   func(context.Context) error { return asRoot(CreateFile(file, EncodePEM(c), 0o644)) },
-		undo: func() error { return os.Remove(file) },
-	}, s.update(s.add)}, nil
+	return Plan{first, s.update(s.add)}, nil
 }
 
 // Uninstall plans to take the certificate out of the store, under whatever name it was put there. When the update
@@ -143,7 +144,7 @@ func (s *System) Uninstall(_ context.Context, c *x509.Certificate) (Plan, error)
 	for _, f := range there {
 		p = append(p, change{
 			text: "remove " + f,
-			do:   func(context.Context) error { return asRoot(os.Remove(f)) },
+			do:   func(context.Context) error { return os.Remove(f) },
 			undo: func() error { return CreateFile(f, EncodePEM(c), 0o644) },
 		})
 	}

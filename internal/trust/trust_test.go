@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -435,7 +436,7 @@ func TestFindKeytool(t *testing.T) {
 		t, "/jdk/jre/lib/security", "/jdk/bin/keytool", "/new/lib/security", "/new/bin/keytool", "/home/bin/keytool",
 		"/bin/keytool", "/a/b",
 	)
-	inPath := func(string) (string, error) { return "/path/keytool", nil }
+	t.Setenv("PATH", filepath.Join(root, "bin"))
 	tests := []struct {
 		name, keystore, javaHome, want string
 	}{
@@ -444,8 +445,8 @@ func TestFindKeytool(t *testing.T) {
 		{
 			"a keystore elsewhere takes JAVA_HOME, not what lies two folders up", "/a/b/store.jks", "/home", "/home/bin/keytool",
 		},
-		{"or the PATH", "/a/b/store.jks", "", "/path/keytool"},
-		{"a JAVA_HOME without keytool does not count", "/a/b/store.jks", "/a", "/path/keytool"},
+		{"or the PATH", "/a/b/store.jks", "", "/bin/keytool"},
+		{"a JAVA_HOME without keytool does not count", "/a/b/store.jks", "/a", "/bin/keytool"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -453,14 +454,16 @@ func TestFindKeytool(t *testing.T) {
 			if home != "" {
 				home = filepath.Join(root, home)
 			}
-			got, err := trust.FindKeytool(filepath.Join(root, tt.keystore), home, inPath)
+			t.Setenv("JAVA_HOME", home)
+			got, err := trust.FindKeytool(filepath.Join(root, tt.keystore))
 			if err != nil || strings.TrimPrefix(got, root) != tt.want {
 				t.Errorf("%s, %v; want %s", got, err, tt.want)
 			}
 		})
 	}
-	none := func(string) (string, error) { return "", fs.ErrNotExist }
-	if _, err := trust.FindKeytool("cacerts", "", none); !errors.Is(err, fs.ErrNotExist) {
+	t.Setenv("PATH", root)
+	t.Setenv("JAVA_HOME", "")
+	if _, err := trust.FindKeytool("cacerts"); !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("no keytool at all: %v", err)
 	}
 }

@@ -28,8 +28,6 @@ const maxFile = 1 << 20
 type Machine struct {
 	Now         func() time.Time
 	Run         trust.Runner
-	Find        func(program string) (string, error)
-	Getenv      func(string) string
 	Interactive func(io.Reader) bool // is a person there to be asked?
 
 	In       io.Reader
@@ -97,7 +95,10 @@ func (r *report) Scope() string {
 
 // Source says which certificate a command is about: named outright, or by interception in a configuration. Key is ""
 // where the command needs the certificate alone.
-type Source struct{ Config, Cert, Key string }
+type Source struct {
+	Config, Cert, Key string
+	pem               []byte // what read found in Cert
+}
 
 // resolve takes the files from the configuration. It reads two paths and nothing else, so that a configuration that is
 // still full of faults will do.
@@ -132,31 +133,28 @@ func (s *Source) read() (*x509.Certificate, error) {
 			return nil, err
 		}
 	}
-	data, err := trust.ReadFile(s.Cert, maxFile)
+	var err error
+	s.pem, err = trust.ReadFile(s.Cert, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: docusign-auth-proxy ca init makes one", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	c, err := trust.Parse(data)
+	c, err := trust.Parse(s.pem)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Cert, err)
 	}
 	return c, nil
 }
 
-// load reads both files.
+// load reads the key too.
 func (s *Source) load() (*authority.Authority, error) {
-	cert, err := trust.ReadFile(s.Cert, maxFile)
-	if err != nil {
-		return nil, err
-	}
 	key, err := trust.ReadFile(s.Key, maxFile)
 	if err != nil {
 		return nil, err
 	}
-	a, err := authority.Load(cert, key)
+	a, err := authority.Load(s.pem, key)
 	if err != nil {
 		return nil, fmt.Errorf("%s, %s: %w", s.Cert, s.Key, err)
 	}

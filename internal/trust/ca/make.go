@@ -75,7 +75,7 @@ func (o Init) Run(m *Machine) error {
 	for _, p := range present {
 		name, err := keepOld(p, m.Now())
 		if err != nil {
-			return err
+			return fmt.Errorf("keep the old file: %w", err)
 		}
 		r.Kept = append(r.Kept, name)
 	}
@@ -104,12 +104,7 @@ func existing(paths ...string) ([]string, error) {
 const maxOldOnDay = 99
 
 // keepOld copies a file beside itself under the day's name, with its mode.
-func keepOld(path string, now time.Time) (name string, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("keep the old file: %w", err)
-		}
-	}()
+func keepOld(path string, now time.Time) (string, error) {
 	data, err := trust.ReadFile(path, maxFile)
 	if err != nil {
 		return "", err
@@ -119,7 +114,7 @@ func keepOld(path string, now time.Time) (name string, err error) {
 		return "", err
 	}
 	base := path + ".old-" + now.UTC().Format("20060102")
-	name = base
+	name := base
 	for i := range maxOldOnDay {
 		if i > 0 {
 			name = base + "-" + strconv.Itoa(i+1)
@@ -170,7 +165,7 @@ func Renew(m *Machine, source Source, days int, addresses *bool) error {
 	}
 	kept, err := keepOld(target, m.Now())
 	if err != nil {
-		return err
+		return fmt.Errorf("keep the old file: %w", err)
 	}
 	if err := trust.ReplaceFile(target, renewed.CertPEM(), 0o644); err != nil {
 		return fmt.Errorf("replace %s: %w", target, err)

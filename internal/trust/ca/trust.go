@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -61,11 +62,11 @@ func (o Trust) store(m *Machine) (store, error) {
 	if o.Keystore == "" {
 		return trust.Detect(o.Root, m.Run)
 	}
-	keytool, err := trust.FindKeytool(o.Keystore, m.Getenv("JAVA_HOME"), m.Find)
+	keytool, err := trust.FindKeytool(o.Keystore)
 	if err != nil {
 		return nil, err
 	}
-	if o.StorePassIn != "" && m.Getenv(o.StorePassIn) == "" {
+	if o.StorePassIn != "" && os.Getenv(o.StorePassIn) == "" {
 		return nil, fmt.Errorf("--storepass-env: the environment variable %s is empty", o.StorePassIn)
 	}
 	return &trust.Keystore{Path: o.Keystore, Keytool: keytool, PasswordVariable: o.StorePassIn, CertFile: o.Cert,
