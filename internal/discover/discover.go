@@ -90,8 +90,7 @@ func hasCA(folder string) bool {
 
 // watchCalls runs the proxy until the time is over or Ctrl-C.
 func watchCalls(ctx context.Context, o Options, doc map[string]any, found *discovery) error {
-	watching := map[string]any{}
-	maps.Copy(watching, doc)
+	watching := maps.Clone(doc)
 	watching["unknown"] = config.Observe
 	watching["store"] = config.Memory
 	text, err := yaml.Marshal(watching)
@@ -104,10 +103,8 @@ func watchCalls(ctx context.Context, o Options, doc map[string]any, found *disco
 		return err
 	}
 	defer os.Remove(file.Name())
-	if _, err := file.Write(text); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	if err := file.Close(); err != nil {
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
 	holder := &config.Holder{Path: file.Name()}
@@ -119,21 +116,19 @@ func watchCalls(ctx context.Context, o Options, doc map[string]any, found *disco
 	return app.RunLogged(o.Stderr, config.Log{Level: "warn", Format: "text"},
 		func(log *slog.Logger, h app.Hooks) error {
 			h.OnUnknown, h.Recorder = found.credential, found
-			return watchWith(ctx, o, holder, found, log, h)
+			if found.pin {
+				log.Warn("passwords are pinned: the first one seen for each user is believed", "clients",
+					"this machine and egress.clients only")
+			}
+			p, err := app.New(holder, log, h)
+			if err != nil {
+				return err
+			}
+			return watchFor(ctx, o, p)
 		})
 }
 
-func watchWith(
-	ctx context.Context, o Options, holder *config.Holder, found *discovery, log *slog.Logger, h app.Hooks,
-) error {
-	if found.pin {
-		log.Warn("passwords are pinned: the first one seen for each user is believed", "clients",
-			"this machine and egress.clients only")
-	}
-	p, err := app.New(holder, log, h)
-	if err != nil {
-		return err
-	}
+func watchFor(ctx context.Context, o Options, p *app.App) error {
 	if o.Limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.Limit)

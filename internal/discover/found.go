@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -65,35 +66,25 @@ func count(m map[string]int, name string) {
 	}
 }
 
-func (d *discovery) key(name string) *foundKey {
+// entry gives what is known under a name, made if there is room for it; else nil.
+func entry[V any](m map[string]*V, name string, most int, fresh V) *V {
 	folded := legacy.Fold(name)
-	k := d.keys[folded]
-	if k == nil && len(d.keys) < maxFoundKeys && name != "" {
-		k = &foundKey{Key: name, Schemes: map[string]int{}, APIs: map[string]int{}, Accounts: map[string]int{},
-			Users: map[string]*foundUser{}, Agents: map[string]int{}}
-		d.keys[folded] = k
+	if m[folded] == nil && len(m) < most && name != "" {
+		m[folded] = &fresh
 	}
-	return k
+	return m[folded]
 }
 
-func (k *foundKey) user(name string) *foundUser {
-	folded := legacy.Fold(name)
-	u := k.Users[folded]
-	if u == nil && len(k.Users) < maxFoundUsers && name != "" {
-		u = &foundUser{ActsFor: map[string]int{}}
-		k.Users[folded] = u
-	}
-	return u
+func (d *discovery) key(name string) *foundKey {
+	return entry(d.keys, name, maxFoundKeys, foundKey{Key: name, Schemes: map[string]int{}, APIs: map[string]int{},
+		Accounts: map[string]int{}, Users: map[string]*foundUser{}, Agents: map[string]int{}})
 }
 
 // credential notes who was seen. Its password is only looked at to be pinned.
 func (d *discovery) credential(cred legacy.Credential, actAs string, client netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	principal := cred.OnBehalfOf
-	if actAs != "" {
-		principal = actAs
-	}
+	principal := cmp.Or(actAs, cred.OnBehalfOf)
 	if shown.Key(cred.IntegratorKey) != cred.IntegratorKey || shown.Name(cred.Username) != cred.Username ||
 		shown.Name(principal) != principal {
 		d.leftOut++
@@ -103,12 +94,12 @@ func (d *discovery) credential(cred legacy.Credential, actAs string, client neti
 	if k == nil {
 		return
 	}
-	u := k.user(cred.Username)
+	u := entry(k.Users, cred.Username, maxFoundUsers, foundUser{ActsFor: map[string]int{}})
 	if u == nil {
 		return
 	}
 	count(u.ActsFor, legacy.Fold(principal))
-	if !d.pin || u.hash != "" || len(cred.Passwords) == 0 || !(client.IsLoopback() || app.Contains(d.clients, client)) {
+	if !d.pin || u.Pinned || len(cred.Passwords) == 0 || !(client.IsLoopback() || app.Contains(d.clients, client)) {
 		return
 	}
 	if hash, err := password.HashBcrypt(cred.Passwords[0], bcrypt.DefaultCost); err == nil {
@@ -150,9 +141,8 @@ func (d *discovery) write(o Options, doc map[string]any) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o.AsJSON {
-		if err := shown.JSON(o.Stdout,
-			map[string]any{"calls": d.calls, "sites": d.hosts,
-				"keys": slices.Collect(maps.Values(d.keys))}); err != nil {
+		found := map[string]any{"calls": d.calls, "sites": d.hosts, "keys": slices.Collect(maps.Values(d.keys))}
+		if err := shown.JSON(o.Stdout, found); err != nil {
 			return err
 		}
 	}
@@ -167,28 +157,30 @@ func (d *discovery) write(o Options, doc map[string]any) error {
 			"base URL), then run discover again\n", d.calls)
 		return app.ExitError{Code: 1}
 	}
-	existing, _ := doc["integrations"].([]any)
+	list, _ := doc["integrations"].([]any)
+	summary := fmt.Sprintf("\n%d calls seen; wrote %s\n", d.calls, o.Out)
 	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
-		existing = append(existing, d.keys[folded].integration(o, len(existing)+1))
+		section, text := d.keys[folded].integration(o, len(list)+1)
+		list = append(list, section)
+		summary += text
 	}
-	doc["integrations"] = existing
+	doc["integrations"] = list
 	text, err := yaml.Marshal(doc)
 	if err != nil {
 		return err
 	}
-	head := "# Written by docusign-auth-proxy discover. What it could not know is marked in the list that config " +
+	const head = "# Written by docusign-auth-proxy discover. What it could not know is marked in the list that config " +
 		"check prints.\n"
-	if err := os.WriteFile(o.Out, append([]byte(head), text...), 0o600); err != nil {
+	if err := os.WriteFile(o.Out, append([]byte(head), text...), 0o600); err != nil || o.AsJSON {
 		return err
 	}
-	if o.AsJSON {
-		return nil
-	}
-	return d.summarise(o)
+	_, err = fmt.Fprintf(o.Stdout, "%s\nnext: docusign-auth-proxy config check --config %s   (it lists what is still "+
+		"missing, with lines)\n      docusign-auth-proxy doctor --config %s\n", summary, o.Out, o.Out)
+	return err
 }
 
-// integration is one section of the configuration.
-func (k *foundKey) integration(o Options, n int) map[string]any {
+// integration is one section of the configuration, and what is told of it.
+func (k *foundKey) integration(o Options, n int) (section map[string]any, text string) {
 	oauth := map[string]any{}
 	if o.PrivateKey != "" {
 		oauth["private_keys"] = []map[string]any{{"file": o.PrivateKey}}
@@ -196,47 +188,27 @@ func (k *foundKey) integration(o Options, n int) map[string]any {
 	if o.AdminUserID != "" {
 		oauth["admin_user_id"] = o.AdminUserID
 	}
+	text = fmt.Sprintf("\n  integrator key %s: %d calls by %s, to %s\n", k.Key, k.Calls, listed(k.Schemes), listed(k.APIs))
 	var users []map[string]any
 	for _, name := range slices.Sorted(maps.Keys(k.Users)) {
 		u := k.Users[name]
-		user := map[string]any{"username": name}
-		if u.hash != "" {
+		user, said := map[string]any{"username": name}, "no password stored"
+		if u.Pinned {
 			user["password"] = map[string]any{"bcrypt": u.hash}
+			said = "first password seen stored as a hash"
 		}
 		if len(u.ActsFor) > 0 {
 			user["may_act_for"] = slices.Sorted(maps.Keys(u.ActsFor))
+			said += "; acts for " + listed(u.ActsFor)
 		}
 		users = append(users, user)
+		text += "    " + name + ": " + said + "\n"
+	}
+	if len(k.Accounts) > 0 {
+		text += "    accounts in paths: " + listed(k.Accounts) + "\n"
 	}
 	return map[string]any{"name": fmt.Sprintf("integration-%d", n), "integrator_key": k.Key,
-		"mode": integration.Translate, "oauth": oauth, "users": users}
+		"mode": integration.Translate, "oauth": oauth, "users": users}, text
 }
 
-func (d *discovery) summarise(o Options) error {
-	w := o.Stdout
-	fmt.Fprintf(w, "\n%d calls seen; wrote %s\n", d.calls, o.Out)
-	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
-		k := d.keys[folded]
-		fmt.Fprintf(w, "\n  integrator key %s: %d calls by %s, to %s\n", k.Key, k.Calls, list(k.Schemes), list(k.APIs))
-		for _, name := range slices.Sorted(maps.Keys(k.Users)) {
-			u := k.Users[name]
-			password := "no password stored"
-			if u.Pinned {
-				password = "first password seen stored as a hash"
-			}
-			fmt.Fprintf(w, "    %s: %s", name, password)
-			if len(u.ActsFor) > 0 {
-				fmt.Fprintf(w, "; acts for %s", list(u.ActsFor))
-			}
-			fmt.Fprintln(w)
-		}
-		if len(k.Accounts) > 0 {
-			fmt.Fprintf(w, "    accounts in paths: %s\n", list(k.Accounts))
-		}
-	}
-	fmt.Fprintf(w, "\nnext: docusign-auth-proxy config check --config %s   (it lists what is still missing, with "+
-		"lines)\n      docusign-auth-proxy doctor --config %s\n", o.Out, o.Out)
-	return nil
-}
-
-func list(m map[string]int) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }
+func listed(m map[string]int) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }
