@@ -10,6 +10,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/authority"
@@ -78,7 +79,9 @@ func assemble(cfg *config.Config, env deps, previous *assembled) (*assembled, er
 		return nil, err
 	}
 	forward, local := clientsOf(cfg, env.prover)
-	a.adminLogins = adminLoginsOf(cfg, env.prover)
+	if login := cfg.Admin.BasicAuth; login != nil {
+		a.adminLogins = translate.NewLogins(env.prover, "admin.basic_auth", []integration.Login{*login})
+	}
 	a.state = &proxy.State{
 		Translator: translator, Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream,
 		Listed: listed, TunnelDial: dialer.DialContext,

@@ -127,19 +127,14 @@ func (c codeGranters) find(id oauth.Identity) oauth.Granter {
 	return nil
 }
 
-// renew keeps logins alive that nobody uses; the error joins those that are lost.
-func (c codeGranters) renew(ctx context.Context, through *oauth.Client) error {
-	var problems []error
-	for _, g := range c {
-		problems = append(problems, g.Renew(ctx, through))
-	}
-	return errors.Join(problems...)
-}
-
-// RenewOnce renews every login that is due.
+// RenewOnce renews every login that is due; the error joins those that are lost.
 func (p *App) RenewOnce(ctx context.Context) error {
 	a := p.current.Load()
-	return a.granters.renew(ctx, a.oauth)
+	var problems []error
+	for _, g := range a.granters {
+		problems = append(problems, g.Renew(ctx, a.oauth))
+	}
+	return errors.Join(problems...)
 }
 
 // renewLogins keeps refresh tokens alive that no call has used for a while: they expire after 30 days.
@@ -165,6 +160,6 @@ func Is(u integration.User, name string) bool {
 }
 
 // RedirectURI is where the browser returns to after a consent.
-func RedirectURI(in integration.Integration) string {
+func RedirectURI(in *integration.Integration) string {
 	return cmp.Or(in.OAuth.RedirectURI, oauth.DefaultRedirectURI)
 }

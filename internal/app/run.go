@@ -29,23 +29,23 @@ func (e ExitError) Error() string { return fmt.Sprintf("exit %d", e.Code) }
 func RunLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, Hooks) error) error {
 	signal.Ignore(syscall.SIGPIPE) // else a closed standard error ends the process with the next line
 	w := accesslog.NewWriter(out)
-	log, err := newLogger(w, cfg)
+	handler, err := accesslog.NewHandler(w, cfg.Format, cfg.Level)
 	if err != nil {
 		return err
-	}
-	w.Note = func(dropped uint64) []byte {
-		var line bytes.Buffer
-		if log, err := newLogger(&line, cfg); err == nil {
-			log.Error("log lines dropped", "lines", dropped, "next_step",
-				"look at the program that reads standard error, and its disk")
-		}
-		return line.Bytes()
 	}
 	calls, err := accesslog.NewGathering(w, cfg.Format, cfg.Level)
 	if err != nil {
 		return err
 	}
-	if err = f(log, Hooks{requests: calls, logWriter: w}); err != nil {
+	w.Note = func(dropped uint64) []byte {
+		var line bytes.Buffer
+		if h, err := accesslog.NewHandler(&line, cfg.Format, cfg.Level); err == nil {
+			slog.New(h).Error("log lines dropped", "lines", dropped, "next_step",
+				"look at the program that reads standard error, and its disk")
+		}
+		return line.Bytes()
+	}
+	if err = f(slog.New(handler), Hooks{requests: calls, logWriter: w}); err != nil {
 		fmt.Fprintln(w, "docusign-auth-proxy:", err)
 		err = ExitError{Code: 1}
 	}
@@ -170,12 +170,4 @@ func (p *App) Close() {
 			p.log.Error("store", "error", err)
 		}
 	}
-}
-
-func newLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
-	handler, err := accesslog.NewHandler(w, cfg.Format, cfg.Level)
-	if err != nil {
-		return nil, err
-	}
-	return slog.New(handler), nil
 }

@@ -4,9 +4,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
@@ -40,37 +40,22 @@ func translatorOf(cfg *config.Config, env deps, client *oauth.Client, previous *
 
 // Contains reports whether one of the networks holds the address.
 func Contains(networks []netip.Prefix, a netip.Addr) bool {
-	for _, n := range networks {
-		if n.Contains(a.Unmap()) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a.Unmap()) })
 }
 
 // clientsOf says who may use the listeners. This machine always may; the doors that cannot ask for proxy credentials
 // are open to listed networks only. With proxy_users the forward proxy asks everybody for a login, this machine too.
 func clientsOf(cfg *config.Config, prover *translate.Prover) (forward, local *egress.Clients) {
-	own := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
-	listed := append(own, cfg.Egress.Clients...)
-	local = &egress.Clients{Allow: listed}
-	forward = &egress.Clients{Allow: listed}
-	if len(cfg.Egress.ProxyUsers) == 0 {
-		return forward, local
+	allow := append([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		cfg.Egress.Clients...)
+	forward, local = &egress.Clients{Allow: allow}, &egress.Clients{Allow: allow}
+	if len(cfg.Egress.ProxyUsers) > 0 {
+		forward.Verify = translate.NewLogins(prover, "egress.proxy_users", cfg.Egress.ProxyUsers).Verify
+		if len(cfg.Egress.Clients) == 0 {
+			forward.Allow = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+		}
 	}
-	if len(cfg.Egress.Clients) == 0 {
-		forward.Allow = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
-	}
-	forward.Verify = translate.NewLogins(prover, "egress.proxy_users", cfg.Egress.ProxyUsers).Verify
 	return forward, local
-}
-
-// adminLoginsOf gives the login of the operations listener, nil when it asks for none.
-func adminLoginsOf(cfg *config.Config, prover *translate.Prover) *translate.Logins {
-	if cfg.Admin.BasicAuth == nil {
-		return nil
-	}
-	return translate.NewLogins(prover, "admin.basic_auth", []integration.Login{*cfg.Admin.BasicAuth})
 }
 
 // issuer is the store as the proxy and the translator see it.

@@ -175,12 +175,12 @@ func (b *browserWait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // explainRedirect tells what the error of a redirect means (RFC 6749 §4.1.2.1).
 func explainRedirect(code, description, uri string) string {
 	known := map[string]string{
-		"access_denied": "the consent was declined, or the user may not give it; open the page again " +
-			"and accept, or let an administrator consent (docusign-auth-proxy consent --admin)",
-		"invalid_scope": "DocuSign does not know one of the scopes, or the integration key may not ask " +
-			"for it; write scopes: [signature, impersonation]",
-		"unauthorized_client": "the integration key may not be used this way; allow the Authorization Code " +
-			"Grant for it in Apps and Keys",
+		"access_denied": "the consent was declined, or the user may not give it; open the page again and accept, or let an " +
+			"administrator consent (docusign-auth-proxy consent --admin)",
+		"invalid_scope": "DocuSign does not know one of the scopes, or the integration key may not ask for it; write " +
+			"scopes: [signature, impersonation]",
+		"unauthorized_client": "the integration key may not be used this way; allow the Authorization Code Grant for it in " +
+			"Apps and Keys",
 		"invalid_request": "DocuSign could not read the request; check that " + uri +
 			" is registered as a redirect URI of the integration key",
 		"unsupported_response_type": "DocuSign could not read the request; report this with the text of the error",

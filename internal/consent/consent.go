@@ -67,21 +67,14 @@ func withNext(err error, next string) error { return fmt.Errorf("%w\nnext: %s", 
 // consentList has the pages of one user, or of everybody when user is empty.
 func consentList(cfg *config.Config, user string) ([]Pages, error) {
 	list := []Pages{}
-	logins := false
-	for _, in := range cfg.Integrations {
-		if in.Mode != integration.Translate {
-			continue
-		}
-		if in.Grant == integration.AuthorizationCode {
-			logins = true
-			continue
-		}
-		for _, m := range in.People() {
-			if user == "" || app.Is(m, user) {
-				list = append(list, PagesOf(cfg, in, m.Username))
-			}
+	for _, c := range peopleOf(cfg, user, "") {
+		if c.in.Grant != integration.AuthorizationCode {
+			list = append(list, PagesOf(cfg, c.in, c.Username))
 		}
 	}
+	logins := slices.ContainsFunc(cfg.Integrations, func(in integration.Integration) bool {
+		return in.Mode == integration.Translate && in.Grant == integration.AuthorizationCode
+	})
 	switch {
 	case len(list) > 0:
 		return list, nil
@@ -92,6 +85,28 @@ func consentList(cfg *config.Config, user string) ([]Pages, error) {
 			"docusign-auth-proxy login --user USER")
 	}
 	return nil, errors.New("no integration with mode: translate is configured, so there is nobody who could consent")
+}
+
+// choice is one user of one integration.
+type choice struct {
+	in *integration.Integration
+	integration.User
+}
+
+// peopleOf are those for whom tokens are got, by user and name of the integration; empty = any.
+func peopleOf(cfg *config.Config, user, name string) (people []choice) {
+	for i := range cfg.Integrations {
+		in := &cfg.Integrations[i]
+		if in.Mode != integration.Translate || name != "" && in.Name != name {
+			continue
+		}
+		for _, m := range in.People() {
+			if user == "" || app.Is(m, user) {
+				people = append(people, choice{in, m})
+			}
+		}
+	}
+	return people
 }
 
 func noSuchUser(cfg *config.Config, user string) error {
@@ -108,8 +123,8 @@ func noSuchUser(cfg *config.Config, user string) error {
 }
 
 // PagesOf are the pages of one user, by the name that the program sends.
-func PagesOf(cfg *config.Config, in integration.Integration, username string) Pages {
-	c := consentOf(cfg, &in)
+func PagesOf(cfg *config.Config, in *integration.Integration, username string) Pages {
+	c := consentOf(cfg, in)
 	return Pages{
 		Integration: in.Name, Key: c.ClientID, Scopes: c.Scopes, User: username, RedirectURI: c.RedirectURI,
 		Individual: c.Individual() + loginHint(username), Admin: c.Admin(),
@@ -118,7 +133,7 @@ func PagesOf(cfg *config.Config, in integration.Integration, username string) Pa
 
 func consentOf(cfg *config.Config, in *integration.Integration) oauth.Consent {
 	return oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID,
-		Scopes: in.OAuth.Scopes.String(), RedirectURI: app.RedirectURI(*in)}
+		Scopes: in.OAuth.Scopes.String(), RedirectURI: app.RedirectURI(in)}
 }
 
 // loginHint fills in the e-mail address on the login page.
@@ -141,12 +156,12 @@ func (f Options) write(pages []Pages) error {
 			if f.Admin {
 				fmt.Fprintf(&b, "  2. let an administrator of the organisation open this page, log in and accept "+
 					"for all users of its claimed e-mail domains:\n     %s\n", p.Admin)
-				b.WriteString("     If the organisation owns the key itself: Admin, Connected Apps, Authorize " +
-					"Application, in place of the page.\n")
+				b.WriteString("     If the organisation owns the key itself: Admin, Connected Apps, Authorize Application, in " +
+					"place of the page.\n")
 				continue
 			}
-			b.WriteString("  2. let each user open their page, log in as themselves and accept; a private window " +
-				"keeps another login out:\n")
+			b.WriteString("  2. let each user open their page, log in as themselves and accept; a private window keeps " +
+				"another login out:\n")
 		}
 		if !f.Admin {
 			fmt.Fprintf(&b, "     %s\n       %s\n", p.User, p.Individual)

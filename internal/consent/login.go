@@ -50,8 +50,8 @@ func Login(ctx context.Context, f BrowserOptions) error {
 // probeStore tells early whether a login could be kept at all, and whether a proxy holds the store.
 func probeStore(path string) (locked bool, err error) {
 	if path == "" {
-		return false, errors.New("the configuration has no store, so a login could not be kept\nnext: add store: " +
-			"state.db to it")
+		return false, errors.New("the configuration has no store, so a login could not be kept\nnext: add store: state.db " +
+			"to it")
 	}
 	s, err := store.Open(path, store.Options{Timeout: storeProbe})
 	if errors.Is(err, store.ErrLocked) {

@@ -88,20 +88,14 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Int
 		r.Text = fmt.Sprintf("DocuSign gives a token for %s (%s, %s)", r.User, info.Name, id.Subject)
 		r.Next = "nothing; a running proxy takes it up with the first call after 15 seconds"
 	case errors.As(err, &ge) && ge.Kind == oauth.ConsentRequired:
-		r.Text = "somebody consented, but not " + r.User + ": DocuSign still asks for their consent. Whoever was " +
-			"logged in to DocuSign in that browser has consented instead"
+		r.Text = "somebody consented, but not " + r.User + ": DocuSign still asks for their consent. Whoever was logged in " +
+			"to DocuSign in that browser has consented instead"
 		r.Next = "run this again and open the page in a private window, logged in as " + r.User
 	case errors.As(err, &ge):
 		r.Text, r.Next = "the consent was given, but there is no token yet: "+ge.Error(), ge.NextStep()
 	default:
 		r.Text, r.Next = "the consent was given, but UserInfo failed: "+err.Error(), "run docusign-auth-proxy doctor"
 	}
-}
-
-// choice is one user of one integration.
-type choice struct {
-	in *integration.Integration
-	integration.User
 }
 
 // pick finds the one user of the one integration that is meant.
@@ -111,19 +105,11 @@ func (f *BrowserOptions) pick(grant integration.Grant) (*config.Config, choice, 
 		return nil, choice{}, err
 	}
 	var found, other []choice
-	for i := range cfg.Integrations {
-		in := &cfg.Integrations[i]
-		if in.Mode != integration.Translate || f.Integration != "" && in.Name != f.Integration {
-			continue
-		}
-		for _, m := range in.People() {
-			switch {
-			case f.User != "" && !app.Is(m, f.User):
-			case in.Grant == grant:
-				found = append(found, choice{in, m})
-			default:
-				other = append(other, choice{in, m})
-			}
+	for _, c := range peopleOf(cfg, f.User, f.Integration) {
+		if c.in.Grant == grant {
+			found = append(found, c)
+		} else {
+			other = append(other, c)
 		}
 	}
 	if len(found) == 1 {

@@ -68,8 +68,7 @@ func restNext(code, user string) string {
 		return "wait for the next hour; the proxy's status page shows who calls so often"
 	case strings.HasPrefix(code, "AUTHORIZATION"), strings.HasPrefix(code, "USER_AUTH"),
 		strings.HasPrefix(code, "PARTNER"):
-		return "check that environment, site and account belong together; then give the trace token to DocuSign's " +
-			"support"
+		return "check that environment, site and account belong together; then give the trace token to DocuSign's support"
 	}
 	return "give code and trace token to DocuSign's support"
 }
@@ -96,11 +95,11 @@ func (v *visit) soapBearer(p probe) {
 		}
 	}
 	v.judgeSOAP(p, "a bearer on SOAP", remark, Finding{Check: "soap bearer", Subject: v.subject, Status: Warn,
-		Why: "SOAP calls of this integration are sent with a bearer (soap: bearer) and will be refused; REST calls " +
-			"are not concerned",
+		Why: "SOAP calls of this integration are sent with a bearer (soap: bearer) and will be refused; REST calls are not " +
+			"concerned",
 		Next: "if the program uses SOAP (*.asmx): let " + v.user.Username +
-			" make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set soap: " +
-			"app_password and app_password: {file: …} in " + v.Config + "; if it uses REST alone, do nothing",
+			" make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set soap: app_password " +
+			"and app_password: {file: …} in " + v.Config + "; if it uses REST alone, do nothing",
 	}, "run the doctor again; if the program uses no SOAP, nothing is lost")
 }
 
@@ -108,8 +107,8 @@ func (v *visit) soapAppPassword(p probe) {
 	remark := "; it is not used while soap is bearer"
 	f := Finding{Check: "app password", Subject: v.subject, Status: Warn,
 		Why: "it is of use only with soap: app_password",
-		Next: "let " + v.user.Username + " make a new App Password (DocuSign, My Profile, Privacy & Security) and " +
-			"put it into the file that app_password names; the integrator key " + v.in.IntegratorKey +
+		Next: "let " + v.user.Username + " make a new App Password (DocuSign, My Profile, Privacy & Security) and put it " +
+			"into the file that app_password names; the integrator key " + v.in.IntegratorKey +
 			" must exist in this environment too"}
 	if v.in.SOAP == integration.AppPassword {
 		remark, f.Status = "", Fail

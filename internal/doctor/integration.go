@@ -163,7 +163,7 @@ func (v *visit) explain(err error) Finding {
 			"{guid}", ge.Identity.Subject, "{quoted guid}", strconv.Quote(ge.Identity.Subject),
 			"{scopes}", v.in.OAuth.Scopes.String(), "{tried}", strings.Join(ge.KeyIDs, ", "),
 			"{environment}", v.cfg.Environment+" ("+v.cfg.AccountServer.Authority()+")", "{config}", v.Config,
-			"{page}", consent.PagesOf(v.cfg, *v.in, v.user.Username).Individual, "{redirect}", app.RedirectURI(*v.in),
+			"{page}", consent.PagesOf(v.cfg, v.in, v.user.Username).Individual, "{redirect}", app.RedirectURI(v.in),
 			"{clock}", v.clockHint(), "{description}", ge.Description)
 		f.Found = cmp.Or(fill.Replace(known.found), f.Found)
 		f.Next = cmp.Or(fill.Replace(known.next), ge.NextStep())
@@ -177,29 +177,29 @@ type advice struct{ found, next string }
 func grantAdvice(k oauth.Kind) advice {
 	return map[oauth.Kind]advice{
 		oauth.ConsentRequired: {
-			"DocuSign answers consent_required: {user} has not allowed integration key {key} to act for them with the " +
-				"scopes {scopes}",
-			"let {user} open this page, log in and accept (whoever is logged in to DocuSign in that browser already is " +
-				"the one who consents):\n{page}\nThe redirect URI {redirect} must be registered with the key. To see it " +
-				"happen: docusign-auth-proxy consent wait --user {user} --config {config}",
+			"DocuSign answers consent_required: {user} has not allowed integration key {key} to act for them with the scopes " +
+				"{scopes}",
+			"let {user} open this page, log in and accept (whoever is logged in to DocuSign in that browser already is the " +
+				"one who consents):\n{page}\nThe redirect URI {redirect} must be registered with the key. To see it happen: " +
+				"docusign-auth-proxy consent wait --user {user} --config {config}",
 		},
 		oauth.UserNotFound: {
 			"DocuSign answers user_not_found: there is no active user {guid} in environment {environment}",
-			"compare user_id with the API Username on the user's page in DocuSign's administration of the same " +
-				"environment (demo and production have different GUIDs); activate the user if they are closed",
+			"compare user_id with the API Username on the user's page in DocuSign's administration of the same environment " +
+				"(demo and production have different GUIDs); activate the user if they are closed",
 		},
 		oauth.InvalidSubject: {
 			"{quoted guid} is not a GUID: DocuSign gives tokens for GUIDs only, not for e-mail addresses", writeGUID,
 		},
 		oauth.IssuerNotFound: {
 			"DocuSign answers issuer_not_found: integration key {key} is unknown in environment {environment}",
-			"compare the key with Apps and Keys in that environment; is environment: right in {config}? A key made in " +
-				"demo exists in production only after go-live has been approved (it takes 20 calls with OAuth in demo; " +
-				"calls through this proxy count)",
+			"compare the key with Apps and Keys in that environment; is environment: right in {config}? A key made in demo " +
+				"exists in production only after go-live has been approved (it takes 20 calls with OAuth in demo; calls through " +
+				"this proxy count)",
 		},
 		oauth.InvalidKey: {
-			"DocuSign answers no_valid_keys_or_signatures: none of the private keys tried ({tried}) belongs to " +
-				"integration key {key} in environment {environment}",
+			"DocuSign answers no_valid_keys_or_signatures: none of the private keys tried ({tried}) belongs to integration " +
+				"key {key} in environment {environment}",
 			"open the key in Apps and Keys of that environment: if its RSA keypair was deleted or was made in the other " +
 				"environment (key pairs are not copied at go-live), add a new one and name its private key file in " +
 				"private_keys{clock}",
@@ -241,8 +241,7 @@ func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 	switch {
 	case account == nil:
 		f.Found = v.info.Email + " is a member of no account in environment " + v.cfg.Environment
-		f.Next = "let an administrator of the account add the user to it (Users, Add User); is it the right " +
-			"environment?"
+		f.Next = "let an administrator of the account add the user to it (Users, Add User); is it the right environment?"
 	case account.BaseURI == nil:
 		f.Found = "DocuSign says that account " + account.Name + " lives at a site that is not believed: " +
 			account.Untrusted.Error()

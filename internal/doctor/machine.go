@@ -103,8 +103,8 @@ func (c *run) checkTrust(in *config.Interception) {
 	c.add(Finding{
 		Check: "ca trust", Subject: in.CACert, Status: Warn,
 		Found: "this machine's own store does not trust the CA",
-		Why: "a program on this machine that uses the system's store refuses the proxy's certificates; a program " +
-			"with a store of its own, on another machine, or with the proxy as its base URL over http, does not care",
+		Why: "a program on this machine that uses the system's store refuses the proxy's certificates; a program with a " +
+			"store of its own, on another machine, or with the proxy as its base URL over http, does not care",
 		Next: c.call("ca trust") + " tells the lines for this machine and for Java, Python, Node.js, PHP and others",
 	})
 }
@@ -195,8 +195,8 @@ func (c *run) judgeOwnName(n fixedName) {
 	switch {
 	case refused != nil:
 		f.Found = c.hostsFile + " points it at this machine, but " + refused.Error()
-		f.Why = "calls to it are refused (wrong_environment), so that no test makes a real envelope and no " +
-			"contract goes to demo"
+		f.Why = "calls to it are refused (wrong_environment), so that no test makes a real envelope and no contract goes " +
+			"to demo"
 		f.Next = "correct the address in the program and the line in " + c.hostsFile +
 			", or run a second proxy for that environment"
 	case !past:
@@ -259,8 +259,8 @@ func listenFault(field, address string, err error) (found, next string) {
 				" (and in the old programs)"
 	case errors.Is(err, syscall.EACCES):
 		return "this user may not open port " + port,
-			"on Linux: setcap cap_net_bind_service=+ep on the program, or " +
-				"AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit; or choose a port above 1023 in " + field
+			"on Linux: setcap cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its " +
+				"systemd unit; or choose a port above 1023 in " + field
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "this machine does not have that address", "put one of its own addresses into " + field + ", or 127.0.0.1"
 	}

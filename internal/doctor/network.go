@@ -80,9 +80,8 @@ func (c *network) openStore() {
 		return
 	}
 	f := Finding{Check: "store", Subject: path, Status: Fail, Found: err.Error(),
-		Why: "the logins of users (grant: authorization_code) are kept in it",
-		Next: "restore the file from a backup, or move it away and let the users log in again: docusign-auth-proxy " +
-			"login"}
+		Why:  "the logins of users (grant: authorization_code) are kept in it",
+		Next: "restore the file from a backup, or move it away and let the users log in again: docusign-auth-proxy login"}
 	c.logins.Found = "their logins are in the store, which cannot be read"
 	if errors.Is(err, store.ErrLocked) {
 		f = Finding{Check: f.Check, Subject: path, Status: Skipped,
@@ -131,8 +130,8 @@ func (c *network) checkCompanyProxy(ctx context.Context) string {
 	return c.add(Finding{
 		Check: "upstream", Subject: c.company, Status: Fail, Found: "the company's proxy cannot be reached: " +
 			plain(err),
-		Why: "upstream.proxy is the only way to DocuSign", Next: "check host and port in upstream.proxy with " +
-			"whoever runs it, and that a firewall lets this machine through to it",
+		Why: "upstream.proxy is the only way to DocuSign", Next: "check host and port in upstream.proxy with whoever runs " +
+			"it, and that a firewall lets this machine through to it",
 	})
 }
 
@@ -190,8 +189,8 @@ func (c *network) resolve(ctx context.Context, h egress.Host) string {
 	return c.add(Finding{
 		Check: "dns", Subject: host, Status: Fail, Found: "the name cannot be resolved: " + plain(err),
 		Why: "DocuSign cannot be called while its name leads nowhere",
-		Next: "try nslookup " + host + "; if it fails too, mend this machine's DNS; if only a company proxy reaches " +
-			"the internet, set upstream.proxy; egress.resolver asks another DNS server",
+		Next: "try nslookup " + host + "; if it fails too, mend this machine's DNS; if only a company proxy reaches the " +
+			"internet, set upstream.proxy; egress.resolver asks another DNS server",
 	})
 }
 
@@ -232,14 +231,13 @@ func (c *network) connectTo(ctx context.Context, address string) (net.Conn, stri
 	case errors.As(err, &refused):
 		f.Found = fmt.Sprintf("the name leads to %s, which this proxy does not connect to (%s)", refused.Addr,
 			refused.Rule)
-		f.Why = "an address inside your network in DocuSign's name is a fault of DNS, a hosts file that points " +
-			"here, or an attack"
+		f.Why = "an address inside your network in DocuSign's name is a fault of DNS, a hosts file that points here, or an " +
+			"attack"
 		f.Next = "find out who answers for the name; if the address is meant, " +
 			cmp.Or(refused.Hint, "nothing can allow it: mend the name")
 	case errors.As(err, &proxy):
 		f.Next = "show whoever runs the company's proxy " + c.company + " this text: CONNECT to " + address +
-			" has to be allowed; if it asks for a password, check the user in upstream.proxy and " +
-			"upstream.proxy_password"
+			" has to be allowed; if it asks for a password, check the user in upstream.proxy and upstream.proxy_password"
 	}
 	return nil, c.add(f)
 }
@@ -283,8 +281,8 @@ func handshakeFault(host string, err error, now time.Time) Finding {
 		f.Found = "the certificate was issued by " + issuer +
 			", whom neither this machine nor upstream.ca_file trusts"
 		f.Next = "if that is your company's TLS inspection, get its root certificate as PEM and name it in " +
-			"upstream.ca_file; if it is a public authority, bring this machine's trust store up to date " +
-			"(ca-certificates); if you do not know it, do not go on"
+			"upstream.ca_file; if it is a public authority, bring this machine's trust store up to date (ca-certificates); if " +
+			"you do not know it, do not go on"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		f.Found = "the certificate is not valid at this machine's time: " + plain(err)
 		f.Next = "check this machine's clock first (it says " + now.UTC().Format("2006-01-02 15:04 MST") +
@@ -320,10 +318,10 @@ func (c *network) checkClock(ctx context.Context) {
 	c.add(Finding{
 		Check: "clock", Subject: host, Status: Warn, Found: fmt.Sprintf("this machine's clock is %s %s the account "+
 			"server's", offset.Abs().Round(time.Second), direction),
-		Why: "DocuSign refuses assertions with a wrong time (expired_grant, no_valid_keys_or_signatures); the " +
-			"proxy corrects its own, but certificates, logs and other programs suffer",
-		Next: "let this machine set its clock by NTP (timedatectl set-ntp true; on Windows: w32tm /resync), and " +
-			"check its time zone",
+		Why: "DocuSign refuses assertions with a wrong time (expired_grant, no_valid_keys_or_signatures); the proxy " +
+			"corrects its own, but certificates, logs and other programs suffer",
+		Next: "let this machine set its clock by NTP (timedatectl set-ntp true; on Windows: w32tm /resync), and check its " +
+			"time zone",
 	})
 }
 
