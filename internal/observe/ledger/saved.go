@@ -49,41 +49,31 @@ func (l *Ledger) Flush() error {
 	l.mu.Lock()
 	changed := l.changed
 	l.changed = map[string]stored{}
-	put, drop := map[string]stored{}, []string(nil)
+	copies, drop := map[string]stored{}, []string(nil)
 	for key, s := range changed {
 		if s == nil {
 			drop = append(drop, key)
 		} else {
-			put[key] = s.copied()
+			copies[key] = s.copied()
 		}
 	}
 	l.mu.Unlock()
 	if len(changed) == 0 {
 		return nil
 	}
-	if err := l.write(put, drop); err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for key, s := range changed {
-			if _, again := l.changed[key]; !again {
-				l.changed[key] = s
-			}
-		}
-		return fmt.Errorf("write ledger: %w", err)
+	put := make(map[string][]byte, len(copies))
+	for key, s := range copies {
+		put[key], _ = json.Marshal(s) // texts and numbers always encode
 	}
-	return nil
-}
-
-func (l *Ledger) write(put map[string]stored, drop []string) error {
-	encoded := make(map[string][]byte, len(put))
-	for key, s := range put {
-		b, err := json.Marshal(s)
-		if err != nil {
-			return err
-		}
-		encoded[key] = b
+	err := l.o.Store.WriteLedger(put, drop)
+	if err == nil {
+		return nil
 	}
-	return l.o.Store.WriteLedger(encoded, drop)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.Copy(changed, l.changed)
+	l.changed = changed
+	return fmt.Errorf("write ledger: %w", err)
 }
 
 // load reads integrations before rows, for a row belongs to one.
