@@ -85,6 +85,9 @@ type server struct {
 	Config
 	pages   pages
 	retries *rate.Limiter
+	next    http.Handler // the routes
+	hosts   map[string]bool
+	origin  *http.CrossOriginProtection
 }
 
 // NewHandler returns the whole listener: routes, security headers, and the checks of host, login and origin.
@@ -93,7 +96,13 @@ func NewHandler(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &server{Config: cfg, pages: newPages(), retries: rate.NewLimiter(rate.Every(retryEvery), retryBurst)}
+	s := &server{
+		Config: cfg, pages: newPages(), retries: rate.NewLimiter(rate.Every(retryEvery), retryBurst),
+		hosts: map[string]bool{"localhost": true}, origin: http.NewCrossOriginProtection(),
+	}
+	for _, h := range cfg.Hosts {
+		s.hosts[hostName(h)] = true
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.named("overview"))
 	mux.HandleFunc("GET /integration/{name}", s.integration)
@@ -113,9 +122,8 @@ func NewHandler(cfg Config) http.Handler {
 		mux.HandleFunc(method+readyPath, s.ready)
 	}
 	mux.HandleFunc("OPTIONS /{$}", s.ready)
-	g := newGuard(cfg, s.consented(mux))
-	mux.Handle("POST /-/reload", g.operatorOnly(http.HandlerFunc(s.reload)))
-	mux.Handle("PUT /-/reload", g.operatorOnly(http.HandlerFunc(s.reload)))
+	mux.Handle("POST /-/reload", s.operatorOnly(http.HandlerFunc(s.reload)))
+	mux.Handle("PUT /-/reload", s.operatorOnly(http.HandlerFunc(s.reload)))
 	if cfg.Retry != nil {
 		mux.HandleFunc("POST /-/retry", s.retry)
 	}
@@ -123,9 +131,10 @@ func NewHandler(cfg Config) http.Handler {
 		mux.Handle("GET /metrics", cfg.Metrics)
 	}
 	for pattern, h := range cfg.Extra {
-		mux.Handle(pattern, g.operatorOnly(h))
+		mux.Handle(pattern, s.operatorOnly(h))
 	}
-	return g
+	s.next = s.consented(mux)
+	return s
 }
 
 func (s *server) page(r *http.Request, nav string) *page {

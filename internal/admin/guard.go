@@ -24,54 +24,39 @@ const (
 const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'"
 
-// guard stands before every route.
-type guard struct {
-	Config
-	next   http.Handler
-	hosts  map[string]bool
-	origin *http.CrossOriginProtection
-}
-
-func newGuard(cfg Config, next http.Handler) *guard {
-	g := &guard{cfg, next, map[string]bool{"localhost": true}, http.NewCrossOriginProtection()}
-	for _, h := range cfg.Hosts {
-		g.hosts[hostName(h)] = true
-	}
-	return g
-}
-
-func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP stands before every route.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := &answer{ResponseWriter: w}
-	defer g.recovered(answer, r)
-	g.serve(answer, r)
+	defer s.recovered(answer, r)
+	s.serve(answer, r)
 }
 
-func (g *guard) serve(w http.ResponseWriter, r *http.Request) {
+func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	if r.URL.Path == healthyPath {
-		g.next.ServeHTTP(w, r)
+		s.next.ServeHTTP(w, r)
 		return
 	}
-	verify := g.verify()
-	if verify == nil && !g.knownHost(r.Host) {
+	verify := s.verify()
+	if verify == nil && !s.knownHost(r.Host) {
 		writeText(w, http.StatusMisdirectedRequest, fmt.Sprintf("this listener does not answer to the name %q; "+
 			"use localhost, an IP address or a configured name", clean(r.Host)))
 		return
 	}
-	operator := g.hasToken(r)
+	operator := s.hasToken(r)
 	if verify != nil && !operator && !isProbe(r) {
-		if operator = g.loggedIn(w, r, verify); !operator {
+		if operator = s.loggedIn(w, r, verify); !operator {
 			return
 		}
 	}
-	if err := g.origin.Check(r); err != nil {
+	if err := s.origin.Check(r); err != nil {
 		writeText(w, http.StatusForbidden, "refused: the request comes from another site's page")
 		return
 	}
 	if operator {
 		r = r.WithContext(context.WithValue(r.Context(), operatorKey{}, true))
 	}
-	g.next.ServeHTTP(w, r)
+	s.next.ServeHTTP(w, r)
 }
 
 // isProbe recognises the questions that say nothing but whether the proxy is ready.
@@ -96,16 +81,16 @@ func (a *answer) Write(b []byte) (int, error) {
 }
 
 // recovered catches a panic. Its value is not logged: it may quote what was being worked on.
-func (g *guard) recovered(w *answer, r *http.Request) {
+func (s *server) recovered(w *answer, r *http.Request) {
 	p := recover()
 	if p == nil {
 		return
 	}
 	if p != http.ErrAbortHandler {
-		g.Log.Error("panic in the operations listener", "path", clean(r.URL.Path), "panic", fmt.Sprintf("%T", p),
+		s.Log.Error("panic in the operations listener", "path", clean(r.URL.Path), "panic", fmt.Sprintf("%T", p),
 			"stack", string(debug.Stack()))
-		if g.OnPanic != nil {
-			g.OnPanic()
+		if s.OnPanic != nil {
+			s.OnPanic()
 		}
 	}
 	if w.begun || p == http.ErrAbortHandler {
@@ -127,17 +112,17 @@ type operatorKey struct{}
 
 // operatorOnly lets a handler be reached only by who has logged in or has read the token file, also where pages ask
 // nobody: every user of the machine reaches a loopback address.
-func (g *guard) operatorOnly(next http.Handler) http.Handler {
+func (s *server) operatorOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Context().Value(operatorKey{}) != nil {
 			next.ServeHTTP(w, r)
 			return
 		}
 		if r.Header.Get("Authorization") != "" {
-			g.Log.Warn("operator's token refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
+			s.Log.Warn("operator's token refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="docusign-auth-proxy"`)
-		if g.Token.Empty() {
+		if s.Token.Empty() {
 			writeText(w, http.StatusUnauthorized, "this is for the operator alone, and there is no token file: "+
 				"set admin.basic_auth, or let the proxy write admin.token_file")
 			return
@@ -148,9 +133,9 @@ func (g *guard) operatorOnly(next http.Handler) http.Handler {
 }
 
 // hasToken compares hashes, so that the time tells nothing of how much was right.
-func (g *guard) hasToken(r *http.Request) bool {
+func (s *server) hasToken(r *http.Request) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return !g.Token.Empty() && strings.EqualFold(scheme, "Bearer") && g.Token.Equal(secret.New(strings.TrimSpace(token)))
+	return !s.Token.Empty() && strings.EqualFold(scheme, "Bearer") && s.Token.Equal(secret.New(strings.TrimSpace(token)))
 }
 
 func setHeaders(h http.Header) {
@@ -167,7 +152,7 @@ func setHeaders(h http.Header) {
 // knownHost refuses foreign names: a web page whose name is made to point here (DNS rebinding) still sends its own
 // name, and a browser always sends one. Health checks of HTTP/1.0 send none (RFC 9112 §3.2 demands it of HTTP/1.1
 // alone).
-func (g *guard) knownHost(host string) bool {
+func (s *server) knownHost(host string) bool {
 	if host == "" {
 		return true
 	}
@@ -175,7 +160,7 @@ func (g *guard) knownHost(host string) bool {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return true
 	}
-	return g.hosts[name] || strings.HasSuffix(name, ".localhost")
+	return s.hosts[name] || strings.HasSuffix(name, ".localhost")
 }
 
 // hostName strips port, brackets, the final dot and case.
@@ -188,7 +173,7 @@ func hostName(host string) string {
 }
 
 // loggedIn checks the login. It answers the request itself when it returns false.
-func (g *guard) loggedIn(w http.ResponseWriter, r *http.Request, verify Verify) bool {
+func (s *server) loggedIn(w http.ResponseWriter, r *http.Request, verify Verify) bool {
 	user, password, ok := r.BasicAuth()
 	if ok {
 		client, _ := netip.ParseAddrPort(r.RemoteAddr)
@@ -196,7 +181,7 @@ func (g *guard) loggedIn(w http.ResponseWriter, r *http.Request, verify Verify) 
 		if err == nil {
 			return true
 		}
-		g.Log.Warn("login to the operations listener refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
+		s.Log.Warn("login to the operations listener refused", "client", r.RemoteAddr, "path", clean(r.URL.Path))
 		var unchecked interface {
 			Later() (status int, after time.Duration)
 		}
