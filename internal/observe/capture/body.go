@@ -55,18 +55,9 @@ func codingOf(h http.Header) string {
 	return strings.TrimPrefix(strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding"))), "identity")
 }
 
-// mediaTypeOf gives "" for a Content-Type that cannot be read.
-func mediaTypeOf(h http.Header) (mediaType string, params map[string]string) {
-	mediaType, params, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil {
-		return "", nil
-	}
-	return mediaType, params
-}
-
 // body masks what was heard of a body.
 func (m *mask) body(h heard, limit int, p place) body {
-	mediaType, _ := mediaTypeOf(h.header)
+	mediaType, _, _ := mime.ParseMediaType(h.header.Get("Content-Type"))
 	b := body{}
 	if plainMediaType.MatchString(mediaType) {
 		b.MIME = mediaType
@@ -89,7 +80,7 @@ func (m *mask) body(h heard, limit int, p place) body {
 		b.Text, b.Omitted = m.read(kept, h.header, b.Cut, p)
 	}
 	switch {
-	case b.Omitted == omittedBinary && revealing(mediaType, p):
+	case b.Omitted == omittedBinary && !hidingType.MatchString(mediaType) && !p.password && !p.form:
 		b.SHA256 = hex.EncodeToString(h.body.sum.Sum(nil))
 	case b.Omitted == "" && m.holds(b.Text):
 		b.Text, b.Omitted = "", omittedSecret
@@ -100,14 +91,9 @@ func (m *mask) body(h heard, limit int, p place) body {
 
 var (
 	messageType = regexp.MustCompile(`json|xml|form|^text/plain$`)
-	hidingType  = regexp.MustCompile(`json|xml|form|multipart|text|^$`)
+	// hidingType are those that can have a password in them, which could be guessed from the hash.
+	hidingType = regexp.MustCompile(`json|xml|form|multipart|text|^$`)
 )
-
-// revealing reports whether the hash of a body tells nothing but the body: of one with a password in it, the password
-// could be guessed.
-func revealing(mediaType string, p place) bool {
-	return !hidingType.MatchString(mediaType) && !p.password && !p.form
-}
 
 // inflated undoes the coding of a body that may break off.
 func inflated(raw []byte, coding string, limit int) (text []byte, cut bool, omitted string) {
@@ -129,7 +115,7 @@ func inflated(raw []byte, coding string, limit int) (text []byte, cut bool, omit
 
 // read gives the masked text of a body, or the reason why there is none.
 func (m *mask) read(kept []byte, h http.Header, cut bool, p place) (text, omitted string) {
-	mediaType, params := mediaTypeOf(h)
+	mediaType, params, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	passwords := 0
 	if strings.HasPrefix(mediaType, "multipart/") {
 		text, passwords, omitted = m.parts(kept, params["boundary"], cut, p)
@@ -148,7 +134,7 @@ func (m *mask) read(kept []byte, h http.Header, cut bool, p place) (text, omitte
 // readMessage chooses the reader by the first character, since programs name types at random. passwords is how many
 // were masked.
 func readMessage(kept []byte, h http.Header, p place) (text string, passwords int, omitted string) {
-	mediaType, params := mediaTypeOf(h)
+	mediaType, params, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	if text, omitted = readableText(kept, mediaType, params["charset"]); omitted != "" {
 		return "", 0, omitted
 	}

@@ -33,6 +33,7 @@ var (
 		`(?:3\.0|Credential|AccountManagement)/[A-Za-z]+"?|"")?$`)
 	openToken = regexp.MustCompile(`^(?:[A-Za-z*+.-]{1,64}|[0-9.]{1,20}|utf-8|utf-16|iso-8859-1|windows-1252|base64|` +
 		`7bit|8bit|100-continue|h2c|1x1)$`)
+	authScheme  = regexp.MustCompile(`^(?i:basic|bearer|digest|negotiate|ntlm) `)
 	headerName  = regexp.MustCompile(`^[A-Za-z-]{1,48}$`)
 	messagePart = regexp.MustCompile(`[^\s"'()<>,;&=]+`)
 	plainWords  = regexp.MustCompile(`^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$`)
@@ -199,14 +200,7 @@ func maskHeader(name, v string) string {
 
 // maskAuthorization keeps the scheme's name where it is one; a bare token has none (PROTOCOL.md §1.4 V19).
 func maskAuthorization(v string) string {
-	scheme, _, found := strings.Cut(strings.TrimSpace(v), " ")
-	switch strings.ToLower(scheme) {
-	case "basic", "bearer", "digest", "negotiate", "ntlm":
-		if found {
-			return scheme + " " + masked
-		}
-	}
-	return masked
+	return authScheme.FindString(strings.TrimSpace(v)) + masked
 }
 
 // openHeader reports whether the value of a header that is no secret by its name has only parts of a known form.

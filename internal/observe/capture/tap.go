@@ -2,6 +2,7 @@ package capture
 
 import (
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -60,7 +61,7 @@ func askedURL(r *http.Request) string {
 // buffer looks for runs of base64 where they can be told in the bytes as they pass: not when these are compressed, nor
 // between boundaries, which look like base64 themselves.
 func (t *tap) buffer(h http.Header) *buffer {
-	mediaType, _ := mediaTypeOf(h)
+	mediaType, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	b := newBuffer(&t.capture.budget, t.limit, codingOf(h) == "" && !strings.HasPrefix(mediaType, "multipart/"))
 	t.buffers = append(t.buffers, b)
 	return b
