@@ -39,7 +39,8 @@ type pages map[string]*template.Template
 // newPages panics on templates that do not parse: they are part of the program.
 func newPages() pages {
 	p := pages{}
-	base := template.Must(template.New("").Funcs(functions()).ParseFS(files, "templates/layout.html", "templates/parts.html"))
+	base := template.New("").Funcs(functions())
+	base = template.Must(base.ParseFS(files, "templates/layout.html", "templates/parts.html"))
 	for _, name := range []string{"overview", "integration", "unknown", "security", "missing", "report"} {
 		p[name] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
@@ -170,7 +171,8 @@ func stateClass(state string) string {
 func schemeText(s string) string {
 	texts := map[string]string{
 		"": "no credential", "none": "no credential", "header_json": "header, JSON", "header_xml": "header, XML",
-		"ws_security": "WS-Security", "soap_body": "SOAP body", "legacy_bearer": "legacy token", "oauth_bearer": "OAuth token",
+		"ws_security": "WS-Security", "soap_body": "SOAP body", "legacy_bearer": "legacy token",
+		"oauth_bearer": "OAuth token",
 	}
 	return cmp.Or(texts[s], strings.ReplaceAll(s, "_", " "))
 }

@@ -150,8 +150,8 @@ Accept Accept-Charset Accept-Encoding Accept-Language Accept-Ranges Age Allow Ca
 Content-Encoding Content-Language Content-Length Content-Transfer-Encoding Date Expect Expires If-Modified-Since
 Keep-Alive Last-Modified Max-Forwards Mime-Version Pragma Proxy-Authenticate Retry-After Server
 Strict-Transport-Security Te Trailer Transfer-Encoding Upgrade Vary Via Www-Authenticate X-Burstlimit-Limit
-X-Burstlimit-Remaining X-Content-Type-Options X-Docusign-Auth-Proxy-Cause X-Docusign-Auth-Proxy-Request-Id
-X-Docusign-Tracetoken X-Frame-Options X-Powered-By X-Ratelimit-Limit X-Ratelimit-Remaining X-Ratelimit-Reset
+X-Burstlimit-Remaining X-Content-Type-Options X-Docusign-Tracetoken X-Frame-Options X-Powered-By X-Ratelimit-Limit
+X-Ratelimit-Remaining X-Ratelimit-Reset
 `
 
 // header gives the fields in alphabetical order, secrets masked.
@@ -173,12 +173,12 @@ func (m *mask) header(h http.Header) []field {
 }
 
 func maskHeader(name, v string) string {
-	open := slices.Contains(strings.Fields(openHeaders), name)
+	open := false
 	switch name {
 	case headerLegacy:
 		return maskLegacyHeader(v)
-	case "Authorization", "Proxy-Authorization":
-		return maskAuthorization(v)
+	case "Authorization", "Proxy-Authorization": // a bare token has no scheme (PROTOCOL.md §1.4 V19)
+		return authScheme.FindString(strings.TrimSpace(v)) + masked
 	case headerActAs:
 		open = plainName(v)
 	case "Soapaction":
@@ -189,8 +189,12 @@ func maskHeader(name, v string) string {
 		return maskURL(v)
 	case "User-Agent":
 		return shown.Text(v)
+	case "X-Docusign-Auth-Proxy-Request-Id":
+		open = len(v) <= 40
+	case "X-Docusign-Auth-Proxy-Cause":
+		open = errorCode.MatchString(v)
 	default:
-		open = open && openHeader(name, v)
+		open = slices.Contains(strings.Fields(openHeaders), name) && openValue(v)
 	}
 	if !open {
 		return masked
@@ -198,21 +202,10 @@ func maskHeader(name, v string) string {
 	return v
 }
 
-// maskAuthorization keeps the scheme's name where it is one; a bare token has none (PROTOCOL.md §1.4 V19).
-func maskAuthorization(v string) string {
-	return authScheme.FindString(strings.TrimSpace(v)) + masked
-}
-
-// openHeader reports whether the value of a header that is no secret by its name has only parts of a known form.
-func openHeader(name, v string) bool {
+// openValue reports whether a header has only parts of a known form.
+func openValue(v string) bool {
 	if _, err := http.ParseTime(v); err == nil || shown.GUID(v) {
 		return true
-	}
-	switch name {
-	case "X-Docusign-Auth-Proxy-Request-Id":
-		return len(v) <= 40
-	case "X-Docusign-Auth-Proxy-Cause":
-		return errorCode.MatchString(v)
 	}
 	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return strings.ContainsRune(` ,;=/"()`, r) }) {
 		if !openToken.MatchString(strings.ToLower(part)) {
