@@ -65,14 +65,13 @@ func (m *mask) body(h heard, limit int, p place) body {
 	if h.body == nil || h.body.size == 0 {
 		return b
 	}
-	kept := h.body.kept[:min(len(h.body.kept), limit)]
-	b.Size, b.Cut = h.body.size, h.body.cut || len(kept) < len(h.body.kept)
+	b.Size = h.body.size
+	kept, cut := h.body.kept, false
 	if coding := codingOf(h.header); coding != "" {
-		var cut bool
-		if kept, cut, b.Omitted = inflated(kept, coding, limit); cut {
-			b.Cut = true
-		}
+		kept, cut, b.Omitted = inflated(kept, coding, limit)
 	}
+	b.Cut = cut || h.body.cut || len(kept) > limit
+	kept = kept[:min(len(kept), limit)]
 	switch {
 	case h.body.full:
 		b.Omitted = omittedMemory

@@ -319,6 +319,14 @@ func TestCompressedMessagesAreReadAsFarAsTheyWereHeard(t *testing.T) {
 	}
 }
 
+func TestTheLimitHoldsForWhatWasCompressed(t *testing.T) {
+	long := `{"a":"` + strings.Repeat("sent, ", 500) + `"}`
+	if b := bodyOf(t, &mask{}, "application/json", "gzip", gzipped(t, `["sent",`+long+`]`), 100,
+		place{request: true}); !b.Cut || b.Text != `["sent",{"a"` {
+		t.Errorf("%+v", b)
+	}
+}
+
 // FuzzMaskers puts a password into every form in which one travels, as a careful and as a careless program writes it.
 func FuzzMaskers(f *testing.F) {
 	for _, s := range []string{"", `","x":"`, `"`, `\`, `</Password>`, `&`, `&scope=`, `&username=`, `]]>`, `<!--`, `'`,
