@@ -454,6 +454,26 @@ func TestRenewOverlaps(t *testing.T) {
 	}
 }
 
+func TestRenewKeepsACompanysOwnRootToItsLeaves(t *testing.T) {
+	cert, key := foreignCA(t, 0, func(c *x509.Certificate) {
+		c.MaxPathLen, c.PermittedDNSDomains = 3, []string{"docusign.net"}
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageCodeSigning}
+	})
+	old, err := authority.Load(cert, pkcs8(t, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewed, err := old.Renew(authority.Spec{Now: at(day0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := renewed.Certificate()
+	got := fmt.Sprint(c.Subject, c.PermittedDNSDomains, c.MaxPathLen, c.ExtKeyUsage)
+	if want := "CN=corporate root [docusign.net] 0 [serverAuth]"; got != want || c.SerialNumber.Cmp(big.NewInt(5)) == 0 {
+		t.Errorf("renewed as %s, %v", got, c.SerialNumber)
+	}
+}
+
 func TestRenewChangesTheConstraintsOnAddressesOnlyWhenAsked(t *testing.T) {
 	yes, no := true, false
 	own := []string{"docusign.net", "10.1.0.0/16"}

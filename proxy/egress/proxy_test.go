@@ -107,7 +107,9 @@ func TestProxyDialRefuses(t *testing.T) {
 		{"a proxy that does not exist", func(p *egress.Proxy) {
 			p.Address = egress.Host{}
 		}, "demo.docusign.net:443", status(0)},
-		{"a proxy that speaks no TLS", func(p *egress.Proxy) { p.TLS = &tls.Config{ServerName: "proxy"} }, "demo.docusign.net:443", status(0)},
+		{"a proxy that speaks no TLS", func(p *egress.Proxy) {
+			p.TLS = &tls.Config{ServerName: "proxy"}
+		}, "demo.docusign.net:443", status(0)},
 		{"a malformed target", nil, "demo.docusign.net", func(err error) bool {
 			var h *egress.HostError
 			return errors.As(err, &h)

@@ -9,6 +9,27 @@ import (
 	"testing"
 )
 
+func TestRaceDoesNotWaitForAHangingAddress(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	server := netip.MustParseAddrPort(l.Addr().String())
+	hangs := netip.MustParseAddr("127.0.0.9")
+	d := &net.Dialer{ControlContext: func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+		if netip.MustParseAddrPort(address).Addr() == hangs {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	}}
+	conn, err := race(t.Context(), d, []netip.Addr{hangs, server.Addr()}, server.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+}
+
 // A family that hangs must not hold the other one up, and must be let go once the other one has won.
 func TestRaceLeavesAHangingFamily(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
