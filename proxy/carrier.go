@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
@@ -201,9 +200,8 @@ func (f *forward) editTimestamp(resp *http.Response) error {
 	if resp.Header.Get("Content-Encoding") != "" || !strings.Contains(resp.Header.Get("Content-Type"), "xml") {
 		return nil
 	}
-	now := f.server.cfg.Now()
 	rest := resp.Body
-	e, err := soap.InsertSecurityTimestamp(rest, now, now.Add(5*time.Minute))
+	e, err := soap.InsertSecurityTimestamp(rest, f.server.cfg.Now())
 	var refusal *soap.Error
 	switch {
 	case errors.As(err, &refusal):

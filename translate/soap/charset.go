@@ -73,16 +73,10 @@ func (c encoding) encode(r rune) (b byte, ok bool) {
 	return 0, false
 }
 
-// What character data, and an attribute value between quotes of either kind, cannot hold as it is.
-var (
-	textEscapes      = strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;", "\r", "&#13;")
-	attributeEscapes = strings.NewReplacer("<", "&lt;", "&", "&amp;", `"`, "&quot;", "'", "&apos;")
-)
-
-// escape writes value in encoding c, with character references for what c cannot carry.
-func (c encoding) escape(value string, escapes *strings.Replacer) []byte {
+// escape writes value in encoding c, with references for the pairs in escapes and for what c cannot carry.
+func (c encoding) escape(value string, escapes ...string) []byte {
 	var out []byte
-	for _, r := range escapes.Replace(value) {
+	for _, r := range strings.NewReplacer(escapes...).Replace(value) {
 		switch b, ok := c.encode(r); {
 		case ok:
 			out = append(out, b)
@@ -103,7 +97,7 @@ func (c encoding) text(value string) ([]byte, error) {
 	if strings.ContainsFunc(value, func(r rune) bool { return !isChar(r) }) {
 		return nil, refuse(KindValue, 0, "the new text has a character that XML forbids")
 	}
-	return c.escape(value, textEscapes), nil
+	return c.escape(value, "<", "&lt;", ">", "&gt;", "&", "&amp;", "\r", "&#13;"), nil
 }
 
 // isChar reports whether XML 1.0 (§2.2) allows r in a document.

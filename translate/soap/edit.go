@@ -44,16 +44,13 @@ func (m *Message) SetTo(url string) error {
 	return err
 }
 
-// insertTimestamp puts a Security header with a Timestamp into an envelope that has no Security header, for a client
-// that sent one and waits for one. It carries no mustUnderstand, which Axis 1.4 would refuse.
-func (m *Message) insertTimestamp(created, expires time.Time) error {
-	if m.HasSecurity {
-		return nil
-	}
-	const layout = "2006-01-02T15:04:05.000Z"
-	return m.insertBlock(`<wsse:Security xmlns:wsse="` + namespaceWSSE + `" xmlns:wsu="` + namespaceWSU +
-		`"><wsu:Timestamp wsu:Id="Timestamp-0"><wsu:Created>` + created.UTC().Format(layout) + `</wsu:Created><wsu:Expires>` +
-		expires.UTC().Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>`)
+// SecurityHeader is one with a Timestamp, for a client that sent one and waits for one. It carries no mustUnderstand,
+// which Axis 1.4 would refuse.
+func SecurityHeader(id string, created time.Time) string {
+	const layout, life = "2006-01-02T15:04:05.000Z", 5 * time.Minute
+	return `<wsse:Security xmlns:wsse="` + namespaceWSSE + `" xmlns:wsu="` + namespaceWSU + `"><wsu:Timestamp wsu:Id="` + id +
+		`"><wsu:Created>` + created.UTC().Format(layout) + `</wsu:Created><wsu:Expires>` +
+		created.Add(life).UTC().Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>`
 }
 
 // InsertToken puts a UsernameToken into an envelope that has none, in its Security header if there is one (PROTOCOL.md

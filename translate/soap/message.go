@@ -140,14 +140,14 @@ func unread(root *rootPart, err error) (*Message, error) {
 	return &Message{root: root, err: err}, err
 }
 
-// InsertSecurityTimestamp reads an answer of the upstream and puts a Security header with a Timestamp into it if it has
-// no Security header. Errors are as with ReadMessage: an answer that is no envelope can be passed on with Original.
-func InsertSecurityTimestamp(r io.Reader, created, expires time.Time) (*Message, error) {
+// InsertSecurityTimestamp reads an answer of the upstream and puts a SecurityHeader into it if it has none. Errors are
+// as with ReadMessage: an answer that is no envelope can be passed on with Original.
+func InsertSecurityTimestamp(r io.Reader, created time.Time) (*Message, error) {
 	m, err := (&Message{answer: true}).read(r, "", Options{MaxHeader: DefaultMaxHeader})
-	if err != nil {
+	if err != nil || m.HasSecurity {
 		return m, err
 	}
-	return m, m.insertTimestamp(created, expires)
+	return m, m.insertBlock(SecurityHeader("Timestamp-0", created))
 }
 
 func (m *Message) read(r io.Reader, charset string, o Options) (*Message, error) {

@@ -27,7 +27,8 @@ func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err err
 		old := s.value(a)
 		if changed := rewrite(old); changed != old {
 			out = append(out, src[copied:a.value.start]...)
-			out = append(out, s.enc.escape(changed, attributeEscapes)...)
+			quotable := s.enc.escape(changed, "<", "&lt;", "&", "&amp;", `"`, "&quot;", "'", "&apos;")
+			out = append(out, quotable...)
 			copied = a.value.end
 		}
 	}
