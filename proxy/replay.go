@@ -46,7 +46,7 @@ func (f *forward) roundTrip(req *http.Request) (*http.Response, error) {
 	if !f.body.Replayable() {
 		return nil, errNotRepeated(why)
 	}
-	f.event.Replayed = why.String()
+	f.event.Replayed = string(why)
 	if resp, err = f.state.Upstream.RoundTrip(f.again(req)); err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (f *forward) judge(use oauth.Use, status int, why reply.Upstream) reply.Ups
 func errNotRepeated(why reply.Upstream) error {
 	return &call.Error{
 		Kind: call.KindNotRepeated,
-		Detail: "DocuSign refused the call (" + why.String() +
+		Detail: "DocuSign refused the call (" + string(why) +
 			"); that is mended, but the body is too large to be sent again",
 		NextStep: "nothing: the program's next attempt works; raise limits.replay_body to have calls of this size repeated " +
 			"by the proxy",

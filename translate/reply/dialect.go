@@ -2,6 +2,7 @@ package reply
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,24 +27,29 @@ func (d Dialect) IsSOAP() bool { return d == SOAP11 || d == SOAP12 }
 // count, as the Ruby gem sends them. Without Accept, with nothing but wildcards, or with nothing known in it, the
 // answer is JSON whatever the request's body is.
 func ForREST(h http.Header) Dialect {
-	j, x, wild := offer{q: -1}, offer{q: -1}, offer{q: -1}
+	var inJSON, inXML, wild offer
 	order := 0
 	for _, line := range h.Values("Accept") {
 		for item := range strings.SplitSeq(line, ",") {
-			order++
+			order--
 			media, params, _ := strings.Cut(item, ";")
-			o := offer{q: quality(params), order: order, explicit: true}
+			o := offer{quality(params), 1, order}
 			switch strings.ToLower(strings.TrimSpace(media)) {
 			case "application/json", "text/json", "json":
-				j.improve(o)
+				inJSON.improve(o)
 			case "application/xml", "text/xml", "xml":
-				x.improve(o)
+				inXML.improve(o)
 			case "*/*", "*", "application/*", "text/*":
-				wild.improve(offer{q: o.q})
+				wild.improve(offer{o[0]})
 			}
 		}
 	}
-	if x.or(wild).beats(j.or(wild)) {
+	for _, o := range []*offer{&inJSON, &inXML} {
+		if o[1] == 0 {
+			*o = wild
+		}
+	}
+	if inXML[0] > 0 && inXML.compare(inJSON) > 0 {
 		return XML
 	}
 	return JSON
@@ -66,51 +72,29 @@ func ForSOAP(h http.Header) Dialect {
 	return SOAP11
 }
 
-// offer is how much a caller wants one form: its quality 0..1000, or -1 if it was not named.
-type offer struct {
-	q, order int
-	explicit bool
-}
+// offer is how much a caller wants one form: its quality in thousandths, then 1 if it was named, then the higher the
+// earlier it was named.
+type offer [3]int
+
+func (o offer) compare(p offer) int { return slices.Compare(o[:], p[:]) }
 
 func (o *offer) improve(p offer) {
-	if p.q > o.q {
+	if p.compare(*o) > 0 {
 		*o = p
 	}
 }
 
-func (o offer) or(wild offer) offer {
-	if o.q < 0 {
-		return wild
-	}
-	return o
-}
-
-// beats reports whether o is wanted more than p: by quality, then because it was named, then because it was named
-// first.
-func (o offer) beats(p offer) bool {
-	switch {
-	case o.q != p.q:
-		return o.q > p.q && o.q > 0
-	case o.explicit != p.explicit:
-		return o.explicit && o.q > 0
-	}
-	return o.q > 0 && o.order < p.order
-}
-
 // quality reads the q parameter in thousandths; absent or unreadable is 1000.
 func quality(params string) int {
-	for params != "" {
-		var p string
-		p, params, _ = strings.Cut(params, ";")
-		name, value, ok := strings.Cut(p, "=")
-		if !ok || !strings.EqualFold(strings.TrimSpace(name), "q") {
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(p, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "q") {
 			continue
 		}
 		f, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if err != nil || !(f >= 0 && f <= 1) {
-			return 1000
+		if err == nil && f >= 0 && f <= 1 {
+			return int(f * 1000)
 		}
-		return int(f * 1000)
 	}
 	return 1000
 }

@@ -39,13 +39,10 @@ const (
 	codeFormat   = "INVALID_TOKEN_FORMAT"
 	codeLacks    = "USER_LACKS_PERMISSIONS"
 	codeOther    = "UNSPECIFIED_ERROR"
-	codeBody     = "INVALID_REQUEST_BODY"
-	codeParam    = "INVALID_REQUEST_PARAMETER"
 	codeToken    = "AUTHORIZATION_INVALID_TOKEN"
 	codeMember   = "USER_LACKS_MEMBERSHIP"
 	codeAccount  = "ACCOUNT_LACKS_PERMISSIONS"
 	badKey       = "The specified Integrator Key was not found or is disabled."
-	badParam     = "The request contained at least one invalid parameter."
 	badLogin     = "One or both of Username and Password are invalid."
 	badFormat    = "The security token format does not conform to expected schema."
 	lacks        = "This user lacks sufficient permissions to access this resource."
@@ -59,8 +56,6 @@ const (
 	loginLacks   = "User_Lacks_Permissions"
 	grantClient  = "invalid_client"
 	grantRequest = "invalid_request"
-	grantBusy    = "temporarily_unavailable"
-	grantServer  = "server_error"
 	grantType    = "unsupported_grant_type"
 )
 
@@ -113,47 +108,46 @@ func requestRow(k call.Kind) entry {
 	case call.KindNoPath, call.KindNotFound:
 		return entry{status: 404}
 	case call.KindBadRequest, call.KindUnreadableForm:
-		return malformed(400, codeBody, "The request body is missing or improperly formatted.")
+		return malformed(400, "The request body is missing or improperly formatted.")
 	case call.KindSlowBody:
-		return malformed(408, codeBody, "The request body did not arrive in time.")
+		return malformed(408, "The request body did not arrive in time.")
 	case call.KindTooLarge:
-		return malformed(413, codeBody, "The request is too large.")
+		return malformed(413, "The request is too large.")
 	case call.KindHostMismatch:
-		return malformed(421, codeParam, badParam+" The Host header does not match the connection.")
+		return invalid(421, grantRequest, "The Host header does not match the connection.")
 	case call.KindBadPath:
-		return malformed(400, codeParam, badParam+
-			" The path has an encoded slash, a backslash or a control character.")
+		return invalid(400, grantRequest, "The path has an encoded slash, a backslash or a control character.")
 	case call.KindUnknownService:
-		return malformed(404, codeParam, badParam+" docusign-auth-proxy knows no such SOAP service; it knows "+
-			"/api/3.0/"+services.Names("and")+".")
+		return invalid(404, grantRequest, "docusign-auth-proxy knows no such SOAP service; it knows /api/3.0/"+
+			services.Names("and")+".")
 	case call.KindFormBinding:
-		return malformed(404, codeParam, badParam+
-			" docusign-auth-proxy takes SOAP envelopes at the address of the service; "+
+		return invalid(404, grantRequest, "docusign-auth-proxy takes SOAP envelopes at the address of the service; "+
 			"calls by query or form, service.asmx/Operation, are not passed on.")
 	case call.KindUnsupportedGrant:
-		e := malformed(400, codeParam, badParam+" The grant type is not supported.")
-		e.grant = grantType
-		return e
+		return invalid(400, grantType, "The grant type is not supported.")
 	case call.KindClearPassword:
-		e := malformed(400, codeParam, badParam+
-			" docusign-auth-proxy passes no password on in a query, a form or the body of an "+
+		return invalid(400, grantType, "docusign-auth-proxy passes no password on in a query, a form or the body of an "+
 			"operation, and no SOAP message to a path that is no SOAP service.")
-		e.grant = grantType
-		return e
 	case call.KindUnsupported:
 		return entry{501, codeOther, "This operation is not available.", memberOther, memberOther, grantRequest}
 	}
-	return entry{500, codeOther, "An internal error occurred.", memberOther, memberOther, grantServer}
+	return entry{500, codeOther, "An internal error occurred.", memberOther, memberOther, "server_error"}
 }
 
 // trouble is the row of a failure that is not the caller's.
 func trouble(status int, message string) entry {
-	return entry{status, codeOther, message, memberOther, memberOther, grantBusy}
+	return entry{status, codeOther, message, memberOther, memberOther, "temporarily_unavailable"}
 }
 
 // malformed is the row of a request that has the wrong form.
-func malformed(status int, code, message string) entry {
-	return entry{status, code, message, memberFormat, memberOther, grantRequest}
+func malformed(status int, message string) entry {
+	return entry{status, "INVALID_REQUEST_BODY", message, memberFormat, memberOther, grantRequest}
+}
+
+// invalid is the row of a request that asks for what there is not.
+func invalid(status int, grant, message string) entry {
+	const parameter = "The request contained at least one invalid parameter. "
+	return entry{status, "INVALID_REQUEST_PARAMETER", parameter + message, memberFormat, memberOther, grant}
 }
 
 // in returns the row as d words it: a recorded SOAP fault names SendOnBehalfOf (PROTOCOL.md §9).
@@ -192,11 +186,17 @@ func (c Caller) Refuse(f Failure) Answer {
 	var a Answer
 	switch {
 	case e.code == "":
-		a = c.answer(e.status, "", nil)
+		a = c.answer(e.status, "", "")
 	case c.Dialect.IsSOAP():
 		a = c.fault(e, f.message(e))
 	case c.Dialect == OAuthJSON || c.Dialect == OAuthXML:
-		a = c.oauthError(e, f.message(e))
+		status := e.status
+		if status == http.StatusUnauthorized {
+			status = http.StatusBadRequest // PROTOCOL.md §3.1
+		}
+		a = c.object(status, "oauthErr", object{
+			{name: "error", text: e.grant}, {name: "error_description", text: f.message(e)},
+		})
 	default:
 		a = c.object(e.status, "errorDetails", object{
 			{name: "errorCode", text: e.code}, {name: "message", text: f.message(e)},
@@ -205,8 +205,6 @@ func (c Caller) Refuse(f Failure) Answer {
 	f.headers(e, a.Header)
 	return a
 }
-
-const restNamespaces = ` xmlns="http://www.docusign.com/restapi" xmlns:i="http://www.w3.org/2001/XMLSchema-instance">`
 
 func (f Failure) message(e entry) string {
 	if f.Detail == "" {

@@ -61,10 +61,10 @@ type Caller struct {
 
 // Text returns a plain-text answer, for callers whose dialect is not known yet, such as a refused CONNECT.
 func (c Caller) Text(status int, text string) Answer {
-	return c.answer(status, contentTypeText, append([]byte(text), '\n'))
+	return c.answer(status, contentTypeText, text+"\n")
 }
 
-func (c Caller) answer(status int, contentType string, body []byte) Answer {
+func (c Caller) answer(status int, contentType, body string) Answer {
 	h := make(http.Header, 6)
 	if contentType != "" {
 		h.Set("Content-Type", contentType)
@@ -73,7 +73,7 @@ func (c Caller) answer(status int, contentType string, body []byte) Answer {
 	if id := token(c.RequestID); id != "" {
 		h.Set(RequestIDHeader, id)
 	}
-	return Answer{Status: status, Header: h, Body: body}
+	return Answer{Status: status, Header: h, Body: []byte(body)}
 }
 
 // confidential marks an answer that carries a secret.

@@ -80,16 +80,16 @@ func wellFormed(t *testing.T, a Answer) {
 	}
 }
 
-// element is a parsed XML element.
-type element struct {
+// parsed is an XML element.
+type parsed struct {
 	XMLName  xml.Name
 	Attrs    []xml.Attr `xml:",any,attr"`
-	Children []*element `xml:",any"`
+	Children []*parsed  `xml:",any"`
 	Text     string     `xml:",chardata"`
 }
 
-func parse(b []byte) (*element, error) {
-	var e element
+func parse(b []byte) (*parsed, error) {
+	var e parsed
 	dec := xml.NewDecoder(bytes.NewReader(b))
 	if err := dec.Decode(&e); err != nil {
 		return nil, err
@@ -100,9 +100,9 @@ func parse(b []byte) (*element, error) {
 	return &e, nil
 }
 
-func (e *element) at(path ...string) *element {
+func (e *parsed) at(path ...string) *parsed {
 	for _, name := range path {
-		var next *element
+		var next *parsed
 		for _, c := range e.Children {
 			if c.XMLName.Local == name {
 				next = c
@@ -110,7 +110,7 @@ func (e *element) at(path ...string) *element {
 			}
 		}
 		if next == nil {
-			return &element{}
+			return &parsed{}
 		}
 		e = next
 	}
@@ -123,11 +123,10 @@ var (
 		Name: "Example & Sons", AccountID: "1234567", AccountGUID: "a1b2c3d4-0000-4000-8000-000000000010",
 		BaseURL: "https://demo.docusign.net", IsDefault: true, UserName: `Anna "É" Example`,
 		UserID: "a1b2c3d4-0000-4000-8000-000000000020", Email: "anna@example.com",
-		UserSettings: []Setting{{"canSendEnvelope", "true"}},
 	}
 	second = LoginAccount{
 		Name: "Other", AccountGUID: "a1b2c3d4-0000-4000-8000-000000000011", BaseURL: "http://127.0.0.1:8080/docusign",
-		UserName: "Anna", UserID: "a1b2c3d4-0000-4000-8000-000000000020", Email: "anna@example.com", SiteDescription: "eu",
+		UserName: "Anna", UserID: "a1b2c3d4-0000-4000-8000-000000000020", Email: "anna@example.com",
 	}
 )
 

@@ -2,7 +2,6 @@ package reply
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -36,16 +35,12 @@ type Rewrite func(baseURL string, ids []string) string
 // replaced, added or removed. All other bytes stay. The body must be decoded (no Content-Encoding) and UTF-8;
 // otherwise, or if the form is unknown, the error wraps ErrNotLoginInformation and nothing is returned.
 func RewriteLoginInformation(body []byte, contentType string, rewrite Rewrite, o RewriteOptions) ([]byte, error) {
-	e, err := newEditor(body, contentType, rewrite)
+	e := &editor{src: body, rewrite: rewrite, only: o.URLsOnly}
+	err := e.begin(contentType)
+	if err == nil {
+		err = e.login(o.APIPassword.Reveal())
+	}
 	if err != nil {
-		return nil, fmt.Errorf("rewrite login_information: %w", err)
-	}
-	e.only = o.URLsOnly
-	edit := e.loginXML
-	if e.json {
-		edit = e.loginJSON
-	}
-	if err := edit(o); err != nil {
 		return nil, fmt.Errorf("rewrite login_information: %w: %w", ErrNotLoginInformation, err)
 	}
 	return e.bytes(), nil
@@ -54,14 +49,17 @@ func RewriteLoginInformation(body []byte, contentType string, rewrite Rewrite, o
 // RewriteLoginResponse edits an upstream Credential.Login answer the same way: only the text of each BaseUrl changes.
 // An answer with Success=false has none and comes back as it is.
 func RewriteLoginResponse(body []byte, contentType string, rewrite Rewrite) ([]byte, error) {
-	e, err := newEditor(body, contentType, rewrite)
-	if err == nil && e.json {
-		err = ErrNotLoginInformation
+	const result = "Envelope/Body/LoginResponse/LoginResult"
+	e := &editor{src: body, rewrite: rewrite}
+	err := e.begin(contentType)
+	found := false
+	if err == nil {
+		err = e.walk(result+"/Accounts/Account", func(n node) { found = found || n.path == result })
+	}
+	if err == nil && !found {
+		err = errors.New("no LoginResult")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("rewrite login response: %w", err)
-	}
-	if err := e.loginSOAP(); err != nil {
 		return nil, fmt.Errorf("rewrite login response: %w: %w", ErrNotLoginInformation, err)
 	}
 	return e.bytes(), nil
@@ -69,15 +67,15 @@ func RewriteLoginResponse(body []byte, contentType string, rewrite Rewrite) ([]b
 
 // editor collects replacements in src by byte offsets and then writes everything once.
 type editor struct {
-	src     []byte
-	json    bool
-	rewrite Rewrite
-	only    bool // URLsOnly
-	edits   []edit
-	slots   []span // the accounts, in the order they stand
-	first   int    // index in slots of the account to move to the front
-	chosen  bool
-	account account
+	src      []byte
+	json     bool
+	rewrite  Rewrite
+	only     bool // URLsOnly
+	edits    []edit
+	accounts []span // in the order they stand
+	first    int    // index in accounts of the one to move to the front
+	chosen   bool
+	current  account
 }
 
 // account is what has been read of the present account.
@@ -89,103 +87,80 @@ type account struct {
 
 type edit struct {
 	span
-	text []byte
+	text string
 }
 
-func newEditor(body []byte, contentType string, rewrite Rewrite) (*editor, error) {
-	if len(body) > MaxLoginInformation {
-		return nil, fmt.Errorf("%w: larger than %d bytes", ErrNotLoginInformation, MaxLoginInformation)
+// begin refuses what cannot be JSON or XML in UTF-8.
+func (e *editor) begin(contentType string) error {
+	if len(e.src) > MaxLoginInformation {
+		return fmt.Errorf("larger than %d bytes", MaxLoginInformation)
 	}
 	if _, params, err := mime.ParseMediaType(contentType); err == nil {
 		if cs := params["charset"]; cs != "" && !strings.EqualFold(cs, "utf-8") && !strings.EqualFold(cs, "us-ascii") {
-			return nil, fmt.Errorf("%w: charset is not utf-8", ErrNotLoginInformation)
+			return errors.New("charset is not utf-8")
 		}
 	}
-	text := bytes.TrimLeft(body[bom(body):], " \t\r\n")
+	text := bytes.TrimLeft(e.src[bom(e.src):], blanks)
 	if len(text) == 0 || text[0] != '{' && text[0] != '<' {
-		return nil, fmt.Errorf("%w: neither JSON nor XML", ErrNotLoginInformation)
+		return errors.New("neither JSON nor XML")
 	}
-	return &editor{src: body, rewrite: rewrite, json: text[0] == '{'}, nil
-}
-
-func (e *editor) loginJSON(o RewriteOptions) error {
-	if !json.Valid(e.src[bom(e.src):]) {
+	e.json = text[0] == '{'
+	if e.json && !json.Valid(e.src[bom(e.src):]) {
 		return errors.New("malformed JSON")
-	}
-	var root []node // members
-	var lists int
-	var wrong error
-	err := walkJSON(e.src, func(n node) {
-		below, inside := strings.CutPrefix(n.path, "loginAccounts/[]")
-		switch kind := e.src[n.value.start]; {
-		case n.path == "loginAccounts":
-			if lists++; lists > 1 || kind != '[' {
-				wrong = errors.New("loginAccounts is not one array")
-			}
-		case inside && below == "" && kind != '{':
-			wrong = errors.New("an account is not an object")
-		case inside:
-			e.visit(below, n)
-		}
-		if n.depth == 1 {
-			root = append(root, n)
-		}
-	})
-	switch {
-	case err != nil || wrong != nil:
-		return cmp.Or(err, wrong)
-	case lists == 0:
-		return errors.New("no loginAccounts")
-	case !e.only:
-		e.passwordJSON(root, o.APIPassword.Reveal())
 	}
 	return nil
 }
 
-func (e *editor) loginXML(o RewriteOptions) error {
-	const root = "loginInformation"
-	var list *node
-	var passwords []node
-	err := walkXML(xml.NewDecoder(bytes.NewReader(e.src)), func(n node) {
-		switch n.path {
-		case root + "/apiPassword":
-			passwords = append(passwords, n)
-		case root + "/loginAccounts":
-			list = &n
-		}
-		if below, ok := strings.CutPrefix(n.path, root+"/loginAccounts/loginAccount"); ok {
+// walk edits the accounts at a path, with what stands in them, and calls visit for all else.
+func (e *editor) walk(accounts string, visit func(node)) error {
+	each := func(n node) {
+		if below, inside := strings.CutPrefix(n.path, accounts); inside {
 			e.visit(below, n)
+			return
+		}
+		visit(n)
+	}
+	if e.json {
+		return walkJSON(e.src, each)
+	}
+	return walkXML(xml.NewDecoder(bytes.NewReader(e.src)), each)
+}
+
+// login edits login_information. Its members stand in the root value of JSON, and in the root element of XML.
+func (e *editor) login(password string) error {
+	root, list, depth := "loginInformation/", "loginAccounts", 2
+	accounts := "/loginAccount"
+	if e.json {
+		root, accounts, depth = "", "/[]", 1
+	}
+	var members, lists []node
+	err := e.walk(root+list+accounts, func(n node) {
+		if n.depth == depth {
+			members = append(members, n)
+		}
+		if n.path == root+list {
+			lists = append(lists, n)
 		}
 	})
 	switch {
 	case err != nil:
 		return err
-	case list == nil:
+	case len(lists) == 0:
 		return errors.New("no loginAccounts")
-	case !e.only:
-		e.passwordXML(*list, passwords, o.APIPassword.Reveal())
+	case len(lists) > 1 || e.json && e.src[lists[0].value.start] != '[':
+		return errors.New("loginAccounts is not one list")
+	case e.json && slices.ContainsFunc(e.accounts, func(s span) bool { return e.src[s.start] != '{' }):
+		return errors.New("an account is not an object")
+	case e.only:
+		return nil
 	}
+	e.password(members, lists[0], root+"apiPassword", password)
 	return nil
-}
-
-func (e *editor) loginSOAP() error {
-	const result = "Envelope/Body/LoginResponse/LoginResult"
-	found := false
-	err := walkXML(xml.NewDecoder(bytes.NewReader(e.src)), func(n node) {
-		found = found || n.path == result
-		if below, ok := strings.CutPrefix(n.path, result+"/Accounts/Account"); ok {
-			e.visit(below, n)
-		}
-	})
-	if err == nil && !found {
-		err = errors.New("no LoginResult")
-	}
-	return err
 }
 
 // visit edits an account, and what stands below it by that path.
 func (e *editor) visit(below string, n node) {
-	a := &e.account
+	a := &e.current
 	switch below {
 	case "/accountId", "/accountIdGuid", "/AccountID":
 		if n.leaf {
@@ -197,12 +172,12 @@ func (e *editor) visit(below string, n node) {
 		a.isDefault = a.isDefault || e.defaultAccount(n)
 	case "":
 		if a.isDefault && !e.chosen && !e.only {
-			e.first, e.chosen = len(e.slots), true
+			e.first, e.chosen = len(e.accounts), true
 		}
 		for _, u := range a.urls {
 			e.editURL(u)
 		}
-		e.slots = append(e.slots, span{n.start, n.end})
+		e.accounts = append(e.accounts, n.span)
 		*a = account{}
 	}
 }
@@ -211,140 +186,119 @@ func (e *editor) visit(below string, n node) {
 // string "true".
 func (e *editor) defaultAccount(n node) bool {
 	raw := string(e.src[n.value.start:n.value.end])
-	if e.json && (raw == "true" || raw == "false") {
-		if !e.only {
-			e.replace(n.value.start, n.value.end, []byte(`"`+raw+`"`))
-		}
-		return raw == "true"
+	if !e.json || raw != "true" && raw != "false" {
+		return n.leaf && strings.EqualFold(strings.TrimSpace(n.text), "true")
 	}
-	return n.leaf && strings.EqualFold(strings.TrimSpace(n.text), "true")
+	if !e.only {
+		e.replace(n.value, `"`+raw+`"`)
+	}
+	return raw == "true"
 }
 
 func (e *editor) editURL(n node) {
-	old := n.text
+	old, written := n.text, jsonText
 	if !e.json {
-		old = strings.TrimSpace(old)
+		old, written = strings.TrimSpace(old), xmlText
 	}
 	if !n.leaf || old == "" {
 		return
 	}
-	text := e.rewrite(old, e.account.ids)
-	switch {
-	case text == old:
-	case e.json:
-		e.replace(n.value.start, n.value.end, appendJSON(nil, text))
-	default:
-		e.replace(n.value.start, n.value.end, appendXML(nil, text))
+	if text := e.rewrite(old, e.current.ids); text != old {
+		e.replace(n.value, written(text))
 	}
 }
 
-func (e *editor) replace(start, end int, text []byte) {
-	e.edits = append(e.edits, edit{span{start, end}, text})
-}
+func (e *editor) replace(at span, text string) { e.edits = append(e.edits, edit{at, text}) }
 
-// bytes writes the edited text, with the account e.first in the first slot and the gaps between the slots where they
-// are.
+// bytes writes the edited text, with the account e.first in the first place and the gaps between the accounts where
+// they are.
 func (e *editor) bytes() []byte {
 	slices.SortStableFunc(e.edits, func(a, b edit) int { return a.start - b.start })
 	dst := make([]byte, 0, len(e.src)+256)
 	at := 0
-	for i, slot := range e.slots[:min(e.first+1, len(e.slots))] {
+	for i, place := range e.accounts[:min(e.first+1, len(e.accounts))] {
 		from := e.first
 		if i > 0 {
 			from = i - 1
 		}
-		dst = e.appendRange(dst, at, slot.start)
-		dst = e.appendRange(dst, e.slots[from].start, e.slots[from].end)
-		at = slot.end
+		dst = e.appendRange(dst, span{at, place.start})
+		dst = e.appendRange(dst, e.accounts[from])
+		at = place.end
 	}
-	return e.appendRange(dst, at, len(e.src))
+	return e.appendRange(dst, span{at, len(e.src)})
 }
 
-// appendRange copies src[from:to] with the edits that begin in it. No edit crosses the border of a slot.
-func (e *editor) appendRange(dst []byte, from, to int) []byte {
-	i, _ := slices.BinarySearchFunc(e.edits, from, func(d edit, at int) int { return d.start - at })
-	for ; i < len(e.edits) && e.edits[i].start < to; i++ {
-		d := e.edits[i]
-		dst = append(dst, e.src[from:d.start]...)
-		dst = append(dst, d.text...)
-		from = d.end
+// appendRange copies what is in r with the edits that begin in it. No edit crosses the border of an account.
+func (e *editor) appendRange(dst []byte, r span) []byte {
+	i, _ := slices.BinarySearchFunc(e.edits, r.start, func(d edit, at int) int { return d.start - at })
+	for _, d := range e.edits[i:] {
+		if d.start >= r.end {
+			break
+		}
+		dst = append(append(dst, e.src[r.start:d.start]...), d.text...)
+		r.start = d.end
 	}
-	return append(dst, e.src[from:to]...)
+	return append(dst, e.src[r.start:r.end]...)
 }
 
-// passwordJSON puts password in the place of every apiPassword, or in front if there is none; an empty one removes
-// them.
-func (e *editor) passwordJSON(root []node, password string) {
-	if password == "" {
-		e.removeJSON(root)
-		return
-	}
-	found := false
-	for _, m := range root {
-		if m.path == "apiPassword" {
-			e.replace(m.value.start, m.value.end, appendJSON(nil, password))
-			found = true
+// password puts password in the place of every apiPassword, or in front if there is none: of all members in JSON, of
+// the accounts in XML, where the XPath of PROTOCOL.md §2.3 does not mind it. An empty one removes them.
+func (e *editor) password(members []node, list node, path, password string) {
+	found := slices.DeleteFunc(slices.Clone(members), func(n node) bool { return n.path != path })
+	switch {
+	case password == "" && e.json:
+		e.removeJSON(members, path)
+	case password == "":
+		for _, n := range found {
+			e.replace(span{n.start - len(e.gapBefore(n.start)), n.end}, "")
+		}
+	case e.json:
+		for _, n := range found {
+			e.replace(n.value, jsonText(password))
+		}
+	default:
+		for _, n := range found {
+			e.replace(n.span, element(e.rawName(n), password))
 		}
 	}
-	if found {
+	if password == "" || len(found) > 0 {
 		return
 	}
-	first := root[0]
-	text := append([]byte(`"apiPassword"`), e.src[first.nameEnd:first.value.start]...)
-	text = append(appendJSON(text, password), ',')
-	text = append(text, e.gapBefore(first.start)...)
-	e.replace(first.start, first.start, text)
+	first := members[0]
+	added := `"apiPassword"` + string(e.src[first.named:first.value.start]) + jsonText(password) + ","
+	if !e.json {
+		first = list
+		added = element(strings.TrimSuffix(e.rawName(list), "loginAccounts")+"apiPassword", password)
+	}
+	e.replace(span{first.start, first.start}, added+e.gapBefore(first.start))
 }
 
-// removeJSON removes each member of that name with its comma and one of the gaps around it. Another member is known
+// removeJSON removes each member of that path with its comma and one of the gaps around it. Another member is known
 // to stay.
-func (e *editor) removeJSON(root []node) {
-	last := len(root)
-	for root[last-1].path == "apiPassword" {
+func (e *editor) removeJSON(members []node, path string) {
+	last := len(members)
+	for members[last-1].path == path {
 		last--
 	}
-	if last < len(root) {
-		e.replace(root[last-1].value.end, root[len(root)-1].value.end, nil)
+	if last < len(members) {
+		e.replace(span{members[last-1].end, members[len(members)-1].end}, "")
 	}
 	for i := range last - 1 {
-		if root[i].path == "apiPassword" {
-			e.replace(root[i].start, root[i+1].start, nil)
+		if members[i].path == path {
+			e.replace(span{members[i].start, members[i+1].start}, "")
 		}
 	}
 }
 
 // gapBefore returns the white space in front of at.
-func (e *editor) gapBefore(at int) []byte {
-	return e.src[len(bytes.TrimRight(e.src[:at], " \t\r\n")):at]
-}
-
-// passwordXML puts password in the place of every apiPassword, or in front of the accounts if there is none, where
-// the XPath of PROTOCOL.md §2.3 does not mind it; an empty one removes them.
-func (e *editor) passwordXML(list node, found []node, password string) {
-	for _, n := range found {
-		if password == "" {
-			e.replace(n.start-len(e.gapBefore(n.start)), n.end, nil)
-			continue
-		}
-		e.replace(n.start, n.end, appendElement(nil, e.rawName(n), password))
-	}
-	if password == "" || len(found) > 0 {
-		return
-	}
-	prefix, _, ok := strings.Cut(e.rawName(list), ":")
-	name := "apiPassword"
-	if ok {
-		name = prefix + ":" + name
-	}
-	text := appendElement(nil, name, password)
-	e.replace(list.start, list.start, append(text, e.gapBefore(list.start)...))
+func (e *editor) gapBefore(at int) string {
+	return string(e.src[len(bytes.TrimRight(e.src[:at], blanks)):at])
 }
 
 // rawName returns the name of n as it is written, prefix included.
 func (e *editor) rawName(n node) string {
-	tag := e.src[n.start+1 : n.value.start]
-	if i := bytes.IndexAny(tag, " \t\r\n/>"); i >= 0 {
-		tag = tag[:i]
-	}
-	return string(tag)
+	tag := strings.FieldsFunc(string(e.src[n.start:n.value.start]), func(c rune) bool {
+		return strings.ContainsRune(blanks+"</>", c)
+	})
+	return tag[0]
 }

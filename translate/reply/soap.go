@@ -3,26 +3,14 @@ package reply
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/services"
+	"docusign-auth-proxy/translate/soap"
 )
 
-// Namespaces of envelopes.
-const (
-	NamespaceSOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
-	NamespaceSOAP12 = "http://www.w3.org/2003/05/soap-envelope"
-)
-
-const (
-	namespaceWSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-	namespaceWSU  = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
-	timestampLife = 5 * time.Minute
-	timestampForm = "2006-01-02T15:04:05.000Z"
-	maxActor      = 2048
-)
+const maxActor = 2048
 
 // RefuseOperation answers f to a call of operation in the service with that namespace. Credential.Login and the
 // operations of AccountManagement whose result has Success and Error report a caller's failure inside a 200 answer
@@ -33,13 +21,46 @@ func (c Caller) RefuseOperation(namespace, operation string, f Failure) Answer {
 	if e.transient() || e.code == "" {
 		return c.Refuse(f)
 	}
-	b, ok := c.failedResult(namespace, operation, e, f.message(e))
-	if !ok {
+	result := failedResult(namespace, operation, e, f.message(e))
+	if result == "" {
 		return c.Refuse(f)
 	}
-	a := c.envelopeAnswer(http.StatusOK, b)
+	a := c.result(namespace, operation, result)
 	f.headers(e, a.Header)
 	return a
+}
+
+// failedResult is the result of an operation that has a place for a failure in it: ErrorCode or Error; "" = it has
+// none. What else it requires has the value of an empty .NET object, because strict readers miss it otherwise.
+func failedResult(namespace, operation string, e entry, message string) string {
+	service := services.ByNamespace(namespace)
+	if service == nil || !service.Has(operation) {
+		return ""
+	}
+	result := service.Description().Operation(operation).Result()
+	if result == nil || result.Element("ErrorCode") == nil && result.Element("Error") == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, part := range result.Elements {
+		switch {
+		case part.Name == "Success":
+			b.WriteString(element("Success", "false"))
+		case part.Name == "ErrorCode":
+			b.WriteString(element("ErrorCode", e.login))
+		case part.Name == "AuthenticationMessage":
+			b.WriteString(element("AuthenticationMessage", message))
+		case part.Name == "Error":
+			b.WriteString("<Error>" + element("ErrorCode", e.member) + element("Description", message) + "</Error>")
+		case part.Min > 0 && part.Type.Base == "dateTime":
+			b.WriteString(element(part.Name, "0001-01-01T00:00:00"))
+		case part.Min > 0 && part.Type.Base == "boolean":
+			b.WriteString(element(part.Name, "false"))
+		case part.Min > 0:
+			b.WriteString(element(part.Name, "0"))
+		}
+	}
+	return b.String()
 }
 
 // Relay answers a SOAP call that was carried out over REST with the error that REST gave, in a fault. body is its
@@ -62,117 +83,69 @@ func (c Caller) Ping(namespace string) Answer { return c.result(namespace, "Ping
 // URLResult answers GetAuthenticationToken, RequestSenderToken or RequestCorrectToken with the URL they ask for. The
 // URL is a one-time login, so the answer must not be kept.
 func (c Caller) URLResult(namespace, operation string, url secret.Text) Answer {
-	if !isName(operation) {
+	if !services.KnowsOperation(operation) {
 		return c.Refuse(Failure{Kind: call.KindBadRequest})
 	}
-	return confidential(c.result(namespace, operation, url.Reveal()))
+	return confidential(c.result(namespace, operation, xmlText(url.Reveal())))
 }
 
 // EncryptedPassword answers AccountManagement.GetEncryptedPassword (PROTOCOL.md §4.8). password must be the proxy's
 // own.
 func (c Caller) EncryptedPassword(password secret.Text) Answer {
-	const operation = "GetEncryptedPassword"
-	b := c.openResult(services.NamespaceAccountManagement, operation)
-	b = appendElement(b, "EncryptedPassword", password.Reveal())
-	b = append(b, `<Success>true</Success>`...)
-	return confidential(c.envelopeAnswer(http.StatusOK, closeResult(b, operation)))
+	return confidential(c.result(services.NamespaceAccountManagement, "GetEncryptedPassword",
+		element("EncryptedPassword", password.Reveal())+element("Success", "true")))
 }
 
-func (c Caller) result(namespace, operation, text string) Answer {
-	b := c.openResult(namespace, operation)
-	b = appendXML(b, text)
-	return c.envelopeAnswer(http.StatusOK, closeResult(b, operation))
-}
-
-func (c Caller) openResult(namespace, operation string) []byte {
-	b := append(c.openEnvelope(), '<')
-	b = append(b, operation...)
-	b = append(b, `Response xmlns="`...)
-	b = appendXML(b, namespace)
-	b = append(b, `"><`...)
-	b = append(b, operation...)
-	return append(b, `Result>`...)
-}
-
-func closeResult(b []byte, operation string) []byte {
-	return appendEnd(appendEnd(b, operation+"Result"), operation+"Response")
+// result answers an operation with what its result holds, in XML.
+func (c Caller) result(namespace, operation, result string) Answer {
+	return c.envelope(http.StatusOK, `<`+operation+`Response xmlns="`+xmlText(namespace)+`"><`+operation+`Result>`+
+		result+`</`+operation+`Result></`+operation+`Response>`)
 }
 
 // fault is laid out as ASP.NET does it (PROTOCOL.md §9): the readable sentence stands in faultstring, because that is
 // what callers show, and again in Reason behind the symbolic ErrorCode.
 func (c Caller) fault(e entry, message string) Answer {
-	b := append(c.openEnvelope(), `<soap:Fault>`...)
-	detail := "detail"
+	client, server, node := "soap:Client", "soap:Server", "faultactor"
 	if c.Dialect == SOAP12 {
-		detail = "soap:Detail"
-		b = append(b, `<soap:Code><soap:Value>`+faultCode(e, "soap:Receiver", "soap:Sender")+
-			`</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang="en">`...)
-		b = appendXML(b, message)
-		b = append(b, `</soap:Text></soap:Reason>`...)
-	} else {
-		b = appendElement(b, "faultcode", faultCode(e, "soap:Server", "soap:Client"))
-		b = appendElement(b, "faultstring", message)
+		client, server, node = "soap:Sender", "soap:Receiver", "soap:Node"
 	}
-	b = c.appendActor(b)
-	b = append(b, '<')
-	b = append(b, detail+">"...)
-	b = appendElement(b, "ErrorCode", symbol(e.code))
-	b = appendElement(b, "Reason", message)
-	b = appendEnd(b, detail)
-	return c.envelopeAnswer(http.StatusInternalServerError, append(b, `</soap:Fault>`...))
-}
-
-func faultCode(e entry, server, client string) string {
+	code, actor := client, ""
 	if e.transient() {
-		return server
+		code = server
 	}
-	return client
-}
-
-func (c Caller) appendActor(b []byte) []byte {
-	if c.Actor == "" || len(c.Actor) > maxActor {
-		return b
+	if c.Actor != "" && len(c.Actor) <= maxActor {
+		actor = element(node, c.Actor)
 	}
+	detail := element("ErrorCode", symbol(e.code)) + element("Reason", message)
+	text := element("faultcode", code) + element("faultstring", message) + actor + `<detail>` + detail + `</detail>`
 	if c.Dialect == SOAP12 {
-		return appendElement(b, "soap:Node", c.Actor)
+		text = `<soap:Code>` + element("soap:Value", code) + `</soap:Code><soap:Reason><soap:Text xml:lang="en">` +
+			xmlText(message) + `</soap:Text></soap:Reason>` + actor + `<soap:Detail>` + detail + `</soap:Detail>`
 	}
-	return appendElement(b, "faultactor", c.Actor)
+	return c.envelope(http.StatusInternalServerError, `<soap:Fault>`+text+`</soap:Fault>`)
 }
 
 // symbol turns a REST errorCode into the name that SOAP uses for it: USER_LACKS_MEMBERSHIP is User_Lacks_Membership
 // there.
 func symbol(code string) string {
-	b := []byte(strings.ToLower(code))
-	for i := range b {
-		if (i == 0 || b[i-1] == '_') && b[i] >= 'a' && b[i] <= 'z' {
-			b[i] -= 'a' - 'A'
+	words := strings.Split(strings.ToLower(code), "_")
+	for i, word := range words {
+		if word != "" {
+			words[i] = strings.ToUpper(word[:1]) + word[1:]
 		}
 	}
-	return string(b)
+	return strings.Join(words, "_")
 }
 
-func (c Caller) openEnvelope() []byte {
-	namespace := NamespaceSOAP11
+func (c Caller) envelope(status int, body string) Answer {
+	namespace, contentType := soap.NamespaceSOAP11, contentTypeSOAP11
 	if c.Dialect == SOAP12 {
-		namespace = NamespaceSOAP12
+		namespace, contentType = soap.NamespaceSOAP12, contentTypeSOAP12
 	}
-	b := make([]byte, 0, 1024)
-	b = append(b, `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="`+namespace+`">`...)
+	header := ""
 	if !c.Timestamp.IsZero() {
-		b = append(b, `<soap:Header><wsse:Security xmlns:wsse="`+namespaceWSSE+`" xmlns:wsu="`+namespaceWSU+
-			`"><wsu:Timestamp wsu:Id="Timestamp-1"><wsu:Created>`...)
-		b = c.Timestamp.UTC().AppendFormat(b, timestampForm)
-		b = append(b, `</wsu:Created><wsu:Expires>`...)
-		b = c.Timestamp.Add(timestampLife).UTC().AppendFormat(b, timestampForm)
-		b = append(b, `</wsu:Expires></wsu:Timestamp></wsse:Security></soap:Header>`...)
+		header = `<soap:Header>` + soap.SecurityHeader("Timestamp-1", c.Timestamp) + `</soap:Header>`
 	}
-	return append(b, `<soap:Body>`...)
-}
-
-func (c Caller) envelopeAnswer(status int, open []byte) Answer {
-	contentType := contentTypeSOAP11
-	if c.Dialect == SOAP12 {
-		contentType = contentTypeSOAP12
-	}
-	return c.answer(status, contentType, append(open, `</soap:Body></soap:Envelope>`...))
+	return c.answer(status, contentType, `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="`+namespace+
+		`">`+header+`<soap:Body>`+body+`</soap:Body></soap:Envelope>`)
 }

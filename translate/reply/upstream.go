@@ -16,54 +16,33 @@ const MaxErrorBody = 64 << 10
 const maxErrorText = 512
 
 // Upstream is what an upstream answer means for the question whether the call may be tried once more (PROTOCOL.md §7,
-// §8.2, §16).
-type Upstream uint8
+// §8.2, §16), in a word for metrics.
+type Upstream string
 
-// The meanings. Other includes success and everything unknown.
+// The meanings. Other includes success and everything unknown, and what must not be tried again: a refused user name,
+// password or integrator key, since accounts get locked, and a limit that is reached.
 const (
-	Other         Upstream = iota
-	TokenRefused           // the bearer token is expired, revoked or malformed: renew it, try once more
-	WrongSite              // the account is not here or not this user's: try once more if its site has changed
-	LegacyRefused          // a user name, password or integrator key was refused: never try again, accounts get locked
-	RateLimited            // a limit is reached: never try again
+	Other        Upstream = ""
+	TokenRefused Upstream = "token_refused" // the bearer token is expired, revoked or malformed: renew it, try once more
+	WrongSite    Upstream = "wrong_site"    // no such account or member here: try once more if the account's site changed
 )
-
-// String returns a name fit for a log field or a metric label.
-func (u Upstream) String() string {
-	switch u {
-	case TokenRefused:
-		return "token_refused"
-	case WrongSite:
-		return "wrong_site"
-	case LegacyRefused:
-		return "legacy_refused"
-	case RateLimited:
-		return "rate_limited"
-	}
-	return "other"
-}
 
 // ClassifyUpstream reads an upstream answer. body is its beginning, decoded, or nil if it was not read; JSON, XML and
 // SOAP faults are understood. Only 4xx and SOAP faults (500) can be anything but Other, so nothing that may have done
 // work is ever tried again.
 func ClassifyUpstream(status int, header http.Header, body []byte) Upstream {
-	if status == http.StatusTooManyRequests {
-		return RateLimited
-	}
-	if status < 400 || status > 500 {
+	if status < 400 || status > 500 || status == http.StatusTooManyRequests {
 		return Other
 	}
 	e := readError(body)
 	if status == 500 && !e.fault {
 		return Other
 	}
-	if u := e.classify(); u != Other {
-		return u
-	}
-	if status == http.StatusUnauthorized && challengesToken(header) {
+	u, known := e.classify()
+	if !known && status == http.StatusUnauthorized && challengesToken(header) {
 		return TokenRefused
 	}
-	return Other
+	return u
 }
 
 // ErrorCode returns the error code in an upstream error body in the spelling of REST, such as USER_LACKS_MEMBERSHIP;
@@ -111,36 +90,32 @@ type upstreamError struct {
 	fault         bool // it is a SOAP fault
 }
 
-func (e upstreamError) classify() Upstream {
+func (e upstreamError) classify() (u Upstream, known bool) {
 	switch e.code {
 	case codeToken:
-		return TokenRefused
+		return TokenRefused, true
 	case codeMember, "USER_DOES_NOT_BELONG_TO_SPECIFIED_ACCOUNT":
-		return WrongSite
+		return WrongSite, true
 	case codeUser:
 		if e.says("invalid access token") {
-			return TokenRefused
+			return TokenRefused, true
 		}
-		return LegacyRefused
+		return Other, true
 	case codePartner:
 		if e.says("invalid account specified for user") {
-			return WrongSite
+			return WrongSite, true
 		}
-		return LegacyRefused
-	case codeFormat:
-		return LegacyRefused
-	case "API_REQUEST_IS_THROTTLED":
-		return RateLimited
-	case codeAccount, "ACCOUNT_NOT_AUTHORIZED_FOR_ENVELOPE":
-		return Other // true on every site
+		return Other, true
+	case codeAccount, "ACCOUNT_NOT_AUTHORIZED_FOR_ENVELOPE": // on every site
+		return Other, false
 	}
-	switch {
-	case isLimit(e.code):
-		return RateLimited
-	case strings.HasPrefix(e.code, "ACCOUNT_"):
-		return WrongSite
+	if e.code == codeFormat || e.code == "API_REQUEST_IS_THROTTLED" || isLimit(e.code) {
+		return Other, true
 	}
-	return Other
+	if strings.HasPrefix(e.code, "ACCOUNT_") {
+		return WrongSite, true
+	}
+	return Other, false
 }
 
 func (e upstreamError) says(text string) bool {
@@ -150,7 +125,7 @@ func (e upstreamError) says(text string) bool {
 // readError finds code and text in JSON, XML or a SOAP fault. It wants no whole document: the body may be cut.
 func readError(body []byte) upstreamError {
 	body = body[:min(len(body), MaxErrorBody)]
-	body = bytes.TrimLeft(body[bom(body):], " \t\r\n")
+	body = bytes.TrimLeft(body[bom(body):], blanks)
 	var e upstreamError
 	switch {
 	case len(body) == 0:

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/translate/soap"
 )
 
 func errorJSON(code, message string) string {
@@ -13,7 +14,7 @@ func errorJSON(code, message string) string {
 }
 
 func fault(code, reason string) string {
-	return `<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="` + NamespaceSOAP11 +
+	return `<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="` + soap.NamespaceSOAP11 +
 		`"><s:Body><s:Fault><faultcode>s:Client</faultcode><faultstring>` +
 		reason + `</faultstring><detail><ErrorCode>` + code + `</ErrorCode><Reason>` + reason +
 		`</Reason></detail></s:Fault></s:Body></s:Envelope>`
@@ -50,17 +51,17 @@ func TestClassifyUpstream(t *testing.T) {
 			codeUser,
 		},
 		{"an expired token said by header alone", 401, bearer, "", TokenRefused, ""},
-		{"a wrong password", 401, nil, errorJSON("USER_AUTHENTICATION_FAILED", badLogin), LegacyRefused, codeUser},
-		{"a wrong password in a fault", 500, nil, fault("User_Authentication_Failed", badLogin), LegacyRefused, codeUser},
+		{"a wrong password", 401, nil, errorJSON("USER_AUTHENTICATION_FAILED", badLogin), Other, codeUser},
+		{"a wrong password in a fault", 500, nil, fault("User_Authentication_Failed", badLogin), Other, codeUser},
 		{
 			"a fault whose faultstring is the code", 500, nil,
-			`<E><Fault><faultstring>Invalid_Token_Format</faultstring></Fault></E>`, LegacyRefused, codeFormat,
+			`<E><Fault><faultstring>Invalid_Token_Format</faultstring></Fault></E>`, Other, codeFormat,
 		},
 		{
-			"an unknown integrator key", 400, nil, errorJSON("PARTNER_AUTHENTICATION_FAILED", badKey), LegacyRefused,
+			"an unknown integrator key", 400, nil, errorJSON("PARTNER_AUTHENTICATION_FAILED", badKey), Other,
 			codePartner,
 		},
-		{"an unknown integrator key by number", 500, nil, fault("3", badKey), LegacyRefused, codePartner},
+		{"an unknown integrator key by number", 500, nil, fault("3", badKey), Other, codePartner},
 		{
 			"a good token at the wrong site", 400, nil,
 			errorJSON("PARTNER_AUTHENTICATION_FAILED", badKey+" Invalid account specified for user."), WrongSite, codePartner,
@@ -84,17 +85,17 @@ func TestClassifyUpstream(t *testing.T) {
 			codeAccount,
 		},
 		{"an account without the API by number", 500, nil, fault("111", "m"), Other, codeAccount},
-		{"any 429", 429, nil, "", RateLimited, ""},
+		{"any 429", 429, nil, "", Other, ""},
 		{
 			"the hourly limit in the old status", 400, nil, `{"errorCode":"HOURLY_APIINVOCATION_LIMIT_EXCEEDED","message":"m"}`,
-			RateLimited, "HOURLY_APIINVOCATION_LIMIT_EXCEEDED",
+			Other, "HOURLY_APIINVOCATION_LIMIT_EXCEEDED",
 		},
-		{"the hourly limit by number", 500, nil, fault("207", "m"), RateLimited, "HOURLY_APIINVOCATION_LIMIT_EXCEEDED"},
+		{"the hourly limit by number", 500, nil, fault("207", "m"), Other, "HOURLY_APIINVOCATION_LIMIT_EXCEEDED"},
 		{
-			"the hourly limit by name in a fault", 500, nil, fault("Hourly_API_Invocation_Limit_Exceeded", "m"), RateLimited,
+			"the hourly limit by name in a fault", 500, nil, fault("Hourly_API_Invocation_Limit_Exceeded", "m"), Other,
 			"HOURLY_API_INVOCATION_LIMIT_EXCEEDED",
 		},
-		{"throttling", 400, nil, errorJSON("API_REQUEST_IS_THROTTLED", "m"), RateLimited, "API_REQUEST_IS_THROTTLED"},
+		{"throttling", 400, nil, errorJSON("API_REQUEST_IS_THROTTLED", "m"), Other, "API_REQUEST_IS_THROTTLED"},
 		{"an ordinary error", 400, nil, errorJSON("ENVELOPE_DOES_NOT_EXIST", "m"), Other, "ENVELOPE_DOES_NOT_EXIST"},
 		{
 			"success never is anything else", 200, nil, errorJSON("AUTHORIZATION_INVALID_TOKEN", "m"), Other,
@@ -134,7 +135,7 @@ func TestClassifyUpstream(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := ClassifyUpstream(tc.status, tc.header, []byte(tc.body)); got != tc.want {
-				t.Errorf("got %s, want %s", got, tc.want)
+				t.Errorf("got %q, want %q", got, tc.want)
 			}
 			if got := ErrorCode([]byte(tc.body)); got != tc.code {
 				t.Errorf("code %q, want %q", got, tc.code)
@@ -169,16 +170,6 @@ func TestOldStatus(t *testing.T) {
 				t.Errorf("got %d", got)
 			}
 		})
-	}
-}
-
-func TestUpstreamNames(t *testing.T) {
-	names := map[string]bool{}
-	for u := Other; u <= RateLimited; u++ {
-		names[u.String()] = true
-	}
-	if len(names) != 5 || Upstream(99).String() != "other" {
-		t.Errorf("%v", names)
 	}
 }
 

@@ -51,7 +51,7 @@ func newLabelWords() labelWords {
 		classes:       wordsOf("none", "1xx", "2xx", "3xx", "4xx", "5xx"),
 		tls:           wordsOf("none", "1.0", "1.1", "1.2", "1.3"),
 		causes:        wordsOf(causeWords()...),
-		replays:       wordsOf(reply.TokenRefused.String(), reply.WrongSite.String()),
+		replays:       wordsOf(string(reply.TokenRefused), string(reply.WrongSite)),
 		connects:      wordsOf(connectWords()...),
 		grantErrors:   wordsOf(kindWords[oauth.Kind]()...),
 		rehearsals:    wordsOf(append(causeWords(), "would_work")...),
