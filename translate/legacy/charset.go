@@ -9,24 +9,21 @@ import (
 
 // fromLatin1 makes a character of every byte, which Node and old .NET programs mean by a header that is not UTF-8.
 func fromLatin1(s string) string {
-	runes := make([]rune, len(s))
-	for i := range len(s) {
-		runes[i] = rune(s[i])
-	}
-	return string(runes)
+	s, _ = charmap.ISO8859_1.NewDecoder().String(s) // every byte is a character
+	return s
 }
 
 // toBytes undoes fromLatin1. Characters that cannot have been a byte (they came from an escape) stay.
 func toBytes(s string) string {
-	var b []byte
+	var b strings.Builder
 	for _, r := range s {
 		if r <= 0xff {
-			b = append(b, byte(r))
+			b.WriteByte(byte(r))
 		} else {
-			b = utf8.AppendRune(b, r)
+			b.WriteRune(r)
 		}
 	}
-	return string(b)
+	return b.String()
 }
 
 // toWindows1252 reads the characters at 0x80 to 0x9F, where Latin-1 has control characters, as Windows does.
@@ -57,5 +54,3 @@ func validName(s string) string {
 	}
 	return likelyText(fromLatin1(s))
 }
-
-func keep(s string) string { return s }

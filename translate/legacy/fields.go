@@ -70,57 +70,65 @@ func (f *fields) sameNames(o *fields) bool {
 // credential checks the names and settles the readings of the password. With an error the Credential still has the
 // Scheme, and the key when it could be read, so that the failure can be counted for its integration.
 func (f *fields) credential(scheme Scheme, isKey func(string) bool) (Credential, error) {
-	fail := func(c Credential, reason string) (Credential, error) {
-		return c, &FormatError{Scheme: scheme, Reason: reason}
-	}
 	c := Credential{Scheme: scheme}
-	key := f.name(fieldKey)
-	if reason := flaw(key); reason != "" {
-		return fail(c, reason+" in IntegratorKey")
-	}
-	c.IntegratorKey = key
-	username, principal := f.name(fieldUsername), f.name(fieldPrincipal)
-	switch {
-	case f.present[fieldBearer] && (username != "" || len(f.passwords) > 0):
-		return fail(c, "both a Bearer field and a user name or password")
-	case f.present[fieldBearer]:
-		return f.bearer(c)
-	case username == "" && key != "" && len(f.passwords) == 0:
-		return c, &FormatError{Scheme: scheme, Reason: reasonOnlyKey, OnlyKey: true}
-	case username == "":
-		return fail(c, "no Username")
-	}
-	if reason := flaw(principal); reason != "" {
-		return fail(c, reason+" in SendOnBehalfOf")
-	}
-	name, err := SplitUsername(scheme, username, key, isKey)
-	if err != nil {
-		return c, err
-	}
-	c.IntegratorKey = name.IntegratorKey
-	if principal != "" && name.OnBehalfOf != "" && !SameName(principal, name.OnBehalfOf) {
-		return fail(c, "two different principals: SendOnBehalfOf and the bracket in Username")
-	}
-	c.Username, c.Passwords = name.Username, f.readings()
-	if principal = cmp.Or(principal, name.OnBehalfOf); !SameName(principal, name.Username) {
-		c.OnBehalfOf = principal
+	if reason := f.fill(&c, isKey); reason != "" {
+		return c, &FormatError{Scheme: scheme, Reason: reason, OnlyKey: reason == reasonOnlyKey}
 	}
 	return c, nil
 }
 
+func (f *fields) fill(c *Credential, known keyTable) (reason string) {
+	key, username, principal := f.name(fieldKey), f.name(fieldUsername), f.name(fieldPrincipal)
+	if reason := flaw(key); reason != "" {
+		return reason + " in IntegratorKey"
+	}
+	c.IntegratorKey = key
+	switch {
+	case f.present[fieldBearer] && (username != "" || len(f.passwords) > 0):
+		return "both a Bearer field and a user name or password"
+	case f.present[fieldBearer]:
+		return c.setBearer(f.values[fieldBearer])
+	case username == "" && key != "" && len(f.passwords) == 0:
+		return reasonOnlyKey
+	case username == "":
+		return "no Username"
+	case flaw(principal) != "":
+		return flaw(principal) + " in SendOnBehalfOf"
+	}
+	brackets, rest, reason := cutBrackets(username)
+	if reason != "" {
+		return reason + " in Username"
+	}
+	bracketKey, behalf := known.assign(brackets, key)
+	if bracketKey != "" && key != "" && !SameName(bracketKey, key) {
+		return "two different integrator keys: IntegratorKey and the bracket in Username"
+	}
+	c.IntegratorKey = cmp.Or(key, bracketKey)
+	if SameName(behalf, rest) {
+		behalf = ""
+	}
+	if principal != "" && behalf != "" && !SameName(principal, behalf) {
+		return "two different principals: SendOnBehalfOf and the bracket in Username"
+	}
+	c.Username, c.Passwords = rest, f.readings()
+	if principal = cmp.Or(principal, behalf); !SameName(principal, rest) {
+		c.OnBehalfOf = principal
+	}
+	return ""
+}
+
 const reasonOnlyKey = "only an integrator key"
 
-func (f *fields) bearer(c Credential) (Credential, error) {
-	token, ok := Bearer(f.values[fieldBearer])
+func (c *Credential) setBearer(value string) (reason string) {
+	token, ok := Bearer(value)
 	if !ok {
-		return c, &FormatError{Scheme: c.Scheme, Reason: "a Bearer field that holds no token"}
+		return "a Bearer field that holds no token"
 	}
-	c.Scheme = LegacyBearer
+	c.Scheme, c.Bearer = LegacyBearer, secret.New(token)
 	if LooksLikeOAuth(token) {
 		c.Scheme = OAuthBearer
 	}
-	c.Bearer = secret.New(token)
-	return c, nil
+	return ""
 }
 
 // name is a field in its one reading: names are looked up, not guessed.
@@ -152,25 +160,21 @@ func plainFields(username, key string, passwords ...secret.Text) *fields {
 // readings turns the texts of a password into candidates, the likely ones first.
 func (f *fields) readings() []secret.Text {
 	var list []secret.Text
-	add := func(s string) {
-		t := secret.New(s)
-		if s != "" && len(list) < maxPasswords && !slices.Contains(list, t) {
-			list = append(list, t)
-		}
-	}
-	for _, s := range f.passwords {
-		if f.latin {
-			s = likelyText(s)
-		}
-		add(s)
-	}
-	if !f.latin {
-		return list
-	}
-	for _, read := range []func(string) string{keep, toWindows1252, toBytes} {
+	add := func(read func(string) string) {
 		for _, s := range f.passwords {
-			add(read(s))
+			t := secret.New(read(s))
+			if !t.Empty() && len(list) < maxPasswords && !slices.Contains(list, t) {
+				list = append(list, t)
+			}
 		}
+	}
+	if f.latin {
+		add(likelyText)
+	}
+	add(func(s string) string { return s })
+	if f.latin {
+		add(toWindows1252)
+		add(toBytes)
 	}
 	return list
 }

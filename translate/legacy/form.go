@@ -2,7 +2,6 @@ package legacy
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"net/url"
 	"regexp"
@@ -194,23 +193,18 @@ func splitPairs(text string) (pairs []pair) {
 	return pairs
 }
 
+var knownField = regexp.MustCompile(`(?i)(?:^|&)(grant_type|client_id|username|password|scope)=`)
+
 // splitKnown splits only where a known field begins, so that "&" and "=" in a password survive.
 func splitKnown(text string) (pairs []pair) {
-	begin, name := 0, ""
-	end := func(i int) {
-		if name != "" {
-			pairs = append(pairs, pair{name, text[begin:i]})
+	found := knownField.FindAllStringSubmatchIndex(text, -1)
+	for i, at := range found {
+		end := len(text)
+		if i+1 < len(found) {
+			end = found[i+1][0]
 		}
+		pairs = append(pairs, pair{text[at[2]:at[3]], text[at[1]:end]})
 	}
-	for i := 0; i <= len(text); {
-		part, _, _ := strings.Cut(text[i:], "&")
-		if n, _, found := strings.Cut(part, "="); found && formField(n) != "" {
-			end(i - 1)
-			begin, name = i+len(n)+1, n
-		}
-		i += len(part) + 1
-	}
-	end(len(text))
 	return pairs
 }
 
@@ -224,12 +218,9 @@ var percentEncoded = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 // decodeKeepingPlus resolves %XX where it is well-formed, and nothing else.
 func decodeKeepingPlus(s string) (string, bool) {
-	if !strings.Contains(s, "%") {
-		return s, true
-	}
 	return percentEncoded.ReplaceAllStringFunc(s, func(code string) string {
-		b, _ := hex.DecodeString(code[1:]) // two hexadecimal digits
-		return string(b)
+		b, _ := url.PathUnescape(code) // two hexadecimal digits
+		return b
 	}), true
 }
 

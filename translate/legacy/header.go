@@ -31,7 +31,7 @@ func ParseHeader(value string, isKey func(string) bool) (Credential, error) {
 	if len(value) > maxValue {
 		return Credential{}, &FormatError{Reason: "more than 16 KiB"}
 	}
-	text := unfold(trimStart(value))
+	text := trimmed(value)
 	latin := !utf8.ValidString(text)
 	if latin {
 		text = fromLatin1(text)
@@ -69,18 +69,11 @@ func bare(text string, isKey func(string) bool) (Credential, error) {
 	return Credential{}, &FormatError{Reason: "neither JSON nor XML"}
 }
 
-// trimStart takes off blanks and a byte order mark, which editors leave at the start of a credential file.
-func trimStart(s string) string {
-	s = strings.TrimSpace(s)
-	return strings.TrimSpace(strings.TrimPrefix(s, "\ufeff"))
-}
-
+// folded is where a value was sent in several lines (PROTOCOL.md §1.4 V8).
 var folded = regexp.MustCompile(`\r?\n[ \t]+`)
 
-// unfold joins a value that was sent in several lines (PROTOCOL.md §1.4 V8).
-func unfold(s string) string {
-	if !strings.Contains(s, "\n") {
-		return s
-	}
-	return folded.ReplaceAllString(s, " ")
+// trimmed joins lines, and takes off blanks and a byte order mark, which editors leave at the start of a file.
+func trimmed(s string) string {
+	s = strings.TrimPrefix(strings.TrimSpace(s), "\ufeff")
+	return folded.ReplaceAllString(strings.TrimSpace(s), " ")
 }

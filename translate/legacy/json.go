@@ -11,46 +11,31 @@ import (
 // parseJSON reads an object whose members are flat. A password with a `","` in it can make a well-formed object with
 // members that nobody knows; then the tolerant reading is one more candidate.
 func parseJSON(text string) (f *fields, reason string) {
-	f, foreign, ok, reason := strictJSON(text)
-	if !ok {
+	if !json.Valid([]byte(text)) {
 		return tolerantJSON(text)
 	}
-	if !foreign || reason != "" {
-		return f, reason
+	f = &fields{}
+	foreign := false
+	dec := json.NewDecoder(strings.NewReader(text)) // has no error for what is valid
+	_, _ = dec.Token()
+	for dec.More() {
+		name, _ := dec.Token()
+		var raw json.RawMessage
+		_ = dec.Decode(&raw)
+		n, known := fieldNamed(name.(string))
+		if !known {
+			foreign = true
+		} else if reason := f.setJSON(n, raw); reason != "" {
+			return nil, reason
+		}
+	}
+	if !foreign {
+		return f, ""
 	}
 	if t, reason := tolerantJSON(text); reason == "" && t.sameNames(f) {
 		f.passwords = append(f.passwords, t.passwords...)
 	}
 	return f, ""
-}
-
-// strictJSON is not ok when text is not JSON. foreign tells of members that are no field.
-func strictJSON(text string) (f *fields, foreign, ok bool, reason string) {
-	if !json.Valid([]byte(text)) {
-		return nil, false, false, ""
-	}
-	dec := json.NewDecoder(strings.NewReader(text))
-	_, err := dec.Token()
-	f = &fields{}
-	for err == nil && dec.More() {
-		var name json.Token
-		var raw json.RawMessage
-		if name, err = dec.Token(); err == nil {
-			err = dec.Decode(&raw)
-		}
-		if err != nil {
-			break
-		}
-		n, known := fieldNamed(name.(string))
-		if !known {
-			foreign = true
-			continue
-		}
-		if reason := f.setJSON(n, raw); reason != "" {
-			return nil, false, true, reason
-		}
-	}
-	return f, foreign, err == nil, ""
 }
 
 // setJSON takes a number as its digits, as PHP writes a password of digits, and null as no field.
@@ -62,9 +47,7 @@ func (f *fields) setJSON(n field, raw json.RawMessage) (reason string) {
 		return ""
 	case '"':
 		var s string
-		if err := json.Unmarshal(raw, &s); err != nil {
-			return n.String() + " is not a text"
-		}
+		_ = json.Unmarshal(raw, &s)
 		inner := string(raw[1 : len(raw)-1])
 		return f.set(n, s, inner, unescape(inner))
 	}
@@ -232,9 +215,6 @@ var jsonEscape = regexp.MustCompile(`\\(?:["'\\/]|` +
 
 // unescape resolves \" \' \\ \/ and \u0000 and keeps every other backslash (PROTOCOL.md §1.5).
 func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
 	return jsonEscape.ReplaceAllStringFunc(s, func(escape string) string {
 		if escape[1] != 'u' {
 			return escape[1:]

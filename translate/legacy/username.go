@@ -1,7 +1,6 @@
 package legacy
 
 import (
-	"cmp"
 	"regexp"
 	"strings"
 	"unicode"
@@ -10,48 +9,8 @@ import (
 	"docusign-auth-proxy/internal/shown"
 )
 
-// Name is a user name taken apart.
-type Name struct {
-	IntegratorKey string // the caller's own key, else the one in brackets; "" when neither is there
-	Username      string // the authenticator
-	OnBehalfOf    string // the principal; "" when the authenticator acts for itself
-}
-
-// SplitUsername takes the brackets off a user name (PROTOCOL.md §4.5). scheme and ownKey, the key that the form
-// carries beside the name, say what a single bracket means: the key in WS-Security, in SOAP bodies and where ownKey is
-// empty; the principal otherwise. Where shape and position leave it open, isKey (if non-nil) knows the keys. Errors
-// are *FormatError.
-func SplitUsername(scheme Scheme, username, ownKey string, isKey func(string) bool) (Name, error) {
-	fail := func(reason string) (Name, error) { return Name{}, &FormatError{Scheme: scheme, Reason: reason} }
-	ownKey = strings.TrimSpace(validName(ownKey))
-	if scheme == WSSecurity || scheme == SOAPBody {
-		ownKey = ""
-	}
-	brackets, rest, reason := cutBrackets(validName(username))
-	if reason == "" {
-		reason = flaw(rest)
-	}
-	switch {
-	case reason != "":
-		return fail(reason + " in Username")
-	case rest == "" && len(brackets) == 0:
-		return fail("no Username")
-	case rest == "":
-		return fail("no user name after the brackets in Username")
-	case flaw(ownKey) != "":
-		return fail(flaw(ownKey) + " in IntegratorKey")
-	}
-	key, principal := keyTable(isKey).assign(brackets, ownKey)
-	if key != "" && ownKey != "" && !SameName(key, ownKey) {
-		return fail("two different integrator keys: IntegratorKey and the bracket in Username")
-	}
-	if SameName(principal, rest) {
-		principal = ""
-	}
-	return Name{IntegratorKey: cmp.Or(ownKey, key), Username: rest, OnBehalfOf: principal}, nil
-}
-
-// cutBrackets splits off at most two leading brackets; blanks around and in them do not count.
+// cutBrackets takes at most two leading brackets off a user name (PROTOCOL.md §4.5); blanks around and in them do not
+// count.
 func cutBrackets(s string) (brackets []string, rest, reason string) {
 	rest = strings.TrimSpace(s)
 	for strings.HasPrefix(rest, "[") {
@@ -74,7 +33,10 @@ func cutBrackets(s string) (brackets []string, rest, reason string) {
 		brackets = append(brackets, inner)
 		rest = strings.TrimSpace(rest[end+1:])
 	}
-	return brackets, rest, ""
+	if rest == "" {
+		return nil, "", "no user name after the brackets"
+	}
+	return brackets, rest, flaw(rest)
 }
 
 // keyTable knows the configured integrator keys; nil knows none.
@@ -82,7 +44,9 @@ type keyTable func(string) bool
 
 func (known keyTable) has(s string) bool { return known != nil && known(s) }
 
-// assign says which bracket is the key and which the principal. Position decides, unless shape or table say otherwise.
+// assign says which bracket is the key and which the principal. A single one is the key where the form has no ownKey, as
+// in WS-Security and in SOAP bodies, and the principal otherwise. Of two, position decides, unless shape or table say
+// otherwise.
 func (known keyTable) assign(brackets []string, ownKey string) (key, principal string) {
 	switch len(brackets) {
 	case 1:
@@ -101,15 +65,15 @@ func (known keyTable) assign(brackets []string, ownKey string) (key, principal s
 
 func (known keyTable) isKey(single, ownKey string) bool {
 	if ownKey != "" {
-		return Fold(single) == Fold(ownKey) || known.has(single)
+		return SameName(single, ownKey) || known.has(single)
 	}
 	return known.has(single) || keyShaped(single) || !strings.Contains(single, "@")
 }
 
 func (known keyTable) swapped(first, second, ownKey string) bool {
 	switch {
-	case ownKey != "" && Fold(first) != Fold(second):
-		return Fold(second) == Fold(ownKey)
+	case ownKey != "" && !SameName(first, second):
+		return SameName(second, ownKey)
 	case known.has(first):
 		return false
 	case known.has(second):
@@ -139,27 +103,14 @@ func flaw(s string) string {
 // Fold gives the form in which user names and integrator keys are compared: without regard to case. It allocates only
 // when s has upper-case or other than ASCII letters. No letter outside ASCII becomes one inside it.
 func Fold(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c >= utf8.RuneSelf || c >= 'A' && c <= 'Z' {
-			return fold(s)
-		}
-	}
-	return s
-}
-
-// SameName reports whether two user names or keys are the same once folded.
-func SameName(a, b string) bool { return Fold(a) == Fold(b) }
-
-func fold(s string) string {
 	if !utf8.ValidString(s) {
 		return foldBytes(s)
 	}
 	return strings.Map(func(r rune) rune {
-		l := unicode.ToLower(r)
-		if r >= utf8.RuneSelf && l < utf8.RuneSelf {
-			return r
+		if l := unicode.ToLower(r); r < utf8.RuneSelf || l >= utf8.RuneSelf {
+			return l
 		}
-		return l
+		return r
 	}, s)
 }
 
@@ -173,3 +124,6 @@ func foldBytes(s string) string {
 	}
 	return string(b)
 }
+
+// SameName reports whether two user names or keys are the same once folded.
+func SameName(a, b string) bool { return Fold(a) == Fold(b) }

@@ -35,54 +35,60 @@ func legible(s string) string {
 	}, s)
 }
 
+// name is a user name taken apart.
+type name struct{ IntegratorKey, Username, OnBehalfOf string }
+
+// split takes a user name apart that came beside a key.
+func split(username, key string, isKey func(string) bool) (name, error) {
+	form := legacy.TokenForm{ClientID: key, Username: username, Password: secret.New("p")}
+	c, err := form.Credential(isKey)
+	return name{c.IntegratorKey, c.Username, c.OnBehalfOf}, err
+}
+
 func TestSplitUsername(t *testing.T) {
 	const other = "a1b2c3d4-0000-4000-8000-0000000000ff" // shaped like a key, in no table
-	ws, body, head, grant := legacy.WSSecurity, legacy.SOAPBody, legacy.HeaderXML, legacy.PasswordGrant
 	for _, c := range []struct {
 		name, username, own string
-		scheme              legacy.Scheme
-		want                legacy.Name
+		want                name
 	}{
-		{"a plain name", anna, "", ws, legacy.Name{Username: anna}},
-		{"a name beside a key", anna, key1, head, legacy.Name{IntegratorKey: key1, Username: anna}},
-		{"a key in brackets", "[" + key1 + "]" + anna, "", ws, legacy.Name{IntegratorKey: key1, Username: anna}},
-		{"a key with a prefix", "[" + key2 + "]" + guid, "", body, legacy.Name{IntegratorKey: key2, Username: guid}},
-		{"blanks around brackets", " [ " + key1 + " ] [ " + anna + " ] " + svc + " ", "", ws,
-			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
-		{"a key and a principal", "[" + key1 + "][" + anna + "]" + svc, "", ws,
-			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
-		{"a principal before the key", "[" + anna + "][" + other + "]" + svc, "", ws,
-			legacy.Name{IntegratorKey: other, Username: svc, OnBehalfOf: anna}},
-		{"two GUIDs of which the table knows neither", "[" + other + "][" + guid + "]" + svc, "", ws,
-			legacy.Name{IntegratorKey: other, Username: svc, OnBehalfOf: guid}},
-		{"two GUIDs of which the table knows the second", "[" + guid + "][" + key1 + "]" + svc, "", ws,
-			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
-		{"two GUIDs of which the table knows the first", "[" + key1 + "][" + guid + "]" + svc, "", ws,
-			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
-		{"a principal beside a key", "[" + anna + "]" + svc, key1, head,
-			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
-		{"a principal that is a GUID beside a key", "[" + guid + "]" + svc, key1, head,
-			legacy.Name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
-		{"a header without a key", "[" + key1 + "]" + svc, "", head, legacy.Name{IntegratorKey: key1, Username: svc}},
-		{"the key of the header once more", "[" + strings.ToUpper(key1) + "]" + svc, key1, grant,
-			legacy.Name{IntegratorKey: key1, Username: svc}},
-		{"the key of the header once more, second", "[" + guid + "][" + other + "]" + svc, other, head,
-			legacy.Name{IntegratorKey: other, Username: svc, OnBehalfOf: guid}},
-		{"an envelope has no key of its own", "[" + key1 + "]" + anna, key2, ws,
-			legacy.Name{IntegratorKey: key1, Username: anna}},
-		{"an e-mail alone in brackets is no key", "[" + anna + "]" + svc, "", ws,
-			legacy.Name{Username: svc, OnBehalfOf: anna}},
-		{"a key of unknown shape", "[OLDKEY]" + anna, "", body, legacy.Name{IntegratorKey: "OLDKEY", Username: anna}},
-		{"acting for oneself", "[" + key1 + "][Anna@Example.com]" + anna, "", ws,
-			legacy.Name{IntegratorKey: key1, Username: anna}},
-		{"brackets that do not lead", "anna[1]@example.com", key1, head,
-			legacy.Name{IntegratorKey: key1, Username: "anna[1]@example.com"}},
+		{"a plain name", anna, "", name{Username: anna}},
+		{"a name beside a key", anna, key1, name{IntegratorKey: key1, Username: anna}},
+		{"a key in brackets", "[" + key1 + "]" + anna, "", name{IntegratorKey: key1, Username: anna}},
+		{"a key with a prefix", "[" + key2 + "]" + guid, "", name{IntegratorKey: key2, Username: guid}},
+		{"blanks around brackets", " [ " + key1 + " ] [ " + anna + " ] " + svc + " ", "",
+			name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
+		{"a key and a principal", "[" + key1 + "][" + anna + "]" + svc, "",
+			name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
+		{"a principal before the key", "[" + anna + "][" + other + "]" + svc, "",
+			name{IntegratorKey: other, Username: svc, OnBehalfOf: anna}},
+		{"two GUIDs of which the table knows neither", "[" + other + "][" + guid + "]" + svc, "",
+			name{IntegratorKey: other, Username: svc, OnBehalfOf: guid}},
+		{"two GUIDs of which the table knows the second", "[" + guid + "][" + key1 + "]" + svc, "",
+			name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
+		{"two GUIDs of which the table knows the first", "[" + key1 + "][" + guid + "]" + svc, "",
+			name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
+		{"a principal beside a key", "[" + anna + "]" + svc, key1,
+			name{IntegratorKey: key1, Username: svc, OnBehalfOf: anna}},
+		{"a principal that is a GUID beside a key", "[" + guid + "]" + svc, key1,
+			name{IntegratorKey: key1, Username: svc, OnBehalfOf: guid}},
+		{"a header without a key", "[" + key1 + "]" + svc, "", name{IntegratorKey: key1, Username: svc}},
+		{"the key of the header once more", "[" + strings.ToUpper(key1) + "]" + svc, key1,
+			name{IntegratorKey: key1, Username: svc}},
+		{"the key of the header once more, second", "[" + guid + "][" + other + "]" + svc, other,
+			name{IntegratorKey: other, Username: svc, OnBehalfOf: guid}},
+		{"an e-mail alone in brackets is no key", "[" + anna + "]" + svc, "",
+			name{Username: svc, OnBehalfOf: anna}},
+		{"a key of unknown shape", "[OLDKEY]" + anna, "", name{IntegratorKey: "OLDKEY", Username: anna}},
+		{"acting for oneself", "[" + key1 + "][Anna@Example.com]" + anna, "",
+			name{IntegratorKey: key1, Username: anna}},
+		{"brackets that do not lead", "anna[1]@example.com", key1,
+			name{IntegratorKey: key1, Username: "anna[1]@example.com"}},
 		{
-			"Latin-1", "[" + key1 + "]zo\xeb@example.com", "", ws, legacy.Name{IntegratorKey: key1, Username: "zoë@example.com"},
+			"Latin-1", "[" + key1 + "]zo\xeb@example.com", "", name{IntegratorKey: key1, Username: "zoë@example.com"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := legacy.SplitUsername(c.scheme, c.username, c.own, isKey)
+			got, err := split(c.username, c.own, isKey)
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -106,9 +112,9 @@ func TestSplitUsernameRefuses(t *testing.T) {
 			"two different integrator keys: IntegratorKey and the bracket in Username"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := legacy.SplitUsername(legacy.HeaderJSON, c.username, c.own, isKey)
+			got, err := split(c.username, c.own, isKey)
 			var format *legacy.FormatError
-			if !errors.As(err, &format) || format.Reason != c.reason || got != (legacy.Name{}) {
+			if !errors.As(err, &format) || format.Reason != c.reason || got.Username != "" {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
@@ -116,7 +122,8 @@ func TestSplitUsernameRefuses(t *testing.T) {
 }
 
 func TestNewCredential(t *testing.T) {
-	got, err := legacy.NewCredential(legacy.WSSecurity, "["+key1+"]["+anna+"]"+svc, []secret.Text{secret.New(" p\xe9 "), secret.New("p\xe9")}, isKey)
+	readings := []secret.Text{secret.New(" p\xe9 "), secret.New("p\xe9")}
+	got, err := legacy.NewCredential(legacy.WSSecurity, "["+key1+"]["+anna+"]"+svc, readings, isKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,12 +178,11 @@ func TestScheme(t *testing.T) {
 }
 
 func FuzzSplitUsername(f *testing.F) {
-	f.Add(uint8(3), "["+key1+"]["+anna+"]"+svc, "", key1, anna, svc)
-	f.Add(uint8(1), "[ a ] b", key1, "k", "p", "\xe9")
-	f.Fuzz(func(t *testing.T, scheme uint8, username, own, key, principal, authenticator string) {
-		s := legacy.Scheme(scheme)
-		got, err := legacy.SplitUsername(s, username, own, isKey)
-		if err == nil && got.Username == "" || err != nil && got != (legacy.Name{}) {
+	f.Add("["+key1+"]["+anna+"]"+svc, "", key1, anna, svc)
+	f.Add("[ a ] b", key1, "k", "p", "\xe9")
+	f.Fuzz(func(t *testing.T, username, own, key, principal, authenticator string) {
+		got, err := split(username, own, isKey)
+		if err == nil && got.Username == "" || err != nil && got.Username != "" {
 			t.Errorf("got %+v, %v", got, err)
 		}
 		for _, part := range []string{got.IntegratorKey, got.Username, got.OnBehalfOf} {
@@ -192,14 +198,12 @@ func FuzzSplitUsername(f *testing.F) {
 				return
 			}
 		}
-		want := legacy.Name{IntegratorKey: key, Username: authenticator, OnBehalfOf: principal}
+		want := name{IntegratorKey: key, Username: authenticator, OnBehalfOf: principal}
 		if legacy.Fold(principal) == legacy.Fold(authenticator) {
 			want.OnBehalfOf = ""
 		}
 		onlyKey := func(s string) bool { return s == key }
-		if got, err := legacy.SplitUsername(
-			legacy.WSSecurity, "["+key+"]["+principal+"]"+authenticator, "", onlyKey,
-		); err != nil || got != want {
+		if got, err := split("["+key+"]["+principal+"]"+authenticator, "", onlyKey); err != nil || got != want {
 			t.Errorf("got %+v, %v, not %+v", got, err, want)
 		}
 	})

@@ -3,6 +3,7 @@ package legacy
 import (
 	"fmt"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/secret"
@@ -19,33 +20,26 @@ func (c Credential) Header(password secret.Text) string {
 	if c.OnBehalfOf != "" {
 		fields = append(fields, field{"SendOnBehalfOf", c.OnBehalfOf})
 	}
-	var b strings.Builder
+	var parts []string
+	for _, f := range fields {
+		if c.Scheme == HeaderXML {
+			parts = append(parts, "<"+f.name+">"+asciiXML(f.text)+"</"+f.name+">")
+		} else {
+			parts = append(parts, `"`+f.name+`":"`+asciiJSON(f.text)+`"`)
+		}
+	}
 	if c.Scheme == HeaderXML {
-		b.WriteString("<DocuSignCredentials>")
-		for _, f := range fields {
-			fmt.Fprintf(&b, "<%s>%s</%s>", f.name, asciiXML(f.text), f.name)
-		}
-		b.WriteString("</DocuSignCredentials>")
-		return b.String()
+		return "<DocuSignCredentials>" + strings.Join(parts, "") + "</DocuSignCredentials>"
 	}
-	b.WriteByte('{')
-	for i, f := range fields {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, `"%s":"%s"`, f.name, asciiJSON(f.text))
-	}
-	b.WriteByte('}')
-	return b.String()
+	return "{" + strings.Join(parts, ",") + "}"
 }
 
 func asciiXML(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		switch {
-		case r == '&' || r == '<' || r == '>' || r < ' ' || r >= utf8.RuneSelf:
+		if r == '&' || r == '<' || r == '>' || r < ' ' || r >= utf8.RuneSelf {
 			fmt.Fprintf(&b, "&#%d;", r)
-		default:
+		} else {
 			b.WriteRune(r)
 		}
 	}
@@ -59,11 +53,10 @@ func asciiJSON(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r > 0xffff:
-			r -= 0x10000
-			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
 		case r < ' ' || r >= utf8.RuneSelf:
-			fmt.Fprintf(&b, `\u%04x`, r)
+			for _, unit := range utf16.AppendRune(nil, r) {
+				fmt.Fprintf(&b, `\u%04x`, unit)
+			}
 		default:
 			b.WriteRune(r)
 		}

@@ -2,20 +2,13 @@ package legacy
 
 import (
 	"encoding/xml"
+	"html"
 	"io"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
-
-func parseXML(text string) (f *fields, reason string) {
-	f, ok, reason := strictXML(text)
-	if !ok {
-		return tolerantXML(text)
-	}
-	return f, reason
-}
 
 // credentialsElement is DocuSignCredentials with whatever stands in it.
 type credentialsElement struct {
@@ -28,23 +21,11 @@ type credentialsElement struct {
 	} `xml:",any"`
 }
 
-// strictXML is not ok when text is not a well-formed DocuSignCredentials element. Names count without prefix and case.
-func strictXML(text string) (f *fields, ok bool, reason string) {
-	dec := xml.NewDecoder(strings.NewReader(text))
-	// The text is UTF-8 whatever its declaration says.
-	dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
-	var root credentialsElement
-	err := dec.Decode(&root)
-	for err == nil { // a second root is no XML
-		var token xml.Token
-		if token, err = dec.Token(); err == nil {
-			if _, second := token.(xml.StartElement); second {
-				return nil, false, ""
-			}
-		}
-	}
-	if err != io.EOF || !strings.EqualFold(root.XMLName.Local, "DocuSignCredentials") {
-		return nil, false, ""
+// parseXML reads a DocuSignCredentials element, well-formed or not. Names count without prefix and case.
+func parseXML(text string) (f *fields, reason string) {
+	root, ok := strictXML(text)
+	if !ok {
+		return tolerantXML(text)
 	}
 	f = &fields{}
 	for _, child := range root.Children {
@@ -61,10 +42,26 @@ func strictXML(text string) (f *fields, ok bool, reason string) {
 			reason = f.set(n, strings.TrimSpace(child.Text))
 		}
 		if reason != "" {
-			break
+			return nil, reason
 		}
 	}
-	return f, true, reason
+	return f, ""
+}
+
+// strictXML is not ok when text is anything but one well-formed DocuSignCredentials element.
+func strictXML(text string) (root credentialsElement, ok bool) {
+	dec := xml.NewDecoder(strings.NewReader(text))
+	// The text is UTF-8 whatever its declaration says.
+	dec.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+	err := dec.Decode(&root)
+	for err == nil {
+		var token xml.Token
+		token, err = dec.Token()
+		if _, second := token.(xml.StartElement); second {
+			return root, false
+		}
+	}
+	return root, err == io.EOF && strings.EqualFold(root.XMLName.Local, "DocuSignCredentials")
 }
 
 var (
@@ -143,24 +140,11 @@ var xmlReference = regexp.MustCompile(`&(?:amp|lt|gt|quot|apos|#[0-9]{1,10}|#[xX
 // unescapeXML resolves the five named entities and numeric references where they are well-formed, and keeps every other
 // "&".
 func unescapeXML(s string) string {
-	if !strings.Contains(s, "&") {
-		return s
-	}
 	return xmlReference.ReplaceAllStringFunc(s, func(reference string) string {
-		name := reference[1 : len(reference)-1]
-		switch name {
-		case "amp":
-			return "&"
-		case "lt":
-			return "<"
-		case "gt":
-			return ">"
-		case "quot":
-			return `"`
-		case "apos":
-			return "'"
+		if reference[1] != '#' {
+			return html.UnescapeString(reference)
 		}
-		digits, base := name[1:], 10
+		digits, base := reference[2:len(reference)-1], 10
 		if digits[0]|0x20 == 'x' {
 			digits, base = digits[1:], 16
 		}
