@@ -31,12 +31,8 @@ func (f recorderFunc) Record(e *call.Event) { f(e) }
 func served(t *testing.T, cfg proxy.Config) string {
 	t.Helper()
 	everybody := &egress.Clients{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
-	translator, err := translate.New(translate.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := proxy.New(cfg, &proxy.State{
-		Translator: translator, Policy: &egress.Policy{}, Clients: everybody, LocalClients: everybody,
+		Translator: translate.New(translate.Config{}), Policy: &egress.Policy{}, Clients: everybody, LocalClients: everybody,
 		DefaultSite: &url.URL{Scheme: "https", Host: "demo.docusign.net"},
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")

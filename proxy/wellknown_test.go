@@ -23,12 +23,8 @@ func TestTheSidecarServesItsCertificateAndAHint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	translator, err := translate.New(translate.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	state := &proxy.State{
-		Translator: translator,
+		Translator: translate.New(translate.Config{}),
 		Policy:     &egress.Policy{}, Clients: &egress.Clients{},
 		LocalClients: &egress.Clients{Allow: []netip.Prefix{
 			netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"),

@@ -2,7 +2,6 @@ package translate
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -23,11 +22,16 @@ type directory struct {
 // member is an Integration with its look-up tables.
 type member struct {
 	*integration.Integration
-	users   map[string]*integration.User // folded username or GUID
-	ids     map[string]string            // folded username or GUID -> user GUID
-	numbers map[string]string            // account number -> account GUID, all users together
-	guids   map[string]string            // folded account GUID -> account number
-	slowest password.Password            // that a call may be checked against
+	people  map[string]person // by folded username or GUID
+	numbers map[string]string // account number -> account GUID, all users together
+	guids   map[string]string // folded account GUID -> account number
+	slowest password.Password // that a call may be checked against
+}
+
+// person is whom a name of the configuration means.
+type person struct {
+	user *integration.User // nil = a principal only
+	id   string            // GUID; "" = not known
 }
 
 // tokenOwner says whose a token is that the configuration imports or that the proxy issued.
@@ -40,28 +44,18 @@ type tokenOwner struct {
 }
 
 // newDirectory indexes the integrations. pins says whether a user without a password may get one.
-func newDirectory(integrations []integration.Integration, pins bool) (*directory, error) {
+func newDirectory(integrations []integration.Integration, pins bool) *directory {
 	d := &directory{byKey: map[string]*member{}, imported: map[integration.SHA256]tokenOwner{}}
 	for i := range integrations {
-		m, err := newMember(&integrations[i], pins)
-		if err != nil {
-			return nil, err
-		}
-		key := legacy.Fold(m.IntegratorKey)
-		if _, taken := d.byKey[key]; taken {
-			return nil, fmt.Errorf("integration %s: its integrator key belongs to another integration as well", m.Name)
-		}
-		d.byKey[key] = m
+		m := newMember(&integrations[i], pins)
+		d.byKey[legacy.Fold(m.IntegratorKey)] = m
 		d.members = append(d.members, m)
 		for _, t := range m.Tokens {
-			u := m.user(t.Username)
-			if u == nil {
-				return nil, fmt.Errorf("integration %s: an imported token names the user %s, who is not listed", m.Name, t.Username)
-			}
-			d.imported[t.SHA256] = tokenOwner{member: m, user: u, actsAs: t.ActsAs, fingerprint: importedFingerprint(t)}
+			fingerprint := importedFingerprint(t)
+			d.imported[t.SHA256] = tokenOwner{member: m, user: m.user(t.Username), actsAs: t.ActsAs, fingerprint: fingerprint}
 		}
 	}
-	return d, nil
+	return d
 }
 
 // importedFingerprint tells an imported token from passwords and from other tokens.
@@ -72,22 +66,16 @@ func importedFingerprint(t integration.Token) [32]byte {
 // pinnedHash is a hash of the cost that pinned passwords have.
 const pinnedHash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
-func newMember(in *integration.Integration, pins bool) (*member, error) {
+func newMember(in *integration.Integration, pins bool) *member {
 	m := &member{
-		Integration: in, users: map[string]*integration.User{}, ids: map[string]string{},
-		numbers: map[string]string{}, guids: map[string]string{},
+		Integration: in, people: map[string]person{}, numbers: map[string]string{}, guids: map[string]string{},
+	}
+	for _, p := range in.Principals { // before the users, one of whom may have the same GUID
+		m.know(person{id: p.UserID}, p.Username)
 	}
 	for i := range in.Users {
 		u := &in.Users[i]
-		for _, name := range []string{legacy.Fold(u.Username), legacy.Fold(u.UserID)} {
-			if other := m.users[name]; other != nil && other != u {
-				return nil, fmt.Errorf("integration %s: two users are called %s", in.Name, name)
-			}
-			if name != "" {
-				m.users[name] = u
-				m.learnID(name, u.UserID)
-			}
-		}
+		m.know(person{u, u.UserID}, u.Username)
 		for number, guid := range u.Accounts {
 			m.numbers[number] = guid
 			m.guids[legacy.Fold(guid)] = number
@@ -98,16 +86,13 @@ func newMember(in *integration.Integration, pins bool) (*member, error) {
 			m.slowest = password.Slowest(pinned, m.slowest)
 		}
 	}
-	for _, p := range in.Principals {
-		m.learnID(legacy.Fold(p.Username), p.UserID)
-		m.learnID(legacy.Fold(p.UserID), p.UserID)
-	}
-	return m, nil
+	return m
 }
 
-func (m *member) learnID(name, id string) {
-	if name != "" && id != "" {
-		m.ids[name] = id
+func (m *member) know(p person, username string) {
+	m.people[legacy.Fold(username)] = p
+	if p.id != "" {
+		m.people[legacy.Fold(p.id)] = p
 	}
 }
 
@@ -116,7 +101,7 @@ func (m *member) user(name string) *integration.User {
 	if m == nil {
 		return nil
 	}
-	return m.users[legacy.Fold(name)]
+	return m.people[legacy.Fold(name)].user
 }
 
 func (d *directory) byIntegratorKey(key string) *member { return d.byKey[legacy.Fold(key)] }
@@ -177,36 +162,27 @@ func (m *member) identity(userID string) oauth.Identity {
 
 // userID gives the GUID of a name that the configuration knows, or the name itself when it is a GUID.
 func (m *member) userID(name string) string {
-	if id := m.ids[legacy.Fold(name)]; id != "" {
+	if id := m.people[legacy.Fold(name)].id; id != "" || !shown.GUID(name) {
 		return id
 	}
-	if shown.GUID(name) {
-		return name
-	}
-	return ""
+	return name
 }
 
 // samePerson compares two names, each an e-mail or a GUID.
 func (m *member) samePerson(a, b string) bool {
-	if legacy.SameName(a, b) {
-		return true
-	}
-	ida, idb := m.userID(a), m.userID(b)
-	return ida != "" && legacy.SameName(ida, idb)
+	id := m.userID(a)
+	return legacy.SameName(a, b) || id != "" && legacy.SameName(id, m.userID(b))
 }
 
 // listed reports whether the integration knows the name, as a user's or a principal's. m may be nil.
 func (m *member) listed(name string) bool {
-	return m != nil && (m.user(name) != nil || m.ids[legacy.Fold(name)] != "")
+	return m != nil && m.people[legacy.Fold(name)] != person{}
 }
 
 // mayActFor reports whether u may act for the principal. With JWT the upstream no longer sees who asked, so the
 // explicit list is the only guard (PROTOCOL.md §16).
 func (m *member) mayActFor(u *integration.User, principal string) bool {
-	if m.samePerson(u.Username, principal) || (u.UserID != "" && legacy.SameName(u.UserID, principal)) {
-		return true
-	}
-	return slices.ContainsFunc(u.MayActFor, func(allowed string) bool {
+	return m.samePerson(u.Username, principal) || slices.ContainsFunc(u.MayActFor, func(allowed string) bool {
 		if allowed == integration.Anyone {
 			return m.listed(principal)
 		}

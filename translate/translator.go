@@ -45,11 +45,11 @@ type Pins interface {
 
 // Config is what New needs.
 type Config struct {
-	Integrations   []integration.Integration
-	ObserveUnknown bool          // calls with an unknown key pass unchanged instead of being refused
-	OAuth          *oauth.Client // tokens and UserInfo
-	Issued         Issued        // nil = the proxy issues nothing
-	Pins           Pins          // nil = passwords are not pinned
+	Integrations   []integration.Integration // as the configuration checks them: no key, name or token is there twice
+	ObserveUnknown bool                      // calls with an unknown key pass unchanged instead of being refused
+	OAuth          *oauth.Client             // tokens and UserInfo
+	Issued         Issued                    // nil = the proxy issues nothing
+	Pins           Pins                      // nil = passwords are not pinned
 	MayPin         func(client netip.Addr) bool
 	OnPin          func(integration, username string, client netip.Addr) // told of every pinned password
 	// OnUnknown, if non-nil, is told of credentials with unknown keys that pass.
@@ -77,15 +77,12 @@ type Translator struct {
 }
 
 // New builds a Translator.
-func New(cfg Config) (*Translator, error) {
+func New(cfg Config) *Translator {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	cfg.RememberMax = cmp.Or(cfg.RememberMax, 10_000)
-	dir, err := newDirectory(cfg.Integrations, cfg.Pins != nil)
-	if err != nil {
-		return nil, err
-	}
+	dir := newDirectory(cfg.Integrations, cfg.Pins != nil)
 	t := &Translator{
 		tokens: &tokens{server: cfg.OAuth}, cfg: cfg, dir: dir, prover: cfg.Prover,
 		vouchers:  &vouchers{dir: dir, issued: cfg.Issued, pins: cfg.Pins, onPin: cfg.OnPin},
@@ -104,7 +101,7 @@ func New(cfg Config) (*Translator, error) {
 		t.slowest = password.Slowest(t.slowest, m.slowest)
 	}
 	t.cfg.Previous = nil
-	return t, nil
+	return t
 }
 
 // Call is the part of an HTTP request that can carry a credential.

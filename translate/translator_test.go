@@ -59,10 +59,7 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 	if err != nil {
 		t.Fatal(err)
 	}
-	private, err := oauth.NewKey("test", parsed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	private := oauth.NewKey("test", parsed)
 	oc := oauth.Config{
 		AccountServer: sb.AccountServer(), HTTP: &http.Client{Transport: transport},
 		Issuers: map[string][]*oauth.Key{key: {private}},
@@ -89,11 +86,7 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 	if edit != nil {
 		edit(&cfg)
 	}
-	tr, err := translate.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &world{tr, sb, client}
+	return &world{translate.New(cfg), sb, client}
 }
 
 // legacy decides about a call of this machine with a legacy header.
@@ -335,12 +328,9 @@ func TestAReloadKeepsProofsOfPasswordsThatDidNotChange(t *testing.T) {
 			Username: "anna@example.com", UserID: sandbox.AnnaID, Password: bcrypt(t, "another"),
 		}},
 	}
-	next, err := translate.New(translate.Config{
+	next := translate.New(translate.Config{
 		OAuth: w.oauth, Integrations: []integration.Integration{in}, Previous: w.Translator,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if _, err := next.Decide(context.Background(), c); call.KindOf(err) != call.KindBadLogin {
 		t.Errorf("the old password is still taken after it was changed: %v", err)
 	}
@@ -506,7 +496,7 @@ func TestOfTwoFirstPasswordsAtTheSameTimeOneIsBelieved(t *testing.T) {
 			// Two states of a reload share the store but not the turns of a prover.
 			tr := w.Translator
 			if i == 1 {
-				tr = pinTranslator(t, w, pins)
+				tr = pinTranslator(w, pins)
 			}
 			c := &translate.Call{
 				Legacy: header("bob@example.com", fmt.Sprint("first", i), key, ""), Client: netip.MustParseAddr(client),
@@ -528,18 +518,14 @@ func TestOfTwoFirstPasswordsAtTheSameTimeOneIsBelieved(t *testing.T) {
 	}
 }
 
-func pinTranslator(t *testing.T, w *world, pins translate.Pins) *translate.Translator {
-	tr, err := translate.New(translate.Config{
+func pinTranslator(w *world, pins translate.Pins) *translate.Translator {
+	return translate.New(translate.Config{
 		OAuth: w.oauth, RememberFor: time.Hour, Pins: pins, MayPin: netip.Addr.IsLoopback,
 		Integrations: []integration.Integration{{
 			Name: "erp", IntegratorKey: key, OAuth: integration.OAuth{ClientID: key},
 			Users: []integration.User{{Username: "bob@example.com"}},
 		}},
 	})
-	if err != nil {
-		t.Error(err)
-	}
-	return tr
 }
 
 func TestWhatMayNotBePinned(t *testing.T) {

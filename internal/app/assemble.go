@@ -67,23 +67,16 @@ func assemble(cfg *config.Config, env deps, previous *assembled) (*assembled, er
 		ResponseHeaderTimeout: cfg.Upstream.ResponseTimeout, IdleConnTimeout: cfg.Upstream.IdleTimeout}
 	upstream := upstreamOf(cfg, transport)
 	a.idle = append(a.idle, transport, upstream, listed)
-	var err error
-	if a.oauth, a.granters, err = oauthOf(cfg, env, transport); err != nil {
-		return nil, err
-	}
+	a.oauth, a.granters = oauthOf(cfg, env, transport)
 	if previous != nil {
 		a.oauth.Adopt(previous.oauth)
-	}
-	translator, err := translatorOf(cfg, env, a.oauth, previous)
-	if err != nil {
-		return nil, err
 	}
 	forward, local := clientsOf(cfg, env.prover)
 	if login := cfg.Admin.BasicAuth; login != nil {
 		a.adminLogins = translate.NewLogins(env.prover, "admin.basic_auth", []integration.Login{*login})
 	}
 	a.state = &proxy.State{
-		Translator: translator, Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream,
+		Translator: translatorOf(cfg, env, a.oauth, previous), Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream,
 		Listed: listed, TunnelDial: dialer.DialContext,
 		DefaultSite: cfg.Site.URL(), AccountServer: cfg.AccountServer.Authority(), Tokens: issuer{env.store},
 		Released: func() { close(a.released) },

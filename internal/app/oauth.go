@@ -21,23 +21,20 @@ import (
 const renewEvery = 24 * time.Hour
 
 // OAuthOf makes what gets tokens and asks UserInfo, with the logins in s.
-func OAuthOf(cfg *config.Config, s *store.Store, transport http.RoundTripper) (*oauth.Client, error) {
-	client, _, err := oauthOf(cfg, deps{store: s}, transport)
-	return client, err
+func OAuthOf(cfg *config.Config, s *store.Store, transport http.RoundTripper) *oauth.Client {
+	client, _ := oauthOf(cfg, deps{store: s}, transport)
+	return client
 }
 
 // TokensOnly makes the client for tokens as the proxy does, without the rest of the proxy.
-func TokensOnly(cfg *config.Config) (*oauth.Client, func(), error) {
+func TokensOnly(cfg *config.Config) (*oauth.Client, func()) {
 	transport := Transport(cfg)
-	client, err := OAuthOf(cfg, store.Memory(), transport)
-	if err != nil {
-		return nil, nil, err
-	}
-	return client, func() { client.Close(); transport.CloseIdleConnections() }, nil
+	client := OAuthOf(cfg, store.Memory(), transport)
+	return client, func() { client.Close(); transport.CloseIdleConnections() }
 }
 
 // oauthOf also gives the log-ins of those who have granted access themselves.
-func oauthOf(cfg *config.Config, env deps, transport http.RoundTripper) (*oauth.Client, codeGranters, error) {
+func oauthOf(cfg *config.Config, env deps, transport http.RoundTripper) (*oauth.Client, codeGranters) {
 	c := oauth.Config{
 		AccountServer: cfg.AccountServer.String(), Audience: cfg.Audience,
 		HTTP:        &http.Client{Transport: transport, Timeout: 20 * time.Second},
@@ -50,17 +47,13 @@ func oauthOf(cfg *config.Config, env deps, transport http.RoundTripper) (*oauth.
 			continue
 		}
 		for _, k := range in.OAuth.PrivateKeys {
-			key, err := oauth.NewKey(k.Source, k.Key)
-			if err != nil {
-				return nil, nil, fmt.Errorf("integration %s: %w", in.Name, err)
-			}
-			c.Issuers[id] = append(c.Issuers[id], key)
+			c.Issuers[id] = append(c.Issuers[id], oauth.NewKey(k.Source, k.Key))
 		}
 	}
 	c.Learned = learnedFrom(env.store, c.AccountServer)
 	granters := codeGrantersOf(cfg, env.store, c.HTTP)
 	c.Granters = granters.find
-	return oauth.New(c), granters, nil
+	return oauth.New(c), granters
 }
 
 // trustedBase believes a base_uri under DocuSign's domains and, in a custom environment, at addresses the operator

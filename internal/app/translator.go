@@ -14,8 +14,7 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-func translatorOf(cfg *config.Config, env deps, client *oauth.Client, previous *assembled) (*translate.Translator,
-	error) {
+func translatorOf(cfg *config.Config, env deps, client *oauth.Client, previous *assembled) *translate.Translator {
 	tc := translate.Config{
 		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.store},
 		OnUnknown:   env.onUnknown,

@@ -42,10 +42,7 @@ func Wait(ctx context.Context, f BrowserOptions) error {
 	if err != nil {
 		return err
 	}
-	client, closeClient, err := app.TokensOnly(cfg)
-	if err != nil {
-		return err
-	}
+	client, closeClient := app.TokensOnly(cfg)
 	defer closeClient()
 	return f.run(ctx, c, steps{
 		ask: ", log in as " + c.Username + " and accept", done: "Consent works",

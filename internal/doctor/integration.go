@@ -28,9 +28,6 @@ const (
 
 // checkIntegrations goes through every user of every integration, as far as each gets.
 func (c *network) checkIntegrations(ctx context.Context) {
-	if c.oauth == nil {
-		return // a finding tells why
-	}
 	for i := range c.cfg.Integrations {
 		in := &c.cfg.Integrations[i]
 		switch because := c.blocked[c.cfg.AccountServer.Host]; {

@@ -33,9 +33,8 @@ const (
 func (c *run) checkMachine(ctx context.Context) {
 	for _, in := range c.cfg.Integrations {
 		for _, k := range in.OAuth.PrivateKeys {
-			if key, err := oauth.NewKey(k.Source, k.Key); err == nil { // what is none is a fault of the configuration
-				c.ok("key", in.Name+" "+k.Source, fmt.Sprintf("RSA %d bits, fingerprint %s", k.Key.N.BitLen(), key.ID))
-			}
+			id := oauth.NewKey(k.Source, k.Key).ID
+			c.ok("key", in.Name+" "+k.Source, fmt.Sprintf("RSA %d bits, fingerprint %s", k.Key.N.BitLen(), id))
 		}
 	}
 	if c.cfg.Interception != nil {

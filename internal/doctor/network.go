@@ -60,10 +60,7 @@ func (c *run) connect() *network {
 		// A redirect would carry the credential to a host nobody vetted.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	n.openStore()
-	var err error
-	if n.oauth, err = app.OAuthOf(c.cfg, n.store, n.transport); err != nil {
-		c.add(problemFinding(config.Problem{File: c.Config, Message: err.Error()}))
-	}
+	n.oauth = app.OAuthOf(c.cfg, n.store, n.transport)
 	return n
 }
 

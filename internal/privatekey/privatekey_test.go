@@ -107,6 +107,9 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 	_, ed, _ := ed25519.GenerateKey(rand.Reader)
 	sec1, ecPKCS8 := must(x509.MarshalECPrivateKey(ec)), must(x509.MarshalPKCS8PrivateKey(ec))
 	small := must(rsa.GenerateKey(rand.Reader, 1024))
+	wrong := *testKey()
+	wrong.D = new(big.Int).Add(wrong.D, big.NewInt(2))
+	unfit := block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(&wrong))
 	publicDER := must(x509.MarshalPKIXPublicKey(testKey().Public()))
 	type algorithm struct{ ID asn1.ObjectIdentifier }
 	locked := must(asn1.Marshal(struct {
@@ -148,6 +151,7 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 		{"something else", block("DH PARAMETERS", []byte("x")), "DH PARAMETERS", ""},
 		{"cut off at the end", pkcs1[:len(pkcs1)/2], "lacks the END line", "whole"},
 		{"cut off at the start", pkcs1[100:], "lacks the BEGIN line", "whole"},
+		{"numbers that do not fit together", unfit, "damaged", "whole"},
 		{"a hole in the middle", append(append([]byte{}, pkcs1[:500]...), pkcs1[565:]...), "damaged", "whole"},
 		{"foreign characters inside", replaced(pkcs1, "A", "…"), "damaged", "whole"},
 		{"begins as one thing, ends as another", replaced(pkcs1, "END RSA PRIVATE", "END PRIVATE"), "begins as", "whole"},

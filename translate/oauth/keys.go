@@ -5,11 +5,8 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"sync/atomic"
-
-	"docusign-auth-proxy/internal/privatekey"
 )
 
 // Key is an RSA private key of an integration key. It prints as its name and fingerprint.
@@ -19,20 +16,11 @@ type Key struct {
 	private *rsa.PrivateKey
 }
 
-// NewKey wraps a key already parsed. It fails for keys under 2048 bits or whose numbers do not fit together.
-func NewKey(name string, private *rsa.PrivateKey) (*Key, error) {
-	if bits := private.N.BitLen(); bits < privatekey.MinBits {
-		return nil, fmt.Errorf("private key %s: %d bits, at least %d are needed", name, bits, privatekey.MinBits)
-	}
-	if err := private.Validate(); err != nil {
-		return nil, fmt.Errorf("private key %s: its numbers do not fit together: %w", name, err)
-	}
-	public, err := x509.MarshalPKIXPublicKey(&private.PublicKey)
-	if err != nil {
-		return nil, fmt.Errorf("private key %s: %w", name, err)
-	}
+// NewKey wraps a key that privatekey.RSA has read.
+func NewKey(name string, private *rsa.PrivateKey) *Key {
+	public, _ := x509.MarshalPKIXPublicKey(&private.PublicKey) // does not fail for RSA
 	sum := sha256.Sum256(public)
-	return &Key{ID: hex.EncodeToString(sum[:8]), Name: name, private: private}, nil
+	return &Key{ID: hex.EncodeToString(sum[:8]), Name: name, private: private}
 }
 
 // Public returns the public half.

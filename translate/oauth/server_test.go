@@ -48,11 +48,7 @@ var testKeys = sync.OnceValue(func() []*rsa.PrivateKey {
 
 func testKey(t testing.TB, i int) *Key {
 	t.Helper()
-	k, err := NewKey(fmt.Sprintf("key-%d.pem", i), testKeys()[i])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return NewKey(fmt.Sprintf("key-%d.pem", i), testKeys()[i])
 }
 
 type clock struct {
