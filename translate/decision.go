@@ -34,17 +34,12 @@ type Decision struct {
 
 	member    *member
 	user      *integration.User
-	vouchedBy [32]byte // fingerprint of the password or imported token that proved the authenticator
-	pinned    bool     // the password was pinned
-	unpinned  uint64   // Pins.Unpinned before it was looked up
-	target    *target  // nil while the integration is unknown
-	attempted *attemptedCall
-}
-
-// attemptedCall is what Rehearse proves.
-type attemptedCall struct {
-	cred   legacy.Credential
-	client netip.Addr
+	vouchedBy [32]byte           // fingerprint of the password or imported token that proved the authenticator
+	pinned    bool               // the password was pinned
+	unpinned  uint64             // Pins.Unpinned before it was looked up
+	target    *target            // nil while the integration is unknown
+	attempted *legacy.Credential // what Rehearse proves; nil = nothing
+	client    netip.Addr         // who attempted it
 }
 
 // of says whose the call is; nil changes nothing.

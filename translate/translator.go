@@ -1,11 +1,18 @@
+// Package translate turns a legacy DocuSign credential into what DocuSign takes today: it proves the credential against
+// the configured directory, picks the principal, and yields a bearer token and the site where the account lives.
+// It opens no listener, holds no global and never lets a credential through that it has not proven.
+// Package proxy calls it once per request; package cmd builds it from the configuration.
 package translate
 
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/cache"
@@ -230,7 +237,8 @@ func (t *Translator) Prove(
 		return d, false, errBlocked()
 	case d.Integration.Mode == integration.Observe:
 		d.Action = ActionObserve
-		d.attempted = &attemptedCall{cred, client}
+		attempted := cred // of its own, so that no other call puts its credential on the heap
+		d.attempted, d.client = &attempted, client
 		return d, false, nil
 	}
 	lasting, err = t.proveMember(ctx, d, cred, client)
@@ -312,6 +320,34 @@ func (t *Translator) decideToken(token, actAs string) (*Decision, error) {
 	return d, errUnknownToken()
 }
 
+// attribute finds the integration of a call that brings its own OAuth token, where the token's claims name the client.
+// DocuSign does not document its access tokens, so this is for the label only and decides nothing.
+func (t *Translator) attribute(d *Decision, token string) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return
+	}
+	var claims struct {
+		ClientID string `json:"client_id"`
+		Party    string `json:"azp"`
+		Issuer   string `json:"iss"`
+	}
+	if json.Unmarshal(payload, &claims) != nil {
+		return
+	}
+	for _, name := range []string{claims.ClientID, claims.Party, claims.Issuer} {
+		if m := t.dir.byClient(name); m != nil {
+			d.of(m)
+			d.Key = m.IntegratorKey
+			return
+		}
+	}
+}
+
 // decideOwnToken decides about a bearer token that the proxy issued or that the configuration imports (PROTOCOL.md §16
 // row 7).
 func (t *Translator) decideOwnToken(owner tokenOwner, actAs string) (*Decision, error) {
@@ -350,10 +386,10 @@ func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 		}
 	}
 	var err error
-	if of := d.attempted; of != nil {
+	if d.attempted != nil {
 		own := *d // the call itself is answered and recorded meanwhile
 		d = &own
-		_, err = t.proveMember(ctx, d, of.cred, of.client)
+		_, err = t.proveMember(ctx, d, *d.attempted, d.client)
 	} else {
 		err = d.checkPrincipal()
 	}

@@ -80,10 +80,14 @@ func TokenOf(s oauth.State, user, consentURL string) Token {
 		t.Error, t.ErrorLabel, t.ErrorSince = f.Text, f.Label, f.Since
 		t.NextTry, t.NextStep, t.Temporary = f.Next, f.NextStep, f.Temporary
 	}
-	for _, site := range s.Sites {
-		t.Sites = append(t.Sites, Site{
-			AccountID: site.AccountID, Name: site.Name, Default: site.Default, Origin: site.Origin, Problem: site.Untrusted,
-		})
+	for _, a := range s.Accounts {
+		site := Site{AccountID: a.AccountID, Name: a.Name, Default: a.IsDefault}
+		if a.Untrusted != nil {
+			site.Problem = a.Untrusted.Error()
+		} else {
+			site.Origin = a.BaseURI.String()
+		}
+		t.Sites = append(t.Sites, site)
 	}
 	return t
 }

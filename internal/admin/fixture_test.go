@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"net/url"
 	"time"
 
 	"docusign-auth-proxy/internal/admin"
@@ -82,8 +83,8 @@ func token(user, guid string) admin.Token {
 	return admin.TokenOf(oauth.State{
 		Identity: oauth.Identity{Issuer: keyBilling, Subject: guid, Scopes: "signature impersonation"},
 		Obtained: ago(22 * time.Minute), Expires: now.Add(38 * time.Minute),
-		Consent: oauth.ConsentGiven, Sites: []oauth.Site{{AccountID: "a1b2c3d4-0000-4000-8000-000000000010",
-			Name: "Northwind Ltd", Default: true, Origin: "https://na3.docusign.net"}},
+		Consent: oauth.ConsentGiven, Accounts: []oauth.Account{{AccountID: "a1b2c3d4-0000-4000-8000-000000000010",
+			Name: "Northwind Ltd", IsDefault: true, BaseURI: &url.URL{Scheme: "https", Host: "na3.docusign.net"}}},
 	}, user, "")
 }
 

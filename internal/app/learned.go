@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"net/url"
 	"strings"
 
@@ -13,17 +12,16 @@ import (
 const scopeSeparator = "\x1f"
 
 // learnedFrom gives the look-ups that earlier runs have paid for.
-func learnedFrom(s *store.Store, accountServer string) oauth.Learned {
-	facts := func(l *store.Learned) (found []oauth.Fact) {
+func learnedFrom(s *store.Store) (facts []oauth.Fact) {
+	for _, l := range []*store.Learned{s.Users(), s.Accounts()} {
 		l.Each(func(scope, name, guid string) {
-			if p := strings.Split(scope, scopeSeparator); len(p) == 4 && p[0] == accountServer {
+			if p := strings.Split(scope, scopeSeparator); len(p) == 4 {
 				id := oauth.Identity{Issuer: p[1], Subject: p[2], Scopes: p[3]}
-				found = append(found, oauth.Fact{Identity: id, Name: name, GUID: guid})
+				facts = append(facts, oauth.Fact{AccountServer: p[0], Identity: id, Name: name, GUID: guid})
 			}
 		})
-		return found
 	}
-	return oauth.Learned{AccountServer: accountServer, Users: facts(s.Users()), Accounts: facts(s.Accounts())}
+	return facts
 }
 
 // siteScope is where the sites of accounts are kept among the learned accounts: programs that are only observed name an
@@ -41,14 +39,12 @@ func learnedSites(s *store.Store, scope string, trusted func(*url.URL) error) ma
 	return sites
 }
 
-// remember writes down what look-ups have taught. The store flushes it in its own time.
-func remember(s *store.Store, l oauth.Learned) error {
-	learn := func(to *store.Learned, facts []oauth.Fact) (err error) {
-		for _, f := range facts {
-			scope := strings.Join([]string{l.AccountServer, f.Issuer, f.Subject, f.Scopes}, scopeSeparator)
-			err = errors.Join(err, to.Learn(scope, f.Name, f.GUID))
-		}
-		return err
+// remember writes down what a look-up has taught. The store flushes it in its own time.
+func remember(s *store.Store, f oauth.Fact) error {
+	to := s.Accounts()
+	if strings.Contains(f.Name, "@") {
+		to = s.Users()
 	}
-	return errors.Join(learn(s.Users(), l.Users), learn(s.Accounts(), l.Accounts))
+	scope := strings.Join([]string{f.AccountServer, f.Issuer, f.Subject, f.Scopes}, scopeSeparator)
+	return to.Learn(scope, f.Name, f.GUID)
 }

@@ -50,7 +50,7 @@ func oauthOf(cfg *config.Config, env deps, transport http.RoundTripper) (*oauth.
 			c.Issuers[id] = append(c.Issuers[id], oauth.NewKey(k.Source, k.Key))
 		}
 	}
-	c.Learned = learnedFrom(env.store, c.AccountServer)
+	c.Learned = learnedFrom(env.store)
 	granters := codeGrantersOf(cfg, env.store, c.HTTP)
 	c.Granters = granters.find
 	return oauth.New(c), granters

@@ -39,8 +39,8 @@ func (p *App) observe() error {
 	}
 	p.metrics = m
 	observer := m.OAuthObserver()
-	observer.Learned = func(l oauth.Learned) {
-		err := p.caught(func() error { return remember(p.store, l) })
+	observer.Learned = func(f oauth.Fact) {
+		err := p.caught(func() error { return remember(p.store, f) })
 		if err != nil {
 			p.log.Warn("a look-up could not be remembered", "error", err)
 		}

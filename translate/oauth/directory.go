@@ -22,15 +22,10 @@ const (
 	maxNotFoundPause = 10 * time.Minute
 )
 
-// Learned is what look-ups have taught, for keeping across restarts. It holds no secret.
-type Learned struct {
-	AccountServer   string // origin
-	Users, Accounts []Fact
-}
-
-// Fact is one result: Identity is with whose eyes it was seen (of a user, those of an administrator), Name an e-mail
-// (lower case) or an account number.
+// Fact is the result of one look-up, for keeping across restarts: Identity is with whose eyes it was seen (of a user,
+// those of an administrator), Name an e-mail (lower case) or an account number. It holds no secret.
 type Fact struct {
+	AccountServer string // origin
 	Identity
 	Name, GUID string
 }
@@ -112,16 +107,9 @@ func (d *directory) adopt(old *directory, now time.Time) {
 
 // tell passes on one new fact.
 func (d *directory) tell(k lookup, guid string) {
-	if d.client.cfg.Observer.Learned == nil {
-		return
+	if learned := d.client.cfg.Observer.Learned; learned != nil {
+		learned(Fact{d.client.server.origin, k.Identity, k.name, guid})
 	}
-	news, facts := Learned{AccountServer: d.client.server.origin}, []Fact{{k.Identity, k.name, guid}}
-	if k.what() == "user" {
-		news.Users = facts
-	} else {
-		news.Accounts = facts
-	}
-	d.client.cfg.Observer.Learned(news)
 }
 
 // backoff lets an administrator's repair be seen soon. Many names that are not found wait longer, since their look-ups
@@ -140,13 +128,10 @@ func (d *directory) backoff(err error, count int) time.Duration {
 }
 
 // seed takes over what was learnt earlier from the same account server.
-func (d *directory) seed(from Learned) {
-	if from.AccountServer != d.client.server.origin {
-		return
-	}
-	for _, f := range slices.Concat(from.Users, from.Accounts) {
+func (d *directory) seed(facts []Fact) {
+	for _, f := range facts {
 		name := legacy.Fold(f.Name)
-		if shown.GUID(f.GUID) && (isEmail(name) || shown.Number(name)) {
+		if f.AccountServer == d.client.server.origin && shown.GUID(f.GUID) && (isEmail(name) || shown.Number(name)) {
 			d.remember(lookup{f.Identity, name}, f.GUID)
 		}
 	}

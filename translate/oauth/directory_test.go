@@ -268,11 +268,11 @@ func TestLearnAccountID(t *testing.T) {
 			d.twoAccounts(test.answers)
 			told := map[string]int{}
 			c := d.client(t, func(cfg *Config) {
-				cfg.Observer.Learned = func(l Learned) {
-					if len(l.Accounts) != 1 || len(l.Users) != 0 || l.AccountServer != d.URL {
-						t.Errorf("told of more than the news: %+v", l)
+				cfg.Observer.Learned = func(f Fact) {
+					if f.AccountServer != d.URL {
+						t.Errorf("told of %+v", f)
 					}
-					told[l.Accounts[0].Name]++
+					told[f.Name]++
 				}
 			})
 			for range 3 {
@@ -285,7 +285,7 @@ func TestLearnAccountID(t *testing.T) {
 			if _, calls := d.counts(); calls != test.calls+1 {
 				t.Errorf("%d calls: %v", calls, d.calls)
 			}
-			all := learned(c).Accounts
+			all := learned(c)
 			if len(all) != test.learned || len(told) != len(all) {
 				t.Errorf("%d learned, told %v: %+v", len(all), told, all)
 			}
@@ -299,18 +299,13 @@ func TestLearnAccountID(t *testing.T) {
 }
 
 // learned is what a client knows by look-ups.
-func learned(c *Client) Learned {
-	l := Learned{AccountServer: c.server.origin}
+func learned(c *Client) (facts []Fact) {
 	for k, e := range c.lookups.known.All() {
-		if fact := (Fact{k.Identity, k.name, e.peek()}); fact.GUID == "" {
-			continue
-		} else if k.what() == "user" {
-			l.Users = append(l.Users, fact)
-		} else {
-			l.Accounts = append(l.Accounts, fact)
+		if guid := e.peek(); guid != "" {
+			facts = append(facts, Fact{c.server.origin, k.Identity, k.name, guid})
 		}
 	}
-	return l
+	return facts
 }
 
 func TestLearnedSurvivesARestart(t *testing.T) {
@@ -352,13 +347,14 @@ func TestLearnedSurvivesARestart(t *testing.T) {
 	if _, after := d.counts(); after == before {
 		t.Error("never confirmed")
 	}
-	saved.AccountServer = "https://account.docusign.com"
-	if n := len(learned(d.client(t, func(cfg *Config) { cfg.Learned = saved })).Users); n != 0 {
-		t.Error("production was believed in demo")
+	for i := range saved {
+		saved[i].AccountServer = "https://account.docusign.com"
 	}
-	saved = Learned{AccountServer: d.URL, Users: []Fact{{anna(), "bob@example.com", "../.."}},
-		Accounts: []Fact{{anna(), "1", "x"}, {anna(), "x", testAccount}}}
-	if l := learned(d.client(t, func(cfg *Config) { cfg.Learned = saved })); len(l.Users)+len(l.Accounts) != 0 {
+	if l := learned(d.client(t, func(cfg *Config) { cfg.Learned = saved })); len(l) != 0 {
+		t.Errorf("production was believed in demo: %+v", l)
+	}
+	saved = []Fact{{d.URL, anna(), "bob@example.com", "../.."}, {d.URL, anna(), "1", "x"}, {d.URL, anna(), "x", testAccount}}
+	if l := learned(d.client(t, func(cfg *Config) { cfg.Learned = saved })); len(l) != 0 {
 		t.Errorf("nonsense was believed: %+v", l)
 	}
 }
@@ -366,7 +362,7 @@ func TestLearnedSurvivesARestart(t *testing.T) {
 func TestWarmLookupDoesNotAllocate(t *testing.T) {
 	d := newDocusign(t, 0)
 	c := d.client(t, func(cfg *Config) {
-		cfg.Learned = Learned{AccountServer: d.URL, Accounts: []Fact{{anna(), "1234567", testAccount}}}
+		cfg.Learned = []Fact{{d.URL, anna(), "1234567", testAccount}}
 	})
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(1000, func() { _, _ = c.LearnAccountID(ctx, anna(), "1234567") }); n != 0 {

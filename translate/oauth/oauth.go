@@ -55,7 +55,7 @@ type Config struct {
 	Observer    Observer
 
 	TerminalPause time.Duration // pause after a refusal only a person can lift: within it the person's repair is seen
-	Learned       Learned       // results of earlier look-ups; ignored when learnt from another account server
+	Learned       []Fact        // results of earlier look-ups; ignored when learnt from another account server
 }
 
 // Observer is told what happens; every field may be nil. Hooks run on the calling goroutine and must not block.
@@ -65,7 +65,7 @@ type Observer struct {
 	UserInfo func(UserInfoEvent) // one fetch of UserInfo
 	Lookup   func(LookupEvent)   // one look-up of a user or an account
 	Clock    func(time.Duration) // server time minus local time, learnt from a Date header
-	Learned  func(Learned)       // what a look-up has just taught, worth saving
+	Learned  func(Fact)          // what a look-up has just taught, worth saving
 }
 
 // GrantEvent describes one exchange. Err is nil or a *GrantError.

@@ -15,7 +15,7 @@ type State struct {
 	Consent           ConsentState
 	Failure           *Failure // of the last grant; nil if it worked
 	UserInfoFailure   *Failure
-	Sites             []Site
+	Accounts          []Account // as UserInfo told them last
 }
 
 // ConsentState is what grants have shown about consent.
@@ -34,14 +34,6 @@ type Failure struct {
 	Text, NextStep string
 	Temporary      bool
 	Since, Next    time.Time
-}
-
-// Site is one account of a user and where it lives.
-type Site struct {
-	AccountID, Name string
-	Default         bool
-	Origin          string // "" if Untrusted says why it is not believed
-	Untrusted       string
 }
 
 // KeyState tells of one configured key whether it was the last that the account server took.
@@ -89,7 +81,7 @@ func (s *subject) state(now time.Time) State {
 		st.Consent = ConsentMissing
 	}
 	if info != nil {
-		st.Sites = info.val.sites()
+		st.Accounts = info.val.Accounts
 	}
 	return st
 }
@@ -109,17 +101,4 @@ func (f *failure) describe() *Failure {
 		d.NextStep = ge.NextStep()
 	}
 	return d
-}
-
-func (u *UserInfo) sites() []Site {
-	list := make([]Site, 0, len(u.Accounts))
-	for i := range u.Accounts {
-		a := &u.Accounts[i]
-		s := Site{AccountID: a.AccountID, Name: a.Name, Default: a.IsDefault, Origin: a.origin()}
-		if a.Untrusted != nil {
-			s.Untrusted = a.Untrusted.Error()
-		}
-		list = append(list, s)
-	}
-	return list
 }

@@ -55,9 +55,9 @@ func TestUserInfo(t *testing.T) {
 	if again, err := c.UserInfo(t.Context(), anna()); err != nil || again != u {
 		t.Errorf("not cached: %v", err)
 	}
-	if st := c.Snapshot()[0]; len(st.Sites) != 2 || !st.Sites[1].Default ||
-		st.Sites[1].Origin != "https://na3.docusign.net" {
-		t.Errorf("sites %+v", st.Sites)
+	if st := c.Snapshot()[0]; len(st.Accounts) != 2 || !st.Accounts[1].IsDefault ||
+		st.Accounts[1].BaseURI.String() != "https://na3.docusign.net" {
+		t.Errorf("accounts %+v", st.Accounts)
 	}
 }
 
@@ -111,8 +111,8 @@ func TestUntrustedAccountIsKeptButNotRouted(t *testing.T) {
 	if list := u.ordered(); len(list) != 1 || list[0].AccountID != otherAccount {
 		t.Errorf("routable accounts %+v", list)
 	}
-	if s := c.Snapshot()[0].Sites; s[0].Origin != "" || s[0].Untrusted == "" {
-		t.Errorf("sites %+v", s)
+	if a := c.Snapshot()[0].Accounts; a[0].BaseURI != nil || a[0].Untrusted == nil {
+		t.Errorf("accounts %+v", a)
 	}
 }
 
@@ -363,7 +363,6 @@ func FuzzUserInfo(f *testing.F) {
 			}
 		}
 		_ = u.Default()
-		_ = u.sites()
 	})
 }
 
