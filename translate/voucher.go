@@ -110,15 +110,13 @@ func (v *vouchers) mayPin(u *integration.User) bool {
 
 // password is the one in force: the configured or the pinned one.
 func (v *vouchers) password(m *member, u *integration.User) password.Password {
-	if !v.mayPin(u) {
-		return u.Password
+	if v.mayPin(u) {
+		hash, _ := v.pins.Pinned(m.Name, u.Username)
+		if p, err := password.Bcrypt(hash); err == nil {
+			return p
+		}
 	}
-	hash, _ := v.pins.Pinned(m.Name, u.Username)
-	p, err := password.Bcrypt(hash)
-	if err != nil {
-		return u.Password
-	}
-	return p
+	return u.Password
 }
 
 // pin keeps the first password seen for a user whom the configuration lists without one. It returns the one that holds

@@ -44,26 +44,17 @@ type CodeConfig struct {
 }
 
 // CodeGranter obtains tokens for users who logged in once in a browser (authorization code grant with PKCE): for
-// accounts that do not allow impersonation. It serves one integration key and is safe for concurrent use.
+// accounts that do not allow impersonation. It serves one integration key.
 type CodeGranter struct {
-	cfg    CodeConfig
-	server *server
-	pause  time.Duration // between two exchanges of Renew
-
-	mu    sync.Mutex
-	users map[string]*codeUser // by RefreshName; only of those with a refresh token
-}
-
-// codeUser is what is kept of one user's refresh token besides the store.
-type codeUser struct {
-	busy    chan struct{} // holds one value while a refresh is under way: a token that rotates must not be used twice
-	unsaved secret.Text   // came with the last refresh and could not be stored yet
+	cfg     CodeConfig
+	server  *server
+	pause   time.Duration // between two exchanges of Renew
+	unsaved sync.Map      // RefreshName -> secret.Text that came with the last refresh and could not be stored yet
 }
 
 // NewCodeGranter makes a CodeGranter. It does no I/O.
 func NewCodeGranter(cfg CodeConfig) *CodeGranter {
-	s := newServer(cfg.AccountServer, cfg.HTTP, cfg.Now)
-	return &CodeGranter{cfg: cfg, server: s, pause: renewPause, users: map[string]*codeUser{}}
+	return &CodeGranter{cfg: cfg, server: newServer(cfg.AccountServer, cfg.HTTP, cfg.Now), pause: renewPause}
 }
 
 // RefreshName is the name under which the refresh token of id is stored. Scopes do not count: one login serves them
@@ -139,34 +130,11 @@ func (g *CodeGranter) UserInfo(ctx context.Context, l *Login) (*UserInfo, error)
 	return c.UserInfo(ctx, Identity{Issuer: g.cfg.ClientID})
 }
 
-// Grant exchanges the stored refresh token. A refresh token that comes back is stored before the access token is
-// handed out.
+// Grant is a Granter: it exchanges the stored refresh token. A refresh token that comes back is stored before the access
+// token is handed out. A token that rotates must not be used twice, so a user's grants come one after the other.
 func (g *CodeGranter) Grant(ctx context.Context, id Identity) (*Token, error) {
-	if _, failed := g.stored(id); failed != nil {
-		return nil, failed // before something is kept of a user who never logged in
-	}
-	u := g.user(RefreshName(id))
-	select {
-	case u.busy <- struct{}{}:
-		defer func() { <-u.busy }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	return g.refresh(ctx, id, u)
-}
-
-func (g *CodeGranter) user(name string) *codeUser {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.users[name] == nil {
-		g.users[name] = &codeUser{busy: make(chan struct{}, 1)}
-	}
-	return g.users[name]
-}
-
-func (g *CodeGranter) refresh(ctx context.Context, id Identity, u *codeUser) (*Token, error) {
 	name := RefreshName(id)
-	if err := g.save(name, u); err != nil {
+	if err := g.save(name); err != nil {
 		return nil, err
 	}
 	token, failed := g.stored(id)
@@ -188,8 +156,8 @@ func (g *CodeGranter) refresh(ctx context.Context, id Identity, u *codeUser) (*T
 		_ = g.cfg.Tokens.PutRefresh(name, token) // only for its date: the login is kept already
 		return a.token, nil
 	}
-	u.unsaved = a.refresh
-	return a.token, g.save(name, u)
+	g.unsaved.Store(name, a.refresh)
+	return a.token, g.save(name)
 }
 
 func (g *CodeGranter) stored(id Identity) (secret.Text, *GrantError) {
@@ -205,14 +173,15 @@ func (g *CodeGranter) stored(id Identity) (secret.Text, *GrantError) {
 }
 
 // save stores a refresh token that only this process knows.
-func (g *CodeGranter) save(name string, u *codeUser) error {
-	if u.unsaved.Empty() {
+func (g *CodeGranter) save(name string) error {
+	token, ok := g.unsaved.Load(name)
+	if !ok {
 		return nil
 	}
-	if err := g.cfg.Tokens.PutRefresh(name, u.unsaved); err != nil {
+	if err := g.cfg.Tokens.PutRefresh(name, token.(secret.Text)); err != nil {
 		return fmt.Errorf("the new refresh token could not be stored, and without it the login would be lost: %w", err)
 	}
-	u.unsaved = secret.Text{}
+	g.unsaved.Delete(name)
 	return nil
 }
 

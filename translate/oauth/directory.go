@@ -2,25 +2,18 @@ package oauth
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
 )
 
-const (
-	learnedLife      = 24 * time.Hour // after it a result is confirmed in the background, should it be asked for
-	notFoundEvery    = 5 * time.Second
-	notFoundBurst    = 12
-	maxNotFoundPause = 10 * time.Minute
-)
+// learnedLife is the time after which a result is confirmed in the background, should it be asked for.
+const learnedLife = 24 * time.Hour
 
 // Fact is the result of one look-up, for keeping across restarts: Identity is with whose eyes it was seen (of a user,
 // those of an administrator), Name an e-mail (lower case) or an account number. It holds no secret.
@@ -46,14 +39,8 @@ func (k lookup) what() string {
 
 // directory keeps the results of look-ups.
 type directory struct {
-	client   *Client
-	notFound *rate.Limiter
-	known    *cache.Cache[lookup, *entry[string]]
-}
-
-func newDirectory(c *Client) *directory {
-	known := cache.New[lookup, *entry[string]](2*maxEntries, 0, nil).Spare((*entry[string]).busy)
-	return &directory{client: c, notFound: rate.NewLimiter(rate.Every(notFoundEvery), notFoundBurst), known: known}
+	client *Client
+	known  *cache.Cache[lookup, *entry[string]]
 }
 
 // find returns the GUID of what k names. It is asked for where it is not known.
@@ -82,7 +69,7 @@ func (d *directory) newEntry(k lookup) *entry[string] {
 		}
 		return d.learned(guid), err
 	}
-	return &entry[string]{fetches: d.client.fetches, pause: d.backoff, ask: ask}
+	return &entry[string]{fetches: d.client.fetches, ask: ask}
 }
 
 // learned is a result with its times: due for confirmation after learnedLife, and kept until then and beyond.
@@ -96,35 +83,11 @@ func (d *directory) remember(k lookup, guid string) bool {
 	return d.entry(k).adopt(&s, d.client.cfg.Now())
 }
 
-// adopt takes over old's results for the identities that this client would see with the same eyes.
-func (d *directory) adopt(old *directory, now time.Time) {
-	for k, theirs := range old.known.All() {
-		if s, _ := theirs.state(); s != nil && d.client.inherits(old.client, k.Identity) {
-			d.entry(k).adopt(s, now)
-		}
-	}
-}
-
 // tell passes on one new fact.
 func (d *directory) tell(k lookup, guid string) {
 	if learned := d.client.cfg.Observer.Learned; learned != nil {
 		learned(Fact{d.client.server.origin, k.Identity, k.name, guid})
 	}
-}
-
-// backoff lets an administrator's repair be seen soon. Many names that are not found wait longer, since their look-ups
-// use up the account's hourly limit (PROTOCOL.md §11).
-func (d *directory) backoff(err error, count int) time.Duration {
-	if _, ok := errors.AsType[*LookupError](err); !ok {
-		return d.client.backoff(err, count)
-	}
-	now := d.client.cfg.Now()
-	turn := d.notFound.ReserveN(now, 1)
-	if turn.DelayFrom(now) > maxNotFoundPause {
-		turn.CancelAt(now)
-		return maxNotFoundPause
-	}
-	return max(d.client.cfg.TerminalPause, turn.DelayFrom(now))
 }
 
 // seed takes over what was learnt earlier from the same account server.

@@ -195,7 +195,7 @@ func TestManyNamesThatAreNotFoundAreAskedForLessOften(t *testing.T) {
 	missing := &LookupError{}
 	var longest time.Duration
 	for i := range 10_000 {
-		pause := c.lookups.backoff(missing, 1)
+		pause := c.backoff(missing, 1)
 		if i < notFoundBurst && pause != DefaultTerminalPause {
 			t.Fatalf("name %d waits %v", i+1, pause)
 		}

@@ -20,6 +20,7 @@ type fetches struct {
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
 	now     func() time.Time
+	pause   func(err error, count int) time.Duration // after the count-th failure of its sort in a row
 	timeout time.Duration
 	mu      sync.Mutex // so that no fetch starts while close waits
 	wg      sync.WaitGroup
@@ -81,7 +82,6 @@ func (f *failure) report(now time.Time) error { return withRetryAfter(f.err, max
 type entry[T any] struct {
 	fetches *fetches
 	ask     func(context.Context) (timed[T], error)
-	pause   func(err error, count int) time.Duration // after the count-th failure of its sort in a row
 
 	mu    sync.Mutex // guards the fields below
 	cur   *timed[T]  // nil = no value
@@ -179,7 +179,7 @@ func (e *entry[T]) record(err error, now time.Time) {
 	}
 	e.fail.err = err
 	e.fail.count++
-	pause := e.pause(err, e.fail.count)
+	pause := e.fetches.pause(err, e.fail.count)
 	e.fail.until = now.Add(pause)
 	s := e.cur
 	if s == nil {
@@ -266,16 +266,22 @@ func guarded[T any](ctx context.Context, ask func(context.Context) (timed[T], er
 }
 
 const (
-	minTemporary    = time.Second
-	maxTemporary    = time.Minute
-	temporaryJitter = 0.2
-	maxAsked        = time.Hour // of Retry-After
+	minTemporary     = time.Second
+	maxTemporary     = time.Minute
+	temporaryJitter  = 0.2
+	maxAsked         = time.Hour // of Retry-After
+	notFoundEvery    = 5 * time.Second
+	notFoundBurst    = 12
+	maxNotFoundPause = 10 * time.Minute
 )
 
 // backoff says how long a failure is remembered: Config.TerminalPause for what only a person can change, what the
 // server asked for, a second and more for the rest. A refusal that comes out of another entry's memory is not
 // remembered for longer than there.
 func (c *Client) backoff(err error, count int) time.Duration {
+	if _, ok := errors.AsType[*LookupError](err); ok {
+		return c.notFoundPause()
+	}
 	asked := askedToWait(err)
 	if !temporary(err) {
 		return min(cmp.Or(asked, c.cfg.TerminalPause), c.cfg.TerminalPause)
@@ -285,4 +291,16 @@ func (c *Client) backoff(err error, count int) time.Duration {
 	}
 	d := min(minTemporary<<min(max(count-1, 0), 10), maxTemporary)
 	return d + time.Duration(temporaryJitter*c.cfg.Jitter()*float64(d))
+}
+
+// notFoundPause lets an administrator's repair be seen soon. Many names that are not found wait longer, since their
+// look-ups use up the account's hourly limit (PROTOCOL.md §11).
+func (c *Client) notFoundPause() time.Duration {
+	now := c.cfg.Now()
+	turn := c.notFound.ReserveN(now, 1)
+	if turn.DelayFrom(now) > maxNotFoundPause {
+		turn.CancelAt(now)
+		return maxNotFoundPause
+	}
+	return max(c.cfg.TerminalPause, turn.DelayFrom(now))
 }

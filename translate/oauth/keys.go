@@ -44,22 +44,16 @@ func (is *issuer) order() []*Key {
 	return append([]*Key{good}, others...)
 }
 
-func (is *issuer) find(keyID string) *Key {
-	if i := slices.IndexFunc(is.keys, func(k *Key) bool { return k.ID == keyID }); i >= 0 {
-		return is.keys[i]
+// find gives the key that is the same as k, which may be nil.
+func (is *issuer) find(k *Key) *Key {
+	for _, own := range is.keys {
+		if k != nil && own.ID == k.ID {
+			return own
+		}
 	}
 	return nil
 }
 
 func (is *issuer) sharesKey(old *issuer) bool {
-	return is != nil && old != nil && slices.ContainsFunc(old.keys, func(k *Key) bool { return is.find(k.ID) != nil })
-}
-
-func (is *issuer) adopt(old *issuer) {
-	if old == nil {
-		return
-	}
-	if good := old.good.Load(); good != nil {
-		is.good.Store(is.find(good.ID))
-	}
+	return is != nil && old != nil && slices.ContainsFunc(old.keys, func(k *Key) bool { return is.find(k) != nil })
 }

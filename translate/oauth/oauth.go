@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"docusign-auth-proxy/internal/cache"
 )
 
@@ -97,6 +99,7 @@ type Client struct {
 	fetches  *fetches
 	subjects *cache.Cache[Identity, *subject]
 	lookups  *directory
+	notFound *rate.Limiter
 	noLogin  *cache.Cache[string, struct{}] // hosts whose login_information refuses bearers
 }
 
@@ -113,14 +116,15 @@ func New(cfg Config) *Client {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		cfg: cfg, server: s, issuers: map[string]*issuer{},
-		fetches: &fetches{ctx: ctx, cancel: cancel, now: cfg.Now, timeout: fetchTimeout},
-		noLogin: cache.New[string, struct{}](maxNoLogin, noLoginFor, cfg.Now),
+		notFound: rate.NewLimiter(rate.Every(notFoundEvery), notFoundBurst),
+		noLogin:  cache.New[string, struct{}](maxNoLogin, noLoginFor, cfg.Now),
 	}
+	c.fetches = &fetches{ctx: ctx, cancel: cancel, now: cfg.Now, pause: c.backoff, timeout: fetchTimeout}
 	for id, keys := range cfg.Issuers {
 		c.issuers[id] = &issuer{keys: keys}
 	}
 	c.subjects = cache.New[Identity, *subject](maxEntries, 0, nil).Spare((*subject).busy)
-	c.lookups = newDirectory(c)
+	c.lookups = &directory{c, cache.New[lookup, *entry[string]](2*maxEntries, 0, nil).Spare((*entry[string]).busy)}
 	c.lookups.seed(cfg.Learned)
 	return c
 }
@@ -146,8 +150,10 @@ func (c *Client) Adopt(old *Client) {
 		return
 	}
 	c.server.clock.Store(old.server.clock.Load())
-	for id, issuer := range c.issuers {
-		issuer.adopt(old.issuers[id])
+	for id, mine := range c.issuers {
+		if theirs := old.issuers[id]; theirs != nil {
+			mine.good.Store(mine.find(theirs.good.Load()))
+		}
 	}
 	now := c.cfg.Now()
 	for id, theirs := range old.subjects.All() {
@@ -163,7 +169,11 @@ func (c *Client) Adopt(old *Client) {
 	for host := range old.noLogin.All() {
 		c.noLogin.Put(host, struct{}{})
 	}
-	c.lookups.adopt(old.lookups, now)
+	for k, theirs := range old.lookups.known.All() {
+		if s, _ := theirs.state(); s != nil && c.inherits(old, k.Identity) {
+			c.lookups.entry(k).adopt(s, now)
+		}
+	}
 }
 
 // inherits tells whether tokens of id held by old are what c itself would obtain.

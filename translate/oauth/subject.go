@@ -46,8 +46,8 @@ func (c *Client) newSubject(id Identity) *subject {
 	for i := range s.refresh {
 		s.refresh[i] = rate.NewLimiter(rate.Every(refreshEvery), refreshBurst)
 	}
-	s.token = entry[*Token]{fetches: c.fetches, pause: c.backoff, ask: s.grant}
-	s.info = entry[*UserInfo]{fetches: c.fetches, pause: c.backoff, ask: s.fetchUserInfo}
+	s.token = entry[*Token]{fetches: c.fetches, ask: s.grant}
+	s.info = entry[*UserInfo]{fetches: c.fetches, ask: s.fetchUserInfo}
 	return s
 }
 
