@@ -50,7 +50,7 @@ func checkStore(s *sources, c *Config) {
 		c.Store, c.StoreImplicit = s.defaultStore(), true
 	default:
 		c.Store = s.resolvePath(c.Store)
-		s.checkDirectory("store", filepath.Dir(c.Store))
+		checkDirectory(s, filepath.Dir(c.Store))
 	}
 	if c.Admin.TokenFile != "" {
 		c.Admin.TokenFile = s.resolvePath(c.Admin.TokenFile)
@@ -68,14 +68,12 @@ func (s *sources) defaultStore() string {
 	return s.resolvePath(DefaultStore)
 }
 
-func (s *sources) checkDirectory(path, dir string) {
+func checkDirectory(s *sources, dir string) {
 	info, err := s.env.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		s.problem(path, fmt.Sprintf("the directory %s does not exist", dir), "make it, owned by the user the proxy runs as")
-	case err != nil:
-		s.problem(path, fmt.Sprintf("cannot look at %s: %v", dir, err), "")
-	case !info.IsDir():
-		s.problem(path, fmt.Sprintf("%s is not a directory", dir), "")
+	if errors.Is(err, fs.ErrNotExist) {
+		s.problem("store", fmt.Sprintf("the directory %s does not exist", dir), "make it, owned by the user the proxy runs as")
+		return
 	}
+	s.problemIf(err != nil, "store", fmt.Sprintf("cannot look at %s: %v", dir, err), "")
+	s.problemIf(err == nil && !info.IsDir(), "store", fmt.Sprintf("%s is not a directory", dir), "")
 }

@@ -13,23 +13,16 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 )
 
-// Origins of DocuSign's environments (PROTOCOL.md §6.1 and §7).
-const (
-	DemoAccountServer       = "https://account-d.docusign.com"
-	DemoSite                = "https://demo.docusign.net"
-	ProductionAccountServer = "https://account.docusign.com"
-	ProductionSite          = "https://www.docusign.net"
-)
-
+// checkEnvironment knows the origins of DocuSign's environments (PROTOCOL.md §6.1 and §7).
 func checkEnvironment(r *report, c *Config) {
 	account, site := c.AccountServer, c.AccountServer
 	switch c.Environment {
 	case Demo:
-		account, _ = parseOrigin(DemoAccountServer)
-		site, _ = parseOrigin(DemoSite)
+		account, _ = parseOrigin("https://account-d.docusign.com")
+		site, _ = parseOrigin("https://demo.docusign.net")
 	case Production:
-		account, _ = parseOrigin(ProductionAccountServer)
-		site, _ = parseOrigin(ProductionSite)
+		account, _ = parseOrigin("https://account.docusign.com")
+		site, _ = parseOrigin("https://www.docusign.net")
 	case Custom:
 		r.problemIf(account == Origin{}, "account_server", "is missing",
 			"environment custom needs it, as in https://account.example.com")

@@ -151,9 +151,9 @@ func TestTheVocabularyMeansWhatItSays(t *testing.T) {
 		name      string
 		got, want any
 	}{
-		{"demo has its account server", c.AccountServer.String(), DemoAccountServer},
+		{"demo has its account server", c.AccountServer.String(), "https://account-d.docusign.com"},
 		{"the audience is the bare host", c.Audience, "account-d.docusign.com"},
-		{"demo has its site", c.Site.String(), DemoSite},
+		{"demo has its site", c.Site.String(), "https://demo.docusign.net"},
 		{"an empty client id is the integrator key", in.OAuth.ClientID, in.IntegratorKey},
 		{"keys keep their order", in.OAuth.PrivateKeys[0].Source, "file keys/new.pem"},
 		{"the hosts of DocuSign are believed", c.Egress.Hosts, []string{".docusign.net", ".docusign.com"}},

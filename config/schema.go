@@ -18,20 +18,16 @@ import (
 // enum, min, max, schemes and format bound what is given. A comment may end with "Default:" and what an empty value
 // becomes, in words.
 
-// Names of the values that choose between ways of working.
+// Names of the values that choose between ways of working, where more than the schema needs them.
 const (
 	Demo       = "demo"
 	Production = "production"
 	Custom     = "custom"
 
-	Modern = "modern"
-	Legacy = "legacy"
-
-	Reject  = "reject"
-	Observe = "observe"
-
-	Never    = "never"
-	FirstUse = "first_use"
+	Legacy   = "legacy"    // of interception.tls
+	Reject   = "reject"    // of unknown
+	Observe  = "observe"   // of unknown
+	FirstUse = "first_use" // of pin_password
 
 	// Memory as store keeps nothing over a restart.
 	Memory = "memory"
