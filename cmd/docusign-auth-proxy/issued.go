@@ -42,22 +42,23 @@ func carryOut[R, V any](k app.Remembered[R, V], o *stateOptions, cmd *cobra.Comm
 	if err != nil {
 		return nil, err
 	}
+	var s *store.Store
 	var notFile error
 	if o.admin == "" && cfg.Store != "" {
-		var s *store.Store
-		if s, notFile = openState(cfg.Store); notFile == nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), "no proxy runs: from the state file", cfg.Store)
-			var list []R
-			if method == http.MethodDelete {
-				list, err = k.EndSelected(s, o.Selection)
-			} else {
-				list = k.Selected(s, o.Selection)
-			}
-			return k.Answer(list, nil), errors.Join(err, s.Close())
+		s, notFile = openState(cfg.Store)
+	}
+	if s != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no proxy runs: from the state file", cfg.Store)
+		var list []R
+		if method == http.MethodDelete {
+			list, err = k.EndSelected(s, o.Selection)
+		} else {
+			list = k.Selected(s, o.Selection)
 		}
-		if !isElsewhere(notFile) && !errors.Is(notFile, fs.ErrNotExist) {
-			return nil, notFile
-		}
+		return k.Answer(list, nil), errors.Join(err, s.Close())
+	}
+	if notFile != nil && !isElsewhere(notFile) && !errors.Is(notFile, fs.ErrNotExist) {
+		return nil, notFile
 	}
 	o.query = o.Values()
 	if err = o.ask(cmd, method, "api/"+k.Name, nil, &answer); err != nil && notFile != nil {

@@ -92,7 +92,7 @@ type Description struct {
 func Describe(c *x509.Certificate, now time.Time) Description {
 	return Description{
 		Subject: c.Subject.String(), Issuer: c.Issuer.String(), SHA256: SHA256(c), SHA1: SHA1(c), Key: keyKind(c),
-		NotBefore: c.NotBefore, NotAfter: c.NotAfter, DaysLeft: DaysLeft(c, now),
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, DaysLeft: int(math.Floor(c.NotAfter.Sub(now).Hours() / 24)),
 		Permitted: limits(c.PermittedDNSDomains, c.PermittedIPRanges),
 		Excluded:  limits(c.ExcludedDNSDomains, c.ExcludedIPRanges),
 		Critical:  c.PermittedDNSDomainsCritical,
@@ -105,11 +105,6 @@ func limits(domains []string, ranges []*net.IPNet) []string {
 		out = append(out, r.String())
 	}
 	return out
-}
-
-// DaysLeft is the number of whole days until the certificate expires, negative once it has.
-func DaysLeft(c *x509.Certificate, now time.Time) int {
-	return int(math.Floor(c.NotAfter.Sub(now).Hours() / 24))
 }
 
 // SHA256 is the fingerprint that keytool, openssl and browsers print: AB:CD:….

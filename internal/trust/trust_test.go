@@ -177,7 +177,7 @@ func TestDescribe(t *testing.T) {
 	for after, want := range map[time.Duration]int{
 		time.Hour: 729, authority.DefaultLife: 0, authority.DefaultLife + time.Hour: -1,
 	} {
-		if got := trust.DaysLeft(a.Certificate(), day0.Add(after)); got != want {
+		if got := trust.Describe(a.Certificate(), day0.Add(after)).DaysLeft; got != want {
 			t.Errorf("after %v: %d days left, want %d", after, got, want)
 		}
 	}

@@ -172,7 +172,7 @@ func Renew(m *Machine, source Source, days int, addresses *bool) error {
 	}
 	r := m.report(renewed.Certificate(), source)
 	r.Made, r.Kept, r.Deadline = []string{target}, []string{kept}, deadline
-	r.OldName, r.OldDaysLeft = trust.Name(old), trust.DaysLeft(old, m.Now())
+	r.OldName, r.OldDaysLeft = trust.Name(old), trust.Describe(old, m.Now()).DaysLeft
 	r.Removal = command("trust", "--uninstall", "--cert", kept)
 	return m.answer("renew", r)
 }
