@@ -86,6 +86,17 @@ func TestNamesKeysAndAccounts(t *testing.T) {
 	}
 }
 
+func TestOfAnUnknownKeyTheBeginningIsShown(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", guid: "a1b2c3d4…", "ABCD-" + guid: "ABCD-a1b…", "Lgcy-Anna-11x": "unshown (13 characters)",
+		"unshown (13 characters)": "unshown (13 characters)",
+	} {
+		if got := shown.UnknownKey(in); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+	}
+}
+
 func BenchmarkPath(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
