@@ -10,6 +10,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
+const metricsPrefix = "docusign_auth_proxy_"
+
 // spoken is a counter that the demo speaks of, with the labels it keeps apart; over all others it is summed.
 type spoken struct {
 	name   string
@@ -74,37 +76,31 @@ func (n *narrator) sumUp() (proof, []moved, []string) {
 func counters(from prometheus.Gatherer) (metrics []moved, calls int, err error) {
 	families, err := from.Gather()
 	for _, t := range told() {
-		var grown []moved
-		for name, by := range t.sums(families) {
+		i := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == metricsPrefix+t.name })
+		if i < 0 {
+			continue
+		}
+		sums := map[string]float64{}
+		for _, m := range families[i].GetMetric() {
+			sums[t.name+t.kept(m.GetLabel())] += m.GetCounter().GetValue()
 			if t.name == "requests_total" {
-				calls += int(by)
-			}
-			if by != 0 {
-				grown = append(grown, moved{name, by})
+				calls += int(m.GetCounter().GetValue())
 			}
 		}
-		slices.SortFunc(grown, func(a, b moved) int {
+		first := len(metrics)
+		for name, by := range sums {
+			if by != 0 {
+				metrics = append(metrics, moved{name, by})
+			}
+		}
+		slices.SortFunc(metrics[first:], func(a, b moved) int {
 			return cmp.Or(cmp.Compare(b.By, a.By), strings.Compare(a.Name, b.Name))
 		})
-		metrics = append(metrics, grown...)
 	}
 	return metrics, calls, err
 }
 
-// sums adds up a counter by the labels that are kept apart; the keys are its name with those.
-func (t spoken) sums(families []*dto.MetricFamily) map[string]float64 {
-	by := map[string]float64{}
-	for _, f := range families {
-		if f.GetName() != "docusign_auth_proxy_"+t.name {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			by[t.name+t.kept(m.GetLabel())] += m.GetCounter().GetValue()
-		}
-	}
-	return by
-}
-
+// kept are the labels that are told apart.
 func (t spoken) kept(labels []*dto.LabelPair) string {
 	var kept []string
 	for _, l := range slices.Backward(labels) { // scheme before outcome

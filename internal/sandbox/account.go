@@ -38,9 +38,9 @@ func (e *grantError) Error() string {
 	return e.Code + "/" + e.Description
 }
 
-func invalidGrant(description string) error { return &grantError{"invalid_grant", description} }
+func invalidGrant(description string) *grantError { return &grantError{"invalid_grant", description} }
 
-func malformed() error { return &grantError{Code: "invalid_request"} }
+func malformed() *grantError { return &grantError{Code: "invalid_request"} }
 
 // account answers for the account server: the token, consent and userinfo end points.
 func (r request) account() answer {
@@ -74,24 +74,23 @@ func (r request) oauth(status int, v any) answer {
 }
 
 func (r request) token() answer {
-	granted, err := r.grant()
-	refused, ok := errors.AsType[*grantError](err)
-	switch {
-	case !ok:
+	granted, refused := r.grant()
+	if refused == nil {
 		r.count(func(c *Counts) { c.Grants++ })
 		return r.oauth(http.StatusOK, granted)
-	case refused.Code == "too_many_requests":
-		r.count(func(c *Counts) { increase(&c.GrantErrors, "throttled") })
-		r.header.Set("Retry-After", "1")
-		return r.oauth(http.StatusTooManyRequests, refused)
 	}
-	r.count(func(c *Counts) { increase(&c.GrantErrors, refused.Error()) })
-	return r.oauth(http.StatusBadRequest, refused)
+	status, name := http.StatusBadRequest, refused.Error()
+	if refused.Code == "too_many_requests" {
+		status, name = http.StatusTooManyRequests, "throttled"
+		r.header.Set("Retry-After", "1")
+	}
+	r.count(func(c *Counts) { increase(&c.GrantErrors, name) })
+	return r.oauth(status, refused)
 }
 
-func (r request) grant() (*grantedToken, error) {
-	form, err := r.tokenForm()
-	if err != nil {
+func (r request) grant() (*grantedToken, *grantError) {
+	form, ok := r.tokenForm()
+	if !ok {
 		return nil, malformed()
 	}
 	if r.setting().throttle {
@@ -113,25 +112,20 @@ func (r request) grant() (*grantedToken, error) {
 }
 
 // tokenForm takes one URL-encoded form and nothing else: no query, no parameter twice.
-func (r request) tokenForm() (url.Values, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" || r.URL.RawQuery != "" {
-		return nil, errors.New("not a form alone")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxTokenForm))
-	if err != nil {
-		return nil, err
-	}
-	form, err := url.ParseQuery(string(body))
-	for name, values := range form {
+func (r request) tokenForm() (url.Values, bool) {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	body, unread := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxTokenForm))
+	form, bad := url.ParseQuery(string(body))
+	for _, values := range form {
 		if len(values) != 1 {
-			return nil, errors.New("more than one " + name)
+			return nil, false
 		}
 	}
-	return form, err
+	good := media == "application/x-www-form-urlencoded" && r.URL.RawQuery == ""
+	return form, good && unread == nil && bad == nil
 }
 
-func (r request) grantAssertion(assertion string) (*grantedToken, error) {
+func (r request) grantAssertion(assertion string) (*grantedToken, *grantError) {
 	if assertion == "" {
 		return nil, malformed()
 	}
@@ -156,7 +150,7 @@ func (r request) grantAssertion(assertion string) (*grantedToken, error) {
 }
 
 // verify checks the header and the signature against the keys of iss.
-func (r request) verify(assertion string) (jwt.MapClaims, error) {
+func (r request) verify(assertion string) (jwt.MapClaims, *grantError) {
 	claims := jwt.MapClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation(),
 		jwt.WithJSONNumber(), jwt.WithStrictDecoding())
@@ -184,7 +178,7 @@ func (r request) verify(assertion string) (jwt.MapClaims, error) {
 	return claims, nil
 }
 
-func checkTimes(claims jwt.MapClaims, now time.Time) error {
+func checkTimes(claims jwt.MapClaims, now time.Time) *grantError {
 	exp, hasExp := wholeSeconds(claims, "exp")
 	iat, hasIat := wholeSeconds(claims, "iat")
 	nbf, hasNbf := wholeSeconds(claims, "nbf")
@@ -208,7 +202,7 @@ func wholeSeconds(claims jwt.MapClaims, name string) (time.Time, bool) {
 }
 
 // authorize checks subject, scope and consent. Without a subject it is an application token.
-func (r request) authorize(claims jwt.MapClaims) (grant, error) {
+func (r request) authorize(claims jwt.MapClaims) (grant, *grantError) {
 	key, _ := claims["iss"].(string)
 	scope, _ := claims["scope"].(string)
 	g := grant{key: key, scopes: strings.Fields(scope)}

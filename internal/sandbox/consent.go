@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"crypto/sha256"
+	_ "embed"
 	"errors"
 	"html/template"
 	"net/http"
@@ -16,6 +17,9 @@ const (
 	codeLife    = 2 * time.Minute
 	refreshLife = 30 * 24 * time.Hour
 )
+
+//go:embed consent.html
+var consentHTML string
 
 // consentRequest is a checked request for /oauth/auth (PROTOCOL.md §6.5).
 type consentRequest struct {
@@ -110,15 +114,7 @@ func (r request) consentPage(asked consentRequest) answer {
 	return page(html.String())
 }
 
-const consentHTML = `<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Sandbox consent</title></head><body>
-<h1>Allow access?</h1>
-<p>Sandbox, not DocuSign. Integration <code>{{.Key}}</code> asks for {{range .Scopes}}<code>{{.}}</code> {{end}}</p>
-<ul>{{range .Choices}}<li><a href="{{.Link}}">Approve as {{.Name}} ({{.Email}})</a></li>{{end}}</ul>
-</body></html>
-`
-
-func (r request) grantCode(form url.Values) (*grantedToken, error) {
+func (r request) grantCode(form url.Values) (*grantedToken, *grantError) {
 	key, confidential, err := r.client(form)
 	if err != nil {
 		return nil, err
@@ -135,7 +131,7 @@ func (r request) grantCode(form url.Values) (*grantedToken, error) {
 	return r.issueWithRefresh(g), nil
 }
 
-func (r request) grantRefresh(form url.Values) (*grantedToken, error) {
+func (r request) grantRefresh(form url.Values) (*grantedToken, *grantError) {
 	key, _, err := r.client(form)
 	if err != nil {
 		return nil, err
@@ -151,7 +147,7 @@ func (r request) grantRefresh(form url.Values) (*grantedToken, error) {
 }
 
 // useUp takes a code or a refresh token that was given to an integration key.
-func (r request) useUp(from *store[grant], text, key string) (grant, error) {
+func (r request) useUp(from *store[grant], text, key string) (grant, *grantError) {
 	g, ok := from.take(text)
 	if !ok || !r.now().Before(g.expires) || g.key != key {
 		return grant{}, invalidGrant("expired_client_token")
@@ -160,7 +156,7 @@ func (r request) useUp(from *store[grant], text, key string) (grant, error) {
 }
 
 // client authenticates by Basic (key and secret), or names a public client.
-func (r request) client(form url.Values) (key string, confidential bool, err error) {
+func (r request) client(form url.Values) (key string, confidential bool, err *grantError) {
 	key, secret, basic := r.BasicAuth()
 	if !basic {
 		key = form.Get("client_id")

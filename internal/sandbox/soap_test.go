@@ -683,7 +683,7 @@ func FuzzHeaderCredential(f *testing.F) {
 	f.Add(`{"Username":"[a]b","Password":"c","IntegratorKey":"d"}`)
 	f.Add(`<DocuSignCredentials><Username>a</Username></DocuSignCredentials>`)
 	f.Fuzz(func(t *testing.T, in string) {
-		cred, _ := headerCredential(in)
+		cred := headerCredential(in)
 		cred.split() // it must end and not panic
 	})
 }

@@ -12,7 +12,7 @@ import (
 // credential is a user name and password in any of the shapes SOAP knows (PROTOCOL.md §4.3).
 type credential struct {
 	username, password, key, onBehalfOf string
-	digest                              bool
+	digest, malformed                   bool
 	count                               func(*Legacy)
 }
 
@@ -22,15 +22,10 @@ func (c *soapCall) authenticate() *apiError {
 		c.count(func(n *Counts) { n.Legacy.ActAs++ })
 		return lacksPermissions("")
 	}
-	given, denied := c.credentials()
-	for _, cred := range given {
-		if f := c.check(cred); f != nil && denied == nil {
-			denied = f
-		}
-	}
+	cred := c.credential()
 	switch {
-	case denied != nil || len(given) > 0:
-		return denied
+	case cred != nil:
+		return c.check(cred)
 	case len(c.Header["Authorization"]) > 0:
 		return c.checkBearer()
 	case c.msg.Operation == "Ping":
@@ -39,44 +34,35 @@ func (c *soapCall) authenticate() *apiError {
 	return refusal("PARTNER_AUTHENTICATION_FAILED", "An Integrator key was not specified.")
 }
 
-// credentials lists what the request presents in the place where this service reads it (PROTOCOL.md §4.3). What stands
+// credential is what the request presents in the place where this service reads it (PROTOCOL.md §4.3). What stands
 // elsewhere is counted and otherwise overlooked.
-func (c *soapCall) credentials() ([]credential, *apiError) {
-	var given []credential
-	var denied *apiError
+func (c *soapCall) credential() *credential {
 	header, token, reads := c.Header["X-Docusign-Authentication"], c.msg.Token, c.service.Reads
-	readsHeader := reads == services.Header || reads == services.HeaderOrToken
-	readsToken := reads == services.UsernameToken || reads == services.HeaderOrToken && len(header) == 0
+	byHeader := len(header) > 0 && (reads == services.Header || reads == services.HeaderOrToken)
+	byToken := token != nil && (reads == services.UsernameToken || reads == services.HeaderOrToken && !byHeader)
 	c.count(func(n *Counts) {
-		if len(header) > 0 && !readsHeader {
+		if len(header) > 0 && !byHeader {
 			n.Legacy.Header++
 		}
-		if token != nil && !readsToken {
+		if token != nil && !byToken {
 			n.Legacy.WSSecurity++
 		}
 	})
-	if len(header) > 0 && readsHeader {
-		cred, ok := headerCredential(header[0])
-		if !ok || len(header) > 1 {
-			denied = &apiError{
-				code: "Invalid_Token_Format", message: "The security token format does not conform to expected schema.",
-			}
-		}
-		given = append(given, cred)
-	}
-	if token != nil && readsToken {
-		given = append(given, credential{
+	password := c.msg.Field("Password")
+	switch {
+	case byHeader:
+		cred := headerCredential(header[0])
+		cred.malformed = cred.malformed || len(header) > 1
+		return &cred
+	case byToken:
+		return &credential{
 			username: token.Username, password: token.Password, digest: token.Digest,
 			count: func(l *Legacy) { l.WSSecurity++ },
-		})
+		}
+	case c.takesBody() && (password != "" || c.msg.HasField("Email") && len(c.Header["Authorization"]) == 0):
+		return &credential{username: c.msg.Field("Email"), password: password, count: func(l *Legacy) { l.Body++ }}
 	}
-	password := c.msg.Field("Password")
-	if c.takesBody() && (password != "" || c.msg.HasField("Email") && len(c.Header["Authorization"]) == 0) {
-		given = append(given, credential{
-			username: c.msg.Field("Email"), password: password, count: func(l *Legacy) { l.Body++ },
-		})
-	}
-	return given, denied
+	return nil
 }
 
 // takesBody tells whether the operation's credential is in the body.
@@ -85,7 +71,7 @@ func (c *soapCall) takesBody() bool {
 }
 
 // headerCredential reads the X-DocuSign-Authentication header, strictly.
-func headerCredential(value string) (credential, bool) {
+func headerCredential(value string) credential {
 	var h struct {
 		XMLName                                           xml.Name `json:"-"`
 		Username, Password, IntegratorKey, SendOnBehalfOf string
@@ -98,8 +84,8 @@ func headerCredential(value string) (credential, bool) {
 	}
 	return credential{
 		username: h.Username, password: h.Password, key: h.IntegratorKey, onBehalfOf: h.SendOnBehalfOf,
-		count: func(l *Legacy) { l.Header++ },
-	}, err == nil
+		count: func(l *Legacy) { l.Header++ }, malformed: err != nil,
+	}
 }
 
 // split takes the brackets off a user name: "[key]user", "[key][principal]user", or "[principal]user" beside a key.
@@ -120,11 +106,19 @@ func (cred *credential) split() {
 	}
 }
 
-func (c *soapCall) check(cred credential) *apiError {
+func (c *soapCall) check(cred *credential) *apiError {
 	cred.split()
 	user, known := c.findUser(cred.username)
-	if cred.digest || !known || user.AppPassword == "" || cred.password != user.AppPassword {
+	proven := !cred.digest && known && user.AppPassword != "" && cred.password == user.AppPassword
+	if !proven {
 		c.count(func(n *Counts) { cred.count(&n.Legacy) })
+	}
+	switch {
+	case cred.malformed:
+		return &apiError{
+			code: "Invalid_Token_Format", message: "The security token format does not conform to expected schema.",
+		}
+	case !proven:
 		return refusal("USER_AUTHENTICATION_FAILED")
 	}
 	integration, registered := c.findIntegration(cred.key)

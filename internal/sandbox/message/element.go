@@ -6,7 +6,6 @@ package message
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -15,8 +14,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 const (
@@ -95,10 +97,11 @@ func jsonElement(name string, v any) *element {
 	return e
 }
 
-// readXML reads one document without a DTD. With an error comes what was read before it.
+// readXML reads one document without a DTD, of which a byte order mark tells UTF-16 from UTF-8. With an error comes what
+// was read before it.
 func readXML(r io.Reader) (*element, error) {
-	raw, cut := io.ReadAll(r)
-	dec := xml.NewDecoder(bytes.NewReader(toUTF8(raw)))
+	raw, cut := io.ReadAll(transform.NewReader(r, unicode.BOMOverride(transform.Nop)))
+	dec := xml.NewDecoder(bytes.NewReader(raw))
 	dec.CharsetReader = charsetReader
 	document := &element{}
 	err := readElements(dec, document)
@@ -156,36 +159,13 @@ func readElements(dec *xml.Decoder, document *element) error {
 	}
 }
 
-// toUTF8 drops a UTF-8 byte order mark and converts UTF-16 that has one.
-func toUTF8(raw []byte) []byte {
-	var order binary.ByteOrder = binary.LittleEndian
-	switch {
-	case bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")):
-		return raw[3:]
-	case bytes.HasPrefix(raw, []byte("\xfe\xff")):
-		order = binary.BigEndian
-	case !bytes.HasPrefix(raw, []byte("\xff\xfe")):
-		return raw
-	}
-	units := make([]uint16, len(raw)/2-1)
-	for i := range units {
-		units[i] = order.Uint16(raw[2*i+2:])
-	}
-	return []byte(string(utf16.Decode(units)))
-}
-
-// charsetReader takes the encodings clients declare: UTF-16 is converted already, Latin-1 is converted here.
+// charsetReader takes the encodings clients declare; UTF-16 is converted already.
 func charsetReader(charset string, r io.Reader) (io.Reader, error) {
 	switch strings.ToLower(charset) {
 	case "utf-16", "us-ascii":
 		return r, nil
 	case "iso-8859-1", "latin1":
-		raw, err := io.ReadAll(r)
-		text := make([]rune, len(raw))
-		for i, c := range raw {
-			text[i] = rune(c)
-		}
-		return strings.NewReader(string(text)), err
+		return charmap.ISO8859_1.NewDecoder().Reader(r), nil
 	}
 	return nil, fmt.Errorf("charset %q is not supported", charset)
 }
