@@ -8,7 +8,7 @@ import (
 
 // Account is a DocuSign account; it lives at exactly one site.
 type Account struct {
-	ID           string // GUID
+	ID           string // GUID, in lower case like all of them here
 	Number       string // the short form, "1234567"
 	Name         string
 	Site         string // host name
@@ -46,10 +46,7 @@ type directory struct {
 }
 
 // AddAccount adds or replaces an account.
-func (d *directory) AddAccount(a Account) {
-	a.ID, a.Site = strings.ToLower(a.ID), strings.ToLower(a.Site)
-	d.accounts.put(a.ID, a)
-}
+func (d *directory) AddAccount(a Account) { d.accounts.put(a.ID, a) }
 
 // MoveAccount moves an account to another site.
 func (d *directory) MoveAccount(id, site string) {
@@ -61,11 +58,6 @@ func (d *directory) MoveAccount(id, site string) {
 
 // AddUser adds or replaces a user.
 func (d *directory) AddUser(u User) {
-	u.ID, u.Default = strings.ToLower(u.ID), strings.ToLower(u.Default)
-	u.Accounts = slices.Clone(u.Accounts)
-	for i, id := range u.Accounts {
-		u.Accounts[i] = strings.ToLower(id)
-	}
 	if u.Default == "" && len(u.Accounts) > 0 {
 		u.Default = u.Accounts[0]
 	}
@@ -73,10 +65,7 @@ func (d *directory) AddUser(u User) {
 }
 
 // AddIntegration adds or replaces an integration.
-func (d *directory) AddIntegration(i Integration) {
-	i.PublicKeys, i.RedirectURIs = slices.Clone(i.PublicKeys), slices.Clone(i.RedirectURIs)
-	d.integrations.put(strings.ToLower(i.Key), i)
-}
+func (d *directory) AddIntegration(i Integration) { d.integrations.put(strings.ToLower(i.Key), i) }
 
 // AddRedirectURI registers one more redirect URI under a key.
 func (d *directory) AddRedirectURI(key, uri string) {

@@ -46,7 +46,7 @@ func (s *Sandbox) Envelopes() []Envelope { return s.envelopes.all() }
 func (s *Sandbox) AddEnvelope(e Envelope) string { return s.keep(e).ID }
 
 func (s *Sandbox) keep(e Envelope) Envelope {
-	e.ID, e.AccountID = strings.ToLower(cmp.Or(e.ID, newGUID())), strings.ToLower(e.AccountID)
+	e.ID = cmp.Or(e.ID, newGUID())
 	if e.Created.IsZero() {
 		e.Created = s.now()
 		e.Changed = e.Created

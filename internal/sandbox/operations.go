@@ -93,19 +93,16 @@ func (c *soapCall) alter(status, code string) *apiError {
 	return nil
 }
 
-// AsksBaseURL is about Login.
 func (c *soapCall) AsksBaseURL() bool {
 	asked := c.msg.Field("ReturnBaseUrl")
 	return asked == "true" || asked == "1"
 }
 
-// Sender is the envelope's.
 func (c *soapCall) Sender() User {
 	sender, _ := c.findUser(c.Envelope.SenderID)
 	return sender
 }
 
-// Now is the sandbox's time.
 func (c *soapCall) Now() time.Time { return c.now() }
 
 // signerType keeps SOAP's own types; recipients made over REST are signers here.

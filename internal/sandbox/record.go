@@ -1,13 +1,21 @@
 package sandbox
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"hash"
+	"html"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -85,7 +93,6 @@ type record struct {
 	entries []*entry
 }
 
-// entry is a request being recorded.
 type entry struct {
 	record   *record
 	sum      hash.Hash
@@ -175,7 +182,6 @@ func (e *entry) countLegacyHeaders() bool {
 	return header || actAs
 }
 
-// recordedBody records what is read from it.
 type recordedBody struct {
 	io.ReadCloser
 	entry *entry
@@ -190,4 +196,49 @@ func (b *recordedBody) Read(p []byte) (int, error) {
 		r.Complete = r.Complete || err == io.EOF
 	})
 	return n, err
+}
+
+// Leaks names the recorded requests that carry the legacy password of a known user, in clear or in a usual encoding.
+// It looks at the kept part of each body. The password itself is not in the text.
+func (s *Sandbox) Leaks() []string {
+	users := slices.DeleteFunc(s.everybody(), func(u User) bool { return u.Password == "" })
+	var leaks []string
+	for _, r := range s.Requests() {
+		text := r.text()
+		text += html.UnescapeString(text) // XML references, however they are written
+		carried := func(form string) bool { return strings.Contains(text, form) }
+		for _, u := range users {
+			if slices.ContainsFunc(Spellings(u.Password), carried) {
+				leaks = append(leaks, fmt.Sprintf("%s %s%s: password of %s", r.Method, r.Host, r.Path, u.Email))
+			}
+		}
+	}
+	return leaks
+}
+
+// Spellings are the usual ones of a secret in JSON, forms, headers and Latin-1.
+func Spellings(secret string) []string {
+	quoted, _ := json.Marshal(secret) // a string always marshals
+	var latin1 []byte
+	for _, r := range secret {
+		latin1 = append(latin1, byte(r))
+	}
+	return []string{
+		secret, strings.Trim(string(quoted), `"`), html.EscapeString(secret), url.QueryEscape(secret),
+		url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), string(latin1),
+	}
+}
+
+// text is all that the client chose but the path: query, headers, and the kept part of the body, decompressed.
+func (r Recorded) text() string {
+	var text bytes.Buffer
+	fmt.Fprintln(&text, r.RawQuery)
+	_ = r.Header.Write(&text) // a bytes.Buffer takes everything
+	z, err := gzip.NewReader(bytes.NewReader(r.Body))
+	if err != nil {
+		text.Write(r.Body)
+		return text.String()
+	}
+	_, _ = io.Copy(&text, io.LimitReader(z, 16*keepBody)) // a body that was cut ends with an error
+	return text.String()
 }

@@ -22,20 +22,15 @@ import (
 	"time"
 )
 
-// Options configure a Sandbox. The zero value works.
+// Options configure a Sandbox. The zero value works. Names of hosts are in lower case.
 type Options struct {
-	// Listen is the address of the listener; default 127.0.0.1:0. It must be loopback.
-	Listen string
-
-	// Now is the true time; default time.Now. SetClockOffset moves the sandbox away from it.
-	Now func() time.Time
+	Listen string           // address of the listener, which must be loopback; default 127.0.0.1:0
+	Now    func() time.Time // the true time; default time.Now. SetClockOffset moves the sandbox away from it
 
 	// AccountHost is the account server's name; default account-d.docusign.com. With account.docusign.com only
 	// integrations that are Live are known.
 	AccountHost string
-
-	// Sites are the names of the REST and SOAP sites; default demo.docusign.net, na3.docusign.net, eu.docusign.net.
-	Sites []string
+	Sites       []string // of REST and SOAP; default demo.docusign.net, na3.docusign.net, eu.docusign.net
 
 	// ByPort opens one more listener for the account server and one per site and answers with their addresses
 	// (https://127.0.0.1:PORT) instead of names, for callers that cannot map names.
@@ -45,28 +40,20 @@ type Options struct {
 	// makes a new authority.
 	Authority []byte
 
-	// Latency delays every answer.
-	Latency time.Duration
-
-	// Served, if non-nil, is told of every request when it has been answered or dropped.
-	Served func(Recorded)
-
-	maxBody int64 // bounds a request body in bytes; default 1 GiB
+	Latency time.Duration  // delays every answer
+	Served  func(Recorded) // if non-nil, told of every request when it has been answered or dropped
+	maxBody int64          // bounds a request body in bytes; default 1 GiB
 }
 
 func (o Options) withDefaults() Options {
 	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
-	o.AccountHost = strings.ToLower(cmp.Or(o.AccountHost, "account-d.docusign.com"))
+	o.AccountHost = cmp.Or(o.AccountHost, "account-d.docusign.com")
 	o.maxBody = cmp.Or(o.maxBody, 1<<30)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if len(o.Sites) == 0 {
 		o.Sites = []string{"demo.docusign.net", "na3.docusign.net", "eu.docusign.net"}
-	}
-	o.Sites = slices.Clone(o.Sites)
-	for i, site := range o.Sites {
-		o.Sites[i] = strings.ToLower(site)
 	}
 	return o
 }
@@ -195,7 +182,7 @@ func (s *Sandbox) Addr() string { return s.addresses[""] }
 func (s *Sandbox) AccountServer() string { return s.origin(s.opts.AccountHost) }
 
 // SiteURL is the origin of a site.
-func (s *Sandbox) SiteURL(site string) string { return s.origin(strings.ToLower(site)) }
+func (s *Sandbox) SiteURL(site string) string { return s.origin(site) }
 
 // Sites are the names of the sites.
 func (s *Sandbox) Sites() []string { return slices.Clone(s.opts.Sites) }
