@@ -45,7 +45,7 @@ type Conn struct {
 	place   *Place
 	front   *Front // nil before it is sorted
 
-	// What became of the request heads on it; see connfailure.go.
+	// What became of the request heads on it; see failure.go.
 	secure   bool        // TLS, and its handshake is over
 	written  atomic.Bool // something was sent to the caller
 	serving  atomic.Bool // a handler runs, or its answer is being sent

@@ -104,10 +104,8 @@ func (f *Front) Stop() {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(lastWord))
 	}
 	f.mu.Unlock()
-	tick := time.NewTicker(lastWord / 10)
-	defer tick.Stop()
-	for began := time.Now(); f.unsorted() > 0 && time.Since(began) < 2*lastWord; {
-		<-tick.C
+	for end := time.Now().Add(2 * lastWord); f.unsorted() > 0 && time.Now().Before(end); {
+		time.Sleep(lastWord / 10)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

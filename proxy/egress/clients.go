@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -33,8 +34,8 @@ type Clients struct {
 	// should serve this machine too must name 127.0.0.0/8.
 	Allow []netip.Prefix
 	// Verify checks a proxy user who comes from client; nil asks for none. It is called for every request from an allowed
-	// address, so a slow hash must be remembered, and failures throttled, behind it. An error with a method Later, as
-	// call.Error has, may say that the password was not checked.
+	// address, so a slow hash must be remembered, and failures throttled, behind it. A *call.Error may
+	// say that the password was not checked.
 	Verify func(ctx context.Context, client netip.Addr, user string, password secret.Text) error
 }
 
@@ -70,12 +71,8 @@ func (c *Clients) Admit(ctx context.Context, remote netip.AddrPort, proxyAuthori
 	if err == nil {
 		return a
 	}
-	var unchecked interface {
-		Later() (status int, after time.Duration)
-	}
-	if errors.As(err, &unchecked) {
-		status, after := unchecked.Later()
-		a = Admission{Status: status, RetryAfter: after}
+	if unchecked, ok := errors.AsType[*call.Error](err); ok {
+		a.Status, a.RetryAfter = unchecked.Later()
 	}
 	switch a.Status {
 	case 0:

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/egress"
 )
@@ -15,12 +16,6 @@ import (
 func basicHeader(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
-
-// later is an error of Verify that may say that the password was not checked.
-type later struct{ status int }
-
-func (l later) Error() string               { return "refused" }
-func (l later) Later() (int, time.Duration) { return l.status, time.Duration(l.status) * time.Second }
 
 func TestAdmit(t *testing.T) {
 	var open egress.Clients
@@ -32,13 +27,13 @@ func TestAdmit(t *testing.T) {
 	) error {
 		switch {
 		case user == "spray":
-			return later{429}
+			return &call.Error{Kind: call.KindThrottled, RetryAfter: time.Minute}
 		case user == "crowd":
-			return later{503}
+			return &call.Error{Kind: call.KindBusy, RetryAfter: time.Second}
 		case user == "anna" && password.Equal(secret.New("pw:ä")):
 			return nil
 		}
-		return later{} // that it is wrong
+		return &call.Error{Kind: call.KindBadLogin}
 	}}
 	tests := []struct {
 		name    string
