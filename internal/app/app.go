@@ -28,31 +28,26 @@ import (
 
 // App is a running proxy with everything around it.
 type App struct {
-	log      *slog.Logger
-	path     string
-	store    *store.Store
-	Server   *proxy.Server
-	metrics  *metrics.Metrics
-	registry *prometheus.Registry
-	admin    *http.Server
-	started  time.Time
-	env      deps
-	capture  *capture.Captures
-	// logWriter may be nil.
-	logWriter *accesslog.Writer
-
-	operator operatorToken
-
-	holder     *config.Holder
-	ledger     *ledger.Ledger
-	assembling sync.Mutex
-	current    current
-	retired    sync.WaitGroup
-	stopping   chan struct{} // closed when no further calls are taken
-	stopped    chan struct{} // closed when no call is under way any more
-
+	Server    *proxy.Server
+	log       *slog.Logger
+	logWriter *accesslog.Writer // may be nil
+	path      string
+	holder    *config.Holder
+	env       deps
+	current   current
+	store     *store.Store
+	ledger    *ledger.Ledger
+	metrics   *metrics.Metrics
+	registry  *prometheus.Registry
+	capture   *capture.Captures
+	admin     *http.Server
+	operator  operatorToken
+	started   time.Time
 	listeners
-	opened chan struct{} // closed when all listeners are open
+	opened   chan struct{} // closed when all listeners are open
+	stopping chan struct{} // closed when no further calls are taken
+	stopped  chan struct{} // closed when no call is under way any more
+	retired  sync.WaitGroup
 }
 
 // Ready is closed when all listeners are open.

@@ -33,15 +33,13 @@ type deps struct {
 
 // assembled is one state of the server and what has to be closed with it.
 type assembled struct {
-	cfg       *config.Config
-	state     *proxy.State
-	oauth     *oauth.Client
-	granters  codeGranters
-	authority *authority.Authority // nil = no interception
-	// adminLogins are for the operations listener; nil = it asks for none.
-	adminLogins *translate.Logins
-	idle        []interface{ CloseIdleConnections() }
-	released    chan struct{} // closed when another state is in force and no call uses this one any more
+	cfg        *config.Config
+	state      *proxy.State
+	oauth      *oauth.Client
+	granters   codeGranters
+	adminLogin admin.Verify // of the operations listener; nil = it asks for none
+	idle       []interface{ CloseIdleConnections() }
+	released   chan struct{} // closed when another state is in force and no call uses this one any more
 }
 
 func (a *assembled) close() {
@@ -73,7 +71,7 @@ func assemble(cfg *config.Config, env deps, previous *assembled) (*assembled, er
 	}
 	forward, local := clientsOf(cfg, env.prover)
 	if login := cfg.Admin.BasicAuth; login != nil {
-		a.adminLogins = translate.NewLogins(env.prover, "admin.basic_auth", []integration.Login{*login})
+		a.adminLogin = translate.NewLogins(env.prover, "admin.basic_auth", []integration.Login{*login}).Verify
 	}
 	a.state = &proxy.State{
 		Translator: translatorOf(cfg, env, a.oauth, previous), Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream,
@@ -98,14 +96,13 @@ func (a *assembled) intercept(previous *assembled, leafKey *rsa.PrivateKey) erro
 		return nil
 	}
 	if previous != nil && previous.cfg.Interception != nil && previous.cfg.Interception.Same(in) {
-		a.authority, a.state.Leaves = previous.authority, previous.state.Leaves
-		a.state.Authority = a.authority
+		a.state.Authority, a.state.Leaves = previous.state.Authority, previous.state.Leaves
 		return nil
 	}
-	a.authority, a.state.Authority = in.Authority, in.Authority
 	var err error
-	o := authority.Options{Legacy: in.TLS == config.Legacy, RSAKey: leafKey}
-	a.state.Leaves, err = authority.NewLeaves(a.authority, o)
+	a.state.Authority = in.Authority
+	a.state.Leaves, err = authority.NewLeaves(in.Authority,
+		authority.Options{Legacy: in.TLS == config.Legacy, RSAKey: leafKey})
 	if err != nil {
 		return fmt.Errorf("interception: %w", err)
 	}
@@ -118,15 +115,15 @@ type current struct{ atomic.Pointer[assembled] }
 func (c *current) tokens() []oauth.State { return c.Load().oauth.Snapshot() }
 
 func (c *current) caExpires() time.Time {
-	if a := c.Load(); a.authority != nil {
-		return a.authority.Expires()
+	if a := c.Load().state.Authority; a != nil {
+		return a.Expires()
 	}
 	return time.Time{}
 }
 
 func (c *current) leafExpires() time.Time {
-	if a := c.Load(); a.state.Leaves != nil {
-		return a.state.Leaves.FirstExpiry()
+	if l := c.Load().state.Leaves; l != nil {
+		return l.FirstExpiry()
 	}
 	return time.Time{}
 }
@@ -135,9 +132,4 @@ func (c *current) leafExpires() time.Time {
 func (c *current) retry() { c.Load().oauth.ForgetErrors() }
 
 // adminLogin gives the check of logins that the configuration in force asks for.
-func (c *current) adminLogin() admin.Verify {
-	if l := c.Load().adminLogins; l != nil {
-		return l.Verify
-	}
-	return nil
-}
+func (c *current) adminLogin() admin.Verify { return c.Load().adminLogin }

@@ -15,13 +15,11 @@ import (
 const watchEvery = 2 * time.Second
 
 // accept is the one way in which a configuration takes effect after the start: SIGHUP, file watch and POST /-/reload
-// all end here. An error leaves everything as it was.
+// all end here, one after the other. An error leaves everything as it was.
 func (p *App) accept(old, next *config.Config) error {
 	if changed := needsRestart(old, next); changed != "" {
 		return fmt.Errorf("%s changed, which needs a restart; everything else stays as it was", changed)
 	}
-	p.assembling.Lock()
-	defer p.assembling.Unlock()
 	a, err := assemble(next, p.env, p.current.Load())
 	if err != nil {
 		return err

@@ -142,7 +142,7 @@ func (p *App) announce() {
 	cfg := p.holder.Current()
 	p.log.Info("started", "version", version, "commit", commit, "environment", cfg.Environment, "integrations",
 		len(cfg.Integrations), "config", p.path)
-	if p.current.Load().authority == nil {
+	if p.current.Load().state.Authority == nil {
 		p.log.Info("no interception", "effect", "CONNECT to DocuSign is refused; programs can use the sidecar",
 			"next_step", "docusign-auth-proxy ca init, then interception: in the configuration")
 	}

@@ -22,36 +22,24 @@ import (
 
 // newAdmin makes the operations listener's server.
 func (p *App) newAdmin(cfg *config.Config) *http.Server {
+	// Browsers come back from DocuSign to path, if that is here; names are beside localhost and addresses.
+	path, names := "", []string{}
+	if redirect := cfg.Admin.Redirect; redirect != nil {
+		path, names = cmp.Or(redirect.Path, "/"), append(names, redirect.Hostname())
+	}
+	if host, _, err := net.SplitHostPort(cfg.Listen.Admin); err == nil && host != "" {
+		names = append(names, host)
+	}
 	handler := admin.NewHandler(admin.Config{
 		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady,
-		Reload: p.Reload, Retry: p.current.retry, ConsentPath: consentPath(cfg), Status: p.Status,
+		Reload: p.Reload, Retry: p.current.retry, ConsentPath: path, Status: p.Status,
 		OnPanic: func() { p.metrics.RecordPanic(call.PanicOperations) },
-		Auth:    p.current.adminLogin, Token: p.operator.token, Hosts: adminHosts(cfg), Extra: p.operatorRoutes(),
+		Auth:    p.current.adminLogin, Token: p.operator.token, Hosts: names, Extra: p.operatorRoutes(),
 	})
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
-}
-
-// consentPath is where browsers come back from DocuSign, if that is this listener.
-func consentPath(cfg *config.Config) string {
-	if cfg.Admin.Redirect == nil {
-		return ""
-	}
-	return cmp.Or(cfg.Admin.Redirect.Path, "/")
-}
-
-// adminHosts are the names under which the listener is addressed, besides localhost and addresses.
-func adminHosts(cfg *config.Config) []string {
-	var names []string
-	if cfg.Admin.Redirect != nil {
-		names = append(names, cfg.Admin.Redirect.Hostname())
-	}
-	if host, _, err := net.SplitHostPort(cfg.Listen.Admin); err == nil && host != "" {
-		names = append(names, host)
-	}
-	return names
 }
 
 // isReady says whether calls are taken.
@@ -95,12 +83,11 @@ func (p *App) Status() admin.Status {
 	}
 	offset, at := a.oauth.ClockOffset()
 	s.Clock = admin.Clock{OffsetSeconds: offset.Seconds(), LearnedAt: at}
-	if a.authority != nil {
-		c := a.authority.Certificate()
+	if ca := a.state.Authority; ca != nil {
+		c := ca.Certificate()
 		s.Authority = &admin.Authority{
-			Subject: c.Subject.String(), Fingerprint: a.authority.Fingerprint(), Expires: a.authority.Expires(),
-			Names:    c.PermittedDNSDomains,
-			CertPath: cfg.Interception.CACert, KeyPath: cfg.Interception.CAKey,
+			Subject: c.Subject.String(), Fingerprint: ca.Fingerprint(), Expires: ca.Expires(),
+			Names: c.PermittedDNSDomains, CertPath: cfg.Interception.CACert, KeyPath: cfg.Interception.CAKey,
 		}
 	}
 	return s
@@ -147,26 +134,19 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	for i := range cfg.Integrations {
 		in := &cfg.Integrations[i]
 		one := admin.IntegrationOf(in, summaries[i])
-		describeTokens(&one, in, states, keys, tokens)
+		for _, k := range keys {
+			if legacy.SameName(k.Issuer, one.ClientID) {
+				one.Keys = append(one.Keys, admin.Key{Source: k.Name, Fingerprint: k.KeyID, Works: k.Works})
+			}
+		}
+		for _, st := range states {
+			if id := st.Identity; legacy.SameName(id.Issuer, one.ClientID) {
+				one.Tokens = append(one.Tokens, admin.TokenOf(st, nameOf(in, id.Subject), tokens.Consent(id).Individual()))
+			}
+		}
 		out = append(out, one)
 	}
 	return out
-}
-
-func describeTokens(one *admin.Integration, in *integration.Integration, states []oauth.State, keys []oauth.KeyState,
-	tokens *oauth.Client) {
-	for _, k := range keys {
-		if legacy.SameName(k.Issuer, one.ClientID) {
-			one.Keys = append(one.Keys, admin.Key{Source: k.Name, Fingerprint: k.KeyID, Works: k.Works})
-		}
-	}
-	for _, st := range states {
-		if !legacy.SameName(st.Identity.Issuer, one.ClientID) {
-			continue
-		}
-		consent := tokens.Consent(st.Identity)
-		one.Tokens = append(one.Tokens, admin.TokenOf(st, nameOf(in, st.Identity.Subject), consent.Individual()))
-	}
 }
 
 func nameOf(in *integration.Integration, userID string) string {
