@@ -45,9 +45,9 @@ type incoming struct {
 
 // TokenIssuer hands out the proxy's own secrets and takes them back.
 type TokenIssuer interface {
-	IssueToken(translate.TokenOwner) (secret.Text, error)
-	IssuePassword(translate.TokenOwner) (secret.Text, error)
-	Revoke(token string) (bool, error)
+	Issue(integration.TokenOwner) (secret.Text, error)
+	IssuePassword(integration.TokenOwner) (secret.Text, error)
+	Revoke(token secret.Text) (bool, error)
 }
 
 // next is what a kind of call comes to: an answer of the proxy's own, or a call to DocuSign. One of them is set.

@@ -161,7 +161,7 @@ func issueToken(c *incoming, scope string) (next, error) {
 	}
 	var token secret.Text
 	if err == nil {
-		token, err = c.state.Tokens.IssueToken(owner)
+		token, err = c.state.Tokens.Issue(owner)
 	}
 	if err != nil {
 		return next{}, &call.Error{Detail: "the token could not be stored", Err: err, NextStep: nextStore}
@@ -188,7 +188,7 @@ func serveRevoke(c *incoming) (next, error) {
 	}
 	revoked := false
 	if c.state.Tokens != nil {
-		if revoked, err = c.state.Tokens.Revoke(token.Reveal()); err != nil {
+		if revoked, err = c.state.Tokens.Revoke(token); err != nil {
 			return next{}, &call.Error{
 				Detail: "the token could not be revoked", Err: err, NextStep: "check that the store's file is writable",
 			}

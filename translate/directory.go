@@ -39,8 +39,8 @@ type tokenOwner struct {
 	member      *member
 	user        *integration.User
 	actsAs      string
-	fingerprint [32]byte    // of an imported token
-	issued      *TokenOwner // nil = an imported token
+	fingerprint [32]byte                // of an imported token
+	issued      *integration.TokenOwner // nil = an imported token
 }
 
 // newDirectory indexes the integrations. pins says whether a user without a password may get one.

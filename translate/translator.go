@@ -24,20 +24,12 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// TokenOwner says whose a legacy bearer token or proxy-side password is.
-type TokenOwner struct {
-	Integration   string // name
-	Authenticator string // username as the configuration spells it
-	Principal     string // "" = the authenticator
-	Voucher       string // what proved the authenticator, see Issued.Voucher
-}
-
 // Issued looks up what the proxy itself handed out. Implementations must be quick: it is asked on the request path.
 type Issued interface {
-	Token(token string) (TokenOwner, bool)
-	Password(password string) (TokenOwner, bool)
+	Lookup(token secret.Text) (integration.TokenOwner, bool)
+	LookupPassword(password secret.Text) (integration.TokenOwner, bool)
 	// Voucher is a keyed digest of the owner and of the fingerprint of what proved them, to be kept with what was issued.
-	Voucher(o TokenOwner, fingerprint [32]byte) (string, error)
+	Voucher(o integration.TokenOwner, fingerprint [32]byte) (string, error)
 }
 
 // Pins keeps the password hashes of users that the configuration lists without one. Pinned and Unpinned are asked on

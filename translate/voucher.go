@@ -23,8 +23,8 @@ type vouchers struct {
 
 // OwnerOf says whose a secret is that is issued because of d, and what vouches for it. The principal is the
 // authenticator.
-func (v *vouchers) OwnerOf(d *Decision) (o TokenOwner, err error) {
-	o = TokenOwner{Integration: d.Integration.Name, Authenticator: d.Authenticator}
+func (v *vouchers) OwnerOf(d *Decision) (o integration.TokenOwner, err error) {
+	o = integration.TokenOwner{Integration: d.Integration.Name, Authenticator: d.Authenticator}
 	if v.issued != nil {
 		o.Voucher, err = v.issued.Voucher(o, d.vouchedBy)
 	}
@@ -43,7 +43,7 @@ func (v *vouchers) InForce(integration, username string) (fingerprint [32]byte, 
 }
 
 // Ended reports whether what vouched for an issued secret has changed since, or its user is gone.
-func (v *vouchers) Ended(o TokenOwner) (bool, error) {
+func (v *vouchers) Ended(o integration.TokenOwner) (bool, error) {
 	m := v.dir.byName(o.Integration)
 	u := m.user(o.Authenticator)
 	if u == nil {
@@ -54,7 +54,7 @@ func (v *vouchers) Ended(o TokenOwner) (bool, error) {
 }
 
 // inForce finds what vouched for an issued secret among what proves the user now.
-func (v *vouchers) inForce(o TokenOwner, m *member, u *integration.User) (fingerprint [32]byte, ok bool, err error) {
+func (v *vouchers) inForce(o integration.TokenOwner, m *member, u *integration.User) (fingerprint [32]byte, ok bool, err error) {
 	now := [][32]byte{v.password(m, u).Fingerprint()}
 	for _, t := range m.Tokens {
 		if m.user(t.Username) == u {
@@ -81,7 +81,7 @@ func (v *vouchers) issuedPassword(m *member, u *integration.User, s secret.Text)
 	if v.issued == nil {
 		return fingerprint, false
 	}
-	owner, ok := v.issued.Password(s.Reveal())
+	owner, ok := v.issued.LookupPassword(s)
 	if !ok || owner.Integration != m.Name || owner.Authenticator != u.Username {
 		return fingerprint, false
 	}
@@ -94,7 +94,7 @@ func (v *vouchers) tokenOwner(token string) (tokenOwner, bool) {
 	if o, ok := v.dir.importedToken(token); ok || v.issued == nil {
 		return o, ok
 	}
-	owner, ok := v.issued.Token(token)
+	owner, ok := v.issued.Lookup(secret.New(token))
 	if !ok {
 		return tokenOwner{}, false
 	}

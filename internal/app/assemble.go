@@ -76,7 +76,7 @@ func assemble(cfg *config.Config, env deps, previous *assembled) (*assembled, er
 	a.state = &proxy.State{
 		Translator: translatorOf(cfg, env, a.oauth, previous), Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream,
 		Listed: listed, TunnelDial: dialer.DialContext,
-		DefaultSite: cfg.Site.URL(), AccountServer: cfg.AccountServer.Authority(), Tokens: issuer{env.store},
+		DefaultSite: cfg.Site.URL(), AccountServer: cfg.AccountServer.Authority(), Tokens: env.store,
 		Released: func() { close(a.released) },
 	}
 	if public := cfg.Sidecar.PublicURL; public != (config.Origin{}) {

@@ -9,7 +9,6 @@ import (
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/internal/store"
-	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -129,7 +128,7 @@ func (p *App) operatorRoutes() map[string]http.Handler {
 
 // refused reports whether an issued secret is refused; when that cannot be told, it is refused too.
 func (c *current) refused(o store.TokenOwner) bool {
-	ended, err := c.Load().state.Translator.Ended(translate.TokenOwner(o))
+	ended, err := c.Load().state.Translator.Ended(o)
 	return ended || err != nil
 }
 

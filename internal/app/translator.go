@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
@@ -16,7 +15,7 @@ import (
 
 func translatorOf(cfg *config.Config, env deps, client *oauth.Client, previous *assembled) *translate.Translator {
 	tc := translate.Config{
-		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: issuer{env.store},
+		ObserveUnknown: cfg.Unknown == config.Observe, OAuth: client, Issued: env.store,
 		OnUnknown:   env.onUnknown,
 		RememberFor: cfg.Credentials.RememberFor, RememberMax: cfg.Credentials.RememberMax, Prover: env.prover,
 		Integrations: cfg.Integrations,
@@ -55,33 +54,6 @@ func clientsOf(cfg *config.Config, prover *translate.Prover) (forward, local *eg
 		}
 	}
 	return forward, local
-}
-
-// issuer is the store as the proxy and the translator see it.
-type issuer struct{ *store.Store }
-
-func (i issuer) IssueToken(o translate.TokenOwner) (secret.Text, error) {
-	return i.Store.Issue(store.TokenOwner(o))
-}
-
-func (i issuer) IssuePassword(o translate.TokenOwner) (secret.Text, error) {
-	return i.Store.IssuePassword(store.TokenOwner(o))
-}
-
-func (i issuer) Revoke(token string) (bool, error) { return i.Store.Revoke(secret.New(token)) }
-
-func (i issuer) Token(token string) (translate.TokenOwner, bool) {
-	o, ok := i.Store.Lookup(secret.New(token))
-	return translate.TokenOwner(o), ok
-}
-
-func (i issuer) Password(password string) (translate.TokenOwner, bool) {
-	o, ok := i.Store.LookupPassword(secret.New(password))
-	return translate.TokenOwner(o), ok
-}
-
-func (i issuer) Voucher(o translate.TokenOwner, fingerprint [32]byte) (string, error) {
-	return i.Store.Voucher(store.TokenOwner(o), fingerprint)
 }
 
 // takeOver lets the passwords in force vouch for what earlier versions issued, which did not keep what vouched for it.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -21,14 +22,7 @@ const (
 )
 
 // TokenOwner says for whom a token or password was issued.
-type TokenOwner struct {
-	Integration   string // name in the configuration
-	Authenticator string // whose password was proven
-	Principal     string // who is acted for; the authenticator when it is nobody else
-	// Voucher is a keyed digest of what proved the authenticator, see Store.Voucher. Records of earlier versions have
-	// none.
-	Voucher string `json:",omitempty"`
-}
+type TokenOwner = integration.TokenOwner
 
 // Issued is what is known of a live token or password, without the secret.
 type Issued struct {
