@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/egress"
 )
 
 //go:embed templates
@@ -100,8 +101,9 @@ func NewHandler(cfg Config) http.Handler {
 		Config: cfg, pages: newPages(), retries: rate.NewLimiter(rate.Every(retryEvery), retryBurst),
 		hosts: map[string]bool{"localhost": true}, origin: http.NewCrossOriginProtection(),
 	}
-	for _, h := range cfg.Hosts {
-		s.hosts[hostName(h)] = true
+	for _, text := range cfg.Hosts {
+		h, _ := egress.ParseHost(text, 80) // addresses need no name
+		s.hosts[h.Name()] = true
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.named("overview"))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/proxy/egress"
 )
 
 const (
@@ -153,23 +153,9 @@ func setHeaders(h http.Header) {
 // name, and a browser always sends one. Health checks of HTTP/1.0 send none (RFC 9112 §3.2 demands it of HTTP/1.1
 // alone).
 func (s *server) knownHost(host string) bool {
-	if host == "" {
-		return true
-	}
-	name := hostName(host)
-	if _, err := netip.ParseAddr(name); err == nil {
-		return true
-	}
-	return s.hosts[name] || strings.HasSuffix(name, ".localhost")
-}
-
-// hostName strips port, brackets, the final dot and case.
-func hostName(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+	h, err := egress.ParseHost(host, 80)
+	_, address := h.Addr()
+	return host == "" || err == nil && (address || s.hosts[h.Name()] || strings.HasSuffix(h.Name(), ".localhost"))
 }
 
 // loggedIn checks the login. It answers the request itself when it returns false.

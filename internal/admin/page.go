@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -146,13 +147,7 @@ func (p *page) One() []Integration { return []Integration{*p.Integration} }
 
 // Unlisted are the unlisted users of an integration.
 func (p *page) Unlisted(name string) []Unknown {
-	var list []Unknown
-	for _, u := range p.Status.Unknown {
-		if u.Integration == name {
-			list = append(list, u)
-		}
-	}
-	return list
+	return slices.DeleteFunc(slices.Clone(p.Status.Unknown), func(u Unknown) bool { return u.Integration != name })
 }
 
 // HasTokens reports whether any token was ever asked for.
@@ -186,19 +181,14 @@ func wayText(way string) string {
 
 // outcomesOf lists the failures by count, as in "refused 12, upstream error 3".
 func outcomesOf(counts map[string]uint64) string {
-	var names []string
-	for name, n := range counts {
-		if name != string(call.OutcomeOK) && n > 0 {
-			names = append(names, name)
+	byCount := func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) }
+	var parts []string
+	for _, name := range slices.SortedFunc(maps.Keys(counts), byCount) {
+		if name != string(call.OutcomeOK) && counts[name] > 0 {
+			parts = append(parts, strings.ReplaceAll(name, "_", " ")+" "+thousands(number(counts[name])))
 		}
 	}
-	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
-	})
-	for i, name := range names {
-		names[i] = strings.ReplaceAll(name, "_", " ") + " " + thousands(strconv.FormatUint(counts[name], 10))
-	}
-	return strings.Join(names, ", ")
+	return strings.Join(parts, ", ")
 }
 
 // isKey reports whether a text has the form of an integrator key.
