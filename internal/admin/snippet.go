@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -91,14 +92,11 @@ func scalar(s string, style yaml.Style) (string, error) {
 	return strings.TrimSuffix(string(b), "\n"), err
 }
 
+var notInLabels = regexp.MustCompile(`[^a-z0-9]`)
+
 // labelFor makes a label of letters, digits and dashes from what may be anything.
 func labelFor(key string) string {
-	label := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, strings.ToLower(key))
+	label := notInLabels.ReplaceAllString(strings.ToLower(key), "")
 	if label == "" {
 		return "new-program"
 	}
