@@ -68,7 +68,7 @@ func TestHeadersAndURLs(t *testing.T) {
 		"Set-Cookie": {"s=" + canaryHead}, "X-Docusign-Apptoken": {canaryHead}, "X-Api-Key": {canaryHead},
 		"Location":        {"/Signing/?t=" + canaryHead},
 		"X-Forwarded-Url": {"https://user:" + canaryHead + "@h/?a=" + canaryHead}, "X-Docusign-Tracetoken": {maskGUID},
-		"Accept": {"application/json"},
+		"Accept": {"application/json"}, "X-Docusign-Auth-Proxy-Request-Id": {canaryHead, "0a1b2c3d-7x"},
 	}
 	got := map[string][]string{}
 	for _, f := range m.header(h) {
@@ -79,6 +79,7 @@ func TestHeadersAndURLs(t *testing.T) {
 	}
 	if got["Authorization"][0] != "Basic [masked]" || got["Authorization"][2] != masked ||
 		got["X-Docusign-Tracetoken"][0] != maskGUID || got["Accept"][0] != "application/json" ||
+		got["X-Docusign-Auth-Proxy-Request-Id"][1] != "0a1b2c3d-7x" ||
 		got["Location"][0] != "/Signing/?[masked]" {
 		t.Errorf("%v", got)
 	}

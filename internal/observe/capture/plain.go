@@ -34,6 +34,7 @@ var (
 	openToken = regexp.MustCompile(`^(?:[A-Za-z*+.-]{1,64}|[0-9.]{1,20}|utf-8|utf-16|iso-8859-1|windows-1252|base64|` +
 		`7bit|8bit|100-continue|h2c|1x1)$`)
 	authScheme  = regexp.MustCompile(`^(?i:basic|bearer|digest|negotiate|ntlm) `)
+	requestID   = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-z]{1,13}$`) // as call.IDs makes it
 	headerName  = regexp.MustCompile(`^[A-Za-z-]{1,48}$`)
 	messagePart = regexp.MustCompile(`[^\s"'()<>,;&=]+`)
 	plainWords  = regexp.MustCompile(`^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$`)
@@ -190,7 +191,7 @@ func maskHeader(name, v string) string {
 	case "User-Agent":
 		return shown.Text(v)
 	case "X-Docusign-Auth-Proxy-Request-Id":
-		open = len(v) <= 40
+		open = requestID.MatchString(v)
 	case "X-Docusign-Auth-Proxy-Cause":
 		open = errorCode.MatchString(v)
 	default:
