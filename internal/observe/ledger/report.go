@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"maps"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -150,23 +151,16 @@ func addSorted(list *[]string, text string) {
 func (l *Ledger) Summary(name string, mode integration.Mode) Summary {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := Summary{Name: name, Mode: mode, State: StateNeverSeen}
-	if mode == integration.Block {
-		s.State = StateBlocked
+	i, now := cmp.Or(l.integrations[clean(name, maxName)], &integrationTally{}), l.o.Now()
+	s := Summary{
+		Name: name, Mode: mode, FirstSeen: when(i.First), LastSeen: when(i.Last), LegacyLast: when(max(i.Forwarded, i.Translated)),
+		NativeLast: when(i.Native), NativeSince: when(i.NativeSince), Calls: i.calls(), Failed: i.failed(),
+		Outcomes: maps.Clone(i.Counts), LastError: i.Failure, LastErrorAt: when(i.FailureAt), BytesIn: i.In, BytesOut: i.Out,
+		State: Evidence{
+			Mode: mode, Forwarded: when(i.Forwarded), Translated: when(i.Translated), Native: when(i.Native),
+			Recent: i.RecentCount, Failed: bits.OnesCount32(i.RecentBits),
+		}.State(now),
 	}
-	i, now := l.integrations[clean(name, maxName)], l.o.Now()
-	if i == nil {
-		return s
-	}
-	s.FirstSeen, s.LastSeen = when(i.First), when(i.Last)
-	s.LegacyLast, s.NativeLast, s.NativeSince = when(i.legacyLast()), when(i.Native), when(i.NativeSince)
-	s.Calls, s.Failed, s.Outcomes = i.calls(), i.failed(), maps.Clone(i.Counts)
-	s.LastError, s.LastErrorAt = i.Failure, when(i.FailureAt)
-	s.BytesIn, s.BytesOut = i.In, i.Out
-	s.State = Evidence{
-		Mode: s.Mode, Forwarded: when(i.Forwarded), Translated: when(i.Translated), Native: when(i.Native),
-		Recent: i.RecentCount, Failed: i.recentlyFailed(),
-	}.State(now)
 	for _, h := range i.within(now, 24) {
 		s.CallsLast24h += uint64(h[hourCalls])
 		s.OAuthLast24h += uint64(h[hourBearer])

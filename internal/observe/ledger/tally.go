@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"cmp"
-	"math/bits"
 	"net/netip"
 	"slices"
 	"strings"
@@ -147,10 +146,6 @@ func (i *integrationTally) record(e *call.Event, at int64) {
 	}
 	i.RecentCount = min(i.RecentCount+1, FailingSample)
 }
-
-func (i *integrationTally) legacyLast() int64 { return max(i.Forwarded, i.Translated) }
-
-func (i *integrationTally) recentlyFailed() int { return bits.OnesCount32(i.RecentBits) }
 
 func compareHours(h hour, number int64) int { return cmp.Compare(h[hourNumber], number) }
 
