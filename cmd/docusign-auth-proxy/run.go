@@ -31,6 +31,7 @@ func newRun() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				debug.FreeOSMemory() // the start needed more than the calls do
 				return p.Run(cmd.Context())
 			})
 		},
