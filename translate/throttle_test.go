@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
@@ -126,26 +125,6 @@ func TestAWaiterLeavesOnItsOwnContextAndTheCheckGoesOn(t *testing.T) {
 			t.Error("the impatient caller was not let go")
 		}
 		wg.Wait()
-	})
-}
-
-func TestMemoForgetsTheOldestAndTheExpired(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := cache.New[digest, int](160, time.Minute, time.Now)
-		h := newHasher()
-		for i := range 10_000 {
-			m.Put(h.sum(fmt.Sprint(i)), i)
-		}
-		if held := m.Len(); held != 160 {
-			t.Errorf("%d entries are held, want 160", held)
-		}
-		if v, ok := m.Get(h.sum("9999")); !ok || v != 9999 {
-			t.Error("the newest entry is gone")
-		}
-		time.Sleep(2 * time.Minute)
-		if _, ok := m.Get(h.sum("9999")); ok {
-			t.Error("an entry outlived its time")
-		}
 	})
 }
 

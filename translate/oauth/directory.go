@@ -45,7 +45,7 @@ type directory struct {
 
 // find returns the GUID of what k names. It is asked for where it is not known.
 func (d *directory) find(ctx context.Context, k lookup) (string, error) {
-	guid, _, err := d.entry(k).get(ctx, d.client.cfg.Now(), nil)
+	guid, _, err := d.entry(k).get(ctx, nil)
 	if err != nil {
 		err = waiting(ctx, k.what()+" look-up", err)
 	}
@@ -80,7 +80,7 @@ func (d *directory) learned(guid string) timed[string] {
 // remember reports whether that was new.
 func (d *directory) remember(k lookup, guid string) bool {
 	s := d.learned(guid)
-	return d.entry(k).adopt(&s, d.client.cfg.Now())
+	return d.entry(k).adopt(&s)
 }
 
 // tell passes on one new fact.
@@ -119,7 +119,7 @@ func (c *Client) LookupUser(ctx context.Context, admin Identity, email string) (
 // GUID any more (UserNotFound). A result as young as Config.TerminalPause is left alone.
 func (c *Client) DoubtUser(admin Identity, email string) {
 	if known, ok := c.lookups.known.Get(lookup{admin, legacy.Fold(strings.TrimSpace(email))}); ok {
-		known.doubt(c.cfg.Now(), learnedLife-c.cfg.TerminalPause)
+		known.doubt(learnedLife - c.cfg.TerminalPause)
 	}
 }
 

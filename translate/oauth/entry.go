@@ -91,10 +91,8 @@ type entry[T any] struct {
 
 // get returns the value, from memory if there is one that may be served; hit is false if it had to wait. With admit, a
 // value in memory does not count; admit may refuse a new fetch, but one under way is joined without asking.
-func (e *entry[T]) get(
-	ctx context.Context, now time.Time, admit func(time.Time) error,
-) (val T, hit bool, err error) {
-	f, val, err := e.join(ctx, now, admit)
+func (e *entry[T]) get(ctx context.Context, admit func() error) (val T, hit bool, err error) {
+	f, val, err := e.join(ctx, admit)
 	if f == nil {
 		return val, err == nil, err
 	}
@@ -110,14 +108,13 @@ func (e *entry[T]) get(
 }
 
 // join returns a fetch to wait for, or else the answer: the value, or why there is none.
-func (e *entry[T]) join(
-	ctx context.Context, now time.Time, admit func(time.Time) error,
-) (f *fetch[T], val T, err error) {
+func (e *entry[T]) join(ctx context.Context, admit func() error) (f *fetch[T], val T, err error) {
+	now := e.fetches.now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if admit == nil && e.cur.usable(now) {
-		if e.cur.due(now) {
-			e.refresh(now)
+		if e.cur.due(now) && e.fetch == nil {
+			_ = e.start() // after Close the value is served to its edge
 		}
 		return nil, e.cur.val, nil
 	}
@@ -129,21 +126,12 @@ func (e *entry[T]) join(
 	case e.fail.err != nil && now.Before(e.fail.until):
 		return nil, val, e.fail.report(now)
 	case admit != nil:
-		if err := admit(now); err != nil {
+		if err := admit(); err != nil {
 			return nil, val, err
 		}
 	}
 	err = e.start()
 	return e.fetch, val, err
-}
-
-// refresh starts a background fetch if none is under way; the mutex is held. Meanwhile the value counts as fresh.
-// After Close it is served to its edge.
-func (e *entry[T]) refresh(now time.Time) {
-	e.cur.soft = now.Add(2 * e.fetches.timeout)
-	if e.fetch == nil {
-		_ = e.start()
-	}
 }
 
 // start begins a fetch; the mutex is held.
@@ -158,7 +146,7 @@ func (e *entry[T]) start() error {
 
 func (e *entry[T]) run(ctx context.Context, f *fetch[T]) {
 	defer close(f.done)
-	f.value, f.err = guarded(ctx, e.ask)
+	f.value, f.err = e.guarded(ctx)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.fetch = nil
@@ -215,19 +203,19 @@ func (e *entry[T]) retry() {
 }
 
 // doubt makes a refresh due now, unless the value has more than left until then.
-func (e *entry[T]) doubt(now time.Time, left time.Duration) {
+func (e *entry[T]) doubt(left time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.cur != nil && e.cur.soft.Sub(now) <= left {
+	if now := e.fetches.now(); e.cur != nil && e.cur.soft.Sub(now) <= left {
 		e.cur.soft = now
 	}
 }
 
 // adopt takes a value over unless there is one, and reports whether it did.
-func (e *entry[T]) adopt(s *timed[T], now time.Time) bool {
+func (e *entry[T]) adopt(s *timed[T]) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	taken := s.usable(now) && e.cur == nil
+	taken := s.usable(e.fetches.now()) && e.cur == nil
 	if taken {
 		e.cur = s
 	}
@@ -260,9 +248,9 @@ func (e *entry[T]) busy() bool {
 }
 
 // guarded keeps a panic in a fetch, above all in a foreign Granter, from ending the process and stranding the waiters.
-func guarded[T any](ctx context.Context, ask func(context.Context) (timed[T], error)) (s timed[T], err error) {
+func (e *entry[T]) guarded(ctx context.Context) (s timed[T], err error) {
 	defer panics.Into(&err)
-	return ask(ctx)
+	return e.ask(ctx)
 }
 
 const (

@@ -155,7 +155,6 @@ func (c *Client) Adopt(old *Client) {
 			mine.good.Store(mine.find(theirs.good.Load()))
 		}
 	}
-	now := c.cfg.Now()
 	for id, theirs := range old.subjects.All() {
 		if !c.inherits(old, id) {
 			continue
@@ -163,15 +162,15 @@ func (c *Client) Adopt(old *Client) {
 		mine := c.subject(id)
 		token, _ := theirs.token.state()
 		info, _ := theirs.info.state()
-		mine.token.adopt(token, now)
-		mine.info.adopt(retrust(info, c.cfg.TrustedBase), now)
+		mine.token.adopt(token)
+		mine.info.adopt(retrust(info, c.cfg.TrustedBase))
 	}
 	for host := range old.noLogin.All() {
 		c.noLogin.Put(host, struct{}{})
 	}
 	for k, theirs := range old.lookups.known.All() {
 		if s, _ := theirs.state(); s != nil && c.inherits(old, k.Identity) {
-			c.lookups.entry(k).adopt(s, now)
+			c.lookups.entry(k).adopt(s)
 		}
 	}
 }

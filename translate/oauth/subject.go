@@ -54,7 +54,7 @@ func (c *Client) newSubject(id Identity) *subject {
 // Token returns a token with at least 30 s to live (or a tenth of its life), from the cache if it can. Errors:
 // *GrantError, ErrClosed, or the error of ctx; leaving early ends nobody else's wait.
 func (c *Client) Token(ctx context.Context, id Identity) (*Token, error) {
-	t, hit, err := c.subject(id).token.get(ctx, c.cfg.Now(), nil)
+	t, hit, err := c.subject(id).token.get(ctx, nil)
 	if hit && c.cfg.Observer.CacheHit != nil {
 		c.cfg.Observer.CacheHit(id)
 	}
@@ -85,7 +85,7 @@ func (c *Client) Invalidate(id Identity, used *Token, u Use) bool {
 // refreshed in the background, and a refresh that fails leaves the old answer. Errors: *GrantError, *RequestError,
 // ErrClosed, the error of ctx.
 func (c *Client) UserInfo(ctx context.Context, id Identity) (*UserInfo, error) {
-	u, _, err := c.subject(id).info.get(ctx, c.cfg.Now(), nil)
+	u, _, err := c.subject(id).info.get(ctx, nil)
 	return u, waiting(ctx, "user info", err)
 }
 
@@ -109,8 +109,8 @@ func (c *Client) RefreshUserInfo(
 	if stale.Account(account) != nil {
 		limit = s.refresh[1]
 	}
-	fresh, _, err := s.info.get(ctx, c.cfg.Now(), func(now time.Time) error {
-		if asked = limit.TokensAt(now) >= 1; !asked {
+	fresh, _, err := s.info.get(ctx, func() error {
+		if asked = limit.TokensAt(c.cfg.Now()) >= 1; !asked {
 			return ErrTooSoon
 		}
 		return nil
@@ -132,7 +132,7 @@ func (c *Client) RefreshUserInfo(
 func (c *Client) LoginRefused(ctx context.Context, id Identity, used *Token, host string, sure bool) (*Token, error) {
 	s := c.subject(id)
 	if !sure {
-		if _, _, err := s.info.get(ctx, c.cfg.Now(), func(time.Time) error { return nil }); err != nil {
+		if _, _, err := s.info.get(ctx, func() error { return nil }); err != nil {
 			return nil, waiting(ctx, "user info", err)
 		}
 		if now := s.token.peek(); now != nil && now != used {
