@@ -35,7 +35,6 @@ type Decision struct {
 	member    *member
 	user      *integration.User
 	vouchedBy [32]byte           // fingerprint of the password or imported token that proved the authenticator
-	pinned    bool               // the password was pinned
 	unpinned  uint64             // Pins.Unpinned before it was looked up
 	target    *target            // nil while the integration is unknown
 	attempted *legacy.Credential // what Rehearse proves; nil = nothing

@@ -100,10 +100,11 @@ func (p *Prover) Remember(life time.Duration, most int) {
 	if m := p.memos.Load(); m != nil && m.life == life && m.max == most {
 		return
 	}
-	p.memos.Store(&proofs{
-		life: life, max: most, right: cache.New[digest, struct{}](most, cmp.Or(life, -1), p.now),
-		wrong: cache.New[digest, struct{}](most, refusedLife, p.now), shown: cache.New[digest, struct{}](most, shownLife, p.now),
-	})
+	memo := func(life time.Duration) *cache.Cache[digest, struct{}] {
+		return cache.New[digest, struct{}](most, life, p.now)
+	}
+	right := memo(cmp.Or(life, -1))
+	p.memos.Store(&proofs{life: life, max: most, right: right, wrong: memo(refusedLife), shown: memo(shownLife)})
 }
 
 // attempt is one password presented for one user.

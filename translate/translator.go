@@ -139,7 +139,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 		// A decision serves the address alone for which it was made: the same credential from another one may be a guess.
 		source := sourceOf(c.Client).As16()
 		key = t.prover.hash.sum("header", c.Legacy[0], c.ActAs, auth, string(source[:]))
-		if d, ok := t.decisions.Get(key); ok && (!d.pinned || d.unpinned == t.pins.Unpinned()) {
+		if d, ok := t.decisions.Get(key); ok && (t.pins == nil || d.unpinned == t.pins.Unpinned()) {
 			return d, nil
 		}
 	}
@@ -273,11 +273,11 @@ func (t *Translator) proveMember(
 
 // setPassword finds what the attempt must match, or lets it pin the first password of a user who has none.
 func (t *Translator) setPassword(a *attempt, d *Decision) error {
-	if d.pinned = t.mayPin(d.user); d.pinned {
+	if t.pins != nil {
 		d.unpinned = t.pins.Unpinned()
 	}
 	a.password = t.password(d.member, d.user)
-	if !d.pinned || a.password.Kind() != password.None || t.cfg.MayPin == nil || !t.cfg.MayPin(a.client) {
+	if !t.mayPin(d.user) || a.password.Kind() != password.None || t.cfg.MayPin == nil || !t.cfg.MayPin(a.client) {
 		return nil
 	}
 	if err := d.checkPrincipal(); err != nil {

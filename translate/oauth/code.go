@@ -130,8 +130,8 @@ func (g *CodeGranter) UserInfo(ctx context.Context, l *Login) (*UserInfo, error)
 	return c.UserInfo(ctx, Identity{Issuer: g.cfg.ClientID})
 }
 
-// Grant is a Granter: it exchanges the stored refresh token. A refresh token that comes back is stored before the access
-// token is handed out. A token that rotates must not be used twice, so a user's grants come one after the other.
+// Grant is a Granter: it exchanges the stored refresh token. One that comes back is stored before the access token is
+// handed out. A token that rotates must not be used twice, so a user's grants come one after the other.
 func (g *CodeGranter) Grant(ctx context.Context, id Identity) (*Token, error) {
 	name := RefreshName(id)
 	if err := g.save(name); err != nil {

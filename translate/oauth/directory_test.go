@@ -353,7 +353,9 @@ func TestLearnedSurvivesARestart(t *testing.T) {
 	if l := learned(d.client(t, func(cfg *Config) { cfg.Learned = saved })); len(l) != 0 {
 		t.Errorf("production was believed in demo: %+v", l)
 	}
-	saved = []Fact{{d.URL, anna(), "bob@example.com", "../.."}, {d.URL, anna(), "1", "x"}, {d.URL, anna(), "x", testAccount}}
+	saved = []Fact{
+		{d.URL, anna(), "bob@example.com", "../.."}, {d.URL, anna(), "1", "x"}, {d.URL, anna(), "x", testAccount},
+	}
 	if l := learned(d.client(t, func(cfg *Config) { cfg.Learned = saved })); len(l) != 0 {
 		t.Errorf("nonsense was believed: %+v", l)
 	}

@@ -45,7 +45,7 @@ type Config struct {
 	AccountServer string                 // origin in lower case, such as https://account-d.docusign.com
 	Audience      string                 // claim aud; "" = host[:port] of AccountServer (PROTOCOL.md §6.1)
 	HTTP          *http.Client           // way out, with time-outs; its redirects are not followed
-	Issuers       map[string][]*Key      // integration key -> the private keys that may sign for it, in the order of trying
+	Issuers       map[string][]*Key      // integration key -> private keys that may sign for it, tried in this order
 	Granters      func(Identity) Granter // consulted first; nil, or a nil answer = JWT grant
 	RedirectURI   string                 // for consent URLs, must be registered with the integration key
 	Now           func() time.Time       // nil = time.Now
