@@ -48,7 +48,6 @@ type Prover struct {
 	OnPanic func(*panics.Error)
 
 	hash     hasher
-	now      func() time.Time
 	verify   func(password.Password, secret.Text) bool
 	memos    atomic.Pointer[proofs]
 	throttle *throttle
@@ -79,15 +78,12 @@ type proof struct {
 	err     error              // errWrong = none is right
 }
 
-// NewProver makes a Prover that remembers nothing until Remember is called. A nil now means time.Now.
-func NewProver(now func() time.Time) *Prover {
-	if now == nil {
-		now = time.Now
-	}
+// NewProver makes a Prover that remembers nothing until Remember is called.
+func NewProver() *Prover {
 	n := max(1, runtime.GOMAXPROCS(0)/2)
 	p := &Prover{
-		hash: newHasher(), now: now, verify: password.Password.Verify,
-		throttle: newThrottle(now), slots: newSlots(n, now), refusals: newSlots(n, now),
+		hash: newHasher(), verify: password.Password.Verify,
+		throttle: newThrottle(), slots: newSlots(n), refusals: newSlots(n),
 		inFlight: map[digest]*proof{}, costs: map[string]time.Duration{},
 	}
 	p.Remember(0, 0)
@@ -101,7 +97,7 @@ func (p *Prover) Remember(life time.Duration, most int) {
 		return
 	}
 	memo := func(life time.Duration) *cache.Cache[digest, struct{}] {
-		return cache.New[digest, struct{}](most, life, p.now)
+		return cache.New[digest, struct{}](most, life, time.Now)
 	}
 	right := memo(cmp.Or(life, -1))
 	p.memos.Store(&proofs{life: life, max: most, right: right, wrong: memo(refusedLife), shown: memo(shownLife)})
@@ -259,7 +255,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (lasting bool,
 			return false, throttledError()
 		}
 	}
-	began := p.now()
+	began := time.Now()
 	var refusal *place
 	var rest time.Duration
 	if a.slowest.Slow() {
@@ -286,7 +282,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (lasting bool,
 	if p.throttle.spend(ClientOf(a.client)) {
 		err, floor = throttledError(), max(floor, throttledTime)
 	}
-	sleepContext(ctx, floor-p.now().Sub(began))
+	sleepContext(ctx, floor-time.Since(began))
 	if ctx.Err() == nil { // not before its answer: who asks again must not learn sooner that it was wrong
 		m.wrong.Put(d, struct{}{})
 	}
@@ -363,7 +359,7 @@ func (p *Prover) inSlot(ctx context.Context, a *attempt, compare func(*attempt) 
 	}
 	err := compare(a)
 	if err == errWrong {
-		rest = restAfterWrong * p.now().Sub(slot.since)
+		rest = restAfterWrong * time.Since(slot.since)
 	}
 	return err
 }
@@ -398,12 +394,12 @@ func (p *Prover) comparePassword(a *attempt) error {
 
 // measured compares and notes how long it took.
 func (p *Prover) measured(against password.Password, candidate secret.Text) bool {
-	began := p.now()
+	began := time.Now()
 	right := p.verify(against, candidate)
 	if !against.Slow() {
 		return right
 	}
-	took := p.now().Sub(began)
+	took := time.Since(began)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if before := p.costs[against.Cost()]; before > 0 {

@@ -32,7 +32,7 @@ func inBubble(t *testing.T, test func(*testing.T)) {
 // 12.
 func slowProver() (*Prover, *atomic.Int64) {
 	p := testProver()
-	p.slots, p.refusals = newSlots(1, time.Now), newSlots(1, time.Now)
+	p.slots, p.refusals = newSlots(1), newSlots(1)
 	var hashes atomic.Int64
 	p.verify = func(against password.Password, candidate secret.Text) bool {
 		if against.Slow() {
@@ -298,7 +298,7 @@ func TestAPlainPasswordNeverQueues(t *testing.T) {
 
 func TestSlotsGoByRankAndThenToClientsInTurn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := newSlots(1, time.Now)
+		s := newSlots(1)
 		held := s.join(loopback, chosenSource)
 		var order []string
 		for _, w := range []struct {
@@ -328,7 +328,7 @@ func TestSlotsGoByRankAndThenToClientsInTurn(t *testing.T) {
 
 func TestASlotRestsAfterAWrongPasswordButNotForThoseWhoHardlyGuess(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := newSlots(1, time.Now)
+		s := newSlots(1)
 		start := time.Now()
 		s.leave(s.join(loopback, chosenSource), time.Second)
 		guess := s.join(loopback, chosenSource)

@@ -12,8 +12,6 @@ import (
 // slots bounds how much is done at a time. Free ones go by rank first, then to the clients in turn, so that no client
 // can fill the queue for the others.
 type slots struct {
-	now func() time.Time
-
 	mu      sync.Mutex
 	free    int
 	resting int    // given back after a wrong password: for now only ranks that need no rest get them
@@ -57,7 +55,7 @@ type place struct {
 	since  time.Time     // when it became one, zero until then
 }
 
-func newSlots(n int, now func() time.Time) *slots { return &slots{free: n, now: now} }
+func newSlots(n int) *slots { return &slots{free: n} }
 
 // join takes a place. It must be left.
 func (s *slots) join(client netip.Addr, r rank) *place {
@@ -128,7 +126,7 @@ func (s *slots) serve() {
 		}
 		s.turn = max(s.turn, p.turn)
 		s.drop(p)
-		p.since = s.now()
+		p.since = time.Now()
 		close(p.ready)
 	}
 }

@@ -58,8 +58,6 @@ func usual(a netip.Addr) bool {
 // frees its place. What one client does at one user has no effect on another client or another user, so guessing keeps
 // nobody else out. It is bounded: the bucket longest unused goes.
 type throttle struct {
-	now func() time.Time
-
 	mu      sync.Mutex
 	buckets *cache.Cache[bucketKey, *bucket]
 }
@@ -83,8 +81,8 @@ type bucket struct {
 
 type waiter struct{ usual bool }
 
-func newThrottle(now func() time.Time) *throttle {
-	return &throttle{now: now, buckets: cache.New[bucketKey, *bucket](maxBuckets, 0, nil)}
+func newThrottle() *throttle {
+	return &throttle{buckets: cache.New[bucketKey, *bucket](maxBuckets, 0, nil)}
 }
 
 func sleepContext(ctx context.Context, d time.Duration) {
@@ -108,7 +106,7 @@ func (t *throttle) admit(ctx context.Context, k bucketKey, usual bool) *bucket {
 		if ctx.Err() != nil || !slices.Contains(b.line, w) {
 			return nil
 		}
-		wait := b.wait(t.now(), usual)
+		wait := b.wait(usual)
 		if b.line[0] == w && wait == 0 {
 			b.tokens--
 			b.checked[usual] = true
@@ -138,11 +136,10 @@ func (t *throttle) pause(ctx context.Context, changed <-chan struct{}, d time.Du
 func (t *throttle) done(b *bucket, usual, wrong bool, rest time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
-	b.fill(now)
+	b.fill()
 	b.checked[usual] = false
 	if wrong {
-		b.failed, b.rest = now, now.Add(rest)
+		b.failed, b.rest = b.last, b.last.Add(rest)
 	} else {
 		b.tokens = min(b.burst, b.tokens+1)
 	}
@@ -168,16 +165,14 @@ func (t *throttle) look(k bucketKey) (free, fresh bool) {
 	if !ok {
 		return true, true
 	}
-	now := t.now()
-	b.fill(now)
-	return b.tokens >= 1 && len(b.line) == 0, b.failed.IsZero() || now.Sub(b.failed) > freshAfter
+	b.fill()
+	return b.tokens >= 1 && len(b.line) == 0, b.last.Sub(b.failed) > freshAfter
 }
 
 func (t *throttle) bucket(k bucketKey) *bucket {
-	now := t.now()
 	b := t.buckets.GetOrAdd(k, func(k bucketKey) *bucket {
 		b := &bucket{
-			tokens: userBurst, burst: userBurst, refill: userRefill, last: now, checked: map[bool]bool{},
+			tokens: userBurst, burst: userBurst, refill: userRefill, last: time.Now(), checked: map[bool]bool{},
 			changed: make(chan struct{}),
 		}
 		if k.user == allUsers {
@@ -185,19 +180,20 @@ func (t *throttle) bucket(k bucketKey) *bucket {
 		}
 		return b
 	})
-	b.fill(now)
+	b.fill()
 	return b
 }
 
-func (b *bucket) fill(now time.Time) {
+func (b *bucket) fill() {
+	now := time.Now()
 	b.tokens = min(b.burst, b.tokens+float64(now.Sub(b.last))/float64(b.refill))
 	b.last = now
 }
 
 // wait says how long the first in line has to wait: 0 = its turn is now, negative = until somebody signals. A guess
 // from a chosen address may be long in the queue for a slot: a caller from a usual one does not wait for it.
-func (b *bucket) wait(now time.Time, usual bool) time.Duration {
-	b.fill(now)
+func (b *bucket) wait(usual bool) time.Duration {
+	b.fill()
 	if b.checked[true] || b.checked[false] && !usual {
 		return -1
 	}
@@ -205,7 +201,7 @@ func (b *bucket) wait(now time.Time, usual bool) time.Duration {
 	if b.tokens < 1 {
 		wait = time.Duration((1-b.tokens)*float64(b.refill)) + 1
 	}
-	return max(wait, b.rest.Sub(now))
+	return max(wait, b.rest.Sub(b.last))
 }
 
 // join finds a place in the line. Callers from usual addresses go before those from chosen ones, which give way when

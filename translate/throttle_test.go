@@ -15,7 +15,7 @@ import (
 )
 
 func testProver() *Prover {
-	p := NewProver(nil)
+	p := NewProver()
 	p.Remember(time.Hour, 100)
 	return p
 }
@@ -129,7 +129,7 @@ func TestAWaiterLeavesOnItsOwnContextAndTheCheckGoesOn(t *testing.T) {
 }
 
 func TestBucketsAreBounded(t *testing.T) {
-	th := newThrottle(time.Now)
+	th := newThrottle()
 	for i := range 3 * maxBuckets {
 		client := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 		th.done(th.admit(context.Background(), bucketKey{client, "k", "u"}, true), true, true, 0)

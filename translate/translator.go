@@ -53,11 +53,10 @@ type Config struct {
 	OnPin          func(integration, username string, client netip.Addr) // told of every pinned password
 	// OnUnknown, if non-nil, is told of credentials with unknown keys that pass.
 	OnUnknown   func(cred legacy.Credential, actAs string, client netip.Addr)
-	RememberFor time.Duration    // how long a proven credential is remembered; 0 = not at all
-	RememberMax int              // how many are; 0 = 10,000
-	Now         func() time.Time // nil = time.Now
-	Prover      *Prover          // nil = one of its own, which remembers as said here
-	Previous    *Translator      // on reload: the sites it has learnt
+	RememberFor time.Duration // how long a proven credential is remembered; 0 = not at all
+	RememberMax int           // how many are; 0 = 10,000
+	Prover      *Prover       // nil = one of its own, which remembers as said here
+	Previous    *Translator   // on reload: the sites it has learnt
 
 	// OnSite, if non-nil, is told of each site that LearnSite learns; Sites is what it was told in an earlier run.
 	OnSite func(account string, base *url.URL)
@@ -77,18 +76,15 @@ type Translator struct {
 
 // New builds a Translator.
 func New(cfg Config) *Translator {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 	cfg.RememberMax = cmp.Or(cfg.RememberMax, 10_000)
 	dir := newDirectory(cfg.Integrations, cfg.Pins != nil)
 	t := &Translator{
 		tokens: &tokens{server: cfg.OAuth}, cfg: cfg, dir: dir, prover: cfg.Prover,
 		vouchers:  &vouchers{dir: dir, issued: cfg.Issued, pins: cfg.Pins, onPin: cfg.OnPin},
-		decisions: cache.New[digest, *Decision](cfg.RememberMax, cmp.Or(cfg.RememberFor, -1), cfg.Now),
+		decisions: cache.New[digest, *Decision](cfg.RememberMax, cmp.Or(cfg.RememberFor, -1), time.Now),
 	}
 	if t.prover == nil {
-		t.prover = NewProver(cfg.Now)
+		t.prover = NewProver()
 		t.prover.Remember(cfg.RememberFor, cfg.RememberMax)
 	}
 	if cfg.Previous != nil {

@@ -140,7 +140,7 @@ func TestReportAsksTheRunningProxyWhoseStoreIsLocked(t *testing.T) {
 	}
 	defer holder.Close()
 	ops := integration.Login{Username: "ops", Password: password.Plain(secret.New(canary))}
-	logins := translate.NewLogins(translate.NewProver(nil), "admin", []integration.Login{ops})
+	logins := translate.NewLogins(translate.NewProver(), "admin", []integration.Login{ops})
 	running := httptest.NewServer(admin.NewHandler(admin.Config{
 		Status: func() admin.Status { return admin.Status{Version: "running", Started: time.Now()} },
 		Auth:   func() admin.Verify { return logins.Verify },

@@ -45,7 +45,7 @@ func (p *App) observe() error {
 			p.log.Warn("a look-up could not be remembered", "error", err)
 		}
 	}
-	prover := translate.NewProver(nil)
+	prover := translate.NewProver()
 	prover.OnPanic = func(caught *panics.Error) { panics.Report(p.log, p.metrics, call.PanicProof, caught) }
 	p.env = deps{store: p.store, prover: prover, self: p.listeners.own, observer: observer,
 		onPin: func(integration, username string, client netip.Addr) {

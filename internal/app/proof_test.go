@@ -55,7 +55,7 @@ func TestWithProxyUsersEverybodyIsAskedAtTheForwardProxyAndOnlyThere(t *testing.
 		{"a listed machine with the right one", "10.1.2.3", login("erp", "right"), listed, 0, 0},
 		{"a machine that is not listed, with the right one", "192.0.2.1", login("erp", "right"), listed, 403, 403},
 	} {
-		forward, local := app.ClientsOf(&config.Config{Egress: c.egress}, translate.NewProver(nil))
+		forward, local := app.ClientsOf(&config.Config{Egress: c.egress}, translate.NewProver())
 		client := netip.AddrPortFrom(netip.MustParseAddr(c.client), 4711)
 		if got := forward.Admit(context.Background(), client, c.login).Status; got != c.forward {
 			t.Errorf("%s: status %d at the forward proxy, want %d", c.name, got, c.forward)

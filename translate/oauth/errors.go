@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -132,19 +133,23 @@ type GrantError struct {
 }
 
 func (e *GrantError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "token for user %s with integration key %s: ", orNone(e.Identity.Subject), orNone(e.Identity.Issuer))
-	b.WriteString(e.Kind.String())
-	if e.OAuthError != "" && e.OAuthError != e.Kind.String() {
-		b.WriteString(": " + e.OAuthError)
+	who := "token for user " + orNone(e.Identity.Subject) + " with integration key " + orNone(e.Identity.Issuer)
+	return sentence(e.HTTPStatus, who, e.Kind.String(), e.OAuthError, e.Description)
+}
+
+// sentence joins the parts; one that is there already says nothing.
+func sentence(status int, parts ...string) string {
+	var said []string
+	for _, p := range parts {
+		if p != "" && !slices.Contains(said, p) {
+			said = append(said, p)
+		}
 	}
-	if e.Description != "" && e.Description != e.Kind.String() && e.Description != e.OAuthError {
-		b.WriteString(": " + e.Description)
+	text := strings.Join(said, ": ")
+	if status != 0 {
+		text += fmt.Sprintf(" (HTTP %d)", status)
 	}
-	if e.HTTPStatus != 0 {
-		fmt.Fprintf(&b, " (HTTP %d)", e.HTTPStatus)
-	}
-	return b.String()
+	return text
 }
 
 // Unwrap gives the cause, such as a *url.Error, unless the account server refused.
@@ -188,17 +193,7 @@ type RequestError struct {
 }
 
 func (e *RequestError) Error() string {
-	parts := []string{e.Operation + " from " + e.Host}
-	for _, s := range []string{e.Code, e.Message} {
-		if s != "" {
-			parts = append(parts, s)
-		}
-	}
-	text := strings.Join(parts, ": ")
-	if e.HTTPStatus != 0 {
-		text += fmt.Sprintf(" (HTTP %d)", e.HTTPStatus)
-	}
-	return text
+	return sentence(e.HTTPStatus, e.Operation+" from "+e.Host, e.Code, e.Message)
 }
 
 // Unwrap gives the cause if there was no answer.
