@@ -1,12 +1,10 @@
 package services
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
-
-// Unbounded is the greatest Max of an element.
-const Unbounded = -1
 
 // Description is what a service takes and answers.
 type Description struct {
@@ -40,8 +38,10 @@ type Type struct {
 type Element struct {
 	Name string
 	Type *Type
-	// Min is 0 or 1; Max is 1 or Unbounded.
-	Min, Max int
+	// Min is 0 or 1.
+	Min int
+	// Many = any number of it may come, else one.
+	Many     bool
 	Nillable bool
 	// Default is what an empty element stands for; "" = nothing.
 	Default string
@@ -62,12 +62,7 @@ func (d *Description) Type(name string) *Type { return d.types[name] }
 
 // Types lists the named types in the order of their names.
 func (d *Description) Types() []*Type {
-	list := make([]*Type, 0, len(d.types))
-	for _, t := range d.types {
-		list = append(list, t)
-	}
-	slices.SortFunc(list, func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
-	return list
+	return slices.SortedFunc(maps.Values(d.types), func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // Result is the type of the only element of the answer, where it has just one of elements; else nil.
@@ -80,10 +75,8 @@ func (o *Operation) Result() *Type {
 
 // Element finds an element by its name; nil = the type has none of that name.
 func (t *Type) Element(name string) *Element {
-	for i := range t.Elements {
-		if t.Elements[i].Name == name {
-			return &t.Elements[i]
-		}
+	if i := slices.IndexFunc(t.Elements, func(e Element) bool { return e.Name == name }); i >= 0 {
+		return &t.Elements[i]
 	}
 	return nil
 }

@@ -32,11 +32,18 @@ func (s *Service) load() *Description {
 const builtIns = `string boolean dateTime base64Binary decimal double
 int unsignedShort integer positiveInteger nonNegativeInteger`
 
-var xmlName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+// The forms of a line; the words after an element's name have an order.
+var (
+	declared  = regexp.MustCompile(`^(operation|answer|type|enum)(?: (` + name + `))?(?: (` + name + `))?$`)
+	element   = regexp.MustCompile(`^(` + name + `)([?*]?)(?: (` + name + `))?( nillable)?(?: default=(\S+))?$`)
+	attribute = regexp.MustCompile(`^@(` + name + `)(\??) (` + name + `)( qualified)?$`)
+	words     = regexp.MustCompile(`^` + name + `(?: ` + name + `)*$`)
+)
+
+const name = `[A-Za-z_][A-Za-z0-9_.-]*`
 
 // line is one line of facts with those that belong to it.
 type line struct {
-	words []string
 	below []*line
 	text  string
 	at    int
@@ -62,7 +69,7 @@ func (r *reader) fail(l *line, reason string) {
 // Parse reads facts in the form that facts/README.md tells. A type may be used before it comes, and in another text.
 func Parse(texts ...string) (*Description, error) {
 	d := &Description{operations: map[string]*Operation{}, types: map[string]*Type{}}
-	r := &reader{description: d, kinds: map[string]*Type{}}
+	r := &reader{description: d, kinds: map[string]*Type{"any": {Any: true}}}
 	for name := range strings.FieldsSeq(builtIns) {
 		r.kinds[name] = &Type{Name: name, Base: name}
 	}
@@ -74,7 +81,9 @@ func Parse(texts ...string) (*Description, error) {
 		r.declare(l)
 	}
 	for _, l := range all {
-		r.define(l)
+		if r.err == nil {
+			r.define(l)
+		}
 	}
 	for _, o := range d.Operations {
 		if o.Answer == nil && r.err == nil {
@@ -99,81 +108,69 @@ func (r *reader) outline(text string) []*line {
 			continue
 		}
 		l := &line{text: strings.TrimLeft(content, "\t"), at: at}
-		l.words = strings.Fields(l.text)
 		depth := len(content) - len(l.text)
-		switch {
-		case len(l.words) == 0:
-			r.fail(l, "nothing but space")
-		case depth >= len(open):
+		if depth >= len(open) {
 			r.fail(l, "too many tabs")
-		default:
-			open[depth].below = append(open[depth].below, l)
-			open = append(open[:depth+1], l)
+			break
 		}
+		open[depth].below = append(open[depth].below, l)
+		open = append(open[:depth+1], l)
 	}
 	return root.below
 }
 
+// split takes a line apart by its form.
+func (r *reader) split(l *line, form *regexp.Regexp, otherwise string) []string {
+	found := form.FindStringSubmatch(l.text)
+	if found == nil {
+		r.fail(l, otherwise)
+		return make([]string, form.NumSubexp()+1)
+	}
+	return found
+}
+
 // declare makes known what types there are.
 func (r *reader) declare(l *line) {
-	if l.words[0] != "type" && l.words[0] != "enum" {
+	found := r.split(l, declared, "neither operation, answer, type nor enum")
+	kind, name := found[1], found[2]
+	if kind != "type" && kind != "enum" {
 		return
 	}
-	if len(l.words) < 2 || !xmlName.MatchString(l.words[1]) {
-		r.fail(l, "a type without a name")
-		return
-	}
-	name := l.words[1]
-	if r.kinds[name] != nil || name == "enum" || name == "any" {
-		r.fail(l, "the type is there already")
-		return
+	if name == "" || name == "enum" || r.kinds[name] != nil {
+		r.fail(l, "a type without a name, or there already")
 	}
 	t := &Type{Name: name}
 	r.kinds[name], r.description.types[name] = t, t
 }
 
 func (r *reader) define(l *line) {
-	if r.err != nil {
-		return
-	}
-	switch words := l.words; {
-	case words[0] == "operation" && len(words) == 2:
-		r.operation(l)
-	case words[0] == "answer" && len(words) == 1 && r.current != nil:
-		r.current.Answer = r.fill(&Type{}, l)
-		r.current = nil
-	case words[0] == "enum" && len(words) == 2:
-		r.enumerate(r.kinds[words[1]], l)
-	case words[0] == "type" && len(words) == 2:
-		r.fill(r.kinds[words[1]], l)
-	case words[0] == "type" && len(words) == 3:
-		t, base := r.fill(r.kinds[words[1]], l), r.kinds[words[2]]
-		if base == nil || !base.BuiltIn() {
-			r.fail(l, "the base is no built-in type")
+	found := r.split(l, declared, "")
+	kind, name, base := found[1], found[2], found[3]
+	t := r.kinds[name]
+	switch {
+	case kind == "operation" && name != "" && base == "" && r.description.Operation(name) == nil:
+		r.current = &Operation{Name: name, In: r.fill(&Type{}, l)}
+		r.description.Operations = append(r.description.Operations, r.current)
+		r.description.operations[name] = r.current
+	case kind == "answer" && name == "" && r.current != nil:
+		r.current.Answer, r.current = r.fill(&Type{}, l), nil
+	case kind == "enum" && base == "":
+		r.enumerate(t, l)
+	case kind == "type":
+		r.fill(t, l)
+		if b := r.kinds[base]; base != "" && (b == nil || !b.BuiltIn() || len(t.Elements) > 0) {
+			r.fail(l, "the base is no built-in type, or a text has elements")
 		}
-		if len(t.Elements) > 0 {
-			r.fail(l, "a text has no elements")
-		}
-		t.Base = words[2]
+		t.Base = base
 	default:
-		r.fail(l, "neither operation, answer, type nor enum")
+		r.fail(l, "out of place, or there already")
 	}
-}
-
-func (r *reader) operation(l *line) {
-	name := l.words[1]
-	if !xmlName.MatchString(name) || r.description.Operation(name) != nil {
-		r.fail(l, "the name is none, or there already")
-	}
-	r.current = &Operation{Name: name, In: r.fill(&Type{}, l)}
-	r.description.Operations = append(r.description.Operations, r.current)
-	r.description.operations[name] = r.current
 }
 
 // fill reads elements and attributes.
 func (r *reader) fill(t *Type, l *line) *Type {
 	for _, b := range l.below {
-		if strings.HasPrefix(b.words[0], "@") {
+		if strings.HasPrefix(b.text, "@") {
 			t.Attributes = append(t.Attributes, r.attribute(b))
 			continue
 		}
@@ -187,82 +184,50 @@ func (r *reader) fill(t *Type, l *line) *Type {
 }
 
 func (r *reader) attribute(l *line) Attribute {
-	name, optional := strings.CutSuffix(l.words[0][1:], "?")
-	a := Attribute{Name: name, Required: !optional, Qualified: len(l.words) == 3 && l.words[2] == "qualified"}
-	switch {
-	case !xmlName.MatchString(name) || len(l.below) > 0:
-		r.fail(l, "no name of an attribute, or lines below it")
-	case len(l.words) != 2 && !a.Qualified:
-		r.fail(l, "an attribute is its name, its type and perhaps qualified")
-	default:
-		a.Type = r.named(l.words[1], l)
+	found := r.split(l, attribute, "an attribute is its name, its type and perhaps qualified")
+	return Attribute{
+		Name: found[1], Required: found[2] == "", Qualified: found[4] != "", Type: r.named(found[3], l),
 	}
-	return a
 }
 
 // named finds a type by its name.
 func (r *reader) named(name string, l *line) *Type {
 	t := r.kinds[name]
-	if t == nil {
+	switch {
+	case t == nil:
 		r.fail(l, "unknown type "+name)
+	case len(l.below) > 0:
+		r.fail(l, "lines below a type with a name")
 	}
 	return t
 }
 
 func (r *reader) element(l *line) Element {
-	e := Element{Name: strings.TrimRight(l.words[0], "?*"), Min: 1, Max: 1}
-	switch l.words[0][len(e.Name):] {
-	case "":
-	case "?":
+	found := r.split(l, element, "an element is its name, its type and perhaps nillable and default=")
+	e := Element{Name: found[1], Min: 1, Many: found[2] == "*", Nillable: found[4] != "", Default: found[5]}
+	if found[2] != "" {
 		e.Min = 0
-	case "*":
-		e.Min, e.Max = 0, Unbounded
+	}
+	switch found[3] {
+	case "": // the type stands below
+		e.Type = r.fill(&Type{}, l)
+	case "enum":
+		e.Type = r.enumerate(&Type{}, l)
 	default:
-		e.Name = ""
+		e.Type = r.named(found[3], l)
 	}
-	if !xmlName.MatchString(e.Name) {
-		r.fail(l, "no name of an element")
-	}
-	var words []string
-	for _, word := range l.words[1:] {
-		if value, is := strings.CutPrefix(word, "default="); is {
-			e.Default = value
-		} else if word == "nillable" {
-			e.Nillable = true
-		} else {
-			words = append(words, word)
-		}
-	}
-	e.Type = r.typeOf(words, l)
 	return e
-}
-
-// typeOf reads an element's type, which stands below it where it has no name.
-func (r *reader) typeOf(words []string, l *line) *Type {
-	switch {
-	case len(words) == 0:
-		return r.fill(&Type{}, l)
-	case len(words) > 1:
-		r.fail(l, "more than a name, a type, nillable and default=")
-	case words[0] == "enum":
-		return r.enumerate(&Type{}, l)
-	case len(l.below) > 0:
-		r.fail(l, "lines below an element whose type has a name")
-	case words[0] == "any":
-		return &Type{Any: true}
-	}
-	return r.named(words[0], l)
 }
 
 func (r *reader) enumerate(t *Type, l *line) *Type {
 	t.Base = "string"
 	for _, b := range l.below {
-		if len(b.below) > 0 {
-			r.fail(b, "lines below a word")
+		if !words.MatchString(b.text) || len(b.below) > 0 {
+			r.fail(b, "no words, or lines below them")
 		}
-		for _, word := range b.words {
-			if !xmlName.MatchString(word) || slices.Contains(t.Enum, word) {
-				r.fail(b, "no word, or there already: "+word)
+		for word := range strings.FieldsSeq(b.text) {
+			if slices.Contains(t.Enum, word) {
+				r.fail(b, "there already: "+word)
 			}
 			t.Enum = append(t.Enum, word)
 		}

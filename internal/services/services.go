@@ -97,9 +97,6 @@ func ByBase(base string) *Service {
 // sameASCII compares without case. The length keeps out other letters that fold to ASCII ones.
 func sameASCII(ascii, s string) bool { return len(ascii) == len(s) && strings.EqualFold(ascii, s) }
 
-// ByAPI finds a service by its name in logs.
-func ByAPI(api call.API) *Service { return find(func(s *Service) bool { return s.API == api }) }
-
 // ByNamespace finds a service with that namespace.
 func ByNamespace(name string) *Service {
 	return find(func(s *Service) bool { return s.Namespace == name })

@@ -2,9 +2,7 @@ package services
 
 import (
 	_ "embed"
-	"encoding/xml"
 	"io"
-	"strings"
 	"text/template"
 )
 
@@ -14,9 +12,8 @@ var wsdlTemplate string
 // WriteWSDL writes a WSDL 1.1 of the service with its bindings to SOAP 1.1 and 1.2 (PROTOCOL.md §4.2). address is the
 // service's URL. The layout is ours; names, types and their order are DocuSign's.
 func (s *Service) WriteWSDL(w io.Writer, address string) error {
-	t, err := template.New("").Funcs(template.FuncMap{
-		"escape": escape, "reference": reference, "occurs": occurs, "arguments": arguments,
-	}).Parse(wsdlTemplate)
+	arguments := func(values ...any) []any { return values } // lets a template get several values
+	t, err := template.New("").Funcs(template.FuncMap{"reference": reference, "arguments": arguments}).Parse(wsdlTemplate)
 	if err != nil {
 		return err
 	}
@@ -24,12 +21,6 @@ func (s *Service) WriteWSDL(w io.Writer, address string) error {
 		*Service
 		Address string
 	}{s, address})
-}
-
-func escape(text string) (string, error) {
-	var b strings.Builder
-	err := xml.EscapeText(&b, []byte(text))
-	return b.String(), err
 }
 
 // reference is the qualified name of a type; "" = it stands inside its element.
@@ -42,16 +33,3 @@ func reference(t *Type) string {
 	}
 	return ""
 }
-
-func occurs(n int) string {
-	switch n {
-	case Unbounded:
-		return "unbounded"
-	case 0:
-		return "0"
-	}
-	return "1"
-}
-
-// arguments lets a template get several values.
-func arguments(values ...any) []any { return values }

@@ -44,8 +44,8 @@ type keyTable func(string) bool
 
 func (known keyTable) has(s string) bool { return known != nil && known(s) }
 
-// assign says which bracket is the key and which the principal. A single one is the key where the form has no ownKey, as
-// in WS-Security and in SOAP bodies, and the principal otherwise. Of two, position decides, unless shape or table say
+// assign says which bracket is the key and which the principal. A single one is the key where the form has no ownKey,
+// as in WS-Security and in SOAP bodies, and else the principal. Of two, position decides, unless shape or table say
 // otherwise.
 func (known keyTable) assign(brackets []string, ownKey string) (key, principal string) {
 	switch len(brackets) {

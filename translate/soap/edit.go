@@ -48,9 +48,9 @@ func (m *Message) SetTo(url string) error {
 // which Axis 1.4 would refuse.
 func SecurityHeader(id string, created time.Time) string {
 	const layout, life = "2006-01-02T15:04:05.000Z", 5 * time.Minute
-	return `<wsse:Security xmlns:wsse="` + namespaceWSSE + `" xmlns:wsu="` + namespaceWSU + `"><wsu:Timestamp wsu:Id="` + id +
-		`"><wsu:Created>` + created.UTC().Format(layout) + `</wsu:Created><wsu:Expires>` +
-		created.Add(life).UTC().Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>`
+	return `<wsse:Security xmlns:wsse="` + namespaceWSSE + `" xmlns:wsu="` + namespaceWSU + `">` +
+		`<wsu:Timestamp wsu:Id="` + id + `"><wsu:Created>` + created.UTC().Format(layout) + `</wsu:Created>` +
+		`<wsu:Expires>` + created.Add(life).UTC().Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>`
 }
 
 // InsertToken puts a UsernameToken into an envelope that has none, in its Security header if there is one (PROTOCOL.md

@@ -86,7 +86,7 @@ func checkElements(namespace string, t *services.Type, n *node) error {
 	for i := range t.Elements {
 		e := &t.Elements[i]
 		count := 0
-		for len(rest) > 0 && rest[0].XMLName.Local == e.Name && (count == 0 || e.Max == services.Unbounded) {
+		for len(rest) > 0 && rest[0].XMLName.Local == e.Name && (count == 0 || e.Many) {
 			if err := checkElement(namespace, e, &rest[0]); err != nil {
 				return fmt.Errorf("%s: %w", n.XMLName.Local, err)
 			}
