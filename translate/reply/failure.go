@@ -23,13 +23,11 @@ const (
 	maxRetryAfter     = time.Hour
 )
 
-// entry is one row of the table. Empty columns fall back as said in the methods.
+// entry is one row of the table.
 type entry struct {
 	status  int    // HTTP status in REST
 	code    string // errorCode in REST; the SOAP name is derived from it
 	message string
-	member  string // ErrorCode in AccountManagement results
-	login   string // ErrorCode in Credential.Login
 	grant   string // error in OAuth
 }
 
@@ -39,23 +37,19 @@ const (
 	codeFormat   = "INVALID_TOKEN_FORMAT"
 	codeLacks    = "USER_LACKS_PERMISSIONS"
 	codeOther    = "UNSPECIFIED_ERROR"
+	codeBody     = "INVALID_REQUEST_BODY"
+	codeParam    = "INVALID_REQUEST_PARAMETER"
 	codeToken    = "AUTHORIZATION_INVALID_TOKEN"
 	codeMember   = "USER_LACKS_MEMBERSHIP"
-	codeAccount  = "ACCOUNT_LACKS_PERMISSIONS"
 	badKey       = "The specified Integrator Key was not found or is disabled."
+	badParam     = "The request contained at least one invalid parameter. "
 	badLogin     = "One or both of Username and Password are invalid."
 	badFormat    = "The security token format does not conform to expected schema."
 	lacks        = "This user lacks sufficient permissions to access this resource."
 	noPrincipal  = "This User lacks sufficient permissions. Failed to resolve SendOnBehalfOf user."
-	memberKey    = "Partner_Authentication_Failed"
-	memberLogin  = "Invalid_Login"
-	memberOther  = "Unspecified_Error"
-	memberDenied = "Not_Authorized"
-	memberFormat = "Invalid_Request"
-	loginFailed  = "User_Authentication_Failed"
-	loginLacks   = "User_Lacks_Permissions"
 	grantClient  = "invalid_client"
 	grantRequest = "invalid_request"
+	grantBusy    = "temporarily_unavailable"
 	grantType    = "unsupported_grant_type"
 )
 
@@ -63,41 +57,35 @@ const (
 func row(k call.Kind) entry {
 	switch k {
 	case call.KindNoCredential:
-		return entry{401, codePartner, badKey + " An Integrator key was not specified.", memberKey, loginFailed, grantRequest}
+		return entry{401, codePartner, badKey + " An Integrator key was not specified.", grantRequest}
 	case call.KindUnreadable, call.KindUnreadableMessage:
-		return entry{401, codeFormat, badFormat, memberFormat, loginFailed, grantRequest}
+		return entry{401, codeFormat, badFormat, grantRequest}
 	case call.KindDigest:
-		const digest = badFormat + " The password must be sent as text, not as a digest."
-		return entry{401, codeFormat, digest, memberFormat, loginFailed, grantRequest}
+		return entry{401, codeFormat, badFormat + " The password must be sent as text, not as a digest.", grantRequest}
 	case call.KindSigned:
-		const signed = badFormat + " The security token must not be signed."
-		return entry{401, codeFormat, signed, memberFormat, loginFailed, grantRequest}
+		return entry{401, codeFormat, badFormat + " The security token must not be signed.", grantRequest}
 	case call.KindUnknownKey, call.KindBlocked:
-		return entry{401, codePartner, badKey, memberKey, loginFailed, grantClient}
+		return entry{401, codePartner, badKey, grantClient}
 	case call.KindBadLogin, call.KindThrottled, call.KindTokenRefused:
-		return entry{401, codeUser, badLogin, memberLogin, loginFailed, grantClient}
+		return entry{401, codeUser, badLogin, grantClient}
 	case call.KindNotAllowed:
-		return entry{401, codeLacks, lacks, memberDenied, loginLacks, grantClient}
+		return entry{401, codeLacks, lacks, grantClient}
 	case call.KindPasswordChange:
-		const fixed = lacks + " The password cannot be changed through the API."
-		return entry{401, codeLacks, fixed, memberDenied, loginLacks, grantRequest}
+		return entry{401, codeLacks, lacks + " The password cannot be changed through the API.", grantRequest}
 	case call.KindUnknownToken, call.KindOAuthRefused:
-		const expired = "The access token provided is expired, revoked or malformed."
-		return entry{401, codeToken, expired, memberLogin, loginFailed, grantClient}
+		return entry{401, codeToken, "The access token provided is expired, revoked or malformed.", grantClient}
 	case call.KindNoMembership:
-		const foreign = "The UserID does not have a valid membership in this Account."
-		return entry{401, codeMember, foreign, "Invalid_Membership", loginLacks, grantClient}
+		return entry{401, codeMember, "The UserID does not have a valid membership in this Account.", grantClient}
 	case call.KindTokenUnavailable, call.KindTokenTimeout, call.KindNotRepeated:
-		return trouble(503, "The authentication service is not available. Try again later.")
+		return entry{503, codeOther, "The authentication service is not available. Try again later.", grantBusy}
 	case call.KindBusy, call.KindOverloaded:
-		return trouble(503, "The service is busy. Try again later.")
+		return entry{503, codeOther, "The service is busy. Try again later.", grantBusy}
 	case call.KindUnreachable:
-		return trouble(502, "The DocuSign service could not be reached.")
+		return entry{502, codeOther, "The DocuSign service could not be reached.", grantBusy}
 	case call.KindTimeout:
-		return trouble(504, "The DocuSign service did not answer in time.")
+		return entry{504, codeOther, "The DocuSign service did not answer in time.", grantBusy}
 	case call.KindWrongEnvironment:
-		const other = lacks + " This host belongs to another DocuSign environment."
-		return entry{403, codeLacks, other, memberDenied, loginLacks, grantRequest}
+		return entry{403, codeLacks, lacks + " This host belongs to another DocuSign environment.", grantRequest}
 	}
 	return requestRow(k)
 }
@@ -108,46 +96,51 @@ func requestRow(k call.Kind) entry {
 	case call.KindNoPath, call.KindNotFound:
 		return entry{status: 404}
 	case call.KindBadRequest, call.KindUnreadableForm:
-		return malformed(400, "The request body is missing or improperly formatted.")
+		return entry{400, codeBody, "The request body is missing or improperly formatted.", grantRequest}
 	case call.KindSlowBody:
-		return malformed(408, "The request body did not arrive in time.")
+		return entry{408, codeBody, "The request body did not arrive in time.", grantRequest}
 	case call.KindTooLarge:
-		return malformed(413, "The request is too large.")
+		return entry{413, codeBody, "The request is too large.", grantRequest}
 	case call.KindHostMismatch:
-		return invalid(421, grantRequest, "The Host header does not match the connection.")
+		return entry{421, codeParam, badParam + "The Host header does not match the connection.", grantRequest}
 	case call.KindBadPath:
-		return invalid(400, grantRequest, "The path has an encoded slash, a backslash or a control character.")
+		return entry{400, codeParam, badParam +
+			"The path has an encoded slash, a backslash or a control character.", grantRequest}
 	case call.KindUnknownService:
-		return invalid(404, grantRequest, "docusign-auth-proxy knows no such SOAP service; it knows /api/3.0/"+
-			services.Names("and")+".")
+		return entry{404, codeParam, badParam + "docusign-auth-proxy knows no such SOAP service; it knows /api/3.0/" +
+			services.Names("and") + ".", grantRequest}
 	case call.KindFormBinding:
-		return invalid(404, grantRequest, "docusign-auth-proxy takes SOAP envelopes at the address of the service; "+
-			"calls by query or form, service.asmx/Operation, are not passed on.")
+		return entry{404, codeParam, badParam + "docusign-auth-proxy takes SOAP envelopes at the address of the service; " +
+			"calls by query or form, service.asmx/Operation, are not passed on.", grantRequest}
 	case call.KindUnsupportedGrant:
-		return invalid(400, grantType, "The grant type is not supported.")
+		return entry{400, codeParam, badParam + "The grant type is not supported.", grantType}
 	case call.KindClearPassword:
-		return invalid(400, grantType, "docusign-auth-proxy passes no password on in a query, a form or the body of an "+
-			"operation, and no SOAP message to a path that is no SOAP service.")
+		return entry{400, codeParam, badParam + "docusign-auth-proxy passes no password on in a query, a form or the body " +
+			"of an operation, and no SOAP message to a path that is no SOAP service.", grantType}
 	case call.KindUnsupported:
-		return entry{501, codeOther, "This operation is not available.", memberOther, memberOther, grantRequest}
+		return entry{501, codeOther, "This operation is not available.", grantRequest}
 	}
-	return entry{500, codeOther, "An internal error occurred.", memberOther, memberOther, "server_error"}
+	return entry{500, codeOther, "An internal error occurred.", "server_error"}
 }
 
-// trouble is the row of a failure that is not the caller's.
-func trouble(status int, message string) entry {
-	return entry{status, codeOther, message, memberOther, memberOther, "temporarily_unavailable"}
-}
-
-// malformed is the row of a request that has the wrong form.
-func malformed(status int, message string) entry {
-	return entry{status, "INVALID_REQUEST_BODY", message, memberFormat, memberOther, grantRequest}
-}
-
-// invalid is the row of a request that asks for what there is not.
-func invalid(status int, grant, message string) entry {
-	const parameter = "The request contained at least one invalid parameter. "
-	return entry{status, "INVALID_REQUEST_PARAMETER", parameter + message, memberFormat, memberOther, grant}
+// inResult gives the ErrorCode in results of AccountManagement and of Credential.Login.
+func (e entry) inResult() (member, login string) {
+	const failed, lacksPermissions, unspecified = "User_Authentication_Failed", "User_Lacks_Permissions", "Unspecified_Error"
+	switch e.code {
+	case codePartner:
+		return "Partner_Authentication_Failed", failed
+	case codeUser, codeToken:
+		return "Invalid_Login", failed
+	case codeFormat:
+		return "Invalid_Request", failed
+	case codeLacks:
+		return "Not_Authorized", lacksPermissions
+	case codeMember:
+		return "Invalid_Membership", lacksPermissions
+	case codeBody, codeParam:
+		return "Invalid_Request", unspecified
+	}
+	return unspecified, unspecified
 }
 
 // in returns the row as d words it: a recorded SOAP fault names SendOnBehalfOf (PROTOCOL.md §9).

@@ -41,17 +41,18 @@ func failedResult(namespace, operation string, e entry, message string) string {
 	if result == nil || result.Element("ErrorCode") == nil && result.Element("Error") == nil {
 		return ""
 	}
+	member, login := e.inResult()
 	var b strings.Builder
 	for _, part := range result.Elements {
 		switch {
 		case part.Name == "Success":
 			b.WriteString(element("Success", "false"))
 		case part.Name == "ErrorCode":
-			b.WriteString(element("ErrorCode", e.login))
+			b.WriteString(element("ErrorCode", login))
 		case part.Name == "AuthenticationMessage":
 			b.WriteString(element("AuthenticationMessage", message))
 		case part.Name == "Error":
-			b.WriteString("<Error>" + element("ErrorCode", e.member) + element("Description", message) + "</Error>")
+			b.WriteString("<Error>" + element("ErrorCode", member) + element("Description", message) + "</Error>")
 		case part.Min > 0 && part.Type.Base == "dateTime":
 			b.WriteString(element(part.Name, "0001-01-01T00:00:00"))
 		case part.Min > 0 && part.Type.Base == "boolean":

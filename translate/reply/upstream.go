@@ -13,7 +13,10 @@ import (
 // is read as far as it goes.
 const MaxErrorBody = 64 << 10
 
-const maxErrorText = 512
+const (
+	maxErrorText = 512
+	codeAccount  = "ACCOUNT_LACKS_PERMISSIONS"
+)
 
 // Upstream is what an upstream answer means for the question whether the call may be tried once more (PROTOCOL.md §7,
 // §8.2, §16), in a word for metrics.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"regexp"
 )
 
 // prolog settles the encoding and reads the XML declaration.
@@ -100,39 +101,28 @@ func (s *scanner) convert() {
 	s.pos, s.labelled = 0, span{}
 }
 
-const malformedDeclaration = "a malformed XML declaration"
+var declaration = regexp.MustCompile(`^<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')` +
+	`(?:\s+encoding\s*=\s*(?:"([^"&<]+)"|'([^'&<]+)'))?` +
+	`(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>$`)
 
 // xmlDeclaration reads <?xml ...?> if the message begins with it. It is in ASCII, as the encoding may not be known yet.
 func (s *scanner) xmlDeclaration() {
-	start := s.pos
-	for n, want := range []byte("<?xml") {
-		if !s.more(start+n) || s.buf[start+n] != want {
+	const opening, what = "<?xml", "the XML declaration"
+	for n, want := range []byte(opening) {
+		if !s.more(s.pos+n) || s.buf[s.pos+n] != want {
 			return
 		}
 	}
-	if !isSpace(s.at(start+5, "the XML declaration")) {
+	if !isSpace(s.at(s.pos+len(opening), what)) {
 		return // another target: the processing instruction is read as such
 	}
-	defer func(enc encoding) { s.enc = enc }(s.enc)
-	s.enc = encASCII
-	s.pos = s.attributes(start+5, '?')
-	if len(s.attrs) == 0 || s.buf[s.pos-2] != '?' {
-		fail(KindIllFormed, start, malformedDeclaration)
+	end := s.until(s.pos+len(opening), "?>", what)
+	found := declaration.FindSubmatchIndex(s.buf[s.pos:end])
+	if found == nil {
+		fail(KindIllFormed, s.pos, "a malformed XML declaration")
 	}
-	for i, a := range s.attrs {
-		name, value := string(s.slice(a.name.span)), string(s.slice(a.value))
-		ok := false
-		switch {
-		case i == 0:
-			ok = name == "version" && value == "1.0"
-		case name == "encoding":
-			ok = i == 1 && value != ""
-			s.labelled = a.value
-		case name == "standalone":
-			ok = i == len(s.attrs)-1 && (value == "yes" || value == "no")
-		}
-		if !ok {
-			fail(KindIllFormed, a.name.start, malformedDeclaration)
-		}
+	if at := max(found[2], found[4]); at >= 0 {
+		s.labelled = span{s.pos + at, s.pos + max(found[3], found[5])}
 	}
+	s.pos = end
 }

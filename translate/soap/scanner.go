@@ -174,7 +174,7 @@ func (s *scanner) startTag() event {
 	}
 	name := s.name(s.pos + 1)
 	e := element{start: s.pos, name: name, bindings: len(s.bindings)}
-	e.open = s.attributes(name.end, '/')
+	e.open = s.attributes(name.end)
 	s.resolve(&e)
 	s.pos = e.open
 	s.noClose = s.buf[e.open-2] == '/'

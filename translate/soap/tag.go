@@ -36,8 +36,8 @@ type tagReader struct {
 	attrs    []attribute // of the last tag
 }
 
-// attributes reads up to and including ">", or closing and ">", and returns the offset after it.
-func (t *tagReader) attributes(i int, closing byte) int {
+// attributes reads up to and including ">" or "/>", and returns the offset after it.
+func (t *tagReader) attributes(i int) int {
 	const what = "a start tag"
 	t.attrs = t.attrs[:0]
 	for {
@@ -45,14 +45,11 @@ func (t *tagReader) attributes(i int, closing byte) int {
 		switch b := t.buf[after]; {
 		case b == '>':
 			return after + 1
-		case b == closing:
-			if t.at(after+1, what) == '>' {
-				return after + 2
+		case b == '/':
+			if t.at(after+1, what) != '>' {
+				fail(KindIllFormed, after, "a slash inside a start tag")
 			}
-			if closing == '?' {
-				fail(KindIllFormed, after, malformedDeclaration)
-			}
-			fail(KindIllFormed, after, "a slash inside a start tag")
+			return after + 2
 		case after == i:
 			fail(KindIllFormed, i, "white space was expected in a start tag")
 		case len(t.attrs) >= maxAttributes:
