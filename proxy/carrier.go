@@ -104,11 +104,11 @@ func (a appPassword) put(s *soapCall) (header string, err error) {
 	case m.Token == nil: // the call came with a token of the proxy's own
 		return "", m.InsertToken(a.name(s, ""), password)
 	}
-	if err := m.SetPassword(password); err != nil {
+	if err := m.Token.SetPassword(password); err != nil {
 		return "", err
 	}
 	if name := a.name(s, m.Token.Username); name != m.Token.Username {
-		return "", m.SetUsername(name)
+		return "", m.Token.SetUsername(name)
 	}
 	return "", nil
 }

@@ -27,14 +27,6 @@ func (m *Message) RemoveToken() error {
 	return m.replace(r, "")
 }
 
-// SetPassword replaces the text of wsse:Password and nothing else.
-func (m *Message) SetPassword(password secret.Text) error {
-	return m.setText(m.password, password.Reveal())
-}
-
-// SetUsername replaces the text of wsse:Username and nothing else.
-func (m *Message) SetUsername(username string) error { return m.setText(m.username, username) }
-
 // SetTo replaces the text of wsa:To, which names the URL the client dialled (PROTOCOL.md §4.4).
 func (m *Message) SetTo(url string) error {
 	err := m.editable(len(m.to) > 0)

@@ -238,7 +238,7 @@ func agree(t *testing.T, e, slow *soap.Message, message []byte) {
 	must(t, err)
 	must(t, e.RemoveToken())
 	if again.Token.HasPassword {
-		must(t, again.SetPassword(secret.New("n<&>ew")))
+		must(t, again.Token.SetPassword(secret.New("n<&>ew")))
 	}
 	out, err := io.ReadAll(e.Reader())
 	must(t, err)

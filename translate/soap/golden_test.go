@@ -208,7 +208,7 @@ func TestEveryShapeIsReadAndEditedByteForByte(t *testing.T) {
 					noPassword(t, out)
 
 					m = open(t, s, chunk)
-					must(t, m.SetPassword(secret.New(newPassword)))
+					must(t, m.Token.SetPassword(secret.New(newPassword)))
 					out = forwarded(t, m, len(s.body))
 					golden(t, s.name+".replaced", out)
 					noPassword(t, out)
@@ -217,9 +217,9 @@ func TestEveryShapeIsReadAndEditedByteForByte(t *testing.T) {
 					if m.To != "" {
 						must(t, m.SetTo("https://demo.docusign.net/api/3.0/api.asmx?x&y"))
 					}
-					must(t, m.SetUsername("[KEY]änna@example.com"))
-					must(t, m.SetPassword(secret.New("first")))
-					must(t, m.SetPassword(secret.New("")))
+					must(t, m.Token.SetUsername("[KEY]änna@example.com"))
+					must(t, m.Token.SetPassword(secret.New("first")))
+					must(t, m.Token.SetPassword(secret.New("")))
 					golden(t, s.name+".several", forwarded(t, m, len(s.body)))
 				}
 				if m = open(t, s, chunk); m.Credential != nil && m.Credential.HasPassword {

@@ -137,9 +137,11 @@ func (g *guard) endTag(p []byte) (int, *Error) {
 // startTag refuses a credential where the proxy did not look for one.
 func (g *guard) startTag(p []byte) (int, *Error) {
 	name := p[1:]
-	if n := bytes.IndexAny(name, " \t\r\n/>"); n >= 0 {
+	n := bytes.IndexAny(name, " \t\r\n/>")
+	if n >= 0 {
 		name = name[:n]
 	}
+	local := name[bytes.LastIndexByte(name, ':')+1:]
 	switch {
 	case p[1] < utf8.RuneSelf && !isNameStart(rune(p[1])):
 		return 0, refuse(KindIllFormed, 0, "a less-than sign that begins no tag")
@@ -151,17 +153,16 @@ func (g *guard) startTag(p []byte) (int, *Error) {
 		return 0, refuse(KindIllFormed, 0, "a malformed name")
 	case len(name) > maxNameSize:
 		return 0, refuse(KindTooComplex, 0, "a name beyond 1024 bytes")
+	case n < 0:
+		return 0, nil
+	case bytes.EqualFold(local, []byte("UsernameToken")):
+		return 0, refuse(KindMisplaced, 0, "a UsernameToken after the start of the Body")
+	case len(g.open) == 1 && (string(local) == "Header" || string(local) == "Body"):
+		return 0, refuse(KindAmbiguous, 0, "a Header or a second Body after the Body")
 	}
 	end, refusal := tagEnd(p)
 	if end == 0 || refusal != nil {
 		return 0, refusal
-	}
-	local := name[bytes.LastIndexByte(name, ':')+1:]
-	if bytes.EqualFold(local, []byte("UsernameToken")) {
-		return 0, refuse(KindMisplaced, 0, "a UsernameToken after the start of the Body")
-	}
-	if len(g.open) == 1 && (string(local) == "Header" || string(local) == "Body") {
-		return 0, refuse(KindAmbiguous, 0, "a Header or a second Body after the Body")
 	}
 	if p[end-1] != '/' {
 		g.open = append(g.open, string(name))

@@ -11,8 +11,6 @@ import (
 	"mime"
 	"strings"
 	"time"
-
-	"docusign-auth-proxy/internal/secret"
 )
 
 const (
@@ -42,30 +40,6 @@ const (
 // Name is an expanded name.
 type Name struct{ Namespace, Local string }
 
-// Login is a user name and a password in a message. The texts are as the message has them: decoded, not trimmed.
-type Login struct {
-	Username string
-	Password secret.Text
-	// HasUsername and HasPassword tell absent elements from empty ones.
-	HasUsername, HasPassword bool
-
-	raw secret.Text // the password as written, where that differs
-}
-
-// Readings returns the texts the client may have meant by its password: as XML reads it, without surrounding white
-// space, and as written (clients that do not escape, PROTOCOL.md §1.5).
-func (l *Login) Readings() []secret.Text {
-	decoded := l.Password.Reveal()
-	readings := []secret.Text{l.Password}
-	if trimmed := strings.TrimSpace(decoded); trimmed != decoded {
-		readings = append(readings, secret.New(trimmed))
-	}
-	if !l.raw.Empty() {
-		readings = append(readings, l.raw)
-	}
-	return readings
-}
-
 // Message is a SOAP message whose header region has been read. It is not safe for concurrent use.
 type Message struct {
 	Version      Version
@@ -90,8 +64,6 @@ type Message struct {
 	securityOnly bool   // and that holds nothing else
 	securityOpen *field // the first Security header
 	header       *field
-	username     *field
-	password     *field
 	to           []*field
 	body         int // offset of <Body
 	envelope     qname

@@ -101,28 +101,25 @@ func (s *scanner) convert() {
 	s.pos, s.labelled = 0, span{}
 }
 
+const maxDeclaration = 256 // bytes
+
 var declaration = regexp.MustCompile(`^<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')` +
-	`(?:\s+encoding\s*=\s*(?:"([^"&<]+)"|'([^'&<]+)'))?` +
-	`(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>$`)
+	`(?:\s+encoding\s*=\s*(?:"([ !#-%'-;=-~]+)"|'([ -%(-;=-~]+)'))?` +
+	`(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>`)
 
 // xmlDeclaration reads <?xml ...?> if the message begins with it. It is in ASCII, as the encoding may not be known yet.
 func (s *scanner) xmlDeclaration() {
-	const opening, what = "<?xml", "the XML declaration"
-	for n, want := range []byte(opening) {
-		if !s.more(s.pos+n) || s.buf[s.pos+n] != want {
-			return
-		}
-	}
-	if !isSpace(s.at(s.pos+len(opening), what)) {
-		return // another target: the processing instruction is read as such
-	}
-	end := s.until(s.pos+len(opening), "?>", what)
-	found := declaration.FindSubmatchIndex(s.buf[s.pos:end])
-	if found == nil {
+	s.more(s.pos + maxDeclaration)
+	text := s.buf[s.pos:min(len(s.buf), s.pos+maxDeclaration)]
+	found := declaration.FindSubmatchIndex(text)
+	switch rest, begins := bytes.CutPrefix(text, []byte("<?xml")); {
+	case !begins || len(rest) > 0 && !isSpace(rest[0]): // another target: the instruction is read as such
+		return
+	case found == nil:
 		fail(KindIllFormed, s.pos, "a malformed XML declaration")
 	}
 	if at := max(found[2], found[4]); at >= 0 {
 		s.labelled = span{s.pos + at, s.pos + max(found[3], found[5])}
 	}
-	s.pos = end
+	s.pos += found[1]
 }

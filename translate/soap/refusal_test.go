@@ -263,7 +263,11 @@ func refused(t *testing.T, e *soap.Message, err error, message string) {
 	if out, failure := io.ReadAll(e.Reader()); len(out) > 0 || !errors.Is(failure, refusal.Kind) {
 		t.Errorf("Reader gives %q, %v", out, failure)
 	}
-	for _, edit := range []error{e.RemoveToken(), e.SetPassword(secret.New("x")), e.SetUsername("x"), e.SetTo("x")} {
+	edits := []error{e.RemoveToken(), e.SetTo("x")}
+	if e.Token != nil {
+		edits = append(edits, e.Token.SetPassword(secret.New("x")), e.Token.SetUsername("x"))
+	}
+	for _, edit := range edits {
 		if !errors.Is(edit, refusal.Kind) && !errors.Is(edit, soap.KindState) {
 			t.Errorf("an edit gives %v", edit)
 		}
@@ -313,24 +317,27 @@ func TestASignedAddressIsNotRewritten(t *testing.T) {
 func TestAnEditThatFindsNothingSaysSo(t *testing.T) {
 	e, err := read(strings.NewReader(envelope("", "")), soap.Options{})
 	must(t, err)
-	for name, err := range map[string]error{
-		"RemoveToken": e.RemoveToken(), "SetPassword": e.SetPassword(secret.New("x")), "SetUsername": e.SetUsername("x"),
-		"SetTo": e.SetTo("x"),
-	} {
+	for name, err := range map[string]error{"RemoveToken": e.RemoveToken(), "SetTo": e.SetTo("x")} {
 		if !errors.Is(err, soap.KindState) {
 			t.Errorf("%s gives %v", name, err)
 		}
 	}
+	const noPassword = "<o:UsernameToken><o:Username>a</o:Username></o:UsernameToken>"
+	e, err = read(strings.NewReader(security(noPassword)), soap.Options{})
+	must(t, err)
+	if err := e.Token.SetPassword(secret.New("x")); !errors.Is(err, soap.KindState) {
+		t.Errorf("SetPassword gives %v", err)
+	}
 	e, err = read(strings.NewReader(security(token)), soap.Options{})
 	must(t, err)
 	for _, bad := range []string{"\x00", "\xff", "\ufffe"} {
-		if err := e.SetPassword(secret.New(bad)); !errors.Is(err, soap.KindValue) {
+		if err := e.Token.SetPassword(secret.New(bad)); !errors.Is(err, soap.KindValue) {
 			t.Errorf("SetPassword(%q) gives %v", bad, err)
 		}
 	}
-	must(t, e.SetPassword(secret.New("x")))
+	must(t, e.Token.SetPassword(secret.New("x")))
 	must(t, e.RemoveToken())
-	if err := e.SetPassword(secret.New("y")); !errors.Is(err, soap.KindState) {
+	if err := e.Token.SetPassword(secret.New("y")); !errors.Is(err, soap.KindState) {
 		t.Errorf("SetPassword after RemoveToken gives %v", err)
 	}
 	if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != envelope("", `<Ping xmlns="`+namespaceAPI+`"/>`) {

@@ -13,7 +13,6 @@ const (
 	evStart event = iota + 1
 	evEnd
 	evText
-	evCDATA
 	evOther // comment or processing instruction
 	evEOF
 )
@@ -24,7 +23,8 @@ type scanner struct {
 	tagReader
 	labelled span // the value of encoding= in the XML declaration
 	pos      int
-	tok      span // of the last text, without the markup of a CDATA section
+	text     span // the last one, without the markup of a CDATA section
+	as       reading
 	stack    []element
 	closed   element // the element of the last evEnd
 	closeTag int     // where its end tag starts; equal to its open offset when it has none
@@ -89,7 +89,7 @@ func (s *scanner) characters() event {
 			i += s.char(i, "text")
 		}
 	}
-	s.tok = span{s.pos, i}
+	s.text, s.as = span{s.pos, i}, asText
 	s.pos = i
 	return evText
 }
@@ -143,8 +143,9 @@ func (s *scanner) cdata(start int) event {
 		fail(KindIllFormed, s.pos, "text outside the root element")
 	}
 	end := s.until(start, "]]>", "a CDATA section")
-	s.tok, s.pos = span{start, end - 3}, end
-	return evCDATA
+	s.text, s.as = span{start, end - 3}, asCDATA
+	s.pos = end
+	return evText
 }
 
 func (s *scanner) endTag() event {

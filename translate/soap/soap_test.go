@@ -97,7 +97,7 @@ func TestOnlyTheHeaderRegionCountsAgainstItsBound(t *testing.T) {
 func TestACompleteMessageCanBeReadTwice(t *testing.T) {
 	e, err := read(strings.NewReader(security(token)), soap.Options{})
 	must(t, err)
-	must(t, e.SetUsername("bob"))
+	must(t, e.Token.SetUsername("bob"))
 	first, second := e.Reader(), e.Reader()
 	must(t, e.RemoveToken())
 	want := strings.Replace(security(token), "anna", "bob", 1)

@@ -34,6 +34,7 @@ type walk struct {
 	refusal  *Error
 	children int    // of the Security header at hand, so far
 	current  *field // whose text is being read
+	login    *Login // the credential so far
 	ended    bool
 }
 
@@ -46,18 +47,14 @@ func (w *walk) refuse(k Kind, offset int, detail string) {
 // run reads to the end of the header region, or of the message if its body is the credential.
 func (w *walk) run() {
 	for !w.ended {
-		switch ev := w.s.next(); ev {
+		switch w.s.next() {
 		case evStart:
 			w.start(w.s.top(), len(w.s.stack))
 		case evEnd:
 			w.finish(&w.s.closed, len(w.s.stack)+1)
-		case evText, evCDATA:
+		case evText:
 			if w.current != nil {
-				as := asText
-				if ev == evCDATA {
-					as = asCDATA
-				}
-				w.current.text += w.s.decode(w.s.tok, as)
+				w.current.text += w.s.decode(w.s.text, w.s.as)
 			}
 		case evEOF:
 			w.ended = true
@@ -176,7 +173,8 @@ func (w *walk) securityElement(el *element) {
 		w.refuse(KindAmbiguous, el.start, "a second UsernameToken")
 	default:
 		el.role = roleToken
-		w.m.Token = &Login{}
+		w.login = &Login{message: w.m}
+		w.m.Token = w.login
 		w.m.tokenRange.start = el.start
 	}
 }
@@ -184,9 +182,9 @@ func (w *walk) securityElement(el *element) {
 func (w *walk) tokenElement(el *element) {
 	switch {
 	case w.s.is(el, namespaceWSSE, "Username"):
-		w.once(&w.m.username, el)
+		w.once(&w.login.username, el)
 	case w.s.is(el, namespaceWSSE, "Password"):
-		w.once(&w.m.password, el)
+		w.once(&w.login.password, el)
 		w.passwordType(el)
 	default:
 		w.suspect(el)
@@ -254,7 +252,8 @@ func (w *walk) bodyElement(el *element, depth int) {
 	}
 	w.ended = !w.m.whole
 	if w.m.whole {
-		w.m.Credential = &CredentialBody{message: w.m, fields: map[string]*field{}}
+		w.m.Credential = &CredentialBody{Login: Login{message: w.m}, fields: map[string]*field{}}
+		w.login = &w.m.Credential.Login
 	}
 }
 
@@ -274,35 +273,28 @@ func (w *walk) finish(el *element, depth int) {
 		w.m.securityOnly = w.children == 1
 	case el.role == roleToken:
 		w.m.tokenRange.end = w.s.pos
-		if w.m.username == nil {
+		if w.login.username == nil {
 			w.refuse(KindToken, el.start, "a UsernameToken without a Username")
 		}
 	}
 }
 
-// close takes the text of the field that has just ended.
+// close takes the text of the field that has just ended; a password also as it is written, if it has references but no
+// other markup.
 func (w *walk) close(f *field) {
-	m := w.m
+	m, l := w.m, w.login
 	w.current, f.close = nil, w.s.closeTag
 	switch {
-	case f == m.username:
-		m.Token.Username, m.Token.HasUsername = f.text, true
-	case f == m.password:
-		w.password(m.Token, f)
 	case len(m.to) > 0 && f == m.to[0]:
 		m.To = strings.TrimSpace(f.text)
-	case m.Credential != nil && f == m.Credential.fields["Email"]:
-		m.Credential.Username, m.Credential.HasUsername = f.text, true
-	case m.Credential != nil && f == m.Credential.fields["Password"]:
-		w.password(&m.Credential.Login, f)
-	}
-}
-
-// password takes a password, and also as it is written if it has references but no other markup.
-func (w *walk) password(l *Login, f *field) {
-	l.Password, l.HasPassword = secret.New(f.text), true
-	written := span{f.open, f.close}
-	if text := w.s.slice(written); bytes.IndexByte(text, '&') >= 0 && bytes.IndexByte(text, '<') < 0 {
-		l.raw = secret.New(w.s.decode(written, asWritten))
+	case l == nil:
+	case f == l.username:
+		l.Username, l.HasUsername = f.text, true
+	case f == l.password:
+		l.Password, l.HasPassword = secret.New(f.text), true
+		written := span{f.open, f.close}
+		if text := w.s.slice(written); bytes.IndexByte(text, '&') >= 0 && bytes.IndexByte(text, '<') < 0 {
+			l.raw = secret.New(w.s.decode(written, asWritten))
+		}
 	}
 }
