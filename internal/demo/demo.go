@@ -113,12 +113,12 @@ func (d *Demo) play(ctx context.Context, s *setup, p *page) (report, error) {
 	p.print("opening", nil)
 	done := report{OK: true, Next: NextSteps()}
 	n := newNarrator(s)
-	for i, run := range script() {
+	for i, run := range n.script() {
 		if err := ctx.Err(); err != nil {
 			return done, err
 		}
 		n.step = step{}
-		if err := run(n); err != nil {
+		if err := run(); err != nil {
 			n.check(false, "%v", err)
 		}
 		done.Steps = append(done.Steps, n.step)

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -150,18 +150,11 @@ func eventually(is func() bool) bool {
 
 // received is a request as DocuSign's server read it: Host and Authorization first, then by the alphabet.
 func received(r sandbox.Recorded) string {
-	target := r.Path
-	if r.RawQuery != "" {
-		target += "?" + r.RawQuery
-	}
-	lines := []string{r.Method + " " + target + " " + r.Proto, "Host: " + r.Host}
-	others := slices.DeleteFunc(slices.Sorted(maps.Keys(r.Header)), func(n string) bool { return n == "Authorization" })
-	for _, name := range append([]string{"Authorization"}, others...) {
-		for _, value := range r.Header[name] {
-			lines = append(lines, name+": "+value)
-		}
-	}
-	return strings.Join(lines, "\n")
+	var others strings.Builder
+	_ = r.Header.WriteSubset(&others, map[string]bool{"Authorization": true}) // a strings.Builder takes everything
+	target := url.URL{Opaque: r.Path, RawQuery: r.RawQuery}
+	return fmt.Sprintf("%s %s %s\nHost: %s\nAuthorization: %s\n%s", r.Method, target.String(), r.Proto, r.Host,
+		r.Header.Get("Authorization"), strings.TrimSpace(strings.ReplaceAll(others.String(), "\r\n", "\n")))
 }
 
 // briefly shows where a translated call went and with what.

@@ -16,11 +16,21 @@ const acceptJSON = "Accept: application/json"
 
 // script is the demo in order. The first step is DocuSign without the proxy; all others go through it. What a step
 // returns is trouble like what it checks.
-func script() []func(*narrator) error {
-	return []func(*narrator) error{
-		(*narrator).withoutProxy, (*narrator).baseURL, (*narrator).forwardProxy, (*narrator).connect,
-		(*narrator).hostsFile, (*narrator).loginInformation, (*narrator).soapEnvelope, (*narrator).legacyToken,
-		(*narrator).wrongLogin,
+func (n *narrator) script() []func() error {
+	door := n.proxy.Address(call.DoorHosts)
+	return []func() error{
+		n.withoutProxy,
+		n.baseURL,
+		n.anotherWay("Forward proxy: HTTP_PROXY=http://"+n.sidecar+", a plain http:// URL",
+			route{proxy: n.sidecar}, "http", "works; upstream it is https"),
+		n.anotherWay("Forward proxy: HTTPS_PROXY=http://"+n.sidecar+", the program trusts ca.pem",
+			route{proxy: n.sidecar, trust: n.trust}, "https", "works"),
+		n.anotherWay("Hosts file: "+oldHost+" points at "+door+", for programs that know no proxy",
+			route{address: door, trust: n.trust}, "https", "works"),
+		n.loginInformation,
+		n.soapEnvelope,
+		n.legacyToken,
+		n.wrongLogin,
 	}
 }
 
@@ -56,62 +66,42 @@ func (n *narrator) baseURL() error {
 	n.show("DocuSign receives", received(r))
 	n.show("program gets", answered(got, 4))
 	n.status(got, http.StatusOK, "works; DocuSign sees OAuth, and the program notices nothing")
+	why := map[string]string{
+		"/oauth/token":    "First the proxy got the token for a signed assertion: POST /oauth/token, %d.",
+		"/oauth/userinfo": "Then it asked where the account lives: GET /oauth/userinfo, %d. Both are remembered.",
+	}
 	_, asked := n.reached()
 	for _, r := range asked {
-		n.Notes = append(n.Notes, whatFor(r.Path, r.Status))
+		if format := why[r.Path]; format != "" {
+			n.Notes = append(n.Notes, fmt.Sprintf(format, r.Status))
+		}
 	}
 	n.check(r.Host == "na3.docusign.net", "the call went to %s, but the account lives at na3.docusign.net", r.Host)
 	return nil
 }
 
-// whatFor explains the proxy's own requests.
-func whatFor(path string, status int) string {
-	switch path {
-	case "/oauth/token":
-		return fmt.Sprintf("First the proxy got the token for a signed assertion: POST /oauth/token, %d.", status)
-	case "/oauth/userinfo":
-		return fmt.Sprintf("Then it asked where the account lives: GET /oauth/userinfo, %d. Both are remembered.",
-			status)
-	}
-	return fmt.Sprintf("And it asked for %s, %d.", path, status)
-}
-
-func (n *narrator) forwardProxy() error {
-	n.Title = "Forward proxy: HTTP_PROXY=http://" + n.sidecar + ", a plain http:// URL"
-	return n.anotherWay(route{proxy: n.sidecar}, "http", "works; upstream it is https")
-}
-
-func (n *narrator) connect() error {
-	n.Title = "Forward proxy: HTTPS_PROXY=http://" + n.sidecar + ", the program trusts ca.pem"
-	return n.anotherWay(route{proxy: n.sidecar, trust: n.trust}, "https", "works")
-}
-
-// hostsFile is a machine whose hosts file points DocuSign's name at the proxy: TLS, at once, by that name.
-func (n *narrator) hostsFile() error {
-	door := n.proxy.Address(call.DoorHosts)
-	n.Title = "Hosts file: " + oldHost + " points at " + door + ", for programs that know no proxy"
-	return n.anotherWay(route{address: door, trust: n.trust}, "https", "works")
-}
-
 // anotherWay makes the call of step 1 on another kind of connection and shows what differs.
-func (n *narrator) anotherWay(t route, scheme, words string) error {
-	origin := scheme + "://" + oldHost
-	got, err := n.through(t, oldRequest(origin+listPath, "", acceptJSON, n.login()))
-	sent := "GET " + origin + listPath + " HTTP/1.1"
-	if scheme == "https" {
-		sent = "[TLS to " + oldHost + "]\nGET " + listPath + " HTTP/1.1"
-		if t.proxy != "" {
+func (n *narrator) anotherWay(title string, t route, scheme, words string) func() error {
+	return func() error {
+		n.Title = title
+		origin := scheme + "://" + oldHost
+		got, err := n.through(t, oldRequest(origin+listPath, "", acceptJSON, n.login()))
+		sent := "GET " + origin + listPath + " HTTP/1.1"
+		if t.trust != nil {
+			sent = "[TLS to " + oldHost + "]\nGET " + listPath + " HTTP/1.1"
+		}
+		if t.trust != nil && t.proxy != "" {
 			n.show("program sends", "CONNECT "+oldHost+":443 HTTP/1.1")
 			n.show("proxy answers", got.connect)
 		}
+		n.show("program sends", sent+"\n[headers as in 1, with the password]")
+		if err != nil {
+			return err
+		}
+		n.show("DocuSign receives", briefly(n.translated()))
+		n.status(got, http.StatusOK, words)
+		return nil
 	}
-	n.show("program sends", sent+"\n[headers as in 1, with the password]")
-	if err != nil {
-		return err
-	}
-	n.show("DocuSign receives", briefly(n.translated()))
-	n.status(got, http.StatusOK, words)
-	return nil
 }
 
 // loginInformation is how most REST programs begin: the answer tells them where to send everything else.

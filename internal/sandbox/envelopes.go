@@ -83,17 +83,17 @@ func (s *Sandbox) changeEnvelope(id, status, reason string) (changed Envelope, r
 	return changed, refused
 }
 
-func createEnvelope(c *restCall) (answer, *apiError) {
+func createEnvelope(c *restCall) answer {
 	d, refused := c.definition(false)
 	if refused != nil {
-		return answer{}, refused
+		return c.refuse(refused)
 	}
 	status := cmp.Or(d.Status, "created")
 	if status != "created" && status != "sent" {
-		return answer{}, refusal("ENVELOPE_INVALID_STATUS")
+		return c.refuse(refusal("ENVELOPE_INVALID_STATUS"))
 	}
 	c.create(status, d.Subject, d.Documents, d.Recipients)
-	return c.good(http.StatusCreated, "envelopeSummary"), nil
+	return c.good(http.StatusCreated, "envelopeSummary")
 }
 
 // Listed are the envelopes of the account that the query asks for.
@@ -106,26 +106,29 @@ func (c *restCall) Listed() []Envelope {
 	})
 }
 
-func updateEnvelope(c *restCall) (answer, *apiError) {
+func updateEnvelope(c *restCall) answer {
 	d, refused := c.definition(false)
 	if refused == nil {
 		_, refused = c.changeEnvelope(c.Envelope.ID, d.Status, d.Reason)
 	}
-	return c.good(http.StatusOK, "envelopeUpdateSummary"), refused
+	if refused != nil {
+		return c.refuse(refused)
+	}
+	return c.good(http.StatusOK, "envelopeUpdateSummary")
 }
 
 // getDocument sends a small PDF, or with ?size=N a PDF-like stream of N bytes.
-func getDocument(c *restCall) (answer, *apiError) {
+func getDocument(c *restCall) answer {
 	id := c.params["{document}"]
 	isNamed := func(d Document) bool { return d.ID == id }
 	if id != "combined" && id != "certificate" && !slices.ContainsFunc(c.Envelope.Documents, isNamed) {
-		return answer{}, refusal("DOCUMENT_DOES_NOT_EXIST")
+		return c.refuse(refusal("DOCUMENT_DOES_NOT_EXIST"))
 	}
 	size := len(samplePDF)
 	if text := c.URL.Query().Get("size"); text != "" {
 		var err error
 		if size, err = strconv.Atoi(text); err != nil || size < 0 || size > 1<<30 {
-			return answer{}, refusal("INVALID_REQUEST_PARAMETER", "size")
+			return c.refuse(refusal("INVALID_REQUEST_PARAMETER", "size"))
 		}
 	}
 	file := fmt.Sprintf(`file; filename=%q; documentid="combined"`, c.Envelope.ID+"_"+id+".pdf")
@@ -133,7 +136,7 @@ func getDocument(c *restCall) (answer, *apiError) {
 	c.header.Set("Content-Transfer-Encoding", "binary")
 	c.header.Set("Content-Length", strconv.Itoa(size))
 	stream := io.LimitReader(io.MultiReader(bytes.NewReader(samplePDF), &alphabet{len(samplePDF)}), int64(size))
-	return answer{status: http.StatusOK, contentType: "application/pdf", stream: stream, plain: true}, nil
+	return answer{status: http.StatusOK, contentType: "application/pdf", stream: stream, plain: true}
 }
 
 // alphabet yields capital letters without end; at is how many bytes came before.

@@ -42,7 +42,7 @@ type route struct {
 	method  string
 	pattern string
 	open    bool // needs no credential (PROTOCOL.md §2.6)
-	serve   func(*restCall) (answer, *apiError)
+	serve   func(*restCall) answer
 }
 
 func restRoutes() []route {
@@ -129,11 +129,7 @@ func (c *restCall) serve(rt route) answer {
 	if refused := c.findEnvelope(); refused != nil {
 		return c.refuse(refused)
 	}
-	a, refused := rt.serve(c)
-	if refused != nil {
-		return c.refuse(refused)
-	}
-	return a
+	return rt.serve(c)
 }
 
 func (c *restCall) refuse(e *apiError) answer {
@@ -200,8 +196,8 @@ func (c *restCall) good(status int, root string) answer {
 	return answer{status: status, root: root, body: []byte(c.written(root, c))}
 }
 
-func show(root string) func(*restCall) (answer, *apiError) {
-	return func(c *restCall) (answer, *apiError) { return c.good(http.StatusOK, root), nil }
+func show(root string) func(*restCall) answer {
+	return func(c *restCall) answer { return c.good(http.StatusOK, root) }
 }
 
 // Origin is that of the host that was called.
@@ -212,37 +208,37 @@ func (c *restCall) Asks(name, value string) bool {
 	return strings.EqualFold(c.URL.Query().Get(name), value)
 }
 
-func help(c *restCall) (answer, *apiError) {
-	return page("<!DOCTYPE html><html><body><h1>REST API help (sandbox)</h1></body></html>\r\n"), nil
+func help(c *restCall) answer {
+	return page("<!DOCTYPE html><html><body><h1>REST API help (sandbox)</h1></body></html>\r\n")
 }
 
 // passwordGrant refuses the retired token end points (PROTOCOL.md §3).
-func passwordGrant(c *restCall) (answer, *apiError) {
+func passwordGrant(c *restCall) answer {
 	c.count(func(n *Counts) { n.Legacy.PasswordGrant++ })
-	return answer{}, refusal("USER_AUTHENTICATION_FAILED")
+	return c.refuse(refusal("USER_AUTHENTICATION_FAILED"))
 }
 
-func changePassword(c *restCall) (answer, *apiError) {
-	return answer{}, refusal("USER_LACKS_PERMISSIONS")
+func changePassword(c *restCall) answer {
+	return c.refuse(refusal("USER_LACKS_PERMISSIONS"))
 }
 
 // loginInformation is PROTOCOL.md §2.
-func loginInformation(c *restCall) (answer, *apiError) {
+func loginInformation(c *restCall) answer {
 	switch c.setting().loginInfoStatus {
 	case 0:
-		return c.good(http.StatusOK, "loginInformation"), nil
+		return c.good(http.StatusOK, "loginInformation")
 	case http.StatusNotFound:
-		return empty(http.StatusNotFound), nil
+		return empty(http.StatusNotFound)
 	}
-	return answer{}, refusal("USER_AUTHENTICATION_FAILED", "Invalid access token")
+	return c.refuse(refusal("USER_AUTHENTICATION_FAILED", "Invalid access token"))
 }
 
 // listUsers is for administrators; ?email= is how a principal's GUID is looked up (PROTOCOL.md §0.4).
-func listUsers(c *restCall) (answer, *apiError) {
+func listUsers(c *restCall) answer {
 	if !c.User.Admin {
-		return answer{}, refusal("USER_LACKS_PERMISSIONS")
+		return c.refuse(refusal("USER_LACKS_PERMISSIONS"))
 	}
-	return c.good(http.StatusOK, "userInformationList"), nil
+	return c.good(http.StatusOK, "userInformationList")
 }
 
 // Users lists those of the account whom the query asks for.
@@ -253,16 +249,19 @@ func (c *restCall) Users() []User {
 }
 
 // view opens the console, or a view of an envelope, in a browser.
-func view(c *restCall) (answer, *apiError) {
+func view(c *restCall) answer {
 	name := c.params["{view}"]
 	if !slices.Contains([]string{"", "sender", "correct", "recipient", "edit"}, name) {
-		return c.unread(empty(http.StatusNotFound)), nil
+		return c.unread(empty(http.StatusNotFound))
 	}
 	d, refused := c.definition(name != "recipient")
 	if refused == nil && name == "recipient" && d.ReturnURL == "" {
 		refused = refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is missing.")
 	}
-	return c.good(http.StatusCreated, "viewUrl"), refused
+	if refused != nil {
+		return c.refuse(refused)
+	}
+	return c.good(http.StatusCreated, "viewUrl")
 }
 
 // definition reads a JSON or XML body; optional bodies may be missing.

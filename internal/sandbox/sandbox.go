@@ -120,27 +120,19 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// open listens on every address before it serves any, so that no request sees the addresses half known.
+// open begins with the listener that serves every host; nobody knows the others before Start returns.
 func (s *Sandbox) open() error {
 	hosts := []string{""}
 	if s.opts.ByPort {
 		hosts = append(append(hosts, s.opts.AccountHost), s.opts.Sites...)
 	}
 	address := s.opts.Listen
-	var listeners []net.Listener
 	for _, host := range hosts {
 		ln, err := net.Listen("tcp", address)
 		if err != nil {
-			for _, ln := range listeners {
-				_ = ln.Close()
-			}
 			return fmt.Errorf("listen: %w", err)
 		}
-		listeners = append(listeners, ln)
-		s.addresses[host] = ln.Addr().String()
-		address = "127.0.0.1:0"
-	}
-	for _, ln := range listeners {
+		s.addresses[host], address = ln.Addr().String(), "127.0.0.1:0"
 		ended := make(chan error, 1)
 		s.ended = append(s.ended, ended)
 		go func() { ended <- s.server.ServeTLS(ln, "", "") }()
