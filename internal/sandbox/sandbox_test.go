@@ -56,27 +56,27 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	return &world{t, s, seeded, &http.Client{Transport: transport, CheckRedirect: noRedirect}}
 }
 
-// seed makes the RSA keys of the standard world once for all tests.
-var firstWorld = sync.OnceValues(func() (Seed, error) {
+// seedKeys are made once for all tests.
+var seedKeys = sync.OnceValues(func() (map[string][]byte, error) {
 	s, err := Start(Options{})
 	if err != nil {
-		return Seed{}, err
+		return nil, err
 	}
 	defer s.Close()
-	return s.Seed()
+	w, err := s.Seed()
+	return w.PrivateKeys, err
 })
 
 func seed(t *testing.T, s *Sandbox) Seed {
 	t.Helper()
-	w, err := firstWorld()
+	keys, err := seedKeys()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Accounts = append([]Account(nil), w.Accounts...)
-	if !strings.Contains(strings.Join(s.Sites(), " "), w.Accounts[0].Site) {
-		t.Fatalf("sites %v", s.Sites())
+	w, err := s.SeedWith(keys)
+	if err != nil {
+		t.Fatal(err)
 	}
-	s.fill(w)
 	return w
 }
 

@@ -71,19 +71,6 @@ func (s *Sandbox) SeedWith(keys map[string][]byte, edits ...func(*Seed)) (Seed, 
 		w.PrivateKeys[i.Key] = pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))
 		w.Integrations[n].PublicKeys = []*rsa.PublicKey{&private.PublicKey}
 	}
-	s.fill(w)
-	return w, nil
-}
-
-// privateKey reads a key that was kept, or makes one.
-func privateKey(kept []byte) (*rsa.PrivateKey, error) {
-	if len(kept) == 0 {
-		return rsa.GenerateKey(rand.Reader, 2048)
-	}
-	return privatekey.RSA(kept)
-}
-
-func (s *Sandbox) fill(w Seed) {
 	for _, a := range w.Accounts {
 		s.AddAccount(a)
 	}
@@ -101,4 +88,13 @@ func (s *Sandbox) fill(w Seed) {
 		Subject: "Please sign", Documents: []Document{{ID: "1", Name: "sample.pdf"}},
 		Recipients: []Recipient{{ID: "1", Email: "signer@example.com", Name: "Sam Signer", Type: "signers"}},
 	})
+	return w, nil
+}
+
+// privateKey reads a key that was kept, or makes one.
+func privateKey(kept []byte) (*rsa.PrivateKey, error) {
+	if len(kept) == 0 {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return privatekey.RSA(kept)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,17 +92,22 @@ type grantedToken struct {
 func (s *Sandbox) issue(g grant) *grantedToken {
 	life := cmp.Or(s.setting().tokenLife, time.Hour)
 	g.expires = s.now().Add(life)
-	text := tokenText()
+	text := tokenText(g)
 	s.access.put(text, g)
 	return &grantedToken{
 		AccessToken: text, TokenType: "Bearer", ExpiresIn: int64(life / time.Second), Scope: strings.Join(g.scopes, " "),
 	}
 }
 
-// tokenText looks like DocuSign's tokens: three base64url parts, 700 bytes and more, meaningless to the client.
-func tokenText() string {
-	header := []byte(`{"typ":"MT","alg":"RS256","kid":"681ff1bd-f176-4c04-a926-6ce3d6b0d5c7"}`)
-	return encode(header) + "." + encode(randomBytes(300)) + "." + encode(randomBytes(256))
+// tokenText looks like DocuSign's tokens: three base64url parts, 700 bytes and more, meaningless to the client. Tests
+// read from it for whom it is.
+func tokenText(g grant) string {
+	header := encode([]byte(`{"typ":"MT","alg":"RS256","kid":"681ff1bd-f176-4c04-a926-6ce3d6b0d5c7"}`))
+	claims, _ := json.Marshal(map[string]any{ // strings and numbers always marshal
+		"jti": newGUID(), "client": g.key, "sub": g.user, "scp": g.scopes, "exp": g.expires.Unix(),
+		"pad": encode(randomBytes(96)),
+	})
+	return header + "." + encode(claims) + "." + encode(randomBytes(256))
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
