@@ -26,13 +26,14 @@ func (v *visit) rest(ctx context.Context, account *oauth.Account) {
 	header := http.Header{"Authorization": v.token.Header(), "Accept": {"application/json"}}
 	resp, body, err := v.send(ctx, http.MethodGet,
 		account.BaseURI.String()+"/restapi/v2.1/accounts/"+account.AccountID, header, "")
-	if err != nil {
+	var said struct{ ErrorCode, Message string }
+	switch {
+	case err != nil:
 		f.Found, f.Next = "no answer from "+host+": "+plain(err),
 			"run the doctor again; if it stays, ask whoever runs the network"
 		v.add(f)
 		return
-	}
-	if resp.StatusCode == http.StatusOK {
+	case resp.StatusCode == http.StatusOK:
 		text := "account " + account.Name + " read at " + host
 		left, limit := resp.Header.Get("X-RateLimit-Remaining"), resp.Header.Get("X-RateLimit-Limit")
 		if left != "" && limit != "" {
@@ -40,12 +41,10 @@ func (v *visit) rest(ctx context.Context, account *oauth.Account) {
 		}
 		v.ok("rest", v.subject, text)
 		return
-	}
-	var said struct{ ErrorCode, Message string }
-	if err := json.Unmarshal(body, &said); err != nil || said.ErrorCode == "" {
+	case json.Unmarshal(body, &said) != nil || said.ErrorCode == "":
 		f.Found, f.Next = fmt.Sprintf("HTTP %d from %s without DocuSign's error text", resp.StatusCode, host),
 			"find out what stands between this machine and "+host
-	} else {
+	default:
 		f.Found = fmt.Sprintf("HTTP %d %s: %s", resp.StatusCode, said.ErrorCode, said.Message)
 		f.Next = restNext(said.ErrorCode, v.user.Username)
 	}

@@ -288,7 +288,9 @@ func (v *visit) aliases(ctx context.Context) {
 	var good []string
 	for _, number := range slices.Sorted(maps.Keys(v.user.Accounts)) {
 		guid := v.user.Accounts[number]
-		if v.alias(ctx, number, guid) {
+		if f := v.alias(ctx, number, guid); f.Status != OK {
+			v.add(f)
+		} else {
 			good = append(good, number+" = "+guid)
 		}
 	}
@@ -298,14 +300,13 @@ func (v *visit) aliases(ctx context.Context) {
 }
 
 // alias tells whether an account number is the GUID's.
-func (v *visit) alias(ctx context.Context, number, guid string) bool {
+func (v *visit) alias(ctx context.Context, number, guid string) Finding {
 	f := Finding{Check: "numbers", Subject: v.subject + " " + number, Status: Warn, Why: "calls that name account " +
 		number + " are refused by DocuSign"}
 	if v.info.Account(guid) == nil {
 		f.Found = v.info.Email + " is not a member of " + guid + ", which accounts gives for number " + number
 		f.Next = "if this user needs the account, let its administrator add them; else take the number out of accounts"
-		v.add(f)
-		return false
+		return f
 	}
 	told, err := v.oauth.LearnAccountID(ctx, v.id, number)
 	var unknown *oauth.LookupError
@@ -318,12 +319,11 @@ func (v *visit) alias(ctx context.Context, number, guid string) bool {
 		f.Found, f.Why = "the number cannot be compared: "+plain(err), "a wrong one sends calls to the wrong account"
 		f.Next = "run the doctor again"
 	case strings.EqualFold(told, guid):
-		return true
+		f.Status = OK
 	default:
 		f.Status, f.Found = Fail, "accounts says "+guid+", DocuSign says "+told
 		f.Why = "calls that name account " + number + " go to the wrong account"
 		f.Next = "write \"" + number + "\": " + told + " into accounts of " + v.user.Username
 	}
-	v.add(f)
-	return false
+	return f
 }

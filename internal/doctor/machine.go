@@ -50,62 +50,56 @@ func (c *run) checkMachine(ctx context.Context) {
 }
 
 func (c *run) checkAuthority(in *config.Interception) {
-	if c.checkTerm(in) {
-		c.checkTrust(in)
+	term := c.termOf(in)
+	c.add(term)
+	if roots, err := x509.SystemCertPool(); err == nil && term.Status != Fail {
+		c.add(c.trustOf(in, roots))
 	}
 	if in.TLS == config.Legacy {
-		c.ok("old tls", "interception.tls", "legacy: TLS 1.0 and 1.1 are taken from programs that know nothing "+
-			"newer; set modern when the last of them is gone")
+		c.ok("old tls", "interception.tls", "legacy: TLS 1.0 and 1.1 are taken from programs that know nothing newer; set "+
+			"modern when the last of them is gone")
 	} else {
-		c.ok("old tls", "interception.tls", "modern: programs need TLS 1.2; one that fails with a handshake error "+
-			"may need interception.tls: legacy")
+		c.ok("old tls", "interception.tls", "modern: programs need TLS 1.2; one that fails with a handshake error may need "+
+			"interception.tls: legacy")
 	}
 }
 
-// checkTerm tells whether the CA is within its term.
-func (c *run) checkTerm(in *config.Interception) bool {
+// termOf tells whether the CA is within its term.
+func (c *run) termOf(in *config.Interception) Finding {
 	now, begins, expires := c.now(), in.Authority.Certificate().NotBefore, in.Authority.Expires()
-	days := int(expires.Sub(now).Hours() / 24)
+	until, days := expires.Format(time.DateOnly), int(expires.Sub(now).Hours()/24)
 	f := Finding{Check: "ca", Subject: in.CACert, Status: Fail,
 		Why: "old programs refuse every connection through the proxy once the CA is outside its term",
 		Next: c.call("ca renew") + ", then let the old machines trust the new certificate (" + c.call("ca trust") +
 			"); the old one stays good until it expires"}
 	switch {
 	case now.After(expires):
-		f.Found = "the CA expired on " + expires.Format(time.DateOnly)
+		f.Found = "the CA expired on " + until
 	case now.Before(begins):
 		f.Found = "the CA is not valid before " + begins.Format(time.DateOnly)
 		f.Next = "check this machine's clock and time zone"
 	case expires.Sub(now) < soonExpires:
-		f.Status, f.Found = Warn, fmt.Sprintf("the CA expires on %s, in %d days", expires.Format(time.DateOnly), days)
+		f.Status, f.Found = Warn, fmt.Sprintf("the CA expires on %s, in %d days", until, days)
 	default:
-		c.ok("ca", in.CACert, fmt.Sprintf("valid until %s (%d days), SHA-256 %.23s…", expires.Format(time.DateOnly), days,
-			in.Authority.Fingerprint()))
-		return true
+		f = Finding{Check: "ca", Subject: in.CACert, Status: OK,
+			Found: fmt.Sprintf("valid until %s (%d days), SHA-256 %.23s…", until, days, in.Authority.Fingerprint())}
 	}
-	c.add(f)
-	return f.Status != Fail
+	return f
 }
 
-func (c *run) checkTrust(in *config.Interception) {
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		return // nobody knows what this machine trusts
+// trustOf tells whether this machine trusts the CA.
+func (c *run) trustOf(in *config.Interception, roots *x509.CertPool) Finding {
+	f := Finding{Check: "ca trust", Subject: in.CACert, Status: OK,
+		Found: "this machine's own store trusts it; Java, Python, Node.js and PHP may have stores of their own (" +
+			c.call("ca trust") + ")"}
+	if _, err := in.Authority.Certificate().Verify(x509.VerifyOptions{Roots: roots, CurrentTime: c.now(),
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+		f.Status, f.Found = Warn, "this machine's own store does not trust the CA"
+		f.Why = "a program on this machine that uses the system's store refuses the proxy's certificates; a program with a " +
+			"store of its own, on another machine, or with the proxy as its base URL over http, does not care"
+		f.Next = c.call("ca trust") + " tells the lines for this machine and for Java, Python, Node.js, PHP and others"
 	}
-	_, err = in.Authority.Certificate().Verify(x509.VerifyOptions{Roots: roots, CurrentTime: c.now(),
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
-	if err == nil {
-		c.ok("ca trust", in.CACert, "this machine's own store trusts it; Java, Python, Node.js and PHP "+
-			"may have stores of their own ("+c.call("ca trust")+")")
-		return
-	}
-	c.add(Finding{
-		Check: "ca trust", Subject: in.CACert, Status: Warn,
-		Found: "this machine's own store does not trust the CA",
-		Why: "a program on this machine that uses the system's store refuses the proxy's certificates; a program with a " +
-			"store of its own, on another machine, or with the proxy as its base URL over http, does not care",
-		Next: c.call("ca trust") + " tells the lines for this machine and for Java, Python, Node.js, PHP and others",
-	})
+	return f
 }
 
 func hostsFilePath() string {
@@ -128,18 +122,11 @@ func (c *run) checkHostsFile() {
 			Next: "look into it as its owner"})
 		return
 	}
-	own, elsewhere := c.fixedNames(string(data))
-	for _, f := range elsewhere {
-		c.add(Finding{
-			Check: "hosts file", Subject: f.host.Name(), Status: Warn, Found: c.hostsFile + " fixes it to " + f.addr.String(),
-			Why:  "DocuSign changes its addresses; a fixed one works until the day it does not",
-			Next: "remove the line from " + c.hostsFile + ", unless a network device of yours stands there",
-		})
+	names := c.fixedNames(string(data))
+	for _, n := range names {
+		c.add(c.judgeName(n))
 	}
-	for _, f := range own {
-		c.judgeOwnName(f)
-	}
-	if len(own)+len(elsewhere) == 0 {
+	if len(names) == 0 {
 		c.ok("hosts file", c.hostsFile, "no DocuSign name in it")
 	}
 }
@@ -147,10 +134,12 @@ func (c *run) checkHostsFile() {
 type fixedName struct {
 	host egress.Host
 	addr netip.Addr
+	here bool // it leads to this machine
 }
 
-// fixedNames are the DocuSign names in a hosts file: those that lead to this machine, and the others.
-func (c *run) fixedNames(text string) (own, elsewhere []fixedName) {
+// fixedNames are the DocuSign names in a hosts file; those that lead to this machine are at the end.
+func (c *run) fixedNames(text string) []fixedName {
+	var here, elsewhere []fixedName
 	for line := range strings.Lines(text) {
 		entry, _, _ := strings.Cut(line, "#")
 		fields := strings.Fields(entry)
@@ -166,13 +155,13 @@ func (c *run) fixedNames(text string) (own, elsewhere []fixedName) {
 			switch {
 			case err != nil || !c.cfg.Egress.Policy.DocuSign(host):
 			case ofThisMachine(addr):
-				own = append(own, fixedName{host, addr})
+				here = append(here, fixedName{host, addr, true})
 			default:
-				elsewhere = append(elsewhere, fixedName{host, addr})
+				elsewhere = append(elsewhere, fixedName{host, addr, false})
 			}
 		}
 	}
-	return own, elsewhere
+	return append(elsewhere, here...)
 }
 
 // ofThisMachine is also true when the machine does not tell its addresses.
@@ -184,14 +173,18 @@ func ofThisMachine(ip netip.Addr) bool {
 	})
 }
 
-// judgeOwnName is about a DocuSign name that the hosts file points at this machine.
-func (c *run) judgeOwnName(n fixedName) {
+// judgeName is about a DocuSign name that the hosts file fixes.
+func (c *run) judgeName(n fixedName) Finding {
 	name, e := n.host.Name(), &c.cfg.Egress
 	_, fixed := e.Fixed[name]
 	past := fixed || e.Resolver.IsValid() || c.cfg.Upstream.Proxy != (config.CompanyProxy{})
 	f := Finding{Check: "hosts file", Subject: name, Status: Warn}
 	refused := e.Policy.CheckEnvironment(n.host)
 	switch {
+	case !n.here:
+		f.Found = c.hostsFile + " fixes it to " + n.addr.String()
+		f.Why = "DocuSign changes its addresses; a fixed one works until the day it does not"
+		f.Next = "remove the line from " + c.hostsFile + ", unless a network device of yours stands there"
 	case refused != nil:
 		f.Found = c.hostsFile + " points it at this machine, but " + refused.Error()
 		f.Why = "calls to it are refused (wrong_environment), so that no test makes a real envelope and no contract goes " +
@@ -211,7 +204,7 @@ func (c *run) judgeOwnName(n fixedName) {
 		f.Status, f.Found = OK, "points at this machine for the hosts-file door at "+c.cfg.Listen.Hosts+
 			"; the proxy itself resolves past it"
 	}
-	c.add(f)
+	return f
 }
 
 // checkListener tries an address that the proxy takes calls on; runs says whether a proxy is healthy.

@@ -293,33 +293,27 @@ func handshakeFault(host string, err error, now time.Time) Finding {
 
 // checkClock compares with the Date of the account server (PROTOCOL.md §6.4, expired_grant).
 func (c *network) checkClock(ctx context.Context) {
-	host := c.cfg.AccountServer.Authority()
-	offset, err := c.measure(ctx)
-	if err != nil {
-		c.add(Finding{
-			Check: "clock", Subject: host, Status: Warn, Found: "cannot be compared: " + plain(err),
-			Why: "an assertion with a wrong time is refused", Next: "compare this machine's clock (" +
-				c.now().UTC().Format("15:04:05 MST") + ") with another one",
-		})
-		return
-	}
-	c.offset = offset
-	direction := "behind"
-	if offset < 0 {
+	f := Finding{Check: "clock", Subject: c.cfg.AccountServer.Authority(), Status: Warn}
+	var err error
+	c.offset, err = c.measure(ctx)
+	off, direction := c.offset.Abs(), "behind"
+	if c.offset < 0 {
 		direction = "ahead of"
 	}
-	if offset.Abs() <= fineClock {
-		c.ok("clock", host, fmt.Sprintf("within %d s of the account server's", int(offset.Abs().Seconds())+1))
-		return
+	switch {
+	case err != nil:
+		f.Found, f.Why = "cannot be compared: "+plain(err), "an assertion with a wrong time is refused"
+		f.Next = "compare this machine's clock (" + c.now().UTC().Format("15:04:05 MST") + ") with another one"
+	case off <= fineClock:
+		f.Status, f.Found = OK, fmt.Sprintf("within %d s of the account server's", int(off.Seconds())+1)
+	default:
+		f.Found = fmt.Sprintf("this machine's clock is %s %s the account server's", off.Round(time.Second), direction)
+		f.Why = "DocuSign refuses assertions with a wrong time (expired_grant, no_valid_keys_or_signatures); the proxy " +
+			"corrects its own, but certificates, logs and other programs suffer"
+		f.Next = "let this machine set its clock by NTP (timedatectl set-ntp true; on Windows: w32tm /resync), and check " +
+			"its time zone"
 	}
-	c.add(Finding{
-		Check: "clock", Subject: host, Status: Warn, Found: fmt.Sprintf("this machine's clock is %s %s the account "+
-			"server's", offset.Abs().Round(time.Second), direction),
-		Why: "DocuSign refuses assertions with a wrong time (expired_grant, no_valid_keys_or_signatures); the proxy " +
-			"corrects its own, but certificates, logs and other programs suffer",
-		Next: "let this machine set its clock by NTP (timedatectl set-ntp true; on Windows: w32tm /resync), and check its " +
-			"time zone",
-	})
+	c.add(f)
 }
 
 func (c *network) measure(ctx context.Context) (time.Duration, error) {
