@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"docusign-auth-proxy/internal/admin"
@@ -34,7 +35,9 @@ type IssuedInfo struct {
 func IssuedSecrets() Remembered[store.Issued, IssuedInfo] {
 	return Remembered[store.Issued, IssuedInfo]{
 		Name: "tokens", ended: "revoked", all: (*store.Store).List, end: (*store.Store).RevokeWhere,
-		fits: Selection.issued,
+		fits: func(q Selection, i store.Issued) bool {
+			return q.fits(i.Owner.Integration, i.Fingerprint, i.Owner.Authenticator, i.Owner.Principal)
+		},
 		view: func(i store.Issued, refused func(store.TokenOwner) bool) IssuedInfo {
 			return IssuedInfo{adminIssued(i), refused != nil && refused(i.Owner)}
 		},
@@ -62,7 +65,7 @@ type PinInfo struct {
 func PinnedPasswords() Remembered[store.Pin, PinInfo] {
 	return Remembered[store.Pin, PinInfo]{
 		Name: "pins", ended: "pin forgotten", all: (*store.Store).Pins, end: (*store.Store).ForgetPins,
-		fits: Selection.pin,
+		fits: func(q Selection, p store.Pin) bool { return q.fits(p.Integration, "", p.Username) },
 		view: func(p store.Pin, _ func(store.TokenOwner) bool) PinInfo {
 			return PinInfo{admin.Pin{Integration: p.Integration, Username: p.Username, At: p.At}, p.Hash}
 		},
@@ -96,24 +99,29 @@ func (k Remembered[R, V]) EndSelected(s *store.Store, q Selection) ([]R, error) 
 }
 
 func (k Remembered[R, V]) routes(p *App, routes map[string]http.Handler) {
-	routes["GET /api/"+k.Name] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answerJSON(w, http.StatusOK, k.Answer(k.Selected(p.store, selectionOf(r.URL.Query())), p.current.refused))
+	serve := func(method string, act func(r *http.Request, q Selection) (status int, answer any)) {
+		routes[method+" /api/"+k.Name] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			status, answer := act(r, selectionOf(r.URL.Query()))
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_ = shown.JSON(w, answer) // a reader who left is nobody to tell
+		})
+	}
+	serve("GET", func(_ *http.Request, q Selection) (int, any) {
+		return http.StatusOK, k.Answer(k.Selected(p.store, q), p.current.refused)
 	})
-	routes["DELETE /api/"+k.Name] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := selectionOf(r.URL.Query())
+	serve("DELETE", func(r *http.Request, q Selection) (int, any) {
 		if err := q.Check(); err != nil {
-			refuseJSON(w, http.StatusBadRequest, err)
-			return
+			return http.StatusBadRequest, map[string]string{"error": err.Error()}
 		}
 		gone, err := k.EndSelected(p.store, q)
 		if err != nil {
-			refuseJSON(w, http.StatusInternalServerError, err)
-			return
+			return http.StatusInternalServerError, map[string]string{"error": err.Error()}
 		}
 		for _, record := range gone {
 			p.log.Warn(k.ended, append(k.attrs(record), "by", admin.By(r))...) //nolint:sloglint // one of two words
 		}
-		answerJSON(w, http.StatusOK, k.Answer(gone, nil))
+		return http.StatusOK, k.Answer(gone, nil)
 	})
 }
 
@@ -130,16 +138,6 @@ func (p *App) operatorRoutes() map[string]http.Handler {
 func (c *current) refused(o store.TokenOwner) bool {
 	ended, err := c.Load().state.Translator.Ended(o)
 	return ended || err != nil
-}
-
-func refuseJSON(w http.ResponseWriter, status int, err error) {
-	answerJSON(w, status, map[string]string{"error": err.Error()})
-}
-
-func answerJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = shown.JSON(w, v) // a reader who left is nobody to tell
 }
 
 // Selection says which records are meant: those that fit all that is given.
@@ -174,14 +172,8 @@ func (s Selection) Check() error {
 	return nil
 }
 
-func (s Selection) issued(i store.Issued) bool {
-	return (s.Integration == "" || s.Integration == i.Owner.Integration) &&
-		(s.User == "" || legacy.SameName(s.User, i.Owner.Authenticator) ||
-			legacy.SameName(s.User, i.Owner.Principal)) &&
-		(s.Fingerprint == "" || strings.EqualFold(s.Fingerprint, i.Fingerprint))
-}
-
-func (s Selection) pin(p store.Pin) bool {
-	return (s.Integration == "" || s.Integration == p.Integration) &&
-		(s.User == "" || legacy.SameName(s.User, p.Username)) && s.Fingerprint == ""
+func (s Selection) fits(integration, fingerprint string, names ...string) bool {
+	return (s.Integration == "" || s.Integration == integration) &&
+		(s.User == "" || slices.ContainsFunc(names, func(n string) bool { return legacy.SameName(s.User, n) })) &&
+		(s.Fingerprint == "" || strings.EqualFold(s.Fingerprint, fingerprint))
 }
