@@ -53,10 +53,10 @@ type Config struct {
 	OnPin          func(integration, username string, client netip.Addr) // told of every pinned password
 	// OnUnknown, if non-nil, is told of credentials with unknown keys that pass.
 	OnUnknown   func(cred legacy.Credential, actAs string, client netip.Addr)
-	RememberFor time.Duration // how long a proven credential is remembered; 0 = not at all
-	RememberMax int           // how many are; 0 = 10,000
-	Prover      *Prover       // nil = one of its own, which remembers as said here
-	Previous    *Translator   // on reload: the sites it has learnt
+	RememberFor time.Duration // how long a decision is remembered; 0 = not at all
+	RememberMax int           // how many are
+	Prover      *Prover
+	Previous    *Translator // on reload: the sites it has learnt
 
 	// OnSite, if non-nil, is told of each site that LearnSite learns; Sites is what it was told in an earlier run.
 	OnSite func(account string, base *url.URL)
@@ -76,16 +76,11 @@ type Translator struct {
 
 // New builds a Translator.
 func New(cfg Config) *Translator {
-	cfg.RememberMax = cmp.Or(cfg.RememberMax, 10_000)
 	dir := newDirectory(cfg.Integrations, cfg.Pins != nil)
 	t := &Translator{
 		tokens: &tokens{server: cfg.OAuth}, cfg: cfg, dir: dir, prover: cfg.Prover,
 		vouchers:  &vouchers{dir: dir, issued: cfg.Issued, pins: cfg.Pins, onPin: cfg.OnPin},
 		decisions: cache.New[digest, *Decision](cfg.RememberMax, cmp.Or(cfg.RememberFor, -1), time.Now),
-	}
-	if t.prover == nil {
-		t.prover = NewProver()
-		t.prover.Remember(cfg.RememberFor, cfg.RememberMax)
 	}
 	if cfg.Previous != nil {
 		t.sites = cfg.Previous.sites
@@ -126,18 +121,16 @@ func (t *Translator) Decide(ctx context.Context, c *Call) (*Decision, error) {
 }
 
 func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, error) {
-	key, single := digest{}, len(c.Legacy) == 1
-	if single {
-		auth := ""
-		if len(c.Authorization) > 0 {
-			auth = "+" // changes only the Conflict flag
-		}
-		// A decision serves the address alone for which it was made: the same credential from another one may be a guess.
-		source := sourceOf(c.Client).As16()
-		key = t.prover.hash.sum("header", c.Legacy[0], c.ActAs, auth, string(source[:]))
-		if d, ok := t.decisions.Get(key); ok && (t.pins == nil || d.unpinned == t.pins.Unpinned()) {
-			return d, nil
-		}
+	auth := ""
+	if len(c.Authorization) > 0 {
+		auth = "+" // changes only the Conflict flag
+	}
+	// A decision serves the address alone for which it was made: the same credential from another one may be a guess. No
+	// header's value holds a NUL (RFC 9110 §5.5).
+	source := sourceOf(c.Client).As16()
+	key := t.prover.hash.sum("header", strings.Join(c.Legacy, "\x00"), c.ActAs, auth, string(source[:]))
+	if d, ok := t.decisions.Get(key); ok && (t.pins == nil || d.unpinned == t.pins.Unpinned()) {
+		return d, nil
 	}
 	cred, err := legacy.ParseHeaders(c.Legacy, t.IsKey)
 	if err != nil {
@@ -151,7 +144,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 	}
 	d, lasting, err := t.Prove(ctx, cred, c.ActAs, c.Client)
 	d.Conflict = len(c.Authorization) > 0
-	if err == nil && lasting && single {
+	if err == nil && lasting {
 		t.decisions.Put(key, d)
 	}
 	return d, err

@@ -67,7 +67,7 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 	tokens(&oc)
 	client := oauth.New(oc)
 	t.Cleanup(client.Close)
-	cfg := translate.Config{OAuth: client, RememberFor: time.Hour, Integrations: []integration.Integration{{
+	cfg := translate.Config{OAuth: client, RememberFor: time.Hour, RememberMax: 100, Integrations: []integration.Integration{{
 		Name: "erp", IntegratorKey: key, PassOAuthBearer: true,
 		OAuth: integration.OAuth{
 			ClientID: key, Scopes: integration.Scopes{"signature", "impersonation"}, AdminUserID: sandbox.AdminID,
@@ -86,7 +86,14 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 	if edit != nil {
 		edit(&cfg)
 	}
+	cfg.Prover = newProver(cfg.RememberFor)
 	return &world{translate.New(cfg), sb, client}
+}
+
+func newProver(life time.Duration) *translate.Prover {
+	p := translate.NewProver()
+	p.Remember(life, 100)
+	return p
 }
 
 // legacy decides about a call of this machine with a legacy header.
@@ -329,7 +336,7 @@ func TestAReloadKeepsProofsOfPasswordsThatDidNotChange(t *testing.T) {
 		}},
 	}
 	next := translate.New(translate.Config{
-		OAuth: w.oauth, Integrations: []integration.Integration{in}, Previous: w.Translator,
+		OAuth: w.oauth, Integrations: []integration.Integration{in}, Previous: w.Translator, Prover: newProver(0),
 	})
 	if _, err := next.Decide(context.Background(), c); call.KindOf(err) != call.KindBadLogin {
 		t.Errorf("the old password is still taken after it was changed: %v", err)
@@ -520,7 +527,7 @@ func TestOfTwoFirstPasswordsAtTheSameTimeOneIsBelieved(t *testing.T) {
 
 func pinTranslator(w *world, pins translate.Pins) *translate.Translator {
 	return translate.New(translate.Config{
-		OAuth: w.oauth, RememberFor: time.Hour, Pins: pins, MayPin: netip.Addr.IsLoopback,
+		OAuth: w.oauth, Prover: newProver(time.Hour), Pins: pins, MayPin: netip.Addr.IsLoopback,
 		Integrations: []integration.Integration{{
 			Name: "erp", IntegratorKey: key, OAuth: integration.OAuth{ClientID: key},
 			Users: []integration.User{{Username: "bob@example.com"}},

@@ -4,6 +4,7 @@
 package cache
 
 import (
+	"cmp"
 	"container/list"
 	"iter"
 	"sync"
@@ -16,7 +17,7 @@ type Cache[K comparable, V any] struct {
 	max  int
 	life time.Duration
 	now  func() time.Time
-	busy func(V) bool
+	busy func(V) bool // may be nil
 
 	mu      sync.Mutex
 	entries map[K]*list.Element // of *entry
@@ -82,11 +83,10 @@ func (c *Cache[K, V]) GetOrAdd(key K, create func(K) V) V {
 func (c *Cache[K, V]) All() iter.Seq2[K, V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var all []*entry[K, V]
+	var all []entry[K, V]
 	for at := c.recent.Back(); at != nil; at = at.Prev() {
 		if e := at.Value.(*entry[K, V]); !c.over(e) {
-			copied := *e
-			all = append(all, &copied)
+			all = append(all, *e)
 		}
 	}
 	return func(yield func(K, V) bool) {
@@ -131,13 +131,10 @@ func (c *Cache[K, V]) end() time.Time {
 func (c *Cache[K, V]) add(key K) *entry[K, V] {
 	if c.recent.Len() >= c.max {
 		victim := c.recent.Back()
-		for at := victim; at != nil && c.busy != nil; at = at.Prev() {
-			if !c.busy(at.Value.(*entry[K, V]).value) {
-				victim = at
-				break
-			}
+		for c.busy != nil && victim != nil && c.busy(victim.Value.(*entry[K, V]).value) {
+			victim = victim.Prev()
 		}
-		c.remove(victim)
+		c.remove(cmp.Or(victim, c.recent.Back()))
 	}
 	e := &entry[K, V]{key: key}
 	c.entries[key] = c.recent.PushFront(e)

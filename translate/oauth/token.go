@@ -22,7 +22,6 @@ type Token struct {
 	AccessToken secret.Text
 	Obtained    time.Time // when the request for it was sent, local clock
 	Expires     time.Time // Obtained plus expires_in, local clock
-	Soft        time.Time // when a background refresh begins
 
 	// Behind pointers, so that fmt shows an address where a Token sits in an unexported field.
 	header   *[1]string
@@ -94,10 +93,10 @@ func sealed(raw *Token, started time.Time, fraction float64) (timed[*Token], err
 		return timed[*Token]{}, errors.New("the token had expired when it arrived")
 	}
 	t.Expires = t.Obtained.Add(life)
-	t.Soft = t.Obtained.Add(time.Duration((0.8 + 0.1*fraction) * float64(life)))
+	soft := t.Obtained.Add(time.Duration((0.8 + 0.1*fraction) * float64(life)))
 	t.header = &[1]string{"Bearer " + t.AccessToken.Reveal()}
 	t.outcomes = new([uses]atomic.Uint32)
-	return timed[*Token]{&t, t.Soft, t.Expires.Add(-min(hardMargin, life/10))}, nil
+	return timed[*Token]{&t, soft, t.Expires.Add(-min(hardMargin, life/10))}, nil
 }
 
 // sendable keeps line ends and blanks out of the header.
