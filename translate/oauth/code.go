@@ -93,30 +93,27 @@ func (g *CodeGranter) AuthCodeURL(r LoginRequest) string {
 	return c.page(pairs...)
 }
 
-// Login is what a code was exchanged for. It belongs to whoever logged in, which need not be whom one expects: see
-// UserInfo.
+// Login is what the account server grants. After a login in a browser it belongs to whoever logged in, which need not
+// be whom one expects: see UserInfo.
 type Login struct {
-	Token   *Token
+	Token   *Token      // Expires is zero where expires_in is missing or no use
 	Refresh secret.Text // empty if the account server gave none
 }
-
-// Format keeps every verb of fmt from looking inside.
-func (l Login) Format(f fmt.State, _ rune) { fmt.Fprint(f, "login "+secret.Mask) }
 
 // Exchange turns the code of a redirect into tokens. The error is a *GrantError.
 func (g *CodeGranter) Exchange(ctx context.Context, code secret.Text, r LoginRequest) (*Login, error) {
 	id := Identity{Issuer: g.cfg.ClientID, Scopes: r.Scopes}
-	a, failed := g.post(ctx, id, url.Values{
+	l, failed := g.post(ctx, id, url.Values{
 		"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "code_verifier": {r.Verifier},
 		"redirect_uri": {r.RedirectURI},
 	})
-	if failed != nil {
-		if failed.OAuthError == "invalid_grant" {
-			failed.next = "log in again: the code of a login is good for two minutes and for one use"
-		}
-		return nil, failed
+	if failed == nil {
+		return &l, nil
 	}
-	return &Login{Token: a.token, Refresh: a.refresh}, nil
+	if failed.OAuthError == "invalid_grant" {
+		failed.next = "log in again: the code of a login is good for two minutes and for one use"
+	}
+	return nil, failed
 }
 
 // UserInfo tells who logged in. Errors as Client.UserInfo's.
@@ -141,23 +138,23 @@ func (g *CodeGranter) Grant(ctx context.Context, id Identity) (*Token, error) {
 	if failed != nil {
 		return nil, failed
 	}
-	a, failed := g.exchangeRefresh(ctx, id, token)
+	l, failed := g.exchangeRefresh(ctx, id, token)
 	if failed != nil && failed.Kind == LoginRequired {
 		// The state that a reload replaced may have rotated the token meanwhile.
 		if again, gone := g.stored(id); gone == nil && again != token {
 			token = again
-			a, failed = g.exchangeRefresh(ctx, id, token)
+			l, failed = g.exchangeRefresh(ctx, id, token)
 		}
 	}
 	if failed != nil {
 		return nil, failed
 	}
-	if a.refresh.Empty() || a.refresh == token {
+	if l.Refresh.Empty() || l.Refresh == token {
 		_ = g.cfg.Tokens.PutRefresh(name, token) // only for its date: the login is kept already
-		return a.token, nil
+		return l.Token, nil
 	}
-	g.unsaved.Store(name, a.refresh)
-	return a.token, g.save(name)
+	g.unsaved.Store(name, l.Refresh)
+	return l.Token, g.save(name)
 }
 
 func (g *CodeGranter) stored(id Identity) (secret.Text, *GrantError) {
@@ -187,14 +184,14 @@ func (g *CodeGranter) save(name string) error {
 
 // exchangeRefresh does not end with its caller: an answer nobody reads may hold the only refresh token that still
 // works.
-func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token secret.Text) (answer, *GrantError) {
+func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token secret.Text) (Login, *GrantError) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), codeTimeout)
 	defer cancel()
-	a, failed := g.post(ctx, id, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.Reveal()}})
+	l, failed := g.post(ctx, id, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.Reveal()}})
 	if failed != nil && failed.OAuthError == "invalid_grant" {
 		failed.Kind = LoginRequired
 	}
-	return a, failed
+	return l, failed
 }
 
 // Renew exchanges the refresh tokens of CodeConfig.Identities that were not exchanged for a while, so that they do not
@@ -229,7 +226,7 @@ func (g *CodeGranter) due(name string) bool {
 }
 
 // post is not repeatable: a refresh token that rotates must not be presented twice.
-func (g *CodeGranter) post(ctx context.Context, id Identity, form url.Values) (answer, *GrantError) {
+func (g *CodeGranter) post(ctx context.Context, id Identity, form url.Values) (Login, *GrantError) {
 	header := http.Header{}
 	if g.cfg.ClientSecret.Empty() {
 		form.Set("client_id", g.cfg.ClientID)
@@ -237,10 +234,10 @@ func (g *CodeGranter) post(ctx context.Context, id Identity, form url.Values) (a
 		client := url.QueryEscape(g.cfg.ClientID) + ":" + url.QueryEscape(g.cfg.ClientSecret.Reveal())
 		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(client)))
 	}
-	a, failed := g.server.token(ctx, id, header, form)
+	l, failed := g.server.token(ctx, id, header, form)
 	if failed != nil && failed.OAuthError == "invalid_client" {
 		failed.next = "check that integration key " + g.cfg.ClientID + " exists in the environment of " + g.server.audience +
 			" and that client_secret is the one shown when it was made (secrets are not copied at go-live)"
 	}
-	return a, failed
+	return l, failed
 }

@@ -126,9 +126,9 @@ func (s *subject) exchange(ctx context.Context, key *Key) (*Token, *GrantError) 
 	}
 	// The header is never sent: it lets net/http try again over a new connection when an idle one turns out to be dead.
 	repeatable := http.Header{"Idempotency-Key": nil}
-	a, failed := srv.token(ctx, id, repeatable, url.Values{"grant_type": {jwtBearer}, "assertion": {assertion}})
+	l, failed := srv.token(ctx, id, repeatable, url.Values{"grant_type": {jwtBearer}, "assertion": {assertion}})
 	if failed != nil && failed.Kind == ConsentRequired {
 		failed.ConsentURL = s.client.Consent(id).Individual()
 	}
-	return a.token, failed
+	return l.Token, failed
 }

@@ -431,7 +431,7 @@ func FuzzTokenAnswer(f *testing.F) {
 			}
 			return
 		}
-		s, err := sealed(a.token, now, 0.999)
+		s, err := sealed(a.Token, now, 0.999)
 		if err == nil && (!s.usable(now) || s.soft.After(s.edge) || s.val.Expires.Sub(now) > maxLife ||
 			!s.edge.Before(s.val.Expires)) {
 			t.Errorf("times out of order: %+v", s)

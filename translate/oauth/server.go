@@ -145,17 +145,11 @@ func (r *reply) describe() string {
 		clean(string(r.body), 160)
 }
 
-// answer is a good one of the token end point. Without a usable expires_in the token's Expires stays zero.
-type answer struct {
-	token   *Token
-	refresh secret.Text // empty: none came
-}
-
 // token posts a form to the token end point. x/oauth2 would give away neither the status nor the headers of a good
 // answer, take JSON sent as text/plain for a form, and fail on an odd expires_in.
-func (s *server) token(ctx context.Context, id Identity, header http.Header, form url.Values) (answer, *GrantError) {
+func (s *server) token(ctx context.Context, id Identity, header http.Header, form url.Values) (Login, *GrantError) {
 	if err := s.acquire(ctx); err != nil {
-		return answer{}, s.grantError(Network, id, "too many requests under way", err)
+		return Login{}, s.grantError(Network, id, "too many requests under way", err)
 	}
 	defer s.release()
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -166,7 +160,7 @@ func (s *server) token(ctx context.Context, id Identity, header http.Header, for
 }
 
 // readToken turns what the account server said into a token or an error; err is what the call ended with.
-func (s *server) readToken(id Identity, sent time.Time, r *reply, err error) (answer, *GrantError) {
+func (s *server) readToken(id Identity, sent time.Time, r *reply, err error) (Login, *GrantError) {
 	var a struct {
 		AccessToken string          `json:"access_token"`
 		TokenType   string          `json:"token_type"`
@@ -199,11 +193,11 @@ func (s *server) readToken(id Identity, sent time.Time, r *reply, err error) (an
 		if life, known := expiresIn(a.ExpiresIn); known {
 			t.Expires = sent.Add(life)
 		}
-		return answer{token: t, refresh: secret.New(string(a.Refresh))}, nil
+		return Login{t, secret.New(string(a.Refresh))}, nil
 	}
 	e := s.grantError(kind, id, text, err)
 	e.OAuthError, e.HTTPStatus, e.RetryAfter = clean(code, 80), r.status, s.retryAfter(r)
-	return answer{}, e
+	return Login{}, e
 }
 
 func (s *server) grantError(kind Kind, id Identity, text string, err error) *GrantError {
