@@ -101,32 +101,31 @@ func (c *Sandbox) Run(ctx context.Context) error {
 	if err := c.Own.validate(); err != nil {
 		return err
 	}
-	files := sandboxFiles{c.Dir}
-	kept, err := files.identity()
+	authority, keys, err := c.identity()
 	if err != nil {
 		return err
 	}
 	log := &sandboxLog{w: c.Out}
-	sb, err := sandbox.Start(sandbox.Options{Listen: c.Listen, Authority: kept.authority, Served: log.served})
+	sb, err := sandbox.Start(sandbox.Options{Listen: c.Listen, Authority: authority, Served: log.served})
 	if err != nil {
 		return fmt.Errorf("sandbox: %w; --listen chooses the address, and %s holds what is kept between runs", err,
-			files.path(identityFile))
+			c.path(identityFile))
 	}
-	return errors.Join(c.serve(ctx, sb, files, kept), sb.Close())
+	return errors.Join(c.serve(ctx, sb, keys), sb.Close())
 }
 
-func (c *Sandbox) serve(ctx context.Context, sb *sandbox.Sandbox, files sandboxFiles, kept identity) error {
+func (c *Sandbox) serve(ctx context.Context, sb *sandbox.Sandbox, keys map[string][]byte) error {
 	if at, err := netip.ParseAddrPort(sb.Addr()); err != nil || !at.Addr().Is4() {
 		return fmt.Errorf("--listen %s: use an address such as 127.0.0.1:9443", c.Listen)
 	}
-	seed, err := sb.SeedWith(kept.keys, c.Own.settle)
+	seed, err := sb.SeedWith(keys, c.Own.settle)
 	if err != nil {
-		return fmt.Errorf("%s: %w", files.path(identityFile), err)
+		return fmt.Errorf("%s: %w", c.path(identityFile), err)
 	}
-	if err := files.keep(sb, seed); err != nil {
+	if err := c.keep(sb, seed); err != nil {
 		return err
 	}
-	written, err := files.configure(c, sb, seed)
+	written, err := c.configure(sb, seed)
 	if err != nil {
 		return err
 	}
@@ -134,7 +133,7 @@ func (c *Sandbox) serve(ctx context.Context, sb *sandbox.Sandbox, files sandboxF
 		return err
 	}
 	p := newPage(c.Out)
-	if err := c.explain(p, sb, files, written); err != nil {
+	if err := c.explain(p, sb.Addr(), written); err != nil {
 		return err
 	}
 	if c.serving != nil {
@@ -147,22 +146,20 @@ func (c *Sandbox) serve(ctx context.Context, sb *sandbox.Sandbox, files sandboxF
 
 // explain says what is where and what to do next. The addresses are those of the configuration in the folder, whoever
 // wrote it.
-func (c *Sandbox) explain(p *page, sb *sandbox.Sandbox, files sandboxFiles, written bool) error {
+func (c *Sandbox) explain(p *page, address string, written bool) error {
 	absolute, err := filepath.Abs(c.Dir)
 	if err != nil {
 		return err
 	}
-	path, dir := files.path("proxy.yaml"), files.path("")
-	cfg, problem := config.Load(path)
-	try := tryable{Dir: absolute, DocuSign: sb.Addr()}
-	resolved := ""
+	cfg, problem := config.Load(c.path("proxy.yaml"))
+	try, resolved := tryable{Dir: absolute, DocuSign: address}, ""
 	if problem == nil {
 		try.At = places{cfg.Listen.Proxy, cfg.Listen.Admin, cfg.Listen.Hosts}
 		resolved = cfg.Egress.Resolve["account-d.docusign.com"]
 	}
 	p.print("sandbox", map[string]any{
-		"Path": path, "Problem": problem, "Changed": !written, "Resolved": resolved, "Try": try,
-		"Dir": dir, "Indent": strings.Repeat(" ", utf8.RuneCountInString(dir)),
+		"Path": c.path("proxy.yaml"), "Problem": problem, "Changed": !written, "Resolved": resolved, "Try": try,
+		"Dir": c.path(""), "Indent": strings.Repeat(" ", utf8.RuneCountInString(c.path(""))),
 	})
 	return p.err
 }

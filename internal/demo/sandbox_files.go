@@ -24,50 +24,42 @@ const (
 	keyHeader     = "Integrator-Key"
 )
 
-// sandboxFiles is the folder of a sandbox.
-type sandboxFiles struct{ dir string }
-
-func (f sandboxFiles) path(name string) string { return filepath.Join(f.dir, name) }
+func (c *Sandbox) path(name string) string { return filepath.Join(c.Dir, name) }
 
 // read gives nothing of a file that is not there.
-func (f sandboxFiles) read(name string) ([]byte, error) {
-	text, err := os.ReadFile(f.path(name))
+func (c *Sandbox) read(name string) ([]byte, error) {
+	text, err := os.ReadFile(c.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	return text, err
 }
 
-// identity is what a sandbox keeps between runs, so that whoever trusts it still does.
-type identity struct {
-	authority []byte
-	keys      map[string][]byte // PKCS#1 PEM by integrator key
-}
-
-// identity reads what an earlier run kept; there may be nothing.
-func (f sandboxFiles) identity() (identity, error) {
-	kept := identity{keys: map[string][]byte{}}
-	text, err := f.read(identityFile)
+// identity is what an earlier run kept, so that whoever trusts the sandbox still does: its authority, and private keys
+// by integrator key. There may be nothing.
+func (c *Sandbox) identity() (authority []byte, keys map[string][]byte, err error) {
+	text, err := c.read(identityFile)
 	if err != nil || text == nil {
-		return kept, err
+		return nil, nil, err
 	}
+	keys = map[string][]byte{}
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		key := block.Headers[keyHeader]
 		if key == "" {
-			kept.authority = append(kept.authority, pem.EncodeToMemory(block)...)
+			authority = append(authority, pem.EncodeToMemory(block)...)
 			continue
 		}
-		kept.keys[key] = pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})
+		keys[key] = pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})
 	}
-	if len(kept.authority) == 0 {
-		err = fmt.Errorf("%s: no certificate in it; remove it to begin anew", f.path(identityFile))
+	if len(authority) == 0 {
+		err = fmt.Errorf("%s: no certificate in it; remove it to begin anew", c.path(identityFile))
 	}
-	return kept, err
+	return authority, keys, err
 }
 
 // keep writes the identity of this run.
-func (f sandboxFiles) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
-	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+func (c *Sandbox) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return err
 	}
 	var text bytes.Buffer
@@ -77,18 +69,18 @@ func (f sandboxFiles) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
 		block.Headers = map[string]string{keyHeader: key}
 		text.Write(pem.EncodeToMemory(block))
 	}
-	return os.WriteFile(f.path(identityFile), text.Bytes(), 0o600)
+	return os.WriteFile(c.path(identityFile), text.Bytes(), 0o600)
 }
 
 // configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.Force;
 // that gives false.
-func (f sandboxFiles) configure(c *Sandbox, sb *sandbox.Sandbox, w sandbox.Seed) (written bool, err error) {
+func (c *Sandbox) configure(sb *sandbox.Sandbox, w sandbox.Seed) (written bool, err error) {
 	inputs := digest(fmt.Appendf(nil, "1 %q %q %q %q %q", sb.Addr(), c.Proxy, c.Admin, c.Hosts, c.Own))
-	before, err := f.read("proxy.yaml")
+	before, err := c.read("proxy.yaml")
 	if err != nil {
 		return false, err
 	}
-	generated, err := f.read(generatedFile)
+	generated, err := c.read(generatedFile)
 	if err != nil {
 		return false, err
 	}
@@ -101,14 +93,14 @@ func (f sandboxFiles) configure(c *Sandbox, sb *sandbox.Sandbox, w sandbox.Seed)
 		// the same again would only differ in the salts of its hashes, and make a running proxy reload
 		return true, nil
 	}
-	if _, err := c.fixtureConfig().Write(f.dir, sb, w); err != nil {
+	if _, err := c.fixtureConfig().Write(c.Dir, sb, w); err != nil {
 		return false, err
 	}
-	after, err := f.read("proxy.yaml")
+	after, err := c.read("proxy.yaml")
 	if err != nil {
 		return false, err
 	}
-	return true, os.WriteFile(f.path(generatedFile), []byte(inputs+" "+digest(after)+"\n"), 0o600)
+	return true, os.WriteFile(c.path(generatedFile), []byte(inputs+" "+digest(after)+"\n"), 0o600)
 }
 
 func digest(text []byte) string {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func keptDir(t *testing.T) string {
 	}
 	defer sb.Close()
 	dir := t.TempDir()
-	if err := (sandboxFiles{dir}).keep(sb, sandbox.Seed{PrivateKeys: demoKeys(t)}); err != nil {
+	if err := (&Sandbox{Dir: dir}).keep(sb, sandbox.Seed{PrivateKeys: demoKeys(t)}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -77,7 +78,7 @@ func (s *servedSandbox) halt() {
 // run starts the proxy with the configuration in the folder and gives its address.
 func (s *servedSandbox) run() *app.App {
 	s.t.Helper()
-	holder := &config.Holder{Path: sandboxFiles{s.dir}.path("proxy.yaml")}
+	holder := &config.Holder{Path: filepath.Join(s.dir, "proxy.yaml")}
 	if _, err := holder.Reload(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func (s *servedSandbox) status(p *app.App, path, credential string) int {
 func TestSandboxServesAnOldProgramThroughTheProxy(t *testing.T) {
 	t.Parallel()
 	s := serveSandbox(t, keptDir(t), nil)
-	header, err := os.ReadFile(sandboxFiles{s.dir}.path("anna.header"))
+	header, err := os.ReadFile(filepath.Join(s.dir, "anna.header"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func TestSandboxServesAnOldProgramThroughTheProxy(t *testing.T) {
 	s.halt()
 	text := s.out.String()
 	for _, want := range []string{
-		"docusign-auth-proxy run --config " + sandboxFiles{s.dir}.path("proxy.yaml"), "--cacert ca.pem",
+		"docusign-auth-proxy run --config " + filepath.Join(s.dir, "proxy.yaml"), "--cacert ca.pem",
 		"accepted 200  POST account-d.docusign.com/oauth/token\n",
 		"accepted 200  GET na3.docusign.net/restapi/v2/login_information\n",
 		"REFUSED  401  GET demo.docusign.net/restapi/v2/login_information  USER_AUTHENTICATION_FAILED  LEGACY CREDENTIAL: 1 X-DocuSign-Authentication; 1 so far\n",
@@ -161,7 +162,7 @@ func TestSandboxKeepsItsIdentityBetweenRuns(t *testing.T) {
 	own := func(c *Sandbox) { c.Own = ownProgram{Key: "ACME-230546a7-9c55-40ad-8fbf-af205d5494ad"} }
 	read := func() (all [][]byte) {
 		for _, name := range names {
-			b, err := os.ReadFile(sandboxFiles{dir}.path(name))
+			b, err := os.ReadFile(filepath.Join(dir, name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,8 +183,7 @@ func TestSandboxKeepsItsIdentityBetweenRuns(t *testing.T) {
 func TestSandboxLeavesAChangedConfigurationAlone(t *testing.T) {
 	t.Parallel()
 	dir := keptDir(t)
-	files := sandboxFiles{dir}
-	path := files.path("proxy.yaml")
+	path := filepath.Join(dir, "proxy.yaml")
 	s := serveSandbox(t, dir, nil)
 	s.halt()
 	read := func() string {
@@ -226,7 +226,6 @@ func TestSandboxLeavesAChangedConfigurationAlone(t *testing.T) {
 
 func TestSandboxWritesTheSameConfigurationOnce(t *testing.T) {
 	t.Parallel()
-	files := sandboxFiles{t.TempDir()}
 	sb, err := sandbox.Start(sandbox.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -236,13 +235,13 @@ func TestSandboxWritesTheSameConfigurationOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Sandbox{Dir: files.dir, Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", cost: 4}
+	c := &Sandbox{Dir: t.TempDir(), Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", cost: 4}
 	var texts []string
 	for range 2 {
-		if written, err := files.configure(c, sb, seed); !written || err != nil {
+		if written, err := c.configure(sb, seed); !written || err != nil {
 			t.Fatalf("%v %v", written, err)
 		}
-		b, err := os.ReadFile(files.path("proxy.yaml"))
+		b, err := os.ReadFile(c.path("proxy.yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +294,7 @@ func TestSandboxRefusesWhatCannotWork(t *testing.T) {
 		"a user that is no address":    {func(c *Sandbox) { c.Own.User = "anna" }, "--user"},
 		"an account that is none":      {func(c *Sandbox) { c.Own.Account = "../1" }, "--account"},
 		"an identity file of nothing": {func(c *Sandbox) {
-			if err := os.WriteFile(sandboxFiles{c.Dir}.path(identityFile), []byte("nothing"), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(c.Dir, identityFile), []byte("nothing"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, identityFile},

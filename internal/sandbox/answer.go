@@ -39,14 +39,14 @@ const (
 //go:embed rest.tmpl soap.tmpl
 var templateFiles embed.FS
 
-func newTemplates() (*template.Template, error) {
-	return template.New("").Funcs(template.FuncMap{
+func newTemplates() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
 		"json": plainJSON, "xml": escapeXML, "el": xmlElement, "stamp": stamp, "title": title,
 		"last":       func(n int) int { return max(n-1, 0) },
 		"number":     func(i int) string { return strconv.Itoa(i + 1) },
 		"pdf":        func() string { return base64.StdEncoding.EncodeToString(samplePDF) },
 		"signerType": signerType, "documentID": documentID,
-	}).ParseFS(templateFiles, "*.tmpl")
+	}).ParseFS(templateFiles, "*.tmpl"))
 }
 
 // written is one of the answers in the templates.

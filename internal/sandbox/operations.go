@@ -33,8 +33,8 @@ func operations() map[string]operation {
 		"RequestSenderToken":               {"View", steps{envelope}},
 		"RequestStatus":                    {"EnvelopeStatus", steps{envelope}},
 		"RequestStatusEx":                  {"EnvelopeStatus", steps{envelope}},
-		"SendEnvelope":                     {"EnvelopeStatus", steps{envelope, soapSend}},
-		"VoidEnvelope":                     {"Void", steps{envelope, soapVoid}},
+		"SendEnvelope":                     {"EnvelopeStatus", steps{envelope, alter("sent")}},
+		"VoidEnvelope":                     {"Void", steps{envelope, alter("voided")}},
 	}
 }
 
@@ -45,15 +45,8 @@ func (c *soapCall) findAccountNamed() *apiError {
 }
 
 func (c *soapCall) enter(id string) *apiError {
-	account, known := c.findAccount(id)
-	switch {
-	case !known:
-		return refusal("ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM")
-	case !isMember(c.User, account):
-		return refusal("USER_LACKS_MEMBERSHIP")
-	}
-	c.Account = account
-	return nil
+	account, exists := c.findAccount(id)
+	return c.join(account, exists, refusal("ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM"))
 }
 
 // findEnvelope finds the envelope an operation names among those of the caller's accounts.
@@ -76,21 +69,15 @@ func soapCreate(c *soapCall) *apiError {
 	return nil
 }
 
-func soapSend(c *soapCall) *apiError {
-	return c.alter("sent", "Envelope_Invalid_Status")
-}
-
-func soapVoid(c *soapCall) *apiError {
-	return c.alter("voided", "Envelope_Cannot_Void_Invalid_State")
-}
-
-func (c *soapCall) alter(status, code string) *apiError {
-	changed, refused := c.changeEnvelope(c.Envelope.ID, status, c.msg.Field("Reason"))
-	if refused != nil {
-		return &apiError{code: code, message: refused.message}
+// alter sends or voids the envelope; every refusal to void has one name here.
+func alter(status string) func(*soapCall) *apiError {
+	return func(c *soapCall) (refused *apiError) {
+		c.Envelope, refused = c.changeEnvelope(c.Envelope.ID, status, c.msg.Field("Reason"))
+		if refused != nil && status == "voided" {
+			refused.code = "ENVELOPE_CANNOT_VOID_INVALID_STATE"
+		}
+		return refused
 	}
-	c.Envelope = changed
-	return nil
 }
 
 func (c *soapCall) AsksBaseURL() bool {

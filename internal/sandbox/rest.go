@@ -25,6 +25,18 @@ type call struct {
 // Memberships lists the user's accounts in their own order, so the default may come second.
 func (c *call) Memberships() []Account { return c.memberships(c.User) }
 
+// join lets a member into an account.
+func (c *call) join(account Account, found bool, missing *apiError) *apiError {
+	switch {
+	case !found:
+		return missing
+	case !isMember(c.User, account):
+		return refusal("USER_LACKS_MEMBERSHIP")
+	}
+	c.Account = account
+	return nil
+}
+
 // ViewURL is a one-time address for a browser; it is never rewritten by a proxy (PROTOCOL.md §12).
 func (c *call) ViewURL() string {
 	return c.origin(c.Account.Site) + "/Signing/StartInSession.aspx?t=" + newGUID()
@@ -164,17 +176,11 @@ func (c *restCall) admit() *apiError {
 // enter checks the account and where it lives; at a loopback address every account does.
 func (c *restCall) enter(id string) *apiError {
 	account, exists := c.findAccount(id)
-	if !exists || c.host != "" && account.Site != c.host {
-		if code := c.setting().wrongSite; code == "PARTNER_AUTHENTICATION_FAILED" {
-			return refusal(code, "Invalid account specified for user.")
-		}
-		return refusal("USER_LACKS_MEMBERSHIP")
+	missing := refusal("USER_LACKS_MEMBERSHIP")
+	if code := c.setting().wrongSite; code == "PARTNER_AUTHENTICATION_FAILED" {
+		missing = refusal(code, "Invalid account specified for user.")
 	}
-	if !isMember(c.User, account) {
-		return refusal("USER_LACKS_MEMBERSHIP")
-	}
-	c.Account = account
-	return nil
+	return c.join(account, exists && (c.host == "" || account.Site == c.host), missing)
 }
 
 // findEnvelope finds the envelope of the path in the account of the path.

@@ -85,11 +85,7 @@ func Start(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificates: %w", err)
 	}
-	templates, err := newTemplates()
-	if err != nil {
-		return nil, err
-	}
-	s := &Sandbox{opts: o, authority: ca, templates: templates, addresses: map[string]string{}}
+	s := &Sandbox{opts: o, authority: ca, templates: newTemplates(), addresses: map[string]string{}}
 	s.server = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{ca.leaf}, MinVersion: tls.VersionTLS12},
