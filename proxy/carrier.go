@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
@@ -201,7 +202,7 @@ func (f *forward) editTimestamp(resp *http.Response) error {
 		return nil
 	}
 	rest := resp.Body
-	e, err := soap.InsertSecurityTimestamp(rest, f.server.cfg.Now())
+	e, err := soap.InsertSecurityTimestamp(rest, time.Now())
 	var refusal *soap.Error
 	switch {
 	case errors.As(err, &refusal):

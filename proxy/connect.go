@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/elazarl/goproxy"
 
@@ -89,7 +90,7 @@ func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detai
 		detail, nextStep = egress.WithoutHost(detail, host), egress.WithoutHost(nextStep, host)
 	}
 	s.record(&call.Event{
-		Time: s.cfg.Now(), RequestID: s.ids.Next(), Door: call.DoorConnect, API: call.APIOther,
+		Time: time.Now(), RequestID: s.ids.Next(), Door: call.DoorConnect, API: call.APIOther,
 		Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: shown.Text(r.UserAgent()),
 		Client: bindingOf(r).Client.Addr(), Integration: "unknown", Scheme: "none",
 		Status: status, Outcome: call.OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep,

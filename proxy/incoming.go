@@ -125,7 +125,7 @@ func (c *incoming) accept(d *translate.Decision, err error, prepare func() error
 }
 
 // translated notes the time that credential, token and site have taken.
-func (c *incoming) translated() { c.event.Translate = c.server.cfg.Now().Sub(c.start) }
+func (c *incoming) translated() { c.event.Translate = time.Since(c.start) }
 
 // proven lets a call whose credential counts take its time, and keep its connection when others want one. It fails if
 // another has got the connection's place already: nobody would see the answer.

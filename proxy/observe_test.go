@@ -48,10 +48,10 @@ func served(t *testing.T, cfg proxy.Config) string {
 func TestTheAnswerIsSentBeforeTheCallIsRecorded(t *testing.T) {
 	answered := make(chan struct{})
 	recorded := make(chan struct{})
-	base := served(t, proxy.Config{Recorder: recorderFunc(func(*call.Event) {
+	base := served(t, proxy.UsualConfig(recorderFunc(func(*call.Event) {
 		<-answered
 		close(recorded)
-	})})
+	})))
 	client := &http.Client{Timeout: 10 * time.Second}
 	resp, err := client.Get(base + "/")
 	if err != nil {
@@ -75,10 +75,9 @@ func TestAFaultOfAnObserverCostsTheRecordAndNotTheCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	reported := make(chan string, 8)
-	base := served(t, proxy.Config{
-		Log:      slog.New(slog.NewJSONHandler(w, nil)),
-		Recorder: call.Recorders{recorderFunc(func(*call.Event) { panic("Lgcy-Anna-11x") }), metrics, panicCount{reported}},
-	})
+	cfg := proxy.UsualConfig(recorderFunc(func(*call.Event) { panic("Lgcy-Anna-11x") }), metrics, panicCount{reported})
+	cfg.Log = slog.New(slog.NewJSONHandler(w, nil))
+	base := served(t, cfg)
 	for range 2 {
 		resp, err := http.Get(base + "/")
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 func (s *Server) panicked(where string, p *panics.Error, args ...any) {
-	panics.Report(s.cfg.Log, s.cfg.Recorder, where, p, args...)
+	panics.Report(s.cfg.Log, s.cfg.Recorders, where, p, args...)
 }
 
 // errorLog takes what net/http says of a connection. It says the value of a panic too, which is left out here.
@@ -30,7 +30,7 @@ func (l errorLog) Write(p []byte) (int, error) {
 
 // record tells those who observe. A fault of one costs its record, never the call nor the records of the others.
 func (s *Server) record(e *call.Event) {
-	for _, r := range call.Each(s.cfg.Recorder) {
+	for _, r := range s.cfg.Recorders {
 		if p := panics.In(panics.Try(func() error { r.Record(e); return nil })); p != nil {
 			s.panicked(call.PanicRecord, p, "request_id", e.RequestID)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
@@ -25,7 +26,18 @@ func (w witness) RecordRehearsal(e *call.Event) { w.rehearsals <- e.Rehearsal }
 func newWitness() (witness, *Server, *bytes.Buffer) {
 	w := witness{make(chan string, 8), make(chan string, 8)}
 	var log bytes.Buffer
-	return w, New(Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Recorder: call.Recorders{w}}, &State{}), &log
+	cfg := UsualConfig(w)
+	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	return w, New(cfg, &State{}), &log
+}
+
+// UsualConfig has the limits that the configuration has by default, and a log that is not kept.
+func UsualConfig(rs ...call.Recorder) Config {
+	return Config{
+		Log: slog.New(slog.DiscardHandler), Recorders: rs, HeaderBytes: 64 << 10, HeaderTimeout: 10 * time.Second,
+		IdleTimeout: 2 * time.Minute, BodyTimeout: time.Minute, DrainBody: 64 << 20, ReplayBody: 1 << 20,
+		SOAPHeader: 256 << 10, Tunnels: 256, TunnelIdle: 10 * time.Minute, Connections: 4096, ClientShare: 75,
+	}
 }
 
 func TestAPanicInARehearsalIsCaughtAndCounted(t *testing.T) {

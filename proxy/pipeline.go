@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
@@ -66,7 +67,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Binding, st *State) *exchange {
-	x := &exchange{incoming: incoming{server: s, state: st, binding: b, start: s.cfg.Now(), askedFor: r.URL}}
+	x := &exchange{incoming: incoming{server: s, state: st, binding: b, start: time.Now(), askedFor: r.URL}}
 	route.EscapeByByte(r.URL)
 	if clean, err := route.Clean(r.URL); err == nil {
 		r.URL = clean
@@ -250,7 +251,7 @@ func (x *exchange) end(p any) {
 // finish fills in the event and records it.
 func (x *exchange) finish() {
 	e := &x.event
-	e.Total = x.server.cfg.Now().Sub(x.start)
+	e.Total = time.Since(x.start)
 	if e.Status == 0 {
 		e.Status = x.w.Status
 	}

@@ -30,7 +30,7 @@ func rehearse(c *incoming) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), time.Minute)
 	st := c.state
-	st.calls.begin() // cannot fail, since this call has begun with it
+	st.calls.Add(1) // this call has begun with it, so somebody uses it
 	go func() {
 		defer st.end()
 		defer func() { <-s.rehearsals }()
@@ -53,7 +53,5 @@ func (s *Server) rehearsal(e *call.Event, f func() error) {
 			"request_id", e.RequestID, "integration", e.Integration, "result", e.Rehearsal, "error", err,
 			"next_step", e.NextStep)
 	}
-	if rr, ok := s.cfg.Recorder.(call.RehearsalRecorder); ok {
-		rr.RecordRehearsal(e)
-	}
+	call.Tell(s.cfg.Recorders, func(r interface{ RecordRehearsal(*call.Event) }) { r.RecordRehearsal(e) })
 }

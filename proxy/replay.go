@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/proxy/body"
@@ -16,8 +17,8 @@ import (
 // roundTrip sends a call, and sends it once more when DocuSign refused it before doing any work and the cause could be
 // mended. After an ambiguous failure it never does.
 func (f *forward) roundTrip(req *http.Request) (*http.Response, error) {
-	began := f.server.cfg.Now()
-	defer func() { f.event.Upstream = f.server.cfg.Now().Sub(began) }()
+	began := time.Now()
+	defer func() { f.event.Upstream = time.Since(began) }()
 	if f.listed {
 		return f.state.Listed.RoundTrip(req)
 	}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -26,48 +25,24 @@ import (
 	"docusign-auth-proxy/translate"
 )
 
-// Config is what a Server keeps for its whole life. Zero values mean the default in brackets.
+// Config is what a Server keeps for its whole life. All of it must be set, but for Recorders and Tap.
 type Config struct {
 	Log           *slog.Logger
-	Recorder      call.Recorder // told of every call
-	Now           func() time.Time
-	HeaderBytes   int           // largest request head [64 KiB]
-	HeaderTimeout time.Duration // for a request head and for a TLS handshake [10s]
-	IdleTimeout   time.Duration // keep-alive connections of callers [2m]
-	BodyTimeout   time.Duration // without progress of a request body [60s]; until the call is proven at most HeaderTimeout
-	DrainBody     int64         // of a request body that is read, and thrown away, after the answer [64 MiB]
-	ReplayBody    int64         // request bodies up to this size can be sent again after a refused token [1 MiB]
-	SOAPHeader    int           // largest SOAP header region [256 KiB]
-	Tunnels       int           // raw tunnels at a time [256]
-	TunnelIdle    time.Duration // a raw tunnel without traffic is closed after this [10m]
-	Connections   int           // callers' connections at a time, for each listener [4096]
-	ClientShare   int           // of Connections and Tunnels that one client may take, in percent [75]
+	Recorders     call.Recorders
+	HeaderBytes   int           // largest request head
+	HeaderTimeout time.Duration // for a request head and for a TLS handshake
+	IdleTimeout   time.Duration // keep-alive connections of callers
+	BodyTimeout   time.Duration // without progress of a request body; until the call is proven at most HeaderTimeout
+	DrainBody     int64         // of a request body that is read, and thrown away, after the answer
+	ReplayBody    int64         // request bodies up to this size can be sent again after a refused token
+	SOAPHeader    int           // largest SOAP header region
+	Tunnels       int           // raw tunnels at a time
+	TunnelIdle    time.Duration // a raw tunnel without traffic is closed after this
+	Connections   int           // callers' connections at a time, for each listener
+	ClientShare   int           // of Connections and Tunnels that one client may take, in percent
 
 	// Tap gives what listens to the bytes of a call, nil when nothing does. A nil Tap never listens.
 	Tap func(*http.Request) call.Tap
-}
-
-func (c *Config) setDefaults() {
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.Recorder == nil {
-		c.Recorder = call.Recorders(nil)
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	c.HeaderBytes = cmp.Or(c.HeaderBytes, 64<<10)
-	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 10*time.Second)
-	c.IdleTimeout = cmp.Or(c.IdleTimeout, 2*time.Minute)
-	c.BodyTimeout = cmp.Or(c.BodyTimeout, time.Minute)
-	c.DrainBody = cmp.Or(c.DrainBody, 64<<20)
-	c.ReplayBody = cmp.Or(c.ReplayBody, 1<<20)
-	c.SOAPHeader = cmp.Or(c.SOAPHeader, 256<<10)
-	c.Tunnels = cmp.Or(c.Tunnels, 256)
-	c.TunnelIdle = cmp.Or(c.TunnelIdle, 10*time.Minute)
-	c.Connections = cmp.Or(c.Connections, 4096)
-	c.ClientShare = cmp.Or(c.ClientShare, 75)
 }
 
 // State is everything that a reload replaces, as one value. It is not changed after Swap.
@@ -91,38 +66,23 @@ type State struct {
 	Released func()
 
 	sidecarTLS, hostsTLS *tls.Config
-	calls                *stateCalls
+	calls                *atomic.Int64 // that began with it, and one more while it is in force
 }
 
-// stateCalls counts the calls that began with a state, and one more while it is in force.
-type stateCalls struct{ n atomic.Int64 }
-
-// begin fails once nobody uses the state any more.
-func (c *stateCalls) begin() bool {
+// begin gives the state in force to a call, which ends it. A state that nobody uses any more is not begun again.
+func (s *Server) begin() *State {
 	for {
-		n := c.n.Load()
-		if n == 0 {
-			return false
-		}
-		if c.n.CompareAndSwap(n, n+1) {
-			return true
+		st := s.state.Load()
+		if n := st.calls.Load(); n > 0 && st.calls.CompareAndSwap(n, n+1) {
+			return st
 		}
 	}
 }
 
 // end gives back what begin gave.
 func (st *State) end() {
-	if st.calls.n.Add(-1) == 0 && st.Released != nil {
+	if st.calls.Add(-1) == 0 && st.Released != nil {
 		st.Released()
-	}
-}
-
-// begin gives the state in force to a call, which ends it.
-func (s *Server) begin() *State {
-	for {
-		if st := s.state.Load(); st.calls.begin() {
-			return st
-		}
 	}
 }
 
@@ -144,10 +104,9 @@ type Server struct {
 
 // New makes a Server that serves nothing yet.
 func New(cfg Config, st *State) *Server {
-	cfg.setDefaults()
 	s := &Server{cfg: cfg, ids: call.NewIDs(), rehearsals: make(chan struct{}, maxRehearsals)}
 	s.front = conn.NewFront(conn.Options{
-		Log: cfg.Log, Recorder: cfg.Recorder, Now: cfg.Now, NextID: s.ids.Next, Panicked: s.panicked,
+		Log: cfg.Log, Recorders: cfg.Recorders, Now: time.Now, NextID: s.ids.Next, Panicked: s.panicked,
 		HeaderTimeout: cfg.HeaderTimeout, DrainBody: cfg.DrainBody, Most: cfg.Connections, SharePercent: cfg.ClientShare,
 	})
 	s.tunnels.Log, s.tunnels.Idle = cfg.Log, cfg.TunnelIdle
@@ -185,8 +144,8 @@ func New(cfg Config, st *State) *Server {
 // Swap replaces the state; calls under way finish with the one they began with.
 func (s *Server) Swap(st *State) {
 	next := *st
-	next.calls = &stateCalls{}
-	next.calls.n.Store(1)
+	next.calls = new(atomic.Int64)
+	next.calls.Store(1)
 	if next.Leaves != nil {
 		next.sidecarTLS = next.Leaves.ServerConfig(next.localNames, nil)
 		sites := next.Policy.SiteNames(next.DefaultSite.Host)

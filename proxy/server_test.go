@@ -15,7 +15,7 @@ func TestShutdownMayBeCalledAgainAndAtTheSameTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := proxy.New(proxy.Config{}, &proxy.State{Policy: &egress.Policy{}})
+	s := proxy.New(proxy.UsualConfig(), &proxy.State{Policy: &egress.Policy{}})
 	var serving, stopping sync.WaitGroup
 	serving.Go(func() { _ = s.Run() })
 	serving.Go(func() { _ = s.Serve(l, call.DoorSidecar) })

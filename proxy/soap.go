@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/services"
@@ -61,7 +62,7 @@ func (s *soapCall) envelopeReplier(c *incoming) reply.Caller {
 		answer.Dialect = reply.SOAP12
 	}
 	if s.message.HasTimestamp {
-		answer.Timestamp = c.server.cfg.Now()
+		answer.Timestamp = time.Now()
 	}
 	return answer
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
@@ -81,8 +82,8 @@ func serveView(s *soapCall, v view) (next, error) {
 	if err != nil {
 		return next{}, err
 	}
-	began := s.server.cfg.Now()
-	defer func() { s.event.Upstream = s.server.cfg.Now().Sub(began) }()
+	began := time.Now()
+	defer func() { s.event.Upstream = time.Since(began) }()
 	f := s.onward()
 	var a viewAnswer
 	for _, site := range sites {

@@ -35,7 +35,7 @@ func TestTheSidecarServesItsCertificateAndAHint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := proxy.New(proxy.Config{}, state)
+	s := proxy.New(proxy.UsualConfig(), state)
 	go func() { _ = s.Run() }()
 	go func() { _ = s.Serve(l, call.DoorSidecar) }()
 	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })

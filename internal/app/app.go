@@ -125,10 +125,10 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	return p, nil
 }
 
-func serverConfig(cfg *config.Config, log *slog.Logger, r call.Recorder) proxy.Config {
+func serverConfig(cfg *config.Config, log *slog.Logger, rs call.Recorders) proxy.Config {
 	l := cfg.Limits
 	return proxy.Config{
-		Log: log, Recorder: r, HeaderBytes: int(l.HeaderBytes), HeaderTimeout: l.HeaderTimeout,
+		Log: log, Recorders: rs, HeaderBytes: int(l.HeaderBytes), HeaderTimeout: l.HeaderTimeout,
 		IdleTimeout: l.ClientIdle, ReplayBody: int64(l.ReplayBody),
 		SOAPHeader: int(l.SOAPHeader), Tunnels: l.Tunnels, TunnelIdle: l.TunnelIdle, Connections: l.Connections,
 		BodyTimeout: l.BodyTimeout, DrainBody: int64(l.DrainBody), ClientShare: l.ClientShare,

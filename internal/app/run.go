@@ -130,7 +130,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (p *App) caught(f func() error) (err error) {
 	defer func() {
 		if caught := panics.In(err); caught != nil {
-			panics.Report(p.log, p.metrics, call.PanicBackground, caught)
+			panics.Report(p.log, call.Recorders{p.metrics}, call.PanicBackground, caught)
 		}
 	}()
 	defer panics.Into(&err)

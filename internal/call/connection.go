@@ -22,18 +22,6 @@ type ConnFailure struct {
 	Status    int        `json:"-"` // what net/http answered; 0 = nothing
 }
 
-// ConnRecorder is a Recorder that also wants to know of connections that never became a call.
-type ConnRecorder interface{ RecordConnFailure(*ConnFailure) }
-
-// RecordConnFailure tells those that want to know.
-func (rs Recorders) RecordConnFailure(f *ConnFailure) {
-	for _, r := range rs {
-		if cr, ok := r.(ConnRecorder); ok {
-			cr.RecordConnFailure(f)
-		}
-	}
-}
-
 // Causes of a ConnFailure.
 const (
 	ConnBadHead    = "unreadable_request"

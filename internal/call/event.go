@@ -123,32 +123,14 @@ type RateLimits struct {
 // network, and must keep no reference to the event.
 type Recorder interface{ Record(*Event) }
 
-// Recorders tells several.
+// Recorders are all who are told.
 type Recorders []Recorder
 
-// Record tells each in turn.
-func (rs Recorders) Record(e *Event) {
+// Tell calls tell for those of the recorders that are an R as well: they want to know of more than calls.
+func Tell[R any](rs Recorders, tell func(R)) {
 	for _, r := range rs {
-		r.Record(e)
-	}
-}
-
-// Each lists those whom r tells: r alone unless it is several.
-func Each(r Recorder) Recorders {
-	if all, ok := r.(Recorders); ok {
-		return all
-	}
-	return Recorders{r}
-}
-
-// RehearsalRecorder is a Recorder that also wants to know whether observed calls could have been translated.
-type RehearsalRecorder interface{ RecordRehearsal(*Event) }
-
-// RecordRehearsal tells those that want to know.
-func (rs Recorders) RecordRehearsal(e *Event) {
-	for _, r := range rs {
-		if rr, ok := r.(RehearsalRecorder); ok {
-			rr.RecordRehearsal(e)
+		if more, ok := r.(R); ok {
+			tell(more)
 		}
 	}
 }
@@ -171,18 +153,6 @@ const (
 func PanicPlaces() []string {
 	return []string{
 		PanicCall, PanicConnect, PanicProof, PanicRehearsal, PanicRecord, PanicBackground, PanicOperations,
-	}
-}
-
-// PanicRecorder is a Recorder that also counts panics by where they were caught.
-type PanicRecorder interface{ RecordPanic(where string) }
-
-// RecordPanic tells those that want to know.
-func (rs Recorders) RecordPanic(where string) {
-	for _, r := range rs {
-		if pr, ok := r.(PanicRecorder); ok {
-			pr.RecordPanic(where)
-		}
 	}
 }
 

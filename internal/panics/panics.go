@@ -54,11 +54,9 @@ func In(err error) *Error {
 }
 
 // Report logs a panic that was caught, without its value, and counts it.
-func Report(log *slog.Logger, r call.Recorder, where string, p *Error, args ...any) {
+func Report(log *slog.Logger, rs call.Recorders, where string, p *Error, args ...any) {
 	log.Error("panic", append([]any{"where", where, "panic", p.Error(), "stack", p.Stack}, args...)...)
-	if pr, ok := r.(call.PanicRecorder); ok {
-		pr.RecordPanic(where)
-	}
+	call.Tell(rs, func(r interface{ RecordPanic(string) }) { r.RecordPanic(where) })
 }
 
 // Try makes an error of a panic in f.

@@ -109,9 +109,7 @@ func (f *Front) failed(c *Conn, status int, cause, detail string) {
 			"client", e.Client.String(), "target", e.Target, "status", status, "cause", cause, "error", detail,
 			"next_step", e.NextStep, "times", times)
 	}
-	if cr, ok := f.Recorder.(call.ConnRecorder); ok {
-		cr.RecordConnFailure(&e)
-	}
+	call.Tell(f.Recorders, func(r interface{ RecordConnFailure(*call.ConnFailure) }) { r.RecordConnFailure(&e) })
 }
 
 // note adds to the row of the client and cause. log says that it is time for a line about it.

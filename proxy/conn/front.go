@@ -20,7 +20,7 @@ import (
 // Options of a Front; none has a default.
 type Options struct {
 	Log           *slog.Logger
-	Recorder      call.Recorder // a call.ConnRecorder is told of connections without a call
+	Recorders     call.Recorders // those with RecordConnFailure are told of connections without a call
 	Now           func() time.Time
 	NextID        func() string
 	Panicked      func(where string, p *panics.Error, args ...any)

@@ -45,8 +45,8 @@ type History struct {
 	GoLiveCalls uint64    // successful calls with an OAuth token in the last 24 hours
 }
 
-// Metrics is a call.Recorder, RehearsalRecorder, ConnRecorder and PanicRecorder. Make it with New; it is safe for
-// concurrent use.
+// Metrics is a call.Recorder that is told of rehearsals, connections without a call and panics as well. Make it with
+// New; it is safe for concurrent use.
 type Metrics struct {
 	o     Options
 	words labelWords
