@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -99,13 +100,14 @@ func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detai
 
 // intercept answers the CONNECT and hands the connection, not yet handshaken, to the inner server.
 func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
+	const established = "HTTP/1.%d 200 Connection established\r\n\r\n"
 	b := bindingOf(r)
-	over := overStream(client)
-	if over == nil {
-		if _, err := io.WriteString(client, connectEstablished(r)); err != nil {
-			_ = client.Close()
-			return
-		}
+	var over http.ResponseWriter // the answer to a CONNECT that came over HTTP/2
+	if stream, ok := client.(interface{ ResponseWriter() http.ResponseWriter }); ok {
+		over = stream.ResponseWriter()
+	} else if _, err := fmt.Fprintf(client, established, min(r.ProtoMinor, 1)); err != nil {
+		_ = client.Close()
+		return
 	}
 	// The calls inside have a line each; this one would double the log of a program that opens a tunnel for every call.
 	s.cfg.Log.Debug("connect",
@@ -116,22 +118,6 @@ func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 		}
 		return nil
 	})
-}
-
-// overStream gives the answer to a CONNECT that came over HTTP/2, by goproxy's connection on its stream; nil = it did
-// not.
-func overStream(client net.Conn) http.ResponseWriter {
-	if stream, ok := client.(interface{ ResponseWriter() http.ResponseWriter }); ok {
-		return stream.ResponseWriter()
-	}
-	return nil
-}
-
-func connectEstablished(r *http.Request) string {
-	if r.ProtoMinor == 0 {
-		return "HTTP/1.0 200 Connection established\r\n\r\n"
-	}
-	return "HTTP/1.1 200 Connection established\r\n\r\n"
 }
 
 // serveConnect is the pipeline's way into goproxy.

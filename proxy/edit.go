@@ -15,9 +15,12 @@ import (
 
 // editAnswer works on DocuSign's answer before it goes to the caller. The edits go from the head to the body.
 func (f *forward) editAnswer(resp *http.Response) error {
-	for _, edit := range [...]func(*forward, *http.Response){noteHead, editLocation, dropHostRules, noteError} {
-		edit(f, resp)
+	f.noteHead(resp)
+	if !f.listed {
+		f.editLocation(resp)
+		f.dropHostRules(resp)
 	}
+	f.noteError(resp)
 	if f.edit != nil {
 		return f.edit(resp)
 	}
@@ -25,7 +28,7 @@ func (f *forward) editAnswer(resp *http.Response) error {
 }
 
 // noteHead keeps what DocuSign says of the call and of the account's limits (PROTOCOL.md §12).
-func noteHead(f *forward, resp *http.Response) {
+func (f *forward) noteHead(resp *http.Response) {
 	if v := resp.Header["X-Docusign-Tracetoken"]; len(v) > 0 {
 		f.event.TraceToken = v[0]
 	}
@@ -47,10 +50,7 @@ func noteHead(f *forward, resp *http.Response) {
 
 // editLocation leads back to this proxy where a site names its own API. Pages for a browser, such as the signing view,
 // are reached without it (PROTOCOL.md §12).
-func editLocation(f *forward, resp *http.Response) {
-	if f.listed {
-		return
-	}
+func (f *forward) editLocation(resp *http.Response) {
 	for _, name := range [...]string{"Location", "Content-Location"} {
 		for i, v := range resp.Header[name] {
 			u, err := url.Parse(v)
@@ -75,10 +75,7 @@ func isAPIPath(path string) bool {
 
 // dropHostRules takes out what would bind the caller to the site, past this proxy (RFC 7838), or would be DocuSign's
 // words about localhost or about a host that the program reaches on plain HTTP (PROTOCOL.md §12).
-func dropHostRules(f *forward, resp *http.Response) {
-	if f.listed {
-		return
-	}
+func (f *forward) dropHostRules(resp *http.Response) {
 	delete(resp.Header, "Alt-Svc")
 	if f.r.TLS == nil || f.event.Door == call.DoorSidecar || f.event.Door == call.DoorForward {
 		delete(resp.Header, "Strict-Transport-Security")
@@ -88,7 +85,7 @@ func dropHostRules(f *forward, resp *http.Response) {
 
 // noteError keeps DocuSign's own error code for log and metric, and turns the status back for programs that know the
 // old one.
-func noteError(f *forward, resp *http.Response) {
+func (f *forward) noteError(resp *http.Response) {
 	if resp.StatusCode < http.StatusBadRequest || f.event.Cause != "" {
 		return
 	}

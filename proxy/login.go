@@ -133,8 +133,8 @@ func (c *incoming) siteURL(base string, _ []string) string {
 	return c.leadBack(base, site)
 }
 
-// learntURL rewrites a base URL in an answer to the program's own credential. The sites that it names are remembered:
-// the program's next calls name an account and no site.
+// learntURL rewrites a URL of DocuSign's in an answer to the program's own credential, or to none. The site that it
+// names for an account is remembered: the program's next calls name an account and no site.
 func (c *incoming) learntURL(base string, ids []string) string {
 	u, err := url.Parse(base)
 	if err != nil {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
@@ -99,7 +98,7 @@ func passPreflight(c *incoming) (next, error) {
 // programs that have migrated. None of them has a legacy password; where one stands, the call is held back.
 func passAccountServer(c *incoming) (next, error) {
 	c.needsNone()
-	return next{forward: &forward{incoming: c, native: true}}, nil
+	return next{forward: c.onward()}, nil
 }
 
 func refuseFormBinding(*incoming) (next, error) {
@@ -122,20 +121,8 @@ func passWSDL(c *incoming) (next, error) {
 			return nil
 		}
 		return body.Edit(resp, maxWSDL, func(src []byte) ([]byte, error) {
-			return soap.RewriteWSDL(src, c.wsdlAddress)
+			return soap.RewriteWSDL(src, func(address string) string { return c.learntURL(address, nil) })
 		})
 	}
 	return n, err
-}
-
-func (c *incoming) wsdlAddress(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address
-	}
-	site := c.docuSignSite(u.Host)
-	if site == nil {
-		return address
-	}
-	return c.leadBack(address, site)
 }

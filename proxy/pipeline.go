@@ -201,12 +201,11 @@ func (x *exchange) refuse(err error) {
 		return // an answer is already on its way; nothing more can be said
 	}
 	if x.r.Context().Err() != nil && !x.caller.Slow() { // net/http ends the context of a body that it cannot read
-		const gone = "client_gone"
+		detail := "the program hung up before it was answered"
 		if x.out != nil {
-			x.refused(call.OutcomeAborted, gone, "the program hung up while DocuSign was working on the call", "")
-			return
+			detail = "the program hung up while DocuSign was working on the call"
 		}
-		x.refused(call.OutcomeAborted, gone, "the program hung up before it was answered", "")
+		x.refused(call.OutcomeAborted, "client_gone", detail, "")
 		return
 	}
 	var unread *soap.Error

@@ -68,7 +68,7 @@ func servePassword(c *incoming) (next, error) {
 	}
 	if d.Action == translate.ActionObserve && c.observesCaller() {
 		c.event.Mode = "observe"
-		return next{forward: &forward{incoming: c, native: true}}, nil
+		return next{forward: c.onward()}, nil
 	}
 	return next{}, errPasswordChange()
 }

@@ -75,7 +75,8 @@ func serveSOAP(c *incoming) (next, error) {
 	if err != nil && !errors.As(err, &refusal) {
 		return next{}, c.bodyError(err)
 	}
-	s := &soapCall{incoming: c, message: m}
+	own := m.Credential // read for credential.asmx alone
+	s := &soapCall{incoming: c, message: m, inBody: own != nil && (own.HasUsername || own.HasPassword)}
 	c.soap = s
 	c.event.Operation = shown.Operation(m.Operation.Local)
 	switch {
@@ -215,8 +216,6 @@ func (s *soapCall) present(header, token bool) (own, foreign bool) {
 		// §11.12).
 		return header || token, header && token
 	case services.Body:
-		c := s.message.Credential
-		s.inBody = c != nil && (c.HasUsername || c.HasPassword)
 		return s.inBody, header || token
 	}
 	return header, token
@@ -240,8 +239,8 @@ func (s *soapCall) ownKind() string {
 // envelopeCredential reads the credential in the envelope: a UsernameToken, or the parameters of credential.asmx.
 func (s *soapCall) envelopeCredential() (legacy.Credential, bool) {
 	scheme, login := legacy.WSSecurity, s.message.Token
-	if c := s.message.Credential; c != nil && (c.HasUsername || c.HasPassword) {
-		scheme, login = legacy.SOAPBody, &c.Login
+	if s.inBody {
+		scheme, login = legacy.SOAPBody, &s.message.Credential.Login
 	}
 	if login == nil {
 		return legacy.Credential{}, false
@@ -305,7 +304,7 @@ func (s *soapCall) pass() (next, error) {
 		}
 	}
 	s.event.Mode = "observe"
-	f := &forward{incoming: s.incoming, native: true, ownToken: s.decision.OwnToken}
+	f := s.onward()
 	if s.route.ReadsFrom(services.Body) && s.operation() == "Login" {
 		f.edit = s.editLoginResponse
 	}

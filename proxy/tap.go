@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"slices"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/panics"
@@ -36,7 +35,7 @@ func (x *exchange) endTap() {
 
 func (x *exchange) carried() call.Carried {
 	return call.Carried{
-		Secrets:  x.secrets,
+		Secrets:  x.secrets(),
 		Password: x.soap.holdsPassword(),
 		Native:   x.out != nil && x.out.native,
 		Form:     x.route.Local == route.Token || x.route.Local == route.Revoke,
@@ -45,9 +44,8 @@ func (x *exchange) carried() call.Carried {
 	}
 }
 
-// secrets yields what this call is known to have carried.
-func (x *exchange) secrets(yield func(string) bool) {
-	var all []string
+// secrets is what this call is known to have carried.
+func (x *exchange) secrets() (all []string) {
 	if x.soap != nil {
 		for _, p := range x.soap.read.Passwords {
 			all = append(all, p.Reveal())
@@ -62,5 +60,5 @@ func (x *exchange) secrets(yield func(string) bool) {
 			all = append(all, p.Reveal())
 		}
 	}
-	slices.Values(all)(yield)
+	return all
 }

@@ -206,5 +206,5 @@ func forwardForm(c *incoming, form []byte) (next, error) {
 	c.event.Mode = "observe"
 	delete(c.r.Header, headerLegacy) // the end points do not read it, and nobody has looked whose it is
 	c.r.Body, c.r.ContentLength = body.Of(form).Reader(), int64(len(form))
-	return next{forward: &forward{incoming: c, native: true}}, nil
+	return next{forward: c.onward()}, nil
 }

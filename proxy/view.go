@@ -171,7 +171,7 @@ func (f *forward) requestView(v view) (viewAnswer, error) {
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, reply.MaxErrorBody)); err != nil {
 		return a, err
 	}
-	noteHead(f, resp)
+	f.noteHead(resp)
 	var made struct {
 		URL string `json:"url"`
 	}

@@ -2,7 +2,6 @@ package call
 
 import (
 	"io"
-	"iter"
 	"net/http"
 )
 
@@ -21,10 +20,10 @@ type Tap interface {
 
 // Carried says what the proxy found in a call whose bytes were listened to, so that no secret of it is shown.
 type Carried struct {
-	Secrets  iter.Seq[string] // passwords and tokens that are known to be in it; nil = none
-	Password bool             // a password stands in the SOAP message that the caller sent
-	Native   bool             // the caller's own credential went upstream
-	Form     bool             // the body is a form by its path, whatever its type says
-	Page     bool             // the path is none of an API
-	Listed   bool             // the call went to a host that is not DocuSign's: nothing of it is shown
+	Secrets  []string // passwords and tokens that are known to be in it
+	Password bool     // a password stands in the SOAP message that the caller sent
+	Native   bool     // the caller's own credential went upstream
+	Form     bool     // the body is a form by its path, whatever its type says
+	Page     bool     // the path is none of an API
+	Listed   bool     // the call went to a host that is not DocuSign's: nothing of it is shown
 }

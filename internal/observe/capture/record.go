@@ -74,10 +74,8 @@ func (t *tap) learn(c call.Carried) *mask {
 	for _, a := range t.attempts {
 		m.knowHeader(a.request.header)
 	}
-	if c.Secrets != nil {
-		for s := range c.Secrets {
-			m.know(s)
-		}
+	for _, s := range c.Secrets {
+		m.know(s)
 	}
 	if c.Form {
 		readings, _ := legacy.ParseTokenForm(t.asked.body.kept) // nothing to learn from one that cannot be read
