@@ -69,16 +69,7 @@ func upstreamOf(cfg *config.Config, t *http.Transport) closingTripper {
 	if cfg.Upstream.Proxy.Scheme == "https" {
 		return base // an idle connection inside another TLS cannot be asked whether it is still good
 	}
-	return &upstream.Transport{
-		Base:              base,
-		Dial:              t.DialContext,
-		TLS:               t.TLSClientConfig.Clone(),
-		HandshakeTimeout:  t.TLSHandshakeTimeout,
-		ResponseTimeout:   t.ResponseHeaderTimeout,
-		IdleTimeout:       t.IdleConnTimeout,
-		MaxIdlePerHost:    t.MaxIdleConnsPerHost,
-		MaxResponseHeader: t.MaxResponseHeaderBytes,
-	}
+	return &upstream.Transport{Base: base, Like: t}
 }
 
 type closingTripper interface {

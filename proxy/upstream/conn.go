@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -17,14 +18,13 @@ import (
 
 // conn is one connection. It belongs to one call at a time, or to the pool; abort alone may be called by others.
 type conn struct {
-	host      string // the key in the pool
-	wire      *wire
-	tls       *tls.Conn
-	state     *tls.ConnectionState
-	reader    *bufio.Reader // lent while an answer is read
-	abort     func()        // breaks off whatever waits; the connection is then good for nothing
-	idleSince time.Time
-	expiry    *time.Timer // ends the idle connection
+	host   string // the key in the pool
+	wire   *wire
+	tls    *tls.Conn
+	state  *tls.ConnectionState
+	reader *bufio.Reader // lent while an answer is read
+	abort  func()        // breaks off whatever waits; the connection is then good for nothing
+	expiry *time.Timer   // ends the idle connection
 
 	limit  int64 // bytes that may yet be read
 	got    int64 // bytes read since the call began
@@ -39,11 +39,7 @@ func (t *Transport) dial(ctx context.Context, u *url.URL) (*conn, error) {
 	if port == "" {
 		port = "443"
 	}
-	open := t.Dial
-	if open == nil {
-		open = (&net.Dialer{}).DialContext
-	}
-	plain, err := open(ctx, "tcp", net.JoinHostPort(name, port))
+	plain, err := t.Like.DialContext(ctx, "tcp", net.JoinHostPort(name, port))
 	if err != nil {
 		return nil, causeOr(ctx, err)
 	}
@@ -60,22 +56,14 @@ func (t *Transport) dial(ctx context.Context, u *url.URL) (*conn, error) {
 }
 
 func (t *Transport) config(name string) *tls.Config {
-	cfg := &tls.Config{}
-	if t.TLS != nil {
-		cfg = t.TLS.Clone()
-	}
-	if cfg.ServerName == "" {
-		cfg.ServerName = name
-	}
+	cfg := t.Like.TLSClientConfig.Clone()
+	cfg.ServerName = cmp.Or(cfg.ServerName, name)
 	cfg.NextProtos = []string{"http/1.1"}
 	return cfg
 }
 
 func (t *Transport) handshake(ctx context.Context, c *tls.Conn) error {
-	if t.HandshakeTimeout <= 0 {
-		return c.HandshakeContext(ctx)
-	}
-	limited, cancel := context.WithTimeout(ctx, t.HandshakeTimeout)
+	limited, cancel := context.WithTimeout(ctx, t.Like.TLSHandshakeTimeout)
 	defer cancel()
 	err := c.HandshakeContext(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
@@ -117,18 +105,12 @@ func (c *conn) close() { _ = c.tls.Close() }
 func (c *conn) begin(head int64, timeout time.Duration) error {
 	c.limit, c.got, c.before = head, 0, c.wire.written
 	c.wire.begun = false
-	if timeout <= 0 {
-		return nil
-	}
-	return c.wire.SetDeadline(time.Now().Add(timeout)) // the system's clock, whatever Now says
+	return c.wire.SetDeadline(time.Now().Add(timeout))
 }
 
 // headRead lets the body take as long and be as large as it may.
-func (c *conn) headRead(timeout time.Duration) error {
+func (c *conn) headRead() error {
 	c.limit = math.MaxInt64
-	if timeout <= 0 {
-		return nil
-	}
 	return c.wire.SetDeadline(time.Time{})
 }
 

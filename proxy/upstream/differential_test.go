@@ -145,7 +145,7 @@ func oracle(o *origin) *http.Transport {
 	p.SetHTTP1(true)
 	t := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: o.roots}, DisableCompression: true, Protocols: p,
-		MaxResponseHeaderBytes: DefaultMaxResponseHeader,
+		MaxResponseHeaderBytes: 256 << 10,
 	}
 	o.t.Cleanup(t.CloseIdleConnections)
 	return t
@@ -481,7 +481,7 @@ type onlyReader struct{ io.Reader }
 func (o *origin) keeping() *Transport {
 	base := oracle(o)
 	base.DialContext = KeepAnswers((&net.Dialer{}).DialContext)
-	tr := &Transport{Base: base, TLS: &tls.Config{RootCAs: o.roots}}
+	tr := &Transport{Base: base, Like: o.settings()}
 	o.t.Cleanup(tr.CloseIdleConnections)
 	return tr
 }

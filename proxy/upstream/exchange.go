@@ -3,7 +3,6 @@ package upstream
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -38,7 +37,7 @@ func (t *Transport) exchange(c *conn, req *http.Request, message []byte) (*http.
 }
 
 func (t *Transport) converse(c *conn, req *http.Request, message []byte) (*http.Response, error) {
-	if err := c.begin(cmp.Or(t.MaxResponseHeader, DefaultMaxResponseHeader), t.ResponseTimeout); err != nil {
+	if err := c.begin(t.Like.MaxResponseHeaderBytes, t.Like.ResponseHeaderTimeout); err != nil {
 		return nil, explain("set a time limit", err)
 	}
 	if _, err := c.tls.Write(message); err != nil {
@@ -49,7 +48,7 @@ func (t *Transport) converse(c *conn, req *http.Request, message []byte) (*http.
 	if err != nil {
 		return nil, err
 	}
-	if err := c.headRead(t.ResponseTimeout); err != nil {
+	if err := c.headRead(); err != nil {
 		return nil, explain("lift a time limit", err)
 	}
 	return resp, nil
@@ -138,7 +137,7 @@ func interim(ctx context.Context, resp *http.Response) error {
 func (t *Transport) finish(c *conn, stop func() bool, keep bool) {
 	keep = stop() && keep && !c.failed && c.wire.broken == nil && c.wire.raw != nil && c.reader.Buffered() == 0
 	t.returnReader(c)
-	if !keep || !t.pool.put(c, cmp.Or(t.MaxIdlePerHost, DefaultMaxIdlePerHost), t.idleTimeout(), t.now()) {
+	if !keep || !t.pool.put(c, t.Like.MaxIdleConnsPerHost, t.Like.IdleConnTimeout) {
 		c.close()
 	}
 }

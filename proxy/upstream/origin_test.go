@@ -190,9 +190,18 @@ func always(answer string) func(*peer, int) {
 }
 
 func (o *origin) transport() *Transport {
-	t := &Transport{Base: refusing{o.t}, TLS: &tls.Config{RootCAs: o.roots}}
+	t := &Transport{Base: refusing{o.t}, Like: o.settings()}
 	o.t.Cleanup(t.CloseIdleConnections)
 	return t
+}
+
+// settings are the usual ones.
+func (o *origin) settings() *http.Transport {
+	return &http.Transport{
+		DialContext: (&net.Dialer{}).DialContext, TLSClientConfig: &tls.Config{RootCAs: o.roots},
+		TLSHandshakeTimeout: time.Minute, ResponseHeaderTimeout: time.Minute, IdleConnTimeout: 90 * time.Second,
+		MaxIdleConnsPerHost: 256, MaxResponseHeaderBytes: 256 << 10, DisableCompression: true,
+	}
 }
 
 // refusing is a Base for tests in which nothing may reach it.

@@ -14,10 +14,10 @@ type pool struct {
 }
 
 // take gives the connection that was used last and is still good, nil if there is none.
-func (p *pool) take(host string, now time.Time, limit time.Duration) *conn {
+func (p *pool) take(host string) *conn {
 	for {
 		c := p.pop(host)
-		if c == nil || now.Sub(c.idleSince) < limit && c.quiet() {
+		if c == nil || c.quiet() {
 			return c
 		}
 		c.close()
@@ -54,7 +54,7 @@ func (p *pool) remove(c *conn) bool {
 }
 
 // put keeps a connection until somebody takes it or limit is over, or reports that it may not.
-func (p *pool) put(c *conn, most int, limit time.Duration, now time.Time) bool {
+func (p *pool) put(c *conn, most int, limit time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || len(p.idle[c.host]) >= most {
@@ -63,7 +63,6 @@ func (p *pool) put(c *conn, most int, limit time.Duration, now time.Time) bool {
 	if p.idle == nil {
 		p.idle = map[string][]*conn{}
 	}
-	c.idleSince = now
 	p.idle[c.host] = append(p.idle[c.host], c)
 	if c.expiry == nil {
 		c.expiry = time.AfterFunc(limit, func() { p.expire(c) })

@@ -208,7 +208,7 @@ func TestACallOfWhichNothingLeftIsSentAgain(t *testing.T) {
 			var fail atomic.Bool
 			o := newOrigin(t, always(ok2))
 			tr := o.transport()
-			tr.Dial = dialing(func(d *dialed) {
+			tr.Like.DialContext = dialing(func(d *dialed) {
 				d.write = func(c *net.TCPConn, p []byte) (int, error) {
 					if !fail.Swap(false) {
 						return c.Write(p)
@@ -239,7 +239,7 @@ func TestTheContextEndsWhateverWaits(t *testing.T) {
 	}{
 		{"a dial", func(t *testing.T, reached func()) (*origin, func(*Transport)) {
 			return newOrigin(t, nil), func(tr *Transport) {
-				tr.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				tr.Like.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 					reached()
 					<-ctx.Done()
 					return nil, &net.OpError{Op: "dial", Err: ctx.Err()}
@@ -251,13 +251,13 @@ func TestTheContextEndsWhateverWaits(t *testing.T) {
 				reached()
 				_, _ = io.Copy(io.Discard, c)
 			})
-			return o, func(tr *Transport) { tr.HandshakeTimeout = time.Hour }
+			return o, func(tr *Transport) { tr.Like.TLSHandshakeTimeout = time.Hour }
 		}},
 		{"writing", func(t *testing.T, reached func()) (*origin, func(*Transport)) {
 			o := newOrigin(t, always(ok2))
 			return o, func(tr *Transport) {
 				stuck := false
-				tr.Dial = dialing(func(d *dialed) {
+				tr.Like.DialContext = dialing(func(d *dialed) {
 					d.write = func(c *net.TCPConn, p []byte) (int, error) {
 						if !stuck {
 							return c.Write(p)
@@ -388,14 +388,14 @@ func TestTimeLimits(t *testing.T) {
 	}{
 		{"a handshake", func(c net.Conn) {
 			_, _ = io.Copy(io.Discard, c)
-		}, nil, func(tr *Transport) { tr.HandshakeTimeout = time.Millisecond }, false},
-		{"the head", nil, silent, func(tr *Transport) { tr.ResponseTimeout = 50 * time.Millisecond }, false},
+		}, nil, func(tr *Transport) { tr.Like.TLSHandshakeTimeout = time.Millisecond }, false},
+		{"the head", nil, silent, func(tr *Transport) { tr.Like.ResponseHeaderTimeout = 50 * time.Millisecond }, false},
 		{"the head over a used connection", nil, func(p *peer, n int) {
 			p.request()
 			p.say(ok2)
 			p.request()
 			p.request()
-		}, func(tr *Transport) { tr.ResponseTimeout = 200 * time.Millisecond }, true},
+		}, func(tr *Transport) { tr.Like.ResponseHeaderTimeout = 200 * time.Millisecond }, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -418,8 +418,8 @@ func TestTheBodyMayTakeItsTime(t *testing.T) {
 	var limits []time.Time
 	o := newOrigin(t, always(ok2))
 	tr := o.transport()
-	tr.ResponseTimeout = time.Hour
-	tr.Dial = dialing(func(d *dialed) { d.deadline = func(at time.Time) { limits = append(limits, at) } })
+	tr.Like.ResponseHeaderTimeout = time.Hour
+	tr.Like.DialContext = dialing(func(d *dialed) { d.deadline = func(at time.Time) { limits = append(limits, at) } })
 	for range 2 {
 		get(t, tr, o.url("/"))
 	}
@@ -481,7 +481,7 @@ func TestTheHeadIsBounded(t *testing.T) {
 		answer += strings.Repeat("a", 1000+extra-len(answer)-4) + "\r\n\r\n"
 		o := newOrigin(t, always(answer))
 		tr := o.transport()
-		tr.MaxResponseHeader = 1000
+		tr.Like.MaxResponseHeaderBytes = 1000
 		_, err := tr.RoundTrip(call(t.Context(), t, "GET", o.url("/"), ""))
 		if errors.Is(err, errLongHead) != (extra > 0) || (err == nil) != (extra == 0) {
 			t.Errorf("%d bytes: %v", len(answer), err)
@@ -613,11 +613,11 @@ func TestTLS(t *testing.T) {
 		plain func(net.Conn)
 		is    func(error) bool
 	}{
-		{"an unknown authority", o.url("/"), func(tr *Transport) { tr.TLS = nil }, nil, func(err error) bool {
+		{"an unknown authority", o.url("/"), func(tr *Transport) { tr.Like.TLSClientConfig = &tls.Config{} }, nil, func(err error) bool {
 			return errors.As(err, new(x509.UnknownAuthorityError))
 		}},
 		{"a certificate for another host", "https://other.example/", func(tr *Transport) {
-			tr.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			tr.Like.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if addr != "other.example:443" {
 					t.Errorf("dialed %s", addr)
 				}
@@ -629,7 +629,7 @@ func TestTLS(t *testing.T) {
 			_, _ = io.Copy(io.Discard, c)
 		}, func(err error) bool { return errors.As(err, new(tls.RecordHeaderError)) }},
 		{"an address the dialer refuses", o.url("/"), func(tr *Transport) {
-			tr.Dial = func(context.Context, string, string) (net.Conn, error) {
+			tr.Like.DialContext = func(context.Context, string, string) (net.Conn, error) {
 				return nil, &net.OpError{Op: "dial", Err: refusal{io.EOF}}
 			}
 		}, nil, func(err error) bool { return errors.As(err, new(refusal)) }},
@@ -649,7 +649,7 @@ func TestTLS(t *testing.T) {
 func TestSessionsAreResumedAndHTTP11Agreed(t *testing.T) {
 	o := newOrigin(t, always(ok2))
 	tr := o.transport()
-	tr.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(4)
+	tr.Like.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(4)
 	for i := range 2 {
 		resp, err := tr.RoundTrip(call(t.Context(), t, "GET", o.url("/"), ""))
 		if err != nil {
@@ -660,7 +660,7 @@ func TestSessionsAreResumedAndHTTP11Agreed(t *testing.T) {
 		}
 		tr.CloseIdleConnections()
 	}
-	if tr.TLS.ServerName != "" || tr.TLS.NextProtos != nil {
+	if tr.Like.TLSClientConfig.ServerName != "" || tr.Like.TLSClientConfig.NextProtos != nil {
 		t.Error("the caller's Config was changed")
 	}
 }
@@ -678,7 +678,7 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 		}
 	})
 	tr := o.transport()
-	tr.MaxIdlePerHost = 2
+	tr.Like.MaxIdleConnsPerHost = 2
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() { get(t, tr, o.url("/")) })
@@ -689,25 +689,6 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-func TestAConnectionIdleTooLongIsNotUsed(t *testing.T) {
-	at := time.Now()
-	o := newOrigin(t, always(ok2))
-	tr := o.transport()
-	tr.IdleTimeout = time.Hour
-	tr.Now = func() time.Time { return at }
-	get(t, tr, o.url("/"))
-	at = at.Add(time.Hour - 1)
-	get(t, tr, o.url("/"))
-	if o.dialed() != 1 {
-		t.Fatal("not kept")
-	}
-	at = at.Add(time.Hour)
-	get(t, tr, o.url("/"))
-	if o.dialed() != 2 {
-		t.Error("kept too long")
-	}
-}
-
 func TestIdleConnectionsEnd(t *testing.T) {
 	gone := make(chan struct{})
 	o := newOrigin(t, func(p *peer, _ int) {
@@ -715,7 +696,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 		gone <- struct{}{}
 	})
 	tr := o.transport()
-	tr.IdleTimeout = time.Millisecond
+	tr.Like.IdleConnTimeout = time.Millisecond
 	for range 2 {
 		get(t, tr, o.url("/"))
 		<-gone
@@ -768,7 +749,7 @@ func (c *closable) CloseIdleConnections() { c.closed++ }
 func TestAConnectionThatCannotBeAskedIsUsedOnce(t *testing.T) {
 	o := newOrigin(t, always(ok2))
 	tr := o.transport()
-	tr.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+	tr.Like.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 		return struct{ net.Conn }{c}, err
 	}
@@ -828,10 +809,10 @@ func TestWhatGoesToBase(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			base := &closable{}
-			tr := &Transport{Base: base, Dial: func(context.Context, string, string) (net.Conn, error) {
+			tr := &Transport{Base: base, Like: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 				t.Error("dialed")
 				return nil, io.EOF
-			}}
+			}}}
 			req := call(t.Context(), t, "POST", "https://a.example/", "body")
 			tt.change(req)
 			if _, err := tr.RoundTrip(req); err == nil || len(base.calls) != 1 || base.calls[0] != req {
@@ -870,10 +851,10 @@ func TestABadRequestSendsNothing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tr := &Transport{Base: refusing{t}, Dial: func(context.Context, string, string) (net.Conn, error) {
+			tr := &Transport{Base: refusing{t}, Like: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 				t.Error("dialed")
 				return nil, io.EOF
-			}}
+			}}}
 			req := call(t.Context(), t, "POST", "https://a.example/", "body")
 			b := &closing{Reader: req.Body}
 			req.Body = b
@@ -933,8 +914,8 @@ func TestEachCallGetsItsOwnAnswer(t *testing.T) {
 		}
 	})
 	tr := o.transport()
-	tr.MaxIdlePerHost = 8
-	tr.ResponseTimeout = time.Minute
+	tr.Like.MaxIdleConnsPerHost = 8
+	tr.Like.ResponseHeaderTimeout = time.Minute
 	var wg sync.WaitGroup
 	for g := range 16 {
 		wg.Go(func() {
