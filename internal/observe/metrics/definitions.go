@@ -131,7 +131,7 @@ type read struct {
 
 func newRead(d *definitions) read {
 	return read{
-		logDropped: d.total("log_lines_dropped_total",
+		logDropped: d.desc("counter", "log_lines_dropped_total",
 			"Lines of the log that were dropped, because nobody read the log or it could not be written."),
 		liveTokens: d.gauge("live_tokens",
 			"Access tokens held that have not expired.", "integration"),
@@ -221,16 +221,11 @@ func (d *definitions) histogram(
 }
 
 func (d *definitions) gauge(name, help string, labels ...string) *prometheus.Desc {
-	return d.desc(d.doc(name, "gauge", help, labels), help, labels)
+	return d.desc("gauge", name, help, labels...)
 }
 
-// total is a counter that is counted elsewhere.
-func (d *definitions) total(name, help string) *prometheus.Desc {
-	return d.desc(d.doc(name, "counter", help, nil), help, nil)
-}
-
-func (d *definitions) desc(name, help string, labels []string) *prometheus.Desc {
-	desc := prometheus.NewDesc(name, help, labels, nil)
+func (d *definitions) desc(kind, name, help string, labels ...string) *prometheus.Desc {
+	desc := prometheus.NewDesc(d.doc(name, kind, help, labels), help, labels, nil)
 	d.descs = append(d.descs, desc)
 	return desc
 }

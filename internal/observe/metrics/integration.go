@@ -9,26 +9,14 @@ import (
 
 // integrationState is what is kept of one integration beside its counters.
 type integrationState struct {
-	label string // valid UTF-8
+	label      string // valid UTF-8
+	mode, soap string // "" = not in the configuration; guarded by Metrics.mu
 
 	mu         sync.Mutex
-	mode, soap string // "" = not in the configuration
 	lastLegacy time.Time
 	goLive     hourRing
 	limits     call.RateLimits
 	limitsAt   time.Time // when DocuSign told them; zero = not yet
-}
-
-func (in *integrationState) configure(mode, soap string) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.mode, in.soap = mode, soap
-}
-
-func (in *integrationState) configured() (mode, soap string) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.mode, in.soap
 }
 
 // note keeps what of a call is not counted.

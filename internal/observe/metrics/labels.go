@@ -2,6 +2,8 @@ package metrics
 
 import (
 	"crypto/tls"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,10 +37,13 @@ func (w words) known(word string) string {
 	return other
 }
 
+// andOther lists the values that a label can have.
+func (w words) andOther() []string { return append(slices.Collect(maps.Keys(w)), other) }
+
 // labelWords are the closed lists of all labels but integration.
 type labelWords struct {
 	schemes, legacySchemes, doors, apis, outcomes, classes, tls, causes, replays, connects words
-	grantErrors, rehearsals, modes, soap, lookups, conns, panics                           words
+	grantErrors, rehearsals, conns, panics                                                 words
 }
 
 func newLabelWords() labelWords {
@@ -55,9 +60,6 @@ func newLabelWords() labelWords {
 		connects:      wordsOf(connectWords()...),
 		grantErrors:   wordsOf(kindWords[oauth.Kind]()...),
 		rehearsals:    wordsOf(append(causeWords(), "would_work")...),
-		modes:         wordsOf("translate", "observe", "block"),
-		soap:          wordsOf("bearer", "app_password", "rest"),
-		lookups:       wordsOf("user", "account"),
 		conns:         wordsOf(call.ConnCauses()...),
 		panics:        wordsOf(call.PanicPlaces()...),
 	}
@@ -137,17 +139,11 @@ func classLabel(status int) string {
 
 // tlsLabel names the version of a caller's connection; 0 = there was no TLS.
 func tlsLabel(version uint16) string {
-	switch version {
-	case 0:
+	if version == 0 {
 		return "none"
-	case tls.VersionTLS10:
-		return "1.0"
-	case tls.VersionTLS11:
-		return "1.1"
-	case tls.VersionTLS12:
-		return "1.2"
-	case tls.VersionTLS13:
-		return "1.3"
+	}
+	if name, ok := strings.CutPrefix(tls.VersionName(version), "TLS "); ok {
+		return name
 	}
 	return other
 }

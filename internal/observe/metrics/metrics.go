@@ -6,7 +6,6 @@ package metrics
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"net/http"
 	"runtime"
 	"slices"
@@ -133,7 +132,7 @@ func (m *Metrics) Configure(list []integration.Integration) {
 		}
 		m.integrations[in.Name] = one
 		if in.Name != call.UnknownIntegration {
-			one.configure(m.words.modes.known(string(in.Mode)), m.words.soap.known(string(in.SOAP)))
+			one.mode, one.soap = string(in.Mode), string(in.SOAP)
 			m.addIssuer(&in, one)
 		}
 	}
@@ -157,8 +156,7 @@ func (m *Metrics) of(name string) *integrationState {
 // startAtZero makes the series exist that dashboards and alerts are about: without a zero, a rate does not show the
 // first one.
 func (m *Metrics) startAtZero() {
-	m.refused.WithLabelValues(other)
-	for reason := range m.words.connects {
+	for _, reason := range m.words.connects.andOther() {
 		m.refused.WithLabelValues(reason)
 	}
 	for _, door := range call.Doors() {
@@ -192,15 +190,15 @@ func (m *Metrics) startIntegrationAtZero(label string) {
 		m.polling:     {"envelope", other},
 		m.grants:      {"ok", "error"},
 		m.userInfo:    {"ok", "error"},
-		m.replays:     append(slices.Collect(maps.Keys(m.words.replays)), other),
-		m.callerTLS:   append(slices.Collect(maps.Keys(m.words.tls)), other),
-		m.grantErrors: append(slices.Collect(maps.Keys(m.words.grantErrors)), other),
+		m.replays:     m.words.replays.andOther(),
+		m.callerTLS:   m.words.tls.andOther(),
+		m.grantErrors: m.words.grantErrors.andOther(),
 	} {
 		for _, value := range values {
 			vec.WithLabelValues(label, value)
 		}
 	}
-	for what := range m.words.lookups {
+	for _, what := range [...]string{"user", "account"} {
 		m.lookups.WithLabelValues(label, what, "ok")
 		m.lookups.WithLabelValues(label, what, "error")
 	}

@@ -26,6 +26,11 @@ func (m scrape) Collect(ch chan<- prometheus.Metric) {
 	m.program(g)
 	m.mu.RLock()
 	integrations := maps.Clone(m.integrations)
+	for _, in := range integrations {
+		if in.mode != "" {
+			g.set(m.read.integration, 1, in.label, in.mode, in.soap)
+		}
+	}
 	m.mu.RUnlock()
 	for name, in := range integrations {
 		m.integration(g, name, in, now)
@@ -89,9 +94,6 @@ func (m scrape) integration(g gauges, name string, in *integrationState, now tim
 	seen := in.history(now)
 	g.time(m.lastLegacy, laterOf(seen.LastLegacy, past.LastLegacy), in.label)
 	g.set(m.goLive, float64(max(seen.GoLiveCalls, past.GoLiveCalls)), in.label)
-	if mode, soap := in.configured(); mode != "" {
-		g.set(m.read.integration, 1, in.label, mode, soap)
-	}
 	if l, told := in.currentLimits(now); told {
 		m.limits(g, l, in.label)
 	}
