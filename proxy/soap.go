@@ -56,9 +56,9 @@ func (s *soapCall) envelopeReplier(c *incoming) reply.Caller {
 		return answer
 	}
 	switch s.message.Version {
-	case soap.SOAP11:
+	case soap.NamespaceSOAP11:
 		answer.Dialect = reply.SOAP11
-	case soap.SOAP12:
+	case soap.NamespaceSOAP12:
 		answer.Dialect = reply.SOAP12
 	}
 	if s.message.HasTimestamp {

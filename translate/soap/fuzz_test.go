@@ -264,14 +264,13 @@ func agree(t *testing.T, e, slow *soap.Message, message []byte) {
 }
 
 func compare(t *testing.T, e *soap.Message, o oracle) {
-	version := map[soap.Version]string{soap.SOAP11: soap.NamespaceSOAP11, soap.SOAP12: soap.NamespaceSOAP12}[e.Version]
 	// encoding/xml leaves out the normalisation of white space in attribute values (XML 1.0 §3.3.3).
 	blank := strings.NewReplacer("\n", " ", "\t", " ", "\r", " ")
 	namespace := blank.Replace(o.operation.Space)
 	if o.root != (xml.Name{
-		Space: version, Local: "Envelope",
+		Space: e.Version, Local: "Envelope",
 	}) || o.operation.Local != e.Operation.Local || namespace != blank.Replace(e.Operation.Namespace) {
-		t.Fatalf("encoding/xml reads %v and %v, this package %d and %v", o.root, o.operation, e.Version, e.Operation)
+		t.Fatalf("encoding/xml reads %v and %v, this package %s and %v", o.root, o.operation, e.Version, e.Operation)
 	}
 	if (e.Token != nil) != (o.tokens == 1) || o.tokens > 1 {
 		t.Fatalf("encoding/xml reads %d tokens", o.tokens)

@@ -164,7 +164,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-var versions = map[soap.Version]string{soap.SOAP11: "1.1", soap.SOAP12: "1.2"}
+var versions = map[string]string{soap.NamespaceSOAP11: "1.1", soap.NamespaceSOAP12: "1.2"}
 
 func summary(m *soap.Message) []byte {
 	var b bytes.Buffer

@@ -28,21 +28,12 @@ type Options struct {
 	Credential bool
 }
 
-// Version is the version of SOAP, as the namespace of the envelope tells it.
-type Version uint8
-
-// The versions; the zero value means that no envelope was recognised.
-const (
-	SOAP11 Version = iota + 1
-	SOAP12
-)
-
 // Name is an expanded name.
 type Name struct{ Namespace, Local string }
 
 // Message is a SOAP message whose header region has been read. It is not safe for concurrent use.
 type Message struct {
-	Version      Version
+	Version      string // the namespace of the envelope; "" = none was recognised
 	Token        *Login // the UsernameToken of the header (PROTOCOL.md §4.4); nil = there is none
 	Operation    Name   // the first element in Body; empty if Body is
 	HasSecurity  bool

@@ -14,6 +14,7 @@ import (
 // rootPart streams the root part of a multipart/related message (RFC 2387, XOP §3.1). All before it, headers and
 // delimiters, is kept in head; all after it stays in the source.
 type rootPart struct {
+	most    int // bytes of head
 	head    []byte
 	charset string
 	length  span // the digits of the Content-Length of the part, in head
@@ -40,51 +41,45 @@ func readRoot(media string, parameters map[string]string, r io.Reader, most int)
 	if boundary == "" || len(boundary) > maxBoundary {
 		return p, refuse(KindMultipart, 0, "multipart/related without a proper boundary")
 	}
-	f := rootFinder{rootPart: p, max: most, start: bareID(parameters["start"])}
-	return p, f.find()
+	p.most = most
+	return p, p.find(bareID(parameters["start"]))
 }
 
 func bareID(id string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(id), "<"), ">")
 }
 
-// rootFinder reads lines until the body of the root part begins.
-type rootFinder struct {
-	*rootPart
-	max   int
-	start string
-}
-
 // line returns the next line without its line end, and where it starts.
-func (f *rootFinder) line() (line []byte, start int) {
-	start = len(f.head)
+func (p *rootPart) line() (line []byte, start int) {
+	start = len(p.head)
 	for {
-		if len(f.head) >= f.max {
-			fail(KindTooLarge, len(f.head), "the root part begins too far into the multipart message")
+		if len(p.head) >= p.most {
+			fail(KindTooLarge, len(p.head), "the root part begins too far into the multipart message")
 		}
-		read, err := f.in.ReadSlice('\n')
-		f.head = append(f.head, read...)
+		read, err := p.in.ReadSlice('\n')
+		p.head = append(p.head, read...)
 		switch {
 		case err == nil:
-			return bytes.TrimSuffix(f.head[start:len(f.head)-1], []byte{'\r'}), start
+			return bytes.TrimSuffix(p.head[start:len(p.head)-1], []byte{'\r'}), start
 		case err == io.EOF:
-			fail(KindMultipart, len(f.head), "the multipart message ends before its root part")
+			fail(KindMultipart, len(p.head), "the multipart message ends before its root part")
 		case err != bufio.ErrBufferFull:
 			panic(bailout{err})
 		}
 	}
 }
 
-func (f *rootFinder) find() (err error) {
+// find reads on until the body of the root part begins: the one with that id, if it is not empty.
+func (p *rootPart) find(id string) (err error) {
 	defer catch(&err)
 	for {
-		line, start := f.line()
-		mark, isDelimiter := bytes.CutPrefix(line, f.delimiter[1:])
+		line, start := p.line()
+		mark, isDelimiter := bytes.CutPrefix(line, p.delimiter[1:])
 		mark = bytes.TrimRight(mark, " \t")
 		if isDelimiter && string(mark) == "--" {
 			return refuse(KindMultipart, start, "the multipart message has no root part")
 		}
-		if isDelimiter && len(mark) == 0 && f.headers() {
+		if isDelimiter && len(mark) == 0 && p.headers(id) {
 			return nil
 		}
 	}
@@ -94,49 +89,49 @@ func (f *rootFinder) find() (err error) {
 var contentLength = regexp.MustCompile(`(?im)^content-length:[ \t]*(.*?)[ \t]*\r?$`)
 
 // headers reads the headers of one part and reports whether it is the root.
-func (f *rootFinder) headers() bool {
-	start := len(f.head)
+func (p *rootPart) headers(id string) bool {
+	start := len(p.head)
 	for n := 0; ; n++ {
-		if line, _ := f.line(); len(line) == 0 {
+		if line, _ := p.line(); len(line) == 0 {
 			break
 		}
 		if n == 64 {
-			fail(KindTooComplex, len(f.head), "too many headers of a part")
+			fail(KindTooComplex, len(p.head), "too many headers of a part")
 		}
 	}
-	block := f.head[start:]
+	block := p.head[start:]
 	h, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(block))).ReadMIMEHeader()
 	if err != nil {
 		fail(KindMultipart, start, "a malformed header of a part")
 	}
-	if f.start != "" && bareID(h.Get("Content-Id")) != f.start {
+	if id != "" && bareID(h.Get("Content-Id")) != id {
 		return false
 	}
 	for _, name := range [...]string{"Content-Type", "Content-Transfer-Encoding", "Content-Id", "Content-Length"} {
 		if len(h[name]) > 1 {
-			fail(KindAmbiguous, len(f.head), "a header of the root part comes twice")
+			fail(KindAmbiguous, len(p.head), "a header of the root part comes twice")
 		}
 	}
 	switch strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding"))) {
 	case "", "7bit", "8bit", "binary":
 	default:
-		fail(KindMultipart, len(f.head), "the root part is in a transfer encoding other than 7bit, 8bit and binary")
+		fail(KindMultipart, len(p.head), "the root part is in a transfer encoding other than 7bit, 8bit and binary")
 	}
 	media, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil && err != mime.ErrInvalidMediaParameter {
-		fail(KindMultipart, len(f.head), "the root part has no readable Content-Type")
+		fail(KindMultipart, len(p.head), "the root part has no readable Content-Type")
 	}
 	switch media {
 	case "application/xop+xml", "text/xml", "application/soap+xml", "application/xml":
 	default:
-		fail(KindMultipart, len(f.head), "the root part is not of an XML type")
+		fail(KindMultipart, len(p.head), "the root part is not of an XML type")
 	}
-	f.charset = parameters["charset"]
+	p.charset = parameters["charset"]
 	if at := contentLength.FindSubmatchIndex(block); at != nil && at[2] < at[3] {
-		f.length = span{start + at[2], start + at[3]}
-		f.size, err = strconv.ParseInt(string(f.head[f.length.start:f.length.end]), 10, 64)
-		if err != nil || f.size < 0 {
-			fail(KindMultipart, f.length.start, "the root part has an unreadable Content-Length")
+		p.length = span{start + at[2], start + at[3]}
+		p.size, err = strconv.ParseInt(string(p.head[p.length.start:p.length.end]), 10, 64)
+		if err != nil || p.size < 0 {
+			fail(KindMultipart, p.length.start, "the root part has an unreadable Content-Length")
 		}
 	}
 	return true
@@ -154,42 +149,38 @@ func (p *rootPart) headWith(delta int64) []byte {
 
 // Read yields the bytes of the root part and io.EOF at the delimiter that ends it.
 func (p *rootPart) Read(b []byte) (int, error) {
-	for wanted := 1; p.safe == 0; {
-		if p.over {
-			return 0, io.EOF
-		}
-		_, err := p.in.Peek(wanted)
-		window, _ := p.in.Peek(p.in.Buffered())
-		p.safe, p.over = p.locate(window)
-		if p.safe > 0 || p.over {
-			continue
-		}
-		if err == io.EOF {
-			return 0, refuse(KindMultipart, 0, "the root part is not ended by the boundary")
-		}
-		if err != nil {
+	if p.safe == 0 && !p.over {
+		window, err := p.in.Peek(p.in.Size())
+		if err != nil && err != io.EOF {
 			return 0, err
 		}
-		wanted = len(window) + 1
+		if p.safe, p.over = p.locate(window, err == io.EOF); p.safe == 0 && !p.over {
+			return 0, refuse(KindMultipart, 0, "the root part is not ended by the boundary")
+		}
+	}
+	if p.safe == 0 {
+		return 0, io.EOF
 	}
 	n, err := p.in.Read(b[:min(len(b), p.safe)])
 	p.safe -= n
 	return n, err
 }
 
-// delimiterEnd stands behind a boundary: two hyphens, or blanks and a line end. delimiterCut could still become one.
-var (
-	delimiterEnd = regexp.MustCompile(`^(--|[ \t]{0,128}\r?\n)`)
-	delimiterCut = regexp.MustCompile(`^(-|[ \t]{0,128}\r?)$`)
-)
+// delimiterEnd stands behind a boundary: two hyphens, or blanks and a line end.
+var delimiterEnd = regexp.MustCompile(`^(--|[ \t]{0,128}\r?\n)`)
+
+const maxDelimiterEnd = 130 // bytes
 
 // locate returns how much of window is before the delimiter, or before where one could still begin, and whether it is
-// the delimiter.
-func (p *rootPart) locate(window []byte) (int, bool) {
+// the delimiter. What is left of the last window is no part without one.
+func (p *rootPart) locate(window []byte, last bool) (safe int, over bool) {
 	for from := 0; ; {
 		n := bytes.Index(window[from:], p.delimiter)
+		if n < 0 && last {
+			return 0, false
+		}
 		if n < 0 {
-			return max(0, len(window)-len(p.delimiter)), false
+			return len(window) - len(p.delimiter), false
 		}
 		at := from + n
 		end := at
@@ -197,7 +188,7 @@ func (p *rootPart) locate(window []byte) (int, bool) {
 			end--
 		}
 		after := window[at+len(p.delimiter):]
-		if ended := delimiterEnd.Match(after); ended || delimiterCut.Match(after) {
+		if ended := delimiterEnd.Match(after); ended || !last && len(after) < maxDelimiterEnd {
 			return end, ended
 		}
 		from = at + 1

@@ -82,15 +82,10 @@ func (w *walk) start(el *element, depth int) {
 }
 
 func (w *walk) envelope(el *element) {
-	switch {
-	case w.s.is(el, NamespaceSOAP11, "Envelope"):
-		w.m.Version = SOAP11
-	case w.s.is(el, NamespaceSOAP12, "Envelope"):
-		w.m.Version = SOAP12
-	default:
+	if !w.s.is(el, NamespaceSOAP11, "Envelope") && !w.s.is(el, NamespaceSOAP12, "Envelope") {
 		fail(KindNotSOAP, el.start, "the root element is not the Envelope of SOAP 1.1 or 1.2")
 	}
-	w.m.envelope = el.name
+	w.m.Version, w.m.envelope = el.namespace, el.name
 	w.mark(el, 1)
 }
 
