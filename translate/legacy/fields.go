@@ -9,48 +9,41 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// field is a member of the header's object that means something.
-type field uint8
-
+// The members of the header's object that mean something.
 const (
-	fieldUsername field = iota
-	fieldPassword
-	fieldKey
-	fieldPrincipal
-	fieldBearer
-	fieldCount
+	fieldUsername  = "Username"
+	fieldPassword  = "Password"
+	fieldKey       = "IntegratorKey"
+	fieldPrincipal = "SendOnBehalfOf"
+	fieldBearer    = "Bearer"
 )
 
-func (n field) String() string {
-	return [fieldCount]string{"Username", "Password", "IntegratorKey", "SendOnBehalfOf", "Bearer"}[n]
-}
-
-// fieldNamed finds a field without regard to case and blanks around it.
-func fieldNamed(name string) (field, bool) {
+// fieldNamed finds a field without regard to case and blanks around it; "" = it is none.
+func fieldNamed(name string) string {
 	name = strings.TrimSpace(name)
-	for n := range fieldCount {
-		if strings.EqualFold(name, n.String()) {
-			return n, true
+	for _, n := range [...]string{fieldUsername, fieldPassword, fieldKey, fieldPrincipal, fieldBearer} {
+		if strings.EqualFold(name, n) {
+			return n
 		}
 	}
-	return 0, false
+	return ""
 }
 
 // fields is what a parser found. The texts are not trimmed yet.
 type fields struct {
-	values    [fieldCount]string // values[fieldPassword] is the first reading
-	present   [fieldCount]bool
+	values    map[string]string // that of the password is the first reading
 	passwords []string
 	latin     bool // each character of the passwords stands for one byte of a value that was not UTF-8
 }
 
+func newFields() *fields { return &fields{values: map[string]string{}} }
+
 // set refuses a field that comes twice with different texts: whoever reads the value after the proxy might take the
 // other one.
-func (f *fields) set(n field, texts ...string) (reason string) {
-	if f.present[n] && f.values[n] != texts[0] {
-		return "two different " + n.String() + " fields"
+func (f *fields) set(n string, texts ...string) (reason string) {
+	if first, again := f.values[n]; again && first != texts[0] {
+		return "two different " + n + " fields"
 	}
-	f.present[n] = true
 	f.values[n] = texts[0]
 	if n == fieldPassword {
 		f.passwords = append(f.passwords, texts...)
@@ -59,8 +52,8 @@ func (f *fields) set(n field, texts ...string) (reason string) {
 }
 
 func (f *fields) sameNames(o *fields) bool {
-	for n := range fieldCount {
-		if n != fieldPassword && f.values[n] != o.values[n] {
+	for _, n := range [...]string{fieldUsername, fieldKey, fieldPrincipal, fieldBearer} {
+		if f.values[n] != o.values[n] {
 			return false
 		}
 	}
@@ -83,11 +76,12 @@ func (f *fields) fill(c *Credential, known keyTable) (reason string) {
 		return reason + " in IntegratorKey"
 	}
 	c.IntegratorKey = key
+	bearer, borne := f.values[fieldBearer]
 	switch {
-	case f.present[fieldBearer] && (username != "" || len(f.passwords) > 0):
+	case borne && (username != "" || len(f.passwords) > 0):
 		return "both a Bearer field and a user name or password"
-	case f.present[fieldBearer]:
-		return c.setBearer(f.values[fieldBearer])
+	case borne:
+		return c.setBearer(bearer)
 	case username == "" && key != "" && len(f.passwords) == 0:
 		return reasonOnlyKey
 	case username == "":
@@ -132,7 +126,7 @@ func (c *Credential) setBearer(value string) (reason string) {
 }
 
 // name is a field in its one reading: names are looked up, not guessed.
-func (f *fields) name(n field) string { return strings.TrimSpace(f.values[n]) }
+func (f *fields) name(n string) string { return strings.TrimSpace(f.values[n]) }
 
 // readLatin settles the names of a value that was not UTF-8.
 func (f *fields) readLatin() {
@@ -144,7 +138,7 @@ func (f *fields) readLatin() {
 
 // plainFields takes texts that came without the header's syntax around them.
 func plainFields(username, key string, passwords ...secret.Text) *fields {
-	f := &fields{}
+	f := newFields()
 	f.values[fieldUsername], f.values[fieldKey] = validName(username), validName(key)
 	f.latin = slices.ContainsFunc(passwords, func(p secret.Text) bool { return !utf8.ValidString(p.Reveal()) })
 	for _, p := range passwords {

@@ -36,16 +36,23 @@ func ParseTokenForm(body []byte) (readings []TokenForm, err error) {
 		return nil, &FormatError{Scheme: PasswordGrant, Reason: reason}
 	}
 	for _, r := range [...]formReading{
-		{split: splitPairs, decode: decodeStrict},
-		{split: splitPairs, decode: decodeKeepingPlus},
-		{split: splitKnown, decode: decodeKeepingPlus},
-		{split: splitKnown, decode: asItIs},
+		{splitPairs, url.QueryUnescape},
+		{splitPairs, keepingPlus},
+		{splitKnown, keepingPlus},
+		{splitKnown, asItIs},
 	} {
-		f, ok, reason := r.read(text)
+		values, reason := r.read(text, "grant_type", "client_id", "username", "password", "scope")
 		if reason != "" {
 			return nil, &FormatError{Scheme: PasswordGrant, Reason: reason}
 		}
-		if ok && !slices.Contains(readings, f) {
+		f := TokenForm{
+			GrantType: values["grant_type"],
+			ClientID:  values["client_id"],
+			Username:  values["username"],
+			Password:  secret.New(values["password"]),
+			Scope:     values["scope"],
+		}
+		if len(values) > 0 && !slices.Contains(readings, f) {
 			readings = append(readings, f)
 		}
 	}
@@ -59,7 +66,7 @@ func ParseTokenForm(body []byte) (readings []TokenForm, err error) {
 func GrantType(form []byte) string {
 	for _, p := range splitPairs(string(form)) {
 		if strings.EqualFold(formName(p.name), "grant_type") {
-			value, _ := decodeKeepingPlus(p.value)
+			value, _ := keepingPlus(p.value)
 			return strings.TrimSpace(value)
 		}
 	}
@@ -87,7 +94,7 @@ func FormHasPassword(text string) bool {
 }
 
 func formName(name string) string {
-	name, _ = decodeKeepingPlus(strings.ReplaceAll(name, "+", " "))
+	name, _ = keepingPlus(strings.ReplaceAll(name, "+", " "))
 	return strings.TrimSpace(name)
 }
 
@@ -98,26 +105,17 @@ func isPasswordField(name string) bool {
 // ParseRevokeForm reads the token from the body of a legacy POST oauth2/revoke (PROTOCOL.md §3.3). Errors are
 // *FormatError.
 func ParseRevokeForm(body []byte) (secret.Text, error) {
-	fail := func(reason string) (secret.Text, error) {
-		return secret.Text{}, &FormatError{Scheme: LegacyBearer, Reason: reason}
-	}
 	text, reason := formText(body)
+	var values map[string]string
+	if reason == "" {
+		values, reason = formReading{splitPairs, keepingPlus}.read(text, "token") // base64 has "+" and no blanks
+	}
+	token, ok := Bearer(values["token"])
+	if reason == "" && !ok {
+		reason = "no token"
+	}
 	if reason != "" {
-		return fail(reason)
-	}
-	token, found := "", false
-	for _, p := range splitPairs(text) {
-		if !strings.EqualFold(p.name, "token") {
-			continue
-		}
-		value, _ := decodeKeepingPlus(p.value) // base64 has "+" and no blanks
-		if found && value != token {
-			return fail("two different token fields")
-		}
-		token, found = value, true
-	}
-	if token, found = Bearer(token); !found {
-		return fail("no token")
+		return secret.Text{}, &FormatError{Scheme: LegacyBearer, Reason: reason}
 	}
 	return secret.New(token), nil
 }
@@ -145,44 +143,28 @@ type pair struct{ name, value string }
 // formReading is one way to take a form apart.
 type formReading struct {
 	split  func(string) []pair
-	decode func(string) (string, bool)
+	decode func(string) (string, error)
 }
 
-// read is not ok when the text has no such reading, or no known field in it.
-func (r formReading) read(text string) (f TokenForm, ok bool, reason string) {
-	values := map[string]string{}
+// read gives the fields that are named. There are none where the text has no such reading.
+func (r formReading) read(text string, named ...string) (values map[string]string, reason string) {
+	values = map[string]string{}
 	for _, p := range r.split(text) {
-		name, nameOK := r.decode(p.name)
-		value, valueOK := r.decode(p.value)
-		if !nameOK || !valueOK {
-			return f, false, ""
+		name, wrong := r.decode(p.name)
+		value, err := r.decode(p.value)
+		if wrong != nil || err != nil {
+			return nil, ""
 		}
-		name = formField(name)
-		if name == "" {
+		n := slices.IndexFunc(named, func(field string) bool { return strings.EqualFold(field, name) })
+		if n < 0 {
 			continue
 		}
-		if first, again := values[name]; again && first != value {
-			return f, false, "two different " + name + " fields"
+		if first, again := values[named[n]]; again && first != value {
+			return nil, "two different " + named[n] + " fields"
 		}
-		values[name] = value
+		values[named[n]] = value
 	}
-	return TokenForm{
-		GrantType: values["grant_type"],
-		ClientID:  values["client_id"],
-		Username:  values["username"],
-		Password:  secret.New(values["password"]),
-		Scope:     values["scope"],
-	}, len(values) > 0, ""
-}
-
-// formField gives the name of a field of the token form that means something, else "".
-func formField(name string) string {
-	for _, n := range [...]string{"grant_type", "client_id", "username", "password", "scope"} {
-		if strings.EqualFold(name, n) {
-			return n
-		}
-	}
-	return ""
+	return values, ""
 }
 
 func splitPairs(text string) (pairs []pair) {
@@ -208,20 +190,14 @@ func splitKnown(text string) (pairs []pair) {
 	return pairs
 }
 
-// decodeStrict is application/x-www-form-urlencoded.
-func decodeStrict(s string) (string, bool) {
-	s, err := url.QueryUnescape(s)
-	return s, err == nil
-}
-
 var percentEncoded = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
-// decodeKeepingPlus resolves %XX where it is well-formed, and nothing else.
-func decodeKeepingPlus(s string) (string, bool) {
+// keepingPlus resolves %XX where it is well-formed, and nothing else.
+func keepingPlus(s string) (string, error) {
 	return percentEncoded.ReplaceAllStringFunc(s, func(code string) string {
 		b, _ := url.PathUnescape(code) // two hexadecimal digits
 		return b
-	}), true
+	}), nil
 }
 
-func asItIs(s string) (string, bool) { return s, true }
+func asItIs(s string) (string, error) { return s, nil }

@@ -14,7 +14,7 @@ func parseJSON(text string) (f *fields, reason string) {
 	if !json.Valid([]byte(text)) {
 		return tolerantJSON(text)
 	}
-	f = &fields{}
+	f = newFields()
 	foreign := false
 	dec := json.NewDecoder(strings.NewReader(text)) // has no error for what is valid
 	_, _ = dec.Token()
@@ -22,8 +22,8 @@ func parseJSON(text string) (f *fields, reason string) {
 		name, _ := dec.Token()
 		var raw json.RawMessage
 		_ = dec.Decode(&raw)
-		n, known := fieldNamed(name.(string))
-		if !known {
+		n := fieldNamed(name.(string))
+		if n == "" {
 			foreign = true
 		} else if reason := f.setJSON(n, raw); reason != "" {
 			return nil, reason
@@ -39,10 +39,10 @@ func parseJSON(text string) (f *fields, reason string) {
 }
 
 // setJSON takes a number as its digits, as PHP writes a password of digits, and null as no field.
-func (f *fields) setJSON(n field, raw json.RawMessage) (reason string) {
+func (f *fields) setJSON(n string, raw json.RawMessage) (reason string) {
 	switch raw[0] {
 	case '{', '[':
-		return n.String() + " is not a text"
+		return n + " is not a text"
 	case 'n':
 		return ""
 	case '"':
@@ -56,7 +56,7 @@ func (f *fields) setJSON(n field, raw json.RawMessage) (reason string) {
 
 // member is a known field found by the tolerant scanner.
 type member struct {
-	name  field
+	name  string
 	start int // of the separator before it
 	value int // first byte after the colon
 }
@@ -67,7 +67,7 @@ func tolerantJSON(text string) (f *fields, reason string) {
 	if len(found) == 0 {
 		return nil, "no known field, and not JSON"
 	}
-	f = &fields{}
+	f = newFields()
 	for i, m := range found {
 		segment := text[m.value:]
 		if i+1 < len(found) {
@@ -81,13 +81,13 @@ func tolerantJSON(text string) (f *fields, reason string) {
 	return f, ""
 }
 
-func (f *fields) setTolerant(n field, segment string, last bool) (reason string) {
+func (f *fields) setTolerant(n string, segment string, last bool) (reason string) {
 	if n == fieldPassword {
 		return f.set(n, passwordTexts(segment, last)...)
 	}
 	text, reason := nameText(segment)
 	if reason != "" {
-		return reason + " in " + n.String()
+		return reason + " in " + n
 	}
 	if text == "null" && strings.HasPrefix(segment, text) {
 		return ""
@@ -106,8 +106,8 @@ func members(text string) (found []member) {
 		quote = ""
 	}
 	for _, at := range memberStart.FindAllStringSubmatchIndex(text, -1) {
-		n, known := fieldNamed(text[at[4]:at[5]])
-		if known && text[at[2]:at[3]] == quote && text[at[6]:at[7]] == quote {
+		n := fieldNamed(text[at[4]:at[5]])
+		if n != "" && text[at[2]:at[3]] == quote && text[at[6]:at[7]] == quote {
 			found = append(found, member{n, at[0], at[1]})
 		}
 	}

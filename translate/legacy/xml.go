@@ -27,17 +27,17 @@ func parseXML(text string) (f *fields, reason string) {
 	if !ok {
 		return tolerantXML(text)
 	}
-	f = &fields{}
+	f = newFields()
 	for _, child := range root.Children {
-		n, known := fieldNamed(child.XMLName.Local)
+		n := fieldNamed(child.XMLName.Local)
 		switch nested := len(child.Nested) > 0; {
-		case !known:
+		case n == "":
 		case n == fieldPassword && nested:
 			reason = f.set(n, withTrimmed(child.Raw, unescapeXML(child.Raw))...)
 		case n == fieldPassword:
 			reason = f.set(n, withTrimmed(child.Text, child.Raw)...)
 		case nested:
-			reason = n.String() + " is not a text"
+			reason = n + " is not a text"
 		default:
 			reason = f.set(n, strings.TrimSpace(child.Text))
 		}
@@ -71,7 +71,7 @@ var (
 
 // tolerantXML takes the raw text of each known element, which need not be escaped (PROTOCOL.md §1.4 V12).
 func tolerantXML(text string) (f *fields, reason string) {
-	f = &fields{}
+	f = newFields()
 	found := false
 	for {
 		at := startTag.FindStringSubmatchIndex(text)
@@ -84,8 +84,8 @@ func tolerantXML(text string) (f *fields, reason string) {
 			tag = tag[:blank]
 		}
 		name := localName(tag)
-		n, known := fieldNamed(name)
-		if !known {
+		n := fieldNamed(name)
+		if n == "" {
 			continue
 		}
 		found = true
@@ -93,7 +93,7 @@ func tolerantXML(text string) (f *fields, reason string) {
 		if !empty {
 			var closed bool
 			if raw, text, closed = untilClose(text, name); !closed {
-				return nil, n.String() + " has no closing tag"
+				return nil, n + " has no closing tag"
 			}
 		}
 		if reason := f.setElement(n, raw); reason != "" {
@@ -118,7 +118,7 @@ func untilClose(text, name string) (raw, rest string, ok bool) {
 
 func localName(name string) string { return name[strings.IndexByte(name, ':')+1:] }
 
-func (f *fields) setElement(n field, raw string) (reason string) {
+func (f *fields) setElement(n string, raw string) (reason string) {
 	trimmed := strings.TrimSpace(raw)
 	decoded := unescapeXML(raw)
 	if inner, ok := strings.CutPrefix(trimmed, "<![CDATA["); ok && strings.HasSuffix(inner, "]]>") {
@@ -129,7 +129,7 @@ func (f *fields) setElement(n field, raw string) (reason string) {
 		return f.set(n, withTrimmed(decoded, raw)...)
 	}
 	if strings.Contains(trimmed, "<") {
-		return "markup in " + n.String()
+		return "markup in " + n
 	}
 	return f.set(n, strings.TrimSpace(decoded))
 }
