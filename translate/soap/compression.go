@@ -92,7 +92,7 @@ func (d *decoder) Read(p []byte) (int, error) {
 // explain tells a failing connection from corrupt data.
 func (d *decoder) explain() error {
 	if d.in.err != nil {
-		return asRead(d.in.err)
+		return d.in.err
 	}
 	return refuse(KindCompression, int(d.n), "the compressed body is corrupt or cut off")
 }

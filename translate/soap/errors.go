@@ -64,11 +64,3 @@ func catch(err *error) {
 
 // fail refuses the message.
 func fail(k Kind, offset int, detail string) { panic(bailout{refuse(k, offset, detail)}) }
-
-// asRead wraps an error of the source; refusals pass as they are.
-func asRead(err error) error {
-	if _, ok := err.(*Error); ok {
-		return err
-	}
-	return fmt.Errorf("soap: read the message: %w", err)
-}

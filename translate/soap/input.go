@@ -120,12 +120,8 @@ func (in *input) until(i int, end, what string) int {
 
 // has reports whether want stands at i.
 func (in *input) has(i int, want, what string) bool {
-	for n := range len(want) {
-		if in.at(i+n, what) != want[n] {
-			return false
-		}
-	}
-	return true
+	in.at(i+len(want)-1, what)
+	return string(in.buf[i:i+len(want)]) == want
 }
 
 // name reads a qualified name at i.

@@ -7,6 +7,7 @@ package soap
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"mime"
 	"strings"
@@ -74,7 +75,7 @@ func ReadMessage(contentType, contentEncoding string, r io.Reader, o Options) (*
 	o.MaxHeader = cmp.Or(o.MaxHeader, DefaultMaxHeader)
 	plain, err := decode(contentEncoding, r)
 	if err != nil {
-		return unread(newRoot(plain), err)
+		return (&Message{root: newRoot(plain)}).refused(err)
 	}
 	media, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil && err != mime.ErrInvalidMediaParameter {
@@ -85,22 +86,22 @@ func ReadMessage(contentType, contentEncoding string, r io.Reader, o Options) (*
 		return m.read(plain, parameters["charset"], o)
 	}
 	if m.root, err = readRoot(media, parameters, plain, o.MaxHeader); err != nil {
-		return unread(m.root, err)
+		return m.refused(err)
 	}
 	m, err = m.read(m.root, m.root.charset, o)
 	if err == nil && m.Converted {
-		err = refuse(KindEncoding, 0, "a multipart message whose root part is in UTF-16")
-		m.err = err
+		return m.refused(refuse(KindEncoding, 0, "a multipart message whose root part is in UTF-16"))
 	}
 	return m, err
 }
 
-// unread returns a Message whose envelope was not found; it can only be passed on as it came.
-func unread(root *rootPart, err error) (*Message, error) {
+// refused ends the reading of m. One whose envelope was not found has a root that can be passed on as it came.
+func (m *Message) refused(err error) (*Message, error) {
 	if _, ok := err.(*Error); !ok {
-		return nil, asRead(err)
+		return nil, fmt.Errorf("soap: read the message: %w", err)
 	}
-	return &Message{root: root, err: err}, err
+	m.err = err
+	return m, err
 }
 
 // InsertSecurityTimestamp reads an answer of the upstream and puts a SecurityHeader into it if it has none. Errors are
@@ -121,14 +122,10 @@ func (m *Message) read(r io.Reader, charset string, o Options) (*Message, error)
 	m.s = newScanner(r, most)
 	err := m.scan(charset)
 	m.Converted = m.s.raw != nil
-	if err == nil {
-		return m, nil
+	if err != nil {
+		return m.refused(err)
 	}
-	if _, refused := err.(*Error); !refused {
-		return nil, asRead(err)
-	}
-	m.err = err
-	return m, err
+	return m, nil
 }
 
 func (m *Message) scan(charset string) (err error) {

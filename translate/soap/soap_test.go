@@ -438,6 +438,11 @@ func TestCompressedBodiesAreDecodedWithinBounds(t *testing.T) {
 	if out, failure := io.ReadAll(m.Original()); err == nil || failure != nil || string(out) != "anything" || m.Decoded {
 		t.Errorf("a body of unknown coding passes as %q, %v", out, failure)
 	}
+	m, err = soap.ReadMessage(
+		"multipart/related; boundary=b", "gzip", bytes.NewReader(compressed(t, "--b--", zip)), soap.Options{})
+	if out, failure := io.ReadAll(m.Original()); err == nil || failure != nil || string(out) != "--b--" || !m.Decoded {
+		t.Errorf("a compressed message without a root part passes as %q, %v, decoded=%v", out, failure, m.Decoded)
+	}
 	broken := errors.New("broken")
 	if _, err := soap.ReadMessage(
 		"text/xml", "gzip", io.MultiReader(bytes.NewReader(zipped[:50]), iotest.ErrReader(broken)), soap.Options{},
