@@ -125,7 +125,7 @@ func requestRow(k call.Kind) entry {
 
 // inResult gives the ErrorCode in results of AccountManagement and of Credential.Login.
 func (e entry) inResult() (member, login string) {
-	const failed, lacksPermissions, unspecified = "User_Authentication_Failed", "User_Lacks_Permissions", "Unspecified_Error"
+	const failed, lacking, unspecified = "User_Authentication_Failed", "User_Lacks_Permissions", "Unspecified_Error"
 	switch e.code {
 	case codePartner:
 		return "Partner_Authentication_Failed", failed
@@ -134,9 +134,9 @@ func (e entry) inResult() (member, login string) {
 	case codeFormat:
 		return "Invalid_Request", failed
 	case codeLacks:
-		return "Not_Authorized", lacksPermissions
+		return "Not_Authorized", lacking
 	case codeMember:
-		return "Invalid_Membership", lacksPermissions
+		return "Invalid_Membership", lacking
 	case codeBody, codeParam:
 		return "Invalid_Request", unspecified
 	}

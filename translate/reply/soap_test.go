@@ -94,12 +94,12 @@ func TestFaultShapes(t *testing.T) {
 		at                           []string
 	}{
 		{
-			"SOAP 1.1 blames the caller", Caller{Dialect: SOAP11}, call.KindBadLogin, soap.NamespaceSOAP11, "text/xml; charset=utf-8",
-			"soap:Client", []string{"faultcode"},
+			"SOAP 1.1 blames the caller", Caller{Dialect: SOAP11}, call.KindBadLogin, soap.NamespaceSOAP11,
+			"text/xml; charset=utf-8", "soap:Client", []string{"faultcode"},
 		},
 		{
-			"SOAP 1.1 blames the service", Caller{Dialect: SOAP11}, call.KindTimeout, soap.NamespaceSOAP11, "text/xml; charset=utf-8",
-			"soap:Server", []string{"faultcode"},
+			"SOAP 1.1 blames the service", Caller{Dialect: SOAP11}, call.KindTimeout, soap.NamespaceSOAP11,
+			"text/xml; charset=utf-8", "soap:Server", []string{"faultcode"},
 		},
 		{
 			"SOAP 1.2 blames the caller", Caller{Dialect: SOAP12, Timestamp: noon}, call.KindBadLogin, soap.NamespaceSOAP12,

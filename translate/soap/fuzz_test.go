@@ -347,7 +347,8 @@ func FuzzCredentialBody(f *testing.F) {
 		if errors.Is(err, soap.KindTooLarge) {
 			return // the new password made it longer than the bound
 		}
-		if err != nil || again.Credential.Password.Reveal() != "n<&>ew" || again.Credential.Username != e.Credential.Username {
+		if err != nil || again.Credential.Password.Reveal() != "n<&>ew" ||
+			again.Credential.Username != e.Credential.Username {
 			t.Fatalf("after SetPassword the message is read as %v, %+v", err, again.Credential)
 		}
 	})

@@ -283,8 +283,8 @@ func TestARefusalStillTellsVersionAndUser(t *testing.T) {
 		soap.NamespaceSOAP11, soap.NamespaceSOAP12,
 	)
 	e, err := read(strings.NewReader(message), soap.Options{})
-	if !errors.Is(err, soap.KindDigest) || e.Version != soap.NamespaceSOAP12 || e.Token == nil || e.Token.Username != "anna" ||
-		e.Operation.Local != "Ping" {
+	if !errors.Is(err, soap.KindDigest) || e.Version != soap.NamespaceSOAP12 ||
+		e.Token == nil || e.Token.Username != "anna" || e.Operation.Local != "Ping" {
 		t.Errorf("got %v, %+v", err, e)
 	}
 }
