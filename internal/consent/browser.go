@@ -151,9 +151,9 @@ func (b *browserWait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"Open the address that the command printed once more, in one go.")
 		return
 	}
-	const close = "You can close this window."
+	const over = "You can close this window."
 	if b.taken.Swap(true) {
-		showPage(w, http.StatusOK, true, "This was done already", close)
+		showPage(w, http.StatusOK, true, "This was done already", over)
 		return
 	}
 	b.came <- q
@@ -161,7 +161,7 @@ func (b *browserWait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case result := <-b.result:
 		title, next := "That did not work", ""
 		if result.Good {
-			title, next = b.done, close
+			title, next = b.done, over
 		} else if result.Next != "" {
 			next = "Next: " + result.Next + "."
 		}

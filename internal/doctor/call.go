@@ -88,7 +88,7 @@ func (v *visit) soapBearer(p probe) {
 	if v.in.SOAP == integration.AppPassword {
 		remark = ", so soap: bearer would do as well"
 		if !p.in {
-			v.ok("soap bearer", v.subject, "not taken ("+p.said+
+			v.ok("soap bearer", v.subject, "not taken ("+cmp.Or(p.said, p.trouble)+
 				"), and not used: this integration has soap: app_password")
 			return
 		}

@@ -201,6 +201,16 @@ func FuzzJudge(f *testing.F) {
 	})
 }
 
+func TestABearerThatIsNotUsedAndGetsNoAnswer(t *testing.T) {
+	r := examine(nil, func(c *run) {
+		v := &visit{network: &network{run: c}, in: &integration.Integration{SOAP: integration.AppPassword}}
+		v.soapBearer(probe{trouble: "HTTP 502 without a SOAP answer"})
+	})
+	if f := findingOf(r, "soap bearer"); f.Status != OK || !strings.Contains(f.Found, "not taken (HTTP 502") {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestNothingSecretOrSteeringIsPrinted(t *testing.T) {
 	token := "eyJ0eXAiOiJNVCIsImFsZyI6IlJTMjU2In0.abc"
 	cfg := &config.Config{Integrations: []integration.Integration{{
