@@ -44,7 +44,6 @@ func TransportOf(cfg *config.Config, dialer *egress.Dialer) *http.Transport {
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12,
 			ClientSessionCache: tls.NewLRUClientSessionCache(256)},
 		TLSHandshakeTimeout:    cfg.Upstream.DialTimeout,
-		MaxIdleConns:           0,
 		MaxIdleConnsPerHost:    cfg.Upstream.MaxIdlePerHost,
 		IdleConnTimeout:        cfg.Upstream.IdleTimeout,
 		ResponseHeaderTimeout:  cfg.Upstream.ResponseTimeout,
@@ -55,7 +54,11 @@ func TransportOf(cfg *config.Config, dialer *egress.Dialer) *http.Transport {
 		DisableCompression:     true, // Accept-Encoding is the caller's business
 		Protocols:              protocols,
 	}
-	if company := companyProxyOf(cfg, dialer, roots); company != nil {
+	if u := cfg.Upstream.Proxy; u != (config.CompanyProxy{}) {
+		company := &egress.Proxy{Dialer: dialer, Address: u.Host, User: u.User, Password: u.Password}
+		if u.Scheme == "https" {
+			company.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, ServerName: u.Host.Name()}
+		}
 		t.DialContext = company.DialContext
 	}
 	return t
@@ -87,19 +90,6 @@ func rootsOf(cfg *config.Config) *x509.CertPool {
 		roots.AddCert(c)
 	}
 	return roots
-}
-
-// companyProxyOf is the proxy on the way to DocuSign, nil when there is none.
-func companyProxyOf(cfg *config.Config, dialer *egress.Dialer, roots *x509.CertPool) *egress.Proxy {
-	u := cfg.Upstream.Proxy
-	if u == (config.CompanyProxy{}) {
-		return nil
-	}
-	p := &egress.Proxy{Dialer: dialer, Address: u.Host, User: u.User, Password: u.Password}
-	if u.Scheme == "https" {
-		p.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, ServerName: u.Host.Name()}
-	}
-	return p
 }
 
 // Transport is the proxy's own way to DocuSign.
