@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 
 	"docusign-auth-proxy/internal/secret"
 )
@@ -227,14 +227,13 @@ func (g *CodeGranter) due(name string) bool {
 
 // post is not repeatable: a refresh token that rotates must not be presented twice.
 func (g *CodeGranter) post(ctx context.Context, id Identity, form url.Values) (Login, *GrantError) {
-	header := http.Header{}
-	if g.cfg.ClientSecret.Empty() {
-		form.Set("client_id", g.cfg.ClientID)
-	} else { // RFC 6749 §2.3.1
-		client := url.QueryEscape(g.cfg.ClientID) + ":" + url.QueryEscape(g.cfg.ClientSecret.Reveal())
-		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(client)))
+	client := clientcredentials.Config{
+		ClientID: g.cfg.ClientID, AuthStyle: oauth2.AuthStyleInParams, EndpointParams: form,
 	}
-	l, failed := g.server.token(ctx, id, header, form)
+	if !g.cfg.ClientSecret.Empty() {
+		client.ClientSecret, client.AuthStyle = g.cfg.ClientSecret.Reveal(), oauth2.AuthStyleInHeader // RFC 6749 §2.3.1
+	}
+	l, failed := g.server.token(ctx, id, false, client)
 	if failed != nil && failed.OAuthError == "invalid_client" {
 		failed.next = "check that integration key " + g.cfg.ClientID + " exists in the environment of " + g.server.audience +
 			" and that client_secret is the one shown when it was made (secrets are not copied at go-live)"

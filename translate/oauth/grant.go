@@ -3,11 +3,12 @@ package oauth
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 )
 
 const (
@@ -109,7 +110,8 @@ func (s *subject) grantJWT(ctx context.Context) (*Token, *GrantError) {
 	return nil, last
 }
 
-// exchange posts the assertion of PROTOCOL.md §6.2: aud a bare string, no nbf, no kid.
+// exchange posts the assertion of PROTOCOL.md §6.2: aud a bare string, no nbf, no kid. Without ClientID and Scopes
+// clientcredentials sends exactly the two fields of §6.3.
 func (s *subject) exchange(ctx context.Context, key *Key) (*Token, *GrantError) {
 	srv, id := s.client.server, s.id
 	issued := srv.time(srv.now())
@@ -124,9 +126,10 @@ func (s *subject) exchange(ctx context.Context, key *Key) (*Token, *GrantError) 
 	if err != nil {
 		return nil, srv.grantError(NotConfigured, id, "sign the assertion: "+err.Error(), err)
 	}
-	// The header is never sent: it lets net/http try again over a new connection when an idle one turns out to be dead.
-	repeatable := http.Header{"Idempotency-Key": nil}
-	l, failed := srv.token(ctx, id, repeatable, url.Values{"grant_type": {jwtBearer}, "assertion": {assertion}})
+	l, failed := srv.token(ctx, id, true, clientcredentials.Config{
+		AuthStyle:      oauth2.AuthStyleInParams,
+		EndpointParams: url.Values{"grant_type": {jwtBearer}, "assertion": {assertion}},
+	})
 	if failed != nil && failed.Kind == ConsentRequired {
 		failed.ConsentURL = s.client.Consent(id).Individual()
 	}

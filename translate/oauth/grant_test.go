@@ -424,7 +424,7 @@ func FuzzTokenAnswer(f *testing.F) {
 	f.Add([]byte(`<html>eyJabc</html>`))
 	now := newClock().Now()
 	f.Fuzz(func(t *testing.T, body []byte) {
-		a, failed := (&server{}).readToken(anna(), now, &reply{status: 200, body: body}, nil)
+		a, failed := (&server{}).readToken(anna(), now, &reply{status: 200, body: body}, nil, nil)
 		if failed != nil {
 			if len(failed.Error()) > 600 || strings.ContainsAny(failed.Error(), "\r\n") {
 				t.Errorf("error unfit for a log line: %q", failed)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -16,6 +15,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 
 	"docusign-auth-proxy/internal/secret"
 )
@@ -107,14 +109,7 @@ type reply struct {
 }
 
 // send carries out one call. An answer that could not be read to its end comes with the error.
-func (s *server) send(
-	ctx context.Context, method, target string, header http.Header, body string, most int64,
-) (r reply, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
-	if err != nil {
-		return r, err
-	}
-	maps.Copy(req.Header, header)
+func (s *server) send(req *http.Request, most int64) (r reply, err error) {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", userAgent)
 	resp, err := s.http.Do(req)
@@ -145,59 +140,85 @@ func (r *reply) describe() string {
 		clean(string(r.body), 160)
 }
 
-// token posts a form to the token end point. x/oauth2 would give away neither the status nor the headers of a good
-// answer, take JSON sent as text/plain for a form, and fail on an odd expires_in.
-func (s *server) token(ctx context.Context, id Identity, header http.Header, form url.Values) (Login, *GrantError) {
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip sends a call.
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// token posts a form to the token end point. x/oauth2 keeps neither status nor headers of a good answer, so they are
+// noted on their way. repeatable lets net/http send the form again when an idle connection turns out to be dead.
+func (s *server) token(
+	ctx context.Context, id Identity, repeatable bool, form clientcredentials.Config,
+) (Login, *GrantError) {
 	if err := s.acquire(ctx); err != nil {
 		return Login{}, s.grantError(Network, id, "too many requests under way", err)
 	}
 	defer s.release()
-	header.Set("Content-Type", "application/x-www-form-urlencoded")
+	var r reply
+	var broken error
+	through := roundTripper(func(req *http.Request) (*http.Response, error) {
+		if repeatable {
+			req.Header["Idempotency-Key"] = nil // known to net/http, never sent
+		}
+		if r, broken = s.send(req, maxAnswer); broken != nil {
+			return nil, broken
+		}
+		return &http.Response{
+			StatusCode: r.status, Body: io.NopCloser(bytes.NewReader(r.body)), Request: req,
+			Header: http.Header{"Content-Type": {"application/json"}}, // text/plain would be read as a form
+		}, nil
+	})
+	form.TokenURL = s.origin + "/oauth/token"
 	sent := s.now()
-	r, err := s.send(ctx, http.MethodPost, s.origin+"/oauth/token", header, form.Encode(), maxAnswer)
+	_, err := form.Token(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
+		Transport: through, CheckRedirect: s.http.CheckRedirect,
+	}))
 	s.learnClock(&r, sent)
-	return s.readToken(id, sent, &r, err)
+	l, failed := s.readToken(id, sent, &r, broken, err)
+	if failed != nil {
+		failed.HTTPStatus, failed.RetryAfter = r.status, s.retryAfter(&r)
+	}
+	return l, failed
 }
 
-// readToken turns what the account server said into a token or an error; err is what the call ended with.
-func (s *server) readToken(id Identity, sent time.Time, r *reply, err error) (Login, *GrantError) {
+// readToken turns what the account server said into a token or an error. broken is why there is no whole answer; err is
+// what x/oauth2 says, which also fails on an odd expires_in: that alone does not make a token worthless.
+func (s *server) readToken(id Identity, sent time.Time, r *reply, broken, err error) (Login, *GrantError) {
+	fail := func(kind Kind, text string) (Login, *GrantError) {
+		return Login{}, s.grantError(kind, id, text, broken)
+	}
 	var a struct {
 		AccessToken string          `json:"access_token"`
 		TokenType   string          `json:"token_type"`
 		ExpiresIn   json.RawMessage `json:"expires_in"`
 		Refresh     laxText         `json:"refresh_token"`
-		Error       laxText         `json:"error"`
-		Description laxText         `json:"error_description"`
 	}
 	noJSON := json.Unmarshal(r.body, &a) != nil
-	code, description := string(a.Error), string(a.Description)
-	var kind Kind
-	var text string
+	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
 	switch {
 	case r.status == 0:
-		kind, text = Network, networkText(err)
-	case err != nil:
-		kind, text = Network, "read the answer: "+networkText(err)
+		return fail(Network, networkText(cmp.Or(broken, err)))
+	case broken != nil:
+		return fail(Network, "read the answer: "+networkText(broken))
 	case len(r.body) > maxAnswer:
-		kind, text = BadAnswer, fmt.Sprintf("an answer of more than %d bytes", maxAnswer)
-	case code != "":
-		kind, text = classify(r.status, code, description), clean(description, 300)
+		return fail(BadAnswer, fmt.Sprintf("an answer of more than %d bytes", maxAnswer))
+	case ok && refused.ErrorCode != "":
+		code, text := refused.ErrorCode, refused.ErrorDescription
+		l, e := fail(classify(r.status, code, text), clean(text, 300))
+		e.OAuthError = clean(code, 80)
+		return l, e
 	case noJSON || r.status/100 != 2:
-		kind, text = classify(r.status, "", ""), r.describe()
+		return fail(classify(r.status, "", ""), r.describe())
 	case a.AccessToken == "":
-		kind, text = BadAnswer, "the answer holds no access_token"
+		return fail(BadAnswer, "the answer holds no access_token")
 	case a.TokenType != "" && !strings.EqualFold(a.TokenType, "bearer"):
-		kind, text = BadAnswer, fmt.Sprintf("token type %q is not Bearer", clean(a.TokenType, 40))
-	default:
-		t := &Token{AccessToken: secret.New(a.AccessToken), Obtained: sent}
-		if life, known := expiresIn(a.ExpiresIn); known {
-			t.Expires = sent.Add(life)
-		}
-		return Login{t, secret.New(string(a.Refresh))}, nil
+		return fail(BadAnswer, fmt.Sprintf("token type %q is not Bearer", clean(a.TokenType, 40)))
 	}
-	e := s.grantError(kind, id, text, err)
-	e.OAuthError, e.HTTPStatus, e.RetryAfter = clean(code, 80), r.status, s.retryAfter(r)
-	return Login{}, e
+	t := &Token{AccessToken: secret.New(a.AccessToken), Obtained: sent}
+	if life, known := expiresIn(a.ExpiresIn); known {
+		t.Expires = sent.Add(life)
+	}
+	return Login{t, secret.New(string(a.Refresh))}, nil
 }
 
 func (s *server) grantError(kind Kind, id Identity, text string, err error) *GrantError {
@@ -222,7 +243,12 @@ func (s *server) get(ctx context.Context, t *Token, operation, target string, in
 		return requestError(operation, target, err)
 	}
 	defer s.release()
-	r, err := s.send(ctx, http.MethodGet, target, http.Header{"Authorization": t.Header()}, "", maxLookupAnswer)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
+	if err != nil {
+		return requestError(operation, target, err)
+	}
+	req.Header["Authorization"] = t.Header()
+	r, err := s.send(req, maxLookupAnswer)
 	switch {
 	case err != nil:
 		return requestError(operation, target, err)
