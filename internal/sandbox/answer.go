@@ -49,7 +49,6 @@ func newTemplates() *template.Template {
 	}).ParseFS(templateFiles, "*.tmpl"))
 }
 
-// written is one of the answers in the templates.
 func (s *Sandbox) written(name string, data any) string {
 	var out strings.Builder
 	if err := s.templates.ExecuteTemplate(&out, name, data); err != nil {

@@ -48,7 +48,6 @@ type Legacy struct {
 	Bearer        int // lower-case scheme, bare token, or a token that OAuth never issues
 }
 
-// Total is the number of legacy credentials of any shape.
 func (l Legacy) Total() int {
 	return l.Header + l.WSSecurity + l.Body + l.PasswordGrant + l.ActAs + l.Bearer
 }
@@ -170,16 +169,12 @@ func (e *entry) snapshot() (r Recorded) {
 // countLegacyHeaders counts the legacy headers of any request and tells whether there were any.
 func (e *entry) countLegacyHeaders() bool {
 	h := e.recorded.Header
-	header, actAs := len(h["X-Docusign-Authentication"]) > 0, len(h["X-Docusign-Act-As-User"]) > 0
+	header, actAs := min(len(h["X-Docusign-Authentication"]), 1), min(len(h["X-Docusign-Act-As-User"]), 1)
 	e.count(func(c *Counts) {
-		if header {
-			c.Legacy.Header++
-		}
-		if actAs {
-			c.Legacy.ActAs++
-		}
+		c.Legacy.Header += header
+		c.Legacy.ActAs += actAs
 	})
-	return header || actAs
+	return header+actAs > 0
 }
 
 type recordedBody struct {

@@ -209,7 +209,7 @@ func show(root string) func(*restCall) answer {
 // Origin is that of the host that was called.
 func (c *restCall) Origin() string { return c.origin(c.host) }
 
-// Asks reads a parameter of the query.
+// Asks tells whether a parameter of the query has this value.
 func (c *restCall) Asks(name, value string) bool {
 	return strings.EqualFold(c.URL.Query().Get(name), value)
 }

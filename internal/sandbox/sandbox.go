@@ -166,13 +166,10 @@ func (s *Sandbox) origin(host string) string {
 // Addr is the address of the listener that serves every host by name.
 func (s *Sandbox) Addr() string { return s.addresses[""] }
 
-// AccountServer is the account server's origin.
 func (s *Sandbox) AccountServer() string { return s.origin(s.opts.AccountHost) }
 
-// SiteURL is the origin of a site.
 func (s *Sandbox) SiteURL(site string) string { return s.origin(site) }
 
-// Sites are the names of the sites.
 func (s *Sandbox) Sites() []string { return slices.Clone(s.opts.Sites) }
 
 // Dial connects to the sandbox whatever the address says, so that a client may use DocuSign's host names.

@@ -120,7 +120,6 @@ func (s *settings) FailNext(f FailureSpec) {
 	s.failures = append(s.failures, f)
 }
 
-// ClearFailures forgets every planned failure.
 func (s *settings) ClearFailures() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

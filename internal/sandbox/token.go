@@ -88,7 +88,6 @@ type grantedToken struct {
 	Scope        string `json:"scope,omitempty"`
 }
 
-// issue makes an access token.
 func (s *Sandbox) issue(g grant) *grantedToken {
 	life := cmp.Or(s.setting().tokenLife, time.Hour)
 	g.expires = s.now().Add(life)

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -183,10 +184,9 @@ func newToken(e *element) *UsernameToken {
 			t.Username = c.text
 		case xml.Name{Space: WSSE, Local: "Password"}:
 			t.Password = c.text
-			for _, a := range c.attrs {
-				digest := strings.EqualFold(a.Name.Local, "Type") && !strings.HasSuffix(a.Value, "#PasswordText")
-				t.Digest = t.Digest || digest
-			}
+			t.Digest = slices.ContainsFunc(c.attrs, func(a xml.Attr) bool {
+				return strings.EqualFold(a.Name.Local, "Type") && !strings.HasSuffix(a.Value, "#PasswordText")
+			})
 		}
 	}
 	return t
