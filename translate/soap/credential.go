@@ -50,7 +50,7 @@ type CredentialBody struct {
 // Text is the text of a parameter, decoded and not trimmed; "" where it is absent.
 func (c *CredentialBody) Text(parameter string) string {
 	if f := c.fields[parameter]; f != nil {
-		return f.text
+		return string(f.text)
 	}
 	return ""
 }

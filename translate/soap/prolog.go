@@ -115,7 +115,7 @@ func (s *scanner) xmlDeclaration() {
 	switch rest, begins := bytes.CutPrefix(text, []byte("<?xml")); {
 	case !begins || len(rest) > 0 && !isSpace(rest[0]): // another target: the instruction is read as such
 		return
-	case found == nil:
+	case found == nil || bytes.IndexByte(text[:found[1]], '\f') >= 0: // \s is more than XML's white space
 		fail(KindIllFormed, s.pos, "a malformed XML declaration")
 	}
 	if at := max(found[2], found[4]); at >= 0 {

@@ -126,6 +126,7 @@ func TestAMessageThatIsNotUnderstoodIsRefusedAndNeverForwarded(t *testing.T) {
 		},
 		"a declaration of XML 1.1":               {`<?xml version="1.1"?>` + security(token), soap.KindIllFormed},
 		"a declaration without version":          {`<?xml encoding="utf-8"?>` + security(token), soap.KindIllFormed},
+		"a declaration with a form feed":         {`<?xml version="1.0"` + "\f" + `?>` + security(token), soap.KindIllFormed},
 		"a declaration that is not at the start": {` <?xml version="1.0"?>` + security(token), soap.KindIllFormed},
 		"a declared encoding that is unknown": {
 			`<?xml version="1.0" encoding="utf-7"?>` + security(token), soap.KindEncoding,

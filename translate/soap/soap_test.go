@@ -7,6 +7,7 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -91,6 +92,20 @@ func TestOnlyTheHeaderRegionCountsAgainstItsBound(t *testing.T) {
 		if out, err := io.ReadAll(e.Reader()); err != nil || string(out) != envelope("", body) {
 			t.Errorf("with a bound of %d bytes: %d bytes, %v", limit, len(out), err)
 		}
+	}
+}
+
+// Anybody may send such a message: what it costs must not grow with the square of its pieces.
+func TestATextInManyPiecesCostsWhatItsSizeCosts(t *testing.T) {
+	name := strings.Repeat("a<!---->", 30000)
+	message := security("<o:UsernameToken><o:Username>" + name + "</o:Username></o:UsernameToken>")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	e, err := read(strings.NewReader(message), soap.Options{})
+	runtime.ReadMemStats(&after)
+	must(t, err)
+	if spent := after.TotalAlloc - before.TotalAlloc; len(e.Token.Username) != 30000 || spent > 8<<20 {
+		t.Errorf("%d bytes of memory for a message of %d", spent, len(message))
 	}
 }
 

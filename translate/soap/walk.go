@@ -12,7 +12,7 @@ type field struct {
 	open, close int // after the '>' of the start tag; where the end tag starts
 	name        span
 	empty       bool   // an empty-element tag
-	text        string // decoded
+	text        []byte // decoded
 }
 
 // role is what an element is in the envelope.
@@ -54,7 +54,7 @@ func (w *walk) run() {
 			w.finish(&w.s.closed, len(w.s.stack)+1)
 		case evText:
 			if w.current != nil {
-				w.current.text += w.s.decode(w.s.text, w.s.as)
+				w.current.text = append(w.current.text, w.s.decode(w.s.text, w.s.as)...)
 			}
 		case evEOF:
 			w.ended = true
@@ -281,12 +281,12 @@ func (w *walk) close(f *field) {
 	w.current, f.close = nil, w.s.closeTag
 	switch {
 	case len(m.to) > 0 && f == m.to[0]:
-		m.To = strings.TrimSpace(f.text)
+		m.To = strings.TrimSpace(string(f.text))
 	case l == nil:
 	case f == l.username:
-		l.Username, l.HasUsername = f.text, true
+		l.Username, l.HasUsername = string(f.text), true
 	case f == l.password:
-		l.Password, l.HasPassword = secret.New(f.text), true
+		l.Password, l.HasPassword = secret.New(string(f.text)), true
 		written := span{f.open, f.close}
 		if text := w.s.slice(written); bytes.IndexByte(text, '&') >= 0 && bytes.IndexByte(text, '<') < 0 {
 			l.raw = secret.New(w.s.decode(written, asWritten))
