@@ -28,7 +28,8 @@ const (
 	manyFree      = 0xFFFF // the count is in the first id
 	noFreelist    = ^uint64(0)
 
-	maxDepth = 64 // of pages, and of buckets within buckets
+	maxDepth    = 64           // of pages
+	bucketDepth = maxDepth / 4 // a bucket's weight in it: buckets may share bytes, so each one more doubles the work
 )
 
 // checker walks all pages that a bbolt file's newest valid meta page leads to. It panics with the first damage; what
@@ -117,7 +118,7 @@ func (c *checker) elements(b []byte, depth int) {
 		} else {
 			key = slice(e, u32(e[4:]), u32(e[8:]))
 			require(len(key) > 0, "an empty key")
-			c.value(slice(e, u32(e[4:])+u32(e[8:]), u32(e[12:])), u32(e), depth+1)
+			c.value(slice(e, u32(e[4:])+u32(e[8:]), u32(e[12:])), u32(e), depth+bucketDepth)
 		}
 		require(i == 0 || bytes.Compare(last, key) < 0, "keys out of order")
 		last = key

@@ -2,8 +2,11 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,6 +49,32 @@ func FuzzCheckPages(f *testing.F) {
 			t.Error("an error without a text")
 		}
 	})
+}
+
+// TestBucketsThatShareBytes holds a page of two buckets with the same bytes, which hold two with the same bytes, and so
+// on: reading them takes twice as long with each level.
+func TestBucketsThatShareBytes(t *testing.T) {
+	page := make([]byte, headerSize)
+	binary.NativeEndian.PutUint16(page[8:], leafPage)
+	for range 40 {
+		outer := make([]byte, headerSize+2*elementSize, headerSize+2*elementSize+2+bucketSize+len(page))
+		binary.NativeEndian.PutUint16(outer[8:], leafPage)
+		binary.NativeEndian.PutUint16(outer[10:], 2)
+		for i := range uint32(2) { // the keys "ab" and "b"
+			e := outer[headerSize+i*elementSize:]
+			binary.NativeEndian.PutUint32(e, bucketElement)
+			binary.NativeEndian.PutUint32(e[4:], (2-i)*elementSize+i)
+			binary.NativeEndian.PutUint32(e[8:], 2-i)
+			binary.NativeEndian.PutUint32(e[12:], uint32(bucketSize+len(page)))
+		}
+		page = slices.Concat(outer, []byte("ab"), make([]byte, bucketSize), page)
+	}
+	defer func() {
+		if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "too deep") {
+			t.Errorf("the answer is %v", p)
+		}
+	}()
+	(&checker{}).elements(page, 0)
 }
 
 // FuzzLoad looks for records that make a table panic.

@@ -54,7 +54,7 @@ func openFile(path string, timeout time.Duration) (_ *file, err error) {
 		return nil, err
 	}
 	if err := f.prepare(made); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, f.db.Close()) // a note that is there is another's
 	}
 	return f, nil
 }

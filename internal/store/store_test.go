@@ -219,7 +219,10 @@ func TestOpenRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "state.db")
 			test.make(t, path)
-			before := fileBytes(t, path)
+			before, note := fileBytes(t, path), path+".owner"
+			if err := os.WriteFile(note, []byte("theirs"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			for range 2 { // the second shows that the first let the lock go
 				_, err := store.Open(path, store.Options{Timeout: time.Millisecond})
 				if !errors.Is(err, test.want) {
@@ -234,6 +237,9 @@ func TestOpenRefuses(t *testing.T) {
 			}
 			if !bytes.Equal(before, fileBytes(t, path)) {
 				t.Error("the file was changed")
+			}
+			if _, err := os.Stat(note); err != nil && test.want != store.ErrCorrupt {
+				t.Errorf("the note of another program: %v", err)
 			}
 		})
 	}

@@ -79,7 +79,9 @@ func (s *System) prepare() error {
 			return err
 		}
 		defer image.Close()
-		if _, err := image.Stat(s.anchors[1:]); err != nil {
+		if _, err := image.Stat(s.anchors[1:]); errors.Is(err, os.ErrNotExist) {
+			return err
+		} else if err != nil {
 			return fmt.Errorf("%s leads out of %s", filepath.Join(s.root, s.anchors), s.root)
 		}
 	}

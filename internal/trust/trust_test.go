@@ -363,6 +363,9 @@ func TestDetectRefuses(t *testing.T) {
 		!strings.Contains(err.Error(), "install the package ca-certificates") {
 		t.Errorf("no update program: %v", err)
 	}
+	if _, err := trust.Detect(image(t, "/etc/alpine-release"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a marker without the folder: %v", err)
+	}
 	outside, root := t.TempDir(), image(t, "/usr/local/share", "/usr/sbin/update-ca-certificates")
 	if err := os.Symlink(outside, filepath.Join(root, "/usr/local/share/ca-certificates")); err != nil {
 		t.Fatal(err)
