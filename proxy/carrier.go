@@ -53,7 +53,7 @@ func (bearer) Carry(s *soapCall) (next, error) {
 	}
 	f := s.edited()
 	if m.HasTimestamp {
-		f.edit = f.editTimestamp
+		f.edit = editTimestamp
 	}
 	return next{forward: f}, nil
 }
@@ -197,7 +197,7 @@ func (s *soapCall) readdress() error {
 
 // editTimestamp puts the Timestamp into the answer that a WCF client waits for, since DocuSign saw no Security header
 // to answer.
-func (f *forward) editTimestamp(resp *http.Response) error {
+func editTimestamp(resp *http.Response) error {
 	if resp.Header.Get("Content-Encoding") != "" || !strings.Contains(resp.Header.Get("Content-Type"), "xml") {
 		return nil
 	}

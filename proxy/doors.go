@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
@@ -50,7 +51,7 @@ func bindingOf(r *http.Request) *conn.Binding {
 
 // bindSidecar also serves plain forward requests, which come to the same listener with an absolute URI.
 func bindSidecar(c *incoming) (egress.Host, next, error) {
-	if c.r.URL.IsAbs() && !isSelf(c, c.r.URL.Host, c.r.URL.Scheme) {
+	if c.r.URL.IsAbs() && !isSelf(c) {
 		c.event.Door = call.DoorForward
 		return bindForward(c)
 	}
@@ -62,17 +63,18 @@ func bindSidecar(c *incoming) (egress.Host, next, error) {
 
 // isSelf reports whether an absolute URI names the proxy itself: programs with HTTP_PROXY set may address the sidecar
 // that way.
-func isSelf(c *incoming, host, scheme string) bool {
-	port := uint16(80)
-	if strings.EqualFold(scheme, "https") {
-		port = 443
-	}
+func isSelf(c *incoming) bool {
 	local := c.binding.Local
-	h, err := egress.ParseHost(host, port)
-	if err != nil || h.Port() != local.Port() {
-		return false
+	h, err := egress.ParseHost(c.r.URL.Host, portOf(c.r.URL))
+	return err == nil && h.Port() == local.Port() && isLocalName(h, local.Addr())
+}
+
+// portOf is the port of a URL that names none.
+func portOf(u *url.URL) uint16 {
+	if u.Scheme == "https" {
+		return 443
 	}
-	return h.Name() == "localhost" && local.Addr().IsLoopback() || h.Name() == local.Addr().String()
+	return 80
 }
 
 func bindForward(c *incoming) (egress.Host, next, error) {
@@ -81,15 +83,11 @@ func bindForward(c *incoming) (egress.Host, next, error) {
 	if n, ok := admit(c, admission); !ok {
 		return none, n, nil
 	}
-	port := uint16(80)
-	switch {
-	case strings.EqualFold(r.URL.Scheme, "https"):
-		port = 443
-	case !strings.EqualFold(r.URL.Scheme, "http"):
+	if r.URL.Scheme != "http" && r.URL.Scheme != "https" {
 		const scheme = "request target: a scheme that is neither http nor https"
 		return none, next{}, &call.Error{Kind: call.KindBadRequest, Detail: scheme}
 	}
-	target, err := egress.ParseHost(r.URL.Host, port)
+	target, err := egress.ParseHost(r.URL.Host, portOf(r.URL))
 	if err != nil {
 		return none, next{}, &call.Error{Kind: call.KindBadRequest, Detail: "request target: " + egress.Problem(err)}
 	}

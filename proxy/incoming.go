@@ -187,7 +187,7 @@ func (c *incoming) origin(site *url.URL) *url.URL {
 	case c.event.Door == call.DoorSidecar:
 		return c.sidecarOrigin()
 	case c.event.Door == call.DoorForward:
-		return &url.URL{Scheme: strings.ToLower(c.r.URL.Scheme), Host: site.Host}
+		return &url.URL{Scheme: c.r.URL.Scheme, Host: site.Host}
 	case c.r.TLS == nil: // a tunnel to port 80
 		return &url.URL{Scheme: "http", Host: site.Host}
 	}

@@ -28,11 +28,17 @@ func (l errorLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// record tells those who observe. A fault of one costs its record, never the call nor the records of the others.
+// record tells those who observe.
 func (s *Server) record(e *call.Event) {
 	for _, r := range s.cfg.Recorders {
-		if p := panics.In(panics.Try(func() error { r.Record(e); return nil })); p != nil {
-			s.panicked(call.PanicRecord, p, "request_id", e.RequestID)
-		}
+		s.observed(e, func() { r.Record(e) })
+	}
+}
+
+// observed lets one of those who observe look at a call. A fault of one costs its record, never the call nor the
+// records of the others.
+func (s *Server) observed(e *call.Event, look func()) {
+	if p := panics.In(panics.Try(func() error { look(); return nil })); p != nil {
+		s.panicked(call.PanicRecord, p, "request_id", e.RequestID)
 	}
 }

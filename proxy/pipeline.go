@@ -95,9 +95,7 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Bin
 // serve finds out what kind of call it is and lets it say what comes of it.
 func (x *exchange) serve(faulty string) (next, error) {
 	if faulty != "" {
-		return next{}, &call.Error{
-			Kind: call.KindBadRequest, Detail: faulty, NextStep: conn.NextStep(call.ConnBadCoding),
-		}
+		return next{}, &call.Error{Kind: call.KindBadRequest, Detail: faulty, NextStep: conn.NextStep(call.ConnBadCoding)}
 	}
 	var ok bool
 	if x.stream, ok = x.server.front.TakeStream(x.r, x.binding); !ok {
@@ -259,7 +257,9 @@ func (x *exchange) finish() {
 	if e.Outcome == "" {
 		e.Outcome = outcomeOf(e.Status)
 	}
-	x.endTap()
+	if x.tap != nil {
+		x.server.observed(e, func() { x.tap.Done(e, x.carried()) })
+	}
 	x.server.tellConflict(e)
 	x.server.record(e)
 }

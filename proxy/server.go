@@ -180,9 +180,6 @@ func (st *State) decide(h egress.Host) egress.Decision {
 	return d
 }
 
-// State gives the state in force.
-func (s *Server) State() *State { return s.state.Load() }
-
 // localNames are those of the certificate for a caller that sends no SNI: the address it dialled. Java sends none for
 // localhost either (it has no dot), so on loopback both names are in it.
 func (st *State) localNames(c net.Conn) []string {

@@ -367,7 +367,7 @@ func (s *soapCall) editLoginResponse(resp *http.Response) error {
 }
 
 func withoutDefaultPort(scheme, host string) string {
-	if strings.EqualFold(scheme, "https") {
+	if scheme == "https" {
 		return strings.TrimSuffix(host, ":443")
 	}
 	return strings.TrimSuffix(host, ":80")

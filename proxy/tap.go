@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"docusign-auth-proxy/internal/call"
-	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy/route"
 )
 
@@ -20,17 +19,6 @@ func (x *exchange) tapInto(t call.Tap, r *http.Request) {
 	st := *x.state
 	st.Upstream = t.Upstream(st.Upstream)
 	x.state, x.tap = &st, t
-}
-
-// endTap ends the listening. A fault in it costs the record, never the call.
-func (x *exchange) endTap() {
-	if x.tap == nil {
-		return
-	}
-	done := func() error { x.tap.Done(&x.event, x.carried()); return nil }
-	if p := panics.In(panics.Try(done)); p != nil {
-		x.server.panicked(call.PanicRecord, p, "request_id", x.event.RequestID)
-	}
 }
 
 func (x *exchange) carried() call.Carried {

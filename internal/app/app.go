@@ -4,7 +4,9 @@
 package app
 
 import (
+	"cmp"
 	"crypto/rsa"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -30,7 +32,7 @@ import (
 type App struct {
 	Server    *proxy.Server
 	log       *slog.Logger
-	logWriter *accesslog.Writer // may be nil
+	logWriter *accesslog.Writer
 	path      string
 	holder    *config.Holder
 	env       deps
@@ -71,7 +73,7 @@ type Hooks struct {
 func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	cfg := holder.Current()
 	p = &App{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(),
-		logWriter: h.logWriter, opened: make(chan struct{}), stopping: make(chan struct{}),
+		logWriter: cmp.Or(h.logWriter, accesslog.NewWriter(io.Discard)), opened: make(chan struct{}), stopping: make(chan struct{}),
 		stopped: make(chan struct{})}
 	opened := p // a failure returns no program
 	defer func() {

@@ -47,7 +47,7 @@ func TestOneGrantServesEverybody(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	translator := r.Program.Server.State().Translator
+	translator := r.Program.Translator()
 	for range 10_000 {
 		d, err := translator.Decide(context.Background(), &translate.Call{Legacy: []string{apptest.AnnaJSON}})
 		if err == nil {

@@ -37,9 +37,7 @@ const (
 
 // APIs lists the parts beside the SOAP services.
 func APIs() []API {
-	return []API{
-		APIRest2, APIRest21, APIRestOther, APILegacyOAuth, APIAccountServer, APIOther,
-	}
+	return []API{APIRest2, APIRest21, APIRestOther, APILegacyOAuth, APIAccountServer, APIOther}
 }
 
 // SOAP reports whether the API speaks SOAP.
@@ -151,9 +149,7 @@ const (
 
 // PanicPlaces lists where panics are caught.
 func PanicPlaces() []string {
-	return []string{
-		PanicCall, PanicConnect, PanicProof, PanicRehearsal, PanicRecord, PanicBackground, PanicOperations,
-	}
+	return []string{PanicCall, PanicConnect, PanicProof, PanicRehearsal, PanicRecord, PanicBackground, PanicOperations}
 }
 
 // NotTold are the limits of an answer that tells none.

@@ -197,22 +197,15 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// Dropped gives the number of lines that were dropped. A nil Writer drops none.
+// Dropped gives the number of lines that were dropped.
 func (w *Writer) Dropped() uint64 {
-	if w == nil {
-		return 0
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.dropped
 }
 
-// Trouble says why the log cannot be written; nil = it can. A log that is read slowly is no trouble, nor is a nil
-// Writer.
+// Trouble says why the log cannot be written; nil = it can. A log that is read slowly is no trouble.
 func (w *Writer) Trouble() error {
-	if w == nil {
-		return nil
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch stuck := w.stuck(); {
@@ -227,9 +220,6 @@ func (w *Writer) Trouble() error {
 
 // Stuck is how long the log has taken nothing of what it was given.
 func (w *Writer) Stuck() time.Duration {
-	if w == nil {
-		return 0
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.stuck()
