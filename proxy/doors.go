@@ -22,7 +22,7 @@ type door struct {
 	// bind finds the host that a call is for; the zero Host is the sidecar's default site. It returns an answer, or an
 	// error, when the call may not go there. A Host header never chooses where TLS or a CONNECT has named a host.
 	bind func(*incoming) (egress.Host, next, error)
-	// connect says why a CONNECT is not taken there; "" = it is.
+	// noConnect says why a CONNECT is not taken there; "" = it is.
 	noConnect string
 }
 

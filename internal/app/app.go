@@ -73,8 +73,8 @@ type Hooks struct {
 func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	cfg := holder.Current()
 	p = &App{log: log, path: holder.Path, holder: holder, started: time.Now(), registry: prometheus.NewRegistry(),
-		logWriter: cmp.Or(h.logWriter, accesslog.NewWriter(io.Discard)), opened: make(chan struct{}), stopping: make(chan struct{}),
-		stopped: make(chan struct{})}
+		logWriter: cmp.Or(h.logWriter, accesslog.NewWriter(io.Discard)), opened: make(chan struct{}),
+		stopping: make(chan struct{}), stopped: make(chan struct{})}
 	opened := p // a failure returns no program
 	defer func() {
 		if err != nil {

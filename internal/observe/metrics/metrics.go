@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +25,7 @@ const maxSites = 32
 // Options say what Metrics cannot see in the events. Every field may be zero; the functions are called when Prometheus
 // scrapes.
 type Options struct {
-	Version, Commit, GoVersion string           // of the program; GoVersion "" = of the running one
+	Version, Commit, GoVersion string           // of the program
 	Now                        func() time.Time // nil = time.Now
 	Tokens                     func() []oauth.State
 	CAExpires                  func() time.Time // zero time = there is no CA
@@ -77,7 +76,6 @@ func New(reg prometheus.Registerer, o Options) (*Metrics, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	o.GoVersion = cmp.Or(o.GoVersion, runtime.Version())
 	var d definitions
 	m := &Metrics{
 		o: o, words: newLabelWords(), counters: newCounters(&d), histograms: newHistograms(&d), read: newRead(&d),
