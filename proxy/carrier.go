@@ -129,7 +129,7 @@ func (a appPassword) carryCredential(s *soapCall) (next, error) {
 		return next{}, &call.Error{Kind: call.KindBadRequest, Detail: "credential.asmx: " + err.Error()}
 	}
 	f := s.edited()
-	if s.operation() == "Login" {
+	if s.operation().Local == "Login" {
 		f.edit = s.editLoginResponse
 	}
 	return next{forward: f}, nil

@@ -216,7 +216,8 @@ func (x *exchange) refuse(err error) {
 		x.server.panicked(call.PanicCall, p, "request_id", x.event.RequestID)
 	}
 	x.refused(f.Kind.Outcome(), f.Cause, err.Error(), call.ErrorOf(err).NextStep)
-	x.replier().RefuseOperation(x.soap.namespace(), x.soap.operation(), f).WriteTo(&x.w, x.r)
+	op := x.soap.operation()
+	x.replier().RefuseOperation(op.Namespace, op.Local, f).WriteTo(&x.w, x.r)
 }
 
 // end records the call, also when its handler panicked. http.ErrAbortHandler goes on to net/http, which drops the

@@ -27,23 +27,17 @@ type soapCall struct {
 	read    legacy.Credential // that the service reads (PROTOCOL.md §4.3)
 }
 
-func (s *soapCall) namespace() string {
-	if s == nil || s.message == nil {
-		return ""
+// operation is empty for REST, and as long as the envelope has not been read.
+func (s *soapCall) operation() soap.Name {
+	if s == nil {
+		return soap.Name{}
 	}
-	return s.message.Operation.Namespace
-}
-
-func (s *soapCall) operation() string {
-	if s == nil || s.message == nil {
-		return ""
-	}
-	return s.message.Operation.Local
+	return s.message.Operation
 }
 
 // holdsPassword reports whether a credential stood in the message.
 func (s *soapCall) holdsPassword() bool {
-	return s != nil && s.message != nil && (s.message.Token != nil || s.inBody)
+	return s != nil && (s.message.Token != nil || s.inBody)
 }
 
 // envelopeReplier answers in the version of the envelope, with a Timestamp only for those that sent one. s is nil as
@@ -52,7 +46,7 @@ func (s *soapCall) envelopeReplier(c *incoming) reply.Caller {
 	dialled := *c.origin(c.site.Base)
 	dialled.Path = c.r.URL.Path
 	answer := reply.Caller{Dialect: reply.ForSOAP(c.r.Header), RequestID: c.event.RequestID, Actor: dialled.String()}
-	if s == nil || s.message == nil {
+	if s == nil {
 		return answer
 	}
 	switch s.message.Version {
@@ -185,10 +179,10 @@ func (s *soapCall) serve() (next, error) {
 		d, err = s.state.Translator.Decide(s.r.Context(), came)
 	case foreign && s.observed():
 		return s.pass() // DocuSign itself decides what it reads
-	case s.operation() == operationPing:
+	case s.operation().Local == operationPing:
 		s.needsNone()
 		s.decision.Conflict = several
-		return answered(s.replier().Ping(s.namespace()))
+		return answered(s.replier().Ping(s.operation().Namespace))
 	default:
 		d = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None, Conflict: several}
 		err = &call.Error{
@@ -266,7 +260,7 @@ func (s *soapCall) carryOut() (next, error) {
 		return s.pass()
 	case action == translate.ActionPass:
 		return s.passOwnToken()
-	case !s.inBody && s.operation() == "GetEncryptedPassword" && s.route.Service.Has("GetEncryptedPassword"):
+	case !s.inBody && s.operation().Local == "GetEncryptedPassword" && s.route.Service.Has("GetEncryptedPassword"):
 		return encryptedPassword(s)
 	}
 	n, err := s.carrier().Carry(s)
@@ -279,7 +273,7 @@ func (s *soapCall) carryOut() (next, error) {
 // passwordInBody refuses the operations of accountmanagement.asmx whose parameters have the password of a user, by
 // its WSDL: OldPassword, and MemberPassword where the member exists already.
 func (s *soapCall) passwordInBody() error {
-	operation := s.operation()
+	operation := s.operation().Local
 	switch operation {
 	case "ChangePassword", "GetPlanDetails", "ResendAccountActivation":
 	default:
@@ -305,7 +299,7 @@ func (s *soapCall) pass() (next, error) {
 	}
 	s.event.Mode = "observe"
 	f := s.onward()
-	if s.route.ReadsFrom(services.Body) && s.operation() == "Login" {
+	if s.route.ReadsFrom(services.Body) && s.operation().Local == "Login" {
 		f.edit = s.editLoginResponse
 	}
 	s.r.Body = &body.Streamed{Reader: s.message.Original(), Closer: s.r.Body}

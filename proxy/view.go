@@ -26,7 +26,7 @@ const maxViewAccounts = 10
 // serveCredential answers credential.asmx from UserInfo and by REST.
 func serveCredential(s *soapCall) (next, error) {
 	asked := s.message.Credential
-	switch s.operation() {
+	switch s.operation().Local {
 	case "Login":
 		accounts, err := loginAccounts(s.incoming)
 		if err != nil {
@@ -53,7 +53,7 @@ func viewOf(s *soapCall, body *soap.CredentialBody) view {
 		envelope: strings.TrimSpace(body.Text("EnvelopeID")),
 		path:     "/views/console",
 	}
-	switch s.operation() {
+	switch s.operation().Local {
 	case "GetAuthenticationToken":
 		v.envelope = strings.TrimSpace(body.Text("GoToEnvelopeID"))
 		v.fields = map[string]string{"envelopeId": v.envelope}
@@ -98,7 +98,8 @@ func serveView(s *soapCall, v view) (next, error) {
 	case a.url.Empty():
 		return relay(s, a)
 	}
-	return answered(s.replier().URLResult(s.namespace(), s.operation(), a.url))
+	op := s.operation()
+	return answered(s.replier().URLResult(op.Namespace, op.Local, a.url))
 }
 
 // viewSites lists the accounts to ask in: the one named, else the default one and, for an envelope, the others after

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const (
@@ -210,3 +211,17 @@ func Drain(resp *http.Response) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxError))
 	_ = resp.Body.Close()
 }
+
+// Buffers lends 32 KiB buffers for bodies.
+type Buffers struct{ pool sync.Pool }
+
+// Get lends a buffer.
+func (p *Buffers) Get() []byte {
+	if b, ok := p.pool.Get().(*[]byte); ok {
+		return *b
+	}
+	return make([]byte, 32<<10)
+}
+
+// Put takes a buffer back.
+func (p *Buffers) Put(b []byte) { p.pool.Put(&b) }

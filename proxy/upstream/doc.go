@@ -5,7 +5,7 @@
 //
 // What it is worth, in ratios to a bare httputil.ReverseProxy at 16 and 256 connections: the proxy takes 1.12 and 1.00
 // of its CPU time with it, 1.29 and 1.22 with net/http's Transport, and 87 instead of 158 MiB at 256 connections; of
-// 1,600 POSTs to a server that closes after its answer 3 are lost instead of 411. What it costs: these 1,000 lines, and
+// 1,600 POSTs to a server that closes after its answer 3 are lost instead of 411. What it costs: these 900 lines, and
 // a test that goes with both transports through all that a server can do to a call and lists where they differ on
 // purpose.
 package upstream

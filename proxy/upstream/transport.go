@@ -28,8 +28,8 @@ type Transport struct {
 // and turns out to be closed is sent once more on a new one, if it is a GET, HEAD or OPTIONS without body or if no byte
 // of it has left.
 //
-// Errors: the context's cause when it ends; what DialContext returns; those of crypto/tls for a handshake; a net.Error with
-// Timeout for a limit of this Transport; otherwise the connection's, wrapped. Reading the body fails with
+// Errors: the context's cause when it ends; what DialContext returns; those of crypto/tls for a handshake; a net.Error
+// with Timeout for a limit of this Transport; otherwise the connection's, wrapped. Reading the body fails with
 // io.ErrUnexpectedEOF when the answer is cut.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !supported || !takes(req) {

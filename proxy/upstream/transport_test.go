@@ -613,9 +613,9 @@ func TestTLS(t *testing.T) {
 		plain func(net.Conn)
 		is    func(error) bool
 	}{
-		{"an unknown authority", o.url("/"), func(tr *Transport) { tr.Like.TLSClientConfig = &tls.Config{} }, nil, func(err error) bool {
-			return errors.As(err, new(x509.UnknownAuthorityError))
-		}},
+		{"an unknown authority", o.url("/"), func(tr *Transport) {
+			tr.Like.TLSClientConfig = &tls.Config{}
+		}, nil, func(err error) bool { return errors.As(err, new(x509.UnknownAuthorityError)) }},
 		{"a certificate for another host", "https://other.example/", func(tr *Transport) {
 			tr.Like.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if addr != "other.example:443" {
@@ -809,10 +809,11 @@ func TestWhatGoesToBase(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			base := &closable{}
-			tr := &Transport{Base: base, Like: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			dial := func(context.Context, string, string) (net.Conn, error) {
 				t.Error("dialed")
 				return nil, io.EOF
-			}}}
+			}
+			tr := &Transport{Base: base, Like: &http.Transport{DialContext: dial}}
 			req := call(t.Context(), t, "POST", "https://a.example/", "body")
 			tt.change(req)
 			if _, err := tr.RoundTrip(req); err == nil || len(base.calls) != 1 || base.calls[0] != req {
@@ -851,10 +852,11 @@ func TestABadRequestSendsNothing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tr := &Transport{Base: refusing{t}, Like: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			dial := func(context.Context, string, string) (net.Conn, error) {
 				t.Error("dialed")
 				return nil, io.EOF
-			}}}
+			}
+			tr := &Transport{Base: refusing{t}, Like: &http.Transport{DialContext: dial}}
 			req := call(t.Context(), t, "POST", "https://a.example/", "body")
 			b := &closing{Reader: req.Body}
 			req.Body = b
