@@ -215,9 +215,7 @@ func (c *incoming) sidecarOrigin() *url.URL {
 	case h.Port() == standard && local.Port() != standard && isLocalName(h, local.Addr()):
 		// The port was left out (RFC 9110 §7.2 wants it).
 		u.Host = h.WithPort(local.Port()).String()
-	case strings.EqualFold(h.Name(), sni):
-		u.Host = r.Host
-	case c.docuSignSite(r.Host) != nil:
+	case !strings.EqualFold(h.Name(), sni) && c.docuSignSite(r.Host) != nil:
 		// A program whose Host header is fixed to DocuSign's name; it would go there past the proxy.
 	default:
 		u.Host = r.Host

@@ -59,7 +59,7 @@ type Metrics struct {
 	// deleted it.
 	mu           sync.RWMutex
 	integrations map[string]*integrationState
-	issuers      map[string]issuer // by folded client ID
+	owners       map[identity]*integrationState // of tokens
 
 	state struct {
 		sync.Mutex
@@ -118,7 +118,7 @@ func (m *Metrics) Configure(list []integration.Integration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.integrations
-	m.integrations, m.issuers = map[string]*integrationState{}, map[string]issuer{}
+	m.integrations, m.owners = map[string]*integrationState{}, map[identity]*integrationState{}
 	for _, in := range slices.Concat([]integration.Integration{{Name: call.UnknownIntegration}}, list) {
 		if in.Name == "" || m.integrations[in.Name] != nil {
 			continue

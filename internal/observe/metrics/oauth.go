@@ -10,42 +10,36 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// issuer tells to which integration the tokens of a client ID belong.
-type issuer struct {
-	first *integrationState            // in the order of the configuration
-	users map[string]*integrationState // by folded user GUID
-}
+// identity is a client ID and a user's GUID, both folded; no GUID stands for every user that no integration names.
+type identity struct{ issuer, subject string }
 
+// addIssuer notes whose tokens belong to an integration. The first in the order of the configuration has them.
 func (m *Metrics) addIssuer(in *integration.Integration, one *integrationState) {
-	id := legacy.Fold(cmp.Or(in.OAuth.ClientID, in.IntegratorKey))
-	known, ok := m.issuers[id]
-	if !ok {
-		known = issuer{first: one, users: map[string]*integrationState{}}
-		m.issuers[id] = known
-	}
-	note := func(userID string) {
-		if id := legacy.Fold(userID); id != "" && known.users[id] == nil {
-			known.users[id] = one
-		}
-	}
+	subjects := []string{""}
 	for _, u := range in.Users {
-		note(u.UserID)
+		subjects = append(subjects, u.UserID)
 	}
 	for _, p := range in.Principals {
-		note(p.UserID)
+		subjects = append(subjects, p.UserID)
+	}
+	issuer := legacy.Fold(cmp.Or(in.OAuth.ClientID, in.IntegratorKey))
+	for _, subject := range subjects {
+		if id := (identity{issuer, legacy.Fold(subject)}); m.owners[id] == nil {
+			m.owners[id] = one
+		}
 	}
 }
 
 // owner finds the integration that an identity belongs to. The caller holds mu.
 func (m *Metrics) owner(id oauth.Identity) *integrationState {
-	i, ok := m.issuers[legacy.Fold(id.Issuer)]
-	if !ok {
-		return m.of("")
-	}
-	if in := i.users[legacy.Fold(id.Subject)]; in != nil {
+	issuer := legacy.Fold(id.Issuer)
+	if in := m.owners[identity{issuer, legacy.Fold(id.Subject)}]; in != nil {
 		return in
 	}
-	return i.first
+	if in := m.owners[identity{issuer, ""}]; in != nil {
+		return in
+	}
+	return m.of("")
 }
 
 // OAuthObserver gives the hooks that count what an oauth.Client does. Its field Learned is left to the caller.
