@@ -77,7 +77,7 @@ func serveSOAP(c *incoming) (next, error) {
 	case c.route.Local == route.UnknownService:
 		return unknownService(s)
 	case refusal != nil:
-		return s.unreadable(refusal)
+		return s.uneditable(refusal)
 	}
 	return s.serve()
 }
@@ -95,17 +95,10 @@ func unknownService(s *soapCall) (next, error) {
 	}
 }
 
-// unreadable refuses an envelope that cannot be read or edited. Traffic that is only observed still passes.
-func (s *soapCall) unreadable(refusal *soap.Error) (next, error) {
-	if s.observed() {
-		return s.pass()
-	}
-	return next{}, refusal
-}
-
+// uneditable refuses an envelope that cannot be read or edited. Traffic that is only observed still passes.
 func (s *soapCall) uneditable(err error) (next, error) {
-	if refusal, ok := errors.AsType[*soap.Error](err); ok {
-		return s.unreadable(refusal)
+	if is[*soap.Error](err) && s.observed() {
+		return s.pass()
 	}
 	return next{}, err
 }
@@ -273,19 +266,17 @@ func (s *soapCall) carryOut() (next, error) {
 // passwordInBody refuses the operations of accountmanagement.asmx whose parameters have the password of a user, by
 // its WSDL: OldPassword, and MemberPassword where the member exists already.
 func (s *soapCall) passwordInBody() error {
-	operation := s.operation().Local
-	switch operation {
-	case "ChangePassword", "GetPlanDetails", "ResendAccountActivation":
-	default:
-		return nil
+	switch operation := s.operation().Local; operation {
+	case "ChangePassword":
+		if s.route.Service.Has(operation) {
+			return errPasswordChange()
+		}
+	case "GetPlanDetails", "ResendAccountActivation":
+		if s.route.Service.Has(operation) {
+			return &call.Error{Kind: call.KindClearPassword, Detail: operation + " has a user's password in its body"}
+		}
 	}
-	switch {
-	case !s.route.Service.Has(operation):
-		return nil
-	case operation == "ChangePassword":
-		return errPasswordChange()
-	}
-	return &call.Error{Kind: call.KindClearPassword, Detail: operation + " has a user's password in its body"}
+	return nil
 }
 
 // pass forwards an observed call as it came, unless the password of an integration that is not observed is in it.
