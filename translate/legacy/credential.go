@@ -23,13 +23,12 @@ const (
 
 // String is the metric label of the scheme.
 func (s Scheme) String() string {
-	names := [...]string{
+	if s > OAuthBearer {
+		s = None
+	}
+	return [...]string{
 		"none", "header_json", "header_xml", "ws_security", "soap_body", "password_grant", "legacy_bearer", "oauth_bearer",
-	}
-	if int(s) >= len(names) {
-		return names[None]
-	}
-	return names[s]
+	}[s]
 }
 
 // Legacy reports whether DocuSign has switched this form off, so that it counts as not yet migrated.

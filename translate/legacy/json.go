@@ -81,7 +81,7 @@ func tolerantJSON(text string) (f *fields, reason string) {
 	return f, ""
 }
 
-func (f *fields) setTolerant(n string, segment string, last bool) (reason string) {
+func (f *fields) setTolerant(n, segment string, last bool) (reason string) {
 	if n == fieldPassword {
 		return f.set(n, passwordTexts(segment, last)...)
 	}

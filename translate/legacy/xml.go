@@ -118,7 +118,7 @@ func untilClose(text, name string) (raw, rest string, ok bool) {
 
 func localName(name string) string { return name[strings.IndexByte(name, ':')+1:] }
 
-func (f *fields) setElement(n string, raw string) (reason string) {
+func (f *fields) setElement(n, raw string) (reason string) {
 	trimmed := strings.TrimSpace(raw)
 	decoded := unescapeXML(raw)
 	if inner, ok := strings.CutPrefix(trimmed, "<![CDATA["); ok && strings.HasSuffix(inner, "]]>") {

@@ -28,6 +28,7 @@ type rootPart struct {
 
 const maxBoundary = 200 // RFC 2046 §5.1.1 allows 70
 
+// newRoot reads r through a buffer that holds the longest delimiter many times over.
 func newRoot(r io.Reader) *rootPart { return &rootPart{in: bufio.NewReaderSize(r, 2*lookahead)} }
 
 // readRoot finds the root part: the one that start names, or else the first. It must begin within most bytes.
