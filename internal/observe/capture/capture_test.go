@@ -444,3 +444,32 @@ func TestABodyThatTheTransportTakesAnewIsHeardOnce(t *testing.T) {
 		t.Errorf("%q", kept)
 	}
 }
+
+type answeringTransport struct{ header http.Header }
+
+func (a answeringTransport) RoundTrip(*http.Request) (*http.Response, error) {
+	body := io.NopCloser(strings.NewReader("{}"))
+	return &http.Response{StatusCode: 200, Proto: "HTTP/2.0", Header: a.header, Body: body}, nil
+}
+
+func TestAHeaderTakenOutOfAnAnswerIsNotShownAsGotByTheProgram(t *testing.T) {
+	c := newCaptures(DefaultMemory)
+	started(t, c, Request{Integration: "billing"})
+	r := httptest.NewRequest("GET", "http://h/p", nil)
+	tap := c.Tap(r).(*tap)
+	from := answeringTransport{http.Header{"Strict-Transport-Security": {"max-age=1"}, "Vary": {"Accept"}}}
+	resp, err := tap.Upstream(from).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tap.Answer(httptest.NewRecorder())
+	w.Header().Set("Vary", resp.Header.Get("Vary"))
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	tap.Done(&call.Event{Integration: "billing"}, call.Carried{})
+	e := c.runs[0].exchanges[0]
+	if e.Edited || len(e.Attempts[0].Answer.Header) != 2 || len(e.Got.Header) != 1 || e.Got.Body.Text != "{}" {
+		t.Errorf("%+v", e)
+	}
+}

@@ -10,14 +10,16 @@ import (
 
 const (
 	jsonFieldForm = `\s*"(\w+)"\s*:\s*"((?:[^"\\]|\\.)*)"\s*`
-	xmlFieldForm  = `\s*<(\w+)>([^<]*|<!\[CDATA\[[^\]]*\]\]>)</(\w+)>\s*`
+	xmlFieldForm  = `\s*<(?:\w+:)?(\w+)>([^<]*|<!\[CDATA\[[^\]]*\]\]>)</(?:\w+:)?(\w+)>\s*`
 )
 
 var (
 	jsonField  = regexp.MustCompile(jsonFieldForm)
 	xmlField   = regexp.MustCompile(xmlFieldForm)
 	legacyJSON = regexp.MustCompile(`^\{` + jsonFieldForm + `(?:,` + jsonFieldForm + `)*\}$`)
-	legacyXML  = regexp.MustCompile(`^<((?i:DocuSignCredentials))>(?:` + xmlFieldForm + `)+</((?i:DocuSignCredentials))>$`)
+	legacyXML  = regexp.MustCompile(`^(?:<\?xml [^<>]*\?>\s*)?` +
+		`<(?:\w+:)?((?i:DocuSignCredentials))(?:\s+xmlns(?::\w+)?="[^"<]*")*>` +
+		`(?:` + xmlFieldForm + `)+</(?:\w+:)?((?i:DocuSignCredentials))>$`)
 )
 
 // maskLegacyHeader keeps the shape of X-DocuSign-Authentication when it is written by the book, and nothing of it

@@ -46,6 +46,14 @@ func TestTheLegacyHeaderKeepsItsShapeWithoutItsPassword(t *testing.T) {
 			`<DocuSignCredentials><Username>a@b.co</Username><Password><![CDATA[p<w]]></Password></DocuSignCredentials>`,
 			`<DocuSignCredentials><Username>a@b.co</Username><Password>[masked]</Password></DocuSignCredentials>`,
 		},
+		{
+			"XML with a declaration and a namespace",
+			`<?xml version="1.0"?><n:DocuSignCredentials xmlns:n="http://www.docusign.com/restapi">` +
+				`<n:Password>pw</n:Password><n:Username>a@b.co</n:Username></n:DocuSignCredentials>`,
+			`<DocuSignCredentials><Password>[masked]</Password><Username>a@b.co</Username></DocuSignCredentials>`,
+		},
+		{"XML with an attribute at the password",
+			`<DocuSignCredentials><Username>a@b.co</Username><Password a="Zq7">pw</Password></DocuSignCredentials>`, masked},
 		{"XML with markup in the password",
 			`<DocuSignCredentials><Username>a@b.co</Username><Password>p<w</Password></DocuSignCredentials>`, masked},
 		{"XML with a comment", `<DocuSignCredentials><!-- Zq7 --><Username>a@b.co</Username></DocuSignCredentials>`, masked},

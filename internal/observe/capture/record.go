@@ -104,9 +104,9 @@ func (t *tap) record(m *mask, ev *call.Event, c call.Carried, limit int) *exchan
 	}
 	if e.Edited {
 		e.Got = m.message(t.got, limit, place{})
-	} else { // its texts are kept once
+	} else { // its body is kept once; headers may have been taken out
 		e.Got = e.Attempts[len(e.Attempts)-1].Answer
-		e.Got.Proto = t.got.proto
+		e.Got.Proto, e.Got.Header = t.got.proto, m.header(t.got.header)
 	}
 	return e
 }
