@@ -75,7 +75,7 @@ type proof struct {
 	cancel  context.CancelFunc // called when the last waiter leaves
 	by      password.Password  // that the candidate matched
 	lasting bool               // false for a secret the proxy issued: it can be revoked, so it is asked for each time
-	err     error              // errWrong = none is right
+	err     error              // errWrong = none is right, or not yet known
 }
 
 // NewProver makes a Prover that remembers nothing until Remember is called.
@@ -204,7 +204,7 @@ func (p *Prover) join(key, d digest, a attempt) *proof {
 		return pr
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), proofTime)
-	pr := &proof{done: make(chan struct{}), waiters: 1, cancel: cancel}
+	pr := &proof{done: make(chan struct{}), waiters: 1, cancel: cancel, err: errWrong}
 	p.inFlight[key] = pr
 	go func() {
 		defer cancel()

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -31,5 +32,14 @@ func TestAPanicInACheckEndsNeitherTheProcessNorTheWait(t *testing.T) {
 	a.accept = nil
 	if err := ask(p, a); err != nil && call.KindOf(err) == call.KindInternal {
 		t.Errorf("the next check gives %v", err)
+	}
+}
+
+func TestACheckThatEndsBeforeItsVerdictProvesNothing(t *testing.T) {
+	p := testProver()
+	a := guess("127.0.0.1", "anna", "Lgcy-Anna-11x", true)
+	a.accept = func(secret.Text) bool { runtime.Goexit(); return true }
+	if err := ask(p, a); call.KindOf(err) != call.KindBadLogin {
+		t.Errorf("%v", err)
 	}
 }
