@@ -71,7 +71,8 @@ func (s *sources) defaultStore() string {
 func checkDirectory(s *sources, dir string) {
 	info, err := s.env.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		s.problem("store", fmt.Sprintf("the directory %s does not exist", dir), "make it, owned by the user the proxy runs as")
+		s.problem("store", fmt.Sprintf("the directory %s does not exist", dir),
+			"make it, owned by the user the proxy runs as")
 		return
 	}
 	s.problemIf(err != nil, "store", fmt.Sprintf("cannot look at %s: %v", dir, err), "")

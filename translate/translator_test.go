@@ -67,7 +67,8 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 	tokens(&oc)
 	client := oauth.New(oc)
 	t.Cleanup(client.Close)
-	cfg := translate.Config{OAuth: client, RememberFor: time.Hour, RememberMax: 100, Integrations: []integration.Integration{{
+	cfg := translate.Config{OAuth: client, RememberFor: time.Hour, RememberMax: 100}
+	cfg.Integrations = []integration.Integration{{
 		Name: "erp", IntegratorKey: key, PassOAuthBearer: true,
 		OAuth: integration.OAuth{
 			ClientID: key, Scopes: integration.Scopes{"signature", "impersonation"}, AdminUserID: sandbox.AdminID,
@@ -82,7 +83,7 @@ func newWorldWith(t testing.TB, tokens func(*oauth.Config), edit func(*translate
 		Tokens: []integration.Token{{
 			SHA256: sha256.Sum256([]byte("b2xkLXN0b3JlZC10b2tlbi0tLS0=")), Username: "anna@example.com",
 		}},
-	}}}
+	}}
 	if edit != nil {
 		edit(&cfg)
 	}

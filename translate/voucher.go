@@ -54,7 +54,9 @@ func (v *vouchers) Ended(o integration.TokenOwner) (bool, error) {
 }
 
 // inForce finds what vouched for an issued secret among what proves the user now.
-func (v *vouchers) inForce(o integration.TokenOwner, m *member, u *integration.User) (fingerprint [32]byte, ok bool, err error) {
+func (v *vouchers) inForce(
+	o integration.TokenOwner, m *member, u *integration.User,
+) (fingerprint [32]byte, ok bool, err error) {
 	now := [][32]byte{v.password(m, u).Fingerprint()}
 	for _, t := range m.Tokens {
 		if m.user(t.Username) == u {

@@ -77,16 +77,16 @@ func table(rows []string) string {
 
 // same repeats the flags with which the next command reaches the same proxy.
 func (o *operations) same() string {
-	flags := ""
+	var flags strings.Builder
 	for _, f := range [][3]string{
 		{"config", o.config, defaultConfig}, {"admin", o.admin}, {"admin-user", o.user},
 		{"admin-password-file", o.passwordFile}, {"admin-token-file", o.tokenFile},
 	} {
 		if f[1] != f[2] {
-			flags += " --" + f[0] + " " + f[1]
+			flags.WriteString(" --" + f[0] + " " + f[1])
 		}
 	}
-	return flags
+	return flags.String()
 }
 
 // loaded is the configuration; with --admin there need be none on this machine.

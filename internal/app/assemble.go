@@ -74,8 +74,8 @@ func assemble(cfg *config.Config, env deps, previous *assembled) (*assembled, er
 		a.adminLogin = translate.NewLogins(env.prover, "admin.basic_auth", []integration.Login{*login}).Verify
 	}
 	a.state = &proxy.State{
-		Translator: translatorOf(cfg, env, a.oauth, previous), Policy: cfg.Egress.Policy, Clients: forward, LocalClients: local, Upstream: upstream,
-		Listed: listed, TunnelDial: dialer.DialContext,
+		Translator: translatorOf(cfg, env, a.oauth, previous), Policy: cfg.Egress.Policy, Clients: forward,
+		LocalClients: local, Upstream: upstream, Listed: listed, TunnelDial: dialer.DialContext,
 		DefaultSite: cfg.Site.URL(), AccountServer: cfg.AccountServer.Authority(), Tokens: env.store,
 		Released: func() { close(a.released) },
 	}

@@ -46,7 +46,9 @@ func (p *App) observe() error {
 		}
 	}
 	prover := translate.NewProver()
-	prover.OnPanic = func(caught *panics.Error) { panics.Report(p.log, call.Recorders{p.metrics}, call.PanicProof, caught) }
+	prover.OnPanic = func(caught *panics.Error) {
+		panics.Report(p.log, call.Recorders{p.metrics}, call.PanicProof, caught)
+	}
 	p.env = deps{store: p.store, prover: prover, self: p.listeners.own, observer: observer,
 		onPin: func(integration, username string, client netip.Addr) {
 			p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client",

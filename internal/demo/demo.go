@@ -132,9 +132,9 @@ func (d *Demo) play(ctx context.Context, s *setup, p *page) (report, error) {
 
 // addresses are where the demo listens: anywhere, unless it stays up and people are to type the addresses.
 func (d *Demo) addresses() (places, []string, error) {
-	const any = "127.0.0.1:0"
+	const anywhere = "127.0.0.1:0"
 	if !d.Keep {
-		return places{any, any, any}, nil, nil
+		return places{anywhere, anywhere, anywhere}, nil, nil
 	}
 	var notes []string
 	at := places{d.Proxy, d.Admin, d.Hosts}
@@ -153,7 +153,7 @@ func (d *Demo) addresses() (places, []string, error) {
 		default:
 			notes = append(notes, fmt.Sprintf("%s cannot be used (%v), so a free port is; --%s chooses one", *want.address,
 				reason(err), want.flag))
-			*want.address = any
+			*want.address = anywhere
 		}
 	}
 	return at, notes, nil

@@ -37,7 +37,7 @@ func passwordGrant(u sandbox.User) string {
 		"&scope=api"
 }
 
-// oldRequest is a call of the old program: a GET, or a POST where there is a body. Headers are lines, as it spells them.
+// oldRequest is a call of the old program: a GET, or a POST where there is a body. Headers are lines as it spells them.
 func oldRequest(target, body string, headers ...string) *http.Request {
 	method := http.MethodGet
 	if body != "" {

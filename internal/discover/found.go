@@ -158,11 +158,11 @@ func (d *discovery) write(o Options, doc map[string]any) error {
 		return app.ExitError{Code: 1}
 	}
 	list, _ := doc["integrations"].([]any)
-	summary := fmt.Sprintf("\n%d calls seen; wrote %s\n", d.calls, o.Out)
+	summary := []string{fmt.Sprintf("\n%d calls seen; wrote %s\n", d.calls, o.Out)}
 	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
 		section, text := d.keys[folded].integration(o, len(list)+1)
 		list = append(list, section)
-		summary += text
+		summary = append(summary, text)
 	}
 	doc["integrations"] = list
 	text, err := yaml.Marshal(doc)
@@ -175,7 +175,7 @@ func (d *discovery) write(o Options, doc map[string]any) error {
 		return err
 	}
 	_, err = fmt.Fprintf(o.Stdout, "%s\nnext: docusign-auth-proxy config check --config %s   (it lists what is still "+
-		"missing, with lines)\n      docusign-auth-proxy doctor --config %s\n", summary, o.Out, o.Out)
+		"missing, with lines)\n      docusign-auth-proxy doctor --config %s\n", strings.Join(summary, ""), o.Out, o.Out)
 	return err
 }
 

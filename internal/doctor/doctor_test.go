@@ -41,7 +41,9 @@ func findingOf(r *Report, check string) Finding {
 
 // hostsFile checks a hosts file on a machine whose proxy resolves past it or not.
 func hostsFile(t *testing.T, text string, past bool, door string, in egress.Environment) Finding {
-	cfg := &config.Config{Listen: config.Listen{Hosts: door}, Egress: config.Egress{Policy: &egress.Policy{Environment: in}}}
+	cfg := &config.Config{
+		Listen: config.Listen{Hosts: door}, Egress: config.Egress{Policy: &egress.Policy{Environment: in}},
+	}
 	if past {
 		cfg.Egress.Resolver = netip.MustParseAddrPort("192.0.2.1:53")
 	}

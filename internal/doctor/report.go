@@ -43,13 +43,13 @@ func (f Finding) String() string {
 	if f.Subject != "" {
 		text = f.Subject + ": " + text
 	}
-	out := fmt.Sprintf("%-4s  %-12s  %s\n", mark, f.Check, indented(text, 20))
-	for _, more := range []struct{ label, text string }{{"why", f.Why}, {"next", f.Next}} {
-		if more.text != "" {
-			out += fmt.Sprintf("%20s%-4s  %s\n", "", more.label, indented(more.text, 26))
+	more := func(label, text string) string {
+		if text == "" {
+			return ""
 		}
+		return fmt.Sprintf("%20s%-4s  %s\n", "", label, indented(text, 26))
 	}
-	return out
+	return fmt.Sprintf("%-4s  %-12s  %s\n", mark, f.Check, indented(text, 20)) + more("why", f.Why) + more("next", f.Next)
 }
 
 func indented(text string, by int) string {
@@ -112,20 +112,21 @@ func (r *Report) Summary() string {
 
 // Ticket is a text for a support ticket.
 func (r *Report) Ticket() string {
-	out := fmt.Sprintf("docusign-auth-proxy doctor\n  program         %s\n  system          %s\n  time            %s\n "+
+	var out strings.Builder
+	fmt.Fprintf(&out, "docusign-auth-proxy doctor\n  program         %s\n  system          %s\n  time            %s\n "+
 		" configuration   %s\n  environment     %s\n  account server  %s\n",
 		r.Version, r.System, r.Time.UTC().Format(time.RFC3339), r.Config, cmp.Or(r.Environment, "(unknown)"),
 		cmp.Or(r.AccountServer, "(unknown)"))
 	if r.Offline {
-		out += "  offline         yes, DocuSign was not asked\n"
+		out.WriteString("  offline         yes, DocuSign was not asked\n")
 	}
-	out += fmt.Sprintf("  result          ok %d, warnings %d, failures %d, skipped %d\n", r.Count(OK), r.Count(Warn),
-		r.Count(Fail), r.Count(Skipped)) +
-		"  (holds user names, GUIDs and host names, but no password, key or token)\n\n"
+	fmt.Fprintf(&out, "  result          ok %d, warnings %d, failures %d, skipped %d\n"+
+		"  (holds user names, GUIDs and host names, but no password, key or token)\n\n",
+		r.Count(OK), r.Count(Warn), r.Count(Fail), r.Count(Skipped))
 	for _, f := range r.Findings {
-		out += f.String()
+		out.WriteString(f.String())
 	}
-	return out
+	return out.String()
 }
 
 func plural(n int, one, many string) string {

@@ -30,11 +30,11 @@ type Envelope struct {
 	Recipients []Recipient
 }
 
-// Document is what came as one document, Recipient one person of an envelope.
-type (
-	Document  = message.Document
-	Recipient = message.Recipient
-)
+// Document is what came as one document.
+type Document = message.Document
+
+// Recipient is one person of an envelope.
+type Recipient = message.Recipient
 
 //go:embed sample.pdf
 var samplePDF []byte

@@ -158,8 +158,9 @@ func faultCode(name string, soap12 bool) string {
 // deny tells a failure the service's way: inside a good answer where the WSDL has a place for it, else as a fault.
 func (c *soapCall) deny(e *apiError) answer {
 	_, known := operations()[c.msg.Operation]
-	name, failure := e.faultName(), ""
+	name := e.faultName()
 	code := name
+	var failure string
 	switch reads := c.service.Reads; {
 	case reads == services.Body && c.msg.Operation == "Login":
 		failure = "LoginFailure"

@@ -27,7 +27,8 @@ func (e *NameError) Error() string { return fmt.Sprintf(e.format, e.Host) }
 // The rules are those of RFC 5280 §4.2.1.10 as clients apply them.
 func (a *Authority) Permits(host string) error {
 	host = normalise(host)
-	c, ok := a.cert, false
+	c := a.cert
+	var ok bool
 	if ip, err := netip.ParseAddr(host); err == nil {
 		ok = ip.Zone() == "" && !inside(ip, c.ExcludedIPRanges) &&
 			(len(c.PermittedIPRanges) == 0 || inside(ip, c.PermittedIPRanges))

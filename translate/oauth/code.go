@@ -118,7 +118,7 @@ func (g *CodeGranter) Exchange(ctx context.Context, code secret.Text, r LoginReq
 
 // UserInfo tells who logged in. Errors as Client.UserInfo's.
 func (g *CodeGranter) UserInfo(ctx context.Context, l *Login) (*UserInfo, error) {
-	given := func(context.Context, Identity) (*Token, error) { return l.Token, nil }
+	var given Granter = func(context.Context, Identity) (*Token, error) { return l.Token, nil }
 	c := New(Config{
 		AccountServer: g.server.origin, HTTP: g.cfg.HTTP, Now: g.cfg.Now,
 		Granters: func(Identity) Granter { return given },

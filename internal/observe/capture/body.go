@@ -115,7 +115,7 @@ func inflated(raw []byte, coding string, limit int) (text []byte, cut bool, omit
 // read gives the masked text of a body, or the reason why there is none.
 func (m *mask) read(kept []byte, h http.Header, cut bool, p place) (text, omitted string) {
 	mediaType, params, _ := mime.ParseMediaType(h.Get("Content-Type"))
-	passwords := 0
+	var passwords int
 	if strings.HasPrefix(mediaType, "multipart/") {
 		text, passwords, omitted = m.parts(kept, params["boundary"], cut, p)
 	} else {

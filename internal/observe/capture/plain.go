@@ -174,7 +174,7 @@ func (m *mask) header(h http.Header) []field {
 }
 
 func maskHeader(name, v string) string {
-	open := false
+	var open bool
 	switch name {
 	case headerLegacy:
 		return maskLegacyHeader(v)

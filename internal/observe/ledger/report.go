@@ -153,8 +153,9 @@ func (l *Ledger) Summary(name string, mode integration.Mode) Summary {
 	defer l.mu.Unlock()
 	i, now := cmp.Or(l.integrations[clean(name, maxName)], &integrationTally{}), l.o.Now()
 	s := Summary{
-		Name: name, Mode: mode, FirstSeen: when(i.First), LastSeen: when(i.Last), LegacyLast: when(max(i.Forwarded, i.Translated)),
-		NativeLast: when(i.Native), NativeSince: when(i.NativeSince), Calls: i.calls(), Failed: i.failed(),
+		Name: name, Mode: mode, FirstSeen: when(i.First), LastSeen: when(i.Last),
+		LegacyLast: when(max(i.Forwarded, i.Translated)), NativeLast: when(i.Native), NativeSince: when(i.NativeSince),
+		Calls: i.calls(), Failed: i.failed(),
 		Outcomes: maps.Clone(i.Counts), LastError: i.Failure, LastErrorAt: when(i.FailureAt), BytesIn: i.In, BytesOut: i.Out,
 		State: Evidence{
 			Mode: mode, Forwarded: when(i.Forwarded), Translated: when(i.Translated), Native: when(i.Native),

@@ -97,8 +97,8 @@ func jsonElement(name string, v any) *element {
 	return e
 }
 
-// readXML reads one document without a DTD, of which a byte order mark tells UTF-16 from UTF-8. With an error comes what
-// was read before it.
+// readXML reads one document without a DTD, of which a byte order mark tells UTF-16 from UTF-8. With an error comes
+// what was read before it.
 func readXML(r io.Reader) (*element, error) {
 	raw, cut := io.ReadAll(transform.NewReader(r, unicode.BOMOverride(transform.Nop)))
 	dec := xml.NewDecoder(bytes.NewReader(raw))

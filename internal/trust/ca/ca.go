@@ -171,11 +171,11 @@ func (s *Source) command(name string) string {
 
 // command is a ca command as it can be pasted.
 func command(words ...string) string {
-	line := "docusign-auth-proxy ca"
+	line := []string{"docusign-auth-proxy ca"}
 	for _, w := range words {
-		line += " " + trust.Quote(w)
+		line = append(line, trust.Quote(w))
 	}
-	return line
+	return strings.Join(line, " ")
 }
 
 func inFolder(folder, name string) string {
