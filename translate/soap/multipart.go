@@ -151,10 +151,13 @@ func (p *rootPart) headWith(delta int64) []byte {
 // Read yields the bytes of the root part and io.EOF at the delimiter that ends it.
 func (p *rootPart) Read(b []byte) (int, error) {
 	if p.safe == 0 && !p.over {
-		window, err := p.in.Peek(p.in.Size())
+		// No more than it takes to know the delimiter: what follows it may come slowly, and only after a proof of the
+		// credential has it the time for that.
+		_, err := p.in.Peek(1 + len(p.delimiter) + maxDelimiterEnd)
 		if err != nil && err != io.EOF {
 			return 0, err
 		}
+		window, _ := p.in.Peek(p.in.Buffered())
 		if p.safe, p.over = p.locate(window, err == io.EOF); p.safe == 0 && !p.over {
 			return 0, refuse(KindMultipart, 0, "the root part is not ended by the boundary")
 		}
@@ -173,15 +176,12 @@ var delimiterEnd = regexp.MustCompile(`^(--|[ \t]{0,128}\r?\n)`)
 const maxDelimiterEnd = 130 // bytes
 
 // locate returns how much of window is before the delimiter, or before where one could still begin, and whether it is
-// the delimiter. What is left of the last window is no part without one.
+// the delimiter. In the last window none is cut off.
 func (p *rootPart) locate(window []byte, last bool) (safe int, over bool) {
 	for from := 0; ; {
 		n := bytes.Index(window[from:], p.delimiter)
-		if n < 0 && last {
-			return 0, false
-		}
 		if n < 0 {
-			return len(window) - len(p.delimiter), false
+			return max(0, len(window)-len(p.delimiter)), false
 		}
 		at := from + n
 		end := at

@@ -608,3 +608,16 @@ func BenchmarkHeaderOnly(b *testing.B) {
 		}
 	}
 }
+
+// A program may need long for the attachments, and has that time only once its credential is proven.
+func TestTheAttachmentsAreNotWaitedFor(t *testing.T) {
+	head := "--b\r\nContent-Type: text/xml\r\n\r\n" + security(token) + "\r\n--b\r\n"
+	next := "Content-Type: application/pdf\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <contract@example.com>\r\n" +
+		"Content-Disposition: attachment\r\n\r\n"
+	waited := iotest.ErrReader(errors.New("more is waited for"))
+	m, err := soap.ReadMessage("multipart/related; boundary=b", "",
+		io.MultiReader(strings.NewReader(head+next), waited), soap.Options{})
+	if err != nil || m.Token == nil {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
