@@ -23,7 +23,7 @@ type Token struct {
 	Obtained    time.Time // when the request for it was sent, local clock
 	Expires     time.Time // Obtained plus expires_in, local clock
 
-	// Behind pointers, so that fmt shows an address where a Token sits in an unexported field.
+	// Set once it is in the cache. Pointers, so that fmt shows an address where a Token sits in an unexported field.
 	header   *[1]string
 	outcomes *[uses]atomic.Uint32 // the first of each Use
 }
@@ -48,28 +48,15 @@ const (
 
 // Worked notes that DocuSign took the token. Only the first outcome of each use counts: it tells a token that was
 // revoked later from a use that refuses every token.
-func (t *Token) Worked(u Use) { t.note(u, outcomeWorked) }
+func (t *Token) Worked(u Use) { t.outcomes[u].CompareAndSwap(0, outcomeWorked) }
 
 // Refused notes that DocuSign refused the token.
-func (t *Token) Refused(u Use) { t.note(u, outcomeRefused) }
+func (t *Token) Refused(u Use) { t.outcomes[u].CompareAndSwap(0, outcomeRefused) }
 
-func (t *Token) note(u Use, outcome uint32) {
-	if t.outcomes != nil {
-		t.outcomes[u].CompareAndSwap(0, outcome)
-	}
-}
-
-func (t *Token) workedFirst(u Use) bool {
-	return t.outcomes != nil && t.outcomes[u].Load() == outcomeWorked
-}
+func (t *Token) workedFirst(u Use) bool { return t.outcomes[u].Load() == outcomeWorked }
 
 // Header returns the value of the Authorization header. The slice is shared: assign it, never change it.
-func (t *Token) Header() []string {
-	if t.header == nil {
-		return []string{"Bearer " + t.AccessToken.Reveal()}
-	}
-	return t.header[:]
-}
+func (t *Token) Header() []string { return t.header[:] }
 
 // Format keeps every verb of fmt from looking inside.
 func (t Token) Format(f fmt.State, _ rune) {
