@@ -15,7 +15,8 @@ import (
 // Kind says why no token could be had (PROTOCOL.md §6.4). Its String is a bounded metric label.
 type Kind uint8
 
-// The kinds. The terminal ones last until a person changes something; the others pass.
+// The kinds. The terminal ones last until a person changes something; the others pass. classify looks for the words of
+// those up to InvalidScope.
 const (
 	Unclassified         Kind = iota // an error of a Granter that is not a *GrantError; passes
 	ConsentRequired                  // terminal: the user never consented, or not to these scopes
@@ -25,8 +26,8 @@ const (
 	InvalidKey                       // terminal: no private key fits, or wrong aud, or a wrong clock
 	ExpiredGrant                     // terminal: the assertion had expired on arrival
 	UnsupportedGrantType             // terminal
-	InvalidRequest                   // terminal
 	InvalidScope                     // terminal
+	InvalidRequest                   // terminal
 	Refused                          // terminal: any other OAuth error
 	NotConfigured                    // terminal: unknown integration key, or none of its keys given
 	Throttled                        // 429
@@ -96,10 +97,7 @@ func classify(status int, code, description string) Kind {
 		return BadAnswer
 	}
 	code, description = strings.ToLower(code), strings.ToLower(description)
-	for _, kind := range []Kind{
-		ConsentRequired, UserNotFound, InvalidSubject, IssuerNotFound, InvalidKey, ExpiredGrant, UnsupportedGrantType,
-		InvalidScope,
-	} {
+	for kind := ConsentRequired; kind <= InvalidScope; kind++ {
 		written := kind.String()
 		if kind == InvalidKey {
 			written = "no_valid_keys_or_signatures"
