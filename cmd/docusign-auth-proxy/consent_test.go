@@ -78,7 +78,7 @@ func (c *clinic) wait(cmd *cobra.Command, args ...string) *waiting {
 		c.Fatalf("no addresses in %s", text)
 	}
 	job.page = page
-	for _, in := range c.world.Integrations {
+	for _, in := range c.seed.Integrations {
 		c.sandbox.AddRedirectURI(in.Key, job.redirect)
 	}
 	return job
@@ -371,7 +371,7 @@ func TestALoginNeedsAStoreAndTheRightGrant(t *testing.T) {
 func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
 	t.Parallel()
 	c := newLoginClinic(t)
-	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, World: c.world, Log: &apptest.SyncBuffer{}}}
+	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, Seed: c.seed, Log: &apptest.SyncBuffer{}}}
 	r.Start()
 	j := c.wait(newLogin())
 	page := make(chan string, 1)
@@ -399,7 +399,7 @@ func TestAProxyUsesALogin(t *testing.T) {
 	if text, err := j.end(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, World: c.world, Log: &apptest.SyncBuffer{}}}
+	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, Seed: c.seed, Log: &apptest.SyncBuffer{}}}
 	r.Start()
 	got := r.Do(
 		nil,

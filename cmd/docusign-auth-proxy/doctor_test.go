@@ -28,7 +28,7 @@ import (
 type clinic struct {
 	*testing.T
 	sandbox *sandbox.Sandbox
-	world   sandbox.Seed
+	seed    sandbox.Seed
 	dir     string
 	path    string
 }
@@ -41,10 +41,10 @@ func newClinic(t *testing.T, o sandbox.Options, edit func(*fixture.Config)) *cli
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.sandbox.Close() })
-	if c.world, err = c.sandbox.SeedWith(apptest.SharedKeys().Integrations); err != nil {
+	if c.seed, err = c.sandbox.SeedWith(apptest.SharedKeys().Integrations); err != nil {
 		t.Fatal(err)
 	}
-	c.world.Integrations, c.world.Users = c.world.Integrations[1:], c.world.Users[:1] // anna alone, by the new key
+	c.seed.Integrations, c.seed.Users = c.seed.Integrations[1:], c.seed.Users[:1] // anna alone, by the new key
 	if err := apptest.SharedKeys().Ca.Save(filepath.Join(c.dir, "ca.pem"), filepath.Join(c.dir, "ca-key.pem"),
 		true); err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func newClinic(t *testing.T, o sandbox.Options, edit func(*fixture.Config)) *cli
 	if edit != nil {
 		edit(&wc)
 	}
-	if c.path, err = wc.Write(c.dir, c.sandbox, c.world); err != nil {
+	if c.path, err = wc.Write(c.dir, c.sandbox, c.seed); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -497,7 +497,7 @@ func TestTheTicketHoldsNoSecret(t *testing.T) {
 func TestTheDoctorSeesTheRunningProxy(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	c := &clinic{T: t, dir: r.Dir, path: r.Path, sandbox: r.Sandbox, world: r.World}
+	c := &clinic{T: t, dir: r.Dir, path: r.Path, sandbox: r.Sandbox, seed: r.Seed}
 	c.change("proxy: 127.0.0.1:0", "proxy: "+r.Sidecar()[len("http://"):])
 	c.change("admin: 127.0.0.1:0", "admin: "+r.Program.AdminAddress())
 	report, _ := c.doctor("--offline")

@@ -96,13 +96,13 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sb.Close() })
-	world, err := sb.SeedWith(apptest.SharedKeys().Integrations)
+	seed, err := sb.SeedWith(apptest.SharedKeys().Integrations)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := &newcomer{t: t, dir: t.TempDir()}
 	proxyAt, adminAt := freeAddress(t), freeAddress(t)
-	n.placeWhatDocuSignAndTheNetworkGive(sb, world, proxyAt, adminAt)
+	n.placeWhatDocuSignAndTheNetworkGive(sb, seed, proxyAt, adminAt)
 
 	n.does(0, "ca", "init")
 	stop := n.starts(
@@ -138,7 +138,7 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 // placeWhatDocuSignAndTheNetworkGive puts down what is not the newcomer's doing: the private key from Apps and Keys,
 // and how names resolve here, where DocuSign is a stand-in.
 func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(
-	sb *sandbox.Sandbox, world sandbox.Seed, proxyAt, adminAt string,
+	sb *sandbox.Sandbox, seed sandbox.Seed, proxyAt, adminAt string,
 ) {
 	n.t.Helper()
 	resolve := map[string]string{"account-d.docusign.com": sb.Addr()}
@@ -154,7 +154,7 @@ func (n *newcomer) placeWhatDocuSignAndTheNetworkGive(
 		n.t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{
-		"key.pem": world.PrivateKeys[sandbox.GUIDKey], "network.yaml": text, "sandbox-ca.pem": sb.CACert(),
+		"key.pem": seed.PrivateKeys[sandbox.GUIDKey], "network.yaml": text, "sandbox-ca.pem": sb.CACert(),
 	} {
 		if err := os.WriteFile(filepath.Join(n.dir, name), data, 0o600); err != nil {
 			n.t.Fatal(err)

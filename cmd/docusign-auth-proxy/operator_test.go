@@ -153,7 +153,7 @@ func TestASecondProxyLeavesTheFirstOnesToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := &rig{&apptest.Rig{T: t, Dir: r.Dir, Path: r.Path, Sandbox: r.Sandbox, World: r.World,
+	second := &rig{&apptest.Rig{T: t, Dir: r.Dir, Path: r.Path, Sandbox: r.Sandbox, Seed: r.Seed,
 		Log: &apptest.SyncBuffer{}}}
 	second.Start()
 	second.Halt()

@@ -117,7 +117,7 @@ func (r *rig) beside(t *testing.T) *clinic {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &clinic{T: t, sandbox: r.Sandbox, world: r.World, dir: r.Dir, path: path}
+	return &clinic{T: t, sandbox: r.Sandbox, seed: r.Seed, dir: r.Dir, path: path}
 }
 
 func TestEachLoginCostsOneExchange(t *testing.T) {
@@ -128,7 +128,7 @@ func TestEachLoginCostsOneExchange(t *testing.T) {
 	if text, err := j.end(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, World: c.world, Log: &apptest.SyncBuffer{}}}
+	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, Seed: c.seed, Log: &apptest.SyncBuffer{}}}
 	r.Start()
 	for i := range 3 {
 		if i > 0 {

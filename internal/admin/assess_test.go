@@ -136,12 +136,12 @@ func TestSeries(t *testing.T) {
 	at := func(d time.Duration, calls uint64) ledger.Hour {
 		return ledger.Hour{Start: noon.Add(d), Calls: calls, Legacy: 1, Failed: 1}
 	}
-	slots := series([]ledger.Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2),
+	periods := series([]ledger.Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2),
 		at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, chartDays)
-	if len(slots) != 14 || slots[0].Calls != 5 || slots[13].Calls != 5 || slots[13].Legacy != 2 || slots[13].Other != 3 {
-		t.Errorf("%+v", slots)
+	if len(periods) != 14 || periods[0].Calls != 5 || periods[13].Calls != 5 || periods[13].Legacy != 2 || periods[13].Other != 3 {
+		t.Errorf("%+v", periods)
 	}
-	c := newChart(slots, 112, 20, 6)
+	c := newChart(periods, 112, 20, 6)
 	if c.Max != 5 || c.TotalCalls != 10 || c.TotalFailed != 3 || !strings.HasPrefix(c.Legacy, "M0.0 20.0h7.0v-4.0h-7.0z") {
 		t.Errorf("%+v", c)
 	}

@@ -15,48 +15,48 @@ type chart struct {
 	Width, Height, Base           int
 	Legacy, Native, Other, Failed string // path data
 	Label                         string // for those who cannot see it
-	Max                           uint64 // calls in the largest slot
+	Max                           uint64 // calls in the largest period
 	From, To                      time.Time
 	TotalCalls, TotalFailed       uint64
 }
 
-// slot is one bar, or one line of the table that says the same.
-type slot struct {
+// period is an hour or a day: one bar, or one line of the table that says the same.
+type period struct {
 	Start                                time.Time
 	Calls, Failed, Legacy, Native, Other uint64
 }
 
-// series sums hours into n slots of the given length, the last of which ends with now's hour or day.
-func series(hours []ledger.Hour, now time.Time, length time.Duration, n int) []slot {
+// series sums hours into n periods of the given length, the last of which ends with now's hour or day.
+func series(hours []ledger.Hour, now time.Time, length time.Duration, n int) []period {
 	end := now.UTC().Truncate(length).Add(length)
 	start := end.Add(-time.Duration(n) * length)
-	slots := make([]slot, n)
-	for i := range slots {
-		slots[i].Start = start.Add(time.Duration(i) * length)
+	periods := make([]period, n)
+	for i := range periods {
+		periods[i].Start = start.Add(time.Duration(i) * length)
 	}
 	for _, h := range hours {
 		if h.Start.Before(start) || !h.Start.Before(end) {
 			continue
 		}
-		s := &slots[h.Start.Sub(start)/length]
+		s := &periods[h.Start.Sub(start)/length]
 		s.Calls += h.Calls
 		s.Failed += h.Failed
 		s.Legacy += h.Legacy
 		s.Native += h.Native
 		s.Other += h.Calls - min(h.Calls, h.Legacy+h.Native)
 	}
-	return slots
+	return periods
 }
 
-func newChart(slots []slot, width, up, down int) chart {
+func newChart(periods []period, width, up, down int) chart {
 	c := chart{Width: width, Height: up + down, Base: up}
-	for _, s := range slots {
+	for _, s := range periods {
 		c.Max = max(c.Max, s.Calls)
 		c.TotalCalls += s.Calls
 		c.TotalFailed += s.Failed
 	}
-	if len(slots) > 0 {
-		c.From, c.To = slots[0].Start, slots[len(slots)-1].Start
+	if len(periods) > 0 {
+		c.From, c.To = periods[0].Start, periods[len(periods)-1].Start
 	}
 	c.Label = fmt.Sprintf("%s in the last %d days, %s failed",
 		count(c.TotalCalls, "call"), chartDays, thousands(number(c.TotalFailed)))
@@ -64,9 +64,9 @@ func newChart(slots []slot, width, up, down int) chart {
 		return c
 	}
 	var legacy, native, other, failures strings.Builder
-	step := float64(width) / float64(len(slots))
+	step := float64(width) / float64(len(periods))
 	scale := float64(up) / float64(c.Max)
-	for i, s := range slots {
+	for i, s := range periods {
 		x, y := float64(i)*step, float64(up)
 		y = bar(&legacy, x, y, step, float64(s.Legacy)*scale)
 		y = bar(&native, x, y, step, float64(s.Native)*scale)

@@ -113,10 +113,10 @@ func (p *page) Chart(i Integration) chart {
 }
 
 // Days is the chart as a table, the latest day first.
-func (p *page) Days(i Integration) []slot {
-	slots := series(i.Hours, p.Now(), 24*time.Hour, chartDays)
-	slices.Reverse(slots)
-	return slots
+func (p *page) Days(i Integration) []period {
+	periods := series(i.Hours, p.Now(), 24*time.Hour, chartDays)
+	slices.Reverse(periods)
+	return periods
 }
 
 // Sorted lists the integrations by what the reader must know first: failing, in need of the proxy, silent, moved,

@@ -20,17 +20,17 @@ func TestCustomEnvironmentByAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sb.Close() })
-	world, err := sb.Seed()
+	seed, err := sb.Seed()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{&apptest.Rig{T: t, Dir: t.TempDir(), Sandbox: sb, World: world, Log: &apptest.SyncBuffer{}}}
+	r := &rig{&apptest.Rig{T: t, Dir: t.TempDir(), Sandbox: sb, Seed: seed, Log: &apptest.SyncBuffer{}}}
 	wc := fixture.Config{Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Cost: 4, Extra: map[string]any{
 		"environment":    "custom",
 		"account_server": sb.AccountServer(),
 		"egress":         map[string]any{"allow_addresses": []string{"127.0.0.0/8"}},
 	}}
-	if r.Path, err = wc.Write(r.Dir, sb, world); err != nil {
+	if r.Path, err = wc.Write(r.Dir, sb, seed); err != nil {
 		t.Fatal(err)
 	}
 	r.Start()

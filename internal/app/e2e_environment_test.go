@@ -40,7 +40,7 @@ func newEnvironmentRig(t *testing.T, environment string, change func(apptest.Sec
 		}
 	})
 	if environment == "demo" { // which has one site
-		for _, a := range r.World.Accounts {
+		for _, a := range r.Seed.Accounts {
 			a.Site = "demo.docusign.net"
 			r.Sandbox.AddAccount(a)
 		}
@@ -142,7 +142,7 @@ func TestAHostOfAnotherEnvironmentIsRefusedAtEveryDoor(t *testing.T) {
 func TestASiteOfAnotherEnvironmentIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	r := newEnvironmentRig(t, "demo", nil)
-	for _, a := range r.World.Accounts {
+	for _, a := range r.Seed.Accounts {
 		a.Site = "na3.docusign.net"
 		r.Sandbox.AddAccount(a)
 	}

@@ -95,7 +95,7 @@ func TestShutdownEndsWhatWaits(t *testing.T) {
 func (r *rig) secretsOf(t *testing.T) map[string]string {
 	t.Helper()
 	needles := map[string]string{}
-	for _, u := range r.World.Users {
+	for _, u := range r.Seed.Users {
 		needles[u.Email+"'s password"] = u.Password
 		needles[u.Email+"'s App Password"] = u.AppPassword
 		quoted, _ := json.Marshal(u.Password)

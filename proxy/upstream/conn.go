@@ -98,7 +98,7 @@ func (c *conn) quiet() bool {
 	return errors.Is(err, silence{})
 }
 
-// close ends the connection with TLS's farewell, which the other side may not read.
+// close ends the connection with TLS's close_notify, which the other side may not read.
 func (c *conn) close() { _ = c.tls.Close() }
 
 // begin readies the connection for a call.

@@ -52,7 +52,7 @@ type Rig struct {
 	Dir     string
 	Path    string
 	Sandbox *sandbox.Sandbox
-	World   sandbox.Seed
+	Seed    sandbox.Seed
 	Program *app.App
 	Log     *SyncBuffer
 	Hooks   app.Hooks // of the next start
@@ -104,11 +104,11 @@ func NewRigEdited(t *testing.T, o sandbox.Options, edit func(*fixture.Config), c
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sb.Close() })
-	world, err := sb.SeedWith(SharedKeys().Integrations)
+	seed, err := sb.SeedWith(SharedKeys().Integrations)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Rig{T: t, Dir: t.TempDir(), Sandbox: sb, World: world, Log: &SyncBuffer{}}
+	r := &Rig{T: t, Dir: t.TempDir(), Sandbox: sb, Seed: seed, Log: &SyncBuffer{}}
 	if err := SharedKeys().Ca.Save(filepath.Join(r.Dir, "ca.pem"), filepath.Join(r.Dir, "ca-key.pem"), true); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func NewRigEdited(t *testing.T, o sandbox.Options, edit func(*fixture.Config), c
 	if edit != nil {
 		edit(&wc)
 	}
-	if r.Path, err = wc.Write(r.Dir, sb, world); err != nil {
+	if r.Path, err = wc.Write(r.Dir, sb, seed); err != nil {
 		t.Fatal(err)
 	}
 	if change != nil {
