@@ -32,7 +32,7 @@ type Decision struct {
 	// OwnToken is the OAuth token with ActionPass, where X-DocuSign-Authentication held it (PROTOCOL.md §1.4 V16).
 	OwnToken secret.Text
 
-	member    *member
+	in        *indexed
 	user      *integration.User
 	vouchedBy [32]byte           // fingerprint of the password or imported token that proved the authenticator
 	unpinned  uint64             // Pins.Unpinned before it was looked up
@@ -42,9 +42,9 @@ type Decision struct {
 }
 
 // of says whose the call is; nil changes nothing.
-func (d *Decision) of(m *member) {
+func (d *Decision) of(m *indexed) {
 	if m != nil {
-		d.member, d.Integration, d.target = m, m.Integration, &target{}
+		d.in, d.Integration, d.target = m, m.Integration, &target{}
 	}
 }
 
@@ -64,7 +64,7 @@ func (d *Decision) IntegrationName() string {
 }
 
 // Listed reports whether the configuration lists the authenticator.
-func (d *Decision) Listed() bool { return d.user != nil || d.member.user(d.Authenticator) != nil }
+func (d *Decision) Listed() bool { return d.user != nil || d.in.user(d.Authenticator) != nil }
 
 // Attributed reports whether the call names the integration or key that it belongs to.
 func (d *Decision) Attributed() bool { return d != nil && (d.Integration != nil || d.Key != "") }
@@ -73,10 +73,10 @@ func (d *Decision) Attributed() bool { return d != nil && (d.Integration != nil 
 // anything else only what is no secret in the wrong field.
 func (d *Decision) Shown() (key, authenticator, principal string) {
 	key = d.Key
-	if d.member == nil {
+	if d.in == nil {
 		key = shown.Key(key)
 	}
-	return key, d.member.shownName(d.Authenticator), d.member.shownName(d.Principal)
+	return key, d.in.shownName(d.Authenticator), d.in.shownName(d.Principal)
 }
 
 // OnBehalf reports whether somebody is acted for.
@@ -84,12 +84,12 @@ func (d *Decision) OnBehalf() bool { return d.Principal != "" && d.Principal != 
 
 // checkPrincipal refuses principals that the authenticator may not act for.
 func (d *Decision) checkPrincipal() error {
-	if !d.OnBehalf() || d.member.mayActFor(d.user, d.Principal) {
+	if !d.OnBehalf() || d.in.mayActFor(d.user, d.Principal) {
 		return nil
 	}
 	return &call.Error{
 		Kind:     call.KindNotAllowed,
-		Detail:   d.member.shownName(d.Authenticator) + " may not act for " + d.member.shownName(d.Principal),
+		Detail:   d.in.shownName(d.Authenticator) + " may not act for " + d.in.shownName(d.Principal),
 		NextStep: "if this is wanted, list the principal under may_act_for of the user",
 	}
 }
@@ -116,18 +116,18 @@ func (d *Decision) CheckAppPassword() error {
 
 // AccountNumber gives the number under which the integration knows an account, "" when it knows none.
 func (d *Decision) AccountNumber(guid string) string {
-	if d.member == nil {
+	if d.in == nil {
 		return ""
 	}
-	return d.member.guids[legacy.Fold(guid)]
+	return d.in.guids[legacy.Fold(guid)]
 }
 
 // AccountGUID gives the GUID of an account number that the configuration lists, "" when it lists none.
 func (d *Decision) AccountGUID(number string) string {
-	if d.member == nil {
+	if d.in == nil {
 		return ""
 	}
-	return d.member.numbers[number]
+	return d.in.numbers[number]
 }
 
 // WithConflict gives a copy of the decision that says that several credentials were present.

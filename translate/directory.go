@@ -14,13 +14,13 @@ import (
 
 // directory answers who is who. It is built once and only read afterwards.
 type directory struct {
-	byKey    map[string]*member // folded integrator key
-	members  []*member
+	byKey    map[string]*indexed // folded integrator key
+	all      []*indexed
 	imported map[integration.SHA256]tokenOwner
 }
 
-// member is an Integration with its look-up tables.
-type member struct {
+// indexed is an Integration with its look-up tables.
+type indexed struct {
 	*integration.Integration
 	people  map[string]person // by folded username or GUID
 	numbers map[string]string // account number -> account GUID, all users together
@@ -36,7 +36,7 @@ type person struct {
 
 // tokenOwner says whose a token is that the configuration imports or that the proxy issued.
 type tokenOwner struct {
-	member      *member
+	in          *indexed
 	user        *integration.User
 	actsAs      string
 	fingerprint [32]byte                // of an imported token
@@ -45,14 +45,14 @@ type tokenOwner struct {
 
 // newDirectory indexes the integrations. pins says whether a user without a password may get one.
 func newDirectory(integrations []integration.Integration, pins bool) *directory {
-	d := &directory{byKey: map[string]*member{}, imported: map[integration.SHA256]tokenOwner{}}
+	d := &directory{byKey: map[string]*indexed{}, imported: map[integration.SHA256]tokenOwner{}}
 	for i := range integrations {
-		m := newMember(&integrations[i], pins)
+		m := newIndexed(&integrations[i], pins)
 		d.byKey[legacy.Fold(m.IntegratorKey)] = m
-		d.members = append(d.members, m)
+		d.all = append(d.all, m)
 		for _, t := range m.Tokens {
 			fingerprint := importedFingerprint(t)
-			d.imported[t.SHA256] = tokenOwner{member: m, user: m.user(t.Username), actsAs: t.ActsAs, fingerprint: fingerprint}
+			d.imported[t.SHA256] = tokenOwner{in: m, user: m.user(t.Username), actsAs: t.ActsAs, fingerprint: fingerprint}
 		}
 	}
 	return d
@@ -66,8 +66,8 @@ func importedFingerprint(t integration.Token) [32]byte {
 // pinnedHash is a hash of the cost that pinned passwords have.
 const pinnedHash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
-func newMember(in *integration.Integration, pins bool) *member {
-	m := &member{
+func newIndexed(in *integration.Integration, pins bool) *indexed {
+	m := &indexed{
 		Integration: in, people: map[string]person{}, numbers: map[string]string{}, guids: map[string]string{},
 	}
 	for _, p := range in.Principals { // before the users, one of whom may have the same GUID
@@ -89,7 +89,7 @@ func newMember(in *integration.Integration, pins bool) *member {
 	return m
 }
 
-func (m *member) know(p person, username string) {
+func (m *indexed) know(p person, username string) {
 	m.people[legacy.Fold(username)] = p
 	if p.id != "" {
 		m.people[legacy.Fold(p.id)] = p
@@ -97,51 +97,51 @@ func (m *member) know(p person, username string) {
 }
 
 // user gives the user of that name or GUID, nil when none is listed. m may be nil.
-func (m *member) user(name string) *integration.User {
+func (m *indexed) user(name string) *integration.User {
 	if m == nil {
 		return nil
 	}
 	return m.people[legacy.Fold(name)].user
 }
 
-func (d *directory) byIntegratorKey(key string) *member { return d.byKey[legacy.Fold(key)] }
+func (d *directory) byIntegratorKey(key string) *indexed { return d.byKey[legacy.Fold(key)] }
 
 // first gives the first integration for which ok is true, nil when there is none.
-func (d *directory) first(ok func(*member) bool) *member {
-	if i := slices.IndexFunc(d.members, ok); i >= 0 {
-		return d.members[i]
+func (d *directory) first(ok func(*indexed) bool) *indexed {
+	if i := slices.IndexFunc(d.all, ok); i >= 0 {
+		return d.all[i]
 	}
 	return nil
 }
 
-func (d *directory) byName(name string) *member {
-	return d.first(func(m *member) bool { return m.Name == name })
+func (d *directory) byName(name string) *indexed {
+	return d.first(func(m *indexed) bool { return m.Name == name })
 }
 
 // byUser gives the integration of a user named without a key, nil unless exactly one integration lists that name.
-func (d *directory) byUser(name string) *member {
-	only := d.first(func(m *member) bool { return m.user(name) != nil })
-	if d.first(func(m *member) bool { return m != only && m.user(name) != nil }) != nil {
+func (d *directory) byUser(name string) *indexed {
+	only := d.first(func(m *indexed) bool { return m.user(name) != nil })
+	if d.first(func(m *indexed) bool { return m != only && m.user(name) != nil }) != nil {
 		return nil
 	}
 	return only
 }
 
 // byClient gives the integration with that integrator key, or else with that client ID.
-func (d *directory) byClient(id string) *member {
+func (d *directory) byClient(id string) *indexed {
 	if id == "" {
 		return nil
 	}
 	if m := d.byIntegratorKey(id); m != nil {
 		return m
 	}
-	return d.first(func(m *member) bool { return legacy.SameName(m.OAuth.ClientID, id) })
+	return d.first(func(m *indexed) bool { return legacy.SameName(m.OAuth.ClientID, id) })
 }
 
 // observes reports whether some integration is only observed: DocuSign itself then issues the tokens of its programs,
 // and a token does not tell whose it is.
 func (d *directory) observes() bool {
-	return d.first(func(m *member) bool { return m.Mode == integration.Observe }) != nil
+	return d.first(func(m *indexed) bool { return m.Mode == integration.Observe }) != nil
 }
 
 // importedToken finds a token that the configuration imports.
@@ -154,14 +154,14 @@ func (d *directory) importedToken(token string) (tokenOwner, bool) {
 }
 
 // identity is whose token the account server gives out for a user of the integration.
-func (m *member) identity(userID string) oauth.Identity {
+func (m *indexed) identity(userID string) oauth.Identity {
 	return oauth.Identity{
 		Issuer: m.OAuth.ClientID, Subject: strings.ToLower(userID), Scopes: m.OAuth.Scopes.String(),
 	}
 }
 
 // userID gives the GUID of a name that the configuration knows, or the name itself when it is a GUID.
-func (m *member) userID(name string) string {
+func (m *indexed) userID(name string) string {
 	if id := m.people[legacy.Fold(name)].id; id != "" || !shown.GUID(name) {
 		return id
 	}
@@ -169,19 +169,19 @@ func (m *member) userID(name string) string {
 }
 
 // samePerson compares two names, each an e-mail or a GUID.
-func (m *member) samePerson(a, b string) bool {
+func (m *indexed) samePerson(a, b string) bool {
 	id := m.userID(a)
 	return legacy.SameName(a, b) || id != "" && legacy.SameName(id, m.userID(b))
 }
 
 // listed reports whether the integration knows the name, as a user's or a principal's. m may be nil.
-func (m *member) listed(name string) bool {
+func (m *indexed) listed(name string) bool {
 	return m != nil && m.people[legacy.Fold(name)] != person{}
 }
 
 // mayActFor reports whether u may act for the principal. With JWT the upstream no longer sees who asked, so the
 // explicit list is the only guard (PROTOCOL.md §16).
-func (m *member) mayActFor(u *integration.User, principal string) bool {
+func (m *indexed) mayActFor(u *integration.User, principal string) bool {
 	return m.samePerson(u.Username, principal) || slices.ContainsFunc(u.MayActFor, func(allowed string) bool {
 		if allowed == integration.Anyone {
 			return m.listed(principal)
@@ -191,7 +191,7 @@ func (m *member) mayActFor(u *integration.User, principal string) bool {
 }
 
 // shownName gives a name that the configuration lists, or that is an e-mail address or a GUID. m may be nil.
-func (m *member) shownName(name string) string {
+func (m *indexed) shownName(name string) string {
 	if m.listed(name) {
 		return name
 	}

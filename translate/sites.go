@@ -40,9 +40,9 @@ func (s *siteTable) learn(d *Decision, info *oauth.UserInfo) {
 		if a.Untrusted != nil {
 			continue
 		}
-		s.put(legacy.Fold(a.AccountID), a.BaseURI, d.member.Name)
+		s.put(legacy.Fold(a.AccountID), a.BaseURI, d.in.Name)
 		if number := d.AccountNumber(a.AccountID); number != "" {
-			s.put(number, a.BaseURI, d.member.Name)
+			s.put(number, a.BaseURI, d.in.Name)
 		}
 	}
 }
@@ -76,8 +76,8 @@ func (t *Translator) KnowsHost(authority string) bool {
 // LearnSite remembers the site of an account that DocuSign named to the program itself, by all ids that it goes by.
 func (t *Translator) LearnSite(d *Decision, ids []string, base *url.URL) {
 	name := ""
-	if d.member != nil {
-		name = d.member.Name
+	if d.in != nil {
+		name = d.in.Name
 	}
 	for _, id := range ids {
 		if id = legacy.Fold(id); id == "" || len(id) > maxAccountID {

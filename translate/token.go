@@ -34,9 +34,9 @@ func (t *tokens) Token(ctx context.Context, d *Decision) (*oauth.Token, error) {
 		return token, nil
 	}
 	var refused *oauth.GrantError
-	if errors.As(err, &refused) && refused.Kind == oauth.UserNotFound && d.member.OAuth.AdminUserID != "" {
+	if errors.As(err, &refused) && refused.Kind == oauth.UserNotFound && d.in.OAuth.AdminUserID != "" {
 		// Somebody deleted the user and made it anew, perhaps: the GUID that was looked up is looked up again.
-		t.server.DoubtUser(d.member.identity(d.member.OAuth.AdminUserID), d.Principal)
+		t.server.DoubtUser(d.in.identity(d.in.OAuth.AdminUserID), d.Principal)
 		d.target.identity.Store(nil)
 	}
 	return nil, grantError(err)
@@ -100,7 +100,7 @@ func (t *tokens) identity(ctx context.Context, d *Decision) (oauth.Identity, err
 	if err != nil {
 		return oauth.Identity{}, err
 	}
-	id := d.member.identity(userID)
+	id := d.in.identity(userID)
 	d.target.identity.Store(&id)
 	return id, nil
 }
@@ -109,17 +109,17 @@ func (t *tokens) userID(ctx context.Context, d *Decision) (string, error) {
 	if !d.OnBehalf() && d.user != nil && d.user.UserID != "" {
 		return d.user.UserID, nil
 	}
-	if id := d.member.userID(d.Principal); id != "" {
+	if id := d.in.userID(d.Principal); id != "" {
 		return id, nil
 	}
-	if d.member.OAuth.AdminUserID == "" {
+	if d.in.OAuth.AdminUserID == "" {
 		return "", &call.Error{
 			Kind: call.KindNotAllowed, Detail: "no user GUID is known for " + d.Principal,
 			NextStep: "add the user's GUID (user_id) to the configuration, " +
 				"or set oauth.admin_user_id so that the proxy can look it up",
 		}
 	}
-	id, err := t.server.LookupUser(ctx, d.member.identity(d.member.OAuth.AdminUserID), d.Principal)
+	id, err := t.server.LookupUser(ctx, d.in.identity(d.in.OAuth.AdminUserID), d.Principal)
 	if _, ok := errors.AsType[*oauth.LookupError](err); ok { // waiting does not help (PROTOCOL.md §8.3)
 		return "", &call.Error{
 			Kind: call.KindNotAllowed, Detail: "user look-up", Err: err,
@@ -194,7 +194,7 @@ func (t *tokens) siteIn(ctx context.Context, d *Decision, info *oauth.UserInfo, 
 
 // accountGUID finds out which account goes by that number, "" when nobody knows.
 func (t *tokens) accountGUID(ctx context.Context, d *Decision, number string) string {
-	if guid, listed := d.member.numbers[number]; listed || shown.GUID(number) {
+	if guid, listed := d.in.numbers[number]; listed || shown.GUID(number) {
 		return guid
 	}
 	id, err := t.identity(ctx, d)

@@ -87,7 +87,7 @@ func New(cfg Config) *Translator {
 	} else {
 		t.sites = newSiteTable(cfg.Sites)
 	}
-	for _, m := range dir.members {
+	for _, m := range dir.all {
 		t.slowest = password.Slowest(t.slowest, m.slowest)
 	}
 	t.cfg.Previous = nil
@@ -180,9 +180,9 @@ func (t *Translator) DecideKeyAlone(header string) (d *Decision, upstream string
 	}
 	d = t.decision(ActionPass, 0, cred.IntegratorKey)
 	switch {
-	case d.member == nil && !t.cfg.ObserveUnknown:
+	case d.in == nil && !t.cfg.ObserveUnknown:
 		return d, "", errUnknownKey()
-	case d.member == nil || d.Integration.Mode == integration.Observe:
+	case d.in == nil || d.Integration.Mode == integration.Observe:
 		return d, header, nil
 	case d.Integration.Mode == integration.Block:
 		return d, "", errBlocked()
@@ -202,17 +202,17 @@ func (t *Translator) Prove(
 		d.of(t.dir.byUser(cred.Username))
 	}
 	switch {
-	case d.member == nil && t.cfg.ObserveUnknown:
+	case d.in == nil && t.cfg.ObserveUnknown:
 		d.Action = ActionObserve
 		if t.cfg.OnUnknown != nil {
 			t.cfg.OnUnknown(cred, actAs, client)
 		}
 		return d, false, nil
-	case d.member == nil && named: // as slow as a wrong password, so that neither time nor cause tells who is configured
+	case d.in == nil && named: // as slow as a wrong password, so that neither time nor cause tells who is configured
 		a := attempt{client: client, username: cred.Username, candidates: cred.Passwords, slowest: t.slowest}
 		_, _, err = t.prover.prove(ctx, a)
 		return d, false, err
-	case d.member == nil:
+	case d.in == nil:
 		return d, false, errUnknownKey()
 	case d.Integration.Mode == integration.Block:
 		return d, false, errBlocked()
@@ -229,7 +229,7 @@ func (t *Translator) Prove(
 func (t *Translator) proveMember(
 	ctx context.Context, d *Decision, cred legacy.Credential, client netip.Addr,
 ) (lasting bool, err error) {
-	m, u := d.member, d.member.user(cred.Username)
+	m, u := d.in, d.in.user(cred.Username)
 	// One account of failures for a user, however the program names them.
 	a := attempt{
 		client: client, realm: m.IntegratorKey, username: cred.Username, candidates: cred.Passwords, slowest: m.slowest,
@@ -265,7 +265,7 @@ func (t *Translator) setPassword(a *attempt, d *Decision) error {
 	if t.pins != nil {
 		d.unpinned = t.pins.Unpinned()
 	}
-	a.password = t.password(d.member, d.user)
+	a.password = t.password(d.in, d.user)
 	if !t.mayPin(d.user) || a.password.Kind() != password.None || t.cfg.MayPin == nil || !t.cfg.MayPin(a.client) {
 		return nil
 	}
@@ -273,7 +273,7 @@ func (t *Translator) setPassword(a *attempt, d *Decision) error {
 		return err // a call that is refused pins nothing
 	}
 	a.pin = func(first secret.Text) (password.Password, bool, error) {
-		return t.pin(d.member, d.user, first, a.client)
+		return t.pin(d.in, d.user, first, a.client)
 	}
 	return nil
 }
@@ -333,10 +333,10 @@ func (t *Translator) attribute(d *Decision, token string) {
 // row 7).
 func (t *Translator) decideOwnToken(owner tokenOwner, actAs string) (*Decision, error) {
 	d := &Decision{
-		Scheme: legacy.LegacyBearer, Key: owner.member.IntegratorKey, user: owner.user, vouchedBy: owner.fingerprint,
+		Scheme: legacy.LegacyBearer, Key: owner.in.IntegratorKey, user: owner.user, vouchedBy: owner.fingerprint,
 		Authenticator: owner.user.Username, Principal: cmp.Or(actAs, owner.actsAs, owner.user.Username),
 	}
-	d.of(owner.member)
+	d.of(owner.in)
 	switch d.Integration.Mode {
 	case integration.Block:
 		return d, errBlocked()
@@ -347,7 +347,7 @@ func (t *Translator) decideOwnToken(owner tokenOwner, actAs string) (*Decision, 
 	if owner.issued != nil {
 		var ok bool
 		var err error
-		d.vouchedBy, ok, err = t.inForce(*owner.issued, owner.member, owner.user)
+		d.vouchedBy, ok, err = t.inForce(*owner.issued, owner.in, owner.user)
 		if err != nil {
 			return d, err
 		}
@@ -360,7 +360,7 @@ func (t *Translator) decideOwnToken(owner tokenOwner, actAs string) (*Decision, 
 
 // Rehearse finds out whether an observed call could have been translated.
 func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
-	if d.member == nil {
+	if d.in == nil {
 		return &call.Error{
 			Kind: call.KindUnknownKey, Detail: "the integrator key is not in the configuration",
 			NextStep: "add an integration with this key",
@@ -393,7 +393,7 @@ func (t *Translator) IsKey(s string) bool { return t.dir.byIntegratorKey(s) != n
 // Observed gives a decision to forward calls with this integrator key unchanged, nil when they are not merely observed.
 func (t *Translator) Observed(key string) *Decision {
 	d := t.decision(ActionObserve, 0, key)
-	if d.member == nil && t.cfg.ObserveUnknown || d.member != nil && d.Integration.Mode == integration.Observe {
+	if d.in == nil && t.cfg.ObserveUnknown || d.in != nil && d.Integration.Mode == integration.Observe {
 		return d
 	}
 	return nil

@@ -55,7 +55,7 @@ func (v *vouchers) Ended(o integration.TokenOwner) (bool, error) {
 
 // inForce finds what vouched for an issued secret among what proves the user now.
 func (v *vouchers) inForce(
-	o integration.TokenOwner, m *member, u *integration.User,
+	o integration.TokenOwner, m *indexed, u *integration.User,
 ) (fingerprint [32]byte, ok bool, err error) {
 	now := [][32]byte{v.password(m, u).Fingerprint()}
 	for _, t := range m.Tokens {
@@ -79,7 +79,7 @@ func (v *vouchers) inForce(
 }
 
 // issuedPassword looks s up among the passwords that the proxy issued to u, and gives what vouched for it.
-func (v *vouchers) issuedPassword(m *member, u *integration.User, s secret.Text) (fingerprint [32]byte, ok bool) {
+func (v *vouchers) issuedPassword(m *indexed, u *integration.User, s secret.Text) (fingerprint [32]byte, ok bool) {
 	if v.issued == nil {
 		return fingerprint, false
 	}
@@ -102,7 +102,7 @@ func (v *vouchers) tokenOwner(token string) (tokenOwner, bool) {
 	}
 	m := v.dir.byName(owner.Integration)
 	u := m.user(owner.Authenticator) // nil = the user was taken out of the configuration
-	return tokenOwner{member: m, user: u, actsAs: owner.Principal, issued: &owner}, u != nil
+	return tokenOwner{in: m, user: u, actsAs: owner.Principal, issued: &owner}, u != nil
 }
 
 // mayPin reports whether the first password of a user is kept.
@@ -111,7 +111,7 @@ func (v *vouchers) mayPin(u *integration.User) bool {
 }
 
 // password is the one in force: the configured or the pinned one.
-func (v *vouchers) password(m *member, u *integration.User) password.Password {
+func (v *vouchers) password(m *indexed, u *integration.User) password.Password {
 	if v.mayPin(u) {
 		hash, _ := v.pins.Pinned(m.Name, u.Username)
 		if p, err := password.Bcrypt(hash); err == nil {
@@ -124,7 +124,7 @@ func (v *vouchers) password(m *member, u *integration.User) password.Password {
 // pin keeps the first password seen for a user whom the configuration lists without one. It returns the one that holds
 // from then on, and whether it is this one: another call may have been quicker.
 func (v *vouchers) pin(
-	m *member, u *integration.User, first secret.Text, client netip.Addr,
+	m *indexed, u *integration.User, first secret.Text, client netip.Addr,
 ) (held password.Password, own bool, err error) {
 	refuse := func(kind call.Kind, detail, next string, err error) (password.Password, bool, error) {
 		return held, false, &call.Error{Kind: kind, Detail: detail, NextStep: next, Err: err}
