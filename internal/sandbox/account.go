@@ -57,19 +57,19 @@ func (r request) account() answer {
 	}
 	switch {
 	case legacy:
-		return r.oauth(http.StatusUnauthorized, &grantError{Code: "invalid_client"})
+		return oauthAnswer(r.header, http.StatusUnauthorized, &grantError{Code: "invalid_client"})
 	case method == "":
 		return empty(http.StatusNotFound)
 	case r.Method != method:
-		return r.onlyMethod(method)
+		return onlyMethod(r.header, method)
 	}
 	return serve()
 }
 
-func (r request) oauth(status int, v any) answer {
+func oauthAnswer(h http.Header, status int, v any) answer {
 	body, _ := json.Marshal(v) // plain structs always marshal
-	r.header.Set("Cache-Control", "no-store")
-	r.header.Set("X-DocuSign-TraceToken", newGUID())
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-DocuSign-TraceToken", newGUID())
 	return answer{status: status, contentType: typeJSON, body: body}
 }
 
@@ -77,7 +77,7 @@ func (r request) token() answer {
 	granted, refused := r.grant()
 	if refused == nil {
 		r.count(func(c *Counts) { c.Grants++ })
-		return r.oauth(http.StatusOK, granted)
+		return oauthAnswer(r.header, http.StatusOK, granted)
 	}
 	status, name := http.StatusBadRequest, refused.Error()
 	if refused.Code == "too_many_requests" {
@@ -85,7 +85,7 @@ func (r request) token() answer {
 		r.header.Set("Retry-After", "1")
 	}
 	r.count(func(c *Counts) { increase(&c.GrantErrors, name) })
-	return r.oauth(status, refused)
+	return oauthAnswer(r.header, status, refused)
 }
 
 func (r request) grant() (*grantedToken, *grantError) {
@@ -234,7 +234,7 @@ func (r request) userInfo() answer {
 	user, known := r.findUser(g.user)
 	if refused != nil || !known {
 		r.header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		return r.oauth(http.StatusUnauthorized,
+		return oauthAnswer(r.header, http.StatusUnauthorized,
 			&grantError{"invalid_token", "the access token is expired, revoked or malformed"})
 	}
 	r.count(func(c *Counts) { c.UserInfo++ })
@@ -243,5 +243,5 @@ func (r request) userInfo() answer {
 		*call
 		GivenName, FamilyName string
 	}{&call{request: r, User: user}, given, family})
-	return r.oauth(http.StatusOK, json.RawMessage(body))
+	return oauthAnswer(r.header, http.StatusOK, json.RawMessage(body))
 }

@@ -64,8 +64,8 @@ func page(html string) answer {
 func empty(status int) answer { return answer{status: status} }
 
 // onlyMethod answers a call with a method that its path does not take.
-func (r request) onlyMethod(methods string) answer {
-	r.header.Set("Allow", methods)
+func onlyMethod(h http.Header, methods string) answer {
+	h.Set("Allow", methods)
 	return empty(http.StatusMethodNotAllowed)
 }
 

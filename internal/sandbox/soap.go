@@ -36,7 +36,7 @@ func (r request) soap() answer {
 	case r.Method == http.MethodGet:
 		return c.describe(isWSDL || strings.EqualFold(r.URL.RawQuery, "wsdl"))
 	}
-	return r.onlyMethod("GET, POST")
+	return onlyMethod(r.header, "GET, POST")
 }
 
 // describe sends the WSDL with this site's address, or a page that points at it.
