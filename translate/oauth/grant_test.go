@@ -61,6 +61,11 @@ func TestGrantErrors(t *testing.T) {
 		{"bad scope", 400, nil, oauthError("invalid_scope", ""), InvalidScope, false, "invalid_scope", "signature impersonation"},
 		{"an error nobody knows", 400, nil, oauthError("unauthorized_client", "no"), Refused, false, "refused: unauthorized_client: no (HTTP 400)", "documentation"},
 		{"an error inside a 200", 200, nil, oauthError("consent_required", ""), ConsentRequired, false, "consent_required", "accept"},
+		{
+			"an error beside a token, with a description that is no text", 200, nil,
+			`{"access_token":"x","error":"consent_required","error_description":7}`, ConsentRequired, false,
+			"consent_required", "accept",
+		},
 		{"throttled", 429, http.Header{"Retry-After": {"17"}}, ``, Throttled, true, "HTTP 429 Too Many Requests with an empty body", "wait"},
 		{"out of order, with HTML", 503, http.Header{"Content-Type": {"text/html"}}, "<html>\r\n<h1>Down\x1b[31m</h1>", ServerError, true, "HTTP 503 Service Unavailable with text/html, not the JSON expected: <html> <h1>Down [31m</h1>", "wait"},
 		{"out of order, with JSON", 500, nil, oauthError("consent_required", ""), ServerError, true, "server_error", "wait"},

@@ -192,9 +192,14 @@ func (s *server) readToken(id Identity, sent time.Time, r *reply, broken, err er
 		TokenType   string          `json:"token_type"`
 		ExpiresIn   json.RawMessage `json:"expires_in"`
 		Refresh     laxText         `json:"refresh_token"`
+		Error       laxText         `json:"error"` // x/oauth2 loses it where the description is no text
+		Description laxText         `json:"error_description"`
 	}
 	noJSON := json.Unmarshal(r.body, &a) != nil
-	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
+	code, description := string(a.Error), string(a.Description)
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode != "" {
+		code, description = refused.ErrorCode, refused.ErrorDescription
+	}
 	switch {
 	case r.status == 0:
 		return fail(Network, networkText(cmp.Or(broken, err)))
@@ -202,9 +207,8 @@ func (s *server) readToken(id Identity, sent time.Time, r *reply, broken, err er
 		return fail(Network, "read the answer: "+networkText(broken))
 	case len(r.body) > maxAnswer:
 		return fail(BadAnswer, fmt.Sprintf("an answer of more than %d bytes", maxAnswer))
-	case ok && refused.ErrorCode != "":
-		code, text := refused.ErrorCode, refused.ErrorDescription
-		l, e := fail(classify(r.status, code, text), clean(text, 300))
+	case code != "":
+		l, e := fail(classify(r.status, code, description), clean(description, 300))
 		e.OAuthError = clean(code, 80)
 		return l, e
 	case noJSON || r.status/100 != 2:
