@@ -138,7 +138,8 @@ func TestSeries(t *testing.T) {
 	}
 	periods := series([]ledger.Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2),
 		at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, chartDays)
-	if len(periods) != 14 || periods[0].Calls != 5 || periods[13].Calls != 5 || periods[13].Legacy != 2 || periods[13].Other != 3 {
+	if len(periods) != 14 || periods[0].Calls != 5 || periods[13].Calls != 5 || periods[13].Legacy != 2 ||
+		periods[13].Other != 3 {
 		t.Errorf("%+v", periods)
 	}
 	c := newChart(periods, 112, 20, 6)
