@@ -365,7 +365,10 @@ func requests() []scenario {
 		{name: "Te", change: func(r *http.Request) { r.Header.Set("Te", "trailers") }},
 	}
 	for i := range list {
-		list[i].answer, list[i].reuse = ok2, list[i].method != "HEAD" // to which ok2 says too much
+		list[i].answer, list[i].reuse = ok2, true
+		if list[i].method == "HEAD" { // net/http fails the next call when the body that must not be there comes late
+			list[i].answer = strings.TrimSuffix(ok2, "ok")
+		}
 	}
 	return list
 }
