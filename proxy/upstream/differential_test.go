@@ -33,7 +33,10 @@ type scenario struct {
 	end    bool                 // the server then closes
 	serve  func(p *peer, n int) // instead of answer and end; n counts the connections from 1
 
-	fresh int    // so many calls, each over a new connection; default 2 over the same one, if that may be
+	// fresh is how many calls, each over a new connection; default 2 over the same one, if that may be. Where the server
+	// closes, net/http fails the second call over the same one or repeats it, as it happens to see the end or what came
+	// beside the answer; lostConnections has these cases.
+	fresh int
 	large bool   // the body may be one that Base sends
 	reuse bool   // the second call goes over the connection of the first
 	want  string // of each call, where the bytes alone matter: how much comes before a server stops is left to chance
@@ -71,8 +74,8 @@ func (s scenario) run(t *testing.T, pick func(*origin) http.RoundTripper) outcom
 	rt := pick(o)
 	var out outcome
 	for range max(s.fresh, 2) {
-		if s.fresh > 0 {
-			rt.(interface{ CloseIdleConnections() }).CloseIdleConnections() // the server may be closing it
+		if s.fresh > 0 || s.end {
+			rt.(interface{ CloseIdleConnections() }).CloseIdleConnections()
 		}
 		out.calls = append(out.calls, observe(rt, s.request(t, o)))
 	}
