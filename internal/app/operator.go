@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 )
@@ -24,7 +25,7 @@ func (o *operatorToken) write(cfg *config.Config, state *store.Store, log *slog.
 	token := secret.New(rand.Text())
 	err := ownsState(cfg, state)
 	if err == nil {
-		err = replaceFile(cfg.Admin.TokenFile, token.Reveal()+"\n")
+		err = files.Replace(cfg.Admin.TokenFile, []byte(token.Reveal()+"\n"), 0o600)
 	}
 	if err == nil {
 		o.token, o.file = token, cfg.Admin.TokenFile
@@ -42,22 +43,6 @@ func (o *operatorToken) write(cfg *config.Config, state *store.Store, log *slog.
 func ownsState(cfg *config.Config, state *store.Store) error {
 	if cfg.Store != "" && !state.Durable() && filepath.Dir(cfg.Admin.TokenFile) == filepath.Dir(cfg.Store) {
 		return errors.New("the state file beside it cannot be used")
-	}
-	return nil
-}
-
-// replaceFile writes a file that its owner alone can read; nobody sees half of it.
-func replaceFile(path, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new*") // its mode is 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
 }

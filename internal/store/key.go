@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"docusign-auth-proxy/internal/files"
 )
 
 const keySize = 32
@@ -66,17 +68,9 @@ func (k *keyring) create() (master []byte, err error) {
 		return master, nil
 	}
 	defer wrap(&err, "make key file")
-	f, err := os.CreateTemp(filepath.Dir(k.path), filepath.Base(k.path)+".new*") // its mode is 0600
-	if err != nil {
+	text := base64.StdEncoding.EncodeToString(master) + "\n"
+	if err := files.Replace(k.path, []byte(text), 0o600); err != nil {
 		return nil, err
-	}
-	_, err = f.WriteString(base64.StdEncoding.EncodeToString(master) + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), k.path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
 	return master, syncDir(filepath.Dir(k.path))
 }

@@ -34,6 +34,9 @@ func Exec(ctx context.Context, name string, args ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// maxFile bounds the bundles and answers that are read: a system's bundle is about 250 KB.
+const maxFile = 8 << 20
+
 // capped keeps the first maxFile bytes and lets the program go on writing.
 type capped struct{ bytes.Buffer }
 

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/files"
 )
 
 // layout is how a distribution keeps the certificates that its administrator adds.
@@ -123,7 +125,7 @@ func (s *System) Install(_ context.Context, c *x509.Certificate) (Plan, error) {
 	file := filepath.Join(s.root, s.anchors, Name(c)+".crt")
 	first := change{
 		text: "write " + file,
-		do:   func(context.Context) error { return CreateFile(file, EncodePEM(c), 0o644) },
+		do:   func(context.Context) error { return files.Create(file, EncodePEM(c), 0o644) },
 		undo: func() error { return os.Remove(file) },
 	}
 	if len(there) > 0 {
@@ -147,7 +149,7 @@ func (s *System) Uninstall(_ context.Context, c *x509.Certificate) (Plan, error)
 		p = append(p, change{
 			text: "remove " + f,
 			do:   func(context.Context) error { return os.Remove(f) },
-			undo: func() error { return CreateFile(f, EncodePEM(c), 0o644) },
+			undo: func() error { return files.Create(f, EncodePEM(c), 0o644) },
 		})
 	}
 	return append(p, s.update(s.remove)), nil
@@ -166,7 +168,7 @@ func (s *System) files(c *x509.Certificate) ([]string, error) {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
-		data, err := ReadFile(path, maxFile)
+		data, err := files.Read(path, maxFile)
 		if err != nil {
 			return nil, asRoot(err)
 		}
@@ -180,7 +182,7 @@ func (s *System) files(c *x509.Certificate) ([]string, error) {
 // Trusts tells whether the programs that read this store believe the certificate at the given time.
 func (s *System) Trusts(_ context.Context, c *x509.Certificate, now time.Time) (Verdict, error) {
 	path := filepath.Join(s.root, s.bundle)
-	bundle, err := ReadFile(path, maxFile)
+	bundle, err := files.Read(path, maxFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return Verdict{Store: path, Reason: "the file does not exist"}, nil
 	}

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/privatekey"
-	"docusign-auth-proxy/internal/trust"
 )
 
 // maxChain bounds how many certificates a CA file may hold.
@@ -97,9 +97,9 @@ func (a *Authority) Save(certPath, keyPath string, overwrite bool) error {
 	if filepath.Clean(certPath) == filepath.Clean(keyPath) {
 		return errors.New("authority: certificate and key need two different files")
 	}
-	write := trust.CreateFile
+	write := files.Create
 	if overwrite {
-		write = trust.ReplaceFile
+		write = files.Replace
 	}
 	if err := write(keyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		return fmt.Errorf("authority: write: %w", err)

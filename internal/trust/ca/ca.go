@@ -17,6 +17,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/proxy/authority"
@@ -103,7 +104,7 @@ type Source struct {
 // resolve takes the files from the configuration. It reads two paths and nothing else, so that a configuration that is
 // still full of faults will do.
 func (s *Source) resolve() error {
-	data, err := trust.ReadFile(s.Config, maxFile)
+	data, err := files.Read(s.Config, maxFile)
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (s *Source) read() (*x509.Certificate, error) {
 		}
 	}
 	var err error
-	s.pem, err = trust.ReadFile(s.Cert, maxFile)
+	s.pem, err = files.Read(s.Cert, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: docusign-auth-proxy ca init makes one", err)
 	}
@@ -150,7 +151,7 @@ func (s *Source) read() (*x509.Certificate, error) {
 
 // load reads the key too.
 func (s *Source) load() (*authority.Authority, error) {
-	key, err := trust.ReadFile(s.Key, maxFile)
+	key, err := files.Read(s.Key, maxFile)
 	if err != nil {
 		return nil, err
 	}

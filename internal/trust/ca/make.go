@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/proxy/authority"
 )
@@ -105,7 +106,7 @@ const maxOldOnDay = 99
 
 // keepOld copies a file beside itself under the day's name, with its mode.
 func keepOld(path string, now time.Time) (string, error) {
-	data, err := trust.ReadFile(path, maxFile)
+	data, err := files.Read(path, maxFile)
 	if err != nil {
 		return "", err
 	}
@@ -119,7 +120,7 @@ func keepOld(path string, now time.Time) (string, error) {
 		if i > 0 {
 			name = base + "-" + strconv.Itoa(i+1)
 		}
-		if err := trust.CreateFile(name, data, st.Mode().Perm()); !errors.Is(err, fs.ErrExist) {
+		if err := files.Create(name, data, st.Mode().Perm()); !errors.Is(err, fs.ErrExist) {
 			return name, err
 		}
 	}
@@ -167,7 +168,7 @@ func Renew(m *Machine, source Source, days int, addresses *bool) error {
 	if err != nil {
 		return fmt.Errorf("keep the old file: %w", err)
 	}
-	if err := trust.ReplaceFile(target, renewed.CertPEM(), 0o644); err != nil {
+	if err := files.Replace(target, renewed.CertPEM(), 0o644); err != nil {
 		return fmt.Errorf("replace %s: %w", target, err)
 	}
 	r := m.report(renewed.Certificate(), source)

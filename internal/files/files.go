@@ -1,4 +1,6 @@
-package trust
+// Package files reads and writes small files whole. It must never leave a part of one under its name. The store, the
+// certificate authority, the trust stores and the operator's token use it.
+package files
 
 import (
 	"errors"
@@ -9,11 +11,8 @@ import (
 	"path/filepath"
 )
 
-// maxFile bounds the bundles and answers that are read: a system's bundle is about 250 KB.
-const maxFile = 8 << 20
-
-// ReadFile reads a file of at most limit bytes, in whole MB.
-func ReadFile(path string, limit int64) ([]byte, error) {
+// Read reads a file of at most limit bytes, in whole MB.
+func Read(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -26,8 +25,8 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// CreateFile writes a file that must not exist yet, and removes it again if it cannot be completed.
-func CreateFile(path string, data []byte, mode fs.FileMode) error {
+// Create writes a file that must not exist yet, and removes it again if it cannot be completed.
+func Create(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err == nil {
 		err = fill(f, data, mode)
@@ -35,8 +34,8 @@ func CreateFile(path string, data []byte, mode fs.FileMode) error {
 	return err
 }
 
-// ReplaceFile lets a reader, such as the running proxy, see the old file or the new one, never a part.
-func ReplaceFile(path string, data []byte, mode fs.FileMode) error {
+// Replace lets a reader, such as the running proxy, see the old file or the new one, never a part.
+func Replace(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err

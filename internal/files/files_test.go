@@ -1,0 +1,71 @@
+package files_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"docusign-auth-proxy/internal/files"
+)
+
+func TestCreateAndReplace(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "key.pem")
+	holds := func(text string, mode fs.FileMode) {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS != "windows" && info.Mode().Perm() != mode {
+			t.Errorf("mode %v, want %v", info.Mode().Perm(), mode)
+		}
+		if got, err := files.Read(path, 1<<20); err != nil || string(got) != text {
+			t.Errorf("%q, %v, want %q", got, err, text)
+		}
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) != 1 {
+			t.Errorf("%v, %v in the folder", left, err)
+		}
+	}
+	if err := files.Create(path, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds("one", 0o600)
+	if err := files.Create(path, []byte("two"), 0o644); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a file that is there: %v", err)
+	}
+	holds("one", 0o600)
+	if err := files.Replace(path, []byte("three"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	holds("three", 0o644)
+}
+
+func TestReplaceLeavesNothingWhenItFails(t *testing.T) {
+	dir := t.TempDir()
+	taken := filepath.Join(dir, "folder")
+	if err := os.MkdirAll(filepath.Join(taken, "inside"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := files.Replace(taken, []byte("x"), 0o600); err == nil {
+		t.Error("a folder is replaced")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("%v, %v in the folder", left, err)
+	}
+}
+
+func TestReadIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(path, make([]byte, 1<<20+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := files.Read(path, 1<<20); err == nil || !strings.Contains(err.Error(), "larger than 1 MB") {
+		t.Errorf("%v", err)
+	}
+}
