@@ -38,7 +38,7 @@ func (s *Server) record(e *call.Event) {
 // observed lets one of those who observe look at a call. A fault of one costs its record, never the call nor the
 // records of the others.
 func (s *Server) observed(e *call.Event, look func()) {
-	if p := panics.In(panics.Try(func() error { look(); return nil })); p != nil {
+	if p := panics.Caught(look); p != nil {
 		s.panicked(call.PanicRecord, p, "request_id", e.RequestID)
 	}
 }

@@ -44,7 +44,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if r.Method == http.MethodConnect {
-		if p := panics.In(panics.Try(func() error { s.serveConnect(w, r, b); return nil })); p != nil {
+		if p := panics.Caught(func() { s.serveConnect(w, r, b) }); p != nil {
 			s.panicked(call.PanicConnect, p, "client", r.RemoteAddr)
 			panic(http.ErrAbortHandler) // how far it had got is not known
 		}

@@ -1,7 +1,7 @@
 // Package translate turns a legacy DocuSign credential into what DocuSign takes today: it proves the credential against
-// the configured directory, picks the principal, and yields a bearer token and the site where the account lives.
+// the configuration, picks the principal, and yields a bearer token and the site where the account lives.
 // It opens no listener, holds no global and never lets a credential through that it has not proven.
-// Package proxy calls it once per request; package cmd builds it from the configuration.
+// Package proxy calls it once per request; internal/app builds it from the configuration.
 package translate
 
 import (
@@ -68,7 +68,7 @@ type Translator struct {
 	*tokens
 	*vouchers
 	cfg       Config
-	dir       *directory
+	dir       *index
 	prover    *Prover
 	decisions *cache.Cache[digest, *Decision]
 	slowest   password.Password // of all integrations
@@ -76,7 +76,7 @@ type Translator struct {
 
 // New builds a Translator.
 func New(cfg Config) *Translator {
-	dir := newDirectory(cfg.Integrations, cfg.Pins != nil)
+	dir := newIndex(cfg.Integrations, cfg.Pins != nil)
 	t := &Translator{
 		tokens: &tokens{server: cfg.OAuth}, cfg: cfg, dir: dir, prover: cfg.Prover,
 		vouchers:  &vouchers{dir: dir, issued: cfg.Issued, pins: cfg.Pins, onPin: cfg.OnPin},

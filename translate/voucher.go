@@ -15,7 +15,7 @@ import (
 // of them. What proved a user vouches for the tokens and passwords that the proxy then issues: they end when it
 // changes. An issued secret that proves a user hands on what vouched for itself.
 type vouchers struct {
-	dir    *directory
+	dir    *index
 	issued Issued // nil = the proxy issues nothing
 	pins   Pins   // nil = passwords are not pinned
 	onPin  func(integration, username string, client netip.Addr)

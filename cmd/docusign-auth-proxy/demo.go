@@ -33,7 +33,7 @@ behave as it should, so it also checks an installation.`,
 }
 
 func newSandbox() *cobra.Command {
-	c := &demo.Sandbox{}
+	c := &demo.SandboxCommand{}
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Serve a strict stand-in for DocuSign on this machine, to try a real old program offline",

@@ -1,6 +1,6 @@
 // Package admin is the operations listener: metrics, health, readiness, reload, and the status page with its JSON twin.
 // It must never show a secret, trust a text that a caller of the proxy sent, or need anything but its own bytes to be
-// read. Package cmd assembles a Status, serves the handler, and writes the same Status as a report.
+// read. internal/app assembles a Status and serves the handler; the command report writes the same Status.
 package admin
 
 import (

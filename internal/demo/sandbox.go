@@ -21,8 +21,8 @@ import (
 	"docusign-auth-proxy/internal/shown"
 )
 
-// Sandbox serves the stand-in for DocuSign with files for the proxy and for old programs.
-type Sandbox struct {
+// SandboxCommand serves the stand-in for DocuSign with files for the proxy and for old programs.
+type SandboxCommand struct {
 	Listen, Dir         string
 	Proxy, Admin, Hosts string
 	Force               bool
@@ -97,7 +97,7 @@ func guidOf(what, name string) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
 
-func (c *Sandbox) Run(ctx context.Context) error {
+func (c *SandboxCommand) Run(ctx context.Context) error {
 	if err := c.Own.validate(); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (c *Sandbox) Run(ctx context.Context) error {
 	return errors.Join(c.serve(ctx, sb, keys), sb.Close())
 }
 
-func (c *Sandbox) serve(ctx context.Context, sb *sandbox.Sandbox, keys map[string][]byte) error {
+func (c *SandboxCommand) serve(ctx context.Context, sb *sandbox.Sandbox, keys map[string][]byte) error {
 	if at, err := netip.ParseAddrPort(sb.Addr()); err != nil || !at.Addr().Is4() {
 		return fmt.Errorf("--listen %s: use an address such as 127.0.0.1:9443", c.Listen)
 	}
@@ -146,7 +146,7 @@ func (c *Sandbox) serve(ctx context.Context, sb *sandbox.Sandbox, keys map[strin
 
 // explain says what is where and what to do next. The addresses are those of the configuration in the folder, whoever
 // wrote it.
-func (c *Sandbox) explain(p *page, address string, written bool) error {
+func (c *SandboxCommand) explain(p *page, address string, written bool) error {
 	absolute, err := filepath.Abs(c.Dir)
 	if err != nil {
 		return err

@@ -24,10 +24,10 @@ const (
 	keyHeader     = "Integrator-Key"
 )
 
-func (c *Sandbox) path(name string) string { return filepath.Join(c.Dir, name) }
+func (c *SandboxCommand) path(name string) string { return filepath.Join(c.Dir, name) }
 
 // read gives nothing of a file that is not there.
-func (c *Sandbox) read(name string) ([]byte, error) {
+func (c *SandboxCommand) read(name string) ([]byte, error) {
 	text, err := os.ReadFile(c.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -37,7 +37,7 @@ func (c *Sandbox) read(name string) ([]byte, error) {
 
 // identity is what an earlier run kept, so that whoever trusts the sandbox still does: its authority, and private keys
 // by integrator key. There may be nothing.
-func (c *Sandbox) identity() (authority []byte, keys map[string][]byte, err error) {
+func (c *SandboxCommand) identity() (authority []byte, keys map[string][]byte, err error) {
 	text, err := c.read(identityFile)
 	if err != nil || text == nil {
 		return nil, nil, err
@@ -58,7 +58,7 @@ func (c *Sandbox) identity() (authority []byte, keys map[string][]byte, err erro
 }
 
 // keep writes the identity of this run.
-func (c *Sandbox) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
+func (c *SandboxCommand) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (c *Sandbox) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
 
 // configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.Force;
 // that gives false.
-func (c *Sandbox) configure(sb *sandbox.Sandbox, w sandbox.Seed) (written bool, err error) {
+func (c *SandboxCommand) configure(sb *sandbox.Sandbox, w sandbox.Seed) (written bool, err error) {
 	inputs := digest(fmt.Appendf(nil, "1 %q %q %q %q %q", sb.Addr(), c.Proxy, c.Admin, c.Hosts, c.Own))
 	before, err := c.read("proxy.yaml")
 	if err != nil {
@@ -110,7 +110,7 @@ func digest(text []byte) string {
 
 // fixtureConfig is the configuration, with the program of one's own held to the first password it sends: nobody here
 // knows that.
-func (c *Sandbox) fixtureConfig() fixture.Config {
+func (c *SandboxCommand) fixtureConfig() fixture.Config {
 	wc := fixture.Config{Proxy: c.Proxy, Admin: c.Admin, Hosts: c.Hosts, Cost: c.cost}
 	if c.Own.User == "" && c.Own.Key == "" {
 		return wc

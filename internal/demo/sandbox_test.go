@@ -38,17 +38,17 @@ func keptDir(t *testing.T) string {
 	}
 	defer sb.Close()
 	dir := t.TempDir()
-	if err := (&Sandbox{Dir: dir}).keep(sb, sandbox.Seed{PrivateKeys: demoKeys(t)}); err != nil {
+	if err := (&SandboxCommand{Dir: dir}).keep(sb, sandbox.Seed{PrivateKeys: demoKeys(t)}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-func serveSandbox(t *testing.T, dir string, edit func(*Sandbox)) *servedSandbox {
+func serveSandbox(t *testing.T, dir string, edit func(*SandboxCommand)) *servedSandbox {
 	t.Helper()
 	s := &servedSandbox{t: t, dir: dir, out: &apptest.SyncBuffer{}, done: make(chan error, 1)}
 	ready := make(chan *sandbox.Sandbox, 1)
-	c := &Sandbox{Listen: "127.0.0.1:0", Dir: dir, Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Hosts: "127.0.0.1:0",
+	c := &SandboxCommand{Listen: "127.0.0.1:0", Dir: dir, Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", Hosts: "127.0.0.1:0",
 		cost: 4, Out: s.out}
 	c.serving = func(sb *sandbox.Sandbox) { ready <- sb }
 	if edit != nil {
@@ -159,7 +159,7 @@ func TestSandboxKeepsItsIdentityBetweenRuns(t *testing.T) {
 	dir := t.TempDir()
 	names := []string{"sandbox-ca.pem", "ca.pem", "ca-key.pem", "keys/old-erp.pem", "keys/nightly-billing.pem",
 		identityFile}
-	own := func(c *Sandbox) { c.Own = ownProgram{Key: "ACME-230546a7-9c55-40ad-8fbf-af205d5494ad"} }
+	own := func(c *SandboxCommand) { c.Own = ownProgram{Key: "ACME-230546a7-9c55-40ad-8fbf-af205d5494ad"} }
 	read := func() (all [][]byte) {
 		for _, name := range names {
 			b, err := os.ReadFile(filepath.Join(dir, name))
@@ -209,7 +209,7 @@ func TestSandboxLeavesAChangedConfigurationAlone(t *testing.T) {
 		}
 	}
 
-	serveSandbox(t, dir, func(c *Sandbox) { c.Force = true }).halt()
+	serveSandbox(t, dir, func(c *SandboxCommand) { c.Force = true }).halt()
 	if strings.Contains(read(), "log:") {
 		t.Error("--force left the file")
 	}
@@ -235,7 +235,7 @@ func TestSandboxWritesTheSameConfigurationOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Sandbox{Dir: t.TempDir(), Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", cost: 4}
+	c := &SandboxCommand{Dir: t.TempDir(), Proxy: "127.0.0.1:0", Admin: "127.0.0.1:0", cost: 4}
 	var texts []string
 	for range 2 {
 		if written, err := c.configure(sb, seed); !written || err != nil {
@@ -255,7 +255,7 @@ func TestSandboxWritesTheSameConfigurationOnce(t *testing.T) {
 func TestSandboxKnowsAProgramOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	const path = "/restapi/v2/accounts/7654321/envelopes?from_date=2026-01-01"
-	s := serveSandbox(t, keptDir(t), func(c *Sandbox) {
+	s := serveSandbox(t, keptDir(t), func(c *SandboxCommand) {
 		c.Own = ownProgram{Key: "ACME-230546a7-9c55-40ad-8fbf-af205d5494ad", User: "billing@example.com", Account: "7654321"}
 	})
 	p := s.run()
@@ -285,15 +285,15 @@ func TestSandboxRefusesWhatCannotWork(t *testing.T) {
 	}
 	defer taken.Close()
 	tests := map[string]struct {
-		edit func(*Sandbox)
+		edit func(*SandboxCommand)
 		want string
 	}{
-		"a taken address":              {func(c *Sandbox) { c.Listen = taken.Addr().String() }, "--listen"},
-		"an address that others reach": {func(c *Sandbox) { c.Listen = "0.0.0.0:0" }, "only loopback"},
-		"a key that is none":           {func(c *Sandbox) { c.Own.Key = "1234" }, "--integrator-key"},
-		"a user that is no address":    {func(c *Sandbox) { c.Own.User = "anna" }, "--user"},
-		"an account that is none":      {func(c *Sandbox) { c.Own.Account = "../1" }, "--account"},
-		"an identity file of nothing": {func(c *Sandbox) {
+		"a taken address":              {func(c *SandboxCommand) { c.Listen = taken.Addr().String() }, "--listen"},
+		"an address that others reach": {func(c *SandboxCommand) { c.Listen = "0.0.0.0:0" }, "only loopback"},
+		"a key that is none":           {func(c *SandboxCommand) { c.Own.Key = "1234" }, "--integrator-key"},
+		"a user that is no address":    {func(c *SandboxCommand) { c.Own.User = "anna" }, "--user"},
+		"an account that is none":      {func(c *SandboxCommand) { c.Own.Account = "../1" }, "--account"},
+		"an identity file of nothing": {func(c *SandboxCommand) {
 			if err := os.WriteFile(filepath.Join(c.Dir, identityFile), []byte("nothing"), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -301,7 +301,7 @@ func TestSandboxRefusesWhatCannotWork(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			c := &Sandbox{Listen: "127.0.0.1:0", Dir: t.TempDir(), Out: &apptest.SyncBuffer{}}
+			c := &SandboxCommand{Listen: "127.0.0.1:0", Dir: t.TempDir(), Out: &apptest.SyncBuffer{}}
 			tt.edit(c)
 			if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v lacks %q", err, tt.want)

@@ -1,6 +1,6 @@
 // Package panics makes an error of a panic that was caught, so that the fault of one call or goroutine does not end the
 // process. It must never tell the panic's value, which may quote what the code was working on: a password, a token.
-// Whoever starts a goroutine uses it; package proxy and package cmd log and count what it caught.
+// Whoever starts a goroutine uses it; packages proxy and internal/app log and count what it caught.
 package panics
 
 import (
@@ -57,6 +57,11 @@ func In(err error) *Error {
 func Report(log *slog.Logger, rs call.Recorders, where string, p *Error, args ...any) {
 	log.Error("panic", append([]any{"where", where, "panic", p.Error(), "stack", p.Stack}, args...)...)
 	call.Tell(rs, func(r interface{ RecordPanic(string) }) { r.RecordPanic(where) })
+}
+
+// Caught gives the panic in f; nil = there was none.
+func Caught(f func()) *Error {
+	return In(Try(func() error { f(); return nil }))
 }
 
 // Try makes an error of a panic in f.

@@ -83,7 +83,7 @@ func (s *Sandbox) changeEnvelope(id, status, reason string) (changed Envelope, r
 	return changed, refused
 }
 
-func createEnvelope(c *restCall) answer {
+func createEnvelope(c *restRequest) answer {
 	d, refused := c.definition(false)
 	if refused != nil {
 		return c.refuse(refused)
@@ -97,7 +97,7 @@ func createEnvelope(c *restCall) answer {
 }
 
 // Listed are the envelopes of the account that the query asks for.
-func (c *restCall) Listed() []Envelope {
+func (c *restRequest) Listed() []Envelope {
 	unwanted := func(filter, value string) bool {
 		return !c.Asks(filter, "") && !slices.Contains(strings.Split(strings.ToLower(c.URL.Query().Get(filter)), ","), value)
 	}
@@ -106,7 +106,7 @@ func (c *restCall) Listed() []Envelope {
 	})
 }
 
-func updateEnvelope(c *restCall) answer {
+func updateEnvelope(c *restRequest) answer {
 	d, refused := c.definition(false)
 	if refused == nil {
 		_, refused = c.changeEnvelope(c.Envelope.ID, d.Status, d.Reason)
@@ -118,7 +118,7 @@ func updateEnvelope(c *restCall) answer {
 }
 
 // getDocument sends a small PDF, or with ?size=N a PDF-like stream of N bytes.
-func getDocument(c *restCall) answer {
+func getDocument(c *restRequest) answer {
 	id := c.params["{document}"]
 	isNamed := func(d Document) bool { return d.ID == id }
 	if id != "combined" && id != "certificate" && !slices.ContainsFunc(c.Envelope.Documents, isNamed) {

@@ -11,13 +11,13 @@ import (
 // answer has the content of the Result element.
 type operation struct {
 	answer string
-	steps  []func(*soapCall) *apiError
+	steps  []func(*soapRequest) *apiError
 }
 
 // operations are those that the sandbox carries out, by name (PROTOCOL.md §4.5 to §4.7).
 func operations() map[string]operation {
-	type steps = []func(*soapCall) *apiError
-	account, envelope := (*soapCall).findAccountNamed, (*soapCall).findEnvelope
+	type steps = []func(*soapRequest) *apiError
+	account, envelope := (*soapRequest).findAccountNamed, (*soapRequest).findEnvelope
 	return map[string]operation{
 		"CreateAndSendEnvelope":            {"EnvelopeStatus", steps{account, soapCreate}},
 		"CreateEnvelope":                   {"EnvelopeStatus", steps{account, soapCreate}},
@@ -40,17 +40,17 @@ func operations() map[string]operation {
 
 // findAccountNamed finds the account an operation names and checks membership; without a name it is the caller's
 // default. SOAP serves every account at every site (PROTOCOL.md §4.1).
-func (c *soapCall) findAccountNamed() *apiError {
+func (c *soapRequest) findAccountNamed() *apiError {
 	return c.enter(cmp.Or(c.msg.Field("AccountId"), c.msg.Field("AccountID"), c.User.Default))
 }
 
-func (c *soapCall) enter(id string) *apiError {
+func (c *soapRequest) enter(id string) *apiError {
 	account, exists := c.findAccount(id)
 	return c.join(account, exists, refusal("ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM"))
 }
 
 // findEnvelope finds the envelope an operation names among those of the caller's accounts.
-func (c *soapCall) findEnvelope() *apiError {
+func (c *soapRequest) findEnvelope() *apiError {
 	id := cmp.Or(c.msg.Field("EnvelopeID"), c.msg.Field("EnvelopeId"))
 	e, known := c.envelopes.get(strings.ToLower(id))
 	if !known || !isMember(c.User, Account{ID: e.AccountID}) {
@@ -60,7 +60,7 @@ func (c *soapCall) findEnvelope() *apiError {
 	return c.enter(e.AccountID)
 }
 
-func soapCreate(c *soapCall) *apiError {
+func soapCreate(c *soapRequest) *apiError {
 	status := "created"
 	if c.msg.Operation == "CreateAndSendEnvelope" {
 		status = "sent"
@@ -70,8 +70,8 @@ func soapCreate(c *soapCall) *apiError {
 }
 
 // alter sends or voids the envelope; every refusal to void has one name here.
-func alter(status string) func(*soapCall) *apiError {
-	return func(c *soapCall) (refused *apiError) {
+func alter(status string) func(*soapRequest) *apiError {
+	return func(c *soapRequest) (refused *apiError) {
 		c.Envelope, refused = c.changeEnvelope(c.Envelope.ID, status, c.msg.Field("Reason"))
 		if refused != nil && status == "voided" {
 			refused.code = "ENVELOPE_CANNOT_VOID_INVALID_STATE"
@@ -80,17 +80,17 @@ func alter(status string) func(*soapCall) *apiError {
 	}
 }
 
-func (c *soapCall) AsksBaseURL() bool {
+func (c *soapRequest) AsksBaseURL() bool {
 	asked := c.msg.Field("ReturnBaseUrl")
 	return asked == "true" || asked == "1"
 }
 
-func (c *soapCall) Sender() User {
+func (c *soapRequest) Sender() User {
 	sender, _ := c.findUser(c.Envelope.SenderID)
 	return sender
 }
 
-func (c *soapCall) Now() time.Time { return c.now() }
+func (c *soapRequest) Now() time.Time { return c.now() }
 
 // signerType keeps SOAP's own types; recipients made over REST are signers here.
 func signerType(name string) string {

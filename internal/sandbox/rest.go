@@ -42,8 +42,8 @@ func (c *call) ViewURL() string {
 	return c.origin(c.Account.Site) + "/Signing/StartInSession.aspx?t=" + newGUID()
 }
 
-// restCall is one request to a REST site that found its route (PROTOCOL.md §2, §7, §8).
-type restCall struct {
+// restRequest is one request to a REST site that found its route (PROTOCOL.md §2, §7, §8).
+type restRequest struct {
 	call
 	Version string // v2 or v2.1
 	params  map[string]string
@@ -54,7 +54,7 @@ type route struct {
 	method  string
 	pattern string
 	open    bool // needs no credential (PROTOCOL.md §2.6)
-	serve   func(*restCall) answer
+	serve   func(*restRequest) answer
 }
 
 func restRoutes() []route {
@@ -105,7 +105,7 @@ func (rt route) match(r request) (map[string]string, bool) {
 func (r request) rest() answer {
 	r.commonHeaders()
 	legacy := r.countLegacyHeaders()
-	c := &restCall{call: call{request: r}}
+	c := &restRequest{call: call{request: r}}
 	for _, rt := range restRoutes() {
 		params, ok := rt.match(r)
 		if !ok {
@@ -131,7 +131,7 @@ func (r request) commonHeaders() {
 	}
 }
 
-func (c *restCall) serve(rt route) answer {
+func (c *restRequest) serve(rt route) answer {
 	if !rt.open {
 		if refused := c.admit(); refused != nil {
 			return c.refuse(refused)
@@ -144,13 +144,13 @@ func (c *restCall) serve(rt route) answer {
 	return rt.serve(c)
 }
 
-func (c *restCall) refuse(e *apiError) answer {
+func (c *restRequest) refuse(e *apiError) answer {
 	c.count(func(n *Counts) { increase(&n.Refused, e.code) })
 	return c.unread(e.answer(c.Request))
 }
 
 // unread reads the start of an unwanted body, so that it is recorded; a client that waits for 100 Continue keeps it.
-func (c *restCall) unread(a answer) answer {
+func (c *restRequest) unread(a answer) answer {
 	if c.Header.Get("Expect") == "" {
 		_, _ = io.CopyN(io.Discard, c.Body, keepBody) // what cannot be read is not wanted either
 	}
@@ -158,7 +158,7 @@ func (c *restCall) unread(a answer) answer {
 }
 
 // admit resolves who calls and for which account, and charges the limits.
-func (c *restCall) admit() *apiError {
+func (c *restRequest) admit() *apiError {
 	var refused *apiError
 	if c.User, c.key, refused = c.caller(); refused != nil {
 		return refused
@@ -174,7 +174,7 @@ func (c *restCall) admit() *apiError {
 }
 
 // enter checks the account and where it lives; at a loopback address every account does.
-func (c *restCall) enter(id string) *apiError {
+func (c *restRequest) enter(id string) *apiError {
 	account, exists := c.findAccount(id)
 	missing := refusal("USER_LACKS_MEMBERSHIP")
 	if code := c.setting().wrongSite; code == "PARTNER_AUTHENTICATION_FAILED" {
@@ -184,7 +184,7 @@ func (c *restCall) enter(id string) *apiError {
 }
 
 // findEnvelope finds the envelope of the path in the account of the path.
-func (c *restCall) findEnvelope() *apiError {
+func (c *restRequest) findEnvelope() *apiError {
 	id, named := c.params["{envelope}"]
 	if !named {
 		return nil
@@ -198,38 +198,38 @@ func (c *restCall) findEnvelope() *apiError {
 }
 
 // good answers with a template, which is named like the root of its XML.
-func (c *restCall) good(status int, root string) answer {
+func (c *restRequest) good(status int, root string) answer {
 	return answer{status: status, root: root, body: []byte(c.written(root, c))}
 }
 
-func show(root string) func(*restCall) answer {
-	return func(c *restCall) answer { return c.good(http.StatusOK, root) }
+func show(root string) func(*restRequest) answer {
+	return func(c *restRequest) answer { return c.good(http.StatusOK, root) }
 }
 
 // Origin is that of the host that was called.
-func (c *restCall) Origin() string { return c.origin(c.host) }
+func (c *restRequest) Origin() string { return c.origin(c.host) }
 
 // Asks tells whether a parameter of the query has this value.
-func (c *restCall) Asks(name, value string) bool {
+func (c *restRequest) Asks(name, value string) bool {
 	return strings.EqualFold(c.URL.Query().Get(name), value)
 }
 
-func help(c *restCall) answer {
+func help(c *restRequest) answer {
 	return page("<!DOCTYPE html><html><body><h1>REST API help (sandbox)</h1></body></html>\r\n")
 }
 
 // passwordGrant refuses the retired token end points (PROTOCOL.md §3).
-func passwordGrant(c *restCall) answer {
+func passwordGrant(c *restRequest) answer {
 	c.count(func(n *Counts) { n.Legacy.PasswordGrant++ })
 	return c.refuse(refusal("USER_AUTHENTICATION_FAILED"))
 }
 
-func changePassword(c *restCall) answer {
+func changePassword(c *restRequest) answer {
 	return c.refuse(refusal("USER_LACKS_PERMISSIONS"))
 }
 
 // loginInformation is PROTOCOL.md §2.
-func loginInformation(c *restCall) answer {
+func loginInformation(c *restRequest) answer {
 	switch c.setting().loginInfoStatus {
 	case 0:
 		return c.good(http.StatusOK, "loginInformation")
@@ -240,7 +240,7 @@ func loginInformation(c *restCall) answer {
 }
 
 // listUsers is for administrators; ?email= is how a principal's GUID is looked up (PROTOCOL.md §0.4).
-func listUsers(c *restCall) answer {
+func listUsers(c *restRequest) answer {
 	if !c.User.Admin {
 		return c.refuse(refusal("USER_LACKS_PERMISSIONS"))
 	}
@@ -248,14 +248,14 @@ func listUsers(c *restCall) answer {
 }
 
 // Users lists those of the account whom the query asks for.
-func (c *restCall) Users() []User {
+func (c *restRequest) Users() []User {
 	return slices.DeleteFunc(c.everybody(), func(u User) bool {
 		return !isMember(u, c.Account) || !c.Asks("email", "") && !c.Asks("email", u.Email)
 	})
 }
 
 // view opens the console, or a view of an envelope, in a browser.
-func view(c *restCall) answer {
+func view(c *restRequest) answer {
 	name := c.params["{view}"]
 	if !slices.Contains([]string{"", "sender", "correct", "recipient", "edit"}, name) {
 		return c.unread(empty(http.StatusNotFound))
@@ -271,7 +271,7 @@ func view(c *restCall) answer {
 }
 
 // definition reads a JSON or XML body; optional bodies may be missing.
-func (c *restCall) definition(optional bool) (message.Definition, *apiError) {
+func (c *restRequest) definition(optional bool) (message.Definition, *apiError) {
 	d, err := message.ReadDefinition(c.Request)
 	tooLarge, isTooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {

@@ -60,7 +60,7 @@ func (o Options) withDefaults() Options {
 
 // Sandbox is a running stand-in. Its methods may be called at any time from any goroutine.
 type Sandbox struct {
-	directory
+	registry
 	record
 	settings
 	envelopes              store[Envelope]

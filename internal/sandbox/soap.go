@@ -12,8 +12,8 @@ import (
 	"docusign-auth-proxy/internal/services"
 )
 
-// soapCall is one SOAP request.
-type soapCall struct {
+// soapRequest is one SOAP request.
+type soapRequest struct {
 	call
 	service *services.Service
 	msg     message.SOAP
@@ -29,7 +29,7 @@ func (r request) soap() answer {
 		return empty(http.StatusNotFound)
 	}
 	r.commonHeaders()
-	c := &soapCall{call: call{request: r}, service: service}
+	c := &soapRequest{call: call{request: r}, service: service}
 	switch {
 	case r.Method == http.MethodPost && !isWSDL:
 		return c.serve()
@@ -40,7 +40,7 @@ func (r request) soap() answer {
 }
 
 // describe sends the WSDL with this site's address, or a page that points at it.
-func (c *soapCall) describe(wsdl bool) answer {
+func (c *soapRequest) describe(wsdl bool) answer {
 	if c.countLegacyHeaders() {
 		return empty(http.StatusUnauthorized)
 	}
@@ -54,9 +54,9 @@ func (c *soapCall) describe(wsdl bool) answer {
 	return answer{status: http.StatusOK, contentType: "text/xml; charset=utf-8", body: body.Bytes()}
 }
 
-func (c *soapCall) address() string { return c.origin(c.host) + c.service.Path }
+func (c *soapRequest) address() string { return c.origin(c.host) + c.service.Path }
 
-func (c *soapCall) serve() answer {
+func (c *soapRequest) serve() answer {
 	var unreadable error
 	c.msg, unreadable = message.ReadSOAP(c.Request, c.opts.maxBody)
 	if unreadable != nil {
@@ -94,7 +94,7 @@ func (c *soapCall) serve() answer {
 }
 
 // countUnread counts the credentials of a message that could not be read to its end.
-func (c *soapCall) countUnread() {
+func (c *soapRequest) countUnread() {
 	c.countLegacyHeaders()
 	c.count(func(n *Counts) {
 		if c.msg.Token != nil {
@@ -107,14 +107,14 @@ func (c *soapCall) countUnread() {
 }
 
 // recognised wants the namespace of the service, an operation of its WSDL and an action that agrees.
-func (c *soapCall) recognised() bool {
+func (c *soapRequest) recognised() bool {
 	action, given := c.action()
 	agrees := action == c.service.Action(c.msg.Operation) || !given && c.msg.Version == message.SOAP12
 	return c.msg.Namespace == c.service.Namespace && c.service.Has(c.msg.Operation) && agrees
 }
 
 // action is the SOAPAction header; SOAP 1.2 has it as a parameter, and where it has none the header is not looked at.
-func (c *soapCall) action() (string, bool) {
+func (c *soapRequest) action() (string, bool) {
 	if c.msg.Version == message.SOAP12 {
 		_, params, _ := mime.ParseMediaType(c.Header.Get("Content-Type"))
 		action, given := params["action"]
@@ -156,7 +156,7 @@ func faultCode(name string, soap12 bool) string {
 }
 
 // deny tells a failure the service's way: inside a good answer where the WSDL has a place for it, else as a fault.
-func (c *soapCall) deny(e *apiError) answer {
+func (c *soapRequest) deny(e *apiError) answer {
 	_, known := operations()[c.msg.Operation]
 	name := e.faultName()
 	code := name
@@ -190,13 +190,13 @@ func managementCode(name string) string {
 }
 
 // isSOAP12 goes by the envelope; before one was read it is guessed from the content type.
-func (c *soapCall) isSOAP12() bool {
+func (c *soapRequest) isSOAP12() bool {
 	guess := strings.HasPrefix(strings.ToLower(c.Header.Get("Content-Type")), "application/soap+xml")
 	return c.msg.Version == message.SOAP12 || c.msg.Version == "" && guess
 }
 
 // refuse sends a fault in the layout of PROTOCOL.md §9.
-func (c *soapCall) refuse(e *apiError) answer {
+func (c *soapRequest) refuse(e *apiError) answer {
 	name, layout := e.faultName(), "fault11"
 	c.count(func(n *Counts) { increase(&n.SOAPRefused, name) })
 	number := name
@@ -212,7 +212,7 @@ func (c *soapCall) refuse(e *apiError) answer {
 }
 
 // good sends the result of an operation. A Timestamp is answered with one: WCF looks for it (PROTOCOL.md §4.4).
-func (c *soapCall) good(template string, data any) answer {
+func (c *soapRequest) good(template string, data any) answer {
 	var header string
 	if c.msg.Timestamp {
 		const form = "2006-01-02T15:04:05Z"
@@ -226,7 +226,7 @@ func (c *soapCall) good(template string, data any) answer {
 	}))
 }
 
-func (c *soapCall) wrap(status int, header, body string) answer {
+func (c *soapRequest) wrap(status int, header, body string) answer {
 	version, contentType := message.SOAP11, "text/xml; charset=utf-8"
 	if c.isSOAP12() {
 		version, contentType = message.SOAP12, "application/soap+xml; charset=utf-8"

@@ -17,7 +17,7 @@ type credential struct {
 }
 
 // authenticate takes App Passwords and access tokens. Every other password is counted as legacy and refused.
-func (c *soapCall) authenticate() *apiError {
+func (c *soapRequest) authenticate() *apiError {
 	if len(c.Header["X-Docusign-Act-As-User"]) > 0 {
 		c.count(func(n *Counts) { n.Legacy.ActAs++ })
 		return lacksPermissions("")
@@ -36,7 +36,7 @@ func (c *soapCall) authenticate() *apiError {
 
 // credential is what the request presents in the place where this service reads it (PROTOCOL.md §4.3). What stands
 // elsewhere is counted and otherwise overlooked.
-func (c *soapCall) credential() *credential {
+func (c *soapRequest) credential() *credential {
 	header, token, reads := c.Header["X-Docusign-Authentication"], c.msg.Token, c.service.Reads
 	byHeader := len(header) > 0 && (reads == services.Header || reads == services.HeaderOrToken)
 	byToken := token != nil && (reads == services.UsernameToken || reads == services.HeaderOrToken && !byHeader)
@@ -66,7 +66,7 @@ func (c *soapCall) credential() *credential {
 }
 
 // takesBody tells whether the operation's credential is in the body.
-func (c *soapCall) takesBody() bool {
+func (c *soapRequest) takesBody() bool {
 	return c.service.Reads == services.Body && c.msg.Operation != "Ping"
 }
 
@@ -106,7 +106,7 @@ func (cred *credential) split() {
 	}
 }
 
-func (c *soapCall) check(cred *credential) *apiError {
+func (c *soapRequest) check(cred *credential) *apiError {
 	cred.split()
 	user, known := c.findUser(cred.username)
 	proven := !cred.digest && known && user.AppPassword != "" && cred.password == user.AppPassword
@@ -136,7 +136,7 @@ func (c *soapCall) check(cred *credential) *apiError {
 	return nil
 }
 
-func (c *soapCall) checkBearer() *apiError {
+func (c *soapRequest) checkBearer() *apiError {
 	var refused *apiError
 	if c.User, c.key, refused = c.caller(); refused != nil || c.setting().noSOAPBearer {
 		return refusal("AUTHORIZATION_INVALID_TOKEN")

@@ -1,7 +1,7 @@
 // Package shown decides what of a caller's input may be shown to people: in the log, on the status page, in the state
 // file, in a capture. A secret can stand in any field, typed into the wrong one, so only what is known to be none is
 // shown: words of DocuSign's API, GUIDs, numbers, e-mail addresses. It must never give a part or a hash of anything
-// else, for a password can be guessed from either. Packages translate, proxy and cmd use it.
+// else, for a password can be guessed from either. Whoever logs, records or prints uses it.
 package shown
 
 import (

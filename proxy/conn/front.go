@@ -288,7 +288,7 @@ func (f *Front) accept(l net.Listener, door call.Door, places *Places, tls func(
 			continue
 		}
 		go func() {
-			if p := panics.In(panics.Try(func() error { f.sort(bound, tls); return nil })); p != nil {
+			if p := panics.Caught(func() { f.sort(bound, tls) }); p != nil {
 				_ = bound.Close()
 				f.Panicked(call.PanicConnect, p, "client", b.Client.String())
 			}

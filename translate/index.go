@@ -12,8 +12,8 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// directory answers who is who. It is built once and only read afterwards.
-type directory struct {
+// index answers who is who. It is built once and only read afterwards.
+type index struct {
 	byKey    map[string]*indexed // folded integrator key
 	all      []*indexed
 	imported map[integration.SHA256]tokenOwner
@@ -43,9 +43,9 @@ type tokenOwner struct {
 	issued      *integration.TokenOwner // nil = an imported token
 }
 
-// newDirectory indexes the integrations. pins says whether a user without a password may get one.
-func newDirectory(integrations []integration.Integration, pins bool) *directory {
-	d := &directory{byKey: map[string]*indexed{}, imported: map[integration.SHA256]tokenOwner{}}
+// newIndex indexes the integrations. pins says whether a user without a password may get one.
+func newIndex(integrations []integration.Integration, pins bool) *index {
+	d := &index{byKey: map[string]*indexed{}, imported: map[integration.SHA256]tokenOwner{}}
 	for i := range integrations {
 		m := newIndexed(&integrations[i], pins)
 		d.byKey[legacy.Fold(m.IntegratorKey)] = m
@@ -104,22 +104,22 @@ func (m *indexed) user(name string) *integration.User {
 	return m.people[legacy.Fold(name)].user
 }
 
-func (d *directory) byIntegratorKey(key string) *indexed { return d.byKey[legacy.Fold(key)] }
+func (d *index) byIntegratorKey(key string) *indexed { return d.byKey[legacy.Fold(key)] }
 
 // first gives the first integration for which ok is true, nil when there is none.
-func (d *directory) first(ok func(*indexed) bool) *indexed {
+func (d *index) first(ok func(*indexed) bool) *indexed {
 	if i := slices.IndexFunc(d.all, ok); i >= 0 {
 		return d.all[i]
 	}
 	return nil
 }
 
-func (d *directory) byName(name string) *indexed {
+func (d *index) byName(name string) *indexed {
 	return d.first(func(m *indexed) bool { return m.Name == name })
 }
 
 // byUser gives the integration of a user named without a key, nil unless exactly one integration lists that name.
-func (d *directory) byUser(name string) *indexed {
+func (d *index) byUser(name string) *indexed {
 	only := d.first(func(m *indexed) bool { return m.user(name) != nil })
 	if d.first(func(m *indexed) bool { return m != only && m.user(name) != nil }) != nil {
 		return nil
@@ -128,7 +128,7 @@ func (d *directory) byUser(name string) *indexed {
 }
 
 // byClient gives the integration with that integrator key, or else with that client ID.
-func (d *directory) byClient(id string) *indexed {
+func (d *index) byClient(id string) *indexed {
 	if id == "" {
 		return nil
 	}
@@ -140,12 +140,12 @@ func (d *directory) byClient(id string) *indexed {
 
 // observes reports whether some integration is only observed: DocuSign itself then issues the tokens of its programs,
 // and a token does not tell whose it is.
-func (d *directory) observes() bool {
+func (d *index) observes() bool {
 	return d.first(func(m *indexed) bool { return m.Mode == integration.Observe }) != nil
 }
 
 // importedToken finds a token that the configuration imports.
-func (d *directory) importedToken(token string) (tokenOwner, bool) {
+func (d *index) importedToken(token string) (tokenOwner, bool) {
 	if len(d.imported) == 0 {
 		return tokenOwner{}, false
 	}

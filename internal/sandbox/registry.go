@@ -37,8 +37,8 @@ type Integration struct {
 	RedirectURIs []string // compared exactly
 }
 
-// directory is who exists and who consented to what.
-type directory struct {
+// registry is who exists and who consented to what.
+type registry struct {
 	accounts     store[Account]     // by GUID
 	users        store[User]        // by GUID
 	integrations store[Integration] // by key in lower case
@@ -46,10 +46,10 @@ type directory struct {
 }
 
 // AddAccount adds or replaces an account.
-func (d *directory) AddAccount(a Account) { d.accounts.put(a.ID, a) }
+func (d *registry) AddAccount(a Account) { d.accounts.put(a.ID, a) }
 
 // MoveAccount moves an account to another site.
-func (d *directory) MoveAccount(id, site string) {
+func (d *registry) MoveAccount(id, site string) {
 	if a, ok := d.findAccount(id); ok {
 		a.Site = site
 		d.AddAccount(a)
@@ -57,7 +57,7 @@ func (d *directory) MoveAccount(id, site string) {
 }
 
 // AddUser adds or replaces a user.
-func (d *directory) AddUser(u User) {
+func (d *registry) AddUser(u User) {
 	if u.Default == "" && len(u.Accounts) > 0 {
 		u.Default = u.Accounts[0]
 	}
@@ -65,10 +65,10 @@ func (d *directory) AddUser(u User) {
 }
 
 // AddIntegration adds or replaces an integration.
-func (d *directory) AddIntegration(i Integration) { d.integrations.put(strings.ToLower(i.Key), i) }
+func (d *registry) AddIntegration(i Integration) { d.integrations.put(strings.ToLower(i.Key), i) }
 
 // AddRedirectURI registers one more redirect URI under a key.
-func (d *directory) AddRedirectURI(key, uri string) {
+func (d *registry) AddRedirectURI(key, uri string) {
 	if i, ok := d.findIntegration(key); ok {
 		i.RedirectURIs = append(slices.Clone(i.RedirectURIs), uri)
 		d.AddIntegration(i)
@@ -81,14 +81,14 @@ const everyone = "*"
 func consentID(key, user string) string { return strings.ToLower(key + " " + user) }
 
 // Consent records that a user granted scopes to an integration key.
-func (d *directory) Consent(key, userID string, scopes ...string) {
+func (d *registry) Consent(key, userID string, scopes ...string) {
 	d.consents.change(consentID(key, userID), func(given *[]string) { *given = slices.Concat(*given, scopes) })
 }
 
 // ConsentAll records an administrator's consent for every user.
-func (d *directory) ConsentAll(key string, scopes ...string) { d.Consent(key, everyone, scopes...) }
+func (d *registry) ConsentAll(key string, scopes ...string) { d.Consent(key, everyone, scopes...) }
 
-func (d *directory) consented(key, userID string, scopes []string) bool {
+func (d *registry) consented(key, userID string, scopes []string) bool {
 	own, _ := d.consents.get(consentID(key, userID))
 	all, _ := d.consents.get(consentID(key, everyone))
 	given := slices.Concat(own, all)
@@ -96,23 +96,23 @@ func (d *directory) consented(key, userID string, scopes []string) bool {
 }
 
 // findAccount finds an account by GUID or number.
-func (d *directory) findAccount(id string) (Account, bool) {
+func (d *registry) findAccount(id string) (Account, bool) {
 	return d.accounts.find(func(a Account) bool { return strings.EqualFold(a.ID, id) || id != "" && a.Number == id })
 }
 
 // findUser finds an active user by GUID or e-mail.
-func (d *directory) findUser(id string) (User, bool) {
+func (d *registry) findUser(id string) (User, bool) {
 	return d.users.find(func(u User) bool {
 		return !u.Inactive && (strings.EqualFold(u.ID, id) || id != "" && strings.EqualFold(u.Email, id))
 	})
 }
 
-func (d *directory) findIntegration(key string) (Integration, bool) {
+func (d *registry) findIntegration(key string) (Integration, bool) {
 	return d.integrations.get(strings.ToLower(key))
 }
 
 // memberships lists a user's accounts in the user's order.
-func (d *directory) memberships(u User) []Account {
+func (d *registry) memberships(u User) []Account {
 	var list []Account
 	for _, id := range u.Accounts {
 		if a, ok := d.accounts.get(id); ok {
@@ -123,7 +123,7 @@ func (d *directory) memberships(u User) []Account {
 }
 
 // everybody lists the users, ordered by e-mail.
-func (d *directory) everybody() []User {
+func (d *registry) everybody() []User {
 	byEmail := func(a, b User) int { return strings.Compare(a.Email, b.Email) }
 	return slices.SortedFunc(slices.Values(d.users.all()), byEmail)
 }
