@@ -55,19 +55,7 @@ func (r *rig) fetched(t *testing.T) (files map[string]string, har string) {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	files = map[string]string{}
-	for _, f := range z.File {
-		opened, err := f.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(opened)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[f.Name] = string(text)
-	}
-	return files, r.captured(t, "download", "--format", "har", "--output", "-")
+	return apptest.Unzipped(t, &z.Reader), r.captured(t, "download", "--format", "har", "--output", "-")
 }
 
 func TestACaptureShowsTheWayOfACall(t *testing.T) {

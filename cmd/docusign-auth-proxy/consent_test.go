@@ -391,16 +391,25 @@ func TestALoginBesideTheRunningProxyIsKeptOnceItStops(t *testing.T) {
 	}
 }
 
-func TestAProxyUsesALogin(t *testing.T) {
-	t.Parallel()
-	c := newLoginClinic(t)
+// loggedIn logs a user in and starts a proxy that uses the login.
+func (c *clinic) loggedIn() *rig {
+	c.T.Helper()
 	j := c.wait(newLogin())
 	j.approve(sandbox.AnnaID)
 	if text, err := j.end(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+		c.T.Fatalf("%v\n%s", err, text)
 	}
-	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, Seed: c.seed, Log: &apptest.SyncBuffer{}}}
+	r := &rig{&apptest.Rig{
+		T: c.T, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, Seed: c.seed, Log: &apptest.SyncBuffer{},
+	}}
 	r.Start()
+	return r
+}
+
+func TestAProxyUsesALogin(t *testing.T) {
+	t.Parallel()
+	c := newLoginClinic(t)
+	r := c.loggedIn()
 	got := r.Do(
 		nil,
 		apptest.Request(

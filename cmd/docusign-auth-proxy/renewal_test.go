@@ -123,13 +123,7 @@ func (r *rig) beside(t *testing.T) *clinic {
 func TestEachLoginCostsOneExchange(t *testing.T) {
 	t.Parallel()
 	c := newLoginClinic(t)
-	j := c.wait(newLogin())
-	j.approve(sandbox.AnnaID)
-	if text, err := j.end(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	r := &rig{&apptest.Rig{T: t, Dir: c.dir, Path: c.path, Sandbox: c.sandbox, Seed: c.seed, Log: &apptest.SyncBuffer{}}}
-	r.Start()
+	r := c.loggedIn()
 	for i := range 3 {
 		if i > 0 {
 			r.Restart()

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,17 +43,5 @@ func (r *rig) fetchCapture(t *testing.T, id string) (files map[string]string, ha
 	if err != nil {
 		t.Fatal(err)
 	}
-	files = map[string]string{}
-	for _, f := range z.File {
-		opened, err := f.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(opened)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[f.Name] = string(text)
-	}
-	return files, r.captures(t, http.MethodGet, "/"+id+".har", "")
+	return apptest.Unzipped(t, z), r.captures(t, http.MethodGet, "/"+id+".har", "")
 }

@@ -1,6 +1,7 @@
 package apptest
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"crypto/tls"
@@ -196,6 +197,24 @@ func (r *Rig) AtSites() []sandbox.Recorded {
 		}
 	}
 	return out
+}
+
+// Unzipped gives the texts of an archive by their names.
+func Unzipped(t *testing.T, z *zip.Reader) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, f := range z.File {
+		opened, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(opened)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[f.Name] = string(text)
+	}
+	return texts
 }
 
 // Eventually waits for what happens beside the answer, such as the log line of a call.
