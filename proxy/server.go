@@ -106,7 +106,7 @@ type Server struct {
 func New(cfg Config, st *State) *Server {
 	s := &Server{cfg: cfg, ids: call.NewIDs(), rehearsals: make(chan struct{}, maxRehearsals)}
 	s.front = conn.NewFront(conn.Options{
-		Log: cfg.Log, Recorders: cfg.Recorders, Now: time.Now, NextID: s.ids.Next, Panicked: s.panicked,
+		Log: cfg.Log, Recorders: cfg.Recorders, NextID: s.ids.Next, Panicked: s.panicked,
 		HeaderTimeout: cfg.HeaderTimeout, DrainBody: cfg.DrainBody, Most: cfg.Connections, SharePercent: cfg.ClientShare,
 	})
 	s.tunnels.Log, s.tunnels.Idle = cfg.Log, cfg.TunnelIdle

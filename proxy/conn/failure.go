@@ -98,7 +98,7 @@ func (f *Front) failed(c *Conn, status int, cause, detail string) {
 		return
 	}
 	e := call.ConnFailure{
-		Last: f.Now(), RequestID: f.NextID(), Door: c.Binding.Door, Client: c.Binding.Client.Addr(),
+		Last: time.Now(), RequestID: f.NextID(), Door: c.Binding.Door, Client: c.Binding.Client.Addr(),
 		Status: status, Cause: cause, Detail: detail, NextStep: NextStep(cause),
 	}
 	if !c.Binding.Target.IsZero() {

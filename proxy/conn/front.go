@@ -21,7 +21,6 @@ import (
 type Options struct {
 	Log           *slog.Logger
 	Recorders     call.Recorders // those with RecordConnFailure are told of connections without a call
-	Now           func() time.Time
 	NextID        func() string
 	Panicked      func(where string, p *panics.Error, args ...any)
 	HeaderTimeout time.Duration // for the first byte and for a handshake
