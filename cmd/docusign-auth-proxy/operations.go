@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -20,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/capture"
 	"docusign-auth-proxy/internal/secret"
@@ -99,7 +98,7 @@ func (o *operations) loaded(cmd *cobra.Command) (*config.Config, error) {
 	return config.Load(o.config)
 }
 
-// adminURL takes the flag, or the listener of the configuration; one that listens everywhere is asked at loopback.
+// adminURL takes the flag, or the listener of the configuration.
 func (o *operations) adminURL(cfg *config.Config) (*url.URL, error) {
 	if o.admin != "" {
 		u, err := url.Parse(o.admin)
@@ -108,14 +107,11 @@ func (o *operations) adminURL(cfg *config.Config) (*url.URL, error) {
 		}
 		return u, nil
 	}
-	host, port, err := net.SplitHostPort(cfg.Listen.Admin)
-	if err != nil || port == "0" {
+	at, err := app.OperationsOrigin(cfg.Listen.Admin)
+	if err != nil || at.Port() == "0" {
 		return nil, errors.New("give the address of the operations listener with --admin")
 	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}, nil
+	return at, nil
 }
 
 // ask calls the operations listener. into is a *[]byte for a file, else what the answer's JSON goes into; nil for none.

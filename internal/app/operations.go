@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -27,20 +29,29 @@ func AskRetry(ctx context.Context, cfg *config.Config) bool {
 	return err == nil && status == http.StatusOK
 }
 
+// OperationsOrigin is where this machine asks the operations listener; one that listens everywhere is asked at loopback.
+func OperationsOrigin(listen string) (*url.URL, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen.admin: %w", err)
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}, nil
+}
+
 // AskOperations sends a request without a body to the operations listener on this machine.
 func AskOperations(
 	ctx context.Context, listen, method, path string, token secret.Text,
 ) (text string, status int, err error) {
-	host, port, err := net.SplitHostPort(listen)
+	at, err := OperationsOrigin(listen)
 	if err != nil {
-		return "", 0, fmt.Errorf("listen.admin: %w", err)
-	}
-	if host == "" || host == "0.0.0.0" || host == "::" {
-		host = "127.0.0.1"
+		return "", 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+net.JoinHostPort(host, port)+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, at.String()+path, nil)
 	if err != nil {
 		return "", 0, err
 	}
