@@ -29,7 +29,7 @@ func AskRetry(ctx context.Context, cfg *config.Config) bool {
 	return err == nil && status == http.StatusOK
 }
 
-// OperationsOrigin is where this machine asks the operations listener; one that listens everywhere is asked at loopback.
+// OperationsOrigin is where this machine asks the operations listener: at loopback if it listens everywhere.
 func OperationsOrigin(listen string) (*url.URL, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
