@@ -1,0 +1,150 @@
+// Package soaprest carries out one operation of DocuSign's SOAP API over the REST API (SOAP-REST.md). It must refuse
+// what REST has no place for before anything is changed, never make two envelopes of one call, and know no listener:
+// package proxy hands it a message and what sends REST calls, and gets an answer to write.
+package soaprest
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/services"
+)
+
+// Call is one SOAP call whose credential has been proven.
+type Call struct {
+	Service   *services.Service
+	Operation string
+	// ContentType and Message are the message as it came, but for a content coding and UTF-16.
+	ContentType string
+	Message     io.Reader
+	SOAP12      bool
+	// HasTimestamp = the request had a Timestamp.
+	HasTimestamp bool
+	// HTTP10 = the answer needs a length before its first byte.
+	HTTP10 bool
+	// Owner is who calls, for whom.
+	Owner       integration.TokenOwner
+	Integration *integration.Integration
+	User        User
+	// PublicURL is soap_rest.public_url or what stands in for it; nil = browsers cannot be led over the proxy.
+	PublicURL *url.URL
+	// Notes is filled in for log, metrics and ledger.
+	Notes *Notes
+}
+
+// User is what DocuSign lets the caller do, with the caller's token. Errors of its methods are *call.Error: trouble
+// with token or site.
+type User interface {
+	// Me is whom DocuSign takes the caller for.
+	Me(context.Context) (Person, error)
+	// Accounts lists the accounts that can be reached, the default one first.
+	Accounts(context.Context) ([]Account, error)
+	// Named finds an account by GUID or by a number that is configured or learnt. A user that is no member of it is a
+	// *call.Error of KindNotAllowed.
+	Named(ctx context.Context, id string) (Account, error)
+	// Configured is the account that the configuration names for the user, if it names just one.
+	Configured() (Account, bool)
+	// Do sends a REST call and gives DocuSign's answer, whatever its status. Only after a refusal of the token it sends
+	// a second time. The answer's body is the caller's to close.
+	Do(context.Context, *Request) (*http.Response, error)
+}
+
+// Person is a user of DocuSign's.
+type Person struct{ ID, Name, Email string }
+
+// Account is an account and where it lives.
+type Account struct {
+	ID   string // GUID
+	Site *url.URL
+}
+
+// Request is one REST call.
+type Request struct {
+	Method  string
+	Account Account
+	// Path is below the account, escaped, as in /envelopes/GUID.
+	Path        string
+	Query       url.Values
+	ContentType string
+	Body        Body // nil = none
+}
+
+// Body can be read more than once.
+type Body interface {
+	Len() int64
+	Open() io.Reader
+}
+
+// Class says how well an operation is carried out over REST (SOAP-REST.md §1).
+type Class string
+
+// The classes: Approximate loses something, Impossible is refused.
+const (
+	Whole       Class = "whole"
+	Approximate Class = "approximate"
+	Impossible  Class = "impossible"
+)
+
+// Notes is what is known of a call when it is over.
+type Notes struct {
+	Class     Class
+	RESTCalls int
+	Upstream  time.Duration
+	Account   string   // GUID
+	Site      string   // host
+	Envelope  string   // GUID
+	Dropped   []string // elements that were left out, since they are decoration
+	// Fault is the name of the fault that was answered; FaultReason says why, for the operator.
+	Fault, FaultReason string
+	// FaultClient = the caller can mend it.
+	FaultClient bool
+	// Journal is what became of a creation: "done", "refused", "unknown", "repeated"; "" = none was asked for.
+	Journal string
+	// Cached = the answer did not come from DocuSign this time.
+	Cached bool
+}
+
+// Journal keeps what became of each creation (SOAP-REST.md §6.2). It is durable when a method returns.
+type Journal interface {
+	// Put writes an entry in place of that with its TransactionID.
+	Put(context.Context, Entry) error
+	// Find gives the entries that match, the latest first.
+	Find(match func(Entry) bool) []Entry
+	// Drop removes an entry.
+	Drop(ctx context.Context, transactionID string) error
+}
+
+// Entry is one creation.
+type Entry struct {
+	TransactionID string                 `json:"transaction_id"`
+	Owner         integration.TokenOwner `json:"owner"`
+	Digest        string                 `json:"digest"` // of the message without its security header, in hex
+	Operation     string                 `json:"operation"`
+	Service       string                 `json:"service"` // its API name
+	Account       string                 `json:"account"` // GUID
+	Site          string                 `json:"site"`    // origin
+	At            time.Time              `json:"at"`
+	Settled       time.Time              `json:"settled,omitzero"`
+	State         State                  `json:"state"`
+	// EnvelopeID, Status and StatusAt are DocuSign's, when State is Done.
+	EnvelopeID string    `json:"envelope_id,omitempty"`
+	Status     string    `json:"status,omitempty"`
+	StatusAt   time.Time `json:"status_at,omitzero"`
+	// Own = the id is the proxy's, the program sent none.
+	Own bool `json:"own"`
+}
+
+// State is what is known of a creation.
+type State string
+
+// The states. Intended is written before the POST; after a restart it means that nobody knows yet.
+const (
+	Intended      State = "intended"
+	Done          State = "done"
+	RefusedByREST State = "refused"
+	Unknown       State = "unknown"
+)
