@@ -25,7 +25,7 @@ func check(s *sources, c *Config) {
 		c.Admin.Redirect, _ = url.Parse(c.Admin.RedirectURI) // of its format
 	}
 	checkStore(s, c)
-	checkIntegrations(s.report, c)
+	checkIntegrations(s, c)
 }
 
 // refuseRepeated reports a name that an earlier item of the list has.
@@ -50,7 +50,7 @@ func checkStore(s *sources, c *Config) {
 		c.Store, c.StoreImplicit = s.defaultStore(), true
 	default:
 		c.Store = s.resolvePath(c.Store)
-		checkDirectory(s, filepath.Dir(c.Store))
+		checkDirectory(s, "store", filepath.Dir(c.Store))
 	}
 	if c.Admin.TokenFile != "" {
 		c.Admin.TokenFile = s.resolvePath(c.Admin.TokenFile)
@@ -68,13 +68,12 @@ func (s *sources) defaultStore() string {
 	return s.resolvePath(DefaultStore)
 }
 
-func checkDirectory(s *sources, dir string) {
+func checkDirectory(s *sources, path, dir string) {
 	info, err := s.env.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		s.problem("store", fmt.Sprintf("the directory %s does not exist", dir),
-			"make it, owned by the user the proxy runs as")
+		s.problem(path, fmt.Sprintf("the directory %s does not exist", dir), "make it, owned by the user the proxy runs as")
 		return
 	}
-	s.problemIf(err != nil, "store", fmt.Sprintf("cannot look at %s: %v", dir, err), "")
-	s.problemIf(err == nil && !info.IsDir(), "store", fmt.Sprintf("%s is not a directory", dir), "")
+	s.problemIf(err != nil, path, fmt.Sprintf("cannot look at %s: %v", dir, err), "")
+	s.problemIf(err == nil && !info.IsDir(), path, fmt.Sprintf("%s is not a directory", dir), "")
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 	"docusign-auth-proxy/translate/legacy"
 )
 
-func checkIntegrations(r *report, c *Config) {
+func checkIntegrations(s *sources, c *Config) {
+	r := s.report
 	r.warnIf(len(c.Integrations) == 0 && c.Unknown == Reject && !r.faulty["integrations"], "integrations",
 		"none is listed, so every call is refused", "list one, or set unknown: observe to see who calls")
 	names, keys := map[string]int{}, map[string]int{}
@@ -24,7 +26,8 @@ func checkIntegrations(r *report, c *Config) {
 			"is the label of calls with a key that is not listed", "choose another name")
 		refuseRepeated(r, child(path, "name"), names, in.Name, i, "name")
 		refuseRepeated(r, child(path, "integrator_key"), keys, in.IntegratorKey, i, "integrator key")
-		one := rules{r, c, in, path}
+		one := rules{s, c, in, path}
+		one.checkSOAP()
 		one.checkOAuth()
 		one.checkUsers(accounts)
 		one.checkPrincipals()
@@ -35,10 +38,33 @@ func checkIntegrations(r *report, c *Config) {
 
 // rules are the checks of one integration.
 type rules struct {
-	*report
+	*sources
 	config *Config
 	in     *integration.Integration
 	path   string
+}
+
+// checkSOAP fills in how SOAP calls go where the file does not say. Nobody has shown that DocuSign takes a token at its
+// SOAP services, but what operators have must not break.
+func (r rules) checkSOAP() {
+	if r.in.SOAPUnset = r.in.SOAP == ""; r.in.SOAPUnset {
+		r.in.SOAP = integration.Bearer
+	}
+	o, path := &r.in.SOAPREST, child(r.path, "soap_rest")
+	if o.PublicURL == nil && r.config.Sidecar.PublicURL != (Origin{}) {
+		o.PublicURL = r.config.Sidecar.PublicURL.URL()
+	}
+	if o.SpoolDir != "" {
+		o.SpoolDir = r.resolvePath(o.SpoolDir)
+		checkDirectory(r.sources, child(path, "spool_dir"), o.SpoolDir)
+	}
+	_, given := r.positions[path]
+	if r.in.SOAP != integration.OverREST {
+		r.warnIf(given, path, "is without effect, since soap is not rest", "set soap: rest, or take the section out")
+		return
+	}
+	r.warnIf(o.PublicURL != nil && o.PublicURL.Scheme == "http" && !isLoopback(net.JoinHostPort(o.PublicURL.Hostname(), "80")),
+		child(path, "public_url"), "leads the browsers of signers over plain HTTP", "write it as https://…")
 }
 
 // translates tells whether calls are carried out with the new credential, so that it must be complete.

@@ -120,6 +120,12 @@ func TestEverythingIsRead(t *testing.T) {
 		{"a secret file of Windows loses its byte order mark", c.Upstream.ProxyPassword.Reveal(), "c4n4ry-windows"},
 		{"a plain password is read from a variable", c.Egress.ProxyUsers[3].Password.Clear().Reveal(), "c4n4ry-variable"},
 		{"a hash is known for what it is", c.Egress.ProxyUsers[0].Password.Kind(), password.KindBcrypt},
+		{"a time zone is known by its IANA name", in.SOAPREST.TimeZone.String(), "Europe/Berlin"},
+		{"an origin for browsers is a URL", in.SOAPREST.PublicURL.String(), "https://sign.example.com"},
+		{"numbers may be negative", in.SOAPREST.TabOffset, integration.TabOffset{SignHere: 20, InitialHere: -3}},
+		{"a directory is relative to the file", in.SOAPREST.SpoolDir, "state"},
+		{"a bound is a size", in.SOAPREST.SpoolMax, Size(64 << 20)},
+		{"a way of SOAP that is written is somebody's choice", in.SOAPUnset, false},
 		{"a path is relative to the file", c.Store, filepath.Join("state", "proxy.db")},
 		{"every file that was read is known", c.Files,
 			[]string{
@@ -158,6 +164,9 @@ func TestTheVocabularyMeansWhatItSays(t *testing.T) {
 		{"keys keep their order", in.OAuth.PrivateKeys[0].Source, "file keys/new.pem"},
 		{"the hosts of DocuSign are believed", c.Egress.Hosts, []string{".docusign.net", ".docusign.com"}},
 		{"what is not written has its default", c.Limits, Default().Limits},
+		{"a section that is not written has its defaults", in.SOAPREST.TabOffset,
+			integration.TabOffset{SignHere: 21, InitialHere: 16}},
+		{"dates are DocuSign's own unless told otherwise", in.SOAPREST.TimeZone.String(), "America/Los_Angeles"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -347,4 +356,44 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestHowSOAPGoesMustBeChosen(t *testing.T) {
+	tests := []struct {
+		name, soap string
+		effective  integration.SOAP
+		unset      bool
+	}{
+		{"without a word it is bearer, as in earlier versions, and nobody's choice", "", integration.Bearer, true},
+		{"bearer may be chosen", "soap: bearer", integration.Bearer, false},
+		{"rest needs the key alone", "soap: rest", integration.OverREST, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			text := strings.Replace(exampleMinimal, "    oauth:", "    "+tt.soap+"\n    oauth:", 1)
+			c, err := Parse([]byte(text), "proxy.yml", machine(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if in := c.Integrations[0]; in.SOAP != tt.effective || in.SOAPUnset != tt.unset {
+				t.Errorf("soap is %q, unset %v", in.SOAP, in.SOAPUnset)
+			}
+		})
+	}
+}
+
+func TestTimeZoneSuggestions(t *testing.T) {
+	for wrong, right := range map[string]string{
+		"PDT": "America/Los_Angeles", "Pacific Standard Time": "America/Los_Angeles", "europe/berlin ": "Europe/Berlin",
+		"America/New York": "America/New_York", "Asia/Tokio": "Asia/Tokyo",
+	} {
+		if got := zoneFor(wrong); got != right {
+			t.Errorf("for %q it suggests %q", wrong, got)
+		}
+	}
+	for _, zone := range append(slices.Collect(maps.Values(otherZoneNames())), commonZones()...) {
+		if _, err := time.LoadLocation(zone); err != nil {
+			t.Errorf("a suggested zone does not exist: %v", err)
+		}
+	}
 }

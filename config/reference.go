@@ -87,9 +87,11 @@ func sectionOf(t reflect.Type) reflect.Type {
 	switch {
 	case f != nil:
 		return f.keys
+	case scalarOf(t, "") != nil:
+		return nil
 	case t.Kind() == reflect.Slice, t.Kind() == reflect.Pointer:
 		return sectionOf(t.Elem())
-	case t.Kind() == reflect.Struct && scalarOf(t, "") == nil:
+	case t.Kind() == reflect.Struct:
 		return t
 	}
 	return nil
@@ -140,7 +142,7 @@ func defaultText(f reflect.StructField, derived string) string {
 // fieldComments returns the comments of the schema by "Type.Field", each on one line.
 func fieldComments() map[string]string {
 	comments := map[string]string{}
-	for _, source := range []string{schemaSource, integration.Source} {
+	for _, source := range append(integration.Sources(), schemaSource) {
 		file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			panic(fmt.Sprintf("config: the embedded schema does not parse: %v", err))

@@ -48,9 +48,15 @@ func scalarOf(t reflect.Type, tag reflect.StructTag) *scalar {
 		return &scalar{"secret text", "text", parseCompanyProxy}
 	case reflect.TypeFor[secretText]():
 		return &scalar{"secret text", "text", parseText}
+	case reflect.TypeFor[integration.TimeZone]():
+		return &scalar{"time zone", "a time zone", parseTimeZone}
 	case reflect.TypeFor[Origin]():
-		schemes := strings.Split(tag.Get("schemes"), "|")
-		return &scalar{"text", "text", func(text string) (any, error) { return parseOriginOf(schemes, text) }}
+		return &scalar{"text", "text", func(text string) (any, error) { return parseOriginOf(tag, text) }}
+	case reflect.TypeFor[*url.URL]():
+		return &scalar{"text", "text", func(text string) (any, error) {
+			o, err := parseOriginOf(tag, text)
+			return o.URL(), err
+		}}
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -133,7 +139,7 @@ func parseDuration(text string) (any, error) {
 }
 
 // Size is a number of bytes, written as a plain number or with KiB, MiB or GiB.
-type Size int64
+type Size = integration.Size
 
 func parseSize(text string) (any, error) {
 	number, factor := text, int64(1)
@@ -234,11 +240,13 @@ func defaultPort(scheme string) uint16 {
 	return 443
 }
 
-func parseOriginOf(schemes []string, text string) (any, error) {
+// parseOriginOf takes an origin with one of the tag's schemes.
+func parseOriginOf(tag reflect.StructTag, text string) (Origin, error) {
+	schemes := strings.Split(tag.Get("schemes"), "|")
 	o, ok := parseOrigin(text)
 	if !ok || !slices.Contains(schemes, o.Scheme) {
 		message := fmt.Sprintf("must be an %s origin", strings.Join(schemes, " or "))
-		return nil, complaint{message, "write it as https://host or https://host:port, without a path"}
+		return o, complaint{message, "write it as https://host or https://host:port, without a path"}
 	}
 	return o, nil
 }

@@ -13,10 +13,11 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// Source is this file, with the comments of all fields.
-//
 //go:embed integration.go
-var Source string
+var source string
+
+// Sources are the files of this package, with the comments of all fields.
+func Sources() []string { return []string{source, sourceSOAPREST} }
 
 // Mode says what happens to the calls of an integration.
 type Mode string
@@ -33,6 +34,7 @@ type SOAP string
 const (
 	Bearer      SOAP = "bearer"       // a token in place of the UsernameToken (PROTOCOL.md §4.10)
 	AppPassword SOAP = "app_password" // the user's App Password in place of the password's text (PROTOCOL.md §4.9)
+	OverREST    SOAP = "rest"         // nothing: REST calls with a token carry the operation out (SOAP-REST.md)
 )
 
 // Grant says how tokens are got.
@@ -64,9 +66,13 @@ type Integration struct {
 	// only the base URLs in answers to log-ins, which lead back to the proxy; block refuses them. Danger: with observe,
 	// old credentials leave the machine as before.
 	Mode Mode `yaml:"mode" enum:"translate|observe|block" default:"translate"`
-	// How SOAP calls get in: bearer drops the old credential and sends a token; app_password replaces only the text of
-	// the password. Danger: DocuSign documents app_password alone; try bearer with the doctor command first.
-	SOAP SOAP `yaml:"soap" enum:"bearer|app_password" default:"bearer"`
+	// How SOAP calls get in: rest carries them out over REST with a token; app_password replaces only the text of the
+	// password; bearer drops the old credential and sends a token. Danger: nobody has shown that DocuSign takes a token
+	// at its SOAP services; try bearer with the doctor command first.
+	// Default: bearer, with a warning where SOAP calls were seen.
+	SOAP SOAP `yaml:"soap" enum:"rest|app_password|bearer"`
+	// How soap rest does it.
+	SOAPREST SOAPREST `yaml:"soap_rest"`
 	// How tokens are got: jwt with a private key for any user who consented, authorization_code with one login of each
 	// user in a browser.
 	Grant Grant `yaml:"grant" enum:"jwt|authorization_code" default:"jwt"`
@@ -87,6 +93,9 @@ type Integration struct {
 	Tokens []Token `yaml:"tokens" default:""`
 	// People who never log in themselves but are acted for.
 	Principals []Principal `yaml:"principals" default:""`
+
+	// SOAPUnset says that SOAP is the default, so that nobody has chosen how SOAP calls go.
+	SOAPUnset bool `yaml:"-" json:"-"`
 }
 
 // People are all that calls may be made as: users, principals and the administrator who looks up users, each once.
