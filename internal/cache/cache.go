@@ -98,6 +98,17 @@ func (c *Cache[K, V]) All() iter.Seq2[K, V] {
 	}
 }
 
+// Drop removes the entries whose keys match.
+func (c *Cache[K, V]) Drop(match func(K) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, at := range c.entries {
+		if match(key) {
+			c.remove(at)
+		}
+	}
+}
+
 // Len is the number of entries, those whose life is over included.
 func (c *Cache[K, V]) Len() int {
 	c.mu.Lock()

@@ -61,6 +61,17 @@ func TestALifeEndsAndBeginsAnewWithAPut(t *testing.T) {
 	}
 }
 
+func TestWhatIsDroppedIsGone(t *testing.T) {
+	c := cache.New[int, string](10, 0, nil)
+	for i := range 6 {
+		c.Put(i, "v")
+	}
+	c.Drop(func(k int) bool { return k%2 == 0 })
+	if got := keys(c); !slices.Equal(got, []int{1, 3, 5}) || c.Len() != 3 {
+		t.Errorf("left are %v", got)
+	}
+}
+
 func TestManyUsersAtOnce(t *testing.T) {
 	c := cache.New[int, *int](50, 0, nil)
 	var wg sync.WaitGroup

@@ -69,6 +69,7 @@ type Request struct {
 	// Path is below the account, escaped, as in /envelopes/GUID.
 	Path        string
 	Query       url.Values
+	Accept      string // "" = application/json
 	ContentType string
 	Body        Body // nil = none
 }
