@@ -46,8 +46,8 @@ type User interface {
 	// Named finds an account by GUID or by a number that is configured or learnt. A user that is no member of it is a
 	// *call.Error of KindNotAllowed.
 	Named(ctx context.Context, id string) (Account, error)
-	// Configured is the account that the configuration names for the user, if it names just one.
-	Configured() (Account, bool)
+	// Configured is the account that the configuration names for the user; ok is false unless it names just one.
+	Configured(context.Context) (a Account, ok bool, err error)
 	// Do sends a REST call and gives DocuSign's answer, whatever its status. Only after a refusal of the token it sends
 	// a second time. The answer's body is the caller's to close.
 	Do(context.Context, *Request) (*http.Response, error)
@@ -103,6 +103,8 @@ type Notes struct {
 	Fault, FaultReason string
 	// FaultClient = the caller can mend it.
 	FaultClient bool
+	// Status is DocuSign's, where REST refused; 0 = the fault is the proxy's own.
+	Status int
 	// Journal is what became of a creation: "done", "refused", "unknown", "repeated"; "" = none was asked for.
 	Journal string
 	// Cached = the answer did not come from DocuSign this time.
