@@ -12,6 +12,7 @@ import (
 
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/services"
+	"docusign-auth-proxy/internal/spool"
 )
 
 // Call is one SOAP call whose credential has been proven.
@@ -30,6 +31,8 @@ type Call struct {
 	Owner       integration.TokenOwner
 	Integration *integration.Integration
 	User        User
+	// Spools is where the documents of the message go.
+	Spools *spool.Pool
 	// PublicURL is soap_rest.public_url or what stands in for it; nil = browsers cannot be led over the proxy.
 	PublicURL *url.URL
 	// Notes is filled in for log, metrics and ledger.
@@ -60,6 +63,8 @@ type Person struct{ ID, Name, Email string }
 type Account struct {
 	ID   string // GUID
 	Site *url.URL
+	// Default = it is the one for calls that name none. A user with several accounts may have no such one.
+	Default bool
 }
 
 // Request is one REST call.

@@ -1,0 +1,85 @@
+package soaprest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"docusign-auth-proxy/internal/cache"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/translate/soaprest/answer"
+	"docusign-auth-proxy/translate/soaprest/fault"
+)
+
+// Options are what an Engine needs.
+type Options struct {
+	Journal Journal
+	// Lookups are when DocuSign is asked what became of a creation, counted from when its answer failed to come; nil =
+	// 5, 15 and 45 s (SOAP-REST.md §6.2).
+	Lookups []time.Duration
+	Now     func() time.Time // nil = time.Now
+	Log     *slog.Logger     // nil = none
+}
+
+// Engine carries out calls. It is made once, and lives longer than a configuration.
+type Engine struct {
+	o      Options
+	places *cache.Cache[place, Account]
+	locks  locks
+}
+
+// maxPlaces bounds for how many envelopes it is remembered in which account they are.
+const maxPlaces = 50_000
+
+// New makes an Engine.
+func New(o Options) *Engine {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Lookups == nil {
+		o.Lookups = []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second}
+	}
+	return &Engine{o: o, places: cache.New[place, Account](maxPlaces, 0, nil), locks: locks{held: map[place]*lock{}}}
+}
+
+// Serve carries out a call. A fault is an answer too. The error is a *call.Error for trouble with token or site, else
+// one of reading the message.
+func (e *Engine) Serve(ctx context.Context, c *Call) (*answer.Answer, error) {
+	t := &task{Call: c, engine: e, writer: e.writer(c)}
+	a, err := t.serve(ctx)
+	if f, ok := errors.AsType[*fault.Fault](err); ok {
+		t.note(f)
+	}
+	return a, err
+}
+
+func (e *Engine) writer(c *Call) *answer.Writer {
+	s := &c.Integration.SOAPREST
+	return &answer.Writer{
+		Settings: answer.Settings{
+			Zone: s.TimeZone.Location, Header: string(s.AnswerHeader), Full: s.StatusMembers == integration.MembersFull,
+			CertificateEmpty: s.CertificateDocumentID == integration.EmptyCertificateID,
+			SignHere:         s.TabOffset.SignHere, InitialHere: s.TabOffset.InitialHere,
+		},
+		Service: c.Service, Operation: c.Operation, SOAP12: c.SOAP12, HasTimestamp: c.HasTimestamp, Now: e.o.Now,
+	}
+}
+
+// serve refuses before it reads: what is not carried out must not wait for its documents.
+func (t *task) serve(ctx context.Context) (*answer.Answer, error) {
+	t.Notes.Class, _ = Classify(t.Service, t.Operation)
+	o := find(t.Service, t.Operation)
+	if o.run == nil {
+		return nil, fault.Refused(t.Operation, "")
+	}
+	return o.run(ctx, t)
+}
+
+// note says in the log, metrics and ledger that the call ends with a fault.
+func (t *task) note(f *fault.Fault) {
+	t.Notes.Fault, t.Notes.FaultReason, t.Notes.FaultClient = f.Name, f.Reason, f.Client
+}
