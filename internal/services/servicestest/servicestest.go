@@ -2,15 +2,11 @@
 package servicestest
 
 import (
-	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"docusign-auth-proxy/internal/services"
 )
@@ -75,7 +71,7 @@ func checkElement(namespace string, e *services.Element, n *node) error {
 	if text == "" && e.Default != "" {
 		text = e.Default
 	}
-	if !valid(e.Type, text) {
+	if !e.Type.Valid(text) {
 		return fmt.Errorf("%s: %q is no %s%s", name, text, e.Type.Base, e.Type.Name)
 	}
 	return nil
@@ -114,7 +110,7 @@ func checkAttributes(namespace string, e *services.Element, n *node) (isNil bool
 			if want.Qualified {
 				space = namespace
 			}
-			return a.Name == (xml.Name{Space: space, Local: want.Name}) && valid(want.Type, a.Value)
+			return a.Name == (xml.Name{Space: space, Local: want.Name}) && want.Type.Valid(a.Value)
 		}):
 			return isNil, fmt.Errorf("attribute %s %q", a.Name.Local, a.Value)
 		}
@@ -129,43 +125,4 @@ func checkAttributes(namespace string, e *services.Element, n *node) (isNil bool
 		}
 	}
 	return isNil, nil
-}
-
-// valid reports whether a text is one of a type.
-func valid(t *services.Type, text string) bool {
-	if len(t.Enum) > 0 {
-		return slices.Contains(t.Enum, text)
-	}
-	if t.Base == "string" {
-		return true
-	}
-	text = strings.TrimSpace(text)
-	number, isInteger := new(big.Int).SetString(text, 10)
-	var err error
-	switch t.Base {
-	case "boolean":
-		return slices.Contains([]string{"true", "false", "1", "0"}, text)
-	case "dateTime":
-		_, err = time.Parse(time.RFC3339Nano, text)
-		if err != nil { // without a time zone
-			_, err = time.Parse("2006-01-02T15:04:05.999999999", text)
-		}
-	case "int":
-		_, err = strconv.ParseInt(text, 10, 32)
-	case "unsignedShort":
-		_, err = strconv.ParseUint(text, 10, 16)
-	case "integer":
-		return isInteger
-	case "positiveInteger":
-		return isInteger && number.Sign() > 0
-	case "nonNegativeInteger":
-		return isInteger && number.Sign() >= 0
-	case "decimal", "double":
-		_, err = strconv.ParseFloat(text, 64)
-	case "base64Binary":
-		_, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
-	default:
-		return false
-	}
-	return err == nil
 }

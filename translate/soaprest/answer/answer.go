@@ -26,7 +26,7 @@ type Answer struct {
 // Settings are those of the integration (SOAP-REST.md §11.1).
 type Settings struct {
 	Zone *time.Location
-	// Header is recorded, on_request or never.
+	// Header is recorded, on_request or never, as soap_rest.answer_header.
 	Header string
 	// Full = all members that REST knows, else those that were recorded.
 	Full bool
@@ -48,7 +48,8 @@ type Writer struct {
 }
 
 // Fields are the elements of an answer by their names in SOAP. A value is a string, a bool, an int, a time.Time, Fields,
-// []Fields, []string, Nil, Stream or Each; nil = absent.
+// []Fields, []string, Nil, Stream or Each; nil = absent. A name with an @ before it is an attribute, and "" the text of
+// an element with attributes. What api.asmx has and dsapi.asmx lacks is left out there.
 type Fields map[string]any
 
 // Nil is written as xsi:nil="true".
@@ -56,10 +57,12 @@ type Nil struct{}
 
 // Stream is written in base64 while it is read.
 type Stream struct {
-	// Size is the number of bytes, -1 = unknown. Fewer or more than that is an error of Write.
+	// Size is the number of bytes, -1 = unknown. Fewer or more than that is an error of Write. Open is called by
+	// Write alone.
 	Size int64
 	Open func() (io.ReadCloser, error)
 }
 
-// Each is a repeated element whose items are made one at a time.
+// Each is a repeated element whose items are made one at a time. It is called twice, and must yield the same then: the
+// first time tells whether the items can be written, and how long they are.
 type Each func(yield func(Fields) error) error
