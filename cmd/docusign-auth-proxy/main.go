@@ -47,7 +47,7 @@ Start with "docusign-auth-proxy demo": it needs no file and no network.`,
 	}
 	root.AddCommand(newRun(), newDemo(), newSandbox(), newCA(), newCapture(), newConfig(), newDiscover(), newDoctor(),
 		newConsent(), newLogin(),
-		newHashPassword(), newHealth(), newPins(), newReload(), newReport(), newTokens(), newManual(), newVersion())
+		newHashPassword(), newHealth(), newPins(), newReload(), newReport(), newSOAP(), newTokens(), newManual(), newVersion())
 	return root
 }
 
