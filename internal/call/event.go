@@ -106,7 +106,30 @@ type Event struct {
 	Rehearsal     string // observe: "would_work" or the cause why not
 	TLSVersion    uint16 // of the caller's connection; 0 = none
 	Limits        RateLimits
+	SOAPCall
 }
+
+// SOAPCall is what is recorded of a SOAP call beside the rest.
+type SOAPCall struct {
+	// Class says how well REST carries the operation out, one of SOAPClasses; "" for REST and for an operation that is
+	// not known. It is there also where the call went to DocuSign as SOAP.
+	Class     string
+	OverREST  bool   // it was carried out over REST
+	RESTCalls int    // that it took
+	Envelope  string // GUID of the envelope that it was about, where only one was
+	Journal   string // what became of a creation, one of Creations; "" = none was asked for
+	Dropped   int    // elements left out as decoration
+	Cached    bool   // the answer came from memory
+}
+
+// SOAPClasses lists how well an operation is carried out over REST.
+func SOAPClasses() []string { return []string{"whole", "approximate", "impossible"} }
+
+// Creations lists what becomes of a creation over REST.
+func Creations() []string { return []string{"done", "refused", "unknown", "repeated"} }
+
+// JournalStates lists what the journal knows of a creation.
+func JournalStates() []string { return []string{"intended", "done", "refused", "unknown"} }
 
 // OnBehalf reports whether the authenticator acted for somebody else.
 func (e *Event) OnBehalf() bool { return e.Principal != "" && e.Principal != e.Authenticator }

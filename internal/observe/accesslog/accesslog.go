@@ -130,6 +130,7 @@ func tell(e *call.Event, to fields) {
 	name("door", string(e.Door))
 	name("api", string(e.API))
 	name("operation", e.Operation)
+	name("class", e.Class)
 	name("method", e.Method)
 	to.text("path", e.Path, pathLimit)
 	to.number("status", int64(e.Status))
@@ -148,6 +149,7 @@ func tell(e *call.Event, to fields) {
 	}
 	name("account", e.Account)
 	name("site", e.Site)
+	name("envelope", e.Envelope)
 	if e.Client.IsValid() {
 		name("client", e.Client.String())
 	}
@@ -158,6 +160,12 @@ func tell(e *call.Event, to fields) {
 	to.number("bytes_in", e.BytesIn)
 	to.number("bytes_out", e.BytesOut)
 	name("replayed", e.Replayed)
+	to.number("rest_calls", int64(e.RESTCalls))
+	name("journal", e.Journal)
+	to.number("dropped", int64(e.Dropped))
+	if e.Cached {
+		to.truth("cached")
+	}
 	if e.Conflict {
 		to.truth("conflict")
 	}

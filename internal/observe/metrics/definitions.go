@@ -33,6 +33,7 @@ type counters struct {
 	requests, failures, callerTLS, onBehalf, conflicts, replays, rewrites *prometheus.CounterVec
 	polling, rehearsals, refused, connFailures, grants, grantErrors       *prometheus.CounterVec
 	cacheHits, userInfo, moves, lookups, sites, panics                    *prometheus.CounterVec
+	operations, statusHits, dropped, creations                            *prometheus.CounterVec
 }
 
 func newCounters(d *definitions) counters {
@@ -84,12 +85,23 @@ func newCounters(d *definitions) counters {
 		panics: d.counter("panics_total",
 			"Faults of the proxy that were caught: in a call, connect, proof of a password, rehearsal, record of "+
 				"a call, background work or on the operations listener.", "where"),
+		operations: d.counter("soap_operations_total",
+			"SOAP calls by operation, outcome, and how well REST carries the operation out: whole, approximate or "+
+				"impossible. Calls that go to DocuSign as SOAP count too.", "integration", "operation", "class", "outcome"),
+		statusHits: d.counter("soap_status_cache_hits_total",
+			"SOAP calls for the status of envelopes that were answered from memory.", "integration"),
+		dropped: d.counter("soap_dropped_elements_total",
+			"Elements of SOAP calls that were left out, because REST has no place for them and nobody sees them.",
+			"integration"),
+		creations: d.counter("soap_creations_total",
+			"Envelopes that SOAP calls asked REST for: done, refused, unknown (nobody knows yet whether it was made) or "+
+				"repeated (the call came again and was given the same envelope).", "integration", "result"),
 	}
 }
 
 // histograms measure events.
 type histograms struct {
-	duration, upstream, grantTime, translation, bytesIn, bytesOut *prometheus.HistogramVec
+	duration, upstream, grantTime, translation, bytesIn, bytesOut, restCalls *prometheus.HistogramVec
 }
 
 func newHistograms(d *definitions) histograms {
@@ -112,6 +124,9 @@ func newHistograms(d *definitions) histograms {
 			size, "Size of the bodies that programs sent.", "integration"),
 		bytesOut: d.histogram("response_body_size_bytes",
 			size, "Size of the bodies that programs were answered with.", "integration"),
+		restCalls: d.histogram("soap_rest_calls",
+			[]float64{0, 1, 2, 3, 5, 10, 20, 50, 100, 200},
+			"REST calls that one SOAP call took.", "integration"),
 	}
 }
 
@@ -120,7 +135,7 @@ type read struct {
 	logDropped, liveTokens, tokenExpiry, tokenObtained, consent, failing *prometheus.Desc
 	clock, limit, limitRemaining, limitReset, goLive, lastLegacy         *prometheus.Desc
 	integration, active, connections, tunnels, ca, leaf, reloadOK        *prometheus.Desc
-	reloadAt, logStuck, build                                            *prometheus.Desc
+	reloadAt, logStuck, build, spool, journal, unresolved                *prometheus.Desc
 }
 
 func newRead(d *definitions) read {
@@ -171,6 +186,14 @@ func newRead(d *definitions) read {
 		logStuck: d.gauge("log_stuck_seconds",
 			"How long the log has not taken what the proxy writes, because nobody reads it or it cannot be "+
 				"written; near 0 when it does."),
+		spool: d.gauge("soap_spool_bytes",
+			"Bytes of documents that SOAP calls under way hold in memory and on disk."),
+		journal: d.gauge("soap_journal_entries",
+			"Creations of envelopes in the journal, by what is known of them: intended and unknown wait for an answer.",
+			"state"),
+		unresolved: d.gauge("soap_journal_oldest_unresolved_timestamp_seconds",
+			"When the oldest creation began of which nobody knows whether the envelope was made, as Unix time. Absent if "+
+				"there is none."),
 		build: d.gauge("build_info", "The program that runs; always 1.", "version", "commit", "goversion"),
 	}
 }

@@ -43,7 +43,7 @@ func (w words) andOther() []string { return append(slices.Collect(maps.Keys(w)),
 // labelWords are the closed lists of all labels but integration.
 type labelWords struct {
 	schemes, legacySchemes, doors, apis, outcomes, classes, tls, causes, replays, connects words
-	grantErrors, rehearsals, conns, panics                                                 words
+	grantErrors, rehearsals, conns, panics, operations, soapClasses, creations             words
 }
 
 func newLabelWords() labelWords {
@@ -62,9 +62,15 @@ func newLabelWords() labelWords {
 		rehearsals:    wordsOf(append(causeWords(), "would_work")...),
 		conns:         wordsOf(call.ConnCauses()...),
 		panics:        wordsOf(call.PanicPlaces()...),
+		operations:    words{},
+		soapClasses:   wordsOf(call.SOAPClasses()...),
+		creations:     wordsOf(call.Creations()...),
 	}
 	for _, s := range services.All() {
 		w.apis[string(s.API)] = true
+		for _, o := range s.Description().Operations {
+			w.operations[o.Name] = true
+		}
 	}
 	for _, s := range legacy.Schemes() {
 		w.schemes[s.String()] = true

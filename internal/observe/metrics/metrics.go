@@ -34,6 +34,8 @@ type Options struct {
 	History        func(integration string) History
 	LogDropped     func() uint64 // lines; nil = the log is not watched
 	LogStuck       func() time.Duration
+	Journal        func() Journal // nil = nothing is carried out over REST
+	SpoolBytes     func() int64
 	PollingEntries int // paths remembered to find violations of the polling rule [10,000]
 }
 
@@ -191,6 +193,7 @@ func (m *Metrics) startIntegrationAtZero(label string) {
 		m.replays:     m.words.replays.andOther(),
 		m.callerTLS:   m.words.tls.andOther(),
 		m.grantErrors: m.words.grantErrors.andOther(),
+		m.creations:   call.Creations(),
 	} {
 		for _, value := range values {
 			vec.WithLabelValues(label, value)
@@ -200,10 +203,12 @@ func (m *Metrics) startIntegrationAtZero(label string) {
 		m.lookups.WithLabelValues(label, what, "ok")
 		m.lookups.WithLabelValues(label, what, "error")
 	}
-	for _, vec := range [...]*prometheus.CounterVec{m.onBehalf, m.conflicts, m.rewrites, m.cacheHits, m.moves} {
+	for _, vec := range [...]*prometheus.CounterVec{
+		m.onBehalf, m.conflicts, m.rewrites, m.cacheHits, m.moves, m.statusHits, m.dropped,
+	} {
 		vec.WithLabelValues(label)
 	}
-	for _, vec := range [...]*prometheus.HistogramVec{m.translation, m.bytesIn, m.bytesOut, m.grantTime} {
+	for _, vec := range [...]*prometheus.HistogramVec{m.translation, m.bytesIn, m.bytesOut, m.grantTime, m.restCalls} {
 		vec.WithLabelValues(label)
 	}
 }
@@ -235,6 +240,7 @@ func (m *Metrics) Record(e *call.Event) {
 	m.bytesIn.WithLabelValues(label).Observe(float64(e.BytesIn))
 	m.bytesOut.WithLabelValues(label).Observe(float64(e.BytesOut))
 	m.recordRare(e, label)
+	m.recordSOAP(e, label, outcome)
 	at, now := e.Time, m.o.Now()
 	if at.IsZero() {
 		at = now

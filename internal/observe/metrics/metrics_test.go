@@ -146,6 +146,8 @@ func TestMetricsNamesFollowConventions(t *testing.T) {
 	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499,
 		Reset: noon.Unix() + 60}
 	m.Record(&e)
+	e = soapCall()
+	m.Record(&e)
 	o := m.OAuthObserver()
 	o.Clock(time.Second)
 	problems, err := promlint.NewWithMetricFamilies(m.families()).Lint()
@@ -165,8 +167,51 @@ func everyOption() metrics.Options {
 				Consent: oauth.ConsentGiven}}
 		},
 		CAExpires: func() time.Time { return noon }, LeafExpires: func() time.Time { return noon },
-		History: func(string) metrics.History { return metrics.History{LastLegacy: noon} },
+		History:    func(string) metrics.History { return metrics.History{LastLegacy: noon} },
+		SpoolBytes: func() int64 { return 4096 },
+		Journal: func() metrics.Journal {
+			return metrics.Journal{Entries: map[string]int{"done": 7, "unknown": 1}, Unresolved: noon}
+		},
 	}
+}
+
+func soapCall() call.Event {
+	e := goodCall()
+	e.API, e.Method, e.Operation, e.Path = "soap_dsapi", http.MethodPost, "CreateAndSendEnvelope", "/api/3.0/dsapi.asmx"
+	e.SOAPCall = call.SOAPCall{
+		Class: "whole", OverREST: true, RESTCalls: 1, Envelope: "a1b2c3d4-0000-4000-8000-0000000000e1", Journal: "done",
+		Dropped: 2,
+	}
+	return e
+}
+
+func TestSOAPCallsOverREST(t *testing.T) {
+	m := newMeter(t, everyOption())
+	e := soapCall()
+	m.Record(&e)
+	e.Operation, e.Journal, e.Cached, e.Dropped, e.RESTCalls = "RequestStatus", "", true, 0, 0
+	m.Record(&e)
+	e.Operation, e.Class, e.OverREST, e.Cached = "TransferEnvelope", "impossible", false, false
+	m.Record(&e)
+	e.Operation, e.Class, e.Outcome = "Nobody's", "wonderful", call.OutcomeRefused
+	m.Record(&e)
+	const one = `soap_operations_total{class="`
+	m.want(map[string]float64{
+		one + `whole",integration="nightly",operation="CreateAndSendEnvelope",outcome="ok"}`: 1,
+		one + `whole",integration="nightly",operation="RequestStatus",outcome="ok"}`:         1,
+		one + `impossible",integration="nightly",operation="TransferEnvelope",outcome="ok"}`: 1,
+		one + `other",integration="nightly",operation="other",outcome="refused"}`:            1,
+		`soap_rest_calls{integration="nightly"}`:                                             2,
+		`soap_status_cache_hits_total{integration="nightly"}`:                                1,
+		`soap_dropped_elements_total{integration="nightly"}`:                                 2,
+		`soap_creations_total{integration="nightly",result="done"}`:                          1,
+		`soap_creations_total{integration="nightly",result="unknown"}`:                       0,
+		`soap_spool_bytes`:                                      4096,
+		`soap_journal_entries{state="done"}`:                    7,
+		`soap_journal_entries{state="intended"}`:                0,
+		`soap_journal_oldest_unresolved_timestamp_seconds`:      float64(noon.Unix()),
+		`soap_creations_total{integration="crm",result="done"}`: 0,
+	})
 }
 
 func TestNamesDescribesExactlyWhatIsExposed(t *testing.T) {
@@ -175,6 +220,8 @@ func TestNamesDescribesExactlyWhatIsExposed(t *testing.T) {
 	e := goodCall()
 	e.Limits = call.RateLimits{HourlyLimit: 3000, HourlyRemaining: 2999, BurstLimit: 500, BurstRemaining: 499,
 		Reset: noon.Unix() + 60}
+	m.Record(&e)
+	e = soapCall()
 	m.Record(&e)
 	o := m.OAuthObserver()
 	o.Clock(time.Second)
