@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // 450 kB: soap_rest.time_zone, where the system knows no zones, as Windows
 
 	"github.com/spf13/cobra"
 

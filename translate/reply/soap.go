@@ -1,6 +1,7 @@
 package reply
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -71,11 +72,7 @@ func (c Caller) Relay(status int, body []byte) (a Answer, ok bool) {
 	if e.code == "" {
 		return a, false
 	}
-	text := strings.TrimSpace(e.message)
-	if text == "" {
-		text = symbol(e.code)
-	}
-	return c.fault(entry{status: status, code: e.code}, text[:min(len(text), maxErrorText)]), true
+	return c.fault(entry{status: status, code: e.code}, cmp.Or(ErrorText(body), Symbol(e.code))), true
 }
 
 // Ping answers Ping, which needs no login, with true.
@@ -117,7 +114,7 @@ func (c Caller) fault(e entry, message string) Answer {
 	if c.Actor != "" && len(c.Actor) <= maxActor {
 		actor = element(node, c.Actor)
 	}
-	detail := element("ErrorCode", symbol(e.code)) + element("Reason", message)
+	detail := element("ErrorCode", Symbol(e.code)) + element("Reason", message)
 	text := element("faultcode", code) + element("faultstring", message) + actor + `<detail>` + detail + `</detail>`
 	if c.Dialect == SOAP12 {
 		text = `<soap:Code>` + element("soap:Value", code) + `</soap:Code><soap:Reason><soap:Text xml:lang="en">` +
@@ -126,9 +123,9 @@ func (c Caller) fault(e entry, message string) Answer {
 	return c.envelope(http.StatusInternalServerError, `<soap:Fault>`+text+`</soap:Fault>`)
 }
 
-// symbol turns a REST errorCode into the name that SOAP uses for it: USER_LACKS_MEMBERSHIP is User_Lacks_Membership
+// Symbol turns a REST errorCode into the name that SOAP uses for it: USER_LACKS_MEMBERSHIP is User_Lacks_Membership
 // there.
-func symbol(code string) string {
+func Symbol(code string) string {
 	words := strings.Split(strings.ToLower(code), "_")
 	for i, word := range words {
 		if word != "" {

@@ -53,6 +53,12 @@ func ClassifyUpstream(status int, header http.Header, body []byte) Upstream {
 // letters, digits and underscores.
 func ErrorCode(body []byte) string { return readError(body).code }
 
+// ErrorText returns the sentence of an upstream error body, at most 512 bytes of it; "" = there is none.
+func ErrorText(body []byte) string {
+	text := strings.TrimSpace(readError(body).message)
+	return strings.ToValidUTF8(text[:min(len(text), maxErrorText)], "")
+}
+
 // OldStatus returns the status that DocuSign gave for the same error before 27 April 2026 (PROTOCOL.md §0.6, §8.2):
 // limits were 400, RECIPIENT_LIMIT_EXCEEDED was 429. All else, and a body that cannot be read, leaves status as it
 // is.
