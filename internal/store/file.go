@@ -171,6 +171,8 @@ func (f *file) prepare(made bool) error {
 	}
 	if fresh {
 		err = f.db.Update(initialise)
+	} else {
+		err = f.complete()
 	}
 	if err == nil && made {
 		err = syncDir(filepath.Dir(f.path))
@@ -221,6 +223,27 @@ func initialise(tx *bbolt.Tx) error {
 		meta.Put([]byte(keySchema), strconv.AppendInt(nil, Schema, 10)))
 }
 
+// complete makes the buckets that an earlier version did not know. That version reads the file as before. A file that
+// has them is not written to.
+func (f *file) complete() error {
+	var missing []string
+	err := f.db.View(func(tx *bbolt.Tx) error {
+		missing = slices.DeleteFunc(added(), func(name string) bool { return tx.Bucket([]byte(name)) != nil })
+		return nil
+	})
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return f.db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range missing {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func (f *file) Commit(_ context.Context, changes []Change) error {
 	err := f.db.Update(func(tx *bbolt.Tx) error {
 		for _, c := range changes {
@@ -250,6 +273,9 @@ func apply(b *bbolt.Bucket, c Change) error {
 func (f *file) Load(_ context.Context, bucket string, add func(string, []byte) error) error {
 	return f.db.View(func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte(bucket))
+		if b == nil && slices.Contains(added(), bucket) {
+			return nil
+		}
 		if b == nil {
 			return f.damaged(fmt.Errorf("no bucket %s", bucket))
 		}

@@ -1,6 +1,7 @@
 // Package store keeps the little state that must outlive the process: issued tokens and passwords, learned user and
-// account ids, pinned password hashes, refresh tokens and the ledger's rows, in one bbolt file of mode 0600. It must
-// never hold an issued or refresh token in clear, touch the disk on a look-up, or replace a file it cannot read.
+// account ids, pinned password hashes, refresh tokens, return addresses of signers and the ledger's rows, in one bbolt
+// file of mode 0600. It must never hold an issued or refresh token in clear, touch the disk on a look-up, or replace a
+// file it cannot read.
 // internal/app opens it; translate, proxy and the ledger use it, each through the few methods it needs.
 package store
 
@@ -39,11 +40,16 @@ const (
 	bucketPins      = "pins"
 	bucketRefresh   = "refresh"
 	bucketLedger    = "ledger"
+	bucketReturns   = "returns"
 )
 
 func buckets() []string {
-	return []string{bucketTokens, bucketPasswords, bucketUsers, bucketAccounts, bucketPins, bucketRefresh, bucketLedger}
+	first := []string{bucketTokens, bucketPasswords, bucketUsers, bucketAccounts, bucketPins, bucketRefresh, bucketLedger}
+	return append(first, added()...)
 }
+
+// added are the buckets that files of earlier versions lack.
+func added() []string { return []string{bucketReturns} }
 
 // Options tune a Store; the zero value is ready for use.
 type Options struct {
@@ -57,6 +63,7 @@ type Options struct {
 	MaxLearned int // learned users (and accounts)
 	MaxPins    int // pinned hashes
 	MaxRefresh int // refresh tokens
+	MaxReturns int // addresses that signers come back to
 
 	OnError func(error) // told of a flush that failed in Run (it is tried again); nil means ignore
 }
@@ -74,6 +81,7 @@ func (o Options) withDefaults() Options {
 	o.MaxLearned = cmp.Or(o.MaxLearned, 10_000)
 	o.MaxPins = cmp.Or(o.MaxPins, 10_000)
 	o.MaxRefresh = cmp.Or(o.MaxRefresh, 1_000)
+	o.MaxReturns = cmp.Or(o.MaxReturns, 20_000)
 	return o
 }
 
@@ -87,6 +95,7 @@ type Store struct {
 	tokens, passwords *table[issued]
 	pins              *table[pin]
 	refresh           *table[[]byte] // encrypted refresh tokens, by the name that the caller gives them
+	returns           *table[returned]
 	users, accounts   *Learned
 
 	forgotten atomic.Uint64 // pins
@@ -143,6 +152,7 @@ func newStore(o Options, b Backend, k *keyring) *Store {
 		passwords: newTable[issued](c, bucketPasswords),
 		pins:      newTable[pin](c, bucketPins),
 		refresh:   newTable[[]byte](c, bucketRefresh),
+		returns:   newTable[returned](c, bucketReturns),
 		users:     &Learned{c, newTable[fact](c, bucketUsers)},
 		accounts:  &Learned{c, newTable[fact](c, bucketAccounts)},
 	}

@@ -4,17 +4,21 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/soaprest/answer"
 	"docusign-auth-proxy/translate/soaprest/fault"
+	"docusign-auth-proxy/translate/soaprest/redirect"
 )
 
 // Options are what an Engine needs.
 type Options struct {
 	Journal Journal
+	// Returns keeps where signers come back to.
+	Returns redirect.Store
 	// Lookups are when DocuSign is asked what became of a creation, counted from when its answer failed to come; nil =
 	// 5, 15 and 45 s (SOAP-REST.md §6.2).
 	Lookups []time.Duration
@@ -24,9 +28,11 @@ type Options struct {
 
 // Engine carries out calls. It is made once, and lives longer than a configuration.
 type Engine struct {
-	o      Options
-	places *cache.Cache[place, Account]
-	locks  locks
+	o         Options
+	places    *cache.Cache[place, Account]
+	locks     locks
+	statuses  *statusCache
+	redirects *redirect.Redirector
 }
 
 // maxPlaces bounds for how many envelopes it is remembered in which account they are.
@@ -43,7 +49,10 @@ func New(o Options) *Engine {
 	if o.Lookups == nil {
 		o.Lookups = []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second}
 	}
-	return &Engine{o: o, places: cache.New[place, Account](maxPlaces, 0, nil), locks: locks{held: map[place]*lock{}}}
+	return &Engine{
+		o: o, places: cache.New[place, Account](maxPlaces, 0, nil), locks: locks{held: map[place]*lock{}},
+		statuses: newStatusCache(o.Now), redirects: redirect.New(o.Returns, o.Now),
+	}
 }
 
 // Serve carries out a call. A fault is an answer too. The error is a *call.Error for trouble with token or site, else
@@ -55,6 +64,16 @@ func (e *Engine) Serve(ctx context.Context, c *Call) (*answer.Answer, error) {
 		t.note(f)
 	}
 	return a, err
+}
+
+// Return says where the browser of a signer goes that comes back to redirect.Path with DocuSign's query; "" = nowhere, the
+// window can be closed. The error is redirect.ErrGone, or trouble with the store.
+func (e *Engine) Return(state string, query url.Values) (location string, err error) {
+	location, envelope, err := e.redirects.Location(state, query)
+	if err == nil {
+		e.statuses.forget(envelope) // the program asks next what became of it
+	}
+	return location, err
 }
 
 func (e *Engine) writer(c *Call) *answer.Writer {

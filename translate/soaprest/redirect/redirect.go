@@ -131,16 +131,21 @@ func New(store Store, now func() time.Time) *Redirector {
 	})}
 }
 
-// A state is sealed: its kind, the end of its life in Unix seconds, and the addresses or the key they are kept under.
+// A state is sealed: its kind, the end of its life in Unix seconds, the length of the note, the note, and the addresses
+// or the key that they are kept under.
 const (
 	inside   = 1
 	kept     = 2
-	headSize = 5
+	headSize = 6
+	maxNote  = 36
 )
 
 // URL gives the returnUrl that leads to the addresses, for a day. public is the origin that browsers reach the proxy
-// at.
-func (r *Redirector) URL(ctx context.Context, public *url.URL, a Addresses) (string, error) {
+// at; the note comes back with the browser, and is no longer than a GUID.
+func (r *Redirector) URL(ctx context.Context, public *url.URL, a Addresses, note string) (string, error) {
+	if len(note) > maxNote {
+		return "", fmt.Errorf("a note of %d bytes", len(note))
+	}
 	if name := a.Check(); name != "" {
 		return "", fmt.Errorf("%s is no address that a browser can be led to", name)
 	}
@@ -149,11 +154,17 @@ func (r *Redirector) URL(ctx context.Context, public *url.URL, a Addresses) (str
 		return "", fmt.Errorf("key of return addresses: %w", err)
 	}
 	until := r.now().Add(life)
+	state := func(kind byte, content []byte) string {
+		head := binary.BigEndian.AppendUint32([]byte{kind}, uint32(until.Unix())) //nolint:gosec // until the year 2106
+		head = append(append(head, byte(len(note))), note...)
+		sealed := aead.Seal(nil, nil, append(head, content...), []byte(Path))
+		return public.JoinPath(Path).String() + base64.RawURLEncoding.EncodeToString(sealed)
+	}
 	packed, err := pack(a)
 	if err != nil {
 		return "", err
 	}
-	if address := public.JoinPath(Path).String() + seal(aead, inside, until, packed); len(address) <= maxReturnURL {
+	if address := state(inside, packed); len(address) <= maxReturnURL {
 		return address, nil
 	}
 	// The same addresses have the same key, so that a program that always sends the same fills nothing.
@@ -162,43 +173,39 @@ func (r *Redirector) URL(ctx context.Context, public *url.URL, a Addresses) (str
 	if err := r.store.PutReturn(ctx, string(key), aead.Seal(nil, nil, packed, key), until); err != nil {
 		return "", fmt.Errorf("keep return addresses: %w", err)
 	}
-	return public.JoinPath(Path).String() + seal(aead, kept, until, key), nil
-}
-
-func seal(aead cipher.AEAD, kind byte, until time.Time, content []byte) string {
-	head := binary.BigEndian.AppendUint32([]byte{kind}, uint32(until.Unix())) //nolint:gosec // until the year 2106
-	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, append(head, content...), []byte(Path)))
+	return state(kept, key), nil
 }
 
 // Location says where a browser goes that comes back with DocuSign's query: to exactly the address of the event, without
 // what DocuSign appended. "" = to none: the program named neither that address nor one for exceptions. The error is
 // ErrGone or one of the store's key.
-func (r *Redirector) Location(state string, query url.Values) (string, error) {
+func (r *Redirector) Location(state string, query url.Values) (address, note string, err error) {
 	aead, err := r.aead()
 	if err != nil {
-		return "", fmt.Errorf("key of return addresses: %w", err)
+		return "", "", fmt.Errorf("key of return addresses: %w", err)
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(state)
 	if err != nil || len(state) > maxReturnURL {
-		return "", ErrGone
+		return "", "", ErrGone
 	}
 	content, err := aead.Open(nil, nil, sealed, []byte(Path))
-	if err != nil || len(content) < headSize {
-		return "", ErrGone
+	if err != nil {
+		return "", "", ErrGone
 	}
 	until := time.Unix(int64(binary.BigEndian.Uint32(content[1:])), 0)
-	packed := content[headSize:]
+	end := headSize + int(content[headSize-1])
+	note, packed := string(content[headSize:end]), content[end:]
 	if content[0] == kept {
 		packed, err = r.kept(aead, packed)
 	}
 	if err != nil || !r.now().Before(until) {
-		return "", ErrGone
+		return "", "", ErrGone
 	}
 	a, err := unpack(packed)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return header(a.of(outcomeOf(query.Get("event")))), nil
+	return header(a.of(outcomeOf(query.Get("event")))), note, nil
 }
 
 func (r *Redirector) kept(aead cipher.AEAD, key []byte) ([]byte, error) {

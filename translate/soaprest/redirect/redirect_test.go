@@ -87,7 +87,7 @@ func long() redirect.Addresses {
 // state makes an address and gives what follows the path.
 func state(t *testing.T, r *redirect.Redirector, a redirect.Addresses) string {
 	t.Helper()
-	got, err := r.URL(t.Context(), public(t), a)
+	got, err := r.URL(t.Context(), public(t), a, "e1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,9 +110,9 @@ func TestEachEventLeadsToItsAddress(t *testing.T) {
 		"access_code_failed": "AccessCode", "id_check_failed": "IDCheck", "fax_pending": "Fax",
 		"a_new_word": "Exception", "": "Exception",
 	} {
-		got, err := r.Location(s, url.Values{"event": {word}, "envelopeId": {"x"}})
-		if err != nil || got != "https://app.example.com/pop?event="+want {
-			t.Errorf("%q leads to %q, %v", word, got, err)
+		got, note, err := r.Location(s, url.Values{"event": {word}, "envelopeId": {"x"}})
+		if err != nil || got != "https://app.example.com/pop?event="+want || note != "e1" {
+			t.Errorf("%q leads to %q with %q, %v", word, got, note, err)
 		}
 	}
 	if m.puts != 0 {
@@ -131,8 +131,8 @@ func TestAddressesThatDoNotFitAreKept(t *testing.T) {
 		t.Errorf("the same addresses are kept %d times", len(m.values))
 	}
 	for event, want := range map[string]string{"decline": a["OnDecline"], "cancel": a["OnCancel"]} {
-		if got, err := r.Location(s, url.Values{"event": {event}}); err != nil || got != want {
-			t.Errorf("%s leads to %.60q, %v", event, got, err)
+		if got, note, err := r.Location(s, url.Values{"event": {event}}); err != nil || got != want || note != "e1" {
+			t.Errorf("%s leads to %.60q with %q, %v", event, got, note, err)
 		}
 	}
 	for key, value := range m.values {
@@ -141,11 +141,11 @@ func TestAddressesThatDoNotFitAreKept(t *testing.T) {
 		}
 	}
 	again := redirect.New(m, c.now) // the proxy was started again
-	if _, err := again.Location(s, nil); err != nil {
+	if _, _, err := again.Location(s, nil); err != nil {
 		t.Error(err)
 	}
 	clear(m.values)
-	if _, err := r.Location(s, nil); !errors.Is(err, redirect.ErrGone) {
+	if _, _, err := r.Location(s, nil); !errors.Is(err, redirect.ErrGone) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -168,20 +168,23 @@ func TestNobodyIsLedToAnAddressThatNoCallNamed(t *testing.T) {
 		if bad == s {
 			continue
 		}
-		if got, err := r.Location(bad, url.Values{"event": {"cancel"}}); !errors.Is(err, redirect.ErrGone) || got != "" {
+		if got, _, err := r.Location(bad, url.Values{"event": {"cancel"}}); !errors.Is(err, redirect.ErrGone) || got != "" {
 			t.Errorf("%s: leads to %q, %v", name, got, err)
 		}
 	}
 	c.Time = c.Add(24*time.Hour - time.Second)
-	if _, err := r.Location(s, nil); err != nil {
+	if _, _, err := r.Location(s, nil); err != nil {
 		t.Errorf("within a day: %v", err)
 	}
 	c.Time = c.Add(time.Second)
-	if _, err := r.Location(s, nil); !errors.Is(err, redirect.ErrGone) {
+	if _, _, err := r.Location(s, nil); !errors.Is(err, redirect.ErrGone) {
 		t.Errorf("after a day: %v", err)
 	}
+	if got, err := r.URL(t.Context(), public(t), ten(), strings.Repeat("n", 37)); err == nil {
+		t.Errorf("a long note gave %q", got)
+	}
 	m.keyErr = errors.New("no key")
-	if _, err := redirect.New(m, c.now).URL(t.Context(), public(t), ten()); !errors.Is(err, m.keyErr) {
+	if _, err := redirect.New(m, c.now).URL(t.Context(), public(t), ten(), "e1"); !errors.Is(err, m.keyErr) {
 		t.Errorf("without a key: %v", err)
 	}
 }
@@ -189,7 +192,7 @@ func TestNobodyIsLedToAnAddressThatNoCallNamed(t *testing.T) {
 func TestWhatTheStoreRefusesIsNoAddress(t *testing.T) {
 	r, m, _ := begin(t)
 	m.putErr = errors.New("full")
-	if got, err := r.URL(t.Context(), public(t), long()); !errors.Is(err, m.putErr) || got != "" {
+	if got, err := r.URL(t.Context(), public(t), long(), ""); !errors.Is(err, m.putErr) || got != "" {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
@@ -210,7 +213,7 @@ func TestAnAddressThatIsMissing(t *testing.T) {
 		"an address of a machine's own": {redirect.Addresses{"OnDecline": "http://localhost:8080"}, "http://localhost:8080"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := r.Location(state(t, r, tc.give), url.Values{"event": {"decline"}})
+			got, _, err := r.Location(state(t, r, tc.give), url.Values{"event": {"decline"}})
 			if err != nil || got != tc.want {
 				t.Errorf("leads to %q, %v", got, err)
 			}
@@ -238,7 +241,7 @@ func TestAddressesThatNoBrowserIsLedTo(t *testing.T) {
 			if got := a.Check(); got != "OnDecline" {
 				t.Errorf("found %q", got)
 			}
-			if got, err := r.URL(t.Context(), public(t), a); err == nil {
+			if got, err := r.URL(t.Context(), public(t), a, "e1"); err == nil {
 				t.Errorf("made %q", got)
 			}
 		})
@@ -281,7 +284,7 @@ func FuzzLocation(f *testing.F) {
 	f.Add("https://evil.example.com", "signing_complete")
 	f.Fuzz(func(t *testing.T, state, event string) {
 		r, _, _ := begin(t)
-		if got, err := r.Location(state, url.Values{"event": {event}}); err == nil || got != "" {
+		if got, _, err := r.Location(state, url.Values{"event": {event}}); err == nil || got != "" {
 			t.Errorf("leads to %q", got)
 		}
 	})
