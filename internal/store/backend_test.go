@@ -11,6 +11,7 @@ import (
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/storetest"
+	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
 func TestFileIsABackend(t *testing.T) {
@@ -83,6 +84,10 @@ func TestAFileOfAnEarlierVersionIsTakenOver(t *testing.T) {
 		if n := len(s.List()); n != 3 {
 			t.Errorf("%d tokens and passwords", n)
 		}
+		if got := ids(s); got != "" && got != "later" {
+			t.Errorf("the journal has %q", got)
+		}
+		putAll(t, s, creation("later", journal.Done))
 		closeStore(t, s)
 	}
 }

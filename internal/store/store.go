@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
 // What errors.Is finds in the errors of this package.
@@ -41,6 +43,7 @@ const (
 	bucketRefresh   = "refresh"
 	bucketLedger    = "ledger"
 	bucketReturns   = "returns"
+	bucketCreations = "creations"
 )
 
 func buckets() []string {
@@ -48,8 +51,9 @@ func buckets() []string {
 	return append(first, added()...)
 }
 
-// added are the buckets that files of earlier versions lack.
-func added() []string { return []string{bucketReturns} }
+// added are the buckets that files of earlier versions lack. Earlier programs do not look for them, so the schema is the
+// same.
+func added() []string { return []string{bucketReturns, bucketCreations} }
 
 // Options tune a Store; the zero value is ready for use.
 type Options struct {
@@ -64,6 +68,8 @@ type Options struct {
 	MaxPins    int // pinned hashes
 	MaxRefresh int // refresh tokens
 	MaxReturns int // addresses that signers come back to
+	// MaxCreations bounds the journal of creations.
+	MaxCreations int
 
 	OnError func(error) // told of a flush that failed in Run (it is tried again); nil means ignore
 }
@@ -82,6 +88,7 @@ func (o Options) withDefaults() Options {
 	o.MaxPins = cmp.Or(o.MaxPins, 10_000)
 	o.MaxRefresh = cmp.Or(o.MaxRefresh, 1_000)
 	o.MaxReturns = cmp.Or(o.MaxReturns, 20_000)
+	o.MaxCreations = cmp.Or(o.MaxCreations, 50_000)
 	return o
 }
 
@@ -97,6 +104,7 @@ type Store struct {
 	refresh           *table[[]byte] // encrypted refresh tokens, by the name that the caller gives them
 	returns           *table[returned]
 	users, accounts   *Learned
+	creations         *Creations
 
 	forgotten atomic.Uint64 // pins
 }
@@ -155,6 +163,7 @@ func newStore(o Options, b Backend, k *keyring) *Store {
 		returns:   newTable[returned](c, bucketReturns),
 		users:     &Learned{c, newTable[fact](c, bucketUsers)},
 		accounts:  &Learned{c, newTable[fact](c, bucketAccounts)},
+		creations: &Creations{c, newTable[journal.Entry](c, bucketCreations)},
 	}
 }
 

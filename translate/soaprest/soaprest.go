@@ -13,6 +13,7 @@ import (
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/internal/spool"
+	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
 // Call is one SOAP call whose credential has been proven.
@@ -110,49 +111,19 @@ type Notes struct {
 	FaultClient bool
 	// Status is DocuSign's, where REST refused; 0 = the fault is the proxy's own.
 	Status int
-	// Journal is what became of a creation: "done", "refused", "unknown", "repeated"; "" = none was asked for.
+	// Journal is what became of a creation: a journal.State, or "repeated" for the outcome of an earlier call with the same
+	// message; "" = none was asked for.
 	Journal string
 	// Cached = the answer did not come from DocuSign this time.
 	Cached bool
 }
 
-// Journal keeps what became of each creation (SOAP-REST.md §6.2). It is durable when a method returns.
+// Journal keeps what became of each creation (SOAP-REST.md §6.2).
 type Journal interface {
-	// Put writes an entry in place of that with its TransactionID.
-	Put(context.Context, Entry) error
+	// Put writes an entry in place of the one with its key. It is durable when Put returns.
+	Put(journal.Entry) error
+	// Answered notes that the program was told the outcome. It may be lost with the process.
+	Answered(key string)
 	// Find gives the entries that match, the latest first.
-	Find(match func(Entry) bool) []Entry
-	// Drop removes an entry.
-	Drop(ctx context.Context, transactionID string) error
+	Find(match func(journal.Entry) bool) []journal.Entry
 }
-
-// Entry is one creation.
-type Entry struct {
-	TransactionID string                 `json:"transaction_id"`
-	Owner         integration.TokenOwner `json:"owner"`
-	Digest        string                 `json:"digest"` // of the message without its security header, in hex
-	Operation     string                 `json:"operation"`
-	Service       string                 `json:"service"` // its API name
-	Account       string                 `json:"account"` // GUID
-	Site          string                 `json:"site"`    // origin
-	At            time.Time              `json:"at"`
-	Settled       time.Time              `json:"settled,omitzero"`
-	State         State                  `json:"state"`
-	// EnvelopeID, Status and StatusAt are DocuSign's, when State is Done.
-	EnvelopeID string    `json:"envelope_id,omitempty"`
-	Status     string    `json:"status,omitempty"`
-	StatusAt   time.Time `json:"status_at,omitzero"`
-	// Own = the id is the proxy's, the program sent none.
-	Own bool `json:"own"`
-}
-
-// State is what is known of a creation.
-type State string
-
-// The states. Intended is written before the POST; after a restart it means that nobody knows yet.
-const (
-	Intended      State = "intended"
-	Done          State = "done"
-	RefusedByREST State = "refused"
-	Unknown       State = "unknown"
-)
