@@ -1,0 +1,84 @@
+package definition_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// shared is where the sample pairs and the description of REST's bodies stand, beside the repository.
+var shared = filepath.FromSlash("../../../../shared/docusign/soap-rest") //nolint:gochecknoglobals // a constant path
+
+func TestEachSamplePairGivesItsRESTBody(t *testing.T) {
+	for _, name := range []string{
+		"01-CreateAndSendEnvelope", "05-CreateEnvelopeFromTemplates", "10-CreateEnvelope",
+		"11-CreateEnvelopeFromTemplatesAndForms",
+	} {
+		t.Run(name, func(t *testing.T) {
+			soap := pairFile(t, name+".soap-request.xml")
+			service := api
+			if strings.Contains(soap, "service=dsapi") {
+				service = dsapi
+			}
+			body := regexp.MustCompile(`(?s)<soap:Body>(.*)</soap:Body>`).FindStringSubmatch(soap)[1]
+			body = strings.Replace(body, " xmlns=", ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns=`, 1)
+			root, err := tree(service, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := makeOf(root, settings())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, documents := parts(t, d)
+			want, wantDocuments := pairBody(t, pairFile(t, name+".rest-request.http"))
+			same(t, got, want)
+			if strings.Join(documents, "|") != strings.Join(wantDocuments, "|") {
+				t.Errorf("documents %q, want %q", documents, wantDocuments)
+			}
+		})
+	}
+}
+
+func pairFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(shared, name))
+	if err != nil {
+		t.Skip("the sample pairs stand beside the repository and are not there: ", err)
+	}
+	return string(text)
+}
+
+// pairBody is the JSON of the last call, without the bytes of documents, which are parts (SOAP-REST.md §11.11).
+func pairBody(t *testing.T, http string) (string, []string) {
+	t.Helper()
+	blocks := strings.Split(http, "\n### ")
+	_, body, _ := strings.Cut(blocks[len(blocks)-1], "\n\n")
+	if strings.HasPrefix(body, "--") {
+		_, body, _ = strings.Cut(body, "\n\n")
+		body, rest, _ := strings.Cut(body, "\n--")
+		_, document, _ := strings.Cut(rest, "\n\n")
+		document, _, _ = strings.Cut(document, "\n--")
+		return body, []string{document}
+	}
+	var o map[string]any
+	if err := json.Unmarshal([]byte(body), &o); err != nil {
+		t.Fatal(err)
+	}
+	var documents []string
+	all, _ := o["documents"].([]any)
+	for _, d := range all {
+		d := d.(map[string]any)
+		raw, err := base64.StdEncoding.DecodeString(d["documentBase64"].(string))
+		if err != nil {
+			t.Fatal(err)
+		}
+		delete(d, "documentBase64")
+		documents = append(documents, string(raw))
+	}
+	return indented(o), documents
+}

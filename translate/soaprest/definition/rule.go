@@ -1,0 +1,104 @@
+package definition
+
+import (
+	"maps"
+	"slices"
+
+	"docusign-auth-proxy/translate/soaprest/element"
+)
+
+// rule says what becomes of one element.
+type rule struct {
+	// member is REST's name, or apart or merged.
+	member string
+	// as is how its value is written.
+	as value
+	// on tells which kinds of the REST type have the member; nil = all.
+	on func(kind string) bool
+	// loss is what becomes of a value on other kinds.
+	loss loss
+	// plain is a value that changes nothing there, beside "false" and "0".
+	plain string
+}
+
+const (
+	// apart = whoever calls for the object reads the element itself.
+	apart = "-"
+	// merged = its own members become those of the object.
+	merged = "+"
+)
+
+// loss is what becomes of an element that the REST type has no member for (SOAP-REST.md §11.3).
+type loss bool
+
+const (
+	// matters: it changes what is seen, asked or hidden, so it is refused.
+	matters loss = false
+	// decoration is left out and listed.
+	decoration loss = true
+)
+
+// value makes a value of REST's of an element; nil = there is nothing to be written.
+type value func(*maker, *element.Element) (any, error)
+
+// only is for members that these kinds have.
+func only(kinds ...string) func(string) bool {
+	return func(kind string) bool { return slices.Contains(kinds, kind) }
+}
+
+// but is for members that all kinds have, except these.
+func but(kinds ...string) func(string) bool {
+	return func(kind string) bool { return !slices.Contains(kinds, kind) }
+}
+
+// tables are by the type of SOAP and the element.
+func tables() map[string]map[string]rule {
+	all := ofParts()
+	all["Envelope"] = ofEnvelope()
+	all["EnvelopeInformation"] = all["Envelope"]
+	all["Recipient"] = ofRecipient()
+	all["Tab"] = ofTab()
+	return all
+}
+
+// object makes one of REST's of an element. Kind is that of the REST type, where SOAP has one type for several.
+func (m *maker) object(e *element.Element, kind string) (Object, error) {
+	o := Object{}
+	if e.Type == nil {
+		return nil, m.refuse(e, "")
+	}
+	table := m.tables[e.Type.Name]
+	for _, c := range e.Children {
+		r, known := table[c.Name]
+		if !known {
+			return nil, m.refuse(c, "")
+		}
+		if err := m.apply(o, c, r, kind); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+func (m *maker) apply(o Object, e *element.Element, r rule, kind string) error {
+	v, err := r.as(m, e)
+	switch {
+	case err != nil:
+		return err
+	case v == nil:
+		return nil
+	case r.on == nil || r.on(kind):
+		if r.member == merged {
+			maps.Copy(o, v.(Object))
+		} else if r.member != apart {
+			o[r.member] = v
+		}
+		return nil
+	case v == "false" || v == "0" || v == r.plain:
+		return nil
+	case r.loss == decoration:
+		m.drop(e)
+		return nil
+	}
+	return m.refuse(e, "")
+}
