@@ -24,6 +24,7 @@ const (
 	KindEncrypted    Kind = "encrypted header"
 	KindMultipart    Kind = "multipart message"       // multipart/related whose root part cannot be found or edited
 	KindCompression  Kind = "content coding"          // content coding unknown, corrupt or beyond its bounds
+	KindBase64       Kind = "not base64"              // text of a Stream that had to be
 	KindValue        Kind = "value not representable" // a new text that XML cannot carry
 	KindState        Kind = "edit not possible"       // the edit does not fit what the message holds
 )

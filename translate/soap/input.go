@@ -27,6 +27,7 @@ type input struct {
 	buf    []byte
 	raw    []byte // the message as it came, if buf is a conversion of it
 	max    int    // no byte beyond is read
+	least  int    // so much is read at once; 0 = lookahead
 	srcErr error
 	enc    encoding
 }
@@ -49,7 +50,7 @@ func (in *input) more(i int) bool {
 
 // fill reads a whole step, so that results do not depend on the sizes of reads.
 func (in *input) fill() {
-	step := min(max(lookahead, 2*len(in.buf)), in.max)
+	step := min(max(lookahead, in.least, 2*len(in.buf)), in.max)
 	in.buf = slices.Grow(in.buf, step-len(in.buf))
 	for len(in.buf) < step && in.srcErr == nil {
 		var n int

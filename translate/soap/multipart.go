@@ -19,6 +19,7 @@ type rootPart struct {
 	charset string
 	length  span // the digits of the Content-Length of the part, in head
 	size    int64
+	skipped bool // a part comes before the root
 
 	in        *bufio.Reader // what follows head; after the part, its delimiter and the other parts
 	delimiter []byte        // line feed, two hyphens, boundary
@@ -62,8 +63,10 @@ func (p *rootPart) line() (line []byte, start int) {
 		switch {
 		case err == nil:
 			return bytes.TrimSuffix(p.head[start:len(p.head)-1], []byte{'\r'}), start
+		case err == io.EOF && len(p.head) > start: // the last line
+			return p.head[start:], start
 		case err == io.EOF:
-			fail(KindMultipart, len(p.head), "the multipart message ends before its root part")
+			fail(KindMultipart, len(p.head), "the multipart message ends before a part")
 		case err != bufio.ErrBufferFull:
 			panic(bailout{err})
 		}
@@ -74,23 +77,37 @@ func (p *rootPart) line() (line []byte, start int) {
 func (p *rootPart) find(id string) (err error) {
 	defer catch(&err)
 	for {
-		line, start := p.line()
-		mark, isDelimiter := bytes.CutPrefix(line, p.delimiter[1:])
-		mark = bytes.TrimRight(mark, " \t")
-		if isDelimiter && string(mark) == "--" {
+		h, start := p.next()
+		if h == nil {
 			return refuse(KindMultipart, start, "the multipart message has no root part")
 		}
-		if isDelimiter && len(mark) == 0 && p.headers(id) {
+		if id == "" || bareID(h.Get("Content-Id")) == id {
+			p.rootHeaders(h, start)
 			return nil
+		}
+		p.skipped = true
+	}
+}
+
+// next reads on until the body of a part begins. It returns its headers, nil after the last part, and where in head
+// they start.
+func (p *rootPart) next() (h textproto.MIMEHeader, start int) {
+	for {
+		line, at := p.line()
+		mark, isDelimiter := bytes.CutPrefix(line, p.delimiter[1:])
+		mark = bytes.TrimRight(mark, " \t")
+		switch {
+		case isDelimiter && string(mark) == "--":
+			return nil, at
+		case isDelimiter && len(mark) == 0:
+			start = len(p.head)
+			return p.headers(), start
 		}
 	}
 }
 
-// contentLength has an offset, since the value may have to be changed in its place.
-var contentLength = regexp.MustCompile(`(?im)^content-length:[ \t]*(.*?)[ \t]*\r?$`)
-
-// headers reads the headers of one part and reports whether it is the root.
-func (p *rootPart) headers(id string) bool {
+// headers reads the headers of one part.
+func (p *rootPart) headers() textproto.MIMEHeader {
 	start := len(p.head)
 	for n := 0; ; n++ {
 		if line, _ := p.line(); len(line) == 0 {
@@ -100,24 +117,33 @@ func (p *rootPart) headers(id string) bool {
 			fail(KindTooComplex, len(p.head), "too many headers of a part")
 		}
 	}
-	block := p.head[start:]
-	h, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(block))).ReadMIMEHeader()
+	h, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(p.head[start:]))).ReadMIMEHeader()
 	if err != nil {
 		fail(KindMultipart, start, "a malformed header of a part")
 	}
-	if id != "" && bareID(h.Get("Content-Id")) != id {
-		return false
-	}
+	return h
+}
+
+// plain refuses a part whose bytes do not stand as they are.
+func (p *rootPart) plain(h textproto.MIMEHeader) {
 	for _, name := range [...]string{"Content-Type", "Content-Transfer-Encoding", "Content-Id", "Content-Length"} {
 		if len(h[name]) > 1 {
-			fail(KindAmbiguous, len(p.head), "a header of the root part comes twice")
+			fail(KindAmbiguous, len(p.head), "a header of a part comes twice")
 		}
 	}
 	switch strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding"))) {
 	case "", "7bit", "8bit", "binary":
 	default:
-		fail(KindMultipart, len(p.head), "the root part is in a transfer encoding other than 7bit, 8bit and binary")
+		fail(KindMultipart, len(p.head), "a part is in a transfer encoding other than 7bit, 8bit and binary")
 	}
+}
+
+// contentLength has an offset, since the value may have to be changed in its place.
+var contentLength = regexp.MustCompile(`(?im)^content-length:[ \t]*(.*?)[ \t]*\r?$`)
+
+// rootHeaders reads the headers of the root part, which start there in head.
+func (p *rootPart) rootHeaders(h textproto.MIMEHeader, start int) {
+	p.plain(h)
 	media, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil && err != mime.ErrInvalidMediaParameter {
 		fail(KindMultipart, len(p.head), "the root part has no readable Content-Type")
@@ -128,14 +154,13 @@ func (p *rootPart) headers(id string) bool {
 		fail(KindMultipart, len(p.head), "the root part is not of an XML type")
 	}
 	p.charset = parameters["charset"]
-	if at := contentLength.FindSubmatchIndex(block); at != nil && at[2] < at[3] {
+	if at := contentLength.FindSubmatchIndex(p.head[start:]); at != nil && at[2] < at[3] {
 		p.length = span{start + at[2], start + at[3]}
 		p.size, err = strconv.ParseInt(string(p.head[p.length.start:p.length.end]), 10, 64)
 		if err != nil || p.size < 0 {
 			fail(KindMultipart, p.length.start, "the root part has an unreadable Content-Length")
 		}
 	}
-	return true
 }
 
 // headWith returns head with the Content-Length of the part changed by delta.

@@ -5,16 +5,21 @@ import (
 	"io"
 )
 
-const maxDepth = 100 // of nested elements
-
-type event uint8
-
 const (
-	evStart event = iota + 1
-	evEnd
-	evText
-	evOther // comment or processing instruction
-	evEOF
+	maxDepth   = 100 // of nested elements
+	cdataStart = "<![CDATA["
+)
+
+// Event is what comes next in a message.
+type Event uint8
+
+// The events: a start tag, an end tag (of an empty-element tag too), text, and the end of the message.
+const (
+	Start Event = iota + 1
+	End
+	Text
+	EOF
+	other // comment or processing instruction
 )
 
 // scanner reads XML with namespaces, keeping every byte it has read. It refuses what is not well-formed and everything
@@ -26,10 +31,11 @@ type scanner struct {
 	text     span // the last one, without the markup of a CDATA section
 	as       reading
 	stack    []element
-	closed   element // the element of the last evEnd
+	closed   element // the element of the last End
 	closeTag int     // where its end tag starts; equal to its open offset when it has none
-	noClose  bool    // the element of the last evStart is an empty-element tag
+	noClose  bool    // the element of the last Start is an empty-element tag
 	rooted   bool    // the root element has been seen
+	kept     int     // bytes that forget has left before what was not passed yet
 }
 
 func newScanner(src io.Reader, most int) *scanner {
@@ -42,15 +48,15 @@ func (s *scanner) is(e *element, namespace, local string) bool {
 	return e.namespace == namespace && string(s.local(e.name)) == local
 }
 
-// next returns what comes next. After evStart the element is on top of the stack, after evEnd it is in s.closed.
-func (s *scanner) next() event {
+// next returns what comes next. After Start the element is on top of the stack, after End it is in s.closed.
+func (s *scanner) next() Event {
 	if s.noClose {
 		s.noClose = false
 		s.pop(s.pos)
-		return evEnd
+		return End
 	}
 	if s.rooted && len(s.stack) == 0 && !s.more(s.pos) {
-		return evEOF
+		return EOF
 	}
 	if s.at(s.pos, "an element") != '<' {
 		return s.characters()
@@ -66,6 +72,28 @@ func (s *scanner) next() event {
 	return s.startTag()
 }
 
+// forget drops what has been passed, but for the names of open elements and the prefixes in scope. What was read last
+// cannot be asked for any more.
+func (s *scanner) forget() {
+	if s.pos-s.kept < lookahead {
+		return
+	}
+	var kept []byte
+	keep := func(r *span) {
+		kept = append(kept, s.slice(*r)...)
+		*r = span{len(kept) - (r.end - r.start), len(kept)}
+	}
+	for i := range s.stack {
+		keep(&s.stack[i].name.span)
+	}
+	for i := range s.bindings {
+		keep(&s.bindings[i].prefix)
+	}
+	s.kept = copy(s.buf, kept)
+	s.buf = append(s.buf[:s.kept], s.buf[s.pos:]...)
+	s.pos = s.kept
+}
+
 func (s *scanner) pop(closeTag int) {
 	last := len(s.stack) - 1
 	s.closed, s.closeTag = s.stack[last], closeTag
@@ -74,7 +102,7 @@ func (s *scanner) pop(closeTag int) {
 }
 
 // characters reads character data up to the next markup.
-func (s *scanner) characters() event {
+func (s *scanner) characters() Event {
 	i, outside := s.pos, len(s.stack) == 0
 	for (i < len(s.buf) || s.more(i)) && s.buf[i] != '<' {
 		switch b := s.buf[i]; {
@@ -91,10 +119,10 @@ func (s *scanner) characters() event {
 	}
 	s.text, s.as = span{s.pos, i}, asText
 	s.pos = i
-	return evText
+	return Text
 }
 
-func (s *scanner) instruction() event {
+func (s *scanner) instruction() Event {
 	const what, flaw = "a processing instruction", "a processing instruction without a proper name"
 	name := s.name(s.pos + 2)
 	if name.prefix > 0 || bytes.EqualFold(s.slice(name.span), []byte("xml")) {
@@ -109,15 +137,15 @@ func (s *scanner) instruction() event {
 		fail(KindIllFormed, name.end, flaw)
 	}
 	s.pos = end
-	return evOther
+	return other
 }
 
 // declaration reads what begins with <!: a comment or a CDATA section.
-func (s *scanner) declaration() event {
+func (s *scanner) declaration() Event {
 	b := s.at(s.pos+2, "a declaration")
 	opening, what := "<!--", "a comment"
 	if b == '[' {
-		opening, what = "<![CDATA[", "a CDATA section"
+		opening, what = cdataStart, "a CDATA section"
 	}
 	switch {
 	case s.has(s.pos, opening, what):
@@ -135,20 +163,20 @@ func (s *scanner) declaration() event {
 		fail(KindIllFormed, end, "two hyphens inside a comment")
 	}
 	s.pos = end + 1
-	return evOther
+	return other
 }
 
-func (s *scanner) cdata(start int) event {
+func (s *scanner) cdata(start int) Event {
 	if len(s.stack) == 0 {
 		fail(KindIllFormed, s.pos, "text outside the root element")
 	}
 	end := s.until(start, "]]>", "a CDATA section")
 	s.text, s.as = span{start, end - 3}, asCDATA
 	s.pos = end
-	return evText
+	return Text
 }
 
-func (s *scanner) endTag() event {
+func (s *scanner) endTag() Event {
 	if len(s.stack) == 0 {
 		fail(KindIllFormed, s.pos, "an end tag without a start tag")
 	}
@@ -163,10 +191,10 @@ func (s *scanner) endTag() event {
 	}
 	s.pos = end + 1
 	s.pop(start)
-	return evEnd
+	return End
 }
 
-func (s *scanner) startTag() event {
+func (s *scanner) startTag() Event {
 	if len(s.stack) == 0 && s.rooted {
 		fail(KindIllFormed, s.pos, "a second root element")
 	}
@@ -181,5 +209,5 @@ func (s *scanner) startTag() event {
 	s.noClose = s.buf[e.open-2] == '/'
 	s.rooted = true
 	s.stack = append(s.stack, e)
-	return evStart
+	return Start
 }

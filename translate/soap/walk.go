@@ -48,15 +48,15 @@ func (w *walk) refuse(k Kind, offset int, detail string) {
 func (w *walk) run() {
 	for !w.ended {
 		switch w.s.next() {
-		case evStart:
+		case Start:
 			w.start(w.s.top(), len(w.s.stack))
-		case evEnd:
+		case End:
 			w.finish(&w.s.closed, len(w.s.stack)+1)
-		case evText:
+		case Text:
 			if w.current != nil {
 				w.current.text = append(w.current.text, w.s.decode(w.s.text, w.s.as)...)
 			}
-		case evEOF:
+		case EOF:
 			w.ended = true
 		}
 	}

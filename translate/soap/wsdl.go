@@ -16,8 +16,8 @@ func RewriteWSDL(src []byte, rewrite func(url string) string) (_ []byte, err err
 	}
 	var out []byte
 	copied := 0
-	for ev := s.next(); ev != evEOF; ev = s.next() {
-		if ev != evStart {
+	for ev := s.next(); ev != EOF; ev = s.next() {
+		if ev != Start {
 			continue
 		}
 		a := s.addressOf(s.top())
