@@ -18,7 +18,7 @@ type Element struct {
 	// Text is that of a simple type as it came, entities resolved; for numbers, booleans, dates and words of an
 	// enumeration without white space around it.
 	Text string
-	// Bytes are those of base64Binary, decoded; nil for other types.
+	// Bytes are those of base64Binary, decoded, of size 0 when it is empty; nil for other types.
 	Bytes *spool.File
 	// Attributes are by their local names; statusQualifier may come with or without a prefix (SOAP-REST.md §2).
 	Attributes map[string]string
@@ -77,8 +77,8 @@ func (e *Element) True(name string) bool {
 type Message struct {
 	// Root is the element of the operation.
 	Root *Element
-	// Digest is the SHA-256 of the Body's bytes and of the parts of MTOM: the same for a message that comes again with
-	// another security header (SOAP-REST.md §6.2).
+	// Digest is a SHA-256 of all that Root tells, documents too: the same for a message that comes again with another
+	// security header, other white space between elements or other names of MTOM parts (SOAP-REST.md §6.2).
 	Digest [32]byte
 
 	files []*spool.File
