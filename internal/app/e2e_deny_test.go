@@ -191,11 +191,11 @@ func TestWhatOnlyLooksLikeAPasswordPasses(t *testing.T) {
 		{"a packed document as a form", "PUT", document, formLine, "PK\x03\x04\x14\x00\x06=" + strings.Repeat("x", 17<<10)},
 		{"base64 as a form", "PUT", document, formLine, strings.Repeat("JVBERi0x", 3<<10)},
 		{"a long text without a type", "PUT", document, "", strings.Repeat("password=abc&", 2<<10)},
-		{"JSON with SOAPAction", "POST", knownPath, "Content-Type: application/json\r\nSOAPAction: \"\"\r\n", users},
+		{"JSON with SOAPAction", "POST", "/restapi/v2.1/accounts/1234567/users", "Content-Type: application/json\r\nSOAPAction: \"\"\r\n", users},
 		{"no body with SOAPAction", "GET", knownPath, "SOAPAction: \"\"\r\n", ""},
 		{"new users", "POST", "/restapi/v2.1/accounts/1234567/users", formLine, users},
-		{"words in the query", "GET", knownPath + "?search_text=password%3Dabc&password_rules=1&password=", "", ""},
-		{"parameters in the path", "GET", "/restapi/v2/accounts/1234567/templates/a;passwordless=1;b", "", ""},
+		{"words in the query", "GET", "/restapi/v2/login_information?search_text=password%3Dabc&password_rules=1&password=", "", ""},
+		{"parameters in the path", "GET", "/restapi/v2/accounts/1234567/folders/a;passwordless=1;b", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r.Sandbox.ResetCounts()

@@ -202,8 +202,8 @@ func TestViewsOverREST(t *testing.T) {
 			"/views/console", "demo.docusign.net", `{}`,
 		},
 		{
-			"the sender's view", "RequestSenderToken", account + envelope(sandbox.CaptureEnvelopeID) + back,
-			"/envelopes/" + sandbox.CaptureEnvelopeID + "/views/sender", "demo.docusign.net",
+			"the sender's view", "RequestSenderToken", account + envelope(sandbox.DraftEnvelopeID) + back,
+			"/envelopes/" + sandbox.DraftEnvelopeID + "/views/sender", "demo.docusign.net",
 			`{"returnUrl":"https://erp.example.com/back?a=1\u0026b=2"}`,
 		},
 		{

@@ -69,7 +69,8 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 		return `<` + operation + ` xmlns="` + namespace + `">` + content + `</` + operation + `>`
 	}
 	envelope := "<EnvelopeID>" + sandbox.CaptureEnvelopeID + "</EnvelopeID>"
-	view := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID>" + envelope +
+	draft := "<EnvelopeID>" + sandbox.DraftEnvelopeID + "</EnvelopeID>"
+	view := "<AccountID>" + sandbox.CaptureAccountID + "</AccountID>" + draft +
 		"<ReturnURL>https://example.com/a?b=1&amp;c=2</ReturnURL>"
 	for _, mode := range []string{"bearer", "app_password"} {
 		r := newRig(t, soapMode(mode))
@@ -114,7 +115,7 @@ func TestAnswersFitTheSchemasInTheWSDLs(t *testing.T) {
 				soapEnvelope(
 					security(annaToken),
 					element(
-						namespaceAPI, "RequestSenderToken", envelope+"<AccountID>"+sandbox.CaptureAccountID+"</AccountID><ReturnURL/>",
+						namespaceAPI, "RequestSenderToken", draft+"<AccountID>"+sandbox.CaptureAccountID+"</AccountID><ReturnURL/>",
 					),
 				),
 			},

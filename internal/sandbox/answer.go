@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"compress/gzip"
 	"embed"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+
+	"docusign-auth-proxy/internal/sandbox/envelope"
 )
 
 // answer is what a request gets. Without a content type it has no body.
@@ -25,7 +26,8 @@ type answer struct {
 	root        string // if not empty, body is JSON, sent in the format that the caller wants; root names its XML
 	contentType string
 	body        []byte
-	stream      io.Reader // if non-nil, sent after body under a Content-Length that the header has already
+	stream      io.Reader // if non-nil, sent after body
+	length      int64     // of stream
 	plain       bool      // never compressed
 	cut         bool      // the connection ends after half of the body
 }
@@ -41,17 +43,16 @@ var templateFiles embed.FS
 
 func newTemplates() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"json": plainJSON, "xml": escapeXML, "el": xmlElement, "stamp": stamp, "title": title,
+		"json": plainJSON, "xml": escapeXML, "el": xmlElement, "stamp": envelope.Stamp, "title": title,
 		"last":       func(n int) int { return max(n-1, 0) },
 		"number":     func(i int) string { return strconv.Itoa(i + 1) },
-		"pdf":        func() string { return base64.StdEncoding.EncodeToString(samplePDF) },
 		"signerType": signerType, "documentID": documentID,
 	}).ParseFS(templateFiles, "*.tmpl"))
 }
 
 func (s *Sandbox) written(name string, data any) string {
 	var out strings.Builder
-	if err := s.templates.ExecuteTemplate(&out, name, data); err != nil {
+	if err := s.forms.ExecuteTemplate(&out, name, data); err != nil {
 		panic(err) // the templates fit their data
 	}
 	return out.String()
@@ -59,6 +60,11 @@ func (s *Sandbox) written(name string, data any) string {
 
 func page(html string) answer {
 	return answer{status: http.StatusOK, contentType: typeHTML, body: []byte(html)}
+}
+
+// streamed is an answer of bytes that are made while they are sent.
+func streamed(contentType string, length int64, stream io.Reader) answer {
+	return answer{status: http.StatusOK, contentType: contentType, stream: stream, length: length, plain: true}
 }
 
 func empty(status int) answer { return answer{status: status} }
@@ -87,20 +93,19 @@ func (a answer) write(w http.ResponseWriter, r *http.Request) {
 			h.Set("Content-Encoding", "gzip")
 			a.body = compress(a.body)
 		}
-		if a.stream == nil {
-			h.Set("Content-Length", strconv.Itoa(len(a.body)))
-		}
+		h.Set("Content-Length", strconv.FormatInt(int64(len(a.body))+a.length, 10))
 	}
 	w.WriteHeader(a.status)
+	var whole io.Reader = bytes.NewReader(a.body)
+	if a.stream != nil {
+		whole = io.MultiReader(whole, a.stream)
+	}
 	if a.cut {
-		_, _ = w.Write(a.body[:len(a.body)/2])
+		_, _ = io.CopyN(w, whole, (int64(len(a.body))+a.length)/2)
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = w.Write(a.body)
-	if a.stream != nil {
-		_, _ = io.Copy(w, a.stream)
-	}
+	_, _ = io.Copy(w, whole)
 }
 
 func compress(b []byte) []byte {
@@ -215,19 +220,30 @@ func apiErrors() []apiError {
 	return []apiError{
 		{"ACCOUNT_DOES_NOT_EXIST_IN_SYSTEM", 401, "The specified Account does not exist."},
 		{"AUTHORIZATION_INVALID_TOKEN", 401, "The access token provided is expired, revoked or malformed."},
+		{"ACCOUNT_LACKS_PERMISSIONS", 401, "This Account lacks sufficient permissions."},
 		{"BURST_APIINVOCATION_LIMIT_EXCEEDED", 429, "The maximum number of burst API invocations has been exceeded."},
 		{"DOCUMENT_DOES_NOT_EXIST", 404, "The document specified was not found."},
 		{"ENVELOPE_CANNOT_VOID_INVALID_STATE", 400, "Only envelopes in the 'Sent' or 'Delivered' states may be voided."},
 		{"ENVELOPE_DOES_NOT_EXIST", 404, "The envelope specified does not exist."},
 		{"ENVELOPE_INVALID_STATUS", 400, "Invalid envelope status."},
 		{"HOURLY_APIINVOCATION_LIMIT_EXCEEDED", 429, "The maximum number of hourly API invocations has been exceeded."},
+		{"INVALID_CAPTIVE_RECIPIENT_OPERATION", 400, "This operation is only valid for captive recipients."},
+		{"INVALID_EMAIL_ADDRESS_FOR_RECIPIENT", 400, "The email address for the recipient is invalid."},
+		{"INVALID_RECIPIENT_ID", 400, "Invalid recipient ID."},
 		{"INVALID_REQUEST_BODY", 400, "The request body is missing or improperly formatted."},
 		{"INVALID_REQUEST_PARAMETER", 400, "The request contained at least one invalid parameter."},
 		{"PARTNER_AUTHENTICATION_FAILED", 401, "The specified Integrator Key was not found or is disabled."},
+		{"RECIPIENT_NOT_IN_SEQUENCE", 400, "The token for an out of sequence recipient cannot be generated."},
 		{"REQUEST_TOO_LARGE", 413, "The request is larger than the service allows."},
+		{"TAB_REFERS_TO_MISSING_DOCUMENT", 400, "Tab refers to document which does not exist."},
+		{"TEMPLATE_ID_INVALID", 400, "Invalid template ID."},
+		{"UNABLE_TO_LOAD_DOCUMENT", 400, "Unable to load the document."},
+		{"UNKNOWN_ENVELOPE_RECIPIENT", 400, "The recipient you have identified is not a valid recipient of the envelope."},
 		{"USER_AUTHENTICATION_FAILED", 401, "One or both of Username and Password are invalid."},
+		{"USER_DOES_NOT_EXIST_IN_SYSTEM", 400, "The specified user does not exist."},
 		{"USER_LACKS_MEMBERSHIP", 401, "The UserID does not have a valid membership in this Account."},
 		{"USER_LACKS_PERMISSIONS", 401, "This user lacks sufficient permissions to access this resource."},
+		{"USER_NOT_ENVELOPE_SENDER", 400, "The User is not the sender of the specified envelope."},
 	}
 }
 
@@ -235,7 +251,7 @@ func apiErrors() []apiError {
 func refusal(code string, detail ...string) *apiError {
 	for _, e := range apiErrors() {
 		if e.code == code {
-			e.message = strings.Join(append([]string{e.message}, detail...), " ")
+			e.message = strings.TrimSpace(e.message + " " + strings.Join(detail, " "))
 			return &e
 		}
 	}

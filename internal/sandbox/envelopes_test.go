@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -26,11 +27,11 @@ func TestEnvelopesAreMadeInEveryFormat(t *testing.T) {
 	jsonOf := func(document []byte) string {
 		return `{"status":"sent","emailSubject":"S \u00e9 \/","documents":[{"name":"a","documentId":"1","documentBase64":"` +
 			b64(document) + `"}],` +
-			`"recipients":{"signers":[{"email":"s@example.com","name":"Sam"}]},"x":[1,-2.5e3,true,null,{},[]]}`
+			`"recipients":{"signers":[{"email":"s@example.com","name":"Sam"}]},"notification":null}`
 	}
 	xmlOf := func(document string) string {
 		return `<?xml version="1.0" encoding="utf-8"?><!-- c > -->` +
-			`<d:envelopeDefinition xmlns:d="http://www.docusign.com/restapi" x="a>b"><d:status>sent</d:status>` +
+			`<d:envelopeDefinition xmlns:d="http://www.docusign.com/restapi" ><d:status>sent</d:status>` +
 			`<d:emailSubject>S &#233; /</d:emailSubject><d:documents><d:document><d:documentBase64>` + document +
 			`</d:documentBase64><d:documentId>1</d:documentId><d:name>a</d:name></d:document></d:documents>` +
 			`<d:recipients><d:signers><d:signer><d:email>s@example.com</d:email><d:name>Sam</d:name></d:signer></d:signers>` +
@@ -66,8 +67,11 @@ func TestEnvelopesAreMadeInEveryFormat(t *testing.T) {
 			all := w.Envelopes()
 			e := all[len(all)-1]
 			want := Document{ID: "1", Name: "a", Size: int64(len(tt.document)), SHA256: digest(tt.document)}
-			if e.ID != summary.EnvelopeID || e.Subject != "S é /" || len(e.Documents) != 1 || e.Documents[0] != want ||
-				e.SenderID != LegacyID {
+			if len(e.Documents) == 1 {
+				e.Documents[0].Members = nil
+			}
+			if e.ID != summary.EnvelopeID || e.Subject != "S é /" || e.SenderID != LegacyID ||
+				!reflect.DeepEqual(e.Documents, []Document{want}) {
 				t.Errorf("kept %+v", e)
 			}
 			if len(e.Recipients) != 1 || e.Recipients[0].Email != "s@example.com" || e.Recipients[0].Name != "Sam" {
@@ -160,29 +164,72 @@ func TestTheLifeOfAnEnvelope(t *testing.T) {
 	w.wantReply(w.call("GET", account+"/envelopes/"+newGUID(), bearer, nil), 404, "ENVELOPE_DOES_NOT_EXIST")
 }
 
-func TestViewsPointAtTheSigningSite(t *testing.T) {
+// captiveEnvelope has a signer inside the program, one by mail and one whose turn has not come.
+const captiveEnvelope = `{"status":"%s","emailSubject":"S","documents":[{"documentId":"1","name":"a","documentBase64":"QUJD"}],
+"recipients":{"signers":[
+{"recipientId":"1","name":"Ben Beispiel","email":"ben@example.com","clientUserId":"77"},
+{"recipientId":"2","name":"Cora Copy","email":"cora@example.com"},
+{"recipientId":"3","name":"Anna Example","email":"anna@example.com","clientUserId":"78","routingOrder":"2"}]}}`
+
+func TestViewsAreForThoseWhoMayHaveThem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	account := w.SiteURL("demo.docusign.net") + "/restapi/v2.1/accounts/1703061"
 	bearer := w.bearerOf(LegacyID)
-	const signing = `"url": "https://demo.docusign.net/Signing/`
 	post := func(path, body string) reply {
 		return w.call("POST", account+path, bearer, strings.NewReader(body), "Content-Type", "application/json")
 	}
-	w.wantReply(post("/views/console", ""), 201, signing)
-	for _, view := range []string{"sender", "correct"} {
-		w.wantReply(
-			post("/envelopes/"+CaptureEnvelopeID+"/views/"+view, `{"returnUrl":"https://x.example.com"}`), 201, signing,
-		)
+	made := func(status string) string {
+		var summary struct{ EnvelopeID string }
+		got := post("/envelopes", fmt.Sprintf(captiveEnvelope, status))
+		if err := json.Unmarshal([]byte(got.body), &summary); err != nil {
+			t.Fatal(err, got.body)
+		}
+		return "/envelopes/" + summary.EnvelopeID
 	}
-	w.wantReply(
-		post("/envelopes/"+CaptureEnvelopeID+"/views/recipient", `{"returnUrl":"https://x.example.com"}`), 201, signing,
-	)
-	w.wantReply(
-		post("/envelopes/"+CaptureEnvelopeID+"/views/recipient", `{"email":"a"}`), 400, "INVALID_REQUEST_PARAMETER",
-	)
-	w.wantReply(post("/envelopes/"+CaptureEnvelopeID+"/views/other", `{}`), 404)
-	w.wantReply(post("/envelopes/"+newGUID()+"/views/sender", `{}`), 404, "ENVELOPE_DOES_NOT_EXIST")
+	draft, sent := made("created"), made("sent")
+	back := func(more string) string { return `{"returnUrl":"https://x.example.com"` + more + `}` }
+	who := func(id, name, email string) string {
+		return back(`,"clientUserId":"` + id + `","userName":"` + name + `","email":"` + email + `"`)
+	}
+	ben := who("77", "Ben Beispiel", "ben@example.com")
+	tests := []struct{ name, path, body, refused string }{
+		{"the console without a body", "/views/console", "", ""},
+		{"the sender's view of a draft", draft + "/views/sender", back(""), ""},
+		{"the sender's view of a sent one", sent + "/views/sender", back(""), "ENVELOPE_INVALID_STATUS"},
+		{"a correction", sent + "/views/correct", back(`,"suppressNavigation":"true"`), ""},
+		{"a correction of a draft", draft + "/views/correct", back(""), "ENVELOPE_INVALID_STATUS"},
+		{"a signer inside the program", sent + "/views/recipient", ben, ""},
+		{"a signer of a draft", draft + "/views/recipient", ben, "ENVELOPE_INVALID_STATUS"},
+		{"no return address", sent + "/views/recipient", `{"clientUserId":"77"}`, "The returnUrl is missing."},
+		{"a return address over the limit", sent + "/views/recipient", `{"returnUrl":"https://x.example.com/` +
+			strings.Repeat("x", 470) + `"}`, "The returnUrl is too long."},
+		{"another e-mail", sent + "/views/recipient", who("77", "Ben Beispiel", "ben2@example.com"),
+			"UNKNOWN_ENVELOPE_RECIPIENT"},
+		{"another name", sent + "/views/recipient", who("77", "Ben", "ben@example.com"), "UNKNOWN_ENVELOPE_RECIPIENT"},
+		{"another id of the program", sent + "/views/recipient", who("7", "Ben Beispiel", "ben@example.com"),
+			"INVALID_CAPTIVE_RECIPIENT_OPERATION"},
+		{"a signer by mail", sent + "/views/recipient", who("", "Cora Copy", "cora@example.com"),
+			"INVALID_CAPTIVE_RECIPIENT_OPERATION"},
+		{"a signer whose turn has not come", sent + "/views/recipient", who("78", "Anna Example", "anna@example.com"),
+			"RECIPIENT_NOT_IN_SEQUENCE"},
+		{"an unknown member", sent + "/views/recipient", back(`,"user":"x"`), "INVALID_REQUEST_BODY"},
+		{"a view that there is not", sent + "/views/other", `{}`, "404"},
+		{"an unknown envelope", "/envelopes/" + newGUID() + "/views/sender", `{}`, "ENVELOPE_DOES_NOT_EXIST"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := post(tt.path, tt.body)
+			opened := got.status == 201 && strings.Contains(got.body, `"url": "https://demo.docusign.net/Signing/`)
+			refused := got.status >= 400 && strings.Contains(fmt.Sprint(got.status, got.body), tt.refused)
+			if (tt.refused == "") != opened || tt.refused != "" && !refused {
+				t.Errorf("%d %s", got.status, got.body)
+			}
+		})
+	}
+	if n := w.Counts().Mails; n != 1 {
+		t.Errorf("%d mails, want one to the signer by mail", n)
+	}
 }
 
 func TestDocuments(t *testing.T) {

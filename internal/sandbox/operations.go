@@ -2,9 +2,13 @@ package sandbox
 
 import (
 	"cmp"
+	"encoding/base64"
+	"io"
 	"strconv"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/sandbox/envelope"
 )
 
 // operation carries out one SOAP operation: its steps find what the request names and do the work, the template
@@ -61,19 +65,55 @@ func (c *soapRequest) findEnvelope() *apiError {
 }
 
 func soapCreate(c *soapRequest) *apiError {
-	status := "created"
+	d := object{"status": "created", "emailSubject": c.msg.Field("Subject")}
 	if c.msg.Operation == "CreateAndSendEnvelope" {
-		status = "sent"
+		d["status"] = "sent"
 	}
-	c.create(status, c.msg.Field("Subject"), c.msg.Documents, c.msg.Recipients)
-	return nil
+	e := c.msg.Body.Child("Envelope")
+	documents, recipients := []any{}, object{}
+	for _, in := range e.Child("Documents").Items() {
+		content, err := c.msg.Content(in.Child("PDFBytes"))
+		if err != nil {
+			return &apiError{code: "Server was unable to read request.", message: "PDFBytes: " + err.Error()}
+		}
+		documents = append(documents, object{
+			"documentId": in.Value("ID"), "name": in.Value("Name"), "documentBase64": content,
+		})
+	}
+	for _, in := range e.Child("Recipients").Items() {
+		kind := recipientType(in.Value("Type"))
+		list, _ := recipients[kind].([]any)
+		recipients[kind] = append(list, object{
+			"recipientId": in.Value("ID"), "name": in.Value("UserName"), "email": in.Value("Email"),
+		})
+	}
+	d["documents"], d["recipients"] = documents, recipients
+	return c.create(d, envelope.Making{})
+}
+
+// PDF is the envelope's in base64.
+func (c *soapRequest) PDF() (string, error) {
+	raw, err := io.ReadAll(c.Envelope.PDF("combined", envelope.Options("combined", false, true, false), c.Envelope.PDFSize("combined")))
+	return base64.StdEncoding.EncodeToString(raw), err
+}
+
+func recipientType(name string) string {
+	switch name {
+	case "CarbonCopy":
+		return "carbonCopies"
+	case "CertifiedDelivery":
+		return "certifiedDeliveries"
+	}
+	return strings.ToLower(name[:1]) + name[1:] + "s"
 }
 
 // alter sends or voids the envelope; every refusal to void has one name here.
 func alter(status string) func(*soapRequest) *apiError {
 	return func(c *soapRequest) (refused *apiError) {
-		c.Envelope, refused = c.changeEnvelope(c.Envelope.ID, status, c.msg.Field("Reason"))
-		if refused != nil && status == "voided" {
+		if status == "sent" {
+			return c.send()
+		}
+		if refused = c.void(c.msg.Field("Reason")); refused != nil {
 			refused.code = "ENVELOPE_CANNOT_VOID_INVALID_STATE"
 		}
 		return refused
@@ -92,13 +132,15 @@ func (c *soapRequest) Sender() User {
 
 func (c *soapRequest) Now() time.Time { return c.now() }
 
-// signerType keeps SOAP's own types; recipients made over REST are signers here.
-func signerType(name string) string {
-	switch name {
-	case "Agent", "Editor", "CarbonCopy", "CertifiedDelivery", "InPersonSigner":
-		return name
+// signerType is SOAP's word for an array of REST.
+func signerType(kind string) string {
+	switch kind {
+	case "carbonCopies":
+		return "CarbonCopy"
+	case "certifiedDeliveries":
+		return "CertifiedDelivery"
 	}
-	return "Signer"
+	return title(strings.TrimSuffix(kind, "s"))
 }
 
 // documentID is the document's own where it is a number, as the WSDL wants it.

@@ -33,6 +33,8 @@ type Counts struct {
 	API         int            // REST calls let in
 	Refused     map[string]int // REST calls refused, by error code
 	Envelopes   int            // created, by REST and SOAP
+	Changes     map[string]int // of envelopes, by REST and SOAP: send (of a draft), void, purge, correct, notify
+	Mails       int            // to recipients, that would have gone out
 	SOAP        int            // SOAP operations let in
 	SOAPRefused map[string]int // SOAP operations refused, by error code
 	Legacy      Legacy
@@ -54,6 +56,7 @@ func (l Legacy) Total() int {
 
 func (c Counts) clone() Counts {
 	c.GrantErrors, c.Refused, c.SOAPRefused = maps.Clone(c.GrantErrors), maps.Clone(c.Refused), maps.Clone(c.SOAPRefused)
+	c.Changes = maps.Clone(c.Changes)
 	return c
 }
 

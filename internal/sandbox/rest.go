@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/sandbox/message"
+	"docusign-auth-proxy/internal/sandbox/restbody"
 )
 
 // call is one request with who makes it and what it names.
@@ -53,37 +56,8 @@ type restRequest struct {
 type route struct {
 	method  string
 	pattern string
-	open    bool // needs no credential (PROTOCOL.md §2.6)
+	query   string // the parameters that are known; open = it needs no credential (PROTOCOL.md §2.6), * = any
 	serve   func(*restRequest) answer
-}
-
-func restRoutes() []route {
-	const (
-		version  = "restapi/{version}"
-		account  = version + "/accounts/{account}"
-		envelope = account + "/envelopes/{envelope}"
-	)
-	return []route{
-		{"GET", "restapi", true, show("serviceInformation")},
-		{"GET", "restapi/service_information", true, show("serviceInformation")},
-		{"GET", "restapi/help", true, help},
-		{"GET", version, true, show("resources")},
-		{"POST", version + "/oauth2/token", true, passwordGrant},
-		{"POST", version + "/oauth2/revoke", true, passwordGrant},
-		{"GET", version + "/login_information", false, loginInformation},
-		{"PUT", version + "/login_information/password", false, changePassword},
-		{"GET", account, false, show("accountInformation")},
-		{"GET", account + "/users", false, listUsers},
-		{"POST", account + "/views/console", false, view},
-		{"POST", account + "/envelopes", false, createEnvelope},
-		{"GET", account + "/envelopes", false, show("envelopesInformation")},
-		{"GET", envelope, false, show("envelope")},
-		{"PUT", envelope, false, updateEnvelope},
-		{"GET", envelope + "/recipients", false, show("recipients")},
-		{"GET", envelope + "/documents", false, show("envelopeDocuments")},
-		{"GET", envelope + "/documents/{document}", false, getDocument},
-		{"POST", envelope + "/views/{view}", false, view},
-	}
 }
 
 func (rt route) match(r request) (map[string]string, bool) {
@@ -132,13 +106,16 @@ func (r request) commonHeaders() {
 }
 
 func (c *restRequest) serve(rt route) answer {
-	if !rt.open {
+	if rt.query != open {
 		if refused := c.admit(); refused != nil {
 			return c.refuse(refused)
 		}
 		c.count(func(n *Counts) { n.API++ })
 	}
 	if refused := c.findEnvelope(); refused != nil {
+		return c.refuse(refused)
+	}
+	if refused := c.checkQuery(rt.query); refused != nil {
 		return c.refuse(refused)
 	}
 	return rt.serve(c)
@@ -202,6 +179,17 @@ func (c *restRequest) good(status int, root string) answer {
 	return answer{status: status, root: root, body: []byte(c.written(root, c))}
 }
 
+// tree answers with an object, whose XML is named root.
+func (c *restRequest) tree(status int, root string, o object) answer {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(o); err != nil {
+		panic(err) // objects are of strings, lists and objects
+	}
+	return answer{status: status, root: root, body: body.Bytes()}
+}
+
 func show(root string) func(*restRequest) answer {
 	return func(c *restRequest) answer { return c.good(http.StatusOK, root) }
 }
@@ -254,41 +242,22 @@ func (c *restRequest) Users() []User {
 	})
 }
 
-// view opens the console, or a view of an envelope, in a browser.
-func view(c *restRequest) answer {
-	name := c.params["{view}"]
-	if !slices.Contains([]string{"", "sender", "correct", "recipient", "edit"}, name) {
-		return c.unread(empty(http.StatusNotFound))
-	}
-	d, refused := c.definition(name != "recipient")
-	if refused == nil && name == "recipient" && d.ReturnURL == "" {
-		refused = refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is missing.")
-	}
-	if refused != nil {
-		return c.refuse(refused)
-	}
-	return c.good(http.StatusCreated, "viewUrl")
-}
-
-// definition reads a JSON or XML body; optional bodies may be missing.
-func (c *restRequest) definition(optional bool) (message.Definition, *apiError) {
-	d, err := message.ReadDefinition(c.Request)
+// body reads a JSON, XML or multipart body; optional bodies may be missing.
+func (c *restRequest) body(kind string, optional bool) (object, *apiError) {
+	o, err := message.ReadBody(c.Request, restbody.Named(kind))
 	tooLarge, isTooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case isTooLarge:
-		return d, refusal("REQUEST_TOO_LARGE", fmt.Sprintf("The limit is %d bytes.", tooLarge.Limit))
+		return nil, refusal("REQUEST_TOO_LARGE", fmt.Sprintf("The limit is %d bytes.", tooLarge.Limit))
 	case err == io.EOF && optional:
-		return d, nil
+		return nil, nil
 	case err == io.EOF:
-		return d, refusal("INVALID_REQUEST_BODY", "(the body is empty)")
+		return nil, refusal("INVALID_REQUEST_BODY", "(the body is empty)")
 	case err != nil:
-		return d, refusal("INVALID_REQUEST_BODY", "("+err.Error()+")")
+		return nil, refusal("INVALID_REQUEST_BODY", "("+err.Error()+")")
 	}
-	return d, nil
+	return o, nil
 }
-
-// stamp is a time as the REST API writes it.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000000Z") }
 
 // charge counts one call of an account, announces what is left (PROTOCOL.md §12) and refuses over an enforced limit.
 func (r request) charge(account string) *apiError {

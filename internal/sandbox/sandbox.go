@@ -63,13 +63,13 @@ type Sandbox struct {
 	registry
 	record
 	settings
-	envelopes              store[Envelope]
+	archive
 	access, refresh, codes store[grant] // by the text that was given out
 	spent                  store[int]   // calls by account and period
 
 	opts      Options
 	authority *authority
-	templates *template.Template
+	forms     *template.Template
 	addresses map[string]string // of the listeners by host name; the empty name is the one that serves every host
 	server    *http.Server
 	ended     []chan error // of the listeners
@@ -85,7 +85,8 @@ func Start(o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificates: %w", err)
 	}
-	s := &Sandbox{opts: o, authority: ca, templates: newTemplates(), addresses: map[string]string{}}
+	s := &Sandbox{opts: o, authority: ca, forms: newTemplates(), addresses: map[string]string{}}
+	s.clock = s.now
 	s.server = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{ca.leaf}, MinVersion: tls.VersionTLS12},
@@ -257,6 +258,10 @@ func (r request) answer() answer {
 	}
 	pause(r.Context(), failure.Delay)
 	switch failure.Drop {
+	case DropMidAnswer:
+		a := r.dispatch()
+		a.cut = true
+		return a
 	case DropAfterWork:
 		r.dispatch()
 		panic(http.ErrAbortHandler)

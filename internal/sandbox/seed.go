@@ -28,17 +28,25 @@ const (
 
 	// CaptureEnvelopeID is the envelope that the recorded clients ask for; it is in account 1703061.
 	CaptureEnvelopeID = "93be49ab-0000-4000-8000-000000000001"
+	// DraftEnvelopeID is one of the same account that was not sent.
+	DraftEnvelopeID = "93be49ab-0000-4000-8000-000000000002"
+
+	// The templates of both accounts: an order with two roles and a short agreement.
+	OrderTemplateID     = "70000000-1111-4222-8333-000000000001"
+	AgreementTemplateID = "70000000-1111-4222-8333-000000000002"
 )
 
 //go:embed seed.json
 var seedJSON []byte
 
-// Seed is what the demo begins with: two integrations, four users, two accounts on two sites.
+// Seed is what the demo begins with: two integrations, four users, two accounts on two sites, and in account 1703061 two
+// envelopes and two templates.
 type Seed struct {
 	Integrations []Integration
 	PrivateKeys  map[string][]byte // PKCS#1 PEM by integration key
 	Users        []User
 	Accounts     []Account
+	Templates    []map[string]any // REST's definitions
 }
 
 // User finds one of the users by e-mail.
@@ -83,11 +91,18 @@ func (s *Sandbox) SeedWith(keys map[string][]byte, edits ...func(*Seed)) (Seed, 
 			s.Consent(i.Key, u.ID, "signature", "impersonation")
 		}
 	}
-	s.AddEnvelope(Envelope{
-		ID: CaptureEnvelopeID, AccountID: CaptureAccountID, SenderID: LegacyID, Key: LegacyKey, Status: "sent",
-		Subject: "Please sign", Documents: []Document{{ID: "1", Name: "sample.pdf"}},
-		Recipients: []Recipient{{ID: "1", Email: "signer@example.com", Name: "Sam Signer", Type: "signers"}},
-	})
+	for _, e := range [][2]string{{CaptureEnvelopeID, "sent"}, {DraftEnvelopeID, "created"}} {
+		s.AddEnvelope(Envelope{
+			ID: e[0], AccountID: CaptureAccountID, SenderID: LegacyID, Key: LegacyKey, Status: e[1],
+			Subject: "Please sign", Documents: []Document{{ID: "1", Name: "sample.pdf"}},
+			Recipients: []Recipient{{ID: "1", Email: "signer@example.com", Name: "Sam Signer", Type: "signers"}},
+		})
+	}
+	for _, t := range w.Templates {
+		if err := s.AddTemplate(CaptureAccountID, t); err != nil {
+			return w, fmt.Errorf("template: %w", err)
+		}
+	}
 	return w, nil
 }
 

@@ -26,6 +26,7 @@ type setting struct {
 	loginInfoStatus int
 	noSOAPBearer    bool
 	hourly, burst   int
+	processing      time.Duration
 }
 
 func (s *settings) setting() setting {
@@ -66,6 +67,9 @@ func (s *settings) SetLoginInformation(status int) {
 // real ones do (PROTOCOL.md §4.10).
 func (s *settings) SetSOAPBearer(on bool) { s.set(func(v *setting) { v.noSOAPBearer = !on }) }
 
+// SetProcessing sets how long creations that are asynchronous take; at first they are done at once.
+func (s *settings) SetProcessing(d time.Duration) { s.set(func(v *setting) { v.processing = d }) }
+
 // SetLimits enforces the hourly and burst limits of PROTOCOL.md §11 per account; 0 counts without enforcing.
 func (s *settings) SetLimits(hourly, burst int) {
 	s.set(func(v *setting) { v.hourly, v.burst = hourly, burst })
@@ -79,12 +83,14 @@ const (
 	DropBefore         // at once, the body unread
 	DropAfterWork      // after the request was carried out: the client cannot know that it was
 	DropMidBody        // after half of Body was sent under the full Content-Length
+	DropMidAnswer      // after the request was carried out and half of its answer sent
 )
 
 // FailureSpec plans failures. Empty conditions match everything.
 type FailureSpec struct {
 	Host   string // host name
 	Path   string // prefix, without regard to case
+	Suffix string // of the path, without regard to case
 	Method string
 	Times  int // default 1
 
@@ -100,7 +106,8 @@ func (f FailureSpec) matches(r request) bool {
 	if f.Host != "" && !strings.EqualFold(f.Host, r.host) || f.Method != "" && f.Method != r.Method {
 		return false
 	}
-	return strings.HasPrefix(strings.ToLower(r.URL.Path), strings.ToLower(f.Path))
+	path := strings.ToLower(r.URL.Path)
+	return strings.HasPrefix(path, strings.ToLower(f.Path)) && strings.HasSuffix(path, strings.ToLower(f.Suffix))
 }
 
 func (f FailureSpec) answer(h http.Header) answer {

@@ -2,10 +2,9 @@ package message
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,116 +13,95 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
+
+	"docusign-auth-proxy/internal/sandbox/restbody"
 )
 
 const maxParts = 1000
 
-// Definition is what the sandbox takes from an envelope or view definition.
-type Definition struct {
-	Status     string // lower-case
-	Subject    string
-	Reason     string // of voiding
-	ReturnURL  string
-	Documents  []Document
-	Recipients []Recipient
-}
-
-// Document is what came as one document.
-type Document struct {
-	ID     string
-	Name   string
-	Size   int64  // decoded bytes
-	SHA256 string // hex, of the decoded bytes
-}
-
-// Recipient is one person of an envelope.
-type Recipient struct{ ID, Email, Name, Type string }
-
-// ReadDefinition reads a body of JSON, XML or multipart/form-data (PROTOCOL.md §1.6); io.EOF means that there is none.
-func ReadDefinition(r *http.Request) (Definition, error) {
+// ReadBody reads a body of JSON, XML or multipart/form-data (PROTOCOL.md §1.6) as an object of a type; io.EOF means that
+// there is none. Documents that came as parts of their own lie where the definition names them.
+func ReadBody(r *http.Request, kind *restbody.Type) (restbody.Object, error) {
 	body := bufio.NewReader(r.Body)
 	if _, err := body.Peek(1); err != nil {
-		return Definition{}, err
+		return nil, err
 	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return Definition{}, fmt.Errorf("content type: %w", err)
+		return nil, fmt.Errorf("content type: %w", err)
 	}
-	var d Definition
+	var o restbody.Object
 	if media == "multipart/form-data" {
-		d, err = readParts(multipart.NewReader(body, params["boundary"]))
+		o, err = readParts(multipart.NewReader(body, params["boundary"]), kind)
 	} else {
-		d, err = readPart(media, body)
+		o, err = readPart(media, body, kind)
 	}
 	if err == nil {
 		_, err = io.Copy(io.Discard, body)
 	}
-	return d, err
+	return o, err
 }
 
-func readPart(media string, body io.Reader) (Definition, error) {
-	read := readXML
+func readPart(media string, body io.Reader, kind *restbody.Type) (restbody.Object, error) {
+	var v any
+	var err error
 	switch media {
 	case "application/json", "text/json":
-		read = readJSON
+		v, err = readJSON(body)
 	case "application/xml", "text/xml":
+		var root *Element
+		root, err = readXML(body)
+		v = root.object(kind)
 	default:
-		return Definition{}, fmt.Errorf("content type %q is not JSON or XML", media)
+		return nil, fmt.Errorf("content type %q is not JSON or XML", media)
 	}
-	root, err := read(body)
 	if err != nil {
-		return Definition{}, err
+		return nil, err
 	}
-	return newDefinition(root)
+	return kind.Take(v)
 }
 
-// newDefinition takes what is needed out of JSON or XML: in both, the children of a list may have any name.
-func newDefinition(root *element) (Definition, error) {
-	d := Definition{
-		Status: strings.ToLower(root.value("status")), Subject: root.value("emailSubject"),
-		Reason: root.value("voidedReason"), ReturnURL: root.value("returnUrl"),
-	}
-	for _, e := range root.child("documents").items() {
-		doc := Document{ID: e.value("documentId"), Name: e.value("name")}
-		if err := doc.keep(e.value("documentBase64")); err != nil {
-			return d, fmt.Errorf("documentBase64: %w", err)
+// object is what the element would be in JSON; the children of a list may have any name.
+func (e *Element) object(kind *restbody.Type) map[string]any {
+	o := map[string]any{}
+	for _, c := range e.Items() {
+		k := kind.Members[c.Name.Local]
+		if !k.Many {
+			o[c.Name.Local] = c.as(k)
+			continue
 		}
-		d.Documents = append(d.Documents, doc)
-	}
-	for _, kind := range root.child("recipients").items() {
-		for _, e := range kind.children {
-			d.Recipients = append(d.Recipients, Recipient{
-				ID: e.value("recipientId"), Email: e.value("email"), Name: e.value("name"), Type: kind.name.Local,
-			})
+		list := []any{}
+		for _, item := range c.Children {
+			list = append(list, item.as(k))
 		}
+		o[c.Name.Local] = list
 	}
-	return d, nil
+	return o
 }
 
-// keep notes the digest of a document that came as base64; blanks within it are skipped.
-func (doc *Document) keep(text string) error {
-	if strings.TrimSpace(text) == "" {
-		return nil
+func (e *Element) as(k restbody.Kind) any {
+	switch {
+	case k.Type != nil:
+		return e.object(k.Type)
+	case k.Word == "figure":
+		return json.Number(e.Text)
+	case k.Word == "bool" && (e.Text == "true" || e.Text == "false"):
+		return e.Text == "true"
 	}
-	raw, err := base64.StdEncoding.DecodeString(strings.NewReplacer(" ", "", "\t", "").Replace(text))
-	if err == nil {
-		doc.Size, doc.SHA256, err = digestOf(bytes.NewReader(raw))
-	}
-	return err
+	return e.Text
 }
 
 // readParts wants the definition first and documents after it.
-func readParts(parts *multipart.Reader) (d Definition, err error) {
+func readParts(parts *multipart.Reader, kind *restbody.Type) (o restbody.Object, err error) {
 	err = eachPart(parts, func(n int, part *multipart.Part) (err error) {
 		if n > 0 {
-			return d.readDocument(part)
+			return readDocument(o, part)
 		}
 		media, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
-		d, err = readPart(media, part)
+		o, err = readPart(media, part, kind)
 		return err
 	})
-	return d, err
+	return o, err
 }
 
 func eachPart(parts *multipart.Reader, take func(n int, part *multipart.Part) error) error {
@@ -143,24 +121,25 @@ func eachPart(parts *multipart.Reader, take func(n int, part *multipart.Part) er
 }
 
 // readDocument hashes a part as it passes. The id is often not in a valid header: npm docusign sends "documentId=1".
-func (d Definition) readDocument(part *multipart.Part) error {
+func readDocument(definition restbody.Object, part *multipart.Part) error {
 	pattern := regexp.MustCompile(`(?i)(?:^|[;\s])documentid\s*=\s*"?([0-9A-Za-z-]+)`)
 	id := pattern.FindStringSubmatch(part.Header.Get("Content-Disposition"))
 	if id == nil {
 		return errors.New("a document part names no document")
 	}
-	i := slices.IndexFunc(d.Documents, func(doc Document) bool { return doc.ID == id[1] })
+	list, _ := definition["documents"].([]any)
+	i := slices.IndexFunc(list, func(v any) bool { return v.(restbody.Object)["documentId"] == id[1] })
 	if i < 0 {
 		return fmt.Errorf("the definition has no document %s", id[1])
 	}
-	var err error
-	d.Documents[i].Size, d.Documents[i].SHA256, err = digestOf(part)
+	content, err := digestOf(part)
+	list[i].(restbody.Object)["documentBase64"] = content
 	return err
 }
 
-// digestOf is the size and the SHA-256 in hex of what r yields.
-func digestOf(r io.Reader) (int64, string, error) {
+// digestOf is the size and the digest of what r yields.
+func digestOf(r io.Reader) (restbody.Content, error) {
 	sum := sha256.New()
 	size, err := io.Copy(sum, r)
-	return size, hex.EncodeToString(sum.Sum(nil)), err
+	return restbody.Content{Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}, err
 }

@@ -1,4 +1,4 @@
-// Package message reads what reaches the sandbox, strictly: envelope definitions in JSON, XML and multipart, and SOAP
+// Package message reads what reaches the sandbox, strictly: bodies of REST in JSON, XML and multipart, and SOAP
 // envelopes with or without MTOM. It must never keep a document: of each there is the size and the digest.
 // The REST and the SOAP site of the sandbox call it.
 package message
@@ -11,8 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -28,42 +26,43 @@ const (
 	maxDepth  = 100
 )
 
-// element is one element of an XML document or one value of a JSON document. Its methods take a nil element.
-type element struct {
-	name     xml.Name
-	attrs    []xml.Attr
-	text     string
-	children []*element
+// Element is one element of an XML document. Its methods take a nil element.
+type Element struct {
+	Name     xml.Name
+	Attrs    []xml.Attr
+	Text     string
+	Children []*Element
 }
 
-// child finds the last child of a name.
-func (e *element) child(name string) *element {
-	var found *element
-	for _, c := range e.items() {
-		if c.name.Local == name {
+// Child finds the last child of a name.
+func (e *Element) Child(name string) *Element {
+	var found *Element
+	for _, c := range e.Items() {
+		if c.Name.Local == name {
 			found = c
 		}
 	}
 	return found
 }
 
-func (e *element) items() []*element {
+// Items are the children.
+func (e *Element) Items() []*Element {
 	if e == nil {
 		return nil
 	}
-	return e.children
+	return e.Children
 }
 
-// value is the text of the last child of a name.
-func (e *element) value(name string) string {
-	if c := e.child(name); c != nil {
-		return c.text
+// Value is the text of the last child of a name.
+func (e *Element) Value(name string) string {
+	if c := e.Child(name); c != nil {
+		return c.Text
 	}
 	return ""
 }
 
-// readJSON reads strict JSON. The elements of an array have no name; the members of an object come in order of theirs.
-func readJSON(r io.Reader) (*element, error) {
+// readJSON reads strict JSON. Numbers stay as they are written.
+func readJSON(r io.Reader) (any, error) {
 	raw, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
@@ -76,47 +75,29 @@ func readJSON(r io.Reader) (*element, error) {
 	if !json.Valid(raw) || dec.Decode(&v) != nil || strings.ContainsRune(fmt.Sprint(v), utf8.RuneError) {
 		return nil, errors.New("json: not one whole value in UTF-8")
 	}
-	return jsonElement("", v), nil
-}
-
-func jsonElement(name string, v any) *element {
-	e := &element{name: xml.Name{Local: name}}
-	switch v := v.(type) {
-	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			e.children = append(e.children, jsonElement(key, v[key]))
-		}
-	case []any:
-		for _, item := range v {
-			e.children = append(e.children, jsonElement("", item))
-		}
-	case nil:
-	default:
-		e.text = fmt.Sprint(v)
-	}
-	return e
+	return v, nil
 }
 
 // readXML reads one document without a DTD, of which a byte order mark tells UTF-16 from UTF-8. With an error comes
 // what was read before it.
-func readXML(r io.Reader) (*element, error) {
+func readXML(r io.Reader) (*Element, error) {
 	raw, cut := io.ReadAll(transform.NewReader(r, unicode.BOMOverride(transform.Nop)))
 	dec := xml.NewDecoder(bytes.NewReader(raw))
 	dec.CharsetReader = charsetReader
-	document := &element{}
+	document := &Element{}
 	err := readElements(dec, document)
-	if len(document.children) == 0 {
+	if len(document.Children) == 0 {
 		return nil, cmp.Or(cut, err)
 	}
-	return document.children[0], cmp.Or(cut, err)
+	return document.Children[0], cmp.Or(cut, err)
 }
 
 // readElements reads everything into document, whose only child is the root.
-func readElements(dec *xml.Decoder, document *element) error {
-	open, texts := []*element{document}, 0
+func readElements(dec *xml.Decoder, document *Element) error {
+	open, texts := []*Element{document}, 0
 	for {
 		token, err := dec.Token()
-		if err == io.EOF && len(open) == 1 && len(document.children) == 1 {
+		if err == io.EOF && len(open) == 1 && len(document.Children) == 1 {
 			return nil
 		}
 		if err == io.EOF {
@@ -128,7 +109,7 @@ func readElements(dec *xml.Decoder, document *element) error {
 		last := open[len(open)-1]
 		switch t := token.(type) {
 		case xml.StartElement:
-			if last == document && len(document.children) > 0 || len(open) > maxDepth {
+			if last == document && len(document.Children) > 0 || len(open) > maxDepth {
 				return errors.New("xml: a second root, or nested too deep")
 			}
 			for _, a := range t.Attr {
@@ -136,8 +117,8 @@ func readElements(dec *xml.Decoder, document *element) error {
 					return errors.New("xml: markup is too long")
 				}
 			}
-			e := &element{name: t.Name, attrs: t.Attr}
-			last.children = append(last.children, e)
+			e := &Element{Name: t.Name, Attrs: t.Attr}
+			last.Children = append(last.Children, e)
 			open = append(open, e)
 		case xml.EndElement:
 			open = open[:len(open)-1]
@@ -148,7 +129,7 @@ func readElements(dec *xml.Decoder, document *element) error {
 			if texts > maxTexts || last == document && len(bytes.TrimSpace(t)) > 0 {
 				return errors.New("xml: too much text, or text outside the root")
 			}
-			last.text += string(t)
+			last.Text += string(t)
 		case xml.Directive:
 			return errors.New("xml: a DTD is not allowed")
 		case xml.ProcInst:

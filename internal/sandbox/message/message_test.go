@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"docusign-auth-proxy/internal/sandbox/restbody"
 )
 
 func TestUTF16AndLatin1AreRead(t *testing.T) {
@@ -19,14 +21,14 @@ func TestUTF16AndLatin1AreRead(t *testing.T) {
 			for _, u := range append([]uint16{0xfeff}, utf16Of(text)...) {
 				raw = append(raw, byte(u>>order[0]), byte(u>>order[1]))
 			}
-			if d, err := readPart("text/xml", bytes.NewReader(raw)); err != nil || d.Subject != "é😀" {
-				t.Errorf("%q %v", d.Subject, err)
+			if d, err := readPart("text/xml", bytes.NewReader(raw), envelope()); err != nil || d["emailSubject"] != "é😀" {
+				t.Errorf("%v %v", d, err)
 			}
 		})
 	}
 	latin1 := "<?xml version='1.0' encoding='ISO-8859-1'?><e><emailSubject>\xe9</emailSubject></e>"
-	if d, err := readPart("text/xml", strings.NewReader(latin1)); err != nil || d.Subject != "é" {
-		t.Errorf("%q %v", d.Subject, err)
+	if d, err := readPart("text/xml", strings.NewReader(latin1), envelope()); err != nil || d["emailSubject"] != "é" {
+		t.Errorf("%v %v", d, err)
 	}
 }
 
@@ -52,9 +54,11 @@ func FuzzReadXML(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		_, _ = readPart("text/xml", bytes.NewReader(in)) // it must end and not panic
+		_, _ = readPart("text/xml", bytes.NewReader(in), envelope()) // it must end and not panic
 	})
 }
+
+func envelope() *restbody.Type { return restbody.Named("envelopeDefinition") }
 
 func utf16Of(s string) []uint16 { return utf16.Encode([]rune(s)) }
 
@@ -79,7 +83,7 @@ func FuzzReadEnvelope(f *testing.F) {
 	const header = `<Security xmlns="` + WSSE +
 		`"><UsernameToken><Username>[k]u</Username><Password>p</Password></UsernameToken></Security>`
 	for _, version := range []string{SOAP11, SOAP12} {
-		for _, content := range []string{"QUJD", "<x:Include xmlns:x='" + xop + "' href='cid:a'/>"} {
+		for _, content := range []string{"QUJD", "<x:Include xmlns:x='" + XOP + "' href='cid:a'/>"} {
 			f.Add([]byte(`<e:Envelope xmlns:e="` + version + `"><e:Header>` + header +
 				`</e:Header><e:Body><CreateEnvelope xmlns="urn:x">` +
 				`<Envelope><Documents><Document><PDFBytes>` + content +

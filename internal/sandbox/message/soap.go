@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"docusign-auth-proxy/internal/sandbox/restbody"
 )
 
 const (
@@ -20,20 +23,18 @@ const (
 	SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
 	WSSE   = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 	WSU    = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
-	xop    = "http://www.w3.org/2004/08/xop/include"
+	XOP    = "http://www.w3.org/2004/08/xop/include"
 )
 
 // SOAP is what the sandbox takes from a SOAP request.
 type SOAP struct {
-	Version    string // namespace of the envelope; empty until it is known
-	Namespace  string
-	Operation  string
-	Token      *UsernameToken
-	Timestamp  bool // the Security header held one
-	Documents  []Document
-	Recipients []Recipient
-	body       *element            // the operation
-	parts      map[string]Document // by cid
+	Version   string // namespace of the envelope; empty until it is known
+	Namespace string
+	Operation string
+	Token     *UsernameToken
+	Timestamp bool                        // the Security header held one
+	Body      *Element                    // the operation
+	Parts     map[string]restbody.Content // by cid
 }
 
 // UsernameToken is the WS-Security credential (PROTOCOL.md §4.4).
@@ -49,11 +50,11 @@ func (e *Error) Error() string { return e.Reason }
 
 // Field is the text of a child of the operation or of its Envelope.
 func (m *SOAP) Field(name string) string {
-	return cmp.Or(m.body.value(name), m.body.child("Envelope").value(name))
+	return cmp.Or(m.Body.Value(name), m.Body.Child("Envelope").Value(name))
 }
 
 // HasField reports whether the operation has a child of that name.
-func (m *SOAP) HasField(name string) bool { return m.body.child(name) != nil }
+func (m *SOAP) HasField(name string) bool { return m.Body.Child(name) != nil }
 
 // ReadSOAP reads a whole request: encoding, MTOM packaging and envelope. What was read comes with an error too.
 func ReadSOAP(r *http.Request, limit int64) (SOAP, error) {
@@ -94,15 +95,14 @@ func readPackage(parts *multipart.Reader, params map[string]string) (SOAP, error
 		return SOAP{}, errors.New("multipart/related is not of type application/xop+xml")
 	}
 	var root []byte
-	documents := map[string]Document{}
+	documents := map[string]restbody.Content{}
 	err := eachPart(parts, func(n int, part *multipart.Part) (err error) {
 		id := part.Header.Get("Content-ID")
 		if root == nil && (id == params["start"] || params["start"] == "" && n == 0) {
 			root, err = io.ReadAll(part)
 			return err
 		}
-		size, sum, err := digestOf(part)
-		documents[strings.Trim(id, "<>")] = Document{Size: size, SHA256: sum}
+		documents[strings.Trim(id, "<>")], err = digestOf(part)
 		return err
 	})
 	msg, wrong := readEnvelope(bytes.NewReader(root), documents)
@@ -110,51 +110,48 @@ func readPackage(parts *multipart.Reader, params map[string]string) (SOAP, error
 }
 
 // readEnvelope reads the envelope; parts are the documents that it may include by their ids.
-func readEnvelope(r io.Reader, parts map[string]Document) (SOAP, error) {
+func readEnvelope(r io.Reader, parts map[string]restbody.Content) (SOAP, error) {
 	root, unreadable := readXML(r)
-	msg := SOAP{parts: parts}
+	msg := SOAP{Parts: parts}
 	err := msg.take(root)
 	return msg, cmp.Or(unreadable, err)
 }
 
 // take checks the envelope and notes what is in it, as far as it is right.
-func (m *SOAP) take(root *element) error {
-	if root == nil || root.name.Local != "Envelope" || root.name.Space != SOAP11 && root.name.Space != SOAP12 {
+func (m *SOAP) take(root *Element) error {
+	if root == nil || root.Name.Local != "Envelope" || root.Name.Space != SOAP11 && root.Name.Space != SOAP12 {
 		return &Error{"VersionMismatch", "the envelope is neither SOAP 1.1 nor SOAP 1.2"}
 	}
-	m.Version = root.name.Space
-	regions := root.children
-	if len(regions) > 0 && regions[0].name == (xml.Name{Space: m.Version, Local: "Header"}) {
-		for _, block := range regions[0].children {
+	m.Version = root.Name.Space
+	regions := root.Children
+	if len(regions) > 0 && regions[0].Name == (xml.Name{Space: m.Version, Local: "Header"}) {
+		for _, block := range regions[0].Children {
 			if err := m.takeHeader(block); err != nil {
 				return err
 			}
 		}
 		regions = regions[1:]
 	}
-	if len(regions) == 0 || regions[0].name != (xml.Name{Space: m.Version, Local: "Body"}) {
+	if len(regions) == 0 || regions[0].Name != (xml.Name{Space: m.Version, Local: "Body"}) {
 		return errors.New("the envelope has no body, or something before it that is no header")
 	}
-	operations := regions[0].children
+	operations := regions[0].Children
 	if len(operations) == 0 {
 		return errors.New("the body is empty")
 	}
-	m.body = operations[0]
-	m.Operation, m.Namespace = m.body.name.Local, m.body.name.Space
+	m.Body = operations[0]
+	m.Operation, m.Namespace = m.Body.Name.Local, m.Body.Name.Space
 	if len(regions) > 1 || len(operations) > 1 {
 		return errors.New("there is more than one body, or more than one operation in it")
 	}
-	if err := m.checkNamespace(m.body); err != nil {
-		return err
-	}
-	return m.takeContent(m.body.child("Envelope"))
+	return m.checkNamespace(m.Body)
 }
 
 // takeHeader looks at a header block; of those it reads Security.
-func (m *SOAP) takeHeader(block *element) error {
-	security := block.name == xml.Name{Space: WSSE, Local: "Security"}
-	for _, a := range block.attrs {
-		optional := a.Value == "0" || a.Value == "false" || security || strings.Contains(block.name.Space, "/addressing")
+func (m *SOAP) takeHeader(block *Element) error {
+	security := block.Name == xml.Name{Space: WSSE, Local: "Security"}
+	for _, a := range block.Attrs {
+		optional := a.Value == "0" || a.Value == "false" || security || strings.Contains(block.Name.Space, "/addressing")
 		if a.Name == (xml.Name{Space: m.Version, Local: "mustUnderstand"}) && !optional {
 			return &Error{"MustUnderstand", "a header that must be understood is not"}
 		}
@@ -162,8 +159,8 @@ func (m *SOAP) takeHeader(block *element) error {
 	if !security {
 		return nil
 	}
-	for _, e := range block.children {
-		switch e.name {
+	for _, e := range block.Children {
+		switch e.Name {
 		case xml.Name{Space: WSU, Local: "Timestamp"}:
 			m.Timestamp = true
 		case xml.Name{Space: WSSE, Local: "UsernameToken"}:
@@ -176,15 +173,15 @@ func (m *SOAP) takeHeader(block *element) error {
 	return nil
 }
 
-func newToken(e *element) *UsernameToken {
+func newToken(e *Element) *UsernameToken {
 	t := &UsernameToken{}
-	for _, c := range e.children {
-		switch c.name {
+	for _, c := range e.Children {
+		switch c.Name {
 		case xml.Name{Space: WSSE, Local: "Username"}:
-			t.Username = c.text
+			t.Username = c.Text
 		case xml.Name{Space: WSSE, Local: "Password"}:
-			t.Password = c.text
-			t.Digest = slices.ContainsFunc(c.attrs, func(a xml.Attr) bool {
+			t.Password = c.Text
+			t.Digest = slices.ContainsFunc(c.Attrs, func(a xml.Attr) bool {
 				return strings.EqualFold(a.Name.Local, "Type") && !strings.HasSuffix(a.Value, "#PasswordText")
 			})
 		}
@@ -193,14 +190,14 @@ func newToken(e *element) *UsernameToken {
 }
 
 // checkNamespace wants every element in the operation's namespace, but for xop:Include.
-func (m *SOAP) checkNamespace(e *element) error {
-	if e.name == (xml.Name{Space: xop, Local: "Include"}) {
+func (m *SOAP) checkNamespace(e *Element) error {
+	if e.Name == (xml.Name{Space: XOP, Local: "Include"}) {
 		return nil
 	}
-	if e.name.Space != m.Namespace {
-		return fmt.Errorf("element %s is in the namespace %q", e.name.Local, e.name.Space)
+	if e.Name.Space != m.Namespace {
+		return fmt.Errorf("element %s is in the namespace %q", e.Name.Local, e.Name.Space)
 	}
-	for _, c := range e.children {
+	for _, c := range e.Children {
 		if err := m.checkNamespace(c); err != nil {
 			return err
 		}
@@ -208,38 +205,21 @@ func (m *SOAP) checkNamespace(e *element) error {
 	return nil
 }
 
-// takeContent reads the documents and recipients of the operation's Envelope.
-func (m *SOAP) takeContent(envelope *element) error {
-	for _, e := range envelope.child("Documents").items() {
-		doc, err := m.document(e.child("PDFBytes"))
-		if err != nil {
-			return fmt.Errorf("PDFBytes: %w", err)
+// Content is what an element of base64 holds, as text or as a part that it includes.
+func (m *SOAP) Content(e *Element) (content restbody.Content, err error) {
+	include := e.Child("Include")
+	if include == nil {
+		text := e.Text
+		if raw, err := base64.StdEncoding.DecodeString(strings.NewReplacer(" ", "", "\t", "").Replace(text)); err == nil {
+			return digestOf(bytes.NewReader(raw))
 		}
-		doc.ID, doc.Name = e.value("ID"), e.value("Name")
-		m.Documents = append(m.Documents, doc)
+		return content, errors.New("no base64")
 	}
-	for _, e := range envelope.child("Recipients").items() {
-		m.Recipients = append(m.Recipients, Recipient{
-			ID: e.value("ID"), Email: e.value("Email"), Name: e.value("UserName"), Type: e.value("Type"),
-		})
-	}
-	return nil
-}
-
-// document is base64, or a part that is included.
-func (m *SOAP) document(content *element) (doc Document, err error) {
-	include := content.child("Include")
-	switch {
-	case content == nil:
-		return doc, nil
-	case include == nil:
-		return doc, doc.keep(content.text)
-	}
-	for _, a := range include.attrs {
+	for _, a := range include.Attrs {
 		id, _ := strings.CutPrefix(a.Value, "cid:")
-		if d, ok := m.parts[id]; ok && a.Name.Local == "href" {
+		if d, ok := m.Parts[id]; ok && a.Name.Local == "href" {
 			return d, nil
 		}
 	}
-	return doc, errors.New("xop: Include of no part")
+	return content, errors.New("xop: Include of no part")
 }

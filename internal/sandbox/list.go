@@ -1,0 +1,260 @@
+package sandbox
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// filter chooses envelopes of an account (SOAP-REST.md §4.3).
+type filter struct {
+	from, to     time.Time
+	fromTo       string // status that the time belongs to; "" or changed: any change
+	statuses     []string
+	ids          []string
+	acStatus     string
+	senderID     string
+	transactions []string
+	newestFirst  bool
+}
+
+// transactionLife is how long an envelope is found by the id of its transaction (SOAP-REST.md §6.2).
+const transactionLife = 7 * 24 * time.Hour
+
+// wants tells whether an envelope is one of them. Drafts are left out where nobody asks for them.
+func (f filter) wants(e Envelope) bool {
+	at := f.moment(e)
+	switch {
+	case len(f.ids) > 0 && !slices.Contains(f.ids, e.ID),
+		!f.from.IsZero() && (at.IsZero() || at.Before(f.from)),
+		!f.to.IsZero() && at.After(f.to),
+		f.senderID != "" && f.senderID != e.SenderID:
+		return false
+	case len(f.statuses) > 0:
+		return slices.Contains(f.statuses, e.Status)
+	}
+	return e.Status != "created" || len(f.ids) > 0
+}
+
+// moment is the time that the filter compares. REST and SOAP both widen the middle ones to any change.
+func (f filter) moment(e Envelope) time.Time {
+	switch f.fromTo {
+	case "created":
+		return e.Created
+	case "sent":
+		return e.Sent
+	case "completed":
+		return e.Completed
+	case "voided":
+		return e.Voided
+	}
+	return e.Changed
+}
+
+// choose lists the envelopes of an account that a filter wants, oldest first unless it says otherwise.
+func (s *Sandbox) choose(accountID string, f filter) []Envelope {
+	all := slices.DeleteFunc(s.Envelopes(), func(e Envelope) bool { return e.AccountID != accountID || !f.wants(e) })
+	if f.newestFirst {
+		slices.Reverse(all)
+	}
+	return all
+}
+
+// filter reads the query.
+func (c *restRequest) filter() (f filter, refused *apiError) {
+	q := c.URL.Query()
+	if f.from, refused = queryTime(q.Get("from_date")); refused != nil {
+		return f, refused
+	}
+	if f.to, refused = queryTime(q.Get("to_date")); refused != nil {
+		return f, refused
+	}
+	f.fromTo = strings.ToLower(q.Get("from_to_status"))
+	if f.fromTo != "" && f.fromTo != "changed" && !slices.Contains(statuses(), f.fromTo) {
+		return f, refusal("INVALID_REQUEST_PARAMETER", "from_to_status "+f.fromTo)
+	}
+	f.statuses, f.ids = words(q.Get("status")), words(q.Get("envelope_ids"))
+	f.transactions, f.newestFirst = strings.FieldsFunc(q.Get("transaction_ids"), isComma), q.Get("order") == "desc"
+	for _, status := range f.statuses {
+		if status != "any" && !slices.Contains(statuses(), status) {
+			return f, refusal("INVALID_REQUEST_PARAMETER", "status "+status)
+		}
+	}
+	if slices.Contains(f.statuses, "any") {
+		f.statuses = nil
+	}
+	return f, c.senderOf(&f, q.Get("user_name"), q.Get("email"))
+}
+
+// senderOf finds the user whose envelopes are asked for; name and e-mail come together.
+func (c *call) senderOf(f *filter, name, email string) *apiError {
+	if name == "" && email == "" {
+		return nil
+	}
+	u, known := c.findUser(email)
+	switch {
+	case name == "" || email == "":
+		return refusal("INVALID_REQUEST_PARAMETER", "user_name and email come together.")
+	case !known || u.Name != name:
+		return refusal("USER_DOES_NOT_EXIST_IN_SYSTEM")
+	}
+	f.senderID = u.ID
+	return nil
+}
+
+func isComma(r rune) bool { return r == ',' || r == ' ' }
+
+func words(list string) []string { return strings.FieldsFunc(strings.ToLower(list), isComma) }
+
+// statuses are those of SOAP-REST.md §2.1.
+func statuses() []string {
+	return []string{
+		"created", "sent", "delivered", "signed", "completed", "declined", "voided", "deleted", "timedout", "template",
+		"processing", "correct",
+	}
+}
+
+// queryTime reads a time in the forms that REST documents; without a zone it is UTC here.
+func queryTime(s string) (time.Time, *apiError) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly,
+		"1/2/2006", "1/2/2006 15:04", "1/2/2006 15:04:05", "1/2/2006 3:04 PM"} {
+		if t, err := time.Parse(form, s); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, refusal("INVALID_REQUEST_PARAMETER", "The date "+strconv.Quote(s)+" cannot be read.")
+}
+
+// span is a part of a list.
+type span struct{ from, to int }
+
+// page is the part that start_position and count ask for, with the members that tell so.
+func (c *restRequest) page(total, most int) (p span, place object, refused *apiError) {
+	q, limit := c.URL.Query(), most
+	for name, to := range map[string]*int{"start_position": &p.from, "count": &limit} {
+		if s := q.Get(name); s != "" {
+			n, err := strconv.Atoi(s)
+			if err != nil || n < 0 {
+				return p, nil, refusal("INVALID_REQUEST_PARAMETER", name)
+			}
+			*to = n
+		}
+	}
+	p.from = min(p.from, total)
+	p.to = min(p.from+min(limit, most), total)
+	return p, object{
+		"resultSetSize": strconv.Itoa(p.to - p.from), "totalSetSize": strconv.Itoa(total),
+		"startPosition": strconv.Itoa(p.from), "endPosition": strconv.Itoa(max(p.to-1, 0)),
+	}, nil
+}
+
+func listEnvelopes(c *restRequest) answer {
+	f, refused := c.filter()
+	if refused != nil {
+		return c.refuse(refused)
+	}
+	if len(f.transactions) > 0 {
+		return c.listTransactions(f.transactions)
+	}
+	all := c.choose(c.Account.ID, f)
+	page, place, refused := c.page(len(all), 1000)
+	if refused != nil {
+		return c.refuse(refused)
+	}
+	list := []any{}
+	for _, e := range all[page.from:page.to] {
+		list = append(list, e.Show(c.view(e)))
+	}
+	place["envelopes"] = list
+	return c.tree(http.StatusOK, "envelopesInformation", place)
+}
+
+// listTransactions tells what became of creations, several of one id too: the id keeps nobody from a second one.
+func (c *restRequest) listTransactions(ids []string) answer {
+	list := []any{}
+	for _, e := range c.transactions(ids) {
+		status := object{"transactionId": e.TransactionID, "status": "processing"}
+		if !c.processing(e) {
+			status["envelopeId"], status["status"] = e.ID, e.Status
+		}
+		list = append(list, status)
+	}
+	return c.tree(http.StatusOK, "envelopesInformation", object{
+		"resultSetSize": strconv.Itoa(len(list)), "totalSetSize": strconv.Itoa(len(list)), "startPosition": "0",
+		"endPosition": strconv.Itoa(max(len(list)-1, 0)), "envelopeTransactionStatuses": list,
+	})
+}
+
+// transactions are the envelopes of the account that were made under these ids, as long as that is known.
+func (c *call) transactions(ids []string) []Envelope {
+	return slices.DeleteFunc(c.Envelopes(), func(e Envelope) bool {
+		gone := c.now().After(e.Created.Add(transactionLife))
+		return e.AccountID != c.Account.ID || gone || !slices.Contains(ids, e.TransactionID)
+	})
+}
+
+// viewOf opens the console, or a view of an envelope, in a browser (SOAP-REST.md §4.6, §4.7).
+func viewOf(c *restRequest) answer {
+	name := c.params["{view}"]
+	kinds := map[string]string{
+		"": "consoleViewRequest", "sender": "returnUrlRequest", "edit": "returnUrlRequest",
+		"correct": "correctViewRequest", "recipient": "recipientViewRequest",
+	}
+	if kinds[name] == "" {
+		return c.unread(empty(http.StatusNotFound))
+	}
+	d, refused := c.body(kinds[name], name != "recipient")
+	if refused == nil && name == "recipient" {
+		refused = c.checkRecipientView(d)
+	}
+	if refused == nil && name == "sender" && c.Envelope.Status != "created" {
+		refused = refusal("ENVELOPE_INVALID_STATUS", "Only a draft has a sender's view.")
+	}
+	if refused == nil && name == "correct" && c.Envelope.Status != "sent" && c.Envelope.Status != "delivered" {
+		refused = refusal("ENVELOPE_INVALID_STATUS", "Only an envelope under way can be corrected.")
+	}
+	if refused != nil {
+		return c.refuse(refused)
+	}
+	return c.tree(http.StatusCreated, "viewUrl", object{"url": c.ViewURL()})
+}
+
+// maxReturnURL is REST's limit in characters (SOAP-REST.md §6.6).
+const maxReturnURL = 470
+
+func (c *restRequest) checkRecipientView(d object) *apiError {
+	switch back := text(d, "returnUrl"); {
+	case back == "":
+		return refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is missing.")
+	case len(back) > maxReturnURL:
+		return refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is too long.")
+	}
+	return c.captive(text(d, "clientUserId"), text(d, "userName"), text(d, "email"))
+}
+
+// captive holds a recipient's view against the recipients: somebody of that name signs inside the program, now.
+func (c *call) captive(clientUserID, name, email string) *apiError {
+	if c.Envelope.Status == "created" {
+		return refusal("ENVELOPE_INVALID_STATUS", "The envelope was not sent.")
+	}
+	named := func(r Recipient) bool { return r.Name == name && strings.EqualFold(r.Email, email) }
+	i := slices.IndexFunc(c.Envelope.Recipients, func(r Recipient) bool {
+		return named(r) && r.Text("clientUserId") == clientUserID
+	})
+	switch {
+	case i < 0 && slices.ContainsFunc(c.Envelope.Recipients, named):
+		return refusal("INVALID_CAPTIVE_RECIPIENT_OPERATION")
+	case i < 0:
+		return refusal("UNKNOWN_ENVELOPE_RECIPIENT")
+	case !c.Envelope.Recipients[i].Captive():
+		return refusal("INVALID_CAPTIVE_RECIPIENT_OPERATION")
+	case c.Envelope.Recipients[i].Status == "created":
+		return refusal("RECIPIENT_NOT_IN_SEQUENCE")
+	}
+	return nil
+}
