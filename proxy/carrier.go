@@ -25,8 +25,11 @@ type Carrier interface {
 }
 
 func (s *soapCall) carrier() Carrier {
-	if s.decision.Integration.SOAP == integration.AppPassword {
+	switch s.decision.Integration.SOAP {
+	case integration.AppPassword:
 		return appPassword{}
+	case integration.OverREST:
+		return overREST{}
 	}
 	return bearer{}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
@@ -55,6 +56,9 @@ func bindSidecar(c *incoming) (egress.Host, next, error) {
 		c.event.Door = call.DoorForward
 		return bindForward(c)
 	}
+	if isReturn(c.r.URL.Path) {
+		return egress.Host{}, next{}, nil
+	}
 	if n, ok := admit(c, c.state.LocalClients.AdmitAddress(c.binding.Client)); !ok {
 		return egress.Host{}, n, nil
 	}
@@ -62,10 +66,13 @@ func bindSidecar(c *incoming) (egress.Host, next, error) {
 }
 
 // isSelf reports whether an absolute URI names the proxy itself: programs with HTTP_PROXY set may address the sidecar
-// that way.
+// that way, and browsers what signers come back to.
 func isSelf(c *incoming) bool {
 	local := c.binding.Local
 	h, err := egress.ParseHost(c.r.URL.Host, portOf(c.r.URL))
+	if err == nil && isReturn(c.r.URL.Path) && slices.Contains(c.state.Returns, h.String()) {
+		return true
+	}
 	return err == nil && h.Port() == local.Port() && isLocalName(h, local.Addr())
 }
 

@@ -80,11 +80,8 @@ func (f *forward) prepare() error {
 	if err := f.holdsBack(); err != nil {
 		return err
 	}
-	// A site may have been learnt before a reload changed the environment.
-	if site, err := egress.ParseHost(f.site.Base.Host, 443); err == nil {
-		if err := f.checkSite(site); err != nil {
-			return err
-		}
+	if err := f.checkSiteNow(); err != nil {
+		return err
 	}
 	if f.native {
 		return nil
@@ -96,6 +93,15 @@ func (f *forward) prepare() error {
 	}
 	f.body = kept
 	return nil
+}
+
+// checkSiteNow is for a site that may have been learnt before a reload changed the environment.
+func (f *forward) checkSiteNow() error {
+	site, err := egress.ParseHost(f.site.Base.Host, 443)
+	if err != nil {
+		return nil
+	}
+	return f.checkSite(site)
 }
 
 // rewrite makes the outbound request (PROTOCOL.md §12).

@@ -17,6 +17,7 @@ import (
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
+	"docusign-auth-proxy/translate/soaprest/answer"
 )
 
 // Names of the headers that carry legacy credentials, in canonical form.
@@ -41,6 +42,7 @@ type incoming struct {
 	token    *oauth.Token
 	site     translate.Site
 	soap     *soapCall // nil for REST
+	rest     *restCall // nil unless REST calls carry a SOAP call out
 }
 
 // TokenIssuer hands out the proxy's own secrets and takes them back.
@@ -50,9 +52,11 @@ type TokenIssuer interface {
 	Revoke(token secret.Text) (bool, error)
 }
 
-// next is what a kind of call comes to: an answer of the proxy's own, or a call to DocuSign. One of them is set.
+// next is what a kind of call comes to: an answer of the proxy's own, one that is made while it is sent, or a call to
+// DocuSign. One of them is set.
 type next struct {
 	answer  *reply.Answer
+	stream  *answer.Answer
 	forward *forward
 }
 

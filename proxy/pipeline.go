@@ -18,6 +18,8 @@ import (
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
+	"docusign-auth-proxy/translate/soaprest"
+	"docusign-auth-proxy/translate/soaprest/redirect"
 )
 
 // exchange is one call and its answer: the one place that writes to the caller and records.
@@ -86,7 +88,9 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Bin
 	if r.TLS != nil {
 		x.event.TLSVersion = r.TLS.Version
 	}
-	if s.cfg.Tap != nil {
+	if isReturn(r.URL.Path) {
+		x.event.Path = redirect.Path
+	} else if s.cfg.Tap != nil {
 		x.tapInto(s.cfg.Tap(r), r)
 	}
 	return x
@@ -119,6 +123,9 @@ func (x *exchange) serve(faulty string) (next, error) {
 	if x.badPath != nil {
 		return next{}, &call.Error{Kind: call.KindBadPath, Detail: "request target", Err: x.badPath}
 	}
+	if target.IsZero() && isReturn(x.r.URL.Path) {
+		return serveReturn(&x.incoming)
+	}
 	if target.IsZero() && isOwnPage(x.r) {
 		return serveOwn(&x.incoming)
 	}
@@ -139,6 +146,8 @@ func (x *exchange) kind() handler {
 		return refuseFormBinding
 	case isPreflight(x.r):
 		return passPreflight
+	case x.route.Local == route.WSDL && x.state.OwnWSDL:
+		return serveWSDL
 	case x.route.Local == route.WSDL:
 		return passWSDL
 	case x.route.Open:
@@ -171,6 +180,9 @@ func (x *exchange) isAccountServer(h egress.Host, path string) bool {
 func (x *exchange) deliver(n next, err error) {
 	if err == nil && n.forward != nil {
 		err = x.send(n.forward)
+	}
+	if err == nil && n.stream != nil {
+		err = x.write(n.stream)
 	}
 	switch {
 	case err != nil:
@@ -267,6 +279,13 @@ func (x *exchange) finish() {
 
 func describe(c *incoming) {
 	e, d := &c.event, c.decision
+	if c.route.Service != nil && c.route.Service.Has(e.Operation) {
+		class, _ := soaprest.Classify(c.route.Service, e.Operation)
+		e.Class = string(class)
+	}
+	if c.rest != nil {
+		c.rest.describe(e)
+	}
 	e.Integration = d.IntegrationName()
 	if d == nil {
 		e.Scheme = "none"

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/panics"
+	"docusign-auth-proxy/translate/soaprest"
 )
 
 // maxRehearsals is how many observed calls are rehearsed at a time; above it some are not, which loses nothing but a
@@ -24,6 +26,7 @@ func rehearse(c *incoming) {
 	default:
 		return
 	}
+	impossible := notOverREST(c)
 	e := call.Event{
 		Time: c.start, RequestID: c.event.RequestID, Integration: d.IntegrationName(), Scheme: d.Scheme.String(),
 		Door: c.event.Door, API: c.event.API,
@@ -35,8 +38,28 @@ func rehearse(c *incoming) {
 		defer st.end()
 		defer func() { <-s.rehearsals }()
 		defer cancel()
-		s.rehearsal(&e, func() error { return tr.Rehearse(ctx, d) })
+		s.rehearsal(&e, func() error {
+			if err := tr.Rehearse(ctx, d); err != nil {
+				return err
+			}
+			return impossible
+		})
 	}()
+}
+
+// notOverREST says why an observed operation would be refused where SOAP is to go over REST; nil = it would not.
+func notOverREST(c *incoming) error {
+	if c.soap == nil || c.route.Service == nil || c.decision.Integration.SOAP != integration.OverREST {
+		return nil
+	}
+	class, reason := soaprest.Classify(c.route.Service, c.event.Operation)
+	if class != soaprest.Impossible {
+		return nil
+	}
+	return &call.Error{
+		Kind: call.KindNotOverREST, Detail: c.event.Operation + " is not carried out over REST: " + reason,
+		NextStep: "see whether the program can do without it before mode: translate is set with soap: rest",
+	}
 }
 
 // rehearsal reports what came of a rehearsal.

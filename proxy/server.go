@@ -18,6 +18,7 @@ import (
 	"github.com/elazarl/goproxy"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/spool"
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
@@ -41,6 +42,9 @@ type Config struct {
 	Connections   int           // callers' connections at a time, for each listener
 	ClientShare   int           // of Connections and Tunnels that one client may take, in percent
 
+	// SOAPREST carries SOAP calls out over REST; it may be nil where no integration wants it.
+	SOAPREST SOAPREST
+
 	// Tap gives what listens to the bytes of a call, nil when nothing does. A nil Tap never listens.
 	Tap func(*http.Request) call.Tap
 }
@@ -54,12 +58,15 @@ type State struct {
 	Upstream      http.RoundTripper // the way to DocuSign; checks addresses when it dials
 	Listed        http.RoundTripper // the way to the hosts of egress.tunnel for plain requests
 	TunnelDial    func(ctx context.Context, network, addr string) (net.Conn, error)
-	Authority     *authority.Authority // its certificate is served for download; nil = there is none
-	Leaves        *authority.Leaves    // nil = no CA: CONNECT to DocuSign and TLS to the sidecar are refused
-	DefaultSite   *url.URL             // origin for calls that name no account and have no user
-	AccountServer string               // host[:port] of the account server, whose paths below /oauth/ are not API paths
-	PublicURL     *url.URL             // origin of the sidecar in log-in answers; nil = as the caller addressed it
-	Tokens        TokenIssuer          // nil = legacy tokens and API passwords are not issued
+	Authority     *authority.Authority   // its certificate is served for download; nil = there is none
+	Leaves        *authority.Leaves      // nil = no CA: CONNECT to DocuSign and TLS to the sidecar are refused
+	DefaultSite   *url.URL               // origin for calls that name no account and have no user
+	AccountServer string                 // host[:port] of the account server, whose paths below /oauth/ are not API paths
+	PublicURL     *url.URL               // origin of the sidecar in log-in answers; nil = as the caller addressed it
+	Tokens        TokenIssuer            // nil = legacy tokens and API passwords are not issued
+	Spools        map[string]*spool.Pool // of the integrations whose SOAP goes over REST, by their names
+	Returns       []string               // host:port at which browsers come back from DocuSign, for whoever uses this as their proxy
+	OwnWSDL       bool                   // DocuSign's SOAP services are called by no program, so neither for their WSDL
 
 	// Released is called once, when another state is in force and the last call that began with this one has ended. nil
 	// = nobody waits.

@@ -43,6 +43,11 @@ func (x *exchange) secrets() (all []string) {
 	if x.token != nil {
 		all = append(all, x.token.AccessToken.Reveal())
 	}
+	if x.rest != nil {
+		if sent := x.rest.user.token(); sent != nil {
+			all = append(all, sent.AccessToken.Reveal())
+		}
+	}
 	if x.decision != nil {
 		if p, ok := x.decision.AppPassword(); ok {
 			all = append(all, p.Reveal())

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,7 +110,7 @@ func viewSites(s *soapCall, v view) ([]translate.Site, error) {
 	if v.account != "" {
 		site, err := tr.Site(ctx, s.decision, v.account)
 		if err == nil && site.AccountID == "" {
-			err = &call.Error{Kind: call.KindNotAllowed, Detail: "the user is not a member of the account in the call"}
+			err = errNotMember()
 		}
 		return []translate.Site{site}, err
 	}
@@ -117,17 +118,9 @@ func viewSites(s *soapCall, v view) ([]translate.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	var sites []translate.Site
-	def := info.Default()
-	for i := range info.Accounts {
-		a := &info.Accounts[i]
-		switch site := (translate.Site{Base: a.BaseURI, AccountID: a.AccountID, Info: info}); {
-		case a.Untrusted != nil:
-		case a == def:
-			sites = append([]translate.Site{site}, sites...)
-		case v.envelope != "":
-			sites = append(sites, site)
-		}
+	sites := sitesOf(info)
+	if v.envelope == "" {
+		sites = slices.DeleteFunc(sites, func(s translate.Site) bool { return s.AccountID != info.Default().AccountID })
 	}
 	if len(sites) == 0 {
 		return nil, errNoAccount(len(info.Accounts))

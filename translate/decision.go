@@ -122,6 +122,29 @@ func (d *Decision) AccountNumber(guid string) string {
 	return d.in.guids[legacy.Fold(guid)]
 }
 
+// OnlyAccount gives the GUID of the account that the configuration lists for the user; "" unless it is just one.
+func (d *Decision) OnlyAccount() (guid string) {
+	if d.user == nil || d.OnBehalf() {
+		return ""
+	}
+	for _, g := range d.user.Accounts {
+		if guid != "" && !legacy.SameName(guid, g) {
+			return ""
+		}
+		guid = g
+	}
+	return guid
+}
+
+// Owner says for whom something of a call is kept.
+func (d *Decision) Owner() integration.TokenOwner {
+	o := integration.TokenOwner{Integration: d.Integration.Name, Authenticator: d.Authenticator}
+	if d.OnBehalf() {
+		o.Principal = legacy.Fold(d.Principal)
+	}
+	return o
+}
+
 // AccountGUID gives the GUID of an account number that the configuration lists, "" when it lists none.
 func (d *Decision) AccountGUID(number string) string {
 	if d.in == nil {

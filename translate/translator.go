@@ -20,6 +20,7 @@ import (
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -385,6 +386,22 @@ func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 	}
 	_, err = t.Site(ctx, d, "") // needed as well, and observed calls are routed by what UserInfo says
 	return err
+}
+
+// DecisionOf decides as whom something is done for an owner whose call is over. The configuration must still let it.
+func (t *Translator) DecisionOf(o integration.TokenOwner) (*Decision, error) {
+	m := t.dir.byName(o.Integration)
+	u := m.user(o.Authenticator)
+	if u == nil || m.Mode != integration.Translate {
+		return nil, &call.Error{
+			Kind: call.KindNotAllowed, Detail: "the configuration no longer lists " + shown.Name(o.Authenticator),
+		}
+	}
+	d := &Decision{
+		Key: m.IntegratorKey, user: u, Authenticator: u.Username, Principal: cmp.Or(o.Principal, u.Username),
+	}
+	d.of(m)
+	return d, d.checkPrincipal()
 }
 
 // IsKey reports whether a text is a configured integrator key.

@@ -26,6 +26,7 @@ import (
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/soaprest"
 )
 
 // App is a running proxy with everything around it.
@@ -38,6 +39,7 @@ type App struct {
 	env       deps
 	current   current
 	store     *store.Store
+	soaprest  *soaprest.Engine
 	ledger    *ledger.Ledger
 	metrics   *metrics.Metrics
 	registry  *prometheus.Registry
@@ -87,6 +89,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	if p.store, err = openStore(cfg, log); err != nil {
 		return nil, err
 	}
+	p.soaprest = soaprest.New(soaprest.Options{Journal: p.store.Creations(), Returns: p.store, Log: log})
 	if p.ledger, err = ledger.New(ledger.Options{Store: p.store,
 		OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
 		return nil, err
@@ -116,7 +119,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 		all = append(all, h.Recorder)
 	}
 	sc := serverConfig(cfg, log, all)
-	sc.Tap = p.capture.Tap
+	sc.Tap, sc.SOAPREST = p.capture.Tap, p.soaprest
 	p.Server = proxy.New(sc, first.state)
 	p.metrics.Watch(metrics.Server{Active: p.Server.Active, OpenConnections: p.Server.OpenConnections,
 		OpenTunnels: p.Server.OpenTunnels})

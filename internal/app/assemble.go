@@ -79,6 +79,8 @@ func assemble(cfg *config.Config, env deps, previous *assembled) (*assembled, er
 		DefaultSite: cfg.Site.URL(), AccountServer: cfg.AccountServer.Authority(), Tokens: env.store,
 		Released: func() { close(a.released) },
 	}
+	a.state.Spools, a.state.Returns = spoolsOf(cfg, previous), returnsOf(cfg)
+	a.state.OwnWSDL = ownWSDL(cfg)
 	if public := cfg.Sidecar.PublicURL; public != (config.Origin{}) {
 		a.state.PublicURL = public.URL()
 	}

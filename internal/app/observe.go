@@ -33,6 +33,7 @@ func (p *App) observe() error {
 	m, err := metrics.New(p.registry, metrics.Options{
 		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.current.tokens, CAExpires: p.current.caExpires,
 		LeafExpires: p.current.leafExpires, History: p.history, LogDropped: p.logWriter.Dropped, LogStuck: p.logWriter.Stuck,
+		Journal: p.journal, SpoolBytes: p.current.spoolBytes,
 	})
 	if err != nil {
 		return err

@@ -50,6 +50,7 @@ const (
 	KindUnknownService                // *.asmx that is none of the four services
 	KindFormBinding                   // x.asmx/Operation, which has the password in a query or form
 	KindClearPassword                 // a password in a query or form where no API reads one
+	KindNotOverREST                   // what a SOAP call asks for cannot be carried out over REST
 	Kinds                             // their number
 )
 
@@ -69,8 +70,12 @@ func words() [Kinds]string {
 		KindBadPath: "bad_path", KindBadRequest: "bad_request", KindSlowBody: "body_timeout",
 		KindTooLarge: "too_large", KindUnsupportedGrant: "unsupported_grant", KindUnsupported: "unsupported",
 		KindUnknownService: "unknown_service", KindFormBinding: "form_binding", KindClearPassword: "clear_password",
+		KindNotOverREST: "soap_refused",
 	}
 }
+
+// CauseSOAPFailed is that of a SOAP call over REST that ended in a fault which the caller cannot mend.
+const CauseSOAPFailed = "soap_failed"
 
 // String is the bounded word by which metrics, log and the cause header name the kind.
 func (k Kind) String() string {

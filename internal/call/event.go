@@ -125,11 +125,13 @@ type SOAPCall struct {
 // SOAPClasses lists how well an operation is carried out over REST.
 func SOAPClasses() []string { return []string{"whole", "approximate", "impossible"} }
 
-// Creations lists what becomes of a creation over REST.
-func Creations() []string { return []string{"done", "refused", "unknown", "repeated"} }
-
 // JournalStates lists what the journal knows of a creation.
-func JournalStates() []string { return []string{"intended", "done", "refused", "unknown"} }
+func JournalStates() []string {
+	return []string{"intended", "done", "refused", "not_created", "unknown"}
+}
+
+// Creations lists what becomes of a creation over REST.
+func Creations() []string { return append(JournalStates(), "repeated") }
 
 // OnBehalf reports whether the authenticator acted for somebody else.
 func (e *Event) OnBehalf() bool { return e.Principal != "" && e.Principal != e.Authenticator }

@@ -39,6 +39,9 @@ func New(dir string, memory int, quota int64) *Pool {
 	return &Pool{dir: dir, memory: int64(min(memory, MaxMemory)), quota: quota}
 }
 
+// Is reports whether the pool was made for that directory and quota.
+func (p *Pool) Is(dir string, quota int64) bool { return p.dir == dir && p.quota == quota }
+
 // Used is how many bytes all open Files hold, in memory and on disk.
 func (p *Pool) Used() int64 { return p.used.Load() }
 

@@ -24,6 +24,7 @@ const (
 // Kept is a request body of which the beginning, or the whole, is kept.
 type Kept struct {
 	text  []byte
+	open  func() io.Reader // nil = text
 	Whole bool
 }
 
@@ -32,7 +33,10 @@ func (b *Kept) Replayable() bool { return b == nil || b.Whole }
 
 // Reader reads what is kept.
 func (b *Kept) Reader() io.ReadCloser {
-	if b == nil || len(b.text) == 0 {
+	switch {
+	case b != nil && b.open != nil:
+		return io.NopCloser(b.open())
+	case b == nil || len(b.text) == 0:
 		return http.NoBody
 	}
 	return io.NopCloser(bytes.NewReader(b.text))
@@ -40,6 +44,9 @@ func (b *Kept) Reader() io.ReadCloser {
 
 // Of keeps a text, whole.
 func Of(text []byte) *Kept { return &Kept{text: text, Whole: true} }
+
+// Opened is a body that is kept elsewhere, whole, and can be read from its beginning any number of times.
+func Opened(open func() io.Reader) *Kept { return &Kept{open: open, Whole: true} }
 
 // Keep reads a small body whole before the call is sent. A body that is larger than limit streams, and the call is
 // then never sent twice. It returns nil when there is no body. withLength gives a body of unknown length its length.

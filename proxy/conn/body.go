@@ -117,8 +117,8 @@ func (b *Body) Count() int64 { return b.n.Load() }
 // SetLimit changes how long the body may stand still.
 func (b *Body) SetLimit(d time.Duration) { b.limit.Store(int64(d)) }
 
-// Slow reports whether the time limit was passed.
-func (b *Body) Slow() bool { return b.slow.Load() }
+// Slow reports whether the time limit was passed. A nil Body, of a call that has none of its own, is never slow.
+func (b *Body) Slow() bool { return b != nil && b.slow.Load() }
 
 // Remains reports whether something of the body may come as if it were the next request.
 func (b *Body) Remains() bool { return b.http1 && !b.whole.Load() }

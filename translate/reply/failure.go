@@ -117,6 +117,8 @@ func requestRow(k call.Kind) entry {
 	case call.KindClearPassword:
 		return entry{400, codeParam, badParam + "docusign-auth-proxy passes no password on in a query, a form or the body " +
 			"of an operation, and no SOAP message to a path that is no SOAP service.", grantType}
+	case call.KindNotOverREST:
+		return entry{400, codeParam, "The operation is not available.", grantRequest}
 	case call.KindUnsupported:
 		return entry{501, codeOther, "This operation is not available.", grantRequest}
 	}

@@ -94,8 +94,9 @@ func newCounters(d *definitions) counters {
 			"Elements of SOAP calls that were left out, because REST has no place for them and nobody sees them.",
 			"integration"),
 		creations: d.counter("soap_creations_total",
-			"Envelopes that SOAP calls asked REST for: done, refused, unknown (nobody knows yet whether it was made) or "+
-				"repeated (the call came again and was given the same envelope).", "integration", "result"),
+			"Envelopes that SOAP calls asked REST for: done, refused by DocuSign, not_created (it was not sent, or DocuSign "+
+				"knows nothing of it), unknown (nobody knows yet whether it was made) or repeated (the call came again and "+
+				"was given the same envelope).", "integration", "result"),
 	}
 }
 

@@ -1,0 +1,50 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/proxy/route"
+	"docusign-auth-proxy/translate/reply"
+	"docusign-auth-proxy/translate/soaprest/redirect"
+)
+
+// isReturn knows the path at which browsers of signers come back from DocuSign (SOAP-REST.md §4.6). What follows it is
+// as good as the program's addresses: it is shown nowhere.
+func isReturn(path string) bool { return strings.HasPrefix(path, redirect.Path) }
+
+// serveReturn leads a browser on. It needs no credential, and no place among the clients: signers are anywhere, and the
+// state in the address leads only to what an authenticated call named.
+func serveReturn(c *incoming) (next, error) {
+	c.needsNone()
+	c.event.API = call.APIOther
+	engine := c.server.cfg.SOAPREST
+	if !route.Reads(c.r.Method) || engine == nil {
+		return next{}, &call.Error{Kind: call.KindNotFound, Detail: "browsers come back to this path with GET"}
+	}
+	state := strings.TrimPrefix(c.r.URL.Path, redirect.Path)
+	location, err := engine.Return(state, c.r.URL.Query())
+	switch {
+	case errors.Is(err, redirect.ErrGone):
+		c.refused(call.OutcomeRefused, call.KindNotFound.String(), "a signer's browser came back: "+err.Error(),
+			"nothing, if the signer took more than a day; else look at the key file beside the state file")
+		return page(http.StatusNotFound, "This address is no longer valid. You can close this window.")
+	case err != nil:
+		return next{}, err
+	case location == "":
+		return page(http.StatusOK, "You can close this window.")
+	}
+	n, err := page(http.StatusFound, "You are being led on.")
+	n.answer.Header.Set("Location", location)
+	return n, err
+}
+
+// page is for the eyes of a signer. Nobody keeps it, and the next server is not told where the browser comes from.
+func page(status int, text string) (next, error) {
+	return answered(reply.Answer{Status: status, Body: []byte(text + "\n"), Header: http.Header{
+		"Content-Type": {"text/plain; charset=utf-8"}, "Cache-Control": {"no-store"},
+		"Referrer-Policy": {"no-referrer"}, "X-Content-Type-Options": {"nosniff"},
+	}})
+}
