@@ -33,8 +33,8 @@ func envelopeID(text string) (string, error) {
 // bare takes blanks and braces from an id.
 func bare(id string) string {
 	id = strings.TrimSpace(id)
-	if inner, ok := strings.CutPrefix(id, "{"); ok {
-		id = strings.TrimSpace(strings.TrimSuffix(inner, "}"))
+	if strings.HasPrefix(id, "{") && strings.HasSuffix(id, "}") {
+		id = strings.TrimSpace(id[1 : len(id)-1])
 	}
 	return id
 }
@@ -102,17 +102,29 @@ func (t *task) change(ctx context.Context, text string, do func(context.Context,
 func (t *task) search(ctx context.Context, id string, ask bool, do func(context.Context, envelope) error) error {
 	t.Notes.Envelope = id
 	accounts, sure, err := t.candidates(ctx, id)
-	for i := 0; i < len(accounts) && (i == 0 || absent(err)); i++ {
-		e := envelope{accounts[i], id}
-		if err = nil; ask && i >= sure {
-			err = t.get(ctx, e.Account, e.path(""), nil, nil)
+	if err != nil {
+		return err
+	}
+	err = fault.Named(absentEnvelope, "The user has no account.")
+	for i, a := range accounts {
+		if err = t.try(ctx, envelope{a, id}, ask && i >= sure, do); !absent(err) {
+			break
 		}
-		if err == nil {
-			err = do(ctx, e)
+	}
+	return err
+}
+
+// try does something with an envelope in one account; with ask it looks first whether the envelope is there.
+func (t *task) try(ctx context.Context, e envelope, ask bool, do func(context.Context, envelope) error) error {
+	if ask {
+		if err := t.get(ctx, e.Account, e.path(""), nil, nil); err != nil {
+			return err
 		}
-		if err == nil {
-			t.remember(id, e.Account)
-		}
+		t.remember(e.id, e.Account)
+	}
+	err := do(ctx, e)
+	if err == nil {
+		t.remember(e.id, e.Account)
 	}
 	return err
 }

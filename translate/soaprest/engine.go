@@ -10,6 +10,7 @@ import (
 	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/soaprest/answer"
+	"docusign-auth-proxy/translate/soaprest/element"
 	"docusign-auth-proxy/translate/soaprest/fault"
 	"docusign-auth-proxy/translate/soaprest/redirect"
 )
@@ -50,7 +51,8 @@ func New(o Options) *Engine {
 		o.Lookups = []time.Duration{5 * time.Second, 15 * time.Second, 45 * time.Second}
 	}
 	return &Engine{
-		o: o, places: cache.New[place, Account](maxPlaces, 0, nil), locks: locks{held: map[place]*lock{}},
+		o: o, places: cache.New[place, Account](maxPlaces, 0, nil),
+		locks:    locks{held: map[place]*lock{}},
 		statuses: newStatusCache(o.Now), redirects: redirect.New(o.Returns, o.Now),
 	}
 }
@@ -61,7 +63,8 @@ func (e *Engine) Serve(ctx context.Context, c *Call) (*answer.Answer, error) {
 	t := &task{Call: c, engine: e, writer: e.writer(c)}
 	a, err := t.serve(ctx)
 	if f, ok := errors.AsType[*fault.Fault](err); ok {
-		t.note(f)
+		t.Notes.Fault, t.Notes.FaultReason, t.Notes.FaultClient = f.Name, f.Reason, f.Client
+		return t.writer.Fault(f), nil
 	}
 	return a, err
 }
@@ -95,10 +98,11 @@ func (t *task) serve(ctx context.Context) (*answer.Answer, error) {
 	if o.run == nil {
 		return nil, fault.Refused(t.Operation, "")
 	}
+	m, err := element.Read(t.ContentType, t.Message, t.Service, t.Operation, t.Spools)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	t.message, t.root = m, m.Root
 	return o.run(ctx, t)
-}
-
-// note says in the log, metrics and ledger that the call ends with a fault.
-func (t *task) note(f *fault.Fault) {
-	t.Notes.Fault, t.Notes.FaultReason, t.Notes.FaultClient = f.Name, f.Reason, f.Client
 }

@@ -86,7 +86,7 @@ func carriedOut() map[string]operation {
 		"RequestSenderToken":                  {},
 		"RequestCorrectToken":                 {},
 		"SynchEnvelope":                       {},
-		"Ping":                                {},
+		"Ping":                                {run: ping},
 	}
 }
 
@@ -107,7 +107,7 @@ func refusedOfEnvelopes() map[string]operation {
 // ofCredential are those of credential.asmx (SOAP-REST.md §1.3).
 func ofCredential() map[string]operation {
 	return map[string]operation{
-		"Ping":                   {},
+		"Ping":                   {run: ping},
 		"Login":                  {outside: true},
 		"GetAuthenticationToken": {},
 		"RequestSenderToken":     {},

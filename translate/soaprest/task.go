@@ -18,15 +18,17 @@ import (
 type task struct {
 	*Call
 
-	engine *Engine
-	writer *answer.Writer
-	// root is the element of the operation, digest that of the message.
-	root   *element.Element
-	digest [32]byte
+	engine  *Engine
+	writer  *answer.Writer
+	message *element.Message
+	root    *element.Element // of the operation
 }
 
 // maxJSON bounds an answer of REST that is held whole, in bytes.
 const maxJSON = 32 << 20
+
+// maxRefusal is how much of a refusal is read, in bytes.
+const maxRefusal = 64 << 10
 
 // send sends a REST call and counts it. Answers that are no success are faults; of the others, the body is the caller's
 // to close.
@@ -37,9 +39,18 @@ func (t *task) send(ctx context.Context, r *Request) (*http.Response, error) {
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer resp.Body.Close()
-		return nil, fault.Server("DocuSign answered %d", resp.StatusCode)
+		return nil, t.refusal(resp)
 	}
 	return resp, nil
+}
+
+// refusal is the fault that says what DocuSign refused.
+func (t *task) refusal(resp *http.Response) *fault.Fault {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	if err != nil {
+		text = nil // the status says enough
+	}
+	return fault.FromREST(t.Operation, resp.StatusCode, resp.Header, text)
 }
 
 // exchange gives DocuSign's answer, whatever its status.
@@ -95,3 +106,6 @@ type inMemory []byte
 
 func (b inMemory) Len() int64      { return int64(len(b)) }
 func (b inMemory) Open() io.Reader { return bytes.NewReader(b) }
+
+// ping needs no REST call: the proxy is what answers (SOAP-REST.md §1.2).
+func ping(_ context.Context, t *task) (*answer.Answer, error) { return t.writer.Result(true) }
