@@ -11,7 +11,7 @@ import (
 )
 
 // shared is where the sample pairs and the description of REST's bodies stand, beside the repository.
-var shared = filepath.FromSlash("../../../../shared/docusign/soap-rest") //nolint:gochecknoglobals // a constant path
+const shared = "../../../../shared/docusign/soap-rest"
 
 func TestEachSamplePairGivesItsRESTBody(t *testing.T) {
 	for _, name := range []string{
@@ -46,7 +46,7 @@ func TestEachSamplePairGivesItsRESTBody(t *testing.T) {
 
 func pairFile(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(shared, name))
+	text, err := os.ReadFile(filepath.Join(filepath.FromSlash(shared), name))
 	if err != nil {
 		t.Skip("the sample pairs stand beside the repository and are not there: ", err)
 	}

@@ -135,8 +135,8 @@ func (m *maker) tab(e *element.Element, kind tabKind, at *tabPlace) (Object, err
 	return o, nil
 }
 
-// place corrects y, since REST draws signatures and initials lower than SOAP did, or takes the position of a tab with an
-// anchor away, since SOAP ignored it (SOAP-REST.md §3.4).
+// place corrects y, since REST v2.1 draws signatures and initials where it is asked to, and SOAP drew them lower. It
+// takes the position of a tab with an anchor away, since SOAP ignored it (SOAP-REST.md §3.4).
 func (m *maker) place(o Object, kind string, e *element.Element, at *tabPlace) error {
 	if o["anchorString"] != nil {
 		delete(o, "xPosition")

@@ -16,6 +16,7 @@ import (
 	"docusign-auth-proxy/internal/spool"
 	"docusign-auth-proxy/translate/soaprest/definition"
 	"docusign-auth-proxy/translate/soaprest/element"
+	"docusign-auth-proxy/translate/soaprest/fault"
 )
 
 const (
@@ -41,7 +42,7 @@ func tree(service, text string) (*element.Element, error) {
 	if o == nil {
 		return nil, fmt.Errorf("%s is no operation", n.XMLName.Local)
 	}
-	return grow(&n, o.In, "", spool.New("", spool.MaxMemory, 1<<30))
+	return grow(&n, o.In, "", pool())
 }
 
 func grow(n *node, t *services.Type, path string, pool *spool.Pool) (*element.Element, error) {
@@ -105,6 +106,9 @@ const order = `{"recipients": {"recipientCount": "2", "signers": [{"recipientId"
 	"radioGroupTabs": [{"groupName": "kind", "radios": [{"value": "new"}, {"value": "old"}]}]
 	}}], "carbonCopies": [{"recipientId": "2", "roleName": "Boss"}]}}`
 
+// missing is the id of a template that is not there.
+const missing = "70000000-1111-4222-8333-000000000009"
+
 // makeOf makes the definition of an operation, whichever it is.
 func makeOf(root *element.Element, s definition.Settings) (*definition.Definition, error) {
 	switch root.Name {
@@ -113,7 +117,10 @@ func makeOf(root *element.Element, s definition.Settings) (*definition.Definitio
 	case "CreateAndSendEnvelope":
 		return definition.Envelope(root.Name, root.Child("Envelope"), "sent", s)
 	case "CreateEnvelopeFromTemplates":
-		return definition.FromTemplates(root.Name, root, s, func(string) (*definition.Template, error) {
+		return definition.FromTemplates(root.Name, root, s, func(id string) (*definition.Template, error) {
+			if id == missing {
+				return nil, fault.Named("Envelope_Does_Not_Exist", "Nothing was sent.")
+			}
 			t := &definition.Template{}
 			return t, json.Unmarshal([]byte(order), t)
 		})
@@ -190,3 +197,5 @@ func indented(v any) string {
 	}
 	return string(text)
 }
+
+func pool() *spool.Pool { return spool.New("", spool.MaxMemory, 1<<30) }
