@@ -98,13 +98,13 @@ func remembered[R, V any](
 	return o.flags(&cmd)
 }
 
-// ended tells of n records that were ended; done is the word for what became of them.
-func (o *stateOptions) ended(kind, done, text string, n int) string {
+// ended tells of n records that were ended; done is the word for what became of them, list the command to look again.
+func (o *stateOptions) ended(list, done, text string, n int) string {
 	said := "nothing fits: nothing was " + done + "\n"
 	if n > 0 {
 		said = fmt.Sprintf("%s%s: %d\n", text, done, n)
 	}
-	return said + "next: docusign-auth-proxy " + kind + " list" + o.same()
+	return said + "next: docusign-auth-proxy " + list + o.same()
 }
 
 func newTokens() *cobra.Command {
@@ -134,7 +134,7 @@ again with their password; to keep them out, change it first.`,
   docusign-auth-proxy tokens revoke --integration nightly-billing --user anna@example.com
   docusign-auth-proxy tokens revoke --all`,
 	}, func(o *stateOptions, list []app.IssuedInfo) string {
-		return o.ended("tokens", "revoked", issuedTable(list), len(list))
+		return o.ended("tokens list", "revoked", issuedTable(list), len(list))
 	})
 	cmd.AddCommand(list, revoke)
 	return cmd
@@ -183,7 +183,7 @@ pin_password: first_use, the next password that is seen for the user is believed
 		Example: "  docusign-auth-proxy pins forget --integration nightly-billing --user anna@example.com\n  " +
 			"docusign-auth-proxy pins forget --all",
 	}, func(o *stateOptions, list []app.PinInfo) string {
-		return o.ended("pins", "forgotten", pinText(list, false), len(list))
+		return o.ended("pins list", "forgotten", pinText(list, false), len(list))
 	})
 	cmd.AddCommand(list, forget)
 	return cmd

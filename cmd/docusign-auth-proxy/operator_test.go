@@ -18,7 +18,7 @@ var operatorCalls = []struct{ method, path string }{
 	{"GET", "/api/capture/3f9a0c2b71de.zip"},
 	{"POST", "/api/capture/3f9a0c2b71de/stop"}, {"DELETE", "/api/capture/3f9a0c2b71de"}, {"GET", "/api/tokens"},
 	{"DELETE", "/api/tokens?all=true"},
-	{"GET", "/api/pins"}, {"DELETE", "/api/pins?all=true"},
+	{"GET", "/api/pins"}, {"DELETE", "/api/pins?all=true"}, {"GET", "/api/journal"}, {"DELETE", "/api/journal?all=true"},
 }
 
 // Every user of the machine reaches a loopback address.

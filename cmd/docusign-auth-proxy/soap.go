@@ -3,11 +3,15 @@ package main
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/soapcompare"
+	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
 func newSOAP() *cobra.Command {
@@ -16,9 +20,10 @@ func newSOAP() *cobra.Command {
 		Long: `An integration with soap: rest goes on speaking SOAP, and DocuSign sees REST calls alone. These commands show what differs before a
 program is switched, and what became of each creation after.`,
 		Example: `  docusign-auth-proxy soap compare --config proxy.yaml
-  docusign-auth-proxy soap test-envelope --config proxy.yaml --to anna@example.com`,
+  docusign-auth-proxy soap test-envelope --config proxy.yaml --to anna@example.com
+  docusign-auth-proxy soap journal --config proxy.yaml`,
 	}
-	cmd.AddCommand(newSOAPCompare(), newSOAPTestEnvelope(), newSOAPOperations())
+	cmd.AddCommand(newSOAPCompare(), newSOAPTestEnvelope(), newSOAPJournal(), newSOAPOperations())
 	return cmd
 }
 
@@ -81,6 +86,49 @@ not, 2 could not run.`,
 	cmd.Flags().StringVar(&o.To, "to", "", "your own e-mail `ADDRESS`: you are the signer")
 	cmd.Flags().BoolVar(&o.Send, "send", false, "send both envelopes to the address instead of keeping them as drafts")
 	return cmd
+}
+
+func newSOAPJournal() *cobra.Command {
+	list := remembered(app.JournalOfCreations(), "", cobra.Command{
+		Use: "journal", Short: "List the envelopes that SOAP calls asked REST for, unresolved ones first", Args: cobra.NoArgs,
+		Long: `With soap: rest each creation is written down before it is sent to DocuSign, and what became of it after. State: intended = under
+way, or interrupted by a stop; done; refused by DocuSign; not_created = DocuSign knows nothing of it; unknown = DocuSign did not say, and
+look-ups found nothing. Entries go after seven days.`,
+		Example: "  docusign-auth-proxy soap journal --config proxy.yaml\n  docusign-auth-proxy soap journal --integration " +
+			"nightly-billing --json",
+	}, journalText)
+	list.AddCommand(remembered(app.JournalOfCreations(), "every creation whose state is unknown", cobra.Command{
+		Use: "settle [TRANSACTION-ID]", Short: "Say that you have looked after creations whose state is unknown",
+		Args: cobra.MaximumNArgs(1),
+		Long: `Ends the alert on creations of which nobody knew whether the envelope was made. Danger: when the program sends the same again, a new
+envelope is made. So look for the envelope in DocuSign first, and where it is there, enter its id where the program keeps it.`,
+		Example: "  docusign-auth-proxy soap journal settle 7c1f0e1e-6d2f-4b42-a1b5-3d5c0d4f5a11",
+	}, func(o *stateOptions, list []app.CreationInfo) string {
+		return o.ended("soap journal", "settled", journalTable(list), len(list))
+	}))
+	return list
+}
+
+func journalText(o *stateOptions, list []app.CreationInfo) string {
+	if len(list) == 0 {
+		return "no envelope was asked for over REST in the last seven days"
+	}
+	text := journalTable(list)
+	if !slices.ContainsFunc(list, func(c app.CreationInfo) bool { return c.State == journal.Unknown }) {
+		return text + "next: nothing, no state is unknown"
+	}
+	return text + `next: look for the unknown ones in DocuSign (Manage, Sent) before the program sends again, or ask DocuSign with an
+administrator's token: GET /restapi/v2.1/accounts/ACCOUNT/envelopes?transaction_ids=TRANSACTION
+then: docusign-auth-proxy soap journal settle TRANSACTION` + o.same()
+}
+
+func journalTable(list []app.CreationInfo) string {
+	rows := []string{"state\tbegun\tintegration\tpassword of\tacts for\toperation\taccount\ttransaction\tenvelope"}
+	for _, c := range list {
+		rows = append(rows, strings.Join([]string{string(c.State), c.At.Local().Format(time.DateTime), c.Integration,
+			c.Authenticator, c.Principal, c.Operation, c.Account, c.TransactionID, c.EnvelopeID}, "\t"))
+	}
+	return table(rows)
 }
 
 func newSOAPOperations() *cobra.Command {

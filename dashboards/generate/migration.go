@@ -12,6 +12,7 @@ func migration() (dashboard.Dashboard, error) {
 		{"Burn-down", 9, burnDown()},
 		{"By integration", 11, []*dashboard.PanelBuilder{integrationTable()}},
 		{"What is still used", 10, stillUsed()},
+		{"SOAP", 9, soapMigration()},
 		{"What is in the way", 9, inTheWay()},
 		{"Ready", 9, ready()},
 	}, choiceVariable("idle_days", "Idle after (days)",

@@ -6,15 +6,17 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
 // Remembered is a kind of record that the operator lists and ends, in the file or in the running proxy: what was
-// issued, or what was pinned. R is the record as the store gives it, V as the commands show it.
+// issued, what was pinned, or what was created. R is the record as the store gives it, V as the commands show it.
 type Remembered[R, V any] struct {
 	Name  string // in the API's paths and answers
 	ended string // message of the log when one was ended
@@ -75,6 +77,58 @@ func PinnedPasswords() Remembered[store.Pin, PinInfo] {
 	}
 }
 
+// CreationInfo is an entry of the journal as the commands show it.
+type CreationInfo struct {
+	Unresolved    bool          `json:"unresolved,omitempty"` // nobody knows whether there is an envelope
+	State         journal.State `json:"state"`
+	At            time.Time     `json:"at"`
+	Integration   string        `json:"integration"`
+	Authenticator string        `json:"authenticator"`
+	Principal     string        `json:"principal,omitempty"`
+	Operation     string        `json:"operation"`
+	Account       string        `json:"account"`
+	Site          string        `json:"site"`
+	TransactionID string        `json:"transaction_id"`
+	EnvelopeID    string        `json:"envelope_id,omitempty"`
+}
+
+// JournalOfCreations are the envelopes that SOAP calls asked REST for, the unresolved ones first. Only those are ended:
+// by an operator who has looked.
+func JournalOfCreations() Remembered[journal.Entry, CreationInfo] {
+	unresolved := func(e journal.Entry) bool { return e.State == journal.Intended || e.State == journal.Unknown }
+	return Remembered[journal.Entry, CreationInfo]{
+		Name: "journal", ended: "creation settled",
+		all: func(s *store.Store) []journal.Entry {
+			first := s.Creations().Find(unresolved)
+			return append(first, s.Creations().Find(func(e journal.Entry) bool { return !unresolved(e) })...)
+		},
+		end: func(s *store.Store, fits func(journal.Entry) bool) ([]journal.Entry, error) {
+			var gone []journal.Entry
+			for _, e := range s.Creations().Find(func(e journal.Entry) bool { return e.State == journal.Unknown && fits(e) }) {
+				e.State, e.Settled = journal.NotCreated, time.Now()
+				if err := s.Creations().Put(e); err != nil {
+					return gone, err
+				}
+				gone = append(gone, e)
+			}
+			return gone, nil
+		},
+		fits: func(q Selection, e journal.Entry) bool {
+			return q.fits(e.Owner.Integration, e.TransactionID, e.Owner.Authenticator, e.Owner.Principal)
+		},
+		view: func(e journal.Entry, _ func(store.TokenOwner) bool) CreationInfo {
+			return CreationInfo{
+				unresolved(e), e.State, e.At, e.Owner.Integration, e.Owner.Authenticator, e.Owner.Principal, e.Operation,
+				e.Account, e.Site, e.TransactionID, e.EnvelopeID,
+			}
+		},
+		attrs: func(e journal.Entry) []any {
+			return []any{"transaction_id", e.TransactionID, "integration", e.Owner.Integration,
+				"authenticator", e.Owner.Authenticator, "account", e.Account}
+		},
+	}
+}
+
 // Answer is the list under its name, as it goes over the wire and into the output of the commands.
 func (k Remembered[R, V]) Answer(list []R, refused func(store.TokenOwner) bool) map[string][]V {
 	views := []V{}
@@ -119,7 +173,7 @@ func (k Remembered[R, V]) routes(p *App, routes map[string]http.Handler) {
 			return http.StatusInternalServerError, map[string]string{"error": err.Error()}
 		}
 		for _, record := range gone {
-			p.log.Warn(k.ended, append(k.attrs(record), "by", admin.By(r))...) //nolint:sloglint // one of two words
+			p.log.Warn(k.ended, append(k.attrs(record), "by", admin.By(r))...) //nolint:sloglint // one of three words
 		}
 		return http.StatusOK, k.Answer(gone, nil)
 	})
@@ -130,6 +184,7 @@ func (p *App) operatorRoutes() map[string]http.Handler {
 	version, _, _ := BuildVersion()
 	routes := p.capture.Routes(version, admin.By)
 	IssuedSecrets().routes(p, routes)
+	JournalOfCreations().routes(p, routes)
 	PinnedPasswords().routes(p, routes)
 	return routes
 }

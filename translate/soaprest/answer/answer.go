@@ -45,6 +45,8 @@ type Writer struct {
 	SOAP12       bool
 	HasTimestamp bool
 	Now          func() time.Time
+	// Dropped lists what REST knows and SOAP has no place for. It is whole when Result has returned.
+	Dropped []string
 }
 
 // Fields are the elements of an answer by their names in SOAP. A value is a string, a bool, an int, a time.Time, Fields,
@@ -54,6 +56,9 @@ type Fields map[string]any
 
 // Nil is written as xsi:nil="true".
 type Nil struct{}
+
+// empty is written as an element without a text, whatever its type (SOAP-REST.md §11.2).
+type empty struct{}
 
 // Stream is written in base64 while it is read.
 type Stream struct {

@@ -139,6 +139,8 @@ func (k *walk) one(e *services.Element, value any) error {
 			return errors.New("it must not be nil")
 		}
 		k.start(e.Name, ` xsi:nil="true"`)
+	case empty:
+		k.start(e.Name, "")
 	case Fields:
 		return k.fields(e, v)
 	case Stream:

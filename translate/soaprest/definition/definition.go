@@ -28,6 +28,8 @@ type Definition struct {
 	// Documents go as parts of a multipart message, in order; none = the body is JSON (SOAP-REST.md §6.1, §11.11).
 	Documents []Document
 	Query     url.Values
+	// Recipients are their IDs in the order of the request, which REST's arrays do not keep.
+	Recipients []string
 	// AccountID is as the program wrote it; "" = none.
 	AccountID string
 	// Dropped are the elements that were left out, by their paths.

@@ -41,7 +41,13 @@ func (m *maker) parties(recipients *element.Element) ([]*party, error) {
 	if told != 0 && told != len(all) {
 		return nil, fault.Invalid("some 'Recipient' have an 'EmailNotification' and some have none in %s", m.operation)
 	}
-	return parties, m.identify("Recipient", "recipientId", objects)
+	if err := m.identify("Recipient", "recipientId", objects); err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		m.Recipients = append(m.Recipients, o["recipientId"].(string))
+	}
+	return parties, nil
 }
 
 func (m *maker) recipient(e *element.Element) (Object, error) {

@@ -61,6 +61,21 @@ func tables() map[string]map[string]rule {
 	return all
 }
 
+// Merged is the member of an element whose own elements are members of the object that it stands in.
+const Merged = merged
+
+// Members are REST's names for the elements of a type of SOAP, but for those that are made of more than one value. REST
+// answers templates in the same form (SOAP-REST.md §4.10).
+func Members(soapType string) map[string]string {
+	members := map[string]string{}
+	for name, r := range tables()[soapType] {
+		if r.member != "" && r.member != apart {
+			members[name] = r.member
+		}
+	}
+	return members
+}
+
 // object makes one of REST's of an element. Kind is that of the REST type, where SOAP has one type for several.
 func (m *maker) object(e *element.Element, kind string) (Object, error) {
 	o := Object{}

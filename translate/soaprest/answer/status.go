@@ -1,0 +1,453 @@
+package answer
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Status makes an EnvelopeStatus of an envelope as REST gives it (SOAP-REST.md §4.1).
+func (w *Writer) Status(envelope map[string]any) Fields { return w.status(envelope, w.Now(), nil) }
+
+// ex reports whether the answer has the larger set of members; the smaller one has what was recorded of the others.
+func (w *Writer) ex() bool {
+	return w.Full || w.Operation == "RequestStatusEx" || w.Operation == "RequestStatusesEx"
+}
+
+// status takes the recipients in another order than theirs, if there is one.
+func (w *Writer) status(e object, now time.Time, order []recipient) Fields {
+	if order == nil {
+		order = w.sorted(e.object("recipients"))
+	}
+	sender := e.object("sender")
+	created := e.date("createdDateTime", "initialSentDateTime", "sentDateTime", "statusChangedDateTime")
+	f := Fields{
+		"RecipientStatuses":  Fields{"RecipientStatus": w.recipients(order)},
+		"TimeGenerated":      now,
+		"EnvelopeID":         e.given("envelopeId"),
+		"Subject":            e.text("emailSubject"),
+		"UserName":           sender.text("userName"),
+		"Email":              sender.text("email"),
+		"Status":             w.envelopeWord(e),
+		"Created":            created,
+		"Deleted":            e.date("deletedDateTime"),
+		"Sent":               e.date("sentDateTime"),
+		"Delivered":          e.date("deliveredDateTime"),
+		"Signed":             e.date("completedDateTime"),
+		"Completed":          e.date("completedDateTime"),
+		"Declined":           e.date("declinedDateTime"),
+		"ACStatus":           "Original",
+		"ACStatusDate":       created,
+		"ACHolder":           sender.text("userName"),
+		"ACHolderEmail":      sender.text("email"),
+		"ACHolderLocation":   "DocuSign",
+		"SigningLocation":    w.word("SigningLocationCode", cmp.Or(e.text("signingLocation"), "Online")),
+		"EnvelopePDFHash":    "",
+		"CustomFields":       customFields(e.object("customFields")),
+		"AutoNavigation":     e.flag("autoNavigation", true),
+		"EnvelopeIdStamping": e.flag("envelopeIdStamping", true),
+		"AuthoritativeCopy":  e.flag("authoritativeCopy", false),
+	}
+	if e.flag("authoritativeCopy", false) {
+		f["ACStatus"] = "AuthoritativeCopy"
+	}
+	if changed := e.date("statusChangedDateTime"); changed != nil && !strings.HasSuffix(w.Operation, "Ex") {
+		f["TimeGenerated"] = changed // what was stored then was answered again (SOAP-REST.md §4.1)
+	}
+	if documents := e.objects("envelopeDocuments"); documents != nil && w.ex() {
+		f["DocumentStatuses"] = Fields{"DocumentStatus": documentStatuses(documents)}
+	}
+	return f
+}
+
+// envelopeWord is the status. REST has a word for envelopes that are being corrected, SOAP's schema has none: they are
+// out all the same.
+func (w *Writer) envelopeWord(e object) string {
+	status := e.text("status")
+	if strings.EqualFold(status, "correct") {
+		status = "sent"
+		if e.date("deliveredDateTime") != nil {
+			status = "delivered"
+		}
+	}
+	return w.word("EnvelopeStatusCode", status)
+}
+
+// word is that of an enumeration that is the same but for its case; without one the text itself, which is a fault when
+// it is written (SOAP-REST.md §2.1).
+func (w *Writer) word(enumeration, text string) string {
+	for _, word := range w.Service.Description().Type(enumeration).Enum {
+		if strings.EqualFold(word, text) {
+			return word
+		}
+	}
+	return text
+}
+
+// has reports whether the service's enumeration has the word: dsapi.asmx lacks some.
+func (w *Writer) has(enumeration, word string) bool {
+	return slices.Contains(w.Service.Description().Type(enumeration).Enum, word)
+}
+
+// drop lists what is left out of an answer.
+func (w *Writer) drop(path string) {
+	if !slices.Contains(w.Dropped, path) {
+		w.Dropped = append(w.Dropped, path)
+	}
+}
+
+func customFields(all object) Fields {
+	fields := []Fields{}
+	for _, kind := range []struct{ member, word string }{{"textCustomFields", "Text"}, {"listCustomFields", "List"}} {
+		for _, o := range all.objects(kind.member) {
+			f := Fields{
+				"Name": o.text("name"), "Show": o.given("show"), "Required": o.given("required"), "Value": o.text("value"),
+				"CustomFieldType": kind.word,
+			}
+			if items := o.texts("listItems"); items != nil {
+				f["ListItems"] = strings.Join(items, ";")
+			}
+			fields = append(fields, f)
+		}
+	}
+	return Fields{"CustomField": fields}
+}
+
+func documentStatuses(documents []object) []Fields {
+	fields := []Fields{}
+	for _, o := range documents {
+		id := o.natural("documentId", 1)
+		if kind := o.text("type"); id == nil || kind != "content" && kind != "" {
+			continue
+		}
+		fields = append(fields, Fields{
+			"ID": id, "Name": o.text("name"), "TemplateName": "", "Sequence": o.natural("order", 1),
+		})
+	}
+	return fields
+}
+
+// recipientArrays are REST's, in the order in which recipients of one routing order are written (SOAP-REST.md §4.1).
+func recipientArrays() []struct{ member, word string } {
+	return []struct{ member, word string }{
+		{"signers", "Signer"}, {"agents", "Agent"}, {"editors", "Editor"}, {"intermediaries", "Intermediary"},
+		{"carbonCopies", "CarbonCopy"}, {"certifiedDeliveries", "CertifiedDelivery"},
+		{"inPersonSigners", "InPersonSigner"},
+	}
+}
+
+// recipient is one with its type in SOAP.
+type recipient struct {
+	object
+	word string
+}
+
+func (r recipient) order() int {
+	n, err := strconv.ParseUint(r.text("routingOrder"), 10, 16)
+	if err != nil {
+		return 1
+	}
+	return int(n)
+}
+
+// member is that of the host for signers in person.
+func (r recipient) member(ofHost, otherwise string) string {
+	if r.word == "InPersonSigner" {
+		return r.text(ofHost)
+	}
+	return r.text(otherwise)
+}
+
+// sorted are the recipients that SOAP has a type for. Others are left out: seals, witnesses, notaries.
+func (w *Writer) sorted(all object) (sorted []recipient) {
+	known := map[string]bool{}
+	for _, kind := range recipientArrays() {
+		known[kind.member] = w.has("RecipientTypeCode", kind.word)
+		for _, o := range all.objects(kind.member) {
+			if known[kind.member] {
+				sorted = append(sorted, recipient{o, kind.word})
+			}
+		}
+	}
+	for member := range all {
+		if !known[member] && len(all.objects(member)) > 0 {
+			w.drop("recipients/" + member)
+		}
+	}
+	slices.SortStableFunc(sorted, func(a, b recipient) int { return a.order() - b.order() })
+	return sorted
+}
+
+func (w *Writer) recipients(all []recipient) []Fields {
+	fields := []Fields{}
+	for _, r := range all {
+		fields = append(fields, w.recipient(r))
+	}
+	return fields
+}
+
+// RecipientStatus finds a recipient among REST's recipients by REST's recipientId.
+func (w *Writer) RecipientStatus(recipients map[string]any, id string) Fields {
+	for _, r := range w.sorted(recipients) {
+		if r.text("recipientId") == id {
+			return w.recipient(r)
+		}
+	}
+	return nil
+}
+
+// recipient makes a RecipientStatus (SOAP-REST.md §4.2).
+func (w *Writer) recipient(r recipient) Fields {
+	f := Fields{
+		"Type": r.word, "RoutingOrder": r.order(), "RecipientIPAddress": "",
+		"Email": r.member("hostEmail", "email"), "UserName": r.member("hostName", "name"),
+		"Sent": r.date("sentDateTime"), "Delivered": r.date("deliveredDateTime"),
+		"Signed": r.date("signedDateTime"), "Declined": r.date("declinedDateTime"),
+		"DeclineReason":                 r.given("declinedReason"),
+		"AutoRespondedReason":           r.given("autoRespondedReason"),
+		"Status":                        w.word("RecipientStatusCode", r.text("status")),
+		"ClientUserId":                  r.given("clientUserId"),
+		"RecipientAuthenticationStatus": w.authentication(r.object.object("recipientAuthenticationStatus")),
+		"CustomFields":                  Fields{"CustomField": r.texts("customFields")},
+	}
+	if strings.EqualFold(r.text("status"), "autoresponded") && !w.has("RecipientStatusCode", "AutoResponded") {
+		f["Status"] = "Sent"
+	}
+	if tabs := w.tabStatuses(r.object.object("tabs")); tabs != nil {
+		f["TabStatuses"] = Fields{"TabStatus": tabs}
+	}
+	if !w.ex() {
+		return f
+	}
+	f["RecipientId"] = r.given("recipientIdGuid")
+	if r.text("userId") != "" {
+		f["AccountStatus"] = "Active"
+	}
+	return f
+}
+
+// authentication tells what became of the checks of a recipient. The names are REST's but for their case. A check
+// without a time is none.
+func (w *Writer) authentication(checks object) any {
+	f := Fields{}
+	for _, e := range w.Service.Description().Type("AuthenticationStatus").Elements {
+		for member := range checks {
+			check := checks.object(member)
+			at := check.date("eventTimestamp")
+			if !strings.EqualFold(member, e.Name) || at == nil || check.text("status") == "" {
+				continue
+			}
+			f[e.Name] = Fields{
+				"Status": w.word("EventStatusCode", check.text("status")), "EventTimestamp": at,
+				"FailureDescription":      check.given("failureDescription"),
+				"VendorFailureStatusCode": check.given("vendorFailureStatusCode"),
+			}
+		}
+	}
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+// tabArray is one of REST's, and what SOAP calls its tabs.
+type tabArray struct{ member, word, custom string }
+
+// tabArrays are in the order in which tabs are written.
+func tabArrays() []tabArray {
+	return []tabArray{
+		{member: "signHereTabs", word: "SignHere"}, {member: "initialHereTabs", word: "InitialHere"},
+		{member: "fullNameTabs", word: "FullName"}, {member: "firstNameTabs", word: "FirstName"},
+		{member: "lastNameTabs", word: "LastName"}, {member: "emailAddressTabs", word: "EmailAddress"},
+		{member: "companyTabs", word: "Company"}, {member: "titleTabs", word: "Title"},
+		{member: "dateSignedTabs", word: "DateSigned"}, {member: "envelopeIdTabs", word: "EnvelopeID"},
+		{member: "signerAttachmentTabs", word: "SignerAttachment"}, {member: "approveTabs", word: "Approve"},
+		{member: "declineTabs", word: "Decline"}, {"textTabs", "Custom", "Text"}, {"checkboxTabs", "Custom", "Checkbox"},
+		{"radioGroupTabs", "Custom", "Radio"}, {"listTabs", "Custom", "List"}, {"dateTabs", "Custom", "Date"},
+		{"numberTabs", "Custom", "Number"}, {"ssnTabs", "Custom", "SSN"}, {"zipTabs", "Custom", "ZIP5"},
+		{"emailTabs", "Custom", "Email"}, {"noteTabs", "Custom", "Note"}, {"formulaTabs", "Custom", "Formula"},
+	}
+}
+
+// tab is one with what SOAP calls it; a radio has the members of its group too.
+type tab struct {
+	object
+	word, custom string
+}
+
+// tabs are those that SOAP has a type for.
+func (w *Writer) tabs(all object) (tabs []tab) {
+	known := map[string]bool{}
+	for _, a := range tabArrays() {
+		known[a.member] = w.has("TabTypeCode", a.word)
+		for _, o := range all.objects(a.member) {
+			switch t := (tab{o, a.word, a.custom}); {
+			case !known[a.member]:
+			case a.custom == "Radio":
+				tabs = append(tabs, radios(o)...)
+			default:
+				tabs = append(tabs, t.precise())
+			}
+		}
+	}
+	for member := range all {
+		if !known[member] && len(all.objects(member)) > 0 {
+			w.drop("tabs/" + member)
+		}
+	}
+	return tabs
+}
+
+// precise tells apart what REST has one array for.
+func (t tab) precise() tab {
+	if t.flag("optional", false) && (t.word == "SignHere" || t.word == "InitialHere") {
+		t.word += "Optional"
+	}
+	if t.custom == "ZIP5" && t.flag("useDash4", false) {
+		t.custom = "ZIP5DASH4"
+	}
+	return t
+}
+
+// radios makes a tab of each button of a group.
+func radios(group object) (tabs []tab) {
+	for _, button := range group.objects("radios") {
+		o := object{}
+		for member, v := range group {
+			if member != "radios" {
+				o[member] = v
+			}
+		}
+		for member, v := range button {
+			o[member] = v
+		}
+		tabs = append(tabs, tab{o, "Custom", "Radio"})
+	}
+	return tabs
+}
+
+// tabStatuses makes the TabStatus of each tab (SOAP-REST.md §4.2).
+func (w *Writer) tabStatuses(all object) (fields []Fields) {
+	for _, t := range w.tabs(all) {
+		switch t.word {
+		case "FirstName", "LastName", "EmailAddress": // SOAP did not tell them
+			continue
+		}
+		x, y := w.position(t, dotsPerPoint)
+		f := Fields{
+			"TabType": t.word, "Status": t.statusWord(), "XPosition": x, "YPosition": y,
+			"TabLabel": t.label(), "TabName": t.name(), "TabValue": t.value(),
+		}
+		if w.ex() {
+			w.more(f, t)
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+// more adds the members of the Ex set.
+func (w *Writer) more(f Fields, t tab) {
+	f["DocumentID"], f["PageNumber"] = t.natural("documentId", 1), t.natural("pageNumber", 0)
+	f["ScaleValue"] = t.decimal("scaleValue")
+	if t.custom == "" {
+		return
+	}
+	f["OriginalValue"], f["ValidationPattern"] = t.text("originalValue"), t.text("validationPattern")
+	f["CustomTabType"] = t.custom
+	if t.custom == "List" {
+		f["ListValues"], f["ListSelectedValue"] = strings.Join(t.items("value"), ";"), t.value()
+	}
+}
+
+// dotsPerPoint: TabStatus counts in 150 dots per inch (SOAP-REST.md §3.4).
+const dotsPerPoint = 150.0 / 72
+
+// position is the place of a tab on its page, without what was added to y when it was asked for.
+func (w *Writer) position(t tab, scale float64) (x, y string) {
+	lower := 0
+	switch strings.TrimSuffix(t.word, "Optional") {
+	case "SignHere":
+		lower = w.SignHere
+	case "InitialHere":
+		lower = w.InitialHere
+	}
+	at := func(member string, lower int) string {
+		n, err := strconv.ParseFloat(t.text(member), 64)
+		if err != nil || !(math.Abs(n) < math.MaxInt32) {
+			n = 0
+		}
+		return strconv.Itoa(max(int(math.Round((n-float64(lower))*scale)), 0))
+	}
+	return at("xPosition", 0), at("yPosition", lower)
+}
+
+func (t tab) statusWord() string {
+	switch status := strings.ToLower(t.text("status")); {
+	case t.custom == "Radio" && !t.flag("selected", false): // only the chosen one is signed
+		return "Active"
+	case status == "signed":
+		return "Signed"
+	case status == "declined":
+		return "Declined"
+	case status == "na":
+		return "N/A"
+	}
+	return "Active"
+}
+
+func (t tab) label() string {
+	switch {
+	case t.custom == "Radio":
+		return t.text("groupName")
+	case strings.HasPrefix(t.word, "SignHere"):
+		return cmp.Or(t.text("tabLabel"), "Sign Here")
+	}
+	return t.text("tabLabel")
+}
+
+func (t tab) name() string {
+	switch t.custom {
+	case "Radio":
+		return t.text("value")
+	case "List":
+		return strings.Join(t.items("text"), ";")
+	}
+	return cmp.Or(t.text("name"), t.custom, t.word)
+}
+
+func (t tab) value() string {
+	switch {
+	case t.custom == "List":
+		for _, item := range t.objects("listItems") {
+			if item.flag("selected", false) {
+				return item.text("value")
+			}
+		}
+		return t.text("listSelectedValue")
+	case t.custom != "Checkbox" && t.custom != "Radio":
+		return t.text("value")
+	case t.flag("selected", false):
+		return "X"
+	}
+	return ""
+}
+
+func (t tab) items(member string) (all []string) {
+	for _, item := range t.objects("listItems") {
+		all = append(all, item.text(member))
+	}
+	return all
+}
+
+// decimal is a number in its shortest form, nil where there is none.
+func (o object) decimal(member string) any {
+	n, err := strconv.ParseFloat(o.text(member), 64)
+	if err != nil || !(math.Abs(n) < math.MaxInt32) {
+		return nil
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64)
+}
