@@ -9,8 +9,8 @@ import (
 
 const base64Bulk = 64 << 10 // bytes of text that are decoded at once
 
-// base64Decoder decodes base64 that comes in pieces, with white space anywhere. It works in bulk: most text has no white
-// space but the ends of lines.
+// base64Decoder decodes base64 that comes in pieces, with white space anywhere. It works in bulk: most text has white
+// space at the ends of lines alone.
 type base64Decoder struct {
 	w      io.Writer
 	text   []byte // not decoded yet, without line feeds
