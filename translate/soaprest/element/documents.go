@@ -2,7 +2,6 @@ package element
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
@@ -156,32 +155,4 @@ func (w *documentWriter) close() {
 		w.r.documents.sums = map[*Element][]byte{}
 	}
 	w.r.documents.sums[w.e] = w.sum.Sum(nil)
-}
-
-// digest is that of all that was understood, so that it does not change with prefixes, white space between elements and
-// the names of parts.
-func (r *reader) digest() (digest [32]byte) {
-	h := sha256.New()
-	r.sum(h, r.message.Root)
-	h.Sum(digest[:0])
-	return digest
-}
-
-// sum adds an element to h. Each text has its length before it, and each element an end.
-func (r *reader) sum(h hash.Hash, e *Element) {
-	write := func(text string) {
-		h.Write(binary.AppendUvarint(nil, uint64(len(text))))
-		io.WriteString(h, text)
-	}
-	write(e.Name)
-	write(e.Text)
-	write(string(r.documents.sums[e]))
-	for _, name := range slices.Sorted(maps.Keys(e.Attributes)) {
-		write("@" + name)
-		write(e.Attributes[name])
-	}
-	for _, c := range e.Children {
-		r.sum(h, c)
-	}
-	write("")
 }

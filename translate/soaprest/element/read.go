@@ -68,7 +68,7 @@ func (r *reader) read(contentType string, message io.Reader) (err error) {
 	if err := r.parts(); err != nil {
 		return err
 	}
-	r.message.Digest = r.digest()
+	r.message.Digest = digest(r.message.Root, r.documents.sums)
 	return nil
 }
 

@@ -40,6 +40,15 @@ func message(operation, content string) string {
 		` xmlns="http://www.docusign.net/API/3.0">` + content + `</` + operation + `></soap:Body></soap:Envelope>`
 }
 
+func asFault(t *testing.T, err error) *fault.Fault {
+	t.Helper()
+	f, ok := errors.AsType[*fault.Fault](err)
+	if !ok {
+		t.Fatalf("%v is no fault", err)
+	}
+	return f
+}
+
 func encode(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
 func read(t testing.TB, operation, text string) (*element.Message, error) {
@@ -137,7 +146,8 @@ Envelope/Tabs/Tab[2]/AnchorTabItem/XOffset "-1.5"
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	recipient := m.Root.At("Envelope", "Recipients", "Recipient")
-	if !recipient.True("RequireIDLookup") || recipient.Value("AccessCode") != "" || m.Root.At("Envelope", "None", "None") != nil {
+	if !recipient.True("RequireIDLookup") || recipient.Value("AccessCode") != "" ||
+		m.Root.At("Envelope", "None", "None") != nil {
 		t.Error("the tree is not found by names")
 	}
 	if tabs := m.Root.At("Envelope", "Tabs").All("Tab"); len(tabs) != 2 {
@@ -149,8 +159,8 @@ func TestAttributesAreReadWithAndWithoutAPrefix(t *testing.T) {
 	for name, attribute := range map[string]string{
 		"bare":      `statusQualifier="Sent"`,
 		"qualified": `xmlns:d="http://www.docusign.net/API/3.0" d:statusQualifier="Sent"`,
-		"among attributes that say nothing": `xml:lang="en" id="ref1" xsi:type="x" xmlns:u="urn:u" u:statusQualifier="Other" ` +
-			`statusQualifier="Sent"`,
+		"among attributes that say nothing": `xml:lang="en" id="ref1" xsi:type="x" xmlns:u="urn:u" ` +
+			`u:statusQualifier="Other" statusQualifier="Sent"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := read(t, "RequestStatuses", message("RequestStatuses",
@@ -159,7 +169,8 @@ func TestAttributesAreReadWithAndWithoutAPrefix(t *testing.T) {
 				t.Fatal(err)
 			}
 			begin := m.Root.At("EnvelopeStatusFilter", "BeginDateTime")
-			if begin.Text != "2026-11-20T10:00:00" || len(begin.Attributes) != 1 || begin.Attributes["statusQualifier"] != "Sent" {
+			if begin.Text != "2026-11-20T10:00:00" || len(begin.Attributes) != 1 ||
+				begin.Attributes["statusQualifier"] != "Sent" {
 				t.Errorf("%q, %q", begin.Text, begin.Attributes)
 			}
 		})
@@ -179,7 +190,7 @@ func TestWhatDoesNotBelongInAMessageIsAFault(t *testing.T) {
 		},
 		"an element of another namespace": {
 			in(tab, `<YPosition xmlns="urn:other">1</YPosition>`),
-			"'YPosition' was expected in namespace 'http://www.docusign.net/API/3.0', in CreateEnvelope Envelope/Tabs/Tab[1]/YPosition",
+			"'YPosition' was expected in namespace 'NS', in CreateEnvelope Envelope/Tabs/Tab[1]/YPosition",
 		},
 		"an element without a namespace": {
 			in(tab, `<YPosition xmlns="">1</YPosition>`), "'YPosition' was expected in namespace",
@@ -189,29 +200,29 @@ func TestWhatDoesNotBelongInAMessageIsAFault(t *testing.T) {
 		},
 		"an element that comes twice": {
 			in(tab, `<YPosition>1</YPosition><YPosition>1</YPosition>`),
-			"'YPosition' of namespace 'http://www.docusign.net/API/3.0' comes twice, in CreateEnvelope Envelope/Tabs/Tab[1]/YPosition",
+			"'YPosition' of namespace 'NS' comes twice, in CreateEnvelope Envelope/Tabs/Tab[1]/YPosition",
 		},
 		"an element that comes twice, once nil": {
 			in(tab, `<YPosition>1</YPosition><YPosition xsi:nil="true"/>`), "comes twice",
 		},
 		"an element that is nil with an element in it": {
 			in(tab, `<AnchorTabItem xsi:nil="true"><Unit>Pixels</Unit></AnchorTabItem>`), "'AnchorTabItem' of namespace " +
-				"'http://www.docusign.net/API/3.0' is nil and has elements",
+				"'NS' is nil and has elements",
 		},
 		"a reference to another element": {
 			in(tab, `<AnchorTabItem href="#ref1"/>`), "CreateEnvelope: Envelope/Tabs/Tab[1]/AnchorTabItem/@href " + refused,
 		},
 		"text between elements": {
-			in(tab, `<YPosition>1</YPosition>x`), "'Tab' of namespace 'http://www.docusign.net/API/3.0' has text beside its elements",
+			in(tab, `<YPosition>1</YPosition>x`), "'Tab' of namespace 'NS' has text beside its elements",
 		},
 		"a word that is none of the enumeration": {
-			in(tab, `<Type>signHere</Type>`), "'Type' of namespace 'http://www.docusign.net/API/3.0' is no TabTypeCode, in",
+			in(tab, `<Type>signHere</Type>`), "'Type' of namespace 'NS' is no TabTypeCode, in",
 		},
 		"no number":         {in(tab, `<XPosition>1.5</XPosition>`), "is no nonNegativeInteger, in"},
 		"an empty number":   {in(tab, `<XPosition/>`), "is no nonNegativeInteger, in"},
 		"no boolean":        {in(tab, `<CustomTabRequired>yes</CustomTabRequired>`), "is no boolean, in"},
 		"no decimal":        {in(tab, `<ScaleValue>0,5</ScaleValue>`), "is no decimal, in"},
-		"no base64":         {in(bytes, `JVB!`), "'PDFBytes' of namespace 'http://www.docusign.net/API/3.0' is no base64Binary, in"},
+		"no base64":         {in(bytes, `JVB!`), "'PDFBytes' of namespace 'NS' is no base64Binary, in"},
 		"no padding":        {in(bytes, `JVBERi0`), "is no base64Binary, in"},
 		"bytes after it":    {in(bytes, `JVBERi0=JVBE`), "is no base64Binary, in"},
 		"a bracket":         {in(bytes, `<![CDATA[JVB]]]>`), "is no base64Binary, in"},
@@ -235,33 +246,41 @@ func TestWhatDoesNotBelongInAMessageIsAFault(t *testing.T) {
 			message("RequestStatuses", `<EnvelopeStatusFilter><BeginDateTime>2026-11-20</BeginDateTime></EnvelopeStatusFilter>`),
 			"is no EnvelopeStatusFilterBeginDateTime, in RequestStatuses EnvelopeStatusFilter/BeginDateTime",
 		},
-		"another operation": {message("Ping", ``), "'CreateEnvelope' of namespace 'http://www.docusign.net/API/3.0' was expected"},
+		"another operation": {message("Ping", ``), "'CreateEnvelope' of namespace 'NS' was expected"},
 		"a nil operation": {
-			strings.Replace(message("CreateEnvelope", ``), ` xmlns="http`, ` xsi:nil="true" xmlns="http`, 1), "'CreateEnvelope' is nil",
+			strings.Replace(message("CreateEnvelope", ``), ` xmlns="http`, ` xsi:nil="true" xmlns="http`, 1),
+			"'CreateEnvelope' is nil",
 		},
 		"a second operation": {message("CreateEnvelope xmlns=''/><CreateEnvelope", ``), "was expected in 'Body'"},
 		"another element in Body": {
-			strings.Replace(message("CreateEnvelope", ``), `</soap:Body>`, `<x/></soap:Body>`, 1), "'Body' has more than one element",
+			strings.Replace(message("CreateEnvelope", ``), `</soap:Body>`, `<x/></soap:Body>`, 1),
+			"'Body' has more than one element",
 		},
 		"an empty Body": {
-			regexp.MustCompile(`<Create.*?/Create\w+>`).ReplaceAllString(message("CreateEnvelope", ``), ``), "'Body' has no element",
+			regexp.MustCompile(`<Create.*?/Create\w+>`).ReplaceAllString(message("CreateEnvelope", ``), ``),
+			"'Body' has no element",
 		},
 		"an element after Body": {
-			strings.Replace(message("CreateEnvelope", ``), `</soap:Body>`, `</soap:Body><x/>`, 1), "'Envelope' has more than its 'Body'",
+			strings.Replace(message("CreateEnvelope", ``), `</soap:Body>`, `</soap:Body><x/>`, 1),
+			"'Envelope' has more than its 'Body'",
 		},
 		"no Body":     {`<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"/>`, "'Envelope' has no 'Body'"},
 		"no Envelope": {`<Envelope/>`, "the root element is not the Envelope of SOAP 1.1 or 1.2"},
 		"an unknown section": {
-			`<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><x/></e:Envelope>`, "neither its 'Header' nor its 'Body'",
+			`<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><x/></e:Envelope>`,
+			"neither its 'Header' nor its 'Body'",
 		},
 		"XML that is none":   {in(tab, `<`), "ill-formed XML"},
-		"XML that ends":      {strings.TrimSuffix(in(tab, ``), `</soap:Envelope>`), "ill-formed XML (the message ends inside an element)"},
+		"XML that ends":      {strings.TrimSuffix(in(tab, ``), `</soap:Envelope>`), "(the message ends inside an element)"},
 		"nothing":            {``, "ill-formed XML"},
 		"an entity":          {in(tab, `<Name>&pdf;</Name>`), "unknown entity"},
 		"a document type":    {`<!DOCTYPE a>` + in(tab, ``), "document type declaration"},
 		"a text without end": {in(tab, `<Name>`+strings.Repeat("long ", 200_000)+`</Name>`), "too large"},
-		"much text":          {in(tab, strings.Repeat(`<Name>`+strings.Repeat("long ", 50_000)+`</Name></Tab><Tab>`, 20)), "more than 4194304 bytes"},
-		"many elements":      {in(tab, strings.Repeat(`</Tab><Tab>`, 50_000)), "more than 50000 elements"},
+		"much text": {
+			in(tab, strings.Repeat(`<Name>`+strings.Repeat("long ", 50_000)+`</Name></Tab><Tab>`, 20)),
+			"more than 4194304 bytes",
+		},
+		"many elements": {in(tab, strings.Repeat(`</Tab><Tab>`, 50_000)), "more than 50000 elements"},
 		"a text of many pieces": {
 			in(tab, `<Name>`+strings.Repeat("a<!---->", 500_000)+`<b/></Name>`), "Tab[1]/Name/b " + refused,
 		},
@@ -272,83 +291,15 @@ func TestWhatDoesNotBelongInAMessageIsAFault(t *testing.T) {
 				operation = "RequestStatuses"
 			}
 			_, err := read(t, operation, test.text)
-			f, ok := errors.AsType[*fault.Fault](err)
-			if !ok || !f.Client {
-				t.Fatalf("%v", err)
+			f := asFault(t, err)
+			if !f.Client {
+				t.Errorf("%v is ours", err)
 			}
-			if !strings.Contains(f.Error(), test.want) || !strings.HasSuffix(f.Error(), "Nothing was sent.") {
+			want := strings.ReplaceAll(test.want, "NS", "http://www.docusign.net/API/3.0")
+			if !strings.Contains(f.Error(), want) || !strings.HasSuffix(f.Error(), "Nothing was sent.") {
 				t.Errorf("%v\nwant %s", err, test.want)
 			}
 		})
-	}
-}
-
-func TestLimits(t *testing.T) {
-	document := func(size int64) io.Reader {
-		return io.MultiReader(strings.NewReader("<Document><PDFBytes>"),
-			io.LimitReader(zeros{}, (size+2)/3*4), strings.NewReader("</PDFBytes></Document>"))
-	}
-	before, after, _ := strings.Cut(message("CreateEnvelope", `<Envelope><Documents>|</Documents></Envelope>`), "|")
-	for name, test := range map[string]struct {
-		sizes  []int64
-		quota  int64
-		client bool
-		want   string
-	}{
-		"a document as large as it may be": {sizes: []int64{32 << 20 / 3 * 3}, quota: 100 << 20},
-		"a document that is larger": {
-			sizes: []int64{32<<20 + 3}, quota: 100 << 20, client: true,
-			want: "CreateEnvelope: Envelope/Documents/Document[1]/PDFBytes is larger than 33554432 bytes (32 MB)",
-		},
-		"documents that are larger together": {
-			sizes: []int64{17 << 20, 17 << 20, 17 << 20}, quota: 100 << 20, client: true,
-			want: "CreateEnvelope: Envelope/Documents/Document[3]/PDFBytes makes all documents together larger than " +
-				"50331648 bytes (48 MB)",
-		},
-		"a pool that is full": {
-			sizes: []int64{3 << 20}, quota: 2 << 20, want: "the quota of the spool is used up. Nothing was sent.",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			parts := []io.Reader{strings.NewReader(before)}
-			for _, size := range test.sizes {
-				parts = append(parts, document(size))
-			}
-			parts = append(parts, strings.NewReader(after))
-			pool := spool.New(t.TempDir(), 1000, test.quota)
-			m, err := element.Read(xmlType, io.MultiReader(parts...), service(t, "api.asmx"), "CreateEnvelope", pool)
-			if test.want == "" {
-				if err != nil || m.Root.At("Envelope", "Documents", "Document", "PDFBytes").Bytes.Size() != test.sizes[0] {
-					t.Fatalf("%v", err)
-				}
-				m.Close()
-			} else if f, ok := errors.AsType[*fault.Fault](err); !ok || f.Client != test.client || !strings.Contains(f.Reason, test.want) {
-				t.Errorf("%v, want %s", err, test.want)
-			}
-			if pool.Used() != 0 {
-				t.Errorf("%d bytes stay in the pool", pool.Used())
-			}
-		})
-	}
-}
-
-// zeros are zeros in base64.
-type zeros struct{}
-
-func (zeros) Read(b []byte) (int, error) {
-	for i := range b {
-		b[i] = 'A'
-	}
-	return len(b), nil
-}
-
-func TestADiskThatFailsIsTheProxysTrouble(t *testing.T) {
-	pool := spool.New(filepath.Join(t.TempDir(), "absent"), 1, 1<<20)
-	text := message("CreateEnvelope", `<Envelope><Documents><Document><PDFBytes>JVBE</PDFBytes></Document></Documents></Envelope>`)
-	_, err := element.Read(xmlType, strings.NewReader(text), service(t, "api.asmx"), "CreateEnvelope", pool)
-	f, ok := errors.AsType[*fault.Fault](err)
-	if !ok || f.Client || !strings.Contains(f.Reason, "the proxy cannot keep the documents") || strings.Contains(f.Reason, "absent") {
-		t.Errorf("%v", err)
 	}
 }
 
@@ -371,7 +322,7 @@ func TestAMessageThatBreaksOffIsNoFault(t *testing.T) {
 
 func TestOnlyOperationsOfTheServiceAreRead(t *testing.T) {
 	_, err := read(t, "Login", message("Login", ""))
-	if f, ok := errors.AsType[*fault.Fault](err); !ok || !f.Client || !strings.HasPrefix(f.Reason, "Login: cannot be carried out") {
+	if f := asFault(t, err); !f.Client || !strings.HasPrefix(f.Reason, "Login: cannot be carried out") {
 		t.Errorf("%v", err)
 	}
 }
@@ -388,8 +339,9 @@ func TestMessagesInOtherEncodings(t *testing.T) {
 
 func TestTheDigestIsThatOfWhatWasUnderstood(t *testing.T) {
 	const (
-		content = `<Envelope><Documents><Document><ID>1</ID><PDFBytes>JVBE</PDFBytes></Document></Documents><Subject>s</Subject></Envelope>`
-		header  = `<soap:Header><a xmlns="urn:a">b</a></soap:Header>`
+		content = `<Envelope><Documents><Document><ID>1</ID><PDFBytes>JVBE</PDFBytes></Document></Documents>` +
+			`<Subject>s</Subject></Envelope>`
+		header = `<soap:Header><a xmlns="urn:a">b</a></soap:Header>`
 	)
 	digest := func(text string) [32]byte {
 		t.Helper()
@@ -401,7 +353,7 @@ func TestTheDigestIsThatOfWhatWasUnderstood(t *testing.T) {
 	}
 	want := digest(message("CreateEnvelope", content))
 	for name, text := range map[string]string{
-		"another header":               strings.Replace(message("CreateEnvelope", content), `<soap:Body>`, header+`<soap:Body>`, 1),
+		"another header":               strings.Replace(message("CreateEnvelope", content), `<soap:B`, header+`<soap:B`, 1),
 		"white space between elements": message("CreateEnvelope", strings.ReplaceAll(content, `><`, ">\n <")),
 		"white space in base64":        message("CreateEnvelope", strings.Replace(content, `JVBE`, "JV\nBE\n", 1)),
 	} {
@@ -426,116 +378,6 @@ func TestTheDigestIsThatOfWhatWasUnderstood(t *testing.T) {
 		if digest(message("CreateEnvelope", changed)) == want {
 			t.Errorf("%s does not change the digest", name)
 		}
-	}
-}
-
-// multipart is a message of MTOM: the envelope and parts, each by its Content-ID.
-func multipart(envelope string, parts ...string) string {
-	const line = "\r\n"
-	text := "--b" + line + "Content-Type: application/xop+xml; charset=utf-8; type=\"text/xml\"" + line +
-		"Content-Transfer-Encoding: binary" + line + "Content-ID: <root@example.com>" + line + line + envelope + line
-	for i := 0; i < len(parts); i += 2 {
-		text += "--b" + line + "Content-Type: application/octet-stream" + line + "Content-Transfer-Encoding: binary" + line +
-			"Content-ID: <" + parts[i] + ">" + line + line + parts[i+1] + line
-	}
-	return text + "--b--" + line
-}
-
-func include(ids ...string) string {
-	text := ""
-	for _, id := range ids {
-		text += `<Document><PDFBytes><xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:` + id +
-			`"/></PDFBytes></Document>`
-	}
-	return message("CreateEnvelope", `<Envelope><Documents>`+text+`</Documents></Envelope>`)
-}
-
-func TestPartsOfMTOMAreDocuments(t *testing.T) {
-	const contentType = `multipart/related; type="application/xop+xml"; start="<root@example.com>"; start-info="text/xml"; boundary=b`
-	const one, two = "binary \x00\r\n--\r\n\xff", "%PDF-1.4\r\n--bc\r\n"
-	large := strings.Repeat("0123456789", 100_000)
-	for name, test := range map[string]struct {
-		text, contentType string
-		want              []string
-		fault             string
-	}{
-		"two parts":                  {text: multipart(include("a", "b"), "a", one, "b", two), want: []string{one, two}},
-		"two parts in another order": {text: multipart(include("a", "b"), "b", two, "a", one), want: []string{one, two}},
-		"a large part":               {text: multipart(include("a"), "a", large), want: []string{large}},
-		"an empty part":              {text: multipart(include("a"), "a", ""), want: []string{""}},
-		"an id that is escaped":      {text: multipart(include("a%40b%25+"), "a@b%+", one), want: []string{one}},
-		"no parts":                   {text: multipart(message("CreateEnvelope", ""))},
-		"no line after the end":      {text: strings.TrimSpace(multipart(include("a"), "a", one)), want: []string{one}},
-		"an epilogue":                {text: multipart(include("a"), "a", one) + "more", want: []string{one}},
-		"a part that does not come":  {text: multipart(include("a", "b"), "a", one), fault: "refers to a part that did not come"},
-		"a part that nobody wants":   {text: multipart(include("a"), "a", one, "b", one), fault: "a part that no element refers to"},
-		"a part that comes twice":    {text: multipart(include("a"), "a", one, "a", one), fault: "or that comes twice"},
-		"two that want one part":     {text: multipart(include("a", "a"), "a", one), fault: "a part that another element refers to"},
-		"no end": {
-			text: strings.TrimSuffix(multipart(include("a"), "a", one), "--b--\r\n"), fault: "is not ended by the boundary",
-		},
-		"the message ends between parts": {
-			text: strings.TrimSuffix(multipart(include("a"), "a", one), "--\r\n") + "\r\n", fault: "ends before a part",
-		},
-		"a root that is not the first part": {
-			text: multipart(include("a"), "a", one), contentType: strings.Replace(contentType, "root@", "other@", 1),
-			fault: "multipart message",
-		},
-		"a part in another encoding": {
-			text: strings.Replace(multipart(include("a"), "a", one), "octet-stream\r\nContent-Transfer-Encoding: binary",
-				"octet-stream\r\nContent-Transfer-Encoding: base64", 1), fault: "transfer encoding",
-		},
-		"a part with an endless header": {
-			text: strings.Replace(multipart(include("a"), "a", one), "octet-stream", strings.Repeat("a", 300_000), 1), fault: "too large",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			pool := spool.New(t.TempDir(), 1000, 10<<20)
-			if test.contentType == "" {
-				test.contentType = contentType
-			}
-			m, err := element.Read(test.contentType, strings.NewReader(test.text), service(t, "api.asmx"), "CreateEnvelope", pool)
-			if test.fault != "" {
-				if f, ok := errors.AsType[*fault.Fault](err); !ok || !strings.Contains(f.Error(), test.fault) || pool.Used() != 0 {
-					t.Errorf("%v, %d bytes in the pool, want %s", err, pool.Used(), test.fault)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer m.Close()
-			documents := m.Root.At("Envelope", "Documents").All("Document")
-			if len(documents) != len(test.want) {
-				t.Fatalf("%d documents", len(documents))
-			}
-			for i, d := range documents {
-				if got, err := io.ReadAll(d.Child("PDFBytes").Bytes.Reader()); err != nil || string(got) != test.want[i] {
-					t.Errorf("document %d: %d bytes, %v", i, len(got), err)
-				}
-			}
-		})
-	}
-}
-
-func TestTheDigestDoesNotKnowTheNamesOfParts(t *testing.T) {
-	const contentType = `multipart/related; type="application/xop+xml"; boundary=b`
-	digest := func(text string) [32]byte {
-		t.Helper()
-		pool := spool.New(t.TempDir(), 1000, 10<<20)
-		m, err := element.Read(contentType, strings.NewReader(text), service(t, "api.asmx"), "CreateEnvelope", pool)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		return m.Digest
-	}
-	want := digest(multipart(include("a", "b"), "a", "one", "b", "two"))
-	if digest(multipart(include("c", "d"), "d", "two", "c", "one")) != want {
-		t.Error("other names and another order change the digest")
-	}
-	if digest(multipart(include("a", "b"), "a", "two", "b", "one")) == want {
-		t.Error("documents that have changed their places do not change the digest")
 	}
 }
 
@@ -579,7 +421,7 @@ func TestTheCapturesAreRead(t *testing.T) {
 		head, body, _ := bytes.Cut(text, []byte("\r\n\r\n"))
 		base := regexp.MustCompile(`(?i)/(\w+\.asmx) HTTP`).FindSubmatch(head)
 		operation := regexp.MustCompile(`Body><(?:\w+:)?(\w+)`).FindSubmatch(body)
-		if base == nil || operation == nil || bytes.Contains(head, []byte("gzip\r\nContent")) || bytes.Contains(head, []byte("chunked")) {
+		if base == nil || operation == nil || bytes.Contains(head, []byte("chunked")) {
 			t.Logf("%s is in a coding that is undone before", file)
 			continue
 		}
