@@ -65,8 +65,8 @@ func (b *bench) start(ctx context.Context, name string) (err error) {
 	}
 	var c *child
 	switch name {
-	case peerProxy:
-		c, err = b.startProxy(ctx)
+	case peerProxy, peerREST:
+		c, err = b.startProxy(ctx, name)
 	case peerUpstream:
 		c, err = startPeer(ctx, name, b.dir, "")
 	default:
@@ -89,14 +89,14 @@ func (b *bench) renew(ctx context.Context, s scenario, name string) error {
 	return b.start(ctx, name)
 }
 
-func (b *bench) startProxy(ctx context.Context) (*child, error) {
+func (b *bench) startProxy(ctx context.Context, peer string) (*child, error) {
 	if !b.prepared {
 		if err := b.prepareProxy(ctx); err != nil {
 			return nil, err
 		}
 		b.prepared = true
 	}
-	return startProxy(ctx, b.binary, b.dir)
+	return startProxy(ctx, b.binary, b.dir, peer)
 }
 
 func (b *bench) prepareProxy(ctx context.Context) (err error) {
@@ -105,7 +105,7 @@ func (b *bench) prepareProxy(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return writeConfig(b.dir, b.children[peerUpstream].addr)
+	return writeConfigs(b.dir, b.children[peerUpstream].addr)
 }
 
 // close ends all processes and removes their files.

@@ -79,15 +79,15 @@ func buildProxy(ctx context.Context, dir string) (string, error) {
 	return path, nil
 }
 
-// startProxy runs the real program. Its log goes to a file, from which its address is read.
-func startProxy(ctx context.Context, binary, dir string) (*child, error) {
-	log, err := os.OpenFile(filepath.Join(dir, logFile), os.O_CREATE|os.O_RDWR|os.O_APPEND|os.O_TRUNC, 0o600)
+// startProxy runs the real program as a peer. Its log goes to a file, from which its address is read.
+func startProxy(ctx context.Context, binary, dir, peer string) (*child, error) {
+	log, err := os.OpenFile(filepath.Join(dir, peer+".log"), os.O_CREATE|os.O_RDWR|os.O_APPEND|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	c := &child{name: peerProxy, stop: stop, log: log}
-	c.cmd = exec.CommandContext(ctx, binary, "run", "--config", filepath.Join(dir, configFile))
+	c := &child{name: peer, stop: stop, log: log}
+	c.cmd = exec.CommandContext(ctx, binary, "run", "--config", filepath.Join(dir, configFile(peer)))
 	c.cmd.Stderr = log
 	if err := c.cmd.Start(); err != nil {
 		stop()

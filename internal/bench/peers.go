@@ -23,7 +23,7 @@ import (
 	"docusign-auth-proxy/proxy/authority"
 )
 
-// Names of the peers; the last is the program itself.
+// Names of the peers; the last two are the program itself, with soap: bearer and with soap: rest.
 const (
 	peerUpstream       = "upstream"
 	peerReverse        = "reverse"
@@ -31,6 +31,7 @@ const (
 	peerGoproxy        = "goproxy"
 	peerGoproxyCached  = "goproxy-cached"
 	peerProxy          = "proxy"
+	peerREST           = "proxy-rest"
 )
 
 // runPeer serves as one of the peers until standard input ends, which it does at the latest with the parent.

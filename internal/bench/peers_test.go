@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/integration"
 )
 
 func listen(t *testing.T) net.Listener {
@@ -47,8 +48,8 @@ func TestPeersAnswerTheLoad(t *testing.T) {
 		message         message
 	}{
 		{name: "the reverse proxy forwards a GET", peer: peerReverse, message: getMessage(userName(1), password)},
-		{name: "the reverse proxy forwards an upload", peer: peerReverse, message: uploadMessageOf(1 << 20)},
-		{name: "the reverse proxy forwards an envelope", peer: peerReverse, message: soapMessageOf(1 << 20)},
+		{name: "the reverse proxy forwards an upload", peer: peerReverse, message: uploadOf(1<<20, 0)},
+		{name: "the reverse proxy forwards an envelope", peer: peerReverse, message: soapOf(1<<20, 0)},
 		{
 			name: "the reverse proxy behind CONNECT forwards a GET", peer: peerReverseConnect, connect: true,
 			message: getMessage(userName(1), password),
@@ -153,23 +154,26 @@ func TestSubjectOf(t *testing.T) {
 	}
 }
 
-func TestConfigIsOneTheProxyTakes(t *testing.T) {
+func TestConfigsAreThoseTheProxyTakes(t *testing.T) {
 	dir := t.TempDir()
 	if err := writeAuthorities(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeConfig(dir, "127.0.0.1:4433"); err != nil {
+	if err := writeConfigs(dir, "127.0.0.1:4433"); err != nil {
 		t.Fatal(err)
 	}
-	c, err := config.Load(filepath.Join(dir, configFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := len(c.Integrations[0].Users); n != users {
-		t.Errorf("%d users, want %d", n, users)
-	}
-	if st, err := os.Stat(filepath.Join(dir, configFile)); err != nil || st.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", st.Mode(), err)
+	for peer, soap := range map[string]integration.SOAP{peerProxy: integration.Bearer, peerREST: integration.OverREST} {
+		path := filepath.Join(dir, configFile(peer))
+		c, err := config.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in := c.Integrations[0]; len(in.Users) != users || in.SOAP != soap {
+			t.Errorf("%s: %d users, want %d; soap: %s", peer, len(in.Users), users, in.SOAP)
+		}
+		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
+			t.Errorf("mode %v, %v", st.Mode(), err)
+		}
 	}
 }
 

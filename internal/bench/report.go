@@ -61,14 +61,14 @@ func ratios(a, b []measure, f figure) []float64 {
 }
 
 func (r result) row(f figure) row {
-	own := spreadOf(values(r.measures[peerProxy], f))
+	own := spreadOf(values(r.measures[r.scenario.peers[0]], f))
 	out := row{figure: f.name, proxy: number(own.median) + " " + f.unit}
 	judged := own
 	if f.against == "" {
 		out.spread = number(own.low) + "–" + number(own.high) + " " + f.unit
 	} else {
 		out.peer = f.against + " " + number(spreadOf(values(r.measures[f.against], f)).median) + " " + f.unit
-		judged = spreadOf(ratios(r.measures[peerProxy], r.measures[f.against], f))
+		judged = spreadOf(ratios(r.measures[r.scenario.peers[0]], r.measures[f.against], f))
 		out.ratio = fmt.Sprintf("%.2f", judged.median)
 		out.spread = fmt.Sprintf("%.2f–%.2f", judged.low, judged.high)
 	}

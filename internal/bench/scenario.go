@@ -99,7 +99,7 @@ func scenarios() []scenario {
 		},
 		{
 			name: "upload10", title: "Upload of 10 MB, sidecar, 4 connections", peers: []string{peerProxy, peerReverse},
-			turn:    uploads(10e6, 4, uploadMessageOf),
+			turn:    uploads(10e6, 4, uploadOf),
 			figures: []figure{speed.over(peerReverse).atLeast(0.95), cpuPerMB.over(peerReverse)},
 		},
 		{
@@ -119,12 +119,34 @@ func scenarios() []scenario {
 		{
 			name: "soap30", title: "SOAP envelope of 30 MB with UsernameToken, sidecar, 2 connections",
 			peers:   []string{peerProxy, peerReverse},
-			turn:    uploads(30e6, 2, soapMessageOf),
+			turn:    uploads(30e6, 2, soapOf),
 			figures: []figure{speed.over(peerReverse).atLeast(0.9), cpuPerMB.over(peerReverse)},
 		},
 		{
 			name: "soaprss", title: "SOAP envelopes of 30 MB, 8 in flight", peers: []string{peerProxy, peerReverse}, anew: true,
-			turn: soapInFlight, figures: []figure{perFlight.atMost(2), perFlight.over(peerReverse)},
+			turn: soapInFlight(30e6), figures: []figure{perFlight.atMost(2), perFlight.over(peerReverse)},
+		},
+		{
+			name: "rest25", title: "CreateAndSendEnvelope with a PDF of 25 MB over REST, sidecar, 2 connections",
+			peers:   []string{peerREST, peerProxy},
+			turn:    uploads(pdfBase64, 2, soapOf),
+			figures: []figure{speed.over(peerProxy).atLeast(0.5), cpuPerMB.over(peerProxy)},
+		},
+		{
+			name: "rest25rss", title: "CreateAndSendEnvelope with a PDF of 25 MB over REST, 8 in flight",
+			peers: []string{peerREST, peerProxy}, anew: true,
+			turn: soapInFlight(pdfBase64), figures: []figure{perFlight.atMost(1), perFlight.over(peerProxy)},
+		},
+		{
+			name: "restpdf25", title: "RequestPDF of 25 MB over REST, sidecar, 2 connections",
+			peers:   []string{peerREST, peerProxy},
+			turn:    asks(2, 8, pdfMessage),
+			figures: []figure{rateFigure.over(peerProxy).atLeast(0.8), cpuFigure.over(peerProxy)},
+		},
+		{
+			name: "rest1000", title: "RequestStatuses with 1,000 envelopes over REST, one after another",
+			peers: []string{peerREST}, anew: true,
+			turn: asks(1, 4, statusesMessage), figures: []figure{grownBy.atMost(8), p50Figure},
 		},
 	}
 }
@@ -152,8 +174,11 @@ func (b *bench) reach(c *child, connect bool) (target, string) {
 	if connect {
 		t.tls = programTLS(b.roots, false)
 	}
-	if c.name == peerProxy {
+	switch c.name {
+	case peerProxy:
 		return t, bearerSeen
+	case peerREST:
+		return t, "" // its SOAP answers are its own, not the upstream's
 	}
 	return t, legacySeen
 }
@@ -184,15 +209,47 @@ func freshGets(resume bool) func(*bench) turn {
 	}
 }
 
-func uploadMessageOf(size int) message { return uploadMessage(userName(0), uploadBody(size)) }
-func soapMessageOf(size int) message   { return soapMessage(soapBody(userName(0), size)) }
+// pdfBase64 is how long 25 MB are in base64.
+const pdfBase64 = 25_000_000 / 3 * 4
 
-func uploads(size, conns int, of func(size int) message) func(*bench) turn {
+// No two connections send the same bytes at a time: of a creation over REST the second would wait for the first.
+func uploadOf(size, conn int) message { return uploadMessage(userName(conn), uploadBody(size)) }
+func soapOf(size, conn int) message {
+	return soapMessage("CreateAndSendEnvelope", soapBody(userName(conn), size))
+}
+
+func uploads(size, conns int, of func(size, conn int) message) func(*bench) turn {
 	return func(b *bench) turn {
-		m := of(size)
+		messages := each(conns, size, of)
 		return func(ctx context.Context, c *child) (measure, error) {
 			n := max(b.requests*int(10e6)/size/300, 2*conns)
-			l := load{conns: conns, warm: conns, requests: n, limit: turnLimit, message: func(int) message { return m }}
+			l := load{
+				conns: conns, warm: conns, requests: n, limit: turnLimit,
+				message: func(conn int) message { return messages[conn] },
+			}
+			l.to, l.want = b.reach(c, false)
+			return l.run(ctx, c)
+		}
+	}
+}
+
+// each makes a message for each connection.
+func each(conns, size int, of func(size, conn int) message) []message {
+	messages := make([]message, conns)
+	for i := range messages {
+		messages[i] = of(size, i)
+	}
+	return messages
+}
+
+// asks makes small requests with large answers, each a share of the small GETs in number.
+func asks(conns, least int, of func(user string) message) func(*bench) turn {
+	return func(b *bench) turn {
+		return func(ctx context.Context, c *child) (measure, error) {
+			l := load{
+				conns: conns, warm: conns, requests: max(b.requests/1000, least), limit: turnLimit,
+				message: func(conn int) message { return of(userName(conn)) },
+			}
 			l.to, l.want = b.reach(c, false)
 			return l.run(ctx, c)
 		}
@@ -201,7 +258,7 @@ func uploads(size, conns int, of func(size int) message) func(*bench) turn {
 
 // oneUpload follows uploads of 10 MB, so that what is added is the size of the body and not the first use of the way.
 func oneUpload(b *bench) turn {
-	small, large := uploadMessageOf(10e6), uploadMessageOf(100e6)
+	small, large := uploadOf(10e6, 0), uploadOf(100e6, 0)
 	return func(ctx context.Context, c *child) (measure, error) {
 		warm := load{conns: 1, requests: 4, limit: turnLimit, message: func(int) message { return small }}
 		warm.to, warm.want = b.reach(c, false)
@@ -227,25 +284,28 @@ var perFlight = figure{name: "resident set added per request in flight", unit: "
 	return float64(m.grown()) / inFlight / mebi
 }}
 
-func soapInFlight(b *bench) turn {
-	m := soapMessageOf(30e6)
-	return func(ctx context.Context, c *child) (measure, error) {
-		to, want := b.reach(c, false)
-		warm := load{to: to, want: want, conns: 1, requests: 2, limit: turnLimit, message: func(int) message { return m }}
-		if _, err := warm.run(ctx, c); err != nil {
-			return measure{}, err
+func soapInFlight(size int) func(*bench) turn {
+	return func(b *bench) turn {
+		messages := each(inFlight, size, soapOf)
+		return func(ctx context.Context, c *child) (measure, error) {
+			to, want := b.reach(c, false)
+			first := func(int) message { return messages[0] }
+			warm := load{to: to, want: want, conns: 1, requests: 2, limit: turnLimit, message: first}
+			if _, err := warm.run(ctx, c); err != nil {
+				return measure{}, err
+			}
+			workers := make([]*worker, inFlight)
+			for i := range workers {
+				workers[i] = &worker{load: &load{to: to, want: want}, m: messages[i]}
+				defer workers[i].close()
+			}
+			out := measure{requests: inFlight, bytes: inFlight * int64(len(messages[0].body))}
+			err := out.around(c, func() (err error) {
+				out.wall, err = all(ctx, workers, inFlight, false)
+				return err
+			})
+			return out, err
 		}
-		workers := make([]*worker, inFlight)
-		for i := range workers {
-			workers[i] = &worker{load: &load{to: to, want: want}, m: m}
-			defer workers[i].close()
-		}
-		out := measure{requests: inFlight, bytes: inFlight * int64(len(m.body))}
-		err := out.around(c, func() (err error) {
-			out.wall, err = all(ctx, workers, inFlight, false)
-			return err
-		})
-		return out, err
 	}
 }
 

@@ -42,13 +42,16 @@ func serveUpstream(l net.Listener, dir string) error {
 // docuSign answers as fast as it can and checks nothing.
 type docuSign struct {
 	answer  []byte
+	large   large
 	buffers sync.Pool
 }
 
 func newDocuSign() *docuSign {
 	const head, tail = `{"status":"completed","emailSubject":"`, `"}`
 	body := head + strings.Repeat("x", answerSize-len(head)-len(tail)) + tail
-	return &docuSign{answer: []byte(body), buffers: sync.Pool{New: func() any { return new([64 << 10]byte) }}}
+	return &docuSign{
+		answer: []byte(body), large: newLarge(), buffers: sync.Pool{New: func() any { return new([64 << 10]byte) }},
+	}
 }
 
 func (d *docuSign) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -57,6 +60,10 @@ func (d *docuSign) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.token(w, r)
 	case r.URL.Path == "/oauth/userinfo":
 		d.userInfo(w, r)
+	case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/documents/combined"):
+		d.write(w, r, "application/pdf", d.large.pdf(), nil)
+	case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/envelopes"):
+		d.write(w, r, "application/json; charset=utf-8", d.large.envelopes(), nil)
 	case r.Method == http.MethodGet:
 		d.write(w, r, "application/json; charset=utf-8", d.answer, nil)
 	default:
@@ -112,6 +119,10 @@ var soapAnswer = []byte(`<?xml version="1.0" encoding="utf-8"?><soap:Envelope ` 
 	`xmlns="http://www.docusign.net/API/3.0"><CreateAndSendEnvelopeResult><Status>Sent</Status>` +
 	`</CreateAndSendEnvelopeResult></CreateAndSendEnvelopeResponse></soap:Body></soap:Envelope>`)
 
+// envelopeSummary is what REST answers to a creation.
+var envelopeSummary = []byte(`{"envelopeId":"` + envelopeID + `","status":"sent","uri":"/envelopes/` + envelopeID +
+	`","statusDateTime":"2026-11-26T08:00:00.1230000Z"}`)
+
 // sink reads a body to its end and answers with its length.
 func (d *docuSign) sink(w http.ResponseWriter, r *http.Request) {
 	buf := d.buffers.Get().(*[64 << 10]byte)
@@ -126,10 +137,14 @@ func (d *docuSign) sink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasSuffix(r.URL.Path, ".asmx") {
-		d.write(w, r, "text/xml; charset=utf-8", soapAnswer, &token)
+		body := soapAnswer
+		if bytes.Contains(buf[:n], []byte(":RequestPDF>")) {
+			body = d.large.soapPDF()
+		}
+		d.write(w, r, "text/xml; charset=utf-8", body, &token)
 		return
 	}
-	d.write(w, r, "application/json; charset=utf-8", []byte(`{"status":"created"}`), nil)
+	d.write(w, r, "application/json; charset=utf-8", envelopeSummary, nil)
 }
 
 // write answers with the headers that DocuSign sends with every call.
@@ -153,5 +168,8 @@ func (d *docuSign) write(w http.ResponseWriter, r *http.Request, contentType str
 	h["X-Docusign-Tracetoken"] = []string{"9f0e6a1e-6d2f-4b42-a1b5-3d5c0d4f5a11"}
 	h["Strict-Transport-Security"] = []string{"max-age=31536000; includeSubDomains"}
 	h["Content-Length"] = []string{fmt.Sprint(len(body))}
+	if r.Method == http.MethodPost && usernameToken == nil {
+		w.WriteHeader(http.StatusCreated)
+	}
 	_, _ = w.Write(body) // a caller that has gone is the load generator's to report
 }

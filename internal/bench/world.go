@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ const (
 	accountServer = "account-d.docusign.com"
 	integratorKey = "230546a7-9c55-40ad-8fbf-af205d5494ad"
 	accountNumber = "1234567"
+	envelopeID    = "93be49ab-0000-4000-8000-000000000001"
 	accountGUID   = "a1b2c3d4-0000-4000-8000-000000000010"
 	password      = "Legacy-Pass<w&rd>1"
 	users         = 1000
@@ -31,8 +33,10 @@ const (
 const (
 	upstreamCert, upstreamKey = "upstream-ca.pem", "upstream-ca-key.pem"
 	proxyCert, proxyKey       = "ca.pem", "ca-key.pem"
-	configFile, logFile       = "proxy.yaml", "proxy.log"
 )
+
+// configFile is that of a peer which is the program itself.
+func configFile(peer string) string { return peer + ".yaml" }
 
 func userName(i int) string { return fmt.Sprintf("user%04d@example.com", i) }
 func userGUID(i int) string { return fmt.Sprintf("a1b2c3d4-0000-4000-8000-%012d", i+100) }
@@ -84,8 +88,8 @@ func loadRoots(dir, cert string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// writeConfig writes the configuration of the measured proxy, with everything switched on.
-func writeConfig(dir, upstream string) error {
+// writeConfigs writes the configurations of the measured proxies.
+func writeConfigs(dir, upstream string) error {
 	if err := writeGrantKey(filepath.Join(dir, "grant.pem")); err != nil {
 		return err
 	}
@@ -93,6 +97,12 @@ func writeConfig(dir, upstream string) error {
 	if err != nil {
 		return err
 	}
+	return errors.Join(writeConfig(dir, upstream, peerProxy, "bearer", members),
+		writeConfig(dir, upstream, peerREST, "rest", members))
+}
+
+// writeConfig writes a configuration with everything switched on.
+func writeConfig(dir, upstream, peer, soap string, members []map[string]any) error {
 	text, err := yaml.Marshal(map[string]any{
 		"environment":  "demo",
 		"listen":       map[string]any{"proxy": "127.0.0.1:0", "admin": "127.0.0.2:0"},
@@ -102,17 +112,17 @@ func writeConfig(dir, upstream string) error {
 			"resolve":         map[string]string{site: upstream, accountServer: upstream},
 		},
 		"upstream": map[string]any{"ca_file": upstreamCert},
-		"store":    "state.db",
+		"store":    peer + ".db",
 		"log":      map[string]any{"level": "info", "format": "json"},
 		"integrations": []map[string]any{{
-			"name": "bench", "integrator_key": integratorKey, "users": members,
+			"name": "bench", "integrator_key": integratorKey, "users": members, "soap": soap,
 			"oauth": map[string]any{"private_keys": []map[string]any{{"file": "grant.pem"}}},
 		}},
 	})
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, configFile), text, 0o600)
+	return os.WriteFile(filepath.Join(dir, configFile(peer)), text, 0o600)
 }
 
 func writeGrantKey(path string) error {
