@@ -67,7 +67,7 @@ func live() int64 {
 func TestALargeDocumentTakesLessThanAMegabyte(t *testing.T) {
 	api := service(t, "api.asmx")
 	api.Description() // is read at its first use
-	pool := spool.New(t.TempDir(), 512<<10, 1<<30)
+	pool := spool.New(t.TempDir(), spool.MaxMemory, 1<<30)
 	for name, line := range lines() {
 		t.Run(name, func(t *testing.T) {
 			var before, most int64
@@ -90,7 +90,7 @@ func TestALargeDocumentTakesLessThanAMegabyte(t *testing.T) {
 
 func BenchmarkRead(b *testing.B) {
 	api := service(b, "api.asmx")
-	pool := spool.New(b.TempDir(), 512<<10, 1<<30)
+	pool := spool.New(b.TempDir(), spool.MaxMemory, 1<<30)
 	for name, line := range lines() {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -114,7 +114,7 @@ func BenchmarkTree(b *testing.B) {
 	const tab = `<Tab><DocumentID>1</DocumentID><RecipientID>1</RecipientID><PageNumber>1</PageNumber>` +
 		`<XPosition>100</XPosition><YPosition>200</YPosition><Type>SignHere</Type><TabLabel>label</TabLabel></Tab>`
 	api := service(b, "api.asmx")
-	pool := spool.New(b.TempDir(), 512<<10, 1<<30)
+	pool := spool.New(b.TempDir(), spool.MaxMemory, 1<<30)
 	text := message("CreateEnvelope", `<Envelope><Recipients>`+strings.Repeat(recipient, 200)+`</Recipients><Tabs>`+
 		strings.Repeat(tab, 2000)+`</Tabs></Envelope>`)
 	b.SetBytes(int64(len(text)))

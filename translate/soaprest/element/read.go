@@ -1,7 +1,6 @@
 package element
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -21,7 +20,8 @@ const (
 )
 
 // Read reads the message of one operation of a service. Children may come in any order (SOAP-REST.md §2). What the
-// description does not have, a limit or a full pool is a *fault.Fault; any other error comes from message as it is.
+// description does not have, a limit or a full pool is a *fault.Fault, XML that is none a *soap.Error; any other error
+// comes from message as it is.
 func Read(
 	contentType string, message io.Reader, s *services.Service, operation string, pool *spool.Pool,
 ) (*Message, error) {
@@ -29,7 +29,7 @@ func Read(
 	err := r.read(contentType, message)
 	if err != nil {
 		r.message.Close()
-		return nil, explain(err)
+		return nil, err
 	}
 	return r.message, nil
 }
@@ -44,14 +44,6 @@ type reader struct {
 	elements  int
 	text      int // bytes
 	documents documents
-}
-
-// explain makes a fault of what is wrong with the message.
-func explain(err error) error {
-	if e, ok := errors.AsType[*soap.Error](err); ok {
-		return fault.Invalid("%s (%s)", string(e.Kind), e.Detail)
-	}
-	return err
 }
 
 func (r *reader) read(contentType string, message io.Reader) (err error) {
