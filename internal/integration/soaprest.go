@@ -82,7 +82,7 @@ type SOAPREST struct {
 	SafeDocuments SafeDocuments `yaml:"safe_documents" enum:"auto|always|never" default:"auto"`
 	// How long the status of an envelope is answered again without asking DocuSign; 0s asks every time.
 	CacheStatus time.Duration `yaml:"cache_status" default:"60s" min:"0s" max:"15m"`
-	// Directory for documents above 1 MiB while a call is under way. Danger: they lie there in clear, in files without a
+	// Directory for documents above 512 KiB while a call is under way. Danger: they lie there in clear, in files without a
 	// name.
 	// Default: the system's directory for temporary files.
 	SpoolDir string `yaml:"spool_dir"`

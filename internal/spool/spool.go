@@ -16,8 +16,8 @@ import (
 var ErrFull = errors.New("the quota of the spool is used up")
 
 const (
-	// MaxMemory bounds what one File holds in memory, in bytes.
-	MaxMemory = 1 << 20
+	// MaxMemory bounds what one File holds in memory, in bytes: a call with a large document is to take less than 1 MiB.
+	MaxMemory = 512 << 10
 	// sharers is how many Files of the largest size all Files together may hold in memory; then each goes to disk at once.
 	sharers = 64
 	piece   = 64 << 10 // bytes; memory grows by so much
