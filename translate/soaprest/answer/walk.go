@@ -61,15 +61,32 @@ func (k *walk) end(name string) {
 
 // members writes the elements of a type in their order.
 func (k *walk) members(t *services.Type, f Fields) error {
-	for name := range f {
-		if !k.known(t, name) {
-			return fmt.Errorf("%q is no element of %s", name, t.Name)
-		}
+	if err := k.others(t, f); err != nil {
+		return err
 	}
 	for i := range t.Elements {
 		e := &t.Elements[i]
 		if err := k.member(e, f[e.Name]); err != nil {
 			return fmt.Errorf("%s: %w", e.Name, err)
+		}
+	}
+	return nil
+}
+
+// others refuses names that the type does not have.
+func (k *walk) others(t *services.Type, f Fields) error {
+	count := 0
+	for i := range t.Elements {
+		if _, given := f[t.Elements[i].Name]; given {
+			count++
+		}
+	}
+	if count == len(f) { // as always, and faster than to look for each
+		return nil
+	}
+	for name := range f {
+		if !k.known(t, name) {
+			return fmt.Errorf("%q is no element of %s", name, t.Name)
 		}
 	}
 	return nil
@@ -193,10 +210,8 @@ func (k *walk) fields(e *services.Element, f Fields) error {
 		k.end(e.Name)
 		return nil
 	}
-	for name := range f {
-		if !k.known(e.Type, name) {
-			return fmt.Errorf("%q has no place in %s", name, e.Type.Name)
-		}
+	if err := k.others(e.Type, f); err != nil {
+		return err
 	}
 	text, err := k.simple(e, f[""])
 	if err != nil {

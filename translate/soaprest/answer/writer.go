@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/translate/soaprest/fault"
@@ -131,13 +132,29 @@ func (w *Writer) date(t time.Time, element *services.Element) string {
 
 // escape makes character data. What XML 1.0 cannot carry is left out (SOAP-REST.md §2).
 func escape(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {
-			return -1
+	special := func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\n' || r == '&' || r == '<' || r == '>' || r >= utf8.RuneError
+	}
+	if strings.IndexFunc(s, special) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '&':
+			b.WriteString("&amp;")
+		case r == '<':
+			b.WriteString("&lt;")
+		case r == '>':
+			b.WriteString("&gt;")
+		case r == '\r':
+			b.WriteString("&#xD;")
+		case r < ' ' && r != '\t' && r != '\n', r == 0xfffe, r == 0xffff:
+		default:
+			b.WriteRune(r)
 		}
-		return r
-	}, strings.ToValidUTF8(s, "\ufffd"))
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;").Replace(s)
+	}
+	return b.String()
 }
 
 // quote makes an attribute's value.
