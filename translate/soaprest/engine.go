@@ -62,15 +62,17 @@ func New(o Options) *Engine {
 func (e *Engine) Serve(ctx context.Context, c *Call) (*answer.Answer, error) {
 	t := &task{Call: c, engine: e, writer: e.writer(c)}
 	a, err := t.serve(ctx)
+	c.Notes.Dropped = append(c.Notes.Dropped, t.writer.Dropped...)
 	if f, ok := errors.AsType[*fault.Fault](err); ok {
 		t.Notes.Fault, t.Notes.FaultReason, t.Notes.FaultClient = f.Name, f.Reason, f.Client
+		t.Notes.Status = f.Status
 		return t.writer.Fault(f), nil
 	}
 	return a, err
 }
 
-// Return says where the browser of a signer goes that comes back to redirect.Path with DocuSign's query; "" = nowhere, the
-// window can be closed. The error is redirect.ErrGone, or trouble with the store.
+// Return says where the browser of a signer goes that comes back to redirect.Path with DocuSign's query; "" = nowhere,
+// the window can be closed. The error is redirect.ErrGone, or trouble with the store.
 func (e *Engine) Return(state string, query url.Values) (location string, err error) {
 	location, envelope, err := e.redirects.Location(state, query)
 	if err == nil {

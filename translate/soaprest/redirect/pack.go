@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// pack puts each address on a line of its own, which no URL can have the end of, and makes the text short: the addresses
-// are alike, so that most of them is said once.
+// pack puts each address on a line of its own, for no URL has the end of a line in it, and makes the text short: the
+// addresses are alike, so that most of them is said once.
 func pack(a Addresses) ([]byte, error) {
 	var lines []string
 	for _, name := range Outcomes() {

@@ -1,0 +1,186 @@
+package soaprest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/translate/soaprest/answer"
+	"docusign-auth-proxy/translate/soaprest/fault"
+)
+
+// changeIn is change in the account that the program names; where it names none, in that which has the envelope.
+func (t *task) changeIn(
+	ctx context.Context, account, text string, do func(context.Context, envelope) error,
+) error {
+	if account = bare(account); account == "" {
+		return t.change(ctx, text, do)
+	}
+	id, err := envelopeID(text)
+	if err != nil {
+		return err
+	}
+	t.Notes.Envelope = id
+	a, err := t.User.Named(ctx, account)
+	if err != nil {
+		return err
+	}
+	release, err := t.engine.locks.acquire(ctx, t.place(id))
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err = do(ctx, envelope{a, id}); err == nil {
+		t.remember(id, a)
+	}
+	return err
+}
+
+// put changes an envelope, and gives when. It is never repeated: after a failure that leaves it open whether DocuSign
+// did it, done looks at the envelope (SOAP-REST.md §6.3). A caller that goes away does not stop it half way.
+func (t *task) put(
+	ctx context.Context, e envelope, fields map[string]string, done func(state) bool,
+) (at time.Time, err error) {
+	ctx = context.WithoutCancel(ctx)
+	t.engine.statuses.forget(e.id)
+	defer t.engine.statuses.forget(e.id)
+	resp, err := t.send(ctx, &Request{
+		Method: http.MethodPut, Account: e.Account, Path: e.path(""), ContentType: "application/json",
+		Body: asJSON(fields),
+	})
+	if err == nil {
+		defer resp.Body.Close()
+		return dateOf(resp, t.engine.o.Now()), nil
+	}
+	if !unclear(err) {
+		return at, err
+	}
+	var now state
+	if failed := t.get(ctx, e.Account, e.path(""), nil, &now); failed != nil {
+		return at, t.unknown(ctx, err)
+	}
+	if !done(now) {
+		return at, err
+	}
+	return t.engine.o.Now(), nil
+}
+
+// state is what tells whether a change was made.
+type state struct{ Status, PurgeState string }
+
+// unclear reports whether DocuSign may have done what was asked although its answer does not say so.
+func unclear(err error) bool {
+	if f, ok := errors.AsType[*fault.Fault](err); ok {
+		return f.Status >= 500 || f.Status == 444 || f.Status == 0 && !f.Client
+	}
+	kind := call.KindOf(err)
+	return kind == call.KindUnreachable || kind == call.KindTimeout
+}
+
+// unknown is the fault for a change that may have been made or not.
+func (t *task) unknown(ctx context.Context, err error) *fault.Fault {
+	t.engine.o.Log.ErrorContext(ctx, "it is unknown whether DocuSign changed an envelope",
+		"operation", t.Operation, "envelope", t.Notes.Envelope, "error", err)
+	return fault.Server("DocuSign was asked, and its answer did not come. " +
+		"The state of the envelope is unknown: look at it before the call is made again.")
+}
+
+// refusedWith reports whether REST refused with that HTTP status.
+func refusedWith(err error, status int) bool {
+	f, ok := errors.AsType[*fault.Fault](err)
+	return ok && f.Status == status
+}
+
+// dateOf is when DocuSign answered.
+func dateOf(resp *http.Response, otherwise time.Time) time.Time {
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		return at
+	}
+	return otherwise
+}
+
+// voidEnvelope ends an envelope on its way (SOAP-REST.md §4.5).
+func voidEnvelope(ctx context.Context, t *task) (*answer.Answer, error) {
+	reason := t.root.Value("Reason")
+	if strings.TrimSpace(reason) == "" {
+		return nil, fault.Invalid("Reason is missing")
+	}
+	err := t.change(ctx, t.root.Value("EnvelopeID"), func(ctx context.Context, e envelope) error {
+		_, err := t.put(ctx, e, map[string]string{"status": "voided", "voidedReason": reason},
+			func(s state) bool { return s.Status == "voided" })
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t.writer.Result(answer.Fields{"VoidSuccess": true})
+}
+
+// purgeDocuments has DocuSign delete the documents of an envelope in two weeks.
+func purgeDocuments(ctx context.Context, t *task) (*answer.Answer, error) {
+	const queued = "documents_queued"
+	err := t.change(ctx, t.root.Value("EnvelopeID"), func(ctx context.Context, e envelope) error {
+		_, err := t.put(ctx, e, map[string]string{"purgeState": queued},
+			func(s state) bool { return s.PurgeState == queued })
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t.writer.Result(answer.Fields{"PurgeDocumentSuccess": true})
+}
+
+// sendEnvelope sends a draft. What the answer needs is asked for before: after the PUT nothing may fail.
+func sendEnvelope(ctx context.Context, t *task) (*answer.Answer, error) {
+	var a *answer.Answer
+	text := t.root.Value("EnvelopeId")
+	err := t.changeIn(ctx, t.root.Value("AccountId"), text, func(ctx context.Context, e envelope) error {
+		var draft map[string]any
+		query := url.Values{"include": {"recipients,custom_fields,documents"}}
+		if err := t.get(ctx, e.Account, e.path(""), query, &draft); err != nil {
+			return err
+		}
+		if draft["status"] != "created" {
+			return fault.Named("Envelope_Invalid_Status", "The envelope is no draft. Nothing was sent.")
+		}
+		sent := func(at time.Time) (err error) {
+			f := t.writer.Sent(draft, at)
+			f["EnvelopeID"] = text
+			a, err = t.writer.Result(f)
+			return err
+		}
+		if err := sent(t.engine.o.Now()); err != nil { // what the answer cannot be made of
+			return err
+		}
+		at, err := t.put(ctx, e, map[string]string{"status": "sent"}, func(s state) bool { return s.Status != "created" })
+		if err != nil {
+			return err
+		}
+		return sent(at)
+	})
+	return a, err
+}
+
+// json reads the JSON of an answer whole.
+func (t *task) json(ctx context.Context, r *Request) ([]byte, error) {
+	resp, err := t.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxJSON))
+	if err == nil && !json.Valid(bytes.TrimSpace(text)) {
+		err = errors.New("it is no JSON")
+	}
+	if err != nil {
+		return nil, unreadable(resp, err)
+	}
+	return text, nil
+}
