@@ -16,8 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
-
-	"docusign-auth-proxy/internal/sandbox/envelope"
 )
 
 // answer is what a request gets. Without a content type it has no body.
@@ -43,10 +41,7 @@ var templateFiles embed.FS
 
 func newTemplates() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"json": plainJSON, "xml": escapeXML, "el": xmlElement, "stamp": envelope.Stamp, "title": title,
-		"last":       func(n int) int { return max(n-1, 0) },
-		"number":     func(i int) string { return strconv.Itoa(i + 1) },
-		"signerType": signerType, "documentID": documentID,
+		"json": plainJSON, "xml": escapeXML, "el": xmlElement, "last": func(n int) int { return max(n-1, 0) },
 	}).ParseFS(templateFiles, "*.tmpl"))
 }
 

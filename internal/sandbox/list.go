@@ -212,16 +212,30 @@ func viewOf(c *restRequest) answer {
 	if refused == nil && name == "recipient" {
 		refused = c.checkRecipientView(d)
 	}
-	if refused == nil && name == "sender" && c.Envelope.Status != "created" {
-		refused = refusal("ENVELOPE_INVALID_STATUS", "Only a draft has a sender's view.")
+	if refused == nil && name == "sender" {
+		refused = c.draft()
 	}
-	if refused == nil && name == "correct" && c.Envelope.Status != "sent" && c.Envelope.Status != "delivered" {
-		refused = refusal("ENVELOPE_INVALID_STATUS", "Only an envelope under way can be corrected.")
+	if refused == nil && name == "correct" {
+		refused = c.correctable()
 	}
 	if refused != nil {
 		return c.refuse(refused)
 	}
 	return c.tree(http.StatusCreated, "viewUrl", object{"url": c.ViewURL()})
+}
+
+func (c *call) draft() *apiError {
+	if c.Envelope.Status != "created" {
+		return refusal("ENVELOPE_INVALID_STATUS", "Only a draft has a sender's view.")
+	}
+	return nil
+}
+
+func (c *call) correctable() *apiError {
+	if s := c.Envelope.Status; s != "sent" && s != "delivered" {
+		return refusal("ENVELOPE_INVALID_STATUS", "Only an envelope under way can be corrected.")
+	}
+	return nil
 }
 
 // maxReturnURL is REST's limit in characters (SOAP-REST.md §6.6).

@@ -3,11 +3,14 @@ package sandbox
 import (
 	"bytes"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/sandbox/asmx"
 	"docusign-auth-proxy/internal/sandbox/message"
 	"docusign-auth-proxy/internal/services"
 )
@@ -78,19 +81,21 @@ func (c *soapRequest) serve() answer {
 	if denied != nil {
 		return c.deny(denied)
 	}
-	operation, known := operations()[c.msg.Operation]
+	do, known := operations()[c.msg.Operation]
 	if !known {
 		return c.refuse(&apiError{
 			code: "Unspecified_Error", message: "The sandbox does not know the operation " + c.msg.Operation + ".",
 		})
 	}
-	for _, do := range operation.steps {
-		if denied := do(c); denied != nil {
-			return c.deny(denied)
-		}
+	if err := asmx.Check(c.service, &c.msg); err != nil {
+		return c.refuse(&apiError{code: err.Error()})
+	}
+	result, denied := do(c)
+	if denied != nil {
+		return c.deny(denied)
 	}
 	c.count(func(n *Counts) { n.SOAP++ })
-	return c.good(operation.answer, c)
+	return c.good(result)
 }
 
 // countUnread counts the credentials of a message that could not be read to its end.
@@ -134,7 +139,7 @@ func (e *apiError) faultName() string {
 	if e.code != strings.ToUpper(e.code) {
 		return e.code
 	}
-	words := strings.Split(strings.ToLower(e.code), "_")
+	words := strings.Split(strings.Replace(strings.ToLower(e.code), "apiinvocation", "API_invocation", 1), "_")
 	for i, word := range words {
 		words[i] = title(word)
 	}
@@ -159,21 +164,22 @@ func faultCode(name string, soap12 bool) string {
 func (c *soapRequest) deny(e *apiError) answer {
 	_, known := operations()[c.msg.Operation]
 	name := e.faultName()
-	code := name
-	var failure string
+	var failure asmx.Fields
 	switch reads := c.service.Reads; {
 	case reads == services.Body && c.msg.Operation == "Login":
-		failure = "LoginFailure"
+		failure = asmx.Fields{"Success": false, "ErrorCode": name, "AuthenticationMessage": e.message}
 		if name != "User_Authentication_Failed" && name != "User_Lacks_Permissions" {
-			code = "Unspecified_Error"
+			failure["ErrorCode"] = "Unspecified_Error"
 		}
 	case reads == services.Header && c.msg.Operation != "Ping" && known:
-		failure, code = "ManagementFailure", managementCode(name)
+		failure = asmx.Fields{"Success": false, "Error": asmx.Fields{
+			"ErrorCode": managementCode(name), "Description": e.message,
+		}}
 	default:
 		return c.refuse(e)
 	}
 	c.count(func(n *Counts) { increase(&n.SOAPRefused, name) })
-	return c.good(failure, map[string]string{"Code": code, "Message": e.message})
+	return c.good(failure)
 }
 
 // managementCode fits a fault into the codes that the WSDL allows.
@@ -195,42 +201,74 @@ func (c *soapRequest) isSOAP12() bool {
 	return c.msg.Version == message.SOAP12 || c.msg.Version == "" && guess
 }
 
-// refuse sends a fault in the layout of PROTOCOL.md §9.
+// faultNumber is that of a name, as far as one is known (SOAP-REST.md §5.2).
+func faultNumber(name string) string {
+	switch name {
+	case "Partner_Authentication_Failed":
+		return "3"
+	case "Account_Lacks_Permissions":
+		return "111"
+	case "Hourly_API_Invocation_Limit_Exceeded":
+		return "207"
+	}
+	return "1"
+}
+
+// refuse sends a fault in the layout of PROTOCOL.md §9; what breaks the schema has no detail (SOAP-REST.md §5.2).
 func (c *soapRequest) refuse(e *apiError) answer {
 	name, layout := e.faultName(), "fault11"
 	c.count(func(n *Counts) { increase(&n.SOAPRefused, name) })
-	number := name
-	if name == "Partner_Authentication_Failed" {
-		number = "3"
-	}
 	if c.isSOAP12() {
 		layout = "fault12"
 	}
-	return c.wrap(http.StatusInternalServerError, "", c.written(layout, map[string]string{
-		"Code": faultCode(name, c.isSOAP12()), "Name": name, "Number": number, "Reason": e.message, "Actor": c.address(),
-	}))
-}
-
-// good sends the result of an operation. A Timestamp is answered with one: WCF looks for it (PROTOCOL.md §4.4).
-func (c *soapRequest) good(template string, data any) answer {
-	var header string
-	if c.msg.Timestamp {
-		const form = "2006-01-02T15:04:05Z"
-		now := c.now().UTC()
-		header = c.written("timestamp", map[string]string{
-			"Created": now.Format(form), "Expires": now.Add(5 * time.Minute).Format(form),
-		})
+	fault := map[string]string{"Code": faultCode(name, c.isSOAP12()), "Name": name}
+	if !strings.HasPrefix(name, "Validation error: ") {
+		fault["Number"], fault["Reason"] = faultNumber(name), e.message
 	}
-	return c.wrap(http.StatusOK, header, c.written("result", map[string]string{
-		"Operation": c.msg.Operation, "Namespace": c.service.Namespace, "Result": c.written(template, data),
-	}))
+	body := c.written(layout, fault)
+	c.header.Set("Cache-Control", "private")
+	head, tail := c.wrap("http://schemas.xmlsoap.org/ws/2004/08/addressing/fault")
+	return answer{status: http.StatusInternalServerError, contentType: c.contentType(), body: []byte(head + body + tail)}
 }
 
-func (c *soapRequest) wrap(status int, header, body string) answer {
-	version, contentType := message.SOAP11, "text/xml; charset=utf-8"
+// good sends the result of an operation.
+func (c *soapRequest) good(result any) answer {
+	c.header.Set("Cache-Control", "private, max-age=0")
+	head, tail := c.wrap(c.service.Action(c.msg.Operation) + "Response")
+	body := asmx.Write(c.service, c.msg.Operation, result)
+	if body.Length < keepBody {
+		inner, _ := io.ReadAll(body) // it is in memory
+		return answer{status: http.StatusOK, contentType: c.contentType(), body: slices.Concat([]byte(head), inner, []byte(tail))}
+	}
+	whole := io.MultiReader(strings.NewReader(head), body, strings.NewReader(tail))
+	return streamed(c.contentType(), int64(len(head)+len(tail))+body.Length, whole)
+}
+
+// wrap is what stands around an answer. api.asmx has the recorded header always, the others a Timestamp for those who
+// sent one (SOAP-REST.md §2.0): WCF looks for it (PROTOCOL.md §4.4).
+func (c *soapRequest) wrap(action string) (head, tail string) {
+	const form = "2006-01-02T15:04:05Z"
+	now, version := c.now().UTC(), message.SOAP11
 	if c.isSOAP12() {
-		version, contentType = message.SOAP12, "application/soap+xml; charset=utf-8"
+		version = message.SOAP12
 	}
-	text := c.written("soap", map[string]string{"Version": version, "Header": header, "Body": body})
-	return answer{status: status, contentType: contentType, body: []byte(text)}
+	values := map[string]string{
+		"Version": version, "Created": now.Format(form), "Expires": now.Add(5 * time.Minute).Format(form), "Action": action,
+		"Message": newGUID(), "Relates": newGUID(), "Stamp": newGUID(), "Header": "",
+	}
+	switch {
+	case c.service.API == "soap_api":
+		values["Header"] = c.written("recorded", values)
+	case c.msg.Timestamp:
+		values["Header"] = c.written("timestamp", values)
+	}
+	head, tail, _ = strings.Cut(c.written("soap", values), "|")
+	return head, tail
+}
+
+func (c *soapRequest) contentType() string {
+	if c.isSOAP12() {
+		return "application/soap+xml; charset=utf-8"
+	}
+	return "text/xml; charset=utf-8"
 }

@@ -46,7 +46,7 @@ func (e *Envelope) inviteAgain(now time.Time) int {
 
 // correct changes one recipient and tells whether that sends mail.
 func (r *Recipient) correct(over Object, sent, resend bool) bool {
-	name, email := nameMembers(r.Type)
+	name, email := NameMembers(r.Type)
 	_, newAddress := over[email]
 	if v, has := over[name].(string); has {
 		r.Name = v

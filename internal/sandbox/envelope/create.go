@@ -87,15 +87,21 @@ func readRecipients(in Object, lower bool) (all []Recipient) {
 }
 
 func readRecipient(kind string, o Object, lower bool) Recipient {
-	r := Recipient{ID: text(o, "recipientId"), Type: kind, Status: "created", Tabs: readTabs(object(o, "tabs"), lower)}
-	name, email := nameMembers(kind)
+	r := Recipient{ID: text(o, "recipientId"), Type: kind, Status: "created"}
+	switch tabs := o["tabs"].(type) {
+	case []Tab: // SOAP's, in one list
+		r.Tabs = tabs
+	case Object:
+		r.Tabs = readTabs(tabs, lower)
+	}
+	name, email := NameMembers(kind)
 	r.Name, r.Email = text(o, name), text(o, email)
 	r.Members = rest(o, "recipientId", name, email, "tabs")
 	return r
 }
 
-// nameMembers are where REST has the name that SOAP calls UserName, and the e-mail (SOAP-REST.md §3.3).
-func nameMembers(kind string) (name, email string) {
+// NameMembers are where REST has the name that SOAP calls UserName, and the e-mail (SOAP-REST.md §3.3).
+func NameMembers(kind string) (name, email string) {
 	if kind == "inPersonSigners" {
 		return "hostName", "hostEmail"
 	}

@@ -151,6 +151,9 @@ func (r Recipient) Order() int {
 	return max(order, 1)
 }
 
+// OrderText is the routing order as both APIs write it.
+func (r Recipient) OrderText() string { return strconv.Itoa(r.Order()) }
+
 // Captive recipients sign inside the program that sent the envelope.
 func (r Recipient) Captive() bool { return text(r.Members, "clientUserId") != "" }
 

@@ -142,10 +142,10 @@ func (e Envelope) ShowRecipients(tabs, lower bool) Object {
 
 func (r Recipient) show() Object {
 	o := copyOf(r.Members)
-	name, email := nameMembers(r.Type)
+	name, email := NameMembers(r.Type)
 	maps.Copy(o, Object{
-		"recipientId": r.ID, "recipientIdGuid": r.GUID, "userId": GUID(r.GUID, "user"), name: r.Name, email: r.Email,
-		"routingOrder": strconv.Itoa(r.Order()), "status": r.Status,
+		"recipientId": r.ID, "recipientIdGuid": r.GUID, name: r.Name, email: r.Email,
+		"routingOrder": r.OrderText(), "status": r.Status,
 	})
 	for member, t := range map[string]time.Time{
 		"sentDateTime": r.Sent, "deliveredDateTime": r.Delivered, "signedDateTime": r.Signed, "declinedDateTime": r.Declined,
@@ -159,11 +159,16 @@ func (r Recipient) show() Object {
 	}
 	if r.GUID == "" { // of a template
 		delete(o, "recipientIdGuid")
-		delete(o, "userId")
 		delete(o, "status")
+	}
+	if r.HasUser() {
+		o["userId"] = GUID(r.GUID, "user")
 	}
 	return o
 }
+
+// HasUser tells whether the recipient is known as a user: who signs is.
+func (r Recipient) HasUser() bool { return r.GUID != "" && signs(r.Type) }
 
 // Text is a member of the recipient.
 func (r Recipient) Text(name string) string { return text(r.Members, name) }

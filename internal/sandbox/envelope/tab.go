@@ -43,21 +43,22 @@ func readTabs(in Object, lower bool) (tabs []Tab) {
 	for _, kind := range slices.Sorted(maps.Keys(in)) {
 		for _, o := range objects(in[kind]) {
 			if kind != radios {
-				tabs = append(tabs, newTab(kind, o, lower))
+				tabs = append(tabs, NewTab(kind, o, lower))
 				continue
 			}
 			for _, radio := range objects(o["radios"]) {
 				members := maps.Clone(o)
 				delete(members, "radios")
 				maps.Copy(members, radio)
-				tabs = append(tabs, newTab(kind, members, lower))
+				tabs = append(tabs, NewTab(kind, members, lower))
 			}
 		}
 	}
 	return tabs
 }
 
-func newTab(kind string, in Object, lower bool) Tab {
+// NewTab makes a tab of the members of REST. lower = its position is REST v2.1's.
+func NewTab(kind string, in Object, lower bool) Tab {
 	t := Tab{Kind: kind, Members: maps.Clone(in)}
 	x, hasX := position(in, "xPosition")
 	y, hasY := position(in, "yPosition")

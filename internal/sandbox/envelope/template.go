@@ -66,6 +66,18 @@ func (t Template) Show(include []string, lower bool) Object {
 	return o
 }
 
+// Kinds are the arrays of the tabs that have a label, of a role or of nobody in particular.
+func (t Template) Kinds(role, label string) (kinds []string) {
+	for _, r := range t.Recipients {
+		for _, tab := range r.Tabs {
+			if (role == "" || text(r.Members, "roleName") == role) && tab.Text("tabLabel") == label {
+				kinds = append(kinds, tab.Kind)
+			}
+		}
+	}
+	return kinds
+}
+
 // compose makes documents and recipients of composite templates (SOAP-REST.md §4.8).
 func (e *Envelope) compose(composites []Object, m Making, sent bool) *Refusal {
 	for _, composite := range composites {

@@ -17,6 +17,8 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"docusign-auth-proxy/internal/sandbox/restbody"
 )
 
 const (
@@ -32,6 +34,11 @@ type Element struct {
 	Attrs    []xml.Attr
 	Text     string
 	Children []*Element
+
+	// Raw and Content are filled in where the element is held against a description: the text as it came, while Text is
+	// in one form, and what stands for bytes.
+	Raw     string
+	Content *restbody.Content
 }
 
 // Child finds the last child of a name.

@@ -48,10 +48,8 @@ type Error struct{ Fault, Reason string }
 
 func (e *Error) Error() string { return e.Reason }
 
-// Field is the text of a child of the operation or of its Envelope.
-func (m *SOAP) Field(name string) string {
-	return cmp.Or(m.Body.Value(name), m.Body.Child("Envelope").Value(name))
-}
+// Field is the text of a child of the operation.
+func (m *SOAP) Field(name string) string { return m.Body.Value(name) }
 
 // HasField reports whether the operation has a child of that name.
 func (m *SOAP) HasField(name string) bool { return m.Body.Child(name) != nil }
@@ -209,11 +207,11 @@ func (m *SOAP) checkNamespace(e *Element) error {
 func (m *SOAP) Content(e *Element) (content restbody.Content, err error) {
 	include := e.Child("Include")
 	if include == nil {
-		text := e.Text
-		if raw, err := base64.StdEncoding.DecodeString(strings.NewReplacer(" ", "", "\t", "").Replace(text)); err == nil {
-			return digestOf(bytes.NewReader(raw))
+		raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(e.Text), ""))
+		if err != nil {
+			return content, err
 		}
-		return content, errors.New("no base64")
+		return digestOf(bytes.NewReader(raw))
 	}
 	for _, a := range include.Attrs {
 		id, _ := strings.CutPrefix(a.Value, "cid:")
