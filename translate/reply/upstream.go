@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -182,7 +183,8 @@ func readErrorXML(body []byte) (e upstreamError) {
 			faultText = text
 		}
 	})
-	if e.code == "" && e.fault {
+	// Of a number that is not known, the name tells more (SOAP-REST.md §5.2).
+	if _, unknown := strconv.Atoi(canonical(e.code)); e.fault && (e.code == "" || unknown == nil) {
 		e.code = faultText
 	}
 	e.message += " " + faultText

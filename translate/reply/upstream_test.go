@@ -95,6 +95,10 @@ func TestClassifyUpstream(t *testing.T) {
 			"the hourly limit by name in a fault", 500, nil, fault("Hourly_API_Invocation_Limit_Exceeded", "m"), Other,
 			"HOURLY_API_INVOCATION_LIMIT_EXCEEDED",
 		},
+		{
+			"a number that is not known, beside a name", 500, nil,
+			fault("1", "User_Lacks_Membership"), WrongSite, "USER_LACKS_MEMBERSHIP",
+		},
 		{"throttling", 400, nil, errorJSON("API_REQUEST_IS_THROTTLED", "m"), Other, "API_REQUEST_IS_THROTTLED"},
 		{"an ordinary error", 400, nil, errorJSON("ENVELOPE_DOES_NOT_EXIST", "m"), Other, "ENVELOPE_DOES_NOT_EXIST"},
 		{
