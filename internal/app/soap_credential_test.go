@@ -295,7 +295,7 @@ func TestViewWhoseTokenWasRevoked(t *testing.T) {
 func TestViewsOfTheEnvelopeServices(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	body := `<RequestSenderToken xmlns="` + namespaceAPI + `"><EnvelopeID>` + sandbox.CaptureEnvelopeID +
+	body := `<RequestSenderToken xmlns="` + namespaceAPI + `"><EnvelopeID>` + sandbox.DraftEnvelopeID +
 		`</EnvelopeID><AccountID>` + sandbox.CaptureAccountID +
 		`</AccountID><ReturnURL>https://erp.example.com</ReturnURL></RequestSenderToken>`
 	for _, path := range []string{"/api/3.0/api.asmx", "/api/3.0/dsapi.asmx"} {

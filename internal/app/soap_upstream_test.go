@@ -16,7 +16,7 @@ const (
 		`<IntegratorKey>` + sandbox.GUIDKey + `</IntegratorKey></DocuSignCredentials>`
 	adminName = "[" + sandbox.GUIDKey + "]admin@example.com"
 	summary   = `<GetMembershipSummary ` +
-		`xmlns="http://www.docusign.net/API/AccountManagement"><Arg/></GetMembershipSummary>`
+		`xmlns="http://www.docusign.net/API/AccountManagement"></GetMembershipSummary>`
 )
 
 // soapServices are the end points that take a credential beside the operation, and whether they read it in the HTTP
@@ -81,7 +81,9 @@ func TestWhereTheCredentialOfASOAPCallStands(t *testing.T) {
 							t.Fatalf("%s: status %d, %s\n%s", service.path, got.Status, got.Body, r.lastLines())
 						}
 						checkSOAPUpstream(t, r, mode, version, c.bearer, c.app, c.appHeader, service.operation)
-						if timed := strings.Contains(got.Body, ":Timestamp"); timed != strings.Contains(body, ":Timestamp") {
+						// Answers of api.asmx always have one (SOAP-REST.md §2.0).
+						want := strings.Contains(body, ":Timestamp") || strings.HasSuffix(service.path, "/api.asmx")
+						if timed := strings.Contains(got.Body, ":Timestamp"); timed != want {
 							t.Errorf("Timestamp in the answer: %t: %s", timed, got.Body)
 						}
 					}
