@@ -9,8 +9,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"mime"
-	"strings"
 	"time"
 )
 
@@ -77,18 +75,15 @@ func ReadMessage(contentType, contentEncoding string, r io.Reader, o Options) (*
 	if err != nil {
 		return (&Message{root: newRoot(plain)}).refused(err)
 	}
-	media, parameters, err := mime.ParseMediaType(contentType)
-	if err != nil && err != mime.ErrInvalidMediaParameter {
-		media, parameters = "", nil // let the envelope speak for itself
-	}
 	m := &Message{Decoded: plain != r, whole: o.Credential}
-	if !strings.HasPrefix(media, "multipart/") {
-		return m.read(plain, parameters["charset"], o)
-	}
-	if m.root, err = readRoot(media, parameters, plain, o.MaxHeader); err != nil {
+	var charset string
+	if m.root, charset, err = openRoot(contentType, plain, o.MaxHeader); err != nil {
 		return m.refused(err)
 	}
-	m, err = m.read(m.root, m.root.charset, o)
+	if m.root == nil {
+		return m.read(plain, charset, o)
+	}
+	m, err = m.read(m.root, charset, o)
 	if err == nil && m.Converted {
 		return m.refused(refuse(KindEncoding, 0, "a multipart message whose root part is in UTF-16"))
 	}

@@ -32,6 +32,19 @@ const maxBoundary = 200 // RFC 2046 §5.1.1 allows 70
 // newRoot reads r through a buffer that holds the longest delimiter many times over.
 func newRoot(r io.Reader) *rootPart { return &rootPart{in: bufio.NewReaderSize(r, 2*lookahead)} }
 
+// openRoot finds the root part of a message that has parts, and the charset parameter of what is the envelope.
+func openRoot(contentType string, r io.Reader, most int) (root *rootPart, charset string, err error) {
+	media, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil && err != mime.ErrInvalidMediaParameter {
+		media, parameters = "", nil // let the envelope speak for itself
+	}
+	if !strings.HasPrefix(media, "multipart/") {
+		return nil, parameters["charset"], nil
+	}
+	root, err = readRoot(media, parameters, r, most)
+	return root, root.charset, err
+}
+
 // readRoot finds the root part: the one that start names, or else the first. It must begin within most bytes.
 func readRoot(media string, parameters map[string]string, r io.Reader, most int) (*rootPart, error) {
 	p := newRoot(r)

@@ -3,8 +3,6 @@ package soap
 import (
 	"bytes"
 	"io"
-	"mime"
-	"strings"
 )
 
 const (
@@ -25,19 +23,15 @@ type Stream struct {
 // multipart/related. Here and in all methods an error is an *Error, or comes from r as it is.
 func NewStream(contentType string, r io.Reader) (_ *Stream, err error) {
 	defer catch(&err)
-	media, parameters, err := mime.ParseMediaType(contentType)
-	if err != nil && err != mime.ErrInvalidMediaParameter {
-		media, parameters = "", nil // let the envelope speak for itself
+	t, charset := &Stream{}, ""
+	if t.root, charset, err = openRoot(contentType, r, DefaultMaxHeader); err != nil {
+		return nil, err
 	}
-	t, charset := &Stream{}, parameters["charset"]
-	if strings.HasPrefix(media, "multipart/") {
-		if t.root, err = readRoot(media, parameters, r, DefaultMaxHeader); err != nil {
-			return nil, err
-		}
+	if t.root != nil {
 		if t.root.skipped {
 			return nil, refuse(KindMultipart, 0, "the root part is not the first")
 		}
-		r, charset = t.root, t.root.charset
+		r = t.root
 	}
 	t.s = newScanner(r, maxToken)
 	t.s.least = window
