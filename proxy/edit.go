@@ -10,6 +10,7 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/route"
+	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 )
 
@@ -94,10 +95,16 @@ func (f *forward) noteError(resp *http.Response) {
 	if code := reply.ErrorCode(text); code != "" {
 		f.event.Detail = "DocuSign answered " + code
 	}
+	if f.token != nil && !f.native && f.use() == oauth.UseSOAP && f.refusedUpstream(resp) == reply.TokenRefused {
+		f.event.Cause, f.event.NextStep = call.CauseBearerRefused, nextBearerRefused
+	}
 	if in := f.integration(); in != nil && in.OldStatusCodes && !f.native {
 		setStatus(resp, reply.OldStatus(resp.StatusCode, text))
 	}
 }
+
+const nextBearerRefused = "DocuSign takes no token at its SOAP services: set soap: rest, which needs nothing more, or " +
+	"soap: app_password with an App Password of each user"
 
 func setStatus(resp *http.Response, status int) {
 	if status != resp.StatusCode {

@@ -38,7 +38,12 @@ func newConfigCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, w := range cfg.Warnings {
+			warnings := cfg.Warnings
+			// A store that is not there, or that a running proxy has, tells nothing here.
+			if l, err := app.StoredLedger(cfg.Store, nil); err == nil {
+				warnings = append(warnings, app.SOAPWarnings(cfg, l)...)
+			}
+			for _, w := range warnings {
 				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w.String())
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d integrations, environment %s\nnext: docusign-auth-proxy "+

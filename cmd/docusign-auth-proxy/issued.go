@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -19,14 +18,6 @@ import (
 type stateOptions struct {
 	operations
 	app.Selection
-}
-
-// openState opens the state file that no proxy has open. It makes none.
-func openState(path string) (*store.Store, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, err
-	}
-	return store.Open(path, store.Options{Timeout: 200 * time.Millisecond}) // a running proxy never lets go of it
 }
 
 // isElsewhere knows the errors of a state file that a running proxy may answer for.
@@ -45,7 +36,7 @@ func carryOut[R, V any](k app.Remembered[R, V], o *stateOptions, cmd *cobra.Comm
 	var s *store.Store
 	var notFile error
 	if o.admin == "" && cfg.Store != "" {
-		s, notFile = openState(cfg.Store)
+		s, notFile = app.OpenState(cfg.Store)
 	}
 	if s != nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no proxy runs: from the state file", cfg.Store)

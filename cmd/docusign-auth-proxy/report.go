@@ -17,7 +17,6 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/app"
-	"docusign-auth-proxy/internal/observe/ledger"
 )
 
 // reportOptions are the flags of the report.
@@ -109,17 +108,12 @@ func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (s admin
 }
 
 func (o *reportOptions) fromStore(cfg *config.Config) (admin.Status, error) {
-	opened, err := openState(cfg.Store)
+	var damaged error
+	l, err := app.StoredLedger(cfg.Store, func(err error) { damaged = err })
 	if errors.Is(err, fs.ErrNotExist) {
 		return admin.Status{}, fmt.Errorf("there is no store at %s yet: run the proxy with this configuration first",
 			cfg.Store)
 	}
-	if err != nil {
-		return admin.Status{}, err
-	}
-	defer func() { _ = opened.Close() }() // nothing was written
-	var damaged error
-	l, err := ledger.New(ledger.Options{Store: opened, OnError: func(err error) { damaged = err }})
 	if err != nil {
 		return admin.Status{}, err
 	}

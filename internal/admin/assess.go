@@ -190,7 +190,7 @@ func attentionOf(s *Status) []Attention {
 		})
 	}
 	for _, i := range s.Integrations {
-		list = append(list, i.attention()...)
+		list = append(list, i.attention(s.Generated)...)
 	}
 	list = append(list, connAttention(s)...)
 	if a := s.Authority; a != nil && !a.Expires.IsZero() && a.Expires.Sub(s.Generated) < authorityWarning {
@@ -236,8 +236,8 @@ func connAttention(s *Status) []Attention {
 }
 
 // attention folds the only token in trouble into what is said of a failing integration: it is most likely the cause.
-func (i *Integration) attention() []Attention {
-	list := i.tokenTrouble()
+func (i *Integration) attention(now time.Time) []Attention {
+	list := append(i.tokenTrouble(), i.soapTrouble(now)...)
 	if !i.failing() {
 		return list
 	}
@@ -271,6 +271,21 @@ func (i *Integration) tokenTrouble() []Attention {
 		list = append(list, a)
 	}
 	return list
+}
+
+// soapTrouble is that DocuSign takes no token at its SOAP services.
+func (i *Integration) soapTrouble(now time.Time) []Attention {
+	if i.SOAP != "bearer" || i.BearerRefused.IsZero() || now.Sub(i.BearerRefused) >= ledger.Window {
+		return nil
+	}
+	next := "Set soap: rest, or soap: app_password with an App Password of each user."
+	if i.Verdict != "" {
+		next += " " + sentence(i.Verdict)
+	}
+	return []Attention{{
+		Integration: i.Name, Subject: i.Name + " over SOAP", NextStep: next,
+		Problem: "DocuSign refused the token at its SOAP services, " + relative(i.BearerRefused, now) + ".",
+	}}
 }
 
 // sentence makes an error's text one.

@@ -81,11 +81,20 @@ func TestAttention(t *testing.T) {
 	folded.Integrations[0].Tokens = []Token{trouble}
 	apart := with(ledger.StateTranslated)
 	apart.Integrations[0].Tokens = []Token{trouble, {User: "bob", Consent: "given"}}
+	bearer, over := with(ledger.StateTranslated), with(ledger.StateTranslated)
+	bearer.Integrations[0].SOAP, bearer.Integrations[0].BearerRefused = "bearer", noon.Add(-time.Hour)
+	bearer.Integrations[0].Verdict = "all of 1 operation seen are carried out whole: soap: rest can be set"
+	over.Integrations[0].SOAP, over.Integrations[0].BearerRefused = "rest", noon.Add(-time.Hour)
 	for _, test := range []struct {
 		name   string
 		status Status
 		want   []string // subject, problem, next step
 	}{
+		{"DocuSign takes no token on SOAP", bearer, []string{"a over SOAP",
+			"DocuSign refused the token at its SOAP services, 1 hour ago.",
+			"Set soap: rest, or soap: app_password with an App Password of each user. All of 1 operation seen are carried " +
+				"out whole: soap: rest can be set."}},
+		{"DocuSign took no token on SOAP before soap: rest was set", over, nil},
 		{"nothing", with(ledger.StateTranslated), nil},
 		{"a failing integration tells its last error", failing, []string{"a",
 			"Most of its last calls failed. Last error: refused",

@@ -112,6 +112,14 @@ func sample() admin.Status {
 	billing := summary("nightly-billing", "translate", ledger.StateTranslated, ago(3*time.Minute), 48210, 31)
 	billing.CallsLast24h, billing.OAuthLast24h, billing.Hours = 1840, 1838, hours(180, false, false)
 	billing.UnknownUsers = 1
+	billing.Operations = []ledger.Operation{
+		{API: "soap_api", Name: "RequestStatus", Calls: 812, LastSeen: ago(3 * time.Minute), Class: "whole"},
+		{
+			API: "soap_dsapi", Name: "TransferEnvelope", Calls: 2, LastSeen: ago(9 * day), Class: "impossible",
+			Loss: "REST hands over all envelopes of a user, never one alone",
+		},
+	}
+	billing.Verdict, _ = ledger.Verdict(billing.Operations)
 	contracts := summary("contracts", "translate", ledger.StateFailing, ago(40*time.Second), 3120, 140)
 	contracts.CallsLast24h, contracts.Hours = 140, hours(14, true, false)
 	contracts.LastError, contracts.LastErrorAt = "DocuSign refused the grant: consent_required", ago(40*time.Second)

@@ -85,6 +85,7 @@ func writeTable(w io.Writer, s *Status) error {
 				number(c.Failed), c.LastError)
 		}
 	}
+	writeOperations(p, line)
 	if len(s.Unknown) > 0 {
 		line("")
 		line("UNKNOWN KEY", "INTEGRATION", "USER", "SCHEME", "LAST SEEN", "CALLS", "CLIENT", "PROGRAM")
@@ -96,6 +97,24 @@ func writeTable(w io.Writer, s *Status) error {
 		}
 	}
 	return t.Flush()
+}
+
+// writeOperations tells which SOAP operations were seen, and how well REST carries them out.
+func writeOperations(p *page, line func(...string)) {
+	head := func() {
+		line("")
+		line("INTEGRATION", "SOAP OPERATION", "API", "LAST SEEN", "CALLS", "OVER REST", "LOSS")
+	}
+	for _, i := range p.Sorted() {
+		for _, o := range i.Operations {
+			head()
+			head = func() {}
+			line(i.Name, o.Name, o.API, seen(p, o.LastSeen), number(o.Calls), o.Class, o.Loss)
+		}
+		if i.Verdict != "" {
+			line(i.Name + ": " + i.Verdict)
+		}
+	}
 }
 
 func seen(p *page, t time.Time) string {

@@ -94,6 +94,9 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 		OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
 		return nil, err
 	}
+	for _, w := range SOAPWarnings(cfg, p.ledger) {
+		log.Warn("config", "warning", w.String())
+	}
 	if err = p.listeners.open(cfg); err != nil {
 		return nil, err
 	}

@@ -16,17 +16,25 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-const healthTime = 2 * time.Second
+const (
+	healthTime = 2 * time.Second
+	maxAnswer  = 16 << 20 // of the operations listener, in bytes
+)
 
 // AskRetry makes a proxy that runs with this configuration ask DocuSign again for what it was refused. It reports
 // whether one does. The operator's token is needed only where there is a login.
 func AskRetry(ctx context.Context, cfg *config.Config) bool {
-	var token secret.Text
-	if text, err := os.ReadFile(cfg.Admin.TokenFile); err == nil {
-		token = secret.New(strings.TrimRight(string(text), "\r\n"))
-	}
-	_, status, err := AskOperations(ctx, cfg.Listen.Admin, http.MethodPost, "/-/retry", token)
+	_, status, err := AskOperations(ctx, cfg.Listen.Admin, http.MethodPost, "/-/retry", tokenOf(cfg))
 	return err == nil && status == http.StatusOK
+}
+
+// tokenOf is the operator's token of the running proxy; empty = there is none that may be read.
+func tokenOf(cfg *config.Config) secret.Text {
+	text, err := os.ReadFile(cfg.Admin.TokenFile)
+	if err != nil {
+		return secret.Text{}
+	}
+	return secret.New(strings.TrimRight(string(text), "\r\n"))
 }
 
 // OperationsOrigin is where this machine asks the operations listener: at loopback if it listens everywhere.
@@ -63,6 +71,6 @@ func AskOperations(
 		return "", 0, fmt.Errorf("no answer from the operations listener: %w", err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	return strings.TrimSpace(string(body)), resp.StatusCode, err
 }

@@ -146,3 +146,45 @@ func TestRehearsalOverREST(t *testing.T) {
 		})
 	}
 }
+
+// TestABearerThatDocuSignRefusesOnSOAP names the two ways that work, wherever an operator looks.
+func TestABearerThatDocuSignRefusesOnSOAP(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.Sandbox.SetSOAPBearer(false)
+	got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), requestStatus)))
+	if got.Status < 400 {
+		t.Fatalf("status %d", got.Status)
+	}
+	status := r.Do(nil, apptest.Request(t, "GET", r.AdminURL()+"/api/status", nil)).Body
+	log := r.Log.String()
+	for _, words := range []string{"soap: rest", "soap: app_password"} {
+		if !strings.Contains(log, words) || !strings.Contains(status, words) {
+			t.Errorf("no %q in the log and the status", words)
+		}
+	}
+	if !strings.Contains(log, "cause=bearer_refused") || !strings.Contains(log, "class=") {
+		t.Errorf("the log is %s", r.lastLines())
+	}
+	r.NoLeak()
+}
+
+// TestAStartSaysThatNobodyChoseHowSOAPGoes once SOAP calls were seen.
+func TestAStartSaysThatNobodyChoseHowSOAPGoes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	const words = "nightly-billing calls SOAP"
+	if strings.Contains(r.Log.String(), words) {
+		t.Error("it is said before any SOAP call")
+	}
+	r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), requestStatus)))
+	r.Restart()
+	if !strings.Contains(r.Log.String(), words) {
+		t.Errorf("the log is %s", r.Log.String())
+	}
+	r.Change(func(s apptest.Section) { apptest.IntegrationSection(s, "nightly-billing")["soap"] = "bearer" })
+	r.Restart()
+	if strings.Contains(r.Log.String(), words) {
+		t.Error("it is said although soap is set")
+	}
+}

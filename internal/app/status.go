@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -74,7 +75,7 @@ func (p *App) Status() admin.Status {
 	if err := p.holder.LastError(); err != nil {
 		s.Config.Error = err.Error()
 	}
-	for _, w := range cfg.Warnings {
+	for _, w := range append(slices.Clone(cfg.Warnings), SOAPWarnings(cfg, p.ledger)...) {
 		s.Config.Warnings = append(s.Config.Warnings, w.String())
 	}
 	s.Config.Warnings = append(s.Config.Warnings, p.capture.Warnings()...)

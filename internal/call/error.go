@@ -74,8 +74,13 @@ func words() [Kinds]string {
 	}
 }
 
-// CauseSOAPFailed is that of a SOAP call over REST that ended in a fault which the caller cannot mend.
-const CauseSOAPFailed = "soap_failed"
+// Causes beside the kinds.
+const (
+	// CauseSOAPFailed is that of a SOAP call over REST that ended in a fault which the caller cannot mend.
+	CauseSOAPFailed = "soap_failed"
+	// CauseBearerRefused is that of a SOAP call whose new token DocuSign refused as well: its SOAP services take none.
+	CauseBearerRefused = "bearer_refused"
+)
 
 // String is the bounded word by which metrics, log and the cause header name the kind.
 func (k Kind) String() string {

@@ -16,6 +16,7 @@ import (
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/legacy"
@@ -48,6 +49,7 @@ type foundKey struct {
 	Accounts map[string]int        `json:"accounts"`
 	Users    map[string]*foundUser `json:"users"`
 	Agents   map[string]int        `json:"user_agents"`
+	SOAP     map[string]int        `json:"soap_operations,omitempty"` // by API and operation
 }
 
 type foundUser struct {
@@ -77,7 +79,7 @@ func entry[V any](m map[string]*V, name string, most int, fresh V) *V {
 
 func (d *discovery) key(name string) *foundKey {
 	return entry(d.keys, name, maxFoundKeys, foundKey{Key: name, Schemes: map[string]int{}, APIs: map[string]int{},
-		Accounts: map[string]int{}, Users: map[string]*foundUser{}, Agents: map[string]int{}})
+		Accounts: map[string]int{}, Users: map[string]*foundUser{}, Agents: map[string]int{}, SOAP: map[string]int{}})
 }
 
 // credential notes who was seen. Its password is only looked at to be pinned.
@@ -125,6 +127,9 @@ func (d *discovery) Record(e *call.Event) {
 	count(k.APIs, string(e.API))
 	count(k.Accounts, e.Account)
 	count(k.Agents, printableName(e.UserAgent))
+	if e.API.SOAP() && e.Operation != "" {
+		count(k.SOAP, string(e.API)+" "+e.Operation)
+	}
 }
 
 func printableName(s string) string {
@@ -207,8 +212,33 @@ func (k *foundKey) integration(o Options, n int) (section map[string]any, text s
 	if len(k.Accounts) > 0 {
 		text += "    accounts in paths: " + listed(k.Accounts) + "\n"
 	}
-	return map[string]any{"name": fmt.Sprintf("integration-%d", n), "integrator_key": k.Key,
-		"mode": integration.Translate, "oauth": oauth, "users": users}, text
+	section = map[string]any{
+		"name": fmt.Sprintf("integration-%d", n), "integrator_key": k.Key, "mode": integration.Translate, "oauth": oauth,
+		"users": users,
+	}
+	if soap := k.soap(); soap != nil {
+		section["soap"] = soap
+		text += "    SOAP " + soap.LineComment + "; wrote soap: " + soap.Value + "\n"
+	}
+	return section, text
+}
+
+// soap is how SOAP calls are to go, with what was seen beside it; nil = there were none.
+func (k *foundKey) soap() *yaml.Node {
+	var seen []ledger.Operation
+	for _, key := range slices.Sorted(maps.Keys(k.SOAP)) {
+		api, name, _ := strings.Cut(key, " ")
+		seen = append(seen, ledger.NewOperation(api, name, uint64(k.SOAP[key]))) //nolint:gosec // a count
+	}
+	verdict, whole := ledger.Verdict(seen)
+	way := integration.AppPassword
+	switch {
+	case verdict == "":
+		return nil
+	case whole:
+		way = integration.OverREST
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Value: string(way), LineComment: verdict}
 }
 
 func listed(m map[string]int) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }

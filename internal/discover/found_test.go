@@ -43,3 +43,47 @@ func TestDiscoverWritesNoSecretFromAWrongField(t *testing.T) {
 		t.Errorf("discover says and writes\n%s", text)
 	}
 }
+
+// TestDiscoverSaysHowSOAPIsToGo also keeps what was seen beside it.
+func TestDiscoverSaysHowSOAPIsToGo(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		calls []call.Event
+		want  string // of the configuration; "" = no word of SOAP
+	}{
+		{"a program that calls REST alone", []call.Event{{API: call.APIRest2}}, ""},
+		{
+			"operations that REST carries out whole", []call.Event{{API: "soap_credential", Operation: "Login"}},
+			"soap: rest # all of 1 operation seen are carried out whole: soap: rest can be set\n",
+		},
+		{
+			"an operation that REST does not carry out",
+			[]call.Event{{API: "soap_credential", Operation: "Login"}, {API: "soap_api", Operation: "TransferEnvelope"}},
+			"soap: app_password # of 2 operations seen, soap: rest would refuse TransferEnvelope\n",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDiscovery(false)
+			d.credential(
+				legacy.Credential{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com"}, "",
+				netip.MustParseAddr("127.0.0.1"),
+			)
+			for _, e := range tt.calls {
+				e.Key = sandbox.GUIDKey
+				d.Record(&e)
+			}
+			out := filepath.Join(t.TempDir(), "proxy.yaml")
+			var said bytes.Buffer
+			if err := d.write(Options{Out: out, Stdout: &said, Stderr: &said}, map[string]any{}); err != nil {
+				t.Fatal(err)
+			}
+			written, err := os.ReadFile(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := string(written); !strings.Contains(text, tt.want) || strings.Contains(text, "soap") != (tt.want != "") {
+				t.Errorf("wrote\n%s\nsaid\n%s", text, said.String())
+			}
+		})
+	}
+}

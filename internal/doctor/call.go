@@ -74,6 +74,10 @@ func restNext(code, user string) string {
 
 // soap finds out which ways of SOAP this account takes. Ping needs no login and proves nothing (PROTOCOL.md §4.10).
 func (v *visit) soap(ctx context.Context, account *oauth.Account) {
+	if v.in.SOAP == integration.OverREST {
+		v.ok("soap", v.subject, "SOAP calls are carried out over REST (soap: rest), so that what holds for REST holds for them")
+		return
+	}
 	body := `<GetAccountMembershipFeaturesList xmlns="` + services.NamespaceAPI + `"><AccountId>` +
 		escape(account.AccountID) + `</AccountId></GetAccountMembershipFeaturesList>`
 	const action = services.NamespaceAPI + "/GetAccountMembershipFeaturesList"
@@ -96,9 +100,9 @@ func (v *visit) soapBearer(p probe) {
 	v.judgeSOAP(p, "a bearer on SOAP", remark, Finding{Check: "soap bearer", Subject: v.subject, Status: Warn,
 		Why: "SOAP calls of this integration are sent with a bearer (soap: bearer) and will be refused; REST calls are not " +
 			"concerned",
-		Next: "if the program uses SOAP (*.asmx): let " + v.user.Username +
-			" make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set soap: app_password " +
-			"and app_password: {file: …} in " + v.Config + "; if it uses REST alone, do nothing",
+		Next: "if the program uses SOAP (*.asmx): set soap: rest in " + v.Config + ", which needs nothing more; or let " +
+			v.user.Username + " make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set " +
+			"soap: app_password and app_password: {file: …}; if it uses REST alone, do nothing",
 	}, "run the doctor again; if the program uses no SOAP, nothing is lost")
 }
 

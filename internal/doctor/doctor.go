@@ -75,6 +75,9 @@ func newRun(o Options) *run {
 // check looks at whatever the configuration tells. It ends early only with ctx, and then says so.
 func (c *run) check(ctx context.Context) {
 	c.report.Time = c.now()
+	if c.cfg != nil {
+		c.checkOperations(ctx)
+	}
 	switch {
 	case c.cfg == nil:
 	case c.Offline:

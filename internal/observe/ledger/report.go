@@ -78,6 +78,11 @@ type Summary struct {
 	APIs         []string  `json:"apis"`
 	Callers      []Row     `json:"callers"` // the last seen first
 	Hours        []Hour    `json:"hours"`   // those with calls of the last 14 days, the oldest first
+	// Operations are those of SOAP that were used, the most used first; Verdict says what soap: rest does with them.
+	Operations []Operation `json:"soap_operations,omitempty"`
+	Verdict    string      `json:"soap_verdict,omitempty"`
+	// BearerRefused is when DocuSign last refused a token at a SOAP service; zero if it has taken one since.
+	BearerRefused time.Time `json:"bearer_refused,omitzero"`
 }
 
 // Rows returns the rows of known users, the last seen first.
@@ -162,6 +167,8 @@ func (l *Ledger) Summary(name string, mode integration.Mode) Summary {
 			Recent: i.RecentCount, Failed: bits.OnesCount32(i.RecentBits),
 		}.State(now),
 	}
+	s.Operations, s.BearerRefused = i.operations(), when(i.BearerRefused)
+	s.Verdict, _ = Verdict(s.Operations)
 	for _, h := range i.within(now, 24) {
 		s.CallsLast24h += uint64(h[hourCalls])
 		s.OAuthLast24h += uint64(h[hourBearer])

@@ -35,7 +35,7 @@ func (r *row) copied() stored {
 
 func (i *integrationTally) copied() stored {
 	c := *i
-	c.Counts, c.Hours = maps.Clone(i.Counts), slices.Clone(i.Hours)
+	c.Counts, c.Hours, c.Operations = maps.Clone(i.Counts), slices.Clone(i.Hours), maps.Clone(i.Operations)
 	return &c
 }
 
@@ -163,7 +163,7 @@ func (i *integrationTally) check() error {
 	if err := i.tally.check(); err != nil {
 		return err
 	}
-	if min(i.Forwarded, i.Translated, i.Native, i.NativeSince) < 0 || i.RecentCount < 0 || i.RecentCount > FailingSample ||
+	if min(i.Forwarded, i.Translated, i.Native, i.NativeSince, i.BearerRefused) < 0 || i.RecentCount < 0 || i.RecentCount > FailingSample ||
 		i.RecentBits>>i.RecentCount != 0 {
 		return errors.New("its numbers are wrong")
 	}
@@ -172,6 +172,8 @@ func (i *integrationTally) check() error {
 			return errors.New("its hours are wrong")
 		}
 	}
+	// A later version may know more operations.
+	maps.DeleteFunc(i.Operations, func(k operationKey, u used) bool { return !k.known() || u.Last <= 0 })
 	slices.SortFunc(i.Hours, func(a, b hour) int { return cmp.Compare(a[hourNumber], b[hourNumber]) })
 	i.Hours = slices.CompactFunc(i.Hours, func(a, b hour) bool { return a[hourNumber] == b[hourNumber] })
 	i.Hours = slices.Clone(i.within(when(i.Last), hoursKept))

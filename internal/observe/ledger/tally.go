@@ -105,6 +105,10 @@ type integrationTally struct {
 	RecentBits  uint32 `json:"recent"`                 // which of the last calls failed, the latest in the lowest bit
 	RecentCount int    `json:"recent_count"`           // up to FailingSample
 	Hours       []hour `json:"hours"`                  // the oldest first
+	// Operations are those of SOAP; earlier versions kept none.
+	Operations map[operationKey]used `json:"operations,omitempty"`
+	// BearerRefused is when DocuSign last refused a token at a SOAP service, 0 if it has taken one since.
+	BearerRefused int64 `json:"bearer_refused,omitempty"`
 
 	storeKey string
 }
@@ -128,6 +132,7 @@ func (i *integrationTally) record(e *call.Event, at int64) {
 	if h != nil {
 		h.add(way, failed)
 	}
+	i.recordSOAP(e, at)
 	// What a stranger tries with the integration's key says nothing of the integration.
 	if way == WayNone || e.UnknownUser && e.Outcome == call.OutcomeRefused {
 		return

@@ -94,7 +94,8 @@ func kindWords[K interface {
 // causeWords are the causes of failures: those of the packages that find them, DocuSign's usual statuses, and the
 // proxy's own.
 func causeWords() []string {
-	words := []string{"panic", "cut_off", "client_gone", "docusign_4xx", "docusign_5xx", call.CauseSOAPFailed}
+	words := []string{"panic", "cut_off", "client_gone", "docusign_4xx", "docusign_5xx", call.CauseSOAPFailed,
+		call.CauseBearerRefused}
 	words = append(words, kindWords[call.Kind]()...)
 	words = append(words, kindWords[oauth.Kind]()...)
 	for _, status := range [...]int{

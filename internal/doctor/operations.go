@@ -1,0 +1,63 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/translate/soaprest"
+)
+
+// checkOperations tells which SOAP operations the programs use, and whether REST carries them out.
+func (c *run) checkOperations(ctx context.Context) {
+	seen, err := app.Seen(ctx, c.cfg)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			c.skip("operations", c.cfg.Store, "which SOAP operations were seen is not known here: "+err.Error(), "")
+		}
+		return
+	}
+	for i := range c.cfg.Integrations {
+		in := &c.cfg.Integrations[i]
+		if s := seen[in.Name]; len(s.Operations) > 0 {
+			c.add(operationsFinding(in, &s))
+		}
+	}
+}
+
+func operationsFinding(in *integration.Integration, s *ledger.Summary) Finding {
+	verdict, whole := ledger.Verdict(s.Operations)
+	f := Finding{Check: "operations", Subject: in.Name, Status: OK, Found: verdict + losses(s.Operations)}
+	over := in.SOAP == integration.OverREST
+	switch {
+	case in.SOAPUnset:
+		f.Status, f.Why = Warn, "nothing says how SOAP calls go, and nobody has shown that DocuSign takes the token of the default"
+	case in.SOAP == integration.Bearer && !s.BearerRefused.IsZero():
+		f.Status, f.Why = Warn, "DocuSign refused the token at its SOAP services"
+	case over && !whole:
+		f.Status, f.Why = Warn, "calls of what is refused fail, and before such a call nothing is sent"
+		f.Next = "see whether the program can do without it; docs/soap.md says what is lost"
+	}
+	if f.Status == Warn && !over {
+		f.Next = "set soap: rest, or soap: app_password with an App Password of each user"
+	}
+	return f
+}
+
+// losses says for each operation that is not carried out whole what is lost, or why it is not.
+func losses(seen []ledger.Operation) string {
+	var list []string
+	for _, o := range seen {
+		if o.Class != string(soaprest.Whole) {
+			list = append(list, o.Name+": "+o.Class+", "+o.Loss)
+		}
+	}
+	if list == nil {
+		return ""
+	}
+	return " (" + strings.Join(list, "; ") + ")"
+}
