@@ -16,7 +16,7 @@ import (
 func (r *rig) creations(t *testing.T) {
 	t.Helper()
 	r.Halt()
-	s, err := openState(filepath.Join(r.Dir, "state.db"))
+	s, err := app.OpenState(filepath.Join(r.Dir, "state.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
