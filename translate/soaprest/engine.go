@@ -10,8 +10,10 @@ import (
 	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/soaprest/answer"
+	"docusign-auth-proxy/translate/soaprest/definition"
 	"docusign-auth-proxy/translate/soaprest/element"
 	"docusign-auth-proxy/translate/soaprest/fault"
+	"docusign-auth-proxy/translate/soaprest/journal"
 	"docusign-auth-proxy/translate/soaprest/redirect"
 )
 
@@ -31,13 +33,21 @@ type Options struct {
 type Engine struct {
 	o         Options
 	places    *cache.Cache[place, Account]
+	templates *cache.Cache[place, *definition.Template]
 	locks     locks
+	onces     onces
 	statuses  *statusCache
 	redirects *redirect.Redirector
 }
 
 // maxPlaces bounds for how many envelopes it is remembered in which account they are.
 const maxPlaces = 50_000
+
+// maxTemplates and templateLife bound what is kept of templates.
+const (
+	maxTemplates = 64
+	templateLife = time.Minute
+)
 
 // New makes an Engine.
 func New(o Options) *Engine {
@@ -52,7 +62,8 @@ func New(o Options) *Engine {
 	}
 	return &Engine{
 		o: o, places: cache.New[place, Account](maxPlaces, 0, nil),
-		locks:    locks{held: map[place]*lock{}},
+		templates: cache.New[place, *definition.Template](maxTemplates, templateLife, o.Now),
+		locks:     locks{held: map[place]*lock{}}, onces: onces{open: map[journal.Message]*once{}},
 		statuses: newStatusCache(o.Now), redirects: redirect.New(o.Returns, o.Now),
 	}
 }

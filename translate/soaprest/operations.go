@@ -60,10 +60,10 @@ var table = sync.OnceValue( //nolint:gochecknoglobals // made once, never change
 // carriedOut are the operations of api.asmx and dsapi.asmx in the first release (SOAP-REST.md §1.1).
 func carriedOut() map[string]operation {
 	return map[string]operation{
-		"CreateEnvelope":                      {},
-		"CreateAndSendEnvelope":               {},
-		"CreateEnvelopeFromTemplates":         {},
-		"CreateEnvelopeFromTemplatesAndForms": {},
+		"CreateEnvelope":                      {run: createEnvelope},
+		"CreateAndSendEnvelope":               {run: createAndSendEnvelope},
+		"CreateEnvelopeFromTemplates":         {run: createFromTemplates},
+		"CreateEnvelopeFromTemplatesAndForms": {run: createFromTemplatesAndForms},
 		"SendEnvelope":                        {run: sendEnvelope},
 		"CorrectAndResendEnvelope": {
 			run:  correctAndResend,
