@@ -40,15 +40,15 @@ func (w *Writer) envelope(action string) (head, tail string) {
 // had no MessageID.
 func recorded(action string, now time.Time) string {
 	const layout, life = "2006-01-02T15:04:05Z", 5 * time.Minute
-	return `<soap:Header><wsa:Action>` + action + `</wsa:Action><wsa:MessageID>urn:uuid:` + guid() + `</wsa:MessageID>` +
-		`<wsa:RelatesTo>urn:uuid:` + guid() + `</wsa:RelatesTo><wsa:To>` + namespaceAddressing + `/role/anonymous</wsa:To>` +
-		`<wsse:Security><wsu:Timestamp wsu:Id="Timestamp-` + guid() + `"><wsu:Created>` + now.Format(layout) +
+	return `<soap:Header><wsa:Action>` + action + `</wsa:Action><wsa:MessageID>urn:uuid:` + GUID() + `</wsa:MessageID>` +
+		`<wsa:RelatesTo>urn:uuid:` + GUID() + `</wsa:RelatesTo><wsa:To>` + namespaceAddressing + `/role/anonymous</wsa:To>` +
+		`<wsse:Security><wsu:Timestamp wsu:Id="Timestamp-` + GUID() + `"><wsu:Created>` + now.Format(layout) +
 		`</wsu:Created><wsu:Expires>` + now.Add(life).Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>` +
 		`</soap:Header>`
 }
 
-// guid makes a random one (RFC 9562 §5.4).
-func guid() string {
+// GUID makes a random one (RFC 9562 §5.4).
+func GUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
