@@ -66,8 +66,9 @@ func soapPanels() []*dashboard.PanelBuilder {
 		}, query{sum("operation, outcome", rate(in(soapCalls, carried))) + " > 0", "{{operation}} {{outcome}}"}),
 		curves(about{
 			title: "REST calls per SOAP call", unit: "short", width: 4, limits: above(5, 20), anchor: "docusignratelimitnear",
-			what: "How many REST calls, which count against DocuSign's hourly limit, one SOAP call takes: the mean by integration.",
-			red:  "twenty: downloads of many documents, or an account that has to be looked for. Compare with Rate limits.",
+			what: "How many REST calls, which count against DocuSign's hourly limit, one SOAP call takes: the mean, by " +
+				"integration.",
+			red: "twenty: downloads of many documents, or an account that has to be looked for. Compare with Rate limits.",
 		}, query{
 			share(sum("integration", rate(in(perCall+"_sum"))), sum("integration", rate(in(perCall+"_count")))),
 			"{{integration}}",
@@ -111,7 +112,7 @@ func soapPanels() []*dashboard.PanelBuilder {
 			title: "Elements left out", unit: "short", width: 8, limits: above(10, 1000), anchor: "soap-over-rest",
 			what: "Elements of SOAP calls that REST has no place for and that nobody sees, per step of the curve. What a " +
 				"person would see, sign, pay or be asked for is refused and not left out.",
-			red: "(no colour is bad here.) dropped in the log line of the call names them.",
+			red: "(no colour is bad here.) dropped in the log line of the call counts them; docs/soap.md says what they are.",
 		}, query{sum("integration", growth(in("docusign_auth_proxy_soap_dropped_elements_total"))), "{{integration}}"}),
 	}
 }

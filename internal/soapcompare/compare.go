@@ -202,6 +202,7 @@ func (c *comparison) conclude() error {
 		fmt.Fprintln(c.o.Out, "next: docs/soap.md, What is unproven: find the switch under soap_rest, or keep app_password")
 		return app.ExitError{Code: codeDifferent}
 	}
-	_, err := fmt.Fprintf(c.o.Out, "next: docusign-auth-proxy soap test-envelope --config %s --to YOUR-ADDRESS\n", c.o.Config)
+	_, err := fmt.Fprintf(c.o.Out, "next: docusign-auth-proxy soap test-envelope --config %s --to YOUR-ADDRESS\n",
+		c.o.Config)
 	return err
 }

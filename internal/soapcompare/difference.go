@@ -33,10 +33,7 @@ func differences(path string, soap, rest *node) []difference {
 	for _, name := range names(soap, rest) {
 		found = append(found, lists(path+"/"+name, named(soap, name), named(rest, name))...)
 	}
-	if soap, rest := order(soap, rest), order(rest, soap); soap != rest {
-		found = append(found, difference{path: path, soap: "in the order " + soap, rest: "in the order " + rest})
-	}
-	return found
+	return append(found, ordered(path, names(soap), names(rest))...)
 }
 
 // lists compares the elements of one name: those with the same id, or else those in the same place.
@@ -56,15 +53,21 @@ func lists(path string, soap, rest []*node) (found []difference) {
 		found = append(found, differences(path+"["+id+"]", item(soap, slices.Index(ids, id)),
 			item(rest, slices.Index(theirs, id)))...)
 	}
+	return append(found, ordered(path, ids, theirs)...)
+}
+
+// ordered compares the order of those that both have.
+func ordered(path string, soap, rest []string) []difference {
 	common := func(list, other []string) string {
-		return strings.Join(slices.DeleteFunc(slices.Clone(list), func(id string) bool {
-			return !slices.Contains(other, id)
+		return strings.Join(slices.DeleteFunc(slices.Clone(list), func(s string) bool {
+			return !slices.Contains(other, s)
 		}), ", ")
 	}
-	if soap, rest := common(ids, theirs), common(theirs, ids); soap != rest {
-		found = append(found, difference{path: path, soap: "in the order " + soap, rest: "in the order " + rest})
+	soapOrder, restOrder := common(soap, rest), common(rest, soap)
+	if soapOrder == restOrder {
+		return nil
 	}
-	return found
+	return []difference{{path: path, soap: "in the order " + soapOrder, rest: "in the order " + restOrder}}
 }
 
 // identities are the ids of several elements; nil when one has none, or when two have the same.
@@ -131,12 +134,6 @@ func item(list []*node, i int) *node {
 	return nil
 }
 
-// order is that of the names which the other has too.
-func order(n, other *node) string {
-	theirs := names(other)
-	return strings.Join(slices.DeleteFunc(names(n), func(name string) bool { return !slices.Contains(theirs, name) }), ", ")
-}
-
 // allowance is a difference that may be.
 type allowance struct {
 	elements string // names, with spaces between
@@ -152,7 +149,8 @@ func allowances() []allowance {
 		{"SenderIPAddress RecipientIPAddress AccountStatus TemplateName FormData IDCheckInformation VaultingDetails " +
 			"EsignAgreementInformation RecipientAttachment EnvelopeAttachment", lost, "REST does not tell"},
 		{"EnvelopePDFHash", lost, "REST has no hash"},
-		{"DocumentID", func(soap, rest string) bool { return soap == "" && rest == absent }, "the certificate's: soap_rest.certificate_document_id"},
+		{"DocumentID", func(soap, rest string) bool { return soap == "" && rest == absent },
+			"the certificate's: soap_rest.certificate_document_id"},
 		{"PDFBytes", func(soap, rest string) bool { return isPDF(soap) && isPDF(rest) }, "a PDF is drawn anew each time"},
 		{"XPosition YPosition", within(1), "rounded from whole points"},
 		{"Created Deleted Sent Delivered Signed Completed Declined TimedOut ACStatusDate StatusChanged LastModified",

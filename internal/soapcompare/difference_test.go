@@ -33,13 +33,16 @@ func TestDifferencesAreNamedElementByElement(t *testing.T) {
 			[]string{`R/A: SOAP "` + strings.Repeat("x", 40) + `"… (100 bytes), REST "y"`}},
 		{"the time of the answer", `<R><TimeGenerated>2026-11-26T08:00:00.1234567</TimeGenerated></R>`,
 			`<R><TimeGenerated>2026-11-26T08:00:03</TimeGenerated></R>`,
-			[]string{`~R/TimeGenerated: SOAP "2026-11-26T08:00:00.1234567", REST "2026-11-26T08:00:03" (the time of the answer)`}},
+			[]string{`~R/TimeGenerated: SOAP "2026-11-26T08:00:00.1234567", REST "2026-11-26T08:00:03" ` +
+				`(the time of the answer)`}},
 		{"a time of the answer that is none", `<R><TimeGenerated>2026-11-26T08:00:00</TimeGenerated></R>`,
 			`<R><TimeGenerated>soon</TimeGenerated></R>`, []string{`R/TimeGenerated: SOAP "2026-11-26T08:00:00", REST "soon"`}},
 		{"thousandths", `<R><Sent>2026-11-26T08:00:00.237</Sent></R>`, `<R><Sent>2026-11-26T08:00:00.236</Sent></R>`,
-			[]string{`~R/Sent: SOAP "2026-11-26T08:00:00.237", REST "2026-11-26T08:00:00.236" (thousandths of a second are rounded)`}},
+			[]string{`~R/Sent: SOAP "2026-11-26T08:00:00.237", REST "2026-11-26T08:00:00.236" ` +
+				`(thousandths of a second are rounded)`}},
 		{"a date in another zone", `<R><Sent>2026-11-26T08:00:00.2</Sent></R>`, `<R><Sent>2026-11-26T16:00:00.2</Sent></R>`,
-			[]string{`R/Sent: SOAP "2026-11-26T08:00:00.2", REST "2026-11-26T16:00:00.2" (REST is +8 h later: soap_rest.time_zone)`}},
+			[]string{`R/Sent: SOAP "2026-11-26T08:00:00.2", REST "2026-11-26T16:00:00.2" ` +
+				`(REST is +8 h later: soap_rest.time_zone)`}},
 		{"what REST does not tell", `<R><SenderIPAddress>192.0.2.1</SenderIPAddress></R>`, `<R/>`,
 			[]string{`~R/SenderIPAddress: SOAP "192.0.2.1", REST (absent) (REST does not tell)`}},
 		{"what REST does not tell and tells otherwise", `<R><SenderIPAddress>192.0.2.1</SenderIPAddress></R>`,

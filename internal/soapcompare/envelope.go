@@ -254,7 +254,8 @@ func (o EnvelopeOptions) suggest(soap made, now integration.TabOffset) error {
 	}
 	text := fmt.Sprintf("{sign_here: %d, initial_here: %d}", want.SignHere, want.InitialHere)
 	if math.Abs(float64(want.SignHere-now.SignHere)) <= 1 && math.Abs(float64(want.InitialHere-now.InitialHere)) <= 1 {
-		text = fmt.Sprintf("{sign_here: %d, initial_here: %d}, as configured, fits this account", now.SignHere, now.InitialHere)
+		text = fmt.Sprintf("{sign_here: %d, initial_here: %d}, as configured, fits this account",
+			now.SignHere, now.InitialHere)
 	}
 	_, err := fmt.Fprintf(o.Out, "\nsoap_rest.tab_offset: %s\n", text)
 	return err

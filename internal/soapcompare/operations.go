@@ -19,7 +19,8 @@ type row struct {
 // OperationTable is all operations with their class and what is lost, in Markdown. docs/soap.md has it.
 func OperationTable() string {
 	var b strings.Builder
-	b.WriteString("| Operation | Service | Carried out over REST | What is lost, or why it is not carried out |\n|---|---|---|---|\n")
+	b.WriteString("| Operation | Service | Carried out over REST | What is lost, or why it is not carried out |\n" +
+		"|---|---|---|---|\n")
 	for _, class := range []soaprest.Class{soaprest.Whole, soaprest.Approximate, soaprest.Impossible} {
 		for _, r := range rows(class) {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.Join(r.names, ", "), r.services, r.class, r.why)
