@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
@@ -52,6 +53,10 @@ type step struct {
 	unsent bool
 	// before runs before the answer comes.
 	before func()
+	// pdf = the answer is a document; unsized = nobody tells how long it is; cut = it breaks off.
+	pdf, unsized, cut bool
+	// header is added to that of the answer.
+	header map[string]string
 }
 
 func (s *script) Me(context.Context) (Person, error) {
@@ -101,10 +106,28 @@ func (s *script) Do(ctx context.Context, r *Request) (*http.Response, error) {
 	if err := cmp.Or(next.err, ctx.Err()); err != nil {
 		return nil, err
 	}
-	return &http.Response{
-		StatusCode: cmp.Or(next.status, http.StatusOK), Header: http.Header{"Content-Type": {"application/json"}},
-		Body: io.NopCloser(strings.NewReader(next.answer)),
-	}, nil
+	return next.response(), nil
+}
+
+func (s step) response() *http.Response {
+	resp := &http.Response{
+		StatusCode: cmp.Or(s.status, http.StatusOK), Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(s.answer)), ContentLength: int64(len(s.answer)),
+	}
+	if s.pdf {
+		resp.Header.Set("Content-Type", "application/pdf")
+	}
+	for name, value := range s.header {
+		resp.Header.Set(name, value)
+	}
+	if s.cut {
+		resp.ContentLength *= 2
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(s.answer), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	}
+	if s.unsized {
+		resp.ContentLength = -1
+	}
+	return resp
 }
 
 func (s *script) next(r *Request) step {
@@ -154,7 +177,10 @@ func (s served) has(texts ...string) bool {
 
 // serve carries out an operation of api.asmx; body is the content of its element.
 func serve(ctx context.Context, e *Engine, u User, operation, body string) (got served) {
-	c := newCall(u, operation, body)
+	return serveCall(ctx, e, newCall(u, operation, body))
+}
+
+func serveCall(ctx context.Context, e *Engine, c *Call) (got served) {
 	a, err := e.Serve(ctx, c)
 	if err != nil {
 		return served{err: err, notes: *c.Notes}
