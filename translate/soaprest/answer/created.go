@@ -22,7 +22,7 @@ type Creation struct {
 // Created makes an EnvelopeStatus of what was sent to REST: when an envelope has been made, no other call may fail
 // (SOAP-REST.md §4.1). Recipients come in the order of the request.
 func (w *Writer) Created(d *definition.Definition, c Creation) Fields {
-	e := maps.Clone(object(d.Object))
+	e := copied(object(d.Object))
 	e["envelopeId"], e["status"], e["createdDateTime"] = c.EnvelopeID, c.Status, c.At
 	if c.EnvelopeID == "" {
 		e["status"] = "processing"
@@ -56,13 +56,19 @@ func (w *Writer) Created(d *definition.Definition, c Creation) Fields {
 
 // Sent makes an EnvelopeStatus of a draft as REST gave it before it was sent, and when that was.
 func (w *Writer) Sent(draft map[string]any, at time.Time) Fields {
-	e := maps.Clone(object(draft))
+	e := copied(draft)
 	e["status"], e["statusChangedDateTime"] = "sent", at
 	recipients := object{}
 	join(recipients, e.object("recipients"))
 	e["recipients"] = recipients
 	w.send(e, at)
 	return w.status(e, w.Now(), nil)
+}
+
+func copied(o object) object {
+	c := object{}
+	maps.Copy(c, o)
+	return c
 }
 
 // send marks an envelope, and those of its recipients who are first. Their objects must be the caller's own.

@@ -94,9 +94,9 @@ func unreadable(err error) error {
 // whole set, of which the pages may hold a part (SOAP-REST.md §4.3).
 func (w *Writer) Statuses(filter Fields, total int, pages []*Page) Fields {
 	now := w.Now()
+	each := fromPages(pages, func(e object) Fields { return w.status(e, now, nil) })
 	return Fields{
-		"ResultSetSize": total, "EnvelopeStatusFilter": filter,
-		"EnvelopeStatuses": Fields{"EnvelopeStatus": fromPages(pages, func(e object) Fields { return w.status(e, now, nil) })},
+		"ResultSetSize": total, "EnvelopeStatusFilter": filter, "EnvelopeStatuses": Fields{"EnvelopeStatus": each},
 	}
 }
 

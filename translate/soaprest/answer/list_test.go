@@ -152,7 +152,7 @@ func TestAThousandStatusesNeedTheMemoryOfOne(t *testing.T) {
 // change puts other values in the place of some in a JSON value.
 func change(r *rand.Rand, v any) any {
 	others := []any{
-		nil, "", "x", " 1", "-1", "0", "99999999999", "1e9", "NaN", "true", false, 1.5, -0.0, 1e300, "\x00\v\ufffe<&>\r",
+		nil, "", "x", " 1", "-1", "0", "99999999999", "1e9", "NaN", "true", false, 1.5, -1.0, 1e300, "\x00\v\ufffe<&>\r",
 		[]any{}, []any{nil, "a", map[string]any{}}, map[string]any{}, map[string]any{"a": []any{1.0}},
 		"0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z", "2026-02-30T00:00:00Z", "2026-11-01T09:30:00+14:00",
 		"sent", "Completed", "correct", "autoresponded", "na", "X", "AA==", strings.Repeat("9", 400),
@@ -179,6 +179,7 @@ func FuzzStatus(f *testing.F) {
 		f.Add(string(read(f, "testdata/envelope.json")), uint8(seed), seed/5)
 		f.Add(string(read(f, "testdata/template.json")), uint8(seed), seed/5)
 	}
+	f.Add("null", uint8(4), uint64(0))
 	f.Add(`{"status":"correct","createdDateTime":"9999-12-31T23:59:59Z","recipients":{"signers":[{"status":"sent"}]}}`,
 		uint8(1), uint64(0))
 	f.Add(`{"envelopeTemplates":[{"pageCount":"-1","lastModified":"0001-01-01T00:00:00Z"}],"status":"sent"}`,

@@ -1,7 +1,6 @@
 package answer
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -56,8 +55,6 @@ func asText(v any) string {
 		return strconv.FormatBool(v)
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
-	case json.Number:
-		return v.String()
 	}
 	return ""
 }

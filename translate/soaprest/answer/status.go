@@ -2,6 +2,7 @@ package answer
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -315,15 +316,9 @@ func (t tab) precise() tab {
 // radios makes a tab of each button of a group.
 func radios(group object) (tabs []tab) {
 	for _, button := range group.objects("radios") {
-		o := object{}
-		for member, v := range group {
-			if member != "radios" {
-				o[member] = v
-			}
-		}
-		for member, v := range button {
-			o[member] = v
-		}
+		o := copied(group)
+		delete(o, "radios")
+		maps.Copy(o, button)
 		tabs = append(tabs, tab{o, "Custom", "Radio"})
 	}
 	return tabs

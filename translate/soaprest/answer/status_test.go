@@ -104,6 +104,17 @@ func TestRecipientsStandInRoutingOrderThenByType(t *testing.T) { // SOAP-REST.md
 	)
 }
 
+func TestARecipientIsFoundByItsID(t *testing.T) {
+	w := writer(t, "dsapi", "CorrectAndResendEnvelope")
+	recipients := envelope(t)["recipients"].(map[string]any)
+	if got := w.RecipientStatus(recipients, "4")["Email"]; got != "host@example.com" {
+		t.Error(got)
+	}
+	if got := w.RecipientStatus(recipients, "6"); got != nil {
+		t.Errorf("a seal: %v", got)
+	}
+}
+
 func TestTabsHaveThePositionsThatSOAPHad(t *testing.T) { // SOAP-REST.md §3.4, §4.2
 	w := writer(t, "api", "RequestStatusEx")
 	const custom = "OriginalValue=- ValidationPattern=- "
@@ -231,7 +242,10 @@ func creation(t *testing.T) *definition.Definition {
 	o := definition.Object{"emailSubject": "Two", "status": "sent", "autoNavigation": "false"}
 	inline := func(fields []definition.Object, arrays definition.Object) definition.Object {
 		return definition.Object{"inlineTemplates": []definition.Object{{
-			"recipients": arrays, "customFields": definition.Object{"textCustomFields": fields},
+			"recipients": arrays, "customFields": definition.Object{
+				"textCustomFields": fields,
+				"listCustomFields": []definition.Object{{"name": "Region", "value": "West", "listItems": []string{"West", "East"}}},
+			},
 		}}}
 	}
 	signer := func(id, name, order string, tabs definition.Object) definition.Object {
@@ -283,7 +297,7 @@ func TestACreationIsAnsweredFromWhatWasSent(t *testing.T) { // SOAP-REST.md §4.
 	const tab = "TabType=Custom Status=Active XPosition=150 YPosition=150 TabLabel="
 	expect(t, parts(body, "TabStatus"),
 		tab+"a TabName=Text TabValue=-", tab+"b TabName=Text TabValue=-", tab+"g TabName=placed TabValue=-")
-	if strings.Count(body, "<Name>CRM</Name>") != 1 || !strings.Contains(body, "<AutoNavigation>false</AutoNavigation>") {
+	if strings.Count(body, "<Name>CRM</Name>") != 1 || strings.Count(body, "<ListItems>West;East</ListItems>") != 1 || !strings.Contains(body, "<AutoNavigation>false</AutoNavigation>") {
 		t.Error(body)
 	}
 	after, err := json.Marshal(d.Object)

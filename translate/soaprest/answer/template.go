@@ -83,6 +83,7 @@ func documentOf(o object, bytes func(string) Stream) Fields {
 
 func (w *Writer) recipientOf(r recipient) Fields {
 	if sms := r.object.object("smsAuthentication"); sms != nil && r.object["phoneAuthentication"] == nil {
+		r.object = copied(r.object)
 		r.object["phoneAuthentication"] = sms // SOAP has one element for both (SOAP-REST.md §3.3)
 	}
 	f := w.inverse(w.Service.Description().Type("Recipient"), r.object)

@@ -143,8 +143,6 @@ func (k *walk) absent(e *services.Element) error {
 		return nil
 	case e.Nillable:
 		return k.one(e, Nil{})
-	case e.Type.Base == "":
-		return k.one(e, Fields{})
 	}
 	return fault.Server("DocuSign gave no %s", e.Name)
 }

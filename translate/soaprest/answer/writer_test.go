@@ -14,7 +14,9 @@ import (
 
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/internal/services/servicestest"
+	"docusign-auth-proxy/internal/spool"
 	"docusign-auth-proxy/translate/soaprest/answer"
+	"docusign-auth-proxy/translate/soaprest/element"
 	"docusign-auth-proxy/translate/soaprest/fault"
 )
 
@@ -98,6 +100,44 @@ func TestAnswersOfAPIHaveTheRecordedLength(t *testing.T) { // SOAP-REST.md §2.0
 	}
 }
 
+func TestAnAnswerThatBecomesAnotherIsAnError(t *testing.T) {
+	name := ""
+	each := answer.Each(func(yield func(answer.Fields) error) error {
+		name += "a"
+		return yield(answer.Fields{"Shared": true, "Name": name})
+	})
+	a, err := writer(t, "api", "RequestTemplates").Result(answer.Fields{"EnvelopeTemplateDefinition": each})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Write(io.Discard); err == nil {
+		t.Error("no error, though it is longer than was promised")
+	}
+}
+
+func TestTheFilterIsGivenBackAsItCame(t *testing.T) { // SOAP-REST.md §2, §4.3
+	const filter = `<UserInfo><UserName>Anna &amp; Co</UserName><Email>anna@example.com</Email></UserInfo>` +
+		`<BeginDateTime xmlns:d="http://www.docusign.net/API/3.0" d:statusQualifier="Sent">2026-11-19T00:00:00</BeginDateTime>` +
+		`<Statuses><Status>Sent</Status><Status>Voided</Status></Statuses><StartAtIndex>0</StartAtIndex>`
+	message := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` +
+		`<RequestStatuses xmlns="http://www.docusign.net/API/3.0"><EnvelopeStatusFilter>` + filter +
+		`</EnvelopeStatusFilter></RequestStatuses></s:Body></s:Envelope>`
+	w := writer(t, "api", "RequestStatuses")
+	pool := spool.New(t.TempDir(), 1<<20, 1<<30)
+	m, err := element.Read("text/xml", strings.NewReader(message), w.Service, w.Operation, pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	body := result(t, w, w.Statuses(answer.Echo(m.Root.Child("EnvelopeStatusFilter")), 0, nil))
+	if got := inside(t, body, "EnvelopeStatusFilter"); got != filter {
+		t.Errorf("got  %s\nwant %s", got, filter)
+	}
+	if answer.Echo(m.Root.Child("Other")) != nil {
+		t.Error("what was not sent is given back")
+	}
+}
+
 func TestTheHeaderIsAsTheSettingSays(t *testing.T) {
 	for _, tc := range []struct {
 		name, service, header      string
@@ -169,6 +209,19 @@ func TestWhatIsRequiredIsThere(t *testing.T) {
 	}
 }
 
+func TestAttributesAreWrittenInTheirNamespaceOrNone(t *testing.T) {
+	form := answer.Fields{"xfdf": answer.Fields{"fields": answer.Fields{"field": []answer.Fields{
+		{"@name": `a"b` + "\n", "value": "c"}, {"value": ""},
+	}}}}
+	w := writer(t, "api", "RequestStatus")
+	status := w.Status(envelope(t))
+	status["FormData"] = form
+	const want = `<fields><field name="a&quot;b&#xA;"><value>c</value></field><field><value /></field></fields>`
+	if got := result(t, w, status); !strings.Contains(got, want) {
+		t.Error(got)
+	}
+}
+
 func TestMistakesAreErrorsBeforeTheFirstByte(t *testing.T) {
 	for _, tc := range []struct {
 		name, service, operation string
@@ -182,6 +235,12 @@ func TestMistakesAreErrorsBeforeTheFirstByte(t *testing.T) {
 		{"a kind that no element has", "api", "Ping", 1.5, false},
 		{"a nil that must not be", "api", "Ping", answer.Nil{}, false},
 		{"bytes that are none", "api", "Ping", answer.Stream{}, false},
+		{"a number as an attribute", "api", "RequestStatuses", answer.Fields{
+			"ResultSetSize": 0, "EnvelopeStatusFilter": answer.Fields{"BeginDateTime": answer.Fields{"@statusQualifier": 1, "": "2026-11-19T00:00:00"}},
+		}, false},
+		{"an attribute without a text", "api", "RequestStatuses", answer.Fields{
+			"ResultSetSize": 0, "EnvelopeStatusFilter": answer.Fields{"BeginDateTime": answer.Fields{"@statusQualifier": "Sent"}},
+		}, false},
 		{"two where there is one", "api", "Ping", []string{"true", "false"}, false},
 		{"many where there is one", "api", "Ping", answer.Each(func(func(answer.Fields) error) error { return nil }), false},
 		{"an attribute that is none", "api", "VoidEnvelope", answer.Fields{"VoidSuccess": answer.Fields{"@a": "b"}}, false},
@@ -400,6 +459,18 @@ func TestAnswersTellTheirTypeAndWhoMayKeepThem(t *testing.T) {
 
 func TestDatesAreReadInTheZoneOfTheIntegration(t *testing.T) { // SOAP-REST.md §2.2
 	zone := pacific(t)
+	paris, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"2026-10-25T02:30:00": "2026-10-25T00:30:00Z", "2026-10-25T03:00:00": "2026-10-25T02:00:00Z",
+		"2026-10-25T01:59:59": "2026-10-24T23:59:59Z",
+	} {
+		if got, err := answer.ParseDate(text, paris); err != nil || got.UTC().Format(time.RFC3339) != want {
+			t.Errorf("%s in Paris: %s, %v", text, got.UTC().Format(time.RFC3339), err)
+		}
+	}
 	for _, tc := range []struct{ name, text, want string }{
 		{"winter", "2026-11-20T10:05:09.5", "2026-11-20T18:05:09.5Z"},
 		{"summer", "2026-07-20T10:05:09", "2026-07-20T17:05:09Z"},

@@ -50,7 +50,8 @@ func Refused(operation, element string) *Fault {
 // Invalid says that the message breaks the schema or a rule of it; the sentence names the element and ends without a
 // full stop.
 func Invalid(format string, values ...any) *Fault {
-	return &Fault{Client: true, Schema: true, Name: "Validation error: " + fmt.Sprintf(format, values...) + "." + nothingSent}
+	sentence := "Validation error: " + fmt.Sprintf(format, values...) + "."
+	return &Fault{Client: true, Schema: true, Name: sentence + nothingSent}
 }
 
 // Server is trouble that the caller cannot mend.
