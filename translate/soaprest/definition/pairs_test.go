@@ -82,3 +82,40 @@ func pairBody(t *testing.T, http string) (string, []string) {
 	}
 	return indented(o), documents
 }
+
+// TestWholeMessages has one message for each operation, with what REST gets of it.
+func TestWholeMessages(t *testing.T) {
+	for name, want := range map[string]struct{ account, dropped, documents string }{
+		"send":      {account: "1234567", documents: "%PDF-1.4 offer|PK\x03\x04"},
+		"draft":     {dropped: "Envelope/Recipients/Recipient[2]/AutoNavigation", documents: "%PDF-1.4 letter"},
+		"templates": {account: "1234567"},
+		"forms":     {account: "1234567"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var texts []string
+			for _, extension := range []string{".xml", ".json"} {
+				text, err := os.ReadFile(filepath.Join("testdata", name+extension))
+				if err != nil {
+					t.Fatal(err)
+				}
+				texts = append(texts, string(text))
+			}
+			root, err := tree(api, texts[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := makeOf(root, settings())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, documents := parts(t, d)
+			same(t, got, texts[1])
+			if got := strings.Join(documents, "|"); got != want.documents {
+				t.Errorf("documents %q, want %q", got, want.documents)
+			}
+			if got := strings.Join(d.Dropped, " "); d.AccountID != want.account || got != want.dropped {
+				t.Errorf("account %q and dropped %q, want %+v", d.AccountID, got, want)
+			}
+		})
+	}
+}
