@@ -83,6 +83,9 @@ func Envelope(operation string, e *element.Element, status string, s Settings) (
 	if err != nil {
 		return nil, err
 	}
+	if err := m.checkSubject(e); err != nil {
+		return nil, err
+	}
 	parties, err := m.parties(e.Child("Recipients"))
 	if err != nil {
 		return nil, err
@@ -109,10 +112,16 @@ func (m *maker) root(e *element.Element, name, kind string) (err error) {
 	if m.activate {
 		m.Object["status"] = sent
 	}
+	if m.Object["asynchronous"] == "true" && m.Object["transactionId"] == nil {
+		return fault.Invalid("'Asynchronous' needs a 'TransactionID' in %s", m.operation)
+	}
+	return nil
+}
+
+// checkSubject holds what REST wants of it (SOAP-REST.md §3.1).
+func (m *maker) checkSubject(e *element.Element) error {
 	subject, _ := m.Object["emailSubject"].(string)
 	switch {
-	case m.Object["asynchronous"] == "true" && m.Object["transactionId"] == nil:
-		return fault.Invalid("'Asynchronous' needs a 'TransactionID' in %s", m.operation)
 	case m.activate && trimmed(subject) == "":
 		return fault.Invalid("'Subject' is missing or empty in %s", m.operation)
 	case utf8.RuneCountInString(subject) > maxSubject:

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -24,9 +23,7 @@ func TestEachSamplePairGivesItsRESTBody(t *testing.T) {
 			if strings.Contains(soap, "service=dsapi") {
 				service = dsapi
 			}
-			body := regexp.MustCompile(`(?s)<soap:Body>(.*)</soap:Body>`).FindStringSubmatch(soap)[1]
-			body = strings.Replace(body, " xmlns=", ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns=`, 1)
-			root, err := tree(service, body)
+			root, err := whole(service, soap)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,6 +38,18 @@ func TestEachSamplePairGivesItsRESTBody(t *testing.T) {
 				t.Errorf("documents %q, want %q", documents, wantDocuments)
 			}
 		})
+	}
+}
+
+func TestThePairOfAFaultGivesItsSentence(t *testing.T) {
+	_, want, _ := strings.Cut(pairFile(t, "21-Fault-Validation.soap-response.xml"), "<faultstring>")
+	want, _, _ = strings.Cut(want, "</faultstring>")
+	root, err := whole(api, pairFile(t, "21-Fault-Validation.soap-request.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = makeOf(root, settings()); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

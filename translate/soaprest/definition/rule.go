@@ -3,13 +3,14 @@ package definition
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"docusign-auth-proxy/translate/soaprest/element"
 )
 
 // rule says what becomes of one element.
 type rule struct {
-	// member is REST's name, or apart or merged.
+	// member is REST's name, apart or Merged.
 	member string
 	// as is how its value is written.
 	as value
@@ -24,8 +25,8 @@ type rule struct {
 const (
 	// apart = whoever calls for the object reads the element itself.
 	apart = "-"
-	// merged = its own members become those of the object.
-	merged = "+"
+	// Merged = its own members become those of the object.
+	Merged = "+"
 )
 
 // loss is what becomes of an element that the REST type has no member for (SOAP-REST.md §11.3).
@@ -52,17 +53,15 @@ func but(kinds ...string) func(string) bool {
 }
 
 // tables are by the type of SOAP and the element.
-func tables() map[string]map[string]rule {
-	all := ofParts()
-	all["Envelope"] = ofEnvelope()
-	all["EnvelopeInformation"] = all["Envelope"]
-	all["Recipient"] = ofRecipient()
-	all["Tab"] = ofTab()
-	return all
-}
-
-// Merged is the member of an element whose own elements are members of the object that it stands in.
-const Merged = merged
+var tables = sync.OnceValue( //nolint:gochecknoglobals // made once, never changed
+	func() map[string]map[string]rule {
+		all := ofParts()
+		all["Envelope"] = ofEnvelope()
+		all["EnvelopeInformation"] = all["Envelope"]
+		all["Recipient"] = ofRecipient()
+		all["Tab"] = ofTab()
+		return all
+	})
 
 // Members are REST's names for the elements of a type of SOAP, but for those that are made of more than one value. REST
 // answers templates in the same form (SOAP-REST.md §4.10).
@@ -103,7 +102,7 @@ func (m *maker) apply(o Object, e *element.Element, r rule, kind string) error {
 	case v == nil:
 		return nil
 	case r.on == nil || r.on(kind):
-		if r.member == merged {
+		if r.member == Merged {
 			maps.Copy(o, v.(Object))
 		} else if r.member != apart {
 			o[r.member] = v

@@ -254,9 +254,10 @@ func TestTabs(t *testing.T) {
 			fault: "Validation error: 'Envelope/Tabs/Tab[1]/RecipientID' is that of no 'Recipient'",
 		},
 		{
-			name:    "tabs need a known document",
-			message: withTab("<DocumentID>9</DocumentID><Type>SignHere</Type>"),
-			fault:   "Tab[1]/DocumentID' is that of no 'Document'",
+			name: "tabs need a known document",
+			message: sending(strings.Replace(form, "<ID>1<", "<ID>9<", 1), ben,
+				tab("<XPosition>1</XPosition><YPosition>1</YPosition><Type>SignHere</Type>"), ""),
+			fault: "Tab[1]/DocumentID' is that of no 'Document'",
 		},
 		{
 			name: "one number may be written in two ways",

@@ -1,6 +1,7 @@
 package definition_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,8 +33,9 @@ func base(recipient, tab, custom string, path []string) string {
 	if slices.Contains(path, "AnchorTabItem") && name != "AnchorTabString" {
 		extra += "<AnchorTabItem><AnchorTabString>here</AnchorTabString></AnchorTabItem>"
 	}
-	if recipient == "InPersonSigner" {
-		recipient += "</Type><SignerName>Cora</SignerName><Type>InPersonSigner"
+	recipient += "</Type>"
+	if strings.HasPrefix(recipient, "InPersonSigner") {
+		recipient += "<SignerName>Cora</SignerName>"
 	}
 	tabs, fields := "", ""
 	if tab != "" {
@@ -47,7 +49,7 @@ func base(recipient, tab, custom string, path []string) string {
 		<Document><ID>1</ID><Name>One</Name><PDFBytes>JVBERg==</PDFBytes></Document>
 		<Document><ID>2</ID><Name>Two</Name><PDFBytes>JVBERg==</PDFBytes></Document></Documents>
 		<Recipients><Recipient><ID>1</ID><UserName>Ben</UserName><Email>ben@example.com</Email><Type>` + recipient +
-		"</Type></Recipient></Recipients>" + tabs + "<Subject>Please sign</Subject>" + fields +
+		"</Recipient></Recipients>" + tabs + "<Subject>Please sign</Subject>" + fields +
 		"</Envelope></CreateAndSendEnvelope>"
 }
 
@@ -106,14 +108,17 @@ func set(root *element.Element, path []string, in *services.Type, value string) 
 		}
 		e = child
 	}
-	n := &node{Text: value}
-	n.XMLName.Local = e.Name
-	made, err := grow(n, in, e.Path, pool())
+	if in.Base != "base64Binary" {
+		e.Text = value
+		return e, nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(value)
 	if err != nil {
 		return nil, err
 	}
-	*e = *made
-	return e, nil
+	e.Bytes = pool().New()
+	_, err = e.Bytes.Write(raw)
+	return e, err
 }
 
 // values are all texts of JSON, by where they stand.

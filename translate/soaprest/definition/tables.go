@@ -115,12 +115,12 @@ func ofParts() map[string]map[string]rule {
 			"ZipPlus4": {member: "zipPlus4", as: text},
 		},
 		"SSN4InformationInput": {
-			"SSN4Information": {member: merged, as: object},
+			"SSN4Information": {member: Merged, as: object},
 			"DisplayLevel":    level, "ReceiveInResponse": answered,
 		},
 		"SSN4Information": {"SSN4": {member: "ssn4", as: text}},
 		"SSN9InformationInput": {
-			"SSN9Information": {member: merged, as: object},
+			"SSN9Information": {member: Merged, as: object},
 			"DisplayLevel":    level,
 		},
 		"SSN9Information": {"SSN9": {member: "ssn9", as: text}},
@@ -197,7 +197,7 @@ func ofRecipient() map[string]rule {
 
 		"PhoneAuthentication":                   {member: "phoneAuthentication", as: object},
 		"SignatureInfo":                         {member: "signatureInfo", as: object, on: signing, loss: decoration},
-		"CaptiveInfo":                           {member: merged, as: object},
+		"CaptiveInfo":                           {member: Merged, as: object},
 		"CustomFields":                          {member: "customFields", as: words},
 		"RoutingOrder":                          {member: "routingOrder", as: routingOrder},
 		"IDCheckInformationInput":               {member: "idCheckInformationInput", as: object},
@@ -242,7 +242,7 @@ func ofTab() map[string]rule {
 		"XPosition":                       {member: "xPosition", as: number},
 		"YPosition":                       {member: "yPosition", as: number},
 		"ScaleValue":                      {member: "scaleValue", as: number, on: only(drawn...), plain: "1"},
-		"AnchorTabItem":                   {member: merged, as: anchor},
+		"AnchorTabItem":                   {member: Merged, as: anchor},
 		"Type":                            {member: apart, as: text},
 		"Name":                            {member: "name", as: text, on: named, loss: decoration},
 		"TabLabel":                        {member: "tabLabel", as: text},

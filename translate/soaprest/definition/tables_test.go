@@ -125,7 +125,7 @@ func TestTheTablesKnowWhichTypesHaveAMember(t *testing.T) {
 		}
 		for kind, rest := range known[soap] {
 			for element, r := range table {
-				if r.member == "" || r.member == apart || r.member == merged {
+				if r.member == "" || r.member == apart || r.member == Merged {
 					continue
 				}
 				has := r.on == nil || r.on(kind)

@@ -28,12 +28,13 @@ type composites struct {
 // begin makes the root of either operation with templates.
 func begin(operation string, root *element.Element, s Settings) (*composites, error) {
 	c := &composites{maker: newMaker(operation, s, root.True("ActivateEnvelope"))}
-	if err := c.root(root.Child("EnvelopeInformation"), "EnvelopeInformation", "information"); err != nil {
+	information := root.Child("EnvelopeInformation")
+	if err := c.root(information, "EnvelopeInformation", "information"); err != nil {
 		return nil, err
 	}
 	c.fields = c.Object["customFields"]
 	delete(c.Object, "customFields")
-	return c, nil
+	return c, c.checkSubject(information)
 }
 
 // add adds a composite template of server templates, inline templates and a document; each may be nil.

@@ -1,9 +1,7 @@
 package definition_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"mime"
@@ -24,74 +22,33 @@ const (
 	dsapi = "/api/3.0/dsapi.asmx"
 )
 
-// node is XML as it stands.
-type node struct {
-	XMLName  xml.Name
-	Attrs    []xml.Attr `xml:",any,attr"`
-	Text     string     `xml:",chardata"`
-	Children []node     `xml:",any"`
+// tree reads an element of an operation as it stands in a message.
+func tree(service, text string) (*element.Element, error) {
+	name := operationIn(text)
+	namespace := services.ByPath(service).Namespace
+	text = strings.Replace(text, "<"+name, "<"+name+` xmlns="`+namespace+`"`, 1)
+	return whole(service, `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`+text+
+		"</s:Body></s:Envelope>")
 }
 
-// tree makes the elements of an operation as package element would.
-func tree(service, text string) (*element.Element, error) {
-	var n node
-	if err := xml.Unmarshal([]byte(text), &n); err != nil {
+// whole reads a whole message.
+func whole(service, text string) (*element.Element, error) {
+	_, body, _ := strings.Cut(text, ":Body>")
+	message, s := strings.NewReader(text), services.ByPath(service)
+	m, err := element.Read("text/xml; charset=utf-8", message, s, operationIn(body), pool())
+	if err != nil {
 		return nil, err
 	}
-	o := services.ByPath(service).Description().Operation(n.XMLName.Local)
-	if o == nil {
-		return nil, fmt.Errorf("%s is no operation", n.XMLName.Local)
-	}
-	return grow(&n, o.In, "", pool())
+	return m.Root, nil
 }
 
-func grow(n *node, t *services.Type, path string, pool *spool.Pool) (*element.Element, error) {
-	e := &element.Element{Name: n.XMLName.Local, Type: t, Path: path}
-	switch {
-	case t.Base == "base64Binary":
-		raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Text), ""))
-		if err != nil {
-			return nil, err
-		}
-		e.Bytes = pool.New()
-		_, err = e.Bytes.Write(raw)
-		return e, err
-	case t.Base == "string" && len(t.Enum) == 0:
-		e.Text = n.Text
-	default:
-		e.Text = strings.TrimSpace(n.Text)
-	}
-	seen := map[string]int{}
-	for i := range n.Children {
-		c := &n.Children[i]
-		of := t.Element(c.XMLName.Local)
-		if of == nil {
-			return nil, fmt.Errorf("%s has no %s", path, c.XMLName.Local)
-		}
-		seen[of.Name]++
-		below := strings.TrimPrefix(path+"/"+of.Name, "/")
-		if of.Many {
-			below = fmt.Sprintf("%s[%d]", below, seen[of.Name])
-		}
-		child, err := grow(c, of.Type, below, pool)
-		if err != nil {
-			return nil, err
-		}
-		if !isNil(c) {
-			e.Children = append(e.Children, child)
-		}
-	}
-	return e, nil
+// operationIn is the name of the first element.
+func operationIn(text string) string {
+	text = strings.TrimLeft(text, " \r\n\t<")
+	return text[:strings.IndexAny(text, " />")]
 }
 
-func isNil(n *node) bool {
-	for _, a := range n.Attrs {
-		if a.Name.Local == "nil" && a.Value == "true" {
-			return true
-		}
-	}
-	return false
-}
+func pool() *spool.Pool { return spool.New("", spool.MaxMemory, 1<<30) }
 
 // settings are the defaults of the configuration.
 func settings() definition.Settings { return definition.Settings{SignHere: 21, InitialHere: 16} }
@@ -197,5 +154,3 @@ func indented(v any) string {
 	}
 	return string(text)
 }
-
-func pool() *spool.Pool { return spool.New("", spool.MaxMemory, 1<<30) }
