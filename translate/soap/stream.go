@@ -23,17 +23,16 @@ type Stream struct {
 // multipart/related. Here and in all methods an error is an *Error, or comes from r as it is.
 func NewStream(contentType string, r io.Reader) (_ *Stream, err error) {
 	defer catch(&err)
-	t, charset := &Stream{}, ""
-	if t.root, charset, err = openRoot(contentType, r, DefaultMaxHeader); err != nil {
+	root, charset, err := openRoot(contentType, r, DefaultMaxHeader)
+	switch {
+	case err != nil:
 		return nil, err
+	case root != nil && root.skipped:
+		return nil, refuse(KindMultipart, 0, "the root part is not the first")
+	case root != nil:
+		r = root
 	}
-	if t.root != nil {
-		if t.root.skipped {
-			return nil, refuse(KindMultipart, 0, "the root part is not the first")
-		}
-		r = t.root
-	}
-	t.s = newScanner(r, maxToken)
+	t := &Stream{s: newScanner(r, maxToken), root: root}
 	t.s.least = window
 	t.s.prolog(charset)
 	return t, nil
