@@ -3,7 +3,6 @@ package element
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"io/fs"
@@ -130,9 +129,9 @@ func (w *documentWriter) Write(b []byte) (int, error) {
 	w.r.documents.size += int64(len(b))
 	switch {
 	case w.e.Bytes.Size()+int64(len(b)) > maxDocument:
-		return 0, w.tooLarge("is", maxDocument)
+		return 0, fault.Refused(w.r.operation, w.e.Path+" of more than 33,554,432 bytes")
 	case w.r.documents.size > maxDocuments:
-		return 0, w.tooLarge("makes all documents together", maxDocuments)
+		return 0, fault.Refused(w.r.operation, w.e.Path+" with documents of more than 50,331,648 bytes together")
 	}
 	w.sum.Write(b)
 	n, err := w.e.Bytes.Write(b)
@@ -143,11 +142,6 @@ func (w *documentWriter) Write(b []byte) (int, error) {
 		err = fault.Server("%s: the proxy cannot keep the documents: %v. Nothing was sent.", w.r.operation, err)
 	}
 	return n, err
-}
-
-func (w *documentWriter) tooLarge(is string, limit int) error {
-	return fault.Named("Unspecified_Error", fmt.Sprintf("%s: %s %s larger than %d bytes (%d MB), which cannot be carried "+
-		"out over REST (proxy). Nothing was sent.", w.r.operation, w.e.Path, is, limit, limit>>20))
 }
 
 func (w *documentWriter) close() {

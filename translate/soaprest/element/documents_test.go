@@ -25,12 +25,12 @@ func TestLimits(t *testing.T) {
 		"a document as large as it may be": {sizes: []int64{32 << 20 / 3 * 3}, quota: 100 << 20},
 		"a document that is larger": {
 			sizes: []int64{32<<20 + 3}, quota: 100 << 20, client: true,
-			want: "CreateEnvelope: Envelope/Documents/Document[1]/PDFBytes is larger than 33554432 bytes (32 MB)",
+			want: "CreateEnvelope: Envelope/Documents/Document[1]/PDFBytes of more than 33,554,432 bytes cannot be carried out",
 		},
 		"documents that are larger together": {
 			sizes: []int64{17 << 20, 17 << 20, 17 << 20}, quota: 100 << 20, client: true,
-			want: "CreateEnvelope: Envelope/Documents/Document[3]/PDFBytes makes all documents together larger than " +
-				"50331648 bytes (48 MB)",
+			want: "CreateEnvelope: Envelope/Documents/Document[3]/PDFBytes with documents of more than " +
+				"50,331,648 bytes together cannot",
 		},
 		"a pool that is full": {
 			sizes: []int64{3 << 20}, quota: 2 << 20, want: "the quota of the spool is used up. Nothing was sent.",

@@ -230,8 +230,10 @@ func kind(t *services.Type) string {
 
 // invalid says what is wrong with an element.
 func (r *reader) invalid(e *Element, what string) error {
-	return fault.Invalid("'%s' of namespace '%s' %s, in %s %s", e.Name, r.service.Namespace, what, r.operation, e.Path)
+	return fault.Invalid("'%s' of namespace '%s' %s, in %s", e.Name, r.service.Namespace, what, r.at(e.Path))
 }
+
+func (r *reader) at(path string) string { return strings.TrimSuffix(r.operation+" "+path, " ") }
 
 // nothing reads to the end of an element that must have no elements.
 func (r *reader) nothing(e *Element, otherwise string) error {
@@ -318,8 +320,8 @@ func (r *reader) child(e *Element, counts []int) (*Element, error) {
 	case i < 0:
 		return nil, fault.Refused(r.operation, path)
 	case name.Namespace != r.service.Namespace:
-		return nil, fault.Invalid("'%s' was expected in namespace '%s', in %s %s",
-			name.Local, r.service.Namespace, r.operation, path)
+		return nil, fault.Invalid("'%s' was expected in namespace '%s', in %s",
+			name.Local, r.service.Namespace, r.at(path))
 	}
 	d := &e.Type.Elements[i]
 	counts[i]++

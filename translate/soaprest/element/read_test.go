@@ -216,6 +216,9 @@ func TestWhatDoesNotBelongInAMessageIsAFault(t *testing.T) {
 		"text between elements": {
 			in(tab, `<YPosition>1</YPosition>x`), "'Tab' of namespace 'NS' has text beside its elements",
 		},
+		"text in the operation": {
+			message("CreateEnvelope", "x"), "'CreateEnvelope' of namespace 'NS' has text beside its elements, in CreateEnvelope.",
+		},
 		"a word that is none of the enumeration": {
 			in(tab, `<Type>signHere</Type>`), "'Type' of namespace 'NS' is no TabTypeCode, in",
 		},
