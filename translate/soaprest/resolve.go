@@ -147,12 +147,9 @@ func (e *Engine) Resolve(ctx context.Context, user func(journal.Entry) (User, er
 // resolveAll tells how many are still open.
 func (e *Engine) resolveAll(ctx context.Context, user func(journal.Entry) (User, error)) int {
 	open := e.o.Journal.Find(func(entry journal.Entry) bool { return entry.State == journal.Intended })
-	if len(open) == 0 {
-		return 0
-	}
 	began := e.o.Now()
 	for i, after := range e.o.Lookups {
-		if pause(ctx, after-e.o.Now().Sub(began)) != nil {
+		if len(open) == 0 || pause(ctx, after-e.o.Now().Sub(began)) != nil {
 			break
 		}
 		open = slices.DeleteFunc(open, func(entry journal.Entry) bool {
@@ -167,25 +164,31 @@ func (e *Engine) resolveAll(ctx context.Context, user func(journal.Entry) (User,
 func (e *Engine) resolve(
 	ctx context.Context, entry journal.Entry, last bool, user func(journal.Entry) (User, error),
 ) (settled bool) {
+	var s summary
+	var found bool
 	_, _, err := e.onces.do(ctx, entry.Message(), func() (journal.Entry, error) {
 		if settled = !e.isOpen(entry.Key()); settled {
 			return entry, errAgain
 		}
 		u, err := user(entry)
-		if err != nil {
-			return entry, errors.Join(errAgain, err)
+		if err == nil {
+			s, found, err = lookUp(ctx, u.Do, entry)
 		}
-		s, found, err := lookUp(ctx, u.Do, entry)
 		switch settled = err == nil && (found || last); {
-		case settled && found:
+		case err != nil:
+			e.o.Log.Warn("a creation that a crash left open cannot be looked up", "transaction_id", entry.TransactionID,
+				"account", entry.Account, "error", err)
+		case found:
 			entry = e.settle(entry, journal.Done, s)
-		case settled:
+		case last:
 			entry = e.settle(entry, journal.NotCreated, s)
 		}
-		return entry, errors.Join(errAgain, err)
+		return entry, errAgain
 	})
-	e.o.Log.Info("a creation that was under way when the program ended", "state", entry.State, "account", entry.Account,
-		"envelope", entry.EnvelopeID, "transaction_id", entry.TransactionID, "error", err)
+	if settled = settled && errors.Is(err, errAgain); settled {
+		e.o.Log.Info("a creation that a crash left open is settled", "transaction_id", entry.TransactionID,
+			"account", entry.Account, "state", entry.State, "envelope", entry.EnvelopeID)
+	}
 	return settled
 }
 
