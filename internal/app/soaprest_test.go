@@ -1,12 +1,18 @@
 package app_test
 
 import (
+	"context"
+	"crypto/tls"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"docusign-auth-proxy/internal/app/apptest"
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/sandbox"
 )
 
 // overREST is a rig whose SOAP goes over REST.
@@ -186,5 +192,195 @@ func TestAStartSaysThatNobodyChoseHowSOAPGoes(t *testing.T) {
 	r.Restart()
 	if strings.Contains(r.Log.String(), words) {
 		t.Error("it is said although soap is set")
+	}
+}
+
+const dsapi = "/api/3.0/dsapi.asmx"
+
+// operation is an operation of the envelope services with these elements.
+func operation(name, elements string) string {
+	return "<" + name + ` xmlns="` + namespaceAPI + `">` + elements + "</" + name + ">"
+}
+
+// overRESTDoors are the ways in, with what a program dials there.
+func (r *rig) overRESTDoors() map[string]struct {
+	origin string
+	client *http.Client
+} {
+	hosts := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: r.ProxyCA()},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, r.Addr(call.DoorHosts))
+		},
+	}
+	r.T.Cleanup(hosts.CloseIdleConnections)
+	return map[string]struct {
+		origin string
+		client *http.Client
+	}{
+		"sidecar": {r.Sidecar(), nil},
+		"forward": {"http://demo.docusign.net", r.ForwardClient()},
+		"connect": {"https://demo.docusign.net", r.ForwardClient()},
+		"hosts":   {"https://demo.docusign.net", &http.Client{Transport: hosts}},
+	}
+}
+
+func TestSOAPOverRESTThroughEveryDoor(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	for name, door := range r.overRESTDoors() {
+		t.Run(name, func(t *testing.T) {
+			post := func(path, message string, headers ...string) apptest.Answer {
+				return r.Do(door.client, soapPost(t, door.origin+path, message, headers...))
+			}
+			login := post("/api/3.0/credential.asmx",
+				credentialCall("Login", annaName, "anna-legacy-1", "<ReturnBaseUrl>true</ReturnBaseUrl>"))
+			if login.Status != 200 || !strings.Contains(login.Body, "<BaseUrl>"+door.origin) {
+				t.Errorf("Login: status %d: %s", login.Status, login.Body)
+			}
+			for _, c := range []struct{ operation, elements, want string }{
+				{"Ping", "", "<PingResult>true</PingResult>"},
+				{"RequestStatus", "<EnvelopeID>" + sandbox.CaptureEnvelopeID + "</EnvelopeID>", "<Status>Sent</Status>"},
+				{
+					"RequestDocumentPDFs", "<EnvelopeID>" + sandbox.CaptureEnvelopeID + "</EnvelopeID>",
+					"<Name>Summary</Name><PDFBytes>",
+				},
+			} {
+				for service, headers := range map[string][]string{
+					"/api/3.0/api.asmx": nil, dsapi: {"X-DocuSign-Authentication", annaHeaderXML},
+				} {
+					header := security(annaToken)
+					if headers != nil {
+						header = ""
+					}
+					got := post(service, soapEnvelope(header, operation(c.operation, c.elements)), headers...)
+					if got.Status != 200 || !strings.Contains(got.Body, c.want) {
+						t.Errorf("%s at %s: status %d, no %q in %.2000s", c.operation, service, got.Status, c.want, got.Body)
+					}
+				}
+			}
+		})
+	}
+	r.noSOAP()
+}
+
+// TestWhatDocuSignSeesOfSOAPOverREST: a token and the program's name, nothing of the message's header.
+func TestWhatDocuSignSeesOfSOAPOverREST(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	message := soapEnvelope(security(annaToken),
+		operation("RequestStatus", "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"))
+	r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", message, "User-Agent", "old-program/1.0"))
+	rec := r.Last(t)
+	if rec.Method != "GET" || !strings.HasPrefix(rec.Path, "/restapi/v2.1/accounts/") ||
+		!strings.HasSuffix(rec.Path, "/envelopes/"+sandbox.CaptureEnvelopeID) {
+		t.Errorf("%s %s reached DocuSign", rec.Method, rec.Path)
+	}
+	for name, want := range map[string]string{
+		"Accept": "application/json", "User-Agent": "old-program/1.0", "X-Docusign-Authentication": "", "Soapaction": "",
+	} {
+		if got := rec.Header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if !strings.Contains(apptest.TokenUser(t, rec.Header.Get("Authorization")), sandbox.AnnaID) {
+		t.Errorf("Authorization is %s", rec.Header.Get("Authorization"))
+	}
+	log := r.Log.String()
+	for _, part := range []string{
+		"operation=RequestStatus", "class=whole", "rest_calls=2", "envelope=" + sandbox.CaptureEnvelopeID, "api=soap_api",
+		"site=demo.docusign.net", "outcome=ok", "trace_token=",
+	} {
+		if !strings.Contains(log, part) {
+			t.Errorf("no %s in %s", part, r.lastLines())
+		}
+	}
+	r.noSOAP()
+}
+
+func TestFaultsOverREST(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	for _, c := range []struct {
+		name, header, operation, fault, log string
+		calls                               int // that reach a site
+	}{
+		{
+			"an operation that is not carried out", security(annaToken), operation("TransferEnvelope", ""),
+			"TransferEnvelope: cannot be carried out over REST (proxy). Nothing was sent.", "cause=soap_refused", 0,
+		},
+		{
+			"a message against the schema", security(annaToken),
+			operation("RequestPDFWithCert", "<EnvelopeID>x</EnvelopeID><AddWaterMark>maybe</AddWaterMark>"),
+			"<faultstring>Validation error: ", "cause=soap_refused", 0,
+		},
+		{
+			"an envelope that DocuSign does not have", security(annaToken),
+			operation("RequestStatus", "<EnvelopeID>a1b2c3d4-0000-4000-8000-00000000dead</EnvelopeID>"),
+			"<faultstring>Envelope_Does_Not_Exist</faultstring>", "cause=docusign_4", -1,
+		},
+		{
+			"a wrong password", security(usernameToken("["+sandbox.GUIDKey+"]anna@example.com", "wrong")),
+			operation("RequestStatus", "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"),
+			"User_Authentication_Failed", "cause=bad_login", 0,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r.Sandbox.ResetCounts()
+			got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(c.header, c.operation)))
+			if got.Status != 500 || !strings.Contains(got.Body, c.fault) {
+				t.Errorf("status %d, no %q in %s", got.Status, c.fault, got.Body)
+			}
+			if n := len(r.AtSites()); c.calls >= 0 && n != c.calls {
+				t.Errorf("%d calls reached a site, want %d", n, c.calls)
+			}
+			if !strings.Contains(r.Log.String(), c.log) {
+				t.Errorf("no %s in %s", c.log, r.lastLines())
+			}
+		})
+	}
+	r.noSOAP()
+}
+
+// TestATokenThatDocuSignRefusesOnceOverREST is renewed, also for a call that changes something.
+func TestATokenThatDocuSignRefusesOnceOverREST(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	post := func(name, elements string) apptest.Answer {
+		return r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx",
+			soapEnvelope(security(annaToken), operation(name, "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"+elements))))
+	}
+	if got := post("RequestStatus", ""); got.Status != 200 {
+		t.Fatalf("status %d: %s", got.Status, got.Body)
+	}
+	r.Sandbox.RevokeTokens(sandbox.AnnaID)
+	got := post("VoidEnvelope", "<Reason>a mistake</Reason>")
+	if got.Status != 200 || !strings.Contains(got.Body, "<VoidSuccess>true</VoidSuccess>") {
+		t.Errorf("status %d: %s", got.Status, got.Body)
+	}
+	if !strings.Contains(r.Log.String(), "replayed=token_refused") {
+		t.Errorf("the log is %s", r.lastLines())
+	}
+	r.Sandbox.RevokeTokens(sandbox.AnnaID)
+	r.Sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
+	if got := post("RequestPDF", ""); got.Status != 500 || got.Header.Get("X-DocuSign-Auth-Proxy-Cause") != "consent_required" {
+		t.Errorf("without consent: status %d, %v: %s", got.Status, got.Header, got.Body)
+	}
+	r.noSOAP()
+}
+
+// TestSOAPOverRESTForHTTP10: old stacks need a length, and close.
+func TestSOAPOverRESTForHTTP10(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	message := soapEnvelope(security(annaToken),
+		operation("RequestDocumentPDFs", "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"))
+	w := r.Dial(t, call.DoorSidecar)
+	w.Send("POST /api/3.0/api.asmx HTTP/1.0\r\nContent-Type: text/xml; charset=utf-8\r\nSOAPAction: \"\"\r\n" +
+		"Content-Length: " + strconv.Itoa(len(message)) + "\r\n\r\n" + message)
+	got := w.Read("POST")
+	if got.Status != 200 || got.Length != int64(len(got.Body)) || len(got.Encoding) > 0 ||
+		!strings.HasSuffix(got.Body, "</soap:Envelope>") {
+		t.Errorf("status %d, length %d of %d, %v: %.500s", got.Status, got.Length, len(got.Body), got.Encoding, got.Body)
 	}
 }
