@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"time"
 
 	"docusign-auth-proxy/config"
@@ -8,6 +9,7 @@ import (
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/spool"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate/soaprest"
 	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
@@ -86,6 +88,11 @@ func (p *App) journal() metrics.Journal {
 		return false
 	})
 	return j
+}
+
+// resolveCreations finds out what became of the creations that the process before this one left open.
+func (p *App) resolveCreations(ctx context.Context) {
+	p.soaprest.Resolve(ctx, func(e journal.Entry) (soaprest.User, error) { return p.Server.User(e.Owner) })
 }
 
 // earlier ignores a time that is not set.

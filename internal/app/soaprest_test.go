@@ -1,10 +1,14 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -382,5 +386,168 @@ func TestSOAPOverRESTForHTTP10(t *testing.T) {
 	if got.Status != 200 || got.Length != int64(len(got.Body)) || len(got.Encoding) > 0 ||
 		!strings.HasSuffix(got.Body, "</soap:Envelope>") {
 		t.Errorf("status %d, length %d of %d, %v: %.500s", got.Status, got.Length, len(got.Body), got.Encoding, got.Body)
+	}
+}
+
+// createAndSend is a contract of one page for one signer.
+func createAndSend(transaction string, document []byte, recipient string) string {
+	return operation("CreateAndSendEnvelope", `<Envelope><TransactionID>`+transaction+`</TransactionID><AccountId>`+
+		sandbox.ExampleAccountID+`</AccountId><Documents><Document><ID>1</ID><Name>Contract.pdf</Name><PDFBytes>`+
+		base64.StdEncoding.EncodeToString(document)+`</PDFBytes><FileExtension>pdf</FileExtension></Document></Documents>`+
+		`<Recipients><Recipient><ID>1</ID><UserName>Cora</UserName><Email>cora@example.com</Email><Type>Signer</Type>`+
+		`<AccessCode/><RequireIDLookup>false</RequireIDLookup><RoutingOrder>1</RoutingOrder>`+recipient+`</Recipient></Recipients>`+
+		`<Tabs><Tab><DocumentID>1</DocumentID><RecipientID>1</RecipientID><PageNumber>1</PageNumber>`+
+		`<XPosition>100</XPosition><YPosition>200</YPosition><Type>SignHere</Type></Tab></Tabs>`+
+		`<Subject>Please sign</Subject><EmailBlurb>As agreed.</EmailBlurb></Envelope>`)
+}
+
+var envelopeID = regexp.MustCompile(`<EnvelopeID>([0-9a-f-]{36})</EnvelopeID>`)
+
+// TestAnEnvelopeOverREST is sent, asked for, repeated after a reload and a restart, and voided: one envelope.
+func TestAnEnvelopeOverREST(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	post := func(body string) apptest.Answer {
+		return r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), body)))
+	}
+	document := bytes.Repeat([]byte("%PDF c4n4ry-d0cument "), 100_000)
+	before := r.Sandbox.Counts().Envelopes
+	contract := createAndSend("contract-1", document, "")
+	made := post(contract)
+	found := envelopeID.FindStringSubmatch(made.Body)
+	if made.Status != 200 || found == nil || !strings.Contains(made.Body, "<Status>Sent</Status>") {
+		t.Fatalf("status %d: %.2000s", made.Status, made.Body)
+	}
+	rec := r.Last(t)
+	if rec.Method != "POST" || !strings.HasPrefix(rec.Header.Get("Content-Type"), "multipart/form-data") ||
+		!bytes.Contains(rec.Body, document[:32<<10]) { // the sandbox keeps no more
+		t.Errorf("%s %s, %s, %d bytes", rec.Method, rec.Path, rec.Header.Get("Content-Type"), len(rec.Body))
+	}
+	repeated := func(when string) {
+		t.Helper()
+		if again := post(contract); again.Status != 200 || !strings.Contains(again.Body, found[0]) {
+			t.Errorf("%s: status %d: %.2000s", when, again.Status, again.Body)
+		}
+		if n := r.Sandbox.Counts().Envelopes - before; n != 1 {
+			t.Errorf("%s there are %d envelopes, want 1", when, n)
+		}
+	}
+	repeated("at once")
+	r.Reloaded(t, func(s apptest.Section) {
+		apptest.IntegrationSection(s, "nightly-billing")["soap_rest"] = apptest.Section{"time_zone": "UTC"}
+	})
+	repeated("after a reload")
+	if status := post(operation("RequestStatus", found[0])); !strings.Contains(status.Body, "<Status>Sent</Status>") ||
+		!regexp.MustCompile(`<Created>[^<]*Z</Created>`).MatchString(status.Body) {
+		t.Errorf("the status is %.2000s", status.Body)
+	}
+	log := r.Log.String()
+	r.Restart()
+	repeated("after a restart")
+	voided := post(operation("VoidEnvelope", found[0]+"<Reason>a mistake</Reason>"))
+	if !strings.Contains(voided.Body, "<VoidSuccess>true</VoidSuccess>") {
+		t.Errorf("the void is %s", voided.Body)
+	}
+	if status := post(operation("RequestStatus", found[0])); !strings.Contains(status.Body, "<Status>Voided</Status>") {
+		t.Errorf("the status is %.2000s", status.Body)
+	}
+	metrics := r.Do(nil, apptest.Request(t, "GET", r.AdminURL()+"/metrics", nil)).Body
+	for _, line := range []string{
+		`docusign_auth_proxy_soap_journal_entries{state="done"} 1`, `docusign_auth_proxy_soap_spool_bytes 0`,
+		`docusign_auth_proxy_soap_creations_total{integration="nightly-billing",result="repeated"} 1`,
+	} {
+		if !strings.Contains(metrics, line) {
+			t.Errorf("no %s in the metrics", line)
+		}
+	}
+	for _, part := range []string{"journal=done", "journal=repeated", "envelope=" + found[1]} {
+		if !strings.Contains(log, part) {
+			t.Errorf("no %s in the log", part)
+		}
+	}
+	for _, canary := range []string{"c4n4ry", "anna-legacy-1", "cora@example.com"} {
+		if strings.Contains(log+r.Log.String()+metrics, canary) {
+			t.Errorf("%s shows", canary)
+		}
+	}
+	r.noSOAP()
+}
+
+// TestASignerComesBackOverREST: "declined" is never read as "signed".
+func TestASignerComesBackOverREST(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	post := func(body string) apptest.Answer {
+		return r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), body)))
+	}
+	made := post(createAndSend("", []byte("%PDF"), "<CaptiveInfo><ClientUserId>c-1</ClientUserId></CaptiveInfo>"))
+	found := envelopeID.FindString(made.Body)
+	if made.Status != 200 || found == "" {
+		t.Fatalf("status %d: %.2000s", made.Status, made.Body)
+	}
+	const back = "https://app.example.com/back?secret=c4n4ry&event="
+	request := operation("RequestRecipientToken", found+`<ClientUserID>c-1</ClientUserID><Username>Cora</Username>`+
+		`<Email>cora@example.com</Email><AuthenticationAssertion><AssertionID>a-1</AssertionID>`+
+		`<AuthenticationInstant>2026-11-20T10:06:00</AuthenticationInstant><AuthenticationMethod>Password`+
+		`</AuthenticationMethod><SecurityDomain>app.example.com</SecurityDomain></AuthenticationAssertion><ClientURLs>`+
+		strings.ReplaceAll(`<OnSigningComplete>`+back+`Signed</OnSigningComplete><OnDecline>`+back+`Declined</OnDecline>`+
+			`<OnException>`+back+`Trouble</OnException>`, "&", "&amp;")+`</ClientURLs>`)
+	if got := post(request); got.Status != 500 || !strings.Contains(got.Body, "Nothing was sent") {
+		t.Errorf("without an address for browsers: status %d: %s", got.Status, got.Body)
+	}
+	r.Reloaded(t, func(s apptest.Section) {
+		apptest.IntegrationSection(s, "nightly-billing")["soap_rest"] = apptest.Section{"public_url": r.Sidecar()}
+	})
+	got := post(request)
+	if got.Status != 200 || !strings.Contains(got.Body, "<RequestRecipientTokenResult>https://") {
+		t.Fatalf("status %d: %s", got.Status, got.Body)
+	}
+	var asked struct {
+		ReturnURL string `json:"returnUrl"`
+	}
+	if err := json.Unmarshal(r.Last(t).Body, &asked); err != nil || !strings.HasPrefix(asked.ReturnURL, r.Sidecar()+"/ds-return/") {
+		t.Fatalf("DocuSign is told to come back to %q (%v)", asked.ReturnURL, err)
+	}
+	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for event, word := range map[string]string{
+		"signing_complete": "Signed", "decline": "Declined", "exception": "Trouble", "ttl_expired": "Trouble",
+	} {
+		came := r.Do(browser, apptest.Request(t, "GET", asked.ReturnURL+"?event="+event, nil))
+		if came.Status != 302 || came.Header.Get("Location") != back+word || came.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s leads with status %d to %q", event, came.Status, came.Header.Get("Location"))
+		}
+	}
+	state := strings.TrimPrefix(asked.ReturnURL, r.Sidecar()+"/ds-return/")
+	if log := r.Log.String(); strings.Contains(log, state) || strings.Contains(log, "c4n4ry") {
+		t.Error("the log shows where a signer is led")
+	}
+	r.noSOAP()
+}
+
+// TestAnAnswerOverRESTThatBreaksOff looks cut to the program: never a short document that seems whole.
+func TestAnAnswerOverRESTThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []string{"HTTP/1.0", "HTTP/1.1"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			r := overREST(t, nil)
+			const path = "/restapi/v2.1/accounts/" + sandbox.CaptureAccountID + "/envelopes/" +
+				sandbox.CaptureEnvelopeID + "/documents/combined"
+			r.Sandbox.FailNext(sandbox.FailureSpec{Path: path, Drop: sandbox.DropMidAnswer})
+			message := soapEnvelope(security(annaToken), operation("RequestPDF", "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"))
+			w := r.Dial(t, call.DoorSidecar)
+			w.Send("POST /api/3.0/api.asmx " + protocol + "\r\nHost: x\r\nContent-Type: text/xml; charset=utf-8\r\n" +
+				"Content-Length: " + strconv.Itoa(len(message)) + "\r\n\r\n" + message)
+			got, err := w.Hear("POST")
+			if err == nil && got.Err == nil && got.Status == 200 {
+				t.Errorf("the answer looks whole: %.300s", got.Body)
+			}
+			if strings.Contains(got.Body, "</soap:Envelope>") && got.Status == 200 {
+				t.Errorf("the answer has its end: %.300s", got.Body)
+			}
+			if log := r.Log.String(); !strings.Contains(log, "cause=cut_off") && got.Status == 200 {
+				t.Errorf("the log is %s", r.lastLines())
+			}
+		})
 	}
 }
