@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/services"
 )
 
 // Status makes an EnvelopeStatus of an envelope as REST gives it (SOAP-REST.md §4.1).
@@ -77,10 +79,15 @@ func (w *Writer) envelopeWord(e object) string {
 	return w.word("EnvelopeStatusCode", status)
 }
 
-// word is that of an enumeration that is the same but for its case; without one the text itself, which is a fault when
-// it is written (SOAP-REST.md §2.1).
+// word is that of a named enumeration.
 func (w *Writer) word(enumeration, text string) string {
-	for _, word := range w.Service.Description().Type(enumeration).Enum {
+	return wordOf(w.Service.Description().Type(enumeration), text)
+}
+
+// wordOf is that of an enumeration that is the same but for its case; without one the text itself, which is a fault
+// when it is written (SOAP-REST.md §2.1).
+func wordOf(t *services.Type, text string) string {
+	for _, word := range t.Enum {
 		if strings.EqualFold(word, text) {
 			return word
 		}
@@ -147,11 +154,11 @@ type recipient struct {
 }
 
 func (r recipient) order() int {
-	n, err := strconv.ParseUint(r.text("routingOrder"), 10, 16)
+	n, err := strconv.ParseUint(r.text("routingOrder"), 10, 32)
 	if err != nil {
 		return 1
 	}
-	return int(n)
+	return int(min(n, math.MaxUint16)) // SOAP has no higher one
 }
 
 // member is that of the host for signers in person.

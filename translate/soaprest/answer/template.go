@@ -198,7 +198,7 @@ func (w *Writer) simple(e *services.Element, o object, member string) any {
 	case text == "":
 		return nil
 	case len(e.Type.Enum) > 0:
-		text = w.word(e.Type.Name, text)
+		text = wordOf(e.Type, text)
 	}
 	if e.Min == 0 && !e.Type.Valid(text) {
 		w.drop(member)

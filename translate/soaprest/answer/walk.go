@@ -34,14 +34,24 @@ func (k *walk) raw(s string) {
 }
 
 func (k *walk) text(s string) {
-	if s == "" {
-		return
+	k.inside(len(s))
+	k.raw(s)
+}
+
+func (k *walk) bytes(b []byte) {
+	k.inside(len(b))
+	k.written += int64(len(b))
+	if k.err == nil {
+		_, k.err = k.to.Write(b)
 	}
-	if k.open {
+}
+
+// inside ends the start tag before content of that length.
+func (k *walk) inside(length int) {
+	if k.open && length > 0 {
 		k.open = false
 		k.raw(">")
 	}
-	k.raw(s)
 }
 
 func (k *walk) start(name, attributes string) {
@@ -251,10 +261,9 @@ func (k *walk) simple(e *services.Element, value any) (string, error) {
 func (k *walk) stream(s Stream) error {
 	k.streams, k.unknown = true, k.unknown || s.Size < 0
 	if k.to == nil {
-		if n := base64.StdEncoding.EncodedLen(int(max(s.Size, 0))); n > 0 {
-			k.text(" ")
-			k.written += int64(n) - 1
-		}
+		n := base64.StdEncoding.EncodedLen(int(max(s.Size, 0)))
+		k.inside(n)
+		k.written += int64(n)
 		return nil
 	}
 	r, err := s.Open()
@@ -278,7 +287,7 @@ func (k *walk) encode(r io.Reader, size int64) error {
 			return fmt.Errorf("a document of %d bytes, not %d", total, size)
 		}
 		base64.StdEncoding.Encode(out, in[:n])
-		k.text(string(out[:base64.StdEncoding.EncodedLen(n)]))
+		k.bytes(out[:base64.StdEncoding.EncodedLen(n)])
 		if err == io.EOF || k.err != nil {
 			return k.err
 		}
