@@ -1,6 +1,6 @@
 // Package app makes a running proxy out of a configuration: it opens the store and the listeners, assembles what serves
 // the calls, takes over changed configurations, and stops in order. It must never decide about a call itself. The
-// commands, internal/demo, internal/discover, internal/doctor and internal/consent call it.
+// commands, internal/demo, internal/discover, internal/doctor, internal/consent and internal/soapcompare call it.
 package app
 
 import (

@@ -160,13 +160,25 @@ func (c *comparison) compare(ctx context.Context, op readOnly) error {
 		_, err := fmt.Fprintf(c.o.Out, "- %s: not compared, refused both ways: %s\n", op.operation, what(soap))
 		return err
 	}
-	found := differences(soap.name, soap, rest)
-	if soap.name != rest.name {
-		found = []difference{{path: "Body", soap: what(soap), rest: what(rest)}}
-	}
 	c.compared++
+	return c.write(op.operation, found(soap, rest))
+}
+
+// found compares what is in two answers.
+func found(soap, rest *node) []difference {
+	switch {
+	case soap.name != rest.name:
+		return []difference{{path: "Body", soap: what(soap), rest: what(rest)}}
+	case len(soap.children) == 1 && len(rest.children) == 1 && soap.children[0].name == rest.children[0].name:
+		return differences(soap.children[0].name, soap.children[0], rest.children[0])
+	}
+	return differences(soap.name, soap, rest)
+}
+
+// write writes a line for each difference.
+func (c *comparison) write(operation string, found []difference) error {
 	if len(found) == 0 {
-		_, err := fmt.Fprintf(c.o.Out, "= %s\n", op.operation)
+		_, err := fmt.Fprintf(c.o.Out, "= %s\n", operation)
 		return err
 	}
 	for _, d := range found {
@@ -177,7 +189,7 @@ func (c *comparison) compare(ctx context.Context, op readOnly) error {
 		} else {
 			c.other++
 		}
-		if _, err := fmt.Fprintf(c.o.Out, "%s %s %s\n", mark, op.operation, d); err != nil {
+		if _, err := fmt.Fprintf(c.o.Out, "%s %s %s\n", mark, operation, d); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,10 @@ type difference struct {
 	hint string
 }
 
-const absent = "(absent)"
+const (
+	absent  = "(absent)"
+	inOrder = "in the order "
+)
 
 // differences compares two elements and all that is in them.
 func differences(path string, soap, rest *node) []difference {
@@ -67,14 +70,14 @@ func ordered(path string, soap, rest []string) []difference {
 	if soapOrder == restOrder {
 		return nil
 	}
-	return []difference{{path: path, soap: "in the order " + soapOrder, rest: "in the order " + restOrder}}
+	return []difference{judged(difference{path: path, soap: inOrder + soapOrder, rest: inOrder + restOrder})}
 }
 
 // identities are the ids of several elements; nil when one has none, or when two have the same.
 func identities(list []*node) (ids []string) {
 	for _, n := range list {
 		id := ""
-		for _, name := range []string{"AccountID", "EnvelopeID", "TemplateID"} {
+		for _, name := range []string{"AccountID", "EnvelopeID", "TemplateID", "TabLabel"} {
 			if c := n.child(name); c != nil {
 				id = cmp.Or(id, strings.ToLower(c.text))
 			}
@@ -151,6 +154,8 @@ func allowances() []allowance {
 		{"EnvelopePDFHash", lost, "REST has no hash"},
 		{"DocumentID", func(soap, rest string) bool { return soap == "" && rest == absent },
 			"the certificate's: soap_rest.certificate_document_id"},
+		{"TabStatus Tab", func(soap, _ string) bool { return strings.HasPrefix(soap, inOrder) },
+			"REST keeps tabs by their kinds"},
 		{"PDFBytes", func(soap, rest string) bool { return isPDF(soap) && isPDF(rest) }, "a PDF is drawn anew each time"},
 		{"XPosition YPosition", within(1), "rounded from whole points"},
 		{"Created Deleted Sent Delivered Signed Completed Declined TimedOut ACStatusDate StatusChanged LastModified",

@@ -76,12 +76,12 @@ func (k kind) tab(i int, anchored bool) string {
 // envelope is the SOAP element, with a subject that tells which way made it.
 func (o EnvelopeOptions) envelope(account, way string) string {
 	var crosses, texts []mark
-	var tabs string
+	var tabs strings.Builder
 	for i, k := range kinds() {
 		y := firstY + i*nextY
 		crosses = append(crosses, mark{fixedX, y, k.name})
 		texts = append(texts, mark{anchoredX, y, "/" + k.name + "/"})
-		tabs += k.tab(i, false) + k.tab(i, true)
+		tabs.WriteString(k.tab(i, false) + k.tab(i, true))
 	}
 	pdf := base64.StdEncoding.EncodeToString(page(crosses, texts))
 	return wrap("Envelope", el("AccountId", account),
@@ -89,7 +89,7 @@ func (o EnvelopeOptions) envelope(account, way string) string {
 			el("FileExtension", "pdf"))),
 		wrap("Recipients", wrap("Recipient", el("ID", "1"), el("UserName", "Test Signer"), el("Email", o.To),
 			el("Type", "Signer"), el("AccessCode", ""), el("RequireIDLookup", "false"), el("RoutingOrder", "1"))),
-		wrap("Tabs", tabs),
+		wrap("Tabs", tabs.String()),
 		el("Subject", "Test of "+way), el("EmailBlurb", "A test of where fields land. Please ignore it."))
 }
 
