@@ -33,7 +33,7 @@ func synchEnvelope(ctx context.Context, t *task) (*answer.Answer, error) {
 		if made.finished() || !t.root.True("Block") || left <= 0 {
 			return t.synchronised(made)
 		}
-		if err := wait(ctx, min(next, left)); err != nil {
+		if err := pause(ctx, min(next, left)); err != nil {
 			return nil, err
 		}
 	}
@@ -70,15 +70,4 @@ func (t *task) synchronised(made transaction) (*answer.Answer, error) {
 		t.Notes.Envelope = made.EnvelopeID
 	}
 	return t.writer.Result(f)
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
