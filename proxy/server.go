@@ -65,8 +65,8 @@ type State struct {
 	PublicURL     *url.URL               // origin of the sidecar in log-in answers; nil = as the caller addressed it
 	Tokens        TokenIssuer            // nil = legacy tokens and API passwords are not issued
 	Spools        map[string]*spool.Pool // of the integrations whose SOAP goes over REST, by their names
-	Returns       []string               // host:port at which browsers come back from DocuSign, for whoever uses this as their proxy
-	OwnWSDL       bool                   // DocuSign's SOAP services are called by no program, so neither for their WSDL
+	Returns       []string               // host:port of public_url, for browsers that use this as their proxy
+	OwnWSDL       bool                   // no program calls DocuSign's SOAP services, so neither for their WSDL
 
 	// Released is called once, when another state is in force and the last call that began with this one has ended. nil
 	// = nobody waits.

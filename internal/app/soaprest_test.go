@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -352,7 +354,8 @@ func TestATokenThatDocuSignRefusesOnceOverREST(t *testing.T) {
 	r := overREST(t, nil)
 	post := func(name, elements string) apptest.Answer {
 		return r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx",
-			soapEnvelope(security(annaToken), operation(name, "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"+elements))))
+			soapEnvelope(security(annaToken),
+				operation(name, "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"+elements))))
 	}
 	if got := post("RequestStatus", ""); got.Status != 200 {
 		t.Fatalf("status %d: %s", got.Status, got.Body)
@@ -367,7 +370,8 @@ func TestATokenThatDocuSignRefusesOnceOverREST(t *testing.T) {
 	}
 	r.Sandbox.RevokeTokens(sandbox.AnnaID)
 	r.Sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
-	if got := post("RequestPDF", ""); got.Status != 500 || got.Header.Get("X-DocuSign-Auth-Proxy-Cause") != "consent_required" {
+	got = post("RequestPDF", "")
+	if got.Status != 500 || got.Header.Get("X-DocuSign-Auth-Proxy-Cause") != "consent_required" {
 		t.Errorf("without consent: status %d, %v: %s", got.Status, got.Header, got.Body)
 	}
 	r.noSOAP()
@@ -395,7 +399,8 @@ func createAndSend(transaction string, document []byte, recipient string) string
 		sandbox.ExampleAccountID+`</AccountId><Documents><Document><ID>1</ID><Name>Contract.pdf</Name><PDFBytes>`+
 		base64.StdEncoding.EncodeToString(document)+`</PDFBytes><FileExtension>pdf</FileExtension></Document></Documents>`+
 		`<Recipients><Recipient><ID>1</ID><UserName>Cora</UserName><Email>cora@example.com</Email><Type>Signer</Type>`+
-		`<AccessCode/><RequireIDLookup>false</RequireIDLookup><RoutingOrder>1</RoutingOrder>`+recipient+`</Recipient></Recipients>`+
+		`<AccessCode/><RequireIDLookup>false</RequireIDLookup><RoutingOrder>1</RoutingOrder>`+recipient+
+		`</Recipient></Recipients>`+
 		`<Tabs><Tab><DocumentID>1</DocumentID><RecipientID>1</RecipientID><PageNumber>1</PageNumber>`+
 		`<XPosition>100</XPosition><YPosition>200</YPosition><Type>SignHere</Type></Tab></Tabs>`+
 		`<Subject>Please sign</Subject><EmailBlurb>As agreed.</EmailBlurb></Envelope>`)
@@ -505,7 +510,8 @@ func TestASignerComesBackOverREST(t *testing.T) {
 	var asked struct {
 		ReturnURL string `json:"returnUrl"`
 	}
-	if err := json.Unmarshal(r.Last(t).Body, &asked); err != nil || !strings.HasPrefix(asked.ReturnURL, r.Sidecar()+"/ds-return/") {
+	if err := json.Unmarshal(r.Last(t).Body, &asked); err != nil ||
+		!strings.HasPrefix(asked.ReturnURL, r.Sidecar()+"/ds-return/") {
 		t.Fatalf("DocuSign is told to come back to %q (%v)", asked.ReturnURL, err)
 	}
 	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -534,7 +540,8 @@ func TestAnAnswerOverRESTThatBreaksOff(t *testing.T) {
 			const path = "/restapi/v2.1/accounts/" + sandbox.CaptureAccountID + "/envelopes/" +
 				sandbox.CaptureEnvelopeID + "/documents/combined"
 			r.Sandbox.FailNext(sandbox.FailureSpec{Path: path, Drop: sandbox.DropMidAnswer})
-			message := soapEnvelope(security(annaToken), operation("RequestPDF", "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"))
+			message := soapEnvelope(security(annaToken),
+				operation("RequestPDF", "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"))
 			w := r.Dial(t, call.DoorSidecar)
 			w.Send("POST /api/3.0/api.asmx " + protocol + "\r\nHost: x\r\nContent-Type: text/xml; charset=utf-8\r\n" +
 				"Content-Length: " + strconv.Itoa(len(message)) + "\r\n\r\n" + message)
@@ -550,4 +557,94 @@ func TestAnAnswerOverRESTThatBreaksOff(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestShapesOfSOAPMessagesOverREST: however the message comes, DocuSign gets the document.
+func TestShapesOfSOAPMessagesOverREST(t *testing.T) {
+	t.Parallel()
+	const document = "%PDF-1.4 \x00\xff document"
+	inline := base64.StdEncoding.EncodeToString([]byte(document))
+	plain := soapEnvelope(security(annaToken), sendEnvelopeBody(inline))
+	r := overREST(t, nil)
+	for _, c := range []struct {
+		name, contentType, coding string
+		body                      []byte
+	}{
+		{"plain", "text/xml; charset=utf-8", "", []byte(plain)},
+		{"compressed", "text/xml; charset=utf-8", "gzip", zipped(t, plain)},
+		{"UTF-16", "text/xml; charset=utf-16", "", inUTF16(plain, binary.LittleEndian, true)},
+		{
+			"SOAP 1.2", "application/soap+xml; charset=utf-8", "",
+			[]byte(soapEnvelopeOf(envelope12, security(annaToken), sendEnvelopeBody(inline))),
+		},
+		{
+			"MTOM", `multipart/related; type="application/xop+xml"; start="<root@cxf.apache.org>"; start-info="text/xml"; ` +
+				`boundary="uuid:1"`, "",
+			[]byte(mtomMessage(soapEnvelope(security(annaToken), sendEnvelopeBody(
+				`<xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:pdf%40example.com"/>`)), document)),
+		},
+	} {
+		for _, chunked := range []bool{false, true} {
+			t.Run(c.name+", chunked "+strconv.FormatBool(chunked), func(t *testing.T) {
+				r.Sandbox.ResetCounts()
+				var body io.Reader = bytes.NewReader(c.body)
+				if chunked {
+					body = io.MultiReader(body) // whose length nobody knows
+				}
+				req := apptest.Request(t, "POST", r.Sidecar()+"/api/3.0/api.asmx", body, "Content-Type", c.contentType)
+				if c.coding != "" {
+					req.Header.Set("Content-Encoding", c.coding)
+				}
+				got := r.Do(nil, req)
+				if got.Status != 200 || !envelopeID.MatchString(got.Body) {
+					t.Fatalf("status %d: %.2000s", got.Status, got.Body)
+				}
+				if c.name == "SOAP 1.2" != strings.HasPrefix(got.Header.Get("Content-Type"), "application/soap+xml") {
+					t.Errorf("Content-Type is %s", got.Header.Get("Content-Type"))
+				}
+				if !bytes.Contains(r.Last(t).Body, []byte(document)) {
+					t.Errorf("the document did not arrive: %q", r.Last(t).Body)
+				}
+			})
+		}
+	}
+	r.noSOAP()
+}
+
+// TestMessagesOverRESTThatBreakOff send nothing.
+func TestMessagesOverRESTThatBreakOff(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	for name, end := range map[string]string{
+		"the envelope does not end": "</PDFBytes>",
+		"tags do not match":         "</PDFBytes></Document></Documents></Envelope></s:Body></s:Envelope>",
+		"a token hides in the body": "</PDFBytes></Document></Documents>" +
+			strings.Replace(security(annaToken), `s:mustUnderstand="1"`, "", 1) +
+			"</Envelope></CreateAndSendEnvelope></s:Body></s:Envelope>",
+	} {
+		t.Run(name, func(t *testing.T) {
+			body, length := largeEnvelope(security(annaToken), 4<<20, end)
+			got := r.Do(nil, sendLarge(t, r, body, length))
+			if got.Status != 500 || !strings.Contains(got.Body, "<soap:Fault>") || !strings.Contains(got.Body, "soap:Client") {
+				t.Errorf("status %d, %s\n%s", got.Status, got.Body, r.lastLines())
+			}
+			if n := len(r.AtSites()); n != 0 {
+				t.Errorf("%d calls reached a site", n)
+			}
+		})
+	}
+	t.Run("the program hangs up", func(t *testing.T) {
+		message := soapEnvelope(security(annaToken), sendEnvelopeBody("QUJD"))
+		w := r.Dial(t, call.DoorSidecar)
+		w.Send("POST /api/3.0/api.asmx HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: " +
+			strconv.Itoa(len(message)) + "\r\n\r\n" + message[:len(message)-200])
+		_ = w.Close()
+		apptest.Eventually(t, "the call is recorded", func() bool {
+			return strings.Contains(r.Log.String(), "cause=client_gone") || strings.Contains(r.Log.String(), "cause=bad_request")
+		})
+		if n := len(r.AtSites()); n != 0 {
+			t.Errorf("%d calls reached a site", n)
+		}
+	})
+	r.noSOAP()
 }

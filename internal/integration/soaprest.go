@@ -66,7 +66,8 @@ type SOAPREST struct {
 	// off in answers. Danger: with a wrong number contracts are signed in the wrong spot.
 	TabOffset TabOffset `yaml:"tab_offset"`
 	// Origin of this proxy for the browsers of signers, who come back through it. Needed where a program names
-	// different addresses for "signed", "declined" and so on.
+	// different addresses for "signed", "declined" and so on. They need /ds-return/ alone, and no place in
+	// egress.clients for it.
 	// Default: sidecar.public_url.
 	PublicURL *url.URL `yaml:"public_url" schemes:"https|http"`
 	// Where a browser goes after DocuSign's console. Without it GetAuthenticationToken and RequestEnvelopeHistoryToken
