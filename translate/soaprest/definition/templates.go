@@ -20,9 +20,10 @@ type composites struct {
 
 	// fields are the custom fields of the envelope: REST reads them in an inline template alone (SOAP-REST.md §3.1).
 	fields any
-	// all are the composite templates so far, servers those templates of DocuSign's that they use.
-	all     []Object
-	servers int
+	// all are the composite templates so far, documents those in them, servers those templates of DocuSign's that they
+	// use.
+	all, documents []Object
+	servers        int
 }
 
 // begin makes the root of either operation with templates.
@@ -51,10 +52,8 @@ func (c *composites) add(server, inline []Object, document *element.Element) (Ob
 		if err != nil {
 			return nil, err
 		}
-		if d["documentId"] == nil {
-			d["documentId"] = o["compositeTemplateId"]
-		}
 		o["document"] = d
+		c.documents = append(c.documents, d)
 	}
 	c.servers += len(server)
 	c.all = append(c.all, o)
@@ -63,6 +62,9 @@ func (c *composites) add(server, inline []Object, document *element.Element) (Ob
 
 // end finishes the definition. Drafts of several templates need to be told that a role is one role (SOAP-REST.md §4.8).
 func (c *composites) end() (*Definition, error) {
+	if err := c.identify("Document", "documentId", c.documents); err != nil {
+		return nil, err
+	}
 	c.Object["compositeTemplates"] = c.all
 	if c.servers > 1 && !c.activate {
 		c.Query = url.Values{"merge_roles_on_draft": {"true"}}

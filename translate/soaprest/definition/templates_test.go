@@ -249,6 +249,11 @@ func TestFromTemplatesAndForms(t *testing.T) {
 			at: composite + "inlineTemplates/0/recipients/signers/0/tabs/listTabs/0/listSelectedValue", want: `"b"`,
 		},
 		{name: "a tab of nobody", message: composed(inlined("", "<Tabs><Tab><RecipientID>1</RecipientID><Type>SignHere</Type></Tab></Tabs>")), fault: "Tab[1]/RecipientID' is that of no 'Recipient'"},
+		{
+			name:    "two documents with one ID",
+			message: forms(strings.Repeat("<CompositeTemplate>"+form+"</CompositeTemplate>", 2), ""),
+			fault:   "two 'Document' have the 'ID' 1",
+		},
 		{name: "a subject to send with", message: strings.Replace(composed(server("")), "Please sign", "", 1), fault: "'Subject' is missing or empty"},
 	})
 }
