@@ -18,15 +18,16 @@ import (
 	"docusign-auth-proxy/internal/spool"
 	"docusign-auth-proxy/translate/soaprest/answer"
 	"docusign-auth-proxy/translate/soaprest/definition"
+	"docusign-auth-proxy/translate/soaprest/element"
 	"docusign-auth-proxy/translate/soaprest/fault"
 )
 
 // pair is one of the sample pairs of SOAP-REST.md §10, which are not part of this repository.
 type pair struct {
-	t     *testing.T
-	w     *answer.Writer
-	calls []restCall
-	sent  []byte // the requests to REST
+	t       *testing.T
+	w       *answer.Writer
+	request []byte
+	calls   []restCall // to REST
 }
 
 type restCall struct {
@@ -45,23 +46,39 @@ func (p *pair) body(call int) map[string]any {
 	return v
 }
 
-// definition is the first JSON object of the last request.
-func (p *pair) definition() *definition.Definition {
+// definition is what package definition makes of the request.
+func (p *pair) definition() (d *definition.Definition, err error) {
 	p.t.Helper()
-	requests := bytes.Split(p.sent, []byte("\n### "))
-	last := requests[len(requests)-1]
-	d := &definition.Definition{Recipients: []string{"1", "2"}}
-	if err := json.NewDecoder(bytes.NewReader(last[bytes.Index(last, []byte("\n{")):])).Decode(&d.Object); err != nil {
-		p.t.Fatal(err)
+	o := p.w.Operation
+	pool := spool.New(p.t.TempDir(), 1<<20, 1<<30)
+	m, err := element.Read("text/xml", bytes.NewReader(p.request), p.w.Service, o, pool)
+	if err != nil {
+		return nil, err
 	}
-	return d
+	p.t.Cleanup(m.Close)
+	settings := definition.Settings{SignHere: p.w.SignHere, InitialHere: p.w.InitialHere}
+	switch o {
+	case "CreateEnvelopeFromTemplates":
+		return definition.FromTemplates(o, m.Root, settings, func(string) (*definition.Template, error) {
+			var t definition.Template
+			return &t, json.Unmarshal(p.calls[0].Body, &t)
+		})
+	case "CreateEnvelopeFromTemplatesAndForms":
+		return definition.FromTemplatesAndForms(o, m.Root, settings)
+	}
+	status := map[string]string{"CreateEnvelope": "created", "CreateAndSendEnvelope": "sent"}[o]
+	return definition.Envelope(o, m.Root.Child("Envelope"), status, settings)
 }
 
 // created is the answer to a creation whose summary is that of the last call.
 func (p *pair) created() any {
 	p.t.Helper()
+	d, err := p.definition()
+	if err != nil {
+		p.t.Fatal(err)
+	}
 	summary := p.body(len(p.calls) - 1)
-	return p.w.Created(p.definition(), answer.Creation{
+	return p.w.Created(d, answer.Creation{
 		EnvelopeID: summary["envelopeId"].(string), Status: summary["status"].(string), At: p.date(summary["statusDateTime"]),
 		UserName: "Anna Example", Email: "anna@example.com",
 	})
@@ -185,7 +202,7 @@ func TestTheSamplePairsComeOut(t *testing.T) {
 			if err := json.Unmarshal(read(t, base+".rest-response.json"), &response); err != nil {
 				t.Fatal(err)
 			}
-			p.calls, p.sent = response.Calls, read(t, base+".rest-request.http")
+			p.calls, p.request = response.Calls, read(t, base+".soap-request.xml")
 			make := table[number]
 			if make == nil {
 				t.Fatal("nobody makes it")
