@@ -63,8 +63,9 @@ func (r rules) checkSOAP() {
 		r.warnIf(given, path, "is without effect, since soap is not rest", "set soap: rest, or take the section out")
 		return
 	}
-	r.warnIf(o.PublicURL != nil && o.PublicURL.Scheme == "http" && !isLoopback(net.JoinHostPort(o.PublicURL.Hostname(), "80")),
-		child(path, "public_url"), "leads the browsers of signers over plain HTTP", "write it as https://…")
+	inClear := o.PublicURL != nil && o.PublicURL.Scheme == "http" &&
+		!isLoopback(net.JoinHostPort(o.PublicURL.Hostname(), "80"))
+	r.warnIf(inClear, child(path, "public_url"), "leads the browsers of signers over plain HTTP", "write it as https://…")
 }
 
 // translates tells whether calls are carried out with the new credential, so that it must be complete.

@@ -103,8 +103,8 @@ func (f *forward) noteError(resp *http.Response) {
 	}
 }
 
-const nextBearerRefused = "DocuSign takes no token at its SOAP services: set soap: rest, which needs nothing more, or " +
-	"soap: app_password with an App Password of each user"
+const nextBearerRefused = "DocuSign takes no token at its SOAP services: set soap: rest, which needs nothing more, " +
+	"or soap: app_password with an App Password of each user"
 
 func setStatus(resp *http.Response, status int) {
 	if status != resp.StatusCode {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -83,9 +84,7 @@ func (overREST) account(s *soapCall) (next, error) {
 func (x *exchange) write(a *answer.Answer) error {
 	defer a.Close()
 	h := x.w.Header()
-	for name, values := range a.Header {
-		h[name] = values
-	}
+	maps.Copy(h, a.Header)
 	h.Set(reply.RequestIDHeader, x.event.RequestID)
 	switch {
 	case a.Length >= 0:

@@ -13,8 +13,8 @@ import (
 	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
-// spoolsOf makes a spool for each integration whose SOAP goes over REST. One whose settings are the same as before keeps
-// what is in it in count.
+// spoolsOf makes a spool for each integration whose SOAP goes over REST. One with the settings of before stays, so that
+// what calls under way hold counts.
 func spoolsOf(cfg *config.Config, previous *assembled) map[string]*spool.Pool {
 	spools := map[string]*spool.Pool{}
 	for i := range cfg.Integrations {

@@ -75,7 +75,7 @@ func restNext(code, user string) string {
 // soap finds out which ways of SOAP this account takes. Ping needs no login and proves nothing (PROTOCOL.md §4.10).
 func (v *visit) soap(ctx context.Context, account *oauth.Account) {
 	if v.in.SOAP == integration.OverREST {
-		v.ok("soap", v.subject, "SOAP calls are carried out over REST (soap: rest), so that what holds for REST holds for them")
+		v.ok("soap", v.subject, "SOAP calls are carried out over REST (soap: rest): what holds for REST holds for them")
 		return
 	}
 	body := `<GetAccountMembershipFeaturesList xmlns="` + services.NamespaceAPI + `"><AccountId>` +

@@ -35,7 +35,7 @@ func operationsFinding(in *integration.Integration, s *ledger.Summary) Finding {
 	over := in.SOAP == integration.OverREST
 	switch {
 	case in.SOAPUnset:
-		f.Status, f.Why = Warn, "nothing says how SOAP calls go, and nobody has shown that DocuSign takes the token of the default"
+		f.Status, f.Why = Warn, "nothing says how SOAP calls go, and nobody has shown that DocuSign takes the default's token"
 	case in.SOAP == integration.Bearer && !s.BearerRefused.IsZero():
 		f.Status, f.Why = Warn, "DocuSign refused the token at its SOAP services"
 	case over && !whole:

@@ -74,8 +74,8 @@ func TestSOAPOperationsAreKept(t *testing.T) {
 
 // TestOperationsOfOtherVersions keeps what earlier versions wrote, and leaves out what a later one knows more.
 func TestOperationsOfOtherVersions(t *testing.T) {
-	const head = `{"v":1,"first":1,"last":1790000000000000000,"counts":{"ok":3},"name":"billing","recent":0,"recent_count":0,` +
-		`"hours":null`
+	const head = `{"v":1,"first":1,"last":1790000000000000000,"counts":{"ok":3},"name":"billing","recent":0,` +
+		`"recent_count":0,"hours":null`
 	for _, tt := range []struct {
 		name, more string
 		want       []string
@@ -117,7 +117,10 @@ func TestVerdict(t *testing.T) {
 	}{
 		{"nothing was seen", nil, "", false},
 		{"one operation", of("whole"), "all of 1 operation seen are carried out whole: soap: rest can be set", true},
-		{"all are whole", of("whole", "whole"), "all of 2 operations seen are carried out whole: soap: rest can be set", true},
+		{
+			"all are whole", of("whole", "whole"),
+			"all of 2 operations seen are carried out whole: soap: rest can be set", true,
+		},
 		{
 			"one loses something", of("whole", "approximate"),
 			"all of 2 operations seen are carried out by soap: rest, with a loss in APPROXIMATE", false,

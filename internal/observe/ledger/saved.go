@@ -163,8 +163,8 @@ func (i *integrationTally) check() error {
 	if err := i.tally.check(); err != nil {
 		return err
 	}
-	if min(i.Forwarded, i.Translated, i.Native, i.NativeSince, i.BearerRefused) < 0 || i.RecentCount < 0 || i.RecentCount > FailingSample ||
-		i.RecentBits>>i.RecentCount != 0 {
+	if min(i.Forwarded, i.Translated, i.Native, i.NativeSince, i.BearerRefused) < 0 || i.RecentCount < 0 ||
+		i.RecentCount > FailingSample || i.RecentBits>>i.RecentCount != 0 {
 		return errors.New("its numbers are wrong")
 	}
 	for _, h := range i.Hours {

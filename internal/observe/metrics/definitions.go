@@ -33,7 +33,7 @@ type counters struct {
 	requests, failures, callerTLS, onBehalf, conflicts, replays, rewrites *prometheus.CounterVec
 	polling, rehearsals, refused, connFailures, grants, grantErrors       *prometheus.CounterVec
 	cacheHits, userInfo, moves, lookups, sites, panics                    *prometheus.CounterVec
-	operations, statusHits, dropped, creations                            *prometheus.CounterVec
+	soapCounters
 }
 
 func newCounters(d *definitions) counters {
@@ -85,6 +85,15 @@ func newCounters(d *definitions) counters {
 		panics: d.counter("panics_total",
 			"Faults of the proxy that were caught: in a call, connect, proof of a password, rehearsal, record of "+
 				"a call, background work or on the operations listener.", "where"),
+		soapCounters: newSOAPCounters(d),
+	}
+}
+
+// soapCounters count what SOAP calls ask for.
+type soapCounters struct{ operations, statusHits, dropped, creations *prometheus.CounterVec }
+
+func newSOAPCounters(d *definitions) soapCounters {
+	return soapCounters{
 		operations: d.counter("soap_operations_total",
 			"SOAP calls by operation, outcome, and how well REST carries the operation out: whole, approximate or "+
 				"impossible. Calls that go to DocuSign as SOAP count too.", "integration", "operation", "class", "outcome"),
