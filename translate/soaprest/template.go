@@ -76,12 +76,19 @@ func requestTemplate(ctx context.Context, t *task) (*answer.Answer, error) {
 	}
 	var ids []string
 	for _, one := range listOf(template, "documents") {
-		ids = append(ids, textOf(one["documentId"]))
+		id := textOf(one["documentId"])
+		if id == "" {
+			return nil, fault.Server("a document of the template has no id")
+		}
+		ids = append(ids, id)
 	}
 	streams, err := d.streams(ctx, &Request{Account: a, Path: path + "/documents/"}, ids, 0)
+	if err != nil {
+		return d.answer(nil, err)
+	}
 	return d.answer(t.writer.Template(template, a.ID, func(id string) answer.Stream {
 		return streams[slices.Index(ids, id)]
-	}), err)
+	}), nil)
 }
 
 // findTemplate looks for a template where an envelope would be looked for (SOAP-REST.md §6.5).
