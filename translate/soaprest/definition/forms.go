@@ -57,7 +57,7 @@ func (c *composites) composite(e *element.Element) error {
 		server = append(server, o)
 	}
 	for _, i := range e.Child("InlineTemplates").All("InlineTemplate") {
-		o, err := c.inlineOf(i.Child("Envelope"), e)
+		o, err := c.inlineOf(i.Child("Envelope"))
 		if err == nil {
 			err = keep(i, o, "sequence")
 		}
@@ -104,7 +104,7 @@ func order(all []*ordered) {
 }
 
 // inlineOf makes an inline template of an Envelope, which may be absent.
-func (c *composites) inlineOf(e, composite *element.Element) (Object, error) {
+func (c *composites) inlineOf(e *element.Element) (Object, error) {
 	o := Object{}
 	if e == nil {
 		return o, nil

@@ -16,8 +16,9 @@ type rule struct {
 	as value
 	// on tells which kinds of the REST type have the member; nil = all.
 	on func(kind string) bool
-	// loss is what becomes of a value on other kinds.
-	loss loss
+	// decoration is left out and listed on other kinds. What is none changes what is seen, asked or hidden, and is
+	// refused there (SOAP-REST.md §11.3).
+	decoration bool
 	// plain is a value that changes nothing there, beside "false" and "0".
 	plain string
 }
@@ -27,16 +28,6 @@ const (
 	apart = "-"
 	// Merged = its own members become those of the object.
 	Merged = "+"
-)
-
-// loss is what becomes of an element that the REST type has no member for (SOAP-REST.md §11.3).
-type loss bool
-
-const (
-	// matters: it changes what is seen, asked or hidden, so it is refused.
-	matters loss = false
-	// decoration is left out and listed.
-	decoration loss = true
 )
 
 // value makes a value of REST's of an element; nil = there is nothing to be written.
@@ -55,7 +46,10 @@ func but(kinds ...string) func(string) bool {
 // tables are by the type of SOAP and the element.
 var tables = sync.OnceValue( //nolint:gochecknoglobals // made once, never changed
 	func() map[string]map[string]rule {
-		all := ofParts()
+		all := map[string]map[string]rule{}
+		maps.Copy(all, ofContents())
+		maps.Copy(all, ofChecks())
+		maps.Copy(all, ofNotifications())
 		all["Envelope"] = ofEnvelope()
 		all["EnvelopeInformation"] = all["Envelope"]
 		all["Recipient"] = ofRecipient()
@@ -110,7 +104,7 @@ func (m *maker) apply(o Object, e *element.Element, r rule, kind string) error {
 		return nil
 	case v == "false" || v == "0" || v == r.plain:
 		return nil
-	case r.loss == decoration:
+	case r.decoration:
 		m.drop(e)
 		return nil
 	}

@@ -8,7 +8,7 @@ func nowhere(string) bool { return false }
 func ofEnvelope() map[string]rule {
 	root := but("inline")
 	return map[string]rule{
-		"TransactionID":           {member: "transactionId", as: text, on: root, loss: decoration},
+		"TransactionID":           {member: "transactionId", as: text, on: root, decoration: true},
 		"Asynchronous":            {member: "asynchronous", as: flag, on: root},
 		"AccountId":               {member: apart, as: text},
 		"Documents":               {member: apart, as: content, on: but("information")},
@@ -37,11 +37,10 @@ func ofEnvelope() map[string]rule {
 	}
 }
 
-// ofParts is for the types that hang on an envelope, a recipient or a tab (SOAP-REST.md §3.2 to §3.6).
-func ofParts() map[string]map[string]rule {
-	level := rule{member: "displayLevelCode", as: text}
-	answered := rule{member: "receiveInResponse", as: flag}
-	all := map[string]map[string]rule{
+// ofContents is for documents and other things that an envelope and its tabs are made of (SOAP-REST.md §3.1, §3.2,
+// §3.4).
+func ofContents() map[string]map[string]rule {
+	return map[string]map[string]rule{
 		"Document": { // kinds: whole, or part of a template
 			"ID":                    {member: "documentId", as: number},
 			"Name":                  {member: "name", as: text},
@@ -79,6 +78,14 @@ func ofParts() map[string]map[string]rule {
 			"Unit":               {member: "anchorUnits", as: lowered},
 			"IgnoreIfNotPresent": {member: "anchorIgnoreIfNotPresent", as: flag},
 		},
+	}
+}
+
+// ofChecks is for who a recipient is, and how that is checked (SOAP-REST.md §3.3).
+func ofChecks() map[string]map[string]rule {
+	level := rule{member: "displayLevelCode", as: text}
+	answered := rule{member: "receiveInResponse", as: flag}
+	return map[string]map[string]rule{
 		"RecipientPhoneAuthentication": {
 			"RecipMayProvideNumber":       {member: "recipMayProvideNumber", as: flag},
 			"ValidateRecipProvidedNumber": {member: "validateRecipProvidedNumber", as: flag},
@@ -125,49 +132,49 @@ func ofParts() map[string]map[string]rule {
 		},
 		"SSN9Information": {"SSN9": {member: "ssn9", as: text}},
 	}
-	addNotifications(all)
-	return all
 }
 
-// addNotifications adds who is told when (SOAP-REST.md §3.5, §3.6).
-func addNotifications(all map[string]map[string]rule) {
-	all["Notification"] = map[string]rule{
-		"UseAccountDefaults": {member: "useAccountDefaults", as: flag},
-		"Reminders":          {member: "reminders", as: object},
-		"Expirations":        {member: "expirations", as: object},
-	}
-	all["Reminders"] = map[string]rule{
-		"ReminderEnabled":   {member: "reminderEnabled", as: flag},
-		"ReminderDelay":     {member: "reminderDelay", as: number},
-		"ReminderFrequency": {member: "reminderFrequency", as: number},
-	}
-	all["Expirations"] = map[string]rule{
-		"ExpireEnabled": {member: "expireEnabled", as: flag},
-		"ExpireAfter":   {member: "expireAfter", as: number},
-		"ExpireWarn":    {member: "expireWarn", as: number},
-	}
-	all["EventNotification"] = map[string]rule{
-		"URL":                               {member: "url", as: text},
-		"LoggingEnabled":                    {member: "loggingEnabled", as: flag},
-		"RequireAcknowledgment":             {member: "requireAcknowledgment", as: flag},
-		"UseSoapInterface":                  {member: "useSoapInterface", as: flag},
-		"SoapNameSpace":                     {member: "soapNameSpace", as: text},
-		"IncludeCertificateWithSoap":        {member: "includeCertificateWithSoap", as: flag},
-		"SignMessageWithX509Cert":           {member: "signMessageWithX509Cert", as: flag},
-		"IncludeDocuments":                  {member: "includeDocuments", as: flag},
-		"IncludeTimeZone":                   {member: "includeTimeZone", as: flag},
-		"IncludeEnvelopeVoidReason":         {member: "includeEnvelopeVoidReason", as: flag},
-		"IncludeSenderAccountAsCustomField": {member: "includeSenderAccountAsCustomField", as: flag},
-		"EnvelopeEvents":                    {member: "envelopeEvents", as: objects},
-		"RecipientEvents":                   {member: "recipientEvents", as: objects},
-	}
-	all["EnvelopeEvent"] = map[string]rule{
-		"EnvelopeEventStatusCode": {member: "envelopeEventStatusCode", as: text},
-		"IncludeDocuments":        {member: "includeDocuments", as: flag},
-	}
-	all["RecipientEvent"] = map[string]rule{
-		"RecipientEventStatusCode": {member: "recipientEventStatusCode", as: text},
-		"IncludeDocuments":         {member: "includeDocuments", as: flag},
+// ofNotifications is for who is told when (SOAP-REST.md §3.5, §3.6).
+func ofNotifications() map[string]map[string]rule {
+	return map[string]map[string]rule{
+		"Notification": {
+			"UseAccountDefaults": {member: "useAccountDefaults", as: flag},
+			"Reminders":          {member: "reminders", as: object},
+			"Expirations":        {member: "expirations", as: object},
+		},
+		"Reminders": {
+			"ReminderEnabled":   {member: "reminderEnabled", as: flag},
+			"ReminderDelay":     {member: "reminderDelay", as: number},
+			"ReminderFrequency": {member: "reminderFrequency", as: number},
+		},
+		"Expirations": {
+			"ExpireEnabled": {member: "expireEnabled", as: flag},
+			"ExpireAfter":   {member: "expireAfter", as: number},
+			"ExpireWarn":    {member: "expireWarn", as: number},
+		},
+		"EventNotification": {
+			"URL":                               {member: "url", as: text},
+			"LoggingEnabled":                    {member: "loggingEnabled", as: flag},
+			"RequireAcknowledgment":             {member: "requireAcknowledgment", as: flag},
+			"UseSoapInterface":                  {member: "useSoapInterface", as: flag},
+			"SoapNameSpace":                     {member: "soapNameSpace", as: text},
+			"IncludeCertificateWithSoap":        {member: "includeCertificateWithSoap", as: flag},
+			"SignMessageWithX509Cert":           {member: "signMessageWithX509Cert", as: flag},
+			"IncludeDocuments":                  {member: "includeDocuments", as: flag},
+			"IncludeTimeZone":                   {member: "includeTimeZone", as: flag},
+			"IncludeEnvelopeVoidReason":         {member: "includeEnvelopeVoidReason", as: flag},
+			"IncludeSenderAccountAsCustomField": {member: "includeSenderAccountAsCustomField", as: flag},
+			"EnvelopeEvents":                    {member: "envelopeEvents", as: objects},
+			"RecipientEvents":                   {member: "recipientEvents", as: objects},
+		},
+		"EnvelopeEvent": {
+			"EnvelopeEventStatusCode": {member: "envelopeEventStatusCode", as: text},
+			"IncludeDocuments":        {member: "includeDocuments", as: flag},
+		},
+		"RecipientEvent": {
+			"RecipientEventStatusCode": {member: "recipientEventStatusCode", as: text},
+			"IncludeDocuments":         {member: "includeDocuments", as: flag},
+		},
 	}
 }
 
@@ -179,7 +186,7 @@ func ofRecipient() map[string]rule {
 	return map[string]rule{
 		"ID":                       {member: "recipientId", as: number},
 		"UserName":                 {member: "name", as: text},
-		"SignerName":               {member: "signerName", as: text, on: only("inPersonSigners"), loss: decoration},
+		"SignerName":               {member: "signerName", as: text, on: only("inPersonSigners"), decoration: true},
 		"Email":                    {member: "email", as: text},
 		"Type":                     {member: apart, as: text},
 		"AccessCode":               {member: "accessCode", as: accessCode},
@@ -196,18 +203,18 @@ func ofRecipient() map[string]rule {
 		"AnySocialIDRecipientAuthentication": never,
 
 		"PhoneAuthentication":                   {member: "phoneAuthentication", as: object},
-		"SignatureInfo":                         {member: "signatureInfo", as: object, on: signing, loss: decoration},
+		"SignatureInfo":                         {member: "signatureInfo", as: object, on: signing, decoration: true},
 		"CaptiveInfo":                           {member: Merged, as: object},
 		"CustomFields":                          {member: "customFields", as: words},
 		"RoutingOrder":                          {member: "routingOrder", as: routingOrder},
 		"IDCheckInformationInput":               {member: "idCheckInformationInput", as: object},
-		"AutoNavigation":                        {member: "autoNavigation", as: flag, on: signing, loss: decoration},
+		"AutoNavigation":                        {member: "autoNavigation", as: flag, on: signing, decoration: true},
 		"RecipientAttachment":                   {as: content, on: nowhere},
 		"Note":                                  {member: "note", as: text},
 		"RoleName":                              {member: "roleName", as: text},
 		"TemplateLocked":                        {member: "templateLocked", as: flag},
 		"TemplateRequired":                      {member: "templateRequired", as: flag},
-		"TemplateAccessCodeRequired":            {as: flag, on: nowhere, loss: decoration}, // for templates alone
+		"TemplateAccessCodeRequired":            {as: flag, on: nowhere, decoration: true}, // for templates alone
 		"DefaultRecipient":                      {member: "defaultRecipient", as: flag, on: signing},
 		"EmailNotification":                     {member: "emailNotification", as: object},
 		"AgentCanEditEmail":                     {member: "agentCanEditEmail", as: flag, on: edited},
@@ -244,14 +251,14 @@ func ofTab() map[string]rule {
 		"ScaleValue":                      {member: "scaleValue", as: number, on: only(drawn...), plain: "1"},
 		"AnchorTabItem":                   {member: Merged, as: anchor},
 		"Type":                            {member: apart, as: text},
-		"Name":                            {member: "name", as: text, on: named, loss: decoration},
+		"Name":                            {member: "name", as: text, on: named, decoration: true},
 		"TabLabel":                        {member: "tabLabel", as: text},
 		"Value":                           {member: "value", as: kept, on: valued},
-		"CustomTabType":                   {member: apart, as: text, on: custom, loss: decoration},
+		"CustomTabType":                   {member: apart, as: text, on: custom, decoration: true},
 		"CustomTabWidth":                  {member: "width", as: number, on: but("radio")},
 		"CustomTabHeight":                 {member: "height", as: number, on: but("radio")},
-		"CustomTabRequired":               {member: "required", as: flag, on: asked, loss: decoration},
-		"CustomTabLocked":                 {member: "locked", as: flag, on: asked, loss: decoration},
+		"CustomTabRequired":               {member: "required", as: flag, on: asked, decoration: true},
+		"CustomTabLocked":                 {member: "locked", as: flag, on: asked, decoration: true},
 		"CustomTabDisableAutoSize":        {member: "disableAutoSize", as: flag, on: sized},
 		"CustomTabListItems":              {member: apart, as: text, on: lists},
 		"CustomTabListValues":             {member: apart, as: text, on: lists},
@@ -266,12 +273,12 @@ func ofTab() map[string]rule {
 		"SharedTab":                       {member: "shared", as: flag, on: custom},
 		"RequireInitialOnSharedTabChange": {member: "requireInitialOnSharedChange", as: flag, on: changed},
 		"ConcealValueOnDocument":          {member: "concealValueOnDocument", as: flag, on: sized},
-		"Font":                            {member: "font", as: text, on: lettered, loss: decoration},
-		"Bold":                            {member: "bold", as: flag, on: lettered, loss: decoration},
-		"Italic":                          {member: "italic", as: flag, on: lettered, loss: decoration},
-		"Underline":                       {member: "underline", as: flag, on: lettered, loss: decoration},
-		"FontColor":                       {member: "fontColor", as: text, on: lettered, loss: decoration},
-		"FontSize":                        {member: "fontSize", as: text, on: lettered, loss: decoration},
+		"Font":                            {member: "font", as: text, on: lettered, decoration: true},
+		"Bold":                            {member: "bold", as: flag, on: lettered, decoration: true},
+		"Italic":                          {member: "italic", as: flag, on: lettered, decoration: true},
+		"Underline":                       {member: "underline", as: flag, on: lettered, decoration: true},
+		"FontColor":                       {member: "fontColor", as: text, on: lettered, decoration: true},
+		"FontSize":                        {member: "fontSize", as: text, on: lettered, decoration: true},
 		"MergeFieldXml":                   {member: "mergeFieldXml", as: text, on: but("radio")},
 		"IncludeNoteInEmail":              {as: flag, on: nowhere},
 		"IsPaymentAmount":                 {as: flag, on: nowhere},
