@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -113,4 +114,13 @@ func (o object) natural(member string, least uint64) any {
 		return strconv.FormatUint(n, 10)
 	}
 	return nil
+}
+
+// decimal is a number in its shortest form, nil where there is none.
+func (o object) decimal(member string) any {
+	n, err := strconv.ParseFloat(o.text(member), 64)
+	if err != nil || !(math.Abs(n) < math.MaxInt32) {
+		return nil
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64)
 }
