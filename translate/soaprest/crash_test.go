@@ -186,6 +186,23 @@ type standIn struct {
 	hang chan struct{}
 }
 
+// envelopes are the ids of those that were made.
+func (s *standIn) envelopes() (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.made {
+		ids = append(ids, e["envelopeId"])
+	}
+	return ids
+}
+
+// heal has everything work from now on.
+func (s *standIn) heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lose, s.hang = "", nil
+}
+
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if r.URL.Path != "/restapi/v2.1/accounts/"+firstGUID+"/envelopes" {
@@ -331,11 +348,11 @@ func TestNoCrashMakesTwoEnvelopes(t *testing.T) {
 						Store: filepath.Join(t.TempDir(), "state.db"), REST: server.URL, Die: tc.die, Calls: 1,
 						Message: envelopeOf(map[bool]string{true: "", false: transactionOne}[own]),
 					}
-					crash(t, p, rest)
-					if len(rest.made) != tc.made {
-						t.Fatalf("%d envelopes after the crash", len(rest.made))
+					crash(t, p, rest.hang)
+					if made := rest.envelopes(); len(made) != tc.made {
+						t.Fatalf("after the crash there are %v", made)
 					}
-					rest.lose, rest.hang = "", nil
+					rest.heal()
 					p.Die, p.Resolve, p.Calls = "", resolved, 2
 					afterwards(t, p, rest, own, tc.word)
 				})
@@ -344,12 +361,12 @@ func TestNoCrashMakesTwoEnvelopes(t *testing.T) {
 	}
 }
 
-// crash lets the program run until it is killed.
-func crash(t *testing.T, p program, rest *standIn) {
+// crash lets the program run until it is killed, by the test if it hangs.
+func crash(t *testing.T, p program, hangs chan struct{}) {
 	t.Helper()
 	cmd, output := p.start(t)
-	if rest.hang != nil {
-		<-rest.hang
+	if hangs != nil {
+		<-hangs
 		if err := cmd.Process.Kill(); err != nil {
 			t.Error(err)
 		}
@@ -375,7 +392,7 @@ func afterwards(t *testing.T, p program, rest *standIn, own bool, word string) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	words := out.Journal
+	words, made := out.Journal, rest.envelopes()
 	if p.Resolve {
 		if settled := words[0]; word == "" && settled != "" || word != "" && !strings.Contains(settled, " "+word) ||
 			strings.Contains(settled, ",") {
@@ -384,16 +401,16 @@ func afterwards(t *testing.T, p program, rest *standIn, own bool, word string) {
 		words = words[1:]
 	}
 	answers := strings.Split(strings.TrimSpace(out.Answer), "\n")
-	if !strings.HasPrefix(answers[0], "200 ") || !strings.Contains(answers[0], rest.made[0]["envelopeId"]) ||
-		!strings.Contains(words[0], " done "+rest.made[0]["envelopeId"]) {
+	if !strings.HasPrefix(answers[0], "200 ") || !strings.Contains(answers[0], made[0]) ||
+		!strings.Contains(words[0], " done "+made[0]) {
 		t.Errorf("the answer is %s, the journal says %q", answers[0], words[0])
 	}
 	want := 1
 	if own { // sent again by somebody who knew the outcome
 		want = 2
 	}
-	if len(rest.made) != want || !strings.Contains(answers[1], rest.made[want-1]["envelopeId"]) {
-		t.Errorf("%d envelopes, want %d; the second answer is %s", len(rest.made), want, answers[1])
+	if len(made) != want || !strings.Contains(answers[1], made[want-1]) {
+		t.Errorf("%d envelopes, want %d; the second answer is %s", len(made), want, answers[1])
 	}
 	if strings.Contains(words[1], "intended") {
 		t.Errorf("in the end the journal says %q", words[1])
