@@ -14,9 +14,12 @@ import (
 // place is an envelope as one caller knows it.
 type place struct{ integration, user, envelope string }
 
+// finder finds the account in which a call is to do something.
+type finder struct{ client }
+
 // place is for whom a call is made: who proved the password does not matter (SOAP-REST.md §6.3, §6.5).
-func (t *task) place(envelope string) place {
-	return place{t.Owner.Integration, cmp.Or(t.Owner.Principal, t.Owner.Authenticator), envelope}
+func (f *finder) place(envelope string) place {
+	return place{f.Owner.Integration, cmp.Or(f.Owner.Principal, f.Owner.Authenticator), envelope}
 }
 
 const absentEnvelope = "Envelope_Does_Not_Exist"
@@ -40,18 +43,18 @@ func bare(id string) string {
 }
 
 // account finds the account that a call names, or the user's default one (SOAP-REST.md §2.3).
-func (t *task) account(ctx context.Context, id string) (Account, error) {
+func (f *finder) account(ctx context.Context, id string) (Account, error) {
 	if id = bare(id); id != "" {
-		return t.User.Named(ctx, id)
+		return f.User.Named(ctx, id)
 	}
-	all, err := t.User.Accounts(ctx)
+	all, err := f.User.Accounts(ctx)
 	if err != nil {
 		return Account{}, err
 	}
 	if len(all) > 0 && (all[0].Default || len(all) == 1) {
 		return all[0], nil
 	}
-	if a, ok, err := t.User.Configured(ctx); ok || err != nil {
+	if a, ok, err := f.User.Configured(ctx); ok || err != nil {
 		return a, err
 	}
 	return Account{}, fault.Named("Unspecified_Error",
@@ -59,8 +62,8 @@ func (t *task) account(ctx context.Context, id string) (Account, error) {
 }
 
 // remember notes in which account an envelope is.
-func (t *task) remember(envelope string, a Account) {
-	t.engine.places.Put(t.place(strings.ToLower(envelope)), a)
+func (f *finder) remember(envelope string, a Account) {
+	f.engine.places.Put(f.place(strings.ToLower(envelope)), a)
 }
 
 // envelope is one in an account where it is, or is looked for.
@@ -76,38 +79,65 @@ func (e envelope) path(below string) string { return "/envelopes/" + e.id + belo
 // read does something with an envelope that changes nothing, in the account where the envelope is: do is called for one
 // account after the other until it does not say that the envelope is not there (SOAP-REST.md §6.5). text is the
 // EnvelopeID as the program wrote it.
-func (t *task) read(ctx context.Context, text string, do func(context.Context, envelope) error) error {
+func (f *finder) read(ctx context.Context, text string, do func(context.Context, envelope) error) error {
 	id, err := envelopeID(text)
 	if err != nil {
 		return err
 	}
-	return t.search(ctx, id, false, do)
+	return f.search(ctx, id, false, do)
 }
 
 // change is read for what changes an envelope. An account that is a mere guess is asked first whether it has the
 // envelope (SOAP-REST.md §11.8), and no other change of the same user is made meanwhile (§6.3).
-func (t *task) change(ctx context.Context, text string, do func(context.Context, envelope) error) error {
+func (f *finder) change(ctx context.Context, text string, do func(context.Context, envelope) error) error {
 	id, err := envelopeID(text)
 	if err != nil {
 		return err
 	}
-	release, err := t.engine.locks.acquire(ctx, t.place(id))
+	release, err := f.engine.locks.acquire(ctx, f.place(id))
 	if err != nil {
 		return err
 	}
 	defer release()
-	return t.search(ctx, id, true, do)
+	return f.search(ctx, id, true, do)
 }
 
-func (t *task) search(ctx context.Context, id string, ask bool, do func(context.Context, envelope) error) error {
-	t.Notes.Envelope = id
-	accounts, sure, err := t.candidates(ctx, id)
+// changeIn is change in the account that the program names; where it names none, in that which has the envelope.
+func (f *finder) changeIn(
+	ctx context.Context, account, text string, do func(context.Context, envelope) error,
+) error {
+	if account = bare(account); account == "" {
+		return f.change(ctx, text, do)
+	}
+	id, err := envelopeID(text)
+	if err != nil {
+		return err
+	}
+	f.Notes.Envelope = id
+	a, err := f.User.Named(ctx, account)
+	if err != nil {
+		return err
+	}
+	release, err := f.engine.locks.acquire(ctx, f.place(id))
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err = do(ctx, envelope{a, id}); err == nil {
+		f.remember(id, a)
+	}
+	return err
+}
+
+func (f *finder) search(ctx context.Context, id string, ask bool, do func(context.Context, envelope) error) error {
+	f.Notes.Envelope = id
+	accounts, sure, err := f.candidates(ctx, id)
 	if err != nil {
 		return err
 	}
 	err = fault.Named(absentEnvelope, "The user has no account.")
 	for i, a := range accounts {
-		if err = t.try(ctx, envelope{a, id}, ask && i >= sure, do); !absent(err) {
+		if err = f.try(ctx, envelope{a, id}, ask && i >= sure, do); !absent(err) {
 			break
 		}
 	}
@@ -115,31 +145,31 @@ func (t *task) search(ctx context.Context, id string, ask bool, do func(context.
 }
 
 // try does something with an envelope in one account; with ask it looks first whether the envelope is there.
-func (t *task) try(ctx context.Context, e envelope, ask bool, do func(context.Context, envelope) error) error {
+func (f *finder) try(ctx context.Context, e envelope, ask bool, do func(context.Context, envelope) error) error {
 	if ask {
-		if err := t.get(ctx, e.Account, e.path(""), nil, nil); err != nil {
+		if err := f.get(ctx, e.Account, e.path(""), nil, nil); err != nil {
 			return err
 		}
-		t.remember(e.id, e.Account)
+		f.remember(e.id, e.Account)
 	}
 	err := do(ctx, e)
 	if err == nil {
-		t.remember(e.id, e.Account)
+		f.remember(e.id, e.Account)
 	}
 	return err
 }
 
 // candidates are the accounts where an envelope may be, in the order of SOAP-REST.md §6.5: the first ones are sure, the
 // others guesses.
-func (t *task) candidates(ctx context.Context, id string) (accounts []Account, sure int, err error) {
-	if a, ok := t.engine.places.Get(t.place(id)); ok {
+func (f *finder) candidates(ctx context.Context, id string) (accounts []Account, sure int, err error) {
+	if a, ok := f.engine.places.Get(f.place(id)); ok {
 		return []Account{a}, 1, nil
 	}
-	all, err := t.User.Accounts(ctx)
+	all, err := f.User.Accounts(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	a, ok, err := t.User.Configured(ctx)
+	a, ok, err := f.User.Configured(ctx)
 	switch {
 	case err != nil:
 		return nil, 0, err

@@ -20,8 +20,7 @@ const (
 )
 
 func newTask(e *Engine, u User) *task {
-	c := newCall(u, "RequestStatus", "")
-	return &task{Call: c, engine: e, writer: e.writer(c)}
+	return e.begin(newCall(u, "RequestStatus", ""))
 }
 
 func several() []Account {

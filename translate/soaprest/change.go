@@ -1,11 +1,8 @@
 package soaprest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,33 +12,6 @@ import (
 	"docusign-auth-proxy/translate/soaprest/answer"
 	"docusign-auth-proxy/translate/soaprest/fault"
 )
-
-// changeIn is change in the account that the program names; where it names none, in that which has the envelope.
-func (t *task) changeIn(
-	ctx context.Context, account, text string, do func(context.Context, envelope) error,
-) error {
-	if account = bare(account); account == "" {
-		return t.change(ctx, text, do)
-	}
-	id, err := envelopeID(text)
-	if err != nil {
-		return err
-	}
-	t.Notes.Envelope = id
-	a, err := t.User.Named(ctx, account)
-	if err != nil {
-		return err
-	}
-	release, err := t.engine.locks.acquire(ctx, t.place(id))
-	if err != nil {
-		return err
-	}
-	defer release()
-	if err = do(ctx, envelope{a, id}); err == nil {
-		t.remember(id, a)
-	}
-	return err
-}
 
 // put changes an envelope, and gives when. It is never repeated: after a failure that leaves it open whether DocuSign
 // did it, done looks at the envelope (SOAP-REST.md §6.3). A caller that goes away does not stop it half way.
@@ -166,21 +136,4 @@ func sendEnvelope(ctx context.Context, t *task) (*answer.Answer, error) {
 		return sent(at)
 	})
 	return a, err
-}
-
-// json reads the JSON of an answer whole.
-func (t *task) json(ctx context.Context, r *Request) ([]byte, error) {
-	resp, err := t.send(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxJSON))
-	if err == nil && !json.Valid(bytes.TrimSpace(text)) {
-		err = errors.New("it is no JSON")
-	}
-	if err != nil {
-		return nil, unreadable(resp, err)
-	}
-	return text, nil
 }

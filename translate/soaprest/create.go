@@ -29,22 +29,22 @@ const (
 )
 
 func createEnvelope(ctx context.Context, t *task) (*answer.Answer, error) {
-	d, err := definition.Envelope(t.Operation, t.root.Child("Envelope"), "created", t.definitions())
+	d, err := definition.Envelope(t.Operation, t.root.Child("Envelope"), "created", definitions(t))
 	return t.create(ctx, d, err)
 }
 
 func createAndSendEnvelope(ctx context.Context, t *task) (*answer.Answer, error) {
-	d, err := definition.Envelope(t.Operation, t.root.Child("Envelope"), "sent", t.definitions())
+	d, err := definition.Envelope(t.Operation, t.root.Child("Envelope"), "sent", definitions(t))
 	return t.create(ctx, d, err)
 }
 
 func createFromTemplates(ctx context.Context, t *task) (*answer.Answer, error) {
-	d, err := definition.FromTemplates(t.Operation, t.root, t.definitions(), t.templates(ctx))
+	d, err := definition.FromTemplates(t.Operation, t.root, definitions(t), t.templates(ctx))
 	return t.create(ctx, d, err)
 }
 
 func createFromTemplatesAndForms(ctx context.Context, t *task) (*answer.Answer, error) {
-	d, err := definition.FromTemplatesAndForms(t.Operation, t.root, t.definitions())
+	d, err := definition.FromTemplatesAndForms(t.Operation, t.root, definitions(t))
 	return t.create(ctx, d, err)
 }
 
@@ -80,7 +80,7 @@ func (t *task) templates(ctx context.Context) func(id string) (*definition.Templ
 	}
 }
 
-func (t *task) definitions() definition.Settings {
+func definitions(t *task) definition.Settings {
 	s := &t.Integration.SOAPREST
 	return definition.Settings{
 		SignHere: s.TabOffset.SignHere, InitialHere: s.TabOffset.InitialHere, AuthoritativeCopy: s.AuthoritativeCopy,

@@ -71,7 +71,7 @@ func New(o Options) *Engine {
 // Serve carries out a call. A fault is an answer too. The error is a *call.Error for trouble with token or site, else
 // one of reading the message.
 func (e *Engine) Serve(ctx context.Context, c *Call) (*answer.Answer, error) {
-	t := &task{Call: c, engine: e, writer: e.writer(c)}
+	t := e.begin(c)
 	a, err := t.serve(ctx)
 	c.Notes.Dropped = append(c.Notes.Dropped, t.writer.Dropped...)
 	if f, ok := errors.AsType[*fault.Fault](err); ok {
@@ -90,6 +90,10 @@ func (e *Engine) Return(state string, query url.Values) (location string, err er
 		e.statuses.forget(envelope) // the program asks next what became of it
 	}
 	return location, err
+}
+
+func (e *Engine) begin(c *Call) *task {
+	return &task{finder: finder{client{Call: c, engine: e}}, writer: e.writer(c)}
 }
 
 func (e *Engine) writer(c *Call) *answer.Writer {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,12 +17,18 @@ import (
 
 // task is one call while it is carried out.
 type task struct {
-	*Call
+	finder
 
-	engine  *Engine
 	writer  *answer.Writer
 	message *element.Message
 	root    *element.Element // of the operation
+}
+
+// client sends the REST calls of a call, and counts them.
+type client struct {
+	*Call
+
+	engine *Engine
 }
 
 // maxJSON bounds an answer of REST that is held whole, in bytes.
@@ -32,40 +39,40 @@ const maxRefusal = 64 << 10
 
 // send sends a REST call and counts it. Answers that are no success are faults; of the others, the body is the caller's
 // to close.
-func (t *task) send(ctx context.Context, r *Request) (*http.Response, error) {
-	resp, err := t.exchange(ctx, r)
+func (c *client) send(ctx context.Context, r *Request) (*http.Response, error) {
+	resp, err := c.exchange(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer resp.Body.Close()
-		return nil, t.refusal(resp)
+		return nil, c.refusal(resp)
 	}
 	return resp, nil
 }
 
 // refusal is the fault that says what DocuSign refused.
-func (t *task) refusal(resp *http.Response) *fault.Fault {
+func (c *client) refusal(resp *http.Response) *fault.Fault {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	if err != nil {
 		text = nil // the status says enough
 	}
-	return fault.FromREST(t.Operation, resp.StatusCode, resp.Header, text)
+	return fault.FromREST(c.Operation, resp.StatusCode, resp.Header, text)
 }
 
 // exchange gives DocuSign's answer, whatever its status.
-func (t *task) exchange(ctx context.Context, r *Request) (*http.Response, error) {
-	t.Notes.Account, t.Notes.Site = r.Account.ID, r.Account.Site.Host
-	t.Notes.RESTCalls++
-	began := t.engine.o.Now()
-	resp, err := t.User.Do(ctx, r)
-	t.Notes.Upstream += t.engine.o.Now().Sub(began)
+func (c *client) exchange(ctx context.Context, r *Request) (*http.Response, error) {
+	c.Notes.Account, c.Notes.Site = r.Account.ID, r.Account.Site.Host
+	c.Notes.RESTCalls++
+	began := c.engine.o.Now()
+	resp, err := c.User.Do(ctx, r)
+	c.Notes.Upstream += c.engine.o.Now().Sub(began)
 	return resp, err
 }
 
 // call sends a REST call and decodes the JSON of its answer; into may be nil.
-func (t *task) call(ctx context.Context, r *Request, into any) error {
-	resp, err := t.send(ctx, r)
+func (c *client) call(ctx context.Context, r *Request, into any) error {
+	resp, err := c.send(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -73,9 +80,9 @@ func (t *task) call(ctx context.Context, r *Request, into any) error {
 	if into == nil {
 		return nil
 	}
-	began := t.engine.o.Now()
+	began := c.engine.o.Now()
 	err = json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(into)
-	t.Notes.Upstream += t.engine.o.Now().Sub(began)
+	c.Notes.Upstream += c.engine.o.Now().Sub(began)
 	if err != nil {
 		return unreadable(resp, err)
 	}
@@ -83,8 +90,25 @@ func (t *task) call(ctx context.Context, r *Request, into any) error {
 }
 
 // get reads JSON from a path below an account.
-func (t *task) get(ctx context.Context, a Account, path string, query url.Values, into any) error {
-	return t.call(ctx, &Request{Method: http.MethodGet, Account: a, Path: path, Query: query}, into)
+func (c *client) get(ctx context.Context, a Account, path string, query url.Values, into any) error {
+	return c.call(ctx, &Request{Method: http.MethodGet, Account: a, Path: path, Query: query}, into)
+}
+
+// json reads the JSON of an answer whole.
+func (c *client) json(ctx context.Context, r *Request) ([]byte, error) {
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxJSON))
+	if err == nil && !json.Valid(bytes.TrimSpace(text)) {
+		err = errors.New("it is no JSON")
+	}
+	if err != nil {
+		return nil, unreadable(resp, err)
+	}
+	return text, nil
 }
 
 // unreadable is an answer of success that is no JSON, or breaks off.
