@@ -112,6 +112,7 @@ const (
 func (l *load) round() {
 	l.doors()
 	l.schemes()
+	l.operations()
 	l.onBehalf()
 	l.refusals()
 	l.faults()
@@ -132,17 +133,6 @@ func (l *load) schemes() {
 		"<DocuSignCredentials><Username>"+u.Email+"</Username><Password>"+u.Password+"</Password><IntegratorKey>"+
 			sandbox.LegacyKey+"</IntegratorKey></DocuSignCredentials>",
 	)
-	soap := []string{
-		"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"http://www.docusign.net/API/3.0/RequestStatus"`,
-	}
-	l.call(l.direct, http.MethodPost, l.sidecar("/api/3.0/api.asmx"), envelope(
-		`<wsse:Security `+
-			`xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd">`+
-			`<wsse:UsernameToken><wsse:Username>[`+
-			sandbox.LegacyKey+`]`+u.Email+`</wsse:Username><wsse:Password>`+u.Password+`</wsse:Password></wsse:UsernameToken>`+
-			`</wsse:Security>`,
-		`<RequestStatus xmlns="http://www.docusign.net/API/3.0"><EnvelopeID>`+sandbox.CaptureEnvelopeID+`</EnvelopeID>`+
-			`</RequestStatus>`), soap...)
 	l.call(l.direct, http.MethodPost, l.sidecar("/api/3.0/credential.asmx"), envelope("",
 		`<Login xmlns="http://www.docusign.net/API/Credential"><Email>[`+sandbox.LegacyKey+`]`+u.Email+
 			`</Email><Password>`+u.Password+`</Password></Login>`),
@@ -170,6 +160,33 @@ func (l *load) schemes() {
 	for range 4 {
 		l.get(otherPath, oldHeader, l.header(sandbox.LegacyKey, anna))
 	}
+}
+
+// operations are SOAP calls of each class: whole, approximate and impossible over REST.
+func (l *load) operations() {
+	id := `<EnvelopeID>` + sandbox.CaptureEnvelopeID + `</EnvelopeID>`
+	l.soap("RequestStatus", id)
+	l.soap("RequestStatus", id) // from memory
+	l.soap("CreateAndSendEnvelope", `<Envelope><AccountId>1703061</AccountId><Documents><Document><ID>1</ID>`+
+		`<Name>a.pdf</Name><PDFBytes>JVBERi0xLjQK</PDFBytes></Document></Documents><Recipients><Recipient><ID>1</ID>`+
+		`<UserName>Cora</UserName><Email>cora@example.com</Email><Type>Signer</Type><AccessCode/><SignatureInfo>`+
+		// no font of REST's: it is left out
+		`<SignatureName>Cora</SignatureName><SignatureInitials>C</SignatureInitials><FontStyle>LuciaBT</FontStyle>`+
+		`</SignatureInfo></Recipient></Recipients><Subject>a</Subject></Envelope>`)
+	l.soap("CorrectAndResendEnvelope", `<Correction>`+id+`</Correction>`)
+	l.soap("TransferEnvelope", id)
+}
+
+func (l *load) soap(operation, body string) {
+	u := l.w.seed.User(anna)
+	l.call(l.direct, http.MethodPost, l.sidecar("/api/3.0/api.asmx"), envelope(
+		`<wsse:Security `+
+			`xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd">`+
+			`<wsse:UsernameToken><wsse:Username>[`+
+			sandbox.LegacyKey+`]`+u.Email+`</wsse:Username><wsse:Password>`+u.Password+`</wsse:Password></wsse:UsernameToken>`+
+			`</wsse:Security>`,
+		`<`+operation+` xmlns="http://www.docusign.net/API/3.0">`+body+`</`+operation+`>`),
+		"Content-Type", "text/xml; charset=utf-8", "SOAPAction", `"http://www.docusign.net/API/3.0/`+operation+`"`)
 }
 
 // nativeToken is one that DocuSign has issued: here the last that the proxy used.

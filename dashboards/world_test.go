@@ -229,6 +229,7 @@ func (w *world) integrations(t *testing.T) []object {
 		"erp", sandbox.LegacyKey, "translate", "key.pem", anna, unnamed, admin, w.user(t, "legacy.user@example.com"),
 	)
 	erp["oauth"].(object)["admin_user_id"] = sandbox.AdminID
+	erp["soap"] = "rest"
 	return []object{
 		erp,
 		with("billing", sandbox.GUIDKey, "observe", "other.pem", anna),

@@ -66,13 +66,16 @@ func soapPanels() []*dashboard.PanelBuilder {
 		}, query{sum("operation, outcome", rate(in(soapCalls, carried))) + " > 0", "{{operation}} {{outcome}}"}),
 		curves(about{
 			title: "REST calls per SOAP call", unit: "short", width: 4, limits: above(5, 20), anchor: "docusignratelimitnear",
-			what: "How many REST calls, which count against DocuSign's hourly limit, one SOAP call takes: the mean, by " +
-				"integration.",
+			what: "How many REST calls, which count against DocuSign's hourly limit, one SOAP call takes: the mean by " +
+				"integration, and what 5 % of all calls exceed.",
 			red: "twenty: downloads of many documents, or an account that has to be looked for. Compare with Rate limits.",
-		}, query{
-			share(sum("integration", rate(in(perCall+"_sum"))), sum("integration", rate(in(perCall+"_count")))),
-			"{{integration}}",
-		}),
+		},
+			query{
+				share(sum("integration", rate(in(perCall+"_sum"))), sum("integration", rate(in(perCall+"_count")))),
+				"{{integration}}",
+			},
+			query{quantile("0.95", "", perCall), "95 % of all"},
+		),
 		curves(about{
 			title: "Status answers from memory", unit: "reqps", width: 4, limits: above(10, 100), anchor: "polling",
 			what: "Questions for the status of envelopes a second that were answered without DocuSign, since they had just " +
