@@ -63,6 +63,9 @@ func (r rules) checkSOAP() {
 		r.warnIf(given, path, "is without effect, since soap is not rest", "set soap: rest, or take the section out")
 		return
 	}
+	r.warnIf(r.config.Store == "", child(r.path, "soap"),
+		"without store, a restart in the middle of a creation leaves it open whether the envelope was made",
+		"add store: state.db")
 	inClear := o.PublicURL != nil && o.PublicURL.Scheme == "http" &&
 		!isLoopback(net.JoinHostPort(o.PublicURL.Hostname(), "80"))
 	r.warnIf(inClear, child(path, "public_url"), "leads the browsers of signers over plain HTTP", "write it as https://…")

@@ -18,6 +18,7 @@ const (
 	authorityWarning = 30 * 24 * time.Hour
 	connWarning      = time.Hour // after the last connection that failed
 	connEntries      = 5
+	unresolvedAfter  = 5 * time.Minute  // look-ups of a creation last for a minute
 	clockWarning     = 30 * time.Second // assertions live for minutes, but a clock that is off drifts on
 )
 
@@ -191,6 +192,14 @@ func attentionOf(s *Status) []Attention {
 	}
 	for _, i := range s.Integrations {
 		list = append(list, i.attention(s.Generated)...)
+	}
+	if u := s.Unresolved; u.Count > 0 && s.Generated.Sub(u.Oldest) > unresolvedAfter {
+		list = append(list, Attention{
+			Subject: "SOAP over REST",
+			Problem: "Nobody knows of " + count(u.Count, "creation") + " whether DocuSign made the envelope; the oldest began " +
+				relative(u.Oldest, s.Generated) + ".",
+			NextStep: "See what they are: docusign-auth-proxy soap journal. A message that comes again is looked up first.",
+		})
 	}
 	list = append(list, connAttention(s)...)
 	if a := s.Authority; a != nil && !a.Expires.IsZero() && a.Expires.Sub(s.Generated) < authorityWarning {

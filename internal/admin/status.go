@@ -32,7 +32,8 @@ type Status struct {
 	Authority    *Authority    `json:"authority,omitempty"` // nil = no interception
 	Clock        Clock         `json:"clock"`
 	Integrations []Integration `json:"integrations"`
-	Unknown      []Unknown     `json:"unknown"`      // see UnknownOf
+	Unknown      []Unknown     `json:"unknown"` // see UnknownOf
+	Unresolved   Unresolved    `json:"unresolved_creations"`
 	UnknownMode  string        `json:"unknown_mode"` // reject or observe
 	Tunnels      Tunnels       `json:"tunnels"`
 	// Connections that never became a call, by client and cause, the latest first.
@@ -99,6 +100,12 @@ type Authority struct {
 type Clock struct {
 	OffsetSeconds float64   `json:"offset_seconds"` // server minus local
 	LearnedAt     time.Time `json:"learned_at,omitzero"`
+}
+
+// Unresolved are the creations of envelopes over REST of which nobody knows the end.
+type Unresolved struct {
+	Count  int       `json:"count"`
+	Oldest time.Time `json:"oldest,omitzero"` // when it began
 }
 
 // Tunnels are connections passed through unread.

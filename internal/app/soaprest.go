@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/spool"
@@ -88,6 +89,13 @@ func (p *App) journal() metrics.Journal {
 		return false
 	})
 	return j
+}
+
+// unresolved tells the status page of the creations of which nobody knows the end.
+func (p *App) unresolved() admin.Unresolved {
+	j := p.journal()
+	open := j.Entries[string(journal.Intended)] + j.Entries[string(journal.Unknown)]
+	return admin.Unresolved{Count: open, Oldest: j.Unresolved}
 }
 
 // resolveCreations finds out what became of the creations that the process before this one left open.
