@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"docusign-auth-proxy/internal/app/apptest"
@@ -647,4 +648,60 @@ func TestMessagesOverRESTThatBreakOff(t *testing.T) {
 		}
 	})
 	r.noSOAP()
+}
+
+// TestAnAccountThatMovedOverREST: SOAP found an account at any site, REST does not (SOAP-REST.md §6.5).
+func TestAnAccountThatMovedOverREST(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	post := func(name, elements string) apptest.Answer {
+		return r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken),
+			operation(name, "<EnvelopeID>"+sandbox.CaptureEnvelopeID+"</EnvelopeID>"+elements))))
+	}
+	if got := post("RequestStatus", ""); got.Status != 200 {
+		t.Fatalf("status %d: %s", got.Status, got.Body)
+	}
+	r.Sandbox.MoveAccount(sandbox.CaptureAccountID, "na3.docusign.net")
+	got := post("VoidEnvelope", "<Reason>a mistake</Reason>")
+	if got.Status != 200 || !strings.Contains(got.Body, "<VoidSuccess>true</VoidSuccess>") {
+		t.Errorf("status %d: %s", got.Status, got.Body)
+	}
+	if rec := r.Last(t); rec.Site != "na3.docusign.net" || rec.Method != "PUT" {
+		t.Errorf("%s reached %s", rec.Method, rec.Site)
+	}
+	if !strings.Contains(r.Log.String(), "replayed=wrong_site") {
+		t.Errorf("the log is %s", r.lastLines())
+	}
+	r.noSOAP()
+}
+
+// TestConcurrentCallsOverREST make one envelope of one message, and share nothing else.
+func TestConcurrentCallsOverREST(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	before := r.Sandbox.Counts().Envelopes
+	message := soapEnvelope(security(annaToken), createAndSend("", []byte("%PDF"), ""))
+	ids := make(chan string, 8)
+	var calls sync.WaitGroup
+	for range cap(ids) {
+		calls.Go(func() {
+			resp, err := http.DefaultClient.Do(soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", message))
+			if err != nil {
+				ids <- err.Error()
+				return
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body) // what is cut off has no id
+			ids <- envelopeID.FindString(string(body))
+		})
+	}
+	calls.Wait()
+	close(ids)
+	all := map[string]bool{}
+	for id := range ids {
+		all[id] = true
+	}
+	if made := r.Sandbox.Counts().Envelopes - before; len(all) != made || all[""] {
+		t.Errorf("%d envelopes for the ids %v", made, all)
+	}
 }
