@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// shared is where the sample pairs and the description of REST's bodies stand, beside the repository.
+// shared is where the sample pairs stand, beside the repository.
 const shared = "../../../../shared/docusign/soap-rest"
 
 func TestEachSamplePairGivesItsRESTBody(t *testing.T) {

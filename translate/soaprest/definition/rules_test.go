@@ -89,7 +89,7 @@ func part(t *testing.T, text, at string) (string, bool) {
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
 		t.Fatal(err)
 	}
-	definition.Conforms(t, "envelopeDefinition", v)
+	definition.Conforms(t, v)
 	for name := range strings.FieldsFuncSeq(at, func(r rune) bool { return r == '/' }) {
 		switch of := v.(type) {
 		case map[string]any:

@@ -148,7 +148,7 @@ func valuesOf(t *testing.T, root *element.Element) (map[string]string, []string,
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
 		t.Fatal(err)
 	}
-	definition.Conforms(t, "envelopeDefinition", v)
+	definition.Conforms(t, v)
 	all := map[string]string{}
 	values(v, "", all)
 	for i, document := range documents {

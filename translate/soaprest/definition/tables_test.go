@@ -1,75 +1,18 @@
 package definition
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+
+	"docusign-auth-proxy/internal/sandbox/restbody"
 )
 
-// schema is what the description of REST's bodies says of a value.
-type schema struct {
-	Type       string             `json:"type"`
-	Ref        string             `json:"$ref"`
-	Items      *schema            `json:"items"`
-	Properties map[string]*schema `json:"properties"`
-}
-
-// schemas reads the description of REST's bodies that stands beside the repository; nil = it is not there.
-var schemas = sync.OnceValue(func() map[string]*schema {
-	text, err := os.ReadFile(filepath.FromSlash("../../../../shared/docusign/soap-rest/check/openapi-subset.json"))
-	if err != nil {
-		return nil
-	}
-	var all struct {
-		Definitions map[string]*schema `json:"definitions"`
-	}
-	if err := json.Unmarshal(text, &all); err != nil {
-		panic(err)
-	}
-	return all.Definitions
-})
-
-// Conforms holds that JSON has only members that REST knows, of the types that REST wants, where the description is
-// there.
-func Conforms(t testing.TB, name string, v any) {
+// Conforms holds that JSON is an envelopeDefinition, by the description that the sandbox has of REST's bodies.
+func Conforms(t testing.TB, v any) {
 	t.Helper()
-	if schemas() != nil {
-		conforms(t, name, &schema{Ref: name}, v)
-	}
-}
-
-func conforms(t testing.TB, at string, s *schema, v any) {
-	t.Helper()
-	if s.Ref != "" {
-		s = schemas()[s.Ref]
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		for member, of := range v {
-			if s.Properties[member] == nil {
-				t.Errorf("%s has no %s", at, member)
-				continue
-			}
-			conforms(t, at+"."+member, s.Properties[member], of)
-		}
-	case []any:
-		if s.Type != "array" {
-			t.Errorf("%s is no array", at)
-			return
-		}
-		for i, of := range v {
-			conforms(t, fmt.Sprintf("%s[%d]", at, i), s.Items, of)
-		}
-	case string:
-		if s.Type != "string" {
-			t.Errorf("%s is no text", at)
-		}
-	default:
-		t.Errorf("%s is a %T", at, v)
+	if _, err := restbody.Named("envelopeDefinition").Take(v); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -83,11 +26,11 @@ func restTypes() map[string]map[string]string {
 		"Recipient":           {}, "Tab": {"radio": "radio radioGroup"},
 	}
 	for _, kind := range recipientKinds() {
-		all["Recipient"][kind] = schemas()["recipients"].Properties[kind].Items.Ref
+		all["Recipient"][kind] = restbody.Named("recipients").Members[kind].Type.Name
 	}
 	for _, kind := range tabKinds() {
 		if kind.name != "radio" {
-			all["Tab"][kind.name] = schemas()["tabs"].Properties[kind.name+"Tabs"].Items.Ref
+			all["Tab"][kind.name] = restbody.Named("tabs").Members[kind.name+"Tabs"].Type.Name
 		}
 	}
 	for soap, rest := range map[string]string{
@@ -109,9 +52,6 @@ func restTypes() map[string]map[string]string {
 
 // TestTheTablesKnowWhichTypesHaveAMember compares every row with the description of REST's bodies.
 func TestTheTablesKnowWhichTypesHaveAMember(t *testing.T) {
-	if schemas() == nil {
-		t.Skip("the description of REST's bodies stands beside the repository and is not there")
-	}
 	differs := map[string]string{
 		"Envelope inline transactionId": "an inline template is no call",
 		"Envelope inline asynchronous":  "an inline template is no call",
@@ -146,7 +86,7 @@ func TestTheTablesKnowWhichTypesHaveAMember(t *testing.T) {
 
 func hasMember(types, member string) bool {
 	for name := range strings.FieldsSeq(types) {
-		if schemas()[name].Properties[member] != nil {
+		if _, has := restbody.Named(name).Members[member]; has {
 			return true
 		}
 	}
