@@ -116,8 +116,8 @@ func TestWhatBecomesOfCorrections(t *testing.T) { // SOAP-REST.md §4.9, §11.9
 	const resend, rename = "<Resend>true</Resend>", "<CorrectedUserName>New</CorrectedUserName>"
 	done := func(want string) step { return step{want: want, answer: "{}"} }
 	result := func(want, id, code string) step {
-		return step{want: want, answer: `{"recipientUpdateResults":[{"recipientId":"` + id + `","errorDetails":{"errorCode":"` +
-			code + `"}}]}`}
+		return step{want: want, answer: `{"recipientUpdateResults":[{"recipientId":"` + id + `",` +
+			`"errorDetails":{"errorCode":"` + code + `"}}]}`}
 	}
 	correct := func(name, fault, body string, has []string, steps ...step) scene {
 		return scene{
@@ -150,7 +150,8 @@ func TestWhatBecomesOfCorrections(t *testing.T) { // SOAP-REST.md §4.9, §11.9
 		correct("the first step is refused", "Some_Refusal", correctionOf("", ben+rename, cora+resend), nil,
 			getRecipients(), step{want: "PUT " + recipientsPath, status: 400, answer: refusedText}),
 		correct("it is too late", "Envelope_Cannot_Correct_Invalid_State", correctionOf("", ben+rename), nil,
-			getRecipients(), step{want: "PUT " + recipientsPath, status: 400, answer: `{"errorCode":"ENVELOPE_INVALID_STATUS"}`}),
+			getRecipients(),
+			step{want: "PUT " + recipientsPath, status: 400, answer: `{"errorCode":"ENVELOPE_INVALID_STATUS"}`}),
 		correct("no answer", "Unspecified_Error", correctionOf("", ben+rename),
 			[]string{"The state of the envelope is unknown"}, getRecipients(), lost("PUT "+recipientsPath)),
 		correct("an error of DocuSign's", "Unspecified_Error", correctionOf("", ben+rename),

@@ -169,7 +169,8 @@ func documentSteps(query string, ids ...string) []step {
 }
 
 func documentField(name, id, more string) string {
-	return "<DocumentPDF><Name>" + name + "</Name><PDFBytes>" + inBase64("of "+id) + "</PDFBytes>" + more + "</DocumentPDF>"
+	return "<DocumentPDF><Name>" + name + "</Name><PDFBytes>" + inBase64("of "+id) + "</PDFBytes>" + more +
+		"</DocumentPDF>"
 }
 
 func TestTheDocumentsOfAnEnvelope(t *testing.T) { // SOAP-REST.md §4.4

@@ -89,7 +89,8 @@ func TestWaitingEndsWhenTheEnvelopeIsThereOrTheCallerGone(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		u = &script{t: t, steps: []step{none}}
-		if got := serve(ctx, New(Options{}), u, "SynchEnvelope", synchBody("true")); !errors.Is(got.err, context.DeadlineExceeded) {
+		got := serve(ctx, New(Options{}), u, "SynchEnvelope", synchBody("true"))
+		if !errors.Is(got.err, context.DeadlineExceeded) {
 			t.Errorf("got %+v", got)
 		}
 	})

@@ -13,8 +13,8 @@ import (
 	"docusign-auth-proxy/translate/soaprest/fault"
 )
 
-// membershipFeatures answers with what the operator lists: REST does not tell (SOAP-REST.md §4.10). Old programs call it
-// to see whether their password is right.
+// membershipFeatures answers with what the operator lists: REST does not tell (SOAP-REST.md §4.10). Old programs call
+// it to see whether their password is right.
 func membershipFeatures(ctx context.Context, t *task) (*answer.Answer, error) {
 	features := t.Integration.SOAPREST.Features
 	if len(features) == 0 {

@@ -86,7 +86,9 @@ func TestATemplate(t *testing.T) { // SOAP-REST.md §4.10
 	run(t, []scene{
 		{
 			name: "without bytes", operation: "RequestTemplate", body: id + without, steps: []step{get},
-			has: []string{"<PDFBytes>AA==</PDFBytes>", "<RoleName>Customer</RoleName>", "<AccountId>" + firstGUID + "</AccountId>"},
+			has: []string{
+				"<PDFBytes>AA==</PDFBytes>", "<RoleName>Customer</RoleName>", "<AccountId>" + firstGUID + "</AccountId>",
+			},
 		},
 		{
 			name: "with bytes", operation: "RequestTemplate", body: id + withBytes,

@@ -26,7 +26,8 @@ func (t *task) view(ctx context.Context, a Account, path string, fields map[stri
 	return made.URL, err
 }
 
-// viewOf asks for a view of an envelope. What its user does there changes the envelope, so its status is asked for anew.
+// viewOf asks for a view of an envelope. What its user does there changes the envelope, so the status that is known of it
+// is forgotten.
 func (t *task) viewOf(ctx context.Context, e envelope, kind string, fields map[string]any) (string, error) {
 	t.engine.statuses.forget(e.id)
 	return t.view(ctx, e.Account, e.path("/views/"+kind), fields)

@@ -13,7 +13,8 @@ import (
 	"docusign-auth-proxy/translate/soaprest/redirect"
 )
 
-const assertionElement = `<AuthenticationAssertion><AuthenticationInstant>2026-11-20T10:06:00Z</AuthenticationInstant>` +
+const assertionElement = `<AuthenticationAssertion>` +
+	`<AuthenticationInstant>2026-11-20T10:06:00Z</AuthenticationInstant>` +
 	`<AuthenticationMethod>Password</AuthenticationMethod></AuthenticationAssertion>`
 
 const (
@@ -222,8 +223,8 @@ func onCredential(operation, body string) func(*Call) {
 	return func(c *Call) {
 		c.Service = services.ByBase("credential.asmx")
 		c.Integration.SOAPREST.ConsoleReturnURL = "https://app.example.com/console"
-		c.Message = strings.NewReader(`<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><` + operation +
-			` xmlns="` + services.NamespaceCredential + `"><Email>anna@example.com</Email><Password>secret</Password>` + body +
+		c.Message = strings.NewReader(`<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` +
+			`<` + operation + ` xmlns="` + services.NamespaceCredential + `"><Email>anna@example.com</Email><Password>secret</Password>` + body +
 			`</` + operation + `></s:Body></s:Envelope>`)
 	}
 }

@@ -177,8 +177,8 @@ func (r *Redirector) URL(ctx context.Context, public *url.URL, a Addresses, note
 }
 
 // Location says where a browser goes that comes back with DocuSign's query: to exactly the address of the event,
-// without what DocuSign appended. "" = to none: the program named neither that address nor one for exceptions. The error is
-// ErrGone or one of the store's key.
+// without what DocuSign appended. "" = to none: the program named neither that address nor one for exceptions. The
+// error is ErrGone or one of the store's key.
 func (r *Redirector) Location(state string, query url.Values) (address, note string, err error) {
 	aead, err := r.aead()
 	if err != nil {
