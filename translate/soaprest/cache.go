@@ -24,9 +24,9 @@ const maxCacheStatus = 15 * time.Minute
 
 // statusKey is what makes two polls the same.
 type statusKey struct {
-	owner     integration.TokenOwner
-	envelope  string // GUID in lower case
-	operation string
+	owner    integration.TokenOwner
+	envelope string // GUID in lower case
+	members  string // which REST was asked for
 }
 
 // status is what DocuSign said of an envelope.

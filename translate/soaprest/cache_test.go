@@ -29,7 +29,7 @@ type poll struct {
 func newPoll() *poll {
 	return &poll{
 		cache: newStatusCache(time.Now), life: time.Minute,
-		key: statusKey{integration.TokenOwner{Integration: "crm", Authenticator: "anna@example.com"}, "e1", "RequestStatus"},
+		key: statusKey{integration.TokenOwner{Integration: "crm", Authenticator: "anna@example.com"}, "e1", "recipients"},
 	}
 }
 
@@ -61,7 +61,7 @@ func TestAStatusIsAskedForOnceInItsLife(t *testing.T) {
 		p.want(t, "1", false)
 		time.Sleep(time.Minute - 1)
 		p.want(t, "1", true)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		p.want(t, "2", false)
 		p.want(t, "2", true)
 		p.life = 0
@@ -76,7 +76,7 @@ func TestPollsThatDifferInOneThing(t *testing.T) {
 		"another user":        func(k *statusKey) { k.owner.Authenticator = "ben@example.com" },
 		"another principal":   func(k *statusKey) { k.owner.Principal = "cora@example.com" },
 		"another envelope":    func(k *statusKey) { k.envelope = "e2" },
-		"another operation":   func(k *statusKey) { k.operation = "RequestStatusEx" },
+		"other members":       func(k *statusKey) { k.members = "tabs" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPoll()

@@ -14,22 +14,18 @@ import (
 )
 
 // put changes an envelope, and gives when. It is never repeated: after a failure that leaves it open whether DocuSign
-// did it, done looks at the envelope (SOAP-REST.md §6.3). A caller that goes away does not stop it half way.
+// did it, done looks at the envelope (SOAP-REST.md §6.3).
 func (t *task) put(
 	ctx context.Context, e envelope, fields map[string]string, done func(state) bool,
 ) (at time.Time, err error) {
-	ctx = context.WithoutCancel(ctx)
 	t.engine.statuses.forget(e.id)
 	defer t.engine.statuses.forget(e.id)
-	resp, err := t.send(ctx, &Request{
-		Method: http.MethodPut, Account: e.Account, Path: e.path(""), ContentType: "application/json",
-		Body: asJSON(fields),
-	})
+	resp, open, err := t.alter(ctx, &Request{Account: e.Account, Path: e.path(""), Body: asJSON(fields)})
 	if err == nil {
 		defer resp.Body.Close()
 		return dateOf(resp, t.engine.o.Now()), nil
 	}
-	if !unclear(err) {
+	if !open {
 		return at, err
 	}
 	var now state
@@ -45,13 +41,21 @@ func (t *task) put(
 // state is what tells whether a change was made.
 type state struct{ Status, PurgeState string }
 
-// unclear reports whether DocuSign may have done what was asked although its answer does not say so.
-func unclear(err error) bool {
-	if f, ok := errors.AsType[*fault.Fault](err); ok {
-		return f.Status >= 500 || f.Status == 444 || f.Status == 0 && !f.Client
+// alter sends a change. A caller that goes away does not stop it half way. With an error, open = DocuSign may have made
+// it all the same.
+func (t *task) alter(ctx context.Context, r *Request) (resp *http.Response, open bool, err error) {
+	flow := &watched{Body: r.Body}
+	r.Method, r.ContentType, r.Body = http.MethodPut, "application/json", flow
+	if resp, err = t.exchange(context.WithoutCancel(ctx), r); err != nil {
+		kind := call.KindOf(err) // others come before DocuSign has looked at it
+		lost := kind == call.KindUnreachable || kind == call.KindTimeout || kind == call.KindInternal
+		return nil, lost && flow.begun.Load(), err
 	}
-	kind := call.KindOf(err)
-	return kind == call.KindUnreachable || kind == call.KindTimeout
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		defer resp.Body.Close()
+		return nil, !refuses(resp.StatusCode), t.refusal(resp)
+	}
+	return resp, false, nil
 }
 
 // unknown is the fault for a change that may have been made or not.

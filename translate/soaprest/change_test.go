@@ -39,6 +39,7 @@ func TestVoidAndPurge(t *testing.T) { // SOAP-REST.md §4.5, §6.3
 		void("an error of DocuSign's, and it is not voided", "Unspecified_Error", putStep(500, ""),
 			stateStep(`{"status":"sent"}`)),
 		void("no answer, and nobody knows", unknownState, lost("PUT "+envelopePath), lost("GET "+envelopePath)),
+		void("no answer from something between", "Unspecified_Error", putStep(408, ""), stateStep(`{"status":"sent"}`)),
 		purge("done", "", putStep(200, "{}")),
 		purge("refused", "Some_Refusal", putStep(400, refusedText)),
 		purge("no answer, and it is queued", "", lost("PUT "+envelopePath), stateStep(queued)),
@@ -68,12 +69,31 @@ func TestVoidAndPurge(t *testing.T) { // SOAP-REST.md §4.5, §6.3
 }
 
 func TestALostAnswerIsNoAnswer(t *testing.T) {
-	u := &script{t: t, steps: []step{lost("PUT " + envelopePath), stateStep(`{"status":"sent"}`)}}
-	got := serve(t.Context(), New(Options{}), u, "VoidEnvelope", idElement+"<Reason>r</Reason>")
-	if call.KindOf(got.err) != call.KindTimeout {
-		t.Errorf("got %v", got.err)
+	for name, tc := range map[string]struct {
+		put  step
+		more []step
+		want call.Kind
+	}{
+		"it was not done": {
+			lost("PUT " + envelopePath), []step{stateStep(`{"status":"sent"}`)}, call.KindTimeout,
+		},
+		"nothing was sent": {
+			step{want: "PUT " + envelopePath, err: &call.Error{Kind: call.KindUnreachable}, unsent: true}, nil,
+			call.KindUnreachable,
+		},
+		"the token was refused": {
+			step{want: "PUT " + envelopePath, err: &call.Error{Kind: call.KindTokenRefused}}, nil, call.KindTokenRefused,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := &script{t: t, steps: append([]step{tc.put}, tc.more...)}
+			got := serve(t.Context(), New(Options{}), u, "VoidEnvelope", idElement+"<Reason>r</Reason>")
+			if call.KindOf(got.err) != tc.want {
+				t.Errorf("got %v", got.err)
+			}
+			u.done()
+		})
 	}
-	u.done()
 }
 
 const draftText = `{"envelopeId":"` + envelopeOne + `","status":"created","emailSubject":"Draft",

@@ -2,9 +2,10 @@ package soaprest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"maps"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -53,7 +54,7 @@ func correctAndResend(ctx context.Context, t *task) (*answer.Answer, error) {
 		if _, err := t.corrected(asked, recipients, all); err != nil {
 			return err
 		}
-		if err := t.correct(context.WithoutCancel(ctx), e, asked, all); err != nil {
+		if err := t.correct(ctx, e, asked, all); err != nil {
 			return err
 		}
 		var err error
@@ -292,9 +293,16 @@ func (t *task) correctSome(ctx context.Context, e envelope, all []*correction, r
 
 // correction sends one change. Whether DocuSign made it cannot be seen afterwards (SOAP-REST.md §11.9).
 func (t *task) correction(ctx context.Context, r *Request, into any) error {
-	r.Method, r.ContentType = http.MethodPut, "application/json"
-	err := t.call(ctx, r, into)
-	if unclear(err) {
+	resp, open, err := t.alter(ctx, r)
+	if err == nil {
+		defer resp.Body.Close()
+		if into == nil {
+			return nil
+		}
+		err = json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(into)
+		open = err != nil
+	}
+	if open {
 		return t.unknown(ctx, err)
 	}
 	return err

@@ -32,7 +32,7 @@ func requestStatus(ctx context.Context, t *task) (*answer.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := statusKey{owner: t.Owner, envelope: id, operation: t.includes()}
+	key := statusKey{owner: t.Owner, envelope: id, members: t.includes()}
 	s, cached, err := t.engine.statuses.get(ctx, key, t.Integration.SOAPREST.CacheStatus, func(ctx context.Context) (
 		s *status, err error,
 	) {

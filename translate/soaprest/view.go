@@ -26,7 +26,7 @@ func (t *task) view(ctx context.Context, a Account, path string, fields map[stri
 	return made.URL, err
 }
 
-// viewOf asks for a view of an envelope. What its user does there changes the envelope, so the status that is known of it
+// viewOf asks for a view of an envelope. What its user does there changes the envelope, so what is known of its status
 // is forgotten.
 func (t *task) viewOf(ctx context.Context, e envelope, kind string, fields map[string]any) (string, error) {
 	t.engine.statuses.forget(e.id)
@@ -101,7 +101,7 @@ func (t *task) returns(ctx context.Context, fields map[string]any, envelope stri
 	if urls.Child("GenerateSignedDocumentAsynch") != nil {
 		t.Notes.Dropped = append(t.Notes.Dropped, element+"/GenerateSignedDocumentAsynch")
 	}
-	signed, same := addresses["OnSigningComplete"], false
+	signed := addresses["OnSigningComplete"]
 	switch {
 	case t.Integration.SOAPREST.ClientURLs == integration.Passthrough && signed != "":
 		fields["clientURLs"], fields["returnUrl"] = addresses, signed
@@ -117,10 +117,11 @@ func (t *task) returns(ctx context.Context, fields map[string]any, envelope stri
 		fields["returnUrl"] = address
 		return nil
 	}
-	if signed, same = addresses.Same(); !same {
+	one, same := addresses.Same()
+	if !same {
 		return fault.Refused(t.Operation, element)
 	}
-	fields["returnUrl"] = signed
+	fields["returnUrl"] = one
 	return nil
 }
 
