@@ -50,8 +50,8 @@ type Writer struct {
 }
 
 // Fields are the elements of an answer by their names in SOAP. A value is a string, a bool, an int, a time.Time,
-// Fields, []Fields, []string, Nil, Stream or Each; nil = absent. A name with an @ before it is an attribute, and "" the
-// text of an element with attributes. What api.asmx has and dsapi.asmx lacks is left out there.
+// Fields, []Fields, []string, Nil, Stream or Each; nil, also of Fields, is absent. A name with an @ before it is an
+// attribute, and "" the text of an element with attributes. What api.asmx has and dsapi.asmx lacks is left out there.
 type Fields map[string]any
 
 // Nil is written as xsi:nil="true".

@@ -122,6 +122,10 @@ func (k *walk) member(e *services.Element, value any) error {
 	switch v := value.(type) {
 	case nil:
 		return k.absent(e)
+	case Fields:
+		if v == nil {
+			return k.absent(e)
+		}
 	case []Fields:
 		return many(k, e, v)
 	case []string:
