@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -91,5 +92,30 @@ func TestWhatRESTDoesNotTakeIsRefusedBeforeItIsSent(t *testing.T) {
 		if !errors.As(err, &f) || !strings.Contains(f.Reason, want) || !f.Client {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+func TestManyRecipientsAndTabsAreNotTooMany(t *testing.T) {
+	var recipients, tabs strings.Builder
+	for i := range 200 {
+		id := strconv.Itoa(i + 1)
+		recipients.WriteString(person(id, "Signer", ""))
+		for range 15 {
+			tabs.WriteString("<Tab><DocumentID>1</DocumentID><RecipientID>" + id + "</RecipientID><XPosition>1</XPosition>" +
+				"<YPosition>1</YPosition><Type>SignHere</Type></Tab>")
+		}
+	}
+	root, err := tree(api, sending(form, recipients.String(), tabs.String(), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := makeOf(root, settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	signers := d.Object["recipients"].(definition.Object)["signers"].([]definition.Object)
+	last := signers[199]["tabs"].(definition.Object)["signHereTabs"].([]definition.Object)
+	if len(signers) != 200 || len(last) != 15 || last[14]["recipientId"] != "200" || d.Recipients[199] != "200" {
+		t.Errorf("%d signers, the last with %v", len(signers), last)
 	}
 }
