@@ -110,7 +110,7 @@ type restCall struct {
 func (r *restCall) describe(e *call.Event) {
 	n := r.notes
 	e.OverREST, e.RESTCalls, e.Envelope = true, n.RESTCalls, n.Envelope
-	e.Journal, e.Dropped, e.Cached = n.Journal, len(n.Dropped), n.Cached
+	e.Journal, e.Dropped, e.Cached = n.Journal, n.Dropped, n.Cached
 	e.Account, e.Site, e.Upstream = n.Account, n.Site, n.Upstream
 	r.user.describe(e)
 	switch {

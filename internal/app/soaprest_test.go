@@ -10,16 +10,20 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
 // overREST is a rig whose SOAP goes over REST.
@@ -672,6 +676,37 @@ func TestAnAccountThatMovedOverREST(t *testing.T) {
 	if !strings.Contains(r.Log.String(), "replayed=wrong_site") {
 		t.Errorf("the log is %s", r.lastLines())
 	}
+	r.noSOAP()
+}
+
+// TestACreationThatACrashLeftOpen is looked up after the start, as whoever called: nobody has to call again.
+func TestACreationThatACrashLeftOpen(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	message := soapEnvelope(security(annaToken), createAndSend("contract-2", []byte("%PDF"), ""))
+	if got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", message)); got.Status != 200 {
+		t.Fatalf("status %d: %.2000s", got.Status, got.Body)
+	}
+	r.Halt()
+	state, err := store.Open(filepath.Join(r.Dir, "state.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range state.Creations().Find(func(journal.Entry) bool { return true }) {
+		e.State, e.EnvelopeID, e.Status, e.Settled = journal.Intended, "", "", time.Time{} // as a crash leaves it
+		if err := state.Creations().Put(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := state.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.Start()
+	apptest.Eventually(t, "the envelope is found", func() bool {
+		time.Sleep(100 * time.Millisecond)
+		return strings.Contains(r.Do(nil, apptest.Request(t, "GET", r.AdminURL()+"/metrics", nil)).Body,
+			`docusign_auth_proxy_soap_journal_entries{state="done"} 1`)
+	})
 	r.noSOAP()
 }
 

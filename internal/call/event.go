@@ -114,12 +114,12 @@ type SOAPCall struct {
 	// Class says how well REST carries the operation out, one of SOAPClasses; "" for REST and for an operation that is
 	// not known. It is there also where the call went to DocuSign as SOAP.
 	Class     string
-	OverREST  bool   // it was carried out over REST
-	RESTCalls int    // that it took
-	Envelope  string // GUID of the envelope that it was about, where only one was
-	Journal   string // what became of a creation, one of Creations; "" = none was asked for
-	Dropped   int    // elements left out as decoration
-	Cached    bool   // the answer came from memory
+	OverREST  bool     // it was carried out over REST
+	RESTCalls int      // that it took
+	Envelope  string   // GUID of the envelope that it was about, where only one was
+	Journal   string   // what became of a creation, one of Creations; "" = none was asked for
+	Dropped   []string // elements left out as decoration, by their paths
+	Cached    bool     // the answer came from memory
 }
 
 // SOAPClasses lists how well an operation is carried out over REST.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
@@ -162,7 +163,7 @@ func tell(e *call.Event, to fields) {
 	name("replayed", e.Replayed)
 	to.number("rest_calls", int64(e.RESTCalls))
 	name("journal", e.Journal)
-	to.number("dropped", int64(e.Dropped))
+	to.text("dropped", strings.Join(e.Dropped, ", "), textLimit)
 	if e.Cached {
 		to.truth("cached")
 	}

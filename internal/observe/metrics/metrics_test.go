@@ -180,7 +180,7 @@ func soapCall() call.Event {
 	e.API, e.Method, e.Operation, e.Path = "soap_dsapi", http.MethodPost, "CreateAndSendEnvelope", "/api/3.0/dsapi.asmx"
 	e.SOAPCall = call.SOAPCall{
 		Class: "whole", OverREST: true, RESTCalls: 1, Envelope: "a1b2c3d4-0000-4000-8000-0000000000e1", Journal: "done",
-		Dropped: 2,
+		Dropped: []string{"Envelope/a", "Envelope/b"},
 	}
 	return e
 }
@@ -189,7 +189,7 @@ func TestSOAPCallsOverREST(t *testing.T) {
 	m := newMeter(t, everyOption())
 	e := soapCall()
 	m.Record(&e)
-	e.Operation, e.Journal, e.Cached, e.Dropped, e.RESTCalls = "RequestStatus", "", true, 0, 0
+	e.Operation, e.Journal, e.Cached, e.Dropped, e.RESTCalls = "RequestStatus", "", true, nil, 0
 	m.Record(&e)
 	e.Operation, e.Class, e.OverREST, e.Cached = "TransferEnvelope", "impossible", false, false
 	m.Record(&e)

@@ -21,7 +21,7 @@ func (m *Metrics) recordSOAP(e *call.Event, label, outcome string) {
 		outcome).Inc()
 	if e.OverREST {
 		m.restCalls.WithLabelValues(label).Observe(float64(e.RESTCalls))
-		m.dropped.WithLabelValues(label).Add(float64(e.Dropped))
+		m.dropped.WithLabelValues(label).Add(float64(len(e.Dropped)))
 	}
 	if e.Cached {
 		m.statusHits.WithLabelValues(label).Inc()
