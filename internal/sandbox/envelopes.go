@@ -83,13 +83,19 @@ func (a *archive) keep(e Envelope) Envelope {
 func (a *archive) edit(id string, change func(*Envelope) *envelope.Refusal) (changed Envelope, refused *apiError) {
 	changed = a.envelopes.change(id, func(kept *Envelope) {
 		e := kept.Clone()
-		if r := change(&e); r != nil {
-			refused = refusal(r.Code, r.Detail)
+		if refused = asError(change(&e)); refused != nil {
 			return
 		}
 		*kept = e
 	})
 	return changed, refused
+}
+
+func asError(r *envelope.Refusal) *apiError {
+	if r == nil {
+		return nil
+	}
+	return refusal(r.Code, r.Detail)
 }
 
 // create keeps a new envelope of a definition, sends it where that is asked for, and counts both.
@@ -109,7 +115,7 @@ func (c *call) create(definition object, m envelope.Making) *apiError {
 		}
 	}
 	if refused != nil {
-		return refusal(refused.Code, refused.Detail)
+		return asError(refused)
 	}
 	c.Envelope = c.keep(e)
 	c.count(func(n *Counts) {
@@ -301,7 +307,8 @@ func (c *restRequest) pdf(e Envelope, id string) answer {
 			return c.refuse(refusal("INVALID_REQUEST_PARAMETER", "size"))
 		}
 	}
-	options := envelope.Options(id, c.Asks("certificate", "true"), !c.Asks("watermark", "false"), c.Asks("show_changes", "true"))
+	certificate, changes := c.Asks("certificate", "true"), c.Asks("show_changes", "true")
+	options := envelope.Options(id, certificate, !c.Asks("watermark", "false"), changes)
 	c.header.Set("Content-Disposition", fmt.Sprintf(`file; filename=%q; documentid=%q`, e.ID+"_"+id+".pdf", id))
 	c.header.Set("Content-Transfer-Encoding", "binary")
 	return streamed("application/pdf", size, e.PDF(id, options, size))

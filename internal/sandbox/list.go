@@ -6,90 +6,45 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// filter chooses envelopes of an account (SOAP-REST.md §4.3).
-type filter struct {
-	from, to     time.Time
-	fromTo       string // status that the time belongs to; "" or changed: any change
-	statuses     []string
-	ids          []string
-	acStatus     string
-	senderID     string
-	transactions []string
-	newestFirst  bool
-}
+	"docusign-auth-proxy/internal/sandbox/envelope"
+)
 
 // transactionLife is how long an envelope is found by the id of its transaction (SOAP-REST.md §6.2).
 const transactionLife = 7 * 24 * time.Hour
 
-// wants tells whether an envelope is one of them. Drafts are left out where nobody asks for them.
-func (f filter) wants(e Envelope) bool {
-	at := f.moment(e)
-	switch {
-	case len(f.ids) > 0 && !slices.Contains(f.ids, e.ID),
-		!f.from.IsZero() && (at.IsZero() || at.Before(f.from)),
-		!f.to.IsZero() && at.After(f.to),
-		f.senderID != "" && f.senderID != e.SenderID:
-		return false
-	case len(f.statuses) > 0:
-		return slices.Contains(f.statuses, e.Status)
-	}
-	return e.Status != "created" || len(f.ids) > 0
-}
-
-// moment is the time that the filter compares. REST and SOAP both widen the middle ones to any change.
-func (f filter) moment(e Envelope) time.Time {
-	switch f.fromTo {
-	case "created":
-		return e.Created
-	case "sent":
-		return e.Sent
-	case "completed":
-		return e.Completed
-	case "voided":
-		return e.Voided
-	}
-	return e.Changed
-}
-
-// choose lists the envelopes of an account that a filter wants, oldest first unless it says otherwise.
-func (s *Sandbox) choose(accountID string, f filter) []Envelope {
-	all := slices.DeleteFunc(s.Envelopes(), func(e Envelope) bool { return e.AccountID != accountID || !f.wants(e) })
-	if f.newestFirst {
-		slices.Reverse(all)
-	}
-	return all
+// choose lists the envelopes of an account that a filter wants, oldest first.
+func (s *Sandbox) choose(accountID string, f envelope.Filter) []Envelope {
+	return slices.DeleteFunc(s.Envelopes(), func(e Envelope) bool { return e.AccountID != accountID || !f.Wants(e) })
 }
 
 // filter reads the query.
-func (c *restRequest) filter() (f filter, refused *apiError) {
+func (c *restRequest) filter() (f envelope.Filter, refused *apiError) {
 	q := c.URL.Query()
-	if f.from, refused = queryTime(q.Get("from_date")); refused != nil {
+	if f.From, refused = queryTime(q.Get("from_date")); refused != nil {
 		return f, refused
 	}
-	if f.to, refused = queryTime(q.Get("to_date")); refused != nil {
+	if f.To, refused = queryTime(q.Get("to_date")); refused != nil {
 		return f, refused
 	}
-	f.fromTo = strings.ToLower(q.Get("from_to_status"))
-	if f.fromTo != "" && f.fromTo != "changed" && !slices.Contains(statuses(), f.fromTo) {
-		return f, refusal("INVALID_REQUEST_PARAMETER", "from_to_status "+f.fromTo)
+	f.FromTo = strings.ToLower(q.Get("from_to_status"))
+	if f.FromTo != "" && f.FromTo != "changed" && !slices.Contains(envelope.Statuses(), f.FromTo) {
+		return f, refusal("INVALID_REQUEST_PARAMETER", "from_to_status "+f.FromTo)
 	}
-	f.statuses, f.ids = words(q.Get("status")), words(q.Get("envelope_ids"))
-	f.transactions, f.newestFirst = strings.FieldsFunc(q.Get("transaction_ids"), isComma), q.Get("order") == "desc"
-	for _, status := range f.statuses {
-		if status != "any" && !slices.Contains(statuses(), status) {
+	f.Statuses, f.IDs = words(q.Get("status")), words(q.Get("envelope_ids"))
+	for _, status := range f.Statuses {
+		if status != "any" && !slices.Contains(envelope.Statuses(), status) {
 			return f, refusal("INVALID_REQUEST_PARAMETER", "status "+status)
 		}
 	}
-	if slices.Contains(f.statuses, "any") {
-		f.statuses = nil
+	if slices.Contains(f.Statuses, "any") {
+		f.Statuses = nil
 	}
 	return f, c.senderOf(&f, q.Get("user_name"), q.Get("email"))
 }
 
 // senderOf finds the user whose envelopes are asked for; name and e-mail come together.
-func (c *call) senderOf(f *filter, name, email string) *apiError {
+func (c *call) senderOf(f *envelope.Filter, name, email string) *apiError {
 	if name == "" && email == "" {
 		return nil
 	}
@@ -100,21 +55,13 @@ func (c *call) senderOf(f *filter, name, email string) *apiError {
 	case !known || u.Name != name:
 		return refusal("USER_DOES_NOT_EXIST_IN_SYSTEM")
 	}
-	f.senderID = u.ID
+	f.SenderID = u.ID
 	return nil
 }
 
 func isComma(r rune) bool { return r == ',' || r == ' ' }
 
 func words(list string) []string { return strings.FieldsFunc(strings.ToLower(list), isComma) }
-
-// statuses are those of SOAP-REST.md §2.1.
-func statuses() []string {
-	return []string{
-		"created", "sent", "delivered", "signed", "completed", "declined", "voided", "deleted", "timedout", "template",
-		"processing", "correct",
-	}
-}
 
 // queryTime reads a time in the forms that REST documents; without a zone it is UTC here.
 func queryTime(s string) (time.Time, *apiError) {
@@ -154,14 +101,17 @@ func (c *restRequest) page(total, most int) (p span, place object, refused *apiE
 }
 
 func listEnvelopes(c *restRequest) answer {
+	if ids := c.URL.Query().Get("transaction_ids"); ids != "" {
+		return c.listTransactions(strings.Split(ids, ","))
+	}
 	f, refused := c.filter()
 	if refused != nil {
 		return c.refuse(refused)
 	}
-	if len(f.transactions) > 0 {
-		return c.listTransactions(f.transactions)
-	}
 	all := c.choose(c.Account.ID, f)
+	if c.Asks("order", "desc") {
+		slices.Reverse(all)
+	}
 	page, place, refused := c.page(len(all), 1000)
 	if refused != nil {
 		return c.refuse(refused)
@@ -213,29 +163,15 @@ func viewOf(c *restRequest) answer {
 		refused = c.checkRecipientView(d)
 	}
 	if refused == nil && name == "sender" {
-		refused = c.draft()
+		refused = asError(c.Envelope.IsDraft())
 	}
 	if refused == nil && name == "correct" {
-		refused = c.correctable()
+		refused = asError(c.Envelope.IsUnderWay())
 	}
 	if refused != nil {
 		return c.refuse(refused)
 	}
 	return c.tree(http.StatusCreated, "viewUrl", object{"url": c.ViewURL()})
-}
-
-func (c *call) draft() *apiError {
-	if c.Envelope.Status != "created" {
-		return refusal("ENVELOPE_INVALID_STATUS", "Only a draft has a sender's view.")
-	}
-	return nil
-}
-
-func (c *call) correctable() *apiError {
-	if s := c.Envelope.Status; s != "sent" && s != "delivered" {
-		return refusal("ENVELOPE_INVALID_STATUS", "Only an envelope under way can be corrected.")
-	}
-	return nil
 }
 
 // maxReturnURL is REST's limit in characters (SOAP-REST.md §6.6).
@@ -248,27 +184,5 @@ func (c *restRequest) checkRecipientView(d object) *apiError {
 	case len(back) > maxReturnURL:
 		return refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is too long.")
 	}
-	return c.captive(text(d, "clientUserId"), text(d, "userName"), text(d, "email"))
-}
-
-// captive holds a recipient's view against the recipients: somebody of that name signs inside the program, now.
-func (c *call) captive(clientUserID, name, email string) *apiError {
-	if c.Envelope.Status == "created" {
-		return refusal("ENVELOPE_INVALID_STATUS", "The envelope was not sent.")
-	}
-	named := func(r Recipient) bool { return r.Name == name && strings.EqualFold(r.Email, email) }
-	i := slices.IndexFunc(c.Envelope.Recipients, func(r Recipient) bool {
-		return named(r) && r.Text("clientUserId") == clientUserID
-	})
-	switch {
-	case i < 0 && slices.ContainsFunc(c.Envelope.Recipients, named):
-		return refusal("INVALID_CAPTIVE_RECIPIENT_OPERATION")
-	case i < 0:
-		return refusal("UNKNOWN_ENVELOPE_RECIPIENT")
-	case !c.Envelope.Recipients[i].Captive():
-		return refusal("INVALID_CAPTIVE_RECIPIENT_OPERATION")
-	case c.Envelope.Recipients[i].Status == "created":
-		return refusal("RECIPIENT_NOT_IN_SEQUENCE")
-	}
-	return nil
+	return asError(c.Envelope.CanSign(text(d, "clientUserId"), text(d, "userName"), text(d, "email")))
 }

@@ -116,8 +116,8 @@ func creating(read func(*soapRequest) object) operation {
 		if text(d, "status") == "sent" && text(d, "emailSubject") == "" && d["compositeTemplates"] == nil {
 			return nil, invalid("The envelope has no subject.")
 		}
-		refused := c.create(d, envelope.Making{MergeRoles: true, NoTemplateNotification: c.msg.Operation == "CreateEnvelopeFromTemplates"})
-		if refused != nil {
+		quiet := c.msg.Operation == "CreateEnvelopeFromTemplates"
+		if refused := c.create(d, envelope.Making{MergeRoles: true, NoTemplateNotification: quiet}); refused != nil {
 			return nil, refused
 		}
 		if c.Envelope.Asynchronous {
@@ -221,7 +221,8 @@ func combined(certificate, watermark, changes string) operation {
 	return func(c *soapRequest) (any, *apiError) {
 		f := asmx.Fields{"EnvelopeID": c.Envelope.ID}
 		if c.Envelope.Status != "created" {
-			f["PDFBytes"] = c.pdf("combined", envelope.Options("combined", c.asks(certificate), c.asks(watermark), c.asks(changes)))
+			options := envelope.Options("combined", c.asks(certificate), c.asks(watermark), c.asks(changes))
+			f["PDFBytes"] = c.pdf("combined", options)
 		}
 		return f, nil
 	}
@@ -279,25 +280,25 @@ func statusList(ex bool) operation {
 	}
 }
 
-func (c *soapRequest) filter(e *message.Element) (f filter, from int, refused *apiError) {
+func (c *soapRequest) filter(e *message.Element) (f envelope.Filter, from int, refused *apiError) {
 	begin, end, user := e.Child("BeginDateTime"), e.Child("EndDateTime"), e.Child("UserInfo")
 	if begin == nil && e.Child("EnvelopeIds") == nil {
 		return f, 0, invalid("The filter has neither BeginDateTime nor EnvelopeIds.")
 	}
 	if begin != nil {
-		f.from, f.fromTo = asmx.Time(begin), strings.ToLower(asmx.Qualifier(begin))
+		f.From, f.FromTo = asmx.Time(begin), strings.ToLower(asmx.Qualifier(begin))
 	}
 	if end != nil {
-		f.to = asmx.Time(end)
+		f.To = asmx.Time(end)
 	}
 	for _, s := range e.Child("Statuses").Items() {
-		f.statuses = append(f.statuses, strings.ToLower(s.Text))
+		f.Statuses = append(f.Statuses, strings.ToLower(s.Text))
 	}
-	if len(f.statuses) == 0 || slices.Contains(f.statuses, "any") {
-		f.statuses = statuses()
+	if len(f.Statuses) == 0 || slices.Contains(f.Statuses, "any") {
+		f.Statuses = envelope.Statuses()
 	}
 	for _, id := range e.Child("EnvelopeIds").Items() {
-		f.ids = append(f.ids, strings.ToLower(strings.TrimSpace(id.Text)))
+		f.IDs = append(f.IDs, strings.ToLower(strings.TrimSpace(id.Text)))
 	}
 	return f, asmx.Number(e.Child("StartAtIndex")), c.senderOf(&f, user.Value("UserName"), user.Value("Email"))
 }
@@ -324,7 +325,8 @@ func requestTemplate(c *soapRequest) (any, *apiError) {
 		c.Envelope = t.Envelope
 		return c.pdf(id, envelope.Options(id, false, true, false))
 	}
-	return asmx.Fields{"EnvelopeTemplateDefinition": asmx.Definitions(t), "Envelope": asmx.Template(t, bytes)}, nil
+	whole := asmx.Template(c.service, t, bytes)
+	return asmx.Fields{"EnvelopeTemplateDefinition": asmx.Definitions(t), "Envelope": whole}, nil
 }
 
 // synchTime is how long Block waits for one that is still processed; DocuSign's ten minutes are too long for a test.
@@ -350,15 +352,18 @@ func synch(c *soapRequest) (any, *apiError) {
 func view(c *soapRequest) (any, *apiError) { return c.ViewURL(), nil }
 
 func recipientView(c *soapRequest) (any, *apiError) {
-	return c.ViewURL(), c.captive(c.msg.Field("ClientUserID"), c.msg.Field("Username"), c.msg.Field("Email"))
+	who := c.msg.Field
+	return c.ViewURL(), asError(c.Envelope.CanSign(who("ClientUserID"), who("Username"), who("Email")))
 }
 
-func correctView(c *soapRequest) (any, *apiError) { return c.ViewURL(), c.correctable() }
+func correctView(c *soapRequest) (any, *apiError) {
+	return c.ViewURL(), asError(c.Envelope.IsUnderWay())
+}
 
 // senderView makes a draft where the request names no envelope.
 func senderView(c *soapRequest) (any, *apiError) {
 	if strings.TrimSpace(c.msg.Field("EnvelopeID")) != "" {
-		return ofEnvelope(func(c *soapRequest) (any, *apiError) { return c.ViewURL(), c.draft() })(c)
+		return ofEnvelope(func(c *soapRequest) (any, *apiError) { return c.ViewURL(), asError(c.Envelope.IsDraft()) })(c)
 	}
 	return inAccount(func(c *soapRequest) (any, *apiError) {
 		refused := c.create(object{"status": "created"}, envelope.Making{})

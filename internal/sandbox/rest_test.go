@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/sandbox/restbody"
 	"docusign-auth-proxy/internal/shown"
 )
 
@@ -402,7 +403,7 @@ func TestErrorBodiesHaveTheLengthsOfRecordedOnes(t *testing.T) {
 		126: refusal("USER_LACKS_PERMISSIONS"),
 	}
 	for want, e := range tests {
-		if got := len(jsonOf(e.answer(httptest.NewRequest("GET", "/", nil)).body)); got != want {
+		if got := len(restbody.JSON(e.answer(httptest.NewRequest("GET", "/", nil)).body)); got != want {
 			t.Errorf("%s: %d bytes, want %d", e.code, got, want)
 		}
 	}

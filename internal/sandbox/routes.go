@@ -80,6 +80,6 @@ func (c *restRequest) checkQuery(known string) *apiError {
 
 // included are the words of include, of envelopes and of templates.
 func included() []string {
-	return strings.Fields("custom_fields documents attachments extensions folders recipients powerform tabs payment_tabs " +
-		"workflow powerforms favorite_template_status notifications advanced_templates")
+	return strings.Fields("custom_fields documents attachments extensions folders recipients powerform tabs " +
+		"payment_tabs workflow powerforms favorite_template_status notifications advanced_templates")
 }

@@ -20,6 +20,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"docusign-auth-proxy/internal/sandbox/certs"
 )
 
 // Options configure a Sandbox. The zero value works. Names of hosts are in lower case.
@@ -68,7 +70,7 @@ type Sandbox struct {
 	spent                  store[int]   // calls by account and period
 
 	opts      Options
-	authority *authority
+	authority *certs.Authority
 	forms     *template.Template
 	addresses map[string]string // of the listeners by host name; the empty name is the one that serves every host
 	server    *http.Server
@@ -81,7 +83,7 @@ func Start(o Options) (*Sandbox, error) {
 	if err := loopback(o.Listen); err != nil {
 		return nil, err
 	}
-	ca, err := newAuthority(o.Now(), append([]string{o.AccountHost}, o.Sites...), o.Authority)
+	ca, err := certs.New(o.Now(), append([]string{o.AccountHost}, o.Sites...), o.Authority)
 	if err != nil {
 		return nil, fmt.Errorf("make certificates: %w", err)
 	}
@@ -89,7 +91,7 @@ func Start(o Options) (*Sandbox, error) {
 	s.clock = s.now
 	s.server = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{ca.leaf}, MinVersion: tls.VersionTLS12},
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{ca.Leaf}, MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: 20 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -187,15 +189,15 @@ func (s *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, 
 }
 
 // CACert is the sandbox's certificate authority in PEM.
-func (s *Sandbox) CACert() []byte { return pemOf("CERTIFICATE", s.authority.cert.Raw) }
+func (s *Sandbox) CACert() []byte { return certs.PEM("CERTIFICATE", s.authority.Cert.Raw) }
 
 // AuthorityPEM is the sandbox's certificate authority with its private key, for Options.Authority of a later run.
-func (s *Sandbox) AuthorityPEM() []byte { return slices.Clone(s.authority.pem) }
+func (s *Sandbox) AuthorityPEM() []byte { return slices.Clone(s.authority.PEM) }
 
 // CertPool holds the sandbox's certificate authority alone.
 func (s *Sandbox) CertPool() *x509.CertPool {
 	pool := x509.NewCertPool()
-	pool.AddCert(s.authority.cert)
+	pool.AddCert(s.authority.Cert)
 	return pool
 }
 

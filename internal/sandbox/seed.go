@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/privatekey"
+	"docusign-auth-proxy/internal/sandbox/certs"
 )
 
 // The fixed names of the seed.
@@ -76,7 +77,7 @@ func (s *Sandbox) SeedWith(keys map[string][]byte, edits ...func(*Seed)) (Seed, 
 		if err != nil {
 			return w, fmt.Errorf("key of %s: %w", i.Key, err)
 		}
-		w.PrivateKeys[i.Key] = pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))
+		w.PrivateKeys[i.Key] = certs.PEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))
 		w.Integrations[n].PublicKeys = []*rsa.PublicKey{&private.PublicKey}
 	}
 	for _, a := range w.Accounts {

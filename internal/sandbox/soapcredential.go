@@ -1,19 +1,14 @@
 package sandbox
 
 import (
-	"encoding/json"
-	"encoding/xml"
-	"errors"
-	"strings"
-
+	"docusign-auth-proxy/internal/sandbox/message"
 	"docusign-auth-proxy/internal/services"
 )
 
 // credential is a user name and password in any of the shapes SOAP knows (PROTOCOL.md §4.3).
 type credential struct {
-	username, password, key, onBehalfOf string
-	digest, malformed                   bool
-	count                               func(*Legacy)
+	message.Credential
+	count func(*Legacy)
 }
 
 // authenticate takes App Passwords and access tokens. Every other password is counted as legacy and refused.
@@ -51,16 +46,15 @@ func (c *soapRequest) credential() *credential {
 	password := c.msg.Field("Password")
 	switch {
 	case byHeader:
-		cred := headerCredential(header[0])
-		cred.malformed = cred.malformed || len(header) > 1
-		return &cred
+		cred := message.ReadHeader(header[0])
+		cred.Malformed = cred.Malformed || len(header) > 1
+		return &credential{cred, func(l *Legacy) { l.Header++ }}
 	case byToken:
-		return &credential{
-			username: token.Username, password: token.Password, digest: token.Digest,
-			count: func(l *Legacy) { l.WSSecurity++ },
-		}
+		cred := message.Credential{Username: token.Username, Password: token.Password, Digest: token.Digest}
+		return &credential{cred, func(l *Legacy) { l.WSSecurity++ }}
 	case c.takesBody() && (password != "" || c.msg.HasField("Email") && len(c.Header["Authorization"]) == 0):
-		return &credential{username: c.msg.Field("Email"), password: password, count: func(l *Legacy) { l.Body++ }}
+		cred := message.Credential{Username: c.msg.Field("Email"), Password: password}
+		return &credential{cred, func(l *Legacy) { l.Body++ }}
 	}
 	return nil
 }
@@ -70,63 +64,27 @@ func (c *soapRequest) takesBody() bool {
 	return c.service.Reads == services.Body && c.msg.Operation != "Ping"
 }
 
-// headerCredential reads the X-DocuSign-Authentication header, strictly.
-func headerCredential(value string) credential {
-	var h struct {
-		XMLName                                           xml.Name `json:"-"`
-		Username, Password, IntegratorKey, SendOnBehalfOf string
-	}
-	var err error
-	if strings.HasPrefix(strings.TrimSpace(value), "{") {
-		err = json.Unmarshal([]byte(value), &h)
-	} else if err = xml.Unmarshal([]byte(value), &h); err == nil && h.XMLName.Local != "DocuSignCredentials" {
-		err = errors.New("not DocuSignCredentials")
-	}
-	return credential{
-		username: h.Username, password: h.Password, key: h.IntegratorKey, onBehalfOf: h.SendOnBehalfOf,
-		count: func(l *Legacy) { l.Header++ }, malformed: err != nil,
-	}
-}
-
-// split takes the brackets off a user name: "[key]user", "[key][principal]user", or "[principal]user" beside a key.
-func (cred *credential) split() {
-	for {
-		name := strings.TrimSpace(cred.username)
-		inner, rest, ok := strings.Cut(strings.TrimPrefix(name, "["), "]")
-		if !strings.HasPrefix(name, "[") || !ok {
-			cred.username = name
-			return
-		}
-		if cred.key == "" {
-			cred.key = strings.TrimSpace(inner)
-		} else {
-			cred.onBehalfOf = strings.TrimSpace(inner)
-		}
-		cred.username = rest
-	}
-}
-
 func (c *soapRequest) check(cred *credential) *apiError {
-	cred.split()
-	user, known := c.findUser(cred.username)
-	proven := !cred.digest && known && user.AppPassword != "" && cred.password == user.AppPassword
+	cred.Split()
+	user, known := c.findUser(cred.Username)
+	proven := !cred.Digest && known && user.AppPassword != "" && cred.Password == user.AppPassword
 	if !proven {
 		c.count(func(n *Counts) { cred.count(&n.Legacy) })
 	}
 	switch {
-	case cred.malformed:
+	case cred.Malformed:
 		return &apiError{
 			code: "Invalid_Token_Format", message: "The security token format does not conform to expected schema.",
 		}
 	case !proven:
 		return refusal("USER_AUTHENTICATION_FAILED")
 	}
-	integration, registered := c.findIntegration(cred.key)
+	integration, registered := c.findIntegration(cred.Key)
 	if !registered {
 		return refusal("PARTNER_AUTHENTICATION_FAILED")
 	}
-	if cred.onBehalfOf != "" {
-		principal, resolved := c.findUser(cred.onBehalfOf)
+	if cred.OnBehalfOf != "" {
+		principal, resolved := c.findUser(cred.OnBehalfOf)
 		if !user.Admin || !resolved {
 			return lacksPermissions(" Failed to resolve SendOnBehalfOf user")
 		}

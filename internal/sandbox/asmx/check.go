@@ -9,9 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	// The zone of SOAP's dates is there on every machine.
-	_ "time/tzdata"
+	_ "time/tzdata" // the zone of SOAP's dates is there on every machine
 
 	"docusign-auth-proxy/internal/sandbox/message"
 	"docusign-auth-proxy/internal/services"

@@ -1,6 +1,7 @@
 package asmx
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ func ownNames() map[string]string {
 		"CustomTabListSelectedValue": "listSelectedValue", "AnchorTabString": "anchorString", "XOffset": "anchorXOffset",
 		"YOffset": "anchorYOffset", "Unit": "anchorUnits", "IgnoreIfNotPresent": "anchorIgnoreIfNotPresent",
 		"Street1": "address1", "Street2": "address2", "State": "stateOrProvince", "Zip": "postalCode",
-		"DisplayLevel": "displayLevelCode", "SSN4": "ssn4", "SSN9": "ssn9", "Type": "attachmentType", "Language": "supportedLanguage",
+		"DisplayLevel": "displayLevelCode", "SSN4": "ssn4", "SSN9": "ssn9", "Type": "attachmentType",
 		"SSN4InformationInput": "ssn4InformationInput", "SSN9InformationInput": "ssn9InformationInput",
 	}
 }
@@ -233,10 +234,13 @@ func recipient(e *message.Element, kind string) object {
 // tab is SOAP-REST.md §3.4.
 func tab(e *message.Element) envelope.Tab {
 	o := plain(e)
-	for _, name := range []string{"attachmentType", "customTabType", "customTabListItems", "customTabListValues", "recipientId"} {
+	for name := range strings.FieldsSeq("attachmentType customTabType customTabListItems customTabListValues recipientId") {
 		delete(o, name)
 	}
 	word, custom := e.Value("Type"), e.Value("CustomTabType")
+	if word != "Custom" && o["name"] == nil {
+		o["name"] = word
+	}
 	if stem, optional := strings.CutSuffix(word, "Optional"); optional {
 		word, o["optional"] = stem, "true"
 	}
@@ -255,10 +259,12 @@ func tab(e *message.Element) envelope.Tab {
 		o["selected"] = checked(value)
 		delete(o, "value")
 		if custom == "Radio" {
-			o["value"] = e.Value("TabLabel")
+			o["value"] = cmp.Or(e.Value("TabLabel"), value)
+			delete(o, "tabLabel")
 		}
 	case "List":
 		o["listItems"] = listItems(e)
+		delete(o, "listSelectedValue")
 	}
 	anchor := plain(e.Child("AnchorTabItem"))
 	maps.Copy(o, anchor)

@@ -7,6 +7,7 @@ import (
 
 	"docusign-auth-proxy/internal/sandbox/envelope"
 	"docusign-auth-proxy/internal/sandbox/message"
+	"docusign-auth-proxy/internal/services"
 )
 
 // Status is how SOAP shows an envelope. Of the two sets of elements, Ex has more (SOAP-REST.md §4.1).
@@ -44,7 +45,9 @@ func (s Status) Fields() Fields {
 		for i, d := range s.Documents {
 			documents = append(documents, Fields{"ID": d.ID, "Name": d.Name, "TemplateName": "", "Sequence": i + 1})
 		}
-		f["DocumentStatuses"] = Fields{"DocumentStatus": documents}
+		if len(documents) > 0 {
+			f["DocumentStatuses"] = Fields{"DocumentStatus": documents}
+		}
 	}
 	return f
 }
@@ -107,7 +110,8 @@ func Recipient(r envelope.Recipient, ex bool) Fields {
 	}
 	f := Fields{
 		"Type": recipientWord(r.Type), "Email": r.Email, "UserName": r.Name, "RoutingOrder": r.Order(),
-		"DeclineReason": Nil{}, "Status": Word(r.Status), "RecipientIPAddress": "", "CustomFields": Fields{"CustomField": own},
+		"DeclineReason": Nil{}, "Status": Word(r.Status), "RecipientIPAddress": "",
+		"CustomFields": Fields{"CustomField": own},
 	}
 	dates(f, map[string]time.Time{"Sent": r.Sent, "Delivered": r.Delivered, "Signed": r.Signed, "Declined": r.Declined})
 	if r.Reason != "" {
@@ -176,10 +180,12 @@ func tabStatus(t envelope.Tab, ex bool) Fields {
 		return f
 	}
 	f["DocumentID"], f["PageNumber"] = optional(t, "documentId"), optional(t, "pageNumber")
+	f["ScaleValue"] = scale(t)
 	if custom == "" {
 		return f
 	}
-	f["OriginalValue"], f["ValidationPattern"], f["CustomTabType"] = t.Text("originalValue"), t.Text("validationPattern"), custom
+	f["OriginalValue"], f["ValidationPattern"] = t.Text("originalValue"), t.Text("validationPattern")
+	f["CustomTabType"] = custom
 	if custom == "List" {
 		f["ListValues"], f["ListSelectedValue"] = items(t, "value"), value
 	}
@@ -192,6 +198,15 @@ func optional(t envelope.Tab, name string) any {
 		return s
 	}
 	return nil
+}
+
+// scale is a number without the zeros at its end.
+func scale(t envelope.Tab) any {
+	n, err := strconv.ParseFloat(t.Text("scaleValue"), 64)
+	if err != nil {
+		return nil
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64)
 }
 
 // shownAs gives label, name and value in SOAP's terms (SOAP-REST.md §4.2).
@@ -336,7 +351,7 @@ func Definitions(t envelope.Template) Fields {
 }
 
 // Template has the fields of the Envelope of a template (SOAP-REST.md §4.10). bytes gives a document's.
-func Template(t envelope.Template, bytes func(id string) any) Fields {
+func Template(s *services.Service, t envelope.Template, bytes func(id string) any) Fields {
 	documents, people, tabs := []Fields{}, []Fields{}, []Fields{}
 	for _, d := range t.Documents {
 		documents = append(documents, Fields{"ID": d.ID, "Name": d.Name, "PDFBytes": bytes(d.ID)})
@@ -349,7 +364,7 @@ func Template(t envelope.Template, bytes func(id string) any) Fields {
 		}
 		people = append(people, f)
 		for _, tab := range r.Tabs {
-			tabs = append(tabs, templateTab(r, tab))
+			tabs = append(tabs, templateTab(s.Description().Type("Tab"), r, tab))
 		}
 	}
 	n := t.Notification()
@@ -359,6 +374,8 @@ func Template(t envelope.Template, bytes func(id string) any) Fields {
 		"SigningLocation": upper(t.Text("signingLocation")), "AutoNavigation": t.Text("autoNavigation"),
 		"EnvelopeIdStamping": t.Text("envelopeIdStamping"), "AuthoritativeCopy": t.Text("authoritativeCopy"),
 		"Notification": Fields{"Reminders": cased(n["reminders"]), "Expirations": cased(n["expirations"])},
+		"CustomFields": Status{Envelope: t.Envelope}.customFields(), "EnableWetSign": t.Text("enableWetSign"),
+		"AllowReassign": t.Text("allowReassign"),
 	}
 }
 
@@ -372,20 +389,39 @@ func cased(v any) Fields {
 	return f
 }
 
-func templateTab(r envelope.Recipient, t envelope.Tab) Fields {
+// templateTab has what is always there, and of the type's other elements those that the tab has.
+func templateTab(kind *services.Type, r envelope.Recipient, t envelope.Tab) Fields {
 	word, custom := tabWords(t)
 	x, y := t.Points()
-	label, name, value := shownAs(t, custom)
 	f := Fields{
 		"DocumentID": optional(t, "documentId"), "RecipientID": r.ID, "PageNumber": optional(t, "pageNumber"),
-		"XPosition": x, "YPosition": y, "ScaleValue": "1", "Type": word, "Name": name, "TabLabel": label, "Value": value,
-		"CustomTabRequired": t.Text("required") == "true", "CustomTabLocked": t.Text("locked") == "true",
+		"XPosition": x, "YPosition": y, "ScaleValue": "1", "Type": word, "Name": t.Text("name"),
+		"TabLabel": t.Text("tabLabel"), "Value": t.Text("value"), "CustomTabRequired": t.Text("required") == "true",
+		"CustomTabLocked": t.Text("locked") == "true",
 	}
-	if scale := strings.TrimSuffix(t.Text("scaleValue"), ".0"); scale != "" {
-		f["ScaleValue"] = scale
+	if given := scale(t); given != nil {
+		f["ScaleValue"] = given
+	}
+	if custom != "" && f["Name"] == "" {
+		f["Name"] = custom
+	}
+	switch custom {
+	case "":
+	case "Radio":
+		f["TabLabel"], f["Value"] = t.Text("value"), cross(t)
+	case "Checkbox":
+		f["Value"] = cross(t)
+	case "List":
+		f["CustomTabListItems"], f["CustomTabListValues"] = items(t, "text"), items(t, "value")
+		f["CustomTabListSelectedValue"], f["Value"] = selected(t), selected(t)
 	}
 	if custom != "" {
 		f["CustomTabType"] = custom
+	}
+	for _, e := range kind.Elements {
+		if _, set := f[e.Name]; !set && t.Text(member(e.Name)) != "" {
+			f[e.Name] = t.Text(member(e.Name))
+		}
 	}
 	return f
 }

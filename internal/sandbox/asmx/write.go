@@ -3,13 +3,13 @@ package asmx
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/xml"
 	"io"
 	"strconv"
 	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/sandbox/message"
+	"docusign-auth-proxy/internal/sandbox/restbody"
 	"docusign-auth-proxy/internal/services"
 )
 
@@ -87,7 +87,7 @@ func (w *writer) element(e *services.Element, v any) {
 	case Fields:
 		w.text(tag + w.attributes(e.Type, v) + ">")
 		if t, given := v[""].(string); given {
-			w.text(escape(t))
+			w.text(restbody.Escape(t))
 		}
 		w.elements(e.Type, v)
 		w.text("</" + e.Name + ">")
@@ -107,7 +107,7 @@ func (w *writer) plain(tag, name, text string) {
 		w.text(tag + " />")
 		return
 	}
-	w.text(tag + ">" + escape(text) + "</" + name + ">")
+	w.text(tag + ">" + restbody.Escape(text) + "</" + name + ">")
 }
 
 func (w *writer) attributes(t *services.Type, f Fields) string {
@@ -117,9 +117,9 @@ func (w *writer) attributes(t *services.Type, f Fields) string {
 		switch {
 		case !given:
 		case a.Qualified:
-			out.WriteString(` d:` + a.Name + `="` + escape(v) + `" xmlns:d="` + w.namespace + `"`)
+			out.WriteString(` d:` + a.Name + `="` + restbody.Escape(v) + `" xmlns:d="` + w.namespace + `"`)
 		default:
-			out.WriteString(` ` + a.Name + `="` + escape(v) + `"`)
+			out.WriteString(` ` + a.Name + `="` + restbody.Escape(v) + `"`)
 		}
 	}
 	return out.String()
@@ -137,12 +137,6 @@ func textOf(v any) string {
 		return time.Time(v).In(Pacific()).Truncate(100).Format("2006-01-02T15:04:05.9999999")
 	}
 	return v.(string)
-}
-
-func escape(s string) string {
-	var out strings.Builder
-	_ = xml.EscapeText(&out, []byte(s)) // a strings.Builder takes everything
-	return out.String()
 }
 
 // base64Reader encodes what in yields.

@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -31,7 +32,9 @@ func New(definition Object, m Making) (Envelope, *Refusal) {
 	e := Envelope{
 		Status: "created", Subject: text(definition, "emailSubject"), TransactionID: text(definition, "transactionId"),
 		Asynchronous: text(definition, "asynchronous") == "true",
-		Members:      rest(definition, "status", "emailSubject", "transactionId", "documents", "recipients", "compositeTemplates"),
+		Members: rest(
+			definition, "status", "emailSubject", "transactionId", "documents", "recipients", "compositeTemplates",
+		),
 	}
 	if e.Asynchronous && e.TransactionID == "" {
 		return e, refuse("INVALID_REQUEST_PARAMETER", "asynchronous needs a transactionId.")
@@ -47,6 +50,7 @@ func New(definition Object, m Making) (Envelope, *Refusal) {
 		e.Documents = readDocuments(definition["documents"])
 		e.Recipients = readRecipients(object(definition, "recipients"), m.Lower)
 	}
+	e.nameTabs()
 	return e, e.check(len(composites) > 0)
 }
 
@@ -57,9 +61,19 @@ func rest(o Object, but ...string) Object {
 	return out
 }
 
+// readDocuments gives them in their order.
 func readDocuments(v any) (all []Document) {
-	for i, o := range objects(v) {
+	list := objects(v)
+	for i, o := range list {
 		all = append(all, readDocument(o, i+1))
+	}
+	order := func(d Document) int {
+		n, _ := strconv.Atoi(text(d.Members, "order"))
+		return n
+	}
+	slices.SortStableFunc(all, func(a, b Document) int { return cmp.Compare(order(a), order(b)) })
+	for _, d := range all {
+		delete(d.Members, "order")
 	}
 	return all
 }
@@ -151,8 +165,8 @@ func (e *Envelope) check(composed bool) *Refusal {
 			if id != "" && !documents[id] && (!composed || len(documents) > 0) {
 				return refuse("TAB_REFERS_TO_MISSING_DOCUMENT", "The tab %q names document %s.", t.Text("tabLabel"), id)
 			}
-			if other := t.Text("recipientId"); other != "" && other != r.ID && !composed {
-				return refuse("INVALID_RECIPIENT_ID", "A tab of recipient %s names recipient %s.", r.ID, other)
+			if t.owner != "" && t.owner != r.ID && !composed {
+				return refuse("INVALID_RECIPIENT_ID", "A tab of recipient %s names recipient %s.", r.ID, t.owner)
 			}
 		}
 	}

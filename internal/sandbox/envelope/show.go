@@ -129,7 +129,7 @@ func (e Envelope) ShowRecipients(tabs, lower bool) Object {
 	for _, r := range e.Recipients {
 		shown := r.show()
 		if tabs {
-			shown["tabs"] = showTabs(r.Tabs, lower)
+			shown["tabs"] = showTabs(r, lower)
 		}
 		appendTo(o, r.Type, shown)
 		if r.Status != "created" {

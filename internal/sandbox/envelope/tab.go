@@ -18,6 +18,7 @@ type Tab struct {
 	X, Y    int // dots of 150 per inch, as REST v2 and SOAP count them (SOAP-REST.md §3.4)
 	Signed  bool
 	Members Object
+	owner   string // the recipient whom the definition names in it
 }
 
 const (
@@ -59,7 +60,7 @@ func readTabs(in Object, lower bool) (tabs []Tab) {
 
 // NewTab makes a tab of the members of REST. lower = its position is REST v2.1's.
 func NewTab(kind string, in Object, lower bool) Tab {
-	t := Tab{Kind: kind, Members: maps.Clone(in)}
+	t := Tab{Kind: kind, Members: maps.Clone(in), owner: text(in, "recipientId")}
 	x, hasX := position(in, "xPosition")
 	y, hasY := position(in, "yPosition")
 	if lower {
@@ -71,8 +72,9 @@ func NewTab(kind string, in Object, lower bool) Tab {
 		x, y, t.Placed = 100+offset(in, "anchorXOffset"), 100+offset(in, "anchorYOffset"), true
 	}
 	t.X, t.Y = max(scaled(x, points, stored), 0), max(scaled(y, points, stored), 0)
-	delete(t.Members, "xPosition")
-	delete(t.Members, "yPosition")
+	for _, name := range []string{"xPosition", "yPosition", "recipientId", "status"} {
+		delete(t.Members, name)
+	}
 	return t
 }
 
@@ -84,7 +86,46 @@ func position(o Object, name string) (float64, bool) {
 // offset is in points.
 func offset(o Object, name string) float64 {
 	v, _ := position(o, name)
-	return v * map[string]float64{"": 1, "pixels": 1, "inches": 72, "cms": 72 / 2.54, "mms": 72 / 25.4}[text(o, "anchorUnits")]
+	unit := map[string]float64{"": 1, "pixels": 1, "inches": 72, "cms": 72 / 2.54, "mms": 72 / 25.4}
+	return v * unit[text(o, "anchorUnits")]
+}
+
+func (e *Envelope) nameTabs() {
+	for _, r := range e.Recipients {
+		for i := range r.Tabs {
+			r.Tabs[i].named()
+		}
+	}
+}
+
+// named gives the tab the name and label that DocuSign gives where there are none (SOAP-REST.md §4.1).
+func (t *Tab) named() {
+	kind := restbody.Named("tabs").Members[t.Kind].Type
+	if kind == nil {
+		return
+	}
+	if _, has := kind.Members["name"]; has && t.Text("name") == "" {
+		t.Members["name"] = t.word()
+	}
+	if t.Kind == "signHereTabs" && t.Text("tabLabel") == "" {
+		t.Members["tabLabel"] = "Sign Here"
+	}
+}
+
+// word is SOAP's for the kind.
+func (t *Tab) word() string {
+	stem := strings.TrimSuffix(t.Kind, "Tabs")
+	switch {
+	case t.Text("useDash4") == "true":
+		return "ZIP5DASH4"
+	case stem == "zip":
+		return "ZIP5"
+	case stem == "ssn":
+		return "SSN"
+	case stem == "envelopeId":
+		return "EnvelopeID"
+	}
+	return strings.ToUpper(stem[:1]) + stem[1:]
 }
 
 // Points is where the tab is in points, as SOAP counts them.
@@ -98,11 +139,12 @@ func (t *Tab) sign() { t.Signed = t.Kind != radios || text(t.Members, "selected"
 // Text is a member of the tab.
 func (t Tab) Text(name string) string { return text(t.Members, name) }
 
-// showTabs gives REST's object.
-func showTabs(tabs []Tab, lower bool) Object {
+// showTabs gives REST's object of a recipient's tabs.
+func showTabs(r Recipient, lower bool) Object {
 	out := Object{}
-	for _, t := range tabs {
+	for _, t := range r.Tabs {
 		o := t.show(lower)
+		o["recipientId"] = r.ID
 		if t.Kind != radios {
 			o["tabType"] = tabType(t.Kind)
 			appendTo(out, t.Kind, o)
@@ -172,6 +214,17 @@ func (t *Tab) merge(over Tab) {
 	if over.Placed {
 		t.X, t.Y, t.Placed = over.X, over.Y, true
 	}
+	chosen := over.Text("listSelectedValue")
+	if chosen == "" {
+		return
+	}
+	items := []any{}
+	for _, o := range objects(t.Members["listItems"]) {
+		o = copyOf(o)
+		o["selected"] = strconv.FormatBool(o["value"] == chosen)
+		items = append(items, o)
+	}
+	t.Members["listItems"] = items
 }
 
 // same tells whether both are the tab of one label.

@@ -24,7 +24,7 @@ func NewTemplate(o Object) Template {
 		"templateId", "name", "description", "shared", "lastModified", "pageCount", "emailSubject", "documents", "recipients",
 	}
 	modified, _ := time.Parse(time.RFC3339Nano, text(o, "lastModified"))
-	return Template{
+	t := Template{
 		Envelope: Envelope{
 			ID: text(o, "templateId"), Status: "template", Subject: text(o, "emailSubject"), Members: rest(o, own...),
 			Documents: readDocuments(o["documents"]), Recipients: readRecipients(object(o, "recipients"), true),
@@ -32,6 +32,8 @@ func NewTemplate(o Object) Template {
 		Name: text(o, "name"), Description: text(o, "description"), Shared: text(o, "shared") == "true",
 		Modified: Stored(modified), Pages: text(o, "pageCount"),
 	}
+	t.nameTabs()
+	return t
 }
 
 // Show is the template as REST shows it. include has the words of the query.
@@ -164,7 +166,7 @@ func (e *Envelope) composite(composite Object, m Making) (part Envelope, refused
 // inherit takes from a server template what the definition leaves open.
 func (e *Envelope) inherit(t Envelope, m Making) {
 	e.Subject = cmp.Or(e.Subject, t.Subject)
-	for _, name := range []string{"emailBlurb", "signingLocation", "autoNavigation", "envelopeIdStamping", "notification"} {
+	for name := range strings.FieldsSeq("emailBlurb signingLocation autoNavigation envelopeIdStamping notification") {
 		skip := name == "notification" && m.NoTemplateNotification
 		if v, has := t.Members[name]; has && e.Members[name] == nil && !skip {
 			e.Members[name] = v
@@ -226,9 +228,6 @@ func (r *Recipient) merge(over Recipient) {
 		if !found && t.Placed {
 			r.Tabs = append(r.Tabs, t)
 		}
-	}
-	for i := range r.Tabs {
-		delete(r.Tabs[i].Members, "recipientId")
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 
 const maxParts = 1000
 
-// ReadBody reads a body of JSON, XML or multipart/form-data (PROTOCOL.md §1.6) as an object of a type; io.EOF means that
-// there is none. Documents that came as parts of their own lie where the definition names them.
+// ReadBody reads a body of JSON, XML or multipart/form-data (PROTOCOL.md §1.6) as an object of a type; io.EOF means
+// that there is none. Documents that came as parts of their own lie where the definition names them.
 func ReadBody(r *http.Request, kind *restbody.Type) (restbody.Object, error) {
 	body := bufio.NewReader(r.Body)
 	if _, err := body.Peek(1); err != nil {

@@ -97,3 +97,12 @@ func FuzzReadEnvelope(f *testing.F) {
 		}
 	})
 }
+
+func FuzzHeaderCredential(f *testing.F) {
+	f.Add(`{"Username":"[a]b","Password":"c","IntegratorKey":"d"}`)
+	f.Add(`<DocuSignCredentials><Username>a</Username></DocuSignCredentials>`)
+	f.Fuzz(func(t *testing.T, in string) {
+		cred := ReadHeader(in)
+		cred.Split() // it must end and not panic
+	})
+}

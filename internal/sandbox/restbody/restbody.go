@@ -1,5 +1,5 @@
-// Package restbody knows what the bodies of REST v2.1 calls may have, by a description of its own. It takes a value that
-// was read from JSON, or an element of XML, and refuses members that are not in the description and texts of another kind.
+// Package restbody knows what the bodies of REST v2.1 calls may have, by a description of its own, and how the site
+// writes its own. It must take no member that is not in the description, and no text of another kind than it says.
 // The REST site of the sandbox calls it.
 package restbody
 
@@ -58,9 +58,6 @@ var types = sync.OnceValue( //nolint:gochecknoglobals // made once, never change
 
 // Named finds a type; nil = the description has none of that name.
 func Named(name string) *Type { return types()[name] }
-
-// Names lists the types.
-func Names() []string { return slices.Sorted(maps.Keys(types())) }
 
 // words are the kinds that are no type, with what checks them; it gives the value as it is kept.
 func words() map[string]func(any) (any, bool) {

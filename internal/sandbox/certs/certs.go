@@ -1,4 +1,6 @@
-package sandbox
+// Package certs makes the sandbox's certificates: an authority of its own, and one certificate for all its names. It
+// must make nothing that a client trusts by itself. Package sandbox calls it.
+package certs
 
 import (
 	"crypto/ecdsa"
@@ -15,15 +17,15 @@ import (
 	"time"
 )
 
-// authority is the sandbox's own certificate authority and the one leaf that covers all its names.
-type authority struct {
-	cert *x509.Certificate
-	pem  []byte // certificate and private key
-	leaf tls.Certificate
+// Authority is the sandbox's own certificate authority and the one leaf that covers all its names.
+type Authority struct {
+	Cert *x509.Certificate
+	PEM  []byte // certificate and private key
+	Leaf tls.Certificate
 }
 
-// newAuthority makes the leaf, and the authority too unless kept holds that of an earlier run.
-func newAuthority(now time.Time, hosts []string, kept []byte) (*authority, error) {
+// New makes the leaf, and the authority too unless kept holds that of an earlier run.
+func New(now time.Time, hosts []string, kept []byte) (*Authority, error) {
 	// Both the injected and the real time, since clients verify by either.
 	from, to := now, time.Now()
 	if to.Before(from) {
@@ -43,7 +45,7 @@ func newAuthority(now time.Time, hosts []string, kept []byte) (*authority, error
 	if !ca.Leaf.IsCA {
 		return nil, errors.New("kept authority: not an authority of this sandbox")
 	}
-	template.SerialNumber = new(big.Int).SetBytes(randomBytes(16)) // a kept authority signs another leaf each run
+	template.SerialNumber = serial() // a kept authority signs another leaf each run
 	template.Subject = pkix.Name{CommonName: hosts[0]}
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
@@ -55,7 +57,7 @@ func newAuthority(now time.Time, hosts []string, kept []byte) (*authority, error
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, ca.Leaf, &key.PublicKey, ca.PrivateKey)
 	leaf := tls.Certificate{Certificate: [][]byte{der, ca.Leaf.Raw}, PrivateKey: key}
-	return &authority{cert: ca.Leaf, pem: kept, leaf: leaf}, err
+	return &Authority{Cert: ca.Leaf, PEM: kept, Leaf: leaf}, err
 }
 
 // makeAuthority makes a self-signed certificate and its key in PEM.
@@ -73,9 +75,16 @@ func makeAuthority(template x509.Certificate) ([]byte, error) {
 		return nil, err
 	}
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	return append(pemOf("CERTIFICATE", der), pemOf("PRIVATE KEY", secret)...), err
+	return append(PEM("CERTIFICATE", der), PEM("PRIVATE KEY", secret)...), err
 }
 
-func pemOf(kind string, der []byte) []byte {
+func serial() *big.Int {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails since Go 1.24
+	return new(big.Int).SetBytes(b)
+}
+
+// PEM is one block.
+func PEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
