@@ -13,6 +13,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/demo"
 	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/soapcompare"
 )
 
 func document(t *testing.T, name string) string {
@@ -28,6 +29,15 @@ func TestTheConfigurationReferenceIsWhatTheCodeSays(t *testing.T) {
 	if _, body, _ := strings.Cut(document(t, "docs/configuration.md"), "\n\n"); body != config.ReferenceMarkdown() {
 		t.Error("docs/configuration.md differs from the code: (echo '# Configuration'; echo; go run " +
 			"./cmd/docusign-auth-proxy config reference) > docs/configuration.md")
+	}
+}
+
+func TestTheTableOfSOAPOperationsIsWhatTheCodeSays(t *testing.T) {
+	const begin, end = "<!-- operations -->\n", "<!-- end of operations -->"
+	_, rest, _ := strings.Cut(document(t, "docs/soap.md"), begin)
+	if table, _, _ := strings.Cut(rest, end); table != soapcompare.OperationTable() {
+		t.Errorf("docs/soap.md differs from the code: put what go run ./cmd/docusign-auth-proxy soap operations prints "+
+			"between %q and %q", begin, end)
 	}
 }
 
@@ -55,7 +65,7 @@ func TestTheReadmesConfigurationIsGood(t *testing.T) {
 func TestEveryCommandThatADocumentNamesExists(t *testing.T) {
 	root := newRoot()
 	named := regexp.MustCompile("docusign-auth-proxy ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)")
-	for _, name := range []string{"README.md", "docs/runbook.md"} {
+	for _, name := range []string{"README.md", "docs/runbook.md", "docs/soap.md"} {
 		for _, m := range named.FindAllStringSubmatch(document(t, name), -1) {
 			words := strings.Fields(m[1])
 			if words[0] == "is" || words[0] == "is-running" {
