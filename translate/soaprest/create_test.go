@@ -3,6 +3,8 @@ package soaprest
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/translate/soap"
 	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
@@ -428,5 +431,138 @@ func TestWhoWaitsIsNotBoundToWhoLeaves(t *testing.T) {
 		}
 		all.Wait()
 		u.done()
+	})
+}
+
+// fromTemplate fills a field of a template, whose kind REST has to tell.
+const fromTemplate = `<TemplateReferences><TemplateReference><TemplateLocation>Server</TemplateLocation><Template>` +
+	secondGUID + `</Template><RoleAssignments><RoleAssignment><RoleName>Customer</RoleName><RecipientID>1</RecipientID>` +
+	`</RoleAssignment></RoleAssignments><FieldData><DataValues><DataValue><TabLabel>order</TabLabel>` +
+	`<Value>A-17</Value></DataValue></DataValues></FieldData><Sequence>1</Sequence></TemplateReference>` +
+	`</TemplateReferences><Recipients><Recipient><ID>1</ID><UserName>Ben Beispiel</UserName>` +
+	`<Email>ben@example.com</Email><Type>Signer</Type><RoutingOrder>1</RoutingOrder><RoleName>Customer</RoleName>` +
+	`</Recipient></Recipients><EnvelopeInformation><AccountId>` + firstGUID + `</AccountId><Subject>Your order</Subject>` +
+	`</EnvelopeInformation><ActivateEnvelope>true</ActivateEnvelope>`
+
+func TestATemplateIsReadOnceAMinute(t *testing.T) { // SOAP-REST.md §4.8, §6.6
+	synctest.Test(t, func(t *testing.T) {
+		get := step{want: "GET /templates/" + secondGUID + "?include=tabs", answer: `{"recipients":{"signers":[` +
+			`{"roleName":"Customer","tabs":{"textTabs":[{"tabLabel":"order"}]}}]}}`}
+		made := step{want: creationPOST, status: 201, answer: wasMade}
+		u := &script{t: t, steps: []step{get, made, made}}
+		e, _ := newEngine()
+		create := func() {
+			t.Helper()
+			got := serve(t.Context(), e, u, "CreateEnvelopeFromTemplates", fromTemplate)
+			if got.status != 200 || !got.has(envelopeOne) {
+				t.Errorf("got %+v", got)
+			}
+			u.done()
+			if last := u.bodies[len(u.bodies)-1]; !strings.Contains(last, `"textTabs":[{"tabLabel":"order","value":"A-17"}]`) {
+				t.Errorf("DocuSign got %s", last)
+			}
+		}
+		serve(t.Context(), e, u, "CreateEnvelopeFromTemplates", fromTemplate)
+		create()
+		time.Sleep(time.Minute)
+		u.steps = []step{get, made}
+		create()
+	})
+}
+
+func TestATemplateThatIsTooLargeIsNotKept(t *testing.T) {
+	get := step{want: "GET /templates/" + secondGUID + "?include=tabs", answer: `{"recipients":{"signers":["` +
+		strings.Repeat("x", maxTemplate) + `"]}}`, status: 400}
+	u := &script{t: t, steps: []step{get}}
+	e, creations := newEngine()
+	got := serve(t.Context(), e, u, "CreateEnvelopeFromTemplates", fromTemplate)
+	if u.done(); got.status != 500 || entries(creations) != "" || e.templates.Len() != 0 {
+		t.Errorf("got %+v, %d templates are kept", got, e.templates.Len())
+	}
+}
+
+func TestAMessageWhosePOSTPanicsIsNotSentByThoseWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, creations := newEngine()
+		u := &script{t: t, steps: []step{
+			{want: creationPOST, before: func() { time.Sleep(time.Second); panic("a bug") }},
+			{want: lookUpOne, answer: isThere},
+		}}
+		var all sync.WaitGroup
+		all.Go(func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			serve(t.Context(), e, u, "CreateAndSendEnvelope", envelopeOf(transactionOne))
+		})
+		synctest.Wait()
+		got := serve(t.Context(), e, u, "CreateAndSendEnvelope", envelopeOf(transactionOne))
+		all.Wait()
+		u.done()
+		if got.status != 200 || !got.has(envelopeOne) || entries(creations) != "tx-1 done "+envelopeOne {
+			t.Errorf("got %+v, the journal says %q", got, entries(creations))
+		}
+	})
+}
+
+// counting is a User for whom DocuSign answers any call in the same way.
+type counting struct {
+	script
+
+	status int
+	answer string
+	posts  int
+}
+
+func (c *counting) Do(_ context.Context, r *Request) (*http.Response, error) {
+	if r.Method == http.MethodPost {
+		c.posts++
+	}
+	if r.Body != nil {
+		if n, err := io.Copy(io.Discard, r.Body.Open()); err != nil || n != r.Body.Len() {
+			c.t.Errorf("%d bytes of %d, %v", n, r.Body.Len(), err)
+		}
+	}
+	return &http.Response{StatusCode: c.status, Body: io.NopCloser(strings.NewReader(c.answer))}, nil
+}
+
+// FuzzACreationIsOnePOST: whatever comes makes one envelope at most, and what is refused has sent nothing.
+func FuzzACreationIsOnePOST(f *testing.F) {
+	for _, body := range []string{
+		envelopeOf(""), envelopeOf(transactionOne), envelopeOf("<Asynchronous>true</Asynchronous>"), fromTemplate,
+		"<CompositeTemplates/>", "<Envelope/>", "", "<Envelope><Documents><Document/></Documents></Envelope>",
+	} {
+		for i := range 4 {
+			f.Add(uint8(i), 201, wasMade, body)
+			f.Add(uint8(i), 500, isNowhere, body)
+		}
+	}
+	operations := []string{
+		"CreateEnvelope", "CreateAndSendEnvelope", "CreateEnvelopeFromTemplates", "CreateEnvelopeFromTemplatesAndForms",
+	}
+	f.Fuzz(func(t *testing.T, operation uint8, status int, answer, body string) {
+		u := &counting{script: script{t: t}, status: status, answer: answer}
+		creations := store.Memory().Creations()
+		e := New(Options{Journal: creations, Lookups: []time.Duration{0, 0}})
+		got := serve(t.Context(), e, u, operations[int(operation)%len(operations)], body)
+		all := creations.Find(func(journal.Entry) bool { return true })
+		if u.posts > 1 || len(all) != u.posts {
+			t.Fatalf("%d POSTs, the journal says %q", u.posts, entries(creations))
+		}
+		if got.err != nil {
+			_, noXML := errors.AsType[*soap.Error](got.err)
+			if noMember := call.KindOf(got.err) == call.KindNotAllowed; !noXML && !noMember || u.posts > 0 {
+				t.Errorf("%d POSTs, %v", u.posts, got.err)
+			}
+			return
+		}
+		if done := u.posts == 1 && all[0].State == journal.Done; done != (got.status == 200) {
+			t.Errorf("status %d, the journal says %q", got.status, entries(creations))
+		}
+		if u.posts == 1 && all[0].State == journal.Intended {
+			t.Error("the outcome is not in the journal")
+		}
 	})
 }

@@ -68,8 +68,8 @@ func New(o Options) *Engine {
 	}
 }
 
-// Serve carries out a call. A fault is an answer too. The error is a *call.Error for trouble with token or site, else
-// one of reading the message.
+// Serve carries out a call. A fault is an answer too. The error is a *call.Error for trouble with token or site, a
+// *soap.Error for a message that is no XML, else one of reading it.
 func (e *Engine) Serve(ctx context.Context, c *Call) (*answer.Answer, error) {
 	t := e.begin(c)
 	a, err := t.serve(ctx)

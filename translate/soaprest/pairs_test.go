@@ -86,12 +86,21 @@ func (s *sample) body(r *Request, want *http.Request) {
 		}
 		return
 	}
-	if kind := want.Header.Get("Content-Type"); r.ContentType != kind {
-		s.t.Errorf("%s: a body of %s, want %s", r.Path, r.ContentType, kind)
-	}
-	var got, wanted map[string]any
-	if err := errors.Join(json.NewDecoder(r.Body.Open()).Decode(&got), json.Unmarshal(text, &wanted)); err != nil {
+	sent, err := io.ReadAll(r.Body.Open())
+	if err != nil {
 		s.t.Fatal(err)
+	}
+	got, wanted := definitionOf(s.t, sent), definitionOf(s.t, text)
+	kind, _, _ := strings.Cut(r.ContentType, ";")
+	wantKind, _, _ := strings.Cut(want.Header.Get("Content-Type"), ";")
+	// Documents go as parts, although one sample has them in the JSON (SOAP-REST.md §11.11).
+	if kind != wantKind && (kind != "multipart/form-data" || wanted["documents"] == nil) {
+		s.t.Errorf("%s: a body of %s, want %s", r.Path, kind, wantKind)
+	}
+	if id, _ := got["transactionId"].(string); r.Path == "/envelopes" && id == "" {
+		s.t.Errorf("%s: no transactionId", r.Path)
+	} else if wanted["transactionId"] == nil {
+		delete(got, "transactionId") // the proxy's own
 	}
 	// The state is sealed with a random number: where it leads is checked by other tests.
 	if address, _ := got["returnUrl"].(string); strings.HasPrefix(address, "https://proxy.example.com/ds-return/") {
@@ -102,13 +111,27 @@ func (s *sample) body(r *Request, want *http.Request) {
 	}
 }
 
+// definitionOf is the JSON of a body, or of the first part of one, without documents.
+func definitionOf(t *testing.T, body []byte) (o map[string]any) {
+	t.Helper()
+	_, text, _ := bytes.Cut(body, []byte("{"))
+	if err := json.NewDecoder(strings.NewReader("{" + string(text))).Decode(&o); err != nil {
+		t.Fatal(err)
+	}
+	documents, _ := o["documents"].([]any)
+	for _, d := range documents {
+		delete(d.(map[string]any), "documentBase64")
+	}
+	return o
+}
+
 func TestTheSamplePairsAreCarriedOut(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(samples, "*.soap-request.xml"))
 	if err != nil || len(files) == 0 {
 		t.Skipf("the sample pairs are not beside this repository: %v", err)
 	}
-	// Creations have tests of their own, Login is answered by package reply.
-	others := map[string]bool{"01": true, "05": true, "10": true, "11": true, "17": true, "21": true}
+	// Login is answered by package reply, and what breaks the schema by package element.
+	others := map[string]bool{"17": true, "21": true}
 	for _, file := range files {
 		base := strings.TrimSuffix(file, ".soap-request.xml")
 		number, operation, _ := strings.Cut(filepath.Base(base), "-")
@@ -125,7 +148,8 @@ func TestTheSamplePairsAreCarriedOut(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			e := New(Options{Now: func() time.Time { return now }, Returns: store.Memory()})
+			kept := store.Memory()
+			e := New(Options{Now: func() time.Time { return now }, Returns: kept, Journal: kept.Creations()})
 			c := newCall(s, strings.TrimPrefix(operation, "Fault-"), "")
 			c.Message = bytes.NewReader(request)
 			c.Service = services.ByBase(string(regexp.MustCompile(`service=(\w+)`).FindSubmatch(request)[1]) + ".asmx")
