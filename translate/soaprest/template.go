@@ -32,8 +32,12 @@ func membershipFeatures(ctx context.Context, t *task) (*answer.Answer, error) {
 	})
 }
 
-// maxListedTemplates is how many templates REST lists at most (SOAP-REST.md §1.2).
-const maxListedTemplates = 2000
+const (
+	// maxListedTemplates is how many templates REST lists at most (SOAP-REST.md §1.2).
+	maxListedTemplates = 2000
+	// maxTemplateCalls bounds the calls for a list that REST gives in parts.
+	maxTemplateCalls = 20
+)
 
 // requestTemplates lists the templates of an account.
 func requestTemplates(ctx context.Context, t *task) (*answer.Answer, error) {
@@ -46,7 +50,10 @@ func requestTemplates(ctx context.Context, t *task) (*answer.Answer, error) {
 		query.Set("include", "advanced_templates")
 	}
 	var all []any
-	for total := 1; len(all) < total; {
+	for call, total := 0, 1; len(all) < total; call++ {
+		if call == maxTemplateCalls {
+			return nil, fault.Server("REST gave %d of %d templates in %d calls", len(all), total, call)
+		}
 		query.Set("start_position", strconv.Itoa(len(all)))
 		var page map[string]any
 		if err := t.get(ctx, a, "/templates", query, &page); err != nil {

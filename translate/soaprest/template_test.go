@@ -54,6 +54,15 @@ func TestTemplatesAreListed(t *testing.T) { // SOAP-REST.md §4.10
 			has:   []string{"<TemplateID>t2</TemplateID>"},
 		},
 		{
+			name: "in parts that are too small", operation: "RequestTemplates", body: plain, fault: "Unspecified_Error",
+			steps: func() (all []step) {
+				for i := range 20 {
+					all = append(all, page("", i, templateList(i, 1, 21)))
+				}
+				return all
+			}(),
+		},
+		{
 			name: "in an account", operation: "RequestTemplates", user: twoAccounts,
 			body: "<AccountID>" + secondGUID + "</AccountID>" + plain,
 			steps: []step{func() step {
