@@ -9,13 +9,15 @@ COPY internal/ internal/
 COPY proxy/ proxy/
 COPY translate/ translate/
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /docusign-auth-proxy ./cmd/docusign-auth-proxy \
- && mkdir /state && chmod 0700 /state
+ && mkdir /state /documents && chmod 0700 /state /documents
 
 # Nothing but the program and the certificates it trusts: no shell, no package to keep up to date.
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /docusign-auth-proxy /docusign-auth-proxy
 COPY --from=build --chown=65532:65532 /state /var/lib/docusign-auth-proxy
+# Documents of SOAP calls under way, with soap: rest.
+COPY --from=build --chown=65532:65532 /documents /tmp
 USER 65532:65532
 WORKDIR /var/lib/docusign-auth-proxy
 # Where the state goes if the configuration says nothing: its own folder is mounted read-only.

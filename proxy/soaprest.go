@@ -86,6 +86,10 @@ func (x *exchange) write(a *answer.Answer) error {
 	h := x.w.Header()
 	maps.Copy(h, a.Header)
 	h.Set(reply.RequestIDHeader, x.event.RequestID)
+	x.rest.describe(&x.event)
+	if cause := x.event.Cause; cause != "" {
+		h.Set(reply.CauseHeader, cause)
+	}
 	switch {
 	case a.Length >= 0:
 		h.Set("Content-Length", strconv.FormatInt(a.Length, 10))

@@ -110,6 +110,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	}
 	takeOver(p.store, log, first)
 	p.current.Store(first)
+	p.checkSpools(first)
 	p.capture = capture.New(log, func(name string) bool {
 		return slices.ContainsFunc(holder.Current().Integrations,
 			func(in integration.Integration) bool { return in.Name == name })

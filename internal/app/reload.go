@@ -27,6 +27,7 @@ func (p *App) accept(old, next *config.Config) error {
 	takeOver(p.store, p.log, a)
 	previous := p.current.Swap(a)
 	p.Server.Swap(a.state)
+	p.checkSpools(a)
 	p.configure(next)
 	for _, w := range next.Warnings {
 		p.log.Warn("config", "warning", w.String())

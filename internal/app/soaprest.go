@@ -35,6 +35,16 @@ func spoolsOf(cfg *config.Config, previous *assembled) map[string]*spool.Pool {
 	return spools
 }
 
+// checkSpools warns of documents that will be refused: small container images have no directory for temporary files.
+func (p *App) checkSpools(a *assembled) {
+	for name, pool := range a.state.Spools {
+		if err := pool.Check(); err != nil {
+			p.log.Warn("large documents of SOAP calls cannot be kept while they are under way", "integration", name,
+				"error", err, "next_step", "set soap_rest.spool_dir to a directory that the proxy may write")
+		}
+	}
+}
+
 // returnsOf lists where browsers come back from DocuSign.
 func returnsOf(cfg *config.Config) (hosts []string) {
 	for i := range cfg.Integrations {

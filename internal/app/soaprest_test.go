@@ -342,6 +342,9 @@ func TestFaultsOverREST(t *testing.T) {
 			if got.Status != 500 || !strings.Contains(got.Body, c.fault) {
 				t.Errorf("status %d, no %q in %s", got.Status, c.fault, got.Body)
 			}
+			if cause := got.Header.Get("X-DocuSign-Auth-Proxy-Cause"); !strings.HasPrefix("cause="+cause, c.log) {
+				t.Errorf("the cause is %q", cause)
+			}
 			if n := len(r.AtSites()); c.calls >= 0 && n != c.calls {
 				t.Errorf("%d calls reached a site, want %d", n, c.calls)
 			}

@@ -42,6 +42,15 @@ func New(dir string, memory int, quota int64) *Pool {
 // Is reports whether the pool was made for that directory and quota.
 func (p *Pool) Is(dir string, quota int64) bool { return p.dir == dir && p.quota == quota }
 
+// Check reports why Files could not go to disk.
+func (p *Pool) Check() error {
+	f, err := create(p.dir)
+	if err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	return f.Close()
+}
+
 // Used is how many bytes all open Files hold, in memory and on disk.
 func (p *Pool) Used() int64 { return p.used.Load() }
 

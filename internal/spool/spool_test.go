@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -208,4 +209,17 @@ func TestAllFilesTogetherHoldSoMuchInMemory(t *testing.T) {
 	}
 	open[0].Close()
 	write(t, f, random(memory), memory)
+}
+
+func TestAPoolKnowsWhetherItCanUseItsDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := spool.New(dir, spool.MaxMemory, 1<<20).Check(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v (%v)", left, err)
+	}
+	if err := spool.New(filepath.Join(dir, "absent"), spool.MaxMemory, 1<<20).Check(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without the directory: %v", err)
+	}
 }
