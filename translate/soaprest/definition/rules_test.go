@@ -211,6 +211,25 @@ func TestTabs(t *testing.T) {
 				{"pageNumber":"1","xPosition":"1","yPosition":"2","value":"A","selected":"false"}]}]`,
 		},
 		{
+			name: "radios of one name on two documents are two groups",
+			message: sending(form+strings.Replace(form, ">1<", ">2<", 1), ben,
+				radio("k", "a", "")+strings.Replace(radio("k", "b", ""), "<DocumentID>1<", "<DocumentID>2<", 1), ""),
+			at:   signers + "radioGroupTabs/1/documentId",
+			want: `"2"`,
+		},
+		{
+			name:    "a condition without its label is none",
+			message: withTab("<Type>Custom</Type><ConditionalParentLabel/><ConditionalParentValue/>"),
+			at:      signers + "textTabs/0/conditionalParentValue",
+			want:    "absent",
+		},
+		{
+			name:    "a length of 0 is none, where REST has no length",
+			message: withTab("<Type>SignHere</Type><MaxLength>0</MaxLength>"),
+			at:      signers + "signHereTabs/0/maxLength",
+			want:    "absent",
+		},
+		{
 			name:    "a radio needs a group",
 			message: withTab("<Type>Custom</Type><CustomTabType>Radio</CustomTabType>"),
 			fault:   "Tab[1] without CustomTabRadioGroupName",
@@ -471,6 +490,11 @@ func TestEnvelopes(t *testing.T) {
 			message: sending(form, ben, "", "<AuthoritativeCopy>false</AuthoritativeCopy>"),
 			at:      "authoritativeCopy",
 			want:    `"false"`,
+		},
+		{
+			name:    "an authoritative copy that is not allowed",
+			message: sending(form, ben, "", "<AuthoritativeCopy>true</AuthoritativeCopy>"),
+			fault:   "Envelope/AuthoritativeCopy cannot",
 		},
 		{
 			name:     "an authoritative copy that is allowed",

@@ -77,9 +77,31 @@ func TestFromTemplates(t *testing.T) {
 		},
 		{
 			name: "one whose role no template has stands in the first, as one without a role",
-			message: fromTemplates(reference(first, "")+reference(second, ""), person("1", "Signer", "Nobody")+person("2",
-				"Signer", ""), ""),
-			at: composites + "1/inlineTemplates", want: "absent",
+			message: fromTemplates(reference(first, "")+reference(second, ""),
+				person("1", "Signer", "Nobody")+person("2", "Signer", ""), ""),
+			at: "compositeTemplates",
+			want: `[{"compositeTemplateId":"1","serverTemplates":[{"sequence":"1","templateId":"` + first + `"}],
+				"inlineTemplates":[{"sequence":"2","recipients":{"signers":[
+					{"recipientId":"1","name":"P1","roleName":"Nobody"},{"recipientId":"2","name":"P2"}]}}]},
+				{"compositeTemplateId":"2","serverTemplates":[{"sequence":"1","templateId":"` + second + `"}]}]`,
+		},
+		{
+			name: "one recipient has a role and tabs of its own in each template",
+			message: fromTemplates(reference(first, roles("Customer", "1")+fields("order", "7"))+
+				reference(second, roles("Boss", "1")), person("1", "Signer", ""), ""),
+			at: "compositeTemplates",
+			want: `[{"compositeTemplateId":"1","serverTemplates":[{"sequence":"1","templateId":"` + first + `"}],
+				"inlineTemplates":[{"sequence":"2","recipients":{"signers":[{"recipientId":"1","name":"P1",
+					"roleName":"Customer","tabs":{"textTabs":[{"tabLabel":"order","value":"7"}]}}]}}]},
+				{"compositeTemplateId":"2","serverTemplates":[{"sequence":"1","templateId":"` + second + `"}],
+				"inlineTemplates":[{"sequence":"2","recipients":{"signers":[
+					{"recipientId":"1","name":"P1","roleName":"Boss"}]}}]}]`,
+		},
+		{
+			name: "a value for someone who does not sign",
+			message: fromTemplates(reference(first, roles("Customer", "1")+fields("order", "7")),
+				person("1", "CertifiedDelivery", ""), ""),
+			fault: "DataValue[1] of a role without a recipient who signs",
 		},
 		{
 			name: "without a location, a GUID is a template of the server",
@@ -206,12 +228,14 @@ func TestFromTemplates(t *testing.T) {
 }
 
 func TestDraftsOfSeveralTemplatesJoinTheirRoles(t *testing.T) {
-	for references, want := range map[string]string{
-		reference(first, ""):                         "",
-		reference(first, "") + reference(second, ""): "merge_roles_on_draft=true",
+	one, two := reference(first, ""), reference(first, "")+reference(second, "")
+	for _, c := range []struct{ references, activate, status, query string }{
+		{one, "false", "created", ""},
+		{two, "false", "created", "merge_roles_on_draft=true"},
+		{two, "true", "sent", ""},
 	} {
-		message := fromTemplates(references, person("1", "Signer", ""), "")
-		root, err := tree(dsapi, strings.Replace(message, ">true</Act", ">false</Act", 1))
+		message := fromTemplates(c.references, person("1", "Signer", ""), "")
+		root, err := tree(dsapi, strings.Replace(message, ">true</Act", ">"+c.activate+"</Act", 1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,8 +243,8 @@ func TestDraftsOfSeveralTemplatesJoinTheirRoles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := d.Query.Encode(); got != want || d.Object["status"] != "created" {
-			t.Errorf("query %q and status %v, want %q", got, d.Object["status"], want)
+		if got := d.Query.Encode(); got != c.query || d.Object["status"] != c.status {
+			t.Errorf("query %q and status %v, want %+v", got, d.Object["status"], c)
 		}
 	}
 }
@@ -311,6 +335,12 @@ func TestFromTemplatesAndForms(t *testing.T) {
 			message: forms("<CompositeTemplate>"+server("<Sequence>1</Sequence>")+"</CompositeTemplate>", field),
 			at:      composite + "inlineTemplates",
 			want:    `[{"sequence":"2","customFields":{"textCustomFields":[{"name":"n"}]}}]`,
+		},
+		{
+			name:    "custom fields of an inline template are no members of its envelope",
+			message: composed(inlined("<Sequence>1</Sequence>", field)),
+			at:      "compositeTemplates/0/inlineTemplates/0",
+			want:    `{"sequence":"1","customFields":{"textCustomFields":[{"name":"n"}]}}`,
 		},
 		{
 			name: "or join those that are there",
