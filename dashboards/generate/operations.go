@@ -12,7 +12,7 @@ func operations() (dashboard.Dashboard, error) {
 		{"What the proxy adds", 8, translationPanels()},
 		{"Tokens", 8, tokenPanels()},
 		{"DocuSign", 8, upstreamPanels()},
-		{"SOAP over REST", 8, soapPanels()},
+		{"SOAP over REST", 8, append(soapPanels(), soapKeepingPanels()...)},
 		{"Rate limits", 8, limitPanels()},
 		{"Saturation", 8, append(saturationPanels(), troublePanels()...)},
 		{"Versions and certificates", 8, versionPanels()},

@@ -82,6 +82,12 @@ func soapPanels() []*dashboard.PanelBuilder {
 				"been asked (soap_rest.cache_status).",
 			red: "a hundred a second: a program asks in a loop. DocuSign allows one read of an envelope in 15 minutes.",
 		}, query{sum("integration", rate(in("docusign_auth_proxy_soap_status_cache_hits_total"))), "{{integration}}"}),
+	}
+}
+
+// soapKeepingPanels are what SOAP over REST keeps: documents while they are under way, and creations.
+func soapKeepingPanels() []*dashboard.PanelBuilder {
+	return []*dashboard.PanelBuilder{
 		curves(about{
 			title: "Documents under way", unit: "bytes", width: 4, limits: above(512<<20, 896<<20), anchor: "soap-over-rest",
 			what: "Bytes of documents that SOAP calls under way hold in memory and on disk. When soap_rest.spool_max is " +
