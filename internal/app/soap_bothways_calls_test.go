@@ -15,6 +15,10 @@ func bothWaysCalls() []bothWaysCall {
 	nothing := func(string) string { return "" }
 	fixed := func(inner string) func(string) string { return func(string) string { return inner } }
 	with := func(more string) func(string) string { return func(e string) string { return id(e) + more } }
+	rounded := map[string]string{
+		"/TabStatus[SignHere,137,235]": "REST tells whole points of 72, where DocuSign keeps 150 an inch (SOAP-REST.md §3.4)",
+		"/TabStatus[SignHere,138,235]": "the same", "/TimeGenerated": "the present time (SOAP-REST.md §4.1)",
+	}
 	now := map[string]string{"/TimeGenerated": "the present time (SOAP-REST.md §4.1)"}
 	const account = "<AccountId>1703061</AccountId>"
 	const accountID = "<AccountID>1703061</AccountID>"
@@ -97,6 +101,15 @@ func bothWaysCalls() []bothWaysCall {
 		{service: "api", operation: "RequestPDFsWithOptions", of: "sent", inner: with("<PDFsOptions><ShowChanges>true" +
 			"</ShowChanges><DocumentID>2</DocumentID></PDFsOptions>")},
 		{service: "api", operation: "RequestCertificate", of: "sent", inner: id},
+		{name: " with everything", service: "api", operation: "CreateAndSendEnvelope", creates: true, inner: fixed(everything()),
+			allowed: map[string]string{
+				"/TabStatus[SignHere,137,235]": "where an anchor is, REST does not tell (SOAP-REST.md §4.1)",
+				"[188,500]/name":               "a name that REST has no place for", "[188,521]/name": "the same",
+				"[188,333]/name": "an optional tab without a name has that of its REST type (SOAP-REST.md §4.1)",
+				"/required":      "what SOAP leaves out is no must (SOAP-REST.md §3.4)",
+			}},
+		{name: " of everything", service: "api", operation: "RequestStatus", of: "everything", inner: id, allowed: rounded},
+		{name: " of everything", service: "api", operation: "RequestStatusEx", of: "everything", inner: id, allowed: rounded},
 		{name: " of 3 MB", service: "api", operation: "RequestPDF", of: "large", inner: id},
 		{name: " of 3 MB", service: "dsapi", operation: "RequestDocumentPDFs", of: "large", inner: id},
 		{name: " of a draft", service: "api", operation: "RequestPDF", of: "created", inner: id, allowed: map[string]string{
@@ -144,11 +157,23 @@ func refusals(service string) []bothWaysCall {
 			fault: "Envelope_Invalid_Status"},
 		{name: " of somebody else", operation: "RequestRecipientToken", of: "sent", fault: "Unknown_Envelope_Recipient",
 			inner: view(strings.Replace(who, "<Username>Ben<", "<Username>Sam<", 1))},
+		{name: " since nothing", operation: "RequestStatuses", fault: "Validation error: ",
+			inner: func(string) string { return el("EnvelopeStatusFilter", "<AccountId>1703061</AccountId>") }},
+		{name: " of half a user", operation: "RequestStatusesEx", fault: "Validation error: ", inner: func(string) string {
+			return el("EnvelopeStatusFilter", "<UserInfo><Email>ben@example.com</Email></UserInfo><AccountId>1703061</AccountId>"+
+				"<BeginDateTime>2026-01-01T00:00:00</BeginDateTime>")
+		}},
+		{name: " of an unknown one", operation: "RequestTemplate", fault: "Template_Id_Invalid", inner: func(string) string {
+			return el("TemplateID", "c0ffee00-0000-4000-8000-000000000001") + "<IncludeDocumentBytes>0</IncludeDocumentBytes>"
+		}},
 		{name: " with an unknown element", operation: "RequestStatus", of: "sent", inner: view("<Verbose>true</Verbose>"),
 			fault: "Validation error: "},
 	}
 	for i := range all {
 		all[i].service, all[i].allowed = service, sentence
+		if strings.HasPrefix(all[i].fault, "Validation") {
+			all[i].allowed = map[string]string{"/faultstring": "the sentence is each side's own (SOAP-REST.md §5.2)"}
+		}
 	}
 	all[len(all)-1].allowed = map[string]string{ // SOAP-REST.md §5.1 and §11.5
 		"/faultstring": "the proxy tells that it refuses an element, DocuSign that the schema has none of it",
@@ -215,4 +240,75 @@ func creations(service string) []bothWaysCall {
 			`</InlineTemplate></InlineTemplates></CompositeTemplate></CompositeTemplates>` +
 			`<ActivateEnvelope>true</ActivateEnvelope>`)},
 	}
+}
+
+// everything is an envelope with each element that REST has a place for.
+func everything() string {
+	el := func(name string, parts ...string) string {
+		return "<" + name + ">" + strings.Join(parts, "") + "</" + name + ">"
+	}
+	tab := func(kind, y string, more ...string) string {
+		return el("Tab", el("DocumentID", "1"), el("RecipientID", "1"), el("PageNumber", "1"), el("XPosition", "90"),
+			el("YPosition", y), more[0], el("Type", kind), strings.Join(more[1:], ""))
+	}
+	custom := func(kind, y, value string, more ...string) string {
+		return tab("Custom", y, "", el("Name", "n"+y), el("TabLabel", "l"+y), value, el("CustomTabType", kind), strings.Join(more, ""))
+	}
+	anchor := el("AnchorTabItem", el("AnchorTabString", "(sign)"), el("XOffset", "-12"), el("YOffset", "4.5"), el("Unit", "Mms"),
+		el("IgnoreIfNotPresent", "true"))
+	look := el("Font", "Arial") + el("Bold", "true") + el("Italic", "false") + el("Underline", "1") + el("FontColor", "Gold") +
+		el("FontSize", "Size12")
+	own := el("EmailNotification", el("Subject", "To you"), el("EmailBlurb", "Hello"), el("Language", "de"))
+	signer := el("Recipient", el("ID", "1"), el("UserName", "Ben"), el("Email", "ben@example.com"), el("Type", "Signer"),
+		el("AccessCode", "1234"), el("AddAccessCodeToEmail", "true"), el("RequireIDLookup", "true"),
+		el("IDCheckConfigurationName", "Phone Auth $"), el("PhoneAuthentication", el("RecipMayProvideNumber", "false"),
+			el("ValidateRecipProvidedNumber", "true"), el("RecordVoicePrint", "false"),
+			el("SenderProvidedNumbers", el("SenderProvidedNumber", "+15555550100"))),
+		el("SignatureInfo", el("SignatureName", "Ben"), el("SignatureInitials", "B"), el("FontStyle", "Mistral")),
+		el("CustomFields", el("CustomField", "a")), el("RoutingOrder", "2"), el("IDCheckInformationInput",
+			el("AddressInformationInput", el("AddressInformation", el("Street1", "1 Way"), el("City", "Town"), el("State", "WA"),
+				el("Zip", "98101"), el("ZipPlus4", "1234")), el("DisplayLevel", "Editable"), el("ReceiveInResponse", "true")),
+			el("SSN4InformationInput", el("SSN4Information", el("SSN4", "1234")), el("DisplayLevel", "DoNotDisplay"),
+				el("ReceiveInResponse", "false"))),
+		el("Note", "please"), el("TemplateLocked", "true"), el("TemplateRequired", "false"), el("DefaultRecipient", "true"),
+		own,
+		el("AgentCanEditEmail", "true"), el("AgentCanEditName", "false"), el("SignInEachLocation", "true"), el("ExcludedDocuments", el("DocumentID", "2")),
+		el("InheritEmailNotificationConfiguration", "true"))
+	agent := el("Recipient", el("ID", "2"), el("UserName", "Ada"), el("Email", "ada@example.com"), el("Type", "Agent"),
+		el("AccessCode"), el("RoutingOrder", "1"), own)
+	certified := el("Recipient", el("ID", "3"), el("UserName", "Dora"), el("Email", "dora@example.com"),
+		el("Type", "CertifiedDelivery"), el("AccessCode"), el("RoutingOrder", "3"), own)
+	tabs := []string{
+		tab("SignHere", "126", el("ScaleValue", "0.75"), el("Name", "Sign"), el("TabLabel", "s")), tab("SignHereOptional", "160", ""),
+		tab("InitialHere", "100", ""), tab("FullName", "180", "", look), tab("Company", "190", ""), tab("Title", "200", ""),
+		tab("DateSigned", "210", ""), tab("EnvelopeID", "220", ""), tab("SignerAttachment", "230", ""), tab("Approve", "240", ""),
+		tab("Decline", "250", ""), el("Tab", el("DocumentID", "1"), el("RecipientID", "1"), el("PageNumber", "1"), anchor,
+			el("Type", "SignHere"), el("TabLabel", "anchored")),
+		custom("Text", "300", el("Value", "x"), el("CustomTabWidth", "90"), el("CustomTabHeight", "20"),
+			el("CustomTabRequired", "true"), el("CustomTabLocked", "false"), el("CustomTabDisableAutoSize", "true"),
+			el("CustomTabValidationPattern", "^x$"), el("CustomTabValidationMessage", "only x"), el("ConditionalParentLabel", "l310"),
+			el("ConditionalParentValue", "on"), el("SharedTab", "true"), el("RequireInitialOnSharedTabChange", "true"),
+			el("ConcealValueOnDocument", "true"), look, el("MaxLength", "5")),
+		custom("Checkbox", "310", el("Value", "true")), custom("Date", "320", el("Value", "1/2/2026")),
+		custom("Number", "330", el("Value", "7")), custom("SSN", "340", el("Value", "1")), custom("ZIP5", "350", el("Value", "98101")),
+		custom("ZIP5DASH4", "360", el("Value", "98101-1234")), custom("Email", "370", el("Value", "a@example.com")),
+		custom("Note", "380", el("Value", "look")), custom("Formula", "390", "", el("Formula", "[l330]*2"), el("RoundDecimalPlaces", "2")),
+	}
+	return el("Envelope", el("TransactionID", "own id 1"), el("AccountId", "1703061"), el("Documents",
+		el("Document", el("ID", "1"), el("Name", "Contract.pdf"), el("PDFBytes", "JVBERi0xLjQKJSVFT0YK"), el("FileExtension", "pdf")),
+		el("Document", el("ID", "2"), el("Name", "Form"), el("PDFBytes", "JVBERi0xLjQKJSVFT0YK"), el("TransformPdfFields", "1"),
+			el("FileExtension", "pdf"))),
+		el("Recipients", agent, signer, certified), el("Tabs", tabs...), el("Subject", "All"), el("EmailBlurb", ""),
+		el("SigningLocation", "Online"), el("VaultingOptions", el("VaultingMode", "None")), el("AutoNavigation", "false"),
+		el("EnvelopeIdStamping", "false"), el("Notification", el("UseAccountDefaults", "false"), el("Reminders",
+			el("ReminderEnabled", "true"), el("ReminderDelay", "2"), el("ReminderFrequency", "3")), el("Expirations",
+			el("ExpireEnabled", "true"), el("ExpireAfter", "30"), el("ExpireWarn", "5"))),
+		el("EnforceSignerVisibility", "true"), el("EnableWetSign", "false"), el("AllowMarkup", "true"),
+		el("EventNotification", el("URL", "https://app.example.com/c"), el("LoggingEnabled", "true"),
+			el("RequireAcknowledgment", "true"), el("UseSoapInterface", "false"), el("IncludeDocuments", "true"),
+			el("IncludeTimeZone", "true"), el("EnvelopeEvents", el("EnvelopeEvent", el("EnvelopeEventStatusCode", "Completed"),
+				el("IncludeDocuments", "true"))), el("RecipientEvents", el("RecipientEvent", el("RecipientEventStatusCode", "Sent"),
+				el("IncludeDocuments", "false")))),
+		el("AllowReassign", "false"), el("BrandId", "a1b2c3d4-0000-4000-8000-0000000000b1"), el("BrandLock", "true"),
+		el("MessageLock", "true"))
 }

@@ -282,6 +282,9 @@ func statusList(ex bool) operation {
 
 func (c *soapRequest) filter(e *message.Element) (f envelope.Filter, from int, refused *apiError) {
 	begin, end, user := e.Child("BeginDateTime"), e.Child("EndDateTime"), e.Child("UserInfo")
+	if (user.Value("UserName") == "") != (user.Value("Email") == "") {
+		return f, 0, invalid("UserName and Email come together.")
+	}
 	if begin == nil && e.Child("EnvelopeIds") == nil {
 		return f, 0, invalid("The filter has neither BeginDateTime nor EnvelopeIds.")
 	}

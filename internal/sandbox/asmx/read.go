@@ -47,7 +47,7 @@ func ownNames() map[string]string {
 		"YOffset": "anchorYOffset", "Unit": "anchorUnits", "IgnoreIfNotPresent": "anchorIgnoreIfNotPresent",
 		"Street1": "address1", "Street2": "address2", "State": "stateOrProvince", "Zip": "postalCode",
 		"DisplayLevel": "displayLevelCode", "SSN4": "ssn4", "SSN9": "ssn9", "Type": "attachmentType",
-		"SSN4InformationInput": "ssn4InformationInput", "SSN9InformationInput": "ssn9InformationInput",
+		"IDCheckInformationInput": "idCheckInformationInput", "SSN4InformationInput": "ssn4InformationInput", "SSN9InformationInput": "ssn9InformationInput",
 	}
 }
 
@@ -69,6 +69,8 @@ func plain(e *message.Element, nested ...string) object {
 		switch {
 		case len(c.Children) == 0 && c.Content == nil && c.Text != "":
 			o[member(c.Name.Local)] = c.Text
+		case c.Name.Local == "SSN4Information" || c.Name.Local == "SSN9Information": // REST has one step less
+			maps.Copy(o, plain(c))
 		case len(c.Children) > 0 && slices.Contains(nested, c.Name.Local):
 			o[member(c.Name.Local)] = plain(c, nested...)
 		}
@@ -244,8 +246,9 @@ func tab(e *message.Element) envelope.Tab {
 	if stem, optional := strings.CutSuffix(word, "Optional"); optional {
 		word, o["optional"] = stem, "true"
 	}
-	if custom == "ZIP5DASH4" {
-		custom, o["useDash4"] = "ZIP5", "true"
+	if strings.HasPrefix(custom, "ZIP5") {
+		o["useDash4"] = strconv.FormatBool(custom == "ZIP5DASH4")
+		custom = "ZIP5"
 	}
 	if word == "Custom" {
 		if custom == "" {
