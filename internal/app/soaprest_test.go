@@ -743,3 +743,64 @@ func TestConcurrentCallsOverREST(t *testing.T) {
 		t.Errorf("%d envelopes for the ids %v", made, all)
 	}
 }
+
+// TestTheAccountOfACallOverREST is the one that the message names, by number or GUID, and never another.
+func TestTheAccountOfACallOverREST(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	for name, c := range map[string]struct{ written, account string }{
+		"by its GUID":            {sandbox.ExampleAccountID, sandbox.ExampleAccountID},
+		"by its number":          {"1234567", sandbox.ExampleAccountID},
+		"in braces":              {"{" + strings.ToUpper(sandbox.CaptureAccountID) + "}", sandbox.CaptureAccountID},
+		"one of somebody else's": {"a1b2c3d4-0000-4000-8000-0000000000aa", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.Sandbox.ResetCounts()
+			body := strings.Replace(createAndSend("", []byte("%PDF "+name), ""), sandbox.ExampleAccountID, c.written, 1)
+			got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken), body)))
+			sent := r.AtSites()
+			switch {
+			case c.account == "":
+				if got.Status != 500 || len(sent) != 0 || got.Header.Get("X-DocuSign-Auth-Proxy-Cause") != "principal_not_allowed" {
+					t.Errorf("status %d, %d calls, %v: %s", got.Status, len(sent), got.Header, got.Body)
+				}
+			case got.Status != 200 || len(sent) != 1 ||
+				sent[0].Path != "/restapi/v2.1/accounts/"+c.account+"/envelopes":
+				t.Errorf("status %d, sent %+v: %.1000s", got.Status, sent, got.Body)
+			}
+		})
+	}
+	r.noSOAP()
+}
+
+// TestOnBehalfOverREST sends the token of whom is acted for.
+func TestOnBehalfOverREST(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, nil)
+	for name, username := range map[string]string{
+		"anna herself":   "[" + sandbox.GUIDKey + "]anna@example.com",
+		"admin for bob":  "[" + sandbox.GUIDKey + "][bob@example.com]admin@example.com",
+		"anna for admin": "[" + sandbox.GUIDKey + "][admin@example.com]anna@example.com", // whom she may not act for
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.Sandbox.ResetCounts()
+			password := "anna-legacy-1"
+			if strings.HasSuffix(username, "]admin@example.com") {
+				password = "admin-legacy-3"
+			}
+			got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx",
+				soapEnvelope(security(usernameToken(username, password)), createAndSend("", []byte("%PDF "+name), ""))))
+			user, sent := map[string]string{"anna herself": sandbox.AnnaID, "admin for bob": sandbox.BobID}[name], r.AtSites()
+			switch {
+			case user == "":
+				if got.Status != 500 || len(sent) != 0 {
+					t.Errorf("status %d, %d calls: %s", got.Status, len(sent), got.Body)
+				}
+			case got.Status != 200 || len(sent) != 1 ||
+				!strings.Contains(apptest.TokenUser(t, sent[0].Header.Get("Authorization")), user):
+				t.Errorf("status %d, sent %+v: %.1000s", got.Status, sent, got.Body)
+			}
+		})
+	}
+	r.noSOAP()
+}
