@@ -7,8 +7,8 @@ import (
 	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
-// Creations is the journal of package soaprest. Entries go when they are over; in a full table the oldest of those whose
-// outcome is known goes.
+// Creations is the journal of package soaprest. Entries go when they are over; in a full table the oldest of those
+// whose outcome is known goes.
 type Creations struct {
 	core    *core
 	entries *table[journal.Entry]

@@ -51,8 +51,8 @@ func buckets() []string {
 	return append(first, added()...)
 }
 
-// added are the buckets that files of earlier versions lack. Earlier programs do not look for them, so the schema is the
-// same.
+// added are the buckets that files of earlier versions lack. Earlier programs do not look for them, so the schema is
+// the same.
 func added() []string { return []string{bucketReturns, bucketCreations} }
 
 // Options tune a Store; the zero value is ready for use.

@@ -217,12 +217,19 @@ func (c *creation) post(ctx context.Context, e journal.Entry) (journal.Entry, er
 	}
 	if found := err == nil; !found {
 		c.message.Close() // the documents are not sent a second time
-		if s, found, _ = c.engine.find(ctx, c.exchange, e, c.engine.o.Lookups); !found {
+		if s, found, err = c.engine.find(ctx, c.exchange, e, c.engine.o.Lookups); !found && !said(resp) {
 			return c.settle(e, journal.Unknown, summary{}), unknown(e)
+		} else if !found {
+			c.engine.o.Log.Error("DocuSign made an envelope, and its id did not come", "account", e.Account,
+				"transaction_id", e.TransactionID, "error", err)
 		}
 	}
 	return c.settle(e, journal.Done, s), nil
 }
+
+// said reports whether DocuSign said that there is an envelope: that is never turned into a fault (SOAP-REST.md §6.3).
+// Without its id the answer is that of an asynchronous creation.
+func said(resp *http.Response) bool { return resp != nil && resp.StatusCode == http.StatusCreated }
 
 // refuses reports whether a status says that nothing was made. 408 and 444 are those of something between that lost the
 // call (SOAP-REST.md §5.3, §6.2).
@@ -264,7 +271,8 @@ func (c *creation) requested() string {
 // result is the answer for an envelope that was made.
 func (c *creation) result(e journal.Entry) (*answer.Answer, error) {
 	return c.writer.Result(c.writer.Created(c.definition, answer.Creation{
-		EnvelopeID: e.EnvelopeID, Status: cmp.Or(e.Status, c.requested()), At: e.StatusAt, UserName: c.sender.Name, Email: c.sender.Email,
+		EnvelopeID: e.EnvelopeID, Status: cmp.Or(e.Status, c.requested()), At: e.StatusAt,
+		UserName: c.sender.Name, Email: c.sender.Email,
 	}))
 }
 

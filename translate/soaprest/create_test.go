@@ -130,6 +130,19 @@ func TestACreationIsOnePOST(t *testing.T) {
 			200, "<EnvelopeID>" + envelopeOne + "</EnvelopeID>", "tx-1 done " + envelopeOne, "done", 5,
 		},
 		{
+			"a success that breaks off, of which no look-up knows", transactionOne,
+			[]step{
+				{want: creationPOST, status: 201, answer: `{"envelopeId":"e0`}, {want: lookUpOne, status: 500},
+				{want: lookUpOne, status: 500}, {want: lookUpOne, answer: isNowhere},
+			},
+			200, "<Status>Processing</Status>", "tx-1 done", "done", 45,
+		},
+		{
+			"a success at a time that nobody can read", transactionOne,
+			[]step{{want: creationPOST, status: 201, answer: strings.Replace(wasMade, "2026-11-20T18:05:09.3830000Z", "", 1)}},
+			200, "<EnvelopeID>" + envelopeOne + "</EnvelopeID>", "tx-1 done " + envelopeOne, "done", 0,
+		},
+		{
 			"something between lost the call", transactionOne,
 			[]step{{want: creationPOST, status: 408}, {want: lookUpOne, answer: isThere}},
 			200, "<EnvelopeID>" + envelopeOne + "</EnvelopeID>", "tx-1 done " + envelopeOne, "done", 5,

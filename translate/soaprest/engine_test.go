@@ -36,7 +36,7 @@ func TestTroubleOfTheCallersBodyIsNoFault(t *testing.T) {
 	}
 }
 
-var errBroken = errors.New("the caller is gone") //nolint:gochecknoglobals // a sentinel
+var errBroken = errors.New("the caller is gone")
 
 // failing is a message that breaks off.
 type failing struct{}

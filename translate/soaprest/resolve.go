@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/translate/soaprest/answer"
 	"docusign-auth-proxy/translate/soaprest/fault"
 	"docusign-auth-proxy/translate/soaprest/journal"
 )
@@ -21,10 +22,10 @@ const maxLookup = 30 * time.Second
 
 // summary is DocuSign's word on an envelope: envelopeSummary, or envelopeTransactionStatus without a time.
 type summary struct {
-	EnvelopeID    string    `json:"envelopeId"`
-	TransactionID string    `json:"transactionId"`
-	Status        string    `json:"status"`
-	StatusAt      time.Time `json:"statusDateTime"`
+	EnvelopeID    string `json:"envelopeId"`
+	TransactionID string `json:"transactionId"`
+	Status        string `json:"status"`
+	StatusAt      string `json:"statusDateTime"`
 	Error         struct {
 		Code    string `json:"errorCode"`
 		Message string `json:"message"`
@@ -62,9 +63,9 @@ func unknown(e journal.Entry) *fault.Fault {
 func (e *Engine) settle(entry journal.Entry, state journal.State, s summary) journal.Entry {
 	entry.State, entry.Settled = state, e.o.Now()
 	if state == journal.Done {
-		entry.EnvelopeID, entry.Status, entry.StatusAt = strings.ToLower(s.EnvelopeID), s.Status, s.StatusAt
-		if entry.StatusAt.IsZero() {
-			entry.StatusAt = entry.Settled
+		entry.EnvelopeID, entry.Status, entry.StatusAt = strings.ToLower(s.EnvelopeID), s.Status, entry.Settled
+		if at, err := answer.ParseDate(s.StatusAt, time.UTC); err == nil {
+			entry.StatusAt = at
 		}
 	}
 	if err := e.o.Journal.Put(entry); err != nil {

@@ -111,8 +111,8 @@ type Notes struct {
 	FaultClient bool
 	// Status is DocuSign's, where REST refused; 0 = the fault is the proxy's own.
 	Status int
-	// Journal is what became of a creation: a journal.State, or "repeated" for the outcome of an earlier call with the same
-	// message; "" = none was asked for.
+	// Journal is what became of a creation: a journal.State, or "repeated" for the outcome of an earlier call with the
+	// same message; "" = none was asked for.
 	Journal string
 	// Cached = the answer did not come from DocuSign this time.
 	Cached bool
