@@ -158,7 +158,7 @@ func (c *creation) make(ctx context.Context, e journal.Entry) (journal.Entry, er
 			return last, nil
 		case last.State == journal.Intended:
 			return c.again(ctx, e, last, c.engine.o.Lookups)
-		case last.State == journal.Unknown && recent:
+		case last.State == journal.Unknown && (recent || !last.Own):
 			return c.again(ctx, e, last, []time.Duration{0})
 		}
 	}
