@@ -80,7 +80,8 @@ func (p *place) testEnvelope(t *testing.T, send bool) said {
 
 // reads are operations that both ways of the sandbox answer alike.
 func reads() []string {
-	return []string{"Ping", "RequestStatus", "RequestStatusEx", "RequestStatuses", "RequestPDF", "RequestDocumentPDFs"}
+	return []string{"Ping", "RequestStatus", "RequestStatusEx", "RequestStatuses", "RequestPDF",
+		"RequestPDFWithOptions", "RequestDocumentPDFs"}
 }
 
 func TestBothWaysAnswerAlike(t *testing.T) {
@@ -88,7 +89,7 @@ func TestBothWaysAnswerAlike(t *testing.T) {
 	p := newPlace(t, nil)
 	before := len(p.sandbox.Envelopes())
 	got := p.compare(t, CompareOptions{Operations: reads()})
-	if got.code != 0 || !strings.Contains(got.out, "6 operations compared") ||
+	if got.code != 0 || !strings.Contains(got.out, "7 operations compared") ||
 		!strings.Contains(got.out, " 0 that are not") ||
 		!strings.Contains(got.out, "next: docusign-auth-proxy soap test-envelope") {
 		t.Errorf("%+v", got)

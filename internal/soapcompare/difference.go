@@ -226,7 +226,7 @@ func (d difference) String() string {
 	return text
 }
 
-const mostShown = 80 // bytes of a text
+const mostShown = 120 // bytes of a text
 
 // brief keeps a text on its line.
 func brief(text string) string {
@@ -234,7 +234,7 @@ func brief(text string) string {
 		return text
 	}
 	if len(text) > mostShown {
-		return fmt.Sprintf("%q… (%d bytes)", text[:mostShown/2], len(text))
+		return fmt.Sprintf("%q… (%d bytes)", text[:mostShown/3], len(text))
 	}
 	return strconv.Quote(text)
 }

@@ -32,8 +32,8 @@ func TestDifferencesAreNamedElementByElement(t *testing.T) {
 		{"tabs in another order", `<R><Tab><TabLabel>a</TabLabel></Tab><Tab><TabLabel>b</TabLabel></Tab></R>`,
 			`<R><Tab><TabLabel>b</TabLabel></Tab><Tab><TabLabel>a</TabLabel></Tab></R>`,
 			[]string{`~R/Tab: SOAP "in the order a, b", REST "in the order b, a" (REST keeps tabs by their kinds)`}},
-		{"a text of many bytes", `<R><A>` + strings.Repeat("x", 100) + `</A></R>`, `<R><A>y</A></R>`,
-			[]string{`R/A: SOAP "` + strings.Repeat("x", 40) + `"… (100 bytes), REST "y"`}},
+		{"a text of many bytes", `<R><A>` + strings.Repeat("x", 200) + `</A></R>`, `<R><A>y</A></R>`,
+			[]string{`R/A: SOAP "` + strings.Repeat("x", 40) + `"… (200 bytes), REST "y"`}},
 		{"the time of the answer", `<R><TimeGenerated>2026-11-26T08:00:00.1234567</TimeGenerated></R>`,
 			`<R><TimeGenerated>2026-11-26T08:00:03</TimeGenerated></R>`,
 			[]string{`~R/TimeGenerated: SOAP "2026-11-26T08:00:00.1234567", REST "2026-11-26T08:00:03" ` +
