@@ -17,6 +17,7 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/translate/legacy"
+	"docusign-auth-proxy/translate/soaprest/redirect"
 )
 
 // outcomeOther counts what is none of call.Outcomes.
@@ -123,9 +124,9 @@ func (l *Ledger) Record(e *call.Event) {
 	if e.Method == http.MethodConnect {
 		return // a refused tunnel is no call of an integration
 	}
-	none := e.Scheme == legacy.None.String()
-	if none && e.Outcome == call.OutcomeOK && e.Integration == call.UnknownIntegration {
-		return // a WSDL, service_information, the hint at the root: they need no credential and belong to nobody
+	if e.Scheme == legacy.None.String() && e.Integration == call.UnknownIntegration &&
+		(e.Outcome == call.OutcomeOK || e.Path == redirect.Path) {
+		return // a WSDL, service_information, a signer's browser: they need no credential and belong to nobody
 	}
 	at := e.Time
 	if at.IsZero() {

@@ -166,3 +166,20 @@ func TestRecordOfAKnownOperationDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestBrowsersOfSignersAreNoCallers: a link that is too old must not look like a program that still needs the proxy.
+func TestBrowsersOfSignersAreNoCallers(t *testing.T) {
+	l := newLedger(t, ledger.Options{})
+	e := event()
+	e.Integration, e.Key, e.Authenticator, e.Principal, e.Scheme = call.UnknownIntegration, "", "", "", "none"
+	e.Path, e.Outcome, e.Cause = "/ds-return/", call.OutcomeRefused, "not_found"
+	l.Record(&e)
+	if all := l.Unknown(); len(all) != 0 {
+		t.Errorf("the unknown are %+v", all)
+	}
+	e.Path = "/elsewhere"
+	l.Record(&e)
+	if all := l.Unknown(); len(all) != 1 {
+		t.Errorf("the unknown are %+v", all)
+	}
+}
