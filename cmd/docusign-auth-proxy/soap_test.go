@@ -100,3 +100,19 @@ func TestTheJournalIsListedAndSettled(t *testing.T) {
 		})
 	}
 }
+
+func TestBothWaysAreComparedBesideARunningProxy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	token := r.OperatorToken(t)
+	out, err := r.operate(t, newSOAP(), "compare", "--operations", "Ping,RequestStatus", "--user", "anna@example.com")
+	if err != nil || !strings.Contains(out, "= Ping\n= RequestStatus\n2 operations compared") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if r.OperatorToken(t) != token {
+		t.Error("the token of the running proxy was written over")
+	}
+	if _, err := r.operate(t, newSOAP(), "test-envelope"); err == nil || !strings.Contains(err.Error(), "--to") {
+		t.Errorf("a test envelope for nobody: %v", err)
+	}
+}
