@@ -51,7 +51,7 @@ func (o overREST) Carry(s *soapCall) (next, error) {
 		ContentType: s.message.ContentType(s.r.Header.Get("Content-Type")),
 		Message:     &body.Streamed{Reader: s.message.Reader(), Closer: s.r.Body},
 		SOAP12:      s.message.Version == soap.NamespaceSOAP12, HasTimestamp: s.message.HasTimestamp,
-		HTTP10: !s.r.ProtoAtLeast(1, 1), Owner: s.decision.Owner(), Integration: in, User: user,
+		MessageID: s.message.MessageID, HTTP10: !s.r.ProtoAtLeast(1, 1), Owner: s.decision.Owner(), Integration: in, User: user,
 		Spools: s.state.Spools[in.Name], PublicURL: in.SOAPREST.PublicURL, Notes: notes,
 	})
 	switch {

@@ -17,6 +17,8 @@ const (
 	DefaultMaxHeader = 256 << 10
 	// MaxBody bounds, in bytes, a message whose body holds the credential and is therefore read whole.
 	MaxBody = 64 << 10
+
+	maxMessageID = 1 << 10 // in bytes
 )
 
 // Options bounds what is read.
@@ -38,6 +40,7 @@ type Message struct {
 	HasSecurity  bool
 	HasTimestamp bool            // a wsu:Timestamp in the Security header
 	To           string          // wsa:To, decoded and trimmed; empty if absent
+	MessageID    string          // wsa:MessageID, likewise; also empty if it is longer than maxMessageID
 	Converted    bool            // it came in UTF-16 and leaves in UTF-8: the Content-Type has to say so
 	Credential   *CredentialBody // nil unless asked for and present
 	Decoded      bool            // a content coding has been undone
@@ -55,6 +58,7 @@ type Message struct {
 	securityOpen *field // the first Security header
 	header       *field
 	to           []*field
+	messageID    *field
 	body         int // offset of <Body
 	envelope     qname
 

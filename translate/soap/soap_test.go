@@ -51,6 +51,32 @@ func TestTheEncodingFollowsMarkThenParameterThenDeclaration(t *testing.T) {
 	}
 }
 
+func TestTheMessageIDIsReadSoThatTheAnswerCanNameIt(t *testing.T) {
+	const addressing = `xmlns:a="http://www.w3.org/2005/08/addressing"`
+	long := strings.Repeat("1", 1024)
+	for name, c := range map[string]struct{ header, want string }{
+		"of WCF": {`<a:MessageID ` + addressing + `> urn:uuid:1 </a:MessageID>`, "urn:uuid:1"},
+		"of WSE, with references": {
+			`<MessageID xmlns="http://schemas.xmlsoap.org/ws/2004/08/addressing">a&amp;&#60;<![CDATA[b]]></MessageID>`, "a&<b",
+		},
+		"of somebody else":          {`<MessageID xmlns="urn:x">1</MessageID>`, ""},
+		"below another header":      {`<x><a:MessageID ` + addressing + `>1</a:MessageID></x>`, ""},
+		"the first of two":          {strings.Repeat(`<a:MessageID `+addressing+`>1</a:MessageID>`, 2), "1"},
+		"an empty one":              {`<a:MessageID ` + addressing + `/>`, ""},
+		"the longest":               {`<a:MessageID ` + addressing + `>` + long + `</a:MessageID>`, long},
+		"one too long to be echoed": {`<a:MessageID ` + addressing + `>` + long + `1</a:MessageID>`, ""},
+		"none":                      {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := read(strings.NewReader(envelope(c.header+"<o:Security>"+token+"</o:Security>", "")), soap.Options{})
+			must(t, err)
+			if m.MessageID != c.want || !m.Token.HasUsername {
+				t.Errorf("it reads %q", m.MessageID)
+			}
+		})
+	}
+}
+
 func TestUTF16IsConvertedWholeOrRefused(t *testing.T) {
 	wide := func(s string) string {
 		var b strings.Builder

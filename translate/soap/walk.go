@@ -131,6 +131,8 @@ func (w *walk) headerElement(el *element, depth int) {
 			fail(KindTooComplex, el.start, "more than four To headers")
 		}
 		w.m.to = append(w.m.to, w.gather(el))
+	case depth == 3 && isAddressing(el.namespace) && string(w.s.local(el.name)) == "MessageID" && w.m.messageID == nil:
+		w.m.messageID = w.gather(el)
 	case parent == roleSecurity:
 		w.securityElement(el)
 	case parent == roleToken:
@@ -282,6 +284,10 @@ func (w *walk) close(f *field) {
 	switch {
 	case len(m.to) > 0 && f == m.to[0]:
 		m.To = strings.TrimSpace(string(f.text))
+	case f == m.messageID:
+		if id := strings.TrimSpace(string(f.text)); len(id) <= maxMessageID {
+			m.MessageID = id
+		}
 	case l == nil:
 	case f == l.username:
 		l.Username, l.HasUsername = string(f.text), true

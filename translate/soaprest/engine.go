@@ -104,7 +104,8 @@ func (e *Engine) writer(c *Call) *answer.Writer {
 			CertificateEmpty: s.CertificateDocumentID == integration.EmptyCertificateID,
 			SignHere:         s.TabOffset.SignHere, InitialHere: s.TabOffset.InitialHere,
 		},
-		Service: c.Service, Operation: c.Operation, SOAP12: c.SOAP12, HasTimestamp: c.HasTimestamp, Now: e.o.Now,
+		Service: c.Service, Operation: c.Operation, SOAP12: c.SOAP12, HasTimestamp: c.HasTimestamp,
+		MessageID: c.MessageID, Now: e.o.Now,
 	}
 }
 

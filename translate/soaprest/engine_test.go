@@ -3,6 +3,8 @@ package soaprest
 import (
 	"errors"
 	"testing"
+
+	"docusign-auth-proxy/internal/integration"
 )
 
 func TestPingNeedsNoREST(t *testing.T) {
@@ -10,6 +12,15 @@ func TestPingNeedsNoREST(t *testing.T) {
 	got := serve(t.Context(), e, &script{t: t}, "Ping", "")
 	if got.status != 200 || !got.has("<PingResult>true</PingResult>") || got.notes.Class != Whole {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAnAnswerRelatesToItsRequest(t *testing.T) { // SOAP-REST.md §2.0
+	e, _ := newEngine()
+	c := newCall(&script{t: t}, "Ping", "")
+	c.Integration.SOAPREST.AnswerHeader, c.MessageID = integration.HeaderRecorded, "urn:uuid:7"
+	if got := serveCall(t.Context(), e, c); !got.has("<wsa:RelatesTo>urn:uuid:7</wsa:RelatesTo>") {
+		t.Errorf("got %s", got.text)
 	}
 }
 

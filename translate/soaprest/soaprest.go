@@ -26,6 +26,8 @@ type Call struct {
 	SOAP12      bool
 	// HasTimestamp = the request had a Timestamp.
 	HasTimestamp bool
+	// MessageID is the wsa:MessageID of the request, "" = it had none.
+	MessageID string
 	// HTTP10 = the answer needs a length before its first byte.
 	HTTP10 bool
 	// Owner is who calls, for whom.

@@ -44,7 +44,9 @@ type Writer struct {
 	Operation    string
 	SOAP12       bool
 	HasTimestamp bool
-	Now          func() time.Time
+	// MessageID is the request's, "" = it had none.
+	MessageID string
+	Now       func() time.Time
 	// Dropped lists what REST knows and SOAP has no place for. It is whole when Result has returned.
 	Dropped []string
 }

@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"time"
@@ -27,7 +28,7 @@ func (w *Writer) envelope(action string) (head, tail string) {
 	case w.Header == "recorded" && w.Service.Reads == services.UsernameToken:
 		prefixes = ` xmlns:wsa="` + namespaceAddressing + `" xmlns:wsse="` + namespaceWSS + `secext-1.0.xsd"` +
 			` xmlns:wsu="` + namespaceWSS + `utility-1.0.xsd"`
-		header = recorded(action, now)
+		header = recorded(action, cmp.Or(w.MessageID, "urn:uuid:"+GUID()), now)
 	case w.Header != "never" && w.HasTimestamp:
 		header = `<soap:Header>` + soap.SecurityHeader("Timestamp-1", now) + `</soap:Header>`
 	}
@@ -36,12 +37,12 @@ func (w *Writer) envelope(action string) (head, tail string) {
 		prefixes + `>` + header + `<soap:Body>`, `</soap:Body></soap:Envelope>`
 }
 
-// recorded is the header of api.asmx, which came without being asked for. RelatesTo has a GUID also where the request
-// had no MessageID.
-func recorded(action string, now time.Time) string {
+// recorded is the header of api.asmx, which came without being asked for. It relates to the request's MessageID, by
+// which WSE and WCF know whose answer it is, and to a GUID where the request had none.
+func recorded(action, relatesTo string, now time.Time) string {
 	const layout, life = "2006-01-02T15:04:05Z", 5 * time.Minute
 	return `<soap:Header><wsa:Action>` + action + `</wsa:Action><wsa:MessageID>urn:uuid:` + GUID() + `</wsa:MessageID>` +
-		`<wsa:RelatesTo>urn:uuid:` + GUID() + `</wsa:RelatesTo><wsa:To>` + namespaceAddressing + `/role/anonymous</wsa:To>` +
+		`<wsa:RelatesTo>` + escape(relatesTo) + `</wsa:RelatesTo><wsa:To>` + namespaceAddressing + `/role/anonymous</wsa:To>` +
 		`<wsse:Security><wsu:Timestamp wsu:Id="Timestamp-` + GUID() + `"><wsu:Created>` + now.Format(layout) +
 		`</wsu:Created><wsu:Expires>` + now.Add(life).Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>` +
 		`</soap:Header>`

@@ -176,6 +176,18 @@ func TestTheHeaderIsAsTheSettingSays(t *testing.T) {
 	}
 }
 
+func TestAnAnswerNamesTheMessageIDOfItsRequest(t *testing.T) { // SOAP-REST.md §2.0
+	w := writer(t, "api", "Ping")
+	w.MessageID = "urn:uuid:1&<\x01"
+	const want = "<wsa:RelatesTo>urn:uuid:1&amp;&lt;</wsa:RelatesTo>"
+	if got := text(t, w.Fault(fault.Refused("Ping", ""))); !strings.Contains(got, want) {
+		t.Errorf("a fault: %s", got)
+	}
+	if got := result(t, w, true); !strings.Contains(got, want) {
+		t.Errorf("an answer: %s", got)
+	}
+}
+
 func TestElementsStandInTheOrderOfTheDescription(t *testing.T) {
 	got := result(t, writer(t, "dsapi", "RequestTemplates"), answer.Fields{"EnvelopeTemplateDefinition": []answer.Fields{
 		{
