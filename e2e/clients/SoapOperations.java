@@ -5,12 +5,13 @@ import net.docusign.www.API.Credential.ArrayOfAccountAccount;
 import net.docusign.www.API.Credential.CredentialLocator;
 import net.docusign.www.API.Credential.LoginResponseLoginResult;
 import net.docusign.www.API._3_0.*;
+import org.apache.axis.AxisFault;
 import org.apache.axis.client.Stub;
 import org.apache.axis.message.SOAPHeaderElement;
 
 /**
  * An old program on Apache Axis 1.4 that does what most SOAP programs do: log in, send an envelope with a PDF, ask for its
- * status, get the address where the signer signs, fetch the PDFs, void the envelope. Its stubs are made by WSDL2Java.
+ * status, get the address where the signer signs, fetch the PDFs, void the envelope, ask for one that there is not. Its stubs are made by WSDL2Java.
  *
  * Arguments: origin, user name with the integrator key in brackets, password. Prints one JSON line.
  */
@@ -40,6 +41,13 @@ public class SoapOperations {
         DocumentPDFs pdfs = api.requestDocumentPDFs(id);
         VoidEnvelopeStatus voided = api.voidEnvelope(id, "a mistake");
 
+        String fault = "none";
+        try {
+            api.requestStatus("c0ffee00-0000-4000-8000-000000000001");
+        } catch (AxisFault e) {
+            fault = e.getFaultString();
+        }
+
         StringBuilder documents = new StringBuilder();
         for (DocumentPDF d : pdfs.getDocumentPDF()) {
             documents.append(documents.length() == 0 ? "" : ",").append(quoted(d.getName()));
@@ -50,7 +58,7 @@ public class SoapOperations {
             + ",\"created\":" + quoted(status.getCreated().toInstant().toString()) + ",\"address\":" + quoted(address)
             + ",\"documents\":[" + documents + "],\"pdf\":"
             + quoted(new String(pdfs.getDocumentPDF()[0].getPDFBytes(), 0, 4, "ISO-8859-1"))
-            + ",\"voided\":" + voided.isVoidSuccess() + "}");
+            + ",\"voided\":" + voided.isVoidSuccess() + ",\"fault\":" + quoted(fault) + "}");
     }
 
     static SOAPHeaderElement security(String username, String password) throws Exception {

@@ -1,5 +1,5 @@
 /* An old program on gSOAP that does what most SOAP programs do: log in, send an envelope with a PDF, ask for its status, get
- * the address where the signer signs, fetch the PDFs, void the envelope. Its stubs are made by wsdl2h and soapcpp2, with the
+ * the address where the signer signs, fetch the PDFs, void the envelope, ask for one that there is not. Its stubs are made by wsdl2h and soapcpp2, with the
  * header of soap_operations.h; ns1 is api.asmx, ns2 credential.asmx. It takes answers in gSOAP's strict mode.
  *
  * Arguments: origin, user name with the integrator key in brackets, password. Prints one JSON line. */
@@ -82,6 +82,20 @@ static struct ns1__EnvelopeStatus *status(struct soap *soap, const char *api, ch
 	return answer.RequestStatusResult;
 }
 
+/* fault asks for an envelope that there is not. In strict mode gSOAP takes no elements in the detail of a fault that the
+ * WSDL does not name, which DocuSign's does not. */
+static const char *fault(struct soap *soap, const char *api)
+{
+	struct _ns1__RequestStatus request = {"c0ffee00-0000-4000-8000-000000000001"};
+	struct _ns1__RequestStatusResponse answer;
+
+	secure(soap);
+	soap_clr_imode(soap, SOAP_XML_STRICT);
+	if (soap_call___ns1__RequestStatus(soap, api, NULL, &request, &answer) == SOAP_OK)
+		return "none";
+	return soap_fault_string(soap);
+}
+
 static char *token(struct soap *soap, const char *api, char *id)
 {
 	struct ns1__RequestRecipientTokenAuthenticationAssertion assertion = {"a1", time(NULL),
@@ -151,7 +165,7 @@ int main(int argc, char **argv)
 		(long)now->Created, address);
 	for (i = 0; i < pdfs.RequestDocumentPDFsResult->__sizeDocumentPDF; i++)
 		printf("%s\"%s\"", i ? "," : "", pdfs.RequestDocumentPDFsResult->DocumentPDF[i].Name);
-	printf("],\"pdf\":\"%.4s\",\"voided\":%s}\n", pdfs.RequestDocumentPDFsResult->DocumentPDF[0].PDFBytes.__ptr,
-		voided.VoidEnvelopeResult->VoidSuccess ? "true" : "false");
+	printf("],\"pdf\":\"%.4s\",\"voided\":%s,\"fault\":\"%s\"}\n", pdfs.RequestDocumentPDFsResult->DocumentPDF[0].PDFBytes.__ptr,
+		voided.VoidEnvelopeResult->VoidSuccess ? "true" : "false", fault(soap, at));
 	return 0;
 }

@@ -1,5 +1,5 @@
 // An old program on npm's soap that does what most SOAP programs do: log in, send an envelope with a PDF, ask for its
-// status, get the address where the signer signs, fetch the PDFs, void the envelope.
+// status, get the address where the signer signs, fetch the PDFs, void the envelope, ask for one that there is not.
 //
 // Arguments: origin, user name with the integrator key in brackets, password, folder of node_modules. Prints one JSON line.
 const { createRequire } = require('node:module');
@@ -44,11 +44,17 @@ async function main() {
   });
   const [{ RequestDocumentPDFsResult: pdfs }] = await api.RequestDocumentPDFsAsync(id);
   const [{ VoidEnvelopeResult: voided }] = await api.VoidEnvelopeAsync({ ...id, Reason: 'a mistake' });
+  let fault = 'none';
+  try {
+    await api.RequestStatusAsync({ EnvelopeID: 'c0ffee00-0000-4000-8000-000000000001' });
+  } catch (err) {
+    fault = err.root.Envelope.Body.Fault.faultstring;
+  }
   console.log(JSON.stringify({
     account: account.AccountID, envelopeId: sent.EnvelopeID, sent: sent.Status, status: status.Status,
     recipient: status.RecipientStatuses.RecipientStatus[0].UserName, created: status.Created, address,
     documents: pdfs.DocumentPDF.map((d) => d.Name), pdf: Buffer.from(pdfs.DocumentPDF[0].PDFBytes, 'base64').toString('latin1', 0, 4),
-    voided: voided.VoidSuccess,
+    voided: voided.VoidSuccess, fault,
   }));
 }
 

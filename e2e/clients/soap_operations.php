@@ -1,6 +1,6 @@
 <?php
 // An old program on PHP's SoapClient that does what most SOAP programs do: log in, send an envelope with a PDF, ask for its
-// status, get the address where the signer signs, fetch the PDFs, void the envelope.
+// status, get the address where the signer signs, fetch the PDFs, void the envelope, ask for one that there is not.
 //
 // Arguments: origin, user name with the integrator key in brackets, password. Prints one JSON line.
 [, $origin, $username, $password] = $argv;
@@ -47,8 +47,15 @@ $address = $api->RequestRecipientToken([
 ])->RequestRecipientTokenResult;
 $pdfs = $api->RequestDocumentPDFs(['EnvelopeID' => $sent->EnvelopeID])->RequestDocumentPDFsResult->DocumentPDF;
 $voided = $api->VoidEnvelope(['EnvelopeID' => $sent->EnvelopeID, 'Reason' => 'a mistake'])->VoidEnvelopeResult;
+try {
+    $api->RequestStatus(['EnvelopeID' => 'c0ffee00-0000-4000-8000-000000000001']);
+    $fault = 'none';
+} catch (SoapFault $e) {
+    $fault = $e->getMessage();
+}
 echo json_encode([
     'account' => $account->AccountID, 'envelopeId' => $sent->EnvelopeID, 'sent' => $sent->Status, 'status' => $status->Status,
     'recipient' => $status->RecipientStatuses->RecipientStatus[0]->UserName, 'created' => $status->Created, 'address' => $address,
     'documents' => array_column($pdfs, 'Name'), 'pdf' => substr($pdfs[0]->PDFBytes, 0, 4), 'voided' => $voided->VoidSuccess,
+    'fault' => $fault,
 ]), "\n";

@@ -1,5 +1,5 @@
 """An old program on Python zeep that does what most SOAP programs do: log in, send an envelope with a PDF, ask for its
-status, get the address where the signer signs, fetch the PDFs, void the envelope.
+status, get the address where the signer signs, fetch the PDFs, void the envelope, ask for one that there is not.
 
 Arguments: origin, user name with the integrator key in brackets, password. Prints one JSON line.
 """
@@ -7,6 +7,7 @@ import json
 import sys
 
 from zeep import Client
+from zeep.exceptions import Fault
 from zeep.wsse.username import UsernameToken
 
 origin, username, password = sys.argv[1:4]
@@ -38,8 +39,14 @@ address = api.RequestRecipientToken(
 )
 pdfs = api.RequestDocumentPDFs(EnvelopeID=sent.EnvelopeID)
 voided = api.VoidEnvelope(EnvelopeID=sent.EnvelopeID, Reason="a mistake")
+try:
+    api.RequestStatus(EnvelopeID="c0ffee00-0000-4000-8000-000000000001")
+    fault = "none"
+except Fault as err:
+    fault = err.message
 print(json.dumps({
     "account": account.AccountID, "envelopeId": sent.EnvelopeID, "sent": sent.Status, "status": status.Status,
     "recipient": status.RecipientStatuses.RecipientStatus[0].UserName, "created": status.Created.isoformat(), "address": address,
     "documents": [d.Name for d in pdfs.DocumentPDF], "pdf": pdfs.DocumentPDF[0].PDFBytes[:4].decode(), "voided": voided,
+    "fault": fault,
 }))
