@@ -119,14 +119,19 @@ func (t *task) create(ctx context.Context, d *definition.Definition, err error) 
 	if _, err := c.result(made); err != nil { // what can be answered now can be answered when there is an envelope
 		return nil, err
 	}
-	e, waited, err := t.engine.onces.do(ctx, e.Message(), func() (journal.Entry, error) { return c.make(ctx, e) })
-	if waited {
-		t.Notes.Journal = outcomeRepeated
-	}
-	if err != nil {
+	if e, err = c.once(ctx, e); err != nil {
 		return nil, err
 	}
 	return c.told(ctx, e)
+}
+
+// once makes the envelope, or waits for the call that does.
+func (c *creation) once(ctx context.Context, e journal.Entry) (journal.Entry, error) {
+	e, waited, err := c.engine.onces.do(ctx, e.Message(), func() (journal.Entry, error) { return c.make(ctx, e) })
+	if waited {
+		c.Notes.Journal = outcomeRepeated
+	}
+	return e, err
 }
 
 // entry is what the journal says before anything was done.

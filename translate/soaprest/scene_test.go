@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/services"
@@ -39,7 +40,8 @@ func run(t *testing.T, scenes []scene) {
 	t.Helper()
 	for _, s := range scenes {
 		t.Run(s.name, func(t *testing.T) {
-			s.play(t, New(Options{Returns: store.Memory()}))
+			kept := store.Memory()
+			s.play(t, New(Options{Returns: kept, Journal: kept.Creations(), Lookups: []time.Duration{0}}))
 		})
 	}
 }

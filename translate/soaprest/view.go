@@ -10,6 +10,7 @@ import (
 
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/soaprest/answer"
+	"docusign-auth-proxy/translate/soaprest/definition"
 	"docusign-auth-proxy/translate/soaprest/fault"
 	"docusign-auth-proxy/translate/soaprest/redirect"
 )
@@ -103,10 +104,13 @@ func (t *task) returns(ctx context.Context, fields map[string]any, envelope stri
 	}
 	signed := addresses["OnSigningComplete"]
 	switch {
-	case t.Integration.SOAPREST.ClientURLs == integration.Passthrough && signed != "":
+	case t.Integration.SOAPREST.ClientURLs == integration.Passthrough:
+		if signed == "" {
+			return fault.Refused(t.Operation, element)
+		}
 		fields["clientURLs"], fields["returnUrl"] = addresses, signed
 		return nil
-	case t.Integration.SOAPREST.ClientURLs == integration.Redirect && t.PublicURL != nil:
+	case t.PublicURL != nil:
 		if name := addresses.Check(); name != "" {
 			return fault.Refused(t.Operation, element+"/"+name)
 		}
@@ -147,27 +151,29 @@ func requestSenderToken(ctx context.Context, t *task) (*answer.Answer, error) {
 	return t.writer.Result(made)
 }
 
-func (t *task) withDraft(ctx context.Context, do func(context.Context, envelope) error) error {
-	a, err := t.account(ctx, t.root.Value("AccountID"))
+// withDraft makes the draft as other creations are made: once, and with an entry in the journal.
+func (t *task) withDraft(ctx context.Context, do func(context.Context, envelope) error) (err error) {
+	c := &creation{task: t, definition: &definition.Definition{Object: definition.Object{"status": "created"}}}
+	if c.account, err = t.account(ctx, t.root.Value("AccountID")); err != nil {
+		return err
+	}
+	e, err := c.entry()
 	if err != nil {
 		return err
 	}
-	var made struct{ EnvelopeID string }
-	err = t.call(ctx, &Request{
-		Method: http.MethodPost, Account: a, Path: "/envelopes", ContentType: "application/json",
-		Body: asJSON(map[string]string{"status": "created"}),
-	}, &made)
-	if err != nil {
+	if e, err = c.once(ctx, e); err != nil {
 		return err
 	}
-	id, err := envelopeID(made.EnvelopeID)
-	if err != nil {
-		return fault.Server("DocuSign answered without the id of the draft")
+	if e.EnvelopeID == "" {
+		return unknown(e)
 	}
-	t.Notes.Envelope = id
-	t.remember(id, a)
-	t.engine.o.Log.InfoContext(ctx, "a draft was made for a sender, and stays if it is not sent", "envelope", id)
-	return do(ctx, envelope{a, id})
+	t.Notes.Envelope = e.EnvelopeID
+	t.remember(e.EnvelopeID, c.account)
+	t.engine.o.Log.InfoContext(ctx, "a draft was made for a sender, and stays if it is not sent", "envelope", e.EnvelopeID)
+	if err = do(ctx, envelope{c.account, e.EnvelopeID}); err == nil {
+		t.engine.o.Journal.Answered(e.Key())
+	}
+	return err
 }
 
 // requestCorrectToken leads a sender to an envelope on its way, to correct it.

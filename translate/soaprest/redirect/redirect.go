@@ -90,15 +90,16 @@ func (a Addresses) Check() (outcome string) {
 	return ""
 }
 
-// Same is the address that all outcomes lead to; ok is false when they differ, or one leads to none. Then one returnUrl
-// of DocuSign's cannot stand for them: "declined" would be read as "signed".
+// Same is the one address that was given, for one outcome or several; ok is false when none was, or they differ. Then
+// one returnUrl of DocuSign's cannot stand for them: "declined" would be read as "signed" (SOAP-REST.md §4.6).
 func (a Addresses) Same() (address string, ok bool) {
 	all := map[string]bool{}
 	for _, name := range Outcomes() {
-		address = a.of(name)
-		all[address] = true
+		if given := a[name]; given != "" {
+			address, all[given] = given, true
+		}
 	}
-	return address, len(all) == 1 && address != ""
+	return address, len(all) == 1
 }
 
 // of is where an outcome leads to; "" = nowhere.

@@ -263,12 +263,12 @@ func TestOneAddressForAll(t *testing.T) {
 		give redirect.Addresses
 		want bool
 	}{
-		"ten that are the same":                       {same, true},
-		"one is missing, and is that of an exception": {without, true},
-		"only that of an exception":                   {redirect.Addresses{"OnException": "https://a/"}, true},
-		"declined would be read as signed":            {onlySigned, false},
-		"they differ":                                 {ten(), false},
-		"there is none":                               {redirect.Addresses{}, false},
+		"ten that are the same":     {same, true},
+		"nine that are the same":    {without, true},
+		"only that of an exception": {redirect.Addresses{"OnException": "https://a/"}, true},
+		"only that of an end":       {onlySigned, true},
+		"they differ":               {ten(), false},
+		"there is none":             {redirect.Addresses{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if address, ok := tc.give.Same(); ok != tc.want || ok && !strings.HasPrefix(address, "https://a") {
