@@ -16,7 +16,7 @@ func bothWaysCalls() []bothWaysCall {
 	fixed := func(inner string) func(string) string { return func(string) string { return inner } }
 	with := func(more string) func(string) string { return func(e string) string { return id(e) + more } }
 	rounded := map[string]string{
-		"/TabStatus[SignHere,137,235]": "REST tells whole points of 72, where DocuSign keeps 150 an inch (SOAP-REST.md §3.4)",
+		"/TabStatus[SignHere,137,235]": "REST tells whole points of 72 where DocuSign keeps 150 (SOAP-REST.md §3.4)",
 		"/TabStatus[SignHere,138,235]": "the same", "/TimeGenerated": "the present time (SOAP-REST.md §4.1)",
 	}
 	now := map[string]string{"/TimeGenerated": "the present time (SOAP-REST.md §4.1)"}
@@ -32,12 +32,14 @@ func bothWaysCalls() []bothWaysCall {
 				},
 			)
 		}
-		all = append(all,
+		all = append(
+			all,
 			bothWaysCall{service: service, operation: "Ping", inner: nothing},
 			bothWaysCall{service: service, operation: "RequestPDF", of: "sent", inner: id},
 			bothWaysCall{service: service, operation: "RequestPDFNoWaterMark", of: "sent", inner: id},
 			bothWaysCall{
-				service: service, operation: "RequestPDFWithCert", of: "completed", inner: with("<AddWaterMark>true</AddWaterMark>"),
+				service: service, operation: "RequestPDFWithCert", of: "completed",
+				inner: with("<AddWaterMark>true</AddWaterMark>"),
 			},
 			bothWaysCall{service: service, operation: "RequestDocumentPDFs", of: "sent", inner: id},
 			bothWaysCall{service: service, operation: "RequestDocumentPDFsEx", of: "completed", inner: id},
@@ -45,10 +47,13 @@ func bothWaysCalls() []bothWaysCall {
 				return el("EnvelopeStatusFilter", account+`<EnvelopeIds>`+el("EnvelopeId", id)+`</EnvelopeIds>`)
 			}},
 			bothWaysCall{service: service, operation: "RequestStatusesEx", of: "sent", allowed: now, inner: func(string) string {
-				return el("EnvelopeStatusFilter", `<UserInfo><UserName>Legacy User</UserName><Email>legacy.user@example.com</Email>`+
-					`</UserInfo>`+account+`<BeginDateTime d:statusQualifier="Changed" xmlns:d="http://www.docusign.net/API/3.0">`+
-					`2020-01-01T00:00:00</BeginDateTime><Statuses><Status>Sent</Status><Status>Created</Status></Statuses>`+
-					`<StartAtIndex>0</StartAtIndex>`)
+				return el(
+					"EnvelopeStatusFilter",
+					`<UserInfo><UserName>Legacy User</UserName><Email>legacy.user@example.com</Email>`+
+						`</UserInfo>`+account+`<BeginDateTime d:statusQualifier="Changed" xmlns:d="http://www.docusign.net/API/3.0">`+
+						`2020-01-01T00:00:00</BeginDateTime><Statuses><Status>Sent</Status><Status>Created</Status></Statuses>`+
+						`<StartAtIndex>0</StartAtIndex>`,
+				)
 			}},
 			bothWaysCall{
 				service: service, operation: "RequestTemplates",
@@ -91,23 +96,40 @@ func bothWaysCalls() []bothWaysCall {
 				inner:   func(id string) string { return el("EnvelopeId", id) + account },
 				allowed: map[string]string{"/TabStatuses": "tabs are not asked for (SOAP-REST.md §1.2)"},
 			},
-			bothWaysCall{service: service, operation: "CorrectAndResendEnvelope", of: "sent", own: true, inner: correction(service)},
+			bothWaysCall{
+				service:   service,
+				operation: "CorrectAndResendEnvelope",
+				of:        "sent",
+				own:       true,
+				inner:     correction(service),
+			},
 		)
 		all = slices.Concat(all, creations(service), refusals(service))
 	}
 	return slices.Concat(all, []bothWaysCall{
-		{service: "api", operation: "RequestPDFWithOptions", of: "sent", inner: with("<PDFOptions><ShowChanges>true</ShowChanges>" +
-			"<AddWaterMark>true</AddWaterMark><IncludeCert>true</IncludeCert></PDFOptions>")},
+		{
+			service:   "api",
+			operation: "RequestPDFWithOptions",
+			of:        "sent",
+			inner: with("<PDFOptions><ShowChanges>true</ShowChanges>" +
+				"<AddWaterMark>true</AddWaterMark><IncludeCert>true</IncludeCert></PDFOptions>"),
+		},
 		{service: "api", operation: "RequestPDFsWithOptions", of: "sent", inner: with("<PDFsOptions><ShowChanges>true" +
 			"</ShowChanges><DocumentID>2</DocumentID></PDFsOptions>")},
 		{service: "api", operation: "RequestCertificate", of: "sent", inner: id},
-		{name: " with everything", service: "api", operation: "CreateAndSendEnvelope", creates: true, inner: fixed(everything()),
+		{
+			name:      " with everything",
+			service:   "api",
+			operation: "CreateAndSendEnvelope",
+			creates:   true,
+			inner:     fixed(everything()),
 			allowed: map[string]string{
 				"/TabStatus[SignHere,137,235]": "where an anchor is, REST does not tell (SOAP-REST.md §4.1)",
 				"[188,500]/name":               "a name that REST has no place for", "[188,521]/name": "the same",
 				"[188,333]/name": "an optional tab without a name has that of its REST type (SOAP-REST.md §4.1)",
 				"/required":      "what SOAP leaves out is no must (SOAP-REST.md §3.4)",
-			}},
+			},
+		},
 		{name: " of everything", service: "api", operation: "RequestStatus", of: "everything", inner: id, allowed: rounded},
 		{name: " of everything", service: "api", operation: "RequestStatusEx", of: "everything", inner: id, allowed: rounded},
 		{name: " of 3 MB", service: "api", operation: "RequestPDF", of: "large", inner: id},
@@ -160,8 +182,11 @@ func refusals(service string) []bothWaysCall {
 		{name: " since nothing", operation: "RequestStatuses", fault: "Validation error: ",
 			inner: func(string) string { return el("EnvelopeStatusFilter", "<AccountId>1703061</AccountId>") }},
 		{name: " of half a user", operation: "RequestStatusesEx", fault: "Validation error: ", inner: func(string) string {
-			return el("EnvelopeStatusFilter", "<UserInfo><Email>ben@example.com</Email></UserInfo><AccountId>1703061</AccountId>"+
-				"<BeginDateTime>2026-01-01T00:00:00</BeginDateTime>")
+			return el(
+				"EnvelopeStatusFilter",
+				"<UserInfo><Email>ben@example.com</Email></UserInfo><AccountId>1703061</AccountId>"+
+					"<BeginDateTime>2026-01-01T00:00:00</BeginDateTime>",
+			)
 		}},
 		{name: " of an unknown one", operation: "RequestTemplate", fault: "Template_Id_Invalid", inner: func(string) string {
 			return el("TemplateID", "c0ffee00-0000-4000-8000-000000000001") + "<IncludeDocumentBytes>0</IncludeDocumentBytes>"
@@ -225,20 +250,39 @@ func creations(service string) []bothWaysCall {
 	}
 	return []bothWaysCall{
 		{service: service, operation: "CreateEnvelope", creates: true, allowed: whole, inner: fixed(richEnvelope(account))},
-		{service: service, operation: "CreateAndSendEnvelope", creates: true, allowed: whole, inner: fixed(richEnvelope(account))},
-		{service: service, operation: "CreateEnvelopeFromTemplates", creates: true, allowed: fromTemplates, inner: fixed(`<TemplateReferences><TemplateReference>` +
-			`<TemplateLocation>Server</TemplateLocation><Template>` + sandbox.OrderTemplateID + `</Template><RoleAssignments>` +
-			`<RoleAssignment><RoleName>Customer</RoleName><RecipientID>1</RecipientID></RoleAssignment></RoleAssignments>` +
-			`<FieldData><DataValues><DataValue><TabLabel>order</TabLabel><Value>A-17</Value></DataValue></DataValues></FieldData>` +
-			`<Sequence>1</Sequence></TemplateReference></TemplateReferences><Recipients>` + ben + `</Recipients>` + information +
-			`<ActivateEnvelope>true</ActivateEnvelope>`)},
-		{service: service, operation: "CreateEnvelopeFromTemplatesAndForms", creates: true, allowed: fromTemplates, inner: fixed(information + `<CompositeTemplates>` +
-			`<CompositeTemplate><ServerTemplates><ServerTemplate><Sequence>1</Sequence><TemplateID>` + sandbox.OrderTemplateID +
-			`</TemplateID></ServerTemplate></ServerTemplates><InlineTemplates><InlineTemplate><Sequence>2</Sequence><Envelope>` +
-			`<Recipients>` + ben + `</Recipients><Tabs><Tab><RecipientID>1</RecipientID><Type>Custom</Type>` +
-			`<TabLabel>order</TabLabel><Value>A-17</Value><CustomTabType>Text</CustomTabType></Tab></Tabs></Envelope>` +
-			`</InlineTemplate></InlineTemplates></CompositeTemplate></CompositeTemplates>` +
-			`<ActivateEnvelope>true</ActivateEnvelope>`)},
+		{
+			service:   service,
+			operation: "CreateAndSendEnvelope",
+			creates:   true,
+			allowed:   whole,
+			inner:     fixed(richEnvelope(account)),
+		},
+		{
+			service:   service,
+			operation: "CreateEnvelopeFromTemplates",
+			creates:   true,
+			allowed:   fromTemplates,
+			inner: fixed(`<TemplateReferences><TemplateReference>` +
+				`<TemplateLocation>Server</TemplateLocation><Template>` + sandbox.OrderTemplateID + `</Template><RoleAssignments>` +
+				`<RoleAssignment><RoleName>Customer</RoleName><RecipientID>1</RecipientID></RoleAssignment></RoleAssignments>` +
+				`<FieldData><DataValues><DataValue><TabLabel>order</TabLabel><Value>A-17</Value></DataValue></DataValues>` +
+				`</FieldData><Sequence>1</Sequence></TemplateReference></TemplateReferences><Recipients>` + ben +
+				`</Recipients>` + information + `<ActivateEnvelope>true</ActivateEnvelope>`),
+		},
+		{
+			service:   service,
+			operation: "CreateEnvelopeFromTemplatesAndForms",
+			creates:   true,
+			allowed:   fromTemplates,
+			inner: fixed(information + `<CompositeTemplates>` +
+				`<CompositeTemplate><ServerTemplates><ServerTemplate><Sequence>1</Sequence><TemplateID>` +
+				sandbox.OrderTemplateID + `</TemplateID></ServerTemplate></ServerTemplates><InlineTemplates><InlineTemplate>` +
+				`<Sequence>2</Sequence><Envelope>` +
+				`<Recipients>` + ben + `</Recipients><Tabs><Tab><RecipientID>1</RecipientID><Type>Custom</Type>` +
+				`<TabLabel>order</TabLabel><Value>A-17</Value><CustomTabType>Text</CustomTabType></Tab></Tabs></Envelope>` +
+				`</InlineTemplate></InlineTemplates></CompositeTemplate></CompositeTemplates>` +
+				`<ActivateEnvelope>true</ActivateEnvelope>`),
+		},
 	}
 }
 
@@ -252,52 +296,128 @@ func everything() string {
 			el("YPosition", y), more[0], el("Type", kind), strings.Join(more[1:], ""))
 	}
 	custom := func(kind, y, value string, more ...string) string {
-		return tab("Custom", y, "", el("Name", "n"+y), el("TabLabel", "l"+y), value, el("CustomTabType", kind), strings.Join(more, ""))
+		return tab(
+			"Custom", y, "", el("Name", "n"+y), el("TabLabel", "l"+y), value, el("CustomTabType", kind),
+			strings.Join(more, ""),
+		)
 	}
-	anchor := el("AnchorTabItem", el("AnchorTabString", "(sign)"), el("XOffset", "-12"), el("YOffset", "4.5"), el("Unit", "Mms"),
-		el("IgnoreIfNotPresent", "true"))
-	look := el("Font", "Arial") + el("Bold", "true") + el("Italic", "false") + el("Underline", "1") + el("FontColor", "Gold") +
-		el("FontSize", "Size12")
+	anchor := el(
+		"AnchorTabItem", el("AnchorTabString", "(sign)"), el("XOffset", "-12"), el("YOffset", "4.5"), el("Unit", "Mms"),
+		el("IgnoreIfNotPresent", "true"),
+	)
+	look := strings.Join([]string{
+		el("Font", "Arial"), el("Bold", "true"), el("Italic", "false"), el("Underline", "1"), el("FontColor", "Gold"),
+		el("FontSize", "Size12"),
+	}, "")
 	own := el("EmailNotification", el("Subject", "To you"), el("EmailBlurb", "Hello"), el("Language", "de"))
-	signer := el("Recipient", el("ID", "1"), el("UserName", "Ben"), el("Email", "ben@example.com"), el("Type", "Signer"),
-		el("AccessCode", "1234"), el("AddAccessCodeToEmail", "true"), el("RequireIDLookup", "true"),
-		el("IDCheckConfigurationName", "Phone Auth $"), el("PhoneAuthentication", el("RecipMayProvideNumber", "false"),
+	signer := el(
+		"Recipient",
+		el("ID", "1"),
+		el("UserName", "Ben"),
+		el("Email", "ben@example.com"),
+		el("Type", "Signer"),
+		el("AccessCode", "1234"),
+		el("AddAccessCodeToEmail", "true"),
+		el("RequireIDLookup", "true"),
+		el("IDCheckConfigurationName", "Phone Auth $"),
+		el("PhoneAuthentication", el("RecipMayProvideNumber", "false"),
 			el("ValidateRecipProvidedNumber", "true"), el("RecordVoicePrint", "false"),
 			el("SenderProvidedNumbers", el("SenderProvidedNumber", "+15555550100"))),
 		el("SignatureInfo", el("SignatureName", "Ben"), el("SignatureInitials", "B"), el("FontStyle", "Mistral")),
-		el("CustomFields", el("CustomField", "a")), el("RoutingOrder", "2"), el("IDCheckInformationInput",
+		el("CustomFields", el("CustomField", "a")),
+		el("RoutingOrder", "2"),
+		el("IDCheckInformationInput",
 			el("AddressInformationInput", el("AddressInformation", el("Street1", "1 Way"), el("City", "Town"), el("State", "WA"),
 				el("Zip", "98101"), el("ZipPlus4", "1234")), el("DisplayLevel", "Editable"), el("ReceiveInResponse", "true")),
 			el("SSN4InformationInput", el("SSN4Information", el("SSN4", "1234")), el("DisplayLevel", "DoNotDisplay"),
 				el("ReceiveInResponse", "false"))),
-		el("Note", "please"), el("TemplateLocked", "true"), el("TemplateRequired", "false"), el("DefaultRecipient", "true"),
+		el("Note", "please"),
+		el("TemplateLocked", "true"),
+		el("TemplateRequired", "false"),
+		el("DefaultRecipient", "true"),
 		own,
-		el("AgentCanEditEmail", "true"), el("AgentCanEditName", "false"), el("SignInEachLocation", "true"), el("ExcludedDocuments", el("DocumentID", "2")),
-		el("InheritEmailNotificationConfiguration", "true"))
+		el(
+			"AgentCanEditEmail",
+			"true",
+		),
+		el("AgentCanEditName", "false"),
+		el("SignInEachLocation", "true"),
+		el("ExcludedDocuments", el("DocumentID", "2")),
+		el("InheritEmailNotificationConfiguration", "true"),
+	)
 	agent := el("Recipient", el("ID", "2"), el("UserName", "Ada"), el("Email", "ada@example.com"), el("Type", "Agent"),
 		el("AccessCode"), el("RoutingOrder", "1"), own)
 	certified := el("Recipient", el("ID", "3"), el("UserName", "Dora"), el("Email", "dora@example.com"),
 		el("Type", "CertifiedDelivery"), el("AccessCode"), el("RoutingOrder", "3"), own)
 	tabs := []string{
-		tab("SignHere", "126", el("ScaleValue", "0.75"), el("Name", "Sign"), el("TabLabel", "s")), tab("SignHereOptional", "160", ""),
+		tab(
+			"SignHere",
+			"126",
+			el("ScaleValue", "0.75"),
+			el("Name", "Sign"),
+			el("TabLabel", "s"),
+		), tab("SignHereOptional", "160", ""),
 		tab("InitialHere", "100", ""), tab("FullName", "180", "", look), tab("Company", "190", ""), tab("Title", "200", ""),
-		tab("DateSigned", "210", ""), tab("EnvelopeID", "220", ""), tab("SignerAttachment", "230", ""), tab("Approve", "240", ""),
+		tab(
+			"DateSigned",
+			"210",
+			"",
+		), tab("EnvelopeID", "220", ""), tab("SignerAttachment", "230", ""), tab("Approve", "240", ""),
 		tab("Decline", "250", ""), el("Tab", el("DocumentID", "1"), el("RecipientID", "1"), el("PageNumber", "1"), anchor,
 			el("Type", "SignHere"), el("TabLabel", "anchored")),
-		custom("Text", "300", el("Value", "x"), el("CustomTabWidth", "90"), el("CustomTabHeight", "20"),
-			el("CustomTabRequired", "true"), el("CustomTabLocked", "false"), el("CustomTabDisableAutoSize", "true"),
-			el("CustomTabValidationPattern", "^x$"), el("CustomTabValidationMessage", "only x"), el("ConditionalParentLabel", "l310"),
-			el("ConditionalParentValue", "on"), el("SharedTab", "true"), el("RequireInitialOnSharedTabChange", "true"),
-			el("ConcealValueOnDocument", "true"), look, el("MaxLength", "5")),
+		custom(
+			"Text",
+			"300",
+			el("Value", "x"),
+			el("CustomTabWidth", "90"),
+			el("CustomTabHeight", "20"),
+			el("CustomTabRequired", "true"),
+			el("CustomTabLocked", "false"),
+			el("CustomTabDisableAutoSize", "true"),
+			el(
+				"CustomTabValidationPattern",
+				"^x$",
+			),
+			el("CustomTabValidationMessage", "only x"),
+			el("ConditionalParentLabel", "l310"),
+			el("ConditionalParentValue", "on"),
+			el("SharedTab", "true"),
+			el("RequireInitialOnSharedTabChange", "true"),
+			el("ConcealValueOnDocument", "true"),
+			look,
+			el("MaxLength", "5"),
+		),
 		custom("Checkbox", "310", el("Value", "true")), custom("Date", "320", el("Value", "1/2/2026")),
-		custom("Number", "330", el("Value", "7")), custom("SSN", "340", el("Value", "1")), custom("ZIP5", "350", el("Value", "98101")),
+		custom(
+			"Number",
+			"330",
+			el("Value", "7"),
+		), custom("SSN", "340", el("Value", "1")), custom("ZIP5", "350", el("Value", "98101")),
 		custom("ZIP5DASH4", "360", el("Value", "98101-1234")), custom("Email", "370", el("Value", "a@example.com")),
-		custom("Note", "380", el("Value", "look")), custom("Formula", "390", "", el("Formula", "[l330]*2"), el("RoundDecimalPlaces", "2")),
+		custom(
+			"Note",
+			"380",
+			el("Value", "look"),
+		), custom("Formula", "390", "", el("Formula", "[l330]*2"), el("RoundDecimalPlaces", "2")),
 	}
-	return el("Envelope", el("TransactionID", "own id 1"), el("AccountId", "1703061"), el("Documents",
-		el("Document", el("ID", "1"), el("Name", "Contract.pdf"), el("PDFBytes", "JVBERi0xLjQKJSVFT0YK"), el("FileExtension", "pdf")),
-		el("Document", el("ID", "2"), el("Name", "Form"), el("PDFBytes", "JVBERi0xLjQKJSVFT0YK"), el("TransformPdfFields", "1"),
-			el("FileExtension", "pdf"))),
+	return el("Envelope", el("TransactionID", "own id 1"), el("AccountId", "1703061"), el(
+		"Documents",
+		el(
+			"Document",
+			el("ID", "1"),
+			el("Name", "Contract.pdf"),
+			el("PDFBytes", "JVBERi0xLjQKJSVFT0YK"),
+			el("FileExtension", "pdf"),
+		),
+		el(
+			"Document",
+			el("ID", "2"),
+			el("Name", "Form"),
+			el("PDFBytes", "JVBERi0xLjQKJSVFT0YK"),
+			el("TransformPdfFields", "1"),
+			el("FileExtension", "pdf"),
+		),
+	),
 		el("Recipients", agent, signer, certified), el("Tabs", tabs...), el("Subject", "All"), el("EmailBlurb", ""),
 		el("SigningLocation", "Online"), el("VaultingOptions", el("VaultingMode", "None")), el("AutoNavigation", "false"),
 		el("EnvelopeIdStamping", "false"), el("Notification", el("UseAccountDefaults", "false"), el("Reminders",

@@ -256,7 +256,13 @@ func (c bothWaysCall) compare(t *testing.T, b bothWays, ids [2]string) {
 		}
 	}
 	if status[0] != status[1] || (status[0] == 200) != (c.fault == "") {
-		t.Fatalf("by SOAP %d %q, by REST %d %q", status[0], lines[0][:min(len(lines[0]), 6)], status[1], lines[1][:min(len(lines[1]), 6)])
+		t.Fatalf(
+			"by SOAP %d %q, by REST %d %q",
+			status[0],
+			lines[0][:min(len(lines[0]), 6)],
+			status[1],
+			lines[1][:min(len(lines[1]), 6)],
+		)
 	}
 	if !maps.Equal(changed[0], changed[1]) {
 		t.Errorf("changes by SOAP %v, by REST %v", changed[0], changed[1])

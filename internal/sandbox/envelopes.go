@@ -13,13 +13,18 @@ import (
 	"docusign-auth-proxy/internal/sandbox/restbody"
 )
 
-// Envelope is one that was created here, or with Template one that others are made of.
+// What is kept of envelopes.
 type (
-	Envelope  = envelope.Envelope
-	Document  = envelope.Document
+	// Envelope is one that was created here.
+	Envelope = envelope.Envelope
+	// Document is what came as one document.
+	Document = envelope.Document
+	// Recipient is one person of an envelope.
 	Recipient = envelope.Recipient
-	Template  = envelope.Template
-	object    = restbody.Object
+	// Template is an envelope that others are made of.
+	Template = envelope.Template
+
+	object = restbody.Object
 )
 
 // archive is what was made here.

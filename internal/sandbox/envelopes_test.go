@@ -165,8 +165,8 @@ func TestTheLifeOfAnEnvelope(t *testing.T) {
 }
 
 // captiveEnvelope has a signer inside the program, one by mail and one whose turn has not come.
-const captiveEnvelope = `{"status":"%s","emailSubject":"S","documents":[{"documentId":"1","name":"a","documentBase64":"QUJD"}],
-"recipients":{"signers":[
+const captiveEnvelope = `{"status":"%s","emailSubject":"S",
+"documents":[{"documentId":"1","name":"a","documentBase64":"QUJD"}],"recipients":{"signers":[
 {"recipientId":"1","name":"Ben Beispiel","email":"ben@example.com","clientUserId":"77"},
 {"recipientId":"2","name":"Cora Copy","email":"cora@example.com"},
 {"recipientId":"3","name":"Anna Example","email":"anna@example.com","clientUserId":"78","routingOrder":"2"}]}}`

@@ -184,13 +184,14 @@ func TestDefinitionsThatRESTRefuses(t *testing.T) {
 		"a subject of 101 characters": {`"Contract"`, `"` + strings.Repeat("é", 101) + `"`, "INVALID_REQUEST_PARAMETER"},
 		"a document without bytes":    {`,"documentBase64":"QUJD"`, ``, "UNABLE_TO_LOAD_DOCUMENT"},
 		"a recipient twice":           {`"recipientId":"2"`, `"recipientId":"1"`, "INVALID_RECIPIENT_ID"},
-		"a tab on no document":        {`{"documentId":"1","pageNumber"`, `{"documentId":"9","pageNumber"`, "TAB_REFERS_TO_MISSING"},
+		"a tab on no document":        {`{"documentId":"1","pageNumber"`, `{"documentId":"9","pageNumber"`, "TAB_REFERS_TO"},
 		"a tab of another recipient":  {`"signHereTabs":[{`, `"signHereTabs":[{"recipientId":"2",`, "names recipient 2"},
 		"no e-mail":                   {`"email":"ben@example.com",`, ``, "INVALID_EMAIL_ADDRESS_FOR_RECIPIENT"},
 		"an unknown status":           {`"status":"sent"`, `"status":"done"`, "ENVELOPE_INVALID_STATUS"},
 		"an unknown member":           {`"emailBlurb"`, `"emailblurb"`, `has no member \"emailblurb\"`},
-		"asynchronous without an id":  {`"transactionId":"t-1"`, `"asynchronous":"true"`, "asynchronous needs a transactionId"},
-		"an unknown template": {`"documents":[`, `"compositeTemplates":[{"serverTemplates":[{"sequence":"1","templateId":"x"}]}],` +
+		"asynchronous without an id":  {`"transactionId":"t-1"`, `"asynchronous":"true"`, "needs a transactionId"},
+		"an unknown template": {`"documents":[`, `"compositeTemplates":[{"serverTemplates":[{"sequence":"1",` +
+			`"templateId":"x"}]}],` +
 			`"documents":[`, "TEMPLATE_ID_INVALID"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -206,9 +207,10 @@ func TestDefinitionsThatRESTRefuses(t *testing.T) {
 }
 
 func composite(status, role string) string {
-	return `{"status":"` + status + `","compositeTemplates":[{"compositeTemplateId":"1","serverTemplates":[{"sequence":"1",` +
-		`"templateId":"` + OrderTemplateID + `"}],"inlineTemplates":[{"sequence":"2","recipients":{"signers":[{"recipientId":"1",` +
-		`"roleName":"` + role + `","name":"Ben","email":"ben@example.com","tabs":{"textTabs":[{"tabLabel":"order","value":"A-17"},` +
+	return `{"status":"` + status + `","compositeTemplates":[{"compositeTemplateId":"1","serverTemplates":[{` +
+		`"sequence":"1","templateId":"` + OrderTemplateID + `"}],"inlineTemplates":[{"sequence":"2","recipients":{` +
+		`"signers":[{"recipientId":"1","roleName":"` + role + `","name":"Ben","email":"ben@example.com","tabs":{` +
+		`"textTabs":[{"tabLabel":"order","value":"A-17"},` +
 		`{"tabLabel":"nowhere","value":"x"}]}}]},"customFields":{"textCustomFields":[{"name":"CRM","value":"1"}]}}]}]}`
 }
 
@@ -253,7 +255,12 @@ func TestTransactionsAreFoundForAWeekAndKeepNothingFromBeingMadeTwice(t *testing
 	}
 	a.SetClockOffset(6 * 24 * time.Hour)
 	a.SetProcessing(time.Minute)
-	late := a.ask("POST", "/envelopes", strings.Replace(body, `"t-1"`, `"t-2","asynchronous":"true"`, 1), "envelopeSummary")
+	late := a.ask(
+		"POST",
+		"/envelopes",
+		strings.Replace(body, `"t-1"`, `"t-2","asynchronous":"true"`, 1),
+		"envelopeSummary",
+	)
 	wantAt(t, late, "processing", "status")
 	wantAt(t, late, "<nil>", "envelopeId")
 	if found := find(); len(found) != 3 || at(found, 2, "status") != "processing" || at(found, 2, "envelopeId") != nil {
@@ -299,7 +306,12 @@ func TestListsAreFilteredAndCut(t *testing.T) {
 			}
 		})
 	}
-	page := a.ask("GET", "/envelopes?from_date=2026-11-01&to_date=2026-11-02&start_position=1&count=2", "", "envelopesInformation")
+	page := a.ask(
+		"GET",
+		"/envelopes?from_date=2026-11-01&to_date=2026-11-02&start_position=1&count=2",
+		"",
+		"envelopesInformation",
+	)
 	wantAt(t, page, "4", "totalSetSize")
 	wantAt(t, page, "2", "resultSetSize")
 	wantAt(t, page, "2", "endPosition")
@@ -334,7 +346,12 @@ func TestCorrectionsCountTheirMails(t *testing.T) {
 		}
 	}
 	wantAt(t, a.ask("GET", path, "", "recipients"), "Benno", "signers", 0, "name")
-	a.ask("PUT", "/envelopes/"+id+"/notification", `{"reminders":{"reminderEnabled":"true","reminderDelay":"2"}}`, "notification")
+	a.ask(
+		"PUT",
+		"/envelopes/"+id+"/notification",
+		`{"reminders":{"reminderEnabled":"true","reminderDelay":"2"}}`,
+		"notification",
+	)
 	wantAt(t, a.ask("GET", "/envelopes/"+id+"/notification", "", "notification"), "2", "reminders", "reminderDelay")
 	a.Complete(id)
 	a.refused("PUT", path, `{"signers":[{"recipientId":"1","name":"x"}]}`, "ENVELOPE_INVALID_STATUS")
@@ -364,7 +381,12 @@ func TestStatusesMove(t *testing.T) {
 	wantAt(t, e, "completed", "status")
 	wantAt(t, e, "signed", "recipients", "signers", 0, "tabs", "signHereTabs", 0, "status")
 	wantAt(t, e, "active", "recipients", "signers", 0, "tabs", "radioGroupTabs", 0, "radios", 1, "status")
-	wantAt(t, a.ask("PUT", signed, `{"purgeState":"documents_queued"}`, "envelopeUpdateSummary"), "documents_queued", "purgeState")
+	wantAt(
+		t,
+		a.ask("PUT", signed, `{"purgeState":"documents_queued"}`, "envelopeUpdateSummary"),
+		"documents_queued",
+		"purgeState",
+	)
 
 	a.Decline(strings.TrimPrefix(declined, "/envelopes/"), "1", "too dear")
 	wantAt(t, show(declined), "too dear", "recipients", "signers", 0, "declinedReason")
@@ -404,7 +426,12 @@ func TestTemplatesAreShown(t *testing.T) {
 		"envelopeTemplateResults")
 	wantAt(t, all, "2", "totalSetSize")
 	wantAt(t, all, "Agreement", "envelopeTemplates", 1, "name")
-	one := a.ask("GET", "/templates/"+OrderTemplateID+"?include=tabs,documents,custom_fields,notifications", "", "envelopeTemplate")
+	one := a.ask(
+		"GET",
+		"/templates/"+OrderTemplateID+"?include=tabs,documents,custom_fields,notifications",
+		"",
+		"envelopeTemplate",
+	)
 	wantAt(t, one, "600", "recipients", "signers", 0, "tabs", "signHereTabs", 0, "yPosition")
 	wantAt(t, one, "Order.pdf", "documents", 0, "name")
 	wantAt(t, one, "3", "notification", "reminders", "reminderFrequency")

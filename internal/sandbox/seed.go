@@ -40,8 +40,8 @@ const (
 //go:embed seed.json
 var seedJSON []byte
 
-// Seed is what the demo begins with: two integrations, four users, two accounts on two sites, and in account 1703061 two
-// envelopes and two templates.
+// Seed is what the demo begins with: two integrations, four users, two accounts on two sites, and in account 1703061
+// two envelopes and two templates.
 type Seed struct {
 	Integrations []Integration
 	PrivateKeys  map[string][]byte // PKCS#1 PEM by integration key

@@ -238,7 +238,8 @@ func (c *soapRequest) good(result any) answer {
 	body := asmx.Write(c.service, c.msg.Operation, result)
 	if body.Length < keepBody {
 		inner, _ := io.ReadAll(body) // it is in memory
-		return answer{status: http.StatusOK, contentType: c.contentType(), body: slices.Concat([]byte(head), inner, []byte(tail))}
+		whole := slices.Concat([]byte(head), inner, []byte(tail))
+		return answer{status: http.StatusOK, contentType: c.contentType(), body: whole}
 	}
 	whole := io.MultiReader(strings.NewReader(head), body, strings.NewReader(tail))
 	return streamed(c.contentType(), int64(len(head)+len(tail))+body.Length, whole)

@@ -113,7 +113,13 @@ func (w *world) addCaptive() {
 // envelopeOperations are those of both services of envelopes. The order matters: some change the captive envelope.
 func envelopeOperations(service string) []operationTest {
 	id := func(id string) string { return "<EnvelopeID>" + id + "</EnvelopeID>" }
-	one, captive, draft, signing := id(CaptureEnvelopeID), id(captiveID), id(DraftEnvelopeID), "https://demo.docusign.net/Signing/"
+	one, captive, draft, signing := id(
+		CaptureEnvelopeID,
+	), id(
+		captiveID,
+	), id(
+		DraftEnvelopeID,
+	), "https://demo.docusign.net/Signing/"
 	account, order := "<AccountID>1703061</AccountID>", "<TemplateID>"+OrderTemplateID+"</TemplateID>"
 	ben := `<Recipient><ID>1</ID><UserName>Ben</UserName><Email>ben@example.com</Email><Type>Signer</Type><AccessCode/>` +
 		`<RoleName>Customer</RoleName></Recipient>`
@@ -127,8 +133,9 @@ func envelopeOperations(service string) []operationTest {
 		{service, "CreateAndSendEnvelope", sampleEnvelope, []string{"<Status>Sent</Status>", "<Subject>Please é</Subject>"}},
 		{service, "CreateEnvelope", sampleEnvelope, []string{"<Status>Created</Status>"}},
 		{service, "CreateEnvelopeFromTemplates", `<TemplateReferences><TemplateReference><TemplateLocation>Server` +
-			`</TemplateLocation><Template>` + OrderTemplateID + `</Template><RoleAssignments><RoleAssignment><RoleName>Customer` +
-			`</RoleName><RecipientID>1</RecipientID></RoleAssignment></RoleAssignments><FieldData><DataValues><DataValue>` +
+			`</TemplateLocation><Template>` + OrderTemplateID + `</Template><RoleAssignments><RoleAssignment>` +
+			`<RoleName>Customer</RoleName>` +
+			`<RecipientID>1</RecipientID></RoleAssignment></RoleAssignments><FieldData><DataValues><DataValue>` +
 			`<TabLabel>order</TabLabel><Value>A-17</Value></DataValue></DataValues></FieldData></TemplateReference>` +
 			`</TemplateReferences><Recipients>` + ben + `</Recipients>` + information +
 			`<ActivateEnvelope>true</ActivateEnvelope>`,
@@ -142,10 +149,19 @@ func envelopeOperations(service string) []operationTest {
 			[]string{"<EnvelopeStatus>Created</EnvelopeStatus>", "<EnvelopeID>"}},
 		{service, "RequestStatus", one, []string{CaptureEnvelopeID, "<UserName>Sam Signer</UserName>"}},
 		{service, "RequestStatusEx", captive, []string{"<AccountStatus>Active</AccountStatus>", "<Name>Terms</Name>"}},
-		{service, "RequestStatuses", filter(since), []string{"<ResultSetSize>", `statusQualifier="Changed"`, CaptureEnvelopeID}},
-		{service, "RequestStatusesEx", filter(`<BeginDateTime xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>` +
-			`<EnvelopeIds><EnvelopeId>` + DraftEnvelopeID + `</EnvelopeId></EnvelopeIds><StartAtIndex>0</StartAtIndex>`),
-			[]string{"<Status>Created</Status>", "DocumentStatuses"}},
+		{
+			service,
+			"RequestStatuses",
+			filter(since),
+			[]string{"<ResultSetSize>", `statusQualifier="Changed"`, CaptureEnvelopeID},
+		},
+		{
+			service,
+			"RequestStatusesEx",
+			filter(`<BeginDateTime xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>` +
+				`<EnvelopeIds><EnvelopeId>` + DraftEnvelopeID + `</EnvelopeId></EnvelopeIds><StartAtIndex>0</StartAtIndex>`),
+			[]string{"<Status>Created</Status>", "DocumentStatuses"},
+		},
 		{service, "RequestPDF", one, []string{"<PDFBytes>JVBERi0xLjQ"}},
 		{service, "RequestPDFNoWaterMark", one, []string{"<PDFBytes>JVBERi0xLjQ"}},
 		{service, "RequestPDFWithCert", one + "<AddWaterMark>true</AddWaterMark>", []string{"<PDFBytes>JVBERi0xLjQ"}},
@@ -187,8 +203,13 @@ func TestOperationsAnswerByTheirWSDL(t *testing.T) {
 		{"credential", "GetAuthenticationToken", "", []string{signing}},
 		{"credential", "RequestSenderToken", draft, []string{signing}},
 		{"credential", "RequestCorrectToken", one + "<SuppressNavigation>false</SuppressNavigation>", []string{signing}},
-		{"api", "RequestPDFWithOptions", captive + "<PDFOptions><ShowChanges>true</ShowChanges><AddWaterMark>true</AddWaterMark>" +
-			"<IncludeCert>true</IncludeCert></PDFOptions>", []string{"<PDFBytes>JVBERi0xLjQ"}},
+		{
+			"api",
+			"RequestPDFWithOptions",
+			captive + "<PDFOptions><ShowChanges>true</ShowChanges><AddWaterMark>true</AddWaterMark>" +
+				"<IncludeCert>true</IncludeCert></PDFOptions>",
+			[]string{"<PDFBytes>JVBERi0xLjQ"},
+		},
 		{"api", "RequestPDFsWithOptions", captive + "<PDFsOptions><ShowChanges>true</ShowChanges><DocumentID>2</DocumentID>" +
 			"</PDFsOptions>", []string{"<Name>Terms</Name>"}},
 		{"api", "RequestCertificate", captive, []string{"<Name>Summary</Name>", "<DocumentType>SUMMARY</DocumentType>"}},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // the zone of SOAP's dates is there on every machine
 
@@ -22,14 +23,15 @@ func (i *Invalid) Error() string { return "Validation error: " + i.Sentence }
 
 func invalid(format string, values ...any) error { return &Invalid{fmt.Sprintf(format, values...)} }
 
-// Pacific is the zone of SOAP's dates (SOAP-REST.md §2.2).
-func Pacific() *time.Location {
-	zone, err := time.LoadLocation("America/Los_Angeles")
-	if err != nil {
-		panic(err) // time/tzdata has it
-	}
-	return zone
-}
+// pacific is the zone of SOAP's dates (SOAP-REST.md §2.2).
+var pacific = sync.OnceValue( //nolint:gochecknoglobals // read once, never changed
+	func() *time.Location {
+		zone, err := time.LoadLocation("America/Los_Angeles")
+		if err != nil {
+			panic(err) // time/tzdata has it
+		}
+		return zone
+	})
 
 const xsi = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -135,6 +137,6 @@ func date(text string) (time.Time, bool) {
 	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return at, true
 	}
-	at, err := time.ParseInLocation("2006-01-02T15:04:05.999999999", text, Pacific())
+	at, err := time.ParseInLocation("2006-01-02T15:04:05.999999999", text, pacific())
 	return at, err == nil
 }

@@ -11,7 +11,8 @@ import (
 	"docusign-auth-proxy/internal/sandbox/message"
 )
 
-type object = envelope.Object
+// Object is an object of REST.
+type Object = envelope.Object
 
 // recipientTypes are SOAP's words for REST's arrays (SOAP-REST.md §2.1).
 func recipientTypes() map[string]string {
@@ -47,7 +48,8 @@ func ownNames() map[string]string {
 		"YOffset": "anchorYOffset", "Unit": "anchorUnits", "IgnoreIfNotPresent": "anchorIgnoreIfNotPresent",
 		"Street1": "address1", "Street2": "address2", "State": "stateOrProvince", "Zip": "postalCode",
 		"DisplayLevel": "displayLevelCode", "SSN4": "ssn4", "SSN9": "ssn9", "Type": "attachmentType",
-		"IDCheckInformationInput": "idCheckInformationInput", "SSN4InformationInput": "ssn4InformationInput", "SSN9InformationInput": "ssn9InformationInput",
+		"IDCheckInformationInput": "idCheckInformationInput",
+		"SSN4InformationInput":    "ssn4InformationInput", "SSN9InformationInput": "ssn9InformationInput",
 	}
 }
 
@@ -63,8 +65,8 @@ func member(name string) string {
 }
 
 // plain gives the elements of text, and of those with children the ones that are named.
-func plain(e *message.Element, nested ...string) object {
-	o := object{}
+func plain(e *message.Element, nested ...string) Object {
+	o := Object{}
 	for _, c := range e.Items() {
 		switch {
 		case len(c.Children) == 0 && c.Content == nil && c.Text != "":
@@ -88,7 +90,7 @@ func texts(e *message.Element) []any {
 }
 
 // Definition reads an Envelope into what envelope.New takes; positions are SOAP's.
-func Definition(e *message.Element) object {
+func Definition(e *message.Element) Object {
 	d := information(e)
 	d["documents"] = documents(e.Child("Documents"))
 	d["recipients"] = recipients(e.Child("Recipients").Items(), e.Child("Tabs").Items(), nil)
@@ -103,7 +105,7 @@ func Definition(e *message.Element) object {
 }
 
 // information reads what Envelope and EnvelopeInformation have in common (SOAP-REST.md §3.1).
-func information(e *message.Element) object {
+func information(e *message.Element) Object {
 	d := plain(e, "Notification", "Reminders", "Expirations", "EventNotification")
 	delete(d, "accountId")
 	if blurb := e.Child("EmailBlurb"); blurb != nil {
@@ -115,7 +117,7 @@ func information(e *message.Element) object {
 	if fields := customFields(e.Child("CustomFields")); len(fields) > 0 {
 		d["customFields"] = fields
 	}
-	if n, has := d["eventNotification"].(object); has {
+	if n, has := d["eventNotification"].(Object); has {
 		n["envelopeEvents"] = events(e.Child("EventNotification").Child("EnvelopeEvents"))
 		n["recipientEvents"] = events(e.Child("EventNotification").Child("RecipientEvents"))
 	}
@@ -130,8 +132,8 @@ func events(e *message.Element) []any {
 	return all
 }
 
-func customFields(e *message.Element) object {
-	fields := object{}
+func customFields(e *message.Element) Object {
+	fields := Object{}
 	for _, c := range e.Items() {
 		o, kind := plain(c), "textCustomFields"
 		delete(o, "customFieldType")
@@ -164,7 +166,7 @@ func documents(e *message.Element) []any {
 	return all
 }
 
-func document(e *message.Element) object {
+func document(e *message.Element) Object {
 	o := plain(e)
 	delete(o, "recipientId")
 	if id := e.Value("ID"); id != "" {
@@ -177,8 +179,8 @@ func document(e *message.Element) object {
 }
 
 // recipients reads people with their tabs, which are one list in SOAP. Roles come by the ids of recipients.
-func recipients(people, tabs []*message.Element, roles map[string]string) object {
-	all := object{}
+func recipients(people, tabs []*message.Element, roles map[string]string) Object {
+	all := Object{}
 	for _, e := range people {
 		kind := recipientTypes()[e.Value("Type")]
 		o := recipient(e, kind)
@@ -199,7 +201,7 @@ func recipients(people, tabs []*message.Element, roles map[string]string) object
 }
 
 // recipient is SOAP-REST.md §3.3.
-func recipient(e *message.Element, kind string) object {
+func recipient(e *message.Element, kind string) Object {
 	o := plain(
 		e, "PhoneAuthentication", "SignatureInfo", "IDCheckInformationInput", "AddressInformationInput",
 		"AddressInformation", "SSN4InformationInput", "SSN9InformationInput",
@@ -222,10 +224,10 @@ func recipient(e *message.Element, kind string) object {
 		o["excludedDocuments"] = excluded
 	}
 	if numbers := texts(e.Child("PhoneAuthentication").Child("SenderProvidedNumbers")); numbers != nil {
-		o["phoneAuthentication"].(object)["senderProvidedNumbers"] = numbers
+		o["phoneAuthentication"].(Object)["senderProvidedNumbers"] = numbers
 	}
 	if own := e.Child("EmailNotification"); own != nil {
-		o["emailNotification"] = object{
+		o["emailNotification"] = Object{
 			"emailSubject": own.Value("Subject"), "emailBody": own.Value("EmailBlurb"),
 			"supportedLanguage": own.Value("Language"),
 		}
@@ -236,7 +238,8 @@ func recipient(e *message.Element, kind string) object {
 // tab is SOAP-REST.md §3.4.
 func tab(e *message.Element) envelope.Tab {
 	o := plain(e)
-	for name := range strings.FieldsSeq("attachmentType customTabType customTabListItems customTabListValues recipientId") {
+	const other = "attachmentType customTabType customTabListItems customTabListValues recipientId"
+	for name := range strings.FieldsSeq(other) {
 		delete(o, name)
 	}
 	word, custom := e.Value("Type"), e.Value("CustomTabType")
@@ -292,14 +295,14 @@ func listItems(e *message.Element) []any {
 			value = values[i]
 		}
 		selected := strconv.FormatBool(value == e.Value("CustomTabListSelectedValue"))
-		all = append(all, object{"text": text, "value": value, "selected": selected})
+		all = append(all, Object{"text": text, "value": value, "selected": selected})
 	}
 	return all
 }
 
 // FromTemplates reads CreateEnvelopeFromTemplates (SOAP-REST.md §4.8). kinds tells of which kinds the tabs of a label
 // are in a template.
-func FromTemplates(body *message.Element, kinds func(templateID, role, label string) []string) object {
+func FromTemplates(body *message.Element, kinds func(templateID, role, label string) []string) Object {
 	d := information(body.Child("EnvelopeInformation"))
 	d["status"] = activated(body)
 	fields := d["customFields"]
@@ -316,13 +319,13 @@ func FromTemplates(body *message.Element, kinds func(templateID, role, label str
 				mine = append(mine, p)
 			}
 		}
-		inline := object{"sequence": "2", "recipients": recipients(mine, reference.Child("AdditionalTabs").Items(), roles)}
+		inline := Object{"sequence": "2", "recipients": recipients(mine, reference.Child("AdditionalTabs").Items(), roles)}
 		if i == 0 && fields != nil {
 			inline["customFields"] = fields
 		}
-		fill(inline["recipients"].(object), reference.Child("FieldData").Child("DataValues"), id, kinds)
-		composite := object{
-			"serverTemplates": []any{object{"sequence": "1", "templateId": id}}, "inlineTemplates": []any{inline},
+		fill(inline["recipients"].(Object), reference.Child("FieldData").Child("DataValues"), id, kinds)
+		composite := Object{
+			"serverTemplates": []any{Object{"sequence": "1", "templateId": id}}, "inlineTemplates": []any{inline},
 		}
 		if doc := reference.Child("Document"); doc != nil {
 			composite["document"] = document(doc)
@@ -334,10 +337,10 @@ func FromTemplates(body *message.Element, kinds func(templateID, role, label str
 }
 
 // fill adds a tab for each value of a field, of the kinds that the template has under that label.
-func fill(people object, values *message.Element, id string, kinds func(templateID, role, label string) []string) {
+func fill(people Object, values *message.Element, id string, kinds func(templateID, role, label string) []string) {
 	for _, list := range people {
 		for _, v := range list.([]any) {
-			o := v.(object)
+			o := v.(Object)
 			role, _ := o["roleName"].(string)
 			tabs := o["tabs"].([]envelope.Tab)
 			for _, c := range values.Items() {
@@ -351,7 +354,7 @@ func fill(people object, values *message.Element, id string, kinds func(template
 }
 
 func filled(kind, label, value string) envelope.Tab {
-	o := object{"tabLabel": label, "value": value}
+	o := Object{"tabLabel": label, "value": value}
 	switch kind {
 	case "checkboxTabs":
 		delete(o, "value")
@@ -371,28 +374,28 @@ func activated(body *message.Element) string {
 
 // FromForms reads CreateEnvelopeFromTemplatesAndForms. Sequences that are there twice are told apart: a server template
 // comes before an inline one.
-func FromForms(body *message.Element) object {
+func FromForms(body *message.Element) Object {
 	d := information(body.Child("EnvelopeInformation"))
 	d["status"] = activated(body)
 	composites := []any{}
 	for i, c := range body.Child("CompositeTemplates").Items() {
 		servers, inlines := []any{}, []any{}
 		for _, s := range c.Child("ServerTemplates").Items() {
-			servers = append(servers, object{"sequence": sequence(s) + "0", "templateId": s.Value("TemplateID")})
+			servers = append(servers, Object{"sequence": sequence(s) + "0", "templateId": s.Value("TemplateID")})
 		}
 		for n, t := range c.Child("InlineTemplates").Items() {
 			e := t.Child("Envelope")
-			inline := object{
+			inline := Object{
 				"sequence": sequence(t) + "1", "documents": documents(e.Child("Documents")),
 				"recipients":   recipients(e.Child("Recipients").Items(), e.Child("Tabs").Items(), nil),
 				"customFields": customFields(e.Child("CustomFields")), "envelope": plain(e),
 			}
 			if i == 0 && n == 0 && d["customFields"] != nil {
-				inline["customFields"] = joined(d["customFields"].(object), inline["customFields"].(object))
+				inline["customFields"] = joined(d["customFields"].(Object), inline["customFields"].(Object))
 			}
 			inlines = append(inlines, inline)
 		}
-		composite := object{"serverTemplates": servers, "inlineTemplates": inlines}
+		composite := Object{"serverTemplates": servers, "inlineTemplates": inlines}
 		if doc := c.Child("Document"); doc != nil {
 			composite["document"] = document(doc)
 		}
@@ -410,8 +413,8 @@ func sequence(e *message.Element) string {
 	return "1"
 }
 
-func joined(first, second object) object {
-	all := object{}
+func joined(first, second Object) Object {
+	all := Object{}
 	for _, kind := range []string{"textCustomFields", "listCustomFields"} {
 		a, _ := first[kind].([]any)
 		b, _ := second[kind].([]any)
@@ -426,7 +429,7 @@ func joined(first, second object) object {
 type Correction struct {
 	Asked     *message.Element
 	Recipient *envelope.Recipient // nil = none, or more than one, is meant
-	Over      object              // what differs, as REST takes it
+	Over      Object              // what differs, as REST takes it
 	Resend    bool
 }
 
@@ -457,9 +460,9 @@ func Corrections(e *message.Element, all []envelope.Recipient) []Correction {
 }
 
 // corrected has what the correction makes different.
-func corrected(c *message.Element, r envelope.Recipient) object {
+func corrected(c *message.Element, r envelope.Recipient) Object {
 	name, email := envelope.NameMembers(r.Type)
-	o := object{"recipientId": r.ID}
+	o := Object{"recipientId": r.ID}
 	for element, now := range map[string][2]string{
 		"CorrectedUserName": {name, r.Name}, "CorrectedEmail": {email, r.Email},
 		"CorrectedSignerName":               {"signerName", r.Text("signerName")},

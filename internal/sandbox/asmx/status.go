@@ -77,7 +77,7 @@ func (s Status) customFields() Fields {
 	for _, kind := range []string{"textCustomFields", "listCustomFields"} {
 		list, _ := fields[kind].([]any)
 		for _, v := range list {
-			o := v.(object)
+			o := v.(Object)
 			f := Fields{
 				"Name": o["name"], "Show": o["show"], "Required": o["required"], "Value": o["value"], "CustomFieldType": "Text",
 			}
@@ -234,7 +234,7 @@ func items(t envelope.Tab, member string) string {
 	list, _ := t.Members["listItems"].([]any)
 	var all []any
 	for _, v := range list {
-		all = append(all, v.(object)[member])
+		all = append(all, v.(Object)[member])
 	}
 	return join(all)
 }
@@ -242,7 +242,7 @@ func items(t envelope.Tab, member string) string {
 func selected(t envelope.Tab) string {
 	list, _ := t.Members["listItems"].([]any)
 	for _, v := range list {
-		if o := v.(object); o["selected"] == "true" {
+		if o := v.(Object); o["selected"] == "true" {
 			return o["value"].(string)
 		}
 	}
@@ -301,8 +301,8 @@ func Number(e *message.Element) int {
 }
 
 // Together has the members of all corrections that send mail again, or of those that do not.
-func Together(all []Correction, resend bool) object {
-	o := object{}
+func Together(all []Correction, resend bool) Object {
+	o := Object{}
 	for _, c := range all {
 		if c.Recipient != nil && c.Resend == resend && (resend || len(c.Over) > 1) {
 			list, _ := o[c.Recipient.Type].([]any)
@@ -313,7 +313,7 @@ func Together(all []Correction, resend bool) object {
 }
 
 // Notification reads the reminders and expirations of a correction.
-func Notification(e *message.Element) object {
+func Notification(e *message.Element) Object {
 	o := plain(e, "Reminders", "Expirations")
 	delete(o, "envelopeId")
 	return o
@@ -382,7 +382,7 @@ func Template(s *services.Service, t envelope.Template, bytes func(id string) an
 // cased gives members as elements.
 func cased(v any) Fields {
 	f := Fields{}
-	o, _ := v.(object)
+	o, _ := v.(Object)
 	for name, value := range o {
 		f[upper(name)] = value
 	}

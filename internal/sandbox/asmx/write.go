@@ -132,9 +132,9 @@ func textOf(v any) string {
 	case int:
 		return strconv.Itoa(v)
 	case time.Time:
-		return v.In(Pacific()).Truncate(time.Millisecond).Format("2006-01-02T15:04:05.999")
+		return v.In(pacific()).Truncate(time.Millisecond).Format("2006-01-02T15:04:05.999")
 	case Exact:
-		return time.Time(v).In(Pacific()).Truncate(100).Format("2006-01-02T15:04:05.9999999")
+		return time.Time(v).In(pacific()).Truncate(100).Format("2006-01-02T15:04:05.9999999")
 	}
 	return v.(string)
 }

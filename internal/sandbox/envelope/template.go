@@ -42,9 +42,7 @@ func (t Template) Show(include []string, lower bool) Object {
 		"templateId": t.ID, "name": t.Name, "description": t.Description, "shared": strconv.FormatBool(t.Shared),
 		"lastModified": Stamp(t.Modified), "pageCount": t.Pages, "emailSubject": t.Subject, "uri": "/templates/" + t.ID,
 	}
-	for name, v := range t.members() {
-		o[name] = v
-	}
+	maps.Copy(o, t.members())
 	if len(include) == 0 {
 		return o
 	}

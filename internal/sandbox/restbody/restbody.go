@@ -83,7 +83,7 @@ func parse(facts string) (map[string]*Type, error) {
 		}
 		kind, name, _ := strings.Cut(strings.TrimSpace(head), " ")
 		current = &Type{Name: name, Members: map[string]Kind{}}
-		for _, group := range strings.Fields(rest) {
+		for group := range strings.FieldsSeq(rest) {
 			if groups[group] == nil {
 				return nil, fmt.Errorf("%q: no group %s", line, group)
 			}
