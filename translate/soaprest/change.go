@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/translate/soaprest/answer"
 	"docusign-auth-proxy/translate/soaprest/fault"
 )
@@ -47,9 +46,7 @@ func (t *task) alter(ctx context.Context, r *Request) (resp *http.Response, open
 	flow := &watched{Body: r.Body}
 	r.Method, r.ContentType, r.Body = http.MethodPut, "application/json", flow
 	if resp, err = t.exchange(context.WithoutCancel(ctx), r); err != nil {
-		kind := call.KindOf(err) // others come before DocuSign has looked at it
-		lost := kind == call.KindUnreachable || kind == call.KindTimeout || kind == call.KindInternal
-		return nil, lost && flow.begun.Load(), err
+		return nil, flow.lost(err), err
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer resp.Body.Close()

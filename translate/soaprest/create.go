@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/translate/soaprest/answer"
 	"docusign-auth-proxy/translate/soaprest/definition"
 	"docusign-auth-proxy/translate/soaprest/fault"
@@ -209,7 +210,7 @@ func (c *creation) post(ctx context.Context, e journal.Entry) (journal.Entry, er
 		Method: http.MethodPost, Account: c.account, Path: "/envelopes", Query: c.definition.Query,
 		ContentType: contentType, Body: flow,
 	})
-	if err != nil && !flow.begun.Load() {
+	if err != nil && !flow.lost(err) {
 		return c.settle(e, journal.NotCreated, summary{}), err
 	}
 	var s summary
@@ -258,6 +259,16 @@ type watched struct {
 
 // Open reads from the beginning.
 func (w *watched) Open() io.Reader { return io.MultiReader(&mark{&w.begun}, w.Body.Open()) }
+
+// lost reports whether DocuSign may have done what was sent although the call ended with err. Errors about a token come
+// when DocuSign has refused the call, or before it was sent.
+func (w *watched) lost(err error) bool {
+	switch call.KindOf(err) {
+	case call.KindUnreachable, call.KindTimeout, call.KindInternal:
+		return w.begun.Load()
+	}
+	return false
+}
 
 // mark is empty, and notes that it was read.
 type mark struct{ read *atomic.Bool }

@@ -86,6 +86,11 @@ func TestACreationIsOnePOST(t *testing.T) {
 			0, unreachable, "tx-1 not_created", "not_created", 0,
 		},
 		{
+			"DocuSign refused the token, and there is no other", transactionOne,
+			[]step{{want: creationPOST, err: &call.Error{Kind: call.KindTokenRefused, Detail: "no consent"}}},
+			0, "no consent", "tx-1 not_created", "not_created", 0,
+		},
+		{
 			"a 500, and the first look-up finds it", transactionOne,
 			[]step{{want: creationPOST, status: 500}, {want: lookUpOne, answer: isThere}},
 			200, "<EnvelopeID>" + envelopeOne + "</EnvelopeID>", "tx-1 done " + envelopeOne, "done", 5,
