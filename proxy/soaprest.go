@@ -16,6 +16,7 @@ import (
 	"docusign-auth-proxy/translate/soap"
 	"docusign-auth-proxy/translate/soaprest"
 	"docusign-auth-proxy/translate/soaprest/answer"
+	"docusign-auth-proxy/translate/soaprest/fault"
 )
 
 // SOAPREST carries out operations of SOAP over REST; *soaprest.Engine is one.
@@ -113,6 +114,7 @@ type restCall struct {
 // describe tells what the call came to.
 func (r *restCall) describe(e *call.Event) {
 	n := r.notes
+	why := (&fault.Fault{Name: n.Fault, Reason: n.FaultReason}).Error()
 	e.OverREST, e.RESTCalls, e.Envelope = true, n.RESTCalls, n.Envelope
 	e.Journal, e.Dropped, e.Cached = n.Journal, n.Dropped, n.Cached
 	e.Account, e.Site, e.Upstream = n.Account, n.Site, n.Upstream
@@ -121,12 +123,12 @@ func (r *restCall) describe(e *call.Event) {
 	case n.Fault == "" || e.Cause != "":
 	case n.Status != 0:
 		e.Outcome, e.Cause = outcomeOf(n.Status), "docusign_"+strconv.Itoa(n.Status)
-		e.Detail = n.Fault + ": " + n.FaultReason
+		e.Detail = why
 	case n.FaultClient:
-		e.Outcome, e.Cause, e.Detail = call.OutcomeRefused, call.KindNotOverREST.String(), n.Fault+": "+n.FaultReason
+		e.Outcome, e.Cause, e.Detail = call.OutcomeRefused, call.KindNotOverREST.String(), why
 		e.NextStep = "the program reads the same reason; docusign-auth-proxy soap operations says what is carried out"
 	default:
-		e.Outcome, e.Cause, e.Detail = call.OutcomeUnreachable, call.CauseSOAPFailed, n.Fault+": "+n.FaultReason
+		e.Outcome, e.Cause, e.Detail = call.OutcomeUnreachable, call.CauseSOAPFailed, why
 	}
 }
 
