@@ -184,8 +184,7 @@ func (d *Demo) stay(ctx context.Context, s *setup, p *page, notes []string) erro
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-s.done:
-		s.done = nil
-		return errors.Join(errors.New("the proxy ended"), err)
+	case <-s.proxy.Ended():
+		return errors.New("the proxy ended")
 	}
 }

@@ -22,18 +22,16 @@ type setup struct {
 	dir     string
 	sandbox *sandbox.Sandbox
 	seed    sandbox.Seed
-	proxy   *app.App
+	proxy   *app.Running
 	log     switchedLog
 	trust   *x509.CertPool // the proxy's CA, as an old program is told to trust it
-	stop    context.CancelFunc
-	done    chan error
 }
 
 // places are the listening addresses of a demo.
 type places struct{ Proxy, Admin, Hosts string }
 
 func newSetup(ctx context.Context, at places, keys map[string][]byte) (s *setup, err error) {
-	s = &setup{stop: func() {}}
+	s = &setup{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -73,29 +71,13 @@ func (s *setup) start(ctx context.Context, path string) error {
 		return err
 	}
 	var err error
-	if s.proxy, err = app.New(holder, slog.New(slog.NewJSONHandler(&s.log, nil)), app.Hooks{}); err != nil {
-		return err
-	}
-	// The proxy outlives ctx for as long as close needs to stop it in order.
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stop, s.done = stop, make(chan error, 1)
-	go func() { s.done <- s.proxy.Run(running) }()
-	select {
-	case <-s.proxy.Ready():
-		return nil
-	case err := <-s.done:
-		s.done = nil
-		return errors.Join(errors.New("the proxy did not start"), err)
-	}
+	s.proxy, err = app.Start(ctx, holder, slog.New(slog.NewJSONHandler(&s.log, nil)), app.Hooks{})
+	return err
 }
 
 // close stops the proxy, then the sandbox, and removes the folder.
 func (s *setup) close() error {
-	var errs []error
-	s.stop()
-	if s.done != nil {
-		errs = append(errs, <-s.done)
-	}
+	errs := []error{s.proxy.Stop()}
 	if s.sandbox != nil {
 		errs = append(errs, s.sandbox.Close())
 	}

@@ -61,8 +61,8 @@ type way struct {
 	caller
 	name   string
 	origin string
-	stop   context.CancelFunc
-	done   chan error
+	dir    string // for what the proxy writes
+	proxy  *app.Running
 }
 
 // cannotRun tells why nothing was compared, and what to do.
@@ -88,6 +88,7 @@ func open(ctx context.Context, o Options) (*pair, error) {
 		integration.AppPassword: &p.soap, integration.OverREST: &p.rest,
 	} {
 		if *way, err = start(ctx, o, p.caller, soap); err != nil {
+			err = cannotRun(o, err.Error(), "docusign-auth-proxy config check --config "+o.Config)
 			return nil, errors.Join(err, p.close())
 		}
 	}
@@ -110,20 +111,19 @@ func choose(cfg *config.Config, o Options) (*integration.Integration, *integrati
 func (p *pair) close() error { return errors.Join(p.soap.close(), p.rest.close()) }
 
 // start runs a proxy with the operator's configuration, changed where it must be: it listens elsewhere, keeps nothing,
-// and knows the caller by another password.
-func start(ctx context.Context, o Options, c caller, soap integration.SOAP) (*way, error) {
-	dir, err := os.MkdirTemp("", "soap-compare-")
-	if err != nil {
-		return nil, err
+// and knows the caller by another password. What it gives is to be closed, after an error too.
+func start(ctx context.Context, o Options, c caller, soap integration.SOAP) (w *way, err error) {
+	w = &way{caller: c, name: string(soap)}
+	if w.dir, err = os.MkdirTemp("", "soap-compare-"); err != nil {
+		return w, err
 	}
-	w := &way{caller: c, name: string(soap), stop: func() {}}
 	holder := &config.Holder{Path: o.Config, Environment: config.Environment{
 		ReadFile: func(name string) ([]byte, error) {
 			text, err := os.ReadFile(name)
 			if err != nil || name != o.Config {
 				return text, err
 			}
-			return edited(text, c, soap, dir)
+			return edited(text, c, soap, w.dir)
 		},
 		LookupEnv: func(name string) (string, bool) {
 			if name == legacyEnv {
@@ -132,45 +132,23 @@ func start(ctx context.Context, o Options, c caller, soap integration.SOAP) (*wa
 			return os.LookupEnv(name)
 		},
 	}}
-	if _, err = holder.Reload(); err == nil {
-		err = w.run(ctx, holder)
+	if _, err = holder.Reload(); err != nil {
+		return w, err
 	}
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	// What a refusal is about is in the answer; the lines of calls would hide the differences.
+	if w.proxy, err = app.Start(ctx, holder, slog.New(slog.DiscardHandler), app.Hooks{}); err != nil {
+		return w, fmt.Errorf("%s: %w", w.name, err)
 	}
-	stop := w.stop
-	w.stop = func() {
-		stop()
-		_ = os.RemoveAll(dir) // it holds a token of a proxy that is gone
-	}
+	w.origin = "http://" + w.proxy.Address(call.DoorSidecar)
 	return w, nil
 }
 
-func (w *way) run(ctx context.Context, holder *config.Holder) error {
-	// What a refusal is about is in the answer; the lines of calls would hide the differences.
-	p, err := app.New(holder, slog.New(slog.DiscardHandler), app.Hooks{})
-	if err != nil {
-		return err
-	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w.stop, w.done = stop, make(chan error, 1)
-	go func() { w.done <- p.Run(running) }()
-	select {
-	case <-p.Ready():
-		w.origin = "http://" + p.Address(call.DoorSidecar)
-		return nil
-	case err := <-w.done:
-		stop()
-		return errors.Join(fmt.Errorf("the proxy for %s did not start", w.name), err)
-	}
-}
-
+// close stops the proxy and removes its folder.
 func (w *way) close() error {
-	if w == nil {
+	if w == nil || w.dir == "" {
 		return nil
 	}
-	w.stop()
-	return <-w.done
+	return errors.Join(w.proxy.Stop(), os.RemoveAll(w.dir))
 }
 
 // section is a part of the configuration file.
