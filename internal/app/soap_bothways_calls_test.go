@@ -130,6 +130,14 @@ func bothWaysCalls() []bothWaysCall {
 				"/required":      "what SOAP leaves out is no must (SOAP-REST.md §3.4)",
 			},
 		},
+		{
+			name: " later", service: "api", operation: "CreateAndSendEnvelope", inner: func(string) string {
+				return strings.Replace(everything(), "</TransactionID>", "</TransactionID><Asynchronous>true</Asynchronous>", 1)
+			},
+			allowed: map[string]string{
+				"/TabStatus[SignHere,137,235]": "where an anchor is, REST does not tell (SOAP-REST.md §4.1)",
+			},
+		},
 		{name: " of everything", service: "api", operation: "RequestStatus", of: "everything", inner: id, allowed: rounded},
 		{name: " of everything", service: "api", operation: "RequestStatusEx", of: "everything", inner: id, allowed: rounded},
 		{name: " of 3 MB", service: "api", operation: "RequestPDF", of: "large", inner: id},

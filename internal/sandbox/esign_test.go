@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -60,7 +61,7 @@ func (a *account) refused(method, path, body, code string) {
 }
 
 // vendorTypes is the vendor's description, which is no part of this repository; without it answers are not checked.
-func vendorTypes() map[string]map[string]any {
+var vendorTypes = sync.OnceValue(func() map[string]map[string]any {
 	raw, err := os.ReadFile(filepath.FromSlash("../../../shared/docusign/soap-rest/check/openapi-subset.json"))
 	if err != nil {
 		return nil
@@ -72,7 +73,7 @@ func vendorTypes() map[string]map[string]any {
 		return nil
 	}
 	return file.Definitions
-}
+})
 
 // vendorCheck lists what an answer has that the vendor's description does not allow.
 func vendorCheck(t *testing.T, kind string, v any) []string {
@@ -236,6 +237,48 @@ func TestCompositeTemplates(t *testing.T) {
 	wantAt(t, e, "<nil>", "recipients", "signers", 0, "tabs", "textTabs", 0)
 	e = made(composite("created", "Customer"))
 	wantAt(t, e, "Manager", "recipients", "signers", 1, "roleName")
+}
+
+// A part says to which document it belongs, and to which composite template where there are several.
+func TestPartsOfAMessageGoToTheirDocuments(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	post := func(definition string, parts ...string) string {
+		body := "--b\r\nContent-Type: application/json\r\nContent-Disposition: form-data\r\n\r\n" + definition
+		for _, part := range parts {
+			body += "\r\n--b\r\nContent-Type: application/pdf\r\n" + part
+		}
+		got := a.call("POST", a.base+"/envelopes", a.bearer, strings.NewReader(body+"\r\n--b--\r\n"),
+			"Content-Type", "multipart/form-data; boundary=b")
+		if got.status != http.StatusCreated {
+			return got.body
+		}
+		all, sizes := a.Envelopes(), ""
+		for _, d := range all[len(all)-1].Documents {
+			sizes += fmt.Sprint(d.Name, d.Size, " ")
+		}
+		return sizes
+	}
+	const two = `{"documents":[{"documentId":"1","name":"a"},{"documentId":"2","name":"b"}]}`
+	const composites = `{"compositeTemplates":[{"compositeTemplateId":"1","document":{"documentId":"1","name":"a"}},` +
+		`{"compositeTemplateId":"2","document":{"documentId":"1","name":"b"}}]}`
+	part := func(disposition, content string) string {
+		return "Content-Disposition: file; filename=\"x.pdf\"; " + disposition + "\r\n\r\n" + content
+	}
+	for _, tt := range []struct{ name, got, want string }{
+		{"in another order", post(two, part("documentid=2", "12"), part(`documentId="1"`, "1")), "a1 b2 "},
+		{"in base64", post(two, part("documentid=1", "1"), "Content-Transfer-Encoding: base64\r\n"+
+			part("documentid=2", "QUJD")), "a1 b3 "},
+		{"of composite templates", post(composites, part(`documentid=1; compositetemplateid="2"`, "12"),
+			part("documentid=1; compositetemplateid=1", "1")), "a1 b2 "},
+		{"of no document", post(two, part("documentid=3", "1")), "no document 3"},
+		{"of no composite template", post(composites, part("documentid=1; compositetemplateid=3", "1")), "no document 1"},
+		{"of one document alone", post(two, part("documentid=1", "1")), "The document 2 has no bytes"},
+	} {
+		if !strings.Contains(tt.got, tt.want) {
+			t.Errorf("%s: %s, want %s", tt.name, tt.got, tt.want)
+		}
+	}
 }
 
 func TestTransactionsAreFoundForAWeekAndKeepNothingFromBeingMadeTwice(t *testing.T) {

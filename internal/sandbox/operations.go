@@ -120,8 +120,10 @@ func creating(read func(*soapRequest) object) operation {
 		if refused := c.create(d, envelope.Making{MergeRoles: true, NoTemplateNotification: quiet}); refused != nil {
 			return nil, refused
 		}
-		if c.Envelope.Asynchronous {
-			return asmx.Processing(c.now()), nil
+		if c.Envelope.Asynchronous { // it is made later, and has no id yet (SOAP-REST.md §3.1)
+			f := c.statusOf(c.Envelope.Unsent("processing"), false)
+			delete(f, "EnvelopeID")
+			return f, nil
 		}
 		return c.statusOf(c.Envelope, false), nil
 	}

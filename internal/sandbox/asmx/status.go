@@ -277,14 +277,6 @@ func Qualifier(e *message.Element) string {
 	return ""
 }
 
-// Processing has the fields of EnvelopeStatus of an envelope that is made later (SOAP-REST.md §3.1).
-func Processing(now time.Time) Fields {
-	return Fields{
-		"RecipientStatuses": Fields{}, "TimeGenerated": Exact(now), "Status": "Processing", "Created": now,
-		"ACStatusDate": now, "SigningLocation": "Online", "AutoNavigation": true, "EnvelopeIdStamping": true,
-	}
-}
-
 // Time is that of an element that was checked.
 func Time(e *message.Element) time.Time {
 	at, _ := date(e.Text)

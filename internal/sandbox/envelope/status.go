@@ -19,6 +19,16 @@ func (e *Envelope) Send(now time.Time) (mails int, refused *Refusal) {
 	return e.invite(now), nil
 }
 
+// Unsent is the envelope as it was before it was sent, with another status.
+func (e Envelope) Unsent(status string) Envelope {
+	e = e.Clone()
+	e.Status, e.Sent = status, time.Time{}
+	for i := range e.Recipients {
+		e.Recipients[i].Status, e.Recipients[i].Sent = "created", time.Time{}
+	}
+	return e
+}
+
 // complete tells what the recipients of a sent envelope must have and those of a draft need not.
 func (e *Envelope) complete() *Refusal {
 	for _, r := range e.Recipients {

@@ -3,6 +3,7 @@ package message
 import (
 	"bufio"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"regexp"
-	"slices"
+	"strings"
 
 	"docusign-auth-proxy/internal/sandbox/restbody"
 )
@@ -127,14 +128,39 @@ func readDocument(definition restbody.Object, part *multipart.Part) error {
 	if id == nil {
 		return errors.New("a document part names no document")
 	}
-	list, _ := definition["documents"].([]any)
-	i := slices.IndexFunc(list, func(v any) bool { return v.(restbody.Object)["documentId"] == id[1] })
-	if i < 0 {
+	document := named(definition, id[1], part.Header.Get("Content-Disposition"))
+	if document == nil {
 		return fmt.Errorf("the definition has no document %s", id[1])
 	}
-	content, err := digestOf(part)
-	list[i].(restbody.Object)["documentBase64"] = content
+	var in io.Reader = part
+	if strings.EqualFold(part.Header.Get("Content-Transfer-Encoding"), "base64") {
+		in = base64.NewDecoder(base64.StdEncoding, part)
+	}
+	content, err := digestOf(in)
+	document["documentBase64"] = content
 	return err
+}
+
+// named finds a document of the definition: one of its own, or that of a composite template, which the part may name.
+func named(definition restbody.Object, id, disposition string) restbody.Object {
+	composite := regexp.MustCompile(`(?i)compositetemplateid\s*=\s*"?([0-9A-Za-z-]+)`).FindStringSubmatch(disposition)
+	own, _ := definition["documents"].([]any)
+	composites, _ := definition["compositeTemplates"].([]any)
+	if composite == nil {
+		for _, v := range own {
+			if o := v.(restbody.Object); o["documentId"] == id {
+				return o
+			}
+		}
+	}
+	for _, v := range composites {
+		o := v.(restbody.Object)
+		document, _ := o["document"].(restbody.Object)
+		if document["documentId"] == id && (composite == nil || o["compositeTemplateId"] == composite[1]) {
+			return document
+		}
+	}
+	return nil
 }
 
 // digestOf is the size and the digest of what r yields.
