@@ -35,6 +35,7 @@ func bothWaysCalls() []bothWaysCall {
 		all = append(
 			all,
 			bothWaysCall{service: service, operation: "Ping", inner: nothing},
+			bothWaysCall{service: service, operation: "GetAccountMembershipFeaturesList", inner: fixed(account)},
 			bothWaysCall{service: service, operation: "RequestPDF", of: "sent", inner: id},
 			bothWaysCall{service: service, operation: "RequestPDFNoWaterMark", of: "sent", inner: id},
 			bothWaysCall{
@@ -148,6 +149,7 @@ func bothWaysCalls() []bothWaysCall {
 		{name: " of a draft", service: "dsapi", operation: "RequestDocumentPDFs", of: "created", inner: id,
 			allowed: map[string]string{"/DocumentPDF": "the same", "/DocumentPDF[2]": "the same"}},
 		{service: "credential", operation: "Ping", inner: nothing},
+		{service: "credential", operation: "GetAuthenticationToken", inner: fixed("{credential}" + accountID)},
 		{service: "credential", operation: "Login", inner: fixed("{credential}<ReturnBaseUrl>false</ReturnBaseUrl>")},
 		{service: "credential", operation: "RequestSenderToken", of: "created", inner: func(e string) string {
 			return "{credential}" + accountID + id(e) + "<ReturnURL>https://app.example.com/s</ReturnURL>"

@@ -9,11 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/internal/services/servicestest"
+	"docusign-auth-proxy/translate/soaprest"
 )
 
 // bothWays is a proxy whose two integrations carry SOAP calls of one user: over DocuSign's SOAP with an App Password,
@@ -32,7 +34,11 @@ func newBothWays(t *testing.T) bothWays {
 		c.Edit = func(integrations []map[string]any) {
 			integrations[0]["soap"] = "app_password"
 			integrations[1]["soap"] = "rest"
-			integrations[1]["soap_rest"] = map[string]any{"cache_status": "0s", "public_url": "https://proxy.example.com"}
+			integrations[1]["soap_rest"] = map[string]any{
+				"cache_status": "0s", "public_url": "https://proxy.example.com",
+				"console_return_url": "https://app.example.com/done",
+				"features":           []string{"CanSendEnvelope", "CanManageTemplates"},
+			}
 		}
 	})}
 }
@@ -232,6 +238,55 @@ func TestSOAPCallsMadeBothWays(t *testing.T) {
 		})
 	}
 	b.NoLeak()
+}
+
+// Each operation that REST carries out is among the calls, for each service that has it.
+func TestEveryOperationOfRESTIsMadeBothWays(t *testing.T) {
+	t.Parallel()
+	made := map[string]bool{}
+	for _, c := range bothWaysCalls() {
+		made[c.service+" "+c.operation] = made[c.service+" "+c.operation] || c.fault == ""
+	}
+	for _, service := range []string{"api", "dsapi", "credential"} {
+		s := services.ByBase(service + ".asmx")
+		for _, o := range s.Description().Operations {
+			if class, _ := soaprest.Classify(s, o.Name); (class != soaprest.Impossible) != made[service+" "+o.Name] {
+				t.Errorf("%s of %s is %s, made both ways: %t", o.Name, service, class, made[service+" "+o.Name])
+			}
+		}
+	}
+}
+
+// A list has a thousand statuses at most; the rest is asked for by where it begins (SOAP-REST.md §4.3).
+func TestAThousandStatusesBothWays(t *testing.T) {
+	t.Parallel()
+	b := newBothWays(t)
+	day := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)
+	for n := range 1050 {
+		at := day.Add(time.Duration(n) * time.Minute)
+		b.Sandbox.AddEnvelope(sandbox.Envelope{
+			AccountID: sandbox.CaptureAccountID, SenderID: sandbox.LegacyID, Status: "sent", Created: at, Changed: at,
+			Subject:    "Order " + strconv.Itoa(n),
+			Recipients: []sandbox.Recipient{{ID: "1", Email: "ben@example.com", Name: "Ben", Type: "signers"}},
+		})
+	}
+	for start, want := range map[int]int{0: 1000, 1000: 50} {
+		c := bothWaysCall{service: "dsapi", operation: "RequestStatuses", inner: func(string) string {
+			return el("EnvelopeStatusFilter", "<AccountId>1703061</AccountId><BeginDateTime>2026-11-01T00:00:00"+
+				"</BeginDateTime><EndDateTime>2026-11-02T00:00:00</EndDateTime>"+el("StartAtIndex", strconv.Itoa(start)))
+		}}
+		c.compare(t, b, [2]string{})
+		_, lines := b.call(t, byREST, c.service, c.operation, c.inner(""))
+		got := 0
+		for _, line := range lines {
+			if strings.Contains(line, "/Subject = Order ") {
+				got++
+			}
+		}
+		if got != want || valueOf(lines, "/ResultSetSize") != "1050" {
+			t.Errorf("from %d: %d statuses, %s in all", start, got, valueOf(lines, "/ResultSetSize"))
+		}
+	}
 }
 
 func (c bothWaysCall) compare(t *testing.T, b bothWays, ids [2]string) {
