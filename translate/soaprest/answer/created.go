@@ -45,7 +45,7 @@ func (w *Writer) Created(d *definition.Definition, c Creation) Fields {
 			r["tabs"], r["status"] = placed(r.object("tabs")), "created"
 		}
 	}
-	if c.Status == "sent" {
+	if c.Status == "sent" && c.EnvelopeID != "" {
 		w.send(e, c.At)
 	}
 	order := w.sorted(recipients)

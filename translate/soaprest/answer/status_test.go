@@ -312,7 +312,9 @@ func TestACreationIsAnsweredFromWhatWasSent(t *testing.T) { // SOAP-REST.md §4.
 func TestADraftAndAnEnvelopeThatIsMadeLater(t *testing.T) {
 	w := writer(t, "api", "CreateEnvelope")
 	at := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
-	for _, tc := range []struct{ id, status, want string }{{"e", "created", "Created"}, {"", "", "Processing"}} {
+	for _, tc := range []struct{ id, status, want string }{
+		{"e", "created", "Created"}, {"", "", "Processing"}, {"", "sent", "Processing"},
+	} {
 		body := result(t, w, w.Created(creation(t), answer.Creation{EnvelopeID: tc.id, Status: tc.status, At: at}))
 		if strings.Contains(body, "<Sent>") || strings.Contains(body, "<EnvelopeID>") == (tc.id == "") {
 			t.Error(body)
