@@ -2,7 +2,9 @@ package soaprest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,7 +24,7 @@ func (t *task) put(
 	resp, open, err := t.alter(ctx, &Request{Account: e.Account, Path: e.path(""), Body: asJSON(fields)})
 	if err == nil {
 		defer resp.Body.Close()
-		return dateOf(resp, t.engine.o.Now()), nil
+		return dateOf(resp, t.engine.o.Now()), t.inside(resp)
 	}
 	if !open {
 		return at, err
@@ -53,6 +55,21 @@ func (t *task) alter(ctx context.Context, r *Request) (resp *http.Response, open
 		return nil, !refuses(resp.StatusCode), t.refusal(resp)
 	}
 	return resp, false, nil
+}
+
+// inside is the refusal that an answer of success holds: an error of its only item is one of the call (SOAP-REST.md
+// §5.3). What cannot be read says no more than the status did.
+func (c *client) inside(resp *http.Response) error {
+	var made struct{ ErrorDetails json.RawMessage }
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxRefusal)).Decode(&made); err != nil {
+		return nil //nolint:nilerr // DocuSign said that it was done
+	}
+	f := fault.FromREST(c.Operation, http.StatusBadRequest, resp.Header, made.ErrorDetails)
+	if f.Code == "" || f.Code == "SUCCESS" {
+		return nil
+	}
+	f.Status = resp.StatusCode
+	return f
 }
 
 // unknown is the fault for a change that may have been made or not.

@@ -34,6 +34,10 @@ func TestVoidAndPurge(t *testing.T) { // SOAP-REST.md §4.5, §6.3
 		void("done", "", putStep(200, "{}")),
 		void("its state says no", "Envelope_Cannot_Void_Invalid_State",
 			putStep(400, `{"errorCode":"ENVELOPE_CANNOT_VOID_INVALID_STATE","message":"No."}`)),
+		void("refused in a good answer", "Envelope_Cannot_Void_Invalid_State", // §5.3
+			putStep(200, `{"errorDetails":{"errorCode":"ENVELOPE_CANNOT_VOID_INVALID_STATE","message":"No."}}`)),
+		void("success in words", "", putStep(200, `{"errorDetails":{"errorCode":"SUCCESS"}}`)),
+		void("done, and an answer that breaks off", "", putStep(200, `{"errorDetails":{"errorCode":"EN`)),
 		void("no answer, and it is voided", "", lost("PUT "+envelopePath), stateStep(voided)),
 		void("an error of DocuSign's, and it is voided", "", putStep(502, "<html>"), stateStep(voided)),
 		void("an error of DocuSign's, and it is not voided", "Unspecified_Error", putStep(500, ""),
@@ -149,6 +153,10 @@ func TestADraftIsSent(t *testing.T) { // SOAP-REST.md §4.5
 		{
 			name: "refused", operation: "SendEnvelope", body: id, steps: []step{get, putStep(400, refusedText)},
 			fault: "Some_Refusal",
+		},
+		{
+			name: "refused in a good answer", operation: "SendEnvelope", body: id, fault: "Anchor_Tab_String_Not_Found",
+			steps: []step{get, putStep(200, `{"errorDetails":{"errorCode":"ANCHOR_TAB_STRING_NOT_FOUND"}}`)},
 		},
 		{
 			name: "no answer, and it is on its way", operation: "SendEnvelope", body: id,

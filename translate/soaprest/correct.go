@@ -297,7 +297,7 @@ func (t *task) correction(ctx context.Context, r *Request, into any) error {
 	if err == nil {
 		defer resp.Body.Close()
 		if into == nil {
-			return nil
+			return t.inside(resp)
 		}
 		err = json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(into)
 		open = err != nil

@@ -190,6 +190,11 @@ func TestRemindersAndExpirations(t *testing.T) {
 			body:  correctionOf(reminders, ben+"<Resend>true</Resend>"),
 			steps: []step{getRecipients(), {want: path, status: 400, answer: refusedText}}, fault: "Some_Refusal",
 		},
+		{
+			name: "refused in a good answer", operation: "CorrectAndResendEnvelope",
+			body:  correctionOf(reminders, ben+"<Resend>true</Resend>"),
+			steps: []step{getRecipients(), {want: path, answer: `{"errorDetails":` + refusedText + `}`}}, fault: "Some_Refusal",
+		},
 	})
 }
 
