@@ -309,6 +309,16 @@ func TestWhatDocuSignSeesOfSOAPOverREST(t *testing.T) {
 	r.noSOAP()
 }
 
+func TestAnAnswerOverRESTNamesTheMessageIDOfItsRequest(t *testing.T) { // SOAP-REST.md §2.0
+	t.Parallel()
+	r := overREST(t, nil)
+	header := `<MessageID xmlns="http://www.w3.org/2005/08/addressing">urn:uuid:7&amp;</MessageID>` + security(annaToken)
+	got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(header, operation("Ping", ""))))
+	if got.Status != 200 || !strings.Contains(got.Body, "<wsa:RelatesTo>urn:uuid:7&amp;</wsa:RelatesTo>") {
+		t.Errorf("status %d: %s", got.Status, got.Body)
+	}
+}
+
 func TestFaultsOverREST(t *testing.T) {
 	t.Parallel()
 	r := overREST(t, nil)
