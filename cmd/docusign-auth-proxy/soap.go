@@ -41,7 +41,8 @@ func newSOAPCompare() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "compare", Short: "Make SOAP calls that only read both ways, and print what differs",
 		Long: `Makes each call twice as the chosen user: over DocuSign's SOAP with the App Password, and over REST with a token, as soap: rest
-does. Prints a line for each element that differs. It changes nothing at DocuSign and may run beside the proxy.
+does. Prints a line for each element that differs. The calls go to api.asmx and credential.asmx. It changes nothing at DocuSign and may
+run beside the proxy.
 
 The first column: = no difference, ~ a difference that is known and may be, ! one that is not, - not compared.
 Exit code: 0 equal but for what is known, 1 different, 2 could not run.`,
