@@ -3,6 +3,7 @@ package asmx
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/internal/sandbox/envelope"
 	"docusign-auth-proxy/internal/sandbox/message"
+	"docusign-auth-proxy/internal/sandbox/restbody"
 	"docusign-auth-proxy/internal/services"
 )
 
@@ -243,6 +245,47 @@ func FuzzCheck(f *testing.F) {
 		_ = Corrections(m.Body.Child("Correction"), nil)
 		if filter := m.Body.Child("EnvelopeStatusFilter"); filter != nil {
 			_ = Filter(filter)
+		}
+	})
+}
+
+// FuzzDefinition: what REST takes can be shown over both APIs.
+func FuzzDefinition(f *testing.F) {
+	f.Add([]byte(`{"status":"sent","recipients":{"signers":[{"name":"a","email":"a@example.com","tabs":{"listTabs":[` +
+		`{"listItems":[{"text":"a","value":"b","selected":"true"}]}],"radioGroupTabs":[{"groupName":"g","radios":[` +
+		`{"value":"1","selected":"true","xPosition":"1"}]}],"signHereTabs":[{"anchorString":"x","anchorXOffset":"-1"}]}}]}}`))
+	f.Add([]byte(`{"compositeTemplates":[{"serverTemplates":[{"sequence":"1","templateId":"x"}],"inlineTemplates":[` +
+		`{"sequence":"2","recipients":{"signers":[{"roleName":"r"}]},"customFields":{"textCustomFields":[{"name":"n"}]}}],` +
+		`"document":{"documentId":"1","documentBase64":"QQ=="}}]}`))
+	kind := restbody.Named("envelopeDefinition")
+	f.Fuzz(func(t *testing.T, in []byte) {
+		dec := json.NewDecoder(bytes.NewReader(in))
+		dec.UseNumber()
+		var v any
+		if dec.Decode(&v) != nil {
+			return
+		}
+		d, err := kind.Take(v)
+		if err != nil {
+			return
+		}
+		e, refused := envelope.New(d, envelope.Making{
+			Lower: true, MergeRoles: true,
+			Template: func(string) (envelope.Template, bool) { return envelope.NewTemplate(d), true },
+		})
+		if refused != nil {
+			return
+		}
+		e.Settle(time.Now())
+		_, _ = e.Send(time.Now())
+		e.Sign(time.Now())
+		view := envelope.View{Include: []string{"recipients", "tabs", "custom_fields"}}
+		if _, err := json.Marshal(e.Show(view)); err != nil {
+			t.Error(err)
+		}
+		body := Write(services.ByBase("api.asmx"), "RequestStatusEx", Status{Envelope: e, Ex: true}.Fields())
+		if n, err := io.Copy(io.Discard, body); err != nil || n != body.Length {
+			t.Errorf("%d bytes, said %d: %v", n, body.Length, err)
 		}
 	})
 }
