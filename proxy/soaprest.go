@@ -127,6 +127,9 @@ func (r *restCall) describe(e *call.Event) {
 	case n.FaultClient:
 		e.Outcome, e.Cause, e.Detail = call.OutcomeRefused, call.KindNotOverREST.String(), why
 		e.NextStep = "the program reads the same reason; docusign-auth-proxy soap operations says what is carried out"
+	case n.FaultOwn:
+		e.Outcome, e.Cause, e.Detail = call.OutcomeInternal, call.CauseSOAPFailed, why
+		e.NextStep = "check soap_rest.spool_dir and soap_rest.spool_max of the integration, and the store"
 	default:
 		e.Outcome, e.Cause, e.Detail = call.OutcomeUnreachable, call.CauseSOAPFailed, why
 	}

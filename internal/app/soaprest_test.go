@@ -366,6 +366,30 @@ func TestFaultsOverREST(t *testing.T) {
 	r.noSOAP()
 }
 
+// TestNoRoomForDocumentsIsTroubleOfTheProxy so that nobody looks for it at DocuSign.
+func TestNoRoomForDocumentsIsTroubleOfTheProxy(t *testing.T) {
+	t.Parallel()
+	r := overREST(t, func(c *fixture.Config) {
+		c.Edit = func(integrations []map[string]any) {
+			integrations[1]["soap"] = "rest"
+			integrations[1]["soap_rest"] = map[string]any{"spool_max": "1MiB"}
+		}
+	})
+	document := "<Document><ID>1</ID><Name>a.pdf</Name><PDFBytes>" + strings.Repeat("JVBERi0x", 300_000) +
+		"</PDFBytes></Document>"
+	got := r.Do(nil, soapPost(t, r.Sidecar()+"/api/3.0/api.asmx", soapEnvelope(security(annaToken),
+		operation("CreateEnvelope", "<Envelope><Documents>"+document+"</Documents></Envelope>"))))
+	if got.Status != 500 || !strings.Contains(got.Body, "the quota of the spool is used up. Nothing was sent.") {
+		t.Errorf("status %d: %s", got.Status, got.Body)
+	}
+	for _, part := range []string{"outcome=internal_error", "cause=soap_failed", "soap_rest.spool_max"} {
+		if !strings.Contains(r.Log.String(), part) {
+			t.Errorf("no %s in %s", part, r.lastLines())
+		}
+	}
+	r.noSOAP()
+}
+
 // TestATokenThatDocuSignRefusesOnceOverREST is renewed, also for a call that changes something.
 func TestATokenThatDocuSignRefusesOnceOverREST(t *testing.T) {
 	t.Parallel()

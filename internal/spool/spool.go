@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,9 @@ import (
 
 // ErrFull means that the quota of the pool is used up.
 var ErrFull = errors.New("the quota of the spool is used up")
+
+// ErrDisk means that the directory of the pool took no more bytes.
+var ErrDisk = errors.New("the disk of the spool")
 
 const (
 	// MaxMemory bounds what one File holds in memory, in bytes: a call with a large document is to take less than 1 MiB.
@@ -77,7 +81,7 @@ type File struct {
 	closed bool
 }
 
-// Write adds to the end, all of b or nothing. Its error is ErrFull or one of the disk.
+// Write adds to the end, all of b or nothing. Its error is ErrFull or ErrDisk.
 func (f *File) Write(b []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -90,7 +94,10 @@ func (f *File) Write(b []byte) (int, error) {
 	}
 	if err := f.add(b); err != nil {
 		f.pool.used.Add(-n)
-		return 0, fmt.Errorf("spool: %w", err)
+		if path, ok := errors.AsType[*fs.PathError](err); ok {
+			err = path.Err // where it lies is not the program's business, which reads this
+		}
+		return 0, fmt.Errorf("%w: %w", ErrDisk, err)
 	}
 	f.size += n
 	return len(b), nil

@@ -204,7 +204,7 @@ func (c *creation) post(ctx context.Context, e journal.Entry) (journal.Entry, er
 	e.At = c.engine.o.Now()
 	if err := c.engine.o.Journal.Put(e); err != nil {
 		c.engine.o.Log.Error("journal of creations cannot be written", "error", err)
-		return e, fault.Server("The journal of creations cannot be written (proxy). Nothing was sent.")
+		return e, fault.Own("The journal of creations cannot be written (proxy). Nothing was sent.")
 	}
 	resp, err := c.exchange(ctx, &Request{
 		Method: http.MethodPost, Account: c.account, Path: "/envelopes", Query: c.definition.Query,

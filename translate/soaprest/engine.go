@@ -76,7 +76,7 @@ func (e *Engine) Serve(ctx context.Context, c *Call) (*answer.Answer, error) {
 	c.Notes.Dropped = append(c.Notes.Dropped, t.writer.Dropped...)
 	if f, ok := errors.AsType[*fault.Fault](err); ok {
 		t.Notes.Fault, t.Notes.FaultReason, t.Notes.FaultClient = f.Name, f.Reason, f.Client
-		t.Notes.Status = f.Status
+		t.Notes.FaultOwn, t.Notes.Status = f.Own, f.Status
 		return t.writer.Fault(f), nil
 	}
 	return a, err

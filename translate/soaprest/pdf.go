@@ -96,8 +96,8 @@ func (d *documents) keep(resp *http.Response) (*spool.File, error) {
 	n, err := io.Copy(file, resp.Body)
 	d.Notes.Upstream += d.engine.o.Now().Sub(began)
 	switch {
-	case errors.Is(err, spool.ErrFull):
-		return nil, fault.Server("the proxy has no room for what so many calls at once are answered")
+	case errors.Is(err, spool.ErrFull), errors.Is(err, spool.ErrDisk):
+		return nil, fault.Own("the proxy cannot keep what DocuSign answers: %v", err)
 	case err != nil:
 		return nil, fault.Server("DocuSign's answer breaks off after %d bytes: %v", n, err)
 	}

@@ -115,6 +115,11 @@ func TestADocumentThatDoesNotCome(t *testing.T) {
 			s.fault = "Unspecified_Error"
 			s.set = func(c *Call) { always(c); c.Spools = spool.New("", 10, 10) }
 		}),
+		of("no disk for it", with(func(*step) {}), func(s *scene) {
+			s.fault, s.has = "Unspecified_Error", []string{"the proxy cannot keep what DocuSign answers"}
+			s.lacks = []string{"breaks off", "absent"}
+			s.set = func(c *Call) { always(c); c.Spools = spool.New("/absent", 1, 1<<20) }
+		}),
 		of("an id that is none", nil, func(s *scene) {
 			s.body, s.fault = "<EnvelopeID>1</EnvelopeID>", absentEnvelope
 		}),

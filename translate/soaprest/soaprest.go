@@ -109,8 +109,8 @@ type Notes struct {
 	Dropped   []string // elements that were left out, since they are decoration
 	// Fault is the name of the fault that was answered; FaultReason says why, for the operator.
 	Fault, FaultReason string
-	// FaultClient = the caller can mend it.
-	FaultClient bool
+	// FaultClient = the caller can mend it; FaultOwn = the operator of the proxy can.
+	FaultClient, FaultOwn bool
 	// Status is DocuSign's, where REST refused; 0 = the fault is the proxy's own.
 	Status int
 	// Journal is what became of a creation: a journal.State, or "repeated" for the outcome of an earlier call with the

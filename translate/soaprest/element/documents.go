@@ -5,7 +5,6 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"io/fs"
 	"maps"
 	"net/url"
 	"slices"
@@ -135,11 +134,8 @@ func (w *documentWriter) Write(b []byte) (int, error) {
 	}
 	w.sum.Write(b)
 	n, err := w.e.Bytes.Write(b)
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		err = path.Err // where the proxy keeps documents is not the program's business
-	}
 	if err != nil {
-		err = fault.Server("%s: the proxy cannot keep the documents: %v. Nothing was sent.", w.r.operation, err)
+		err = fault.Own("%s: the proxy cannot keep the documents: %v. Nothing was sent.", w.r.operation, err)
 	}
 	return n, err
 }

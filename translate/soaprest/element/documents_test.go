@@ -75,7 +75,7 @@ func TestADiskThatFailsIsTheProxysTrouble(t *testing.T) {
 		`<Envelope><Documents><Document><PDFBytes>JVBE</PDFBytes></Document></Documents></Envelope>`)
 	_, err := element.Read(xmlType, strings.NewReader(text), service(t, "api.asmx"), "CreateEnvelope", pool)
 	f := asFault(t, err)
-	if f.Client || !strings.Contains(f.Reason, "the proxy cannot keep the documents: no such file") ||
+	if f.Client || !strings.Contains(f.Reason, "the proxy cannot keep the documents: the disk of the spool: no such file") ||
 		strings.Contains(f.Reason, "absent") {
 		t.Errorf("%v", err)
 	}

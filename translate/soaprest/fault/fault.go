@@ -8,6 +8,8 @@ import "fmt"
 type Fault struct {
 	// Client = the caller can mend it; else it is trouble of ours or of DocuSign's.
 	Client bool
+	// Own = the trouble is the proxy's own: its disk, its journal.
+	Own bool
 	// Name is the faultstring: the symbolic name, or for Schema the whole sentence.
 	Name string
 	// Number is the ErrorCode of the detail; 1 = no other is known.
@@ -57,6 +59,13 @@ func Invalid(format string, values ...any) *Fault {
 // Server is trouble that the caller cannot mend.
 func Server(format string, values ...any) *Fault {
 	return &Fault{Name: unspecified, Number: 1, Reason: fmt.Sprintf(format, values...)}
+}
+
+// Own is trouble that the operator of the proxy can mend.
+func Own(format string, values ...any) *Fault {
+	f := Server(format, values...)
+	f.Own = true
+	return f
 }
 
 // Named is a refusal of SOAP's own by its symbolic name.
