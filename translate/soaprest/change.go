@@ -64,10 +64,15 @@ func (c *client) inside(resp *http.Response) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxRefusal)).Decode(&made); err != nil {
 		return nil //nolint:nilerr // DocuSign said that it was done
 	}
-	f := fault.FromREST(c.Operation, http.StatusBadRequest, resp.Header, made.ErrorDetails)
-	if f.Code == "" || f.Code == "SUCCESS" {
-		return nil
+	if f := c.item(resp, made.ErrorDetails); f.Code != "" && f.Code != "SUCCESS" {
+		return f
 	}
+	return nil
+}
+
+// item is the fault of errorDetails inside an answer of success.
+func (c *client) item(resp *http.Response, details []byte) *fault.Fault {
+	f := fault.FromREST(c.Operation, http.StatusBadRequest, resp.Header, details)
 	f.Status = resp.StatusCode
 	return f
 }

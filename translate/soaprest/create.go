@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -223,9 +224,16 @@ func (c *creation) post(ctx context.Context, e journal.Entry) (journal.Entry, er
 	}
 	if found := err == nil; !found {
 		c.message.Close() // the documents are not sent a second time
-		if s, found, err = c.engine.find(ctx, c.exchange, e, c.engine.o.Lookups); !found && !said(resp) {
+		refusal, refused := errors.AsType[*fault.Fault](err)
+		refused = refused && refusal.Code != "" // by an error inside an answer of success
+		s, found, err = c.engine.find(ctx, c.exchange, e, c.engine.o.Lookups)
+		switch {
+		case found:
+		case refused && err == nil:
+			return c.settle(e, journal.Refused, summary{}), refusal
+		case refused || !said(resp):
 			return c.settle(e, journal.Unknown, summary{}), unknown(e)
-		} else if !found {
+		default:
 			c.engine.o.Log.Error("DocuSign made an envelope, and its id did not come", "account", e.Account,
 				"transaction_id", e.TransactionID, "error", err)
 		}

@@ -160,6 +160,37 @@ func TestACreationIsOnePOST(t *testing.T) {
 			200, "<EnvelopeID>" + envelopeOne + "</EnvelopeID>", "tx-1 done " + envelopeOne, "done", 0,
 		},
 		{
+			"an error in a good answer, and no envelope", transactionOne,
+			[]step{
+				{want: creationPOST, status: 201, answer: `{"errorDetails":` + refusal + `}`},
+				{want: lookUpOne, answer: isNowhere}, {want: lookUpOne, answer: isNowhere}, {want: lookUpOne, answer: isNowhere},
+			},
+			500, "Invalid_Email_Address_For_Recipient", "tx-1 refused", "refused", 45,
+		},
+		{
+			"an error in a good answer, of what is made later", transactionOne + `<Asynchronous>true</Asynchronous>`,
+			[]step{
+				{want: creationPOST, status: 201, answer: `{"status":"processing","errorDetails":` + refusal + `}`},
+				{want: lookUpOne, answer: isNowhere}, {want: lookUpOne, answer: isNowhere}, {want: lookUpOne, answer: isNowhere},
+			},
+			500, "Invalid_Email_Address_For_Recipient", "tx-1 refused", "refused", 45,
+		},
+		{
+			"an error in a good answer, and an envelope all the same", transactionOne,
+			[]step{
+				{want: creationPOST, status: 201, answer: `{"errorDetails":` + refusal + `}`}, {want: lookUpOne, answer: isThere},
+			},
+			200, "<EnvelopeID>" + envelopeOne + "</EnvelopeID>", "tx-1 done " + envelopeOne, "done", 5,
+		},
+		{
+			"an error in a good answer, and nobody knows", transactionOne,
+			[]step{
+				{want: creationPOST, status: 201, answer: `{"errorDetails":` + refusal + `}`},
+				{want: lookUpOne, status: 500}, {want: lookUpOne, status: 500}, {want: lookUpOne, status: 500},
+			},
+			500, "transaction id tx-1", "tx-1 unknown", "unknown", 45,
+		},
+		{
 			"what is found is of another creation", transactionOne,
 			[]step{
 				{want: creationPOST, status: 500},

@@ -43,10 +43,12 @@ func (c *creation) summary(resp *http.Response) (s summary, err error) {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxRefusal)).Decode(&s); err != nil {
 		return s, unreadable(resp, err)
 	}
-	if s.EnvelopeID == "" && c.definition.Object["asynchronous"] != "true" {
+	switch {
+	case s.EnvelopeID == "" && s.failed():
+		return s, c.item(resp, asJSON(s.Error))
+	case s.EnvelopeID == "" && c.definition.Object["asynchronous"] != "true":
 		return s, errors.New("no envelopeId")
-	}
-	if s.failed() { // never a fault, once there is an envelope (SOAP-REST.md §6.3)
+	case s.failed(): // never a fault, once there is an envelope (SOAP-REST.md §6.3)
 		c.engine.o.Log.Warn("DocuSign made an envelope and names an error of it", "envelope", s.EnvelopeID,
 			"code", s.Error.Code)
 	}

@@ -117,7 +117,7 @@ func unreadable(resp *http.Response, err error) *fault.Fault {
 }
 
 // asJSON is a value as the body of a request. Such values cannot fail to be encoded.
-func asJSON(v any) Body {
+func asJSON(v any) inMemory {
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Errorf("encode %T: %w", v, err))
