@@ -387,16 +387,19 @@ func (c bothWaysCall) alike(line, id string) string {
 
 // differences lists the lines that only one has: - by SOAP, + by REST; and where the order is another.
 func differences(soap, rest []string) (all []string) {
-	for _, line := range soap {
-		if !slices.Contains(rest, line) {
-			all = append(all, "- "+line)
+	only := func(mark string, of, other []string) {
+		known := map[string]bool{}
+		for _, line := range other {
+			known[line] = true
+		}
+		for _, line := range of {
+			if !known[line] {
+				all = append(all, mark+line)
+			}
 		}
 	}
-	for _, line := range rest {
-		if !slices.Contains(soap, line) {
-			all = append(all, "+ "+line)
-		}
-	}
+	only("- ", soap, rest)
+	only("+ ", rest, soap)
 	if len(all) == 0 && !slices.Equal(soap, rest) {
 		all = append(all, "order: "+fmt.Sprintf("%q, by REST %q", soap, rest))
 	}
