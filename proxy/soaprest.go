@@ -52,8 +52,8 @@ func (o overREST) Carry(s *soapCall) (next, error) {
 		ContentType: s.message.ContentType(s.r.Header.Get("Content-Type")),
 		Message:     &body.Streamed{Reader: s.message.Reader(), Closer: s.r.Body},
 		SOAP12:      s.message.Version == soap.NamespaceSOAP12, HasTimestamp: s.message.HasTimestamp,
-		MessageID: s.message.MessageID, HTTP10: !s.r.ProtoAtLeast(1, 1), Owner: s.decision.Owner(), Integration: in, User: user,
-		Spools: s.state.Spools[in.Name], PublicURL: in.SOAPREST.PublicURL, Notes: notes,
+		MessageID: s.message.MessageID, HTTP10: !s.r.ProtoAtLeast(1, 1), Owner: s.decision.Owner(), Integration: in,
+		User: user, Spools: s.state.Spools[in.Name], PublicURL: in.SOAPREST.PublicURL, Notes: notes,
 	})
 	switch {
 	case is[*soap.Error](err): // found while the message was read

@@ -250,7 +250,8 @@ func onCredential(operation, body string) func(*Call) {
 		c.Service = services.ByBase("credential.asmx")
 		c.Integration.SOAPREST.ConsoleReturnURL = "https://app.example.com/console"
 		c.Message = strings.NewReader(`<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` +
-			`<` + operation + ` xmlns="` + services.NamespaceCredential + `"><Email>anna@example.com</Email><Password>secret</Password>` + body +
+			`<` + operation + ` xmlns="` + services.NamespaceCredential + `"><Email>anna@example.com</Email>` +
+			`<Password>secret</Password>` + body +
 			`</` + operation + `></s:Body></s:Envelope>`)
 	}
 }

@@ -42,7 +42,8 @@ func (w *Writer) envelope(action string) (head, tail string) {
 func recorded(action, relatesTo string, now time.Time) string {
 	const layout, life = "2006-01-02T15:04:05Z", 5 * time.Minute
 	return `<soap:Header><wsa:Action>` + action + `</wsa:Action><wsa:MessageID>urn:uuid:` + GUID() + `</wsa:MessageID>` +
-		`<wsa:RelatesTo>` + escape(relatesTo) + `</wsa:RelatesTo><wsa:To>` + namespaceAddressing + `/role/anonymous</wsa:To>` +
+		`<wsa:RelatesTo>` + escape(relatesTo) + `</wsa:RelatesTo>` +
+		`<wsa:To>` + namespaceAddressing + `/role/anonymous</wsa:To>` +
 		`<wsse:Security><wsu:Timestamp wsu:Id="Timestamp-` + GUID() + `"><wsu:Created>` + now.Format(layout) +
 		`</wsu:Created><wsu:Expires>` + now.Add(life).Format(layout) + `</wsu:Expires></wsu:Timestamp></wsse:Security>` +
 		`</soap:Header>`

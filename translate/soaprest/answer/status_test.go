@@ -297,7 +297,8 @@ func TestACreationIsAnsweredFromWhatWasSent(t *testing.T) { // SOAP-REST.md §4.
 	const tab = "TabType=Custom Status=Active XPosition=150 YPosition=150 TabLabel="
 	expect(t, parts(body, "TabStatus"),
 		tab+"a TabName=Text TabValue=-", tab+"b TabName=Text TabValue=-", tab+"g TabName=placed TabValue=-")
-	if strings.Count(body, "<Name>CRM</Name>") != 1 || strings.Count(body, "<ListItems>West;East</ListItems>") != 1 || !strings.Contains(body, "<AutoNavigation>false</AutoNavigation>") {
+	if strings.Count(body, "<Name>CRM</Name>") != 1 || strings.Count(body, "<ListItems>West;East</ListItems>") != 1 ||
+		!strings.Contains(body, "<AutoNavigation>false</AutoNavigation>") {
 		t.Error(body)
 	}
 	after, err := json.Marshal(d.Object)

@@ -249,7 +249,9 @@ func TestMistakesAreErrorsBeforeTheFirstByte(t *testing.T) {
 		{"a nil that must not be", "api", "Ping", answer.Nil{}, false},
 		{"bytes that are none", "api", "Ping", answer.Stream{}, false},
 		{"a number as an attribute", "api", "RequestStatuses", answer.Fields{
-			"ResultSetSize": 0, "EnvelopeStatusFilter": answer.Fields{"BeginDateTime": answer.Fields{"@statusQualifier": 1, "": "2026-11-19T00:00:00"}},
+			"ResultSetSize": 0, "EnvelopeStatusFilter": answer.Fields{
+				"BeginDateTime": answer.Fields{"@statusQualifier": 1, "": "2026-11-19T00:00:00"},
+			},
 		}, false},
 		{"an attribute without a text", "api", "RequestStatuses", answer.Fields{
 			"ResultSetSize": 0, "EnvelopeStatusFilter": answer.Fields{"BeginDateTime": answer.Fields{"@statusQualifier": "Sent"}},
