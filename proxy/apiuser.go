@@ -41,6 +41,11 @@ func (s *Server) User(o integration.TokenOwner) (soaprest.User, error) {
 	return &apiUser{server: s, state: st, decision: d}, nil
 }
 
+// user sends REST calls for a call.
+func (c *incoming) user() *apiUser {
+	return &apiUser{server: c.server, state: c.state, decision: c.decision, agent: c.event.UserAgent}
+}
+
 // Me is the user of the token.
 func (u *apiUser) Me(ctx context.Context) (soaprest.Person, error) {
 	info, err := u.state.Translator.UserInfo(ctx, u.decision)
@@ -57,30 +62,13 @@ func (u *apiUser) Accounts(ctx context.Context) ([]soaprest.Account, error) {
 		return nil, err
 	}
 	var all []soaprest.Account
-	for _, site := range sitesOf(info) {
-		a := info.Account(site.AccountID)
-		all = append(all, soaprest.Account{ID: a.AccountID, Site: site.Base, Default: a.IsDefault})
+	for _, a := range info.Routable() {
+		all = append(all, soaprest.Account{ID: a.AccountID, Site: a.BaseURI, Default: a.IsDefault})
 	}
 	if len(all) == 0 {
 		return nil, errNoAccount(len(info.Accounts))
 	}
 	return all, nil
-}
-
-// sitesOf lists the accounts that can be routed to, the default one first.
-func sitesOf(info *oauth.UserInfo) (sites []translate.Site) {
-	def := info.Default()
-	for i := range info.Accounts {
-		a := &info.Accounts[i]
-		switch site := (translate.Site{Base: a.BaseURI, AccountID: a.AccountID, Info: info}); {
-		case a.Untrusted != nil:
-		case a == def:
-			sites = append([]translate.Site{site}, sites...)
-		default:
-			sites = append(sites, site)
-		}
-	}
-	return sites
 }
 
 // Named asks UserInfo, and for a number what the configuration or DocuSign says of it.
@@ -95,13 +83,9 @@ func (u *apiUser) Named(ctx context.Context, id string) (soaprest.Account, error
 func (u *apiUser) site(ctx context.Context, account string) (translate.Site, error) {
 	site, err := u.state.Translator.Site(ctx, u.decision, account)
 	if err == nil && site.AccountID == "" {
-		err = errNotMember()
+		err = &call.Error{Kind: call.KindNotAllowed, Detail: "the user is not a member of the account in the call"}
 	}
 	return site, err
-}
-
-func errNotMember() error {
-	return &call.Error{Kind: call.KindNotAllowed, Detail: "the user is not a member of the account in the call"}
 }
 
 // Configured is by users[].accounts.

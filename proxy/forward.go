@@ -31,7 +31,6 @@ type forward struct {
 	*incoming
 	listed   bool        // the call goes to a host of egress.tunnel, as it is
 	native   bool        // the call's own credential goes upstream
-	overREST bool        // an operation of SOAP that is carried out over REST
 	ownToken secret.Text // the program's OAuth token, where it stood in the legacy header; sent as Authorization
 	// legacyHeader is sent as X-DocuSign-Authentication, with an App Password in it; "" = the header is removed.
 	legacyHeader string

@@ -157,20 +157,15 @@ func loginAccounts(c *incoming) ([]reply.LoginAccount, error) {
 	if err != nil {
 		return nil, err
 	}
-	def := info.Default()
 	var accounts []reply.LoginAccount
-	for i := range info.Accounts {
-		a := &info.Accounts[i]
-		if a.Untrusted != nil {
-			continue
-		}
+	for _, a := range info.Routable() {
 		c.event.Rewritten++
 		accounts = append(accounts, reply.LoginAccount{
 			Name:        a.Name,
 			AccountID:   c.decision.AccountNumber(a.AccountID),
 			AccountGUID: a.AccountID,
 			BaseURL:     strings.TrimSuffix(c.origin(a.BaseURI).String(), "/"),
-			IsDefault:   a == def,
+			IsDefault:   a == info.Default(),
 			UserName:    info.Name,
 			UserID:      info.Sub,
 			Email:       info.Email,

@@ -62,7 +62,7 @@ func (f *forward) use() oauth.Use {
 	switch {
 	case f.route.Local == route.Login:
 		return oauth.UseLogin
-	case f.route.API.SOAP() && !f.overREST:
+	case f.route.API.SOAP():
 		return oauth.UseSOAP
 	}
 	return oauth.UseREST
@@ -73,17 +73,13 @@ func (f *forward) refusedUpstream(resp *http.Response) reply.Upstream {
 	switch resp.StatusCode {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 	case http.StatusInternalServerError:
-		if !f.route.API.SOAP() || f.overREST {
+		if !f.route.API.SOAP() {
 			return reply.Other
 		}
 	default:
 		return reply.Other
 	}
-	why := reply.ClassifyUpstream(resp.StatusCode, resp.Header, body.Peek(resp))
-	if why == reply.TokenRefused || why == reply.WrongSite && !f.overREST {
-		return why
-	}
-	return reply.Other
+	return reply.ClassifyUpstream(resp.StatusCode, resp.Header, body.Peek(resp))
 }
 
 // judge notes whether DocuSign took the token, and returns what the answer means.

@@ -43,8 +43,7 @@ func (o overREST) Carry(s *soapCall) (next, error) {
 	case s.route.Service.Namespace == services.NamespaceAccountManagement:
 		return o.account(s)
 	}
-	notes := &soaprest.Notes{}
-	user := &apiUser{server: s.server, state: s.state, decision: s.decision, agent: s.event.UserAgent}
+	notes, user := &soaprest.Notes{}, s.user()
 	s.rest = &restCall{notes: notes, user: user}
 	in := s.decision.Integration
 	a, err := s.server.cfg.SOAPREST.Serve(s.r.Context(), &soaprest.Call{

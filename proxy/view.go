@@ -1,13 +1,12 @@
 package proxy
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,9 +15,9 @@ import (
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/route"
-	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
+	"docusign-auth-proxy/translate/soaprest"
 )
 
 // maxViewAccounts bounds in how many of a user's accounts an envelope is looked for.
@@ -48,26 +47,26 @@ type view struct {
 	fields   map[string]string
 }
 
-func viewOf(s *soapCall, body *soap.CredentialBody) view {
+func viewOf(s *soapCall, asked *soap.CredentialBody) view {
 	v := view{
-		account:  strings.TrimSpace(body.Text("AccountID")),
-		envelope: strings.TrimSpace(body.Text("EnvelopeID")),
+		account:  strings.TrimSpace(asked.Text("AccountID")),
+		envelope: strings.TrimSpace(asked.Text("EnvelopeID")),
 		path:     "/views/console",
 	}
 	switch s.operation().Local {
 	case "GetAuthenticationToken":
-		v.envelope = strings.TrimSpace(body.Text("GoToEnvelopeID"))
+		v.envelope = strings.TrimSpace(asked.Text("GoToEnvelopeID"))
 		v.fields = map[string]string{"envelopeId": v.envelope}
 	case "RequestSenderToken":
 		if v.envelope != "" {
 			v.path = "/envelopes/" + url.PathEscape(v.envelope) + "/views/sender"
 		}
-		v.fields = map[string]string{"returnUrl": body.Text("ReturnURL")}
+		v.fields = map[string]string{"returnUrl": asked.Text("ReturnURL")}
 	default:
 		v.account = "" // the operation has none
 		v.path = "/envelopes/" + url.PathEscape(v.envelope) + "/views/correct"
 		v.fields = map[string]string{
-			"returnUrl": body.Text("ReturnURL"), "suppressNavigation": strconv.FormatBool(body.True("SuppressNavigation")),
+			"returnUrl": asked.Text("ReturnURL"), "suppressNavigation": strconv.FormatBool(asked.True("SuppressNavigation")),
 		}
 	}
 	maps.DeleteFunc(v.fields, func(_, value string) bool { return value == "" })
@@ -79,23 +78,27 @@ func serveView(s *soapCall, v view) (next, error) {
 	if !route.PlainID(v.envelope) || v.envelope == "" && strings.HasSuffix(v.path, "/correct") {
 		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "an envelope id that is none"}
 	}
-	sites, err := viewSites(s, v)
+	user := s.user()
+	accounts, err := v.accounts(s.r.Context(), user)
 	if err != nil {
 		return next{}, err
 	}
 	began := time.Now()
-	defer func() { s.event.Upstream = time.Since(began) }()
-	f := s.onward()
+	defer func() {
+		s.event.Upstream = time.Since(began)
+		s.token = user.token()
+		user.describe(&s.event)
+	}()
 	var a viewAnswer
-	for _, site := range sites {
-		s.site, s.event.Site = site, site.Base.Host
-		if a, err = f.requestView(v); err != nil || !a.elsewhere() {
+	for _, account := range accounts {
+		s.site.Base, s.event.Site = account.Site, account.Site.Host
+		if a, err = v.ask(s.r.Context(), user, account); err != nil || !a.elsewhere() {
 			break
 		}
 	}
 	switch {
 	case err != nil:
-		return next{}, f.unsent("view over REST", err)
+		return next{}, err
 	case a.url.Empty():
 		return relay(s, a)
 	}
@@ -103,29 +106,18 @@ func serveView(s *soapCall, v view) (next, error) {
 	return answered(s.replier().URLResult(op.Namespace, op.Local, a.url))
 }
 
-// viewSites lists the accounts to ask in: the one named, else the default one and, for an envelope, the others after
-// it.
-func viewSites(s *soapCall, v view) ([]translate.Site, error) {
-	ctx, tr := s.r.Context(), s.state.Translator
+// accounts are those to ask in: the one named, else the default one and, for an envelope, the others after it.
+func (v view) accounts(ctx context.Context, user *apiUser) ([]soaprest.Account, error) {
 	if v.account != "" {
-		site, err := tr.Site(ctx, s.decision, v.account)
-		if err == nil && site.AccountID == "" {
-			err = errNotMember()
-		}
-		return []translate.Site{site}, err
+		a, err := user.Named(ctx, v.account)
+		return []soaprest.Account{a}, err
 	}
-	info, err := tr.UserInfo(ctx, s.decision)
-	if err != nil {
-		return nil, err
-	}
-	sites := sitesOf(info)
+	most := maxViewAccounts
 	if v.envelope == "" {
-		sites = slices.DeleteFunc(sites, func(s translate.Site) bool { return s.AccountID != info.Default().AccountID })
+		most = 1
 	}
-	if len(sites) == 0 {
-		return nil, errNoAccount(len(info.Accounts))
-	}
-	return sites[:min(len(sites), maxViewAccounts)], nil
+	all, err := user.Accounts(ctx)
+	return all[:min(len(all), most)], err
 }
 
 // viewAnswer is what REST said: the URL, or status and body of an error.
@@ -140,32 +132,20 @@ func (a viewAnswer) elsewhere() bool {
 	return a.url.Empty() && reply.ErrorCode(a.body) == "ENVELOPE_DOES_NOT_EXIST"
 }
 
-// requestView asks at the call's site, and once more with another token when DocuSign refuses the first.
-func (f *forward) requestView(v view) (viewAnswer, error) {
-	payload, err := json.Marshal(v.fields)
+// ask asks in one account.
+func (v view) ask(ctx context.Context, user *apiUser, account soaprest.Account) (a viewAnswer, err error) {
+	resp, err := user.Do(ctx, &soaprest.Request{
+		Method: http.MethodPost, Account: account, Path: v.path, ContentType: "application/json",
+		Body: soaprest.JSON(v.fields),
+	})
 	if err != nil {
-		return viewAnswer{}, err
-	}
-	target := f.site.Base.String() + "/restapi/v2.1/accounts/" + url.PathEscape(f.site.AccountID) + v.path
-	req, err := http.NewRequestWithContext(f.r.Context(), http.MethodPost, target, bytes.NewReader(payload))
-	if err != nil {
-		return viewAnswer{}, err
-	}
-	req.Header = http.Header{
-		"Content-Type": {"application/json"}, "Accept": {"application/json"},
-		"Authorization": f.token.Header(), "User-Agent": {f.event.UserAgent},
-	}
-	f.body, f.overREST = body.Of(payload), true
-	resp, err := f.roundTrip(req)
-	if err != nil {
-		return viewAnswer{}, err
-	}
-	defer body.Drain(resp)
-	a := viewAnswer{status: resp.StatusCode}
-	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, reply.MaxErrorBody)); err != nil {
 		return a, err
 	}
-	f.noteHead(resp)
+	defer body.Drain(resp)
+	a.status = resp.StatusCode
+	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, reply.MaxErrorBody)); err != nil {
+		return a, &call.Error{Kind: call.KindUnreachable, Detail: "view over REST", Err: err}
+	}
 	var made struct {
 		URL string `json:"url"`
 	}

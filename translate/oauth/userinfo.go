@@ -62,9 +62,8 @@ func (u *UserInfo) first(fits func(*Account) bool) *Account {
 	return nil
 }
 
-// ordered returns the accounts that can be routed to, the default first, as many as are worth asking.
-func (u *UserInfo) ordered() []*Account {
-	var list []*Account
+// Routable returns the accounts that can be routed to, the default first.
+func (u *UserInfo) Routable() (list []*Account) {
 	first := u.Default()
 	for i := range u.Accounts {
 		switch a := &u.Accounts[i]; {
@@ -75,6 +74,12 @@ func (u *UserInfo) ordered() []*Account {
 			list = append(list, a)
 		}
 	}
+	return list
+}
+
+// ordered returns as many of them as are worth asking.
+func (u *UserInfo) ordered() []*Account {
+	list := u.Routable()
 	return list[:min(len(list), maxAccountsAsked)]
 }
 

@@ -21,7 +21,7 @@ func (t *task) put(
 ) (at time.Time, err error) {
 	t.engine.statuses.forget(e.id)
 	defer t.engine.statuses.forget(e.id)
-	resp, open, err := t.alter(ctx, &Request{Account: e.Account, Path: e.path(""), Body: asJSON(fields)})
+	resp, open, err := t.alter(ctx, &Request{Account: e.Account, Path: e.path(""), Body: JSON(fields)})
 	if err == nil {
 		defer resp.Body.Close()
 		return dateOf(resp, t.engine.o.Now()), t.inside(resp)

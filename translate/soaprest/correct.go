@@ -206,7 +206,7 @@ func (t *task) correct(ctx context.Context, e envelope, asked *element.Element, 
 	t.engine.statuses.forget(e.id)
 	defer t.engine.statuses.forget(e.id)
 	if fields := notification(asked); len(fields) > 0 {
-		r := &Request{Account: e.Account, Path: e.path("/notification"), Body: asJSON(fields)}
+		r := &Request{Account: e.Account, Path: e.path("/notification"), Body: JSON(fields)}
 		if err := t.correction(ctx, r, nil); err != nil {
 			return err
 		}
@@ -264,7 +264,7 @@ func (t *task) correctSome(ctx context.Context, e envelope, all []*correction, r
 	if len(some) == 0 {
 		return false, nil
 	}
-	r := &Request{Account: e.Account, Path: e.path("/recipients"), Body: asJSON(body)}
+	r := &Request{Account: e.Account, Path: e.path("/recipients"), Body: JSON(body)}
 	if resend {
 		r.Query = url.Values{"resend_envelope": {"true"}}
 	}

@@ -45,7 +45,7 @@ func (c *creation) summary(resp *http.Response) (s summary, err error) {
 	}
 	switch {
 	case s.EnvelopeID == "" && s.failed():
-		return s, c.item(resp, asJSON(s.Error))
+		return s, c.item(resp, JSON(s.Error))
 	case s.EnvelopeID == "" && c.definition.Object["asynchronous"] != "true":
 		return s, errors.New("no envelopeId")
 	case s.failed(): // never a fault, once there is an envelope (SOAP-REST.md §6.3)

@@ -116,20 +116,20 @@ func unreadable(resp *http.Response, err error) *fault.Fault {
 	return fault.Server("DocuSign answered %d with what cannot be read: %v", resp.StatusCode, err)
 }
 
-// asJSON is a value as the body of a request. Such values cannot fail to be encoded.
-func asJSON(v any) inMemory {
+// JSON is a value as the body of a request. Such values cannot fail to be encoded.
+func JSON(v any) InMemory {
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Errorf("encode %T: %w", v, err))
 	}
-	return inMemory(text)
+	return InMemory(text)
 }
 
-// inMemory is a short body.
-type inMemory []byte
+// InMemory is a short body.
+type InMemory []byte
 
-func (b inMemory) Len() int64      { return int64(len(b)) }
-func (b inMemory) Open() io.Reader { return bytes.NewReader(b) }
+func (b InMemory) Len() int64      { return int64(len(b)) }
+func (b InMemory) Open() io.Reader { return bytes.NewReader(b) }
 
 // ping needs no REST call: the proxy is what answers (SOAP-REST.md §1.2).
 func ping(_ context.Context, t *task) (*answer.Answer, error) { return t.writer.Result(true) }

@@ -19,7 +19,7 @@ import (
 func (t *task) view(ctx context.Context, a Account, path string, fields map[string]any) (string, error) {
 	var made struct{ URL string }
 	err := t.call(ctx, &Request{
-		Method: http.MethodPost, Account: a, Path: path, ContentType: "application/json", Body: asJSON(fields),
+		Method: http.MethodPost, Account: a, Path: path, ContentType: "application/json", Body: JSON(fields),
 	}, &made)
 	if err == nil && made.URL == "" {
 		err = fault.Server("DocuSign answered without an address")
