@@ -12,6 +12,7 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/proxy/body"
+	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
@@ -125,7 +126,7 @@ func (u *apiUser) Do(ctx context.Context, r *soaprest.Request) (*http.Response, 
 	}
 	resp, err := f.roundTrip(req)
 	if err != nil {
-		err = f.unsent("REST", err)
+		err = egress.Failure(site.Base.Host, "REST", err)
 	} else {
 		f.noteHead(resp)
 	}

@@ -93,7 +93,7 @@ func (a appPassword) Carry(s *soapCall) (next, error) {
 	return next{forward: f}, nil
 }
 
-func (a appPassword) put(s *soapCall) (header string, err error) {
+func (appPassword) put(s *soapCall) (header string, err error) {
 	m := s.message
 	password, _ := s.decision.AppPassword()
 	switch {
@@ -101,31 +101,31 @@ func (a appPassword) put(s *soapCall) (header string, err error) {
 		if m.Token != nil {
 			err = m.RemoveToken()
 		}
-		return a.credential(s).Header(password), err
+		return s.decision.AppCredential(s.read).Header(password), err
 	case s.route.ReadsFrom(services.Body):
 		const misplaced = "a token at credential.asmx, which reads "
 		return "", &call.Error{Kind: call.KindNoCredential, Detail: misplaced + s.ownKind()}
 	case m.Token == nil: // the call came with a token of the proxy's own
-		return "", m.InsertToken(a.name(s, ""), password)
+		return "", m.InsertToken(s.decision.AppName(s.read, ""), password)
 	}
 	if err := m.Token.SetPassword(password); err != nil {
 		return "", err
 	}
-	if name := a.name(s, m.Token.Username); name != m.Token.Username {
+	if name := s.decision.AppName(s.read, m.Token.Username); name != m.Token.Username {
 		return "", m.Token.SetUsername(name)
 	}
 	return "", nil
 }
 
 // carryCredential passes a call of credential.asmx on.
-func (a appPassword) carryCredential(s *soapCall) (next, error) {
+func (appPassword) carryCredential(s *soapCall) (next, error) {
 	m := s.message
 	password, _ := s.decision.AppPassword()
 	err := m.Credential.SetPassword(password)
 	if err == nil && m.Token != nil {
 		err = m.RemoveToken() // the service does not read it
 	}
-	if name := a.name(s, m.Credential.Username); err == nil && name != m.Credential.Username {
+	if name := s.decision.AppName(s.read, m.Credential.Username); err == nil && name != m.Credential.Username {
 		err = m.Credential.SetUsername(name)
 	}
 	if err != nil {
@@ -136,50 +136,6 @@ func (a appPassword) carryCredential(s *soapCall) (next, error) {
 		f.edit = s.editLoginResponse
 	}
 	return next{forward: f}, nil
-}
-
-// credential is the header as it goes upstream, in the form it came in; a call that came with a token had none.
-func (a appPassword) credential(s *soapCall) legacy.Credential {
-	read := s.read
-	if read.Username == "" {
-		read = legacy.Credential{Scheme: legacy.HeaderXML, Username: s.decision.Authenticator}
-	}
-	read.IntegratorKey = a.key(s)
-	if s.decision.OnBehalf() {
-		read.OnBehalfOf = s.decision.Principal // X-DocuSign-Act-As-User does not go upstream
-	}
-	return read
-}
-
-// key is the integration key that DocuSign knows, in the program's spelling where it is the same.
-func (appPassword) key(s *soapCall) string {
-	in, key := s.decision.Integration, s.read.IntegratorKey
-	if in.OAuth.ClientID != "" && !legacy.SameName(in.OAuth.ClientID, in.IntegratorKey) {
-		return in.OAuth.ClientID
-	}
-	if key == "" {
-		return in.IntegratorKey
-	}
-	return key
-}
-
-// name writes the new integration key into "[key]user" where it differs from the legacy one, and the principal where
-// only X-DocuSign-Act-As-User named it: that header does not go upstream. A name without a key stays without one.
-func (a appPassword) name(s *soapCall, name string) string {
-	read, d := s.read, s.decision
-	switch {
-	case name == "" && !d.OnBehalf():
-		return "[" + a.key(s) + "]" + d.Authenticator
-	case d.OnBehalf() && read.OnBehalfOf != d.Principal:
-		user := read.Username
-		if user == "" {
-			user = d.Authenticator
-		}
-		return "[" + a.key(s) + "][" + d.Principal + "]" + user
-	case read.IntegratorKey == "":
-		return name
-	}
-	return strings.Replace(name, read.IntegratorKey, a.key(s), 1)
 }
 
 // readdress turns the URL that the client dialled into the upstream's (PROTOCOL.md §4.4): the Host it sent, or its

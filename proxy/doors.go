@@ -202,7 +202,7 @@ func (c *incoming) checkSite(h egress.Host) error {
 		return nil
 	}
 	c.route = route.Classify(c.r.Method, c.r.URL.Path, c.r.URL.RawQuery)
-	c.event.API, c.site = c.route.API, translate.Site{Base: httpsOrigin(h)}
+	c.event.API, c.site = c.route.API, translate.Site{Base: h.Origin()}
 	return &call.Error{Kind: call.KindWrongEnvironment, Detail: wrong.Error(), NextStep: wrong.NextStep()}
 }
 

@@ -33,20 +33,7 @@ func (f *forward) noteHead(resp *http.Response) {
 	if v := resp.Header["X-Docusign-Tracetoken"]; len(v) > 0 {
 		f.event.TraceToken = v[0]
 	}
-	l := &f.event.Limits
-	for _, limit := range [...]struct {
-		name string
-		to   *int64
-	}{
-		{"X-Ratelimit-Limit", &l.HourlyLimit}, {"X-Ratelimit-Remaining", &l.HourlyRemaining}, {"X-Ratelimit-Reset", &l.Reset},
-		{"X-Burstlimit-Limit", &l.BurstLimit}, {"X-Burstlimit-Remaining", &l.BurstRemaining},
-	} {
-		if v := resp.Header[limit.name]; len(v) > 0 {
-			if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
-				*limit.to = n
-			}
-		}
-	}
+	f.event.Limits.Read(resp.Header)
 }
 
 // editLocation leads back to this proxy where a site names its own API. Pages for a browser, such as the signing view,

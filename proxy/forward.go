@@ -1,13 +1,8 @@
 package proxy
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -94,6 +89,27 @@ func (f *forward) prepare() error {
 	return nil
 }
 
+// holdsBack refuses a call with a password that would reach DocuSign in clear. What an observed integration sends passes
+// as it is.
+func (f *forward) holdsBack() error {
+	if f.listed || f.event.Mode == "observe" && f.decision.Attributed() {
+		return nil
+	}
+	what, err := body.ClearPassword(f.r, f.route)
+	switch {
+	case err != nil:
+		return f.bodyError(err)
+	case what == "":
+		return nil
+	}
+	return &call.Error{
+		Kind:   call.KindClearPassword,
+		Detail: what + ", which would reach DocuSign in clear",
+		NextStep: "the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its " +
+			"service, or to oauth2/token",
+	}
+}
+
 // checkSiteNow is for a site that may have been learnt before a reload changed the environment.
 func (f *forward) checkSiteNow() error {
 	site, err := egress.ParseHost(f.site.Base.Host, 443)
@@ -136,7 +152,9 @@ func (f *forward) rewrite(pr *httputil.ProxyRequest) {
 	if f.body != nil && f.body.Whole {
 		delete(out.Header, "Expect") // the proxy has read the body, so the caller has been told to continue
 	}
-	f.pathInGUIDs(out)
+	if in := f.integration(); in != nil && in.AccountIDs == integration.GUID && f.site.AccountID != "" {
+		f.route.SetAccount(out.URL, f.site.AccountID)
+	}
 }
 
 // replaceLegacy takes X-DocuSign-Authentication out of a call, whatever it holds and however it is written: some
@@ -164,23 +182,6 @@ func (f *forward) address(out *http.Request) {
 	f.event.Site = f.site.Base.Host
 }
 
-// pathInGUIDs writes the account's GUID where the path has its number, for integrations that want it. All else in the
-// path stays as the program escaped it.
-func (f *forward) pathInGUIDs(out *http.Request) {
-	in := f.integration()
-	if in == nil || in.AccountIDs != integration.GUID || f.site.AccountID == "" || f.route.Account == "" {
-		return
-	}
-	p, at, end := out.URL.Path, f.route.At, f.route.End
-	if end > len(p) || p[at:end] != f.route.Account {
-		return
-	}
-	escaped := out.URL.EscapedPath()
-	from, to := route.EscapedIndex(escaped, at), route.EscapedIndex(escaped, end)
-	out.URL.Path = p[:at] + f.site.AccountID + p[end:]
-	out.URL.RawPath = escaped[:from] + f.site.AccountID + escaped[to:]
-}
-
 // explain says for the caller and the operator why a call could not be sent, or got no answer.
 func (f *forward) explain(err error) error {
 	switch {
@@ -191,37 +192,7 @@ func (f *forward) explain(err error) error {
 	case body.IsCallerError(err):
 		return f.bodyError(err)
 	}
-	return f.unsent("DocuSign", err)
-}
-
-// unsent says what the operator can do about a failure on the way out: for want of a new token, or of an answer.
-func (f *forward) unsent(what string, err error) error {
-	if is[*call.Error](err) {
-		return err
-	}
-	host := f.site.Base.Host
-	e := &call.Error{
-		Kind: call.KindUnreachable, Detail: what, Err: err,
-		NextStep: "check the way to " + host + ": docusign-auth-proxy doctor",
-	}
-	refused, ok := errors.AsType[*egress.RefusedError](err)
-	timeout, timed := errors.AsType[net.Error](err)
-	switch {
-	case ok:
-		e.NextStep = refused.Hint
-	case is[x509.UnknownAuthorityError](err):
-		e.NextStep = fmt.Sprintf("the certificate of %s is signed by a CA this machine does not know; "+
-			"if a corporate proxy re-signs TLS, put its CA into upstream.ca_file", host)
-	case is[x509.HostnameError](err):
-		e.NextStep = "the certificate is for another host; check egress.resolve and the hosts file"
-	case is[tls.RecordHeaderError](err):
-		e.NextStep = "the other side does not speak TLS; check upstream.proxy and egress.resolve"
-	case is[*net.DNSError](err):
-		e.NextStep = "check this machine's DNS, or set egress.resolver or upstream.proxy"
-	case timed && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		e.Kind = call.KindTimeout
-	}
-	return e
+	return egress.Failure(f.site.Base.Host, "DocuSign", err)
 }
 
 func is[E error](err error) bool {

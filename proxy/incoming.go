@@ -240,7 +240,7 @@ func (c *incoming) docuSignSite(authority string) *url.URL {
 	if err != nil || c.state.Policy.CheckEnvironment(h) != nil {
 		return nil
 	}
-	site := httpsOrigin(h)
+	site := h.Origin()
 	if c.state.Policy.DocuSign(h) || c.state.Translator.KnowsHost(site.Host) ||
 		c.site.Base != nil && c.site.Base.Host == site.Host {
 		return site
@@ -264,12 +264,4 @@ func withOrigin(text string, origin *url.URL) string {
 		path = rest[i:]
 	}
 	return origin.Scheme + "://" + origin.Host + path
-}
-
-// httpsOrigin is the upstream of a bound host: always https, since a bearer never leaves in clear.
-func httpsOrigin(h egress.Host) *url.URL {
-	if h.Port() == 443 || h.Port() == 80 {
-		return &url.URL{Scheme: "https", Host: h.WithPort(443).Authority()}
-	}
-	return &url.URL{Scheme: "https", Host: h.String()}
 }

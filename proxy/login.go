@@ -20,8 +20,11 @@ const nextStore = "check that the store's file is writable and the disk has room
 // serveLogin answers login_information: DocuSign's own answer rewritten, or one made from UserInfo when DocuSign
 // refuses (PROTOCOL.md §2.5).
 func serveLogin(c *incoming, f *forward) (next, error) {
-	options := loginOptions(c.r.URL, c.route.API)
-	if queryTrue(c.r.URL.Query(), "api_password") {
+	options, password := reply.LoginOptionsOf(c.r.URL.Query())
+	if c.route.API == call.APIRest21 {
+		options.Version = "v2.1"
+	}
+	if password {
 		p, err := issuePassword(c)
 		if err != nil {
 			return next{}, err
@@ -54,29 +57,6 @@ func issuePassword(c *incoming) (secret.Text, error) {
 		return p, &call.Error{Detail: "an API password could not be stored", Err: err, NextStep: nextStore}
 	}
 	return p, nil
-}
-
-func loginOptions(u *url.URL, api call.API) reply.LoginOptions {
-	q := u.Query()
-	o := reply.LoginOptions{
-		IncludeGUID:   queryTrue(q, "include_account_id_guid"),
-		EmbedGUID:     queryTrue(q, "embed_account_id_guid"),
-		LoginSettings: strings.EqualFold(q.Get("login_settings"), "all"),
-		Version:       "v2",
-	}
-	if api == call.APIRest21 {
-		o.Version = "v2.1"
-	}
-	return o
-}
-
-func queryTrue(q url.Values, name string) bool {
-	for key, values := range q {
-		if strings.EqualFold(key, name) && len(values) > 0 {
-			return strings.EqualFold(values[0], "true") || values[0] == "1"
-		}
-	}
-	return false
 }
 
 // editLogin turns DocuSign's answer into the one this caller needs.

@@ -114,7 +114,7 @@ func (x *exchange) serve(faulty string) (next, error) {
 	x.route = route.Classify(x.r.Method, x.r.URL.Path, x.r.URL.RawQuery)
 	x.site = translate.Site{Base: x.state.DefaultSite}
 	if !target.IsZero() {
-		x.site.Base = httpsOrigin(target)
+		x.site.Base = target.Origin()
 		if x.isAccountServer(target, x.r.URL.Path) {
 			x.route = route.Route{API: call.APIAccountServer}
 		}

@@ -13,8 +13,6 @@ import (
 	"docusign-auth-proxy/translate/legacy"
 )
 
-const maxForm = 16 << 10
-
 var knownGrant = regexp.MustCompile(`^(authorization_code|refresh_token|client_credentials|implicit|` +
 	`urn:ietf:params:oauth:grant-type:[a-z0-9_-]{1,40})$`)
 
@@ -28,7 +26,7 @@ func serveToken(c *incoming) (next, error) {
 	if grant := legacy.GrantType(form); grant != "" && !strings.EqualFold(grant, "password") {
 		return refuseGrant(c, grant)
 	}
-	if len(form) > maxForm {
+	if len(form) > body.MaxForm {
 		return next{}, errLargeForm()
 	}
 	readings, err := legacy.ParseTokenForm(form)
@@ -38,7 +36,7 @@ func serveToken(c *incoming) (next, error) {
 	if readings[0].GrantType == "" {
 		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "oauth2/token form without grant_type"}
 	}
-	d, err := proveForm(c, readings)
+	d, err := c.state.Translator.ProveForm(c.r.Context(), c.credentials(), readings)
 	c.decision = d
 	if err == nil {
 		err = c.proven()
@@ -73,7 +71,7 @@ func refuseGrant(c *incoming, grant string) (next, error) {
 
 // readForm reads the body of a form, of a large one the beginning.
 func readForm(c *incoming) ([]byte, error) {
-	form, err := io.ReadAll(io.LimitReader(c.r.Body, maxForm+1))
+	form, err := io.ReadAll(io.LimitReader(c.r.Body, body.MaxForm+1))
 	if err != nil {
 		return nil, c.bodyError(err)
 	}
@@ -85,68 +83,6 @@ func readForm(c *incoming) ([]byte, error) {
 
 func errLargeForm() error {
 	return &call.Error{Kind: call.KindTooLarge, Detail: "an OAuth form larger than 16 KiB"}
-}
-
-// proveForm tries the readings of a form in turn: clients that do not percent-encode are read in more than one way
-// (PROTOCOL.md §3.1). A bearer token beside the form is the authenticator, and the form's username the principal
-// (§3.4).
-func proveForm(c *incoming, readings []legacy.TokenForm) (*translate.Decision, error) {
-	came, tr := c.credentials(), c.state.Translator
-	if len(came.Authorization) > 0 {
-		// A token of old days that the program goes on sending does not spoil the password beside it, and neither does
-		// Basic. Nor does a token that is let through because it may belong to an observed program speak for the password
-		// of another.
-		d, err := proveBearerForm(c, came, readings)
-		kind := call.KindOf(err)
-		counts := err == nil && d.Integration != nil ||
-			err != nil && kind != call.KindUnknownToken && kind != call.KindNoCredential
-		if counts || readings[0].Password.Empty() {
-			return d, err
-		}
-	}
-	return firstProven(readings, func(form legacy.TokenForm) (*translate.Decision, error) {
-		cred, err := form.Credential(tr.IsKey)
-		if err != nil {
-			err = &call.Error{Kind: call.KindUnreadable, Detail: "oauth2/token form", Err: err}
-			return &translate.Decision{Scheme: legacy.PasswordGrant}, err
-		}
-		d, _, err := tr.Prove(c.r.Context(), cred, came.ActAs, came.Client)
-		return d, err
-	})
-}
-
-// proveBearerForm takes the principal from the form, in whichever reading of it the authenticator may act for them.
-func proveBearerForm(c *incoming, came *translate.Call, readings []legacy.TokenForm) (*translate.Decision, error) {
-	return firstProven(readings, func(form legacy.TokenForm) (*translate.Decision, error) {
-		only := &translate.Call{Authorization: came.Authorization, ActAs: came.ActAs, Client: came.Client}
-		if only.ActAs == "" {
-			only.ActAs = form.Username
-		}
-		d, err := c.state.Translator.Decide(c.r.Context(), only)
-		if err == nil && d.Action == translate.ActionPass {
-			err = &call.Error{
-				Kind: call.KindOAuthRefused, Detail: "an OAuth access token at the legacy token end point",
-				NextStep: "the program has migrated already; let it use X-DocuSign-Act-On-Behalf or a grant of its own",
-			}
-		}
-		return d, err
-	})
-}
-
-// firstProven gives the first reading that proves somebody, else the refusal that knows most.
-func firstProven(
-	readings []legacy.TokenForm, prove func(legacy.TokenForm) (*translate.Decision, error),
-) (first *translate.Decision, firstErr error) {
-	for _, form := range readings {
-		d, err := prove(form)
-		if err == nil {
-			return d, nil
-		}
-		if first == nil || first.Integration == nil && d != nil && d.Integration != nil {
-			first, firstErr = d, err
-		}
-	}
-	return first, firstErr
 }
 
 func issueToken(c *incoming, scope string) (next, error) {
@@ -175,7 +111,7 @@ func serveRevoke(c *incoming) (next, error) {
 	if err != nil {
 		return next{}, err
 	}
-	if len(form) > maxForm {
+	if len(form) > body.MaxForm {
 		return next{}, errLargeForm()
 	}
 	token, err := legacy.ParseRevokeForm(form)

@@ -14,6 +14,7 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/body"
+	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
@@ -144,7 +145,7 @@ func (v view) ask(ctx context.Context, user *apiUser, account soaprest.Account) 
 	defer body.Drain(resp)
 	a.status = resp.StatusCode
 	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, reply.MaxErrorBody)); err != nil {
-		return a, &call.Error{Kind: call.KindUnreachable, Detail: "view over REST", Err: err}
+		return a, egress.Failure(account.Site.Host, "view over REST", err)
 	}
 	var made struct {
 		URL string `json:"url"`

@@ -94,26 +94,6 @@ func (d *Decision) checkPrincipal() error {
 	}
 }
 
-// AppPassword gives the authenticator's App Password; ok is false when none is configured.
-func (d *Decision) AppPassword() (p secret.Text, ok bool) {
-	if d.user == nil {
-		return p, false
-	}
-	return d.user.AppPassword, !d.user.AppPassword.Empty()
-}
-
-// CheckAppPassword refuses users of soap: app_password for whom none is configured.
-func (d *Decision) CheckAppPassword() error {
-	if _, ok := d.AppPassword(); ok {
-		return nil
-	}
-	return &call.Error{
-		Kind:     call.KindTokenRefused,
-		Detail:   "soap: app_password, but no App Password is configured for " + d.Authenticator,
-		NextStep: "let the user make one under Security & Privacy in DocuSign and set app_password of the user",
-	}
-}
-
 // AccountNumber gives the number under which the integration knows an account, "" when it knows none.
 func (d *Decision) AccountNumber(guid string) string {
 	if d.in == nil {

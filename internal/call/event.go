@@ -4,7 +4,9 @@
 package call
 
 import (
+	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -154,6 +156,23 @@ func Tell[R any](rs Recorders, tell func(R)) {
 	for _, r := range rs {
 		if more, ok := r.(R); ok {
 			tell(more)
+		}
+	}
+}
+
+// Read takes the figures that an answer tells.
+func (l *RateLimits) Read(h http.Header) {
+	for _, limit := range [...]struct {
+		name string
+		to   *int64
+	}{
+		{"X-Ratelimit-Limit", &l.HourlyLimit}, {"X-Ratelimit-Remaining", &l.HourlyRemaining}, {"X-Ratelimit-Reset", &l.Reset},
+		{"X-Burstlimit-Limit", &l.BurstLimit}, {"X-Burstlimit-Remaining", &l.BurstRemaining},
+	} {
+		if v := h[limit.name]; len(v) > 0 {
+			if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
+				*limit.to = n
+			}
 		}
 	}
 }

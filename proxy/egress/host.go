@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -195,4 +196,12 @@ func WithoutHost(text string, h Host) string {
 		return text
 	}
 	return strings.ReplaceAll(text, h.name, "…")
+}
+
+// Origin is the upstream of a bound host: always https, since a bearer never leaves in clear.
+func (h Host) Origin() *url.URL {
+	if h.Port() == 443 || h.Port() == 80 {
+		return &url.URL{Scheme: "https", Host: h.WithPort(443).Authority()}
+	}
+	return &url.URL{Scheme: "https", Host: h.String()}
 }

@@ -78,8 +78,20 @@ func EscapeByByte(u *url.URL) {
 	u.RawPath = string(b)
 }
 
-// EscapedIndex finds in an escaped path the place of byte n of the path that it stands for.
-func EscapedIndex(escaped string, n int) int {
+// SetAccount writes another account id into the path that was classified, where it is still there. All else stays as the
+// program escaped it.
+func (r Route) SetAccount(u *url.URL, id string) {
+	p, at, end := u.Path, r.At, r.End
+	if r.Account == "" || end > len(p) || p[at:end] != r.Account {
+		return
+	}
+	escaped := u.EscapedPath()
+	from, to := escapedIndex(escaped, at), escapedIndex(escaped, end)
+	u.Path, u.RawPath = p[:at]+id+p[end:], escaped[:from]+id+escaped[to:]
+}
+
+// escapedIndex finds in an escaped path the place of byte n of the path that it stands for.
+func escapedIndex(escaped string, n int) int {
 	i := 0
 	for ; n > 0 && i < len(escaped); n-- {
 		if escaped[i] == '%' {

@@ -3,6 +3,7 @@ package reply
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,24 @@ type LoginOptions struct {
 	EmbedGUID     bool        // embed_account_id_guid=true
 	LoginSettings bool        // login_settings=all
 	Version       string      // v2 or v2.1, as in the request's path; empty means v2
+}
+
+// LoginOptionsOf reads the query of login_information, but for the version. password = a password is asked for.
+func LoginOptionsOf(q url.Values) (o LoginOptions, password bool) {
+	return LoginOptions{
+		IncludeGUID:   queryTrue(q, "include_account_id_guid"),
+		EmbedGUID:     queryTrue(q, "embed_account_id_guid"),
+		LoginSettings: strings.EqualFold(q.Get("login_settings"), "all"),
+	}, queryTrue(q, "api_password")
+}
+
+func queryTrue(q url.Values, name string) bool {
+	for key, values := range q {
+		if strings.EqualFold(key, name) && len(values) > 0 {
+			return strings.EqualFold(values[0], "true") || values[0] == "1"
+		}
+	}
+	return false
 }
 
 // LoginInformation answers GET login_information in c's dialect (PROTOCOL.md §2.2, §2.3). The default account comes
