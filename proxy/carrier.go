@@ -1,18 +1,14 @@
 package proxy
 
 import (
-	"errors"
-	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/translate/legacy"
-	"docusign-auth-proxy/translate/soap"
 )
 
 // Carrier is a way of translated SOAP calls to DocuSign, as the integration's soap: says. A new one is one more row of
@@ -56,7 +52,7 @@ func (bearer) Carry(s *soapCall) (next, error) {
 	}
 	f := s.edited()
 	if m.HasTimestamp {
-		f.edit = editTimestamp
+		f.edit = body.InsertTimestamp
 	}
 	return next{forward: f}, nil
 }
@@ -97,14 +93,14 @@ func (appPassword) put(s *soapCall) (header string, err error) {
 	m := s.message
 	password, _ := s.decision.AppPassword()
 	switch {
-	case s.readsHeader() && s.read.Scheme != legacy.WSSecurity:
+	case s.route.ReadsFrom(services.Header, services.HeaderOrToken) && s.read.Scheme != legacy.WSSecurity:
 		if m.Token != nil {
 			err = m.RemoveToken()
 		}
 		return s.decision.AppCredential(s.read).Header(password), err
 	case s.route.ReadsFrom(services.Body):
 		const misplaced = "a token at credential.asmx, which reads "
-		return "", &call.Error{Kind: call.KindNoCredential, Detail: misplaced + s.ownKind()}
+		return "", &call.Error{Kind: call.KindNoCredential, Detail: misplaced + s.route.Service.Reads.String()}
 	case m.Token == nil: // the call came with a token of the proxy's own
 		return "", m.InsertToken(s.decision.AppName(s.read, ""), password)
 	}
@@ -152,27 +148,4 @@ func (s *soapCall) readdress() error {
 	}
 	to.Scheme, to.Host = s.site.Base.Scheme, s.site.Base.Host
 	return s.message.SetTo(to.String())
-}
-
-// editTimestamp puts the Timestamp into the answer that a WCF client waits for, since DocuSign saw no Security header
-// to answer.
-func editTimestamp(resp *http.Response) error {
-	if resp.Header.Get("Content-Encoding") != "" || !strings.Contains(resp.Header.Get("Content-Type"), "xml") {
-		return nil
-	}
-	rest := resp.Body
-	e, err := soap.InsertSecurityTimestamp(rest, time.Now())
-	var refusal *soap.Error
-	switch {
-	case errors.As(err, &refusal):
-		resp.Body = &body.Joined{Reader: e.Original(), Closer: rest}
-		return nil
-	case err != nil:
-		return err
-	}
-	resp.Body = &body.Joined{Reader: e.Reader(), Closer: rest}
-	if resp.ContentLength >= 0 {
-		body.SetLength(resp, resp.ContentLength+e.Delta())
-	}
-	return nil
 }

@@ -89,8 +89,8 @@ func (f *forward) prepare() error {
 	return nil
 }
 
-// holdsBack refuses a call with a password that would reach DocuSign in clear. What an observed integration sends passes
-// as it is.
+// holdsBack refuses a call with a password that would reach DocuSign in clear. What an observed integration sends
+// passes as it is.
 func (f *forward) holdsBack() error {
 	if f.listed || f.event.Mode == "observe" && f.decision.Attributed() {
 		return nil

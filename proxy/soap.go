@@ -156,12 +156,12 @@ func (s *soapCall) allCredentials() (found []legacy.Credential) {
 // read; it is taken out before the call leaves and counted.
 func (s *soapCall) serve() (next, error) {
 	came := s.credentials()
-	own, foreign := s.present(len(came.Legacy) > 0, s.message.Token != nil)
+	own, foreign := s.route.Service.Reads.Among(len(came.Legacy) > 0, s.message.Token != nil, s.inBody)
 	several := foreign || own && len(came.Authorization) > 0
 	var d *translate.Decision
 	var err error
 	switch {
-	case own && len(came.Legacy) > 0 && s.readsHeader():
+	case own && len(came.Legacy) > 0 && s.route.ReadsFrom(services.Header, services.HeaderOrToken):
 		s.read, _ = legacy.ParseHeaders(came.Legacy, s.state.Translator.IsKey) // Decide says what is wrong with it
 		d, err = s.state.Translator.Decide(s.r.Context(), came)
 	case own:
@@ -179,7 +179,8 @@ func (s *soapCall) serve() (next, error) {
 	default:
 		d = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None, Conflict: several}
 		err = &call.Error{
-			Kind: call.KindNoCredential, Detail: "no credential of the kind that this service reads: " + s.ownKind(),
+			Kind:   call.KindNoCredential,
+			Detail: "no credential of the kind that this service reads: " + s.route.Service.Reads.String(),
 			NextStep: "api.asmx reads the UsernameToken, dsapi.asmx and accountmanagement.asmx X-DocuSign-Authentication, " +
 				"credential.asmx its body",
 		}
@@ -191,36 +192,6 @@ func (s *soapCall) serve() (next, error) {
 		return next{}, err
 	}
 	return s.carryOut()
-}
-
-// present reports whether a credential of the kind that the service reads is there, and whether one of another kind is.
-func (s *soapCall) present(header, token bool) (own, foreign bool) {
-	switch s.route.Service.Reads {
-	case services.UsernameToken:
-		return token, header
-	case services.HeaderOrToken:
-		// Programs made from its WSDL send a UsernameToken and no header; one that worked was read there (SOAP-REST.md
-		// §11.12).
-		return header || token, header && token
-	case services.Body:
-		return s.inBody, header || token
-	}
-	return header, token
-}
-
-// readsHeader reports whether the service reads X-DocuSign-Authentication.
-func (s *soapCall) readsHeader() bool {
-	return s.route.ReadsFrom(services.Header) || s.route.ReadsFrom(services.HeaderOrToken)
-}
-
-func (s *soapCall) ownKind() string {
-	switch s.route.Service.Reads {
-	case services.UsernameToken:
-		return "a UsernameToken in the envelope"
-	case services.Body:
-		return "Email and Password in the body"
-	}
-	return "the header X-DocuSign-Authentication"
 }
 
 // envelopeCredential reads the credential in the envelope: a UsernameToken, or the parameters of credential.asmx.

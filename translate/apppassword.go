@@ -29,8 +29,8 @@ func (d *Decision) CheckAppPassword() error {
 	}
 }
 
-// AppCredential is X-DocuSign-Authentication as it goes upstream with an App Password, in the form in which it was read;
-// a call that came with a token had none.
+// AppCredential is X-DocuSign-Authentication as it goes upstream with an App Password, in the form in which it was
+// read; a call that came with a token had none.
 func (d *Decision) AppCredential(read legacy.Credential) legacy.Credential {
 	key := d.appKey(read)
 	if read.Username == "" {
@@ -53,8 +53,8 @@ func (d *Decision) appKey(read legacy.Credential) string {
 }
 
 // AppName writes the new integration key into the "[key]user" of an envelope where it differs from the legacy one, and
-// the principal where only X-DocuSign-Act-As-User named it: that header does not go upstream. A name without a key stays
-// without one.
+// the principal where only X-DocuSign-Act-As-User named it: that header does not go upstream. A name without a key
+// stays without one.
 func (d *Decision) AppName(read legacy.Credential, name string) string {
 	key := d.appKey(read)
 	switch {

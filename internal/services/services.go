@@ -23,6 +23,32 @@ const (
 	Body
 )
 
+// Among reports whether a credential of the kind is among what came, and whether one of another kind is.
+func (c Credential) Among(header, token, body bool) (own, foreign bool) {
+	switch c {
+	case UsernameToken:
+		return token, header
+	case HeaderOrToken:
+		// Programs made from its WSDL send a UsernameToken and no header; one that worked was read there (SOAP-REST.md
+		// §11.12).
+		return header || token, header && token
+	case Body:
+		return body, header || token
+	}
+	return header, token
+}
+
+// String says for the operator where the credential stands.
+func (c Credential) String() string {
+	switch c {
+	case UsernameToken:
+		return "a UsernameToken in the envelope"
+	case Body:
+		return "Email and Password in the body"
+	}
+	return "the header X-DocuSign-Authentication"
+}
+
 // Service is one SOAP end point (PROTOCOL.md §4.1). A new one is one more row of the table and its facts.
 type Service struct {
 	// API is its name in logs and metrics.

@@ -14,6 +14,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
+
+	"docusign-auth-proxy/translate/soap"
 )
 
 const (
@@ -134,6 +137,29 @@ func Edit(resp *http.Response, most int64, edit func(body []byte) ([]byte, error
 		body = edited
 	}
 	Replace(resp, body)
+	return nil
+}
+
+// InsertTimestamp puts the Timestamp into the answer that a WCF client waits for, since DocuSign saw no Security header
+// to answer.
+func InsertTimestamp(resp *http.Response) error {
+	if resp.Header.Get("Content-Encoding") != "" || !strings.Contains(resp.Header.Get("Content-Type"), "xml") {
+		return nil
+	}
+	rest := resp.Body
+	e, err := soap.InsertSecurityTimestamp(rest, time.Now())
+	var refusal *soap.Error
+	switch {
+	case errors.As(err, &refusal):
+		resp.Body = &Joined{Reader: e.Original(), Closer: rest}
+		return nil
+	case err != nil:
+		return err
+	}
+	resp.Body = &Joined{Reader: e.Reader(), Closer: rest}
+	if resp.ContentLength >= 0 {
+		SetLength(resp, resp.ContentLength+e.Delta())
+	}
 	return nil
 }
 

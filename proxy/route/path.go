@@ -78,8 +78,8 @@ func EscapeByByte(u *url.URL) {
 	u.RawPath = string(b)
 }
 
-// SetAccount writes another account id into the path that was classified, where it is still there. All else stays as the
-// program escaped it.
+// SetAccount writes another account id into the path that was classified, where it is still there. All else stays as
+// the program escaped it.
 func (r Route) SetAccount(u *url.URL, id string) {
 	p, at, end := u.Path, r.At, r.End
 	if r.Account == "" || end > len(p) || p[at:end] != r.Account {

@@ -5,6 +5,7 @@ package route
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
@@ -27,9 +28,9 @@ func (r Route) SOAP() bool {
 	return r.API.SOAP() || r.Local == UnknownService || r.Local == FormBinding
 }
 
-// ReadsFrom reports whether the service reads a credential of that kind.
-func (r Route) ReadsFrom(kind services.Credential) bool {
-	return r.Service != nil && r.Service.Reads == kind
+// ReadsFrom reports whether the service reads a credential of one of those kinds.
+func (r Route) ReadsFrom(kinds ...services.Credential) bool {
+	return r.Service != nil && slices.Contains(kinds, r.Service.Reads)
 }
 
 // Local is a call that the proxy answers or at least rewrites itself.
