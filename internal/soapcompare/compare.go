@@ -2,7 +2,6 @@ package soapcompare
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,24 +69,17 @@ func Operations() (names []string) {
 const lookBack = 30 * 24 * time.Hour
 
 // Compare makes each call both ways and writes a line for each difference.
-func Compare(ctx context.Context, o CompareOptions) (err error) {
+func Compare(ctx context.Context, o CompareOptions) error {
 	for _, name := range o.Operations {
 		if !slices.Contains(Operations(), name) {
 			return cannotRun(o.Options, "--operations: "+name+" is none of the operations that only read",
 				"choose from "+strings.Join(Operations(), ", "))
 		}
 	}
-	p, err := open(ctx, o.Options)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	account, err := p.logIn(ctx, o.Options)
-	if err != nil {
-		return err
-	}
-	c := &comparison{pair: p, o: o, subject: subject{account: account, envelope: o.Envelope}}
-	return c.run(ctx, time.Now().Add(-lookBack))
+	return bothWays(ctx, o.Options, func(p *pair, account string) error {
+		c := &comparison{pair: p, o: o, subject: subject{account: account, envelope: o.Envelope}}
+		return c.run(ctx, time.Now().Add(-lookBack))
+	})
 }
 
 // comparison is what was found so far.

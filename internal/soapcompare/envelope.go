@@ -105,16 +105,11 @@ type made struct {
 }
 
 // TestEnvelope makes the same envelope both ways, tells where each tab lies, and what tab_offset should be.
-func TestEnvelope(ctx context.Context, o EnvelopeOptions) (err error) {
-	p, err := open(ctx, o.Options)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	account, err := p.logIn(ctx, o.Options)
-	if err != nil {
-		return err
-	}
+func TestEnvelope(ctx context.Context, o EnvelopeOptions) error {
+	return bothWays(ctx, o.Options, func(p *pair, account string) error { return o.makeBoth(ctx, p, account) })
+}
+
+func (o EnvelopeOptions) makeBoth(ctx context.Context, p *pair, account string) (err error) {
 	var both []made
 	for _, w := range []*way{p.soap, p.rest} {
 		m := made{by: w.name}

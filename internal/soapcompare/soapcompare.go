@@ -71,6 +71,20 @@ func cannotRun(o Options, why, next string) error {
 	return errors.Join(app.ExitError{Code: codeNotRun}, err)
 }
 
+// bothWays lets do make calls to both proxies, with the account that the caller is logged in to.
+func bothWays(ctx context.Context, o Options, do func(p *pair, account string) error) (err error) {
+	p, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	account, err := p.logIn(ctx, o)
+	if err != nil {
+		return err
+	}
+	return do(p, account)
+}
+
 // open starts both proxies. What it gives is to be closed.
 func open(ctx context.Context, o Options) (*pair, error) {
 	cfg, err := config.Load(o.Config)

@@ -90,43 +90,33 @@ func (f *finder) read(ctx context.Context, text string, do func(context.Context,
 // change is read for what changes an envelope. An account that is a mere guess is asked first whether it has the
 // envelope (SOAP-REST.md §11.8), and no other change of the same user is made meanwhile (§6.3).
 func (f *finder) change(ctx context.Context, text string, do func(context.Context, envelope) error) error {
-	id, err := envelopeID(text)
-	if err != nil {
-		return err
-	}
-	release, err := f.engine.locks.acquire(ctx, f.place(id))
-	if err != nil {
-		return err
-	}
-	defer release()
-	return f.search(ctx, id, true, do)
+	return f.changeIn(ctx, "", text, do)
 }
 
 // changeIn is change in the account that the program names; where it names none, in that which has the envelope.
 func (f *finder) changeIn(
 	ctx context.Context, account, text string, do func(context.Context, envelope) error,
 ) error {
-	if account = bare(account); account == "" {
-		return f.change(ctx, text, do)
-	}
 	id, err := envelopeID(text)
 	if err != nil {
 		return err
 	}
 	f.Notes.Envelope = id
-	a, err := f.User.Named(ctx, account)
-	if err != nil {
-		return err
+	named := Account{}
+	if account = bare(account); account != "" {
+		if named, err = f.User.Named(ctx, account); err != nil {
+			return err
+		}
 	}
 	release, err := f.engine.locks.acquire(ctx, f.place(id))
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err = do(ctx, envelope{a, id}); err == nil {
-		f.remember(id, a)
+	if account != "" {
+		return f.try(ctx, envelope{named, id}, false, do)
 	}
-	return err
+	return f.search(ctx, id, true, do)
 }
 
 func (f *finder) search(ctx context.Context, id string, ask bool, do func(context.Context, envelope) error) error {

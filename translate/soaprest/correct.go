@@ -2,15 +2,14 @@ package soaprest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"docusign-auth-proxy/translate/soaprest/answer"
+	"docusign-auth-proxy/translate/soaprest/definition"
 	"docusign-auth-proxy/translate/soaprest/element"
 	"docusign-auth-proxy/translate/soaprest/fault"
 )
@@ -205,7 +204,11 @@ func changes(one *element.Element, kind string, r map[string]any) map[string]any
 func (t *task) correct(ctx context.Context, e envelope, asked *element.Element, all []*correction) error {
 	t.engine.statuses.forget(e.id)
 	defer t.engine.statuses.forget(e.id)
-	if fields := notification(asked); len(fields) > 0 {
+	fields, err := t.notification(asked)
+	if err != nil {
+		return err
+	}
+	if len(fields) > 0 {
 		r := &Request{Account: e.Account, Path: e.path("/notification"), Body: JSON(fields)}
 		if err := t.correction(ctx, r, nil); err != nil {
 			return err
@@ -227,25 +230,19 @@ func (t *task) correct(ctx context.Context, e envelope, asked *element.Element, 
 	return nil
 }
 
-// notification is what becomes of reminders and expiration. Numbers and booleans are texts in REST.
-func notification(asked *element.Element) map[string]any {
-	fields := map[string]any{}
+// notification is what becomes of reminders and expiration.
+func (t *task) notification(asked *element.Element) (fields map[string]any, err error) {
+	fields = map[string]any{}
 	for _, name := range []string{"Reminders", "Expirations"} {
-		part := asked.Child(name)
-		if !given(part) {
-			continue
+		members, err := definition.Reminder(t.Operation, asked.Child(name))
+		if err != nil {
+			return nil, err
 		}
-		members := map[string]string{}
-		for _, e := range part.Children {
-			text := e.Text
-			if e.Type.Base == "boolean" {
-				text = strconv.FormatBool(part.True(e.Name))
-			}
-			members[strings.ToLower(e.Name[:1])+e.Name[1:]] = text
+		if len(members) > 0 {
+			fields[strings.ToLower(name)] = members
 		}
-		fields[strings.ToLower(name)] = members
 	}
-	return fields
+	return fields, nil
 }
 
 // correctSome corrects those who get it again, or those who do not.
@@ -299,7 +296,7 @@ func (t *task) correction(ctx context.Context, r *Request, into any) error {
 		if into == nil {
 			return t.inside(resp)
 		}
-		err = json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(into)
+		err = decode(resp, into)
 		open = err != nil
 	}
 	if open {

@@ -122,8 +122,8 @@ func lookUp(ctx context.Context, send sends, entry journal.Entry) (s summary, fo
 	if resp.StatusCode != http.StatusOK {
 		return s, false, fmt.Errorf("DocuSign answered %d", resp.StatusCode)
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(&known); err != nil {
-		return s, false, unreadable(resp, err)
+	if err := decode(resp, &known); err != nil {
+		return s, false, err
 	}
 	for _, s := range known.Statuses {
 		if s.TransactionID == entry.TransactionID && (s.EnvelopeID != "" || s.Status != "" && !s.failed()) {

@@ -81,9 +81,14 @@ func (c *client) call(ctx context.Context, r *Request, into any) error {
 		return nil
 	}
 	began := c.engine.o.Now()
-	err = json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(into)
+	err = decode(resp, into)
 	c.Notes.Upstream += c.engine.o.Now().Sub(began)
-	if err != nil {
+	return err
+}
+
+// decode reads the JSON of an answer of success.
+func decode(resp *http.Response, into any) error {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(into); err != nil {
 		return unreadable(resp, err)
 	}
 	return nil

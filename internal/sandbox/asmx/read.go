@@ -92,13 +92,9 @@ func texts(e *message.Element) []any {
 // Definition reads an Envelope into what envelope.New takes; positions are SOAP's.
 func Definition(e *message.Element) Object {
 	d := information(e)
-	d["documents"] = documents(e.Child("Documents"))
+	d["documents"] = each(e.Child("Documents"), document)
 	d["recipients"] = recipients(e.Child("Recipients").Items(), e.Child("Tabs").Items(), nil)
-	var attachments []any
-	for _, a := range e.Child("EnvelopeAttachment").Items() {
-		attachments = append(attachments, plain(a))
-	}
-	if attachments != nil {
+	if attachments := each(e.Child("EnvelopeAttachment"), whole); len(attachments) > 0 {
 		d["envelopeAttachments"] = attachments
 	}
 	return d
@@ -118,19 +114,22 @@ func information(e *message.Element) Object {
 		d["customFields"] = fields
 	}
 	if n, has := d["eventNotification"].(Object); has {
-		n["envelopeEvents"] = events(e.Child("EventNotification").Child("EnvelopeEvents"))
-		n["recipientEvents"] = events(e.Child("EventNotification").Child("RecipientEvents"))
+		n["envelopeEvents"] = each(e.Child("EventNotification").Child("EnvelopeEvents"), whole)
+		n["recipientEvents"] = each(e.Child("EventNotification").Child("RecipientEvents"), whole)
 	}
 	return d
 }
 
-func events(e *message.Element) []any {
+// each reads the items of a list.
+func each(e *message.Element, read func(*message.Element) Object) []any {
 	all := []any{}
 	for _, c := range e.Items() {
-		all = append(all, plain(c))
+		all = append(all, read(c))
 	}
 	return all
 }
+
+func whole(e *message.Element) Object { return plain(e) }
 
 func customFields(e *message.Element) Object {
 	fields := Object{}
@@ -154,14 +153,6 @@ func split(list string) []any {
 		if item != "" {
 			all = append(all, item)
 		}
-	}
-	return all
-}
-
-func documents(e *message.Element) []any {
-	all := []any{}
-	for _, c := range e.Items() {
-		all = append(all, document(c))
 	}
 	return all
 }
@@ -386,7 +377,7 @@ func FromForms(body *message.Element) Object {
 		for n, t := range c.Child("InlineTemplates").Items() {
 			e := t.Child("Envelope")
 			inline := Object{
-				"sequence": sequence(t) + "1", "documents": documents(e.Child("Documents")),
+				"sequence": sequence(t) + "1", "documents": each(e.Child("Documents"), document),
 				"recipients":   recipients(e.Child("Recipients").Items(), e.Child("Tabs").Items(), nil),
 				"customFields": customFields(e.Child("CustomFields")), "envelope": plain(e),
 			}

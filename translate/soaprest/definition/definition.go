@@ -52,9 +52,8 @@ const (
 	sent    = "sent"
 	created = "created"
 
-	maxSubject  = 100 // characters (SOAP-REST.md §3.1)
-	maxDocument = 32 << 20
-	maxRequest  = 35_651_584 // bytes (SOAP-REST.md §6.1)
+	maxSubject = 100        // characters (SOAP-REST.md §3.1)
+	maxRequest = 35_651_584 // bytes (SOAP-REST.md §6.1)
 )
 
 // maker makes one definition.
@@ -97,6 +96,14 @@ func Envelope(operation string, e *element.Element, status string, s Settings) (
 		m.Object["recipients"] = recipients
 	}
 	return m.finish()
+}
+
+// Reminder makes Reminders or Expirations of a correction; nil = there are none.
+func Reminder(operation string, e *element.Element) (Object, error) {
+	if e == nil {
+		return nil, nil
+	}
+	return newMaker(operation, Settings{}, false).object(e, "")
 }
 
 // root makes the members of the whole envelope from an Envelope or EnvelopeInformation.

@@ -66,9 +66,6 @@ func (m *maker) document(e *element.Element, kind string) (Object, *spool.File, 
 	if pdf == nil || pdf.Bytes == nil || pdf.Bytes.Size() == 0 {
 		return o, nil, nil
 	}
-	if pdf.Bytes.Size() > maxDocument {
-		return nil, nil, m.refuse(pdf, " of more than 33,554,432 bytes")
-	}
 	return o, pdf.Bytes, nil
 }
 
