@@ -133,7 +133,10 @@ func JSON(v any) InMemory {
 // InMemory is a short body.
 type InMemory []byte
 
-func (b InMemory) Len() int64      { return int64(len(b)) }
+// Len is in bytes.
+func (b InMemory) Len() int64 { return int64(len(b)) }
+
+// Open reads it from its beginning.
 func (b InMemory) Open() io.Reader { return bytes.NewReader(b) }
 
 // ping needs no REST call: the proxy is what answers (SOAP-REST.md §1.2).
