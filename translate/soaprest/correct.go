@@ -69,6 +69,9 @@ func (t *task) refuseCorrection(asked *element.Element) error {
 		return fault.Refused(t.Operation, e.Name)
 	}
 	for _, one := range asked.Child("RecipientCorrections").All("RecipientCorrection") {
+		if one.Value("PreviousRoutingOrder") == "" { // the answer repeats it, and no recipient is found without
+			return fault.Invalid("'PreviousRoutingOrder' is missing in '%s'", one.Path)
+		}
 		for _, name := range []string{
 			"CorrectedAutoNavigation", "CorrectedIDCheckInformationInput", "CorrectedFaxNumber", "CorrectedDeliveryMethod",
 		} {

@@ -205,6 +205,8 @@ func TestCorrectionsThatRESTHasNoPlaceFor(t *testing.T) { // SOAP-REST.md §5.1
 		"CorrectedAutoNavigation": correctionOf("", ben+"<CorrectedAutoNavigation>true</CorrectedAutoNavigation>"),
 		"CorrectedIDCheckInformationInput": correctionOf("", ben+"<CorrectedIDCheckInformationInput>"+
 			"<SSN4InformationInput/></CorrectedIDCheckInformationInput>"),
+		"PreviousRoutingOrder": correctionOf(
+			"", "<PreviousUserName>Ben</PreviousUserName><PreviousEmail>ben@example.com</PreviousEmail>"),
 		"CorrectedFaxNumber":      correctionOf("", ben+"<CorrectedFaxNumber>1</CorrectedFaxNumber>"),
 		"CorrectedDeliveryMethod": correctionOf("", ben+"<CorrectedDeliveryMethod>Fax</CorrectedDeliveryMethod>"),
 	} {

@@ -76,7 +76,7 @@ func (r *reader) include(e *Element) error {
 	if err := r.nothing(e, otherwise); err != nil {
 		return err
 	}
-	return r.expect(soap.End, otherwise)
+	return r.expect(soap.End, "'"+e.Path+"' "+otherwise)
 }
 
 // parts reads what follows the envelope in a message of MTOM.

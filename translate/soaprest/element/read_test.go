@@ -242,6 +242,10 @@ func TestWhatDoesNotBelongInAMessageIsAFault(t *testing.T) {
 			in(bytes, `<x:Include xmlns:x="http://www.w3.org/2004/08/xop/include" href="https://example.com/"/>`),
 			"refers to no part of the message, in",
 		},
+		"two references to parts": {
+			in(bytes, strings.Repeat(`<x:Include xmlns:x="http://www.w3.org/2004/08/xop/include" href="cid:a"/>`, 2)),
+			"'Envelope/Documents/Document[1]/PDFBytes' has more than a reference to a part. Nothing was sent.",
+		},
 		"a reference to a part beside bytes": {
 			in(bytes, `JVBE<x:Include xmlns:x="http://www.w3.org/2004/08/xop/include" href="cid:a"/>`),
 			"PDFBytes/Include " + refused,
