@@ -207,7 +207,7 @@ func changes(one *element.Element, kind string, r map[string]any) map[string]any
 func (t *task) correct(ctx context.Context, e envelope, asked *element.Element, all []*correction) error {
 	t.engine.statuses.forget(e.id)
 	defer t.engine.statuses.forget(e.id)
-	fields, err := t.notification(asked)
+	fields, err := notification(t.Operation, asked)
 	if err != nil {
 		return err
 	}
@@ -234,10 +234,10 @@ func (t *task) correct(ctx context.Context, e envelope, asked *element.Element, 
 }
 
 // notification is what becomes of reminders and expiration.
-func (t *task) notification(asked *element.Element) (fields map[string]any, err error) {
+func notification(operation string, asked *element.Element) (fields map[string]any, err error) {
 	fields = map[string]any{}
 	for _, name := range []string{"Reminders", "Expirations"} {
-		members, err := definition.Reminder(t.Operation, asked.Child(name))
+		members, err := definition.Reminder(operation, asked.Child(name))
 		if err != nil {
 			return nil, err
 		}

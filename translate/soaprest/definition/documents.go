@@ -71,8 +71,8 @@ func (m *maker) document(e *element.Element, kind string) (Object, *spool.File, 
 
 // part makes a document of a template, with its bytes inside JSON: how parts are tied to composite templates is not
 // confirmed (SOAP-REST.md §6.1).
-func (m *maker) part(e *element.Element) (Object, error) {
-	o, file, err := m.document(e, "part")
+func (c *composites) part(e *element.Element) (Object, error) {
+	o, file, err := c.document(e, "part")
 	if file != nil {
 		o["documentBase64"] = Base64{file}
 	}

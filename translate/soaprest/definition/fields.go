@@ -97,7 +97,7 @@ func (t templateTab) index(all map[string][]target, role, kind string) {
 
 // fill writes FieldData into the tabs of the recipients. SOAP names a tab by its label alone, so its type is that of
 // the template's tabs with that label (SOAP-REST.md §4.8).
-func (m *maker) fill(r *reference, template func(id string) (*Template, error)) error {
+func (c *composites) fill(r *reference, template func(id string) (*Template, error)) error {
 	data := r.Child("FieldData").Child("DataValues").All("DataValue")
 	if len(data) == 0 {
 		return nil
@@ -113,10 +113,10 @@ func (m *maker) fill(r *reference, template func(id string) (*Template, error)) 
 	for _, d := range data {
 		found := all[clean(d.Value("TabLabel"))]
 		if found == nil { // SOAP did not mind
-			m.drop(d)
+			c.drop(d)
 		}
 		for _, t := range found {
-			if err := m.write(r, t, d); err != nil {
+			if err := c.write(r, t, d); err != nil {
 				return err
 			}
 		}
@@ -125,10 +125,10 @@ func (m *maker) fill(r *reference, template func(id string) (*Template, error)) 
 }
 
 // write sets one tab of the recipient in that role.
-func (m *maker) write(r *reference, t target, d *element.Element) error {
+func (c *composites) write(r *reference, t target, d *element.Element) error {
 	i := slices.IndexFunc(r.cast, func(p *party) bool { return p.object["roleName"] == t.role && hasTabs(p.kind) })
 	if i < 0 {
-		return m.refuse(d, " of a role without a recipient who signs")
+		return c.refuse(d, " of a role without a recipient who signs")
 	}
 	label, value := clean(d.Value("TabLabel")), clean(d.Value("Value"))
 	word, known := selected(value)
@@ -137,17 +137,17 @@ func (m *maker) write(r *reference, t target, d *element.Element) error {
 	case t.kind == "radioGroup" && label == t.tab.GroupName:
 		o = Object{"groupName": label, "radios": []Object{{"value": value, "selected": "true"}}}
 	case (t.kind == "radioGroup" || t.kind == "checkbox") && !known:
-		return m.refuse(d, "/Value that is none of X, true, 1, on, false, 0, off")
+		return c.refuse(d, "/Value that is none of X, true, 1, on, false, 0, off")
 	case t.kind == "radioGroup":
 		o = Object{"groupName": t.tab.GroupName, "radios": []Object{{"value": label, "selected": word}}}
 	case t.kind == "checkbox":
 		o["selected"] = word
 	case t.kind == "list":
 		o["listSelectedValue"] = value
-	case m.takesText(t.kind):
+	case c.takesText(t.kind):
 		o["value"] = value
 	default:
-		return m.refuse(d, " of a tab that takes no value")
+		return c.refuse(d, " of a tab that takes no value")
 	}
 	add(r.cast[i].object, t.kind, o)
 	return nil

@@ -41,7 +41,7 @@ func (c *composites) composite(e *element.Element) error {
 	var all []*ordered
 	var server, inline []Object
 	keep := func(from *element.Element, o Object, member string) error {
-		sequence, err := c.sequence(from)
+		sequence, err := sequenceOf(from)
 		all = append(all, &ordered{o, member, sequence})
 		return err
 	}

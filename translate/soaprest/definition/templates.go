@@ -78,8 +78,8 @@ func templateID(text string) (string, bool) {
 	return id, shown.GUID(id)
 }
 
-// sequence is that of an element; without one it comes behind all others.
-func (m *maker) sequence(e *element.Element) (int, error) {
+// sequenceOf is that of an element; without one it comes behind all others.
+func sequenceOf(e *element.Element) (int, error) {
 	s := e.Child("Sequence")
 	if s == nil {
 		return math.MaxInt, nil
@@ -154,7 +154,7 @@ func (c *composites) inline(cast []*party) []Object {
 }
 
 // references are in the order of their sequence.
-func (m *maker) references(e *element.Element) ([]*reference, error) {
+func (c *composites) references(e *element.Element) ([]*reference, error) {
 	var all []*reference
 	for _, r := range e.All("TemplateReference") {
 		id, isGUID := templateID(r.Value("Template"))
@@ -163,21 +163,21 @@ func (m *maker) references(e *element.Element) ([]*reference, error) {
 			return nil, fault.Invalid("'%s/Template' is no GUID", r.Path)
 		case location == "Server", location == "" && isGUID: // without a location, but a common mistake
 		default:
-			return nil, m.refuse(r, "/TemplateLocation that is not Server")
+			return nil, c.refuse(r, "/TemplateLocation that is not Server")
 		}
 		if attachments := r.Child("TemplateAttachments"); attachments != nil {
-			if v, err := content(m, attachments); v != nil || err != nil {
-				return nil, m.refuse(attachments, "")
+			if v, err := content(c.maker, attachments); v != nil || err != nil {
+				return nil, c.refuse(attachments, "")
 			}
 		}
-		sequence, err := m.sequence(r)
+		sequence, err := sequenceOf(r)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, &reference{Element: r, id: id, sequence: sequence})
 	}
 	if all == nil {
-		return nil, fault.Invalid("'TemplateReferences' has no 'TemplateReference' in %s", m.operation)
+		return nil, fault.Invalid("'TemplateReferences' has no 'TemplateReference' in %s", c.operation)
 	}
 	slices.SortStableFunc(all, func(a, b *reference) int { return cmp.Compare(a.sequence, b.sequence) })
 	return all, nil
@@ -200,7 +200,7 @@ func (r *reference) has(p *party) bool {
 
 // assign puts recipients into the references where they have a role, an assigned one before RoleName; those without any
 // into the first.
-func (m *maker) assign(parties []*party, all []*reference, template func(id string) (*Template, error)) error {
+func (c *composites) assign(parties []*party, all []*reference, template func(id string) (*Template, error)) error {
 	byID := map[any]*party{}
 	for _, p := range parties {
 		byID[p.object["recipientId"]] = p
@@ -208,12 +208,12 @@ func (m *maker) assign(parties []*party, all []*reference, template func(id stri
 	assigned := map[*party]bool{}
 	for _, r := range all {
 		for _, a := range r.Child("RoleAssignments").All("RoleAssignment") {
-			p, err := m.named(byID, a)
+			p, err := c.named(byID, a)
 			switch {
 			case err != nil:
 				return err
 			case r.has(p):
-				return m.refuse(a, " of a second role")
+				return c.refuse(a, " of a second role")
 			}
 			r.join(p, clean(a.Value("RoleName")))
 			assigned[p] = true
@@ -231,15 +231,15 @@ func (m *maker) assign(parties []*party, all []*reference, template func(id stri
 			r.join(p, "")
 		}
 	}
-	return m.addOwners(byID, all)
+	return c.addOwners(byID, all)
 }
 
 // named finds the recipient that the RecipientID of an element names.
-func (m *maker) named(byID map[any]*party, e *element.Element) (*party, error) {
+func (c *composites) named(byID map[any]*party, e *element.Element) (*party, error) {
 	var id any
-	if c := e.Child("RecipientID"); c != nil {
+	if given := e.Child("RecipientID"); given != nil {
 		var err error
-		if id, err = number(m, c); err != nil {
+		if id, err = number(c.maker, given); err != nil {
 			return nil, err
 		}
 	}
@@ -271,10 +271,10 @@ func (p *party) playsIn(all []*reference, template func(id string) (*Template, e
 }
 
 // addOwners adds recipients to references that have tabs for them.
-func (m *maker) addOwners(byID map[any]*party, all []*reference) error {
+func (c *composites) addOwners(byID map[any]*party, all []*reference) error {
 	for _, r := range all {
 		for _, tab := range r.Child("AdditionalTabs").All("Tab") {
-			p, err := m.named(byID, tab)
+			p, err := c.named(byID, tab)
 			if err != nil {
 				return err
 			}
