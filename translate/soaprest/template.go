@@ -68,7 +68,7 @@ func requestTemplates(ctx context.Context, t *task) (*answer.Answer, error) {
 		}
 		all = append(all, list...)
 	}
-	return t.writer.Result(t.writer.Templates(map[string]any{"envelopeTemplates": all}))
+	return t.writer.Result(answer.Templates(map[string]any{"envelopeTemplates": all}))
 }
 
 // requestTemplate answers with a template as an envelope to be sent, with its documents if the program wants them.

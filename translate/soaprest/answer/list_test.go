@@ -190,7 +190,7 @@ func FuzzStatus(f *testing.F) {
 	}{
 		{"RequestStatusEx", func(w *answer.Writer, o map[string]any) any { return w.Status(o) }},
 		{"RequestStatus", func(w *answer.Writer, o map[string]any) any { return w.Status(o) }},
-		{"RequestTemplates", func(w *answer.Writer, o map[string]any) any { return w.Templates(o) }},
+		{"RequestTemplates", func(_ *answer.Writer, o map[string]any) any { return answer.Templates(o) }},
 		{"RequestTemplate", func(w *answer.Writer, o map[string]any) any { return w.Template(o, "1", nil) }},
 		{"SendEnvelope", func(w *answer.Writer, o map[string]any) any { return w.Sent(o, now) }},
 	}

@@ -144,7 +144,7 @@ func pairs() map[string]func(*pair) any {
 			return answer.Fields{"EnvelopeId": p.body(0)["envelopeId"], "DocumentPDF": all}
 		},
 		"08": func(*pair) any { return answer.Fields{"VoidSuccess": true} },
-		"12": func(p *pair) any { return p.w.Templates(p.body(0)) },
+		"12": func(p *pair) any { return answer.Templates(p.body(0)) },
 		"13": func(p *pair) any {
 			return p.w.Template(p.body(0), "a1b2c3d4-0000-4000-8000-000000000010", nil)
 		},

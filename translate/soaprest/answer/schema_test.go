@@ -49,7 +49,7 @@ func answers(t *testing.T) map[string]func(*answer.Writer) any {
 		"SendEnvelope":    func(w *answer.Writer) any { return w.Sent(envelope(t), now) },
 		"RequestTemplate": template,
 		"RequestTemplates": func(w *answer.Writer) any {
-			return w.Templates(map[string]any{"envelopeTemplates": []any{object(t, string(read(t, "testdata/template.json")))}})
+			return answer.Templates(map[string]any{"envelopeTemplates": []any{object(t, string(read(t, "testdata/template.json")))}})
 		},
 		"CorrectAndResendEnvelope": func(w *answer.Writer) any {
 			return answer.Fields{"RecipientCorrectionStatuses": answer.Fields{"RecipientCorrectionStatus": answer.Fields{

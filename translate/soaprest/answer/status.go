@@ -24,10 +24,14 @@ func (w *Writer) status(e object, now time.Time, order []recipient) Fields {
 	if order == nil {
 		order = w.sorted(e.object("recipients"))
 	}
+	recipients := []Fields{}
+	for _, r := range order {
+		recipients = append(recipients, w.recipient(r))
+	}
 	sender := e.object("sender")
 	created := e.date("createdDateTime", "initialSentDateTime", "sentDateTime", "statusChangedDateTime")
 	f := Fields{
-		"RecipientStatuses":  Fields{"RecipientStatus": w.recipients(order)},
+		"RecipientStatuses":  Fields{"RecipientStatus": recipients},
 		"TimeGenerated":      now,
 		"EnvelopeID":         e.given("envelopeId"),
 		"Subject":            e.text("emailSubject"),
@@ -188,14 +192,6 @@ func (w *Writer) sorted(all object) (sorted []recipient) {
 	return sorted
 }
 
-func (w *Writer) recipients(all []recipient) []Fields {
-	fields := []Fields{}
-	for _, r := range all {
-		fields = append(fields, w.recipient(r))
-	}
-	return fields
-}
-
 // RecipientStatus finds a recipient among REST's recipients by REST's recipientId.
 func (w *Writer) RecipientStatus(recipients map[string]any, id string) Fields {
 	for _, r := range w.sorted(recipients) {
@@ -208,6 +204,7 @@ func (w *Writer) RecipientStatus(recipients map[string]any, id string) Fields {
 
 // recipient makes a RecipientStatus (SOAP-REST.md §4.2).
 func (w *Writer) recipient(r recipient) Fields {
+	checks := r.object.object("recipientAuthenticationStatus")
 	f := Fields{
 		"Type": r.word, "RoutingOrder": r.order(), "RecipientIPAddress": "",
 		"Email": r.member("hostEmail", "email"), "UserName": r.member("hostName", "name"),
@@ -217,7 +214,7 @@ func (w *Writer) recipient(r recipient) Fields {
 		"AutoRespondedReason":           r.given("autoRespondedReason"),
 		"Status":                        w.word("RecipientStatusCode", r.text("status")),
 		"ClientUserId":                  r.given("clientUserId"),
-		"RecipientAuthenticationStatus": w.authentication(r.object.object("recipientAuthenticationStatus")),
+		"RecipientAuthenticationStatus": authentication(w.Service.Description(), checks),
 		"CustomFields":                  Fields{"CustomField": r.texts("customFields")},
 	}
 	if strings.EqualFold(r.text("status"), "autoresponded") && !w.has("RecipientStatusCode", "AutoResponded") {
@@ -238,9 +235,9 @@ func (w *Writer) recipient(r recipient) Fields {
 
 // authentication tells what became of the checks of a recipient. The names are REST's but for their case. A check
 // without a time is none.
-func (w *Writer) authentication(checks object) any {
+func authentication(d *services.Description, checks object) any {
 	f := Fields{}
-	for _, e := range w.Service.Description().Type("AuthenticationStatus").Elements {
+	for _, e := range d.Type("AuthenticationStatus").Elements {
 		for member := range checks {
 			check := checks.object(member)
 			at := check.date("eventTimestamp")
@@ -248,7 +245,7 @@ func (w *Writer) authentication(checks object) any {
 				continue
 			}
 			f[e.Name] = Fields{
-				"Status": w.word("EventStatusCode", check.text("status")), "EventTimestamp": at,
+				"Status": wordOf(d.Type("EventStatusCode"), check.text("status")), "EventTimestamp": at,
 				"FailureDescription":      check.given("failureDescription"),
 				"VendorFailureStatusCode": check.given("vendorFailureStatusCode"),
 			}

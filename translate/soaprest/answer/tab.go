@@ -91,7 +91,7 @@ func (w *Writer) tabStatuses(all object) (fields []Fields) {
 			"TabLabel": t.label(), "TabName": t.name(), "TabValue": t.value(),
 		}
 		if w.ex() {
-			w.more(f, t)
+			t.more(f)
 		}
 		fields = append(fields, f)
 	}
@@ -99,7 +99,7 @@ func (w *Writer) tabStatuses(all object) (fields []Fields) {
 }
 
 // more adds the members of the Ex set.
-func (w *Writer) more(f Fields, t tab) {
+func (t tab) more(f Fields) {
 	f["DocumentID"], f["PageNumber"] = t.natural("documentId", 1), t.natural("pageNumber", 0)
 	f["ScaleValue"] = t.decimal("scaleValue")
 	if t.custom == "" {

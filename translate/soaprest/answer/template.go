@@ -9,7 +9,7 @@ import (
 )
 
 // Templates makes EnvelopeTemplates of a list as REST answers it (SOAP-REST.md §4.10).
-func (w *Writer) Templates(list map[string]any) Fields {
+func Templates(list map[string]any) Fields {
 	all := []Fields{}
 	for _, o := range object(list).objects("envelopeTemplates") {
 		all = append(all, templateDefinition(o))
@@ -29,13 +29,17 @@ func templateDefinition(o object) Fields {
 // their place. Account is written as AccountId.
 func (w *Writer) Template(template map[string]any, account string, bytes func(documentID string) Stream) Fields {
 	o := object(template)
-	return Fields{"EnvelopeTemplateDefinition": templateDefinition(o), "Envelope": w.envelopeOf(o, account, bytes)}
+	return Fields{
+		"EnvelopeTemplateDefinition": templateDefinition(o), "Envelope": inversion{w}.envelopeOf(o, account, bytes),
+	}
 }
 
-// envelopeOf makes an Envelope: what package definition does, the other way about.
-func (w *Writer) envelopeOf(o object, account string, bytes func(string) Stream) Fields {
+// inversion is what package definition does, the other way about.
+type inversion struct{ *Writer }
+
+func (w inversion) envelopeOf(o object, account string, bytes func(string) Stream) Fields {
 	d := w.Service.Description()
-	f := w.inverse(d.Type("Envelope"), o)
+	f := w.elements(d.Type("Envelope"), o)
 	for _, name := range []string{"TransactionID", "Asynchronous"} { // SOAP did not give them back
 		delete(f, name)
 	}
@@ -81,12 +85,12 @@ func documentOf(o object, bytes func(string) Stream) Fields {
 	return f
 }
 
-func (w *Writer) recipientOf(r recipient) Fields {
+func (w inversion) recipientOf(r recipient) Fields {
 	if sms := r.object.object("smsAuthentication"); sms != nil && r.object["phoneAuthentication"] == nil {
 		r.object = copied(r.object)
 		r.object["phoneAuthentication"] = sms // SOAP has one element for both (SOAP-REST.md §3.3)
 	}
-	f := w.inverse(w.Service.Description().Type("Recipient"), r.object)
+	f := w.elements(w.Service.Description().Type("Recipient"), r.object)
 	f["ID"], f["Type"], f["RoutingOrder"] = r.natural("recipientId", 1), r.word, r.order()
 	f["UserName"], f["Email"] = r.member("hostName", "name"), r.member("hostEmail", "email")
 	f["AccessCode"], f["Note"] = r.text("accessCode"), r.text("note")
@@ -106,8 +110,8 @@ func (w *Writer) recipientOf(r recipient) Fields {
 	return f
 }
 
-func (w *Writer) tabOf(t tab, r recipient) Fields {
-	f := w.inverse(w.Service.Description().Type("Tab"), t.object)
+func (w inversion) tabOf(t tab, r recipient) Fields {
+	f := w.elements(w.Service.Description().Type("Tab"), t.object)
 	f["Type"], f["Name"], f["Value"] = t.word, cmp.Or(t.text("name"), t.custom, t.word), t.value()
 	f["RecipientID"] = r.natural("recipientId", 1)
 	f["XPosition"], f["YPosition"] = w.position(t, 1)
@@ -130,9 +134,9 @@ func (w *Writer) tabOf(t tab, r recipient) Fields {
 	return f
 }
 
-// inverse makes the elements of a type of REST's members, by the names that package definition writes. What is empty
+// elements makes the elements of a type of REST's members, by the names that package definition writes. What is empty
 // or false is left out, and so is what the schema has no place for.
-func (w *Writer) inverse(t *services.Type, o object) Fields {
+func (w inversion) elements(t *services.Type, o object) Fields {
 	f := Fields{}
 	members := definition.Members(t.Name)
 	for i := range t.Elements {
@@ -142,13 +146,13 @@ func (w *Writer) inverse(t *services.Type, o object) Fields {
 		switch {
 		case !known:
 		case member == definition.Merged:
-			v = given(w.inverse(e.Type, o))
+			v = given(w.elements(e.Type, o))
 		case e.Type.Base != "":
 			v = w.simple(e, o, member)
 		case len(e.Type.Elements) == 1 && e.Type.Elements[0].Many:
 			v = w.list(&e.Type.Elements[0], o, member)
 		case o.object(member) != nil:
-			v = given(w.inverse(e.Type, o.object(member)))
+			v = given(w.elements(e.Type, o.object(member)))
 		}
 		if v != nil {
 			f[e.Name] = v
@@ -164,7 +168,7 @@ func given(f Fields) any {
 	return f
 }
 
-func (w *Writer) list(item *services.Element, o object, member string) any {
+func (w inversion) list(item *services.Element, o object, member string) any {
 	if item.Type.Base != "" {
 		var texts []string
 		for _, s := range o.texts(member) {
@@ -179,7 +183,7 @@ func (w *Writer) list(item *services.Element, o object, member string) any {
 	}
 	var all []Fields
 	for _, each := range o.objects(member) {
-		all = append(all, w.inverse(item.Type, each))
+		all = append(all, w.elements(item.Type, each))
 	}
 	if all == nil {
 		return nil
@@ -187,7 +191,7 @@ func (w *Writer) list(item *services.Element, o object, member string) any {
 	return Fields{item.Name: all}
 }
 
-func (w *Writer) simple(e *services.Element, o object, member string) any {
+func (w inversion) simple(e *services.Element, o object, member string) any {
 	text := o.text(member)
 	switch {
 	case e.Type.Base == "boolean":
