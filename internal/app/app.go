@@ -89,7 +89,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	if p.store, err = openStore(cfg, log); err != nil {
 		return nil, err
 	}
-	p.soaprest = soaprest.New(soaprest.Options{Journal: p.store.Creations(), Returns: p.store, Log: log})
+	p.soaprest = soaprest.New(soaprest.Options{Journal: p.store.Creations(), Returns: p.store.Returns(), Log: log})
 	if p.ledger, err = ledger.New(ledger.Options{Store: p.store,
 		OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -41,6 +43,19 @@ func (k *keyring) key(purpose string, create bool) ([]byte, error) {
 		k.master = master
 	}
 	return hkdf.Key(sha256.New, k.master, nil, program+" "+purpose, keySize)
+}
+
+// cipher encrypts for one purpose; nonces are its own.
+func (k *keyring) cipher(purpose string, create bool) (cipher.AEAD, error) {
+	key, err := k.key(purpose, create)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
 func (k *keyring) read() ([]byte, error) {

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,7 +14,10 @@ import (
 var ErrUnreadable = errors.New("the refresh token cannot be decrypted: its key file was lost or replaced; " +
 	"let the user give consent again")
 
-const maxRefreshToken = 16 << 10
+const (
+	refreshKey      = "refresh tokens" // purpose
+	maxRefreshToken = 16 << 10
+)
 
 // datedMark begins a plain text with the time before the token. No token of earlier files begins so: it could not be
 // sent.
@@ -29,7 +30,7 @@ func (s *Store) PutRefresh(name string, token secret.Text) (err error) {
 	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
 		return ErrSize
 	}
-	aead, err := s.refreshCipher(true)
+	aead, err := s.keys.cipher(refreshKey, true)
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, 
 	if !ok {
 		return token, at, false, nil
 	}
-	aead, err := s.refreshCipher(false)
+	aead, err := s.keys.cipher(refreshKey, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return token, at, false, ErrUnreadable
 	}
@@ -69,16 +70,4 @@ func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, 
 		at, _ = time.Parse(time.RFC3339, date) // an unreadable date is an unknown one
 	}
 	return secret.New(text), at, true, nil
-}
-
-func (s *Store) refreshCipher(create bool) (cipher.AEAD, error) {
-	key, err := s.keys.key("refresh tokens", create)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
 }

@@ -8,7 +8,7 @@ import (
 
 func TestARefreshTokenOfAFileWithoutDatesIsRead(t *testing.T) {
 	s := Memory()
-	aead, err := s.refreshCipher(true)
+	aead, err := s.keys.cipher(refreshKey, true)
 	if err != nil {
 		t.Fatal(err)
 	}

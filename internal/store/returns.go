@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/cipher"
 	"time"
 )
 
@@ -13,39 +14,48 @@ type returned struct {
 
 const maxReturned = 32 << 10
 
-// ReturnKey is the key that the addresses for signers are sealed with.
-func (s *Store) ReturnKey() ([]byte, error) { return s.keys.key("return addresses", true) }
+// Returns are the addresses to which browsers of signers go on.
+type Returns struct {
+	core    *core
+	entries *table[returned]
+}
 
-// PutReturn keeps a value until then, or longer if it is already. With Options.MaxReturns others in their time it is
-// ErrFull. It is durable when PutReturn returns.
-func (s *Store) PutReturn(_ context.Context, key string, value []byte, until time.Time) (err error) {
+// Returns are where signers come back to.
+func (s *Store) Returns() *Returns { return s.returns }
+
+// Cipher seals what is told of them.
+func (r *Returns) Cipher() (cipher.AEAD, error) { return r.core.keys.cipher("return addresses", true) }
+
+// Put keeps a value until then, or longer if it is already. With Options.MaxReturns others in their time it is ErrFull.
+// It is durable when Put returns.
+func (r *Returns) Put(_ context.Context, key string, value []byte, until time.Time) (err error) {
 	defer wrap(&err, "keep return address")
 	if key == "" || len(key) > maxText || len(value) > maxReturned {
 		return ErrSize
 	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	known, ok := s.returns.get(key)
+	r.core.writing.Lock()
+	defer r.core.writing.Unlock()
+	known, ok := r.entries.get(key)
 	if ok && !known.Until.Before(until) {
 		return nil
 	}
 	var changes []Change
-	if !ok && s.returns.len() >= s.o.MaxReturns {
-		now := s.o.Now()
-		for old := range s.returns.all(func(r returned) bool { return !now.Before(r.Until) }) {
-			changes = append(changes, s.returns.drop(old))
+	if !ok && r.entries.len() >= r.core.o.MaxReturns {
+		now := r.core.o.Now()
+		for old := range r.entries.all(func(old returned) bool { return !now.Before(old.Until) }) {
+			changes = append(changes, r.entries.drop(old))
 		}
 		if len(changes) == 0 {
 			return ErrFull
 		}
 	}
 	// Twice as long as asked: the next one to ask for the same need not write.
-	until = until.Add(until.Sub(s.o.Now()))
-	return s.commit(append(changes, s.returns.put(key, returned{value, until}))...)
+	until = until.Add(until.Sub(r.core.o.Now()))
+	return r.core.commit(append(changes, r.entries.put(key, returned{value, until}))...)
 }
 
-// Return gives a value whose time is not over.
-func (s *Store) Return(key string) (value []byte, ok bool) {
-	r, ok := s.returns.get(key)
-	return r.Value, ok && s.o.Now().Before(r.Until)
+// Get gives a value whose time is not over.
+func (r *Returns) Get(key string) (value []byte, ok bool) {
+	kept, ok := r.entries.get(key)
+	return kept.Value, ok && r.core.o.Now().Before(kept.Until)
 }

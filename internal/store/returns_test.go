@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"bytes"
 	"errors"
 	"path/filepath"
 	"strconv"
@@ -19,28 +18,32 @@ func TestReturnAddressesOutliveTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	c := newClock()
 	s := open(t, path, store.Options{Now: c.now})
-	key, err := s.ReturnKey()
-	if err != nil || len(key) != 32 {
-		t.Fatalf("%d bytes, %v", len(key), err)
+	cipher, err := s.Returns().Cipher()
+	if err != nil {
+		t.Fatal(err)
 	}
+	sealed := cipher.Seal(nil, nil, []byte("told"), nil)
 	until := c.now().Add(24 * time.Hour)
-	if err := s.PutReturn(t.Context(), "a", []byte("sealed"), until); err != nil {
+	if err := s.Returns().Put(t.Context(), "a", []byte("sealed"), until); err != nil {
 		t.Fatal(err)
 	}
 	closeStore(t, s)
 	s = open(t, path, store.Options{Now: c.now})
 	defer func() { closeStore(t, s) }()
-	if again, err := s.ReturnKey(); err != nil || !bytes.Equal(again, key) {
+	if cipher, err = s.Returns().Cipher(); err != nil {
+		t.Fatal(err)
+	}
+	if told, err := cipher.Open(nil, nil, sealed, nil); err != nil || string(told) != "told" {
 		t.Errorf("the key is another one, %v", err)
 	}
 	for later, want := range map[time.Duration]bool{23 * time.Hour: true, 49 * time.Hour: false} {
 		now := until.Add(later - 24*time.Hour)
 		s = reopen(t, s, path, now)
-		if value, ok := s.Return("a"); ok != want || ok && string(value) != "sealed" {
+		if value, ok := s.Returns().Get("a"); ok != want || ok && string(value) != "sealed" {
 			t.Errorf("%s later it is %q, %v", later, value, ok)
 		}
 	}
-	if _, ok := s.Return("b"); ok {
+	if _, ok := s.Returns().Get("b"); ok {
 		t.Error("an unknown key has a value")
 	}
 }
@@ -52,7 +55,7 @@ func TestReturnAddressesAreBounded(t *testing.T) {
 	each(t, store.Options{Now: now, MaxReturns: 8}, func(t *testing.T, s *store.Store) {
 		later.Store(0)
 		put := func(key string, size int) error {
-			return s.PutReturn(t.Context(), key, make([]byte, size), now().Add(time.Hour))
+			return s.Returns().Put(t.Context(), key, make([]byte, size), now().Add(time.Hour))
 		}
 		for i := range 8 {
 			if err := put(strconv.Itoa(i), 1); err != nil {
@@ -74,7 +77,7 @@ func TestReturnAddressesAreBounded(t *testing.T) {
 		if err := put("8", 1); err != nil {
 			t.Errorf("those whose time is over are in the way: %v", err)
 		}
-		if _, ok := s.Return("0"); ok {
+		if _, ok := s.Returns().Get("0"); ok {
 			t.Error("an old one is still there")
 		}
 	})
@@ -84,11 +87,11 @@ func TestTheSameAddressIsWrittenOnceADay(t *testing.T) {
 	s := store.Memory()
 	for i := range 10 {
 		value := []byte(strconv.Itoa(i))
-		if err := s.PutReturn(t.Context(), "a", value, time.Now().Add(time.Hour)); err != nil {
+		if err := s.Returns().Put(t.Context(), "a", value, time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if value, ok := s.Return("a"); !ok || string(value) != "0" {
+	if value, ok := s.Returns().Get("a"); !ok || string(value) != "0" {
 		t.Errorf("got %q", value)
 	}
 }
@@ -102,7 +105,7 @@ func TestAFileOfAnEarlierVersionGetsItsBucket(t *testing.T) {
 	}
 	s := open(t, path, store.Options{})
 	defer closeStore(t, s)
-	if err := s.PutReturn(t.Context(), "a", []byte("sealed"), time.Now().Add(time.Hour)); err != nil {
+	if err := s.Returns().Put(t.Context(), "a", []byte("sealed"), time.Now().Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
 }

@@ -102,7 +102,7 @@ type Store struct {
 	tokens, passwords *table[issued]
 	pins              *table[pin]
 	refresh           *table[[]byte] // encrypted refresh tokens, by the name that the caller gives them
-	returns           *table[returned]
+	returns           *Returns
 	users, accounts   *Learned
 	creations         *Creations
 
@@ -160,7 +160,7 @@ func newStore(o Options, b Backend, k *keyring) *Store {
 		passwords: newTable[issued](c, bucketPasswords),
 		pins:      newTable[pin](c, bucketPins),
 		refresh:   newTable[[]byte](c, bucketRefresh),
-		returns:   newTable[returned](c, bucketReturns),
+		returns:   &Returns{c, newTable[returned](c, bucketReturns)},
 		users:     &Learned{c, newTable[fact](c, bucketUsers)},
 		accounts:  &Learned{c, newTable[fact](c, bucketAccounts)},
 		creations: &Creations{c, newTable[journal.Entry](c, bucketCreations)},

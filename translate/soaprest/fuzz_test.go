@@ -71,7 +71,7 @@ func FuzzAnswersOfREST(f *testing.F) {
 		p := &parrot{script: script{t: t}, status: int(status), read: read, change: change}
 		c := newCall(p, do.operation, do.body)
 		c.Integration.SOAPREST.SafeDocuments = integration.SafeAuto
-		got := serveCall(t.Context(), New(Options{Returns: store.Memory()}), c)
+		got := serveCall(t.Context(), New(Options{Returns: store.Memory().Returns()}), c)
 		if got.err != nil {
 			t.Errorf("%s: %v", do.operation, got.err)
 		}

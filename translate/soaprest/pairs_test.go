@@ -149,7 +149,7 @@ func TestTheSamplePairsAreCarriedOut(t *testing.T) {
 				}
 			}
 			kept := store.Memory()
-			e := New(Options{Now: func() time.Time { return now }, Returns: kept, Journal: kept.Creations()})
+			e := New(Options{Now: func() time.Time { return now }, Returns: kept.Returns(), Journal: kept.Creations()})
 			c := newCall(s, strings.TrimPrefix(operation, "Fault-"), "")
 			c.Message = bytes.NewReader(request)
 			c.Service = services.ByBase(string(regexp.MustCompile(`service=(\w+)`).FindSubmatch(request)[1]) + ".asmx")

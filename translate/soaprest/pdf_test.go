@@ -257,7 +257,7 @@ func TestLargeDocumentsAreNotReadBeforehand(t *testing.T) {
 	u := &script{t: t, steps: steps}
 	c := newCall(u, "RequestDocumentPDFs", idElement)
 	c.Integration.SOAPREST.SafeDocuments = integration.SafeAuto
-	a, err := New(Options{Returns: store.Memory()}).Serve(t.Context(), c)
+	a, err := New(Options{Returns: store.Memory().Returns()}).Serve(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

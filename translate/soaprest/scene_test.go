@@ -41,7 +41,7 @@ func run(t *testing.T, scenes []scene) {
 	for _, s := range scenes {
 		t.Run(s.name, func(t *testing.T) {
 			kept := store.Memory()
-			s.play(t, New(Options{Returns: kept, Journal: kept.Creations(), Lookups: []time.Duration{0}}))
+			s.play(t, New(Options{Returns: kept.Returns(), Journal: kept.Creations(), Lookups: []time.Duration{0}}))
 		})
 	}
 }

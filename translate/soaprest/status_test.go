@@ -97,7 +97,7 @@ func TestRetryAfterIsPassedOn(t *testing.T) { // SOAP-REST.md §5.3
 }
 
 func TestAStatusIsAnsweredFromMemory(t *testing.T) { // SOAP-REST.md §6.6
-	e := New(Options{Returns: store.Memory()})
+	e := New(Options{Returns: store.Memory().Returns()})
 	cached := func(c *Call) { reachable(c); c.Integration.SOAPREST.CacheStatus = time.Minute }
 	poll := scene{operation: "RequestStatus", body: idElement, set: cached, has: []string{"<Status>Sent</Status>"}}
 	ask := func(name string, want bool) {

@@ -115,7 +115,7 @@ func TestWhereASignerComesBackTo(t *testing.T) { // SOAP-REST.md §4.6
 			if tc.set != nil {
 				tc.set(c)
 			}
-			if got := serveCall(t.Context(), New(Options{Returns: store.Memory()}), c); got.status != 500 || !got.has(tc.says) {
+			if got := serveCall(t.Context(), New(Options{Returns: store.Memory().Returns()}), c); got.status != 500 || !got.has(tc.says) {
 				t.Errorf("got %s", got.text)
 			}
 		})
@@ -126,7 +126,7 @@ func TestWhereASignerComesBackTo(t *testing.T) { // SOAP-REST.md §4.6
 // first got no answer makes no second one (SOAP-REST.md §6.2).
 func TestADraftForASenderIsMadeOnce(t *testing.T) {
 	kept := store.Memory()
-	e := New(Options{Returns: kept, Journal: kept.Creations(), Lookups: []time.Duration{0}})
+	e := New(Options{Returns: kept.Returns(), Journal: kept.Creations(), Lookups: []time.Duration{0}})
 	newDraft := step{want: creationPOST, status: 201, answer: `{"envelopeId":"` + envelopeOne + `","status":"created"}`}
 	failed := viewStep("sender")
 	failed.status, failed.answer = 502, "<html>"
@@ -145,7 +145,7 @@ func TestADraftForASenderIsMadeOnce(t *testing.T) {
 }
 
 func TestASignerIsLedBack(t *testing.T) { // SOAP-REST.md §4.6
-	e := New(Options{Returns: store.Memory()})
+	e := New(Options{Returns: store.Memory().Returns()})
 	urls := clientURLs("OnSigningComplete", " https://app.example.com/pop?event=Sign&amp;x=1\n",
 		"OnDecline", "https://app.example.com/pop?event=Decline", "OnException", "http://app.example.com/oops",
 		"OnFaxPending", "", "GenerateSignedDocumentAsynch", "true")

@@ -5,7 +5,6 @@ package redirect
 
 import (
 	"context"
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/base64"
@@ -36,13 +35,12 @@ var ErrGone = errors.New("the address was not made by this proxy, or its time is
 
 // Store keeps the addresses that are too long for a returnUrl. Several proxies may share it.
 type Store interface {
-	// ReturnKey is 32 bytes that stay the same.
-	ReturnKey() ([]byte, error)
-	// PutReturn keeps a value until then, or until when it is kept already if that is later. It is durable when it
-	// returns.
-	PutReturn(ctx context.Context, key string, value []byte, until time.Time) error
-	// Return gives a value whose time is not over.
-	Return(key string) (value []byte, ok bool)
+	// Cipher is one with nonces of its own, whose key stays the same.
+	Cipher() (cipher.AEAD, error)
+	// Put keeps a value until then, or until when it is kept already if that is later. It is durable when it returns.
+	Put(ctx context.Context, key string, value []byte, until time.Time) error
+	// Get gives a value whose time is not over.
+	Get(key string) (value []byte, ok bool)
 }
 
 // Addresses are those of a program, by their names in SOAP.
@@ -119,17 +117,9 @@ type Redirector struct {
 
 // New makes a Redirector.
 func New(store Store, now func() time.Time) *Redirector {
-	return &Redirector{store: store, now: now, aead: sync.OnceValues(func() (cipher.AEAD, error) {
-		key, err := store.ReturnKey()
-		if err != nil {
-			return nil, err
-		}
-		block, err := aes.NewCipher(key)
-		if err != nil {
-			return nil, err
-		}
-		return cipher.NewGCMWithRandomNonce(block)
-	})}
+	return &Redirector{
+		store: store, now: now, aead: sync.OnceValues(func() (cipher.AEAD, error) { return store.Cipher() }),
+	}
 }
 
 // A state is sealed: its kind, the end of its life in Unix seconds, the length of the note, the note, and the addresses
@@ -171,7 +161,7 @@ func (r *Redirector) URL(ctx context.Context, public *url.URL, a Addresses, note
 	// The same addresses have the same key, so that a program that always sends the same fills nothing.
 	digest := sha256.Sum256(packed)
 	key := digest[:16]
-	if err := r.store.PutReturn(ctx, string(key), aead.Seal(nil, nil, packed, key), until); err != nil {
+	if err := r.store.Put(ctx, string(key), aead.Seal(nil, nil, packed, key), until); err != nil {
 		return "", fmt.Errorf("keep return addresses: %w", err)
 	}
 	return state(kept, key), nil
@@ -210,7 +200,7 @@ func (r *Redirector) Location(state string, query url.Values) (address, note str
 }
 
 func (r *Redirector) kept(aead cipher.AEAD, key []byte) ([]byte, error) {
-	value, ok := r.store.Return(string(key))
+	value, ok := r.store.Get(string(key))
 	if !ok {
 		return nil, ErrGone
 	}

@@ -2,6 +2,8 @@ package redirect_test
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/sha512"
 	"encoding/hex"
 	"errors"
@@ -25,15 +27,24 @@ type memory struct {
 	until  map[string]time.Time
 }
 
-func (m *memory) ReturnKey() ([]byte, error) { return m.key, m.keyErr }
+func (m *memory) Cipher() (cipher.AEAD, error) {
+	if m.keyErr != nil {
+		return nil, m.keyErr
+	}
+	block, err := aes.NewCipher(m.key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
 
-func (m *memory) PutReturn(_ context.Context, key string, value []byte, until time.Time) error {
+func (m *memory) Put(_ context.Context, key string, value []byte, until time.Time) error {
 	m.puts++
 	m.values[key], m.until[key] = value, until
 	return m.putErr
 }
 
-func (m *memory) Return(key string) ([]byte, bool) {
+func (m *memory) Get(key string) ([]byte, bool) {
 	value, ok := m.values[key]
 	return value, ok && m.now().Before(m.until[key])
 }
