@@ -115,7 +115,8 @@ func TestWhereASignerComesBackTo(t *testing.T) { // SOAP-REST.md §4.6
 			if tc.set != nil {
 				tc.set(c)
 			}
-			if got := serveCall(t.Context(), New(Options{Returns: store.Memory().Returns()}), c); got.status != 500 || !got.has(tc.says) {
+			got := serveCall(t.Context(), New(Options{Returns: store.Memory().Returns()}), c)
+			if got.status != 500 || !got.has(tc.says) {
 				t.Errorf("got %s", got.text)
 			}
 		})
