@@ -33,7 +33,8 @@ func (p *App) observe() error {
 	m, err := metrics.New(p.registry, metrics.Options{
 		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.current.tokens, CAExpires: p.current.caExpires,
 		LeafExpires: p.current.leafExpires, History: p.history, LogDropped: p.logWriter.Dropped, LogStuck: p.logWriter.Stuck,
-		Journal: p.journal, SpoolBytes: p.current.spoolBytes,
+		Journal:    func() metrics.Journal { return creationsOf(p.store) },
+		SpoolBytes: p.current.spoolBytes,
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/spool"
+	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/soaprest"
 	"docusign-auth-proxy/translate/soaprest/journal"
@@ -88,10 +89,10 @@ func (c *current) spoolBytes() (n int64) {
 	return n
 }
 
-// journal tells the metrics what is known of the creations of envelopes.
-func (p *App) journal() metrics.Journal {
+// creationsOf tells the metrics what is known of the creations of envelopes.
+func creationsOf(s *store.Store) metrics.Journal {
 	j := metrics.Journal{Entries: map[string]int{}}
-	p.store.Creations().Find(func(e journal.Entry) bool {
+	s.Creations().Find(func(e journal.Entry) bool {
 		j.Entries[string(e.State)]++
 		if unresolved := e.State == journal.Intended || e.State == journal.Unknown; unresolved {
 			j.Unresolved = earlier(j.Unresolved, e.At)
@@ -102,8 +103,8 @@ func (p *App) journal() metrics.Journal {
 }
 
 // unresolved tells the status page of the creations of which nobody knows the end.
-func (p *App) unresolved() admin.Unresolved {
-	j := p.journal()
+func unresolved(s *store.Store) admin.Unresolved {
+	j := creationsOf(s)
 	open := j.Entries[string(journal.Intended)] + j.Entries[string(journal.Unknown)]
 	return admin.Unresolved{Count: open, Oldest: j.Unresolved}
 }

@@ -70,7 +70,7 @@ func (p *App) Status() admin.Status {
 		Tunnels:      admin.Tunnels{Open: p.Server.OpenTunnels(), Allowed: texts(cfg.Egress.Tunnel)},
 		Integrations: IntegrationStatus(cfg, p.ledger, a.oauth), Unknown: admin.UnknownOf(p.ledger.Unknown()),
 		Security:     p.securityStatus(cfg),
-		ConnFailures: p.Server.ConnFailures(), Unresolved: p.unresolved(),
+		ConnFailures: p.Server.ConnFailures(), Unresolved: unresolved(p.store),
 	}
 	if err := p.holder.LastError(); err != nil {
 		s.Config.Error = err.Error()
