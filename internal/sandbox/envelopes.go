@@ -234,7 +234,8 @@ func showEnvelope(c *restRequest) answer {
 }
 
 func showRecipients(c *restRequest) answer {
-	return c.tree(http.StatusOK, "recipients", c.Envelope.ShowRecipients(c.Asks("include_tabs", "true"), c.lower()))
+	recipients := envelope.ShowRecipients(c.Envelope.Recipients, c.Asks("include_tabs", "true"), c.lower())
+	return c.tree(http.StatusOK, "recipients", recipients)
 }
 
 func showNotification(c *restRequest) answer {

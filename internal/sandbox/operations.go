@@ -358,17 +358,19 @@ func view(c *soapRequest) (any, *apiError) { return c.ViewURL(), nil }
 
 func recipientView(c *soapRequest) (any, *apiError) {
 	who := c.msg.Field
-	return c.ViewURL(), asError(c.Envelope.CanSign(who("ClientUserID"), who("Username"), who("Email")))
+	return c.ViewURL(), asError(envelope.CanSign(c.Envelope, who("ClientUserID"), who("Username"), who("Email")))
 }
 
 func correctView(c *soapRequest) (any, *apiError) {
-	return c.ViewURL(), asError(c.Envelope.IsUnderWay())
+	return c.ViewURL(), asError(envelope.IsUnderWay(c.Envelope))
 }
 
 // senderView makes a draft where the request names no envelope.
 func senderView(c *soapRequest) (any, *apiError) {
 	if strings.TrimSpace(c.msg.Field("EnvelopeID")) != "" {
-		return ofEnvelope(func(c *soapRequest) (any, *apiError) { return c.ViewURL(), asError(c.Envelope.IsDraft()) })(c)
+		return ofEnvelope(func(c *soapRequest) (any, *apiError) {
+			return c.ViewURL(), asError(envelope.IsDraft(c.Envelope))
+		})(c)
 	}
 	return inAccount(func(c *soapRequest) (any, *apiError) {
 		refused := c.create(object{"status": "created"}, envelope.Making{})

@@ -1,6 +1,10 @@
 package sandbox
 
-import "net/http"
+import (
+	"net/http"
+
+	"docusign-auth-proxy/internal/sandbox/envelope"
+)
 
 // viewOf opens the console, or a view of an envelope, in a browser (SOAP-REST.md §4.6, §4.7).
 func viewOf(c *restRequest) answer {
@@ -17,10 +21,10 @@ func viewOf(c *restRequest) answer {
 		refused = c.checkRecipientView(d)
 	}
 	if refused == nil && name == "sender" {
-		refused = asError(c.Envelope.IsDraft())
+		refused = asError(envelope.IsDraft(c.Envelope))
 	}
 	if refused == nil && name == "correct" {
-		refused = asError(c.Envelope.IsUnderWay())
+		refused = asError(envelope.IsUnderWay(c.Envelope))
 	}
 	if refused != nil {
 		return c.refuse(refused)
@@ -38,5 +42,5 @@ func (c *restRequest) checkRecipientView(d object) *apiError {
 	case len(back) > maxReturnURL:
 		return refusal("INVALID_REQUEST_PARAMETER", "The returnUrl is too long.")
 	}
-	return asError(c.Envelope.CanSign(text(d, "clientUserId"), text(d, "userName"), text(d, "email")))
+	return asError(envelope.CanSign(c.Envelope, text(d, "clientUserId"), text(d, "userName"), text(d, "email")))
 }

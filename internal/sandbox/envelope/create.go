@@ -43,15 +43,16 @@ func New(definition Object, m Making) (Envelope, *Refusal) {
 	if len(composites) > 0 {
 		// At the root they are not looked at (SOAP-REST.md §3.1).
 		delete(e.Members, "customFields")
-		if refused := e.compose(composites, m, text(definition, "status") == "sent"); refused != nil {
+		c := composer{&e, m}
+		if refused := c.compose(composites, text(definition, "status") == "sent"); refused != nil {
 			return e, refused
 		}
 	} else {
 		e.Documents = readDocuments(definition["documents"])
 		e.Recipients = readRecipients(object(definition, "recipients"), m.Lower)
 	}
-	e.nameTabs()
-	return e, e.check(len(composites) > 0)
+	nameTabs(e.Recipients)
+	return e, check(e, len(composites) > 0)
 }
 
 // rest gives the members but for some.
@@ -140,7 +141,7 @@ func number(all []Recipient) {
 }
 
 // check is what REST holds a definition to.
-func (e *Envelope) check(composed bool) *Refusal {
+func check(e Envelope, composed bool) *Refusal {
 	if n := len([]rune(e.Subject)); n > MaxSubject {
 		return refuse("INVALID_REQUEST_PARAMETER", "The emailSubject has %d characters, the limit is %d.", n, MaxSubject)
 	}

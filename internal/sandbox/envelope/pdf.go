@@ -30,7 +30,7 @@ func (e Envelope) PDFSize(document string) int64 {
 			uploaded += d.Size
 		}
 	}
-	return max(uploaded, int64(len(e.head(document, ""))))
+	return max(uploaded, int64(len(head(e.ID, document, ""))))
 }
 
 // HasPDF tells whether there is a document of that id; combined and certificate are there always.
@@ -40,13 +40,13 @@ func (e Envelope) HasPDF(document string) bool {
 
 // PDF gives the bytes of a document, the same at every call for the same options, which are written into it.
 func (e Envelope) PDF(document, options string, size int64) io.Reader {
-	head := e.head(document, options)
-	return io.LimitReader(io.MultiReader(bytes.NewReader(head), &alphabet{len(head)}), size)
+	first := head(e.ID, document, options)
+	return io.LimitReader(io.MultiReader(bytes.NewReader(first), &alphabet{len(first)}), size)
 }
 
 // head is a whole small PDF with a comment behind it.
-func (e Envelope) head(document, options string) []byte {
-	return fmt.Appendf(slices.Clone(samplePDF), "%% envelope %s document %s %-60s\n", e.ID, document, options)
+func head(envelopeID, document, options string) []byte {
+	return fmt.Appendf(slices.Clone(samplePDF), "%% envelope %s document %s %-60s\n", envelopeID, document, options)
 }
 
 // alphabet yields capital letters without end; at is how many bytes came before.

@@ -47,7 +47,7 @@ func (e Envelope) Show(v View) Object {
 		o["purgeState"] = e.Purge
 	}
 	if slices.Contains(v.Include, "recipients") {
-		o["recipients"] = e.ShowRecipients(slices.Contains(v.Include, "tabs"), v.Lower)
+		o["recipients"] = ShowRecipients(e.Recipients, slices.Contains(v.Include, "tabs"), v.Lower)
 	}
 	if slices.Contains(v.Include, "custom_fields") {
 		o["customFields"] = e.CustomFields()
@@ -123,10 +123,10 @@ func (e *Envelope) SetNotification(over Object) {
 }
 
 // ShowRecipients is REST's object of recipients.
-func (e Envelope) ShowRecipients(tabs, lower bool) Object {
-	o := Object{"recipientCount": strconv.Itoa(len(e.Recipients)), "signers": []any{}}
+func ShowRecipients(all []Recipient, tabs, lower bool) Object {
+	o := Object{"recipientCount": strconv.Itoa(len(all)), "signers": []any{}}
 	current := 1
-	for _, r := range e.Recipients {
+	for _, r := range all {
 		shown := r.show()
 		if tabs {
 			shown["tabs"] = showTabs(r, lower)

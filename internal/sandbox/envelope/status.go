@@ -11,7 +11,7 @@ func (e *Envelope) Send(now time.Time) (mails int, refused *Refusal) {
 	if e.Status != "created" {
 		return 0, refuse("ENVELOPE_INVALID_STATUS", "Only a draft can be sent.")
 	}
-	if refused := e.complete(); refused != nil {
+	if refused := complete(e.Recipients); refused != nil {
 		return 0, refused
 	}
 	now = Stored(now)
@@ -30,8 +30,8 @@ func (e Envelope) Unsent(status string) Envelope {
 }
 
 // complete tells what the recipients of a sent envelope must have and those of a draft need not.
-func (e *Envelope) complete() *Refusal {
-	for _, r := range e.Recipients {
+func complete(all []Recipient) *Refusal {
+	for _, r := range all {
 		named := r.Name != "" && strings.Contains(r.Email, "@")
 		if !named && text(r.Members, "signingGroupId") == "" {
 			return refuse("INVALID_EMAIL_ADDRESS_FOR_RECIPIENT", "The recipient %s has no name or no e-mail.", r.ID)

@@ -90,8 +90,8 @@ func offset(o Object, name string) float64 {
 	return v * unit[text(o, "anchorUnits")]
 }
 
-func (e *Envelope) nameTabs() {
-	for _, r := range e.Recipients {
+func nameTabs(all []Recipient) {
+	for _, r := range all {
 		for i := range r.Tabs {
 			r.Tabs[i].named()
 		}

@@ -32,7 +32,7 @@ func NewTemplate(o Object) Template {
 		Name: text(o, "name"), Description: text(o, "description"), Shared: text(o, "shared") == "true",
 		Modified: Stored(modified), Pages: text(o, "pageCount"),
 	}
-	t.nameTabs()
+	nameTabs(t.Recipients)
 	return t
 }
 
@@ -46,7 +46,7 @@ func (t Template) Show(include []string, lower bool) Object {
 	if len(include) == 0 {
 		return o
 	}
-	o["recipients"] = t.ShowRecipients(slices.Contains(include, "tabs"), lower)
+	o["recipients"] = ShowRecipients(t.Recipients, slices.Contains(include, "tabs"), lower)
 	if slices.Contains(include, "documents") {
 		documents := []any{}
 		for i, d := range t.Documents {
@@ -78,17 +78,23 @@ func (t Template) Kinds(role, label string) (kinds []string) {
 	return kinds
 }
 
-// compose makes documents and recipients of composite templates (SOAP-REST.md §4.8).
-func (e *Envelope) compose(composites []Object, m Making, sent bool) *Refusal {
+// composer makes an envelope of composite templates (SOAP-REST.md §4.8).
+type composer struct {
+	*Envelope
+	Making
+}
+
+// compose makes documents and recipients.
+func (c composer) compose(composites []Object, sent bool) *Refusal {
 	for _, composite := range composites {
-		part, refused := e.composite(composite, m)
+		part, refused := c.composite(composite)
 		if refused != nil {
 			return refused
 		}
-		e.join(part, sent || m.MergeRoles)
+		c.join(part, sent || c.MergeRoles)
 	}
 	if sent { // roles that nobody has are left out
-		e.Recipients = slices.DeleteFunc(e.Recipients, func(r Recipient) bool {
+		c.Recipients = slices.DeleteFunc(c.Recipients, func(r Recipient) bool {
 			return r.Name == "" && r.Email == "" && text(r.Members, "roleName") != ""
 		})
 	}
@@ -126,8 +132,8 @@ func pieces(composite Object, m Making) (all []piece, refused *Refusal) {
 }
 
 // composite makes one part of the envelope: later pieces lie over earlier ones.
-func (e *Envelope) composite(composite Object, m Making) (part Envelope, refused *Refusal) {
-	all, refused := pieces(composite, m)
+func (c composer) composite(composite Object) (part Envelope, refused *Refusal) {
+	all, refused := pieces(composite, c.Making)
 	if refused != nil {
 		return part, refused
 	}
@@ -139,17 +145,17 @@ func (e *Envelope) composite(composite Object, m Making) (part Envelope, refused
 			for i := range t.Recipients {
 				t.Recipients[i].Status = "created"
 			}
-			part.overlay(t.Recipients)
-			e.inherit(t, m)
+			part.Recipients = overlay(part.Recipients, t.Recipients)
+			c.inherit(t)
 			continue
 		}
 		part.Documents = append(part.Documents, readDocuments(p.inline["documents"])...)
-		part.overlay(readRecipients(object(p.inline, "recipients"), m.Lower))
-		e.addFields(object(p.inline, "customFields"))
+		part.Recipients = overlay(part.Recipients, readRecipients(object(p.inline, "recipients"), c.Lower))
+		c.addFields(object(p.inline, "customFields"))
 		over := object(p.inline, "envelope")
-		e.Subject = cmp.Or(e.Subject, text(over, "emailSubject"))
-		if e.Members["emailBlurb"] == nil && over["emailBlurb"] != nil {
-			e.Members["emailBlurb"] = over["emailBlurb"]
+		c.Subject = cmp.Or(c.Subject, text(over, "emailSubject"))
+		if c.Members["emailBlurb"] == nil && over["emailBlurb"] != nil {
+			c.Members["emailBlurb"] = over["emailBlurb"]
 		}
 	}
 	if d := object(composite, "document"); d != nil {
@@ -162,23 +168,23 @@ func (e *Envelope) composite(composite Object, m Making) (part Envelope, refused
 }
 
 // inherit takes from a server template what the definition leaves open.
-func (e *Envelope) inherit(t Envelope, m Making) {
-	e.Subject = cmp.Or(e.Subject, t.Subject)
+func (c composer) inherit(t Envelope) {
+	c.Subject = cmp.Or(c.Subject, t.Subject)
 	for name := range strings.FieldsSeq("emailBlurb signingLocation autoNavigation envelopeIdStamping notification") {
-		skip := name == "notification" && m.NoTemplateNotification
-		if v, has := t.Members[name]; has && e.Members[name] == nil && !skip {
-			e.Members[name] = v
+		skip := name == "notification" && c.NoTemplateNotification
+		if v, has := t.Members[name]; has && c.Members[name] == nil && !skip {
+			c.Members[name] = v
 		}
 	}
-	e.addFields(object(t.Members, "customFields"))
+	c.addFields(object(t.Members, "customFields"))
 }
 
 // addFields lays custom fields over those with the same names.
-func (e *Envelope) addFields(fields Object) {
+func (c composer) addFields(fields Object) {
 	if len(fields) == 0 {
 		return
 	}
-	all := copyOf(object(e.Members, "customFields"))
+	all := copyOf(object(c.Members, "customFields"))
 	for kind, list := range fields {
 		kept := slices.DeleteFunc(slices.Clone(objects(all[kind])), func(old Object) bool {
 			return slices.ContainsFunc(objects(list), func(o Object) bool { return o["name"] == old["name"] })
@@ -189,24 +195,25 @@ func (e *Envelope) addFields(fields Object) {
 		}
 		all[kind] = joined
 	}
-	e.Members["customFields"] = all
+	c.Members["customFields"] = all
 }
 
 // overlay lays recipients over those with their role, which has a case (SOAP-REST.md §4.8); others are added.
-func (e *Envelope) overlay(over []Recipient) {
+func overlay(all, over []Recipient) []Recipient {
 	for _, r := range over {
 		role := text(r.Members, "roleName")
-		i := slices.IndexFunc(e.Recipients, func(old Recipient) bool {
+		i := slices.IndexFunc(all, func(old Recipient) bool {
 			return role != "" && text(old.Members, "roleName") == role
 		})
 		if i < 0 {
 			// A label without a place belongs to a tab of a template. Nobody has it here, so it is left out.
 			r.Tabs = slices.DeleteFunc(r.Tabs, func(t Tab) bool { return !t.Placed })
-			e.Recipients = append(e.Recipients, r)
+			all = append(all, r)
 			continue
 		}
-		e.Recipients[i].merge(r)
+		all[i].merge(r)
 	}
+	return all
 }
 
 // merge lays another description of the same person over this one.
@@ -230,13 +237,13 @@ func (r *Recipient) merge(over Recipient) {
 }
 
 // join adds a part: documents get free numbers, and people who are there already get its tabs.
-func (e *Envelope) join(part Envelope, mergeRoles bool) {
+func (c composer) join(part Envelope, mergeRoles bool) {
 	renamed := map[string]string{}
 	for _, d := range part.Documents {
 		old := d.ID
-		d.ID = free(d.ID, e.hasDocument)
+		d.ID = free(d.ID, c.hasDocument)
 		renamed[old] = d.ID
-		e.Documents = append(e.Documents, d)
+		c.Documents = append(c.Documents, d)
 	}
 	for _, r := range part.Recipients {
 		for i := range r.Tabs {
@@ -246,18 +253,18 @@ func (e *Envelope) join(part Envelope, mergeRoles bool) {
 				t.Members["documentId"] = id
 			}
 		}
-		i := slices.IndexFunc(e.Recipients, func(old Recipient) bool {
+		i := slices.IndexFunc(c.Recipients, func(old Recipient) bool {
 			same := old.Type == r.Type && old.Name == r.Name && old.Email == r.Email
 			role := text(r.Members, "roleName")
 			return same && old.ID == r.ID && r.Name != "" ||
 				mergeRoles && same && role != "" && role == text(old.Members, "roleName")
 		})
 		if i >= 0 {
-			e.Recipients[i].Tabs = append(e.Recipients[i].Tabs, r.Tabs...)
+			c.Recipients[i].Tabs = append(c.Recipients[i].Tabs, r.Tabs...)
 			continue
 		}
-		r.ID = free(r.ID, e.hasRecipient)
-		e.Recipients = append(e.Recipients, r)
+		r.ID = free(r.ID, c.hasRecipient)
+		c.Recipients = append(c.Recipients, r)
 	}
 }
 
@@ -273,6 +280,6 @@ func (e *Envelope) hasDocument(id string) bool {
 	return slices.ContainsFunc(e.Documents, func(d Document) bool { return d.ID == id })
 }
 
-func (e *Envelope) hasRecipient(id string) bool {
-	return slices.ContainsFunc(e.Recipients, func(r Recipient) bool { return r.ID == id })
+func (c composer) hasRecipient(id string) bool {
+	return slices.ContainsFunc(c.Recipients, func(r Recipient) bool { return r.ID == id })
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // IsDraft refuses a sender's view of what was sent.
-func (e Envelope) IsDraft() *Refusal {
+func IsDraft(e Envelope) *Refusal {
 	if e.Status != "created" {
 		return refuse("ENVELOPE_INVALID_STATUS", "Only a draft has a sender's view.")
 	}
@@ -14,7 +14,7 @@ func (e Envelope) IsDraft() *Refusal {
 }
 
 // IsUnderWay refuses to correct an envelope that was not sent, or is over.
-func (e Envelope) IsUnderWay() *Refusal {
+func IsUnderWay(e Envelope) *Refusal {
 	if e.Status != "sent" && e.Status != "delivered" {
 		return refuse("ENVELOPE_INVALID_STATUS", "Only an envelope under way can be corrected.")
 	}
@@ -23,7 +23,7 @@ func (e Envelope) IsUnderWay() *Refusal {
 
 // CanSign holds a recipient's view against the recipients: somebody of that name signs inside the program, now
 // (SOAP-REST.md §4.6).
-func (e Envelope) CanSign(clientUserID, name, email string) *Refusal {
+func CanSign(e Envelope, clientUserID, name, email string) *Refusal {
 	if e.Status == "created" {
 		return refuse("ENVELOPE_INVALID_STATUS", "The envelope was not sent.")
 	}
