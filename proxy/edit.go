@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate/oauth"
@@ -83,7 +84,7 @@ func (f *forward) noteError(resp *http.Response) {
 		f.event.Detail = "DocuSign answered " + code
 	}
 	if f.token != nil && !f.native && f.use() == oauth.UseSOAP && f.refusedUpstream(resp) == reply.TokenRefused {
-		f.event.Cause, f.event.NextStep = call.CauseBearerRefused, nextBearerRefused
+		f.event.Cause, f.event.NextStep = cause.BearerRefused.String(), nextBearerRefused
 	}
 	if in := f.integration(); in != nil && in.OldStatusCodes && !f.native {
 		setStatus(resp, reply.OldStatus(resp.StatusCode, text))

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/translate/reply"
@@ -127,10 +128,10 @@ func (r *restCall) describe(e *call.Event) {
 		e.Outcome, e.Cause, e.Detail = call.OutcomeRefused, call.KindNotOverREST.String(), why
 		e.NextStep = "the program reads the same reason; docusign-auth-proxy soap operations says what is carried out"
 	case n.FaultOwn:
-		e.Outcome, e.Cause, e.Detail = call.OutcomeInternal, call.CauseSOAPFailed, why
+		e.Outcome, e.Cause, e.Detail = call.OutcomeInternal, cause.SOAPFailed.String(), why
 		e.NextStep = "check soap_rest.spool_dir and soap_rest.spool_max of the integration, and the store"
 	default:
-		e.Outcome, e.Cause, e.Detail = call.OutcomeUnreachable, call.CauseSOAPFailed, why
+		e.Outcome, e.Cause, e.Detail = call.OutcomeUnreachable, cause.SOAPFailed.String(), why
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 // Kind is why the proxy answers a call itself with an error. How a kind looks to a program is known by package reply
@@ -54,40 +56,38 @@ const (
 	Kinds                             // their number
 )
 
-// words are the causes in metrics, log and X-DocuSign-Auth-Proxy-Cause.
-func words() [Kinds]string {
-	return [Kinds]string{
-		KindInternal: "internal", KindNoCredential: "no_credential", KindNoPath: "no_credential",
-		KindUnreadable: "unreadable_credential", KindUnreadableForm: "unreadable_credential",
-		KindUnreadableMessage: "unreadable", KindDigest: "digest_password", KindSigned: "signed_credential",
-		KindUnknownKey: "unknown_key", KindBadLogin: "bad_login", KindThrottled: "throttled", KindBusy: "busy",
-		KindOverloaded: "overloaded", KindNotAllowed: "principal_not_allowed", KindUnknownToken: "unknown_token",
-		KindOAuthRefused: "oauth_refused", KindBlocked: "blocked", KindTokenRefused: "token_refused",
-		KindTokenUnavailable: "token_unavailable", KindTokenTimeout: "token_timeout",
-		KindNotRepeated: "not_repeated", KindPasswordChange: "password_change",
-		KindNoMembership: "lacks_membership", KindUnreachable: "unreachable", KindTimeout: "timeout",
-		KindHostMismatch: "host_mismatch", KindWrongEnvironment: "wrong_environment", KindNotFound: "not_found",
-		KindBadPath: "bad_path", KindBadRequest: "bad_request", KindSlowBody: "body_timeout",
-		KindTooLarge: "too_large", KindUnsupportedGrant: "unsupported_grant", KindUnsupported: "unsupported",
-		KindUnknownService: "unknown_service", KindFormBinding: "form_binding", KindClearPassword: "clear_password",
-		KindNotOverREST: "soap_refused",
+// causes are the rows of the table of causes, of which metrics, log and X-DocuSign-Auth-Proxy-Cause take the word.
+func causes() [Kinds]cause.ID {
+	return [Kinds]cause.ID{
+		KindInternal: cause.Internal, KindNoCredential: cause.NoCredential, KindNoPath: cause.NoCredential,
+		KindUnreadable: cause.UnreadableCredential, KindUnreadableForm: cause.UnreadableCredential,
+		KindUnreadableMessage: cause.Unreadable, KindDigest: cause.DigestPassword, KindSigned: cause.SignedCredential,
+		KindUnknownKey: cause.UnknownKey, KindBadLogin: cause.BadLogin, KindThrottled: cause.Throttled,
+		KindBusy: cause.Busy, KindOverloaded: cause.Overloaded, KindNotAllowed: cause.PrincipalNotAllowed,
+		KindUnknownToken: cause.UnknownToken, KindOAuthRefused: cause.OAuthRefused, KindBlocked: cause.Blocked,
+		KindTokenRefused: cause.TokenRefused, KindTokenUnavailable: cause.TokenUnavailable,
+		KindTokenTimeout: cause.TokenTimeout, KindNotRepeated: cause.NotRepeated,
+		KindPasswordChange: cause.PasswordChange, KindNoMembership: cause.LacksMembership,
+		KindUnreachable: cause.Unreachable, KindTimeout: cause.Timeout, KindHostMismatch: cause.HostMismatch,
+		KindWrongEnvironment: cause.WrongEnvironment, KindNotFound: cause.NotFound, KindBadPath: cause.BadPath,
+		KindBadRequest: cause.BadRequest, KindSlowBody: cause.BodyTimeout, KindTooLarge: cause.TooLarge,
+		KindUnsupportedGrant: cause.UnsupportedGrant, KindUnsupported: cause.Unsupported,
+		KindUnknownService: cause.UnknownService, KindFormBinding: cause.FormBinding,
+		KindClearPassword: cause.ClearPassword, KindNotOverREST: cause.SOAPRefused,
 	}
 }
 
-// Causes beside the kinds.
-const (
-	// CauseSOAPFailed is that of a SOAP call over REST that ended in a fault which the caller cannot mend.
-	CauseSOAPFailed = "soap_failed"
-	// CauseBearerRefused is that of a SOAP call whose new token DocuSign refused as well: its SOAP services take none.
-	CauseBearerRefused = "bearer_refused"
-)
-
 // String is the bounded word by which metrics, log and the cause header name the kind.
 func (k Kind) String() string {
+	return k.Cause().String()
+}
+
+// Cause is the row of the table that speaks of the kind in general.
+func (k Kind) Cause() cause.ID {
 	if k >= Kinds {
 		k = KindInternal
 	}
-	return words()[k]
+	return causes()[k]
 }
 
 // Outcome is how a call ends that is refused for this reason.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/translate/soaprest"
 )
@@ -91,7 +92,7 @@ func (i *integrationTally) recordSOAP(e *call.Event, at int64) {
 		return
 	}
 	switch {
-	case e.Cause == call.CauseBearerRefused:
+	case e.Cause == cause.BearerRefused.String():
 		i.BearerRefused = at
 	case e.Outcome == call.OutcomeOK && !e.OverREST:
 		i.BearerRefused = 0

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/store"
@@ -142,7 +143,7 @@ func TestABearerThatDocuSignRefusesOnSOAP(t *testing.T) {
 	l := newLedger(t, ledger.Options{})
 	at := func() time.Time { return only(t, l, integration.Translate).BearerRefused }
 	e := soapEvent("soap_api", "RequestStatus")
-	e.Outcome, e.Cause = call.OutcomeClientError, call.CauseBearerRefused
+	e.Outcome, e.Cause = call.OutcomeClientError, cause.BearerRefused.String()
 	l.Record(&e)
 	if !at().Equal(start()) {
 		t.Errorf("refused at %v", at())

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/legacy"
@@ -94,8 +95,8 @@ func kindWords[K interface {
 // causeWords are the causes of failures: those of the packages that find them, DocuSign's usual statuses, and the
 // proxy's own.
 func causeWords() []string {
-	words := []string{"panic", "cut_off", "client_gone", "docusign_4xx", "docusign_5xx", call.CauseSOAPFailed,
-		call.CauseBearerRefused}
+	words := []string{"panic", "cut_off", "client_gone", "docusign_4xx", "docusign_5xx", cause.SOAPFailed.String(),
+		cause.BearerRefused.String()}
 	words = append(words, kindWords[call.Kind]()...)
 	words = append(words, kindWords[oauth.Kind]()...)
 	for _, status := range [...]int{

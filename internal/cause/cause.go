@@ -1,0 +1,144 @@
+// Package cause is the one table of what goes wrong: the word by which log, metrics and the cause header name it, what
+// it means, how grave it is, what to do next, and where runbook and alerts speak of it. The access log, the status
+// page, doctor, the explain command and the tables of docs/runbook.md take their texts from here. It knows nothing else
+// of the house, and no text in it may depend on what a caller sent: values are filled in by whoever knows them.
+package cause
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// ID names a row of the table. Several rows may share a word: they are cases that an operator mends in different ways.
+type ID uint8
+
+// Severity says who is needed, and when.
+type Severity uint8
+
+// The severities, the gravest last. They are those of the alerts' label severity.
+const (
+	Note   Severity = iota // nobody: it passes, or the program's own content is at fault
+	Ticket                 // somebody, this week
+	Page                   // somebody, now: programs cannot work
+)
+
+func (s Severity) String() string { return [...]string{"note", "ticket", "page"}[min(s, Page)] }
+
+// MarshalText writes the word of String.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the words of String.
+func (s *Severity) UnmarshalText(text []byte) error {
+	for *s = Note; *s <= Page; *s++ {
+		if s.String() == string(text) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no severity %q", text)
+}
+
+// Entry is a row of the table. In Means and Next, {user} and the like stand for what only the place knows where it
+// happened; see Fill.
+type Entry struct {
+	Word     string // bounded; in cause of the log, the label cause and X-DocuSign-Auth-Proxy-Cause
+	Means    string // what happened; begins lower case, without a full stop
+	Severity Severity
+	Next     string // what the operator does; "" = as the first row with this word
+	Anchor   string // section of docs/runbook.md; "" = that of the table of causes
+	Alert    string // the rule that tells of it; "" = none
+	Sees     string // what the old program is shown; "" = nothing of its own
+}
+
+// Of gives a row.
+func (id ID) Of() Entry { return table()[min(id, ids-1)] }
+
+// String is the word.
+func (id ID) String() string { return id.Of().Word }
+
+// Next is what the operator does next. fill is pairs of a placeholder's name and its value, such as "user",
+// "anna@example.com".
+func (id ID) Next(fill ...string) string { return Fill(id.Of().Next, fill...) }
+
+// Means is what happened; fill as for Next.
+func (id ID) Means(fill ...string) string { return Fill(id.Of().Means, fill...) }
+
+// placeholders are the values that a text may ask for, each with the word that stands where nobody knows it.
+func placeholders() map[string]string {
+	return map[string]string{
+		"user": "the user", "guid": "the user's GUID", "key": "the integrator key", "integration": "the integration",
+		"host": "the host", "address": "the address", "server": "the account server", "environment": "this environment",
+		"consent": "the consent page (docusign-auth-proxy consent)", "redirect": "the redirect URI", "config": "FILE",
+		"scopes": "oauth.scopes", "tried": "see private_keys", "client": "the client", "operation": "the operation",
+		"until": "the last day", "proxy": "upstream.proxy", "ca": "the CA certificate", "offset": "some time",
+		"detail": "", "count": "some",
+	}
+}
+
+// Fill puts values in place of {name}. A value that is "" or not given is told in general words.
+func Fill(text string, fill ...string) string {
+	if !strings.Contains(text, "{") {
+		return text
+	}
+	values := placeholders()
+	for pair := range slices.Chunk(fill, 2) {
+		if len(pair) == 2 && pair[1] != "" {
+			values[pair[0]] = pair[1]
+		}
+	}
+	pairs := make([]string, 0, 2*len(values))
+	for name, value := range values {
+		pairs = append(pairs, "{"+name+"}", value)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// Lookup finds the first row with a word. docusign_ and a status that has no row of its own is known by its class.
+func Lookup(word string) (ID, bool) {
+	for id := range ids {
+		if table()[id].Word == word {
+			return id, true
+		}
+	}
+	if rest, ok := strings.CutPrefix(word, "docusign_"); ok && len(rest) == 3 && rest[1:] != "xx" {
+		return Lookup("docusign_" + rest[:1] + "xx")
+	}
+	return 0, false
+}
+
+// All are the rows in the order of the documents.
+func All() []ID {
+	list := make([]ID, 0, ids)
+	for id := range ids {
+		list = append(list, id)
+	}
+	return list
+}
+
+// AlertOn are the words of the rows that an alert tells of.
+func AlertOn(alert string) []string {
+	var words []string
+	for _, id := range All() {
+		if e := id.Of(); e.Alert == alert && !slices.Contains(words, e.Word) {
+			words = append(words, e.Word)
+		}
+	}
+	return words
+}
+
+// table puts the parts together, once.
+var table = sync.OnceValue(func() *[ids]Entry { //nolint:gochecknoglobals // read only, and made once
+	var all [ids]Entry
+	for _, part := range []map[ID]Entry{refusals(), requests(), answers(), grants(), network(), connections(), conditions()} {
+		for id, e := range part {
+			all[id] = e
+		}
+	}
+	for id, e := range all {
+		if first := slices.IndexFunc(all[:], func(f Entry) bool { return f.Word == e.Word }); e.Next == "" {
+			all[id].Next = all[first].Next
+		}
+	}
+	return &all
+})

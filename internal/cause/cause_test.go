@@ -1,0 +1,56 @@
+package cause_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"docusign-auth-proxy/internal/cause"
+)
+
+func TestEveryRowIsWhole(t *testing.T) {
+	for _, id := range cause.All() {
+		e := id.Of()
+		if !regexp.MustCompile(`^[a-z][a-z0-9_]*$`).MatchString(e.Word) {
+			t.Errorf("row %d has the word %q", id, e.Word)
+		}
+		for name, text := range map[string]string{"means": e.Means, "next": e.Next} {
+			if text == "" || strings.HasSuffix(text, ".") || strings.HasPrefix(text, " ") {
+				t.Errorf("%s (%d): %s is %q", e.Word, id, name, text)
+			}
+			if first := []rune(text); len(first) > 1 && unicode.IsUpper(first[0]) && !unicode.IsUpper(first[1]) &&
+				!strings.HasPrefix(text, "DocuSign") && !strings.HasPrefix(text, "UserInfo") {
+				t.Errorf("%s: %s begins upper case: %q", e.Word, name, text)
+			}
+			if filled := cause.Fill(text); strings.ContainsAny(filled, "{}") {
+				t.Errorf("%s: nobody can fill %q", e.Word, filled)
+			}
+		}
+		if e.Anchor == "" && e.Severity == cause.Page && e.Alert != "" {
+			t.Errorf("%s pages somebody and leads to no section", e.Word)
+		}
+	}
+}
+
+func TestTheRowIsFilledWithWhatIsKnown(t *testing.T) {
+	got := cause.LacksMembership.Next("user", "anna@example.com", "environment", "")
+	if want := "make anna@example.com an active member of an account in this environment (demo and production have " +
+		"separate memberships)"; got != want {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAStatusIsKnownByItsClass(t *testing.T) {
+	for word, want := range map[string]cause.ID{
+		"docusign_401": cause.DocuSign401, "docusign_418": cause.DocuSign4xx, "docusign_503": cause.DocuSign5xx,
+		"bad_login": cause.BadLogin,
+	} {
+		if id, ok := cause.Lookup(word); !ok || id != want {
+			t.Errorf("%s is %v (%v)", word, id, ok)
+		}
+	}
+	if id, ok := cause.Lookup("docusign_9xx"); ok {
+		t.Errorf("docusign_9xx is %v", id)
+	}
+}

@@ -1,0 +1,104 @@
+package cause
+
+// connections are about what never becomes a call.
+func connections() map[ID]Entry {
+	const (
+		never, trust = "connections-that-never-become-a-call", "a-program-does-not-trust-the-certificate"
+		nextTrust    = "let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust; Java, Node.js, Python " +
+			"and Firefox keep lists of their own"
+		nextMany = "find out why the client keeps so many connections; limits.client_idle closes idle ones sooner, " +
+			"limits.connections and limits.client_share allow more"
+		refusedConnect = "refused-connects"
+	)
+	row := func(word, means string, s Severity, next, anchor string) Entry {
+		return Entry{Word: word, Means: means, Severity: s, Next: next, Anchor: anchor}
+	}
+	all := map[ID]Entry{
+		NotListed: row("not_listed", "{host} is neither DocuSign's nor listed", Ticket,
+			`add "{host}" to egress.tunnel if the program needs it`, refusedConnect),
+		DocuSignPort: row("docusign_port", "{host} is DocuSign's, but its port is not intercepted", Ticket,
+			"let the program call it on port 443", refusedConnect),
+		ClientAddress: row("client_address", "{client} is not among the networks that may use the proxy", Ticket,
+			"if {client} is one of yours, add it to egress.clients", refusedConnect),
+		ClientCredentialMissing: row("client_credential_missing", "the program sent no proxy user", Ticket,
+			"set user and password of the proxy in the program, or take egress.proxy_users out", refusedConnect),
+		ClientCredential: row("client_credential", "the proxy user or its password is wrong", Ticket,
+			"correct the program's proxy user, or egress.proxy_users", refusedConnect),
+		TooManyTunnels: row("too_many_tunnels", "limits.tunnels, or one client's share of it, is reached", Ticket,
+			"raise limits.tunnels, or find what does not close them", refusedConnect),
+		BadTarget: row("bad_target", "the CONNECT names no host and port", Ticket,
+			"correct the program's proxy setting or URL", refusedConnect),
+		NoCA: row("no_ca", "https to a proxy without a CA", Page,
+			"make a CA: docusign-auth-proxy ca init; or let the program call http://", never),
+		TLSNotTrusted: row("tls_not_trusted", "the program does not trust the proxy's CA", Page, nextTrust, trust),
+		TLSHungUp:     row("tls_hung_up", "the program ended the TLS handshake without a word", Page, nextTrust, trust),
+		TLSNoCall: row("tls_no_call", "the program closed the connection after the handshake without a call", Ticket,
+			"nothing if it is a health check; else "+nextTrust, trust),
+		TLSVersion: row("tls_version", "the program's TLS is older than 1.2", Page,
+			"set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers", "old-tls"),
+		TLSSSLv2: row("tls_sslv2", "the program greets in the form of SSLv2", Page,
+			"switch the SSLv2 form of the greeting off in the program: for Java -Dhttps.protocols=TLSv1", "old-tls"),
+		TLSName: row("tls_name", "the program asked for a host that is not DocuSign's", Ticket,
+			"correct the hosts file or proxy setting of the program's machine", never),
+		TLSHandshake: row("tls_handshake", "the TLS handshake failed", Page,
+			"check that the program speaks TLS 1.2; older ones need interception.tls: legacy", never),
+		UnreadableRequest: row("unreadable_request", "the request head cannot be read", Page,
+			"look for blanks or other characters in the program's URLs and headers that must be written as %20 and the "+
+				"like; curl -v against the same address shows the answer", never),
+		HeadTooLarge: row("head_too_large", "the request head exceeds limits.header_bytes", Page,
+			"raise limits.header_bytes if the program really needs a head of this size", never),
+		UnsupportedCoding: row("unsupported_coding", "a Transfer-Encoding that is not chunked", Page,
+			"the program must send its body with Content-Length or with Transfer-Encoding: chunked", never),
+		HeadUnfinished: row("head_unfinished", "the connection ended in the middle of a request head", Note,
+			"nothing if it is a port scan or a health check; else look at the network between the program and the proxy, or "+
+				"raise limits.header_timeout", never),
+		TooManyConnections:  row("too_many_connections", "limits.connections is reached", Page, nextMany, never),
+		ConnectionDisplaced: row("connection_displaced", "an idle connection was closed for another one", Ticket, nextMany, never),
+	}
+	const sees403 = "403 at CONNECT"
+	for _, id := range []ID{NotListed, DocuSignPort, ClientAddress, TooManyTunnels, BadTarget} {
+		e := all[id]
+		e.Sees = sees403
+		all[id] = e
+	}
+	return all
+}
+
+// conditions are what is wrong with the running proxy itself, without a call.
+func conditions() map[ID]Entry {
+	return map[ID]Entry{
+		ConfigNotLoaded: {"config_not_loaded", "the file changed and has a fault; the configuration before it is in force: " +
+			"{detail}", Ticket, "mend the file, check it with docusign-auth-proxy config check --config {config}; it is taken " +
+			"over by itself", "docusignconfignotloaded", "DocuSignConfigNotLoaded", ""},
+		CAExpired: {"ca_expired", "the CA expired on {until}: every program that uses CONNECT or the hosts file refuses the " +
+			"proxy", Page, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let the " +
+			"old machines trust it (docusign-auth-proxy ca trust)", "docusigncaexpiring", "DocuSignCAExpiring",
+			"a certificate error"},
+		CAExpiring: {"ca_expiring", "the CA expires on {until}; then every program that uses CONNECT or the hosts file fails",
+			Ticket, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let the old " +
+				"machines trust it before the last day (docusign-auth-proxy ca trust)", "docusigncaexpiring",
+			"DocuSignCAExpiring", ""},
+		CANotBegun: {"ca_not_begun", "the CA is not valid before {until}", Page, "check this machine's clock and time zone",
+			"docusignclockoff", "", "a certificate error"},
+		NoConnect: {"no_connect", "{client} reaches the proxy by CONNECT, and no call of it ever came through", Page,
+			"let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust",
+			"a-program-does-not-trust-the-certificate", "", "a certificate error"},
+		ClockOff: {"clock_off", "this machine's clock is {offset} the account server's", Ticket,
+			"set up time synchronisation (NTP) on this machine", "docusignclockoff", "DocuSignClockOff", ""},
+		CreationUnresolved: {"creation_unresolved", "nobody knows of {count} whether DocuSign made the envelope", Ticket,
+			"see what they are: docusign-auth-proxy soap journal --config {config}. A message that comes again is looked up " +
+				"first", "docusigncreationunresolved", "DocuSignCreationUnresolved", ""},
+		LogStuck: {"log_stuck", "the log is not read, or cannot be written", Ticket,
+			"look at the program behind standard error and at its disk", "the-log-is-not-read", "", ""},
+		NeverSeen: {"never_seen", "no call of {integration} ever came", Note,
+			"check that the program's proxy setting or base URL points here, and that {key} is the key it sends",
+			"who-is-still-on-legacy", "", ""},
+		ObserveWorks: {"observe_works", "{count} would work", Note, "set mode: translate for {integration}",
+			"observed-programs", "", ""},
+		ObserveFails: {"observe_fails", "{count} would not work: {detail}", Note, "mend that before mode: translate is set",
+			"observed-programs", "", ""},
+		SOAPNotChosen: {"soap_not_chosen", "{integration} calls SOAP, and the configuration does not say which way it goes",
+			Ticket, "set soap: rest, or soap: app_password with an App Password of each user", "soap-over-rest", "", ""},
+		PortTaken: {"port_taken", "another program has {address}", Page, "stop it, or choose another port", "", "", ""},
+	}
+}

@@ -1,0 +1,45 @@
+package cause
+
+// network are the steps of the way to a host of DocuSign's, each with what the machine lacks.
+func network() map[ID]Entry {
+	step := func(means, next string) Entry {
+		return Entry{"unreachable", means, Page, next, "docusignunreachable", alertUnreachable, sees502}
+	}
+	return map[ID]Entry{
+		Unreachable: step("{host} cannot be reached",
+			"check the way to {host}: docusign-auth-proxy doctor --config {config}"),
+		NoName: step("this machine's DNS does not know {host}",
+			"check this machine's DNS: nslookup {host}; or set egress.resolver, or upstream.proxy if only the company's proxy "+
+				"knows names outside"),
+		ConnectionRefused: step("{address} refuses the connection for {host}",
+			"look at the firewall between this machine and {host}, or set upstream.proxy"),
+		NoRoute: step("this machine has no route to {address} for {host}",
+			"look at this machine's network and its default route, or set upstream.proxy"),
+		ConnectTimeout: step("{address} does not answer the connection for {host}",
+			"a firewall drops it: open port 443 to {host}, or set upstream.proxy to the company's proxy"),
+		PrivateAddress: step("{host} leads to {address}, which is inside and not DocuSign's",
+			"look at this machine's DNS and hosts file; if {address} is meant, add it to egress.allow_addresses"),
+		OwnAddress: step("{host} leads to {address}, which is the proxy itself",
+			"the hosts file of this machine sends {host} here: set egress.resolver to the address of your DNS server"),
+		ProxyDown: step("the company's proxy {proxy} does not answer", "check upstream.proxy, and that the proxy runs"),
+		ProxyLogin: step("the company's proxy {proxy} wants a log-in (407)",
+			"write user and password into upstream.proxy: http://user:password@{proxy}"),
+		ProxyRefused: step("the company's proxy {proxy} refuses the connection to {host}: {detail}",
+			"ask its administrator to let this machine through to {host} on port 443"),
+		UntrustedCertificate: step("the certificate of {host} is signed by a CA that this machine does not know: {detail}",
+			"a company's proxy that reads TLS stands in between: put its CA into upstream.ca_file"),
+		ExpiredCertificate: step("the certificate of {host} is out of its term",
+			"check this machine's clock; else what stands between it and {host}"),
+		OtherCertificate: step("the certificate is for another host than {host}: {detail}",
+			"check egress.resolve and the hosts file: something else answers at {address}"),
+		NoTLS: step("what answers for {host} does not speak TLS", "check upstream.proxy and egress.resolve"),
+		Reset: step("the connection to {host} was cut while it was set up",
+			"a firewall or an inspecting proxy cuts it: open port 443 to {host}, or set upstream.proxy"),
+		Timeout: {"timeout", "{host} did not answer in time", Page, "DocuSign is slow, or the answer is lost on the way: a " +
+			"call cut off by upstream.response_timeout may have been carried out, so look for the envelope before sending again",
+			"docusignunreachable", alertUnreachable, sees502},
+		Network: {"network", "{server} cannot be reached", Page,
+			"check the way to {server}: docusign-auth-proxy doctor --config {config}", "docusignunreachable",
+			alertUnreachable, sees503},
+	}
+}
