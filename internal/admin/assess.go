@@ -271,7 +271,7 @@ func (i *Integration) tokenTrouble() []Attention {
 			continue
 		}
 		a := Attention{
-			Integration: i.Name, Subject: i.Name + " for " + t.User, ConsentURL: t.ConsentURL,
+			Integration: i.Name, User: t.User, Subject: i.Name + " for " + t.User, ConsentURL: t.ConsentURL,
 			Problem: sentence(cmp.Or(t.Error, "consent is missing")), NextStep: sentence(t.NextStep),
 		}
 		if a.NextStep == "" && a.ConsentURL != "" {

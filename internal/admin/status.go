@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/observe/ledger"
 )
 
@@ -61,11 +62,15 @@ type Migration struct {
 
 // Attention is something that a person has to do.
 type Attention struct {
-	Integration string `json:"integration,omitempty"`
-	Subject     string `json:"subject"` // what it is about, such as a user
-	Problem     string `json:"problem"`
-	NextStep    string `json:"next_step"`
-	ConsentURL  string `json:"consent_url,omitempty"`
+	Integration string         `json:"integration,omitempty"`
+	User        string         `json:"user,omitempty"` // name in the configuration, if it is about one alone
+	Subject     string         `json:"subject"`        // what it is about, such as a user
+	Cause       string         `json:"cause,omitempty"`
+	Severity    cause.Severity `json:"severity"`
+	Runbook     string         `json:"runbook,omitempty"` // section of docs/runbook.md
+	Problem     string         `json:"problem"`
+	NextStep    string         `json:"next_step"`
+	ConsentURL  string         `json:"consent_url,omitempty"`
 }
 
 // ConfigState is the configuration in force.
