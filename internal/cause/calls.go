@@ -2,7 +2,7 @@ package cause
 
 // The causes for which the proxy refuses a call, or a call ends badly. A second row of a word stands behind its first.
 const (
-	NoCredential ID = iota
+	NoCredential ID = iota + 1 // 0 is no row
 	UnreadableCredential
 	DigestPassword
 	SignedCredential
@@ -78,6 +78,7 @@ const (
 	// The step of the way to a host that failed. Their word is unreachable; the account server's is network.
 	Unreachable
 	NoName
+	NoDNS
 	ConnectionRefused
 	NoRoute
 	ConnectTimeout
@@ -90,6 +91,7 @@ const (
 	ExpiredCertificate
 	OtherCertificate
 	NoTLS
+	TLSRefused
 	Reset
 	Timeout
 	Network

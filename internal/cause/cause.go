@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// ID names a row of the table. Several rows may share a word: they are cases that an operator mends in different ways.
+// ID names a row of the table; 0 is none. Several rows may share a word: they are cases that an operator mends in different ways.
 type ID uint8
 
 // Severity says who is needed, and when.
@@ -96,8 +96,8 @@ func Fill(text string, fill ...string) string {
 
 // Lookup finds the first row with a word. docusign_ and a status that has no row of its own is known by its class.
 func Lookup(word string) (ID, bool) {
-	for id := range ids {
-		if table()[id].Word == word {
+	for _, id := range All() {
+		if id.Of().Word == word {
 			return id, true
 		}
 	}
@@ -109,8 +109,8 @@ func Lookup(word string) (ID, bool) {
 
 // All are the rows in the order of the documents.
 func All() []ID {
-	list := make([]ID, 0, ids)
-	for id := range ids {
+	list := make([]ID, 0, ids-1)
+	for id := ID(1); id < ids; id++ {
 		list = append(list, id)
 	}
 	return list

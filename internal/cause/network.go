@@ -9,8 +9,10 @@ func network() map[ID]Entry {
 		Unreachable: step("{host} cannot be reached",
 			"check the way to {host}: docusign-auth-proxy doctor --config {config}"),
 		NoName: step("this machine's DNS does not know {host}",
-			"check this machine's DNS: nslookup {host}; or set egress.resolver, or upstream.proxy if only the company's proxy "+
-				"knows names outside"),
+			"compare nslookup {host} with another machine's; set egress.resolver to a DNS server that knows names outside, or "+
+				"upstream.proxy if only the company's proxy does"),
+		NoDNS: step("the DNS server gives no answer about {host}: {detail}",
+			"look at this machine's DNS server, or set egress.resolver to one that answers"),
 		ConnectionRefused: step("{address} refuses the connection for {host}",
 			"look at the firewall between this machine and {host}, or set upstream.proxy"),
 		NoRoute: step("this machine has no route to {address} for {host}",
@@ -33,8 +35,11 @@ func network() map[ID]Entry {
 		OtherCertificate: step("the certificate is for another host than {host}: {detail}",
 			"check egress.resolve and the hosts file: something else answers at {address}"),
 		NoTLS: step("what answers for {host} does not speak TLS", "check upstream.proxy and egress.resolve"),
-		Reset: step("the connection to {host} was cut while it was set up",
-			"a firewall or an inspecting proxy cuts it: open port 443 to {host}, or set upstream.proxy"),
+		TLSRefused: step("what answers for {host} refuses the TLS handshake: {detail}",
+			"find out what stands between this machine and {host}: a firewall or a proxy that cuts TLS"),
+		Reset: step("the connection to {host} was cut before an answer came",
+			"if it happens at every call, a firewall or an inspecting proxy cuts it: let this machine through to {host} on "+
+				"port 443, or set upstream.proxy"),
 		Timeout: {"timeout", "{host} did not answer in time", Page, "DocuSign is slow, or the answer is lost on the way: a " +
 			"call cut off by upstream.response_timeout may have been carried out, so look for the envelope before sending again",
 			"docusignunreachable", alertUnreachable, sees502},
