@@ -86,7 +86,17 @@ var keyPrefix = regexp.MustCompile(`^[0-9A-Za-z]{4}-`)
 
 // keyShaped reports whether s is a GUID, with or without the four-character prefix of old integrator keys.
 func keyShaped(s string) bool {
-	return shown.GUID(s) || len(s) == 41 && keyPrefix.MatchString(s) && shown.GUID(s[5:])
+	_, prefixed := BareKey(s)
+	return prefixed || shown.GUID(s)
+}
+
+// BareKey is an integrator key without the four characters that old ones have before the GUID (PROTOCOL.md §1.2), and
+// whether it had them. OAuth knows keys without them.
+func BareKey(key string) (bare string, prefixed bool) {
+	if len(key) == 41 && keyPrefix.MatchString(key) && shown.GUID(key[5:]) {
+		return key[5:], true
+	}
+	return key, false
 }
 
 // flaw says why s cannot be a user name or a key: such a text would forge lines in logs or match what it should not.
