@@ -25,6 +25,7 @@ import (
 	"golang.org/x/net/html"
 
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/secret"
 )
@@ -795,7 +796,8 @@ func walk(typ reflect.Type, prefix string, fields *[]string) {
 		typ = typ.Elem()
 	}
 	switch {
-	case typ == reflect.TypeFor[netip.Addr](), typ.Kind() == reflect.String: // a text in JSON
+	case typ == reflect.TypeFor[netip.Addr](), typ == reflect.TypeFor[cause.Severity](),
+		typ.Kind() == reflect.String: // a text in JSON
 		*fields = append(*fields, prefix+" string")
 		return
 	case typ.Kind() != reflect.Struct || typ == reflect.TypeFor[time.Time]():

@@ -10,17 +10,22 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/trust"
 )
 
 // What counts as worth a person's attention.
 const (
-	authorityWarning = 30 * 24 * time.Hour
-	connWarning      = time.Hour // after the last connection that failed
-	connEntries      = 5
-	unresolvedAfter  = 5 * time.Minute  // look-ups of a creation last for a minute
-	clockWarning     = 30 * time.Second // assertions live for minutes, but a clock that is off drifts on
+	connWarning     = time.Hour // after the last connection that failed
+	connEntries     = 5
+	unresolvedAfter = 5 * time.Minute  // look-ups of a creation last for a minute
+	clockWarning    = 30 * time.Second // assertions live for minutes, but a clock that is off drifts on
 )
+
+// causesAnchor is the section of docs/runbook.md with the table of causes.
+const causesAnchor = "causes-of-failures"
 
 // stateWords are the words for a ledger.State and what to do then; "" for what is none.
 func stateWords(state string) (text, next string) {
@@ -181,47 +186,58 @@ func (m *Migration) verdict(names []string) string {
 	return "The proxy can go when " + enumerate(waits, len(waits)) + "."
 }
 
+// attentionOf makes the entries of rows of the table of causes, the gravest first.
 func attentionOf(s *Status) []Attention {
 	list := []Attention{}
+	add := func(id cause.ID, subject string, fill ...string) {
+		list = append(list, newAttention(id, subject, append(fill, "config", s.Config.Path)...))
+	}
 	if s.Config.Error != "" {
-		list = append(list, Attention{
-			Subject:  "Configuration",
-			Problem:  "The last reload failed, the configuration before it is in force: " + s.Config.Error,
-			NextStep: "Mend the file, check it with docusign-auth-proxy config check, reload.",
-		})
+		add(cause.ConfigNotLoaded, "Configuration", "detail", s.Config.Error)
 	}
 	for _, i := range s.Integrations {
 		list = append(list, i.attention(s.Generated)...)
 	}
 	if u := s.Unresolved; u.Count > 0 && s.Generated.Sub(u.Oldest) > unresolvedAfter {
-		list = append(list, Attention{
-			Subject: "SOAP over REST",
-			Problem: "Nobody knows of " + count(u.Count, "creation") + " whether DocuSign made the envelope; the oldest began " +
-				relative(u.Oldest, s.Generated) + ".",
-			NextStep: "See what they are: docusign-auth-proxy soap journal. A message that comes again is looked up first.",
-		})
+		add(cause.CreationUnresolved, "SOAP over REST", "count", count(u.Count, "creation")+", the oldest of "+
+			relative(u.Oldest, s.Generated)+",")
 	}
 	list = append(list, connAttention(s)...)
-	if a := s.Authority; a != nil && !a.Expires.IsZero() && a.Expires.Sub(s.Generated) < authorityWarning {
-		list = append(list, Attention{
-			Subject:  "Certificate authority",
-			Problem:  "It expires " + relative(a.Expires, s.Generated) + "; then every program that uses CONNECT fails.",
-			NextStep: "Make a new one with docusign-auth-proxy ca init, let the old machines trust it, reload.",
-		})
+	if a := s.Authority; a != nil {
+		if id, day, ok := trust.Term(a.NotBefore, a.Expires, s.Generated); ok {
+			add(id, "Certificate authority", "until", day)
+		}
 	}
 	if offset := s.Clock.OffsetSeconds; math.Abs(offset) >= clockWarning.Seconds() {
 		relation := "behind"
 		if offset < 0 {
 			relation = "ahead of"
 		}
-		list = append(list, Attention{
-			Subject: "Clock",
-			Problem: fmt.Sprintf("This machine's clock is %.0f seconds %s the account server's.",
-				math.Abs(offset), relation),
-			NextStep: "Set up time synchronisation (NTP) on this machine.",
-		})
+		add(cause.ClockOff, "Clock", "offset", count(int(math.Abs(offset)), "second")+" "+relation)
 	}
+	slices.SortStableFunc(list, func(a, b Attention) int { return cmp.Compare(b.Severity, a.Severity) })
 	return list
+}
+
+// newAttention makes an entry of a row; fill as for cause.Fill.
+func newAttention(id cause.ID, subject string, fill ...string) Attention {
+	row := id.Of()
+	return Attention{
+		Cause: row.Word, Severity: row.Severity, Subject: subject, Problem: sentence(id.Means(fill...)),
+		NextStep: sentence(id.Next(fill...)), Runbook: cmp.Or(row.Anchor, causesAnchor),
+	}
+}
+
+// attentionTo makes an entry of what the place where it happened says itself; the row says what that place left out.
+func attentionTo(word, subject, problem, next string) Attention {
+	id, known := cause.Lookup(word)
+	if !known {
+		id = cause.Other
+	}
+	a := newAttention(id, subject)
+	a.Cause, a.Problem = cmp.Or(word, a.Cause), cmp.Or(sentence(problem), a.Problem)
+	a.NextStep = cmp.Or(sentence(next), a.NextStep)
+	return a
 }
 
 // connAttention tells of programs that do not get as far as a call, the latest first.
@@ -236,10 +252,9 @@ func connAttention(s *Status) []Attention {
 		if f.Client.IsValid() {
 			client = f.Client.String()
 		}
-		list = append(list, Attention{
-			Subject: "Client " + client, Problem: sentence(f.Detail) + " " + sentence(times),
-			NextStep: sentence(f.NextStep),
-		})
+		a := attentionTo(f.Cause, "Client "+client, f.Detail, f.NextStep)
+		a.Problem += " " + sentence(times)
+		list = append(list, a)
 	}
 	return list
 }
@@ -247,21 +262,25 @@ func connAttention(s *Status) []Attention {
 // attention folds the only token in trouble into what is said of a failing integration: it is most likely the cause.
 func (i *Integration) attention(now time.Time) []Attention {
 	list := append(i.tokenTrouble(), i.soapTrouble(now)...)
-	if !i.failing() {
-		return list
+	if i.failing() {
+		whole := attentionTo("", i.Name, "Most of its last calls failed.", i.NextStep)
+		if i.LastError != "" {
+			whole.Problem += " " + sentence("last error: "+i.LastError)
+		}
+		switch len(list) {
+		case 1:
+			list[0].Problem = whole.Problem + "\n" + list[0].Problem
+		default:
+			list = append([]Attention{whole}, list...)
+		}
 	}
-	whole := Attention{Integration: i.Name, Subject: i.Name, NextStep: i.NextStep}
-	whole.Problem = "Most of its last calls failed."
-	if i.LastError != "" {
-		whole.Problem += " Last error: " + i.LastError
+	for n := range list {
+		list[n].Integration = i.Name
+		if i.Mode != string(integration.Translate) { // its calls go as they came, or are refused on purpose
+			list[n].Severity = min(list[n].Severity, cause.Ticket)
+		}
 	}
-	if len(list) != 1 {
-		return append([]Attention{whole}, list...)
-	}
-	whole.Subject = list[0].Subject
-	whole.Problem += "\n" + list[0].Problem
-	whole.NextStep, whole.ConsentURL = cmp.Or(list[0].NextStep, whole.NextStep), list[0].ConsentURL
-	return []Attention{whole}
+	return list
 }
 
 func (i *Integration) tokenTrouble() []Attention {
@@ -270,13 +289,12 @@ func (i *Integration) tokenTrouble() []Attention {
 		if t.Error == "" && t.Consent != "required" {
 			continue
 		}
-		a := Attention{
-			Integration: i.Name, User: t.User, Subject: i.Name + " for " + t.User, ConsentURL: t.ConsentURL,
-			Problem: sentence(cmp.Or(t.Error, "consent is missing")), NextStep: sentence(t.NextStep),
+		word := t.ErrorLabel
+		if t.Error == "" {
+			word = cause.ConsentRequired.String()
 		}
-		if a.NextStep == "" && a.ConsentURL != "" {
-			a.NextStep = "Let the user open the consent page once."
-		}
+		a := attentionTo(word, i.Name+" for "+t.User, t.Error, t.NextStep)
+		a.User, a.ConsentURL = t.User, t.ConsentURL
 		list = append(list, a)
 	}
 	return list
@@ -287,14 +305,12 @@ func (i *Integration) soapTrouble(now time.Time) []Attention {
 	if i.SOAP != "bearer" || i.BearerRefused.IsZero() || now.Sub(i.BearerRefused) >= ledger.Window {
 		return nil
 	}
-	next := "Set soap: rest, or soap: app_password with an App Password of each user."
+	a := newAttention(cause.BearerRefused, i.Name+" over SOAP")
+	a.Problem += " The last time was " + relative(i.BearerRefused, now) + "."
 	if i.Verdict != "" {
-		next += " " + sentence(i.Verdict)
+		a.NextStep += " " + sentence(i.Verdict)
 	}
-	return []Attention{{
-		Integration: i.Name, Subject: i.Name + " over SOAP", NextStep: next,
-		Problem: "DocuSign refused the token at its SOAP services, " + relative(i.BearerRefused, now) + ".",
-	}}
+	return []Attention{a}
 }
 
 // sentence makes an error's text one.

@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/observe/ledger"
 )
 
@@ -13,7 +15,7 @@ var noon = time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)
 func with(states ...ledger.State) Status {
 	var s Status
 	for n, state := range states {
-		i := Integration{Name: string(rune('a' + n)), State: string(state)}
+		i := Integration{Name: string(rune('a' + n)), Mode: "translate", State: string(state)}
 		switch state {
 		case ledger.StateLegacy, ledger.StateTranslated, ledger.StateFailing, ledger.StateMixed:
 			i.LegacyLast = noon.Add(-time.Hour)
@@ -91,28 +93,32 @@ func TestAttention(t *testing.T) {
 		want   []string // subject, problem, next step
 	}{
 		{"DocuSign takes no token on SOAP", bearer, []string{"a over SOAP",
-			"DocuSign refused the token at its SOAP services, 1 hour ago.",
-			"Set soap: rest, or soap: app_password with an App Password of each user. All of 1 operation seen are carried " +
-				"out whole: soap: rest can be set."}},
+			sentence(cause.BearerRefused.Means()) + " The last time was 1 hour ago.",
+			sentence(cause.BearerRefused.Next()) + " All of 1 operation seen are carried out whole: soap: rest can be set."}},
 		{"DocuSign took no token on SOAP before soap: rest was set", over, nil},
 		{"nothing", with(ledger.StateTranslated), nil},
 		{"a failing integration tells its last error", failing, []string{"a",
-			"Most of its last calls failed. Last error: refused",
+			"Most of its last calls failed. Last error: refused.",
 			"Follow the last error; docusign-auth-proxy doctor tries each step by itself."}},
 		{"the one token in trouble is the likely cause", folded, []string{"a for anna",
 			"Most of its last calls failed.\nNo consent.", "Open the page."}},
 		{"a token in trouble counts although calls go well", apart, []string{"a for anna", "No consent.", "Open the page."}},
 		{"a creation that nobody knows the end of",
 			Status{Unresolved: Unresolved{Count: 2, Oldest: noon.Add(-time.Hour)}}, []string{"SOAP over REST",
-				"Nobody knows of 2 creations whether DocuSign made the envelope; the oldest began 1 hour ago.",
-				"See what they are: docusign-auth-proxy soap journal. A message that comes again is looked up first."}},
+				cause.CreationUnresolved.Means("count", "2 creations, the oldest of 1 hour ago,"),
+				cause.CreationUnresolved.Next()}},
 		{"a creation under way", Status{Unresolved: Unresolved{Count: 1, Oldest: noon.Add(-time.Minute)}}, nil},
 		{"a bad reload", Status{Config: ConfigState{Error: "x"}}, []string{"Configuration",
-			"The last reload failed, the configuration before it is in force: x",
-			"Mend the file, check it with docusign-auth-proxy config check, reload."}},
-		{"a CA that ends soon", Status{Authority: &Authority{Expires: noon.Add(48 * time.Hour)}},
-			[]string{"Certificate authority", "It expires in 2 days; then every program that uses CONNECT fails.",
-				"Make a new one with docusign-auth-proxy ca init, let the old machines trust it, reload."}},
+			cause.ConfigNotLoaded.Means("detail", "x"), cause.ConfigNotLoaded.Next()}},
+		{"a CA that ends soon", Status{Authority: &Authority{Expires: noon.Add(48 * time.Hour)},
+			Config: ConfigState{Path: "p.yaml"}},
+			[]string{"Certificate authority", cause.CAExpiring.Means("until", "2026-03-19"),
+				cause.CAExpiring.Next("config", "p.yaml")}},
+		{"a CA that has ended", Status{Authority: &Authority{Expires: noon}}, []string{"Certificate authority",
+			cause.CAExpired.Means("until", "2026-03-17"), cause.CAExpired.Next()}},
+		{"a CA of tomorrow", Status{Authority: &Authority{NotBefore: noon.Add(24 * time.Hour),
+			Expires: noon.Add(48 * time.Hour)}}, []string{"Certificate authority",
+			cause.CANotBegun.Means("until", "2026-03-18"), cause.CANotBegun.Next()}},
 		{"a CA that lasts", Status{Authority: &Authority{Expires: noon.Add(400 * 24 * time.Hour)}}, nil},
 		{"a clock behind", Status{Clock: Clock{OffsetSeconds: 90}}, []string{"Clock",
 			"This machine's clock is 90 seconds behind the account server's.",
@@ -127,8 +133,49 @@ func TestAttention(t *testing.T) {
 			for _, a := range complete(test.status, noon).Attention {
 				got = append(got, a.Subject, a.Problem, a.NextStep)
 			}
+			for n := range test.want {
+				if n%3 > 0 { // a subject is none
+					test.want[n] = sentence(test.want[n])
+				}
+			}
 			if strings.Join(got, "|") != strings.Join(test.want, "|") {
 				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestAttentionSaysHowGraveAndToWhom(t *testing.T) {
+	missing := Token{User: "anna@example.com", Consent: "required"}
+	observed, translated := with(ledger.StateFailing), with(ledger.StateTranslated)
+	observed.Integrations[0].Mode, observed.Integrations[0].Tokens = "observe", []Token{missing}
+	translated.Integrations[0].Tokens = []Token{missing}
+	translated.Clock.OffsetSeconds = 60
+	translated.Authority = &Authority{Expires: noon}
+	type entry struct {
+		cause, user, runbook string
+		severity             cause.Severity
+	}
+	for _, test := range []struct {
+		name   string
+		status Status
+		want   []entry
+	}{
+		{"the gravest come first, as they stand in the table", translated, []entry{
+			{"consent_required", "anna@example.com", "docusignconsentrequired", cause.Page},
+			{"ca_expired", "", "docusigncaexpiring", cause.Page}, {"clock_off", "", "docusignclockoff", cause.Ticket},
+		}},
+		{"an observed integration is never a reason to wake somebody", observed, []entry{
+			{"consent_required", "anna@example.com", "docusignconsentrequired", cause.Ticket},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got []entry
+			for _, a := range complete(test.status, noon).Attention {
+				got = append(got, entry{a.Cause, a.User, a.Runbook, a.Severity})
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %+v", got)
 			}
 		})
 	}

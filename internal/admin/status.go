@@ -95,6 +95,7 @@ type Listener struct {
 type Authority struct {
 	Subject     string    `json:"subject"`
 	Fingerprint string    `json:"fingerprint_sha256"`
+	NotBefore   time.Time `json:"not_before,omitzero"`
 	Expires     time.Time `json:"expires,omitzero"`
 	Names       []string  `json:"names"` // that its name constraints permit; empty = any
 	CertPath    string    `json:"cert_path"`

@@ -87,7 +87,7 @@ func (p *App) Status() admin.Status {
 	if ca := a.state.Authority; ca != nil {
 		c := ca.Certificate()
 		s.Authority = &admin.Authority{
-			Subject: c.Subject.String(), Fingerprint: ca.Fingerprint(), Expires: ca.Expires(),
+			Subject: c.Subject.String(), Fingerprint: ca.Fingerprint(), NotBefore: c.NotBefore, Expires: ca.Expires(),
 			Names: c.PermittedDNSDomains, CertPath: cfg.Interception.CACert, KeyPath: cfg.Interception.CAKey,
 		}
 	}

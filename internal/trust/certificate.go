@@ -19,10 +19,26 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
-// expiryWarning is how long before its end Warnings begins to speak of a certificate's expiry.
-const expiryWarning = 60 * 24 * time.Hour
+// expiryWarning is how long before its end a CA's certificate is worth a person's attention.
+const expiryWarning = 30 * 24 * time.Hour
+
+// Term says what is wrong with the term of a CA, or will soon be, and with which day; false = nothing.
+func Term(begins, ends, now time.Time) (id cause.ID, day string, wrong bool) {
+	day = ends.UTC().Format(time.DateOnly)
+	switch {
+	case !now.Before(ends):
+		return cause.CAExpired, day, true
+	case now.Before(begins):
+		return cause.CANotBegun, begins.UTC().Format(time.DateOnly), true
+	case ends.Sub(now) < expiryWarning:
+		return cause.CAExpiring, day, true
+	}
+	return 0, "", false
+}
 
 // Parse returns the first certificate of a PEM file. It refuses a file that also holds a private key.
 func Parse(data []byte) (*x509.Certificate, error) {
@@ -130,14 +146,8 @@ func keyKind(c *x509.Certificate) string {
 // Warnings lists, in words for an operator, what is wrong or will soon be wrong with the CA at the given time.
 func Warnings(c *x509.Certificate, now time.Time) []string {
 	out := []string{} // in JSON a list, too, when all is well
-	switch day := c.NotAfter.UTC().Format(time.DateOnly); {
-	case now.After(c.NotAfter):
-		out = append(out, "the CA expired on "+day+": clients refuse it; renew it and install the new certificate")
-	case now.Before(c.NotBefore):
-		day = c.NotBefore.UTC().Format(time.DateOnly)
-		out = append(out, "the CA is not valid before "+day+": is this machine's clock right?")
-	case c.NotAfter.Sub(now) < expiryWarning:
-		out = append(out, "the CA expires on "+day+": renew it and install the new certificate before that day")
+	if id, day, ok := Term(c.NotBefore, c.NotAfter, now); ok {
+		out = append(out, id.Means("until", day))
 	}
 	switch {
 	case len(c.PermittedDNSDomains) == 0:
