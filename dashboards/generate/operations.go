@@ -333,7 +333,7 @@ func troublePanels() []*dashboard.PanelBuilder {
 			query{quantile("0.99", "", "docusign_auth_proxy_response_body_size_bytes"), "answered"},
 		),
 		stacked(shape{"normal", "bars", 80}, about{
-			title: "Tunnels refused, by reason", unit: "short", width: 12, limits: above(1, 100), anchor: "a-program-gets-403",
+			title: "Tunnels refused, by reason", unit: "short", width: 12, limits: above(1, 100), anchor: "refused-connects",
 			what: "CONNECT requests that the proxy refused, per step of the curve.",
 			red: "a hundred a step. not_listed: the old machine needs a host that egress.tunnel does not name. " +
 				"client_address: it may not use the proxy at all.",

@@ -4,6 +4,8 @@
 // of the house, and no text in it may depend on what a caller sent: values are filled in by whoever knows them.
 package cause
 
+//go:generate go run ./generate ../../docs
+
 import (
 	"fmt"
 	"slices"

@@ -55,11 +55,22 @@ func connections() map[ID]Entry {
 		TooManyConnections:  row("too_many_connections", "limits.connections is reached", Page, nextMany, never),
 		ConnectionDisplaced: row("connection_displaced", "an idle connection was closed for another one", Ticket, nextMany, never),
 	}
-	const sees403 = "403 at CONNECT"
-	for _, id := range []ID{NotListed, DocuSignPort, ClientAddress, TooManyTunnels, BadTarget} {
-		e := all[id]
-		e.Sees = sees403
-		all[id] = e
+	for sees, ids := range map[string][]ID{
+		"403 at CONNECT":                     {NotListed, DocuSignPort, ClientAddress, TooManyTunnels, BadTarget},
+		"403 at CONNECT, or an error of TLS": {NoCA},
+		"407":                                {ClientCredentialMissing, ClientCredential},
+		seesCertificate:                      {TLSNotTrusted, TLSHungUp, TLSNoCall, TLSName},
+		"an error of TLS":                    {TLSVersion, TLSSSLv2, TLSHandshake},
+		"400 Bad Request":                    {UnreadableRequest},
+		"431":                                {HeadTooLarge},
+		"501":                                {UnsupportedCoding},
+		"a connection that ends":             {TooManyConnections, ConnectionDisplaced},
+	} {
+		for _, id := range ids {
+			e := all[id]
+			e.Sees = sees
+			all[id] = e
+		}
 	}
 	return all
 }
@@ -73,16 +84,16 @@ func conditions() map[ID]Entry {
 		CAExpired: {"ca_expired", "the CA expired on {until}: every program that uses CONNECT or the hosts file refuses the " +
 			"proxy", Page, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let the " +
 			"old machines trust it (docusign-auth-proxy ca trust)", "docusigncaexpiring", "DocuSignCAExpiring",
-			"a certificate error"},
+			seesCertificate},
 		CAExpiring: {"ca_expiring", "the CA expires on {until}; then every program that uses CONNECT or the hosts file fails",
 			Ticket, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let the old " +
 				"machines trust it before the last day (docusign-auth-proxy ca trust)", "docusigncaexpiring",
 			"DocuSignCAExpiring", ""},
 		CANotBegun: {"ca_not_begun", "the CA is not valid before {until}", Page, "check this machine's clock and time zone",
-			"docusignclockoff", "", "a certificate error"},
+			"docusignclockoff", "", seesCertificate},
 		NoConnect: {"no_connect", "{client} reaches the proxy by CONNECT, and no call of it ever came through", Page,
 			"let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust",
-			"a-program-does-not-trust-the-certificate", "", "a certificate error"},
+			"a-program-does-not-trust-the-certificate", "", seesCertificate},
 		ClockOff: {"clock_off", "this machine's clock is {offset} the account server's", Ticket,
 			"set up time synchronisation (NTP) on this machine", "docusignclockoff", "DocuSignClockOff", ""},
 		CreationUnresolved: {"creation_unresolved", "nobody knows of {count} whether DocuSign made the envelope", Ticket,

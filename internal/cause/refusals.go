@@ -18,7 +18,12 @@ const (
 	seesFault   = "400, or a SOAP fault"
 	sees503     = "503 with Retry-After"
 	sees502     = "502 or 504"
+
+	seesCertificate = "a certificate error"
 )
+
+// byDocuSign is the section about what DocuSign itself answered.
+const byDocuSign = "refused-by-docusign-itself"
 
 // refusals are about who calls, and whether it is proven.
 func refusals() map[ID]Entry {
@@ -128,10 +133,10 @@ func requests() map[ID]Entry {
 			"store", "docusigncreationunresolved", alertFailing, `a SOAP fault "The state of the envelope is unknown"`},
 		BearerRefused: {"bearer_refused", "DocuSign refused the token, twice, at a SOAP service: soap: bearer does not work " +
 			"for this account", Page, "set soap: rest, which needs nothing more, or soap: app_password with an App Password of " +
-			"each user", "soap-over-rest", alertFailing, "a SOAP fault about the log-in"},
+			"each user", byDocuSign, alertFailing, "a SOAP fault about the log-in"},
 		AppPasswordRefused: {"app_password_refused", "DocuSign refused the App Password of {user}", Page,
 			"let {user} make a new App Password under Security in DocuSign and write it into app_password; or set soap: rest",
-			"soap-over-rest", alertFailing, "a SOAP fault about the log-in"},
+			byDocuSign, alertFailing, "a SOAP fault about the log-in"},
 		NoAppPassword: {"unsupported", "with soap: app_password, {user} has no App Password", Page,
 			"let {user} make one under Security & Privacy in DocuSign and set app_password of the user; or set soap: rest",
 			"soap-over-rest", alertFailing, "a SOAP fault"},
@@ -155,15 +160,15 @@ func answers() map[ID]Entry {
 			"limits.replay_body and was not sent again", Note, "nothing: the program's next attempt works; raise " +
 			"limits.replay_body to have calls of this size repeated", "", alertFailing, sees503},
 		DocuSign401: {"docusign_401", "DocuSign refused the token, twice", Page, "check that {user} is an active member of " +
-			"the account in the call", "causes-of-failures", alertFailing, "401, DocuSign's own"},
+			"the account in the call", byDocuSign, alertFailing, "401, DocuSign's own"},
 		DocuSign403: {"docusign_403", "DocuSign does not allow {user} this", Page, "check the user's permissions in DocuSign: " +
-			"in the browser the same user may not either", "causes-of-failures", alertFailing, "403, DocuSign's own"},
+			"in the browser the same user may not either", byDocuSign, alertFailing, "403, DocuSign's own"},
 		DocuSign429: {"docusign_429", "a limit of DocuSign's is used up", Page, "let the busiest program ask less often; it " +
 			"works again when the window is over", "docusignratelimitnear", alertFailing, "429, or 400 with old_status_codes"},
 		DocuSign4xx: {"docusign_4xx", "DocuSign found fault with the content of the call", Note, "the program's own matter: " +
-			"the answer says what is wrong", "causes-of-failures", "", "DocuSign's own answer"},
+			"the answer says what is wrong", byDocuSign, "", "DocuSign's own answer"},
 		DocuSign5xx: {"docusign_5xx", "DocuSign failed", Page, "quote trace_token of the log line to DocuSign's support",
-			"causes-of-failures", alertFailing, "DocuSign's own answer"},
+			byDocuSign, alertFailing, "DocuSign's own answer"},
 		ClientGone: {"client_gone", "the program broke off before its answer was there", Note,
 			"raise the program's time-out, or see why the call is slow", "slow-calls", "", ""},
 		CutOff: {"cut_off", "the connection broke in the middle of an answer", Page,
