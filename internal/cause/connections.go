@@ -8,7 +8,7 @@ func connections() map[ID]Entry {
 			"and Firefox keep lists of their own"
 		nextMany = "find out why the client keeps so many connections; limits.client_idle closes idle ones sooner, " +
 			"limits.connections and limits.client_share allow more"
-		refusedConnect = "refused-connects"
+		refusedConnect = "a-program-gets-403"
 	)
 	row := func(word, means string, s Severity, next, anchor string) Entry {
 		return Entry{Word: word, Means: means, Severity: s, Next: next, Anchor: anchor}
@@ -72,6 +72,18 @@ func connections() map[ID]Entry {
 			all[id] = e
 		}
 	}
+	for id, e := range all {
+		switch id {
+		case DocuSignPort, ClientAddress, ClientCredential, TooManyTunnels:
+			e.Alert = alertConnects
+		case NotListed, ClientCredentialMissing, BadTarget: // usual where a whole machine goes through the proxy
+		default:
+			if e.Severity > Note {
+				e.Alert = alertConnections
+			}
+		}
+		all[id] = e
+	}
 	return all
 }
 
@@ -83,7 +95,7 @@ func conditions() map[ID]Entry {
 			"over by itself", "docusignconfignotloaded", "DocuSignConfigNotLoaded", ""},
 		CAExpired: {"ca_expired", "the CA expired on {until}: every program that uses CONNECT or the hosts file refuses the " +
 			"proxy", Page, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let the " +
-			"old machines trust it (docusign-auth-proxy ca trust)", "docusigncaexpiring", "DocuSignCAExpiring",
+			"old machines trust it (docusign-auth-proxy ca trust)", "docusigncaexpired", "DocuSignCAExpired",
 			seesCertificate},
 		CAExpiring: {"ca_expiring", "the CA expires on {until}; then every program that uses CONNECT or the hosts file fails",
 			Ticket, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let the old " +
@@ -100,7 +112,7 @@ func conditions() map[ID]Entry {
 			"see what they are: docusign-auth-proxy soap journal --config {config}. A message that comes again is looked up " +
 				"first", "docusigncreationunresolved", "DocuSignCreationUnresolved", ""},
 		LogStuck: {"log_stuck", "the log is not read, or cannot be written", Ticket,
-			"look at the program behind standard error and at its disk", "the-log-is-not-read", "", ""},
+			"look at the program behind standard error and at its disk", "the-log-is-not-read", "DocuSignLogStuck", ""},
 		NeverSeen: {"never_seen", "no call of {integration} ever came", Note,
 			"check that the program's proxy setting or base URL points here, and that {key} is the key it sends",
 			"who-is-still-on-legacy", "", ""},

@@ -6,6 +6,8 @@ const (
 	alertUnreachable = "DocuSignUnreachable"
 	alertGuessing    = "DocuSignPasswordGuessing"
 	alertFault       = "DocuSignProxyFault"
+	alertConnections = "DocuSignConnectionsFailing"
+	alertConnects    = "DocuSignConnectsRefused"
 )
 
 // What the program is shown for several causes (PROTOCOL.md §8.2).
@@ -80,14 +82,14 @@ func refusals() map[ID]Entry {
 				"back from a backup", "tokens-and-pins", alertFailing, seesToken},
 		OAuthRefused: {"oauth_refused", "the program's own OAuth token is not let through", Page,
 			"set pass_oauth_bearer: true to let it through", "cutting-over", alertFailing, seesToken},
-		Blocked: {"blocked", "the integration is cut over (mode: block)", Note,
+		Blocked: {"blocked", "the integration is cut over (mode: block)", Ticket,
 			"switch the program to OAuth, or set mode: translate to let it go on", "cutting-over", "DocuSignBackToLegacy",
 			seesPartner},
 		LacksMembership: {"lacks_membership", "UserInfo lists no account for {user}", Page,
 			"make {user} an active member of an account in {environment} (demo and production have separate memberships)",
 			"a-program-gets-401", alertFailing, "401 USER_LACKS_MEMBERSHIP"},
 		PasswordChange: {"password_change", "the program wanted to change a password that DocuSign no longer has", Note,
-			"change the password in the configuration, and in the program", "", alertFailing, seesLacks},
+			"change the password in the configuration, and in the program", "", "", seesLacks},
 	}
 }
 
@@ -158,7 +160,7 @@ func answers() map[ID]Entry {
 			alertUnreachable, sees503},
 		NotRepeated: {"not_repeated", "DocuSign refused a token or a site; that is mended, but the call was larger than " +
 			"limits.replay_body and was not sent again", Note, "nothing: the program's next attempt works; raise " +
-			"limits.replay_body to have calls of this size repeated", "", alertFailing, sees503},
+			"limits.replay_body to have calls of this size repeated", "", "", sees503},
 		DocuSign401: {"docusign_401", "DocuSign refused the token, twice", Page, "check that {user} is an active member of " +
 			"the account in the call", byDocuSign, alertFailing, "401, DocuSign's own"},
 		DocuSign403: {"docusign_403", "DocuSign does not allow {user} this", Page, "check the user's permissions in DocuSign: " +

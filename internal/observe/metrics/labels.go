@@ -45,6 +45,8 @@ func (w words) andOther() []string { return append(slices.Collect(maps.Keys(w)),
 type labelWords struct {
 	schemes, legacySchemes, doors, apis, outcomes, classes, tls, causes, replays, connects words
 	grantErrors, rehearsals, conns, panics, operations, soapClasses, creations             words
+
+	needed []string // the causes for which somebody is needed: alerts are about them
 }
 
 func newLabelWords() labelWords {
@@ -77,6 +79,11 @@ func newLabelWords() labelWords {
 		w.schemes[s.String()] = true
 		w.legacySchemes[s.String()] = s.Legacy()
 	}
+	for word := range w.causes {
+		if id, ok := cause.Lookup(word); ok && id.Of().Severity > cause.Note {
+			w.needed = append(w.needed, word)
+		}
+	}
 	return w
 }
 
@@ -95,9 +102,13 @@ func kindWords[K interface {
 // causeWords are the causes of failures: those of the packages that find them, DocuSign's usual statuses, and the
 // proxy's own.
 func causeWords() []string {
-	words := []string{"panic", "cut_off", "client_gone", "docusign_4xx", "docusign_5xx", cause.SOAPFailed.String(),
-		cause.BearerRefused.String()}
-	words = append(words, kindWords[call.Kind]()...)
+	words := kindWords[call.Kind]()
+	for _, id := range [...]cause.ID{
+		cause.Panic, cause.CutOff, cause.ClientGone, cause.DocuSign4xx, cause.DocuSign5xx, cause.SOAPFailed,
+		cause.BearerRefused, cause.AppPasswordRefused,
+	} {
+		words = append(words, id.String())
+	}
 	words = append(words, kindWords[oauth.Kind]()...)
 	for _, status := range [...]int{
 		400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 422, 429, 500, 501, 502, 503, 504,

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 // sources parses the packages where words come from, so that one added elsewhere and forgotten in the closed lists is
@@ -105,6 +107,25 @@ func TestEveryCauseThatIsWrittenOutIsALabel(t *testing.T) {
 	})
 	if found == 0 {
 		t.Error("none found")
+	}
+}
+
+// TestEveryCauseIsInTheTable also holds rows of one word against each other: a label cannot tell them apart, so they
+// need somebody or nobody alike.
+func TestEveryCauseIsInTheTable(t *testing.T) {
+	w := newLabelWords()
+	for _, list := range []words{w.causes, w.grantErrors, w.conns} {
+		for word := range list {
+			if _, ok := cause.Lookup(word); !ok {
+				t.Errorf("%s has no row", word)
+			}
+		}
+	}
+	for _, id := range cause.All() {
+		first, _ := cause.Lookup(id.String())
+		if (first.Of().Severity > cause.Note) != (id.Of().Severity > cause.Note) {
+			t.Errorf("%s is %s in one row and %s in another", id, first.Of().Severity, id.Of().Severity)
+		}
 	}
 }
 

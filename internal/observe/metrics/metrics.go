@@ -184,8 +184,7 @@ func (m *Metrics) startIntegrationAtZero(label string) {
 		m.requests.WithLabelValues(label, "header_json", door, api, string(outcome), class)
 	}
 	for vec, values := range map[*prometheus.CounterVec][]string{
-		m.failures: {"bad_login", "consent_required", "invalid_key", "user_not_found", "issuer_not_found", "network",
-			"unreachable", "timeout", "docusign_401", "docusign_429", "panic"},
+		m.failures:    m.words.needed,
 		m.rehearsals:  {"would_work"},
 		m.polling:     {"envelope", other},
 		m.grants:      {"ok", "error"},

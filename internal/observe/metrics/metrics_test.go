@@ -17,6 +17,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/translate/oauth"
@@ -278,6 +279,55 @@ func TestMetricsStartAtZero(t *testing.T) {
 		`config_last_reload_success_timestamp_seconds`:                             float64(noon.Unix()),
 	})
 	m.absent("last_legacy_call", "api_limit", "live_tokens", "clock_offset", "ca_expiry")
+}
+
+// TestCausesThatNeedSomebodyStartAtZero looks at the integrations of the start, at strangers, and at an integration that
+// a reload adds.
+func TestCausesThatNeedSomebodyStartAtZero(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	m.Configure(append(twoIntegrations(), integration.Integration{Name: "new", IntegratorKey: "new-key"}))
+	got := m.series()
+	for _, word := range []string{
+		"bad_login", "token_timeout", "internal", "panic", "app_password_refused", "bearer_refused", "docusign_503",
+	} {
+		for _, name := range []string{"nightly", "crm", "unknown", "new"} {
+			key := fmt.Sprintf("request_failures_total{cause=%q,integration=%q}", word, name)
+			if v, ok := got[key]; !ok || v != 0 {
+				t.Errorf("%s = %v (present: %t)", key, v, ok)
+			}
+		}
+	}
+	for _, id := range cause.All() {
+		key := fmt.Sprintf("request_failures_total{cause=%q,integration=\"new\"}", id)
+		if _, ok := got[key]; ok && id.Of().Severity == cause.Note {
+			t.Errorf("%s needs nobody, and costs a series", key)
+		}
+	}
+	m.absent(`cause="client_gone"`, `cause="docusign_404"`, `cause="ca_expired"`)
+}
+
+// TestSeriesOfAnIntegrationAreBounded holds the size of a scrape: DocuSign's largest customers have some 60 programs.
+func TestSeriesOfAnIntegrationAreBounded(t *testing.T) {
+	m := newMeter(t, metrics.Options{})
+	lines := func(integrations int) (n int) {
+		var list []integration.Integration
+		for i := range integrations {
+			list = append(list, integration.Integration{Name: fmt.Sprint("program-", i), IntegratorKey: fmt.Sprint(i)})
+		}
+		m.Configure(list)
+		for _, f := range m.families() {
+			for _, s := range f.GetMetric() {
+				n++
+				if h := s.GetHistogram(); h != nil {
+					n += len(h.GetBucket()) + 2 // +Inf, sum and count
+				}
+			}
+		}
+		return n
+	}
+	if each := (lines(60) - lines(0)) / 60; each > 230 {
+		t.Errorf("an integration without a call costs %d lines of a scrape", each)
+	}
 }
 
 func TestMetricsCountCalls(t *testing.T) {
