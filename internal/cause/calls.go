@@ -48,6 +48,7 @@ const (
 	NotRepeated
 	DocuSign401
 	DocuSign403
+	DocuSign404
 	DocuSign429
 	DocuSign4xx
 	DocuSign5xx
@@ -71,6 +72,7 @@ const (
 	Refused
 	NotConfigured
 	LoginRequired
+	GrantThrottled
 	ServerError
 	BadAnswer
 	Other

@@ -46,6 +46,9 @@ func grants() map[ID]Entry {
 			"give integration key {key} a private key in the configuration", "docusignnotoken", none, seesUser},
 		LoginRequired: {"login_required", "{user} has to log in once more: {detail}", Page,
 			"docusign-auth-proxy login --user {user} --config {config}", "docusignnotoken", none, seesUser},
+		GrantThrottled: {"throttled", "{server} says that too many tokens were asked for", Page,
+			"wait, it passes; if it comes again, find out on the status page who asks: several proxies with one integration " +
+				"key share its limit", "docusignunreachable", alertFailing, sees503},
 		ServerError: {"server_error", "the account server has a problem", Page,
 			"wait; see status.docusign.com", "docusignunreachable", alertFailing, sees503},
 		BadAnswer: {"bad_answer", "the answer of {server} is not the account server's", Page,
