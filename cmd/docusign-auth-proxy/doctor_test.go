@@ -280,7 +280,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 		{
 			name:  "a port that another program has",
 			edit:  func(w *fixture.Config) { w.Proxy = takenPort(t) },
-			check: "listener", status: doctor.Fail, found: "another program has the port", next: "stop it",
+			check: "listener", status: doctor.Fail, found: " has 127.0.0.1:", next: "stop it",
 		},
 		{
 			name:  "SOAP that takes no bearer",

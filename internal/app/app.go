@@ -97,7 +97,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	for _, w := range SOAPWarnings(cfg, p.ledger) {
 		log.Warn("config", "warning", w.String())
 	}
-	if err = p.listeners.open(cfg); err != nil {
+	if err = p.listeners.open(cfg, p.path); err != nil {
 		return nil, err
 	}
 	if err = p.observe(); err != nil {

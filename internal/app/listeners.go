@@ -1,7 +1,7 @@
 package app
 
 import (
-	"fmt"
+	"context"
 	"net"
 	"net/netip"
 	"slices"
@@ -45,15 +45,14 @@ func (l *listeners) Address(door call.Door) string {
 // AdminAddress is where the operations listener is.
 func (l *listeners) AdminAddress() string { return l.Address("") }
 
-func (l *listeners) open(cfg *config.Config) error {
+func (l *listeners) open(cfg *config.Config, path string) error {
 	for _, want := range cfg.Listen.Addresses() {
 		if *want.Text == "" {
 			continue
 		}
 		on, err := net.Listen("tcp", *want.Text)
 		if err != nil {
-			return fmt.Errorf("listen.%s: %w; if another program has the port, stop it or choose another port in the "+
-				"configuration", want.Key, err)
+			return NewListenError(context.Background(), want.Key, *want.Text, path, err)
 		}
 		bound := boundListener{on, want.Key, want.Door}
 		if want.Door == "" {

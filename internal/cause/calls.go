@@ -135,6 +135,9 @@ const (
 	ObserveFails
 	SOAPNotChosen
 	PortTaken
+	PortForbidden
+	AddressNotHere
+	CannotListen
 
 	ids // their number
 )

@@ -74,7 +74,8 @@ func placeholders() map[string]string {
 		"consent": "the consent page (docusign-auth-proxy consent)", "redirect": "the redirect URI", "config": "FILE",
 		"scopes": "oauth.scopes", "tried": "see private_keys", "client": "the client", "operation": "the operation",
 		"until": "the last day", "proxy": "upstream.proxy", "ca": "the CA certificate", "offset": "some time",
-		"detail": "", "count": "some",
+		"program": "another program", "instead": "choose another address", "port": "the port", "listener": "listen",
+		"find": "ss -ltnp, on Windows netstat -ano", "detail": "", "count": "some",
 	}
 }
 

@@ -122,6 +122,14 @@ func conditions() map[ID]Entry {
 			"observed-programs", "", ""},
 		SOAPNotChosen: {"soap_not_chosen", "{integration} calls SOAP, and the configuration does not say which way it goes",
 			Ticket, "set soap: rest, or soap: app_password with an App Password of each user", "soap-over-rest", "", ""},
-		PortTaken: {"port_taken", "another program has {address}", Page, "stop it, or choose another port", "", "", ""},
+		PortTaken: {"port_taken", "{program} has {address}{detail}", Page,
+			"stop it, or {instead}; to see which program it is: {find}", "", "", ""},
+		PortForbidden: {"port_forbidden", "this user may not open port {port}", Page, "on Linux: setcap " +
+			"cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit; or " +
+			"choose a port above 1023 in {listener}", "", "", ""},
+		AddressNotHere: {"address_not_here", "this machine does not have the address {address}", Page,
+			"put one of its own addresses into {listener}, or 127.0.0.1", "", "", ""},
+		CannotListen: {"cannot_listen", "cannot listen on {address}: {detail}", Page,
+			"choose another address in {listener}", "", "", ""},
 	}
 }

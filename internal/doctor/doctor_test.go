@@ -116,12 +116,12 @@ func TestListeners(t *testing.T) {
 	}{
 		{"a free address", "127.0.0.1:0", OK, "free", ""},
 		{"a port of every address", ":0", OK, "free", ""},
-		{"a port that somebody has", taken.Addr().String(), Fail, "another program has the port", port},
-		{"an address of another machine", "192.0.2.1:8080", Fail, "does not have that address", "127.0.0.1"},
+		{"a port that somebody has", taken.Addr().String(), Fail, " has 127.0.0.1:" + port, port},
+		{"an address of another machine", "192.0.2.1:8080", Fail, "does not have the address", "127.0.0.1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := examine(nil, func(c *run) { c.checkListener(t.Context(), "listen.proxy", tt.address, false) })
+			r := examine(nil, func(c *run) { c.checkListener(t.Context(), "proxy", tt.address, false) })
 			f := findingOf(r, "listener")
 			if f.Status != tt.status || !strings.Contains(f.Found, tt.found) || !strings.Contains(f.Next, tt.next) {
 				t.Errorf("%+v", f)

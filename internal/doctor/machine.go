@@ -14,11 +14,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/oauth"
@@ -44,7 +44,7 @@ func (c *run) checkMachine(ctx context.Context) {
 	_, status, err := app.AskOperations(ctx, c.cfg.Listen.Admin, http.MethodGet, "/-/healthy", secret.Text{})
 	for _, a := range c.cfg.Listen.Addresses() {
 		if *a.Text != "" {
-			c.checkListener(ctx, "listen."+a.Key, *a.Text, err == nil && status == http.StatusOK)
+			c.checkListener(ctx, a.Key, *a.Text, err == nil && status == http.StatusOK)
 		}
 	}
 }
@@ -208,8 +208,8 @@ func (c *run) judgeName(n fixedName) Finding {
 }
 
 // checkListener tries an address that the proxy takes calls on; runs says whether a proxy is healthy.
-func (c *run) checkListener(ctx context.Context, field, address string, runs bool) {
-	f := Finding{Check: "listener", Subject: field + " " + address, Status: OK}
+func (c *run) checkListener(ctx context.Context, key, address string, runs bool) {
+	f := Finding{Check: "listener", Subject: "listen." + key + " " + address, Status: OK}
 	open, err := net.Listen("tcp", address)
 	switch {
 	case err == nil:
@@ -226,8 +226,12 @@ func (c *run) checkListener(ctx context.Context, field, address string, runs boo
 	case runs && dial(ctx, address) == nil:
 		f.Found = "served by the running proxy, whose " + c.cfg.Listen.Admin + "/-/healthy answers"
 	default:
+		id, fill := app.NewListenError(ctx, key, address, c.Config, err).Row()
 		f.Status, f.Why = Fail, "the proxy cannot start"
-		f.Found, f.Next = listenFault(field, address, err)
+		f.Found, f.Next = id.Means(fill...), id.Next(fill...)
+		if id == cause.PortTaken {
+			f.Found += "; no healthy proxy answers on the operations listener"
+		}
 	}
 	c.add(f)
 }
@@ -239,32 +243,4 @@ func dial(ctx context.Context, address string) error {
 		return err
 	}
 	return conn.Close()
-}
-
-// listenFault tells what keeps the proxy from an address, and the next step.
-func listenFault(field, address string, err error) (found, next string) {
-	_, port, _ := net.SplitHostPort(address) // an address without port cannot be listened on either
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "another program has the port, and no healthy proxy answers on the operations listener",
-			"find it with: " + whoHas(port) + "; stop it, or choose another port in " + field +
-				" (and in the old programs)"
-	case errors.Is(err, syscall.EACCES):
-		return "this user may not open port " + port,
-			"on Linux: setcap cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its " +
-				"systemd unit; or choose a port above 1023 in " + field
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "this machine does not have that address", "put one of its own addresses into " + field + ", or 127.0.0.1"
-	}
-	return err.Error(), "choose another address in " + field
-}
-
-func whoHas(port string) string {
-	switch runtime.GOOS {
-	case "windows":
-		return "netstat -ano | findstr :" + port
-	case "linux":
-		return "ss -ltnp sport = :" + port
-	}
-	return "lsof -nP -iTCP:" + port + " -sTCP:LISTEN"
 }
