@@ -180,6 +180,10 @@ func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, path string) {
 	}
 	entries := reflect.MakeMap(v.Type())
 	d.eachPair(n, path, func(key string, _ position, value *yaml.Node) {
+		if isNull(value) {
+			d.problem(child(path, key), "is empty", "")
+			return
+		}
 		entry := reflect.New(v.Type().Elem()).Elem()
 		d.decode(value, entry, child(path, key), "")
 		entries.SetMapIndex(reflect.ValueOf(key), entry)

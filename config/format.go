@@ -4,65 +4,73 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-
-	"docusign-auth-proxy/internal/integration"
+	"sync"
 )
 
-// Shapes of the identifiers DocuSign gives out (PROTOCOL.md §1.2).
+// Shapes of the identifiers DocuSign gives out (PROTOCOL.md §1.2), in the common part of RE2 and of what JSON Schema has.
+const (
+	guidShape  = `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`
+	emailShape = `[^\s\[\]<>"@]{1,256}@[^\s\[\]<>"@]{1,256}`
+)
+
 var (
-	guidSyntax          = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-	integratorKeySyntax = regexp.MustCompile(`^([0-9A-Za-z]{4}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-	emailSyntax         = regexp.MustCompile(`^[^\s\[\]<>"@]{1,256}@[^\s\[\]<>"@]{1,256}$`)
+	guidSyntax          = regexp.MustCompile(`^` + guidShape + `$`)
 	accountNumberSyntax = regexp.MustCompile(`^[0-9]{1,18}$`)
-	scopeSyntax         = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`) // RFC 6749 §3.3
-	labelSyntax         = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
 )
 
 const guidHint = "a GUID is 32 hexadecimal digits as in a1b2c3d4-0000-4000-8000-000000000001"
 
 // format is what a text must look like besides its type.
 type format struct {
-	fits      func(text string) bool
+	shape     string // regular expression of the whole text; the schema for editors has it too
+	syntax    *regexp.Regexp
+	plain     string // JSON types besides string that can look so where they stand without quotes
 	otherwise complaint
+	fits      func(text string) bool // what the shape cannot tell; nil = it tells all
+}
+
+// accepts tells whether a text has the format.
+func (f format) accepts(text string) bool {
+	return f.syntax.MatchString(text) && (f.fits == nil || text == "" || f.fits(text))
 }
 
 // formats are the words of the schema's tag.
-func formats() map[string]format {
-	return map[string]format{
-		"guid": {orNone(isGUID), complaint{"must be a GUID", guidHint}},
-		"integrator key": {orNone(integratorKeySyntax.MatchString), complaint{
+var formats = sync.OnceValue(func() map[string]format { //nolint:gochecknoglobals // read only, and made once
+	const person = emailShape + `|` + guidShape
+	all := map[string]format{}
+	for name, f := range map[string]format{
+		"guid": {shape: `|` + guidShape, otherwise: complaint{"must be a GUID", guidHint}},
+		"integrator key": {shape: `|([0-9A-Za-z]{4}-)?` + guidShape, otherwise: complaint{
 			"must be a GUID, or four characters, a dash and a GUID", guidHint,
 		}},
-		"person": {orNone(isPerson), complaint{"must be an e-mail address or a GUID", guidHint}},
-		"person or *": {
-			func(text string) bool { return text == integration.Anyone || isPerson(text) },
-			complaint{message: `must be an e-mail address, a GUID or "*"`},
-		},
-		"scope": {scopeSyntax.MatchString, complaint{
+		"person":      {shape: `|` + person, otherwise: complaint{"must be an e-mail address or a GUID", guidHint}},
+		"person or *": {shape: person + `|\*`, otherwise: complaint{message: `must be an e-mail address, a GUID or "*"`}},
+		"scope": {shape: `[\x21\x23-\x5B\x5D-\x7E]+`, plain: plainText, otherwise: complaint{ // RFC 6749 §3.3
 			"must be one scope without blanks", "write a list, as in [signature, impersonation]",
 		}},
-		"label": {orNone(labelSyntax.MatchString), complaint{
+		"label": {shape: `|[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}`, plain: plainText, otherwise: complaint{
 			"must be at most 63 letters, digits and _ . - and begin with a letter or digit", "it becomes a label in the metrics",
 		}},
-		"uri": {orNone(isURI), complaint{
+		"uri": {shape: `|[Hh][Tt][Tt][Pp][Ss]?://[^#]+`, fits: isURI, otherwise: complaint{
 			"must be an absolute http or https address without a # part", "write it as it is registered with DocuSign",
 		}},
-		"bare host": {without("/ "), complaint{"must be a bare host", "leave out https:// and every slash"}},
-		"login":     {without(":"), complaint{"must not contain a colon", "RFC 7617 ends the name there"}},
+		"bare host": {shape: `[^/ ]*`, plain: plainText, otherwise: complaint{
+			"must be a bare host", "leave out https:// and every slash",
+		}},
+		"login": {shape: `[^:]*`, plain: plainText, otherwise: complaint{
+			"must not contain a colon", "RFC 7617 ends the name there",
+		}},
+	} {
+		f.syntax = regexp.MustCompile(whole(f.shape))
+		all[name] = f
 	}
-}
+	return all
+})
 
-func orNone(fits func(string) bool) func(string) bool {
-	return func(text string) bool { return text == "" || fits(text) }
-}
-
-func without(letters string) func(string) bool {
-	return func(text string) bool { return !strings.ContainsAny(text, letters) }
-}
+// whole makes a shape hold for all of a text.
+func whole(shape string) string { return `^(?:` + shape + `)$` }
 
 func isGUID(text string) bool { return guidSyntax.MatchString(text) }
-
-func isPerson(name string) bool { return emailSyntax.MatchString(name) || isGUID(name) }
 
 // isURI tells an address that a browser can return to.
 func isURI(text string) bool {

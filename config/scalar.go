@@ -27,44 +27,60 @@ type scalar struct {
 	name   string // in the reference
 	spoken string // in "must be …"
 	parse  func(text string) (any, error)
+	types  string // as which JSON types editors see it, with | between them
+	shape  string // regular expression of it as a string, no narrower than parse; "" = any
 }
+
+// What stands in the file without quotes is text too, where text is asked for.
+const plainText = "number|boolean"
+
+const (
+	durationShape = `[-+]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)`
+	sizeShape     = `\+?[0-9]+|-0+| *(\+?[0-9]+|-0+) *(KiB|MiB|GiB)`
+	networkShape  = `|[0-9A-Fa-f:.]+(/[0-9]{1,3})?`
+	resolverShape = `|\[?[0-9A-Fa-f:.]+(%[^\]]+)?(\]?:[0-9]+)?`
+	tunnelShape   = `|[^\s*/]+:[0-9]+`
+	sha256Shape   = `|[0-9A-Fa-f]{64}`
+	proxyShape    = `|[Hh][Tt][Tt][Pp][Ss]?://.+`
+)
 
 // scalarOf returns nil for lists, mappings and sections.
 func scalarOf(t reflect.Type, tag reflect.StructTag) *scalar {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
-		return &scalar{"duration", "a duration", parseDuration}
+		return &scalar{"duration", "a duration", parseDuration, "string|integer", durationShape}
 	case reflect.TypeFor[Size]():
-		return &scalar{"size", "a size", parseSize}
+		return &scalar{"size", "a size", parseSize, "string|integer", sizeShape}
 	case reflect.TypeFor[netip.Prefix]():
-		return &scalar{"network", "an IP address or a network", parsePrefix}
+		return &scalar{"network", "an IP address or a network", parsePrefix, "string", networkShape}
 	case reflect.TypeFor[netip.AddrPort]():
-		return &scalar{"text", "text", parseResolver}
+		return &scalar{"text", "text", parseResolver, "string", resolverShape}
 	case reflect.TypeFor[egress.Host]():
-		return &scalar{"text", "text", parseTunnel}
+		return &scalar{"text", "text", parseTunnel, "string", tunnelShape}
 	case reflect.TypeFor[integration.SHA256]():
-		return &scalar{"text", "text", parseSHA256}
+		return &scalar{"text", "text", parseSHA256, "string|number", sha256Shape} // 64 digits are a number to editors
 	case reflect.TypeFor[CompanyProxy]():
-		return &scalar{"secret text", "text", parseCompanyProxy}
+		return &scalar{"secret text", "text", parseCompanyProxy, "string", proxyShape}
 	case reflect.TypeFor[secretText]():
-		return &scalar{"secret text", "text", parseText}
+		return &scalar{"secret text", "text", parseText, "string|" + plainText, ""}
 	case reflect.TypeFor[integration.TimeZone]():
-		return &scalar{"time zone", "a time zone", parseTimeZone}
+		return &scalar{"time zone", "a time zone", parseTimeZone, "string", ""}
 	case reflect.TypeFor[Origin]():
-		return &scalar{"text", "text", func(text string) (any, error) { return parseOriginOf(tag, text) }}
+		parse := func(text string) (any, error) { return parseOriginOf(tag, text) }
+		return &scalar{"text", "text", parse, "string", originShape(tag)}
 	case reflect.TypeFor[*url.URL]():
 		return &scalar{"text", "text", func(text string) (any, error) {
 			o, err := parseOriginOf(tag, text)
 			return o.URL(), err
-		}}
+		}, "string", originShape(tag)}
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return &scalar{"text", "text", parseText}
+		return &scalar{"text", "text", parseText, "string|" + plainText, ""}
 	case reflect.Bool:
-		return &scalar{"true | false", "true or false", parseBool}
+		return &scalar{"true | false", "true or false", parseBool, "boolean", ""}
 	case reflect.Int:
-		return &scalar{"number", "a whole number", parseInt}
+		return &scalar{"number", "a whole number", parseInt, "integer", ""}
 	}
 	return nil
 }
@@ -91,7 +107,7 @@ func (s *scalar) set(v reflect.Value, text string, tag reflect.StructTag) error 
 		}
 		v.Set(given)
 	}
-	if f, named := formats()[tag.Get("format")]; named && !f.fits(text) {
+	if f, named := formats()[tag.Get("format")]; named && !f.accepts(text) {
 		return f.otherwise
 	}
 	return nil
@@ -145,7 +161,7 @@ func parseSize(text string) (any, error) {
 	number, factor := text, int64(1)
 	for i, unit := range []string{"KiB", "MiB", "GiB"} {
 		if rest, ok := strings.CutSuffix(text, unit); ok {
-			number, factor = strings.TrimSpace(rest), 1<<(10*(i+1))
+			number, factor = strings.Trim(rest, " "), 1<<(10*(i+1))
 		}
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
@@ -249,6 +265,13 @@ func parseOriginOf(tag reflect.StructTag, text string) (Origin, error) {
 		return o, complaint{message, "write it as https://host or https://host:port, without a path"}
 	}
 	return o, nil
+}
+
+func originShape(tag reflect.StructTag) string {
+	if tag.Get("schemes") == "https" {
+		return `|[Hh][Tt][Tt][Pp][Ss]://[^/?#@]+/?`
+	}
+	return `|[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+/?`
 }
 
 // parseOrigin accepts scheme://host[:port] and nothing more.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -75,7 +76,7 @@ func (c *SandboxCommand) keep(sb *sandbox.Sandbox, w sandbox.Seed) error {
 // configure writes proxy.yaml with its keys and certificates. One that somebody changed is left alone unless c.Force;
 // that gives false.
 func (c *SandboxCommand) configure(sb *sandbox.Sandbox, w sandbox.Seed) (written bool, err error) {
-	inputs := digest(fmt.Appendf(nil, "1 %q %q %q %q %q", sb.Addr(), c.Proxy, c.Admin, c.Hosts, c.Own))
+	inputs := digest(fmt.Appendf(nil, "2 %q %q %q %q %q", sb.Addr(), c.Proxy, c.Admin, c.Hosts, c.Own))
 	before, err := c.read("proxy.yaml")
 	if err != nil {
 		return false, err
@@ -96,8 +97,12 @@ func (c *SandboxCommand) configure(sb *sandbox.Sandbox, w sandbox.Seed) (written
 	if _, err := c.fixtureConfig().Write(c.Dir, sb, w); err != nil {
 		return false, err
 	}
-	after, err := c.read("proxy.yaml")
+	text, err := c.read("proxy.yaml")
 	if err != nil {
+		return false, err
+	}
+	after := append([]byte(config.SchemaHeader(config.SchemaFile)+"\n"), text...)
+	if err := errors.Join(config.SaveSchema(c.Dir), os.WriteFile(c.path("proxy.yaml"), after, 0o600)); err != nil {
 		return false, err
 	}
 	return true, os.WriteFile(c.path(generatedFile), []byte(inputs+" "+digest(after)+"\n"), 0o600)
