@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -12,8 +14,8 @@ import (
 )
 
 func newConfig() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check a configuration, print the reference"}
-	cmd.AddCommand(newConfigCheck(), newConfigReference())
+	cmd := &cobra.Command{Use: "config", Short: "Check a configuration, print the reference and the schema for editors"}
+	cmd.AddCommand(newConfigCheck(), newConfigReference(), newConfigSchema())
 	return cmd
 }
 
@@ -64,4 +66,37 @@ func newConfigReference() *cobra.Command {
 			return err
 		},
 	}
+}
+
+func newConfigSchema() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema by which editors check and complete a configuration",
+		Long: `Prints a JSON Schema (draft 7) of the configuration file: every key with its type, choices, default and meaning. An editor with
+YAML support (VS Code with the YAML extension, the JetBrains programs, Neovim with yaml-language-server) reads it from the file that the
+first line of the configuration names; no network is needed:
+
+  ` + config.SchemaHeader(config.SchemaFile) + `
+
+It takes whatever the program takes. What ties keys together, and what stands in the files that are named, only "config check" knows.`,
+		Example: "  docusign-auth-proxy config schema --output " + config.SchemaFile, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			schema, err := config.Schema()
+			if err != nil {
+				return err
+			}
+			if output == "" || output == "-" {
+				_, err := cmd.OutOrStdout().Write(schema)
+				return err
+			}
+			if err := os.WriteFile(output, schema, 0o644); err != nil {
+				return fmt.Errorf("--output: %w", err)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\nnext: make this the first line of the configuration beside it: "+
+				"%s\n", output, config.SchemaHeader(filepath.Base(output)))
+			return err
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write (default: standard output)")
+	return cmd
 }
