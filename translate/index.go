@@ -154,10 +154,11 @@ func (d *index) importedToken(token string) (tokenOwner, bool) {
 }
 
 // identity is whose token the account server gives out for a user of the integration.
-func (m *indexed) identity(userID string) oauth.Identity {
-	return oauth.Identity{
-		Issuer: m.OAuth.ClientID, Subject: strings.ToLower(userID), Scopes: m.OAuth.Scopes.String(),
-	}
+func (m *indexed) identity(userID string) oauth.Identity { return Identity(m.Integration, userID) }
+
+// Identity is that of the user with that GUID for calls of the integration.
+func Identity(in *integration.Integration, guid string) oauth.Identity {
+	return oauth.Identity{Issuer: in.OAuth.ClientID, Subject: strings.ToLower(guid), Scopes: in.OAuth.Scopes.String()}
 }
 
 // userID gives the GUID of a name that the configuration knows, or the name itself when it is a GUID.

@@ -114,8 +114,6 @@ func (a *assembled) intercept(previous *assembled, leafKey *rsa.PrivateKey) erro
 // current is the state in force; none before the first.
 type current struct{ atomic.Pointer[assembled] }
 
-func (c *current) tokens() []oauth.State { return c.Load().oauth.Snapshot() }
-
 func (c *current) caExpires() time.Time {
 	if a := c.Load().state.Authority; a != nil {
 		return a.Expires()

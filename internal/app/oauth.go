@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 	"time"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -43,11 +44,11 @@ func oauthOf(cfg *config.Config, env deps, transport http.RoundTripper) (*oauth.
 	c.Issuers = map[string][]*oauth.Key{}
 	for _, in := range cfg.Integrations {
 		id := in.OAuth.ClientID
-		if c.Issuers[id] != nil {
-			continue
-		}
-		for _, k := range in.OAuth.PrivateKeys {
-			c.Issuers[id] = append(c.Issuers[id], oauth.NewKey(k.Source, k.Key))
+		for _, k := range in.OAuth.PrivateKeys { // those of all integrations that share the client id
+			key := oauth.NewKey(k.Source, k.Key)
+			if !slices.ContainsFunc(c.Issuers[id], func(known *oauth.Key) bool { return known.ID == key.ID }) {
+				c.Issuers[id] = append(c.Issuers[id], key)
+			}
 		}
 	}
 	c.Learned = learnedFrom(env.store)
@@ -100,8 +101,7 @@ func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.
 		}
 		for _, m := range in.People() {
 			if m.UserID != "" {
-				id := oauth.Identity{Issuer: at.clientID, Subject: strings.ToLower(m.UserID), Scopes: at.scopes}
-				wanted[at].Identities = append(wanted[at].Identities, id)
+				wanted[at].Identities = append(wanted[at].Identities, translate.Identity(&in, m.UserID))
 			}
 		}
 	}

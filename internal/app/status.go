@@ -15,9 +15,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/call"
-	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
-	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -125,38 +123,31 @@ func texts[T fmt.Stringer](values []T) []string {
 
 // IntegrationStatus joins configuration, ledger and tokens. tokens may be nil, for a report without a running proxy.
 func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Client) []admin.Integration {
-	summaries := l.Integrations(cfg.Integrations)
-	var states []oauth.State
-	var keys []oauth.KeyState
-	if tokens != nil {
-		states, keys = tokens.Snapshot(), tokens.Keys()
-	}
 	var out []admin.Integration
+	summaries := l.Integrations(cfg.Integrations)
 	for i := range cfg.Integrations {
-		in := &cfg.Integrations[i]
-		one := admin.IntegrationOf(in, summaries[i])
-		for _, k := range keys {
-			if legacy.SameName(k.Issuer, one.ClientID) {
-				one.Keys = append(one.Keys, admin.Key{Source: k.Name, Fingerprint: k.KeyID, Works: k.Works})
-			}
+		out = append(out, admin.IntegrationOf(&cfg.Integrations[i], summaries[i]))
+	}
+	if tokens == nil {
+		return out
+	}
+	for _, t := range ownedTokens(cfg.Integrations, tokens) {
+		if t.owner >= 0 {
+			one := &out[t.owner]
+			one.Tokens = append(one.Tokens, admin.TokenOf(t.State, t.user, tokens.Consent(t.Identity).Individual()))
 		}
-		for _, st := range states {
-			if id := st.Identity; legacy.SameName(id.Issuer, one.ClientID) {
-				one.Tokens = append(one.Tokens, admin.TokenOf(st, nameOf(in, id.Subject), tokens.Consent(id).Individual()))
-			}
+	}
+	keys := tokens.Keys()
+	for i := range cfg.Integrations {
+		for _, k := range cfg.Integrations[i].OAuth.PrivateKeys {
+			key := admin.Key{Source: k.Source, Fingerprint: oauth.NewKey(k.Source, k.Key).ID}
+			key.Works = slices.ContainsFunc(keys, func(s oauth.KeyState) bool {
+				return s.Works && s.KeyID == key.Fingerprint && s.Issuer == out[i].ClientID
+			})
+			out[i].Keys = append(out[i].Keys, key)
 		}
-		out = append(out, one)
 	}
 	return out
-}
-
-func nameOf(in *integration.Integration, userID string) string {
-	for _, u := range in.People() {
-		if legacy.SameName(u.UserID, userID) {
-			return u.Username
-		}
-	}
-	return userID
 }
 
 func (p *App) securityStatus(cfg *config.Config) admin.Security {

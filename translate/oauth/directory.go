@@ -115,6 +115,14 @@ func (c *Client) LookupUser(ctx context.Context, admin Identity, email string) (
 	return c.lookups.find(ctx, lookup{admin, email})
 }
 
+// Found gives what LookupUser has found and remembers, and asks nobody; "" = nothing.
+func (c *Client) Found(admin Identity, email string) string {
+	if known, ok := c.lookups.known.Get(lookup{admin, legacy.Fold(strings.TrimSpace(email))}); ok {
+		return known.peek()
+	}
+	return ""
+}
+
 // DoubtUser has a look-up confirmed in the background when it is asked for next: for when DocuSign does not know the
 // GUID any more (UserNotFound). A result as young as Config.TerminalPause is left alone.
 func (c *Client) DoubtUser(admin Identity, email string) {

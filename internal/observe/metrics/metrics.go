@@ -27,7 +27,7 @@ const maxSites = 32
 type Options struct {
 	Version, Commit, GoVersion string           // of the program
 	Now                        func() time.Time // nil = time.Now
-	Tokens                     func() []oauth.State
+	Tokens                     func() []Token
 	CAExpires                  func() time.Time // zero time = there is no CA
 	LeafExpires                func() time.Time // of the leaf that expires first; zero time = there is none
 	// History tells what was counted before a restart; what this process has seen itself counts when it is more.
@@ -37,6 +37,12 @@ type Options struct {
 	Journal        func() Journal // nil = nothing is carried out over REST
 	SpoolBytes     func() int64
 	PollingEntries int // paths remembered to find violations of the polling rule [10,000]
+}
+
+// Token is where the tokens of one user of an integration stand; one that several integrations share is there for each.
+type Token struct {
+	Integration string // "" = none that is configured
+	oauth.State
 }
 
 // History is what a lasting record knows of one integration.

@@ -163,9 +163,9 @@ func TestMetricsNamesFollowConventions(t *testing.T) {
 func everyOption() metrics.Options {
 	return metrics.Options{
 		Version: "1.2.3", Commit: "abcdef", GoVersion: "go1.26",
-		Tokens: func() []oauth.State {
-			return []oauth.State{{Identity: oauth.Identity{Issuer: nightlyKey}, Obtained: noon, Expires: noon.Add(time.Hour),
-				Consent: oauth.ConsentGiven}}
+		Tokens: func() []metrics.Token {
+			return []metrics.Token{{Integration: "nightly", State: oauth.State{Obtained: noon, Expires: noon.Add(time.Hour),
+				Consent: oauth.ConsentGiven}}}
 		},
 		CAExpires: func() time.Time { return noon }, LeafExpires: func() time.Time { return noon },
 		History:    func(string) metrics.History { return metrics.History{LastLegacy: noon} },
@@ -591,14 +591,14 @@ func TestOAuthEventsBelongToTheIntegrationOfTheirClientID(t *testing.T) {
 }
 
 func TestTokensAreSummedUpPerIntegration(t *testing.T) {
-	id := func(user string) oauth.Identity { return oauth.Identity{Issuer: nightlyKey, Subject: user} }
-	m := newMeter(t, metrics.Options{Tokens: func() []oauth.State {
-		return []oauth.State{
-			{Identity: id("a"), Obtained: noon.Add(-time.Hour), Expires: noon.Add(time.Minute), Consent: oauth.ConsentGiven},
-			{Identity: id("b"), Obtained: noon.Add(-time.Minute), Expires: noon.Add(time.Hour), Consent: oauth.ConsentGiven},
-			{Identity: id("c"), Consent: oauth.ConsentMissing, Failure: &oauth.Failure{}},
-			{Identity: id("d"), Consent: oauth.ConsentUnknown, Obtained: noon.Add(-2 * time.Hour), Expires: noon},
-			{Identity: oauth.Identity{Issuer: "stranger"}, Consent: oauth.ConsentMissing},
+	m := newMeter(t, metrics.Options{Tokens: func() []metrics.Token {
+		nightly := func(st oauth.State) metrics.Token { return metrics.Token{Integration: "nightly", State: st} }
+		return []metrics.Token{
+			nightly(oauth.State{Obtained: noon.Add(-time.Hour), Expires: noon.Add(time.Minute), Consent: oauth.ConsentGiven}),
+			nightly(oauth.State{Obtained: noon.Add(-time.Minute), Expires: noon.Add(time.Hour), Consent: oauth.ConsentGiven}),
+			nightly(oauth.State{Consent: oauth.ConsentMissing, Failure: &oauth.Failure{}}),
+			nightly(oauth.State{Consent: oauth.ConsentUnknown, Obtained: noon.Add(-2 * time.Hour), Expires: noon}),
+			{State: oauth.State{Consent: oauth.ConsentMissing}},
 		}
 	}})
 	m.want(map[string]float64{
@@ -664,9 +664,9 @@ func hostileEvent(canary string) call.Event {
 
 func TestNoCallerTextBecomesALabel(t *testing.T) {
 	const canary = "cAnArY\"\n\x1b[31m{}\xff"
-	m := newMeter(t, metrics.Options{Tokens: func() []oauth.State {
-		return []oauth.State{{Identity: oauth.Identity{Issuer: canary, Subject: canary}, Consent: canary,
-			Failure: &oauth.Failure{Label: canary}, Expires: noon.Add(time.Hour)}}
+	m := newMeter(t, metrics.Options{Tokens: func() []metrics.Token {
+		return []metrics.Token{{Integration: canary, State: oauth.State{Consent: canary,
+			Failure: &oauth.Failure{Label: canary}, Expires: noon.Add(time.Hour)}}}
 	}})
 	e := hostileEvent(canary)
 	m.Record(&e)

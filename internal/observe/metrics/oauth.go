@@ -16,10 +16,7 @@ type identity struct{ issuer, subject string }
 // addIssuer notes whose tokens belong to an integration. The first in the order of the configuration has them.
 func (m *Metrics) addIssuer(in *integration.Integration, one *integrationState) {
 	subjects := []string{""}
-	for _, u := range in.Users {
-		subjects = append(subjects, u.UserID)
-	}
-	for _, p := range in.Principals {
+	for _, p := range in.People() {
 		subjects = append(subjects, p.UserID)
 	}
 	issuer := legacy.Fold(cmp.Or(in.OAuth.ClientID, in.IntegratorKey))

@@ -149,7 +149,7 @@ func (m scrape) tokens(g gauges, now time.Time) {
 		tallies[in.label] = &tokenTally{consent: map[oauth.ConsentState]int{}}
 	}
 	for i := range states {
-		tallies[m.owner(states[i].Identity).label].add(&states[i], now)
+		tallies[m.of(states[i].Integration).label].add(&states[i].State, now)
 	}
 	m.mu.RUnlock()
 	for label, t := range tallies {
