@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -326,20 +325,17 @@ func TestEveryCommandLineOfTheDeploymentsWouldRun(t *testing.T) {
 	}
 }
 
-func TestEveryCommandLineOfTheDeploymentGuidesWouldRun(t *testing.T) {
-	line := regexp.MustCompile(`(?m)^(?:#? *|.*-u docusign-auth-proxy )((?:\.\\)?docusign-auth-proxy(?:\.exe)? [a-z].*)$`)
+// The comments with which the manifests begin. The guides beside them are documents: see documents_test.go.
+func TestEveryCommandLineOfTheManifestsCommentsWouldRun(t *testing.T) {
+	line := regexp.MustCompile(`(?m)^(?:#? *|.*-u docusign-auth-proxy )(docusign-auth-proxy [a-z].*)$`)
 	found := 0
 	err := fs.WalkDir(os.DirFS(filepath.Join("..", "..")), "deploy", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path.Dir(name) == "deploy/check" {
+		if err != nil || d.IsDir() || path.Dir(name) == "deploy/check" || path.Ext(name) == ".md" {
 			return err
 		}
-		text := []byte(projectFile(t, name))
-		if path.Ext(name) == ".md" {
-			text = bytes.Join(regexp.MustCompile("(?s)```.*?```").FindAll(text, -1), []byte("\n"))
-		}
-		for _, m := range line.FindAllSubmatch(text, -1) {
-			for _, words := range commandLines(t, string(m[1])) {
-				if strings.Contains(words[0], "docusign-auth-proxy") {
+		for _, m := range line.FindAllStringSubmatch(projectFile(t, name), -1) {
+			for _, words := range commandLines(t, m[1]) {
+				if words[0] == "docusign-auth-proxy" {
 					tryExample(t, withManual(), words[1:])
 					found++
 				}
@@ -350,8 +346,8 @@ func TestEveryCommandLineOfTheDeploymentGuidesWouldRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found < 5 {
-		t.Errorf("only %d command lines found", found)
+	if found == 0 {
+		t.Error("no command lines were found")
 	}
 }
 
