@@ -14,7 +14,9 @@ import (
 
 // checkAuthority reads the two files of the certificate authority and tells whether they belong together.
 func checkAuthority(s *sources, i *Interception) {
-	const certPath, keyPath, hint = "interception.ca_cert", "interception.ca_key", "make both with: docusign-auth-proxy ca"
+	const certPath, keyPath = "interception.ca_cert", "interception.ca_key"
+	const hint = "make both with: docusign-auth-proxy ca init; the old machines must then trust the certificate: " +
+		"docusign-auth-proxy ca trust"
 	_, cert := s.certificates(certPath, &i.CACert, hint)
 	key, name := s.named(keyPath, i.CAKey, hint)
 	if i.CAKey = name; key == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/privatekey"
@@ -126,7 +127,7 @@ func (r rules) checkUsers(accounts map[string]string) {
 		}
 		r.problemIf(u.UserID == "" && u.Username != "" && r.signs() && r.in.OAuth.AdminUserID == "", child(at, "user_id"),
 			"is missing: DocuSign gives tokens for GUIDs only",
-			"add it, or set oauth.admin_user_id to have e-mail addresses looked up")
+			cause.InvalidSubject.Next("user", u.Username)+"; or set oauth.admin_user_id to have e-mail addresses looked up")
 		r.checkPasswords(at, u, someAppPassword)
 		r.checkAccounts(child(at, "accounts"), u.Accounts, accounts)
 	}

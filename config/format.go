@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 // Shapes of the identifiers DocuSign gives out (PROTOCOL.md §1.2), in the common part of RE2 and of what JSON Schema has.
@@ -39,7 +41,7 @@ var formats = sync.OnceValue(func() map[string]format { //nolint:gochecknoglobal
 	const person = emailShape + `|` + guidShape
 	all := map[string]format{}
 	for name, f := range map[string]format{
-		"guid": {shape: `|` + guidShape, otherwise: complaint{"must be a GUID", guidHint}},
+		"guid": {shape: `|` + guidShape, otherwise: complaint{"must be a GUID", cause.InvalidSubject.Next()}},
 		"integrator key": {shape: `|([0-9A-Za-z]{4}-)?` + guidShape, otherwise: complaint{
 			"must be a GUID, or four characters, a dash and a GUID", guidHint,
 		}},

@@ -5,8 +5,7 @@ func grants() map[ID]Entry {
 	const (
 		none      = "DocuSignNoToken"
 		report    = "this should not happen; report it with the text of the error"
-		writeGUID = "write the user's GUID into user_id of {user}: it stands as API Username on the user's page in " +
-			"DocuSign's administration (Users)"
+		writeGUID = "write the GUID of {user}: it stands as API Username on the user's page in DocuSign's administration (Users)"
 	)
 	return map[ID]Entry{
 		ConsentRequired: {"consent_required", "DocuSign answers consent_required: {user} has not allowed integration key " +

@@ -100,11 +100,6 @@ func problemFinding(p config.Problem) Finding {
 			"; if it is lost, make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, Add RSA Keypair)"
 	case strings.HasPrefix(p.Path, "interception"):
 		f.Check, f.Why = "ca", "without its CA the proxy cannot answer in DocuSign's name"
-		f.Next = "make CA and key with: docusign-auth-proxy ca init (the old machines must then trust the new certificate: " +
-			"docusign-auth-proxy ca trust)"
-	case strings.HasSuffix(p.Path, ".user_id"):
-		f.Next = "write the user's GUID: it stands as API Username on the user's page in DocuSign's administration " +
-			"(Users); an e-mail address is not enough"
 	}
 	f.Next = cmp.Or(f.Next, "mend "+placeOf(p)+"; docusign-auth-proxy config reference explains every key")
 	return f
