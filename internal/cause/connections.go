@@ -8,7 +8,7 @@ func connections() map[ID]Entry {
 			"and Firefox keep lists of their own"
 		nextMany = "find out why the client keeps so many connections; limits.client_idle closes idle ones sooner, " +
 			"limits.connections and limits.client_share allow more"
-		refusedConnect = "a-program-gets-403"
+		refusedConnect = "refused-connects"
 	)
 	row := func(word, means string, s Severity, next, anchor string) Entry {
 		return Entry{Word: word, Means: means, Severity: s, Next: next, Anchor: anchor}
