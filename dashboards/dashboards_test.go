@@ -490,7 +490,7 @@ func recordedMetrics(t *testing.T) map[string][]string {
 	all := map[string][]string{}
 	for _, r := range allRules(t) {
 		if r.Record != "" {
-			all[r.Record] = []string{"integration", "scheme", "outcome", "window"}
+			all[r.Record] = []string{"integration", "scheme", "outcome", "window", "cause", "door", "reason", "mode", "soap"}
 		}
 	}
 	return all

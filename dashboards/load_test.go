@@ -236,6 +236,7 @@ func (l *load) refusals() {
 	}
 	l.get(listPath, oldHeader, l.header(consentlessKey, bob))
 	l.raw("CONNECT updates.example.com:443 HTTP/1.1\r\nHost: updates.example.com:443\r\n\r\n")
+	l.raw("CONNECT " + oldHost + ":8443 HTTP/1.1\r\nHost: " + oldHost + ":8443\r\n\r\n")
 	// a blank in the URL
 	l.raw("GET " + listPath + "?from_date=10/1/2013 12:00 AM HTTP/1.1\r\nHost: " + oldHost + "\r\n\r\n")
 }
