@@ -13,7 +13,8 @@ func newDiscover() *cobra.Command {
 		Short: "Watch the old program call and write a configuration from what it sends",
 		Long: `Runs the proxy without integrations: every call passes to DocuSign unchanged, and the integrator keys, users, principals and accounts in it
 are written down. Let the old program make its calls (they may fail at DocuSign, that does not matter), then end with Ctrl-C or --for.
-The configuration that comes out is complete but for what only DocuSign can give: a private key, and user GUIDs unless --admin-user-id is given.`,
+With --private-key and --admin-user-id it then asks DocuSign for client ids and user GUIDs, and the configuration that comes out is complete
+where DocuSign answers; what is left to do stands in it as comments, with what was seen from where.`,
 		Example: `  docusign-auth-proxy discover --environment demo --private-key key.pem --admin-user-id ` +
 			`a1b2c3d4-0000-4000-8000-000000000022 --for 10m`,
 		Args: cobra.NoArgs,
@@ -30,6 +31,8 @@ The configuration that comes out is complete but for what only DocuSign can give
 		"other are refused")
 	f.StringVar(&o.Listen, "listen", "", "`ADDRESS` for forward proxy and sidecar (default 127.0.0.1:8080, or as in "+
 		"--config)")
+	f.StringVar(&o.Admin, "admin", "", "`ADDRESS` for metrics and status page, while watching and in the file (default "+
+		"127.0.0.1:9090, or as in --config)")
 	f.StringVar(&o.PrivateKey, "private-key", "", "PEM `FILE` of the RSA key made in DocuSign under Apps and Keys")
 	f.StringVar(&o.AdminUserID, "admin-user-id", "", "`GUID` of an administrator, by whose token e-mails become "+
 		"user GUIDs")

@@ -255,7 +255,8 @@ func (w *operatorsFolder) runsOwn(l documentLine, words []string) {
 func (w *operatorsFolder) filled(words []string) [][]string {
 	lines := [][]string{{}}
 	values := map[string]string{
-		"GUID": sandbox.AdminID, "USER": "anna@example.com", "NAME": "nightly-billing", "YOU@YOUR.DOMAIN": "you@example.com",
+		"GUID": sandbox.AdminID, "<GUID>": sandbox.AdminID, "USER": "anna@example.com",
+		"NAME": "nightly-billing", "YOU@YOUR.DOMAIN": "you@example.com",
 		`C:\ProgramData\docusign-auth-proxy\ca.pem`: "ca.pem",
 	}
 	for _, name := range knownConfigs {

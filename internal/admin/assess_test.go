@@ -85,7 +85,7 @@ func TestAttention(t *testing.T) {
 	apart.Integrations[0].Tokens = []Token{trouble, {User: "bob", Consent: "given"}}
 	bearer, over := with(ledger.StateTranslated), with(ledger.StateTranslated)
 	bearer.Integrations[0].SOAP, bearer.Integrations[0].BearerRefused = "bearer", noon.Add(-time.Hour)
-	bearer.Integrations[0].Verdict = "all of 1 operation seen are carried out whole: soap: rest can be set"
+	bearer.Integrations[0].Verdict = "the 1 operation seen is carried out whole: soap: rest can be set"
 	over.Integrations[0].SOAP, over.Integrations[0].BearerRefused = "rest", noon.Add(-time.Hour)
 	for _, test := range []struct {
 		name   string
@@ -94,7 +94,7 @@ func TestAttention(t *testing.T) {
 	}{
 		{"DocuSign takes no token on SOAP", bearer, []string{"a over SOAP",
 			sentence(cause.BearerRefused.Means()) + " The last time was 1 hour ago.",
-			sentence(cause.BearerRefused.Next()) + " All of 1 operation seen are carried out whole: soap: rest can be set."}},
+			sentence(cause.BearerRefused.Next()) + " The 1 operation seen is carried out whole: soap: rest can be set."}},
 		{"DocuSign took no token on SOAP before soap: rest was set", over, nil},
 		{"nothing", with(ledger.StateTranslated), nil},
 		{"a failing integration tells its last error", failing, []string{"a",

@@ -24,8 +24,8 @@ func TestATakenPortIsToldWithItsProgramAndTheLineThatHelps(t *testing.T) {
 	_, err = net.Listen("tcp", address)
 	e := NewListenError(t.Context(), "proxy", address, "proxy.yaml", err)
 	said := e.Error()
-	for _, want := range []string{"listen.proxy: ", " has " + address, "write listen: {proxy: " + e.Free + "} into proxy.yaml",
-		"old programs", "\nnext: stop it"} {
+	for _, want := range []string{"listen.proxy: ", " has " + address, "old programs",
+		"write listen: {proxy: " + e.Free + "} into proxy.yaml", "\nnext: stop it"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in %s", want, said)
 		}

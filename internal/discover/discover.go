@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -18,62 +18,81 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/integration"
 )
 
 // Options are the flags of discover.
 type Options struct {
-	Base, Out, Environment, Listen string
-	PrivateKey, AdminUserID        string
-	Pin, Force, AsJSON             bool
-	Limit                          time.Duration
-	Stdout, Stderr                 io.Writer
+	Base, Out, Environment, Listen, Admin string
+	PrivateKey, AdminUserID               string
+	Pin, Force, AsJSON                    bool
+	Limit                                 time.Duration
+	Stdout, Stderr                        io.Writer
 }
 
 // Run watches calls until ctx or the time ends, and writes the configuration.
 func Run(ctx context.Context, o Options) error {
 	if _, err := os.Stat(o.Out); err == nil && !o.Force && o.Out != o.Base {
-		return fmt.Errorf("%s exists: choose another name with --out, or --force to replace it", o.Out)
+		return fmt.Errorf("%s exists\nnext: choose another name with --out, or --force to replace it", o.Out)
+	}
+	if o.Limit < 0 {
+		return fmt.Errorf("--for %s: the time must not be negative\nnext: write it as in --for 10m", o.Limit)
 	}
 	doc, err := baseDocument(o)
 	if err != nil {
 		return err
 	}
-	found := newDiscovery(o.Pin)
-	if err := watchCalls(ctx, o, doc, found); err != nil {
+	path, err := doc.watching(o)
+	defer os.Remove(path)
+	if err != nil {
 		return err
 	}
+	holder := &config.Holder{Path: path}
+	cfg, err := holder.Reload()
+	if err != nil {
+		return flagErrors(o, err)
+	}
+	found := newDiscovery(o.Pin, cfg.Egress.Clients)
+	if err := watchCalls(ctx, o, holder, found); err != nil {
+		return err
+	}
+	// The watching has ended, perhaps by Ctrl-C: what follows has its own time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
+	defer cancel()
+	found.ask(ctx, o, cfg)
 	return found.write(o, doc)
 }
 
-// baseDocument is the configuration without integrations that the calls are watched with, and that the result is built
-// on.
-func baseDocument(o Options) (map[string]any, error) {
-	doc := map[string]any{"environment": o.Environment}
+func baseDocument(o Options) (document, error) {
+	doc := newDocument()
 	folder := filepath.Dir(o.Out)
-	if o.Base != "" {
+	if o.Base == "" {
+		doc.root().set("environment", o.Environment)
+	} else {
 		if filepath.Dir(o.Base) != folder {
-			return nil, fmt.Errorf("--out must be in the folder of %s, since the paths in it are relative to that "+
-				"folder", o.Base)
+			return doc, fmt.Errorf("--out must be in the folder of %s, since the paths in it are relative to that folder",
+				o.Base)
+		}
+		if _, err := config.Load(o.Base); err != nil {
+			return doc, err
 		}
 		text, err := os.ReadFile(o.Base)
-		if err != nil {
-			return nil, err
-		}
-		doc = map[string]any{}
-		if err := yaml.Unmarshal(text, &doc); err != nil {
-			return nil, fmt.Errorf("%s: %w", o.Base, err)
+		if err = errors.Join(err, yaml.Unmarshal(text, doc.file)); err != nil {
+			return doc, err
 		}
 	}
-	if _, given := doc["interception"]; !given && hasCA(folder) {
-		doc["interception"] = map[string]any{"ca_cert": "ca.pem", "ca_key": "ca-key.pem"}
-	}
-	if o.Listen != "" {
-		listen, _ := doc["listen"].(map[string]any)
-		if listen == nil {
-			listen = map[string]any{}
+	listen := doc.root().at("listen")
+	for _, a := range []struct{ key, address string }{{"proxy", o.Listen}, {"admin", o.Admin}} {
+		if a.address != "" {
+			listen.set(a.key, a.address)
+			doc.root().set("listen", listen.n)
 		}
-		listen["proxy"] = o.Listen
-		doc["listen"] = listen
+	}
+	if doc.root().get("interception") == nil && hasCA(folder) {
+		doc.root().set("interception", &struct {
+			Cert string `yaml:"ca_cert"`
+			Key  string `yaml:"ca_key"`
+		}{"ca.pem", "ca-key.pem"})
 	}
 	return doc, nil
 }
@@ -88,31 +107,61 @@ func hasCA(folder string) bool {
 	return true
 }
 
-// watchCalls runs the proxy until the time is over or Ctrl-C.
-func watchCalls(ctx context.Context, o Options, doc map[string]any, found *discovery) error {
-	watching := maps.Clone(doc)
-	watching["unknown"] = config.Observe
-	watching["store"] = config.Memory
-	text, err := yaml.Marshal(watching)
+// watching writes the configuration that is in force while calls are watched. It stands beside the result, since
+// relative paths in it must go on meaning the same, and is removed in the end.
+func (d document) watching(o Options) (path string, err error) {
+	copied, err := d.text()
 	if err != nil {
-		return err
+		return "", err
 	}
-	// The file stands beside the result: relative paths in it must go on meaning the same.
+	w := newDocument()
+	if err := yaml.Unmarshal(copied, w.file); err != nil {
+		return "", err
+	}
+	w.root().set("unknown", config.Observe)
+	w.root().set("store", config.Memory)
+	if o.PrivateKey != "" {
+		w.root().appendTo("integrations", sectionOf(o, "discover", askedKey, "", integration.Observe).n)
+	}
+	text, err := w.text()
+	if err != nil {
+		return "", err
+	}
 	file, err := os.CreateTemp(filepath.Dir(o.Out), ".discover-*.yaml")
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer os.Remove(file.Name())
 	_, err = file.Write(text)
-	if err = errors.Join(err, file.Close()); err != nil {
+	return file.Name(), errors.Join(err, file.Close())
+}
+
+// flagErrors speaks of the flag where a problem is about its value: the file that would be named does not exist yet.
+func flagErrors(o Options, err error) error {
+	problems, ok := errors.AsType[config.Problems](err)
+	if !ok {
 		return err
 	}
-	holder := &config.Holder{Path: file.Name()}
-	cfg, err := holder.Reload()
-	if err != nil {
-		return err
+	var said []error
+	for _, p := range problems {
+		place := p.Path
+		for name, flag := range map[string]string{"private_keys": "--private-key " + o.PrivateKey,
+			"admin_user_id": "--admin-user-id " + o.AdminUserID, "listen.proxy": "--listen " + o.Listen,
+			"listen.admin": "--admin " + o.Admin, "environment": "--environment " + o.Environment} {
+			if strings.Contains(p.Path, name) {
+				place = flag
+			}
+		}
+		text := place + ": " + p.Message
+		if p.Hint != "" {
+			text += "\nnext: " + p.Hint
+		}
+		said = append(said, errors.New(text))
 	}
-	found.clients = cfg.Egress.Clients
+	return errors.Join(said...)
+}
+
+// watchCalls runs the proxy until the time is over or Ctrl-C.
+func watchCalls(ctx context.Context, o Options, holder *config.Holder, found *discovery) error {
 	return app.RunLogged(o.Stderr, config.Log{Level: "warn", Format: "text"},
 		func(log *slog.Logger, h app.Hooks) error {
 			h.OnUnknown, h.Recorder = found.credential, found
@@ -122,10 +171,22 @@ func watchCalls(ctx context.Context, o Options, doc map[string]any, found *disco
 			}
 			p, err := app.New(holder, log, h)
 			if err != nil {
-				return err
+				return otherFlag(err)
 			}
 			return watchFor(ctx, o, p)
 		})
+}
+
+// otherFlag names the flag by which another address is chosen.
+func otherFlag(err error) error {
+	taken, ok := errors.AsType[*app.ListenError](err)
+	if !ok {
+		return err
+	}
+	if flag := map[string]string{"proxy": "--listen ", "admin": "--admin "}[taken.Key]; flag != "" {
+		return taken.Instead("use " + flag + taken.Free)
+	}
+	return taken
 }
 
 func watchFor(ctx context.Context, o Options, p *app.App) error {

@@ -15,7 +15,7 @@ import (
 
 func TestDiscoverWritesNoSecretFromAWrongField(t *testing.T) {
 	const secret = "Lgcy-Anna-11x"
-	d := newDiscovery(false)
+	d := newDiscovery(false, nil)
 	for _, c := range []legacy.Credential{
 		{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com"},
 		{IntegratorKey: sandbox.GUIDKey, Username: secret},
@@ -31,7 +31,7 @@ func TestDiscoverWritesNoSecretFromAWrongField(t *testing.T) {
 	)
 	out := filepath.Join(t.TempDir(), "proxy.yaml")
 	var said bytes.Buffer
-	if err := d.write(Options{Out: out, Stdout: &said, Stderr: &said}, map[string]any{}); err != nil {
+	if err := d.write(Options{Out: out, Stdout: &said, Stderr: &said}, newDocument()); err != nil {
 		t.Fatal(err)
 	}
 	written, err := os.ReadFile(out)
@@ -54,7 +54,7 @@ func TestDiscoverSaysHowSOAPIsToGo(t *testing.T) {
 		{"a program that calls REST alone", []call.Event{{API: call.APIRest2}}, ""},
 		{
 			"operations that REST carries out whole", []call.Event{{API: "soap_credential", Operation: "Login"}},
-			"soap: rest # all of 1 operation seen are carried out whole: soap: rest can be set\n",
+			"soap: rest # the 1 operation seen is carried out whole: soap: rest can be set\n",
 		},
 		{
 			"an operation that REST does not carry out",
@@ -63,7 +63,7 @@ func TestDiscoverSaysHowSOAPIsToGo(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDiscovery(false)
+			d := newDiscovery(false, nil)
 			d.credential(
 				legacy.Credential{IntegratorKey: sandbox.GUIDKey, Username: "anna@example.com"}, "",
 				netip.MustParseAddr("127.0.0.1"),
@@ -74,7 +74,7 @@ func TestDiscoverSaysHowSOAPIsToGo(t *testing.T) {
 			}
 			out := filepath.Join(t.TempDir(), "proxy.yaml")
 			var said bytes.Buffer
-			if err := d.write(Options{Out: out, Stdout: &said, Stderr: &said}, map[string]any{}); err != nil {
+			if err := d.write(Options{Out: out, Stdout: &said, Stderr: &said}, newDocument()); err != nil {
 				t.Fatal(err)
 			}
 			written, err := os.ReadFile(out)

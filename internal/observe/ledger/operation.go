@@ -51,8 +51,10 @@ func Verdict(seen []Operation) (text string, whole bool) {
 	case len(refused) > 0:
 		return fmt.Sprintf("of %s seen, soap: rest would refuse %s", total, strings.Join(refused, ", ")), false
 	case len(lost) > 0:
-		return fmt.Sprintf("all of %s seen are carried out by soap: rest, with a loss in %s", total,
-			strings.Join(lost, ", ")), false
+		return fmt.Sprintf("soap: rest carries out all of %s seen, with a loss in %s", total, strings.Join(lost, ", ")), false
+	}
+	if len(seen) == 1 {
+		return "the 1 operation seen is carried out whole: soap: rest can be set", true
 	}
 	return "all of " + total + " seen are carried out whole: soap: rest can be set", true
 }

@@ -117,14 +117,14 @@ func TestVerdict(t *testing.T) {
 		whole bool
 	}{
 		{"nothing was seen", nil, "", false},
-		{"one operation", of("whole"), "all of 1 operation seen are carried out whole: soap: rest can be set", true},
+		{"one operation", of("whole"), "the 1 operation seen is carried out whole: soap: rest can be set", true},
 		{
 			"all are whole", of("whole", "whole"),
 			"all of 2 operations seen are carried out whole: soap: rest can be set", true,
 		},
 		{
 			"one loses something", of("whole", "approximate"),
-			"all of 2 operations seen are carried out by soap: rest, with a loss in APPROXIMATE", false,
+			"soap: rest carries out all of 2 operations seen, with a loss in APPROXIMATE", false,
 		},
 		{
 			"one is refused", of("whole", "approximate", "impossible"),
