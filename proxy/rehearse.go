@@ -29,8 +29,9 @@ func rehearse(c *incoming) {
 	impossible := notOverREST(c)
 	e := call.Event{
 		Time: c.start, RequestID: c.event.RequestID, Integration: d.IntegrationName(), Scheme: d.Scheme.String(),
-		Door: c.event.Door, API: c.event.API,
+		Door: c.event.Door, API: c.event.API, Operation: c.event.Operation,
 	}
+	_, e.Authenticator, e.Principal = d.Shown()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), time.Minute)
 	st := c.state
 	st.calls.Add(1) // this call has begun with it, so somebody uses it

@@ -162,11 +162,12 @@ func TestAttentionSaysHowGraveAndToWhom(t *testing.T) {
 		want   []entry
 	}{
 		{"the gravest come first, as they stand in the table", translated, []entry{
-			{"consent_required", "anna@example.com", "docusignconsentrequired", cause.Page},
-			{"ca_expired", "", "docusigncaexpiring", cause.Page}, {"clock_off", "", "docusignclockoff", cause.Ticket},
+			{"consent_required", "anna@example.com", cause.ConsentRequired.Of().Anchor, cause.Page},
+			{"ca_expired", "", cause.CAExpired.Of().Anchor, cause.Page},
+			{"clock_off", "", cause.ClockOff.Of().Anchor, cause.Ticket},
 		}},
 		{"an observed integration is never a reason to wake somebody", observed, []entry{
-			{"consent_required", "anna@example.com", "docusignconsentrequired", cause.Ticket},
+			{"consent_required", "anna@example.com", cause.ConsentRequired.Of().Anchor, cause.Ticket},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 // configure tells the parts that outlive a reload what the configuration names.
 func (p *App) configure(cfg *config.Config) {
 	p.metrics.Configure(cfg.Integrations)
+	p.ledger.Configure(cfg.Integrations)
 	p.env.prover.Remember(cfg.Credentials.RememberFor, cfg.Credentials.RememberMax)
 }
 

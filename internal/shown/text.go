@@ -65,6 +65,19 @@ func Cut(s string, limit int) string {
 	return s[:limit]
 }
 
+// CutWords is Cut for a sentence: it ends between words, so that no URL is cut, and shows that something is missing.
+func CutWords(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	const missing = " …"
+	s = Cut(s, max(limit-len(missing), 0))
+	if end := strings.LastIndexByte(s, ' '); end > 0 {
+		s = s[:end]
+	}
+	return s + missing
+}
+
 // Printable replaces what could write a line, a colour or a change of direction into somebody's terminal. The handlers
 // of slog escape most of it, but not all of it in JSON, and other handlers need not.
 func Printable(s string) string {

@@ -91,6 +91,7 @@ type Ledger struct {
 	unknown      table
 	integrations map[string]*integrationTally
 	changed      map[string]stored // since the last write, by key in the store; nil = deleted
+	configs      map[string]string // digest of the configuration of each integration
 
 	flushing sync.Mutex
 }
@@ -137,6 +138,10 @@ func (l *Ledger) Record(e *call.Event) {
 	defer l.mu.Unlock()
 	r := l.row(e, nano)
 	r.add(e, nano)
+	if r.Door == "" {
+		keep(&r.LastDoor, string(e.Door), maxName)
+		keep(&r.LastAPI, string(e.API), maxName)
+	}
 	l.changed[r.storeKey] = r
 	i := l.integration(r.Integration, nano)
 	i.record(e, nano)
@@ -256,7 +261,7 @@ func (t *table) takeKey() string {
 
 func (t *table) keyOf(number uint32) string { return fmt.Sprintf("%s%08x", t.prefix, number) }
 
-// rowKey tells rows apart. Unknown ones have no door nor API: one stranger fills one row.
+// rowKey tells rows apart. Unknown ones have no door nor API in it: one stranger fills one row.
 type rowKey struct {
 	Integration   string `json:"integration"`
 	Key           string `json:"key,omitempty"`

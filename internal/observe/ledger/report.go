@@ -27,6 +27,8 @@ type Row struct {
 	Outcomes      map[string]uint64 `json:"outcomes"`
 	LastStatus    int               `json:"last_status,omitempty"`
 	LastError     string            `json:"last_error,omitempty"` // of the last call that failed
+	LastCause     string            `json:"last_cause,omitempty"`
+	LastNext      string            `json:"last_next_step,omitempty"`
 	LastErrorAt   time.Time         `json:"last_error_at,omitzero"`
 	Client        string            `json:"client,omitempty"` // address of the last caller
 	UserAgent     string            `json:"user_agent,omitempty"`
@@ -38,7 +40,7 @@ type Row struct {
 // one.
 type UnknownRow struct {
 	Key string // integrator key as sent
-	Row        // without Door and API
+	Row        // with Door and API of the last call
 }
 
 // Hour is a point of an integration's chart.
@@ -69,6 +71,8 @@ type Summary struct {
 	// Go-Live (PROTOCOL.md §11).
 	OAuthLast24h uint64    `json:"oauth_calls_last_24h"`
 	LastError    string    `json:"last_error,omitempty"`
+	LastCause    string    `json:"last_cause,omitempty"`
+	LastNext     string    `json:"last_next_step,omitempty"`
 	LastErrorAt  time.Time `json:"last_error_at,omitzero"`
 	BytesIn      uint64    `json:"bytes_in"`
 	BytesOut     uint64    `json:"bytes_out"`
@@ -83,6 +87,8 @@ type Summary struct {
 	Verdict    string      `json:"soap_verdict,omitempty"`
 	// BearerRefused is when DocuSign last refused a token at a SOAP service; zero if it has taken one since.
 	BearerRefused time.Time `json:"bearer_refused,omitzero"`
+	// Rehearsals are those of mode observe with the configuration in force; nil = there was none.
+	Rehearsals *Rehearsals `json:"rehearsals,omitempty"`
 }
 
 // Rows returns the rows of known users, the last seen first.
@@ -114,9 +120,10 @@ func (l *Ledger) list(t *table) []UnknownRow {
 
 func (r *row) public() UnknownRow {
 	return UnknownRow{r.Key, Row{
-		Integration: r.Integration, Authenticator: r.Authenticator, Principal: r.Principal, Scheme: r.Scheme, Door: r.Door,
-		API: r.API, Way: Way(r.Way).String(), FirstSeen: when(r.First), LastSeen: when(r.Last), Calls: r.calls(),
-		Failed: r.failed(), Outcomes: maps.Clone(r.Counts), LastStatus: r.Status, LastError: r.Failure,
+		Integration: r.Integration, Authenticator: r.Authenticator, Principal: r.Principal, Scheme: r.Scheme,
+		Door: cmp.Or(r.Door, r.LastDoor), API: cmp.Or(r.API, r.LastAPI), Way: Way(r.Way).String(),
+		FirstSeen: when(r.First), LastSeen: when(r.Last), Calls: r.calls(), Failed: r.failed(),
+		Outcomes: maps.Clone(r.Counts), LastStatus: r.Status, LastError: r.Failure, LastCause: r.Cause, LastNext: r.Next,
 		LastErrorAt: when(r.FailureAt), Client: r.Client, UserAgent: r.Agent, BytesIn: r.In, BytesOut: r.Out,
 	}}
 }
@@ -127,6 +134,7 @@ func (l *Ledger) Integrations(known []integration.Integration) []Summary {
 	of := map[string]*Summary{}
 	for n := range known {
 		list[n] = l.Summary(known[n].Name, known[n].Mode)
+		list[n].Rehearsals = l.rehearsals(&known[n])
 		of[clean(known[n].Name, maxName)] = &list[n]
 	}
 	for _, r := range l.Unknown() {
@@ -145,6 +153,17 @@ func (l *Ledger) Integrations(known []integration.Integration) []Summary {
 	return list
 }
 
+// rehearsals gives those of an integration that is observed, with this configuration.
+func (l *Ledger) rehearsals(in *integration.Integration) *Rehearsals {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := l.integrations[clean(in.Name, maxName)]
+	if in.Mode != integration.Observe || i == nil || i.Rehearsals == nil || i.Rehearsals.Config != digest(in) {
+		return nil
+	}
+	return i.Rehearsals.public(l.o.Now())
+}
+
 // addSorted keeps the different texts of a list in alphabetical order.
 func addSorted(list *[]string, text string) {
 	if at, found := slices.BinarySearch(*list, text); !found && text != "" {
@@ -161,7 +180,8 @@ func (l *Ledger) Summary(name string, mode integration.Mode) Summary {
 		Name: name, Mode: mode, FirstSeen: when(i.First), LastSeen: when(i.Last),
 		LegacyLast: when(max(i.Forwarded, i.Translated)), NativeLast: when(i.Native), NativeSince: when(i.NativeSince),
 		Calls: i.calls(), Failed: i.failed(),
-		Outcomes: maps.Clone(i.Counts), LastError: i.Failure, LastErrorAt: when(i.FailureAt), BytesIn: i.In, BytesOut: i.Out,
+		Outcomes: maps.Clone(i.Counts), LastError: i.Failure, LastCause: i.Cause, LastNext: i.Next,
+		LastErrorAt: when(i.FailureAt), BytesIn: i.In, BytesOut: i.Out,
 		State: Evidence{
 			Mode: mode, Forwarded: when(i.Forwarded), Translated: when(i.Translated), Native: when(i.Native),
 			Recent: i.RecentCount, Failed: bits.OnesCount32(i.RecentBits),

@@ -36,6 +36,11 @@ func (r *row) copied() stored {
 func (i *integrationTally) copied() stored {
 	c := *i
 	c.Counts, c.Hours, c.Operations = maps.Clone(i.Counts), slices.Clone(i.Hours), maps.Clone(i.Operations)
+	if i.Rehearsals != nil {
+		r := *i.Rehearsals
+		r.Bad = slices.Clone(r.Bad)
+		c.Rehearsals = &r
+	}
 	return &c
 }
 
@@ -121,6 +126,7 @@ func (l *Ledger) loadOne(key string, value []byte) (*row, error) {
 	if err := json.Unmarshal(value, r); err != nil {
 		return nil, err
 	}
+	r.LastDoor, r.LastAPI = clean(r.LastDoor, maxName), clean(r.LastAPI, maxName)
 	return r, r.check()
 }
 
@@ -155,7 +161,15 @@ func (t *tally) check() error {
 		counts[outcomeName(call.Outcome(name))] += n
 	}
 	t.Counts = counts
+	// Earlier versions kept the next step behind the error, and cut both together at 300 bytes.
+	if before, next, ok := strings.Cut(t.Failure, " \u2192 "); ok {
+		if len(t.Failure) < 297 {
+			t.Next = cmp.Or(t.Next, next)
+		}
+		t.Failure = before
+	}
 	t.Failure, t.Client, t.Agent = clean(t.Failure, maxError), clean(t.Client, maxName), clean(t.Agent, maxAgent)
+	t.Cause, t.Next = clean(t.Cause, maxName), clean(t.Next, maxError)
 	return nil
 }
 
@@ -171,6 +185,9 @@ func (i *integrationTally) check() error {
 		if h[hourNumber] <= 0 || slices.Min(h[1:]) < 0 || slices.Max(h[1:]) > 1<<32-1 {
 			return errors.New("its hours are wrong")
 		}
+	}
+	if err := i.Rehearsals.check(); err != nil {
+		return err
 	}
 	// A later version may know more operations.
 	maps.DeleteFunc(i.Operations, func(k operationKey, u used) bool { return !k.known() || u.Last <= 0 })

@@ -25,12 +25,16 @@ func FuzzLoad(f *testing.F) {
 		`{"v":1,"first":1,"last":2,"name":"a","native":5,"recent":3,"recent_count":2,"hours":[[495000,1,1,1,1,1],`+
 			`[9223372036854775807,1,0,0,0,0]]}`,
 	)
+	f.Add("ia", `{"v":1,"first":1,"last":2,"name":"a","rehearsals":{"config":"x","good":1,"last":1,"bad":[`+
+		`{"cause":"bad_login","user":"\u202e","n":3,"last":1,"next":"mend it"}]}}`)
 	f.Fuzz(func(t *testing.T, key, value string) {
 		l, err := New(Options{Store: one{key, value}, MaxRows: 2, MaxUnknown: 2, MaxIntegrations: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
+		l.Configure([]integration.Integration{{Name: "a", Mode: integration.Observe}})
 		for _, name := range []string{"a", "b", "c"} {
+			l.RecordRehearsal(&call.Event{Integration: name, Rehearsal: name})
 			l.Record(&call.Event{Integration: name, Scheme: "oauth_bearer"})
 			l.Record(&call.Event{Integration: call.UnknownIntegration, Key: name})
 		}
@@ -40,7 +44,7 @@ func FuzzLoad(f *testing.F) {
 		if n := len(l.Rows()) + len(l.Unknown()); n > 4 {
 			t.Errorf("%d rows", n)
 		}
-		l.Integrations([]integration.Integration{{Name: "a"}, {Name: strings.TrimPrefix(key, integrationPrefix)}})
+		l.Integrations([]integration.Integration{{Name: "a", Mode: integration.Observe}, {Name: strings.TrimPrefix(key, integrationPrefix)}})
 	})
 }
 

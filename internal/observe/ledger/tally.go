@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 const (
 	maxName  = 200
 	maxAgent = 200
-	maxError = 300
+	maxError = 500 // also of a next step
 )
 
 const hoursKept = 24 * 14 // of the chart
@@ -31,6 +32,8 @@ type tally struct {
 	Way       uint8             `json:"way,omitempty"`
 	Status    int               `json:"status,omitempty"`
 	Failure   string            `json:"error,omitempty"` // of the last call that failed
+	Cause     string            `json:"cause,omitempty"` // its word
+	Next      string            `json:"next,omitempty"`  // what the operator does about it
 	FailureAt int64             `json:"error_at,omitempty"`
 	Client    string            `json:"client,omitempty"`
 	Agent     string            `json:"agent,omitempty"`
@@ -55,7 +58,9 @@ func (t *tally) add(e *call.Event, at int64) {
 	}
 	keep(&t.Agent, e.UserAgent, maxAgent)
 	if e.Outcome != call.OutcomeOK {
-		keep(&t.Failure, plainError(e), maxError)
+		keepText(&t.Failure, cmp.Or(e.Detail, e.Cause))
+		keep(&t.Cause, e.Cause, maxName)
+		keepText(&t.Next, plainNext(e))
 		t.FailureAt = at
 	}
 }
@@ -67,15 +72,15 @@ func outcomeName(o call.Outcome) string {
 	return outcomeOther
 }
 
-// plainError says what went wrong and what to do about it.
-func plainError(e *call.Event) string {
-	switch {
-	case e.Detail == "":
-		return e.Cause
-	case e.NextStep == "":
-		return e.Detail
+// consentLink is the address of DocuSign's consent page in the middle of a sentence. Pages have it as a link.
+var consentLink = regexp.MustCompile(`https?://[^\s,;"]+/oauth/auth\?[^\s,;"]+`)
+
+// plainNext is the next step without the link to the consent page, which holds for one user only and is long.
+func plainNext(e *call.Event) string {
+	if !strings.Contains(e.NextStep, "/oauth/auth?") {
+		return e.NextStep
 	}
-	return e.Detail + " \u2192 " + e.NextStep
+	return consentLink.ReplaceAllString(e.NextStep, "the consent page")
 }
 
 func (t *tally) calls() (n uint64) {
@@ -91,6 +96,9 @@ func (t *tally) failed() uint64 { return t.calls() - t.Counts[string(call.Outcom
 type row struct {
 	tally
 	rowKey
+	// Those of the last call of an unknown caller, whose key has none.
+	LastDoor string `json:"last_door,omitempty"`
+	LastAPI  string `json:"last_api,omitempty"`
 	storeKey string
 }
 
@@ -109,6 +117,8 @@ type integrationTally struct {
 	Operations map[operationKey]used `json:"operations,omitempty"`
 	// BearerRefused is when DocuSign last refused a token at a SOAP service, 0 if it has taken one since.
 	BearerRefused int64 `json:"bearer_refused,omitempty"`
+	// Rehearsals are those of mode observe; nil = there were none.
+	Rehearsals *rehearsals `json:"rehearsals,omitempty"`
 
 	storeKey string
 }
@@ -200,6 +210,9 @@ func keep(kept *string, s string, limit int) {
 		*kept = strings.Clone(clean(s, limit))
 	}
 }
+
+// keepText is keep for sentences: what is too long ends between words.
+func keepText(kept *string, s string) { keep(kept, shown.CutWords(s, maxError), maxError) }
 
 // clean cuts s to limit bytes and puts '?' for all that could disturb a terminal or a page: controls, marks of
 // direction, broken UTF-8.
