@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -70,16 +71,20 @@ func tables() map[string]func() string {
 		"of calls":               happened(0, cause.NotListed),
 		"of connects":            happened(cause.NotListed, cause.NoCA),
 		"of connections":         happened(cause.NoCA, cause.ConfigNotLoaded),
-		"of the proxy":           happened(cause.ConfigNotLoaded, cause.ID(len(cause.All()))),
+		"of the proxy":           happened(cause.ConfigNotLoaded, math.MaxUint8),
 		"by what a program sees": bySight,
 	}
 }
 
+// whatHappened has the rows from one up to another, without that.
 func whatHappened(from, to cause.ID) string {
 	var b strings.Builder
 	b.WriteString("| Cause | What happened | What to do |\n|---|---|---|\n")
 	before := ""
-	for _, id := range cause.All()[from:to] {
+	for _, id := range cause.All() {
+		if id < from || id >= to {
+			continue
+		}
 		e := id.Of()
 		word := linked(e, "")
 		if e.Word == before {
