@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/secret"
-	"docusign-auth-proxy/internal/words"
 )
 
 // digests remembers what every file held when it was read: its SHA-256, and zero for one that cannot be read.
@@ -52,37 +50,33 @@ func (s *sources) named(path, name, hint string) (data []byte, file string) {
 	file = s.resolvePath(name)
 	data, err := s.files.read(s.env, file)
 	if err != nil {
-		s.unreadable(path, err, hint)
+		s.problem(path, err.Error(), hint)
 		return nil, file
 	}
 	return append([]byte{}, data...), file
 }
 
-// unreadable reports a file that readBounded could not give.
-func (s *sources) unreadable(path string, err error, hint string) {
-	file := words.OfFile("", err, "")
-	usual := "name the file that is meant"
-	if errors.Is(err, fs.ErrNotExist) {
-		usual = "put it there, or " + usual
-	}
-	s.problem(path, file.Message(), cmp.Or(file.Hint, hint, usual))
-}
-
-// readBounded refuses what is not a regular file, so that a pipe or a device cannot hold the start up. The error is
-// a *words.FileError.
+// readBounded refuses what is not a regular file, so that a pipe or a device cannot hold the start up.
 func readBounded(env Environment, name string) ([]byte, error) {
 	info, err := env.Stat(name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("the file %s does not exist", name)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("the file %s may not be read by this user", name)
 	case err != nil:
-		return nil, words.OfFile(name, err, "")
+		return nil, fmt.Errorf("cannot look at %s: %w", name, err)
 	case !info.Mode().IsRegular():
-		return nil, &words.FileError{Name: name, What: "is not a regular file"}
+		return nil, fmt.Errorf("%s is not a regular file", name)
 	case info.Size() > MaxFileSize:
-		return nil, &words.FileError{Name: name, What: "is larger than " + maxFileSize}
+		return nil, fmt.Errorf("the file %s is larger than %s", name, maxFileSize)
 	}
 	data, err := env.ReadFile(name)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("the file %s may not be read by this user", name)
+	}
 	if err != nil {
-		return nil, words.OfFile(name, err, "")
+		return nil, fmt.Errorf("cannot read %s: %w", name, err)
 	}
 	return data, nil
 }

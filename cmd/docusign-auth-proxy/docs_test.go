@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -81,6 +82,38 @@ func TestEveryCommandThatADocumentNamesExists(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestEveryLinkOfTheDocumentsLeadsSomewhere(t *testing.T) {
+	for _, name := range documents(t) {
+		for _, m := range regexp.MustCompile(`\]\(([^) ]+)\)`).FindAllStringSubmatch(document(t, name), -1) {
+			target, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			file := name
+			if target != "" {
+				file = path.Join(path.Dir(name), target)
+			}
+			if err := exists(file); err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if anchor != "" && !slices.Contains(anchors(document(t, file)), anchor) {
+				t.Errorf("%s: %s has no section #%s", name, file, anchor)
+			}
+		}
+	}
+}
+
+// anchors are made from headings as Markdown viewers do.
+func anchors(text string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		words := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		all = append(all, strings.ReplaceAll(words, " ", "-"))
+	}
+	return all
 }
 
 func TestEveryCommandHasAnExample(t *testing.T) {

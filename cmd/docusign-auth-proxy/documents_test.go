@@ -52,7 +52,7 @@ func documentLines(t *testing.T) []documentLine {
 	add := func(name, text string, fragment bool) {
 		for _, l := range pipelines(t, text) {
 			l.document, l.fragment = name, fragment
-			if key := strings.Join(l.words, "\x00"); !seen[key] {
+			if key := fmt.Sprint(fragment, l.words); !seen[key] {
 				seen[key] = true
 				all = append(all, l)
 			}
@@ -210,10 +210,10 @@ func outside() map[string]look {
 		"install": installed, "docker": docker, "cd": folder, "kill": hangUp, "Copy-Item": file(1),
 		`.\docusign-auth-proxy-service.exe`: said, // WinSW under the name that the guide gives it
 	}
-	for _, name := range strings.Fields("systemd-sysusers systemd-tmpfiles chgrp chmod tee timedatectl printf sha256sum icacls " +
-		"sc.exe certutil foreach } New-Item Set-Location Start-Service Stop-Service Stop-Process Register-ScheduledTask " +
-		"Start-ScheduledTask Disable-ScheduledTask Stop-ScheduledTask Set-ItemProperty Get-NetTCPConnection Add-Content " +
-		"Clear-DnsClientCache New-NetFirewallRule") {
+	for name := range strings.FieldsSeq("systemd-sysusers systemd-tmpfiles chgrp chmod tee timedatectl printf sha256sum " +
+		"icacls sc.exe certutil foreach } New-Item Set-Location Start-Service Stop-Service Stop-Process " +
+		"Register-ScheduledTask Start-ScheduledTask Disable-ScheduledTask Stop-ScheduledTask Set-ItemProperty " +
+		"Get-NetTCPConnection Add-Content Clear-DnsClientCache New-NetFirewallRule") {
 		all[name] = said
 	}
 	return all
@@ -308,7 +308,7 @@ func goTool(_ *operatorsFolder, l documentLine) error {
 				return err
 			}
 		case dir != "." && before == "-only":
-			for _, scenario := range strings.Split(word, ",") {
+			for scenario := range strings.SplitSeq(word, ",") {
 				if err := mentions(dir, `"`+scenario+`"`); err != nil {
 					return err
 				}

@@ -29,10 +29,9 @@ import (
 // runs with them, and calls that it has seen.
 type operatorsFolder struct {
 	*testing.T
-	clinic      clinic
-	proxy, ops  string // addresses
-	log         *apptest.SyncBuffer
-	seedPrivate []byte
+	clinic     clinic
+	proxy, ops string // addresses
+	log        *apptest.SyncBuffer
 }
 
 // knownConfigs are the names by which the documents call the configuration.
@@ -51,8 +50,7 @@ func newOperatorsFolder(t *testing.T) *operatorsFolder {
 	}
 	w := &operatorsFolder{
 		T: t, proxy: freeAddress(t), ops: freeAddress(t), log: &apptest.SyncBuffer{},
-		clinic:      clinic{T: t, sandbox: sb, seed: seed, dir: t.TempDir()},
-		seedPrivate: seed.PrivateKeys[sandbox.GUIDKey],
+		clinic: clinic{T: t, sandbox: sb, seed: seed, dir: t.TempDir()},
 	}
 	w.prepare()
 	cmd := w.command(t.Context(), "run")
@@ -180,12 +178,10 @@ func (w *operatorsFolder) program(args ...string) string {
 
 // way is how a command is tried.
 type way struct {
-	says string   // what it must say
-	exit int      // the highest exit code that is no failure
-	args []string // besides what the document says
-	in   string   // standard input
+	says string // what it must say
+	exit int    // the highest exit code that is no failure
+	in   string // standard input
 	with func(w *operatorsFolder, args []string) string
-	only bool // its words are read, and it is not run
 }
 
 // ways are the commands by their path. One that a document names and that is not here fails the test.
@@ -276,7 +272,7 @@ func (w *operatorsFolder) filled(words []string) [][]string {
 
 func (w *operatorsFolder) runs(how way, args []string) string {
 	w.Helper()
-	cmd := w.command(w.Context(), append(args, how.args...)...)
+	cmd := w.command(w.Context(), args...)
 	cmd.Stdin = strings.NewReader(how.in)
 	out, err := cmd.CombinedOutput()
 	if code := cmd.ProcessState.ExitCode(); code < 0 || code > how.exit {
