@@ -235,6 +235,7 @@ func (l *load) refusals() {
 		l.get(listPath, oldHeader, l.header(key, anna))
 	}
 	l.get(listPath, oldHeader, l.header(consentlessKey, bob))
+	l.get(listPath, oldHeader, l.header(sandbox.GUIDKey, bob)) // observed, and no user of it
 	l.raw("CONNECT updates.example.com:443 HTTP/1.1\r\nHost: updates.example.com:443\r\n\r\n")
 	l.raw("CONNECT " + oldHost + ":8443 HTTP/1.1\r\nHost: " + oldHost + ":8443\r\n\r\n")
 	// a blank in the URL

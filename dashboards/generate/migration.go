@@ -13,6 +13,7 @@ func migration() (dashboard.Dashboard, error) {
 		{"By integration", 11, []*dashboard.PanelBuilder{integrationTable()}},
 		{"What is still used", 10, stillUsed()},
 		{"SOAP", 9, soapMigration()},
+		{"Observed programs: can they be translated?", 9, observed()},
 		{"What is in the way", 9, inTheWay()},
 		{"Ready", 9, ready()},
 	}, choiceVariable("idle_days", "Idle after (days)",
@@ -192,25 +193,53 @@ func stillUsed() []*dashboard.PanelBuilder {
 	}
 }
 
-func inTheWay() []*dashboard.PanelBuilder {
+// observed is what mode observe has found out: a program whose calls all would have worked can be translated.
+func observed() []*dashboard.PanelBuilder {
+	const metric, works, worksNot = "docusign_auth_proxy_rehearsals_total", `result="would_work"`, `result!="would_work"`
+	tried := sum("integration", grownAtAll(in(metric)))
 	return []*dashboard.PanelBuilder{
-		bars(about{
-			title: "Consent", unit: "none", width: 8, limits: above(1e3, 1e4), anchor: "docusignconsentrequired",
-			what: "Users by what is known of their consent: given, required, or unknown because no token was asked for yet.",
-			red:  "every user under required blocks their own calls. unknown turns into one of the others at their first call.",
-		}, query{sum("integration, state", in("docusign_auth_proxy_consent_identities")), "{{integration}}: {{state}}"}),
+		table(about{
+			title: "Verdict", unit: "short", width: 10, limits: above(1, 1), anchor: "observed-programs",
+			what: "For each program in mode observe: for how many of its calls translation was tried beside them, and how many " +
+				"would have worked. At 100 % for some days, its rarest job included, set mode: translate. The status page has the " +
+				"exact figures, and the next step for what would not work.",
+			red: "calls that would not work. The matrix beside this says why, the status page of the program what to do.",
+		}, "Would not work", []column{
+			{field: "integration", heading: "Integration", links: []cellLink{
+				{true, "Status page", "${status_page}/integration/${__value.text}"},
+			}},
+			{field: "Value #A", heading: "Calls tried"},
+			{field: "Value #B", heading: "Would work", unit: "percentunit", limits: below(1, .99)},
+			{field: "Value #C", heading: "Would not work", limits: above(1, 1)},
+		},
+			query{tried + observing, ""},
+			query{
+				share("("+sum("integration", grownAtAll(in(metric, works)))+" or "+tried+" * 0)", tried) + observing, "",
+			},
+			query{sum("integration", grownAtAll(in(metric, worksNot))) + observing, ""},
+		).NoValue("nothing is observed"),
 		matrix(about{
-			title: "Rehearsals of observed programs", unit: "short", width: 8, limits: heat(1, 100, 10000),
+			title: "Rehearsals of observed programs", unit: "short", width: 14, limits: heat(1, 100, 10000),
 			anchor: "observed-programs",
 			what: "For programs in mode observe: whether their calls would have worked translated. would_work, or the cause " +
 				"why not.",
 			red: "many. In any column but would_work that cause must be mended before the program's mode becomes translate.",
 		}, "integration", "result", query{
-			sum("integration, result", grown(in("docusign_auth_proxy_rehearsals_total"))) + " > 0",
+			sum("integration, result", grownAtAll(in(metric))) + " > 0",
 			"",
 		}).NoValue("nothing is observed"),
+	}
+}
+
+func inTheWay() []*dashboard.PanelBuilder {
+	return []*dashboard.PanelBuilder{
+		bars(about{
+			title: "Consent", unit: "none", width: 12, limits: above(1e3, 1e4), anchor: "docusignconsentrequired",
+			what: "Users by what is known of their consent: given, required, or unknown because no token was asked for yet.",
+			red:  "every user under required blocks their own calls. unknown turns into one of the others at their first call.",
+		}, query{sum("integration, state", in("docusign_auth_proxy_consent_identities")), "{{integration}}: {{state}}"}),
 		stacked(shape{"normal", "bars", 80}, about{
-			title: "Calls with two credentials", unit: "short", width: 8, limits: above(1, 100), anchor: "schemes-and-apis",
+			title: "Calls with two credentials", unit: "short", width: 12, limits: above(1, 100), anchor: "schemes-and-apis",
 			what: "Calls that carry more than one credential, per step of the curve: a program half way through its own " +
 				"migration, or a proxy before this one that adds one.",
 			red: "a hundred a step. Ask its owner which is meant; the log line has conflict=true.",

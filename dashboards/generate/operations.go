@@ -98,23 +98,40 @@ func callPanels() []*dashboard.PanelBuilder {
 			query{quantile("0.99", "", "docusign_auth_proxy_request_duration_seconds"), "99 %"},
 		),
 		spectrum(about{
-			title: "Spread of durations", unit: "s", width: 12, limits: above(5, 30), anchor: "slow-calls",
+			title: "Spread of durations", unit: "s", width: 16, limits: above(5, 30), anchor: "slow-calls",
 			what: "How many calls took how long. Two bands are normal: reads, and sending envelopes.",
 			red:  "(no colour is bad here.) A new band at the top is a new kind of slow call, or DocuSign in trouble.",
 		}, query{sum("le", growth(in("docusign_auth_proxy_request_duration_seconds_bucket"))), "{{le}}"}),
 		stacked(shape{"normal", "line", 50}, about{
-			title: "Answers by outcome", unit: "reqps", width: 6, limits: above(1, 10), anchor: "causes-of-failures",
+			title: "Answers by outcome", unit: "reqps", width: 8, limits: above(1, 10), anchor: "causes-of-failures",
 			what: "Calls a second by how they ended and the class of the status.",
 			red:  "anything but ok and client_error needs a look: Failures by cause.",
 		}, query{sum("outcome, code", rate(in(calls))) + " > 0", "{{outcome}} {{code}}"}),
 		table(about{
-			title: "Firing alerts", unit: "short", width: 6, limits: above(1, 1), anchor: "alerts",
+			title: "Causes by integration", unit: "short", width: 14, limits: above(1, 1), anchor: "causes-of-failures",
+			what: "Calls of the time range that did not end well, by program and cause, from the first on. Click a program for its " +
+				"status page: it has the next step for each cause.",
+			red: "the causes at the top stop most calls. What each means stands in the runbook, by its name.",
+		}, "Calls", []column{
+			{field: "integration", heading: "Integration", links: []cellLink{
+				{true, "Status page of ${__value.text}", "${status_page}/integration/${__value.text}"},
+			}},
+			{field: "cause", heading: "Cause", links: []cellLink{{true, "Runbook", "${runbook}#causes-of-failures"}}},
+			{field: "Value", heading: "Calls", limits: above(1, 100)},
+		}, query{
+			sum("integration, cause", grownAtAll(in("docusign_auth_proxy_request_failures_total"))) + " > 0",
+			"",
+		}).NoValue("none"),
+		table(about{
+			title: "Firing alerts", unit: "short", width: 10, limits: above(1, 1), anchor: "alerts",
 			what: "Alerts of this project that fire now.",
 			red:  "the runbook has a section for each alert, by its name.",
 		}, "", []column{
 			{field: "alertname", heading: "Alert", links: []cellLink{{true, "Runbook", "${runbook}"}}},
 			{field: "severity", heading: "Severity"},
-			{field: "integration", heading: "Integration"},
+			{field: "integration", heading: "Integration", links: []cellLink{
+				{true, "Status page", "${status_page}/integration/${__value.text}"},
+			}},
 			{field: "instance", heading: "Instance"},
 		}, query{
 			`max by (alertname, severity, integration, instance) (ALERTS{alertname=~"DocuSign.+",alertstate="firing"})`,

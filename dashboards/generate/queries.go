@@ -21,6 +21,7 @@ const (
 	// translating joins the mode of the configuration to the calls.
 	translating = " and on (job, instance, integration) " + info + `{mode="translate"}`
 	otherwise   = " unless on (job, instance, integration) " + info + `{mode="translate"}`
+	observing   = " and on (integration) " + info + `{mode="observe"}`
 )
 
 // in gives a metric's series that the variables and more choose.
@@ -33,6 +34,12 @@ func of(metric string) string { return metric + "{" + one + "}" }
 
 // grown is how much counters grew over the dashboard's whole time range.
 func grown(selector string) string { return "increase(" + selector + "[$__range])" }
+
+// grownAtAll is grown for counters that do not begin at zero: one that began within the range, and has not grown since,
+// shows its value.
+func grownAtAll(selector string) string {
+	return "(" + grown(selector) + " > 0 or (" + selector + " unless " + selector + " offset $__range))"
+}
 
 // growth is how much counters grow from one point of a curve to the next.
 func growth(selector string) string { return "increase(" + selector + "[$__rate_interval])" }

@@ -281,8 +281,8 @@ func TestMetricsStartAtZero(t *testing.T) {
 	m.absent("last_legacy_call", "api_limit", "live_tokens", "clock_offset", "ca_expiry")
 }
 
-// TestCausesThatNeedSomebodyStartAtZero looks at the integrations of the start, at strangers, and at an integration that
-// a reload adds.
+// TestCausesThatNeedSomebodyStartAtZero looks at the integrations of the start, at strangers, and at one that a reload
+// adds.
 func TestCausesThatNeedSomebodyStartAtZero(t *testing.T) {
 	m := newMeter(t, metrics.Options{})
 	m.Configure(append(twoIntegrations(), integration.Integration{Name: "new", IntegratorKey: "new-key"}))
