@@ -113,7 +113,8 @@ func checkExposure(r *report, c *Config) {
 		"needs interception, whose authority signs the certificates it shows", "make one with: docusign-auth-proxy ca")
 	r.warnIf(!isLoopback(c.Listen.Hosts) && byPassword, path,
 		"serves this machine alone: programs that come by the hosts file cannot send a proxy password", "add egress.clients")
-	r.warnIf(isLoopback(c.Listen.Hosts) && !c.Egress.Resolver.IsValid() && len(c.Egress.Resolve) == 0, path,
+	past := c.Egress.Resolver.IsValid() || len(c.Egress.Resolve) > 0 || c.Upstream.Proxy != (CompanyProxy{})
+	r.warnIf(isLoopback(c.Listen.Hosts) && !past, path,
 		"this machine's hosts file would send the proxy to itself as well", "add egress.resolver or egress.resolve")
 }
 
