@@ -108,8 +108,10 @@ func NewHandler(cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.named("overview"))
 	mux.HandleFunc("GET /integration/{name}", s.integration)
-	mux.HandleFunc("GET /unknown", s.named("unknown"))
-	mux.HandleFunc("GET /security", s.named("security"))
+	mux.HandleFunc("GET /integration/{name}/user/{user}", s.user)
+	for _, name := range []string{"attention", "users", "unknown", "security", "causes"} {
+		mux.HandleFunc("GET /"+name, s.named(name))
+	}
 	mux.HandleFunc("GET /api/status", s.apiStatus)
 	mux.HandleFunc("GET /static/style.css", func(w http.ResponseWriter, _ *http.Request) {
 		write(w, http.StatusOK, "text/css; charset=utf-8", styleSheet)
@@ -140,10 +142,18 @@ func NewHandler(cfg Config) http.Handler {
 }
 
 func (s *server) page(r *http.Request, nav string) *page {
-	return &page{
-		Status: complete(s.Status(), s.Now()), Nav: nav, Path: r.URL.Path, Refresh: refreshOf(r),
+	q := r.URL.Query()
+	p := &page{
+		Status: complete(s.Status(), s.Now()), Nav: nav, Path: r.URL.EscapedPath(), Refresh: refreshOf(q.Get("refresh")),
+		State: q.Get("state"), Search: strings.TrimSpace(clean(q.Get("q"))),
 		CanReload: s.Reload != nil && s.verify() != nil, CanRetry: s.Retry != nil,
 	}
+	// A day that is none, or that the ledger does not know any more, is the last 24 hours.
+	day, err := time.Parse(isoDay, q.Get("day"))
+	if age := p.Now().Sub(day); err == nil && age >= 0 && age < chartDays*24*time.Hour {
+		p.Day = day
+	}
+	return p
 }
 
 // named serves a page of the navigation.
@@ -155,12 +165,16 @@ func (s *server) integration(w http.ResponseWriter, r *http.Request) {
 	p := s.page(r, "")
 	i := p.index(r.PathValue("name"))
 	if i < 0 {
-		p.Refresh = 0
-		s.render(w, http.StatusNotFound, "missing", p)
+		s.missing(w, p)
 		return
 	}
 	p.Integration = &p.Status.Integrations[i]
 	s.render(w, http.StatusOK, "integration", p)
+}
+
+func (s *server) missing(w http.ResponseWriter, p *page) {
+	p.Refresh = 0
+	s.render(w, http.StatusNotFound, "missing", p)
 }
 
 func (s *server) render(w http.ResponseWriter, code int, name string, p *page) {
@@ -250,8 +264,8 @@ func (s *server) consented(next http.Handler) http.Handler {
 	})
 }
 
-func refreshOf(r *http.Request) int {
-	n, err := strconv.Atoi(r.URL.Query().Get("refresh"))
+func refreshOf(seconds string) int {
+	n, err := strconv.Atoi(seconds)
 	if err != nil || n <= 0 {
 		return 0
 	}

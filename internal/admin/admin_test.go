@@ -56,8 +56,10 @@ func do(t *testing.T, h http.Handler, method, target string, change ...func(*htt
 	return w
 }
 
-var pagePaths = []string{"/", "/integration/nightly-billing", "/integration/contracts", "/unknown", "/security",
-	"/integration/nobody"}
+var pagePaths = []string{"/", "/?state=failing&refresh=30", "/attention", "/users", "/users?state=consent&q=mark", "/unknown",
+	"/security", "/causes", "/integration/nightly-billing", "/integration/nightly-billing?day=2026-03-16",
+	"/integration/contracts", "/integration/nobody", "/integration/contracts/user/mark@example.com",
+	"/integration/nightly-billing/user/anna@example.com", "/integration/nightly-billing/user/nobody@example.com"}
 
 // texts parses a page and returns the words that a reader sees, element by element.
 func texts(t *testing.T, page string) (*html.Node, []string) {
@@ -130,7 +132,7 @@ func checkPage(t *testing.T, doc *html.Node) {
 				t.Error("a table header has no scope")
 			}
 		case "svg":
-			if attr(n, "role") != "img" || attr(n, "aria-label") == "" {
+			if first := n.FirstChild; attr(n, "role") != "img" || first == nil || first.Data != "title" || first.FirstChild == nil {
 				t.Error("a picture has no words")
 			}
 		case "script", "iframe", "object", "embed", "img":
@@ -241,7 +243,7 @@ func TestWhatCallersSendStaysText(t *testing.T) {
 	forbidden := regexp.MustCompile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 	for n, text := range hostile {
 		h := admin.NewHandler(config(func() admin.Status { return poisoned(text) }))
-		for _, path := range []string{"/", "/unknown", "/security"} {
+		for _, path := range []string{"/", "/unknown", "/security", "/attention", "/users"} {
 			t.Run(fmt.Sprint(n, path), func(t *testing.T) {
 				body := do(t, h, "GET", path).Body.String()
 				doc, _ := texts(t, body)

@@ -194,28 +194,6 @@ func TestRelative(t *testing.T) {
 	}
 }
 
-func TestSeries(t *testing.T) {
-	at := func(d time.Duration, calls uint64) ledger.Hour {
-		return ledger.Hour{Start: noon.Add(d), Calls: calls, Legacy: 1, Failed: 1}
-	}
-	periods := series([]ledger.Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2),
-		at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, chartDays)
-	if len(periods) != 14 || periods[0].Calls != 5 || periods[13].Calls != 5 || periods[13].Legacy != 2 ||
-		periods[13].Other != 3 {
-		t.Errorf("%+v", periods)
-	}
-	c := newChart(periods, 112, 20, 6)
-	if c.Max != 5 || c.TotalCalls != 10 || c.TotalFailed != 3 || !strings.HasPrefix(c.Legacy, "M0.0 20.0h7.0v-4.0h-7.0z") {
-		t.Errorf("%+v", c)
-	}
-	if empty := newChart(series(nil, noon, time.Hour, 336), 672, 96, 32); empty.Max != 0 || empty.Legacy != "" {
-		t.Errorf("%+v", empty)
-	}
-	if wrong := series([]ledger.Hour{{Start: noon, Calls: 1, Legacy: 5}}, noon, time.Hour, 1); wrong[0].Other != 0 {
-		t.Errorf("%+v", wrong)
-	}
-}
-
 func TestFormatting(t *testing.T) {
 	for in, want := range map[string]string{"0": "0", "999": "999", "1000": "1,000", "1234567": "1,234,567",
 		"-1000": "-1,000"} {

@@ -2,7 +2,7 @@ package admin
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 	"time"
 
 	"docusign-auth-proxy/internal/observe/ledger"
@@ -10,15 +10,47 @@ import (
 
 const chartDays = 14
 
-// chart is the geometry of an SVG: calls go up from a base line, failures down from it, both on one scale.
+// chart is the geometry of an SVG: calls go up from a base line, failures down from it, both on one scale. What lies
+// across is in percent, so that bars become as wide as the page and letters stay as they are.
 type chart struct {
-	Width, Height, Base           int
-	Legacy, Native, Other, Failed string // path data
-	Label                         string // for those who cannot see it
-	Max                           uint64 // calls in the largest period
-	From, To                      time.Time
-	TotalCalls, TotalFailed       uint64
+	Title, Desc string // for those who cannot see it
+	Height      int    // pixels
+	Left        string // where the bars begin
+	Base        string
+	Ticks       []mark // across, with the number of calls
+	Marks       []mark // below, with the time
+	Bars        []bar
+	Max         uint64 // calls in the largest period
 }
+
+type mark struct{ At, Text string }
+
+// bar is what one period draws.
+type bar struct {
+	Title string // shown when a pointer rests on it
+	Rects []rect
+}
+
+type rect struct{ Class, X, Y, Width, Height string }
+
+// scale is what a chart is drawn by. The zero value has neither numbers nor times.
+type scale struct {
+	Height  int    // pixels for calls and failures
+	Times   string // layout of the words for a period; "" = the picture has no words
+	Label   string // layout of the times below
+	Labels  func(time.Time) bool
+	percent float64 // left of the bars
+	unit    float64 // pixels for a call
+	base    float64
+}
+
+// Pixels and percents of a chart with words.
+const (
+	chartTop    = 8
+	chartFoot   = 22
+	chartMargin = 10
+	maxTicks    = 4
+)
 
 // period is an hour or a day: one bar, or one line of the table that says the same.
 type period struct {
@@ -48,47 +80,102 @@ func series(hours []ledger.Hour, now time.Time, length time.Duration, n int) []p
 	return periods
 }
 
-func newChart(periods []period, width, up, down int) chart {
-	c := chart{Width: width, Height: up + down, Base: up}
-	for _, s := range periods {
-		c.Max = max(c.Max, s.Calls)
-		c.TotalCalls += s.Calls
-		c.TotalFailed += s.Failed
+func newChart(what string, periods []period, s scale) chart {
+	c := chart{Height: s.Height}
+	var sum period
+	var highest, failed period
+	for _, p := range periods {
+		sum.Calls, sum.Failed = sum.Calls+p.Calls, sum.Failed+p.Failed
+		if p.Calls > highest.Calls {
+			highest = p
+		}
+		if p.Failed > failed.Failed {
+			failed = p
+		}
 	}
-	if len(periods) > 0 {
-		c.From, c.To = periods[0].Start, periods[len(periods)-1].Start
-	}
-	c.Label = fmt.Sprintf("%s in the last %d days, %s failed",
-		count(c.TotalCalls, "call"), chartDays, thousands(number(c.TotalFailed)))
-	if c.Max == 0 {
+	c.Title = fmt.Sprintf("%s: %s, %s failed", what, count(sum.Calls, "call"), thousands(number(sum.Failed)))
+	if c.Max = highest.Calls; c.Max == 0 {
 		return c
 	}
-	var legacy, native, other, failures strings.Builder
-	step := float64(width) / float64(len(periods))
-	scale := float64(up) / float64(c.Max)
-	for i, s := range periods {
-		x, y := float64(i)*step, float64(up)
-		y = bar(&legacy, x, y, step, float64(s.Legacy)*scale)
-		y = bar(&native, x, y, step, float64(s.Native)*scale)
-		bar(&other, x, y, step, float64(s.Other)*scale)
-		// Downwards there is less room, so the bars end there.
-		bar(&failures, x, float64(up)+1, step, -min(float64(s.Failed)*scale, float64(down)-1))
+	s.unit = float64(s.Height) / float64(highest.Calls+failed.Failed)
+	s.base = float64(highest.Calls) * s.unit
+	if s.Times != "" {
+		s.base, s.percent = s.base+chartTop, chartMargin
+		c.Height += chartTop + chartFoot
+		c.Desc = fmt.Sprintf("The most calls: %s, %s.", thousands(number(c.Max)), highest.Start.Format(s.Times))
+		if failed.Failed > 0 {
+			c.Desc += fmt.Sprintf(" The most failures: %s, %s.", thousands(number(failed.Failed)), failed.Start.Format(s.Times))
+		}
+		c.Ticks = s.ticks(highest.Calls, failed.Failed)
 	}
-	c.Legacy, c.Native, c.Other, c.Failed = legacy.String(), native.String(), other.String(), failures.String()
+	c.Left, c.Base = percent(s.percent), pixels(s.base)
+	step := (100 - s.percent) / float64(len(periods))
+	for i, p := range periods {
+		x := s.percent + float64(i)*step
+		if s.Labels != nil && s.Labels(p.Start) {
+			c.Marks = append(c.Marks, mark{percent(x + step/2), p.Start.Format(s.Label)})
+		}
+		if p.Calls > 0 {
+			c.Bars = append(c.Bars, s.bar(p, x, step))
+		}
+	}
 	return c
 }
 
-// bar draws up from y, down if height is negative, and returns where it ends. What is not nothing stays visible.
-func bar(b *strings.Builder, x, y, step, height float64) float64 {
-	switch {
-	case height == 0:
-		return y
-	case height > 0:
-		height = max(height, 1)
-	default:
-		height = min(height, -1)
+// bar stacks the calls of a period and hangs its failures below the line. What is not nothing stays visible.
+func (s scale) bar(p period, x, step float64) bar {
+	var b bar
+	if s.Times != "" {
+		b.Title = fmt.Sprintf("%s: %s, %s failed", p.Start.Format(s.Times), count(p.Calls, "call"), thousands(number(p.Failed)))
 	}
-	width := max(step-max(step/8, 0.3), 0.5)
-	fmt.Fprintf(b, "M%.1f %.1fh%.1fv%.1fh-%.1fz", x, y, width, -height, width)
-	return y - height
+	y := s.base
+	add := func(class string, n uint64, up float64) {
+		if n == 0 {
+			return
+		}
+		height := max(float64(n)*s.unit, 1)
+		y -= up * height
+		b.Rects = append(b.Rects, rect{class, percent(x + step/10), pixels(y), percent(step * 0.8), pixels(height)})
+	}
+	add("legacy", p.Legacy, 1)
+	add("native", p.Native, 1)
+	add("other", p.Other, 1)
+	y = s.base + 1
+	add("failed", p.Failed, 0)
+	return b
 }
+
+// ticks are round numbers of calls, at most maxTicks above the line and as far apart below it.
+func (s scale) ticks(calls, failed uint64) []mark {
+	step := uint64(1)
+	for i := 0; calls/step > maxTicks; i++ { // 1, 2, 5, 10, 20, 50 ...
+		if i%3 == 1 {
+			step = step / 2 * 5
+			continue
+		}
+		step *= 2
+	}
+	var list []mark
+	for n := range calls/step + 1 {
+		list = append(list, mark{pixels(s.base - float64(n*step)*s.unit), short(n * step)})
+	}
+	for n := range failed / step {
+		list = append(list, mark{pixels(s.base + float64((n+1)*step)*s.unit), short((n + 1) * step)})
+	}
+	return list
+}
+
+// short writes a number in at most four characters up to a thousand millions.
+func short(n uint64) string {
+	switch {
+	case n >= 10_000_000:
+		return number(n/1_000_000) + "M"
+	case n >= 10_000:
+		return number(n/1000) + "k"
+	}
+	return number(n)
+}
+
+func percent(f float64) string { return pixels(f) + "%" }
+
+func pixels(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }

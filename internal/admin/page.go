@@ -18,20 +18,28 @@ import (
 	"docusign-auth-proxy/internal/shown"
 )
 
-const shortUTC = "2006-01-02 15:04 MST"
+const (
+	shortUTC = "2006-01-02 15:04 MST"
+	isoDay   = "2006-01-02"
+)
 
 // page is what a template is given.
 type page struct {
 	Status      Status
 	Nav         string // entry of the navigation that is the page itself
 	Path        string // of the page, for its own links
-	Refresh     int    // seconds; 0 = never
+	State       string // the filter of a list; "" = all
+	Search      string
+	Day         time.Time // whose hours are shown; zero = the last 24 hours
+	Refresh     int       // seconds; 0 = never
 	CanReload   bool
 	CanRetry    bool
 	Static      bool // a file: no navigation, no form, style included
 	Style       template.CSS
 	StylePolicy string
 	Integration *Integration
+	Person      *person
+	crowd       []*person // see everybody
 }
 
 // pages are the parsed templates by name.
@@ -42,7 +50,9 @@ func newPages() pages {
 	p := pages{}
 	base := template.New("").Funcs(functions())
 	base = template.Must(base.ParseFS(files, "templates/layout.html", "templates/parts.html"))
-	for _, name := range []string{"overview", "integration", "unknown", "security", "missing", "report"} {
+	for _, name := range []string{
+		"overview", "attention", "integration", "user", "users", "unknown", "security", "causes", "missing", "report",
+	} {
 		p[name] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
 	return p
@@ -79,6 +89,10 @@ func functions() template.FuncMap {
 		"outcomes": outcomesOf,
 		"isGUID":   isKey,
 		"plural":   count,
+		"pieces":   pieces,
+		"severity": severityText,
+		"isoDay":   func(t time.Time) string { return t.Format(isoDay) },
+		"hour":     func(t time.Time) string { return t.Format("2 Jan 15:04") },
 		"seconds":  func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) },
 	}
 }
@@ -105,18 +119,42 @@ func (p *page) index(name string) int {
 }
 
 func (p *page) Spark(i Integration) chart {
-	return newChart(series(i.Hours, p.Now(), 24*time.Hour, chartDays), 112, 20, 6)
+	days := series(i.Hours, p.Now(), 24*time.Hour, chartDays)
+	return newChart(chartTitle(days), days, scale{Height: 26})
 }
 
-func (p *page) Chart(i Integration) chart {
-	return newChart(series(i.Hours, p.Now(), time.Hour, 24*chartDays), 672, 96, 32)
+// Days are the chart of 14 days and its numbers, the latest day first in those.
+func (p *page) Days(i Integration) calls {
+	days := series(i.Hours, p.Now(), 24*time.Hour, chartDays)
+	c := newChart(chartTitle(days), days, scale{
+		Height: 120, Times: "2 Jan", Label: "2 Jan", Labels: func(t time.Time) bool { return p.Now().Sub(t)/(24*time.Hour)%3 == 0 },
+	})
+	slices.Reverse(days)
+	return calls{c, days}
 }
 
-// Days is the chart as a table, the latest day first.
-func (p *page) Days(i Integration) []period {
-	periods := series(i.Hours, p.Now(), 24*time.Hour, chartDays)
-	slices.Reverse(periods)
-	return periods
+// Hours are the chart of the day that was asked for, or of the last 24 hours.
+func (p *page) Hours(i Integration) calls {
+	end := p.Now()
+	if !p.Day.IsZero() {
+		end = p.Day.Add(23 * time.Hour)
+	}
+	hours := series(i.Hours, end, time.Hour, 24)
+	from, to := hours[0].Start, hours[23].Start.Add(time.Hour)
+	c := newChart(fmt.Sprintf("Calls by the hour, %s to %s UTC", from.Format("2 Jan 15:04"), to.Format("2 Jan 15:04")), hours, scale{
+		Height: 120, Times: "2 Jan 15:04", Label: "15:04", Labels: func(t time.Time) bool { return t.Hour()%4 == 0 },
+	})
+	return calls{c, hours}
+}
+
+// calls are a picture and the same in numbers.
+type calls struct {
+	Chart   chart
+	Periods []period
+}
+
+func chartTitle(days []period) string {
+	return fmt.Sprintf("Calls by the day, %s to %s", days[0].Start.Format("2 Jan"), days[len(days)-1].Start.Format("2 Jan"))
 }
 
 // Sorted lists the integrations by what the reader must know first: failing, in need of the proxy, silent, moved,
@@ -142,18 +180,20 @@ func (p *page) Sorted() []Integration {
 	return list
 }
 
-// One is the page's own integration, as a list.
-func (p *page) One() []Integration { return []Integration{*p.Integration} }
-
 // Unlisted are the unlisted users of an integration.
 func (p *page) Unlisted(name string) []Unknown {
 	return slices.DeleteFunc(slices.Clone(p.Status.Unknown), func(u Unknown) bool { return u.Integration != name })
 }
 
-// HasTokens reports whether any token was ever asked for.
-func (p *page) HasTokens() bool {
-	return slices.ContainsFunc(p.Status.Integrations, func(i Integration) bool { return len(i.Tokens) > 0 })
-}
+// Reload is the page itself, read anew now and then, or no more.
+func (p *page) Reload() string { return p.link("refresh", "30") }
+func (p *page) Stop() string   { return p.link("refresh", "") }
+
+// OnDay is the page with the hours of a day.
+func (p *page) OnDay(t time.Time) string { return p.link("day", t.Format(isoDay)) + "#hours" }
+
+// LastHours is the page without a day.
+func (p *page) LastHours() string { return p.link("day", "") + "#hours" }
 
 func stateClass(state string) string {
 	if text, _ := stateWords(state); text != "" {

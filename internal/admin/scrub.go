@@ -15,7 +15,7 @@ const maxText = 2000 // bytes of one text that are shown
 // U+FFFD. Line ends stay, for errors have several lines.
 func clean(s string) string {
 	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "") + "…"
+		s = strings.ToValidUTF8(cut(s[:maxText]), "") + "…"
 	}
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || unicode.IsPrint(r) {
@@ -23,6 +23,14 @@ func clean(s string) string {
 		}
 		return utf8.RuneError
 	}, s)
+}
+
+// cut takes away an address that is no longer whole.
+func cut(s string) string {
+	if i := strings.LastIndexAny(s, " \n") + 1; strings.Contains(s[i:], "://") {
+		return s[:i]
+	}
+	return s
 }
 
 // scrub copies s with every text in it cleaned. It goes by reflection so that a field added later is not forgotten.

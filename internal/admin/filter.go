@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/observe/ledger"
+)
+
+// choice is a link that shows a part of a list.
+type choice struct {
+	Text    string
+	Link    string
+	Count   int
+	Current bool
+}
+
+// integrationFilters are the words of ?state= on the overview.
+func integrationFilters() []struct {
+	word, text string
+	fits       func(*Integration) bool
+} {
+	is := func(states ...ledger.State) func(*Integration) bool {
+		return func(i *Integration) bool { return slices.Contains(states, ledger.State(i.State)) }
+	}
+	return []struct {
+		word, text string
+		fits       func(*Integration) bool
+	}{
+		{"", "All", func(*Integration) bool { return true }},
+		{"failing", "Failing", (*Integration).failing},
+		{"needs", "Need the proxy", func(i *Integration) bool { return i.NeedsProxy }},
+		{"silent", "Silent", is(ledger.StateIdle, ledger.StateNeverSeen)},
+		{"moved", "Moved", is(ledger.StateNative)},
+		{"observed", "Observed", func(i *Integration) bool { return i.Mode == string(integration.Observe) }},
+		{"blocked", "Blocked", is(ledger.StateBlocked)},
+	}
+}
+
+// Shown are the integrations that fit the filter, in the order of Sorted.
+func (p *page) Shown() []Integration {
+	list := p.Sorted()
+	for _, f := range integrationFilters() {
+		if f.word == p.State {
+			list = slices.DeleteFunc(list, func(i Integration) bool { return !f.fits(&i) })
+		}
+	}
+	return list
+}
+
+// IntegrationChoices are the filters that would show something.
+func (p *page) IntegrationChoices() []choice {
+	var list []choice
+	for _, f := range integrationFilters() {
+		n := 0
+		for i := range p.Status.Integrations {
+			if f.fits(&p.Status.Integrations[i]) {
+				n++
+			}
+		}
+		if n > 0 || f.word == p.State {
+			list = append(list, choice{f.text, p.link("state", f.word) + "#integrations", n, f.word == p.State})
+		}
+	}
+	return list
+}
+
+// UserChoices are the filters of the list of users.
+func (p *page) UserChoices() []choice {
+	everybody := p.everybody()
+	list := []choice{{"All", p.link("state", ""), len(everybody), p.State == ""}}
+	for _, s := range personStates() {
+		n := 0
+		for _, u := range everybody {
+			if u.State() == s.Word {
+				n++
+			}
+		}
+		if n > 0 || s.Word == p.State {
+			list = append(list, choice{s.Text, p.link("state", s.Word), n, s.Word == p.State})
+		}
+	}
+	return list
+}
+
+// link is the page itself with one thing of its query changed, or taken out.
+func (p *page) link(name, value string) string {
+	q := url.Values{}
+	set := func(name, value string) {
+		q.Del(name)
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	set("state", p.State)
+	set("q", p.Search)
+	if !p.Day.IsZero() {
+		set("day", p.Day.Format(isoDay))
+	}
+	if p.Refresh > 0 {
+		set("refresh", strconv.Itoa(p.Refresh))
+	}
+	set(name, value)
+	if len(q) == 0 {
+		return p.Path
+	}
+	return p.Path + "?" + q.Encode()
+}

@@ -1,0 +1,255 @@
+package admin
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/translate/legacy"
+)
+
+// person is somebody whom an integration can be: a user, a principal, or whose token or calls are known from before.
+type person struct {
+	Integration *Integration
+	Name, ID    string
+	Role        string
+	User        *User // nil = nobody who logs in
+	Tokens      []Token
+	Callers     []Caller // that logged in as this person, or acted for it
+	Attention   []Attention
+
+	LastSeen, LastErrorAt time.Time
+	LastError             string
+	Calls, Failed         uint64
+}
+
+// personStates are the words for person.State, the gravest first.
+func personStates() []struct{ Word, Text string } {
+	return []struct{ Word, Text string }{
+		{"consent", "Consent missing"}, {"failing", "Failing"}, {"never_seen", "Never seen"}, {"works", "Works"},
+	}
+}
+
+// State is the word for how calls as this person do now.
+func (u *person) State() string {
+	for _, t := range u.Tokens {
+		if t.Consent == "required" {
+			return "consent"
+		}
+	}
+	bad := func(t Token) bool { return t.Error != "" }
+	switch {
+	case slices.ContainsFunc(u.Tokens, bad), u.LastError != "" && !u.LastErrorAt.Before(u.LastSeen):
+		return "failing"
+	case u.Calls == 0:
+		return "never_seen"
+	}
+	return "works"
+}
+
+// Token is the one to show where there is room for one: that in trouble.
+func (u *person) Token() *Token {
+	for i, t := range u.Tokens {
+		if t.Error != "" || t.Consent == "required" {
+			return &u.Tokens[i]
+		}
+	}
+	if len(u.Tokens) == 0 {
+		return nil
+	}
+	return &u.Tokens[0]
+}
+
+// Trouble is what is wrong now, in a sentence.
+func (u *person) Trouble() string {
+	t := u.Token()
+	switch {
+	case t != nil && t.Error != "":
+		return sentence(t.Error)
+	case u.State() == "failing":
+		return sentence(u.LastError)
+	}
+	for _, t := range u.Tokens {
+		for _, site := range t.Sites {
+			if site.Problem != "" {
+				return sentence(site.Problem)
+			}
+		}
+	}
+	return ""
+}
+
+// ShowRetry reports whether asking DocuSign again could help.
+func (u *person) ShowRetry(can bool) bool {
+	t := u.Token()
+	return can && t != nil && (t.Error != "" || t.Consent == "required")
+}
+
+func (u *person) Troubles() []trouble { return troubles(u.Attention) }
+
+func (u *person) StateText() string {
+	for _, s := range personStates() {
+		if s.Word == u.State() {
+			return s.Text
+		}
+	}
+	return ""
+}
+
+// ActsFor are those whom this person may act for, and Actors those who may act for this person.
+func (u *person) ActsFor() []string {
+	if u.User == nil {
+		return nil
+	}
+	return u.User.MayActFor
+}
+
+func (u *person) Actors() []string {
+	var names []string
+	for _, other := range u.Integration.Users {
+		may := func(name string) bool { return name == integration.Anyone || u.is(name) }
+		if !u.is(other.Username) && slices.ContainsFunc(other.MayActFor, may) {
+			names = append(names, other.Username)
+		}
+	}
+	return names
+}
+
+func (u *person) is(name string) bool {
+	return legacy.SameName(name, u.Name) || u.ID != "" && legacy.SameName(name, u.ID)
+}
+
+// people finds everybody of an integration in one pass over its lists, since there may be hundreds.
+type people struct {
+	integration *Integration
+	list        []*person
+	byName      map[string]*person
+}
+
+func (p *people) find(name, id, role string) *person {
+	for _, key := range []string{name, id} {
+		if found := p.byName[legacy.Fold(key)]; key != "" && found != nil {
+			return found
+		}
+	}
+	u := &person{Integration: p.integration, Name: name, ID: id, Role: role}
+	p.list = append(p.list, u)
+	for _, key := range []string{name, id} {
+		if key != "" {
+			p.byName[legacy.Fold(key)] = u
+		}
+	}
+	return u
+}
+
+// People are the users of an integration as the configuration lists them, then who else is known.
+func (p *page) People(i *Integration) []*person {
+	all := people{integration: i, byName: map[string]*person{}}
+	for n := range i.Users {
+		u := &i.Users[n]
+		all.find(u.Username, u.UserID, "user").User = u
+	}
+	for _, principal := range i.Principals {
+		all.find(principal.Username, principal.UserID, "principal: is acted for, and never logs in")
+	}
+	for _, t := range i.Tokens {
+		u := all.find(t.User, t.UserID, "looks up users")
+		u.Tokens, u.ID = append(u.Tokens, t), cmp.Or(u.ID, t.UserID)
+	}
+	for _, c := range i.Callers {
+		for n, name := range []string{c.Authenticator, c.Principal} {
+			if name != "" && (n == 0 || !legacy.SameName(name, c.Authenticator)) {
+				all.find(name, "", "not in the configuration").add(c)
+			}
+		}
+	}
+	for _, a := range p.Status.Attention {
+		if u := all.byName[legacy.Fold(a.User)]; a.Integration == i.Name && a.User != "" && u != nil {
+			u.Attention = append(u.Attention, a)
+		}
+	}
+	return all.list
+}
+
+func (u *person) add(c Caller) {
+	u.Callers = append(u.Callers, c)
+	u.Calls, u.Failed = u.Calls+c.Calls, u.Failed+c.Failed
+	if c.LastSeen.After(u.LastSeen) {
+		u.LastSeen = c.LastSeen
+	}
+	if c.LastErrorAt.After(u.LastErrorAt) {
+		u.LastErrorAt, u.LastError = c.LastErrorAt, c.LastError
+	}
+}
+
+// One is the people of the page's own integration, who needs help first.
+func (p *page) One() []*person {
+	list := p.People(p.Integration)
+	slices.SortStableFunc(list, byNeed)
+	return list
+}
+
+// Troubled are those who need help.
+func (p *page) Troubled() []*person {
+	list := slices.DeleteFunc(p.everybody(), func(u *person) bool { return u.rank() > 1 })
+	slices.SortStableFunc(list, byNeed)
+	return list
+}
+
+func (u *person) rank() int {
+	return slices.IndexFunc(personStates(), func(s struct{ Word, Text string }) bool { return s.Word == u.State() })
+}
+
+func byNeed(a, b *person) int {
+	return cmp.Or(cmp.Compare(a.rank(), b.rank()), b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Name, b.Name))
+}
+
+// Everybody is the people of all integrations that fit the filter, who needs help first.
+func (p *page) Everybody() []*person {
+	list := slices.DeleteFunc(p.everybody(), func(u *person) bool {
+		return p.State != "" && u.State() != p.State || !contains(p.Search, u.Name, u.ID, u.Integration.Name)
+	})
+	slices.SortStableFunc(list, byNeed)
+	return list
+}
+
+func (p *page) everybody() []*person {
+	if p.crowd == nil {
+		for i := range p.Status.Integrations {
+			p.crowd = append(p.crowd, p.People(&p.Status.Integrations[i])...)
+		}
+	}
+	return slices.Clone(p.crowd)
+}
+
+// contains reports whether one of the texts has the words that were looked for.
+func contains(search string, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(legacy.Fold(s), legacy.Fold(search)) })
+}
+
+// UserLink is the address of a person's own page; "" where there is none. Browsers take "." and ".." out of a path.
+func (p *page) UserLink(integration, user string) string {
+	if p.Static || integration == "" || user == "" || user == "." || user == ".." {
+		return ""
+	}
+	return p.Link(integration) + "/user/" + url.PathEscape(user)
+}
+
+func (s *server) user(w http.ResponseWriter, r *http.Request) {
+	p := s.page(r, "")
+	if i := p.index(r.PathValue("name")); i >= 0 {
+		p.Integration = &p.Status.Integrations[i]
+		for _, u := range p.People(p.Integration) {
+			if u.is(r.PathValue("user")) {
+				p.Person = u
+				s.render(w, http.StatusOK, "user", p)
+				return
+			}
+		}
+	}
+	s.missing(w, p)
+}
