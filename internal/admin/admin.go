@@ -148,6 +148,7 @@ func (s *server) page(r *http.Request, nav string) *page {
 		State: q.Get("state"), Search: strings.TrimSpace(clean(q.Get("q"))),
 		CanReload: s.Reload != nil && s.verify() != nil, CanRetry: s.Retry != nil,
 	}
+	p.From = max(0, atoi(q.Get("from")))
 	// A day that is none, or that the ledger does not know any more, is the last 24 hours.
 	day, err := time.Parse(isoDay, q.Get("day"))
 	if age := p.Now().Sub(day); err == nil && age >= 0 && age < chartDays*24*time.Hour {
@@ -265,11 +266,20 @@ func (s *server) consented(next http.Handler) http.Handler {
 }
 
 func refreshOf(seconds string) int {
-	n, err := strconv.Atoi(seconds)
-	if err != nil || n <= 0 {
+	n := atoi(seconds)
+	if n <= 0 {
 		return 0
 	}
 	return min(max(n, minRefresh), maxRefresh)
+}
+
+// atoi is 0 for what is no number.
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func writeText(w http.ResponseWriter, code int, text string) {

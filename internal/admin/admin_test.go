@@ -56,8 +56,8 @@ func do(t *testing.T, h http.Handler, method, target string, change ...func(*htt
 	return w
 }
 
-var pagePaths = []string{"/", "/?state=failing&refresh=30", "/attention", "/users", "/users?state=consent&q=mark", "/unknown",
-	"/security", "/causes", "/integration/nightly-billing", "/integration/nightly-billing?day=2026-03-16",
+var pagePaths = []string{"/", "/?state=failing&refresh=30", "/attention", "/users", "/users?state=consent&q=mark",
+	"/unknown", "/security", "/causes", "/integration/nightly-billing", "/integration/nightly-billing?day=2026-03-16",
 	"/integration/contracts", "/integration/nobody", "/integration/contracts/user/mark@example.com",
 	"/integration/nightly-billing/user/anna@example.com", "/integration/nightly-billing/user/nobody@example.com"}
 
@@ -132,7 +132,8 @@ func checkPage(t *testing.T, doc *html.Node) {
 				t.Error("a table header has no scope")
 			}
 		case "svg":
-			if first := n.FirstChild; attr(n, "role") != "img" || first == nil || first.Data != "title" || first.FirstChild == nil {
+			if title := n.FirstChild; attr(n, "role") != "img" || title == nil || title.Data != "title" ||
+				title.FirstChild == nil {
 				t.Error("a picture has no words")
 			}
 		case "script", "iframe", "object", "embed", "img":

@@ -93,7 +93,7 @@ func newChart(what string, periods []period, s scale) chart {
 			failed = p
 		}
 	}
-	c.Title = fmt.Sprintf("%s: %s, %s failed", what, count(sum.Calls, "call"), thousands(number(sum.Failed)))
+	c.Title = told(what, sum)
 	if c.Max = highest.Calls; c.Max == 0 {
 		return c
 	}
@@ -104,7 +104,8 @@ func newChart(what string, periods []period, s scale) chart {
 		c.Height += chartTop + chartFoot
 		c.Desc = fmt.Sprintf("The most calls: %s, %s.", thousands(number(c.Max)), highest.Start.Format(s.Times))
 		if failed.Failed > 0 {
-			c.Desc += fmt.Sprintf(" The most failures: %s, %s.", thousands(number(failed.Failed)), failed.Start.Format(s.Times))
+			c.Desc += fmt.Sprintf(" The most failures: %s, %s.", thousands(number(failed.Failed)),
+				failed.Start.Format(s.Times))
 		}
 		c.Ticks = s.ticks(highest.Calls, failed.Failed)
 	}
@@ -122,11 +123,15 @@ func newChart(what string, periods []period, s scale) chart {
 	return c
 }
 
+func told(what string, p period) string {
+	return fmt.Sprintf("%s: %s, %s failed", what, count(p.Calls, "call"), thousands(number(p.Failed)))
+}
+
 // bar stacks the calls of a period and hangs its failures below the line. What is not nothing stays visible.
 func (s scale) bar(p period, x, step float64) bar {
 	var b bar
 	if s.Times != "" {
-		b.Title = fmt.Sprintf("%s: %s, %s failed", p.Start.Format(s.Times), count(p.Calls, "call"), thousands(number(p.Failed)))
+		b.Title = told(p.Start.Format(s.Times), p)
 	}
 	y := s.base
 	add := func(class string, n uint64, up float64) {

@@ -50,7 +50,8 @@ func TestAChartHasAScaleInWordsAndNumbers(t *testing.T) {
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
-	if empty := newChart("Calls", series(nil, noon, time.Hour, 24), scale{Height: 80}); empty.Max != 0 || empty.Bars != nil {
+	empty := newChart("Calls", series(nil, noon, time.Hour, 24), scale{Height: 80})
+	if empty.Max != 0 || empty.Bars != nil {
 		t.Errorf("%+v", empty)
 	}
 }

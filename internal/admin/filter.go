@@ -69,8 +69,12 @@ func (p *page) IntegrationChoices() []choice {
 
 // UserChoices are the filters of the list of users.
 func (p *page) UserChoices() []choice {
+	users := p
+	if p.Nav != "users" {
+		users = &page{Path: "/users", State: "none"}
+	}
 	everybody := p.everybody()
-	list := []choice{{"All", p.link("state", ""), len(everybody), p.State == ""}}
+	list := []choice{{"All", users.link("state", ""), len(everybody), users.State == ""}}
 	for _, s := range personStates() {
 		n := 0
 		for _, u := range everybody {
@@ -78,8 +82,8 @@ func (p *page) UserChoices() []choice {
 				n++
 			}
 		}
-		if n > 0 || s.Word == p.State {
-			list = append(list, choice{s.Text, p.link("state", s.Word), n, s.Word == p.State})
+		if n > 0 || s.Word == users.State {
+			list = append(list, choice{s.Text, users.link("state", s.Word), n, s.Word == users.State})
 		}
 	}
 	return list

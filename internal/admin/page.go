@@ -19,8 +19,10 @@ import (
 )
 
 const (
-	shortUTC = "2006-01-02 15:04 MST"
-	isoDay   = "2006-01-02"
+	shortUTC  = "2006-01-02 15:04 MST"
+	isoDay    = "2006-01-02"
+	shortDay  = "2 Jan"
+	shortHour = "2 Jan 15:04"
 )
 
 // page is what a template is given.
@@ -30,6 +32,7 @@ type page struct {
 	Path        string // of the page, for its own links
 	State       string // the filter of a list; "" = all
 	Search      string
+	From        int       // users that are left out before those shown
 	Day         time.Time // whose hours are shown; zero = the last 24 hours
 	Refresh     int       // seconds; 0 = never
 	CanReload   bool
@@ -80,7 +83,7 @@ func functions() template.FuncMap {
 		"bytes":    byteSize,
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"utc":      func(t time.Time) string { return t.UTC().Format(shortUTC) },
-		"day":      func(t time.Time) string { return t.UTC().Format("2 Jan") },
+		"day":      func(t time.Time) string { return t.UTC().Format(shortDay) },
 		"join":     func(list []string) string { return strings.Join(list, ", ") },
 		"words":    func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 		"stateOf":  stateClass,
@@ -92,7 +95,7 @@ func functions() template.FuncMap {
 		"pieces":   pieces,
 		"severity": severityText,
 		"isoDay":   func(t time.Time) string { return t.Format(isoDay) },
-		"hour":     func(t time.Time) string { return t.Format("2 Jan 15:04") },
+		"hour":     func(t time.Time) string { return t.Format(shortHour) },
 		"seconds":  func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) },
 	}
 }
@@ -127,7 +130,8 @@ func (p *page) Spark(i Integration) chart {
 func (p *page) Days(i Integration) calls {
 	days := series(i.Hours, p.Now(), 24*time.Hour, chartDays)
 	c := newChart(chartTitle(days), days, scale{
-		Height: 120, Times: "2 Jan", Label: "2 Jan", Labels: func(t time.Time) bool { return p.Now().Sub(t)/(24*time.Hour)%3 == 0 },
+		Height: 120, Times: shortDay, Label: shortDay,
+		Labels: func(t time.Time) bool { return p.Now().Sub(t)/(24*time.Hour)%3 == 0 },
 	})
 	slices.Reverse(days)
 	return calls{c, days}
@@ -140,9 +144,9 @@ func (p *page) Hours(i Integration) calls {
 		end = p.Day.Add(23 * time.Hour)
 	}
 	hours := series(i.Hours, end, time.Hour, 24)
-	from, to := hours[0].Start, hours[23].Start.Add(time.Hour)
-	c := newChart(fmt.Sprintf("Calls by the hour, %s to %s UTC", from.Format("2 Jan 15:04"), to.Format("2 Jan 15:04")), hours, scale{
-		Height: 120, Times: "2 Jan 15:04", Label: "15:04", Labels: func(t time.Time) bool { return t.Hour()%4 == 0 },
+	from, to := hours[0].Start.Format(shortHour), hours[23].Start.Add(time.Hour).Format(shortHour)
+	c := newChart("Calls by the hour, "+from+" to "+to+" UTC", hours, scale{
+		Height: 120, Times: shortHour, Label: "15:04", Labels: func(t time.Time) bool { return t.Hour()%4 == 0 },
 	})
 	return calls{c, hours}
 }
@@ -154,7 +158,7 @@ type calls struct {
 }
 
 func chartTitle(days []period) string {
-	return fmt.Sprintf("Calls by the day, %s to %s", days[0].Start.Format("2 Jan"), days[len(days)-1].Start.Format("2 Jan"))
+	return "Calls by the day, " + days[0].Start.Format(shortDay) + " to " + days[len(days)-1].Start.Format(shortDay)
 }
 
 // Sorted lists the integrations by what the reader must know first: failing, in need of the proxy, silent, moved,

@@ -217,6 +217,31 @@ func (p *page) Everybody() []*person {
 	return list
 }
 
+// usersShown is how many users stand on one page of the list.
+const usersShown = 100
+
+// Some are those of Everybody that the page shows.
+func (p *page) Some() []*person {
+	list := p.Everybody()
+	list = list[min(p.From, len(list)):]
+	return list[:min(usersShown, len(list))]
+}
+
+// Before and After lead to the users before and after those shown; "" = there are none.
+func (p *page) Before() string {
+	if p.From == 0 {
+		return ""
+	}
+	return p.link("from", number(uint64(max(0, p.From-usersShown))))
+}
+
+func (p *page) After() string {
+	if p.From+usersShown >= len(p.Everybody()) {
+		return ""
+	}
+	return p.link("from", number(uint64(p.From+usersShown)))
+}
+
 func (p *page) everybody() []*person {
 	if p.crowd == nil {
 		for i := range p.Status.Integrations {

@@ -1,0 +1,34 @@
+package admin_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/admin/admintest"
+)
+
+// Bytes and time that a page of 60 integrations and 500 users may take. The time is ten times what it takes, so that a
+// busy machine does not fail.
+func TestPagesOfALargeHouseStaySmall(t *testing.T) {
+	large := admintest.Large(now)
+	h := admin.NewHandler(config(func() admin.Status { return large }))
+	for path, most := range map[string]int{
+		"/": 200 << 10, "/?state=failing": 100 << 10, "/attention": 200 << 10, "/users": 500 << 10,
+		"/users?state=consent": 150 << 10, "/users?q=user.042": 20 << 10, "/security": 400 << 10, "/causes": 100 << 10,
+		"/integration/department-00-billing": 60 << 10, "/integration/department-00-billing/user/user.000@example.com": 20 << 10,
+	} {
+		start := time.Now()
+		w := do(t, h, "GET", path)
+		took := time.Since(start)
+		t.Logf("%-80s %7d bytes %v", path, w.Body.Len(), took)
+		if w.Code != http.StatusOK || w.Body.Len() > most || took > 3*time.Second {
+			t.Errorf("%s: status %d, %d bytes, %v", path, w.Code, w.Body.Len(), took)
+		}
+		if strings.Contains(w.Body.String(), "ZgotmplZ") {
+			t.Errorf("%s: the template engine refused a value", path)
+		}
+	}
+}
