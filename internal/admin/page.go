@@ -42,7 +42,8 @@ type page struct {
 	StylePolicy string
 	Integration *Integration
 	Person      *person
-	crowd       []*person // see everybody
+	crowd       []*person         // see everybody
+	consents    map[string]string // see consentOf
 }
 
 // pages are the parsed templates by name.
@@ -92,7 +93,6 @@ func functions() template.FuncMap {
 		"outcomes": outcomesOf,
 		"isGUID":   isKey,
 		"plural":   count,
-		"pieces":   pieces,
 		"severity": severityText,
 		"isoDay":   func(t time.Time) string { return t.Format(isoDay) },
 		"hour":     func(t time.Time) string { return t.Format(shortHour) },
@@ -182,6 +182,21 @@ func (p *page) Sorted() []Integration {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Name, b.Name))
 	})
 	return list
+}
+
+// CallerLink is the page of somebody who called the page's own integration.
+func (p *page) CallerLink(user string) string {
+	if p.Integration == nil {
+		return ""
+	}
+	return p.UserLink(p.Integration.Name, user)
+}
+
+// Aside is the page for callers who have no pages of their own.
+func (p *page) Aside() *page {
+	aside := *p
+	aside.Integration = nil
+	return &aside
 }
 
 // Unlisted are the unlisted users of an integration.

@@ -151,19 +151,19 @@ func (p *page) People(i *Integration) []*person {
 	all := people{integration: i, byName: map[string]*person{}}
 	for n := range i.Users {
 		u := &i.Users[n]
-		all.find(u.Username, u.UserID, "user").User = u
+		all.find(u.Username, u.UserID, "Logs in with the old credential.").User = u
 	}
 	for _, principal := range i.Principals {
-		all.find(principal.Username, principal.UserID, "principal: is acted for, and never logs in")
+		all.find(principal.Username, principal.UserID, "Is acted for, and never logs in.")
 	}
 	for _, t := range i.Tokens {
-		u := all.find(t.User, t.UserID, "looks up users")
+		u := all.find(t.User, t.UserID, "Is listed neither as a user nor as a principal, but a token was asked for.")
 		u.Tokens, u.ID = append(u.Tokens, t), cmp.Or(u.ID, t.UserID)
 	}
 	for _, c := range i.Callers {
 		for n, name := range []string{c.Authenticator, c.Principal} {
 			if name != "" && (n == 0 || !legacy.SameName(name, c.Authenticator)) {
-				all.find(name, "", "not in the configuration").add(c)
+				all.find(name, "", "Is not in the configuration any more.").add(c)
 			}
 		}
 	}

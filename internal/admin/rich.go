@@ -14,10 +14,11 @@ type piece struct{ Text, Command, Address, Link string }
 
 // special finds commands of this program and addresses. A command ends with its last option.
 var special = regexp.MustCompile(`https?://[^\s"<>]+` +
-	`|docusign-auth-proxy(?: (?:ca|config|soap) [a-z]+| [a-z]+(?:-[a-z]+)*)?(?: --[a-z-]+(?: [^\s;,()]+)?)*`)
+	`|docusign-auth-proxy(?: (?:ca|capture|config|pins|soap|tokens) [a-z]+(?:-[a-z]+)*| consent (?:wait|login)` +
+	`| [a-z]+(?:-[a-z]+)*)?(?: --[a-z-]+(?: [^\s;,()]+)?)*`)
 
-// pieces takes a sentence apart. Only the consent page becomes a link: any other address may have come from a caller.
-func pieces(text, consent, user string) []piece {
+// Rich takes a sentence apart. Only consent pages become links: any other address may have come from a caller.
+func (p *page) Rich(text string) []piece {
 	var list []piece
 	for text != "" {
 		at := special.FindStringIndex(text)
@@ -30,8 +31,8 @@ func pieces(text, consent, user string) []piece {
 		}
 		text = text[at[0]+len(found):]
 		switch {
-		case consent != "" && found == consent:
-			list = append(list, piece{Text: "the consent page of " + cmp.Or(user, "the user"), Link: consent})
+		case p.consentOf(found) != "":
+			list = append(list, piece{Text: "the consent page of " + p.consentOf(found), Link: found})
 		case strings.Contains(found, "://"):
 			list = append(list, piece{Address: found})
 		default:
@@ -39,6 +40,24 @@ func pieces(text, consent, user string) []piece {
 		}
 	}
 	return list
+}
+
+// consentOf names the user whose consent page has an address; "" = it is none.
+func (p *page) consentOf(address string) string {
+	if p.consents == nil {
+		p.consents = map[string]string{}
+		for _, i := range p.Status.Integrations {
+			for _, t := range i.Tokens {
+				p.consents[t.ConsentURL] = t.User
+			}
+		}
+	}
+	return p.consents[address]
+}
+
+// HasLink reports whether a sentence leads to a consent page by itself.
+func (p *page) HasLink(text string) bool {
+	return slices.ContainsFunc(p.Rich(text), func(part piece) bool { return part.Link != "" })
 }
 
 // trouble is one entry of the attention list, with those that differ in the user alone.
