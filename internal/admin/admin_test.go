@@ -264,19 +264,23 @@ func TestWhatCallersSendStaysText(t *testing.T) {
 			}
 		})
 		t.Run(fmt.Sprint(n, " drill-down"), func(t *testing.T) {
-			doc, _ := texts(t, do(t, h, "GET", "/").Body.String())
-			for n := range doc.Descendants() {
-				if href := attr(n, "href"); strings.HasPrefix(href, "/integration/") {
-					w := do(t, h, "GET", href)
-					if w.Code != http.StatusOK {
-						t.Fatalf("%d for the link %q", w.Code, href)
+			page := do(t, h, "GET", "/").Body.String()
+			for _, level := range []string{"an integration", "a user of it"} {
+				link := ""
+				doc, _ := texts(t, page)
+				for n := range doc.Descendants() {
+					href := attr(n, "href")
+					if strings.HasPrefix(href, "/integration/") && (level == "an integration") != strings.Contains(href, "/user/") {
+						link = href // the others differ by a digit
 					}
-					page, _ := texts(t, w.Body.String())
-					checkTags(t, page)
-					return // the others differ by a digit
 				}
+				w := do(t, h, "GET", link)
+				if page = w.Body.String(); link == "" || w.Code != http.StatusOK {
+					t.Fatalf("%d for the link %q to %s", w.Code, link, level)
+				}
+				doc, _ = texts(t, page)
+				checkTags(t, doc)
 			}
-			t.Error("no link to an integration")
 		})
 	}
 }

@@ -94,6 +94,7 @@ func functions() template.FuncMap {
 		"isGUID":   isKey,
 		"plural":   count,
 		"severity": severityText,
+		"sentence": sentence,
 		"isoDay":   func(t time.Time) string { return t.Format(isoDay) },
 		"hour":     func(t time.Time) string { return t.Format(shortHour) },
 		"seconds":  func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) },

@@ -36,7 +36,7 @@ func Large(now time.Time) admin.Status {
 		Version: "v1.4.0", Commit: "3f2c9aa", Environment: "production", Started: h.ago(9 * day), UnknownMode: "reject",
 		Config: admin.ConfigState{
 			Path: "/etc/docusign-auth-proxy/proxy.yaml", LoadedAt: h.ago(2 * day),
-			Error:    "proxy.yaml:214: integrations[17].mode: \"translte\" is none of translate, observe, block",
+			Error: "proxy.yaml:214: integrations[17].mode: \"translte\" is none of translate, observe, block",
 			Warnings: []string{"integrations[3].soap is not set, and SOAP calls were seen: see docusign-auth-proxy soap " +
 				"operations"},
 		},
