@@ -39,7 +39,7 @@ func (d *discovery) ask(ctx context.Context, o Options, cfg *config.Config) {
 		}
 	}
 	if with != nil && !o.AsJSON && len(d.keys) > 0 {
-		fmt.Fprintln(o.Stdout, "asking DocuSign for client ids and user GUIDs")
+		fmt.Fprintln(o.Stdout, "asking DocuSign for client ids and user GUIDs, a minute at most")
 	}
 	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
 		k := d.keys[folded]
