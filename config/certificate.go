@@ -1,10 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"docusign-auth-proxy/internal/privatekey"
@@ -15,10 +17,11 @@ import (
 // checkAuthority reads the two files of the certificate authority and tells whether they belong together.
 func checkAuthority(s *sources, i *Interception) {
 	const certPath, keyPath = "interception.ca_cert", "interception.ca_key"
-	const hint = "make both with: docusign-auth-proxy ca init; the old machines must then trust the certificate: " +
-		"docusign-auth-proxy ca trust"
-	_, cert := s.certificates(certPath, &i.CACert, hint)
-	key, name := s.named(keyPath, i.CAKey, hint)
+	const trust = "; the old machines must then trust the certificate: docusign-auth-proxy ca trust"
+	const hint = "name the two files that docusign-auth-proxy ca init made" + trust
+	absent := s.makeCA(i.CACert, i.CAKey) + trust
+	_, cert := s.certificates(certPath, &i.CACert, absent, hint)
+	key, name := s.named(keyPath, i.CAKey, absent)
 	if i.CAKey = name; key == nil {
 		return
 	}
@@ -40,6 +43,24 @@ func checkAuthority(s *sources, i *Interception) {
 	}
 }
 
+// makeCA is the command that makes both files where the configuration wants them. One that it does not name has the
+// usual name.
+func (s *sources) makeCA(cert, key string) string {
+	cert, key = s.resolvePath(cmp.Or(cert, "ca.pem")), s.resolvePath(cmp.Or(key, "ca-key.pem"))
+	if filepath.Dir(cert) != filepath.Dir(key) {
+		return "make both with: docusign-auth-proxy ca init, and name them here"
+	}
+	line := "make both with: docusign-auth-proxy ca init"
+	for _, f := range [][3]string{
+		{"dir", filepath.Dir(cert), "."}, {"cert", filepath.Base(cert), "ca.pem"}, {"key", filepath.Base(key), "ca-key.pem"},
+	} {
+		if f[1] != f[2] {
+			line += " --" + f[0] + " " + f[1]
+		}
+	}
+	return line
+}
+
 // keyProblem reports what privatekey said about a text.
 func keyProblem(r *report, path, source string, err error) {
 	e := &privatekey.Error{Problem: err.Error()}
@@ -48,9 +69,11 @@ func keyProblem(r *report, path, source string, err error) {
 }
 
 // certificates makes *name relative to the configuration, and returns the certificates in the file and its contents;
-// an empty name is left alone.
-func (s *sources) certificates(path string, name *string, hint string) (certs []*x509.Certificate, data []byte) {
-	if data, *name = s.named(path, *name, hint); data == nil {
+// an empty name is left alone. absent and hint are what to do where it does not exist, and where it holds none.
+func (s *sources) certificates(
+	path string, name *string, absent, hint string,
+) (certs []*x509.Certificate, data []byte) {
+	if data, *name = s.named(path, *name, absent); data == nil {
 		return nil, nil
 	}
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {

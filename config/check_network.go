@@ -110,7 +110,7 @@ func checkExposure(r *report, c *Config) {
 	}
 	const path = "listen.hosts"
 	r.problemIf(c.Interception == nil && !r.faulty["interception"], path,
-		"needs interception, whose authority signs the certificates it shows", "make one with: docusign-auth-proxy ca")
+		"needs interception, whose authority signs the certificates it shows", "docusign-auth-proxy ca init makes both files")
 	r.warnIf(!isLoopback(c.Listen.Hosts) && byPassword, path,
 		"serves this machine alone: programs that come by the hosts file cannot send a proxy password", "add egress.clients")
 	past := c.Egress.Resolver.IsValid() || len(c.Egress.Resolve) > 0 || c.Upstream.Proxy != (CompanyProxy{})
@@ -236,7 +236,7 @@ func checkResolve(r *report, e *Egress) {
 
 func checkUpstream(s *sources, u *Upstream) {
 	const path, hint = "upstream.proxy_password", "write it as http://user@proxy.example:3128"
-	u.CAs, _ = s.certificates("upstream.ca_file", &u.CAFile, "")
+	u.CAs, _ = s.certificates("upstream.ca_file", &u.CAFile, "", "")
 	given, inURL := !u.ProxyPassword.Empty(), !u.Proxy.Password.Empty()
 	if inURL && !given {
 		s.warn("upstream.proxy", "holds a password in clear", "move it to proxy_password: {file: …}")

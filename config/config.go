@@ -11,6 +11,8 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+
+	"docusign-auth-proxy/internal/words"
 )
 
 // MaxFileSize bounds the configuration file and each file it names, in bytes.
@@ -66,11 +68,17 @@ func load(path string, env Environment) (*Config, digests, error) {
 	s := &sources{newReport(path), env.withDefaults(), digests{}}
 	data, err := s.files.read(s.env, path)
 	if err != nil {
-		hint := "give the path of the configuration file"
-		return nil, s.files, Problems{{File: path, Message: err.Error(), Hint: hint}}
+		return nil, s.files, Problems{Unreadable(path, err)}
 	}
 	c, err := parse(s, data)
 	return c, s.files, err
+}
+
+// Unreadable is the problem of a configuration file that could not be read.
+func Unreadable(path string, err error) Problem {
+	file := words.OfFile(path, err, "")
+	hint := "name the configuration with --config FILE; docusign-auth-proxy discover writes one"
+	return Problem{File: path, Message: file.What, Hint: cmp.Or(file.Hint, hint)}
 }
 
 func parse(s *sources, data []byte) (*Config, error) {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"docusign-auth-proxy/internal/words"
+
 	"gopkg.in/yaml.v3"
 )
 
@@ -124,7 +126,7 @@ func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, f *form, path string
 		text := func(name string) string { return keys.FieldByIndex(fields[name].Index).String() }
 		given := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return text(name) == "" })
 		if len(given) != 1 {
-			d.problem(path, "needs exactly one of "+orList(names), "")
+			d.problem(path, "needs exactly one of "+words.Or(names), "")
 		} else if value := f.read(d.sources, child(path, given[0]), given[0], text(given[0])); value != nil {
 			v.Set(reflect.ValueOf(value))
 		}
@@ -166,7 +168,7 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string, isSec
 		if f := fields[name]; f.Tag.Get("required") == "true" && v.FieldByIndex(f.Index).IsZero() {
 			hint := ""
 			if choices := f.Tag.Get("enum"); choices != "" {
-				hint = "choose " + orList(strings.Split(choices, "|"))
+				hint = "choose " + words.Or(strings.Split(choices, "|"))
 			}
 			d.problem(child(path, name), "is missing", hint)
 		}
@@ -238,16 +240,16 @@ func (d *decoder) eachPair(n *yaml.Node, path string, visit func(key string, at 
 }
 
 func (d *decoder) unknownKey(key string, at position, path string, known []string, isSecret bool) {
-	near, hint := nearest(key, known), "known are "+orList(known)
+	near, hint := words.Nearest(key, known), "known are "+words.Or(known)
 	switch homes := homesOf(key); {
 	case near != "":
-		hint = didYouMean(near)
+		hint = words.DidYouMean(near)
 		defer func() { d.faulty[child(path, near)] = true }() // not missing, only misspelt
 	case isSecret:
 		d.problemAt(at, path, "has an unknown key", hint)
 		return
 	case len(homes) > 0:
-		hint = "it belongs to " + orList(homes)
+		hint = "it belongs to " + words.Or(homes)
 	}
 	d.problemAt(at, child(path, key), "unknown key", hint)
 }
@@ -342,5 +344,5 @@ func sample(names []string) string {
 	if len(names) > 5 {
 		return strings.Join(names[:4], ", ") + ", …"
 	}
-	return orList(names)
+	return words.Or(names)
 }

@@ -14,6 +14,7 @@ import (
 
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/proxy/egress"
 )
 
@@ -90,7 +91,7 @@ func scalarOf(t reflect.Type, tag reflect.StructTag) *scalar {
 func (s *scalar) set(v reflect.Value, text string, tag reflect.StructTag) error {
 	if enum := tag.Get("enum"); enum != "" {
 		if choices := strings.Split(enum, "|"); !slices.Contains(choices, text) {
-			return complaint{"must be " + orList(choices), didYouMean(nearest(text, choices))}
+			return complaint{"must be " + words.Or(choices), words.DidYouMean(words.Nearest(text, choices))}
 		}
 	}
 	low, high := tag.Get("min"), tag.Get("max")
@@ -120,13 +121,6 @@ func (s *scalar) number(bound string) int64 {
 		panic(fmt.Sprintf("config: the bound %q: %v", bound, err))
 	}
 	return reflect.ValueOf(n).Int()
-}
-
-func didYouMean(word string) string {
-	if word == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", word)
 }
 
 func parseText(text string) (any, error) { return text, nil }
@@ -307,12 +301,4 @@ func parseCompanyProxy(text string) (any, error) {
 	}
 	password, _ := user.Password()
 	return CompanyProxy{origin, user.Username(), secret.New(password)}, nil
-}
-
-func orList(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/words"
 )
 
 // digests remembers what every file held when it was read: its SHA-256, and zero for one that cannot be read.
@@ -50,33 +52,37 @@ func (s *sources) named(path, name, hint string) (data []byte, file string) {
 	file = s.resolvePath(name)
 	data, err := s.files.read(s.env, file)
 	if err != nil {
-		s.problem(path, err.Error(), hint)
+		s.unreadable(path, err, hint)
 		return nil, file
 	}
 	return append([]byte{}, data...), file
 }
 
-// readBounded refuses what is not a regular file, so that a pipe or a device cannot hold the start up.
+// unreadable reports a file that readBounded could not give.
+func (s *sources) unreadable(path string, err error, hint string) {
+	file := words.OfFile("", err, "")
+	usual := "name the file that is meant"
+	if errors.Is(err, fs.ErrNotExist) {
+		usual = "put it there, or " + usual
+	}
+	s.problem(path, file.Message(), cmp.Or(file.Hint, hint, usual))
+}
+
+// readBounded refuses what is not a regular file, so that a pipe or a device cannot hold the start up. The error is
+// a *words.FileError.
 func readBounded(env Environment, name string) ([]byte, error) {
 	info, err := env.Stat(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("the file %s does not exist", name)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("the file %s may not be read by this user", name)
 	case err != nil:
-		return nil, fmt.Errorf("cannot look at %s: %w", name, err)
+		return nil, words.OfFile(name, err, "")
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", name)
+		return nil, &words.FileError{Name: name, What: "is not a regular file"}
 	case info.Size() > MaxFileSize:
-		return nil, fmt.Errorf("the file %s is larger than %s", name, maxFileSize)
+		return nil, &words.FileError{Name: name, What: "is larger than " + maxFileSize}
 	}
 	data, err := env.ReadFile(name)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("the file %s may not be read by this user", name)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", name, err)
+		return nil, words.OfFile(name, err, "")
 	}
 	return data, nil
 }

@@ -6,6 +6,7 @@ import (
 	_ "time/tzdata" // Windows and small container images have no database of time zones
 
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/words"
 )
 
 // parseTimeZone takes a name of the IANA database. Local is none: it would change with the machine.
@@ -14,7 +15,7 @@ func parseTimeZone(text string) (any, error) {
 	if err == nil && text != "Local" {
 		return integration.TimeZone{Location: zone}, nil
 	}
-	hint := didYouMean(zoneFor(text))
+	hint := words.DidYouMean(zoneFor(text))
 	if hint == "" {
 		hint = "write an IANA name, as in America/New_York or UTC"
 	}
@@ -26,7 +27,7 @@ func zoneFor(text string) string {
 	if zone := otherZoneNames()[strings.ToLower(text)]; zone != "" {
 		return zone
 	}
-	return nearest(strings.ReplaceAll(text, " ", "_"), commonZones())
+	return words.Nearest(strings.ReplaceAll(text, " ", "_"), commonZones())
 }
 
 // otherZoneNames are in lower case. The Windows names are those of Unicode's windowsZones.

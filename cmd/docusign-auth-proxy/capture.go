@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"docusign-auth-proxy/internal/observe/capture"
+	"docusign-auth-proxy/internal/words"
 )
 
 const captures = "api/capture" // on the operations listener
@@ -52,8 +53,8 @@ func newCaptureStart() *cobra.Command {
 			if err := o.ask(cmd, http.MethodPost, captures, asked, &info); err != nil {
 				return err
 			}
-			return o.tell(cmd, info, fmt.Sprintf("capture %s keeps the next %d calls of %s, until %s at the "+
-				"latest\nnext: let the program work, then %s", info.ID, info.Requests, info.Integration,
+			return o.tell(cmd, info, fmt.Sprintf("capture %s keeps the next %s of %s, until %s at the "+
+				"latest\nnext: let the program work, then %s", info.ID, words.Count(info.Requests, "call", "calls"), info.Integration,
 				info.Until.Local().Format(time.DateTime), o.downloading(info.ID)))
 		},
 	}
@@ -116,8 +117,8 @@ func newCaptureStop() *cobra.Command {
 			if err := o.ask(cmd, http.MethodPost, captures+"/"+url.PathEscape(id)+"/stop", nil, &info); err != nil {
 				return err
 			}
-			return o.tell(cmd, info, fmt.Sprintf("capture %s of %s has ended with %d calls\nnext: %s", info.ID,
-				info.Integration, info.Captured, o.downloading(info.ID)))
+			return o.tell(cmd, info, fmt.Sprintf("capture %s of %s has ended with %s\nnext: %s", info.ID,
+				info.Integration, words.Count(info.Captured, "call", "calls"), o.downloading(info.ID)))
 		},
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/words"
 )
 
 func newConfig() *cobra.Command {
@@ -34,7 +35,7 @@ func newConfigCheck() *cobra.Command {
 				for _, p := range problems {
 					fmt.Fprintln(cmd.OutOrStdout(), p.String())
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%d problems\n", len(problems))
+				fmt.Fprintln(cmd.OutOrStdout(), words.Count(len(problems), "problem", "problems"))
 				return app.ExitError{Code: 1}
 			}
 			if err != nil {
@@ -48,8 +49,8 @@ func newConfigCheck() *cobra.Command {
 			for _, w := range warnings {
 				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w.String())
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d integrations, environment %s\nnext: docusign-auth-proxy "+
-				"run --config %s\n", path, len(cfg.Integrations), cfg.Environment, path)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s, environment %s\nnext: docusign-auth-proxy run --config %s\n", path,
+				words.Count(len(cfg.Integrations), "integration", "integrations"), cfg.Environment, path)
 			return nil
 		},
 	}

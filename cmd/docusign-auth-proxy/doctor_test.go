@@ -475,7 +475,7 @@ func TestANotUsableConfigurationIsSaidToBeOne(t *testing.T) {
 	}
 	c := &clinic{T: t, path: filepath.Join(t.TempDir(), "missing.yaml")}
 	r, code := c.doctor()
-	if f := r.Findings[0]; code != 2 || !strings.Contains(f.Found, "cannot be read") ||
+	if f := r.Findings[0]; code != 2 || !strings.Contains(f.Found, "does not exist") ||
 		!strings.Contains(f.Next, "--config") {
 		t.Errorf("code %d, %+v", code, r.Findings)
 	}

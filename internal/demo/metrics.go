@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"docusign-auth-proxy/internal/words"
+
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
@@ -50,11 +52,11 @@ func (n *narrator) sumUp() (proof, []moved, []string) {
 	}
 	var trouble []string
 	if p.Reached() > 0 {
-		trouble = append(trouble, fmt.Sprintf("%d legacy credentials and %d passwords reached DocuSign", p.Legacy,
-			p.Leaks))
+		trouble = append(trouble, fmt.Sprintf("%s and %s reached DocuSign", words.Count(p.Legacy,
+			"legacy credential", "legacy credentials"), words.Count(p.Leaks, "password", "passwords")))
 	}
 	if p.Grants != 1 {
-		trouble = append(trouble, fmt.Sprintf("%d tokens were asked for instead of 1", p.Grants))
+		trouble = append(trouble, fmt.Sprintf("tokens were asked for %s instead of once", words.Count(p.Grants, "time", "times")))
 	}
 	var metrics []moved
 	var calls int
@@ -64,7 +66,7 @@ func (n *narrator) sumUp() (proof, []moved, []string) {
 		return err != nil || calls >= n.calls
 	})
 	if !counted {
-		err = fmt.Errorf("the metrics count %d calls, but %d were made", calls, n.calls)
+		err = fmt.Errorf("the metrics count %s, and %d were made", words.Count(calls, "call", "calls"), n.calls)
 	}
 	if err != nil {
 		trouble = append(trouble, err.Error())

@@ -13,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/sandbox"
+	"docusign-auth-proxy/internal/words"
 )
 
 // step is one call of the demo with what was seen in it.
@@ -85,7 +86,7 @@ func (n *narrator) reached() (calls, asked []sandbox.Recorded) {
 func (n *narrator) translated() sandbox.Recorded {
 	calls, _ := n.reached()
 	if len(calls) != 1 {
-		n.check(false, "%d calls reached DocuSign instead of 1", len(calls))
+		n.check(false, "%s reached DocuSign instead of 1", words.Count(len(calls), "call", "calls"))
 		return sandbox.Recorded{}
 	}
 	r := calls[0]

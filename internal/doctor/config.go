@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -16,11 +15,7 @@ import (
 func (c *run) readConfig() (whole bool) {
 	data, err := os.ReadFile(c.Config)
 	if err != nil {
-		if cause, ok := errors.AsType[*fs.PathError](err); ok {
-			err = cause.Err
-		}
-		c.unusable(c.add(problemFinding(config.Problem{File: c.Config, Message: "cannot be read: " + err.Error(),
-			Hint: "name the configuration with --config FILE"})))
+		c.unusable(c.add(problemFinding(config.Unreadable(c.Config, err))))
 		return false
 	}
 	cfg, err := config.Parse(data, c.Config, config.Environment{})

@@ -14,6 +14,7 @@ import (
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/consent"
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
@@ -39,7 +40,7 @@ func (c *network) checkIntegrations(ctx context.Context) {
 		case !codeGrant(*in) && len(in.OAuth.PrivateKeys) == 0:
 			c.eachUser(ctx, in, (*visit).examineAppPassword)
 		case because != "":
-			c.skip("grant", in.Name, plural(len(in.People()), "user", "users")+
+			c.skip("grant", in.Name, words.Count(len(in.People()), "user", "users")+
 				" not looked at: the account server cannot be asked", because)
 		default:
 			c.eachUser(ctx, in, (*visit).examine)

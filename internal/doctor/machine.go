@@ -20,6 +20,7 @@ import (
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -79,10 +80,11 @@ func (c *run) termOf(in *config.Interception) Finding {
 		f.Found = "the CA is not valid before " + begins.Format(time.DateOnly)
 		f.Next = "check this machine's clock and time zone"
 	case expires.Sub(now) < soonExpires:
-		f.Status, f.Found = Warn, fmt.Sprintf("the CA expires on %s, in %d days", until, days)
+		f.Status, f.Found = Warn, fmt.Sprintf("the CA expires on %s, in %s", until, words.Count(days, "day", "days"))
 	default:
 		f = Finding{Check: "ca", Subject: in.CACert, Status: OK,
-			Found: fmt.Sprintf("valid until %s (%d days), SHA-256 %.23s…", until, days, in.Authority.Fingerprint())}
+			Found: fmt.Sprintf("valid until %s (%s), SHA-256 %.23s…", until, words.Count(days, "day", "days"),
+				in.Authority.Fingerprint())}
 	}
 	return f
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"docusign-auth-proxy/internal/words"
 )
 
 // Status is how a check came out.
@@ -93,8 +95,8 @@ func (r *Report) Count(s Status) int {
 
 // Summary says how it stands and what to do first: the earliest of the gravest findings.
 func (r *Report) Summary() string {
-	out := fmt.Sprintf("\n%s, %s, %s", plural(r.Count(OK), "check is ok", "checks are ok"),
-		plural(r.Count(Warn), "warning", "warnings"), plural(r.Count(Fail), "failure", "failures"))
+	out := fmt.Sprintf("\n%s, %s, %s", words.Count(r.Count(OK), "check is ok", "checks are ok"),
+		words.Count(r.Count(Warn), "warning", "warnings"), words.Count(r.Count(Fail), "failure", "failures"))
 	if n := r.Count(Skipped); n > 0 {
 		out += fmt.Sprintf(", %d skipped", n)
 	}
@@ -127,11 +129,4 @@ func (r *Report) Ticket() string {
 		out.WriteString(f.String())
 	}
 	return out.String()
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/words"
 )
 
 // CompareOptions say what is compared.
@@ -200,8 +201,9 @@ func what(n *node) string {
 }
 
 func (c *comparison) conclude() error {
-	fmt.Fprintf(c.o.Out, "%d operations compared: %d differences that are known (~), %d that are not (!)\n",
-		c.compared, c.known, c.other)
+	fmt.Fprintf(c.o.Out, "%s compared: %s known (~), %d that are not (!)\n",
+		words.Count(c.compared, "operation", "operations"),
+		words.Count(c.known, "difference that is", "differences that are"), c.other)
 	switch {
 	case c.compared == 0:
 		return cannotRun(c.o.Options, "nothing was compared", "give --envelope ID")

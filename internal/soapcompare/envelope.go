@@ -13,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/words"
 )
 
 // EnvelopeOptions say what test envelope is made.
@@ -261,7 +262,8 @@ func (o EnvelopeOptions) conclude(differ int) error {
 	if o.Send {
 		next = "open both from your mail and compare them by eye; void them in DocuSign then"
 	}
-	fmt.Fprintf(o.Out, "%d tabs lie elsewhere when made by REST\nnext: %s\n", differ, next)
+	fmt.Fprintf(o.Out, "%s elsewhere when made by REST\nnext: %s\n",
+		words.Count(differ, "tab lies", "tabs lie"), next)
 	if differ > 0 {
 		return app.ExitError{Code: codeDifferent}
 	}

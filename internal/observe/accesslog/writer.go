@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"docusign-auth-proxy/internal/words"
 )
 
 const (
@@ -208,12 +210,13 @@ func (w *Writer) Dropped() uint64 {
 func (w *Writer) Trouble() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	dropped := words.Count(int(w.dropped), "line was dropped", "lines were dropped")
 	switch stuck := w.stuck(); {
 	case w.err != nil:
-		return fmt.Errorf("the log cannot be written, and %d lines were dropped: %w", w.dropped, w.err)
+		return fmt.Errorf("the log cannot be written, and %s: %w", dropped, w.err)
 	case stuck >= logPatience:
-		return fmt.Errorf("nobody has read the log for %s, and %d lines were dropped: "+
-			"look at the program that reads standard error", stuck.Round(time.Second), w.dropped)
+		return fmt.Errorf("nobody has read the log for %s, and %s: look at the program that reads standard error",
+			stuck.Round(time.Second), dropped)
 	}
 	return nil
 }

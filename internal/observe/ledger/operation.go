@@ -10,6 +10,7 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/services"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/translate/soaprest"
 )
 
@@ -43,10 +44,7 @@ func Verdict(seen []Operation) (text string, whole bool) {
 		not[o.Class] = append(not[o.Class], o.Name)
 	}
 	lost, refused := not[string(soaprest.Approximate)], not[string(soaprest.Impossible)]
-	total := fmt.Sprintf("%d operations", len(seen))
-	if len(seen) == 1 {
-		total = "1 operation"
-	}
+	total := words.Count(len(seen), "operation", "operations")
 	switch {
 	case len(seen) == 0:
 		return "", false

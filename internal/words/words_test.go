@@ -1,0 +1,77 @@
+package words
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestNearest(t *testing.T) {
+	known := []string{"integrator_key", "integrations", "user_id", "users", "soap"}
+	tests := []struct {
+		name, word, want string
+	}{
+		{"another style of writing is the same word", "integratorKey", "integrator_key"},
+		{"a missing letter is forgiven", "integratons", "integrations"},
+		{"two swapped letters are one mistake", "usres", "users"},
+		{"a word that is like none has no neighbour", "password", ""},
+		{"the beginning of a word stands for it", "integ", "integrator_key"},
+		{"a word with something behind it is found", "soapmode", "soap"},
+		{"a short word must be nearer", "so", ""},
+		{"nothing has no neighbour", "", ""},
+		{"a very long word is not compared", strings.Repeat("x", 200), ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := Nearest(tt.word, known); got != tt.want {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestCount(t *testing.T) {
+	for n, want := range map[int]string{0: "0 calls", 1: "1 call", 2: "2 calls"} {
+		if got := Count(n, "call", "calls"); got != want {
+			t.Errorf("%d: got %q", n, got)
+		}
+	}
+}
+
+func TestOr(t *testing.T) {
+	for want, list := range map[string][]string{
+		"": nil, "a": {"a"}, "a or b": {"a", "b"}, "a, b or c": {"a", "b", "c"},
+	} {
+		if got := Or(list); got != want {
+			t.Errorf("%q: got %q", list, got)
+		}
+	}
+}
+
+func TestAFileThatCannotBeReadIsToldOnOneLine(t *testing.T) {
+	dir := t.TempDir()
+	_, absent := os.ReadFile(filepath.Join(dir, "key.pem"))
+	_, folder := os.ReadFile(dir)
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+		is   error
+	}{
+		{"absent", absent, "the file key.pem does not exist (make it)", fs.ErrNotExist},
+		{"of somebody else", &fs.PathError{Op: "open", Path: "key.pem", Err: fs.ErrPermission},
+			"the file key.pem may not be read by this user (make the user that the proxy runs as its owner, and run the " +
+				"command as that user)", fs.ErrPermission},
+		{"a folder", folder, "the file key.pem cannot be read: is a directory", folder},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := OfFile("key.pem", tt.err, "make it")
+			if err.Error() != tt.want || !errors.Is(err, tt.is) {
+				t.Errorf("got %q", err)
+			}
+		})
+	}
+}
