@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/proxy/egress"
 )
 
@@ -170,7 +171,7 @@ func checkNetworks(r *report, path string, networks []netip.Prefix, effect strin
 func checkHostOf(r *report, p *egress.Policy, path string, h egress.Host) {
 	var wrong *egress.EnvironmentError
 	if !h.IsZero() && errors.As(p.CheckEnvironment(h), &wrong) {
-		r.problem(path, wrong.Error(), wrong.NextStep())
+		r.problem(path, wrong.Error(), cause.NextStep(wrong))
 	}
 }
 

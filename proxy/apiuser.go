@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/egress"
@@ -84,7 +85,8 @@ func (u *apiUser) Named(ctx context.Context, id string) (soaprest.Account, error
 func (u *apiUser) site(ctx context.Context, account string) (translate.Site, error) {
 	site, err := u.state.Translator.Site(ctx, u.decision, account)
 	if err == nil && site.AccountID == "" {
-		err = &call.Error{Kind: call.KindNotAllowed, Detail: "the user is not a member of the account in the call"}
+		const stranger = "the user is not a member of the account in the call"
+		err = &call.Error{Kind: call.KindNotAllowed, Cause: cause.NotMember, Detail: stranger}
 	}
 	return site, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/elazarl/goproxy"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
@@ -33,7 +34,11 @@ func (s *Server) newConnectProxy() *goproxy.ProxyHttpServer {
 	p.ConnectDialWithReq = func(r *http.Request, network, addr string) (net.Conn, error) {
 		return s.tunnels.Dial(r, bindingOf(r), network, addr)
 	}
-	p.ConnectionErrHandler = func(w io.Writer, _ *goproxy.ProxyCtx, err error) { tunnel.WriteFailure(w, err) }
+	p.ConnectionErrHandler = func(w io.Writer, ctx *goproxy.ProxyCtx, err error) {
+		f := tunnel.FailureOf(ctx.Req.URL.Host, err)
+		s.recordRefusedConnect(ctx.Req, f.Status, f.Reason, f.Cause, f.Fill...)
+		f.Answer(w)
+	}
 	p.OnRequest().HandleConnectFunc(s.handleConnect)
 	return p
 }
@@ -45,15 +50,13 @@ func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.C
 	// 9112 §3.2.3).
 	host, err := egress.ParseHost(ctx.Req.RequestURI, 0)
 	if err != nil {
-		return s.refuseConnect(ctx, http.StatusBadRequest, "bad_target", "CONNECT target: "+egress.Problem(err),
-			"the program must ask for host:port and nothing else")
+		return s.refuseConnect(ctx, http.StatusBadRequest, cause.BadTarget, "detail", egress.Problem(err))
 	}
 	d := st.decide(host)
 	switch d.Action {
 	case egress.Intercept:
 		if st.Leaves == nil && host.Port() != 80 {
-			return s.refuseConnect(ctx, http.StatusForbidden, "no_ca", "this proxy has no CA to intercept TLS with",
-				"make one with docusign-auth-proxy ca init, or point the program's base URL at the proxy")
+			return s.refuseConnect(ctx, http.StatusForbidden, cause.NoCA)
 		}
 		hijack := func(r *http.Request, client net.Conn, _ *goproxy.ProxyCtx) { s.intercept(r, client, host) }
 		return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: hijack}, target
@@ -61,7 +64,7 @@ func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.C
 		s.logConnect(ctx.Req, host.String(), "tunnel", d.Reason)
 		return &goproxy.ConnectAction{Action: goproxy.ConnectAccept}, host.String()
 	}
-	return s.refuseConnect(ctx, http.StatusForbidden, d.Reason, d.Detail, d.NextStep)
+	return s.refuseConnect(ctx, http.StatusForbidden, d.Cause, d.Fill...)
 }
 
 func (s *Server) logConnect(r *http.Request, host, action, reason string) {
@@ -69,32 +72,31 @@ func (s *Server) logConnect(r *http.Request, host, action, reason string) {
 }
 
 func (s *Server) refuseConnect(
-	ctx *goproxy.ProxyCtx, status int, reason, detail, nextStep string,
+	ctx *goproxy.ProxyCtx, status int, why cause.ID, fill ...string,
 ) (*goproxy.ConnectAction, string) {
-	s.logConnect(ctx.Req, shown.Host(ctx.Req.URL.Host), "refuse", reason)
-	s.recordRefusedConnect(ctx.Req, status, reason, detail, nextStep)
-	if nextStep != "" {
-		detail += "; " + nextStep
-	}
-	body := "docusign-auth-proxy: " + detail + "\n"
+	s.logConnect(ctx.Req, shown.Host(ctx.Req.URL.Host), "refuse", why.String())
+	s.recordRefusedConnect(ctx.Req, status, why.String(), why, fill...)
+	body := tunnel.Text(why, fill...) + "\n"
 	ctx.Resp = &http.Response{
 		StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Request: ctx.Req, ContentLength: int64(len(body)), Close: true,
-		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "X-Docusign-Auth-Proxy-Cause": {reason}},
+		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "X-Docusign-Auth-Proxy-Cause": {why.String()}},
 		Body:   io.NopCloser(strings.NewReader(body)),
 	}
 	return &goproxy.ConnectAction{Action: goproxy.ConnectReject}, ""
 }
 
 // recordRefusedConnect lets refused tunnels show in the metrics like refused calls.
-func (s *Server) recordRefusedConnect(r *http.Request, status int, reason, detail, nextStep string) {
+func (s *Server) recordRefusedConnect(r *http.Request, status int, reason string, why cause.ID, fill ...string) {
+	client := bindingOf(r).Client.Addr()
 	if host, err := egress.ParseHost(r.URL.Host, 443); err == nil {
-		detail, nextStep = egress.WithoutHost(detail, host), egress.WithoutHost(nextStep, host)
+		fill = egress.Decision{Fill: fill}.Shown(host)
 	}
+	fill = append([]string{"client", client.String(), "config", s.cfg.ConfigFile}, fill...)
 	s.record(&call.Event{
 		Time: time.Now(), RequestID: s.ids.Next(), Door: call.DoorConnect, API: call.APIOther,
 		Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: shown.Text(r.UserAgent()),
-		Client: bindingOf(r).Client.Addr(), Integration: "unknown", Scheme: "none",
-		Status: status, Outcome: call.OutcomeRefused, Cause: reason, Detail: detail, NextStep: nextStep,
+		Client: client, Integration: "unknown", Scheme: "none", Status: status, Outcome: call.OutcomeRefused, Cause: reason,
+		Detail: why.Means(fill...), NextStep: why.Next(fill...),
 	})
 }
 
@@ -123,14 +125,15 @@ func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 // serveConnect is the pipeline's way into goproxy.
 func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *conn.Binding) {
 	if detail := doorOf(b.Door).noConnect; detail != "" {
-		s.recordRefusedConnect(r, http.StatusMethodNotAllowed, "bad_target", detail, "")
+		why := cause.WrongDoor
+		s.recordRefusedConnect(r, http.StatusMethodNotAllowed, why.String(), why, "detail", detail)
 		w.Header().Set("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS") // RFC 9110 §15.5.6
-		http.Error(w, "docusign-auth-proxy: "+detail, http.StatusMethodNotAllowed)
+		http.Error(w, tunnel.Text(why, "detail", detail), http.StatusMethodNotAllowed)
 		return
 	}
 	clients, auth := s.state.Load().Clients, r.Header.Get("Proxy-Authorization")
 	if admitted := clients.Admit(r.Context(), b.Client, auth); !admitted.OK() {
-		s.recordRefusedConnect(r, admitted.Status, admitted.Reason, admitted.Detail, "")
+		s.recordRefusedConnect(r, admitted.Status, admitted.Reason, admitted.Cause, admitted.Fill...)
 		notAdmitted(admitted).WriteTo(w, r)
 		return
 	}

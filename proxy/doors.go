@@ -12,6 +12,7 @@ import (
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/route"
+	"docusign-auth-proxy/proxy/tunnel"
 	"docusign-auth-proxy/translate"
 )
 
@@ -35,7 +36,7 @@ func doorOf(name call.Door) door {
 	case call.DoorHosts:
 		return door{
 			name: name, tls: func(st *State) *tls.Config { return st.hostsTLS }, bind: bindHosts,
-			noConnect: "the hosts-file listener takes no CONNECT: set the program's proxy to the address of listen.proxy",
+			noConnect: "the hosts-file listener takes none",
 		}
 	}
 	return door{name: call.DoorSidecar, tls: func(st *State) *tls.Config { return st.sidecarTLS }, bind: bindSidecar}
@@ -108,8 +109,9 @@ func bindForward(c *incoming) (egress.Host, next, error) {
 	case egress.Tunnel:
 		return target, passListed(c, target), nil
 	}
-	c.refused(call.OutcomeRefused, d.Reason, egress.WithoutHost(d.Detail, target), egress.WithoutHost(d.NextStep, target))
-	n, err := c.text(http.StatusForbidden, "docusign-auth-proxy: "+d.Detail)
+	fill := d.Shown(target)
+	c.refused(call.OutcomeRefused, d.Cause, d.Cause.Means(fill...), fill...)
+	n, err := c.text(http.StatusForbidden, tunnel.Text(d.Cause, d.Fill...))
 	return target, n, err
 }
 
@@ -203,7 +205,7 @@ func (c *incoming) checkSite(h egress.Host) error {
 	}
 	c.route = route.Classify(c.r.Method, c.r.URL.Path, c.r.URL.RawQuery)
 	c.event.API, c.site = c.route.API, translate.Site{Base: h.Origin()}
-	return &call.Error{Kind: call.KindWrongEnvironment, Detail: wrong.Error(), NextStep: wrong.NextStep()}
+	return &call.Error{Kind: call.KindWrongEnvironment, Err: wrong}
 }
 
 // admit returns the answer to a client that may not use the proxy.
@@ -211,11 +213,7 @@ func admit(c *incoming, a egress.Admission) (next, bool) {
 	if a.OK() {
 		return next{}, true
 	}
-	step := "list the client's network under egress.clients"
-	if a.Reason != egress.ReasonClientAddress {
-		step = "give the program a login of egress.proxy_users"
-	}
-	c.refused(call.OutcomeRefused, a.Reason, a.Detail, step)
+	c.refused(call.OutcomeRefused, a.Cause, a.Cause.Means(a.Fill...), a.Fill...)
 	answer := notAdmitted(a)
 	return next{answer: &answer}, false
 }

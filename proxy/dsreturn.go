@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soaprest/redirect"
@@ -28,8 +29,7 @@ func serveReturn(c *incoming) (next, error) {
 	location, err := engine.Return(state, c.r.URL.Query())
 	switch {
 	case errors.Is(err, redirect.ErrGone):
-		c.refused(call.OutcomeRefused, call.KindNotFound.String(), "a signer's browser came back: "+err.Error(),
-			"nothing, if the signer took more than a day; else look at the key file beside the state file")
+		c.refused(call.OutcomeRefused, cause.BrowserCameBack, "a signer's browser came back: "+err.Error())
 		return page(http.StatusNotFound, "This address is no longer valid. You can close this window.")
 	case err != nil:
 		return next{}, err

@@ -84,15 +84,12 @@ func (f *forward) noteError(resp *http.Response) {
 		f.event.Detail = "DocuSign answered " + code
 	}
 	if f.token != nil && !f.native && f.use() == oauth.UseSOAP && f.refusedUpstream(resp) == reply.TokenRefused {
-		f.event.Cause, f.event.NextStep = cause.BearerRefused.String(), nextBearerRefused
+		f.because(cause.BearerRefused)
 	}
 	if in := f.integration(); in != nil && in.OldStatusCodes && !f.native {
 		setStatus(resp, reply.OldStatus(resp.StatusCode, text))
 	}
 }
-
-const nextBearerRefused = "DocuSign takes no token at its SOAP services: set soap: rest, which needs nothing more, " +
-	"or soap: app_password with an App Password of each user"
 
 func setStatus(resp *http.Response, status int) {
 	if status != resp.StatusCode {

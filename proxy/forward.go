@@ -102,12 +102,7 @@ func (f *forward) holdsBack() error {
 	case what == "":
 		return nil
 	}
-	return &call.Error{
-		Kind:   call.KindClearPassword,
-		Detail: what + ", which would reach DocuSign in clear",
-		NextStep: "the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its " +
-			"service, or to oauth2/token",
-	}
+	return &call.Error{Kind: call.KindClearPassword, Detail: what + ", which would reach DocuSign in clear"}
 }
 
 // checkSiteNow is for a site that may have been learnt before a reload changed the environment.

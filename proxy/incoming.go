@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/conn"
@@ -36,6 +38,8 @@ type incoming struct {
 	caller   *conn.Body
 	route    route.Route
 	event    call.Event
+	why      cause.ID // row of event.Cause; 0 = it is found by its word
+	fill     []string // values for the row's texts
 	start    time.Time
 
 	decision *translate.Decision
@@ -75,8 +79,32 @@ func (c *incoming) onward() *forward {
 }
 
 // refused notes why the proxy itself answers with an error.
-func (c *incoming) refused(o call.Outcome, cause, detail, next string) {
-	c.event.Outcome, c.event.Cause, c.event.Detail, c.event.NextStep = o, cause, detail, next
+func (c *incoming) refused(o call.Outcome, why cause.ID, detail string, fill ...string) {
+	c.event.Outcome, c.event.Detail = o, detail
+	c.because(why, fill...)
+}
+
+// because notes the row of the table of causes that tells what the operator does.
+func (c *incoming) because(why cause.ID, fill ...string) {
+	c.event.Cause, c.why, c.fill = why.String(), why, fill
+}
+
+// nextStep fills in what is known of a call that did not end well.
+func (c *incoming) nextStep() string {
+	why := c.why
+	if known, ok := cause.Lookup(c.event.Cause); ok && why == 0 {
+		why = known
+	}
+	return why.Next(slices.Concat(c.server.values(c.decision, c.state, &c.event), c.fill)...)
+}
+
+// values are what is known of every call for the texts of a cause.
+func (s *Server) values(d *translate.Decision, st *State, e *call.Event) []string {
+	fill := []string{
+		"client", e.Client.String(), "environment", string(st.Policy.Environment), "server", st.AccountServer,
+		"host", e.Site, "operation", e.Operation, "config", s.cfg.ConfigFile,
+	}
+	return append(fill, d.Values()...)
 }
 
 // replier answers in the caller's dialect.
@@ -136,7 +164,8 @@ func (c *incoming) translated() { c.event.Translate = time.Since(c.start) }
 func (c *incoming) proven() error {
 	c.caller.SetLimit(c.server.cfg.BodyTimeout)
 	if !c.binding.Conn.Proven() {
-		return &call.Error{Kind: call.KindBusy, Detail: call.ConnDisplaced, NextStep: conn.NextStep(call.ConnTooMany)}
+		const displaced = cause.ConnectionDisplaced
+		return &call.Error{Kind: call.KindBusy, Cause: displaced, Detail: displaced.String()}
 	}
 	return nil
 }
@@ -172,13 +201,10 @@ func (c *incoming) integration() *integration.Integration {
 	return c.decision.Integration
 }
 
-const nextSlowBody = "look at the network between the program and the proxy; a program that pauses while it writes " +
-	"a call needs a larger limits.body_timeout, one whose credential is in the body also a larger limits.header_timeout"
-
 // bodyError says that the request could not be read to its end.
 func (c *incoming) bodyError(err error) error {
 	if c.caller.Slow() {
-		return &call.Error{Kind: call.KindSlowBody, Detail: conn.ErrSlowBody.Error(), NextStep: nextSlowBody}
+		return &call.Error{Kind: call.KindSlowBody, Detail: conn.ErrSlowBody.Error()}
 	}
 	return &call.Error{Kind: call.KindBadRequest, Detail: "the request body could not be read", Err: err}
 }

@@ -8,14 +8,13 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
 )
-
-const nextStore = "check that the store's file is writable and the disk has room"
 
 // serveLogin answers login_information: DocuSign's own answer rewritten, or one made from UserInfo when DocuSign
 // refuses (PROTOCOL.md §2.5).
@@ -54,7 +53,7 @@ func issuePassword(c *incoming) (secret.Text, error) {
 		p, err = c.state.Tokens.IssuePassword(owner)
 	}
 	if err != nil {
-		return p, &call.Error{Detail: "an API password could not be stored", Err: err, NextStep: nextStore}
+		return p, &call.Error{Cause: cause.StoreUnwritable, Detail: "an API password could not be stored", Err: err}
 	}
 	return p, nil
 }
@@ -162,5 +161,6 @@ func errNoAccount(listed int) error {
 	if listed == 0 {
 		return translate.ErrNoMembership()
 	}
-	return &call.Error{Kind: call.KindTokenRefused, Detail: "UserInfo lists no account that can be used"}
+	const none = "UserInfo lists no account that can be used"
+	return &call.Error{Kind: call.KindTokenRefused, Cause: cause.UntrustedSite, Detail: none}
 }

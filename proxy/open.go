@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate/reply"
@@ -46,7 +47,7 @@ func serveOwn(c *incoming) (next, error) {
 	case ca != nil && path == wellKnown:
 		return page(text, []byte(caPathPEM+"\n"+caPathDER+"\nSHA-256 "+ca.Fingerprint()+"\n"))
 	}
-	c.refused(call.OutcomeRefused, "not_found", "nothing is served at this path", "")
+	c.refused(call.OutcomeRefused, cause.NotFound, "nothing is served at this path")
 	if ca == nil && strings.HasPrefix(path, strings.TrimSuffix(caPathPEM, ".pem")) {
 		return c.text(http.StatusNotFound, "This proxy has no CA: docusign-auth-proxy ca init makes one.")
 	}
@@ -103,9 +104,8 @@ func passAccountServer(c *incoming) (next, error) {
 
 func refuseFormBinding(*incoming) (next, error) {
 	return next{}, &call.Error{
-		Kind:     call.KindFormBinding,
-		Detail:   "form binding, x.asmx/Operation, has the password in the query or the form",
-		NextStep: "let the program send a SOAP envelope to the service's own address",
+		Kind:   call.KindFormBinding,
+		Detail: "form binding, x.asmx/Operation, has the password in the query or the form",
 	}
 }
 

@@ -42,7 +42,7 @@ func UsualConfig(rs ...call.Recorder) Config {
 
 func TestAPanicInARehearsalIsCaughtAndCounted(t *testing.T) {
 	w, s, log := newWitness()
-	s.rehearsal(&call.Event{}, func() error { panic("Lgcy-Anna-11x") })
+	s.rehearsal(&call.Event{}, func() []string { return nil }, func() error { panic("Lgcy-Anna-11x") })
 	if where, result := <-w.panics, <-w.rehearsals; where != call.PanicRehearsal || result != "panic" {
 		t.Errorf("counted at %q with the result %q", where, result)
 	}

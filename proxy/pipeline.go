@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/route"
+	"docusign-auth-proxy/proxy/tunnel"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
@@ -99,13 +101,12 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Bin
 // serve finds out what kind of call it is and lets it say what comes of it.
 func (x *exchange) serve(faulty string) (next, error) {
 	if faulty != "" {
-		return next{}, &call.Error{Kind: call.KindBadRequest, Detail: faulty, NextStep: conn.NextStep(call.ConnBadCoding)}
+		return next{}, &call.Error{Kind: call.KindBadRequest, Cause: cause.UnsupportedCoding, Detail: faulty}
 	}
 	var ok bool
 	if x.stream, ok = x.server.front.TakeStream(x.r, x.binding); !ok {
-		return next{}, &call.Error{
-			Kind: call.KindOverloaded, Detail: call.ConnTooMany, NextStep: conn.NextStep(call.ConnTooMany),
-		}
+		const many = cause.TooManyConnections
+		return next{}, &call.Error{Kind: call.KindOverloaded, Cause: many, Detail: many.String()}
 	}
 	target, n, err := doorOf(x.binding.Door).bind(&x.incoming)
 	if err != nil || n != (next{}) {
@@ -215,7 +216,7 @@ func (x *exchange) refuse(err error) {
 		if x.out != nil {
 			detail = "the program hung up while DocuSign was working on the call"
 		}
-		x.refused(call.OutcomeAborted, "client_gone", detail, "")
+		x.refused(call.OutcomeAborted, cause.ClientGone, detail)
 		return
 	}
 	var unread *soap.Error
@@ -223,11 +224,13 @@ func (x *exchange) refuse(err error) {
 		err = x.soap.refusal(unread)
 	}
 	f := reply.FailureOf(err)
+	why, fill := call.ErrorOf(err).Row()
 	if p := panics.In(err); p != nil { // in a goroutine that this call waited for
-		f.Cause = "panic"
+		why, f.Cause = cause.Panic, cause.Panic.String()
 		x.server.panicked(call.PanicCall, p, "request_id", x.event.RequestID)
 	}
-	x.refused(f.Kind.Outcome(), f.Cause, err.Error(), call.ErrorOf(err).NextStep)
+	x.refused(f.Kind.Outcome(), why, err.Error(), fill...)
+	x.event.Cause = f.Cause // a step that failed has the word of what was asked for
 	op := x.soap.operation()
 	x.replier().RefuseOperation(op.Namespace, op.Local, f).WriteTo(&x.w, x.r)
 }
@@ -237,7 +240,7 @@ func (x *exchange) refuse(err error) {
 func (x *exchange) end(p any) {
 	if p != nil && p != http.ErrAbortHandler {
 		x.server.panicked(call.PanicCall, panics.Of(p), "request_id", x.event.RequestID)
-		x.refused(call.OutcomeInternal, "panic", "the proxy failed; the stack is in the log", "report this log line")
+		x.refused(call.OutcomeInternal, cause.Panic, "the proxy failed; the stack is in the log")
 		if x.w.Status == 0 {
 			x.event.Status = http.StatusInternalServerError
 			http.Error(&x.w, "internal error", http.StatusInternalServerError)
@@ -247,7 +250,7 @@ func (x *exchange) end(p any) {
 		}
 	}
 	if p == http.ErrAbortHandler && x.event.Outcome == "" {
-		x.refused(call.OutcomeAborted, "cut_off", "the connection broke while the answer was on its way", "")
+		x.refused(call.OutcomeAborted, cause.CutOff, "the connection broke while the answer was on its way")
 	}
 	if p == nil {
 		x.w.SendWhole()
@@ -269,6 +272,9 @@ func (x *exchange) finish() {
 	describe(&x.incoming)
 	if e.Outcome == "" {
 		e.Outcome = outcomeOf(e.Status)
+	}
+	if e.Cause != "" {
+		e.NextStep = x.nextStep()
 	}
 	if x.tap != nil {
 		x.server.observed(e, func() { x.tap.Done(e, x.carried()) })
@@ -340,7 +346,7 @@ func (x *exchange) drainBody() {
 }
 
 func notAdmitted(a egress.Admission) reply.Answer {
-	answer := reply.Caller{}.Text(a.Status, "docusign-auth-proxy: "+a.Detail)
+	answer := reply.Caller{}.Text(a.Status, tunnel.Text(a.Cause, a.Fill...))
 	if a.Status == http.StatusProxyAuthRequired {
 		answer.Header.Set("Proxy-Authenticate", a.Challenge)
 	}

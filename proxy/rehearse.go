@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/translate/soaprest"
@@ -34,12 +36,13 @@ func rehearse(c *incoming) {
 	_, e.Authenticator, e.Principal = d.Shown()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), time.Minute)
 	st := c.state
+	values := func() []string { return s.values(d, st, &e) }
 	st.calls.Add(1) // this call has begun with it, so somebody uses it
 	go func() {
 		defer st.end()
 		defer func() { <-s.rehearsals }()
 		defer cancel()
-		s.rehearsal(&e, func() error {
+		s.rehearsal(&e, values, func() error {
 			if err := tr.Rehearse(ctx, d); err != nil {
 				return err
 			}
@@ -59,20 +62,20 @@ func notOverREST(c *incoming) error {
 	}
 	return &call.Error{
 		Kind: call.KindNotOverREST, Detail: c.event.Operation + " is not carried out over REST: " + reason,
-		NextStep: "see whether the program can do without it before mode: translate is set with soap: rest",
 	}
 }
 
 // rehearsal reports what came of a rehearsal.
-func (s *Server) rehearsal(e *call.Event, f func() error) {
+func (s *Server) rehearsal(e *call.Event, values func() []string, f func() error) {
 	e.Rehearsal = "would_work"
 	if err := panics.Try(f); err != nil {
 		e.Rehearsal = call.CauseOf(err)
+		why, fill := call.ErrorOf(err).Row()
 		if p := panics.In(err); p != nil {
-			e.Rehearsal = "panic"
+			why, e.Rehearsal = cause.Panic, cause.Panic.String()
 			s.panicked(call.PanicRehearsal, p, "request_id", e.RequestID)
 		}
-		e.NextStep = call.ErrorOf(err).NextStep
+		e.NextStep = why.Next(slices.Concat(values(), fill)...)
 		s.cfg.Log.Warn("rehearsal",
 			"request_id", e.RequestID, "integration", e.Integration, "result", e.Rehearsal, "error", err,
 			"next_step", e.NextStep)

@@ -100,8 +100,6 @@ func errNotRepeated(why reply.Upstream) error {
 		Kind: call.KindNotRepeated,
 		Detail: "DocuSign refused the call (" + string(why) +
 			"); that is mended, but the body is too large to be sent again",
-		NextStep: "nothing: the program's next attempt works; raise limits.replay_body to have calls of this size repeated " +
-			"by the proxy",
 	}
 }
 
@@ -126,7 +124,7 @@ func (f *forward) mend(ctx context.Context, why reply.Upstream, use oauth.Use) (
 	var te *call.Error
 	switch {
 	case errors.As(err, &te):
-		return false, &call.Error{Kind: te.Kind, Detail: failed, Err: err, NextStep: te.NextStep}
+		return false, &call.Error{Kind: te.Kind, Detail: failed, Err: err}
 	case err != nil:
 		f.event.Detail = failed + ": " + err.Error()
 		return false, nil

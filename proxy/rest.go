@@ -17,7 +17,7 @@ func serveREST(c *incoming) (next, error) {
 	d, err := c.state.Translator.Decide(c.r.Context(), c.credentials())
 	if c.route.API == call.APIOther && call.KindOf(err) == call.KindNoCredential {
 		// As DocuSign answers for a path it does not have (PROTOCOL.md §8.2).
-		return next{}, &call.Error{Kind: call.KindNoPath, Err: err, NextStep: call.ErrorOf(err).NextStep}
+		return next{}, &call.Error{Kind: call.KindNoPath, Err: err}
 	}
 	if err := c.accept(d, err, c.tokenAndSite); err != nil {
 		return next{}, err
@@ -75,8 +75,5 @@ func servePassword(c *incoming) (next, error) {
 
 // errPasswordChange refuses a call whose body holds the old password in clear.
 func errPasswordChange() error {
-	return &call.Error{
-		Kind: call.KindPasswordChange, Detail: "a password cannot be changed through OAuth",
-		NextStep: "change the password in the configuration, and in the program",
-	}
+	return &call.Error{Kind: call.KindPasswordChange, Detail: "a password cannot be changed through OAuth"}
 }

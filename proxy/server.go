@@ -26,9 +26,10 @@ import (
 	"docusign-auth-proxy/translate"
 )
 
-// Config is what a Server keeps for its whole life. All of it must be set, but for Recorders and Tap.
+// Config is what a Server keeps for its whole life. All of it must be set, but for ConfigFile, Recorders and Tap.
 type Config struct {
 	Log           *slog.Logger
+	ConfigFile    string // as the operator names it, for the texts of next steps; "" = in general words
 	Recorders     call.Recorders
 	HeaderBytes   int           // largest request head
 	HeaderTimeout time.Duration // for a request head and for a TLS handshake

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/body"
@@ -89,9 +90,7 @@ func unknownService(s *soapCall) (next, error) {
 		return s.pass()
 	}
 	return next{}, &call.Error{
-		Kind:     call.KindUnknownService,
-		Detail:   "a SOAP service that is not known",
-		NextStep: "correct the program's address: /api/3.0/ with " + services.Names("or"),
+		Kind: call.KindUnknownService, Detail: "a SOAP service that is not known",
 	}
 }
 
@@ -122,10 +121,7 @@ func (s *soapCall) refusal(e *soap.Error) error {
 	if s.decision == nil {
 		s.decision = &translate.Decision{Scheme: scheme}
 	}
-	return &call.Error{
-		Kind: kind, Err: e, Public: "(" + string(e.Kind) + ": " + e.Detail + ")",
-		NextStep: "the message was not forwarded, since its password could not be found or taken out with certainty",
-	}
+	return &call.Error{Kind: kind, Err: e, Public: "(" + string(e.Kind) + ": " + e.Detail + ")"}
 }
 
 // observed reports whether a message that cannot be read by the rules belongs to an integration that is only observed.
@@ -179,10 +175,8 @@ func (s *soapCall) serve() (next, error) {
 	default:
 		d = &translate.Decision{Action: translate.ActionPass, Scheme: legacy.None, Conflict: several}
 		err = &call.Error{
-			Kind:   call.KindNoCredential,
+			Kind: call.KindNoCredential, Cause: cause.MisplacedCredential,
 			Detail: "no credential of the kind that this service reads: " + s.route.Service.Reads.String(),
-			NextStep: "api.asmx reads the UsernameToken, dsapi.asmx and accountmanagement.asmx X-DocuSign-Authentication, " +
-				"credential.asmx its body",
 		}
 	}
 	if several && d != nil && !d.Conflict {
@@ -292,9 +286,7 @@ func (s *soapCall) undoCoding() {
 func encryptedPassword(s *soapCall) (next, error) {
 	p, err := issuePassword(s.incoming)
 	if err == nil && p.Empty() {
-		err = &call.Error{
-			Detail: "there is no store for API passwords", NextStep: "set store: to a file in the configuration",
-		}
+		err = &call.Error{Cause: cause.NoStore, Detail: "there is no store for API passwords"}
 	}
 	if err != nil {
 		return next{}, err

@@ -75,8 +75,7 @@ func (overREST) account(s *soapCall) (next, error) {
 	}
 	return next{}, &call.Error{
 		Kind: call.KindNotOverREST, Detail: s.event.Operation + " is not carried out over REST",
-		Public:   s.event.Operation + " cannot be carried out over REST (proxy). Nothing was sent.",
-		NextStep: "let the program do without it, or set soap: app_password while DocuSign still takes SOAP",
+		Public: s.event.Operation + " cannot be carried out over REST (proxy). Nothing was sent.",
 	}
 }
 
@@ -99,7 +98,7 @@ func (x *exchange) write(a *answer.Answer) error {
 	}
 	x.w.WriteHeader(a.Status)
 	if err := a.Write(&x.w); err != nil {
-		x.refused(call.OutcomeAborted, "cut_off", "the answer broke off on its way: "+err.Error(), "")
+		x.refused(call.OutcomeAborted, cause.CutOff, "the answer broke off on its way: "+err.Error())
 		panic(http.ErrAbortHandler)
 	}
 	return nil
@@ -126,10 +125,8 @@ func (r *restCall) describe(e *call.Event) {
 		e.Detail = why
 	case n.FaultClient:
 		e.Outcome, e.Cause, e.Detail = call.OutcomeRefused, call.KindNotOverREST.String(), why
-		e.NextStep = "the program reads the same reason; docusign-auth-proxy soap operations says what is carried out"
 	case n.FaultOwn:
 		e.Outcome, e.Cause, e.Detail = call.OutcomeInternal, cause.SOAPFailed.String(), why
-		e.NextStep = "check soap_rest.spool_dir and soap_rest.spool_max of the integration, and the store"
 	default:
 		e.Outcome, e.Cause, e.Detail = call.OutcomeUnreachable, cause.SOAPFailed.String(), why
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/translate"
@@ -64,8 +65,7 @@ func refuseGrant(c *incoming, grant string) (next, error) {
 	c.decision = &translate.Decision{Scheme: legacy.None}
 	return next{}, &call.Error{
 		Kind: call.KindUnsupportedGrant, Detail: "grant_type=" + grant + " at the legacy oauth2/token",
-		NextStep: "the program has to ask the account server for this grant",
-		Public:   "docusign-auth-proxy takes grant_type=password here, not " + grant + ".",
+		Public: "docusign-auth-proxy takes grant_type=password here, not " + grant + ".",
 	}
 }
 
@@ -87,9 +87,7 @@ func errLargeForm() error {
 
 func issueToken(c *incoming, scope string) (next, error) {
 	if c.state.Tokens == nil {
-		return next{}, &call.Error{
-			Detail: "there is no store for legacy tokens", NextStep: "set store: to a file in the configuration",
-		}
+		return next{}, &call.Error{Cause: cause.NoStore, Detail: "there is no store for legacy tokens"}
 	}
 	owner, err := c.state.Translator.OwnerOf(c.decision)
 	if c.decision.OnBehalf() {
@@ -100,7 +98,7 @@ func issueToken(c *incoming, scope string) (next, error) {
 		token, err = c.state.Tokens.Issue(owner)
 	}
 	if err != nil {
-		return next{}, &call.Error{Detail: "the token could not be stored", Err: err, NextStep: nextStore}
+		return next{}, &call.Error{Cause: cause.StoreUnwritable, Detail: "the token could not be stored", Err: err}
 	}
 	return answered(c.replier().Token(token, scope))
 }
@@ -125,9 +123,7 @@ func serveRevoke(c *incoming) (next, error) {
 	revoked := false
 	if c.state.Tokens != nil {
 		if revoked, err = c.state.Tokens.Revoke(token); err != nil {
-			return next{}, &call.Error{
-				Detail: "the token could not be revoked", Err: err, NextStep: "check that the store's file is writable",
-			}
+			return next{}, &call.Error{Cause: cause.StoreUnwritable, Detail: "the token could not be revoked", Err: err}
 		}
 	}
 	if !revoked && c.decision != nil && c.decision.Action == translate.ActionObserve {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -23,9 +24,9 @@ func (d *Decision) CheckAppPassword() error {
 		return nil
 	}
 	return &call.Error{
-		Kind:     call.KindTokenRefused,
-		Detail:   "soap: app_password, but no App Password is configured for " + d.Authenticator,
-		NextStep: "let the user make one under Security & Privacy in DocuSign and set app_password of the user",
+		Kind: call.KindTokenRefused, Cause: cause.NoAppPassword,
+		Detail: "soap: app_password, but no App Password is configured for " + d.Authenticator,
+		Fill:   []string{"user", d.in.shownName(d.Authenticator)},
 	}
 }
 

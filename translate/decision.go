@@ -79,6 +79,19 @@ func (d *Decision) Shown() (key, authenticator, principal string) {
 	return key, d.in.shownName(d.Authenticator), d.in.shownName(d.Principal)
 }
 
+// Values are what the decision knows for the texts of a cause (cause.Fill): the user is who is acted for.
+func (d *Decision) Values() []string {
+	if d == nil {
+		return nil
+	}
+	key, _, user := d.Shown()
+	fill := []string{"key", key, "user", user}
+	if d.in != nil {
+		fill = append(fill, "integration", d.Integration.Name, "guid", d.in.userID(d.Principal))
+	}
+	return fill
+}
+
 // OnBehalf reports whether somebody is acted for.
 func (d *Decision) OnBehalf() bool { return d.Principal != "" && d.Principal != d.Authenticator }
 
@@ -88,9 +101,9 @@ func (d *Decision) checkPrincipal() error {
 		return nil
 	}
 	return &call.Error{
-		Kind:     call.KindNotAllowed,
-		Detail:   d.in.shownName(d.Authenticator) + " may not act for " + d.in.shownName(d.Principal),
-		NextStep: "if this is wanted, list the principal under may_act_for of the user",
+		Kind:   call.KindNotAllowed,
+		Detail: d.in.shownName(d.Authenticator) + " may not act for " + d.in.shownName(d.Principal),
+		Fill:   []string{"user", d.in.shownName(d.Authenticator), "principal", d.in.shownName(d.Principal)},
 	}
 }
 

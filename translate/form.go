@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -46,8 +47,8 @@ func (t *Translator) proveBearerForm(
 		d, err := t.Decide(ctx, only)
 		if err == nil && d.Action == ActionPass {
 			err = &call.Error{
-				Kind: call.KindOAuthRefused, Detail: "an OAuth access token at the legacy token end point",
-				NextStep: "the program has migrated already; let it use X-DocuSign-Act-On-Behalf or a grant of its own",
+				Kind: call.KindOAuthRefused, Cause: cause.OAuthAtToken,
+				Detail: "an OAuth access token at the legacy token end point",
 			}
 		}
 		return d, err

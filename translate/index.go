@@ -114,6 +114,14 @@ func (d *index) first(ok func(*indexed) bool) *indexed {
 	return nil
 }
 
+// byBareKey gives the integration whose key has that GUID, whatever stands before it.
+func (d *index) byBareKey(bare string) *indexed {
+	return d.first(func(m *indexed) bool {
+		own, _ := legacy.BareKey(m.IntegratorKey)
+		return legacy.SameName(own, bare)
+	})
+}
+
 func (d *index) byName(name string) *indexed {
 	return d.first(func(m *indexed) bool { return m.Name == name })
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/sandbox"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/oauth"
@@ -29,7 +30,7 @@ func TestAUserWhomNobodyFindsIsNoTroubleThatPasses(t *testing.T) {
 	_, err := w.Token(t.Context(), w.bob(t))
 	var missing *oauth.LookupError
 	var te *call.Error
-	if call.KindOf(err) != call.KindNotAllowed || !errors.As(err, &missing) || !errors.As(err, &te) || te.NextStep == "" {
+	if call.KindOf(err) != call.KindNotAllowed || !errors.As(err, &missing) || !errors.As(err, &te) || te.Cause != cause.NotFoundByAdmin {
 		t.Errorf("%v: %v", call.KindOf(err), err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/internal/password"
@@ -110,6 +111,7 @@ type attempt struct {
 	username   string
 	password   password.Password // what it must match; the zero value for a user nobody knows
 	known      bool
+	pinned     bool // the password was kept at the first call
 	candidates []secret.Text
 	slowest    password.Password      // of the realm: what a refusal takes, whoever is refused
 	accept     func(secret.Text) bool // secrets issued by the proxy that count as the password; may be nil
@@ -147,7 +149,7 @@ func (p *Prover) prove(ctx context.Context, a attempt) (by password.Password, la
 	}
 	d := p.digest(&a, a.candidates...)
 	if _, ok := m.wrong.Get(d); ok && a.pin == nil { // what was wrong from elsewhere may still be pinned
-		return by, false, wrongError("the same wrong password again")
+		return by, false, a.wrong("the same wrong password again")
 	}
 	pr := p.join(p.shownDigest(&a, d), d, a)
 	select {
@@ -160,19 +162,23 @@ func (p *Prover) prove(ctx context.Context, a attempt) (by password.Password, la
 	case pr.err != errWrong:
 		return pr.by, pr.lasting, pr.err
 	case a.known:
-		return by, false, wrongError("the password does not match the configured one")
+		return by, false, a.wrong("the password does not match the configured one")
 	}
-	return by, false, &call.Error{
-		Kind: call.KindBadLogin, Detail: "no such user in this integration",
-		NextStep: "if this person should be let in, add them under users in the configuration",
-	}
+	return by, false, a.wrong("no such user in this integration")
 }
 
-func wrongError(detail string) error {
-	return &call.Error{
-		Kind: call.KindBadLogin, Detail: detail,
-		NextStep: "store the password that the old program sends: docusign-auth-proxy hash-password",
+// wrong tells the operator, never the program, what the attempt was compared with.
+func (a *attempt) wrong(detail string) error {
+	e := &call.Error{Kind: call.KindBadLogin, Detail: detail}
+	switch {
+	case !a.known:
+		e.Cause = cause.UserNotListed
+	case a.password.Kind() == password.None:
+		e.Cause = cause.NoPassword
+	case a.pinned:
+		e.Cause = cause.PinnedPassword
 	}
+	return e
 }
 
 func (p *Prover) digest(a *attempt, candidates ...secret.Text) digest {
@@ -310,7 +316,6 @@ func throttledError() error {
 	return &call.Error{
 		Kind: call.KindThrottled, Detail: "too many wrong passwords from this address",
 		RetryAfter: userRefill,
-		NextStep:   "find the program at the client address that sends a wrong password",
 	}
 }
 

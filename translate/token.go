@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -39,7 +40,7 @@ func (t *tokens) Token(ctx context.Context, d *Decision) (*oauth.Token, error) {
 		t.server.DoubtUser(d.in.identity(d.in.OAuth.AdminUserID), d.Principal)
 		d.target.identity.Store(nil)
 	}
-	return nil, grantError(err)
+	return nil, d.grantError(d.Principal, err)
 }
 
 // ErrRefusedAgain is returned by Renew when another token would not help.
@@ -83,7 +84,7 @@ func (t *tokens) UserInfo(ctx context.Context, d *Decision) (*oauth.UserInfo, er
 	}
 	info, err := t.server.UserInfo(ctx, id)
 	if err != nil {
-		return nil, grantError(err)
+		return nil, d.grantError(d.Principal, err)
 	}
 	if d.target.info.Swap(info) != info {
 		t.sites.learn(d, info)
@@ -114,24 +115,23 @@ func (t *tokens) userID(ctx context.Context, d *Decision) (string, error) {
 	}
 	if d.in.OAuth.AdminUserID == "" {
 		return "", &call.Error{
-			Kind: call.KindNotAllowed, Detail: "no user GUID is known for " + d.Principal,
-			NextStep: "add the user's GUID (user_id) to the configuration, " +
-				"or set oauth.admin_user_id so that the proxy can look it up",
+			Kind: call.KindNotAllowed, Cause: cause.NoGUID, Detail: "no user GUID is known for " + d.Principal,
+			Fill: []string{"user", d.in.shownName(d.Principal)},
 		}
 	}
 	id, err := t.server.LookupUser(ctx, d.in.identity(d.in.OAuth.AdminUserID), d.Principal)
 	if _, ok := errors.AsType[*oauth.LookupError](err); ok { // waiting does not help (PROTOCOL.md §8.3)
 		return "", &call.Error{
-			Kind: call.KindNotAllowed, Detail: "user look-up", Err: err,
-			NextStep: "add the user to an account that the administrator sees, " +
-				"or the user's GUID (user_id) to the configuration",
+			Kind: call.KindNotAllowed, Cause: cause.NotFoundByAdmin, Detail: "user look-up", Err: err,
+			Fill: []string{"user", d.in.shownName(d.Principal)},
 		}
 	}
-	return id, grantError(err)
+	return id, d.grantError(d.in.OAuth.AdminUserID, err)
 }
 
-// grantError keeps the operator's words of an oauth error and says whether waiting helps.
-func grantError(err error) error {
+// grantError says of an oauth error whether waiting helps, and whose token could not be had.
+func (d *Decision) grantError(user string, err error) error {
+	fill := []string{"user", d.in.shownName(user), "integration", d.Integration.Name}
 	var refused *oauth.GrantError
 	var known *call.Error
 	late := errors.Is(err, context.DeadlineExceeded)
@@ -145,16 +145,13 @@ func grantError(err error) error {
 		} else if refused.Temporary() {
 			kind = call.KindTokenUnavailable
 		}
-		return &call.Error{Kind: kind, Err: err, NextStep: refused.NextStep()}
+		return &call.Error{Kind: kind, Err: err, Fill: fill}
 	case late:
-		return &call.Error{
-			Kind: call.KindTokenTimeout, Detail: "account server", Err: err,
-			NextStep: "check the way to the account server: docusign-auth-proxy doctor",
-		}
+		return &call.Error{Kind: call.KindTokenTimeout, Detail: "account server", Err: err, Fill: fill}
 	case errors.As(err, &known):
 		return err
 	}
-	return &call.Error{Kind: call.KindTokenUnavailable, Detail: "account server", Err: err}
+	return &call.Error{Kind: call.KindTokenUnavailable, Detail: "account server", Err: err, Fill: fill}
 }
 
 // Site is where a call goes.
@@ -207,13 +204,8 @@ func (t *tokens) accountGUID(ctx context.Context, d *Decision, number string) st
 
 func siteOf(info *oauth.UserInfo, a *oauth.Account) (Site, error) {
 	if a.Untrusted != nil {
-		next := "if the address is right, add its domain to egress.hosts"
-		var known interface{ NextStep() string }
-		if errors.As(a.Untrusted, &known) {
-			next = known.NextStep()
-		}
 		detail := "base_uri of account " + a.AccountID + " is not believed"
-		return Site{}, &call.Error{Kind: call.KindTokenUnavailable, Detail: detail, Err: a.Untrusted, NextStep: next}
+		return Site{}, &call.Error{Kind: call.KindTokenUnavailable, Detail: detail, Err: a.Untrusted}
 	}
 	return Site{Base: a.BaseURI, AccountID: a.AccountID, Info: info}, nil
 }
@@ -229,7 +221,7 @@ func (t *tokens) MovedSite(ctx context.Context, d *Decision, account string, was
 		return was, false, nil
 	}
 	if err != nil {
-		return was, false, grantError(err)
+		return was, false, d.grantError(d.Principal, err)
 	}
 	t.sites.learn(d, info)
 	now, err := t.siteIn(ctx, d, info, account)

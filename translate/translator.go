@@ -17,6 +17,7 @@ import (
 
 	"docusign-auth-proxy/internal/cache"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
@@ -137,7 +138,6 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 	if err != nil {
 		return t.decision(0, cred.Scheme, cred.IntegratorKey), &call.Error{
 			Kind: call.KindUnreadable, Detail: "X-DocuSign-Authentication", Err: err,
-			NextStep: "compare what the program sends with the forms in the README; a capture shows it masked",
 		}
 	}
 	if !cred.Bearer.Empty() {
@@ -182,7 +182,7 @@ func (t *Translator) DecideKeyAlone(header string) (d *Decision, upstream string
 	d = t.decision(ActionPass, 0, cred.IntegratorKey)
 	switch {
 	case d.in == nil && !t.cfg.ObserveUnknown:
-		return d, "", errUnknownKey()
+		return d, "", t.errUnknownKey(d)
 	case d.in == nil || d.Integration.Mode == integration.Observe:
 		return d, header, nil
 	case d.Integration.Mode == integration.Block:
@@ -214,7 +214,7 @@ func (t *Translator) Prove(
 		_, _, err = t.prover.prove(ctx, a)
 		return d, false, err
 	case d.in == nil:
-		return d, false, errUnknownKey()
+		return d, false, t.errUnknownKey(d)
 	case d.Integration.Mode == integration.Block:
 		return d, false, errBlocked()
 	case d.Integration.Mode == integration.Observe:
@@ -267,6 +267,7 @@ func (t *Translator) setPassword(a *attempt, d *Decision) error {
 		d.unpinned = t.pins.Unpinned()
 	}
 	a.password = t.password(d.in, d.user)
+	a.pinned = t.mayPin(d.user)
 	if !t.mayPin(d.user) || a.password.Kind() != password.None || t.cfg.MayPin == nil || !t.cfg.MayPin(a.client) {
 		return nil
 	}
@@ -289,7 +290,6 @@ func (t *Translator) decideToken(token, actAs string) (*Decision, error) {
 		if d.Integration != nil && !d.Integration.PassOAuthBearer {
 			return d, &call.Error{
 				Kind: call.KindOAuthRefused, Detail: "the program brings its own OAuth token",
-				NextStep: "set pass_oauth_bearer: true to let it through",
 			}
 		}
 		return d, nil
@@ -362,10 +362,7 @@ func (t *Translator) decideOwnToken(owner tokenOwner, actAs string) (*Decision, 
 // Rehearse finds out whether an observed call could have been translated.
 func (t *Translator) Rehearse(ctx context.Context, d *Decision) error {
 	if d.in == nil {
-		return &call.Error{
-			Kind: call.KindUnknownKey, Detail: "the integrator key is not in the configuration",
-			NextStep: "add an integration with this key",
-		}
+		return t.errUnknownKey(d)
 	}
 	var err error
 	if d.attempted != nil {
@@ -394,7 +391,9 @@ func (t *Translator) DecisionOf(o integration.TokenOwner) (*Decision, error) {
 	u := m.user(o.Authenticator)
 	if u == nil || m.Mode != integration.Translate {
 		return nil, &call.Error{
-			Kind: call.KindNotAllowed, Detail: "the configuration no longer lists " + shown.Name(o.Authenticator),
+			Kind: call.KindNotAllowed, Cause: cause.UserNotListed,
+			Detail: "the configuration no longer lists " + shown.Name(o.Authenticator),
+			Fill:   []string{"user", shown.Name(o.Authenticator), "integration", o.Integration},
 		}
 	}
 	d := &Decision{

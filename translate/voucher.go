@@ -6,6 +6,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
@@ -67,8 +68,8 @@ func (v *vouchers) inForce(
 		voucher, err := v.issued.Voucher(o, fingerprint)
 		if err != nil {
 			return fingerprint, false, &call.Error{
-				Kind: call.KindInternal, Detail: "it cannot be told whether an issued token still holds", Err: err,
-				NextStep: "check that the proxy may read the key file beside the state file",
+				Kind: call.KindInternal, Cause: cause.StoreUnwritable, Err: err,
+				Detail: "it cannot be told whether an issued token still holds",
 			}
 		}
 		if voucher == o.Voucher {
@@ -126,26 +127,25 @@ func (v *vouchers) password(m *indexed, u *integration.User) password.Password {
 func (v *vouchers) pin(
 	m *indexed, u *integration.User, first secret.Text, client netip.Addr,
 ) (held password.Password, own bool, err error) {
-	refuse := func(kind call.Kind, detail, next string, err error) (password.Password, bool, error) {
-		return held, false, &call.Error{Kind: kind, Detail: detail, NextStep: next, Err: err}
+	refuse := func(kind call.Kind, id cause.ID, detail string, err error) (password.Password, bool, error) {
+		return held, false, &call.Error{Kind: kind, Cause: id, Detail: detail, Err: err}
 	}
 	switch {
 	case first.Empty():
-		return refuse(call.KindBadLogin, "an empty password is not pinned", "let the program send its password", nil)
+		return refuse(call.KindBadLogin, cause.EmptyPassword, "an empty password is not pinned", nil)
 	case len(first.Reveal()) > password.MaxBcrypt:
-		return refuse(call.KindBadLogin, "a password longer than 72 bytes cannot be pinned",
-			"set password of the user in the configuration: {file: …} or {argon2id: …}", nil)
+		return refuse(call.KindBadLogin, cause.LongPassword, "a password longer than 72 bytes cannot be pinned", nil)
 	}
 	hash, err := password.HashBcrypt(first, bcrypt.DefaultCost)
 	if err != nil {
-		return refuse(call.KindInternal, "the password cannot be pinned", "", err)
+		return refuse(call.KindInternal, cause.Internal, "the password cannot be pinned", err)
 	}
 	kept, err := v.pins.Pin(m.Name, u.Username, hash)
 	if err != nil {
-		return refuse(call.KindInternal, "the password could not be pinned", "check that the store is writable", err)
+		return refuse(call.KindInternal, cause.StoreUnwritable, "the password could not be pinned", err)
 	}
 	if held, err = password.Bcrypt(kept); err != nil {
-		return refuse(call.KindInternal, "the pinned password cannot be read", "", err)
+		return refuse(call.KindInternal, cause.PinnedPassword, "the pinned password cannot be read", err)
 	}
 	if own = kept == hash; own && v.onPin != nil {
 		v.onPin(m.Name, u.Username, client)

@@ -78,7 +78,8 @@ func TokenOf(s oauth.State, user, consentURL string) Token {
 	}
 	if f != nil {
 		t.Error, t.ErrorLabel, t.ErrorSince = f.Text, f.Label, f.Since
-		t.NextTry, t.NextStep, t.Temporary = f.Next, f.NextStep, f.Temporary
+		t.NextTry, t.Temporary = f.Next, f.Temporary
+		t.NextStep = f.Cause.Next(slices.Concat(f.Fill, []string{"user", t.User})...)
 	}
 	for _, a := range s.Accounts {
 		site := Site{AccountID: a.AccountID, Name: a.Name, Default: a.IsDefault}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/translate/oauth"
@@ -94,8 +95,8 @@ func missingConsent() admin.Token {
 			Scopes: "signature impersonation"}, Consent: oauth.ConsentMissing,
 		Failure: &oauth.Failure{
 			Label: "consent_required", Text: "the user has not consented to this integration key", Since: ago(26 * hour),
-			Next:     now.Add(9 * time.Minute),
-			NextStep: "let mark@example.com open the consent page once, signed in as himself",
+			Next:  now.Add(9 * time.Minute),
+			Cause: cause.ConsentRequired,
 		},
 	}, "mark@example.com",
 		"https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation&client_id="+keyContracts+"&redirect_uri=https%3A%2F%2Fproxy.example.com%2Fconsent")

@@ -43,7 +43,7 @@ func TestAUserHasAPage(t *testing.T) {
 			"Is acted for, and never logs in.", "May be acted for by\nanna@example.com", "Failed\n", "WS-Security",
 		}, "header, JSON"},
 		{"one without consent", "contracts/user/mark@example.com", 200, []string{
-			"Consent missing", "Needs a person", "Let mark@example.com open the consent page once", "consent page of",
+			"Consent missing", "Needs a person", "Let mark@example.com open the consent page", "consent page of",
 			"https://account-d.docusign.com/oauth/auth?", "Not known yet: they come with the first token.",
 		}, "Is acted for"},
 		{"one who only called", "hr-onboarding/user/hr@example.com", 200, []string{

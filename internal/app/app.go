@@ -123,7 +123,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 		all = append(all, h.Recorder)
 	}
 	sc := serverConfig(cfg, log, all)
-	sc.Tap, sc.SOAPREST = p.capture.Tap, p.soaprest
+	sc.ConfigFile, sc.Tap, sc.SOAPREST = p.path, p.capture.Tap, p.soaprest
 	p.Server = proxy.New(sc, first.state)
 	p.metrics.Watch(metrics.Server{Active: p.Server.Active, OpenConnections: p.Server.OpenConnections,
 		OpenTunnels: p.Server.OpenTunnels})

@@ -3,6 +3,8 @@ package call
 import (
 	"net/netip"
 	"time"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 // ConnFailure tells of connections that ended before a call on them reached the pipeline: net/http refused the request
@@ -22,28 +24,15 @@ type ConnFailure struct {
 	Status    int        `json:"-"` // what net/http answered; 0 = nothing
 }
 
-// Causes of a ConnFailure.
-const (
-	ConnBadHead    = "unreadable_request"
-	ConnLargeHead  = "head_too_large"
-	ConnBadCoding  = "unsupported_coding"
-	ConnCutHead    = "head_unfinished"
-	ConnNoCA       = "no_ca"
-	ConnSSL2       = "tls_sslv2"
-	ConnNotTrusted = "tls_not_trusted"
-	ConnHungUp     = "tls_hung_up"
-	ConnNoCall     = "tls_no_call"
-	ConnOldTLS     = "tls_version"
-	ConnName       = "tls_name"
-	ConnHandshake  = "tls_handshake"
-	ConnTooMany    = "too_many_connections"
-	ConnDisplaced  = "connection_displaced"
-)
-
 // ConnCauses lists the causes of a ConnFailure.
 func ConnCauses() []string {
-	return []string{
-		ConnBadHead, ConnLargeHead, ConnBadCoding, ConnCutHead, ConnNoCA, ConnSSL2, ConnNotTrusted, ConnHungUp, ConnNoCall,
-		ConnOldTLS, ConnName, ConnHandshake, ConnTooMany, ConnDisplaced,
+	var words []string
+	for _, id := range []cause.ID{
+		cause.UnreadableRequest, cause.HeadTooLarge, cause.UnsupportedCoding, cause.HeadUnfinished, cause.NoCA,
+		cause.TLSSSLv2, cause.TLSNotTrusted, cause.TLSHungUp, cause.TLSNoCall, cause.TLSVersion, cause.TLSName,
+		cause.TLSHandshake, cause.TooManyConnections, cause.ConnectionDisplaced,
+	} {
+		words = append(words, id.String())
 	}
+	return words
 }

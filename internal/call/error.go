@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"docusign-auth-proxy/internal/cause"
@@ -106,8 +107,9 @@ func (k Kind) Outcome() Outcome {
 // Error is a refusal. Its text is for the operator's log; it never contains a secret.
 type Error struct {
 	Kind       Kind
+	Cause      cause.ID      // the row that says more than that of Kind; 0 = that of Err, else that of Kind
+	Fill       []string      // values for the row's texts that only this place knows; see cause.Fill
 	Detail     string        // what really happened
-	NextStep   string        // what the operator does about it; "" when nothing
 	Public     string        // sentence added to the message that the program reads; never a secret or an upstream text
 	RetryAfter time.Duration // pause that helps with KindThrottled and KindBusy, for callers without a dialect
 	Err        error         // cause; may be nil
@@ -126,6 +128,18 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Row tells what the operator does about it; every refusal has one.
+func (e *Error) Row() (cause.ID, []string) {
+	if e.Cause != 0 {
+		return e.Cause, e.Fill
+	}
+	if known, ok := errors.AsType[cause.Explained](e.Err); ok {
+		id, fill := known.Row()
+		return id, slices.Concat(fill, e.Fill)
+	}
+	return e.Kind.Cause(), e.Fill
+}
 
 // Later says how a refusal that is no answer about the password looks in HTTP where the caller speaks no dialect of
 // DocuSign (RFC 6585 §4, RFC 9110 §15.6.4). The status is 0 for every other refusal.

@@ -3,34 +3,44 @@ package cause
 // The causes for which the proxy refuses a call, or a call ends badly. A second row of a word stands behind its first.
 const (
 	NoCredential ID = iota + 1 // 0 is no row
+	MisplacedCredential
 	UnreadableCredential
 	DigestPassword
 	SignedCredential
 	Unreadable
 	UnknownKey
 	PrefixedKey
+	BareKey
+	ClientIDAsKey
 	BadLogin
 	UserNotListed
 	NoPassword
+	PinnedPassword
+	EmptyPassword
+	LongPassword
 	Throttled
 	Busy
 	Overloaded
 	PrincipalNotAllowed
 	NoGUID
 	NotFoundByAdmin
+	NotMember
 	UnknownToken
 	VoucherChanged
 	OAuthRefused
+	OAuthAtToken
 	Blocked
 	LacksMembership
 	PasswordChange
 	BadPath
 	BadRequest
 	NotFound
+	BrowserCameBack
 	TooLarge
 	BodyTimeout
 	HostMismatch
 	WrongEnvironment
+	UnknownEnvironment
 	UnknownService
 	FormBinding
 	ClearPassword
@@ -55,6 +65,7 @@ const (
 	ClientGone
 	CutOff
 	Internal
+	NoStore
 	StoreUnwritable
 	Panic
 
@@ -73,6 +84,8 @@ const (
 	NotConfigured
 	LoginRequired
 	GrantThrottled
+	CodeExpired
+	ClientSecret
 	ServerError
 	BadAnswer
 	Other
@@ -85,6 +98,7 @@ const (
 	NoRoute
 	ConnectTimeout
 	PrivateAddress
+	ForbiddenAddress
 	OwnAddress
 	ProxyDown
 	ProxyLogin
@@ -100,12 +114,14 @@ const (
 
 	// Connections that never become a call, and CONNECTs that are refused.
 	NotListed
+	OtherProduct
 	DocuSignPort
 	ClientAddress
 	ClientCredentialMissing
 	ClientCredential
 	TooManyTunnels
 	BadTarget
+	WrongDoor
 	NoCA
 	TLSNotTrusted
 	TLSHungUp

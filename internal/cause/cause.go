@@ -7,6 +7,7 @@ package cause
 //go:generate go run ./generate ../../docs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,7 +72,8 @@ func placeholders() map[string]string {
 	return map[string]string{
 		"user": "the user", "guid": "the user's GUID", "key": "the integrator key", "integration": "the integration",
 		"host": "the host", "address": "the address", "server": "the account server", "environment": "this environment",
-		"consent": "the consent page (docusign-auth-proxy consent)", "redirect": "the redirect URI", "config": "FILE",
+		"other": "the other", "principal": "the principal",
+		"consent": "the consent page (docusign-auth-proxy consent)", "redirect": "(it stands in the address)", "config": "FILE",
 		"scopes": "oauth.scopes", "tried": "see private_keys", "client": "the client", "operation": "the operation",
 		"until": "the last day", "proxy": "upstream.proxy", "ca": "the CA certificate", "offset": "some time",
 		"program": "another program", "instead": "choose another address", "port": "the port", "listener": "listen",
@@ -79,25 +81,31 @@ func placeholders() map[string]string {
 	}
 }
 
-// Fill puts values in place of {name}. A value that is "" or not given is told in general words.
+// Fill puts values in place of {name}. A value that is "" or not given is told in general words, or left out with the
+// colon before it.
 func Fill(text string, fill ...string) string {
 	if !strings.Contains(text, "{") {
 		return text
 	}
-	values := placeholders()
-	for pair := range slices.Chunk(fill, 2) {
-		if len(pair) == 2 && pair[1] != "" {
-			values[pair[0]] = pair[1]
-		}
+	var pairs []string
+	for name, general := range placeholders() {
+		pairs = append(pairs, "{"+name+"}", cmp.Or(valueOf(name, fill), general))
 	}
-	pairs := make([]string, 0, 2*len(values))
-	for name, value := range values {
-		pairs = append(pairs, "{"+name+"}", value)
-	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return strings.TrimSuffix(strings.NewReplacer(pairs...).Replace(text), ": ")
 }
 
-// Lookup finds the first row with a word. docusign_ and a status that has no row of its own is known by its class.
+// valueOf takes the last one given.
+func valueOf(name string, fill []string) (value string) {
+	for pair := range slices.Chunk(fill, 2) {
+		if pair[0] == name && pair[len(pair)-1] != "" {
+			value = pair[len(pair)-1]
+		}
+	}
+	return value
+}
+
+// Lookup finds the first row with a word. docusign_ and a status that has no row of its own is known by its class, and
+// a rule by which an address is refused by what opens the address.
 func Lookup(word string) (ID, bool) {
 	for _, id := range All() {
 		if id.Of().Word == word {
@@ -107,7 +115,7 @@ func Lookup(word string) (ID, bool) {
 	if rest, ok := strings.CutPrefix(word, "docusign_"); ok && len(rest) == 3 && rest[1:] != "xx" {
 		return Lookup("docusign_" + rest[:1] + "xx")
 	}
-	return 0, false
+	return ofAddress(word)
 }
 
 // All are the rows in the order of the documents.

@@ -16,6 +16,8 @@ func connections() map[ID]Entry {
 	all := map[ID]Entry{
 		NotListed: row("not_listed", "{host} is neither DocuSign's nor listed", Ticket,
 			`add "{host}" to egress.tunnel if the program needs it`, refusedConnect),
+		OtherProduct: row("not_listed", "{host} is another product of DocuSign's, to which nothing is sent", Ticket,
+			"let the program reach {host} without the proxy", refusedConnect),
 		DocuSignPort: row("docusign_port", "{host} is DocuSign's, but its port is not intercepted", Ticket,
 			"let the program call it on port 443", refusedConnect),
 		ClientAddress: row("client_address", "{client} is not among the networks that may use the proxy", Ticket,
@@ -26,10 +28,12 @@ func connections() map[ID]Entry {
 			"correct the program's proxy user, or egress.proxy_users", refusedConnect),
 		TooManyTunnels: row("too_many_tunnels", "limits.tunnels, or one client's share of it, is reached", Ticket,
 			"raise limits.tunnels, or find what does not close them", refusedConnect),
-		BadTarget: row("bad_target", "the CONNECT names no host and port", Ticket,
+		BadTarget: row("bad_target", "the CONNECT names no host and port: {detail}", Ticket,
 			"correct the program's proxy setting or URL", refusedConnect),
+		WrongDoor: row("bad_target", "a CONNECT where none is taken: {detail}", Ticket,
+			"set the program's proxy to the address of listen.proxy", refusedConnect),
 		NoCA: row("no_ca", "https to a proxy without a CA", Page,
-			"make a CA: docusign-auth-proxy ca init; or let the program call http://", never),
+			"make a CA: docusign-auth-proxy ca init; or let the program call http://, or set its base URL to the proxy", never),
 		TLSNotTrusted: row("tls_not_trusted", "the program does not trust the proxy's CA", Page, nextTrust, trust),
 		TLSHungUp:     row("tls_hung_up", "the program ended the TLS handshake without a word", Page, nextTrust, trust),
 		TLSNoCall: row("tls_no_call", "the program closed the connection after the handshake without a call", Ticket,
@@ -56,7 +60,8 @@ func connections() map[ID]Entry {
 		ConnectionDisplaced: row("connection_displaced", "an idle connection was closed for another one", Ticket, nextMany, never),
 	}
 	for sees, ids := range map[string][]ID{
-		"403 at CONNECT":                     {NotListed, DocuSignPort, ClientAddress, TooManyTunnels, BadTarget},
+		"403 at CONNECT":                     {NotListed, OtherProduct, DocuSignPort, ClientAddress, TooManyTunnels, BadTarget},
+		"405 at CONNECT":                     {WrongDoor},
 		"403 at CONNECT, or an error of TLS": {NoCA},
 		"407":                                {ClientCredentialMissing, ClientCredential},
 		seesCertificate:                      {TLSNotTrusted, TLSHungUp, TLSNoCall, TLSName},
@@ -76,7 +81,7 @@ func connections() map[ID]Entry {
 		switch id {
 		case DocuSignPort, ClientAddress, ClientCredential, TooManyTunnels:
 			e.Alert = alertConnects
-		case NotListed, ClientCredentialMissing, BadTarget: // usual where a whole machine goes through the proxy
+		case NotListed, OtherProduct, ClientCredentialMissing, BadTarget, WrongDoor: // usual where a whole machine goes through the proxy
 		default:
 			if e.Severity > Note {
 				e.Alert = alertConnections

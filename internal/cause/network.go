@@ -1,5 +1,18 @@
 package cause
 
+// ofAddress is the row for a rule by which package egress refuses an address.
+func ofAddress(rule string) (ID, bool) {
+	switch rule {
+	case "self":
+		return OwnAddress, true
+	case "multicast", "reserved", "unspecified", "not_an_address":
+		return ForbiddenAddress, true
+	case "loopback", "private", "link_local", "metadata", "shared", "documentation", "special", "translation":
+		return PrivateAddress, true
+	}
+	return 0, false
+}
+
 // network are the steps of the way to a host of DocuSign's, each with what the machine lacks.
 func network() map[ID]Entry {
 	step := func(means, next string) Entry {
@@ -21,6 +34,8 @@ func network() map[ID]Entry {
 			"a firewall drops it: open port 443 to {host}, or set upstream.proxy to the company's proxy"),
 		PrivateAddress: step("{host} leads to {address}, which is inside and not DocuSign's",
 			"look at this machine's DNS and hosts file; if {address} is meant, add it to egress.allow_addresses"),
+		ForbiddenAddress: step("{host} leads to {address}, to which no connection is made: {detail}",
+			"mend this machine's DNS or hosts file, or name the right address in egress.resolve: nothing allows this one"),
 		OwnAddress: step("{host} leads to {address}, which is the proxy itself",
 			"the hosts file of this machine sends {host} here: set egress.resolver to the address of your DNS server"),
 		ProxyDown: step("the company's proxy {proxy} does not answer", "check upstream.proxy, and that the proxy runs"),

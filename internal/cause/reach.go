@@ -19,7 +19,16 @@ import (
 const maxDetail = 200
 
 // Explained is an error that knows its row, and the values for its texts.
-type Explained interface{ Row() (ID, []string) }
+type Explained interface {
+	error
+	Row() (ID, []string)
+}
+
+// NextStep is what the operator does about an error, with more values than it knows itself.
+func NextStep(err Explained, more ...string) string {
+	id, fill := err.Row()
+	return id.Next(slices.Concat(fill, more)...)
+}
 
 // OfNetwork says which step of the way to host failed, by the error of the call. It gives the values for Next and Means
 // too, host among them; none of them holds a credential.
@@ -29,12 +38,12 @@ func OfNetwork(host string, err error) (ID, []string) {
 }
 
 func step(err error) (ID, []string) {
-	var known Explained
 	var several interface{ Unwrap() []error }
 	var dns *net.DNSError
-	switch {
-	case errors.As(err, &known):
+	if known, ok := errors.AsType[Explained](err); ok {
 		return known.Row()
+	}
+	switch {
 	case errors.As(err, &several):
 		return mostTelling(several.Unwrap())
 	case errors.As(err, &dns) && dns.IsNotFound:

@@ -29,12 +29,17 @@ const byDocuSign = "refused-by-docusign-itself"
 
 // refusals are about who calls, and whether it is proven.
 func refusals() map[ID]Entry {
+	const unknown, alertUnknown = "docusignlegacyfromunknownkey", "DocuSignLegacyFromUnknownKey"
 	const nextForm = "compare what the program sends with docs/runbook.md#schemes-and-apis; a capture shows it masked: " +
 		"docusign-auth-proxy capture start"
 	return map[ID]Entry{
 		NoCredential: {"no_credential", "the call carries nothing that could be a credential", Page,
 			"compare what the program sends with docs/runbook.md#schemes-and-apis: it is not set up, or a proxy before this " +
 				"one removes its header", "a-program-gets-401", alertFailing, seesPartner},
+		MisplacedCredential: {"no_credential", "the call carries no credential where its service reads one", Page,
+			"api.asmx reads the UsernameToken, dsapi.asmx and accountmanagement.asmx X-DocuSign-Authentication, " +
+				"credential.asmx its body: compare what the program sends with docs/runbook.md#schemes-and-apis",
+			"a-program-gets-401", alertFailing, seesPartner},
 		UnreadableCredential: {"unreadable_credential", "there is a credential that cannot be read", Page, nextForm,
 			"schemes-and-apis", alertFailing, seesFormat},
 		DigestPassword: {"digest_password", "the password was sent as a digest, so there is none to compare", Page,
@@ -43,13 +48,18 @@ func refusals() map[ID]Entry {
 			"let the program leave the UsernameToken out of its signature", "schemes-and-apis", alertFailing, seesFormat},
 		Unreadable: {"unreadable", "the SOAP message cannot be read, so nothing was sent", Page, nextForm,
 			"schemes-and-apis", alertFailing, "a SOAP fault"},
-		UnknownKey: {"unknown_key", "integrator key {key} is not in the configuration", Ticket,
-			"add an integration with integrator_key {key} (the status page has the lines to paste under unknown callers), " +
-				"or set unknown: observe", "docusignlegacyfromunknownkey", "DocuSignLegacyFromUnknownKey", seesPartner},
-		PrefixedKey: {"unknown_key", "integrator key {key} is not in the configuration, but the same key without its prefix " +
-			"is configured as {integration}", Ticket, "write integrator_key: {key} into {integration}, as the program sends " +
-			"it, and the key without its prefix into its oauth.client_id", "docusignlegacyfromunknownkey",
-			"DocuSignLegacyFromUnknownKey", seesPartner},
+		UnknownKey: {"unknown_key", "{key} is in no integration of the configuration", Ticket,
+			"add an integration for {key} (the status page has the lines to paste under unknown callers), or set " +
+				"unknown: observe", unknown, alertUnknown, seesPartner},
+		PrefixedKey: {"unknown_key", "{key} is in no integration of the configuration", Ticket,
+			"the same key without its prefix is configured as {integration}: write integrator_key: {key} there, as the " +
+				"program sends it, and the key without its prefix into oauth.client_id", unknown, alertUnknown, seesPartner},
+		BareKey: {"unknown_key", "{key} is in no integration of the configuration", Ticket,
+			"the same key with a prefix is configured as {integration}: write integrator_key: {key} there, as the program " +
+				"sends it", unknown, alertUnknown, seesPartner},
+		ClientIDAsKey: {"unknown_key", "{key} is in no integration of the configuration", Ticket,
+			"the same key is oauth.client_id of {integration}: if this is its program, write integrator_key: {key} there; " +
+				"else add an integration for {key}", unknown, alertUnknown, seesPartner},
 		BadLogin: {"bad_login", "the password differs from the one in the configuration", Page,
 			"store the password that the program sends for {user}: docusign-auth-proxy hash-password", "a-program-gets-401",
 			alertGuessing, seesUser},
@@ -58,6 +68,14 @@ func refusals() map[ID]Entry {
 		NoPassword: {"bad_login", "{user} has no password in the configuration", Page,
 			"store the password that the program sends for {user}: docusign-auth-proxy hash-password", "a-program-gets-401",
 			alertGuessing, seesUser},
+		PinnedPassword: {"bad_login", "the password differs from the one that was kept at the first call of {user}", Page,
+			"if it was changed, forget the old one: docusign-auth-proxy pins forget --user {user} --config {config}",
+			"tokens-and-pins", alertGuessing, seesUser},
+		EmptyPassword: {"bad_login", "{user} has no password in the configuration, and the program sent an empty one", Page,
+			"let the program send its password", "tokens-and-pins", alertGuessing, seesUser},
+		LongPassword: {"bad_login", "{user} has no password in the configuration, and the one sent is too long to be kept",
+			Page, "set password of {user} in the configuration, by file: or argon2id:", "tokens-and-pins", alertGuessing,
+			seesUser},
 		Throttled: {"throttled", "too many wrong passwords for {user} came from {client}", Page,
 			"find the program at {client} that sends a wrong password", "docusignpasswordguessing", alertGuessing, seesUser},
 		Busy: {"busy", "too many passwords are being checked at once", Page,
@@ -65,14 +83,17 @@ func refusals() map[ID]Entry {
 		Overloaded: {"overloaded", "a limit of the proxy is reached", Page,
 			"look at the status page which client has so many calls open; limits.* of the configuration", "slow-calls",
 			alertFailing, sees503},
-		PrincipalNotAllowed: {"principal_not_allowed", "{user} may not act for {guid}", Page,
-			"if this is wanted, list the principal under may_act_for of {user}", "on-behalf", alertFailing, seesLacks},
+		PrincipalNotAllowed: {"principal_not_allowed", "{user} may not act for {principal}", Page,
+			"if this is wanted, list {principal} under may_act_for of {user}", "on-behalf", alertFailing, seesLacks},
 		NoGUID: {"principal_not_allowed", "no user GUID is known for {user}", Page,
 			"add user_id to {user} in the configuration, or set oauth.admin_user_id so that the proxy can look it up",
 			"on-behalf", alertFailing, seesLacks},
 		NotFoundByAdmin: {"principal_not_allowed", "the administrator sees no user {user}", Page,
 			"write user_id of {user} into the configuration: it stands as API Username on the user's page in DocuSign's " +
 				"administration (Users); or add {user} to an account that the administrator sees", "on-behalf", alertFailing,
+			seesLacks},
+		NotMember: {"principal_not_allowed", "{user} is no member of the account in the call", Page,
+			"make {user} an active member of that account, or correct the account in the program", "on-behalf", alertFailing,
 			seesLacks},
 		UnknownToken: {"unknown_token", "a bearer token that neither this proxy issued nor the configuration imports", Page,
 			"if the program stored it years ago, list its SHA-256 under tokens of the integration; otherwise let the " +
@@ -82,6 +103,9 @@ func refusals() map[ID]Entry {
 				"back from a backup", "tokens-and-pins", alertFailing, seesToken},
 		OAuthRefused: {"oauth_refused", "the program's own OAuth token is not let through", Page,
 			"set pass_oauth_bearer: true to let it through", "cutting-over", alertFailing, seesToken},
+		OAuthAtToken: {"oauth_refused", "the program brings an OAuth access token to the legacy token end point", Page,
+			"the program has migrated already; let it use X-DocuSign-Act-On-Behalf or a grant of its own", "cutting-over",
+			alertFailing, seesToken},
 		Blocked: {"blocked", "the integration is cut over (mode: block)", Ticket,
 			"switch the program to OAuth, or set mode: translate to let it go on", "cutting-over", "DocuSignBackToLegacy",
 			seesPartner},
@@ -104,23 +128,31 @@ func requests() map[ID]Entry {
 			"look at what the program sends: docusign-auth-proxy capture start", here, alertFailing, seesFault},
 		NotFound: {"not_found", "DocuSign has no such address", Page,
 			"correct the program's address: it must begin with /restapi, /api/3.0 or /oauth2", here, alertFailing, "404"},
+		BrowserCameBack: {"not_found", "a signer's browser came back to an address that is no longer valid", Page,
+			"nothing, if the signer took more than a day; else look at the key file beside the state file", here, alertFailing,
+			"404"},
 		TooLarge: {"too_large", "a body or a SOAP header exceeds a limit", Page,
 			"raise limits.header_bytes or limits.soap_header; DocuSign takes 34 MiB at a time", here, alertFailing, "413"},
 		BodyTimeout: {"body_timeout", "the body of the call stopped coming, so that nothing was sent or DocuSign saw only a " +
 			"part of it", Page, "look at the network between the program and the proxy; a program that pauses while it writes " +
-			"a call needs a higher limits.body_timeout", here, alertFailing, "408"},
+			"a call needs a higher limits.body_timeout, one whose credential is in the body also a higher " +
+			"limits.header_timeout", here, alertFailing, "408"},
 		HostMismatch: {"host_mismatch", "the Host inside is another than that of the connection", Page,
 			"the program's own fault, or an attempt to reach another host: look at its settings", here, alertFailing, "421"},
-		WrongEnvironment: {"wrong_environment", "{host} belongs to another environment than {environment}; nothing was sent",
-			Page, "correct the program's URL; a test program needs a second proxy with environment: demo and its own keys",
-			here, alertFailing, "403"},
+		WrongEnvironment: {"wrong_environment", "{host} belongs to another environment of DocuSign's, and calls are carried " +
+			"out in {environment} here; nothing was sent", Page, "use a host of {environment}, or for {other} a second proxy " +
+			"with that environment", here, alertFailing, "403"},
+		UnknownEnvironment: {"wrong_environment", "{host} does not tell which environment of DocuSign it belongs to, and calls " +
+			"are carried out in {environment} here; nothing was sent", Page, "if it belongs to {environment}, list it under " +
+			"egress.hosts", here, alertFailing, "403"},
 		UnknownService: {"unknown_service", "a SOAP service other than the four: nobody knows where it reads its password",
 			Page, "correct the program's address: /api/3.0/ with api.asmx, dsapi.asmx, credential.asmx or " +
 				"accountmanagement.asmx", here, alertFailing, seesFault},
 		FormBinding: {"form_binding", "a call by query or form, service.asmx/Operation, which has the password in it", Page,
 			"let the program send a SOAP envelope to the service's own address", here, alertFailing, seesFault},
 		ClearPassword: {"clear_password", "a password in a query, a path or a form would have left in clear", Page,
-			"the program has to send its credential in X-DocuSign-Authentication, or in the SOAP message to its service",
+			"the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its service, or " +
+				"to oauth2/token",
 			here, alertFailing, seesFault},
 		Unsupported: {"unsupported", "a call that the proxy does not carry out as it is configured", Page,
 			"see error of the log line: it names what is missing", here, alertFailing, "501"},
@@ -180,8 +212,10 @@ func answers() map[ID]Entry {
 			"look at the network between DocuSign, the proxy and the program", "slow-calls", alertFailing, "a cut answer"},
 		Internal: {"internal", "a fault of the proxy", Ticket, "keep the log and report it with docusign-auth-proxy version",
 			"docusignproxyfault", alertFault, "500"},
+		NoStore: {"internal", "there is no store for tokens and passwords of the proxy's own", Page,
+			"set store: to a file in {config}", "docusignproxyfault", alertFault, "500"},
 		StoreUnwritable: {"internal", "the state cannot be written or read", Page,
-			"check that the store's file is writable and the disk has room", "docusignproxyfault", alertFault, "500"},
+			"check that the store's file, and the key file beside it, can be read and written, and that the disk has room", "docusignproxyfault", alertFault, "500"},
 		Panic: {"panic", "a fault of the proxy", Ticket, "keep the log and report it with docusign-auth-proxy version",
 			"docusignproxyfault", alertFault, "500"},
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/consent"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/words"
@@ -245,7 +246,7 @@ func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
 			account.Untrusted.Error()
 		f.Next = "if the host is DocuSign's, add it to egress.hosts in " + v.Config
 		if wrong, ok := errors.AsType[*egress.EnvironmentError](account.Untrusted); ok {
-			f.Next = wrong.NextStep()
+			f.Next = cause.NextStep(wrong)
 		}
 	default:
 		v.ok("account", v.subject, listed(v.info.Accounts, "; ", describeAccount))

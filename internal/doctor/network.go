@@ -19,6 +19,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/oauth"
@@ -231,7 +232,7 @@ func (c *network) connectTo(ctx context.Context, address string) (net.Conn, stri
 		f.Why = "an address inside your network in DocuSign's name is a fault of DNS, a hosts file that points here, or an " +
 			"attack"
 		f.Next = "find out who answers for the name; if the address is meant, " +
-			cmp.Or(refused.Hint, "nothing can allow it: mend the name")
+			cause.NextStep(refused)
 	case errors.As(err, &proxy):
 		f.Next = "show whoever runs the company's proxy " + c.company + " this text: CONNECT to " + address +
 			" has to be allowed; if it asks for a password, check the user in upstream.proxy and upstream.proxy_password"

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/authority"
 )
@@ -28,41 +29,6 @@ const (
 	failureEvery = time.Minute // between two log lines about one client and cause
 	failureKept  = time.Hour   // at least, since the last one; others need the place
 )
-
-const nextTrust = "let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust; " +
-	"Java, Node.js, Python and Firefox keep lists of their own"
-
-// NextStep says what an operator does about a cause.
-func NextStep(cause string) string {
-	switch cause {
-	case call.ConnBadHead:
-		return "look for blanks or other characters in the program's URLs and headers that must be written as %20 " +
-			"and the like; curl -v against the same address shows the answer"
-	case call.ConnLargeHead:
-		return "raise limits.header_bytes if the program really needs a head of this size"
-	case call.ConnBadCoding:
-		return "the program must send its body with Content-Length or with Transfer-Encoding: chunked"
-	case call.ConnCutHead:
-		return "nothing if it is a port scan or a health check; else look at the network between the program and the " +
-			"proxy, or raise limits.header_timeout"
-	case call.ConnNoCA:
-		return "make a CA: docusign-auth-proxy ca init; or let the program call http://"
-	case call.ConnSSL2:
-		return "switch the SSLv2 form of the greeting off in the program: for Java -Dhttps.protocols=TLSv1"
-	case call.ConnNotTrusted, call.ConnHungUp:
-		return nextTrust
-	case call.ConnNoCall:
-		return "nothing if it is a health check; else " + nextTrust
-	case call.ConnOldTLS:
-		return "set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers"
-	case call.ConnName:
-		return "the hosts file or proxy setting of the program's machine sends a host here that is not DocuSign's"
-	case call.ConnTooMany, call.ConnDisplaced:
-		return "find out why the client keeps so many connections; limits.client_idle closes idle ones sooner, " +
-			"limits.connections and limits.client_share allow more"
-	}
-	return "check that the program speaks TLS 1.2; older ones need interception.tls: legacy"
-}
 
 type failureKey struct {
 	client netip.Addr
@@ -93,20 +59,20 @@ func (f *Front) Failures() []call.ConnFailure {
 }
 
 // failed counts a connection that never became a call, and writes at most one line a minute for each client and cause.
-func (f *Front) failed(c *Conn, status int, cause, detail string) {
+func (f *Front) failed(c *Conn, status int, why cause.ID, detail string) {
 	if f.running.Err() != nil { // the proxy itself ends connections now
 		return
 	}
 	e := call.ConnFailure{
 		Last: time.Now(), RequestID: f.NextID(), Door: c.Binding.Door, Client: c.Binding.Client.Addr(),
-		Status: status, Cause: cause, Detail: detail, NextStep: NextStep(cause),
+		Status: status, Cause: why.String(), Detail: detail, NextStep: why.Next(),
 	}
 	if !c.Binding.Target.IsZero() {
 		e.Target = c.Binding.Target.String()
 	}
 	if times, log := f.failures.note(e); log {
 		f.Log.Warn("connection without a call", "request_id", e.RequestID, "door", string(e.Door),
-			"client", e.Client.String(), "target", e.Target, "status", status, "cause", cause, "error", detail,
+			"client", e.Client.String(), "target", e.Target, "status", status, "cause", e.Cause, "error", detail,
 			"next_step", e.NextStep, "times", times)
 	}
 	call.Tell(f.Recorders, func(r interface{ RecordConnFailure(*call.ConnFailure) }) { r.RecordConnFailure(&e) })
@@ -155,9 +121,9 @@ func (f *Front) State(conn net.Conn, cs http.ConnState) {
 		switch {
 		case c.refused.Load() || c.streams.Load() || c.serving.Load():
 		case c.headRead.Load():
-			f.failed(c, 0, call.ConnCutHead, "the connection ended, or stood still, in the middle of a request head")
+			f.failed(c, 0, cause.HeadUnfinished, "the connection ended, or stood still, in the middle of a request head")
 		case c.secure && !c.called.Load():
-			f.failed(c, 0, call.ConnNoCall, "it closed the connection after the TLS handshake without sending a call")
+			f.failed(c, 0, cause.TLSNoCall, "it closed the connection after the TLS handshake without sending a call")
 		}
 	}
 }
@@ -209,19 +175,19 @@ func (c *Conn) lookAtAnswer(p []byte) {
 		return
 	}
 	c.refused.Store(true)
-	cause, detail := call.ConnBadHead, string(line)
+	why, detail := cause.UnreadableRequest, string(line)
 	status, _ := strconv.Atoi(string(line[:3]))
 	switch status {
 	case http.StatusRequestHeaderFieldsTooLarge:
-		cause = call.ConnLargeHead
+		why = cause.HeadTooLarge
 	case http.StatusNotImplemented:
-		cause = call.ConnBadCoding
+		why = cause.UnsupportedCoding
 	case http.StatusBadRequest:
 		if !strings.Contains(detail, ":") {
 			detail += ": the request line or a header cannot be read"
 		}
 	}
-	c.front.failed(c, status, cause, detail)
+	c.front.failed(c, status, why, detail)
 }
 
 // answeringConn is a TLS connection for net/http that shows what is written before it is encrypted. Its ConnectionState
@@ -251,8 +217,8 @@ func (f *Front) handshake(c *Conn, cfg *tls.Config) net.Conn {
 	c.framing.ended = true // no head
 	_ = c.SetDeadline(time.Now().Add(f.HeaderTimeout))
 	if err := t.Handshake(); err != nil {
-		cause, detail := explainHandshake(err, c.written.Load(), c.lastRecord)
-		f.failed(c, 0, cause, detail)
+		why, detail := explainHandshake(err, c.written.Load(), c.lastRecord)
+		f.failed(c, 0, why, detail)
 		return nil
 	}
 	_ = c.SetDeadline(time.Time{})
@@ -267,7 +233,7 @@ func (f *Front) handshake(c *Conn, cfg *tls.Config) net.Conn {
 
 // explainHandshake finds the likely reason why a handshake failed. answered says that the proxy had sent its
 // certificate; last is the record with which the program's bytes end.
-func explainHandshake(err error, answered bool, last alertRecord) (cause, detail string) {
+func explainHandshake(err error, answered bool, last alertRecord) (why cause.ID, detail string) {
 	var name *authority.NameError
 	alert := alertOf(err)
 	if sent := last.alert(); alert == 0 && sent != 0 {
@@ -275,18 +241,18 @@ func explainHandshake(err error, answered bool, last alertRecord) (cause, detail
 	}
 	switch {
 	case errors.As(err, &name):
-		return call.ConnName, strings.ReplaceAll(err.Error(), name.Host, shown.Host(name.Host))
+		return cause.TLSName, strings.ReplaceAll(err.Error(), name.Host, shown.Host(name.Host))
 	case alert >= 42 && alert <= 49 && alert != 47: // RFC 8446 §6.2: all about certificates but illegal_parameter
-		return call.ConnNotTrusted, "the program refuses the proxy's certificate: " + err.Error()
+		return cause.TLSNotTrusted, "the program refuses the proxy's certificate: " + err.Error()
 	case alert != 0:
-		return call.ConnHandshake, err.Error()
+		return cause.TLSHandshake, err.Error()
 	case answered && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF)):
 		const hungUp = "the program hung up when it saw the proxy's certificate; most likely it does not trust the CA"
-		return call.ConnHungUp, hungUp
+		return cause.TLSHungUp, hungUp
 	case strings.Contains(err.Error(), "unsupported versions"), strings.Contains(err.Error(), "no cipher suite"):
-		return call.ConnOldTLS, err.Error() // crypto/tls has no types for these two
+		return cause.TLSVersion, err.Error() // crypto/tls has no types for these two
 	}
-	return call.ConnHandshake, err.Error()
+	return cause.TLSHandshake, err.Error()
 }
 
 // alertRecord is a TLS record as long as an alert.

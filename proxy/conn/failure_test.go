@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 )
 
 func TestOldConnectionFailuresMakePlaceForNewOnes(t *testing.T) {
@@ -15,10 +16,10 @@ func TestOldConnectionFailuresMakePlaceForNewOnes(t *testing.T) {
 		address := netip.MustParseAddr("192.0.2.0")
 		for range maxFailures {
 			address = address.Next()
-			list.note(call.ConnFailure{Client: address, Cause: call.ConnCutHead, Last: time.Unix(0, 0)})
+			list.note(call.ConnFailure{Client: address, Cause: cause.HeadUnfinished.String(), Last: time.Unix(0, 0)})
 		}
-		list.note(call.ConnFailure{Client: program, Cause: call.ConnNotTrusted, Last: time.Unix(0, 0).Add(after)})
-		if row := list.rows[failureKey{program, call.ConnNotTrusted}]; (row != nil) != known {
+		list.note(call.ConnFailure{Client: program, Cause: cause.TLSNotTrusted.String(), Last: time.Unix(0, 0).Add(after)})
+		if row := list.rows[failureKey{program, cause.TLSNotTrusted.String()}]; (row != nil) != known {
 			t.Errorf("after %s: %+v", after, row)
 		}
 	}

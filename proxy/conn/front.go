@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/proxy/egress"
 )
@@ -221,7 +222,7 @@ func (f *Front) sort(c *Conn, tlsConfig func() *tls.Config) {
 // secure makes a TLS connection of one that begins with a ClientHello; nil = it cannot.
 func (f *Front) secure(c *Conn, tlsConfig func() *tls.Config) net.Conn {
 	if c.ahead[0] >= firstByteSSL2 {
-		f.failed(c, 0, call.ConnSSL2, "the program greets in the form of SSLv2, which no TLS server of today reads")
+		f.failed(c, 0, cause.TLSSSLv2, "the program greets in the form of SSLv2, which no TLS server of today reads")
 		return nil
 	}
 	if c.ahead[0] != tlsHandshakeRecord {
@@ -229,7 +230,7 @@ func (f *Front) secure(c *Conn, tlsConfig func() *tls.Config) net.Conn {
 	}
 	cfg := tlsConfig()
 	if cfg == nil {
-		f.failed(c, 0, call.ConnNoCA, "TLS to a proxy that has no CA")
+		f.failed(c, 0, cause.NoCA, "TLS to a proxy that has no CA")
 		return nil
 	}
 	return f.handshake(c, cfg)
@@ -301,7 +302,7 @@ func (f *Front) takePlace(places *Places, c *Conn) bool {
 	taken, displaced := places.Take(c.Binding.Client.Addr(), c)
 	f.displace(displaced)
 	if taken == nil {
-		f.failed(c, 0, call.ConnTooMany, "limits.connections, or the client's share of it, is reached by calls under way")
+		f.failed(c, 0, cause.TooManyConnections, "limits.connections, or the client's share of it, is reached by calls under way")
 		return false
 	}
 	c.place = taken
@@ -315,6 +316,6 @@ func (f *Front) displace(p *Place) {
 		return
 	}
 	const newer = "closed for a newer one: limits.connections, or the client's share of it, is reached"
-	f.failed(p.conn, 0, call.ConnDisplaced, newer)
+	f.failed(p.conn, 0, cause.ConnectionDisplaced, newer)
 	_ = p.conn.Close()
 }

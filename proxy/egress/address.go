@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 // The rules by which an address is refused: short, few and fixed, hence fit for a metric's label.
@@ -31,16 +33,24 @@ type RefusedError struct {
 	Host Host           // that was asked for
 	Addr netip.AddrPort // it resolved to
 	Rule string         // one of the Rule constants
-	// Hint tells the operator what to add to the configuration if the address is meant; "" if nothing can allow it.
-	Hint string
+	// Allowable says that an entry of Dialer.Allow opens the address.
+	Allowable bool
 }
 
 func (e *RefusedError) Error() string {
-	text := fmt.Sprintf("egress: %s leads to %s, which is refused (%s)", e.Host, e.Addr, e.Rule)
-	if e.Hint != "" {
-		text += ": " + e.Hint
+	return fmt.Sprintf("egress: %s leads to %s, which is refused (%s)", e.Host, e.Addr, e.Rule)
+}
+
+// Row tells what the operator does if the address is meant.
+func (e *RefusedError) Row() (cause.ID, []string) {
+	id := cause.ForbiddenAddress
+	switch {
+	case e.Rule == RuleSelf:
+		id = cause.OwnAddress
+	case e.Allowable:
+		id = cause.PrivateAddress
 	}
-	return text
+	return id, []string{"host", e.Host.Name(), "address", e.Addr.Addr().String(), "detail", e.Rule}
 }
 
 // What in the allow list opens an address that a rule refuses.
@@ -133,12 +143,7 @@ func (g *judge) check(to netip.AddrPort) error {
 	if !found || g.configured || g.allowed(ip, r.opened) {
 		return nil
 	}
-	refused := &RefusedError{Host: g.host, Addr: to, Rule: r.rule}
-	if r.opened != byNothing {
-		const add = "add %q to egress.allow_addresses if this address is meant"
-		refused.Hint = fmt.Sprintf(add, netip.PrefixFrom(ip, ip.BitLen()))
-	}
-	return refused
+	return &RefusedError{Host: g.host, Addr: to, Rule: r.rule, Allowable: r.opened != byNothing}
 }
 
 func (g *judge) allowed(ip netip.Addr, by int) bool {

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 func addrPort(s string) netip.AddrPort {
@@ -82,14 +85,32 @@ func TestRefusalSaysWhatToAdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := (&judge{host: h}).check(addrPort("10.1.2.3")).Error()
-	want := `egress: demo.docusign.net:443 leads to 10.1.2.3:443, which is refused (private): add "10.1.2.3/32" to ` +
-		`egress.allow_addresses if this address is meant`
-	if got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	self := func() []netip.AddrPort { return []netip.AddrPort{netip.MustParseAddrPort("10.9.9.9:443")} }
+	for address, want := range map[string]string{
+		"10.1.2.3":  "look at this machine's DNS and hosts file; if 10.1.2.3 is meant, add it to egress.allow_addresses",
+		"224.0.0.1": "mend this machine's DNS or hosts file, or name the right address in egress.resolve",
+		"10.9.9.9":  "the hosts file of this machine sends demo.docusign.net here",
+	} {
+		refused, ok := errors.AsType[*RefusedError]((&judge{host: h, self: self}).check(addrPort(address)))
+		if !ok || !strings.HasPrefix(cause.NextStep(refused), want) {
+			t.Errorf("%s: %v, next step %q", address, refused, cause.NextStep(refused))
+		}
 	}
-	if got := (&judge{host: h}).check(addrPort("224.0.0.1")).Error(); strings.Contains(got, "add") {
-		t.Errorf("gives a hint that cannot help: %s", got)
+}
+
+func TestEveryRuleHasARowOfTheTableOfCauses(t *testing.T) {
+	rules := []string{RuleSelf, RuleUnknown}
+	for _, r := range addressRules() {
+		rules = append(rules, r.rule)
+	}
+	for _, rule := range rules {
+		e := &RefusedError{Rule: rule, Allowable: slices.ContainsFunc(addressRules(), func(r addressRule) bool {
+			return r.rule == rule && r.opened != byNothing
+		})}
+		id, _ := e.Row()
+		if named, ok := cause.Lookup(rule); !ok || named != id {
+			t.Errorf("%s is %v by its name (%v), and %v", rule, named.Means(), ok, id.Means())
+		}
 	}
 }
 

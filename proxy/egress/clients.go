@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -47,8 +47,11 @@ type Admission struct {
 	RetryAfter time.Duration
 	// Challenge is the Proxy-Authenticate header that a 407 must carry (RFC 9110 §15.5.8).
 	Challenge string
-	// Reason is a fixed label, Detail a text for the log and the answer; it never holds a credential.
-	Reason, Detail string
+	// Reason is a fixed label.
+	Reason string
+	// Cause of a refusal, with the values for its texts; none of them is a credential.
+	Cause cause.ID
+	Fill  []string
 }
 
 // OK reports whether the client is admitted.
@@ -61,28 +64,32 @@ func (c *Clients) Admit(ctx context.Context, remote netip.AddrPort, proxyAuthori
 	if !a.OK() || c.Verify == nil {
 		return a
 	}
-	wrong := Admission{Status: http.StatusProxyAuthRequired, Challenge: `Basic realm="docusign-auth-proxy"`}
+	refuse := func(status int, id cause.ID) Admission {
+		return Admission{Status: status, Reason: id.String(), Cause: id, Fill: []string{"client", remote.Addr().String()}}
+	}
+	wrong := func(id cause.ID) Admission {
+		a := refuse(http.StatusProxyAuthRequired, id)
+		a.Challenge = `Basic realm="docusign-auth-proxy"`
+		return a
+	}
 	user, password, ok := basic(proxyAuthorization)
 	if !ok {
-		wrong.Reason, wrong.Detail = ReasonClientUnknown, "a proxy user and password are needed (Basic)"
-		return wrong
+		return wrong(cause.ClientCredentialMissing)
 	}
 	err := c.Verify(ctx, remote.Addr(), user, password)
 	if err == nil {
 		return a
 	}
-	if unchecked, ok := errors.AsType[*call.Error](err); ok {
-		a.Status, a.RetryAfter = unchecked.Later()
+	unchecked, ok := errors.AsType[*call.Error](err)
+	if !ok {
+		return wrong(cause.ClientCredential)
 	}
-	switch a.Status {
-	case 0:
-		a = wrong
-		a.Reason, a.Detail = ReasonClientCredential, "the proxy user or its password is wrong"
-	case http.StatusTooManyRequests:
-		a.Reason, a.Detail = ReasonThrottled, "too many wrong proxy passwords from this address"
-	default:
-		a.Reason, a.Detail = ReasonBusy, "too many passwords are being checked at once"
+	status, after := unchecked.Later()
+	if status == 0 {
+		return wrong(cause.ClientCredential)
 	}
+	a = refuse(status, unchecked.Kind.Cause())
+	a.RetryAfter = after
 	return a
 }
 
@@ -93,12 +100,11 @@ func (c *Clients) AdmitAddress(remote netip.AddrPort) Admission {
 		slices.ContainsFunc(c.Allow, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		return Admission{Reason: ReasonAdmitted}
 	}
-	detail := "clients must come from this machine"
+	a := Admission{Status: http.StatusForbidden, Reason: ReasonClientAddress, Cause: cause.ClientAddress}
 	if ip.IsValid() {
-		detail = fmt.Sprintf("%s is not a client of this proxy: add %q to egress.clients if it should be",
-			ip, netip.PrefixFrom(ip, ip.BitLen()))
+		a.Fill = []string{"client", ip.String()}
 	}
-	return Admission{Status: http.StatusForbidden, Reason: ReasonClientAddress, Detail: detail}
+	return a
 }
 
 // basic reads RFC 7617 credentials.

@@ -86,7 +86,7 @@ func TestAdmit(t *testing.T) {
 			if a.Status != tt.status || a.Reason != tt.reason || a.OK() != (tt.status == 0) {
 				t.Errorf("got %+v", a)
 			}
-			if (a.Challenge != "") != (tt.status == 407) || strings.Contains(a.Detail, "c4n4ry") {
+			if (a.Challenge != "") != (tt.status == 407) || strings.Contains(strings.Join(a.Fill, " "), "c4n4ry") {
 				t.Errorf("got %+v", a)
 			}
 			if (a.RetryAfter > 0) != (tt.status == 429 || tt.status == 503) {
@@ -101,8 +101,8 @@ func TestAdmit(t *testing.T) {
 	}
 	if a := listed.Admit(
 		context.Background(), netip.MustParseAddrPort("10.9.9.9:1"), "",
-	); !strings.Contains(a.Detail, `add "10.9.9.9/32" to egress.clients`) {
-		t.Errorf("detail %q", a.Detail)
+	); !strings.Contains(a.Cause.Next(a.Fill...), "if 10.9.9.9 is one of yours, add it to egress.clients") {
+		t.Errorf("next step %q", a.Cause.Next(a.Fill...))
 	}
 	if a := open.Admit(context.Background(), netip.AddrPort{}, ""); a.Status != 403 {
 		t.Errorf("an unknown peer: %+v", a)

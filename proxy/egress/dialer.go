@@ -71,7 +71,7 @@ func (d *Dialer) dial(ctx context.Context, h Host, configured bool) (net.Conn, e
 	}
 	ips, err := d.Lookup.LookupNetIP(ctx, "ip", h.name)
 	if err == nil && len(ips) == 0 {
-		err = errNoSuchHost
+		err = &net.DNSError{Err: errNoSuchHost.Error(), Name: h.name, IsNotFound: true}
 	}
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}

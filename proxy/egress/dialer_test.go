@@ -178,7 +178,7 @@ func TestDialErrors(t *testing.T) {
 	}
 	d.Lookup = answers()
 	if _, err := d.DialContext(t.Context(), "tcp", "demo.docusign.net:443"); err == nil ||
-		err.Error() != "dial tcp: no such host" {
+		err.Error() != "dial tcp: lookup demo.docusign.net: no such host" {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

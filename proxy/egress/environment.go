@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 // Environment is one of DocuSign's separate installations. An integrator key is the same in all of them, so the host is
@@ -61,12 +63,13 @@ func (e *EnvironmentError) Error() string {
 		e.Host.name, e.Is, e.Wanted)
 }
 
-// NextStep tells the operator what to do about it.
-func (e *EnvironmentError) NextStep() string {
+// Row tells what the operator does about it.
+func (e *EnvironmentError) Row() (cause.ID, []string) {
+	id := cause.WrongEnvironment
 	if e.Is == UnknownEnvironment {
-		return fmt.Sprintf("if it belongs to %s, list it under egress.hosts", e.Wanted)
+		id = cause.UnknownEnvironment
 	}
-	return fmt.Sprintf("use a host of %s, or for %s a second proxy with that environment", e.Wanted, e.Is)
+	return id, []string{"host", e.Host.Name(), "environment", string(e.Wanted), "other", string(e.Is)}
 }
 
 // CheckEnvironment returns an *EnvironmentError if calls meant for h must not be carried out in the policy's

@@ -12,8 +12,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-
-	"docusign-auth-proxy/internal/shown"
 )
 
 // Host is a normalised host and port: a DNS name in lower-case ASCII without final dot, or an address. Two Hosts that
@@ -188,14 +186,6 @@ func (h Host) Authority() string {
 		return h.name
 	}
 	return strings.TrimSuffix(h.String(), ":443")
-}
-
-// WithoutHost takes a host out of a text when it may not be shown.
-func WithoutHost(text string, h Host) string {
-	if shown.Host(h.String()) == h.String() {
-		return text
-	}
-	return strings.ReplaceAll(text, h.name, "…")
 }
 
 // Origin is the upstream of a bound host: always https, since a bearer never leaves in clear.

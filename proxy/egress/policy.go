@@ -2,9 +2,11 @@ package egress
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
+
+	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/shown"
 )
 
 // Action is what to do with a request for a host.
@@ -32,8 +34,21 @@ const (
 type Decision struct {
 	Action Action
 	Reason string // one of the Reason constants
-	// Detail of a refusal: why, and what the operator can do about it unless NextStep says it.
-	Detail, NextStep string
+	// Cause of a refusal, with the values for its texts.
+	Cause cause.ID
+	Fill  []string
+}
+
+// Shown is Fill without a host that may not be shown.
+func (d Decision) Shown(h Host) []string {
+	if may := shown.Host(h.String()); may != h.String() {
+		return append(slices.Clone(d.Fill), "host", may)
+	}
+	return d.Fill
+}
+
+func refuse(id cause.ID, fill ...string) Decision {
+	return Decision{Reason: id.String(), Cause: id, Fill: fill}
 }
 
 // DefaultSuffixes are the domains of DocuSign's demo and production sites and of its account servers.
@@ -60,25 +75,20 @@ func (p *Policy) NoTunnel(h Host) bool { return isDocuSign(h) || p.DocuSign(h) }
 // Decide says what to do with a request for h. A DocuSign host is never tunnelled, listed or not.
 func (p *Policy) Decide(h Host) Decision {
 	if wrong, ok := errors.AsType[*EnvironmentError](p.CheckEnvironment(h)); ok {
-		return Decision{Reason: ReasonEnvironment, Detail: wrong.Error(), NextStep: wrong.NextStep()}
+		id, fill := wrong.Row()
+		return refuse(id, fill...)
 	}
-	d := Decision{Reason: ReasonNotListed}
 	switch {
 	case slices.Contains(p.Hosts, h), p.under(h) && (h.port == 443 || h.port == 80):
 		return Decision{Action: Intercept, Reason: ReasonDocuSign}
 	case p.under(h):
-		d.Reason = ReasonDocuSignPort
-		d.Detail = fmt.Sprintf("%s is a DocuSign host, but port %d is not intercepted: call it on 443", h.name, h.port)
+		return refuse(cause.DocuSignPort, "host", h.String())
 	case slices.Contains(p.Tunnels, h):
 		return Decision{Action: Tunnel, Reason: ReasonTunnel}
 	case h.name == otherProduct:
-		d.Detail = h.name + " is another product of DocuSign's"
-		d.NextStep = "let the program reach it without the proxy"
-	default:
-		const text = "%s is neither DocuSign nor listed: add %[1]q to egress.tunnel if the program needs it"
-		d.Detail = fmt.Sprintf(text, h.String())
+		return refuse(cause.OtherProduct, "host", h.name)
 	}
-	return d
+	return refuse(cause.NotListed, "host", h.String())
 }
 
 // DocuSign reports whether h belongs to DocuSign, on whatever port, or is among Hosts.

@@ -50,13 +50,13 @@ func TestDecide(t *testing.T) {
 			if d.Action != tt.action || d.Reason != tt.reason {
 				t.Errorf("got %v, %s", d.Action, d.Reason)
 			}
-			if (d.Detail != "") != (d.Action == egress.Refuse) {
-				t.Errorf("detail %q", d.Detail)
+			if (d.Cause.String() == d.Reason) != (d.Action == egress.Refuse) {
+				t.Errorf("cause %q", d.Cause)
 			}
 		})
 	}
-	if d := zero.Decide(host(t, "a.example:8080")); !strings.Contains(d.Detail, `add "a.example:8080" to egress.tunnel`) {
-		t.Errorf("detail %q", d.Detail)
+	if d := zero.Decide(host(t, "a.example:8080")); !strings.Contains(d.Cause.Next(d.Fill...), `add "a.example:8080" to egress.tunnel`) {
+		t.Errorf("next step %q", d.Cause.Next(d.Fill...))
 	}
 	if d := zero.Decide(egress.Host{}); d.Action != egress.Refuse {
 		t.Errorf("no host: %v", d)

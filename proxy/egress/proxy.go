@@ -13,8 +13,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -48,16 +50,27 @@ func (e *ProxyError) Error() string {
 	if e.Status == 0 {
 		return fmt.Sprintf("egress: connect to %s through proxy %s: %v", e.Target, e.Proxy, e.Err)
 	}
-	text := fmt.Sprintf(
+	return fmt.Sprintf(
 		"egress: connect to %s: proxy %s answers %d %s", e.Target, e.Proxy, e.Status, http.StatusText(e.Status),
 	)
-	if e.Status == http.StatusProxyAuthRequired {
-		text += ": check its user and password"
-	}
-	return text
 }
 
 func (e *ProxyError) Unwrap() error { return e.Err }
+
+// Row tells what the operator does about the company's proxy.
+func (e *ProxyError) Row() (cause.ID, []string) {
+	fill := []string{"proxy", e.Proxy.String(), "host", e.Target.Name()}
+	switch e.Status {
+	case 0:
+		if loop, ok := errors.AsType[*RefusedError](e.Err); ok {
+			return loop.Row()
+		}
+		return cause.ProxyDown, fill
+	case http.StatusProxyAuthRequired:
+		return cause.ProxyLogin, fill
+	}
+	return cause.ProxyRefused, append(fill, "detail", strconv.Itoa(e.Status)+" "+http.StatusText(e.Status))
+}
 
 // DialContext connects to addr ("host:port") through the proxy. Errors: *HostError, *RefusedError or *ProxyError, which
 // never holds the credentials.

@@ -7,22 +7,25 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/proxy/conn"
-	"docusign-auth-proxy/proxy/egress"
 )
 
 const dialTime = 30 * time.Second
 
-var errTooMany = errors.New("limits.tunnels, or the client's share of it, is reached")
+// tooManyError says that there is no room for another tunnel.
+type tooManyError struct{}
+
+func (tooManyError) Error() string { return cause.TooManyTunnels.Means() }
+
+// Row tells what the operator does about it.
+func (tooManyError) Row() (cause.ID, []string) { return cause.TooManyTunnels, nil }
 
 // Pool bounds raw tunnels.
 type Pool struct {
@@ -45,8 +48,8 @@ type farConn struct {
 func (t *Pool) Dial(r *http.Request, b *conn.Binding, network, addr string) (net.Conn, error) {
 	reserved, _ := t.Places.Take(b.Client.Addr(), nil)
 	if reserved == nil {
-		t.Log.Warn("tunnel refused", "target", addr, "client", r.RemoteAddr, "reason", errTooMany)
-		return nil, errTooMany
+		t.Log.Warn("tunnel refused", "target", addr, "client", r.RemoteAddr, "reason", tooManyError{})
+		return nil, tooManyError{}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), dialTime)
 	defer cancel()
@@ -145,21 +148,3 @@ func (c *nearConn) CloseWrite() error {
 
 // CloseRead has nothing to do: the read side ends with Close.
 func (c *nearConn) CloseRead() error { return nil }
-
-// WriteFailure answers a CONNECT whose host could not be reached.
-func WriteFailure(w io.Writer, err error) {
-	status, detail := http.StatusBadGateway, "the host cannot be reached"
-	var refused *egress.RefusedError
-	switch {
-	case errors.Is(err, errTooMany):
-		status, detail = http.StatusServiceUnavailable, err.Error()
-	case errors.As(err, &refused):
-		status, detail = http.StatusForbidden, refused.Error()
-	case errors.Is(err, context.DeadlineExceeded):
-		status, detail = http.StatusGatewayTimeout, "the host did not answer in time"
-	}
-	body := "docusign-auth-proxy: " + detail + "\n"
-	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"+
-		"Content-Length: %d\r\nConnection: close\r\n\r\n%s",
-		status, http.StatusText(status), len(body), body)
-}

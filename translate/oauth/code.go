@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/secret"
 )
 
@@ -111,7 +112,7 @@ func (g *CodeGranter) Exchange(ctx context.Context, code secret.Text, r LoginReq
 		return &l, nil
 	}
 	if failed.OAuthError == "invalid_grant" {
-		failed.next = "log in again: the code of a login is good for two minutes and for one use"
+		failed.finer = cause.CodeExpired
 	}
 	return nil, failed
 }
@@ -235,8 +236,7 @@ func (g *CodeGranter) post(ctx context.Context, id Identity, form url.Values) (L
 	}
 	l, failed := g.server.token(ctx, id, false, client)
 	if failed != nil && failed.OAuthError == "invalid_client" {
-		failed.next = "check that integration key " + g.cfg.ClientID + " exists in the environment of " + g.server.audience +
-			" and that client_secret is the one shown when it was made (secrets are not copied at go-live)"
+		failed.finer = cause.ClientSecret
 	}
 	return l, failed
 }

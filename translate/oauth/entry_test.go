@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/cache"
+	"docusign-auth-proxy/internal/cause"
 )
 
 func TestColdCallersShareOneGrant(t *testing.T) {
@@ -259,7 +260,7 @@ func TestConsentGivenMeanwhile(t *testing.T) {
 			if _, err := c.UserInfo(t.Context(), anna()); err == nil {
 				t.Fatal("no error")
 			}
-			if st := c.Snapshot()[0]; st.Consent != ConsentMissing || st.Failure.NextStep == "" ||
+			if st := c.Snapshot()[0]; st.Consent != ConsentMissing || st.Failure.Cause != cause.ConsentRequired ||
 				st.Failure.Next.Sub(d.clock.Now()) != DefaultTerminalPause {
 				t.Errorf("state %+v, failure %+v", st, st.Failure)
 			}

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/translate/legacy"
 )
 
 // Kind says why no token could be had (PROTOCOL.md §6.4). Its String is a bounded metric label.
@@ -38,52 +42,36 @@ const (
 	kinds
 )
 
-// kindFacts is what is known of a kind. In next, which tells the operator what to do, {user} and the like stand for
-// what the error knows.
-type kindFacts struct {
-	label     string
-	temporary bool // it may pass without anybody's help
-	next      string
+// causes are the rows of the table of causes.
+func causes() [kinds]cause.ID {
+	return [kinds]cause.ID{
+		Unclassified: cause.Other, ConsentRequired: cause.ConsentRequired, UserNotFound: cause.UserNotFound,
+		InvalidSubject: cause.InvalidSubject, IssuerNotFound: cause.IssuerNotFound, InvalidKey: cause.InvalidKey,
+		ExpiredGrant: cause.ExpiredGrant, UnsupportedGrantType: cause.UnsupportedGrantType, InvalidScope: cause.InvalidScope,
+		InvalidRequest: cause.InvalidRequest, Refused: cause.Refused, NotConfigured: cause.NotConfigured,
+		Throttled: cause.GrantThrottled, ServerError: cause.ServerError, Network: cause.Network,
+		BadAnswer: cause.BadAnswer, LoginRequired: cause.LoginRequired,
+	}
 }
 
-func (k Kind) facts() kindFacts {
-	const report = "this should not happen; report it with the text of the error"
-	table := [kinds]kindFacts{
-		Unclassified: {"other", true, "see the text of the error"},
-		ConsentRequired: {"consent_required", false, "let the user open {consent} in a browser, log in and accept; " +
-			"or let an organisation administrator consent for all users"},
-		UserNotFound: {"user_not_found", false, "check that {user} is the user's GUID (API Username), active, " +
-			"and of the environment of {server}"},
-		InvalidSubject: {"invalid_subject", false, "put the user's GUID (API Username) where {quoted user} stands: " +
-			"an e-mail address cannot be used"},
-		IssuerNotFound: {"issuer_not_found", false, "check that integration key {key} exists in the environment of " +
-			"{server} (for production it must have gone live)"},
-		InvalidKey: {"invalid_key", false, "check that the private key ({tried}) belongs to integration key {key} " +
-			"in the environment of {server} (keys are not copied at go-live), and that this machine's clock is right"},
-		ExpiredGrant:         {"expired_grant", false, "check this machine's clock"},
-		UnsupportedGrantType: {"unsupported_grant_type", false, report},
-		InvalidRequest:       {"invalid_request", false, report},
-		InvalidScope:         {"invalid_scope", false, "check the scopes {scopes}; signature impersonation is usual"},
-		Refused:              {"refused", false, "look the error up in DocuSign's documentation of the JWT grant"},
-		NotConfigured:        {"not_configured", false, "give integration key {key} a private key in the configuration"},
-		Throttled:            {"throttled", true, "wait; too many tokens were asked for"},
-		ServerError:          {"server_error", true, "wait; the account server has a problem (status.docusign.com)"},
-		Network: {"network", true, "check that this machine reaches {server}: name resolution, firewall, " +
-			"outgoing proxy, trusted certificates"},
-		BadAnswer: {"bad_answer", true, "check what stands between this machine and {server}: " +
-			"the answer is not the account server's"},
-		LoginRequired: {"login_required", false, "let the user log in: docusign-auth-proxy login --user {user}"},
-	}
+// cause is the row of the table that speaks of the kind in general.
+func (k Kind) cause() cause.ID {
 	if k >= kinds {
 		k = Unclassified
 	}
-	return table[k]
+	return causes()[k]
 }
 
-func (k Kind) String() string { return k.facts().label }
+func (k Kind) String() string { return k.cause().String() }
 
 // Temporary reports whether the error may pass without anybody's help.
-func (k Kind) Temporary() bool { return k.facts().temporary }
+func (k Kind) Temporary() bool {
+	switch k {
+	case Throttled, ServerError, Network, BadAnswer:
+		return true
+	}
+	return k == Unclassified || k >= kinds
+}
 
 // classify names the kind of a refusal. DocuSign writes the code into error or into error_description; it is not
 // consistent about which (PROTOCOL.md §6.4).
@@ -126,7 +114,7 @@ type GrantError struct {
 	ConsentURL  string   // where the user consents; only with ConsentRequired
 	KeyIDs      []string // fingerprints of the keys that were tried; only with InvalidKey
 	audience    string
-	next        string // in place of what Kind advises
+	finer       cause.ID // a row that says more than that of Kind; 0 = none
 	err         error
 }
 
@@ -167,16 +155,48 @@ func (e *GrantError) Wait() time.Duration {
 	return e.RetryAfter
 }
 
-// NextStep tells the operator what to do (PROTOCOL.md §6.4).
-func (e *GrantError) NextStep() string {
-	if e.next != "" {
-		return e.next
+// Row tells what the operator does (PROTOCOL.md §6.4). Who knows the user's name hands it in.
+func (e *GrantError) Row() (cause.ID, []string) {
+	id, fill := e.Kind.cause(), []string{
+		"user", e.Identity.Subject, "guid", e.Identity.Subject, "key", e.Identity.Issuer, "scopes", e.Identity.Scopes,
+		"tried", strings.Join(e.KeyIDs, ", "), "server", e.audience, "consent", e.ConsentURL,
+		"redirect", redirectOf(e.ConsentURL), "detail", e.Description,
 	}
-	return strings.NewReplacer(
-		"{user}", orNone(e.Identity.Subject), "{quoted user}", strconv.Quote(e.Identity.Subject),
-		"{key}", orNone(e.Identity.Issuer), "{scopes}", strconv.Quote(e.Identity.Scopes),
-		"{tried}", strings.Join(e.KeyIDs, ", "), "{server}", e.audience, "{consent}", e.ConsentURL,
-	).Replace(e.Kind.facts().next)
+	_, prefixed := legacy.BareKey(e.Identity.Issuer)
+	switch {
+	case e.finer != 0:
+		id = e.finer
+	case e.Kind == IssuerNotFound && prefixed:
+		id = cause.PrefixedIssuer
+	case e.Kind == Network:
+		step, more := stepTo(e.audience, e.err)
+		return step, append(fill, more...)
+	}
+	return id, fill
+}
+
+// NextStep is the text of Row with more values, such as the user's name.
+func (e *GrantError) NextStep(more ...string) string { return cause.NextStep(e, more...) }
+
+// redirectOf is the address to which a consent page leads.
+func redirectOf(page string) string {
+	u, err := url.Parse(page)
+	if err != nil {
+		return ""
+	}
+	return u.Query().Get("redirect_uri")
+}
+
+// stepTo says which step of the way to a server failed. What was asked there can be asked again, unlike a call.
+func stepTo(host string, err error) (cause.ID, []string) {
+	id, fill := cause.OfNetwork(host, err)
+	switch id {
+	case cause.Timeout:
+		id = cause.TokenTimeout
+	case cause.Unreachable:
+		id = cause.Network
+	}
+	return id, append(fill, "server", host)
 }
 
 // RequestError says why a call with a token failed: UserInfo or a look-up.
@@ -205,6 +225,18 @@ func (e *RequestError) kind() Kind {
 		return BadAnswer
 	}
 	return classify(e.HTTPStatus, "any", "")
+}
+
+// Row tells what the operator does.
+func (e *RequestError) Row() (cause.ID, []string) {
+	if e.HTTPStatus == 0 {
+		return stepTo(e.Host, e.err)
+	}
+	fill := []string{"server", e.Host, "host", e.Host, "detail", e.Message}
+	if e.Label() == "unauthorized" {
+		return cause.TokenUnavailable, fill
+	}
+	return e.kind().cause(), fill
 }
 
 // Temporary reports whether the error may pass without anybody's help.

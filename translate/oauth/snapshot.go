@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 // State is what a status page shows of one identity. Zero times mean never.
@@ -30,10 +32,12 @@ const (
 
 // Failure describes fetches that failed in one way since Since; the next attempt is not before Next.
 type Failure struct {
-	Label          string // bounded
-	Text, NextStep string
-	Temporary      bool
-	Since, Next    time.Time
+	Label       string // bounded
+	Text        string
+	Cause       cause.ID // tells what the operator does
+	Fill        []string // values for its texts that are known here
+	Temporary   bool
+	Since, Next time.Time
 }
 
 // KeyState tells of one configured key whether it was the last that the account server took.
@@ -91,14 +95,14 @@ func (f *failure) describe() *Failure {
 		return nil
 	}
 	d := &Failure{
-		Label: "other", Text: f.err.Error(), Temporary: temporary(f.err), Since: f.since, Next: f.until,
+		Label: "other", Text: f.err.Error(), Temporary: temporary(f.err), Since: f.since, Next: f.until, Cause: cause.Other,
 	}
 	var labelled interface{ Label() string }
 	if errors.As(f.err, &labelled) {
 		d.Label = labelled.Label()
 	}
-	if ge, ok := errors.AsType[*GrantError](f.err); ok {
-		d.NextStep = ge.NextStep()
+	if known, ok := errors.AsType[cause.Explained](f.err); ok {
+		d.Cause, d.Fill = known.Row()
 	}
 	return d
 }

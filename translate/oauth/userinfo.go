@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/shown"
 )
 
@@ -204,22 +205,47 @@ func loopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
+// untrustedError says why a base_uri is not believed.
+type untrustedError struct {
+	host string // cleaned
+	why  error
+}
+
+func (e *untrustedError) Error() string { return "base_uri " + e.why.Error() }
+
+func (e *untrustedError) Unwrap() error { return e.why }
+
+// Row tells what the operator does if the site is meant.
+func (e *untrustedError) Row() (cause.ID, []string) {
+	if known, ok := errors.AsType[cause.Explained](e.why); ok {
+		return known.Row()
+	}
+	return cause.UntrustedSite, []string{"host", e.host}
+}
+
 // trust reads a base_uri and decides whether it is believed: rule is Config.TrustedBase.
 func trust(claimed string, rule func(*url.URL) error) (*url.URL, error) {
 	u, err := url.Parse(claimed)
+	refuse := func(why string, wrapped ...any) (*url.URL, error) {
+		e := &untrustedError{why: fmt.Errorf(why, wrapped...)}
+		if u != nil {
+			e.host = clean(u.Host, 100)
+		}
+		return nil, e
+	}
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
-		return nil, errors.New("base_uri is not an absolute URL")
+		return refuse("is not an absolute URL")
 	case !isOrigin(u):
-		return nil, errors.New("base_uri is not an origin: scheme and host only")
+		return refuse("is not an origin: scheme and host only")
 	case u.Scheme == "https":
 	case u.Scheme != "http" || rule == nil || !loopback(u.Hostname()):
-		return nil, errors.New("base_uri is not https")
+		return refuse("is not https")
 	}
 	origin := &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}
 	if rule != nil {
 		if err := rule(origin); err != nil {
-			return nil, fmt.Errorf("base_uri %s is not trusted: %w", clean(origin.String(), 100), err)
+			return refuse("%s is not trusted: %w", clean(origin.String(), 100), err)
 		}
 	}
 	return origin, nil

@@ -10,6 +10,7 @@ import (
 
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/translate/oauth"
@@ -82,9 +83,9 @@ func (h house) unknown() []admin.Unknown {
 
 func (h house) failures() []call.ConnFailure {
 	var list []call.ConnFailure
-	for n, cause := range []string{call.ConnNotTrusted, call.ConnOldTLS} {
+	for n, why := range []cause.ID{cause.TLSNotTrusted, cause.TLSVersion} {
 		list = append(list, call.ConnFailure{
-			Client: netip.AddrFrom4([4]byte{10, 1, 2, byte(20 + n)}), Door: call.DoorConnect, Cause: cause, Count: 12,
+			Client: netip.AddrFrom4([4]byte{10, 1, 2, byte(20 + n)}), Door: call.DoorConnect, Cause: why.String(), Count: 12,
 			First: h.ago(day), Last: h.ago(time.Duration(n+2) * time.Minute),
 		})
 	}
@@ -206,8 +207,8 @@ func (h house) token(in *integration.Integration, u integration.User, refused bo
 	if refused {
 		s.Consent, s.Failure = oauth.ConsentMissing, &oauth.Failure{
 			Label: "consent_required", Text: "the user has not consented to this integration key", Since: h.ago(26 * time.Hour),
-			Next:     h.now.Add(9 * time.Minute),
-			NextStep: "let " + u.Username + " open " + consent + " once, signed in as himself, or grant consent for all users",
+			Next:  h.now.Add(9 * time.Minute),
+			Cause: cause.ConsentRequired, Fill: []string{"consent", consent},
 		}
 		return admin.TokenOf(s, u.Username, consent)
 	}

@@ -80,34 +80,50 @@ func TestEveryDoorAPIAndOutcomeIsALabel(t *testing.T) {
 	}
 }
 
-func TestEveryCauseThatIsWrittenOutIsALabel(t *testing.T) {
+func TestEveryCauseOfTheProxyIsALabel(t *testing.T) {
 	w := newLabelWords()
 	at := map[string]struct {
 		argument int
 		list     words
-	}{"refused": {1, w.causes}, "refuseConnect": {2, w.connects}, "recordRefusedConnect": {2, w.connects}}
-	found := 0
+	}{"refused": {1, w.causes}, "because": {0, w.causes}, "refuseConnect": {2, w.connects}}
+	rows, found := rowsByName(t), map[string]int{}
 	inspect(sources(t, "../../../proxy/*.go"), func(call *ast.CallExpr) {
 		sel, ok := call.Fun.(*ast.SelectorExpr)
 		if !ok {
 			return
 		}
 		where, ok := at[sel.Sel.Name]
-		if !ok || len(call.Args) <= where.argument {
-			return
-		}
-		word, ok := literal(call.Args[where.argument])
 		if !ok {
 			return
 		}
-		found++
-		if !where.list[word] {
-			t.Errorf("%s(… %q …) is missing in labels.go", sel.Sel.Name, word)
+		row, ok := call.Args[where.argument].(*ast.SelectorExpr)
+		if !ok {
+			return // a value, whose words are those of its package
+		}
+		id, ok := rows[row.Sel.Name]
+		if ok {
+			found[sel.Sel.Name]++
+		}
+		if ok && !where.list[id.String()] {
+			t.Errorf("%s(… cause.%s …) is missing in labels.go", sel.Sel.Name, row.Sel.Name)
 		}
 	})
-	if found == 0 {
-		t.Error("none found")
+	for name := range at {
+		if found[name] == 0 {
+			t.Errorf("no row stands in a call of %s", name)
+		}
 	}
+}
+
+// rowsByName gives the rows of the table by their names in the source, which stand there in order.
+func rowsByName(t *testing.T) map[string]cause.ID {
+	rows := map[string]cause.ID{}
+	inspect(sources(t, "../../cause/calls.go"), func(spec *ast.ValueSpec) {
+		if name := spec.Names[0].Name; ast.IsExported(name) {
+			rows[name] = cause.ID(len(rows) + 1)
+		}
+	})
+	return rows
 }
 
 // TestEveryCauseIsInTheTable also holds rows of one word against each other: a label cannot tell them apart, so they
