@@ -200,9 +200,9 @@ func observed() []*dashboard.PanelBuilder {
 	return []*dashboard.PanelBuilder{
 		table(about{
 			title: "Verdict", unit: "short", width: 10, limits: above(1, 1), anchor: "observed-programs",
-			what: "For each program in mode observe: for how many of its calls translation was tried beside them, and how many " +
-				"would have worked. At 100 % for some days, its rarest job included, set mode: translate. The status page has the " +
-				"exact figures, and the next step for what would not work.",
+			what: "For each program in mode observe: for how many of its calls translation was tried beside them, and how " +
+				"many would have worked. At 100 % for some days, its rarest job included, set mode: translate. The status page " +
+				"has the exact figures, and the next step for what would not work.",
 			red: "calls that would not work. The matrix beside this says why, the status page of the program what to do.",
 		}, "Would not work", []column{
 			{field: "integration", heading: "Integration", links: []cellLink{

@@ -8,7 +8,7 @@ func operations() (dashboard.Dashboard, error) {
 		"Whether the proxy works, what it adds, and how near it is to a limit. "+
 			"For who still needs it see the migration dashboard."), []section{
 		{"Now", 4, operationsGlance()},
-		{"Calls", 9, callPanels()},
+		{"Calls", 9, append(callPanels(), tellingPanels()...)},
 		{"What the proxy adds", 8, translationPanels()},
 		{"Tokens", 8, tokenPanels()},
 		{"DocuSign", 8, upstreamPanels()},
@@ -107,10 +107,16 @@ func callPanels() []*dashboard.PanelBuilder {
 			what: "Calls a second by how they ended and the class of the status.",
 			red:  "anything but ok and client_error needs a look: Failures by cause.",
 		}, query{sum("outcome, code", rate(in(calls))) + " > 0", "{{outcome}} {{code}}"}),
+	}
+}
+
+// tellingPanels name what fails, and lead to what to do.
+func tellingPanels() []*dashboard.PanelBuilder {
+	return []*dashboard.PanelBuilder{
 		table(about{
 			title: "Causes by integration", unit: "short", width: 14, limits: above(1, 1), anchor: "causes-of-failures",
-			what: "Calls of the time range that did not end well, by program and cause, from the first on. Click a program for its " +
-				"status page: it has the next step for each cause.",
+			what: "Calls of the time range that did not end well, by program and cause, from the first on. Click a program " +
+				"for its status page: it has the next step for each cause.",
 			red: "the causes at the top stop most calls. What each means stands in the runbook, by its name.",
 		}, "Calls", []column{
 			{field: "integration", heading: "Integration", links: []cellLink{
