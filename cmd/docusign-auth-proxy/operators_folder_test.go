@@ -197,6 +197,7 @@ func ways() map[string]way {
 		"ca trust":            {says: "ca.pem"},
 		"config check":        {says: "good"},
 		"config reference":    {says: "### `listen`"},
+		"config schema":       {says: `"$schema"`},
 		"consent":             {says: "https://account"},
 		"consent wait":        {says: "the running proxy was told", with: (*operatorsFolder).consents},
 		"login":               {says: "anna@example.com", with: (*operatorsFolder).logsIn},
