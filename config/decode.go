@@ -151,7 +151,14 @@ func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, s *scalar, path st
 func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string, isSecret bool) {
 	fields, names := yamlFields(v.Type())
 	if n.Kind != yaml.MappingNode {
-		d.mismatch(path, fmt.Sprintf("must be a mapping with %s, not %s", sample(names), describeNode(n)), "")
+		hint := ""
+		switch {
+		case slices.Contains(names, "bcrypt"):
+			hint = hashHint
+		case isSecret:
+			hint = "put it into a file of its own and write {file: name of the file}"
+		}
+		d.mismatch(path, fmt.Sprintf("must be a mapping with %s, not %s", sample(names), describeNode(n)), hint)
 		return
 	}
 	d.eachPair(n, path, func(key string, at position, value *yaml.Node) {

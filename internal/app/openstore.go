@@ -34,16 +34,18 @@ func goesWithoutStore(cfg *config.Config, err error) bool {
 // listens nowhere, and neither makes nor holds the state file.
 func Preflight(cfg *config.Config) config.Problems {
 	var problems config.Problems
-	add := func(path string, err error) {
+	add := func(path string, err error, hint string) {
 		if err != nil {
-			problems = append(problems, cfg.Problem(path, err.Error()))
+			p := cfg.Problem(path, err.Error())
+			p.Hint = hint
+			problems = append(problems, p)
 		}
 	}
 	if err := store.Check(cfg.Store); !goesWithoutStore(cfg, err) {
-		add("store", err)
+		add("store", err, "if this is not the proxy's file, name another one with store")
 	}
 	a, err := assemble(cfg, deps{store: store.Memory()}, nil)
-	add("", err)
+	add("", err, "")
 	if err == nil {
 		a.close()
 	}

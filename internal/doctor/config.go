@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
 )
 
 // readConfig reads the configuration. If it has faults, the rest of it is used. It tells whether the proxy would start
@@ -28,7 +29,11 @@ func (c *run) readConfig() (whole bool) {
 	for _, w := range cfg.Warnings {
 		c.add(warningFinding(w))
 	}
-	return true
+	refused := app.Preflight(cfg)
+	for _, problem := range refused {
+		c.add(problemFinding(problem))
+	}
+	return len(refused) == 0
 }
 
 // readPart tells the problems of a faulty file, and of what is left of it who can read its secrets.
@@ -93,6 +98,8 @@ func problemFinding(p config.Problem) Finding {
 		f.Check, f.Why = "key", "without a private key no token can be had for this integration"
 		f.Next = cmp.Or(f.Next, "copy the key file again, whole, from BEGIN to END") +
 			"; if it is lost, make a new key pair in DocuSign (Admin, Apps and Keys, the integration key, Add RSA Keypair)"
+	case p.Path == "store":
+		f.Check = "store"
 	case strings.HasPrefix(p.Path, "interception"):
 		f.Check, f.Why = "ca", "without its CA the proxy cannot answer in DocuSign's name"
 	}

@@ -86,6 +86,11 @@ func (c *network) openStore() {
 			Found: "the running proxy holds it; the status page " + admin + " shows the logins"}
 		c.logins.Found = "their logins are held by the running proxy: see " + admin
 	}
+	told := func(f Finding) bool { return f.Check == "store" && f.Status == Fail }
+	if at := slices.IndexFunc(c.report.Findings, told); at >= 0 {
+		c.logins.Because = c.report.Findings[at].Name()
+		return
+	}
 	c.logins.Because = c.add(f)
 }
 
