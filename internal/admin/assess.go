@@ -3,7 +3,6 @@ package admin
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -13,19 +12,7 @@ import (
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
-	"docusign-auth-proxy/internal/trust"
 )
-
-// What counts as worth a person's attention.
-const (
-	connWarning     = time.Hour // after the last connection that failed
-	connEntries     = 5
-	unresolvedAfter = 5 * time.Minute  // look-ups of a creation last for a minute
-	clockWarning    = 30 * time.Second // assertions live for minutes, but a clock that is off drifts on
-)
-
-// causesAnchor is the section of docs/runbook.md with the table of causes.
-const causesAnchor = "causes-of-failures"
 
 // stateWords are the words for a ledger.State and what to do then; "" for what is none.
 func stateWords(state string) (text, next string) {
@@ -33,8 +20,7 @@ func stateWords(state string) (text, next string) {
 	case ledger.StateBlocked:
 		return "Blocked", "It is refused on purpose. Once nothing has called for a while, remove it from the configuration."
 	case ledger.StateNeverSeen:
-		return "Never seen", "Check that the program's proxy setting or base URL points here, " +
-			"and that the integrator key is the one it sends."
+		return "Never seen", "" // see cause.NeverSeen
 	case ledger.StateIdle:
 		return "Idle", "Ask its owner whether it is still in use: a job may run once a quarter."
 	case ledger.StateFailing:
@@ -44,7 +30,7 @@ func stateWords(state string) (text, next string) {
 	case ledger.StateNative:
 		return "Moved", "It has OAuth of its own: let it call DocuSign directly, then remove it from the configuration."
 	case ledger.StateLegacy:
-		return "Legacy", "Its old credential goes out as it came. Give it keys and consent, then set mode: translate."
+		return "Legacy", "Give it keys and consent, then set mode: translate."
 	case ledger.StateTranslated:
 		return "Translated", "It works through this proxy. Move the program to OAuth of its own when it can be changed."
 	}
@@ -62,7 +48,7 @@ func complete(s Status, now time.Time) Status {
 		s.UptimeSeconds = int64(s.Generated.Sub(s.Started) / time.Second)
 	}
 	for i := range s.Integrations {
-		s.Integrations[i].assess(s.Generated)
+		s.Integrations[i].assess(&s)
 	}
 	snippets := snippetTemplate()
 	for i := range s.Unknown {
@@ -77,10 +63,27 @@ func complete(s Status, now time.Time) Status {
 	return s
 }
 
-func (i *Integration) assess(now time.Time) {
+func (i *Integration) assess(s *Status) {
 	text, next := stateWords(i.State)
-	i.StateText = cmp.Or(text, i.State)
-	i.NextStep = cmp.Or(i.NextStep, i.tokenNextStep(), next)
+	i.StateText, i.Verdict = cmp.Or(text, i.State), sentence(i.Verdict)
+	troubles, now := i.troubles(s.Generated), s.Generated
+	switch state := ledger.State(i.State); {
+	case state == ledger.StateNeverSeen:
+		next = sentence(cause.NeverSeen.Next("key", i.IntegratorKey))
+	case i.observed():
+		i.ObserveVerdict = i.rehearsalVerdict()
+		going := "Its old credential goes out as it came. "
+		if i.refused() {
+			going = sentence(cause.ObserveRefused.Means("integration", i.Name)) + " "
+		}
+		next = going + cmp.Or(i.ObserveVerdict, next)
+	case state == ledger.StateFailing:
+		next = cmp.Or(firstNext(troubles), sentence(i.LastNext), next)
+	case len(troubles) > 0 && (state == ledger.StateTranslated || state == ledger.StateMixed):
+		i.StateText += ", not for all"
+		next = "It does not work for " + enumerate(usersOf(troubles), 3) + ". " + firstNext(troubles)
+	}
+	i.NextStep = cmp.Or(i.NextStep, next)
 	switch ledger.State(i.State) {
 	case ledger.StateLegacy, ledger.StateTranslated, ledger.StateMixed:
 		i.NeedsProxy = true
@@ -90,17 +93,52 @@ func (i *Integration) assess(now time.Time) {
 	}
 }
 
-// tokenNextStep is what a failing integration waits for when a grant fails.
-func (i *Integration) tokenNextStep() string {
-	if !i.failing() {
-		return ""
-	}
-	for _, t := range i.Tokens {
-		if t.Error != "" && t.NextStep != "" {
-			return sentence(t.NextStep)
-		}
+// firstNext is what helps the first user.
+func firstNext(troubles []userTrouble) string {
+	for _, t := range troubles {
+		return cmp.Or(sentence(t.next), sentence(rowOf(t.cause).Next("user", t.user)))
 	}
 	return ""
+}
+
+// observed reports whether its calls go out as they came, and there are some.
+func (i *Integration) observed() bool {
+	return i.Mode == string(integration.Observe) &&
+		(i.State == string(ledger.StateLegacy) || i.State == string(ledger.StateFailing))
+}
+
+// refused reports whether DocuSign refused the last of the calls that went out as they came.
+func (i *Integration) refused() bool {
+	return i.observed() && i.LastCause == cause.DocuSign401.String() && !i.LastErrorAt.Before(i.LastSeen)
+}
+
+// rehearsalVerdict says how many of the observed calls would work, and what to do then; "" = none was seen.
+func (i *Integration) rehearsalVerdict() string {
+	r := i.Rehearsals
+	if r == nil || r.Calls == 0 {
+		return ""
+	}
+	of := thousands(number(r.WouldWork)) + " of " + count(r.Calls, "call")
+	if len(r.Not) == 0 {
+		next := cause.ObserveWorks.Next("integration", i.Name)
+		if len(i.Operations) > 0 && !i.SOAPChosen {
+			next = cause.SOAPNotChosen.Next() + "; then " + next
+		}
+		return sentence(cause.ObserveWorks.Means("count", of) + ": " + next)
+	}
+	var why []string
+	for _, n := range r.Not {
+		text := n.Cause
+		for _, part := range [...][2]string{{" for ", n.User}, {" acting for ", n.ActsFor}, {" in ", n.Operation}} {
+			if part[1] != "" {
+				text += part[0] + part[1]
+			}
+		}
+		why = append(why, text+" ("+thousands(number(n.Count))+")")
+	}
+	first := cmp.Or(r.Not[0].NextStep, rowOf(r.Not[0].Cause).Next("user", r.Not[0].User, "integration", i.Name))
+	return sentence(cause.ObserveFails.Means("count", of, "detail", thousands(number(r.Calls-r.WouldWork))+
+		" would not: "+enumerate(why, 3))) + " " + sentence(first)
 }
 
 func (i *Integration) failing() bool { return i.State == string(ledger.StateFailing) }
@@ -184,133 +222,6 @@ func (m *Migration) verdict(names []string) string {
 		waits = append(waits, callers+" "+verb(m.UnknownCallers, "is", "are")+" accounted for")
 	}
 	return "The proxy can go when " + enumerate(waits, len(waits)) + "."
-}
-
-// attentionOf makes the entries of rows of the table of causes, the gravest first.
-func attentionOf(s *Status) []Attention {
-	list := []Attention{}
-	add := func(id cause.ID, subject string, fill ...string) {
-		list = append(list, newAttention(id, subject, append(fill, "config", s.Config.Path)...))
-	}
-	if s.Config.Error != "" {
-		add(cause.ConfigNotLoaded, "Configuration", "detail", s.Config.Error)
-	}
-	for _, i := range s.Integrations {
-		list = append(list, i.attention(s.Generated)...)
-	}
-	if u := s.Unresolved; u.Count > 0 && s.Generated.Sub(u.Oldest) > unresolvedAfter {
-		add(cause.CreationUnresolved, "SOAP over REST", "count", count(u.Count, "creation")+", the oldest of "+
-			relative(u.Oldest, s.Generated)+",")
-	}
-	list = append(list, connAttention(s)...)
-	if a := s.Authority; a != nil {
-		if id, day, ok := trust.Term(a.NotBefore, a.Expires, s.Generated); ok {
-			add(id, "Certificate authority", "until", day)
-		}
-	}
-	if offset := s.Clock.OffsetSeconds; math.Abs(offset) >= clockWarning.Seconds() {
-		relation := "behind"
-		if offset < 0 {
-			relation = "ahead of"
-		}
-		add(cause.ClockOff, "Clock", "offset", count(int(math.Abs(offset)), "second")+" "+relation)
-	}
-	slices.SortStableFunc(list, func(a, b Attention) int { return cmp.Compare(b.Severity, a.Severity) })
-	return list
-}
-
-// newAttention makes an entry of a row; fill as for cause.Fill.
-func newAttention(id cause.ID, subject string, fill ...string) Attention {
-	row := id.Of()
-	return Attention{
-		Cause: row.Word, Severity: row.Severity, Subject: subject, Problem: sentence(id.Means(fill...)),
-		NextStep: sentence(id.Next(fill...)), Runbook: cmp.Or(row.Anchor, causesAnchor),
-	}
-}
-
-// attentionTo makes an entry of what the place where it happened says itself; the row says what that place left out.
-func attentionTo(word, subject, problem, next string) Attention {
-	id, known := cause.Lookup(word)
-	if !known {
-		id = cause.Other
-	}
-	a := newAttention(id, subject)
-	a.Cause, a.Problem = cmp.Or(word, a.Cause), cmp.Or(sentence(problem), a.Problem)
-	a.NextStep = cmp.Or(sentence(next), a.NextStep)
-	return a
-}
-
-// connAttention tells of programs that do not get as far as a call, the latest first.
-func connAttention(s *Status) []Attention {
-	var list []Attention
-	for _, f := range s.ConnFailures {
-		if s.Generated.Sub(f.Last) > connWarning || len(list) == connEntries {
-			break
-		}
-		times := count(f.Count, "connection") + ", the last " + relative(f.Last, s.Generated)
-		client := "addresses not listed"
-		if f.Client.IsValid() {
-			client = f.Client.String()
-		}
-		a := attentionTo(f.Cause, "Client "+client, f.Detail, f.NextStep)
-		a.Problem += " " + sentence(times)
-		list = append(list, a)
-	}
-	return list
-}
-
-// attention folds the only token in trouble into what is said of a failing integration: it is most likely the cause.
-func (i *Integration) attention(now time.Time) []Attention {
-	list := append(i.tokenTrouble(), i.soapTrouble(now)...)
-	if i.failing() {
-		whole := attentionTo("", i.Name, "Most of its last calls failed.", i.NextStep)
-		if i.LastError != "" {
-			whole.Problem += " " + sentence("last error: "+i.LastError)
-		}
-		switch len(list) {
-		case 1:
-			list[0].Problem = whole.Problem + "\n" + list[0].Problem
-		default:
-			list = append([]Attention{whole}, list...)
-		}
-	}
-	for n := range list {
-		list[n].Integration = i.Name
-		if i.Mode != string(integration.Translate) { // its calls go as they came, or are refused on purpose
-			list[n].Severity = min(list[n].Severity, cause.Ticket)
-		}
-	}
-	return list
-}
-
-func (i *Integration) tokenTrouble() []Attention {
-	var list []Attention
-	for _, t := range i.Tokens {
-		if t.Error == "" && t.Consent != "required" {
-			continue
-		}
-		word := t.ErrorLabel
-		if t.Error == "" {
-			word = cause.ConsentRequired.String()
-		}
-		a := attentionTo(word, i.Name+" for "+t.User, t.Error, t.NextStep)
-		a.User, a.ConsentURL = t.User, t.ConsentURL
-		list = append(list, a)
-	}
-	return list
-}
-
-// soapTrouble is that DocuSign takes no token at its SOAP services.
-func (i *Integration) soapTrouble(now time.Time) []Attention {
-	if i.SOAP != "bearer" || i.BearerRefused.IsZero() || now.Sub(i.BearerRefused) >= ledger.Window {
-		return nil
-	}
-	a := newAttention(cause.BearerRefused, i.Name+" over SOAP")
-	a.Problem += " The last time was " + relative(i.BearerRefused, now) + "."
-	if i.Verdict != "" {
-		a.NextStep += " " + sentence(i.Verdict)
-	}
-	return []Attention{a}
 }
 
 // sentence makes an error's text one.

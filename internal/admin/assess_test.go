@@ -98,10 +98,9 @@ func TestAttention(t *testing.T) {
 		{"DocuSign took no token on SOAP before soap: rest was set", over, nil},
 		{"nothing", with(ledger.StateTranslated), nil},
 		{"a failing integration tells its last error", failing, []string{"a",
-			"Most of its last calls failed. Last error: refused.",
-			"Follow the last error; docusign-auth-proxy doctor tries each step by itself."}},
+			"Most of its last calls failed. Last error: refused.", cause.Other.Next()}},
 		{"the one token in trouble is the likely cause", folded, []string{"a for anna",
-			"Most of its last calls failed.\nNo consent.", "Open the page."}},
+			"Most of its last calls failed. No consent.", "Open the page."}},
 		{"a token in trouble counts although calls go well", apart, []string{"a for anna", "No consent.", "Open the page."}},
 		{"a creation that nobody knows the end of",
 			Status{Unresolved: Unresolved{Count: 2, Oldest: noon.Add(-time.Hour)}}, []string{"SOAP over REST",
@@ -149,6 +148,7 @@ func TestAttentionSaysHowGraveAndToWhom(t *testing.T) {
 	missing := Token{User: "anna@example.com", Consent: "required"}
 	observed, translated := with(ledger.StateFailing), with(ledger.StateTranslated)
 	observed.Integrations[0].Mode, observed.Integrations[0].Tokens = "observe", []Token{missing}
+	observed.Integrations[0].LastCause, observed.Integrations[0].LastErrorAt = "docusign_401", noon
 	translated.Integrations[0].Tokens = []Token{missing}
 	translated.Clock.OffsetSeconds = 60
 	translated.Authority = &Authority{Expires: noon}
@@ -166,8 +166,8 @@ func TestAttentionSaysHowGraveAndToWhom(t *testing.T) {
 			{"ca_expired", "", cause.CAExpired.Of().Anchor, cause.Page},
 			{"clock_off", "", cause.ClockOff.Of().Anchor, cause.Ticket},
 		}},
-		{"an observed integration is never a reason to wake somebody", observed, []entry{
-			{"consent_required", "anna@example.com", cause.ConsentRequired.Of().Anchor, cause.Ticket},
+		{"an observed integration that DocuSign refuses is never a reason to wake somebody", observed, []entry{
+			{"observe_refused", "", cause.ObserveRefused.Of().Anchor, cause.Ticket},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // IntegrationOf gives what configuration and ledger know of an integration.
 func IntegrationOf(in *integration.Integration, s ledger.Summary) Integration {
 	i := Integration{
-		Name: in.Name, Mode: string(in.Mode), SOAP: string(in.SOAP), Grant: string(in.Grant),
+		Name: in.Name, Mode: string(in.Mode), SOAP: string(in.SOAP), SOAPChosen: !in.SOAPUnset, Grant: string(in.Grant),
 		IntegratorKey: in.IntegratorKey, ClientID: in.OAuth.ClientID, State: string(s.State), Summary: s,
 	}
 	for _, u := range in.Users {

@@ -75,7 +75,10 @@ func row(integration, user, principal, scheme string, way ledger.Way, last time.
 	}
 	if failed > 0 {
 		r.Outcomes["token_error"], r.LastStatus = failed, 401
-		r.LastError, r.LastErrorAt = "DocuSign refused the grant: consent_required", last
+		r.LastCause, r.LastError, r.LastErrorAt = "consent_required", "DocuSign refused the grant: consent_required", last
+		if failed < calls { // it was some time ago
+			r.LastErrorAt = last.Add(-hour)
+		}
 	}
 	return r
 }
@@ -124,6 +127,7 @@ func sample() admin.Status {
 	contracts := summary("contracts", "translate", ledger.StateFailing, ago(40*time.Second), 3120, 140)
 	contracts.CallsLast24h, contracts.Hours = 140, hours(14, true, false)
 	contracts.LastError, contracts.LastErrorAt = "DocuSign refused the grant: consent_required", ago(40*time.Second)
+	contracts.LastCause = "consent_required"
 	hr := summary("hr-onboarding", "translate", ledger.StateMixed, ago(11*time.Minute), 912, 0)
 	hr.CallsLast24h, hr.OAuthLast24h, hr.Hours, hr.NativeLast = 66, 66, hours(9, false, true), ago(14*time.Minute)
 	hr.Schemes = []string{"header_xml", "oauth_bearer"}
@@ -136,6 +140,12 @@ func sample() admin.Status {
 	}
 	warehouse := summary("warehouse", "observe", ledger.StateLegacy, ago(25*time.Minute), 610, 0)
 	warehouse.CallsLast24h, warehouse.Hours, warehouse.Schemes = 30, hours(4, false, false), []string{"ws_security"}
+	warehouse.Rehearsals = &ledger.Rehearsals{
+		Calls: 610, WouldWork: 598, Last: ago(25 * time.Minute), Not: []ledger.Rehearsed{{
+			Cause: "bad_login", User: "cora@example.com", Count: 12, Last: ago(3 * hour),
+			NextStep: "store the password that the program sends for cora@example.com: docusign-auth-proxy hash-password",
+		}},
+	}
 	year := summary("year-end-letters", "translate", ledger.StateIdle, ago(31*day), 240, 0)
 	archive := summary("archive", "block", ledger.StateBlocked, time.Time{}, 0, 0)
 	rows := []ledger.Row{

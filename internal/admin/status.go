@@ -39,6 +39,7 @@ type Status struct {
 	Tunnels      Tunnels       `json:"tunnels"`
 	// Connections that never became a call, by client and cause, the latest first.
 	ConnFailures []call.ConnFailure `json:"connection_failures,omitempty"`
+	LogTrouble   string             `json:"log_trouble,omitempty"` // why the log is not written
 	Security     Security           `json:"security"`
 }
 
@@ -133,6 +134,9 @@ type Integration struct {
 	StateText  string `json:"state_text"`  // filled in by this package
 	NeedsProxy bool   `json:"needs_proxy"` // filled in by this package
 	NextStep   string `json:"next_step"`   // filled in if empty
+	// ObserveVerdict says what would become of its observed calls, translated; filled in by this package.
+	ObserveVerdict string `json:"verdict,omitempty"`
+	SOAPChosen     bool   `json:"soap_chosen"` // the configuration says how SOAP calls go
 
 	ledger.Summary
 

@@ -78,6 +78,7 @@ func (p *App) Status() admin.Status {
 	}
 	s.Config.Warnings = append(s.Config.Warnings, p.capture.Warnings()...)
 	if err := p.logWriter.Trouble(); err != nil {
+		s.LogTrouble = err.Error()
 		s.Config.Warnings = append(s.Config.Warnings, err.Error())
 	}
 	offset, at := a.oauth.ClockOffset()

@@ -20,8 +20,9 @@ type ConnFailure struct {
 	Count     uint64     `json:"count"`
 	First     time.Time  `json:"first,omitzero"`
 	Last      time.Time  `json:"last,omitzero"`
-	RequestID string     `json:"-"` // of the last one, as in the log
-	Status    int        `json:"-"` // what net/http answered; 0 = nothing
+	Called    bool       `json:"called"` // other calls of the client came through TLS
+	RequestID string     `json:"-"`      // of the last one, as in the log
+	Status    int        `json:"-"`      // what net/http answered; 0 = nothing
 }
 
 // ConnCauses lists the causes of a ConnFailure.

@@ -149,6 +149,7 @@ const (
 	NeverSeen
 	ObserveWorks
 	ObserveFails
+	ObserveRefused
 	SOAPNotChosen
 	PortTaken
 	PortForbidden

@@ -123,7 +123,10 @@ func conditions() map[ID]Entry {
 			"who-is-still-on-legacy", "", ""},
 		ObserveWorks: {"observe_works", "{count} would work", Note, "set mode: translate for {integration}",
 			"observed-programs", "", ""},
-		ObserveFails: {"observe_fails", "{count} would not work: {detail}", Note, "mend that before mode: translate is set",
+		ObserveFails: {"observe_fails", "{count} would work; {detail}", Note, "mend that before mode: translate is set",
+			"observed-programs", "", ""},
+		ObserveRefused: {"observe_refused", "the calls of {integration} go out as they came, and DocuSign refuses them: it " +
+			"takes no old credentials any more", Ticket, "give {integration} keys and consent, then set mode: translate",
 			"observed-programs", "", ""},
 		SOAPNotChosen: {"soap_not_chosen", "{integration} calls SOAP, and the configuration does not say which way it goes",
 			Ticket, "set soap: rest, or soap: app_password with an App Password of each user", "soap-over-rest", "", ""},

@@ -28,6 +28,7 @@ const (
 	maxFailures  = 64
 	failureEvery = time.Minute // between two log lines about one client and cause
 	failureKept  = time.Hour   // at least, since the last one; others need the place
+	maxCalled    = 1024
 )
 
 type failureKey struct {
@@ -37,8 +38,9 @@ type failureKey struct {
 
 // failures keeps one row for each client and cause.
 type failures struct {
-	mu   sync.Mutex
-	rows map[failureKey]*failureRow
+	mu     sync.Mutex
+	rows   map[failureKey]*failureRow
+	called map[netip.Addr]struct{} // clients of which a call came through TLS, at most maxCalled
 }
 
 type failureRow struct {
@@ -52,7 +54,9 @@ func (f *Front) Failures() []call.ConnFailure {
 	defer f.failures.mu.Unlock()
 	list := make([]call.ConnFailure, 0, len(f.failures.rows))
 	for _, r := range f.failures.rows {
-		list = append(list, r.ConnFailure)
+		one := r.ConnFailure
+		_, one.Called = f.failures.called[one.Client]
+		list = append(list, one)
 	}
 	slices.SortFunc(list, func(a, b call.ConnFailure) int { return b.Last.Compare(a.Last) })
 	return list
@@ -107,6 +111,16 @@ func (t *failures) note(f call.ConnFailure) (times uint64, log bool) {
 	return f.Count, true
 }
 
+// cameThrough notes that a call of the client came through TLS. It is told of the first on a connection.
+func (t *failures) cameThrough(client netip.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.called == nil || len(t.called) >= maxCalled { // those that still call come back at once
+		t.called = map[netip.Addr]struct{}{}
+	}
+	t.called[client] = struct{}{}
+}
+
 // State follows what net/http does with a connection, to find what it refuses without calling the handler.
 func (f *Front) State(conn net.Conn, cs http.ConnState) {
 	c := Of(conn)
@@ -135,7 +149,9 @@ func (c *Conn) HandlerCalled(r *http.Request) (refuse string, closes bool) {
 		c.framing = framing{}
 	}
 	c.serving.Store(true)
-	c.called.Store(true)
+	if !c.called.Swap(true) && c.secure {
+		c.front.failures.cameThrough(c.Binding.Client.Addr())
+	}
 	c.headRead.Store(false)
 	if r.ProtoMajor == 2 {
 		c.streams.Store(true)

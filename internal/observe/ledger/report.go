@@ -36,6 +36,9 @@ type Row struct {
 	BytesOut      uint64            `json:"bytes_out"`
 }
 
+// LastFailed reports whether the last call did not end ok.
+func (r *Row) LastFailed() bool { return !r.LastErrorAt.IsZero() && !r.LastErrorAt.Before(r.LastSeen) }
+
 // UnknownRow is a caller that the configuration does not list: a foreign integrator key, or a foreign user with a known
 // one.
 type UnknownRow struct {
