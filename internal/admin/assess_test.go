@@ -1,11 +1,14 @@
 package admin
 
 import (
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/observe/ledger"
 )
@@ -87,6 +90,24 @@ func TestAttention(t *testing.T) {
 	bearer.Integrations[0].SOAP, bearer.Integrations[0].BearerRefused = "bearer", noon.Add(-time.Hour)
 	bearer.Integrations[0].Verdict = "the 1 operation seen is carried out whole: soap: rest can be set"
 	over.Integrations[0].SOAP, over.Integrations[0].BearerRefused = "rest", noon.Add(-time.Hour)
+	unchosen, one, many, blocked := with(ledger.StateTranslated), with(ledger.StateTranslated),
+		with(ledger.StateTranslated), with(ledger.StateBlocked)
+	unchosen.Integrations[0].SOAP, unchosen.Integrations[0].Operations = "bearer", []ledger.Operation{{Name: "Ping"}}
+	one.Integrations[0].Callers = []Caller{
+		failed("ben@example.com", "bad_login", "the password is another"),
+		{Authenticator: "anna@example.com", LastSeen: noon},
+		failed("cora@example.com", "docusign_404", "there is no such envelope"),
+	}
+	for n := range 7 {
+		callers := &many.Integrations[0].Callers
+		*callers = append(*callers, failed(fmt.Sprintf("user%d", n+1), "bad_login", "x"))
+	}
+	blocked.Integrations[0].Mode, blocked.Integrations[0].Callers = "block", one.Integrations[0].Callers
+	blocked.Integrations[0].Tokens = []Token{trouble}
+	conns := Status{ConnFailures: []call.ConnFailure{
+		connFailure("10.0.0.1", cause.TLSNoCall, 3, false), connFailure("10.0.0.2", cause.TLSNotTrusted, 1, true),
+		connFailure("10.0.0.3", cause.TLSNoCall, 900, true), {Last: noon.Add(-2 * time.Hour), Cause: "tls_version"},
+	}}
 	for _, test := range []struct {
 		name   string
 		status Status
@@ -97,6 +118,7 @@ func TestAttention(t *testing.T) {
 			sentence(cause.BearerRefused.Next()) + " The 1 operation seen is carried out whole: soap: rest can be set."}},
 		{"DocuSign took no token on SOAP before soap: rest was set", over, nil},
 		{"nothing", with(ledger.StateTranslated), nil},
+		{"a blocked integration is refused on purpose", blocked, nil},
 		{"a failing integration tells its last error", failing, []string{"a",
 			"Most of its last calls failed. Last error: refused.", cause.Other.Next()}},
 		{"the one token in trouble is the likely cause", folded, []string{"a for anna",
@@ -125,6 +147,19 @@ func TestAttention(t *testing.T) {
 		{"a clock ahead", Status{Clock: Clock{OffsetSeconds: -30}}, []string{"Clock",
 			"This machine's clock is 30 seconds ahead of the account server's.",
 			"Set up time synchronisation (NTP) on this machine."}},
+		{"a log that nobody reads", Status{LogTrouble: "stuck"},
+			[]string{"Log", cause.LogStuck.Means(), cause.LogStuck.Next()}},
+		{"SOAP calls while nobody has said how they go", unchosen, []string{"a over SOAP",
+			cause.SOAPNotChosen.Means("integration", "a"), cause.SOAPNotChosen.Next()}},
+		{"a user whose last call failed", one, []string{"a for ben@example.com", "the password is another",
+			cause.BadLogin.Next("user", "ben@example.com")}},
+		{"many users with the same trouble are one entry", many, []string{"a for 7 users", sentence(cause.BadLogin.Means()) +
+			" It is so for user1, user2, user3, user4, user5 and 2 more.", cause.BadLogin.Next()}},
+		{"a program that cannot make out why is told apart from one that works", conns, []string{
+			"Client 10.0.0.1", cause.NoConnect.Means("client", "10.0.0.1") + ". 3 connections, the last 1 minute ago.",
+			cause.NoConnect.Next(),
+			"Client 10.0.0.2", "unknown ca. Other calls of this client come through. 1 connection, the last 1 minute ago.",
+			cause.TLSNotTrusted.Next()}},
 		{"a clock that is right", Status{Clock: Clock{OffsetSeconds: 2}}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -139,6 +174,106 @@ func TestAttention(t *testing.T) {
 			}
 			if strings.Join(got, "|") != strings.Join(test.want, "|") {
 				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+// failed is a caller whose last call failed.
+func failed(user, word, text string) Caller {
+	return Caller{Authenticator: user, LastSeen: noon, LastErrorAt: noon, LastCause: word, LastError: text}
+}
+
+func connFailure(client string, id cause.ID, times uint64, called bool) call.ConnFailure {
+	f := call.ConnFailure{Client: netip.MustParseAddr(client), Door: call.DoorConnect, Cause: id.String(), Count: times,
+		Last: noon.Add(-time.Minute), Called: called}
+	if id == cause.TLSNotTrusted {
+		f.Detail = "unknown ca"
+	}
+	return f
+}
+
+func TestItWorksIsSaidOnlyWhereItDoesForEveryUser(t *testing.T) {
+	const works = "It works through this proxy. Move the program to OAuth of its own when it can be changed."
+	missing := Token{User: "anna@example.com", Consent: "required", NextStep: "open the page"}
+	old := failed("ben@example.com", "bad_login", "x")
+	old.LastSeen, old.LastErrorAt = noon.Add(-ledger.Window), noon.Add(-ledger.Window)
+	good := Caller{Authenticator: "ben@example.com", LastSeen: noon.Add(time.Second)}
+	for _, test := range []struct {
+		name       string
+		state      ledger.State
+		tokens     []Token
+		callers    []Caller
+		text, want string
+		lastNext   string
+	}{
+		{name: "for every user", state: ledger.StateTranslated, text: "Translated", want: works},
+		{name: "a consent is missing", state: ledger.StateTranslated, tokens: []Token{missing},
+			text: "Translated, not for all", want: "It does not work for anna@example.com. Open the page."},
+		{name: "a user's last call failed", state: ledger.StateMixed,
+			callers: []Caller{failed("ben@example.com", "bad_login", "x")}, text: "Mixed, not for all",
+			want: "It does not work for ben@example.com. " + sentence(cause.BadLogin.Next("user", "ben@example.com"))},
+		{name: "a later call of the user worked", state: ledger.StateTranslated,
+			callers: []Caller{good, failed("ben@example.com", "bad_login", "x")}, text: "Translated", want: works},
+		{name: "what the user asked for was wrong", state: ledger.StateTranslated,
+			callers: []Caller{failed("ben@example.com", "docusign_404", "x")}, text: "Translated", want: works},
+		{name: "the user has not called for two weeks", state: ledger.StateTranslated, callers: []Caller{old},
+			text: "Translated", want: works},
+		{name: "it is failing", state: ledger.StateFailing, lastNext: "raise the limit", text: "Failing",
+			want: "Raise the limit."},
+		{name: "it was never seen", state: ledger.StateNeverSeen, text: "Never seen",
+			want: sentence(cause.NeverSeen.Next("key", "the-key"))},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := with(test.state)
+			i := &s.Integrations[0]
+			i.Tokens, i.Callers, i.LastNext, i.IntegratorKey = test.tokens, test.callers, test.lastNext, "the-key"
+			got := complete(s, noon).Integrations[0]
+			if got.StateText != test.text || got.NextStep != test.want {
+				t.Errorf("%q: %q", got.StateText, got.NextStep)
+			}
+		})
+	}
+}
+
+func TestObservedIntegrationsHaveAVerdict(t *testing.T) {
+	const out = "Its old credential goes out as it came. "
+	not := []ledger.Rehearsed{
+		{Cause: "bad_login", User: "anna@example.com", ActsFor: "cora@example.com", Count: 1200, NextStep: "store it"},
+		{Cause: "soap_refused", Operation: "Send", Count: 1},
+	}
+	for _, test := range []struct {
+		name          string
+		r             *ledger.Rehearsals
+		edit          func(*Integration)
+		verdict, next string
+	}{
+		{"nothing was seen yet", nil, nil, "", out + "Give it keys and consent, then set mode: translate."},
+		{"one call would work", &ledger.Rehearsals{Calls: 1, WouldWork: 1}, nil,
+			"1 of 1 call would work: set mode: translate for a.", out},
+		{"all would work", &ledger.Rehearsals{Calls: 1382, WouldWork: 1382}, nil,
+			"1,382 of 1,382 calls would work: set mode: translate for a.", out},
+		{"it calls SOAP, and nobody has said how that goes", &ledger.Rehearsals{Calls: 3, WouldWork: 3},
+			func(i *Integration) { i.Operations = []ledger.Operation{{Name: "Ping"}} },
+			"3 of 3 calls would work: " + cause.SOAPNotChosen.Next() + "; then set mode: translate for a.", out},
+		{"some would not", &ledger.Rehearsals{Calls: 1301, WouldWork: 100, Not: not}, nil,
+			"100 of 1,301 calls would work; 1,201 would not: bad_login for anna@example.com acting for cora@example.com " +
+				"(1,200) and soap_refused in Send (1). Store it.", out},
+		{"DocuSign refuses the calls as they are", &ledger.Rehearsals{Calls: 2, WouldWork: 2},
+			func(i *Integration) { i.LastCause, i.LastErrorAt = "docusign_401", noon },
+			"2 of 2 calls would work: set mode: translate for a.",
+			sentence(cause.ObserveRefused.Means("integration", "a")) + " "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := with(ledger.StateLegacy)
+			i := &s.Integrations[0]
+			i.Mode, i.Rehearsals = "observe", test.r
+			if test.edit != nil {
+				test.edit(i)
+			}
+			got := complete(s, noon).Integrations[0]
+			if want := test.next + test.verdict; got.ObserveVerdict != test.verdict || got.NextStep != want {
+				t.Errorf("%q\n%q", got.ObserveVerdict, got.NextStep)
 			}
 		})
 	}

@@ -103,7 +103,7 @@ func connAttention(s *Status) []Attention {
 		a := attentionTo(f.Cause, "Client "+client, f.Detail, f.NextStep, "client", client, "host", f.Target)
 		overTLS := strings.HasPrefix(f.Cause, "tls_")
 		switch others := " Other calls of this client come through."; {
-		case a.Severity == cause.Note, f.Called && f.Cause == cause.TLSNoCall.String():
+		case f.Called && f.Cause == cause.TLSNoCall.String():
 			continue // a health check, or a connection that was opened ahead
 		case f.Called && overTLS: // another program on the same machine
 			a.Severity = min(a.Severity, cause.Ticket)

@@ -66,7 +66,8 @@ func TestAStrangerIsShownWithTheLastDoorAndAPI(t *testing.T) {
 	if err := l.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	for name, l := range map[string]*ledger.Ledger{"now": l, "after a restart": newLedger(t, ledger.Options{Store: state})} {
+	restarted := newLedger(t, ledger.Options{Store: state})
+	for name, l := range map[string]*ledger.Ledger{"now": l, "after a restart": restarted} {
 		if u := l.Unknown(); len(u) != 1 || u[0].Door != "sidecar" || u[0].API != "soap_api" || u[0].Calls != 2 {
 			t.Errorf("%s: %+v", name, u)
 		}
