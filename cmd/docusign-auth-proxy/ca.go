@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/internal/trust/ca"
@@ -23,11 +24,7 @@ func newCA() *cobra.Command {
 
 func isTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
-	if !ok {
-		return false
-	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // newCAWith makes the commands for a machine; root is the default of --root.
@@ -44,7 +41,7 @@ steals its key can impersonate nothing else. Programs that call the proxy as a s
 	}
 	cmd.AddCommand(newCAInit(&m), newCAShow(&m), newCATrust(&m, root), newCARenew(&m))
 	for _, c := range cmd.Commands() {
-		c.Args = cobra.NoArgs
+		c.Args = noArgs
 		c.Flags().BoolVar(&m.JSON, "json", false, "print JSON")
 	}
 	return cmd

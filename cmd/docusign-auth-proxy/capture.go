@@ -40,7 +40,7 @@ func newCaptureStart() *cobra.Command {
 	var requests, body int
 	var limit time.Duration
 	cmd := &cobra.Command{
-		Use: "start", Short: "Keep the next calls of an integration", Args: cobra.NoArgs,
+		Use: "start", Short: "Keep the next calls of an integration", Args: noArgs,
 		Example: `  docusign-auth-proxy capture start --integration nightly-billing --requests 50
   docusign-auth-proxy capture start --integration unknown --for 10m --admin http://127.0.0.1:9090`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,7 +72,7 @@ func newCaptureStart() *cobra.Command {
 func newCaptureStatus() *cobra.Command {
 	var o operations
 	return o.flags(&cobra.Command{
-		Use: "status", Short: "List the captures", Args: cobra.NoArgs, Example: "  docusign-auth-proxy capture status",
+		Use: "status", Short: "List the captures", Args: noArgs, Example: "  docusign-auth-proxy capture status",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := o.list(cmd)
 			if err != nil {

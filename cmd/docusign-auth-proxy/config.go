@@ -24,7 +24,7 @@ func newConfigCheck() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use: "check", Short: "Report every problem of a configuration with file and line",
-		Example: "  docusign-auth-proxy config check --config proxy.yaml", Args: cobra.NoArgs,
+		Example: "  docusign-auth-proxy config check --config proxy.yaml", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path)
 			var problems config.Problems
@@ -61,7 +61,7 @@ func newConfigCheck() *cobra.Command {
 func newConfigReference() *cobra.Command {
 	return &cobra.Command{
 		Use: "reference", Short: "Print every configuration field with default, effect and danger",
-		Example: "  docusign-auth-proxy config reference", Args: cobra.NoArgs,
+		Example: "  docusign-auth-proxy config reference", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(cmd.OutOrStdout(), config.ReferenceMarkdown())
 			return err
@@ -80,7 +80,7 @@ first line of the configuration names; no network is needed:
   ` + config.SchemaHeader(config.SchemaFile) + `
 
 It takes whatever the program takes. What ties keys together, and what stands in the files that are named, only "config check" knows.`,
-		Example: "  docusign-auth-proxy config schema --output " + config.SchemaFile, Args: cobra.NoArgs,
+		Example: "  docusign-auth-proxy config schema --output " + config.SchemaFile, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			schema, err := config.Schema()
 			if err != nil {

@@ -18,7 +18,7 @@ addresses of those pages. "consent wait" also waits for the browser and proves t
   docusign-auth-proxy consent --config proxy.yaml --user anna@example.com
   docusign-auth-proxy consent --config proxy.yaml --admin
   docusign-auth-proxy consent wait --config proxy.yaml --user anna@example.com`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.Out = cmd.OutOrStdout()
 			return consent.Print(f)
@@ -58,7 +58,7 @@ func newConsentWait() *cobra.Command {
 the private key: the proof that the consent works. The browser has to run on this machine. Ends by itself.`,
 		Example: `  docusign-auth-proxy consent wait --config proxy.yaml --user anna@example.com
   docusign-auth-proxy consent wait --config proxy.yaml --user anna@example.com --listen 127.0.0.1:8765 --timeout 5m`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			browserStreams(cmd, &f)
 			return consent.Wait(cmd.Context(), f)
@@ -79,7 +79,7 @@ logs in.
 A running proxy holds the store. The login can be done beside it; at the end this command asks you to stop the proxy for a moment.`,
 		Example: `  docusign-auth-proxy login --config proxy.yaml --user anna@example.com
   docusign-auth-proxy login --config proxy.yaml --user anna@example.com --listen 127.0.0.1:8765`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			browserStreams(cmd, &f)
 			return consent.Login(cmd.Context(), f)

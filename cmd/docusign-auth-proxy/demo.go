@@ -15,7 +15,7 @@ func newDemo() *cobra.Command {
 after (secrets masked) and the metrics that moved, and ends. It needs no file and no network. The exit code is 1 if anything did not
 behave as it should, so it also checks an installation.`,
 		Example: "  docusign-auth-proxy demo\n  docusign-auth-proxy demo --keep",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.Out, d.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			d.Chosen = cmd.Flags().Changed
@@ -44,7 +44,7 @@ proxy, and keeps keys and certificates between runs, so that a program has to be
 A program with a compiled-in login is made known with --integrator-key, --user and --account; its password is whichever it sends first.`,
 		Example: `  docusign-auth-proxy sandbox
   docusign-auth-proxy sandbox --integrator-key ACME-230546a7-9c55-40ad-8fbf-af205d5494ad --user billing@example.com --account 7654321`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.Out = cmd.OutOrStdout()
 			return c.Run(cmd.Context())

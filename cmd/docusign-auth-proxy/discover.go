@@ -17,7 +17,7 @@ With --private-key and --admin-user-id it then asks DocuSign for client ids and 
 where DocuSign answers; what is left to do stands in it as comments, with what was seen from where.`,
 		Example: `  docusign-auth-proxy discover --environment demo --private-key key.pem --admin-user-id ` +
 			`a1b2c3d4-0000-4000-8000-000000000022 --for 10m`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return discover.Run(cmd.Context(), o)

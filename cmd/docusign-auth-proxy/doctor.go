@@ -19,7 +19,7 @@ to ask again at once for what it was refused. Exit code: 0 all is well, 1 warnin
 		Example: `  docusign-auth-proxy doctor --config proxy.yaml
   docusign-auth-proxy doctor --config proxy.yaml --offline
   docusign-auth-proxy doctor --config proxy.yaml --ticket > ticket.txt`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.Out, f.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return doctor.Examine(cmd.Context(), f)

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"regexp"
 
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
@@ -19,13 +21,20 @@ func newHealth() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use: "health", Short: "Ask a running proxy whether it is ready",
-		Long: "Asks /-/ready on the operations listener of the configuration. For container health checks, where " +
-			"there is no shell and no curl.",
-		Example: "  docusign-auth-proxy health --config proxy.yaml", Args: cobra.NoArgs,
+		Long: `Asks /-/ready on the operations listener of the configuration. For container health checks, where there is no shell and no curl.
+
+A faulty configuration does not make a running proxy unhealthy: it goes on with the last good one. So nothing but listen.admin is read,
+also from a file that is no longer valid YAML; where it cannot be found, the default address is asked, and a warning says so.
+Exit code: 0 ready, 1 not ready, no answer, or no configuration file.`,
+		Example: "  docusign-auth-proxy health --config proxy.yaml", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			listen, err := adminAddress(path)
+			listen, fault, err := adminAddress(path)
 			if err != nil {
 				return err
+			}
+			if fault != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s is faulty, and a restart would fail: %v\nnext: docusign-auth-proxy config "+
+					"check --config %s\n", path, fault, path)
 			}
 			answer, status, err := app.AskOperations(cmd.Context(), listen, http.MethodGet, "/-/ready", secret.Text{})
 			if err == nil && status != http.StatusOK {
@@ -43,20 +52,27 @@ func newHealth() *cobra.Command {
 	return cmd
 }
 
-// adminAddress reads one field and judges nothing else: after a bad edit the running proxy keeps the last good
-// configuration and is as healthy as before.
-func adminAddress(path string) (string, error) {
+// adminLine finds the address in a file that is not valid YAML.
+var adminLine = regexp.MustCompile(`\badmin:\s*["']?([^\s"',{}#]*:[0-9]{1,5})\b`)
+
+// adminAddress reads one key and judges nothing else: after a bad edit the running proxy keeps the last good
+// configuration and is as healthy as before. fault says why the file cannot be read as YAML.
+func adminAddress(path string) (listen string, fault, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return "", err
+		return "", nil, config.Problems{config.Unreadable(path, err)}
 	}
 	var doc struct {
 		Listen struct {
 			Admin string `yaml:"admin"`
 		} `yaml:"listen"`
 	}
-	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+	fault = yaml.Unmarshal(text, &doc)
+	if found := adminLine.FindSubmatch(text); fault != nil && doc.Listen.Admin == "" && found != nil {
+		doc.Listen.Admin = string(found[1])
 	}
-	return cmp.Or(doc.Listen.Admin, config.Default().Listen.Admin), nil
+	if _, _, err := net.SplitHostPort(doc.Listen.Admin); err != nil && doc.Listen.Admin != "" {
+		fault, doc.Listen.Admin = err, ""
+	}
+	return cmp.Or(doc.Listen.Admin, config.Default().Listen.Admin), fault, nil
 }

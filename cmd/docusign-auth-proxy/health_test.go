@@ -21,6 +21,14 @@ func TestHealthAsksTheRunningProxyAndDoesNotJudgeTheFile(t *testing.T) {
 			"a bad edit elsewhere does not matter", "listen: {admin: \"" + r.Program.AdminAddress() + "\"}\nintergrations: 7\n",
 			"ready", true,
 		},
+		{
+			"a file that is no longer YAML does not matter", "listen:\n  admin: \"" + r.Program.AdminAddress() + "\"\n bad: [\n",
+			"ready", true,
+		},
+		{
+			"a broken flow mapping does not matter", "listen: {proxy: 127.0.0.1:1, admin: " + r.Program.AdminAddress() + ", [\n",
+			"ready", true,
+		},
 		{"nobody answers", "listen: {admin: \"127.0.0.1:1\"}\n", "no answer", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -107,7 +107,7 @@ password. They end when that password changes in the configuration, when its pin
   docusign-auth-proxy tokens revoke --user anna@example.com`,
 	}
 	list := remembered(app.IssuedSecrets(), "", cobra.Command{
-		Use: "list", Short: "List what was issued, the latest first", Args: cobra.NoArgs,
+		Use: "list", Short: "List what was issued, the latest first", Args: noArgs,
 		Example: "  docusign-auth-proxy tokens list\n  docusign-auth-proxy tokens list --integration " +
 			"nightly-billing --json",
 	}, func(o *stateOptions, list []app.IssuedInfo) string {
@@ -157,7 +157,7 @@ same password, counts as another password and ends it.`,
   docusign-auth-proxy pins forget --user anna@example.com`,
 	}
 	list := remembered(app.PinnedPasswords(), "", cobra.Command{
-		Use: "list", Short: "List the pinned users, with the line for the configuration", Args: cobra.NoArgs,
+		Use: "list", Short: "List the pinned users, with the line for the configuration", Args: noArgs,
 		Example: "  docusign-auth-proxy pins list\n  docusign-auth-proxy pins list --integration nightly-billing --json",
 	}, func(_ *stateOptions, list []app.PinInfo) string {
 		if len(list) == 0 {
@@ -168,7 +168,7 @@ same password, counts as another password and ends it.`,
 	})
 	forget := remembered(app.PinnedPasswords(), "every pin there is", cobra.Command{
 		Use: "forget", Short: "Forget the pin of a user, of an integration, or all, and end what it vouched for",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		Long: `Forgets the pins that fit all that is given. Tokens and API passwords that a pin vouched for are refused from then on. Danger: with
 pin_password: first_use, the next password that is seen for the user is believed again, whoever sends it.`,
 		Example: "  docusign-auth-proxy pins forget --integration nightly-billing --user anna@example.com\n  " +

@@ -20,8 +20,14 @@ func mainExit(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := newRoot()
+	if len(args) > 0 && args[0] == "-version" {
+		args = []string{"--version"} // as programs in Go have it
+	}
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := misspelt(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	var exit app.ExitError
 	switch {
 	case err == nil:
@@ -40,25 +46,35 @@ func newRoot() *cobra.Command {
 		Long: `docusign-auth-proxy stands between an old program that nobody can change and DocuSign. The program keeps sending integrator key,
 user name and password; DocuSign receives an OAuth bearer token got by JWT grant, at the site where the account lives.
 
-Start with "docusign-auth-proxy demo": it needs no file and no network.`,
+Start with "docusign-auth-proxy demo": it needs no file and no network.
+
+Exit code of every command: 0 = done, 1 = not done, with the reason on standard error. doctor, soap compare and soap test-envelope tell
+more by it, see their help.`,
+		Version:       versionLine(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(unknownFlag)
 	root.AddCommand(newRun(), newDemo(), newSandbox(), newCA(), newCapture(), newConfig(), newDiscover(), newDoctor(),
-		newConsent(), newLogin(),
-		newHashPassword(), newHealth(), newPins(), newReload(), newReport(), newSOAP(), newTokens(), newManual(), newVersion())
+		newConsent(), newExplain(), newLogin(), newHashPassword(), newHealth(), newPins(), newReload(), newReport(),
+		newSOAP(), newTokens(), newManual(), newVersion())
+	complete(root)
 	return root
 }
 
 func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print version, commit and Go version", Example: "  docusign-auth-proxy version",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			version, commit, goVersion := app.BuildVersion()
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "docusign-auth-proxy %s (commit %s, %s)\n", version, commit,
-				goVersion)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
 			return err
 		},
 	}
+}
+
+func versionLine() string {
+	version, commit, goVersion := app.BuildVersion()
+	return fmt.Sprintf("docusign-auth-proxy %s (commit %s, %s)", version, commit, goVersion)
 }

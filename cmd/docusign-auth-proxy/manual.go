@@ -16,10 +16,10 @@ import (
 func newManual() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use: "manual", Hidden: true, Short: "Write the manual pages, one for each command",
+		Use: "manual", Short: "Write the manual pages, one for each command",
 		Long: `Writes a manual page for each command into a folder, which is made if it does not exist. The pages follow from the command definitions
-and are the same for the same build: their date is $SOURCE_DATE_EPOCH, else that of the commit.`,
-		Example: "  docusign-auth-proxy manual --dir man\n  man -l man/docusign-auth-proxy-run.1", Args: cobra.NoArgs,
+and are the same for the same build: their date is $SOURCE_DATE_EPOCH, else that of the commit, else that of the release.`,
+		Example: "  docusign-auth-proxy manual --dir man\n  man -l man/docusign-auth-proxy-run.1", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			date, err := manualDate(os.LookupEnv)
 			if err != nil {
@@ -49,8 +49,10 @@ func writeManual(root *cobra.Command, dir string, date time.Time) error {
 	}, dir)
 }
 
-// manualDate is the date of the sources (reproducible-builds.org, SOURCE_DATE_EPOCH in seconds), in UTC; 1970 where
-// nothing tells it.
+// released is the date of the newest section of CHANGELOG.md, for builds without the commit's time, as from an archive.
+const released = "2026-11-26"
+
+// manualDate is the date of the sources (reproducible-builds.org, SOURCE_DATE_EPOCH in seconds), in UTC.
 func manualDate(lookupEnv func(string) (string, bool)) (time.Time, error) {
 	if text, set := lookupEnv("SOURCE_DATE_EPOCH"); set {
 		seconds, err := strconv.ParseInt(text, 10, 64)
@@ -69,5 +71,5 @@ func manualDate(lookupEnv func(string) (string, bool)) (time.Time, error) {
 			}
 		}
 	}
-	return time.Unix(0, 0).UTC(), nil
+	return time.Parse(time.DateOnly, released)
 }

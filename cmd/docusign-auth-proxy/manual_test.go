@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/soapcompare"
+	"docusign-auth-proxy/internal/trust"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -116,7 +120,7 @@ func TestTheDateOfTheManual(t *testing.T) {
 		{"is the one of the sources", "1790000000", true, "2026-09-21"},
 		{"is refused if it is no number", "yesterday", true, ""},
 		{"is refused if it is empty", "", true, ""},
-		{"is fixed where nothing tells it", "", false, "1970-01-01"},
+		{"is that of the release where nothing tells it", "", false, released},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			date, err := manualDate(func(string) (string, bool) { return tt.epoch, tt.set })
@@ -301,8 +305,59 @@ func TestCompletionOffersCommandsAndFlags(t *testing.T) {
 			}
 		})
 	}
-	if got := output(t, cobra.ShellCompRequestCmd, "man"); strings.Contains(got, "manual") {
-		t.Error("the hidden command is offered")
+}
+
+// TestTheReleaseIsTheOneOfTheChangelog finds no date as long as nothing is released.
+func TestTheReleaseIsTheOneOfTheChangelog(t *testing.T) {
+	newest := regexp.MustCompile(`(?m)^## .*(\d{4}-\d{2}-\d{2})`).FindStringSubmatch(document(t, "CHANGELOG.md"))
+	if newest != nil && newest[1] != released {
+		t.Errorf("the newest release is of %s, the manual of a build without commit says %s", newest[1], released)
+	}
+	if _, err := time.Parse(time.DateOnly, released); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCompletionOffersValues(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "proxy.yaml")
+	if err := os.WriteFile(file, []byte(`integrations:
+  - {name: billing, users: [{username: anna@example.com}, {username: ben@example.com}]}
+  - {name: archive, users: [{username: cora@example.com}, {username: anna@example.com}], oauth: 7}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, words, want string }{
+		{"the formats of a report", "report --format", "table json csv html"},
+		{"the formats of a capture", "capture download --format", "zip har"},
+		{"the environments", "discover --environment", "demo production"},
+		{"the users of the configuration, each once", "consent --config FILE --user",
+			"anna@example.com ben@example.com cora@example.com"},
+		{"the users of the integration that is chosen", "login --config FILE --integration archive --user",
+			"cora@example.com anna@example.com"},
+		{"no users without a configuration", "consent --config absent.yaml --user", ""},
+		{"the integrations", "tokens list --config FILE --integration", "billing archive"},
+		{"also those that are none", "capture start --config FILE --integration", "billing archive unknown *"},
+		{"platforms", "ca trust --for", strings.Join(trust.Platforms(), " ")},
+		{"operations", "soap compare --operations", strings.Join(soapcompare.Operations(), " ")},
+		{"algorithms", "ca init --algorithm", "rsa ecdsa"},
+		{"configuration files", "run --config", "yaml yml"},
+		{"nothing for a name of one's own", "sandbox --user", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			args := strings.Fields(strings.ReplaceAll(tt.words, "FILE", file))
+			got := output(t, slices.Concat([]string{cobra.ShellCompRequestCmd}, args, []string{""})...)
+			offered, _, _ := strings.Cut(got, ":")
+			if strings.Join(strings.Fields(offered), " ") != tt.want {
+				t.Errorf("offers %q", offered)
+			}
+		})
+	}
+	got := output(t, cobra.ShellCompRequestCmd, "ca", "trust", "--for", "java,windows,")
+	if !strings.Contains(got, "java,windows,debian\n") || strings.Contains(got, "java,windows,java") {
+		t.Errorf("a list goes on with %q", got)
+	}
+	if got := output(t, cobra.ShellCompRequestCmd, "explain", ""); !strings.Contains(got, "consent_required\tDocuSign ") {
+		t.Errorf("explain offers %.300q", got)
 	}
 }
 

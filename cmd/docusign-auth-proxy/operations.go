@@ -23,6 +23,7 @@ import (
 	"docusign-auth-proxy/internal/observe/capture"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/words"
 )
 
 const (
@@ -189,7 +190,9 @@ func readLine(flag, path string) (secret.Text, error) {
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return secret.Text{}, fmt.Errorf("%s: %w", flag, err)
+		told := words.OfFile(path, err, "")
+		told.Hint = "" // the caller knows more
+		return secret.Text{}, fmt.Errorf("%s: %w", flag, told)
 	}
 	return secret.New(strings.TrimRight(string(b), "\r\n")), nil
 }
@@ -249,7 +252,7 @@ func adminRefusal(answer *http.Response, body []byte) error {
 func newReload() *cobra.Command {
 	var o operations
 	return o.flags(&cobra.Command{
-		Use: "reload", Short: "Let the running proxy read its configuration again", Args: cobra.NoArgs,
+		Use: "reload", Short: "Let the running proxy read its configuration again", Args: noArgs,
 		Long: `A running proxy takes a changed file over by itself within seconds. This does it at once, and fails with the problems of a configuration
 that is refused; the last good one then stays in force.`,
 		Example: "  docusign-auth-proxy reload --config proxy.yaml",

@@ -36,7 +36,7 @@ caller, html as one file that needs no other.
 It reads the store that the configuration names. While a proxy runs, the store is locked, and the operations listener is asked instead.`,
 		Example: "  docusign-auth-proxy report --config proxy.yaml\n  docusign-auth-proxy report --config " +
 			"proxy.yaml --format html --output migration.html",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	configFlag(cmd, &o.config)

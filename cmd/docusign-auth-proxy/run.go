@@ -18,7 +18,7 @@ func newRun() *cobra.Command {
 		Short:   "Run the proxy",
 		Long:    "Run the proxy until SIGTERM or Ctrl-C. Calls under way are finished before it ends.",
 		Example: "  docusign-auth-proxy run --config proxy.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			holder := &config.Holder{Path: path}
 			cfg, err := holder.Reload()

@@ -48,7 +48,7 @@ The first column: = no difference, ~ a difference that is known and may be, ! on
 Exit code: 0 equal but for what is known, 1 different, 2 could not run.`,
 		Example: `  docusign-auth-proxy soap compare --config proxy.yaml
   docusign-auth-proxy soap compare --config proxy.yaml --operations RequestStatus,RequestPDF --envelope 93be49ab-0000-4000-8000-000000000001`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Out, o.Log = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return soapcompare.Compare(cmd.Context(), o)
@@ -74,7 +74,7 @@ Makes drafts, which nobody is told of. --send sends both to the address. Exit co
 not, 2 could not run.`,
 		Example: `  docusign-auth-proxy soap test-envelope --config proxy.yaml --to anna@example.com
   docusign-auth-proxy soap test-envelope --config proxy.yaml --to anna@example.com --send`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !strings.Contains(o.To, "@") {
 				return errors.New("--to: your own e-mail address is needed; no mail is sent without --send")
@@ -91,7 +91,7 @@ not, 2 could not run.`,
 
 func newSOAPJournal() *cobra.Command {
 	list := remembered(app.JournalOfCreations(), "", cobra.Command{
-		Use: "journal", Short: "List the envelopes that SOAP calls asked REST for, unresolved ones first", Args: cobra.NoArgs,
+		Use: "journal", Short: "List the envelopes that SOAP calls asked REST for, unresolved ones first", Args: noArgs,
 		Long: `With soap: rest each creation is written down before it is sent to DocuSign, and what became of it after. State: intended = under
 way, or interrupted by a stop; done; refused by DocuSign; not_created = DocuSign knows nothing of it; unknown = DocuSign did not say, and
 look-ups found nothing. Entries go after seven days.`,
@@ -135,7 +135,7 @@ func journalTable(list []app.CreationInfo) string {
 func newSOAPOperations() *cobra.Command {
 	return &cobra.Command{
 		Use: "operations", Short: "Print all SOAP operations, how they are carried out over REST, and what is lost",
-		Example: "  docusign-auth-proxy soap operations", Args: cobra.NoArgs,
+		Example: "  docusign-auth-proxy soap operations", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(cmd.OutOrStdout(), soapcompare.OperationTable())
 			return err

@@ -9,6 +9,7 @@ package cause
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -102,6 +103,15 @@ func valueOf(name string, fill []string) (value string) {
 		}
 	}
 	return value
+}
+
+// Capitals writes USER for {user} and the like, as documents do where nobody is meant.
+func Capitals(text string) string {
+	text = strings.ReplaceAll(text, "{config}", "FILE")
+	text = regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllStringFunc(text, func(name string) string {
+		return strings.ToUpper(strings.Trim(name, "{}"))
+	})
+	return strings.TrimSuffix(text, ": DETAIL")
 }
 
 // Lookup finds the first row with a word. docusign_ and a status that has no row of its own is known by its class, and

@@ -27,15 +27,22 @@ type Step struct {
 //go:embed recipes.txt
 var recipes string
 
+// Platforms are the keys of the recipes.
+func Platforms() []string {
+	var keys []string
+	for section := range strings.SplitSeq(strings.TrimPrefix(recipes, "## "), "\n## ") {
+		keys = append(keys, parseRecipe(section, strings.NewReplacer()).Key)
+	}
+	return keys
+}
+
 // Recipes returns what the words ask for by name, all without words, operating systems first. path is that of the
 // certificate's file on the machine where the lines are pasted. An unknown word is an error that lists the keys.
 func Recipes(c *x509.Certificate, path string, words []string) ([]Recipe, error) {
 	var all []Recipe
-	var keys []string
 	fill := placeholders(c, path)
 	for section := range strings.SplitSeq(strings.TrimPrefix(recipes, "## "), "\n## ") {
-		r := parseRecipe(section, fill)
-		all, keys = append(all, r), append(keys, r.Key)
+		all = append(all, parseRecipe(section, fill))
 	}
 	if len(words) == 0 {
 		return all, nil
@@ -45,9 +52,9 @@ func Recipes(c *x509.Certificate, path string, words []string) ([]Recipe, error)
 		name := strings.ToLower(strings.TrimSpace(w))
 		i := slices.IndexFunc(all, func(r Recipe) bool { return slices.Contains(r.names, name) })
 		if i < 0 {
-			return nil, fmt.Errorf("nothing is known about %q: choose from %s", w, strings.Join(keys, ", "))
+			return nil, fmt.Errorf("nothing is known about %q: choose from %s", w, strings.Join(Platforms(), ", "))
 		}
-		wanted[keys[i]] = true
+		wanted[all[i].Key] = true
 	}
 	return slices.DeleteFunc(all, func(r Recipe) bool { return !wanted[r.Key] }), nil
 }

@@ -132,12 +132,7 @@ func linked(e cause.Entry, document string) string {
 	return "[`" + e.Word + "`](" + document + "#" + e.Anchor + ")"
 }
 
-// plain makes a cell of a Markdown table: {user} becomes USER, as in the other documents.
+// plain makes a cell of a Markdown table.
 func plain(text string) string {
-	text = strings.ReplaceAll(text, "{config}", "FILE")
-	text = regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllStringFunc(text, func(name string) string {
-		return strings.ToUpper(strings.Trim(name, "{}"))
-	})
-	text = strings.TrimSuffix(text, ": DETAIL")
-	return strings.NewReplacer("|", `\|`, "<", `\<`, "*", `\*`).Replace(text)
+	return strings.NewReplacer("|", `\|`, "<", `\<`, "*", `\*`).Replace(cause.Capitals(text))
 }

@@ -6,10 +6,8 @@ package ca
 import (
 	"crypto/x509"
 	_ "embed"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"text/template"
@@ -17,9 +15,11 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/internal/trust"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/proxy/authority"
 )
 
@@ -106,7 +106,7 @@ type Source struct {
 func (s *Source) resolve() error {
 	data, err := files.Read(s.Config, maxFile)
 	if err != nil {
-		return err
+		return config.Problems{config.Unreadable(s.Config, err)}
 	}
 	var doc struct {
 		Interception struct {
@@ -136,11 +136,8 @@ func (s *Source) read() (*x509.Certificate, error) {
 	}
 	var err error
 	s.pem, err = files.Read(s.Cert, maxFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: docusign-auth-proxy ca init makes one", err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, words.OfFile(s.Cert, err, "docusign-auth-proxy ca init makes one")
 	}
 	c, err := trust.Parse(s.pem)
 	if err != nil {
@@ -153,7 +150,7 @@ func (s *Source) read() (*x509.Certificate, error) {
 func (s *Source) load() (*authority.Authority, error) {
 	key, err := files.Read(s.Key, maxFile)
 	if err != nil {
-		return nil, err
+		return nil, words.OfFile(s.Key, err, "name the key of "+s.Cert+" with --key")
 	}
 	a, err := authority.Load(s.pem, key)
 	if err != nil {
