@@ -71,6 +71,8 @@ func countedEvents() []countedEvent {
 	for _, word := range []string{"docusign_401", "docusign_503", "consent_required", "app_password_refused"} {
 		failedCall("DocuSignIntegrationFailing", word, 1)
 	}
+	list = append(list, countedEvent{"a stranger's legacy call", func(g *scraped) { g.failed("unknown", "unknown_key") },
+		"DocuSignLegacyFromUnknownKey", 1, false})
 	for _, where := range call.PanicPlaces() {
 		list = append(list, countedEvent{"a panic in " + where, func(g *scraped) { g.RecordPanic(where) },
 			"DocuSignProxyFault", 1, false})
@@ -297,6 +299,13 @@ func TestNobodyIsCalledWithoutNeed(t *testing.T) {
 			}
 			everything(g)
 		}, append(tickets, "DocuSignBackToLegacy")},
+		{"a blocked program calls once, right after a start", func(g *scraped) {
+			for g.minute < event {
+				g.look(true)
+			}
+			g.start(program("erp", integration.Block))
+			g.failed("erp", "blocked")
+		}, []string{"DocuSignBackToLegacy"}},
 		{"an observed program that failed is translated from now on", func(g *scraped) {
 			g.start(program("erp", integration.Observe))
 			for g.minute < event-2 {
