@@ -155,7 +155,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 				c.change("resolve:", "resolve:\n        www.docusign.net: "+c.sandbox.Addr())
 				c.sandbox.AddIntegration(sandbox.Integration{Key: sandbox.GUIDKey, Live: false})
 			},
-			check: "grant", status: doctor.Fail, found: "unknown in environment production", next: "go-live",
+			check: "grant", status: doctor.Fail, found: "is unknown in production", next: "go-live",
 		},
 		{
 			name:  "an integration key that DocuSign does not know",
@@ -196,7 +196,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 			spoil: func(c *clinic) {
 				c.sandbox.AddUser(sandbox.User{ID: sandbox.AnnaID, Email: "anna@example.com", Name: "Anna"})
 			},
-			check: "account", status: doctor.Fail, found: "member of no account", next: "administrator",
+			check: "account", status: doctor.Fail, found: "lists no account", next: "active member",
 		},
 		{
 			name: "a number for the wrong account",
@@ -210,19 +210,19 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 			spoil: func(c *clinic) {
 				c.change("account-d.docusign.com: "+c.sandbox.Addr(), "account-d.docusign.com: "+closedPort(c.T))
 			},
-			check: "tcp", status: doctor.Fail, found: "no connection", next: "firewall",
+			check: "tcp", status: doctor.Fail, found: "refuses the connection", next: "firewall",
 		},
 		{
 			name:  "an address inside that is not allowed",
 			spoil: func(c *clinic) { c.change("- 127.0.0.0/8", "- 10.0.0.0/8") },
-			check: "tcp", status: doctor.Fail, found: "does not connect to (loopback)", next: "egress.allow_addresses",
+			check: "tcp", status: doctor.Fail, found: "leads to 127.0.0.1, which is inside", next: "egress.allow_addresses",
 		},
 		{
 			name: "a company proxy that is down",
 			spoil: func(c *clinic) {
 				c.change("upstream:", "upstream:\n    proxy: http://anna:canary-proxy-pw@"+closedPort(c.T))
 			},
-			check: "upstream", status: doctor.Fail, found: "cannot be reached", next: "upstream.proxy",
+			check: "upstream", status: doctor.Fail, found: "does not answer", next: "upstream.proxy",
 		},
 		{
 			name:  "a certificate by nobody we trust",
@@ -319,7 +319,7 @@ func TestTheDoctorNamesTheFaultAndTheNextStep(t *testing.T) {
 					Body: `{"errorCode":"ACCOUNT_LACKS_PERMISSIONS","message":"This Account lacks sufficient permissions."}`,
 				})
 			},
-			check: "rest", status: doctor.Fail, found: "ACCOUNT_LACKS_PERMISSIONS", next: "plan has no API",
+			check: "rest", status: doctor.Fail, found: "ACCOUNT_LACKS_PERMISSIONS", next: "switch the API on",
 		},
 	}
 	for _, tt := range tests {

@@ -58,6 +58,7 @@ const (
 	NotRepeated
 	DocuSign401
 	DocuSign403
+	PlanWithoutAPI
 	DocuSign404
 	DocuSign429
 	DocuSign4xx

@@ -112,7 +112,8 @@ func conditions() map[ID]Entry {
 			"let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust",
 			"a-program-does-not-trust-the-certificate", "", seesCertificate},
 		ClockOff: {"clock_off", "this machine's clock is {offset} the account server's", Ticket,
-			"set up time synchronisation (NTP) on this machine", "docusignclockoff", "DocuSignClockOff", ""},
+			"let this machine set its clock by NTP (timedatectl set-ntp true; on Windows: w32tm /resync), and check its time " +
+				"zone", "docusignclockoff", "DocuSignClockOff", ""},
 		CreationUnresolved: {"creation_unresolved", "nobody knows of {count} whether DocuSign made the envelope", Ticket,
 			"see what they are: docusign-auth-proxy soap journal --config {config}. A message that comes again is looked up " +
 				"first", "docusigncreationunresolved", "DocuSignCreationUnresolved", ""},

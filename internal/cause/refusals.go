@@ -200,6 +200,9 @@ func answers() map[ID]Entry {
 		DocuSign404: {"docusign_404", "DocuSign has nothing at this address, or not what the program asks for", Note,
 			"compare path of the log line with /restapi/v2.1/accounts/…: /restapi and the version must stand in it once; if " +
 				"the answer names an error, it is the program's own matter", "causes-of-failures", "", "DocuSign's own answer"},
+		PlanWithoutAPI: {"docusign_403", "the account's plan has no API (ACCOUNT_LACKS_PERMISSIONS)", Page,
+			"ask DocuSign's sales or support to switch the API on for the account", byDocuSign, alertFailing,
+			"401 or 403, DocuSign's own"},
 		DocuSign429: {"docusign_429", "a limit of DocuSign's is used up", Page, "let the busiest program ask less often; it " +
 			"works again when the window is over", "docusignratelimitnear", alertFailing, "429, or 400 with old_status_codes"},
 		DocuSign4xx: {"docusign_4xx", "DocuSign found fault with the content of the call", Note, "the program's own matter: " +

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/translate/oauth"
@@ -22,18 +23,16 @@ const maxBody = 1 << 20
 // rest makes one harmless call: it reads the account.
 func (v *visit) rest(ctx context.Context, account *oauth.Account) {
 	host := account.BaseURI.Host
-	f := Finding{Check: "rest", Subject: v.subject, Status: Fail, Why: "REST calls of this user fail the same way"}
+	const why = "REST calls of this user fail the same way"
 	header := http.Header{"Authorization": v.token.Header(), "Accept": {"application/json"}}
 	resp, body, err := v.send(ctx, http.MethodGet,
 		account.BaseURI.String()+"/restapi/v2.1/accounts/"+account.AccountID, header, "")
-	var said struct{ ErrorCode, Message string }
-	switch {
-	case err != nil:
-		f.Found, f.Next = "no answer from "+host+": "+plain(err),
-			"run the doctor again; if it stays, ask whoever runs the network"
-		v.add(f)
+	if err != nil {
+		id, fill := cause.OfNetwork(host, err)
+		v.note(fault{Finding: of("rest", "", Fail, why, id, v.values(fill...)), same: fmt.Sprintf("rest %d", id)})
 		return
-	case resp.StatusCode == http.StatusOK:
+	}
+	if resp.StatusCode == http.StatusOK {
 		text := "account " + account.Name + " read at " + host
 		left, limit := resp.Header.Get("X-RateLimit-Remaining"), resp.Header.Get("X-RateLimit-Limit")
 		if left != "" && limit != "" {
@@ -41,35 +40,38 @@ func (v *visit) rest(ctx context.Context, account *oauth.Account) {
 		}
 		v.ok("rest", v.subject, text)
 		return
-	case json.Unmarshal(body, &said) != nil || said.ErrorCode == "":
-		f.Found, f.Next = fmt.Sprintf("HTTP %d from %s without DocuSign's error text", resp.StatusCode, host),
-			"find out what stands between this machine and "+host
-	default:
-		f.Found = fmt.Sprintf("HTTP %d %s: %s", resp.StatusCode, said.ErrorCode, said.Message)
-		f.Next = restNext(said.ErrorCode, v.user.Username)
 	}
+	var said struct{ ErrorCode, Message string }
+	id, found := cause.BadAnswer, fmt.Sprintf("HTTP %d from %s without DocuSign's error text", resp.StatusCode, host)
+	if json.Unmarshal(body, &said) == nil && said.ErrorCode != "" {
+		id = restCause(resp.StatusCode, said.ErrorCode)
+		found = fmt.Sprintf("HTTP %d %s: %s", resp.StatusCode, said.ErrorCode, said.Message)
+	}
+	f := of("rest", "", Fail, why, id, v.values("server", host, "host", host))
+	f.Found = found
 	if trace := resp.Header.Get("X-DocuSign-TraceToken"); trace != "" {
 		f.Found += " (trace token " + trace + ")"
 	}
-	v.add(f)
+	v.note(fault{Finding: f, same: "rest " + found, person: map[bool]string{true: v.id.Subject}[personal(id)]})
 }
 
-// restNext advises by PROTOCOL.md §8.2.
-func restNext(code, user string) string {
+// restCause is the row for an error of DocuSign's (PROTOCOL.md §8.2).
+func restCause(status int, code string) cause.ID {
 	switch {
 	case code == "ACCOUNT_LACKS_PERMISSIONS":
-		return "the account's plan has no API: ask DocuSign's sales or support"
+		return cause.PlanWithoutAPI
 	case code == "USER_LACKS_PERMISSIONS":
-		return "let an administrator of the account look at the permission profile of " + user
+		return cause.DocuSign403
 	case strings.Contains(code, "MEMBERSHIP"), strings.HasPrefix(code, "USER_DOES_NOT_BELONG"):
-		return "let an administrator add " + user + " to the account, or activate them"
+		return cause.LacksMembership
 	case strings.Contains(code, "LIMIT_EXCEEDED"), strings.Contains(code, "THROTTLED"):
-		return "wait for the next hour; the proxy's status page shows who calls so often"
-	case strings.HasPrefix(code, "AUTHORIZATION"), strings.HasPrefix(code, "USER_AUTH"),
-		strings.HasPrefix(code, "PARTNER"):
-		return "check that environment, site and account belong together; then give the trace token to DocuSign's support"
+		return cause.DocuSign429
 	}
-	return "give code and trace token to DocuSign's support"
+	id, known := cause.Lookup(fmt.Sprintf("docusign_%d", status))
+	if !known {
+		return cause.Other
+	}
+	return id
 }
 
 // soap finds out which ways of SOAP this account takes. Ping needs no login and proves nothing (PROTOCOL.md §4.10).
@@ -97,45 +99,37 @@ func (v *visit) soapBearer(p probe) {
 			return
 		}
 	}
-	v.judgeSOAP(p, "a bearer on SOAP", remark, Finding{Check: "soap bearer", Subject: v.subject, Status: Warn,
-		Why: "SOAP calls of this integration are sent with a bearer (soap: bearer) and will be refused; REST calls are not " +
-			"concerned",
-		Next: "if the program uses SOAP (*.asmx): set soap: rest in " + v.Config + ", which needs nothing more; or let " +
-			v.user.Username + " make an App Password (DocuSign, My Profile, Privacy & Security), put it into a file, and set " +
-			"soap: app_password and app_password: {file: …}; if it uses REST alone, do nothing",
-	}, "run the doctor again; if the program uses no SOAP, nothing is lost")
+	v.judgeSOAP(p, "a bearer on SOAP", remark, of("soap bearer", "", Warn, "SOAP calls of this integration are sent with "+
+		"a bearer (soap: bearer) and will be refused; REST calls are not concerned, and a program that uses REST alone "+
+		"needs nothing", cause.BearerRefused, v.values()))
 }
 
 func (v *visit) soapAppPassword(p probe) {
 	remark := "; it is not used while soap is bearer"
-	f := Finding{Check: "app password", Subject: v.subject, Status: Warn,
-		Why: "it is of use only with soap: app_password",
-		Next: "let " + v.user.Username + " make a new App Password (DocuSign, My Profile, Privacy & Security) and put it " +
-			"into the file that app_password names; the integrator key " + v.in.IntegratorKey +
-			" must exist in this environment too"}
+	f := of("app password", "", Warn, "it is of use only with soap: app_password", cause.AppPasswordRefused, v.values())
 	if v.in.SOAP == integration.AppPassword {
 		remark, f.Status = "", Fail
 		f.Why = "SOAP calls of " + v.user.Username + " are sent with it (soap: app_password) and will be refused"
 	}
-	v.judgeSOAP(p, "the App Password", remark, f, "run the doctor again")
+	v.judgeSOAP(p, "the App Password", remark, f)
 }
 
-// judgeSOAP says whether the account takes a credential; f is for the case that it does not, again the next step
-// without an answer.
-func (v *visit) judgeSOAP(p probe, credential, remark string, f Finding, again string) {
+// judgeSOAP says whether the account takes a credential; f is for the case that it does not.
+func (v *visit) judgeSOAP(p probe, credential, remark string, f Finding) {
 	switch {
 	case p.in:
 		if p.said != "" {
 			remark += " (the call itself was answered with " + p.said + ")"
 		}
-		f = Finding{Check: f.Check, Subject: f.Subject, Status: OK,
-			Found: "this account takes " + credential + remark}
+		v.ok(f.Check, v.subject, "this account takes "+credential+remark)
+		return
 	case p.said == "":
-		f.Found, f.Next = p.trouble, again
+		f.Found = p.trouble
+		f.Next = "run the doctor again; if the program uses no SOAP, nothing is lost"
 	default:
 		f.Found = "this account does not take " + credential + ": " + p.said
 	}
-	v.add(f)
+	v.note(fault{Finding: f, same: f.Check + f.Found})
 }
 
 // oldName is the user as SOAP names them beside an integrator key.

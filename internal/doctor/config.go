@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"docusign-auth-proxy/config"
@@ -40,15 +41,25 @@ func (c *run) readConfig() (whole bool) {
 func (c *run) readPart(data []byte, problems config.Problems) {
 	root := rootOf(data)
 	first, blame := "", map[owner]string{}
-	for _, problem := range problems {
-		keys := splitPath(problem.Path)
-		o := ownerOf(keys, along(root, keys))
-		f := problemFinding(problem)
-		f.Subject = strings.TrimSpace(f.Subject + " " + o.String())
+	for _, alike := range sameFaults(problems) {
+		f := problemFinding(alike[0])
+		var owners []owner
+		for i, problem := range alike {
+			keys := splitPath(problem.Path)
+			o := ownerOf(keys, along(root, keys))
+			owners = append(owners, o)
+			if i == 0 {
+				f.Subject = strings.TrimSpace(f.Subject + " " + o.String())
+			} else {
+				f.Found += fmt.Sprintf("; the same in line %d, %s", problem.Line, cmp.Or(o.String(), problem.Path))
+			}
+		}
 		name := c.add(f)
 		first = cmp.Or(first, name)
-		for _, of := range []owner{o, {integration: o.integration}} {
-			blame[of] = cmp.Or(blame[of], name)
+		for _, o := range owners {
+			for _, of := range []owner{o, {integration: o.integration}} {
+				blame[of] = cmp.Or(blame[of], name)
+			}
 		}
 	}
 	cfg, lost := partOf(root, c.Config, problems)
@@ -67,6 +78,24 @@ func (c *run) readPart(data []byte, problems config.Problems) {
 		c.lost = append(c.lost, Finding{Subject: o.String(), Because: cmp.Or(blame[o], "config")})
 	}
 	c.ok("config", c.Config, "the rest is usable and is checked below: "+contents(cfg))
+}
+
+// sameFaults puts those together that differ in nothing but the entry of a list: one missing file, a key that nobody
+// has.
+func sameFaults(problems config.Problems) (list []config.Problems) {
+	anyEntry := regexp.MustCompile(`\[\d+\]`)
+	at := map[config.Problem]int{}
+	for _, p := range problems {
+		general := config.Problem{Path: anyEntry.ReplaceAllString(p.Path, "[]"), Message: p.Message, Hint: p.Hint}
+		i, known := at[general]
+		if !known || general.Path == p.Path {
+			at[general] = len(list)
+			list = append(list, config.Problems{p})
+			continue
+		}
+		list[i] = append(list[i], p)
+	}
+	return list
 }
 
 func (c *run) use(cfg *config.Config) {

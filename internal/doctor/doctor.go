@@ -52,9 +52,10 @@ func Examine(ctx context.Context, o Options) error {
 // run is one examination: it takes the findings of all checks.
 type run struct {
 	Options
-	cfg       *config.Config // nil = nothing of it is usable
-	lost      []Finding      // what of the file cfg goes without
-	hostsFile string         // path
+	cfg       *config.Config    // nil = nothing of it is usable
+	lost      []Finding         // what of the file cfg goes without
+	hostsFile string            // path
+	toHere    map[string]string // by host, the finding that the hosts file leads the proxy to itself
 	now       func() time.Time
 	mask      func(string) string
 	report    Report
@@ -65,6 +66,7 @@ func newRun(o Options) *run {
 	version, commit, goVersion := app.BuildVersion()
 	return &run{
 		Options: o, hostsFile: hostsFilePath(), now: time.Now, mask: masker(nil),
+		toHere: map[string]string{},
 		report: Report{
 			Version: fmt.Sprintf("%s (commit %s)", version, commit),
 			System:  runtime.GOOS + "/" + runtime.GOARCH + ", " + goVersion, Config: o.Config, Offline: o.Offline,

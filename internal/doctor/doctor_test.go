@@ -67,7 +67,7 @@ func TestTheHostsFileIsReadAsTheSystemReadsIt(t *testing.T) {
 	}{
 		{"a file without DocuSign", "127.0.0.1 localhost\n", false, "", OK, "no DocuSign name", ""},
 		{"a comment is no entry", "# 127.0.0.1 demo.docusign.net\n", false, "", OK, "no DocuSign name", ""},
-		{"a name that leads the proxy to itself", "127.0.0.1\tlocalhost DEMO.docusign.net. # old\n", false, "127.0.0.1:443", Fail, "points it at this machine", "egress.resolver"},
+		{"a name that leads the proxy to itself", "127.0.0.1\tlocalhost DEMO.docusign.net. # old\n", false, "127.0.0.1:443", Fail, "which is the proxy itself", "egress.resolver"},
 		{"a name that only programs follow", "127.0.0.1 demo.docusign.net\n", true, "127.0.0.1:443", OK, "hosts-file door", ""},
 		{"a name with nobody behind it", "::1 demo.docusign.net\n", true, "", Warn, "listen.hosts is off", "listen: {hosts"},
 		{"a name fixed to an outer address", "162.248.184.1 na3.docusign.net\n", true, "", Warn, "fixes it to 162.248.184.1", "remove the line"},

@@ -1,19 +1,17 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
-	"docusign-auth-proxy/internal/consent"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/proxy/egress"
@@ -21,12 +19,7 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-const (
-	grantTimeout = 45 * time.Second
-	writeGUID    = "write the user's GUID into user_id: it stands as API Username on the user's page in DocuSign's " +
-		"administration (Users)"
-	askSupport = "run the doctor again; if it stays, give the ticket text (--ticket) to support"
-)
+const grantTimeout = 45 * time.Second
 
 // checkIntegrations goes through every user of every integration, as far as each gets.
 func (c *network) checkIntegrations(ctx context.Context) {
@@ -55,12 +48,23 @@ func (c *network) checkIntegrations(ctx context.Context) {
 // codeGrant tells whether its users log in in a browser in place of private keys.
 func codeGrant(in integration.Integration) bool { return in.Grant == integration.AuthorizationCode }
 
-func (c *network) eachUser(ctx context.Context, in *integration.Integration, examine func(*visit, context.Context)) {
-	for _, u := range in.Users {
-		if ctx.Err() == nil {
-			examine(&visit{network: c, in: in, user: u, subject: in.Name + " " + u.Username}, ctx)
+// eachUser looks at the users of an integration until it is known that nobody gets further.
+func (c *network) eachUser(
+	ctx context.Context, in *integration.Integration, examine func(*visit, context.Context) (goOn bool),
+) {
+	for i, u := range in.Users {
+		if ctx.Err() != nil {
+			break
+		}
+		if !examine(&visit{network: c, in: in, user: u, subject: in.Name + " " + u.Username}, ctx) {
+			last := &c.noted[len(c.noted)-1]
+			if left := len(in.Users) - i - 1; left > 0 {
+				last.Found += "; " + words.Count(left, "other user", "other users") + " not asked for, it is the same for all"
+			}
+			break
 		}
 	}
+	c.tellNoted(in)
 }
 
 // visit is the examination of one user of one integration.
@@ -74,43 +78,43 @@ type visit struct {
 	info    *oauth.UserInfo
 }
 
-func (v *visit) examine(ctx context.Context) {
-	if fault := v.grant(ctx); fault != "" {
-		v.skip("account", v.subject, "needs a token", fault)
-		v.skip("rest", v.subject, "needs a token", fault)
-		v.skip("soap", v.subject, "where the account lives is known only with a token", fault)
-		return
+// examine goes as far as the user gets; false = no other user of the integration gets further.
+func (v *visit) examine(ctx context.Context) (goOn bool) {
+	if err := v.grant(ctx); err != nil {
+		return v.refused(ctx, err)
 	}
-	why := "needs an account"
-	account, fault := v.accounts(ctx)
-	if fault == "" {
-		v.aliases(ctx)
-		site, _ := egress.ParseHost(account.BaseURI.Host, 443) // it is believed, so it is one
-		why, fault = "the site cannot be reached", v.reach(ctx, site)
+	account := v.accounts(ctx)
+	if account == nil {
+		return true
 	}
-	if fault != "" {
-		v.skip("rest", v.subject, why, fault)
-		v.skip("soap", v.subject, why, fault)
-		return
+	v.aliases(ctx)
+	site, _ := egress.ParseHost(account.BaseURI.Host, 443) // it is believed, so it is one
+	if because := v.reach(ctx, site); because != "" {
+		v.note(fault{same: "site " + because, blocks: "rest, soap",
+			Finding: Finding{Check: "site", Status: Skipped, Found: site.Name() + " cannot be reached", Because: because}})
+		return true
 	}
 	v.rest(ctx, account)
 	v.soap(ctx, account)
+	return true
 }
 
 // examineAppPassword is for an integration that replaces passwords by App Passwords and never asks for a token.
-func (v *visit) examineAppPassword(ctx context.Context) {
+func (v *visit) examineAppPassword(ctx context.Context) (goOn bool) {
 	if v.user.AppPassword.Empty() {
-		return
+		return true
 	}
 	if because := v.reach(ctx, v.cfg.Site.Host); because != "" {
-		v.skip("app password", v.subject, "the site cannot be reached", because)
-		return
+		v.note(fault{same: "site " + because, Finding: Finding{Check: "app password", Status: Skipped,
+			Found: "the site cannot be reached", Because: because}})
+		return true
 	}
 	v.soapAppPassword(v.login(ctx))
+	return true
 }
 
-// grant gets a token and returns the finding in the way, or "".
-func (v *visit) grant(ctx context.Context) string {
+// grant gets a token.
+func (v *visit) grant(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, grantTimeout)
 	defer cancel()
 	id, err := v.identity(ctx)
@@ -120,11 +124,12 @@ func (v *visit) grant(ctx context.Context) string {
 		v.token, err = v.oauth.Token(ctx, id)
 	}
 	if err != nil {
-		return v.add(v.explain(err))
+		return err
 	}
+	v.granted = true
 	v.ok("grant", v.subject, fmt.Sprintf("DocuSign gives a token for %s, good for %.0f minutes", id.Subject,
 		v.token.Expires.Sub(v.token.Obtained).Minutes()))
-	return ""
+	return nil
 }
 
 // identity resolves a user known only by e-mail.
@@ -136,124 +141,112 @@ func (v *visit) identity(ctx context.Context) (oauth.Identity, error) {
 	admin := id
 	admin.Subject = v.in.OAuth.AdminUserID
 	if admin.Subject == "" {
-		id.Subject = v.user.Username
-		return id, &oauth.GrantError{Kind: oauth.InvalidSubject, Identity: id}
+		return id, &call.Error{Kind: call.KindNotAllowed, Cause: cause.NoGUID}
 	}
 	var err error
 	id.Subject, err = v.oauth.LookupUser(ctx, admin, v.user.Username)
 	return id, err
 }
 
-// explain tells an operator what an error of the account server means (PROTOCOL.md §6.4).
-func (v *visit) explain(err error) Finding {
-	f := Finding{Check: "grant", Subject: v.subject, Status: Fail, Found: err.Error(),
-		Why: "without a token no call of " + v.user.Username + " can reach DocuSign"}
-	var ge *oauth.GrantError
-	var lookup *oauth.LookupError
+// refused notes why there is no token; false = no other user of the integration gets one.
+func (v *visit) refused(ctx context.Context, err error) (goOn bool) {
+	id, fill := v.row(err)
+	lookup, notFound := errors.AsType[*oauth.LookupError](err)
+	refusal, ok := errors.AsType[*oauth.GrantError](err)
+	person := v.user.Username
 	switch {
-	case errors.As(err, &lookup):
-		f.Found += " among the users that the administrator " + v.in.OAuth.AdminUserID + " sees"
-		f.Next = writeGUID
-	case !errors.As(err, &ge):
-		f.Found, f.Next = plain(err), askSupport
+	case notFound:
+		id = cause.NotFoundByAdmin
+	case ok && v.id.Subject == "": // it was asked for to look the user up
+		person = v.in.OAuth.AdminUserID
+		fill = append(fill, "user", person)
+	}
+	f := fault{Finding: of("grant", "", Fail, "without a token no call of "+v.user.Username+" can reach DocuSign", id, fill),
+		same: fmt.Sprintf("%d", id), blocks: "account, rest, soap"}
+	if ok {
+		f.page = refusal.ConsentURL
+	}
+	switch {
+	case personal(id):
+		f.same += " " + v.in.OAuth.ClientID
+		f.person = person
+		if notFound {
+			f.Found = lookup.Error() + " among the users that the administrator " + v.in.OAuth.AdminUserID + " sees"
+		}
+	case id == cause.IssuerNotFound, id == cause.PrefixedIssuer:
+		f.Found += v.otherNames(ctx, refusal.Identity)
+		if v.granted || id == cause.PrefixedIssuer { // else the environment may be the wrong one for all
+			f.same += " " + refusal.Identity.Issuer
+		}
+	case ofKey(id):
+		f.same += " " + v.in.OAuth.ClientID
+	case id == cause.ExpiredGrant && v.clock != "":
+		f.Status, f.Because = Skipped, v.clock
 	default:
-		known := grantAdvice(ge.Kind)
-		fill := strings.NewReplacer("{user}", v.user.Username, "{key}", v.in.OAuth.ClientID,
-			"{guid}", ge.Identity.Subject, "{quoted guid}", strconv.Quote(ge.Identity.Subject),
-			"{scopes}", v.in.OAuth.Scopes.String(), "{tried}", strings.Join(ge.KeyIDs, ", "),
-			"{environment}", v.cfg.Environment+" ("+v.cfg.AccountServer.Authority()+")", "{config}", v.Config,
-			"{page}", consent.PagesOf(v.cfg, v.in, v.user.Username).Individual, "{redirect}", app.RedirectURI(v.in),
-			"{clock}", v.clockHint(), "{description}", ge.Description)
-		f.Found = cmp.Or(fill.Replace(known.found), f.Found)
-		f.Next = cmp.Or(fill.Replace(known.next), ge.NextStep())
+		f.Found += ": " + plain(err)
 	}
-	return f
+	v.note(f)
+	return f.person != ""
 }
 
-type advice struct{ found, next string }
-
-// grantAdvice is what a refusal of the account server means and what to do; empty = as the error says it.
-func grantAdvice(k oauth.Kind) advice {
-	return map[oauth.Kind]advice{
-		oauth.ConsentRequired: {
-			"DocuSign answers consent_required: {user} has not allowed integration key {key} to act for them with the scopes " +
-				"{scopes}",
-			"let {user} open this page, log in and accept (whoever is logged in to DocuSign in that browser already is the " +
-				"one who consents):\n{page}\nThe redirect URI {redirect} must be registered with the key. To see it happen: " +
-				"docusign-auth-proxy consent wait --user {user} --config {config}",
-		},
-		oauth.UserNotFound: {
-			"DocuSign answers user_not_found: there is no active user {guid} in environment {environment}",
-			"compare user_id with the API Username on the user's page in DocuSign's administration of the same environment " +
-				"(demo and production have different GUIDs); activate the user if they are closed",
-		},
-		oauth.InvalidSubject: {
-			"{quoted guid} is not a GUID: DocuSign gives tokens for GUIDs only, not for e-mail addresses", writeGUID,
-		},
-		oauth.IssuerNotFound: {
-			"DocuSign answers issuer_not_found: integration key {key} is unknown in environment {environment}",
-			"compare the key with Apps and Keys in that environment; is environment: right in {config}? A key made in demo " +
-				"exists in production only after go-live has been approved (it takes 20 calls with OAuth in demo; calls through " +
-				"this proxy count)",
-		},
-		oauth.InvalidKey: {
-			"DocuSign answers no_valid_keys_or_signatures: none of the private keys tried ({tried}) belongs to integration " +
-				"key {key} in environment {environment}",
-			"open the key in Apps and Keys of that environment: if its RSA keypair was deleted or was made in the other " +
-				"environment (key pairs are not copied at go-live), add a new one and name its private key file in " +
-				"private_keys{clock}",
-		},
-		oauth.ExpiredGrant: {
-			"DocuSign answers expired_grant: by its clock the assertion had expired on arrival",
-			"set this machine's clock by NTP{clock}",
-		},
-		oauth.LoginRequired: {
-			"{user} has to log in once more: {description}",
-			"docusign-auth-proxy login --user {user} --config {config}",
-		},
-		oauth.InvalidScope: {
-			"DocuSign does not know one of the scopes {scopes}",
-			"write scopes: [signature, impersonation] into {config}",
-		},
-	}[k]
-}
-
-func (v *visit) clockHint() string {
-	if v.offset.Abs() <= fineClock {
-		return ""
+// otherNames tries the key with and without its prefix, and tells who else has it.
+func (v *visit) otherNames(ctx context.Context, asked oauth.Identity) (text string) {
+	bare, _ := legacy.BareKey(asked.Issuer)
+	for i := range v.cfg.Integrations {
+		other := &v.cfg.Integrations[i]
+		otherBare, _ := legacy.BareKey(other.OAuth.ClientID)
+		if other.Name != v.in.Name && other.OAuth.ClientID != asked.Issuer && strings.EqualFold(bare, otherBare) {
+			text += "; the same key " + prefixed(other.OAuth.ClientID) + " its prefix is configured as " + other.Name
+		}
 	}
-	return "; this machine's clock is " + v.offset.Abs().Round(time.Second).String() + " off, mend that first"
+	ids := slices.DeleteFunc(app.ClientIDs(v.in), func(id string) bool { return id == asked.Issuer })
+	if known, _ := app.KnownClientID(ctx, v.cfg, v.in, asked.Subject, ids); known != "" {
+		text += "; client_id " + known + " works, DocuSign knows it: it is the same key " + prefixed(known) + " its prefix"
+	}
+	return text
 }
 
-// accounts reads UserInfo and returns the default account, or the finding in the way.
-func (v *visit) accounts(ctx context.Context) (*oauth.Account, string) {
+func prefixed(key string) string {
+	if _, has := legacy.BareKey(key); has {
+		return "with"
+	}
+	return "without"
+}
+
+// accounts reads UserInfo and returns the default account; nil = there is something in the way.
+func (v *visit) accounts(ctx context.Context) *oauth.Account {
 	ctx, cancel := context.WithTimeout(ctx, grantTimeout)
 	defer cancel()
-	f := Finding{Check: "account", Subject: v.subject, Status: Fail,
-		Why: "the proxy cannot know to which site the calls belong"}
 	var err error
+	const why = "the proxy cannot know to which site the calls belong"
 	if v.info, err = v.oauth.UserInfo(ctx, v.id); err != nil {
-		f.Found, f.Next = "UserInfo: "+plain(err), askSupport
-		return nil, v.add(f)
+		id, fill := v.row(err)
+		f := of("account", "", Fail, why, id, fill)
+		f.Found = "UserInfo: " + plain(err)
+		v.note(fault{Finding: f, same: "userinfo " + f.Next, blocks: "rest, soap"})
+		return nil
 	}
 	account := v.info.Default()
 	switch {
 	case account == nil:
-		f.Found = v.info.Email + " is a member of no account in environment " + v.cfg.Environment
-		f.Next = "let an administrator of the account add the user to it (Users, Add User); is it the right environment?"
-	case account.BaseURI == nil:
-		f.Found = "DocuSign says that account " + account.Name + " lives at a site that is not believed: " +
-			account.Untrusted.Error()
-		f.Next = "if the host is DocuSign's, add it to egress.hosts in " + v.Config
-		if wrong, ok := errors.AsType[*egress.EnvironmentError](account.Untrusted); ok {
-			f.Next = cause.NextStep(wrong)
+		f := fault{Finding: of("account", "", Fail, why, cause.LacksMembership, v.values()),
+			same: "membership", person: v.id.Subject, blocks: "rest, soap"}
+		if !legacy.SameName(v.info.Email, v.user.Username) {
+			f.Found += " (DocuSign knows them as " + v.info.Email + ")"
 		}
+		v.note(f)
+	case account.BaseURI == nil:
+		id, fill := v.row(account.Untrusted)
+		f := fault{Finding: of("account", "", Fail, why, id, fill), blocks: "rest, soap"}
+		f.same = "site " + f.Next
+		f.Found += " (account " + account.Name + ")"
+		v.note(f)
 	default:
 		v.ok("account", v.subject, listed(v.info.Accounts, "; ", describeAccount))
 		v.compareName()
-		return account, ""
+		return account
 	}
-	return nil, v.add(f)
+	return nil
 }
 
 func describeAccount(a oauth.Account) string {

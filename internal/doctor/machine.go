@@ -69,24 +69,21 @@ func (c *run) checkAuthority(in *config.Interception) {
 func (c *run) termOf(in *config.Interception) Finding {
 	now, begins, expires := c.now(), in.Authority.Certificate().NotBefore, in.Authority.Expires()
 	until, days := expires.Format(time.DateOnly), int(expires.Sub(now).Hours()/24)
-	f := Finding{Check: "ca", Subject: in.CACert, Status: Fail,
-		Why: "old programs refuse every connection through the proxy once the CA is outside its term",
-		Next: c.call("ca renew") + ", then let the old machines trust the new certificate (" + c.call("ca trust") +
-			"); the old one stays good until it expires"}
+	left := words.Count(days, "day", "days")
+	judged := func(s Status, id cause.ID, until string) Finding {
+		return of("ca", in.CACert, s, "old programs refuse every connection through the proxy once the CA is outside its term",
+			id, append(c.values(), "ca", in.CACert, "until", until))
+	}
 	switch {
 	case now.After(expires):
-		f.Found = "the CA expired on " + until
+		return judged(Fail, cause.CAExpired, until)
 	case now.Before(begins):
-		f.Found = "the CA is not valid before " + begins.Format(time.DateOnly)
-		f.Next = "check this machine's clock and time zone"
+		return judged(Fail, cause.CANotBegun, begins.Format(time.DateOnly))
 	case expires.Sub(now) < soonExpires:
-		f.Status, f.Found = Warn, fmt.Sprintf("the CA expires on %s, in %s", until, words.Count(days, "day", "days"))
-	default:
-		f = Finding{Check: "ca", Subject: in.CACert, Status: OK,
-			Found: fmt.Sprintf("valid until %s (%s), SHA-256 %.23s…", until, words.Count(days, "day", "days"),
-				in.Authority.Fingerprint())}
+		return judged(Warn, cause.CAExpiring, until+", in "+left)
 	}
-	return f
+	return Finding{Check: "ca", Subject: in.CACert, Status: OK,
+		Found: fmt.Sprintf("valid until %s (%s), SHA-256 %.23s…", until, left, in.Authority.Fingerprint())}
 }
 
 // trustOf tells whether this machine trusts the CA.
@@ -125,8 +122,19 @@ func (c *run) checkHostsFile() {
 		return
 	}
 	names := c.fixedNames(string(data))
+	first := ""
 	for _, n := range names {
-		c.add(c.judgeName(n))
+		f := c.judgeName(n)
+		switch {
+		case f.Status == Fail && first != "":
+			c.skip(f.Check, f.Subject, f.Found, first)
+			c.toHere[n.host.Name()] = first
+		case f.Status == Fail:
+			first = c.add(f)
+			c.toHere[n.host.Name()] = first
+		default:
+			c.add(f)
+		}
 	}
 	if len(names) == 0 {
 		c.ok("hosts file", c.hostsFile, "no DocuSign name in it")
@@ -194,10 +202,8 @@ func (c *run) judgeName(n fixedName) Finding {
 		f.Next = "correct the address in the program and the line in " + c.hostsFile +
 			", or run a second proxy for that environment"
 	case !past:
-		f.Status, f.Found = Fail, c.hostsFile+" points it at this machine ("+n.addr.String()+"), and the proxy would follow"
-		f.Why = "the proxy would call itself instead of DocuSign, so every call to this host fails"
-		f.Next = "add egress.resolver: the address of your DNS server (or egress.resolve with a fixed address for " +
-			name + ") to " + c.Config + "; or, if no program needs the line, remove it from " + c.hostsFile
+		f = of(f.Check, name, Fail, "the proxy would call itself instead of DocuSign, so every call to this host fails",
+			cause.OwnAddress, append(c.values(), "host", name, "address", n.addr.String()))
 	case c.cfg.Listen.Hosts == "":
 		f.Found = c.hostsFile + " points it at this machine, but listen.hosts is off"
 		f.Why = "a program that follows the hosts file finds nobody on port 443"

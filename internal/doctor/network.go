@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
@@ -43,14 +42,17 @@ type network struct {
 	store     *store.Store
 	logins    Finding                // why logins cannot be used; zero = they can
 	blocked   map[egress.Host]string // the finding why it cannot be reached; "" = it can
-	offset    time.Duration          // of this machine's clock
+	told      map[string]string      // by fault, the finding about it
+	noted     []fault                // of the integration that is looked at
+	granted   bool                   // some user got a token
+	clock     string                 // the finding about this machine's clock; "" = it is right
 }
 
 // connect makes the way to DocuSign.
 func (c *run) connect() *network {
 	dialer := app.DialerOf(c.cfg)
 	n := &network{run: c, transport: app.TransportOf(c.cfg, dialer), lookup: net.DefaultResolver,
-		blocked: map[egress.Host]string{}}
+		blocked: map[egress.Host]string{}, told: map[string]string{}}
 	if dialer.Lookup != nil {
 		n.lookup = dialer.Lookup
 	}
@@ -130,12 +132,27 @@ func (c *network) checkCompanyProxy(ctx context.Context) string {
 		c.ok("upstream", c.company, "the company's proxy takes connections; it resolves the names")
 		return ""
 	}
-	return c.add(Finding{
-		Check: "upstream", Subject: c.company, Status: Fail, Found: "the company's proxy cannot be reached: " +
-			plain(err),
-		Why: "upstream.proxy is the only way to DocuSign", Next: "check host and port in upstream.proxy with whoever runs " +
-			"it, and that a firewall lets this machine through to it",
-	})
+	f := of("upstream", c.company, Fail, "upstream.proxy is the only way to DocuSign", cause.ProxyDown,
+		append(c.values(), "proxy", c.company))
+	f.Found += ": " + plain(err)
+	return c.add(f)
+}
+
+// fault tells which step of the way to a host failed and returns the name of the finding. Where it failed for another
+// host in the same way, that is the finding to mend.
+func (c *network) fault(check, subject, host, why string, err error) string {
+	id, fill := cause.OfNetwork(host, err)
+	f := of(check, subject, Fail, why, id, append(c.values(), fill...))
+	if id == cause.Unreachable {
+		f.Found += ": " + plain(err)
+	}
+	same := fmt.Sprintf("step %d", id)
+	if because := c.told[same]; because != "" {
+		c.skip(check, subject, f.Found, because)
+		return because
+	}
+	c.told[same] = c.add(f)
+	return c.told[same]
 }
 
 // reach checks name, connection and TLS of a host once, and returns the finding that is in the way, or "".
@@ -149,6 +166,10 @@ func (c *network) reach(ctx context.Context, host egress.Host) string {
 }
 
 func (c *network) reachFresh(ctx context.Context, host egress.Host) string {
+	if because := c.toHere[host.Name()]; because != "" {
+		c.skip("tcp", host.String(), "the hosts file leads to this machine", because)
+		return because
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*netTimeout)
 	defer cancel()
 	if fault := c.resolve(ctx, host); fault != "" {
@@ -187,14 +208,9 @@ func (c *network) resolve(ctx context.Context, h egress.Host) string {
 		return ""
 	}
 	if err == nil {
-		err = errors.New("no address")
+		err = &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
 	}
-	return c.add(Finding{
-		Check: "dns", Subject: host, Status: Fail, Found: "the name cannot be resolved: " + plain(err),
-		Why: "DocuSign cannot be called while its name leads nowhere",
-		Next: "try nslookup " + host + "; if it fails too, mend this machine's DNS; if only a company proxy reaches the " +
-			"internet, set upstream.proxy; egress.resolver asks another DNS server",
-	})
+	return c.fault("dns", host, host, "DocuSign cannot be called while its name leads nowhere", err)
 }
 
 // listed tells a few of many.
@@ -222,27 +238,12 @@ func (c *network) connectTo(ctx context.Context, address string) (net.Conn, stri
 		c.ok("tcp", address, text)
 		return conn, ""
 	}
-	f := Finding{
-		Check: "tcp", Subject: address, Status: Fail, Found: "no connection: " + plain(err),
-		Why: "DocuSign cannot be called",
-		Next: "ask whoever runs the firewall to let this machine through to " + address +
-			"; if only a company proxy reaches the internet, set upstream.proxy in " + c.Config,
+	why := "DocuSign cannot be called"
+	if _, ok := errors.AsType[*egress.RefusedError](err); ok {
+		why = "an address inside your network in DocuSign's name is a fault of DNS, a hosts file that points here, or an attack"
 	}
-	var refused *egress.RefusedError
-	var proxy *egress.ProxyError
-	switch {
-	case errors.As(err, &refused):
-		f.Found = fmt.Sprintf("the name leads to %s, which this proxy does not connect to (%s)", refused.Addr,
-			refused.Rule)
-		f.Why = "an address inside your network in DocuSign's name is a fault of DNS, a hosts file that points here, or an " +
-			"attack"
-		f.Next = "find out who answers for the name; if the address is meant, " +
-			cause.NextStep(refused)
-	case errors.As(err, &proxy):
-		f.Next = "show whoever runs the company's proxy " + c.company + " this text: CONNECT to " + address +
-			" has to be allowed; if it asks for a password, check the user in upstream.proxy and upstream.proxy_password"
-	}
-	return nil, c.add(f)
+	host, _, _ := net.SplitHostPort(address)
+	return nil, c.fault("tcp", address, host, why, err)
 }
 
 func (c *network) handshake(ctx context.Context, conn net.Conn, host string) string {
@@ -258,52 +259,18 @@ func (c *network) handshake(ctx context.Context, conn net.Conn, host string) str
 			nameOf(leaf.Issuer), leaf.NotAfter.Format(time.DateOnly)))
 		return ""
 	}
-	return c.add(handshakeFault(host, err, c.now()))
+	return c.fault("tls", host, host, "without a certificate that can be believed, credentials would go to whoever answers",
+		err)
 }
 
 func nameOf(n pkix.Name) string { return cmp.Or(n.CommonName, strings.Join(n.Organization, ", ")) }
 
-func handshakeFault(host string, err error, now time.Time) Finding {
-	f := Finding{
-		Check: "tls", Subject: host, Status: Fail, Found: "no TLS: " + plain(err),
-		Why: "without a certificate that can be believed, credentials would go to whoever answers",
-		Next: "find out what stands between this machine and " + host +
-			": a firewall that inspects or cuts TLS, or a proxy",
-	}
-	issuer := "somebody"
-	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		for _, c := range unverified.UnverifiedCertificates { // the last is nearest to the authority
-			issuer = cmp.Or(nameOf(c.Issuer), "somebody")
-		}
-	}
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	var name x509.HostnameError
-	switch {
-	case errors.As(err, &unknown):
-		f.Found = "the certificate was issued by " + issuer +
-			", whom neither this machine nor upstream.ca_file trusts"
-		f.Next = "if that is your company's TLS inspection, get its root certificate as PEM and name it in " +
-			"upstream.ca_file; if it is a public authority, bring this machine's trust store up to date (ca-certificates); if " +
-			"you do not know it, do not go on"
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		f.Found = "the certificate is not valid at this machine's time: " + plain(err)
-		f.Next = "check this machine's clock first (it says " + now.UTC().Format("2006-01-02 15:04 MST") +
-			"); if it is right, what answers for " + host + " shows an old certificate"
-	case errors.As(err, &name):
-		f.Found = "whoever answers has a certificate for another name: " + plain(err)
-		f.Next = "the name " + host + " leads to the wrong machine: check DNS, the hosts file and egress.resolve"
-	}
-	return f
-}
-
 // checkClock compares with the Date of the account server (PROTOCOL.md §6.4, expired_grant).
 func (c *network) checkClock(ctx context.Context) {
 	f := Finding{Check: "clock", Subject: c.cfg.AccountServer.Authority(), Status: Warn}
-	var err error
-	c.offset, err = c.measure(ctx)
-	off, direction := c.offset.Abs(), "behind"
-	if c.offset < 0 {
+	offset, err := c.measure(ctx)
+	off, direction := offset.Abs(), "behind"
+	if offset < 0 {
 		direction = "ahead of"
 	}
 	switch {
@@ -313,11 +280,10 @@ func (c *network) checkClock(ctx context.Context) {
 	case off <= fineClock:
 		f.Status, f.Found = OK, fmt.Sprintf("within %d s of the account server's", int(off.Seconds())+1)
 	default:
-		f.Found = fmt.Sprintf("this machine's clock is %s %s the account server's", off.Round(time.Second), direction)
-		f.Why = "DocuSign refuses assertions with a wrong time (expired_grant, no_valid_keys_or_signatures); the proxy " +
-			"corrects its own, but certificates, logs and other programs suffer"
-		f.Next = "let this machine set its clock by NTP (timedatectl set-ntp true; on Windows: w32tm /resync), and check " +
-			"its time zone"
+		f = of(f.Check, f.Subject, Warn, "DocuSign refuses assertions with a wrong time (expired_grant, "+
+			"no_valid_keys_or_signatures); the proxy corrects its own, but certificates, logs and other programs suffer",
+			cause.ClockOff, append(c.values(), "offset", off.Round(time.Second).String()+" "+direction))
+		c.clock = f.Name()
 	}
 	c.add(f)
 }

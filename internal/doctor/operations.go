@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/translate/soaprest"
@@ -43,7 +44,7 @@ func operationsFinding(in *integration.Integration, s *ledger.Summary) Finding {
 		f.Next = "see whether the program can do without it; docs/soap.md says what is lost"
 	}
 	if f.Status == Warn && !over {
-		f.Next = "set soap: rest, or soap: app_password with an App Password of each user"
+		f.Next = cause.SOAPNotChosen.Next("integration", in.Name)
 	}
 	return f
 }
