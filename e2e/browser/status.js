@@ -1,16 +1,17 @@
 // Opens the pages of the operations listener in headless Chromium, in light and in dark, on a telephone and on a desk,
 // without and with JavaScript: the page must be there, log nothing to the console, load nothing from elsewhere, be no
 // wider than the window, and axe-core must find no violation, such as too little contrast.
-// Arguments: base URL, folder for screenshots, texts that the overview must show. Prints one JSON line.
+// Arguments: base URL, folder for screenshots or "" for none, number of pages to visit of those that differ in a name
+// alone, texts that the overview must show. Prints one JSON line.
 'use strict';
 const fs = require('fs');
 const path = require('path');
 const { chromium } = require('playwright-core');
 const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-const [, , base, shots, ...texts] = process.argv;
+const [, , base, shots, perKind, ...texts] = process.argv;
 
 const widths = [360, 768, 1280];
-const perKind = 2; // pages that differ in a name alone
+const judged = { light: 1280, dark: 360 }; // the width at which axe-core looks, which takes long on long pages
 const problems = [];
 
 // kindOf makes one of all pages that differ in a name or a value alone.
@@ -29,10 +30,10 @@ async function visit(context, url, name, scheme) {
   if (!answer.ok()) problems.push(`${name}: HTTP ${answer.status()}`);
   for (const width of widths) {
     await page.setViewportSize({ width, height: 900 });
-    await page.screenshot({ path: path.join(shots, `${name}-${scheme}-${width}.png`), fullPage: true });
+    if (shots) await page.screenshot({ path: path.join(shots, `${name}-${scheme}-${width}.png`), fullPage: true });
     const across = await page.evaluate(() => document.documentElement.scrollWidth);
     if (across > width) problems.push(`${name} ${scheme}: ${across} pixels wide in a window of ${width}`);
-    if (width === 768) continue; // its rules are those of 360
+    if (width !== judged[scheme]) continue;
     const found = await page.evaluate(`(() => { ${axe}; return axe.run(document, {resultTypes: ['violations']}); })()`);
     for (const v of found.violations) problems.push(`${name} ${scheme} ${width}: ${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`);
   }

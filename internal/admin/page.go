@@ -42,8 +42,9 @@ type page struct {
 	StylePolicy string
 	Integration *Integration
 	Person      *person
-	crowd       []*person         // see everybody
-	consents    map[string]string // see consentOf
+	crowd       []*person          // see everybody
+	own         map[string]*person // see CallerLink
+	consents    map[string]string  // see consentOf
 }
 
 // pages are the parsed templates by name.
@@ -183,21 +184,6 @@ func (p *page) Sorted() []Integration {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Name, b.Name))
 	})
 	return list
-}
-
-// CallerLink is the page of somebody who called the page's own integration.
-func (p *page) CallerLink(user string) string {
-	if p.Integration == nil {
-		return ""
-	}
-	return p.UserLink(p.Integration.Name, user)
-}
-
-// Aside is the page for callers who have no pages of their own.
-func (p *page) Aside() *page {
-	aside := *p
-	aside.Integration = nil
-	return &aside
 }
 
 // Unlisted are the unlisted users of an integration.

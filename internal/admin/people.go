@@ -23,7 +23,8 @@ type person struct {
 	Attention   []Attention
 
 	LastSeen, LastErrorAt time.Time
-	LastError             string
+	LastError, LastCause  string
+	LastNext              string
 	Calls, Failed         uint64
 }
 
@@ -147,7 +148,9 @@ func (p *people) find(name, id, role string) *person {
 }
 
 // People are the users of an integration as the configuration lists them, then who else is known.
-func (p *page) People(i *Integration) []*person {
+func (p *page) People(i *Integration) []*person { return p.peopleOf(i).list }
+
+func (p *page) peopleOf(i *Integration) people {
 	all := people{integration: i, byName: map[string]*person{}}
 	for n := range i.Users {
 		u := &i.Users[n]
@@ -172,7 +175,7 @@ func (p *page) People(i *Integration) []*person {
 			u.Attention = append(u.Attention, a)
 		}
 	}
-	return all.list
+	return all
 }
 
 func (u *person) add(c Caller) {
@@ -182,7 +185,7 @@ func (u *person) add(c Caller) {
 		u.LastSeen = c.LastSeen
 	}
 	if c.LastErrorAt.After(u.LastErrorAt) {
-		u.LastErrorAt, u.LastError = c.LastErrorAt, c.LastError
+		u.LastErrorAt, u.LastError, u.LastCause, u.LastNext = c.LastErrorAt, c.LastError, c.LastCause, c.LastNext
 	}
 }
 
@@ -262,6 +265,20 @@ func (p *page) UserLink(integration, user string) string {
 		return ""
 	}
 	return p.Link(integration) + "/user/" + url.PathEscape(user)
+}
+
+// CallerLink is the page of somebody whom the page's own integration knows; "" = it does not.
+func (p *page) CallerLink(user string) string {
+	if p.Integration == nil {
+		return ""
+	}
+	if p.own == nil {
+		p.own = p.peopleOf(p.Integration).byName
+	}
+	if p.own[legacy.Fold(user)] == nil {
+		return ""
+	}
+	return p.UserLink(p.Integration.Name, user)
 }
 
 func (s *server) user(w http.ResponseWriter, r *http.Request) {

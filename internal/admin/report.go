@@ -88,12 +88,12 @@ func writeTable(w io.Writer, s *Status) error {
 	writeOperations(p, line)
 	if len(s.Unknown) > 0 {
 		line("")
-		line("UNKNOWN KEY", "INTEGRATION", "USER", "SCHEME", "LAST SEEN", "CALLS", "CLIENT", "PROGRAM")
+		line("UNKNOWN KEY", "INTEGRATION", "USER", "SCHEME", "DOOR", "API", "LAST SEEN", "CALLS", "CLIENT", "PROGRAM")
 	}
 	for _, u := range s.Unknown {
 		for _, c := range u.Callers {
-			line(u.IntegratorKey, u.Integration, c.Authenticator, c.Scheme, seen(p, c.LastSeen), number(c.Calls),
-				c.Client, c.UserAgent)
+			line(u.IntegratorKey, u.Integration, c.Authenticator, c.Scheme, c.Door, c.API, seen(p, c.LastSeen),
+				number(c.Calls), c.Client, c.UserAgent)
 		}
 	}
 	return t.Flush()

@@ -128,6 +128,15 @@ func (p *page) Severities() []choice {
 	return list
 }
 
+// CauseLink is where the table explains a word; "" = it does not.
+func (p *page) CauseLink(word string) string {
+	id, known := cause.Lookup(word)
+	if p.Static || !known {
+		return ""
+	}
+	return "/causes#" + id.String()
+}
+
 // causeRow is a row of the table of causes. ID is set at the first row of a word.
 type causeRow struct {
 	cause.Entry

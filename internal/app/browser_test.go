@@ -3,11 +3,15 @@ package app_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/admin/admintest"
 	"docusign-auth-proxy/internal/app/apptest"
 )
 
@@ -48,25 +52,41 @@ func TestStatusPageInABrowser(t *testing.T) {
 			strings.NewReplacer("anna", "bob", "legacy-1", "legacy-2").Replace(apptest.AnnaJSON),
 		),
 	)
-	shots := t.TempDir()
 	base := "http://" + r.Program.AdminAddress()
-	out := r.runClient(
-		[]string{"NODE_PATH=" + modules}, node, clientProgram(t, filepath.Join("..", "browser", "status.js")), base, shots,
-		"nightly-billing", "old-erp", "Unknown callers", "consent",
-	)
-	var result struct {
-		Pages    float64
-		Problems []string
+	serve := func(s admin.Status) string {
+		h := httptest.NewServer(admin.NewHandler(admin.Config{Status: func() admin.Status { return s }}))
+		t.Cleanup(h.Close)
+		return h.URL
 	}
-	if err := json.Unmarshal([]byte(out), &result); err != nil {
-		t.Fatalf("%v in %q", err, out)
-	}
-	if result.Pages < 4 || len(result.Problems) > 0 {
-		t.Errorf("%v pages, problems: %q", result.Pages, result.Problems)
-	}
-	if keep := os.Getenv("DOCUSIGN_AUTH_PROXY_SCREENSHOTS"); keep != "" {
-		if err := os.CopyFS(keep, os.DirFS(shots)); err != nil {
-			t.Error(err)
+	for _, house := range []struct {
+		name, url string
+		perKind   string
+		pages     float64
+		shows     []string
+	}{
+		{"hostile", base, "2", 8, []string{"nightly-billing", "old-erp", "Unknown callers", "consent"}},
+		{"empty", serve(admin.Status{}), "1", 5, []string{"No integration is configured yet"}},
+		{"large", serve(admintest.Large(time.Now())), "1", 8, []string{"42 of 60 integrations still need the proxy"}},
+	} {
+		shots := os.Getenv("DOCUSIGN_AUTH_PROXY_SCREENSHOTS")
+		if shots != "" {
+			shots = filepath.Join(shots, house.name)
+			if err := os.MkdirAll(shots, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		program := clientProgram(t, filepath.Join("..", "browser", "status.js"))
+		out := r.runClient([]string{"NODE_PATH=" + modules}, node,
+			append([]string{program, house.url, shots, house.perKind}, house.shows...)...)
+		var result struct {
+			Pages    float64
+			Problems []string
+		}
+		if err := json.Unmarshal([]byte(out), &result); err != nil {
+			t.Fatalf("%s: %v in %q", house.name, err, out)
+		}
+		if result.Pages < house.pages || len(result.Problems) > 0 {
+			t.Errorf("%s: %v pages, problems: %q", house.name, result.Pages, result.Problems)
 		}
 	}
 	if got := r.Do(nil, apptest.Request(t, "GET", base+"/api/status", nil)); got.Status != http.StatusOK ||

@@ -59,7 +59,7 @@ func clientProgram(t *testing.T, name string) string {
 // runClient runs an old program and gives its standard output.
 func (r *rig) runClient(env []string, name string, args ...string) string {
 	r.T.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // a browser on a busy machine
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), append([]string{"NO_PROXY=", "no_proxy="}, env...)...)

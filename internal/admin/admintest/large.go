@@ -171,11 +171,22 @@ func (h house) summary(in *integration.Integration, n int, state ledger.State) l
 		}
 		s.Verdict, _ = ledger.Verdict(s.Operations)
 	}
+	if in.Mode == integration.Observe {
+		s.Rehearsals = &ledger.Rehearsals{Calls: 382, WouldWork: 382, Last: s.LastSeen}
+	}
+	if n%2 == 1 && s.Rehearsals != nil {
+		s.Rehearsals.WouldWork = 371
+		s.Rehearsals.Not = []ledger.Rehearsed{
+			{Cause: "bad_login", User: "clerk@example.com", Count: 9, Last: h.ago(day), NextStep: cause.UserNotListed.Next()},
+			{Cause: "soap_refused", Operation: "TransferEnvelope", Count: 2, Last: h.ago(9 * day),
+				NextStep: cause.SOAPRefused.Next()},
+		}
+	}
 	for k, u := range in.Users {
 		s.Callers = append(s.Callers, h.caller(in, u, state, k))
 	}
 	if state == ledger.StateFailing {
-		s.LastError, s.LastErrorAt = s.Callers[0].LastError, s.LastSeen
+		s.LastError, s.LastErrorAt, s.LastCause = s.Callers[0].LastError, s.LastSeen, s.Callers[0].LastCause
 	}
 	return s
 }
@@ -193,6 +204,7 @@ func (h house) caller(in *integration.Integration, u integration.User, state led
 	if state == ledger.StateFailing {
 		r.Failed, r.LastStatus, r.LastErrorAt = 12, 401, r.LastSeen
 		r.Outcomes["token_error"], r.LastError = 12, "DocuSign refused the grant: consent_required"
+		r.LastCause = cause.ConsentRequired.String()
 	}
 	return r
 }
