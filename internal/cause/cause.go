@@ -52,7 +52,7 @@ type Entry struct {
 	Next     string // what the operator does; "" = as the first row with this word
 	Anchor   string // section of docs/runbook.md; "" = that of the table of causes
 	Alert    string // the rule that tells of it; "" = none
-	Sees     string // what the old program is shown; "" = nothing of its own
+	Sees     string // what the old program is shown, in several cases with "; " between; "" = nothing of its own
 }
 
 // Of gives a row.

@@ -18,10 +18,14 @@ const (
 	seesLacks   = "401 USER_LACKS_PERMISSIONS"
 	seesToken   = "401 AUTHORIZATION_INVALID_TOKEN"
 	seesFault   = "400, or a SOAP fault"
+	seesFault4  = "404, or a SOAP fault"
 	sees503     = "503 with Retry-After"
 	sees502     = "502 or 504"
 
 	seesCertificate = "a certificate error"
+
+	also404 = "; 404" // at a path that DocuSign does not have
+	also400 = "; 400" // in a form
 )
 
 // byDocuSign is the section about what DocuSign itself answered.
@@ -35,13 +39,13 @@ func refusals() map[ID]Entry {
 	return map[ID]Entry{
 		NoCredential: {"no_credential", "the call carries nothing that could be a credential", Page,
 			"compare what the program sends with docs/runbook.md#schemes-and-apis: it is not set up, or a proxy before this " +
-				"one removes its header", "a-program-gets-401", alertFailing, seesPartner},
+				"one removes its header", "a-program-gets-401", alertFailing, seesPartner + also404},
 		MisplacedCredential: {"no_credential", "the call carries no credential where its service reads one", Page,
 			"api.asmx reads the UsernameToken, dsapi.asmx and accountmanagement.asmx X-DocuSign-Authentication, " +
 				"credential.asmx its body: compare what the program sends with docs/runbook.md#schemes-and-apis",
 			"a-program-gets-401", alertFailing, seesPartner},
 		UnreadableCredential: {"unreadable_credential", "there is a credential that cannot be read", Page, nextForm,
-			"schemes-and-apis", alertFailing, seesFormat},
+			"schemes-and-apis", alertFailing, seesFormat + also400},
 		DigestPassword: {"digest_password", "the password was sent as a digest, so there is none to compare", Page,
 			"let the program send the password as text (PasswordText)", "schemes-and-apis", alertFailing, seesFormat},
 		SignedCredential: {"signed_credential", "an XML signature covers the token, which can therefore not be replaced", Page,
@@ -147,9 +151,9 @@ func requests() map[ID]Entry {
 			"egress.hosts", here, alertFailing, "403"},
 		UnknownService: {"unknown_service", "a SOAP service other than the four: nobody knows where it reads its password",
 			Page, "correct the program's address: /api/3.0/ with api.asmx, dsapi.asmx, credential.asmx or " +
-				"accountmanagement.asmx", here, alertFailing, seesFault},
+				"accountmanagement.asmx", here, alertFailing, seesFault4},
 		FormBinding: {"form_binding", "a call by query or form, service.asmx/Operation, which has the password in it", Page,
-			"let the program send a SOAP envelope to the service's own address", here, alertFailing, seesFault},
+			"let the program send a SOAP envelope to the service's own address", here, alertFailing, seesFault4},
 		ClearPassword: {"clear_password", "a password in a query, a path or a form would have left in clear", Page,
 			"the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its service, or " +
 				"to oauth2/token",

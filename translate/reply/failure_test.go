@@ -3,6 +3,9 @@ package reply
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +170,28 @@ func TestDialects(t *testing.T) {
 	}}
 	if ForSOAP(soap12) != SOAP12 || ForSOAP(http.Header{}) != SOAP11 {
 		t.Error("SOAP content type")
+	}
+}
+
+// The table of causes tells operators what the old program shows, and they search the documents by it.
+func TestTheTableOfCausesSaysWhatAProgramSees(t *testing.T) {
+	for k := range call.Kinds {
+		sights := strings.Split(k.Cause().Of().Sees, "; ")
+		if k == call.KindNotOverREST || k == call.KindUnreadableMessage {
+			continue // only SOAP calls are refused for it
+		}
+		a := Caller{}.Refuse(Failure{Kind: k})
+		i := slices.IndexFunc(sights, func(s string) bool { return strings.Contains(s, strconv.Itoa(a.Status)) })
+		if i < 0 {
+			t.Errorf("%s (%d) is answered with %d, and the table says %q", k, k, a.Status, sights)
+			continue
+		}
+		code := regexp.MustCompile(`[A-Z]+_[A-Z_]+`).FindString(sights[i])
+		if !strings.Contains(string(a.Body), code) {
+			t.Errorf("%s: the table says %q, the answer %s", k, sights[i], a.Body)
+		}
+		if strings.Contains(sights[i], "Retry-After") != (a.Header.Get("Retry-After") != "") {
+			t.Errorf("%s: the table says %q, Retry-After is %q", k, sights[i], a.Header.Get("Retry-After"))
+		}
 	}
 }

@@ -102,13 +102,12 @@ func bySight() string {
 	rows := map[string][]cause.Entry{}
 	for _, id := range cause.All() {
 		e := id.Of()
-		if e.Sees == "" {
-			continue
+		for sees := range strings.SplitSeq(e.Sees, "; ") {
+			if sees != "" && !slices.Contains(sights, sees) {
+				sights = append(sights, sees)
+			}
+			rows[sees] = append(rows[sees], e)
 		}
-		if !slices.Contains(sights, e.Sees) {
-			sights = append(sights, e.Sees)
-		}
-		rows[e.Sees] = append(rows[e.Sees], e)
 	}
 	var b strings.Builder
 	b.WriteString("| The program sees | Cause | What to do |\n|---|---|---|\n")
