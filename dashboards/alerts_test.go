@@ -44,6 +44,17 @@ func (g *scraped) succeeded(integration string) {
 	})
 }
 
+// toldBy are the words of the rows that an alert tells of.
+func toldBy(alert string) []string {
+	var words []string
+	for _, id := range cause.All() {
+		if id.Of().Alert == alert && !slices.Contains(words, id.String()) {
+			words = append(words, id.String())
+		}
+	}
+	return words
+}
+
 // countedEvent is something that a counter counts, and the alert that tells of it.
 type countedEvent struct {
 	name   string
@@ -59,13 +70,13 @@ func countedEvents() []countedEvent {
 	failedCall := func(alert, word string, from int) {
 		list = append(list, countedEvent{word, func(g *scraped) { g.failed("erp", word) }, alert, from, true})
 	}
-	for _, word := range cause.AlertOn("DocuSignUnreachable") {
+	for _, word := range toldBy("DocuSignUnreachable") {
 		failedCall("DocuSignUnreachable", word, 4)
 	}
-	for _, word := range cause.AlertOn("DocuSignPasswordGuessing") {
+	for _, word := range toldBy("DocuSignPasswordGuessing") {
 		failedCall("DocuSignPasswordGuessing", word, 21)
 	}
-	for _, word := range cause.AlertOn("DocuSignProxyFault") {
+	for _, word := range toldBy("DocuSignProxyFault") {
 		failedCall("DocuSignProxyFault", word, 1)
 	}
 	for _, word := range []string{"docusign_401", "docusign_503", "consent_required", "app_password_refused"} {
@@ -77,12 +88,12 @@ func countedEvents() []countedEvent {
 		list = append(list, countedEvent{"a panic in " + where, func(g *scraped) { g.RecordPanic(where) },
 			"DocuSignProxyFault", 1, false})
 	}
-	for _, word := range cause.AlertOn("DocuSignConnectionsFailing") {
+	for _, word := range toldBy("DocuSignConnectionsFailing") {
 		list = append(list, countedEvent{"a connection: " + word, func(g *scraped) {
 			g.RecordConnFailure(&call.ConnFailure{Door: call.DoorConnect, Cause: word})
 		}, "DocuSignConnectionsFailing", 1, false})
 	}
-	for _, word := range cause.AlertOn("DocuSignConnectsRefused") {
+	for _, word := range toldBy("DocuSignConnectsRefused") {
 		list = append(list, countedEvent{"a CONNECT: " + word, func(g *scraped) {
 			g.Record(&call.Event{Method: http.MethodConnect, Cause: word})
 		}, "DocuSignConnectsRefused", 1, false})
@@ -213,7 +224,7 @@ func TestEveryCauseThatNeedsSomebodyPagesByTheIntegration(t *testing.T) {
 		if slices.Contains(counted, word) {
 			pages[word] = append(pages[word], "DocuSignIntegrationFailing")
 		}
-		if slices.Contains(cause.AlertOn("DocuSignProxyFault"), word) {
+		if slices.Contains(toldBy("DocuSignProxyFault"), word) {
 			pages[word] = append(pages[word], "DocuSignProxyFault")
 		}
 	}
@@ -447,7 +458,7 @@ func TestTheRulesAgreeWithTheTableOfCauses(t *testing.T) {
 	}
 	counted, excluded := wordsAtZero(t), excludedWords(t)
 	for name, r := range alerts {
-		want := slices.Sorted(slices.Values(cause.AlertOn(name)))
+		want := slices.Sorted(slices.Values(toldBy(name)))
 		for _, label := range []string{"cause", "reason"} {
 			if words := selected(t, r.Expr, label, false); words != nil && !slices.Equal(words, want) {
 				t.Errorf("%s is about %v, by the table %v", name, words, want)
@@ -506,7 +517,7 @@ func TestAlertsNameTheNextStep(t *testing.T) {
 	place := regexp.MustCompile(`status page|docusign-auth-proxy doctor|dashboard|log`)
 	for _, r := range allRules(t) {
 		var steps []string
-		for _, word := range cause.AlertOn(r.Alert) {
+		for _, word := range toldBy(r.Alert) {
 			id, _ := cause.Lookup(word)
 			steps = append(steps, regexp.MustCompile(` \(|; |\. `).Split(id.Of().Next, 2)[0])
 		}

@@ -137,17 +137,6 @@ func All() []ID {
 	return list
 }
 
-// AlertOn are the words of the rows that an alert tells of.
-func AlertOn(alert string) []string {
-	var words []string
-	for _, id := range All() {
-		if e := id.Of(); e.Alert == alert && !slices.Contains(words, e.Word) {
-			words = append(words, e.Word)
-		}
-	}
-	return words
-}
-
 // table puts the parts together, once.
 var table = sync.OnceValue(func() *[ids]Entry { //nolint:gochecknoglobals // read only, and made once
 	var all [ids]Entry
