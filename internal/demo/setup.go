@@ -13,6 +13,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -37,7 +38,7 @@ func newSetup(ctx context.Context, at places, keys map[string][]byte) (s *setup,
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.dir, err = os.MkdirTemp("", "docusign-demo-"); err != nil {
+	if s.dir, err = files.MkdirTemp("docusign-demo-"); err != nil {
 		return s, err
 	}
 	if s.sandbox, err = sandbox.Start(sandbox.Options{}); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Read reads a file of at most limit bytes, in whole MB.
@@ -56,4 +57,21 @@ func fill(f *os.File, data []byte, mode fs.FileMode) error {
 		err = errors.Join(err, os.Remove(f.Name()))
 	}
 	return err
+}
+
+// MkdirTemp makes a folder for what is thrown away: in the system's folder for that, or where it is missing or
+// read-only in the current one.
+func MkdirTemp(pattern string) (string, error) {
+	dir, err := os.MkdirTemp("", pattern)
+	if err == nil {
+		return dir, nil
+	}
+	if dir, here := os.MkdirTemp(".", pattern); here == nil {
+		return filepath.Abs(dir)
+	}
+	variable := "TMPDIR"
+	if runtime.GOOS == "windows" {
+		variable = "TMP"
+	}
+	return "", fmt.Errorf("no folder for temporary files can be written: set %s to one that can: %w", variable, err)
 }

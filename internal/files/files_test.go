@@ -69,3 +69,45 @@ func TestReadIsBounded(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestATemporaryFolderIsFoundWithoutTheSystemsOwn(t *testing.T) {
+	for _, tt := range []struct {
+		name, temp, here string
+		says             string
+	}{
+		{"the system's own", "good", "good", ""},
+		{"the current one where there is none", "absent", "good", ""},
+		{"what to set where neither can be written", "absent", "gone", "set TMPDIR to one that can"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if runtime.GOOS == "windows" {
+				tt.says = strings.Replace(tt.says, "TMPDIR", "TMP", 1)
+			}
+			root := t.TempDir()
+			for _, dir := range []string{"temp-good", "here-good", "here-gone"} {
+				if err := os.Mkdir(filepath.Join(root, dir), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, variable := range []string{"TMPDIR", "TMP", "TEMP"} {
+				t.Setenv(variable, filepath.Join(root, "temp-"+tt.temp))
+			}
+			t.Chdir(filepath.Join(root, "here-"+tt.here))
+			if tt.here == "gone" {
+				if err := os.Remove(filepath.Join(root, "here-gone")); err != nil {
+					t.Skip("this system does not let the current folder go")
+				}
+			}
+			dir, err := files.MkdirTemp("demo-")
+			if tt.says != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("%q, %v", dir, err)
+				}
+				return
+			}
+			if st, failed := os.Stat(dir); err != nil || failed != nil || !st.IsDir() || !filepath.IsAbs(dir) {
+				t.Errorf("%q, %v, %v", dir, err, failed)
+			}
+		})
+	}
+}

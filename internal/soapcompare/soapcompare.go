@@ -20,6 +20,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/translate/legacy"
 )
@@ -128,7 +129,7 @@ func (p *pair) close() error { return errors.Join(p.soap.close(), p.rest.close()
 // and knows the caller by another password. What it gives is to be closed, after an error too.
 func start(ctx context.Context, o Options, c caller, soap integration.SOAP) (w *way, err error) {
 	w = &way{caller: c, name: string(soap)}
-	if w.dir, err = os.MkdirTemp("", "soap-compare-"); err != nil {
+	if w.dir, err = files.MkdirTemp("soap-compare-"); err != nil {
 		return w, err
 	}
 	holder := &config.Holder{Path: o.Config, Environment: config.Environment{
