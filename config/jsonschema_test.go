@@ -157,6 +157,11 @@ func TestTheSchemaTakesTheExamples(t *testing.T) {
 			holdExample(t, file)
 		}
 	}
+	_, readme, _ := strings.Cut(string(must(os.ReadFile("../README.md"))), "```yaml\n")
+	readme, _, found := strings.Cut(readme, "```")
+	if err := validate([]byte(readme)); err != nil || !found {
+		t.Errorf("README.md: %v", err)
+	}
 	for _, file := range must(filepath.Glob("../deploy/kubernetes/*.yaml")) {
 		for _, text := range configMaps(t, must(os.ReadFile(file))) {
 			if err := validate([]byte(text)); err != nil {

@@ -21,6 +21,9 @@ func misspelt(root *cobra.Command, args []string) error {
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd(args...)
+	if len(args) > 0 && args[0] == "help" {
+		args = args[1:] // cobra would show help for an unknown topic, too
+	}
 	cmd, rest, err := root.Find(args)
 	isGroup := cmd.HasSubCommands() && !cmd.Runnable()
 	if len(rest) > 0 && !strings.HasPrefix(rest[0], "-") && (err != nil || isGroup) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -64,6 +65,32 @@ func TestTheVersionIsToldInEveryWayThatIsUsual(t *testing.T) {
 	}
 	if code := mainExit([]string{"-version"}); code != 0 {
 		t.Errorf("-version ends with %d", code)
+	}
+}
+
+// TestExitCodes holds what help says of them: 0 done, 1 not done; those of doctor and soap are tested with these.
+func TestExitCodes(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		line string
+		want int
+	}{
+		{"version", 0}, {"--help", 0}, {"config", 0}, {"help run", 0}, {"explain bad_login", 0}, {"config reference", 0},
+		{"config schema --output " + filepath.Join(dir, "x.json"), 0}, {"ca init --dir " + dir, 0},
+		{"frobnicate", 1}, {"config chek", 1}, {"help frobnicate", 1}, {"run --zzz", 1}, {"run --config absent.yaml", 1},
+		{"config check --config absent.yaml", 1}, {"health --config absent.yaml", 1}, {"explain frobnicate", 1},
+		{"ca init --dir " + dir, 1}, {"doctor --config absent.yaml", 2}, {"soap compare --config absent.yaml", 2},
+	} {
+		cmd := programCommand(t.Context(), t, strings.Fields(tt.line)...)
+		cmd.Dir = dir
+		out, _ := cmd.CombinedOutput() // the exit code is what is tested
+		if got := cmd.ProcessState.ExitCode(); got != tt.want {
+			t.Errorf("%s: exit code %d\n%s", tt.line, got, out)
+		}
+	}
+	help, _ := tell(t, "--help")
+	if !strings.Contains(help, "Exit code of every command: 0 = done, 1 = not done") {
+		t.Error("help does not tell the exit codes")
 	}
 }
 

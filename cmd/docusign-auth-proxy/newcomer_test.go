@@ -14,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
+	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
 )
@@ -117,6 +119,7 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 		strings.Contains(said, "anna-legacy-1") {
 		t.Errorf("discover says:\n%s", said)
 	}
+	n.editorTakes("docusign-auth-proxy.yaml")
 	said = n.does(1, "doctor")
 	if !strings.Contains(said, "ok") || strings.Contains(said, "anna-legacy-1") {
 		t.Errorf("doctor says:\n%s", said)
@@ -132,6 +135,28 @@ func TestANewcomerGetsToTheFirstWorkingCallInAtMostSevenCommands(t *testing.T) {
 	}
 	if strings.Contains(log, "anna-legacy-1") {
 		t.Error("the log shows the password")
+	}
+}
+
+// editorTakes follows the first line of a configuration to its schema, as an editor does.
+func (n *newcomer) editorTakes(name string) {
+	n.t.Helper()
+	text, err := os.ReadFile(filepath.Join(n.dir, name))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	named, found := strings.CutPrefix(first, config.SchemaHeader(""))
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(n.dir, named))
+	if err != nil || !found {
+		n.t.Fatalf("%q leads to no schema: %v", first, err)
+	}
+	var value map[string]any
+	if err := yaml.Unmarshal(text, &value); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		n.t.Errorf("the editor marks what discover wrote: %v", err)
 	}
 }
 

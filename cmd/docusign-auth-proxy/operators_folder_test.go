@@ -197,6 +197,7 @@ func ways() map[string]way {
 		"ca trust":            {says: "ca.pem"},
 		"config check":        {says: "good"},
 		"config reference":    {says: "### `listen`"},
+		"explain":             {says: "next  "},
 		"config schema":       {says: `"$schema"`},
 		"consent":             {says: "https://account"},
 		"consent wait":        {says: "the running proxy was told", with: (*operatorsFolder).consents},
@@ -253,7 +254,7 @@ func (w *operatorsFolder) filled(words []string) [][]string {
 	lines := [][]string{{}}
 	values := map[string]string{
 		"GUID": sandbox.AdminID, "<GUID>": sandbox.AdminID, "USER": "anna@example.com",
-		"NAME": "nightly-billing", "YOU@YOUR.DOMAIN": "you@example.com",
+		"CAUSE": "consent_required", "NAME": "nightly-billing", "YOU@YOUR.DOMAIN": "you@example.com",
 		`C:\ProgramData\docusign-auth-proxy\ca.pem`: "ca.pem",
 	}
 	for _, name := range knownConfigs {
