@@ -9,9 +9,9 @@ import (
 
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/route"
-	"docusign-auth-proxy/translate/oauth"
 	"docusign-auth-proxy/translate/reply"
 )
 
@@ -75,7 +75,11 @@ func (f *forward) dropHostRules(resp *http.Response) {
 // noteError keeps DocuSign's own error code for log and metric, and turns the status back for programs that know the
 // old one.
 func (f *forward) noteError(resp *http.Response) {
-	if resp.StatusCode < http.StatusBadRequest || f.event.Cause != "" {
+	if f.event.Cause != "" {
+		return
+	}
+	if resp.StatusCode < http.StatusBadRequest {
+		f.noteUnsuccessful(resp)
 		return
 	}
 	text := body.Peek(resp)
@@ -83,12 +87,52 @@ func (f *forward) noteError(resp *http.Response) {
 	if code := reply.ErrorCode(text); code != "" {
 		f.event.Detail = "DocuSign answered " + code
 	}
-	if f.token != nil && !f.native && f.use() == oauth.UseSOAP && f.refusedUpstream(resp) == reply.TokenRefused {
-		f.because(cause.BearerRefused)
-	}
+	f.becauseOf(resp, text)
 	if in := f.integration(); in != nil && in.OldStatusCodes && !f.native {
 		setStatus(resp, reply.OldStatus(resp.StatusCode, text))
 	}
+}
+
+// becauseOf finds the row that says more than a status.
+func (f *forward) becauseOf(resp *http.Response, text []byte) {
+	switch {
+	case f.route.API.SOAP() && f.refusedUpstream(resp) == reply.TokenRefused:
+		f.faulted(cause.AppPasswordRefused)
+	case f.route.API.SOAP():
+		f.faulted(reply.FaultCause(text))
+	case f.native && !f.listed && resp.StatusCode == http.StatusUnauthorized:
+		f.because(cause.OwnCredentialRefused)
+	}
+}
+
+// noteUnsuccessful looks for a failure inside a good answer, of the two services that tell theirs so.
+func (f *forward) noteUnsuccessful(resp *http.Response) {
+	if !f.native && f.route.ReadsFrom(services.Header, services.Body) {
+		f.faulted(reply.FaultCause(body.Peek(resp)))
+	}
+}
+
+// faulted notes why a SOAP call failed; a log-in is told by what was sent for it.
+func (f *forward) faulted(why cause.ID) {
+	if why == 0 {
+		return
+	}
+	f.event.Outcome = call.OutcomeClientError // as in REST; the status of a fault is 500 whatever it says
+	if why != cause.AppPasswordRefused && why != cause.AppKeyRefused {
+		f.because(why)
+		return
+	}
+	_, authenticator, _ := f.decision.Shown()
+	_, has := f.decision.AppPassword()
+	switch {
+	case f.native:
+		why = cause.OwnCredentialRefused
+	case f.token != nil && has:
+		why = cause.BearerNotAppPassword
+	case f.token != nil:
+		why = cause.BearerRefused
+	}
+	f.because(why, "user", authenticator)
 }
 
 func setStatus(resp *http.Response, status int) {

@@ -50,7 +50,7 @@ type Outcome string
 
 const (
 	OutcomeOK          Outcome = "ok"             // answered below 400, by DocuSign or on its behalf
-	OutcomeClientError Outcome = "client_error"   // DocuSign answered 4xx
+	OutcomeClientError Outcome = "client_error"   // DocuSign answered 4xx, or a SOAP fault that is about the call
 	OutcomeServerError Outcome = "upstream_error" // DocuSign answered 5xx
 	OutcomeRefused     Outcome = "refused"        // the proxy refused the credential or the call
 	OutcomeToken       Outcome = "token_error"    // no token could be had

@@ -49,20 +49,24 @@ const (
 	SOAPRefused
 	SOAPFailed
 	BearerRefused
+	BearerNotAppPassword
 	AppPasswordRefused
-	NoAppPassword
+	AppKeyRefused
 	TokenRefused
+	NoAppPassword
 	TokenUnavailable
 	UntrustedSite
 	TokenTimeout
 	NotRepeated
 	DocuSign401
+	OwnCredentialRefused
 	DocuSign403
 	PlanWithoutAPI
 	DocuSign404
 	DocuSign429
 	DocuSign4xx
 	DocuSign5xx
+	SOAPFault
 	ClientGone
 	CutOff
 	Internal

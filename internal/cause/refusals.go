@@ -172,12 +172,16 @@ func requests() map[ID]Entry {
 		BearerRefused: {"bearer_refused", "DocuSign refused the token, twice, at a SOAP service: soap: bearer does not work " +
 			"for this account", Page, "set soap: rest, which needs nothing more, or soap: app_password with an App Password of " +
 			"each user", byDocuSign, alertFailing, "a SOAP fault about the log-in"},
+		BearerNotAppPassword: {"bearer_refused", "DocuSign refused the token, twice, at a SOAP service: soap: bearer does not " +
+			"work for this account", Page, "set soap: app_password, since the configuration has an App Password of {user} (each " +
+			"other user needs one too); or soap: rest, which needs nothing more", byDocuSign, alertFailing,
+			"a SOAP fault about the log-in"},
 		AppPasswordRefused: {"app_password_refused", "DocuSign refused the App Password of {user}", Page,
 			"let {user} make a new App Password under Security in DocuSign and write it into app_password; or set soap: rest",
 			byDocuSign, alertFailing, "a SOAP fault about the log-in"},
-		NoAppPassword: {"unsupported", "with soap: app_password, {user} has no App Password", Page,
-			"let {user} make one under Security & Privacy in DocuSign and set app_password of the user; or set soap: rest",
-			"soap-over-rest", alertFailing, "a SOAP fault"},
+		AppKeyRefused: {"app_password_refused", "DocuSign knows no {key} at its SOAP services, or has disabled it", Page,
+			"compare oauth.client_id of {integration}, which goes with an App Password, with Apps and Keys of {environment}; " +
+				"or set soap: rest", byDocuSign, alertFailing, "a SOAP fault about the log-in"},
 	}
 }
 
@@ -186,6 +190,9 @@ func answers() map[ID]Entry {
 	return map[ID]Entry{
 		TokenRefused: {"token_refused", "the account server refuses the token; the reason is the cause beside it", Page,
 			"docusign-auth-proxy doctor --config {config} tells each step", "docusignnotoken", "DocuSignNoToken", seesUser},
+		NoAppPassword: {"token_refused", "with soap: app_password, {user} has no App Password", Page,
+			"let {user} make one under Security & Privacy in DocuSign and set app_password of the user; or set soap: rest",
+			"soap-over-rest", "DocuSignNoToken", "a SOAP fault"},
 		TokenUnavailable: {"token_unavailable", "{server} cannot be asked for a token now", Page,
 			"check the way to {server}: docusign-auth-proxy doctor --config {config}", "docusignunreachable",
 			alertUnreachable, sees503},
@@ -199,8 +206,12 @@ func answers() map[ID]Entry {
 			"limits.replay_body to have calls of this size repeated", "", "", sees503},
 		DocuSign401: {"docusign_401", "DocuSign refused the token, twice", Page, "check that {user} is an active member of " +
 			"the account in the call", byDocuSign, alertFailing, "401, DocuSign's own"},
+		OwnCredentialRefused: {"docusign_401", "DocuSign refused the program's own credential, which passed unchanged", Page,
+			"let the program get a new token or log in again; if it is a password of the old days, set mode: translate for " +
+				"{integration}", byDocuSign, alertFailing, "401, or a SOAP fault, DocuSign's own"},
 		DocuSign403: {"docusign_403", "DocuSign does not allow {user} this", Page, "check the user's permissions in DocuSign: " +
-			"in the browser the same user may not either", byDocuSign, alertFailing, "403, DocuSign's own"},
+			"in the browser the same user may not either", byDocuSign, alertFailing,
+			"403, or a SOAP fault, DocuSign's own"},
 		DocuSign404: {"docusign_404", "DocuSign has nothing at this address, or not what the program asks for", Note,
 			"compare path of the log line with /restapi/v2.1/accounts/…: /restapi and the version must stand in it once; if " +
 				"the answer names an error, it is the program's own matter", "causes-of-failures", "", "DocuSign's own answer"},
@@ -208,11 +219,13 @@ func answers() map[ID]Entry {
 			"ask DocuSign's sales or support to switch the API on for the account", byDocuSign, alertFailing,
 			"401 or 403, DocuSign's own"},
 		DocuSign429: {"docusign_429", "a limit of DocuSign's is used up", Page, "let the busiest program ask less often; it " +
-			"works again when the window is over", "docusignratelimitnear", alertFailing, "429, or 400 with old_status_codes"},
+			"works again when the window is over", "docusignratelimitnear", alertFailing, "429, or 400 with old_status_codes, or a SOAP fault"},
 		DocuSign4xx: {"docusign_4xx", "DocuSign found fault with the content of the call", Note, "the program's own matter: " +
 			"the answer says what is wrong", byDocuSign, "", "DocuSign's own answer"},
 		DocuSign5xx: {"docusign_5xx", "DocuSign failed", Page, "quote trace_token of the log line to DocuSign's support",
 			byDocuSign, alertFailing, "DocuSign's own answer"},
+		SOAPFault: {"soap_fault", "DocuSign found fault with the content of the SOAP message", Note, "the program's own matter: " +
+			"the fault says what is wrong", byDocuSign, "", "a SOAP fault, DocuSign's own"},
 		ClientGone: {"client_gone", "the program broke off before its answer was there", Note,
 			"raise the program's time-out, or see why the call is slow", "slow-calls", "", ""},
 		CutOff: {"cut_off", "the connection broke in the middle of an answer", Page,
@@ -222,7 +235,8 @@ func answers() map[ID]Entry {
 		NoStore: {"internal", "there is no store for tokens and passwords of the proxy's own", Page,
 			"set store: to a file in {config}", "docusignproxyfault", alertFault, "500"},
 		StoreUnwritable: {"internal", "the state cannot be written or read", Page,
-			"check that the store's file, and the key file beside it, can be read and written, and that the disk has room", "docusignproxyfault", alertFault, "500"},
+			"check that the store's file, and the key file beside it, can be read and written, and that the disk has " +
+				"room", "docusignproxyfault", alertFault, "500"},
 		Panic: {"panic", "a fault of the proxy", Ticket, "keep the log and report it with docusign-auth-proxy version",
 			"docusignproxyfault", alertFault, "500"},
 	}

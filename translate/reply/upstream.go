@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 // MaxErrorBody is how much of an upstream error is read at most, in bytes. More may be given; a body cut off anywhere
@@ -54,6 +56,29 @@ func ClassifyUpstream(status int, header http.Header, body []byte) Upstream {
 // letters, digits and underscores.
 func ErrorCode(body []byte) string { return readError(body).code }
 
+// FaultCause returns the row for a SOAP fault of DocuSign's, or for a failure inside a good answer (PROTOCOL.md §9):
+// what it is about decides who mends it. 0 = the body is neither, or DocuSign itself failed. A log-in that failed is
+// told as for an App Password.
+func FaultCause(body []byte) cause.ID {
+	e := readError(body)
+	switch {
+	case !e.fault && !e.unsuccessful:
+		return 0
+	case e.code == codePartner && !e.says("invalid account specified for user"):
+		return cause.AppKeyRefused
+	case e.code == codeUser, e.code == codeToken, e.code == codeFormat, e.code == "INVALID_LOGIN",
+		e.unsuccessful && e.code == "USER_DOES_NOT_EXIST_IN_SYSTEM": // of the Login that names the user
+		return cause.AppPasswordRefused
+	case isLimit(e.code), e.code == "API_REQUEST_IS_THROTTLED":
+		return cause.DocuSign429
+	case strings.Contains(e.code, "_LACKS_"), strings.Contains(e.code, "NOT_AUTHORIZED"):
+		return cause.DocuSign403
+	case e.unsuccessful || e.client:
+		return cause.SOAPFault
+	}
+	return 0
+}
+
 // ErrorText returns the sentence of an upstream error body, at most 512 bytes of it; "" = there is none.
 func ErrorText(body []byte) string {
 	text := strings.TrimSpace(readError(body).message)
@@ -98,6 +123,8 @@ func challengesToken(h http.Header) bool {
 type upstreamError struct {
 	code, message string
 	fault         bool // it is a SOAP fault
+	client        bool // its code says that the message is to blame
+	unsuccessful  bool // Success=false in a good answer
 }
 
 func (e upstreamError) classify() (u Upstream, known bool) {
@@ -170,14 +197,17 @@ func readErrorXML(body []byte) (e upstreamError) {
 		names := strings.Split(n.path, "/")
 		inFault := slices.Contains(names, "Fault")
 		e.fault = e.fault || inFault
-		if !n.leaf || !inFault && !slices.Contains(names, "errorDetails") {
+		name, text := names[len(names)-1], strings.TrimSpace(n.text[:min(len(n.text), maxErrorText)])
+		e.unsuccessful = e.unsuccessful || name == "Success" && text == "false" && strings.HasPrefix(n.path, "Envelope/Body/")
+		if !n.leaf || !inFault && !e.unsuccessful && !slices.Contains(names, "errorDetails") {
 			return
 		}
-		text := strings.TrimSpace(n.text[:min(len(n.text), maxErrorText)])
-		switch name := names[len(names)-1]; {
+		switch {
+		case name == "faultcode" || name == "Value": // SOAP 1.1 §4.4.1, SOAP 1.2 §5.4.1.1
+			e.client = e.client || strings.HasSuffix(text, ":Client") || strings.HasSuffix(text, ":Sender")
 		case strings.EqualFold(name, "errorCode") && e.code == "":
 			e.code = text
-		case name == "message" || name == "Reason":
+		case name == "message" || name == "Reason" || name == "Description" || name == "AuthenticationMessage":
 			e.message = text
 		case name == "faultstring" || name == "Text":
 			faultText = text

@@ -2,10 +2,12 @@ package reply
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/translate/soap"
 )
 
@@ -177,6 +179,48 @@ func TestOldStatus(t *testing.T) {
 	}
 }
 
+func TestAFaultSaysWhoMendsIt(t *testing.T) {
+	login := func(code string) string {
+		return `<soap:Envelope xmlns:soap="s"><soap:Body><LoginResponse><LoginResult><Success>false</Success><ErrorCode>` + code +
+			`</ErrorCode><AuthenticationMessage>m</AuthenticationMessage></LoginResult></LoginResponse></soap:Body></soap:Envelope>`
+	}
+	recorded := `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="s"><soap:Body><soap:Fault><faultcode>` +
+		`soap:Client</faultcode><faultstring>Validation error: The element 'x' is invalid.</faultstring><detail />` +
+		`</soap:Fault></soap:Body></soap:Envelope>`
+	for _, tc := range []struct {
+		name, body string
+		want       cause.ID
+	}{
+		{"a wrong password", fault("User_Authentication_Failed", badLogin), cause.AppPasswordRefused},
+		{"an expired token", fault("User_Authentication_Failed", "Invalid access token"), cause.AppPasswordRefused},
+		{"a token that is none", fault("Authorization_Invalid_Token", "m"), cause.AppPasswordRefused},
+		{"a key that DocuSign does not know", fault("3", badKey), cause.AppKeyRefused},
+		{"an account that is not the user's", fault("3", "Invalid account specified for user"), cause.SOAPFault},
+		{"the hourly limit", fault("207", "m"), cause.DocuSign429},
+		{"a permission that is missing", fault("User_Lacks_Permissions", lacks), cause.DocuSign403},
+		{"somebody else's envelope", fault("Account_Not_Authorized_For_Envelope", "m"), cause.DocuSign403},
+		{"a message that breaks the schema, as it was recorded", recorded, cause.SOAPFault},
+		{"the same in SOAP 1.2", `<E><Body><Fault><Code><Value>soap:Sender</Value></Code><Reason><Text>Validation error` +
+			`</Text></Reason></Fault></Body></E>`, cause.SOAPFault},
+		{"a fault of the server's own", `<E><Body><Fault><faultcode>soap:Server</faultcode><faultstring>Unspecified_Error` +
+			`</faultstring></Fault></Body></E>`, 0},
+		{"a log-in that credential.asmx refuses", login("User_Authentication_Failed"), cause.AppPasswordRefused},
+		{"a log-in of a user whom DocuSign does not know", login("User_Does_Not_Exist_In_System"), cause.AppPasswordRefused},
+		{"a log-in that fails for another reason", login("Unspecified_Error"), cause.SOAPFault},
+		{"a log-in at accountmanagement.asmx", `<Envelope><Body><GetPlansResponse><GetPlansResult><Success>false</Success>` +
+			`<Error><ErrorCode>Invalid_Login</ErrorCode><Description>m</Description></Error></GetPlansResult></GetPlansResponse>` +
+			`</Body></Envelope>`, cause.AppPasswordRefused},
+		{"an answer that went well", strings.Replace(login("Success"), ">false<", ">true<", 1), 0},
+		{"a Success that is not the result's", `<E><Success>false</Success></E>`, 0},
+		{"a document that breaks off before it says anything", recorded[:100], 0},
+		{"no document", "not found", 0},
+	} {
+		if got := FaultCause([]byte(tc.body)); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+}
+
 func FuzzErrorCode(f *testing.F) {
 	f.Add([]byte(errorJSON("A", "b")))
 	f.Add([]byte(fault("A", "b")))
@@ -187,5 +231,10 @@ func FuzzErrorCode(f *testing.F) {
 		}
 		ClassifyUpstream(401, nil, body)
 		OldStatus(429, body)
+		if why := FaultCause(body); why != 0 && !slices.Contains([]cause.ID{
+			cause.AppPasswordRefused, cause.AppKeyRefused, cause.DocuSign403, cause.DocuSign429, cause.SOAPFault,
+		}, why) {
+			t.Errorf("%v", why)
+		}
 	})
 }

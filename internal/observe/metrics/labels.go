@@ -105,7 +105,7 @@ func causeWords() []string {
 	words := kindWords[call.Kind]()
 	for _, id := range [...]cause.ID{
 		cause.Panic, cause.CutOff, cause.ClientGone, cause.DocuSign4xx, cause.DocuSign5xx, cause.SOAPFailed,
-		cause.BearerRefused, cause.AppPasswordRefused,
+		cause.BearerRefused, cause.AppPasswordRefused, cause.SOAPFault,
 	} {
 		words = append(words, id.String())
 	}
