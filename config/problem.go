@@ -15,6 +15,7 @@ type Problem struct {
 	Path    string // as in "integrations[0].users[1].password"; empty for the file as a whole
 	Message string
 	Hint    string // what to write instead; may be empty
+	Cause   string // word of internal/cause; "" = it has no row there
 }
 
 // String returns the problem on one line, in the form editors and compilers use.
@@ -111,12 +112,12 @@ func (r *report) add(at position, path, message, hint string) {
 	if len(r.problems) >= maxProblems {
 		return
 	}
-	r.problems = append(r.problems, Problem{r.file, at.line, at.column, path, message, hint})
+	r.problems = append(r.problems, Problem{r.file, at.line, at.column, path, message, hint, ""})
 }
 
 func (r *report) warn(path, message, hint string) {
 	at := r.locate(path)
-	r.warnings = append(r.warnings, Problem{r.file, at.line, at.column, path, message, hint})
+	r.warnings = append(r.warnings, Problem{r.file, at.line, at.column, path, message, hint, ""})
 }
 
 // locate finds the place of a path, or of the nearest thing around it when the path is not in the file.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,12 +42,8 @@ func newConfigCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			warnings := cfg.Warnings
-			// A store that is not there, or that a running proxy has, tells nothing here.
-			if l, err := app.StoredLedger(cfg.Store, nil); err == nil {
-				warnings = append(warnings, app.SOAPWarnings(cfg, l)...)
-			}
-			for _, w := range warnings {
+			l, _ := app.StoredLedger(cfg.Store, nil) // one that is not there, or that a running proxy has, tells nothing here
+			for _, w := range app.Warnings(cfg, l, time.Now()) {
 				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w.String())
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s, environment %s\nnext: docusign-auth-proxy run --config %s\n", path,

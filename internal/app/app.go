@@ -83,9 +83,6 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 			opened.Close()
 		}
 	}()
-	for _, w := range cfg.Warnings {
-		log.Warn("config", "warning", w.String())
-	}
 	if p.store, err = openStore(cfg, log); err != nil {
 		return nil, err
 	}
@@ -94,9 +91,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 		OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
 		return nil, err
 	}
-	for _, w := range SOAPWarnings(cfg, p.ledger) {
-		log.Warn("config", "warning", w.String())
-	}
+	p.warn(cfg)
 	if err = p.listeners.open(cfg, p.path); err != nil {
 		return nil, err
 	}

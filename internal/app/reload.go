@@ -29,9 +29,7 @@ func (p *App) accept(old, next *config.Config) error {
 	p.Server.Swap(a.state)
 	p.checkSpools(a)
 	p.configure(next)
-	for _, w := range next.Warnings {
-		p.log.Warn("config", "warning", w.String())
-	}
+	p.warn(next)
 	p.retire(previous)
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"docusign-auth-proxy/config"
-	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/store"
 )
@@ -65,27 +64,4 @@ func Seen(ctx context.Context, cfg *config.Config) (map[string]ledger.Summary, e
 		summaries[in.Name] = in.Summary
 	}
 	return summaries, nil
-}
-
-// SOAPWarnings tells of the integrations that call SOAP while nobody has said how such calls go.
-func SOAPWarnings(cfg *config.Config, l *ledger.Ledger) (warnings config.Problems) {
-	for i := range cfg.Integrations {
-		in := &cfg.Integrations[i]
-		if !in.SOAPUnset || in.Mode == integration.Block {
-			continue
-		}
-		seen := l.Summary(in.Name, in.Mode).Operations
-		if len(seen) == 0 {
-			continue
-		}
-		verdict, whole := ledger.Verdict(seen)
-		w := cfg.Problem(fmt.Sprintf("integrations[%d].soap", i),
-			"is not set though "+in.Name+" calls SOAP; bearer is used, which nobody has shown to work at DocuSign")
-		w.Hint = "set soap: app_password; " + verdict
-		if whole {
-			w.Hint = verdict
-		}
-		warnings = append(warnings, w)
-	}
-	return warnings
 }

@@ -73,7 +73,7 @@ func (p *App) Status() admin.Status {
 	if err := p.holder.LastError(); err != nil {
 		s.Config.Error = err.Error()
 	}
-	for _, w := range append(slices.Clone(cfg.Warnings), SOAPWarnings(cfg, p.ledger)...) {
+	for _, w := range cfg.Warnings {
 		s.Config.Warnings = append(s.Config.Warnings, w.String())
 	}
 	s.Config.Warnings = append(s.Config.Warnings, p.capture.Warnings()...)
