@@ -217,6 +217,5 @@ func (r rules) warnUnresolved(path, name string) {
 	listed := func(p integration.Principal) bool { return legacy.SameName(p.Username, name) }
 	known := isGUID(name) || r.isUser(name) || slices.ContainsFunc(r.in.Principals, listed)
 	r.warnIf(r.signs() && !known && r.in.OAuth.AdminUserID == "", path,
-		"no GUID is known for this address, so that calls on its behalf are refused",
-		"add it to principals, or set oauth.admin_user_id")
+		"no GUID is known for this address, so that calls on its behalf are refused", cause.NoGUID.Next("user", name))
 }

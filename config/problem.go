@@ -143,6 +143,9 @@ func (c *Config) Problem(path, message string) Problem {
 	return Problem{File: c.report.file, Line: at.line, Column: at.column, Path: path, Message: message}
 }
 
+// File is the configuration's name, as the operator gave it.
+func (c *Config) File() string { return c.report.file }
+
 func child(path, key string) string {
 	switch {
 	case strings.ContainsAny(key, `.[]" `):

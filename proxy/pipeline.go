@@ -347,6 +347,7 @@ func (x *exchange) drainBody() {
 
 func notAdmitted(a egress.Admission) reply.Answer {
 	answer := reply.Caller{}.Text(a.Status, tunnel.Text(a.Cause, a.Fill...))
+	answer.Header.Set(reply.CauseHeader, a.Cause.String())
 	if a.Status == http.StatusProxyAuthRequired {
 		answer.Header.Set("Proxy-Authenticate", a.Challenge)
 	}

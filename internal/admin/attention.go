@@ -46,6 +46,7 @@ func attentionOf(s *Status) []Attention {
 			relative(u.Oldest, s.Generated)+",")
 	}
 	list = append(list, connAttention(s)...)
+	list = append(list, unknownAttention(s)...)
 	if a := s.Authority; a != nil {
 		if id, day, ok := trust.Term(a.NotBefore, a.Expires, s.Generated); ok {
 			add(id, "Certificate authority", "until", day)
@@ -113,6 +114,24 @@ func connAttention(s *Status) []Attention {
 		}
 		a.Problem += " " + sentence(count(f.Count, "connection")+", the last "+relative(f.Last, s.Generated))
 		list = append(list, a)
+	}
+	return list
+}
+
+// unknownAttention tells of callers that no integration takes, of each the last failure. None of them pages anybody:
+// the caller may be a stranger.
+func unknownAttention(s *Status) (list []Attention) {
+	for _, u := range s.Unknown {
+		for _, r := range u.Callers {
+			fresh := s.Generated.Sub(r.LastSeen) <= connWarning && len(list) < connEntries
+			if !fresh || !r.LastFailed() || rowOf(r.LastCause).Of().Severity == cause.Note {
+				continue
+			}
+			a := attentionTo(r.LastCause, "Unknown caller "+cmp.Or(r.Authenticator, r.Client), r.LastError, r.LastNext)
+			a.Integration, a.Severity = u.Integration, cause.Ticket
+			a.Problem += " " + sentence(count(r.Calls, "call")+", the last "+relative(r.LastSeen, s.Generated))
+			list = append(list, a)
+		}
 	}
 	return list
 }

@@ -63,8 +63,8 @@ func (u *Unknown) add(r ledger.UnknownRow) {
 }
 
 // TokenOf tells of one identity. user is its name in the configuration; consentURL is shown as long as consent is not
-// given.
-func TokenOf(s oauth.State, user, consentURL string) Token {
+// given; fill are values for the text of the next step.
+func TokenOf(s oauth.State, user, consentURL string, fill ...string) Token {
 	t := Token{
 		User: cmp.Or(user, s.Identity.Subject), UserID: s.Identity.Subject, Scopes: s.Identity.Scopes,
 		Obtained: s.Obtained, Expires: s.Expires, Consent: string(s.Consent),
@@ -79,7 +79,7 @@ func TokenOf(s oauth.State, user, consentURL string) Token {
 	if f != nil {
 		t.Error, t.ErrorLabel, t.ErrorSince = f.Text, f.Label, f.Since
 		t.NextTry, t.Temporary = f.Next, f.Temporary
-		t.NextStep = f.Cause.Next(slices.Concat(f.Fill, []string{"user", t.User})...)
+		t.NextStep = f.Cause.Next(slices.Concat(fill, f.Fill, []string{"user", t.User})...)
 	}
 	for _, a := range s.Accounts {
 		site := Site{AccountID: a.AccountID, Name: a.Name, Default: a.IsDefault}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/cause"
 )
 
 const watchEvery = 2 * time.Second
@@ -70,14 +71,16 @@ func (p *App) Reload(context.Context) error {
 	p.metrics.ConfigLoaded(err)
 	const kept = "configuration not reloaded; the last good one stays in force"
 	problems, faulty := errors.AsType[config.Problems](err)
+	log := p.log.With("config", p.path, "cause", cause.ConfigNotLoaded.String(), "next_step",
+		cause.ConfigNotLoaded.Next("config", p.path))
 	switch {
 	case err == nil:
 		p.log.Info("configuration reloaded", "config", p.path)
 	case !faulty:
-		p.log.Error(kept, "config", p.path, "error", err)
+		log.Error(kept, "error", err)
 	}
 	for _, problem := range problems {
-		p.log.Error(kept, "config", p.path, "problem", problem.String())
+		log.Error(kept, "problem", problem.String())
 	}
 	return err
 }

@@ -135,7 +135,9 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	for _, t := range ownedTokens(cfg.Integrations, tokens) {
 		if t.owner >= 0 {
 			one := &out[t.owner]
-			one.Tokens = append(one.Tokens, admin.TokenOf(t.State, t.user, tokens.Consent(t.Identity).Individual()))
+			one.Tokens = append(one.Tokens, admin.TokenOf(t.State, t.user, tokens.Consent(t.Identity).Individual(),
+				"integration", one.Name, "environment", cfg.Environment, "config", cfg.File(),
+				"server", cfg.AccountServer.Authority()))
 		}
 	}
 	keys := tokens.Keys()

@@ -90,8 +90,8 @@ func refusals() map[ID]Entry {
 		PrincipalNotAllowed: {"principal_not_allowed", "{user} may not act for {principal}", Page,
 			"if this is wanted, list {principal} under may_act_for of {user}", "on-behalf", alertFailing, seesLacks},
 		NoGUID: {"principal_not_allowed", "no user GUID is known for {user}", Page,
-			"add user_id to {user} in the configuration, or set oauth.admin_user_id so that the proxy can look it up",
-			"on-behalf", alertFailing, seesLacks},
+			"write the GUID of {user} into user_id, under users or principals; or set oauth.admin_user_id so that the proxy " +
+				"can look it up", "on-behalf", alertFailing, seesLacks},
 		NotFoundByAdmin: {"principal_not_allowed", "the administrator sees no user {user}", Page,
 			"write user_id of {user} into the configuration: it stands as API Username on the user's page in DocuSign's " +
 				"administration (Users); or add {user} to an account that the administrator sees", "on-behalf", alertFailing,

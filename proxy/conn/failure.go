@@ -82,6 +82,9 @@ func (f *Front) failed(c *Conn, status int, why cause.ID, detail string) {
 	call.Tell(f.Recorders, func(r interface{ RecordConnFailure(*call.ConnFailure) }) { r.RecordConnFailure(&e) })
 }
 
+// Refused notes a CONNECT that was refused for Failures. Its line and its metric are those of a call.
+func (f *Front) Refused(e call.ConnFailure) { f.failures.note(e) }
+
 // note adds to the row of the client and cause. log says that it is time for a line about it.
 func (t *failures) note(f call.ConnFailure) (times uint64, log bool) {
 	t.mu.Lock()
