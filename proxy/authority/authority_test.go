@@ -405,7 +405,7 @@ func TestWarnings(t *testing.T) {
 		want string
 	}{
 		{"nothing to say about a fresh CA", a, day0, ""},
-		{"the end is near", a, day0.Add(50 * 24 * time.Hour), "expires on 2027-03-02"},
+		{"the end is near", a, day0.Add(80 * 24 * time.Hour), "expires on 2027-03-02"},
 		{"the end is past", a, day0.Add(101 * 24 * time.Hour), "expired on 2027-03-02"},
 		{"the clock is wrong", a, day0.Add(-48 * time.Hour), "not valid before"},
 		{"a CA that may sign for anything", foreign, day0, "no name constraints"},
