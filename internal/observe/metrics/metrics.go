@@ -139,6 +139,9 @@ func (m *Metrics) Configure(list []integration.Integration) {
 		m.integrations[in.Name] = one
 		if in.Name != call.UnknownIntegration {
 			one.mode, one.soap = string(in.Mode), string(in.SOAP)
+			if in.SOAP == integration.OverREST {
+				m.startSOAPAtZero(one.label)
+			}
 			m.addIssuer(&in, one)
 		}
 	}
@@ -198,7 +201,6 @@ func (m *Metrics) startIntegrationAtZero(label string) {
 		m.replays:     m.words.replays.andOther(),
 		m.callerTLS:   m.words.tls.andOther(),
 		m.grantErrors: m.words.grantErrors.andOther(),
-		m.creations:   call.Creations(),
 	} {
 		for _, value := range values {
 			vec.WithLabelValues(label, value)
@@ -209,11 +211,11 @@ func (m *Metrics) startIntegrationAtZero(label string) {
 		m.lookups.WithLabelValues(label, what, "error")
 	}
 	for _, vec := range [...]*prometheus.CounterVec{
-		m.onBehalf, m.conflicts, m.rewrites, m.cacheHits, m.moves, m.statusHits, m.dropped,
+		m.onBehalf, m.conflicts, m.rewrites, m.cacheHits, m.moves,
 	} {
 		vec.WithLabelValues(label)
 	}
-	for _, vec := range [...]*prometheus.HistogramVec{m.translation, m.bytesIn, m.bytesOut, m.grantTime, m.restCalls} {
+	for _, vec := range [...]*prometheus.HistogramVec{m.translation, m.bytesIn, m.bytesOut, m.grantTime} {
 		vec.WithLabelValues(label)
 	}
 }

@@ -12,6 +12,16 @@ type Journal struct {
 	Unresolved time.Time      // when the oldest was begun of which nobody knows the end; zero = there is none
 }
 
+// startSOAPAtZero is for integrations whose SOAP calls are carried out over REST; others never have these series.
+func (m *Metrics) startSOAPAtZero(label string) {
+	for _, result := range call.Creations() {
+		m.creations.WithLabelValues(label, result)
+	}
+	m.statusHits.WithLabelValues(label)
+	m.dropped.WithLabelValues(label)
+	m.restCalls.WithLabelValues(label)
+}
+
 // recordSOAP counts an operation of SOAP, and what it came to where it was carried out over REST.
 func (m *Metrics) recordSOAP(e *call.Event, label, outcome string) {
 	if e.Class == "" {
