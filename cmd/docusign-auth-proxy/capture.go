@@ -166,7 +166,12 @@ HTTP. A capture that is still running is fetched as far as it has come.`,
 func newCaptureDelete() *cobra.Command {
 	var o operations
 	return o.flags(&cobra.Command{
-		Use: "delete ID", Short: "End a capture and forget what it has", Args: cobra.ExactArgs(1),
+		Use: "delete ID", Short: "End a capture and forget what it has", Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("name one capture by its id; docusign-auth-proxy capture status lists them")
+			}
+			return nil
+		},
 		Example: "  docusign-auth-proxy capture delete 3f9a0c2b71de",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.ask(cmd, http.MethodDelete, captures+"/"+url.PathEscape(args[0]), nil, nil); err != nil {
