@@ -35,6 +35,28 @@ func checkIntegrations(s *sources, c *Config) {
 		one.checkTokens(tokens)
 		one.checkActingFor()
 	}
+	warnOfTwoGrants(r, c)
+}
+
+// warnOfTwoGrants warns of a client id whose tokens would come from log-ins for those integrations too that have
+// private keys.
+func warnOfTwoGrants(r *report, c *Config) {
+	type asks struct{ clientID, scopes string }
+	first := map[asks]*integration.Integration{}
+	for i := range c.Integrations {
+		in := &c.Integrations[i]
+		if in.Mode != integration.Translate {
+			continue
+		}
+		at := asks{legacy.Fold(in.OAuth.ClientID), in.OAuth.Scopes.String()}
+		if other := first[at]; other == nil {
+			first[at] = in
+		} else if other.Grant != in.Grant {
+			r.warn(child(item("integrations", i), "grant"), fmt.Sprintf("is %s, and %s has the same client id with grant: %s; "+
+				"the tokens of both are got by log-ins", in.Grant, other.Name, other.Grant),
+				"give both the same grant, or one of them a client_id of its own")
+		}
+	}
 }
 
 // rules are the checks of one integration.

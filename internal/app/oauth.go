@@ -41,9 +41,10 @@ func oauthOf(cfg *config.Config, env deps, transport http.RoundTripper) (*oauth.
 		HTTP:        &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		RedirectURI: cfg.Admin.RedirectURI, Observer: env.observer, TrustedBase: trustedBase(cfg),
 	}
-	c.Issuers = map[string][]*oauth.Key{}
+	c.Issuers, c.RedirectURIs = map[string][]*oauth.Key{}, map[string]string{}
 	for _, in := range cfg.Integrations {
 		id := in.OAuth.ClientID
+		c.RedirectURIs[id] = cmp.Or(c.RedirectURIs[id], in.OAuth.RedirectURI)
 		for _, k := range in.OAuth.PrivateKeys { // those of all integrations that share the client id
 			key := oauth.NewKey(k.Source, k.Key)
 			if !slices.ContainsFunc(c.Issuers[id], func(known *oauth.Key) bool { return known.ID == key.ID }) {

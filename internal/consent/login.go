@@ -104,14 +104,13 @@ func (l *loginRun) check(ctx context.Context, code secret.Text, r *browserResult
 	got, err := l.granter.Exchange(ctx, code, l.request)
 	if err != nil {
 		r.Text = "DocuSign does not take the code of the login: " + err.Error()
-		if ge, ok := errors.AsType[*oauth.GrantError](err); ok {
-			r.Next = ge.NextStep()
-		}
+		r.Next = l.nextStep(err, l.choice)
 		return nil
 	}
 	info, err := l.granter.UserInfo(ctx, got)
 	if err != nil {
-		r.Text, r.Next = "DocuSign does not say who logged in, so nothing was kept: "+err.Error(), "run this again"
+		r.Text = "DocuSign does not say who logged in, so nothing was kept: " + err.Error()
+		r.Next = l.nextStep(err, l.choice) + "; then run this again"
 		return nil
 	}
 	if !l.isConfigured(info) {

@@ -10,6 +10,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
@@ -52,7 +53,7 @@ func Wait(ctx context.Context, f BrowserOptions) error {
 			return page.Individual() + loginHint(c.Username)
 		},
 		prove: func(ctx context.Context, _ secret.Text, r *browserResult) {
-			proveConsent(ctx, client, c.in, r)
+			f.proveConsent(ctx, client, c, r)
 			if r.Good && app.AskRetry(ctx, cfg) {
 				r.Next = "nothing; the running proxy was told, and takes it up with the next call"
 			}
@@ -61,7 +62,8 @@ func Wait(ctx context.Context, f BrowserOptions) error {
 }
 
 // proveConsent asks for a token with the private key.
-func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Integration, r *browserResult) {
+func (f *BrowserOptions) proveConsent(ctx context.Context, client *oauth.Client, c choice, r *browserResult) {
+	in := c.in
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
 	id := oauth.Identity{Issuer: in.OAuth.ClientID, Subject: r.UserID, Scopes: in.OAuth.Scopes.String()}
@@ -70,8 +72,7 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Int
 		admin.Subject = in.OAuth.AdminUserID
 		guid, err := client.LookupUser(ctx, admin, r.User)
 		if err != nil {
-			r.Text, r.Next = "the consent was given, but the user's GUID is not known: "+err.Error(),
-				"add user_id to the user in the configuration"
+			r.Text, r.Next = "the consent was given, but the user's GUID is not known: "+err.Error(), f.nextStep(err, c)
 			return
 		}
 		id.Subject, r.UserID = guid, guid
@@ -89,10 +90,22 @@ func proveConsent(ctx context.Context, client *oauth.Client, in *integration.Int
 			"to DocuSign in that browser has consented instead"
 		r.Next = "run this again and open the page in a private window, logged in as " + r.User
 	case errors.As(err, &ge):
-		r.Text, r.Next = "the consent was given, but there is no token yet: "+ge.Error(), ge.NextStep()
+		r.Text, r.Next = "the consent was given, but there is no token yet: "+ge.Error(), f.nextStep(err, c)
 	default:
-		r.Text, r.Next = "the consent was given, but UserInfo failed: "+err.Error(), "run docusign-auth-proxy doctor"
+		r.Text, r.Next = "the consent was given, but UserInfo failed: "+err.Error(), f.nextStep(err, c)
 	}
+}
+
+// nextStep is what the table of causes says about an error of the account server, as it would stand in the log.
+func (f *BrowserOptions) nextStep(err error, c choice) string {
+	fill := []string{"user", c.Username, "integration", c.in.Name, "config", f.Config}
+	if _, ok := errors.AsType[*oauth.LookupError](err); ok {
+		return cause.NotFoundByAdmin.Next(fill...)
+	}
+	if known, ok := errors.AsType[cause.Explained](err); ok {
+		return cause.NextStep(known, fill...)
+	}
+	return cause.TokenUnavailable.Next(fill...)
 }
 
 // pick finds the one user of the one integration that is meant.

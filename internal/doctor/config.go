@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
 )
@@ -41,12 +43,11 @@ func (c *run) readConfig() (whole bool) {
 func (c *run) readPart(data []byte, problems config.Problems) {
 	root := rootOf(data)
 	first, blame := "", map[owner]string{}
-	for _, alike := range sameFaults(problems) {
+	for _, alike := range sameFaults(root, problems) {
 		f := problemFinding(alike[0])
 		var owners []owner
 		for i, problem := range alike {
-			keys := splitPath(problem.Path)
-			o := ownerOf(keys, along(root, keys))
+			o := ownerIn(root, problem)
 			owners = append(owners, o)
 			if i == 0 {
 				f.Subject = strings.TrimSpace(f.Subject + " " + o.String())
@@ -80,13 +81,21 @@ func (c *run) readPart(data []byte, problems config.Problems) {
 	c.ok("config", c.Config, "the rest is usable and is checked below: "+contents(cfg))
 }
 
+func ownerIn(root *yaml.Node, p config.Problem) owner {
+	keys := splitPath(p.Path)
+	return ownerOf(keys, along(root, keys))
+}
+
 // sameFaults puts those together that differ in nothing but the entry of a list: one missing file, a key that nobody
 // has.
-func sameFaults(problems config.Problems) (list []config.Problems) {
+func sameFaults(root *yaml.Node, problems config.Problems) (list []config.Problems) {
 	anyEntry := regexp.MustCompile(`\[\d+\]`)
 	at := map[config.Problem]int{}
 	for _, p := range problems {
 		general := config.Problem{Path: anyEntry.ReplaceAllString(p.Path, "[]"), Message: p.Message, Hint: p.Hint}
+		if user := ownerIn(root, p).user; user != "" {
+			general.Hint = strings.ReplaceAll(p.Hint, user, "")
+		}
 		i, known := at[general]
 		if !known || general.Path == p.Path {
 			at[general] = len(list)

@@ -117,6 +117,9 @@ func (c *run) add(f Finding) string {
 	for _, text := range []*string{&f.Subject, &f.Found, &f.Why, &f.Next, &f.Because} {
 		*text = c.mask(*text)
 	}
+	for i, page := range f.Pages {
+		f.Pages[i] = Page{c.mask(page.User), c.mask(page.URL)}
+	}
 	c.report.Findings = append(c.report.Findings, f)
 	if !c.JSON && !c.Ticket {
 		if _, err := io.WriteString(c.Out, f.String()); err != nil {

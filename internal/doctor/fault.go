@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,8 +22,8 @@ type fault struct {
 	blocks string // what is not looked at because of it
 }
 
-// row is the row of the table of causes for an error about a token or a user, with the values that a running proxy fills
-// in.
+// row is the row of the table of causes for an error about a token or a user, with the values that a running proxy
+// fills in.
 func (v *visit) row(err error) (cause.ID, []string) {
 	id, fill := cause.TokenUnavailable, []string{}
 	if known, ok := errors.AsType[cause.Explained](err); ok {
@@ -84,19 +85,20 @@ func (c *network) tellAlike(in *integration.Integration, alike []fault) {
 	}
 	f := alike[0].Finding
 	f.Subject = subjectOf(in, alike[0], len(alike))
-	if more := alike[1:]; len(more) > 0 {
-		var names, pages []string
-		for _, one := range more {
-			names = append(names, one.name)
-			if one.page != "" && one.person != alike[0].person {
-				pages = append(pages, one.name+"\n  "+one.page)
-			}
+	var others, waiting []string
+	for i, one := range alike {
+		switch {
+		case i > 0 && one.person != "" && one.person == alike[0].person:
+			waiting = append(waiting, one.name)
+			continue
+		case i > 0:
+			others = append(others, one.name)
 		}
-		f.Found += "; the same for " + strings.Join(names, ", ")
-		if len(pages) > 0 {
-			f.Next += "\nthe pages of the others:\n" + strings.Join(pages, "\n")
+		if one.page != "" {
+			f.Pages = append(f.Pages, Page{cmp.Or(one.person, one.name), one.page})
 		}
 	}
+	f.Found += and("the same for ", others) + and("it is needed too for ", waiting)
 	name := f.Because
 	if f.Status == Skipped {
 		c.skip(f.Check, f.Subject, f.Found, f.Because)
@@ -109,6 +111,13 @@ func (c *network) tellAlike(in *integration.Integration, alike []fault) {
 	if blocked := alike[0].blocks; blocked != "" {
 		c.skip(blocked, f.Subject, "not looked at", name)
 	}
+}
+
+func and(what string, names []string) string {
+	if names == nil {
+		return ""
+	}
+	return "; " + what + strings.Join(names, ", ")
 }
 
 // subjectOf names the one who has a fault, or how many have it.

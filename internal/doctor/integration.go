@@ -161,7 +161,8 @@ func (v *visit) refused(ctx context.Context, err error) (goOn bool) {
 		person = v.in.OAuth.AdminUserID
 		fill = append(fill, "user", person)
 	}
-	f := fault{Finding: of("grant", "", Fail, "without a token no call of "+v.user.Username+" can reach DocuSign", id, fill),
+	why := "without a token no call of " + v.user.Username + " can reach DocuSign"
+	f := fault{Finding: of("grant", "", Fail, why, id, fill),
 		same: fmt.Sprintf("%d", id), blocks: "account, rest, soap"}
 	if ok {
 		f.page = refusal.ConsentURL

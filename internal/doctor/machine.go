@@ -71,8 +71,8 @@ func (c *run) termOf(in *config.Interception) Finding {
 	until, days := expires.Format(time.DateOnly), int(expires.Sub(now).Hours()/24)
 	left := words.Count(days, "day", "days")
 	judged := func(s Status, id cause.ID, until string) Finding {
-		return of("ca", in.CACert, s, "old programs refuse every connection through the proxy once the CA is outside its term",
-			id, append(c.values(), "ca", in.CACert, "until", until))
+		const why = "old programs refuse every connection through the proxy once the CA is outside its term"
+		return of("ca", in.CACert, s, why, id, append(c.values(), "ca", in.CACert, "until", until))
 	}
 	switch {
 	case now.After(expires):

@@ -240,7 +240,8 @@ func (c *network) connectTo(ctx context.Context, address string) (net.Conn, stri
 	}
 	why := "DocuSign cannot be called"
 	if _, ok := errors.AsType[*egress.RefusedError](err); ok {
-		why = "an address inside your network in DocuSign's name is a fault of DNS, a hosts file that points here, or an attack"
+		why = "an address inside your network in DocuSign's name is a fault of DNS, of a hosts file that points here, or " +
+			"an attack"
 	}
 	host, _, _ := net.SplitHostPort(address)
 	return nil, c.fault("tcp", address, host, why, err)
@@ -259,8 +260,8 @@ func (c *network) handshake(ctx context.Context, conn net.Conn, host string) str
 			nameOf(leaf.Issuer), leaf.NotAfter.Format(time.DateOnly)))
 		return ""
 	}
-	return c.fault("tls", host, host, "without a certificate that can be believed, credentials would go to whoever answers",
-		err)
+	const why = "without a certificate that can be believed, credentials would go to whoever answers"
+	return c.fault("tls", host, host, why, err)
 }
 
 func nameOf(n pkix.Name) string { return cmp.Or(n.CommonName, strings.Join(n.Organization, ", ")) }

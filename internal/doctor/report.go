@@ -30,6 +30,13 @@ type Finding struct {
 	Why     string `json:"why,omitempty"`     // why it matters; not with OK
 	Next    string `json:"next,omitempty"`    // what to do; always with Warn and Fail
 	Because string `json:"because,omitempty"` // with Skipped: the finding that is in the way
+	Pages   []Page `json:"pages,omitempty"`   // where users mend it, each for themselves
+}
+
+// Page is where one user mends a finding in a browser.
+type Page struct {
+	User string `json:"user"`
+	URL  string `json:"url"`
 }
 
 // Name is how other findings refer to this one.
@@ -51,7 +58,11 @@ func (f Finding) String() string {
 		}
 		return fmt.Sprintf("%20s%-4s  %s\n", "", label, indented(text, 26))
 	}
-	return fmt.Sprintf("%-4s  %-12s  %s\n", mark, f.Check, indented(text, 20)) + more("why", f.Why) + more("next", f.Next)
+	text = fmt.Sprintf("%-4s  %-12s  %s\n", mark, f.Check, indented(text, 20)) + more("why", f.Why) + more("next", f.Next)
+	for _, page := range f.Pages { // each on a line of its own, whole, to be copied
+		text += more("page", page.User+"\n"+page.URL)
+	}
+	return text
 }
 
 func indented(text string, by int) string {

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 )
@@ -17,7 +18,8 @@ type Consent struct {
 // Consent describes the consent that id needs.
 func (c *Client) Consent(id Identity) Consent {
 	return Consent{
-		AccountServer: c.server.origin, ClientID: id.Issuer, Scopes: id.Scopes, RedirectURI: c.cfg.RedirectURI,
+		AccountServer: c.server.origin, ClientID: id.Issuer, Scopes: id.Scopes,
+		RedirectURI: cmp.Or(c.cfg.RedirectURIs[id.Issuer], c.cfg.RedirectURI),
 	}
 }
 

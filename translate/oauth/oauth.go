@@ -48,6 +48,7 @@ type Config struct {
 	Issuers       map[string][]*Key      // integration key -> private keys that may sign for it, tried in this order
 	Granters      func(Identity) Granter // consulted first; nil, or a nil answer = JWT grant
 	RedirectURI   string                 // for consent URLs, must be registered with the integration key
+	RedirectURIs  map[string]string      // those of single integration keys, in place of RedirectURI
 	Now           func() time.Time       // nil = time.Now
 	Jitter        func() float64         // [0,1); nil = math/rand/v2
 
