@@ -50,7 +50,7 @@ func (d *discovery) ask(ctx context.Context, o Options, cfg *config.Config) {
 		case subject != "":
 			in := *with
 			in.IntegratorKey, in.OAuth.ClientID = k.Key, ""
-			k.askWith(ctx, cfg, in, subject)
+			k.askWith(ctx, o, cfg, in, subject)
 		}
 		k.remainingGUIDs(o.AdminUserID != "" && with != nil)
 	}
@@ -81,12 +81,14 @@ func (k *foundKey) people() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-func (k *foundKey) askWith(ctx context.Context, cfg *config.Config, in integration.Integration, subject string) {
+func (k *foundKey) askWith(
+	ctx context.Context, o Options, cfg *config.Config, in integration.Integration, subject string,
+) {
 	a := &k.answers
 	id, err := app.KnownClientID(ctx, cfg, &in, subject, app.ClientIDs(&in))
 	a.ClientID = id
 	if err != nil {
-		a.toDo = append(a.toDo, told(err))
+		a.toDo = append(a.toDo, told(err, subject, o, cfg))
 		return
 	}
 	if in.OAuth.AdminUserID == "" {
@@ -110,7 +112,7 @@ func (k *foundKey) askWith(ctx context.Context, cfg *config.Config, in integrati
 		case unknown:
 			k.missing(name, lookup.Error()+"; "+cause.NotFoundByAdmin.Next("user", name))
 		default:
-			a.toDo = append(a.toDo, told(err))
+			a.toDo = append(a.toDo, told(err, subject, o, cfg))
 			return // it is the same for all
 		}
 	}
@@ -134,11 +136,12 @@ func (k *foundKey) missing(name, toDo string) {
 	k.userToDo[name] = toDo
 }
 
-// told is an error with what to do about it.
-func told(err error) string {
-	var known interface{ NextStep() string }
-	if errors.As(err, &known) {
-		return err.Error() + "; next: " + known.NextStep()
+// told is an error with what to do about it, for the user whose token was asked for.
+func told(err error, user string, o Options, cfg *config.Config) string {
+	fill := []string{"user", user, "config", o.Out, "environment", string(cfg.Egress.Policy.Environment)}
+	next := cause.TokenUnavailable.Next(fill...)
+	if known, ok := errors.AsType[cause.Explained](err); ok {
+		next = cause.NextStep(known, fill...)
 	}
-	return err.Error()
+	return err.Error() + "; " + next
 }

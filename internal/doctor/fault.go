@@ -109,7 +109,7 @@ func (c *network) tellAlike(in *integration.Integration, alike []fault) {
 		c.told[one.same+one.person] = name
 	}
 	if blocked := alike[0].blocks; blocked != "" {
-		c.skip(blocked, f.Subject, "not looked at", name)
+		c.skip("calls", f.Subject, blocked+" were not looked at", name)
 	}
 }
 

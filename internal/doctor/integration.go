@@ -90,7 +90,7 @@ func (v *visit) examine(ctx context.Context) (goOn bool) {
 	v.aliases(ctx)
 	site, _ := egress.ParseHost(account.BaseURI.Host, 443) // it is believed, so it is one
 	if because := v.reach(ctx, site); because != "" {
-		v.note(fault{same: "site " + because, blocks: "rest, soap",
+		v.note(fault{same: "site " + because, blocks: "REST and SOAP",
 			Finding: Finding{Check: "site", Status: Skipped, Found: site.Name() + " cannot be reached", Because: because}})
 		return true
 	}
@@ -163,7 +163,7 @@ func (v *visit) refused(ctx context.Context, err error) (goOn bool) {
 	}
 	why := "without a token no call of " + v.user.Username + " can reach DocuSign"
 	f := fault{Finding: of("grant", "", Fail, why, id, fill),
-		same: fmt.Sprintf("%d", id), blocks: "account, rest, soap"}
+		same: fmt.Sprintf("%d", id), blocks: "account, REST and SOAP"}
 	if ok {
 		f.page = refusal.ConsentURL
 	}
@@ -224,21 +224,21 @@ func (v *visit) accounts(ctx context.Context) *oauth.Account {
 		id, fill := v.row(err)
 		f := of("account", "", Fail, why, id, fill)
 		f.Found = "UserInfo: " + plain(err)
-		v.note(fault{Finding: f, same: "userinfo " + f.Next, blocks: "rest, soap"})
+		v.note(fault{Finding: f, same: "userinfo " + f.Next, blocks: "REST and SOAP"})
 		return nil
 	}
 	account := v.info.Default()
 	switch {
 	case account == nil:
 		f := fault{Finding: of("account", "", Fail, why, cause.LacksMembership, v.values()),
-			same: "membership", person: v.id.Subject, blocks: "rest, soap"}
+			same: "membership", person: v.id.Subject, blocks: "REST and SOAP"}
 		if !legacy.SameName(v.info.Email, v.user.Username) {
 			f.Found += " (DocuSign knows them as " + v.info.Email + ")"
 		}
 		v.note(f)
 	case account.BaseURI == nil:
 		id, fill := v.row(account.Untrusted)
-		f := fault{Finding: of("account", "", Fail, why, id, fill), blocks: "rest, soap"}
+		f := fault{Finding: of("account", "", Fail, why, id, fill), blocks: "REST and SOAP"}
 		f.same = "site " + f.Next
 		f.Found += " (account " + account.Name + ")"
 		v.note(f)
