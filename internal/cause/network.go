@@ -42,7 +42,8 @@ func network() map[ID]Entry {
 		ProxyDown: step("the company's proxy {proxy} does not answer", "check host and port in upstream.proxy with "+
 			"whoever runs it, and that a firewall lets this machine through to it"),
 		ProxyLogin: step("the company's proxy {proxy} wants a log-in (407)",
-			"write user and password into upstream.proxy: http://user:password@{proxy}"),
+			"write the user into upstream.proxy: http://user@{proxy}, and the password into upstream.proxy_password; if they "+
+				"stand there already, they are wrong"),
 		ProxyRefused: step("the company's proxy {proxy} refuses the connection to {host}: {detail}",
 			"ask its administrator to let this machine through to {host} on port 443"),
 		UntrustedCertificate: step("the certificate of {host} is signed by a CA that this machine does not know: {detail}",

@@ -192,17 +192,22 @@ func (v *visit) refused(ctx context.Context, err error) (goOn bool) {
 
 // otherNames tries the key with and without its prefix, and tells who else has it.
 func (v *visit) otherNames(ctx context.Context, asked oauth.Identity) (text string) {
+	configured := map[string]string{}
 	bare, _ := legacy.BareKey(asked.Issuer)
 	for i := range v.cfg.Integrations {
 		other := &v.cfg.Integrations[i]
-		otherBare, _ := legacy.BareKey(other.OAuth.ClientID)
-		if other.Name != v.in.Name && other.OAuth.ClientID != asked.Issuer && strings.EqualFold(bare, otherBare) {
-			text += "; the same key " + prefixed(other.OAuth.ClientID) + " its prefix is configured as " + other.Name
+		if otherBare, _ := legacy.BareKey(other.OAuth.ClientID); strings.EqualFold(bare, otherBare) {
+			configured[other.OAuth.ClientID] = other.Name
 		}
 	}
+	delete(configured, asked.Issuer)
 	ids := slices.DeleteFunc(app.ClientIDs(v.in), func(id string) bool { return id == asked.Issuer })
-	if known, _ := app.KnownClientID(ctx, v.cfg, v.in, asked.Subject, ids); known != "" {
-		text += "; client_id " + known + " works, DocuSign knows it: it is the same key " + prefixed(known) + " its prefix"
+	known, _ := app.KnownClientID(ctx, v.cfg, v.in, asked.Subject, ids) // the fault is that of asked
+	if known != "" {
+		text = "; client_id " + known + " works: the same key " + prefixed(known) + " its prefix"
+	}
+	for _, id := range slices.Sorted(maps.Keys(configured)) {
+		text += "; the same key " + prefixed(id) + " its prefix is configured as " + configured[id]
 	}
 	return text
 }
