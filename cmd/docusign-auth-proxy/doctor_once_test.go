@@ -261,3 +261,24 @@ func newHouse(t *testing.T, two, all bool) *clinic {
 	}
 	return c
 }
+
+// TestAKeyIsTriedWithAndWithoutItsPrefix also says which integration has the other form.
+func TestAKeyIsTriedWithAndWithoutItsPrefix(t *testing.T) {
+	t.Parallel()
+	const known = "client_id " + sandbox.GUIDKey + " works: the same key without its prefix"
+	c := newClinic(t, sandbox.Options{}, nil)
+	c.change("oauth:", "oauth:\n        client_id: TEST-"+sandbox.GUIDKey)
+	r, _ := c.doctor()
+	if f := find(r, "grant", doctor.Fail); f == nil || !strings.Contains(f.Found, known) ||
+		!strings.Contains(f.Next, "write the key without its prefix into oauth.client_id of old-erp") {
+		t.Errorf("%s", r.Ticket())
+	}
+
+	c = newHouse(t, true, false)
+	c.change("oauth:", "oauth:\n        client_id: TEST-"+sandbox.GUIDKey)
+	r, _ = c.doctor()
+	if f := find(r, "grant", doctor.Fail); f == nil || !strings.Contains(f.Found, known) ||
+		!strings.Contains(f.Found, "the same key without its prefix is configured as nightly-billing") {
+		t.Errorf("%s", r.Ticket())
+	}
+}
