@@ -21,6 +21,7 @@ import (
 	"docusign-auth-proxy/internal/password"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/translate/legacy"
 )
 
@@ -152,8 +153,8 @@ func (u *foundUser) otherPasswords(name string) string {
 		others += n
 	}
 	return fmt.Sprintf("more than one password was seen: the first is kept (%s, first at %s from %s); %s had another, "+
-		"from %s; if the first is wrong, %s", count(u.same, "call"), u.pinnedAt.UTC().Format("15:04:05 MST"), u.pinnedFrom,
-		count(others, "call"), counted(u.OtherPasswords), cause.BadLogin.Next("user", name))
+		"from %s; if the first is wrong, %s", words.Count(u.same, "call", "calls"), u.pinnedAt.UTC().Format("15:04:05 MST"), u.pinnedFrom,
+		words.Count(others, "call", "calls"), counted(u.OtherPasswords), cause.BadLogin.Next("user", name))
 }
 
 func (d *discovery) warnOfPasswords(o Options) {

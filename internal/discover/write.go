@@ -17,6 +17,7 @@ import (
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/shown"
+	"docusign-auth-proxy/internal/words"
 )
 
 // write makes the configuration and says what is still missing in it.
@@ -31,15 +32,15 @@ func (d *discovery) write(o Options, doc document) error {
 	}
 	if d.leftOut > 0 {
 		fmt.Fprintf(o.Stderr, "%s carried an integrator key that is no GUID, or a name that is neither an e-mail address "+
-			"nor a GUID: left out, since it may be a secret in the wrong field.\n", count(d.leftOut, "call"))
+			"nor a GUID: left out, since it may be a secret in the wrong field.\n", words.Count(d.leftOut, "call", "calls"))
 	}
 	if len(d.keys) == 0 {
 		fmt.Fprintf(o.Stderr, "%s seen, and none carried a legacy credential with an integrator key; nothing was written.\n"+
 			"next: check that the old program really comes here (its proxy setting or base URL), then run discover again\n",
-			count(d.calls, "call"))
+			words.Count(d.calls, "call", "calls"))
 		return app.ExitError{Code: 1}
 	}
-	summary := fmt.Sprintf("\n%s seen; wrote %s\n", count(d.calls, "call"), o.Out)
+	summary := fmt.Sprintf("\n%s seen; wrote %s\n", words.Count(d.calls, "call", "calls"), o.Out)
 	taken := doc.names()
 	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
 		k := d.keys[folded]
@@ -134,7 +135,7 @@ func comment(seen, toDo []string) string {
 // seen tells what was seen of an integration, and from where.
 func (k *foundKey) seen() []string {
 	from, to := k.First.UTC().Format(time.DateTime), k.Last.UTC().Format(time.DateTime+" MST")
-	lines := []string{count(k.Calls, "call") + " seen from " + from + " to " + to}
+	lines := []string{words.Count(k.Calls, "call", "calls") + " seen from " + from + " to " + to}
 	for _, row := range []struct {
 		what string
 		m    map[string]int
@@ -218,12 +219,4 @@ func byCount(m map[string]int) []string {
 	return slices.SortedFunc(maps.Keys(m), func(a, b string) int {
 		return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b))
 	})
-}
-
-// count is a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -83,6 +83,30 @@ func TestTheHostsFileIsReadAsTheSystemReadsIt(t *testing.T) {
 	}
 }
 
+func TestAHostsFileThatLeadsHereIsOneFault(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(path, []byte("127.0.0.1 demo.docusign.net account-d.docusign.com\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	site, err := egress.ParseHost("account-d.docusign.com", 443)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := &config.Config{Egress: config.Egress{Policy: &egress.Policy{Environment: egress.Demo}}}
+	r := examine(cfg, func(c *run) {
+		c.hostsFile = path
+		c.checkHostsFile()
+		(&network{run: c, blocked: map[egress.Host]string{}}).reach(t.Context(), site)
+	})
+	const name = "hosts file demo.docusign.net"
+	for i, want := range []Status{Fail, Skipped, Skipped} {
+		f := r.Findings[i]
+		if len(r.Findings) != 3 || f.Status != want || want == Skipped && f.Because != name || want == Fail && f.Name() != name {
+			t.Errorf("%d: %+v", i, f)
+		}
+	}
+}
+
 func TestAHostsFileNamesAHostOfAnotherEnvironment(t *testing.T) {
 	f := hostsFile(t, "127.0.0.1 na3.docusign.net\n", true, "127.0.0.1:443", egress.Demo)
 	if f.Status != Warn || !strings.Contains(f.Found, "production") || !strings.Contains(f.Next, "second proxy") {
