@@ -153,7 +153,8 @@ func (u *foundUser) otherPasswords(name string) string {
 		others += n
 	}
 	return fmt.Sprintf("more than one password was seen: the first is kept (%s, first at %s from %s); %s had another, "+
-		"from %s; if the first is wrong, %s", words.Count(u.same, "call", "calls"), u.pinnedAt.UTC().Format("15:04:05 MST"), u.pinnedFrom,
+		"from %s; if the first is wrong, %s", words.Count(u.same, "call", "calls"),
+		u.pinnedAt.UTC().Format("15:04:05 MST"), u.pinnedFrom,
 		words.Count(others, "call", "calls"), counted(u.OtherPasswords), cause.BadLogin.Next("user", name))
 }
 

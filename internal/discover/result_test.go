@@ -44,7 +44,8 @@ func place(t *testing.T) Options {
 	}
 	dir := t.TempDir()
 	base := "# the network here\nenvironment: demo\negress: {allow_addresses: [127.0.0.0/8], resolve: " +
-		"{account-d.docusign.com: '" + sb.Addr() + "', demo.docusign.net: '" + sb.Addr() + "'}}\nupstream: {ca_file: sandbox-ca.pem}\n"
+		"{account-d.docusign.com: '" + sb.Addr() + "', demo.docusign.net: '" + sb.Addr() + "'}}\n" +
+		"upstream: {ca_file: sandbox-ca.pem}\n"
 	for name, text := range map[string][]byte{
 		"network.yaml": []byte(base), "sandbox-ca.pem": sb.CACert(), "key.pem": seed.PrivateKeys[sandbox.GUIDKey],
 	} {
