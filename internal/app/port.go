@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func NewListenError(ctx context.Context, key, address, path string, err error) *
 		detail = ", which is also the port of Prometheus itself"
 	}
 	e.fill = []string{"address", address, "listener", "listen." + key, "port", port, "detail", detail,
-		"program", programAt(ctx, key, address), "find", whoHas(port)}
+		"program", cmp.Or(programAt(ctx, key, address), "another program ("+whoHas(port)+" tells which)")}
 	return e.Instead(e.inConfig(path))
 }
 

@@ -78,7 +78,7 @@ func placeholders() map[string]string {
 		"scopes": "oauth.scopes", "tried": "see private_keys", "client": "the client", "operation": "the operation",
 		"until": "the last day", "proxy": "upstream.proxy", "ca": "the CA certificate", "offset": "some time",
 		"program": "another program", "instead": "choose another address", "port": "the port", "listener": "listen",
-		"find": "ss -ltnp, on Windows netstat -ano", "detail": "", "count": "some",
+		"detail": "", "count": "some",
 	}
 }
 

@@ -132,7 +132,7 @@ func conditions() map[ID]Entry {
 		SOAPNotChosen: {"soap_not_chosen", "{integration} calls SOAP, and the configuration does not say which way it goes",
 			Ticket, "set soap: rest, or soap: app_password with an App Password of each user", "soap-over-rest", "", ""},
 		PortTaken: {"port_taken", "{program} has {address}{detail}", Page,
-			"stop it, or {instead}; to see which program it is: {find}", "", "", ""},
+			"stop it, or {instead}", "", "", ""},
 		PortForbidden: {"port_forbidden", "this user may not open port {port}", Page, "on Linux: setcap " +
 			"cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit; or " +
 			"choose a port above 1023 in {listener}", "", "", ""},
