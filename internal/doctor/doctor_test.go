@@ -140,7 +140,7 @@ func TestListeners(t *testing.T) {
 	}{
 		{"a free address", "127.0.0.1:0", OK, "free", ""},
 		{"a port of every address", ":0", OK, "free", ""},
-		{"a port that somebody has", taken.Addr().String(), Fail, " has 127.0.0.1:" + port, port},
+		{"a port that somebody has", taken.Addr().String(), Fail, " has 127.0.0.1:" + port, "stop it"},
 		{"an address of another machine", "192.0.2.1:8080", Fail, "does not have the address", "127.0.0.1"},
 	}
 	for _, tt := range tests {
