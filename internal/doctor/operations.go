@@ -37,14 +37,13 @@ func operationsFinding(in *integration.Integration, s *ledger.Summary) Finding {
 	switch {
 	case in.SOAPUnset:
 		f.Status, f.Why = Warn, "nothing says how SOAP calls go, and nobody has shown that DocuSign takes the default's token"
+		f.Next = cause.SOAPNotChosen.Next("integration", in.Name)
 	case in.SOAP == integration.Bearer && !s.BearerRefused.IsZero():
 		f.Status, f.Why = Warn, "DocuSign refused the token at its SOAP services"
+		f.Next = cause.BearerRefused.Next()
 	case over && !whole:
 		f.Status, f.Why = Warn, "calls of what is refused fail, and before such a call nothing is sent"
-		f.Next = "see whether the program can do without it; docs/soap.md says what is lost"
-	}
-	if f.Status == Warn && !over {
-		f.Next = cause.SOAPNotChosen.Next("integration", in.Name)
+		f.Next = cause.SOAPRefused.Next()
 	}
 	return f
 }

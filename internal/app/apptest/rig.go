@@ -56,6 +56,7 @@ type Rig struct {
 	Program *app.App
 	Log     *SyncBuffer
 	Hooks   app.Hooks // of the next start
+	JSON    bool      // the log's form from the next start on; false = text, with what only debugging needs
 	stop    context.CancelFunc
 	done    chan error
 }
@@ -168,7 +169,11 @@ func (r *Rig) Start() {
 	}
 	var err error
 	r.Hooks.LeafKey = SharedKeys().leaf
-	log := slog.New(slog.NewTextHandler(r.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var handler slog.Handler = slog.NewTextHandler(r.Log, &slog.HandlerOptions{Level: slog.LevelDebug})
+	if r.JSON {
+		handler = slog.NewJSONHandler(r.Log, nil)
+	}
+	log := slog.New(handler)
 	if r.Program, err = app.New(holder, log, r.Hooks); err != nil {
 		r.T.Fatal(err)
 	}

@@ -1,0 +1,100 @@
+package mistakes_test
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
+	"os"
+	"time"
+
+	"docusign-auth-proxy/internal/app/apptest"
+	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/sandbox"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/translate/soaprest/journal"
+)
+
+// conditions are mistakes that no call is needed to see, and what the page alone tells.
+func conditions() []mistake {
+	nothing := func(*place) apptest.Answer { return apptest.Answer{} }
+	day := func(in time.Duration) func(*place) []string {
+		return func(*place) []string { return []string{"until", time.Now().Add(in).Format(time.DateOnly)} }
+	}
+	const hour = time.Hour
+	return []mistake{
+		{name: "a clock that is off by an hour", before: func(p *place) { p.docusign.SetClockOffset(hour) },
+			cause: cause.ClockOff, status: 200, says: "envelopes", noHeader: wentWell, noLine: wentWell, check: "clock"},
+		{name: "a configuration that is faulty when it is read again", call: func(p *place) apptest.Answer {
+			p.EditConfig("soap: rest", "sope: rest")
+			if p.Program.Reload(p.T.Context()) == nil {
+				p.T.Error("the faulty configuration was taken")
+			}
+			return p.list()
+		}, cause: cause.ConfigNotLoaded, status: 200, says: "envelopes",
+			line: "configuration not reloaded; the last good one stays in force", noHeader: wentWell, noCheck: "it names the fault in the file itself"},
+		{name: "a CA that has expired", before: authority(-2 * 24 * hour), call: nothing, cause: cause.CAExpired,
+			of: day(-2 * 24 * hour), line: "config", noHeader: noAnswer, check: "ca"},
+		{name: "a CA that expires soon", before: authority(9 * 24 * hour), call: nothing, cause: cause.CAExpiring,
+			of: day(9 * 24 * hour), line: "config", noHeader: noAnswer, check: "ca"},
+		{name: "a creation of which nobody knows the end", before: func(p *place) { p.leaveCreation() }, call: nothing,
+			cause: cause.CreationUnresolved, noHeader: noAnswer, noLine: "the call that left it had its own",
+			noCheck: "the running proxy holds the store"},
+		{name: "SOAP, and the configuration does not say how it goes", config: func(s apptest.Section) {
+			delete(integrationOf(s), "soap")
+		}, before: (*place).found, call: func(p *place) apptest.Answer {
+			return p.soap("dsapi.asmx", "GetAccountMembershipFeaturesList", "<AccountId>1234567</AccountId>")
+		}, cause: cause.SOAPNotChosen, status: 200, says: "Response", noHeader: wentWell, noLine: wentWell,
+			check: "operations"},
+		{name: "an observed program that would not work", config: func(s apptest.Section) {
+			integrationOf(s)["mode"] = "observe"
+			integrationOf(s)["oauth"] = privateKey("other.pem")
+		}, before: legacyStillWorks, cause: cause.InvalidKey, observed: true, of: func(p *place) []string {
+			return []string{"tried", fingerprint(p, "other.pem")}
+		}, status: 200, says: "{}", line: "rehearsal", noHeader: wentWell, noCheck: "it looks at what is translated"},
+		{name: "an observed program that would work", config: set("mode", "observe"), before: legacyStillWorks,
+			cause: cause.ObserveWorks, observed: true, status: 200, says: "{}", noHeader: wentWell, noLine: wentWell,
+			noCheck: "it looks at what is translated"},
+	}
+}
+
+// legacyStillWorks has DocuSign take the old credential, as observed programs need it.
+func legacyStillWorks(p *place) {
+	p.docusign.FailNext(sandbox.FailureSpec{Path: "/restapi/v2/accounts", Status: 200, Body: "{}", Times: 100})
+}
+
+// leaveCreation writes into the store what an earlier run left.
+func (p *place) leaveCreation() {
+	p.T.Helper()
+	kept, err := store.Open(p.file("state.db"), store.Options{})
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	err = kept.Creations().Put(journal.Entry{
+		TransactionID: "t-1", Operation: "CreateAndSendEnvelope", Service: "soap_api", Account: sandbox.ExampleAccountID,
+		Site: "https://" + site, At: time.Now().Add(-time.Hour), State: journal.Unknown, Digest: "00",
+		Owner: integration.TokenOwner{Integration: "nightly-billing", Authenticator: "anna@example.com",
+			Principal: "anna@example.com"},
+	})
+	if err = errors.Join(err, kept.Close()); err != nil {
+		p.T.Fatal(err)
+	}
+}
+
+// authority replaces the proxy's CA by one with the same key that is good until then.
+func authority(until time.Duration) func(*place) {
+	return func(p *place) {
+		p.T.Helper()
+		ca, err := tls.LoadX509KeyPair(p.file("ca.pem"), p.file("ca-key.pem"))
+		if err != nil {
+			p.T.Fatal(err)
+		}
+		template := *ca.Leaf
+		template.NotAfter = time.Now().Add(until)
+		old := certificate(p.T, ca, &template)
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Certificate[0]})
+		if err := os.WriteFile(p.file("ca.pem"), text, 0o600); err != nil {
+			p.T.Fatal(err)
+		}
+	}
+}
