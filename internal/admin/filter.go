@@ -17,18 +17,17 @@ type choice struct {
 	Current bool
 }
 
-// integrationFilters are the words of ?state= on the overview.
-func integrationFilters() []struct {
+// filter is a word of ?state= on the overview.
+type filter struct {
 	word, text string
 	fits       func(*Integration) bool
-} {
+}
+
+func integrationFilters() []filter {
 	is := func(states ...ledger.State) func(*Integration) bool {
 		return func(i *Integration) bool { return slices.Contains(states, ledger.State(i.State)) }
 	}
-	return []struct {
-		word, text string
-		fits       func(*Integration) bool
-	}{
+	return []filter{
 		{"", "All", func(*Integration) bool { return true }},
 		{"failing", "Failing", (*Integration).failing},
 		{"needs", "Need the proxy", func(i *Integration) bool { return i.NeedsProxy }},

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/admin/chart"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/shown"
@@ -123,16 +124,16 @@ func (p *page) index(name string) int {
 	return slices.IndexFunc(p.Status.Integrations, func(i Integration) bool { return i.Name == name })
 }
 
-func (p *page) Spark(i Integration) chart {
-	days := series(i.Hours, p.Now(), 24*time.Hour, chartDays)
-	return newChart(chartTitle(days), days, scale{Height: 26})
+func (p *page) Spark(i Integration) chart.Chart {
+	days := chart.Series(i.Hours, p.Now(), 24*time.Hour, chartDays)
+	return chart.New(chartTitle(days), days, chart.Scale{Height: 26, Told: told})
 }
 
 // Days are the chart of 14 days and its numbers, the latest day first in those.
 func (p *page) Days(i Integration) calls {
-	days := series(i.Hours, p.Now(), 24*time.Hour, chartDays)
-	c := newChart(chartTitle(days), days, scale{
-		Height: 120, Times: shortDay, Label: shortDay,
+	days := chart.Series(i.Hours, p.Now(), 24*time.Hour, chartDays)
+	c := chart.New(chartTitle(days), days, chart.Scale{
+		Height: 120, Told: told, Times: shortDay, Label: shortDay,
 		Labels: func(t time.Time) bool { return p.Now().Sub(t)/(24*time.Hour)%3 == 0 },
 	})
 	slices.Reverse(days)
@@ -145,21 +146,27 @@ func (p *page) Hours(i Integration) calls {
 	if !p.Day.IsZero() {
 		end = p.Day.Add(23 * time.Hour)
 	}
-	hours := series(i.Hours, end, time.Hour, 24)
+	hours := chart.Series(i.Hours, end, time.Hour, 24)
 	from, to := hours[0].Start.Format(shortHour), hours[23].Start.Add(time.Hour).Format(shortHour)
-	c := newChart("Calls by the hour, "+from+" to "+to+" UTC", hours, scale{
-		Height: 120, Times: shortHour, Label: "15:04", Labels: func(t time.Time) bool { return t.Hour()%4 == 0 },
+	c := chart.New("Calls by the hour, "+from+" to "+to+" UTC", hours, chart.Scale{
+		Height: 120, Told: told, Times: shortHour, Label: "15:04", Labels: func(t time.Time) bool { return t.Hour()%4 == 0 },
 	})
 	return calls{c, hours}
 }
 
-// calls are a picture and the same in numbers.
-type calls struct {
-	Chart   chart
-	Periods []period
+const chartDays = 14
+
+func told(what string, p chart.Period) string {
+	return what + ": " + count(p.Calls, "call") + ", " + thousands(number(p.Failed)) + " failed"
 }
 
-func chartTitle(days []period) string {
+// calls are a picture and the same in numbers.
+type calls struct {
+	Chart   chart.Chart
+	Periods []chart.Period
+}
+
+func chartTitle(days []chart.Period) string {
 	return "Calls by the day, " + days[0].Start.Format(shortDay) + " to " + days[len(days)-1].Start.Format(shortDay)
 }
 

@@ -28,9 +28,11 @@ type person struct {
 	Calls, Failed         uint64
 }
 
+type personState struct{ Word, Text string }
+
 // personStates are the words for person.State, the gravest first.
-func personStates() []struct{ Word, Text string } {
-	return []struct{ Word, Text string }{
+func personStates() []personState {
+	return []personState{
 		{"consent", "Consent missing"}, {"failing", "Failing"}, {"never_seen", "Never seen"}, {"works", "Works"},
 	}
 }
@@ -89,8 +91,6 @@ func (u *person) ShowRetry(can bool) bool {
 	t := u.Token()
 	return can && t != nil && (t.Error != "" || t.Consent == "required")
 }
-
-func (u *person) Troubles() []trouble { return troubles(u.Attention) }
 
 func (u *person) StateText() string {
 	for _, s := range personStates() {
@@ -204,7 +204,7 @@ func (p *page) Troubled() []*person {
 }
 
 func (u *person) rank() int {
-	return slices.IndexFunc(personStates(), func(s struct{ Word, Text string }) bool { return s.Word == u.State() })
+	return slices.IndexFunc(personStates(), func(s personState) bool { return s.Word == u.State() })
 }
 
 func byNeed(a, b *person) int {

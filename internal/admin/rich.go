@@ -12,19 +12,21 @@ import (
 // piece is a part of a sentence: plain text, a command, an address, or a link to a consent page.
 type piece struct{ Text, Command, Address, Link string }
 
-// special finds commands of this program and addresses. A command ends with its last option.
-var special = regexp.MustCompile(`https?://[^\s"<>]+` +
+// special finds commands of this program and addresses, behind what is no part of a path. A command ends with its last
+// option.
+var special = regexp.MustCompile(`(?:^|[^\w/.-])(https?://[^\s"<>]+` +
 	`|docusign-auth-proxy(?: (?:ca|capture|config|pins|soap|tokens) [a-z]+(?:-[a-z]+)*| consent (?:wait|login)` +
-	`| [a-z]+(?:-[a-z]+)*)?(?: --[a-z-]+(?: [^\s;,()]+)?)*`)
+	`| [a-z]+(?:-[a-z]+)*)?(?: --[a-z-]+(?: (?:the [a-z]+|[^\s;,()]+))?)*)`)
 
 // Rich takes a sentence apart. Only consent pages become links: any other address may have come from a caller.
 func (p *page) Rich(text string) []piece {
 	var list []piece
 	for text != "" {
-		at := special.FindStringIndex(text)
+		at := special.FindStringSubmatchIndex(text)
 		if at == nil {
 			return append(list, piece{Text: text})
 		}
+		at = at[2:]
 		found := strings.TrimRight(text[at[0]:at[1]], ".,;:)")
 		if at[0] > 0 {
 			list = append(list, piece{Text: text[:at[0]]})
@@ -60,61 +62,44 @@ func (p *page) HasLink(text string) bool {
 	return slices.ContainsFunc(p.Rich(text), func(part piece) bool { return part.Link != "" })
 }
 
-// trouble is one entry of the attention list, with those that differ in the user alone.
-type trouble struct {
-	Attention
-	Others []Attention
-}
-
 // severityText says when a person is needed, since colour alone says nothing to some.
 func severityText(s cause.Severity) string {
 	return [...]string{"For information", "This week", "Now"}[min(s, cause.Page)]
 }
 
-// troubles keep the order of the list, which has the gravest first.
-func troubles(list []Attention) []trouble {
-	type kind struct{ integration, cause string }
-	at := map[kind]int{}
-	var out []trouble
-	for _, a := range list {
-		k := kind{a.Integration, a.Cause}
-		if n, found := at[k]; found && a.User != "" && a.Cause != "" {
-			out[n].Others = append(out[n].Others, a)
-			continue
-		}
-		if a.User != "" && a.Cause != "" {
-			at[k] = len(out)
-		}
-		out = append(out, trouble{Attention: a})
-	}
-	return out
+// TroublesOf are the entries of an integration.
+func (p *page) TroublesOf(integration string) []Attention {
+	return slices.DeleteFunc(slices.Clone(p.Status.Attention), func(a Attention) bool {
+		return a.Integration != integration
+	})
 }
 
-// Troubles is the whole attention list.
-func (p *page) Troubles() []trouble { return troubles(p.Status.Attention) }
-
-// TroublesOf are those of an integration.
-func (p *page) TroublesOf(integration string) []trouble {
-	return troubles(slices.DeleteFunc(slices.Clone(p.Status.Attention), func(a Attention) bool {
-		return a.Integration != integration
-	}))
+// Consents are those who have to consent where an entry is about several.
+func (p *page) Consents(a Attention) []Token {
+	var list []Token
+	if i := p.index(a.Integration); i >= 0 && a.User == "" && a.Cause == cause.ConsentRequired.String() {
+		list = slices.DeleteFunc(slices.Clone(p.Status.Integrations[i].Tokens), func(t Token) bool {
+			return t.ConsentURL == "" || t.Consent != "required"
+		})
+	}
+	return list
 }
 
 // severityGroup is a part of the attention list.
 type severityGroup struct {
 	Severity cause.Severity
-	Troubles []trouble
+	Entries  []Attention
 }
 
-// BySeverity is the attention list in parts, the gravest first.
+// BySeverity is the attention list in parts; it has the gravest first.
 func (p *page) BySeverity() []severityGroup {
 	var groups []severityGroup
-	for _, t := range p.Troubles() {
-		if n := len(groups); n == 0 || groups[n-1].Severity != t.Severity {
-			groups = append(groups, severityGroup{Severity: t.Severity})
+	for _, a := range p.Status.Attention {
+		if n := len(groups); n == 0 || groups[n-1].Severity != a.Severity {
+			groups = append(groups, severityGroup{Severity: a.Severity})
 		}
 		last := &groups[len(groups)-1]
-		last.Troubles = append(last.Troubles, t)
+		last.Entries = append(last.Entries, a)
 	}
 	return groups
 }
@@ -123,7 +108,7 @@ func (p *page) BySeverity() []severityGroup {
 func (p *page) Severities() []choice {
 	var list []choice
 	for _, g := range p.BySeverity() {
-		list = append(list, choice{severityText(g.Severity), "/attention#" + g.Severity.String(), len(g.Troubles), false})
+		list = append(list, choice{severityText(g.Severity), "/attention#" + g.Severity.String(), len(g.Entries), false})
 	}
 	return list
 }

@@ -25,6 +25,9 @@ func TestASentenceIsTakenApart(t *testing.T) {
 			{Command: "docusign-auth-proxy config check --config /etc/a.yaml"}, {Text: "; it says why."}},
 		"docusign-auth-proxy doctor tries it (docusign-auth-proxy ca trust).": {{Command: "docusign-auth-proxy doctor"},
 			{Text: " tries it ("}, {Command: "docusign-auth-proxy ca trust"}, {Text: ")."}},
+		"Mend /etc/docusign-auth-proxy/proxy.yaml.": {{Text: "Mend /etc/docusign-auth-proxy/proxy.yaml."}},
+		"See docusign-auth-proxy consent wait --user the user --config FILE.": {{Text: "See "},
+			{Command: "docusign-auth-proxy consent wait --user the user --config FILE"}, {Text: "."}},
 		"docusign-auth-proxy hash-password": {{Command: "docusign-auth-proxy hash-password"}},
 	} {
 		if got := p.Rich(text); !reflect.DeepEqual(got, want) {
@@ -52,21 +55,26 @@ func FuzzASentenceKeepsItsWords(f *testing.F) {
 	})
 }
 
-func TestEntriesThatDifferInTheUserStandTogether(t *testing.T) {
-	entry := func(integration, user, word string) Attention {
-		return Attention{Integration: integration, User: user, Cause: word, Severity: cause.Page}
-	}
-	got := troubles([]Attention{
-		entry("a", "anna", "consent_required"), entry("a", "ben", "consent_required"), entry("a", "cora", "invalid_key"),
-		entry("b", "anna", "consent_required"), entry("a", "", "consent_required"), entry("a", "", "consent_required"),
-		entry("a", "dora", "consent_required"), entry("a", "eve", ""), entry("a", "fred", ""),
-	})
-	var lengths []int
-	for _, t := range got {
-		lengths = append(lengths, len(t.Others))
-	}
-	if !reflect.DeepEqual(lengths, []int{2, 0, 0, 0, 0, 0, 0}) {
-		t.Errorf("%v: %+v", lengths, got)
+func TestAnEntryAboutSeveralUsersHasTheirConsentPages(t *testing.T) {
+	p := &page{Status: Status{Integrations: []Integration{{Name: "billing", Tokens: []Token{
+		{User: "anna@example.com", Consent: "required", ConsentURL: consentPage},
+		{User: "ben@example.com", Consent: "given"},
+		{User: "cora@example.com", Consent: "required", ConsentURL: consentPage + "&x=1"},
+		{User: "nobody yet", Consent: "unknown", ConsentURL: consentPage},
+	}}}}}
+	for _, test := range []struct {
+		entry Attention
+		want  int
+	}{
+		{Attention{Integration: "billing", Cause: "consent_required"}, 2},
+		{Attention{Integration: "billing", Cause: "consent_required", User: "anna@example.com"}, 0},
+		{Attention{Integration: "billing", Cause: "invalid_key"}, 0},
+		{Attention{Integration: "gone", Cause: "consent_required"}, 0},
+		{Attention{Cause: "consent_required"}, 0},
+	} {
+		if got := p.Consents(test.entry); len(got) != test.want {
+			t.Errorf("%+v: %+v", test.entry, got)
+		}
 	}
 }
 

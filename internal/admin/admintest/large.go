@@ -198,6 +198,9 @@ func (h house) caller(in *integration.Integration, u integration.User, state led
 		Calls: 4711, Outcomes: map[string]uint64{"ok": 4711}, LastStatus: 200, Client: "10.1.2.17",
 		UserAgent: "Apache-HttpClient/4.5.1 (Java/1.8.0_151)",
 	}
+	if in.Mode == integration.Observe {
+		r.Way = ledger.WayForwarded.String()
+	}
 	if len(u.MayActFor) > 0 {
 		r.Principal = u.MayActFor[0]
 	}

@@ -1,6 +1,7 @@
-package admin
+package chart
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -9,17 +10,23 @@ import (
 	"docusign-auth-proxy/internal/observe/ledger"
 )
 
+var noon = time.Date(2026, 3, 17, 12, 0, 0, 0, time.UTC)
+
+func told(what string, p Period) string {
+	return fmt.Sprintf("%s: %d calls, %d failed", what, p.Calls, p.Failed)
+}
+
 func TestSeries(t *testing.T) {
 	at := func(d time.Duration, calls uint64) ledger.Hour {
 		return ledger.Hour{Start: noon.Add(d), Calls: calls, Legacy: 1, Failed: 1}
 	}
-	periods := series([]ledger.Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2),
-		at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, chartDays)
+	periods := Series([]ledger.Hour{at(-14*24*time.Hour, 100), at(-13*24*time.Hour-12*time.Hour, 5), at(-time.Hour, 2),
+		at(0, 3), at(24*time.Hour, 100)}, noon, 24*time.Hour, 14)
 	if len(periods) != 14 || periods[0].Calls != 5 || periods[13].Calls != 5 || periods[13].Legacy != 2 ||
 		periods[13].Other != 3 {
 		t.Errorf("%+v", periods)
 	}
-	if wrong := series([]ledger.Hour{{Start: noon, Calls: 1, Legacy: 5}}, noon, time.Hour, 1); wrong[0].Other != 0 {
+	if wrong := Series([]ledger.Hour{{Start: noon, Calls: 1, Legacy: 5}}, noon, time.Hour, 1); wrong[0].Other != 0 {
 		t.Errorf("%+v", wrong)
 	}
 }
@@ -29,28 +36,28 @@ func TestAChartHasAScaleInWordsAndNumbers(t *testing.T) {
 		{Start: noon.Add(-2 * time.Hour), Calls: 30, Legacy: 20, Native: 10},
 		{Start: noon, Calls: 10, Legacy: 4, Failed: 10},
 	}
-	c := newChart("Calls", series(hours, noon, time.Hour, 4), scale{
-		Height: 80, Times: "15:04", Label: "15", Labels: func(t time.Time) bool { return t.Hour() == 12 },
+	c := New("Calls", Series(hours, noon, time.Hour, 4), Scale{
+		Height: 80, Told: told, Times: "15:04", Label: "15", Labels: func(t time.Time) bool { return t.Hour() == 12 },
 	})
 	if c.Title != "Calls: 40 calls, 10 failed" ||
-		c.Desc != "The most calls: 30, 10:00. The most failures: 10, 12:00." {
+		c.Desc != "Most calls, 10:00: 30 calls, 0 failed. Most failures, 12:00: 10 calls, 10 failed." {
 		t.Errorf("%q, %q", c.Title, c.Desc)
 	}
-	want := chart{
+	want := Chart{
 		Title: c.Title, Desc: c.Desc, Height: 110, Left: "10.0%", Base: "68.0", Max: 30,
-		Ticks: []mark{{"68.0", "0"}, {"48.0", "10"}, {"28.0", "20"}, {"8.0", "30"}, {"88.0", "10"}},
-		Marks: []mark{{"88.8%", "12"}},
-		Bars: []bar{
-			{"10:00: 30 calls, 0 failed", []rect{{"legacy", "34.8%", "28.0", "18.0%", "40.0"},
+		Ticks: []Mark{{"68.0", "0"}, {"48.0", "10"}, {"28.0", "20"}, {"8.0", "30"}, {"88.0", "10"}},
+		Marks: []Mark{{"88.8%", "12"}},
+		Bars: []Bar{
+			{"10:00: 30 calls, 0 failed", []Rect{{"legacy", "34.8%", "28.0", "18.0%", "40.0"},
 				{"native", "34.8%", "8.0", "18.0%", "20.0"}}},
-			{"12:00: 10 calls, 10 failed", []rect{{"legacy", "79.8%", "60.0", "18.0%", "8.0"},
+			{"12:00: 10 calls, 10 failed", []Rect{{"legacy", "79.8%", "60.0", "18.0%", "8.0"},
 				{"other", "79.8%", "48.0", "18.0%", "12.0"}, {"failed", "79.8%", "69.0", "18.0%", "20.0"}}},
 		},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
-	empty := newChart("Calls", series(nil, noon, time.Hour, 24), scale{Height: 80})
+	empty := New("Calls", Series(nil, noon, time.Hour, 24), Scale{Height: 80, Told: told})
 	if empty.Max != 0 || empty.Bars != nil {
 		t.Errorf("%+v", empty)
 	}
@@ -70,7 +77,7 @@ func TestTicksAreFewAndRound(t *testing.T) {
 		{1 << 63, 0, "0 2000000000000M 4000000000000M 6000000000000M 8000000000000M"},
 	} {
 		var got []string
-		for _, m := range (scale{unit: 1}).ticks(test.calls, test.failed) {
+		for _, m := range (Scale{unit: 1}).ticks(test.calls, test.failed) {
 			got = append(got, m.Text)
 		}
 		if strings.Join(got, " ") != test.want {

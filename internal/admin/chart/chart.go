@@ -1,44 +1,47 @@
-package admin
+// Package chart computes the geometry of the status page's pictures: bars of calls and failures by the hour or the day.
+// It draws nothing and knows no text of a caller; the templates of internal/admin draw what it gives.
+package chart
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
 	"docusign-auth-proxy/internal/observe/ledger"
 )
 
-const chartDays = 14
-
-// chart is the geometry of an SVG: calls go up from a base line, failures down from it, both on one scale. What lies
+// Chart is the geometry of an SVG: calls go up from a base line, failures down from it, both on one scale. What lies
 // across is in percent, so that bars become as wide as the page and letters stay as they are.
-type chart struct {
+type Chart struct {
 	Title, Desc string // for those who cannot see it
 	Height      int    // pixels
 	Left        string // where the bars begin
 	Base        string
-	Ticks       []mark // across, with the number of calls
-	Marks       []mark // below, with the time
-	Bars        []bar
+	Ticks       []Mark // across, with the number of calls
+	Marks       []Mark // below, with the time
+	Bars        []Bar
 	Max         uint64 // calls in the largest period
 }
 
-type mark struct{ At, Text string }
+// Mark is a word at a place.
+type Mark struct{ At, Text string }
 
-// bar is what one period draws.
-type bar struct {
+// Bar is what one period draws.
+type Bar struct {
 	Title string // shown when a pointer rests on it
-	Rects []rect
+	Rects []Rect
 }
 
-type rect struct{ Class, X, Y, Width, Height string }
+// Rect is a part of a bar.
+type Rect struct{ Class, X, Y, Width, Height string }
 
-// scale is what a chart is drawn by. The zero value has neither numbers nor times.
-type scale struct {
-	Height  int    // pixels for calls and failures
-	Times   string // layout of the words for a period; "" = the picture has no words
-	Label   string // layout of the times below
-	Labels  func(time.Time) bool
+// Scale is what a chart is drawn by.
+type Scale struct {
+	Height int                                // pixels for calls and failures
+	Told   func(what string, p Period) string // says in words how many calls there are
+	Times  string                             // layout of the words for a period; "" = the picture has no words
+	Label  string                             // layout of the times below
+	Labels func(time.Time) bool               // which periods have one; nil = none
+
 	percent float64 // left of the bars
 	unit    float64 // pixels for a call
 	base    float64
@@ -46,23 +49,23 @@ type scale struct {
 
 // Pixels and percents of a chart with words.
 const (
-	chartTop    = 8
-	chartFoot   = 22
-	chartMargin = 10
-	maxTicks    = 4
+	top      = 8
+	foot     = 22
+	margin   = 10
+	maxTicks = 4
 )
 
-// period is an hour or a day: one bar, or one line of the table that says the same.
-type period struct {
+// Period is an hour or a day: one bar, or one line of the table that says the same.
+type Period struct {
 	Start                                time.Time
 	Calls, Failed, Legacy, Native, Other uint64
 }
 
-// series sums hours into n periods of the given length, the last of which ends with now's hour or day.
-func series(hours []ledger.Hour, now time.Time, length time.Duration, n int) []period {
+// Series sums hours into n periods of the given length, the last of which ends with now's hour or day.
+func Series(hours []ledger.Hour, now time.Time, length time.Duration, n int) []Period {
 	end := now.UTC().Truncate(length).Add(length)
 	start := end.Add(-time.Duration(n) * length)
-	periods := make([]period, n)
+	periods := make([]Period, n)
 	for i := range periods {
 		periods[i].Start = start.Add(time.Duration(i) * length)
 	}
@@ -80,10 +83,10 @@ func series(hours []ledger.Hour, now time.Time, length time.Duration, n int) []p
 	return periods
 }
 
-func newChart(what string, periods []period, s scale) chart {
-	c := chart{Height: s.Height}
-	var sum period
-	var highest, failed period
+// New draws periods; what is the picture's title.
+func New(what string, periods []Period, s Scale) Chart {
+	c := Chart{Height: s.Height}
+	var sum, highest, failed Period
 	for _, p := range periods {
 		sum.Calls, sum.Failed = sum.Calls+p.Calls, sum.Failed+p.Failed
 		if p.Calls > highest.Calls {
@@ -93,19 +96,18 @@ func newChart(what string, periods []period, s scale) chart {
 			failed = p
 		}
 	}
-	c.Title = told(what, sum)
+	c.Title = s.Told(what, sum)
 	if c.Max = highest.Calls; c.Max == 0 {
 		return c
 	}
 	s.unit = float64(s.Height) / float64(highest.Calls+failed.Failed)
 	s.base = float64(highest.Calls) * s.unit
 	if s.Times != "" {
-		s.base, s.percent = s.base+chartTop, chartMargin
-		c.Height += chartTop + chartFoot
-		c.Desc = fmt.Sprintf("The most calls: %s, %s.", thousands(number(c.Max)), highest.Start.Format(s.Times))
+		s.base, s.percent = s.base+top, margin
+		c.Height += top + foot
+		c.Desc = s.Told("Most calls, "+highest.Start.Format(s.Times), highest) + "."
 		if failed.Failed > 0 {
-			c.Desc += fmt.Sprintf(" The most failures: %s, %s.", thousands(number(failed.Failed)),
-				failed.Start.Format(s.Times))
+			c.Desc += " " + s.Told("Most failures, "+failed.Start.Format(s.Times), failed) + "."
 		}
 		c.Ticks = s.ticks(highest.Calls, failed.Failed)
 	}
@@ -114,7 +116,7 @@ func newChart(what string, periods []period, s scale) chart {
 	for i, p := range periods {
 		x := s.percent + float64(i)*step
 		if s.Labels != nil && s.Labels(p.Start) {
-			c.Marks = append(c.Marks, mark{percent(x + step/2), p.Start.Format(s.Label)})
+			c.Marks = append(c.Marks, Mark{percent(x + step/2), p.Start.Format(s.Label)})
 		}
 		if p.Calls > 0 {
 			c.Bars = append(c.Bars, s.bar(p, x, step))
@@ -123,15 +125,11 @@ func newChart(what string, periods []period, s scale) chart {
 	return c
 }
 
-func told(what string, p period) string {
-	return fmt.Sprintf("%s: %s, %s failed", what, count(p.Calls, "call"), thousands(number(p.Failed)))
-}
-
 // bar stacks the calls of a period and hangs its failures below the line. What is not nothing stays visible.
-func (s scale) bar(p period, x, step float64) bar {
-	var b bar
+func (s Scale) bar(p Period, x, step float64) Bar {
+	var b Bar
 	if s.Times != "" {
-		b.Title = told(p.Start.Format(s.Times), p)
+		b.Title = s.Told(p.Start.Format(s.Times), p)
 	}
 	y := s.base
 	add := func(class string, n uint64, up float64) {
@@ -140,7 +138,7 @@ func (s scale) bar(p period, x, step float64) bar {
 		}
 		height := max(float64(n)*s.unit, 1)
 		y -= up * height
-		b.Rects = append(b.Rects, rect{class, percent(x + step/10), pixels(y), percent(step * 0.8), pixels(height)})
+		b.Rects = append(b.Rects, Rect{class, percent(x + step/10), pixels(y), percent(step * 0.8), pixels(height)})
 	}
 	add("legacy", p.Legacy, 1)
 	add("native", p.Native, 1)
@@ -151,7 +149,7 @@ func (s scale) bar(p period, x, step float64) bar {
 }
 
 // ticks are round numbers of calls, at most maxTicks above the line and as far apart below it.
-func (s scale) ticks(calls, failed uint64) []mark {
+func (s Scale) ticks(calls, failed uint64) []Mark {
 	step := uint64(1)
 	for i := 0; calls/step > maxTicks; i++ { // 1, 2, 5, 10, 20, 50 ...
 		if i%3 == 1 {
@@ -160,12 +158,12 @@ func (s scale) ticks(calls, failed uint64) []mark {
 		}
 		step *= 2
 	}
-	var list []mark
+	var list []Mark
 	for n := range calls/step + 1 {
-		list = append(list, mark{pixels(s.base - float64(n*step)*s.unit), short(n * step)})
+		list = append(list, Mark{pixels(s.base - float64(n*step)*s.unit), short(n * step)})
 	}
 	for n := range failed / step {
-		list = append(list, mark{pixels(s.base + float64((n+1)*step)*s.unit), short((n + 1) * step)})
+		list = append(list, Mark{pixels(s.base + float64((n+1)*step)*s.unit), short((n + 1) * step)})
 	}
 	return list
 }
@@ -174,11 +172,11 @@ func (s scale) ticks(calls, failed uint64) []mark {
 func short(n uint64) string {
 	switch {
 	case n >= 10_000_000:
-		return number(n/1_000_000) + "M"
+		return strconv.FormatUint(n/1_000_000, 10) + "M"
 	case n >= 10_000:
-		return number(n/1000) + "k"
+		return strconv.FormatUint(n/1000, 10) + "k"
 	}
-	return number(n)
+	return strconv.FormatUint(n, 10)
 }
 
 func percent(f float64) string { return pixels(f) + "%" }
