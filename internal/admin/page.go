@@ -95,6 +95,7 @@ func functions() template.FuncMap {
 		"outcomes": outcomesOf,
 		"isGUID":   isKey,
 		"plural":   count,
+		"fields":   strings.Fields,
 		"severity": severityText,
 		"sentence": sentence,
 		"isoDay":   func(t time.Time) string { return t.Format(isoDay) },
