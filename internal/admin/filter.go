@@ -23,13 +23,14 @@ type filter struct {
 	fits       func(*Integration) bool
 }
 
-func integrationFilters() []filter {
+func (p *page) filters() []filter {
 	is := func(states ...ledger.State) func(*Integration) bool {
 		return func(i *Integration) bool { return slices.Contains(states, ledger.State(i.State)) }
 	}
 	return []filter{
 		{"", "All", func(*Integration) bool { return true }},
 		{"failing", "Failing", (*Integration).failing},
+		{"person", "Need a person", p.needsPerson},
 		{"needs", "Need the proxy", func(i *Integration) bool { return i.NeedsProxy }},
 		{"silent", "Silent", is(ledger.StateIdle, ledger.StateNeverSeen)},
 		{"moved", "Moved", is(ledger.StateNative)},
@@ -38,10 +39,15 @@ func integrationFilters() []filter {
 	}
 }
 
+// needsPerson reports whether the attention list has an entry of an integration.
+func (p *page) needsPerson(i *Integration) bool {
+	return slices.ContainsFunc(p.Status.Attention, func(a Attention) bool { return a.Integration == i.Name })
+}
+
 // Shown are the integrations that fit the filter, in the order of Sorted.
 func (p *page) Shown() []Integration {
 	list := p.Sorted()
-	for _, f := range integrationFilters() {
+	for _, f := range p.filters() {
 		if f.word == p.State {
 			list = slices.DeleteFunc(list, func(i Integration) bool { return !f.fits(&i) })
 		}
@@ -52,7 +58,7 @@ func (p *page) Shown() []Integration {
 // IntegrationChoices are the filters that would show something.
 func (p *page) IntegrationChoices() []choice {
 	var list []choice
-	for _, f := range integrationFilters() {
+	for _, f := range p.filters() {
 		n := 0
 		for i := range p.Status.Integrations {
 			if f.fits(&p.Status.Integrations[i]) {

@@ -171,21 +171,23 @@ func chartTitle(days []chart.Period) string {
 	return "Calls by the day, " + days[0].Start.Format(shortDay) + " to " + days[len(days)-1].Start.Format(shortDay)
 }
 
-// Sorted lists the integrations by what the reader must know first: failing, in need of the proxy, silent, moved,
-// blocked.
+// Sorted lists the integrations by what the reader must know first: failing, in need of a person, in need of the
+// proxy, silent, moved, blocked.
 func (p *page) Sorted() []Integration {
 	rank := func(i Integration) int {
 		switch state := ledger.State(i.State); {
 		case i.failing():
 			return 0
-		case i.NeedsProxy:
+		case p.needsPerson(&i):
 			return 1
-		case state == ledger.StateIdle || state == ledger.StateNeverSeen:
+		case i.NeedsProxy:
 			return 2
-		case state == ledger.StateNative:
+		case state == ledger.StateIdle || state == ledger.StateNeverSeen:
 			return 3
+		case state == ledger.StateNative:
+			return 4
 		}
-		return 4
+		return 5
 	}
 	list := slices.Clone(p.Status.Integrations)
 	slices.SortStableFunc(list, func(a, b Integration) int {

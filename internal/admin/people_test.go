@@ -106,6 +106,8 @@ func TestFiltersShowAPartOfTheList(t *testing.T) {
 	}{
 		{"failing integrations", "/?state=failing", []string{"Failing\n3\n", "department-02-billing"},
 			[]string{"department-50-billing\nTranslated"}},
+		{"those that need a person", "/?state=person", []string{"Need a person\n25\n", "department-05-billing"},
+			[]string{"department-30-billing\nTranslated"}},
 		{"observed ones", "/?state=observed", []string{"department-06-billing\nLegacy"},
 			[]string{"department-50-billing\nTranslated"}},
 		{"blocked ones", "/?state=blocked", []string{"department-12-billing\nBlocked"},
