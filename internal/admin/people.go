@@ -86,6 +86,14 @@ func (u *person) Trouble() string {
 	return ""
 }
 
+// Cause is the word for Trouble.
+func (u *person) Cause() string {
+	if t := u.Token(); t != nil && t.Error != "" {
+		return t.ErrorLabel
+	}
+	return u.LastCause
+}
+
 // ShowRetry reports whether asking DocuSign again could help.
 func (u *person) ShowRetry(can bool) bool {
 	t := u.Token()
