@@ -330,7 +330,7 @@ func (s *Server) tellConflict(e *call.Event) {
 	if _, told := s.conflicts.LoadOrStore(e.Integration, struct{}{}); !told {
 		s.cfg.Log.Warn("several credentials in one call; told once for this integration",
 			"integration", e.Integration, "api", e.API, "request_id", e.RequestID, "scheme", e.Scheme,
-			"next_step", "find out which one is meant; the others are taken out, unread")
+			"next_step", cause.SeveralCredentials.Next())
 	}
 }
 

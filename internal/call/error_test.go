@@ -3,9 +3,34 @@ package call
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"docusign-auth-proxy/internal/cause"
 )
+
+func TestARefusalKnowsTheRowThatSaysMost(t *testing.T) {
+	known := &Error{Kind: KindBadLogin, Cause: cause.UserNotListed, Fill: []string{"user", "anna@example.com"}}
+	for _, c := range []struct {
+		name string
+		err  *Error
+		want cause.ID
+		says string
+	}{
+		{"its own", known, cause.UserNotListed, "if anna@example.com should be let in"},
+		{"that of what it wraps", &Error{Kind: KindTokenRefused, Detail: "again", Err: fmt.Errorf("x: %w", known)},
+			cause.UserNotListed, "if anna@example.com should be let in"},
+		{"values around it", &Error{Err: known, Fill: []string{"user", "ben@example.com"}},
+			cause.UserNotListed, "if ben@example.com should be let in"},
+		{"that of its kind", &Error{Kind: KindSlowBody, Err: errors.New("x")}, cause.BodyTimeout, "look at the network"},
+	} {
+		id, fill := c.err.Row()
+		if id != c.want || !strings.HasPrefix(id.Next(fill...), c.says) {
+			t.Errorf("%s: %v, %s", c.name, id, id.Next(fill...))
+		}
+	}
+}
 
 type asked struct{ error }
 
@@ -41,10 +66,14 @@ func TestCauseAndPauseOfAnError(t *testing.T) {
 	}
 }
 
-func TestEveryKindHasAWord(t *testing.T) {
+func TestEveryKindHasARowOfItsWord(t *testing.T) {
 	for k := range Kinds {
-		if k.String() == "" {
-			t.Errorf("%d has none", k)
+		id, ok := cause.Lookup(k.String())
+		if !ok || id != k.Cause() && id.String() != k.Cause().String() {
+			t.Errorf("%d is %q, and its row %v", k, k, id)
+		}
+		if row, fill := (&Error{Kind: k}).Row(); row != k.Cause() || row.Next(fill...) == "" {
+			t.Errorf("%v: nothing says what to do", k)
 		}
 	}
 	if Kinds.String() != "internal" {

@@ -156,6 +156,7 @@ const (
 	ObserveFails
 	ObserveRefused
 	SOAPNotChosen
+	SeveralCredentials
 	PortTaken
 	PortForbidden
 	AddressNotHere

@@ -129,6 +129,8 @@ func conditions() map[ID]Entry {
 		ObserveRefused: {"observe_refused", "the calls of {integration} go out as they came, and DocuSign refuses them: it " +
 			"takes no old credentials any more", Ticket, "give {integration} keys and consent, then set mode: translate",
 			"observed-programs", "", ""},
+		SeveralCredentials: {"several_credentials", "{integration} sends several credentials in one call", Note,
+			"find out which one is meant; the others are taken out, unread", "schemes-and-apis", "", ""},
 		SOAPNotChosen: {"soap_not_chosen", "{integration} calls SOAP, and the configuration does not say which way it goes",
 			Ticket, "set soap: rest, or soap: app_password with an App Password of each user", "soap-over-rest", "", ""},
 		PortTaken: {"port_taken", "{program} has {address}{detail}", Page,

@@ -130,7 +130,7 @@ func rowsByName(t *testing.T) map[string]cause.ID {
 // need somebody or nobody alike.
 func TestEveryCauseIsInTheTable(t *testing.T) {
 	w := newLabelWords()
-	for _, list := range []words{w.causes, w.grantErrors, w.conns} {
+	for _, list := range []words{w.causes, w.grantErrors, w.conns, w.connects} {
 		for word := range list {
 			if _, ok := cause.Lookup(word); !ok {
 				t.Errorf("%s has no row", word)
