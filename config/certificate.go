@@ -50,15 +50,15 @@ func (s *sources) makeCA(cert, key string) string {
 	if filepath.Dir(cert) != filepath.Dir(key) {
 		return "make both with: docusign-auth-proxy ca init, and name them here"
 	}
-	line := "make both with: docusign-auth-proxy ca init"
+	line := []string{"make both with: docusign-auth-proxy ca init"}
 	for _, f := range [][3]string{
 		{"dir", filepath.Dir(cert), "."}, {"cert", filepath.Base(cert), "ca.pem"}, {"key", filepath.Base(key), "ca-key.pem"},
 	} {
 		if f[1] != f[2] {
-			line += " --" + f[0] + " " + f[1]
+			line = append(line, "--"+f[0], f[1])
 		}
 	}
-	return line
+	return strings.Join(line, " ")
 }
 
 // keyProblem reports what privatekey said about a text.

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 
-	"docusign-auth-proxy/internal/words"
-
 	"gopkg.in/yaml.v3"
+
+	"docusign-auth-proxy/internal/words"
 )
 
 // maxNodes bounds the values read from one file, which aliases could otherwise multiply without end.

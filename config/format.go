@@ -9,7 +9,7 @@ import (
 	"docusign-auth-proxy/internal/cause"
 )
 
-// Shapes of the identifiers DocuSign gives out (PROTOCOL.md §1.2), in the common part of RE2 and of what JSON Schema has.
+// Shapes of the identifiers DocuSign gives out (PROTOCOL.md §1.2), in what RE2 and JSON Schema have in common.
 const (
 	guidShape  = `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`
 	emailShape = `[^\s\[\]<>"@]{1,256}@[^\s\[\]<>"@]{1,256}`

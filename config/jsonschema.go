@@ -129,7 +129,7 @@ func (m schemaMaker) value(t reflect.Type, tag reflect.StructTag) *jsonSchema {
 		return m.form(f)
 	}
 	if s := scalarOf(t, tag); s != nil {
-		return s.schema(t, tag)
+		return s.schema(tag)
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -153,7 +153,7 @@ func (m schemaMaker) form(f *form) *jsonSchema {
 	return s
 }
 
-func (s *scalar) schema(t reflect.Type, tag reflect.StructTag) *jsonSchema {
+func (s *scalar) schema(tag reflect.StructTag) *jsonSchema {
 	if enum := tag.Get("enum"); enum != "" {
 		choices := &jsonSchema{Type: []string{"string"}}
 		for one := range strings.SplitSeq(enum, "|") {
@@ -170,13 +170,13 @@ func (s *scalar) schema(t reflect.Type, tag reflect.StructTag) *jsonSchema {
 		v.Pattern = whole(shape)
 	}
 	if low, high := tag.Get("min"), tag.Get("max"); high != "" {
-		s.bound(v, t, low, high)
+		s.bound(v, low, high)
 	}
 	return v
 }
 
 // bound says between what a number lies. Without a unit, 0 alone is a duration.
-func (s *scalar) bound(v *jsonSchema, t reflect.Type, low, high string) {
+func (s *scalar) bound(v *jsonSchema, low, high string) {
 	from, to := s.number(low), s.number(high)
 	if s.name != "duration" {
 		v.Minimum, v.Maximum = &from, &to

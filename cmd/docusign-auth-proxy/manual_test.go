@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"docusign-auth-proxy/internal/soapcompare"
-	"docusign-auth-proxy/internal/trust"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"docusign-auth-proxy/internal/soapcompare"
+	"docusign-auth-proxy/internal/trust"
 )
 
 // eachCommand visits the commands of this program: not help and completion, which are cobra's own.
