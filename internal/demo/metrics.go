@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"docusign-auth-proxy/internal/words"
-
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"docusign-auth-proxy/internal/words"
 )
 
 const metricsPrefix = "docusign_auth_proxy_"
