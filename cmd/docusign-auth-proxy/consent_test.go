@@ -342,7 +342,7 @@ func TestAWrongClientSecretIsExplained(t *testing.T) {
 	j.approve(sandbox.AnnaID)
 	text, err := j.end()
 	if err == nil || !strings.Contains(text, "invalid_client") ||
-		!strings.Contains(text, "next: check that integration key") {
+		!strings.Contains(text, "next: check that "+sandbox.GUIDKey+" exists") {
 		t.Errorf("%v\n%s", err, text)
 	}
 	c.noSecretIn(text)

@@ -42,11 +42,16 @@ func KnownClientID(
 	defer closeClient()
 	for _, id := range ids {
 		_, err = client.Token(ctx, oauth.Identity{Issuer: id, Subject: subject, Scopes: in.OAuth.Scopes.String()})
+		if err == nil {
+			return id, nil
+		}
 		refused, ok := errors.AsType[*oauth.GrantError](err)
 		switch {
-		case err == nil, ok && refused.Kind != oauth.IssuerNotFound && !refused.Temporary():
+		case !ok:
+			return "", err
+		case refused.Kind == oauth.ConsentRequired, refused.Kind == oauth.UserNotFound, refused.Kind == oauth.InvalidKey:
 			return id, err
-		case !ok || refused.Temporary():
+		case refused.Kind != oauth.IssuerNotFound:
 			return "", err // the next one would get no better answer
 		}
 	}
