@@ -18,17 +18,17 @@ import (
 
 // ListenError says why the proxy cannot listen on an address of the configuration.
 type ListenError struct {
-	Key, Address string // Key is that below listen:
-	Free         string // an address beside it, which may be free
-	err          error
-	id           cause.ID
-	fill         []string
+	Key  string // below listen:
+	Free string // an address beside it, which may be free
+	err  error
+	id   cause.ID
+	fill []string
 }
 
 // NewListenError finds out what is in the way of an address in the configuration at path.
 func NewListenError(ctx context.Context, key, address, path string, err error) *ListenError {
 	host, port, _ := net.SplitHostPort(address) // an address without port cannot be listened on either
-	e := &ListenError{Key: key, Address: address, err: err, id: listenFault(err)}
+	e := &ListenError{Key: key, err: err, id: listenFault(err)}
 	if n, err := strconv.ParseUint(port, 10, 16); err == nil {
 		e.Free = net.JoinHostPort(host, strconv.FormatUint(n%65535+1, 10))
 	}

@@ -18,7 +18,8 @@ var product = regexp.MustCompile(`^([A-Za-z][A-Za-z_.-]{2,39})/[0-9]`)
 // library is what HTTP libraries and browsers say, which does not tell one program from another.
 var library = regexp.MustCompile(`(?i)^(mozilla|curl|wget|java|jakarta|apache|axis|okhttp|python|node|axios|undici|` +
 	`php|guzzle|go-http|restsharp|http|postman|insomnia|libwww|lwp|ruby|faraday|perl|dart|unirest|gsoap|docusign|` +
-	`swagger|openapi|microsoft|windows|\.net|ms-web|xml|soap|jax|cxf|spring|winhttp|powershell|oracle|sap|salesforce|delphi|indy)`)
+	`swagger|openapi|microsoft|windows|\.net|ms-web|xml|soap|jax|cxf|spring|winhttp|powershell|oracle|sap|` +
+	`salesforce|delphi|indy)`)
 
 // wordsTogether is where one word of NightlyBilling ends.
 var wordsTogether = regexp.MustCompile(`([a-z])([A-Z])`)

@@ -20,7 +20,7 @@ import (
 	"docusign-auth-proxy/translate/legacy"
 )
 
-var here = netip.MustParseAddr("127.0.0.1") //nolint:gochecknoglobals // read only
+var here = netip.MustParseAddr("127.0.0.1")
 
 // program sends one call.
 func (d *discovery) program(key, user, password, onBehalf string, from netip.Addr, e call.Event) {

@@ -40,13 +40,14 @@ func (d *discovery) write(o Options, doc document) error {
 			words.Count(d.calls, "call", "calls"))
 		return app.ExitError{Code: 1}
 	}
-	summary := fmt.Sprintf("\n%s seen; wrote %s\n", words.Count(d.calls, "call", "calls"), o.Out)
+	var summary strings.Builder
+	fmt.Fprintf(&summary, "\n%s seen; wrote %s\n", words.Count(d.calls, "call", "calls"), o.Out)
 	taken := doc.names()
 	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
 		k := d.keys[folded]
 		name := k.nameOf(taken)
 		doc.root().appendTo("integrations", k.section(o, name))
-		summary += k.summary(name)
+		summary.WriteString(k.summary(name))
 	}
 	text, err := doc.text()
 	if err != nil {
@@ -67,7 +68,7 @@ func (d *discovery) write(o Options, doc document) error {
 		return nil
 	}
 	_, err = fmt.Fprintf(o.Stdout, "%s\nnext: docusign-auth-proxy doctor --config %s   (it checks the file and what "+
-		"DocuSign says to it)\n      docusign-auth-proxy run --config %s\n", summary, o.Out, o.Out)
+		"DocuSign says to it)\n      docusign-auth-proxy run --config %s\n", summary.String(), o.Out, o.Out)
 	return err
 }
 
@@ -152,11 +153,14 @@ func (k *foundKey) seen() []string {
 
 // summary is what is told of an integration.
 func (k *foundKey) summary(name string) string {
-	text := fmt.Sprintf("\n  %s: integrator key %s\n", name, k.Key)
+	lines := []string{"", "  " + name + ": integrator key " + k.Key}
+	add := func(text string) { lines = append(lines, "    "+text) }
 	if id := k.otherClientID(); id != "" {
-		text += "    DocuSign knows it as " + id + "; wrote oauth.client_id\n"
+		add("DocuSign knows it as " + id + "; wrote oauth.client_id")
 	}
-	text += "    " + strings.Join(k.seen(), "\n    ") + "\n"
+	for _, seen := range k.seen() {
+		add(seen)
+	}
 	for _, user := range slices.Sorted(maps.Keys(k.Users)) {
 		said := []string{"no password stored"}
 		if k.Users[user].Pinned {
@@ -168,18 +172,18 @@ func (k *foundKey) summary(name string) string {
 		if acts := k.Users[user].ActsFor; len(acts) > 0 {
 			said = append(said, "acts for "+strings.Join(slices.Sorted(maps.Keys(acts)), ", "))
 		}
-		text += "    " + user + ": " + strings.Join(said, "; ") + "\n"
+		add(user + ": " + strings.Join(said, "; "))
 		if todo := k.userToDo[user]; todo != "" {
-			text += "      to do: " + todo + "\n"
+			add("  to do: " + todo)
 		}
 	}
 	if soap := k.soap(); soap != nil {
-		text += "    SOAP: " + soap.LineComment + "; wrote soap: " + soap.Value + "\n"
+		add("SOAP: " + soap.LineComment + "; wrote soap: " + soap.Value)
 	}
 	for _, todo := range k.toDo {
-		text += "    to do: " + todo + "\n"
+		add("to do: " + todo)
 	}
-	return text
+	return strings.Join(lines, "\n") + "\n"
 }
 
 // soap is how SOAP calls are to go, with what was seen beside it; nil = there were none.

@@ -101,7 +101,8 @@ func TestAHostsFileThatLeadsHereIsOneFault(t *testing.T) {
 	const name = "hosts file demo.docusign.net"
 	for i, want := range []Status{Fail, Skipped, Skipped} {
 		f := r.Findings[i]
-		if len(r.Findings) != 3 || f.Status != want || want == Skipped && f.Because != name || want == Fail && f.Name() != name {
+		if len(r.Findings) != 3 || f.Status != want || want == Skipped && f.Because != name ||
+			want == Fail && f.Name() != name {
 			t.Errorf("%d: %+v", i, f)
 		}
 	}
