@@ -37,8 +37,8 @@ func network() map[ID]Entry {
 		ForbiddenAddress: step("{host} leads to {address}, to which no connection is made: {detail}",
 			"mend this machine's DNS or hosts file, or name the right address in egress.resolve: nothing allows this one"),
 		OwnAddress: step("{host} leads to {address}, which is the proxy itself",
-			"the hosts file of this machine sends {host} here: set egress.resolver to the address of your DNS server in {config} "+
-				"(or egress.resolve to a fixed address); if no program needs the line, remove it from the hosts file"),
+			"the hosts file of this machine sends {host} here: set egress.resolver to the address of your DNS server in "+
+				"{config} (or egress.resolve to a fixed address); if no program needs the line, remove it from the hosts file"),
 		ProxyDown: step("the company's proxy {proxy} does not answer", "check host and port in upstream.proxy with "+
 			"whoever runs it, and that a firewall lets this machine through to it"),
 		ProxyLogin: step("the company's proxy {proxy} wants a log-in (407)",
@@ -47,8 +47,9 @@ func network() map[ID]Entry {
 		ProxyRefused: step("the company's proxy {proxy} refuses the connection to {host}: {detail}",
 			"ask its administrator to let this machine through to {host} on port 443"),
 		UntrustedCertificate: step("the certificate of {host} is signed by a CA that this machine does not know: {detail}",
-			"if it is your company's TLS inspection, get its root certificate as PEM and name it in upstream.ca_file; if it is a "+
-				"public authority, bring this machine's trust store up to date (ca-certificates); if you do not know it, do not go on"),
+			"if it is your company's TLS inspection, get its root certificate as PEM and name it in upstream.ca_file; if it "+
+				"is a public authority, bring this machine's trust store up to date (ca-certificates); if you do not know it, do "+
+				"not go on"),
 		ExpiredCertificate: step("the certificate of {host} is out of its term",
 			"check this machine's clock; else what stands between it and {host}"),
 		OtherCertificate: step("the certificate is for another host than {host}: {detail}",
