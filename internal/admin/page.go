@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"maps"
+	"math"
 	"net/url"
 	"reflect"
 	"slices"
@@ -100,7 +101,9 @@ func functions() template.FuncMap {
 		"sentence": sentence,
 		"isoDay":   func(t time.Time) string { return t.Format(isoDay) },
 		"hour":     func(t time.Time) string { return t.Format(shortHour) },
-		"seconds":  func(s float64) string { return strconv.FormatFloat(s, 'f', 1, 64) },
+		"seconds": func(s float64) string { // + 0 makes -0 what it is
+			return strconv.FormatFloat(math.Round(s*10)/10+0, 'f', 1, 64)
+		},
 	}
 }
 
