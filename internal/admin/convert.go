@@ -14,6 +14,7 @@ import (
 func IntegrationOf(in *integration.Integration, s ledger.Summary) Integration {
 	i := Integration{
 		Name: in.Name, Mode: string(in.Mode), SOAP: string(in.SOAP), SOAPChosen: !in.SOAPUnset, Grant: string(in.Grant),
+		Scopes: in.OAuth.Scopes, AdminUserID: in.OAuth.AdminUserID,
 		IntegratorKey: in.IntegratorKey, ClientID: in.OAuth.ClientID, State: string(s.State), Summary: s,
 	}
 	for _, u := range in.Users {
@@ -79,7 +80,7 @@ func TokenOf(s oauth.State, user, consentURL string, fill ...string) Token {
 	if f != nil {
 		t.Error, t.ErrorLabel, t.ErrorSince = f.Text, f.Label, f.Since
 		t.NextTry, t.Temporary = f.Next, f.Temporary
-		t.NextStep = f.Cause.Next(slices.Concat(fill, f.Fill, []string{"user", t.User})...)
+		t.NextStep = f.Cause.Next(slices.Concat(fill, f.Fill, []string{"user", t.User, "consent", "the consent page"})...)
 	}
 	for _, a := range s.Accounts {
 		site := Site{AccountID: a.AccountID, Name: a.Name, Default: a.IsDefault}

@@ -99,7 +99,8 @@ func writeTable(w io.Writer, s *Status) error {
 	return t.Flush()
 }
 
-// writeOperations tells which SOAP operations were seen, and how well REST carries them out.
+// writeOperations tells which SOAP operations were seen, how well REST carries them out, and what would become of the
+// calls of observed integrations.
 func writeOperations(p *page, line func(...string)) {
 	head := func() {
 		line("")
@@ -111,8 +112,10 @@ func writeOperations(p *page, line func(...string)) {
 			head = func() {}
 			line(i.Name, o.Name, o.API, seen(p, o.LastSeen), number(o.Calls), o.Class, o.Loss)
 		}
-		if i.Verdict != "" {
-			line(i.Name + ": " + i.Verdict)
+		for _, verdict := range []string{i.Verdict, i.ObserveVerdict} {
+			if verdict != "" {
+				line(i.Name + ": " + verdict)
+			}
 		}
 	}
 }
@@ -131,7 +134,8 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // csvHead are the columns of the CSV form. New ones are added at the end.
 const csvHead = "kind,integration,integrator_key,mode,state,needs_proxy,authenticator,principal,scheme,door,api,way," +
-	"first_seen,last_seen,calls,failed,last_status,last_error,last_error_at,client,user_agent,bytes_in,bytes_out"
+	"first_seen,last_seen,calls,failed,last_status,last_error,last_error_at,client,user_agent,bytes_in,bytes_out," +
+	"last_cause,last_next_step,rehearsed,would_work,verdict"
 
 // writeCSV writes a line of kind integration for each, of kind caller for each of its users, of kind unknown for the
 // others.
@@ -149,9 +153,13 @@ func writeCSV(w io.Writer, s *Status) error {
 		head := []string{i.Name, i.IntegratorKey, i.Mode, i.State, strconv.FormatBool(i.NeedsProxy)}
 		whole := Caller{
 			FirstSeen: i.FirstSeen, LastSeen: i.LastSeen, Calls: i.Calls, Failed: i.Failed, LastError: i.LastError,
-			LastErrorAt: i.LastErrorAt, BytesIn: i.BytesIn, BytesOut: i.BytesOut,
+			LastErrorAt: i.LastErrorAt, BytesIn: i.BytesIn, BytesOut: i.BytesOut, LastCause: i.LastCause, LastNext: i.LastNext,
 		}
-		record(csvCells("integration", head, whole)...)
+		cells := csvCells("integration", head, whole)
+		if r := i.Rehearsals; r != nil {
+			copy(cells[len(cells)-3:], []string{number(r.Calls), number(r.WouldWork), i.ObserveVerdict})
+		}
+		record(cells...)
 		for _, caller := range i.Callers {
 			record(csvCells("caller", head, caller)...)
 		}
@@ -173,7 +181,7 @@ func csvCells(kind string, head []string, c Caller) []string {
 	cells := append([]string{kind}, head...)
 	return append(cells, c.Authenticator, c.Principal, c.Scheme, c.Door, c.API, c.Way, csvTime(c.FirstSeen),
 		csvTime(c.LastSeen), number(c.Calls), number(c.Failed), status, c.LastError, csvTime(c.LastErrorAt), c.Client,
-		c.UserAgent, number(c.BytesIn), number(c.BytesOut))
+		c.UserAgent, number(c.BytesIn), number(c.BytesOut), c.LastCause, c.LastNext, "", "", "")
 }
 
 func csvTime(t time.Time) string {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -119,5 +120,22 @@ func TestUnknownFormat(t *testing.T) {
 	err := admin.WriteReport(&bytes.Buffer{}, "pdf", sample(), now)
 	if err == nil || !strings.Contains(err.Error(), "table, json, csv, html") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestEveryReportHasTheVerdictOfAnObservedIntegration(t *testing.T) {
+	for _, format := range admin.Formats() {
+		if got := report(t, format, sample()); !strings.Contains(got, "598 of 610 calls would work; 12 would not") {
+			t.Errorf("%s has none", format)
+		}
+	}
+	records, err := csv.NewReader(strings.NewReader(report(t, "csv", sample()))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if r[0] == "integration" && r[1] == "warehouse" && !slices.Equal(r[len(r)-3:len(r)-1], []string{"610", "598"}) {
+			t.Errorf("the columns are %q", r)
+		}
 	}
 }

@@ -127,8 +127,11 @@ type Integration struct {
 	Mode          string `json:"mode"`
 	SOAP          string `json:"soap,omitempty"`
 	Grant         string `json:"grant,omitempty"`
-	IntegratorKey string `json:"integrator_key"` // no secret: it is sent in clear by every login page
-	ClientID      string `json:"client_id,omitempty"`
+	IntegratorKey string `json:"integrator_key"`      // no secret: it is sent in clear by every login page
+	ClientID      string `json:"client_id,omitempty"` // that asks for tokens
+	// Scopes are what its tokens may be used for; AdminUserID is whose token looks up users.
+	Scopes      []string `json:"scopes,omitempty"`
+	AdminUserID string   `json:"admin_user_id,omitempty"`
 
 	State      string `json:"state"`       // see ledger.State
 	StateText  string `json:"state_text"`  // filled in by this package

@@ -65,6 +65,17 @@ func Cut(s string, limit int) string {
 	return s[:limit]
 }
 
+// consentPage is the address of DocuSign's consent page in the middle of a sentence.
+var consentPage = regexp.MustCompile(`https?://[^\s,;"]+/oauth/auth\?[^\s,;"]+`)
+
+// NoConsentLink leaves the address of a consent page out of a sentence: it is long, and pages have it as a link.
+func NoConsentLink(s string) string {
+	if !strings.Contains(s, "/oauth/auth?") {
+		return s
+	}
+	return consentPage.ReplaceAllString(s, "the consent page")
+}
+
 // CutWords is Cut for a sentence: it ends between words, so that no URL is cut, and shows that something is missing.
 func CutWords(s string, limit int) string {
 	if len(s) <= limit {

@@ -13,6 +13,7 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/shown"
 )
 
 const (
@@ -134,7 +135,7 @@ func (r *rehearsals) record(e *call.Event, at int64) {
 	}
 	b := &r.Bad[n]
 	b.Count, b.Last, b.Good = b.Count+1, max(b.Last, at), 0
-	keepText(&b.Next, plainNext(e))
+	keepText(&b.Next, shown.NoConsentLink(e.NextStep))
 }
 
 // public leaves out what has not happened for so long that nobody knows whether it still would.

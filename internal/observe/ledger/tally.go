@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +59,7 @@ func (t *tally) add(e *call.Event, at int64) {
 	if e.Outcome != call.OutcomeOK {
 		keepText(&t.Failure, cmp.Or(e.Detail, e.Cause))
 		keep(&t.Cause, e.Cause, maxName)
-		keepText(&t.Next, plainNext(e))
+		keepText(&t.Next, shown.NoConsentLink(e.NextStep))
 		t.FailureAt = at
 	}
 }
@@ -70,17 +69,6 @@ func outcomeName(o call.Outcome) string {
 		return string(o)
 	}
 	return outcomeOther
-}
-
-// consentLink is the address of DocuSign's consent page in the middle of a sentence. Pages have it as a link.
-var consentLink = regexp.MustCompile(`https?://[^\s,;"]+/oauth/auth\?[^\s,;"]+`)
-
-// plainNext is the next step without the link to the consent page, which holds for one user only and is long.
-func plainNext(e *call.Event) string {
-	if !strings.Contains(e.NextStep, "/oauth/auth?") {
-		return e.NextStep
-	}
-	return consentLink.ReplaceAllString(e.NextStep, "the consent page")
 }
 
 func (t *tally) calls() (n uint64) {

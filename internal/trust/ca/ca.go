@@ -195,7 +195,7 @@ func Show(m *Machine, source Source, asPEM bool) error {
 		}
 	}
 	r := m.report(cert, source)
-	if len(r.Warnings) > 0 && trust.SelfSigned(cert) && r.DaysLeft < 60 {
+	if len(r.Warnings) > 0 && trust.SelfSigned(cert) && r.DaysLeft < 30 {
 		r.NextStep = source.command("renew")
 	}
 	if asPEM {
