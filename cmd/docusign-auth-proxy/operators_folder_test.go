@@ -197,15 +197,14 @@ func ways() map[string]way {
 		"ca trust":            {says: "ca.pem"},
 		"config check":        {says: "good"},
 		"config reference":    {says: "### `listen`"},
-		"explain":             {says: "next  "},
 		"config schema":       {says: `"$schema"`},
 		"consent":             {says: "https://account"},
 		"consent wait":        {says: "the running proxy was told", with: (*operatorsFolder).consents},
 		"login":               {says: "anna@example.com", with: (*operatorsFolder).logsIn},
+		"explain":             {says: "consent_required"},
 		"health":              {says: "ready"},
 		"reload":              {says: "reloaded"},
 		"report":              {says: "nightly-billing"},
-		"capture":             {says: "Available Commands"},
 		"capture start":       {says: "keeps the next 50 calls"},
 		"capture download":    {says: "capture.zip", with: (*operatorsFolder).afterACall},
 		"tokens list":         {says: "anna@example.com", with: (*operatorsFolder).afterALogIn},
@@ -253,8 +252,8 @@ func (w *operatorsFolder) runsOwn(l documentLine, words []string) {
 func (w *operatorsFolder) filled(words []string) [][]string {
 	lines := [][]string{{}}
 	values := map[string]string{
-		"GUID": sandbox.AdminID, "<GUID>": sandbox.AdminID, "USER": "anna@example.com",
-		"CAUSE": "consent_required", "NAME": "nightly-billing", "YOU@YOUR.DOMAIN": "you@example.com",
+		"GUID": sandbox.AdminID, "USER": "anna@example.com",
+		"NAME": "nightly-billing", "YOU@YOUR.DOMAIN": "you@example.com", "CAUSE": "consent_required",
 		`C:\ProgramData\docusign-auth-proxy\ca.pem`: "ca.pem",
 	}
 	for _, name := range knownConfigs {
