@@ -68,7 +68,7 @@ func TestTheVersionIsToldInEveryWayThatIsUsual(t *testing.T) {
 	}
 }
 
-// TestExitCodes holds what help says of them: 0 done, 1 not done; those of doctor and soap are tested with these.
+// TestExitCodes holds what help says of them: 0 done and good, 1 not; those of doctor and soap are tested with these.
 func TestExitCodes(t *testing.T) {
 	dir := t.TempDir()
 	for _, tt := range []struct {
@@ -89,7 +89,7 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 	help, _ := tell(t, "--help")
-	if !strings.Contains(help, "Exit code of every command: 0 = done, 1 = not done") {
+	if !strings.Contains(help, "Exit code of every command: 0 = done and good, 1 = not") {
 		t.Error("help does not tell the exit codes")
 	}
 }

@@ -48,7 +48,7 @@ user name and password; DocuSign receives an OAuth bearer token got by JWT grant
 
 Start with "docusign-auth-proxy demo": it needs no file and no network.
 
-Exit code of every command: 0 = done, 1 = not done, with the reason on standard error. doctor, soap compare and soap test-envelope tell
+Exit code of every command: 0 = done and good, 1 = not, and the reason is told. doctor, soap compare and soap test-envelope tell
 more by it, see their help.`,
 		Version:       versionLine(),
 		SilenceUsage:  true,
