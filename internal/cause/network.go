@@ -59,7 +59,7 @@ func network() map[ID]Entry {
 			"find out what stands between this machine and {host}: a firewall or a proxy that cuts TLS"),
 		Reset: step("the connection to {host} was cut before an answer came",
 			"if it happens at every call, a firewall or an inspecting proxy cuts it: let this machine through to {host} on "+
-				"port 443, or set upstream.proxy"),
+				"port 443, or set upstream.proxy; a call may have been carried out, so look for the envelope before sending again"),
 		Timeout: {"timeout", "{host} did not answer in time", Page, "DocuSign is slow, or the answer is lost on the way: a " +
 			"call cut off by upstream.response_timeout may have been carried out, so look for the envelope before sending again",
 			"docusignunreachable", alertUnreachable, sees502},

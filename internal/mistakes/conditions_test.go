@@ -32,7 +32,8 @@ func conditions() []mistake {
 			}
 			return p.list()
 		}, cause: cause.ConfigNotLoaded, status: 200, says: "envelopes",
-			line: "configuration not reloaded; the last good one stays in force", noHeader: wentWell, noCheck: "it names the fault in the file itself"},
+			line: "configuration not reloaded; the last good one stays in force", noHeader: wentWell,
+			noCheck: "it names the fault in the file itself"},
 		{name: "a CA that has expired", before: authority(-2 * 24 * hour), call: nothing, cause: cause.CAExpired,
 			of: day(-2 * 24 * hour), line: "config", noHeader: noAnswer, check: "ca"},
 		{name: "a CA that expires soon", before: authority(9 * 24 * hour), call: nothing, cause: cause.CAExpiring,

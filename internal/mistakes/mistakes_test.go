@@ -51,7 +51,8 @@ const (
 
 func TestEveryMistakeIsToldWithTheSameNextStep(t *testing.T) {
 	t.Parallel()
-	for _, m := range slices.Concat(grants(), people(), calls(), soapCalls(), network(), connections(), conditions()) {
+	all := slices.Concat(grants(), people(), calls(), soapCalls(), network(), silence(), connections(), conditions())
+	for _, m := range all {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)

@@ -48,7 +48,10 @@ func network() []mistake {
 			return p.serve(func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-old\r\n") })
 		}), cause: cause.NoTLS, status: 502, says: unreachable, check: "tls"},
 		{name: "a firewall that cuts the connection", before: leads(site, func(p *place) string {
-			return p.serve(func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) })
+			return p.serve(func(c net.Conn) { // an end without linger is a reset
+				_, _ = c.Read(make([]byte, 1))
+				_ = c.(*net.TCPConn).SetLinger(0)
+			})
 		}), cause: cause.Reset, status: 502, says: unreachable, check: "tls"},
 		{name: "a company's proxy that wants a log-in", before: through("407 Proxy Authentication Required"),
 			cause: cause.ProxyLogin, word: "network", of: companyProxy, status: 503, says: "not available", check: "tcp"},

@@ -14,7 +14,8 @@ func Failure(host, what string, err error) error {
 		return err
 	}
 	e := &call.Error{Kind: call.KindUnreachable, Detail: what, Err: err}
-	if e.Cause, e.Fill = cause.OfNetwork(host, err); e.Cause == cause.Timeout {
+	e.Cause, e.Fill = cause.OfNetwork(host, err)
+	if e.Cause == cause.Timeout || e.Cause == cause.ConnectTimeout {
 		e.Kind = call.KindTimeout
 	}
 	return e
