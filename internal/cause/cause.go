@@ -15,7 +15,8 @@ import (
 	"sync"
 )
 
-// ID names a row of the table; 0 is none. Several rows may share a word: they are cases that an operator mends in different ways.
+// ID names a row of the table; 0 is none. Several rows may share a word: they are cases that an operator mends in
+// different ways.
 type ID uint8
 
 // Severity says who is needed, and when.
@@ -74,7 +75,8 @@ func placeholders() map[string]string {
 		"user": "the user", "guid": "the user's GUID", "key": "the integrator key", "integration": "the integration",
 		"host": "the host", "address": "the address", "server": "the account server", "environment": "this environment",
 		"other": "the other", "principal": "the principal",
-		"consent": "the consent page (docusign-auth-proxy consent)", "redirect": "(it stands in the address)", "config": "FILE",
+		"consent":  "the consent page (docusign-auth-proxy consent)",
+		"redirect": "(it stands in the address)", "config": "FILE",
 		"scopes": "oauth.scopes", "tried": "see private_keys", "client": "the client", "operation": "the operation",
 		"until": "the last day", "proxy": "upstream.proxy", "ca": "the CA certificate", "offset": "some time",
 		"program": "another program", "instead": "choose another address", "port": "the port", "listener": "listen",
@@ -140,7 +142,8 @@ func All() []ID {
 // table puts the parts together, once.
 var table = sync.OnceValue(func() *[ids]Entry { //nolint:gochecknoglobals // read only, and made once
 	var all [ids]Entry
-	for _, part := range []map[ID]Entry{refusals(), requests(), answers(), grants(), network(), connections(), conditions()} {
+	parts := []map[ID]Entry{refusals(), requests(), answers(), grants(), network(), connections(), conditions()}
+	for _, part := range parts {
 		for id, e := range part {
 			all[id] = e
 		}

@@ -4,8 +4,8 @@ package cause
 func connections() map[ID]Entry {
 	const (
 		never, trust = "connections-that-never-become-a-call", "a-program-does-not-trust-the-certificate"
-		nextTrust    = "let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust; Java, Node.js, Python " +
-			"and Firefox keep lists of their own"
+		nextTrust    = "let the program's machine trust the proxy's CA: docusign-auth-proxy ca trust; Java, Node.js, " +
+			"Python and Firefox keep lists of their own"
 		nextMany = "find out why the client keeps so many connections; limits.client_idle closes idle ones sooner, " +
 			"limits.connections and limits.client_share allow more"
 		refusedConnect = "refused-connects"
@@ -56,11 +56,13 @@ func connections() map[ID]Entry {
 		HeadUnfinished: row("head_unfinished", "the connection ended in the middle of a request head", Note,
 			"nothing if it is a port scan or a health check; else look at the network between the program and the proxy, or "+
 				"raise limits.header_timeout", never),
-		TooManyConnections:  row("too_many_connections", "limits.connections is reached", Page, nextMany, never),
-		ConnectionDisplaced: row("connection_displaced", "an idle connection was closed for another one", Ticket, nextMany, never),
+		TooManyConnections: row("too_many_connections", "limits.connections is reached", Page, nextMany, never),
+		ConnectionDisplaced: row("connection_displaced", "an idle connection was closed for another one", Ticket,
+			nextMany, never),
 	}
 	for sees, ids := range map[string][]ID{
-		"403 at CONNECT":                     {NotListed, OtherProduct, DocuSignPort, ClientAddress, TooManyTunnels, BadTarget},
+		"403 at CONNECT": {NotListed, OtherProduct, DocuSignPort, ClientAddress, TooManyTunnels,
+			BadTarget},
 		"405 at CONNECT":                     {WrongDoor},
 		"403 at CONNECT, or an error of TLS": {NoCA},
 		"407":                                {ClientCredentialMissing, ClientCredential},
@@ -81,7 +83,8 @@ func connections() map[ID]Entry {
 		switch id {
 		case DocuSignPort, ClientAddress, ClientCredential, TooManyTunnels:
 			e.Alert = alertConnects
-		case NotListed, OtherProduct, ClientCredentialMissing, BadTarget, WrongDoor: // usual where a whole machine goes through the proxy
+		case NotListed, OtherProduct, ClientCredentialMissing, BadTarget, WrongDoor:
+			// usual where a whole machine goes through the proxy
 		default:
 			if e.Severity > Note {
 				e.Alert = alertConnections
@@ -98,9 +101,9 @@ func conditions() map[ID]Entry {
 		ConfigNotLoaded: {"config_not_loaded", "the file changed and has a fault; the configuration before it is in force: " +
 			"{detail}", Ticket, "mend the file, check it with docusign-auth-proxy config check --config {config}; it is taken " +
 			"over by itself", "docusignconfignotloaded", "DocuSignConfigNotLoaded", ""},
-		CAExpired: {"ca_expired", "the CA expired on {until}: every program that uses CONNECT or the hosts file refuses the " +
-			"proxy", Page, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let the " +
-			"old machines trust it (docusign-auth-proxy ca trust)", "docusigncaexpired", "DocuSignCAExpired",
+		CAExpired: {"ca_expired", "the CA expired on {until}: every program that uses CONNECT or the hosts file refuses " +
+			"the proxy", Page, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let " +
+			"the old machines trust it (docusign-auth-proxy ca trust)", "docusigncaexpired", "DocuSignCAExpired",
 			seesCertificate},
 		CAExpiring: {"ca_expiring", "the CA expires on {until}; then every program that uses CONNECT or the hosts file fails",
 			Ticket, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let the old " +

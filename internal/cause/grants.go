@@ -5,7 +5,8 @@ func grants() map[ID]Entry {
 	const (
 		none      = "DocuSignNoToken"
 		report    = "this should not happen; report it with the text of the error"
-		writeGUID = "write the GUID of {user}: it stands as API Username on the user's page in DocuSign's administration (Users)"
+		writeGUID = "write the GUID of {user}: it stands as API Username on the user's page in DocuSign's administration " +
+			"(Users)"
 	)
 	return map[ID]Entry{
 		ConsentRequired: {"consent_required", "DocuSign answers consent_required: {user} has not allowed {key} to act " +
@@ -13,8 +14,8 @@ func grants() map[ID]Entry {
 			"logged in to DocuSign in that browser already is the one who consents); its redirect URI {redirect} " +
 			"must be registered with {key}. To see it happen: docusign-auth-proxy consent wait --user {user} --config {config}",
 			"docusignconsentrequired", "DocuSignConsentRequired", seesUser},
-		InvalidKey: {"invalid_key", "DocuSign answers no_valid_keys_or_signatures: none of the private keys tried ({tried}) " +
-			"belongs to {key} in {environment}", Page, "open {key} in Apps and Keys of {environment}: none of " +
+		InvalidKey: {"invalid_key", "DocuSign answers no_valid_keys_or_signatures: none of the private keys tried " +
+			"({tried}) belongs to {key} in {environment}", Page, "open {key} in Apps and Keys of {environment}: none of " +
 			"the private keys tried ({tried}) belongs to it. If its RSA key pair was deleted or was made in the other " +
 			"environment (key pairs are not copied at go-live), add a new one and name its private key file first in " +
 			"private_keys; check also that this machine's clock is right",
@@ -35,7 +36,8 @@ func grants() map[ID]Entry {
 		InvalidSubject: {"invalid_subject", "{guid} is not a GUID: DocuSign gives tokens for GUIDs only, not for e-mail " +
 			"addresses", Page, writeGUID, "docusignnotoken", none, seesUser},
 		InvalidScope: {"invalid_scope", "DocuSign does not know one of the scopes {scopes}", Page,
-			"one of the scopes {scopes} is not DocuSign's: write scopes: [signature, impersonation] into {config}", "docusignnotoken", none, seesUser},
+			"one of the scopes {scopes} is not DocuSign's: write scopes: [signature, impersonation] into {config}",
+			"docusignnotoken", none, seesUser},
 		InvalidRequest: {"invalid_request", "the account server does not understand the request", Page, report,
 			"docusignnotoken", none, seesUser},
 		UnsupportedGrantType: {"unsupported_grant_type", "the account server does not know the grant", Page, report,

@@ -48,7 +48,8 @@ func refusals() map[ID]Entry {
 			"schemes-and-apis", alertFailing, seesFormat + also400},
 		DigestPassword: {"digest_password", "the password was sent as a digest, so there is none to compare", Page,
 			"let the program send the password as text (PasswordText)", "schemes-and-apis", alertFailing, seesFormat},
-		SignedCredential: {"signed_credential", "an XML signature covers the token, which can therefore not be replaced", Page,
+		SignedCredential: {"signed_credential", "an XML signature covers the token, which can therefore not be replaced",
+			Page,
 			"let the program leave the UsernameToken out of its signature", "schemes-and-apis", alertFailing, seesFormat},
 		Unreadable: {"unreadable", "the SOAP message cannot be read, so nothing was sent", Page, nextForm,
 			"schemes-and-apis", alertFailing, "a SOAP fault"},
@@ -137,18 +138,18 @@ func requests() map[ID]Entry {
 			"404"},
 		TooLarge: {"too_large", "a body or a SOAP header exceeds a limit", Page,
 			"raise limits.header_bytes or limits.soap_header; DocuSign takes 34 MiB at a time", here, alertFailing, "413"},
-		BodyTimeout: {"body_timeout", "the body of the call stopped coming, so that nothing was sent or DocuSign saw only a " +
-			"part of it", Page, "look at the network between the program and the proxy; a program that pauses while it writes " +
-			"a call needs a higher limits.body_timeout, one whose credential is in the body also a higher " +
+		BodyTimeout: {"body_timeout", "the body of the call stopped coming, so that nothing was sent or DocuSign saw only " +
+			"a part of it", Page, "look at the network between the program and the proxy; a program that pauses while it " +
+			"writes a call needs a higher limits.body_timeout, one whose credential is in the body also a higher " +
 			"limits.header_timeout", here, alertFailing, "408"},
 		HostMismatch: {"host_mismatch", "the Host inside is another than that of the connection", Page,
 			"the program's own fault, or an attempt to reach another host: look at its settings", here, alertFailing, "421"},
-		WrongEnvironment: {"wrong_environment", "{host} belongs to another environment of DocuSign's, and calls are carried " +
-			"out in {environment} here; nothing was sent", Page, "use a host of {environment}, or for {other} a second proxy " +
-			"with that environment", here, alertFailing, "403"},
-		UnknownEnvironment: {"wrong_environment", "{host} does not tell which environment of DocuSign it belongs to, and calls " +
-			"are carried out in {environment} here; nothing was sent", Page, "if it belongs to {environment}, list it under " +
-			"egress.hosts", here, alertFailing, "403"},
+		WrongEnvironment: {"wrong_environment", "{host} belongs to another environment of DocuSign's, and calls are " +
+			"carried out in {environment} here; nothing was sent", Page, "use a host of {environment}, or for {other} a " +
+			"second proxy with that environment", here, alertFailing, "403"},
+		UnknownEnvironment: {"wrong_environment", "{host} does not tell which environment of DocuSign it belongs to, and " +
+			"calls are carried out in {environment} here; nothing was sent", Page, "if it belongs to {environment}, list it " +
+			"under egress.hosts", here, alertFailing, "403"},
 		UnknownService: {"unknown_service", "a SOAP service other than the four: nobody knows where it reads its password",
 			Page, "correct the program's address: /api/3.0/ with api.asmx, dsapi.asmx, credential.asmx or " +
 				"accountmanagement.asmx", here, alertFailing, seesFault4},
@@ -165,16 +166,17 @@ func requests() map[ID]Entry {
 		SOAPRefused: {"soap_refused", "with soap: rest, what the program asks for cannot be carried out; nothing was sent",
 			Page, "see docusign-auth-proxy soap operations; let the program do without it, or set soap: app_password",
 			"soap-over-rest", alertFailing, `a SOAP fault that ends with "Nothing was sent."`},
-		SOAPFailed: {"soap_failed", "with soap: rest, the call could not be finished: the spool is full, the journal cannot " +
-			"be written, or nobody knows what became of a creation", Page, "see docusign-auth-proxy soap journal, and look in " +
-			"DocuSign before the program sends again; else make room by soap_rest.spool_dir, soap_rest.spool_max or for the " +
-			"store", "docusigncreationunresolved", alertFailing, `a SOAP fault "The state of the envelope is unknown"`},
-		BearerRefused: {"bearer_refused", "DocuSign refused the token, twice, at a SOAP service: soap: bearer does not work " +
-			"for this account", Page, "set soap: rest, which needs nothing more, or soap: app_password with an App Password of " +
-			"each user", byDocuSign, alertFailing, "a SOAP fault about the log-in"},
-		BearerNotAppPassword: {"bearer_refused", "DocuSign refused the token, twice, at a SOAP service: soap: bearer does not " +
-			"work for this account", Page, "set soap: app_password, since the configuration has an App Password of {user} (each " +
-			"other user needs one too); or soap: rest, which needs nothing more", byDocuSign, alertFailing,
+		SOAPFailed: {"soap_failed", "with soap: rest, the call could not be finished: the spool is full, the journal " +
+			"cannot be written, or nobody knows what became of a creation", Page, "see docusign-auth-proxy soap journal, and " +
+			"look in DocuSign before the program sends again; else make room by soap_rest.spool_dir, soap_rest.spool_max or " +
+			"for the store", "docusigncreationunresolved", alertFailing,
+			`a SOAP fault "The state of the envelope is unknown"`},
+		BearerRefused: {"bearer_refused", "DocuSign refused the token, twice, at a SOAP service: soap: bearer does not " +
+			"work for this account", Page, "set soap: rest, which needs nothing more, or soap: app_password with an App " +
+			"Password of each user", byDocuSign, alertFailing, "a SOAP fault about the log-in"},
+		BearerNotAppPassword: {"bearer_refused", "DocuSign refused the token, twice, at a SOAP service: soap: bearer does " +
+			"not work for this account", Page, "set soap: app_password, since the configuration has an App Password of {user} " +
+			"(each other user needs one too); or soap: rest, which needs nothing more", byDocuSign, alertFailing,
 			"a SOAP fault about the log-in"},
 		AppPasswordRefused: {"app_password_refused", "DocuSign refused the App Password of {user}", Page,
 			"let {user} make a new App Password under Security in DocuSign and write it into app_password; or set soap: rest",
@@ -209,8 +211,8 @@ func answers() map[ID]Entry {
 		OwnCredentialRefused: {"docusign_401", "DocuSign refused the program's own credential, which passed unchanged", Page,
 			"let the program get a new token or log in again; if it is a password of the old days, set mode: translate for " +
 				"{integration}", byDocuSign, alertFailing, "401, or a SOAP fault, DocuSign's own"},
-		DocuSign403: {"docusign_403", "DocuSign does not allow {user} this", Page, "check the user's permissions in DocuSign: " +
-			"in the browser the same user may not either", byDocuSign, alertFailing,
+		DocuSign403: {"docusign_403", "DocuSign does not allow {user} this", Page, "check the user's permissions in " +
+			"DocuSign: in the browser the same user may not either", byDocuSign, alertFailing,
 			"403, or a SOAP fault, DocuSign's own"},
 		DocuSign404: {"docusign_404", "DocuSign has nothing at this address, or not what the program asks for", Note,
 			"compare path of the log line with /restapi/v2.1/accounts/…: /restapi and the version must stand in it once; if " +
@@ -218,14 +220,15 @@ func answers() map[ID]Entry {
 		PlanWithoutAPI: {"docusign_403", "the account's plan has no API (ACCOUNT_LACKS_PERMISSIONS)", Page,
 			"ask DocuSign's sales or support to switch the API on for the account", byDocuSign, alertFailing,
 			"401 or 403, DocuSign's own"},
-		DocuSign429: {"docusign_429", "a limit of DocuSign's is used up", Page, "let the busiest program ask less often; it " +
-			"works again when the window is over", "docusignratelimitnear", alertFailing, "429, or 400 with old_status_codes, or a SOAP fault"},
-		DocuSign4xx: {"docusign_4xx", "DocuSign found fault with the content of the call", Note, "the program's own matter: " +
-			"the answer says what is wrong", byDocuSign, "", "DocuSign's own answer"},
+		DocuSign429: {"docusign_429", "a limit of DocuSign's is used up", Page, "let the busiest program ask less often; " +
+			"it works again when the window is over", "docusignratelimitnear", alertFailing, "429, or 400 with " +
+			"old_status_codes, or a SOAP fault"},
+		DocuSign4xx: {"docusign_4xx", "DocuSign found fault with the content of the call", Note, "the program's own " +
+			"matter: the answer says what is wrong", byDocuSign, "", "DocuSign's own answer"},
 		DocuSign5xx: {"docusign_5xx", "DocuSign failed", Page, "quote trace_token of the log line to DocuSign's support",
 			byDocuSign, alertFailing, "DocuSign's own answer"},
-		SOAPFault: {"soap_fault", "DocuSign found fault with the content of the SOAP message", Note, "the program's own matter: " +
-			"the fault says what is wrong", byDocuSign, "", "a SOAP fault, DocuSign's own"},
+		SOAPFault: {"soap_fault", "DocuSign found fault with the content of the SOAP message", Note, "the program's own " +
+			"matter: the fault says what is wrong", byDocuSign, "", "a SOAP fault, DocuSign's own"},
 		ClientGone: {"client_gone", "the program broke off before its answer was there", Note,
 			"raise the program's time-out, or see why the call is slow", "slow-calls", "", ""},
 		CutOff: {"cut_off", "the connection broke in the middle of an answer", Page,

@@ -302,7 +302,8 @@ func (f *Front) takePlace(places *Places, c *Conn) bool {
 	taken, displaced := places.Take(c.Binding.Client.Addr(), c)
 	f.displace(displaced)
 	if taken == nil {
-		f.failed(c, 0, cause.TooManyConnections, "limits.connections, or the client's share of it, is reached by calls under way")
+		const full = "limits.connections, or the client's share of it, is reached by calls under way"
+		f.failed(c, 0, cause.TooManyConnections, full)
 		return false
 	}
 	c.place = taken

@@ -38,8 +38,8 @@ func FailureOf(host string, err error) Failure {
 // Answer writes the answer to the CONNECT.
 func (f Failure) Answer(w io.Writer) {
 	body := Text(f.Cause, f.Fill...) + "\n"
-	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nX-Docusign-Auth-Proxy-Cause: %s\r\n"+
-		"Content-Length: %d\r\nConnection: close\r\n\r\n%s",
+	_, _ = fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"+
+		"X-Docusign-Auth-Proxy-Cause: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
 		f.Status, http.StatusText(f.Status), f.Reason, len(body), body)
 }
 
