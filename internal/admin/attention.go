@@ -26,10 +26,7 @@ const (
 // causesAnchor is the section of docs/runbook.md with the table of causes.
 const causesAnchor = "causes-of-failures"
 
-// AttentionOf tells what a person has to do, the gravest first.
-func AttentionOf(s Status, now time.Time) []Attention { return complete(s, now).Attention }
-
-// attentionOf makes the entries of rows of the table of causes.
+// attentionOf makes the entries of rows of the table of causes, the gravest first.
 func attentionOf(s *Status) []Attention {
 	list := []Attention{}
 	add := func(id cause.ID, subject string, fill ...string) {
