@@ -43,7 +43,7 @@ func (f *forward) editLocation(resp *http.Response) {
 	for _, name := range [...]string{"Location", "Content-Location"} {
 		for i, v := range resp.Header[name] {
 			u, err := url.Parse(v)
-			if err != nil || !isAPIPath(u.Path) {
+			if err != nil || !route.IsAPI(u.Path) {
 				continue
 			}
 			if site := f.docuSignSite(u.Host); site != nil {
@@ -51,15 +51,6 @@ func (f *forward) editLocation(resp *http.Response) {
 			}
 		}
 	}
-}
-
-func isAPIPath(path string) bool {
-	for _, prefix := range [...]string{"/restapi", "/api/3.0"} {
-		if rest, ok := route.CutPrefixFold(path, prefix); ok && (rest == "" || rest[0] == '/') {
-			return true
-		}
-	}
-	return false
 }
 
 // dropHostRules takes out what would bind the caller to the site, past this proxy (RFC 7838), or would be DocuSign's

@@ -169,3 +169,13 @@ func CutPrefixFold(s, prefix string) (string, bool) {
 	}
 	return s[len(prefix):], true
 }
+
+// IsAPI reports whether a path is one of DocuSign's APIs, and no page for a browser.
+func IsAPI(path string) bool {
+	for _, prefix := range [...]string{"/restapi", "/api/3.0"} {
+		if rest, ok := CutPrefixFold(path, prefix); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
