@@ -15,6 +15,7 @@ import (
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/translate/oauth"
 )
@@ -135,8 +136,8 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	for _, t := range ownedTokens(cfg.Integrations, tokens) {
 		if t.owner >= 0 {
 			one := &out[t.owner]
-			one.Tokens = append(one.Tokens, admin.TokenOf(t.State, t.user, tokens.Consent(t.Identity).Individual(),
-				"integration", one.Name, "environment", cfg.Environment, "config", cfg.File(),
+			one.Tokens = append(one.Tokens, admin.TokenOf(t.State, t.user,
+				cause.ConsentPage(tokens.Consent(t.Identity).Individual(), t.user), "integration", one.Name, "environment", cfg.Environment, "config", cfg.File(),
 				"server", cfg.AccountServer.Authority()))
 		}
 	}

@@ -9,6 +9,7 @@ package cause
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -94,7 +95,19 @@ func Fill(text string, fill ...string) string {
 	for name, general := range placeholders() {
 		pairs = append(pairs, "{"+name+"}", cmp.Or(valueOf(name, fill), general))
 	}
+	if page := valueOf("consent", fill); strings.HasPrefix(page, "https://") {
+		pairs = append([]string{"{consent}", ConsentPage(page, valueOf("user", fill))}, pairs...)
+	}
 	return strings.TrimSuffix(strings.NewReplacer(pairs...).Replace(text), ": ")
+}
+
+// ConsentPage adds the address that the page's log-in form begins with: whoever is logged in there is the one who
+// consents. A name that is no e-mail address adds nothing.
+func ConsentPage(page, username string) string {
+	if page == "" || !strings.Contains(username, "@") || strings.Contains(page, "&login_hint=") {
+		return page
+	}
+	return page + "&login_hint=" + url.QueryEscape(username)
 }
 
 // valueOf takes the last one given.

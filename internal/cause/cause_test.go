@@ -54,3 +54,15 @@ func TestAStatusIsKnownByItsClass(t *testing.T) {
 		t.Errorf("docusign_9xx is %v", id)
 	}
 }
+
+func TestAConsentPageBeginsWithTheUsersAddress(t *testing.T) {
+	const page = "https://account.docusign.com/oauth/auth?client_id=a"
+	for user, want := range map[string]string{
+		"anna+x@example.com": page + "&login_hint=anna%2Bx%40example.com", "a1b2c3d4-0000-4000-8000-000000000020": page,
+	} {
+		next := cause.ConsentRequired.Next("user", user, "consent", page)
+		if got := cause.ConsentPage(page, user); got != want || !strings.Contains(next, want+" ") && !strings.Contains(next, want+",") {
+			t.Errorf("%s: got %s and %s", user, got, next)
+		}
+	}
+}

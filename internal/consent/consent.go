@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
 	"strings"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/translate/oauth"
@@ -127,21 +127,13 @@ func PagesOf(cfg *config.Config, in *integration.Integration, username string) P
 	c := consentOf(cfg, in)
 	return Pages{
 		Integration: in.Name, Key: c.ClientID, Scopes: c.Scopes, User: username, RedirectURI: c.RedirectURI,
-		Individual: c.Individual() + loginHint(username), Admin: c.Admin(),
+		Individual: cause.ConsentPage(c.Individual(), username), Admin: c.Admin(),
 	}
 }
 
 func consentOf(cfg *config.Config, in *integration.Integration) oauth.Consent {
 	return oauth.Consent{AccountServer: cfg.AccountServer.String(), ClientID: in.OAuth.ClientID,
 		Scopes: in.OAuth.Scopes.String(), RedirectURI: app.RedirectURI(in)}
-}
-
-// loginHint fills in the e-mail address on the login page.
-func loginHint(username string) string {
-	if !strings.Contains(username, "@") {
-		return ""
-	}
-	return "&login_hint=" + url.QueryEscape(username)
 }
 
 func (f Options) write(pages []Pages) error {

@@ -50,7 +50,7 @@ func Wait(ctx context.Context, f BrowserOptions) error {
 		page: func(uri, state string) string {
 			page := consentOf(cfg, c.in)
 			page.RedirectURI, page.State = uri, state
-			return page.Individual() + loginHint(c.Username)
+			return cause.ConsentPage(page.Individual(), c.Username)
 		},
 		prove: func(ctx context.Context, _ secret.Text, r *browserResult) {
 			f.proveConsent(ctx, client, c, r)

@@ -165,7 +165,7 @@ func (v *visit) refused(ctx context.Context, err error) (goOn bool) {
 	f := fault{Finding: of("grant", "", Fail, why, id, fill),
 		same: fmt.Sprintf("%d", id), blocks: "account, REST and SOAP"}
 	if ok {
-		f.page = refusal.ConsentURL
+		f.page = cause.ConsentPage(refusal.ConsentURL, person)
 	}
 	switch {
 	case personal(id):

@@ -169,9 +169,11 @@ func (m mistake) readPage(p *place, next string) {
 		return
 	}
 	list := p.page().Attention
-	// A verdict on the operations seen may follow.
-	told := func(text string) bool { return strings.HasPrefix(plain(text), plain(next)) }
-	says := func(a admin.Attention) bool { return a.Cause == m.named() && told(a.NextStep) }
+	// The page has the consent page as a link, and a verdict on the operations seen may follow.
+	says := func(a admin.Attention) bool {
+		told := strings.ReplaceAll(a.NextStep, "the consent page", a.ConsentURL)
+		return a.Cause == m.named() && strings.HasPrefix(plain(told), plain(next))
+	}
 	if m.noPage == "" && !slices.ContainsFunc(list, says) {
 		t.Errorf("the page does not say %s, %q:\n%+v", m.named(), next, list)
 	}
