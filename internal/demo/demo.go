@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/shown"
@@ -73,7 +75,11 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := newSetup(ctx, where, d.keys)
+	cost := bcrypt.MinCost
+	if d.Keep { // the status page warns of quick ones
+		cost = bcrypt.DefaultCost
+	}
+	s, err := newSetup(ctx, where, d.keys, cost)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

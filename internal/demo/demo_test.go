@@ -173,6 +173,10 @@ func TestDemoStaysUpUntilItIsTold(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		config, err := os.ReadFile(filepath.Join(s.dir, "proxy.yaml"))
+		if err != nil || bytes.Contains(config, []byte("$2a$04$")) {
+			t.Errorf("the status page will warn of hashes that are quick to guess (%v)", err)
+		}
 		own := s.proxy.Address(call.DoorSidecar)
 		got, err := route{}.send(oldRequest("http://"+own+loginPath, "", strings.TrimSpace(string(header))))
 		if err != nil || got.status != http.StatusOK {

@@ -31,7 +31,8 @@ type setup struct {
 // places are the listening addresses of a demo.
 type places struct{ Proxy, Admin, Hosts string }
 
-func newSetup(ctx context.Context, at places, keys map[string][]byte) (s *setup, err error) {
+// newSetup hashes passwords at cost: the cheapest will do where all is gone in a second.
+func newSetup(ctx context.Context, at places, keys map[string][]byte, cost int) (s *setup, err error) {
 	s = &setup{}
 	defer func() {
 		if err != nil {
@@ -51,8 +52,7 @@ func newSetup(ctx context.Context, at places, keys map[string][]byte) (s *setup,
 		ID: oldEnvelopeID, AccountID: sandbox.ExampleAccountID, SenderID: sandbox.AnnaID, Key: sandbox.LegacyKey,
 		Status: "sent", Subject: "Order 4710",
 	})
-	// The cheapest hash will do for passwords that are made up and gone in a second.
-	wc := fixture.Config{Proxy: at.Proxy, Admin: at.Admin, Hosts: at.Hosts, Cost: 4}
+	wc := fixture.Config{Proxy: at.Proxy, Admin: at.Admin, Hosts: at.Hosts, Cost: cost}
 	path, err := wc.Write(s.dir, s.sandbox, s.seed)
 	if err != nil {
 		return s, err
