@@ -12,6 +12,7 @@ import (
 	"docusign-auth-proxy/internal/services"
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/route"
+	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/reply"
 )
 
@@ -92,7 +93,7 @@ func (f *forward) becauseOf(resp *http.Response, text []byte) {
 	case f.route.API.SOAP():
 		f.faulted(reply.FaultCause(text))
 	case f.native && !f.listed && resp.StatusCode == http.StatusUnauthorized:
-		f.because(cause.OwnCredentialRefused)
+		f.because(f.ownRefused())
 	}
 }
 
@@ -117,13 +118,21 @@ func (f *forward) faulted(why cause.ID) {
 	_, has := f.decision.AppPassword()
 	switch {
 	case f.native:
-		why = cause.OwnCredentialRefused
+		why = f.ownRefused()
 	case f.token != nil && has:
 		why = cause.BearerNotAppPassword
 	case f.token != nil:
 		why = cause.BearerRefused
 	}
 	f.because(why, "user", authenticator)
+}
+
+// ownRefused is about what passed unchanged.
+func (f *forward) ownRefused() cause.ID {
+	if f.event.Scheme == legacy.OAuthBearer.String() || f.event.Scheme == legacy.None.String() {
+		return cause.OwnCredentialRefused
+	}
+	return cause.OldCredentialRefused
 }
 
 func setStatus(resp *http.Response, status int) {

@@ -60,6 +60,7 @@ const (
 	NotRepeated
 	DocuSign401
 	OwnCredentialRefused
+	OldCredentialRefused
 	DocuSign403
 	PlanWithoutAPI
 	DocuSign404

@@ -91,7 +91,8 @@ func Fill(text string, fill ...string) string {
 	if !strings.Contains(text, "{") {
 		return text
 	}
-	var pairs []string
+	// A command is pasted: it names nobody in general words.
+	pairs := []string{"--user {user}", "--user " + cmp.Or(valueOf("user", fill), "USER")}
 	for name, general := range placeholders() {
 		pairs = append(pairs, "{"+name+"}", cmp.Or(valueOf(name, fill), general))
 	}

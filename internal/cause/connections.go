@@ -134,7 +134,7 @@ func conditions() map[ID]Entry {
 			"observed-programs", "", ""},
 		SeveralCredentials: {"several_credentials", "{integration} sends several credentials in one call", Note,
 			"find out which one is meant; the others are taken out, unread", "schemes-and-apis", "", ""},
-		SOAPNotChosen: {"soap_not_chosen", "{integration} calls SOAP, and the configuration does not say which way it goes",
+		SOAPNotChosen: {"soap_not_chosen", "the configuration does not say which way the SOAP calls of {integration} go",
 			Ticket, "set soap: rest, or soap: app_password with an App Password of each user", "soap-over-rest", "", ""},
 		PortTaken: {"port_taken", "{program} has {address}{detail}", Page,
 			"stop it, or {instead}", "", "", ""},

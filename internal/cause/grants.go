@@ -29,7 +29,7 @@ func grants() map[ID]Entry {
 		PrefixedIssuer: {"issuer_not_found", "DocuSign answers issuer_not_found: {key} is unknown in " +
 			"{environment}; it has a prefix, which DocuSign's client ids never have", Page, "write the key without its prefix " +
 			"into oauth.client_id of {integration}", "go-live", none, seesUser},
-		UserNotFound: {"user_not_found", "DocuSign answers user_not_found: there is no active user {guid} in {environment}",
+		UserNotFound: {"user_not_found", "DocuSign answers user_not_found: {guid} is no active user in {environment}",
 			Page, "compare user_id of {user}, {guid}, with the API Username on the user's page in DocuSign's administration " +
 				"of the same environment (demo and production have different GUIDs); activate the user if they are closed",
 			"docusignnotoken", none, seesUser},

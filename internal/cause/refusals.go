@@ -209,8 +209,11 @@ func answers() map[ID]Entry {
 		DocuSign401: {"docusign_401", "DocuSign refused the token, twice", Page, "check that {user} is an active member of " +
 			"the account in the call", byDocuSign, alertFailing, "401, DocuSign's own"},
 		OwnCredentialRefused: {"docusign_401", "DocuSign refused the program's own credential, which passed unchanged", Page,
-			"let the program get a new token or log in again; if it is a password of the old days, set mode: translate for " +
-				"{integration}", byDocuSign, alertFailing, "401, or a SOAP fault, DocuSign's own"},
+			"let the program get a new token or log in again", byDocuSign, alertFailing,
+			"401, or a SOAP fault, DocuSign's own"},
+		OldCredentialRefused: {"docusign_401", "DocuSign refused the program's old credential, which passed unchanged", Page,
+			"give {integration} keys and consent, then set mode: translate", byDocuSign, alertFailing,
+			"401, or a SOAP fault, DocuSign's own"},
 		DocuSign403: {"docusign_403", "DocuSign does not allow {user} this", Page, "check the user's permissions in " +
 			"DocuSign: in the browser the same user may not either", byDocuSign, alertFailing,
 			"403, or a SOAP fault, DocuSign's own"},
