@@ -14,6 +14,9 @@ import (
 	"docusign-auth-proxy/internal/observe/ledger"
 )
 
+// notForAll ends the state of an integration that does not work for each of its users.
+const notForAll = ", not for all"
+
 // stateWords are the words for a ledger.State and what to do then; "" for what is none.
 func stateWords(state string) (text, next string) {
 	switch ledger.State(state) {
@@ -80,7 +83,7 @@ func (i *Integration) assess(s *Status) {
 	case state == ledger.StateFailing:
 		next = cmp.Or(firstNext(troubles), sentence(i.LastNext), next)
 	case len(troubles) > 0 && (state == ledger.StateTranslated || state == ledger.StateMixed):
-		i.StateText += ", not for all"
+		i.StateText += notForAll
 		next = "It does not work for " + enumerate(usersOf(troubles), 3) + ". " + firstNext(troubles)
 	}
 	i.NextStep = cmp.Or(i.NextStep, next)
@@ -224,13 +227,17 @@ func (m *Migration) verdict(names []string) string {
 	return "The proxy can go when " + enumerate(waits, len(waits)) + "."
 }
 
-// sentence makes an error's text one.
+// sentence makes an error's text one. A name, a key of the configuration and a command keep their first letter.
 func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	first, size := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(first)) + s[size:]
+	word, _, _ := strings.Cut(s, " ")
+	letter := func(r rune) bool { return unicode.IsLetter(r) || r == '\'' }
+	if strings.TrimFunc(strings.TrimRight(word, ",;."), letter) == "" {
+		first, size := utf8.DecodeRuneInString(s)
+		s = string(unicode.ToUpper(first)) + s[size:]
+	}
 	if strings.ContainsRune(".!?", rune(s[len(s)-1])) {
 		return s
 	}

@@ -69,6 +69,41 @@ func TestHeadlineAndVerdict(t *testing.T) {
 	}
 }
 
+func TestSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                              "",
+		"wait, it passes":               "Wait, it passes.",
+		"nobody's":                      "Nobody's.",
+		"old-erp has no private key":    "old-erp has no private key.",
+		"anna@example.com may not":      "anna@example.com may not.",
+		"soap: rest can be set":         "soap: rest can be set.",
+		"docusign-auth-proxy login":     "docusign-auth-proxy login.",
+		"127.0.0.1:443 does not answer": "127.0.0.1:443 does not answer.",
+		"DocuSign failed.":              "DocuSign failed.",
+	} {
+		if got := sentence(text); got != want {
+			t.Errorf("%q became %q, not %q", text, got, want)
+		}
+	}
+}
+
+func TestManyUsersWithoutConsentAreToldWithTheirScopes(t *testing.T) {
+	s := with(ledger.StateTranslated)
+	i := &s.Integrations[0]
+	i.ClientID, i.Scopes = "the-key", []string{"signature", "impersonation"}
+	for n := range userEntries + 1 {
+		i.Tokens = append(i.Tokens, Token{User: fmt.Sprintf("user%d", n), Consent: "required"})
+	}
+	a := complete(s, noon).Attention
+	if len(a) != 1 || !strings.Contains(a[0].Problem, "with the scopes signature impersonation. It is so for user0, ") ||
+		!strings.Contains(a[0].NextStep, "consent wait --user USER --config ") {
+		t.Errorf("%+v", a)
+	}
+	if class := stateClass(complete(s, noon).Integrations[0]); class != "state-partly" {
+		t.Errorf("it looks as if it worked for all: %s", class)
+	}
+}
+
 func slices7() []ledger.State {
 	list := make([]ledger.State, 7)
 	for i := range list {

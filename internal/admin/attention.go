@@ -173,10 +173,11 @@ func (i *Integration) failingAttention(s *Status, list []Attention) []Attention 
 	return append([]Attention{whole}, list...)
 }
 
-// fill are the values that the texts of causes may ask for.
+// fill are the values that the texts of causes may ask for. An environment of the operator's own has no name.
 func (i *Integration) fill(s *Status, user string) []string {
-	return []string{"integration", i.Name, "key", i.ClientID, "environment", s.Environment, "config", s.Config.Path,
-		"user", user}
+	environment := strings.TrimPrefix(s.Environment, "custom")
+	return []string{"integration", i.Name, "key", i.ClientID, "environment", environment, "config", s.Config.Path,
+		"user", user, "scopes", strings.Join(i.Scopes, " ")}
 }
 
 // userTrouble is why calls of one user fail.
@@ -192,7 +193,11 @@ func (i *Integration) troubles(now time.Time) (list []userTrouble) {
 			if t.Error == "" {
 				word = cause.ConsentRequired.String()
 			}
-			list = append(list, userTrouble{t.User, word, t.Error, t.NextStep, t.ConsentURL})
+			trouble := userTrouble{user: t.User, cause: word, problem: t.Error, next: t.NextStep}
+			if t.Consent == "required" { // else the page leads nowhere: the trouble is another
+				trouble.consentURL = t.ConsentURL
+			}
+			list = append(list, trouble)
 		}
 	}
 	type calls struct{ user, principal, api string }

@@ -214,11 +214,14 @@ func (p *page) OnDay(t time.Time) string { return p.link("day", t.Format(isoDay)
 // LastHours is the page without a day.
 func (p *page) LastHours() string { return p.link("day", "") + "#hours" }
 
-func stateClass(state string) string {
-	if text, _ := stateWords(state); text != "" {
-		return "state-" + strings.ReplaceAll(state, "_", "-")
+func stateClass(i Integration) string {
+	switch text, _ := stateWords(i.State); {
+	case text == "":
+		return "state-unknown"
+	case strings.HasSuffix(i.StateText, notForAll):
+		return "state-partly"
 	}
-	return "state-unknown"
+	return "state-" + strings.ReplaceAll(i.State, "_", "-")
 }
 
 // schemeText names the forms a credential comes in, as package legacy labels them.

@@ -137,7 +137,8 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 		if t.owner >= 0 {
 			one := &out[t.owner]
 			one.Tokens = append(one.Tokens, admin.TokenOf(t.State, t.user,
-				cause.ConsentPage(tokens.Consent(t.Identity).Individual(), t.user), "integration", one.Name, "environment", cfg.Environment, "config", cfg.File(),
+				cause.ConsentPage(tokens.Consent(t.Identity).Individual(), t.user), "integration", one.Name,
+				"environment", string(cfg.Egress.Policy.Environment), "config", cfg.File(),
 				"server", cfg.AccountServer.Authority()))
 		}
 	}

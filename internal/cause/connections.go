@@ -103,11 +103,11 @@ func conditions() map[ID]Entry {
 			"over by itself", "docusignconfignotloaded", "DocuSignConfigNotLoaded", ""},
 		CAExpired: {"ca_expired", "the CA expired on {until}: every program that uses CONNECT or the hosts file refuses " +
 			"the proxy", Page, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let " +
-			"the old machines trust it (docusign-auth-proxy ca trust)", "docusigncaexpired", "DocuSignCAExpired",
-			seesCertificate},
+			"the old machines trust it (docusign-auth-proxy ca trust --config {config})", "docusigncaexpired",
+			"DocuSignCAExpired", seesCertificate},
 		CAExpiring: {"ca_expiring", "the CA expires on {until}; then every program that uses CONNECT or the hosts file fails",
 			Ticket, "make a new certificate for the same key: docusign-auth-proxy ca renew --config {config}; let the old " +
-				"machines trust it before the last day (docusign-auth-proxy ca trust)", "docusigncaexpiring",
+				"machines trust it before the last day (docusign-auth-proxy ca trust --config {config})", "docusigncaexpiring",
 			"DocuSignCAExpiring", ""},
 		CANotBegun: {"ca_not_begun", "the CA is not valid before {until}", Page, "check this machine's clock and time zone",
 			"docusignclockoff", "", seesCertificate},
