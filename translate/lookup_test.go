@@ -30,7 +30,8 @@ func TestAUserWhomNobodyFindsIsNoTroubleThatPasses(t *testing.T) {
 	_, err := w.Token(t.Context(), w.bob(t))
 	var missing *oauth.LookupError
 	var te *call.Error
-	if call.KindOf(err) != call.KindNotAllowed || !errors.As(err, &missing) || !errors.As(err, &te) || te.Cause != cause.NotFoundByAdmin {
+	if call.KindOf(err) != call.KindNotAllowed || !errors.As(err, &missing) || !errors.As(err, &te) ||
+		te.Cause != cause.NotFoundByAdmin {
 		t.Errorf("%v: %v", call.KindOf(err), err)
 	}
 }

@@ -76,8 +76,7 @@ func explain(args []string) ([]explained, error) {
 	for _, id := range cause.All() {
 		if e := id.Of(); word == "" || e.Word == word {
 			rows = append(rows, explained{Cause: e.Word, Severity: e.Severity, Means: cause.Capitals(e.Means),
-				Next: cause.Capitals(e.Next),
-				Sees: e.Sees, Alert: e.Alert, Runbook: "docs/runbook.md#" + cmp.Or(e.Anchor, "causes-of-failures")})
+				Next: cause.Capitals(e.Next), Sees: e.Sees, Alert: e.Alert, Runbook: "docs/runbook.md#" + e.Anchor})
 		}
 	}
 	return rows, nil

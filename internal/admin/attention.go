@@ -23,9 +23,6 @@ const (
 	clockWarning    = 30 * time.Second // assertions live for minutes, but a clock that is off drifts on
 )
 
-// causesAnchor is the section of docs/runbook.md with the table of causes.
-const causesAnchor = "causes-of-failures"
-
 // attentionOf makes the entries of rows of the table of causes, the gravest first.
 func attentionOf(s *Status) []Attention {
 	list := []Attention{}
@@ -68,7 +65,7 @@ func newAttention(id cause.ID, subject string, fill ...string) Attention {
 	row := id.Of()
 	return Attention{
 		Cause: row.Word, Severity: row.Severity, Subject: subject, Problem: sentence(id.Means(fill...)),
-		NextStep: sentence(id.Next(fill...)), Runbook: cmp.Or(row.Anchor, causesAnchor),
+		NextStep: sentence(id.Next(fill...)), Runbook: row.Anchor,
 	}
 }
 

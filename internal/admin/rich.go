@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -134,7 +133,7 @@ func (p *page) Causes() []causeRow {
 	seen := map[string]bool{}
 	for _, id := range cause.All() {
 		row := causeRow{Entry: id.Of()}
-		row.Means, row.Next, row.Anchor = sentence(id.Means()), sentence(id.Next()), cmp.Or(row.Anchor, causesAnchor)
+		row.Means, row.Next = sentence(id.Means()), sentence(id.Next())
 		if !seen[row.Word] {
 			row.ID, seen[row.Word] = row.Word, true
 		}

@@ -9,8 +9,8 @@ import (
 	"docusign-auth-proxy/internal/fixture"
 )
 
-// DocuSign refuses what goes out as it came; the verdict says what would become of it with mode: translate, also after a
-// restart, and once what would not work is mended.
+// DocuSign refuses what goes out as it came; the verdict says what would become of it with mode: translate, also after
+// a restart, and once what would not work is mended.
 func TestAnObservedIntegrationGetsAVerdict(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(w *fixture.Config) {

@@ -51,8 +51,8 @@ func TestTheTermOfTheCAIsAWarning(t *testing.T) {
 	}
 }
 
-// A CA that has expired and SOAP calls that nobody has chosen a way for are told in the log, at the start and with every
-// reload, and are entries of the status page.
+// A CA that has expired and SOAP calls that nobody has chosen a way for are told in the log, at the start and with
+// every reload, and are entries of the status page.
 func TestWhatWillNotWorkIsToldAtTheStart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -45,14 +45,17 @@ func (s *Severity) UnmarshalText(text []byte) error {
 	return fmt.Errorf("no severity %q", text)
 }
 
+// Section is that of docs/runbook.md with the table of causes.
+const Section = "causes-of-failures"
+
 // Entry is a row of the table. In Means and Next, {user} and the like stand for what only the place knows where it
 // happened; see Fill.
 type Entry struct {
 	Word     string // bounded; in cause of the log, the label cause and X-DocuSign-Auth-Proxy-Cause
 	Means    string // what happened; begins lower case, without a full stop
 	Severity Severity
-	Next     string // what the operator does; "" = as the first row with this word
-	Anchor   string // section of docs/runbook.md; "" = that of the table of causes
+	Next     string // what the operator does
+	Anchor   string // section of docs/runbook.md
 	Alert    string // the rule that tells of it; "" = none
 	Sees     string // what the old program is shown, in several cases with "; " between; "" = nothing of its own
 }
@@ -156,15 +159,11 @@ func All() []ID {
 // table puts the parts together, once.
 var table = sync.OnceValue(func() *[ids]Entry { //nolint:gochecknoglobals // read only, and made once
 	var all [ids]Entry
-	parts := []map[ID]Entry{refusals(), requests(), answers(), grants(), network(), connections(), conditions()}
+	parts := []map[ID]Entry{credentials(), logins(), requests(), soap(), answers(), grants(), network(), connects(),
+		connections(), conditions()}
 	for _, part := range parts {
 		for id, e := range part {
 			all[id] = e
-		}
-	}
-	for id, e := range all {
-		if first := slices.IndexFunc(all[:], func(f Entry) bool { return f.Word == e.Word }); e.Next == "" {
-			all[id].Next = all[first].Next
 		}
 	}
 	return &all

@@ -1,5 +1,31 @@
 package cause
 
+// connects are about CONNECTs that are refused. No alert tells of those that are usual where a whole machine goes
+// through the proxy.
+func connects() map[ID]Entry {
+	const refused, sees403 = "refused-connects", "403 at CONNECT"
+	return map[ID]Entry{
+		NotListed: {"not_listed", "{host} is neither DocuSign's nor listed", Ticket,
+			`add "{host}" to egress.tunnel if the program needs it`, refused, "", sees403},
+		OtherProduct: {"not_listed", "{host} is another product of DocuSign's, to which nothing is sent", Ticket,
+			"let the program reach {host} without the proxy", refused, "", sees403},
+		DocuSignPort: {"docusign_port", "{host} is DocuSign's, but its port is not intercepted", Ticket,
+			"let the program call it on port 443", refused, alertConnects, sees403},
+		ClientAddress: {"client_address", "{client} is not among the networks that may use the proxy", Ticket,
+			"if {client} is one of yours, add it to egress.clients", refused, alertConnects, sees403},
+		ClientCredentialMissing: {"client_credential_missing", "the program sent no proxy user", Ticket,
+			"set user and password of the proxy in the program, or take egress.proxy_users out", refused, "", "407"},
+		ClientCredential: {"client_credential", "the proxy user or its password is wrong", Ticket,
+			"correct the program's proxy user, or egress.proxy_users", refused, alertConnects, "407"},
+		TooManyTunnels: {"too_many_tunnels", "limits.tunnels, or one client's share of it, is reached", Ticket,
+			"raise limits.tunnels, or find what does not close them", refused, alertConnects, sees403},
+		BadTarget: {"bad_target", "the CONNECT names no host and port: {detail}", Ticket,
+			"correct the program's proxy setting or URL", refused, "", sees403},
+		WrongDoor: {"bad_target", "a CONNECT where none is taken: {detail}", Ticket,
+			"set the program's proxy to the address of listen.proxy", refused, "", "405 at CONNECT"},
+	}
+}
+
 // connections are about what never becomes a call.
 func connections() map[ID]Entry {
 	const (
@@ -8,91 +34,44 @@ func connections() map[ID]Entry {
 			"Python and Firefox keep lists of their own"
 		nextMany = "find out why the client keeps so many connections; limits.client_idle closes idle ones sooner, " +
 			"limits.connections and limits.client_share allow more"
-		refusedConnect = "refused-connects"
 	)
-	row := func(word, means string, s Severity, next, anchor string) Entry {
-		return Entry{Word: word, Means: means, Severity: s, Next: next, Anchor: anchor}
+	return map[ID]Entry{
+		NoCA: {"no_ca", "https to a proxy without a CA", Page,
+			"make a CA: docusign-auth-proxy ca init; or let the program call http://, or set its base URL to the proxy", never,
+			alertConnections, "403 at CONNECT, or an error of TLS"},
+		TLSNotTrusted: {"tls_not_trusted", "the program does not trust the proxy's CA", Page, nextTrust, trust,
+			alertConnections, seesCertificate},
+		TLSHungUp: {"tls_hung_up", "the program ended the TLS handshake without a word", Page, nextTrust, trust,
+			alertConnections, seesCertificate},
+		TLSNoCall: {"tls_no_call", "the program closed the connection after the handshake without a call", Ticket,
+			"nothing if it is a health check; else " + nextTrust, trust, alertConnections, seesCertificate},
+		TLSVersion: {"tls_version", "the program's TLS is older than 1.2", Page,
+			"set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers", "old-tls",
+			alertConnections, "an error of TLS"},
+		TLSSSLv2: {"tls_sslv2", "the program greets in the form of SSLv2", Page,
+			"switch the SSLv2 form of the greeting off in the program: for Java -Dhttps.protocols=TLSv1", "old-tls",
+			alertConnections, "an error of TLS"},
+		TLSName: {"tls_name", "the program asked for a host that is not DocuSign's", Ticket,
+			"correct the hosts file or proxy setting of the program's machine", never, alertConnections, seesCertificate},
+		TLSHandshake: {"tls_handshake", "the TLS handshake failed", Page,
+			"check that the program speaks TLS 1.2; older ones need interception.tls: legacy", never,
+			alertConnections, "an error of TLS"},
+		UnreadableRequest: {"unreadable_request", "the request head cannot be read", Page,
+			"look for blanks or other characters in the program's URLs and headers that must be written as %20 and the " +
+				"like; curl -v against the same address shows the answer", never, alertConnections, "400 Bad Request"},
+		HeadTooLarge: {"head_too_large", "the request head exceeds limits.header_bytes", Page,
+			"raise limits.header_bytes if the program really needs a head of this size", never, alertConnections, "431"},
+		UnsupportedCoding: {"unsupported_coding", "a Transfer-Encoding that is not chunked", Page,
+			"the program must send its body with Content-Length or with Transfer-Encoding: chunked", never,
+			alertConnections, "501"},
+		HeadUnfinished: {"head_unfinished", "the connection ended in the middle of a request head", Note,
+			"nothing if it is a port scan or a health check; else look at the network between the program and the proxy, or " +
+				"raise limits.header_timeout", never, "", ""},
+		TooManyConnections: {"too_many_connections", "limits.connections is reached", Page, nextMany, never,
+			alertConnections, "a connection that ends"},
+		ConnectionDisplaced: {"connection_displaced", "an idle connection was closed for another one", Ticket,
+			nextMany, never, alertConnections, "a connection that ends"},
 	}
-	all := map[ID]Entry{
-		NotListed: row("not_listed", "{host} is neither DocuSign's nor listed", Ticket,
-			`add "{host}" to egress.tunnel if the program needs it`, refusedConnect),
-		OtherProduct: row("not_listed", "{host} is another product of DocuSign's, to which nothing is sent", Ticket,
-			"let the program reach {host} without the proxy", refusedConnect),
-		DocuSignPort: row("docusign_port", "{host} is DocuSign's, but its port is not intercepted", Ticket,
-			"let the program call it on port 443", refusedConnect),
-		ClientAddress: row("client_address", "{client} is not among the networks that may use the proxy", Ticket,
-			"if {client} is one of yours, add it to egress.clients", refusedConnect),
-		ClientCredentialMissing: row("client_credential_missing", "the program sent no proxy user", Ticket,
-			"set user and password of the proxy in the program, or take egress.proxy_users out", refusedConnect),
-		ClientCredential: row("client_credential", "the proxy user or its password is wrong", Ticket,
-			"correct the program's proxy user, or egress.proxy_users", refusedConnect),
-		TooManyTunnels: row("too_many_tunnels", "limits.tunnels, or one client's share of it, is reached", Ticket,
-			"raise limits.tunnels, or find what does not close them", refusedConnect),
-		BadTarget: row("bad_target", "the CONNECT names no host and port: {detail}", Ticket,
-			"correct the program's proxy setting or URL", refusedConnect),
-		WrongDoor: row("bad_target", "a CONNECT where none is taken: {detail}", Ticket,
-			"set the program's proxy to the address of listen.proxy", refusedConnect),
-		NoCA: row("no_ca", "https to a proxy without a CA", Page,
-			"make a CA: docusign-auth-proxy ca init; or let the program call http://, or set its base URL to the proxy", never),
-		TLSNotTrusted: row("tls_not_trusted", "the program does not trust the proxy's CA", Page, nextTrust, trust),
-		TLSHungUp:     row("tls_hung_up", "the program ended the TLS handshake without a word", Page, nextTrust, trust),
-		TLSNoCall: row("tls_no_call", "the program closed the connection after the handshake without a call", Ticket,
-			"nothing if it is a health check; else "+nextTrust, trust),
-		TLSVersion: row("tls_version", "the program's TLS is older than 1.2", Page,
-			"set interception.tls: legacy, which also takes TLS 1.0, 1.1 and their ciphers", "old-tls"),
-		TLSSSLv2: row("tls_sslv2", "the program greets in the form of SSLv2", Page,
-			"switch the SSLv2 form of the greeting off in the program: for Java -Dhttps.protocols=TLSv1", "old-tls"),
-		TLSName: row("tls_name", "the program asked for a host that is not DocuSign's", Ticket,
-			"correct the hosts file or proxy setting of the program's machine", never),
-		TLSHandshake: row("tls_handshake", "the TLS handshake failed", Page,
-			"check that the program speaks TLS 1.2; older ones need interception.tls: legacy", never),
-		UnreadableRequest: row("unreadable_request", "the request head cannot be read", Page,
-			"look for blanks or other characters in the program's URLs and headers that must be written as %20 and the "+
-				"like; curl -v against the same address shows the answer", never),
-		HeadTooLarge: row("head_too_large", "the request head exceeds limits.header_bytes", Page,
-			"raise limits.header_bytes if the program really needs a head of this size", never),
-		UnsupportedCoding: row("unsupported_coding", "a Transfer-Encoding that is not chunked", Page,
-			"the program must send its body with Content-Length or with Transfer-Encoding: chunked", never),
-		HeadUnfinished: row("head_unfinished", "the connection ended in the middle of a request head", Note,
-			"nothing if it is a port scan or a health check; else look at the network between the program and the proxy, or "+
-				"raise limits.header_timeout", never),
-		TooManyConnections: row("too_many_connections", "limits.connections is reached", Page, nextMany, never),
-		ConnectionDisplaced: row("connection_displaced", "an idle connection was closed for another one", Ticket,
-			nextMany, never),
-	}
-	for sees, ids := range map[string][]ID{
-		"403 at CONNECT": {NotListed, OtherProduct, DocuSignPort, ClientAddress, TooManyTunnels,
-			BadTarget},
-		"405 at CONNECT":                     {WrongDoor},
-		"403 at CONNECT, or an error of TLS": {NoCA},
-		"407":                                {ClientCredentialMissing, ClientCredential},
-		seesCertificate:                      {TLSNotTrusted, TLSHungUp, TLSNoCall, TLSName},
-		"an error of TLS":                    {TLSVersion, TLSSSLv2, TLSHandshake},
-		"400 Bad Request":                    {UnreadableRequest},
-		"431":                                {HeadTooLarge},
-		"501":                                {UnsupportedCoding},
-		"a connection that ends":             {TooManyConnections, ConnectionDisplaced},
-	} {
-		for _, id := range ids {
-			e := all[id]
-			e.Sees = sees
-			all[id] = e
-		}
-	}
-	for id, e := range all {
-		switch id {
-		case DocuSignPort, ClientAddress, ClientCredential, TooManyTunnels:
-			e.Alert = alertConnects
-		case NotListed, OtherProduct, ClientCredentialMissing, BadTarget, WrongDoor:
-			// usual where a whole machine goes through the proxy
-		default:
-			if e.Severity > Note {
-				e.Alert = alertConnections
-			}
-		}
-		all[id] = e
-	}
-	return all
 }
 
 // conditions are what is wrong with the running proxy itself, without a call.
@@ -137,13 +116,13 @@ func conditions() map[ID]Entry {
 		SOAPNotChosen: {"soap_not_chosen", "the configuration does not say which way the SOAP calls of {integration} go",
 			Ticket, "set soap: rest, or soap: app_password with an App Password of each user", "soap-over-rest", "", ""},
 		PortTaken: {"port_taken", "{program} has {address}{detail}", Page,
-			"stop it, or {instead}", "", "", ""},
+			"stop it, or {instead}", Section, "", ""},
 		PortForbidden: {"port_forbidden", "this user may not open port {port}", Page, "on Linux: setcap " +
 			"cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit; or " +
-			"choose a port above 1023 in {listener}", "", "", ""},
+			"choose a port above 1023 in {listener}", Section, "", ""},
 		AddressNotHere: {"address_not_here", "this machine does not have the address {address}", Page,
-			"put one of its own addresses into {listener}, or 127.0.0.1", "", "", ""},
+			"put one of its own addresses into {listener}, or 127.0.0.1", Section, "", ""},
 		CannotListen: {"cannot_listen", "cannot listen on {address}: {detail}", Page,
-			"choose another address in {listener}", "", "", ""},
+			"choose another address in {listener}", Section, "", ""},
 	}
 }

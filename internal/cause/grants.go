@@ -2,12 +2,7 @@ package cause
 
 // grants are what the account server says to a request for a token (PROTOCOL.md §6.4).
 func grants() map[ID]Entry {
-	const (
-		none      = "DocuSignNoToken"
-		report    = "this should not happen; report it with the text of the error"
-		writeGUID = "write the GUID of {user}: it stands as API Username on the user's page in DocuSign's administration " +
-			"(Users)"
-	)
+	const none, report = "DocuSignNoToken", "this should not happen; report it with the text of the error"
 	return map[ID]Entry{
 		ConsentRequired: {"consent_required", "DocuSign answers consent_required: {user} has not allowed {key} to act " +
 			"for them with the scopes {scopes}", Page, "let {user} open {consent}, log in and accept (whoever is " +
@@ -34,7 +29,8 @@ func grants() map[ID]Entry {
 				"of the same environment (demo and production have different GUIDs); activate the user if they are closed",
 			"docusignnotoken", none, seesUser},
 		InvalidSubject: {"invalid_subject", "{guid} is not a GUID: DocuSign gives tokens for GUIDs only, not for e-mail " +
-			"addresses", Page, writeGUID, "docusignnotoken", none, seesUser},
+			"addresses", Page, "write the GUID of {user}: it stands as API Username on the user's page in DocuSign's " +
+			"administration (Users)", "docusignnotoken", none, seesUser},
 		InvalidScope: {"invalid_scope", "DocuSign does not know one of the scopes {scopes}", Page,
 			"one of the scopes {scopes} is not DocuSign's: write scopes: [signature, impersonation] into {config}",
 			"docusignnotoken", none, seesUser},
@@ -60,7 +56,6 @@ func grants() map[ID]Entry {
 			"wait; see status.docusign.com", "docusignunreachable", alertFailing, sees503},
 		BadAnswer: {"bad_answer", "the answer of {server} is not the account server's", Page,
 			"check what stands between this machine and {server}", "docusignunreachable", alertFailing, sees503},
-		Other: {"other", "a cause that has no word of its own", Page, "see error of the log line", "causes-of-failures",
-			alertFailing, ""},
+		Other: {"other", "a cause that has no word of its own", Page, "see error of the log line", Section, alertFailing, ""},
 	}
 }

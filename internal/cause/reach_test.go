@@ -90,7 +90,8 @@ func TestRealConnectionsSayWhichStepFailed(t *testing.T) {
 	inspecting := certificate(t, valid(x509.Certificate{
 		Subject: pkix.Name{CommonName: "Example Ltd inspection\nCA"}, DNSNames: here}))
 	other := certificate(t, valid(x509.Certificate{DNSNames: []string{"portal.example.com"}}))
-	old := certificate(t, &x509.Certificate{DNSNames: here, NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(-time.Hour)})
+	old := certificate(t, &x509.Certificate{
+		DNSNames: here, NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(-time.Hour)})
 	only := func(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }
 	refusing := only(inspecting)
 	refusing.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, errors.New("no") }

@@ -31,8 +31,8 @@ const (
 // byDocuSign is the section about what DocuSign itself answered.
 const byDocuSign = "refused-by-docusign-itself"
 
-// refusals are about who calls, and whether it is proven.
-func refusals() map[ID]Entry {
+// credentials are about what the program sends of itself.
+func credentials() map[ID]Entry {
 	const unknown, alertUnknown = "docusignlegacyfromunknownkey", "DocuSignLegacyFromUnknownKey"
 	const nextForm = "compare what the program sends with docs/runbook.md#schemes-and-apis; a capture shows it masked: " +
 		"docusign-auth-proxy capture start"
@@ -49,8 +49,7 @@ func refusals() map[ID]Entry {
 		DigestPassword: {"digest_password", "the password was sent as a digest, so there is none to compare", Page,
 			"let the program send the password as text (PasswordText)", "schemes-and-apis", alertFailing, seesFormat},
 		SignedCredential: {"signed_credential", "an XML signature covers the token, which can therefore not be replaced",
-			Page,
-			"let the program leave the UsernameToken out of its signature", "schemes-and-apis", alertFailing, seesFormat},
+			Page, "let the program leave the UsernameToken out of its signature", "schemes-and-apis", alertFailing, seesFormat},
 		Unreadable: {"unreadable", "the SOAP message cannot be read, so nothing was sent", Page, nextForm,
 			"schemes-and-apis", alertFailing, "a SOAP fault"},
 		UnknownKey: {"unknown_key", "{key} is in no integration of the configuration", Ticket,
@@ -65,6 +64,12 @@ func refusals() map[ID]Entry {
 		ClientIDAsKey: {"unknown_key", "{key} is in no integration of the configuration", Ticket,
 			"the same key is oauth.client_id of {integration}: if this is its program, write integrator_key: {key} there; " +
 				"else add an integration for {key}", unknown, alertUnknown, seesPartner},
+	}
+}
+
+// logins are about whether it is proven who calls, and as whom the call may be made.
+func logins() map[ID]Entry {
+	return map[ID]Entry{
 		BadLogin: {"bad_login", "the password differs from the one in the configuration", Page,
 			"store the password that the program sends for {user}: docusign-auth-proxy hash-password", "a-program-gets-401",
 			alertGuessing, seesUser},
@@ -118,51 +123,56 @@ func refusals() map[ID]Entry {
 			"make {user} an active member of an account in {environment} (demo and production have separate memberships)",
 			"a-program-gets-401", alertFailing, "401 USER_LACKS_MEMBERSHIP"},
 		PasswordChange: {"password_change", "the program wanted to change a password that DocuSign no longer has", Note,
-			"change the password in the configuration, and in the program", "", "", seesLacks},
+			"change the password in the configuration, and in the program", Section, "", seesLacks},
 	}
 }
 
 // requests are about what the call asks for.
 func requests() map[ID]Entry {
-	const here = "causes-of-failures"
 	return map[ID]Entry{
 		BadPath: {"bad_path", "the path has an encoded slash, a backslash or a control character, which servers read in " +
-			"different ways", Page, "correct the program's address; doubled slashes are taken as one", here, alertFailing,
+			"different ways", Page, "correct the program's address; doubled slashes are taken as one", Section, alertFailing,
 			seesFault},
 		BadRequest: {"bad_request", "the form, the envelope or the parts of the body cannot be read", Page,
-			"look at what the program sends: docusign-auth-proxy capture start", here, alertFailing, seesFault},
+			"look at what the program sends: docusign-auth-proxy capture start", Section, alertFailing, seesFault},
 		NotFound: {"not_found", "DocuSign has no such address", Page,
-			"correct the program's address: it must begin with /restapi, /api/3.0 or /oauth2", here, alertFailing, "404"},
+			"correct the program's address: it must begin with /restapi, /api/3.0 or /oauth2", Section, alertFailing, "404"},
 		BrowserCameBack: {"not_found", "a signer's browser came back to an address that is no longer valid", Page,
-			"nothing, if the signer took more than a day; else look at the key file beside the state file", here, alertFailing,
-			"404"},
+			"nothing, if the signer took more than a day; else look at the key file beside the state file", Section,
+			alertFailing, "404"},
 		TooLarge: {"too_large", "a body or a SOAP header exceeds a limit", Page,
-			"raise limits.header_bytes or limits.soap_header; DocuSign takes 34 MiB at a time", here, alertFailing, "413"},
+			"raise limits.header_bytes or limits.soap_header; DocuSign takes 34 MiB at a time", Section, alertFailing, "413"},
 		BodyTimeout: {"body_timeout", "the body of the call stopped coming, so that nothing was sent or DocuSign saw only " +
 			"a part of it", Page, "look at the network between the program and the proxy; a program that pauses while it " +
 			"writes a call needs a higher limits.body_timeout, one whose credential is in the body also a higher " +
-			"limits.header_timeout", here, alertFailing, "408"},
+			"limits.header_timeout", Section, alertFailing, "408"},
 		HostMismatch: {"host_mismatch", "the Host inside is another than that of the connection", Page,
-			"the program's own fault, or an attempt to reach another host: look at its settings", here, alertFailing, "421"},
+			"the program's own fault, or an attempt to reach another host: look at its settings", Section, alertFailing, "421"},
 		WrongEnvironment: {"wrong_environment", "{host} belongs to another environment of DocuSign's, and calls are " +
 			"carried out in {environment} here; nothing was sent", Page, "use a host of {environment}, or for {other} a " +
-			"second proxy with that environment", here, alertFailing, "403"},
+			"second proxy with that environment", Section, alertFailing, "403"},
 		UnknownEnvironment: {"wrong_environment", "{host} does not tell which environment of DocuSign it belongs to, and " +
 			"calls are carried out in {environment} here; nothing was sent", Page, "if it belongs to {environment}, list it " +
-			"under egress.hosts", here, alertFailing, "403"},
+			"under egress.hosts", Section, alertFailing, "403"},
 		UnknownService: {"unknown_service", "a SOAP service other than the four: nobody knows where it reads its password",
 			Page, "correct the program's address: /api/3.0/ with api.asmx, dsapi.asmx, credential.asmx or " +
-				"accountmanagement.asmx", here, alertFailing, seesFault4},
+				"accountmanagement.asmx", Section, alertFailing, seesFault4},
 		FormBinding: {"form_binding", "a call by query or form, service.asmx/Operation, which has the password in it", Page,
-			"let the program send a SOAP envelope to the service's own address", here, alertFailing, seesFault4},
+			"let the program send a SOAP envelope to the service's own address", Section, alertFailing, seesFault4},
 		ClearPassword: {"clear_password", "a password in a query, a path or a form would have left in clear", Page,
 			"the program has to send its credential in X-DocuSign-Authentication, in the SOAP message to its service, or " +
 				"to oauth2/token",
-			here, alertFailing, seesFault},
+			Section, alertFailing, seesFault},
 		Unsupported: {"unsupported", "a call that the proxy does not carry out as it is configured", Page,
-			"see error of the log line: it names what is missing", here, alertFailing, "501"},
+			"see error of the log line: it names what is missing", Section, alertFailing, "501"},
 		UnsupportedGrant: {"unsupported_grant", "oauth2/token with a grant other than password", Page,
-			"the program has to ask the account server for this grant", here, alertFailing, "400 unsupported_grant_type"},
+			"the program has to ask the account server for this grant", Section, alertFailing, "400 unsupported_grant_type"},
+	}
+}
+
+// soap are about SOAP calls, and how they go to DocuSign.
+func soap() map[ID]Entry {
+	return map[ID]Entry{
 		SOAPRefused: {"soap_refused", "with soap: rest, what the program asks for cannot be carried out; nothing was sent",
 			Page, "see docusign-auth-proxy soap operations; let the program do without it, or set soap: app_password",
 			"soap-over-rest", alertFailing, `a SOAP fault that ends with "Nothing was sent."`},
@@ -205,7 +215,7 @@ func answers() map[ID]Entry {
 			alertUnreachable, sees503},
 		NotRepeated: {"not_repeated", "DocuSign refused a token or a site; that is mended, but the call was larger than " +
 			"limits.replay_body and was not sent again", Note, "nothing: the program's next attempt works; raise " +
-			"limits.replay_body to have calls of this size repeated", "", "", sees503},
+			"limits.replay_body to have calls of this size repeated", Section, "", sees503},
 		DocuSign401: {"docusign_401", "DocuSign refused the token, twice", Page, "check that {user} is an active member of " +
 			"the account in the call", byDocuSign, alertFailing, "401, DocuSign's own"},
 		OwnCredentialRefused: {"docusign_401", "DocuSign refused the program's own credential, which passed unchanged", Page,
@@ -219,7 +229,7 @@ func answers() map[ID]Entry {
 			"403, or a SOAP fault, DocuSign's own"},
 		DocuSign404: {"docusign_404", "DocuSign has nothing at this address, or not what the program asks for", Note,
 			"compare path of the log line with /restapi/v2.1/accounts/…: /restapi and the version must stand in it once; if " +
-				"the answer names an error, it is the program's own matter", "causes-of-failures", "", "DocuSign's own answer"},
+				"the answer names an error, it is the program's own matter", Section, "", "DocuSign's own answer"},
 		PlanWithoutAPI: {"docusign_403", "the account's plan has no API (ACCOUNT_LACKS_PERMISSIONS)", Page,
 			"ask DocuSign's sales or support to switch the API on for the account", byDocuSign, alertFailing,
 			"401 or 403, DocuSign's own"},

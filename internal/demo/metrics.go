@@ -56,7 +56,7 @@ func (n *narrator) sumUp() (proof, []moved, []string) {
 			"legacy credential", "legacy credentials"), words.Count(p.Leaks, "password", "passwords")))
 	}
 	if p.Grants != 1 {
-		trouble = append(trouble, fmt.Sprintf("tokens were asked for %s instead of once", words.Count(p.Grants, "time", "times")))
+		trouble = append(trouble, "tokens were asked for "+words.Count(p.Grants, "time", "times")+" instead of once")
 	}
 	var metrics []moved
 	var calls int

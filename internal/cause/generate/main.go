@@ -125,7 +125,7 @@ func bySight() string {
 
 // linked is the word of a row, which leads to its section of the runbook where that is not the table itself.
 func linked(e cause.Entry, document string) string {
-	if e.Anchor == "" || e.Anchor == "causes-of-failures" {
+	if e.Anchor == cause.Section {
 		return "`" + e.Word + "`"
 	}
 	return "[`" + e.Word + "`](" + document + "#" + e.Anchor + ")"
