@@ -144,11 +144,12 @@ func NewHandler(cfg Config) http.Handler {
 func (s *server) page(r *http.Request, nav string) *page {
 	q := r.URL.Query()
 	p := &page{
-		Status: complete(s.Status(), s.Now()), Nav: nav, Path: r.URL.EscapedPath(), Refresh: refreshOf(q.Get("refresh")),
-		State: q.Get("state"), Search: strings.TrimSpace(clean(q.Get("q"))),
-		CanReload: s.Reload != nil && s.verify() != nil, CanRetry: s.Retry != nil,
+		lists: lists{Status: complete(s.Status(), s.Now()), query: query{
+			Path: r.URL.EscapedPath(), State: q.Get("state"), Search: strings.TrimSpace(clean(q.Get("q"))),
+			From: max(0, atoi(q.Get("from"))), Refresh: refreshOf(q.Get("refresh")),
+		}},
+		Nav: nav, CanReload: s.Reload != nil && s.verify() != nil, CanRetry: s.Retry != nil,
 	}
-	p.From = max(0, atoi(q.Get("from")))
 	// A day that is none, or that the ledger does not know any more, is the last 24 hours.
 	day, err := time.Parse(isoDay, q.Get("day"))
 	if age := p.Now().Sub(day); err == nil && age >= 0 && age < chartDays*24*time.Hour {

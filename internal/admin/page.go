@@ -16,7 +16,6 @@ import (
 
 	"docusign-auth-proxy/internal/admin/chart"
 	"docusign-auth-proxy/internal/call"
-	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/shown"
 )
 
@@ -29,14 +28,8 @@ const (
 
 // page is what a template is given.
 type page struct {
-	Status      Status
+	lists
 	Nav         string // entry of the navigation that is the page itself
-	Path        string // of the page, for its own links
-	State       string // the filter of a list; "" = all
-	Search      string
-	From        int       // users that are left out before those shown
-	Day         time.Time // whose hours are shown; zero = the last 24 hours
-	Refresh     int       // seconds; 0 = never
 	CanReload   bool
 	CanRetry    bool
 	Static      bool // a file: no navigation, no form, style included
@@ -44,7 +37,6 @@ type page struct {
 	StylePolicy string
 	Integration *Integration
 	Person      *person
-	crowd       []*person          // see everybody
 	own         map[string]*person // see CallerLink
 	consents    map[string]string  // see consentOf
 }
@@ -98,6 +90,7 @@ func functions() template.FuncMap {
 		"plural":   count,
 		"fields":   strings.Fields,
 		"severity": severityText,
+		"causes":   causeRows,
 		"sentence": sentence,
 		"isoDay":   func(t time.Time) string { return t.Format(isoDay) },
 		"hour":     func(t time.Time) string { return t.Format(shortHour) },
@@ -173,46 +166,6 @@ type calls struct {
 func chartTitle(days []chart.Period) string {
 	return "Calls by the day, " + days[0].Start.Format(shortDay) + " to " + days[len(days)-1].Start.Format(shortDay)
 }
-
-// Sorted lists the integrations by what the reader must know first: failing, in need of a person, in need of the
-// proxy, silent, moved, blocked.
-func (p *page) Sorted() []Integration {
-	rank := func(i Integration) int {
-		switch state := ledger.State(i.State); {
-		case i.failing():
-			return 0
-		case p.needsPerson(&i):
-			return 1
-		case i.NeedsProxy:
-			return 2
-		case state == ledger.StateIdle || state == ledger.StateNeverSeen:
-			return 3
-		case state == ledger.StateNative:
-			return 4
-		}
-		return 5
-	}
-	list := slices.Clone(p.Status.Integrations)
-	slices.SortStableFunc(list, func(a, b Integration) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Name, b.Name))
-	})
-	return list
-}
-
-// Unlisted are the unlisted users of an integration.
-func (p *page) Unlisted(name string) []Unknown {
-	return slices.DeleteFunc(slices.Clone(p.Status.Unknown), func(u Unknown) bool { return u.Integration != name })
-}
-
-// Reload is the page itself, read anew now and then, or no more.
-func (p *page) Reload() string { return p.link("refresh", "30") }
-func (p *page) Stop() string   { return p.link("refresh", "") }
-
-// OnDay is the page with the hours of a day.
-func (p *page) OnDay(t time.Time) string { return p.link("day", t.Format(isoDay)) + "#hours" }
-
-// LastHours is the page without a day.
-func (p *page) LastHours() string { return p.link("day", "") + "#hours" }
 
 func stateClass(i Integration) string {
 	switch text, _ := stateWords(i.State); {

@@ -156,9 +156,9 @@ func (p *people) find(name, id, role string) *person {
 }
 
 // People are the users of an integration as the configuration lists them, then who else is known.
-func (p *page) People(i *Integration) []*person { return p.peopleOf(i).list }
+func (l *lists) People(i *Integration) []*person { return l.peopleOf(i).list }
 
-func (p *page) peopleOf(i *Integration) people {
+func (l *lists) peopleOf(i *Integration) people {
 	all := people{integration: i, byName: map[string]*person{}}
 	for n := range i.Users {
 		u := &i.Users[n]
@@ -178,7 +178,7 @@ func (p *page) peopleOf(i *Integration) people {
 			}
 		}
 	}
-	for _, a := range p.Status.Attention {
+	for _, a := range l.Status.Attention {
 		if u := all.byName[legacy.Fold(a.User)]; a.Integration == i.Name && a.User != "" && u != nil {
 			u.Attention = append(u.Attention, a)
 		}
@@ -205,8 +205,8 @@ func (p *page) One() []*person {
 }
 
 // Troubled are those who need help.
-func (p *page) Troubled() []*person {
-	list := slices.DeleteFunc(p.everybody(), func(u *person) bool { return u.rank() > 1 })
+func (l *lists) Troubled() []*person {
+	list := slices.DeleteFunc(l.everybody(), func(u *person) bool { return u.rank() > 1 })
 	slices.SortStableFunc(list, byNeed)
 	return list
 }
@@ -220,9 +220,9 @@ func byNeed(a, b *person) int {
 }
 
 // Everybody is the people of all integrations that fit the filter, who needs help first.
-func (p *page) Everybody() []*person {
-	list := slices.DeleteFunc(p.everybody(), func(u *person) bool {
-		return p.State != "" && u.State() != p.State || !contains(p.Search, u.Name, u.ID, u.Integration.Name)
+func (l *lists) Everybody() []*person {
+	list := slices.DeleteFunc(l.everybody(), func(u *person) bool {
+		return l.State != "" && u.State() != l.State || !contains(l.Search, u.Name, u.ID, u.Integration.Name)
 	})
 	slices.SortStableFunc(list, byNeed)
 	return list
@@ -232,34 +232,34 @@ func (p *page) Everybody() []*person {
 const usersShown = 100
 
 // Some are those of Everybody that the page shows.
-func (p *page) Some() []*person {
-	list := p.Everybody()
-	list = list[min(p.From, len(list)):]
+func (l *lists) Some() []*person {
+	list := l.Everybody()
+	list = list[min(l.From, len(list)):]
 	return list[:min(usersShown, len(list))]
 }
 
 // Before and After lead to the users before and after those shown; "" = there are none.
-func (p *page) Before() string {
-	if p.From == 0 {
+func (l *lists) Before() string {
+	if l.From == 0 {
 		return ""
 	}
-	return p.link("from", number(uint64(max(0, p.From-usersShown))))
+	return l.link("from", number(uint64(max(0, l.From-usersShown))))
 }
 
-func (p *page) After() string {
-	if p.From+usersShown >= len(p.Everybody()) {
+func (l *lists) After() string {
+	if l.From+usersShown >= len(l.Everybody()) {
 		return ""
 	}
-	return p.link("from", number(uint64(p.From+usersShown)))
+	return l.link("from", number(uint64(l.From+usersShown)))
 }
 
-func (p *page) everybody() []*person {
-	if p.crowd == nil {
-		for i := range p.Status.Integrations {
-			p.crowd = append(p.crowd, p.People(&p.Status.Integrations[i])...)
+func (l *lists) everybody() []*person {
+	if l.crowd == nil {
+		for i := range l.Status.Integrations {
+			l.crowd = append(l.crowd, l.People(&l.Status.Integrations[i])...)
 		}
 	}
-	return slices.Clone(p.crowd)
+	return slices.Clone(l.crowd)
 }
 
 // contains reports whether one of the texts has the words that were looked for.

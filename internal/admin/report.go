@@ -39,7 +39,7 @@ func WriteReport(w io.Writer, format string, s Status, now time.Time) error {
 func writeHTML(w io.Writer, s Status) error {
 	sum := sha256.Sum256(styleSheet)
 	return newPages().execute(w, "report", &page{
-		Status: s, Static: true, Style: template.CSS(styleSheet),
+		lists: lists{Status: s}, Static: true, Style: template.CSS(styleSheet),
 		StylePolicy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 			"'; base-uri 'none'; form-action 'none'",
 	})
@@ -72,7 +72,7 @@ func writeTable(w io.Writer, s *Status) error {
 	// Cells of one block are aligned with each other; a line without a tab ends the block.
 	line("")
 	line("INTEGRATION", "STATE", "LAST SEEN", "CALLS 24H", "CALLS", "FAILED", "SCHEMES")
-	p := &page{Status: *s}
+	p := &page{lists: lists{Status: *s}}
 	for _, i := range p.Sorted() {
 		line(i.Name, i.StateText, seen(p, i.LastSeen), number(i.CallsLast24h), number(i.Calls), number(i.Failed),
 			strings.Join(i.Schemes, " "))

@@ -67,8 +67,8 @@ func severityText(s cause.Severity) string {
 }
 
 // TroublesOf are the entries of an integration.
-func (p *page) TroublesOf(integration string) []Attention {
-	return slices.DeleteFunc(slices.Clone(p.Status.Attention), func(a Attention) bool {
+func (l *lists) TroublesOf(integration string) []Attention {
+	return slices.DeleteFunc(slices.Clone(l.Status.Attention), func(a Attention) bool {
 		return a.Integration != integration
 	})
 }
@@ -91,9 +91,9 @@ type severityGroup struct {
 }
 
 // BySeverity is the attention list in parts; it has the gravest first.
-func (p *page) BySeverity() []severityGroup {
+func (l *lists) BySeverity() []severityGroup {
 	var groups []severityGroup
-	for _, a := range p.Status.Attention {
+	for _, a := range l.Status.Attention {
 		if n := len(groups); n == 0 || groups[n-1].Severity != a.Severity {
 			groups = append(groups, severityGroup{Severity: a.Severity})
 		}
@@ -104,9 +104,9 @@ func (p *page) BySeverity() []severityGroup {
 }
 
 // Severities are links to the parts of the attention list.
-func (p *page) Severities() []choice {
+func (l *lists) Severities() []choice {
 	var list []choice
-	for _, g := range p.BySeverity() {
+	for _, g := range l.BySeverity() {
 		list = append(list, choice{severityText(g.Severity), "/attention#" + g.Severity.String(), len(g.Entries), false})
 	}
 	return list
@@ -127,8 +127,8 @@ type causeRow struct {
 	ID string
 }
 
-// Causes is the table of causes, in general words.
-func (p *page) Causes() []causeRow {
+// causeRows is the table of causes, in general words.
+func causeRows() []causeRow {
 	var rows []causeRow
 	seen := map[string]bool{}
 	for _, id := range cause.All() {

@@ -11,9 +11,9 @@ import (
 const consentPage = "https://account-d.docusign.com/oauth/auth?response_type=code&scope=signature%20impersonation"
 
 func TestASentenceIsTakenApart(t *testing.T) {
-	p := &page{Status: Status{Integrations: []Integration{
+	p := &page{lists: lists{Status: Status{Integrations: []Integration{
 		{Tokens: []Token{{User: "anna@example.com", ConsentURL: consentPage}}},
-	}}}
+	}}}}
 	for text, want := range map[string][]piece{
 		"":      nil,
 		"Wait.": {{Text: "Wait."}},
@@ -56,12 +56,12 @@ func FuzzASentenceKeepsItsWords(f *testing.F) {
 }
 
 func TestAnEntryAboutSeveralUsersHasTheirConsentPages(t *testing.T) {
-	p := &page{Status: Status{Integrations: []Integration{{Name: "billing", Tokens: []Token{
+	p := &page{lists: lists{Status: Status{Integrations: []Integration{{Name: "billing", Tokens: []Token{
 		{User: "anna@example.com", Consent: "required", ConsentURL: consentPage},
 		{User: "ben@example.com", Consent: "given"},
 		{User: "cora@example.com", Consent: "required", ConsentURL: consentPage + "&x=1"},
 		{User: "nobody yet", Consent: "unknown", ConsentURL: consentPage},
-	}}}}}
+	}}}}}}
 	for _, test := range []struct {
 		entry Attention
 		want  int

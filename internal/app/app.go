@@ -91,7 +91,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 		OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
 		return nil, err
 	}
-	p.warn(cfg)
+	warn(p.log, Warnings(cfg, p.ledger, time.Now()))
 	if err = p.listeners.open(cfg, p.path); err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (p *App) accept(old, next *config.Config) error {
 	p.Server.Swap(a.state)
 	p.checkSpools(a)
 	p.configure(next)
-	p.warn(next)
+	warn(p.log, Warnings(next, p.ledger, time.Now()))
 	p.retire(previous)
 	return nil
 }

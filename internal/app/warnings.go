@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -39,8 +40,8 @@ func Warnings(cfg *config.Config, l *ledger.Ledger, now time.Time) config.Proble
 }
 
 // warn writes a line for each warning, with what to do about it.
-func (p *App) warn(cfg *config.Config) {
-	for _, w := range Warnings(cfg, p.ledger, time.Now()) {
+func warn(log *slog.Logger, warnings config.Problems) {
+	for _, w := range warnings {
 		next := w.Hint
 		w.Hint = ""
 		args := []any{"warning", w.String()}
@@ -50,6 +51,6 @@ func (p *App) warn(cfg *config.Config) {
 		if next != "" {
 			args = append(args, "next_step", next)
 		}
-		p.log.Warn("config", args...)
+		log.Warn("config", args...)
 	}
 }
