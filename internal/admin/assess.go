@@ -27,7 +27,7 @@ func stateWords(state string) (text, next string) {
 	case ledger.StateIdle:
 		return "Idle", "Ask its owner whether it is still in use: a job may run once a quarter."
 	case ledger.StateFailing:
-		return "Failing", "Follow the last error; docusign-auth-proxy doctor tries each step by itself."
+		return "Failing", sentence(cause.Other.Next())
 	case ledger.StateMixed:
 		return "Mixed", "Part of it has OAuth of its own. Move the callers that still show a legacy scheme."
 	case ledger.StateNative:

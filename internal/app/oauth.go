@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
@@ -137,8 +138,7 @@ func (p *App) renewLogins(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		if err := p.RenewOnce(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, oauth.ErrClosed) {
-			p.log.Error("a refresh token could not be renewed", "error", err, "next_step",
-				"docusign-auth-proxy login --user for the user named, before the 30 days are over")
+			advised(p.log, cause.LoginNotRenewed, "config", p.path).Error("a refresh token could not be renewed", "error", err)
 		}
 		select {
 		case <-ticker.C:

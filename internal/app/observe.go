@@ -7,6 +7,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/panics"
 	"docusign-auth-proxy/translate"
@@ -54,10 +55,8 @@ func (p *App) observe() error {
 	}
 	p.env = deps{store: p.store, prover: prover, self: p.listeners.own, observer: observer,
 		onPin: func(integration, username string, client netip.Addr) {
-			p.log.Warn("password pinned", "integration", integration, "authenticator", username, "client",
-				client.String(),
-				"next_step", "docusign-auth-proxy pins list shows the line for the configuration; then set "+
-					"pin_password: never")
+			advised(p.log, cause.PasswordPinned, "config", p.path).Warn("password pinned", "integration", integration,
+				"authenticator", username, "client", client.String())
 		}}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/store"
 )
 
@@ -18,9 +19,8 @@ func openStore(cfg *config.Config, log *slog.Logger) (*store.Store, error) {
 	if err == nil || !goesWithoutStore(cfg, err) {
 		return s, err
 	}
-	log.Warn("the state is kept in memory only", "error", err, "effect",
-		"issued tokens and the ledger are lost at the next restart",
-		"next_step", "set store: to a file in a folder that the proxy may write, or store: memory if this is wanted")
+	advised(log, cause.StateInMemory).Warn("the state is kept in memory only", "error", err, "effect",
+		"issued tokens and the ledger are lost at the next restart")
 	return store.Open("", options)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
@@ -32,9 +33,8 @@ func (o *operatorToken) write(cfg *config.Config, state *store.Store, log *slog.
 		return
 	}
 	if cfg.Admin.BasicAuth == nil {
-		log.Warn("there is no operator's token", "error", err, "effect",
-			"captures, tokens, pins and reload are refused on the operations listener",
-			"next_step", "set admin.basic_auth, or admin.token_file to a file in a folder that the proxy may write")
+		advised(log, cause.NoOperatorToken).Warn("there is no operator's token", "error", err, "effect",
+			"captures, tokens, pins and reload are refused on the operations listener")
 	}
 }
 

@@ -71,8 +71,7 @@ func (p *App) Reload(context.Context) error {
 	p.metrics.ConfigLoaded(err)
 	const kept = "configuration not reloaded; the last good one stays in force"
 	problems, faulty := errors.AsType[config.Problems](err)
-	log := p.log.With("config", p.path, "cause", cause.ConfigNotLoaded.String(), "next_step",
-		cause.ConfigNotLoaded.Next("config", p.path))
+	log := advised(p.log, cause.ConfigNotLoaded, "config", p.path).With("config", p.path)
 	switch {
 	case err == nil:
 		p.log.Info("configuration reloaded", "config", p.path)

@@ -15,6 +15,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/observe/accesslog"
 	"docusign-auth-proxy/internal/panics"
 )
@@ -40,8 +41,7 @@ func RunLogged(out io.Writer, cfg config.Log, f func(*slog.Logger, Hooks) error)
 	w.Note = func(dropped uint64) []byte {
 		var line bytes.Buffer
 		if h, err := accesslog.NewHandler(&line, cfg.Format, cfg.Level); err == nil {
-			slog.New(h).Error("log lines dropped", "lines", dropped, "next_step",
-				"look at the program that reads standard error, and its disk")
+			advised(slog.New(h), cause.LogStuck).Error("log lines dropped", "lines", dropped)
 		}
 		return line.Bytes()
 	}
@@ -144,8 +144,8 @@ func (p *App) announce() {
 	p.log.Info("started", "version", version, "commit", commit, "environment", cfg.Environment, "integrations",
 		len(cfg.Integrations), "config", p.path)
 	if p.current.Load().state.Authority == nil {
-		p.log.Info("no interception", "effect", "CONNECT to DocuSign is refused; programs can use the sidecar",
-			"next_step", "docusign-auth-proxy ca init, then interception: in the configuration")
+		advised(p.log, cause.NoCA).Info("no interception", "effect",
+			"CONNECT to DocuSign is refused; programs can use the sidecar")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/spool"
@@ -40,8 +41,8 @@ func spoolsOf(cfg *config.Config, previous *assembled) map[string]*spool.Pool {
 func (p *App) checkSpools(a *assembled) {
 	for name, pool := range a.state.Spools {
 		if err := pool.Check(); err != nil {
-			p.log.Warn("large documents of SOAP calls cannot be kept while they are under way", "integration", name,
-				"error", err, "next_step", "set soap_rest.spool_dir to a directory that the proxy may write")
+			advised(p.log, cause.SpoolUnwritable, "integration", name).Warn(
+				"large documents of SOAP calls cannot be kept while they are under way", "integration", name, "error", err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate"
@@ -66,7 +67,6 @@ func takeOver(s *store.Store, log *slog.Logger, a *assembled) {
 		return s.Voucher(o, fingerprint)
 	})
 	if err != nil {
-		log.Error("tokens issued by an earlier version are refused", "error", err,
-			"next_step", "check that the proxy may write the state file and the key file beside it, then restart")
+		advised(log, cause.TokensNotTakenOver).Error("tokens issued by an earlier version are refused", "error", err)
 	}
 }

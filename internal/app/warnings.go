@@ -39,6 +39,11 @@ func Warnings(cfg *config.Config, l *ledger.Ledger, now time.Time) config.Proble
 	return warnings
 }
 
+// advised adds the word of a row, and what an operator does, to the lines of a log.
+func advised(log *slog.Logger, id cause.ID, fill ...string) *slog.Logger {
+	return log.With("cause", id.String(), "next_step", id.Next(fill...))
+}
+
 // warn writes a line for each warning, with what to do about it.
 func warn(log *slog.Logger, warnings config.Problems) {
 	for _, w := range warnings {

@@ -158,6 +158,15 @@ const (
 	ObserveRefused
 	SOAPNotChosen
 	SeveralCredentials
+
+	// What the log alone tells of.
+	StateInMemory
+	NoOperatorToken
+	SpoolUnwritable
+	TokensNotTakenOver
+	LoginNotRenewed
+	PasswordPinned
+	CaptureStarted
 	PortTaken
 	PortForbidden
 	AddressNotHere

@@ -160,7 +160,7 @@ func All() []ID {
 var table = sync.OnceValue(func() *[ids]Entry { //nolint:gochecknoglobals // read only, and made once
 	var all [ids]Entry
 	parts := []map[ID]Entry{credentials(), logins(), requests(), soap(), answers(), grants(), network(), connects(),
-		connections(), conditions()}
+		connections(), conditions(), notes()}
 	for _, part := range parts {
 		for id, e := range part {
 			all[id] = e

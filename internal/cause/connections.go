@@ -37,8 +37,8 @@ func connections() map[ID]Entry {
 	)
 	return map[ID]Entry{
 		NoCA: {"no_ca", "https to a proxy without a CA", Page,
-			"make a CA: docusign-auth-proxy ca init; or let the program call http://, or set its base URL to the proxy", never,
-			alertConnections, "403 at CONNECT, or an error of TLS"},
+			"make a CA with docusign-auth-proxy ca init and name it under interception; or let the program call http://, or " +
+				"set its base URL to the proxy", never, alertConnections, "403 at CONNECT, or an error of TLS"},
 		TLSNotTrusted: {"tls_not_trusted", "the program does not trust the proxy's CA", Page, nextTrust, trust,
 			alertConnections, seesCertificate},
 		TLSHungUp: {"tls_hung_up", "the program ended the TLS handshake without a word", Page, nextTrust, trust,
@@ -124,5 +124,30 @@ func conditions() map[ID]Entry {
 			"put one of its own addresses into {listener}, or 127.0.0.1", Section, "", ""},
 		CannotListen: {"cannot_listen", "cannot listen on {address}: {detail}", Page,
 			"choose another address in {listener}", Section, "", ""},
+	}
+}
+
+// notes are what the log alone tells of: it is the proxy's own, and no call fails for it.
+func notes() map[ID]Entry {
+	return map[ID]Entry{
+		StateInMemory: {"state_in_memory", "the state is kept in memory only: issued tokens and the ledger are lost at the " +
+			"next restart", Ticket, "set store: to a file in a folder that the proxy may write, or store: memory if this is " +
+			"wanted", "tokens-and-pins", "", ""},
+		NoOperatorToken: {"no_operator_token", "there is no operator's token: captures, tokens, pins and reload are " +
+			"refused on the operations listener", Ticket, "set admin.basic_auth, or admin.token_file to a file in a folder " +
+			"that the proxy may write", Section, "", ""},
+		SpoolUnwritable: {"spool_unwritable", "large documents of SOAP calls of {integration} cannot be kept while they " +
+			"are under way", Ticket, "set soap_rest.spool_dir of {integration} to a directory that the proxy may write",
+			"soap-over-rest", "", ""},
+		TokensNotTakenOver: {"tokens_not_taken_over", "tokens issued by an earlier version are refused", Ticket,
+			"check that the proxy may write the state file and the key file beside it, then restart", "tokens-and-pins", "",
+			""},
+		LoginNotRenewed: {"login_not_renewed", "a refresh token could not be renewed", Ticket, "docusign-auth-proxy login " +
+			"--user USER --config {config} for the user named, before the 30 days are over", "docusignnotoken", "", ""},
+		PasswordPinned: {"password_pinned", "the password of {user} is kept at its first call", Note, "take the line for " +
+			"the configuration from docusign-auth-proxy pins list --config {config}; then set pin_password: never",
+			"tokens-and-pins", "", ""},
+		CaptureStarted: {"capture_started", "calls of {integration} are kept in memory, with secrets masked; they may hold " +
+			"personal data", Note, "end it as soon as it has what you need: docusign-auth-proxy capture stop", Section, "", ""},
 	}
 }

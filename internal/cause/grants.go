@@ -56,6 +56,7 @@ func grants() map[ID]Entry {
 			"wait; see status.docusign.com", "docusignunreachable", alertFailing, sees503},
 		BadAnswer: {"bad_answer", "the answer of {server} is not the account server's", Page,
 			"check what stands between this machine and {server}", "docusignunreachable", alertFailing, sees503},
-		Other: {"other", "a cause that has no word of its own", Page, "see error of the log line", Section, alertFailing, ""},
+		Other: {"other", "a cause that has no word of its own", Page, "see error of the log line; docusign-auth-proxy " +
+			"doctor tries each step by itself", Section, alertFailing, ""},
 	}
 }

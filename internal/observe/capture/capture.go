@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 )
 
 // Bounds and defaults of a capture.
@@ -123,8 +124,8 @@ func (c *Captures) Start(q Request) (Info, error) {
 	c.runs = append(c.runs, r)
 	c.active.Add(1)
 	c.log.Warn("capture started", "capture", r.ID, "integration", r.Integration, "requests", r.Requests,
-		"max_body", r.MaxBody, "until", r.Until, "by", r.By, "next_step", "calls are kept in memory, with secrets masked; "+
-			"they may hold personal data: docusign-auth-proxy capture stop")
+		"max_body", r.MaxBody, "until", r.Until, "by", r.By,
+		"effect", cause.CaptureStarted.Means("integration", r.Integration), "next_step", cause.CaptureStarted.Next())
 	return r.Info, nil
 }
 
