@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -287,5 +288,41 @@ func TestADoctorWhoIsStoppedSaysSo(t *testing.T) {
 	cancel()
 	if r := examine(nil, func(c *run) { c.check(ctx) }); r.ExitCode != 2 || findingOf(r, "doctor").Found == "" {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestPrincipalsAreThoseWhomSomebodyActsFor(t *testing.T) {
+	const benID, coraID, adminID = "a1b2c3d4-0000-4000-8000-000000000001", "a1b2c3d4-0000-4000-8000-000000000002",
+		"a1b2c3d4-0000-4000-8000-000000000003"
+	const ben, cora = "ben@example.com", "cora@example.com"
+	for _, tt := range []struct {
+		name, admin, actsAs string
+		mayActFor           []string
+		want                []string
+	}{
+		{name: "nobody acts for the one who is listed"},
+		{name: "by the address", mayActFor: []string{"Cora@example.com"}, want: []string{cora}},
+		{name: "by the GUID", mayActFor: []string{coraID}, want: []string{cora}},
+		{name: "by both", mayActFor: []string{coraID, cora}, want: []string{cora}},
+		{name: "for everybody", mayActFor: []string{"*"}, want: []string{cora}},
+		{name: "a user is asked for already", mayActFor: []string{ben, benID}},
+		{name: "a GUID that is not listed", mayActFor: []string{adminID}, want: []string{adminID}},
+		{name: "an address that the administrator finds", admin: adminID, mayActFor: []string{"d@example.com"},
+			want: []string{"d@example.com"}},
+		{name: "an address that nobody finds", mayActFor: []string{"d@example.com"}},
+		{name: "by a token", actsAs: cora, want: []string{cora}},
+	} {
+		in := &integration.Integration{
+			OAuth: integration.OAuth{AdminUserID: tt.admin}, Tokens: []integration.Token{{ActsAs: tt.actsAs}},
+			Users:      []integration.User{{Username: ben, UserID: benID, MayActFor: tt.mayActFor}},
+			Principals: []integration.Principal{{Username: cora, UserID: coraID}, {Username: "b@example.com", UserID: benID}},
+		}
+		var got []string
+		for _, u := range principals(in) {
+			got = append(got, u.Username)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v", tt.name, got)
+		}
 	}
 }

@@ -13,13 +13,17 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
+	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/oauth"
 )
 
-const grantTimeout = 45 * time.Second
+const (
+	grantTimeout   = 45 * time.Second
+	mostPrincipals = 50 // of one integration that are asked for
+)
 
 // checkIntegrations goes through every user of every integration, as far as each gets.
 func (c *network) checkIntegrations(ctx context.Context) {
@@ -32,12 +36,17 @@ func (c *network) checkIntegrations(ctx context.Context) {
 		case codeGrant(*in) && c.logins.Found != "":
 			c.skip("grant", in.Name, c.logins.Found, c.logins.Because)
 		case !codeGrant(*in) && len(in.OAuth.PrivateKeys) == 0:
-			c.eachUser(ctx, in, (*visit).examineAppPassword)
+			c.eachUser(ctx, in, in.Users, (*visit).examineAppPassword)
 		case because != "":
 			c.skip("grant", in.Name, words.Count(len(in.People()), "user", "users")+
 				" not looked at: the account server cannot be asked", because)
 		default:
-			c.eachUser(ctx, in, (*visit).examine)
+			acted := principals(in)
+			asked := acted[:min(len(acted), mostPrincipals)]
+			c.eachUser(ctx, in, slices.Concat(in.Users, asked), (*visit).examine)
+			if left := len(acted) - len(asked); left > 0 {
+				c.skip("grant", in.Name, words.Count(left, "other principal", "other principals")+" not asked for", "")
+			}
 		}
 	}
 	for _, f := range c.lost {
@@ -48,17 +57,51 @@ func (c *network) checkIntegrations(ctx context.Context) {
 // codeGrant tells whether its users log in in a browser in place of private keys.
 func codeGrant(in integration.Integration) bool { return in.Grant == integration.AuthorizationCode }
 
-// eachUser looks at the users of an integration until it is known that nobody gets further.
+// principals are those whom a user or a token may act for and who do not log in themselves, each once. One whose GUID
+// nobody can find is told of with the configuration.
+func principals(in *integration.Integration) (list []integration.User) {
+	var allowed []string
+	for _, u := range in.Users {
+		allowed = append(allowed, u.MayActFor...)
+	}
+	for _, t := range in.Tokens {
+		allowed = append(allowed, t.ActsAs)
+	}
+	anyone := slices.Contains(allowed, integration.Anyone)
+	for _, p := range in.Principals {
+		u := integration.User{Username: p.Username, UserID: p.UserID}
+		named := slices.ContainsFunc(allowed, func(name string) bool { return app.Is(u, name) })
+		user := slices.ContainsFunc(in.Users, func(other integration.User) bool { return app.Is(other, p.UserID) })
+		if (anyone || named) && !user {
+			list = append(list, u)
+		}
+	}
+	for _, name := range allowed {
+		u := integration.User{Username: name}
+		if shown.GUID(name) {
+			u.UserID = name
+		}
+		known := slices.ContainsFunc(slices.Concat(in.Users, list), func(u integration.User) bool { return app.Is(u, name) })
+		if !known && name != "" && name != integration.Anyone && (u.UserID != "" || in.OAuth.AdminUserID != "") {
+			list = append(list, u)
+		}
+	}
+	return list
+}
+
+// eachUser looks at people of an integration, its users first, until it is known that nobody gets further.
 func (c *network) eachUser(
-	ctx context.Context, in *integration.Integration, examine func(*visit, context.Context) (goOn bool),
+	ctx context.Context, in *integration.Integration, people []integration.User,
+	examine func(*visit, context.Context) (goOn bool),
 ) {
-	for i, u := range in.Users {
+	for i, u := range people {
 		if ctx.Err() != nil {
 			break
 		}
-		if !examine(&visit{network: c, in: in, user: u, subject: in.Name + " " + u.Username}, ctx) {
+		v := &visit{network: c, in: in, user: u, subject: in.Name + " " + u.Username, principal: i >= len(in.Users)}
+		if !examine(v, ctx) {
 			last := &c.noted[len(c.noted)-1]
-			if left := len(in.Users) - i - 1; left > 0 {
+			if left := len(people) - i - 1; left > 0 {
 				last.Found += "; " + words.Count(left, "other user", "other users") + " not asked for, it is the same for all"
 			}
 			break
@@ -70,12 +113,13 @@ func (c *network) eachUser(
 // visit is the examination of one user of one integration.
 type visit struct {
 	*network
-	in      *integration.Integration
-	user    integration.User
-	subject string
-	id      oauth.Identity
-	token   *oauth.Token
-	info    *oauth.UserInfo
+	in        *integration.Integration
+	user      integration.User
+	principal bool // it is acted for, and calls nothing itself
+	subject   string
+	id        oauth.Identity
+	token     *oauth.Token
+	info      *oauth.UserInfo
 }
 
 // examine goes as far as the user gets; false = no other user of the integration gets further.
@@ -84,7 +128,7 @@ func (v *visit) examine(ctx context.Context) (goOn bool) {
 		return v.refused(ctx, err)
 	}
 	account := v.accounts(ctx)
-	if account == nil {
+	if account == nil || v.principal {
 		return true
 	}
 	v.aliases(ctx)
@@ -162,6 +206,9 @@ func (v *visit) refused(ctx context.Context, err error) (goOn bool) {
 		fill = append(fill, "user", person)
 	}
 	why := "without a token no call of " + v.user.Username + " can reach DocuSign"
+	if v.principal {
+		why = "without a token no call on behalf of " + v.user.Username + " can reach DocuSign"
+	}
 	f := fault{Finding: of("grant", "", Fail, why, id, fill),
 		same: fmt.Sprintf("%d", id), blocks: "account, REST and SOAP"}
 	if ok {

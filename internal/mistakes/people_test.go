@@ -17,6 +17,7 @@ import (
 const (
 	otherKey  = "99999999-8888-4777-8666-555555555555"
 	otherGUID = "a1b2c3d4-9999-4000-8000-000000000020"
+	coraID    = "a1b2c3d4-0000-4000-8000-0000000000c0"
 	benID     = "a1b2c3d4-0000-4000-8000-0000000000ff"
 	prefixed  = "TEST-" + sandbox.GUIDKey
 )
@@ -54,6 +55,20 @@ func grants() []mistake {
 			withdraw(p)
 			return p.list()
 		}, cause: cause.ConsentRequired, of: consentPage, status: 401, says: wrongUser, check: "grant"},
+		{name: "nobody asked the principal for consent", config: func(s apptest.Section) {
+			userOf(s)["may_act_for"] = []any{"cora@example.com"}
+			integrationOf(s)["principals"] = []any{apptest.Section{"username": "cora@example.com", "user_id": coraID}}
+		}, before: addCora, call: func(p *place) apptest.Answer {
+			return p.as("anna@example.com", "anna-legacy-1", sandbox.GUIDKey, "SendOnBehalfOf", "cora@example.com")
+		}, cause: cause.ConsentRequired, of: func(p *place) []string {
+			return append(consentPage(p), "user", "cora@example.com")
+		}, status: 401, says: wrongUser, check: "grant"},
+		{name: "nobody asked for the consent of a principal who is not listed", config: func(s apptest.Section) {
+			userOf(s)["may_act_for"] = []any{coraID}
+		}, before: addCora, call: func(p *place) apptest.Answer {
+			return p.as("anna@example.com", "anna-legacy-1", sandbox.GUIDKey, "SendOnBehalfOf", coraID)
+		}, cause: cause.ConsentRequired, of: func(p *place) []string { return append(consentPage(p), "user", coraID) },
+			status: 401, says: wrongUser, check: "grant"},
 		{name: "a scope that DocuSign does not know", before: refusedGrant(400, `{"error":"invalid_scope"}`),
 			cause: cause.InvalidScope, status: 401, says: wrongUser, check: "grant"},
 		{name: "a clock that no correction helps", before: refusedGrant(400,
@@ -73,6 +88,11 @@ func grants() []mistake {
 		{name: "something else answers in the account server's name", before: refusedGrant(200, "hello"),
 			cause: cause.BadAnswer, status: 503, says: "not available", check: "grant"},
 	}
+}
+
+// addCora makes a user who consented to nothing.
+func addCora(p *place) {
+	p.docusign.AddUser(sandbox.User{ID: coraID, Email: "cora@example.com", Name: "Cora Example"})
 }
 
 func privateKey(file string) apptest.Section {
