@@ -12,6 +12,7 @@ import (
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/words"
 )
 
 // notForAll ends the state of an integration that does not work for each of its users.
@@ -84,7 +85,7 @@ func (i *Integration) assess(s *Status) {
 		next = cmp.Or(firstNext(troubles), sentence(i.LastNext), next)
 	case len(troubles) > 0 && (state == ledger.StateTranslated || state == ledger.StateMixed):
 		i.StateText += notForAll
-		next = "It does not work for " + enumerate(usersOf(troubles), 3) + ". " + firstNext(troubles)
+		next = "It does not work for " + words.And(usersOf(troubles), 3) + ". " + firstNext(troubles)
 	}
 	i.NextStep = cmp.Or(i.NextStep, next)
 	switch ledger.State(i.State) {
@@ -131,17 +132,17 @@ func (i *Integration) rehearsalVerdict() string {
 	}
 	var why []string
 	for _, n := range r.Not {
-		text := n.Cause
-		for _, part := range [...][2]string{{" for ", n.User}, {" acting for ", n.ActsFor}, {" in ", n.Operation}} {
+		parts := []string{n.Cause}
+		for _, part := range [...][2]string{{"for", n.User}, {"acting for", n.ActsFor}, {"in", n.Operation}} {
 			if part[1] != "" {
-				text += part[0] + part[1]
+				parts = append(parts, part[0], part[1])
 			}
 		}
-		why = append(why, text+" ("+thousands(number(n.Count))+")")
+		why = append(why, strings.Join(parts, " ")+" ("+thousands(number(n.Count))+")")
 	}
 	first := cmp.Or(r.Not[0].NextStep, rowOf(r.Not[0].Cause).Next("user", r.Not[0].User, "integration", i.Name))
 	return sentence(cause.ObserveFails.Means("count", of, "detail", thousands(number(r.Calls-r.WouldWork))+
-		" would not: "+enumerate(why, 3))) + " " + sentence(first)
+		" would not: "+words.And(why, 3))) + " " + sentence(first)
 }
 
 func (i *Integration) failing() bool { return i.State == string(ledger.StateFailing) }
@@ -212,7 +213,7 @@ func (m *Migration) verdict(names []string) string {
 	var waits []string
 	if m.Need > 0 {
 		has, its := verb(m.Need, "has", "have"), verb(m.Need, "its", "their")
-		waits = append(waits, enumerate(names, 5)+" "+has+" OAuth of "+its+" own")
+		waits = append(waits, words.And(names, 5)+" "+has+" OAuth of "+its+" own")
 	}
 	if m.Need == 0 && m.Failing > 0 {
 		waits = append(waits, "the failing "+verb(m.Failing, "one works", "ones work"))
@@ -224,7 +225,7 @@ func (m *Migration) verdict(names []string) string {
 		callers := count(m.UnknownCallers, "unknown caller")
 		waits = append(waits, callers+" "+verb(m.UnknownCallers, "is", "are")+" accounted for")
 	}
-	return "The proxy can go when " + enumerate(waits, len(waits)) + "."
+	return "The proxy can go when " + words.And(waits, len(waits)) + "."
 }
 
 // sentence makes an error's text one. A name, a key of the configuration and a command keep their first letter.
@@ -259,17 +260,6 @@ func count(n any, noun string) string {
 		return "1 " + noun
 	}
 	return thousands(digits) + " " + noun + "s"
-}
-
-// enumerate joins with commas and "and"; beyond limit it tells how many there are.
-func enumerate(list []string, limit int) string {
-	if len(list) > limit {
-		list = append(slices.Clone(list[:limit]), fmt.Sprintf("%d more", len(list)-limit))
-	}
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }
 
 // relative tells a time as seen from now, in the largest unit that is at least one.

@@ -12,6 +12,7 @@ import (
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/trust"
+	"docusign-auth-proxy/internal/words"
 )
 
 // What counts as worth a person's attention.
@@ -217,18 +218,18 @@ func (i *Integration) troubles(now time.Time) (list []userTrouble) {
 
 // userAttention makes an entry for each user, or one for all whom the same happens to where they are many.
 func (i *Integration) userAttention(s *Status) (list []Attention) {
-	var words []string
+	var causes []string
 	by := map[string][]userTrouble{}
 	for _, t := range i.troubles(s.Generated) {
 		if by[t.cause] == nil {
-			words = append(words, t.cause)
+			causes = append(causes, t.cause)
 		}
 		by[t.cause] = append(by[t.cause], t)
 	}
-	for _, word := range words {
+	for _, word := range causes {
 		if all := by[word]; len(all) > userEntries {
 			a := attentionTo(word, i.Name+" for "+count(len(all), "user"), "", "", i.fill(s, "")...)
-			a.Problem += " " + sentence("it is so for "+enumerate(usersOf(all), userEntries))
+			a.Problem += " " + sentence("it is so for "+words.And(usersOf(all), userEntries))
 			list = append(list, a)
 			continue
 		}

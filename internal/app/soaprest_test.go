@@ -190,7 +190,7 @@ func TestABearerThatDocuSignRefusesOnSOAP(t *testing.T) {
 func TestAStartSaysThatNobodyChoseHowSOAPGoes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	const words = "nightly-billing calls SOAP"
+	const words = "the SOAP calls of nightly-billing go"
 	if strings.Contains(r.Log.String(), words) {
 		t.Error("it is said before any SOAP call")
 	}

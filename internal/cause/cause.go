@@ -81,8 +81,8 @@ func placeholders() map[string]string {
 		"other": "the other", "principal": "the principal",
 		"consent":  "the consent page (docusign-auth-proxy consent)",
 		"redirect": "(it stands in the address)", "config": "FILE",
-		"scopes": "oauth.scopes", "tried": "see private_keys", "client": "the client", "operation": "the operation",
-		"until": "the last day", "proxy": "upstream.proxy", "ca": "the CA certificate", "offset": "some time",
+		"scopes": "oauth.scopes", "tried": "see private_keys", "client": "the client", "until": "the last day",
+		"proxy": "upstream.proxy", "offset": "some time",
 		"program": "another program", "instead": "choose another address", "port": "the port", "listener": "listen",
 		"detail": "", "count": "some",
 	}

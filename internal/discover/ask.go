@@ -32,27 +32,24 @@ type answers struct {
 
 // ask finds out what DocuSign knows of the keys and people that were seen. Without a private key it cannot be asked.
 func (d *discovery) ask(ctx context.Context, o Options, cfg *config.Config) {
-	var with *integration.Integration
-	for i := range cfg.Integrations {
-		if cfg.Integrations[i].IntegratorKey == askedKey {
-			with = &cfg.Integrations[i]
-		}
-	}
-	if with != nil && !o.AsJSON && len(d.keys) > 0 {
+	d.mu.Lock() // a call that the end of the watching cut off may still be noted
+	defer d.mu.Unlock()
+	asked := func(in integration.Integration) bool { return in.IntegratorKey == askedKey }
+	with := slices.IndexFunc(cfg.Integrations, asked)
+	if with >= 0 && !o.AsJSON && len(d.keys) > 0 {
 		fmt.Fprintln(o.Stdout, "asking DocuSign for client ids and user GUIDs, a minute at most")
 	}
-	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
-		k := d.keys[folded]
+	for _, k := range d.list() {
 		k.answers = answers{GUIDs: map[string]string{}, userToDo: map[string]string{}}
 		switch subject := k.anyGUID(o.AdminUserID); {
-		case with == nil:
+		case with < 0:
 			k.answers.toDo = []string{cause.NotConfigured.Next("key", k.Key)}
 		case subject != "":
-			in := *with
+			in := cfg.Integrations[with]
 			in.IntegratorKey, in.OAuth.ClientID = k.Key, ""
 			k.askWith(ctx, o, cfg, in, subject)
 		}
-		k.remainingGUIDs(o.AdminUserID != "" && with != nil)
+		k.remainingGUIDs(o.AdminUserID != "" && with >= 0)
 	}
 }
 

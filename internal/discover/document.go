@@ -122,7 +122,7 @@ type principal struct {
 	UserID   string `yaml:"user_id"`
 }
 
-// section is an integration, with its keys in the order of the reference.
+// sectionOf is an integration, with its keys in the order of the reference.
 func sectionOf(o Options, name, key, clientID string, mode integration.Mode) mapping {
 	oauth := oauthSection{ClientID: clientID, AdminUserID: o.AdminUserID}
 	if o.PrivateKey != "" {

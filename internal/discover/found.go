@@ -99,6 +99,15 @@ func (d *discovery) key(name string) *foundKey {
 		Doors: map[string]int{}, SOAP: map[string]int{}})
 }
 
+// list are the keys, always in the same order.
+func (d *discovery) list() []*foundKey {
+	var all []*foundKey
+	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
+		all = append(all, d.keys[folded])
+	}
+	return all
+}
+
 // credential notes who was seen. Its password is only looked at to be pinned.
 func (d *discovery) credential(cred legacy.Credential, actAs string, client netip.Addr) {
 	d.mu.Lock()
@@ -159,10 +168,9 @@ func (u *foundUser) otherPasswords(name string) string {
 }
 
 func (d *discovery) warnOfPasswords(o Options) {
-	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
-		users := d.keys[folded].Users
-		for _, name := range slices.Sorted(maps.Keys(users)) {
-			if text := users[name].otherPasswords(name); text != "" {
+	for _, k := range d.list() {
+		for _, name := range slices.Sorted(maps.Keys(k.Users)) {
+			if text := k.Users[name].otherPasswords(name); text != "" {
 				fmt.Fprintf(o.Stderr, "warning: %s: %s\n", name, text)
 			}
 		}

@@ -2,6 +2,8 @@ package discover
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -85,5 +87,37 @@ func TestDiscoverSaysHowSOAPIsToGo(t *testing.T) {
 				t.Errorf("wrote\n%s\nsaid\n%s", text, said.String())
 			}
 		})
+	}
+}
+
+func TestTheKeysFoundAreTheSameInEveryRun(t *testing.T) {
+	d := newDiscovery(false, nil)
+	var want []string
+	for n := range 20 {
+		key := fmt.Sprintf("00000000-0000-4000-8000-%012d", n)
+		want = append(want, key)
+		d.credential(legacy.Credential{IntegratorKey: key, Username: "anna@example.com"}, "",
+			netip.MustParseAddr("127.0.0.1"))
+	}
+	var said, warned bytes.Buffer
+	o := Options{Out: filepath.Join(t.TempDir(), "proxy.yaml"), AsJSON: true, Stdout: &said, Stderr: &warned}
+	if err := d.write(o, newDocument()); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Keys []struct {
+			Key string `json:"integrator_key"`
+		}
+	}
+	if err := json.Unmarshal(said.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for n, k := range got.Keys {
+		if k.Key != want[n] {
+			t.Errorf("key %d is %s", n, k.Key)
+		}
+	}
+	if len(got.Keys) != len(want) {
+		t.Errorf("%d keys", len(got.Keys))
 	}
 }

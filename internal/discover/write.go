@@ -25,7 +25,7 @@ func (d *discovery) write(o Options, doc document) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o.AsJSON {
-		found := map[string]any{"calls": d.calls, "sites": d.hosts, "keys": slices.Collect(maps.Values(d.keys))}
+		found := map[string]any{"calls": d.calls, "sites": d.hosts, "keys": d.list()}
 		if err := shown.JSON(o.Stdout, found); err != nil {
 			return err
 		}
@@ -43,8 +43,7 @@ func (d *discovery) write(o Options, doc document) error {
 	var summary strings.Builder
 	fmt.Fprintf(&summary, "\n%s seen; wrote %s\n", words.Count(d.calls, "call", "calls"), o.Out)
 	taken := doc.names()
-	for _, folded := range slices.Sorted(maps.Keys(d.keys)) {
-		k := d.keys[folded]
+	for _, k := range d.list() {
 		name := k.nameOf(taken)
 		doc.root().appendTo("integrations", k.section(o, name))
 		summary.WriteString(k.summary(name))

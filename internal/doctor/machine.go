@@ -20,15 +20,13 @@ import (
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/trust"
 	"docusign-auth-proxy/internal/words"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/translate/oauth"
 )
 
-const (
-	localTimeout = 2 * time.Second
-	soonExpires  = 60 * 24 * time.Hour
-)
+const localTimeout = 2 * time.Second
 
 // checkMachine looks at what can be seen here: keys, CA, hosts file and listening addresses.
 func (c *run) checkMachine(ctx context.Context) {
@@ -67,23 +65,19 @@ func (c *run) checkAuthority(in *config.Interception) {
 
 // termOf tells whether the CA is within its term.
 func (c *run) termOf(in *config.Interception) Finding {
-	now, begins, expires := c.now(), in.Authority.Certificate().NotBefore, in.Authority.Expires()
-	until, days := expires.Format(time.DateOnly), int(expires.Sub(now).Hours()/24)
-	left := words.Count(days, "day", "days")
-	judged := func(s Status, id cause.ID, until string) Finding {
-		const why = "old programs refuse every connection through the proxy once the CA is outside its term"
-		return of("ca", in.CACert, s, why, id, append(c.values(), "ca", in.CACert, "until", until))
+	expires := in.Authority.Expires()
+	left := words.Count(int(expires.Sub(c.now()).Hours()/24), "day", "days")
+	id, day, wrong := trust.Term(in.Authority.Certificate().NotBefore, expires, c.now())
+	if !wrong {
+		return Finding{Check: "ca", Subject: in.CACert, Status: OK, Found: fmt.Sprintf("valid until %s (%s), SHA-256 %.23s…",
+			expires.UTC().Format(time.DateOnly), left, in.Authority.Fingerprint())}
 	}
-	switch {
-	case now.After(expires):
-		return judged(Fail, cause.CAExpired, until)
-	case now.Before(begins):
-		return judged(Fail, cause.CANotBegun, begins.Format(time.DateOnly))
-	case expires.Sub(now) < soonExpires:
-		return judged(Warn, cause.CAExpiring, until+", in "+left)
+	status := Fail
+	if id == cause.CAExpiring {
+		status, day = Warn, day+", in "+left
 	}
-	return Finding{Check: "ca", Subject: in.CACert, Status: OK,
-		Found: fmt.Sprintf("valid until %s (%s), SHA-256 %.23s…", until, left, in.Authority.Fingerprint())}
+	const why = "old programs refuse every connection through the proxy once the CA is outside its term"
+	return of("ca", in.CACert, status, why, id, append(c.values(), "until", day))
 }
 
 // trustOf tells whether this machine trusts the CA.

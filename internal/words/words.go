@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -18,12 +19,22 @@ func Count(n int, one, many string) string {
 }
 
 // Or gives "a, b or c".
-func Or(list []string) string {
+func Or(list []string) string { return join(list, " or ") }
+
+// And gives "a, b and c"; of more than limit it tells how many more there are.
+func And(list []string, limit int) string {
+	if more := len(list) - limit; more > 0 {
+		list = append(slices.Clone(list[:limit]), fmt.Sprintf("%d more", more))
+	}
+	return join(list, " and ")
+}
+
+func join(list []string, before string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")
 	}
 	last := len(list) - 1
-	return strings.Join(list[:last], ", ") + " or " + list[last]
+	return strings.Join(list[:last], ", ") + before + list[last]
 }
 
 // DidYouMean asks for the word that Nearest found, and is silent where it found none.

@@ -51,6 +51,17 @@ func TestOr(t *testing.T) {
 	}
 }
 
+func TestAnd(t *testing.T) {
+	for want, list := range map[string][]string{
+		"": nil, "a": {"a"}, "a and b": {"a", "b"}, "a, b and c": {"a", "b", "c"},
+		"a, b, c and 2 more": {"a", "b", "c", "d", "e"},
+	} {
+		if got := And(list, 3); got != want {
+			t.Errorf("%q: got %q", list, got)
+		}
+	}
+}
+
 func TestAFileThatCannotBeReadIsToldOnOneLine(t *testing.T) {
 	dir := t.TempDir()
 	_, absent := os.ReadFile(filepath.Join(dir, "key.pem"))
