@@ -8,7 +8,10 @@ import (
 
 // What the tests see of a running proxy beside what everybody sees.
 
-var ClientsOf = clientsOf
+var (
+	ClientsOf = clientsOf
+	OpenStore = openStore
+)
 
 func (p *App) Retry() { p.current.retry() }
 

@@ -19,7 +19,11 @@ func openStore(cfg *config.Config, log *slog.Logger) (*store.Store, error) {
 	if err == nil || !goesWithoutStore(cfg, err) {
 		return s, err
 	}
-	advised(log, cause.StateInMemory).Warn("the state is kept in memory only", "error", err, "effect",
+	why := cause.StateInMemory
+	if errors.Is(err, store.ErrLocked) {
+		why = cause.StateInUse
+	}
+	advised(log, why).Warn("the state is kept in memory only", "error", err, "effect",
 		"issued tokens and the ledger are lost at the next restart")
 	return store.Open("", options)
 }

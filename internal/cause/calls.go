@@ -161,6 +161,7 @@ const (
 
 	// What the log alone tells of.
 	StateInMemory
+	StateInUse
 	NoOperatorToken
 	SpoolUnwritable
 	TokensNotTakenOver

@@ -133,6 +133,8 @@ func notes() map[ID]Entry {
 		StateInMemory: {"state_in_memory", "the state is kept in memory only: issued tokens and the ledger are lost at the " +
 			"next restart", Ticket, "set store: to a file in a folder that the proxy may write, or store: memory if this is " +
 			"wanted", "tokens-and-pins", "", ""},
+		StateInUse: {"state_in_memory", "the state is kept in memory only, since another process has the state file",
+			Ticket, "end the other process, or set store: to a file of this proxy's own", "tokens-and-pins", "", ""},
 		NoOperatorToken: {"no_operator_token", "there is no operator's token: captures, tokens, pins and reload are " +
 			"refused on the operations listener", Ticket, "set admin.basic_auth, or admin.token_file to a file in a folder " +
 			"that the proxy may write", Section, "", ""},
