@@ -79,6 +79,7 @@ func (i *Integration) assess(s *Status) {
 		going := "Its old credential goes out as it came. "
 		if i.refused() {
 			going = sentence(cause.ObserveRefused.Means("integration", i.Name)) + " "
+			next = sentence(cause.ObserveRefused.Next("integration", i.Name))
 		}
 		next = going + cmp.Or(i.ObserveVerdict, next)
 	case state == ledger.StateFailing:

@@ -298,6 +298,10 @@ func TestObservedIntegrationsHaveAVerdict(t *testing.T) {
 			func(i *Integration) { i.LastCause, i.LastErrorAt = "docusign_401", noon },
 			"2 of 2 calls would work: set mode: translate for a.",
 			sentence(cause.ObserveRefused.Means("integration", "a")) + " "},
+		{"they are refused, and none was tried yet", nil,
+			func(i *Integration) { i.LastCause, i.LastErrorAt = "docusign_401", noon }, "",
+			sentence(cause.ObserveRefused.Means("integration", "a")) + " " +
+				sentence(cause.ObserveRefused.Next("integration", "a"))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := with(ledger.StateLegacy)

@@ -210,10 +210,20 @@ func (i *Integration) troubles(now time.Time) (list []userTrouble) {
 			return t.cause == r.LastCause && (t.user == r.Authenticator || t.user == r.Principal)
 		})
 		if r.LastFailed() && !told && rowOf(r.LastCause).Of().Severity > cause.Note {
-			list = append(list, userTrouble{r.Authenticator, r.LastCause, r.LastError, r.LastNext, ""})
+			list = append(list, userTrouble{r.Authenticator, r.LastCause, r.LastError, r.LastNext, i.consentOf(r)})
 		}
 	}
 	return list
+}
+
+// consentOf is the page of the consent that a call wanted.
+func (i *Integration) consentOf(r Caller) string {
+	for _, t := range i.Tokens {
+		if r.LastCause == cause.ConsentRequired.String() && t.User == cmp.Or(r.Principal, r.Authenticator) {
+			return t.ConsentURL
+		}
+	}
+	return ""
 }
 
 // userAttention makes an entry for each user, or one for all whom the same happens to where they are many.

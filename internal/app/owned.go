@@ -2,7 +2,10 @@ package app
 
 import (
 	"cmp"
+	"slices"
 
+	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/shown"
@@ -78,4 +81,28 @@ func (c *current) tokens() (list []metrics.Token) {
 		list = append(list, one)
 	}
 	return list
+}
+
+// refusedBefore are the users whose last call wanted a consent and for whom nothing was asked since the last start or
+// reload: the page of that consent is shown all the same. known is what callers did.
+func refusedBefore(list []integration.Integration, known []admin.Integration, tokens *oauth.Client) (more []ownedToken) {
+	asked := map[oauth.Identity]bool{}
+	for _, st := range tokens.Snapshot() {
+		asked[st.Identity] = true
+	}
+	for i := range list {
+		wants := map[string]bool{}
+		for _, c := range known[i].Callers {
+			if c.LastFailed() && c.LastCause == cause.ConsentRequired.String() {
+				wants[cmp.Or(c.Principal, c.Authenticator)] = true
+			}
+		}
+		for id, user := range identitiesOf(&list[i], tokens) {
+			if wants[user] && !asked[id] {
+				more = append(more, ownedToken{i, user, oauth.State{Identity: id, Consent: oauth.ConsentUnknown}})
+			}
+		}
+	}
+	slices.SortFunc(more, func(a, b ownedToken) int { return cmp.Compare(a.user, b.user) })
+	return more
 }

@@ -75,6 +75,30 @@ func TestATroubleIsThatOfTheIntegrationThatNamesTheUser(t *testing.T) {
 	}
 }
 
+func TestTheConsentPageIsShownBeforeTheNextCallToo(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.Sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
+	for _, after := range []struct {
+		name string
+		do   func()
+	}{
+		{"the call", func() { r.ListWith(t, apptest.AnnaJSON) }},
+		{"a reload", func() { r.Reloaded(t, func(s apptest.Section) { s["unknown"] = "observe" }) }},
+		{"a restart", r.Restart},
+	} {
+		after.do()
+		var pages []string
+		for _, a := range r.status(t).Attention {
+			pages = append(pages, a.User+" "+a.Cause+" "+a.ConsentURL)
+		}
+		const want = "anna@example.com consent_required https://account-d.docusign.com/"
+		if len(pages) != 1 || !strings.HasPrefix(pages[0], want) {
+			t.Errorf("entries after %s: %q", after.name, pages)
+		}
+	}
+}
+
 // status is what the status page tells, with all that follows from the rest.
 func (r *rig) status(t *testing.T) (s admin.Status) {
 	t.Helper()

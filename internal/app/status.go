@@ -133,7 +133,7 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 	if tokens == nil {
 		return out
 	}
-	for _, t := range ownedTokens(cfg.Integrations, tokens) {
+	for _, t := range append(ownedTokens(cfg.Integrations, tokens), refusedBefore(cfg.Integrations, out, tokens)...) {
 		if t.owner >= 0 {
 			one := &out[t.owner]
 			one.Tokens = append(one.Tokens, admin.TokenOf(t.State, t.user,
