@@ -33,7 +33,8 @@ where DocuSign answers; what is left to do stands in it as comments, with what w
 		"--config)")
 	f.StringVar(&o.Admin, "admin", "", "`ADDRESS` for metrics and status page, while watching and in the file (default "+
 		"127.0.0.1:9090, or as in --config)")
-	f.StringVar(&o.PrivateKey, "private-key", "", "PEM `FILE` of the RSA key made in DocuSign under Apps and Keys")
+	f.StringVar(&o.PrivateKey, "private-key", "", "PEM `FILE` of the RSA key made in DocuSign under Apps and Keys; "+
+		"a relative path begins at the folder of --out")
 	f.StringVar(&o.AdminUserID, "admin-user-id", "", "`GUID` of an administrator, by whose token e-mails become "+
 		"user GUIDs")
 	f.BoolVar(&o.Pin, "pin-passwords", false, "store a hash of the first password seen for each user, from this "+

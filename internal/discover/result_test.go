@@ -225,15 +225,24 @@ func TestFlagsThatMakeNoSenseAreRefusedBeforeCallsAreWatched(t *testing.T) {
 		want string
 	}{
 		{"a time before now", func(o *Options) { o.Limit = -time.Second }, "--for -1s: "},
-		{"a key that is not there", func(o *Options) { o.PrivateKey = "nowhere.pem" }, "--private-key nowhere.pem: the file"},
+		{"a key that is not there", func(o *Options) { o.PrivateKey = "nowhere.pem" }, "--private-key nowhere.pem: the file " +
+			"FOLDER/nowhere.pem does not exist\nnext: put it there, or name the file that is meant"},
+		{"a folder in place of the key", func(o *Options) { o.PrivateKey = "." },
+			"--private-key .: the file FOLDER is not a regular file\nnext: name the file that is meant"},
+		{"a certificate in place of the key", func(o *Options) { o.PrivateKey = "sandbox-ca.pem" }, "--private-key " +
+			"sandbox-ca.pem: the file FOLDER/sandbox-ca.pem holds a certificate and no private key\nnext: name the file"},
+		{"no key in its file", func(o *Options) { o.PrivateKey = "network.yaml" },
+			"--private-key network.yaml: the file FOLDER/network.yaml holds no PEM"},
 		{"an administrator without a GUID", func(o *Options) { o.AdminUserID = "anna@example.com" },
 			"--admin-user-id anna@example.com: must be a GUID"},
 		{"an address without a port", func(o *Options) { o.Admin = "localhost" }, "--admin localhost: "},
 	} {
 		o := place(t)
 		tt.edit(&o)
-		o.Stdout, o.Stderr = t.Output(), t.Output()
-		if err := Run(t.Context(), o); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+		var said strings.Builder
+		o.Stdout, o.Stderr = &said, t.Output()
+		want := strings.ReplaceAll(tt.want, "FOLDER", filepath.Dir(o.Out))
+		if err := Run(t.Context(), o); err == nil || !strings.HasPrefix(err.Error(), want) || said.Len() > 0 {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.Out), ".discover-*")); len(left) > 0 {

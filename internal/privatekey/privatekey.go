@@ -71,9 +71,10 @@ func RSA(text []byte) (*rsa.PrivateKey, error) {
 func Parse(text []byte) (crypto.Signer, error) {
 	switch {
 	case len(bytes.TrimSpace(text)) == 0:
-		return nil, &Error{"is empty", ""}
+		return nil, &Error{"is empty", takeWhole}
 	case len(text) > maxBytes:
-		return nil, &Error{fmt.Sprintf("is longer than %d bytes, so it is no private key", maxBytes), ""}
+		return nil, &Error{fmt.Sprintf("is longer than %d bytes, so it is no private key", maxBytes),
+			"name the file that holds the private key"}
 	case bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")):
 		return nil, &Error{"is UTF-16 text", "save it as plain ASCII text"}
 	case derSequence(text):

@@ -125,7 +125,7 @@ func TestWhatIsNoRSAKeyIsNamedWithTheWayOut(t *testing.T) {
 		text          []byte
 		problem, next string
 	}{
-		{"nothing", []byte(" \n"), "is empty", ""},
+		{"nothing", []byte(" \n"), "is empty", "copy it again"},
 		{"binary", pkcs1DER, "binary (DER)", "openssl pkey -inform DER"},
 		{"UTF-16", []byte("\xff\xfe-\x00-\x00"), "UTF-16", "ASCII"},
 		{"a PuTTY key", []byte("PuTTY-User-Key-File-3: ssh-rsa\n"), "PuTTY", "puttygen"},
