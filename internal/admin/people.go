@@ -140,13 +140,12 @@ type people struct {
 }
 
 func (p *people) find(name, id, role string) *person {
-	for _, key := range []string{name, id} {
-		if found := p.byName[legacy.Fold(key)]; key != "" && found != nil {
-			return found
-		}
+	u := cmp.Or(p.byName[legacy.Fold(name)], p.byName[legacy.Fold(id)])
+	if u == nil {
+		u = &person{Integration: p.integration, Name: name, Role: role}
+		p.list = append(p.list, u)
 	}
-	u := &person{Integration: p.integration, Name: name, ID: id, Role: role}
-	p.list = append(p.list, u)
+	u.ID = cmp.Or(u.ID, id) // a GUID that was looked up is known by the token first
 	for _, key := range []string{name, id} {
 		if key != "" {
 			p.byName[legacy.Fold(key)] = u
@@ -169,7 +168,7 @@ func (l *lists) peopleOf(i *Integration) people {
 	}
 	for _, t := range i.Tokens {
 		u := all.find(t.User, t.UserID, "Is listed neither as a user nor as a principal, but a token was asked for.")
-		u.Tokens, u.ID = append(u.Tokens, t), cmp.Or(u.ID, t.UserID)
+		u.Tokens = append(u.Tokens, t)
 	}
 	for _, c := range i.Callers {
 		for n, name := range []string{c.Authenticator, c.Principal} {
@@ -293,12 +292,9 @@ func (s *server) user(w http.ResponseWriter, r *http.Request) {
 	p := s.page(r, "")
 	if i := p.index(r.PathValue("name")); i >= 0 {
 		p.Integration = &p.Status.Integrations[i]
-		for _, u := range p.People(p.Integration) {
-			if u.is(r.PathValue("user")) {
-				p.Person = u
-				s.render(w, http.StatusOK, "user", p)
-				return
-			}
+		if p.Person = p.peopleOf(p.Integration).byName[legacy.Fold(r.PathValue("user"))]; p.Person != nil {
+			s.render(w, http.StatusOK, "user", p)
+			return
 		}
 	}
 	s.missing(w, p)

@@ -67,6 +67,23 @@ func TestAUserHasAPage(t *testing.T) {
 	}
 }
 
+func TestAUserWhoseGUIDWasLookedUpIsOnePerson(t *testing.T) {
+	const guid = "a1b2c3d4-0000-4000-8000-0000000000aa"
+	s := sample()
+	in := &s.Integrations[0]
+	in.Users = append(in.Users, admin.User{Username: "cora@example.com"})
+	in.Tokens = append(in.Tokens, admin.Token{User: "cora@example.com", UserID: guid})
+	in.Callers = append(in.Callers, admin.Caller{Authenticator: "anna@example.com", Principal: guid, Calls: 3})
+	h := admin.NewHandler(config(func() admin.Status { return s }))
+	if page := show(t, h, "/users?q="+guid, 200); !strings.Contains(page, "1 user for") {
+		t.Errorf("shows %s", page)
+	}
+	page := show(t, h, "/integration/"+in.Name+"/user/"+guid, 200)
+	if !strings.Contains(page, "Logs in with the old credential.") || !strings.Contains(page, "never\n3\n") {
+		t.Errorf("shows %s", page)
+	}
+}
+
 // Names are callers' texts: a page of theirs is either reached by its link, or not linked.
 func TestLinksToUsersLeadToThem(t *testing.T) {
 	names := []string{"a/b", "a%2Fb", "a b?c#d", "..", ".", "ü@example.com", "a\"b", "'c'", "//evil.example", "\\\\evil"}
