@@ -140,7 +140,7 @@ func (r *rehearsals) record(e *call.Event, at int64) {
 
 // public leaves out what has not happened for so long that nobody knows whether it still would.
 func (r *rehearsals) public(now time.Time) *Rehearsals {
-	out := Rehearsals{Calls: r.Good, WouldWork: r.Good, Last: when(r.Last)}
+	out := Rehearsals{Calls: r.Good, WouldWork: r.Good, Last: when(r.Last), Not: []Rehearsed{}}
 	for _, b := range r.Bad {
 		if now.Sub(when(b.Last)) < Window {
 			out.Calls += b.Count

@@ -86,6 +86,9 @@ func told(l *ledger.Ledger, in integration.Integration) string {
 	if r == nil {
 		return "none"
 	}
+	if r.Not == nil {
+		return "JSON has null in place of a list"
+	}
 	var not []string
 	for _, n := range r.Not {
 		if n.NextStep != "mend "+n.Cause {
