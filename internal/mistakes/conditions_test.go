@@ -1,12 +1,19 @@
 package mistakes_test
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"os"
+	"strings"
+	"syscall"
+	"testing"
 	"time"
 
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
@@ -47,6 +54,8 @@ func conditions() []mistake {
 			return p.soap("dsapi.asmx", "GetAccountMembershipFeaturesList", "<AccountId>1234567</AccountId>")
 		}, cause: cause.SOAPNotChosen, status: 200, says: "Response", noHeader: wentWell, noLine: wentWell,
 			check: "operations"},
+		{name: "a program that never reaches the proxy", call: nothing, cause: cause.NeverSeen, observed: true,
+			noHeader: noAnswer, noLine: "there is no call", noCheck: "it does not know which programs should have called"},
 		{name: "an observed program that would not work", config: func(s apptest.Section) {
 			integrationOf(s)["mode"] = "observe"
 			integrationOf(s)["oauth"] = privateKey("other.pem")
@@ -56,6 +65,53 @@ func conditions() []mistake {
 		{name: "an observed program that would work", config: set("mode", "observe"), before: legacyStillWorks,
 			cause: cause.ObserveWorks, observed: true, status: 200, says: "{}", noHeader: wentWell, noLine: wentWell,
 			noCheck: "it looks at what is translated"},
+	}
+}
+
+// full is a disk without room for the log.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestThePageTellsOfALogThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	holder := &config.Holder{Path: p.Path}
+	cfg, err := holder.Reload()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	started, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- app.RunLogged(full{}, cfg.Log, func(log *slog.Logger, h app.Hooks) error {
+			program, err := app.New(holder, log, h)
+			if err != nil {
+				return err
+			}
+			p.Program = program
+			go func() { <-program.Ready(); close(started) }()
+			return program.Run(ctx)
+		})
+	}()
+	select {
+	case <-started:
+	case err := <-ended:
+		t.Fatalf("it did not start: %v", err)
+	}
+	apptest.Eventually(t, "the page says why the log is not written", func() bool {
+		return strings.Contains(p.page().LogTrouble, syscall.ENOSPC.Error())
+	})
+	next := p.next(cause.LogStuck)
+	checkSpecific(t, next)
+	mistake{cause: cause.LogStuck}.readPage(p, next)
+	ready := p.Do(nil, apptest.Request(t, "GET", p.AdminURL()+"/-/ready", nil))
+	if ready.Status != 503 || !strings.Contains(ready.Body, "log") {
+		t.Errorf("ready says %d %s", ready.Status, ready.Body)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -142,6 +142,11 @@ func people() []mistake {
 		{name: "a token that the program stored years ago", call: func(p *place) apptest.Answer {
 			return p.get(apptest.ListPath, "Authorization", "bearer canary-AbCdEfGhIjKlMnOpQrStUvWx")
 		}, cause: cause.UnknownToken, status: 401, says: "AUTHORIZATION_INVALID_TOKEN", noCheck: onlyInCall},
+		{name: "a token got with a password that was changed since", call: func(p *place) apptest.Answer {
+			token := p.LegacyLogin(p.T, anna, password, key)
+			p.Reloaded(p.T, setUser("password", apptest.Section{"bcrypt": apptest.BcryptOf(p.T, "canary-new")}))
+			return p.WithToken(p.T, token)
+		}, cause: cause.VoucherChanged, status: 401, says: "AUTHORIZATION_INVALID_TOKEN", noCheck: onlyInCall},
 		{name: "the program's own OAuth where it is not let through", config: set("pass_oauth_bearer", false),
 			call: func(p *place) apptest.Answer {
 				return p.get(apptest.ListPath, "Authorization", "Bearer eyJ0eXAiOiJNVCJ9."+
