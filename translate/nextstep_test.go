@@ -91,7 +91,7 @@ func TestATokenThatCannotBeHadNamesItsUser(t *testing.T) {
 			func(s *sandbox.Sandbox) {
 				s.AddUser(sandbox.User{ID: fresh, Email: "anna@example.com", Accounts: []string{sandbox.ExampleAccountID}})
 			}, cause.ConsentRequired,
-			[]string{"let Anna@example.com open https://", "consent wait --user Anna@example.com"}},
+			[]string{"let Anna@example.com open https://", "--user Anna@example.com --config"}},
 		{"the user is not DocuSign's", func(cfg *translate.Config) {
 			cfg.Integrations[0].Users[0].UserID = fresh
 		}, nil, cause.UserNotFound, []string{"user_id of Anna@example.com, " + fresh + ","}},

@@ -329,7 +329,7 @@ func TestALoginOfSomebodyElseIsRefused(t *testing.T) {
 	}
 	report, _ := c.doctor()
 	if f := find(report, "grant", "fail"); f == nil ||
-		!strings.Contains(f.Next, "login --user anna@example.com --config "+c.path) {
+		!strings.Contains(f.Next, "login --integration old-erp --user anna@example.com --config "+c.path) {
 		t.Errorf("%+v", f)
 	}
 }

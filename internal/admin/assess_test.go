@@ -96,7 +96,7 @@ func TestManyUsersWithoutConsentAreToldWithTheirScopes(t *testing.T) {
 	}
 	a := complete(s, noon).Attention
 	if len(a) != 1 || !strings.Contains(a[0].Problem, "with the scopes signature impersonation. It is so for user0, ") ||
-		!strings.Contains(a[0].NextStep, "consent wait --user USER --config ") {
+		!strings.Contains(a[0].NextStep, "consent wait --integration a --user USER --config ") {
 		t.Errorf("%+v", a)
 	}
 	if class := stateClass(complete(s, noon).Integrations[0]); class != "state-partly" {

@@ -96,6 +96,9 @@ func Fill(text string, fill ...string) string {
 	}
 	// A command is pasted: it names nobody in general words.
 	pairs := []string{"--user {user}", "--user " + cmp.Or(valueOf("user", fill), "USER")}
+	if valueOf("integration", fill) == "" {
+		pairs = append(pairs, "--integration {integration} ", "")
+	}
 	for name, general := range placeholders() {
 		pairs = append(pairs, "{"+name+"}", cmp.Or(valueOf(name, fill), general))
 	}

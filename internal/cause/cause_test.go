@@ -41,6 +41,23 @@ func TestTheRowIsFilledWithWhatIsKnown(t *testing.T) {
 	}
 }
 
+func TestCommandsCanBePasted(t *testing.T) {
+	for _, test := range []struct {
+		fill []string
+		want string
+	}{
+		{nil, "docusign-auth-proxy login --user USER --config FILE"},
+		{[]string{"user", "anna@example.com", "config", "p.yaml"},
+			"docusign-auth-proxy login --user anna@example.com --config p.yaml"},
+		{[]string{"user", "anna@example.com", "config", "p.yaml", "integration", "billing"},
+			"docusign-auth-proxy login --integration billing --user anna@example.com --config p.yaml"},
+	} {
+		if got := cause.LoginRequired.Next(test.fill...); got != test.want {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
 func TestAStatusIsKnownByItsClass(t *testing.T) {
 	for word, want := range map[string]cause.ID{
 		"docusign_401": cause.DocuSign401, "docusign_418": cause.DocuSign4xx, "docusign_503": cause.DocuSign5xx,

@@ -7,7 +7,8 @@ func grants() map[ID]Entry {
 		ConsentRequired: {"consent_required", "DocuSign answers consent_required: {user} has not allowed {key} to act " +
 			"for them with the scopes {scopes}", Page, "let {user} open {consent}, log in and accept (whoever is " +
 			"logged in to DocuSign in that browser already is the one who consents); its redirect URI {redirect} " +
-			"must be registered with {key}. To see it happen: docusign-auth-proxy consent wait --user {user} --config {config}",
+			"must be registered with {key}. To see it happen: docusign-auth-proxy consent wait " +
+			"--integration {integration} --user {user} --config {config}",
 			"docusignconsentrequired", "DocuSignConsentRequired", seesUser},
 		InvalidKey: {"invalid_key", "DocuSign answers no_valid_keys_or_signatures: none of the private keys tried " +
 			"({tried}) belongs to {key} in {environment}", Page, "open {key} in Apps and Keys of {environment}: none of " +
@@ -43,7 +44,8 @@ func grants() map[ID]Entry {
 		NotConfigured: {"not_configured", "{key} has no private key", Page,
 			"give {key} a private key in {config}", "docusignnotoken", none, seesUser},
 		LoginRequired: {"login_required", "{user} has to log in once more: {detail}", Page,
-			"docusign-auth-proxy login --user {user} --config {config}", "docusignnotoken", none, seesUser},
+			"docusign-auth-proxy login --integration {integration} --user {user} --config {config}",
+			"docusignnotoken", none, seesUser},
 		GrantThrottled: {"throttled", "{server} says that too many tokens were asked for", Page,
 			"wait, it passes; if it comes again, find out on the status page who asks: several proxies with one integration " +
 				"key share its limit", "docusignunreachable", alertFailing, sees503},

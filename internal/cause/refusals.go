@@ -79,7 +79,8 @@ func logins() map[ID]Entry {
 			"store the password that the program sends for {user}: docusign-auth-proxy hash-password", "a-program-gets-401",
 			alertGuessing, seesUser},
 		PinnedPassword: {"bad_login", "the password differs from the one that was kept at the first call of {user}", Page,
-			"if it was changed, forget the old one: docusign-auth-proxy pins forget --user {user} --config {config}",
+			"if it was changed, forget the old one: docusign-auth-proxy pins forget --integration {integration} " +
+				"--user {user} --config {config}",
 			"tokens-and-pins", alertGuessing, seesUser},
 		EmptyPassword: {"bad_login", "{user} has no password in the configuration, and the program sent an empty one", Page,
 			"let the program send its password", "tokens-and-pins", alertGuessing, seesUser},

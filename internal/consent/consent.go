@@ -160,8 +160,8 @@ func (f Options) write(pages []Pages) error {
 		}
 	}
 	fmt.Fprintf(&b, "\nThe page shown after accepting does not matter: the consent is stored by then.\nnext: see it "+
-		"happen:  docusign-auth-proxy consent wait --config %s --user %s\n      or prove it:    docusign-auth-proxy "+
-		"doctor --config %s\n", f.Config, cmp.Or(f.User, pages[0].User), f.Config)
+		"happen:  docusign-auth-proxy consent wait --config %s --integration %s --user %s\n      or prove it:    "+
+		"docusign-auth-proxy doctor --config %s\n", f.Config, pages[0].Integration, cmp.Or(f.User, pages[0].User), f.Config)
 	_, err := io.WriteString(f.Out, b.String())
 	return err
 }
