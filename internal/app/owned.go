@@ -85,7 +85,9 @@ func (c *current) tokens() (list []metrics.Token) {
 
 // refusedBefore are the users whose last call wanted a consent and for whom nothing was asked since the last start or
 // reload: the page of that consent is shown all the same. known is what callers did.
-func refusedBefore(list []integration.Integration, known []admin.Integration, tokens *oauth.Client) (more []ownedToken) {
+func refusedBefore(
+	list []integration.Integration, known []admin.Integration, tokens *oauth.Client,
+) (more []ownedToken) {
 	asked := map[oauth.Identity]bool{}
 	for _, st := range tokens.Snapshot() {
 		asked[st.Identity] = true

@@ -144,8 +144,8 @@ func (p *App) announce() {
 	p.log.Info("started", "version", version, "commit", commit, "environment", cfg.Environment, "integrations",
 		len(cfg.Integrations), "config", p.path)
 	if p.current.Load().state.Authority == nil {
-		advised(p.log, cause.NoCA).Info("no interception", "effect",
-			"CONNECT to DocuSign is refused; programs can use the sidecar")
+		p.log.Info("no interception", "effect", "CONNECT to DocuSign is refused; programs can use the sidecar",
+			"next_step", cause.NoCA.Next())
 	}
 }
 

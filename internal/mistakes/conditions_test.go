@@ -54,6 +54,15 @@ func conditions() []mistake {
 			return p.soap("dsapi.asmx", "GetAccountMembershipFeaturesList", "<AccountId>1234567</AccountId>")
 		}, cause: cause.SOAPNotChosen, status: 200, says: "Response", noHeader: wentWell, noLine: wentWell,
 			check: "operations"},
+		{name: "no folder for the operator's token", config: func(s apptest.Section) {
+			s.At("admin")["token_file"] = "none/token"
+		}, call: nothing, cause: cause.NoOperatorToken, line: "there is no operator's token", noHeader: noAnswer,
+			noPage: inLog, noCheck: inLog},
+		{name: "a password that is kept at the first call", config: func(s apptest.Section) {
+			s["pin_password"] = "first_use"
+			delete(userOf(s), "password")
+		}, cause: cause.PasswordPinned, line: "password pinned", status: 200, says: "envelopes", noHeader: wentWell,
+			noPage: inLog, noCheck: inLog},
 		{name: "a program that never reaches the proxy", call: nothing, cause: cause.NeverSeen, observed: true,
 			noHeader: noAnswer, noLine: "there is no call", noCheck: "it does not know which programs should have called"},
 		{name: "an observed program that would not work", config: func(s apptest.Section) {

@@ -45,6 +45,7 @@ const (
 	onPurpose  = "the operator wants it so"
 	passes     = "it passes by itself"
 	noAnswer   = "no answer is possible"
+	inLog      = "the log alone tells of it"
 
 	withoutCall = "connection without a call" // a line's message
 )
