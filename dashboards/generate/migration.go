@@ -205,9 +205,7 @@ func observed() []*dashboard.PanelBuilder {
 				"has the exact figures, and the next step for what would not work.",
 			red: "calls that would not work. The matrix beside this says why, the status page of the program what to do.",
 		}, "Would not work", []column{
-			{field: "integration", heading: "Integration", links: []cellLink{
-				{true, "Status page", "${status_page}/integration/${__value.text}"},
-			}},
+			integrationColumn(),
 			{field: "Value #A", heading: "Calls tried"},
 			{field: "Value #B", heading: "Would work", unit: "percentunit", limits: below(1, .99)},
 			{field: "Value #C", heading: "Would not work", limits: above(1, 1)},
@@ -257,9 +255,7 @@ func ready() []*dashboard.PanelBuilder {
 			red: "idle for less than a week; a weekly run may still come. Then set mode: block, and after the next due run " +
 				"remove the entry.",
 		}, "", []column{
-			{field: "integration", heading: "Integration", links: []cellLink{
-				{true, "Status page", "${status_page}/integration/${__value.text}"},
-			}},
+			integrationColumn(),
 			{field: "Value #A", heading: "Idle for", unit: "s", limits: idle},
 			{field: "mode", heading: "Never seen; mode"},
 		},

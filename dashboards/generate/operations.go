@@ -119,9 +119,7 @@ func tellingPanels() []*dashboard.PanelBuilder {
 				"for its status page: it has the next step for each cause.",
 			red: "the causes at the top stop most calls. What each means stands in the runbook, by its name.",
 		}, "Calls", []column{
-			{field: "integration", heading: "Integration", links: []cellLink{
-				{true, "Status page of ${__value.text}", "${status_page}/integration/${__value.text}"},
-			}},
+			integrationColumn(),
 			{field: "cause", heading: "Cause", links: []cellLink{{true, "Runbook", "${runbook}#causes-of-failures"}}},
 			{field: "Value", heading: "Calls", limits: above(1, 100)},
 		}, query{
@@ -135,9 +133,7 @@ func tellingPanels() []*dashboard.PanelBuilder {
 		}, "", []column{
 			{field: "alertname", heading: "Alert", links: []cellLink{{true, "Runbook", "${runbook}"}}},
 			{field: "severity", heading: "Severity"},
-			{field: "integration", heading: "Integration", links: []cellLink{
-				{true, "Status page", "${status_page}/integration/${__value.text}"},
-			}},
+			integrationColumn(),
 			{field: "instance", heading: "Instance"},
 		}, query{
 			`max by (alertname, severity, integration, instance) (ALERTS{alertname=~"DocuSign.+",alertstate="firing"})`,

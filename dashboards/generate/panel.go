@@ -213,6 +213,13 @@ type cellLink struct {
 	URL         string `json:"url"`
 }
 
+// integrationColumn leads to the status page of each program.
+func integrationColumn() column {
+	return column{field: "integration", heading: "Integration", links: []cellLink{
+		{true, "Status page of ${__value.text}", "${status_page}/integration/${__value.text}"},
+	}}
+}
+
 // ordering is the heading by which a table is sorted, downwards.
 type ordering string
 

@@ -17,9 +17,7 @@ func soapMigration() []*dashboard.PanelBuilder {
 				"configuration has now. Without impossible ones a program can be set to soap: rest.",
 			red: "impossible: those calls are refused with soap: rest. Keep app_password, or let its owner do without them.",
 		}, "Whole", []column{
-			{field: "integration", heading: "Integration", links: []cellLink{
-				{true, "Status page", "${status_page}/integration/${__value.text}"},
-			}},
+			integrationColumn(),
 			{field: "soap", heading: "Way now"},
 			{field: "Value #B", heading: "Whole"},
 			{field: "Value #C", heading: "With a loss", limits: lost},
