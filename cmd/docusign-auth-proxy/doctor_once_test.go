@@ -162,6 +162,7 @@ func answeringProxy(t *testing.T, status string) string {
 // TestOneFaultIsOneFinding is about faults that several integrations, users or hosts have in common.
 func TestOneFaultIsOneFinding(t *testing.T) {
 	t.Parallel()
+	const coraID = "a1b2c3d4-0000-4000-8000-0000000000c0"
 	people := []string{"anna@example.com", "bob@example.com", "admin@example.com", "legacy.user@example.com"}
 	tests := []struct {
 		name  string
@@ -177,6 +178,12 @@ func TestOneFaultIsOneFinding(t *testing.T) {
 				c.sandbox.Revoke(sandbox.GUIDKey, u.ID)
 			}
 		}, "grant", people[1:], 4},
+		{"neither a user nor the one who is acted for has consented", false, false, func(c *clinic) {
+			c.sandbox.AddUser(sandbox.User{ID: coraID, Email: "cora@example.com", Name: "Cora Example"})
+			c.sandbox.Revoke(sandbox.GUIDKey, sandbox.AnnaID)
+			c.change("oauth:", "principals: [{username: cora@example.com, user_id: "+coraID+"}]\n      oauth:")
+			c.change("user_id: "+sandbox.AnnaID, "user_id: "+sandbox.AnnaID+"\n          may_act_for: [cora@example.com]")
+		}, "grant", []string{"the same for cora@example.com"}, 2},
 		{"no user of an unknown key gets a token", false, true, func(c *clinic) {
 			c.change("oauth:", "oauth:\n        client_id: 99999999-0000-4000-8000-000000000001")
 		}, "grant", []string{"3 other users not asked for"}, 0},
