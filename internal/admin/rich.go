@@ -15,7 +15,7 @@ type piece struct{ Text, Command, Address, Link string }
 // option.
 var special = regexp.MustCompile(`(?:^|[^\w/.-])(https?://[^\s"<>]+` +
 	`|docusign-auth-proxy(?: (?:ca|capture|config|pins|soap|tokens) [a-z]+(?:-[a-z]+)*| consent (?:wait|login)` +
-	`| [a-z]+(?:-[a-z]+)*)?(?: --[a-z-]+(?: (?:the [a-z]+|[^\s;,()]+))?)*)`)
+	`| [a-z]+(?:-[a-z]+)*)?(?: --[a-z-]+(?: (?:"[^"]*"|the [a-z]+|[^\s;,()]+))?)*)`)
 
 // Rich takes a sentence apart. Only consent pages become links: any other address may have come from a caller.
 func (p *page) Rich(text string) []piece {

@@ -26,6 +26,8 @@ func TestASentenceIsTakenApart(t *testing.T) {
 		"docusign-auth-proxy doctor tries it (docusign-auth-proxy ca trust).": {{Command: "docusign-auth-proxy doctor"},
 			{Text: " tries it ("}, {Command: "docusign-auth-proxy ca trust"}, {Text: ")."}},
 		"Mend /etc/docusign-auth-proxy/proxy.yaml.": {{Text: "Mend /etc/docusign-auth-proxy/proxy.yaml."}},
+		`Run docusign-auth-proxy doctor --config "C:\Program Files\p.yaml".`: {{Text: "Run "},
+			{Command: `docusign-auth-proxy doctor --config "C:\Program Files\p.yaml"`}, {Text: "."}},
 		"See docusign-auth-proxy consent wait --user the user --config FILE.": {{Text: "See "},
 			{Command: "docusign-auth-proxy consent wait --user the user --config FILE"}, {Text: "."}},
 		"docusign-auth-proxy hash-password": {{Command: "docusign-auth-proxy hash-password"}},

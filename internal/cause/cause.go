@@ -100,7 +100,11 @@ func Fill(text string, fill ...string) string {
 		pairs = append(pairs, "--integration {integration} ", "")
 	}
 	for name, general := range placeholders() {
-		pairs = append(pairs, "{"+name+"}", cmp.Or(valueOf(name, fill), general))
+		value := cmp.Or(valueOf(name, fill), general)
+		if name == "config" && strings.Contains(value, " ") { // as under C:\Program Files
+			value = `"` + value + `"`
+		}
+		pairs = append(pairs, "{"+name+"}", value)
 	}
 	if page := valueOf("consent", fill); strings.HasPrefix(page, "https://") {
 		pairs = append([]string{"{consent}", ConsentPage(page, valueOf("user", fill))}, pairs...)

@@ -51,6 +51,8 @@ func TestCommandsCanBePasted(t *testing.T) {
 			"docusign-auth-proxy login --user anna@example.com --config p.yaml"},
 		{[]string{"user", "anna@example.com", "config", "p.yaml", "integration", "billing"},
 			"docusign-auth-proxy login --integration billing --user anna@example.com --config p.yaml"},
+		{[]string{"config", `C:\Program Files\p.yaml`},
+			`docusign-auth-proxy login --user USER --config "C:\Program Files\p.yaml"`},
 	} {
 		if got := cause.LoginRequired.Next(test.fill...); got != test.want {
 			t.Errorf("got %q", got)
