@@ -61,9 +61,9 @@ func NextSteps() []NextStep {
 	const program = "docusign-auth-proxy "
 	return []NextStep{
 		{"", "In DocuSign under Apps and Keys: add an RSA key to your integrator key, keep it as key.pem"},
+		{program + "ca init", "for HTTPS only; your program must trust it"},
 		{program + "discover --private-key key.pem", "your program calls, it writes the file"},
 		{program + "hash-password < password.txt", "for the password that your program sends"},
-		{program + "ca init", "for HTTPS only; your program must trust it"},
 		{program + "consent", "each user agrees once, in a browser"},
 		{program + "doctor", "tries it all, and says what is missing"},
 		{program + "run", "for your program, as in 2 to 5 above"},

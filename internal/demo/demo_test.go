@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -157,6 +158,16 @@ func TestDemoFailsWhenSomethingDoesNotBehave(t *testing.T) {
 				t.Errorf("the output lacks %q, or goes on:\n%s", tt.want, out.String())
 			}
 		})
+	}
+}
+
+// discover writes a CA into the configuration that is there already.
+func TestTheCAIsMadeBeforeTheProgramIsWatched(t *testing.T) {
+	t.Parallel()
+	made := slices.IndexFunc(NextSteps(), func(n NextStep) bool { return strings.HasSuffix(n.Command, " ca init") })
+	watched := slices.IndexFunc(NextSteps(), func(n NextStep) bool { return strings.Contains(n.Command, " discover ") })
+	if made < 0 || watched < made {
+		t.Errorf("ca init is step %d, discover step %d", made, watched)
 	}
 }
 
