@@ -43,7 +43,7 @@ func (d *discovery) ask(ctx context.Context, o Options, cfg *config.Config) {
 		k.answers = answers{GUIDs: map[string]string{}, userToDo: map[string]string{}}
 		switch subject := k.anyGUID(o.AdminUserID); {
 		case with < 0:
-			k.answers.toDo = []string{cause.NotConfigured.Next("key", k.Key)}
+			k.answers.toDo = []string{cause.NotConfigured.Next("key", k.Key, "config", o.Out)}
 		case subject != "":
 			in := cfg.Integrations[with]
 			in.IntegratorKey, in.OAuth.ClientID = k.Key, ""

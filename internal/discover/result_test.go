@@ -139,7 +139,7 @@ func TestWhatDocuSignDoesNotTellIsLeftToTheOperator(t *testing.T) {
 		want []string
 	}{
 		{"nobody asks", func(o *Options) { o.PrivateKey, o.AdminUserID = "", "" }, sandbox.GUIDKey,
-			[]string{"TO DO: " + cause.NotConfigured.Next("key", sandbox.GUIDKey), noGUID}},
+			[]string{"TO DO: give " + sandbox.GUIDKey + " a private key in " + os.TempDir(), noGUID}},
 		{"no administrator", func(o *Options) { o.AdminUserID = "" }, sandbox.GUIDKey,
 			[]string{noGUID, "acted.for@example.com"}},
 		{"a user whom the administrator does not see", func(*Options) {}, sandbox.GUIDKey,
