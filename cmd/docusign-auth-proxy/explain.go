@@ -123,11 +123,13 @@ func causeText(rows []explained) string {
 	return b.String()
 }
 
+// causeTable has each word once, with what its first case means.
 func causeTable(rows []explained) string {
 	lines := []string{"cause\tseverity\tmeans"}
-	rows = slices.CompactFunc(rows, func(a, b explained) bool { return a.Cause == b.Cause })
-	for _, r := range rows {
-		lines = append(lines, r.Cause+"\t"+r.Severity.String()+"\t"+r.Means)
+	for i, r := range rows {
+		if !slices.ContainsFunc(rows[:i], func(before explained) bool { return before.Cause == r.Cause }) {
+			lines = append(lines, r.Cause+"\t"+r.Severity.String()+"\t"+r.Means)
+		}
 	}
 	return table(lines) + "next: docusign-auth-proxy explain CAUSE\n"
 }
