@@ -5,7 +5,7 @@ func grants() map[ID]Entry {
 	const none, report = "DocuSignNoToken", "this should not happen; report it with the text of the error"
 	return map[ID]Entry{
 		ConsentRequired: {"consent_required", "DocuSign answers consent_required: {user} has not allowed {key} to act " +
-			"for them with the scopes {scopes}", Page, "let {user} open {consent}, log in and accept (whoever is " +
+			"for them with the scopes {scopes}", Page, "let {user} open {consent} in a browser, log in and accept (whoever is " +
 			"logged in to DocuSign in that browser already is the one who consents); its redirect URI {redirect} " +
 			"must be registered with {key}. To see it happen: docusign-auth-proxy consent wait " +
 			"--integration {integration} --user {user} --config {config}",
