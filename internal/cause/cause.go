@@ -73,8 +73,8 @@ func (id ID) Next(fill ...string) string { return Fill(id.Of().Next, fill...) }
 // Means is what happened; fill as for Next.
 func (id ID) Means(fill ...string) string { return Fill(id.Of().Means, fill...) }
 
-// placeholders are the values that a text may ask for, each with the word that stands where nobody knows it.
-func placeholders() map[string]string {
+// general are the values that a text may ask for, each with the words that stand where nobody knows it.
+var general = sync.OnceValue(func() map[string]string { //nolint:gochecknoglobals // read only, and made once
 	return map[string]string{
 		"user": "the user", "guid": "the user's GUID", "key": "the integrator key", "integration": "the integration",
 		"host": "the host", "address": "the address", "server": "the account server", "environment": "this environment",
@@ -86,30 +86,38 @@ func placeholders() map[string]string {
 		"program": "another program", "instead": "choose another address", "port": "the port", "listener": "listen",
 		"detail": "", "count": "some",
 	}
-}
+})
 
 // Fill puts values in place of {name}. A value that is "" or not given is told in general words, or left out with the
 // colon before it.
 func Fill(text string, fill ...string) string {
-	if !strings.Contains(text, "{") {
-		return text
-	}
-	// A command is pasted: it names nobody in general words.
-	pairs := []string{"--user {user}", "--user " + cmp.Or(valueOf("user", fill), "USER")}
-	if valueOf("integration", fill) == "" {
-		pairs = append(pairs, "--integration {integration} ", "")
-	}
-	for name, general := range placeholders() {
-		value := cmp.Or(valueOf(name, fill), general)
-		if name == "config" && strings.Contains(value, " ") { // as under C:\Program Files
-			value = `"` + value + `"`
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "{")
+		if !found {
+			b.WriteString(text)
+			return strings.TrimSuffix(b.String(), ": ")
 		}
-		pairs = append(pairs, "{"+name+"}", value)
+		name, after, _ := strings.Cut(rest, "}")
+		value, told := valueOf(name, fill), "{"+name+"}" // a name that nobody knows stays for the test to find
+		if words, known := general()[name]; known {
+			told = words
+		}
+		// A command is pasted: it names nobody in general words.
+		if option, of := strings.CutSuffix(before, "--integration "); of && value == "" {
+			before, after, told = option, strings.TrimPrefix(after, " "), ""
+		} else if strings.HasSuffix(before, "--user ") {
+			told = "USER"
+		}
+		switch {
+		case name == "config" && strings.Contains(value, " "): // as under C:\Program Files
+			value = `"` + value + `"`
+		case name == "consent" && strings.HasPrefix(value, "https://"):
+			value = ConsentPage(value, valueOf("user", fill))
+		}
+		b.WriteString(before + cmp.Or(value, told))
+		text = after
 	}
-	if page := valueOf("consent", fill); strings.HasPrefix(page, "https://") {
-		pairs = append([]string{"{consent}", ConsentPage(page, valueOf("user", fill))}, pairs...)
-	}
-	return strings.TrimSuffix(strings.NewReplacer(pairs...).Replace(text), ": ")
 }
 
 // ConsentPage adds the address that the page's log-in form begins with: whoever is logged in there is the one who
