@@ -78,6 +78,11 @@ func attentionTo(word, subject, problem, next string, fill ...string) Attention 
 	return a
 }
 
+// inTrouble reports whether the last call failed for something that needs a person; the content of a call does not.
+func inTrouble(r Caller) bool {
+	return r.LastFailed() && rowOf(r.LastCause).Of().Severity > cause.Note
+}
+
 func rowOf(word string) cause.ID {
 	if id, known := cause.Lookup(word); known {
 		return id
@@ -119,7 +124,7 @@ func unknownAttention(s *Status) (list []Attention) {
 	for _, u := range s.Unknown {
 		for _, r := range u.Callers {
 			fresh := s.Generated.Sub(r.LastSeen) <= connWarning && len(list) < connEntries
-			if !fresh || !r.LastFailed() || rowOf(r.LastCause).Of().Severity == cause.Note {
+			if !fresh || !inTrouble(r) {
 				continue
 			}
 			a := attentionTo(r.LastCause, "Unknown caller "+cmp.Or(r.Authenticator, r.Client), r.LastError, r.LastNext)
@@ -209,7 +214,7 @@ func (i *Integration) troubles(now time.Time) (list []userTrouble) {
 		told := slices.ContainsFunc(list, func(t userTrouble) bool {
 			return t.cause == r.LastCause && (t.user == r.Authenticator || t.user == r.Principal)
 		})
-		if r.LastFailed() && !told && rowOf(r.LastCause).Of().Severity > cause.Note {
+		if !told && inTrouble(r) {
 			list = append(list, userTrouble{r.Authenticator, r.LastCause, r.LastError, r.LastNext, i.consentOf(r)})
 		}
 	}

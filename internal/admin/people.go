@@ -45,8 +45,9 @@ func (u *person) State() string {
 		}
 	}
 	bad := func(t Token) bool { return t.Error != "" }
+	last := Caller{LastSeen: u.LastSeen, LastErrorAt: u.LastErrorAt, LastCause: u.LastCause}
 	switch {
-	case slices.ContainsFunc(u.Tokens, bad), u.LastError != "" && !u.LastErrorAt.Before(u.LastSeen):
+	case slices.ContainsFunc(u.Tokens, bad), inTrouble(last):
 		return "failing"
 	case u.Calls == 0:
 		return "never_seen"

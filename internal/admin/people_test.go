@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/admin/admintest"
 	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/observe/ledger"
 )
 
 // show gives what a reader sees of a page.
@@ -212,6 +214,27 @@ func TestADayHasItsHours(t *testing.T) {
 	} {
 		if page := show(t, h, path, http.StatusOK); !strings.Contains(page, want) {
 			t.Errorf("%s does not show %q", path, want)
+		}
+	}
+}
+
+func TestAUserFailsOnlyWhereAPersonIsNeeded(t *testing.T) {
+	const name = "anna@example.com"
+	at := ago(time.Minute)
+	for word, shows := range map[string]string{
+		"bad_login": "Failing", "docusign_401": "Failing", "docusign_400": "Works", "client_gone": "Works", "": "Failing",
+	} {
+		s := admin.Status{Integrations: []admin.Integration{{
+			Name: "erp", Mode: "translate", State: string(ledger.StateTranslated), Users: []admin.User{{Username: name}},
+			Summary: ledger.Summary{Callers: []ledger.Row{{
+				Authenticator: name, Principal: name, LastSeen: at, Calls: 2, Failed: 1, LastError: "it failed", LastErrorAt: at,
+				LastCause: word,
+			}}},
+		}}}
+		page := show(t, admin.NewHandler(config(func() admin.Status { return s })), "/integration/erp/user/"+name, 200)
+		if person := strings.Contains(page, "Needs a person"); !strings.Contains(page, "\n"+shows+"\n") ||
+			person != (shows == "Failing") {
+			t.Errorf("%q: the state %s is not told:\n%s", word, shows, page)
 		}
 	}
 }
