@@ -40,22 +40,25 @@ func refuseRepeated(r *report, path string, first map[string]int, name string, i
 
 // checkStore looks for the directory alone: the file is made at the first start.
 func checkStore(s *sources, c *Config) {
-	switch c.Store {
-	case Memory:
-		c.Store = ""
+	st := &c.Store
+	switch {
+	case st.Redis != nil:
+		checkRedis(s, c)
+	case st.File == Memory:
+		st.File = ""
 		s.warnIf(c.PinPassword == FirstUse, "pin_password",
 			"without store, each restart believes the first password again", "add store: state.db")
-	case "":
+	case st.File == "":
 		// No check: where the default cannot be used, the program says so and keeps the state in memory.
-		c.Store, c.StoreImplicit = s.defaultStore(), true
+		st.File, st.Implicit = s.defaultStore(), true
 	default:
-		c.Store = s.resolvePath(c.Store)
-		checkDirectory(s, "store", filepath.Dir(c.Store))
+		st.File = s.resolvePath(st.File)
+		checkDirectory(s, "store", filepath.Dir(st.File))
 	}
 	if c.Admin.TokenFile != "" {
 		c.Admin.TokenFile = s.resolvePath(c.Admin.TokenFile)
 	} else { // beside the state, in a folder that the proxy can write
-		c.Admin.TokenFile = cmp.Or(c.Store, s.resolvePath(DefaultStore)) + ".admin-token"
+		c.Admin.TokenFile = cmp.Or(st.File, s.defaultStore()) + ".admin-token"
 	}
 }
 

@@ -86,7 +86,7 @@ func (r rules) checkSOAP() {
 		r.warnIf(given, path, "is without effect, since soap is not rest", "set soap: rest, or take the section out")
 		return
 	}
-	r.warnIf(r.config.Store == "", child(r.path, "soap"),
+	r.warnIf(!r.config.Store.Lasting(), child(r.path, "soap"),
 		"without store, a restart in the middle of a creation leaves it open whether the envelope was made",
 		"add store: state.db")
 	inClear := o.PublicURL != nil && o.PublicURL.Scheme == "http" &&
@@ -122,7 +122,7 @@ func (r rules) checkOAuth() {
 			"grant authorization_code needs it here or as admin.redirect_uri")
 		r.problemIf(o.ClientSecret.Empty(), child(path, "client_secret"), "is missing",
 			"grant authorization_code needs it, as file or env")
-		r.warnIf(r.config.Store == "", child(r.path, "grant"),
+		r.warnIf(!r.config.Store.Lasting(), child(r.path, "grant"),
 			"without store, each user must log in again after each restart", "add store: state.db")
 	case given > 0:
 	case r.in.SOAP == integration.AppPassword:

@@ -104,6 +104,10 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string, tag reflect
 	}
 	switch v.Kind() {
 	case reflect.Struct:
+		if short, ok := shortOf(v.Type()); ok && n.Kind == yaml.ScalarNode {
+			d.decode(n, v.FieldByIndex(short.Index), path, short.Tag)
+			return
+		}
 		d.decodeStruct(n, v, path, false)
 	case reflect.Pointer:
 		section := reflect.New(v.Type().Elem())
@@ -290,6 +294,17 @@ func yamlFields(t reflect.Type) (map[string]reflect.StructField, []string) {
 		}
 	}
 	return fields, names
+}
+
+// shortOf is the field that a section stands for where it is written as one value; few sections have one.
+func shortOf(t reflect.Type) (f reflect.StructField, ok bool) {
+	fields, names := yamlFields(t)
+	for _, name := range names {
+		if f = fields[name]; f.Tag.Get("short") == "true" {
+			return f, true
+		}
+	}
+	return f, false
 }
 
 // setDefaults fills v with the defaults of its tags, and goes into sections that are always there.

@@ -139,7 +139,11 @@ func (m schemaMaker) value(t reflect.Type, tag reflect.StructTag) *jsonSchema {
 	case reflect.Map:
 		return &jsonSchema{Type: []string{"object"}, Additional: m.value(t.Elem(), "")}
 	}
-	return m.section(t)
+	s := m.section(t)
+	if short, ok := shortOf(t); ok { // only mappings have properties: a text has to be a text alone
+		s.Type = append(s.Type, m.value(short.Type, short.Tag).Type...)
+	}
+	return s
 }
 
 // form has exactly one key with a text.

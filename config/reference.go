@@ -112,6 +112,10 @@ func typeName(t reflect.Type, tag reflect.StructTag) string {
 		return "list of " + plural(typeName(t.Elem(), ""))
 	case reflect.Map:
 		return "mapping of text"
+	case reflect.Struct:
+		if short, ok := shortOf(t); ok {
+			return typeName(short.Type, short.Tag) + " | section"
+		}
 	}
 	return "section"
 }

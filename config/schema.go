@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"net/netip"
 	"net/url"
@@ -28,6 +29,8 @@ const (
 	Reject   = "reject"    // of unknown
 	Observe  = "observe"   // of unknown
 	FirstUse = "first_use" // of pin_password
+
+	Wait = "wait" // of store.cold_start
 
 	// Memory as store keeps nothing over a restart.
 	Memory = "memory"
@@ -75,12 +78,10 @@ type Config struct {
 	PinPassword string `yaml:"pin_password" enum:"never|first_use" default:"never"`
 	// How long a proven password is remembered, as a keyed hash.
 	Credentials Credentials `yaml:"credentials"`
-	// File for what must survive a restart: tokens issued to programs, pinned passwords, the record of who still
-	// calls. memory keeps nothing. Back up the .key file beside it with it: without that one no issued token holds.
-	// Danger: without a store a program that kept a token must log in again after each restart.
-	// Default: docusign-auth-proxy.db in $STATE_DIRECTORY, else beside this file; in memory, with a warning, where
-	// that cannot be written.
-	Store string `yaml:"store"`
+	// Where what must survive a restart lies: tokens issued to programs, pinned passwords, the record of who still calls.
+	// The name of a file, or a section. Danger: without a store a program that kept a token must log in again after each
+	// restart.
+	Store Store `yaml:"store"`
 	// The log, on standard error.
 	Log Log `yaml:"log"`
 	// The operations listener: metrics, health, status page, reload.
@@ -88,14 +89,93 @@ type Config struct {
 	// The old programs, one entry for each integrator key.
 	Integrations []integration.Integration `yaml:"integrations" default:""`
 
-	// StoreImplicit says that Store is the default, which need not be writable.
-	StoreImplicit bool `yaml:"-" json:"-"`
 	// Warnings are things worth a look that do not stop the start, in the order of the file.
 	Warnings Problems `yaml:"-" json:"-"`
 	// Files are all files that were read, this one included; Holder watches them.
 	Files []string `yaml:"-" json:"-"`
 
 	report *report // where each key stands in the file
+}
+
+// Store says where the state lies: in a file of this machine, or in a server that several replicas share.
+type Store struct {
+	// File of one proxy alone. memory keeps nothing. Back up the .key file beside it with it: without that one no issued
+	// token holds. Default: docusign-auth-proxy.db in $STATE_DIRECTORY, else beside this file; in memory, with a warning,
+	// where that cannot be written.
+	File string `yaml:"file" short:"true"`
+	// Redis or Valkey, from version 7.0, in place of the file: for several replicas of the proxy behind a balancer.
+	Redis *Redis `yaml:"redis"`
+	// What all secrets and names in redis are sealed with: 32 bytes in base64, the same on every replica, never in the
+	// server itself. docusign-auth-proxy store key makes one; who moves from a file keeps its .key file. Needed with
+	// redis. Danger: who has it and the server's contents has every login.
+	Key secret.Text `yaml:"key"`
+	// The key before, while it is changed: it still opens, and what it sealed is sealed anew with key.
+	PreviousKey secret.Text `yaml:"previous_key"`
+	// How long a replica that cannot reach redis goes on honouring the issued tokens that it knows. 0 is for ever.
+	// Danger: a replica that is cut off does not hear of a revocation for so long.
+	MaxStale time.Duration `yaml:"max_stale" default:"24h" min:"0" max:"8760h"`
+	// Whether a replica that has never reached redis since its start calls itself ready. With serve it does; what it
+	// cannot decide is still refused with 503.
+	ColdStart string `yaml:"cold_start" enum:"wait|serve" default:"wait"`
+
+	// Implicit says that File is the default, which need not be writable.
+	Implicit bool `yaml:"-" json:"-"`
+}
+
+// Redis says how the shared server is reached.
+type Redis struct {
+	// One server in one line: redis://user@host:6379/0, or rediss:// with TLS. Never with a password in it.
+	URL string `yaml:"url" default:""`
+	// The servers in place of url, each host:port: one, all sentinels, or some nodes of a cluster.
+	Addresses []string `yaml:"addresses" default:""`
+	// TLS with addresses. Servers on other machines need it.
+	TLS bool `yaml:"tls" default:"false"`
+	// User name at the server (ACL). Default: that of url, else the server's default user.
+	Username string `yaml:"username"`
+	// Password at the server.
+	Password secret.Text `yaml:"password"`
+	// Number of the database, with addresses; clusters have 0 alone.
+	Database int `yaml:"database" default:"0" min:"0" max:"1000000"`
+	// PEM file with the authorities that may have signed the server's certificate.
+	// Default: those that the machine trusts.
+	CAFile string `yaml:"ca_file"`
+	// What this proxy shows to a server that asks for a certificate.
+	Certificate *ClientCertificate `yaml:"certificate"`
+	// The servers of addresses are Sentinels, which know the server to use.
+	Sentinel *Sentinel `yaml:"sentinel"`
+	// The servers of addresses are nodes of a Redis Cluster. All keys lie in one slot.
+	Cluster bool `yaml:"cluster" default:"false"`
+	// First part of every key; replicas with the same one share their state.
+	// Default: docusign- and the environment.
+	Namespace string `yaml:"namespace" format:"label"`
+	// Bound of one question to the server; the feed of changes has its own.
+	Timeout time.Duration `yaml:"timeout" default:"250ms" min:"10ms" max:"10s"`
+	// Most connections to the server, besides one for the feed of changes.
+	Connections int `yaml:"connections" default:"8" min:"1" max:"1000"`
+	// Lets connections without TLS leave this machine. Danger: the password, names of keys and counts cross in clear.
+	Plaintext bool `yaml:"plaintext" default:"false"`
+
+	// CAs is what CAFile held, KeyPair what Certificate named when the configuration was read.
+	CAs     []*x509.Certificate `yaml:"-" json:"-"`
+	KeyPair *tls.Certificate    `yaml:"-" json:"-"`
+}
+
+// ClientCertificate is a certificate and its private key, both PEM files.
+type ClientCertificate struct {
+	// File with the certificate, and those that lead to its authority.
+	Cert string `yaml:"cert" required:"true"`
+	// File with the private key.
+	Key string `yaml:"key" required:"true"`
+}
+
+// Sentinel says what to ask of Redis Sentinels.
+type Sentinel struct {
+	// Name of the master set.
+	Master string `yaml:"master" required:"true"`
+	// User name at the sentinels themselves.
+	Username string `yaml:"username" default:""`
+	// Password at the sentinels themselves.
+	Password secret.Text `yaml:"password"`
 }
 
 // Listen holds the listening addresses, each host:port.

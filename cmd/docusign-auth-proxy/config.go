@@ -42,7 +42,7 @@ func newConfigCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l, _ := app.StoredLedger(cfg.Store, nil) // one that is not there, or that a running proxy has, tells nothing here
+			l, _ := app.StoredLedger(cfg.Store.File, nil) // one that is not there, or that a running proxy has, tells nothing here
 			for _, w := range app.Warnings(cfg, l, time.Now()) {
 				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w.String())
 			}

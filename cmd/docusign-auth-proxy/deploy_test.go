@@ -158,7 +158,7 @@ func TestEveryConfigurationThatIsDeployedIsGood(t *testing.T) {
 			for _, w := range cfg.Warnings {
 				t.Error(w)
 			}
-			if cfg.StoreImplicit || cfg.Store == "" {
+			if cfg.Store.Implicit || cfg.Store.File == "" {
 				t.Error("the place of the state is left to chance")
 			}
 			used := slices.DeleteFunc(slices.Clone(cfg.Files), func(name string) bool { return name == d.path })

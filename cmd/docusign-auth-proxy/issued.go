@@ -35,11 +35,11 @@ func carryOut[R, V any](k app.Remembered[R, V], o *stateOptions, cmd *cobra.Comm
 	}
 	var s *store.Store
 	var notFile error
-	if o.admin == "" && cfg.Store != "" {
-		s, notFile = app.OpenState(cfg.Store)
+	if o.admin == "" && cfg.Store.File != "" {
+		s, notFile = app.OpenState(cfg.Store.File)
 	}
 	if s != nil {
-		fmt.Fprintln(cmd.ErrOrStderr(), "no proxy runs: from the state file", cfg.Store)
+		fmt.Fprintln(cmd.ErrOrStderr(), "no proxy runs: from the state file", cfg.Store.File)
 		var list []R
 		if method == http.MethodDelete {
 			list, err = k.EndSelected(s, o.Selection)

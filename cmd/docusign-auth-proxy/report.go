@@ -81,9 +81,9 @@ func (o *reportOptions) run(cmd *cobra.Command) error {
 // listener.
 func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (s admin.Status, source string, err error) {
 	reason := errors.New("the configuration names no store")
-	if cfg.Store != "" {
+	if cfg.Store.File != "" {
 		if s, reason = o.fromStore(cfg); reason == nil || !isElsewhere(reason) {
-			return s, "the store " + cfg.Store, reason
+			return s, "the store " + cfg.Store.File, reason
 		}
 	}
 	at, err := o.adminURL(cfg)
@@ -109,10 +109,10 @@ func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (s admin
 
 func (o *reportOptions) fromStore(cfg *config.Config) (admin.Status, error) {
 	var damaged error
-	l, err := app.StoredLedger(cfg.Store, func(err error) { damaged = err })
+	l, err := app.StoredLedger(cfg.Store.File, func(err error) { damaged = err })
 	if errors.Is(err, fs.ErrNotExist) {
 		return admin.Status{}, fmt.Errorf("there is no store at %s yet: run the proxy with this configuration first",
-			cfg.Store)
+			cfg.Store.File)
 	}
 	if err != nil {
 		return admin.Status{}, err

@@ -15,7 +15,7 @@ import (
 // while another process has it, the state is kept in memory and the log says so. A damaged file is always an error.
 func openStore(cfg *config.Config, log *slog.Logger) (*store.Store, error) {
 	options := store.Options{OnError: func(err error) { log.Error("store", "error", err) }}
-	s, err := store.Open(cfg.Store, options)
+	s, err := store.Open(cfg.Store.File, options)
 	if err == nil || !goesWithoutStore(cfg, err) {
 		return s, err
 	}
@@ -30,7 +30,7 @@ func openStore(cfg *config.Config, log *slog.Logger) (*store.Store, error) {
 
 // goesWithoutStore tells whether run starts although the state file cannot be used.
 func goesWithoutStore(cfg *config.Config, err error) bool {
-	return cfg.StoreImplicit && (errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) ||
+	return cfg.Store.Implicit && (errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) ||
 		errors.Is(err, syscall.EROFS) || errors.Is(err, store.ErrLocked))
 }
 
@@ -45,7 +45,7 @@ func Preflight(cfg *config.Config) config.Problems {
 			problems = append(problems, p)
 		}
 	}
-	if err := store.Check(cfg.Store); !goesWithoutStore(cfg, err) {
+	if err := store.Check(cfg.Store.File); !goesWithoutStore(cfg, err) {
 		add("store", err, "if this is not the proxy's file, name another one with store")
 	}
 	a, err := assemble(cfg, deps{store: store.Memory()}, nil)

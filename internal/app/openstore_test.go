@@ -21,7 +21,8 @@ func TestAStoreThatAnotherProcessHasIsSaidToBeSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	s, err := app.OpenStore(&config.Config{Store: path, StoreImplicit: true}, slog.New(slog.NewTextHandler(&log, nil)))
+	s, err := app.OpenStore(
+		&config.Config{Store: config.Store{File: path, Implicit: true}}, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

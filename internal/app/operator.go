@@ -41,7 +41,7 @@ func (o *operatorToken) write(cfg *config.Config, state *store.Store, log *slog.
 // ownsState refuses the default place of the token while another process has the state file: the token there is that
 // one's.
 func ownsState(cfg *config.Config, state *store.Store) error {
-	if cfg.Store != "" && !state.Durable() && filepath.Dir(cfg.Admin.TokenFile) == filepath.Dir(cfg.Store) {
+	if cfg.Store.File != "" && !state.Durable() && filepath.Dir(cfg.Admin.TokenFile) == filepath.Dir(cfg.Store.File) {
 		return errors.New("the state file beside it cannot be used")
 	}
 	return nil

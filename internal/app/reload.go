@@ -40,7 +40,7 @@ func needsRestart(old, next *config.Config) string {
 	switch {
 	case old.Listen != next.Listen:
 		return "listen"
-	case old.Store != next.Store:
+	case !old.Store.Same(&next.Store):
 		return "store"
 	case old.Admin.TokenFile != next.Admin.TokenFile:
 		return "admin.token_file"

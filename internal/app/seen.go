@@ -37,7 +37,7 @@ func StoredLedger(path string, onError func(error)) (*ledger.Ledger, error) {
 // it open.
 func Seen(ctx context.Context, cfg *config.Config) (map[string]ledger.Summary, error) {
 	summaries := map[string]ledger.Summary{}
-	l, err := StoredLedger(cfg.Store, nil)
+	l, err := StoredLedger(cfg.Store.File, nil)
 	if err == nil {
 		for _, s := range l.Integrations(cfg.Integrations) {
 			summaries[s.Name] = s

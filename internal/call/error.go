@@ -53,6 +53,7 @@ const (
 	KindUnknownService                // *.asmx that is none of the four services
 	KindFormBinding                   // x.asmx/Operation, which has the password in a query or form
 	KindClearPassword                 // a password in a query or form where no API reads one
+	KindStoreUnreachable              // only the store of all replicas knows the answer, and it is away
 	KindNotOverREST                   // what a SOAP call asks for cannot be carried out over REST
 	Kinds                             // their number
 )
@@ -75,6 +76,7 @@ func causes() [Kinds]cause.ID {
 		KindUnsupportedGrant: cause.UnsupportedGrant, KindUnsupported: cause.Unsupported,
 		KindUnknownService: cause.UnknownService, KindFormBinding: cause.FormBinding,
 		KindClearPassword: cause.ClearPassword, KindNotOverREST: cause.SOAPRefused,
+		KindStoreUnreachable: cause.StoreUnreachable,
 	}
 }
 

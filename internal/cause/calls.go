@@ -73,6 +73,7 @@ const (
 	Internal
 	NoStore
 	StoreUnwritable
+	StoreUnreachable
 	Panic
 
 	// Grants.

@@ -5,6 +5,7 @@ const (
 	alertFailing     = "DocuSignIntegrationFailing"
 	alertUnreachable = "DocuSignUnreachable"
 	alertGuessing    = "DocuSignPasswordGuessing"
+	alertStore       = "DocuSignStoreUnreachable"
 	alertFault       = "DocuSignProxyFault"
 	alertConnections = "DocuSignConnectionsFailing"
 	alertConnects    = "DocuSignConnectsRefused"
@@ -254,6 +255,9 @@ func answers() map[ID]Entry {
 		StoreUnwritable: {"internal", "the state cannot be written or read", Page,
 			"check that the store's file, and the key file beside it, can be read and written, and that the disk has " +
 				"room", "docusignproxyfault", alertFault, "500"},
+		StoreUnreachable: {"store_unreachable", "the store of all replicas cannot be reached, and only it knows the answer",
+			Page, "look at the Redis server: docusign-auth-proxy doctor --config {config} says what is wrong; calls with " +
+				"known credentials go on meanwhile", "docusignstoreunreachable", alertStore, sees503},
 		Panic: {"panic", "a fault of the proxy", Ticket, "keep the log and report it with docusign-auth-proxy version",
 			"docusignproxyfault", alertFault, "500"},
 	}

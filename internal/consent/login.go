@@ -30,7 +30,7 @@ func Login(ctx context.Context, f BrowserOptions) error {
 	if err != nil {
 		return err
 	}
-	locked, err := probeStore(cfg.Store)
+	locked, err := probeStore(cfg.Store.File)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (l *loginRun) page(uri, state string) string {
 	}
 	if l.locked {
 		l.say("note: the proxy runs and holds the store %s. Log in now; at the end you will be asked to stop "+
-			"it for a moment.\n", l.cfg.Store)
+			"it for a moment.\n", l.cfg.Store.File)
 	}
 	return l.granter.AuthCodeURL(l.request)
 }
@@ -145,12 +145,12 @@ func (l *loginRun) keepLater(ctx context.Context, got *oauth.Login, r *browserRe
 			return
 		}
 	}
-	r.Text, r.Next = "the proxy still holds the store "+l.cfg.Store+", so the login was not kept", lockedNext
+	r.Text, r.Next = "the proxy still holds the store "+l.cfg.Store.File+", so the login was not kept", lockedNext
 }
 
 func (l *loginRun) keep(got *oauth.Login, r *browserResult, o store.Options) {
 	r.Next = "mend the store and run this again"
-	s, err := store.Open(l.cfg.Store, o)
+	s, err := store.Open(l.cfg.Store.File, o)
 	if err != nil {
 		r.Text = "the login could not be kept: " + err.Error()
 		if errors.Is(err, store.ErrLocked) {
@@ -169,11 +169,11 @@ func (l *loginRun) keep(got *oauth.Login, r *browserResult, o store.Options) {
 		return
 	}
 	r.Good = true
-	r.Text = fmt.Sprintf("%s (%s) is logged in; the login is kept, encrypted, in %s", r.Email, r.UserID, l.cfg.Store)
+	r.Text = fmt.Sprintf("%s (%s) is logged in; the login is kept, encrypted, in %s", r.Email, r.UserID, l.cfg.Store.File)
 	r.Next = "docusign-auth-proxy run --config " + l.Config +
 		" (it renews the login by itself; stopped for 30 days it would lapse)"
-	if l.cfg.StoreImplicit {
-		r.Next = "make sure the proxy uses the same file: write store: " + l.cfg.Store + " into " + l.Config +
+	if l.cfg.Store.Implicit {
+		r.Next = "make sure the proxy uses the same file: write store: " + l.cfg.Store.File + " into " + l.Config +
 			" (a service may have a $STATE_DIRECTORY of its own); then " + r.Next
 	}
 	if l.UserID == "" {

@@ -70,7 +70,7 @@ func (c *run) connect() *network {
 // openStore opens the store if logins are kept in it; else nothing of it is needed. A running proxy holds it.
 func (c *network) openStore() {
 	c.store = store.Memory()
-	path, admin := c.cfg.Store, "http://"+c.cfg.Listen.Admin+"/"
+	path, admin := c.cfg.Store.File, "http://"+c.cfg.Listen.Admin+"/"
 	if _, err := os.Stat(path); err != nil || !slices.ContainsFunc(c.cfg.Integrations, codeGrant) {
 		return // nobody has logged in yet; the doctor makes no files
 	}

@@ -18,7 +18,7 @@ func (c *run) checkOperations(ctx context.Context) {
 	seen, err := app.Seen(ctx, c.cfg)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			c.skip("operations", c.cfg.Store, "which SOAP operations were seen is not known here: "+err.Error(), "")
+			c.skip("operations", c.cfg.Store.File, "which SOAP operations were seen is not known here: "+err.Error(), "")
 		}
 		return
 	}

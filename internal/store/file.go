@@ -244,7 +244,7 @@ func (f *file) complete() error {
 	})
 }
 
-func (f *file) Commit(_ context.Context, changes []Change) error {
+func (f *file) Commit(_ context.Context, changes []Change) (Mark, error) {
 	err := f.db.Update(func(tx *bbolt.Tx) error {
 		for _, c := range changes {
 			if err := apply(tx.Bucket([]byte(c.Bucket)), c); err != nil {
@@ -254,14 +254,21 @@ func (f *file) Commit(_ context.Context, changes []Change) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("write store %s: %w", f.path, err)
+		return Mark{}, fmt.Errorf("write store %s: %w", f.path, err)
 	}
-	return nil
+	return Mark{}, nil
 }
 
 func apply(b *bbolt.Bucket, c Change) error {
-	if old := b.Get([]byte(c.Key)); len(old) >= sealSize && !c.holds(old[sealSize:]) {
+	var old []byte
+	if kept := b.Get([]byte(c.Key)); len(kept) >= sealSize {
+		old = kept[sealSize:]
+	}
+	switch {
+	case !c.holds(old):
 		return ErrConflict
+	case c.skips(old):
+		return nil
 	}
 	if c.Value == nil {
 		return b.Delete([]byte(c.Key))

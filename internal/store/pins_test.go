@@ -12,7 +12,7 @@ func TestAPinOfAnEarlierVersionIsFoundUnderTheFoldOfToday(t *testing.T) {
 	pins := newStore(Options{}.withDefaults(), disk, &keyring{}).pins
 	for _, p := range []pin{{"erp", "Anna@Example.com", "hash-anna", 1}, {"erp", kelvin, "hash-kelvin", 2}} {
 		c := pins.put(p.Integration+"\x00"+strings.ToLower(p.Username), p)
-		err := disk.Commit(t.Context(), []Change{c})
+		_, err := disk.Commit(t.Context(), []Change{c})
 		if err != nil {
 			t.Fatal(err)
 		}

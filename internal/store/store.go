@@ -233,7 +233,8 @@ func (c *core) write(changes []Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	return c.backend.Commit(context.Background(), changes)
+	_, err := c.backend.Commit(context.Background(), changes)
+	return err
 }
 
 // commit writes the changes, and then the tables follow. It is called with writing held.

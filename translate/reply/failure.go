@@ -78,7 +78,7 @@ func row(k call.Kind) entry {
 		return entry{401, codeMember, "The UserID does not have a valid membership in this Account.", grantClient}
 	case call.KindTokenUnavailable, call.KindTokenTimeout, call.KindNotRepeated:
 		return entry{503, codeOther, "The authentication service is not available. Try again later.", grantBusy}
-	case call.KindBusy, call.KindOverloaded:
+	case call.KindBusy, call.KindOverloaded, call.KindStoreUnreachable:
 		return entry{503, codeOther, "The service is busy. Try again later.", grantBusy}
 	case call.KindUnreachable:
 		return entry{502, codeOther, "The DocuSign service could not be reached.", grantBusy}

@@ -71,7 +71,7 @@ func testAllOrNone(t *testing.T, buckets []string, open func() store.Backend) {
 	first := store.Change{Bucket: buckets[0], Key: "a", Value: []byte("1"), If: store.Absent}
 	commit(t, b, first)
 	commit(t, b, first) // its outcome is already there
-	err := b.Commit(t.Context(), []store.Change{
+	_, err := b.Commit(t.Context(), []store.Change{
 		{Bucket: buckets[1], Key: "b", Value: []byte("2")},
 		{Bucket: buckets[0], Key: "a", Value: []byte("3"), If: store.Absent},
 	})
@@ -91,7 +91,7 @@ func testOneWinner(t *testing.T, buckets []string, open func() store.Backend) {
 	for i := range 50 {
 		wait.Go(func() {
 			c := store.Change{Bucket: buckets[0], Key: "a", Value: fmt.Append(nil, i), If: store.Absent}
-			err := b.Commit(t.Context(), []store.Change{c})
+			_, err := b.Commit(t.Context(), []store.Change{c})
 			if err == nil {
 				won.Add(1)
 			} else if !errors.Is(err, store.ErrConflict) {
@@ -137,7 +137,7 @@ func testLoadEnds(t *testing.T, buckets []string, open func() store.Backend) {
 
 func commit(t *testing.T, b store.Backend, changes ...store.Change) {
 	t.Helper()
-	if err := b.Commit(t.Context(), changes); err != nil {
+	if _, err := b.Commit(t.Context(), changes); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,117 @@
+package redis
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrKey: what the store has was not sealed with the key at hand.
+var ErrKey = errors.New("the store was sealed with another store.key")
+
+const (
+	keySize  = 32
+	nameSize = 18 // bytes of a name's digest, 24 characters
+	tagSize  = 16
+)
+
+// keyring seals values and hides names. Values are sealed with a key made of store.key; names are hidden with a random
+// secret that lies in meta, sealed, so that they stay when store.key changes.
+type keyring struct {
+	namespace string
+	now       cipher.AEAD
+	before    cipher.AEAD // nil = there is no previous key
+	names     []byte      // set by Connect
+}
+
+func newKeyring(o Options) *keyring {
+	k := &keyring{namespace: o.Namespace, now: aead(o.Key)}
+	if o.PreviousKey != nil {
+		k.before = aead(o.PreviousKey)
+	}
+	return k
+}
+
+// aead makes the cipher of a key of 32 bytes, which config has checked.
+func aead(key []byte) cipher.AEAD {
+	derived, err := hkdf.Key(sha256.New, key, nil, "docusign-auth-proxy shared store values", keySize)
+	if err != nil {
+		panic(err) // only for a size that SHA-256 cannot give
+	}
+	block, err := aes.NewCipher(derived)
+	if err != nil {
+		panic(err)
+	}
+	sealer, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err)
+	}
+	return sealer
+}
+
+// seal hides a value. place is where it lies: it opens nowhere else.
+func (k *keyring) seal(value []byte, place ...string) []byte {
+	return k.now.Seal(nil, nil, value, k.bound(place))
+}
+
+// open gives a sealed value, and whether it has to be sealed anew with the key of now.
+func (k *keyring) open(sealed []byte, place ...string) (value []byte, old bool, err error) {
+	if value, err = k.now.Open(nil, nil, sealed, k.bound(place)); err == nil || k.before == nil {
+		if err != nil {
+			return nil, false, ErrKey
+		}
+		return value, false, nil
+	}
+	if value, err = k.before.Open(nil, nil, sealed, k.bound(place)); err != nil {
+		return nil, false, ErrKey
+	}
+	return value, true, nil
+}
+
+func (k *keyring) bound(place []string) []byte {
+	return []byte(k.namespace + "\x00" + strings.Join(place, "\x00"))
+}
+
+// name is what stands in the store for a name of that sort: the same for the same name, and nothing tells it.
+func (k *keyring) name(parts ...string) string {
+	return base64.RawURLEncoding.EncodeToString(k.digest(parts...)[:nameSize])
+}
+
+// tag tells two values of a place apart without telling them.
+func (k *keyring) tag(value []byte, place ...string) string {
+	return string(k.digest(append([]string{"tag", string(value)}, place...)...)[:tagSize])
+}
+
+func (k *keyring) digest(parts ...string) []byte {
+	h := hmac.New(sha256.New, k.names)
+	for _, part := range parts {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write([]byte(part))
+	}
+	return h.Sum(nil)
+}
+
+// newNames makes the secret of the names, and how it lies in meta.
+func (k *keyring) newNames() (sealed []byte) {
+	names := make([]byte, keySize)
+	_, _ = rand.Read(names) // documented never to fail
+	return k.seal(names, "meta", "names")
+}
+
+// useNames takes the secret of the names out of meta; old tells that it has to be sealed anew.
+func (k *keyring) useNames(sealed []byte) (old bool, err error) {
+	names, old, err := k.open(sealed, "meta", "names")
+	if err != nil {
+		return false, fmt.Errorf("meta: %w", err)
+	}
+	k.names = names
+	return old, nil
+}

@@ -1,0 +1,156 @@
+// Package redis is the store that replicas share: Redis or Valkey, from version 7.0. It must never give the server a
+// secret or a name in clear, believe a server that lost or replaced what it had, or hold a caller up for longer than
+// Options.Timeout.
+// internal/app opens it; package store keeps its records in it, translate/oauth, translate and the ledger share through
+// it what the account server limits, what guesses cost and what was counted.
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"docusign-auth-proxy/internal/secret"
+	"docusign-auth-proxy/internal/store"
+)
+
+// Options say how the server is reached. Addresses, Namespace, Key, AccountServer, Replica and Timeout are required.
+type Options struct {
+	Addresses []string // host:port: the server, or all sentinels, or some nodes of a cluster
+	Username  string
+	Password  secret.Text
+	Database  int
+	TLS       *tls.Config // nil = none
+	Sentinel  *Sentinel   // Addresses are those of sentinels
+	Cluster   bool        // Addresses are nodes of a cluster
+
+	Namespace     string // first part of every key
+	Key           []byte // 32 bytes that the server never sees
+	PreviousKey   []byte // opens what was sealed before Key; nil = there is none
+	AccountServer string // origin: demo and production must not share a store
+	Replica       string // the name of this process among all, never used before
+
+	Timeout     time.Duration // bound of one question
+	Connections int           // at most, besides one for the feed; 0 means 8
+	// Observe is told of every question: how it ended (nil, or the error) and how long it took. nil = nobody.
+	Observe func(operation string, err error, took time.Duration)
+}
+
+// Sentinel says what to ask sentinels for.
+type Sentinel struct {
+	Master   string // name of the master set
+	Username string // at the sentinels themselves
+	Password secret.Text
+}
+
+// Server is the connection to the store: one pool with its breaker. It is safe for any number of goroutines.
+type Server struct {
+	o       Options
+	pool    goredis.UniversalClient
+	reader  goredis.UniversalClient // one connection, which waits for the feed
+	ring    *keyring
+	breaker breaker
+
+	mu sync.Mutex
+	id string // of the store that was found first; "" = none yet
+}
+
+// Open makes a Server. It does no I/O; Connect does.
+func Open(o Options) *Server {
+	if o.Observe == nil {
+		o.Observe = func(string, error, time.Duration) {}
+	}
+	if o.Connections == 0 {
+		o.Connections = 8
+	}
+	return &Server{
+		o: o, pool: goredis.NewUniversalClient(o.client(o.Connections, o.Timeout)),
+		reader: goredis.NewUniversalClient(o.client(1, feedWait+o.Timeout)), ring: newKeyring(o),
+	}
+}
+
+// client has the settings of SCALE §4.3: deadlines of the caller count, nothing is repeated, few connections, and ends
+// of their lives far apart.
+func (o Options) client(connections int, read time.Duration) *goredis.UniversalOptions {
+	c := &goredis.UniversalOptions{
+		Addrs: o.Addresses, Username: o.Username, Password: o.Password.Reveal(), DB: o.Database, TLSConfig: o.TLS,
+		IsClusterMode: o.Cluster, ContextTimeoutEnabled: true, MaxRetries: -1, PoolSize: connections,
+		DialTimeout: o.Timeout, ReadTimeout: read, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
+		ConnMaxLifetime: connLife, ConnMaxLifetimeJitter: connLife / 3, DisableIdentity: true,
+	}
+	if s := o.Sentinel; s != nil {
+		c.MasterName, c.SentinelUsername, c.SentinelPassword = s.Master, s.Username, s.Password.Reveal()
+	}
+	return c
+}
+
+const (
+	connLife = 30 * time.Minute
+	feedWait = 5 * time.Second // for the next change, before the question is asked anew
+)
+
+// Close ends all connections.
+func (s *Server) Close() error { return errors.Join(s.pool.Close(), s.reader.Close()) }
+
+// key is a key of the store. Its first part in braces has a cluster put all of them in one slot, so that scripts see
+// every key.
+func (s *Server) key(parts ...string) string {
+	return "{" + s.o.Namespace + "}:" + strings.Join(parts, ":")
+}
+
+// do asks one question, unless the breaker is open. The error is redis.Nil, a *scriptError or wraps
+// store.ErrUnreachable.
+func (s *Server) do(
+	ctx context.Context, operation string, ask func(context.Context, goredis.UniversalClient) error,
+) (err error) {
+	if err = s.breaker.open(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	began := time.Now()
+	err = unreachable(ask(ctx, s.pool))
+	s.o.Observe(operation, err, time.Since(began))
+	s.breaker.note(err)
+	return err
+}
+
+// run runs a script on the store that this process knows. keys come after the key of meta, which the script checks.
+func (s *Server) run(ctx context.Context, script *script, keys []string, args ...any) (answer any, err error) {
+	s.mu.Lock()
+	id := s.id
+	s.mu.Unlock()
+	if id == "" {
+		return nil, fmt.Errorf("%w: it has not been reached yet", store.ErrUnreachable)
+	}
+	keys = append([]string{s.key("meta")}, keys...)
+	args = append([]any{id}, args...)
+	err = s.do(ctx, script.name, func(ctx context.Context, c goredis.UniversalClient) (err error) {
+		answer, err = script.Run(ctx, c, keys, args...).Result()
+		return err
+	})
+	if errors.Is(err, goredis.Nil) {
+		return nil, nil
+	}
+	return answer, err
+}
+
+// unreachable tells the answers of a script from all else that can go wrong, which means that the store is away.
+func unreachable(err error) error {
+	switch {
+	case err == nil, errors.Is(err, goredis.Nil):
+		return err
+	case errors.Is(err, context.Canceled):
+		return err // the caller has gone; it says nothing of the server
+	}
+	if said, ok := scriptErrorOf(err); ok {
+		return said
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnreachable, err)
+}
