@@ -393,6 +393,9 @@ func TestConditionsRaiseTheirAlerts(t *testing.T) {
 		{"a creation that nobody knows the end of", func(g *scraped) {
 			g.options.Journal = func() metrics.Journal { return metrics.Journal{Unresolved: time.Unix(event*60, 0)} }
 		}, none, []string{"DocuSignCreationUnresolved"}, []string{"DocuSignCreationUnresolved"}},
+		{"a store of all replicas that is away", func(g *scraped) {
+			g.options.Shared = func() metrics.Shared { return metrics.Shared{Up: g.minute < event} }
+		}, none, []string{"DocuSignStoreUnreachable"}, []string{"DocuSignStoreUnreachable"}},
 		{"a limit that is nearly used up", none, func(g *scraped) {
 			limits := call.NotTold()
 			limits.HourlyLimit, limits.HourlyRemaining = 3000, 20

@@ -14,6 +14,7 @@ func operations() (dashboard.Dashboard, error) {
 		{"DocuSign", 8, upstreamPanels()},
 		{"SOAP over REST", 8, append(soapPanels(), soapKeepingPanels()...)},
 		{"Rate limits", 8, limitPanels()},
+		{"Store and replicas", 8, storePanels()},
 		{"Saturation", 8, append(saturationPanels(), troublePanels()...)},
 		{"Versions and certificates", 8, versionPanels()},
 	})

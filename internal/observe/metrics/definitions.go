@@ -146,6 +146,7 @@ type read struct {
 	clock, limit, limitRemaining, limitReset, goLive, lastLegacy         *prometheus.Desc
 	integration, active, connections, tunnels, ca, leaf, reloadOK        *prometheus.Desc
 	reloadAt, logStuck, build, spool, journal, unresolved                *prometheus.Desc
+	sharedRead
 }
 
 func newRead(d *definitions) read {
@@ -204,7 +205,21 @@ func newRead(d *definitions) read {
 		unresolved: d.gauge("soap_journal_oldest_unresolved_timestamp_seconds",
 			"When the oldest creation began of which nobody knows whether the envelope was made, as Unix time. Absent if "+
 				"there is none."),
-		build: d.gauge("build_info", "The program that runs; always 1.", "version", "commit", "goversion"),
+		build:      d.gauge("build_info", "The program that runs; always 1.", "version", "commit", "goversion"),
+		sharedRead: newSharedRead(d),
+	}
+}
+
+// sharedRead is about the store that replicas share. Without one there are no such series.
+type sharedRead struct{ storeUp, storeContact *prometheus.Desc }
+
+func newSharedRead(d *definitions) sharedRead {
+	return sharedRead{
+		storeUp: d.gauge("store_up",
+			"Whether the store that all replicas share can be reached: 1, or 0 while this one goes on with what it has in "+
+				"memory. Absent without such a store."),
+		storeContact: d.gauge("store_last_contact_timestamp_seconds",
+			"When the store that all replicas share last answered this one, as Unix time. Absent before the first answer."),
 	}
 }
 

@@ -36,7 +36,8 @@ type Options struct {
 	LogStuck       func() time.Duration
 	Journal        func() Journal // nil = nothing is carried out over REST
 	SpoolBytes     func() int64
-	PollingEntries int // paths remembered to find violations of the polling rule [10,000]
+	Shared         func() Shared // nil = the store is of this process alone
+	PollingEntries int           // paths remembered to find violations of the polling rule [10,000]
 }
 
 // Token is where the tokens of one user of an integration stand; one that several integrations share is there for each.

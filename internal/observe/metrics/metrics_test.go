@@ -174,6 +174,7 @@ func everyOption() metrics.Options {
 		Journal: func() metrics.Journal {
 			return metrics.Journal{Entries: map[string]int{"done": 7, "unknown": 1}, Unresolved: noon}
 		},
+		Shared: func() metrics.Shared { return metrics.Shared{Up: true, LastContact: noon} },
 	}
 }
 
@@ -222,6 +223,15 @@ func TestSOAPCallsOverREST(t *testing.T) {
 		`soap_journal_oldest_unresolved_timestamp_seconds`: float64(noon.Unix()),
 	})
 	m.absent(`soap_creations_total{integration="crm"`, `soap_rest_calls{integration="crm"`) // its SOAP goes as it is
+}
+
+func TestAStoreThatReplicasShare(t *testing.T) {
+	m := newMeter(t, everyOption())
+	m.want(map[string]float64{`store_up`: 1, `store_last_contact_timestamp_seconds`: float64(noon.Unix())})
+	newMeter(t, metrics.Options{}).absent(`store_up`, `store_last_contact`)
+	away := newMeter(t, metrics.Options{Shared: func() metrics.Shared { return metrics.Shared{} }})
+	away.want(map[string]float64{`store_up`: 0})
+	away.absent(`store_last_contact`)
 }
 
 func TestNamesDescribesExactlyWhatIsExposed(t *testing.T) {

@@ -25,6 +25,7 @@ func (m scrape) Collect(ch chan<- prometheus.Metric) {
 	g, now := gauges{ch}, m.o.Now()
 	m.program(g)
 	m.soap(g)
+	m.shared(g)
 	m.mu.RLock()
 	integrations := maps.Clone(m.integrations)
 	for _, in := range integrations {
