@@ -41,6 +41,9 @@ func refuseRepeated(r *report, path string, first map[string]int, name string, i
 // checkStore looks for the directory alone: the file is made at the first start.
 func checkStore(s *sources, c *Config) {
 	st := &c.Store
+	if st.Redis == nil {
+		checkFileStore(s)
+	}
 	switch {
 	case st.Redis != nil:
 		checkRedis(s, c)

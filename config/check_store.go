@@ -58,6 +58,14 @@ func Bytes(key secret.Text) []byte {
 
 const storeKeyHint = "make one with: docusign-auth-proxy store key; who moves from a file names its .key file"
 
+// checkFileStore warns of keys that a state file has no use for.
+func checkFileStore(s *sources) {
+	for _, key := range []string{"key", "previous_key", "max_stale", "cold_start"} {
+		_, given := s.positions[child("store", key)]
+		s.warnIf(given, child("store", key), "is without effect, since there is no store.redis", "add redis, or take it out")
+	}
+}
+
 // checkRedis holds the section to its rules and fills in what follows from url.
 func checkRedis(s *sources, c *Config) {
 	st, r := &c.Store, c.Store.Redis
@@ -66,58 +74,72 @@ func checkRedis(s *sources, c *Config) {
 	for path, key := range map[string]secret.Text{"store.key": st.Key, "store.previous_key": st.PreviousKey} {
 		s.problemIf(!key.Empty() && Bytes(key) == nil, path, "is not 32 bytes in base64", storeKeyHint)
 	}
-	checkRedisURL(s, r)
+	s.warnIf(!st.PreviousKey.Empty() && st.PreviousKey == st.Key, "store.previous_key", "is the same as key",
+		"name the key from before, or take it out")
 	r.Namespace = cmp.Or(r.Namespace, "docusign-"+c.Environment)
 	s.problemIf(r.Cluster && r.Sentinel != nil, "store.redis.cluster", "is given beside sentinel", "keep one of the two")
 	s.problemIf(r.Cluster && r.Database != 0, "store.redis.database", "is not 0, and a cluster has no other", "")
-	remote := slices.ContainsFunc(r.Addresses, func(a string) bool { return !isLoopback(a) })
-	s.problemIf(remote && !r.TLS && !r.Plaintext, "store.redis",
-		"would reach another machine without TLS", "write rediss:// or tls: true, or plaintext: true where the network is "+
-			"trusted with the password, names of keys and counts")
+	checkClientCertificate(s, r)
 	r.CAs, _ = s.certificates("store.redis.ca_file", &r.CAFile, "", "")
-	if r.Certificate != nil {
-		const path = "store.redis.certificate"
-		cert, certName := s.named(child(path, "cert"), r.Certificate.Cert, "")
-		key, keyName := s.named(child(path, "key"), r.Certificate.Key, "")
-		r.Certificate.Cert, r.Certificate.Key = certName, keyName
-		if cert == nil || key == nil {
-			return
-		}
-		s.warnIfShared(keyName, child(path, "key"))
-		pair, err := tls.X509KeyPair(cert, key)
-		s.problemIf(err != nil, path, fmt.Sprintf("certificate and key cannot be used: %v", err), "")
-		r.KeyPair = &pair
+	if !checkRedisURL(s, r) {
+		return // what it says of TLS is not known
 	}
+	remote := slices.ContainsFunc(r.Addresses, func(a string) bool { return !isLoopback(a) })
+	s.problemIf(remote && !r.TLS && !r.Plaintext, "store.redis", "would reach another machine without TLS",
+		"write rediss:// or tls: true, or plaintext: true where the network is trusted with the password, names and counts")
+	s.warnIf(remote && r.TLS && r.Plaintext, "store.redis.plaintext", "is without effect, since TLS is on", "take it out")
 	s.problemIf(!r.TLS && (r.CAFile != "" || r.Certificate != nil), "store.redis",
 		"has ca_file or certificate, which only TLS needs", "write rediss:// or tls: true")
 }
 
-// checkRedisURL takes the url apart into the keys that say the same.
-func checkRedisURL(s *sources, r *Redis) {
+// checkClientCertificate reads the two files of the certificate, if there is one.
+func checkClientCertificate(s *sources, r *Redis) {
+	const path = "store.redis.certificate"
+	if r.Certificate == nil {
+		return
+	}
+	cert, certName := s.named(child(path, "cert"), r.Certificate.Cert, "")
+	key, keyName := s.named(child(path, "key"), r.Certificate.Key, "")
+	r.Certificate.Cert, r.Certificate.Key = certName, keyName
+	if cert == nil || key == nil {
+		return
+	}
+	s.warnIfShared(keyName, child(path, "key"))
+	pair, err := tls.X509KeyPair(cert, key)
+	s.problemIf(err != nil, path, fmt.Sprintf("certificate and key cannot be used: %v", err), "")
+	r.KeyPair = &pair
+}
+
+// checkRedisURL takes the url apart into the keys that say the same, and reports whether it knows which servers are
+// meant.
+func checkRedisURL(s *sources, r *Redis) bool {
 	const path, hint = "store.redis.url", "write it as rediss://user@cache.example:6379/0"
 	switch {
 	case r.URL == "" && len(r.Addresses) == 0:
 		s.problem("store.redis", "names no server", "give url, or addresses")
-		return
+		return false
 	case r.URL == "":
 		for i, a := range r.Addresses {
-			_, port, err := net.SplitHostPort(a)
+			host, port, err := net.SplitHostPort(a)
 			n, portErr := strconv.ParseUint(port, 10, 16)
-			s.problemIf(err != nil || portErr != nil || n == 0, item("store.redis.addresses", i), "is not host:port", "")
+			s.problemIf(err != nil || portErr != nil || n == 0 || host == "", item("store.redis.addresses", i),
+				"is not host:port", "write it as cache.example:6379")
 		}
-		return
+		return true
 	case len(r.Addresses) > 0 || r.TLS || r.Database != 0 || r.Sentinel != nil || r.Cluster:
-		s.problem(path, "says what addresses, tls, database, sentinel and cluster say", "keep url alone, or take it out")
-		return
+		s.problem(path, "says what addresses, tls, database, sentinel and cluster say",
+			"keep url alone, or these in its place")
+		return false
 	}
 	u, err := url.Parse(r.URL)
-	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" ||
+		u.RawQuery != "" || u.Fragment != "" {
 		s.problem(path, "is no address of a Redis server", hint)
-		return
+		return false
 	}
 	if _, has := u.User.Password(); has {
 		s.problem(path, "holds a password", "take it out of the url and write password: {file: …}")
-		return
+		return false
 	}
 	if text := strings.Trim(u.Path, "/"); text != "" {
 		r.Database, err = strconv.Atoi(text)
@@ -126,4 +148,5 @@ func checkRedisURL(s *sources, r *Redis) {
 	r.Username = cmp.Or(r.Username, u.User.Username())
 	r.TLS = u.Scheme == "rediss"
 	r.Addresses = []string{net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "6379"))}
+	return true
 }

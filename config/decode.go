@@ -162,7 +162,11 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string, isSec
 		case isSecret:
 			hint = "put it into a file of its own and write {file: name of the file}"
 		}
-		d.mismatch(path, fmt.Sprintf("must be a mapping with %s, not %s", sample(names), describeNode(n)), hint)
+		text := ""
+		if _, short := shortOf(v.Type()); short {
+			text = "text or "
+		}
+		d.mismatch(path, fmt.Sprintf("must be %sa mapping with %s, not %s", text, sample(names), describeNode(n)), hint)
 		return
 	}
 	d.eachPair(n, path, func(key string, at position, value *yaml.Node) {

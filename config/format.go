@@ -39,6 +39,8 @@ func (f format) accepts(text string) bool {
 // formats are the words of the schema's tag.
 var formats = sync.OnceValue(func() map[string]format { //nolint:gochecknoglobals // read only, and made once
 	const person = emailShape + `|` + guidShape
+	const label = `|[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}`
+	const labelRule = "must be at most 63 letters, digits and _ . - and begin with a letter or digit"
 	all := map[string]format{}
 	for name, f := range map[string]format{
 		"guid": {shape: `|` + guidShape, otherwise: complaint{"must be a GUID", cause.InvalidSubject.Next()}},
@@ -50,8 +52,9 @@ var formats = sync.OnceValue(func() map[string]format { //nolint:gochecknoglobal
 		"scope": {shape: `[\x21\x23-\x5B\x5D-\x7E]+`, plain: plainText, otherwise: complaint{ // RFC 6749 §3.3
 			"must be one scope without blanks", "write a list, as in [signature, impersonation]",
 		}},
-		"label": {shape: `|[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}`, plain: plainText, otherwise: complaint{
-			"must be at most 63 letters, digits and _ . - and begin with a letter or digit", "it becomes a label in the metrics",
+		"label": {shape: label, plain: plainText, otherwise: complaint{labelRule, "it becomes a label in the metrics"}},
+		"namespace": {shape: label, plain: plainText, otherwise: complaint{
+			labelRule, "each key of the store begins with it",
 		}},
 		"uri": {shape: `|[Hh][Tt][Tt][Pp][Ss]?://[^#]+`, fits: isURI, otherwise: complaint{
 			"must be an absolute http or https address without a # part", "write it as it is registered with DocuSign",

@@ -111,13 +111,17 @@ func onlyCheckKnows() map[string]string {
 	const (
 		otherFile = "what is wrong stands in a file that is named"
 		together  = "each key is good, and they do not go together"
-		names     = "the shape of a host name is right, and it is not to be believed"
+		names     = "it is text, and names no host that can be used"
 	)
 	return map[string]string{
 		"custom": together, "fold": together, "hosts-numbers": names, "interception-leaf": otherFile,
 		"interception-pair": otherFile, "interception-swapped": otherFile, "interception-weak": otherFile,
 		"listeners": together, "many-keys": "a number of keys that makes no sense", "mixed-demo": names,
 		"mixed-production": names, "same-address": together, "same-localhost": together, "same-port": together,
+		"store-addresses": names, "store-key-absent": otherFile, "store-key-short": otherFile, "store-keys": together,
+		"store-nowhere": together, "store-password-in-url": names, "store-plaintext": together,
+		"store-tls-files": otherFile, "store-topology": together, "store-url-and-more": together,
+		"store-url-database": names, "store-url-host": names, "store-url-query": names, "store-url-scheme": names,
 		"upstream-password": together, "upstream-two": together, "upstream-user": together,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"io/fs"
 	"math/big"
@@ -26,6 +27,8 @@ func machine(t testing.TB) Environment {
 		"KEY_PEM":       strings.ReplaceAll(string(machineFiles()["key.pem"].Data), "\n", `\n`),
 		"CLIENT_SECRET": "c4n4ry-variable",
 		"EMPTY":         "",
+		"STORE_KEY":     string(machineFiles()["store.key"].Data),
+		"OLD_STORE_KEY": string(machineFiles()["old-store.key"].Data),
 	})
 }
 
@@ -66,6 +69,9 @@ var machineFiles = sync.OnceValue(func() fstest.MapFS {
 		"leaf.pem":        public(newCertificate(curve, false)),
 		"weak-ca.pem":     public(newCertificate(weak, true)),
 		"weak-ca-key.pem": private(block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(weak))),
+		"store.key":       private([]byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32)) + "\n")),
+		"old-store.key":   private([]byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{2}, 32)) + "\n")),
+		"short-store.key": private([]byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{3}, 31)) + "\n")),
 		"password.txt":    private([]byte("c4n4ry-file\n")),
 		"windows.txt":     private([]byte("\ufeffc4n4ry-windows\r\n")),
 		"blank.txt":       private([]byte("\n")),

@@ -147,7 +147,7 @@ type Redis struct {
 	Cluster bool `yaml:"cluster" default:"false"`
 	// First part of every key; replicas with the same one share their state.
 	// Default: docusign- and the environment.
-	Namespace string `yaml:"namespace" format:"label"`
+	Namespace string `yaml:"namespace" format:"namespace"`
 	// Bound of one question to the server; the feed of changes has its own.
 	Timeout time.Duration `yaml:"timeout" default:"250ms" min:"10ms" max:"10s"`
 	// Most connections to the server, besides one for the feed of changes.

@@ -216,9 +216,9 @@ func TestTheConfigurationNamesTheFilesThatAreMounted(t *testing.T) {
 			t.Errorf("started with %v, the configuration is at %v", c.Args, configs)
 		}
 		if !slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
-			return !m.ReadOnly && strings.HasPrefix(cfg.Store.File, m.MountPath+"/")
+			return !m.ReadOnly && strings.HasPrefix(cfg.Store, m.MountPath+"/")
 		}) {
-			t.Errorf("store %s is on no volume that can be written", cfg.Store.File)
+			t.Errorf("store %s is on no volume that can be written", cfg.Store)
 		}
 	})
 }
