@@ -72,6 +72,8 @@ type Options struct {
 	MaxCreations int
 
 	OnError func(error) // told of a flush that failed in Run (it is tried again); nil means ignore
+	// OnEvent is told of each event that a replica announced, on the goroutine that follows the feed; nil means ignore.
+	OnEvent func(event string)
 }
 
 func (o Options) withDefaults() Options {
@@ -80,6 +82,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnError == nil {
 		o.OnError = func(error) {}
+	}
+	if o.OnEvent == nil {
+		o.OnEvent = func(string) {}
 	}
 	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
 	o.PerOwner = cmp.Or(o.PerOwner, 10)

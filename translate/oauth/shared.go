@@ -17,7 +17,8 @@ type Shared interface {
 	Claim(ctx context.Context, w Wanted, refused string) (Claim, error)
 	// Settle writes what came of a turn and gives it back. ErrStale: it came too late, and nothing was written.
 	Settle(ctx context.Context, t Turn, r Result) error
-	// Forget lifts all failures that are remembered, for everybody, and has all ask anew.
+	// Forget lifts all failures that are remembered, and those of turns that have begun. The other replicas still have to
+	// be told to ask anew.
 	Forget(ctx context.Context) error
 }
 
@@ -30,12 +31,13 @@ type Wanted struct {
 
 // Claim is the answer: exactly one of Value, Failure, Turn and Busy is set.
 type Claim struct {
-	Value   []byte
-	Life    time.Duration // that Value has left
-	Failure []byte
-	Pause   time.Duration // until Failure may be tried again
-	Turn    Turn
-	Busy    time.Duration // that somebody else's turn has left at most
+	Value       []byte
+	Fingerprint string        // of Value
+	Life        time.Duration // that Value has left
+	Failure     []byte
+	Pause       time.Duration // until Failure may be tried again
+	Turn        Turn
+	Busy        time.Duration // that somebody else's turn has left at most
 }
 
 // Turn is the right to fetch one value. A later turn has a greater fence.
@@ -44,7 +46,7 @@ type Turn struct {
 	Fence uint64 // 0 = none
 }
 
-// Result is what came of a turn: a value with its life, or a failure with its pause.
+// Result is what came of a turn: a value with its life, or a failure with its pause, or nothing that others can use.
 type Result struct {
 	Value       []byte
 	Fingerprint string        // of Value, to tell which one was refused
