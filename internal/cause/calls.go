@@ -160,6 +160,41 @@ const (
 	SOAPNotChosen
 	SeveralCredentials
 
+	// Conditions of the store that replicas share, and of the replicas.
+	StoreAway
+	StoreSlow
+	StoreName
+	StoreTLS
+	StoreNoTLS
+	StoreWantsTLS
+	StoreWantsCertificate
+	StorePassword
+	StoreNoPassword
+	StoreRight
+	StoreReplica
+	StoreSentinel
+	StoreCluster
+	StoreNoCluster
+	StoreVersion
+	StoreLoading
+	StoreFull
+	StoreEmptied
+	StoreReplaced
+	StoreKey
+	StoreAccountServer
+	StoreForeign
+	StoreNewer
+	StoreEvicts
+	StoreForgets
+	StoreOldKey
+	StoreClock
+	FeedBehind
+	ReplicaCutOff
+	ReplicaDiffers
+	ReplicaVersions
+	LedgerUnsent
+	RefreshConflict
+
 	// What the log alone tells of.
 	StateInMemory
 	StateInUse

@@ -175,7 +175,7 @@ func All() []ID {
 var table = sync.OnceValue(func() *[ids]Entry { //nolint:gochecknoglobals // read only, and made once
 	var all [ids]Entry
 	parts := []map[ID]Entry{credentials(), logins(), requests(), soap(), answers(), grants(), network(), connects(),
-		connections(), conditions(), notes()}
+		connections(), conditions(), stores(), notes()}
 	for _, part := range parts {
 		for id, e := range part {
 			all[id] = e
