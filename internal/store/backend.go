@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"time"
+
+	"docusign-auth-proxy/internal/lease"
 )
 
 // Backend keeps the records of a Store. It never sees a secret in clear, and it alone decides where they lie.
@@ -15,6 +18,8 @@ type Backend interface {
 	// A change whose outcome is already there counts as applied, so that a Commit may be repeated.
 	// The mark is its place in the feed of a Shared, else zero.
 	Commit(ctx context.Context, changes []Change) (Mark, error)
+	// Lease takes the turn of that name for at most life. ErrBusy: another has it.
+	Lease(ctx context.Context, name string, life time.Duration) (*Lease, error)
 	Close() error
 }
 
@@ -53,6 +58,7 @@ func (c Change) skips(old []byte) bool { return c.If == Present && old == nil }
 
 // memory is the backend of a store without a file.
 type memory struct {
+	lease.Local
 	mu      sync.Mutex
 	records map[place][]byte
 }

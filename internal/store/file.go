@@ -20,6 +20,7 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"docusign-auth-proxy/internal/lease"
 	"docusign-auth-proxy/internal/shown"
 )
 
@@ -39,6 +40,7 @@ const checkTimeout = 50 * time.Millisecond
 // file is the backend of a store with one: bbolt, with a checksum over every record because bbolt has none over its
 // pages.
 type file struct {
+	lease.Local
 	path string
 	db   *bbolt.DB
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,20 +24,14 @@ const (
 // sent.
 const datedMark = "\x00"
 
-// PutRefresh stores a refresh token and the time, in place of the one that had the name. It is durable when PutRefresh
-// returns. With Options.MaxRefresh others stored it is ErrFull.
+// PutRefresh stores a refresh token and the time, in place of the one that had the name: a login. It is durable when
+// PutRefresh returns. With Options.MaxRefresh others stored it is ErrFull.
 func (s *Store) PutRefresh(name string, token secret.Text) (err error) {
 	defer wrap(&err, "store refresh token")
-	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
-		return ErrSize
-	}
-	aead, err := s.keys.cipher(refreshKey, true)
+	sealed, err := s.sealRefresh(name, token)
 	if err != nil {
 		return err
 	}
-	dated := datedMark + s.o.Now().UTC().Format(time.RFC3339) + datedMark + token.Reveal()
-	sealed := aead.Seal(nil, nil, []byte(dated), []byte(name))
-
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if _, known := s.refresh.get(name); !known && s.refresh.len() >= s.o.MaxRefresh {
@@ -45,13 +40,68 @@ func (s *Store) PutRefresh(name string, token secret.Text) (err error) {
 	return s.commit(s.refresh.put(name, sealed))
 }
 
+// ReplaceRefresh puts a refresh token in place of the one of that version, which FreshRefresh told. It is durable when
+// ReplaceRefresh returns. Where another version is stored meanwhile, that one stays, and it is not replaced.
+func (s *Store) ReplaceRefresh(
+	ctx context.Context, name string, token secret.Text, version string,
+) (replaced bool, err error) {
+	defer wrap(&err, "replace refresh token")
+	sealed, err := s.sealRefresh(name, token)
+	if err != nil {
+		return false, err
+	}
+	c := s.refresh.put(name, sealed)
+	c.If, c.Was = Unchanged, []byte(version)
+	s.writing.Lock()
+	err = s.commit(c)
+	s.writing.Unlock()
+	if !errors.Is(err, ErrConflict) {
+		return err == nil, err
+	}
+	// An earlier try may have written it although its answer did not come.
+	kept, _, _, ok, err := s.FreshRefresh(ctx, name)
+	return err == nil && ok && kept.Equal(token), err
+}
+
+func (s *Store) sealRefresh(name string, token secret.Text) ([]byte, error) {
+	if name == "" || token.Empty() || len(name) > maxText || len(token.Reveal()) > maxRefreshToken {
+		return nil, ErrSize
+	}
+	aead, err := s.keys.cipher(refreshKey, true)
+	if err != nil {
+		return nil, err
+	}
+	dated := datedMark + s.o.Now().UTC().Format(time.RFC3339) + datedMark + token.Reveal()
+	return aead.Seal(nil, nil, []byte(dated), []byte(name)), nil
+}
+
 // Refresh returns the refresh token of that name and when it was stored, zero for one of a file that does not say; ok
-// is false if there is none, the error ErrUnreadable if its key is gone.
+// is false if there is none, the error ErrUnreadable if its key is gone. It asks memory alone.
 func (s *Store) Refresh(name string) (token secret.Text, at time.Time, ok bool, err error) {
 	sealed, ok := s.refresh.get(name)
 	if !ok {
 		return token, at, false, nil
 	}
+	return s.openRefresh(name, sealed)
+}
+
+// FreshRefresh is Refresh, but asks a store that replicas share: what memory has may have been replaced. The version
+// is that of the token, for ReplaceRefresh.
+func (s *Store) FreshRefresh(
+	ctx context.Context, name string,
+) (token secret.Text, at time.Time, version string, ok bool, err error) {
+	sealed, ok := s.refresh.get(name)
+	if s.shared != nil {
+		sealed, ok, err = s.shared.Get(ctx, bucketRefresh, name)
+	}
+	if err != nil || !ok {
+		return token, at, "", false, err
+	}
+	token, at, ok, err = s.openRefresh(name, sealed)
+	return token, at, string(sealed), ok, err
+}
+
+func (s *Store) openRefresh(name string, sealed []byte) (token secret.Text, at time.Time, ok bool, err error) {
 	aead, err := s.keys.cipher(refreshKey, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return token, at, false, ErrUnreadable

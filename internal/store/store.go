@@ -122,6 +122,7 @@ type core struct {
 	// writing serialises every change of the backend; the tables guard their own memory.
 	writing sync.Mutex
 	backend Backend
+	shared  Shared // backend, if other processes write it too; else nil
 	closed  bool
 	tables  map[string]records // by bucket; the ledger's rows are not kept in memory
 }
@@ -252,6 +253,11 @@ func (c *core) commit(changes ...Change) error {
 		err = errors.Join(err, c.tables[change.Bucket].apply(change))
 	}
 	return err
+}
+
+// Lease takes the turn of that name, among all replicas, for at most life. ErrBusy: another has it.
+func (c *core) Lease(ctx context.Context, name string, life time.Duration) (*Lease, error) {
+	return c.backend.Lease(ctx, name, life)
 }
 
 // wrap tells what was being done when err happened.
