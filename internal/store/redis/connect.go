@@ -43,6 +43,11 @@ func (s *Server) Connect(ctx context.Context) error {
 	if s.id != "" && s.id != meta["id"] {
 		return store.ErrReplaced
 	}
+	if s.id == "" {
+		if _, err = s.ring.useNames([]byte(meta["names"])); err != nil {
+			return err
+		}
+	}
 	s.id = meta["id"]
 	return nil
 }
@@ -66,7 +71,8 @@ func (s *Server) meta(ctx context.Context) (meta map[string]string, err error) {
 		"program", program, "schema", schema, "id", rand.Text(), "account_server", s.o.AccountServer,
 		"names", s.ring.newNames(), "made", time.Now().UTC().Format(time.RFC3339),
 	}
-	if err := makeMeta().Run(ctx, s.pool, []string{s.key("meta")}, fresh...).Err(); err != nil && !errors.Is(err, goredis.Nil) {
+	err = makeMeta().Run(ctx, s.pool, []string{s.key("meta"), s.key("feed")}, fresh...).Err()
+	if err != nil && !errors.Is(err, goredis.Nil) {
 		return nil, unreachable(err)
 	}
 	meta, err = s.pool.HGetAll(ctx, s.key("meta")).Result()
@@ -74,7 +80,9 @@ func (s *Server) meta(ctx context.Context) (meta map[string]string, err error) {
 }
 
 func makeMeta() *goredis.Script {
-	return goredis.NewScript(`if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], unpack(ARGV)) end`)
+	return goredis.NewScript(`if redis.call('EXISTS', KEYS[1]) == 1 then return end
+redis.call('HSET', KEYS[1], unpack(ARGV))
+redis.call('XADD', KEYS[2], '*', 'begun', '')`)
 }
 
 func (s *Server) checkMeta(meta map[string]string) error {
@@ -87,6 +95,5 @@ func (s *Server) checkMeta(meta map[string]string) error {
 	case meta["account_server"] != s.o.AccountServer:
 		return fmt.Errorf("%w: %s, this configuration has %s", ErrAccountServer, meta["account_server"], s.o.AccountServer)
 	}
-	_, err = s.ring.useNames([]byte(meta["names"]))
-	return err
+	return nil
 }

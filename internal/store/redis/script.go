@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -22,6 +23,25 @@ type script struct {
 
 // newScript makes a script of Lua that begins after the prologue.
 func newScript(name, lua string) *script { return &script{name, goredis.NewScript(prologue + lua)} }
+
+// on runs the script with a client.
+func (sc *script) on(
+	ctx context.Context, c goredis.UniversalClient, s *Server, id string, keys []string, args ...any,
+) (any, error) {
+	keys = append([]string{s.key("meta")}, keys...)
+	return sc.Run(ctx, c, keys, append([]any{id}, args...)...).Result()
+}
+
+// nextFence is Lua for a function that gives the next fence: greater than all before, and by the server's clock, so that
+// it does not fall back after a fail-over that forgot some. Its argument is the key of the last one.
+const nextFence = `local function next_fence(key)
+	local now = redis.call('TIME')
+	local fence = math.max(tonumber(redis.call('GET', key) or 0) + 1, now[1] * 1000000 + now[2])
+	fence = string.format('%.0f', fence)
+	redis.call('SET', key, fence)
+	return fence
+end
+`
 
 // scriptErrorOf gives what a script itself refused with: one upper case word that is no error of the server's.
 func scriptErrorOf(err error) (error, bool) {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 )
 
 // ErrKey: what the store has was not sealed with the key at hand.
@@ -28,8 +29,8 @@ const (
 type keyring struct {
 	namespace string
 	now       cipher.AEAD
-	before    cipher.AEAD // nil = there is no previous key
-	names     []byte      // set by Connect
+	before    cipher.AEAD            // nil = there is no previous key
+	names     atomic.Pointer[[]byte] // set by the first Connect
 }
 
 func newKeyring(o Options) *keyring {
@@ -91,7 +92,11 @@ func (k *keyring) tag(value []byte, place ...string) string {
 }
 
 func (k *keyring) digest(parts ...string) []byte {
-	h := hmac.New(sha256.New, k.names)
+	var names []byte
+	if set := k.names.Load(); set != nil { // else nothing of it leaves this process
+		names = *set
+	}
+	h := hmac.New(sha256.New, names)
 	for _, part := range parts {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		h.Write([]byte(part))
@@ -112,6 +117,6 @@ func (k *keyring) useNames(sealed []byte) (old bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("meta: %w", err)
 	}
-	k.names = names
+	k.names.CompareAndSwap(nil, &names)
 	return old, nil
 }

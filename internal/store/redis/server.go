@@ -15,6 +15,7 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
@@ -40,6 +41,8 @@ type Options struct {
 	Connections int           // at most, besides one for the feed; 0 means 8
 	// Observe is told of every question: how it ended (nil, or the error) and how long it took. nil = nobody.
 	Observe func(operation string, err error, took time.Duration)
+	// OnError is told of a record that this key did not seal for its place: it is left out. nil = nobody.
+	OnError func(error)
 }
 
 // Sentinel says what to ask sentinels for.
@@ -53,7 +56,6 @@ type Sentinel struct {
 type Server struct {
 	o       Options
 	pool    goredis.UniversalClient
-	reader  goredis.UniversalClient // one connection, which waits for the feed
 	ring    *keyring
 	breaker breaker
 
@@ -66,37 +68,40 @@ func Open(o Options) *Server {
 	if o.Observe == nil {
 		o.Observe = func(string, error, time.Duration) {}
 	}
+	if o.OnError == nil {
+		o.OnError = func(error) {}
+	}
 	if o.Connections == 0 {
 		o.Connections = 8
 	}
-	return &Server{
-		o: o, pool: goredis.NewUniversalClient(o.client(o.Connections, o.Timeout)),
-		reader: goredis.NewUniversalClient(o.client(1, feedWait+o.Timeout)), ring: newKeyring(o),
-	}
+	return &Server{o: o, pool: o.client(o.Connections), ring: newKeyring(o)}
 }
 
-// client has the settings of SCALE §4.3: deadlines of the caller count, nothing is repeated, few connections, and ends
-// of their lives far apart.
-func (o Options) client(connections int, read time.Duration) *goredis.UniversalOptions {
+// client makes a pool that never waits longer than the caller, repeats nothing, keeps few connections, and ends them
+// at different times, so that no crowd connects at once. Every question has a deadline, so that of reads is the last resort.
+func (o Options) client(connections int) goredis.UniversalClient {
 	c := &goredis.UniversalOptions{
 		Addrs: o.Addresses, Username: o.Username, Password: o.Password.Reveal(), DB: o.Database, TLSConfig: o.TLS,
-		IsClusterMode: o.Cluster, ContextTimeoutEnabled: true, MaxRetries: -1, PoolSize: connections,
-		DialTimeout: o.Timeout, ReadTimeout: read, WriteTimeout: o.Timeout, PoolTimeout: o.Timeout,
-		ConnMaxLifetime: connLife, ConnMaxLifetimeJitter: connLife / 3, DisableIdentity: true,
+		IsClusterMode: o.Cluster, ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1,
+		PoolSize: connections, PipelinePoolSize: -1, DialTimeout: o.Timeout, PoolTimeout: o.Timeout,
+		ReadTimeout: longestQuestion, WriteTimeout: longestQuestion,
+		ConnMaxLifetime: connLife, ConnMaxLifetimeJitter: connLife / 3,
+		Protocol: 2, DisableIdentity: true, // no commands that an ACL may forbid
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	if s := o.Sentinel; s != nil {
 		c.MasterName, c.SentinelUsername, c.SentinelPassword = s.Master, s.Username, s.Password.Reveal()
 	}
-	return c
+	return goredis.NewUniversalClient(c)
 }
 
 const (
-	connLife = 30 * time.Minute
-	feedWait = 5 * time.Second // for the next change, before the question is asked anew
+	connLife        = 30 * time.Minute
+	longestQuestion = 30 * time.Second
 )
 
-// Close ends all connections.
-func (s *Server) Close() error { return errors.Join(s.pool.Close(), s.reader.Close()) }
+// Close ends all connections but those of Follow, which end with their contexts.
+func (s *Server) Close() error { return s.pool.Close() }
 
 // key is a key of the store. Its first part in braces has a cluster put all of them in one slot, so that scripts see
 // every key.
@@ -104,35 +109,50 @@ func (s *Server) key(parts ...string) string {
 	return "{" + s.o.Namespace + "}:" + strings.Join(parts, ":")
 }
 
-// do asks one question, unless the breaker is open. The error is redis.Nil, a *scriptError or wraps
-// store.ErrUnreachable.
+// known is the id of the store that this process knows.
+func (s *Server) known() (id string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.id == "" {
+		return "", fmt.Errorf("%w: it has not been reached yet", store.ErrUnreachable)
+	}
+	return s.id, nil
+}
+
+// do asks one question, unless the breaker is open. The error is redis.Nil, what a script refused with, or wraps
+// store.ErrUnreachable. A caller who has gone, or waits less long, says nothing of the server.
 func (s *Server) do(
-	ctx context.Context, operation string, ask func(context.Context, goredis.UniversalClient) error,
+	ctx context.Context, operation string, limit time.Duration,
+	ask func(context.Context, goredis.UniversalClient) error,
 ) (err error) {
 	if err = s.breaker.open(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	asked, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	began := time.Now()
-	err = unreachable(ask(ctx, s.pool))
+	err = unreachable(ask(asked, s.pool))
 	s.o.Observe(operation, err, time.Since(began))
-	s.breaker.note(err)
+	if ctx.Err() == nil {
+		s.breaker.note(err)
+	}
 	return err
 }
 
 // run runs a script on the store that this process knows. keys come after the key of meta, which the script checks.
 func (s *Server) run(ctx context.Context, script *script, keys []string, args ...any) (answer any, err error) {
-	s.mu.Lock()
-	id := s.id
-	s.mu.Unlock()
-	if id == "" {
-		return nil, fmt.Errorf("%w: it has not been reached yet", store.ErrUnreachable)
+	return s.runWithin(ctx, s.o.Timeout, script, keys, args...)
+}
+
+func (s *Server) runWithin(
+	ctx context.Context, limit time.Duration, script *script, keys []string, args ...any,
+) (answer any, err error) {
+	id, err := s.known()
+	if err != nil {
+		return nil, err
 	}
-	keys = append([]string{s.key("meta")}, keys...)
-	args = append([]any{id}, args...)
-	err = s.do(ctx, script.name, func(ctx context.Context, c goredis.UniversalClient) (err error) {
-		answer, err = script.Run(ctx, c, keys, args...).Result()
+	err = s.do(ctx, script.name, limit, func(ctx context.Context, c goredis.UniversalClient) (err error) {
+		answer, err = script.on(ctx, c, s, id, keys, args...)
 		return err
 	})
 	if errors.Is(err, goredis.Nil) {
