@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,8 +51,11 @@ func (s *Server) Follow(ctx context.Context, from store.Mark, apply func([]store
 			err = s.stillThere(ctx, reader, id, from)
 		}
 		s.o.Observe("follow", err, time.Since(began))
-		if err != nil && ctx.Err() == nil {
-			return err
+		if err != nil {
+			return cmp.Or(ctx.Err(), err)
+		}
+		if len(entries) == 0 {
+			apply(nil, from)
 		}
 		for _, e := range entries {
 			apply(s.changes(e.fields), e.at)

@@ -49,6 +49,9 @@ func follow(t *testing.T, s *redis.Server, from store.Mark) <-chan commit {
 	seen, ended := make(chan commit), make(chan error, 1)
 	go func() {
 		ended <- s.Follow(ctx, from, func(changes []store.Change, at store.Mark) {
+			if len(changes) == 0 {
+				return // nothing is new
+			}
 			select {
 			case seen <- commit{changes, at}:
 			case <-ctx.Done():
