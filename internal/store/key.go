@@ -1,12 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -76,18 +78,56 @@ func (k *keyring) read() ([]byte, error) {
 	return master, nil
 }
 
-// create writes the key under another name first: half a key must never be found under the right one.
+// create is called with mu held.
 func (k *keyring) create() (master []byte, err error) {
 	master = random(keySize)
+	return master, k.keep(master)
+}
+
+// keep writes the key under another name first: half a key must never be found under the right one.
+func (k *keyring) keep(master []byte) (err error) {
 	if k.path == "" {
-		return master, nil
+		return nil
 	}
 	defer wrap(&err, "make key file")
-	text := base64.StdEncoding.EncodeToString(master) + "\n"
-	if err := files.Replace(k.path, []byte(text), 0o600); err != nil {
-		return nil, err
+	if err := files.Replace(k.path, []byte(keyText(master)), 0o600); err != nil {
+		return err
 	}
-	return master, syncDir(filepath.Dir(k.path))
+	return syncDir(filepath.Dir(k.path))
+}
+
+// NewKey makes the text of a key file.
+func NewKey() string { return keyText(random(keySize)) }
+
+func keyText(master []byte) string { return base64.StdEncoding.EncodeToString(master) + "\n" }
+
+// KeyFingerprint tells two key files apart without telling the keys.
+func KeyFingerprint(path string) (string, error) {
+	key, err := (&keyring{path: path}).key("fingerprint", false)
+	return hex.EncodeToString(key[:min(6, len(key))]), err
+}
+
+// takeFrom takes over the key of another store where this one has none; else it has to be the same.
+func (k *keyring) takeFrom(o *keyring) error {
+	const purpose = "comparison"
+	theirs, err := o.key(purpose, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was made with it
+	}
+	if err != nil {
+		return err
+	}
+	ours, err := k.key(purpose, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.master = o.master
+		return k.keep(k.master)
+	}
+	if err == nil && !bytes.Equal(ours, theirs) {
+		err = ErrOtherKey
+	}
+	return err
 }
 
 func random(size int) []byte {
