@@ -231,36 +231,3 @@ func (s *Server) Load(ctx context.Context, bucket string, add func(string, []byt
 	}
 	return fmt.Errorf("%w: it does not tell its records as Redis does", store.ErrUnreachable)
 }
-
-// Lease takes a turn. Its value has a fence, so that a holder who comes late does not end the turn of the next one.
-func (s *Server) Lease(ctx context.Context, name string, life time.Duration) (*store.Lease, error) {
-	keys := []string{s.key("lease", "store", s.ring.name("lease", name)), s.key("fence")}
-	began := time.Now()
-	answer, err := s.run(ctx, takeLease(), keys, s.o.Replica, life.Milliseconds())
-	if err != nil {
-		return nil, err
-	}
-	value, ok := answer.(string)
-	if !ok {
-		return nil, store.ErrBusy
-	}
-	return &store.Lease{Until: began.Add(life), Release: func() {
-		// Where this fails, the turn ends by itself.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.Timeout)
-		defer cancel()
-		_, _ = s.run(ctx, giveLease(), keys[:1], value)
-	}}, nil
-}
-
-func takeLease() *script {
-	return newScript("lease", nextFence+`
-if redis.call('EXISTS', KEYS[2]) == 1 then return false end
-local value = ARGV[2] .. ':' .. next_fence(KEYS[3])
-redis.call('SET', KEYS[2], value, 'PX', ARGV[3])
-return value
-`)
-}
-
-func giveLease() *script {
-	return newScript("release", `if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('DEL', KEYS[2]) end`)
-}

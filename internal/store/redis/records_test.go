@@ -209,6 +209,15 @@ func TestALeaseHasOneHolder(t *testing.T) {
 		if _, err := a.Lease(t.Context(), "janitor", time.Minute); !errors.Is(err, store.ErrBusy) {
 			t.Errorf("the turn of another was ended: %v", err)
 		}
+		if until, err := second.Extend(t.Context(), time.Hour); err != nil || time.Until(until) < 59*time.Minute {
+			t.Errorf("extended until %v: %v", until, err)
+		}
 		second.Release()
+		if _, err := second.Extend(t.Context(), time.Hour); err != nil {
+			t.Errorf("nobody has it, and it is not to be had: %v", err)
+		}
+		if _, err := first.Extend(t.Context(), time.Hour); !errors.Is(err, store.ErrBusy) {
+			t.Errorf("the turn of another was taken: %v", err)
+		}
 	})
 }
