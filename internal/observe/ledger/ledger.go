@@ -78,8 +78,10 @@ type Options struct {
 	MaxUnknown      int   // 0 means DefaultMaxUnknown
 	MaxIntegrations int   // 0 means DefaultMaxIntegrations
 	Store           Store // nil means nothing survives
-	Now             func() time.Time
-	OnError         func(error) // told of rows that cannot be read and of writes that failed; nil means ignore
+	// Shared has the calls of all replicas, and this ledger only those that it has not sent yet. Then Store is nil.
+	Shared  Shared
+	Now     func() time.Time
+	OnError func(error) // told of rows that cannot be read and of writes that failed; nil means ignore
 }
 
 // Ledger is safe for use by any number of goroutines.
@@ -92,6 +94,7 @@ type Ledger struct {
 	integrations map[string]*integrationTally
 	changed      map[string]stored // since the last write, by key in the store; nil = deleted
 	configs      map[string]string // digest of the configuration of each integration
+	sharing      sharing
 
 	flushing sync.Mutex
 }
@@ -108,8 +111,12 @@ func New(o Options) (*Ledger, error) {
 	o.MaxIntegrations = cmp.Or(o.MaxIntegrations, DefaultMaxIntegrations)
 	l := &Ledger{
 		o: o, integrations: map[string]*integrationTally{}, changed: map[string]stored{},
+		sharing: sharing{sights: map[string]*sight{}},
 		rows:    table{prefix: rowPrefix, max: cmp.Or(o.MaxRows, DefaultMaxRows), rows: map[rowKey]*row{}},
 		unknown: table{prefix: unknownPrefix, max: cmp.Or(o.MaxUnknown, DefaultMaxUnknown), rows: map[rowKey]*row{}},
+	}
+	for kind := range l.bounds() {
+		l.sharing.sights[kind] = &sight{}
 	}
 	if o.Store == nil {
 		return l, nil
@@ -142,10 +149,17 @@ func (l *Ledger) Record(e *call.Event) {
 		keep(&r.LastDoor, string(e.Door), maxName)
 		keep(&r.LastAPI, string(e.API), maxName)
 	}
-	l.changed[r.storeKey] = r
+	l.change(r.storeKey, r)
 	i := l.integration(r.Integration, nano)
 	i.record(e, nano)
-	l.changed[i.storeKey] = i
+	l.change(i.storeKey, i)
+}
+
+// change has the next write put what has this key, or delete it if that is nil.
+func (l *Ledger) change(key string, s stored) {
+	if l.o.Store != nil {
+		l.changed[key] = s
+	}
 }
 
 // row finds or makes the row of a call.
@@ -180,6 +194,7 @@ func (l *Ledger) row(e *call.Event, at int64) *row {
 func (l *Ledger) shed(t *table) {
 	oldest := slices.SortedFunc(maps.Values(t.rows), func(a, b *row) int { return cmp.Compare(a.Last, b.Last) })
 	for _, r := range oldest[:t.max/16+1] {
+		l.sharing.shed += r.calls()
 		l.remove(t, r)
 	}
 }
@@ -192,7 +207,7 @@ func (l *Ledger) remove(t *table, r *row) {
 // release gives a key of the store free.
 func (l *Ledger) release(t *table, key string) {
 	t.free = append(t.free, key)
-	l.changed[key] = nil
+	l.change(key, nil)
 }
 
 // integration finds or makes an integration. Beyond the bound the one not seen for longest goes, and its rows with it.
@@ -212,8 +227,9 @@ func (l *Ledger) forgetOldest() {
 	oldest := slices.MinFunc(slices.Collect(maps.Values(l.integrations)), func(a, b *integrationTally) int {
 		return cmp.Compare(a.Last, b.Last)
 	})
+	l.sharing.shed += oldest.calls()
 	delete(l.integrations, oldest.Name)
-	l.changed[oldest.storeKey] = nil
+	l.change(oldest.storeKey, nil)
 	for _, t := range [...]*table{&l.rows, &l.unknown} {
 		for _, r := range t.rows {
 			if r.Integration == oldest.Name {
@@ -223,9 +239,14 @@ func (l *Ledger) forgetOldest() {
 	}
 }
 
-// Run writes what changed every few seconds until ctx is done, and a last time then; it returns that write's error.
+// Run writes or sends what changed every few seconds until ctx is done, and a last time then; it returns that one's
+// error.
 func (l *Ledger) Run(ctx context.Context) error {
-	tick := time.NewTicker(FlushEvery)
+	every := FlushEvery
+	if l.o.Shared != nil {
+		every = SendEvery
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {

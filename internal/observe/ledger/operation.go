@@ -95,7 +95,7 @@ func (i *integrationTally) recordSOAP(e *call.Event, at int64) {
 	case e.Cause == cause.BearerRefused.String():
 		i.BearerRefused = at
 	case e.Outcome == call.OutcomeOK && !e.OverREST:
-		i.BearerRefused = 0
+		i.BearerRefused, i.bearerTaken = 0, at
 	}
 	k := operationKey{string(e.API), e.Operation}
 	u, ok := i.Operations[k]

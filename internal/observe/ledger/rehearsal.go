@@ -50,6 +50,9 @@ type rehearsals struct {
 	Good   uint64    `json:"good"`
 	Last   int64     `json:"last"`
 	Bad    []badCase `json:"bad,omitempty"`
+
+	// mended are whose calls, without a cause, and which operations worked; nil = no other replica wants to know.
+	mended map[badKey]bool
 }
 
 // badCase is a cause that still stands, as far as is known.
@@ -83,6 +86,13 @@ func badKeyOf(e *call.Event) badKey {
 	return k
 }
 
+// clone copies the texts, which may be parts of a request's buffer.
+func (k badKey) clone() badKey {
+	k.Cause, k.User = strings.Clone(k.Cause), strings.Clone(k.User)
+	k.ActsFor, k.Operation = strings.Clone(k.ActsFor), strings.Clone(k.Operation)
+	return k
+}
+
 // mendedBy reports whether a good call shows that the case stands no more.
 func (b *badCase) mendedBy(e *call.Event) bool {
 	if b.Operation != "" {
@@ -105,9 +115,12 @@ func (l *Ledger) RecordRehearsal(e *call.Event) {
 	i := l.integration(e.Integration, at) // the call itself may end later
 	if i.Rehearsals == nil || i.Rehearsals.Config != config {
 		i.Rehearsals = &rehearsals{Config: config}
+		if l.o.Shared != nil {
+			i.Rehearsals.mended = map[badKey]bool{}
+		}
 	}
 	i.Rehearsals.record(e, at)
-	l.changed[i.storeKey] = i
+	l.change(i.storeKey, i)
 }
 
 func (r *rehearsals) record(e *call.Event, at int64) {
@@ -118,6 +131,7 @@ func (r *rehearsals) record(e *call.Event, at int64) {
 		for n := range r.Bad {
 			r.Bad[n].Good++
 		}
+		r.tell(e)
 		return
 	}
 	r.Bad = slices.DeleteFunc(r.Bad, func(b badCase) bool { return at-b.Last >= int64(Window) })
@@ -129,13 +143,35 @@ func (r *rehearsals) record(e *call.Event, at int64) {
 		n = find()
 	}
 	if n < 0 {
-		key.Cause, key.User = strings.Clone(key.Cause), strings.Clone(key.User)
-		key.ActsFor, key.Operation = strings.Clone(key.ActsFor), strings.Clone(key.Operation)
-		n, r.Bad = len(r.Bad), append(r.Bad, badCase{badKey: key})
+		n, r.Bad = len(r.Bad), append(r.Bad, badCase{badKey: key.clone()})
 	}
 	b := &r.Bad[n]
 	b.Count, b.Last, b.Good = b.Count+1, max(b.Last, at), 0
 	keepText(&b.Next, shown.NoConsentLink(e.NextStep))
+}
+
+// tell notes for the other replicas what a good call mends.
+func (r *rehearsals) tell(e *call.Event) {
+	who := badKeyOf(e)
+	who.Cause = ""
+	for _, key := range [...]badKey{who, {Operation: e.Operation}} {
+		if r.mended != nil && !r.mended[key] {
+			r.mended[key.clone()] = true
+		}
+	}
+}
+
+// mends tells whether a case that another replica may have seen stands no more.
+func (r *rehearsals) mends(b *badCase) bool {
+	who := b.badKey
+	who.Cause = ""
+	switch {
+	case b.Operation != "":
+		return r.mended[badKey{Operation: b.Operation}]
+	case b.User != "":
+		return r.mended[who]
+	}
+	return b.Good+int(min(r.Good, mendedAfter)) >= mendedAfter
 }
 
 // public leaves out what has not happened for so long that nobody knows whether it still would.

@@ -107,9 +107,10 @@ func (l *Ledger) Rows() []Row {
 func (l *Ledger) Unknown() []UnknownRow { return l.list(&l.unknown) }
 
 func (l *Ledger) list(t *table) []UnknownRow {
+	l.look(t.prefix)
 	l.mu.Lock()
 	var list []UnknownRow
-	for _, r := range t.rows {
+	for r := range l.rowsOf(t) {
 		list = append(list, r.public())
 	}
 	l.mu.Unlock()
@@ -158,9 +159,10 @@ func (l *Ledger) Integrations(known []integration.Integration) []Summary {
 
 // rehearsals gives those of an integration that is observed, with this configuration.
 func (l *Ledger) rehearsals(in *integration.Integration) *Rehearsals {
+	l.look(kindRehearsal)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i := l.integrations[clean(in.Name, maxName)]
+	i := l.integrationOf(clean(in.Name, maxName))
 	if in.Mode != integration.Observe || i == nil || i.Rehearsals == nil || i.Rehearsals.Config != digest(in) {
 		return nil
 	}
@@ -176,9 +178,10 @@ func addSorted(list *[]string, text string) {
 
 // Summary returns what is known of an integration without its rows.
 func (l *Ledger) Summary(name string, mode integration.Mode) Summary {
+	l.look(kindIntegration, kindHours)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i, now := cmp.Or(l.integrations[clean(name, maxName)], &integrationTally{}), l.o.Now()
+	i, now := cmp.Or(l.integrationOf(clean(name, maxName)), &integrationTally{}), l.o.Now()
 	s := Summary{
 		Name: name, Mode: mode, FirstSeen: when(i.First), LastSeen: when(i.Last),
 		LegacyLast: when(max(i.Forwarded, i.Translated)), NativeLast: when(i.Native), NativeSince: when(i.NativeSince),

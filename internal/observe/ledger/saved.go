@@ -44,13 +44,16 @@ func (i *integrationTally) copied() stored {
 	return &c
 }
 
-// Flush writes what changed since the last one. What fails is tried again by the next.
+// Flush writes, or sends, what changed since the last one. What fails is tried again by the next.
 func (l *Ledger) Flush() error {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	if l.o.Shared != nil {
+		return l.send()
+	}
 	if l.o.Store == nil {
 		return nil
 	}
-	l.flushing.Lock()
-	defer l.flushing.Unlock()
 	l.mu.Lock()
 	changed := l.changed
 	l.changed = map[string]stored{}

@@ -20,7 +20,10 @@ const (
 	maxError = 500 // also of a next step
 )
 
-const hoursKept = 24 * 14 // of the chart
+const (
+	hoursOfDay = 24
+	hoursKept  = 14 * hoursOfDay // of the chart
+)
 
 // tally is what a row and an integration both keep, as it stands in the store. Times are Unix nanoseconds.
 type tally struct {
@@ -108,7 +111,8 @@ type integrationTally struct {
 	// Rehearsals are those of mode observe; nil = there were none.
 	Rehearsals *rehearsals `json:"rehearsals,omitempty"`
 
-	storeKey string
+	bearerTaken int64 // when DocuSign last took a token at a SOAP service, for replicas to compare
+	storeKey    string
 }
 
 // hour counts the calls of one hour.
