@@ -17,6 +17,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/fixture"
+	"docusign-auth-proxy/internal/store"
 )
 
 const configPath = "/etc/docusign-auth-proxy/config.yaml"
@@ -158,7 +159,7 @@ func TestEveryConfigurationThatIsDeployedIsGood(t *testing.T) {
 			for _, w := range cfg.Warnings {
 				t.Error(w)
 			}
-			if cfg.Store.Implicit || cfg.Store.File == "" {
+			if cfg.Store.Implicit || !cfg.Store.Lasting() {
 				t.Error("the place of the state is left to chance")
 			}
 			used := slices.DeleteFunc(slices.Clone(cfg.Files), func(name string) bool { return name == d.path })
@@ -177,9 +178,13 @@ func (d deployed) environment(t *testing.T, dir string) config.Environment {
 	files := fstest.MapFS{"var/lib/docusign-auth-proxy": {Mode: fs.ModeDir | 0o700}}
 	for _, name := range d.files {
 		content := []byte("a password\n")
-		if strings.HasSuffix(name, ".pem") {
+		switch path.Ext(name) {
+		case ".key":
+			content = []byte(store.NewKey())
+		case ".pem":
 			var err error
-			if content, err = os.ReadFile(filepath.Join(dir, path.Base(name))); err != nil {
+			made := strings.TrimPrefix(path.Base(name), "redis-") // its authority is any one
+			if content, err = os.ReadFile(filepath.Join(dir, made)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -25,7 +25,10 @@ const folder = "../kubernetes"
 
 // installations are the files that are applied together.
 func installations() map[string][]string {
-	return map[string][]string{"sidecar": {"sidecar.yaml"}, "gateway": {"gateway.yaml", "servicemonitor.yaml"}}
+	return map[string][]string{
+		"sidecar": {"sidecar.yaml"}, "gateway": {"gateway.yaml", "servicemonitor.yaml"},
+		"replicas": {"replicas.yaml", "servicemonitor.yaml"},
+	}
 }
 
 // installation is what one "kubectl apply" brings, by kind.

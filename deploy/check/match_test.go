@@ -1,6 +1,8 @@
 package check
 
 import (
+	"bytes"
+	"encoding/json"
 	"net"
 	"net/netip"
 	"path"
@@ -26,7 +28,21 @@ type proxyConfig struct {
 	Admin  struct {
 		BasicAuth *struct{ Username string } `json:"basic_auth"`
 	} `json:"admin"`
-	Store string `json:"store"`
+	Store store `json:"store"`
+}
+
+// store is the name of a file, or a section.
+type store struct {
+	file  string
+	Redis *struct{ URL string }
+}
+
+func (s *store) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(text, []byte(`"`)) {
+		return json.Unmarshal(text, &s.file)
+	}
+	type section store
+	return json.Unmarshal(text, (*section)(s))
 }
 
 func (in *installation) config(t *testing.T) (text string, cfg proxyConfig) {
@@ -215,10 +231,10 @@ func TestTheConfigurationNamesTheFilesThatAreMounted(t *testing.T) {
 			!slices.Contains(configs, want[2]) {
 			t.Errorf("started with %v, the configuration is at %v", c.Args, configs)
 		}
-		if !slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
-			return !m.ReadOnly && strings.HasPrefix(cfg.Store, m.MountPath+"/")
+		if cfg.Store.Redis == nil && !slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
+			return !m.ReadOnly && strings.HasPrefix(cfg.Store.file, m.MountPath+"/")
 		}) {
-			t.Errorf("store %s is on no volume that can be written", cfg.Store)
+			t.Errorf("store %s is on no volume that can be written", cfg.Store.file)
 		}
 	})
 }
@@ -249,9 +265,64 @@ func TestTheGatewaysStateHasOneOwner(t *testing.T) {
 	}
 }
 
-func TestTheGatewayIsReachedByListedPodsAndReachesDNSAndHTTPSAlone(t *testing.T) {
-	in := load(t, installations()["gateway"])
-	p := in.policies[0].Spec
+// shared runs a test on the installations that serve the pods of a namespace.
+func shared(t *testing.T, test func(t *testing.T, in *installation)) {
+	t.Helper()
+	each(t, func(t *testing.T, in *installation) {
+		if len(in.services) > 0 {
+			test(t, in)
+		}
+	})
+}
+
+func TestReplicasShareAServerAndKeepNothing(t *testing.T) {
+	found := 0
+	each(t, func(t *testing.T, in *installation) {
+		pod := in.pod(t)
+		_, cfg := in.config(t)
+		d := in.deployments[0].Spec
+		if d.Replicas != nil && *d.Replicas > 1 != (cfg.Store.Redis != nil) {
+			t.Errorf("%d replicas, store.redis is %v", *d.Replicas, cfg.Store.Redis)
+		}
+		if cfg.Store.Redis == nil {
+			return
+		}
+		found++
+		u := d.Strategy.RollingUpdate
+		if *d.Replicas < 3 || u == nil || u.MaxUnavailable == nil || u.MaxUnavailable.String() != "0" {
+			t.Error("fewer than three replicas, or one goes before the next is there")
+		}
+		if len(in.claims) > 0 || slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
+			return v.ConfigMap == nil && v.Secret == nil && v.EmptyDir == nil
+		}) {
+			t.Error("a pod has something that another one has not")
+		}
+		if len(in.budgets) != 1 || in.budgets[0].Spec.MaxUnavailable.String() != "1" {
+			t.Error("more than one replica may be taken away at a time")
+		}
+		for _, s := range pod.TopologySpreadConstraints {
+			if !selects(t, s.LabelSelector, d.Template.Labels) {
+				t.Errorf("what spreads over %s counts other pods", s.TopologyKey)
+			}
+		}
+		if len(pod.TopologySpreadConstraints) == 0 || !strings.HasPrefix(cfg.Store.Redis.URL, "rediss://") {
+			t.Error("all replicas may be on one node, or reach the store without TLS")
+		}
+	})
+	if found == 0 {
+		t.Error("no installation has replicas")
+	}
+}
+
+func TestAGatewayIsReachedByListedPodsAndReachesDNSHTTPSAndItsStoreAlone(t *testing.T) {
+	shared(t, func(t *testing.T, in *installation) {
+		_, cfg := in.config(t)
+		checkPolicy(t, in.policies[0].Spec, cfg.Store.Redis != nil)
+	})
+}
+
+func checkPolicy(t *testing.T, p networkingv1.NetworkPolicySpec, reachesStore bool) {
+	t.Helper()
 	if !slices.Equal(p.PolicyTypes, []networkingv1.PolicyType{
 		networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress,
 	}) {
@@ -272,7 +343,7 @@ func TestTheGatewayIsReachedByListedPodsAndReachesDNSAndHTTPSAlone(t *testing.T)
 			t.Errorf("egress rule %d leads everywhere", i)
 		}
 		for _, to := range rule.To {
-			checkEgress(t, to, rule.Ports)
+			checkEgress(t, to, rule.Ports, reachesStore)
 		}
 	}
 }
@@ -281,10 +352,16 @@ func emptySelector(s *metav1.LabelSelector) bool {
 	return s == nil || len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0
 }
 
-// checkEgress wants port 443 towards addresses, which leave out the private ones, and port 53 towards pods.
-func checkEgress(t *testing.T, to networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) {
+// checkEgress wants port 443 towards addresses, which leave out the private ones, the store's port towards pods of this
+// namespace, and port 53 towards those of another one.
+func checkEgress(
+	t *testing.T, to networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort, reachesStore bool,
+) {
 	t.Helper()
 	want := intstr.FromInt32(53)
+	if reachesStore && to.NamespaceSelector == nil {
+		want = intstr.FromInt32(6379)
+	}
 	if to.IPBlock != nil {
 		want = intstr.FromInt32(443)
 		whole := netip.MustParsePrefix(to.IPBlock.CIDR)
@@ -306,8 +383,11 @@ func checkEgress(t *testing.T, to networkingv1.NetworkPolicyPeer, ports []networ
 	}
 }
 
-func TestPrometheusFindsTheGatewayAndItsLogin(t *testing.T) {
-	in := load(t, installations()["gateway"])
+func TestPrometheusFindsAGatewayAndItsLogin(t *testing.T) {
+	shared(t, findsLogin)
+}
+
+func findsLogin(t *testing.T, in *installation) {
 	_, cfg := in.config(t)
 	if len(in.serviceMonitors) != 1 || len(in.services) != 1 {
 		t.Fatal("not one ServiceMonitor and one Service")

@@ -178,10 +178,14 @@ func TestImagesComeFromNoRegistryOfOurs(t *testing.T) {
 func TestTheProxyIsProbedOnItsOperationsListener(t *testing.T) {
 	each(t, func(t *testing.T, in *installation) {
 		c := proxyOf(t, in.pod(t))
+		start := "/-/ready"
+		if _, cfg := in.config(t); cfg.Store.Redis != nil {
+			start = "/-/healthy" // one that waits for the store is not to be started anew
+		}
 		for name, probe := range map[string]struct {
 			probe *corev1.Probe
 			path  string
-		}{"startup": {c.StartupProbe, "/-/ready"}, "readiness": {c.ReadinessProbe, "/-/ready"}, "liveness": {
+		}{"startup": {c.StartupProbe, start}, "readiness": {c.ReadinessProbe, "/-/ready"}, "liveness": {
 			c.LivenessProbe, "/-/healthy",
 		}} {
 			switch p := probe.probe; {
