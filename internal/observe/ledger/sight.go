@@ -20,6 +20,7 @@ const (
 // sight is what was read of one kind of the merged rows.
 type sight struct {
 	groups map[string]map[string]seen // by integration, or "" for rows of users; then by name
+	left   int // rows that cannot be read
 	until  uint64
 	batch  uint64    // the last of this replica that is in it
 	at     time.Time // when it was read; zero = never
@@ -107,7 +108,7 @@ func (l *Ledger) Look() error {
 // is under way from here.
 func (l *Ledger) read(kind string, s *sight) error {
 	now := l.o.Now()
-	next := sight{tried: s.tried, at: now, all: s.all}
+	next := sight{tried: s.tried, at: now, all: s.all, left: s.left}
 	l.mu.Lock()
 	next.groups, next.until = map[string]map[string]seen{}, s.until
 	for group, rows := range s.groups {
@@ -129,7 +130,10 @@ func (l *Ledger) read(kind string, s *sight) error {
 			return fmt.Errorf("read ledger of all replicas: %w", err)
 		}
 		next.until, next.batch = got.Until, got.Batch
-		if whole || next.len() == got.Rows {
+		if whole {
+			next.left = got.Rows - next.len()
+		}
+		if next.len()+next.left == got.Rows {
 			break
 		}
 		whole = true
