@@ -20,7 +20,7 @@ const (
 // sight is what was read of one kind of the merged rows.
 type sight struct {
 	groups map[string]map[string]seen // by integration, or "" for rows of users; then by name
-	left   int // rows that cannot be read
+	left   int                        // rows that cannot be read
 	until  uint64
 	batch  uint64    // the last of this replica that is in it
 	at     time.Time // when it was read; zero = never
