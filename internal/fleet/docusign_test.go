@@ -7,8 +7,8 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -24,14 +24,15 @@ import (
 
 const accountServer = "account-d.docusign.com"
 
-// docusign is the sandbox with an account server that can be made slow, and with counts that no replica can influence.
+// docusign is the sandbox behind a front that can keep answers back, with counts that no replica can influence.
 type docusign struct {
 	sandbox *sandbox.Sandbox
-	account string // address of the account server
+	address string // where the account server is, and the sites of rows that ask for it
 
 	mu        sync.Mutex
 	delay     time.Duration  // of the account server
-	held      chan struct{}  // its answers wait until it is closed; nil = they do not
+	held      chan struct{}  // answers for heldPath wait until it is closed; nil = they do not
+	heldPath  string         // end of a path
 	waiting   int            // answers that are held
 	grants    map[string]int // by user
 	presented map[string]int // refresh tokens, by their text
@@ -46,14 +47,15 @@ func newDocusign(t *testing.T) *docusign {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.sandbox.Close() })
-	d.openAccountServer(t)
+	d.open(t)
 	return d
 }
 
-// openAccountServer stands before the sandbox's own and passes everything on.
-func (d *docusign) openAccountServer(t *testing.T) {
+// open stands before the sandbox's own listener and passes everything on.
+func (d *docusign) open(t *testing.T) {
 	t.Helper()
-	ca, err := certs.New(time.Now(), []string{accountServer}, d.sandbox.AuthorityPEM())
+	names := append(d.sandbox.Sites(), accountServer)
+	ca, err := certs.New(time.Now(), names, d.sandbox.AuthorityPEM())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,11 +63,11 @@ func (d *docusign) openAccountServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.account = l.Addr().String()
+	d.address = l.Addr().String()
 	quiet := log.New(discard{}, "", 0)
 	server := &http.Server{ReadHeaderTimeout: patience, ErrorLog: quiet, Handler: &httputil.ReverseProxy{
 		ErrorLog:       quiet,
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "https", Host: accountServer}) },
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "https", Host: r.In.Host}) },
 		ModifyResponse: d.slow,
 		Transport: &http.Transport{
 			DialContext:         d.sandbox.Dial,
@@ -90,10 +92,16 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// slow keeps an answer back: what the account server has done is done.
+// slow keeps an answer back: what was asked for is done.
 func (d *docusign) slow(r *http.Response) error {
 	d.mu.Lock()
-	delay, held := d.delay, d.held
+	delay, held := time.Duration(0), d.held
+	if r.Request.Host == accountServer {
+		delay = d.delay
+	}
+	if !strings.HasSuffix(r.Request.URL.Path, d.heldPath) {
+		held = nil
+	}
 	if held != nil {
 		d.waiting++
 	}
@@ -127,11 +135,11 @@ func (d *docusign) setDelay(to time.Duration) {
 	d.delay = to
 }
 
-// hold keeps all answers of the account server back from now on, until release.
-func (d *docusign) hold() {
+// hold keeps back, until release, the answers for paths with that end.
+func (d *docusign) hold(path string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.held = make(chan struct{})
+	d.held, d.heldPath = make(chan struct{}), path
 }
 
 func (d *docusign) release() {
@@ -172,6 +180,27 @@ func (d *docusign) served(r sandbox.Recorded) {
 	if r.Counted.Grants > 0 {
 		d.grants[grantedTo(form)]++
 	}
+}
+
+// approve is a browser in which a user approves what a page of the account server asks; it gives where that sends the
+// browser.
+func (d *docusign) approve(page, user string) (back string, err error) {
+	client := http.Client{
+		Timeout: patience,
+		Transport: &http.Transport{
+			DialContext: d.sandbox.Dial, TLSClientConfig: &tls.Config{RootCAs: d.sandbox.CertPool()}, DisableKeepAlives: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := client.Get(page + "&approve=" + user)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	if back = resp.Header.Get("Location"); back == "" {
+		return "", fmt.Errorf("status %d leads nowhere", resp.StatusCode)
+	}
+	return back, nil
 }
 
 // grantedTo is the user of an assertion; grants of another kind are one.
@@ -218,13 +247,4 @@ func (d *docusign) presentedTwice() (tokens, twice int) {
 		}
 	}
 	return len(d.presented), twice
-}
-
-// relay passes connections on, until it is told to stop.
-type relay struct {
-	address string
-	target  string
-	mu      sync.Mutex
-	cut     bool
-	conns   map[net.Conn]bool
 }

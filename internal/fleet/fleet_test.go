@@ -29,6 +29,16 @@ type row struct {
 func rows() []row {
 	return []row{
 		{0, "one replica with a file serves 50 programs", oneReplicaWithAFile},
+		{0, "the real address of each program is seen behind HAProxy and nginx", realAddresses},
+		{1, "1,000 cold first calls of one user over 3 replicas are 1 grant", coldCalls},
+		{2, "200 users at 3 cold replicas are 200 grants", manyUsersCold},
+		{3, "replicas killed under load double and lose nothing", killedUnderLoad},
+		{4, "a replica killed between grant and settle costs one further grant", killedWithTheTurn},
+		{5, "a refresh token due at 3 replicas at once is presented once", refreshTokensDue},
+		{6, "a token issued at one replica works at the next, and is revoked everywhere", usedAtOnce},
+		{7, "all replicas restarted together ask for nothing", restartedTogether},
+		{8, "wrong passwords at 3 replicas count as at one", wrongPasswords},
+		{18, "a SOAP call over REST repeated at another replica is one envelope", killedBeforeTheAnswer},
 	}
 }
 

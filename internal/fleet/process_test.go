@@ -3,6 +3,7 @@
 package fleet_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -99,6 +100,9 @@ func (p *process) stop() {
 // patience bounds every wait for something that must come, on a machine with much else to do.
 const patience = 60 * time.Second
 
+// errEnded: what is waited for will not come.
+var errEnded = errors.New("the process has ended")
+
 // await fails the test if it does not come true.
 func await(t *testing.T, what string, holds func() error) {
 	t.Helper()
@@ -106,6 +110,9 @@ func await(t *testing.T, what string, holds func() error) {
 	for began := time.Now(); time.Since(began) < patience; time.Sleep(10 * time.Millisecond) {
 		if err = holds(); err == nil {
 			return
+		}
+		if errors.Is(err, errEnded) {
+			break
 		}
 	}
 	t.Fatalf("%s: not within %s: %v", what, patience, err)
@@ -144,4 +151,9 @@ func free(t *testing.T, host string) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+func readFile(name string) (string, error) {
+	text, err := os.ReadFile(name)
+	return string(text), err
 }

@@ -32,7 +32,9 @@ const (
 type program struct {
 	kind   kind
 	user   string
+	key    string // integrator key
 	token  string // of kind byToken
+	secret string // a password in place of the right one
 	base   func() string
 	client *http.Client
 }
@@ -71,7 +73,7 @@ func newProgram(k kind, user, from string, base func() string) *program {
 		}
 		return c, err
 	}
-	return &program{kind: k, user: user, base: base, client: &http.Client{
+	return &program{kind: k, user: user, key: sandbox.GUIDKey, base: base, client: &http.Client{
 		Timeout: patience, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
 	}}
 }
@@ -81,6 +83,9 @@ func to(address string) func() string { return func() string { return "http://" 
 
 // password is what the program has in its file.
 func (p *program) password() string {
+	if p.secret != "" {
+		return p.secret
+	}
 	switch p.user {
 	case "anna@example.com":
 		return "anna-legacy-1"
@@ -93,7 +98,7 @@ func (p *program) password() string {
 // credential is the header of REST.
 func (p *program) credential() string {
 	text, _ := json.Marshal(map[string]string{ // strings always marshal
-		"Username": p.user, "Password": p.password(), "IntegratorKey": sandbox.GUIDKey,
+		"Username": p.user, "Password": p.password(), "IntegratorKey": p.key,
 	})
 	return string(text)
 }
@@ -105,7 +110,7 @@ const (
 		`"email":"ben@example.com"}]}}`
 	soapBody = `<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/">` +
 		`<s:Header><wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd">` +
-		`<wsse:UsernameToken><wsse:Username>[` + sandbox.GUIDKey + `]%s</wsse:Username><wsse:Password>%s</wsse:Password>` +
+		`<wsse:UsernameToken><wsse:Username>[%s]%s</wsse:Username><wsse:Password>%s</wsse:Password>` +
 		`</wsse:UsernameToken></wsse:Security></s:Header><s:Body>` +
 		`<CreateAndSendEnvelope xmlns="http://www.docusign.net/API/3.0"><Envelope>%s<AccountId>` + sandbox.ExampleAccountID +
 		`</AccountId><Documents><Document><ID>1</ID><Name>a.pdf</Name><PDFBytes>JVBERi0xLjQK</PDFBytes></Document>` +
@@ -129,7 +134,7 @@ func (p *program) createBySOAP(ctx context.Context, serial, transaction string) 
 	if transaction != "" {
 		transaction = "<TransactionID>" + transaction + "</TransactionID>"
 	}
-	text := fmt.Sprintf(soapBody, p.user, p.password(), transaction, serial)
+	text := fmt.Sprintf(soapBody, p.key, p.user, p.password(), transaction, serial)
 	o := p.do(ctx, "POST", "/api/3.0/api.asmx", text, "text/xml; charset=utf-8")
 	o.serial = serial
 	return o
@@ -173,7 +178,7 @@ func (p *program) do(ctx context.Context, method, path, body, contentType string
 // login asks for an issued token.
 func (p *program) login(ctx context.Context) outcome {
 	form := url.Values{
-		"grant_type": {"password"}, "client_id": {sandbox.GUIDKey}, "username": {p.user}, "password": {p.password()},
+		"grant_type": {"password"}, "client_id": {p.key}, "username": {p.user}, "password": {p.password()},
 		"scope": {"api"},
 	}
 	asker := *p
@@ -211,16 +216,17 @@ func fetch(url string) (string, error) {
 	return string(text), err
 }
 
-// crowd makes programs of all kinds. Those with tokens have logged in when it returns.
-func crowd(t *testing.T, n int, from bool, base func() string) []*program {
+// crowd makes programs of all kinds, each with an address of its own in a network, if that is not empty. Those with
+// tokens have logged in when it returns.
+func crowd(t *testing.T, n int, network string, base func() string) []*program {
 	t.Helper()
 	kinds := []kind{byHeader, bySOAP, byToken}
 	users := []string{"anna@example.com", "bob@example.com"}
 	var all []*program
 	for i := range n {
 		address := ""
-		if from {
-			address = fmt.Sprintf("203.0.113.%d", i+10)
+		if network != "" {
+			address = fmt.Sprintf("%s%d", network, i+10)
 		}
 		p := newProgram(kinds[i%len(kinds)], users[i%len(users)], address, base)
 		if p.kind == byToken {
@@ -238,19 +244,16 @@ type load struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	serial atomic.Int64
-	first  int64
-	active atomic.Int64
+	active atomic.Int64 // calls under way
 
 	mu   sync.Mutex
 	seen []outcome
 }
 
 // work lets each program make envelopes, one after the other with a pause between, until the load is ended.
-func work(t *testing.T, programs []*program, pause time.Duration) *load {
-	t.Helper()
+func work(programs []*program, pause time.Duration) *load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{cancel: cancel}
-	t.Cleanup(func() { l.end() })
 	for _, p := range programs {
 		l.wg.Go(func() {
 			for wait(ctx, pause) == nil {
@@ -277,7 +280,7 @@ func (l *load) end() []outcome {
 	return l.seen
 }
 
-// account compares what the programs saw with the envelopes that there are.
+// balance compares what the programs saw with the envelopes that there are.
 type balance struct {
 	calls, acknowledged, refused, cut int
 	lost, doubled                     int // acknowledged without an envelope; more than one of a serial

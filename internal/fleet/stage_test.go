@@ -5,8 +5,8 @@ package fleet_test
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +32,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{long: os.Getenv(modeVariable) == "long"}
+	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/usr/local/sbin") // where Debian has HAProxy and nginx
 	s.redis, s.haproxy, s.nginx = tool(t, "redis-server"), tool(t, "haproxy"), tool(t, "nginx")
 	s.binary = filepath.Join(t.TempDir(), "docusign-auth-proxy")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, "docusign-auth-proxy/cmd/docusign-auth-proxy")
@@ -44,8 +45,6 @@ func newStage(t *testing.T) *stage {
 // tool finds a server that the rows need.
 func tool(t *testing.T, name string) string {
 	t.Helper()
-	path := os.Getenv("PATH")
-	t.Setenv("PATH", path+":/usr/sbin:/usr/local/sbin") // where Debian has HAProxy and nginx
 	found, err := exec.LookPath(name)
 	if err == nil {
 		return found
@@ -72,7 +71,7 @@ type plan struct {
 	users        int  // besides those of the sandbox
 	integrations func([]map[string]any)
 	config       func(replica int, c section) // changes the whole configuration
-	sandbox      func(*sandbox.Sandbox)
+	sites        bool                         // their answers can be held back too
 }
 
 // section is a part of a configuration.
@@ -158,9 +157,6 @@ func (f *fleet) seedUsers() {
 		f.t.Fatal(err)
 	}
 	f.s.keys = f.seed.PrivateKeys
-	if f.plan.sandbox != nil {
-		f.plan.sandbox(f.docusign.sandbox)
-	}
 }
 
 // configure writes a configuration for each replica.
@@ -245,7 +241,12 @@ func newReplica(f *fleet, number int, c section) *replica {
 	name := fmt.Sprintf("replica-%d", number+1)
 	c["listen"] = section{"proxy": r.proxy, "admin": r.admin}
 	c["admin"] = section{"token_file": name + ".admin-token"}
-	c["egress"].(section)["resolve"].(section)[accountServer] = f.docusign.account
+	resolve := c["egress"].(section)["resolve"].(section)
+	for name := range resolve {
+		if f.plan.sites || name == accountServer {
+			resolve[name] = f.docusign.address
+		}
+	}
 	if f.store != nil {
 		c["store"] = section{
 			"key":   section{"file": "store.key"},
@@ -266,7 +267,21 @@ func newReplica(f *fleet, number int, c section) *replica {
 
 const namespace = "fleet"
 
-func (r *replica) isReady() error { return answers("http://" + r.admin + "/-/ready") }
+func (r *replica) isReady() error {
+	if !r.running() {
+		return fmt.Errorf("%s: %w: %.500s", r.name, errEnded, r.output())
+	}
+	return answers("http://" + r.admin + "/-/ready")
+}
+
+// logged tells whether a text stands in its log.
+func (r *replica) logged(text string) error {
+	log, err := os.ReadFile(r.log)
+	if err == nil && !strings.Contains(string(log), text) {
+		err = errors.New("it is not there")
+	}
+	return err
+}
 
 // text is a page of the operations listener.
 func (r *replica) text(path string) string {
@@ -286,6 +301,3 @@ func (f *fleet) addresses() []string {
 	}
 	return all
 }
-
-// sorted gives the keys of a map in order, for messages.
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

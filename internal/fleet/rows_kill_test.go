@@ -1,0 +1,72 @@
+//go:build linux
+
+package fleet_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// killedUnderLoad ends one replica after the other while programs make envelopes.
+func killedUnderLoad(t *testing.T, s *stage) string {
+	f := s.start(t, plan{replicas: 3, config: balancers})
+	front := f.haproxy()
+	await(t, "a call goes through", func() error {
+		if o := newProgram(byHeader, "anna@example.com", programNetwork+"9", front.base).list(t.Context()); !o.good() {
+			return fmt.Errorf("%v", o)
+		}
+		return nil
+	})
+	l := work(crowd(t, 50, programNetwork, front.base), 20*time.Millisecond)
+	began, kills, under := time.Now(), 0, int64(0)
+	for time.Since(began) < s.lasts(12*time.Second, 60*time.Second) {
+		time.Sleep(s.lasts(time.Second, 4*time.Second))
+		r := f.replicas[kills%len(f.replicas)]
+		under += l.active.Load()
+		r.kill()
+		kills++
+		time.Sleep(time.Second)
+		r.start()
+		await(t, r.name+" is ready again", r.isReady)
+	}
+	b := f.docusign.balance(l.end())
+	if b.lost+b.doubled > 0 || b.refused > 0 || b.acknowledged == 0 {
+		t.Errorf("%v\n%v", b, b.examples)
+	}
+	if int64(b.cut) > under {
+		t.Errorf("%d calls cut off by %d kills, with %d under way at all replicas\n%v", b.cut, kills, under, b.examples)
+	}
+	return fmt.Sprintf("%d kills; %v", kills, b)
+}
+
+// killedBeforeTheAnswer ends a replica after DocuSign has made an envelope of a SOAP call over REST.
+func killedBeforeTheAnswer(t *testing.T, s *stage) string {
+	f := s.start(t, plan{
+		replicas: 3, sites: true, integrations: func(list []map[string]any) { list[1]["soap"] = "rest" },
+	})
+	tried := 0
+	for i, transaction := range []string{"", "5c2ef4b0-0000-4000-8000-000000000001"} {
+		serial := fmt.Sprintf("serial-%08d", i)
+		first, second := f.replicas[i], f.replicas[2]
+		f.docusign.hold("/envelopes")
+		p := newProgram(bySOAP, "anna@example.com", "", to(first.proxy))
+		go p.createBySOAP(context.WithoutCancel(t.Context()), serial, transaction) // it ends with its replica
+		await(t, "the envelope was made and is not answered", f.docusign.heldIs(1))
+		first.kill()
+		f.docusign.release()
+		again := newProgram(bySOAP, "anna@example.com", "", to(second.proxy))
+		await(t, "the retry at another replica is answered", func() error {
+			if o := again.createBySOAP(t.Context(), serial, transaction); !o.good() {
+				return fmt.Errorf("%v", o)
+			}
+			return nil
+		})
+		if n := f.docusign.made(serial); n != 1 {
+			t.Errorf("transaction id %q: %d envelopes", transaction, n)
+		}
+		tried++
+	}
+	return fmt.Sprintf("%d retries at another replica, 1 envelope each, %d in all", tried, len(f.docusign.sandbox.Envelopes())-2)
+}
