@@ -38,6 +38,13 @@ func rows() []row {
 		{6, "a token issued at one replica works at the next, and is revoked everywhere", usedAtOnce},
 		{7, "all replicas restarted together ask for nothing", restartedTogether},
 		{8, "wrong passwords at 3 replicas count as at one", wrongPasswords},
+		{9, "the store away under load: no known call fails, every call is counted", storeKilled},
+		{10, "a store that is frozen, slow or cut off holds nobody up", storeStuck},
+		{11, "a fail-over loses no issued token", failOver},
+		{11, "an empty store and another one are never believed", foreignStore},
+		{13, "a file copied into the store and back keeps tokens, logins and sums", storeCopied},
+		{14, "what a later version writes is kept and skipped", newerWriter},
+		{16, "no secret is in the store, a log, a metric or a page", canaries},
 		{18, "a SOAP call over REST repeated at another replica is one envelope", killedBeforeTheAnswer},
 	}
 }

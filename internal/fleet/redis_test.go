@@ -4,8 +4,11 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,4 +48,63 @@ func (r *redisServer) start() {
 		defer cancel()
 		return r.client.Ping(ctx).Err()
 	})
+}
+
+// moveTo lets it start at another address, with all it holds.
+func (r *redisServer) moveTo(address string) {
+	r.t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.args[2], r.args[4] = host, port // behind --bind and --port
+	r.address = address
+	_ = r.client.Close()
+	r.client = goredis.NewClient(&goredis.Options{Addr: address, DisableIdentity: true})
+}
+
+// sentinelSet is a primary, which f.store is, a secondary that follows it, and a sentinel that replaces one by the other.
+type sentinelSet struct {
+	secondary *redisServer
+	address   string // of the sentinel
+}
+
+const masterName = "fleet-master"
+
+func (f *fleet) newSentinelSet() *sentinelSet {
+	f.t.Helper()
+	host, port, err := net.SplitHostPort(f.store.address)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	set := &sentinelSet{secondary: newRedisServer(f.t, f.s, f.dir, "127.28.2.2", "--replicaof", host+" "+port)}
+	set.secondary.start()
+	await(f.t, "the secondary follows", func() error {
+		text, err := f.store.client.Info(f.t.Context(), "replication").Result()
+		if err == nil && !strings.Contains(text, "state=online") {
+			err = errors.New("it does not yet")
+		}
+		return err
+	})
+	set.address = free(f.t, "127.28.2.3")
+	sentinelHost, sentinelPort, err := net.SplitHostPort(set.address)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	text := fmt.Sprintf("bind %s\nport %s\ndir %s\nsentinel monitor %[4]s %[5]s %[6]s 1\n"+
+		"sentinel down-after-milliseconds %[4]s 500\nsentinel failover-timeout %[4]s 3000\n",
+		sentinelHost, sentinelPort, f.dir, masterName, host, port)
+	path := f.write("sentinel.conf", []byte(text))
+	p := newProcess(f.t, f.dir, "sentinel", f.s.redis, path, "--sentinel")
+	p.start()
+	watch := goredis.NewSentinelClient(&goredis.Options{Addr: set.address, DisableIdentity: true})
+	f.t.Cleanup(func() { _ = watch.Close() })
+	await(f.t, "the sentinel knows both", func() error {
+		known, err := watch.Replicas(f.t.Context(), masterName).Result()
+		if err == nil && len(known) != 1 {
+			err = errors.New("it does not yet")
+		}
+		return err
+	})
+	return set
 }

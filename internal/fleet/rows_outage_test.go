@@ -252,12 +252,12 @@ func foreignStore(t *testing.T, s *stage) string {
 		t.Fatal(err)
 	}
 	check("empty")
-	other := s.start(t, plan{replicas: 1, number: 5, namespaced: true})
+	other := s.start(t, plan{replicas: 1})
 	stranger := newProgram(byToken, "bob@example.com", "", to(other.replicas[0].proxy))
 	f.allGood([]outcome{stranger.login(t.Context())})
 	f.store.kill()
 	other.store.kill()
-	other.store.at(f.store.address)
+	other.store.moveTo(f.store.address)
 	other.store.start()
 	check("another one")
 	for _, r := range f.replicas {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,12 +27,15 @@ type stage struct {
 	binary                string
 	redis, haproxy, nginx string
 	keys                  map[string][]byte // private keys of the integrations, slow to make
+	storeKey              string
 	long                  bool
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{long: os.Getenv(modeVariable) == "long"}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // documented never to fail
+	s := &stage{long: os.Getenv(modeVariable) == "long", storeKey: base64.StdEncoding.EncodeToString(key)}
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/usr/local/sbin") // where Debian has HAProxy and nginx
 	s.redis, s.haproxy, s.nginx = tool(t, "redis-server"), tool(t, "haproxy"), tool(t, "nginx")
 	s.binary = filepath.Join(t.TempDir(), "docusign-auth-proxy")
@@ -72,6 +76,9 @@ type plan struct {
 	integrations func([]map[string]any)
 	config       func(replica int, c section) // changes the whole configuration
 	sites        bool                         // their answers can be held back too
+	relays       []*relay                     // one before the store for each replica is put here; nil = none
+	tap          io.Writer                    // gets what goes over the relays to the store
+	sentinel     bool                         // the store is a set with a sentinel
 }
 
 // section is a part of a configuration.
@@ -85,6 +92,7 @@ type fleet struct {
 	plan     plan
 	docusign *docusign
 	store    *redisServer // nil = the replica has a file
+	set      *sentinelSet // nil = the store is one server
 	replicas []*replica
 	seed     sandbox.Seed
 }
@@ -109,6 +117,9 @@ func (s *stage) prepare(t *testing.T, p plan) *fleet {
 	if !p.file {
 		f.store = newRedisServer(t, s, f.dir, "127.28.2.1")
 		f.store.start()
+		if p.sentinel {
+			f.set = f.newSentinelSet()
+		}
 	}
 	f.configure()
 	t.Cleanup(f.complaints)
@@ -162,9 +173,7 @@ func (f *fleet) seedUsers() {
 // configure writes a configuration for each replica.
 func (f *fleet) configure() {
 	f.t.Helper()
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // documented never to fail
-	f.write("store.key", []byte(base64.StdEncoding.EncodeToString(key)+"\n"))
+	f.write("store.key", []byte(f.s.storeKey+"\n"))
 	base := fixture.Config{Cost: 4, Edit: f.plan.integrations}
 	path, err := base.Write(f.dir, f.docusign.sandbox, f.seed)
 	if err != nil {
@@ -248,10 +257,7 @@ func newReplica(f *fleet, number int, c section) *replica {
 		}
 	}
 	if f.store != nil {
-		c["store"] = section{
-			"key":   section{"file": "store.key"},
-			"redis": section{"url": "redis://" + f.store.address, "namespace": namespace},
-		}
+		c["store"] = section{"key": section{"file": "store.key"}, "redis": f.storeFor(number)}
 	}
 	if f.plan.config != nil {
 		f.plan.config(number, c)
@@ -266,6 +272,21 @@ func newReplica(f *fleet, number int, c section) *replica {
 }
 
 const namespace = "fleet"
+
+// storeFor says how a replica reaches the store.
+func (f *fleet) storeFor(number int) section {
+	switch {
+	case f.set != nil:
+		return section{
+			"addresses": []string{f.set.address}, "sentinel": section{"master": masterName}, "namespace": namespace,
+		}
+	case f.plan.relays != nil:
+		r := newRelay(f.t, fmt.Sprintf("127.28.6.%d", number+1), f.store.address, f.plan.tap)
+		f.plan.relays[number] = r
+		return section{"url": "redis://" + r.address, "namespace": namespace}
+	}
+	return section{"url": "redis://" + f.store.address, "namespace": namespace}
+}
 
 func (r *replica) isReady() error {
 	if !r.running() {
