@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 // The addresses from which the balancers speak to the replicas.
 const (
 	haproxyHost    = "127.28.4.1"
+	streamHost     = "127.28.4.3"
 	nginxHost      = "127.28.4.2"
 	programNetwork = "203.0.113." // network that the programs call from, as the balancers are told
 )
@@ -22,7 +24,7 @@ const (
 // balancers makes a plan's replicas believe what HAProxy and nginx say of the client.
 func balancers(_ int, c section) {
 	listen := c["listen"].(section)
-	listen["proxy_protocol"] = []string{haproxyHost + "/32"}
+	listen["proxy_protocol"] = []string{haproxyHost + "/32", streamHost + "/32"}
 	listen["forwarded_for"] = []string{nginxHost + "/32"}
 	c["egress"].(section)["clients"] = []string{programNetwork + "0/24"}
 }
@@ -69,12 +71,17 @@ backend replicas
 	return b
 }
 
-// nginx gives each call to one replica and tells who calls by X-Forwarded-For.
-func (f *fleet) nginx() *balancer {
+// nginx gives each call to one replica and tells who calls by X-Forwarded-For. Its second listener gives each connection
+// to one replica and tells by PROXY v1.
+func (f *fleet) nginx() (calls, connections *balancer) {
 	f.t.Helper()
-	b := &balancer{address: free(f.t, nginxHost)}
+	b, stream := &balancer{address: free(f.t, nginxHost)}, free(f.t, streamHost)
+	module := "" // where it is not part of the program
+	if path := "/usr/lib/nginx/modules/ngx_stream_module.so"; exists(path) {
+		module = "load_module " + path + ";"
+	}
 	text := &strings.Builder{}
-	fmt.Fprintf(text, `daemon off; master_process off; pid %[1]s/nginx.pid; error_log %[1]s/nginx-error.log;
+	fmt.Fprintf(text, `%[5]s daemon off; master_process off; pid %[1]s/nginx.pid; error_log %[1]s/nginx-error.log;
 events { worker_connections 1024; }
 http {
   access_log off; client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxied;
@@ -89,12 +96,24 @@ http {
     }
   }
 }
-`, f.dir, "server "+strings.Join(f.addresses(), "; server ")+";", b.address, nginxHost)
+stream {
+  upstream replicas { %[2]s }
+  server {
+    listen %[6]s proxy_protocol; set_real_ip_from 127.0.0.0/8;
+    proxy_pass replicas; proxy_protocol on; proxy_bind %[7]s;
+  }
+}
+`, f.dir, "server "+strings.Join(f.addresses(), "; server ")+";", b.address, nginxHost, module, stream, streamHost)
 	path := f.write("nginx.conf", []byte(text.String()))
 	b.process = newProcess(f.t, f.dir, "nginx", f.s.nginx, "-p", f.dir, "-c", path)
 	b.start()
-	await(f.t, "nginx listens", func() error { return listens(b.address) })
-	return b
+	await(f.t, "nginx listens", func() error { return errors.Join(listens(b.address), listens(stream)) })
+	return b, &balancer{process: b.process, address: stream}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // relay stands between one replica and the store.

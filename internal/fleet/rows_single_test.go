@@ -79,7 +79,10 @@ func (r *replica) ledger() (int, error) {
 func realAddresses(t *testing.T, s *stage) string {
 	f := s.start(t, plan{replicas: 1, file: true, config: balancers})
 	seen := 0
-	for name, b := range map[string]*balancer{"HAProxy with PROXY v2": f.haproxy(), "nginx with X-Forwarded-For": f.nginx()} {
+	calls, connections := f.nginx()
+	for name, b := range map[string]*balancer{
+		"HAProxy with PROXY v2": f.haproxy(), "nginx with X-Forwarded-For": calls, "nginx with PROXY v1": connections,
+	} {
 		await(t, name+" has found the replica", func() error {
 			o := newProgram(byHeader, "anna@example.com", programNetwork+"9", b.base).list(t.Context())
 			if !o.good() {
