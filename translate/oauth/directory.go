@@ -69,12 +69,16 @@ func (d *directory) newEntry(k lookup) *entry[string] {
 		}
 		return d.learned(guid), err
 	}
-	return &entry[string]{fetches: d.client.fetches, ask: ask}
+	e := &entry[string]{fetches: d.client.fetches, ask: ask}
+	if d.client.cfg.Shared != nil {
+		e.share = d.share(k)
+	}
+	return e
 }
 
 // learned is a result with its times: due for confirmation after learnedLife, and kept until then and beyond.
 func (d *directory) learned(guid string) timed[string] {
-	return timed[string]{val: guid, soft: d.client.cfg.Now().Add(learnedLife)}
+	return timed[string]{val: guid, soft: d.client.cfg.Now().Add(learnedLife), print: guid}
 }
 
 // remember reports whether that was new.

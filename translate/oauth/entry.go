@@ -6,8 +6,6 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"docusign-auth-proxy/internal/panics"
 )
 
 // ErrClosed is returned where a fetch would be needed after Close.
@@ -32,11 +30,7 @@ func (f *fetches) start(run func(context.Context)) error {
 	if f.ctx.Err() != nil {
 		return ErrClosed
 	}
-	f.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(f.ctx, f.timeout)
-		defer cancel()
-		run(ctx)
-	})
+	f.wg.Go(func() { run(f.ctx) })
 	return nil
 }
 
@@ -52,6 +46,10 @@ type timed[T any] struct {
 	val  T
 	soft time.Time // from here on a refresh is due; zero = never
 	edge time.Time // from here on the value is not served; zero = never
+
+	// Among replicas only:
+	print string    // its fingerprint
+	renew time.Time // soft of a value that the others may not have, which is due before that; zero = they have it
 }
 
 // usable looks at the wall clock as well: the monotonic clock stands still while a machine sleeps.
@@ -82,11 +80,13 @@ func (f *failure) report(now time.Time) error { return withRetryAfter(f.err, max
 type entry[T any] struct {
 	fetches *fetches
 	ask     func(context.Context) (timed[T], error)
+	share   *sharing[T] // nil = this process is alone
 
-	mu    sync.Mutex // guards the fields below
-	cur   *timed[T]  // nil = no value
-	fetch *fetch[T]  // nil = none under way
-	fail  failure
+	mu      sync.Mutex // guards the fields below
+	cur     *timed[T]  // nil = no value
+	fetch   *fetch[T]  // nil = none under way
+	fail    failure
+	refused string // the fingerprint of a value that is no good, until the other replicas know of it
 }
 
 // get returns the value, from memory if there is one that may be served; hit is false if it had to wait. With admit, a
@@ -129,6 +129,7 @@ func (e *entry[T]) join(ctx context.Context, admit func() error) (f *fetch[T], v
 		if err := admit(); err != nil {
 			return nil, val, err
 		}
+		e.refuse()
 	}
 	err = e.start()
 	return e.fetch, val, err
@@ -146,7 +147,7 @@ func (e *entry[T]) start() error {
 
 func (e *entry[T]) run(ctx context.Context, f *fetch[T]) {
 	defer close(f.done)
-	f.value, f.err = e.guarded(ctx)
+	f.value, f.err = e.obtain(ctx)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.fetch = nil
@@ -162,12 +163,19 @@ func (e *entry[T]) run(ctx context.Context, f *fetch[T]) {
 
 // record remembers a failure and puts off the next attempt; the mutex is held.
 func (e *entry[T]) record(err error, now time.Time) {
+	known, isKnown := err.(paused)
+	if isKnown {
+		err = known.error
+	}
 	if e.fail.err == nil || temporary(e.fail.err) != temporary(err) {
 		e.fail = failure{since: now}
 	}
 	e.fail.err = err
 	e.fail.count++
-	pause := e.fetches.pause(err, e.fail.count)
+	pause := known.pause
+	if !isKnown {
+		pause = e.fetches.pause(err, e.fail.count)
+	}
 	e.fail.until = now.Add(pause)
 	s := e.cur
 	if s == nil {
@@ -185,7 +193,15 @@ func (e *entry[T]) drop(match func(T) bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.cur != nil && match(e.cur.val) {
+		e.refuse()
 		e.cur = nil
+	}
+}
+
+// refuse notes that the value is no good; the mutex is held.
+func (e *entry[T]) refuse() {
+	if e.cur != nil {
+		e.refused = e.cur.print
 	}
 }
 
@@ -207,6 +223,7 @@ func (e *entry[T]) doubt(left time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if now := e.fetches.now(); e.cur != nil && e.cur.soft.Sub(now) <= left {
+		e.refuse()
 		e.cur.soft = now
 	}
 }
@@ -245,12 +262,6 @@ func (e *entry[T]) busy() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.fetch != nil
-}
-
-// guarded keeps a panic in a fetch, above all in a foreign Granter, from ending the process and stranding the waiters.
-func (e *entry[T]) guarded(ctx context.Context) (s timed[T], err error) {
-	defer panics.Into(&err)
-	return e.ask(ctx)
 }
 
 const (

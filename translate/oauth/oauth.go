@@ -59,6 +59,7 @@ type Config struct {
 
 	TerminalPause time.Duration // pause after a refusal only a person can lift: within it the person's repair is seen
 	Learned       []Fact        // results of earlier look-ups; ignored when learnt from another account server
+	Shared        Shared        // fetches once for all replicas; nil = this process is alone
 }
 
 // Observer is told what happens; every field may be nil. Hooks run on the calling goroutine and must not block.
@@ -69,6 +70,7 @@ type Observer struct {
 	Lookup   func(LookupEvent)   // one look-up of a user or an account
 	Clock    func(time.Duration) // server time minus local time, learnt from a Date header
 	Learned  func(Fact)          // what a look-up has just taught, worth saving
+	Shared   func(SharedEvent)   // one claim; only with Config.Shared
 }
 
 // GrantEvent describes one exchange. Err is nil or a *GrantError.

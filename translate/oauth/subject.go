@@ -48,6 +48,9 @@ func (c *Client) newSubject(id Identity) *subject {
 	}
 	s.token = entry[*Token]{fetches: c.fetches, ask: s.grant}
 	s.info = entry[*UserInfo]{fetches: c.fetches, ask: s.fetchUserInfo}
+	if c.cfg.Shared != nil {
+		s.share()
+	}
 	return s
 }
 
@@ -130,13 +133,17 @@ func (c *Client) RefreshUserInfo(
 // token to try in its place, or nil if used is good; then the host is remembered for LoginRefusesBearer. Errors as
 // UserInfo's.
 func (c *Client) LoginRefused(ctx context.Context, id Identity, used *Token, host string, sure bool) (*Token, error) {
-	s := c.subject(id)
+	s, began := c.subject(id), c.cfg.Now()
 	if !sure {
-		if _, _, err := s.info.get(ctx, func() error { return nil }); err != nil {
+		info, _, err := s.info.get(ctx, func() error { return nil })
+		if err != nil {
 			return nil, waiting(ctx, "user info", err)
 		}
 		if now := s.token.peek(); now != nil && now != used {
 			return now, nil
+		}
+		if info.Fetched.Before(began) { // by another replica, which says nothing of the token
+			return nil, nil
 		}
 	}
 	c.noLogin.Put(host, struct{}{})

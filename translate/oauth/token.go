@@ -83,7 +83,7 @@ func sealed(raw *Token, started time.Time, fraction float64) (timed[*Token], err
 	soft := t.Obtained.Add(time.Duration((0.8 + 0.1*fraction) * float64(life)))
 	t.header = &[1]string{"Bearer " + t.AccessToken.Reveal()}
 	t.outcomes = new([uses]atomic.Uint32)
-	return timed[*Token]{&t, soft, t.Expires.Add(-min(hardMargin, life/10))}, nil
+	return timed[*Token]{val: &t, soft: soft, edge: t.Expires.Add(-min(hardMargin, life/10))}, nil
 }
 
 // sendable keeps line ends and blanks out of the header.

@@ -119,10 +119,14 @@ func (s *subject) fetchUserInfo(ctx context.Context) (timed[*UserInfo], error) {
 	if len(u.Accounts) == 0 {
 		// No call can show that a membership was given meanwhile, since none can be sent.
 		until := u.Fetched.Add(c.cfg.TerminalPause)
-		return timed[*UserInfo]{u, until, until}, nil
+		return timed[*UserInfo]{val: u, soft: until, edge: until}, nil
 	}
-	life := time.Duration((0.9 + 0.1*c.cfg.Jitter()) * float64(userInfoLife))
-	return timed[*UserInfo]{val: u, soft: u.Fetched.Add(life)}, nil
+	return timed[*UserInfo]{val: u, soft: u.Fetched.Add(c.spread(userInfoLife))}, nil
+}
+
+// spread keeps what was fetched at one time from being refreshed at one time.
+func (c *Client) spread(life time.Duration) time.Duration {
+	return time.Duration((0.9 + 0.1*c.cfg.Jitter()) * float64(life))
 }
 
 func (s *subject) askUserInfo(ctx context.Context) (*UserInfo, error) {
@@ -255,12 +259,14 @@ type userInfoAnswer struct {
 	Sub      string
 	Name     string
 	Email    string
-	Accounts []struct {
-		AccountID string  `json:"account_id"`
-		Name      string  `json:"account_name"`
-		IsDefault laxText `json:"is_default"`
-		BaseURI   string  `json:"base_uri"`
-	}
+	Accounts []accountAnswer
+}
+
+type accountAnswer struct {
+	AccountID string  `json:"account_id"`
+	Name      string  `json:"account_name"`
+	IsDefault laxText `json:"is_default"`
+	BaseURI   string  `json:"base_uri"`
 }
 
 func (a *userInfoAnswer) userInfo(rule func(*url.URL) error) (*UserInfo, error) {
