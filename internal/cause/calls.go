@@ -178,6 +178,7 @@ const (
 	StoreVersion
 	StoreLoading
 	StoreFull
+	StoreDisk
 	StoreEmptied
 	StoreReplaced
 	StoreKey

@@ -43,6 +43,8 @@ func stores() map[ID]Entry {
 			"nothing: it is asked again once a second; if it never ends, look at its log", away, alertStore, ""},
 		StoreFull: {"store_full", "the server at {address} has no memory left and takes no changes", Page,
 			"raise its maxmemory; docs/scale.md has the sizes", away, alertStore, ""},
+		StoreDisk: {"store_full", "the server at {address} cannot write to its disk and takes no changes", Page,
+			"look at its log and at the free space of its disk", away, alertStore, ""},
 		StoreEmptied: {"store_emptied", "the server that was full is empty", Page, "if it lost its data, fill it from what " +
 			"the replicas have: docusign-auth-proxy store restore --config {config}; if its address is wrong, correct " +
 			"store.redis", away, alertStore, ""},

@@ -9,90 +9,133 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/store"
 )
 
-// probeEvery is how often one question finds out whether the store is back.
-const probeEvery = time.Second
+const (
+	probeEvery = time.Second      // while the store is away
+	lookEvery  = 30 * time.Second // while it is there: who copies it may change
+)
 
-// breaker keeps everybody from waiting for a store that is away: after one failure all are told at once.
+// breaker keeps everybody from waiting for a store that is away: after one failure all are told at once, until a probe
+// finds that it is back.
 type breaker struct {
 	mu    sync.Mutex
 	err   error     // why it is open; nil = closed
+	turns uint64    // how often it was opened and closed
 	last  time.Time // of the last answer
 	since time.Time // when it opened
 }
 
-// open gives the error while the store is away.
-func (b *breaker) open() error {
+// state gives the error while the store is away, and the turn to give to note.
+func (b *breaker) state() (turn uint64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.err
+	return b.turns, b.err
 }
 
-func (b *breaker) note(err error) {
+// note takes how a question ended that was asked in a turn. What was asked before the last probe says nothing new.
+func (b *breaker) note(turn uint64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case errors.Is(err, store.ErrUnreachable), errors.Is(err, store.ErrEmptied), errors.Is(err, store.ErrReplaced):
-		if b.err == nil {
-			b.since = time.Now()
-		}
-		b.err = err
-	case !errors.Is(err, context.Canceled):
-		b.err, b.last = nil, time.Now()
+	case !away(err):
+		b.last = time.Now()
+	case turn == b.turns:
+		b.set(err)
 	}
+}
+
+// probed takes how a probe ended.
+func (b *breaker) probed(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err == nil {
+		b.last = time.Now()
+	}
+	b.set(err)
+}
+
+func (b *breaker) set(err error) {
+	if (b.err == nil) != (err == nil) {
+		b.turns++
+		b.since = time.Now()
+	}
+	b.err = err
+}
+
+// away tells an error that says that there is no store to use.
+func away(err error) bool {
+	return errors.Is(err, store.ErrUnreachable) || errors.Is(err, store.ErrEmptied) || errors.Is(err, store.ErrReplaced)
 }
 
 // State is how the store is seen from here.
 type State struct {
-	Err         error     // why it is away; nil = it is not
-	Since       time.Time // when it went away
+	Err         error     // why it is away, mostly a *Fault; nil = it is not
+	Since       time.Time // when it went away, or came back
 	LastContact time.Time // the last answer; zero = none yet
 }
 
 // State tells how the store is seen from here.
 func (s *Server) State() State {
-	s.breaker.mu.Lock()
-	defer s.breaker.mu.Unlock()
-	return State{s.breaker.err, s.breaker.since, s.breaker.last}
+	b := &s.breaker
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return State{b.err, b.since, b.last}
 }
 
-// Watch asks a store that is away, once a second, whether it is back, until ctx ends.
+// Watch asks a store that is away, once a second, whether it is back, until ctx ends. Connect has to have found it
+// before.
 func (s *Server) Watch(ctx context.Context) {
+	looked := time.Now()
 	for {
-		pause := time.Duration((0.75 + rand.Float64()/2) * float64(probeEvery))
+		pause := time.Duration((0.75 + rand.Float64()/2) * float64(probeEvery)) // not all replicas at once
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		}
-		if s.breaker.open() != nil {
+		_, away := s.breaker.state()
+		if _, err := s.known(); err == nil && (away != nil || time.Since(looked) > lookEvery) {
 			s.probe(ctx)
+			looked = time.Now()
 		}
 	}
 }
 
-// probe closes the breaker if the store answers and is the one that it was.
+// probe closes the breaker if the store answers, takes changes, and is the one that it was. Else it opens it.
 func (s *Server) probe(ctx context.Context) {
-	s.mu.Lock()
-	known := s.id
-	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	asked, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
 	began := time.Now()
-	id, err := s.pool.HGet(ctx, s.key("meta"), "id").Result()
-	switch {
-	case known == "" && err == nil:
-	case errors.Is(err, goredis.Nil) && known == "":
-		err = nil
-	case errors.Is(err, goredis.Nil):
-		err = store.ErrEmptied
-	case err != nil:
-		err = unreachable(err)
-	case id != known:
-		err = store.ErrReplaced
+	n, err := s.look(asked)
+	if err == nil {
+		err = s.recognise(n)
 	}
 	s.o.Observe("probe", err, time.Since(began))
-	s.breaker.note(err)
+	if ctx.Err() != nil {
+		return
+	}
+	s.breaker.probed(err)
+	if wrongServer(err) {
+		s.renew()
+	}
+}
+
+// wrongServer tells whether a server that answers has to be looked for anew, as another one may have the name by now.
+func wrongServer(err error) bool {
+	var said goredis.Error
+	var f *Fault
+	return errors.As(err, &said) || errors.As(err, &f) && f.row == cause.StoreReplica
+}
+
+// renew ends all connections.
+func (s *Server) renew() {
+	fresh := s.o.client(s.o.Connections)
+	s.mu.Lock()
+	before := s.pool
+	s.pool = fresh
+	s.mu.Unlock()
+	_ = before.Close() // what was asked over it fails
 }

@@ -4,18 +4,20 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/store"
 )
 
 const (
-	program = "docusign-auth-proxy"
-	schema  = 1 // of all keys
+	program    = "docusign-auth-proxy"
+	schema     = 1 // of all keys
+	oldVersion = 6 // of the server: too old
 )
 
 // ErrAccountServer: the store belongs to another DocuSign environment.
@@ -25,58 +27,77 @@ var ErrAccountServer = errors.New("the store belongs to another account server")
 const connectTime = 5 * time.Second
 
 // Connect finds the store, or makes it where there is none, and remembers which one it is. What it says of a wrong key,
-// a foreign or a newer store (ErrKey, ErrAccountServer, store.ErrForeign, store.ErrNewer) does not change by itself; all
-// else is store.ErrUnreachable and may be tried again.
+// a foreign or a newer store (ErrKey, ErrAccountServer, store.ErrForeign, store.ErrNewer) does not end by itself. All
+// else is store.ErrUnreachable, or store.ErrEmptied and store.ErrReplaced later on, and may be tried again.
 func (s *Server) Connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	asked, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	meta, err := s.meta(ctx)
-	s.breaker.note(err)
-	if err != nil {
-		return err
-	}
-	if err := s.checkMeta(meta); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.id != "" && s.id != meta["id"] {
-		return store.ErrReplaced
-	}
-	if s.id == "" {
-		if _, err = s.ring.useNames([]byte(meta["names"])); err != nil {
-			return err
+	n, err := s.look(asked)
+	if _, unknown := s.known(); err == nil && len(n.meta) == 0 && unknown != nil {
+		if err = s.found(n); err == nil {
+			n, err = s.begin(asked)
 		}
 	}
-	s.id = meta["id"]
-	return nil
+	if err == nil {
+		err = s.recognise(n)
+	}
+	if ctx.Err() == nil {
+		err = s.explain(ctx, err)
+		s.breaker.probed(err)
+	}
+	if wrongServer(err) {
+		s.renew()
+	}
+	return err
 }
 
-// meta reads what the store says of itself. Of several replicas that find none, one makes it.
-func (s *Server) meta(ctx context.Context) (meta map[string]string, err error) {
-	meta, err = s.pool.HGetAll(ctx, s.key("meta")).Result()
-	if err != nil {
-		return nil, unreachable(err)
+// nature is what a server says of itself.
+type nature struct {
+	meta map[string]string // empty = the store is
+	info map[string]string // of INFO; empty where the user may not ask for it
+}
+
+// look asks a server what it is.
+func (s *Server) look(ctx context.Context) (n nature, err error) {
+	answer, err := looking().Run(ctx, s.client(), []string{s.key("meta")}).Result()
+	if err = s.fault(err); err != nil {
+		return n, err
 	}
-	if len(meta) > 0 {
-		return meta, nil
+	fields := texts(part(answer, 0))
+	n.meta, n.info = map[string]string{}, map[string]string{}
+	for i := 0; i+1 < len(fields); i += 2 {
+		n.meta[fields[i]] = fields[i+1]
 	}
-	s.mu.Lock()
-	known := s.id
-	s.mu.Unlock()
-	if known != "" {
-		return nil, store.ErrEmptied
+	text, _ := part(answer, 1).(string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			n.info[name] = value
+		}
 	}
-	fresh := []any{
+	return n, nil
+}
+
+// looking asks for all of INFO where a server is too old to give several sections.
+func looking() *goredis.Script {
+	return goredis.NewScript(`
+local info = redis.pcall('INFO', 'server', 'replication', 'memory', 'persistence')
+if type(info) == 'table' then info = redis.pcall('INFO') end
+if type(info) == 'table' then info = '' end
+return {redis.call('HGETALL', KEYS[1]), info}
+`)
+}
+
+// begin makes a store. Of several replicas that find none, one makes it.
+func (s *Server) begin(ctx context.Context) (nature, error) {
+	meta := []any{
 		"program", program, "schema", schema, "id", rand.Text(), "account_server", s.o.AccountServer,
 		"names", s.ring.newNames(), "made", time.Now().UTC().Format(time.RFC3339),
 	}
-	err = makeMeta().Run(ctx, s.pool, []string{s.key("meta"), s.key("feed")}, fresh...).Err()
+	err := s.fault(makeMeta().Run(ctx, s.client(), []string{s.key("meta"), s.key("feed")}, meta...).Err())
 	if err != nil && !errors.Is(err, goredis.Nil) {
-		return nil, unreachable(err)
+		return nature{}, err
 	}
-	meta, err = s.pool.HGetAll(ctx, s.key("meta")).Result()
-	return meta, unreachable(err)
+	return s.look(ctx)
 }
 
 func makeMeta() *goredis.Script {
@@ -85,15 +106,59 @@ redis.call('HSET', KEYS[1], unpack(ARGV))
 redis.call('XADD', KEYS[2], '*', 'begun', '')`)
 }
 
+// found tells what is wrong with a server, whatever it holds.
+func (s *Server) found(n nature) error {
+	wrong := func(row cause.ID, fill ...string) error {
+		fill = append([]string{"address", strings.Join(s.o.Addresses, ", ")}, fill...)
+		return &Fault{kind: store.ErrUnreachable, row: row, fill: fill}
+	}
+	version := n.info["redis_version"]
+	major, _, _ := strings.Cut(version, ".")
+	if number, err := strconv.Atoi(major); err == nil && number <= oldVersion {
+		return wrong(cause.StoreVersion, "detail", "Redis "+cut(version))
+	}
+	if n.info["role"] == "slave" && !s.o.Cluster { // a cluster's client finds the primary by itself
+		return wrong(cause.StoreReplica)
+	}
+	return nil
+}
+
+// recognise takes a server for the store, the first time; later it has to be the same one.
+func (s *Server) recognise(n nature) error {
+	if err := s.found(n); err != nil {
+		return err
+	}
+	if err := s.checkMeta(n.meta); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.id == "" {
+		if _, err := s.ring.useNames([]byte(n.meta["names"])); err != nil {
+			return err
+		}
+	}
+	s.id = n.meta["id"]
+	s.copies = n.info["connected_slaves"] != "" && n.info["connected_slaves"] != "0"
+	return nil
+}
+
 func (s *Server) checkMeta(meta map[string]string) error {
+	id, _ := s.known()
 	version, err := strconv.Atoi(meta["schema"])
 	switch {
-	case meta["program"] != program || err != nil:
-		return fmt.Errorf("%w: the keys under %s are not of this program", store.ErrForeign, s.key("meta"))
+	case len(meta) == 0:
+		return &Fault{kind: store.ErrEmptied, row: cause.StoreEmptied}
+	case meta["program"] != program || err != nil || meta["id"] == "":
+		return &Fault{kind: store.ErrForeign, row: cause.StoreForeign, fill: []string{"detail", s.key("meta")}}
 	case version > schema:
-		return fmt.Errorf("%w: its schema is %d, this program knows %d", store.ErrNewer, version, schema)
+		return &Fault{kind: store.ErrNewer, row: cause.StoreNewer, fill: []string{"detail", "its schema is " +
+			strconv.Itoa(version)}}
 	case meta["account_server"] != s.o.AccountServer:
-		return fmt.Errorf("%w: %s, this configuration has %s", ErrAccountServer, meta["account_server"], s.o.AccountServer)
+		return &Fault{kind: ErrAccountServer, row: cause.StoreAccountServer, fill: []string{"detail",
+			cut(meta["account_server"]) + ", and this configuration has " + s.o.AccountServer}}
+	case id != "" && meta["id"] != id:
+		return &Fault{kind: store.ErrReplaced, row: cause.StoreReplaced}
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (s *Server) read(ctx context.Context, reader goredis.UniversalClient, from 
 		return nil, nil
 	}
 	if err != nil {
-		return nil, unreachable(err)
+		return nil, s.fault(err)
 	}
 	return entriesOf(ask.Val())
 }
@@ -94,7 +94,7 @@ func (s *Server) stillThere(ctx context.Context, reader goredis.UniversalClient,
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
 	answer, err := where().on(ctx, reader, s, id, []string{s.key("feed")}, textOf(from))
-	if err = unreachable(err); err != nil {
+	if err = s.fault(err); err != nil {
 		return err
 	}
 	if answer == "here" {

@@ -37,8 +37,8 @@ func bucketOf(short string) string {
 	return short
 }
 
-// A record lies in the hash of its bucket, under its hidden name: a sort, the tag of its value, and key and value sealed
-// for that place. In the feed a deletion is one too, without a tag and a value.
+// A record lies in the hash of its bucket, under its hidden name: a sort, the tag of its value, and sealed for that
+// place its key and value. In the feed a deletion is one too, without a tag and a value.
 const (
 	recordSort = '+'
 	deletion   = '-'
@@ -115,7 +115,8 @@ end
 for at = 2, #ARGV, 5 do
 	if not skipped[at] then
 		local hash, field, new = KEYS[2 + ARGV[at]], ARGV[at + 2], ARGV[at + 4]
-		if string.sub(new, 1, 1) == '-' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, new) end
+		local gone = string.sub(new, 1, 1) == '-'
+		if gone then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, new) end
 		told[#told + 1] = string.match(hash, '}:(.*)') .. ':' .. field
 		told[#told + 1] = new
 		if #told >= 200 then tell() end
@@ -127,7 +128,7 @@ return mark or feed_end(KEYS[2])
 }
 
 // feedEnd is Lua for a function that gives the last entry of the feed, and makes one where there is none: so every
-// place that a follower stands at is an entry, and one that is no longer there was trimmed, or forgotten by a fail-over.
+// place that a follower stands at is an entry, and one that is gone was trimmed, or forgotten by a fail-over.
 const feedEnd = `local function feed_end(key)
 	local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)
 	if last[1] then return last[1][1] end

@@ -73,7 +73,8 @@ func TestALargeCommitIsOne(t *testing.T) {
 		const size = 6000
 		var changes []store.Change
 		for i := range size {
-			changes = append(changes, store.Change{Bucket: "tokens", Key: fmt.Sprint(i), Value: []byte("v"), If: store.Absent})
+			c := store.Change{Bucket: "tokens", Key: fmt.Sprint(i), Value: []byte("v"), If: store.Absent}
+			changes = append(changes, c)
 		}
 		mark, err := s.Commit(t.Context(), changes)
 		if err != nil {
@@ -103,18 +104,22 @@ func TestALargeCommitIsOne(t *testing.T) {
 
 func TestConditions(t *testing.T) {
 	there, other := []byte("there"), []byte("other")
+	later := []byte("new")
 	tests := map[string]struct {
 		c    store.Change
 		err  error
 		then string // "" = none
 	}{
-		"absent where something is":            {store.Change{Key: "a", Value: other, If: store.Absent}, store.ErrConflict, "there"},
-		"absent where the same is":             {store.Change{Key: "a", Value: there, If: store.Absent}, nil, "there"},
-		"absent where nothing is":              {store.Change{Key: "b", Value: other, If: store.Absent}, nil, "other"},
-		"unchanged":                            {store.Change{Key: "a", Value: other, If: store.Unchanged, Was: there}, nil, "other"},
-		"changed meanwhile":                    {store.Change{Key: "a", Value: []byte("new"), If: store.Unchanged, Was: other}, store.ErrConflict, "there"},
-		"unchanged, and written already":       {store.Change{Key: "a", Value: there, If: store.Unchanged, Was: other}, nil, "there"},
-		"unchanged where nothing is":           {store.Change{Key: "b", Value: there, If: store.Unchanged, Was: other}, store.ErrConflict, ""},
+		"absent where something is": {store.Change{Key: "a", Value: other, If: store.Absent}, store.ErrConflict, "there"},
+		"absent where the same is":  {store.Change{Key: "a", Value: there, If: store.Absent}, nil, "there"},
+		"absent where nothing is":   {store.Change{Key: "b", Value: other, If: store.Absent}, nil, "other"},
+		"unchanged":                 {store.Change{Key: "a", Value: other, If: store.Unchanged, Was: there}, nil, "other"},
+		"changed meanwhile": {store.Change{Key: "a", Value: later, If: store.Unchanged, Was: other},
+			store.ErrConflict, "there"},
+		"unchanged, and written already": {store.Change{Key: "a", Value: there, If: store.Unchanged, Was: other},
+			nil, "there"},
+		"unchanged where nothing is": {store.Change{Key: "b", Value: there, If: store.Unchanged, Was: other},
+			store.ErrConflict, ""},
 		"unchanged, to be deleted":             {store.Change{Key: "a", If: store.Unchanged, Was: there}, nil, ""},
 		"unchanged, and deleted already":       {store.Change{Key: "b", If: store.Unchanged, Was: there}, nil, ""},
 		"present":                              {store.Change{Key: "a", Value: other, If: store.Present}, nil, "other"},
@@ -127,11 +132,15 @@ func TestConditions(t *testing.T) {
 		s := connect(t, options(addr))
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
+				var err error
 				for _, c := range []store.Change{{Key: "a", Value: there}, {Key: "b"}, test.c} {
 					c.Bucket = "tokens"
-					if _, err := s.Commit(t.Context(), []store.Change{c}); !errors.Is(err, test.err) && (err != nil || c.Key == test.c.Key && c.If == test.c.If) {
+					if _, err = s.Commit(t.Context(), []store.Change{c}); err != nil && !errors.Is(err, store.ErrConflict) {
 						t.Fatal(err)
 					}
+				}
+				if !errors.Is(err, test.err) {
+					t.Errorf("the error is %v", err)
 				}
 				value, ok, err := s.Get(t.Context(), "tokens", test.c.Key)
 				if ok && len(value) == 0 {
@@ -153,7 +162,8 @@ func TestAFollowerIsToldOfAGap(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 10 {
-			if _, err := s.Commit(t.Context(), []store.Change{{Bucket: "tokens", Key: fmt.Sprint(i), Value: []byte{}}}); err != nil {
+			put := []store.Change{{Bucket: "tokens", Key: fmt.Sprint(i), Value: []byte{}}}
+			if _, err := s.Commit(t.Context(), put); err != nil {
 				t.Fatal(err)
 			}
 		}

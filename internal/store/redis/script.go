@@ -2,11 +2,8 @@ package redis
 
 import (
 	"context"
-	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
-
-	"docusign-auth-proxy/internal/store"
 )
 
 // prologue makes a script refuse a store that is not the one this process knows: KEYS[1] is meta, ARGV[1] its id.
@@ -32,8 +29,8 @@ func (sc *script) on(
 	return sc.Run(ctx, c, keys, append([]any{id}, args...)...).Result()
 }
 
-// nextFence is Lua for a function that gives the next fence: greater than all before, and by the server's clock, so that
-// it does not fall back after a fail-over that forgot some. Its argument is the key of the last one.
+// nextFence is Lua for a function that gives the next fence: greater than all before, and by the server's clock, so
+// that it does not fall back after a fail-over that forgot some. Its argument is the key of the last one.
 const nextFence = `local function next_fence(key)
 	local now = redis.call('TIME')
 	local fence = math.max(tonumber(redis.call('GET', key) or 0) + 1, now[1] * 1000000 + now[2])
@@ -42,17 +39,3 @@ const nextFence = `local function next_fence(key)
 	return fence
 end
 `
-
-// scriptErrorOf gives what a script itself refused with: one upper case word that is no error of the server's.
-func scriptErrorOf(err error) (error, bool) {
-	word, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "ERR "), " ")
-	switch word {
-	case "EMPTIED":
-		return store.ErrEmptied, true
-	case "REPLACED":
-		return store.ErrReplaced, true
-	case "CONFLICT":
-		return store.ErrConflict, true
-	}
-	return nil, false
-}

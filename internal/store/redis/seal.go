@@ -10,9 +10,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strings"
 	"sync/atomic"
+
+	"docusign-auth-proxy/internal/cause"
 )
 
 // ErrKey: what the store has was not sealed with the key at hand.
@@ -115,7 +116,7 @@ func (k *keyring) newNames() (sealed []byte) {
 func (k *keyring) useNames(sealed []byte) (old bool, err error) {
 	names, old, err := k.open(sealed, "meta", "names")
 	if err != nil {
-		return false, fmt.Errorf("meta: %w", err)
+		return false, &Fault{kind: err, row: cause.StoreKey}
 	}
 	k.names.CompareAndSwap(nil, &names)
 	return old, nil

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"docusign-auth-proxy/internal/secret"
@@ -55,16 +56,18 @@ type Sentinel struct {
 // Server is the connection to the store: one pool with its breaker. It is safe for any number of goroutines.
 type Server struct {
 	o       Options
-	pool    goredis.UniversalClient
 	ring    *keyring
 	breaker breaker
 
-	mu sync.Mutex
-	id string // of the store that was found first; "" = none yet
+	mu     sync.Mutex
+	pool   goredis.UniversalClient
+	id     string // of the store that was found first; "" = none yet
+	copies bool   // other servers copy what it has
 }
 
 // Open makes a Server. It does no I/O; Connect does.
 func Open(o Options) *Server {
+	goredis.SetLogger(&logging.VoidLogger{}) // it would write to standard error, beside Observe
 	if o.Observe == nil {
 		o.Observe = func(string, error, time.Duration) {}
 	}
@@ -78,7 +81,7 @@ func Open(o Options) *Server {
 }
 
 // client makes a pool that never waits longer than the caller, repeats nothing, keeps few connections, and ends them
-// at different times, so that no crowd connects at once. Every question has a deadline, so that of reads is the last resort.
+// at different times, so that no crowd connects at once. Every question has a deadline of its own.
 func (o Options) client(connections int) goredis.UniversalClient {
 	c := &goredis.UniversalOptions{
 		Addrs: o.Addresses, Username: o.Username, Password: o.Password.Reveal(), DB: o.Database, TLSConfig: o.TLS,
@@ -101,7 +104,13 @@ const (
 )
 
 // Close ends all connections but those of Follow, which end with their contexts.
-func (s *Server) Close() error { return s.pool.Close() }
+func (s *Server) Close() error { return s.client().Close() }
+
+func (s *Server) client() goredis.UniversalClient {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pool
+}
 
 // key is a key of the store. Its first part in braces has a cluster put all of them in one slot, so that scripts see
 // every key.
@@ -125,16 +134,17 @@ func (s *Server) do(
 	ctx context.Context, operation string, limit time.Duration,
 	ask func(context.Context, goredis.UniversalClient) error,
 ) (err error) {
-	if err = s.breaker.open(); err != nil {
+	turn, err := s.breaker.state()
+	if err != nil {
 		return err
 	}
 	asked, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	began := time.Now()
-	err = unreachable(ask(asked, s.pool))
+	err = s.fault(ask(asked, s.client()))
 	s.o.Observe(operation, err, time.Since(began))
-	if ctx.Err() == nil {
-		s.breaker.note(err)
+	if until, ok := ctx.Deadline(); ctx.Err() == nil && !(ok && until.Before(began.Add(limit)) && late(err)) {
+		s.breaker.note(turn, err)
 	}
 	return err
 }
@@ -159,18 +169,4 @@ func (s *Server) runWithin(
 		return nil, nil
 	}
 	return answer, err
-}
-
-// unreachable tells the answers of a script from all else that can go wrong, which means that the store is away.
-func unreachable(err error) error {
-	switch {
-	case err == nil, errors.Is(err, goredis.Nil):
-		return err
-	case errors.Is(err, context.Canceled):
-		return err // the caller has gone; it says nothing of the server
-	}
-	if said, ok := scriptErrorOf(err); ok {
-		return said
-	}
-	return fmt.Errorf("%w: %w", store.ErrUnreachable, err)
 }

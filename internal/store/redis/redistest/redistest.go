@@ -90,8 +90,13 @@ func (s *Server) Port() string {
 }
 
 func (s *Server) start() error {
-	own := []string{"--bind", "127.0.0.1", "--port", s.Port(), "--dir", s.Dir, "--logfile", s.log, "--save", "",
-		"--appendonly", "no", "--daemonize", "no"}
+	own := []string{"--bind", "127.0.0.1", "--dir", s.Dir, "--logfile", s.log, "--save", "", "--appendonly", "no",
+		"--daemonize", "no"}
+	if s.secure() {
+		own = append(own, "--port", "0", "--tls-port", s.Port())
+	} else {
+		own = append(own, "--port", s.Port())
+	}
 	s.process = exec.Command(Program, slices.Concat(own, s.args)...)
 	if err := s.process.Start(); err != nil {
 		return err
@@ -119,8 +124,10 @@ func (s *Server) ready() error {
 	return errors.Join(fmt.Errorf("%s does not answer: %s", Program, s.Log()), s.process.Process.Kill())
 }
 
+func (s *Server) secure() bool { return slices.Contains(s.args, "--tls-cert-file") }
+
 func (s *Server) answers() bool {
-	if slices.Contains(s.args, "--tls-port") {
+	if s.secure() {
 		log, _ := os.ReadFile(s.log)
 		return bytes.Contains(log, []byte("Ready to accept connections"))
 	}
