@@ -104,7 +104,7 @@ func TestOverviewSaysWhatTheReaderNeedsFirst(t *testing.T) {
 func TestEveryPageIsWellMade(t *testing.T) {
 	empty := func() admin.Status { return admin.Status{} }
 	for name, h := range map[string]http.Handler{"full": admin.NewHandler(config(sample)),
-		"empty": admin.NewHandler(config(empty))} {
+		"empty": admin.NewHandler(config(empty)), "fleet": admin.NewHandler(config(fleet))} {
 		for _, path := range pagePaths {
 			t.Run(name+path, func(t *testing.T) {
 				doc, _ := texts(t, do(t, h, "GET", path).Body.String())

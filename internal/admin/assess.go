@@ -62,6 +62,9 @@ func complete(s Status, now time.Time) Status {
 		}
 		u.Snippet = snippet(snippets, *u)
 	}
+	if s.Replicas != nil {
+		s.Replicas.compare()
+	}
 	s.Migration = migrationOf(&s)
 	s.Attention = attentionOf(&s)
 	return s

@@ -57,6 +57,9 @@ func attentionOf(s *Status) []Attention {
 	if s.LogTrouble != "" {
 		add(cause.LogStuck, "Log")
 	}
+	if s.Replicas != nil {
+		list = append(list, s.Replicas.attention(s.Generated)...)
+	}
 	slices.SortStableFunc(list, func(a, b Attention) int { return cmp.Compare(b.Severity, a.Severity) })
 	return list
 }

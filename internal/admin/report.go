@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/csv"
@@ -56,6 +57,9 @@ func writeTable(w io.Writer, s *Status) error {
 	line(s.Migration.Headline + ".")
 	line(s.Migration.Verdict)
 	line("As of " + s.Generated.Format(shortUTC) + ".")
+	if r := s.Replicas; r != nil && !r.Counts.AsOf.IsZero() {
+		line("Counts of all replicas, as of " + relative(r.Counts.AsOf, s.Generated) + ".")
+	}
 	if len(s.Attention) > 0 {
 		line("")
 		line("NEEDS A PERSON")
@@ -96,7 +100,20 @@ func writeTable(w io.Writer, s *Status) error {
 				number(c.Calls), c.Client, c.UserAgent)
 		}
 	}
+	writeReplicas(s, line)
 	return t.Flush()
+}
+
+func writeReplicas(s *Status, line func(...string)) {
+	if s.Replicas == nil {
+		return
+	}
+	line("")
+	line("REPLICA", "DIFFERS IN", "VERSION", "CONFIGURATION", "RUNNING SINCE", "CHANGES", "NOT SENT", "OPERATIONS LISTENER")
+	for _, r := range s.Replicas.List {
+		line(r.Name, cmp.Or(strings.Join(r.Drift(), ", "), "nothing"), r.Version, r.ConfigHash,
+			relative(r.Started, s.Generated), fmt.Sprintf("%.1f s ago", r.FeedLagSeconds), number(r.UnsentCalls), r.Operations)
+	}
 }
 
 // writeOperations tells which SOAP operations were seen, how well REST carries them out, and what would become of the
@@ -137,18 +154,27 @@ const csvHead = "kind,integration,integrator_key,mode,state,needs_proxy,authenti
 	"first_seen,last_seen,calls,failed,last_status,last_error,last_error_at,client,user_agent,bytes_in,bytes_out," +
 	"last_cause,last_next_step,rehearsed,would_work,verdict"
 
+// csvReplicaHead are those of replicas on one store.
+const csvReplicaHead = ",replica,version,config_hash,drift"
+
 // writeCSV writes a line of kind integration for each, of kind caller for each of its users, of kind unknown for the
-// others.
+// others, of kind replica for each of those that share a store.
 func writeCSV(w io.Writer, s *Status) error {
 	c := csv.NewWriter(w)
 	c.UseCRLF = true // RFC 4180
+	head := csvHead
+	if s.Replicas != nil {
+		head += csvReplicaHead
+	}
+	columns := strings.Split(head, ",")
 	record := func(cells ...string) {
+		cells = append(cells, make([]string, len(columns)-len(cells))...)
 		for i := range cells {
 			cells[i] = cell(cells[i])
 		}
 		_ = c.Write(cells) // c.Error tells of it again
 	}
-	record(strings.Split(csvHead, ",")...)
+	record(columns...)
 	for _, i := range s.Integrations {
 		head := []string{i.Name, i.IntegratorKey, i.Mode, i.State, strconv.FormatBool(i.NeedsProxy)}
 		whole := Caller{
@@ -167,6 +193,12 @@ func writeCSV(w io.Writer, s *Status) error {
 	for _, u := range s.Unknown {
 		for _, caller := range u.Callers {
 			record(csvCells("unknown", []string{u.Integration, u.IntegratorKey, "", "", ""}, caller)...)
+		}
+	}
+	if s.Replicas != nil {
+		for _, r := range s.Replicas.List {
+			cells := csvCells("replica", make([]string, 5), Caller{FirstSeen: r.Started})
+			record(append(cells, r.Name, r.Version, r.ConfigHash, strings.Join(r.Drift(), " "))...)
 		}
 	}
 	c.Flush()

@@ -41,6 +41,7 @@ type Status struct {
 	ConnFailures []call.ConnFailure `json:"connection_failures,omitempty"`
 	LogTrouble   string             `json:"log_trouble,omitempty"` // why the log is not written
 	Security     Security           `json:"security"`
+	Replicas     *Replicas          `json:"replicas,omitempty"` // nil = this proxy has its state alone
 }
 
 // Migration says how far the migration is. Every integration is counted once, in the first of the lists below that

@@ -1,0 +1,106 @@
+package admin
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/words"
+)
+
+const (
+	feedWarning   = 30 * time.Second // a follower hears every few seconds, even that nothing is new
+	unsentWarning = 5 * time.Minute  // batches go every few seconds
+	replicaNames  = 3                // in an entry
+)
+
+// Replicas are those that share one store. ConfigHash and Version are what the others are compared with.
+type Replicas struct {
+	Store      string         `json:"store"`          // its namespace
+	AsOf       time.Time      `json:"as_of,omitzero"` // when the list was read; zero = never
+	ConfigHash string         `json:"config_hash"`
+	Version    string         `json:"version"`
+	Counts     ledger.Sharing `json:"counts"`
+	List       []Replica      `json:"list"`
+}
+
+// Replica is what one of them says of itself.
+type Replica struct {
+	Name       string    `json:"name"`
+	Self       bool      `json:"self"` // it tells this status
+	Version    string    `json:"version"`
+	Commit     string    `json:"commit,omitempty"`
+	ConfigHash string    `json:"config_hash"` // of what decides about calls
+	Started    time.Time `json:"started,omitzero"`
+	Operations string    `json:"operations"` // address of its operations listener
+	// FeedPosition is up to where it has the changes of the others, FeedLagSeconds how long ago it last heard that none
+	// is missing.
+	FeedPosition   string  `json:"feed_position,omitempty"`
+	FeedLagSeconds float64 `json:"feed_lag_seconds"`
+	UnsentCalls    uint64  `json:"ledger_unsent_calls"`
+	HeardSeconds   float64 `json:"heard_seconds_ago"`
+
+	OtherConfig  bool `json:"other_config"`  // filled in by this package
+	OtherVersion bool `json:"other_version"` // filled in by this package
+	Behind       bool `json:"feed_behind"`   // filled in by this package
+}
+
+// compare fills in what sets the replicas apart.
+func (r *Replicas) compare() {
+	for n := range r.List {
+		one := &r.List[n]
+		one.OtherConfig, one.OtherVersion = one.ConfigHash != r.ConfigHash, one.Version != r.Version
+		one.Behind = one.FeedLagSeconds > feedWarning.Seconds()
+	}
+	slices.SortFunc(r.List, func(a, b Replica) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Others have operations listeners of their own.
+func (r *Replicas) Others() []Replica {
+	return slices.DeleteFunc(slices.Clone(r.List), func(one Replica) bool { return one.Self })
+}
+
+// Drift are the words for what it differs in.
+func (r Replica) Drift() (list []string) {
+	for _, d := range []struct {
+		is   bool
+		text string
+	}{
+		{r.OtherConfig, "configuration"}, {r.OtherVersion, "version"}, {r.Behind, "changes come late"},
+	} {
+		if d.is {
+			list = append(list, d.text)
+		}
+	}
+	return list
+}
+
+func (r *Replicas) attention(now time.Time) (list []Attention) {
+	const subject = "Replicas"
+	differ := func(id cause.ID, is func(Replica) bool) {
+		var names []string
+		for _, one := range r.List {
+			if is(one) {
+				names = append(names, one.Name)
+			}
+		}
+		if len(names) > 0 {
+			list = append(list, newAttention(id, subject, "count", count(len(names), "replica"), "detail",
+				words.And(names, replicaNames)))
+		}
+	}
+	differ(cause.ReplicaDiffers, func(r Replica) bool { return r.OtherConfig })
+	differ(cause.ReplicaVersions, func(r Replica) bool { return r.OtherVersion })
+	for _, one := range r.List {
+		if one.Behind {
+			lag := time.Duration(one.FeedLagSeconds * float64(time.Second))
+			list = append(list, newAttention(cause.FeedBehind, "Replica "+one.Name, "offset", span(lag)))
+		}
+	}
+	if r.Counts.Unsent > 0 && now.Sub(r.Counts.AsOf) > unsentWarning {
+		list = append(list, newAttention(cause.LedgerUnsent, "Counts", "count", count(r.Counts.Unsent, "call")))
+	}
+	return list
+}
