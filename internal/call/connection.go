@@ -29,7 +29,8 @@ type ConnFailure struct {
 func ConnCauses() []string {
 	var words []string
 	for _, id := range []cause.ID{
-		cause.UnreadableRequest, cause.HeadTooLarge, cause.UnsupportedCoding, cause.HeadUnfinished, cause.NoCA,
+		cause.UnreadableRequest, cause.HeadTooLarge, cause.UnsupportedCoding, cause.HeadUnfinished, cause.ProxyHeaderMissing,
+		cause.NoCA,
 		cause.TLSSSLv2, cause.TLSNotTrusted, cause.TLSHungUp, cause.TLSNoCall, cause.TLSVersion, cause.TLSName,
 		cause.TLSHandshake, cause.TooManyConnections, cause.ConnectionDisplaced,
 	} {

@@ -34,6 +34,7 @@ const (
 	PasswordChange
 	BadPath
 	BadRequest
+	ForwardedForMissing
 	NotFound
 	BrowserCameBack
 	TooLarge
@@ -124,6 +125,7 @@ const (
 	OtherProduct
 	DocuSignPort
 	ClientAddress
+	ClientUnnamed
 	ClientCredentialMissing
 	ClientCredential
 	TooManyTunnels
@@ -141,6 +143,9 @@ const (
 	HeadTooLarge
 	UnsupportedCoding
 	HeadUnfinished
+	ProxyHeaderMissing
+	ProxyHeaderUnlisted
+	ProxyHeaderUnreadable
 	TooManyConnections
 	ConnectionDisplaced
 
@@ -159,6 +164,7 @@ const (
 	ObserveRefused
 	SOAPNotChosen
 	SeveralCredentials
+	OneClient
 
 	// Conditions of the store that replicas share, and of the replicas.
 	StoreAway

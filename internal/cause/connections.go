@@ -1,5 +1,8 @@
 package cause
 
+// behind is the section about balancers.
+const behind = "clients-behind-a-balancer"
+
 // connects are about CONNECTs that are refused. No alert tells of those that are usual where a whole machine goes
 // through the proxy.
 func connects() map[ID]Entry {
@@ -13,6 +16,9 @@ func connects() map[ID]Entry {
 			"let the program call it on port 443", refused, alertConnects, sees403},
 		ClientAddress: {"client_address", "{client} is not among the networks that may use the proxy", Ticket,
 			"if {client} is one of yours, add it to egress.clients", refused, alertConnects, sees403},
+		ClientUnnamed: {"client_address", "a balancer passed the call on and named no program's address", Ticket,
+			"let the balancer pass on the address of the program; a program on the balancer's own machine calls the proxy " +
+				"past it, and listen.forwarded_for lists balancers alone", behind, alertConnects, sees403},
 		ClientCredentialMissing: {"client_credential_missing", "the program sent no proxy user", Ticket,
 			"set user and password of the proxy in the program, or take egress.proxy_users out", refused, "", "407"},
 		ClientCredential: {"client_credential", "the proxy user or its password is wrong", Ticket,
@@ -67,6 +73,15 @@ func connections() map[ID]Entry {
 		HeadUnfinished: {"head_unfinished", "the connection ended in the middle of a request head", Note,
 			"nothing if it is a port scan or a health check; else look at the network between the program and the proxy, or " +
 				"raise limits.header_timeout", never, "", ""},
+		ProxyHeaderMissing: {"proxy_header", "a connection from a network of listen.proxy_protocol begins without a PROXY " +
+			"header", Page, "let the balancer send it (HAProxy: send-proxy-v2, and check-send-proxy for its checks; nginx: " +
+			"proxy_protocol on), or take {client} out of listen.proxy_protocol", behind, alertConnections,
+			"a connection that ends"},
+		ProxyHeaderUnlisted: {"proxy_header", "a connection begins with a PROXY header, and {client} is not a network of " +
+			"listen.proxy_protocol", Page, "if {client} is your balancer, add it to listen.proxy_protocol", behind,
+			alertConnections, "a connection that ends"},
+		ProxyHeaderUnreadable: {"proxy_header", "the PROXY header of a balancer cannot be read", Page,
+			"let the balancer send version 1 or 2 of the PROXY protocol", behind, alertConnections, "a connection that ends"},
 		TooManyConnections: {"too_many_connections", "limits.connections is reached", Page, nextMany, never,
 			alertConnections, "a connection that ends"},
 		ConnectionDisplaced: {"connection_displaced", "an idle connection was closed for another one", Ticket,
@@ -113,6 +128,9 @@ func conditions() map[ID]Entry {
 			"observed-programs", "", ""},
 		SeveralCredentials: {"several_credentials", "{integration} sends several credentials in one call", Note,
 			"find out which one is meant; the others are taken out, unread", "schemes-and-apis", "", ""},
+		OneClient: {"one_client", "{count} come from the one address {client}, as if a balancer hid where they come from", Ticket,
+			"if {client} is a balancer: let it send the PROXY protocol and list it under listen.proxy_protocol, or " +
+				"X-Forwarded-For and listen.forwarded_for; else nothing", behind, "", ""},
 		SOAPNotChosen: {"soap_not_chosen", "the configuration does not say which way the SOAP calls of {integration} go",
 			Ticket, "set soap: rest, or soap: app_password with an App Password of each user", "soap-over-rest", "", ""},
 		PortTaken: {"port_taken", "{program} has {address}{detail}", Page,
