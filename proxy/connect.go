@@ -68,7 +68,7 @@ func (s *Server) handleConnect(target string, ctx *goproxy.ProxyCtx) (*goproxy.C
 }
 
 func (s *Server) logConnect(r *http.Request, host, action, reason string) {
-	s.cfg.Log.Info("connect", "target", host, "action", action, "reason", reason, "client", r.RemoteAddr)
+	s.cfg.Log.Info("connect", "target", host, "action", action, "reason", reason, "client", bindingOf(r).Client.String())
 }
 
 func (s *Server) refuseConnect(
@@ -117,7 +117,7 @@ func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 	}
 	// The calls inside have a line each; this one would double the log of a program that opens a tunnel for every call.
 	s.cfg.Log.Debug("connect",
-		"target", host.String(), "action", "intercept", "reason", "docusign", "client", r.RemoteAddr)
+		"target", host.String(), "action", "intercept", "reason", "docusign", "client", b.Client.String())
 	s.front.Inside(client, b, host, over, func() *tls.Config {
 		if leaves := s.state.Load().Leaves; leaves != nil {
 			return leaves.Config(host.Name())
@@ -127,7 +127,13 @@ func (s *Server) intercept(r *http.Request, client net.Conn, host egress.Host) {
 }
 
 // serveConnect is the pipeline's way into goproxy.
-func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *conn.Binding) {
+func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *conn.Binding, faulty error) {
+	if faulty != nil {
+		why, fill := call.ErrorOf(faulty).Row()
+		s.recordRefusedConnect(r, http.StatusBadRequest, why.String(), why, fill...)
+		http.Error(w, tunnel.Text(why, fill...), http.StatusBadRequest)
+		return
+	}
 	if detail := doorOf(b.Door).noConnect; detail != "" {
 		why := cause.WrongDoor
 		s.recordRefusedConnect(r, http.StatusMethodNotAllowed, why.String(), why, "detail", detail)
@@ -136,9 +142,9 @@ func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request, b *conn.Bi
 		return
 	}
 	clients, auth := s.state.Load().Clients, r.Header.Get("Proxy-Authorization")
-	if admitted := clients.Admit(r.Context(), b.Client, auth); !admitted.OK() {
+	if admitted := clients.Admit(r.Context(), b.AdmittedAs(), auth); !admitted.OK() {
 		s.recordRefusedConnect(r, admitted.Status, admitted.Reason, admitted.Cause, admitted.Fill...)
-		notAdmitted(admitted).WriteTo(w, r)
+		tunnel.NotAdmitted(admitted).WriteTo(w, r)
 		return
 	}
 	s.connect.ServeHTTP(s.tunnels.Near(w), r)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/route"
@@ -51,6 +53,26 @@ func bindingOf(r *http.Request) *conn.Binding {
 	return &conn.Binding{Door: call.DoorSidecar}
 }
 
+// bind finds what the connection was opened for and who calls, and gives what is wrong with the head.
+func (s *Server) bind(w http.ResponseWriter, r *http.Request) (*http.Request, *conn.Binding, error) {
+	b := bindingOf(r)
+	if b.Conn == nil {
+		return r, b, nil
+	}
+	faulty, closes := b.Conn.HandlerCalled(r)
+	if closes {
+		w.Header().Set("Connection", "close")
+	}
+	if faulty != "" && r.Method != http.MethodConnect {
+		return r, b, &call.Error{Kind: call.KindBadRequest, Cause: cause.UnsupportedCoding, Detail: faulty}
+	}
+	own, err := s.front.Caller(r, b)
+	if own != b {
+		r = r.WithContext(context.WithValue(r.Context(), bindingKey{}, own))
+	}
+	return r, own, err
+}
+
 // bindSidecar also serves plain forward requests, which come to the same listener with an absolute URI.
 func bindSidecar(c *incoming) (egress.Host, next, error) {
 	if c.r.URL.IsAbs() && !isSelf(c) {
@@ -60,7 +82,7 @@ func bindSidecar(c *incoming) (egress.Host, next, error) {
 	if isReturn(c.r.URL.Path) {
 		return egress.Host{}, next{}, nil
 	}
-	if n, ok := admit(c, c.state.LocalClients.AdmitAddress(c.binding.Client)); !ok {
+	if n, ok := admit(c, c.state.LocalClients.AdmitAddress(c.binding.AdmittedAs())); !ok {
 		return egress.Host{}, n, nil
 	}
 	return egress.Host{}, next{}, c.checkEnvironment(egress.Host{})
@@ -87,7 +109,7 @@ func portOf(u *url.URL) uint16 {
 
 func bindForward(c *incoming) (egress.Host, next, error) {
 	r, none := c.r, egress.Host{}
-	admission := c.state.Clients.Admit(r.Context(), c.binding.Client, r.Header.Get("Proxy-Authorization"))
+	admission := c.state.Clients.Admit(r.Context(), c.binding.AdmittedAs(), r.Header.Get("Proxy-Authorization"))
 	if n, ok := admit(c, admission); !ok {
 		return none, n, nil
 	}
@@ -116,7 +138,7 @@ func bindForward(c *incoming) (egress.Host, next, error) {
 }
 
 func bindHosts(c *incoming) (egress.Host, next, error) {
-	if n, ok := admit(c, c.state.LocalClients.AdmitAddress(c.binding.Client)); !ok {
+	if n, ok := admit(c, c.state.LocalClients.AdmitAddress(c.binding.AdmittedAs())); !ok {
 		return egress.Host{}, n, nil
 	}
 	if c.r.TLS == nil {
@@ -214,6 +236,6 @@ func admit(c *incoming, a egress.Admission) (next, bool) {
 		return next{}, true
 	}
 	c.refused(call.OutcomeRefused, a.Cause, a.Cause.Means(a.Fill...), a.Fill...)
-	answer := notAdmitted(a)
+	answer := tunnel.NotAdmitted(a)
 	return next{answer: &answer}, false
 }

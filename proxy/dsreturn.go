@@ -30,21 +30,13 @@ func serveReturn(c *incoming) (next, error) {
 	switch {
 	case errors.Is(err, redirect.ErrGone):
 		c.refused(call.OutcomeRefused, cause.BrowserCameBack, "a signer's browser came back: "+err.Error())
-		return page(http.StatusNotFound, "This address is no longer valid. You can close this window.")
+		return answered(reply.Page(http.StatusNotFound, "This address is no longer valid. You can close this window."))
 	case err != nil:
 		return next{}, err
 	case location == "":
-		return page(http.StatusOK, "You can close this window.")
+		return answered(reply.Page(http.StatusOK, "You can close this window."))
 	}
-	n, err := page(http.StatusFound, "You are being led on.")
-	n.answer.Header.Set("Location", location)
-	return n, err
-}
-
-// page is for the eyes of a signer. Nobody keeps it, and the next server is not told where the browser comes from.
-func page(status int, text string) (next, error) {
-	return answered(reply.Answer{Status: status, Body: []byte(text + "\n"), Header: http.Header{
-		"Content-Type": {"text/plain; charset=utf-8"}, "Cache-Control": {"no-store"},
-		"Referrer-Policy": {"no-referrer"}, "X-Content-Type-Options": {"nosniff"},
-	}})
+	led := reply.Page(http.StatusFound, "You are being led on.")
+	led.Header.Set("Location", location)
+	return answered(led)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
@@ -16,7 +15,6 @@ import (
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
 	"docusign-auth-proxy/proxy/route"
-	"docusign-auth-proxy/proxy/tunnel"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
 	"docusign-auth-proxy/translate/soap"
@@ -28,10 +26,10 @@ import (
 type exchange struct {
 	incoming
 	w       conn.Writer
-	badPath error       // why the path is refused
-	stream  *conn.Place // of a call over HTTP/2; nil = none
-	out     *forward    // nil before the call goes to DocuSign
-	tap     call.Tap    // nil when nothing listens
+	badPath error    // why the path is refused
+	leave   func()   // gives back the client's place that the call has taken
+	out     *forward // nil before the call goes to DocuSign
+	tap     call.Tap // nil when nothing listens
 }
 
 type exchangeKey struct{}
@@ -39,17 +37,10 @@ type exchangeKey struct{}
 // ServeHTTP is the one pipeline behind all doors: host binding, recognise, authenticate, decide, token and site,
 // rewrite, send, record.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b := bindingOf(r)
-	faulty := ""
-	if b.Conn != nil {
-		var closes bool
-		if faulty, closes = b.Conn.HandlerCalled(r); closes {
-			w.Header().Set("Connection", "close")
-		}
-	}
+	r, b, faulty := s.bind(w, r)
 	if r.Method == http.MethodConnect {
-		if p := panics.Caught(func() { s.serveConnect(w, r, b) }); p != nil {
-			s.panicked(call.PanicConnect, p, "client", r.RemoteAddr)
+		if p := panics.Caught(func() { s.serveConnect(w, r, b, faulty) }); p != nil {
+			s.panicked(call.PanicConnect, p, "client", b.Client.String())
 			panic(http.ErrAbortHandler) // how far it had got is not known
 		}
 		return
@@ -61,7 +52,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.newExchange(w, r, b, st)
 	defer func() {
 		x.event.BytesIn = x.caller.Count()
-		defer x.stream.Leave()
+		defer x.leave()
 		defer x.caller.End()
 		x.end(recover())
 		x.drainBody()
@@ -71,7 +62,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Binding, st *State) *exchange {
-	x := &exchange{incoming: incoming{server: s, state: st, binding: b, start: time.Now(), askedFor: r.URL}}
+	x := &exchange{
+		incoming: incoming{server: s, state: st, binding: b, start: time.Now(), askedFor: r.URL}, leave: func() {},
+	}
 	route.EscapeByByte(r.URL)
 	if clean, err := route.Clean(r.URL); err == nil {
 		r.URL = clean
@@ -99,12 +92,13 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Bin
 }
 
 // serve finds out what kind of call it is and lets it say what comes of it.
-func (x *exchange) serve(faulty string) (next, error) {
-	if faulty != "" {
-		return next{}, &call.Error{Kind: call.KindBadRequest, Cause: cause.UnsupportedCoding, Detail: faulty}
+func (x *exchange) serve(faulty error) (next, error) {
+	if faulty != nil {
+		x.route = route.Classify(x.r.Method, x.r.URL.Path, x.r.URL.RawQuery) // for the dialect
+		return next{}, faulty
 	}
 	var ok bool
-	if x.stream, ok = x.server.front.TakeStream(x.r, x.binding); !ok {
+	if x.leave, ok = x.server.front.TakePlace(x.r, x.binding); !ok {
 		const many = cause.TooManyConnections
 		return next{}, &call.Error{Kind: call.KindOverloaded, Cause: many, Detail: many.String()}
 	}
@@ -343,16 +337,4 @@ func (x *exchange) drainBody() {
 	default:
 		x.caller.Finish(x.server.front.Running(), x.server.cfg.DrainBody, x.r.Header.Get("Expect") != "")
 	}
-}
-
-func notAdmitted(a egress.Admission) reply.Answer {
-	answer := reply.Caller{}.Text(a.Status, tunnel.Text(a.Cause, a.Fill...))
-	answer.Header.Set(reply.CauseHeader, a.Cause.String())
-	if a.Status == http.StatusProxyAuthRequired {
-		answer.Header.Set("Proxy-Authenticate", a.Challenge)
-	}
-	if a.RetryAfter > 0 {
-		answer.Header.Set("Retry-After", strconv.Itoa(int(a.RetryAfter.Seconds())))
-	}
-	return answer
 }

@@ -26,7 +26,8 @@ import (
 	"docusign-auth-proxy/translate"
 )
 
-// Config is what a Server keeps for its whole life. All of it must be set, but for ConfigFile, Recorders and Tap.
+// Config is what a Server keeps for its whole life. All of it must be set, but for ConfigFile, Recorders, Balancers and
+// Tap.
 type Config struct {
 	Log           *slog.Logger
 	ConfigFile    string // as the operator names it, for the texts of next steps; "" = in general words
@@ -42,6 +43,7 @@ type Config struct {
 	TunnelIdle    time.Duration // a raw tunnel without traffic is closed after this
 	Connections   int           // callers' connections at a time, for each listener
 	ClientShare   int           // of Connections and Tunnels that one client may take, in percent
+	Balancers     conn.Balancers
 
 	// SOAPREST carries SOAP calls out over REST; it may be nil where no integration wants it.
 	SOAPREST SOAPREST
@@ -116,6 +118,7 @@ func New(cfg Config, st *State) *Server {
 	s.front = conn.NewFront(conn.Options{
 		Log: cfg.Log, Recorders: cfg.Recorders, NextID: s.ids.Next, Panicked: s.panicked,
 		HeaderTimeout: cfg.HeaderTimeout, DrainBody: cfg.DrainBody, Most: cfg.Connections, SharePercent: cfg.ClientShare,
+		Balancers: cfg.Balancers,
 	})
 	s.tunnels.Log, s.tunnels.Idle = cfg.Log, cfg.TunnelIdle
 	s.tunnels.Places = conn.NewPlaces(cfg.Tunnels, cfg.ClientShare)

@@ -32,8 +32,18 @@ type Binding struct {
 	Door   call.Door
 	Target egress.Host // zero where each request names its own
 	Client netip.AddrPort
-	Local  netip.AddrPort
-	Conn   *Conn // that it belongs to; nil in tests of the handler alone
+	// Unnamed says that a balancer names no client: Client is the balancer itself, and gives nobody any right.
+	Unnamed bool
+	Local   netip.AddrPort // where the client has connected to
+	Conn    *Conn          // that it belongs to; nil in tests of the handler alone
+}
+
+// AdmittedAs is the address by which the client is admitted; invalid where it is not known.
+func (b *Binding) AdmittedAs() netip.AddrPort {
+	if b.Unnamed {
+		return netip.AddrPort{}
+	}
+	return b.Client
 }
 
 // Conn is a connection with its binding and with bytes that were read ahead of it.
@@ -43,7 +53,8 @@ type Conn struct {
 	ahead   ReadAhead
 	closed  context.CancelFunc // nil unless somebody waits for the end
 	place   *Place
-	front   *Front // nil before it is sorted
+	then    *Places // where its place is once the PROXY header that must come is read; nil = none must come
+	front   *Front  // nil before it is sorted
 
 	// What became of the request heads on it; see failure.go.
 	secure   bool        // TLS, and its handshake is over
@@ -89,6 +100,14 @@ func (c *Conn) Write(p []byte) (int, error) {
 	c.written.Store(true)
 	c.lookAtAnswer(p)
 	return c.Conn.Write(p)
+}
+
+// LocalAddr is where the client has connected to: the balancer's address, if one says so.
+func (c *Conn) LocalAddr() net.Addr {
+	if !c.Binding.Local.IsValid() {
+		return c.Conn.LocalAddr()
+	}
+	return net.TCPAddrFromAddrPort(c.Binding.Local)
 }
 
 // CloseWrite ends one direction: half-closed tunnels need it, and net/http ends a refused upload with it.

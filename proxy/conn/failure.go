@@ -69,8 +69,9 @@ func (f *Front) failed(c *Conn, status int, why cause.ID, detail string) {
 	}
 	e := call.ConnFailure{
 		Last: time.Now(), RequestID: f.NextID(), Door: c.Binding.Door, Client: c.Binding.Client.Addr(),
-		Status: status, Cause: why.String(), Detail: detail, NextStep: why.Next(),
+		Status: status, Cause: why.String(), Detail: detail,
 	}
+	e.NextStep = why.Next("client", e.Client.String())
 	if !c.Binding.Target.IsZero() {
 		e.Target = c.Binding.Target.String()
 	}

@@ -18,8 +18,9 @@ import (
 	"docusign-auth-proxy/proxy/egress"
 )
 
-// Options of a Front; none has a default.
+// Options of a Front; none has a default but Balancers.
 type Options struct {
+	Balancers
 	Log           *slog.Logger
 	Recorders     call.Recorders // those with RecordConnFailure are told of connections without a call
 	NextID        func() string
@@ -163,15 +164,24 @@ func (f *Front) Inside(
 	<-open.Done()
 }
 
-// TakeStream gives a call over HTTP/2 a place of its own among the connections, since one connection carries many. ok
-// is false when there is none; the place is nil when none is needed.
-func (f *Front) TakeStream(r *http.Request, b *Binding) (p *Place, ok bool) {
-	if r.ProtoMajor != 2 || b.Conn == nil || b.Conn.place == nil {
-		return nil, true
+// TakePlace lets a call count for its client. Over HTTP/2 it gets a place of its own among the connections, since one
+// connection carries many; on a balancer's connection the client has the connection's place for as long as the call
+// takes. ok is false when there is none; leave is to be called at the end of the call.
+func (f *Front) TakePlace(r *http.Request, b *Binding) (leave func(), ok bool) {
+	switch none := func() {}; {
+	case b.Conn == nil || b.Conn.place == nil:
+		return none, true
+	case r.ProtoMajor == 2:
+		taken, displaced := b.Conn.place.of.Take(b.Client.Addr(), nil)
+		f.displace(displaced)
+		return taken.Leave, taken != nil
+	case b.Client == b.Conn.Binding.Client:
+		return none, true
 	}
-	taken, displaced := b.Conn.place.of.Take(b.Client.Addr(), nil)
+	place := b.Conn.place
+	displaced, ok := place.lend(b.Client.Addr())
 	f.displace(displaced)
-	return taken, taken != nil
+	return place.giveBack, ok
 }
 
 // AddrPort is the address of a TCP connection's end; the zero value for others.
@@ -198,14 +208,10 @@ func (f *Front) sort(c *Conn, tlsConfig func() *tls.Config) {
 	}
 	defer f.untrack(c)
 	c.front, c.Binding.Conn = f, c
-	_ = c.SetReadDeadline(time.Now().Add(f.HeaderTimeout))
-	first := make([]byte, 1)
-	if _, err := io.ReadFull(c.Conn, first); err != nil {
+	if !f.begin(c) {
 		_ = c.Close()
 		return
 	}
-	_ = c.SetReadDeadline(time.Time{})
-	c.ahead = first
 	conn := f.secure(c, tlsConfig)
 	f.untrack(c) // from here on net/http knows it, and Shutdown must not close it under a call
 	if conn == nil {
@@ -253,13 +259,15 @@ func (f *Front) Serve(l net.Listener, door call.Door, tls func() *tls.Config) er
 		return l.Close()
 	}
 	f.listeners = append(f.listeners, l)
-	places := NewPlaces(f.Most, f.SharePercent)
-	f.places = append(f.places, places)
+	places, unread := NewPlaces(f.Most, f.SharePercent), NewPlaces(f.Most, 100)
+	places.shared = f.ForwardedFor
+	f.places = append(f.places, places, unread)
 	f.mu.Unlock()
-	return f.accept(l, door, places, tls)
+	return f.accept(l, door, places, unread, tls)
 }
 
-func (f *Front) accept(l net.Listener, door call.Door, places *Places, tls func() *tls.Config) error {
+// accept takes connections. Those of balancers have a place of unread until their PROXY header says whose they are.
+func (f *Front) accept(l net.Listener, door call.Door, places, unread *Places, tls func() *tls.Config) error {
 	var delay time.Duration
 	for {
 		c, err := l.Accept()
@@ -282,8 +290,11 @@ func (f *Front) accept(l net.Listener, door call.Door, places *Places, tls func(
 			_ = t.SetKeepAlivePeriod(30 * time.Second)
 		}
 		b := Binding{Door: door, Client: AddrPort(c.RemoteAddr()), Local: AddrPort(c.LocalAddr())}
-		bound := &Conn{Conn: c, Binding: b}
-		if !f.takePlace(places, bound) {
+		bound, first := &Conn{Conn: c, Binding: b}, places
+		if holds(f.ProxyProtocol, b.Client.Addr()) {
+			bound.then, first = places, unread
+		}
+		if !f.takePlace(first, bound) {
 			_ = c.Close()
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 // never has all.
 type Places struct {
 	max, share int
+	shared     []netip.Prefix // of balancers, whose connections are those of many clients: no share bounds them
 
 	mu      sync.Mutex
 	taken   int
@@ -28,6 +29,7 @@ type clientPlaces struct {
 type Place struct {
 	of     *Places
 	client netip.Addr
+	owner  netip.Addr    // client again after giveBack
 	conn   *Conn         // may be closed when another needs the place; nil = none
 	idle   *list.Element // nil while the place is needed
 	left   bool
@@ -41,34 +43,84 @@ func NewPlaces(most, sharePercent int) *Places {
 // Take gives a place, or nil if there is none. When all are taken, a connection that does no proven work makes room:
 // one of the same client if it has its share, else one of the client that has most. The caller closes it.
 func (p *Places) Take(client netip.Addr, conn *Conn) (taken, displaced *Place) {
+	share := p.share
+	if holds(p.shared, client) {
+		share = p.max
+	}
 	client = translate.ClientOf(client)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	displaced, ok := p.room(client, share)
+	if !ok {
+		return nil, nil
+	}
+	taken = &Place{of: p, client: client, owner: client, conn: conn}
+	p.add(taken)
+	return taken, displaced
+}
+
+// room finds room for one more of a client, who may have share of them, and removes what makes room.
+func (p *Places) room(client netip.Addr, share int) (displaced *Place, ok bool) {
 	c := p.clients[client]
 	switch {
-	case c != nil && c.taken >= p.share:
+	case c != nil && c.taken >= share:
 	case p.taken >= p.max:
 		c = p.biggestIdle()
 	default:
-		return p.add(client, conn), nil
+		return nil, true
 	}
 	if c == nil || c.idle.Len() == 0 {
-		return nil, nil
+		return nil, false
 	}
 	displaced = c.idle.Front().Value.(*Place)
 	p.remove(displaced)
-	return p.add(client, conn), displaced
+	return displaced, true
 }
 
-func (p *Places) add(client netip.Addr, conn *Conn) *Place {
-	c := p.clients[client]
+func (p *Places) add(pl *Place) {
+	c := p.clients[pl.client]
 	if c == nil {
 		c = &clientPlaces{}
-		p.clients[client] = c
+		p.clients[pl.client] = c
 	}
 	p.taken++
 	c.taken++
-	return &Place{of: p, client: client, conn: conn}
+}
+
+// lend lets the place count for a client until giveBack. ok is false if the client has its share, or the place is left.
+func (pl *Place) lend(client netip.Addr) (displaced *Place, ok bool) {
+	client = translate.ClientOf(client)
+	pl.of.mu.Lock()
+	defer pl.of.mu.Unlock()
+	if pl.left || pl.client == client {
+		return nil, !pl.left
+	}
+	if c := pl.of.clients[client]; c != nil && c.taken >= pl.of.share {
+		if displaced, ok = pl.of.room(client, pl.of.share); !ok {
+			return nil, false
+		}
+	}
+	pl.move(client)
+	return displaced, true
+}
+
+// giveBack ends lend.
+func (pl *Place) giveBack() {
+	pl.of.mu.Lock()
+	defer pl.of.mu.Unlock()
+	if !pl.left {
+		pl.move(pl.owner)
+	}
+}
+
+func (pl *Place) move(client netip.Addr) {
+	idle := pl.idle != nil
+	pl.of.remove(pl)
+	pl.client, pl.left = client, false
+	pl.of.add(pl)
+	if idle {
+		pl.idle = pl.of.clients[client].idle.PushBack(pl)
+	}
 }
 
 func (p *Places) remove(pl *Place) {

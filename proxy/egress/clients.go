@@ -57,8 +57,8 @@ type Admission struct {
 // OK reports whether the client is admitted.
 func (a Admission) OK() bool { return a.Status == 0 }
 
-// Admit judges a request on the forward proxy's doors by the peer's address and its Proxy-Authorization header ("" if
-// none).
+// Admit judges a request on the forward proxy's doors by the client's address, invalid where a balancer names none, and
+// its Proxy-Authorization header ("" if none).
 func (c *Clients) Admit(ctx context.Context, remote netip.AddrPort, proxyAuthorization string) Admission {
 	a := c.AdmitAddress(remote)
 	if !a.OK() || c.Verify == nil {
@@ -100,9 +100,9 @@ func (c *Clients) AdmitAddress(remote netip.AddrPort) Admission {
 		slices.ContainsFunc(c.Allow, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		return Admission{Reason: ReasonAdmitted}
 	}
-	a := Admission{Status: http.StatusForbidden, Reason: ReasonClientAddress, Cause: cause.ClientAddress}
+	a := Admission{Status: http.StatusForbidden, Reason: ReasonClientAddress, Cause: cause.ClientUnnamed}
 	if ip.IsValid() {
-		a.Fill = []string{"client", ip.String()}
+		a.Cause, a.Fill = cause.ClientAddress, []string{"client", ip.String()}
 	}
 	return a
 }

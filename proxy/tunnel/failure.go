@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/translate/reply"
 )
 
 // Failure is why a CONNECT to a listed host led nowhere.
@@ -46,4 +48,17 @@ func (f Failure) Answer(w io.Writer) {
 // Text is what a client reads whose request went nowhere: what happened, and what to do.
 func Text(why cause.ID, fill ...string) string {
 	return "docusign-auth-proxy: " + why.Means(fill...) + "; " + why.Next(fill...)
+}
+
+// NotAdmitted is the answer to a client that may not use the proxy.
+func NotAdmitted(a egress.Admission) reply.Answer {
+	answer := reply.Caller{}.Text(a.Status, Text(a.Cause, a.Fill...))
+	answer.Header.Set(reply.CauseHeader, a.Cause.String())
+	if a.Status == http.StatusProxyAuthRequired {
+		answer.Header.Set("Proxy-Authenticate", a.Challenge)
+	}
+	if a.RetryAfter > 0 {
+		answer.Header.Set("Retry-After", strconv.Itoa(int(a.RetryAfter.Seconds())))
+	}
+	return answer
 }

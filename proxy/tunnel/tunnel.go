@@ -48,7 +48,7 @@ type farConn struct {
 func (t *Pool) Dial(r *http.Request, b *conn.Binding, network, addr string) (net.Conn, error) {
 	reserved, _ := t.Places.Take(b.Client.Addr(), nil)
 	if reserved == nil {
-		t.Log.Warn("tunnel refused", "target", addr, "client", r.RemoteAddr, "reason", tooManyError{})
+		t.Log.Warn("tunnel refused", "target", addr, "client", b.Client.String(), "reason", tooManyError{})
 		return nil, tooManyError{}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), dialTime)
@@ -56,7 +56,7 @@ func (t *Pool) Dial(r *http.Request, b *conn.Binding, network, addr string) (net
 	c, err := t.Connect(ctx, network, addr)
 	if err != nil {
 		reserved.Leave()
-		t.Log.Warn("tunnel failed", "target", addr, "client", r.RemoteAddr, "error", err)
+		t.Log.Warn("tunnel failed", "target", addr, "client", b.Client.String(), "error", err)
 		return nil, err
 	}
 	b.Conn.Proven()

@@ -64,6 +64,14 @@ func (c Caller) Text(status int, text string) Answer {
 	return c.answer(status, contentTypeText, text+"\n")
 }
 
+// Page is for the eyes of a signer. Nobody keeps it, and the next server is not told where the browser comes from.
+func Page(status int, text string) Answer {
+	return Answer{Status: status, Body: []byte(text + "\n"), Header: http.Header{
+		"Content-Type": {contentTypeText}, "Cache-Control": {"no-store"},
+		"Referrer-Policy": {"no-referrer"}, "X-Content-Type-Options": {"nosniff"},
+	}}
+}
+
 func (c Caller) answer(status int, contentType, body string) Answer {
 	h := make(http.Header, 6)
 	if contentType != "" {
