@@ -55,6 +55,24 @@ func checkListen(r *report, c *Config) {
 		taken = append(taken, a)
 	}
 	checkExposure(r, c)
+	checkBalancers(r, c)
+}
+
+// checkBalancers refuses a network that would have to name its clients in two ways.
+func checkBalancers(r *report, c *Config) {
+	const first, second = "listen.proxy_protocol", "listen.forwarded_for"
+	checkNetworks(r, first, c.Listen.ProxyProtocol, "lets everybody say who they are")
+	checkNetworks(r, second, c.Listen.ForwardedFor, "lets everybody say who they are")
+	for i, n := range c.Listen.ForwardedFor {
+		both := slices.IndexFunc(c.Listen.ProxyProtocol, n.Overlaps)
+		r.problemIf(both >= 0, item(second, i), fmt.Sprintf("%s shares addresses with %s", n, first),
+			"a balancer names its clients in one of the two ways")
+	}
+	byPassword := len(c.Egress.ProxyUsers) > 0
+	for path, list := range map[string][]netip.Prefix{first: c.Listen.ProxyProtocol, second: c.Listen.ForwardedFor} {
+		r.warnIf(len(list) > 0 && len(c.Egress.Clients) == 0 && !byPassword, path,
+			"names balancers, and nobody behind them may use the proxy", "add their networks to egress.clients")
+	}
 }
 
 // parseListen brings a listening address into one form. Its host may be empty, and its port 0.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"docusign-auth-proxy/internal/call"
@@ -190,6 +191,22 @@ type Listen struct {
 	// off. Where a client sends no SNI, its Host header says which of DocuSign's hosts is meant. It needs
 	// interception, and egress.resolver or egress.resolve where this machine has that hosts file too.
 	Hosts string `yaml:"hosts" default:""`
+	// Networks of balancers that pass connections on and say with the PROXY protocol, version 1 or 2, whose they are:
+	// the calls on them count for that address, in limits, egress.clients, pins, log and reports. Every connection from
+	// there must begin so, and none from elsewhere may. Danger: whoever connects from there is believed to be whom they
+	// say, so list the balancers alone.
+	ProxyProtocol []netip.Prefix `yaml:"proxy_protocol" default:""`
+	// Networks of balancers and gateways that speak HTTP and say in X-Forwarded-For whose a call is: its last address that
+	// is in none of these networks. A call from there without one is refused with 400; from elsewhere, and inside
+	// CONNECT, the header says nothing. Danger: whoever calls from there is believed to be whom they say, so list the
+	// balancers alone.
+	ForwardedFor []netip.Prefix `yaml:"forwarded_for" default:""`
+}
+
+// Same reports whether both mean the same.
+func (l *Listen) Same(o *Listen) bool {
+	return l.Proxy == o.Proxy && l.Admin == o.Admin && l.Hosts == o.Hosts &&
+		slices.Equal(l.ProxyProtocol, o.ProxyProtocol) && slices.Equal(l.ForwardedFor, o.ForwardedFor)
 }
 
 // Address is one row of Listen.

@@ -25,6 +25,7 @@ import (
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
+	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/soaprest"
 )
@@ -136,5 +137,6 @@ func serverConfig(cfg *config.Config, log *slog.Logger, rs call.Recorders) proxy
 		IdleTimeout: l.ClientIdle, ReplayBody: int64(l.ReplayBody),
 		SOAPHeader: int(l.SOAPHeader), Tunnels: l.Tunnels, TunnelIdle: l.TunnelIdle, Connections: l.Connections,
 		BodyTimeout: l.BodyTimeout, DrainBody: int64(l.DrainBody), ClientShare: l.ClientShare,
+		Balancers: conn.Balancers{ProxyProtocol: cfg.Listen.ProxyProtocol, ForwardedFor: cfg.Listen.ForwardedFor},
 	}
 }

@@ -38,7 +38,7 @@ func (p *App) accept(old, next *config.Config) error {
 // needsRestart names a changed setting that a running process cannot take over.
 func needsRestart(old, next *config.Config) string {
 	switch {
-	case old.Listen != next.Listen:
+	case !old.Listen.Same(&next.Listen):
 		return "listen"
 	case !old.Store.Same(&next.Store):
 		return "store"
