@@ -125,7 +125,7 @@ func (f *fleet) serve(w http.ResponseWriter, r *http.Request) {
 func (f *fleet) storeOptions() redis.Options {
 	return redis.Options{
 		Addresses: []string{f.addr}, Namespace: "fleet", Key: bytes.Repeat([]byte{9}, 32),
-		AccountServer: "https://account-d.docusign.com", Replica: rand.Text(), Timeout: 5 * time.Second,
+		AccountServer: "https://account-d.docusign.com", Replica: rand.Text(), Timeout: 20 * time.Second,
 	}
 }
 
@@ -526,7 +526,7 @@ func TestAStoreThatIsAwayIsDoneWithoutAndOfferedWhatItMissed(t *testing.T) {
 	}
 	real.Restart()
 	waitFor(t, func() bool { return server.State().Err == nil })
-	f.elapse.Add(int64(40 * time.Second)) // past the pause after which it is offered
+	f.elapse.Add(int64(5 * time.Second)) // past the pause after which it is offered
 	f.wantSame([]*oauth.Client{c}, person(fleetAnna))
 	waitFor(t, func() bool {
 		mu.Lock()

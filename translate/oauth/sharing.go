@@ -13,8 +13,8 @@ import (
 const (
 	firstLook   = 50 * time.Millisecond // after which a caller looks whether another replica has fetched the value
 	longestLook = 200 * time.Millisecond
-	busyPause   = time.Second      // before a renewal that another replica has begun is looked for
-	offerAfter  = 30 * time.Second // a value that the others may not have is offered to them so often
+	busyPause   = time.Second     // before a renewal that another replica has begun is looked for
+	offerAfter  = 3 * time.Second // a value that the others may not have is offered to them so often
 )
 
 // sharing is how an entry shares its value with other replicas.

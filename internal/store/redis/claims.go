@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"time"
@@ -20,13 +21,17 @@ const (
 	claimKept = refusalBurst * refusalEvery
 )
 
-// Claims is what replicas fetch once for all: access tokens, UserInfo, look-ups.
-type Claims struct{ server *Server }
+// Claims is what replicas fetch once for all: access tokens, UserInfo, look-ups. A turn whose answer was lost on its way
+// is given again to the owner, who asks for one turn at a time of each value.
+type Claims struct {
+	server *Server
+	owner  string
+}
 
 var _ oauth.Shared = Claims{}
 
-// Claims gives what oauth.Config.Shared wants.
-func (s *Server) Claims() Claims { return Claims{s} }
+// Claims gives what oauth.Config.Shared wants, to one oauth.Client.
+func (s *Server) Claims() Claims { return Claims{s, rand.Text()} }
 
 // claimed is where a value lies, and what its seal is bound to.
 type claimed struct{ kind, id string }
@@ -45,8 +50,8 @@ func (c Claims) keys(p claimed) []string {
 }
 
 // claim has ARGV: id, the fingerprint of the value that was refused, the life wanted, and in milliseconds that of a
-// lease, the pause between refusals, all refusals of a burst, and how long they are remembered. Ends are kept beside the
-// values, in microseconds of the server's clock: a key may outlive its time on a server that is slow to expire it.
+// lease, the pause between refusals, all refusals of a burst, and how long they are remembered; last the owner. Ends are
+// kept beside the values, in microseconds of the server's clock: a key may outlive its time on a server that is slow.
 func claim() *script {
 	return newScript("claim", nextFence+`
 local time = redis.call('TIME')
@@ -71,10 +76,12 @@ if kept[1] and left > 0 and tonumber(kept[3]) > tonumber(redis.call('GET', KEYS[
 	return {'failure', kept[1], string.format('%.0f', left)}
 end
 local lease = redis.call('GET', KEYS[4])
-left = lease and tonumber(string.match(lease, ':(.*)')) - now or 0
-if left > 0 then return {'busy', '', string.format('%.0f', left)} end
+local owner, ends = string.match(lease or '', '^(.-):.*:(.*)$')
+left = tonumber(ends or 0) - now
+if left > 0 and owner ~= ARGV[8] then return {'busy', '', string.format('%.0f', left)} end
 local fence = next_fence(KEYS[5])
-redis.call('SET', KEYS[4], fence .. ':' .. string.format('%.0f', now + ARGV[4] * 1000), 'PX', ARGV[4])
+ends = string.format('%.0f', now + ARGV[4] * 1000)
+redis.call('SET', KEYS[4], ARGV[8] .. ':' .. fence .. ':' .. ends, 'PX', ARGV[4])
 return {'turn', fence, '0'}
 `)
 }
@@ -84,7 +91,7 @@ func (c Claims) Claim(ctx context.Context, w oauth.Wanted, refused string) (oaut
 	p := c.place(w)
 	answer, err := c.server.run(ctx, claim(), c.keys(p), c.fingerprint(p, refused), w.Life.Milliseconds(),
 		claimLease.Milliseconds(), refusalEvery.Milliseconds(), (refusalBurst * refusalEvery).Milliseconds(),
-		claimKept.Milliseconds())
+		claimKept.Milliseconds(), c.owner)
 	if err != nil {
 		return oauth.Claim{}, err
 	}
@@ -140,7 +147,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local fence = tonumber(ARGV[2])
 local lease = redis.call('GET', KEYS[4])
-local ours = lease and tonumber(string.match(lease, '(.*):')) == fence
+local ours = lease and tonumber(string.match(lease, ':(.*):')) == fence
 if ours then redis.call('DEL', KEYS[4]) end
 if tonumber(redis.call('HGET', KEYS[2], 'f') or 0) > fence then return 'stale' end
 if ARGV[3] ~= '' then

@@ -159,3 +159,24 @@ func TestALateHolderWritesNothing(t *testing.T) {
 	m.SetTime(now.Add(2 * time.Hour)) // though no key has expired
 	mustTurn(t, a)
 }
+
+func TestATurnWhoseAnswerWasLostIsGivenAgain(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, addr string) {
+		server := connect(t, options(addr))
+		a, b := server.Claims(), server.Claims() // b is that of the configuration after a reload
+		lost := mustTurn(t, a)
+		if c := mustClaim(t, b, time.Second, ""); c.Busy == 0 {
+			t.Errorf("another owner: %+v", c)
+		}
+		turn := mustTurn(t, a)
+		if turn.Fence <= lost.Fence {
+			t.Errorf("fence %d after %d", turn.Fence, lost.Fence)
+		}
+		if err := a.Settle(t.Context(), turn, value("v", "f", time.Minute)); err != nil {
+			t.Error(err)
+		}
+		if c := mustClaim(t, b, time.Second, ""); string(c.Value) != "v" {
+			t.Errorf("%+v", c)
+		}
+	})
+}
