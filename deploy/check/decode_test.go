@@ -23,11 +23,11 @@ import (
 
 const folder = "../kubernetes"
 
-// installations are the files that are applied together.
+// installations are the files that are applied together. The chart is one name for all that it renders.
 func installations() map[string][]string {
 	return map[string][]string{
 		"sidecar": {"sidecar.yaml"}, "gateway": {"gateway.yaml", "servicemonitor.yaml"},
-		"replicas": {"replicas.yaml", "servicemonitor.yaml"},
+		"replicas": {"replicas.yaml", "servicemonitor.yaml"}, "chart": {chart},
 	}
 }
 
@@ -60,9 +60,14 @@ func strict(t *testing.T) runtime.Decoder {
 
 func documents(t *testing.T, name string) [][]byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(folder, name))
-	if err != nil {
-		t.Fatal(err)
+	data := []byte(nil)
+	if name == chart {
+		data = rendered(t, nil)
+	} else {
+		var err error
+		if data, err = os.ReadFile(filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var all [][]byte
 	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
