@@ -134,12 +134,14 @@ func (s *Server) recognise(n nature) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.id == "" {
-		if _, err := s.ring.useNames([]byte(n.meta["names"])); err != nil {
+		names, _, err := s.ring.openNames([]byte(n.meta["names"]))
+		if err != nil {
 			return err
 		}
+		s.ring.names.Store(&names)
 	}
 	s.id = n.meta["id"]
-	s.copies = n.info["connected_slaves"] != "" && n.info["connected_slaves"] != "0"
+	s.copied = n.copies() > 0
 	return nil
 }
 

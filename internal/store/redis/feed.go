@@ -44,7 +44,8 @@ func (s *Server) Follow(ctx context.Context, from store.Mark, apply func([]store
 			err = errors.Join(err, reader.Close())
 		}
 	}()
-	for ctx.Err() == nil {
+	err = s.stillThere(ctx, reader, id, from) // at once, and not after a wait
+	for err == nil && ctx.Err() == nil {
 		began := time.Now()
 		entries, err := s.read(ctx, reader, from)
 		if err == nil {
@@ -62,7 +63,7 @@ func (s *Server) Follow(ctx context.Context, from store.Mark, apply func([]store
 			from = e.at
 		}
 	}
-	return ctx.Err()
+	return cmp.Or(ctx.Err(), err)
 }
 
 // entry is one of the feed: places and records in turn.

@@ -112,12 +112,10 @@ func (k *keyring) newNames() (sealed []byte) {
 	return k.seal(names, "meta", "names")
 }
 
-// useNames takes the secret of the names out of meta; old tells that it has to be sealed anew.
-func (k *keyring) useNames(sealed []byte) (old bool, err error) {
-	names, old, err := k.open(sealed, "meta", "names")
-	if err != nil {
-		return false, &Fault{kind: err, row: cause.StoreKey}
+// openNames opens the secret of the names, as it lies in meta; old tells that it has to be sealed anew.
+func (k *keyring) openNames(sealed []byte) (names []byte, old bool, err error) {
+	if names, old, err = k.open(sealed, "meta", "names"); err != nil {
+		err = &Fault{kind: err, row: cause.StoreKey}
 	}
-	k.names.CompareAndSwap(nil, &names)
-	return old, nil
+	return names, old, err
 }

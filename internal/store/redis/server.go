@@ -62,7 +62,7 @@ type Server struct {
 	mu     sync.Mutex
 	pool   goredis.UniversalClient
 	id     string // of the store that was found first; "" = none yet
-	copies bool   // other servers copy what it has
+	copied bool   // other servers copy what it has
 }
 
 // Open makes a Server. It does no I/O; Connect does.
