@@ -29,7 +29,8 @@ const maxClockOff = 5 * time.Second
 // Commands are all that a user of the server must be allowed, besides those of logging in.
 func Commands() []string {
 	return strings.Fields("eval evalsha xread wait info time get set del exists expire pexpire hget hset hdel hmget " +
-		"hgetall hincrby hscan xadd xrange xrevrange zadd zcard zrange zrangebyscore zrem")
+		"hgetall hincrby hscan xadd xrange xrevrange zadd zcard zrange zrangebyscore zrem " +
+		"zremrangebyscore")
 }
 
 // Examine looks at the store as a start does, and further. It makes no store where there is none. After a fault that
