@@ -93,6 +93,8 @@ func countedEvents() []countedEvent {
 			g.RecordConnFailure(&call.ConnFailure{Door: call.DoorConnect, Cause: word})
 		}, "DocuSignConnectionsFailing", 1, false})
 	}
+	list = append(list, countedEvent{"a refresh token exchanged twice", func(g *scraped) { g.CountRefreshConflict() },
+		"DocuSignRefreshConflict", 1, false})
 	for _, word := range toldBy("DocuSignConnectsRefused") {
 		list = append(list, countedEvent{"a CONNECT: " + word, func(g *scraped) {
 			g.Record(&call.Event{Method: http.MethodConnect, Cause: word})
@@ -393,9 +395,6 @@ func TestConditionsRaiseTheirAlerts(t *testing.T) {
 		{"a creation that nobody knows the end of", func(g *scraped) {
 			g.options.Journal = func() metrics.Journal { return metrics.Journal{Unresolved: time.Unix(event*60, 0)} }
 		}, none, []string{"DocuSignCreationUnresolved"}, []string{"DocuSignCreationUnresolved"}},
-		{"a store of all replicas that is away", func(g *scraped) {
-			g.options.Shared = func() metrics.Shared { return metrics.Shared{Up: g.minute < event} }
-		}, none, []string{"DocuSignStoreUnreachable"}, []string{"DocuSignStoreUnreachable"}},
 		{"a limit that is nearly used up", none, func(g *scraped) {
 			limits := call.NotTold()
 			limits.HourlyLimit, limits.HourlyRemaining = 3000, 20
@@ -419,6 +418,67 @@ func TestConditionsRaiseTheirAlerts(t *testing.T) {
 			promtoolTest(t, targets, []expectation{{alarmed, map[string][]string{
 				"translate": tt.translated, "observe": tt.observed,
 			}}})
+		})
+	}
+}
+
+// TestReplicasRaiseTheirAlerts has the conditions of a store that two replicas share. What both read from it is told
+// once, without an instance; what is wrong with one of them names it.
+func TestReplicasRaiseTheirAlerts(t *testing.T) {
+	well := metrics.Shared{Name: "docusign-demo", Up: true, LastContact: time.Unix(alarmed*60, 0), MaxStale: 24 * time.Hour,
+		Replicas: 2}
+	longAgo := time.Unix(alarmed*60, 0).Add(-20 * time.Hour)
+	for _, tt := range []struct {
+		name     string
+		first    func(*metrics.Shared)
+		both     func(*scraped)
+		alone    []string
+		together []string
+	}{
+		{name: "nothing is wrong"},
+		{name: "one of them cannot reach the store", first: func(s *metrics.Shared) { s.Up = false },
+			alone: []string{"DocuSignStoreUnreachable"}},
+		{name: "one of them has been cut off for long", first: func(s *metrics.Shared) { s.LastContact = longAgo },
+			alone: []string{"DocuSignReplicaCutOff"}},
+		{name: "one of them goes on for ever without the store", first: func(s *metrics.Shared) {
+			s.LastContact, s.MaxStale = longAgo, 0
+		}},
+		{name: "one of them hears of changes late", first: func(s *metrics.Shared) { s.FeedLag = 2 * time.Minute },
+			alone: []string{"DocuSignStoreFeedLate"}},
+		{name: "one of them does not get its ledger there", first: func(s *metrics.Shared) { s.Unsent = 1000 },
+			both: func(g *scraped) { g.succeeded("erp") }, alone: []string{"DocuSignLedgerUnsent"}},
+		{name: "the server deletes keys", first: func(s *metrics.Shared) { s.Faults = []cause.ID{cause.StoreEvicts} },
+			together: []string{"DocuSignStoreDoubtful"}},
+		{name: "a stranger calls", both: func(g *scraped) { g.failed("unknown", "unknown_key") },
+			together: []string{"DocuSignLegacyFromUnknownKey"}},
+		{name: "eleven wrong passwords at each", both: func(g *scraped) {
+			for range 11 {
+				g.failed("erp", "bad_login")
+				g.succeeded("erp")
+			}
+			for range 100 {
+				g.succeeded("erp")
+			}
+		}, together: []string{"DocuSignPasswordGuessing"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var targets []*scraped
+			for i, instance := range []string{"first", "second"} {
+				g, shared := newScraped(t, instance), well
+				if i == 0 && tt.first != nil {
+					tt.first(&shared)
+				}
+				g.options.Shared = func() metrics.Shared { return shared }
+				g.start(program("erp", integration.Translate))
+				for g.minute <= over {
+					if g.minute == event && tt.both != nil {
+						tt.both(g)
+					}
+					g.look(true)
+				}
+				targets = append(targets, g)
+			}
+			promtoolTest(t, targets, []expectation{{alarmed, map[string][]string{"first": tt.alone, "": tt.together}}})
 		})
 	}
 }

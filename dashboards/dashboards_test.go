@@ -490,7 +490,8 @@ func recordedMetrics(t *testing.T) map[string][]string {
 	all := map[string][]string{}
 	for _, r := range allRules(t) {
 		if r.Record != "" {
-			all[r.Record] = []string{"integration", "scheme", "outcome", "window", "cause", "door", "reason", "mode", "soap"}
+			all[r.Record] = []string{"integration", "scheme", "outcome", "window", "cause", "door", "reason", "mode", "soap", "store",
+				"state"}
 		}
 	}
 	return all

@@ -139,7 +139,7 @@ func (g *scraped) inputs() []object {
 // writes them.
 type expectation struct {
 	minute int
-	alerts map[string][]string // by instance
+	alerts map[string][]string // by instance; "" = of all replicas together
 }
 
 // promtoolTest writes a test of the rules and lets promtool run it.
@@ -153,7 +153,11 @@ func promtoolTest(t *testing.T, targets []*scraped, expected []expectation) {
 		samples := []object{}
 		for instance, alerts := range e.alerts {
 			for _, a := range alerts {
-				samples = append(samples, object{"labels": fmt.Sprintf("{alertname=%q,instance=%q}", a, instance), "value": 1})
+				labels := fmt.Sprintf("{alertname=%q,instance=%q}", a, instance)
+				if instance == "" {
+					labels = fmt.Sprintf("{alertname=%q}", a)
+				}
+				samples = append(samples, object{"labels": labels, "value": 1})
 			}
 		}
 		asks = append(asks, object{

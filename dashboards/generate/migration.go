@@ -55,7 +55,7 @@ func migrationGlance() []*dashboard.PanelBuilder {
 			title: "Users without consent", unit: "none", width: 4, limits: above(1, 1), anchor: "docusignconsentrequired",
 			what: "Users for whom DocuSign gives no token until they, or an administrator for all, consent.",
 			red:  "their calls fail. Send them the consent link of the status page, or let an administrator consent for all.",
-		}, query{"sum(" + in("docusign_auth_proxy_consent_identities", `state="required"`) + ") or vector(0)", "users"}),
+		}, query{sum("", once("integration", in(consents, `state="required"`))) + " or vector(0)", "users"}),
 		number(about{
 			title: "Last legacy call of an unlisted program", unit: "s", width: 4, limits: below(7*86400, 86400),
 			anchor: "docusignlegacyfromunknownkey",
@@ -151,7 +151,7 @@ func integrationTable() *dashboard.PanelBuilder {
 		query{sum("integration", grown(in(calls, `scheme="oauth_bearer"`))), ""},
 		query{aggregate("max", "integration", in("docusign_auth_proxy:failing_requests:ratio_rate15m")), ""},
 		query{aggregate("min", "integration", in(age)), ""},
-		query{sum("integration", in("docusign_auth_proxy_consent_identities", `state="required"`)), ""},
+		query{once("integration", in(consents, `state="required"`)), ""},
 		query{sum("integration", grown(in("docusign_auth_proxy_on_behalf_requests_total"))), ""},
 	)
 }
@@ -235,7 +235,7 @@ func inTheWay() []*dashboard.PanelBuilder {
 			title: "Consent", unit: "none", width: 12, limits: above(1e3, 1e4), anchor: "docusignconsentrequired",
 			what: "Users by what is known of their consent: given, required, or unknown because no token was asked for yet.",
 			red:  "every user under required blocks their own calls. unknown turns into one of the others at their first call.",
-		}, query{sum("integration, state", in("docusign_auth_proxy_consent_identities")), "{{integration}}: {{state}}"}),
+		}, query{once("integration, state", in(consents)), "{{integration}}: {{state}}"}),
 		stacked(shape{"normal", "bars", 80}, about{
 			title: "Calls with two credentials", unit: "short", width: 12, limits: above(1, 100), anchor: "schemes-and-apis",
 			what: "Calls that carry more than one credential, per step of the curve: a program half way through its own " +

@@ -43,7 +43,7 @@ func operationsGlance() []*dashboard.PanelBuilder {
 			title: "Users whose token fails", unit: "none", width: 3, limits: above(1, 1), anchor: "docusigntokenrefreshfailing",
 			what: "Users whose last exchange with the account server failed.",
 			red:  "their calls fail now, or when the token in memory ends. Token failures by cause says why.",
-		}, query{"sum(" + in("docusign_auth_proxy_failing_identities") + ")", "users"}),
+		}, query{sum("", once("integration", in("docusign_auth_proxy_failing_identities"))), "users"}),
 		number(about{
 			title: "Next token ends in", unit: "s", width: 3, limits: below(300, 60), anchor: "docusigntokenrefreshfailing",
 			what: "Time until the first of the live tokens ends. They are renewed in use some minutes before; one that " +
@@ -193,11 +193,11 @@ func tokenPanels() []*dashboard.PanelBuilder {
 		curves(about{
 			title: "Age of tokens, and how many", unit: "none", width: 6, limits: above(1e3, 1e4),
 			anchor: "docusigntokenrefreshfailing",
-			what: "Live access tokens in memory, one for each user that was active in the last hour, " +
-				"and the age of the oldest.",
+			what: "Live access tokens in memory, one for each user that was active in the last hour (of replicas, those of the " +
+				"one that has most), and the age of the oldest.",
 			red: "ten thousand users at once: check that user names are not made up by a program.",
 		},
-			query{sum("integration", in("docusign_auth_proxy_live_tokens")), "{{integration}}"},
+			query{once("integration", in("docusign_auth_proxy_live_tokens")), "{{integration}}"},
 			query{
 				"time() - min(" + in("docusign_auth_proxy_token_oldest_obtained_timestamp_seconds") + ")",
 				"age of the oldest",

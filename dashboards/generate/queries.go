@@ -13,10 +13,13 @@ const (
 	listed = `integration!="unknown"`
 	failed = `outcome!~"ok|client_error|aborted"`
 
-	calls   = "docusign_auth_proxy_requests_total"
-	perTime = "docusign_auth_proxy:requests:rate15m"
-	age     = "docusign_auth_proxy:legacy_call_age:seconds"
-	info    = "docusign_auth_proxy_integration_info"
+	calls    = "docusign_auth_proxy_requests_total"
+	perTime  = "docusign_auth_proxy:requests:rate15m"
+	consents = "docusign_auth_proxy_consent_identities"
+	age      = "docusign_auth_proxy:legacy_call_age:seconds"
+	info     = "docusign_auth_proxy_integration_info"
+
+	storeInfo = "docusign_auth_proxy_store_info" // of each replica that shares a store
 
 	// translating joins the mode of the configuration to the calls.
 	translating = " and on (job, instance, integration) " + info + `{mode="translate"}`
@@ -66,3 +69,15 @@ func quantile(q, by, metric string) string {
 
 // share is part of the whole; absent when there is no whole.
 func share(part, whole string) string { return part + " / (" + whole + " > 0)" }
+
+// replicasOf gives what replicas say the name of their store; what a proxy alone says is left out.
+func replicasOf(selector string) string {
+	return selector + " * on (job, instance) group_left (store) " + of(storeInfo)
+}
+
+// once adds up what proxies say, but takes what replicas say of the store that they share once: the most that any of
+// them says.
+func once(by, selector string) string {
+	return sum(by, aggregate("max", "store, "+by, replicasOf(selector))+" or "+
+		aggregate("max", "instance, "+by, selector+" unless on (job, instance) "+of(storeInfo)))
+}

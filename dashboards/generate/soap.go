@@ -96,7 +96,7 @@ func soapKeepingPanels() []*dashboard.PanelBuilder {
 			title: "Journal of creations", unit: "none", width: 4, limits: above(1, 1), anchor: "docusigncreationunresolved",
 			what: "Creations in the journal by what is known of them. intended are under way; unknown ones have no answer.",
 			red:  "an unknown one: the program was told that nobody knows. docusign-auth-proxy soap journal names it.",
-		}, query{sum("instance, state", of("docusign_auth_proxy_soap_journal_entries")) + " > 0", "{{state}}"}).
+		}, query{once("state", of("docusign_auth_proxy_soap_journal_entries")) + " > 0", "{{state}}"}).
 			OverrideByName("unknown", colour("red")),
 		number(about{
 			title: "Oldest creation without an answer", unit: "s", width: 6, limits: above(120, 300),

@@ -193,6 +193,7 @@ const (
 	StoreNewer
 	StoreEvicts
 	StoreForgets
+	StoreUnreadable
 	StoreOldKey
 	StoreClock
 	FeedBehind

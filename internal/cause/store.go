@@ -69,14 +69,17 @@ func stores() map[ID]Entry {
 
 // replicas are what makes a store doubtful that works, and replicas that are out of step.
 func replicas() map[ID]Entry {
-	const doubtful, alertDoubtful = "replicas-on-one-store", ""
-	const differ, alertDiffer = "replicas-on-one-store", ""
+	const doubtful, alertDoubtful = "docusignstoredoubtful", "DocuSignStoreDoubtful"
+	const differ, alertDiffer = "docusignreplicasdiffer", "DocuSignReplicasDiffer"
 	return map[ID]Entry{
 		StoreEvicts: {"store_evicts", "the server of store.redis deletes keys when its memory is full: maxmemory-policy is " +
 			"{detail}", Ticket, "set maxmemory-policy noeviction at the server, and maxmemory as docs/scale.md says: issued " +
 			"tokens and logins must not go", doubtful, alertDoubtful, ""},
 		StoreForgets: {"store_forgets", "the server of store.redis forgets what it has when it ends: {detail}", Ticket,
 			"set appendonly yes at the server: logins and issued tokens lie in it", doubtful, alertDoubtful, ""},
+		StoreUnreadable: {"store_unreadable", "{count} in the store do not open with store.key: somebody without it wrote " +
+			"them or moved them", Ticket, "find out who else writes to the server of store.redis, and give this program a " +
+			"user of its own there", doubtful, alertDoubtful, ""},
 		StoreOldKey: {"store_old_key", "{count} in the store are sealed with the key before", Ticket,
 			"keep store.previous_key until there are none: they are sealed anew by themselves, one hour at most", doubtful,
 			"", ""},
@@ -85,19 +88,19 @@ func replicas() map[ID]Entry {
 				"logs and lists are hard to read", "docusignclockoff", "", ""},
 		FeedBehind: {"feed_behind", "changes of other replicas come {offset} late", Ticket,
 			"look at the load of this replica and of the server of store.redis: until then a token revoked elsewhere works " +
-				"here", "replicas-on-one-store", "", ""},
+				"here", "docusignstorefeedlate", "DocuSignStoreFeedLate", ""},
 		ReplicaCutOff: {"replica_cut_off", "this replica has not reached the store since {until}; after store.max_stale it " +
 			"no longer lets in by issued tokens", Page, "mend the way from this replica to the server of store.redis, or " +
-			"take it out of the balancer", "replicas-on-one-store", "", ""},
+			"take it out of the balancer", "docusignreplicacutoff", "DocuSignReplicaCutOff", ""},
 		ReplicaDiffers: {"replicas_differ", "{count} with another configuration than this one: {detail}", Ticket,
 			"give all replicas the same file; what decides about calls must be the same on each", differ, alertDiffer, ""},
 		ReplicaVersions: {"replicas_differ", "{count} of another version than this one: {detail}", Ticket,
 			"finish the roll-out: all replicas should run the same version", differ, alertDiffer, ""},
 		LedgerUnsent: {"ledger_unsent", "{count} are counted in this replica and not yet in the store", Ticket,
 			"see error of the log lines \"ledger\"; if this replica ends now, they are missing in the report",
-			"replicas-on-one-store", "", ""},
+			"docusignledgerunsent", "DocuSignLedgerUnsent", ""},
 		RefreshConflict: {"refresh_conflict", "two replicas exchanged the same refresh token of {user}", Ticket,
 			"nothing, if calls of the user go well; else docusign-auth-proxy login --user {user} --config {config}",
-			"replicas-on-one-store", "", ""},
+			"docusignrefreshconflict", "DocuSignRefreshConflict", ""},
 	}
 }

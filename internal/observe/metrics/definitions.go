@@ -34,6 +34,7 @@ type counters struct {
 	polling, rehearsals, refused, connFailures, grants, grantErrors       *prometheus.CounterVec
 	cacheHits, userInfo, moves, lookups, sites, panics                    *prometheus.CounterVec
 	soapCounters
+	sharedCounters
 }
 
 func newCounters(d *definitions) counters {
@@ -85,7 +86,8 @@ func newCounters(d *definitions) counters {
 		panics: d.counter("panics_total",
 			"Faults of the proxy that were caught: in a call, connect, proof of a password, rehearsal, record of "+
 				"a call, background work or on the operations listener.", "where"),
-		soapCounters: newSOAPCounters(d),
+		soapCounters:   newSOAPCounters(d),
+		sharedCounters: newSharedCounters(d),
 	}
 }
 
@@ -207,19 +209,6 @@ func newRead(d *definitions) read {
 				"there is none."),
 		build:      d.gauge("build_info", "The program that runs; always 1.", "version", "commit", "goversion"),
 		sharedRead: newSharedRead(d),
-	}
-}
-
-// sharedRead is about the store that replicas share. Without one there are no such series.
-type sharedRead struct{ storeUp, storeContact *prometheus.Desc }
-
-func newSharedRead(d *definitions) sharedRead {
-	return sharedRead{
-		storeUp: d.gauge("store_up",
-			"Whether the store that all replicas share can be reached: 1, or 0 while this one goes on with what it has in "+
-				"memory. Absent without such a store."),
-		storeContact: d.gauge("store_last_contact_timestamp_seconds",
-			"When the store that all replicas share last answered this one, as Unix time. Absent before the first answer."),
 	}
 }
 

@@ -44,7 +44,7 @@ func (w words) andOther() []string { return append(slices.Collect(maps.Keys(w)),
 // labelWords are the closed lists of all labels but integration.
 type labelWords struct {
 	schemes, legacySchemes, doors, apis, outcomes, classes, tls, causes, replays, connects words
-	grantErrors, rehearsals, conns, panics, operations, soapClasses, creations             words
+	grantErrors, rehearsals, conns, panics, operations, soapClasses, creations, claims     words
 
 	needed []string // the causes for which somebody is needed: alerts are about them
 }
@@ -68,6 +68,7 @@ func newLabelWords() labelWords {
 		operations:    words{},
 		soapClasses:   wordsOf(call.SOAPClasses()...),
 		creations:     wordsOf(call.Creations()...),
+		claims:        wordsOf("value", "failure", "turn", "busy", "stale", "unshared"),
 	}
 	for _, s := range services.All() {
 		w.apis[string(s.API)] = true

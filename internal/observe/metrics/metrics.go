@@ -180,6 +180,7 @@ func (m *Metrics) startAtZero() {
 	for where := range m.words.panics {
 		m.panics.WithLabelValues(where)
 	}
+	m.startSharedAtZero()
 }
 
 func (m *Metrics) startIntegrationAtZero(label string) {

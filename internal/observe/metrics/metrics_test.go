@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/integration"
 	"docusign-auth-proxy/internal/observe/metrics"
+	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/translate/oauth"
 )
 
@@ -174,7 +176,12 @@ func everyOption() metrics.Options {
 		Journal: func() metrics.Journal {
 			return metrics.Journal{Entries: map[string]int{"done": 7, "unknown": 1}, Unresolved: noon}
 		},
-		Shared: func() metrics.Shared { return metrics.Shared{Up: true, LastContact: noon} },
+		Shared: func() metrics.Shared {
+			return metrics.Shared{
+				Name: "docusign-demo", Up: true, LastContact: noon, MaxStale: 24 * time.Hour, FeedLag: 2 * time.Second, Replicas: 3, Unsent: 7, OldKey: 5,
+				Faults: []cause.ID{cause.StoreEvicts, cause.ReplicaDiffers, cause.ReplicaVersions},
+			}
+		},
 	}
 }
 
@@ -227,11 +234,41 @@ func TestSOAPCallsOverREST(t *testing.T) {
 
 func TestAStoreThatReplicasShare(t *testing.T) {
 	m := newMeter(t, everyOption())
-	m.want(map[string]float64{`store_up`: 1, `store_last_contact_timestamp_seconds`: float64(noon.Unix())})
-	newMeter(t, metrics.Options{}).absent(`store_up`, `store_last_contact`)
-	away := newMeter(t, metrics.Options{Shared: func() metrics.Shared { return metrics.Shared{} }})
-	away.want(map[string]float64{`store_up`: 0})
-	away.absent(`store_last_contact`)
+	m.ObserveStore("commit", nil, 2*time.Millisecond)
+	m.ObserveStore("commit", store.ErrConflict, time.Millisecond)
+	m.ObserveStore("commit", fmt.Errorf("%w: refused", store.ErrUnreachable), time.Millisecond)
+	m.ObserveStore("probe", store.ErrEmptied, time.Millisecond)
+	m.ObserveStore("get", context.Canceled, time.Millisecond)
+	m.CountClaim("at", "turn")
+	m.CountClaim("ui", "something else")
+	m.CountRefreshConflict()
+	m.CountShortWait()
+	m.CountUnreadable()
+	const took = `store_operation_duration_seconds{operation="`
+	m.want(map[string]float64{
+		`store_info{store="docusign-demo"}`: 1,
+		`store_up`:                          1, `store_last_contact_timestamp_seconds`: float64(noon.Unix()), `store_max_stale_seconds`: 86400,
+		`store_feed_lag_seconds`: 2, `replicas`: 3, `ledger_unsent_calls`: 7, `store_old_key_records`: 5,
+		`store_fault{cause="store_evicts"}`: 1, `store_fault{cause="replicas_differ"}`: 1,
+		`shared_claims_total{kind="token",result="turn"}`:     1,
+		`shared_claims_total{kind="token",result="unshared"}`: 0,
+		`shared_claims_total{kind="userinfo",result="other"}`: 1,
+		`refresh_conflicts_total`:                             1, `store_short_waits_total`: 1, `store_unreadable_records_total`: 1,
+		took + `commit",outcome="ok"}`: 1, took + `commit",outcome="refused"}`: 1, took + `commit",outcome="unreachable"}`: 1,
+		took + `probe",outcome="unreachable"}`: 1, took + `get",outcome="aborted"}`: 1,
+	})
+}
+
+func TestAProxyAloneShowsNothingOfAStoreThatIsShared(t *testing.T) {
+	newMeter(t, metrics.Options{}).absent(
+		`store_up`, `store_operation`, `store_feed`, `store_fault`, `store_old`, `replicas`, `ledger_unsent_calls`, `shared_claims_total`, `refresh_conflicts_total`,
+	)
+}
+
+func TestAStoreThatWasNeverReached(t *testing.T) {
+	m := newMeter(t, metrics.Options{Shared: func() metrics.Shared { return metrics.Shared{} }})
+	m.want(map[string]float64{`store_up`: 0, `refresh_conflicts_total`: 0})
+	m.absent(`store_last_contact`, `store_max_stale`, `store_fault`)
 }
 
 func TestNamesDescribesExactlyWhatIsExposed(t *testing.T) {
@@ -244,6 +281,7 @@ func TestNamesDescribesExactlyWhatIsExposed(t *testing.T) {
 	m.Record(&e)
 	e = soapCall()
 	m.Record(&e)
+	m.ObserveStore("commit", nil, time.Millisecond)
 	o := m.OAuthObserver()
 	o.Clock(time.Second)
 	exposed := map[string]*dto.MetricFamily{}
