@@ -26,7 +26,7 @@ func serveReturn(c *incoming) (next, error) {
 		return next{}, &call.Error{Kind: call.KindNotFound, Detail: "browsers come back to this path with GET"}
 	}
 	state := strings.TrimPrefix(c.r.URL.Path, redirect.Path)
-	location, err := engine.Return(state, c.r.URL.Query())
+	location, err := engine.Return(c.r.Context(), state, c.r.URL.Query())
 	switch {
 	case errors.Is(err, redirect.ErrGone):
 		c.refused(call.OutcomeRefused, cause.BrowserCameBack, "a signer's browser came back: "+err.Error())

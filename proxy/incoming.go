@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -53,7 +54,7 @@ type incoming struct {
 type TokenIssuer interface {
 	Issue(integration.TokenOwner) (secret.Text, error)
 	IssuePassword(integration.TokenOwner) (secret.Text, error)
-	Revoke(token secret.Text) (bool, error)
+	Revoke(ctx context.Context, token secret.Text) (bool, error)
 }
 
 // next is what a kind of call comes to: an answer of the proxy's own, one that is made while it is sent, or a call to

@@ -53,7 +53,7 @@ func issuePassword(c *incoming) (secret.Text, error) {
 		p, err = c.state.Tokens.IssuePassword(owner)
 	}
 	if err != nil {
-		return p, &call.Error{Cause: cause.StoreUnwritable, Detail: "an API password could not be stored", Err: err}
+		return p, (&call.Error{Cause: cause.StoreUnwritable, Detail: "an API password could not be stored"}).Around(err)
 	}
 	return p, nil
 }

@@ -24,7 +24,7 @@ import (
 type SOAPREST interface {
 	Serve(context.Context, *soaprest.Call) (*answer.Answer, error)
 	// Return says where a browser goes that comes back from DocuSign; "" = nowhere. The error may be redirect.ErrGone.
-	Return(state string, query url.Values) (location string, err error)
+	Return(ctx context.Context, state string, query url.Values) (location string, err error)
 }
 
 // overREST carries the operation out over REST: DocuSign sees a token and no SOAP (SOAP-REST.md).

@@ -98,7 +98,8 @@ func issueToken(c *incoming, scope string) (next, error) {
 		token, err = c.state.Tokens.Issue(owner)
 	}
 	if err != nil {
-		return next{}, &call.Error{Cause: cause.StoreUnwritable, Detail: "the token could not be stored", Err: err}
+		e := &call.Error{Cause: cause.StoreUnwritable, Detail: "the token could not be stored"}
+		return next{}, e.Around(err)
 	}
 	return answered(c.replier().Token(token, scope))
 }
@@ -122,8 +123,9 @@ func serveRevoke(c *incoming) (next, error) {
 	}
 	revoked := false
 	if c.state.Tokens != nil {
-		if revoked, err = c.state.Tokens.Revoke(token); err != nil {
-			return next{}, &call.Error{Cause: cause.StoreUnwritable, Detail: "the token could not be revoked", Err: err}
+		if revoked, err = c.state.Tokens.Revoke(c.r.Context(), token); err != nil {
+			e := &call.Error{Cause: cause.StoreUnwritable, Detail: "the token could not be revoked"}
+			return next{}, e.Around(err)
 		}
 	}
 	if !revoked && c.decision != nil && c.decision.Action == translate.ActionObserve {

@@ -113,8 +113,9 @@ type attempt struct {
 	known      bool
 	pinned     bool // the password was kept at the first call
 	candidates []secret.Text
-	slowest    password.Password      // of the realm: what a refusal takes, whoever is refused
-	accept     func(secret.Text) bool // secrets issued by the proxy that count as the password; may be nil
+	slowest    password.Password // of the realm: what a refusal takes, whoever is refused
+	// accept knows secrets issued by the proxy that count as the password; may be nil. The error is that it cannot tell.
+	accept func(context.Context, secret.Text) (bool, error)
 	// pin keeps the password of a user who has none, and returns the one that holds from then on and whether it is this
 	// one; nil = such a user is refused.
 	pin func(secret.Text) (password.Password, bool, error)
@@ -319,10 +320,27 @@ func throttledError() error {
 	}
 }
 
+// compare looks for the candidates among the secrets that the proxy issued, and then compares them with the password.
+// One that is not the password, while it cannot be told whether it was issued, is not called wrong.
 func (p *Prover) compare(ctx context.Context, a *attempt) (lasting bool, err error) {
-	if a.accept != nil && slices.ContainsFunc(a.candidates, a.accept) {
-		return false, nil
+	var unknown error
+	for _, c := range a.candidates {
+		if a.accept == nil {
+			break
+		}
+		accepted, err := a.accept(ctx, c)
+		if accepted {
+			return false, nil
+		}
+		unknown = cmp.Or(unknown, err)
 	}
+	if lasting, err = p.comparePasswords(ctx, a); err == errWrong && unknown != nil {
+		return false, unknown
+	}
+	return lasting, err
+}
+
+func (p *Prover) comparePasswords(ctx context.Context, a *attempt) (lasting bool, err error) {
 	switch {
 	case a.known && a.password.Kind() == password.None && a.pin != nil && len(a.candidates) > 0:
 		return true, p.inSlot(ctx, a, p.compareFirst)

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"context"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,7 +17,7 @@ func TestAPanicInACheckEndsNeitherTheProcessNorTheWait(t *testing.T) {
 	told := make(chan *panics.Error, 8)
 	p.OnPanic = func(caught *panics.Error) { told <- caught }
 	a := guess("127.0.0.1", "anna", "Lgcy-Anna-11x", true)
-	a.accept = func(s secret.Text) bool { panic(s.Reveal()) }
+	a.accept = func(_ context.Context, s secret.Text) (bool, error) { panic(s.Reveal()) }
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
@@ -38,7 +39,7 @@ func TestAPanicInACheckEndsNeitherTheProcessNorTheWait(t *testing.T) {
 func TestACheckThatEndsBeforeItsVerdictProvesNothing(t *testing.T) {
 	p := testProver()
 	a := guess("127.0.0.1", "anna", "Lgcy-Anna-11x", true)
-	a.accept = func(secret.Text) bool { runtime.Goexit(); return true }
+	a.accept = func(context.Context, secret.Text) (bool, error) { runtime.Goexit(); return true, nil }
 	if err := ask(p, a); call.KindOf(err) != call.KindBadLogin {
 		t.Errorf("%v", err)
 	}

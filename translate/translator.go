@@ -26,18 +26,22 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-// Issued looks up what the proxy itself handed out. Implementations must be quick: it is asked on the request path.
+// Issued looks up what the proxy itself handed out. Implementations must be quick: it is asked on the request path. The
+// error of a look-up is that it is not known: the store that knows is away.
 type Issued interface {
-	Lookup(token secret.Text) (integration.TokenOwner, bool)
-	LookupPassword(password secret.Text) (integration.TokenOwner, bool)
+	Lookup(ctx context.Context, token secret.Text) (integration.TokenOwner, bool, error)
+	LookupPassword(ctx context.Context, password secret.Text) (integration.TokenOwner, bool, error)
 	// Voucher is a keyed digest of the owner and of the fingerprint of what proved them, to be kept with what was issued.
 	Voucher(o integration.TokenOwner, fingerprint [32]byte) (string, error)
+	// Vouches reports whether o has the voucher of that fingerprint.
+	Vouches(o integration.TokenOwner, fingerprint [32]byte) (bool, error)
 }
 
 // Pins keeps the password hashes of users that the configuration lists without one. Pinned and Unpinned are asked on
 // the request path.
 type Pins interface {
-	Pinned(integration, username string) (bcryptHash string, ok bool)
+	// Pinned tells the hash of a user. The error is that it is not known, as with Issued.
+	Pinned(integration, username string) (bcryptHash string, ok bool, err error)
 	// Pin keeps the hash unless the user has one, and returns the one that holds.
 	Pin(integration, username, bcryptHash string) (held string, err error)
 	// Unpinned grows after each hash that was forgotten: decisions that rest on a pin do not outlive it.
@@ -119,7 +123,7 @@ func (t *Translator) Decide(ctx context.Context, c *Call) (*Decision, error) {
 			Kind: call.KindNoCredential, Detail: "Authorization is not a single bearer token",
 		}
 	}
-	return t.decideToken(token, c.ActAs)
+	return t.decideToken(ctx, token, c.ActAs)
 }
 
 func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, error) {
@@ -141,7 +145,7 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 		}
 	}
 	if !cred.Bearer.Empty() {
-		return t.decideHeaderToken(cred, c)
+		return t.decideHeaderToken(ctx, cred, c)
 	}
 	d, lasting, err := t.Prove(ctx, cred, c.ActAs, c.Client)
 	d.Conflict = len(c.Authorization) > 0
@@ -153,8 +157,8 @@ func (t *Translator) decideHeader(ctx context.Context, c *Call) (*Decision, erro
 
 // decideHeaderToken looks at a token in the legacy header (PROTOCOL.md §1.4 V16). Unlike one in Authorization,
 // DocuSign never gave it out for that place, so it is only observed where the key beside it says so.
-func (t *Translator) decideHeaderToken(cred legacy.Credential, c *Call) (*Decision, error) {
-	d, err := t.decideToken(cred.Bearer.Reveal(), c.ActAs)
+func (t *Translator) decideHeaderToken(ctx context.Context, cred legacy.Credential, c *Call) (*Decision, error) {
+	d, err := t.decideToken(ctx, cred.Bearer.Reveal(), c.ActAs)
 	switch {
 	case err != nil:
 	case d.Action == ActionPass:
@@ -241,7 +245,10 @@ func (t *Translator) proveMember(
 	if u != nil {
 		d.setUser(u)
 		a.known, a.username = true, u.Username
-		a.accept = func(s secret.Text) bool { _, ok := t.issuedPassword(m, u, s); return ok }
+		a.accept = func(ctx context.Context, s secret.Text) (bool, error) {
+			_, ok, err := t.issuedPassword(ctx, m, u, s)
+			return ok, err
+		}
 		if err := t.setPassword(&a, d); err != nil {
 			return false, err
 		}
@@ -253,7 +260,11 @@ func (t *Translator) proveMember(
 	d.vouchedBy = by.Fingerprint()
 	if !lasting { // an issued password proved the user
 		for _, c := range cred.Passwords {
-			if by, ok := t.issuedPassword(m, u, c); ok {
+			by, ok, err := t.issuedPassword(ctx, m, u, c)
+			if err != nil {
+				return false, err
+			}
+			if ok {
 				d.vouchedBy = by
 			}
 		}
@@ -262,11 +273,13 @@ func (t *Translator) proveMember(
 }
 
 // setPassword finds what the attempt must match, or lets it pin the first password of a user who has none.
-func (t *Translator) setPassword(a *attempt, d *Decision) error {
+func (t *Translator) setPassword(a *attempt, d *Decision) (err error) {
 	if t.pins != nil {
 		d.unpinned = t.pins.Unpinned()
 	}
-	a.password = t.password(d.in, d.user)
+	if a.password, err = t.password(d.in, d.user); err != nil {
+		return err
+	}
 	a.pinned = t.mayPin(d.user)
 	if !t.mayPin(d.user) || a.password.Kind() != password.None || t.cfg.MayPin == nil || !t.cfg.MayPin(a.client) {
 		return nil
@@ -280,8 +293,12 @@ func (t *Translator) setPassword(a *attempt, d *Decision) error {
 	return nil
 }
 
-func (t *Translator) decideToken(token, actAs string) (*Decision, error) {
-	if owner, ok := t.tokenOwner(token); ok {
+func (t *Translator) decideToken(ctx context.Context, token, actAs string) (*Decision, error) {
+	owner, ok, err := t.tokenOwner(ctx, token)
+	if err != nil {
+		return &Decision{Scheme: legacy.LegacyBearer}, err
+	}
+	if ok {
 		return t.decideOwnToken(owner, actAs)
 	}
 	if legacy.LooksLikeOAuth(token) {

@@ -380,12 +380,12 @@ type memoryPins struct {
 	unpinned atomic.Uint64
 }
 
-func (p *memoryPins) Pinned(integration, username string) (string, bool) {
+func (p *memoryPins) Pinned(integration, username string) (string, bool, error) {
 	h, ok := p.m.Load(integration + username)
 	if !ok {
-		return "", false
+		return "", false, nil
 	}
-	return h.(string), true
+	return h.(string), true, nil
 }
 
 func (p *memoryPins) Pin(integration, username, hash string) (string, error) {
@@ -551,7 +551,7 @@ func TestWhatMayNotBePinned(t *testing.T) {
 		if call.KindOf(err) != c.kind {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if _, ok := pins.Pinned("erp", "bob@example.com"); ok {
+		if _, ok, _ := pins.Pinned("erp", "bob@example.com"); ok {
 			t.Errorf("%s is pinned", c.name)
 		}
 	}

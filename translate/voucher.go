@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"context"
 	"net/netip"
 
 	"golang.org/x/crypto/bcrypt"
@@ -40,7 +41,8 @@ func (v *vouchers) InForce(integration, username string) (fingerprint [32]byte, 
 	if u == nil {
 		return fingerprint, false
 	}
-	return v.password(m, u).Fingerprint(), true
+	p, err := v.password(m, u)
+	return p.Fingerprint(), err == nil
 }
 
 // Ended reports whether what vouched for an issued secret has changed since, or its user is gone.
@@ -58,21 +60,25 @@ func (v *vouchers) Ended(o integration.TokenOwner) (bool, error) {
 func (v *vouchers) inForce(
 	o integration.TokenOwner, m *indexed, u *integration.User,
 ) (fingerprint [32]byte, ok bool, err error) {
-	now := [][32]byte{v.password(m, u).Fingerprint()}
+	p, err := v.password(m, u)
+	if err != nil {
+		return fingerprint, false, err
+	}
+	now := [][32]byte{p.Fingerprint()}
 	for _, t := range m.Tokens {
 		if m.user(t.Username) == u {
 			now = append(now, importedFingerprint(t))
 		}
 	}
 	for _, fingerprint = range now {
-		voucher, err := v.issued.Voucher(o, fingerprint)
+		vouches, err := v.issued.Vouches(o, fingerprint)
 		if err != nil {
 			return fingerprint, false, &call.Error{
 				Kind: call.KindInternal, Cause: cause.StoreUnwritable, Err: err,
 				Detail: "it cannot be told whether an issued token still holds",
 			}
 		}
-		if voucher == o.Voucher {
+		if vouches {
 			return fingerprint, true, nil
 		}
 	}
@@ -80,30 +86,31 @@ func (v *vouchers) inForce(
 }
 
 // issuedPassword looks s up among the passwords that the proxy issued to u, and gives what vouched for it.
-func (v *vouchers) issuedPassword(m *indexed, u *integration.User, s secret.Text) (fingerprint [32]byte, ok bool) {
+func (v *vouchers) issuedPassword(
+	ctx context.Context, m *indexed, u *integration.User, s secret.Text,
+) (fingerprint [32]byte, ok bool, err error) {
 	if v.issued == nil {
-		return fingerprint, false
+		return fingerprint, false, nil
 	}
-	owner, ok := v.issued.LookupPassword(s)
-	if !ok || owner.Integration != m.Name || owner.Authenticator != u.Username {
-		return fingerprint, false
+	owner, ok, err := v.issued.LookupPassword(ctx, s)
+	if !ok || err != nil || owner.Integration != m.Name || owner.Authenticator != u.Username {
+		return fingerprint, false, err
 	}
-	fingerprint, ok, err := v.inForce(owner, m, u)
-	return fingerprint, ok && err == nil
+	return v.inForce(owner, m, u)
 }
 
 // tokenOwner finds whose a bearer token is that the proxy issued or that the configuration imports.
-func (v *vouchers) tokenOwner(token string) (tokenOwner, bool) {
+func (v *vouchers) tokenOwner(ctx context.Context, token string) (o tokenOwner, ok bool, err error) {
 	if o, ok := v.dir.importedToken(token); ok || v.issued == nil {
-		return o, ok
+		return o, ok, nil
 	}
-	owner, ok := v.issued.Lookup(secret.New(token))
-	if !ok {
-		return tokenOwner{}, false
+	owner, ok, err := v.issued.Lookup(ctx, secret.New(token))
+	if !ok || err != nil {
+		return tokenOwner{}, false, err
 	}
 	m := v.dir.byName(owner.Integration)
 	u := m.user(owner.Authenticator) // nil = the user was taken out of the configuration
-	return tokenOwner{in: m, user: u, actsAs: owner.Principal, issued: &owner}, u != nil
+	return tokenOwner{in: m, user: u, actsAs: owner.Principal, issued: &owner}, u != nil, nil
 }
 
 // mayPin reports whether the first password of a user is kept.
@@ -112,14 +119,17 @@ func (v *vouchers) mayPin(u *integration.User) bool {
 }
 
 // password is the one in force: the configured or the pinned one.
-func (v *vouchers) password(m *indexed, u *integration.User) password.Password {
+func (v *vouchers) password(m *indexed, u *integration.User) (password.Password, error) {
 	if v.mayPin(u) {
-		hash, _ := v.pins.Pinned(m.Name, u.Username)
+		hash, _, err := v.pins.Pinned(m.Name, u.Username)
+		if err != nil {
+			return password.Password{}, err
+		}
 		if p, err := password.Bcrypt(hash); err == nil {
-			return p
+			return p, nil
 		}
 	}
-	return u.Password
+	return u.Password, nil
 }
 
 // pin keeps the first password seen for a user whom the configuration lists without one. It returns the one that holds
@@ -142,7 +152,8 @@ func (v *vouchers) pin(
 	}
 	kept, err := v.pins.Pin(m.Name, u.Username, hash)
 	if err != nil {
-		return refuse(call.KindInternal, cause.StoreUnwritable, "the password could not be pinned", err)
+		e := &call.Error{Cause: cause.StoreUnwritable, Detail: "the password could not be pinned"}
+		return held, false, e.Around(err)
 	}
 	if held, err = password.Bcrypt(kept); err != nil {
 		return refuse(call.KindInternal, cause.PinnedPassword, "the pinned password cannot be read", err)

@@ -91,7 +91,7 @@ func TestAStateFileIsCopied(t *testing.T) {
 		t.Fatal(err, openErr)
 	}
 	defer s.Close()
-	if owner, ok := s.Lookup(token); !ok || owner.Authenticator != "anna@example.com" {
+	if owner, ok, _ := s.Lookup(t.Context(), token); !ok || owner.Authenticator != "anna@example.com" {
 		t.Errorf("the token is of %v, %v", owner, ok)
 	}
 	if _, err := told(t, "store", "copy", "--config", r.Path, "--to", r.Path); err == nil ||

@@ -59,12 +59,8 @@ func clientsOf(cfg *config.Config, prover *translate.Prover) (forward, local *eg
 
 // takeOver lets the passwords in force vouch for what earlier versions issued, which did not keep what vouched for it.
 func takeOver(s *store.Store, log *slog.Logger, a *assembled) {
-	err := s.TakeOver(func(o store.TokenOwner) (string, error) {
-		fingerprint, ok := a.state.Translator.InForce(o.Integration, o.Authenticator)
-		if !ok {
-			return "", nil
-		}
-		return s.Voucher(o, fingerprint)
+	err := s.TakeOver(func(o store.TokenOwner) ([32]byte, bool) {
+		return a.state.Translator.InForce(o.Integration, o.Authenticator)
 	})
 	if err != nil {
 		advised(log, cause.TokensNotTakenOver).Error("tokens issued by an earlier version are refused", "error", err)

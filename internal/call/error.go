@@ -131,6 +131,15 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Around gives err if it has a kind of its own, else e with it.
+func (e *Error) Around(err error) error {
+	if known, ok := errors.AsType[*Error](err); ok {
+		return known
+	}
+	e.Err = err
+	return e
+}
+
 // Row tells what the operator does about it; every refusal has one.
 func (e *Error) Row() (cause.ID, []string) {
 	if e.Cause != 0 {
@@ -151,6 +160,8 @@ func (e *Error) Later() (status int, after time.Duration) {
 		return http.StatusTooManyRequests, e.RetryAfter
 	case KindBusy:
 		return http.StatusServiceUnavailable, e.RetryAfter
+	case KindStoreUnreachable:
+		return http.StatusServiceUnavailable, storeWait
 	}
 	return 0, 0
 }
@@ -175,8 +186,14 @@ func CauseOf(err error) string {
 	return KindOf(err).String()
 }
 
+// storeWait is the pause that programs are told while the store of all replicas is away.
+const storeWait = 5 * time.Second
+
 // RetryAfterOf gives the pause after which the call may work, when an error in err's chain knows one by a method Wait.
 func RetryAfterOf(err error) time.Duration {
+	if KindOf(err) == KindStoreUnreachable {
+		return storeWait
+	}
 	var known interface{ Wait() time.Duration }
 	if errors.As(err, &known) {
 		return known.Wait()

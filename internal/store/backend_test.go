@@ -48,13 +48,13 @@ func TestAFileOfAnEarlierVersionIsTakenOver(t *testing.T) {
 	for range 2 { // as it was written, and after this version wrote it
 		s := open(t, path, store.Options{})
 		unvouched := secret.New("6V9jA25lfTKFkiLDCiwanseJiiM=")
-		if o, ok := s.Lookup(unvouched); !ok || o != anna() {
+		if o, ok := found(s.Lookup(t.Context(), unvouched)); !ok || o != anna() {
 			t.Errorf("the token without voucher is of %v, %v", o, ok)
 		}
-		if o, ok := s.Lookup(token); !ok || o != owner {
+		if o, ok := found(s.Lookup(t.Context(), token)); !ok || o != owner {
 			t.Errorf("the token is of %v, %v", o, ok)
 		}
-		if o, ok := s.LookupPassword(password); !ok || o != owner {
+		if o, ok := found(s.LookupPassword(t.Context(), password)); !ok || o != owner {
 			t.Errorf("the password is of %v, %v", o, ok)
 		}
 		if again := must[secret.Text](t)(s.IssuePassword(owner)); !again.Equal(password) {
@@ -63,7 +63,7 @@ func TestAFileOfAnEarlierVersionIsTakenOver(t *testing.T) {
 		if got := must[string](t)(s.Voucher(anna(), [32]byte{1})); got != voucher {
 			t.Errorf("the voucher is %s", got)
 		}
-		if hash, ok := s.Pinned("billing", "anna@EXAMPLE.com"); !ok || hash != "$2a$10$hash" {
+		if hash, ok := found(s.Pinned("billing", "anna@EXAMPLE.com")); !ok || hash != "$2a$10$hash" {
 			t.Errorf("the pin is %q, %v", hash, ok)
 		}
 		if u, a := learned(s.Users(), "demo", "anna@example.com"), learned(s.Accounts(), "demo", "1234567"); u !=
@@ -90,4 +90,15 @@ func TestAFileOfAnEarlierVersionIsTakenOver(t *testing.T) {
 		putAll(t, s, creation("later", journal.Done))
 		closeStore(t, s)
 	}
+}
+
+func TestMemoryOfTheTestsIsShared(t *testing.T) {
+	storetest.Run(t, store.Buckets(), func(*testing.T) func() store.Backend {
+		m := storetest.NewMemory()
+		return func() store.Backend { return m.Open() }
+	})
+	storetest.RunShared(t, func(*testing.T) func() store.Shared {
+		m := storetest.NewMemory()
+		return func() store.Shared { return m.Open() }
+	})
 }

@@ -48,12 +48,12 @@ func fill(t *testing.T, path string) filled {
 // holds looks whether a store can be used in place of the one that was filled.
 func (f filled) holds(t *testing.T, s *store.Store) {
 	t.Helper()
-	owner, _ := s.Lookup(f.token)
-	byPassword, _ := s.LookupPassword(f.password)
+	owner, _ := found(s.Lookup(context.Background(), f.token))
+	byPassword, _ := found(s.LookupPassword(context.Background(), f.password))
 	same, err := s.IssuePassword(f.owner)
-	pinned, _ := s.Pinned("billing", "anna@example.com")
+	pinned, _ := found(s.Pinned("billing", "anna@example.com"))
 	refresh, _, _, refreshErr := s.Refresh("anna")
-	back, _ := s.Returns().Get("here")
+	back, _ := found(s.Returns().Get(context.Background(), "here"))
 	rows := 0
 	ledgerErr := s.LedgerRows(func(string, []byte) error { rows++; return nil })
 	if err := errors.Join(err, refreshErr, ledgerErr); err != nil {
@@ -194,7 +194,7 @@ func TestACopyChangesNothingThatIsThere(t *testing.T) {
 	if err != nil || added != found-1 {
 		t.Errorf("%d of %d added, %v", added, found, err)
 	}
-	if hash, _ := open(t, to, store.Options{}).Pinned("billing", "anna@example.com"); hash != "newer" {
+	if hash, _, _ := open(t, to, store.Options{}).Pinned("billing", "anna@example.com"); hash != "newer" {
 		t.Errorf("the pin is %q", hash)
 	}
 }

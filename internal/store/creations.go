@@ -57,12 +57,26 @@ func (c *Creations) room(key string) (changes []Change, err error) {
 	return changes, nil
 }
 
-// Answered notes that the program was told the outcome. The next flush writes it.
+// Answered notes that the program was told the outcome. The next flush writes it; with a store that replicas share that
+// is at once, since the program's next message may come to another one.
 func (c *Creations) Answered(key string) {
-	c.entries.update(key, func(e journal.Entry) journal.Entry {
+	c.entries.update(key, func(e *journal.Entry) bool {
 		e.Answered = true
-		return e
+		return true
 	})
+	if c.core.feed == nil {
+		return
+	}
+	select {
+	case c.core.hurry <- struct{}{}:
+	default: // it flushes soon anyway
+	}
+}
+
+// bothAnswered is the entry that came, of which one of the two says that the program was told.
+func bothAnswered(known, came journal.Entry) journal.Entry {
+	came.Answered = came.Answered || known.Answered
+	return came
 }
 
 // Find gives the entries that match, the latest first.

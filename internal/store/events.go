@@ -14,11 +14,10 @@ const EventRetry = "retry"
 // Announce tells all replicas of an event, this one too: the feed brings it to Options.OnEvent. A store that no other
 // process writes announces nothing.
 func (c *core) Announce(ctx context.Context, event string) error {
-	shared, ok := c.backend.(Shared)
-	if !ok {
+	if c.shared == nil {
 		return nil
 	}
-	_, err := shared.Commit(ctx, []Change{{Bucket: bucketEvents, Key: event, Value: []byte(rand.Text())}})
+	_, err := c.shared.Commit(ctx, []Change{{Bucket: bucketEvents, Key: event, Value: []byte(rand.Text())}})
 	return err
 }
 

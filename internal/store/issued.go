@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -42,6 +43,18 @@ type issued struct {
 	Used   int64      `json:"used,omitempty"` // Unix nanoseconds
 }
 
+// group is what counts together against the limit: it does not look at what vouched for it.
+func (r issued) group() TokenOwner {
+	r.Owner.Voucher = ""
+	return r.Owner
+}
+
+// merged keeps the later use of the two.
+func (r issued) merged(came issued) issued {
+	came.Used = max(r.Used, came.Used)
+	return came
+}
+
 // last counts the issue as a use, so that a token is not lost on its way to its first one.
 func (r issued) last() int64 { return max(r.Issued, r.Used) }
 
@@ -63,8 +76,11 @@ func (s *Store) Issue(o TokenOwner) (_ secret.Text, err error) {
 	return s.issue(s.tokens, base64.StdEncoding.EncodeToString(random(issuedBytes)), issued{Owner: o})
 }
 
-// Lookup finds the owner of a token, and notes its use. It touches no disk.
-func (s *Store) Lookup(token secret.Text) (TokenOwner, bool) { return s.lookup(s.tokens, token) }
+// Lookup finds the owner of a token, and notes its use. It touches no disk. A store that replicas share is asked for
+// what memory does not know; the error is that it is away, a *call.Error.
+func (s *Store) Lookup(ctx context.Context, token secret.Text) (TokenOwner, bool, error) {
+	return s.lookup(ctx, s.tokens, token)
+}
 
 // IssuePassword returns the proxy-side password of o (PROTOCOL.md §2.5, §4.8). DocuSign gives every caller the same
 // one, so this does too: it is derived from a stored salt with the key file, and only its hash and the salt are kept.
@@ -72,37 +88,40 @@ func (s *Store) Lookup(token secret.Text) (TokenOwner, bool) { return s.lookup(s
 // finds the earlier ones, within the limit; whether their voucher holds is for the caller to judge.
 func (s *Store) IssuePassword(o TokenOwner) (_ secret.Text, err error) {
 	defer wrap(&err, "issue password")
-	master, err := s.keys.key("issued passwords", true)
+	masters, err := s.keys.all("issued passwords", true)
 	if err != nil {
 		return secret.Text{}, err
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	for key, r := range s.passwords.all(func(r issued) bool { return r.Owner == o }) {
-		text := derive(master, r.Salt, o)
-		if sum := digest(text); string(sum[:]) == key {
-			return secret.New(text), nil
+	same := func(r issued) bool { return r.Owner == o }
+	for key, r := range s.passwords.among(s.passwords.group(issued{Owner: o}), same) {
+		for _, master := range masters {
+			text := derive(master, r.Salt, o)
+			if sum := digest(text); string(sum[:]) == key {
+				return secret.New(text), nil
+			}
 		}
 	}
 	salt := random(32)
-	return s.issue(s.passwords, derive(master, salt, o), issued{Owner: o, Salt: salt})
+	return s.issue(s.passwords, derive(masters[0], salt, o), issued{Owner: o, Salt: salt})
 }
 
-// LookupPassword finds the owner of a proxy-side password. It touches no disk. The caller must still compare the owner
-// with the user name that came with the password.
-func (s *Store) LookupPassword(password secret.Text) (TokenOwner, bool) {
-	return s.lookup(s.passwords, password)
+// LookupPassword finds the owner of a proxy-side password, as Lookup does that of a token. The caller must still
+// compare the owner with the user name that came with the password.
+func (s *Store) LookupPassword(ctx context.Context, password secret.Text) (TokenOwner, bool, error) {
+	return s.lookup(ctx, s.passwords, password)
 }
 
 // Revoke ends a token and reports whether it was live. With an error it is still live.
-func (s *Store) Revoke(token secret.Text) (live bool, err error) {
+func (s *Store) Revoke(ctx context.Context, token secret.Text) (live bool, err error) {
 	defer wrap(&err, "revoke token")
+	if _, live, err = s.lookup(ctx, s.tokens, token); !live || err != nil {
+		return false, err
+	}
+	sum := digest(token.Reveal())
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	sum := digest(token.Reveal())
-	if _, live = s.tokens.get(string(sum[:])); !live {
-		return false, nil
-	}
 	err = s.commit(s.tokens.drop(string(sum[:])))
 	return err == nil, err
 }
@@ -110,6 +129,9 @@ func (s *Store) Revoke(token secret.Text) (live bool, err error) {
 // RevokeWhere ends the tokens and passwords that match, and returns them. With an error all are still live.
 func (s *Store) RevokeWhere(match func(Issued) bool) (ended []Issued, err error) {
 	defer wrap(&err, "revoke")
+	if err := s.catchUp(context.Background()); err != nil {
+		return nil, err
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	var changes []Change
@@ -140,26 +162,56 @@ func latestFirst(a, b Issued) int {
 // Voucher is the digest that is kept beside what a password vouched for: of the owner and of the password's
 // fingerprint, with the key file, so that a copy of the store alone does not tell whether a guess is right.
 func (s *Store) Voucher(o TokenOwner, fingerprint [sha256.Size]byte) (string, error) {
-	key, err := s.keys.key("vouchers", true)
+	all, err := s.vouchers(o, fingerprint)
 	if err != nil {
-		return "", fmt.Errorf("voucher: %w", err)
+		return "", err
 	}
-	return base64.RawStdEncoding.EncodeToString(keyed(key, o.Integration, o.Authenticator, string(fingerprint[:]))), nil
+	return all[0], nil
 }
 
-// TakeOver gives a voucher to the records of earlier versions, which have none: the one that voucher returns, unless it
-// is empty. It is durable when TakeOver returns. With an error none has changed.
-func (s *Store) TakeOver(voucher func(TokenOwner) (string, error)) (err error) {
+// Vouches reports whether o has the voucher of that fingerprint, made with the key of now or the one of before.
+func (s *Store) Vouches(o TokenOwner, fingerprint [sha256.Size]byte) (bool, error) {
+	all, err := s.vouchers(o, fingerprint)
+	return slices.Contains(all, o.Voucher), err
+}
+
+func (s *Store) vouchers(o TokenOwner, fingerprint [sha256.Size]byte) (all []string, err error) {
+	keys, err := s.keys.all("vouchers", true)
+	if err != nil {
+		return nil, fmt.Errorf("voucher: %w", err)
+	}
+	for _, key := range keys {
+		sum := keyed(key, o.Integration, o.Authenticator, string(fingerprint[:]))
+		all = append(all, base64.RawStdEncoding.EncodeToString(sum))
+	}
+	return all, nil
+}
+
+// TakeOver gives a voucher to the records of earlier versions, which have none, and one with the key of now to those
+// that have it with the key of before: that of the fingerprint that inForce returns, if there is one. It is durable
+// when TakeOver returns. With an error none has changed.
+func (s *Store) TakeOver(inForce func(TokenOwner) (fingerprint [sha256.Size]byte, ok bool)) (err error) {
 	defer wrap(&err, "take over")
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	var changes []Change
 	s.eachIssued(func(t *table[issued], key string, r issued, _ Issued) {
-		if r.Owner.Voucher != "" || err != nil {
+		if r.Owner.Voucher != "" && s.keys.before == nil || err != nil {
 			return
 		}
-		if r.Owner.Voucher, err = voucher(r.Owner); r.Owner.Voucher != "" {
-			changes = append(changes, t.put(key, r))
+		fingerprint, ok := inForce(r.Owner)
+		if !ok {
+			return
+		}
+		var all []string
+		if all, err = s.vouchers(r.Owner, fingerprint); err != nil {
+			return
+		}
+		if r.Owner.Voucher == "" || slices.Contains(all[1:], r.Owner.Voucher) {
+			r.Owner.Voucher = all[0]
+			c := t.put(key, r)
+			c.If = Present // one that is revoked meanwhile must not come back
+			changes = append(changes, c)
 		}
 	})
 	if err != nil {
@@ -176,13 +228,24 @@ func (s *Store) eachIssued(f func(t *table[issued], key string, r issued, i Issu
 	}
 }
 
-func (s *Store) lookup(t *table[issued], text secret.Text) (TokenOwner, bool) {
-	sum, now := digest(text.Reveal()), s.o.Now().UnixNano()
-	r, ok := t.update(string(sum[:]), func(r issued) issued {
-		r.Used = now
-		return r
+func (s *Store) lookup(ctx context.Context, t *table[issued], text secret.Text) (o TokenOwner, ok bool, err error) {
+	sum, now := digest(text.Reveal()), s.o.Now()
+	if s.feed != nil {
+		now = now.Truncate(time.Hour) // so that not every replica writes each use
+	}
+	used := now.UnixNano()
+	r, ok := t.update(string(sum[:]), func(r *issued) bool {
+		newer := used > r.Used
+		r.Used = max(used, r.Used)
+		return newer
 	})
-	return r.Owner, ok
+	switch {
+	case ok && s.isFresh(), s.feed == nil, len(text.Reveal()) != issuedChars:
+		return r.Owner, ok, nil
+	}
+	defer wrap(&err, "look up")
+	r, ok, err = ask(ctx, s.core, t, string(sum[:]))
+	return r.Owner, ok, err
 }
 
 // issue is called with writing held, so that two callers cannot pass the limit together.
@@ -206,22 +269,15 @@ func (s *Store) issue(t *table[issued], text string, r issued) (secret.Text, err
 
 // surplus are those that must go for one more of o to come.
 func (s *Store) surplus(t *table[issued], o TokenOwner) []string {
-	if gone := oldest(t.all(issuedFor(o)), s.o.PerOwner-1, issued.last); len(gone) > 0 {
+	one := issued{Owner: o}
+	same := t.among(t.group(one), func(r issued) bool { return r.group() == one.group() })
+	if gone := oldest(same, s.o.PerOwner-1, issued.last); len(gone) > 0 {
 		return gone
 	}
 	if t.len() < s.o.MaxIssued {
 		return nil
 	}
 	return oldest(t.all(nil), s.o.MaxIssued-1, issued.last)
-}
-
-// issuedFor matches what counts together against the limit: it does not look at what vouched for it.
-func issuedFor(o TokenOwner) func(issued) bool {
-	o.Voucher = ""
-	return func(r issued) bool {
-		r.Owner.Voucher = ""
-		return r.Owner == o
-	}
 }
 
 // digest is the key of an issued secret. What has another length is none, and has a key that no record has.

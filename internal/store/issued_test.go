@@ -27,14 +27,14 @@ func TestTokensAreOpaqueAndFound(t *testing.T) {
 			t.Error("two tokens are the same")
 		}
 		for _, wrong := range []string{"", "x", strings.Repeat("A", 28), strings.Repeat("A", 1000), token.Reveal() + " "} {
-			if _, ok := s.Lookup(secret.New(wrong)); ok {
+			if _, ok := found(s.Lookup(t.Context(), secret.New(wrong))); ok {
 				t.Errorf("%q is taken for a token", wrong)
 			}
 		}
-		if _, ok := s.LookupPassword(token); ok {
+		if _, ok := found(s.LookupPassword(t.Context(), token)); ok {
 			t.Error("a token passes for a password")
 		}
-		if o, ok := s.Lookup(token); !ok || o != anna() {
+		if o, ok := found(s.Lookup(t.Context(), token)); !ok || o != anna() {
 			t.Errorf("the owner is %v, %v", o, ok)
 		}
 	})
@@ -61,14 +61,14 @@ func TestTheLeastRecentlyUsedTokenGoes(t *testing.T) {
 		for range 3 {
 			tokens = append(tokens, must[secret.Text](t)(s.Issue(anna())))
 		}
-		s.Lookup(tokens[0])
+		s.Lookup(t.Context(), tokens[0])
 		tokens = append(tokens, must[secret.Text](t)(s.Issue(anna())))
 		for i, want := range []bool{true, false, true, true} {
-			if _, ok := s.Lookup(tokens[i]); ok != want {
+			if _, ok := found(s.Lookup(t.Context(), tokens[i])); ok != want {
 				t.Errorf("token %d is live: %v", i, ok)
 			}
 		}
-		if _, ok := s.Lookup(others); !ok {
+		if _, ok := found(s.Lookup(t.Context(), others)); !ok {
 			t.Error("the limit of one principal took another's token")
 		}
 	})
@@ -111,10 +111,10 @@ func TestTokensSurviveARestartAsHashes(t *testing.T) {
 	s := open(t, path, store.Options{Now: c.now})
 	token := must[secret.Text](t)(s.Issue(anna()))
 	gone := must[secret.Text](t)(s.Issue(anna()))
-	if ok := must[bool](t)(s.Revoke(gone)); !ok {
+	if ok := must[bool](t)(s.Revoke(t.Context(), gone)); !ok {
 		t.Error("a live token was not revoked")
 	}
-	s.Lookup(token)
+	s.Lookup(t.Context(), token)
 	before := s.List()
 	closeStore(t, s)
 	raw := must[[]byte](t)(base64.StdEncoding.DecodeString(token.Reveal()))
@@ -122,10 +122,10 @@ func TestTokensSurviveARestartAsHashes(t *testing.T) {
 		t.Error("the file holds the token")
 	}
 	s = open(t, path, store.Options{Now: c.now})
-	if o, ok := s.Lookup(token); !ok || o != anna() {
+	if o, ok := found(s.Lookup(t.Context(), token)); !ok || o != anna() {
 		t.Errorf("the owner is %v, %v", o, ok)
 	}
-	if _, ok := s.Lookup(gone); ok {
+	if _, ok := found(s.Lookup(t.Context(), gone)); ok {
 		t.Error("a revoked token came back")
 	}
 	after := s.List()
@@ -148,7 +148,7 @@ func TestRevoke(t *testing.T) {
 		others := must[secret.Text](t)(s.Issue(other))
 		password := must[secret.Text](t)(s.IssuePassword(anna()))
 		for _, wrong := range []secret.Text{{}, secret.New(strings.Repeat("A", 28)), password} {
-			if must[bool](t)(s.Revoke(wrong)) {
+			if must[bool](t)(s.Revoke(t.Context(), wrong)) {
 				t.Error("something that is no token was revoked")
 			}
 		}
@@ -158,10 +158,10 @@ func TestRevoke(t *testing.T) {
 		if gone := must[[]store.Issued](t)(s.RevokeWhere(of(anna()))); len(gone) != 2 || gone[0].Owner != anna() {
 			t.Errorf("%v went", gone)
 		}
-		if _, ok := s.Lookup(mine); ok {
+		if _, ok := found(s.Lookup(t.Context(), mine)); ok {
 			t.Error("the token is live")
 		}
-		if _, ok := s.LookupPassword(password); ok {
+		if _, ok := found(s.LookupPassword(t.Context(), password)); ok {
 			t.Error("the password is live")
 		}
 		if gone := must[[]store.Issued](t)(s.RevokeWhere(of(anna()))); len(gone) != 0 {
@@ -170,10 +170,10 @@ func TestRevoke(t *testing.T) {
 		if gone := must[[]store.Issued](t)(s.RevokeWhere(of(bob))); len(gone) != 1 {
 			t.Errorf("%v went", gone)
 		}
-		if _, ok := s.Lookup(bobs); ok {
+		if _, ok := found(s.Lookup(t.Context(), bobs)); ok {
 			t.Error("the other principal's token is live")
 		}
-		if _, ok := s.Lookup(others); !ok {
+		if _, ok := found(s.Lookup(t.Context(), others)); !ok {
 			t.Error("the other integration's token is gone")
 		}
 		if again := must[secret.Text](t)(s.IssuePassword(anna())); again.Equal(password) {
@@ -199,7 +199,7 @@ func TestThePasswordOfAnOwnerStaysTheSame(t *testing.T) {
 	if again := must[secret.Text](t)(s.IssuePassword(anna())); !again.Equal(first) {
 		t.Error("it changed with the restart")
 	}
-	if o, ok := s.LookupPassword(first); !ok || o != anna() {
+	if o, ok := found(s.LookupPassword(t.Context(), first)); !ok || o != anna() {
 		t.Errorf("the owner is %v, %v", o, ok)
 	}
 	closeStore(t, s)
@@ -211,7 +211,7 @@ func TestThePasswordOfAnOwnerStaysTheSame(t *testing.T) {
 	if again := must[secret.Text](t)(s.IssuePassword(anna())); again.Equal(first) {
 		t.Error("a new key gives the old password")
 	}
-	if _, ok := s.LookupPassword(first); !ok {
+	if _, ok := found(s.LookupPassword(t.Context(), first)); !ok {
 		t.Error("the password given out before the key was lost does not work any more")
 	}
 }
@@ -225,7 +225,7 @@ func TestAnotherVoucherGivesAnotherPassword(t *testing.T) {
 		if first.Equal(second) {
 			t.Error("the password is the same")
 		}
-		if o, ok := s.LookupPassword(first); !ok || o != before {
+		if o, ok := found(s.LookupPassword(t.Context(), first)); !ok || o != before {
 			t.Errorf("the owner of the first is %v, %v", o, ok)
 		}
 		if again := must[secret.Text](t)(s.IssuePassword(before)); !again.Equal(first) {
@@ -276,41 +276,36 @@ func TestRecordsWithoutAVoucherAreTakenOver(t *testing.T) {
 	has := anna()
 	has.Voucher = "another"
 	kept := must[secret.Text](t)(s.Issue(has))
-	s.Lookup(token)
+	s.Lookup(t.Context(), token)
 	closeStore(t, s)
 	if b := fileBytes(t, path); !bytes.Contains(b, []byte(`"Principal":"anna@example.com"},"issued"`)) {
 		t.Fatal("a record without voucher does not look like one of an earlier version")
 	}
 
 	s = open(t, path, store.Options{})
-	refused := errors.New("no key")
-	if err := s.TakeOver(func(store.TokenOwner) (string, error) { return "", refused }); !errors.Is(err, refused) {
-		t.Errorf("the error is %v", err)
-	}
-	if err := s.TakeOver(func(o store.TokenOwner) (string, error) {
-		if o.Authenticator == anna().Authenticator {
-			return "taken over", nil
-		}
-		return "", nil
+	if err := s.TakeOver(func(o store.TokenOwner) ([32]byte, bool) {
+		return [32]byte{1}, o.Authenticator == anna().Authenticator
 	}); err != nil {
 		t.Fatal(err)
 	}
+	voucher := must[string](t)(s.Voucher(anna(), [32]byte{1}))
 	closeStore(t, s)
 	s = open(t, path, store.Options{})
 	owner := func(o store.TokenOwner, _ bool) string { return o.Authenticator + " " + o.Voucher }
 	for want, got := range map[string]string{
-		"svc@example.com taken over": owner(s.Lookup(token)), "svc@example.com another": owner(s.Lookup(kept)),
-		"gone@example.com ": owner(s.Lookup(unknown)),
+		"svc@example.com " + voucher: owner(found(s.Lookup(t.Context(), token))),
+		"svc@example.com another":    owner(found(s.Lookup(t.Context(), kept))),
+		"gone@example.com ":          owner(found(s.Lookup(t.Context(), unknown))),
 	} {
 		if got != want {
 			t.Errorf("the owner is %q, want %q", got, want)
 		}
 	}
-	if got := owner(s.LookupPassword(password)); got != "svc@example.com taken over" {
+	if got := owner(found(s.LookupPassword(t.Context(), password))); got != "svc@example.com "+voucher {
 		t.Errorf("the password's owner is %q", got)
 	}
 	taken := anna()
-	taken.Voucher = "taken over"
+	taken.Voucher = voucher
 	if again := must[secret.Text](t)(s.IssuePassword(taken)); !again.Equal(password) {
 		t.Error("the password taken over is not given out again")
 	}
@@ -331,7 +326,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 					if err != nil {
 						t.Error(err)
 					}
-					s.Lookup(token)
+					s.Lookup(t.Context(), token)
 					if p, err := s.IssuePassword(anna()); err != nil || p.Empty() {
 						t.Error(err)
 					}
@@ -356,7 +351,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 func TestLookupDoesNotAllocate(t *testing.T) {
 	s := store.Memory()
 	token := must[secret.Text](t)(s.Issue(anna()))
-	if n := testing.AllocsPerRun(100, func() { s.Lookup(token) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { s.Lookup(t.Context(), token) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -369,7 +364,7 @@ func BenchmarkLookup(b *testing.B) {
 	}
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
-			s.Lookup(token)
+			s.Lookup(b.Context(), token)
 		}
 	})
 }

@@ -28,10 +28,12 @@ type keyring struct {
 
 	mu     sync.Mutex
 	master []byte
+	before []byte // the master key of before, which still opens; nil = there is none
 }
 
-// key derives the key for one purpose. Without a key file it makes one if create is set, else it is fs.ErrNotExist.
-func (k *keyring) key(purpose string, create bool) ([]byte, error) {
+// all derives the keys for one purpose: the one of now, and the one of before if there is one. Without a key file it
+// makes one if create is set, else it is fs.ErrNotExist.
+func (k *keyring) all(purpose string, create bool) (keys [][]byte, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.master == nil {
@@ -44,15 +46,57 @@ func (k *keyring) key(purpose string, create bool) ([]byte, error) {
 		}
 		k.master = master
 	}
-	return hkdf.Key(sha256.New, k.master, nil, program+" "+purpose, keySize)
+	for _, master := range [][]byte{k.master, k.before} {
+		if master == nil {
+			continue
+		}
+		key, err := hkdf.Key(sha256.New, master, nil, program+" "+purpose, keySize)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// key is the one of now.
+func (k *keyring) key(purpose string, create bool) ([]byte, error) {
+	keys, err := k.all(purpose, create)
+	if err != nil {
+		return nil, err
+	}
+	return keys[0], nil
 }
 
 // cipher encrypts for one purpose; nonces are its own.
 func (k *keyring) cipher(purpose string, create bool) (cipher.AEAD, error) {
-	key, err := k.key(purpose, create)
+	keys, err := k.all(purpose, create)
 	if err != nil {
 		return nil, err
 	}
+	now, err := sealer(keys[0])
+	if err != nil || len(keys) == 1 {
+		return now, err
+	}
+	before, err := sealer(keys[1])
+	return either{now, before}, err
+}
+
+// either seals with the key of now, and opens what that or the key of before has sealed.
+type either struct {
+	cipher.AEAD
+	before cipher.AEAD
+}
+
+// Open is that of cipher.AEAD.
+func (e either) Open(dst, nonce, sealed, bound []byte) ([]byte, error) {
+	if opened, err := e.AEAD.Open(dst, nonce, sealed, bound); err == nil {
+		return opened, nil
+	}
+	return e.before.Open(dst, nonce, sealed, bound)
+}
+
+func sealer(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,14 @@ type fact struct {
 	At   int64  `json:"at"` // Unix nanoseconds
 }
 
+// later is the fact that was learnt later.
+func later(known, came fact) fact {
+	if known.At > came.At {
+		return known
+	}
+	return came
+}
+
 // Users maps e-mails to user GUIDs.
 func (s *Store) Users() *Learned { return s.users }
 

@@ -2,7 +2,8 @@ package store
 
 import (
 	"cmp"
-	"fmt"
+	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -48,20 +49,35 @@ func (s *Store) Pin(integration, username, hash string) (pinned string, err erro
 	}
 	c := s.pins.put(key, pin{integration, username, hash, s.o.Now().UnixNano()})
 	c.If = Absent
-	if err := s.commit(c); err != nil {
+	err = s.commit(c)
+	if s.feed != nil && errors.Is(err, ErrConflict) { // another replica was quicker
+		old, _, err := ask(context.Background(), s.core, s.pins, key)
+		return old.Hash, err
+	}
+	if err != nil {
 		return "", err
 	}
 	return hash, nil
 }
 
-// Pinned returns the pinned hash of a user. It touches no disk.
-func (s *Store) Pinned(integration, username string) (hash string, ok bool) {
+// Pinned returns the pinned hash of a user. It touches no disk. The error is that a store that replicas share is away,
+// and for so long that nothing is known, a *call.Error.
+func (s *Store) Pinned(integration, username string) (hash string, ok bool, err error) {
 	p, ok := s.pins.get(pinKey(integration, username))
-	return p.Hash, ok
+	if !s.isFresh() {
+		err = ErrUnreachable
+		wrap(&err, "pinned password")
+		return "", false, err
+	}
+	return p.Hash, ok, nil
 }
 
 // ForgetPins forgets the hashes that match, and returns them. With an error all are kept.
-func (s *Store) ForgetPins(match func(Pin) bool) ([]Pin, error) {
+func (s *Store) ForgetPins(match func(Pin) bool) (_ []Pin, err error) {
+	defer wrap(&err, "forget pins")
+	if err := s.catchUp(context.Background()); err != nil {
+		return nil, err
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	gone := slices.DeleteFunc(s.Pins(), func(p Pin) bool { return !match(p) })
@@ -70,13 +86,13 @@ func (s *Store) ForgetPins(match func(Pin) bool) ([]Pin, error) {
 		changes = append(changes, s.pins.drop(pinKey(p.Integration, p.Username)))
 	}
 	if err := s.commit(changes...); err != nil {
-		return nil, fmt.Errorf("forget pins: %w", err)
+		return nil, err
 	}
 	s.forgotten.Add(uint64(len(gone))) // last: who sees it grow finds the hash gone
 	return gone, nil
 }
 
-// Unpinned counts the hashes forgotten so far by this process.
+// Unpinned grows with each hash that is forgotten, and whenever one may have been.
 func (s *Store) Unpinned() uint64 { return s.forgotten.Load() }
 
 // Pins lists the pinned users by integration and name.

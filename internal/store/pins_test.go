@@ -30,7 +30,7 @@ func TestAPinOfAnEarlierVersionIsFoundUnderTheFoldOfToday(t *testing.T) {
 	}
 	for range 2 { // now, and after a restart
 		for name, want := range map[string]string{"anna@example.com": "hash-anna", kelvin: "hash-kelvin", kate: "hash-kate"} {
-			if got, _ := s.Pinned("erp", name); got != want {
+			if got, _, _ := s.Pinned("erp", name); got != want {
 				t.Errorf("%s has %q, want %q", name, got, want)
 			}
 		}
@@ -39,7 +39,7 @@ func TestAPinOfAnEarlierVersionIsFoundUnderTheFoldOfToday(t *testing.T) {
 	if _, err := s.ForgetPins(func(p Pin) bool { return p.Username == kelvin }); err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := open().Pinned("erp", kelvin); ok {
+	if got, ok, _ := open().Pinned("erp", kelvin); ok {
 		t.Errorf("a forgotten pin is back: %q", got)
 	}
 }

@@ -93,6 +93,7 @@ func (s *Store) FreshRefresh(
 	sealed, ok := s.refresh.get(name)
 	if s.shared != nil {
 		sealed, ok, err = s.shared.Get(ctx, bucketRefresh, name)
+		wrap(&err, "read refresh token")
 	}
 	if err != nil || !ok {
 		return token, at, "", false, err

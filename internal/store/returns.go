@@ -54,8 +54,13 @@ func (r *Returns) Put(_ context.Context, key string, value []byte, until time.Ti
 	return r.core.commit(append(changes, r.entries.put(key, returned{value, until}))...)
 }
 
-// Get gives a value whose time is not over.
-func (r *Returns) Get(key string) (value []byte, ok bool) {
+// Get gives a value whose time is not over. A store that replicas share is asked for what memory does not know; the
+// error is that it is away, a *call.Error.
+func (r *Returns) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	kept, ok := r.entries.get(key)
-	return kept.Value, ok && r.core.o.Now().Before(kept.Until)
+	if !ok && r.core.feed != nil {
+		kept, ok, err = ask(ctx, r.core, r.entries, key)
+		wrap(&err, "find return address")
+	}
+	return kept.Value, ok && r.core.o.Now().Before(kept.Until), err
 }

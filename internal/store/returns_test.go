@@ -39,11 +39,11 @@ func TestReturnAddressesOutliveTheProcess(t *testing.T) {
 	for later, want := range map[time.Duration]bool{23 * time.Hour: true, 49 * time.Hour: false} {
 		now := until.Add(later - 24*time.Hour)
 		s = reopen(t, s, path, now)
-		if value, ok := s.Returns().Get("a"); ok != want || ok && string(value) != "sealed" {
+		if value, ok := found(s.Returns().Get(t.Context(), "a")); ok != want || ok && string(value) != "sealed" {
 			t.Errorf("%s later it is %q, %v", later, value, ok)
 		}
 	}
-	if _, ok := s.Returns().Get("b"); ok {
+	if _, ok := found(s.Returns().Get(t.Context(), "b")); ok {
 		t.Error("an unknown key has a value")
 	}
 }
@@ -77,7 +77,7 @@ func TestReturnAddressesAreBounded(t *testing.T) {
 		if err := put("8", 1); err != nil {
 			t.Errorf("those whose time is over are in the way: %v", err)
 		}
-		if _, ok := s.Returns().Get("0"); ok {
+		if _, ok := found(s.Returns().Get(t.Context(), "0")); ok {
 			t.Error("an old one is still there")
 		}
 	})
@@ -91,7 +91,7 @@ func TestTheSameAddressIsWrittenOnceADay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if value, ok := s.Returns().Get("a"); !ok || string(value) != "0" {
+	if value, ok := found(s.Returns().Get(t.Context(), "a")); !ok || string(value) != "0" {
 		t.Errorf("got %q", value)
 	}
 }

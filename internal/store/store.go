@@ -10,10 +10,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/translate/soaprest/journal"
 )
 
@@ -74,6 +76,21 @@ type Options struct {
 	OnError func(error) // told of a flush that failed in Run (it is tried again); nil means ignore
 	// OnEvent is told of each event that a replica announced, on the goroutine that follows the feed; nil means ignore.
 	OnEvent func(event string)
+
+	// MaxStale is how long what is known of issued secrets and pins is believed while a store that replicas share is
+	// away; 0 means for ever. OnAway is told when it goes away, why, and with nil when it is back; it must not ask the
+	// Store.
+	MaxStale time.Duration
+	OnAway   func(error)
+}
+
+// forMany has the bounds of a store that replicas share.
+func (o Options) forMany() Options {
+	o.MaxIssued = cmp.Or(o.MaxIssued, 500_000)
+	o.MaxLearned = cmp.Or(o.MaxLearned, 200_000)
+	o.MaxPins = cmp.Or(o.MaxPins, 200_000)
+	o.MaxRefresh = cmp.Or(o.MaxRefresh, 100_000)
+	return o
 }
 
 func (o Options) withDefaults() Options {
@@ -85,6 +102,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(string) {}
+	}
+	if o.OnAway == nil {
+		o.OnAway = func(error) {}
 	}
 	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
 	o.PerOwner = cmp.Or(o.PerOwner, 10)
@@ -110,8 +130,6 @@ type Store struct {
 	returns           *Returns
 	users, accounts   *Learned
 	creations         *Creations
-
-	forgotten atomic.Uint64 // pins
 }
 
 // core is what the kinds of records share.
@@ -123,15 +141,23 @@ type core struct {
 	writing sync.Mutex
 	backend Backend
 	shared  Shared // backend, if other processes write it too; else nil
+	feed    *feed  // of shared; nil without
 	closed  bool
 	tables  map[string]records // by bucket; the ledger's rows are not kept in memory
+	hurry   chan struct{}      // has Run flush now
+
+	forgotten atomic.Uint64 // pins
 }
 
 // records is a table without the type of its records.
 type records interface {
 	apply(Change) error
+	follow(Change) error
+	begin()
+	load(Change) error
+	swap(own func(key string) bool)
 	take() []Change
-	retry(key string)
+	retry(Change)
 }
 
 // Open opens the store at path, making the file if there is none or an empty one. The empty path gives a store in
@@ -159,8 +185,8 @@ func Open(path string, o Options) (*Store, error) {
 func Memory() *Store { return newStore(Options{}.withDefaults(), newMemory(), &keyring{}) }
 
 func newStore(o Options, b Backend, k *keyring) *Store {
-	c := &core{o: o, keys: k, backend: b, tables: map[string]records{}}
-	return &Store{
+	c := &core{o: o, keys: k, backend: b, tables: map[string]records{}, hurry: make(chan struct{}, 1)}
+	s := &Store{
 		core:      c,
 		tokens:    newTable[issued](c, bucketTokens),
 		passwords: newTable[issued](c, bucketPasswords),
@@ -171,6 +197,14 @@ func newStore(o Options, b Backend, k *keyring) *Store {
 		accounts:  &Learned{c, newTable[fact](c, bucketAccounts)},
 		creations: &Creations{c, newTable[journal.Entry](c, bucketCreations)},
 	}
+	for _, t := range []*table[issued]{s.tokens, s.passwords} {
+		t.merge, t.group = issued.merged, grouping(issued.group)
+	}
+	for _, l := range []*Learned{s.users, s.accounts} {
+		l.facts.merge = later
+	}
+	s.creations.entries.merge = bothAnswered
+	return s
 }
 
 func (c *core) load() error {
@@ -203,9 +237,10 @@ func (c *core) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return c.Flush()
 		case <-tick.C:
-			if err := c.Flush(); err != nil {
-				c.o.OnError(err)
-			}
+		case <-c.hurry:
+		}
+		if err := c.Flush(); err != nil && !isAway(err) { // of that OnAway is told
+			c.o.OnError(err)
 		}
 	}
 }
@@ -218,36 +253,50 @@ func (c *core) Flush() error {
 }
 
 func (c *core) flush() error {
+	if c.closed {
+		return ErrClosed
+	}
 	var changes []Change
 	for _, t := range c.tables {
 		changes = append(changes, t.take()...)
 	}
-	err := c.write(changes)
-	if err != nil {
-		for _, change := range changes {
-			c.tables[change.Bucket].retry(change.Key)
+	most := max(1, len(changes))
+	if c.shared != nil {
+		most = batch
+	}
+	var problems []error
+	for some := range slices.Chunk(changes, most) {
+		_, err := c.write(some)
+		if err == nil {
+			continue
+		}
+		problems = append(problems, err)
+		for _, change := range some {
+			c.tables[change.Bucket].retry(change)
 		}
 	}
-	return err
+	return errors.Join(problems...)
 }
 
 // write is called with writing held. A change once begun is finished, whoever waits for it.
-func (c *core) write(changes []Change) error {
+func (c *core) write(changes []Change) (Mark, error) {
 	if c.closed {
-		return ErrClosed
+		return Mark{}, ErrClosed
 	}
 	if len(changes) == 0 {
-		return nil
+		return Mark{}, nil
 	}
-	_, err := c.backend.Commit(context.Background(), changes)
-	return err
+	return c.backend.Commit(context.Background(), changes)
 }
 
 // commit writes the changes, and then the tables follow. It is called with writing held.
 func (c *core) commit(changes ...Change) error {
-	err := c.write(changes)
+	mark, err := c.write(changes)
 	if err != nil {
 		return err
+	}
+	if c.feed != nil {
+		return c.committed(changes, mark)
 	}
 	for _, change := range changes {
 		err = errors.Join(err, c.tables[change.Bucket].apply(change))
@@ -260,10 +309,15 @@ func (c *core) Lease(ctx context.Context, name string, life time.Duration) (*Lea
 	return c.backend.Lease(ctx, name, life)
 }
 
-// wrap tells what was being done when err happened.
+// wrap tells what was being done when err happened. That the store of all replicas is away is a *call.Error: the
+// program is asked to come again.
 func wrap(err *error, doing string) {
-	if *err != nil {
-		*err = fmt.Errorf("%s: %w", doing, *err)
+	if *err == nil {
+		return
+	}
+	*err = fmt.Errorf("%s: %w", doing, *err)
+	if isAway(*err) {
+		*err = &call.Error{Kind: call.KindStoreUnreachable, Err: *err}
 	}
 }
 
@@ -304,5 +358,6 @@ func (c *core) WriteLedger(put map[string][]byte, drop []string) error {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	return c.write(changes)
+	_, err := c.write(changes)
+	return err
 }

@@ -86,7 +86,7 @@ func fileBytes(t *testing.T, path string) []byte {
 func TestMemoryNeedsNothing(t *testing.T) {
 	s := store.Memory()
 	token := must[secret.Text](t)(s.Issue(anna()))
-	if o, ok := s.Lookup(token); !ok || o != anna() {
+	if o, ok := found(s.Lookup(t.Context(), token)); !ok || o != anna() {
 		t.Errorf("the owner is %v, %v", o, ok)
 	}
 	closeStore(t, s)
@@ -371,11 +371,11 @@ func TestAClosedStoreStillLooksUpAndWritesNoMore(t *testing.T) {
 		token := must[secret.Text](t)(s.Issue(anna()))
 		closeStore(t, s)
 		closeStore(t, s)
-		if _, ok := s.Lookup(token); !ok {
+		if _, ok := found(s.Lookup(t.Context(), token)); !ok {
 			t.Error("the token is gone")
 		}
 		_, issue := s.Issue(anna())
-		_, revoke := s.Revoke(token)
+		_, revoke := s.Revoke(t.Context(), token)
 		_, pin := s.Pin("billing", "anna@example.com", "$hash")
 		for _, err := range []error{issue, revoke, pin, s.PutRefresh("a", secret.New("r")), s.Flush(),
 			s.WriteLedger(map[string][]byte{"a": nil}, nil), s.LedgerRows(func(string, []byte) error { return nil })} {
@@ -503,8 +503,16 @@ func TestAnIssuedTokenSurvivesAKill(t *testing.T) {
 		t.Fatalf("the child told %d tokens", len(tokens))
 	}
 	for _, token := range tokens {
-		if o, ok := s.Lookup(secret.New(token)); len(token) == 28 && (!ok || o != anna()) {
+		if o, ok := found(s.Lookup(t.Context(), secret.New(token))); len(token) == 28 && (!ok || o != anna()) {
 			t.Errorf("a token is lost")
 		}
 	}
+}
+
+// found is a look-up that nothing was in the way of.
+func found[V any](v V, ok bool, err error) (V, bool) {
+	if err != nil {
+		panic(err)
+	}
+	return v, ok
 }

@@ -113,7 +113,7 @@ func TestTheFirstPinHolds(t *testing.T) {
 	}
 	closeStore(t, s)
 	s = open(t, path, store.Options{MaxPins: 2})
-	if hash, ok := s.Pinned("billing", "anna@example.com"); !ok || hash != "$1" {
+	if hash, ok := found(s.Pinned("billing", "anna@example.com")); !ok || hash != "$1" {
 		t.Errorf("after a restart it is %q, %v", hash, ok)
 	}
 	if pins := s.Pins(); len(pins) != 2 || pins[0].Integration != "billing" || pins[0].Username != "Anna@example.com" ||

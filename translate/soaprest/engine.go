@@ -84,8 +84,8 @@ func (e *Engine) Serve(ctx context.Context, c *Call) (*answer.Answer, error) {
 
 // Return says where the browser of a signer goes that comes back to redirect.Path with DocuSign's query; "" = nowhere,
 // the window can be closed. The error is redirect.ErrGone, or trouble with the store.
-func (e *Engine) Return(state string, query url.Values) (location string, err error) {
-	location, envelope, err := e.redirects.Location(state, query)
+func (e *Engine) Return(ctx context.Context, state string, query url.Values) (location string, err error) {
+	location, envelope, err := e.redirects.Location(ctx, state, query)
 	if err == nil {
 		e.statuses.forget(envelope) // the program asks next what became of it
 	}

@@ -138,7 +138,7 @@ func TestAStatusIsAnsweredFromMemory(t *testing.T) { // SOAP-REST.md §6.6
 
 	_, state, ok := strings.Cut(body, "/ds-return/")
 	state, _, _ = strings.Cut(state, `"`)
-	if location, err := e.Return(state, url.Values{"event": {"signing_complete"}}); !ok || err != nil || location != "" {
+	if location, err := e.Return(t.Context(), state, url.Values{"event": {"signing_complete"}}); !ok || err != nil || location != "" {
 		t.Errorf("the signer is led to %q, %v", location, err)
 	}
 	ask("after the signer came back", false)

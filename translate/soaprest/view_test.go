@@ -172,11 +172,11 @@ func TestASignerIsLedBack(t *testing.T) { // SOAP-REST.md §4.6
 		"cancel":           "http://app.example.com/oops",
 		"fax_pending":      "http://app.example.com/oops",
 	} {
-		if got, err := e.Return(state, url.Values{"event": {event}}); got != want || err != nil {
+		if got, err := e.Return(t.Context(), state, url.Values{"event": {event}}); got != want || err != nil {
 			t.Errorf("%s leads to %q, %v", event, got, err)
 		}
 	}
-	if got, err := e.Return("AAAA", url.Values{}); !errors.Is(err, redirect.ErrGone) || got != "" {
+	if got, err := e.Return(t.Context(), "AAAA", url.Values{}); !errors.Is(err, redirect.ErrGone) || got != "" {
 		t.Errorf("leads to %q, %v", got, err)
 	}
 }

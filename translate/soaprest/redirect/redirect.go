@@ -39,8 +39,8 @@ type Store interface {
 	Cipher() (cipher.AEAD, error)
 	// Put keeps a value until then, or until when it is kept already if that is later. It is durable when it returns.
 	Put(ctx context.Context, key string, value []byte, until time.Time) error
-	// Get gives a value whose time is not over.
-	Get(key string) (value []byte, ok bool)
+	// Get gives a value whose time is not over. The error is that it is not known.
+	Get(ctx context.Context, key string) (value []byte, ok bool, err error)
 }
 
 // Addresses are those of a program, by their names in SOAP.
@@ -169,8 +169,10 @@ func (r *Redirector) URL(ctx context.Context, public *url.URL, a Addresses, note
 
 // Location says where a browser goes that comes back with DocuSign's query: to exactly the address of the event,
 // without what DocuSign appended. "" = to none: the program named neither that address nor one for exceptions. The
-// error is ErrGone or one of the store's key.
-func (r *Redirector) Location(state string, query url.Values) (address, note string, err error) {
+// error is ErrGone or one of the store.
+func (r *Redirector) Location(
+	ctx context.Context, state string, query url.Values,
+) (address, note string, err error) {
 	aead, err := r.aead()
 	if err != nil {
 		return "", "", fmt.Errorf("key of return addresses: %w", err)
@@ -186,11 +188,14 @@ func (r *Redirector) Location(state string, query url.Values) (address, note str
 	until := time.Unix(int64(binary.BigEndian.Uint32(content[1:])), 0)
 	end := headSize + int(content[headSize-1])
 	note, packed := string(content[headSize:end]), content[end:]
-	if content[0] == kept {
-		packed, err = r.kept(aead, packed)
-	}
-	if err != nil || !r.now().Before(until) {
+	if !r.now().Before(until) {
 		return "", "", ErrGone
+	}
+	if content[0] == kept {
+		packed, err = r.kept(ctx, aead, packed)
+	}
+	if err != nil {
+		return "", "", err
 	}
 	a, err := unpack(packed)
 	if err != nil {
@@ -199,12 +204,18 @@ func (r *Redirector) Location(state string, query url.Values) (address, note str
 	return header(a.of(outcomeOf(query.Get("event")))), note, nil
 }
 
-func (r *Redirector) kept(aead cipher.AEAD, key []byte) ([]byte, error) {
-	value, ok := r.store.Get(string(key))
-	if !ok {
+func (r *Redirector) kept(ctx context.Context, aead cipher.AEAD, key []byte) (packed []byte, err error) {
+	value, ok, err := r.store.Get(ctx, string(key))
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		packed, err = aead.Open(nil, nil, value, key)
+	}
+	if !ok || err != nil {
 		return nil, ErrGone
 	}
-	return aead.Open(nil, nil, value, key)
+	return packed, nil
 }
 
 // outcomeOf takes a word that DocuSign does not document for an exception: nothing else is known of it.

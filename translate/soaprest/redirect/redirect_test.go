@@ -21,6 +21,7 @@ type memory struct {
 	key    []byte
 	keyErr error
 	putErr error
+	getErr error
 	values map[string][]byte
 	puts   int
 	now    func() time.Time
@@ -44,9 +45,9 @@ func (m *memory) Put(_ context.Context, key string, value []byte, until time.Tim
 	return m.putErr
 }
 
-func (m *memory) Get(key string) ([]byte, bool) {
+func (m *memory) Get(_ context.Context, key string) ([]byte, bool, error) {
 	value, ok := m.values[key]
-	return value, ok && m.now().Before(m.until[key])
+	return value, ok && m.now().Before(m.until[key]), m.getErr
 }
 
 type clock struct{ time.Time }
@@ -121,7 +122,7 @@ func TestEachEventLeadsToItsAddress(t *testing.T) {
 		"access_code_failed": "AccessCode", "id_check_failed": "IDCheck", "fax_pending": "Fax",
 		"a_new_word": "Exception", "": "Exception",
 	} {
-		got, note, err := r.Location(s, url.Values{"event": {word}, "envelopeId": {"x"}})
+		got, note, err := r.Location(t.Context(), s, url.Values{"event": {word}, "envelopeId": {"x"}})
 		if err != nil || got != "https://app.example.com/pop?event="+want || note != "e1" {
 			t.Errorf("%q leads to %q with %q, %v", word, got, note, err)
 		}
@@ -142,7 +143,7 @@ func TestAddressesThatDoNotFitAreKept(t *testing.T) {
 		t.Errorf("the same addresses are kept %d times", len(m.values))
 	}
 	for event, want := range map[string]string{"decline": a["OnDecline"], "cancel": a["OnCancel"]} {
-		if got, note, err := r.Location(s, url.Values{"event": {event}}); err != nil || got != want || note != "e1" {
+		if got, note, err := r.Location(t.Context(), s, url.Values{"event": {event}}); err != nil || got != want || note != "e1" {
 			t.Errorf("%s leads to %.60q with %q, %v", event, got, note, err)
 		}
 	}
@@ -152,11 +153,11 @@ func TestAddressesThatDoNotFitAreKept(t *testing.T) {
 		}
 	}
 	again := redirect.New(m, c.now) // the proxy was started again
-	if _, _, err := again.Location(s, nil); err != nil {
+	if _, _, err := again.Location(t.Context(), s, nil); err != nil {
 		t.Error(err)
 	}
 	clear(m.values)
-	if _, _, err := r.Location(s, nil); !errors.Is(err, redirect.ErrGone) {
+	if _, _, err := r.Location(t.Context(), s, nil); !errors.Is(err, redirect.ErrGone) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -179,16 +180,16 @@ func TestNobodyIsLedToAnAddressThatNoCallNamed(t *testing.T) {
 		if bad == s {
 			continue
 		}
-		if got, _, err := r.Location(bad, url.Values{"event": {"cancel"}}); !errors.Is(err, redirect.ErrGone) || got != "" {
+		if got, _, err := r.Location(t.Context(), bad, url.Values{"event": {"cancel"}}); !errors.Is(err, redirect.ErrGone) || got != "" {
 			t.Errorf("%s: leads to %q, %v", name, got, err)
 		}
 	}
 	c.Time = c.Add(24*time.Hour - time.Second)
-	if _, _, err := r.Location(s, nil); err != nil {
+	if _, _, err := r.Location(t.Context(), s, nil); err != nil {
 		t.Errorf("within a day: %v", err)
 	}
 	c.Time = c.Add(time.Second)
-	if _, _, err := r.Location(s, nil); !errors.Is(err, redirect.ErrGone) {
+	if _, _, err := r.Location(t.Context(), s, nil); !errors.Is(err, redirect.ErrGone) {
 		t.Errorf("after a day: %v", err)
 	}
 	if got, err := r.URL(t.Context(), public(t), ten(), strings.Repeat("n", 37)); err == nil {
@@ -224,7 +225,7 @@ func TestAnAddressThatIsMissing(t *testing.T) {
 		"an address of a machine's own": {redirect.Addresses{"OnDecline": "http://localhost:8080"}, "http://localhost:8080"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, _, err := r.Location(state(t, r, tc.give), url.Values{"event": {"decline"}})
+			got, _, err := r.Location(t.Context(), state(t, r, tc.give), url.Values{"event": {"decline"}})
 			if err != nil || got != tc.want {
 				t.Errorf("leads to %q, %v", got, err)
 			}
@@ -295,7 +296,7 @@ func FuzzLocation(f *testing.F) {
 	f.Add("https://evil.example.com", "signing_complete")
 	f.Fuzz(func(t *testing.T, state, event string) {
 		r, _, _ := begin(t)
-		if got, _, err := r.Location(state, url.Values{"event": {event}}); err == nil || got != "" {
+		if got, _, err := r.Location(t.Context(), state, url.Values{"event": {event}}); err == nil || got != "" {
 			t.Errorf("leads to %q", got)
 		}
 	})
