@@ -140,9 +140,12 @@ func (d *Decision) grantError(user string, err error) error {
 		return nil
 	case errors.As(err, &refused):
 		kind := call.KindTokenRefused
-		if late {
+		switch {
+		case refused.Kind == oauth.StoreUnreachable:
+			kind = call.KindStoreUnreachable
+		case late:
 			kind = call.KindTokenTimeout
-		} else if refused.Temporary() {
+		case refused.Temporary():
 			kind = call.KindTokenUnavailable
 		}
 		return &call.Error{Kind: kind, Err: err, Fill: fill}

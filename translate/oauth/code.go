@@ -2,13 +2,11 @@ package oauth
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -18,21 +16,6 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// renewAfter is how long a refresh token may lie unused before Renew exchanges it; DocuSign forgets it after 30
-// days. renewPause keeps many that are due at once from being throttled (PROTOCOL.md §6.3).
-const (
-	renewAfter  = 3 * 24 * time.Hour
-	renewPause  = 2 * time.Second
-	codeTimeout = 20 * time.Second
-)
-
-// RefreshStore keeps refresh tokens, by RefreshName, so that a login survives a restart.
-type RefreshStore interface {
-	// Refresh also tells when the token was put there, zero if that is not known.
-	Refresh(name string) (token secret.Text, at time.Time, ok bool, err error)
-	PutRefresh(name string, token secret.Text) error
-}
-
 // CodeConfig is what a CodeGranter is made of. AccountServer, ClientID, HTTP and Tokens are required.
 type CodeConfig struct {
 	AccountServer string // origin, as in Config
@@ -41,21 +24,31 @@ type CodeConfig struct {
 	HTTP          *http.Client // as in Config
 	Tokens        RefreshStore
 	Identities    []Identity       // whom Renew looks after
+	Unsaved       *Unsaved         // outlives the CodeGranter; nil = its own
 	Now           func() time.Time // nil = time.Now
+	Conflict      func(Identity)   // told of a refresh token that somebody else replaced during its exchange; nil = nobody
 }
 
 // CodeGranter obtains tokens for users who logged in once in a browser (authorization code grant with PKCE): for
 // accounts that do not allow impersonation. It serves one integration key.
 type CodeGranter struct {
-	cfg     CodeConfig
-	server  *server
-	pause   time.Duration // between two exchanges of Renew
-	unsaved sync.Map      // RefreshName -> secret.Text that came with the last refresh and could not be stored yet
+	cfg    CodeConfig
+	server *server
+	pause  time.Duration  // between two exchanges of Renew
+	jitter func() float64 // [0,1), of Renew
 }
 
 // NewCodeGranter makes a CodeGranter. It does no I/O.
 func NewCodeGranter(cfg CodeConfig) *CodeGranter {
-	return &CodeGranter{cfg: cfg, server: newServer(cfg.AccountServer, cfg.HTTP, cfg.Now), pause: renewPause}
+	if cfg.Unsaved == nil {
+		cfg.Unsaved = &Unsaved{}
+	}
+	if cfg.Conflict == nil {
+		cfg.Conflict = func(Identity) {}
+	}
+	return &CodeGranter{
+		cfg: cfg, server: newServer(cfg.AccountServer, cfg.HTTP, cfg.Now), pause: renewPause, jitter: rand.Float64,
+	}
 }
 
 // RefreshName is the name under which the refresh token of id is stored. Scopes do not count: one login serves them
@@ -126,104 +119,6 @@ func (g *CodeGranter) UserInfo(ctx context.Context, l *Login) (*UserInfo, error)
 	})
 	defer c.Close()
 	return c.UserInfo(ctx, Identity{Issuer: g.cfg.ClientID})
-}
-
-// Grant is a Granter: it exchanges the stored refresh token. One that comes back is stored before the access token is
-// handed out. A token that rotates must not be used twice, so a user's grants come one after the other.
-func (g *CodeGranter) Grant(ctx context.Context, id Identity) (*Token, error) {
-	name := RefreshName(id)
-	if err := g.save(name); err != nil {
-		return nil, err
-	}
-	token, failed := g.stored(id)
-	if failed != nil {
-		return nil, failed
-	}
-	l, failed := g.exchangeRefresh(ctx, id, token)
-	if failed != nil && failed.Kind == LoginRequired {
-		// The state that a reload replaced may have rotated the token meanwhile.
-		if again, gone := g.stored(id); gone == nil && again != token {
-			token = again
-			l, failed = g.exchangeRefresh(ctx, id, token)
-		}
-	}
-	if failed != nil {
-		return nil, failed
-	}
-	if l.Refresh.Empty() || l.Refresh == token {
-		_ = g.cfg.Tokens.PutRefresh(name, token) // only for its date: the login is kept already
-		return l.Token, nil
-	}
-	g.unsaved.Store(name, l.Refresh)
-	return l.Token, g.save(name)
-}
-
-func (g *CodeGranter) stored(id Identity) (secret.Text, *GrantError) {
-	token, _, ok, err := g.cfg.Tokens.Refresh(RefreshName(id))
-	text := "this user has not logged in yet"
-	if err != nil {
-		text = clean(err.Error(), 300)
-	}
-	if err != nil || !ok {
-		return token, g.server.grantError(LoginRequired, id, text, err)
-	}
-	return token, nil
-}
-
-// save stores a refresh token that only this process knows.
-func (g *CodeGranter) save(name string) error {
-	token, ok := g.unsaved.Load(name)
-	if !ok {
-		return nil
-	}
-	if err := g.cfg.Tokens.PutRefresh(name, token.(secret.Text)); err != nil {
-		return fmt.Errorf("the new refresh token could not be stored, and without it the login would be lost: %w", err)
-	}
-	g.unsaved.Delete(name)
-	return nil
-}
-
-// exchangeRefresh does not end with its caller: an answer nobody reads may hold the only refresh token that still
-// works.
-func (g *CodeGranter) exchangeRefresh(ctx context.Context, id Identity, token secret.Text) (Login, *GrantError) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), codeTimeout)
-	defer cancel()
-	l, failed := g.post(ctx, id, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token.Reveal()}})
-	if failed != nil && failed.OAuthError == "invalid_grant" {
-		failed.Kind = LoginRequired
-	}
-	return l, failed
-}
-
-// Renew exchanges the refresh tokens of CodeConfig.Identities that were not exchanged for a while, so that they do not
-// expire, one every few seconds. The access tokens that come of it are kept by through, a Client that grants with g.
-// It is meant to be called daily. The error joins a *GrantError for each user whose login is lost; who never logged in
-// is passed over.
-func (g *CodeGranter) Renew(ctx context.Context, through *Client) error {
-	var problems []error
-	var turn <-chan time.Time // nil before the first
-	for _, id := range g.cfg.Identities {
-		if !g.due(RefreshName(id)) {
-			continue
-		}
-		if turn != nil {
-			select {
-			case <-turn:
-			case <-ctx.Done():
-				return errors.Join(problems...)
-			}
-		}
-		_, err := through.Token(ctx, id)
-		problems = append(problems, err)
-		turn = time.After(g.pause)
-	}
-	return errors.Join(problems...)
-}
-
-// due goes by the date in the store, which outlives the process.
-func (g *CodeGranter) due(name string) bool {
-	_, at, ok, err := g.cfg.Tokens.Refresh(name)
-	return err != nil || ok && g.server.now().Sub(at) >= renewAfter // Token tells what the error is
 }
 
 // post is not repeatable: a refresh token that rotates must not be presented twice.

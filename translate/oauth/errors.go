@@ -39,6 +39,7 @@ const (
 	Network                          // no answer
 	BadAnswer                        // an answer that is not the account server's: HTML, a redirect, no token in it
 	LoginRequired                    // terminal: authorization code grant without a refresh token that works
+	StoreUnreachable                 // a refresh token is not exchanged without the store of all replicas
 	kinds
 )
 
@@ -51,6 +52,7 @@ func causes() [kinds]cause.ID {
 		InvalidRequest: cause.InvalidRequest, Refused: cause.Refused, NotConfigured: cause.NotConfigured,
 		Throttled: cause.GrantThrottled, ServerError: cause.ServerError, Network: cause.Network,
 		BadAnswer: cause.BadAnswer, LoginRequired: cause.LoginRequired,
+		StoreUnreachable: cause.StoreUnreachable,
 	}
 }
 
@@ -67,7 +69,7 @@ func (k Kind) String() string { return k.cause().String() }
 // Temporary reports whether the error may pass without anybody's help.
 func (k Kind) Temporary() bool {
 	switch k {
-	case Throttled, ServerError, Network, BadAnswer:
+	case Throttled, ServerError, Network, BadAnswer, StoreUnreachable:
 		return true
 	}
 	return k == Unclassified || k >= kinds
