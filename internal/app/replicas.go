@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/internal/store/redis"
+)
+
+// A replica that says nothing for announceLife is gone.
+const (
+	announceEvery = 10 * time.Second
+	announceLife  = 3 * announceEvery
+)
+
+// replicas tells the other replicas of this one, and keeps what they told.
+type replicas struct {
+	server *redis.Server
+	self   func() admin.Replica // what this one says of itself
+
+	mu   sync.Mutex
+	list []admin.Replica
+	at   time.Time // when it was read; zero = never
+}
+
+// run announces this replica until ctx ends, and takes it back then. A store that is away tells of itself: onError is
+// told of the rest.
+func (r *replicas) run(ctx context.Context, onError func(error)) error {
+	tick := time.NewTicker(announceEvery)
+	defer tick.Stop()
+	for {
+		if err := r.exchange(ctx); err != nil && !away(err) && ctx.Err() == nil {
+			onError(err)
+		}
+		select {
+		case <-ctx.Done():
+			if err := r.server.Withdraw(context.WithoutCancel(ctx)); err != nil && !away(err) {
+				return err
+			}
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func away(err error) bool {
+	return errors.Is(err, store.ErrUnreachable) || errors.Is(err, store.ErrEmptied) || errors.Is(err, store.ErrReplaced)
+}
+
+// exchange tells the others of this one, and reads what they told.
+func (r *replicas) exchange(ctx context.Context) error {
+	value, err := json.Marshal(r.self())
+	if err == nil {
+		err = r.server.Announce(ctx, value, announceLife)
+	}
+	if err != nil {
+		return fmt.Errorf("announce this replica: %w", err)
+	}
+	list, err := readReplicas(ctx, r.server)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list, r.at = list, time.Now()
+	return nil
+}
+
+// readReplicas gives the replicas that live.
+func readReplicas(ctx context.Context, server *redis.Server) ([]admin.Replica, error) {
+	said, err := server.Replicas(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the list of replicas: %w", err)
+	}
+	list := []admin.Replica{}
+	for _, one := range said {
+		var replica admin.Replica
+		if err := json.Unmarshal(one.Value, &replica); err != nil {
+			return nil, fmt.Errorf("read the list of replicas: %w", err)
+		}
+		replica.HeardSeconds, replica.Self = one.Ago.Seconds(), false
+		list = append(list, replica)
+	}
+	return list, nil
+}
+
+// known gives the list with this replica as it is now, and when it was read.
+func (r *replicas) known() (list []admin.Replica, at time.Time) {
+	self := r.self()
+	self.Self = true
+	list = []admin.Replica{self}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, one := range r.list {
+		if one.Name != self.Name {
+			list = append(list, one)
+		}
+	}
+	return list, r.at
+}
