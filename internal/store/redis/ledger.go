@@ -207,10 +207,13 @@ func (l *sharedLedger) piece(ctx context.Context, kind string, ids []string, f f
 		if len(raw) == 0 {
 			continue
 		}
-		row, err := l.open(kind, id, raw)
+		row, old, err := l.open(kind, id, raw)
 		if err != nil {
 			l.s.o.OnError(fmt.Errorf("ledger: a row is left out: %w", err))
 			continue
+		}
+		if err := l.renew(ctx, l.s.key("led", kind, id), old); err != nil {
+			return err
 		}
 		if err := f(row); err != nil {
 			return err
@@ -219,36 +222,58 @@ func (l *sharedLedger) piece(ctx context.Context, kind string, ids []string, f f
 	return nil
 }
 
-// open reads the fields of a hash.
-func (l *sharedLedger) open(kind, id string, raw []string) (ledger.Fields, error) {
-	row := ledger.NewFields("")
+// open reads the fields of a hash. old are those that were sealed with the key before: name, what is there, and the same
+// sealed anew, in turn.
+func (l *sharedLedger) open(kind, id string, raw []string) (row ledger.Fields, old []any, err error) {
+	row = ledger.NewFields("")
+	text := func(field, sealed string, place ...string) (string, error) {
+		place = append([]string{"ledger", kind, id}, place...)
+		value, before, err := l.s.ring.open([]byte(sealed), place...)
+		if before {
+			old = append(old, field, sealed, l.s.ring.seal(value, place...))
+		}
+		return string(value), err
+	}
 	named := false
 	for n := 0; n+1 < len(raw); n += 2 {
 		field, value := raw[n], raw[n+1]
-		var err error
 		switch {
 		case field == rowName:
-			row.Name, err = l.text(value, kind, id)
+			row.Name, err = text(field, value)
 			named = true
 		case field == "":
 		case field[0] == numberMark:
 			row.Numbers[field[1:]], err = strconv.ParseInt(value, 10, 64)
 		case field[0] == textMark:
-			row.Texts[field[1:]], err = l.text(value, kind, id, field[1:])
+			row.Texts[field[1:]], err = text(field, value, field[1:])
 		case field[0] == bitsMark:
 			row.Bits[field[1:]] = value
 		}
 		if err != nil {
-			return row, fmt.Errorf("%.50q: %w", field, err)
+			return row, nil, fmt.Errorf("%.50q: %w", field, err)
 		}
 	}
 	if !named {
-		return row, errors.New("it has no name")
+		return row, nil, errors.New("it has no name")
 	}
-	return row, nil
+	return row, old, nil
 }
 
-func (l *sharedLedger) text(sealed string, place ...string) (string, error) {
-	value, _, err := l.s.ring.open([]byte(sealed), append([]string{"ledger"}, place...)...)
-	return string(value), err
+// renew puts what was sealed anew, where nobody has written meanwhile.
+func (l *sharedLedger) renew(ctx context.Context, key string, old []any) error {
+	if len(old) == 0 {
+		return nil
+	}
+	_, err := l.s.run(ctx, renewLedger(), []string{key}, old...)
+	return err
+}
+
+func renewLedger() *script {
+	return newScript("ledger_renew", `
+for at = 2, #ARGV, 3 do
+	if redis.call('HGET', KEYS[2], ARGV[at]) == ARGV[at + 1] then
+		redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 2])
+	end
+end
+`)
 }

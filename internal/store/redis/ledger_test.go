@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/observe/ledger/ledgertest"
+	"docusign-auth-proxy/internal/store/redis"
 	"docusign-auth-proxy/internal/store/redis/redistest"
 )
 
@@ -97,6 +99,37 @@ func TestARowThatSomebodyWroteIsLeftOut(t *testing.T) {
 			return nil
 		}); err != nil || len(seen) != 1 || seen[0] != "anna@example.com" || told != 1 {
 			t.Errorf("%v, %v, told %d", seen, err, told)
+		}
+	})
+}
+
+func TestRowsOfTheKeyBeforeAreSealedAnew(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, addr string) {
+		before := options(addr)
+		l := connect(t, before).Ledger("a", false)
+		steps := []ledger.Step{{Rule: ledger.Latest, Field: "last", At: 1, Text: "text"}}
+		d := ledger.Delta{Kind: "k", Name: "anna@example.com", Steps: steps}
+		if err := l.Merge(t.Context(), ledger.Batch{Number: 1, Deltas: []ledger.Delta{d}}); err != nil {
+			t.Fatal(err)
+		}
+		read := func(o redis.Options) (got string) {
+			t.Helper()
+			o.OnError = func(err error) { got += "left out " }
+			if _, err := connect(t, o).Ledger("b", false).Rows(t.Context(), "k", 0, func(f ledger.Fields) error {
+				got += f.Name + " " + f.Texts["last"]
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		changing := before
+		changing.Key, changing.PreviousKey = bytes.Repeat([]byte{8}, 32), before.Key
+		if got := read(changing); got != "anna@example.com text" {
+			t.Errorf("with both keys: %q", got)
+		}
+		if got := read(before); got != "left out " {
+			t.Errorf("with the key before alone: %q", got)
 		}
 	})
 }
