@@ -21,6 +21,14 @@ const storeKeyBytes = 32
 // Lasting reports whether the state outlives the process.
 func (s *Store) Lasting() bool { return s.File != "" || s.Redis != nil }
 
+// Name says where the state lies; empty = in memory.
+func (s *Store) Name() string {
+	if s.Redis == nil {
+		return s.File
+	}
+	return s.Redis.Namespace + " at " + strings.Join(s.Redis.Addresses, ", ")
+}
+
 // Same reports whether two configurations mean the same store, reached in the same way.
 func (s *Store) Same(o *Store) bool {
 	a, b := *s, *o

@@ -12,6 +12,7 @@ import (
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/words"
 )
 
@@ -42,8 +43,11 @@ func newConfigCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l, _ := app.StoredLedger(cfg.Store.File, nil) // one that is not there, or that a running proxy has, tells nothing here
-			for _, w := range app.Warnings(cfg, l, time.Now()) {
+			var seen *ledger.Ledger
+			if cfg.Store.Redis == nil { // a check asks no server
+				seen, _ = app.StoredLedger(cmd.Context(), cfg, nil) // a file that a running proxy has tells nothing here
+			}
+			for _, w := range app.Warnings(cfg, seen, time.Now()) {
 				fmt.Fprintln(cmd.OutOrStdout(), "warning:", w.String())
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %s, environment %s\nnext: docusign-auth-proxy run --config %s\n", path,

@@ -20,9 +20,9 @@ type stateOptions struct {
 	app.Selection
 }
 
-// isElsewhere knows the errors of a state file that a running proxy may answer for.
+// isElsewhere knows the errors of a store that a running proxy may answer for.
 func isElsewhere(err error) bool {
-	return errors.Is(err, store.ErrLocked) || errors.Is(err, fs.ErrPermission)
+	return errors.Is(err, store.ErrLocked) || errors.Is(err, fs.ErrPermission) || errors.Is(err, store.ErrUnreachable)
 }
 
 // carryOut works on the state file, or asks the running proxy that has it open.

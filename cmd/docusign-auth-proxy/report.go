@@ -33,7 +33,8 @@ func newReport() *cobra.Command {
 		Long: `Writes what the status page shows, for reading elsewhere: a table for the terminal, json as at /api/status, csv with a line for each
 caller, html as one file that needs no other.
 
-It reads the store that the configuration names. While a proxy runs, the store is locked, and the operations listener is asked instead.`,
+It reads the store that the configuration names. While a proxy runs, its state file is locked, and the operations listener is asked instead.
+With store.redis it tells of all replicas, whether one runs here or not; --admin asks one of them.`,
 		Example: "  docusign-auth-proxy report --config proxy.yaml\n  docusign-auth-proxy report --config " +
 			"proxy.yaml --format html --output migration.html",
 		Args: noArgs,
@@ -81,9 +82,16 @@ func (o *reportOptions) run(cmd *cobra.Command) error {
 // listener.
 func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (s admin.Status, source string, err error) {
 	reason := errors.New("the configuration names no store")
-	if cfg.Store.File != "" {
-		if s, reason = o.fromStore(cfg); reason == nil || !isElsewhere(reason) {
-			return s, "the store " + cfg.Store.File, reason
+	switch {
+	case cfg.Store.Redis != nil && o.admin != "":
+		reason = errors.New("asked for one replica")
+	case cfg.Store.Lasting():
+		s, reason = app.StoredStatus(ctx, cfg)
+		if errors.Is(reason, fs.ErrNotExist) {
+			reason = fmt.Errorf("there is no store at %s yet: run the proxy with this configuration first", cfg.Store.File)
+		}
+		if reason == nil || !isElsewhere(reason) {
+			return s, "the store " + cfg.Store.Name(), reason
 		}
 	}
 	at, err := o.adminURL(cfg)
@@ -105,26 +113,4 @@ func (o *reportOptions) status(ctx context.Context, cfg *config.Config) (s admin
 		return s, "", fmt.Errorf("%w; the operations listener at %s: %w", reason, at.Host, err)
 	}
 	return s, "the running proxy at " + at.Host, nil
-}
-
-func (o *reportOptions) fromStore(cfg *config.Config) (admin.Status, error) {
-	var damaged error
-	l, err := app.StoredLedger(cfg.Store.File, func(err error) { damaged = err })
-	if errors.Is(err, fs.ErrNotExist) {
-		return admin.Status{}, fmt.Errorf("there is no store at %s yet: run the proxy with this configuration first",
-			cfg.Store.File)
-	}
-	if err != nil {
-		return admin.Status{}, err
-	}
-	version, commit, _ := app.BuildVersion()
-	s := admin.Status{
-		Version: version, Commit: commit, Environment: cfg.Environment, UnknownMode: cfg.Unknown,
-		Config:       admin.ConfigState{Path: o.config},
-		Integrations: app.IntegrationStatus(cfg, l, nil), Unknown: admin.UnknownOf(l.Unknown()),
-	}
-	if damaged != nil {
-		s.Config.Warnings = append(s.Config.Warnings, damaged.Error())
-	}
-	return s, nil
 }

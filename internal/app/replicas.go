@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/redis"
@@ -88,6 +89,14 @@ func readReplicas(ctx context.Context, server *redis.Server) ([]admin.Replica, e
 		list = append(list, replica)
 	}
 	return list, nil
+}
+
+// replicasOf has what replicas are compared with.
+func replicasOf(cfg *config.Config) *admin.Replicas {
+	version, _, _ := BuildVersion()
+	return &admin.Replicas{
+		Store: cfg.Store.Redis.Namespace, Version: version, ConfigHash: cfg.Hash(config.Bytes(cfg.Store.Key)),
+	}
 }
 
 // known gives the list with this replica as it is now, and when it was read.

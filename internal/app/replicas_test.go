@@ -3,10 +3,17 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/call"
+	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/redis"
 	"docusign-auth-proxy/internal/store/redis/redistest"
 )
@@ -55,4 +62,78 @@ func TestReplicasTellEachOther(t *testing.T) {
 			t.Errorf("one has ended, and it knows %v", list)
 		}
 	})
+}
+
+const fleetText = `
+environment: demo
+store:
+  redis: {url: "redis://ADDRESS"}
+  key: {env: STORE_KEY}
+integrations:
+  - {name: billing, integrator_key: 230546a7-9c55-40ad-8fbf-af205d5494ad, mode: observe, soap: bearer}
+`
+
+func fleetConfig(t *testing.T, addr string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse([]byte(strings.Replace(fleetText, "ADDRESS", addr, 1)), "proxy.yaml", config.Environment{
+		LookupEnv: func(string) (string, bool) {
+			return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)), true
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestTheStoreOfReplicasTellsAllWithoutAProxy(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, addr string) {
+		cfg := fleetConfig(t, addr)
+		for n := range 2 {
+			name := replicaName()
+			server := OpenRedis(cfg, redis.Options{Replica: name})
+			defer server.Close()
+			if err := server.Connect(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r := &replicas{server: server, self: func() admin.Replica {
+				return admin.Replica{Name: name, ConfigHash: replicasOf(cfg).ConfigHash, Version: "devel", UnsentCalls: uint64(n)}
+			}}
+			if err := r.exchange(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			l, err := ledger.New(ledger.Options{Shared: server.Ledger(name, false)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Configure(cfg.Integrations)
+			e := &call.Event{Integration: "billing", Authenticator: "anna@example.com", Scheme: "header_json", Mode: "observe",
+				Outcome: call.OutcomeOK, Rehearsal: "would_work"}
+			l.Record(e)
+			l.RecordRehearsal(e)
+			if err := l.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := StoredStatus(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := s.Integrations[0]
+		if in.Calls != 2 || in.Callers[0].Calls != 2 || in.Rehearsals.WouldWork != 2 || len(s.Replicas.List) != 2 ||
+			s.Replicas.Counts.AsOf.IsZero() || s.Replicas.List[0].ConfigHash != s.Replicas.ConfigHash {
+			t.Errorf("%+v, %+v", in, s.Replicas)
+		}
+		seen, err := Seen(t.Context(), cfg)
+		if err != nil || seen["billing"].Calls != 2 {
+			t.Errorf("%v, %v", seen, err)
+		}
+	})
+}
+
+func TestAStoreOfReplicasThatCannotBeReadIsNoEmptyReport(t *testing.T) {
+	_, err := StoredStatus(t.Context(), fleetConfig(t, "127.0.0.1:1"))
+	if !errors.Is(err, store.ErrUnreachable) {
+		t.Errorf("the error is %v", err)
+	}
 }

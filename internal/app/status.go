@@ -158,7 +158,7 @@ func IntegrationStatus(cfg *config.Config, l *ledger.Ledger, tokens *oauth.Clien
 func (p *App) securityStatus(cfg *config.Config) admin.Security {
 	s := admin.Security{
 		Hosts: cfg.Egress.Hosts, AccountServer: cfg.AccountServer.String(), PinPassword: cfg.PinPassword,
-		Store: cfg.Store.File, LogLevel: cfg.Log.Level, AdminLogin: cfg.Admin.BasicAuth != nil,
+		Store: cfg.Store.Name(), LogLevel: cfg.Log.Level, AdminLogin: cfg.Admin.BasicAuth != nil,
 		AllowAddresses: texts(cfg.Egress.AllowAddresses),
 	}
 	for _, u := range cfg.Egress.ProxyUsers {
