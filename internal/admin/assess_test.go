@@ -137,6 +137,10 @@ func TestAttention(t *testing.T) {
 		callers := &many.Integrations[0].Callers
 		*callers = append(*callers, failed(fmt.Sprintf("user%d", n+1), "bad_login", "x"))
 	}
+	oneAddress := []Integration{{Summary: ledger.Summary{Name: "a"}}}
+	for _, agent := range []string{"x", "y", "z"} {
+		oneAddress[0].Callers = append(oneAddress[0].Callers, Caller{Client: "10.0.0.9", UserAgent: agent})
+	}
 	blocked.Integrations[0].Mode, blocked.Integrations[0].Callers = "block", one.Integrations[0].Callers
 	blocked.Integrations[0].Tokens = []Token{trouble}
 	conns := Status{ConnFailures: []call.ConnFailure{
@@ -182,6 +186,11 @@ func TestAttention(t *testing.T) {
 		{"a clock ahead", Status{Clock: Clock{OffsetSeconds: -30}}, []string{"Clock",
 			"This machine's clock is 30 seconds ahead of the account server's.",
 			cause.ClockOff.Next()}},
+		{"three programs at one address", Status{Integrations: oneAddress}, []string{"Addresses of programs",
+			"Calls of 3 programs come from the one address 10.0.0.9, as if a balancer hid where they come from.",
+			cause.OneClient.Next("client", "10.0.0.9")}},
+		{"three programs at one address that names its clients", Status{Integrations: oneAddress,
+			Balancers: []string{"10.0.0.0/24"}}, nil},
 		{"a log that nobody reads", Status{LogTrouble: "stuck"},
 			[]string{"Log", cause.LogStuck.Means(), cause.LogStuck.Next()}},
 		{"SOAP calls while nobody has said how they go", unchosen, []string{"a over SOAP",

@@ -54,6 +54,9 @@ func attentionOf(s *Status) []Attention {
 		}
 		add(cause.ClockOff, "Clock", "offset", count(int(math.Abs(offset)), "second")+" "+relation)
 	}
+	if client, programs := ledger.OneClient(s.callers()); programs > 0 && len(s.Balancers) == 0 {
+		add(cause.OneClient, "Addresses of programs", "client", client, "count", "calls of "+count(programs, "program"))
+	}
 	if s.LogTrouble != "" {
 		add(cause.LogStuck, "Log")
 	}
@@ -62,6 +65,18 @@ func attentionOf(s *Status) []Attention {
 	}
 	slices.SortStableFunc(list, func(a, b Attention) int { return cmp.Compare(b.Severity, a.Severity) })
 	return list
+}
+
+// callers are the rows of all integrations. They need not name theirs.
+func (s *Status) callers() (rows []ledger.Row) {
+	for i := range s.Integrations {
+		for _, c := range s.Integrations[i].Callers {
+			row := c
+			row.Integration = s.Integrations[i].Name
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }
 
 // newAttention makes an entry of a row; fill as for cause.Fill.

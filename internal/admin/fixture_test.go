@@ -156,6 +156,7 @@ func sample() admin.Status {
 		row("hr-onboarding", "hr@example.com", "", "header_xml", ledger.WayTranslated, ago(11*time.Minute), 300, 0),
 		row("hr-onboarding", "", "", "oauth_bearer", ledger.WayNative, ago(14*time.Minute), 612, 0),
 	}
+	rows[4].Client = "10.1.2.18"
 	s := admin.Status{
 		Version: "v1.4.0", Commit: "3f2c9aa", Environment: "demo", Started: ago(9*day + 3*hour), UnknownMode: "reject",
 		Config: admin.ConfigState{Path: "/etc/docusign-auth-proxy/proxy.yaml", LoadedAt: ago(2 * day)},

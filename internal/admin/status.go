@@ -30,6 +30,7 @@ type Status struct {
 
 	Config       ConfigState   `json:"config"`
 	Listeners    []Listener    `json:"listeners"`
+	Balancers    []string      `json:"balancers,omitempty"` // networks that name the clients of their calls
 	Authority    *Authority    `json:"authority,omitempty"` // nil = no interception
 	Clock        Clock         `json:"clock"`
 	Integrations []Integration `json:"integrations"`

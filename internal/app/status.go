@@ -65,6 +65,7 @@ func (p *App) Status() admin.Status {
 	s := admin.Status{
 		Version: version, Commit: commit, Environment: cfg.Environment, Started: p.started,
 		Listeners: p.listenerStatus(cfg), UnknownMode: cfg.Unknown,
+		Balancers:    append(texts(cfg.Listen.ProxyProtocol), texts(cfg.Listen.ForwardedFor)...),
 		Config:       admin.ConfigState{Path: p.path, LoadedAt: p.holder.LastSuccess()},
 		Tunnels:      admin.Tunnels{Open: p.Server.OpenTunnels(), Allowed: texts(cfg.Egress.Tunnel)},
 		Integrations: IntegrationStatus(cfg, p.ledger, a.oauth), Unknown: admin.UnknownOf(p.ledger.Unknown()),

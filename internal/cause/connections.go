@@ -128,7 +128,7 @@ func conditions() map[ID]Entry {
 			"observed-programs", "", ""},
 		SeveralCredentials: {"several_credentials", "{integration} sends several credentials in one call", Note,
 			"find out which one is meant; the others are taken out, unread", "schemes-and-apis", "", ""},
-		OneClient: {"one_client", "{count} come from the one address {client}, as if a balancer hid where they come from", Ticket,
+		OneClient: {"one_client", "{count} come from the one address {client}, as if a balancer hid where they come from", Note,
 			"if {client} is a balancer: let it send the PROXY protocol and list it under listen.proxy_protocol, or " +
 				"X-Forwarded-For and listen.forwarded_for; else nothing", behind, "", ""},
 		SOAPNotChosen: {"soap_not_chosen", "the configuration does not say which way the SOAP calls of {integration} go",

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"math/bits"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -206,4 +207,26 @@ func (l *Ledger) Summary(name string, mode integration.Mode) Summary {
 		})
 	}
 	return s
+}
+
+// fewPrograms may well run on one machine.
+const fewPrograms = 3
+
+// OneClient gives the address of another machine from which the programs of all rows call, and how many they are by
+// integration and User-Agent. It gives none when there are several addresses, or too few programs to tell.
+func OneClient(rows []Row) (client string, programs int) {
+	type program struct{ integration, agent string }
+	seen := map[program]bool{}
+	for _, r := range rows {
+		a, err := netip.ParseAddr(r.Client)
+		if err != nil || a.IsLoopback() || client != "" && client != r.Client {
+			return "", 0
+		}
+		client = r.Client
+		seen[program{r.Integration, r.UserAgent}] = true
+	}
+	if len(seen) < fewPrograms {
+		return "", 0
+	}
+	return client, len(seen)
 }
