@@ -89,19 +89,27 @@ return {redis.call('HGETALL', KEYS[1]), info}
 
 // begin makes a store. Of several replicas that find none, one makes it.
 func (s *Server) begin(ctx context.Context) (nature, error) {
-	meta := []any{
-		"program", program, "schema", schema, "id", rand.Text(), "account_server", s.o.AccountServer,
-		"names", s.ring.newNames(), "made", time.Now().UTC().Format(time.RFC3339),
-	}
-	err := s.fault(makeMeta().Run(ctx, s.client(), []string{s.key("meta"), s.key("feed")}, meta...).Err())
+	names := make([]byte, keySize)
+	_, _ = rand.Read(names) // documented never to fail
+	keys := []string{s.key("meta"), s.key("feed"), s.key("restore")}
+	err := s.fault(makeMeta().Run(ctx, s.client(), keys, s.newMeta(rand.Text(), names)...).Err())
 	if err != nil && !errors.Is(err, goredis.Nil) {
 		return nature{}, err
 	}
 	return s.look(ctx)
 }
 
+// newMeta is what stands in meta.
+func (s *Server) newMeta(id string, names []byte) []any {
+	return []any{
+		"program", program, "schema", schema, "id", id, "account_server", s.o.AccountServer,
+		"names", s.ring.seal(names, "meta", "names"), "made", time.Now().UTC().Format(time.RFC3339),
+	}
+}
+
+// makeMeta leaves a store alone that is there, or that Restore is filling.
 func makeMeta() *goredis.Script {
-	return goredis.NewScript(`if redis.call('EXISTS', KEYS[1]) == 1 then return end
+	return goredis.NewScript(`if redis.call('EXISTS', KEYS[1], KEYS[3]) > 0 then return end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 redis.call('XADD', KEYS[2], '*', 'begun', '')`)
 }
@@ -141,7 +149,7 @@ func (s *Server) recognise(n nature) error {
 		s.ring.names.Store(&names)
 	}
 	s.id = n.meta["id"]
-	s.copied = n.copies() > 0
+	s.isCopied = n.copies() > 0
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +52,7 @@ func (s *Server) Follow(ctx context.Context, from store.Mark, apply func([]store
 		}
 		s.o.Observe("follow", err, time.Since(began))
 		if err != nil {
-			return cmp.Or(ctx.Err(), err)
+			return s.endOfFollow(ctx, err)
 		}
 		if len(entries) == 0 {
 			apply(nil, from)
@@ -63,7 +62,17 @@ func (s *Server) Follow(ctx context.Context, from store.Mark, apply func([]store
 			from = e.at
 		}
 	}
-	return cmp.Or(ctx.Err(), err)
+	return s.endOfFollow(ctx, err)
+}
+
+func (s *Server) endOfFollow(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errForgot):
+		return s.forgot(ctx)
+	}
+	return err
 }
 
 // entry is one of the feed: places and records in turn.
@@ -101,8 +110,15 @@ func (s *Server) stillThere(ctx context.Context, reader goredis.UniversalClient,
 	if answer == "here" {
 		return nil
 	}
+	// Later entries are cut off first: this one was never in this server, or is no longer.
+	if first, err := markOf(answer); err != nil || first.Before(from) {
+		return errForgot
+	}
 	return store.ErrGap
 }
+
+// errForgot: the server does not have the last changes that it told of.
+var errForgot = errors.New("the store has lost its last changes")
 
 // where gives "here", or the first entry of a feed that does not have the place.
 func where() *script {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"docusign-auth-proxy/internal/store"
 )
@@ -86,85 +85,6 @@ func (k *keyring) openRecord(short, field, raw string) (c store.Change, old bool
 	return c, old, nil
 }
 
-// commit has KEYS: meta, feed, the hashes; ARGV: id, then for each change the number of its hash, its condition, its
-// field, the tag that it must have, and the record. All is checked before anything is written. Followers get a large
-// commit in pieces, as Lua passes a few thousand arguments at most.
-func commit() *script {
-	return newScript("commit", feedEnd+`
-local function tag(at)
-	local old = redis.call('HGET', KEYS[2 + ARGV[at]], ARGV[at + 2])
-	return old and string.sub(old, 2, 17)
-end
-local skipped = {}
-for at = 2, #ARGV, 5 do
-	local condition, was, new = ARGV[at + 1], ARGV[at + 3], ARGV[at + 4]
-	local old = condition ~= '0' and tag(at)
-	local gone = string.sub(new, 1, 1) == '-'
-	local done = old and not gone and old == string.sub(new, 2, 17) or not old and gone
-	if condition == '3' then
-		skipped[at] = not old
-	elseif condition == '1' and old and not done or condition == '2' and old ~= was and not done then
-		return redis.error_reply('CONFLICT')
-	end
-end
-local mark, told = nil, {}
-local function tell()
-	if #told > 0 then mark = redis.call('XADD', KEYS[2], 'MAXLEN', '~', 20000, '*', unpack(told)) end
-	told = {}
-end
-for at = 2, #ARGV, 5 do
-	if not skipped[at] then
-		local hash, field, new = KEYS[2 + ARGV[at]], ARGV[at + 2], ARGV[at + 4]
-		local gone = string.sub(new, 1, 1) == '-'
-		if gone then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, new) end
-		told[#told + 1] = string.match(hash, '}:(.*)') .. ':' .. field
-		told[#told + 1] = new
-		if #told >= 200 then tell() end
-	end
-end
-tell()
-return mark or feed_end(KEYS[2])
-`)
-}
-
-// feedEnd is Lua for a function that gives the last entry of the feed, and makes one where there is none: so every
-// place that a follower stands at is an entry, and one that is gone was trimmed, or forgotten by a fail-over.
-const feedEnd = `local function feed_end(key)
-	local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)
-	if last[1] then return last[1][1] end
-	return redis.call('XADD', key, '*', 'begun', '')
-end
-`
-
-// Commit applies all changes or none, however many there are. The feed has one entry for every hundred of them.
-func (s *Server) Commit(ctx context.Context, changes []store.Change) (store.Mark, error) {
-	keys, args := s.commitArgs(changes)
-	limit := s.o.Timeout * time.Duration(1+len(changes)/500)
-	answer, err := s.runWithin(ctx, limit, commit(), keys, args...)
-	if err != nil {
-		return store.Mark{}, err
-	}
-	return markOf(answer)
-}
-
-func (s *Server) commitArgs(changes []store.Change) (keys []string, args []any) {
-	keys = []string{s.key("feed")}
-	numbers := map[string]int{}
-	for _, c := range changes {
-		short := shortOf(c.Bucket)
-		if numbers[short] == 0 {
-			keys = append(keys, s.key(short))
-			numbers[short] = len(numbers) + 1
-		}
-		field, was := s.ring.name("record", short, c.Key), ""
-		if c.If == store.Unchanged {
-			was = s.ring.tag(c.Was, short, field)
-		}
-		args = append(args, numbers[short], int(c.If), field, was, s.ring.record(short, field, c.Key, c.Value))
-	}
-	return keys, args
-}
-
 // Get reads one record. One that does not open is none.
 func (s *Server) Get(ctx context.Context, bucket, key string) (value []byte, ok bool, err error) {
 	if _, err = s.known(); err != nil {
@@ -199,8 +119,10 @@ func scan() *script {
 	return newScript("load", `return redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 500)`)
 }
 
-// maxPages bounds how long a server may go on with one bucket.
+// maxPages bounds how long a server may go on with one bucket, or with the feed.
 const maxPages = 100_000
+
+var errEndless = fmt.Errorf("%w: what it tells of its records does not end", store.ErrUnreachable)
 
 // Load reads a bucket in pages. A record that does not open is left out.
 func (s *Server) Load(ctx context.Context, bucket string, add func(string, []byte) error) error {
@@ -230,5 +152,5 @@ func (s *Server) Load(ctx context.Context, bucket string, add func(string, []byt
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: it does not tell its records as Redis does", store.ErrUnreachable)
+	return errEndless
 }

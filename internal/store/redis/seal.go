@@ -5,7 +5,6 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -103,13 +102,6 @@ func (k *keyring) digest(parts ...string) []byte {
 		h.Write([]byte(part))
 	}
 	return h.Sum(nil)
-}
-
-// newNames makes the secret of the names, and how it lies in meta.
-func (k *keyring) newNames() (sealed []byte) {
-	names := make([]byte, keySize)
-	_, _ = rand.Read(names) // documented never to fail
-	return k.seal(names, "meta", "names")
 }
 
 // openNames opens the secret of the names, as it lies in meta; old tells that it has to be sealed anew.

@@ -58,11 +58,12 @@ type Server struct {
 	o       Options
 	ring    *keyring
 	breaker breaker
+	mine    mine
 
-	mu     sync.Mutex
-	pool   goredis.UniversalClient
-	id     string // of the store that was found first; "" = none yet
-	copied bool   // other servers copy what it has
+	mu       sync.Mutex
+	pool     goredis.UniversalClient
+	id       string // of the store that was found first; "" = none yet
+	isCopied bool   // other servers copy what it has
 }
 
 // Open makes a Server. It does no I/O; Connect does.
