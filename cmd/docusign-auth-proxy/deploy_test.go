@@ -46,6 +46,11 @@ func deployments(t *testing.T) []deployed {
 			files: composeSecrets(t),
 		},
 		{
+			name: "balancer", text: projectFile(t, "deploy/balancer/config.yaml"), path: configPath,
+			files: below("/etc/docusign-auth-proxy", "ca.pem", "redis-ca.pem", "secrets/ca-key.pem", "secrets/key.pem",
+				"secrets/store.key", "secrets/redis-password", "secrets/admin-password", "secrets/anna-password"),
+		},
+		{
 			name: "systemd", text: projectFile(t, "deploy/systemd/config.yaml"), path: configPath,
 			files: []string{
 				"/etc/docusign-auth-proxy/ca.pem", "/etc/docusign-auth-proxy/keys/ca-key.pem",
@@ -59,6 +64,13 @@ func deployments(t *testing.T) []deployed {
 		},
 	}
 	return append(all, kubernetesDeployments(t)...)
+}
+
+func below(folder string, names ...string) (paths []string) {
+	for _, name := range names {
+		paths = append(paths, path.Join(folder, name))
+	}
+	return paths
 }
 
 // kubernetesDeployments takes the ConfigMaps. Each manifest has one pod; what of the Secret is mounted into it is there
