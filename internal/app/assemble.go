@@ -22,6 +22,7 @@ import (
 // deps is what outlives a reload and the states need.
 type deps struct {
 	store    *store.Store
+	unsaved  *oauth.Unsaved // logins
 	prover   *translate.Prover
 	self     func() []netip.AddrPort // own listening addresses; nil = those in the configuration
 	observer oauth.Observer

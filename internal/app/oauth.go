@@ -20,7 +20,10 @@ import (
 	"docusign-auth-proxy/translate/oauth"
 )
 
-const renewEvery = 24 * time.Hour
+const (
+	renewEvery = 24 * time.Hour
+	saveEvery  = 2 * time.Second // refresh tokens that the store could not take
+)
 
 // OAuthOf makes what gets tokens and asks UserInfo, with the logins in s.
 func OAuthOf(cfg *config.Config, s *store.Store, transport http.RoundTripper) *oauth.Client {
@@ -54,7 +57,7 @@ func oauthOf(cfg *config.Config, env deps, transport http.RoundTripper) (*oauth.
 		}
 	}
 	c.Learned = learnedFrom(env.store)
-	granters := codeGrantersOf(cfg, env.store, c.HTTP)
+	granters := codeGrantersOf(cfg, env, c.HTTP)
 	c.Granters = granters.find
 	return oauth.New(c), granters
 }
@@ -90,7 +93,7 @@ type codeGranters map[codeGrant]*oauth.CodeGranter
 type codeGrant struct{ clientID, scopes string }
 
 // codeGrantersOf makes one for each client_id and scopes; several integrations may share it.
-func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.Client) codeGranters {
+func codeGrantersOf(cfg *config.Config, env deps, client *http.Client) codeGranters {
 	wanted := map[codeGrant]*oauth.CodeConfig{}
 	for _, in := range cfg.Integrations {
 		if in.Mode != integration.Translate || in.Grant != integration.AuthorizationCode {
@@ -99,7 +102,8 @@ func codeGrantersOf(cfg *config.Config, tokens oauth.RefreshStore, client *http.
 		at := codeGrant{in.OAuth.ClientID, in.OAuth.Scopes.String()}
 		if wanted[at] == nil {
 			wanted[at] = &oauth.CodeConfig{AccountServer: cfg.AccountServer.String(), ClientID: at.clientID,
-				ClientSecret: in.OAuth.ClientSecret, HTTP: client, Tokens: tokens}
+				ClientSecret: in.OAuth.ClientSecret, HTTP: client, Tokens: env.store, Unsaved: env.unsaved,
+				Conflict: env.observer.RefreshConflict}
 		}
 		for _, m := range in.People() {
 			if m.UserID != "" {
@@ -130,6 +134,15 @@ func (p *App) RenewOnce(ctx context.Context) error {
 		problems = append(problems, g.Renew(ctx, a.oauth))
 	}
 	return errors.Join(problems...)
+}
+
+// saveLogins stores refresh tokens as soon as the store takes them, a last time at the end.
+func (p *App) saveLogins(ctx context.Context) error {
+	for sleep(ctx, saveEvery) {
+		p.env.unsaved.Save(ctx, p.store)
+	}
+	p.env.unsaved.Save(context.WithoutCancel(ctx), p.store)
+	return nil
 }
 
 // renewLogins keeps refresh tokens alive that no call has used for a while: they expire after 30 days.

@@ -53,7 +53,7 @@ func (p *App) observe() error {
 	prover.OnPanic = func(caught *panics.Error) {
 		panics.Report(p.log, call.Recorders{p.metrics}, call.PanicProof, caught)
 	}
-	p.env = deps{store: p.store, prover: prover, self: p.listeners.own, observer: observer,
+	p.env = deps{store: p.store, unsaved: &oauth.Unsaved{}, prover: prover, self: p.listeners.own, observer: observer,
 		onPin: func(integration, username string, client netip.Addr) {
 			advised(p.log, cause.PasswordPinned, "config", p.path).Warn("password pinned", "integration", integration,
 				"authenticator", username, "client", client.String())

@@ -73,6 +73,7 @@ func (p *App) Run(ctx context.Context) error {
 	serve("ledger", func() error { return p.ledger.Run(background) })
 	serve("reload", func() error { return p.watch(background) })
 	serve("logins", func() error { return p.renewLogins(background) })
+	serve("unsaved logins", func() error { return p.saveLogins(background) })
 	serve("creations", func() error { p.resolveCreations(background); return nil })
 	serve("proxy", p.Server.Run)
 	for _, l := range p.doors {

@@ -71,6 +71,8 @@ type Observer struct {
 	Clock    func(time.Duration) // server time minus local time, learnt from a Date header
 	Learned  func(Fact)          // what a look-up has just taught, worth saving
 	Shared   func(SharedEvent)   // one claim; only with Config.Shared
+	// RefreshConflict is for CodeConfig.Conflict.
+	RefreshConflict func(Identity)
 }
 
 // GrantEvent describes one exchange. Err is nil or a *GrantError.
