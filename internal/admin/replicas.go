@@ -77,8 +77,16 @@ func (r Replica) Drift() (list []string) {
 	return list
 }
 
-func (r *Replicas) attention(now time.Time) (list []Attention) {
-	const subject = "Replicas"
+// Difference is what sets replicas apart, with the values for the texts of its row.
+type Difference struct {
+	Row     cause.ID
+	Subject string
+	Fill    []string
+}
+
+// Differences compares the replicas.
+func (r *Replicas) Differences(now time.Time) (list []Difference) {
+	r.compare()
 	differ := func(id cause.ID, is func(Replica) bool) {
 		var names []string
 		for _, one := range r.List {
@@ -87,8 +95,8 @@ func (r *Replicas) attention(now time.Time) (list []Attention) {
 			}
 		}
 		if len(names) > 0 {
-			list = append(list, newAttention(id, subject, "count", count(len(names), "replica"), "detail",
-				words.And(names, replicaNames)))
+			list = append(list, Difference{id, "Replicas", []string{"count", count(len(names), "replica"), "detail",
+				words.And(names, replicaNames)}})
 		}
 	}
 	differ(cause.ReplicaDiffers, func(r Replica) bool { return r.OtherConfig })
@@ -96,11 +104,18 @@ func (r *Replicas) attention(now time.Time) (list []Attention) {
 	for _, one := range r.List {
 		if one.Behind {
 			lag := time.Duration(one.FeedLagSeconds * float64(time.Second))
-			list = append(list, newAttention(cause.FeedBehind, "Replica "+one.Name, "offset", span(lag)))
+			list = append(list, Difference{cause.FeedBehind, "Replica " + one.Name, []string{"offset", span(lag)}})
 		}
 	}
 	if r.Counts.Unsent > 0 && now.Sub(r.Counts.AsOf) > unsentWarning {
-		list = append(list, newAttention(cause.LedgerUnsent, "Counts", "count", count(r.Counts.Unsent, "call")))
+		list = append(list, Difference{cause.LedgerUnsent, "Counts", []string{"count", count(r.Counts.Unsent, "call")}})
+	}
+	return list
+}
+
+func (r *Replicas) attention(now time.Time) (list []Attention) {
+	for _, d := range r.Differences(now) {
+		list = append(list, newAttention(d.Row, d.Subject, d.Fill...))
 	}
 	return list
 }

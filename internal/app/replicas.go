@@ -91,6 +91,15 @@ func readReplicas(ctx context.Context, server *redis.Server) ([]admin.Replica, e
 	return list, nil
 }
 
+// Replicas lists those that live, to be compared with a configuration and this version. The server must be known.
+func Replicas(ctx context.Context, cfg *config.Config, server *redis.Server) (*admin.Replicas, error) {
+	r := replicasOf(cfg)
+	r.AsOf = time.Now()
+	var err error
+	r.List, err = readReplicas(ctx, server)
+	return r, err
+}
+
 // replicasOf has what replicas are compared with.
 func replicasOf(cfg *config.Config) *admin.Replicas {
 	version, _, _ := BuildVersion()

@@ -79,6 +79,7 @@ func (c *run) check(ctx context.Context) {
 	c.report.Time = c.now()
 	if c.cfg != nil {
 		c.checkOperations(ctx)
+		c.checkStore(ctx)
 	}
 	switch {
 	case c.cfg == nil:
@@ -148,7 +149,13 @@ func (c *run) call(words string) string {
 
 // secretsOf lists what must not stand in any output, whatever DocuSign or a proxy on the way repeats.
 func secretsOf(cfg *config.Config) []secret.Text {
-	out := []secret.Text{cfg.Upstream.Proxy.Password}
+	out := []secret.Text{cfg.Upstream.Proxy.Password, cfg.Store.Key, cfg.Store.PreviousKey}
+	if r := cfg.Store.Redis; r != nil {
+		out = append(out, r.Password)
+		if r.Sentinel != nil {
+			out = append(out, r.Sentinel.Password)
+		}
+	}
 	if cfg.Interception != nil {
 		out = append(out, cfg.Interception.CAKeyPEM)
 	}

@@ -33,8 +33,8 @@ func Commands() []string {
 		"zremrangebyscore")
 }
 
-// Examine looks at the store as a start does, and further. It makes no store where there is none. After a fault that
-// keeps everything from working it ends.
+// Examine looks at the store as a start does, and further. It makes no store where there is none, and one that it finds
+// can be used as after Connect. After a fault that keeps everything from working it ends.
 func (s *Server) Examine(ctx context.Context) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 2*connectTime)
 	defer cancel()
@@ -97,11 +97,7 @@ func (s *Server) examineStore(n nature) Finding {
 	if _, unknown := s.known(); len(n.meta) == 0 && unknown != nil {
 		return Finding{Check: "store", Found: "there is none yet; the first replica makes it"}
 	}
-	err := s.checkMeta(n.meta)
-	if err == nil {
-		_, _, err = s.ring.openNames([]byte(n.meta["names"]))
-	}
-	if err != nil {
+	if err := s.recognise(n); err != nil {
 		return faulty("store", err)
 	}
 	return Finding{Check: "store", Found: "made " + cut(n.meta["made"])}

@@ -129,6 +129,12 @@ func (s *Server) known() (id string, err error) {
 	return s.id, nil
 }
 
+// Known tells whether Connect or Examine has found the store.
+func (s *Server) Known() bool {
+	_, err := s.known()
+	return err == nil
+}
+
 // do asks one question, unless the breaker is open. The error is redis.Nil, what a script refused with, or wraps
 // store.ErrUnreachable. A caller who has gone, or waits less long, says nothing of the server.
 func (s *Server) do(
