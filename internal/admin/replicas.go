@@ -24,6 +24,7 @@ type Replicas struct {
 	Version    string         `json:"version"`
 	Counts     ledger.Sharing `json:"counts"`
 	List       []Replica      `json:"list"`
+	Server     []Attention    `json:"server,omitempty"` // what is wrong with the server of the store: OfStore
 }
 
 // Replica is what one of them says of itself.
@@ -113,7 +114,11 @@ func (r *Replicas) Differences(now time.Time) (list []Difference) {
 	return list
 }
 
-func (r *Replicas) attention(now time.Time) (list []Attention) {
+// OfStore makes an entry about the server of the store.
+func OfStore(row cause.ID, fill ...string) Attention { return newAttention(row, "Store", fill...) }
+
+func (r *Replicas) attention(now time.Time) []Attention {
+	list := slices.Clone(r.Server)
 	for _, d := range r.Differences(now) {
 		list = append(list, newAttention(d.Row, d.Subject, d.Fill...))
 	}
