@@ -83,9 +83,7 @@ func TestACommitWaitsForACopy(t *testing.T) {
 	server := redistest.Start(t)
 	host := []string{"--replicaof", "127.0.0.1", server.Port()}
 	copies := redistest.Start(t, host...)
-	eventually(t, "the copy is made", func() bool {
-		return rawClient(t, server.Addr).Do(t.Context(), "WAIT", 1, 10).Val() == int64(1)
-	})
+	copied(t, server)
 	var mu sync.Mutex
 	var seen []error
 	o := options(server.Addr)

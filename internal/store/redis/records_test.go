@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/internal/store/redis"
 	"docusign-auth-proxy/internal/store/redis/redistest"
 	"docusign-auth-proxy/internal/store/storetest"
 )
@@ -22,6 +23,18 @@ func TestServerIsABackend(t *testing.T) {
 			o := options(addr)
 			o.Namespace = fmt.Sprint("test-", namespaces)
 			return func() store.Backend { return connect(t, o) }
+		})
+	})
+}
+
+func TestServerIsShared(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, addr string) {
+		namespaces := 0
+		storetest.RunShared(t, func(*testing.T) func() store.Shared {
+			namespaces++
+			o := options(addr)
+			o.Namespace = fmt.Sprint("test-", namespaces)
+			return func() store.Shared { return redis.Open(o) }
 		})
 	})
 }

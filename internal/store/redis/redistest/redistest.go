@@ -23,6 +23,9 @@ import (
 // Program is the server's.
 const Program = "redis-server"
 
+// ConfigFile, as the first of the args of Start, stands before the name of a configuration file, which a sentinel needs.
+const ConfigFile = "--config-file"
+
 // Server is a redis-server of this test's own.
 type Server struct {
 	Addr string // 127.0.0.1 and a port
@@ -37,8 +40,21 @@ type Server struct {
 
 // Each runs a test with miniredis, and with a real server.
 func Each(t *testing.T, test func(t *testing.T, addr string)) {
-	t.Run("miniredis", func(t *testing.T) { test(t, miniredis.RunT(t).Addr()) })
+	t.Run("miniredis", func(t *testing.T) { test(t, Mini(t).Addr()) })
 	t.Run(Program, func(t *testing.T) { test(t, Start(t).Addr) })
+}
+
+// Mini is a miniredis whose time passes: by itself it never ends a key.
+func Mini(t testing.TB) *miniredis.Miniredis {
+	m := miniredis.RunT(t)
+	const tick = 10 * time.Millisecond
+	go func() {
+		for t.Context().Err() == nil {
+			time.Sleep(tick)
+			m.FastForward(tick)
+		}
+	}()
+	return m
 }
 
 // Require skips the test where a program is missing, unless the tools must be there.
@@ -97,7 +113,11 @@ func (s *Server) start() error {
 	} else {
 		own = append(own, "--port", s.Port())
 	}
-	s.process = exec.Command(Program, slices.Concat(own, s.args)...)
+	args := s.args
+	if len(args) > 1 && args[0] == ConfigFile { // the server wants it before all others
+		own, args = append([]string{args[1]}, own...), args[2:]
+	}
+	s.process = exec.Command(Program, slices.Concat(own, args)...)
 	if err := s.process.Start(); err != nil {
 		return err
 	}
