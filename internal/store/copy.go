@@ -25,12 +25,15 @@ type Copied struct {
 	Added int    `json:"added"` // the rest was there already
 }
 
+// KindLedger is the kind of the ledger's rows.
+const KindLedger = "record of callers"
+
 // kinds are the buckets in the words of an operator.
 func kinds() map[string]string {
 	return map[string]string{
 		bucketTokens: "issued tokens", bucketPasswords: "API passwords", bucketUsers: "learnt users",
 		bucketAccounts: "learnt accounts", bucketPins: "pinned passwords", bucketRefresh: "logins",
-		bucketLedger: "record of callers", bucketReturns: "return addresses", bucketCreations: "journal of creations",
+		bucketLedger: KindLedger, bucketReturns: "return addresses", bucketCreations: "journal of creations",
 	}
 }
 
@@ -67,14 +70,27 @@ func Read(path string) (_ *Store, err error) {
 
 // Copy adds to a store what it lacks of another one's records, and looks whether it has them then. Nothing that is
 // there gives way, so that a copy that was interrupted may be repeated. The tables of to do not follow: it is to be
-// closed. ErrOtherKey: nothing was copied.
+// closed. ErrOtherKey: nothing was copied. Rows of the ledger are left out where replicas share one of the stores, since
+// they fill them together: see package ledger.
 func Copy(ctx context.Context, from, to *Store) (all []Copied, err error) {
+	// First, since a server that is empty is made the store of the key that comes to it.
 	if err := to.keys.takeFrom(from.keys); err != nil {
 		return nil, err
+	}
+	for _, s := range []*Store{from, to} {
+		if s.shared == nil {
+			continue
+		}
+		if err := s.shared.Connect(ctx); err != nil {
+			return nil, err
+		}
 	}
 	for _, bucket := range buckets() {
 		if err := ctx.Err(); err != nil {
 			return all, err
+		}
+		if bucket == bucketLedger && (from.shared != nil || to.shared != nil) {
+			continue
 		}
 		records, err := from.copyOf(ctx, bucket)
 		if err != nil {

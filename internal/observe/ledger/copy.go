@@ -7,10 +7,13 @@ import (
 	"slices"
 )
 
-// Give adds all that was read from the store to what replicas fill together, and tells how many rows that were. In the
-// same order each time, so that to may be given it again: batches that it knows do nothing. Nobody else may be the
-// replica that to is for.
-func (l *Ledger) Give(ctx context.Context, to Shared) (rows int, err error) {
+// Give adds all that was read from the store to what replicas fill together, in the same order each time, so that it
+// may be repeated: batches that to knows do nothing, and are not counted as added. Nobody else may be the source of to.
+func (l *Ledger) Give(ctx context.Context, to Shared) (found, added int, err error) {
+	known, err := to.Rows(ctx, kindIntegration, 0, func(Fields) error { return nil })
+	if err != nil {
+		return 0, 0, fmt.Errorf("give ledger: %w", err)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []Delta
@@ -25,13 +28,15 @@ func (l *Ledger) Give(ctx context.Context, to Shared) (rows int, err error) {
 	slices.SortFunc(all, func(a, b Delta) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
 	number := uint64(0)
 	for batch := range slices.Chunk(all, maxBatch) {
-		number++
-		if err := to.Merge(ctx, Batch{Number: number, Deltas: batch, Bounds: l.bounds()}); err != nil {
-			return rows, fmt.Errorf("give ledger: %w", err)
+		if number++; number > known.Batch {
+			err = to.Merge(ctx, Batch{Number: number, Deltas: batch, Bounds: l.bounds()})
+			added += len(batch)
 		}
-		rows += len(batch)
+		if err != nil {
+			return len(all), added - len(batch), fmt.Errorf("give ledger: %w", err)
+		}
 	}
-	return rows, nil
+	return len(all), added, nil
 }
 
 // Take adds what replicas have merged, where nothing is known of it, and writes it to the store. Of mode observe the
