@@ -40,6 +40,7 @@ type App struct {
 	env       deps
 	current   current
 	store     *store.Store
+	shared    *shared // store, if replicas share it; else nil
 	soaprest  *soaprest.Engine
 	ledger    *ledger.Ledger
 	metrics   *metrics.Metrics
@@ -84,14 +85,10 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 			opened.Close()
 		}
 	}()
-	if p.store, err = openStore(cfg, log); err != nil {
+	if err = openState(p, cfg); err != nil {
 		return nil, err
 	}
 	p.soaprest = soaprest.New(soaprest.Options{Journal: p.store.Creations(), Returns: p.store.Returns(), Log: log})
-	if p.ledger, err = ledger.New(ledger.Options{Store: p.store,
-		OnError: func(err error) { log.Error("ledger", "error", err) }}); err != nil {
-		return nil, err
-	}
 	warn(p.log, Warnings(cfg, p.ledger, time.Now()))
 	if err = p.listeners.open(cfg, p.path); err != nil {
 		return nil, err
@@ -99,13 +96,16 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	if err = p.observe(); err != nil {
 		return nil, err
 	}
-	p.env.onUnknown, p.env.leafKey = h.OnUnknown, h.LeafKey
+	p.env.onUnknown, p.env.leafKey, p.env.shared = h.OnUnknown, h.LeafKey, p.shared
 	first, err := assemble(cfg, p.env, nil)
 	if err != nil {
 		return nil, err
 	}
 	takeOver(p.store, log, first)
 	p.current.Store(first)
+	if p.shared != nil {
+		p.shared.back = func() { p.retired.Go(func() { takeOver(p.store, log, p.current.Load()) }) }
+	}
 	p.checkSpools(first)
 	p.capture = capture.New(log, func(name string) bool {
 		return slices.ContainsFunc(holder.Current().Integrations,

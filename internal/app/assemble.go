@@ -23,6 +23,7 @@ import (
 type deps struct {
 	store    *store.Store
 	unsaved  *oauth.Unsaved // logins
+	shared   *shared        // store, if replicas share it; else nil
 	prover   *translate.Prover
 	self     func() []netip.AddrPort // own listening addresses; nil = those in the configuration
 	observer oauth.Observer
@@ -130,7 +131,11 @@ func (c *current) leafExpires() time.Time {
 }
 
 // retry lets a person's repair at DocuSign be seen with the next call.
-func (c *current) retry() { c.Load().oauth.ForgetErrors() }
+func (c *current) retry() {
+	if a := c.Load(); a != nil {
+		a.oauth.ForgetErrors()
+	}
+}
 
 // adminLogin gives the check of logins that the configuration in force asks for.
 func (c *current) adminLogin() admin.Verify { return c.Load().adminLogin }

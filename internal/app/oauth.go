@@ -57,6 +57,9 @@ func oauthOf(cfg *config.Config, env deps, transport http.RoundTripper) (*oauth.
 		}
 	}
 	c.Learned = learnedFrom(env.store)
+	if env.shared != nil {
+		c.Shared = env.shared.server.Claims()
+	}
 	granters := codeGrantersOf(cfg, env, c.HTTP)
 	c.Granters = granters.find
 	return oauth.New(c), granters

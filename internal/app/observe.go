@@ -32,12 +32,16 @@ func (p *App) observe() error {
 	p.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, commit, goVersion := BuildVersion()
-	m, err := metrics.New(p.registry, metrics.Options{
+	o := metrics.Options{
 		Version: version, Commit: commit, GoVersion: goVersion, Tokens: p.current.tokens, CAExpires: p.current.caExpires,
 		LeafExpires: p.current.leafExpires, History: p.history, LogDropped: p.logWriter.Dropped, LogStuck: p.logWriter.Stuck,
 		Journal:    func() metrics.Journal { return creationsOf(p.store) },
 		SpoolBytes: p.current.spoolBytes,
-	})
+	}
+	if p.shared != nil {
+		o.Shared = func() metrics.Shared { return p.shared.metrics(p.ledger) }
+	}
+	m, err := metrics.New(p.registry, o)
 	if err != nil {
 		return err
 	}

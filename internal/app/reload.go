@@ -32,6 +32,7 @@ func (p *App) accept(old, next *config.Config) error {
 	p.configure(next)
 	warn(p.log, Warnings(next, p.ledger, time.Now()))
 	p.retire(previous)
+	p.shared.retry()
 	return nil
 }
 

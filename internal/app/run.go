@@ -70,6 +70,10 @@ func (p *App) Run(ctx context.Context) error {
 		})
 	}
 	serve("store", func() error { return p.store.Run(background) })
+	if p.shared != nil {
+		serve("store", func() error { return p.shared.Follow(background) })
+		serve("store", func() error { p.shared.server.Watch(background); return nil })
+	}
 	serve("ledger", func() error { return p.ledger.Run(background) })
 	serve("reload", func() error { return p.watch(background) })
 	serve("logins", func() error { return p.renewLogins(background) })

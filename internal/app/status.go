@@ -32,7 +32,7 @@ func (p *App) newAdmin(cfg *config.Config) *http.Server {
 	}
 	handler := admin.NewHandler(admin.Config{
 		Log: p.log, Metrics: promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}), Ready: p.isReady,
-		Reload: p.Reload, Retry: p.current.retry, ConsentPath: path, Status: p.Status,
+		Reload: p.Reload, Retry: func() { p.current.retry(); p.shared.retry() }, ConsentPath: path, Status: p.Status,
 		OnPanic: func() { p.metrics.RecordPanic(call.PanicOperations) },
 		Auth:    p.current.adminLogin, Token: p.operator.token, Hosts: names, Extra: p.operatorRoutes(),
 	})
@@ -53,6 +53,9 @@ func (p *App) isReady() error {
 	case <-p.stopping:
 		return errors.New("stopping: calls under way are being finished")
 	default:
+	}
+	if err := p.shared.ready(); err != nil {
+		return err
 	}
 	// Calls go on without a log, but an operator must hear of it; /-/healthy stays as it is.
 	return p.logWriter.Trouble()

@@ -1,0 +1,146 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/cause"
+	"docusign-auth-proxy/internal/observe/ledger"
+	"docusign-auth-proxy/internal/observe/metrics"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/internal/store/redis"
+)
+
+// firstRead bounds how long a start waits for the store that replicas share.
+const firstRead = 20 * time.Second
+
+// shared is the store of all replicas, as this one has it.
+type shared struct {
+	*store.Store
+	server  *redis.Server
+	replica string // name of this process among all
+	cfg     config.Store
+	log     *slog.Logger
+	back    func() // called when the store is there again; must not wait
+}
+
+// openState opens what outlives the process: the store, and in it the ledger.
+func openState(p *App, cfg *config.Config) (err error) {
+	keep := ledger.Options{OnError: func(err error) { p.log.Error("ledger", "error", err) }}
+	if cfg.Store.Redis == nil {
+		p.store, err = openStore(cfg, p.log)
+		keep.Store = p.store
+	} else if p.shared, err = openShared(p, cfg); err == nil {
+		p.store = p.shared.Store
+		keep.Shared = p.shared.server.Ledger(p.shared.replica, false)
+	}
+	if err == nil {
+		p.ledger, err = ledger.New(keep)
+	}
+	return err
+}
+
+// openShared makes the connection to the store of all replicas and reads it. One that cannot be reached is tried again
+// by Follow; the error is of one that is not for this process.
+func openShared(p *App, cfg *config.Config) (*shared, error) {
+	s := &shared{replica: replicaName(), cfg: cfg.Store, log: p.log, back: func() {}}
+	s.server = OpenRedis(cfg, redis.Options{
+		Replica: s.replica,
+		Observe: func(operation string, err error, took time.Duration) {
+			if p.metrics != nil { // not during the first read
+				p.metrics.ObserveStore(operation, err, took)
+			}
+		},
+		OnError: func(err error) {
+			p.log.Error("store", "error", err)
+			if p.metrics != nil {
+				p.metrics.CountUnreadable()
+			}
+		},
+	})
+	s.Store = store.Share(s.server, config.Bytes(cfg.Store.Key), config.Bytes(cfg.Store.PreviousKey), store.Options{
+		MaxStale: cfg.Store.MaxStale, OnAway: s.away,
+		OnError: func(err error) { p.log.Error("store", "error", err) },
+		OnEvent: func(event string) {
+			if event == store.EventRetry {
+				p.current.retry()
+			}
+		},
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), firstRead)
+	defer cancel()
+	if err := s.Read(ctx); err != nil {
+		if !away(err) {
+			return nil, errors.Join(fmt.Errorf("store: %w", err), s.server.Close())
+		}
+	}
+	return s, nil
+}
+
+// retry tells every replica that somebody has repaired something at DocuSign.
+func (s *shared) retry() {
+	if s == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), firstRead)
+	defer cancel()
+	if err := errors.Join(s.server.Claims().Forget(ctx), s.Announce(ctx, store.EventRetry)); err != nil {
+		s.log.Warn("the other replicas were not told to ask DocuSign again", "error", err)
+	}
+}
+
+// away is told when the store goes away, and with nil when it is back.
+func (s *shared) away(err error) {
+	if err == nil {
+		s.log.Info("the store of all replicas is followed", "store", s.cfg.Redis.Namespace)
+		s.back()
+		return
+	}
+	id, fill := cause.StoreUnreachable, []string(nil)
+	if known, ok := errors.AsType[cause.Explained](err); ok {
+		id, fill = known.Row()
+	}
+	advised(s.log, id, fill...).Error("the store of all replicas is away", "error", err,
+		"effect", "calls go on with what this replica knows; what only the store knows is answered with 503")
+}
+
+// ready says why this replica must not get calls yet; nil = it may. Once the store was read, that it is away is no
+// reason: all replicas would go at the same time.
+func (s *shared) ready() error {
+	if s == nil || s.cfg.ColdStart == coldServe {
+		return nil
+	}
+	if seen := s.Sight(); !seen.Read {
+		return fmt.Errorf("the store of all replicas was not read yet: %w", seen.Err)
+	}
+	return nil
+}
+
+// coldServe is the word of store.cold_start.
+const coldServe = "serve"
+
+// metrics tells how the store is seen from here.
+func (s *shared) metrics(l *ledger.Ledger) metrics.Shared {
+	seen, server := s.Sight(), s.server.State()
+	m := metrics.Shared{
+		Name: s.cfg.Redis.Namespace, Up: seen.Err == nil && server.Err == nil, LastContact: server.LastContact,
+		MaxStale: s.cfg.MaxStale,
+	}
+	if seen.Read {
+		m.FeedLag = time.Since(seen.Contact)
+	}
+	for _, err := range []error{seen.Err, server.Err} {
+		if known, ok := errors.AsType[cause.Explained](err); ok {
+			id, _ := known.Row()
+			m.Faults = append(m.Faults, id)
+		}
+	}
+	if sharing := l.Sharing(); sharing != nil {
+		m.Unsent = sharing.Unsent
+	}
+	return m
+}
