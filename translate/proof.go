@@ -52,8 +52,10 @@ type Prover struct {
 	verify   func(password.Password, secret.Text) bool
 	memos    atomic.Pointer[proofs]
 	throttle *throttle
-	slots    *slots // of slow hashes
-	refusals *slots // of refusals, see check
+	// allowance has the last word about a guess that the throttle lets through; nil = this process is alone.
+	allowance atomic.Pointer[Allowance]
+	slots     *slots // of slow hashes
+	refusals  *slots // of refusals, see check
 
 	mu       sync.Mutex
 	inFlight map[digest]*proof
@@ -91,6 +93,9 @@ func NewProver() *Prover {
 	return p
 }
 
+// Share has all replicas together check no more guesses than one process would.
+func (p *Prover) Share(a Allowance) { p.allowance.Store(&a) }
+
 // Remember sets for how long, and how many, proven credentials are believed without another check; 0 = none. What is
 // remembered is forgotten when either changes.
 func (p *Prover) Remember(life time.Duration, most int) {
@@ -122,6 +127,7 @@ type attempt struct {
 
 	proven bool        // one of the candidates was right before, from the same address
 	right  secret.Text // the candidate that is right, once known
+	spent  bool        // the client has failed too often at all replicas together
 }
 
 func (a *attempt) bucket() bucketKey {
@@ -286,7 +292,7 @@ func (p *Prover) check(ctx context.Context, d digest, a *attempt) (lasting bool,
 		began, rest = refusal.since, restAfterWrong*p.refusalTime(a)
 	}
 	floor := p.refusalTime(a)
-	if p.throttle.spend(ClientOf(a.client)) {
+	if p.throttle.spend(ClientOf(a.client)) || a.spent {
 		err, floor = throttledError(), max(floor, throttledTime)
 	}
 	sleepContext(ctx, floor-time.Since(began))
@@ -334,8 +340,22 @@ func (p *Prover) compare(ctx context.Context, a *attempt) (lasting bool, err err
 		}
 		unknown = cmp.Or(unknown, err)
 	}
-	if lasting, err = p.comparePasswords(ctx, a); err == errWrong && unknown != nil {
+	if lasting, err = p.compareAllowed(ctx, a); err == errWrong && unknown != nil {
 		return false, unknown
+	}
+	return lasting, err
+}
+
+// compareAllowed compares with the password if all replicas together have a guess left.
+func (p *Prover) compareAllowed(ctx context.Context, a *attempt) (lasting bool, err error) {
+	give := func() {}
+	if !a.proven {
+		if give, err = p.allowed(ctx, a); err != nil {
+			return false, err
+		}
+	}
+	if lasting, err = p.comparePasswords(ctx, a); err != errWrong {
+		give()
 	}
 	return lasting, err
 }
