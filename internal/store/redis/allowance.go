@@ -72,12 +72,13 @@ func (a Allowance) Take(
 // give has the keys of take, and ARGV: id and the refill of each bucket in microseconds, 0 where nothing was taken.
 func give() *script {
 	return newScript("give", `
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
 for i = 2, 3 do
-	local at, left = redis.call('GET', KEYS[i]), redis.call('PTTL', KEYS[i])
-	local less = ARGV[i] / 1000
-	if at and left > less then
-		redis.call('SET', KEYS[i], string.format('%.0f', at - ARGV[i]), 'PX', math.ceil(left - less))
-	elseif at then
+	local at = (redis.call('GET', KEYS[i]) or 0) - ARGV[i]
+	if at > now then
+		redis.call('SET', KEYS[i], string.format('%.0f', at), 'PX', math.ceil((at - now) / 1000))
+	else
 		redis.call('DEL', KEYS[i])
 	end
 end
