@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"docusign-auth-proxy/internal/call"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/proxy/egress"
 )
@@ -34,6 +35,9 @@ func checkEnvironment(r *report, c *Config) {
 	c.Site = cmp.Or(c.Site, site)
 	c.Audience = cmp.Or(c.Audience, account.Authority())
 }
+
+// minGatewaySecret is the least length of forward_auth.secret, in characters.
+const minGatewaySecret = 20
 
 func checkListen(r *report, c *Config) {
 	var taken []Address // valid ones
@@ -113,8 +117,9 @@ func checkExposure(r *report, c *Config) {
 	byPassword := len(c.Egress.Clients) == 0 && len(c.Egress.ProxyUsers) > 0
 	guarded := len(c.Egress.Clients) > 0 || byPassword
 	const refused = "run refuses to listen on %s while everybody who reaches it may %s"
+	checkForwardAuth(r, c)
 	for _, a := range c.Listen.Addresses() {
-		r.problemIf(a.Door != "" && *a.Text != "" && !isLoopback(*a.Text) && !guarded, child("listen", a.Key),
+		r.problemIf(a.Door != "" && a.Door != call.DoorForwardAuth && *a.Text != "" && !isLoopback(*a.Text) && !guarded, child("listen", a.Key),
 			fmt.Sprintf(refused, *a.Text, "use it"),
 			`add egress.clients: ["10.1.2.0/24"] with the machines that may, or egress.proxy_users, or listen on 127.0.0.1`)
 	}
@@ -135,6 +140,25 @@ func checkExposure(r *report, c *Config) {
 	past := c.Egress.Resolver.IsValid() || len(c.Egress.Resolve) > 0 || c.Upstream.Proxy != (CompanyProxy{})
 	r.warnIf(isLoopback(c.Listen.Hosts) && !past, path,
 		"this machine's hosts file would send the proxy to itself as well", "add egress.resolver or egress.resolve")
+}
+
+// checkForwardAuth holds the end point that hands out tokens to its rules.
+func checkForwardAuth(r *report, c *Config) {
+	const path = "listen.forward_auth"
+	f, secret := &c.ForwardAuth, len(c.ForwardAuth.Secret.Reveal())
+	checkNetworks(r, "forward_auth.clients", f.Clients, "lets every machine ask")
+	r.problemIf(secret > 0 && secret < minGatewaySecret, "forward_auth.secret",
+		fmt.Sprintf("is shorter than %d characters", minGatewaySecret), "make one with: openssl rand -base64 32")
+	r.problemIf(len(f.Clients) > 0 && secret == 0 && !r.faulty["forward_auth.secret"], "forward_auth.secret",
+		"is missing, and forward_auth.clients lets other machines ask", "make one with: openssl rand -base64 32")
+	if c.Listen.ForwardAuth == "" || isLoopback(c.Listen.ForwardAuth) {
+		return
+	}
+	r.problemIf(len(f.Clients) == 0, path, "is not loopback, and no other machine may ask",
+		"list the gateways under forward_auth.clients, or listen on 127.0.0.1")
+	r.problemIf(c.Interception == nil && !r.faulty["interception"], path,
+		"is not loopback and needs interception, whose authority signs its certificate",
+		"docusign-auth-proxy ca init makes both files")
 }
 
 func checkEgress(r *report, c *Config) {

@@ -114,7 +114,7 @@ func onlyCheckKnows() map[string]string {
 		names     = "it is text, and names no host that can be used"
 	)
 	return map[string]string{
-		"custom": together, "fold": together, "hosts-numbers": names, "interception-leaf": otherFile,
+		"custom": together, "fold": together, "forward-auth-open": together, "hosts-numbers": names, "interception-leaf": otherFile,
 		"interception-pair": otherFile, "interception-swapped": otherFile, "interception-weak": otherFile,
 		"listeners": together, "many-keys": "a number of keys that makes no sense", "mixed-demo": names,
 		"mixed-production": names, "same-address": together, "same-localhost": together, "same-port": together,

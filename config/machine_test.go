@@ -24,11 +24,12 @@ import (
 func machine(t testing.TB) Environment {
 	t.Helper()
 	return environment(machineFiles(), map[string]string{
-		"KEY_PEM":       strings.ReplaceAll(string(machineFiles()["key.pem"].Data), "\n", `\n`),
-		"CLIENT_SECRET": "c4n4ry-variable",
-		"EMPTY":         "",
-		"STORE_KEY":     string(machineFiles()["store.key"].Data),
-		"OLD_STORE_KEY": string(machineFiles()["old-store.key"].Data),
+		"KEY_PEM":        strings.ReplaceAll(string(machineFiles()["key.pem"].Data), "\n", `\n`),
+		"CLIENT_SECRET":  "c4n4ry-variable",
+		"GATEWAY_SECRET": "c4n4ry-of-the-gateways",
+		"EMPTY":          "",
+		"STORE_KEY":      string(machineFiles()["store.key"].Data),
+		"OLD_STORE_KEY":  string(machineFiles()["old-store.key"].Data),
 	})
 }
 

@@ -32,6 +32,7 @@ const (
 	FirstUse = "first_use" // of pin_password
 
 	Wait = "wait" // of store.cold_start
+	Keep = "keep" // of forward_auth.path
 
 	// Memory as store keeps nothing over a restart.
 	Memory = "memory"
@@ -58,6 +59,8 @@ type Config struct {
 
 	// Where the proxy accepts connections.
 	Listen Listen `yaml:"listen"`
+	// Who may ask at listen.forward_auth, and how.
+	ForwardAuth ForwardAuth `yaml:"forward_auth"`
 	// The proxy as the base URL of a program, instead of as its forward proxy.
 	Sidecar Sidecar `yaml:"sidecar"`
 	// The authority that lets the proxy read HTTPS sent through it. Absent: CONNECT to DocuSign is refused.
@@ -191,6 +194,10 @@ type Listen struct {
 	// off. Where a client sends no SNI, its Host header says which of DocuSign's hosts is meant. It needs
 	// interception, and egress.resolver or egress.resolve where this machine has that hosts file too.
 	Hosts string `yaml:"hosts" default:""`
+	// Where gateways that send calls to DocuSign themselves ask what becomes of one, at /auth. Empty is off. Danger:
+	// whoever may ask with a proven credential receives a bearer token; on an address that is not loopback it needs
+	// interception, forward_auth.clients and forward_auth.secret.
+	ForwardAuth string `yaml:"forward_auth" default:""`
 	// Networks of balancers that pass connections on and say with the PROXY protocol, version 1 or 2, whose they are:
 	// the calls on them count for that address, in limits, egress.clients, pins, log and reports. Every connection from
 	// there must begin so, and none from elsewhere may. Danger: whoever connects from there is believed to be whom they
@@ -205,7 +212,7 @@ type Listen struct {
 
 // Same reports whether both mean the same.
 func (l *Listen) Same(o *Listen) bool {
-	return l.Proxy == o.Proxy && l.Admin == o.Admin && l.Hosts == o.Hosts &&
+	return l.Proxy == o.Proxy && l.Admin == o.Admin && l.Hosts == o.Hosts && l.ForwardAuth == o.ForwardAuth &&
 		slices.Equal(l.ProxyProtocol, o.ProxyProtocol) && slices.Equal(l.ForwardedFor, o.ForwardedFor)
 }
 
@@ -223,7 +230,30 @@ func (l *Listen) Addresses() []Address {
 		{Key: "proxy", Text: &l.Proxy, Door: call.DoorSidecar},
 		{Key: "admin", Text: &l.Admin},
 		{Key: "hosts", Text: &l.Hosts, Door: call.DoorHosts, Optional: true},
+		{Key: "forward_auth", Text: &l.ForwardAuth, Door: call.DoorForwardAuth, Optional: true},
 	}
+}
+
+// ForwardAuth holds the settings of the end point for gateways.
+type ForwardAuth struct {
+	// Networks of gateways that may ask over TLS, besides this machine. Danger: a gateway is believed what it says of a
+	// call and of its program's address.
+	Clients []netip.Prefix `yaml:"clients" default:""`
+	// What gateways must send in X-DocuSign-Auth-Proxy-Secret, at least 20 characters. Needed with clients; without one,
+	// every program of this machine may ask.
+	Secret secret.Text `yaml:"secret"`
+	// Where a gateway says method and target of the call: x_forwarded is X-Forwarded-Method and X-Forwarded-Uri,
+	// x_original is X-Original-Method and X-Original-URI, path is the method of the question and its path behind /auth.
+	// Danger: the gateway must write these itself on every question, over what a program has sent.
+	Target string `yaml:"target" enum:"x_forwarded|x_original|path" default:"x_forwarded"`
+	// What a gateway does with X-DocuSign-Auth-Proxy-Path of an answer: rewrite sends the call to it; keep sends the call
+	// to the path that it came with, so that calls with a number of an account are left to the proxy.
+	Path string `yaml:"path" enum:"rewrite|keep" default:"rewrite"`
+}
+
+// Same reports whether both mean the same.
+func (f *ForwardAuth) Same(o *ForwardAuth) bool {
+	return slices.Equal(f.Clients, o.Clients) && f.Secret == o.Secret && f.Target == o.Target && f.Path == o.Path
 }
 
 // Sidecar holds the settings for programs whose base URL is the proxy.

@@ -87,17 +87,20 @@ func (s *Server) refuseConnect(
 
 // recordRefusedConnect lets refused tunnels show in log and metrics like refused calls, and on the status page.
 func (s *Server) recordRefusedConnect(r *http.Request, status int, reason string, why cause.ID, fill ...string) {
-	client := bindingOf(r).Client.Addr()
+	client, door := bindingOf(r).Client.Addr(), call.DoorConnect
+	if bindingOf(r).Door == call.DoorForwardAuth {
+		door = call.DoorForwardAuth
+	}
 	if host, err := egress.ParseHost(r.URL.Host, 443); err == nil {
 		fill = egress.Decision{Fill: fill}.Shown(host)
 	}
 	fill = append([]string{"client", client.String(), "config", s.cfg.ConfigFile}, fill...)
 	s.front.Refused(call.ConnFailure{
-		Client: client, Door: call.DoorConnect, Target: shown.Host(r.URL.Host), Cause: reason, Last: time.Now(),
+		Client: client, Door: door, Target: shown.Host(r.URL.Host), Cause: reason, Last: time.Now(),
 		Status: status, Detail: why.Means(fill...), NextStep: why.Next(fill...),
 	})
 	s.record(&call.Event{
-		Time: time.Now(), RequestID: s.ids.Next(), Door: call.DoorConnect, API: call.APIOther,
+		Time: time.Now(), RequestID: s.ids.Next(), Door: door, API: call.APIOther,
 		Method: shown.Method(r.Method), Path: shown.Host(r.URL.Host), UserAgent: shown.Text(r.UserAgent()),
 		Client: client, Integration: "unknown", Scheme: "none", Status: status, Outcome: call.OutcomeRefused, Cause: reason,
 		Detail: why.Means(fill...), NextStep: why.Next(fill...),

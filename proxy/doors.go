@@ -41,7 +41,8 @@ func doorOf(name call.Door) door {
 			noConnect: "the hosts-file listener takes none",
 		}
 	}
-	return door{name: call.DoorSidecar, tls: func(st *State) *tls.Config { return st.sidecarTLS }, bind: bindSidecar}
+	no := map[call.Door]string{call.DoorForwardAuth: "gateways ask questions there"}[name]
+	return door{name, func(st *State) *tls.Config { return st.sidecarTLS }, bindSidecar, no}
 }
 
 type bindingKey struct{}

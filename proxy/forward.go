@@ -15,6 +15,7 @@ import (
 	"docusign-auth-proxy/proxy/body"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/proxy/forwardauth"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/proxy/upstream"
 	"docusign-auth-proxy/translate"
@@ -180,6 +181,9 @@ func (f *forward) address(out *http.Request) {
 // explain says for the caller and the operator why a call could not be sent, or got no answer.
 func (f *forward) explain(err error) error {
 	switch {
+	case errors.Is(err, forwardauth.ErrHandedOver):
+		f.event.Outcome, f.event.Status = call.OutcomeHandedOver, http.StatusOK
+		return nil
 	case f.caller.Slow():
 		return f.bodyError(conn.ErrSlowBody)
 	case is[*soap.Error](err): // found while the body was streaming; the upstream saw a message that breaks off

@@ -150,8 +150,9 @@ func (c *incoming) accept(d *translate.Decision, err error, prepare func() error
 	if d.Action == translate.ActionObserve {
 		c.event.Mode = "observe"
 	}
-	// Only at the sidecar is the host that the program meant unknown.
-	if base := c.state.Translator.KnownSite(d, c.route.Account); base != nil && c.event.Door == call.DoorSidecar {
+	// Only at the sidecar, and for a gateway, is the host that the program meant unknown.
+	sidecar := c.event.Door == call.DoorSidecar || c.event.Door == call.DoorForwardAuth
+	if base := c.state.Translator.KnownSite(d, c.route.Account); base != nil && sidecar {
 		c.site.Base = base
 	}
 	return nil

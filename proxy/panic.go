@@ -16,15 +16,11 @@ type errorLog struct{ *Server }
 
 // Write takes one message.
 func (l errorLog) Write(p []byte) (int, error) {
-	if !bytes.Contains(p, []byte("panic serving ")) {
+	if caught := panics.OfServer(p); caught != nil {
+		l.panicked(call.PanicConnect, caught)
+	} else {
 		l.cfg.Log.Debug(string(bytes.TrimSpace(p))) //nolint:sloglint // the text is that of net/http
-		return len(p), nil
 	}
-	stack := ""
-	if i := bytes.LastIndex(p, []byte("\ngoroutine ")); i >= 0 {
-		stack = string(p[i+1:])
-	}
-	l.panicked(call.PanicConnect, panics.Elsewhere("in net/http", stack))
 	return len(p), nil
 }
 

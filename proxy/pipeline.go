@@ -14,6 +14,7 @@ import (
 	"docusign-auth-proxy/internal/shown"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/proxy/forwardauth"
 	"docusign-auth-proxy/proxy/route"
 	"docusign-auth-proxy/translate"
 	"docusign-auth-proxy/translate/reply"
@@ -38,6 +39,10 @@ type exchangeKey struct{}
 // rewrite, send, record.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r, b, faulty := s.bind(w, r)
+	if b.Door == call.DoorForwardAuth && b.Conn != nil && r.Method != http.MethodConnect {
+		s.serveQuestion(w, r, b)
+		return
+	}
 	if r.Method == http.MethodConnect {
 		if p := panics.Caught(func() { s.serveConnect(w, r, b, faulty) }); p != nil {
 			s.panicked(call.PanicConnect, p, "client", b.Client.String())
@@ -87,6 +92,11 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request, b *conn.Bin
 		x.event.Path = redirect.Path
 	} else if s.cfg.Tap != nil {
 		x.tapInto(s.cfg.Tap(r), r)
+	}
+	if q, ok := r.Context().Value(questionKey{}).(*forwardauth.Question); ok {
+		own := *x.state // the gateway sends the call instead of this proxy
+		own.Upstream, q.RequestID = q, x.event.RequestID
+		x.state = &own
 	}
 	return x
 }
@@ -265,7 +275,7 @@ func (x *exchange) finish() {
 	e.BytesOut = x.w.Bytes
 	describe(&x.incoming)
 	if e.Outcome == "" {
-		e.Outcome = outcomeOf(e.Status)
+		e.Outcome = call.OutcomeOf(e.Status)
 	}
 	if e.Cause != "" {
 		e.NextStep = x.nextStep()
@@ -301,18 +311,6 @@ func describe(c *incoming) {
 		e.Mode = string(d.Integration.Mode)
 	}
 	e.AppPassword = e.API.SOAP() && d.Integration.SOAP == integration.AppPassword
-}
-
-func outcomeOf(status int) call.Outcome {
-	switch {
-	case status == 0:
-		return call.OutcomeAborted
-	case status < 400:
-		return call.OutcomeOK
-	case status < 500:
-		return call.OutcomeClientError
-	}
-	return call.OutcomeServerError
 }
 
 // tellConflict warns once for each integration: its program sends several credentials on every call (PROTOCOL.md

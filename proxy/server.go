@@ -22,12 +22,13 @@ import (
 	"docusign-auth-proxy/proxy/authority"
 	"docusign-auth-proxy/proxy/conn"
 	"docusign-auth-proxy/proxy/egress"
+	"docusign-auth-proxy/proxy/forwardauth"
 	"docusign-auth-proxy/proxy/tunnel"
 	"docusign-auth-proxy/translate"
 )
 
-// Config is what a Server keeps for its whole life. All of it must be set, but for ConfigFile, Recorders, Balancers and
-// Tap.
+// Config is what a Server keeps for its whole life. All of it must be set, but for ConfigFile, Recorders, Balancers,
+// ForwardAuth and Tap.
 type Config struct {
 	Log           *slog.Logger
 	ConfigFile    string // as the operator names it, for the texts of next steps; "" = in general words
@@ -44,6 +45,7 @@ type Config struct {
 	Connections   int           // callers' connections at a time, for each listener
 	ClientShare   int           // of Connections and Tunnels that one client may take, in percent
 	Balancers     conn.Balancers
+	ForwardAuth   forwardauth.Config // who may ask at that door
 
 	// SOAPREST carries SOAP calls out over REST; it may be nil where no integration wants it.
 	SOAPREST SOAPREST

@@ -121,7 +121,7 @@ func (r *restCall) describe(e *call.Event) {
 	switch {
 	case n.Fault == "" || e.Cause != "":
 	case n.Status != 0:
-		e.Outcome, e.Cause = outcomeOf(n.Status), "docusign_"+strconv.Itoa(n.Status)
+		e.Outcome, e.Cause = call.OutcomeOf(n.Status), "docusign_"+strconv.Itoa(n.Status)
 		e.Detail = why
 	case n.FaultClient:
 		e.Outcome, e.Cause, e.Detail = call.OutcomeRefused, call.KindNotOverREST.String(), why

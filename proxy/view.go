@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"maps"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -35,52 +33,18 @@ func serveCredential(s *soapCall) (next, error) {
 		}
 		return answered(s.replier().LoginResponse(accounts, asked.True("ReturnBaseUrl")))
 	case "GetAuthenticationToken", "RequestSenderToken", "RequestCorrectToken":
-		return serveView(s, viewOf(s, asked))
+		return serveView(s, asked.View(s.operation().Local))
 	}
 	return next{}, &call.Error{Kind: call.KindUnsupported, Detail: "credential.asmx has no such operation"}
 }
 
-// view is an operation of credential.asmx that asks for a one-time URL (PROTOCOL.md §4.7).
-type view struct {
-	account  string // as the program names it; "" = the account that has the envelope
-	envelope string
-	path     string // below the account
-	fields   map[string]string
-}
-
-func viewOf(s *soapCall, asked *soap.CredentialBody) view {
-	v := view{
-		account:  strings.TrimSpace(asked.Text("AccountID")),
-		envelope: strings.TrimSpace(asked.Text("EnvelopeID")),
-		path:     "/views/console",
-	}
-	switch s.operation().Local {
-	case "GetAuthenticationToken":
-		v.envelope = strings.TrimSpace(asked.Text("GoToEnvelopeID"))
-		v.fields = map[string]string{"envelopeId": v.envelope}
-	case "RequestSenderToken":
-		if v.envelope != "" {
-			v.path = "/envelopes/" + url.PathEscape(v.envelope) + "/views/sender"
-		}
-		v.fields = map[string]string{"returnUrl": asked.Text("ReturnURL")}
-	default:
-		v.account = "" // the operation has none
-		v.path = "/envelopes/" + url.PathEscape(v.envelope) + "/views/correct"
-		v.fields = map[string]string{
-			"returnUrl": asked.Text("ReturnURL"), "suppressNavigation": strconv.FormatBool(asked.True("SuppressNavigation")),
-		}
-	}
-	maps.DeleteFunc(v.fields, func(_, value string) bool { return value == "" })
-	return v
-}
-
 // serveView asks REST for the one-time URL that the operation used to return.
-func serveView(s *soapCall, v view) (next, error) {
-	if !route.PlainID(v.envelope) || v.envelope == "" && strings.HasSuffix(v.path, "/correct") {
+func serveView(s *soapCall, v soap.View) (next, error) {
+	if !route.PlainID(v.Envelope) || v.Envelope == "" && strings.HasSuffix(v.Path, "/correct") {
 		return next{}, &call.Error{Kind: call.KindUnreadableForm, Detail: "an envelope id that is none"}
 	}
 	user := s.user()
-	accounts, err := v.accounts(s.r.Context(), user)
+	accounts, err := viewAccounts(s.r.Context(), user, v)
 	if err != nil {
 		return next{}, err
 	}
@@ -93,7 +57,7 @@ func serveView(s *soapCall, v view) (next, error) {
 	var a viewAnswer
 	for _, account := range accounts {
 		s.site.Base, s.event.Site = account.Site, account.Site.Host
-		if a, err = v.ask(s.r.Context(), user, account); err != nil || !a.elsewhere() {
+		if a, err = askView(s.r.Context(), user, account, v); err != nil || !a.elsewhere() {
 			break
 		}
 	}
@@ -107,14 +71,14 @@ func serveView(s *soapCall, v view) (next, error) {
 	return answered(s.replier().URLResult(op.Namespace, op.Local, a.url))
 }
 
-// accounts are those to ask in: the one named, else the default one and, for an envelope, the others after it.
-func (v view) accounts(ctx context.Context, user *apiUser) ([]soaprest.Account, error) {
-	if v.account != "" {
-		a, err := user.Named(ctx, v.account)
+// viewAccounts are those to ask in: the one named, else the default one and, for an envelope, the others after it.
+func viewAccounts(ctx context.Context, user *apiUser, v soap.View) ([]soaprest.Account, error) {
+	if v.Account != "" {
+		a, err := user.Named(ctx, v.Account)
 		return []soaprest.Account{a}, err
 	}
 	most := maxViewAccounts
-	if v.envelope == "" {
+	if v.Envelope == "" {
 		most = 1
 	}
 	all, err := user.Accounts(ctx)
@@ -133,11 +97,11 @@ func (a viewAnswer) elsewhere() bool {
 	return a.url.Empty() && reply.ErrorCode(a.body) == "ENVELOPE_DOES_NOT_EXIST"
 }
 
-// ask asks in one account.
-func (v view) ask(ctx context.Context, user *apiUser, account soaprest.Account) (a viewAnswer, err error) {
+// askView asks in one account.
+func askView(ctx context.Context, user *apiUser, account soaprest.Account, v soap.View) (a viewAnswer, err error) {
 	resp, err := user.Do(ctx, &soaprest.Request{
-		Method: http.MethodPost, Account: account, Path: v.path, ContentType: "application/json",
-		Body: soaprest.JSON(v.fields),
+		Method: http.MethodPost, Account: account, Path: v.Path, ContentType: "application/json",
+		Body: soaprest.JSON(v.Fields),
 	})
 	if err != nil {
 		return a, err
@@ -164,6 +128,6 @@ func relay(s *soapCall, a viewAnswer) (next, error) {
 		return next{}, &call.Error{Kind: call.KindUnreachable, Detail: detail}
 	}
 	s.event.Cause, s.event.Detail = "docusign_"+strconv.Itoa(a.status), detail
-	s.event.Outcome = outcomeOf(a.status)
+	s.event.Outcome = call.OutcomeOf(a.status)
 	return answered(answer)
 }

@@ -64,7 +64,7 @@ func documentLines(t *testing.T) []documentLine {
 			switch m[1] {
 			case "", "powershell":
 				add(name, m[2], false)
-			case "yaml", "xml", "mermaid", "promql": // no command lines
+			case "yaml", "xml", "mermaid", "promql", "nginx": // no command lines
 			default:
 				t.Errorf("%s: a block of the kind %q, which nobody looks at", name, m[1])
 			}

@@ -199,7 +199,7 @@ func outcomesOf(counts map[string]uint64) string {
 	byCount := func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) }
 	var parts []string
 	for _, name := range slices.SortedFunc(maps.Keys(counts), byCount) {
-		if name != string(call.OutcomeOK) && counts[name] > 0 {
+		if !call.Outcome(name).Good() && counts[name] > 0 {
 			parts = append(parts, strings.ReplaceAll(name, "_", " ")+" "+thousands(number(counts[name])))
 		}
 	}

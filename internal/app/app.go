@@ -26,6 +26,7 @@ import (
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/proxy"
 	"docusign-auth-proxy/proxy/conn"
+	"docusign-auth-proxy/proxy/forwardauth"
 	"docusign-auth-proxy/translate/legacy"
 	"docusign-auth-proxy/translate/soaprest"
 )
@@ -138,5 +139,7 @@ func serverConfig(cfg *config.Config, log *slog.Logger, rs call.Recorders) proxy
 		SOAPHeader: int(l.SOAPHeader), Tunnels: l.Tunnels, TunnelIdle: l.TunnelIdle, Connections: l.Connections,
 		BodyTimeout: l.BodyTimeout, DrainBody: int64(l.DrainBody), ClientShare: l.ClientShare,
 		Balancers: conn.Balancers{ProxyProtocol: cfg.Listen.ProxyProtocol, ForwardedFor: cfg.Listen.ForwardedFor},
+		ForwardAuth: forwardauth.Config{Gateways: cfg.ForwardAuth.Clients, Secret: cfg.ForwardAuth.Secret,
+			Target: cfg.ForwardAuth.Target, KeepsPath: cfg.ForwardAuth.Path == config.Keep},
 	}
 }

@@ -201,7 +201,8 @@ func TestGuessesOfOneClientSlowNoOtherBehindTheSameBalancer(t *testing.T) {
 		}
 		return all
 	}
-	if one, other := causes("203.0.113.7"), causes("203.0.113.8"); !strings.Contains(one, "throttled") || other != "bad_login " {
+	one, other := causes("203.0.113.7"), causes("203.0.113.8")
+	if !strings.Contains(one, "throttled") || other != "bad_login " {
 		t.Errorf("causes %q, and of the other client %q", one, other)
 	}
 }

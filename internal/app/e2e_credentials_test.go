@@ -28,9 +28,22 @@ func (r *rig) oauthToken(t *testing.T) string {
 	return strings.TrimPrefix(r.Last(t).Header.Get("Authorization"), "Bearer ")
 }
 
-func TestEveryWrittenFormOfTheHeader(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, nil)
+// writtenForm is a credential as a program writes it, and what becomes of it.
+type writtenForm struct {
+	name, lines string
+	want        int
+	code        string
+}
+
+// path is one of the user's integration.
+func (f *writtenForm) path() string {
+	if strings.Contains(f.lines, "legacy.user") || strings.Contains(f.lines, sandbox.LegacyKey) {
+		return "/restapi/v2/accounts/1703061/envelopes?from_date=2026-01-01"
+	}
+	return apptest.ListPath
+}
+
+func writtenForms() []writtenForm {
 	const key = sandbox.GUIDKey
 	const wild = `p@ss<w&rd>é1` // the legacy user's password
 	json := func(user, password string) string {
@@ -41,11 +54,7 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 			`</Password><IntegratorKey>` + sandbox.LegacyKey + `</IntegratorKey></DocuSignCredentials>`
 	}
 	header := "X-DocuSign-Authentication: "
-	for _, c := range []struct {
-		name, lines string
-		want        int
-		code        string
-	}{
+	return []writtenForm{
 		{"V1 compact JSON", header + apptest.AnnaJSON, 200, ""},
 		{"V2 json.dumps", header + strings.NewReplacer(`":"`, `": "`, `","`, `", "`).Replace(apptest.AnnaJSON), 200, ""},
 		{
@@ -153,13 +162,15 @@ func TestEveryWrittenFormOfTheHeader(t *testing.T) {
 				strings.Replace(apptest.AnnaJSON, key, sandbox.LegacyKey, 1),
 			200, "",
 		},
-	} {
+	}
+}
+
+func TestEveryWrittenFormOfTheHeader(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for _, c := range writtenForms() {
 		t.Run(c.name, func(t *testing.T) {
-			path := apptest.ListPath
-			if strings.Contains(c.lines, "legacy.user") || strings.Contains(c.lines, sandbox.LegacyKey) {
-				path = "/restapi/v2/accounts/1703061/envelopes?from_date=2026-01-01"
-			}
-			got := r.Get(t, path, c.lines+"\r\n")
+			got := r.Get(t, c.path(), c.lines+"\r\n")
 			if got.Status != c.want || !strings.Contains(got.Body, c.code) {
 				t.Errorf("status %d, want %d %s: %s", got.Status, c.want, c.code, got.Body)
 			}

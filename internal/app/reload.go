@@ -41,6 +41,8 @@ func needsRestart(old, next *config.Config) string {
 	switch {
 	case !old.Listen.Same(&next.Listen):
 		return "listen"
+	case !old.ForwardAuth.Same(&next.ForwardAuth):
+		return "forward_auth"
 	case !old.Store.Same(&next.Store):
 		return "store"
 	case old.Admin.TokenFile != next.Admin.TokenFile:

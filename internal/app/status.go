@@ -109,6 +109,11 @@ func (p *App) listenerStatus(cfg *config.Config) []admin.Listener {
 			}
 		}
 		switch {
+		case l.door == call.DoorForwardAuth:
+			one.Clients, one.Login = texts(cfg.ForwardAuth.Clients), ""
+			if !cfg.ForwardAuth.Secret.Empty() {
+				one.Login = "forward_auth.secret"
+			}
 		case l.door == "" && cfg.Admin.BasicAuth != nil:
 			one.Login = "basic: " + cfg.Admin.BasicAuth.Username
 		case l.door != "" && len(cfg.Egress.ProxyUsers) > 0:

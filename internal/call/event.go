@@ -19,10 +19,12 @@ const (
 	DoorConnect Door = "connect" // CONNECT with TLS interception
 	DoorSidecar Door = "sidecar" // origin-form request to the proxy's own address
 	DoorHosts   Door = "hosts"   // TLS listener that the machine's hosts file points at
+
+	DoorForwardAuth Door = "forward_auth" // a gateway asks what becomes of a call, and sends it itself
 )
 
 // Doors lists the ways in.
-func Doors() []Door { return []Door{DoorForward, DoorConnect, DoorSidecar, DoorHosts} }
+func Doors() []Door { return []Door{DoorForward, DoorConnect, DoorSidecar, DoorHosts, DoorForwardAuth} }
 
 // API is the part of DocuSign a call is for.
 type API string
@@ -57,14 +59,31 @@ const (
 	OutcomeUnreachable Outcome = "unreachable"    // DocuSign could not be reached or did not answer
 	OutcomeAborted     Outcome = "aborted"        // the program hung up
 	OutcomeInternal    Outcome = "internal_error" // a fault in the proxy
+	OutcomeHandedOver  Outcome = "handed_over"    // a gateway got token and site, and sends the call itself
 )
+
+// Good reports whether a call ended well as far as is known: what a gateway sends is not seen again.
+func (o Outcome) Good() bool { return o == OutcomeOK || o == OutcomeHandedOver }
 
 // Outcomes lists the ways a call ends.
 func Outcomes() []Outcome {
 	return []Outcome{
 		OutcomeOK, OutcomeClientError, OutcomeServerError, OutcomeRefused, OutcomeToken, OutcomeUnreachable, OutcomeAborted,
-		OutcomeInternal,
+		OutcomeInternal, OutcomeHandedOver,
 	}
+}
+
+// OutcomeOf is that of an answer with a status; 0 = there was none.
+func OutcomeOf(status int) Outcome {
+	switch {
+	case status == 0:
+		return OutcomeAborted
+	case status < 400:
+		return OutcomeOK
+	case status < 500:
+		return OutcomeClientError
+	}
+	return OutcomeServerError
 }
 
 // UnknownIntegration names the calls that belong to no integration of the configuration.

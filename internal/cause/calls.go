@@ -35,6 +35,7 @@ const (
 	BadPath
 	BadRequest
 	ForwardedForMissing
+	QuestionUnreadable
 	NotFound
 	BrowserCameBack
 	TooLarge
@@ -126,6 +127,7 @@ const (
 	DocuSignPort
 	ClientAddress
 	ClientUnnamed
+	GatewayRefused
 	ClientCredentialMissing
 	ClientCredential
 	TooManyTunnels

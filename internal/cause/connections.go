@@ -1,7 +1,7 @@
 package cause
 
-// behind is the section about balancers.
-const behind = "clients-behind-a-balancer"
+// Sections about balancers, and about gateways that ask.
+const behind, forwardAuth = "clients-behind-a-balancer", "gateways-that-ask"
 
 // connects are about CONNECTs that are refused. No alert tells of those that are usual where a whole machine goes
 // through the proxy.
@@ -19,6 +19,9 @@ func connects() map[ID]Entry {
 		ClientUnnamed: {"client_address", "a balancer passed the call on and named no program's address", Ticket,
 			"let the balancer pass on the address of the program; a program on the balancer's own machine calls the proxy " +
 				"past it, and listen.forwarded_for lists balancers alone", behind, alertConnects, sees403},
+		GatewayRefused: {"client_address", "{client} may not ask at listen.forward_auth: it lacks {detail}", Page,
+			"if {client} is your gateway, list it under forward_auth.clients, and let it ask over TLS with the secret of " +
+				"forward_auth.secret", forwardAuth, alertConnects, "403"},
 		ClientCredentialMissing: {"client_credential_missing", "the program sent no proxy user", Ticket,
 			"set user and password of the proxy in the program, or take egress.proxy_users out", refused, "", "407"},
 		ClientCredential: {"client_credential", "the proxy user or its password is wrong", Ticket,
@@ -128,8 +131,8 @@ func conditions() map[ID]Entry {
 			"observed-programs", "", ""},
 		SeveralCredentials: {"several_credentials", "{integration} sends several credentials in one call", Note,
 			"find out which one is meant; the others are taken out, unread", "schemes-and-apis", "", ""},
-		OneClient: {"one_client", "{count} come from the one address {client}, as if a balancer hid where they come from", Note,
-			"if {client} is a balancer: let it send the PROXY protocol and list it under listen.proxy_protocol, or " +
+		OneClient: {"one_client", "{count} come from the one address {client}, as if a balancer hid where they come from",
+			Note, "if {client} is a balancer: let it send the PROXY protocol and list it under listen.proxy_protocol, or " +
 				"X-Forwarded-For and listen.forwarded_for; else nothing", behind, "", ""},
 		SOAPNotChosen: {"soap_not_chosen", "the configuration does not say which way the SOAP calls of {integration} go",
 			Ticket, "set soap: rest, or soap: app_password with an App Password of each user", "soap-over-rest", "", ""},

@@ -137,9 +137,12 @@ func requests() map[ID]Entry {
 			seesFault},
 		BadRequest: {"bad_request", "the form, the envelope or the parts of the body cannot be read", Page,
 			"look at what the program sends: docusign-auth-proxy capture start", Section, alertFailing, seesFault},
-		ForwardedForMissing: {"bad_request", "a call from a network of listen.forwarded_for has no X-Forwarded-For that can " +
-			"be read: {detail}", Page, "let the balancer at {client} set X-Forwarded-For on every call, or take it out of " +
-			"listen.forwarded_for", behind, alertFailing, "400"},
+		ForwardedForMissing: {"bad_request", "a call from a network of listen.forwarded_for has no X-Forwarded-For that " +
+			"can be read: {detail}", Page, "let the balancer at {client} set X-Forwarded-For on every call, or take it out " +
+			"of listen.forwarded_for", behind, alertFailing, "400"},
+		QuestionUnreadable: {"bad_request", "a question of a gateway at listen.forward_auth does not say which call it is " +
+			"about: {detail}", Page, "let the gateway set what docs/forward-auth.md lists, and forward_auth.target say where " +
+			"it stands", forwardAuth, alertFailing, "400"},
 		NotFound: {"not_found", "DocuSign has no such address", Page,
 			"correct the program's address: it must begin with /restapi, /api/3.0 or /oauth2", Section, alertFailing, "404"},
 		BrowserCameBack: {"not_found", "a signer's browser came back to an address that is no longer valid", Page,

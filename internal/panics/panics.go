@@ -4,6 +4,7 @@
 package panics
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,18 @@ func Of(v any) *Error {
 
 // Elsewhere is a panic that other code has caught.
 func Elsewhere(where, stack string) *Error { return &Error{what: where, Stack: stack} }
+
+// OfServer finds a panic that net/http tells of in a message for its log; nil = it tells of none.
+func OfServer(message []byte) *Error {
+	if !bytes.Contains(message, []byte("panic serving ")) {
+		return nil
+	}
+	stack := ""
+	if i := bytes.LastIndex(message, []byte("\ngoroutine ")); i >= 0 {
+		stack = string(message[i+1:])
+	}
+	return Elsewhere("in net/http", stack)
+}
 
 // Into is deferred: it catches a panic and puts it into err. http.ErrAbortHandler passes, for net/http needs it.
 func Into(err *error) {

@@ -63,15 +63,18 @@ const formType = "application/x-www-form-urlencoded"
 // formBegins tells a form from a document, which curl --data-binary calls a form as well.
 var formBegins = regexp.MustCompile(`^\x{FEFF}?[\s&]*[!-%'-<>-~]{1,64}=`)
 
+// LooksInside reports whether the body of a call with that header is looked through for passwords.
+func LooksInside(h http.Header, to route.Route) bool {
+	media := mediaType(h)
+	return to.API == call.APIAccountServer || len(h["Soapaction"]) > 0 || media == "" || media == formType ||
+		media == "multipart/related" || strings.Contains(media, "xml")
+}
+
 // beginning gives the beginning of a body that may be a form or a SOAP message, and leaves the body as it was. At the
 // account server, and beside a SOAPAction, that is any body, since the Content-Type may be wrong.
 func beginning(r *http.Request, to route.Route) ([]byte, error) {
-	if to.API != call.APIAccountServer && len(r.Header["Soapaction"]) == 0 {
-		switch media := mediaType(r.Header); {
-		case media == "", media == formType, media == "multipart/related", strings.Contains(media, "xml"):
-		default:
-			return nil, nil
-		}
+	if !LooksInside(r.Header, to) {
+		return nil, nil
 	}
 	rest := r.Body
 	began, err := io.ReadAll(io.LimitReader(rest, MaxForm+1))

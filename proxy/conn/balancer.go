@@ -70,12 +70,13 @@ func isClient(a netip.Addr) bool {
 }
 
 // Caller gives the binding of one call: on a connection of a balancer that sends X-Forwarded-For, with the client that
-// it names. Inside a tunnel the field is the program's own and says nothing.
+// it names. Inside a tunnel the field is the program's own and says nothing; a question of forward-auth is read later.
 func (f *Front) Caller(r *http.Request, b *Binding) (*Binding, error) {
-	if len(f.ForwardedFor) == 0 || b.Door == call.DoorConnect || b.Unnamed || !holds(f.ForwardedFor, b.Client.Addr()) {
+	programs := b.Door == call.DoorConnect || b.Door == call.DoorForwardAuth
+	if len(f.ForwardedFor) == 0 || programs || b.Unnamed || !holds(f.ForwardedFor, b.Client.Addr()) {
 		return b, nil
 	}
-	client, err := lastUnlisted(r.Header["X-Forwarded-For"], f.ForwardedFor)
+	client, err := LastUnlisted(r.Header["X-Forwarded-For"], f.ForwardedFor)
 	if err != nil {
 		const why = cause.ForwardedForMissing
 		return b, &call.Error{Kind: call.KindBadRequest, Cause: why, Detail: why.Means("detail", err.Error())}
@@ -87,9 +88,9 @@ func (f *Front) Caller(r *http.Request, b *Binding) (*Binding, error) {
 	return &own, nil
 }
 
-// lastUnlisted gives the last entry that is none of the listed networks': what stands before it came from there, and
+// LastUnlisted gives the last entry that is none of the listed networks': what stands before it came from there, and
 // may be invented. It is invalid when all are listed.
-func lastUnlisted(fields []string, listed []netip.Prefix) (netip.Addr, error) {
+func LastUnlisted(fields []string, listed []netip.Prefix) (netip.Addr, error) {
 	some := false
 	for _, field := range slices.Backward(fields) {
 		for _, entry := range slices.Backward(strings.Split(field, ",")) {

@@ -182,7 +182,8 @@ func TestAConnectionIsWhoseItsPROXYHeaderSays(t *testing.T) {
 		{"version 1, of a mapped loopback address", "PROXY TCP6 ::ffff:127.0.0.1 ::1 56324 443\r\n", nobody, ""},
 		{"version 2", v2(0x21, 0x11, four), named, ""},
 		{"version 2, IPv6", v2(0x21, 0x21, six), "2001:db8::7 to [2001:db8::1]:443", ""},
-		{"version 2 with extensions", v2(0x21, 0x11, four+"\x03\x00\x04abcd"+strings.Repeat("\x04\x00\x02xx", 300)), named, ""},
+		{"version 2 with extensions", v2(0x21, 0x11, four+"\x03\x00\x04abcd"+strings.Repeat("\x04\x00\x02xx", 300)), named,
+			""},
 		{"version 2, the balancer's own", v2(0x20, 0x00, ""), nobody, ""},
 		{"version 2, the balancer's own with addresses", v2(0x20, 0x11, four), nobody, ""},
 		{"version 2, no address", v2(0x21, 0x00, ""), nobody, ""},
@@ -328,7 +329,8 @@ func TestACallIsWhoseXForwardedForSays(t *testing.T) {
 				if !strings.HasPrefix(got, tt.want) {
 					t.Errorf("got %q, want %q", got, tt.want)
 				}
-				if got = ask(t, c, in, strings.Replace(hello, "\r\n\r\n", "\r\nX-Forwarded-For: 198.51.100.9\r\n\r\n", 1)); !strings.HasPrefix(got, "198.51.100.9 ") {
+				got = ask(t, c, in, strings.Replace(hello, "\r\n\r\n", "\r\nX-Forwarded-For: 198.51.100.9\r\n\r\n", 1))
+				if !strings.HasPrefix(got, "198.51.100.9 ") {
 					t.Errorf("another client's call on the same connection is of %q", got)
 				}
 			}

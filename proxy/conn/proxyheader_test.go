@@ -78,13 +78,15 @@ func FuzzPROXYHeader(f *testing.F) {
 
 // FuzzXForwardedFor finds an address that stands in the header and in none of the networks, or none.
 func FuzzXForwardedFor(f *testing.F) {
-	for _, seed := range []string{"203.0.113.7", "203.0.113.7:1, 10.0.0.2", "[2001:db8::7]:443,", "fe80::1%x", ",", "::ffff:10.0.0.1"} {
+	for _, seed := range []string{
+		"203.0.113.7", "203.0.113.7:1, 10.0.0.2", "[2001:db8::7]:443,", "fe80::1%x", ",", "::ffff:10.0.0.1",
+	} {
 		f.Add(seed)
 	}
 	listed := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	f.Fuzz(func(t *testing.T, text string) {
-		a, err := lastUnlisted([]string{text}, listed)
-		more, moreErr := lastUnlisted([]string{"198.51.100.1, " + text + ",", "10.0.0.3 "}, listed)
+		a, err := LastUnlisted([]string{text}, listed)
+		more, moreErr := LastUnlisted([]string{"198.51.100.1, " + text + ",", "10.0.0.3 "}, listed)
 		switch {
 		case err == nil && a.IsValid() && (holds(listed, a) || a.Zone() != "" || a.Is4In6()):
 			t.Fatalf("%q gives %s", text, a)

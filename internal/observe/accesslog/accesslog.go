@@ -99,7 +99,7 @@ func levelOf(e *call.Event) slog.Level {
 	switch e.Outcome {
 	case call.OutcomeServerError, call.OutcomeToken, call.OutcomeUnreachable, call.OutcomeInternal:
 		return slog.LevelError
-	case call.OutcomeOK:
+	case call.OutcomeOK, call.OutcomeHandedOver:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn

@@ -59,7 +59,7 @@ func (t *tally) add(e *call.Event, at int64) {
 		t.client, t.Client = e.Client, e.Client.String()
 	}
 	keep(&t.Agent, e.UserAgent, maxAgent)
-	if e.Outcome != call.OutcomeOK {
+	if !e.Outcome.Good() {
 		keepText(&t.Failure, cmp.Or(e.Detail, e.Cause))
 		keep(&t.Cause, e.Cause, maxName)
 		keepText(&t.Next, shown.NoConsentLink(e.NextStep))
@@ -81,7 +81,9 @@ func (t *tally) calls() (n uint64) {
 	return n
 }
 
-func (t *tally) failed() uint64 { return t.calls() - t.Counts[string(call.OutcomeOK)] }
+func (t *tally) failed() uint64 {
+	return t.calls() - t.Counts[string(call.OutcomeOK)] - t.Counts[string(call.OutcomeHandedOver)]
+}
 
 // row is one line of the ledger.
 type row struct {
@@ -129,10 +131,10 @@ const (
 
 func (i *integrationTally) record(e *call.Event, at int64) {
 	i.add(e, at)
-	way, failed := wayOf(e), e.Outcome != call.OutcomeOK
+	way := wayOf(e)
 	h := i.hour(at / int64(time.Hour))
 	if h != nil {
-		h.add(way, failed)
+		h.add(way, e.Outcome)
 	}
 	i.recordSOAP(e, at)
 	// What a stranger tries with the integration's key says nothing of the integration.
@@ -148,7 +150,7 @@ func (i *integrationTally) record(e *call.Event, at int64) {
 		i.Native, i.NativeSince = max(i.Native, at), cmp.Or(i.NativeSince, at)
 	}
 	i.RecentBits = i.RecentBits << 1 & (1<<FailingSample - 1)
-	if failed {
+	if !e.Outcome.Good() {
 		i.RecentBits |= 1
 	}
 	i.RecentCount = min(i.RecentCount+1, FailingSample)
@@ -172,9 +174,9 @@ func (i *integrationTally) hour(number int64) *hour {
 	return &i.Hours[at-1]
 }
 
-func (h *hour) add(w Way, failed bool) {
+func (h *hour) add(w Way, o call.Outcome) {
 	h[hourCalls]++
-	if failed {
+	if !o.Good() {
 		h[hourFailed]++
 	}
 	switch w {
@@ -183,7 +185,7 @@ func (h *hour) add(w Way, failed bool) {
 	case WayNative:
 		h[hourNative]++
 	}
-	if !failed && (w == WayTranslated || w == WayNative) {
+	if o == call.OutcomeOK && (w == WayTranslated || w == WayNative) {
 		h[hourBearer]++
 	}
 }

@@ -235,7 +235,7 @@ func (m *Metrics) Record(e *call.Event) {
 	label, api, outcome := in.label, w.apis.known(string(e.API)), w.outcomes.known(string(e.Outcome))
 	scheme, door := w.schemes.known(e.Scheme), w.doors.known(string(e.Door))
 	m.requests.WithLabelValues(label, scheme, door, api, outcome, classLabel(e.Status)).Inc()
-	if e.Outcome != call.OutcomeOK {
+	if !e.Outcome.Good() {
 		m.failures.WithLabelValues(label, w.cause(e.Cause, e.Status)).Inc()
 	}
 	m.duration.WithLabelValues(label, api).Observe(e.Total.Seconds())
