@@ -76,7 +76,8 @@ func newLogin() *cobra.Command {
 refresh token, encrypted, in its store and renews it as long as it runs. Nothing is kept when somebody else than the configured user
 logs in.
 
-A running proxy holds the store. The login can be done beside it; at the end this command asks you to stop the proxy for a moment.`,
+A running proxy holds its state file. The login can be done beside it; at the end this command asks you to stop the proxy for a moment.
+With store.redis the replicas go on, and all of them know of the login at once.`,
 		Example: `  docusign-auth-proxy login --config proxy.yaml --user anna@example.com
   docusign-auth-proxy login --config proxy.yaml --user anna@example.com --listen 127.0.0.1:8765`,
 		Args: noArgs,

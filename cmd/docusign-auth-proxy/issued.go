@@ -25,13 +25,29 @@ func isElsewhere(err error) bool {
 	return errors.Is(err, store.ErrLocked) || errors.Is(err, fs.ErrPermission) || errors.Is(err, store.ErrUnreachable)
 }
 
-// carryOut works on the state file, or asks the running proxy that has it open.
+// carryOut works on the state file, or asks the running proxy that has it open. With a store that replicas share it asks
+// the proxy of this machine, and works on the store itself where there is none.
 func carryOut[R, V any](k app.Remembered[R, V], o *stateOptions, cmd *cobra.Command, method string) (
 	answer map[string][]V, err error,
 ) {
 	cfg, err := o.loaded(cmd)
 	if err != nil {
 		return nil, err
+	}
+	onStore := func(s *store.Store) (err error) {
+		var list []R
+		if method == http.MethodDelete {
+			list, err = k.EndSelected(s, o.Selection)
+		} else {
+			list = k.Selected(s, o.Selection)
+		}
+		answer = k.Answer(list, nil)
+		return err
+	}
+	if o.admin == "" && cfg.Store.Redis != nil && !app.Runs(cmd.Context(), cfg) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no proxy runs here: from the store of all replicas,", cfg.Store.Redis.Namespace)
+		err = app.WithSharedState(cmd.Context(), cfg, onStore)
+		return answer, err
 	}
 	var s *store.Store
 	var notFile error
@@ -40,13 +56,8 @@ func carryOut[R, V any](k app.Remembered[R, V], o *stateOptions, cmd *cobra.Comm
 	}
 	if s != nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no proxy runs: from the state file", cfg.Store.File)
-		var list []R
-		if method == http.MethodDelete {
-			list, err = k.EndSelected(s, o.Selection)
-		} else {
-			list = k.Selected(s, o.Selection)
-		}
-		return k.Answer(list, nil), errors.Join(err, s.Close())
+		err = onStore(s)
+		return answer, errors.Join(err, s.Close())
 	}
 	if notFile != nil && !isElsewhere(notFile) && !errors.Is(notFile, fs.ErrNotExist) {
 		return nil, notFile

@@ -21,11 +21,20 @@ const (
 	maxAnswer  = 16 << 20 // of the operations listener, in bytes
 )
 
-// AskRetry makes a proxy that runs with this configuration ask DocuSign again for what it was refused. It reports
-// whether one does. The operator's token is needed only where there is a login.
+// AskRetry makes a proxy that runs with this configuration, or all replicas, ask DocuSign again for what was refused. It
+// reports whether one was told. The operator's token is needed only where there is a login.
 func AskRetry(ctx context.Context, cfg *config.Config) bool {
+	if cfg.Store.Redis != nil {
+		return retryEverywhere(ctx, cfg) == nil
+	}
 	_, status, err := AskOperations(ctx, cfg.Listen.Admin, http.MethodPost, "/-/retry", tokenOf(cfg))
 	return err == nil && status == http.StatusOK
+}
+
+// Runs reports whether a proxy answers on this machine, at the operations listener of this configuration.
+func Runs(ctx context.Context, cfg *config.Config) bool {
+	_, _, err := AskOperations(ctx, cfg.Listen.Admin, http.MethodGet, "/-/healthy", secret.Text{})
+	return err == nil
 }
 
 // tokenOf is the operator's token of the running proxy; empty = there is none that may be read.

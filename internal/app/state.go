@@ -18,15 +18,28 @@ func ShareState(cfg *config.Config) (*redis.Server, *store.Store) {
 }
 
 // WithSharedState reads the store of all replicas, follows its changes while do works on it, and lets go of it.
-func WithSharedState(ctx context.Context, cfg *config.Config, do func(*redis.Server, *store.Store) error) (err error) {
-	server, s := ShareState(cfg)
+func WithSharedState(ctx context.Context, cfg *config.Config, do func(*store.Store) error) (err error) {
+	_, s := ShareState(cfg)
 	if err := s.Read(ctx); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	ctx, end := context.WithCancel(ctx)
 	followed := make(chan error, 1)
 	go func() { followed <- s.Follow(ctx) }()
-	err = do(server, s)
+	err = do(s)
 	end()
 	return errors.Join(err, <-followed, s.Close())
+}
+
+// retryEverywhere has all replicas ask DocuSign again for what it refused.
+func retryEverywhere(ctx context.Context, cfg *config.Config) error {
+	server, s := ShareState(cfg)
+	err := server.Connect(ctx)
+	if err == nil {
+		err = server.Claims().Forget(ctx)
+	}
+	if err == nil {
+		err = s.Announce(ctx, store.EventRetry)
+	}
+	return errors.Join(err, s.Close())
 }

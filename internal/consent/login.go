@@ -30,7 +30,7 @@ func Login(ctx context.Context, f BrowserOptions) error {
 	if err != nil {
 		return err
 	}
-	locked, err := probeStore(cfg.Store.File)
+	locked, err := probeStore(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -48,12 +48,16 @@ func Login(ctx context.Context, f BrowserOptions) error {
 }
 
 // probeStore tells early whether a login could be kept at all, and whether a proxy holds the store.
-func probeStore(path string) (locked bool, err error) {
-	if path == "" {
+func probeStore(ctx context.Context, cfg *config.Config) (locked bool, err error) {
+	if cfg.Store.Redis != nil {
+		server, s := app.ShareState(cfg)
+		return false, errors.Join(server.Connect(ctx), s.Close())
+	}
+	if !cfg.Store.Lasting() {
 		return false, errors.New("the configuration has no store, so a login could not be kept\nnext: add store: state.db " +
 			"to it")
 	}
-	s, err := store.Open(path, store.Options{Timeout: storeProbe})
+	s, err := store.Open(cfg.Store.File, store.Options{Timeout: storeProbe})
 	if errors.Is(err, store.ErrLocked) {
 		return true, nil
 	}
@@ -92,6 +96,8 @@ func (l *loginRun) prove(ctx context.Context, code secret.Text, r *browserResult
 	case got == nil:
 	case l.locked:
 		l.keepLater(ctx, got, r)
+	case l.cfg.Store.Redis != nil:
+		l.keepForAll(ctx, got, r)
 	default:
 		l.keep(got, r, store.Options{})
 	}
@@ -158,25 +164,50 @@ func (l *loginRun) keep(got *oauth.Login, r *browserResult, o store.Options) {
 		}
 		return
 	}
-	id := oauth.Identity{Issuer: l.in.OAuth.ClientID, Subject: r.UserID}
-	if got.Refresh.Empty() {
-		err = errors.New("DocuSign gave no refresh token")
-	} else {
-		err = s.PutRefresh(oauth.RefreshName(id), got.Refresh)
-	}
-	if err = errors.Join(err, s.Close()); err != nil {
+	if err = errors.Join(l.put(s, r.UserID, got), s.Close()); err != nil {
 		r.Text = "the login could not be kept: " + err.Error()
 		return
 	}
-	r.Good = true
-	r.Text = fmt.Sprintf("%s (%s) is logged in; the login is kept, encrypted, in %s", r.Email, r.UserID, l.cfg.Store.File)
-	r.Next = "docusign-auth-proxy run --config " + l.Config +
-		" (it renews the login by itself; stopped for 30 days it would lapse)"
+	l.kept(r, l.cfg.Store.File)
 	if l.cfg.Store.Implicit {
 		r.Next = "make sure the proxy uses the same file: write store: " + l.cfg.Store.File + " into " + l.Config +
 			" (a service may have a $STATE_DIRECTORY of its own); then " + r.Next
 	}
+	l.nameUser(r)
+}
+
+// nameUser has the GUID put into the configuration, where it is not yet.
+func (l *loginRun) nameUser(r *browserResult) {
 	if l.UserID == "" {
 		r.Next = "add user_id: " + r.UserID + " to " + l.Username + " in " + l.Config + ", then " + r.Next
 	}
+}
+
+// keepForAll brings the login to the store that replicas share, beside those that run.
+func (l *loginRun) keepForAll(ctx context.Context, got *oauth.Login, r *browserResult) {
+	err := app.WithSharedState(ctx, l.cfg, func(s *store.Store) error { return l.put(s, r.UserID, got) })
+	if err != nil {
+		r.Text = "the login could not be kept: " + err.Error()
+		r.Next = "docusign-auth-proxy doctor --config " + l.Config + " tells more of the store; then run this again"
+		return
+	}
+	l.kept(r, l.cfg.Store.Redis.Namespace)
+	if app.AskRetry(ctx, l.cfg) {
+		r.Next = "nothing; all replicas were told, and renew the login as long as one of them runs"
+	}
+	l.nameUser(r)
+}
+
+func (l *loginRun) put(s *store.Store, userID string, got *oauth.Login) error {
+	if got.Refresh.Empty() {
+		return errors.New("DocuSign gave no refresh token")
+	}
+	return s.PutRefresh(oauth.RefreshName(oauth.Identity{Issuer: l.in.OAuth.ClientID, Subject: userID}), got.Refresh)
+}
+
+func (l *loginRun) kept(r *browserResult, in string) {
+	r.Good = true
+	r.Text = fmt.Sprintf("%s (%s) is logged in; the login is kept, encrypted, in %s", r.Email, r.UserID, in)
+	r.Next = "docusign-auth-proxy run --config " + l.Config +
+		" (it renews the login by itself; stopped for 30 days it would lapse)"
 }

@@ -56,6 +56,9 @@ func Wait(ctx context.Context, f BrowserOptions) error {
 			f.proveConsent(ctx, client, c, r)
 			if r.Good && app.AskRetry(ctx, cfg) {
 				r.Next = "nothing; the running proxy was told, and takes it up with the next call"
+				if cfg.Store.Redis != nil {
+					r.Next = "nothing; all replicas were told, and take it up with the next call"
+				}
 			}
 		},
 	})

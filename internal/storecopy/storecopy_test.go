@@ -127,7 +127,12 @@ func TestAStateMovesToReplicasAndBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = app.WithSharedState(t.Context(), cfg, func(server *redis.Server, s *store.Store) error {
+		server := app.OpenRedis(cfg, redis.Options{Replica: "test"})
+		defer server.Close()
+		if err := server.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		err = app.WithSharedState(t.Context(), cfg, func(s *store.Store) error {
 			m.holds(s, ledger.Options{Shared: server.Ledger("test", false)})
 			return nil
 		})
