@@ -66,6 +66,7 @@ type Sight struct {
 	Err     error     // why the feed of changes is not followed; nil = it is
 	Since   time.Time // when Err began
 	Contact time.Time // when the feed last told that nothing is missing here; zero = never
+	At      Mark      // all changes up to here are in memory
 }
 
 // Sight tells how a store that replicas share is seen from here.
@@ -76,7 +77,7 @@ func (c *core) Sight() Sight {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := Sight{Shared: true, Err: f.err, Since: f.since}
+	s := Sight{Shared: true, Err: f.err, Since: f.since, At: f.at}
 	if at := f.contact.Load(); at != 0 {
 		s.Read, s.Contact = true, time.Unix(0, at)
 	}

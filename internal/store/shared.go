@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"docusign-auth-proxy/internal/lease"
 )
@@ -22,6 +23,8 @@ type Mark struct{ Time, Number uint64 }
 
 // Before reports whether m comes before o.
 func (m Mark) Before(o Mark) bool { return m.Time < o.Time || m.Time == o.Time && m.Number < o.Number }
+
+func (m Mark) String() string { return fmt.Sprintf("%d-%d", m.Time, m.Number) }
 
 // Shared is a Backend that other processes write too. Package storetest has its promises as tests.
 type Shared interface {

@@ -86,7 +86,7 @@ func (s *Server) read(ctx context.Context, reader goredis.UniversalClient, from 
 	ctx, cancel := context.WithTimeout(ctx, feedWait+s.o.Timeout)
 	defer cancel()
 	ask := goredis.NewSliceCmd(ctx, "XREAD", "COUNT", feedBatch, "BLOCK", feedWait.Milliseconds(),
-		"STREAMS", s.key("feed"), textOf(from))
+		"STREAMS", s.key("feed"), from.String())
 	ask.SetFirstKeyPos(6) // for a cluster
 	err := reader.Process(ctx, ask)
 	if errors.Is(err, goredis.Nil) {
@@ -103,7 +103,7 @@ func (s *Server) read(ctx context.Context, reader goredis.UniversalClient, from 
 func (s *Server) stillThere(ctx context.Context, reader goredis.UniversalClient, id string, from store.Mark) error {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
-	answer, err := where().on(ctx, reader, s, id, []string{s.key("feed")}, textOf(from))
+	answer, err := where().on(ctx, reader, s, id, []string{s.key("feed")}, from.String())
 	if err = s.fault(err); err != nil {
 		return err
 	}
@@ -197,5 +197,3 @@ func markOf(answer any) (m store.Mark, err error) {
 	}
 	return m, nil
 }
-
-func textOf(m store.Mark) string { return fmt.Sprintf("%d-%d", m.Time, m.Number) }
