@@ -41,7 +41,8 @@ type App struct {
 	env       deps
 	current   current
 	store     *store.Store
-	shared    *shared // store, if replicas share it; else nil
+	shared    *shared   // store, if replicas share it; else nil
+	replicas  *replicas // those that share it; nil with a store of its own
 	soaprest  *soaprest.Engine
 	ledger    *ledger.Ledger
 	metrics   *metrics.Metrics
@@ -106,6 +107,7 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	p.current.Store(first)
 	if p.shared != nil {
 		p.shared.back = func() { p.retired.Go(func() { takeOver(p.store, log, p.current.Load()) }) }
+		p.replicas = newReplicas(p)
 	}
 	p.checkSpools(first)
 	p.capture = capture.New(log, func(name string) bool {

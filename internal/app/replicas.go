@@ -5,11 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
 	"sync"
 	"time"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/admin"
+	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/redis"
 )
@@ -30,14 +36,38 @@ type replicas struct {
 	at   time.Time // when it was read; zero = never
 }
 
-// run announces this replica until ctx ends, and takes it back then. A store that is away tells of itself: onError is
-// told of the rest.
-func (r *replicas) run(ctx context.Context, onError func(error)) error {
+func newReplicas(p *App) *replicas {
+	version, commit, _ := BuildVersion()
+	return &replicas{server: p.shared.server, self: func() admin.Replica {
+		r := admin.Replica{
+			Name: p.shared.replica, Version: version, Commit: commit, Started: p.started,
+			ConfigHash: replicasOf(p.current.Load().cfg).ConfigHash,
+			Operations: reachable(p.operations.Addr()), UnsentCalls: p.ledger.Sharing().Unsent,
+		}
+		if seen := p.shared.Sight(); seen.Read {
+			r.FeedPosition, r.FeedLagSeconds = seen.At.String(), time.Since(seen.Contact).Seconds()
+		}
+		return r
+	}}
+}
+
+// reachable is an address by which other machines may know a listener.
+func reachable(listens net.Addr) string {
+	at, err := netip.ParseAddrPort(listens.String())
+	host, hostErr := os.Hostname()
+	if err != nil || hostErr != nil || !at.Addr().IsUnspecified() {
+		return listens.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(at.Port())))
+}
+
+// run announces this replica until ctx ends, and takes it back then. A store that is away tells of itself.
+func (r *replicas) run(ctx context.Context, log *slog.Logger) error {
 	tick := time.NewTicker(announceEvery)
 	defer tick.Stop()
 	for {
 		if err := r.exchange(ctx); err != nil && !away(err) && ctx.Err() == nil {
-			onError(err)
+			log.Error("replicas", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -106,6 +136,14 @@ func replicasOf(cfg *config.Config) *admin.Replicas {
 	return &admin.Replicas{
 		Store: cfg.Store.Redis.Namespace, Version: version, ConfigHash: cfg.Hash(config.Bytes(cfg.Store.Key)),
 	}
+}
+
+// status is what all replicas know together.
+func (r *replicas) status(cfg *config.Config, l *ledger.Ledger) *admin.Replicas {
+	s := replicasOf(cfg)
+	s.List, s.AsOf = r.known()
+	s.Counts = *l.Sharing()
+	return s
 }
 
 // known gives the list with this replica as it is now, and when it was read.

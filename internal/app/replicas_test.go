@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +39,8 @@ func TestReplicasTellEachOther(t *testing.T) {
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- b.run(ctx, func(err error) { t.Error(err) }) }()
+		var log bytes.Buffer
+		go func() { ended <- b.run(ctx, slog.New(slog.NewTextHandler(&log, nil))) }()
 		for {
 			if err := a.exchange(t.Context()); err != nil {
 				t.Fatal(err)
@@ -52,8 +55,8 @@ func TestReplicasTellEachOther(t *testing.T) {
 			t.Errorf("it knows %+v at %v", list, at)
 		}
 		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
+		if err := <-ended; err != nil || log.Len() > 0 {
+			t.Errorf("%v, and the log says %s", err, &log)
 		}
 		if err := a.exchange(t.Context()); err != nil {
 			t.Fatal(err)
@@ -135,5 +138,27 @@ func TestAStoreOfReplicasThatCannotBeReadIsNoEmptyReport(t *testing.T) {
 	_, err := StoredStatus(t.Context(), fleetConfig(t, "127.0.0.1:1"))
 	if !errors.Is(err, store.ErrUnreachable) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestTheAddressOfAnOperationsListenerIsOneForOthers(t *testing.T) {
+	for _, test := range []struct {
+		name, address string
+		same          bool
+	}{
+		{"an address", "10.1.2.3:9090", true},
+		{"this machine alone", "127.0.0.1:9090", true},
+		{"every address", "0.0.0.0:9090", false},
+		{"every address over IPv6", "[::]:9090", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			at, err := net.ResolveTCPAddr("tcp", test.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := reachable(at); (got == test.address) != test.same || !strings.HasSuffix(got, ":9090") {
+				t.Errorf("it is %s", got)
+			}
+		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"docusign-auth-proxy/config"
+	"docusign-auth-proxy/internal/admin"
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/observe/ledger"
 	"docusign-auth-proxy/internal/observe/metrics"
@@ -30,7 +31,11 @@ type shared struct {
 
 // openState opens what outlives the process: the store, and in it the ledger.
 func openState(p *App, cfg *config.Config) (err error) {
-	keep := ledger.Options{OnError: func(err error) { p.log.Error("ledger", "error", err) }}
+	keep := ledger.Options{OnError: func(err error) {
+		if !away(err) { // the store tells of that itself
+			p.log.Error("ledger", "error", err)
+		}
+	}}
 	if cfg.Store.Redis == nil {
 		p.store, err = openStore(cfg, p.log)
 		keep.Store = p.store
@@ -123,12 +128,12 @@ func (s *shared) ready() error {
 // coldServe is the word of store.cold_start.
 const coldServe = "serve"
 
-// metrics tells how the store is seen from here.
-func (s *shared) metrics(l *ledger.Ledger) metrics.Shared {
+// metrics tells how the store and the other replicas are seen from here.
+func (s *shared) metrics(all *admin.Replicas) metrics.Shared {
 	seen, server := s.Sight(), s.server.State()
 	m := metrics.Shared{
 		Name: s.cfg.Redis.Namespace, Up: seen.Err == nil && server.Err == nil, LastContact: server.LastContact,
-		MaxStale: s.cfg.MaxStale,
+		MaxStale: s.cfg.MaxStale, Replicas: len(all.List), Unsent: all.Counts.Unsent,
 	}
 	if seen.Read {
 		m.FeedLag = time.Since(seen.Contact)
@@ -139,8 +144,8 @@ func (s *shared) metrics(l *ledger.Ledger) metrics.Shared {
 			m.Faults = append(m.Faults, id)
 		}
 	}
-	if sharing := l.Sharing(); sharing != nil {
-		m.Unsent = sharing.Unsent
+	for _, d := range all.Differences(time.Now()) {
+		m.Faults = append(m.Faults, d.Row)
 	}
 	return m
 }

@@ -75,6 +75,9 @@ func (p *App) Status() admin.Status {
 		Security:     p.securityStatus(cfg),
 		ConnFailures: p.Server.ConnFailures(), Unresolved: unresolved(p.store),
 	}
+	if p.replicas != nil {
+		s.Replicas = p.replicas.status(cfg, p.ledger)
+	}
 	if err := p.holder.LastError(); err != nil {
 		s.Config.Error = err.Error()
 	}

@@ -71,7 +71,7 @@ func (s *Server) again(ctx context.Context) error {
 		if lost, err = s.lost(ctx); err != nil || len(lost) == 0 {
 			return err
 		}
-		if _, err = s.commit(ctx, lost, textOf(end)); !errors.Is(err, store.ErrConflict) {
+		if _, err = s.commit(ctx, lost, end.String()); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
@@ -118,7 +118,7 @@ func (s *Server) told(ctx context.Context) (last map[string]store.Mark, first st
 			for i := 0; i < len(e.fields); i += 2 {
 				last[e.fields[i]] = e.at
 			}
-			from = "(" + textOf(e.at)
+			from = "(" + e.at.String()
 		}
 	}
 	return nil, first, errEndless
