@@ -93,8 +93,9 @@ func countedEvents() []countedEvent {
 			g.RecordConnFailure(&call.ConnFailure{Door: call.DoorConnect, Cause: word})
 		}, "DocuSignConnectionsFailing", 1, false})
 	}
-	list = append(list, countedEvent{"a refresh token exchanged twice", func(g *scraped) { g.CountRefreshConflict() },
-		"DocuSignRefreshConflict", 1, false})
+	list = append(list, countedEvent{"a refresh token exchanged twice", func(g *scraped) {
+		g.OAuthObserver().RefreshConflict(oauth.Identity{})
+	}, "DocuSignRefreshConflict", 1, false})
 	for _, word := range toldBy("DocuSignConnectsRefused") {
 		list = append(list, countedEvent{"a CONNECT: " + word, func(g *scraped) {
 			g.Record(&call.Event{Method: http.MethodConnect, Cause: word})
@@ -425,8 +426,9 @@ func TestConditionsRaiseTheirAlerts(t *testing.T) {
 // TestReplicasRaiseTheirAlerts has the conditions of a store that two replicas share. What both read from it is told
 // once, without an instance; what is wrong with one of them names it.
 func TestReplicasRaiseTheirAlerts(t *testing.T) {
-	well := metrics.Shared{Name: "docusign-demo", Up: true, LastContact: time.Unix(alarmed*60, 0), MaxStale: 24 * time.Hour,
-		Replicas: 2}
+	well := metrics.Shared{
+		Name: "docusign-demo", Up: true, LastContact: time.Unix(alarmed*60, 0), MaxStale: 24 * time.Hour, Replicas: 2,
+	}
 	longAgo := time.Unix(alarmed*60, 0).Add(-20 * time.Hour)
 	for _, tt := range []struct {
 		name     string

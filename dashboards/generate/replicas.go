@@ -92,7 +92,11 @@ func storePanels() []*dashboard.PanelBuilder {
 			red: "ten a step. Unconfirmed: look at the replication of the Redis server. Records that do not open: somebody " +
 				"without store.key writes to it.",
 		},
-			query{sum("", growth(of("docusign_auth_proxy_store_short_waits_total"))), "unconfirmed"},
+			query{
+				sum("", growth("docusign_auth_proxy_store_operation_duration_seconds_count{"+one+
+					`,operation="copy",outcome="refused"}`)),
+				"unconfirmed",
+			},
 			query{sum("", growth(of("docusign_auth_proxy_refresh_conflicts_total"))), "exchanged twice"},
 			query{sum("", growth(of("docusign_auth_proxy_store_unreadable_records_total"))), "do not open"},
 			query{"max(" + of("docusign_auth_proxy_store_old_key_records") + ")", "with the key before"},

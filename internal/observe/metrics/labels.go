@@ -68,7 +68,7 @@ func newLabelWords() labelWords {
 		operations:    words{},
 		soapClasses:   wordsOf(call.SOAPClasses()...),
 		creations:     wordsOf(call.Creations()...),
-		claims:        wordsOf("value", "failure", "turn", "busy", "stale", "unshared"),
+		claims:        wordsOf(oauth.ClaimResults()...),
 	}
 	for _, s := range services.All() {
 		w.apis[string(s.API)] = true

@@ -239,10 +239,10 @@ func TestAStoreThatReplicasShare(t *testing.T) {
 	m.ObserveStore("commit", fmt.Errorf("%w: refused", store.ErrUnreachable), time.Millisecond)
 	m.ObserveStore("probe", store.ErrEmptied, time.Millisecond)
 	m.ObserveStore("get", context.Canceled, time.Millisecond)
-	m.CountClaim("at", "turn")
-	m.CountClaim("ui", "something else")
-	m.CountRefreshConflict()
-	m.CountShortWait()
+	o := m.OAuthObserver()
+	o.Shared(oauth.SharedEvent{Kind: "at", Result: "turn"})
+	o.Shared(oauth.SharedEvent{Kind: "ui", Result: "something else"})
+	o.RefreshConflict(oauth.Identity{})
 	m.CountUnreadable()
 	const took = `store_operation_duration_seconds{operation="`
 	m.want(map[string]float64{
@@ -253,7 +253,7 @@ func TestAStoreThatReplicasShare(t *testing.T) {
 		`shared_claims_total{kind="token",result="turn"}`:     1,
 		`shared_claims_total{kind="token",result="unshared"}`: 0,
 		`shared_claims_total{kind="userinfo",result="other"}`: 1,
-		`refresh_conflicts_total`:                             1, `store_short_waits_total`: 1, `store_unreadable_records_total`: 1,
+		`refresh_conflicts_total`:                             1, `store_unreadable_records_total`: 1,
 		took + `commit",outcome="ok"}`: 1, took + `commit",outcome="refused"}`: 1, took + `commit",outcome="unreachable"}`: 1,
 		took + `probe",outcome="unreachable"}`: 1, took + `get",outcome="aborted"}`: 1,
 	})
@@ -263,6 +263,14 @@ func TestAProxyAloneShowsNothingOfAStoreThatIsShared(t *testing.T) {
 	newMeter(t, metrics.Options{}).absent(
 		`store_up`, `store_operation`, `store_feed`, `store_fault`, `store_old`, `replicas`, `ledger_unsent_calls`, `shared_claims_total`, `refresh_conflicts_total`,
 	)
+}
+
+func TestEveryKindOfClaimHasAWord(t *testing.T) {
+	m := newMeter(t, everyOption())
+	for _, kind := range oauth.ClaimKinds() {
+		m.OAuthObserver().Shared(oauth.SharedEvent{Kind: kind, Result: "value"})
+	}
+	m.absent(`shared_claims_total{kind="other"`)
 }
 
 func TestAStoreThatWasNeverReached(t *testing.T) {

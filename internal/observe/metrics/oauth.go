@@ -64,6 +64,10 @@ func (m *Metrics) OAuthObserver() oauth.Observer {
 			defer m.state.Unlock()
 			m.state.clock = &d
 		},
+		Shared: func(e oauth.SharedEvent) {
+			m.claims.WithLabelValues(kindOf(e.Kind), m.words.claims.known(e.Result)).Inc()
+		},
+		RefreshConflict: func(oauth.Identity) { m.refreshConflicts.WithLabelValues().Inc() },
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/translate/oauth"
 )
 
 // Shared is how this process sees the store that all replicas share, and the other replicas.
@@ -26,8 +27,8 @@ type Shared struct {
 
 // sharedCounters are about the store that replicas share, and have no series without one.
 type sharedCounters struct {
-	claims, refreshConflicts, shortWaits, unreadable *prometheus.CounterVec
-	operationTime                                    *prometheus.HistogramVec
+	claims, refreshConflicts, unreadable *prometheus.CounterVec
+	operationTime                        *prometheus.HistogramVec
 }
 
 func newSharedCounters(d *definitions) sharedCounters {
@@ -35,15 +36,14 @@ func newSharedCounters(d *definitions) sharedCounters {
 		operationTime: d.histogram("store_operation_duration_seconds",
 			[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
 			"Time of one question to the store that all replicas share, by how it ended: ok, refused (a condition did not "+
-				"hold), unreachable or aborted (nobody waited for the answer).", "operation", "outcome"),
+				"hold), unreachable or aborted (nobody waited for the answer). copy waits for a replica of the server itself; "+
+				"refused means that a fail-over may forget the change.", "operation", "outcome"),
 		claims: d.counter("shared_claims_total",
 			"What came of asking the other replicas for a token, UserInfo or a look-up: the value, a failure that they "+
 				"remember, the turn to fetch it, busy (another one had the turn all the time), stale (this one's came too late) "+
 				"or unshared (the store could not be asked, so that this one fetched it alone).", "kind", "result"),
 		refreshConflicts: d.counter("refresh_conflicts_total",
 			"Refresh tokens that another replica had replaced while this one exchanged the one before."),
-		shortWaits: d.counter("store_short_waits_total",
-			"Changes that the store took, and none of its own replicas confirmed in time: a fail-over may forget them."),
 		unreadable: d.counter("store_unreadable_records_total",
 			"Records of the store that do not open with store.key: somebody without it wrote them, or moved them."),
 	}
@@ -104,9 +104,13 @@ func (m scrape) shared(g gauges) {
 	g.set(m.replicas, float64(s.Replicas))
 }
 
-// claimKinds are what replicas fetch once for all, by the name that package oauth gives it.
-func claimKinds() map[string]string {
-	return map[string]string{"at": "token", "ui": "userinfo", "lk": "lookup"}
+// kindOf is the word for what replicas fetch once for all; package oauth has shorter ones.
+func kindOf(claim string) string {
+	word, ok := map[string]string{"at": "token", "ui": "userinfo", "lk": "lookup"}[claim]
+	if !ok {
+		return other
+	}
+	return word
 }
 
 // startSharedAtZero is for a store that replicas share; others never have these series.
@@ -114,14 +118,13 @@ func (m *Metrics) startSharedAtZero() {
 	if m.o.Shared == nil {
 		return
 	}
-	for _, kind := range claimKinds() {
+	for _, kind := range oauth.ClaimKinds() {
 		for result := range m.words.claims {
-			m.claims.WithLabelValues(kind, result)
+			m.claims.WithLabelValues(kindOf(kind), result)
 		}
 	}
-	for _, vec := range [...]*prometheus.CounterVec{m.refreshConflicts, m.shortWaits, m.unreadable} {
-		vec.WithLabelValues()
-	}
+	m.refreshConflicts.WithLabelValues()
+	m.unreadable.WithLabelValues()
 }
 
 // ObserveStore counts a question to the store that replicas share. The operation is a name from the code.
@@ -137,21 +140,6 @@ func (m *Metrics) ObserveStore(operation string, err error, took time.Duration) 
 	}
 	m.operationTime.WithLabelValues(operation, outcome).Observe(took.Seconds())
 }
-
-// CountClaim counts what came of asking the other replicas.
-func (m *Metrics) CountClaim(kind, result string) {
-	word, ok := claimKinds()[kind]
-	if !ok {
-		word = other
-	}
-	m.claims.WithLabelValues(word, m.words.claims.known(result)).Inc()
-}
-
-// CountRefreshConflict counts a refresh token that another replica had replaced.
-func (m *Metrics) CountRefreshConflict() { m.refreshConflicts.WithLabelValues().Inc() }
-
-// CountShortWait counts a change that no replica of the store's server has confirmed.
-func (m *Metrics) CountShortWait() { m.shortWaits.WithLabelValues().Inc() }
 
 // CountUnreadable counts a record of the store that does not open.
 func (m *Metrics) CountUnreadable() { m.unreadable.WithLabelValues().Inc() }

@@ -8,7 +8,6 @@ package redis
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -135,8 +134,8 @@ func (s *Server) Known() bool {
 	return err == nil
 }
 
-// do asks one question, unless the breaker is open. The error is redis.Nil, what a script refused with, or wraps
-// store.ErrUnreachable. A caller who has gone, or waits less long, says nothing of the server.
+// do asks one question, unless the breaker is open. The error is what a script refused with, or wraps
+// store.ErrUnreachable: that there is no value is none. A caller who has gone, or waits less long, says nothing of the server.
 func (s *Server) do(
 	ctx context.Context, operation string, limit time.Duration,
 	ask func(context.Context, goredis.UniversalClient) error,
@@ -148,7 +147,9 @@ func (s *Server) do(
 	asked, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	began := time.Now()
-	err = s.fault(ask(asked, s.client()))
+	if err = s.fault(ask(asked, s.client())); err == goredis.Nil { //nolint:errorlint // a fault may wrap it: see ofSentinel
+		err = nil
+	}
 	s.o.Observe(operation, err, time.Since(began))
 	if until, ok := ctx.Deadline(); ctx.Err() == nil && !(ok && until.Before(began.Add(limit)) && late(err)) {
 		s.breaker.note(turn, err)
@@ -172,8 +173,5 @@ func (s *Server) runWithin(
 		answer, err = script.on(ctx, c, s, id, keys, args...)
 		return err
 	})
-	if errors.Is(err, goredis.Nil) {
-		return nil, nil
-	}
 	return answer, err
 }
