@@ -22,6 +22,7 @@ import (
 	"docusign-auth-proxy/internal/doctor"
 	"docusign-auth-proxy/internal/privatekey"
 	"docusign-auth-proxy/internal/sandbox"
+	"docusign-auth-proxy/internal/store/redis/redistest"
 )
 
 // written is the configuration as an operator writes it, for one program with one user.
@@ -54,7 +55,8 @@ func secrets() []string {
 type place struct {
 	*apptest.Rig
 	docusign *sandbox.Sandbox
-	company  string // address of the company's proxy
+	company  string            // address of the company's proxy
+	store    *redistest.Server // of all replicas; nil = a file
 }
 
 // newPlace writes the files. Nothing runs yet but the sandbox.
