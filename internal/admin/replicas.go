@@ -108,7 +108,7 @@ func (r *Replicas) Differences(now time.Time) (list []Difference) {
 			list = append(list, Difference{cause.FeedBehind, "Replica " + one.Name, []string{"offset", span(lag)}})
 		}
 	}
-	if r.Counts.Unsent > 0 && now.Sub(r.Counts.AsOf) > unsentWarning {
+	if c := r.Counts; c.Unsent > 0 && !c.AsOf.IsZero() && now.Sub(c.AsOf) > unsentWarning {
 		list = append(list, Difference{cause.LedgerUnsent, "Counts", []string{"count", count(r.Counts.Unsent, "call")}})
 	}
 	return list

@@ -73,6 +73,7 @@ func (p *App) Run(ctx context.Context) error {
 	if p.shared != nil {
 		serve("store", func() error { return p.shared.Follow(background) })
 		serve("store", func() error { p.shared.server.Watch(background); return nil })
+		serve("store", func() error { p.shared.check.run(background); return nil })
 		serve("replicas", func() error { return p.replicas.run(background, p.log) })
 	}
 	serve("ledger", func() error { return p.ledger.Run(background) })

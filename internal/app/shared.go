@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type shared struct {
 	replica string // name of this process among all
 	cfg     config.Store
 	log     *slog.Logger
+	check   storeCheck
 	back    func() // called when the store is there again; must not wait
 }
 
@@ -62,11 +64,13 @@ func openShared(p *App, cfg *config.Config) (*shared, error) {
 		},
 		OnError: func(err error) {
 			p.log.Error("store", "error", err)
+			s.check.unreadable.Add(1)
 			if p.metrics != nil {
 				p.metrics.CountUnreadable()
 			}
 		},
 	})
+	s.check.examine, s.check.config, s.check.log = s.server.Examine, p.path, p.log
 	s.Store = store.Share(s.server, config.Bytes(cfg.Store.Key), config.Bytes(cfg.Store.PreviousKey), store.Options{
 		MaxStale: cfg.Store.MaxStale, OnAway: s.away,
 		OnError: func(err error) { p.log.Error("store", "error", err) },
@@ -125,6 +129,11 @@ func (s *shared) ready() error {
 	return nil
 }
 
+// wrong tells what is wrong with the server: why it cannot be used, and what is doubtful.
+func (s *shared) wrong() []redis.Finding {
+	return s.check.known(cmp.Or(s.Sight().Err, s.server.State().Err))
+}
+
 // coldServe is the word of store.cold_start.
 const coldServe = "serve"
 
@@ -138,11 +147,8 @@ func (s *shared) metrics(all *admin.Replicas) metrics.Shared {
 	if seen.Read {
 		m.FeedLag = time.Since(seen.Contact)
 	}
-	for _, err := range []error{seen.Err, server.Err} {
-		if known, ok := errors.AsType[cause.Explained](err); ok {
-			id, _ := known.Row()
-			m.Faults = append(m.Faults, id)
-		}
+	for _, f := range s.wrong() {
+		m.Faults = append(m.Faults, f.Row)
 	}
 	for _, d := range all.Differences(time.Now()) {
 		m.Faults = append(m.Faults, d.Row)

@@ -77,6 +77,9 @@ func (p *App) Status() admin.Status {
 	}
 	if p.replicas != nil {
 		s.Replicas = p.replicas.status(cfg, p.ledger)
+		for _, f := range p.shared.wrong() {
+			s.Replicas.Server = append(s.Replicas.Server, admin.OfStore(f.Row, append(f.Fill, "config", p.path)...))
+		}
 	}
 	if err := p.holder.LastError(); err != nil {
 		s.Config.Error = err.Error()

@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"docusign-auth-proxy/internal/cause"
 	"docusign-auth-proxy/internal/store/redis"
+	"docusign-auth-proxy/internal/words"
 )
 
 // checkEvery is how often a running proxy looks at what is doubtful about the server that replicas share.
@@ -21,8 +23,11 @@ type storeCheck struct {
 	config  string // path
 	log     *slog.Logger
 
+	unreadable atomic.Uint64 // records that do not open, since the last look
+
 	mu    sync.Mutex
 	found []redis.Finding
+	lost  uint64 // records that did not open before the last look
 }
 
 // run looks now and then until ctx ends.
@@ -52,10 +57,11 @@ func (c *storeCheck) look(ctx context.Context) {
 	}
 	c.mu.Lock()
 	before := c.found
-	c.found = found
+	c.found, c.lost = found, c.unreadable.Swap(0)
 	c.mu.Unlock()
 	for _, f := range found {
-		if !slices.ContainsFunc(before, func(b redis.Finding) bool { return b.Row == f.Row && slices.Equal(b.Fill, f.Fill) }) {
+		same := func(b redis.Finding) bool { return b.Row == f.Row && slices.Equal(b.Fill, f.Fill) }
+		if !slices.ContainsFunc(before, same) {
 			advised(c.log, f.Row, append(f.Fill, "config", c.config)...).Warn("store", "problem", f.Row.Means(f.Fill...))
 		}
 	}
@@ -66,9 +72,16 @@ func (c *storeCheck) known(away error) []redis.Finding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known := slices.Clone(c.found)
-	if why, ok := errors.AsType[cause.Explained](away); ok {
-		row, fill := why.Row()
-		known = slices.Insert(known, 0, redis.Finding{Check: "server", Row: row, Fill: fill})
+	if n := c.lost + c.unreadable.Load(); n > 0 {
+		fill := []string{"count", words.Count(int(n), "record", "records")}
+		known = append(known, redis.Finding{Check: "store", Row: cause.StoreUnreadable, Fill: fill})
+	}
+	if away != nil {
+		f := redis.Finding{Check: "server", Row: cause.StoreUnreachable}
+		if why, ok := errors.AsType[cause.Explained](away); ok {
+			f.Row, f.Fill = why.Row()
+		}
+		known = slices.Insert(known, 0, f)
 	}
 	return known
 }

@@ -67,7 +67,20 @@ func TestWhatIsDoubtfulAboutTheStoreIsToldOnce(t *testing.T) {
 	if list := c.known(explained{cause.StoreReplica}); len(list) != 3 || list[0].Row != cause.StoreReplica {
 		t.Errorf("a server that cannot be used comes first: %+v", list)
 	}
-	if list := c.known(errors.New("no row")); len(list) != 2 {
+	if list := c.known(errors.New("no row")); len(list) != 3 || list[0].Row != cause.StoreUnreachable {
 		t.Errorf("%+v", list)
+	}
+	c.unreadable.Add(2)
+	for _, look := range []int{1, 1, 0} { // it is told until the look after the next
+		n := 0
+		for _, f := range c.known(nil) {
+			if f.Row == cause.StoreUnreadable {
+				n++
+			}
+		}
+		if n != look {
+			t.Errorf("records that do not open are told %d times", n)
+		}
+		c.look(t.Context())
 	}
 }

@@ -97,7 +97,7 @@ func replicas() map[ID]Entry {
 		ReplicaVersions: {"replicas_differ", "{count} of another version than this one: {detail}", Ticket,
 			"finish the roll-out: all replicas should run the same version", differ, alertDiffer, ""},
 		LedgerUnsent: {"ledger_unsent", "{count} are counted in this replica and not yet in the store", Ticket,
-			"see error of the log lines \"ledger\"; if this replica ends now, they are missing in the report",
+			"read error of the lines \"ledger\" in the log; if this replica ends now, they are missing in the report",
 			"docusignledgerunsent", "DocuSignLedgerUnsent", ""},
 		RefreshConflict: {"refresh_conflict", "two replicas exchanged the same refresh token of {user}", Ticket,
 			"nothing, if calls of the user go well; else docusign-auth-proxy login --user {user} --config {config}",
