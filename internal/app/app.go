@@ -90,7 +90,9 @@ func New(holder *config.Holder, log *slog.Logger, h Hooks) (p *App, err error) {
 	if err = openState(p, cfg); err != nil {
 		return nil, err
 	}
-	p.soaprest = soaprest.New(soaprest.Options{Journal: p.store.Creations(), Returns: p.store.Returns(), Log: log})
+	p.soaprest = soaprest.New(soaprest.Options{
+		Journal: p.store.Creations(), Shared: p.shared != nil, Returns: p.store.Returns(), Log: log,
+	})
 	warn(p.log, Warnings(cfg, p.ledger, time.Now()))
 	if err = p.listeners.open(cfg, p.path); err != nil {
 		return nil, err

@@ -1,8 +1,12 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
+	"time"
 
 	"docusign-auth-proxy/translate/soaprest/journal"
 )
@@ -34,7 +38,76 @@ func (c *Creations) Put(e journal.Entry) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.core.commit(append(changes, c.entries.put(e.Key(), e))...)
+	err = c.core.commit(append(changes, c.entries.put(e.Key(), e))...)
+	if isAway(err) && e.State != journal.Intended {
+		// An outcome is known all the same, and the next flush writes it.
+		c.entries.update(e.Key(), func(known *journal.Entry) bool { *known = e; return true })
+	}
+	return err
+}
+
+const (
+	// turnLife is how long a turn outlives a process that was killed.
+	turnLife = 30 * time.Second
+	// turnPause is between two questions for a turn that somebody else has.
+	turnPause = 100 * time.Millisecond
+)
+
+// Turn takes the turn at a message among the replicas that share the store, and keeps it until release is called. The
+// journal has then what those wrote who had it before. waited: somebody else had it; without wait that is ErrBusy. The
+// zero message is the turn at what was left open. In a process alone nobody else has it.
+func (c *Creations) Turn(ctx context.Context, m journal.Message, wait bool) (release func(), waited bool, err error) {
+	if c.core.feed == nil {
+		return func() {}, false, nil
+	}
+	defer wrap(&err, "turn at a creation")
+	name := "creation\x00" + m.Name()
+	l, err := c.core.Lease(ctx, name, turnLife)
+	for errors.Is(err, ErrBusy) && wait {
+		waited = true
+		select {
+		case <-ctx.Done():
+			return nil, true, ctx.Err()
+		case <-time.After(turnPause/2 + rand.N(turnPause)):
+		}
+		l, err = c.core.Lease(ctx, name, turnLife)
+	}
+	if err != nil {
+		return nil, waited, err
+	}
+	release = c.core.hold(l)
+	if err := c.core.catchUp(ctx); err != nil {
+		release()
+		return nil, waited, err
+	}
+	return release, waited, nil
+}
+
+// hold keeps a lease of turnLife from ending, until release is called.
+func (c *core) hold(l *Lease) (release func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(turnLife / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			// While the store is away nobody can take it; what came of it is told by the next try.
+			if _, err := l.Extend(ctx, turnLife); errors.Is(err, ErrBusy) {
+				return
+			}
+		}
+	}()
+	return func() {
+		stop()
+		<-ended
+		l.Release()
+	}
 }
 
 // room drops what must go for the entry to come.

@@ -129,11 +129,39 @@ func (t *task) create(ctx context.Context, d *definition.Definition, err error) 
 
 // once makes the envelope, or waits for the call that does.
 func (c *creation) once(ctx context.Context, e journal.Entry) (journal.Entry, error) {
-	e, waited, err := c.engine.onces.do(ctx, e.Message(), func() (journal.Entry, error) { return c.make(ctx, e) })
+	e, waited, err := c.engine.onces.do(ctx, e.Message(), func() (journal.Entry, error) { return c.inTurn(ctx, e) })
 	if waited {
 		c.Notes.Journal = outcomeRepeated
 	}
 	return e, err
+}
+
+// inTurn makes the envelope, or waits for the process that does, as once does within this one.
+func (c *creation) inTurn(ctx context.Context, e journal.Entry) (journal.Entry, error) {
+	if !c.engine.o.Shared {
+		return c.make(ctx, e)
+	}
+	before := c.latest(e.Message())
+	release, waited, err := c.engine.o.Journal.Turn(ctx, e.Message(), true)
+	if err != nil {
+		return e, err
+	}
+	defer release()
+	now := c.latest(e.Message())
+	news := now.Key() != before.Key() || !now.Settled.Equal(before.Settled)
+	if waited && news && now.State == journal.Done {
+		c.Notes.Journal = outcomeRepeated
+		return now, nil
+	}
+	return c.make(ctx, e)
+}
+
+// latest is the latest entry about a message, the zero one if there is none.
+func (c *creation) latest(m journal.Message) (e journal.Entry) {
+	if all := c.engine.o.Journal.Find(func(o journal.Entry) bool { return o.Message() == m }); len(all) > 0 {
+		return all[0]
+	}
+	return e
 }
 
 // entry is what the journal says before anything was done.
@@ -156,18 +184,16 @@ func (c *creation) entry() (journal.Entry, error) {
 
 // make finds out what became of the message when it came before; if it did not, it makes the envelope.
 func (c *creation) make(ctx context.Context, e journal.Entry) (journal.Entry, error) {
-	earlier := c.engine.o.Journal.Find(func(o journal.Entry) bool { return o.Message() == e.Message() })
-	if len(earlier) > 0 {
-		last, recent := earlier[0], c.engine.o.Now().Sub(earlier[0].Settled) < maxRepeat
-		switch {
-		case last.State == journal.Done && (!last.Own || recent && !last.Answered):
-			c.Notes.Journal = outcomeRepeated
-			return last, nil
-		case last.State == journal.Intended:
-			return c.again(ctx, e, last, c.engine.o.Lookups)
-		case last.State == journal.Unknown && (recent || !last.Own):
-			return c.again(ctx, e, last, []time.Duration{0})
-		}
+	last := c.latest(e.Message())
+	recent := c.engine.o.Now().Sub(last.Settled) < maxRepeat
+	switch {
+	case last.State == journal.Done && (!last.Own || recent && !last.Answered):
+		c.Notes.Journal = outcomeRepeated
+		return last, nil
+	case last.State == journal.Intended:
+		return c.again(ctx, e, last, c.engine.o.Lookups)
+	case last.State == journal.Unknown && (recent || !last.Own):
+		return c.again(ctx, e, last, []time.Duration{0})
 	}
 	return c.post(ctx, e)
 }
@@ -205,6 +231,9 @@ func (c *creation) post(ctx context.Context, e journal.Entry) (journal.Entry, er
 	e.At = c.engine.o.Now()
 	if err := c.engine.o.Journal.Put(e); err != nil {
 		c.engine.o.Log.Error("journal of creations cannot be written", "error", err)
+		if call.KindOf(err) == call.KindStoreUnreachable {
+			return e, err
+		}
 		return e, fault.Own("The journal of creations cannot be written (proxy). Nothing was sent.")
 	}
 	resp, err := c.exchange(ctx, &Request{

@@ -20,6 +20,8 @@ import (
 // Options are what an Engine needs.
 type Options struct {
 	Journal Journal
+	// Shared = other processes write the journal too, and may end and leave something open at any time.
+	Shared bool
 	// Returns keeps where signers come back to.
 	Returns redirect.Store
 	// Lookups are when DocuSign is asked what became of a creation, counted from when its answer failed to come; nil =

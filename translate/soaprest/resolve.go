@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"docusign-auth-proxy/internal/lease"
 	"docusign-auth-proxy/translate/soaprest/answer"
 	"docusign-auth-proxy/translate/soaprest/fault"
 	"docusign-auth-proxy/translate/soaprest/journal"
@@ -136,19 +137,33 @@ func lookUp(ctx context.Context, send sends, entry journal.Entry) (s summary, fo
 // spacing is between look-ups of different creations.
 const spacing = 100 * time.Millisecond
 
-// Resolve finds out what became of the creations that an earlier process left open, and writes it into the journal. It
-// returns when none is left, or ctx is done: internal/app runs it in the background once the store is open. user gives
-// the caller of an entry. A message that comes again meanwhile waits for it.
+// resolveEvery is between two looks at what was left open; what cannot be looked up is asked for less and less often.
+const resolveEvery = time.Minute
+
+// Resolve finds out what became of the creations that a process left open, and writes it into the journal. It returns
+// when none is left and no other process can leave any, or ctx is done: internal/app runs it in the background once the
+// store is open. user gives the caller of an entry. A message that comes again meanwhile waits for it.
 func (e *Engine) Resolve(ctx context.Context, user func(journal.Entry) (User, error)) {
-	for wait := time.Minute; e.resolveAll(ctx, user) > 0; wait = min(2*wait, time.Hour) {
+	for wait := resolveEvery; ; wait = min(2*wait, time.Hour) {
+		if e.resolveAll(ctx, user) == 0 {
+			if !e.o.Shared {
+				return
+			}
+			wait = resolveEvery
+		}
 		if pause(ctx, wait) != nil {
 			return
 		}
 	}
 }
 
-// resolveAll tells how many are still open.
+// resolveAll tells how many are still open. One process at a time looks them up.
 func (e *Engine) resolveAll(ctx context.Context, user func(journal.Entry) (User, error)) int {
+	release, _, err := e.o.Journal.Turn(ctx, journal.Message{}, false)
+	if err != nil {
+		return 0 // another one does it, or nobody can
+	}
+	defer release()
 	open := e.o.Journal.Find(func(entry journal.Entry) bool { return entry.State == journal.Intended })
 	began := e.o.Now()
 	for i, after := range e.o.Lookups {
@@ -162,14 +177,21 @@ func (e *Engine) resolveAll(ctx context.Context, user func(journal.Entry) (User,
 	return len(open)
 }
 
-// resolve looks for the envelope of one entry, and reports whether the entry is open no more. After the last look-up,
-// what DocuSign does not know was not created.
+// resolve looks for the envelope of one entry, and reports whether the entry is open no more, or in the hands of a
+// process that lives. After the last look-up, what DocuSign does not know was not created.
 func (e *Engine) resolve(
 	ctx context.Context, entry journal.Entry, last bool, user func(journal.Entry) (User, error),
 ) (settled bool) {
 	var s summary
 	var found bool
+	busy := false
 	_, _, err := e.onces.do(ctx, entry.Message(), func() (journal.Entry, error) {
+		release, _, err := e.o.Journal.Turn(ctx, entry.Message(), false)
+		if err != nil {
+			busy = errors.Is(err, lease.ErrBusy)
+			return entry, errAgain
+		}
+		defer release()
 		if settled = !e.isOpen(entry.Key()); settled {
 			return entry, errAgain
 		}
@@ -188,6 +210,9 @@ func (e *Engine) resolve(
 		}
 		return entry, errAgain
 	})
+	if busy {
+		return true
+	}
 	if settled = settled && errors.Is(err, errAgain); settled {
 		e.o.Log.Info("a creation that a crash left open is settled", "transaction_id", entry.TransactionID,
 			"account", entry.Account, "state", entry.State, "envelope", entry.EnvelopeID)

@@ -128,4 +128,8 @@ type Journal interface {
 	Answered(key string)
 	// Find gives the entries that match, the latest first.
 	Find(match func(journal.Entry) bool) []journal.Entry
+	// Turn takes the turn at a message among all processes that write the journal, and keeps it until release is called.
+	// Find has then what those wrote who had it before. waited = somebody else had it; without wait that is
+	// lease.ErrBusy. The zero message is the turn at what was left open.
+	Turn(ctx context.Context, m journal.Message, wait bool) (release func(), waited bool, err error)
 }

@@ -95,7 +95,18 @@ func (h *Handle) Lease(ctx context.Context, name string, life time.Duration) (*s
 	if err := h.Connect(ctx); err != nil {
 		return nil, err
 	}
-	return h.leases.Lease(ctx, name, life)
+	l, err := h.leases.Lease(ctx, name, life)
+	if err != nil {
+		return nil, err
+	}
+	extend := l.Extend
+	l.Extend = func(ctx context.Context, life time.Duration) (time.Time, error) {
+		if err := h.Connect(ctx); err != nil {
+			return time.Time{}, err
+		}
+		return extend(ctx, life)
+	}
+	return l, nil
 }
 
 // Load is that of store.Backend.

@@ -59,11 +59,13 @@ func (e Entry) Message() Message {
 	return Message{e.Owner.Integration, e.Owner.Authenticator, e.Owner.Principal, e.Digest}
 }
 
-// Key tells entries apart: one and the same message is there once for each transaction id.
-func (e Entry) Key() string {
-	m := e.Message()
-	return strings.Join([]string{m.Integration, m.Authenticator, m.Principal, m.Digest, e.TransactionID}, "\x00")
+// Name tells messages apart.
+func (m Message) Name() string {
+	return strings.Join([]string{m.Integration, m.Authenticator, m.Principal, m.Digest}, "\x00")
 }
+
+// Key tells entries apart: one and the same message is there once for each transaction id.
+func (e Entry) Key() string { return e.Message().Name() + "\x00" + e.TransactionID }
 
 // Over reports whether the entry is of no use any more.
 func (e Entry) Over(now time.Time) bool { return now.Sub(e.At) > Kept }
