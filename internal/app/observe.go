@@ -57,6 +57,9 @@ func (p *App) observe() error {
 	prover.OnPanic = func(caught *panics.Error) {
 		panics.Report(p.log, call.Recorders{p.metrics}, call.PanicProof, caught)
 	}
+	if p.shared != nil {
+		prover.Share(p.shared.allowance())
+	}
 	p.env = deps{store: p.store, unsaved: &oauth.Unsaved{}, prover: prover, self: p.listeners.own, observer: observer,
 		onPin: func(integration, username string, client netip.Addr) {
 			advised(p.log, cause.PasswordPinned, "config", p.path).Warn("password pinned", "integration", integration,

@@ -15,6 +15,7 @@ import (
 	"docusign-auth-proxy/internal/observe/metrics"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/redis"
+	"docusign-auth-proxy/translate"
 )
 
 // firstRead bounds how long a start waits for the store that replicas share.
@@ -88,6 +89,12 @@ func openShared(p *App, cfg *config.Config) (*shared, error) {
 		}
 	}
 	return s, nil
+}
+
+// allowance counts guesses at passwords over all replicas.
+func (s *shared) allowance() translate.Allowance {
+	return s.server.Allowance(redis.Rate{Burst: translate.UserBurst, Refill: translate.UserRefill},
+		redis.Rate{Burst: translate.ClientBurst, Refill: translate.ClientRefill}, translate.LongestWait)
 }
 
 // retry tells every replica that somebody has repaired something at DocuSign.
