@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +17,8 @@ import (
 	"docusign-auth-proxy/internal/demo"
 	"docusign-auth-proxy/internal/fixture"
 	"docusign-auth-proxy/internal/soapcompare"
+	"docusign-auth-proxy/internal/store"
+	"docusign-auth-proxy/internal/store/redis"
 )
 
 func document(t *testing.T, name string) string {
@@ -64,6 +68,47 @@ func TestTheReadmesConfigurationIsGood(t *testing.T) {
 }
 
 // In running text and in the tables of causes; documents_test.go runs the command lines.
+// TestTheGuideToReplicasSaysWhatTheServerMustAllow holds the line for the server's users, and the configuration, to what
+// the proxy needs of them.
+func TestTheGuideToReplicasSaysWhatTheServerMustAllow(t *testing.T) {
+	text := document(t, "docs/scale.md")
+	user := regexp.MustCompile(`user proxy on >PASSWORD ~\{docusign-demo\}:\* resetchannels -@all \+select (.*)`)
+	m := user.FindStringSubmatch(text)
+	if want := "+" + strings.Join(redis.Commands(), " +"); m == nil || m[1] != want {
+		t.Errorf("docs/scale.md has not the rights %s", want)
+	}
+	_, section, _ := strings.Cut(text, "```yaml\n")
+	section, _, _ = strings.Cut(section, "   ```")
+	section = "environment: demo\negress: {clients: [10.1.0.0/16]}\n" + strings.ReplaceAll(section, "\n   ", "\n")[3:]
+	dir := t.TempDir()
+	if err := fixture.MakeCA(dir); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{
+		"secrets/redis-password": "canary", "secrets/store.key": store.NewKey(),
+		"redis-ca.pem": fileText(t, filepath.Join(dir, "ca.pem")),
+	}
+	cfg, err := config.Parse([]byte(section), "proxy.yaml", config.Environment{
+		ReadFile: func(name string) ([]byte, error) { return []byte(files[filepath.ToSlash(name)]), nil },
+		Stat: func(name string) (fs.FileInfo, error) {
+			files := fstest.MapFS{"a": {Data: []byte(files[filepath.ToSlash(name)]), Mode: 0o600}}
+			return files.Stat("a")
+		},
+	})
+	if err != nil || cfg.Store.Redis == nil || len(cfg.Listen.ProxyProtocol) != 1 {
+		t.Errorf("%v\n%s", err, section)
+	}
+}
+
+func fileText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func TestEveryCommandThatADocumentNamesExists(t *testing.T) {
 	root := newRoot()
 	named := regexp.MustCompile("docusign-auth-proxy ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)?)")

@@ -211,7 +211,7 @@ func outside() map[string]look {
 		`.\docusign-auth-proxy-service.exe`: said, // WinSW under the name that the guide gives it
 	}
 	for name := range strings.FieldsSeq("systemd-sysusers systemd-tmpfiles chgrp chmod tee timedatectl printf sha256sum " +
-		"icacls sc.exe certutil foreach } New-Item Set-Location Start-Service Stop-Service Stop-Process " +
+		"redis-cli icacls sc.exe certutil foreach } New-Item Set-Location Start-Service Stop-Service Stop-Process " +
 		"Register-ScheduledTask Start-ScheduledTask Disable-ScheduledTask Stop-ScheduledTask Set-ItemProperty " +
 		"Get-NetTCPConnection Add-Content Clear-DnsClientCache New-NetFirewallRule") {
 		all[name] = said

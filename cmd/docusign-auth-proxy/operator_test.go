@@ -19,6 +19,7 @@ var operatorCalls = []struct{ method, path string }{
 	{"POST", "/api/capture/3f9a0c2b71de/stop"}, {"DELETE", "/api/capture/3f9a0c2b71de"}, {"GET", "/api/tokens"},
 	{"DELETE", "/api/tokens?all=true"},
 	{"GET", "/api/pins"}, {"DELETE", "/api/pins?all=true"}, {"GET", "/api/journal"}, {"DELETE", "/api/journal?all=true"},
+	{"POST", "/api/store/restore"},
 }
 
 // Every user of the machine reaches a loopback address.

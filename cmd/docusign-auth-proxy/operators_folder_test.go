@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
 	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/fixture"
@@ -211,6 +213,9 @@ func ways() map[string]way {
 		"tokens revoke":       {says: "revoked: ", with: (*operatorsFolder).afterALogIn},
 		"pins list":           {says: "anna@example.com", with: (*operatorsFolder).afterALogIn},
 		"pins forget":         {says: "forgotten: 1", with: (*operatorsFolder).afterALogIn},
+		"store key":           {says: "store.key"},
+		"store copy":          {says: "was compared", with: (*operatorsFolder).copies},
+		"store restore":       {says: "has no store.redis that could be filled", exit: 1},
 		"soap compare":        {says: "operations compared", exit: 1},
 		"soap test-envelope":  {says: "tab_offset"},
 		"soap journal":        {says: "CreateAndSendEnvelope"},
@@ -353,6 +358,31 @@ func (w *operatorsFolder) browses(j *waiting) string {
 		w.Error(err)
 	}
 	return text
+}
+
+// copies has a folder of its own, since the proxy that runs holds its state file: one.yaml is FILE there.
+func (w *operatorsFolder) copies(args []string) string {
+	w.Helper()
+	c := clinic{T: w.T, dir: w.TempDir()}
+	const head = "environment: demo\nunknown: observe\nstore: "
+	c.put("docusign-auth-proxy.yaml", []byte(head+"state.db\n"), 0o600)
+	c.put("replicas.yaml", []byte(head+"{redis: {url: 'redis://"+miniredis.RunT(w.T).Addr()+
+		"'}, key: {file: state.db.key}}\n"), 0o600)
+	s, err := store.Open(c.file("state.db"), store.Options{})
+	if err == nil {
+		_, err = s.IssuePassword(store.TokenOwner{Integration: "nightly-billing", Authenticator: "anna@example.com"})
+		err = errors.Join(err, s.Close())
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	cmd := w.command(w.Context(), args...)
+	cmd.Dir = c.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		w.Errorf("%q: %v\n%s", args, err, out)
+	}
+	return string(out)
 }
 
 func (w *operatorsFolder) afterACall(args []string) string {

@@ -3,16 +3,21 @@ package main
 import (
 	"errors"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"docusign-auth-proxy/config"
 	"docusign-auth-proxy/internal/app"
+	"docusign-auth-proxy/internal/app/apptest"
 	"docusign-auth-proxy/internal/sandbox"
+	"docusign-auth-proxy/internal/secret"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/store/redis/redistest"
 	"docusign-auth-proxy/translate/oauth"
 
+	goredis "github.com/redis/go-redis/v9"
 	"gopkg.in/yaml.v3"
 )
 
@@ -99,5 +104,48 @@ func TestWhatReplicasRememberIsListedAndEndedWithoutAProxy(t *testing.T) {
 		if err != nil || !strings.Contains(said, step.says) || !strings.Contains(said, "from the store of all replicas") {
 			t.Errorf("%s: %v\n%s", step.args, err, said)
 		}
+	}
+}
+
+func TestAServerThatLostAllIsFilledByAReplica(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	key := filepath.Join(t.TempDir(), "store.key")
+	if err := os.WriteFile(key, []byte(store.NewKey()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := newRigEdited(t, sandbox.Options{}, nil, func(s apptest.Section) {
+		s["store"] = map[string]any{
+			"redis": map[string]any{"url": "redis://" + server.Addr}, "key": map[string]any{"file": key},
+		}
+		s.At("admin")["token_file"] = "state.db.admin-token"
+	})
+	token := secret.New(r.LegacyLogin(t, "anna@example.com", "anna-legacy-1", sandbox.GUIDKey))
+	restore := []string{"store", "restore", "--config", r.Path, "--from", strings.TrimPrefix(r.AdminURL(), "http://")}
+	if _, err := told(t, restore...); err == nil || !strings.Contains(err.Error(), "is not empty") {
+		t.Errorf("a store that is there: %v", err)
+	}
+	flushed := goredis.NewClient(&goredis.Options{Addr: server.Addr})
+	defer flushed.Close()
+	if err := flushed.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	said, err := told(t, restore...)
+	if err != nil || !regexp.MustCompile(`issued tokens +1\n`).MatchString(said) {
+		t.Errorf("%v\n%s", err, said)
+	}
+	cfg, err := config.Load(r.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = app.WithSharedState(t.Context(), cfg, func(s *store.Store) error {
+		owner, _, err := s.Lookup(t.Context(), token)
+		if owner.Authenticator != "anna@example.com" {
+			t.Errorf("the token is of %v", owner)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

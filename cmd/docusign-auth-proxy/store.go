@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
+	"docusign-auth-proxy/internal/app"
 	"docusign-auth-proxy/internal/files"
 	"docusign-auth-proxy/internal/store"
 	"docusign-auth-proxy/internal/storecopy"
@@ -19,7 +21,7 @@ in a server that several replicas share. docs/scale.md says when one needs that,
 		Example: `  docusign-auth-proxy store key --output store.key
   docusign-auth-proxy store copy --config proxy.yaml --to replicas.yaml`,
 	}
-	cmd.AddCommand(newStoreKey(), newStoreCopy())
+	cmd.AddCommand(newStoreKey(), newStoreCopy(), newStoreRestore())
 	return cmd
 }
 
@@ -84,6 +86,43 @@ file of the state file to where store.key is named. Danger: who copies again aft
 	cmd.Flags().StringVar(&to, "to", "", "configuration that names the other store, or a state `FILE`")
 	cmd.Flags().BoolVar(&o.json, "json", false, "answer in JSON, for programs")
 	_ = cmd.MarkFlagRequired("to") // the flag is there
+	return cmd
+}
+
+// newStoreRestore asks a running replica, which alone knows which store it was.
+func newStoreRestore() *cobra.Command {
+	var o operations
+	var from string
+	cmd := &cobra.Command{
+		Use: "restore", Short: "Fill a server that lost everything with what a running replica has",
+		Long: `A server of store.redis that comes back empty is not believed: the replicas go on with their copies. This has one of them fill it, once:
+tokens, passwords, pins, logins, learnt ids and the journal; the record of who calls goes on from what was not sent yet. Then all replicas
+take it for their store again. A server that holds a store already is refused. First make sure that the address is right: an empty store is
+more often a wrong address than a lost one.`,
+		Example: `  docusign-auth-proxy store restore --config proxy.yaml
+  docusign-auth-proxy store restore --config proxy.yaml --from 10.0.0.11:9090`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if from != "" {
+				o.admin = "http://" + from
+			}
+			var r app.Restored
+			if err := o.ask(cmd, http.MethodPost, app.RestorePath, nil, &r); err != nil {
+				return err
+			}
+			rows := []string{"kind\twritten"}
+			for _, k := range r.Kinds {
+				rows = append(rows, fmt.Sprintf("%s\t%d", k.Kind, k.Added))
+			}
+			return o.tell(cmd, r, fmt.Sprintf("%s is filled; all replicas use it again\n\n%s\nnext: docusign-auth-proxy doctor --config %s",
+				r.Store, table(rows), o.config))
+		},
+	}
+	configFlag(cmd, &o.config)
+	cmd.Flags().StringVar(&from, "from", "", "`ADDRESS` of the operations listener of a replica (default: listen.admin of the "+
+		"configuration)")
+	o.loginFlags(cmd)
+	cmd.Flags().BoolVar(&o.json, "json", false, "answer in JSON, for programs")
 	return cmd
 }
 

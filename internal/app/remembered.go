@@ -186,6 +186,7 @@ func (p *App) operatorRoutes() map[string]http.Handler {
 	IssuedSecrets().routes(p, routes)
 	JournalOfCreations().routes(p, routes)
 	PinnedPasswords().routes(p, routes)
+	routes["POST "+RestorePath] = http.HandlerFunc(p.restore)
 	return routes
 }
 

@@ -179,3 +179,17 @@ func (s *Store) has(ctx context.Context, bucket string, records map[string][]byt
 	}
 	return nil
 }
+
+// Records are all that the tables have, and how many of each kind: what an empty server is filled with.
+func (s *Store) Records() (all []Change, counts []Copied) {
+	for _, bucket := range buckets() {
+		t := s.tables[bucket]
+		if t == nil {
+			continue
+		}
+		records := t.dump()
+		all = append(all, records...)
+		counts = append(counts, Copied{kinds()[bucket], len(records), len(records)})
+	}
+	return all, counts
+}

@@ -158,6 +158,7 @@ type records interface {
 	swap(own func(key string) bool)
 	take() []Change
 	retry(Change)
+	dump() []Change
 }
 
 // Open opens the store at path, making the file if there is none or an empty one. The empty path gives a store in

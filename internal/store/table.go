@@ -183,6 +183,14 @@ func (t *table[V]) get(key string) (v V, ok bool) {
 	return v, false
 }
 
+// dump gives every record as a change that puts it.
+func (t *table[V]) dump() (list []Change) {
+	for key, v := range t.all(nil) {
+		list = append(list, t.put(key, v))
+	}
+	return list
+}
+
 // all is a copy of the records that match; nil matches all.
 func (t *table[V]) all(match func(V) bool) map[string]V {
 	t.mu.RLock()
