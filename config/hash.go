@@ -16,9 +16,9 @@ import (
 	"docusign-auth-proxy/internal/secret"
 )
 
-// Hash tells whether replicas decide about calls in the same way: configurations with the same meaning have the same one,
-// however their files are written. What may differ between machines is not in it: addresses, paths, log, admin. key,
-// which is store.key, keeps it from telling anything of the passwords in it.
+// Hash tells whether replicas decide about calls in the same way: configurations with the same meaning have the same
+// one, however their files are written. What may differ between machines is not in it: addresses, paths, log, admin.
+// key, which is store.key, keeps it from telling anything of the passwords in it.
 func (c *Config) Hash(key []byte) string {
 	derived, err := hkdf.Key(sha256.New, key, nil, "docusign-auth-proxy configuration hash", sha256.Size)
 	if err != nil {
@@ -70,8 +70,8 @@ func (m meaning) of(field string, value any) []byte {
 	case secret.Text:
 		return m.digest("text", []byte(v.Reveal()))
 	case password.Password:
-		print := v.Fingerprint()
-		return m.digest("password", print[:])
+		sum := v.Fingerprint()
+		return m.digest("password", sum[:])
 	case integration.PrivateKey:
 		return m.digest("key", v.Key.N.Bytes())
 	case fmt.Stringer:

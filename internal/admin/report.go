@@ -109,7 +109,8 @@ func writeReplicas(s *Status, line func(...string)) {
 		return
 	}
 	line("")
-	line("REPLICA", "DIFFERS IN", "VERSION", "CONFIGURATION", "RUNNING SINCE", "CHANGES", "NOT SENT", "OPERATIONS LISTENER")
+	line("REPLICA", "DIFFERS IN", "VERSION", "CONFIGURATION", "RUNNING SINCE", "CHANGES", "NOT SENT",
+		"OPERATIONS LISTENER")
 	for _, r := range s.Replicas.List {
 		line(r.Name, cmp.Or(strings.Join(r.Drift(), ", "), "nothing"), r.Version, r.ConfigHash,
 			relative(r.Started, s.Generated), fmt.Sprintf("%.1f s ago", r.FeedLagSeconds), number(r.UnsentCalls), r.Operations)

@@ -8,8 +8,8 @@ import (
 	"docusign-auth-proxy/internal/call"
 )
 
-// sheet takes a row to the other replicas (it makes steps) or from them (it reads fields). The functions named merge are
-// the one place that tells how each field merges.
+// sheet takes a row to the other replicas (it makes steps) or from them (it reads fields). The functions named merge
+// are the one place that tells how each field merges.
 type sheet struct {
 	from  *Fields // nil = it makes steps
 	steps []Step

@@ -25,7 +25,8 @@ type sharing struct {
 type Sharing struct {
 	AsOf   time.Time `json:"as_of,omitzero"` // when the counts of all replicas were read; zero = never
 	Unsent uint64    `json:"ledger_unsent_calls"`
-	Shed   uint64    `json:"ledger_shed_calls"` // of which users they were is lost; they are counted with their integration
+	// Shed are those of which it is lost whose they were; they are counted with their integration.
+	Shed uint64 `json:"ledger_shed_calls"`
 }
 
 // Sharing tells how this ledger stands to the other replicas; nil = it is its own.

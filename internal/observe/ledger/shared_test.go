@@ -45,7 +45,9 @@ func (u *unsteady) Merge(ctx context.Context, b ledger.Batch) error {
 	return err
 }
 
-func (u *unsteady) Rows(ctx context.Context, kind string, since uint64, f func(ledger.Fields) error) (ledger.Sight, error) {
+func (u *unsteady) Rows(
+	ctx context.Context, kind string, since uint64, f func(ledger.Fields) error,
+) (ledger.Sight, error) {
 	if u.away != nil && u.away() {
 		return ledger.Sight{}, errAway
 	}
