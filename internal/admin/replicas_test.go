@@ -119,8 +119,10 @@ func TestEveryFormTellsOfTheReplicas(t *testing.T) {
 func TestThePageSaysWhoseCountsItShows(t *testing.T) {
 	h := admin.NewHandler(config(fleet))
 	for path, want := range map[string][]string{
-		"/": {"Counts of all replicas, as of", "7 calls of this one not yet in the store", "(this one)", "proxy-b.example:9090",
-			"Captures stay in the memory of one replica"},
+		"/": {
+			"Counts of all replicas, as of", "7 calls of this one not yet in the store", "(this one)", "proxy-b.example:9090",
+			"Captures stay in the memory of one replica",
+		},
 		"/users": {"Counts of all replicas"}, "/unknown": {"Counts of all replicas"},
 		"/integration/contracts":                       {"Counts of all replicas"},
 		"/integration/contracts/user/mark@example.com": {"Counts of all replicas"},

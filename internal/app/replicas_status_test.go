@@ -102,7 +102,8 @@ func TestAProxyWithAStoreOfItsOwnKnowsNoReplicas(t *testing.T) {
 	if s := r.status(t); s.Replicas != nil {
 		t.Errorf("%+v", s.Replicas)
 	}
-	if metrics := r.fetch(t, "/metrics"); strings.Contains(metrics, "_replicas") || strings.Contains(metrics, "_unsent_calls") {
+	metrics := r.fetch(t, "/metrics")
+	if strings.Contains(metrics, "_replicas") || strings.Contains(metrics, "_unsent_calls") {
 		t.Error("the metrics speak of replicas")
 	}
 }

@@ -84,9 +84,11 @@ func randomEvent(random *rand.Rand, n int) *call.Event {
 	e.Time = start().Add(-300*time.Hour + time.Duration(n)*11*time.Minute)
 	e.Integration = pick("billing", "archive", call.UnknownIntegration)
 	e.Authenticator, e.UnknownUser = pick("anna@example.com", "ben@example.com"), random.IntN(9) == 0
-	e.Key, e.UserAgent = pick("c0ffee00-0000-4000-8000-000000000001", "c0ffee00-0000-4000-8000-000000000002"), pick("old/1.0", "old/1.1")
+	const key = "c0ffee00-0000-4000-8000-00000000000"
+	e.Key, e.UserAgent = key+pick("1", "2"), pick("old/1.0", "old/1.1")
 	send(&e, ledger.Way(random.IntN(5)))
-	e.API, e.Operation = call.API(pick("rest_v2", "soap_api", "soap_dsapi")), pick("CreateEnvelope", "RequestStatus", "Odd")
+	e.API = call.API(pick("rest_v2", "soap_api", "soap_dsapi"))
+	e.Operation = pick("CreateEnvelope", "RequestStatus", "Odd")
 	e.Client = netip.AddrFrom4([4]byte{10, 0, 0, byte(random.IntN(3))})
 	if random.IntN(3) == 0 {
 		e.Outcome, e.Status = call.Outcomes()[random.IntN(len(call.Outcomes()))], 400+random.IntN(9)

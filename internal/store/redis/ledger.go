@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	_ "embed" // the script that merges
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,8 +24,8 @@ func (s *Server) Ledger(source string, lasting bool) ledger.Shared {
 	return &sharedLedger{s, s.key("led", "seq", s.ring.name("ledger source", source)), life}
 }
 
-// sharedLedger keeps a row as a hash, and the rows of a kind in a sorted set, by when the server merged them. In the hash
-// a field is n and its name for a number, t for a sealed text, b for bits; the sealed name of the row is "=".
+// sharedLedger keeps a row as a hash, and the rows of a kind in a sorted set, by when the server merged them. In the
+// hash a field is n and its name for a number, t for a sealed text, b for bits; the sealed name of the row is "=".
 type sharedLedger struct {
 	s    *Server
 	seq  string
@@ -60,86 +61,15 @@ func (l *sharedLedger) Merge(ctx context.Context, b ledger.Batch) error {
 	return err
 }
 
+//go:embed ledger.lua
+var mergeLua string
+
 // mergeLedger has KEYS: meta, the number of the last batch, then for each row its index and itself; ARGV: id, the
-// number, its life in seconds, then for each row its bound, id, sealed name and number of steps, and five for each step.
-// Numbers are compared as texts, for Lua has only 53 bits. Each function follows a rule of ledger.Fields.Apply, by its
-// number; sums that somebody made unreadable begin anew.
+// number, its life in seconds, then for each row its bound, id, sealed name and number of steps, and five for each
+// step. Numbers are compared as texts, for Lua has only 53 bits. Each function follows a rule of ledger.Fields.Apply,
+// by its number; sums that somebody made unreadable begin anew.
 func mergeLedger() *script {
-	return newScript("ledger_merge", `
-local function less(a, b)
-	if #a ~= #b then return #a < #b end
-	return a < b
-end
-local function get(key, field) return redis.call('HGET', key, field) end
-local function set(key, field, value) redis.call('HSET', key, field, value) end
-local step = {}
-step['0'] = function(key, field)
-	if field == '' then redis.call('DEL', key)
-	else redis.call('HDEL', key, 'n' .. field, 'n' .. field .. '@', 't' .. field, 'b' .. field) end
-end
-step['1'] = function(key, field, number)
-	local done = redis.pcall('HINCRBY', key, 'n' .. field, number)
-	if type(done) == 'table' and done.err then set(key, 'n' .. field, number) end
-end
-step['2'] = function(key, field, number)
-	local old = get(key, 'n' .. field)
-	if not old or less(number, old) then set(key, 'n' .. field, number) end
-end
-step['3'] = function(key, field, number)
-	local old = get(key, 'n' .. field)
-	if not old or less(old, number) then set(key, 'n' .. field, number) end
-end
-step['4'] = function(key, field, number, at)
-	local floor, best = get(key, 'n' .. field .. '@'), nil
-	if not floor or less(floor, at) then floor = at end
-	for _, n in ipairs({get(key, 'n' .. field) or '0', number}) do
-		if less(floor, n) and (not best or less(n, best)) then best = n end
-	end
-	set(key, 'n' .. field .. '@', floor)
-	if best then set(key, 'n' .. field, best) else redis.call('HDEL', key, 'n' .. field) end
-end
-step['5'] = function(key, field, number, at, text)
-	local old = get(key, 'n' .. field .. '@')
-	if not old or not less(at, old) then
-		set(key, 'n' .. field .. '@', at)
-		set(key, 't' .. field, text)
-	end
-end
-step['6'] = function(key, field, number, at, text)
-	set(key, 'b' .. field, string.sub((get(key, 'b' .. field) or '') .. text, -64))
-end
-local last = redis.call('GET', KEYS[2])
-if last and not less(last, ARGV[2]) then return 0 end
-redis.call('SET', KEYS[2], ARGV[2])
-if ARGV[3] ~= '0' then redis.call('EXPIRE', KEYS[2], ARGV[3]) end
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000000 + time[2])
-local at = 4
-for k = 3, #KEYS, 2 do
-	local index, key = KEYS[k], KEYS[k + 1]
-	local bound, id, name, steps = tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
-	redis.call('HDEL', key, '=')
-	at = at + 4
-	for n = 1, steps do
-		step[ARGV[at]](key, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
-		at = at + 5
-	end
-	if redis.call('EXISTS', key) == 1 then
-		set(key, '=', name)
-		redis.call('ZADD', index, now, id)
-	else
-		redis.call('ZREM', index, id)
-	end
-	local over = redis.call('ZCARD', index) - bound
-	if bound > 0 and over > 0 then
-		for _, old in ipairs(redis.call('ZRANGE', index, 0, over + math.floor(bound / 16) - 1)) do
-			redis.call('DEL', index .. ':' .. old)
-			redis.call('ZREM', index, old)
-		end
-	end
-end
-return 1
-`)
+	return newScript("ledger_merge", mergeLua)
 }
 
 // indexLedger gives the last batch, how many rows there are, and of those that changed since then ids and when.
@@ -222,8 +152,8 @@ func (l *sharedLedger) piece(ctx context.Context, kind string, ids []string, f f
 	return nil
 }
 
-// open reads the fields of a hash. old are those that were sealed with the key before: name, what is there, and the same
-// sealed anew, in turn.
+// open reads the fields of a hash. old are those that were sealed with the key before: name, what is there, and the
+// same sealed anew, in turn.
 func (l *sharedLedger) open(kind, id string, raw []string) (row ledger.Fields, old []any, err error) {
 	row = ledger.NewFields("")
 	text := func(field, sealed string, place ...string) (string, error) {

@@ -46,7 +46,8 @@ func TestReplicasKnowEachOther(t *testing.T) {
 		check("two", "a", "b canary")
 		raw := rawClient(t, addr)
 		for _, key := range raw.Keys(t.Context(), "*:rep:*").Val() {
-			if dump := key + raw.Get(t.Context(), key).Val(); strings.Contains(dump, "canary") || strings.Contains(dump, "replica 1") {
+			dump := key + raw.Get(t.Context(), key).Val()
+			if strings.Contains(dump, "canary") || strings.Contains(dump, "replica 1") {
 				t.Errorf("the server is told %q", dump)
 			}
 		}
