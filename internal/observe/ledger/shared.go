@@ -45,6 +45,11 @@ const (
 	kindRehearsal   = "r" // one cause of one user of an integration
 )
 
+// Kinds are all kinds of rows that this version has.
+func Kinds() []string {
+	return []string{kindRow, kindUnknown, kindIntegration, kindHours, kindRehearsal}
+}
+
 // Step changes one field of a row.
 type Step struct {
 	Rule   Rule

@@ -86,9 +86,9 @@ func (s *Server) State() State {
 }
 
 // Watch asks a store that is away, once a second, whether it is back, until ctx ends. Connect has to have found it
-// before.
+// before. While there is a key before, it sees to what was sealed with it.
 func (s *Server) Watch(ctx context.Context) {
-	looked := time.Now()
+	looked, reseal := time.Now(), time.Now().Add(probeEvery)
 	for {
 		pause := time.Duration((0.75 + rand.Float64()/2) * float64(probeEvery)) // not all replicas at once
 		select {
@@ -100,6 +100,8 @@ func (s *Server) Watch(ctx context.Context) {
 		if _, err := s.known(); err == nil && (away != nil || time.Since(looked) > lookEvery) {
 			s.probe(ctx)
 			looked = time.Now()
+		} else if err == nil {
+			reseal = s.resealBy(ctx, reseal)
 		}
 	}
 }

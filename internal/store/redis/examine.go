@@ -17,7 +17,7 @@ import (
 
 // Finding is what Examine found out by one check.
 type Finding struct {
-	Check string   // server, memory, persistence, store, rights, clock
+	Check string   // server, memory, persistence, store, keys, rights, clock
 	Row   cause.ID // what is wrong; 0 = nothing
 	Fill  []string // values for the texts of Row
 	Found string   // what there is, where nothing is wrong
@@ -49,8 +49,28 @@ func (s *Server) Examine(ctx context.Context) []Finding {
 	if n.info["redis_version"] != "" {
 		list = append(list, n.memory(), n.persistence())
 	}
-	list = append(list, s.examineStore(n))
+	store := s.examineStore(n)
+	list = append(list, store)
+	if s.o.PreviousKey != nil && store.Row == 0 && len(n.meta) > 0 {
+		list = append(list, s.examineKeys(ctx, n))
+	}
 	return append(list, s.tryOut(ctx)...)
+}
+
+// examineKeys counts what was sealed with the key before.
+func (s *Server) examineKeys(ctx context.Context, n nature) Finding {
+	count, err := 0, s.recognise(n)
+	if err == nil {
+		count, err = s.sealedBefore(ctx, func(string, []any) error { return nil })
+	}
+	switch {
+	case err != nil:
+		return faulty("keys", err)
+	case count > 0:
+		records := words.Count(count, "record", "records")
+		return Finding{Check: "keys", Row: cause.StoreOldKey, Fill: []string{"count", records}}
+	}
+	return Finding{Check: "keys", Found: "nothing is sealed with store.previous_key any more: it may go"}
 }
 
 // faulty is the finding for an error.

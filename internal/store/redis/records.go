@@ -14,7 +14,7 @@ import (
 func shorts() [][2]string {
 	return [][2]string{
 		{"tokens", "tok"}, {"passwords", "pwd"}, {"users", "usr"}, {"accounts", "acc"}, {"pins", "pin"}, {"refresh", "ref"},
-		{"creations", "jrn"}, {"returns", "ret"},
+		{"creations", "jrn"}, {"returns", "ret"}, {"events", "evt"},
 	}
 }
 
@@ -51,8 +51,9 @@ func (k *keyring) record(short, field, key string, value []byte) []byte {
 	if value == nil {
 		return append([]byte{deletion}, k.seal(packed, "gone", short, field)...)
 	}
-	head := append([]byte{recordSort}, k.tag(value, short, field)...)
-	return append(head, k.seal(append(packed, value...), "record", short, field)...)
+	tag := k.tag(value, short, field)
+	head := append([]byte{recordSort}, tag...)
+	return append(head, k.seal(append(packed, value...), "record", short, field, tag)...)
 }
 
 // errRecord: somebody without the key wrote it.
@@ -67,7 +68,7 @@ func (k *keyring) openRecord(short, field, raw string) (c store.Change, old bool
 	case strings.HasPrefix(raw, string(deletion)):
 		packed, old, err = k.open([]byte(raw[1:]), "gone", short, field)
 	case strings.HasPrefix(raw, string(recordSort)) && len(raw) > 1+tagSize:
-		packed, old, err = k.open([]byte(raw[1+tagSize:]), "record", short, field)
+		packed, old, err = k.open([]byte(raw[1+tagSize:]), "record", short, field, raw[1:1+tagSize])
 	default:
 		err = errors.New("no record")
 	}
@@ -126,17 +127,9 @@ var errEndless = fmt.Errorf("%w: what it tells of its records does not end", sto
 
 // Load reads a bucket in pages. A record that does not open is left out.
 func (s *Server) Load(ctx context.Context, bucket string, add func(string, []byte) error) error {
-	short, cursor := shortOf(bucket), "0"
+	short := shortOf(bucket)
 	seen := map[string]struct{}{} // a field may come twice
-	for range maxPages {
-		answer, err := s.run(ctx, scan(), []string{s.key(short)}, cursor)
-		if err != nil {
-			return err
-		}
-		fields := texts(part(answer, 1))
-		if cursor, _ = part(answer, 0).(string); cursor == "" {
-			break
-		}
+	return s.pages(ctx, s.key(short), func(fields []string) error {
 		for i := 0; i+1 < len(fields); i += 2 {
 			_, twice := seen[fields[i]]
 			c, ok := s.opened(short, fields[i], fields[i+1])
@@ -148,8 +141,26 @@ func (s *Server) Load(ctx context.Context, bucket string, add func(string, []byt
 				return err
 			}
 		}
-		if cursor == "0" {
+		return nil
+	})
+}
+
+// pages reads a hash: fields and values in turn.
+func (s *Server) pages(ctx context.Context, key string, each func(fields []string) error) error {
+	cursor := "0"
+	for range maxPages {
+		answer, err := s.run(ctx, scan(), []string{key}, cursor)
+		if err != nil {
+			return err
+		}
+		if err = each(texts(part(answer, 1))); err != nil {
+			return err
+		}
+		if cursor, _ = part(answer, 0).(string); cursor == "0" {
 			return nil
+		}
+		if cursor == "" {
+			break
 		}
 	}
 	return errEndless

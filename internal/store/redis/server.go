@@ -85,6 +85,7 @@ func Open(o Options) *Server {
 func (o Options) client(connections int) goredis.UniversalClient {
 	c := &goredis.UniversalOptions{
 		Addrs: o.Addresses, Username: o.Username, Password: o.Password.Reveal(), DB: o.Database, TLSConfig: o.TLS,
+		Dialer:        o.dialer(),
 		IsClusterMode: o.Cluster, ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1,
 		PoolSize: connections, PipelinePoolSize: -1, DialTimeout: o.Timeout, PoolTimeout: o.Timeout,
 		ReadTimeout: longestQuestion, WriteTimeout: longestQuestion,
